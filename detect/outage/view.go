@@ -1,0 +1,73 @@
+package outage
+
+import (
+	"net/netip"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// Key names an entity within a family. Code is as in bgp.Entity.
+type Key struct {
+	Family bgp.Family
+	Type   bgp.EntityType
+	Code   string
+}
+
+// Sample is one entity as it stands when a window closes. Space is in 1/256 of a /24 or 1/65536 of a /48.
+type Sample struct {
+	Key Key
+	// Space and Prefixes are visible. A prefix entity has its whole space or none (detection.md §3: lost is v < b/2).
+	Space    uint64
+	Prefixes int
+	// KnownSpace and KnownPrefixes are visible or lost, everything whose usual visibility is not 0. They are what the
+	// entity's baseline starts from, before there is history; 0 and 0 mean that the entity has left the table (new normal).
+	KnownSpace    uint64
+	KnownPrefixes int
+	// SharePermille is v/b of a prefix entity, in 1/1000; 1000 for other entities.
+	SharePermille int
+}
+
+// View answers what an event needs beyond its samples. It is asked only while a window is being closed, and only about
+// entities that lose something; it speaks of the present window.
+type View interface {
+	// Panel tells who votes in the family; Verdicts is false while there are too few for any verdict.
+	Panel(f bgp.Family) (p bgp.Panel, verdicts bool)
+	// Lost lists the entity's lost prefixes, sorted.
+	Lost(k Key) []LostPrefix
+	// Surviving lists up to limit of its visible prefixes, sorted, and says how many there are.
+	Surviving(k Key, limit int) ([]netip.Prefix, int)
+	// Churn counts route changes of the entity's prefixes in the hour and the day before t (Unix seconds), voters only.
+	Churn(k Key, t int64) bgp.Churn
+	// Moved lists prefixes of an AS or prefix entity that other ASes originate now, sorted.
+	Moved(k Key) []MovedPrefix
+	// Name is the entity's name, empty where unknown. OwnerName is an AS's.
+	Name(k Key) string
+	OwnerName(a bgp.ASN) string
+}
+
+// LostPrefix is a lost prefix of an entity and what is known of its last hours.
+type LostPrefix struct {
+	Prefix netip.Prefix
+	// Space of it that lies in the entity.
+	Space uint64
+	// Origin and Upstreams as the voters last heard them; upstreams with most voters first, then by number.
+	Origin    bgp.ASN
+	Upstreams []bgp.ASN
+	// Withdrawals are the times at which voters lost it in this loss, Unix seconds, sorted; one a voter.
+	Withdrawals []int64
+	// Collectors is on how many collectors it was lost.
+	Collectors int
+	// ReroutedVia are upstreams through which voters heard it after the first withdrawal of this loss.
+	ReroutedVia []bgp.ASN
+	// CoveredBy is the origin of a visible aggregate of another AS; 0 where there is none.
+	CoveredBy bgp.ASN
+	// Deaggregated: a visible route of the same origin covers it, so that it is no loss of space.
+	Deaggregated bool
+}
+
+// MovedPrefix is a prefix that others originate now.
+type MovedPrefix struct {
+	Prefix   netip.Prefix
+	From, To bgp.ASN
+	Since    int64 // Unix seconds
+}

@@ -1,0 +1,48 @@
+package bgp
+
+import (
+	"fmt"
+	"slices"
+)
+
+// EntityType is a kind of thing that can go dark.
+type EntityType uint8
+
+// The kinds, in the order in which they are printed.
+const (
+	EntityPrefix EntityType = iota + 1
+	EntityAS
+	EntityCountry
+	EntityRegion
+	EntityWorld
+	EntityWatch
+)
+
+var entityTypes = [...]string{EntityPrefix: "prefix", EntityAS: "as", EntityCountry: "country", EntityRegion: "region", EntityWorld: "world", EntityWatch: "watch"}
+
+// String returns prefix, as, country, region, world or watch.
+func (t EntityType) String() string {
+	if int(t) < len(entityTypes) && t != 0 {
+		return entityTypes[t]
+	}
+	return fmt.Sprintf("entity(%d)", uint8(t))
+}
+
+// MarshalText writes String.
+func (t EntityType) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// UnmarshalText reads String.
+func (t *EntityType) UnmarshalText(b []byte) error {
+	if i := slices.Index(entityTypes[1:], string(b)); i >= 0 {
+		*t = EntityType(i + 1)
+		return nil
+	}
+	return fmt.Errorf("unknown entity type %q", b)
+}
+
+// Entity is what an outage is about. Code is KP, KP-01, AS131279, 175.45.176.0/24 or world.
+type Entity struct {
+	Type EntityType `json:"type"`
+	Code string     `json:"code"`
+	Name string     `json:"name,omitempty"`
+}

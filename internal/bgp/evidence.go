@@ -1,0 +1,50 @@
+package bgp
+
+// Evidence is computed from routes only; it never says why (docs/detection.md, Evidence). Absent means unknown.
+type Evidence struct {
+	// WithdrawalSpreadSeconds counts from the first withdrawal of a lost prefix by a voter.
+	WithdrawalSpreadSeconds *Spread `json:"withdrawal_spread_seconds,omitempty"`
+	// UpstreamsLostTogether: every upstream edge of the lost prefixes went in the same two minutes.
+	UpstreamsLostTogether *bool `json:"upstreams_lost_together,omitempty"`
+	// Shape is abrupt, stepped or gradual.
+	Shape string `json:"shape,omitempty"`
+	// ChurnBefore counts route changes of the entity's prefixes before the start.
+	ChurnBefore *Churn `json:"churn_before,omitempty"`
+	// SameTimeLast7Days counts outages of the entity that began within 30 min of this time of day on the 7 days before.
+	SameTimeLast7Days int `json:"same_time_last_7_days"`
+	// OnTheHour: the start lies within 2 min of a full hour.
+	OnTheHour bool `json:"on_the_hour"`
+	// Neighbours are other entities of the same type whose outage began within 20 min, or shares the upstream; capped.
+	Neighbours []string `json:"neighbours,omitempty"`
+	// ReroutedVia are upstreams through which lost prefixes were still heard after the first withdrawal.
+	ReroutedVia []ASN `json:"rerouted_via,omitempty"`
+	// Covered: lost prefixes that another AS's aggregate still covers; Deaggregated: more-specifics gone under a route of the same origin.
+	Covered      []Covered `json:"covered,omitempty"`
+	Deaggregated []string  `json:"deaggregated,omitempty"`
+	// MovedTo is who originates the prefixes of a `moved` event now.
+	MovedTo []AS `json:"moved_to,omitempty"`
+	// OriginOrder lists the origins in the order in which their prefixes went; capped.
+	OriginOrder []ASN `json:"origin_order,omitempty"`
+	// LossesInEvent and DutyCyclePercent describe an intermittent event: how many losses, and the share of the time that was lost.
+	LossesInEvent    int      `json:"losses_in_event,omitempty"`
+	DutyCyclePercent *Decimal `json:"duty_cycle_percent,omitempty"`
+}
+
+// Spread is a distribution of seconds.
+type Spread struct {
+	P10 int64 `json:"p10"`
+	P50 int64 `json:"p50"`
+	P90 int64 `json:"p90"`
+}
+
+// Churn counts announcements and withdrawals of the voters.
+type Churn struct {
+	Hour int `json:"hour"`
+	Day  int `json:"day"`
+}
+
+// Covered is a lost prefix under somebody else's aggregate.
+type Covered struct {
+	Prefix string `json:"prefix"`
+	By     ASN    `json:"by"`
+}

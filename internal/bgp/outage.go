@@ -1,0 +1,103 @@
+package bgp
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Outage is the one object that topics, webhooks, API, SQL and `replay --format json` show; schemas/outage.schema.json
+// describes it. Times are whole seconds, UTC; absent means unknown; space counts /24s or /48s.
+type Outage struct {
+	ID       string    `json:"id"`
+	Sequence uint32    `json:"sequence"`
+	Kind     string    `json:"kind"`
+	State    string    `json:"state"`
+	Event    string    `json:"event,omitempty"`
+	Family   string    `json:"family"`
+	Entity   Entity    `json:"entity"`
+	Start    time.Time `json:"start"`
+	// End is absent while the outage lasts.
+	End             *time.Time `json:"end,omitempty"`
+	DurationSeconds int64      `json:"duration_seconds"`
+	Severity        string     `json:"severity"`
+	// Score is the integral of the loss, in percent-minutes.
+	Score    int64 `json:"score"`
+	Baseline Size  `json:"baseline"`
+	Peak     Loss  `json:"peak"`
+	Now      Loss  `json:"now"`
+	// LostPrefixes is capped; LostPrefixesTotal is not.
+	LostPrefixes           []string `json:"lost_prefixes,omitempty"`
+	LostPrefixesTotal      int      `json:"lost_prefixes_total"`
+	SurvivingPrefixes      []string `json:"surviving_prefixes,omitempty"`
+	SurvivingPrefixesTotal int      `json:"surviving_prefixes_total"`
+	Origins                []AS     `json:"origins,omitempty"`
+	Upstreams              []AS     `json:"upstreams,omitempty"`
+	Panel                  Panel    `json:"panel"`
+	Flaps                  Flaps    `json:"flaps"`
+	// Gaps lists the pauses of an outage that was re-opened.
+	Gaps     []Interval       `json:"gaps,omitempty"`
+	Evidence Evidence         `json:"evidence"`
+	Blip     bool             `json:"blip,omitempty"`
+	Notes    []string         `json:"notes,omitempty"`
+	Previous *json.RawMessage `json:"previous,omitempty"`
+	Dataset  string           `json:"dataset"`
+	Summary  string           `json:"summary"`
+}
+
+// AS is an AS number and its owner's name.
+type AS struct {
+	ASN  ASN    `json:"asn"`
+	Name string `json:"name,omitempty"`
+}
+
+// Size is how much there usually is.
+type Size struct {
+	Prefixes int     `json:"prefixes"`
+	Space    Decimal `json:"space"`
+}
+
+// Loss is how much is gone.
+type Loss struct {
+	LostPrefixes int     `json:"lost_prefixes"`
+	LostSpace    Decimal `json:"lost_space"`
+	LossPercent  Decimal `json:"loss_percent"`
+}
+
+// Panel is who saw it.
+type Panel struct {
+	Voters     int    `json:"voters"`
+	Collectors int    `json:"collectors"`
+	Table      string `json:"table"` // complete, learned
+}
+
+// Flaps counts losses before the start.
+type Flaps struct {
+	Hour int `json:"hour"`
+	Day  int `json:"day"`
+}
+
+// Interval is a stretch of time.
+type Interval struct {
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end"`
+}
+
+// Decimal is a number of hundredths, written with at most two decimals.
+type Decimal int64
+
+// MarshalJSON writes 4, 0.5, 12.34.
+func (d Decimal) MarshalJSON() ([]byte, error) { return d.append(nil), nil }
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (d *Decimal) UnmarshalJSON(b []byte) error {
+	var f float64
+	if err := json.Unmarshal(b, &f); err != nil {
+		return err
+	}
+	if f < 0 {
+		*d = Decimal(f*100 - 0.5)
+	} else {
+		*d = Decimal(f*100 + 0.5)
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+package bgp
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+// Table says which of a peer's tables a session shows (RFC 7854 §5, RFC 8671, RFC 9069).
+type Table uint8
+
+// The tables. The zero value is the pre-policy Adj-RIB-In, which is what archives and RIS Live show.
+const (
+	TablePre Table = iota
+	TablePost
+	TableLoc
+	TableOut
+)
+
+// String returns pre, post, loc or out.
+func (t Table) String() string {
+	switch t {
+	case TablePre:
+		return "pre"
+	case TablePost:
+		return "post"
+	case TableLoc:
+		return "loc"
+	case TableOut:
+		return "out"
+	}
+	return fmt.Sprintf("table(%d)", uint8(t))
+}
+
+// Peer is a collector's BGP neighbour as seen within the collector. It is comparable.
+type Peer struct {
+	Address       netip.Addr
+	ASN           ASN
+	Distinguisher uint64 // RFC 7854 §4.2; 0 is the global instance
+	Table         Table
+}
+
+// PeerKey names a peer among all collectors. It is comparable.
+type PeerKey struct {
+	Collector string
+	Peer
+}
+
+// Compare orders peers by collector, address, ASN, distinguisher and table.
+func (k PeerKey) Compare(o PeerKey) int {
+	switch {
+	case k.Collector != o.Collector:
+		return compare(k.Collector < o.Collector)
+	case k.Address != o.Address:
+		return k.Address.Compare(o.Address)
+	case k.ASN != o.ASN:
+		return compare(k.ASN < o.ASN)
+	case k.Distinguisher != o.Distinguisher:
+		return compare(k.Distinguisher < o.Distinguisher)
+	case k.Table != o.Table:
+		return compare(k.Table < o.Table)
+	}
+	return 0
+}
+
+func compare(less bool) int {
+	if less {
+		return -1
+	}
+	return 1
+}
+
+// FSMState is a state of the BGP finite state machine as MRT numbers it (RFC 6396 §4.4.1).
+type FSMState uint16
+
+// The states. Deleted and Clearing are Quagga's own (7 and 8 in MRT files).
+const (
+	Idle        FSMState = 1
+	Connect     FSMState = 2
+	Active      FSMState = 3
+	OpenSent    FSMState = 4
+	OpenConfirm FSMState = 5
+	Established FSMState = 6
+)
+
+// String returns the RFC 4271 §8.2.2 name in lower case.
+func (s FSMState) String() string {
+	names := [...]string{1: "idle", 2: "connect", 3: "active", 4: "opensent", 5: "openconfirm", 6: "established", 7: "clearing", 8: "deleted"}
+	if int(s) < len(names) && names[s] != "" {
+		return names[s]
+	}
+	return fmt.Sprintf("state(%d)", uint16(s))
+}

@@ -1,0 +1,105 @@
+// Package codec converts between the domain (internal/bgp) and the records of the topics (schemas/darkmapv1).
+//
+// Parsers check what they read and return errors that wrap ErrInvalid; they do not retain their input.
+package codec
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+// ErrInvalid marks a record that decodes but says something impossible.
+var ErrInvalid = errors.New("invalid record")
+
+// Position converts a position for a record.
+func Position(p bgp.Position) *pb.Position {
+	return &pb.Position{Collector: p.Collector, Lane: p.Lane, Session: p.Session, Sequence: p.Sequence}
+}
+
+// ParsePosition is the inverse of Position; absent is the zero Position.
+func ParsePosition(p *pb.Position) bgp.Position {
+	return bgp.Position{Collector: p.GetCollector(), Lane: p.GetLane(), Session: p.GetSession(), Sequence: p.GetSequence()}
+}
+
+// AppendPrefix appends p as Route.prefix in schemas/proto/darkmap/v1/routes.proto says. p must be valid and masked.
+func AppendPrefix(b []byte, p netip.Prefix) []byte {
+	n := (p.Bits() + 7) / 8
+	if p.Addr().Is4() {
+		a := p.Addr().As4()
+		return append(append(b, 4, byte(p.Bits())), a[:n]...)
+	}
+	a := p.Addr().As16()
+	return append(append(b, 6, byte(p.Bits())), a[:n]...)
+}
+
+// ParsePrefix is the inverse of AppendPrefix. It refuses wrong families and lengths, and host bits that are set.
+func ParsePrefix(b []byte) (netip.Prefix, error) {
+	if len(b) < 2 {
+		return netip.Prefix{}, fmt.Errorf("prefix of %d octets: %w", len(b), ErrInvalid)
+	}
+	bits, n := int(b[1]), (int(b[1])+7)/8
+	var p netip.Prefix
+	switch {
+	case len(b) != 2+n:
+		return p, fmt.Errorf("prefix of %d bits in %d octets: %w", bits, len(b)-2, ErrInvalid)
+	case b[0] == 4 && bits <= 32:
+		var a [4]byte
+		copy(a[:], b[2:])
+		p = netip.PrefixFrom(netip.AddrFrom4(a), bits)
+	case b[0] == 6 && bits <= 128:
+		var a [16]byte
+		copy(a[:], b[2:])
+		p = netip.PrefixFrom(netip.AddrFrom16(a), bits)
+	default:
+		return p, fmt.Errorf("prefix of family %d and %d bits: %w", b[0], bits, ErrInvalid)
+	}
+	if p != p.Masked() {
+		return netip.Prefix{}, fmt.Errorf("prefix %v has host bits: %w", p, ErrInvalid)
+	}
+	return p, nil
+}
+
+// Peer converts a peer; id is its BGP identifier, invalid where the source has none.
+func Peer(p bgp.Peer, id netip.Addr) *pb.Peer {
+	out := &pb.Peer{Address: p.Address.AsSlice(), Asn: uint32(p.ASN), Distinguisher: p.Distinguisher, Table: pb.Table(p.Table) + pb.Table_TABLE_PRE}
+	if id.IsValid() {
+		out.BgpId = id.AsSlice()
+	}
+	return out
+}
+
+// ParsePeer is the inverse of Peer, without the BGP identifier.
+func ParsePeer(p *pb.Peer) (bgp.Peer, error) {
+	addr, ok := netip.AddrFromSlice(p.GetAddress())
+	if !ok {
+		return bgp.Peer{}, fmt.Errorf("peer address of %d octets: %w", len(p.GetAddress()), ErrInvalid)
+	}
+	table := bgp.TablePre
+	if t := p.GetTable(); t != pb.Table_TABLE_UNSPECIFIED {
+		if t < 0 || t > pb.Table_TABLE_OUT {
+			return bgp.Peer{}, fmt.Errorf("peer table %d: %w", t, ErrInvalid)
+		}
+		table = bgp.Table(t - pb.Table_TABLE_PRE)
+	}
+	return bgp.Peer{Address: addr, ASN: bgp.ASN(p.GetAsn()), Distinguisher: p.GetDistinguisher(), Table: table}, nil
+}
+
+// Family converts a family.
+func Family(f bgp.Family) pb.Family { return pb.Family(f) }
+
+// ParseFamily is the inverse of Family.
+func ParseFamily(f pb.Family) (bgp.Family, error) {
+	if f != pb.Family_FAMILY_IPV4 && f != pb.Family_FAMILY_IPV6 {
+		return 0, fmt.Errorf("family %d: %w", f, ErrInvalid)
+	}
+	return bgp.Family(f), nil
+}
+
+// Entity converts an entity.
+func Entity(e bgp.Entity) *pb.Entity {
+	return &pb.Entity{Type: pb.EntityType(e.Type), Code: e.Code, Name: e.Name}
+}

@@ -1,0 +1,95 @@
+// Command darkmap is the observatory's one binary: every stage and every tool is a subcommand. This package only wires.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes (docs/interfaces.md).
+const (
+	exitFailed      = 1
+	exitUsage       = 2
+	exitDamaged     = 3
+	exitInterrupted = 130
+)
+
+// exitError is an error that says with which code to end.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+// usageError makes err end with wrong usage or configuration.
+func usageError(err error) error { return &exitError{exitUsage, err} }
+
+// cli holds the flags that every command has, and the commands.
+type cli struct {
+	globals
+}
+
+// globals is what every command's Run is given.
+type globals struct {
+	Config    string   `help:"Configuration file (YAML)." type:"path" placeholder:"FILE"`
+	Set       []string `help:"Set one configuration value (key=value); may be repeated." sep:"none" placeholder:"KEY=VALUE"`
+	DataDir   string   `help:"Where state is kept (default $$XDG_STATE_HOME/darkmap)." type:"path" placeholder:"DIR"`
+	LogLevel  string   `help:"Lowest level that is logged." enum:"debug,info,warn,error" default:"warn"`
+	LogFormat string   `help:"Form of the log." enum:"text,json" default:"text"`
+
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	log            *slog.Logger
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is main without the process: it parses, runs one command and returns the exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	var c cli
+	parser, err := kong.New(&c, kong.Name("darkmap"), kong.Description("Watches the global routing table and says which networks and countries have gone dark."),
+		kong.Writers(stdout, stderr), kong.BindTo(ctx, (*context.Context)(nil)))
+	if err != nil {
+		fmt.Fprintln(stderr, "darkmap:", err)
+		return exitFailed
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintln(stderr, "darkmap:", err)
+		return exitUsage
+	}
+	c.stdin, c.stdout, c.stderr = stdin, stdout, stderr
+	return code(parsed.Run(&c.globals), stderr)
+}
+
+// code says err and turns it into the exit code.
+func code(err error, stderr io.Writer) int {
+	if err == nil {
+		return 0
+	}
+	if errors.Is(err, syscall.EPIPE) {
+		return 0
+	}
+	fmt.Fprintln(stderr, "darkmap:", err)
+	if e, ok := errors.AsType[*exitError](err); ok {
+		return e.code
+	}
+	if errors.Is(err, context.Canceled) {
+		return exitInterrupted
+	}
+	return exitFailed
+}

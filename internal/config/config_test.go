@@ -1,0 +1,105 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+type inner struct {
+	Size  int           `yaml:"size"`
+	Every time.Duration `yaml:"every"`
+	Files []string      `yaml:"files"`
+}
+
+type example struct {
+	Name  string `yaml:"name"`
+	Inner inner  `yaml:"inner"`
+}
+
+func (e *example) Validate() error {
+	var faults []error
+	if e.Name == "" {
+		faults = append(faults, errors.New("name: is empty"))
+	}
+	if e.Inner.Size < 0 {
+		faults = append(faults, errors.New("inner.size: is negative"))
+	}
+	return errors.Join(faults...)
+}
+
+func TestLoad(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		yaml string
+		sets []string
+		want example
+		errs []string
+	}{
+		{name: "defaults", want: example{Name: "d", Inner: inner{Size: 1}}},
+		{name: "file over defaults", yaml: "inner: {every: 3s}", want: example{Name: "d", Inner: inner{Size: 1, Every: 3 * time.Second}}},
+		{name: "set over file", yaml: "inner: {size: 2}", sets: []string{"inner.size=5", "inner.files=[a, b]", "name=x=y"}, want: example{Name: "x=y", Inner: inner{Size: 5, Files: []string{"a", "b"}}}},
+		{name: "unknown key has its line", yaml: "name: a\nnme: b\nother: c\n", errs: []string{"line 2: unknown key nme", "line 3: unknown key other"}},
+		{name: "all invalid at once", yaml: "name: \"\"\ninner: {size: -1}", errs: []string{"name: is empty", "inner.size: is negative"}},
+		{name: "set without value", sets: []string{"inner.size"}, errs: []string{"want key=value"}},
+		{name: "set of an unknown key", sets: []string{"inner.sizes=3"}, errs: []string{"--set inner.sizes=3", "unknown key sizes"}},
+		{name: "two documents", yaml: "name: a\n---\nname: b\n", errs: []string{"more than one YAML document"}},
+		{name: "not YAML", yaml: "name: [", errs: []string{"did not find expected"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			path := ""
+			if tt.yaml != "" {
+				path = filepath.Join(t.TempDir(), "c.yaml")
+				if err := os.WriteFile(path, []byte(tt.yaml), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got := example{Name: "d", Inner: inner{Size: 1}}
+			err := Load(&got, path, tt.sets)
+			if len(tt.errs) == 0 {
+				if err != nil || got.Name != tt.want.Name || got.Inner.Size != tt.want.Inner.Size || got.Inner.Every != tt.want.Inner.Every || len(got.Inner.Files) != len(tt.want.Inner.Files) {
+					t.Errorf("got %+v, %v; want %+v", got, err, tt.want)
+				}
+				return
+			}
+			for _, want := range tt.errs {
+				if err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("got error %v, want one with %q", err, want)
+				}
+			}
+		})
+	}
+}
+
+func TestSecret(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "s")
+	if err := os.WriteFile(path, []byte("hunter2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Secret{File: path}.Read()
+	if err != nil || got != "hunter2" {
+		t.Errorf("got %q, %v; want the file's first line", got, err)
+	}
+	if _, err := (Secret{File: path + "x"}).Read(); err == nil {
+		t.Error("a missing file: got no error")
+	}
+	if got, err := (Secret{}).Read(); got != "" || err != nil {
+		t.Errorf("the zero value: got %q, %v", got, err)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte("name: a\ninner: {size: 3, files: [a]}\n"))
+	f.Add([]byte("a: &a [*a, *a]"))
+	f.Fuzz(func(_ *testing.T, b []byte) {
+		var e example
+		_ = Decode(&e, b) // no crash, no hang: errors are fine
+	})
+}

@@ -1,0 +1,122 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// maxBytes bounds a configuration file; YAML aliases cannot expand beyond what yaml/v3 itself allows.
+const maxBytes = 1 << 20
+
+// Validator is a configuration that can tell all its faults, joined with errors.Join.
+type Validator interface{ Validate() error }
+
+// Load decodes the file at path (none if empty) and then each KEY=VALUE of sets over dst, which holds the defaults, and
+// validates the result. Keys are dotted paths; values are YAML. An unknown key is an error with its line. The error
+// joins every fault found.
+func Load(dst Validator, path string, sets []string) error {
+	var faults []error
+	if path != "" {
+		if err := decodeFile(dst, path); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	for _, s := range sets {
+		if err := set(dst, s); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	return errors.Join(append(faults, dst.Validate())...)
+}
+
+func decodeFile(dst any, path string) error {
+	f, err := os.Open(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return fmt.Errorf("opening configuration: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // only read
+	b, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
+	if err != nil {
+		return fmt.Errorf("reading configuration: %w", err)
+	}
+	if len(b) > maxBytes {
+		return fmt.Errorf("reading configuration %s: larger than %d bytes", path, maxBytes)
+	}
+	if err := Decode(dst, b); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// Decode decodes one YAML document over dst; unknown keys and further documents are errors.
+func Decode(dst any, b []byte) error {
+	d := yaml.NewDecoder(bytes.NewReader(b))
+	d.KnownFields(true)
+	if err := d.Decode(dst); err != nil && !errors.Is(err, io.EOF) {
+		return plain(err)
+	}
+	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return errors.New("more than one YAML document")
+	}
+	return nil
+}
+
+// plain takes Go's type names out of yaml's messages, which mean nothing to an operator.
+func plain(err error) error {
+	t, ok := errors.AsType[*yaml.TypeError](err)
+	if !ok {
+		return err
+	}
+	var faults []error
+	for _, m := range t.Errors {
+		if before, _, ok := strings.Cut(m, " not found in type "); ok {
+			m = strings.Replace(before, "field ", "unknown key ", 1)
+		}
+		faults = append(faults, errors.New(m))
+	}
+	return errors.Join(faults...)
+}
+
+// set decodes one KEY=VALUE over dst.
+func set(dst any, s string) error {
+	key, value, ok := strings.Cut(s, "=")
+	if !ok || key == "" {
+		return fmt.Errorf("--set %s: want key=value", s)
+	}
+	var v yaml.Node
+	if err := yaml.Unmarshal([]byte(value), &v); err != nil {
+		return fmt.Errorf("--set %s: %w", s, err)
+	}
+	node := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null"}
+	if len(v.Content) == 1 {
+		node = v.Content[0]
+	}
+	parts := strings.Split(key, ".")
+	for i := len(parts) - 1; i >= 0; i-- {
+		node = &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Value: parts[i]}, node}}
+	}
+	b, err := yaml.Marshal(node)
+	if err != nil {
+		return fmt.Errorf("--set %s: %w", s, err)
+	}
+	if err := Decode(dst, b); err != nil {
+		return fmt.Errorf("--set %s: %w", s, err)
+	}
+	return nil
+}
+
+// Print writes the configuration as YAML; Secret values print as <redacted>.
+func Print(w io.Writer, cfg any) error {
+	e := yaml.NewEncoder(w)
+	e.SetIndent(2)
+	if err := e.Encode(cfg); err != nil {
+		return fmt.Errorf("writing configuration: %w", err)
+	}
+	return e.Close()
+}

@@ -1,0 +1,35 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"strings"
+)
+
+// Secret says where a secret is; the secret itself never stands in the configuration. The zero value is none.
+type Secret struct {
+	// File holds the secret in its first line.
+	File string `yaml:"file,omitempty"`
+	// Env names an environment variable that holds it.
+	Env string `yaml:"env,omitempty"`
+}
+
+// Read returns the secret; empty for the zero value.
+func (s Secret) Read() (string, error) {
+	switch {
+	case s.File != "":
+		b, err := os.ReadFile(s.File)
+		if err != nil {
+			return "", fmt.Errorf("reading a secret: %w", err)
+		}
+		line, _, _ := strings.Cut(string(b), "\n")
+		return strings.TrimSuffix(line, "\r"), nil
+	case s.Env != "":
+		v, ok := os.LookupEnv(s.Env)
+		if !ok {
+			return "", fmt.Errorf("reading a secret: environment variable %s is not set", s.Env)
+		}
+		return v, nil
+	}
+	return "", nil
+}

@@ -1,0 +1,91 @@
+# Everything that can be done here. `make help` lists it. After `make deps` all targets work offline.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+GO      ?= go
+BIN     := bin/darkmap
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+# The embedded ClickHouse needs a library that only some platforms have: builds with it carry this tag.
+TAGS    := embedded
+LINT    := $(GO) tool -modfile=tools/golangci-lint/go.mod golangci-lint
+BUF     := $(GO) tool -modfile=$(CURDIR)/tools/buf/go.mod buf
+FUZZTIME ?= 10s
+# The race detector needs cgo and a C compiler; without one the tests run without it.
+RACE    := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build deps ## Fetch, build and run the December 2014 reconstruction
+	$(BIN) demo
+
+.PHONY: test
+test: build ## Run all tests; what the machine lacks is skipped by name
+	@$(if $(RACE),,echo "without -race: it needs a C compiler (apt-get install gcc)";)\
+	$(BIN) fetch || echo "the embedded ClickHouse could not be fetched: its tests are skipped"
+	$(GO) test $(RACE) -shuffle=on -tags $(TAGS) -timeout 25m ./...
+
+.PHONY: deps
+deps: build ## Fetch everything that later runs need: modules, tools, the engine, the default data
+	$(GO) mod download
+	@for t in buf protobuf golangci-lint; do (cd tools/$$t && $(GO) mod download) || exit 1; done
+	$(BIN) fetch
+
+.PHONY: build
+build: ## Build bin/darkmap
+	CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/darkmap
+
+.PHONY: cross
+cross: ## Build for linux/arm64 and darwin/arm64
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build -trimpath -tags $(TAGS) -o /dev/null ./cmd/darkmap
+	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) build -trimpath -tags $(TAGS) -o /dev/null ./cmd/darkmap
+	CGO_ENABLED=0 $(GO) build -trimpath -o /dev/null ./cmd/darkmap
+
+.PHONY: fmt
+fmt: ## Format
+	$(LINT) fmt
+
+.PHONY: lint
+lint: ## Lint code and schemas
+	$(LINT) run --build-tags $(TAGS) --timeout 20m
+	cd schemas/proto && $(BUF) lint
+
+.PHONY: fuzz
+fuzz: ## Run every fuzzer for FUZZTIME (10s)
+	@for p in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+	  for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$p/*_test.go | sed 's/^func //' | sort -u); do \
+	    echo "$$p $$f"; $(GO) test -tags $(TAGS) -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -parallel 2 $$p || exit 1; done; done
+
+.PHONY: bench
+bench: ## Run the benchmarks
+	$(GO) test -tags $(TAGS) -run '^$$' -bench . -benchmem ./...
+
+.PHONY: cover
+cover: ## Tests with coverage, as coverage.out
+	$(GO) test -tags $(TAGS) -coverprofile coverage.out ./... && $(GO) tool cover -func coverage.out | tail -n 1
+
+.PHONY: gen
+gen: ## Generate code from the schemas
+	cd schemas/proto && $(BUF) generate
+
+.PHONY: tidy
+tidy: ## Tidy go.mod
+	$(GO) mod tidy
+
+.PHONY: breaking
+breaking: ## Compare the schemas with the newest released ones
+	@tag=$$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null) || { echo "no release yet: nothing to compare with"; exit 0; }; \
+	  cd schemas/proto && $(BUF) breaking --against "$(CURDIR)/.git#tag=$$tag,subdir=schemas/proto"
+
+.PHONY: ci
+ci: ## What has to pass before anything lands
+	$(MAKE) gen tidy
+	@git diff --exit-code -- schemas go.mod go.sum || { echo "make gen tidy changed files: commit them"; exit 1; }
+	$(MAKE) breaking lint build cross fuzz test
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin coverage.out

@@ -1,0 +1,28 @@
+package bgp
+
+import "testing"
+
+func TestCountryName(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]string{
+		"KP": "North Korea", "KR": "South Korea", "RU": "Russia", "IR": "Iran", "SY": "Syria", "GB": "United Kingdom",
+		"CD": "DR Congo", "VN": "Vietnam", "XK": "Kosovo", "EU": "", "AP": "", "ZZ": "", "UK": "", "kp": "", "": "",
+	} {
+		if got := CountryName(code); got != want {
+			t.Errorf("CountryName(%q) = %q, want %q", code, got, want)
+		}
+	}
+	if got := len(countryNames); got != 249+1 {
+		t.Errorf("%d countries, want the 249 of ISO 3166-1 and XK", got)
+	}
+	seen := map[string]string{}
+	for code, name := range countryNames {
+		if len(code) != 2 || code[0] < 'A' || code[0] > 'Z' || code[1] < 'A' || code[1] > 'Z' {
+			t.Errorf("code %q is not two capitals", code)
+		}
+		if other, ok := seen[name]; ok || name == "" {
+			t.Errorf("%s and %s are both called %q", code, other, name)
+		}
+		seen[name] = code
+	}
+}

@@ -32,6 +32,24 @@ type Update struct {
 	Malformed error
 	// Other counts NLRI attributes of other families (VPN, labelled, EVPN, multicast), by AFI and SAFI.
 	Other []AFISAFI
+	// ASOctets is the width that AS_PATH was read with: Options.ASOctets or, where that was 0, the one that fits.
+	ASOctets uint8
+	// ASOctetsTied is set where Options.ASOctets was 0 and the AS_PATH parses with either width: 4 was taken, and whoever
+	// knows the path from elsewhere may decode again with 2.
+	ASOctetsTied bool
+
+	mpNextHopIPv4 netip.Addr
+}
+
+// NextHop returns the next hop of one of u's announcements; it is invalid where the message has none.
+func (u *Update) NextHop(n NLRI) netip.Addr {
+	switch {
+	case !n.MP:
+		return u.Attributes.NextHop
+	case n.Prefix.Addr().Is4() && u.mpNextHopIPv4.IsValid():
+		return u.mpNextHopIPv4
+	}
+	return u.Attributes.MPNextHop
 }
 
 // AFISAFI names a family that darkmap does not decode.
@@ -52,12 +70,15 @@ type Attributes struct {
 	Path             bgp.ASPath // AS4_PATH merged (RFC 6793 §4.2.3)
 	Origin           uint8      // 0 IGP, 1 EGP, 2 INCOMPLETE
 	NextHop          netip.Addr // of NLRI; invalid where absent
-	MPNextHop        netip.Addr // of MP_REACH_NLRI, the global one; invalid where absent
+	MPNextHop        netip.Addr // of MP_REACH_NLRI, the global one; invalid where absent; Update.NextHop where there may be two
 	MED              uint32
 	LocalPref        uint32
 	Communities      []uint32
 	LargeCommunities [][3]uint32
 	Aggregator       Aggregator
+	// RawAggregator is the AGGREGATOR attribute as it stands in the message, also where RFC 7606 §7.7 discards it; nil where
+	// absent.
+	RawAggregator []byte
 	// Has tells present from zero.
 	HasOrigin, HasMED, HasLocalPref, HasAggregator, AtomicAggregate bool
 }

@@ -1,0 +1,80 @@
+package wire
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+)
+
+// appendIPv4 parses a run of IPv4 prefixes (RFC 4271 §4.3) and appends them, host bits masked.
+func appendIPv4(dst []NLRI, b []byte, addPath, mp bool) ([]NLRI, error) {
+	for i := 0; i < len(b); {
+		var id uint32
+		if addPath {
+			if len(b)-i < 5 {
+				return dst, nlriError(b, i, "path identifier is cut")
+			}
+			id = binary.BigEndian.Uint32(b[i:])
+			i += 4
+		}
+		bits := int(b[i])
+		octets := (bits + 7) / 8
+		if bits > 32 {
+			return dst, nlriError(b, i, "IPv4 prefix is longer than 32 bits")
+		}
+		if len(b)-i-1 < octets {
+			return dst, nlriError(b, i, "prefix is cut")
+		}
+		var a uint32
+		switch p := b[i+1:]; octets {
+		case 1:
+			a = uint32(p[0]) << 24
+		case 2:
+			a = uint32(p[0])<<24 | uint32(p[1])<<16
+		case 3:
+			a = uint32(p[0])<<24 | uint32(p[1])<<16 | uint32(p[2])<<8
+		case 4:
+			a = binary.BigEndian.Uint32(p)
+		}
+		a &= ^uint32(0) << (32 - bits)
+		addr := netip.AddrFrom4([4]byte{byte(a >> 24), byte(a >> 16), byte(a >> 8), byte(a)})
+		dst = append(dst, NLRI{Prefix: netip.PrefixFrom(addr, bits), PathID: id, MP: mp})
+		i += 1 + octets
+	}
+	return dst, nil
+}
+
+// appendIPv6 parses a run of IPv6 prefixes (RFC 4760 §5) and appends them, host bits masked.
+func appendIPv6(dst []NLRI, b []byte, addPath bool) ([]NLRI, error) {
+	for i := 0; i < len(b); {
+		var id uint32
+		if addPath {
+			if len(b)-i < 5 {
+				return dst, nlriError(b, i, "path identifier is cut")
+			}
+			id = binary.BigEndian.Uint32(b[i:])
+			i += 4
+		}
+		bits := int(b[i])
+		octets := (bits + 7) / 8
+		if bits > 128 {
+			return dst, nlriError(b, i, "IPv6 prefix is longer than 128 bits")
+		}
+		if len(b)-i-1 < octets {
+			return dst, nlriError(b, i, "prefix is cut")
+		}
+		var a [16]byte
+		copy(a[:], b[i+1:i+1+octets])
+		if rest := bits % 8; rest != 0 {
+			a[octets-1] &= 0xff << (8 - rest)
+		}
+		dst = append(dst, NLRI{Prefix: netip.PrefixFrom(netip.AddrFrom16(a), bits), PathID: id, MP: true})
+		i += 1 + octets
+	}
+	return dst, nil
+}
+
+// nlriError says at which octet of the field, and what.
+func nlriError(b []byte, at int, reason string) error {
+	return fmt.Errorf("octet %d of %d: %s: %w", at, len(b), reason, ErrBadNLRI)
+}

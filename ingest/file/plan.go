@@ -1,0 +1,164 @@
+package file
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+
+	"github.com/darkmap/darkmap/internal/capture"
+)
+
+// ErrOverlap marks update files of one collector whose times overlap: their order would be a guess.
+var ErrOverlap = errors.New("files of one collector overlap")
+
+// overlapTolerance is how far the first record of a file may lie before the last of the file before it, microseconds:
+// archives cut their files by the second.
+const overlapTolerance = 1_000_000
+
+// Plan is what is known of the inputs before they are played: their order and their hash.
+type Plan struct {
+	// Hash is the first 16 hex digits of a SHA-256 over collector and content of every file, in playing order.
+	Hash string
+	// Bytes is the size of all files as they are on disk.
+	Bytes      int64
+	collectors []collectorPlan
+}
+
+type collectorPlan struct {
+	name  string
+	files []filePlan
+}
+
+type filePlan struct {
+	path  string
+	table bool
+	// first and last are the times of the file's records, microseconds; last is known only where there is a next file.
+	first, last int64
+	sum         [sha256.Size]byte
+}
+
+// Collectors lists the collectors, sorted.
+func (p *Plan) Collectors() []string {
+	names := make([]string, len(p.collectors))
+	for i, c := range p.collectors {
+		names[i] = c.name
+	}
+	return names
+}
+
+// NewPlan looks at the beginning of every file, and through the whole of those that another of the same collector follows.
+// It fails with ErrOverlap, or where a file cannot be opened; damaged content is left for the playing to report.
+func NewPlan(ctx context.Context, inputs []Input) (*Plan, error) {
+	by := map[string][]filePlan{}
+	p := &Plan{}
+	for _, in := range inputs {
+		f, size, err := hashFile(in.Path)
+		if err != nil {
+			return nil, err
+		}
+		p.Bytes += size
+		by[in.Collector] = append(by[in.Collector], f)
+	}
+	sum := sha256.New()
+	for name, files := range by {
+		if err := order(ctx, name, files); err != nil {
+			return nil, err
+		}
+		p.collectors = append(p.collectors, collectorPlan{name, files})
+	}
+	slices.SortFunc(p.collectors, func(a, b collectorPlan) int { return cmp.Compare(a.name, b.name) })
+	for _, c := range p.collectors {
+		fmt.Fprintf(sum, "%s %d\n", c.name, len(c.files))
+		for _, f := range c.files {
+			sum.Write(f.sum[:])
+		}
+	}
+	p.Hash = hex.EncodeToString(sum.Sum(nil)[:8])
+	return p, nil
+}
+
+func hashFile(path string) (filePlan, int64, error) {
+	f, err := os.Open(path) //nolint:gosec // the user names the file
+	if err != nil {
+		return filePlan{}, 0, fmt.Errorf("opening an input: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // only read
+	h := sha256.New()
+	n, err := io.Copy(h, f)
+	if err != nil {
+		return filePlan{}, 0, fmt.Errorf("reading %s: %w", path, err)
+	}
+	return filePlan{path: path, sum: [sha256.Size]byte(h.Sum(nil))}, n, nil
+}
+
+// order sorts the files of a collector, tables first, and refuses update files that overlap.
+func order(ctx context.Context, collector string, files []filePlan) error {
+	for i := range files {
+		if err := files[i].look(ctx, len(files) > 1); err != nil {
+			return err
+		}
+	}
+	slices.SortFunc(files, func(a, b filePlan) int {
+		if a.table != b.table {
+			if a.table {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.last, b.last), slices.Compare(a.sum[:], b.sum[:]))
+	})
+	for i := 1; i < len(files); i++ {
+		a, b := files[i-1], files[i]
+		if a.sum == b.sum {
+			return fmt.Errorf("%s: %s and %s hold the same: %w", collector, a.path, b.path, ErrOverlap)
+		}
+		if !a.table && a.last > b.first+overlapTolerance {
+			return fmt.Errorf("%s: %s ends at %s, after %s begins at %s (name other collectors as NAME=FILE): %w",
+				collector, a.path, clock(a.last), b.path, clock(b.first), ErrOverlap)
+		}
+	}
+	return nil
+}
+
+// look fills in what the file's records tell: of the first that has a time, or of all of them.
+func (f *filePlan) look(ctx context.Context, whole bool) error {
+	r, err := capture.Open(f.path, nil)
+	if err != nil {
+		if _, damaged := errors.AsType[*capture.Damage](err); damaged {
+			return nil // said when it is played
+		}
+		return err
+	}
+	defer r.Close() //nolint:errcheck // only read
+	f.first, f.last = math.MaxInt64, math.MinInt64
+	for {
+		it, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err != nil || it.Kind == capture.Note || it.Timestamp == 0 {
+			continue
+		}
+		if f.last == math.MinInt64 {
+			f.table = it.Kind == capture.RIB
+		}
+		f.first, f.last = min(f.first, it.Timestamp), max(f.last, it.Timestamp)
+		if !whole || f.table {
+			break
+		}
+	}
+	if f.last == math.MinInt64 {
+		f.first, f.last = 0, 0
+	}
+	return nil
+}

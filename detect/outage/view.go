@@ -25,6 +25,9 @@ type Sample struct {
 	KnownPrefixes int
 	// SharePermille is v/b of a prefix entity, in 1/1000; 1000 for other entities.
 	SharePermille int
+	// Moved is how many prefixes View.Moved would list (AS and prefix entities): others originate them now. It is what
+	// makes a prefix that is visible all the time a `moved` event.
+	Moved int
 }
 
 // View answers what an event needs beyond its samples. It is asked only while a window is being closed, and only about

@@ -1,6 +1,10 @@
 package bgp
 
-import "strconv"
+import (
+	"math"
+	"math/bits"
+	"strconv"
+)
 
 // String writes d with at most two decimals.
 func (d Decimal) String() string { return string(d.append(nil)) }
@@ -19,11 +23,18 @@ func (d Decimal) append(b []byte) []byte {
 	return b
 }
 
-// Hundredths returns part/whole in percent or in units, rounded half up, with integers alone: part*scale*100/whole.
+// Hundredths returns part/whole in units of 1/scale (100 for percent, 1 for units), rounded half up, with integers alone.
+// It is 0 when whole is 0, and the largest Decimal when the result does not fit.
 func Hundredths(part, whole, scale uint64) Decimal {
 	if whole == 0 {
 		return 0
 	}
-	hi, lo := part/whole, part%whole
-	return Decimal(hi*scale*100 + (lo*scale*100+whole/2)/whole)
+	hi, lo := bits.Mul64(part, scale*100)
+	lo, carry := bits.Add64(lo, whole/2, 0)
+	hi += carry
+	if hi >= whole {
+		return math.MaxInt64
+	}
+	q, _ := bits.Div64(hi, lo, whole)
+	return Decimal(min(q, math.MaxInt64))
 }

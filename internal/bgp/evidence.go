@@ -12,9 +12,12 @@ type Evidence struct {
 	ChurnBefore *Churn `json:"churn_before,omitempty"`
 	// SameTimeLast7Days counts outages of the entity that began within 30 min of this time of day on the 7 days before.
 	SameTimeLast7Days int `json:"same_time_last_7_days"`
+	// OutagesLast7Days counts the entity's outages, blips apart, that began in the 7 days before.
+	OutagesLast7Days int `json:"outages_last_7_days"`
 	// OnTheHour: the start lies within 2 min of a full hour.
 	OnTheHour bool `json:"on_the_hour"`
-	// Neighbours are other entities of the same type whose outage began within 20 min, or shares the upstream; capped.
+	// Neighbours are other entities of the same type whose outage began within 20 min, or shares the upstream; of a prefix,
+	// those of the same origin lost in the same minute; capped.
 	Neighbours []string `json:"neighbours,omitempty"`
 	// ReroutedVia are upstreams through which lost prefixes were still heard after the first withdrawal.
 	ReroutedVia []ASN `json:"rerouted_via,omitempty"`
@@ -28,6 +31,11 @@ type Evidence struct {
 	// LossesInEvent and DutyCyclePercent describe an intermittent event: how many losses, and the share of the time that was lost.
 	LossesInEvent    int      `json:"losses_in_event,omitempty"`
 	DutyCyclePercent *Decimal `json:"duty_cycle_percent,omitempty"`
+	// Pattern says in sentences what the figures above show together.
+	Pattern []string `json:"pattern,omitempty"`
+	// ConsistentWith and LessTypicalOf stand only together, and only on two independent features.
+	ConsistentWith string `json:"consistent_with,omitempty"`
+	LessTypicalOf  string `json:"less_typical_of,omitempty"`
 }
 
 // Spread is a distribution of seconds.

@@ -74,6 +74,8 @@ type Panel struct {
 type Flaps struct {
 	Hour int `json:"hour"`
 	Day  int `json:"day"`
+	// UsualDay is the daily mean, rounded down, of the up to seven days before that day; absent while less than one was watched.
+	UsualDay *int `json:"usual_day,omitempty"`
 }
 
 // Interval is a stretch of time.

@@ -1,0 +1,98 @@
+package outage
+
+import "github.com/darkmap/darkmap/internal/bgp"
+
+// Config holds the constants of docs/detection.md. The zero value of a field means its default.
+type Config struct {
+	// Family is the address family that this engine decides.
+	Family bgp.Family
+	// Dataset is written into every outage.
+	Dataset string
+
+	// OpenMinutes is for how many consecutive minutes a loss lasts before an outage opens. Default 5.
+	OpenMinutes int
+	// SuspectMinutes is after how many minutes a loss of SuspectPermille on SuspectCollectors collectors is suspected.
+	// Defaults 2, 900 and 3.
+	SuspectMinutes    int
+	SuspectPermille   int
+	SuspectCollectors int
+	// OpenPermille of the baseline must be lost. Default 100.
+	OpenPermille int
+	// CloseMinutes is how many consecutive quiet minutes close an event. Default 10.
+	CloseMinutes int
+	// MergeMinutes is how long after its end an event is opened again by a new loss. Default 30.
+	MergeMinutes int
+
+	// LargeUnits makes an entity large: then LargePermille, LargeMinUnits and LargeOrigins for LargeMinutes open as well.
+	// Defaults 5,000, 20, 256, 2 and 15.
+	LargeUnits    int
+	LargePermille int
+	LargeMinUnits int
+	LargeOrigins  int
+	LargeMinutes  int
+
+	// PartialLowPermille and PartialHighPermille bound the share of its usual voters at which a prefix is partial, the upper
+	// one excluded; PartialMinutes is for how long. Defaults 200, 800 and 10.
+	PartialLowPermille  int
+	PartialHighPermille int
+	PartialMinutes      int
+	// MovedMinutes is for how long others originate a prefix before that is an event. Default 5.
+	MovedMinutes int
+
+	// FlapLosses short losses that begin within FlapMinutes are an intermittent event. Defaults 3 and 60.
+	FlapLosses  int
+	FlapMinutes int
+	// FlapQuietMinutes without a loss end it. Default 60.
+	FlapQuietMinutes int
+
+	// FreezeMinutes is how long a baseline stands still at most. Default 10,080 (7 days).
+	FreezeMinutes int
+	// UpdateMinutes lie at least between two `updated` records of an event, FlapUpdateMinutes between those of an intermittent
+	// one. Defaults 5 and 60.
+	UpdateMinutes     int
+	FlapUpdateMinutes int
+
+	// MaxPrefixes, MaxOrigins and MaxNeighbours cap the lists of an event. Defaults 50, 20 and 10.
+	MaxPrefixes   int
+	MaxOrigins    int
+	MaxNeighbours int
+}
+
+// withDefaults returns c with every zero field set.
+func (c Config) withDefaults() Config {
+	for _, f := range []struct {
+		field *int
+		value int
+	}{
+		{&c.OpenMinutes, 5},
+		{&c.SuspectMinutes, 2},
+		{&c.SuspectPermille, 900},
+		{&c.SuspectCollectors, 3},
+		{&c.OpenPermille, 100},
+		{&c.CloseMinutes, 10},
+		{&c.MergeMinutes, 30},
+		{&c.LargeUnits, 5000},
+		{&c.LargePermille, 20},
+		{&c.LargeMinUnits, 256},
+		{&c.LargeOrigins, 2},
+		{&c.LargeMinutes, 15},
+		{&c.PartialLowPermille, 200},
+		{&c.PartialHighPermille, 800},
+		{&c.PartialMinutes, 10},
+		{&c.MovedMinutes, 5},
+		{&c.FlapLosses, 3},
+		{&c.FlapMinutes, 60},
+		{&c.FlapQuietMinutes, 60},
+		{&c.FreezeMinutes, 7 * 24 * 60},
+		{&c.UpdateMinutes, 5},
+		{&c.FlapUpdateMinutes, 60},
+		{&c.MaxPrefixes, 50},
+		{&c.MaxOrigins, 20},
+		{&c.MaxNeighbours, 10},
+	} {
+		if *f.field == 0 {
+			*f.field = f.value
+		}
+	}
+	return c
+}

@@ -1,0 +1,119 @@
+package clickhouse
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/ch-go"
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+const dialTimeout = 5 * time.Second
+
+// Open connects over the native protocol and pings. The database need not exist yet for queries that name it.
+func Open(ctx context.Context, s Server) (driver.Conn, error) {
+	opt := &clickhouse.Options{
+		Addr: s.Addresses, Auth: clickhouse.Auth{Username: s.User, Password: s.Password},
+		DialTimeout: dialTimeout, MaxOpenConns: 8, MaxIdleConns: 4, ConnMaxLifetime: time.Hour,
+		Settings: clickhouse.Settings{"async_insert": 0},
+	}
+	if s.TLS {
+		opt.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	if !s.Embedded { // on loopback compression costs more than it saves
+		opt.Compression = &clickhouse.Compression{Method: clickhouse.CompressionLZ4}
+	}
+	conn, err := clickhouse.Open(opt)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to ClickHouse: %w", err)
+	}
+	if err := conn.Ping(ctx); err != nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("connecting to ClickHouse at %s: %w", strings.Join(s.Addresses, ", "), err)
+	}
+	return conn, nil
+}
+
+// Dial opens one native connection for inserting columns; it is not safe for concurrent use. The addresses are tried in
+// order.
+func Dial(ctx context.Context, s Server) (*ch.Client, error) {
+	var faults []error
+	for _, addr := range s.Addresses {
+		opt := ch.Options{
+			Address: addr, Database: s.Database, User: s.User, Password: s.Password, DialTimeout: dialTimeout,
+			ClientName: "darkmap", Compression: ch.CompressionLZ4, ReadTimeout: time.Minute,
+		}
+		if s.Embedded {
+			opt.Compression = ch.CompressionDisabled
+		}
+		if s.TLS {
+			opt.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+		}
+		c, err := ch.Dial(ctx, opt)
+		if err == nil {
+			return c, nil
+		}
+		faults = append(faults, fmt.Errorf("connecting to ClickHouse at %s: %w", addr, err))
+	}
+	return nil, errors.Join(faults...)
+}
+
+// Query is a statement for the HTTP interface.
+type Query struct {
+	SQL string
+	// Format is a ClickHouse output format; empty leaves it to the server (TSV).
+	Format string
+	// Settings are ClickHouse settings.
+	Settings map[string]string
+}
+
+// QueryError is what the server says to a statement that failed, in one line.
+type QueryError struct{ Message string }
+
+// Error returns the server's message.
+func (e *QueryError) Error() string { return e.Message }
+
+// HTTP runs one statement over the HTTP interface and returns its output as it comes; the caller closes it. The database is
+// the default one if it exists. A statement that fails gives a *QueryError. Ending ctx does not end the statement.
+func (s Server) HTTP(ctx context.Context, q Query) (io.ReadCloser, error) {
+	v := url.Values{}
+	if q.Format != "" {
+		v.Set("default_format", q.Format)
+	}
+	for k, val := range q.Settings {
+		v.Set(k, val)
+	}
+	scheme := "http"
+	if s.TLS {
+		scheme = "https"
+	}
+	u := url.URL{Scheme: scheme, Host: s.HTTPAddress, Path: "/", RawQuery: v.Encode()}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), strings.NewReader(q.SQL))
+	if err != nil {
+		return nil, fmt.Errorf("asking ClickHouse: %w", err)
+	}
+	req.Header.Set("X-ClickHouse-User", s.User)
+	req.Header.Set("X-ClickHouse-Key", s.Password)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("asking ClickHouse: %w", err)
+	}
+	if resp.StatusCode == http.StatusOK {
+		return resp.Body, nil
+	}
+	defer resp.Body.Close() //nolint:errcheck // only read
+	b, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	if err != nil {
+		return nil, fmt.Errorf("asking ClickHouse: %w", err)
+	}
+	return nil, &QueryError{Message: string(bytes.TrimSpace(b))}
+}

@@ -1,0 +1,125 @@
+package clickhouse
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"regexp"
+
+	"github.com/darkmap/darkmap/internal/config"
+)
+
+// DefaultDatabase is the database of darkmap's tables.
+const DefaultDatabase = "darkmap"
+
+// Config says which ClickHouse to use.
+type Config struct {
+	// Addresses of a ClickHouse's native protocol, host:port; the first that answers is used. None is the embedded engine.
+	Addresses []string `yaml:"addresses,omitempty"`
+	// HTTPAddress is its HTTP interface, host:port, which only `darkmap sql` uses; default: port 8123 (8443 with TLS) of the first address.
+	HTTPAddress string `yaml:"http_address,omitempty"`
+	// Database that holds the tables; default darkmap.
+	Database string `yaml:"database"`
+	// User; default default. The embedded engine has its own.
+	User string `yaml:"user,omitempty"`
+	// Password of the user; none by default.
+	Password config.Secret `yaml:"password,omitempty"`
+	// TLS, checked against the system's authorities; off by default.
+	TLS bool `yaml:"tls,omitempty"`
+	// Cluster names the cluster (one shard, any number of replicas) that migrations run ON CLUSTER of, with Replicated
+	// engines; default none: plain engines on one server.
+	Cluster string `yaml:"cluster,omitempty"`
+	// EngineMemoryBytes bounds what the embedded engine may allocate; default 1.5 GB. 0 is the default.
+	EngineMemoryBytes int64 `yaml:"engine_memory_bytes,omitempty"`
+}
+
+// DefaultConfig is the embedded engine.
+func DefaultConfig() Config { return Config{Database: DefaultDatabase} }
+
+// Embedded reports whether c means the embedded engine.
+func (c Config) Embedded() bool { return len(c.Addresses) == 0 }
+
+var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// Validate reports all faults at once.
+func (c Config) Validate() error {
+	var faults []error
+	for _, a := range c.Addresses {
+		if _, _, err := net.SplitHostPort(a); err != nil {
+			faults = append(faults, fmt.Errorf("clickhouse.addresses: %w", err))
+		}
+	}
+	if c.HTTPAddress != "" {
+		if _, _, err := net.SplitHostPort(c.HTTPAddress); err != nil {
+			faults = append(faults, fmt.Errorf("clickhouse.http_address: %w", err))
+		}
+	}
+	if !identifier.MatchString(c.Database) {
+		faults = append(faults, fmt.Errorf("clickhouse.database: %q is not a name of letters, digits and _", c.Database))
+	}
+	if c.Database == "default" || c.Database == "system" {
+		faults = append(faults, fmt.Errorf("clickhouse.database: %s belongs to ClickHouse", c.Database))
+	}
+	if c.Cluster != "" && !identifier.MatchString(c.Cluster) {
+		faults = append(faults, fmt.Errorf("clickhouse.cluster: %q is not a name of letters, digits and _", c.Cluster))
+	}
+	if c.Cluster != "" && c.Embedded() {
+		faults = append(faults, errors.New("clickhouse.cluster: the embedded engine has no cluster; configure clickhouse.addresses"))
+	}
+	if c.EngineMemoryBytes != 0 && c.EngineMemoryBytes < 256<<20 {
+		faults = append(faults, fmt.Errorf("clickhouse.engine_memory_bytes: %d is below 256 MiB", c.EngineMemoryBytes))
+	}
+	return errors.Join(faults...)
+}
+
+// Server is a ClickHouse that can be connected to; run.json holds one. It prints and logs without its password.
+type Server struct {
+	Addresses   []string `json:"addresses"`
+	HTTPAddress string   `json:"http_address"`
+	Database    string   `json:"database"`
+	User        string   `json:"user"`
+	Password    string   `json:"password"`
+	TLS         bool     `json:"tls,omitempty"`
+	Cluster     string   `json:"cluster,omitempty"`
+	// Embedded is set for the embedded engine.
+	Embedded bool `json:"embedded,omitempty"`
+}
+
+// Server resolves the configured addresses and the secret. It fails for the embedded engine, whose Engine has its own.
+func (c Config) Server() (Server, error) {
+	if c.Embedded() {
+		return Server{}, errors.New("no clickhouse.addresses are configured")
+	}
+	password, err := c.Password.Read()
+	if err != nil {
+		return Server{}, fmt.Errorf("clickhouse.password: %w", err)
+	}
+	s := Server{Addresses: c.Addresses, HTTPAddress: c.HTTPAddress, Database: c.Database, User: c.User, Password: password, TLS: c.TLS, Cluster: c.Cluster}
+	if s.User == "" {
+		s.User = "default"
+	}
+	if s.HTTPAddress == "" {
+		host, _, err := net.SplitHostPort(c.Addresses[0])
+		if err != nil {
+			return Server{}, fmt.Errorf("clickhouse.addresses: %w", err)
+		}
+		port := "8123"
+		if c.TLS {
+			port = "8443"
+		}
+		s.HTTPAddress = net.JoinHostPort(host, port)
+	}
+	return s, nil
+}
+
+// String leaves the password out.
+func (s Server) String() string {
+	return fmt.Sprintf("%s@%v/%s", s.User, s.Addresses, s.Database)
+}
+
+// GoString leaves the password out.
+func (s Server) GoString() string { return s.String() }
+
+// LogValue leaves the password out.
+func (s Server) LogValue() slog.Value { return slog.StringValue(s.String()) }

@@ -1,0 +1,273 @@
+package clickhouse
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+var (
+	// ErrNoEngine says that this build or platform has no embedded ClickHouse.
+	ErrNoEngine = errors.New("this build has no embedded ClickHouse: configure clickhouse.addresses, or build with `make build` on linux/amd64")
+	// ErrInUse says that another engine works on the folder.
+	ErrInUse = errors.New("another instance uses this folder")
+)
+
+// The engine's own user and how long things may take.
+const (
+	engineUser = "app"
+	// startLimit is for the child to listen; on an idle machine it takes 0.1 to 0.4 s.
+	startLimit = 60 * time.Second
+	// inUseLimit is how long a dying predecessor is waited for.
+	inUseLimit = 6 * time.Second
+	// closeLimit is how long the server may take to end by itself before it is killed, which it survives too.
+	closeLimit = 8 * time.Second
+)
+
+// EngineConfig says where and how the engine works.
+type EngineConfig struct {
+	// Dir holds everything of the engine; created if missing.
+	Dir string
+	// Library is the path of libchdb.so (internal/fetch).
+	Library string
+	// Database is what Server names; default darkmap. It is created by Migrate.
+	Database string
+	// MemoryBytes bounds what the server may allocate; 0 is 1.5 GB.
+	MemoryBytes int64
+}
+
+// Engine is a running embedded ClickHouse. It is safe for concurrent use.
+type Engine struct {
+	server Server
+	cmd    *exec.Cmd
+	stdin  io.WriteCloser
+	stderr *tail
+	// done is closed after the child's end; exit is set before.
+	done chan struct{}
+	exit error
+	// closing makes Close one.
+	closing sync.Once
+}
+
+// StartEngine starts the engine and waits until it listens on loopback. A folder whose engine is just ending is waited for;
+// one in use gives ErrInUse. The context bounds the start only: Close ends the engine.
+func StartEngine(ctx context.Context, cfg EngineConfig) (*Engine, error) {
+	if err := checkPlatform(); err != nil {
+		return nil, err
+	}
+	if cfg.Database == "" {
+		cfg.Database = DefaultDatabase
+	}
+	if _, err := os.Stat(cfg.Library); err != nil {
+		return nil, fmt.Errorf("finding the engine's library (`darkmap fetch` brings it): %w", err)
+	}
+	dir, err := filepath.Abs(cfg.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("starting the embedded ClickHouse: %w", err)
+	}
+	cfg.Dir = dir
+	deadline := time.Now().Add(inUseLimit)
+	for {
+		e, err := startOnce(ctx, cfg)
+		if !errors.Is(err, ErrInUse) || time.Now().After(deadline) {
+			if err != nil {
+				return nil, fmt.Errorf("starting the embedded ClickHouse in %s: %w", cfg.Dir, err)
+			}
+			return e, nil
+		}
+		if err := wait(ctx, 200*time.Millisecond); err != nil {
+			return nil, fmt.Errorf("starting the embedded ClickHouse: %w", err)
+		}
+	}
+}
+
+func startOnce(ctx context.Context, cfg EngineConfig) (*Engine, error) {
+	password := rand.Text()
+	files, err := writeEngineFiles(cfg, password)
+	if err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("finding the program itself: %w", err)
+	}
+	// Not CommandContext: the engine outlives ctx, until Close.
+	cmd := exec.Command(self, engineArg, cfg.Library, cfg.Dir) //nolint:gosec,noctx // starts itself
+	cmd.Dir = files.data
+	cmd.Env = engineEnv()
+	cmd.SysProcAttr = ownGroup()
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the child: %w", err)
+	}
+	e := &Engine{cmd: cmd, stdin: stdin, stderr: &tail{}, done: make(chan struct{})}
+	cmd.Stderr = e.stderr // exec copies it in a goroutine that Wait waits for
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting the child: %w", err)
+	}
+	go func() { // ends with the child
+		e.exit = cmd.Wait()
+		close(e.done)
+	}()
+	tcp, http, err := e.awaitPorts(ctx, files.ports)
+	if err != nil {
+		e.kill()
+		return nil, err
+	}
+	// The child may put its signal handlers back now.
+	if _, err := io.WriteString(stdin, "r"); err != nil {
+		e.kill()
+		return nil, fmt.Errorf("talking to the child: %w", err)
+	}
+	e.server = Server{
+		Addresses: []string{net.JoinHostPort("127.0.0.1", tcp)}, HTTPAddress: net.JoinHostPort("127.0.0.1", http),
+		Database: cfg.Database, User: engineUser, Password: password, Embedded: true,
+	}
+	return e, nil
+}
+
+// awaitPorts waits until the child has written the ports that it listens on. Failures show on its standard error only.
+func (e *Engine) awaitPorts(ctx context.Context, path string) (tcp, http string, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, startLimit, fmt.Errorf("it does not listen after %v", startLimit))
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return "", "", context.Cause(ctx)
+		case <-e.done:
+			return "", "", e.whyNot()
+		case <-tick.C:
+		}
+		b, err := os.ReadFile(path) //nolint:gosec // our own file
+		if errors.Is(err, os.ErrNotExist) || err == nil && !bytes.HasSuffix(b, []byte("\n")) {
+			continue
+		}
+		if err != nil {
+			return "", "", fmt.Errorf("reading the ports: %w", err)
+		}
+		tcp, http, ok := strings.Cut(strings.TrimSpace(string(b)), "\t")
+		if !ok {
+			return "", "", fmt.Errorf("reading the ports: %q", b)
+		}
+		return tcp, http, nil
+	}
+}
+
+// whyNot explains an end before the server listened.
+func (e *Engine) whyNot() error {
+	said := strings.TrimSpace(e.stderr.String())
+	switch {
+	case strings.Contains(said, "Code: 76"), strings.Contains(said, "CANNOT_OPEN_FILE") && strings.Contains(said, "lock"):
+		return ErrInUse
+	case said == "" && e.exit != nil:
+		return fmt.Errorf("it ended: %w", e.exit)
+	}
+	return fmt.Errorf("it ended and said: %s", said)
+}
+
+// Server says how to connect to the engine.
+func (e *Engine) Server() Server { return e.server }
+
+// Addr is the native protocol's address.
+func (e *Engine) Addr() string { return e.server.Addresses[0] }
+
+// PID is the child's process id.
+func (e *Engine) PID() int { return e.cmd.Process.Pid }
+
+// Done is closed when the engine has ended, by Close or by itself.
+func (e *Engine) Done() <-chan struct{} { return e.done }
+
+// Err says why the engine ended; call it after Done is closed.
+func (e *Engine) Err() error {
+	if said := strings.TrimSpace(e.stderr.String()); said != "" {
+		return fmt.Errorf("the embedded ClickHouse ended (%v) and said: %s", e.exit, said)
+	}
+	return fmt.Errorf("the embedded ClickHouse ended: %v", e.exit) //nolint:errorlint // exit may be nil
+}
+
+// Close asks the server to end and waits; when it takes too long it is killed, which loses nothing that was acknowledged.
+func (e *Engine) Close() error {
+	e.closing.Do(func() {
+		select {
+		case <-e.done:
+			return
+		default:
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
+		defer cancel()
+		// Ending the statement that keeps the server's own session busy ends the server.
+		q := Query{SQL: "KILL QUERY WHERE user = 'default' ASYNC"}
+		if body, err := e.server.HTTP(ctx, q); err == nil {
+			_ = body.Close()
+			select {
+			case <-e.done:
+			case <-ctx.Done():
+			}
+		}
+		e.kill()
+	})
+	<-e.done
+	return nil
+}
+
+// kill closes the child's standard input, which ends it at once, and makes sure that it does.
+func (e *Engine) kill() {
+	_ = e.stdin.Close()
+	_ = e.cmd.Process.Kill()
+	<-e.done
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// tail keeps the end of what is written to it.
+type tail struct {
+	mu sync.Mutex
+	b  []byte // guarded by mu
+}
+
+const tailBytes = 8 << 10
+
+// Write never fails.
+func (t *tail) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.b = append(t.b, b...)
+	if n := len(t.b) - tailBytes; n > 0 {
+		t.b = append(t.b[:0], t.b[n:]...)
+	}
+	return len(b), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.b)
+}
+
+func hash(password string) string {
+	sum := sha256.Sum256([]byte(password))
+	return hex.EncodeToString(sum[:])
+}

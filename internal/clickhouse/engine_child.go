@@ -1,0 +1,15 @@
+package clickhouse
+
+import "os"
+
+// engineArg makes the program an engine.
+const engineArg = "clickhouse-engine"
+
+// RunEngineChild runs the engine if args (os.Args) ask for it; then handled is true and the program must end with the code.
+// main calls it before anything else, on the main goroutine.
+func RunEngineChild(args []string) (code int, handled bool) {
+	if len(args) != 4 || args[1] != engineArg {
+		return 0, false
+	}
+	return runEngine(args[2], args[3], os.Stdin, os.Stderr), true
+}

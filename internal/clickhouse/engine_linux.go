@@ -1,0 +1,153 @@
+//go:build embedded && linux && amd64
+
+package clickhouse
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"unsafe"
+
+	"github.com/ebitengine/purego"
+	"golang.org/x/sys/cpu"
+	"golang.org/x/sys/unix"
+)
+
+// checkPlatform says early what the library would answer with a signal.
+func checkPlatform() error {
+	if !cpu.X86.HasAVX2 || !cpu.X86.HasBMI2 || !cpu.X86.HasFMA {
+		return errors.New("the embedded ClickHouse needs a processor with AVX2 (x86-64-v3): configure clickhouse.addresses")
+	}
+	return nil
+}
+
+// ownGroup keeps Ctrl-C from the child: what runs on it ends first.
+func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+// engineEnv is the child's environment: nothing of ours changes the server.
+func engineEnv() []string {
+	env := []string{"GOTRACEBACK=single", "GOMAXPROCS=2"}
+	for _, name := range []string{"PATH", "HOME", "TZ", "LANG", "LD_LIBRARY_PATH"} {
+		if v, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+v)
+		}
+	}
+	return env
+}
+
+// runEngine loads the library and runs the server until it ends or stdin closes.
+func runEngine(library, dir string, stdin io.Reader, stderr io.Writer) int {
+	runtime.LockOSThread()
+	handlers, err := saveHandlers()
+	if err != nil {
+		fmt.Fprintln(stderr, "reading signal handlers:", err)
+		return 1
+	}
+	if library == "" {
+		fmt.Fprintln(stderr, "no library named") // dlopen("") would load this program itself
+		return 1
+	}
+	lib, err := purego.Dlopen(library, purego.RTLD_NOW|purego.RTLD_LOCAL)
+	if err != nil {
+		fmt.Fprintf(stderr, "loading the library (it needs glibc): %v\n", err)
+		return 1
+	}
+	run, err := purego.Dlsym(lib, "chdb_query_cmdline")
+	if err != nil {
+		fmt.Fprintf(stderr, "the library is not the right one: %v\n", err)
+		return 1
+	}
+	resultError, err := purego.Dlsym(lib, "chdb_result_error")
+	if err != nil {
+		fmt.Fprintf(stderr, "the library is not the right one: %v\n", err)
+		return 1
+	}
+	go watchStdin(stdin, handlers) // ends the process, or ends with it
+
+	var pins runtime.Pinner
+	defer pins.Unpin()
+	argv := cArgs(&pins, engineCommand(dir))
+	result, _, _ := purego.SyscallN(run, uintptr(len(argv)-1), uintptr(unsafe.Pointer(&argv[0])))
+	runtime.KeepAlive(argv)
+	if result != 0 {
+		if text, _, _ := purego.SyscallN(resultError, result); text != 0 {
+			fmt.Fprintln(stderr, goString(text))
+			return 1
+		}
+	}
+	return 0
+}
+
+// engineCommand is the server's command line: start to listen, say where, and block.
+func engineCommand(dir string) []string {
+	ports := strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(filepath.Join(dir, "ports.tsv"))
+	return []string{
+		"clickhouse", "--path=" + filepath.Join(dir, "data"), "--config-file=" + filepath.Join(dir, "engine.xml"),
+		"--listen_host=127.0.0.1", "--tcp_port=0", "--http_port=0",
+		"--query", "SYSTEM START LISTEN QUERIES DEFAULT; " +
+			"SELECT getServerPort('tcp_port'), getServerPort('http_port') INTO OUTFILE '" + ports + "' TRUNCATE FORMAT TSV; " +
+			"SELECT sleepEachRow(0.5) FROM numbers(1000000000) SETTINGS max_block_size = 1 FORMAT Null",
+	}
+}
+
+// watchStdin puts the signal handlers back once the parent has seen the server listen, and ends the process when the parent
+// is gone or wants it: at once, as the server survives that, whereas its own shutdown waits for its clients.
+func watchStdin(stdin io.Reader, handlers []sigaction) {
+	b := make([]byte, 1)
+	for {
+		if _, err := stdin.Read(b); err != nil {
+			_ = syscall.Kill(syscall.Getpid(), syscall.SIGKILL)
+			return
+		}
+		restoreHandlers(handlers)
+	}
+}
+
+// cArgs lays args out as C expects them: pinned, ended by zeros.
+func cArgs(pins *runtime.Pinner, args []string) []*byte {
+	argv := make([]*byte, len(args)+1)
+	for i, a := range args {
+		b := append([]byte(a), 0)
+		pins.Pin(&b[0])
+		argv[i] = &b[0]
+	}
+	pins.Pin(&argv[0])
+	return argv
+}
+
+// goString copies the C string at p.
+func goString(p uintptr) string {
+	return unix.BytePtrToString(*(**byte)(unsafe.Pointer(&p)))
+}
+
+// sigaction is the kernel's struct of that name.
+type sigaction struct {
+	handler, flags, restorer uintptr
+	mask                     uint64
+}
+
+// taken are the signals that the library takes over.
+var taken = [...]syscall.Signal{
+	syscall.SIGSEGV, syscall.SIGABRT, syscall.SIGILL, syscall.SIGBUS, syscall.SIGSYS, syscall.SIGFPE, syscall.SIGTSTP, syscall.SIGTRAP,
+}
+
+func saveHandlers() ([]sigaction, error) {
+	saved := make([]sigaction, len(taken))
+	for i, s := range taken {
+		if _, _, errno := syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(s), 0, uintptr(unsafe.Pointer(&saved[i])), 8, 0, 0); errno != 0 {
+			return nil, errno
+		}
+	}
+	return saved, nil
+}
+
+func restoreHandlers(saved []sigaction) {
+	for i, s := range taken {
+		_, _, _ = syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(&saved[i])), 0, 8, 0, 0)
+	}
+}

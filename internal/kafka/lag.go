@@ -1,0 +1,157 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Reading says which topics of the registry a stage's group reads.
+type Reading struct {
+	Stage  string
+	Topics []string
+}
+
+// GroupLag is how far a group is behind the end of a topic, in records. Markers of transactions count.
+type GroupLag struct {
+	Stage   string
+	Topic   string
+	Records int64
+	// partitions: where the group stands and the log ends.
+	partitions []partitionLag
+}
+
+type partitionLag struct {
+	partition      int32
+	committed, end int64
+}
+
+// Lag asks how far groups are behind. A group that has committed nothing yet is behind by the whole log.
+func Lag(ctx context.Context, adm *kadm.Client, cfg Config, readings ...Reading) ([]GroupLag, error) {
+	var out []GroupLag
+	for _, r := range readings {
+		names := make([]string, len(r.Topics))
+		for i, t := range r.Topics {
+			names[i] = cfg.Topic(t)
+		}
+		starts, err := adm.ListStartOffsets(ctx, names...)
+		if err == nil {
+			err = starts.Error()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("listing offsets: %w", err)
+		}
+		// Committed offsets before ends: so that a lag of 0 was true at one moment.
+		commits, err := adm.FetchOffsetsForTopics(ctx, cfg.Group(r.Stage), names...)
+		if err == nil {
+			err = commits.Error()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading the offsets of group %s: %w", cfg.Group(r.Stage), err)
+		}
+		ends, err := adm.ListEndOffsets(ctx, names...)
+		if err == nil {
+			err = ends.Error()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("listing offsets: %w", err)
+		}
+		for i, t := range r.Topics {
+			l := GroupLag{Stage: r.Stage, Topic: t}
+			for p, end := range ends[names[i]] {
+				at := starts[names[i]][p].Offset
+				if c, ok := commits.Lookup(names[i], p); ok && c.At > at {
+					at = c.At
+				}
+				l.Records += max(0, end.Offset-at)
+				l.partitions = append(l.partitions, partitionLag{p, at, end.Offset})
+			}
+			out = append(out, l)
+		}
+	}
+	return out, nil
+}
+
+// maxMarkers is how many trailing markers of transactions Drained looks through.
+const maxMarkers = 1000
+
+// Drained reports whether the groups have read every record. Unlike a lag of 0 it holds also where a group's offsets
+// stop before the marker of the last transaction.
+func Drained(ctx context.Context, adm *kadm.Client, cfg Config, log *slog.Logger, readings ...Reading) (bool, error) {
+	lags, err := Lag(ctx, adm, cfg, readings...)
+	if err != nil {
+		return false, err
+	}
+	for _, l := range lags {
+		if l.Records == 0 {
+			continue
+		}
+		if l.Records > maxMarkers {
+			return false, nil
+		}
+		from := map[int32]int64{}
+		for _, p := range l.partitions {
+			if p.committed < p.end {
+				from[p.partition] = p.committed
+			}
+		}
+		found := errors.New("a record")
+		err := read(ctx, cfg, log, l.Topic, from, func(*kgo.Record) error { return found })
+		switch {
+		case errors.Is(err, found):
+			return false, nil
+		case err != nil:
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// Trim deletes what every one of the groups has read from a topic of the registry, to bound an embedded broker's disk.
+// Topics from which a stage rebuilds its state (bgp.routes for detect) must not be trimmed.
+func Trim(ctx context.Context, adm *kadm.Client, cfg Config, topic string, stages ...string) error {
+	name := cfg.Topic(topic)
+	lowest := map[int32]int64{}
+	for i, stage := range stages {
+		commits, err := adm.FetchOffsetsForTopics(ctx, cfg.Group(stage), name)
+		if err == nil {
+			err = commits.Error()
+		}
+		if err != nil {
+			return fmt.Errorf("reading the offsets of group %s: %w", cfg.Group(stage), err)
+		}
+		for p, c := range commits[name] {
+			if at, ok := lowest[p]; i == 0 || (ok && c.At < at) { // -1 where the group has committed nothing
+				lowest[p] = c.At
+			}
+		}
+	}
+	starts, err := adm.ListStartOffsets(ctx, name)
+	if err == nil {
+		err = starts.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("listing offsets: %w", err)
+	}
+	var to kadm.Offsets
+	for p, at := range lowest {
+		if at > starts[name][p].Offset {
+			to.AddOffset(name, p, at, -1)
+		}
+	}
+	if len(to) == 0 {
+		return nil
+	}
+	deleted, err := adm.DeleteRecords(ctx, to)
+	if err == nil {
+		err = deleted.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("deleting records of %s: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,129 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Tail reads topics of the registry from their beginning, committed records only, without a group, and goes on as they
+// grow. It ends with nil when ctx ends, or with fn's error.
+func Tail(ctx context.Context, cfg Config, log *slog.Logger, topics []string, fn func(*kgo.Record) error) error {
+	names := make([]string, len(topics))
+	for i, t := range topics {
+		names[i] = cfg.Topic(t)
+	}
+	cl, err := NewClient(cfg, log,
+		kgo.ConsumeTopics(names...),
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.FetchMaxBytes(fetchBytes), kgo.FetchMaxPartitionBytes(fetchPartitionBytes))
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	for {
+		fetches := cl.PollFetches(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err := FetchErr(fetches); err != nil {
+			return err
+		}
+		for it := fetches.RecordIter(); !it.Done(); {
+			if err := fn(it.Next()); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// ReadToEnd reads a topic of the registry from its beginning to the end that it has now, committed records only.
+// Records come in order within a partition.
+func ReadToEnd(ctx context.Context, cfg Config, log *slog.Logger, topic string, fn func(*kgo.Record) error) error {
+	return read(ctx, cfg, log, topic, nil, fn)
+}
+
+// read reads from the offsets given (the beginning where nil) to the end of the committed records.
+func read(ctx context.Context, cfg Config, log *slog.Logger, topic string, from map[int32]int64, fn func(*kgo.Record) error) error {
+	name := cfg.Topic(topic)
+	adm, err := NewAdmin(cfg, log)
+	if err != nil {
+		return err
+	}
+	defer adm.Close()
+	ends, err := adm.ListCommittedOffsets(ctx, name)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("listing offsets: %w", err)
+	}
+	starts, err := adm.ListStartOffsets(ctx, name)
+	if err == nil {
+		err = starts.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("listing offsets: %w", err)
+	}
+	at, left := readRange(name, starts, ends, from)
+	if len(left) == 0 {
+		return nil
+	}
+	cl, err := NewClient(cfg, log,
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{name: at}),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
+		kgo.FetchMaxBytes(fetchBytes), kgo.FetchMaxPartitionBytes(fetchPartitionBytes))
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	for len(left) > 0 {
+		fetches := cl.PollFetches(ctx)
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("reading %s: %w", name, err)
+		}
+		if err := FetchErr(fetches); err != nil {
+			return err
+		}
+		for it := fetches.RecordIter(); !it.Done(); {
+			rec := it.Next()
+			end, ok := left[rec.Partition]
+			if !ok || rec.Offset >= end {
+				continue
+			}
+			if rec.Offset == end-1 {
+				delete(left, rec.Partition)
+			}
+			if rec.Attrs.IsControl() {
+				continue
+			}
+			if err := fn(rec); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// readRange is where to begin, and the ends of the partitions that have anything to read.
+func readRange(name string, starts, ends kadm.ListedOffsets, from map[int32]int64) (at map[int32]kgo.Offset, left map[int32]int64) {
+	at, left = map[int32]kgo.Offset{}, map[int32]int64{}
+	for p, end := range ends[name] {
+		begin := starts[name][p].Offset
+		if from != nil {
+			o, ok := from[p]
+			if !ok {
+				continue
+			}
+			begin = max(begin, o)
+		}
+		if begin < end.Offset {
+			at[p], left[p] = kgo.NewOffset().At(begin), end.Offset
+		}
+	}
+	return at, left
+}

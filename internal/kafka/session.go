@@ -1,0 +1,173 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/schemas"
+)
+
+const (
+	// fetchBytes and fetchPartitionBytes bound what one poll can carry, as the broker holds it.
+	fetchBytes          = 8 << 20
+	fetchPartitionBytes = 1 << 20
+	// fetchWait is how long the broker waits for fetchMinBytes: it gathers the trickle of live feeds into few transactions.
+	fetchWait     = 100 * time.Millisecond
+	fetchMinBytes = 64 << 10
+)
+
+// SessionConfig says who consumes what.
+type SessionConfig struct {
+	// Stage names the group.
+	Stage string
+	// Instance tells the members of the group apart and stays over restarts: members are static, so that a restarted one
+	// takes its place at once. Two processes must not share one.
+	Instance string
+	// Topics of the registry that are read.
+	Topics []string
+}
+
+// NewSession builds a member of a stage's group that consumes, transforms and produces in transactions: read_committed,
+// static, rebalances blocked between polls. Control records are kept, so that offsets pass the markers of transactions:
+// skip those whose Attrs.IsControl. Records are produced to the partition they name.
+func NewSession(cfg Config, sc SessionConfig, log *slog.Logger, reg prometheus.Registerer, opts ...kgo.Opt) (*kgo.GroupTransactSession, error) {
+	all, err := cfg.options(log)
+	if err != nil {
+		return nil, err
+	}
+	topics := make([]string, len(sc.Topics))
+	for i, t := range sc.Topics {
+		topics[i] = cfg.Topic(t)
+	}
+	group := cfg.Group(sc.Stage)
+	all = append(all,
+		Metrics(reg, sc.Stage),
+		kgo.ConsumerGroup(group),
+		kgo.InstanceID(sc.Instance),
+		kgo.TransactionalID(group+"."+sc.Instance),
+		kgo.TransactionTimeout(txnTimeout),
+		kgo.SessionTimeout(sessionTimeout),
+		kgo.HeartbeatInterval(heartbeat),
+		kgo.ConsumeTopics(topics...),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(),
+		kgo.BlockRebalanceOnPoll(),
+		kgo.FetchMaxBytes(fetchBytes),
+		kgo.FetchMaxPartitionBytes(fetchPartitionBytes),
+		kgo.FetchMinBytes(fetchMinBytes),
+		kgo.FetchMaxWait(fetchWait),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+	)
+	s, err := kgo.NewGroupTransactSession(append(all, opts...)...)
+	if err != nil {
+		return nil, fmt.Errorf("building the session of %s: %w", group, err)
+	}
+	return s, nil
+}
+
+// Transact publishes recs and commits what was polled since the last time, in one transaction. It reports false where
+// the transaction was aborted: the session then stands where it stood before the poll. After an error the session must
+// be closed. ctx should not be one that ends with the stage: give it a timeout of its own.
+func Transact(ctx context.Context, s *kgo.GroupTransactSession, recs []*kgo.Record) (bool, error) {
+	if err := s.Begin(); err != nil {
+		return false, fmt.Errorf("beginning a transaction: %w", err)
+	}
+	var produced kgo.FirstErrPromise
+	for _, r := range recs {
+		s.Produce(ctx, r, produced.Promise())
+	}
+	try := kgo.TryCommit
+	err := s.Client().Flush(ctx)
+	if e := produced.Err(); e != nil { // waits for all
+		err = e
+	}
+	if err != nil {
+		try = kgo.TryAbort
+	}
+	committed, endErr := s.End(ctx, try)
+	if endErr != nil {
+		return false, fmt.Errorf("ending a transaction: %w", endErr)
+	}
+	if err != nil {
+		return false, fmt.Errorf("producing in a transaction: %w", err)
+	}
+	return committed, nil
+}
+
+// Fenced reports whether err says that another process runs under the same instance's name: this one must end.
+func Fenced(err error) bool { return errors.Is(err, kerr.FencedInstanceID) }
+
+// FetchErr joins the errors of a poll; nil where there are none or the poll only ended with its context. Lost data is no
+// error: the client has logged it and goes on behind the hole.
+func FetchErr(f kgo.Fetches) error {
+	var errs []error
+	f.EachError(func(topic string, partition int32, err error) {
+		_, lost := errors.AsType[*kgo.ErrDataLoss](err)
+		if !lost && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+			errs = append(errs, fmt.Errorf("reading %s partition %d: %w", topic, partition, err))
+		}
+	})
+	return errors.Join(errs...)
+}
+
+// Headers of a dead letter.
+const (
+	HeaderReason    = "darkmap-reason"
+	HeaderStage     = "darkmap-stage"
+	HeaderTopic     = "darkmap-topic"
+	HeaderPartition = "darkmap-partition"
+	HeaderOffset    = "darkmap-offset"
+	HeaderTruncated = "darkmap-truncated"
+)
+
+const (
+	maxReason = 1 << 10
+	// maxDeadValue cuts a dead letter's value so that it fits whatever was read.
+	maxDeadValue = maxRecordBytes - 64<<10
+)
+
+// DeadLetter is the record of the dead-letter topic for one that was read and is passed over.
+func DeadLetter(cfg Config, stage string, rec *kgo.Record, reason string) *kgo.Record {
+	out := &kgo.Record{Topic: cfg.Topic(schemas.TopicDeadLetter), Key: rec.Key, Value: rec.Value}
+	out.Headers = []kgo.RecordHeader{
+		{Key: HeaderReason, Value: []byte(reason[:min(len(reason), maxReason)])},
+		{Key: HeaderStage, Value: []byte(stage)},
+		{Key: HeaderTopic, Value: []byte(rec.Topic)},
+		{Key: HeaderPartition, Value: strconv.AppendInt(nil, int64(rec.Partition), 10)},
+		{Key: HeaderOffset, Value: strconv.AppendInt(nil, rec.Offset, 10)},
+	}
+	if len(rec.Key) > maxDeadValue-len(rec.Value) {
+		out.Key, out.Value = nil, rec.Value[:min(len(rec.Value), maxDeadValue)]
+		out.Headers = append(out.Headers, kgo.RecordHeader{Key: HeaderTruncated, Value: []byte("true")})
+	}
+	return out
+}
+
+// Backoff waits between attempts: 100 ms to 5 s, with jitter. The zero value begins at the shortest.
+type Backoff struct{ last time.Duration }
+
+// Wait waits, or until ctx ends, which it reports.
+func (b *Backoff) Wait(ctx context.Context) error {
+	b.last = min(max(2*b.last, 100*time.Millisecond), 5*time.Second)
+	t := time.NewTimer(b.last/2 + rand.N(b.last/2)) //nolint:gosec // jitter needs no secrecy
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// Reset begins at the shortest again.
+func (b *Backoff) Reset() { b.last = 0 }

@@ -1,0 +1,187 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Transformer turns one record into any number. It has no state, does no I/O, and is called from several goroutines at
+// once, in order within a partition. An error, or a panic, means that the record cannot be understood: nothing that it
+// emitted is published, it goes to the dead-letter topic, and the next one follows.
+type Transformer interface {
+	// Transform may keep parts of rec's key and value in what it emits. An emitted record without a key gets rec's.
+	Transform(rec *kgo.Record, emit func(*kgo.Record)) error
+}
+
+// TransformConfig says what a Transform reads and writes.
+type TransformConfig struct {
+	// Stage names group and metrics; Instance is the member (SessionConfig).
+	Stage, Instance string
+	// Input and Output are topics of the registry with the same number of partitions: partition goes to partition.
+	Input, Output string
+	// MaxPollRecords bounds one transaction. 0 is 10,000.
+	MaxPollRecords int
+	// Drain bounds the last transaction after the stage is told to end. 0 is 10 s.
+	Drain time.Duration
+}
+
+// Transform is the consume-transform-produce loop: exactly once within Kafka, one goroutine per partition and poll.
+type Transform struct {
+	cfg Config
+	tc  TransformConfig
+	t   Transformer
+	log *slog.Logger
+	reg prometheus.Registerer
+	m   transformMetrics
+	// reason is why the loop is not ready; nil when it is.
+	reason atomic.Pointer[string]
+}
+
+// NewTransform is inert. reg may be nil.
+func NewTransform(cfg Config, tc TransformConfig, t Transformer, log *slog.Logger, reg prometheus.Registerer) *Transform {
+	if tc.MaxPollRecords == 0 {
+		tc.MaxPollRecords = 10_000
+	}
+	if tc.Drain == 0 {
+		tc.Drain = 10 * time.Second
+	}
+	x := &Transform{cfg: cfg, tc: tc, t: t, log: log, reg: reg, m: newTransformMetrics(reg, tc.Stage)}
+	x.notReady("not started")
+	return x
+}
+
+func (x *Transform) notReady(reason string) { x.reason.Store(&reason) }
+
+// Ready is nil while the member has its place in the group.
+func (x *Transform) Ready() error {
+	if r := x.reason.Load(); r != nil {
+		return fmt.Errorf("%s: %s", x.tc.Stage, *r)
+	}
+	return nil
+}
+
+// Run blocks until ctx ends, and finishes the transaction it is in. It fails only where another process took the
+// instance's place; everything else is tried again.
+func (x *Transform) Run(ctx context.Context) error {
+	var wait Backoff
+	for {
+		x.notReady("joining the group")
+		err := x.session(ctx, &wait)
+		switch {
+		case Fenced(err):
+			return fmt.Errorf("running %s: instance %q is running elsewhere: %w", x.tc.Stage, x.tc.Instance, err)
+		case ctx.Err() != nil:
+			return nil
+		}
+		x.log.Warn("session ended, trying again", "stage", x.tc.Stage, "err", err)
+		x.notReady(err.Error())
+		if wait.Wait(ctx) != nil {
+			return nil
+		}
+	}
+}
+
+// session consumes until something fails or ctx ends.
+func (x *Transform) session(ctx context.Context, wait *Backoff) error {
+	s, err := NewSession(x.cfg, SessionConfig{Stage: x.tc.Stage, Instance: x.tc.Instance, Topics: []string{x.tc.Input}}, x.log, x.reg,
+		kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) { x.reason.Store(nil) }))
+	if err != nil {
+		return err
+	}
+	defer s.CloseAllowingRebalance()
+	for {
+		fetches := s.PollRecords(ctx, x.tc.MaxPollRecords)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err := FetchErr(fetches); err != nil {
+			return err
+		}
+		began := time.Now()
+		out := x.apply(fetches)
+		committed, err := x.commit(ctx, s, out)
+		s.AllowRebalance()
+		if err != nil {
+			return err
+		}
+		if !committed {
+			x.m.aborts.Inc()
+			continue
+		}
+		wait.Reset()
+		x.m.committed(fetches.NumRecords(), len(out), time.Since(began))
+	}
+}
+
+// commit gives a transaction time to end although the stage may be ending.
+func (x *Transform) commit(ctx context.Context, s *kgo.GroupTransactSession, out []*kgo.Record) (bool, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), x.tc.Drain)
+	defer cancel()
+	return Transact(ctx, s, out)
+}
+
+// apply transforms a poll, partition by partition at the same time, and returns what to publish in order of partitions.
+func (x *Transform) apply(fetches kgo.Fetches) []*kgo.Record {
+	in := map[int32][]*kgo.Record{}
+	fetches.EachPartition(func(p kgo.FetchTopicPartition) { in[p.Partition] = append(in[p.Partition], p.Records...) })
+	parts := slices.Sorted(maps.Keys(in))
+	outs := make([][]*kgo.Record, len(parts))
+	var wg sync.WaitGroup
+	for i, p := range parts {
+		// Each goroutine ends with its partition's records of this poll; it owns outs[i].
+		wg.Go(func() { outs[i] = x.partition(in[p]) })
+	}
+	wg.Wait()
+	return slices.Concat(outs...)
+}
+
+func (x *Transform) partition(recs []*kgo.Record) []*kgo.Record {
+	out := make([]*kgo.Record, 0, len(recs))
+	output := x.cfg.Topic(x.tc.Output)
+	for _, rec := range recs {
+		if rec.Attrs.IsControl() {
+			continue
+		}
+		from := len(out)
+		drop, err := x.one(rec, func(o *kgo.Record) {
+			o.Topic, o.Partition = output, rec.Partition
+			if o.Key == nil {
+				o.Key = rec.Key
+			}
+			out = append(out, o)
+		})
+		for _, o := range out[from:] {
+			if size := len(o.Key) + len(o.Value); err == nil && size > maxRecordBytes {
+				drop, err = dropTooLarge, fmt.Errorf("result of %d octets is above %d", size, maxRecordBytes)
+			}
+		}
+		if err != nil {
+			x.m.dropped[drop].Inc()
+			out = append(out[:from], DeadLetter(x.cfg, x.tc.Stage, rec, err.Error()))
+		}
+	}
+	return out
+}
+
+// one transforms one record. A panic in this stateless code is about the record, never about the process: it is the one
+// recover in the tree.
+func (x *Transform) one(rec *kgo.Record, emit func(*kgo.Record)) (drop dropReason, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			drop, err = dropPanic, fmt.Errorf("panic: %v", r)
+		}
+	}()
+	if err := x.t.Transform(rec, emit); err != nil {
+		return dropUndecodable, err
+	}
+	return 0, nil
+}

@@ -20,25 +20,25 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-func (m *CheckpointRecord) MarshalVTStrict() (dAtA []byte, err error) {
+func (m *CheckpointRecord) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {
 		return nil, nil
 	}
 	size := m.SizeVT()
 	dAtA = make([]byte, size)
-	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
 	if err != nil {
 		return nil, err
 	}
 	return dAtA[:n], nil
 }
 
-func (m *CheckpointRecord) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *CheckpointRecord) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *CheckpointRecord) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *CheckpointRecord) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m == nil {
 		return 0, nil
 	}
@@ -50,15 +50,10 @@ func (m *CheckpointRecord) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
-	if msg, ok := m.Body.(*CheckpointRecord_Manifest); ok {
-		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.Body.(*CheckpointRecord_Chunk); ok {
-		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
+	if vtmsg, ok := m.Body.(interface {
+		MarshalToSizedBufferVT([]byte) (int, error)
+	}); ok {
+		size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -86,15 +81,15 @@ func (m *CheckpointRecord) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error
 	return len(dAtA) - i, nil
 }
 
-func (m *CheckpointRecord_Chunk) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *CheckpointRecord_Chunk) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *CheckpointRecord_Chunk) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *CheckpointRecord_Chunk) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	if m.Chunk != nil {
-		size, err := m.Chunk.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.Chunk.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -105,15 +100,15 @@ func (m *CheckpointRecord_Chunk) MarshalToSizedBufferVTStrict(dAtA []byte) (int,
 	}
 	return len(dAtA) - i, nil
 }
-func (m *CheckpointRecord_Manifest) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *CheckpointRecord_Manifest) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *CheckpointRecord_Manifest) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *CheckpointRecord_Manifest) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	if m.Manifest != nil {
-		size, err := m.Manifest.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.Manifest.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -124,25 +119,25 @@ func (m *CheckpointRecord_Manifest) MarshalToSizedBufferVTStrict(dAtA []byte) (i
 	}
 	return len(dAtA) - i, nil
 }
-func (m *CheckpointChunk) MarshalVTStrict() (dAtA []byte, err error) {
+func (m *CheckpointChunk) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {
 		return nil, nil
 	}
 	size := m.SizeVT()
 	dAtA = make([]byte, size)
-	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
 	if err != nil {
 		return nil, err
 	}
 	return dAtA[:n], nil
 }
 
-func (m *CheckpointChunk) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *CheckpointChunk) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *CheckpointChunk) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *CheckpointChunk) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m == nil {
 		return 0, nil
 	}
@@ -175,25 +170,25 @@ func (m *CheckpointChunk) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error)
 	return len(dAtA) - i, nil
 }
 
-func (m *CheckpointManifest) MarshalVTStrict() (dAtA []byte, err error) {
+func (m *CheckpointManifest) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {
 		return nil, nil
 	}
 	size := m.SizeVT()
 	dAtA = make([]byte, size)
-	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
 	if err != nil {
 		return nil, err
 	}
 	return dAtA[:n], nil
 }
 
-func (m *CheckpointManifest) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *CheckpointManifest) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *CheckpointManifest) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *CheckpointManifest) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m == nil {
 		return 0, nil
 	}

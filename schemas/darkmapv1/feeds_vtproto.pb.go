@@ -19,25 +19,25 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-func (m *FeedRecord) MarshalVTStrict() (dAtA []byte, err error) {
+func (m *FeedRecord) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {
 		return nil, nil
 	}
 	size := m.SizeVT()
 	dAtA = make([]byte, size)
-	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
 	if err != nil {
 		return nil, err
 	}
 	return dAtA[:n], nil
 }
 
-func (m *FeedRecord) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *FeedRecord) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *FeedRecord) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *FeedRecord) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m == nil {
 		return 0, nil
 	}
@@ -69,7 +69,7 @@ func (m *FeedRecord) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		dAtA[i] = 0x28
 	}
 	if m.Peer != nil {
-		size, err := m.Peer.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.Peer.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -91,7 +91,7 @@ func (m *FeedRecord) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		dAtA[i] = 0x10
 	}
 	if m.Position != nil {
-		size, err := m.Position.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.Position.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}

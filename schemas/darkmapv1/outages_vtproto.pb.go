@@ -19,25 +19,25 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-func (m *OutageRecord) MarshalVTStrict() (dAtA []byte, err error) {
+func (m *OutageRecord) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {
 		return nil, nil
 	}
 	size := m.SizeVT()
 	dAtA = make([]byte, size)
-	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
 	if err != nil {
 		return nil, err
 	}
 	return dAtA[:n], nil
 }
 
-func (m *OutageRecord) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *OutageRecord) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *OutageRecord) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *OutageRecord) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m == nil {
 		return 0, nil
 	}
@@ -110,7 +110,7 @@ func (m *OutageRecord) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		dAtA[i] = 0x38
 	}
 	if m.Entity != nil {
-		size, err := m.Entity.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.Entity.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -144,7 +144,7 @@ func (m *OutageRecord) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		dAtA[i] = 0x10
 	}
 	if m.Position != nil {
-		size, err := m.Position.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.Position.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}

@@ -18,25 +18,25 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-func (m *RouteRecord) MarshalVTStrict() (dAtA []byte, err error) {
+func (m *RouteRecord) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {
 		return nil, nil
 	}
 	size := m.SizeVT()
 	dAtA = make([]byte, size)
-	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
 	if err != nil {
 		return nil, err
 	}
 	return dAtA[:n], nil
 }
 
-func (m *RouteRecord) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *RouteRecord) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *RouteRecord) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *RouteRecord) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m == nil {
 		return 0, nil
 	}
@@ -47,6 +47,15 @@ func (m *RouteRecord) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if vtmsg, ok := m.Body.(interface {
+		MarshalToSizedBufferVT([]byte) (int, error)
+	}); ok {
+		size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
 	}
 	if m.MoreParts {
 		i--
@@ -67,97 +76,6 @@ func (m *RouteRecord) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i--
 		dAtA[i] = 0x88
 	}
-	if msg, ok := m.Body.(*RouteRecord_Clock); ok {
-		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.Body.(*RouteRecord_Tick); ok {
-		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.Body.(*RouteRecord_TableChunk); ok {
-		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.Body.(*RouteRecord_CheckEnd); ok {
-		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.Body.(*RouteRecord_CheckBegin); ok {
-		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.Body.(*RouteRecord_GapEnd); ok {
-		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.Body.(*RouteRecord_GapBegin); ok {
-		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.Body.(*RouteRecord_SessionBegin); ok {
-		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.Body.(*RouteRecord_CollectorDown); ok {
-		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.Body.(*RouteRecord_CollectorUp); ok {
-		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.Body.(*RouteRecord_PeerDown); ok {
-		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.Body.(*RouteRecord_PeerUp); ok {
-		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.Body.(*RouteRecord_Changes); ok {
-		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
 	if m.ReceivedAtUs != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.ReceivedAtUs))
 		i--
@@ -169,7 +87,7 @@ func (m *RouteRecord) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		dAtA[i] = 0x10
 	}
 	if m.Position != nil {
-		size, err := m.Position.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.Position.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -181,15 +99,15 @@ func (m *RouteRecord) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
-func (m *RouteRecord_Changes) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *RouteRecord_Changes) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *RouteRecord_Changes) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *RouteRecord_Changes) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	if m.Changes != nil {
-		size, err := m.Changes.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.Changes.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -200,15 +118,15 @@ func (m *RouteRecord_Changes) MarshalToSizedBufferVTStrict(dAtA []byte) (int, er
 	}
 	return len(dAtA) - i, nil
 }
-func (m *RouteRecord_PeerUp) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *RouteRecord_PeerUp) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *RouteRecord_PeerUp) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *RouteRecord_PeerUp) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	if m.PeerUp != nil {
-		size, err := m.PeerUp.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.PeerUp.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -219,15 +137,15 @@ func (m *RouteRecord_PeerUp) MarshalToSizedBufferVTStrict(dAtA []byte) (int, err
 	}
 	return len(dAtA) - i, nil
 }
-func (m *RouteRecord_PeerDown) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *RouteRecord_PeerDown) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *RouteRecord_PeerDown) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *RouteRecord_PeerDown) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	if m.PeerDown != nil {
-		size, err := m.PeerDown.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.PeerDown.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -238,15 +156,15 @@ func (m *RouteRecord_PeerDown) MarshalToSizedBufferVTStrict(dAtA []byte) (int, e
 	}
 	return len(dAtA) - i, nil
 }
-func (m *RouteRecord_CollectorUp) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *RouteRecord_CollectorUp) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *RouteRecord_CollectorUp) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *RouteRecord_CollectorUp) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	if m.CollectorUp != nil {
-		size, err := m.CollectorUp.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.CollectorUp.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -257,15 +175,15 @@ func (m *RouteRecord_CollectorUp) MarshalToSizedBufferVTStrict(dAtA []byte) (int
 	}
 	return len(dAtA) - i, nil
 }
-func (m *RouteRecord_CollectorDown) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *RouteRecord_CollectorDown) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *RouteRecord_CollectorDown) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *RouteRecord_CollectorDown) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	if m.CollectorDown != nil {
-		size, err := m.CollectorDown.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.CollectorDown.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -276,15 +194,15 @@ func (m *RouteRecord_CollectorDown) MarshalToSizedBufferVTStrict(dAtA []byte) (i
 	}
 	return len(dAtA) - i, nil
 }
-func (m *RouteRecord_SessionBegin) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *RouteRecord_SessionBegin) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *RouteRecord_SessionBegin) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *RouteRecord_SessionBegin) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	if m.SessionBegin != nil {
-		size, err := m.SessionBegin.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.SessionBegin.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -295,15 +213,15 @@ func (m *RouteRecord_SessionBegin) MarshalToSizedBufferVTStrict(dAtA []byte) (in
 	}
 	return len(dAtA) - i, nil
 }
-func (m *RouteRecord_GapBegin) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *RouteRecord_GapBegin) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *RouteRecord_GapBegin) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *RouteRecord_GapBegin) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	if m.GapBegin != nil {
-		size, err := m.GapBegin.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.GapBegin.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -314,15 +232,15 @@ func (m *RouteRecord_GapBegin) MarshalToSizedBufferVTStrict(dAtA []byte) (int, e
 	}
 	return len(dAtA) - i, nil
 }
-func (m *RouteRecord_GapEnd) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *RouteRecord_GapEnd) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *RouteRecord_GapEnd) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *RouteRecord_GapEnd) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	if m.GapEnd != nil {
-		size, err := m.GapEnd.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.GapEnd.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -333,15 +251,15 @@ func (m *RouteRecord_GapEnd) MarshalToSizedBufferVTStrict(dAtA []byte) (int, err
 	}
 	return len(dAtA) - i, nil
 }
-func (m *RouteRecord_CheckBegin) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *RouteRecord_CheckBegin) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *RouteRecord_CheckBegin) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *RouteRecord_CheckBegin) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	if m.CheckBegin != nil {
-		size, err := m.CheckBegin.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.CheckBegin.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -352,15 +270,15 @@ func (m *RouteRecord_CheckBegin) MarshalToSizedBufferVTStrict(dAtA []byte) (int,
 	}
 	return len(dAtA) - i, nil
 }
-func (m *RouteRecord_CheckEnd) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *RouteRecord_CheckEnd) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *RouteRecord_CheckEnd) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *RouteRecord_CheckEnd) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	if m.CheckEnd != nil {
-		size, err := m.CheckEnd.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.CheckEnd.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -371,15 +289,15 @@ func (m *RouteRecord_CheckEnd) MarshalToSizedBufferVTStrict(dAtA []byte) (int, e
 	}
 	return len(dAtA) - i, nil
 }
-func (m *RouteRecord_TableChunk) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *RouteRecord_TableChunk) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *RouteRecord_TableChunk) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *RouteRecord_TableChunk) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	if m.TableChunk != nil {
-		size, err := m.TableChunk.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.TableChunk.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -390,15 +308,15 @@ func (m *RouteRecord_TableChunk) MarshalToSizedBufferVTStrict(dAtA []byte) (int,
 	}
 	return len(dAtA) - i, nil
 }
-func (m *RouteRecord_Tick) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *RouteRecord_Tick) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *RouteRecord_Tick) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *RouteRecord_Tick) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	if m.Tick != nil {
-		size, err := m.Tick.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.Tick.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -409,15 +327,15 @@ func (m *RouteRecord_Tick) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error
 	}
 	return len(dAtA) - i, nil
 }
-func (m *RouteRecord_Clock) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *RouteRecord_Clock) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *RouteRecord_Clock) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *RouteRecord_Clock) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	if m.Clock != nil {
-		size, err := m.Clock.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.Clock.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -430,25 +348,25 @@ func (m *RouteRecord_Clock) MarshalToSizedBufferVTStrict(dAtA []byte) (int, erro
 	}
 	return len(dAtA) - i, nil
 }
-func (m *RouteChanges) MarshalVTStrict() (dAtA []byte, err error) {
+func (m *RouteChanges) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {
 		return nil, nil
 	}
 	size := m.SizeVT()
 	dAtA = make([]byte, size)
-	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
 	if err != nil {
 		return nil, err
 	}
 	return dAtA[:n], nil
 }
 
-func (m *RouteChanges) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *RouteChanges) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *RouteChanges) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *RouteChanges) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m == nil {
 		return 0, nil
 	}
@@ -472,7 +390,7 @@ func (m *RouteChanges) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	}
 	if len(m.Owners) > 0 {
 		for iNdEx := len(m.Owners) - 1; iNdEx >= 0; iNdEx-- {
-			size, err := m.Owners[iNdEx].MarshalToSizedBufferVTStrict(dAtA[:i])
+			size, err := m.Owners[iNdEx].MarshalToSizedBufferVT(dAtA[:i])
 			if err != nil {
 				return 0, err
 			}
@@ -484,7 +402,7 @@ func (m *RouteChanges) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	}
 	if len(m.Places) > 0 {
 		for iNdEx := len(m.Places) - 1; iNdEx >= 0; iNdEx-- {
-			size, err := m.Places[iNdEx].MarshalToSizedBufferVTStrict(dAtA[:i])
+			size, err := m.Places[iNdEx].MarshalToSizedBufferVT(dAtA[:i])
 			if err != nil {
 				return 0, err
 			}
@@ -522,7 +440,7 @@ func (m *RouteChanges) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	}
 	if len(m.Announced) > 0 {
 		for iNdEx := len(m.Announced) - 1; iNdEx >= 0; iNdEx-- {
-			size, err := m.Announced[iNdEx].MarshalToSizedBufferVTStrict(dAtA[:i])
+			size, err := m.Announced[iNdEx].MarshalToSizedBufferVT(dAtA[:i])
 			if err != nil {
 				return 0, err
 			}
@@ -534,7 +452,7 @@ func (m *RouteChanges) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	}
 	if len(m.Withdrawn) > 0 {
 		for iNdEx := len(m.Withdrawn) - 1; iNdEx >= 0; iNdEx-- {
-			size, err := m.Withdrawn[iNdEx].MarshalToSizedBufferVTStrict(dAtA[:i])
+			size, err := m.Withdrawn[iNdEx].MarshalToSizedBufferVT(dAtA[:i])
 			if err != nil {
 				return 0, err
 			}
@@ -556,7 +474,7 @@ func (m *RouteChanges) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	}
 	if len(m.AsPath) > 0 {
 		for iNdEx := len(m.AsPath) - 1; iNdEx >= 0; iNdEx-- {
-			size, err := m.AsPath[iNdEx].MarshalToSizedBufferVTStrict(dAtA[:i])
+			size, err := m.AsPath[iNdEx].MarshalToSizedBufferVT(dAtA[:i])
 			if err != nil {
 				return 0, err
 			}
@@ -567,7 +485,7 @@ func (m *RouteChanges) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		}
 	}
 	if m.Peer != nil {
-		size, err := m.Peer.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.Peer.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -579,25 +497,25 @@ func (m *RouteChanges) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
-func (m *Route) MarshalVTStrict() (dAtA []byte, err error) {
+func (m *Route) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {
 		return nil, nil
 	}
 	size := m.SizeVT()
 	dAtA = make([]byte, size)
-	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
 	if err != nil {
 		return nil, err
 	}
 	return dAtA[:n], nil
 }
 
-func (m *Route) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *Route) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *Route) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *Route) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m == nil {
 		return 0, nil
 	}
@@ -644,25 +562,25 @@ func (m *Route) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
-func (m *PathSegment) MarshalVTStrict() (dAtA []byte, err error) {
+func (m *PathSegment) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {
 		return nil, nil
 	}
 	size := m.SizeVT()
 	dAtA = make([]byte, size)
-	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
 	if err != nil {
 		return nil, err
 	}
 	return dAtA[:n], nil
 }
 
-func (m *PathSegment) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *PathSegment) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *PathSegment) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *PathSegment) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m == nil {
 		return 0, nil
 	}

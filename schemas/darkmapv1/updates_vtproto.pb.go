@@ -18,25 +18,25 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-func (m *UpdateRecord) MarshalVTStrict() (dAtA []byte, err error) {
+func (m *UpdateRecord) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {
 		return nil, nil
 	}
 	size := m.SizeVT()
 	dAtA = make([]byte, size)
-	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
 	if err != nil {
 		return nil, err
 	}
 	return dAtA[:n], nil
 }
 
-func (m *UpdateRecord) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *UpdateRecord) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *UpdateRecord) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *UpdateRecord) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m == nil {
 		return 0, nil
 	}
@@ -48,92 +48,10 @@ func (m *UpdateRecord) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
-	if msg, ok := m.Body.(*UpdateRecord_Clock); ok {
-		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.Body.(*UpdateRecord_Tick); ok {
-		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.Body.(*UpdateRecord_TableChunk); ok {
-		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.Body.(*UpdateRecord_CheckEnd); ok {
-		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.Body.(*UpdateRecord_CheckBegin); ok {
-		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.Body.(*UpdateRecord_GapEnd); ok {
-		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.Body.(*UpdateRecord_GapBegin); ok {
-		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.Body.(*UpdateRecord_SessionBegin); ok {
-		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.Body.(*UpdateRecord_CollectorDown); ok {
-		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.Body.(*UpdateRecord_CollectorUp); ok {
-		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.Body.(*UpdateRecord_PeerDown); ok {
-		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.Body.(*UpdateRecord_PeerUp); ok {
-		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.Body.(*UpdateRecord_BgpMessage); ok {
-		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
+	if vtmsg, ok := m.Body.(interface {
+		MarshalToSizedBufferVT([]byte) (int, error)
+	}); ok {
+		size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -150,7 +68,7 @@ func (m *UpdateRecord) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		dAtA[i] = 0x10
 	}
 	if m.Position != nil {
-		size, err := m.Position.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.Position.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -162,15 +80,15 @@ func (m *UpdateRecord) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
-func (m *UpdateRecord_BgpMessage) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *UpdateRecord_BgpMessage) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *UpdateRecord_BgpMessage) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *UpdateRecord_BgpMessage) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	if m.BgpMessage != nil {
-		size, err := m.BgpMessage.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.BgpMessage.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -181,15 +99,15 @@ func (m *UpdateRecord_BgpMessage) MarshalToSizedBufferVTStrict(dAtA []byte) (int
 	}
 	return len(dAtA) - i, nil
 }
-func (m *UpdateRecord_PeerUp) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *UpdateRecord_PeerUp) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *UpdateRecord_PeerUp) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *UpdateRecord_PeerUp) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	if m.PeerUp != nil {
-		size, err := m.PeerUp.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.PeerUp.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -200,15 +118,15 @@ func (m *UpdateRecord_PeerUp) MarshalToSizedBufferVTStrict(dAtA []byte) (int, er
 	}
 	return len(dAtA) - i, nil
 }
-func (m *UpdateRecord_PeerDown) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *UpdateRecord_PeerDown) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *UpdateRecord_PeerDown) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *UpdateRecord_PeerDown) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	if m.PeerDown != nil {
-		size, err := m.PeerDown.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.PeerDown.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -219,15 +137,15 @@ func (m *UpdateRecord_PeerDown) MarshalToSizedBufferVTStrict(dAtA []byte) (int, 
 	}
 	return len(dAtA) - i, nil
 }
-func (m *UpdateRecord_CollectorUp) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *UpdateRecord_CollectorUp) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *UpdateRecord_CollectorUp) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *UpdateRecord_CollectorUp) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	if m.CollectorUp != nil {
-		size, err := m.CollectorUp.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.CollectorUp.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -238,15 +156,15 @@ func (m *UpdateRecord_CollectorUp) MarshalToSizedBufferVTStrict(dAtA []byte) (in
 	}
 	return len(dAtA) - i, nil
 }
-func (m *UpdateRecord_CollectorDown) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *UpdateRecord_CollectorDown) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *UpdateRecord_CollectorDown) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *UpdateRecord_CollectorDown) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	if m.CollectorDown != nil {
-		size, err := m.CollectorDown.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.CollectorDown.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -257,15 +175,15 @@ func (m *UpdateRecord_CollectorDown) MarshalToSizedBufferVTStrict(dAtA []byte) (
 	}
 	return len(dAtA) - i, nil
 }
-func (m *UpdateRecord_SessionBegin) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *UpdateRecord_SessionBegin) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *UpdateRecord_SessionBegin) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *UpdateRecord_SessionBegin) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	if m.SessionBegin != nil {
-		size, err := m.SessionBegin.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.SessionBegin.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -276,15 +194,15 @@ func (m *UpdateRecord_SessionBegin) MarshalToSizedBufferVTStrict(dAtA []byte) (i
 	}
 	return len(dAtA) - i, nil
 }
-func (m *UpdateRecord_GapBegin) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *UpdateRecord_GapBegin) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *UpdateRecord_GapBegin) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *UpdateRecord_GapBegin) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	if m.GapBegin != nil {
-		size, err := m.GapBegin.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.GapBegin.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -295,15 +213,15 @@ func (m *UpdateRecord_GapBegin) MarshalToSizedBufferVTStrict(dAtA []byte) (int, 
 	}
 	return len(dAtA) - i, nil
 }
-func (m *UpdateRecord_GapEnd) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *UpdateRecord_GapEnd) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *UpdateRecord_GapEnd) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *UpdateRecord_GapEnd) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	if m.GapEnd != nil {
-		size, err := m.GapEnd.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.GapEnd.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -314,15 +232,15 @@ func (m *UpdateRecord_GapEnd) MarshalToSizedBufferVTStrict(dAtA []byte) (int, er
 	}
 	return len(dAtA) - i, nil
 }
-func (m *UpdateRecord_CheckBegin) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *UpdateRecord_CheckBegin) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *UpdateRecord_CheckBegin) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *UpdateRecord_CheckBegin) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	if m.CheckBegin != nil {
-		size, err := m.CheckBegin.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.CheckBegin.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -333,15 +251,15 @@ func (m *UpdateRecord_CheckBegin) MarshalToSizedBufferVTStrict(dAtA []byte) (int
 	}
 	return len(dAtA) - i, nil
 }
-func (m *UpdateRecord_CheckEnd) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *UpdateRecord_CheckEnd) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *UpdateRecord_CheckEnd) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *UpdateRecord_CheckEnd) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	if m.CheckEnd != nil {
-		size, err := m.CheckEnd.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.CheckEnd.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -352,15 +270,15 @@ func (m *UpdateRecord_CheckEnd) MarshalToSizedBufferVTStrict(dAtA []byte) (int, 
 	}
 	return len(dAtA) - i, nil
 }
-func (m *UpdateRecord_TableChunk) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *UpdateRecord_TableChunk) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *UpdateRecord_TableChunk) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *UpdateRecord_TableChunk) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	if m.TableChunk != nil {
-		size, err := m.TableChunk.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.TableChunk.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -371,15 +289,15 @@ func (m *UpdateRecord_TableChunk) MarshalToSizedBufferVTStrict(dAtA []byte) (int
 	}
 	return len(dAtA) - i, nil
 }
-func (m *UpdateRecord_Tick) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *UpdateRecord_Tick) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *UpdateRecord_Tick) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *UpdateRecord_Tick) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	if m.Tick != nil {
-		size, err := m.Tick.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.Tick.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -390,15 +308,15 @@ func (m *UpdateRecord_Tick) MarshalToSizedBufferVTStrict(dAtA []byte) (int, erro
 	}
 	return len(dAtA) - i, nil
 }
-func (m *UpdateRecord_Clock) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *UpdateRecord_Clock) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *UpdateRecord_Clock) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *UpdateRecord_Clock) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	if m.Clock != nil {
-		size, err := m.Clock.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.Clock.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -411,25 +329,25 @@ func (m *UpdateRecord_Clock) MarshalToSizedBufferVTStrict(dAtA []byte) (int, err
 	}
 	return len(dAtA) - i, nil
 }
-func (m *BGPMessage) MarshalVTStrict() (dAtA []byte, err error) {
+func (m *BGPMessage) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {
 		return nil, nil
 	}
 	size := m.SizeVT()
 	dAtA = make([]byte, size)
-	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
 	if err != nil {
 		return nil, err
 	}
 	return dAtA[:n], nil
 }
 
-func (m *BGPMessage) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *BGPMessage) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *BGPMessage) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *BGPMessage) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m == nil {
 		return 0, nil
 	}
@@ -474,7 +392,7 @@ func (m *BGPMessage) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		dAtA[i] = 0x12
 	}
 	if m.Peer != nil {
-		size, err := m.Peer.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.Peer.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}

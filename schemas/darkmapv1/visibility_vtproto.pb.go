@@ -19,25 +19,25 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-func (m *Entity) MarshalVTStrict() (dAtA []byte, err error) {
+func (m *Entity) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {
 		return nil, nil
 	}
 	size := m.SizeVT()
 	dAtA = make([]byte, size)
-	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
 	if err != nil {
 		return nil, err
 	}
 	return dAtA[:n], nil
 }
 
-func (m *Entity) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *Entity) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *Entity) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *Entity) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m == nil {
 		return 0, nil
 	}
@@ -71,25 +71,25 @@ func (m *Entity) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
-func (m *VisibilityRecord) MarshalVTStrict() (dAtA []byte, err error) {
+func (m *VisibilityRecord) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {
 		return nil, nil
 	}
 	size := m.SizeVT()
 	dAtA = make([]byte, size)
-	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
 	if err != nil {
 		return nil, err
 	}
 	return dAtA[:n], nil
 }
 
-func (m *VisibilityRecord) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *VisibilityRecord) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *VisibilityRecord) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *VisibilityRecord) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m == nil {
 		return 0, nil
 	}
@@ -137,7 +137,7 @@ func (m *VisibilityRecord) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error
 		dAtA[i] = 0x18
 	}
 	if m.Entity != nil {
-		size, err := m.Entity.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.Entity.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -147,7 +147,7 @@ func (m *VisibilityRecord) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error
 		dAtA[i] = 0x12
 	}
 	if m.Position != nil {
-		size, err := m.Position.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.Position.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -159,25 +159,25 @@ func (m *VisibilityRecord) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error
 	return len(dAtA) - i, nil
 }
 
-func (m *PanelRecord) MarshalVTStrict() (dAtA []byte, err error) {
+func (m *PanelRecord) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {
 		return nil, nil
 	}
 	size := m.SizeVT()
 	dAtA = make([]byte, size)
-	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
 	if err != nil {
 		return nil, err
 	}
 	return dAtA[:n], nil
 }
 
-func (m *PanelRecord) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *PanelRecord) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *PanelRecord) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *PanelRecord) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m == nil {
 		return 0, nil
 	}
@@ -191,7 +191,7 @@ func (m *PanelRecord) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	}
 	if len(m.Peers) > 0 {
 		for iNdEx := len(m.Peers) - 1; iNdEx >= 0; iNdEx-- {
-			size, err := m.Peers[iNdEx].MarshalToSizedBufferVTStrict(dAtA[:i])
+			size, err := m.Peers[iNdEx].MarshalToSizedBufferVT(dAtA[:i])
 			if err != nil {
 				return 0, err
 			}
@@ -232,7 +232,7 @@ func (m *PanelRecord) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		dAtA[i] = 0x10
 	}
 	if m.Position != nil {
-		size, err := m.Position.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.Position.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -244,25 +244,25 @@ func (m *PanelRecord) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
-func (m *PanelPeer) MarshalVTStrict() (dAtA []byte, err error) {
+func (m *PanelPeer) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {
 		return nil, nil
 	}
 	size := m.SizeVT()
 	dAtA = make([]byte, size)
-	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
 	if err != nil {
 		return nil, err
 	}
 	return dAtA[:n], nil
 }
 
-func (m *PanelPeer) MarshalToVTStrict(dAtA []byte) (int, error) {
+func (m *PanelPeer) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
-	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *PanelPeer) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+func (m *PanelPeer) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m == nil {
 		return 0, nil
 	}
@@ -297,7 +297,7 @@ func (m *PanelPeer) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		dAtA[i] = 0x18
 	}
 	if m.Peer != nil {
-		size, err := m.Peer.MarshalToSizedBufferVTStrict(dAtA[:i])
+		size, err := m.Peer.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}

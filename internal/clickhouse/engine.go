@@ -32,8 +32,6 @@ const (
 	startLimit = 60 * time.Second
 	// inUseLimit is how long a dying predecessor is waited for.
 	inUseLimit = 6 * time.Second
-	// closeLimit is how long the server may take to end by itself before it is killed, which it survives too.
-	closeLimit = 8 * time.Second
 )
 
 // EngineConfig says where and how the engine works.
@@ -57,8 +55,6 @@ type Engine struct {
 	// done is closed after the child's end; exit is set before.
 	done chan struct{}
 	exit error
-	// closing makes Close one.
-	closing sync.Once
 }
 
 // StartEngine starts the engine and waits until it listens on loopback. A folder whose engine is just ending is waited for;
@@ -135,7 +131,27 @@ func startOnce(ctx context.Context, cfg EngineConfig) (*Engine, error) {
 		Addresses: []string{net.JoinHostPort("127.0.0.1", tcp)}, HTTPAddress: net.JoinHostPort("127.0.0.1", http),
 		Database: cfg.Database, User: engineUser, Password: password, Embedded: true,
 	}
+	if err := e.server.lockDefault(ctx); err != nil {
+		e.kill()
+		return nil, err
+	}
 	return e, nil
+}
+
+// lockDefault uses up what the user without a password may ask (usersXML) and makes sure that it gets no answer any more.
+func (s Server) lockDefault(ctx context.Context) error {
+	s.User, s.Password = "default", ""
+	for range 2 {
+		body, err := s.HTTP(ctx, Query{SQL: "SELECT 1"})
+		if _, refused := errors.AsType[*QueryError](err); refused {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		_ = body.Close()
+	}
+	return errors.New("it answers without a password")
 }
 
 // awaitPorts waits until the child has written the ports that it listens on. Failures show on its standard error only.
@@ -185,6 +201,9 @@ func (e *Engine) Server() Server { return e.server }
 // Addr is the native protocol's address.
 func (e *Engine) Addr() string { return e.server.Addresses[0] }
 
+// DataDir is the server's own folder.
+func (e *Engine) DataDir() string { return e.cmd.Dir }
+
 // PID is the child's process id.
 func (e *Engine) PID() int { return e.cmd.Process.Pid }
 
@@ -199,32 +218,13 @@ func (e *Engine) Err() error {
 	return fmt.Errorf("the embedded ClickHouse ended: %v", e.exit) //nolint:errorlint // exit may be nil
 }
 
-// Close asks the server to end and waits; when it takes too long it is killed, which loses nothing that was acknowledged.
+// Close ends the engine at once and waits for its end. That loses nothing that was acknowledged; the server's own shutdown
+// would wait seconds for its clients and write nothing more.
 func (e *Engine) Close() error {
-	e.closing.Do(func() {
-		select {
-		case <-e.done:
-			return
-		default:
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
-		defer cancel()
-		// Ending the statement that keeps the server's own session busy ends the server.
-		q := Query{SQL: "KILL QUERY WHERE user = 'default' ASYNC"}
-		if body, err := e.server.HTTP(ctx, q); err == nil {
-			_ = body.Close()
-			select {
-			case <-e.done:
-			case <-ctx.Done():
-			}
-		}
-		e.kill()
-	})
-	<-e.done
+	e.kill()
 	return nil
 }
 
-// kill closes the child's standard input, which ends it at once, and makes sure that it does.
 func (e *Engine) kill() {
 	_ = e.stdin.Close()
 	_ = e.cmd.Process.Kill()

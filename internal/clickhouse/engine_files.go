@@ -47,8 +47,8 @@ var engineXML = template.Must(template.New("engine.xml").Parse(`<clickhouse>
 </clickhouse>
 `))
 
-// usersXML: the server's own session runs as default, which has no password and so may do nothing but keep the server up
-// (its one permitted query is that one); everybody else is the user with the password.
+// usersXML: the server's own session runs as default, which has no password: it may do nothing but start to listen, and has
+// a quota of one query over the network, which StartEngine uses up. Everybody else is the user with the password.
 var usersXML = template.Must(template.New("users.xml").Parse(`<clickhouse>
   <profiles>
     <default>
@@ -57,15 +57,17 @@ var usersXML = template.Must(template.New("users.xml").Parse(`<clickhouse>
       <async_insert>0</async_insert>
       <log_queries>0</log_queries>
     </default>
-    <keeper><profile>default</profile><max_concurrent_queries_for_user>1</max_concurrent_queries_for_user></keeper>
   </profiles>
-  <quotas><default/></quotas>
+  <quotas>
+    <default/>
+    <start><interval><duration>2000000000</duration><queries>1</queries></interval></start>
+  </quotas>
   <users>
     <default>
       <password></password>
-      <profile>keeper</profile>
-      <quota>default</quota>
-      <networks><ip>::1</ip><ip>127.0.0.1</ip></networks>
+      <profile>default</profile>
+      <quota>start</quota>
+      <networks><ip>127.0.0.1</ip></networks>
       <grants>
         <query>GRANT SYSTEM LISTEN ON *.*</query>
         <query>GRANT CREATE TEMPORARY TABLE ON *.*</query>

@@ -1,0 +1,153 @@
+package clickhouse_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/darkmap/darkmap/internal/clickhouse"
+	"github.com/darkmap/darkmap/internal/clickhousetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(clickhousetest.Main(m)) }
+
+func open(t *testing.T, s clickhouse.Server) driver.Conn {
+	t.Helper()
+	conn, err := clickhouse.Open(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+func one[T any](t *testing.T, conn driver.Conn, sql string, args ...any) T {
+	t.Helper()
+	var v T
+	if err := conn.QueryRow(t.Context(), sql, args...).Scan(&v); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return v
+}
+
+func TestEngineKeepsDataAndStarts(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "it's <here>")
+	for i := range uint64(3) {
+		began := time.Now()
+		e := clickhousetest.StartIn(t, dir)
+		t.Logf("start %d took %v", i, time.Since(began))
+		conn := open(t, e.Server())
+		for _, sql := range []string{
+			"CREATE DATABASE IF NOT EXISTS darkmap",
+			"CREATE TABLE IF NOT EXISTS darkmap.t (n UInt64) ENGINE = MergeTree ORDER BY n",
+			"INSERT INTO darkmap.t SELECT 1",
+		} {
+			if err := conn.Exec(t.Context(), sql); err != nil {
+				t.Fatalf("%s: %v", sql, err)
+			}
+		}
+		if got := one[uint64](t, conn, "SELECT count() FROM darkmap.t"); got != i+1 {
+			t.Errorf("start %d: got %d rows, want %d", i, got, i+1)
+		}
+		if i == 1 { // a crash must not hinder the next start
+			if err := syscall.Kill(e.PID(), syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			<-e.Done()
+			if e.Err() == nil {
+				t.Error("killed: got no error")
+			}
+		}
+		began = time.Now()
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+		t.Logf("close took %v", time.Since(began))
+	}
+}
+
+func TestEngineRefusesSecond(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	e := clickhousetest.StartIn(t, dir)
+	_, err := clickhouse.StartEngine(t.Context(), clickhouse.EngineConfig{Dir: dir, Library: clickhousetest.Library(t)})
+	if !errors.Is(err, clickhouse.ErrInUse) {
+		t.Errorf("got %v, want ErrInUse", err)
+	}
+	if err := open(t, e.Server()).Ping(t.Context()); err != nil {
+		t.Errorf("the first one: %v", err)
+	}
+}
+
+func TestEngineWaitsForPredecessor(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	e := clickhousetest.StartIn(t, dir)
+	timer := time.AfterFunc(time.Second, func() { _ = syscall.Kill(e.PID(), syscall.SIGKILL) })
+	defer timer.Stop()
+	clickhousetest.StartIn(t, dir)
+}
+
+func TestEngineIsClosedToOthers(t *testing.T) {
+	t.Parallel()
+	e := clickhousetest.StartIn(t, t.TempDir())
+	s := e.Server()
+	if strings.Contains(s.String(), s.Password) || s.Password == "" {
+		t.Errorf("the password shows or is missing in %v", s)
+	}
+	for _, who := range []struct{ user, password string }{{"default", ""}, {"app", ""}, {"app", "wrong"}} {
+		s := s
+		s.User, s.Password = who.user, who.password
+		for _, sql := range []string{"SELECT * FROM file('/etc/passwd', 'LineAsString')", "SELECT 1"} {
+			body, err := s.HTTP(t.Context(), clickhouse.Query{SQL: sql})
+			if err != nil {
+				continue
+			}
+			b, _ := io.ReadAll(body)
+			_ = body.Close()
+			t.Errorf("%s as %q with password %q: got %q, want a refusal", sql, who.user, who.password, b)
+		}
+	}
+	for _, name := range []string{"users.xml", "engine.xml"} {
+		info, err := os.Stat(filepath.Join(filepath.Dir(e.DataDir()), name))
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: got %v, %v; want mode 0600", name, info.Mode(), err)
+		}
+	}
+}
+
+func TestEngineSaysWhyItDoesNotStart(t *testing.T) {
+	t.Parallel()
+	clickhousetest.Library(t)
+	bad := filepath.Join(t.TempDir(), "lib.so")
+	if err := os.WriteFile(bad, []byte("not a library"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct{ name, library, want string }{
+		{"no library", filepath.Join(t.TempDir(), "none.so"), "darkmap fetch"},
+		{"not a library", bad, "loading the library"},
+	}
+	for _, tt := range tests {
+		_, err := clickhouse.StartEngine(t.Context(), clickhouse.EngineConfig{Dir: t.TempDir(), Library: tt.library})
+		if errors.Is(err, clickhouse.ErrNoEngine) {
+			t.Skip(err)
+		}
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %q in it", tt.name, err, tt.want)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := clickhouse.StartEngine(ctx, clickhouse.EngineConfig{Dir: t.TempDir(), Library: clickhousetest.Library(t)}); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: got %v", err)
+	}
+}

@@ -1,0 +1,88 @@
+// Package clickhousetest gives tests a ClickHouse: the embedded engine, or the server at TEST_CLICKHOUSE_ADDR.
+package clickhousetest
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/darkmap/darkmap/internal/clickhouse"
+	"github.com/darkmap/darkmap/internal/datatest"
+	"github.com/darkmap/darkmap/internal/fetch"
+)
+
+// Main is what a TestMain of a package that starts engines ends with: os.Exit(clickhousetest.Main(m)). The engine is the
+// test's own program in another role.
+func Main(m *testing.M) int {
+	if code, handled := clickhouse.RunEngineChild(os.Args); handled {
+		return code
+	}
+	return m.Run()
+}
+
+// Library returns the path of the engine's library. Where there is none the test is skipped, or fails with TEST_INTEGRATION=1.
+func Library(t testing.TB) string {
+	t.Helper()
+	item, ok := fetch.Engine()
+	if !ok {
+		datatest.Missing(t, "there is no embedded ClickHouse for this platform")
+	}
+	dir, err := fetch.Dir("", item)
+	if errors.Is(err, fetch.ErrMissing) {
+		datatest.Missing(t, "the embedded ClickHouse is not here: make deps")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, "libchdb.so")
+}
+
+// StartIn starts an engine on dir and closes it with the test.
+func StartIn(t testing.TB, dir string) *clickhouse.Engine {
+	t.Helper()
+	e, err := clickhouse.StartEngine(t.Context(), clickhouse.EngineConfig{Dir: dir, Library: Library(t)})
+	if errors.Is(err, clickhouse.ErrNoEngine) {
+		datatest.Missing(t, "built without the embedded ClickHouse: go test -tags embedded")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return e
+}
+
+// Server returns an empty ClickHouse with the schema applied: an engine of the test's own, or a database of the server that
+// TEST_CLICKHOUSE_ADDR names (user TEST_CLICKHOUSE_USER, password TEST_CLICKHOUSE_PASSWORD), dropped afterwards.
+func Server(t testing.TB) clickhouse.Server {
+	t.Helper()
+	s := clickhouse.Server{}
+	if addr := os.Getenv("TEST_CLICKHOUSE_ADDR"); addr != "" {
+		cfg := clickhouse.DefaultConfig()
+		cfg.Addresses, cfg.User = []string{addr}, os.Getenv("TEST_CLICKHOUSE_USER")
+		cfg.Database = "darkmap_" + strings.ToLower(strings.Map(letters, t.Name()))
+		var err error
+		if s, err = cfg.Server(); err != nil {
+			t.Fatal(err)
+		}
+		s.Password = os.Getenv("TEST_CLICKHOUSE_PASSWORD")
+	} else {
+		s = StartIn(t, filepath.Join(t.TempDir(), "clickhouse")).Server()
+	}
+	if _, err := clickhouse.Migrate(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func letters(r rune) rune {
+	if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+		return r
+	}
+	return '_'
+}

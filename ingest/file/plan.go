@@ -8,10 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"slices"
 
+	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
@@ -22,12 +22,17 @@ var ErrOverlap = errors.New("files of one collector overlap")
 // archives cut their files by the second.
 const overlapTolerance = 1_000_000
 
+// tableSample is how many prefixes of a table are looked at for its peers.
+const tableSample = 1000
+
 // Plan is what is known of the inputs before they are played: their order and their hash.
 type Plan struct {
 	// Hash is the first 16 hex digits of a SHA-256 over collector and content of every file, in playing order.
 	Hash string
 	// Bytes is the size of all files as they are on disk.
-	Bytes      int64
+	Bytes int64
+	// PeerASNs is how many different ASNs the peers of the files have.
+	PeerASNs   int
 	collectors []collectorPlan
 }
 
@@ -39,7 +44,7 @@ type collectorPlan struct {
 type filePlan struct {
 	path  string
 	table bool
-	// first and last are the times of the file's records, microseconds; last is known only where there is a next file.
+	// first and last are the times of the file's records, microseconds; 0 where none has one. A table's last is not known.
 	first, last int64
 	sum         [sha256.Size]byte
 }
@@ -53,8 +58,8 @@ func (p *Plan) Collectors() []string {
 	return names
 }
 
-// NewPlan looks at the beginning of every file, and through the whole of those that another of the same collector follows.
-// It fails with ErrOverlap, or where a file cannot be opened; damaged content is left for the playing to report.
+// NewPlan reads every file once (of a table its beginning). It fails with ErrOverlap, or where a file cannot be opened;
+// damaged content is left for the playing to report.
 func NewPlan(ctx context.Context, inputs []Input) (*Plan, error) {
 	by := map[string][]filePlan{}
 	p := &Plan{}
@@ -66,9 +71,10 @@ func NewPlan(ctx context.Context, inputs []Input) (*Plan, error) {
 		p.Bytes += size
 		by[in.Collector] = append(by[in.Collector], f)
 	}
+	asns := map[bgp.ASN]struct{}{}
 	sum := sha256.New()
 	for name, files := range by {
-		if err := order(ctx, name, files); err != nil {
+		if err := order(ctx, name, files, asns); err != nil {
 			return nil, err
 		}
 		p.collectors = append(p.collectors, collectorPlan{name, files})
@@ -80,6 +86,7 @@ func NewPlan(ctx context.Context, inputs []Input) (*Plan, error) {
 			sum.Write(f.sum[:])
 		}
 	}
+	p.PeerASNs = len(asns)
 	p.Hash = hex.EncodeToString(sum.Sum(nil)[:8])
 	return p, nil
 }
@@ -99,9 +106,9 @@ func hashFile(path string) (filePlan, int64, error) {
 }
 
 // order sorts the files of a collector, tables first, and refuses update files that overlap.
-func order(ctx context.Context, collector string, files []filePlan) error {
+func order(ctx context.Context, collector string, files []filePlan, asns map[bgp.ASN]struct{}) error {
 	for i := range files {
-		if err := files[i].look(ctx, len(files) > 1); err != nil {
+		if err := files[i].look(ctx, asns); err != nil {
 			return err
 		}
 	}
@@ -127,38 +134,42 @@ func order(ctx context.Context, collector string, files []filePlan) error {
 	return nil
 }
 
-// look fills in what the file's records tell: of the first that has a time, or of all of them.
-func (f *filePlan) look(ctx context.Context, whole bool) error {
+// look reads the file for what its records tell: whether they are a table, their times, their peers. What is damaged is
+// left for the playing to report.
+func (f *filePlan) look(ctx context.Context, asns map[bgp.ASN]struct{}) error {
 	r, err := capture.Open(f.path, nil)
 	if err != nil {
-		if _, damaged := errors.AsType[*capture.Damage](err); damaged {
-			return nil // said when it is played
-		}
 		return err
 	}
 	defer r.Close() //nolint:errcheck // only read
-	f.first, f.last = math.MaxInt64, math.MinInt64
+	seen := 0
 	for {
 		it, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err != nil || it.Kind == capture.Note || it.Timestamp == 0 {
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil || it.Kind == capture.Note:
 			continue
 		}
-		if f.last == math.MinInt64 {
+		if seen++; seen == 1 {
 			f.table = it.Kind == capture.RIB
 		}
-		f.first, f.last = min(f.first, it.Timestamp), max(f.last, it.Timestamp)
-		if !whole || f.table {
-			break
+		if it.Timestamp != 0 {
+			if f.first == 0 {
+				f.first = it.Timestamp
+			}
+			f.first, f.last = min(f.first, it.Timestamp), max(f.last, it.Timestamp)
+		}
+		if it.Peer.Address.IsValid() {
+			asns[it.Peer.ASN] = struct{}{}
+		}
+		for i := range it.Entries {
+			asns[it.Entries[i].Peer.ASN] = struct{}{}
+		}
+		if f.table && seen >= tableSample {
+			return nil
 		}
 	}
-	if f.last == math.MinInt64 {
-		f.first, f.last = 0, 0
-	}
-	return nil
 }

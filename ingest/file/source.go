@@ -75,13 +75,14 @@ func (s *Source) Progress() Progress {
 	for _, st := range s.streams {
 		p.Bytes += st.done
 		if st.reader != nil {
-			p.Bytes += st.reader.Stats().BytesRead
+			p.Bytes += st.reader.Stats().FileBytes
 		}
 	}
 	return p
 }
 
-// Next returns the next record, io.EOF after the last. A *capture.Damage is no end: what it names was passed over.
+// Next returns the next record, io.EOF after the last. A *capture.Damage is no end: what it names was passed over; the
+// record then tells the collector alone.
 func (s *Source) Next() (Record, error) {
 	for {
 		if len(s.queue) > 0 {
@@ -91,8 +92,10 @@ func (s *Source) Next() (Record, error) {
 		}
 		p, err := s.first()
 		if err != nil {
-			s.damaged++
-			return Record{}, err
+			if _, ok := errors.AsType[*capture.Damage](err); ok {
+				s.damaged++
+			}
+			return Record{Collector: p.name}, err
 		}
 		if p == nil {
 			return s.end()
@@ -123,7 +126,7 @@ func (s *Source) first() (*player, error) {
 			case errors.Is(err, io.EOF):
 				p.over = true
 			case err != nil:
-				return nil, err
+				return p, err
 			}
 			p.head = head
 		}
@@ -174,5 +177,3 @@ func (s *Source) clock(t int64, end bool) Record {
 	r.Position = codec.Position(bgp.Position{Lane: "clock/" + s.lane, Sequence: s.clocks})
 	return Record{Update: r}
 }
-
-var _ error = (*capture.Damage)(nil)

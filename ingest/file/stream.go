@@ -32,6 +32,8 @@ type stream struct {
 	pending []*pb.UpdateRecord
 	table   *table
 	tables  int // how many there were
+	// damaged: something of the present file could not be read.
+	damaged bool
 	message pb.UpdateRecord
 	raw     pb.BGPMessage
 	// peers are converted once.
@@ -51,7 +53,6 @@ const maxPeers = 4096
 // table is a table dump that is being read.
 type table struct {
 	chunk    *chunk
-	damaged  bool
 	peers    map[bgp.Peer]netip.Addr
 	families [len(bgp.Families) + 1]bool
 }
@@ -60,7 +61,8 @@ func newStream(p collectorPlan) *stream {
 	return &stream{name: p.name, files: p.files, decoder: new(wire.Decoder), peers: map[peerID]*pb.Peer{}}
 }
 
-// next returns the next record, which holds until the next call. A *capture.Damage is not the end; io.EOF is.
+// next returns the next record, which holds until the next call. A *capture.Damage is not the end; io.EOF and every other
+// error are.
 func (s *stream) next() (*pb.UpdateRecord, error) {
 	for {
 		if len(s.pending) > 0 {
@@ -76,9 +78,7 @@ func (s *stream) next() (*pb.UpdateRecord, error) {
 			}
 			s.endTable()
 		case err != nil:
-			if s.table != nil {
-				s.table.damaged = true
-			}
+			s.damaged = true
 			return nil, err
 		default:
 			if err := s.take(it); err != nil {
@@ -97,7 +97,6 @@ func (s *stream) read() (*capture.Item, error) {
 			}
 			r, err := capture.Open(s.files[s.file].path, nil)
 			if err != nil {
-				s.file++
 				return nil, err
 			}
 			s.reader = r
@@ -119,7 +118,7 @@ func (s *stream) close() error {
 	if s.reader == nil {
 		return nil
 	}
-	s.done += s.reader.Stats().BytesRead
+	s.done += s.reader.Stats().FileBytes
 	err := s.reader.Close()
 	s.reader = nil
 	if err != nil {
@@ -234,8 +233,8 @@ func (s *stream) rib(it *capture.Item, t int64) error {
 		s.table.peers[e.Peer] = e.BGPID
 		u, err := s.decoder.DecodeAttributes(e.Attributes, wire.Options{ASOctets: e.ASOctets})
 		if err != nil {
-			s.table.damaged = true
-			bad = &capture.Damage{File: s.files[s.file].path, Offset: it.Offset, Number: it.Number, Reason: capture.ReasonMalformed,
+			s.damaged = true
+			bad = &capture.Damage{File: s.files[s.file].path, Offset: it.Offset, Number: it.Number, Reason: capture.BadRecord,
 				Err: fmt.Errorf("route of peer %v to %v: %w", e.Peer.Address, it.Prefix, err)}
 			continue
 		}
@@ -259,7 +258,7 @@ func (s *stream) flushChunk() {
 // endTable queues the rest of the table and its end.
 func (s *stream) endTable() {
 	s.flushChunk()
-	end := &pb.GapEnd{Id: s.table.chunk.id, Complete: !s.table.damaged}
+	end := &pb.GapEnd{Id: s.table.chunk.id, Complete: !s.damaged}
 	for _, f := range bgp.Families {
 		if s.table.families[f] {
 			end.Families = append(end.Families, codec.Family(f))
@@ -269,7 +268,7 @@ func (s *stream) endTable() {
 		end.Peers = append(end.Peers, codec.Peer(p, s.table.peers[p]))
 	}
 	s.push(s.now, &pb.UpdateRecord{Body: &pb.UpdateRecord_GapEnd{GapEnd: end}})
-	s.table = nil
+	s.table, s.damaged = nil, false
 }
 
 func sortedPeers(m map[bgp.Peer]netip.Addr) []bgp.Peer {

@@ -1,0 +1,121 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/ingest/file"
+	"github.com/darkmap/darkmap/internal/capture"
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/schemas"
+)
+
+const stageName = "ingest"
+
+// Deps is what a stage is given.
+type Deps struct {
+	Log        *slog.Logger
+	Registerer prometheus.Registerer // nil: no metrics
+	Kafka      kafka.Config
+	// Now is the time of reception.
+	Now func() time.Time
+	// Consumers are waited for where the source can be read again; empty is nobody.
+	Consumers []kafka.Reading
+}
+
+// Stage plays files into bgp.updates.v1.
+type Stage struct {
+	cfg      Config
+	d        Deps
+	plan     *file.Plan
+	metrics  metrics
+	progress atomic.Pointer[file.Progress]
+	done     atomic.Bool
+}
+
+// New checks and allocates; nothing runs yet.
+func New(cfg Config, plan *file.Plan, d Deps) (*Stage, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Stage{cfg: cfg, d: d, plan: plan, metrics: newMetrics(d.Registerer)}
+	s.progress.Store(&file.Progress{TotalBytes: plan.Bytes})
+	return s, nil
+}
+
+// Progress is how far the playing is. It may be called from any goroutine.
+func (s *Stage) Progress() file.Progress { return *s.progress.Load() }
+
+// Ready is nil as soon as the stage exists: reading files needs nobody.
+func (s *Stage) Ready() error { return nil }
+
+// Done reports whether everything was written and acknowledged.
+func (s *Stage) Done() bool { return s.done.Load() }
+
+// Run plays the files to their end. It returns nil when everything is acknowledged, or ctx has ended.
+func (s *Stage) Run(ctx context.Context) error {
+	w, err := newWriter(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	src := s.plan.Open()
+	defer src.Close() //nolint:errcheck // only read
+	for ctx.Err() == nil {
+		rec, err := src.Next()
+		switch d, damaged := errors.AsType[*capture.Damage](err); {
+		case errors.Is(err, io.EOF):
+			if err := w.flush(ctx); err != nil {
+				return err
+			}
+			s.note(src)
+			s.done.Store(true)
+			return nil
+		case damaged:
+			err = w.deadLetter(ctx, rec.Collector, d)
+		case err == nil:
+			err = w.write(ctx, rec)
+		}
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+		if w.due() {
+			s.note(src)
+			if err := w.wait(ctx); err != nil && ctx.Err() == nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// note publishes the progress.
+func (s *Stage) note(src *file.Source) {
+	p := src.Progress()
+	s.progress.Store(&p)
+	s.metrics.eventTime.Set(float64(p.EventTime / 1_000_000))
+}
+
+// deadLetter counts and logs a damage, and keeps its octets where it has any.
+func (w *writer) deadLetter(ctx context.Context, collector string, d *capture.Damage) error {
+	w.s.metrics.damage(d)
+	w.s.d.Log.Warn("passed over damaged input", "file", d.File, "offset", d.Offset, "record", d.Number, "reason", string(d.Reason), "err", d.Err)
+	if len(d.Raw) == 0 {
+		return nil
+	}
+	at := &kgo.Record{Topic: filepath.Base(d.File), Offset: d.Offset, Key: []byte(collector), Value: d.Raw}
+	// One partition, in order with nothing else: the wait is short and rare.
+	if err := w.dead.ProduceSync(ctx, kafka.DeadLetter(w.s.d.Kafka, stageName, at, fmt.Sprintf("%s: %v", d.Reason, d.Err))).FirstErr(); err != nil {
+		return fmt.Errorf("writing to %s: %w", schemas.TopicDeadLetter, err)
+	}
+	return nil
+}

@@ -1,0 +1,262 @@
+package clock
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/codec"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+const (
+	second = int64(1_000_000) // in microseconds
+	// Window is the length of a window in seconds.
+	Window = int64(60)
+
+	window = Window * second
+	// vanished and back: architecture.md, Time.
+	vanished = 60 * second
+	back     = 10 * second
+	// maxAhead is how far a timestamp may be ahead of tick and clock.
+	maxAhead = 60 * second
+
+	none = math.MinInt64
+)
+
+// Operator is what the records are for. Both methods may fail: an error that wraps codec.ErrInvalid is about the record
+// and is put aside (Rejected), any other ends the stage.
+type Operator interface {
+	// Apply takes a record. effective is its effective time, microseconds since 1970; never before the open window.
+	Apply(rec *pb.RouteRecord, effective int64) error
+	// CloseWindow ends the window that began at start, seconds since 1970.
+	CloseWindow(start int64) error
+}
+
+// Config of a Clock.
+type Config struct {
+	// Partitions of the topic.
+	Partitions int
+	// BufferBytes bounds the waiting records, as encoded; each partition may use its share. 0 is 16 MiB.
+	BufferBytes int
+}
+
+// Rejected is a record that the operator could not understand.
+type Rejected struct {
+	Partition int32
+	Offset    int64
+	// Window in which it was, seconds since 1970.
+	Window int64
+	Record *pb.RouteRecord
+	Err    error
+}
+
+// Clock merges streams. Build it with New.
+type Clock struct {
+	op         Operator
+	partitions []partition
+	collectors map[string]*collector
+	lanes      map[bgp.Lane]place
+	share      int
+	// open is the beginning of the open window in microseconds; none before the first.
+	open int64
+	// last is the latest effective time and end seen.
+	last     int64
+	waiting  map[int64][]waiting // by beginning of the window
+	rejected []Rejected
+	dropped  uint64
+}
+
+// partition of the topic.
+type partition struct {
+	newest  int64 // newest clock record
+	clock   int64
+	first   int64 // earliest effective time before it had a clock, or its first clock
+	writers map[string]writer
+	up      map[string]*collector
+	bytes   int // waiting
+	paused  bool
+}
+
+// collector is one collector's stream.
+type collector struct {
+	name      string
+	partition int32
+	known     bool // a CollectorUp, CollectorDown or tick was seen
+	vanished  bool
+	tick      int64
+	effective int64 // of its last record
+}
+
+// place is where a lane stands.
+type place struct {
+	pos  bgp.Position
+	part uint32
+	at   int64 // effective time, for forgetting
+}
+
+// waiting is a record of a later window.
+type waiting struct {
+	partition int32
+	offset    int64
+	size      int
+	effective int64
+	rec       *pb.RouteRecord
+}
+
+// New returns a clock that has read nothing yet.
+func New(cfg Config, op Operator) *Clock {
+	if cfg.BufferBytes == 0 {
+		cfg.BufferBytes = 16 << 20
+	}
+	c := &Clock{
+		op: op, partitions: make([]partition, cfg.Partitions), collectors: map[string]*collector{}, lanes: map[bgp.Lane]place{},
+		share: cfg.BufferBytes / max(1, cfg.Partitions), open: none, last: none, waiting: map[int64][]waiting{},
+	}
+	for i := range c.partitions {
+		c.partitions[i] = partition{newest: none, clock: none, first: math.MaxInt64, writers: map[string]writer{}, up: map[string]*collector{}}
+	}
+	return c
+}
+
+// Push takes the next record of a partition; size is its length as encoded. The clock keeps rec. The error is the
+// operator's; the clock is of no use afterwards.
+func (c *Clock) Push(part int32, offset int64, rec *pb.RouteRecord, size int) error {
+	if part < 0 || int(part) >= len(c.partitions) {
+		return fmt.Errorf("a record of partition %d, with %d partitions", part, len(c.partitions))
+	}
+	w := waiting{partition: part, offset: offset, size: size, rec: rec, effective: none}
+	if body, ok := rec.GetBody().(*pb.RouteRecord_Clock); ok {
+		return c.clockRecord(w, body.Clock.GetEnd())
+	}
+	pos := codec.ParsePosition(rec.GetPosition())
+	if pos.Collector == "" {
+		c.reject(w, fmt.Errorf("no collector: %w", codec.ErrInvalid))
+		return nil
+	}
+	if !c.fresh(pos, rec) {
+		c.dropped++
+		return nil
+	}
+	col := c.collector(pos.Collector, part)
+	switch rec.GetBody().(type) {
+	case *pb.RouteRecord_Tick, *pb.RouteRecord_CollectorUp: // they move the clock that the cap is measured against
+		col.tick = max(col.tick, rec.GetTimestampUs())
+	}
+	effective := c.effective(col, rec.GetTimestampUs())
+	c.lanes[pos.Of()] = place{pos: pos, part: rec.GetPart(), at: effective}
+	if err := c.deliver(w, col, effective); err != nil {
+		return err
+	}
+	return c.state(w, col)
+}
+
+// fresh reports whether the record stands after the last one of its lane. Parts of one record share its position.
+func (c *Clock) fresh(pos bgp.Position, rec *pb.RouteRecord) bool {
+	last, ok := c.lanes[pos.Of()]
+	if !ok || pos.After(last.pos) {
+		return true
+	}
+	return pos == last.pos && rec.GetPart() > last.part
+}
+
+func (c *Clock) collector(name string, part int32) *collector {
+	col, ok := c.collectors[name]
+	if !ok {
+		col = &collector{name: name, partition: part, tick: none, effective: none}
+		c.collectors[name] = col
+	}
+	return col
+}
+
+// effective is the effective time of the collector's next record.
+func (c *Clock) effective(col *collector, timestamp int64) int64 {
+	base := max(col.tick, c.partitions[col.partition].clock)
+	if base != none {
+		timestamp = min(timestamp, base+maxAhead)
+	}
+	return max(timestamp, base, col.effective)
+}
+
+// deliver applies a record of a collector, or lets it wait for its window.
+func (c *Clock) deliver(w waiting, col *collector, effective int64) error {
+	w.effective, col.effective = effective, effective
+	c.last = max(c.last, effective)
+	p := &c.partitions[w.partition]
+	if p.clock == none {
+		p.first = min(p.first, effective)
+	}
+	if c.open != none && effective < c.open+window {
+		return c.apply(w)
+	}
+	start := floor(effective)
+	c.waiting[start] = append(c.waiting[start], w)
+	p.bytes += w.size
+	return nil
+}
+
+func (c *Clock) apply(w waiting) error {
+	err := c.op.Apply(w.rec, w.effective)
+	switch {
+	case err == nil:
+	case errors.Is(err, codec.ErrInvalid):
+		c.reject(w, err)
+	default:
+		return fmt.Errorf("applying the record at partition %d, offset %d: %w", w.partition, w.offset, err)
+	}
+	return nil
+}
+
+func (c *Clock) reject(w waiting, err error) {
+	at := max(w.effective, c.open, 0)
+	c.rejected = append(c.rejected, Rejected{Partition: w.partition, Offset: w.offset, Window: floor(at) / second, Record: w.rec, Err: err})
+}
+
+// Rejected returns the records put aside since the last call, in the order in which they were found.
+func (c *Clock) Rejected() []Rejected {
+	r := c.rejected
+	c.rejected = nil
+	return r
+}
+
+// Dropped counts the records that did not stand after the last one of their lane.
+func (c *Clock) Dropped() uint64 { return c.dropped }
+
+// Open is the beginning of the open window, seconds since 1970; false before the first.
+func (c *Clock) Open() (int64, bool) { return c.open / second, c.open != none }
+
+// Buffered is how many octets wait for their windows, as encoded.
+func (c *Clock) Buffered() int {
+	n := 0
+	for i := range c.partitions {
+		n += c.partitions[i].bytes
+	}
+	return n
+}
+
+// Flow says which partitions to stop reading and which to read again, since the last call.
+func (c *Clock) Flow() (pause, resume []int32) {
+	for i := range c.partitions {
+		p := &c.partitions[i]
+		holds := p.clock == none || (c.open != none && p.clock < c.open+window && !p.end())
+		switch {
+		case !p.paused && !holds && p.bytes > c.share:
+			p.paused = true
+			pause = append(pause, int32(i))
+		case p.paused && (holds || p.bytes <= c.share/2):
+			p.paused = false
+			resume = append(resume, int32(i))
+		}
+	}
+	return pause, resume
+}
+
+// floor is the beginning of the window that t lies in.
+func floor(t int64) int64 {
+	r := t % window
+	if r < 0 {
+		r += window
+	}
+	return t - r
+}

@@ -50,6 +50,12 @@ type Item struct {
 	// RIB.
 	Prefix  netip.Prefix
 	Entries []RIBEntry
+	// Local is set where the collector sent the message itself (RFC 8050 §3, RIS Live's direction): it is no news of the peer.
+	Local bool
+	// Note says what an item of kind Note is, in words of a closed set: keepalive, statistics, peer index table, ...
+	Note string
+	// Text is what the source says in words: a router's sysName and sysDescr, the reason of a Peer Down, an error of RIS Live.
+	Text string
 	// Type is the source's own name of the record for printing: BGP4MP, BGP4MP_ET, TABLE_DUMP, TABLE_DUMP2 (as bgpdump), ris_message, bmp, ...
 	Type string
 }

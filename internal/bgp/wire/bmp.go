@@ -1,0 +1,245 @@
+package wire
+
+import (
+	"encoding/binary"
+	"fmt"
+	"iter"
+	"net/netip"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+const (
+	// BMPHeaderLength is the length of the common header (RFC 7854 §4.1), the floor of every message.
+	BMPHeaderLength = 6
+	// MaxBMPMessage caps a message, checked before anything is allocated.
+	MaxBMPMessage = 1 << 20
+
+	bmpVersion       = 3
+	bmpPerPeerLength = 42
+)
+
+// ErrBMPVersion: not version 3 of BMP. Drafts of version 4 are refused.
+var ErrBMPVersion = fmt.Errorf("BMP version is not %d: %w", bmpVersion, ErrUnsupported)
+
+// BMPType is the type of a BMP message (RFC 7854 §4.1).
+type BMPType uint8
+
+// The message types.
+const (
+	BMPRouteMonitoring BMPType = 0
+	BMPStatistics      BMPType = 1
+	BMPPeerDown        BMPType = 2
+	BMPPeerUp          BMPType = 3
+	BMPInitiation      BMPType = 4
+	BMPTermination     BMPType = 5
+	BMPRouteMirroring  BMPType = 6
+)
+
+// String returns the RFC's name in lower case.
+func (t BMPType) String() string {
+	names := [...]string{"route monitoring", "statistics", "peer down", "peer up", "initiation", "termination", "route mirroring"}
+	if int(t) < len(names) {
+		return names[t]
+	}
+	return fmt.Sprintf("BMP type %d", uint8(t))
+}
+
+// PerPeer reports whether messages of the type carry the per-peer header (RFC 7854 §4.2).
+func (t BMPType) PerPeer() bool { return t <= BMPPeerUp || t == BMPRouteMirroring }
+
+// ParseBMPHeader reads the common header at the start of b: the length of the whole message and its type. The error is
+// ErrTruncated, ErrBMPVersion or ErrBadLength (less than 6, more than MaxBMPMessage, or too short for the type).
+func ParseBMPHeader(b []byte) (length int, typ BMPType, err error) {
+	if len(b) < BMPHeaderLength {
+		return 0, 0, fmt.Errorf("reading a BMP header: %d of %d octets: %w", len(b), BMPHeaderLength, ErrTruncated)
+	}
+	if b[0] != bmpVersion {
+		return 0, 0, fmt.Errorf("reading a BMP header: version %d: %w", b[0], ErrBMPVersion)
+	}
+	n, t := binary.BigEndian.Uint32(b[1:]), BMPType(b[5])
+	if n < BMPHeaderLength || n > MaxBMPMessage || t.PerPeer() && n < BMPHeaderLength+bmpPerPeerLength {
+		return 0, t, fmt.Errorf("reading a BMP header: %s of %d octets: %w", t, n, ErrBadLength)
+	}
+	return int(n), t, nil
+}
+
+// BMPPeerType is the kind of a peer (RFC 7854 §4.2, RFC 9069 §4.1).
+type BMPPeerType uint8
+
+// The peer types.
+const (
+	BMPPeerGlobal BMPPeerType = 0
+	BMPPeerRD     BMPPeerType = 1
+	BMPPeerLocal  BMPPeerType = 2
+	BMPPeerLocRIB BMPPeerType = 3
+)
+
+// The flags of the per-peer header. F has V's place in a Loc-RIB peer's (RFC 9069 §4.2).
+const (
+	bmpFlagV = 0x80
+	bmpFlagL = 0x40
+	bmpFlagA = 0x20
+	bmpFlagO = 0x10
+	bmpFlagF = 0x80
+)
+
+// BMPPeer is the per-peer header (RFC 7854 §4.2, RFC 8671 §4, RFC 9069 §4).
+type BMPPeer struct {
+	Type  BMPPeerType
+	Flags uint8
+	// Peer is who it is, and which of its tables the message shows. A Loc-RIB peer's address is 0.0.0.0 and its ASN the
+	// router's own.
+	Peer  bgp.Peer
+	BGPID netip.Addr
+	// Timestamp is the router's, microseconds since 1970; 0 is unknown.
+	Timestamp int64
+}
+
+// IPv6 is the V flag: the peer's address is of IPv6.
+func (p *BMPPeer) IPv6() bool { return p.Type != BMPPeerLocRIB && p.Flags&bmpFlagV != 0 }
+
+// TwoOctet is the A flag: AS_PATHs are in the 2-octet form.
+func (p *BMPPeer) TwoOctet() bool { return p.Type != BMPPeerLocRIB && p.Flags&bmpFlagA != 0 }
+
+// Filtered is the F flag: the router sends a part of its Loc-RIB (RFC 9069 §4.2).
+func (p *BMPPeer) Filtered() bool { return p.Type == BMPPeerLocRIB && p.Flags&bmpFlagF != 0 }
+
+// PostPolicy is the L flag, of Adj-RIB-In and Adj-RIB-Out (RFC 7854 §5, RFC 8671 §5).
+func (p *BMPPeer) PostPolicy() bool { return p.Type != BMPPeerLocRIB && p.Flags&bmpFlagL != 0 }
+
+// parseBMPPeer reads the per-peer header; b holds its 42 octets.
+func parseBMPPeer(b []byte, p *BMPPeer) error {
+	p.Type, p.Flags = BMPPeerType(b[0]), b[1]
+	if p.Type > BMPPeerLocRIB {
+		return fmt.Errorf("reading a BMP per-peer header: peer type %d: %w", b[0], ErrUnsupported)
+	}
+	if p.IPv6() {
+		p.Peer.Address = netip.AddrFrom16([16]byte(b[10:26]))
+	} else {
+		p.Peer.Address = netip.AddrFrom4([4]byte(b[22:26]))
+	}
+	p.Peer.Distinguisher = binary.BigEndian.Uint64(b[2:])
+	p.Peer.ASN = bgp.ASN(binary.BigEndian.Uint32(b[26:]))
+	p.BGPID = netip.AddrFrom4([4]byte(b[30:34]))
+	p.Timestamp = int64(binary.BigEndian.Uint32(b[34:]))*1e6 + int64(binary.BigEndian.Uint32(b[38:]))
+	switch {
+	case p.Type == BMPPeerLocRIB:
+		p.Peer.Table = bgp.TableLoc
+	case p.Flags&bmpFlagO != 0:
+		p.Peer.Table = bgp.TableOut
+	case p.Flags&bmpFlagL != 0:
+		p.Peer.Table = bgp.TablePost
+	default:
+		p.Peer.Table = bgp.TablePre
+	}
+	return nil
+}
+
+// BMPTLV is a type and its value, as Initiation, Termination, Statistics, Route Mirroring and Peer Up carry them.
+type BMPTLV struct {
+	Type  uint16
+	Value []byte
+}
+
+// TLV types of Initiation and Peer Up (RFC 7854 §4.4, RFC 9069 §4.3).
+const (
+	BMPInfoString   = 0
+	BMPInfoSysDescr = 1
+	BMPInfoSysName  = 2
+	BMPInfoTable    = 3
+)
+
+// BMPMessage is a decoded BMP message. Its slices are parts of the message that was decoded.
+type BMPMessage struct {
+	Type BMPType
+	// Peer is set where Type.PerPeer().
+	Peer BMPPeer
+	// Update is the whole UPDATE of a Route Monitoring, marker included; Options say how to read it, and Known that they
+	// come from a Peer Up. Without one ADD-PATH is taken as off.
+	Update  []byte
+	Options Options
+	Known   bool
+	// Up and Down are set for Peer Up and Peer Down.
+	Up   BMPUp
+	Down BMPDown
+	tlvs []byte
+}
+
+// BMPUp is the body of a Peer Up (RFC 7854 §4.10).
+type BMPUp struct {
+	LocalAddress          netip.Addr
+	LocalPort, RemotePort uint16
+	// Sent and Received are the OPENs as the router saw them, each a whole message.
+	Sent, Received []byte
+}
+
+// BMPDown is the body of a Peer Down (RFC 7854 §4.9, RFC 9069 §4.4).
+type BMPDown struct {
+	// Reason: 1 local system closed, with NOTIFICATION; 2 local system closed, with FSM event; 3 remote system closed, with
+	// NOTIFICATION; 4 remote system closed without; 5 the router stopped monitoring the peer; 6 Loc-RIB, with TLVs.
+	Reason       uint8
+	Notification []byte // a whole message
+	FSMEvent     uint16
+}
+
+// TLVs lists the message's TLVs. Decode has checked their lengths.
+func (m *BMPMessage) TLVs() iter.Seq[BMPTLV] {
+	return func(yield func(BMPTLV) bool) {
+		for b := m.tlvs; len(b) >= 4; {
+			n := int(binary.BigEndian.Uint16(b[2:]))
+			if !yield(BMPTLV{Type: binary.BigEndian.Uint16(b), Value: b[4 : 4+n]}) {
+				return
+			}
+			b = b[4+n:]
+		}
+	}
+}
+
+// Info returns the value of the first TLV of the type, as Initiation and Peer Up carry them; empty without one.
+func (m *BMPMessage) Info(typ uint16) string {
+	for t := range m.TLVs() {
+		if t.Type == typ {
+			return string(t.Value)
+		}
+	}
+	return ""
+}
+
+// countTLVs checks the lengths of a run of TLVs and counts them.
+func countTLVs(b []byte) (int, error) {
+	n := 0
+	for ; len(b) > 0; n++ {
+		if len(b) < 4 || int(binary.BigEndian.Uint16(b[2:])) > len(b)-4 {
+			return n, fmt.Errorf("reading TLV %d of a BMP message: %w", n+1, ErrBadLength)
+		}
+		b = b[4+int(binary.BigEndian.Uint16(b[2:])):]
+	}
+	return n, nil
+}
+
+// String says why the peer is down.
+func (d *BMPDown) String() string {
+	switch d.Reason {
+	case 1, 3:
+		who := "local system closed"
+		if d.Reason == 3 {
+			who = "remote system closed"
+		}
+		if _, body, err := SplitMessage(d.Notification); err == nil {
+			if n, err := DecodeNotification(body); err == nil {
+				return who + ": " + n.String()
+			}
+		}
+		return who
+	case 2:
+		return fmt.Sprintf("local system closed, FSM event %d", d.FSMEvent)
+	case 4:
+		return "remote system closed without notification"
+	case 5:
+		return "no longer monitored"
+	case 6:
+		return "local system closed, Loc-RIB"
+	}
+	return fmt.Sprintf("reason %d", d.Reason)
+}

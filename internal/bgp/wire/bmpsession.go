@@ -1,0 +1,236 @@
+package wire
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// MaxBMPPeers caps the peers whose state a BMPSession keeps.
+const MaxBMPPeers = 1 << 16
+
+// ErrTooManyPeers: a router announces more than MaxBMPPeers peers.
+var ErrTooManyPeers = fmt.Errorf("more than %d BMP peers in a session", MaxBMPPeers)
+
+// BMPSession decodes the messages of one router's BMP session, in order. It keeps what Peer Up said until Peer Down: how the
+// peer's UPDATEs are to be read. The zero value is a new session. It is not safe for concurrent use.
+type BMPSession struct {
+	peers map[bmpPeerID]bmpPeerState
+}
+
+// bmpPeerID names a peer within the session. Peer Up and Peer Down speak of all tables of a peer (RFC 8671 §5), but the
+// Loc-RIB is a peer of its own.
+type bmpPeerID struct {
+	address       netip.Addr
+	distinguisher uint64
+	locRIB        bool
+}
+
+// bmpPeerState is what Peer Up said. All of it is a few bits, for a router may have many peers.
+type bmpPeerState struct {
+	// fourOctet: both sides announced the 4-octet AS capability (RFC 6793).
+	fourOctet bool
+	// addPath by direction, for received routes (Adj-RIB-In), sent ones (Adj-RIB-Out) and the Loc-RIB.
+	in, out, loc addPath
+}
+
+// addPath tells for which family NLRI carry path identifiers.
+type addPath struct{ ipv4, ipv6 bool }
+
+func (p *BMPPeer) id() bmpPeerID {
+	return bmpPeerID{address: p.Peer.Address, distinguisher: p.Peer.Distinguisher, locRIB: p.Type == BMPPeerLocRIB}
+}
+
+// Peers is how many peers are up.
+func (s *BMPSession) Peers() int { return len(s.peers) }
+
+// Reset forgets all peers: the session has ended.
+func (s *BMPSession) Reset() { clear(s.peers) }
+
+// Decode decodes one whole message into m. Nothing is copied: m's slices are parts of raw. A message of an unknown type has
+// just its type (RFC 7854 §4.1: to be ignored). The error wraps ErrTruncated, ErrBadLength, ErrBadMarker, ErrBMPVersion,
+// ErrUnsupported or ErrTooManyPeers; the session goes on after it.
+func (s *BMPSession) Decode(raw []byte, m *BMPMessage) error {
+	*m = BMPMessage{}
+	n, typ, err := ParseBMPHeader(raw)
+	if err != nil {
+		return err
+	}
+	if n != len(raw) {
+		return fmt.Errorf("decoding a BMP message: %d octets, the header says %d: %w", len(raw), n, ErrBadLength)
+	}
+	m.Type = typ
+	body := raw[BMPHeaderLength:]
+	if typ.PerPeer() {
+		if err := parseBMPPeer(body, &m.Peer); err != nil {
+			return err
+		}
+		body = body[bmpPerPeerLength:]
+	}
+	switch typ {
+	case BMPRouteMonitoring:
+		err = s.routeMonitoring(body, m)
+	case BMPStatistics:
+		err = decodeStatistics(body, m)
+	case BMPPeerDown:
+		err = s.peerDown(body, m)
+	case BMPPeerUp:
+		err = s.peerUp(body, m)
+	case BMPInitiation, BMPRouteMirroring:
+		_, err = countTLVs(body)
+		m.tlvs = body
+	case BMPTermination:
+		_, err = countTLVs(body)
+		m.tlvs = body
+		s.Reset()
+	}
+	if err != nil {
+		m.tlvs = nil
+		return fmt.Errorf("decoding a BMP %s: %w", typ, err)
+	}
+	return nil
+}
+
+// routeMonitoring checks that body is one UPDATE (RFC 7854 §4.6) and finds how to read it.
+func (s *BMPSession) routeMonitoring(body []byte, m *BMPMessage) error {
+	typ, update, err := SplitMessage(body)
+	if err != nil {
+		return err
+	}
+	if typ != MessageUpdate {
+		return fmt.Errorf("a BGP %s instead of an UPDATE: %w", typ, ErrUnsupported)
+	}
+	if rest := len(body) - HeaderLength - len(update); rest != 0 {
+		return fmt.Errorf("%d octets after the UPDATE: %w", rest, ErrBadLength)
+	}
+	m.Update = body
+	state, known := s.peers[m.Peer.id()]
+	m.Known = known
+	m.Options.ASOctets = 4
+	switch {
+	case m.Peer.TwoOctet():
+		m.Options.ASOctets = 2
+	case known && !state.fourOctet && m.Peer.Type != BMPPeerLocRIB:
+		m.Options.ASOctets = 0 // RFC 7854 §4.2 wants 4 here; routers that pass the peer's own octets on are about
+	}
+	a := state.in
+	switch m.Peer.Peer.Table {
+	case bgp.TableOut:
+		a = state.out
+	case bgp.TableLoc:
+		a = state.loc
+	case bgp.TablePre, bgp.TablePost:
+	}
+	m.Options.AddPathIPv4, m.Options.AddPathIPv6 = a.ipv4, a.ipv6
+	return nil
+}
+
+// peerUp keeps what both OPENs say together (RFC 7854 §4.10).
+func (s *BMPSession) peerUp(body []byte, m *BMPMessage) error {
+	if len(body) < 20 {
+		return fmt.Errorf("%d of 20 octets: %w", len(body), ErrTruncated)
+	}
+	m.Up.LocalAddress = netip.AddrFrom4([4]byte(body[12:16]))
+	if m.Peer.IPv6() {
+		m.Up.LocalAddress = netip.AddrFrom16([16]byte(body[:16]))
+	}
+	m.Up.LocalPort, m.Up.RemotePort = binary.BigEndian.Uint16(body[16:]), binary.BigEndian.Uint16(body[18:])
+	sent, rest, err := cutOpen(body[20:], &m.Up.Sent)
+	if err != nil {
+		return fmt.Errorf("sent OPEN: %w", err)
+	}
+	received, rest, err := cutOpen(rest, &m.Up.Received)
+	if err != nil {
+		return fmt.Errorf("received OPEN: %w", err)
+	}
+	if _, err := countTLVs(rest); err != nil {
+		return err
+	}
+	m.tlvs = rest
+	id := m.Peer.id()
+	if _, known := s.peers[id]; !known && len(s.peers) >= MaxBMPPeers {
+		return ErrTooManyPeers
+	}
+	if s.peers == nil {
+		s.peers = map[bmpPeerID]bmpPeerState{}
+	}
+	s.peers[id] = negotiated(sent, received)
+	return nil
+}
+
+// negotiated is what the router's own OPEN and the peer's agree on.
+func negotiated(sent, received *Open) bmpPeerState {
+	// A Loc-RIB peer's OPENs are made up (RFC 9069 §4.5): whatever way it names, path identifiers are there.
+	loc := func(f bgp.Family) bool { return sent.addPathMode(f) != 0 && received.addPathMode(f) != 0 }
+	return bmpPeerState{
+		fourOctet: sent.FourOctetASN && received.FourOctetASN,
+		in:        addPath{AddPathNegotiated(received, sent, bgp.IPv4), AddPathNegotiated(received, sent, bgp.IPv6)},
+		out:       addPath{AddPathNegotiated(sent, received, bgp.IPv4), AddPathNegotiated(sent, received, bgp.IPv6)},
+		loc:       addPath{loc(bgp.IPv4), loc(bgp.IPv6)},
+	}
+}
+
+// cutOpen decodes the OPEN at the start of b and returns what follows it; whole is the message.
+func cutOpen(b []byte, whole *[]byte) (*Open, []byte, error) {
+	typ, body, err := SplitMessage(b)
+	if err != nil {
+		return nil, nil, err
+	}
+	if typ != MessageOpen {
+		return nil, nil, fmt.Errorf("a BGP %s: %w", typ, ErrUnsupported)
+	}
+	n := HeaderLength + len(body)
+	*whole = b[:n]
+	open, err := DecodeOpen(body)
+	return open, b[n:], err
+}
+
+// peerDown reads the reason and what goes with it (RFC 7854 §4.9) and forgets the peer.
+func (s *BMPSession) peerDown(body []byte, m *BMPMessage) error {
+	delete(s.peers, m.Peer.id())
+	if len(body) < 1 {
+		return fmt.Errorf("no reason: %w", ErrTruncated)
+	}
+	m.Down.Reason, body = body[0], body[1:]
+	switch m.Down.Reason {
+	case 1, 3:
+		typ, _, err := SplitMessage(body)
+		if err != nil {
+			return fmt.Errorf("reason %d: %w", m.Down.Reason, err)
+		}
+		if typ != MessageNotification {
+			return fmt.Errorf("reason %d: a BGP %s: %w", m.Down.Reason, typ, ErrUnsupported)
+		}
+		m.Down.Notification = body
+	case 2:
+		if len(body) < 2 {
+			return fmt.Errorf("reason 2: no event code: %w", ErrTruncated)
+		}
+		m.Down.FSMEvent = binary.BigEndian.Uint16(body)
+	case 6:
+		if _, err := countTLVs(body); err != nil {
+			return fmt.Errorf("reason 6: %w", err)
+		}
+		m.tlvs = body
+	}
+	return nil
+}
+
+// decodeStatistics checks the counters' lengths (RFC 7854 §4.8). Their number is what is there: it is no reason to
+// allocate anything.
+func decodeStatistics(body []byte, m *BMPMessage) error {
+	if len(body) < 4 {
+		return fmt.Errorf("%d of 4 octets: %w", len(body), ErrTruncated)
+	}
+	n, err := countTLVs(body[4:])
+	if err != nil {
+		return err
+	}
+	if said := binary.BigEndian.Uint32(body); uint64(n) != uint64(said) {
+		return fmt.Errorf("%d counters, %d there: %w", said, n, ErrBadLength)
+	}
+	m.tlvs = body[4:]
+	return nil
+}

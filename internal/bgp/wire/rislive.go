@@ -1,0 +1,337 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+
+	"github.com/valyala/fastjson"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// MaxRISLiveMessage caps one JSON object of RIS Live, in octets: an extended BGP message full of prefixes stays below it.
+const MaxRISLiveMessage = 1 << 20
+
+// Bounds on what the JSON parser may build and keep, which the octets alone do not give.
+const (
+	risMaxValues  = 200_000
+	risMaxDepth   = 32
+	risParserLife = 4 << 20 // octets after which the parser, which never gives memory back, is replaced
+	risMaxNames   = 4096
+)
+
+// ErrNotRISLive: JSON, but not a message of RIS Live.
+var ErrNotRISLive = errors.New("not a RIS Live message")
+
+// RISLiveKind says what a message of RIS Live is.
+type RISLiveKind uint8
+
+// The kinds. Those up to RISState are ris_message.
+const (
+	RISUpdate RISLiveKind = iota + 1
+	RISOpen
+	RISNotification
+	RISKeepalive
+	RISState
+	RISError
+	RISRRCList
+	RISSubscribeOK
+	RISPong
+	// RISUnknown is a type that the service's manual does not name: to be counted and passed over.
+	RISUnknown
+)
+
+// String returns the service's own word.
+func (k RISLiveKind) String() string {
+	names := [...]string{
+		RISUpdate: "UPDATE", RISOpen: "OPEN", RISNotification: "NOTIFICATION", RISKeepalive: "KEEPALIVE", RISState: "STATE",
+		RISError: "ris_error", RISRRCList: "ris_rrc_list", RISSubscribeOK: "ris_subscribe_ok", RISPong: "pong", RISUnknown: "unknown",
+	}
+	if k != 0 && int(k) < len(names) {
+		return names[k]
+	}
+	return fmt.Sprintf("RIS Live kind %d", uint8(k))
+}
+
+// RISLiveMessage is a message of RIS Live. Its slices belong to the decoder and hold until its next call.
+type RISLiveMessage struct {
+	Kind RISLiveKind
+	// Timestamp is the collector's, microseconds since 1970.
+	Timestamp int64
+	// Collector is the canonical name, ris/rrc00, of what the message calls its host.
+	Collector string
+	Peer      bgp.Peer
+	// ID names the message for the removal of duplicates; it has had several forms and is never parsed.
+	ID []byte
+	// Sent is set where the collector sent the message to the peer.
+	Sent bool
+	// Message is the whole BGP message, marker included, and Options say how to read it. It comes from the field raw;
+	// FromJSON is set where it was built from the other fields, because raw was absent or, as RawError says, unusable.
+	Message  []byte
+	Options  Options
+	FromJSON bool
+	RawError error
+	// State is the peer's new state: established for up, idle for down, opensent for connected.
+	State bgp.FSMState
+	// Text is what the service says in words: the message of a ris_error, the type of an unknown message.
+	Text string
+	// Hosts are the collectors of a ris_rrc_list, as they are spelled there.
+	Hosts []string
+}
+
+// RISLiveDecoder decodes messages of RIS Live. The zero value is ready. It is not safe for concurrent use.
+type RISLiveDecoder struct {
+	parser     *fastjson.Parser
+	life       int
+	raw        []byte
+	builder    risBuilder
+	collectors map[string]string
+	addresses  map[string]netip.Addr
+	scratch    []byte
+}
+
+// Decode decodes one JSON object: {"type": ..., "data": ...}. A ris_message with raw is that BGP message; without, the other
+// fields are encoded as one, so that all that follows reads every source the same way. The error is ErrNotRISLive, or says
+// which field is wrong.
+func (d *RISLiveDecoder) Decode(line []byte, m *RISLiveMessage) error {
+	*m = RISLiveMessage{}
+	v, err := d.parse(line)
+	if err != nil {
+		return err
+	}
+	typ := v.GetStringBytes("type")
+	if v.Type() != fastjson.TypeObject || typ == nil {
+		return ErrNotRISLive
+	}
+	data := v.Get("data")
+	switch string(typ) {
+	case "ris_message":
+		if data == nil || data.Type() != fastjson.TypeObject {
+			return fmt.Errorf("decoding a ris_message: %w: no data", ErrNotRISLive)
+		}
+		if err := d.message(data, m); err != nil {
+			return fmt.Errorf("decoding a ris_message: %w", err)
+		}
+	case "ris_error":
+		m.Kind, m.Text = RISError, string(data.GetStringBytes("message"))
+	case "ris_rrc_list":
+		m.Kind = RISRRCList
+		for _, h := range data.GetArray() {
+			m.Hosts = append(m.Hosts, string(h.GetStringBytes()))
+		}
+	case "ris_subscribe_ok":
+		m.Kind = RISSubscribeOK
+	case "pong":
+		m.Kind = RISPong
+	default:
+		m.Kind, m.Text = RISUnknown, string(typ[:min(len(typ), 64)])
+	}
+	return nil
+}
+
+// parse checks the bounds and parses.
+func (d *RISLiveDecoder) parse(line []byte) (*fastjson.Value, error) {
+	switch {
+	case len(line) > MaxRISLiveMessage:
+		return nil, fmt.Errorf("parsing JSON of %d octets: %w", len(line), ErrBadLength)
+	case bytes.Count(line, []byte{','}) > risMaxValues:
+		return nil, fmt.Errorf("parsing JSON of more than %d values: %w", risMaxValues, ErrBadLength)
+	case bytes.Count(line, []byte{'['})+bytes.Count(line, []byte{'{'}) > risMaxDepth && jsonDepth(line) > risMaxDepth:
+		return nil, fmt.Errorf("parsing JSON nested more than %d deep: %w", risMaxDepth, ErrBadLength)
+	}
+	if d.parser == nil || d.life > risParserLife {
+		d.parser, d.life = new(fastjson.Parser), 0
+	}
+	d.life += len(line)
+	v, err := d.parser.ParseBytes(line)
+	if err != nil {
+		text := err.Error()
+		return nil, fmt.Errorf("parsing JSON: %s", text[:min(len(text), 200)])
+	}
+	return v, nil
+}
+
+// jsonDepth is how deep objects and arrays are nested.
+func jsonDepth(b []byte) int {
+	depth, most, inString := 0, 0, false
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case c == '"':
+			inString = !inString
+		case inString && c == '\\':
+			i++
+		case inString:
+		case c == '[' || c == '{':
+			depth++
+			most = max(most, depth)
+		case c == ']' || c == '}':
+			depth--
+		}
+	}
+	return most
+}
+
+// message decodes the data of a ris_message.
+func (d *RISLiveDecoder) message(data *fastjson.Value, m *RISLiveMessage) error {
+	var err error
+	if m.Timestamp, err = d.timestamp(data.Get("timestamp")); err != nil {
+		return err
+	}
+	if m.Peer, err = d.peer(data); err != nil {
+		return err
+	}
+	if m.Collector, err = d.collector(data.GetStringBytes("host")); err != nil {
+		return err
+	}
+	m.ID = data.GetStringBytes("id")
+	m.Sent = string(data.GetStringBytes("direction")) == "sent"
+	typ := data.GetStringBytes("type")
+	switch string(typ) {
+	case "UPDATE":
+		m.Kind = RISUpdate
+		return d.bgp(data, MessageUpdate, m)
+	case "OPEN":
+		m.Kind = RISOpen
+		return d.bgp(data, MessageOpen, m)
+	case "NOTIFICATION":
+		m.Kind = RISNotification
+		return d.bgp(data, MessageNotification, m)
+	case "KEEPALIVE":
+		m.Kind = RISKeepalive
+		return d.bgp(data, MessageKeepalive, m)
+	case "STATE", "RIS_PEER_STATE":
+		m.Kind = RISState
+		m.State, err = risState(data.GetStringBytes("state"))
+		return err
+	}
+	m.Kind, m.Text = RISUnknown, string(typ[:min(len(typ), 64)])
+	return nil
+}
+
+// risState maps the service's words to states of the finite state machine.
+func risState(word []byte) (bgp.FSMState, error) {
+	switch string(word) {
+	case "up":
+		return bgp.Established, nil
+	case "down":
+		return bgp.Idle, nil
+	case "connected":
+		return bgp.OpenSent, nil
+	}
+	return 0, fmt.Errorf("unknown peer state %q", word[:min(len(word), 32)])
+}
+
+// bgp takes the BGP message from raw, or builds it from the other fields.
+func (d *RISLiveDecoder) bgp(data *fastjson.Value, want MessageType, m *RISLiveMessage) error {
+	if raw := data.GetStringBytes("raw"); raw != nil {
+		m.RawError = d.unhex(raw, want, m)
+		if m.RawError == nil {
+			m.Options.ASOctets = 4
+			if want == MessageUpdate {
+				m.Options.ASOctets = d.pathWidth(m.Message[HeaderLength:], data.Get("path"))
+			}
+			return nil
+		}
+	}
+	m.FromJSON, m.Options = true, Options{ASOctets: 4}
+	var err error
+	if m.Message, err = d.builder.build(data, want); err != nil && m.RawError != nil {
+		return fmt.Errorf("%w; and %w", m.RawError, err)
+	}
+	return err
+}
+
+// unhex decodes raw and checks that it is a whole message of the type that the JSON says.
+func (d *RISLiveDecoder) unhex(raw []byte, want MessageType, m *RISLiveMessage) error {
+	n := len(raw) / 2
+	if cap(d.raw) < n {
+		d.raw = make([]byte, n, max(n, 4<<10))
+	}
+	d.raw = d.raw[:n]
+	if _, err := hex.Decode(d.raw, raw); err != nil {
+		return fmt.Errorf("field raw: %w", err)
+	}
+	typ, body, err := SplitMessage(d.raw)
+	if err != nil {
+		return fmt.Errorf("field raw: %w", err)
+	}
+	if typ != want {
+		return fmt.Errorf("field raw: a BGP %s where an %s is said to be: %w", typ, want, ErrUnsupported)
+	}
+	m.Message = d.raw[:HeaderLength+len(body)]
+	return nil
+}
+
+// timestamp reads seconds with a fraction, without going through a float.
+func (d *RISLiveDecoder) timestamp(v *fastjson.Value) (int64, error) {
+	if v == nil || v.Type() != fastjson.TypeNumber {
+		return 0, errors.New("field timestamp: missing or no number")
+	}
+	d.scratch = v.MarshalTo(d.scratch[:0])
+	seconds, fraction, _ := bytes.Cut(d.scratch, []byte{'.'})
+	us, err := strconv.ParseUint(string(seconds), 10, 34)
+	if err != nil {
+		return 0, fmt.Errorf("field timestamp: %w", err)
+	}
+	for i := range 6 {
+		us *= 10
+		if i < len(fraction) {
+			c := fraction[i]
+			if c < '0' || c > '9' {
+				return 0, fmt.Errorf("field timestamp: %q", d.scratch[:min(len(d.scratch), 32)])
+			}
+			us += uint64(c - '0')
+		}
+	}
+	return int64(us), nil
+}
+
+// peer reads peer and peer_asn; old and new data write the number as a string.
+func (d *RISLiveDecoder) peer(data *fastjson.Value) (bgp.Peer, error) {
+	var p bgp.Peer
+	text := data.GetStringBytes("peer")
+	addr, ok := d.addresses[string(text)]
+	if !ok {
+		var err error
+		if addr, err = netip.ParseAddr(string(text)); err != nil || addr.Zone() != "" {
+			return p, fmt.Errorf("field peer: no address: %q", text[:min(len(text), 64)])
+		}
+		if d.addresses == nil || len(d.addresses) >= risMaxNames {
+			d.addresses = map[string]netip.Addr{}
+		}
+		d.addresses[string(text)] = addr
+	}
+	asn := data.Get("peer_asn")
+	if asn != nil && asn.Type() == fastjson.TypeString {
+		d.scratch = append(d.scratch[:0], asn.GetStringBytes()...)
+	} else if asn != nil {
+		d.scratch = asn.MarshalTo(d.scratch[:0])
+	} else {
+		d.scratch = d.scratch[:0]
+	}
+	n, err := bgp.ParseASN(string(d.scratch))
+	if err != nil {
+		return p, fmt.Errorf("field peer_asn: no AS number: %q", d.scratch[:min(len(d.scratch), 32)])
+	}
+	return bgp.Peer{Address: addr, ASN: n}, nil
+}
+
+// collector returns the canonical name of a host.
+func (d *RISLiveDecoder) collector(host []byte) (string, error) {
+	if name, ok := d.collectors[string(host)]; ok {
+		return name, nil
+	}
+	name, err := bgp.CollectorName(bgp.ProjectRIS, string(host[:min(len(host), 64)]))
+	if err != nil {
+		return "", fmt.Errorf("field host: %w", err)
+	}
+	if d.collectors == nil || len(d.collectors) >= risMaxNames {
+		d.collectors = map[string]string{}
+	}
+	d.collectors[string(host)] = name
+	return name, nil
+}

@@ -1,0 +1,78 @@
+package wire
+
+import (
+	"encoding/binary"
+
+	"github.com/valyala/fastjson"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// pathWidth finds how many octets an AS number has in the UPDATE's AS_PATH. Some raw of 2019 has two without saying so. The
+// width that parses to the path's end is it; where both do, two is it only if the JSON path says the same.
+func (d *RISLiveDecoder) pathWidth(body []byte, path *fastjson.Value) uint8 {
+	_, attributes, _, err := splitUpdate(body)
+	if err != nil {
+		return 4
+	}
+	value := findASPath(attributes)
+	switch two, four := pathFits(value, 2), pathFits(value, 4); {
+	case four && !two, !four && !two, len(value) == 0:
+		return 4
+	case two && !four:
+		return 2
+	}
+	if path != nil && samePath(value, 2, path) {
+		return 2
+	}
+	return 4
+}
+
+// findASPath returns the value of AS_PATH; nil without one.
+func findASPath(attributes []byte) []byte {
+	for b := attributes; len(b) >= 3; {
+		header, n := 3, int(b[2])
+		if b[0]&0x10 != 0 { // extended length
+			if len(b) < 4 {
+				return nil
+			}
+			header, n = 4, int(binary.BigEndian.Uint16(b[2:]))
+		}
+		if n > len(b)-header {
+			return nil
+		}
+		if b[1] == typeASPath {
+			return b[header : header+n]
+		}
+		b = b[header+n:]
+	}
+	return nil
+}
+
+// samePath reports whether the AS numbers of path, sets flattened, are those of the JSON path. path fits width.
+func samePath(path []byte, width int, want *fastjson.Value) bool {
+	flat := flatten(nil, want)
+	for len(path) > 0 {
+		n := int(path[1])
+		for i := range n {
+			if len(flat) == 0 || flat[0] != readASN(path[2+i*width:], width) {
+				return false
+			}
+			flat = flat[1:]
+		}
+		path = path[2+n*width:]
+	}
+	return len(flat) == 0
+}
+
+// flatten appends the AS numbers of a JSON path, in order. What is no AS number becomes 0.
+func flatten(dst []bgp.ASN, v *fastjson.Value) []bgp.ASN {
+	for _, e := range v.GetArray() {
+		if e.Type() == fastjson.TypeArray {
+			dst = flatten(dst, e)
+			continue
+		}
+		dst = append(dst, bgp.ASN(e.GetUint()))
+	}
+	return dst
+}

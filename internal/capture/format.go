@@ -1,0 +1,128 @@
+package capture
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+
+	"github.com/darkmap/darkmap/internal/bgp/wire"
+)
+
+// Format is what kind of capture a file is.
+type Format string
+
+// The formats.
+const (
+	MRT     Format = "mrt"
+	RISLive Format = "rislive"
+	BMP     Format = "bmp"
+)
+
+const (
+	// sniffFirst octets tell a sound file; sniffWindow are searched where the beginning is damaged.
+	sniffFirst  = 12
+	sniffWindow = 64 << 10
+	// sniffChain is how many records must follow each other in a file with a damaged beginning.
+	sniffChain = 3
+)
+
+// formatOfStart recognises a capture whose first record's head is sound. An empty Format is none of them.
+func formatOfStart(b []byte) Format {
+	if t := bytes.TrimLeft(bytes.TrimPrefix(b, utf8BOM), " \t\r\n"); len(t) > 0 && t[0] == '{' {
+		return RISLive
+	}
+	if looksLikeMRT(b) {
+		return MRT
+	}
+	if _, ok := looksLikeBMP(b); ok {
+		return BMP
+	}
+	return ""
+}
+
+// formatOfWindow looks for records further on, several in a row.
+func formatOfWindow(b []byte) Format {
+	for i := 1; i+sniffFirst <= len(b); i++ {
+		if chained(b[i:], mrtLength) {
+			return MRT
+		}
+		if chained(b[i:], looksLikeBMP) {
+			return BMP
+		}
+	}
+	if i := bytes.Index(b, []byte("\n{\"")); i >= 0 && bytes.Contains(b[i:], []byte(`"ris_message"`)) {
+		return RISLive
+	}
+	return ""
+}
+
+// chained reports whether sniffChain records follow each other in b.
+func chained(b []byte, length func([]byte) (int, bool)) bool {
+	for range sniffChain {
+		n, ok := length(b)
+		if !ok || n > len(b) {
+			return false
+		}
+		b = b[n:]
+	}
+	return true
+}
+
+// looksLikeMRT checks type and subtype of the record at the start of b (RFC 6396 §2, §4).
+func looksLikeMRT(b []byte) bool {
+	if len(b) < 12 {
+		return false
+	}
+	typ, sub := binary.BigEndian.Uint16(b[4:]), binary.BigEndian.Uint16(b[6:])
+	switch typ {
+	case 11, 32, 33, 48, 49: // OSPFv2, ISIS, OSPFv3
+		return sub <= 2
+	case 12: // TABLE_DUMP
+		return sub == 1 || sub == 2
+	case 13: // TABLE_DUMP_V2
+		return 1 <= sub && sub <= 12
+	case 16, 17: // BGP4MP, BGP4MP_ET
+		return sub <= 11
+	}
+	return false
+}
+
+// mrtLength is the whole length of the record at the start of b, where that is one.
+func mrtLength(b []byte) (int, bool) {
+	if !looksLikeMRT(b) {
+		return 0, false
+	}
+	n := binary.BigEndian.Uint32(b[8:])
+	return 12 + int(n), 0 < n && n <= wire.MaxMRTRecord
+}
+
+// looksLikeBMP checks version, length and type of the message at the start of b (RFC 7854 §4.1) and returns its length.
+func looksLikeBMP(b []byte) (int, bool) {
+	if len(b) < 7 || b[0] != 3 || b[5] > 6 {
+		return 0, false
+	}
+	n := binary.BigEndian.Uint32(b[1:])
+	perPeer := b[5] <= 3 || b[5] == 6
+	return int(n), n >= wire.BMPHeaderLength && n <= wire.MaxBMPMessage && (!perPeer || n >= 48 && b[6] <= 3)
+}
+
+var utf8BOM = []byte("\xef\xbb\xbf")
+
+// unknownFormat is ErrUnknownFormat with a word on what the file seems to be instead.
+func unknownFormat(b []byte) error {
+	for _, k := range [...]struct {
+		at    int
+		magic string
+		what  string
+	}{
+		{0, "\xd4\xc3\xb2\xa1", "a pcap capture"}, {0, "\xa1\xb2\xc3\xd4", "a pcap capture"}, {0, "\x4d\x3c\xb2\xa1", "a pcap capture"},
+		{0, "\x0a\x0d\x0d\x0a", "a pcapng capture"}, {0, "PK\x03\x04", "a zip archive"}, {0, "\xfd7zXZ\x00", "xz, which is not supported"},
+		{0, "\x04\x22\x4d\x18", "lz4, which is not supported"}, {257, "ustar", "a tar archive"}, {0, "<", "a web page or XML"},
+		{0, "\x7fELF", "a program"}, {0, "[", "a JSON array"},
+	} {
+		if len(b) >= k.at+len(k.magic) && string(b[k.at:k.at+len(k.magic)]) == k.magic {
+			return fmt.Errorf("%w: it looks like %s", ErrUnknownFormat, k.what)
+		}
+	}
+	return ErrUnknownFormat
+}

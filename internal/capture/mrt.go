@@ -1,0 +1,181 @@
+package capture
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/bgp/wire"
+)
+
+// What notes say of MRT records.
+const (
+	noteKeepalive   = "keepalive"
+	noteRefresh     = "route refresh"
+	notePeerIndex   = "peer index table"
+	noteOtherFamily = "other address family"
+	noteOtherRecord = "other MRT record"
+)
+
+// mrtSource turns MRT records into items.
+type mrtSource struct {
+	r       *wire.MRTReader
+	index   wire.MRTPeerIndex
+	indexed bool
+	rib     wire.MRTRIB
+	entries []RIBEntry
+	after   *Damage // of the record that was handed out last
+}
+
+func newMRTSource(r io.Reader) *mrtSource { return &mrtSource{r: wire.NewMRTReader(r)} }
+
+func (s *mrtSource) next(it *Item) error {
+	if d := s.after; d != nil {
+		s.after = nil
+		return d
+	}
+	rec, err := s.r.Next()
+	if err != nil {
+		if e, ok := errors.AsType[*wire.MRTError](err); ok {
+			return &Damage{Offset: e.Offset, Reason: framingReason(e.Err), Err: skipped(e.Err, e.Skipped)}
+		}
+		return err
+	}
+	it.Offset, it.Timestamp, it.Type = rec.Offset, rec.Timestamp, rec.Format()
+	switch rec.Class() {
+	case wire.MRTMessageRecord:
+		err = s.message(&rec, it)
+	case wire.MRTStateRecord:
+		err = s.state(&rec, it)
+	case wire.MRTPeerIndexRecord:
+		it.Kind, it.Note = Note, notePeerIndex
+		s.indexed = true
+		err = rec.PeerIndex(&s.index)
+	case wire.MRTRIBRecord:
+		err = s.ribRecord(&rec, it)
+	case wire.MRTTableDumpRecord:
+		err = s.tableDump(&rec, it)
+	case wire.MRTOther:
+		it.Kind, it.Note = Note, noteOtherRecord
+	}
+	if err != nil {
+		return &Damage{Offset: rec.Offset, Reason: BadRecord, Err: err, Raw: rawMRT(&rec)}
+	}
+	return nil
+}
+
+// message fills in a BGP message. What follows it in the record is no part of it.
+func (s *mrtSource) message(rec *wire.MRTRecord, it *Item) error {
+	m, err := rec.Message()
+	if err != nil {
+		return err
+	}
+	it.Peer = bgp.Peer{Address: m.PeerAddress, ASN: m.PeerASN}
+	it.ASOctets, it.AddPathIPv4, it.AddPathIPv6, it.Local = m.ASOctets, m.AddPath, m.AddPath, m.Local
+	return bgpMessage(m.Message, it)
+}
+
+// bgpMessage checks a BGP message's header and sets Kind, Message and Note.
+func bgpMessage(raw []byte, it *Item) error {
+	typ, body, err := wire.SplitMessage(raw)
+	if err != nil {
+		return err
+	}
+	it.Kind, it.Message = Message, raw[:wire.HeaderLength+len(body)]
+	switch typ {
+	case wire.MessageOpen, wire.MessageUpdate, wire.MessageNotification:
+	case wire.MessageKeepalive:
+		it.Kind, it.Note = Note, noteKeepalive
+	case wire.MessageRouteRefresh:
+		it.Kind, it.Note = Note, noteRefresh
+	default:
+		return fmt.Errorf("BGP %s: %w", typ, wire.ErrUnsupported)
+	}
+	return nil
+}
+
+func (s *mrtSource) state(rec *wire.MRTRecord, it *Item) error {
+	c, err := rec.StateChange()
+	it.Kind, it.Peer = State, bgp.Peer{Address: c.PeerAddress, ASN: c.PeerASN}
+	it.OldState, it.NewState = c.Old, c.New
+	return err
+}
+
+// tableDump fills in the one route of a TABLE_DUMP record.
+func (s *mrtSource) tableDump(rec *wire.MRTRecord, it *Item) error {
+	t, err := rec.TableDump()
+	if err != nil {
+		return err
+	}
+	s.entries = append(s.entries[:0], RIBEntry{
+		Peer: bgp.Peer{Address: t.PeerAddress, ASN: t.PeerASN}, Originated: int64(t.Originated),
+		Attributes: t.Attributes, ASOctets: t.ASOctets,
+	})
+	it.Kind, it.Prefix, it.Entries = RIB, t.Prefix, s.entries
+	return nil
+}
+
+// ribRecord fills in a prefix and its routes. Entries that cannot be read, or whose peer is not in the peer index table,
+// are left out and reported afterwards.
+func (s *mrtSource) ribRecord(rec *wire.MRTRecord, it *Item) error {
+	err := rec.RIB(&s.rib)
+	if errors.Is(err, wire.ErrUnsupported) {
+		it.Kind, it.Note = Note, noteOtherFamily
+		return nil
+	}
+	if err == nil && !s.indexed {
+		err = errors.New("a RIB record before any peer index table")
+	}
+	s.entries = s.entries[:0]
+	for i := range s.rib.Entries {
+		e := &s.rib.Entries[i]
+		if int(e.Peer) >= len(s.index.Peers) {
+			if err == nil {
+				err = fmt.Errorf("RIB entry %d names peer %d of %d", i+1, e.Peer, len(s.index.Peers))
+			}
+			continue
+		}
+		p := &s.index.Peers[e.Peer]
+		s.entries = append(s.entries, RIBEntry{
+			Peer: bgp.Peer{Address: p.Address, ASN: p.ASN}, BGPID: p.BGPID, Originated: int64(e.Originated),
+			PathID: e.PathID, HasPathID: s.rib.AddPath, Attributes: e.Attributes, ASOctets: 4,
+		})
+	}
+	if err != nil && len(s.entries) > 0 {
+		s.after = &Damage{Offset: rec.Offset, Reason: BadRecord, Err: err, Raw: rawMRT(rec), partial: true}
+		err = nil
+	}
+	it.Kind, it.Prefix, it.Entries = RIB, s.rib.Prefix, s.entries
+	return err
+}
+
+// rawMRT puts a record's header in front of its body again.
+func rawMRT(rec *wire.MRTRecord) []byte {
+	extended := rec.Type == wire.MRTBGP4MPET
+	length := len(rec.Body)
+	if extended {
+		length += 4
+	}
+	b := make([]byte, 0, 12+min(length, MaxRaw))
+	b = binary.BigEndian.AppendUint32(b, uint32(rec.Timestamp/1e6))
+	b = binary.BigEndian.AppendUint16(b, uint16(rec.Type))
+	b = binary.BigEndian.AppendUint16(b, rec.Subtype)
+	b = binary.BigEndian.AppendUint32(b, uint32(length))
+	if extended {
+		b = binary.BigEndian.AppendUint32(b, uint32(rec.Timestamp%1e6))
+	}
+	return append(b, rec.Body[:min(len(rec.Body), MaxRaw)]...)
+}
+
+// framingReason classes what is wrong with a record's header.
+func framingReason(err error) Reason {
+	if errors.Is(err, wire.ErrTruncated) {
+		return Truncated
+	}
+	return BadLength
+}
+
+// skipped adds to err how many octets were passed over.
+func skipped(err error, n int64) error { return fmt.Errorf("%w (%d octets skipped)", err, n) }

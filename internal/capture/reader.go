@@ -1,0 +1,254 @@
+package capture
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// bufferBytes is the size of each of the two read buffers.
+const bufferBytes = 256 << 10
+
+// source reads the records of one format.
+type source interface {
+	// next fills it with the next record. A *Damage needs no File and Number; the end is io.EOF.
+	next(it *Item) error
+}
+
+// Reader reads one capture. It is for one goroutine.
+type Reader struct {
+	name    string
+	size    int64
+	closers []func() error
+	file    counter
+	plain   stream
+	format  Format
+	src     source
+	item    Item
+	stats   Stats
+	// pending is damage that is known before the first record, final all that comes after it is io.EOF.
+	pending *Damage
+	final   bool
+}
+
+// Stats says what was read so far.
+type Stats struct {
+	// Records counts what was framed, damaged records included; Items what Next returned without error.
+	Records, Items uint64
+	// FileBytes were read from the file, as they are packed; Bytes after unpacking.
+	FileBytes, Bytes int64
+	// Damaged counts damages by reason, Notes the items of kind Note by what they are.
+	Damaged map[Reason]uint64
+	Notes   map[string]uint64
+}
+
+// Open opens the file at path, or takes stdin where path is "-". The error is the operating system's: there is no such file,
+// it may not be read, it is a directory. All that is wrong with the content comes from Next.
+func Open(path string, stdin io.Reader) (*Reader, error) {
+	if path == "-" {
+		if stdin == nil {
+			return nil, errors.New("opening standard input: there is none")
+		}
+		return New(stdin, "standard input")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening a capture: %w", err)
+	}
+	info, err := f.Stat()
+	if err == nil && info.IsDir() {
+		err = fmt.Errorf("%s is a directory", path)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening a capture: %w", err), f.Close())
+	}
+	r, err := New(f, path)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	r.closers = append(r.closers, f.Close)
+	if info.Mode().IsRegular() {
+		r.size = info.Size()
+	}
+	return r, nil
+}
+
+// New reads a capture from r; name stands for the file in errors. It reads the first octets to recognise compression and
+// format, so it waits for them. What is wrong with them comes from Next; the error is non-nil only without a reader.
+func New(r io.Reader, name string) (*Reader, error) {
+	if r == nil {
+		return nil, fmt.Errorf("reading %s: no reader", name)
+	}
+	rd := &Reader{name: name, size: -1}
+	rd.stats.Damaged, rd.stats.Notes = map[Reason]uint64{}, map[string]uint64{}
+	rd.file.r = r
+	rd.start()
+	return rd, nil
+}
+
+// start recognises compression and format and sets src or pending.
+func (r *Reader) start() {
+	packed := bufio.NewReaderSize(&r.file, bufferBytes)
+	if _, err := packed.Peek(1); errors.Is(err, io.EOF) {
+		r.refuse(Empty, ErrEmpty)
+		return
+	}
+	plain, compression, err := unpack(packed)
+	r.plain.compression = compression
+	if err != nil {
+		r.plain.err = err
+		r.refuse(r.plain.reason(r.file.failed), err)
+		return
+	}
+	if c, ok := plain.(io.Closer); ok {
+		r.closers = append(r.closers, func() error {
+			_ = c.Close() // frees memory; what was wrong with the data has been said
+			return nil
+		})
+	}
+	r.plain.r = plain
+	br := bufio.NewReaderSize(&r.plain, bufferBytes)
+	head, err := br.Peek(sniffFirst)
+	if len(head) == 0 && err != nil {
+		if r.plain.err != nil {
+			r.refuse(r.plain.reason(r.file.failed), r.plain.err)
+			return
+		}
+		r.refuse(Empty, ErrEmpty)
+		return
+	}
+	if compression != Plain && compressionOf(head) != Plain {
+		r.refuse(NestedCompression, ErrNested)
+		return
+	}
+	if r.format = formatOfStart(head); r.format == "" {
+		head, _ = br.Peek(sniffWindow) // a short file is no error here
+		r.format = formatOfWindow(head)
+	}
+	r.begin(br, head)
+}
+
+// begin chooses the source.
+func (r *Reader) begin(br *bufio.Reader, head []byte) {
+	switch r.format {
+	case MRT:
+		r.src = newMRTSource(br)
+	case RISLive:
+		r.src = newRISLiveSource(br)
+	case BMP:
+		r.src = newBMPSource(br)
+	default:
+		if r.plain.err != nil {
+			r.refuse(r.plain.reason(r.file.failed), r.plain.err)
+			return
+		}
+		r.refuse(UnknownFormat, unknownFormat(head))
+	}
+}
+
+// refuse makes Next return one damage and then io.EOF.
+func (r *Reader) refuse(reason Reason, err error) {
+	r.pending = &Damage{Reason: reason, Err: err}
+	r.plain.err = nil
+	r.final = true
+}
+
+// Next returns the next item, which holds until the next call, or a *Damage, after which it may be called again, or io.EOF.
+// It returns no other error.
+func (r *Reader) Next() (*Item, error) {
+	if d := r.pending; d != nil {
+		r.pending = nil
+		return nil, r.damaged(d)
+	}
+	if r.final {
+		return nil, io.EOF
+	}
+	r.item = Item{}
+	err := r.src.next(&r.item)
+	if err == nil {
+		r.plain.quiet = 0
+		r.stats.Records++
+		r.stats.Items++
+		r.item.Number = r.stats.Records
+		if r.item.Kind == Note {
+			r.stats.Notes[r.item.Note]++
+		}
+		return &r.item, nil
+	}
+	if errors.Is(err, io.EOF) {
+		return nil, r.end()
+	}
+	d, ok := errors.AsType[*Damage](err)
+	if !ok {
+		d = &Damage{Offset: r.plain.n, Reason: BadRecord, Err: err}
+	}
+	if !d.partial {
+		r.stats.Records++
+	}
+	if d.Reason == UnknownFormat {
+		r.final = true
+		r.plain.err = nil
+	}
+	if d.Reason == Truncated && r.plain.err != nil {
+		// The record is cut because the stream is: one damage, not two.
+		d.Reason, d.Err = r.plain.reason(r.file.failed), fmt.Errorf("%w: %w", d.Err, r.plain.err)
+		r.plain.err = nil
+		r.final = true
+	}
+	return nil, r.damaged(d)
+}
+
+// end says once why a stream ended before its time.
+func (r *Reader) end() error {
+	r.final = true
+	if r.plain.err == nil {
+		return io.EOF
+	}
+	d := &Damage{Offset: r.plain.n, Reason: r.plain.reason(r.file.failed), Err: r.plain.err}
+	r.plain.err = nil
+	return r.damaged(d)
+}
+
+// damaged completes and counts d.
+func (r *Reader) damaged(d *Damage) error {
+	d.File, d.Number = r.name, r.stats.Records
+	d.Raw = bytes.Clone(d.Raw[:min(len(d.Raw), MaxRaw)])
+	r.stats.Damaged[d.Reason]++
+	return d
+}
+
+// Close closes the file. Standard input stays open.
+func (r *Reader) Close() error {
+	var errs []error
+	for _, c := range r.closers {
+		errs = append(errs, c())
+	}
+	r.closers, r.final, r.pending = nil, true, nil
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("closing %s: %w", r.name, err)
+	}
+	return nil
+}
+
+// Format is the format that was recognised; empty where none was.
+func (r *Reader) Format() Format { return r.format }
+
+// Compression is how the file is packed.
+func (r *Reader) Compression() Compression { return r.plain.compression }
+
+// Name is the file's name in errors.
+func (r *Reader) Name() string { return r.name }
+
+// Stats returns what was read so far. The maps are the Reader's own.
+func (r *Reader) Stats() Stats {
+	s := r.stats
+	s.FileBytes, s.Bytes = r.file.n.Load(), r.plain.n
+	return s
+}
+
+// Progress returns how many octets of the file were read, as they are packed, and how many it has; -1 where that is not
+// known. It may be called from any goroutine.
+func (r *Reader) Progress() (read, size int64) { return r.file.n.Load(), r.size }

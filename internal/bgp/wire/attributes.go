@@ -211,8 +211,7 @@ func (d *Decoder) reach(v []byte, o Options, rib bool) error {
 	if n > len(v)-5 {
 		return fmt.Errorf("decoding MP_REACH_NLRI: next hop of %d octets in %d: %w", n, len(v), ErrBadNLRI)
 	}
-	if !family.decoded() {
-		u.Other = append(u.Other, family)
+	if !d.wanted(family, o) {
 		return nil
 	}
 	if !d.nextHop(v[4:4+n], family.AFI) {
@@ -221,14 +220,8 @@ func (d *Decoder) reach(v []byte, o Options, rib bool) error {
 		}
 		d.malformed(typeMPReach, "bad length of the next hop", AttributeDiscard)
 	}
-	nlri := v[5+n:] // the octet between is reserved; SNPAs are long gone (RFC 4760 §3)
-	var err error
-	if family.AFI == bgp.AFIIPv4 {
-		u.Announced, err = appendIPv4(u.Announced, nlri, o.AddPathIPv4, true)
-	} else {
-		u.Announced, err = appendIPv6(u.Announced, nlri, o.AddPathIPv6)
-	}
-	if err != nil {
+	var err error // the octet between is reserved; SNPAs are long gone (RFC 4760 §3)
+	if u.Announced, err = appendFamily(u.Announced, v[5+n:], family, o); err != nil {
 		return fmt.Errorf("decoding MP_REACH_NLRI: %w", err)
 	}
 	return nil
@@ -262,25 +255,28 @@ func (d *Decoder) unreach(v []byte, o Options) error {
 	}
 	u := &d.update
 	family := AFISAFI{AFI: bgp.AFI(binary.BigEndian.Uint16(v)), SAFI: bgp.SAFI(v[2])}
-	var err error
-	switch {
-	case !family.decoded():
-		u.Other = append(u.Other, family)
+	if !d.wanted(family, o) {
 		return nil
-	case family.AFI == bgp.AFIIPv4:
-		u.Withdrawn, err = appendIPv4(u.Withdrawn, v[3:], o.AddPathIPv4, true)
-	default:
-		u.Withdrawn, err = appendIPv6(u.Withdrawn, v[3:], o.AddPathIPv6)
 	}
-	if err != nil {
+	var err error
+	if u.Withdrawn, err = appendFamily(u.Withdrawn, v[3:], family, o); err != nil {
 		return fmt.Errorf("decoding MP_UNREACH_NLRI: %w", err)
 	}
-	if len(v) == 3 {
+	if len(v) == 3 && family.SAFI == bgp.SAFIUnicast {
 		d.list.emptyUnreach = bgp.Family(family.AFI) // AFI 1 and 2 are the families' numbers
 	}
 	return nil
 }
 
-func (f AFISAFI) decoded() bool {
+// wanted tells whether prefixes of the family are decoded, and notes those that are not unicast.
+func (d *Decoder) wanted(f AFISAFI, o Options) bool {
+	if f.unicast() {
+		return true
+	}
+	d.update.Other = append(d.update.Other, f)
+	return o.Multicast && f.SAFI == safiMulticast && (f.AFI == bgp.AFIIPv4 || f.AFI == bgp.AFIIPv6)
+}
+
+func (f AFISAFI) unicast() bool {
 	return f.SAFI == bgp.SAFIUnicast && (f.AFI == bgp.AFIIPv4 || f.AFI == bgp.AFIIPv6)
 }

@@ -145,16 +145,15 @@ func (r *MRTRecord) Family() AFISAFI {
 		}
 		return AFISAFI{bgp.AFIIPv6, bgp.SAFIUnicast}
 	}
-	const multicast bgp.SAFI = 2
 	switch r.Subtype {
 	case subtypeIPv4Unicast, subtypeIPv4UnicastAddPath:
 		return AFISAFI{bgp.AFIIPv4, bgp.SAFIUnicast}
 	case subtypeIPv6Unicast, subtypeIPv6UnicastAddPath:
 		return AFISAFI{bgp.AFIIPv6, bgp.SAFIUnicast}
 	case subtypeIPv4Multicast, subtypeIPv4MulticastAddPath:
-		return AFISAFI{bgp.AFIIPv4, multicast}
+		return AFISAFI{bgp.AFIIPv4, safiMulticast}
 	case subtypeIPv6Multicast, subtypeIPv6MulticastAddPath:
-		return AFISAFI{bgp.AFIIPv6, multicast}
+		return AFISAFI{bgp.AFIIPv6, safiMulticast}
 	case subtypeGeneric, subtypeGenericAddPath:
 		if len(r.Body) >= 7 {
 			return AFISAFI{bgp.AFI(uint16(r.Body[4])<<8 | uint16(r.Body[5])), bgp.SAFI(r.Body[6])}

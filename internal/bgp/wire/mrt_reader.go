@@ -18,6 +18,9 @@ const resyncWindow = 32 * 24 * time.Hour
 // mrtHeader is the length of the common header (RFC 6396 §2).
 const mrtHeader = 12
 
+// maxEmptyReads is how often a reader may return nothing at all.
+const maxEmptyReads = 100
+
 // MRTError is a record that could not be read, or bytes that are none. The reader goes on behind it.
 type MRTError struct {
 	Number  uint64 // of the record, as in MRTRecord
@@ -43,6 +46,7 @@ type MRTReader struct {
 	number     uint64
 	last       int64 // timestamp of the last record, seconds; 0 before the first
 	err        error // what r returned
+	empty      int   // reads in a row that brought nothing
 }
 
 // NewMRTReader reads from r, which should be decompressed already.
@@ -136,7 +140,11 @@ func (m *MRTReader) fill(n int) bool {
 		}
 		k, err := m.r.Read(m.buf[m.end:])
 		m.end += k
-		m.err = err
+		if m.err = err; k > 0 {
+			m.empty = 0
+		} else if m.empty++; err == nil && m.empty >= maxEmptyReads {
+			m.err = io.ErrNoProgress
+		}
 	}
 	return true
 }

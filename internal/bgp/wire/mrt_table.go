@@ -121,7 +121,7 @@ type MRTEntry struct {
 func (r *MRTRecord) RIB(t *MRTRIB) error {
 	*t = MRTRIB{AddPath: r.Subtype >= subtypeIPv4UnicastAddPath, Entries: t.Entries[:0]}
 	family := r.Family()
-	if !family.decoded() || r.Subtype == subtypeGenericAddPath {
+	if !family.unicast() || r.Subtype == subtypeGenericAddPath {
 		return fmt.Errorf("parsing a RIB record of AFI %d, SAFI %d: %w", family.AFI, family.SAFI, ErrUnsupported)
 	}
 	b := r.Body

@@ -4,7 +4,29 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+
+	"github.com/darkmap/darkmap/internal/bgp"
 )
+
+// safiMulticast is IPv4 and IPv6 multicast (RFC 4760 §6).
+const safiMulticast bgp.SAFI = 2
+
+// appendFamily parses the prefixes of an MP attribute of IPv4 or IPv6.
+func appendFamily(dst []NLRI, b []byte, f AFISAFI, o Options) ([]NLRI, error) {
+	first := len(dst)
+	var err error
+	if f.AFI == bgp.AFIIPv4 {
+		dst, err = appendIPv4(dst, b, o.AddPathIPv4, true)
+	} else {
+		dst, err = appendIPv6(dst, b, o.AddPathIPv6)
+	}
+	if f.SAFI == safiMulticast {
+		for i := range dst[first:] {
+			dst[first+i].Multicast = true
+		}
+	}
+	return dst, err
+}
 
 // appendIPv4 parses a run of IPv4 prefixes (RFC 4271 §4.3) and appends them, host bits masked.
 func appendIPv4(dst []NLRI, b []byte, addPath, mp bool) ([]NLRI, error) {

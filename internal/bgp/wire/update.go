@@ -13,6 +13,9 @@ type Options struct {
 	ASOctets uint8
 	// AddPathIPv4 and AddPathIPv6: NLRI of the family carry path identifiers (RFC 7911).
 	AddPathIPv4, AddPathIPv6 bool
+	// Multicast decodes IPv4 and IPv6 multicast (SAFI 2) as well: NLRI.Multicast tells them from unicast. They are counted in
+	// Update.Other with or without.
+	Multicast bool
 }
 
 // Update is a decoded UPDATE (RFC 4271 §4.3, RFC 4760). Its slices belong to the Decoder and hold until its next call.
@@ -30,7 +33,7 @@ type Update struct {
 	TreatAsWithdraw bool
 	// Malformed is the first fault that RFC 7606 let pass: the attribute's type and what was wrong. Nil in a sound message.
 	Malformed error
-	// Other counts NLRI attributes of other families (VPN, labelled, EVPN, multicast), by AFI and SAFI.
+	// Other lists the NLRI attributes of families other than IPv4 and IPv6 unicast (VPN, labelled, EVPN, multicast), one each.
 	Other []AFISAFI
 	// ASOctets is the width that AS_PATH was read with: Options.ASOctets or, where that was 0, the one that fits.
 	ASOctets uint8
@@ -52,7 +55,7 @@ func (u *Update) NextHop(n NLRI) netip.Addr {
 	return u.Attributes.MPNextHop
 }
 
-// AFISAFI names a family that darkmap does not decode.
+// AFISAFI names a family.
 type AFISAFI struct {
 	AFI  bgp.AFI
 	SAFI bgp.SAFI
@@ -63,6 +66,8 @@ type NLRI struct {
 	Prefix netip.Prefix
 	PathID uint32 // RFC 7911; 0 without ADD-PATH
 	MP     bool   // from MP_REACH_NLRI or MP_UNREACH_NLRI
+	// Multicast: SAFI 2; only where Options ask for it.
+	Multicast bool
 }
 
 // Attributes are the path attributes that darkmap reads. Slices belong to the Decoder.

@@ -1,0 +1,216 @@
+package dump
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/bgp/wire"
+	"github.com/darkmap/darkmap/internal/capture"
+)
+
+// BGPDump formats as bgpdump -m of version 1.6.2 does, its conventions included (docs/interfaces.md, A route, has the two
+// exceptions); multicast is printed like unicast. Items of RIS Live and BMP look like BGP4MP_ET records.
+type BGPDump struct {
+	Tally
+
+	decoder wire.Decoder
+	head    []byte // kind, time, letter, peer: up to the prefix
+	tail    []byte // of an announcement, from behind the prefix and its path id
+	tailHop netip.Addr
+}
+
+// NewBGPDump returns a formatter.
+func NewBGPDump() *BGPDump { return &BGPDump{} }
+
+// Append appends the lines of it to dst. The error says why it.Message or the attributes of an entry cannot be decoded;
+// entries before that one are appended.
+func (f *BGPDump) Append(dst []byte, it *capture.Item) ([]byte, error) {
+	switch it.Kind {
+	case capture.Message:
+		return f.message(dst, it)
+	case capture.RIB:
+		return f.rib(dst, it)
+	case capture.State:
+		return f.state(dst, it, it.OldState, it.NewState), nil
+	case capture.PeerUp:
+		return f.state(dst, it, bgp.OpenConfirm, bgp.Established), nil
+	case capture.PeerDown:
+		return f.state(dst, it, bgp.Established, bgp.Idle), nil
+	case capture.CollectorUp, capture.CollectorDown, capture.Note:
+	}
+	return dst, nil
+}
+
+func (f *BGPDump) message(dst []byte, it *capture.Item) ([]byte, error) {
+	u, err := decodeMessage(&f.decoder, it, true)
+	if u == nil || err != nil {
+		return dst, err
+	}
+	f.note(u)
+	addPath := it.AddPathIPv4 || it.AddPathIPv6
+	if len(u.Withdrawn) > 0 {
+		f.start(it, 'W', it.Peer, addPath)
+		for i := range u.Withdrawn {
+			n := &u.Withdrawn[i]
+			dst = appendPrefix(append(dst, f.head...), n.Prefix)
+			if addPath {
+				dst = strconv.AppendUint(append(dst, '|'), uint64(n.PathID), 10)
+			}
+			dst = append(dst, '\n')
+		}
+	}
+	if len(u.Announced) == 0 {
+		return dst, nil
+	}
+	f.start(it, 'A', it.Peer, addPath)
+	f.tail = f.tail[:0]
+	for i := range u.Announced {
+		n := &u.Announced[i]
+		if hop := u.NextHop(*n); len(f.tail) == 0 || hop != f.tailHop {
+			f.setTail(u, hop)
+		}
+		dst = appendPrefix(append(dst, f.head...), n.Prefix)
+		if addPath {
+			dst = strconv.AppendUint(append(dst, '|'), uint64(n.PathID), 10)
+		}
+		dst = append(dst, f.tail...)
+	}
+	return dst, nil
+}
+
+func (f *BGPDump) rib(dst []byte, it *capture.Item) ([]byte, error) {
+	for i := range it.Entries {
+		e := &it.Entries[i]
+		u, err := f.decoder.DecodeAttributes(e.Attributes, wire.Options{ASOctets: e.ASOctets})
+		if err != nil {
+			return dst, fmt.Errorf("entry %d: %w", i+1, err)
+		}
+		f.note(u)
+		hop := u.Attributes.MPNextHop
+		if !hop.IsValid() {
+			hop = u.Attributes.NextHop
+		}
+		f.start(it, 'B', e.Peer, e.HasPathID)
+		f.setTail(u, hop)
+		dst = appendPrefix(append(dst, f.head...), it.Prefix)
+		if e.HasPathID {
+			dst = strconv.AppendUint(append(dst, '|'), uint64(e.PathID), 10)
+		}
+		dst = append(dst, f.tail...)
+	}
+	return dst, nil
+}
+
+func (f *BGPDump) state(dst []byte, it *capture.Item, old, now bgp.FSMState) []byte {
+	f.start(it, 0, it.Peer, false)
+	dst = strconv.AppendUint(append(dst, f.head...), uint64(old), 10)
+	dst = strconv.AppendUint(append(dst, '|'), uint64(now), 10)
+	return append(dst, '\n')
+}
+
+// start fills head; letter 0 is STATE.
+func (f *BGPDump) start(it *capture.Item, letter byte, peer bgp.Peer, addPath bool) {
+	kind, micro := kindOf(it)
+	h := append(f.head[:0], kind...)
+	if addPath && !strings.HasSuffix(kind, "_AP") {
+		h = append(h, "_AP"...)
+	}
+	h = strconv.AppendInt(append(h, '|'), it.Timestamp/1e6, 10)
+	if micro {
+		h = appendMicros(append(h, '.'), it.Timestamp%1e6)
+	}
+	h = append(h, '|')
+	if letter == 0 {
+		h = append(h, "STATE"...)
+	} else {
+		h = append(h, letter)
+	}
+	h = appendAddr(append(h, '|'), peer.Address)
+	h = strconv.AppendUint(append(h, '|'), uint64(peer.ASN), 10)
+	f.head = append(h, '|')
+}
+
+// kindOf returns bgpdump's name for the record and whether its time has a fraction.
+func kindOf(it *capture.Item) (string, bool) {
+	switch {
+	case strings.HasPrefix(it.Type, "BGP4MP_ET"):
+		return it.Type, true
+	case strings.HasPrefix(it.Type, "BGP4MP"), strings.HasPrefix(it.Type, "TABLE_DUMP"):
+		return it.Type, false
+	}
+	return "BGP4MP_ET", true
+}
+
+// setTail writes what follows prefix and path id: path, origin, next hop and the other attributes.
+func (f *BGPDump) setTail(u *wire.Update, hop netip.Addr) {
+	a := &u.Attributes
+	t := a.Path.AppendText(append(f.tail[:0], '|'))
+	switch {
+	case a.HasOrigin && a.Origin == 0:
+		t = append(t, "|IGP|"...)
+	case a.HasOrigin && a.Origin == 1:
+		t = append(t, "|EGP|"...)
+	default:
+		t = append(t, "|INCOMPLETE|"...)
+	}
+	if hop.IsValid() {
+		t = appendAddr(t, hop)
+	} else {
+		t = append(t, "255.255.255.255"...)
+	}
+	t = strconv.AppendUint(append(t, '|'), uint64(a.LocalPref), 10)
+	t = strconv.AppendUint(append(t, '|'), uint64(a.MED), 10)
+	t = append(t, '|')
+	for i, c := range a.Communities {
+		if i > 0 {
+			t = append(t, ' ')
+		}
+		t = appendCommunity(t, c)
+	}
+	if a.AtomicAggregate {
+		t = append(t, "|AG|"...)
+	} else {
+		t = append(t, "|NAG|"...)
+	}
+	f.tail = append(appendAggregator(t, u), "|\n"...)
+	f.tailHop = hop
+}
+
+// appendCommunity writes a community as bgpdump does, well-known ones (RFC 1997) by name.
+func appendCommunity(dst []byte, c uint32) []byte {
+	switch c {
+	case 0xffffff01:
+		return append(dst, "no-export"...)
+	case 0xffffff02:
+		return append(dst, "no-advertise"...)
+	case 0xffffff03:
+		return append(dst, "local-AS"...)
+	}
+	dst = strconv.AppendUint(dst, uint64(c>>16), 10)
+	return strconv.AppendUint(append(dst, ':'), uint64(c&0xffff), 10)
+}
+
+// appendAggregator writes AS number and address. bgpdump does not know that RFC 7606 §7.7 discards an attribute of the wrong
+// length, and reads on behind its end as zeros.
+func appendAggregator(dst []byte, u *wire.Update) []byte {
+	a := u.Attributes.Aggregator
+	if !u.Attributes.HasAggregator {
+		if u.Attributes.RawAggregator == nil {
+			return dst
+		}
+		var raw [8]byte
+		copy(raw[:], u.Attributes.RawAggregator)
+		a.ASN, a.Address = bgp.ASN(uint32(raw[0])<<8|uint32(raw[1])), netip.AddrFrom4([4]byte(raw[2:]))
+		if u.ASOctets == 4 {
+			a.ASN, a.Address = a.ASN<<16|bgp.ASN(uint32(raw[2])<<8|uint32(raw[3])), netip.AddrFrom4([4]byte(raw[4:]))
+		}
+	}
+	if a.Address == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
+		return dst
+	}
+	dst = strconv.AppendUint(dst, uint64(a.ASN), 10)
+	return appendAddr(append(dst, ' '), a.Address)
+}

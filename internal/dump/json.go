@@ -1,0 +1,274 @@
+package dump
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strconv"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/bgp/wire"
+	"github.com/darkmap/darkmap/internal/capture"
+)
+
+// JSON formats one object a line, as docs/interfaces.md, A route, has them.
+type JSON struct {
+	Tally
+
+	decoder   wire.Decoder
+	collector string
+	named     bool
+	quoted    map[string][]byte // collectors as JSON strings; a capture has a few
+	head      []byte            // up to the type's value
+	tail      []byte            // of an announcement, from behind the path id
+	tailHop   netip.Addr
+}
+
+// maxQuoted bounds JSON.quoted, for what a capture calls its collector is its own affair.
+const maxQuoted = 1024
+
+// NewJSON returns a formatter. The collector stands in every line; where it is not named by the user, what the capture itself
+// calls the collector goes before it.
+func NewJSON(collector string, named bool) *JSON {
+	return &JSON{collector: collector, named: named, quoted: map[string][]byte{}}
+}
+
+// Append appends the lines of it to dst. The error says why it.Message or the attributes of an entry cannot be decoded;
+// entries before that one are appended.
+func (f *JSON) Append(dst []byte, it *capture.Item) ([]byte, error) {
+	switch it.Kind {
+	case capture.Message:
+		return f.message(dst, it)
+	case capture.RIB:
+		return f.rib(dst, it)
+	case capture.State:
+		dst = f.line(dst, it, it.Peer, it.BGPID, "state")
+		dst = append(append(dst, `,"old":"`...), it.OldState.String()...)
+		dst = append(append(dst, `","new":"`...), it.NewState.String()...)
+		return append(dst, "\"}\n"...), nil
+	case capture.PeerUp:
+		return append(f.line(dst, it, it.Peer, it.BGPID, "peer_up"), "}\n"...), nil
+	case capture.PeerDown:
+		return append(f.line(dst, it, it.Peer, it.BGPID, "peer_down"), "}\n"...), nil
+	case capture.CollectorUp, capture.CollectorDown, capture.Note:
+	}
+	return dst, nil
+}
+
+func (f *JSON) message(dst []byte, it *capture.Item) ([]byte, error) {
+	u, err := decodeMessage(&f.decoder, it, false)
+	if u == nil || err != nil {
+		return dst, err
+	}
+	f.note(u)
+	if len(u.Withdrawn) > 0 {
+		f.head = f.line(f.head[:0], it, it.Peer, it.BGPID, "withdraw")
+	}
+	for i := range u.Withdrawn {
+		dst = append(f.prefix(append(dst, f.head...), it, &u.Withdrawn[i]), "}\n"...)
+	}
+	if len(u.Announced) > 0 {
+		f.head = f.line(f.head[:0], it, it.Peer, it.BGPID, "announce")
+	}
+	f.tail = f.tail[:0]
+	for i := range u.Announced {
+		n := &u.Announced[i]
+		if hop := u.NextHop(*n); len(f.tail) == 0 || hop != f.tailHop {
+			f.setTail(u, hop)
+		}
+		dst = append(f.prefix(append(dst, f.head...), it, n), f.tail...)
+	}
+	for _, family := range u.EndOfRIB {
+		dst = f.line(dst, it, it.Peer, it.BGPID, "end_of_rib")
+		dst = append(append(dst, `,"family":"`...), family.String()...)
+		dst = append(dst, "\"}\n"...)
+	}
+	return dst, nil
+}
+
+func (f *JSON) rib(dst []byte, it *capture.Item) ([]byte, error) {
+	for i := range it.Entries {
+		e := &it.Entries[i]
+		u, err := f.decoder.DecodeAttributes(e.Attributes, wire.Options{ASOctets: e.ASOctets})
+		if err != nil {
+			return dst, fmt.Errorf("entry %d: %w", i+1, err)
+		}
+		f.note(u)
+		hop := u.Attributes.MPNextHop
+		if !hop.IsValid() {
+			hop = u.Attributes.NextHop
+		}
+		f.setTail(u, hop)
+		dst = f.line(dst, it, e.Peer, e.BGPID, "rib")
+		dst = append(it.Prefix.AppendTo(append(dst, `,"prefix":"`...)), '"')
+		if e.HasPathID {
+			dst = strconv.AppendUint(append(dst, `,"path_id":`...), uint64(e.PathID), 10)
+		}
+		dst = append(dst, f.tail...)
+	}
+	return dst, nil
+}
+
+// line begins an object: time, collector, peer, table and type.
+func (f *JSON) line(dst []byte, it *capture.Item, peer bgp.Peer, id netip.Addr, kind string) []byte {
+	dst = append(dst, '{')
+	if it.Timestamp != 0 {
+		dst = strconv.AppendInt(append(dst, `"timestamp":`...), it.Timestamp/1e6, 10)
+		if micros := it.Timestamp % 1e6; micros > 0 {
+			dst = appendMicros(append(dst, '.'), micros)
+		}
+		dst = append(dst, ',')
+	}
+	dst = append(append(dst, `"collector":`...), f.quotedCollector(it)...)
+	dst = append(dst, `,"peer":{`...)
+	if peer.Address.IsValid() {
+		dst = append(peer.Address.AppendTo(append(dst, `"address":"`...)), `",`...)
+	}
+	dst = strconv.AppendUint(append(dst, `"asn":`...), uint64(peer.ASN), 10)
+	if id.IsValid() {
+		dst = append(id.AppendTo(append(dst, `,"bgp_id":"`...)), '"')
+	}
+	if peer.Distinguisher != 0 {
+		dst = append(appendDistinguisher(append(dst, `,"distinguisher":"`...), peer.Distinguisher), '"')
+	}
+	table := peer.Table
+	if it.Local {
+		table = bgp.TableOut // what the collector itself sent to the peer
+	}
+	dst = append(append(dst, `},"table":"`...), table.String()...)
+	return append(append(append(dst, `","type":"`...), kind...), '"')
+}
+
+// prefix appends prefix and path id.
+func (f *JSON) prefix(dst []byte, it *capture.Item, n *wire.NLRI) []byte {
+	dst = append(n.Prefix.AppendTo(append(dst, `,"prefix":"`...)), '"')
+	if n.Prefix.Addr().Is4() && it.AddPathIPv4 || n.Prefix.Addr().Is6() && it.AddPathIPv6 {
+		dst = strconv.AppendUint(append(dst, `,"path_id":`...), uint64(n.PathID), 10)
+	}
+	return dst
+}
+
+// setTail writes the attributes and the end of the line.
+func (f *JSON) setTail(u *wire.Update, hop netip.Addr) {
+	a := &u.Attributes
+	t := appendPath(append(f.tail[:0], `,"as_path":`...), a.Path)
+	if origin := a.Path.Origin(); origin != 0 {
+		t = strconv.AppendUint(append(t, `,"origin_as":`...), uint64(origin), 10)
+	}
+	if a.HasOrigin {
+		t = append(append(append(t, `,"origin":"`...), [...]string{"igp", "egp", "incomplete"}[a.Origin]...), '"')
+	}
+	if hop.IsValid() {
+		t = append(hop.AppendTo(append(t, `,"next_hop":"`...)), '"')
+	}
+	if a.HasMED {
+		t = strconv.AppendUint(append(t, `,"med":`...), uint64(a.MED), 10)
+	}
+	if a.HasLocalPref {
+		t = strconv.AppendUint(append(t, `,"local_pref":`...), uint64(a.LocalPref), 10)
+	}
+	t = appendCommunities(t, a)
+	if a.HasAggregator {
+		t = strconv.AppendUint(append(t, `,"aggregator":{"asn":`...), uint64(a.Aggregator.ASN), 10)
+		t = append(a.Aggregator.Address.AppendTo(append(t, `,"address":"`...)), `"}`...)
+	}
+	if a.AtomicAggregate {
+		t = append(t, `,"atomic_aggregate":true`...)
+	}
+	f.tail, f.tailHop = append(t, "}\n"...), hop
+}
+
+// appendPath writes the path as an array: sets are arrays in it, confederations (RFC 5065) objects.
+func appendPath(dst []byte, path bgp.ASPath) []byte {
+	dst = append(dst, '[')
+	for i, s := range path {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		before, after := "", ""
+		switch s.Type {
+		case bgp.ASSet:
+			before, after = "[", "]"
+		case bgp.ASConfedSequence:
+			before, after = `{"confed_sequence":[`, "]}"
+		case bgp.ASConfedSet:
+			before, after = `{"confed_set":[`, "]}"
+		case bgp.ASSequence:
+		}
+		dst = append(dst, before...)
+		for j, asn := range s.ASNs {
+			if j > 0 {
+				dst = append(dst, ',')
+			}
+			dst = strconv.AppendUint(dst, uint64(asn), 10)
+		}
+		dst = append(dst, after...)
+	}
+	return append(dst, ']')
+}
+
+// appendCommunities writes communities (RFC 1997) and large communities (RFC 8092), both by their numbers.
+func appendCommunities(dst []byte, a *wire.Attributes) []byte {
+	for i, c := range a.Communities {
+		dst = append(dst, separator(i, `,"communities":["`)...)
+		dst = strconv.AppendUint(dst, uint64(c>>16), 10)
+		dst = append(strconv.AppendUint(append(dst, ':'), uint64(c&0xffff), 10), '"')
+	}
+	if len(a.Communities) > 0 {
+		dst = append(dst, ']')
+	}
+	for i, c := range a.LargeCommunities {
+		dst = append(dst, separator(i, `,"large_communities":["`)...)
+		dst = strconv.AppendUint(dst, uint64(c[0]), 10)
+		dst = strconv.AppendUint(append(dst, ':'), uint64(c[1]), 10)
+		dst = append(strconv.AppendUint(append(dst, ':'), uint64(c[2]), 10), '"')
+	}
+	if len(a.LargeCommunities) > 0 {
+		dst = append(dst, ']')
+	}
+	return dst
+}
+
+func separator(i int, first string) string {
+	if i == 0 {
+		return first
+	}
+	return `,"`
+}
+
+// appendDistinguisher writes a route distinguisher (RFC 4364 §4.2): 64496:1, 192.0.2.1:1, or type:value in hexadecimal.
+func appendDistinguisher(dst []byte, d uint64) []byte {
+	switch d >> 48 {
+	case 0:
+		dst = strconv.AppendUint(dst, d>>32&0xffff, 10)
+		return strconv.AppendUint(append(dst, ':'), d&0xffffffff, 10)
+	case 1:
+		dst = netip.AddrFrom4([4]byte{byte(d >> 40), byte(d >> 32), byte(d >> 24), byte(d >> 16)}).AppendTo(dst)
+		return strconv.AppendUint(append(dst, ':'), d&0xffff, 10)
+	case 2:
+		dst = strconv.AppendUint(dst, d>>16&0xffffffff, 10)
+		return strconv.AppendUint(append(dst, ':'), d&0xffff, 10)
+	}
+	dst = strconv.AppendUint(dst, d>>48, 10)
+	return strconv.AppendUint(append(dst, ':'), d&(1<<48-1), 16)
+}
+
+// quotedCollector returns the collector's name as a JSON string.
+func (f *JSON) quotedCollector(it *capture.Item) []byte {
+	name := it.Collector
+	if f.named || name == "" {
+		name = f.collector
+	}
+	if q, ok := f.quoted[name]; ok {
+		return q
+	}
+	shown := name
+	if ris, err := bgp.CollectorName(bgp.ProjectRIS, name); err == nil {
+		shown = ris
+	}
+	q, err := json.Marshal(shown)
+	if err == nil && len(f.quoted) < maxQuoted {
+		f.quoted[name] = q
+	}
+	return q
+}

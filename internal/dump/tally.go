@@ -1,0 +1,68 @@
+package dump
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/darkmap/darkmap/internal/bgp/wire"
+)
+
+// Tally counts what was decoded and is not to be seen in the lines.
+type Tally struct {
+	// Other counts NLRI attributes and table prefixes of families other than IPv4 and IPv6 unicast.
+	Other map[wire.AFISAFI]uint64
+	// Withdrawn and Discarded count messages with a malformed attribute by RFC 7606's remedy: announcements taken as
+	// withdrawals, and attributes left out.
+	Withdrawn, Discarded uint64
+}
+
+// note counts one decoded message or RIB entry.
+func (t *Tally) note(u *wire.Update) {
+	for _, f := range u.Other {
+		t.other(f)
+	}
+	switch {
+	case u.Malformed == nil:
+	case u.TreatAsWithdraw:
+		t.Withdrawn++
+	default:
+		t.Discarded++
+	}
+}
+
+func (t *Tally) other(f wire.AFISAFI) {
+	if t.Other == nil {
+		t.Other = map[wire.AFISAFI]uint64{}
+	}
+	t.Other[f]++
+}
+
+// Add adds o to t.
+func (t *Tally) Add(o *Tally) {
+	for f, n := range o.Other {
+		t.other(f)
+		t.Other[f] += n - 1
+	}
+	t.Withdrawn += o.Withdrawn
+	t.Discarded += o.Discarded
+}
+
+// Lines says what was counted, sorted; nothing where nothing was.
+func (t *Tally) Lines() []string {
+	var lines []string
+	families := slices.SortedFunc(maps.Keys(t.Other), func(a, b wire.AFISAFI) int {
+		return cmp.Or(cmp.Compare(a.AFI, b.AFI), cmp.Compare(a.SAFI, b.SAFI))
+	})
+	for _, f := range families {
+		lines = append(lines, fmt.Sprintf("%d of AFI %d SAFI %d", t.Other[f], f.AFI, f.SAFI))
+	}
+	if t.Withdrawn > 0 {
+		lines = append(lines, fmt.Sprintf("%d malformed taken as withdrawals (RFC 7606)", t.Withdrawn))
+	}
+	if t.Discarded > 0 {
+		lines = append(lines, fmt.Sprintf("%d with malformed attributes left out (RFC 7606)", t.Discarded))
+	}
+	return lines
+}

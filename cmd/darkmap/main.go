@@ -38,6 +38,7 @@ func usageError(err error) error { return &exitError{exitUsage, err} }
 type cli struct {
 	globals
 
+	Dump  dumpCmd  `cmd:"" help:"Print what the decoders read in MRT, RIS Live and BMP files."`
 	Fetch fetchCmd `cmd:"" help:"Fetch the default data and the embedded ClickHouse; what is there is not fetched again."`
 }
 

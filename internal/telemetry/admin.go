@@ -1,0 +1,111 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// NewRegistry returns a metrics registry with the Go runtime's and the process's own metrics, and darkmap_build_info.
+func NewRegistry(version string) *prometheus.Registry {
+	reg := prometheus.NewRegistry()
+	info := prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkmap_build_info", Help: "Always 1.", ConstLabels: prometheus.Labels{"version": version}})
+	info.Set(1)
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), info)
+	return reg
+}
+
+// DefaultAdminAddr is where the admin server listens unless configured.
+const DefaultAdminAddr = "127.0.0.1:9464"
+
+// AdminConfig says what the admin server answers.
+type AdminConfig struct {
+	// Addr is host:port; port 0 takes a free one.
+	Addr string
+	// Gatherer holds the metrics of /metrics.
+	Gatherer prometheus.Gatherer
+	// Live is nil while the process's loops turn; it never asks a broker. Ready is nil while the process does its work;
+	// the error is the reason shown. Either may be nil: always well.
+	Live, Ready func() error
+}
+
+// Admin is the admin server: /livez, /readyz, /metrics and /debug/pprof/.
+type Admin struct {
+	ln  net.Listener
+	srv *http.Server
+	log *slog.Logger
+}
+
+// NewAdmin binds the address; Run serves.
+func NewAdmin(ctx context.Context, ac AdminConfig, log *slog.Logger) (*Admin, error) {
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", ac.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("listening for administration: %w", err)
+	}
+	return &Admin{ln: ln, log: log, srv: &http.Server{Handler: ac.handler(), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10}}, nil
+}
+
+func (ac AdminConfig) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /livez", health(ac.Live))
+	mux.Handle("GET /readyz", health(ac.Ready))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(ac.Gatherer, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return mux
+}
+
+// health answers 200 and "ok", or 503 and the reason.
+func health(check func() error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		if check != nil {
+			if err := check(); err != nil {
+				w.WriteHeader(http.StatusServiceUnavailable)
+				fmt.Fprintln(w, err)
+				return
+			}
+		}
+		fmt.Fprintln(w, "ok")
+	})
+}
+
+// Addr is where it listens.
+func (a *Admin) Addr() string { return a.ln.Addr().String() }
+
+// Run serves until ctx ends, then lets requests finish for at most a second.
+func (a *Admin) Run(ctx context.Context) error {
+	served := make(chan error, 1)
+	go func() { served <- a.srv.Serve(a.ln) }() // ends with Shutdown below
+	select {
+	case err := <-served:
+		return fmt.Errorf("serving administration: %w", err)
+	case <-ctx.Done():
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	err := a.srv.Shutdown(stop)
+	if err != nil {
+		err = a.srv.Close()
+	}
+	if serveErr := <-served; !errors.Is(serveErr, http.ErrServerClosed) {
+		err = errors.Join(err, serveErr)
+	}
+	if err != nil {
+		a.log.Warn("admin server did not end cleanly", "err", err)
+	}
+	return nil
+}

@@ -1,0 +1,83 @@
+package telemetry
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestNewLogger(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		level, format, want string
+		fails               bool
+	}{
+		{level: "warn", format: "text", want: "level=WARN msg=seen\n"},
+		{level: "info", format: "json", want: `"msg":"heard"`},
+		{level: "loud", format: "text", fails: true},
+		{level: "info", format: "xml", fails: true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.level+" "+tt.format, func(t *testing.T) {
+			t.Parallel()
+			var b bytes.Buffer
+			log, err := NewLogger(&b, tt.level, tt.format)
+			if (err != nil) != tt.fails {
+				t.Fatalf("got error %v, want one: %v", err, tt.fails)
+			}
+			if err != nil {
+				return
+			}
+			log.Info("heard")
+			log.Warn("seen")
+			if !strings.Contains(b.String(), tt.want) || (tt.level == "warn" && strings.Contains(b.String(), "heard")) {
+				t.Errorf("got %q, want %q in it", b.String(), tt.want)
+			}
+		})
+	}
+}
+
+func TestAdmin(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	a, err := NewAdmin(ctx, AdminConfig{Addr: "127.0.0.1:0", Gatherer: NewRegistry("v1"), Ready: func() error { return errors.New("tables are coming") }}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }() // ends with cancel below
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for _, tt := range []struct {
+		path, want string
+		status     int
+	}{
+		{"/livez", "ok", 200},
+		{"/readyz", "tables are coming", 503},
+		{"/metrics", `darkmap_build_info{version="v1"} 1`, 200},
+		{"/debug/pprof/cmdline", "telemetry", 200},
+		{"/other", "404", 404},
+	} {
+		resp, err := client.Get("http://" + a.Addr() + tt.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != tt.status || !strings.Contains(string(body), tt.want) {
+			t.Errorf("%s: got %d %.200q %v, want %d and %q", tt.path, resp.StatusCode, body, err, tt.status, tt.want)
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("got %v, want no error when it is told to end", err)
+	}
+}

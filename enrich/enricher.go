@@ -1,0 +1,221 @@
+package enrich
+
+import (
+	"errors"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/darkmap/darkmap/enrich/asn"
+	"github.com/darkmap/darkmap/enrich/geo"
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/bgp/wire"
+	"github.com/darkmap/darkmap/internal/codec"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+// MaxRecord is the size in octets above which a record is split.
+const MaxRecord = 512 << 10
+
+// Counts is what an Enricher has done.
+type Counts struct {
+	Announced, Withdrawn uint64
+	// Unlocated routes have no place.
+	Unlocated uint64
+	// Empty messages hold no route of a family that darkmap reads, and no End-of-RIB.
+	Empty uint64
+	// TreatedAsWithdraw counts messages (RFC 7606 §2).
+	TreatedAsWithdraw uint64
+	// Split counts records of which there were several parts.
+	Split uint64
+}
+
+// Enricher is the stage's core. It reuses its memory from record to record and is not safe for concurrent use.
+type Enricher struct {
+	// Counts may be read and set to zero between calls.
+	Counts Counts
+
+	asns    *asn.DB
+	owners  *asn.Snapshot
+	places  *geo.Snapshot
+	locator *geo.Locator
+	decoder wire.Decoder
+	limit   int
+
+	in      pb.UpdateRecord
+	inPos   pb.Position
+	inPeer  pb.Peer
+	inBody  pb.UpdateRecord_BgpMessage
+	out     pb.RouteRecord
+	changes pb.RouteChanges
+	outBody pb.RouteRecord_Changes
+	build   parts
+	arena   []byte
+	shares  []geo.Share
+}
+
+// NewEnricher returns an Enricher that looks things up in s.
+func NewEnricher(s *Sources) *Enricher {
+	e := &Enricher{asns: s.asn, locator: geo.NewLocator(s.geo), limit: MaxRecord}
+	e.inBody.BgpMessage = &pb.BGPMessage{}
+	e.outBody.Changes = &e.changes
+	return e
+}
+
+// Transform appends to dst the records of bgp.routes.v1 that come of value, a record of bgp.updates.v1: mostly one. They
+// may share memory with value, which must not change any more. The error is non-nil where value cannot be decoded; it
+// names collector, peer and position, and wraps codec.ErrInvalid or the fault of internal/bgp/wire. dst is returned as it
+// was then.
+func (e *Enricher) Transform(dst [][]byte, value []byte) ([][]byte, error) {
+	if err := e.read(value); err != nil {
+		return dst, err
+	}
+	e.owners = e.asns.Snapshot()
+	if s := e.locator.Refresh(); s != e.places {
+		e.places = s
+		e.build.forget(s.Places())
+	}
+	out, err := dst, error(nil)
+	switch body := e.in.Body.(type) {
+	case *pb.UpdateRecord_BgpMessage:
+		out, err = e.message(dst, body.BgpMessage)
+	case *pb.UpdateRecord_TableChunk:
+		out, err = e.table(dst, body.TableChunk)
+	case *pb.UpdateRecord_PeerUp:
+		_, err = codec.ParsePeer(body.PeerUp.GetPeer())
+		out = append(dst, value)
+	case *pb.UpdateRecord_PeerDown:
+		_, err = codec.ParsePeer(body.PeerDown.GetPeer())
+		out = append(dst, value)
+	default:
+		out = append(dst, value)
+	}
+	if err != nil {
+		return dst, fmt.Errorf("enriching %v: %w", codec.ParsePosition(e.in.GetPosition()), err)
+	}
+	return out, nil
+}
+
+// read decodes value into e.in, whose strings and octets are value's own.
+func (e *Enricher) read(value []byte) error {
+	m := e.inBody.BgpMessage
+	e.in.Reset()
+	e.inPos.Reset()
+	e.inPeer.Reset()
+	m.Reset()
+	m.Peer, e.in.Position, e.in.Body = &e.inPeer, &e.inPos, &e.inBody
+	if err := e.in.UnmarshalVTUnsafe(value); err != nil {
+		return fmt.Errorf("decoding a record of bgp.updates of %d octets: %w", len(value), errors.Join(err, codec.ErrInvalid))
+	}
+	p := &e.inPos
+	_, clock := e.in.Body.(*pb.UpdateRecord_Clock)
+	if (p.Collector == "" && !clock) || p.Lane == "" || !utf8.ValidString(p.Collector) || !utf8.ValidString(p.Lane) {
+		return fmt.Errorf("decoding a record of bgp.updates: collector %q, lane %q: %w", p.Collector, p.Lane, codec.ErrInvalid)
+	}
+	return nil
+}
+
+// message enriches one BGP message.
+func (e *Enricher) message(dst [][]byte, m *pb.BGPMessage) ([][]byte, error) {
+	peer, err := codec.ParsePeer(m.GetPeer())
+	if err != nil {
+		return dst, err
+	}
+	fail := func(err error) ([][]byte, error) {
+		return dst, fmt.Errorf("peer %v %v: %w", peer.Address, peer.ASN, err)
+	}
+	if m.AsOctets != 0 && m.AsOctets != 2 && m.AsOctets != 4 {
+		return fail(fmt.Errorf("AS numbers of %d octets: %w", m.AsOctets, codec.ErrInvalid))
+	}
+	kind, body, err := wire.SplitMessage(m.Raw)
+	if err != nil {
+		return fail(err)
+	}
+	switch kind {
+	case wire.MessageUpdate:
+	case wire.MessageOpen, wire.MessageNotification, wire.MessageKeepalive, wire.MessageRouteRefresh:
+		e.Counts.Empty++
+		return dst, nil
+	default:
+		return fail(fmt.Errorf("%v: %w", kind, wire.ErrUnsupported))
+	}
+	u, err := e.decoder.DecodeUpdate(body, wire.Options{ASOctets: uint8(m.AsOctets), AddPathIPv4: m.AddPathIpv4, AddPathIPv6: m.AddPathIpv6})
+	if err != nil {
+		return fail(err)
+	}
+	if len(u.Withdrawn)+len(u.Announced)+len(u.EndOfRIB) == 0 {
+		e.Counts.Empty++
+		return dst, nil
+	}
+	return e.update(dst, m.Peer, peer.ASN, u), nil
+}
+
+// update writes the changes of a decoded UPDATE.
+func (e *Enricher) update(dst [][]byte, peer *pb.Peer, peerASN bgp.ASN, u *wire.Update) [][]byte {
+	e.Counts.Announced += uint64(len(u.Announced))
+	e.Counts.Withdrawn += uint64(len(u.Withdrawn))
+	c := &e.changes
+	withdrawn, announced, ended := c.Withdrawn, c.Announced, c.EndOfRib
+	c.Reset()
+	c.Peer, c.TreatAsWithdraw = peer, u.TreatAsWithdraw
+	if u.TreatAsWithdraw {
+		e.Counts.TreatedAsWithdraw++
+	}
+	e.begin(&e.outBody)
+	if len(u.Announced) > 0 {
+		path := u.Attributes.Path
+		origin, upstream := path.Origin(), path.Upstream()
+		if len(path) == 0 {
+			origin = peerASN // the peer's own route, heard within its AS
+		}
+		c.AsPath = e.build.path(path)
+		c.OriginAs, c.UpstreamAs = uint32(origin), uint32(upstream)
+	}
+	c.Withdrawn, c.Announced, c.EndOfRib = withdrawn[:0], announced[:0], ended[:0]
+	e.beginChanges()
+	index, parts := uint32(0), len(dst)
+	for _, n := range u.Withdrawn {
+		dst = e.room(dst, index)
+		c.Withdrawn = append(c.Withdrawn, e.route(n))
+		index++
+	}
+	for _, n := range u.Announced {
+		dst = e.room(dst, index)
+		c.Announced = append(c.Announced, e.route(n))
+		index++
+	}
+	for _, f := range u.EndOfRIB {
+		c.EndOfRib = append(c.EndOfRib, codec.Family(f))
+	}
+	dst = append(dst, e.marshal(c, false))
+	if len(dst)-parts > 1 {
+		e.Counts.Split++
+	}
+	return dst
+}
+
+// room ends the part at hand if one more route could make it too large; index is that route's.
+func (e *Enricher) room(dst [][]byte, index uint32) [][]byte {
+	if e.build.size+worstRoute <= e.limit {
+		return dst
+	}
+	c := &e.changes
+	dst = append(dst, e.marshal(c, true))
+	c.FirstIndex = index
+	c.Withdrawn, c.Announced = c.Withdrawn[:0], c.Announced[:0]
+	e.beginChanges()
+	return dst
+}
+
+// route fills in a route of the part at hand.
+func (e *Enricher) route(n wire.NLRI) *pb.Route {
+	r := e.build.route()
+	r.Prefix = codec.AppendPrefix(r.Prefix[:0], n.Prefix)
+	r.PathId = n.PathID
+	e.shares = e.locator.AppendPlaces(e.shares[:0], n.Prefix)
+	if len(e.shares) == 0 {
+		e.Counts.Unlocated++
+	}
+	r.PlaceShares = e.build.shares(r.PlaceShares[:0], e.shares, e.places)
+	e.build.size += routeSize(r)
+	return r
+}

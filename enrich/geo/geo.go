@@ -1,0 +1,165 @@
+package geo
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/gaissmai/bart"
+
+	"github.com/darkmap/darkmap/enrich/asn"
+	"github.com/darkmap/darkmap/enrich/geo/source"
+)
+
+// rules is part of the fingerprint: raise it when the same files begin to give other places.
+const rules = 1
+
+// Place is a country, or a region within one.
+type Place struct {
+	// Country is ISO 3166-1 alpha-2.
+	Country string
+	// Region is ISO 3166-2 (KP-01); empty where the data has none.
+	Region string
+}
+
+// PlaceID is a Place within one Snapshot.
+type PlaceID uint32
+
+// Share is how much of a prefix lies in a place, in 1/256 of a /24 (one address) or 1/65536 of a /48 (one /64).
+type Share struct {
+	Place PlaceID
+	Space uint64
+}
+
+// DB answers from the files' last good state. It is safe for concurrent use.
+type DB struct {
+	cfg     Config
+	asns    *asn.DB
+	log     *slog.Logger
+	current atomic.Pointer[Snapshot]
+
+	mu     sync.Mutex // one reload at a time; owns stamps and origins
+	stamps []source.Stamp
+	origin *asn.Snapshot
+}
+
+// Snapshot is one state of the files. It never changes.
+type Snapshot struct {
+	places      []Place
+	table       *bart.Table[PlaceID] // disjoint prefixes
+	fingerprint string
+}
+
+// Open reads the files. A missing file is a warning, one that cannot be understood an error. asns gives the origins of
+// prefixes and the countries of ASes; nil is none.
+func Open(cfg Config, asns *asn.DB, log *slog.Logger) (*DB, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	db := &DB{cfg: cfg, asns: asns, log: log}
+	if _, err := db.Reload(); err != nil {
+		return nil, err
+	}
+	return db, nil
+}
+
+// Snapshot returns the present state.
+func (db *DB) Snapshot() *Snapshot { return db.current.Load() }
+
+// Fingerprint names the files' content and the rules that made places of them.
+func (db *DB) Fingerprint() string { return db.Snapshot().fingerprint }
+
+// Lookup returns the place of one address; ok is false where it is unknown.
+func (db *DB) Lookup(a netip.Addr) (Place, bool) { return db.Snapshot().Lookup(a) }
+
+// Lookup is DB.Lookup within one state of the files.
+func (s *Snapshot) Lookup(a netip.Addr) (Place, bool) {
+	id, ok := s.table.Lookup(a.Unmap())
+	if !ok {
+		return Place{}, false
+	}
+	return s.places[id], true
+}
+
+// Place returns the place of an id of this snapshot.
+func (s *Snapshot) Place(id PlaceID) Place { return s.places[id] }
+
+// Places returns how many places there are: ids are below it.
+func (s *Snapshot) Places() int { return len(s.places) }
+
+// Prefixes returns the size of the table.
+func (s *Snapshot) Prefixes() int { return s.table.Size() }
+
+// Reload reads the files again if one of them, or the ASes' own, changed since the last call, and reports whether the state
+// is a new one. On an error the old state stays, until the files change once more.
+func (db *DB) Reload() (changed bool, err error) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	paths := make([]string, 0, len(db.cfg.Files))
+	for _, f := range db.cfg.Files {
+		paths = append(paths, f.Path)
+	}
+	stamps := source.StampsOf(paths)
+	var origin *asn.Snapshot
+	if db.asns != nil {
+		origin = db.asns.Snapshot()
+	}
+	if db.current.Load() != nil && source.SameStamps(stamps, db.stamps) && origin == db.origin {
+		return false, nil
+	}
+	db.stamps, db.origin = stamps, origin
+	next, err := db.load(stamps, origin)
+	if err != nil {
+		return false, err
+	}
+	old := db.current.Swap(next)
+	return old == nil || old.fingerprint != next.fingerprint, nil
+}
+
+func (db *DB) load(stamps []source.Stamp, origin *asn.Snapshot) (*Snapshot, error) {
+	b := newBuilder()
+	sum := sha256.New()
+	fmt.Fprintf(sum, "rules %d\n", rules)
+	for i, f := range db.cfg.Files {
+		if stamps[i].Missing() {
+			db.log.Warn("no location file here: places that only it knows stay unknown", "file", f.Path)
+			fmt.Fprintf(sum, "%d absent\n", i)
+			continue
+		}
+		info, kind, err := b.read(f)
+		if err != nil {
+			return nil, fmt.Errorf("reading locations from %s: %w", f.Path, err)
+		}
+		fmt.Fprintf(sum, "%d %s %s\n", i, kind, info.Hash)
+		db.log.Info("locations read", "file", f.Path, "format", info.Format.String(), "kind", string(kind), "rows", info.Rows, "skipped", info.Skipped)
+	}
+	if origin != nil && origin.Registered() {
+		b.origins(origin)
+		fmt.Fprintf(sum, "origins %s\n", origin.Fingerprint())
+	}
+	s := b.snapshot()
+	s.fingerprint = hex.EncodeToString(sum.Sum(nil)[:16])
+	return s, nil
+}
+
+// kindOf tells a file's kind where the configuration does not.
+func kindOf(f File, info source.Info) Kind {
+	if f.Kind != "" {
+		return f.Kind
+	}
+	if info.Format == source.FormatDelegated {
+		return KindDelegation
+	}
+	maker := strings.ToLower(info.Kind)
+	for _, measured := range []string{"geolite2", "geoip2", "dbip", "ipinfo"} {
+		if info.Format == source.FormatMMDB && strings.HasPrefix(maker, measured) {
+			return KindGeolocation
+		}
+	}
+	return KindWhois
+}

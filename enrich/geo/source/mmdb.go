@@ -1,0 +1,116 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/oschwald/maxminddb-golang/v2"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// readMMDB reads the whole file into memory, so that nobody can change it underneath, and every network of it. Networks
+// share their data records: each of those is decoded once.
+func readMMDB(in *input, info *Info, v Visitor) error {
+	content, err := io.ReadAll(in.text)
+	if err != nil {
+		return fmt.Errorf("reading: %w", errors.Join(err, ErrDamaged))
+	}
+	if len(content) > MaxBytes {
+		return fmt.Errorf("more than %d bytes: %w", MaxBytes, ErrTooLarge)
+	}
+	db, err := maxminddb.OpenBytes(content)
+	if err != nil {
+		return fmt.Errorf("reading as MMDB: %w", errors.Join(err, ErrUnrecognised))
+	}
+	defer db.Close() //nolint:errcheck // holds nothing but memory
+	info.Kind = cleanName([]byte(db.Metadata.DatabaseType))
+	records := map[uintptr]Range{}
+	for network := range db.Networks() {
+		if err := network.Err(); err != nil {
+			return fmt.Errorf("reading MMDB networks: %w", errors.Join(err, ErrDamaged))
+		}
+		r, ok := records[network.Offset()]
+		if !ok {
+			var m map[string]any
+			if err := network.Decode(&m); err != nil {
+				return fmt.Errorf("reading MMDB record of %v: %w", network.Prefix(), errors.Join(err, ErrDamaged))
+			}
+			r = recordOf(m)
+			records[network.Offset()] = r
+		}
+		if info.Rows++; info.Rows > MaxRows {
+			return fmt.Errorf("more than %d networks: %w", MaxRows, ErrTooLarge)
+		}
+		if r.Country == "" && r.ASN == 0 {
+			continue
+		}
+		r.Family, r.First, r.Last = Span(network.Prefix())
+		if err := v.visitRange(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recordOf reads an MMDB record in any of the known layouts.
+func recordOf(m map[string]any) Range {
+	var r Range
+	// IPinfo Lite has the country's name under country; MaxMind and DB-IP have a map there.
+	r.Country = countryCode([]byte(firstText(text(m, "country", "iso_code"), text(m, "country_code"), text(m, "country"),
+		text(m, "registered_country", "iso_code"))))
+	if list, ok := m["subdivisions"].([]any); ok && len(list) > 0 {
+		if sub, ok := list[0].(map[string]any); ok {
+			r.Region = regionCode(r.Country, []byte(text(sub, "iso_code")))
+		}
+	}
+	if r.Region == "" {
+		r.Region = regionCode(r.Country, []byte(firstText(text(m, "region_code"), text(m, "state1"), text(m, "region"))))
+	}
+	r.ASN = number(m["autonomous_system_number"])
+	if r.ASN == 0 {
+		r.ASN = number(m["asn"])
+	}
+	r.Organisation = cleanName([]byte(firstText(text(m, "autonomous_system_organization"), text(m, "as_name"), text(m, "name"))))
+	return r
+}
+
+// text follows keys through nested maps to a string; anything else is empty.
+func text(m map[string]any, keys ...string) string {
+	for i, key := range keys {
+		if i == len(keys)-1 {
+			s, _ := m[key].(string)
+			return s
+		}
+		next, ok := m[key].(map[string]any)
+		if !ok {
+			return ""
+		}
+		m = next
+	}
+	return ""
+}
+
+func firstText(all ...string) string {
+	for _, s := range all {
+		if s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// number reads an AS number that is one, or a text AS64496.
+func number(v any) bgp.ASN {
+	switch n := v.(type) {
+	case uint64:
+		if n <= 1<<32-1 {
+			return bgp.ASN(n)
+		}
+	case string:
+		asn, _ := asNumber([]byte(n))
+		return asn
+	}
+	return 0
+}

@@ -1,0 +1,74 @@
+package source
+
+import (
+	"bytes"
+	"errors"
+)
+
+var mmdbMarker = []byte("\xab\xcd\xefMaxMind.com")
+
+// recognise tells a file's form from its first bytes; whole says that head is all of it. An MMDB has its marker at the end
+// only: binary content is taken for one, and its reader looks.
+func recognise(head []byte, whole bool) (Format, layout, error) {
+	switch {
+	case len(head) == 0:
+		return 0, layout{}, errors.Join(errors.New("empty file"), ErrUnrecognised)
+	case bytes.IndexByte(head, 0) >= 0 || bytes.Contains(head, mmdbMarker):
+		return FormatMMDB, layout{}, nil
+	case head[0] == '{':
+		return FormatNames, layout{}, nil
+	}
+	lines := sampleLines(head, whole)
+	if len(lines) == 0 {
+		return 0, layout{}, ErrUnrecognised
+	}
+	if isDelegated(lines) {
+		return FormatDelegated, layout{}, nil
+	}
+	if l, ok := rangesLayout(lines); ok {
+		return FormatRanges, l, nil
+	}
+	if isNames(lines) {
+		return FormatNames, layout{}, nil
+	}
+	return 0, layout{}, ErrUnrecognised
+}
+
+const samples = 64
+
+// sampleLines returns the first data lines of head; the last one of a longer file may be cut and does not count.
+func sampleLines(head []byte, whole bool) [][]byte {
+	all := bytes.Split(head, []byte("\n"))
+	if !whole {
+		all = all[:len(all)-1]
+	}
+	var lines [][]byte
+	for _, line := range all {
+		line = trimLine(line)
+		if len(line) == 0 || isComment(line) {
+			continue
+		}
+		if lines = append(lines, line); len(lines) == samples {
+			break
+		}
+	}
+	return lines
+}
+
+// trimLine removes the end of line and a byte order mark.
+func trimLine(line []byte) []byte {
+	return bytes.TrimPrefix(bytes.TrimRight(line, "\r\n "), []byte("\xef\xbb\xbf"))
+}
+
+func isComment(line []byte) bool { return line[0] == '#' || line[0] == ';' }
+
+// most reports whether ok holds for nearly all lines: a header and the odd broken row do not matter.
+func most(lines [][]byte, ok func([]byte) bool) bool {
+	bad := 0
+	for _, line := range lines {
+		if !ok(line) {
+			bad++
+		}
+	}
+	return bad < len(lines) && bad <= 1+len(lines)/16
+}

@@ -1,0 +1,50 @@
+package source
+
+import (
+	"io/fs"
+	"os"
+	"slices"
+	"time"
+)
+
+// Stamp tells one state of a file from another without reading it: by its size, its time and which file it is.
+type Stamp struct{ info fs.FileInfo }
+
+// StampOf returns the present state of the file at path. What is no file, or cannot be looked at, counts as missing.
+func StampOf(path string) Stamp {
+	i, err := os.Stat(path)
+	if err != nil || i.IsDir() {
+		return Stamp{}
+	}
+	return Stamp{i}
+}
+
+// StampsOf is StampOf of each.
+func StampsOf(paths []string) []Stamp {
+	stamps := make([]Stamp, 0, len(paths))
+	for _, path := range paths {
+		stamps = append(stamps, StampOf(path))
+	}
+	return stamps
+}
+
+// SameStamps reports whether no file changed.
+func SameStamps(a, b []Stamp) bool { return slices.EqualFunc(a, b, Stamp.same) }
+
+func (s Stamp) same(o Stamp) bool {
+	if s.Missing() || o.Missing() {
+		return s.Missing() == o.Missing()
+	}
+	return s.info.Size() == o.info.Size() && s.info.ModTime().Equal(o.info.ModTime()) && os.SameFile(s.info, o.info)
+}
+
+// Missing reports whether there was no file.
+func (s Stamp) Missing() bool { return s.info == nil }
+
+// ModTime is when the file was last written; zero where there was none.
+func (s Stamp) ModTime() time.Time {
+	if s.Missing() {
+		return time.Time{}
+	}
+	return s.info.ModTime()
+}

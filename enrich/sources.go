@@ -1,0 +1,87 @@
+package enrich
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/darkmap/darkmap/enrich/asn"
+	"github.com/darkmap/darkmap/enrich/geo"
+)
+
+// Sources are the files that enrich looks things up in. They are safe for concurrent use.
+type Sources struct {
+	geo *geo.DB
+	asn *asn.DB
+	log *slog.Logger
+}
+
+// OpenSources reads the files. A missing one is a warning, one that cannot be understood an error.
+func OpenSources(cfg Config, log *slog.Logger) (*Sources, error) {
+	a := cfg.ASN
+	for _, f := range cfg.Geo.Files {
+		a.Registrations = append(a.Registrations, f.Path)
+	}
+	s := &Sources{log: log}
+	var err error
+	if s.asn, err = asn.Open(a, log); err != nil {
+		return nil, err
+	}
+	if s.geo, err = geo.Open(cfg.Geo, s.asn, log); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Fingerprint names the content of all files: the same content in the same order has the same one.
+func (s *Sources) Fingerprint() string {
+	sum := sha256.Sum256([]byte(s.geo.Fingerprint() + "\n" + s.asn.Fingerprint()))
+	return hex.EncodeToString(sum[:16])
+}
+
+// Geo returns the locations.
+func (s *Sources) Geo() *geo.DB { return s.geo }
+
+// ASN returns the owners and origins.
+func (s *Sources) ASN() *asn.DB { return s.asn }
+
+// Reload reads what changed since the last call and reports whether anything did. What cannot be read keeps its old state.
+func (s *Sources) Reload() (changed bool, err error) {
+	asnChanged, asnErr := s.asn.Reload()
+	geoChanged, geoErr := s.geo.Reload()
+	return asnChanged || geoChanged, errors.Join(asnErr, geoErr)
+}
+
+// Watch calls Reload at every interval until ctx ends and gives each outcome that is one to report; report must not be nil.
+func (s *Sources) Watch(ctx context.Context, interval time.Duration, report func(changed bool, err error)) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		changed, err := s.Reload()
+		if !changed && err == nil {
+			continue
+		}
+		if err != nil {
+			s.log.Warn("a changed file of locations or AS data cannot be used: the old content stays", "err", err)
+		}
+		if changed {
+			s.log.Info("locations or AS data changed", "snapshot", s.Fingerprint())
+		}
+		report(changed, err)
+	}
+}
+
+// String is for logs.
+func (s *Sources) String() string {
+	ases, origins := s.asn.Snapshot().Size()
+	return fmt.Sprintf("%d prefixes in %d places, %d ASes, %d origins", s.geo.Snapshot().Prefixes(), s.geo.Snapshot().Places(), ases, origins)
+}

@@ -1,0 +1,122 @@
+package enrich
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/schemas"
+)
+
+// Deps are what a Stage is given.
+type Deps struct {
+	Log *slog.Logger
+	// Registerer may be nil: nothing is published then.
+	Registerer prometheus.Registerer
+	// Kafka says where the topics are; Instance is this process's name in the group, which must be stable.
+	Kafka    kafka.Config
+	Instance string
+	// Sources are open; the stage looks for changes of their files while it runs.
+	Sources *Sources
+}
+
+// Stage reads bgp.updates.v1 and writes bgp.routes.v1.
+type Stage struct {
+	cfg     Config
+	sources *Sources
+	metrics *metrics
+	loop    *kafka.Transform
+}
+
+// New is inert.
+func New(cfg Config, d Deps) (*Stage, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if d.Sources == nil || d.Log == nil {
+		return nil, errors.New("building enrich: sources and log are needed")
+	}
+	m, err := newMetrics(d.Registerer)
+	if err != nil {
+		return nil, fmt.Errorf("registering the metrics of enrich: %w", err)
+	}
+	s := &Stage{cfg: cfg, sources: d.Sources, metrics: m}
+	s.loop = kafka.NewTransform(d.Kafka, kafka.TransformConfig{
+		Stage: "enrich", Instance: d.Instance, Input: schemas.TopicUpdates, Output: schemas.TopicRoutes,
+	}, newTransformer(d.Sources, m), d.Log, d.Registerer)
+	return s, nil
+}
+
+// Run blocks until ctx ends and the last transaction is finished. It fails only where the instance runs elsewhere.
+func (s *Stage) Run(ctx context.Context) error {
+	var watch sync.WaitGroup
+	watching, stop := context.WithCancel(ctx)
+	defer watch.Wait()
+	defer stop()
+	if s.cfg.ReloadSeconds > 0 {
+		interval := time.Duration(s.cfg.ReloadSeconds) * time.Second
+		watch.Go(func() { s.sources.Watch(watching, interval, s.reloaded) }) // ends when Run does
+	}
+	return s.loop.Run(ctx)
+}
+
+// Ready is nil while the stage has its place in the group.
+func (s *Stage) Ready() error { return s.loop.Ready() }
+
+func (s *Stage) reloaded(changed bool, err error) {
+	if changed {
+		s.metrics.reloaded.Inc()
+	}
+	if err != nil {
+		s.metrics.kept.Inc()
+	}
+}
+
+// transformer gives each partition an Enricher of its own. The loop calls it from one goroutine per partition.
+type transformer struct {
+	sources    *Sources
+	metrics    *metrics
+	partitions sync.Map // int32 -> *partition, each used by its partition's goroutine alone
+}
+
+type partition struct {
+	enricher *Enricher
+	out      [][]byte
+	// busy is still set where the last record made the decoder panic: what it left behind is thrown away.
+	busy bool
+}
+
+func newTransformer(s *Sources, m *metrics) *transformer { return &transformer{sources: s, metrics: m} }
+
+// Transform is kafka.Transformer.
+func (t *transformer) Transform(rec *kgo.Record, emit func(*kgo.Record)) error {
+	v, ok := t.partitions.Load(rec.Partition)
+	if !ok {
+		v, _ = t.partitions.LoadOrStore(rec.Partition, &partition{enricher: NewEnricher(t.sources)})
+	}
+	p, ok := v.(*partition)
+	if !ok || p.busy {
+		p = &partition{enricher: NewEnricher(t.sources)}
+		t.partitions.Store(rec.Partition, p)
+	}
+	p.busy = true
+	out, err := p.enricher.Transform(p.out[:0], rec.Value)
+	p.busy = false
+	t.metrics.add(&p.enricher.Counts)
+	if err != nil {
+		return err
+	}
+	for _, value := range out {
+		emit(&kgo.Record{Value: value})
+	}
+	clear(out)
+	p.out = out
+	return nil
+}

@@ -1,0 +1,340 @@
+package simulate
+
+import (
+	"math/rand/v2"
+	"slices"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// The background, over the nine days. All of it is assumed: enough to be in the way, little enough for two cores.
+const (
+	reroutings   = 5500 // a network's path changes for some of the peers, and back
+	singleLosses = 1500 // one or two peers lose a network for a moment
+	blips        = 14   // a whole network of another country is gone for less than three minutes
+	resets       = 40   // sessions that end and come back, with their whole table
+	refreshes    = 14   // the same without any state message
+)
+
+const (
+	second = int64(1e6)
+	minute = 60 * second
+	hour   = 60 * minute
+	day    = 24 * hour
+)
+
+// withdrawn is the path of a change that withdraws.
+const withdrawn = -1
+
+// change is what happens to some prefixes of a group at one peer, as the peer would say it if its session is up.
+type change struct {
+	at    int64
+	mask  uint32
+	group int32
+	path  int8
+}
+
+// pause is a session's loss. Without state the collector records no state message: the peer's table just comes again.
+type pause struct {
+	down, up int64
+	state    bool
+	transfer int64 // how long the table takes
+}
+
+// plan is everything that happens, per session, in order of time.
+type plan struct {
+	changes [][]change
+	pauses  [][]pause
+	// losses are the drawn country's, blips those of others.
+	losses []loss
+	blips  []blip
+}
+
+// blip is a loss of a network that is too short to be an outage.
+type blip struct {
+	network int
+	loss
+}
+
+// planner fills a plan. busy holds, per network, when it must be left alone: it is being lost.
+type planner struct {
+	w    *World
+	rng  *rand.Rand
+	p    plan
+	base []int64 // per peer: how far from the world it is
+	busy [][]loss
+}
+
+func (w *World) makePlan(schedule []Row, rng *rand.Rand) plan {
+	p := &planner{w: w, rng: rng, busy: make([][]loss, len(w.topo.networks))}
+	p.p.changes = make([][]change, len(w.sessions))
+	p.p.pauses = make([][]pause, len(w.sessions))
+	for range w.peers {
+		p.base = append(p.base, second/2+rng.Int64N(12*second))
+	}
+	for _, r := range schedule {
+		for _, l := range r.losses(w.shift, rng) {
+			p.p.losses = append(p.p.losses, l)
+			p.loseCountry(l)
+		}
+	}
+	p.blips()
+	p.partialLoss()
+	for range reroutings {
+		p.reroute()
+	}
+	for range singleLosses {
+		p.loseSingly()
+	}
+	p.pauses()
+	for i := range p.p.changes {
+		slices.SortStableFunc(p.p.changes[i], func(a, b change) int { return compare(a.at, b.at) })
+	}
+	return p.p
+}
+
+func compare(a, b int64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// exp draws from an exponential distribution, cut at six times its mean.
+func (p *planner) exp(mean int64) int64 {
+	return min(int64(p.rng.ExpFloat64()*float64(mean)), 6*mean)
+}
+
+// say adds what a peer says; it is said on the session that carries the group's family, if there is one.
+func (p *planner) say(peerIndex int, c change) {
+	for _, s := range p.w.peers[peerIndex].sessions {
+		if s.carries(p.w.groups[c.group].family) {
+			p.p.changes[s.index] = append(p.p.changes[s.index], c)
+		}
+	}
+}
+
+// groupsOf returns the groups of a network.
+func (p *planner) groupsOf(network int) []int {
+	var out []int
+	for i := range p.w.groups {
+		if p.w.groups[i].network == network {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// free reports whether nothing is being lost of the network between from and to, a few minutes around included.
+func (p *planner) free(network int, from, to int64) bool {
+	for _, l := range p.busy[network] {
+		if from < l.end+5*minute && l.start-5*minute < to {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *planner) loseCountry(l loss) {
+	for n, network := range p.w.topo.networks {
+		if network.Country != p.w.country {
+			continue
+		}
+		p.busy[n] = append(p.busy[n], l)
+		// The networks of a country do not go in the same instant.
+		var late int64
+		if n > 0 && p.w.country != "KP" {
+			late = p.rng.Int64N(8 * second)
+		}
+		for _, g := range p.groupsOf(n) {
+			p.lose(g, loss{l.start + late, l.end + late/2})
+		}
+	}
+}
+
+// lose takes a group from all peers, and gives it back.
+func (p *planner) lose(g int, l loss) {
+	group := &p.w.groups[g]
+	for i, peer := range p.w.peers {
+		if p.w.hears(peer, group) {
+			p.loseAt(i, g, group.all(), l)
+		}
+	}
+}
+
+// loseAt is a loss as one peer tells it: perhaps longer and longer paths, then the withdrawal; later the route again,
+// perhaps by a longer path first. What it would tell after the loss's end it does not tell.
+func (p *planner) loseAt(peerIndex, g int, mask uint32, l loss) {
+	group := &p.w.groups[g]
+	short := l.end-l.start < 10*minute
+	t := l.start + p.base[peerIndex] + p.exp(5*second)
+	alternatives := len(p.w.paths[peerIndex][group.network]) - 1
+	for k := 1; k <= alternatives && p.rng.Float64() < 0.6 && t < l.end; k++ {
+		p.say(peerIndex, change{t, mask, int32(g), int8(k)})
+		t += second + p.exp(14*second)
+	}
+	// One in fifty keeps a route that is gone until it is announced again.
+	if zombie := !short && p.rng.Float64() < 0.02; !zombie && t < l.end {
+		p.withdraw(peerIndex, g, mask, t)
+	}
+	t = l.end + p.base[peerIndex]/2 + p.exp(5*second)
+	if p.rng.Float64() < 0.3 {
+		p.say(peerIndex, change{t, mask, int32(g), 1})
+		t += 5*second + p.exp(10*second)
+	}
+	p.say(peerIndex, change{t, mask, int32(g), 0})
+}
+
+// withdraw withdraws in one message, or sometimes in two.
+func (p *planner) withdraw(peerIndex, g int, mask uint32, t int64) {
+	if part := mask & 0x55555555; part != mask && part != 0 && p.rng.Float64() < 0.2 {
+		p.say(peerIndex, change{t, part, int32(g), withdrawn})
+		mask &^= part
+		t += p.rng.Int64N(2 * second)
+	}
+	p.say(peerIndex, change{t, mask, int32(g), withdrawn})
+}
+
+// moment draws a time of the period, not at its very ends.
+func (p *planner) moment() int64 {
+	return p.w.start + 5*minute + p.rng.Int64N(p.w.end-p.w.start-10*minute)
+}
+
+// blips takes whole networks away for moments, each of another country, none of the drawn one.
+func (p *planner) blips() {
+	seen := map[string]bool{p.w.country: true}
+	for len(p.p.blips) < blips {
+		n := p.rng.IntN(len(p.w.topo.networks))
+		l := loss{start: p.moment()}
+		l.end = l.start + 80*second + p.rng.Int64N(80*second)
+		network := p.w.topo.networks[n]
+		if seen[network.Country] || len(p.w.topo.customers[n]) > 0 || len(network.Prefixes) == 0 || l.end > p.w.end-hour {
+			continue
+		}
+		seen[network.Country] = true
+		p.busy[n] = append(p.busy[n], l)
+		p.p.blips = append(p.p.blips, blip{n, l})
+		for _, g := range p.groupsOf(n) {
+			p.lose(g, l)
+		}
+	}
+}
+
+// partialLoss takes one network from four peers for hours: too few to be called anything.
+func (p *planner) partialLoss() {
+	for {
+		g := p.rng.IntN(len(p.w.groups))
+		n := p.w.groups[g].network
+		at := p.w.start + 5*day + p.rng.Int64N(day)
+		l := loss{at, at + 5*hour}
+		if p.w.groups[g].family != bgp.IPv4 || p.w.topo.networks[n].Country == p.w.country || !p.free(n, l.start, l.end) {
+			continue
+		}
+		p.busy[n] = append(p.busy[n], l)
+		for _, i := range p.rng.Perm(len(p.w.peers))[:4] {
+			if p.w.hears(p.w.peers[i], &p.w.groups[g]) {
+				p.loseAt(i, g, p.w.groups[g].all(), l)
+			}
+		}
+		return
+	}
+}
+
+// reroute moves a group to other paths at some peers, and back.
+func (p *planner) reroute() {
+	g := p.rng.IntN(len(p.w.groups))
+	group := &p.w.groups[g]
+	at := p.moment()
+	back := at + 2*minute + p.exp(25*minute)
+	some := 0.08 + p.rng.Float64()*0.3
+	k := int8(1 + p.rng.IntN(3))
+	for i, peer := range p.w.peers {
+		if p.rng.Float64() >= some || !p.w.hears(peer, group) || !p.free(group.network, at, back) {
+			continue
+		}
+		t := at + p.base[i] + p.exp(8*second)
+		p.say(i, change{t, group.all(), int32(g), k})
+		if p.rng.Float64() < 0.15 {
+			p.say(i, change{t + second + p.exp(10*second), group.all(), int32(g), k%3 + 1})
+		}
+		p.say(i, change{back + p.base[i] + p.exp(8*second), group.all(), int32(g), 0})
+	}
+}
+
+// loseSingly withdraws some or all of a group's prefixes at one or two peers for a moment.
+func (p *planner) loseSingly() {
+	g := p.rng.IntN(len(p.w.groups))
+	group := &p.w.groups[g]
+	at := p.moment()
+	back := at + 10*second + p.exp(90*second)
+	mask := group.all()
+	if p.rng.Float64() < 0.4 {
+		mask = 1 << p.rng.IntN(len(group.prefixes))
+	}
+	for range 1 + p.rng.IntN(2) {
+		i := p.rng.IntN(len(p.w.peers))
+		if !p.w.hears(p.w.peers[i], group) || !p.free(group.network, at, back) {
+			continue
+		}
+		t := at + p.base[i] + p.exp(5*second)
+		p.say(i, change{t, mask, int32(g), withdrawn})
+		p.say(i, change{max(back, t+second) + p.base[i], mask, int32(g), 0})
+	}
+}
+
+// pauses plans the sessions' losses: peers that join later, single resets with and without state messages, one collector
+// that loses all its sessions at once, one peer that is away for most of a day, and one reset in the midst of the longest
+// loss.
+func (p *planner) pauses() {
+	for _, peer := range p.w.peers {
+		if peer.joins > 0 {
+			p.pause(peer, p.w.start-1, p.w.start+peer.joins.Microseconds(), true)
+		}
+	}
+	longest := p.p.losses[0]
+	for _, l := range p.p.losses {
+		if l.end-l.start > longest.end-longest.start {
+			longest = l
+		}
+	}
+	p.pause(p.anyPeer(), longest.start+2*hour, longest.start+2*hour+3*minute, true)
+	p.pause(p.anyPeer(), longest.start+4*hour, longest.start+4*hour+20*second, false)
+	away := p.w.start + 5*day
+	p.pause(p.anyPeer(), away, away+20*hour, true)
+	restart, name := p.w.start+3*day+5*hour, p.anyPeer().collector
+	for _, peer := range p.w.peers {
+		if peer.collector == name {
+			p.pause(peer, restart+p.rng.Int64N(second), restart+minute+p.rng.Int64N(90*second), true)
+		}
+	}
+	for range resets {
+		at := p.moment()
+		p.pause(p.anyPeer(), at, at+20*second+p.exp(80*second), true)
+	}
+	for range refreshes {
+		at := p.moment()
+		p.pause(p.anyPeer(), at, at+p.rng.Int64N(15*second), false)
+	}
+	for i := range p.p.pauses {
+		slices.SortStableFunc(p.p.pauses[i], func(a, b pause) int { return compare(a.down, b.down) })
+	}
+}
+
+func (p *planner) anyPeer() *peer { return p.w.peers[p.rng.IntN(len(p.w.peers))] }
+
+// pause adds a loss to the peer's sessions, where no other is within half an hour.
+func (p *planner) pause(peer *peer, down, up int64, state bool) {
+	transfer := 2*second + p.rng.Int64N(6*second)
+	for _, s := range peer.sessions {
+		clear := !slices.ContainsFunc(p.p.pauses[s.index], func(o pause) bool {
+			return down < o.up+30*minute && o.down < up+30*minute
+		})
+		if clear {
+			p.p.pauses[s.index] = append(p.p.pauses[s.index], pause{down, up, state, transfer})
+		}
+	}
+}
+

@@ -1,0 +1,218 @@
+package simulate
+
+import (
+	"slices"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// record is one thing that a collector records of a session.
+type record struct {
+	at      int64
+	session *session
+	// mask names prefixes of group that are announced with path, or withdrawn. endOfRIB and from, to are for records of
+	// the other kinds.
+	mask     uint32
+	group    int32
+	path     int8
+	endOfRIB bgp.Family
+	from, to bgp.FSMState
+}
+
+// held is one prefix of a table: who holds it, and by which of its paths.
+type held struct {
+	session *session
+	path    int8
+}
+
+// recording is what one collector has: the table at its start, by group and prefix, and the records after it in order.
+type recording struct {
+	start   int64
+	table   [][][]held
+	records []record
+}
+
+// sender plays one session: what the peer has (real) and what the collector heard of it (seen), per group and prefix.
+type sender struct {
+	w          *World
+	s          *session
+	peerIndex  int
+	real, seen [][]int8
+	up         bool
+	// busy is when the running table transfer ends; what happens before is told after it.
+	busy    int64
+	records []record
+	// table is what was seen at start; records before are not kept.
+	start, end int64
+	table      [][]int8
+}
+
+// record collects what the collector of the name records.
+func (w *World) record(collector string) recording {
+	r := recording{start: w.start, table: make([][][]held, len(w.groups))}
+	end := w.end
+	if collector == w.cfg.Late {
+		r.start += LateBy.Microseconds()
+	}
+	if collector == w.cfg.Early {
+		end -= EarlyBy.Microseconds()
+	}
+	for g := range w.groups {
+		r.table[g] = make([][]held, len(w.groups[g].prefixes))
+	}
+	for i, p := range w.peers {
+		if p.collector != collector {
+			continue
+		}
+		for _, s := range p.sessions {
+			play := w.play(i, s, r.start, end)
+			r.records = append(r.records, play.records...)
+			for g, paths := range play.table {
+				for n, k := range paths {
+					if k != withdrawn {
+						r.table[g][n] = append(r.table[g][n], held{s, k})
+					}
+				}
+			}
+		}
+	}
+	slices.SortStableFunc(r.records, func(a, b record) int { return compare(a.at, b.at) })
+	return r
+}
+
+// play runs one session from the world's start to end, and keeps what the collector has of it from start on.
+func (w *World) play(peerIndex int, s *session, start, end int64) *sender {
+	p := &sender{w: w, s: s, peerIndex: peerIndex, up: true, start: start, end: end}
+	p.real, p.seen = make([][]int8, len(w.groups)), make([][]int8, len(w.groups))
+	for g := range w.groups {
+		k := int8(withdrawn)
+		if s.carries(w.groups[g].family) && w.hears(s.peer, &w.groups[g]) {
+			k = 0
+		}
+		for range w.groups[g].prefixes {
+			p.real[g], p.seen[g] = append(p.real[g], k), append(p.seen[g], k)
+		}
+	}
+	changes := w.plan.changes[s.index]
+	for _, pause := range w.plan.pauses[s.index] {
+		changes = p.apply(changes, pause.down)
+		p.down(pause)
+		changes = p.apply(changes, pause.up)
+		p.comeBack(pause)
+	}
+	p.apply(changes, end)
+	p.snapshot(end)
+	return p
+}
+
+// snapshot takes the table when time first reaches the recording's start.
+func (p *sender) snapshot(at int64) {
+	if p.table != nil || at < p.start {
+		return
+	}
+	p.table = make([][]int8, len(p.seen))
+	for g := range p.seen {
+		p.table[g] = slices.Clone(p.seen[g])
+	}
+}
+
+// apply plays the changes before t and returns the rest.
+func (p *sender) apply(changes []change, t int64) []change {
+	for len(changes) > 0 && changes[0].at < t {
+		c := changes[0]
+		changes = changes[1:]
+		var news uint32
+		for n := range p.real[c.group] {
+			if c.mask&(1<<n) != 0 {
+				p.real[c.group][n] = c.path
+				if p.seen[c.group][n] != c.path {
+					news |= 1 << n
+				}
+			}
+		}
+		if p.up && news != 0 {
+			p.tell(max(c.at, p.busy), int(c.group), news, c.path)
+		}
+	}
+	return changes
+}
+
+// tell has the collector hear of prefixes of a group.
+func (p *sender) tell(at int64, g int, mask uint32, path int8) {
+	p.keep(record{at: at, mask: mask, group: int32(g), path: path})
+	for n := range p.seen[g] {
+		if mask&(1<<n) != 0 {
+			p.seen[g][n] = path
+		}
+	}
+}
+
+// keep keeps a record if it is within the recording.
+func (p *sender) keep(r record) {
+	p.snapshot(r.at)
+	r.session = p.s
+	if r.at >= p.start && r.at < p.end {
+		p.records = append(p.records, r)
+	}
+}
+
+func (p *sender) state(at int64, from, to bgp.FSMState) {
+	p.keep(record{at: at, from: from, to: to})
+}
+
+// down ends the session. Where the collector notices, it forgets the table.
+func (p *sender) down(pause pause) {
+	p.up = false
+	if !pause.state {
+		return
+	}
+	if pause.down >= p.w.start {
+		p.state(pause.down, bgp.Established, bgp.Idle)
+	}
+	for g := range p.seen {
+		for n := range p.seen[g] {
+			p.seen[g][n] = withdrawn
+		}
+	}
+}
+
+// comeBack begins the session again and sends the whole table, one message a group and path, then End-of-RIB if the peer
+// knows of it. Without state messages there was no new session, so there is no End-of-RIB either.
+func (p *sender) comeBack(pause pause) {
+	p.up = true
+	if pause.state {
+		p.state(pause.up-2*second, bgp.Idle, bgp.Connect)
+		p.state(pause.up-second, bgp.Connect, bgp.OpenSent)
+		p.state(pause.up-second/4, bgp.OpenSent, bgp.OpenConfirm)
+		p.state(pause.up, bgp.OpenConfirm, bgp.Established)
+	}
+	step := max(pause.transfer/int64(len(p.w.groups)), 1)
+	at := pause.up
+	for g := range p.real {
+		at += step
+		for k := int8(0); k < 8; k++ {
+			var mask uint32
+			for n, have := range p.real[g] {
+				if have == k {
+					mask |= 1 << n
+				}
+			}
+			if mask != 0 {
+				p.tell(at, g, mask, k)
+			}
+		}
+	}
+	p.busy = at + step
+	if pause.state && p.s.peer.endOfRIB {
+		for _, f := range p.s.families {
+			p.keep(record{at: p.busy, endOfRIB: f})
+		}
+		p.busy++
+	}
+}
+
+// originated is when a route in a table was learned: some days before.
+func originated(start int64, g int, s *session) time.Time {
+	return time.UnixMicro(start - day - int64(g*37+s.index*101)%(20*24)*hour)
+}

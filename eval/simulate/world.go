@@ -1,0 +1,244 @@
+package simulate
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// Config says which variant of the reconstruction to make. The zero value is December 2014 as it was.
+type Config struct {
+	// Seed 0 is North Korea at the published times. Any other draws a country and shifts all times.
+	Seed uint64
+	// Late names a collector that joins two hours after the others; Early one that ends a day and a half before them.
+	// Empty: none.
+	Late, Early string
+}
+
+// How much a late collector is late, and how much an early one is early.
+const (
+	LateBy  = 2 * time.Hour
+	EarlyBy = 36 * time.Hour
+)
+
+// period is what the reconstruction covers, unshifted.
+var period = [2]time.Time{time.Date(2014, 12, 21, 0, 0, 0, 0, time.UTC), time.Date(2014, 12, 30, 0, 0, 0, 0, time.UTC)}
+
+// group is what one network announces in one family; its prefixes share a path.
+type group struct {
+	network  int
+	family   bgp.Family
+	prefixes []netip.Prefix
+}
+
+func (g *group) all() uint32 { return 1<<len(g.prefixes) - 1 }
+
+// World is a generated world. It is read-only and may be shared.
+type World struct {
+	cfg        Config
+	country    string
+	shift      time.Duration
+	start, end int64 // microseconds since 1970
+	topo       *topology
+	peers      []*peer
+	sessions   []*session
+	groups     []group
+	paths      [][][][]bgp.ASN // by peer, network: candidates, best first
+	plan       plan
+	truth      []Event
+}
+
+// December2014 makes the reconstruction. The error is one of the committed tables or of cfg.
+func December2014(cfg Config) (*World, error) {
+	w := &World{cfg: cfg}
+	networks, err := parseNetworks(networksTSV)
+	if err != nil {
+		return nil, err
+	}
+	schedule, err := Schedule()
+	if err != nil {
+		return nil, err
+	}
+	if w.topo, err = newTopology(networks); err != nil {
+		return nil, err
+	}
+	if w.peers, err = parsePeers(peersTSV); err != nil {
+		return nil, err
+	}
+	for _, name := range []string{cfg.Late, cfg.Early} {
+		if name != "" && !slices.Contains(w.Collectors(), name) {
+			return nil, fmt.Errorf("no collector is called %q", name)
+		}
+	}
+	if err := w.connect(); err != nil {
+		return nil, err
+	}
+	rng := rand.New(rand.NewPCG(cfg.Seed, 20141222))
+	w.draw(rng)
+	w.start, w.end = period[0].Add(w.shift).UnixMicro(), period[1].Add(w.shift).UnixMicro()
+	w.plan = w.makePlan(schedule, rng)
+	w.truth = w.makeTruth(schedule)
+	return w, nil
+}
+
+// connect gives the peers their sessions, the networks their groups, and both their paths.
+func (w *World) connect() error {
+	for _, p := range w.peers {
+		n, ok := w.topo.node[p.asn]
+		if !ok {
+			return fmt.Errorf("peers.tsv: %v is not a network", p.asn)
+		}
+		p.node = n
+		w.sessions = append(w.sessions, p.sessions...)
+	}
+	w.paths = make([][][][]bgp.ASN, len(w.peers))
+	for i := range w.peers {
+		w.paths[i] = make([][][]bgp.ASN, len(w.topo.networks))
+	}
+	for n, network := range w.topo.networks {
+		for _, f := range bgp.Families {
+			g := group{network: n, family: f}
+			for _, p := range network.Prefixes {
+				if bgp.FamilyOf(p) == f {
+					g.prefixes = append(g.prefixes, p)
+				}
+			}
+			if len(g.prefixes) > 32 {
+				return fmt.Errorf("networks.tsv: %v has more than 32 prefixes of a family", network.ASN)
+			}
+			if len(g.prefixes) > 0 {
+				w.groups = append(w.groups, g)
+			}
+		}
+		best := w.topo.routes(n)
+		for i, p := range w.peers {
+			for _, r := range w.topo.candidates(p.node, best, 4) {
+				w.paths[i][n] = append(w.paths[i][n], w.topo.asns(r.path))
+			}
+			if len(w.paths[i][n]) == 0 {
+				return fmt.Errorf("%v has no path to %v", p.asn, network.ASN)
+			}
+		}
+	}
+	return nil
+}
+
+// path returns the peer's k-th path to the network: a candidate, or beyond those the best with the origin prepended.
+func (w *World) path(peerIndex, network, k int) []bgp.ASN {
+	candidates := w.paths[peerIndex][network]
+	if k < len(candidates) {
+		return candidates[k]
+	}
+	path := slices.Clone(candidates[0])
+	for range k - len(candidates) + 1 {
+		path = append(path, path[len(path)-1])
+	}
+	return path
+}
+
+// hears reports whether the peer announces the group at all.
+func (w *World) hears(p *peer, g *group) bool {
+	return !p.partial || w.topo.networks[g.network].Country == w.topo.networks[p.node].Country
+}
+
+// draw picks the country that goes dark, and when.
+func (w *World) draw(rng *rand.Rand) {
+	if w.cfg.Seed == 0 {
+		w.country = "KP"
+		return
+	}
+	countries := w.drawable()
+	shuffle := rand.New(rand.NewPCG(1, 131279))
+	shuffle.Shuffle(len(countries), func(i, j int) { countries[i], countries[j] = countries[j], countries[i] })
+	w.country = countries[(w.cfg.Seed-1)%uint64(len(countries))]
+	w.shift = time.Duration(rng.IntN(401)-200)*24*time.Hour + time.Duration(rng.IntN(86400))*time.Second
+}
+
+// drawable lists the countries, in order, that can go dark without taking others along: nobody abroad buys transit from
+// their networks, none of them feeds a collector, and they are less than a hundredth of the world in either family.
+func (w *World) drawable() []string {
+	type size struct {
+		networks, prefixes int
+		space              [3]uint64
+		out                bool
+	}
+	sizes := map[string]*size{}
+	var world [3]uint64
+	at := func(country string) *size {
+		if sizes[country] == nil {
+			sizes[country] = &size{}
+		}
+		return sizes[country]
+	}
+	for i, n := range w.topo.networks {
+		s := at(n.Country)
+		s.networks++
+		for _, c := range w.topo.customers[i] {
+			s.out = s.out || w.topo.networks[c].Country != n.Country
+		}
+		for _, p := range n.Prefixes {
+			f := bgp.FamilyOf(p)
+			s.prefixes++
+			s.space[f] += bgp.Space(p)
+			world[f] += bgp.Space(p)
+		}
+	}
+	for _, p := range w.peers {
+		at(w.topo.networks[p.node].Country).out = true
+	}
+	var out []string
+	for country, s := range sizes {
+		small := s.space[bgp.IPv4]*100 < world[bgp.IPv4] && s.space[bgp.IPv6]*100 < world[bgp.IPv6]
+		if !s.out && small && country != "KP" && s.prefixes >= 3 && s.networks <= 3 {
+			out = append(out, country)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Country is the code of the country that goes dark.
+func (w *World) Country() string { return w.country }
+
+// Start and End are the first and the last moment of the feeds.
+func (w *World) Start() time.Time { return time.UnixMicro(w.start).UTC() }
+
+// End is where the feeds end.
+func (w *World) End() time.Time { return time.UnixMicro(w.end).UTC() }
+
+// Networks returns the world's networks; they are shared and must not be changed.
+func (w *World) Networks() []Network { return w.topo.networks }
+
+// Peers counts the ASes that feed a collector, and those of them that send everything.
+func (w *World) Peers() (all, full int) {
+	for _, p := range w.peers {
+		if !p.partial {
+			full++
+		}
+	}
+	return len(w.peers), full
+}
+
+// Collectors returns the names of the collectors, sorted.
+func (w *World) Collectors() []string {
+	var out []string
+	for _, p := range w.peers {
+		if !slices.Contains(out, p.collector) {
+			out = append(out, p.collector)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Label says what the world is, for everything that shows it.
+func (w *World) Label() string {
+	if w.cfg.Seed == 0 {
+		return "RECONSTRUCTION of North Korea's outages of December 2014: times as published, or assumed where the schedule says so; messages simulated"
+	}
+	return fmt.Sprintf("SIMULATION with seed %d: the schedule of December 2014 laid on %s from %s on; messages simulated", w.cfg.Seed, w.country, w.Start().Format("2006-01-02 15:04:05"))
+}

@@ -137,11 +137,11 @@ func (c *Config) largeThreshold(b baseline) (space uint64, ok bool) {
 	return max(permilleUp(b.space, c.LargePermille), uint64(c.LargeMinUnits)*unit), true
 }
 
-// permilleUp is that part of v, rounded up.
+// permilleUp is that part of v, rounded up; permille is at most 1000.
 func permilleUp(v uint64, permille int) uint64 {
 	hi, lo := bits.Mul64(v, uint64(permille))
 	lo, carry := bits.Add64(lo, 999, 0)
-	q, _ := bits.Div64((hi+carry)%1000, lo, 1000)
+	q, _ := bits.Div64(hi+carry, lo, 1000)
 	return q
 }
 

@@ -18,42 +18,188 @@ type Engine struct {
 	cfg      Config
 	view     View
 	entities map[Key]*entity
-	medians  medians
-}
+	// active holds the entities that are looked at each minute: those with a run or an open event.
+	active map[Key]*entity
+	// behind holds those whose sample changed while no verdicts were given.
+	behind  map[Key]*entity
+	medians medians
 
-// entity is what is known of one.
-type entity struct {
-	key  Key
-	last Sample
-	hist history
+	// started is the first window, next the one expected.
+	started, next int64
+
+	// Of the present minute:
+	window     int64
+	panel      bgp.Panel
+	neighbours *neighbours
+	out        []Event
 }
 
 // New returns an engine without history. Zero fields of cfg are set to their defaults.
 func New(cfg Config, view View) *Engine {
-	return &Engine{cfg: cfg.withDefaults(), view: view, entities: make(map[Key]*entity)}
+	return &Engine{
+		cfg:      cfg.withDefaults(),
+		view:     view,
+		entities: make(map[Key]*entity),
+		active:   make(map[Key]*entity),
+		behind:   make(map[Key]*entity),
+	}
 }
 
 // Close decides the minute that starts at window (Unix seconds) and has just ended. changed holds the entities whose sample
-// differs from the one before; the others keep theirs. The events are ordered by entity type, code, id and sequence.
+// differs from the one before; the others keep theirs. Minutes that were passed over count as minutes without a change. The
+// events are ordered by entity type, code, id and sequence.
 func (e *Engine) Close(window int64, changed []Sample) []Event {
-	changed = slices.Clone(changed)
-	slices.SortFunc(changed, func(a, b Sample) int { return compareKeys(a.Key, b.Key) })
-	for _, s := range changed {
-		if s.Key.Type == bgp.EntityPrefix {
-			continue
+	if e.next == 0 {
+		e.started, e.next = window, window
+	}
+	e.out = nil
+	for ; e.next < window && len(e.active) > 0; e.next += minute {
+		e.closeMinute(e.next, nil)
+	}
+	e.closeMinute(window, changed)
+	e.next = window + minute
+	slices.SortStableFunc(e.out, func(a, b Event) int {
+		return cmp.Or(compareKeys(a.Key, b.Key), cmp.Compare(a.Outage.ID, b.Outage.ID), cmp.Compare(a.Outage.Sequence, b.Outage.Sequence))
+	})
+	out := e.out
+	e.out = nil
+	return out
+}
+
+func (e *Engine) closeMinute(window int64, changed []Sample) {
+	e.window, e.neighbours = window, nil
+	panel, verdicts := e.view.Panel(e.cfg.Family)
+	e.panel = panel
+	work := e.take(changed)
+	if !verdicts {
+		e.suspend(work)
+		return
+	}
+	for _, ent := range e.active {
+		if !ent.listed {
+			ent.listed = true
+			work = append(work, ent)
+		}
+	}
+	for k, ent := range e.behind {
+		delete(e.behind, k)
+		ent.touched = true
+		if !ent.listed {
+			ent.listed = true
+			work = append(work, ent)
+		}
+	}
+	sortEntities(work)
+	readings := make([]reading, len(work))
+	for i, ent := range work {
+		e.measure(ent, &readings[i])
+	}
+	for i, ent := range work {
+		e.decide(ent, &readings[i])
+		e.leave(ent)
+	}
+	if window%hour == 0 {
+		e.sweep()
+	}
+}
+
+// take stores the samples and returns the entities that they concern. A prefix is known only from its first trouble on.
+func (e *Engine) take(changed []Sample) []*entity {
+	var work []*entity
+	for i := range changed {
+		s := &changed[i]
+		isPrefix := s.Key.Type == bgp.EntityPrefix
+		if !isPrefix && e.panel.Table == bgp.TableLearned {
+			continue // most of its prefixes were never heard: there is no baseline
 		}
 		ent := e.entities[s.Key]
 		if ent == nil {
+			if isPrefix && e.quietPrefix(s) {
+				continue
+			}
 			ent = &entity{key: s.Key}
 			e.entities[s.Key] = ent
 		}
-		ent.last = s
-		ent.hist.record(window/60+1, s.Space, s.Prefixes)
+		ent.last, ent.touched = *s, true
+		if !ent.listed {
+			ent.listed = true
+			work = append(work, ent)
+		}
 	}
-	return nil
+	return work
+}
+
+// suspend gives no verdicts: pending openings are cancelled, open events stand still, and who changed is looked at later.
+func (e *Engine) suspend(work []*entity) {
+	for _, ent := range work {
+		ent.listed, ent.touched = false, false
+		e.behind[ent.key] = ent
+	}
+	work = work[:0]
+	for _, ent := range e.active {
+		work = append(work, ent)
+	}
+	sortEntities(work)
+	for _, ent := range work {
+		e.behind[ent.key] = ent
+		if ent.loss != nil && ent.loss.suspect != nil {
+			e.retract(ent, ent.loss.suspect, "Too few networks were watching to decide it.")
+		}
+		ent.loss, ent.large, ent.band, ent.moved = nil, nil, nil, nil
+		if ent.ev != nil {
+			ent.ev.quiet = 0
+			continue
+		}
+		ent.frozen = nil
+		delete(e.active, ent.key)
+	}
+}
+
+// leave ends the minute of an entity: it stays active, or is quiet and its history goes on.
+func (e *Engine) leave(ent *entity) {
+	touched := ent.touched
+	ent.listed, ent.touched = false, false
+	if ent.ev != nil || ent.running() {
+		e.active[ent.key] = ent
+	} else {
+		delete(e.active, ent.key)
+	}
+	if ent.ev != nil || ent.freezes() {
+		return
+	}
+	if (touched || ent.frozen != nil) && ent.key.Type != bgp.EntityPrefix {
+		ent.hist.record(e.window/minute+1, ent.last.Space, ent.last.Prefixes)
+	}
+	ent.frozen = nil
+	if ent.last.KnownSpace == 0 && ent.key.Type != bgp.EntityPrefix && ent.last.Space == 0 && !ent.running() {
+		delete(e.entities, ent.key)
+	}
+}
+
+// sweep forgets what is too old to matter.
+func (e *Engine) sweep() {
+	for k, ent := range e.entities {
+		ent.flaps.forget(e.window)
+		ent.starts = slices.DeleteFunc(ent.starts, func(t int64) bool { return t < e.window-8*day })
+		ent.recent = slices.DeleteFunc(ent.recent, func(s shortLoss) bool {
+			return e.window-s.first > int64(e.cfg.FlapMinutes)*minute
+		})
+		if ent.closed != nil && e.window-ent.closed.end > int64(e.cfg.MergeMinutes+e.cfg.OpenMinutes)*minute+hour {
+			ent.closed = nil
+		}
+		_, behind := e.behind[k]
+		_, active := e.active[k]
+		if k.Type == bgp.EntityPrefix && !behind && !active && ent.forgettable() {
+			delete(e.entities, k)
+		}
+	}
 }
 
 // compareKeys orders by type, code and family.
 func compareKeys(a, b Key) int {
 	return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Family, b.Family))
+}
+
+func sortEntities(s []*entity) {
+	slices.SortFunc(s, func(a, b *entity) int { return compareKeys(a.key, b.key) })
 }

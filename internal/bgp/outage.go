@@ -44,6 +44,46 @@ type Outage struct {
 	Summary  string           `json:"summary"`
 }
 
+// The kinds of an outage.
+const (
+	KindOutage       = "outage"
+	KindPartial      = "partial"
+	KindIntermittent = "intermittent"
+	KindMoved        = "moved"
+)
+
+// The states of an outage.
+const (
+	StateSuspected = "suspected"
+	StateOpen      = "open"
+	StateClosed    = "closed"
+	StateRetracted = "retracted"
+)
+
+// The events in its life.
+const (
+	EventSuspected = "suspected"
+	EventOpened    = "opened"
+	EventUpdated   = "updated"
+	EventClosed    = "closed"
+	EventReopened  = "reopened"
+	EventRetracted = "retracted"
+)
+
+// The severities, from the loss at its peak.
+const (
+	SeverityMinor    = "minor"
+	SeverityModerate = "moderate"
+	SeverityMajor    = "major"
+	SeverityTotal    = "total"
+)
+
+// What a panel's tables are: complete ones, or those that updates alone have taught.
+const (
+	TableComplete = "complete"
+	TableLearned  = "learned"
+)
+
 // AS is an AS number and its owner's name.
 type AS struct {
 	ASN  ASN    `json:"asn"`

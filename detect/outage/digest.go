@@ -1,0 +1,200 @@
+package outage
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+const (
+	togetherSeconds = 120 // edges that go within it went together
+	earlySeconds    = hour
+)
+
+// digest is what is kept of an entity's lost prefixes, in a bounded size, when its loss was greatest.
+type digest struct {
+	total        int
+	space        uint64
+	suspectSpace uint64 // lost on enough collectors for a suspicion
+	lost         []string
+	surviving    []string
+	survivors    int
+
+	origins     []bgp.ASN // most space first; capped
+	originOrder []bgp.ASN // in the order in which their prefixes went; capped
+	originCount int
+	upstreams   []bgp.ASN // most lost prefixes first; capped
+	onlyOne     bool      // every lost prefix had that one upstream
+	together    *bool     // the upstreams went within two minutes
+	rerouted    []bgp.ASN
+
+	covered      []bgp.Covered
+	deaggregated []string
+	allCovered   int // lost prefixes that a route of the same origin still covers
+
+	withdrawals int   // how many times are known
+	tenth       int64 // their 10th percentile
+	spread      *bgp.Spread
+	shape       string
+
+	voters     int // who lost a prefix, at most
+	collectors int
+}
+
+// digestOf asks for the entity's lost prefixes and sums them up.
+func (e *Engine) digestOf(k Key) *digest {
+	lost := e.view.Lost(k)
+	d := &digest{total: len(lost)}
+	d.countOrigins(lost, e.cfg.MaxOrigins)
+	d.countUpstreams(lost, e.cfg.MaxOrigins)
+	d.measureTimes(lost, e.window)
+	for i := range lost {
+		p := &lost[i]
+		d.space += p.Space
+		if p.Collectors >= e.cfg.SuspectCollectors && !p.Deaggregated {
+			d.suspectSpace += p.Space
+		}
+		d.voters = max(d.voters, len(p.Withdrawals))
+		d.collectors = max(d.collectors, p.Collectors)
+		if len(d.lost) < e.cfg.MaxPrefixes {
+			d.lost = append(d.lost, p.Prefix.String())
+		}
+		if p.CoveredBy != 0 && len(d.covered) < e.cfg.MaxPrefixes {
+			d.covered = append(d.covered, bgp.Covered{Prefix: p.Prefix.String(), By: p.CoveredBy})
+		}
+		if p.Deaggregated {
+			d.allCovered++
+			if len(d.deaggregated) < e.cfg.MaxPrefixes {
+				d.deaggregated = append(d.deaggregated, p.Prefix.String())
+			}
+		}
+	}
+	if k.Type != bgp.EntityPrefix {
+		surviving, n := e.view.Surviving(k, e.cfg.MaxPrefixes)
+		d.survivors = n
+		for _, p := range surviving {
+			d.surviving = append(d.surviving, p.String())
+		}
+	}
+	return d
+}
+
+// countOrigins orders the origins by the space that they lost, and by when they began to lose it.
+func (d *digest) countOrigins(lost []LostPrefix, limit int) {
+	space, first := map[bgp.ASN]uint64{}, map[bgp.ASN]int64{}
+	for i := range lost {
+		p := &lost[i]
+		if p.Origin == 0 {
+			continue
+		}
+		space[p.Origin] += p.Space
+		if len(p.Withdrawals) == 0 {
+			continue
+		}
+		if t, ok := first[p.Origin]; !ok || p.Withdrawals[0] < t {
+			first[p.Origin] = p.Withdrawals[0]
+		}
+	}
+	d.originCount = len(space)
+	d.origins = slices.SortedFunc(maps.Keys(space), func(a, b bgp.ASN) int {
+		return cmp.Or(cmp.Compare(space[b], space[a]), cmp.Compare(a, b))
+	})
+	d.origins = d.origins[:min(len(d.origins), limit)]
+	if len(first) < 2 {
+		return
+	}
+	d.originOrder = slices.SortedFunc(maps.Keys(first), func(a, b bgp.ASN) int {
+		return cmp.Or(cmp.Compare(first[a], first[b]), cmp.Compare(a, b))
+	})
+	d.originOrder = d.originOrder[:min(len(d.originOrder), limit)]
+}
+
+// countUpstreams orders the upstreams by how many lost prefixes used them, and tells whether they went together: whether the
+// medians of the withdrawals through each lie within two minutes, and nobody heard another way.
+func (d *digest) countUpstreams(lost []LostPrefix, limit int) {
+	prefixes, times := map[bgp.ASN]int{}, map[bgp.ASN][]int64{}
+	single := len(lost) > 0
+	for i := range lost {
+		p := &lost[i]
+		single = single && len(p.Upstreams) == 1
+		for _, u := range p.Upstreams {
+			prefixes[u]++
+			if len(p.Withdrawals) > 0 {
+				times[u] = append(times[u], percentile(p.Withdrawals, 50))
+			}
+		}
+		d.rerouted = append(d.rerouted, p.ReroutedVia...)
+	}
+	slices.Sort(d.rerouted)
+	d.rerouted = slices.Compact(d.rerouted)
+	d.upstreams = slices.SortedFunc(maps.Keys(prefixes), func(a, b bgp.ASN) int {
+		return cmp.Or(cmp.Compare(prefixes[b], prefixes[a]), cmp.Compare(a, b))
+	})
+	d.onlyOne = single && len(d.upstreams) == 1
+	if len(times) > 0 && len(times) == len(prefixes) {
+		low, high := int64(1<<62), int64(-1<<62)
+		for _, t := range times {
+			slices.Sort(t)
+			low, high = min(low, t[0]), max(high, t[len(t)-1])
+		}
+		together := high-low <= togetherSeconds && len(d.rerouted) == 0
+		d.together = &together
+	}
+	d.upstreams = d.upstreams[:min(len(d.upstreams), limit)]
+	d.rerouted = d.rerouted[:min(len(d.rerouted), limit)]
+}
+
+// measureTimes sums up when the voters lost the prefixes; what they lost more than an hour ago belongs to something else.
+func (d *digest) measureTimes(lost []LostPrefix, window int64) {
+	var all, each []int64
+	for i := range lost {
+		w := lost[i].Withdrawals
+		from, _ := slices.BinarySearch(w, window-earlySeconds)
+		if w = w[from:]; len(w) > 0 {
+			all = append(all, w...)
+			each = append(each, percentile(w, 50))
+		}
+	}
+	if len(all) == 0 {
+		return
+	}
+	slices.Sort(all)
+	slices.Sort(each)
+	d.withdrawals, d.tenth = len(all), percentile(all, 10)
+	d.spread = &bgp.Spread{P10: d.tenth - all[0], P50: percentile(all, 50) - all[0], P90: percentile(all, 90) - all[0]}
+	d.shape = shape(each)
+}
+
+// The shapes of a loss.
+const (
+	shapeAbrupt  = "abrupt"
+	shapeStepped = "stepped"
+	shapeGradual = "gradual"
+)
+
+// shape tells how the prefixes went, from the sorted times at which half of the voters had lost each: within two minutes (10th
+// to 90th percentile), in a few steps of which each is as fast, or one after the other.
+func shape(times []int64) string {
+	if percentile(times, 90)-percentile(times, 10) <= togetherSeconds {
+		return shapeAbrupt
+	}
+	steps, begin := 1, times[0]
+	for i := 1; i < len(times); i++ {
+		if times[i]-times[i-1] > togetherSeconds {
+			steps++
+			begin = times[i]
+		}
+		if times[i]-begin > togetherSeconds {
+			return shapeGradual
+		}
+	}
+	if steps > 4 && steps*2 > len(times) {
+		return shapeGradual
+	}
+	return shapeStepped
+}
+
+// percentile returns an element of sorted times (nearest rank); there is at least one.
+func percentile(times []int64, p int) int64 { return times[max(0, (len(times)*p+99)/100-1)] }

@@ -1,0 +1,188 @@
+package outage
+
+import "github.com/darkmap/darkmap/internal/bgp"
+
+// entity is what is known of one. Its baseline stands still (frozen) while something is pending or open.
+type entity struct {
+	key    Key
+	last   Sample
+	hist   history
+	frozen *baseline
+
+	// Conditions that hold: a loss, a small loss of a large entity, a share between partial's bounds, others as origin.
+	loss, large, band, moved *run
+
+	ev     *event // open
+	closed *event // the last that closed and can be opened again
+
+	recent  []shortLoss // within FlapMinutes, since the last event opened or closed
+	flaps   flapLog
+	starts  []int64 // of outages in the last 8 days
+	lastEnd int64   // of the last event or short loss
+	lastID  int64   // minute in the last id
+	settled string  // the kind of a prefix's event that has become the new normal; cleared when it has gone
+
+	movedSpace    uint64 // that others originate, when it was last looked at
+	movedPrefixes int
+
+	touched bool // the sample changed in this minute
+	listed  bool // is in this minute's work
+}
+
+// running tells whether any condition holds.
+func (ent *entity) running() bool {
+	return ent.loss != nil || ent.large != nil || ent.band != nil || ent.moved != nil
+}
+
+// freezes tells whether a condition that may open something holds.
+func (ent *entity) freezes() bool {
+	return ent.loss != nil || ent.large != nil && !ent.large.rejected || ent.band != nil || ent.moved != nil
+}
+
+// forgettable tells whether a prefix can leave the memory.
+func (ent *entity) forgettable() bool {
+	return ent.closed == nil && len(ent.recent) == 0 && len(ent.flaps.minutes) == 0 && len(ent.starts) == 0 && ent.settled == "" &&
+		ent.ev == nil && !ent.running()
+}
+
+// quietPrefix tells whether nothing is wrong with a prefix.
+func (e *Engine) quietPrefix(s *Sample) bool {
+	return s.KnownSpace == 0 || s.Space > 0 && s.Moved == 0 && s.SharePermille >= e.cfg.PartialHighPermille
+}
+
+// reading is what an entity shows in a minute, against its baseline.
+type reading struct {
+	base      baseline
+	threshold uint64 // of the loss
+	largeFrom uint64 // of the small loss of a large entity; 0 for others
+
+	loss      loss // what moved elsewhere taken off
+	movedLoss loss // that part
+	partial   loss // of a prefix, in voters
+	gone      bool // left the table
+
+	ended *run // the loss that ended in this minute
+}
+
+// measure compares the sample with the baseline, and counts the minute in the runs.
+func (e *Engine) measure(ent *entity, rd *reading) {
+	if ent.key.Type == bgp.EntityPrefix {
+		e.measurePrefix(ent, rd)
+	} else {
+		e.measureSpace(ent, rd)
+	}
+	if ent.loss != nil && e.digestDue(ent, ent.loss.minutes) {
+		ent.loss.digest = e.digestOf(ent.key)
+	}
+}
+
+// digestDue tells whether the lost prefixes are looked at in that minute of a loss: when they change, and at the minutes that
+// publish something.
+func (e *Engine) digestDue(ent *entity, n int) bool {
+	return ent.touched || n == 1 || n == e.cfg.SuspectMinutes || n == e.cfg.OpenMinutes
+}
+
+// measurePrefix: a prefix has its whole space or none, and its known space is its baseline.
+func (e *Engine) measurePrefix(ent *entity, rd *reading) {
+	s := &ent.last
+	rd.gone = s.KnownSpace == 0
+	rd.base = baseline{space: s.KnownSpace, prefixes: 1}
+	rd.threshold = max(1, s.KnownSpace)
+	share := s.SharePermille
+	lost := !rd.gone && s.Space == 0
+	band := !rd.gone && share >= e.cfg.PartialLowPermille && share < e.cfg.PartialHighPermille
+	moved := !rd.gone && !lost && s.Moved > 0
+	if lost {
+		rd.loss = loss{prefixes: 1, space: s.KnownSpace, percent: 10000}
+	}
+	rd.partial = loss{percent: bgp.Decimal(max(0, 1000-share) * 10)}
+	switch ent.settled {
+	case bgp.KindOutage:
+		if lost {
+			lost, band = false, false
+		} else {
+			ent.settled = ""
+		}
+	case bgp.KindPartial:
+		if band {
+			band = false
+			lost = lost && share < e.cfg.PartialLowPermille
+		} else {
+			ent.settled = ""
+		}
+	case bgp.KindMoved:
+		if moved {
+			moved = false
+		} else if !lost {
+			ent.settled = ""
+		}
+	}
+	deep := share < e.cfg.PartialLowPermille
+	open := lost && (deep || ent.ev == nil || ent.ev.kind != bgp.KindPartial)
+	e.extendRuns(ent, rd, open, false, band, moved)
+	if ent.loss != nil && deep {
+		ent.loss.deep = true
+	}
+}
+
+// measureSpace compares visible space with the baseline.
+func (e *Engine) measureSpace(ent *entity, rd *reading) {
+	s := &ent.last
+	if ent.frozen == nil && ent.ev == nil && e.surelyQuiet(ent) {
+		rd.base = baseline{space: s.Space, prefixes: s.Prefixes}
+		e.extendRuns(ent, rd, false, false, false, false)
+		return
+	}
+	if ent.frozen == nil {
+		prior := point{space: s.KnownSpace, prefixes: uint32(s.KnownPrefixes)}
+		b := e.medians.at(&ent.hist, e.window/minute+1, prior)
+		ent.frozen = &b
+	}
+	rd.base = *ent.frozen
+	rd.threshold = e.cfg.threshold(rd.base)
+	rd.largeFrom, _ = e.cfg.largeThreshold(rd.base)
+	total := rd.base.space - min(s.Space, rd.base.space)
+	if ent.touched {
+		e.lookMoved(ent, total*2 >= rd.threshold)
+	}
+	moved := min(ent.movedSpace, total)
+	prefixes := max(0, rd.base.prefixes-s.Prefixes)
+	movedPrefixes := min(ent.movedPrefixes, prefixes)
+	rd.loss = loss{prefixes: prefixes - movedPrefixes, space: total - moved, percent: percentOf(total-moved, rd.base.space)}
+	rd.movedLoss = loss{prefixes: movedPrefixes, space: moved, percent: percentOf(moved, rd.base.space)}
+
+	lost := rd.loss.space >= rd.threshold
+	large := rd.largeFrom > 0 && rd.loss.space >= rd.largeFrom
+	e.extendRuns(ent, rd, lost, large, false, !lost && moved > 0 && total >= rd.threshold)
+}
+
+// surelyQuiet tells without a median that nothing is lost: no baseline is above the highest value that went into it.
+func (e *Engine) surelyQuiet(ent *entity) bool {
+	high := ent.hist.highest(ent.last.KnownSpace)
+	least := permilleUp(high, e.cfg.OpenPermille)
+	if high >= uint64(e.cfg.LargeUnits)*e.cfg.Family.UnitSpace() {
+		least = permilleUp(high, e.cfg.LargePermille)
+	}
+	return high-min(ent.last.Space, high) < least || high-min(ent.last.Space, high) < e.cfg.Family.UnitSpace()
+}
+
+// lookMoved asks for what others originate now, of an AS that has lost enough to make it worth while.
+func (e *Engine) lookMoved(ent *entity, enough bool) {
+	ent.movedSpace, ent.movedPrefixes = 0, 0
+	if ent.key.Type != bgp.EntityAS || !enough {
+		return
+	}
+	for _, m := range e.view.Moved(ent.key) {
+		ent.movedSpace += bgp.Space(m.Prefix)
+		ent.movedPrefixes++
+	}
+}
+
+// extendRuns counts the minute. While an outage is open it has its own counters.
+func (e *Engine) extendRuns(ent *entity, rd *reading, lost, large, band, moved bool) {
+	outage := ent.ev != nil && ent.ev.kind == bgp.KindOutage
+	rd.ended = extend(&ent.loss, lost && !outage, e.window, rd.loss)
+	extend(&ent.large, large && !outage, e.window, rd.loss)
+	extend(&ent.band, band, e.window, rd.partial)
+	extend(&ent.moved, moved, e.window, rd.movedLoss)
+}

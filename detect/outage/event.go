@@ -1,0 +1,105 @@
+package outage
+
+import (
+	"encoding/json"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// loss is how much of an entity is gone.
+type loss struct {
+	prefixes int
+	space    uint64
+	percent  bgp.Decimal
+}
+
+// worse returns the greater loss.
+func worse(a, b loss) loss {
+	if b.percent > a.percent || b.percent == a.percent && b.prefixes > a.prefixes {
+		return b
+	}
+	return a
+}
+
+// interval is a stretch of time, Unix seconds.
+type interval struct{ start, end int64 }
+
+// event is an outage in the course of its life.
+type event struct {
+	id    string
+	kind  string
+	state string
+	seq   uint32
+	blip  bool
+
+	first int64 // the first window with the loss
+	start int64 // refined
+	end   int64 // 0 while it lasts
+	gaps  []interval
+
+	base      baseline
+	threshold uint64 // the loss that opened it; half of it is quiet
+	peak, now loss
+	score     int64 // hundredths of percent-minutes
+
+	quiet      int   // quiet minutes so far
+	quietSince int64 // the first of them
+	quietScore int64 // of them, taken off again when they end the event
+
+	minutes     int // since it opened
+	losses      int // of an intermittent event
+	lostMinutes int // of an intermittent event
+
+	digest     *digest
+	churn      *bgp.Churn
+	flaps      bgp.Flaps
+	sameTime   int
+	outages    int // of the 7 days before
+	neighbours []string
+	movedTo    []bgp.ASN
+	notes      []string
+	settled    bool // closed as the new normal: nothing re-opens it
+
+	publishedAt     int64 // window
+	publishedNow    loss
+	published       string // severity
+	publishedLosses int
+	previous        json.RawMessage
+}
+
+// note adds a sentence once.
+func (ev *event) note(s string) {
+	for _, n := range ev.notes {
+		if n == s {
+			return
+		}
+	}
+	ev.notes = append(ev.notes, s)
+}
+
+// run is a condition that holds minute after minute.
+type run struct {
+	first    int64 // window
+	minutes  int
+	score    int64
+	peak     loss
+	digest   *digest
+	deep     bool   // of a prefix: in one of the minutes hardly anybody held it
+	suspect  *event // sent as suspected
+	rejected bool   // of a large entity: it was looked at and is too narrow
+}
+
+// extend counts a minute in which the condition holds or not, and returns the run that ended.
+func extend(r **run, holds bool, window int64, l loss) (ended *run) {
+	if !holds {
+		ended, *r = *r, nil
+		return ended
+	}
+	if *r == nil {
+		*r = &run{first: window}
+	}
+	(*r).minutes++
+	(*r).score += int64(l.percent)
+	(*r).peak = worse((*r).peak, l)
+	return nil
+}

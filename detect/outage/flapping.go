@@ -1,0 +1,144 @@
+package outage
+
+import (
+	"slices"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+const (
+	minute = 60
+	hour   = 60 * minute
+	day    = 24 * hour
+	week   = 7 * day
+
+	maxFlaps = 2048 // remembered for an entity; at one in 4 minutes, more than 5 days
+)
+
+// flapLog remembers when an entity's short losses began, for 8 days: Unix minutes, ascending.
+type flapLog struct{ minutes []uint32 }
+
+func (f *flapLog) add(t int64) {
+	if len(f.minutes) == maxFlaps {
+		f.minutes = slices.Delete(f.minutes, 0, maxFlaps/8)
+	}
+	f.minutes = append(f.minutes, uint32(t/minute))
+}
+
+// forget drops what began more than 8 days before t.
+func (f *flapLog) forget(t int64) {
+	f.minutes = slices.Delete(f.minutes, 0, f.before(t-8*day))
+	if len(f.minutes) == 0 {
+		f.minutes = nil
+	}
+}
+
+// before counts the losses that began before t.
+func (f *flapLog) before(t int64) int {
+	i, _ := slices.BinarySearch(f.minutes, uint32(max(t, 0)/minute))
+	return i
+}
+
+// count returns the losses of the hour and the day before t, and the usual number of a day, watched from a time on.
+func (f *flapLog) count(t, watched int64) bgp.Flaps {
+	n := f.before(t)
+	flaps := bgp.Flaps{Hour: n - f.before(t-hour), Day: n - f.before(t-day)}
+	if days := min((t-day-watched)/day, 7); days >= 1 {
+		usual := (f.before(t-day) - f.before(t-day-days*day)) / int(days)
+		flaps.UsualDay = &usual
+	}
+	return flaps
+}
+
+// shortLoss is one that did not last: published as a blip of its own, or counted by an intermittent event.
+type shortLoss struct {
+	first int64
+	run   *run
+	ev    *event
+}
+
+// endShort takes note of a loss that ended before it opened an outage.
+func (e *Engine) endShort(ent *entity, r *run, rd *reading) {
+	if r.minutes >= e.cfg.OpenMinutes {
+		return // a prefix that part of the voters held all the time, for less than a partial event
+	}
+	ent.flaps.add(r.first)
+	ent.lastEnd = e.window
+	if ent.ev != nil && ent.ev.kind == bgp.KindIntermittent {
+		e.countLoss(ent.ev, r)
+		return
+	}
+	ent.recent = append(ent.recent, shortLoss{first: r.first, run: r})
+	ent.recent = slices.DeleteFunc(ent.recent, func(s shortLoss) bool {
+		return r.first-s.first > int64(e.cfg.FlapMinutes)*minute
+	})
+	if len(ent.recent) >= e.cfg.FlapLosses && ent.ev == nil {
+		if r.suspect != nil {
+			e.endBlip(ent, r, rd)
+		}
+		e.openIntermittent(ent, rd)
+		return
+	}
+	if over := len(ent.recent) - e.cfg.FlapLosses; over > 0 {
+		ent.recent = slices.Delete(ent.recent, 0, over)
+	}
+	ent.recent[len(ent.recent)-1].ev = e.endBlip(ent, r, rd)
+}
+
+// endBlip publishes a short loss: closed, or retracted where it had been suspected.
+func (e *Engine) endBlip(ent *entity, r *run, rd *reading) *event {
+	ev, name := r.suspect, bgp.EventRetracted
+	if ev == nil {
+		ev, name = e.newEvent(ent, bgp.KindOutage, r, rd), bgp.EventClosed
+	}
+	ev.state = name // both states are called as their events
+	ev.blip = true
+	ev.end = max(e.window, ev.start)
+	ev.digest, ev.score, ev.peak, ev.now = r.digest, r.score, worse(ev.peak, r.peak), rd.loss
+	e.publish(ent, ev, name)
+	return ev
+}
+
+// openIntermittent turns the first of the recent losses into an intermittent event, under the id that it has already.
+func (e *Engine) openIntermittent(ent *entity, rd *reading) {
+	ev := ent.recent[0].ev
+	ev.kind, ev.state, ev.blip, ev.end = bgp.KindIntermittent, bgp.StateOpen, false, 0
+	ev.score, ev.now = 0, rd.loss
+	ev.note("The first of its losses had been sent as a short loss of its own.")
+	for _, s := range ent.recent {
+		e.countLoss(ev, s.run)
+	}
+	ent.ev, ent.closed, ent.recent = ev, nil, nil
+	e.publish(ent, ev, bgp.EventReopened)
+}
+
+// countLoss adds a loss to an intermittent event.
+func (e *Engine) countLoss(ev *event, r *run) {
+	ev.losses++
+	ev.lostMinutes += r.minutes
+	ev.score += r.score
+	if r.digest != nil && (ev.digest == nil || r.digest.space >= ev.digest.space) {
+		ev.digest = r.digest
+	}
+	ev.peak = worse(ev.peak, r.peak)
+	ev.quiet = 0
+}
+
+// followIntermittent counts the quiet minutes of an intermittent event.
+func (e *Engine) followIntermittent(ent *entity, rd *reading) {
+	ev := ent.ev
+	ev.now = rd.loss
+	if ent.loss != nil {
+		ev.quiet = 0
+		return
+	}
+	ev.quiet++
+	switch {
+	case ev.quiet >= e.cfg.FlapQuietMinutes:
+		e.closeEvent(ent, ent.lastEnd)
+	case e.outlived(ev):
+		e.settle(ent)
+	case ev.losses > ev.publishedLosses && e.window-ev.publishedAt >= int64(e.cfg.FlapUpdateMinutes)*minute:
+		e.publish(ent, ev, bgp.EventUpdated)
+	}
+}

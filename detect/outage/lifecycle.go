@@ -1,0 +1,289 @@
+package outage
+
+import (
+	"slices"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// decide moves an entity through the life of its events.
+func (e *Engine) decide(ent *entity, rd *reading) {
+	if rd.gone {
+		e.departed(ent)
+		return
+	}
+	if ent.ev != nil && ent.ev.kind == bgp.KindOutage {
+		e.followOutage(ent, rd)
+		return
+	}
+	if rd.ended != nil {
+		e.endShort(ent, rd.ended, rd)
+	}
+	switch {
+	case ent.loss != nil && ent.loss.minutes >= e.cfg.OpenMinutes && (ent.loss.deep || ent.key.Type != bgp.EntityPrefix):
+		e.openOutage(ent, ent.loss, rd, rd.threshold)
+		return
+	case ent.loss != nil && ent.loss.minutes >= e.cfg.SuspectMinutes:
+		e.suspect(ent, rd)
+	case ent.loss == nil && ent.large != nil && e.broadEnough(ent):
+		e.openOutage(ent, ent.large, rd, rd.largeFrom)
+		return
+	}
+	e.followOrOpen(ent, rd)
+}
+
+// followOrOpen looks at the kinds that are not outages.
+func (e *Engine) followOrOpen(ent *entity, rd *reading) {
+	switch {
+	case ent.ev == nil && ent.band != nil && ent.band.minutes >= e.cfg.PartialMinutes && (ent.loss == nil || !ent.loss.deep):
+		e.openOther(ent, bgp.KindPartial, ent.band, rd)
+		ent.loss = nil
+	case ent.ev == nil && ent.loss == nil && ent.moved != nil && ent.moved.minutes >= e.cfg.MovedMinutes:
+		e.openOther(ent, bgp.KindMoved, ent.moved, rd)
+	case ent.ev == nil:
+	case ent.ev.kind == bgp.KindIntermittent:
+		e.followIntermittent(ent, rd)
+	case ent.ev.kind == bgp.KindPartial:
+		e.follow(ent, rd.partial, ent.last.SharePermille*2 >= 1000+e.cfg.PartialHighPermille)
+	case ent.ev.kind == bgp.KindMoved && ent.key.Type == bgp.EntityPrefix:
+		e.follow(ent, rd.movedLoss, ent.last.Moved == 0)
+	case ent.ev.kind == bgp.KindMoved:
+		e.follow(ent, rd.movedLoss, (rd.movedLoss.space+rd.loss.space)*2 <= ent.ev.threshold)
+	}
+}
+
+// broadEnough tells whether a large entity's small loss has lasted, and is that of several origins.
+func (e *Engine) broadEnough(ent *entity) bool {
+	r := ent.large
+	if r.minutes < e.cfg.LargeMinutes || r.minutes > e.cfg.LargeMinutes && !ent.touched {
+		return false
+	}
+	r.digest = e.digestOf(ent.key)
+	r.rejected = r.digest.originCount < e.cfg.LargeOrigins
+	return !r.rejected
+}
+
+// suspect sends an early sign of a nearly total loss. An entity that is known to be unstable gives none.
+func (e *Engine) suspect(ent *entity, rd *reading) {
+	r := ent.loss
+	if ent.ev != nil || r.suspect != nil || r.digest == nil || len(ent.recent) >= e.cfg.FlapLosses-1 || e.mergeable(ent, bgp.KindOutage, r) {
+		return
+	}
+	if ent.key.Type == bgp.EntityPrefix && !r.deep {
+		return
+	}
+	need := permilleUp(rd.base.space, e.cfg.SuspectPermille)
+	if rd.loss.space < need || r.digest.suspectSpace < need {
+		return
+	}
+	r.suspect = e.newEvent(ent, bgp.KindOutage, r, rd)
+	r.suspect.state = bgp.StateSuspected
+	e.publish(ent, r.suspect, bgp.EventSuspected)
+}
+
+// retract takes a suspicion back.
+func (e *Engine) retract(ent *entity, ev *event, why string) {
+	ev.state = bgp.StateRetracted
+	ev.end = e.window + minute
+	ev.note(why)
+	ent.lastEnd = max(ent.lastEnd, ev.end)
+	e.publish(ent, ev, bgp.EventRetracted)
+}
+
+// mergeable tells whether a loss that begins with r belongs to the event that closed last.
+func (e *Engine) mergeable(ent *entity, kind string, r *run) bool {
+	c := ent.closed
+	return c != nil && c.kind == kind && !c.settled && r.first-c.end <= int64(e.cfg.MergeMinutes)*minute
+}
+
+// newEvent begins an event with what a run has seen.
+func (e *Engine) newEvent(ent *entity, kind string, r *run, rd *reading) *event {
+	start := e.refine(ent, r)
+	ev := &event{
+		kind: kind, state: bgp.StateOpen, first: r.first, start: start, base: rd.base, digest: r.digest,
+		peak: r.peak, now: rd.loss, score: r.score,
+	}
+	ev.id = ent.newID(start)
+	e.describeStart(ent, ev)
+	return ev
+}
+
+// refine sets the start of a loss to the 10th percentile of the withdrawals, near the minute in which it showed, and not
+// before the end of what was there before.
+func (e *Engine) refine(ent *entity, r *run) int64 {
+	start := r.first
+	if r.digest != nil && r.digest.withdrawals > 0 {
+		start = r.digest.tenth
+	}
+	low := max(r.first-int64(e.cfg.OpenMinutes)*minute, ent.lastEnd)
+	if ent.ev != nil {
+		low = max(low, ent.ev.start)
+	}
+	return min(max(start, low), r.first+minute-1)
+}
+
+// openOutage opens an outage, or the last one again. An event of another kind ends at its start.
+func (e *Engine) openOutage(ent *entity, r *run, rd *reading, threshold uint64) {
+	before := ent.ev
+	if before == nil && e.mergeable(ent, bgp.KindOutage, r) {
+		e.reopen(ent, r, rd)
+	} else {
+		ev := r.suspect
+		if ev == nil {
+			ev = e.newEvent(ent, bgp.KindOutage, r, rd)
+		} else {
+			ev.state, ev.digest, ev.peak, ev.score = bgp.StateOpen, r.digest, r.peak, r.score
+			ev.start = e.refine(ent, r)
+			e.describeStart(ent, ev)
+		}
+		if before != nil {
+			e.closeEvent(ent, ev.start)
+			ev.note("It follows " + before.id + ".")
+		}
+		ev.threshold, ev.now = threshold, rd.loss
+		ent.ev = ev
+		ent.starts = append(ent.starts, ev.start)
+		e.publish(ent, ev, bgp.EventOpened)
+	}
+	ent.loss, ent.large, ent.recent, ent.closed = nil, nil, nil, nil
+}
+
+// openOther opens a partial or moved event, or the last one again.
+func (e *Engine) openOther(ent *entity, kind string, r *run, rd *reading) {
+	now := rd.partial
+	if kind == bgp.KindMoved {
+		now = rd.movedLoss
+	}
+	ent.recent = nil
+	if r.digest == nil {
+		r.digest = e.digestOf(ent.key)
+	}
+	rd.loss = now
+	if e.mergeable(ent, kind, r) {
+		e.reopen(ent, r, rd)
+		return
+	}
+	ev := e.newEvent(ent, kind, r, rd)
+	ev.threshold = rd.threshold
+	if kind == bgp.KindMoved {
+		ev.movedTo = movedTo(e.view.Moved(ent.key))
+	}
+	ent.ev, ent.closed = ev, nil
+	e.publish(ent, ev, bgp.EventOpened)
+}
+
+// reopen goes on with the event that closed last; the pause is listed.
+func (e *Engine) reopen(ent *entity, r *run, rd *reading) {
+	ev := ent.closed
+	start := e.refine(ent, r)
+	ev.gaps = append(ev.gaps, interval{ev.end, max(start, ev.end)})
+	ev.state, ev.end, ev.quiet = bgp.StateOpen, 0, 0
+	ev.score += r.score
+	ev.peak, ev.now = worse(ev.peak, r.peak), rd.loss
+	ev.keepWorse(r.digest)
+	ent.ev, ent.closed = ev, nil
+	e.publish(ent, ev, bgp.EventReopened)
+}
+
+// followOutage counts a minute of an open outage.
+func (e *Engine) followOutage(ent *entity, rd *reading) {
+	ev := ent.ev
+	ev.minutes++
+	if rd.loss.space*2 > ev.threshold && (ent.touched && rd.loss.space >= ev.peak.space || ev.minutes == e.cfg.OpenMinutes) {
+		ev.keepWorse(e.digestOf(ent.key))
+	}
+	e.follow(ent, rd.loss, rd.loss.space*2 <= ev.threshold)
+}
+
+// follow counts a minute of the entity's open event and closes, settles or updates it.
+func (e *Engine) follow(ent *entity, l loss, quiet bool) {
+	ev := ent.ev
+	ev.now, ev.peak = l, worse(ev.peak, l)
+	switch {
+	case !quiet:
+		ev.quiet = 0
+	case ev.quiet == 0:
+		ev.quiet, ev.quietSince, ev.quietScore = 1, e.window, ev.score
+	default:
+		ev.quiet++
+	}
+	ev.score += int64(l.percent)
+	switch {
+	case ev.quiet >= e.cfg.CloseMinutes:
+		ev.score = ev.quietScore
+		e.closeEvent(ent, ev.quietSince)
+	case ev.quiet == 0 && e.outlived(ev):
+		e.settle(ent)
+	case e.window-ev.publishedAt >= int64(e.cfg.UpdateMinutes)*minute && ev.material():
+		e.publish(ent, ev, bgp.EventUpdated)
+	}
+}
+
+// material tells whether the event differs enough from what was last published.
+func (ev *event) material() bool {
+	diff := ev.now.percent - ev.publishedNow.percent
+	return diff >= 1000 || diff <= -1000 || severity(ev.kind, ev.base, ev.peak) != ev.published
+}
+
+// outlived tells whether the loss has lasted for more than the longest freeze.
+func (e *Engine) outlived(ev *event) bool {
+	return e.window+minute-ev.first > int64(e.cfg.FreezeMinutes)*minute
+}
+
+// closeEvent ends the entity's open event.
+func (e *Engine) closeEvent(ent *entity, end int64) {
+	ev := ent.ev
+	ev.state, ev.end, ev.quiet = bgp.StateClosed, max(end, ev.start), 0
+	ent.lastEnd = max(ent.lastEnd, ev.end)
+	ent.ev, ent.closed, ent.recent = nil, ev, nil
+	e.publish(ent, ev, bgp.EventClosed)
+}
+
+// settle closes an event that has lasted so long that what stands now is the new normal.
+func (e *Engine) settle(ent *entity) {
+	ev := ent.ev
+	ev.settled = true
+	ev.note("It was closed without a recovery: after 7 days its state counts as the new normal.")
+	e.closeEvent(ent, min(e.window+minute, ev.first+int64(e.cfg.FreezeMinutes)*minute))
+	ent.closed, ent.loss, ent.large, ent.band, ent.moved, ent.frozen = nil, nil, nil, nil, nil, nil
+	if ent.key.Type == bgp.EntityPrefix {
+		if ev.kind != bgp.KindIntermittent {
+			ent.settled = ev.kind
+		}
+		return
+	}
+	ent.hist.reset(e.window/minute+1, ent.last.Space, ent.last.Prefixes)
+}
+
+// departed ends what is open of a prefix that has left the table.
+func (e *Engine) departed(ent *entity) {
+	if r := ent.loss; r != nil && r.suspect != nil {
+		e.retract(ent, r.suspect, "The prefix has left the table.")
+	}
+	ent.loss, ent.large, ent.band, ent.moved, ent.settled = nil, nil, nil, nil, ""
+	ev := ent.ev
+	if ev == nil {
+		return
+	}
+	ev.settled = true
+	ev.note("It was closed without a recovery: the prefix has been away for so long that it has left the table, the new normal.")
+	e.closeEvent(ent, e.window)
+	ent.closed = nil
+}
+
+// keepWorse replaces the digest by one of more loss, or a fresher one of as much.
+func (ev *event) keepWorse(d *digest) {
+	if d != nil && (ev.digest == nil || d.space >= ev.digest.space && d.total >= ev.digest.total) {
+		ev.digest = d
+	}
+}
+
+// movedTo lists who originates the prefixes now.
+func movedTo(moved []MovedPrefix) []bgp.ASN {
+	var to []bgp.ASN
+	for _, m := range moved {
+		to = append(to, m.To)
+	}
+	slices.Sort(to)
+	return slices.Compact(to)
+}

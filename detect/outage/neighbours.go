@@ -1,0 +1,106 @@
+package outage
+
+import (
+	"slices"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+const neighbourSeconds = 20 * minute
+
+// trouble is an entity that loses something in this minute, seen by its neighbours.
+type trouble struct {
+	code     string
+	first    int64
+	origin   bgp.ASN
+	upstream bgp.ASN
+	open     bool
+}
+
+// neighbours lists who loses something: prefixes by origin, the others by type; sorted by code.
+type neighbours struct {
+	byOrigin map[bgp.ASN][]trouble
+	byType   map[bgp.EntityType][]trouble
+}
+
+// look builds the list once in a minute. Call it only in the decisions, when all have been measured.
+func (e *Engine) look() *neighbours {
+	if e.neighbours != nil {
+		return e.neighbours
+	}
+	n := &neighbours{byOrigin: map[bgp.ASN][]trouble{}, byType: map[bgp.EntityType][]trouble{}}
+	var list []*entity
+	for _, ent := range e.entities {
+		if ent.ev != nil || ent.loss != nil {
+			list = append(list, ent)
+		}
+	}
+	sortEntities(list)
+	for _, ent := range list {
+		t, ok := ent.trouble()
+		switch {
+		case !ok:
+		case ent.key.Type == bgp.EntityPrefix && t.origin != 0:
+			n.byOrigin[t.origin] = append(n.byOrigin[t.origin], t)
+		case ent.key.Type != bgp.EntityPrefix:
+			n.byType[ent.key.Type] = append(n.byType[ent.key.Type], t)
+		}
+	}
+	e.neighbours = n
+	return n
+}
+
+// trouble describes the loss of an entity; ok is false without one.
+func (ent *entity) trouble() (t trouble, ok bool) {
+	t = trouble{code: ent.key.Code}
+	var d *digest
+	switch {
+	case ent.ev != nil && ent.ev.kind == bgp.KindOutage:
+		t.first, t.open, d = ent.ev.first, true, ent.ev.digest
+	case ent.loss != nil:
+		t.first, d = ent.loss.first, ent.loss.digest
+	case ent.ev != nil:
+		t.first, d = ent.ev.first, ent.ev.digest
+	}
+	if d != nil && len(d.origins) > 0 {
+		t.origin = d.origins[0]
+	}
+	if d != nil && len(d.upstreams) > 0 {
+		t.upstream = d.upstreams[0]
+	}
+	return t, t.first != 0
+}
+
+// meet adds the entity's neighbours to the event's: of the same origin in the same minute for a prefix; else those that began
+// within 20 minutes, or are out as well and share the upstream that most of the lost prefixes had.
+func (e *Engine) meet(ent *entity, ev *event) {
+	if ev.digest == nil || len(ev.neighbours) >= e.cfg.MaxNeighbours {
+		return
+	}
+	var upstream, origin bgp.ASN
+	if len(ev.digest.upstreams) > 0 {
+		upstream = ev.digest.upstreams[0]
+	}
+	if len(ev.digest.origins) > 0 {
+		origin = ev.digest.origins[0]
+	}
+	isPrefix := ent.key.Type == bgp.EntityPrefix
+	list := e.look().byType[ent.key.Type]
+	if isPrefix {
+		list = e.look().byOrigin[origin]
+	}
+	for _, t := range list {
+		apart := max(t.first-ev.first, ev.first-t.first)
+		near := apart <= neighbourSeconds || t.open && upstream != 0 && t.upstream == upstream
+		if isPrefix {
+			near = apart <= minute
+		}
+		if !near || t.code == ent.key.Code || slices.Contains(ev.neighbours, t.code) {
+			continue
+		}
+		if ev.neighbours = append(ev.neighbours, t.code); len(ev.neighbours) >= e.cfg.MaxNeighbours {
+			break
+		}
+	}
+	slices.Sort(ev.neighbours)
+}

@@ -1,0 +1,152 @@
+package outage
+
+import (
+	"fmt"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// patterns says what the figures show together, a sentence each.
+func (w *wording) patterns() []string {
+	var s []string
+	add := func(more string) {
+		if more != "" {
+			s = append(s, more)
+		}
+	}
+	if w.o.Kind == bgp.KindOutage || w.o.Kind == bgp.KindIntermittent {
+		add(w.wayOut())
+	}
+	add(w.before())
+	add(w.clockPattern())
+	add(w.company())
+	return s
+}
+
+// wayOut tells how fast the prefixes went and through which upstreams.
+func (w *wording) wayOut() string {
+	d := w.ev.digest
+	if d == nil || d.total == 0 || d.spread == nil {
+		return ""
+	}
+	what := "It was lost"
+	switch {
+	case w.o.Entity.Type == bgp.EntityPrefix:
+	case d.total == 1:
+		what = "1 prefix was lost"
+	case d.total == w.ev.base.prefixes && w.ev.peak.prefixes >= d.total:
+		what = fmt.Sprintf("All %d prefixes were lost", d.total)
+	default:
+		what = fmt.Sprintf("%d prefixes were lost", d.total)
+	}
+	took := d.spread.P90 - d.spread.P10
+	switch {
+	case took <= togetherSeconds:
+		what += fmt.Sprintf(" within %s", seconds(took))
+	case d.shape == shapeStepped:
+		what += fmt.Sprintf(" in steps, over %s", span(took))
+	case d.shape == shapeGradual:
+		what += fmt.Sprintf(" one after the other, over %s", span(took))
+	default:
+		what += fmt.Sprintf(" over %s", span(took))
+	}
+	switch {
+	case len(w.o.Upstreams) == 0:
+	case d.onlyOne && d.total == 1:
+		what += " through its only upstream " + asName(w.o.Upstreams[0])
+	case d.onlyOne:
+		what += " through their only upstream " + asName(w.o.Upstreams[0])
+	case d.together != nil && *d.together:
+		what += ", through all upstreams at once (" + list(w.o.Upstreams) + ")"
+	default:
+		what += "; the upstreams were " + list(w.o.Upstreams)
+	}
+	if len(d.rerouted) > 0 {
+		what += ", and were heard through " + list(reroutes(d.rerouted)) + " for a time"
+	}
+	return what + "."
+}
+
+func reroutes(asns []bgp.ASN) []bgp.AS {
+	as := make([]bgp.AS, 0, len(asns))
+	for _, a := range asns {
+		as = append(as, bgp.AS{ASN: a})
+	}
+	return as
+}
+
+// seconds writes a short time for people: at least one second, since observers differ by that.
+func seconds(n int64) string { return plural(int(max(n, 1)), "second") }
+
+// before tells of the short losses and the outages of the time before.
+func (w *wording) before() string {
+	f := w.o.Flaps
+	if f.Day == 0 {
+		return ""
+	}
+	s := fmt.Sprintf("It came after %s in 24 hours", plural(f.Day, "short loss"))
+	if f.Hour > 0 {
+		s += fmt.Sprintf(", %d of them in the last hour", f.Hour)
+	}
+	if f.UsualDay != nil {
+		s += fmt.Sprintf("; usually there are %d a day", *f.UsualDay)
+	}
+	return s + "."
+}
+
+// clockPattern tells of the hour, where it says something.
+func (w *wording) clockPattern() string {
+	n := w.o.Evidence.SameTimeLast7Days
+	switch {
+	case n > 0:
+		return fmt.Sprintf("Outages of it began at about the same time of day on %s of the last 7.", plural(n, "day"))
+	case w.o.Evidence.OnTheHour && w.o.Kind == bgp.KindOutage:
+		return "It began on the hour."
+	}
+	return ""
+}
+
+// company names the neighbours.
+func (w *wording) company() string {
+	n := w.o.Evidence.Neighbours
+	if len(n) == 0 {
+		return ""
+	}
+	names := append([]string(nil), n[:min(len(n), 4)]...)
+	if more := len(n) - len(names); more > 0 {
+		names = append(names, fmt.Sprintf("%d more", more))
+	}
+	if w.o.Entity.Type == bgp.EntityPrefix {
+		return "Of the same origin, " + enumerate(names) + " went in the same minute."
+	}
+	return "Others lost routes at about the same time or behind the same upstream: " + enumerate(names) + "."
+}
+
+// consistent returns what the features are consistent with and what they are less typical of, both empty without two
+// independent ones.
+func (w *wording) consistent() (with, less string) {
+	d, f := w.ev.digest, w.o.Flaps
+	if d == nil || w.o.Kind != bgp.KindOutage || d.allCovered > 0 && d.allCovered == d.total {
+		return "", ""
+	}
+	several := d.originCount > 1 || len(d.upstreams) > 1
+	abrupt := d.shape == shapeAbrupt && d.total > 1
+	together := d.together != nil && *d.together
+	switch {
+	case w.o.Evidence.OnTheHour && w.o.Evidence.SameTimeLast7Days > 0:
+		return "a planned action that repeats (it began on the hour, and at this time on earlier days)", "a sudden fault"
+	case f.Day >= 3 && together && d.onlyOne:
+		return fmt.Sprintf("an unstable or overloaded connection to the upstream (%s before it, and everything went through one upstream)",
+			plural(f.Day, "short loss")), "a single planned step, or separate faults inside several networks"
+	case f.Day >= 3 && together:
+		return fmt.Sprintf("an unstable point that all its connections share (%s before it, and all upstreams went together)",
+			plural(f.Day, "short loss")), "a single planned step, or separate faults of single links"
+	case abrupt && together && several:
+		return "one cause at a point that all of it shares, a decision included (prefixes and upstreams all went within two minutes)",
+			"separate faults of single links, or a failure that spreads"
+	case d.shape == shapeGradual && several && !together:
+		return "faults that spread from one part to the next, such as failing power (prefixes went one after the other, and so did the upstreams)",
+			"one step at a single point"
+	}
+	return "", ""
+}

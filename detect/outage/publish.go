@@ -1,0 +1,86 @@
+package outage
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// publish sends the whole state of an event under the next sequence number.
+func (e *Engine) publish(ent *entity, ev *event, name string) {
+	ev.seq++
+	if ev.state == bgp.StateOpen && ev.kind != bgp.KindMoved {
+		e.meet(ent, ev)
+	}
+	o := e.outage(ent, ev, name)
+	b, err := json.Marshal(&o)
+	if err != nil {
+		panic(err) // every field is a string, a number or a time of this century
+	}
+	if ev.previous != nil {
+		previous := ev.previous
+		o.Previous = &previous
+	}
+	ev.previous = b
+	ev.publishedAt, ev.publishedNow, ev.published, ev.publishedLosses = e.window, ev.now, o.Severity, ev.losses
+	e.out = append(e.out, Event{Outage: o, Key: ent.key})
+}
+
+// outage builds the object that everybody sees.
+func (e *Engine) outage(ent *entity, ev *event, name string) bgp.Outage {
+	unit := e.cfg.Family.UnitSpace()
+	o := bgp.Outage{
+		ID: ev.id, Sequence: ev.seq, Kind: ev.kind, State: ev.state, Event: name, Family: e.cfg.Family.String(),
+		Entity:          bgp.Entity{Type: ent.key.Type, Code: ent.key.Code, Name: e.view.Name(ent.key)},
+		Start:           at(ev.start),
+		DurationSeconds: e.window + minute - ev.start,
+		Severity:        severity(ev.kind, ev.base, ev.peak),
+		Score:           (ev.score + 50) / 100,
+		Baseline:        bgp.Size{Prefixes: ev.base.prefixes, Space: bgp.Hundredths(ev.base.space, unit, 1)},
+		Peak:            ev.peak.public(unit),
+		Now:             ev.now.public(unit),
+		Panel:           e.panel,
+		Flaps:           ev.flaps,
+		Blip:            ev.blip,
+		Notes:           append([]string(nil), ev.notes...),
+		Dataset:         e.cfg.Dataset,
+	}
+	if ev.onlyDeaggregated(ent.key) {
+		o.Severity, o.Score = bgp.SeverityMinor, 0
+		o.Peak.LostSpace, o.Peak.LossPercent, o.Now.LostSpace, o.Now.LossPercent = 0, 0, 0, 0
+	}
+	if ev.end != 0 {
+		end := at(ev.end)
+		o.End, o.DurationSeconds = &end, ev.end-ev.start
+	}
+	for _, g := range ev.gaps {
+		o.Gaps = append(o.Gaps, bgp.Interval{Start: at(g.start), End: at(g.end)})
+	}
+	if d := ev.digest; d != nil {
+		o.LostPrefixes, o.LostPrefixesTotal = d.lost, d.total
+		o.SurvivingPrefixes, o.SurvivingPrefixesTotal = d.surviving, d.survivors
+		for _, a := range d.origins {
+			o.Origins = append(o.Origins, e.as(a))
+		}
+		for _, a := range d.upstreams {
+			o.Upstreams = append(o.Upstreams, e.as(a))
+		}
+	}
+	o.Evidence = e.evidence(ev)
+	w := wording{o: &o, ev: ev}
+	w.write()
+	return o
+}
+
+// onlyDeaggregated tells whether a prefix is gone under a visible route of its own origin: a route is lost, but no space.
+func (ev *event) onlyDeaggregated(k Key) bool {
+	return k.Type == bgp.EntityPrefix && ev.digest != nil && ev.digest.allCovered > 0
+}
+
+// public converts a loss from the inside.
+func (l loss) public(unit uint64) bgp.Loss {
+	return bgp.Loss{LostPrefixes: l.prefixes, LostSpace: bgp.Hundredths(l.space, unit, 1), LossPercent: l.percent}
+}
+
+func at(t int64) time.Time { return time.Unix(t, 0).UTC() }

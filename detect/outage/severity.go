@@ -1,0 +1,20 @@
+package outage
+
+import "github.com/darkmap/darkmap/internal/bgp"
+
+// smallPrefixes is below how many prefixes an entity speaks in counts.
+const smallPrefixes = 10
+
+// severity grades a loss: minor below 25 %, moderate below 50, major below 90. A small entity is total only when all is gone, and
+// so is no entity of which a part of the voters still holds the routes.
+func severity(kind string, base baseline, l loss) string {
+	switch {
+	case l.percent < 2500:
+		return bgp.SeverityMinor
+	case l.percent < 5000:
+		return bgp.SeverityModerate
+	case l.percent < 9000, kind == bgp.KindPartial, base.prefixes < smallPrefixes && l.space < base.space:
+		return bgp.SeverityMajor
+	}
+	return bgp.SeverityTotal
+}

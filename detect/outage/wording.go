@@ -1,0 +1,266 @@
+package outage
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// caveat ends every text: what routes do not show.
+const caveat = "Routes can stay announced while service is down, and be withdrawn while service goes on inside."
+
+// wording writes the sentences of an outage. It says what was observed, then which pattern that makes; what the pattern is
+// consistent with only on two independent features and with both sides, and never why (docs/detection.md, Evidence).
+type wording struct {
+	o  *bgp.Outage
+	ev *event
+}
+
+// write fills in the summary and the evidence's sentences.
+func (w *wording) write() {
+	w.notes()
+	var s []string
+	add := func(more ...string) {
+		for _, m := range more {
+			if m != "" {
+				s = append(s, m)
+			}
+		}
+	}
+	add(w.observed(), w.course(), w.seen())
+	if w.o.State == bgp.StateOpen || w.o.State == bgp.StateClosed && !w.o.Blip {
+		w.o.Evidence.Pattern = w.patterns()
+		w.o.Evidence.ConsistentWith, w.o.Evidence.LessTypicalOf = w.consistent()
+	}
+	add(w.o.Evidence.Pattern...)
+	if w.o.Evidence.ConsistentWith != "" {
+		add("This is consistent with " + w.o.Evidence.ConsistentWith + ", and less typical of " + w.o.Evidence.LessTypicalOf +
+			". BGP cannot tell these apart.")
+	}
+	add(w.o.Notes...)
+	add(caveat)
+	w.o.Summary = strings.Join(s, " ")
+}
+
+// notes adds what holds because of the present figures.
+func (w *wording) notes() {
+	if d := w.ev.digest; d != nil {
+		if d.allCovered > 0 && d.allCovered == d.total {
+			w.o.Notes = append(w.o.Notes, "Deaggregated: a visible route of the same origin still covers it, so no address space is lost.")
+		} else if d.allCovered > 0 {
+			w.o.Notes = append(w.o.Notes, fmt.Sprintf(
+				"Deaggregated: %s under a visible route of the same origin went too; that is no loss.", plural(d.allCovered, "more-specific prefix")))
+		}
+		if len(d.covered) > 0 {
+			w.o.Notes = append(w.o.Notes, fmt.Sprintf("Covered: an aggregate of %s still covers %s.", d.covered[0].By, d.covered[0].Prefix))
+		}
+	}
+	if w.o.Panel.Table == bgp.TableLearned {
+		w.o.Notes = append(w.o.Notes, "No full table was at hand: this is known from updates alone.")
+	}
+}
+
+// observed says what was lost, and when.
+func (w *wording) observed() string {
+	when := " at " + clock(w.o.Start)
+	switch {
+	case w.o.Kind == bgp.KindPartial:
+		return upper(w.subject()) + " was held by only " + (10000 - w.o.Peak.LossPercent).String() + " % of those who usually hold it, from " +
+			clock(w.o.Start) + "."
+	case w.o.Kind == bgp.KindMoved:
+		return w.moved()
+	case w.o.Kind == bgp.KindIntermittent:
+		return fmt.Sprintf("%s again and again from %s: %s, each shorter than 5 minutes, %s %% of the time in all.", w.loss("lost"),
+			clock(w.o.Start), plural(w.ev.losses, "loss"), w.o.Evidence.DutyCyclePercent)
+	case w.o.State == bgp.StateSuspected:
+		return w.loss("seems to have lost", "seem to have lost") + when + ". This is an early sign, not yet confirmed."
+	case w.o.Blip && w.o.State == bgp.StateRetracted:
+		return w.loss("lost") + when + ", for " + span(w.o.DurationSeconds) + " only. The early sign is taken back."
+	case w.o.State == bgp.StateRetracted:
+		return w.loss("seemed to have lost") + when + ". The early sign is taken back."
+	case w.o.Blip:
+		return w.loss("lost") + when + ", for " + span(w.o.DurationSeconds) + " only."
+	}
+	return w.loss("lost") + when + "."
+}
+
+// loss names the entity and its worst loss around a verb, of which the second form is the plural.
+func (w *wording) loss(verb ...string) string {
+	many := verb[len(verb)-1]
+	lost, all := w.ev.peak.prefixes, w.ev.base.prefixes
+	switch {
+	case w.o.Entity.Type == bgp.EntityPrefix:
+		return upper(w.subject()) + " " + verb[0] + " its routes"
+	case all == 1 && lost >= 1:
+		return "The only " + familyName(w.o.Family) + " prefix of " + w.subject() + " " + verb[0] + " its routes"
+	case all < smallPrefixes && lost >= all && w.ev.peak.space >= w.ev.base.space:
+		return fmt.Sprintf("All %d %s prefixes of %s %s their routes", all, familyName(w.o.Family), w.subject(), many)
+	case all < smallPrefixes && lost > 0:
+		return fmt.Sprintf("%d of %d %s prefixes of %s %s their routes", min(lost, all), all, familyName(w.o.Family), w.subject(), many)
+	}
+	return fmt.Sprintf("%s %s the routes to %s %% of its %s address space (%s of %s %s)", upper(w.subject()), verb[0],
+		w.o.Peak.LossPercent, familyName(w.o.Family), w.o.Peak.LostSpace, w.o.Baseline.Space, unitName(w.o.Family))
+}
+
+// moved names who originates the prefixes now.
+func (w *wording) moved() string {
+	what := upper(w.subject()) + " has been"
+	if w.o.Entity.Type != bgp.EntityPrefix {
+		what = fmt.Sprintf("%s %% of the %s address space of %s has been", w.o.Peak.LossPercent, familyName(w.o.Family), w.subject())
+	}
+	by := "others"
+	if to := w.o.Evidence.MovedTo; len(to) > 0 {
+		by = list(to)
+	}
+	return what + " originated by " + by + " since " + clock(w.o.Start) + ", not by its usual origin; that is no loss of routes."
+}
+
+// course says how it went on.
+func (w *wording) course() string {
+	if w.o.Blip || w.o.State == bgp.StateSuspected || w.o.State == bgp.StateRetracted {
+		return ""
+	}
+	var s string
+	if n := len(w.o.Gaps); n > 0 {
+		last := w.o.Gaps[n-1]
+		s = fmt.Sprintf("It was interrupted by %s, the last from %s to %s. ", plural(n, "recovery"), clock(last.Start), clock(last.End))
+	}
+	switch {
+	case w.o.End == nil && w.ev.quiet > 0 && w.o.Kind == bgp.KindOutage:
+		s += "Routes are coming back."
+	case w.o.End == nil:
+		s += "It has lasted " + span(w.o.DurationSeconds) + " so far" + w.still() + "."
+	case w.ev.settled:
+		s += "It lasted more than " + span(w.o.DurationSeconds) + "."
+	case w.o.Kind == bgp.KindOutage:
+		s += "The routes were back at " + clock(*w.o.End) + ", after " + span(w.o.DurationSeconds) + "."
+	default:
+		s += "It ended at " + clock(*w.o.End) + ", after " + span(w.o.DurationSeconds) + "."
+	}
+	return s
+}
+
+// still says how much is lost now, where that is less than at worst.
+func (w *wording) still() string {
+	if w.o.Kind != bgp.KindOutage || w.o.Now.LossPercent >= w.o.Peak.LossPercent {
+		return ""
+	}
+	return "; " + w.o.Now.LossPercent.String() + " % is lost now"
+}
+
+// seen says who noticed.
+func (w *wording) seen() string {
+	if d := w.ev.digest; d != nil && d.voters > 0 && w.o.Kind != bgp.KindMoved {
+		return fmt.Sprintf("Seen by %d of %s on %s.", min(d.voters, w.o.Panel.Voters), plural(w.o.Panel.Voters, "independent network"),
+			plural(d.collectors, "collector"))
+	}
+	return fmt.Sprintf("Watched by %s on %s.", plural(w.o.Panel.Voters, "independent network"), plural(w.o.Panel.Collectors, "collector"))
+}
+
+// subject names the entity in the middle of a sentence.
+func (w *wording) subject() string {
+	en := w.o.Entity
+	switch en.Type {
+	case bgp.EntityPrefix:
+		s := "the prefix " + en.Code
+		if len(w.o.Origins) > 0 {
+			s += " of " + asName(w.o.Origins[0])
+		}
+		return s
+	case bgp.EntityAS:
+		if en.Name != "" {
+			return en.Code + " (" + en.Name + ")"
+		}
+		return en.Code
+	case bgp.EntityWorld:
+		return "the world"
+	}
+	if en.Name != "" {
+		return en.Name
+	}
+	return en.Code
+}
+
+func asName(a bgp.AS) string {
+	if a.Name == "" {
+		return a.ASN.String()
+	}
+	return a.ASN.String() + " (" + a.Name + ")"
+}
+
+// list joins up to three ASes.
+func list(as []bgp.AS) string {
+	var s []string
+	for _, a := range as[:min(len(as), 3)] {
+		s = append(s, asName(a))
+	}
+	if more := len(as) - len(s); more > 0 {
+		s = append(s, fmt.Sprintf("%d more", more))
+	}
+	return enumerate(s)
+}
+
+// enumerate joins with commas and a final and.
+func enumerate(s []string) string {
+	if len(s) < 2 {
+		return strings.Join(s, "")
+	}
+	return strings.Join(s[:len(s)-1], ", ") + " and " + s[len(s)-1]
+}
+
+// clock writes a time for people.
+func clock(t time.Time) string { return t.Format("15:04 UTC on 2 January 2006") }
+
+// span writes seconds for people, to the nearest minute.
+func span(seconds int64) string {
+	m := (seconds + 30) / 60
+	switch {
+	case m < 1:
+		return "less than a minute"
+	case m < 60:
+		return plural(int(m), "minute")
+	case m < 48*60:
+		return fmt.Sprintf("%d h %d min", m/60, m%60)
+	}
+	return fmt.Sprintf("%d days %d h", m/(24*60), m/60%24)
+}
+
+// plural writes a number and its noun.
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	switch {
+	case strings.HasSuffix(noun, "x"), strings.HasSuffix(noun, "s"):
+		noun += "es"
+	case strings.HasSuffix(noun, "y"):
+		noun = noun[:len(noun)-1] + "ies"
+	default:
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
+}
+
+// upper makes the beginning of a sentence.
+func upper(s string) string {
+	if s != "" && s[0] >= 'a' && s[0] <= 'z' {
+		return string(s[0]-'a'+'A') + s[1:]
+	}
+	return s
+}
+
+func familyName(family string) string {
+	if family == bgp.IPv6.String() {
+		return "IPv6"
+	}
+	return "IPv4"
+}
+
+func unitName(family string) string {
+	if family == bgp.IPv6.String() {
+		return "/48s"
+	}
+	return "/24s"
+}

@@ -136,7 +136,8 @@ func parseBMPPeer(b []byte, p *BMPPeer) error {
 	return nil
 }
 
-// BMPTLV is a type and its value, as Initiation, Termination, Statistics, Route Mirroring and Peer Up carry them.
+// BMPTLV is a type and its value, as Initiation, Termination, Statistics, Route Mirroring and Peer Up carry them, and Route
+// Monitoring from some routers.
 type BMPTLV struct {
 	Type  uint16
 	Value []byte

@@ -30,9 +30,7 @@ type bmpPeerID struct {
 
 // bmpPeerState is what Peer Up said. All of it is a few bits, for a router may have many peers.
 type bmpPeerState struct {
-	// fourOctet: both sides announced the 4-octet AS capability (RFC 6793).
-	fourOctet bool
-	// addPath by direction, for received routes (Adj-RIB-In), sent ones (Adj-RIB-Out) and the Loc-RIB.
+	// For received routes (Adj-RIB-In), sent ones (Adj-RIB-Out) and the Loc-RIB.
 	in, out, loc addPath
 }
 
@@ -93,7 +91,7 @@ func (s *BMPSession) Decode(raw []byte, m *BMPMessage) error {
 	return nil
 }
 
-// routeMonitoring checks that body is one UPDATE (RFC 7854 §4.6) and finds how to read it.
+// routeMonitoring checks that body is one UPDATE (RFC 7854 §4.6), with or without TLVs behind it, and finds how to read it.
 func (s *BMPSession) routeMonitoring(body []byte, m *BMPMessage) error {
 	typ, update, err := SplitMessage(body)
 	if err != nil {
@@ -102,19 +100,21 @@ func (s *BMPSession) routeMonitoring(body []byte, m *BMPMessage) error {
 	if typ != MessageUpdate {
 		return fmt.Errorf("a BGP %s instead of an UPDATE: %w", typ, ErrUnsupported)
 	}
-	if rest := len(body) - HeaderLength - len(update); rest != 0 {
-		return fmt.Errorf("%d octets after the UPDATE: %w", rest, ErrBadLength)
+	n := HeaderLength + len(update)
+	if n < len(body) { // Huawei marks paths with TLVs behind the UPDATE
+		if _, err := countTLVs(body[n:]); err != nil {
+			return fmt.Errorf("%d octets after the UPDATE: %w", len(body)-n, ErrBadLength)
+		}
+		m.tlvs = body[n:]
 	}
-	m.Update = body
+	m.Update = body[:n]
 	state, known := s.peers[m.Peer.id()]
 	m.Known = known
-	m.Options.ASOctets = 4
-	switch {
-	case m.Peer.TwoOctet():
+	if m.Peer.TwoOctet() {
 		m.Options.ASOctets = 2
-	case known && !state.fourOctet && m.Peer.Type != BMPPeerLocRIB:
-		m.Options.ASOctets = 0 // RFC 7854 §4.2 wants 4 here; routers that pass the peer's own octets on are about
 	}
+	// Without the A flag it has to be 4 (RFC 7854 §4.2), but FRR 8 sends 2 for its own routes: 0 takes 4 where that parses.
+	m.Options.NextHopOptional = m.Peer.Peer.Table != bgp.TablePre
 	a := state.in
 	switch m.Peer.Peer.Table {
 	case bgp.TableOut:
@@ -165,10 +165,9 @@ func negotiated(sent, received *Open) bmpPeerState {
 	// A Loc-RIB peer's OPENs are made up (RFC 9069 §4.5): whatever way it names, path identifiers are there.
 	loc := func(f bgp.Family) bool { return sent.addPathMode(f) != 0 && received.addPathMode(f) != 0 }
 	return bmpPeerState{
-		fourOctet: sent.FourOctetASN && received.FourOctetASN,
-		in:        addPath{AddPathNegotiated(received, sent, bgp.IPv4), AddPathNegotiated(received, sent, bgp.IPv6)},
-		out:       addPath{AddPathNegotiated(sent, received, bgp.IPv4), AddPathNegotiated(sent, received, bgp.IPv6)},
-		loc:       addPath{loc(bgp.IPv4), loc(bgp.IPv6)},
+		in:  addPath{AddPathNegotiated(received, sent, bgp.IPv4), AddPathNegotiated(received, sent, bgp.IPv6)},
+		out: addPath{AddPathNegotiated(sent, received, bgp.IPv4), AddPathNegotiated(sent, received, bgp.IPv6)},
+		loc: addPath{loc(bgp.IPv4), loc(bgp.IPv6)},
 	}
 }
 

@@ -37,7 +37,7 @@ func (d *Decoder) DecodeUpdate(body []byte, o Options) (*Update, error) {
 		return nil, err
 	}
 	d.attributes(o)
-	d.require(len(nlri) > 0)
+	d.require(len(nlri) > 0 && !o.NextHopOptional)
 	if u.TreatAsWithdraw {
 		u.Withdrawn = append(u.Withdrawn, u.Announced...)
 		u.Announced = u.Announced[:0]

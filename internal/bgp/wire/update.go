@@ -16,6 +16,9 @@ type Options struct {
 	// Multicast decodes IPv4 and IPv6 multicast (SAFI 2) as well: NLRI.Multicast tells them from unicast. They are counted in
 	// Update.Other with or without.
 	Multicast bool
+	// NextHopOptional: a router made the message from a table of its own (BMP: post-policy, Loc-RIB, Adj-RIB-Out), where NEXT_HOP
+	// may be absent (FRR); then its absence withdraws nothing.
+	NextHopOptional bool
 }
 
 // Update is a decoded UPDATE (RFC 4271 §4.3, RFC 4760). Its slices belong to the Decoder and hold until its next call.

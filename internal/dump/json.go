@@ -43,8 +43,10 @@ func (f *JSON) Append(dst []byte, it *capture.Item) ([]byte, error) {
 		return f.rib(dst, it)
 	case capture.State:
 		dst = f.line(dst, it, it.Peer, it.BGPID, "state")
-		dst = append(append(dst, `,"old":"`...), it.OldState.String()...)
-		dst = append(append(dst, `","new":"`...), it.NewState.String()...)
+		if it.OldState != 0 {
+			dst = append(append(append(dst, `,"old":"`...), it.OldState.String()...), '"')
+		}
+		dst = append(append(dst, `,"new":"`...), it.NewState.String()...)
 		return append(dst, "\"}\n"...), nil
 	case capture.PeerUp:
 		return append(f.line(dst, it, it.Peer, it.BGPID, "peer_up"), "}\n"...), nil

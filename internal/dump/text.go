@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strconv"
 
+	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 	"github.com/darkmap/darkmap/internal/capture"
 )
@@ -14,7 +15,10 @@ func decodeMessage(d *wire.Decoder, it *capture.Item, multicast bool) (*wire.Upd
 	if err != nil || kind != wire.MessageUpdate {
 		return nil, err
 	}
-	o := wire.Options{ASOctets: it.ASOctets, AddPathIPv4: it.AddPathIPv4, AddPathIPv6: it.AddPathIPv6, Multicast: multicast}
+	o := wire.Options{
+		ASOctets: it.ASOctets, AddPathIPv4: it.AddPathIPv4, AddPathIPv6: it.AddPathIPv6, Multicast: multicast,
+		NextHopOptional: it.Peer.Table != bgp.TablePre,
+	}
 	return d.DecodeUpdate(body, o)
 }
 

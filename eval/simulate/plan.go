@@ -337,4 +337,3 @@ func (p *planner) pause(peer *peer, down, up int64, state bool) {
 		}
 	}
 }
-

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// timelineOptions say what a timeline shows and how.
+type timelineOptions struct {
+	// Title stands above it; empty leaves it out.
+	Title    string
+	From, To time.Time
+	// Width is the terminal's, in characters; 0 is 80.
+	Width int
+	// ASCII draws without block characters.
+	ASCII bool
+}
+
+// The glyphs of a timeline, from visible to dark. Two overlapping events show the darker one.
+const (
+	cellVisible = iota
+	cellPartial
+	cellFlapping
+	cellPartlyDark
+	cellDark
+	cellOutside
+)
+
+// glyphs are what the cells look like, in the order of the constants above.
+func glyphs(ascii bool) [6]rune {
+	if ascii {
+		return [6]rune{'.', '-', '~', '+', '#', ' '}
+	}
+	return [6]rune{'·', '░', '▒', '▄', '█', ' '}
+}
+
+const (
+	timelineLabel = 12 // Mon 22 Dec and two blanks
+	timelineNote  = 18 // two blanks and: dark 9 h 31 min
+	oneDay        = 24 * time.Hour
+)
+
+// timeline draws one strip a day (UTC) of the outages given, which should be those of one entity and family: what was dark,
+// flapping or visible when. No line is longer than the width. It is a pure function of its arguments.
+func timeline(all []bgp.Outage, o timelineOptions) []string {
+	if o.Width <= 0 {
+		o.Width = 80
+	}
+	perDay, notes := cellsPerDay(o.Width)
+	drawn := glyphs(o.ASCII)
+	var lines []string
+	if o.Title != "" {
+		lines = append(lines, clip(o.Title, o.Width))
+	}
+	lines = append(lines, hourScale(perDay))
+	for day := o.From.UTC().Truncate(oneDay); day.Before(o.To); day = day.Add(oneDay) {
+		var b strings.Builder
+		fmt.Fprintf(&b, "%-*s", timelineLabel, day.Format("Mon _2 Jan"))
+		for i := range perDay {
+			start := day.Add(oneDay * time.Duration(i) / time.Duration(perDay))
+			b.WriteRune(drawn[cell(all, o, start, oneDay/time.Duration(perDay))])
+		}
+		if notes {
+			b.WriteString(dayNote(all, o, day))
+		}
+		lines = append(lines, strings.TrimRight(b.String(), " "))
+	}
+	return append(lines, legend(drawn, perDay, o.Width)...)
+}
+
+// cellsPerDay is the finest strip that fits, and whether the day's note fits behind it.
+func cellsPerDay(width int) (cells int, notes bool) {
+	fits := 24
+	for _, n := range []int{12, 24, 48, 72, 96} {
+		if timelineLabel+n <= width {
+			fits = n
+		}
+		if timelineLabel+n+timelineNote <= width {
+			cells, notes = n, true
+		}
+	}
+	if notes {
+		return cells, true
+	}
+	return min(fits, max(width-timelineLabel, 1)), false
+}
+
+// hourScale writes the hours 0, 6, 12, 18 and 24 above their cells, as far as there is room.
+func hourScale(perDay int) string {
+	line := []rune(strings.Repeat(" ", timelineLabel+perDay+1))
+	for h := 0; h < 24; h += 6 {
+		text := fmt.Sprintf("%02d", h)
+		copy(line[timelineLabel+h*perDay/24:], []rune(text))
+	}
+	return strings.TrimRight(string(line[:timelineLabel+perDay]), " ")
+}
+
+// cell says what the stretch of time looks like.
+func cell(all []bgp.Outage, o timelineOptions, start time.Time, length time.Duration) int {
+	end := start.Add(length)
+	if !start.Before(o.To) || !end.After(o.From) {
+		return cellOutside
+	}
+	worst := cellVisible
+	var dark time.Duration
+	for _, x := range all {
+		part := overlap(x, start, end)
+		if part <= 0 {
+			continue
+		}
+		switch {
+		case x.Kind == bgp.KindIntermittent:
+			worst = max(worst, cellFlapping)
+		case isDark(x):
+			worst = max(worst, cellPartlyDark)
+			dark += part
+		default:
+			worst = max(worst, cellPartial)
+		}
+	}
+	if dark*10 >= length*9 {
+		return cellDark
+	}
+	return worst
+}
+
+// isDark tells an outage of everything from the loss of a part.
+func isDark(x bgp.Outage) bool { return x.Kind == bgp.KindOutage && x.Severity == "total" }
+
+// overlap is how much of the outage lies between start and end, pauses left out. An open one has no end yet.
+func overlap(x bgp.Outage, start, end time.Time) time.Duration {
+	last := end
+	if x.End != nil {
+		last = *x.End
+	}
+	d := between(x.Start, last, start, end)
+	for _, g := range x.Gaps {
+		d -= between(g.Start, g.End, start, end)
+	}
+	return d
+}
+
+func between(aStart, aEnd, bStart, bEnd time.Time) time.Duration {
+	if aStart.Before(bStart) {
+		aStart = bStart
+	}
+	if aEnd.After(bEnd) {
+		aEnd = bEnd
+	}
+	return max(aEnd.Sub(aStart), 0)
+}
+
+// dayNote says how long the day was dark, or that it flapped.
+func dayNote(all []bgp.Outage, o timelineOptions, day time.Time) string {
+	end := day.Add(oneDay)
+	if end.After(o.To) {
+		end = o.To
+	}
+	var dark time.Duration
+	flapped := false
+	for _, x := range all {
+		part := overlap(x, day, end)
+		flapped = flapped || part > 0 && x.Kind == bgp.KindIntermittent
+		if isDark(x) {
+			dark += part
+		}
+	}
+	switch {
+	case dark > 0:
+		return "  dark " + spanText(dark)
+	case flapped:
+		return "  flapping"
+	}
+	return ""
+}
+
+// legend explains the glyphs, in as many lines as it takes.
+func legend(drawn [6]rune, perDay, width int) []string {
+	words := []string{
+		string(drawn[cellVisible]) + " visible",
+		string(drawn[cellPartial]) + " partly lost",
+		string(drawn[cellFlapping]) + " flapping",
+		string(drawn[cellPartlyDark]) + " dark for a part",
+		string(drawn[cellDark]) + " dark",
+		"one sign is " + spanText(oneDay/time.Duration(perDay)) + ", times are UTC",
+	}
+	var lines []string
+	line := ""
+	for _, w := range words {
+		switch {
+		case line == "":
+			line = w
+		case utf8.RuneCountInString(line)+3+utf8.RuneCountInString(w) > width:
+			lines, line = append(lines, clip(line, width)), w
+		default:
+			line += "   " + w
+		}
+	}
+	return append(lines, clip(line, width))
+}

@@ -46,8 +46,8 @@ func New(cfg Config, view View) *Engine {
 }
 
 // Close decides the minute that starts at window (Unix seconds) and has just ended. changed holds the entities whose sample
-// differs from the one before; the others keep theirs. Minutes that were passed over count as minutes without a change. The
-// events are ordered by entity type, code, id and sequence.
+// differs from the one before; the others keep theirs. Minutes that were passed over count as minutes without a change, of
+// which the view tells the same as of this one. A minute's events are ordered by entity type, code, id and sequence.
 func (e *Engine) Close(window int64, changed []Sample) []Event {
 	if e.next == 0 {
 		e.started, e.next = window, window
@@ -58,15 +58,14 @@ func (e *Engine) Close(window int64, changed []Sample) []Event {
 	}
 	e.closeMinute(window, changed)
 	e.next = window + minute
-	slices.SortStableFunc(e.out, func(a, b Event) int {
-		return cmp.Or(compareKeys(a.Key, b.Key), cmp.Compare(a.Outage.ID, b.Outage.ID), cmp.Compare(a.Outage.Sequence, b.Outage.Sequence))
-	})
 	out := e.out
 	e.out = nil
 	return out
 }
 
 func (e *Engine) closeMinute(window int64, changed []Sample) {
+	first := len(e.out)
+	defer func() { sortEvents(e.out[first:]) }()
 	e.window, e.neighbours = window, nil
 	panel, verdicts := e.view.Panel(e.cfg.Family)
 	e.panel = panel
@@ -198,6 +197,12 @@ func (e *Engine) sweep() {
 // compareKeys orders by type, code and family.
 func compareKeys(a, b Key) int {
 	return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Family, b.Family))
+}
+
+func sortEvents(s []Event) {
+	slices.SortFunc(s, func(a, b Event) int {
+		return cmp.Or(compareKeys(a.Key, b.Key), cmp.Compare(a.Outage.ID, b.Outage.ID), cmp.Compare(a.Outage.Sequence, b.Outage.Sequence))
+	})
 }
 
 func sortEntities(s []*entity) {

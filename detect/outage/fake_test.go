@@ -63,10 +63,16 @@ func newWorld(t testing.TB, start string, cfg Config) *world {
 		panel: bgp.Panel{Voters: 40, Collectors: 12, Table: bgp.TableComplete}, verdicts: true,
 		lost: map[Key][]LostPrefix{}, visible: map[Key][]netip.Prefix{}, moved: map[Key][]MovedPrefix{}, churn: bgp.Churn{Hour: 5, Day: 40},
 	}
-	return &world{
+	w := &world{
 		t: t, view: v, engine: New(cfg, v), now: unix(t, start), known: map[Key][]netip.Prefix{}, samples: map[Key]Sample{},
 		changed: map[Key]bool{}, collect: 12, up: []bgp.ASN{4837}, origin: 131279,
 	}
+	t.Cleanup(func() {
+		if err := checkLives(w.events); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
 }
 
 func unix(t testing.TB, s string) int64 {

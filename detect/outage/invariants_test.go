@@ -1,0 +1,247 @@
+package outage
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+var (
+	idPattern = regexp.MustCompile(`^(prefix|as|country|region|world|watch)-[A-Za-z0-9._-]+-ipv[46]-\d{8}T\d{4}Z$`)
+	// forbidden are words for a cause.
+	forbidden = regexp.MustCompile(`(?i)attack|shut ?down|sabotage|censor|blackout|switched off|ddos`)
+	// follows lists the events that may come after an event, "" before the first.
+	follows = map[string]string{
+		"":                 "suspected opened closed", // closed at once: a blip
+		bgp.EventSuspected: "opened retracted",
+		bgp.EventOpened:    "updated closed",
+		bgp.EventUpdated:   "updated closed",
+		bgp.EventClosed:    "reopened",
+		bgp.EventReopened:  "updated closed",
+		bgp.EventRetracted: "reopened", // a short loss that became the first of an intermittent event
+	}
+	stateOf = map[string]string{
+		bgp.EventSuspected: bgp.StateSuspected, bgp.EventOpened: bgp.StateOpen, bgp.EventUpdated: bgp.StateOpen,
+		bgp.EventReopened: bgp.StateOpen, bgp.EventClosed: bgp.StateClosed, bgp.EventRetracted: bgp.StateRetracted,
+	}
+)
+
+// checkLives tells what is wrong with a series of events, whatever led to them.
+func checkLives(events []Event) error {
+	last := map[string]bgp.Outage{}
+	owner := map[string]Key{}
+	open := map[Key]string{}
+	for _, ev := range events {
+		o := ev.Outage
+		before, known := last[o.ID]
+		if err := checkRecord(ev, before, known); err != nil {
+			return fmt.Errorf("%s, record %d (%s): %w", o.ID, o.Sequence, o.Event, err)
+		}
+		if k, ok := owner[o.ID]; ok && k != ev.Key {
+			return fmt.Errorf("%s belongs to %v and %v", o.ID, k, ev.Key)
+		}
+		owner[o.ID] = ev.Key
+		switch id := open[ev.Key]; {
+		case o.State == bgp.StateOpen && id != "" && id != o.ID:
+			return fmt.Errorf("%s and %s are open at once", id, o.ID)
+		case o.State == bgp.StateOpen:
+			open[ev.Key] = o.ID
+		case id == o.ID:
+			delete(open, ev.Key)
+		}
+		last[o.ID] = o
+	}
+	return nil
+}
+
+// checkRecord looks at one record and the one before it.
+func checkRecord(ev Event, before bgp.Outage, known bool) error {
+	o := ev.Outage
+	previous := ""
+	if known {
+		previous = before.Event
+	}
+	switch {
+	case !strings.Contains(" "+follows[previous]+" ", " "+o.Event+" "):
+		return fmt.Errorf("follows %q", previous)
+	case stateOf[o.Event] != o.State:
+		return fmt.Errorf("has the state %s", o.State)
+	case o.Sequence != before.Sequence+1:
+		return fmt.Errorf("follows the sequence number %d", before.Sequence)
+	case !idPattern.MatchString(o.ID):
+		return fmt.Errorf("bad id")
+	case (o.End == nil) != (o.State == bgp.StateOpen || o.State == bgp.StateSuspected):
+		return fmt.Errorf("end %v in state %s", o.End, o.State)
+	case o.End != nil && o.End.Before(o.Start):
+		return fmt.Errorf("ends at %v, before its start at %v", o.End, o.Start)
+	case o.DurationSeconds < 0 || o.Score < 0 || o.Peak.LossPercent > 10000 || o.Now.LossPercent > o.Peak.LossPercent:
+		return fmt.Errorf("bad figures: %d s, score %d, peak %v, now %v", o.DurationSeconds, o.Score, o.Peak, o.Now)
+	case o.Blip && o.State == bgp.StateClosed && o.DurationSeconds >= 10*minute:
+		return fmt.Errorf("a blip of %d s", o.DurationSeconds)
+	case forbidden.MatchString(o.Summary):
+		return fmt.Errorf("names a cause: %s", o.Summary)
+	case !strings.HasSuffix(o.Summary, caveat):
+		return fmt.Errorf("does not end with the caveat: %s", o.Summary)
+	case (o.Evidence.ConsistentWith == "") != (o.Evidence.LessTypicalOf == "") ||
+		(o.Evidence.ConsistentWith == "") == strings.Contains(o.Summary, "BGP cannot tell these apart."):
+		return fmt.Errorf("one side only: %s", o.Summary)
+	case (o.Previous != nil) != known:
+		return fmt.Errorf("previous state: got %v", o.Previous)
+	case o.Entity.Code != ev.Key.Code || o.Entity.Type != ev.Key.Type || o.Family != ev.Key.Family.String() || o.Dataset != "test":
+		return fmt.Errorf("is about %v", o.Entity)
+	}
+	for i, g := range o.Gaps {
+		if g.End.Before(g.Start) || i > 0 && g.Start.Before(o.Gaps[i-1].End) {
+			return fmt.Errorf("bad gaps %v", o.Gaps)
+		}
+	}
+	if !known {
+		return nil
+	}
+	var p bgp.Outage
+	if err := json.Unmarshal(*o.Previous, &p); err != nil {
+		return fmt.Errorf("reading the previous state: %w", err)
+	}
+	if p.Sequence != before.Sequence || p.Event != before.Event || p.Summary != before.Summary || p.Previous != nil {
+		return fmt.Errorf("previous is record %d %s", p.Sequence, p.Event)
+	}
+	return nil
+}
+
+// step is a stretch of random time: what stands in it, and for how long.
+type step struct {
+	entity, down, share, moved, minutes int
+	verdicts                            bool
+}
+
+// walk plays steps and returns the events of every window.
+func walk(t testing.TB, steps []step, skip bool) []Event {
+	w := newWorld(t, "2024-03-01T00:00Z", Config{})
+	nets := networks(30)
+	keys := []Key{country("AA"), asKey(64500), prefixKey(nets[20]), prefixKey(nets[21])}
+	w.add(keys[0], nets[:4])
+	w.add(keys[1], nets[:20])
+	w.add(keys[2], nets[20:21])
+	w.add(keys[3], nets[21:22])
+	w.minutes(3)
+	for _, s := range steps {
+		w.view.verdicts = s.verdicts
+		k := keys[s.entity]
+		w.setDown(k, min(s.down, len(w.known[k])))
+		sample := w.samples[k]
+		if k.Type == bgp.EntityPrefix && sample.Space > 0 {
+			sample.SharePermille = 500 + s.share
+			sample.Moved = s.moved
+		} else if k.Type == bgp.EntityPrefix {
+			sample.SharePermille = s.share * 499 / 500
+		}
+		w.view.moved[k] = nil
+		if s.moved > 0 && k.Type == bgp.EntityAS {
+			for _, l := range w.view.lost[k] {
+				w.view.moved[k] = append(w.view.moved[k], MovedPrefix{Prefix: l.Prefix, From: 64500, To: 64501, Since: w.now})
+			}
+			sample.Moved = len(w.view.moved[k])
+		}
+		w.set(sample)
+		if skip && s.minutes > 2 {
+			w.minutes(1)
+			w.now += int64(s.minutes-2) * minute
+			w.minutes(1)
+		} else {
+			w.minutes(s.minutes)
+		}
+	}
+	w.minutes(1)
+	return w.events
+}
+
+func drawSteps(t *rapid.T) []step {
+	short := rapid.IntRange(1, 12)
+	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
+		return step{
+			entity: rapid.IntRange(0, 3).Draw(t, "entity"),
+			down:   rapid.SampledFrom([]int{0, 0, 0, 1, 2, 4, 20}).Draw(t, "down"),
+			share:  rapid.SampledFrom([]int{0, 100, 250, 400, 450, 500}).Draw(t, "share"),
+			moved:  rapid.SampledFrom([]int{0, 0, 0, 1}).Draw(t, "moved"),
+			minutes: rapid.OneOf(short, short, short, short, short, rapid.SampledFrom([]int{11, 31, 61, 61, 61, 1440, 8 * 1440})).
+				Draw(t, "minutes"),
+			verdicts: rapid.IntRange(0, 9).Draw(t, "verdicts") > 0,
+		}
+	}), 1, 40).Draw(t, "steps")
+}
+
+// TestLives: whatever happens, every event lives by the rules, the same input gives the same events, and minutes without a
+// change may be left out.
+func TestLives(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		steps := drawSteps(rt)
+		events := walk(t, steps, false)
+		if err := checkLives(events); err != nil {
+			rt.Fatal(err)
+		}
+		if diff := cmp.Diff(events, walk(t, steps, false)); diff != "" {
+			rt.Fatalf("the same steps give other events (-first +second):\n%s", diff)
+		}
+		if diff := cmp.Diff(events, walk(t, steps, true)); diff != "" {
+			rt.Fatalf("quiet minutes left out give other events (-all +fewer):\n%s", diff)
+		}
+	})
+}
+
+// TestMedians compares the run-length list with a plain list of samples.
+func TestMedians(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		const begin = 1000 * dayMinutes
+		h := history{}
+		plain := map[int64]uint64{} // by minute
+		stands, m := uint64(0), int64(begin)
+		for range rapid.IntRange(1, 60).Draw(rt, "changes") {
+			stands = uint64(rapid.IntRange(0, 50).Draw(rt, "value"))
+			h.record(m, stands, int(stands))
+			for range rapid.OneOf(rapid.IntRange(1, 12), rapid.IntRange(1, 200)).Draw(rt, "minutes") {
+				plain[m] = stands
+				m++
+			}
+		}
+		m--
+		prior := uint64(rapid.IntRange(0, 50).Draw(rt, "prior"))
+		var samples []uint64
+		for s := m - m%sampleMinutes; s > m-m%sampleMinutes-dayMinutes; s -= sampleMinutes {
+			if v, ok := plain[s]; ok {
+				samples = append(samples, v)
+			} else {
+				samples = append(samples, prior)
+			}
+		}
+		want := plainMedian(samples)
+		var off []uint64
+		for _, v := range samples {
+			off = append(off, max(v, want)-min(v, want))
+		}
+		var ms medians
+		got := ms.at(&h, m, point{space: prior, prefixes: uint32(prior)})
+		if got.space != want || got.mad != plainMedian(off) || got.prefixes != int(want) {
+			rt.Fatalf("got %+v, want median %d, deviation %d", got, want, plainMedian(off))
+		}
+		if len(h.points) > daySamples+2 {
+			rt.Fatalf("got %d points", len(h.points))
+		}
+	})
+}
+
+func plainMedian(v []uint64) uint64 {
+	w := make([]weighted, len(v))
+	for i, x := range v {
+		w[i] = weighted{x, 1}
+	}
+	return median(w)
+}

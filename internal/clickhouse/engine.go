@@ -52,6 +52,7 @@ type Engine struct {
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
 	stderr *tail
+	lock   io.Closer
 	// done is closed after the child's end; exit is set before.
 	done chan struct{}
 	exit error
@@ -74,9 +75,12 @@ func StartEngine(ctx context.Context, cfg EngineConfig) (*Engine, error) {
 		return nil, fmt.Errorf("starting the embedded ClickHouse: %w", err)
 	}
 	cfg.Dir = dir
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("creating the engine's folder: %w", err)
+	}
 	deadline := time.Now().Add(inUseLimit)
 	for {
-		e, err := startOnce(ctx, cfg)
+		e, err := lockAndStart(ctx, cfg)
 		if !errors.Is(err, ErrInUse) || time.Now().After(deadline) {
 			if err != nil {
 				return nil, fmt.Errorf("starting the embedded ClickHouse in %s: %w", cfg.Dir, err)
@@ -87,6 +91,21 @@ func StartEngine(ctx context.Context, cfg EngineConfig) (*Engine, error) {
 			return nil, fmt.Errorf("starting the embedded ClickHouse: %w", err)
 		}
 	}
+}
+
+// lockAndStart keeps our own lock as long as the engine runs: without it a second instance would overwrite the files of the
+// first. The server has one too, which outlives a killed parent by a moment.
+func lockAndStart(ctx context.Context, cfg EngineConfig) (*Engine, error) {
+	lock, err := lockFile(filepath.Join(cfg.Dir, "lock"))
+	if err != nil {
+		return nil, err
+	}
+	e, err := startOnce(ctx, cfg)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	e.lock = lock
+	return e, nil
 }
 
 func startOnce(ctx context.Context, cfg EngineConfig) (*Engine, error) {
@@ -131,27 +150,61 @@ func startOnce(ctx context.Context, cfg EngineConfig) (*Engine, error) {
 		Addresses: []string{net.JoinHostPort("127.0.0.1", tcp)}, HTTPAddress: net.JoinHostPort("127.0.0.1", http),
 		Database: cfg.Database, User: engineUser, Password: password, Embedded: true,
 	}
-	if err := e.server.lockDefault(ctx); err != nil {
+	if err := e.awaitReady(ctx); err != nil {
 		e.kill()
 		return nil, err
 	}
 	return e, nil
 }
 
-// lockDefault uses up what the user without a password may ask (usersXML) and makes sure that it gets no answer any more.
+// awaitReady waits until the server answers on both ports, a moment after it has told them, and closes it to those who have
+// no password.
+func (e *Engine) awaitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	for {
+		_, err := e.server.ask(ctx, "SELECT 1")
+		if err == nil {
+			if conn, dialErr := new(net.Dialer).DialContext(ctx, "tcp", e.Addr()); dialErr == nil {
+				return errors.Join(conn.Close(), e.server.lockDefault(ctx))
+			}
+		}
+		select {
+		case <-e.done:
+			return e.whyNot()
+		default:
+		}
+		if wait(ctx, 5*time.Millisecond) != nil {
+			return fmt.Errorf("waiting for its answer (%v): %w", err, ctx.Err()) //nolint:errorlint // may be nil
+		}
+	}
+}
+
+// lockDefault uses up what the user without a password may ask over the network (usersXML), so that it is refused from then
+// on. (SELECT 1 and the like are not counted.)
 func (s Server) lockDefault(ctx context.Context) error {
 	s.User, s.Password = "default", ""
-	for range 2 {
-		body, err := s.HTTP(ctx, Query{SQL: "SELECT 1"})
+	for range 4 {
+		_, err := s.ask(ctx, "SELECT 1 FROM numbers(1)")
 		if _, refused := errors.AsType[*QueryError](err); refused {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		_ = body.Close()
 	}
 	return errors.New("it answers without a password")
+}
+
+// ask runs a statement with a short answer.
+func (s Server) ask(ctx context.Context, sql string) (string, error) {
+	body, err := s.HTTP(ctx, Query{SQL: sql})
+	if err != nil {
+		return "", err
+	}
+	defer body.Close() //nolint:errcheck // only read
+	b, err := io.ReadAll(io.LimitReader(body, 4096))
+	return strings.TrimSpace(string(b)), err
 }
 
 // awaitPorts waits until the child has written the ports that it listens on. Failures show on its standard error only.
@@ -222,6 +275,9 @@ func (e *Engine) Err() error {
 // would wait seconds for its clients and write nothing more.
 func (e *Engine) Close() error {
 	e.kill()
+	if err := e.lock.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
+		return fmt.Errorf("unlocking the engine's folder: %w", err)
+	}
 	return nil
 }
 

@@ -48,7 +48,7 @@ var engineXML = template.Must(template.New("engine.xml").Parse(`<clickhouse>
 `))
 
 // usersXML: the server's own session runs as default, which has no password: it may do nothing but start to listen, and has
-// a quota of one query over the network, which StartEngine uses up. Everybody else is the user with the password.
+// a quota of as many queries as it needs itself; StartEngine uses up the same quota of those who come over the network. Everybody else is the user with the password.
 var usersXML = template.Must(template.New("users.xml").Parse(`<clickhouse>
   <profiles>
     <default>
@@ -60,7 +60,7 @@ var usersXML = template.Must(template.New("users.xml").Parse(`<clickhouse>
   </profiles>
   <quotas>
     <default/>
-    <start><interval><duration>2000000000</duration><queries>1</queries></interval></start>
+    <start><interval><duration>2000000000</duration><queries>2</queries></interval></start>
   </quotas>
   <users>
     <default>

@@ -29,6 +29,22 @@ func checkPlatform() error {
 // ownGroup keeps Ctrl-C from the child: what runs on it ends first.
 func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
+// lockFile locks the file until it is closed or the process ends; ErrInUse if somebody else has it.
+func lockFile(path string) (io.Closer, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // our own file
+	if err != nil {
+		return nil, fmt.Errorf("opening the lock: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = f.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, ErrInUse
+		}
+		return nil, fmt.Errorf("locking: %w", err)
+	}
+	return f, nil
+}
+
 // engineEnv is the child's environment: nothing of ours changes the server.
 func engineEnv() []string {
 	env := []string{"GOTRACEBACK=single", "GOMAXPROCS=2"}

@@ -12,6 +12,8 @@ func checkPlatform() error { return ErrNoEngine }
 
 func ownGroup() *syscall.SysProcAttr { return nil }
 
+func lockFile(string) (io.Closer, error) { return nil, ErrNoEngine }
+
 func engineEnv() []string { return nil }
 
 func runEngine(_, _ string, _ io.Reader, stderr io.Writer) int {

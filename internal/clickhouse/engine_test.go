@@ -107,7 +107,7 @@ func TestEngineIsClosedToOthers(t *testing.T) {
 	for _, who := range []struct{ user, password string }{{"default", ""}, {"app", ""}, {"app", "wrong"}} {
 		s := s
 		s.User, s.Password = who.user, who.password
-		for _, sql := range []string{"SELECT * FROM file('/etc/passwd', 'LineAsString')", "SELECT 1"} {
+		for _, sql := range []string{"SELECT * FROM file('/etc/passwd', 'LineAsString')", "SELECT count() FROM numbers(10)", "SYSTEM STOP LISTEN HTTP", "CREATE TEMPORARY TABLE t (n UInt8)"} {
 			body, err := s.HTTP(t.Context(), clickhouse.Query{SQL: sql})
 			if err != nil {
 				continue

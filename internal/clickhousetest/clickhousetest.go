@@ -2,6 +2,7 @@
 package clickhousetest
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -71,6 +72,8 @@ func Server(t testing.TB) clickhouse.Server {
 			t.Fatal(err)
 		}
 		s.Password = os.Getenv("TEST_CLICKHOUSE_PASSWORD")
+		drop(t, s)
+		t.Cleanup(func() { drop(t, s) })
 	} else {
 		s = StartIn(t, filepath.Join(t.TempDir(), "clickhouse")).Server()
 	}
@@ -78,6 +81,17 @@ func Server(t testing.TB) clickhouse.Server {
 		t.Fatal(err)
 	}
 	return s
+}
+
+func drop(t testing.TB, s clickhouse.Server) {
+	t.Helper()
+	body, err := s.HTTP(context.Background(), clickhouse.Query{SQL: "DROP DATABASE IF EXISTS " + s.Database + " SYNC"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := body.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 func letters(r rune) rune {

@@ -1,0 +1,125 @@
+package clickhouse_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/clickhouse"
+	"github.com/darkmap/darkmap/internal/clickhousetest"
+)
+
+func TestMigrate(t *testing.T) {
+	t.Parallel()
+	s := clickhousetest.Server(t) // migrates from nothing
+	conn := open(t, s)
+	steps, err := clickhouse.Migrate(t.Context(), s)
+	if err != nil || steps != 0 {
+		t.Errorf("again: got %d steps, %v; want none", steps, err)
+	}
+	rows, err := conn.Query(t.Context(), "SELECT name FROM system.tables WHERE database = ? ORDER BY name", s.Database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, name)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"datasets", "deadletter", "feeds", "outage_events", "outages", "panel", "route_changes", "schema_migrations", "visibility"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("tables (-want +got):\n%s", diff)
+	}
+	if n := one[uint64](t, conn, "SELECT count() FROM system.columns WHERE database = ? AND comment = '' AND table NOT IN ('outages')", s.Database); n != 0 {
+		t.Errorf("%d columns have no comment", n)
+	}
+
+	// An interrupted step is repeated.
+	if err := conn.Exec(t.Context(), "TRUNCATE TABLE "+s.Database+".schema_migrations"); err != nil {
+		t.Fatal(err)
+	}
+	all, err := clickhouse.Migrations(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if steps, err := clickhouse.Migrate(t.Context(), s); err != nil || steps != len(all) {
+		t.Errorf("after an interruption: got %d steps, %v; want %d", steps, err, len(all))
+	}
+	if err := conn.Exec(t.Context(), "INSERT INTO "+s.Database+".schema_migrations (version, name) VALUES (9999, 'later')"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := clickhouse.Migrate(t.Context(), s); err == nil || !strings.Contains(err.Error(), "newer") {
+		t.Errorf("a newer database: got %v", err)
+	}
+}
+
+func TestEventIDInSQL(t *testing.T) {
+	t.Parallel()
+	s := clickhousetest.Server(t)
+	conn := open(t, s)
+	for _, p := range []bgp.Position{
+		{Collector: "ris/rrc00", Lane: "live", Session: 1<<63 + 5, Sequence: 1},
+		{Collector: "file/local", Lane: "file/0a1b", Sequence: 123456789},
+	} {
+		sql := fmt.Sprintf("INSERT INTO %s.route_changes (dataset, collector, lane, session, sequence, as_path, appended_at) VALUES ('t', ?, ?, ?, ?, '64496 64497 {64498,64499}', now())", s.Database)
+		if err := conn.Exec(t.Context(), sql, p.Collector, p.Lane, p.Session, p.Sequence); err != nil {
+			t.Fatal(err)
+		}
+		got := one[string](t, conn, "SELECT event_id FROM "+s.Database+".route_changes WHERE collector = ?", p.Collector)
+		if got != p.EventID() {
+			t.Errorf("%v: SQL has %s, Go %s", p, got, p.EventID())
+		}
+		if path := one[[]uint32](t, conn, "SELECT as_path_asns FROM "+s.Database+".route_changes WHERE collector = ?", p.Collector); !slices.Equal(path, []uint32{64496, 64497, 64498, 64499}) {
+			t.Errorf("as_path_asns: got %v", path)
+		}
+	}
+}
+
+func TestMigrationsForCluster(t *testing.T) {
+	t.Parallel()
+	all, err := clickhouse.Migrations(clickhouse.Server{Database: "d", Cluster: "c"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range all {
+		for _, sql := range m.Statements {
+			if !strings.Contains(sql, "ON CLUSTER c") {
+				t.Errorf("%s: a statement without ON CLUSTER: %.80s", m.Name, sql)
+			}
+			if strings.Contains(sql, "ENGINE =") && !strings.Contains(sql, "ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}'") {
+				t.Errorf("%s: a table that is not replicated: %.80s", m.Name, sql)
+			}
+		}
+	}
+}
+
+// The current state of an outage is one row, with FINAL and without.
+func TestOutagesHaveNoDuplicates(t *testing.T) {
+	t.Parallel()
+	s := clickhousetest.Server(t)
+	conn := open(t, s)
+	for _, sequence := range []int{1, 3, 2, 3} {
+		sql := fmt.Sprintf("INSERT INTO %s.outage_events (dataset, id, sequence, event, family, entity_type, position_sequence, appended_at) VALUES ('t', 'x', %d, 'updated', 'ipv4', 'as', %d, now())", s.Database, sequence, sequence)
+		if err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, final := range []string{"", " FINAL"} {
+		if n := one[uint64](t, conn, "SELECT count() FROM "+s.Database+".outages"+final); n != 1 {
+			t.Errorf("outages%s: got %d rows, want 1", final, n)
+		}
+		if n := one[uint32](t, conn, "SELECT sequence FROM "+s.Database+".outages"+final+" WHERE dataset = 't' AND state = ''"); n != 3 {
+			t.Errorf("outages%s: got sequence %d, want the newest, 3", final, n)
+		}
+	}
+}

@@ -1,0 +1,257 @@
+package panel
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// Knowledge says what the verdicts rest on.
+type Knowledge uint8
+
+// The kinds of knowledge. The zero value is a panel that was never decided.
+const (
+	Undecided Knowledge = iota
+	Learned
+	Whole
+)
+
+// String is the word of an outage's panel.table.
+func (k Knowledge) String() string {
+	switch k {
+	case Learned:
+		return "learned"
+	case Whole:
+		return "complete"
+	case Undecided:
+	}
+	return ""
+}
+
+// maxPerASN sessions of an ASN vote.
+const maxPerASN = 2
+
+// Panel is who votes in a family. New makes one.
+type Panel struct {
+	cfg       Config
+	family    bgp.Family
+	sessions  []*Session // by slot
+	knowledge Knowledge
+	voters    *Voters
+	threshold int // prefixes that made a full feed at the last decision
+}
+
+// New returns a panel without sessions. cfg has its defaults set.
+func New(cfg Config, f bgp.Family) *Panel {
+	return &Panel{cfg: cfg, family: f, voters: &Voters{}}
+}
+
+// Add puts a session at a slot of the rib.
+func (p *Panel) Add(slot int, s *Session) {
+	for len(p.sessions) <= slot {
+		p.sessions = append(p.sessions, nil)
+	}
+	p.sessions[slot] = s
+}
+
+// Remove forgets the session at a slot.
+func (p *Panel) Remove(slot int) { p.sessions[slot] = nil }
+
+// Session is the one at a slot, nil where there is none.
+func (p *Panel) Session(slot int) *Session {
+	if slot >= len(p.sessions) {
+		return nil
+	}
+	return p.sessions[slot]
+}
+
+// Knowledge is what the present voters know.
+func (p *Panel) Knowledge() Knowledge { return p.knowledge }
+
+// Voters are those of the last Close.
+func (p *Panel) Voters() *Voters { return p.voters }
+
+// Verdicts reports whether there are enough voters for any verdict.
+func (p *Panel) Verdicts() bool {
+	return p.knowledge != Undecided && p.voters.N >= p.cfg.MinVoters && p.voters.Collectors >= p.cfg.MinCollectors
+}
+
+// Close ends a window at now. size tells how many prefixes a slot holds. decided says that the panel was chosen anew, changed
+// that other slots vote than before.
+func (p *Panel) Close(now int64, size func(slot int) int) (decided, changed bool) {
+	for slot, s := range p.sessions {
+		if s == nil {
+			continue
+		}
+		s.close(&p.cfg, now, size(slot))
+		if s.transferUntil != 0 && now >= s.transferUntil {
+			s.transferUntil, s.Complete = 0, true
+		}
+	}
+	if now%p.cfg.DecideSeconds == 0 || !p.Verdicts() && p.knowledge != Whole {
+		decided = p.decide(now, size)
+	}
+	v := newVoters(p.sessions, func(slot int) bool { return p.votes(slot, now) })
+	changed = !v.Equal(p.voters) || v.N != p.voters.N
+	p.voters = v
+	return decided && (p.Verdicts() || p.knowledge == Whole), changed
+}
+
+// votes reports whether a slot votes at now.
+func (p *Panel) votes(slot int, now int64) bool {
+	s := p.sessions[slot]
+	switch {
+	case s == nil || s.reason(&p.cfg, now) != "":
+		return false
+	case p.knowledge == Whole:
+		return s.member
+	}
+	return p.knowledge == Learned
+}
+
+// decide chooses the members, if there are tables to choose from; otherwise everybody learns. It reports whether there is a
+// panel.
+func (p *Panel) decide(now int64, size func(slot int) int) bool {
+	sizes, live, awaiting := []int(nil), map[bgp.ASN]bool{}, false
+	for slot, s := range p.sessions {
+		if s == nil {
+			continue
+		}
+		switch s.reason(&p.cfg, now) {
+		case "":
+			live[s.Key.ASN] = true
+			if s.Complete {
+				sizes = append(sizes, size(slot))
+			}
+		case TableIncomplete:
+			awaiting = true
+		}
+	}
+	in, out := p.limits(sizes)
+	chosen := p.candidates(now, size, in, out)
+	if p.knowledge != Whole {
+		voters := newVoters(p.sessions, func(slot int) bool { return chosen[slot] })
+		if voters.N < p.cfg.MinVoters || voters.Collectors < p.cfg.MinCollectors || 2*voters.N < len(live) {
+			if awaiting {
+				return false // tables are on their way
+			}
+			p.knowledge = Learned
+			return true
+		}
+		p.knowledge = Whole
+	}
+	p.threshold = in
+	for slot, s := range p.sessions {
+		if s != nil {
+			s.member = chosen[slot]
+		}
+	}
+	p.thin(size)
+	return true
+}
+
+// limits are the table sizes from which a peer is a full feed, and below which it is one no more.
+func (p *Panel) limits(sizes []int) (in, out int) {
+	floor := max(p.cfg.floor(p.family), 1)
+	if len(sizes) == 0 {
+		return floor, floor
+	}
+	slices.Sort(sizes)
+	top := sizes[(len(sizes)*95+99)/100-1]
+	scale := func(permille int) int { return max(floor, (top*permille+999)/1000) }
+	return scale(p.cfg.FullFeedInPermille), scale(p.cfg.FullFeedOutPermille)
+}
+
+// candidates tells by slot who has a full feed. A member that sends its table again keeps its place: the size that it has now
+// says nothing. A session that was there before anything was known has a whole table when its size proves it.
+func (p *Panel) candidates(now int64, size func(slot int) int, in, out int) []bool {
+	chosen := make([]bool, len(p.sessions))
+	for slot, s := range p.sessions {
+		if s == nil || !s.Up {
+			continue
+		}
+		n := size(slot)
+		switch {
+		case s.member && s.transferUntil != 0 || s.member && s.Masked:
+			chosen[slot] = true
+		case s.Awaiting || s.transferUntil != 0:
+		case s.Complete:
+			chosen[slot] = n >= in || s.member && n >= out
+		case p.knowledge == Whole && now-s.Since >= p.cfg.TransferSeconds && n >= in:
+			s.Complete, chosen[slot] = true, true
+		}
+	}
+	return chosen
+}
+
+// thin leaves every ASN two feeds: those that were there before, then the larger, then the lower key.
+func (p *Panel) thin(size func(slot int) int) {
+	byASN := make(map[bgp.ASN][]int)
+	for slot, s := range p.sessions {
+		if s == nil {
+			continue
+		}
+		if !s.member {
+			s.extra = false
+			continue
+		}
+		byASN[s.Key.ASN] = append(byASN[s.Key.ASN], slot)
+	}
+	for _, slots := range byASN { // each ASN by itself, so their order does not matter
+		slices.SortFunc(slots, func(a, b int) int {
+			x, y := p.sessions[a], p.sessions[b]
+			return cmp.Or(compareBool(x.extra, y.extra), cmp.Compare(size(b), size(a)), x.Key.Compare(y.Key))
+		})
+		for i, slot := range slots {
+			p.sessions[slot].extra = i >= maxPerASN
+			p.sessions[slot].member = i < maxPerASN
+		}
+	}
+}
+
+// compareBool puts false first.
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
+}
+
+// Place is a session's place in the panel.
+type Place struct {
+	Session *Session
+	Slot    int
+	Votes   bool
+	Reason  Reason
+}
+
+// Places lists every session at now, ordered by collector, address, ASN.
+func (p *Panel) Places(now int64) []Place {
+	var out []Place
+	for slot, s := range p.sessions {
+		if s == nil {
+			continue
+		}
+		pl := Place{Session: s, Slot: slot, Votes: p.votes(slot, now), Reason: s.reason(&p.cfg, now)}
+		if !pl.Votes && pl.Reason == "" {
+			switch {
+			case s.extra:
+				pl.Reason = SecondFeed
+			case !s.Complete:
+				pl.Reason = TableIncomplete
+			default:
+				pl.Reason = Partial
+			}
+		}
+		out = append(out, pl)
+	}
+	slices.SortFunc(out, func(a, b Place) int { return a.Session.Key.Compare(b.Session.Key) })
+	return out
+}
+
+// MinVoters is the configured one.
+func (p *Panel) MinVoters() int { return p.cfg.MinVoters }

@@ -1,0 +1,155 @@
+package panel
+
+import (
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// Reason says why a session does not vote, in the words of PanelPeer.reason; empty for one that does.
+type Reason string
+
+// The reasons.
+const (
+	Partial         Reason = "partial"
+	Transferring    Reason = "transferring"
+	Down            Reason = "down"
+	CollectorDown   Reason = "collector_down"
+	Silent          Reason = "silent"
+	SecondFeed      Reason = "second_feed"
+	TableIncomplete Reason = "table_incomplete"
+)
+
+// Session is one peer of one collector in one family. The zero value is a session that is down.
+type Session struct {
+	Key bgp.PeerKey
+	// Up is false after Peer Down.
+	Up bool
+	// Masked: the collector's stream is stale or ended.
+	Masked bool
+	// Awaiting: a gap is open and the table has not come.
+	Awaiting bool
+	// Complete: the whole table is known.
+	Complete bool
+	// Since is when it was first heard of, LastHeard when it last said something.
+	Since, LastHeard int64
+
+	transferUntil int64 // 0: none
+	member        bool  // chosen at the last decision
+	extra         bool  // a third feed of its ASN
+	burst         burst
+}
+
+// burst watches for a table that is sent without a state message: as many distinct prefixes as the table has, each announced
+// once, hardly a withdrawal.
+type burst struct {
+	since     int64 // of the first window
+	window    int   // announcements in this window
+	counted   int   // announcements since seen exists
+	withdrawn int   // withdrawals since seen exists
+	distinct  int
+	seen      []uint64 // rows
+}
+
+// The shape of a burst.
+const (
+	burstBegins  = 256 // announcements in a window before anything is counted
+	burstWindows = 600 // seconds that a burst may take
+)
+
+// PeerUp begins a session at t: its table comes now.
+func (s *Session) PeerUp(t, transferSeconds int64) {
+	s.Up, s.Complete = true, false
+	s.transferUntil = t + transferSeconds
+	s.burst = burst{}
+}
+
+// PeerDown ends it.
+func (s *Session) PeerDown() {
+	s.Up, s.Complete, s.transferUntil = false, false, 0
+	s.burst = burst{}
+}
+
+// EndOfRIB says that the table has been sent (RFC 4724 §2).
+func (s *Session) EndOfRIB() {
+	if s.transferUntil != 0 {
+		s.transferUntil, s.Complete = 0, true
+	}
+}
+
+// Announced counts an announcement of a row of the rib.
+func (s *Session) Announced(row uint32) {
+	b := &s.burst
+	if b.window++; b.seen == nil {
+		if b.window < burstBegins {
+			return
+		}
+		b.seen = make([]uint64, row>>6+1)
+	}
+	b.counted++
+	w := int(row >> 6)
+	if w >= len(b.seen) {
+		b.seen = append(b.seen, make([]uint64, w+1-len(b.seen))...)
+	}
+	if m := uint64(1) << (row & 63); b.seen[w]&m == 0 {
+		b.seen[w] |= m
+		b.distinct++
+	}
+}
+
+// Withdrew counts a withdrawal.
+func (s *Session) Withdrew() {
+	if s.burst.seen != nil {
+		s.burst.withdrawn++
+	}
+}
+
+// close looks at the burst when the window that ends at now closes; size is how many prefixes the session holds.
+func (s *Session) close(cfg *Config, now int64, size int) {
+	b := &s.burst
+	if b.window == 0 && b.seen == nil {
+		return
+	}
+	if b.since == 0 {
+		b.since = now - 60
+	}
+	least := max(cfg.LearnedTransferPrefixes, size/2)
+	if s.Complete {
+		least = max(cfg.TransferPrefixes, size/2)
+	}
+	switch {
+	case b.distinct >= least && b.counted <= b.distinct+b.distinct/4 && b.withdrawn*100 <= b.counted:
+		if s.transferUntil == 0 {
+			s.transferUntil = b.since + cfg.TransferSeconds
+		}
+		*b = burst{}
+	case b.window < burstBegins || now-b.since >= burstWindows:
+		*b = burst{}
+	default:
+		b.window = 0
+	}
+}
+
+// reason says why the session does not vote at now, masks first; it does not look at the size of its table.
+func (s *Session) reason(cfg *Config, now int64) Reason {
+	switch {
+	case s.Masked:
+		return CollectorDown
+	case !s.Up:
+		return Down
+	case s.Awaiting:
+		return TableIncomplete
+	case s.transferUntil != 0:
+		return Transferring
+	case cfg.SilentSeconds > 0 && now-s.LastHeard > cfg.SilentSeconds:
+		return Silent
+	}
+	return ""
+}
+
+// bitsOf is the number of words that n slots need.
+func bitsOf(n int) int { return (n + 63) / 64 }
+
+// setBit sets slot s.
+func setBit(b []uint64, s int) { b[s>>6] |= 1 << (s & 63) }
+
+// hasBit tells whether slot s is set; slots beyond b are not.
+func hasBit(b []uint64, s int) bool { return s>>6 < len(b) && b[s>>6]&(1<<(s&63)) != 0 }

@@ -1,0 +1,101 @@
+package panel
+
+import (
+	"math/bits"
+	"slices"
+)
+
+// Voters says which slots vote and how they make ASNs. The zero value has none. It is not changed once made.
+type Voters struct {
+	// N is how many ASNs vote, Collectors on how many collectors they are.
+	N, Collectors int
+	// Mask holds every slot that votes, Leaders one of each ASN.
+	Mask, Leaders []uint64
+	// second pairs a further slot of an ASN with its leader.
+	second []follower
+	// collector numbers the collector of each slot that votes.
+	collector []uint16
+	asn       []uint32
+}
+
+// follower is a further session of an ASN.
+type follower struct{ slot, leader int }
+
+// Votes reports whether a slot votes.
+func (v *Voters) Votes(slot int) bool { return hasBit(v.Mask, slot) }
+
+// ASN is that of a slot that votes, Collector a number for its collector.
+func (v *Voters) ASN(slot int) uint32    { return v.asn[slot] }
+func (v *Voters) Collector(slot int) int { return int(v.collector[slot]) }
+
+// Fold turns a bitset of slots into one of voters: dst gets the leaders of the slots in b that vote. It returns how many.
+// dst is as long as b.
+func (v *Voters) Fold(dst, b []uint64) int {
+	n := 0
+	k := min(len(b), len(v.Leaders))
+	for i := range k {
+		dst[i] = b[i] & v.Leaders[i]
+	}
+	clear(dst[k:])
+	for _, f := range v.second {
+		if hasBit(b, f.slot) {
+			dst[f.leader>>6] |= 1 << (f.leader & 63)
+		}
+	}
+	for _, w := range dst {
+		n += bits.OnesCount64(w)
+	}
+	return n
+}
+
+// Count is Fold without its result.
+func (v *Voters) Count(b []uint64) int {
+	if len(v.second) > 0 {
+		var dst [16]uint64
+		return v.Fold(dst[:len(b)], b)
+	}
+	n := 0
+	for i := range min(len(b), len(v.Leaders)) {
+		n += bits.OnesCount64(b[i] & v.Leaders[i])
+	}
+	return n
+}
+
+// Equal reports whether the same slots vote.
+func (v *Voters) Equal(o *Voters) bool {
+	return slices.Equal(v.Mask, o.Mask) && slices.Equal(v.Leaders, o.Leaders)
+}
+
+// newVoters makes the voters out of the slots that vote.
+func newVoters(sessions []*Session, votes func(slot int) bool) *Voters {
+	n := bitsOf(len(sessions))
+	v := &Voters{
+		Mask: make([]uint64, n), Leaders: make([]uint64, n),
+		collector: make([]uint16, len(sessions)), asn: make([]uint32, len(sessions)),
+	}
+	leader := make(map[uint32]int)
+	collectors := make(map[string]uint16)
+	for slot, s := range sessions {
+		if s == nil || !votes(slot) {
+			continue
+		}
+		setBit(v.Mask, slot)
+		asn := uint32(s.Key.ASN)
+		v.asn[slot] = asn
+		if l, ok := leader[asn]; ok {
+			v.second = append(v.second, follower{slot, l})
+		} else {
+			leader[asn] = slot
+			setBit(v.Leaders, slot)
+			v.N++
+		}
+		c, ok := collectors[s.Key.Collector]
+		if !ok {
+			c = uint16(len(collectors))
+			collectors[s.Key.Collector] = c
+		}
+		v.collector[slot] = c
+	}
+	v.Collectors = len(collectors)
+	return v
+}

@@ -1,0 +1,243 @@
+package rib
+
+import (
+	"math/bits"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// Row is the number of a prefix in a Table. Rows of forgotten prefixes are used again.
+type Row uint32
+
+// none ends a list of pairs.
+const none = ^uint32(0)
+
+// MaxRows bounds a table: four times today's routing table. Prefixes beyond it are passed over and counted.
+const MaxRows = 4 << 20
+
+// Table is who holds what in one family. New makes one.
+type Table struct {
+	family bgp.Family
+	index  map[Key]Row
+	keys   []Key    // by row; 0 is a free row
+	first  []uint32 // by row: the first pair, none where nobody ever heard it
+	words  int      // of a slot bitset
+	held   []uint64 // by row x words
+	free   []Row
+
+	pairs    []pair
+	heard    []uint64 // by pair x words
+	freePair uint32   // linked through next
+
+	slots []slot // by slot
+
+	gap     []uint64 // slots in a gap, words long; nil where there is none
+	touched []uint64 // by row x words, only during a gap
+
+	dirty     []Row
+	dirtyBits []uint64
+
+	refused uint64
+}
+
+// slot is one peer's column.
+type slot struct {
+	used  bool
+	size  int32
+	paths *pathSet // nil without ADD-PATH
+}
+
+// pair is an (origin, upstream) edge over which slots heard a prefix.
+type pair struct {
+	origin, upstream bgp.ASN
+	next             uint32
+}
+
+// New returns an empty table of the family.
+func New(f bgp.Family) *Table {
+	return &Table{family: f, index: make(map[Key]Row), words: 1, freePair: none}
+}
+
+// Family is the table's.
+func (t *Table) Family() bgp.Family { return t.family }
+
+// Len is one more than the highest row.
+func (t *Table) Len() int { return len(t.keys) }
+
+// Prefixes is how many rows are in use.
+func (t *Table) Prefixes() int { return len(t.index) }
+
+// Words is the length of every slot bitset.
+func (t *Table) Words() int { return t.words }
+
+// Refused counts prefixes that found no row.
+func (t *Table) Refused() uint64 { return t.refused }
+
+// Row looks k up.
+func (t *Table) Row(k Key) (Row, bool) {
+	r, ok := t.index[k]
+	return r, ok
+}
+
+// Key is the prefix of a row, 0 of a free one.
+func (t *Table) Key(r Row) Key { return t.keys[r] }
+
+// Held is the bitset of slots that hold the row. It is the table's own.
+func (t *Table) Held(r Row) []uint64 {
+	i := int(r) * t.words
+	return t.held[i : i+t.words : i+t.words]
+}
+
+// Size is how many prefixes a slot holds.
+func (t *Table) Size(s int) int { return int(t.slots[s].size) }
+
+// EachPair calls f with every pair of the row and the slots that heard it there last; they are the table's own. A withdrawal of
+// something that was never announced stands in the pair (0, 0).
+func (t *Table) EachPair(r Row, f func(origin, upstream bgp.ASN, slots []uint64)) {
+	for p := t.first[r]; p != none; p = t.pairs[p].next {
+		i := int(p) * t.words
+		f(t.pairs[p].origin, t.pairs[p].upstream, t.heard[i:i+t.words:i+t.words])
+	}
+}
+
+// Announce notes that slot s holds k with the path id, heard from origin over upstream. changed is false where that was known.
+// rerouted tells that s did not hold it over that pair before. ok is false where the table is full.
+func (t *Table) Announce(s int, k Key, pathID uint32, origin, upstream bgp.ASN) (r Row, rerouted, ok bool) {
+	r, ok = t.row(k)
+	if !ok {
+		return 0, false, false
+	}
+	i, bit := int(r)*t.words+s>>6, uint64(1)<<(s&63)
+	if t.gap != nil && t.gap[s>>6]&bit != 0 {
+		t.touched[i] |= bit
+	}
+	if pathID != 0 || t.slots[s].paths != nil {
+		t.addPath(s, r, pathID)
+	}
+	gained := t.held[i]&bit == 0
+	if gained {
+		t.held[i] |= bit
+		t.slots[s].size++
+	}
+	if t.hear(r, s, origin, upstream) || gained {
+		t.mark(r)
+		return r, true, true
+	}
+	return r, false, true
+}
+
+// Withdraw notes that slot s lost k's path id. lost tells that s held it and holds it no more. With learn set, a withdrawal of
+// something never announced is remembered: it proves that the slot held it before. ok is false where k has no row.
+func (t *Table) Withdraw(s int, k Key, pathID uint32, learn bool) (r Row, lost, ok bool) {
+	bit := uint64(1) << (s & 63)
+	inGap := t.gap != nil && t.gap[s>>6]&bit != 0
+	if r, ok = t.index[k]; !ok {
+		if !learn && !inGap {
+			return 0, false, false
+		}
+		if r, ok = t.row(k); !ok {
+			return 0, false, false
+		}
+	}
+	i := int(r)*t.words + s>>6
+	if inGap {
+		t.touched[i] |= bit
+	}
+	if t.slots[s].paths != nil && t.dropPath(s, r, pathID) {
+		return r, false, true
+	}
+	if t.held[i]&bit != 0 {
+		t.held[i] &^= bit
+		t.slots[s].size--
+		t.mark(r)
+		return r, true, true
+	}
+	if learn && !t.hasHeard(r, s) {
+		t.hear(r, s, 0, 0)
+		t.mark(r)
+		return r, true, true
+	}
+	return r, false, true
+}
+
+// row finds or makes the row of k.
+func (t *Table) row(k Key) (Row, bool) {
+	if r, ok := t.index[k]; ok {
+		return r, true
+	}
+	var r Row
+	switch n := len(t.free); {
+	case n > 0:
+		r = t.free[n-1]
+		t.free = t.free[:n-1]
+		t.keys[r] = k
+	case len(t.keys) >= MaxRows:
+		t.refused++
+		return 0, false
+	default:
+		r = Row(len(t.keys))
+		t.keys = append(t.keys, k)
+		t.first = append(t.first, none)
+		for range t.words {
+			t.held = append(t.held, 0)
+		}
+		if t.touched != nil {
+			for range t.words {
+				t.touched = append(t.touched, 0)
+			}
+		}
+		if len(t.keys) > 64*len(t.dirtyBits) {
+			t.dirtyBits = append(t.dirtyBits, 0)
+		}
+	}
+	t.index[k] = r
+	return r, true
+}
+
+// Forget gives up a row that nobody holds, with its evidence; false where somebody does, or a gap is open.
+func (t *Table) Forget(r Row) bool {
+	if t.gap != nil || t.keys[r] == 0 {
+		return false
+	}
+	for _, w := range t.Held(r) {
+		if w != 0 {
+			return false
+		}
+	}
+	for t.first[r] != none {
+		p := t.first[r]
+		t.first[r] = t.pairs[p].next
+		t.freeUp(p)
+	}
+	delete(t.index, t.keys[r])
+	t.keys[r] = 0
+	t.free = append(t.free, r)
+	return true
+}
+
+// mark puts a row on the list of changed ones.
+func (t *Table) mark(r Row) {
+	if w, bit := r>>6, uint64(1)<<(r&63); t.dirtyBits[w]&bit == 0 {
+		t.dirtyBits[w] |= bit
+		t.dirty = append(t.dirty, r)
+	}
+}
+
+// TakeDirty returns the rows that changed since the last call, in no order that means anything; they hold until the next change.
+func (t *Table) TakeDirty() []Row {
+	d := t.dirty
+	for _, r := range d {
+		t.dirtyBits[r>>6] &^= 1 << (r & 63)
+	}
+	t.dirty = t.dirty[:0]
+	return d
+}
+
+// Count is the number of bits of b.
+func Count(b []uint64) int {
+	n := 0
+	for _, w := range b {
+		n += bits.OnesCount64(w)
+	}
+	return n
+}

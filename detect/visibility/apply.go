@@ -1,0 +1,298 @@
+package visibility
+
+import (
+	"github.com/darkmap/darkmap/detect/outage"
+	"github.com/darkmap/darkmap/detect/panel"
+	"github.com/darkmap/darkmap/detect/rib"
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// apply carries out the plan: what the affected prefixes add to their entities is taken away, the prefixes change, and what they
+// add now is added. A prefix is affected when it changes or one above it does. Every sum is over integers, so the order of the
+// plan means nothing.
+func (s *State) apply() {
+	s.round++
+	for i := range s.plan {
+		c := &s.plan[i]
+		s.affect(c.row)
+		s.trie.below(s.rib.Key(c.row), func(row uint32) { s.affect(rib.Row(row)) })
+	}
+	whole := s.knowledge == panel.Whole
+	if whole {
+		for _, r := range s.rows {
+			s.contribute(r, -1)
+		}
+	}
+	for i := range s.plan {
+		s.set(&s.plan[i], whole)
+	}
+	if whole {
+		for _, r := range s.rows {
+			s.contribute(r, 1)
+		}
+	}
+}
+
+// affect puts a row on the list of affected ones.
+func (s *State) affect(r rib.Row) {
+	if s.stamps[r] != s.round {
+		s.stamps[r] = s.round
+		s.rows = append(s.rows, r)
+	}
+}
+
+// set makes a row what the plan says.
+func (s *State) set(c *change, whole bool) {
+	p := &s.prefixes[c.row]
+	if whole {
+		s.regroup(c, p)
+	}
+	p.flags, p.place, p.usually, p.origins = c.flags, c.place, c.usually, c.origins
+	in := c.flags&(known|seen) != 0
+	switch {
+	case in && p.node == 0:
+		p.node = s.trie.insert(s.rib.Key(c.row), uint32(c.row))
+	case !in && p.node != 0:
+		s.trie.remove(p.node)
+		p.node = 0
+	}
+	if c.flags&seen == 0 {
+		return // where it is originated stands still while it is lost
+	}
+	if c.flags&known == 0 || c.origins == c.usually || c.origins == 0 {
+		delete(s.moved, c.row)
+	} else if _, ok := s.moved[c.row]; !ok {
+		s.moved[c.row] = s.now
+	}
+}
+
+// regroup brings the lists of members up to date: known prefixes by usual origin and by place.
+func (s *State) regroup(c *change, p *prefix) {
+	var wasOrigins, isOrigins originID
+	var wasPlace, isPlace placeID
+	if p.flags&known != 0 {
+		wasOrigins, wasPlace = p.usually, p.place
+	}
+	if c.flags&known != 0 {
+		isOrigins, isPlace = c.usually, c.place
+	}
+	if wasOrigins != isOrigins {
+		for _, a := range s.origins.list(wasOrigins) {
+			s.leave(s.asEntity(a), c.row)
+		}
+		for _, a := range s.origins.list(isOrigins) {
+			s.join(s.asEntity(a), c.row)
+		}
+	}
+	if wasPlace != isPlace {
+		for _, sh := range s.places.sets[wasPlace] {
+			s.leave(sh.entity, c.row)
+		}
+		for _, sh := range s.places.sets[isPlace] {
+			s.join(sh.entity, c.row)
+		}
+	}
+}
+
+// standing is how a prefix stands to those above it.
+type standing struct {
+	region     bool // it is visible, or one above it by the same origin is
+	above      bool // the region of the next one above is
+	knownAbove bool // one above it is known
+}
+
+// regionSeen reports whether the region of a prefix in the trie is visible.
+func (s *State) regionSeen(p *prefix) bool {
+	if p.flags&seen != 0 {
+		return true
+	}
+	return s.covering(p, p.usually) != noRow
+}
+
+// covering is the nearest visible prefix above p that one of the origins originates; noRow where there is none.
+func (s *State) covering(p *prefix, origins originID) uint32 {
+	for row, at := s.trie.above(p.node); row != noRow; row, at = s.trie.above(at) {
+		if a := &s.prefixes[row]; a.flags&seen != 0 && s.origins.meet(a.origins, origins) {
+			return row
+		}
+	}
+	return noRow
+}
+
+// stand looks at what is above p.
+func (s *State) stand(p *prefix) standing {
+	st := standing{region: s.regionSeen(p)}
+	row, at := s.trie.above(p.node)
+	if row != noRow {
+		st.above = s.regionSeen(&s.prefixes[row])
+	}
+	for ; row != noRow; row, at = s.trie.above(at) {
+		if s.prefixes[row].flags&known != 0 {
+			st.knownAbove = true
+			break
+		}
+	}
+	return st
+}
+
+// contribute adds (sign 1) or takes away (sign -1) what a row adds to its entities.
+func (s *State) contribute(r rib.Row, sign int64) {
+	p := &s.prefixes[r]
+	if p.node == 0 {
+		return
+	}
+	st := s.stand(p)
+	visible := int64(0)
+	if st.region {
+		visible++
+	}
+	if st.above {
+		visible--
+	}
+	add := func(i uint32, space uint64) {
+		e := s.touch(i)
+		e.space += sign * visible * int64(space)
+		if p.flags&known == 0 {
+			return
+		}
+		if !st.knownAbove {
+			e.known += sign * int64(space)
+		}
+		e.knownCount += int32(sign)
+		if st.region {
+			e.prefixes += int32(sign)
+		}
+	}
+	space := s.rib.Key(r).Space(s.family)
+	add(world, space)
+	for _, sh := range s.places.sets[p.place] {
+		add(sh.entity, sh.space)
+	}
+	s.contributeOrigins(p, space, sign)
+}
+
+// contributeOrigins does the same for ASes. An AS's space is the union of the visible prefixes that it originates.
+func (s *State) contributeOrigins(p *prefix, space uint64, sign int64) {
+	for _, a := range s.origins.list(p.origins) {
+		if !s.origins.has(p.usually, a) || p.flags&known == 0 {
+			if e := s.touch(s.asEntity(a)); !s.coveredBy(p, a) {
+				e.space += sign * int64(space)
+			}
+		}
+	}
+	if p.flags&known == 0 {
+		return
+	}
+	for _, a := range s.origins.list(p.usually) {
+		e := s.touch(s.asEntity(a))
+		covered := s.coveredBy(p, a)
+		here := p.flags&seen != 0 && s.origins.has(p.origins, a)
+		if here && !covered {
+			e.space += sign * int64(space)
+		}
+		if here || covered {
+			e.prefixes += int32(sign)
+		} else if p.flags&seen != 0 && p.origins != 0 && !s.origins.meet(p.origins, p.usually) {
+			e.moved += int32(sign)
+		}
+		e.knownCount += int32(sign)
+		if !s.knownUnder(p, a) {
+			e.known += sign * int64(space)
+		}
+	}
+}
+
+// coveredBy reports whether a visible prefix above p is originated by a.
+func (s *State) coveredBy(p *prefix, a bgp.ASN) bool {
+	for row, at := s.trie.above(p.node); row != noRow; row, at = s.trie.above(at) {
+		if q := &s.prefixes[row]; q.flags&seen != 0 && s.origins.has(q.origins, a) {
+			return true
+		}
+	}
+	return false
+}
+
+// knownUnder reports whether a known prefix above p is usually originated by a.
+func (s *State) knownUnder(p *prefix, a bgp.ASN) bool {
+	for row, at := s.trie.above(p.node); row != noRow; row, at = s.trie.above(at) {
+		if q := &s.prefixes[row]; q.flags&known != 0 && s.origins.has(q.usually, a) {
+			return true
+		}
+	}
+	return false
+}
+
+// movedPrefix reports whether others originate a known prefix now, and its own origin covers it no more.
+func (s *State) movedPrefix(p *prefix) bool {
+	return s.knowledge == panel.Whole && p.flags&(known|seen) == known|seen && p.origins != 0 && p.usually != 0 &&
+		!s.origins.meet(p.origins, p.usually) && s.covering(p, p.usually) == noRow
+}
+
+// prefixSample is a known prefix as an entity. One that is lost under a visible prefix of the same origin loses nothing.
+func (s *State) prefixSample(r rib.Row) outage.Sample {
+	p := &s.prefixes[r]
+	k := s.rib.Key(r)
+	out := outage.Sample{
+		Key:           outage.Key{Family: s.family, Type: bgp.EntityPrefix},
+		SharePermille: 1000,
+	}
+	if p.flags&known == 0 {
+		return out
+	}
+	out.KnownSpace, out.KnownPrefixes = k.Space(s.family), 1
+	switch {
+	case p.flags&seen != 0:
+		out.SharePermille = int(p.share)
+		out.Space, out.Prefixes = out.KnownSpace, 1
+	case s.regionSeen(p):
+		out.Space, out.Prefixes = out.KnownSpace, 1
+	default:
+		out.SharePermille = int(p.share)
+	}
+	if s.movedPrefix(p) {
+		out.Moved = 1
+	}
+	return out
+}
+
+// takePrefixSamples returns the samples of affected prefixes that lose, are partial or have moved, where they are not what they
+// were; and a last one of those that do so no more.
+func (s *State) takePrefixSamples(dirty []rib.Row) []outage.Sample {
+	var out []outage.Sample
+	take := func(r rib.Row) {
+		was, open := s.open[r]
+		if !open && s.prefixes[r].flags&known == 0 {
+			return
+		}
+		n := s.prefixSample(r)
+		quiet := n.SharePermille >= partialBelow && n.Moved == 0 && (n.Space > 0 || n.KnownSpace == 0)
+		if !open && quiet {
+			return
+		}
+		if open {
+			n.Key.Code = was.Key.Code
+		} else {
+			n.Key.Code = s.rib.Key(r).Prefix(s.family).String()
+		}
+		if quiet {
+			delete(s.open, r)
+		} else {
+			s.open[r] = n
+		}
+		if !open || n != was {
+			out = append(out, n)
+		}
+	}
+	s.round++
+	s.rows = append(s.rows, dirty...)
+	for r := range s.open {
+		s.rows = append(s.rows, r)
+	}
+	for _, r := range s.rows {
+		if s.stamps[r] != s.round {
+			s.stamps[r] = s.round
+			take(r)
+		}
+	}
+	return out
+}

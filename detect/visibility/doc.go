@@ -1,0 +1,18 @@
+// Package visibility counts, window by window, what of every entity the panel still sees (docs/detection.md, A prefix and Space).
+//
+// A State belongs to one family. It reads a rib.Table: rows that changed are looked at again when a window closes, all rows when
+// other peers vote. Per prefix it knows how visible it usually is (the median of 24 hourly samples of one byte), who usually
+// originates it, and where it lies. Prefixes that are known, or seen by half of the voters, stand in a radix trie. The region of
+// a prefix is what it covers less what the prefixes below it in the trie cover. Then, in whole addresses,
+//
+//   - a country's, region's and the world's visible space is the sum of the regions that are visible: whose prefix is, or one
+//     above it by the same origin. With s(p) the share of a prefix in the entity that is the sum over all prefixes of
+//     s(p) x (visible(p) - visible(parent of p)), so a prefix that changes touches itself and what lies below it, no more;
+//   - an AS's is the union of the visible prefixes that it originates: nobody else's prefix changes it.
+//
+// Only entities that are touched are counted again. What was lost, moved, withdrawn when and by whom is kept for prefixes that
+// are losing, and answers outage.View.
+//
+// A prefix costs 52 octets here, one in the trie 24 to 48 more. Nothing depends on the order in which collectors are interleaved
+// within a window, on map order or on floats. A State is for one goroutine.
+package visibility

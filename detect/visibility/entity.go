@@ -1,0 +1,105 @@
+package visibility
+
+import (
+	"hash/fnv"
+	"slices"
+	"strings"
+
+	"github.com/darkmap/darkmap/detect/outage"
+	"github.com/darkmap/darkmap/detect/rib"
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// entity is a country, region, AS or the world, and what is visible of it. Sums are integers and may pass below zero while a
+// window is being counted.
+type entity struct {
+	key         outage.Key
+	space       int64 // visible
+	known       int64
+	prefixes    int32
+	knownCount  int32
+	moved       int32
+	minute      uint8 // of the hour at which it is told about, changed or not
+	touched     bool
+	last        outage.Sample
+	members     []rib.Row // known prefixes; not for the world
+	everSampled bool
+}
+
+// world is the entity that holds everything.
+const world = 0
+
+// entity finds or makes one; its number depends on the order of the records and is never shown.
+func (s *State) entity(t bgp.EntityType, code string) uint32 {
+	k := outage.Key{Family: s.family, Type: t, Code: code}
+	if i, ok := s.byKey[k]; ok {
+		return i
+	}
+	k.Code = strings.Clone(code)
+	return s.addEntity(k)
+}
+
+// asEntity is entity for an AS.
+func (s *State) asEntity(a bgp.ASN) uint32 {
+	if i, ok := s.byASN[a]; ok {
+		return i
+	}
+	i := s.entity(bgp.EntityAS, a.String())
+	s.byASN[a] = i
+	return i
+}
+
+func (s *State) addEntity(k outage.Key) uint32 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(k.Code))
+	i := uint32(len(s.entities))
+	s.entities = append(s.entities, entity{key: k, minute: uint8(h.Sum32() % 60)})
+	s.byKey[k] = i
+	return i
+}
+
+// touch puts an entity on the list of those to be sampled.
+func (s *State) touch(i uint32) *entity {
+	e := &s.entities[i]
+	if !e.touched {
+		e.touched = true
+		s.touchedEntities = append(s.touchedEntities, i)
+	}
+	return e
+}
+
+// sample is the entity as it stands.
+func (e *entity) sample() outage.Sample {
+	return outage.Sample{
+		Key: e.key, Space: uint64(max(e.space, 0)), Prefixes: int(e.prefixes), KnownSpace: uint64(max(e.known, 0)),
+		KnownPrefixes: int(e.knownCount), SharePermille: 1000, Moved: int(e.moved),
+	}
+}
+
+// takeEntitySamples returns the samples of touched entities that differ from the last ones.
+func (s *State) takeEntitySamples() []outage.Sample {
+	var out []outage.Sample
+	for _, i := range s.touchedEntities {
+		e := &s.entities[i]
+		e.touched = false
+		n := e.sample()
+		if n == e.last || !e.everSampled && n.KnownSpace == 0 && n.Space == 0 {
+			continue
+		}
+		e.last, e.everSampled = n, true
+		out = append(out, n)
+	}
+	s.touchedEntities = s.touchedEntities[:0]
+	return out
+}
+
+// join and leave keep the lists of members.
+func (s *State) join(i uint32, r rib.Row) { s.entities[i].members = append(s.entities[i].members, r) }
+
+func (s *State) leave(i uint32, r rib.Row) {
+	m := s.entities[i].members
+	if j := slices.Index(m, r); j >= 0 {
+		m[j] = m[len(m)-1]
+		s.entities[i].members = m[:len(m)-1]
+	}
+}

@@ -1,0 +1,138 @@
+package visibility
+
+import "github.com/darkmap/darkmap/detect/rib"
+
+// begin takes what the first panel sees for usual.
+func (s *State) begin(r rib.Row) {
+	p := &s.prefixes[r]
+	t := s.count(r)
+	c := s.taken(r)
+	n := s.voters.N
+	p.usual = sampleOf(t.held, n)
+	p.samples[s.hour%dayHours] = p.usual
+	if p.usual > 0 && t.held >= leastKnown(n) {
+		c.flags = known | seen
+		c.origins, c.usually = t.origins, t.origins
+		p.share = 1000
+	}
+	s.propose(c)
+}
+
+// sampleOf is the share of n voters as a sample.
+func sampleOf(held, n int) uint8 { return uint8((held*wholeShare + n/2) / n) }
+
+// sampleHour judges a row, takes a sample of it, and brings what is usual up to date.
+func (s *State) sampleHour(r rib.Row) {
+	t := s.count(r)
+	c := s.judge(r, t)
+	p := &s.prefixes[r]
+	if p.since != 0 {
+		if s.now-int64(p.since)*60 < frozenSeconds {
+			s.propose(c)
+			return
+		}
+		s.thaw(p, &c, t.held)
+	} else {
+		v := sampleOf(t.held, s.voters.N)
+		for h := s.hour - s.skipped; h <= s.hour; h++ {
+			p.samples[h%dayHours] = v
+		}
+		p.usual = s.median(p)
+	}
+	s.settle(p, &c)
+	s.settleOrigins(r, &c)
+	s.propose(c)
+}
+
+// thaw ends the frozen time of a prefix that has been lost or partial for so long: what is becomes usual.
+func (s *State) thaw(p *prefix, c *change, held int) {
+	v := sampleOf(held, s.voters.N)
+	if c.flags&lost != 0 {
+		v = 0
+	}
+	for i := range p.samples {
+		p.samples[i] = v
+	}
+	p.usual, p.since, p.share = v, 0, 1000
+	c.flags &^= lost
+	if v > 0 {
+		c.flags |= seen
+	}
+}
+
+// settle decides whether a prefix is known by what is usual.
+func (s *State) settle(p *prefix, c *change) {
+	n := s.voters.N
+	enough := p.usual > 0 && int(p.usual)*n+n >= wholeShare*leastKnown(n)
+	switch {
+	case enough && c.flags&known == 0:
+		// It was half seen for half a day; whether it is now, the next look says.
+		c.flags |= known | seen
+		p.share = 1000
+		if c.origins == 0 {
+			c.origins = s.lastHeard(c.row)
+		}
+		c.usually = c.origins
+	case !enough && c.flags&known != 0:
+		c.flags &^= known | lost
+		c.usually = 0
+		p.since, p.share = 0, 1000
+	}
+}
+
+// settleOrigins makes other origins usual when they have lasted.
+func (s *State) settleOrigins(r rib.Row, c *change) {
+	if c.flags&(known|seen) != known|seen || c.origins == 0 || c.origins == c.usually {
+		return
+	}
+	since, ok := s.moved[r]
+	wait := int64(originSeconds)
+	if !s.origins.meet(c.origins, c.usually) {
+		wait = frozenSeconds
+	}
+	if c.usually == 0 || ok && s.now-since >= wait {
+		c.usually = c.origins
+	}
+}
+
+// median is that of the last 24 hourly samples, the lower one of two. Hours since the beginning in which the prefix had no sample
+// count as 0: it was not there.
+func (s *State) median(p *prefix) uint8 {
+	var v [dayHours]uint8
+	n := int(min(dayHours, s.hour-s.began+1))
+	for i := range n {
+		x := p.samples[(s.hour-int64(i))%dayHours]
+		if x == absentShare {
+			x = 0
+		}
+		j := i
+		for ; j > 0 && v[j-1] > x; j-- {
+			v[j] = v[j-1]
+		}
+		v[j] = x
+	}
+	return v[(n-1)/2]
+}
+
+// tidy forgets rows that nobody has held for a day.
+func (s *State) tidy() {
+	s.each(func(r rib.Row) {
+		p := &s.prefixes[r]
+		if p.flags != 0 || p.usual != 0 || p.node != 0 {
+			return
+		}
+		for _, v := range p.samples {
+			if v != 0 && v != absentShare {
+				return
+			}
+		}
+		if _, ok := s.open[r]; ok || !s.rib.Forget(r) {
+			return
+		}
+		p.forget()
+		delete(s.moved, r)
+		s.loss.forget(r)
+		s.churn.forget(r)
+	})
+	s.loss.sweep(s)
+}

@@ -1,0 +1,176 @@
+package visibility
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/darkmap/darkmap/detect/rib"
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+const (
+	// maxLog events of a window are kept, of withdrawals and of re-routings each. Of a window with more, none is: which of them
+	// came first depends on how collectors are interleaved, how many came does not.
+	maxLog = 2 << 20
+	// maxRerouted upstreams of a loss are kept, the lowest.
+	maxRerouted = 16
+	// A withdrawal that led to no loss is forgotten after this.
+	lossSeconds = 1800
+)
+
+// losses keeps who lost what when, of prefixes that are being lost.
+type losses struct {
+	rows      map[rib.Row]*loss
+	withdrawn []event
+	rerouted  []event
+	overflow  bool
+}
+
+// loss is what is known of one prefix's.
+type loss struct {
+	entries  []entry // by slot
+	upstream []bgp.ASN
+}
+
+// entry is when a slot withdrew.
+type entry struct {
+	slot uint16
+	at   uint32 // Unix seconds
+}
+
+// event is one line of a window's log.
+type event struct {
+	row      rib.Row
+	slot     uint16
+	at       uint32
+	upstream bgp.ASN
+}
+
+// Withdrew notes that a slot lost a row, at the collector's own time (Unix seconds).
+func (s *State) Withdrew(r rib.Row, slot int, at int64) {
+	s.churn.count(r, slot)
+	if l := &s.loss; len(l.withdrawn) < maxLog {
+		l.withdrawn = append(l.withdrawn, event{row: r, slot: uint16(slot), at: uint32(at)})
+	} else {
+		l.overflow = true
+	}
+}
+
+// Announced notes that a slot announced a row; rerouted says that it did not hold it over that upstream before.
+func (s *State) Announced(r rib.Row, slot int, at int64, upstream bgp.ASN, rerouted bool) {
+	s.churn.count(r, slot)
+	if !rerouted {
+		return
+	}
+	if l := &s.loss; len(l.rerouted) < maxLog {
+		l.rerouted = append(l.rerouted, event{row: r, slot: uint16(slot), at: uint32(at), upstream: upstream})
+	} else {
+		l.overflow = true
+	}
+}
+
+// skip forgets the log of a window in which nothing is decided.
+func (l *losses) skip() {
+	l.withdrawn, l.rerouted, l.overflow = shrink(l.withdrawn), shrink(l.rerouted), false
+}
+
+// shrink empties a log, and gives a large one back.
+func shrink(e []event) []event {
+	if cap(e) > 1<<16 {
+		return nil
+	}
+	return e[:0]
+}
+
+// follow takes over the log of the window that was judged.
+func (s *State) follow(dirty []rib.Row) {
+	l := &s.loss
+	if l.overflow {
+		l.skip()
+	}
+	for _, e := range l.withdrawn {
+		if s.prefixes[e.row].flags&known == 0 || !s.voters.Votes(int(e.slot)) || hasSlot(s.rib.Held(e.row), e.slot) {
+			continue
+		}
+		x := l.rows[e.row]
+		if x == nil {
+			x = &loss{}
+			l.rows[e.row] = x
+		}
+		x.set(e.slot, e.at)
+	}
+	for _, r := range dirty {
+		if x := l.rows[r]; x != nil {
+			held := s.rib.Held(r)
+			x.entries = slices.DeleteFunc(x.entries, func(e entry) bool { return hasSlot(held, e.slot) })
+			if len(x.entries) == 0 && s.prefixes[r].flags&lost == 0 {
+				delete(l.rows, r)
+			}
+		}
+	}
+	for _, e := range l.rerouted {
+		if x := l.rows[e.row]; x != nil && e.upstream != 0 && s.voters.Votes(int(e.slot)) && e.at >= x.first() {
+			x.reroute(e.upstream)
+		}
+	}
+	l.skip()
+}
+
+// set notes a slot's newest withdrawal.
+func (x *loss) set(slot uint16, at uint32) {
+	i, ok := slices.BinarySearchFunc(x.entries, slot, func(e entry, s uint16) int { return cmp.Compare(e.slot, s) })
+	if !ok {
+		x.entries = slices.Insert(x.entries, i, entry{slot: slot})
+	}
+	x.entries[i].at = at
+}
+
+// first is the first withdrawal.
+func (x *loss) first() uint32 {
+	first := ^uint32(0)
+	for _, e := range x.entries {
+		first = min(first, e.at)
+	}
+	return first
+}
+
+// reroute notes an upstream.
+func (x *loss) reroute(a bgp.ASN) {
+	i, ok := slices.BinarySearch(x.upstream, a)
+	if ok {
+		return
+	}
+	x.upstream = slices.Insert(x.upstream, i, a)
+	x.upstream = x.upstream[:min(len(x.upstream), maxRerouted)]
+}
+
+// sweep forgets withdrawals that led to nothing.
+func (l *losses) sweep(s *State) {
+	for r, x := range l.rows { // each by itself: their order does not matter
+		if s.prefixes[r].since != 0 {
+			continue
+		}
+		last := uint32(0)
+		for _, e := range x.entries {
+			last = max(last, e.at)
+		}
+		if int64(last) < s.now-lossSeconds {
+			delete(l.rows, r)
+		}
+	}
+}
+
+func (l *losses) forget(r rib.Row) { delete(l.rows, r) }
+
+// ForgetSlot forgets what a slot withdrew, before its number is used for another peer.
+func (s *State) ForgetSlot(slot int) {
+	for _, x := range s.loss.rows {
+		x.entries = slices.DeleteFunc(x.entries, func(e entry) bool { return int(e.slot) == slot })
+	}
+	drop := func(e event) bool { return int(e.slot) == slot }
+	s.loss.withdrawn = slices.DeleteFunc(s.loss.withdrawn, drop)
+	s.loss.rerouted = slices.DeleteFunc(s.loss.rerouted, drop)
+}
+
+// hasSlot tells whether a slot is in b.
+func hasSlot(b []uint64, slot uint16) bool { return b[slot>>6]&(1<<(slot&63)) != 0 }

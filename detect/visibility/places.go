@@ -1,0 +1,113 @@
+package visibility
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"slices"
+
+	"github.com/darkmap/darkmap/detect/rib"
+	"github.com/darkmap/darkmap/internal/bgp"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+// placeID names the places of a prefix; 0 is unknown.
+type placeID uint32
+
+// maxPlaces bounds the sets of places; a prefix beyond it lies nowhere.
+const maxPlaces = 1 << 20
+
+// share is how much of a prefix lies in an entity.
+type share struct {
+	entity uint32
+	space  uint64
+}
+
+// places keeps each distribution over countries and regions once.
+type places struct {
+	sets    [][]share
+	content [][]byte // by placeID: what orders them
+	index   map[string]placeID
+	buf     []byte
+}
+
+func newPlaces() places {
+	return places{sets: make([][]share, 1), content: make([][]byte, 1), index: make(map[string]placeID)}
+}
+
+// SetPlace says where the prefix of a row lies, as Route.place_shares does. It is taken over when the window closes, for prefixes
+// that have no place yet, and once an hour for the others, but not while they are lost.
+func (s *State) SetPlace(row rib.Row, all []*pb.Place, shares []uint64) {
+	if len(shares) == 0 {
+		return
+	}
+	p := s.prefix(row)
+	if p.place != 0 && !s.placing {
+		return
+	}
+	id := s.placeOf(all, shares)
+	switch {
+	case id == 0 || id == p.staged:
+	case p.staged == 0:
+		p.staged = id
+		s.staged = append(s.staged, row)
+	case bytes.Compare(s.places.content[id], s.places.content[p.staged]) < 0:
+		p.staged = id // collectors disagree: the choice must not depend on who came last
+	}
+}
+
+// placeOf keeps the shares; 0 where they make no sense.
+func (s *State) placeOf(all []*pb.Place, shares []uint64) placeID {
+	b := s.places.buf[:0]
+	for i := 0; i+1 < len(shares); i += 2 {
+		if shares[i] >= uint64(len(all)) || shares[i+1] == 0 {
+			continue
+		}
+		pl := all[shares[i]]
+		if len(pl.GetCountry()) > 255 || len(pl.GetRegion()) > 255 {
+			continue
+		}
+		b = append(b, byte(len(pl.GetCountry())))
+		b = append(b, pl.GetCountry()...)
+		b = append(b, byte(len(pl.GetRegion())))
+		b = append(b, pl.GetRegion()...)
+		b = binary.AppendUvarint(b, shares[i+1])
+	}
+	s.places.buf = b
+	if id, ok := s.places.index[string(b)]; ok {
+		return id
+	}
+	if len(b) == 0 || len(s.places.sets) >= maxPlaces {
+		return 0
+	}
+	var set []share
+	for i := 0; i+1 < len(shares); i += 2 {
+		if shares[i] >= uint64(len(all)) || shares[i+1] == 0 {
+			continue
+		}
+		pl := all[shares[i]]
+		if c := pl.GetCountry(); c != "" && len(c) <= 255 {
+			set = addShare(set, s.entity(bgp.EntityCountry, c), shares[i+1])
+		}
+		if r := pl.GetRegion(); r != "" && len(r) <= 255 {
+			set = addShare(set, s.entity(bgp.EntityRegion, r), shares[i+1])
+		}
+	}
+	slices.SortFunc(set, func(a, b share) int { return cmp.Compare(a.entity, b.entity) })
+	id := placeID(len(s.places.sets))
+	s.places.sets = append(s.places.sets, set)
+	s.places.content = append(s.places.content, bytes.Clone(b))
+	s.places.index[string(b)] = id
+	return id
+}
+
+// addShare adds to an entity's share.
+func addShare(set []share, entity uint32, space uint64) []share {
+	for i := range set {
+		if set[i].entity == entity {
+			set[i].space += space
+			return set
+		}
+	}
+	return append(set, share{entity, space})
+}

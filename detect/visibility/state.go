@@ -1,0 +1,217 @@
+package visibility
+
+import (
+	"github.com/darkmap/darkmap/detect/outage"
+	"github.com/darkmap/darkmap/detect/panel"
+	"github.com/darkmap/darkmap/detect/rib"
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// The constants of docs/detection.md, A prefix.
+const (
+	// whole is a visibility of 1 in a sample; absent marks an hour without one.
+	wholeShare  = 250
+	absentShare = 255
+	dayHours    = 24
+	// A prefix that fewer voters than this usually see is not known: it is a leak, a test or somebody's inside.
+	leastHolders = 3
+	// While less than this of the usual voters hold a prefix (in 1/1000), its usual visibility stands still,
+	partialBelow = 800
+	// for so long; then what is, is usual.
+	frozenSeconds = 7 * 24 * 3600
+	// An origin that joins the usual ones is usual after this, one that replaces them after frozenSeconds.
+	originSeconds = 24 * 3600
+)
+
+// The flags of a prefix.
+const (
+	// known: usually visible, or in a learned panel: enough voters have spoken of it.
+	known uint8 = 1 << iota
+	// lost: fewer than half of its usual voters hold it.
+	lost
+	// seen: visible now. A known prefix is lost or seen; another is seen when half of the voters hold it.
+	seen
+)
+
+// prefix is what is known of a row.
+type prefix struct {
+	samples [dayHours]uint8 // by hour of the day, in 1/250; absentShare where there is none
+	usual   uint8           // median of samples
+	flags   uint8
+	share   uint16 // v/b in 1/1000, at the last look
+	since   uint32 // minutes since 1970: lost or partial since; 0 is neither
+	node    uint32 // in the trie; 0 is not in it
+	place   placeID
+	staged  placeID // its place from the end of the window on
+	usually originID
+	origins originID // now
+}
+
+// State is what is visible of one family. New makes one.
+type State struct {
+	family bgp.Family
+	rib    *rib.Table
+	peers  Peers
+
+	prefixes []prefix // by row
+	trie     trie
+	origins  originSets
+	places   places
+
+	entities        []entity
+	byKey           map[outage.Key]uint32
+	byASN           map[bgp.ASN]uint32
+	touchedEntities []uint32
+
+	voters    *panel.Voters
+	knowledge panel.Knowledge
+	verdicts  bool
+	now       int64 // end of the last window
+	hour      int64 // of the last samples
+	began     int64 // the hour of the first samples
+	skipped   int64 // hours between the last samples and these
+	stale     bool  // all rows must be looked at
+	placing   bool  // places of known prefixes are taken anew in this window
+	staged    []rib.Row
+
+	plan   []change
+	stamps []uint32 // by row: the last round in which it was affected
+	round  uint32
+	rows   []rib.Row // affected rows of the round
+
+	moved map[rib.Row]int64 // since when the origins are not the usual ones
+	open  map[rib.Row]outage.Sample
+	loss  losses
+	churn churn
+}
+
+// Peers tells whose a slot is, also after its session has gone.
+type Peers interface {
+	// Peer is the peer at a slot; ok is false where there is none.
+	Peer(slot int) (key bgp.PeerKey, ok bool)
+}
+
+// New returns a state without prefixes over a table.
+func New(t *rib.Table, peers Peers) *State {
+	s := &State{
+		family: t.Family(), rib: t, peers: peers, voters: &panel.Voters{}, placing: true, stale: true,
+		trie: newTrie(t.Family()), origins: newOriginSets(), places: newPlaces(),
+		byKey: make(map[outage.Key]uint32), byASN: make(map[bgp.ASN]uint32),
+		moved: make(map[rib.Row]int64), open: make(map[rib.Row]outage.Sample),
+		loss: losses{rows: make(map[rib.Row]*loss)}, churn: newChurn(),
+	}
+	s.addEntity(outage.Key{Family: s.family, Type: bgp.EntityWorld, Code: "world"})
+	return s
+}
+
+// prefix returns a row's, new rows being unknown.
+func (s *State) prefix(r rib.Row) *prefix {
+	for int(r) >= len(s.prefixes) {
+		p := prefix{}
+		p.forget()
+		s.prefixes = append(s.prefixes, p)
+		s.stamps = append(s.stamps, 0)
+	}
+	return &s.prefixes[r]
+}
+
+// forget makes p a prefix that was never seen.
+func (p *prefix) forget() {
+	*p = prefix{}
+	for i := range p.samples {
+		p.samples[i] = absentShare
+	}
+}
+
+// Window is what Close needs to know of the window that ends.
+type Window struct {
+	// End in Unix seconds, exclusive.
+	End int64
+	// Voters from now on; Changed says that they are not those of the last window.
+	Voters    *panel.Voters
+	Changed   bool
+	Knowledge panel.Knowledge
+	// Verdicts is false while there are too few voters: everything stays as it is.
+	Verdicts bool
+}
+
+// Close ends a window and returns the samples that are not what they were, in no particular order: countries, regions, ASes, the
+// world (where whole tables are known), and prefixes while they lose.
+func (s *State) Close(w Window) []outage.Sample {
+	s.now, s.voters, s.verdicts = w.End, w.Voters, w.Verdicts
+	if s.rib.Len() > 0 {
+		s.prefix(rib.Row(s.rib.Len() - 1))
+	}
+	s.churn.close(w.End, w.Voters)
+	dirty := s.rib.TakeDirty()
+	if !w.Verdicts {
+		s.stale = true
+		s.loss.skip()
+		return nil
+	}
+	first := w.Knowledge == panel.Whole && s.knowledge != panel.Whole
+	if w.Knowledge != s.knowledge {
+		s.restart(w.Knowledge)
+	}
+	hourly := w.Knowledge == panel.Whole && w.End/3600 > s.hour
+	s.plan, s.rows = s.plan[:0], s.rows[:0]
+	s.round++
+	switch {
+	case first:
+		s.hour, s.began = w.End/3600, w.End/3600
+		s.each(s.begin)
+	case hourly:
+		s.skipped = min(w.End/3600-s.hour-1, dayHours-1)
+		s.hour = w.End / 3600
+		s.each(s.sampleHour)
+	case s.stale || w.Changed:
+		s.each(s.look)
+	default:
+		s.lookAt(dirty)
+		s.lookAt(s.staged)
+	}
+	s.stale = false
+	for _, r := range s.staged {
+		s.prefixes[r].staged = 0
+	}
+	s.staged = s.staged[:0]
+	s.placing = w.End%3600 < 60
+	s.apply()
+	s.follow(dirty)
+	if hourly {
+		s.tidy()
+	}
+	return append(s.takeEntitySamples(), s.takePrefixSamples(dirty)...)
+}
+
+// restart begins anew when the panel's knowledge changes: what updates alone had taught is not compared with tables. Places stay.
+func (s *State) restart(k panel.Knowledge) {
+	s.knowledge = k
+	s.trie = newTrie(s.family)
+	s.moved = make(map[rib.Row]int64)
+	for i := range s.prefixes {
+		p := &s.prefixes[i]
+		place, staged := p.place, p.staged
+		p.forget()
+		p.place, p.staged = place, staged
+	}
+}
+
+// each calls f with every row in use.
+func (s *State) each(f func(r rib.Row)) {
+	for r := range s.rib.Len() {
+		if s.rib.Key(rib.Row(r)) != 0 {
+			f(rib.Row(r))
+		}
+	}
+}
+
+// lookAt looks at rows once a round.
+func (s *State) lookAt(rows []rib.Row) {
+	for _, r := range rows {
+		if s.stamps[r] != s.round && s.rib.Key(r) != 0 {
+			s.stamps[r] = s.round
+			s.look(r)
+		}
+	}
+}

@@ -1,0 +1,252 @@
+package visibility
+
+import (
+	"cmp"
+	"math/bits"
+	"net/netip"
+	"slices"
+
+	"github.com/darkmap/darkmap/detect/outage"
+	"github.com/darkmap/darkmap/detect/rib"
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// members calls f with every known prefix of an entity, in no order.
+func (s *State) members(k outage.Key, f func(r rib.Row)) {
+	if k.Type == bgp.EntityPrefix {
+		if r, ok := s.rowOf(k.Code); ok && s.prefixes[r].flags&known != 0 {
+			f(r)
+		}
+		return
+	}
+	i, ok := s.byKey[k]
+	switch {
+	case !ok:
+	case i == world:
+		s.trie.walk(s.trie.root, func(row uint32) {
+			if s.prefixes[row].flags&known != 0 {
+				f(rib.Row(row))
+			}
+		})
+	default:
+		for _, r := range s.entities[i].members {
+			f(r)
+		}
+	}
+}
+
+// rowOf finds the row of a prefix in words.
+func (s *State) rowOf(code string) (rib.Row, bool) {
+	p, err := netip.ParsePrefix(code)
+	if err != nil {
+		return 0, false
+	}
+	_, k, ok := rib.KeyOf(p)
+	if !ok {
+		return 0, false
+	}
+	return s.rib.Row(k)
+}
+
+// spaceIn is how much of a row lies in an entity.
+func (s *State) spaceIn(k outage.Key, r rib.Row) uint64 {
+	if k.Type != bgp.EntityCountry && k.Type != bgp.EntityRegion {
+		return s.rib.Key(r).Space(s.family)
+	}
+	i := s.byKey[k]
+	for _, sh := range s.places.sets[s.prefixes[r].place] {
+		if sh.entity == i {
+			return sh.space
+		}
+	}
+	return 0
+}
+
+// Lost lists the entity's lost prefixes in order, as outage.View says.
+func (s *State) Lost(k outage.Key) []outage.LostPrefix {
+	var rows []rib.Row
+	s.members(k, func(r rib.Row) {
+		if s.prefixes[r].flags&lost != 0 {
+			rows = append(rows, r)
+		}
+	})
+	s.sortRows(rows)
+	out := make([]outage.LostPrefix, len(rows))
+	for i, r := range rows {
+		out[i] = s.lostPrefix(r)
+		out[i].Space = s.spaceIn(k, r)
+	}
+	return out
+}
+
+// lostPrefix says what is known of a row's loss.
+func (s *State) lostPrefix(r rib.Row) outage.LostPrefix {
+	p := &s.prefixes[r]
+	out := outage.LostPrefix{Prefix: s.rib.Key(r).Prefix(s.family)}
+	collectors := make(map[int]struct{})
+	upstreams := make(map[bgp.ASN]int)
+	origins := make(map[bgp.ASN]int)
+	held := s.rib.Held(r)
+	s.rib.EachPair(r, func(origin, upstream bgp.ASN, slots []uint64) {
+		n := s.voters.Count(slots)
+		if n > 0 && upstream != 0 {
+			upstreams[upstream] += n
+		}
+		if n > 0 && s.origins.has(p.usually, origin) {
+			origins[origin] += n
+		}
+		for w, b := range slots {
+			for b &^= held[w]; b != 0; b &= b - 1 {
+				if slot := w<<6 + bits.TrailingZeros64(b); s.voters.Votes(slot) {
+					collectors[s.voters.Collector(slot)] = struct{}{}
+				}
+			}
+		}
+	})
+	out.Collectors = len(collectors)
+	out.Upstreams = byVoters(upstreams)
+	if o := byVoters(origins); len(o) > 0 {
+		out.Origin = o[0]
+	} else if o := s.origins.list(p.usually); len(o) > 0 {
+		out.Origin = o[0]
+	}
+	out.Withdrawals, out.ReroutedVia = s.withdrawals(r)
+	if s.covering(p, p.usually) != noRow {
+		out.Deaggregated = true
+	} else {
+		out.CoveredBy = s.coveredByOther(p)
+	}
+	return out
+}
+
+// byVoters lists ASes, those with most voters first, then by number.
+func byVoters(count map[bgp.ASN]int) []bgp.ASN {
+	out := make([]bgp.ASN, 0, len(count))
+	for a := range count {
+		out = append(out, a)
+	}
+	slices.SortFunc(out, func(a, b bgp.ASN) int { return cmp.Or(cmp.Compare(count[b], count[a]), cmp.Compare(a, b)) })
+	return out
+}
+
+// withdrawals are the times at which voters lost a row, an ASN's being that of its last session, and through whom it was still
+// heard.
+func (s *State) withdrawals(r rib.Row) (times []int64, via []bgp.ASN) {
+	x := s.loss.rows[r]
+	if x == nil {
+		return nil, nil
+	}
+	last := make(map[bgp.ASN]int64)
+	for _, e := range x.entries {
+		if k, ok := s.peers.Peer(int(e.slot)); ok {
+			last[k.ASN] = max(last[k.ASN], int64(e.at))
+		}
+	}
+	for _, t := range last {
+		times = append(times, t)
+	}
+	slices.Sort(times)
+	return times, slices.Clone(x.upstream)
+}
+
+// coveredByOther is the first origin of the nearest visible prefix above p, 0 where there is none.
+func (s *State) coveredByOther(p *prefix) bgp.ASN {
+	for row, at := s.trie.above(p.node); row != noRow; row, at = s.trie.above(at) {
+		if a := &s.prefixes[row]; a.flags&seen != 0 {
+			if o := s.origins.list(a.origins); len(o) > 0 {
+				return o[0]
+			}
+		}
+	}
+	return 0
+}
+
+// Surviving lists up to limit of the entity's visible prefixes in order, and says how many there are.
+func (s *State) Surviving(k outage.Key, limit int) ([]netip.Prefix, int) {
+	var rows []rib.Row
+	total := 0
+	s.members(k, func(r rib.Row) {
+		p := &s.prefixes[r]
+		if p.flags&seen == 0 || k.Type == bgp.EntityAS && !s.originates(k, p) {
+			return
+		}
+		total++
+		if rows = append(rows, r); len(rows) >= 4*limit+1024 {
+			s.sortRows(rows)
+			rows = rows[:limit]
+		}
+	})
+	s.sortRows(rows)
+	out := make([]netip.Prefix, min(limit, len(rows)))
+	for i := range out {
+		out[i] = s.rib.Key(rows[i]).Prefix(s.family)
+	}
+	return out, total
+}
+
+// originates reports whether an AS entity originates p now.
+func (s *State) originates(k outage.Key, p *prefix) bool {
+	a, err := bgp.ParseASN(k.Code)
+	return err == nil && s.origins.has(p.origins, a)
+}
+
+// Churn counts route changes of the entity's prefixes in the hour and the day before t.
+func (s *State) Churn(k outage.Key, t int64) bgp.Churn {
+	var out bgp.Churn
+	s.members(k, func(r rib.Row) { s.churn.before(r, t, &out) })
+	return out
+}
+
+// Moved lists, in order, prefixes of an AS or prefix that others originate now.
+func (s *State) Moved(k outage.Key) []outage.MovedPrefix {
+	if k.Type != bgp.EntityAS && k.Type != bgp.EntityPrefix {
+		return nil
+	}
+	var rows []rib.Row
+	s.members(k, func(r rib.Row) {
+		if s.movedPrefix(&s.prefixes[r]) {
+			rows = append(rows, r)
+		}
+	})
+	s.sortRows(rows)
+	out := make([]outage.MovedPrefix, len(rows))
+	for i, r := range rows {
+		p := &s.prefixes[r]
+		out[i] = outage.MovedPrefix{
+			Prefix: s.rib.Key(r).Prefix(s.family), From: s.origins.list(p.usually)[0], To: s.origins.list(p.origins)[0], Since: s.moved[r],
+		}
+	}
+	return out
+}
+
+// Origin is who usually originates a prefix entity, 0 where that is not known.
+func (s *State) Origin(k outage.Key) bgp.ASN {
+	if r, ok := s.rowOf(k.Code); ok {
+		if o := s.origins.list(s.prefixes[r].usually); len(o) > 0 {
+			return o[0]
+		}
+	}
+	return 0
+}
+
+// sortRows puts rows in the order of their prefixes.
+func (s *State) sortRows(rows []rib.Row) {
+	slices.SortFunc(rows, func(a, b rib.Row) int { return cmp.Compare(s.rib.Key(a), s.rib.Key(b)) })
+}
+
+// Hourly returns the last samples of what is told about in a minute of the hour (0 to 59), changed or not: entities of which
+// anything is known, and prefixes that lose.
+func (s *State) Hourly(minute int) []outage.Sample {
+	var out []outage.Sample
+	for i := range s.entities {
+		if e := &s.entities[i]; int(e.minute) == minute && e.everSampled && e.last.KnownSpace > 0 {
+			out = append(out, e.last)
+		}
+	}
+	for _, x := range s.open {
+		if minute == 0 {
+			out = append(out, x)
+		}
+	}
+	return out
+}

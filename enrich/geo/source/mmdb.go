@@ -25,6 +25,9 @@ func readMMDB(in *input, info *Info, v Visitor) error {
 		return fmt.Errorf("reading as MMDB: %w", errors.Join(err, ErrUnrecognised))
 	}
 	defer db.Close() //nolint:errcheck // holds nothing but memory
+	if err := (mmdbTree{content, uint32(db.Metadata.NodeCount), db.Metadata.RecordSize}).check(); err != nil {
+		return fmt.Errorf("reading as MMDB: %w", err)
+	}
 	info.Kind = cleanName([]byte(db.Metadata.DatabaseType))
 	records := map[uintptr]Range{}
 	for network := range db.Networks() {

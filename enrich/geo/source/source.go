@@ -188,7 +188,7 @@ func open(r io.Reader) (*input, error) {
 	in.text = bufio.NewReaderSize(in.budget, sniffBytes)
 	head, err := in.text.Peek(sniffBytes)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("reading: %w", err)
+		return nil, fmt.Errorf("reading: %w", errors.Join(err, ErrDamaged))
 	}
 	in.format, in.layout, in.err = recognise(head, err != nil)
 	return in, nil

@@ -134,7 +134,9 @@ func sameDay(a, b time.Time) bool {
 }
 
 // durationText writes 9 h 31 min, 31 min, 45 s, 2 d 4 h.
-func durationText(o bgp.Outage) string { return spanText(time.Duration(o.DurationSeconds) * time.Second) }
+func durationText(o bgp.Outage) string {
+	return spanText(time.Duration(o.DurationSeconds) * time.Second)
+}
 
 func spanText(d time.Duration) string {
 	if d >= time.Minute {
@@ -171,7 +173,7 @@ func entityText(e bgp.Entity) string {
 // kindText writes outage, partial, intermittent (62 losses), moved; blips and what was retracted say so.
 func kindText(o bgp.Outage) string {
 	switch {
-	case o.State == "retracted":
+	case o.State == bgp.StateRetracted:
 		return "retracted"
 	case o.Blip:
 		return "blip"

@@ -129,7 +129,7 @@ func cell(all []bgp.Outage, o timelineOptions, start time.Time, length time.Dura
 }
 
 // isDark tells an outage of everything from the loss of a part.
-func isDark(x bgp.Outage) bool { return x.Kind == bgp.KindOutage && x.Severity == "total" }
+func isDark(x bgp.Outage) bool { return x.Kind == bgp.KindOutage && x.Severity == bgp.SeverityTotal }
 
 // overlap is how much of the outage lies between start and end, pauses left out. An open one has no end yet.
 func overlap(x bgp.Outage, start, end time.Time) time.Duration {

@@ -54,10 +54,6 @@ func (b *builder) read(f File) (source.Info, Kind, error) {
 		}
 		located = true
 		spans := l.of(r.Family)
-		if n := len(*spans); n > 0 && (*spans)[n-1].last+1 == r.First && (*spans)[n-1].value == uint32(id)+1 {
-			(*spans)[n-1].last = r.Last
-			return nil
-		}
 		*spans = append(*spans, span{r.First, r.Last, uint32(id) + 1})
 		return nil
 	}})

@@ -22,8 +22,8 @@ const (
 	mechanismSCRAM256 = "scram-sha-256"
 	mechanismSCRAM512 = "scram-sha-512"
 
-	// maxRecordBytes bounds a record's key, value and headers: brokers take batches of 1 MiB by default.
-	maxRecordBytes = 960 << 10
+	// MaxRecordBytes bounds a record's key, value and headers: brokers take batches of 1 MiB by default.
+	MaxRecordBytes = 960 << 10
 	// sessionTimeout, heartbeat and txnTimeout: architecture.md, State and exactly once.
 	sessionTimeout = 6 * time.Second
 	heartbeat      = 2 * time.Second
@@ -45,9 +45,10 @@ func NewClient(cfg Config, log *slog.Logger, opts ...kgo.Opt) (*kgo.Client, erro
 	return cl, nil
 }
 
-// NewAdmin builds a client for administration; closing it closes the underlying client.
+// NewAdmin builds a client for administration; closing it closes the underlying client. It sees topics come and go
+// within 50 ms.
 func NewAdmin(cfg Config, log *slog.Logger) (*kadm.Client, error) {
-	cl, err := NewClient(cfg, log)
+	cl, err := NewClient(cfg, log, kgo.MetadataMinAge(50*time.Millisecond))
 	if err != nil {
 		return nil, err
 	}

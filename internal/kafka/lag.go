@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -46,12 +47,9 @@ func Lag(ctx context.Context, adm *kadm.Client, cfg Config, readings ...Reading)
 			return nil, fmt.Errorf("listing offsets: %w", err)
 		}
 		// Committed offsets before ends: so that a lag of 0 was true at one moment.
-		commits, err := adm.FetchOffsetsForTopics(ctx, cfg.Group(r.Stage), names...)
-		if err == nil {
-			err = commits.Error()
-		}
+		commits, err := committed(ctx, adm, cfg, r.Stage, names...)
 		if err != nil {
-			return nil, fmt.Errorf("reading the offsets of group %s: %w", cfg.Group(r.Stage), err)
+			return nil, err
 		}
 		ends, err := adm.ListEndOffsets(ctx, names...)
 		if err == nil {
@@ -74,6 +72,21 @@ func Lag(ctx context.Context, adm *kadm.Client, cfg Config, readings ...Reading)
 		}
 	}
 	return out, nil
+}
+
+// committed reads a group's offsets; nothing where it does not exist yet.
+func committed(ctx context.Context, adm *kadm.Client, cfg Config, stage string, topics ...string) (kadm.OffsetResponses, error) {
+	commits, err := adm.FetchOffsetsForTopics(ctx, cfg.Group(stage), topics...)
+	if err == nil {
+		err = commits.Error()
+	}
+	if errors.Is(err, kerr.GroupIDNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the offsets of group %s: %w", cfg.Group(stage), err)
+	}
+	return commits, nil
 }
 
 // maxMarkers is how many trailing markers of transactions Drained looks through.
@@ -115,27 +128,29 @@ func Drained(ctx context.Context, adm *kadm.Client, cfg Config, log *slog.Logger
 // Topics from which a stage rebuilds its state (bgp.routes for detect) must not be trimmed.
 func Trim(ctx context.Context, adm *kadm.Client, cfg Config, topic string, stages ...string) error {
 	name := cfg.Topic(topic)
-	lowest := map[int32]int64{}
-	for i, stage := range stages {
-		commits, err := adm.FetchOffsetsForTopics(ctx, cfg.Group(stage), name)
-		if err == nil {
-			err = commits.Error()
-		}
-		if err != nil {
-			return fmt.Errorf("reading the offsets of group %s: %w", cfg.Group(stage), err)
-		}
-		for p, c := range commits[name] {
-			if at, ok := lowest[p]; i == 0 || (ok && c.At < at) { // -1 where the group has committed nothing
-				lowest[p] = c.At
-			}
-		}
-	}
 	starts, err := adm.ListStartOffsets(ctx, name)
 	if err == nil {
 		err = starts.Error()
 	}
 	if err != nil {
 		return fmt.Errorf("listing offsets: %w", err)
+	}
+	lowest := map[int32]int64{}
+	for i, stage := range stages {
+		commits, err := committed(ctx, adm, cfg, stage, name)
+		if err != nil {
+			return err
+		}
+		for p := range starts[name] {
+			at := int64(-1)
+			if c, ok := commits.Lookup(name, p); ok {
+				at = c.At
+			}
+			if i > 0 {
+				at = min(at, lowest[p])
+			}
+			lowest[p] = at
+		}
 	}
 	var to kadm.Offsets
 	for p, at := range lowest {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,6 +19,7 @@ type Producer struct {
 	cl         *kgo.Client
 	topic      string
 	partitions int32
+	keys       sync.Map // collector: its partition, int32
 	failed     atomic.Pointer[error]
 	records    atomic.Int64
 	bytes      atomic.Int64
@@ -45,7 +47,11 @@ func (p *Producer) Partitions() int32 { return p.partitions }
 
 // Produce sends a record of a collector. It does not wait for the broker; value must not be changed afterwards.
 func (p *Producer) Produce(ctx context.Context, collector string, value []byte) error {
-	return p.send(ctx, &kgo.Record{Key: []byte(collector), Value: value, Partition: PartitionOf(collector, p.partitions)})
+	part, ok := p.keys.Load(collector)
+	if !ok {
+		part, _ = p.keys.LoadOrStore(collector, PartitionOf(collector, p.partitions))
+	}
+	return p.send(ctx, &kgo.Record{Key: []byte(collector), Value: value, Partition: part.(int32)}) //nolint:forcetypeassert // only int32 is stored
 }
 
 // ProduceAll sends a record to every partition, as clock records go.

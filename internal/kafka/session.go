@@ -133,7 +133,7 @@ const (
 const (
 	maxReason = 1 << 10
 	// maxDeadValue cuts a dead letter's value so that it fits whatever was read.
-	maxDeadValue = maxRecordBytes - 64<<10
+	maxDeadValue = MaxRecordBytes - 64<<10
 )
 
 // DeadLetter is the record of the dead-letter topic for one that was read and is passed over.

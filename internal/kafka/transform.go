@@ -106,6 +106,10 @@ func (x *Transform) session(ctx context.Context, wait *Backoff) error {
 		if err := FetchErr(fetches); err != nil {
 			return err
 		}
+		if fetches.NumRecords() == 0 {
+			s.AllowRebalance()
+			continue
+		}
 		began := time.Now()
 		out := x.apply(fetches)
 		committed, err := x.commit(ctx, s, out)
@@ -160,8 +164,8 @@ func (x *Transform) partition(recs []*kgo.Record) []*kgo.Record {
 			out = append(out, o)
 		})
 		for _, o := range out[from:] {
-			if size := len(o.Key) + len(o.Value); err == nil && size > maxRecordBytes {
-				drop, err = dropTooLarge, fmt.Errorf("result of %d octets is above %d", size, maxRecordBytes)
+			if size := len(o.Key) + len(o.Value); err == nil && size > MaxRecordBytes {
+				drop, err = dropTooLarge, fmt.Errorf("result of %d octets is above %d", size, MaxRecordBytes)
 			}
 		}
 		if err != nil {

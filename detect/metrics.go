@@ -1,0 +1,56 @@
+package detect
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/darkmap/darkmap/schemas"
+)
+
+// drop is why a record was passed over.
+type drop int
+
+const (
+	dropUndecodable drop = iota
+	dropInvalid
+	dropRepeated
+	drops
+)
+
+func (d drop) String() string { return [...]string{"undecodable", "invalid", "repeated"}[d] }
+
+// metrics of the stage; children are resolved once.
+type metrics struct {
+	in, windows, rebuilds prometheus.Counter
+	out                   map[string]prometheus.Counter // by topic
+	dropped               [drops]prometheus.Counter
+	batch                 prometheus.Histogram
+	window, buffered      prometheus.Gauge
+	success               prometheus.Gauge
+}
+
+// newMetrics registers with reg; nil is nowhere.
+func newMetrics(reg prometheus.Registerer) *metrics {
+	m := &metrics{
+		in:       prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_detect_records_in_total", Help: "Records read."}),
+		windows:  prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_detect_windows_closed_total", Help: "Windows closed and published."}),
+		rebuilds: prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_detect_rebuilds_total", Help: "Times that the state was built from the log."}),
+		batch:    prometheus.NewHistogram(prometheus.HistogramOpts{Name: "darkmap_detect_batch_seconds", Help: "Time from a poll to its commit.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}),
+		window:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkmap_detect_window_timestamp_seconds", Help: "Event time: the beginning of the open window."}),
+		buffered: prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkmap_detect_buffered_bytes", Help: "Records that wait for their window."}),
+		success:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkmap_detect_last_success_timestamp_seconds", Help: "When the last transaction was committed."}),
+		out:      map[string]prometheus.Counter{},
+	}
+	out := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_detect_records_out_total", Help: "Records published."}, []string{"topic"})
+	for _, t := range outTopics {
+		m.out[t] = out.WithLabelValues(t)
+	}
+	m.out[schemas.TopicDeadLetter] = out.WithLabelValues(schemas.TopicDeadLetter)
+	dropped := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_detect_records_dropped_total", Help: "Records passed over."}, []string{"reason"})
+	for d := range drops {
+		m.dropped[d] = dropped.WithLabelValues(d.String())
+	}
+	if reg != nil {
+		reg.MustRegister(m.in, m.windows, m.rebuilds, m.batch, m.window, m.buffered, m.success, out, dropped)
+	}
+	return m
+}

@@ -1,0 +1,178 @@
+package detect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/detect/clock"
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/schemas"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+// errPublish marks a failure of Kafka while a window was being closed: the state is thrown away and built again.
+var errPublish = errors.New("publishing failed")
+
+const (
+	// lane is the lane of everything that detect publishes; the collector is detect/<family>.
+	lane = "out"
+	// indexBits of a sequence number the records of a window, from 1; above them stands the window, in minutes since 1970.
+	// So it rises from window to window whatever a window holds, and stays below 2^53.
+	indexBits = 24
+	// maxRejected bounds the dead letters of one window; more are only counted.
+	maxRejected = 1000
+)
+
+// core is what the clock drives: the detector, and the publisher that gathers what comes of it.
+type core struct {
+	x *session
+	d Detector
+}
+
+// Apply is clock.Operator's.
+func (c *core) Apply(rec *pb.RouteRecord, effective int64) error { return c.d.Apply(rec, effective) }
+
+// CloseWindow is clock.Operator's.
+func (c *core) CloseWindow(start int64) error {
+	outs, err := c.d.CloseWindow(start)
+	if err != nil {
+		return err
+	}
+	p := c.x.publisher
+	if err := p.window(start, outs, c.x.clock.Rejected()); err != nil {
+		return err
+	}
+	if len(p.pending) >= flushRecords {
+		return c.x.flush()
+	}
+	return nil
+}
+
+// publisher turns what the detector returns into records, each window once.
+type publisher struct {
+	cfg        kafka.Config
+	m          *metrics
+	partitions map[string]int32 // of each topic of outTopics
+	last       int64            // window, seconds since 1970; -1 for none
+	pending    []*kgo.Record
+	windows    int // closed since the last transaction
+}
+
+func newPublisher(ctx context.Context, x *session) (*publisher, error) {
+	p := &publisher{cfg: x.d.Kafka, m: x.m, partitions: map[string]int32{}, last: x.a.published}
+	adm := kadm.NewClient(x.s.Client()) // closing it would close the session's client
+	for _, t := range outTopics {
+		n, err := kafka.Partitions(ctx, adm, x.d.Kafka, t)
+		if err != nil {
+			return nil, err
+		}
+		p.partitions[t] = n
+	}
+	return p, nil
+}
+
+// window gathers what a window brought, with the records put aside in it; nothing if it was published in an earlier life of the state.
+func (p *publisher) window(start int64, outs []Out, rejected []clock.Rejected) error {
+	if start <= p.last {
+		return nil
+	}
+	p.last = start
+	p.windows++
+	for i, r := range rejected {
+		p.m.dropped[dropInvalid].Inc()
+		if i >= maxRejected {
+			continue
+		}
+		value, err := r.Record.MarshalVT()
+		if err != nil {
+			return fmt.Errorf("encoding a dead letter: %w", err)
+		}
+		from := &kgo.Record{Topic: p.cfg.Topic(schemas.TopicRoutes), Partition: r.Partition, Offset: r.Offset, Key: []byte(r.Record.GetPosition().GetCollector()), Value: value}
+		p.deadLetter(from, r.Err)
+	}
+	index := map[string]uint64{}
+	for _, o := range outs {
+		if err := p.out(start, o, index); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// out gives one record its position and gathers it. index counts the window's records per collector.
+func (p *publisher) out(start int64, o Out, index map[string]uint64) error {
+	n, ok := p.partitions[o.Topic]
+	if !ok {
+		return fmt.Errorf("a record for topic %q, to which detect does not publish", o.Topic)
+	}
+	collector := family(o.Record)
+	index[collector]++
+	i := index[collector]
+	if i >= 1<<indexBits {
+		return fmt.Errorf("window %d has more than %d records", start, 1<<indexBits-1)
+	}
+	pos := &pb.Position{Collector: collector, Lane: lane, Sequence: uint64(start/clock.Window)<<indexBits | i}
+	switch r := o.Record.(type) {
+	case *pb.VisibilityRecord:
+		r.Position = pos
+	case *pb.PanelRecord:
+		r.Position = pos
+	case *pb.OutageRecord:
+		r.Position = pos
+	case *pb.FeedRecord:
+		r.Position = pos
+	default:
+		return fmt.Errorf("a record of type %T, which detect does not publish", o.Record)
+	}
+	value, err := o.Record.MarshalVT()
+	if err != nil {
+		return fmt.Errorf("encoding a record of %s: %w", o.Topic, err)
+	}
+	rec := &kgo.Record{Topic: p.cfg.Topic(o.Topic), Partition: kafka.PartitionOf(string(o.Key), n), Key: o.Key, Value: value}
+	if size := len(rec.Key) + len(rec.Value); size > kafka.MaxRecordBytes {
+		p.deadLetter(rec, fmt.Errorf("record of %d octets is above %d", size, kafka.MaxRecordBytes))
+		return nil
+	}
+	p.pending = append(p.pending, rec)
+	return nil
+}
+
+// family is the collector of what detect publishes: detect/<family>, or detect where a record is about none.
+func family(r Record) string {
+	f, ok := r.(interface{ GetFamily() pb.Family })
+	if !ok {
+		return StageName
+	}
+	switch f.GetFamily() {
+	case pb.Family_FAMILY_IPV4:
+		return StageName + "/ipv4"
+	case pb.Family_FAMILY_IPV6:
+		return StageName + "/ipv6"
+	}
+	return StageName
+}
+
+func (p *publisher) deadLetter(rec *kgo.Record, reason error) {
+	p.pending = append(p.pending, kafka.DeadLetter(p.cfg, StageName, rec, reason.Error()))
+}
+
+// take hands over what is to be published, with the last window closed.
+func (p *publisher) take() ([]*kgo.Record, int64) {
+	recs := p.pending
+	p.pending = nil
+	return recs, p.last
+}
+
+// published counts what was committed.
+func (p *publisher) published(recs []*kgo.Record) {
+	prefix := len(p.cfg.Topic(""))
+	for _, r := range recs {
+		p.m.out[r.Topic[prefix:]].Inc()
+	}
+	p.m.windows.Add(float64(p.windows))
+	p.windows = 0
+}

@@ -1,0 +1,297 @@
+package detect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/darkmap/darkmap/detect/clock"
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/schemas"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+var (
+	// errDetector marks a failure of the core: a bug, which no restart of the state mends.
+	errDetector = errors.New("detector failed")
+	// errLost: the partitions were taken away, or given again, or a transaction was aborted.
+	errLost = errors.New("partitions lost or transaction aborted")
+)
+
+// windowKey begins the metadata of a commit: the last window published, in seconds since 1970.
+const windowKey = "window="
+
+// flushRecords is how many records to publish are gathered before they are sent although the poll is not done: a long
+// hole in the input closes many windows at once.
+const flushRecords = 20_000
+
+// assignment is what the group's callbacks learn, in the client's goroutine, and the loop takes over.
+type assignment struct {
+	mu        sync.Mutex
+	given     bool
+	lost      bool
+	committed map[int32]int64 // every partition of the topic; -1 where nothing was committed
+	published int64           // last window published; -1 for none
+}
+
+// session is one life of the state: from an empty one until partitions or a transaction are lost.
+type session struct {
+	*Stage
+	s     *kgo.GroupTransactSession
+	a     *assignment
+	topic string
+
+	// From here on owned by the loop; nil until partitions are given.
+	clock     *clock.Clock
+	publisher *publisher
+	next      map[int32]int64 // offset of the next record of each partition
+	topicID   [16]byte
+	base      context.Context //nolint:containedctx // of the session, without its end: closing a window may publish
+}
+
+// session runs one life of the state.
+func (s *Stage) session(ctx context.Context, wait *kafka.Backoff) error {
+	x := &session{Stage: s, a: &assignment{published: -1}, topic: s.d.Kafka.Topic(schemas.TopicRoutes), base: context.WithoutCancel(ctx)}
+	gs, err := kafka.NewSession(s.d.Kafka, kafka.SessionConfig{Stage: StageName, Instance: s.cfg.Instance, Topics: []string{schemas.TopicRoutes}}, s.d.Log, s.d.Registerer,
+		kgo.Balancers(kafka.Sole()),
+		kgo.OnPartitionsAssigned(x.assigned),
+		kgo.OnPartitionsRevoked(x.revoked),
+		kgo.OnPartitionsLost(x.revoked),
+		kgo.AdjustFetchOffsetsFn(x.fromStart))
+	if err != nil {
+		return err
+	}
+	x.s = gs
+	defer gs.CloseAllowingRebalance()
+	for {
+		fetches := gs.PollRecords(ctx, s.cfg.PollMaxRecords)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err := kafka.FetchErr(fetches); err != nil {
+			return err
+		}
+		if fetches.NumRecords() > 0 {
+			if err := x.poll(ctx, fetches); err != nil {
+				return err
+			}
+			wait.Reset()
+		}
+		gs.AllowRebalance()
+	}
+}
+
+// assigned is called after each rebalance, also where nothing is new.
+func (x *session) assigned(_ context.Context, _ *kgo.Client, m map[string][]int32) {
+	x.a.mu.Lock()
+	defer x.a.mu.Unlock()
+	switch {
+	case len(m[x.topic]) > 0 && x.a.given:
+		x.a.lost = true // the state was built without these partitions
+	case !x.a.given && len(m[x.topic]) == 0:
+		x.reason.Store(nil) // standing by is ready
+	}
+}
+
+func (x *session) revoked(_ context.Context, _ *kgo.Client, m map[string][]int32) {
+	x.a.mu.Lock()
+	defer x.a.mu.Unlock()
+	if len(m[x.topic]) > 0 {
+		x.a.lost = true
+	}
+}
+
+// fromStart makes the client read from the beginning of the log, and remembers what was committed and published.
+func (x *session) fromStart(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	if len(offsets[x.topic]) == 0 {
+		return offsets, nil
+	}
+	committed, published, err := x.progress(ctx)
+	if err != nil {
+		return nil, err
+	}
+	x.a.mu.Lock()
+	defer x.a.mu.Unlock()
+	if x.a.given {
+		x.a.lost = true
+	}
+	x.a.given, x.a.committed, x.a.published = true, committed, published
+	for p := range offsets[x.topic] {
+		offsets[x.topic][p] = kgo.NewOffset().AtStart()
+	}
+	return offsets, nil
+}
+
+// progress reads the group's offsets and the last window published. No transaction is pending: the client has just
+// waited for that, and only the present member can begin another.
+func (x *session) progress(ctx context.Context) (map[int32]int64, int64, error) {
+	adm, err := kafka.NewAdmin(x.d.Kafka, x.d.Log)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer adm.Close()
+	resp, err := adm.FetchOffsetsForTopics(kadm.RequireStable(ctx), x.d.Kafka.Group(StageName), x.topic)
+	if err == nil {
+		err = resp.Error()
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("reading the group's offsets: %w", err)
+	}
+	committed, published := map[int32]int64{}, int64(-1)
+	for p, o := range resp[x.topic] {
+		committed[p] = o.At
+		if v, ok := strings.CutPrefix(o.Metadata, windowKey); ok {
+			w, err := strconv.ParseInt(v, 10, 64)
+			if err != nil {
+				return nil, 0, fmt.Errorf("reading the metadata %q of partition %d: %w", o.Metadata, p, err)
+			}
+			published = max(published, w)
+		}
+	}
+	return committed, published, nil
+}
+
+// begin builds an empty state once partitions are given; false while standing by.
+func (x *session) begin(ctx context.Context) (bool, error) {
+	x.a.mu.Lock()
+	defer x.a.mu.Unlock()
+	switch {
+	case x.a.lost:
+		return false, errLost
+	case !x.a.given:
+		return false, nil
+	case x.clock != nil:
+		return true, nil
+	}
+	p, err := newPublisher(ctx, x)
+	if err != nil {
+		return false, err
+	}
+	x.notReady("rebuilding the state")
+	x.publisher = p
+	x.next = map[int32]int64{}
+	x.clock = clock.New(clock.Config{Partitions: len(x.a.committed), BufferBytes: x.cfg.BufferMaxBytes}, &core{x, x.d.NewDetector()})
+	return true, nil
+}
+
+// poll applies what was read and publishes what came of it.
+func (x *session) poll(ctx context.Context, fetches kgo.Fetches) error {
+	began := time.Now()
+	if ok, err := x.begin(ctx); !ok || err != nil {
+		return err
+	}
+	for it := fetches.RecordIter(); !it.Done(); {
+		if err := x.push(it.Next()); err != nil {
+			return err
+		}
+	}
+	if err := x.flush(); err != nil {
+		return err
+	}
+	pause, resume := x.clock.Flow()
+	if len(pause) > 0 {
+		x.s.Client().PauseFetchPartitions(map[string][]int32{x.topic: pause})
+	}
+	if len(resume) > 0 {
+		x.s.Client().ResumeFetchPartitions(map[string][]int32{x.topic: resume})
+	}
+	x.m.in.Add(float64(fetches.NumRecords()))
+	x.m.batch.Observe(time.Since(began).Seconds())
+	x.m.success.SetToCurrentTime()
+	x.m.buffered.Set(float64(x.clock.Buffered()))
+	if w, ok := x.clock.Open(); ok {
+		x.m.window.Set(float64(w))
+	}
+	x.follow()
+	return nil
+}
+
+// push decodes one record and hands it to the clock.
+func (x *session) push(rec *kgo.Record) error {
+	x.next[rec.Partition] = rec.Offset + 1
+	if rec.Attrs.IsControl() {
+		return nil
+	}
+	r := &pb.RouteRecord{}
+	if err := r.UnmarshalVT(rec.Value); err != nil {
+		x.m.dropped[dropUndecodable].Inc()
+		if rec.Offset >= x.a.committed[rec.Partition] { // else it is a dead letter already
+			x.publisher.deadLetter(rec, err)
+		}
+		return nil
+	}
+	before := x.clock.Dropped()
+	if err := x.clock.Push(rec.Partition, rec.Offset, r, len(rec.Value)); err != nil {
+		if errors.Is(err, errPublish) {
+			return err
+		}
+		return fmt.Errorf("%w: %w", errDetector, err)
+	}
+	x.m.dropped[dropRepeated].Add(float64(x.clock.Dropped() - before))
+	return nil
+}
+
+// follow says whether the state has caught up with what was committed before.
+func (x *session) follow() {
+	for p, at := range x.a.committed {
+		if x.next[p] < at {
+			w, _ := x.clock.Open()
+			x.notReady("rebuilding the state, at " + time.Unix(w, 0).UTC().Format(time.RFC3339))
+			return
+		}
+	}
+	x.reason.Store(nil)
+}
+
+// flush publishes what has been gathered and commits where the log was read to, in one transaction.
+func (x *session) flush() error {
+	recs, window := x.publisher.take()
+	ctx, cancel := context.WithTimeout(x.base, x.cfg.Drain)
+	defer cancel()
+	ctx = kgo.PreTxnCommitFnContext(ctx, func(req *kmsg.TxnOffsetCommitRequest) error {
+		x.offsets(req, window)
+		return nil
+	})
+	committed, err := kafka.Transact(ctx, x.s, recs)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errPublish, err)
+	}
+	if !committed {
+		return fmt.Errorf("%w: %w", errPublish, errLost)
+	}
+	x.publisher.published(recs)
+	return nil
+}
+
+// offsets makes the commit say where each partition was read to, never less than an earlier life of the state did, and
+// which window was published last. It writes all of the request, because the client knows nothing new to commit when a
+// poll takes several transactions.
+func (x *session) offsets(req *kmsg.TxnOffsetCommitRequest, window int64) {
+	for i := range req.Topics {
+		x.topicID = req.Topics[i].TopicID
+	}
+	t := kmsg.NewTxnOffsetCommitRequestTopic()
+	t.Topic, t.TopicID = x.topic, x.topicID
+	metadata := ""
+	if window >= 0 {
+		metadata = windowKey + strconv.FormatInt(window, 10)
+	}
+	for p := range int32(len(x.a.committed)) {
+		at := max(x.next[p], x.a.committed[p])
+		if at <= 0 {
+			continue
+		}
+		rp := kmsg.NewTxnOffsetCommitRequestTopicPartition()
+		rp.Partition, rp.Offset, rp.Metadata = p, at, &metadata
+		t.Partitions = append(t.Partitions, rp)
+	}
+	req.Topics = []kmsg.TxnOffsetCommitRequestTopic{t}
+}

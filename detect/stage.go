@@ -1,0 +1,98 @@
+package detect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/schemas"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+// StageName names the stage's group and its members.
+const StageName = "detect"
+
+// outTopics are those that an operator publishes to.
+var outTopics = []string{schemas.TopicVisibility, schemas.TopicPanel, schemas.TopicOutages, schemas.TopicFeeds}
+
+// Detector is the pure core that the stage drives, *Operator or a test's. Errors that wrap codec.ErrInvalid are about the
+// record: it goes to the dead-letter topic and the next one follows.
+type Detector interface {
+	// Apply takes a record of the open window. effective is its effective time, microseconds since 1970.
+	Apply(rec *pb.RouteRecord, effective int64) error
+	// CloseWindow ends the minute that began at start, seconds since 1970, and returns what to publish.
+	CloseWindow(start int64) ([]Out, error)
+}
+
+// Deps is what the stage works with.
+type Deps struct {
+	Kafka kafka.Config
+	Log   *slog.Logger
+	// Registerer of metrics; nil is none.
+	Registerer prometheus.Registerer
+	// NewDetector returns a core that knows nothing yet. It is called for every (re)start of the state.
+	NewDetector func() Detector
+}
+
+// Stage reads all of bgp.routes, in one active process, and publishes what its detector finds, each window once: the
+// metadata of its commits name the last window published. When it starts, and whenever a transaction was aborted or its
+// partitions were taken away, it throws its state away and builds it again from the beginning of the log, without
+// publishing what was published.
+type Stage struct {
+	cfg    Config
+	d      Deps
+	m      *metrics
+	reason atomic.Pointer[string] // why it is not ready; nil when it is
+}
+
+// New is inert.
+func New(cfg Config, d Deps) (*Stage, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if d.NewDetector == nil || d.Log == nil {
+		return nil, errors.New("building detect: no detector or no logger")
+	}
+	s := &Stage{cfg: cfg.withDefaults(), d: d, m: newMetrics(d.Registerer)}
+	s.notReady("not started")
+	return s, nil
+}
+
+func (s *Stage) notReady(reason string) { s.reason.Store(&reason) }
+
+// Ready is nil while the stage follows the log, or stands by; while it rebuilds its state it is not ready.
+func (s *Stage) Ready() error {
+	if r := s.reason.Load(); r != nil {
+		return fmt.Errorf("%s: %s", StageName, *r)
+	}
+	return nil
+}
+
+// Run blocks until ctx ends. It fails where another process took the instance's place, or where the detector fails for
+// another reason than a record's.
+func (s *Stage) Run(ctx context.Context) error {
+	var wait kafka.Backoff
+	for {
+		s.notReady("joining the group")
+		err := s.session(ctx, &wait)
+		switch {
+		case kafka.Fenced(err):
+			return fmt.Errorf("running detect: instance %q is running elsewhere: %w", s.cfg.Instance, err)
+		case errors.Is(err, errDetector):
+			return fmt.Errorf("running detect: %w", err)
+		case ctx.Err() != nil:
+			return nil
+		}
+		s.m.rebuilds.Inc()
+		s.d.Log.Warn("state thrown away, building it again", "err", err)
+		s.notReady(err.Error())
+		if wait.Wait(ctx) != nil {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,73 @@
+package kafka
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Sole is a balancer that gives one member of the group all partitions; the others stand by. Who has them keeps them
+// while it lives, so that a member that joins disturbs nothing; else the first by instance gets them.
+func Sole() kgo.GroupBalancer { return sole{} }
+
+type sole struct{}
+
+func (sole) ProtocolName() string { return "darkmap-sole" }
+
+// IsCooperative: the owner is not interrupted by a rebalance that leaves it what it has.
+func (sole) IsCooperative() bool { return true }
+
+func (sole) JoinGroupMetadata(interests []string, current map[string][]int32, generation int32) []byte {
+	meta := kmsg.NewConsumerMemberMetadata()
+	meta.Version = 3
+	meta.Topics = interests
+	for _, topic := range slices.Sorted(maps.Keys(current)) {
+		if len(current[topic]) > 0 {
+			meta.OwnedPartitions = append(meta.OwnedPartitions, kmsg.ConsumerMemberMetadataOwnedPartition{Topic: topic, Partitions: current[topic]})
+		}
+	}
+	meta.Generation = -1
+	if len(meta.OwnedPartitions) > 0 {
+		meta.Generation = generation
+	}
+	return meta.AppendTo(nil)
+}
+
+func (sole) ParseSyncAssignment(assignment []byte) (map[string][]int32, error) {
+	return kgo.ParseConsumerSyncAssignment(assignment)
+}
+
+func (s sole) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.GroupMemberBalancer, map[string]struct{}, error) {
+	b, err := kgo.NewConsumerBalancer(s, members)
+	if err != nil {
+		return nil, nil, err
+	}
+	return b, b.MemberTopics(), nil
+}
+
+// Balance is called by the group's leader; members come sorted by instance.
+func (sole) Balance(b *kgo.ConsumerBalancer, topics map[string]int32) kgo.IntoSyncAssignment {
+	var owner *kmsg.JoinGroupResponseMember
+	newest := int32(-2)
+	b.EachMember(func(m *kmsg.JoinGroupResponseMember, meta *kmsg.ConsumerMemberMetadata) {
+		generation := int32(-1)
+		if len(meta.OwnedPartitions) > 0 {
+			generation = max(0, meta.Generation)
+		}
+		if generation > newest {
+			owner, newest = m, generation
+		}
+	})
+	plan := b.NewPlan()
+	if owner != nil {
+		for topic, n := range topics {
+			for p := range n {
+				plan.AddPartition(owner, topic, p)
+			}
+		}
+	}
+	plan.AdjustCooperative(b)
+	return plan
+}

@@ -20,8 +20,10 @@ const (
 	BadCompression Reason = "bad_compression"
 	// NestedCompression: compressed data inside compressed data.
 	NestedCompression Reason = "nested_compression"
-	// BadLength: a record's length cannot be right; reading goes on at the next thing that looks like a record.
+	// BadLength: a record's length cannot be right; BadHeader: its type or version cannot. Reading goes on at the next thing
+	// that looks like a record.
 	BadLength Reason = "bad_length"
+	BadHeader Reason = "bad_header"
 	// BadRecord: a record that is framed soundly and cannot be decoded.
 	BadRecord Reason = "bad_record"
 	// NoRecord: nothing that can be read in GiveUpBytes; the rest of the file is given up.

@@ -59,6 +59,10 @@ func (s *mrtSource) next(it *Item) error {
 		err = s.tableDump(&rec, it)
 	case wire.MRTOther:
 		it.Kind, it.Note = Note, noteOtherRecord
+		if !assigned(rec.Type) {
+			err := fmt.Errorf("a record of type %d, which is not assigned: %w", rec.Type, wire.ErrUnsupported)
+			return &Damage{Offset: rec.Offset, Reason: BadHeader, Err: err, Raw: rawMRT(&rec)}
+		}
 	}
 	if err != nil {
 		return &Damage{Offset: rec.Offset, Reason: BadRecord, Err: err, Raw: rawMRT(&rec)}
@@ -66,7 +70,16 @@ func (s *mrtSource) next(it *Item) error {
 	return nil
 }
 
-// message fills in a BGP message. What follows it in the record is no part of it.
+// assigned reports whether IANA has assigned the MRT type (RFC 6396 §4 and appendix B).
+func assigned(t wire.MRTType) bool {
+	switch t {
+	case 16, 17, 32, 33, 48, 49:
+		return true
+	}
+	return t <= 13
+}
+
+// message fills in a BGP message. What follows it in the record is no part of it and reported.
 func (s *mrtSource) message(rec *wire.MRTRecord, it *Item) error {
 	m, err := rec.Message()
 	if err != nil {
@@ -74,7 +87,19 @@ func (s *mrtSource) message(rec *wire.MRTRecord, it *Item) error {
 	}
 	it.Peer = bgp.Peer{Address: m.PeerAddress, ASN: m.PeerASN}
 	it.ASOctets, it.AddPathIPv4, it.AddPathIPv6, it.Local = m.ASOctets, m.AddPath, m.AddPath, m.Local
-	return bgpMessage(m.Message, it)
+	if err := bgpMessage(m.Message, it); err != nil {
+		return err
+	}
+	s.rest(rec, len(m.Message)-len(it.Message))
+	return nil
+}
+
+// rest reports octets of a record behind what was decoded: a length that lies hides other records like that.
+func (s *mrtSource) rest(rec *wire.MRTRecord, n int) {
+	if n > 0 && s.after == nil {
+		err := fmt.Errorf("%d octets follow in the record: %w", n, wire.ErrBadLength)
+		s.after = &Damage{Offset: rec.Offset, Reason: BadRecord, Err: err, Raw: rawMRT(rec), partial: true}
+	}
 }
 
 // bgpMessage checks a BGP message's header and sets Kind, Message and Note.
@@ -114,6 +139,8 @@ func (s *mrtSource) tableDump(rec *wire.MRTRecord, it *Item) error {
 		Attributes: t.Attributes, ASOctets: t.ASOctets,
 	})
 	it.Kind, it.Prefix, it.Entries = RIB, t.Prefix, s.entries
+	size := 2 * t.PeerAddress.BitLen() / 8 // prefix and peer
+	s.rest(rec, len(rec.Body)-(4+size+2+4+int(t.ASOctets)+2+len(t.Attributes)))
 	return nil
 }
 
@@ -148,7 +175,26 @@ func (s *mrtSource) ribRecord(rec *wire.MRTRecord, it *Item) error {
 		err = nil
 	}
 	it.Kind, it.Prefix, it.Entries = RIB, s.rib.Prefix, s.entries
+	if err == nil {
+		s.rest(rec, len(rec.Body)-s.ribLength(rec))
+	}
 	return err
+}
+
+// ribLength is how long the body of the RIB record in s.rib has to be (RFC 6396 §4.3.2 to §4.3.4, RFC 8050 §4.1).
+func (s *mrtSource) ribLength(rec *wire.MRTRecord) int {
+	const generic, genericAddPath = 6, 12
+	n, entry := 4+1+(s.rib.Prefix.Bits()+7)/8+2, 8
+	if rec.Subtype == generic || rec.Subtype == genericAddPath {
+		n += 3
+	}
+	if s.rib.AddPath {
+		entry = 12
+	}
+	for i := range s.rib.Entries {
+		n += entry + len(s.rib.Entries[i].Attributes)
+	}
+	return n
 }
 
 // rawMRT puts a record's header in front of its body again.
@@ -171,10 +217,13 @@ func rawMRT(rec *wire.MRTRecord) []byte {
 
 // framingReason classes what is wrong with a record's header.
 func framingReason(err error) Reason {
-	if errors.Is(err, wire.ErrTruncated) {
+	switch {
+	case errors.Is(err, wire.ErrTruncated):
 		return Truncated
+	case errors.Is(err, wire.ErrBadLength):
+		return BadLength
 	}
-	return BadLength
+	return BadHeader
 }
 
 // skipped adds to err how many octets were passed over.

@@ -1,27 +1,29 @@
 package wire
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 )
 
-// BMPReader cuts a stream into BMP messages. It is not safe for concurrent use.
+// BMPReader cuts a stream into BMP messages. Its buffer grows only as the stream really brings octets, to a few times
+// MaxBMPMessage at most. It is not safe for concurrent use.
 type BMPReader struct {
 	// Strict is for sockets: what is no message is reported as soon as its header is read, and nothing is skipped.
 	Strict bool
 
-	r      *bufio.Reader
-	buf    []byte
-	offset int64
+	r          io.Reader
+	buf        []byte
+	start, end int // of the octets in buf that were not consumed
+	offset     int64
+	err        error // what r returned
 }
 
 // BMPFrameError is a place in a stream where no message begins.
 type BMPFrameError struct {
 	// Offset is where the message should have begun; Skipped octets lie between it and the next thing that looks like one.
 	Offset, Skipped int64
-	// Raw holds the first of the skipped octets, at most MaxBMPMessage, until the reader's next call.
+	// Raw holds the skipped octets, at most MaxBMPMessage, until the reader's next call.
 	Raw []byte
 	Err error
 }
@@ -35,9 +37,7 @@ func (e *BMPFrameError) Error() string {
 func (e *BMPFrameError) Unwrap() error { return e.Err }
 
 // NewBMPReader returns a reader of r, which it buffers.
-func NewBMPReader(r io.Reader) *BMPReader {
-	return &BMPReader{r: bufio.NewReaderSize(r, 64<<10)}
-}
+func NewBMPReader(r io.Reader) *BMPReader { return &BMPReader{r: r, buf: make([]byte, 64<<10)} }
 
 // Offset is where the message that Next returns next begins.
 func (r *BMPReader) Offset() int64 { return r.offset }
@@ -46,100 +46,97 @@ func (r *BMPReader) Offset() int64 { return r.offset }
 // Where no message begins, or the last one is cut, the error is a *BMPFrameError: a session over TCP has to be closed, a
 // file can be read on. Any other error is the underlying reader's.
 func (r *BMPReader) Next() ([]byte, error) {
-	head, err := r.r.Peek(BMPHeaderLength)
+	if !r.fill(BMPHeaderLength) {
+		have := r.end - r.start
+		if !errors.Is(r.err, io.EOF) || have == 0 {
+			return nil, r.err
+		}
+		return nil, r.skip(have, fmt.Errorf("%d of %d octets of a header: %w", have, BMPHeaderLength, ErrTruncated))
+	}
+	n, _, err := ParseBMPHeader(r.buf[r.start:r.end])
 	if err != nil {
-		if !errors.Is(err, io.EOF) {
-			return nil, err
+		if r.Strict {
+			return nil, &BMPFrameError{Offset: r.offset, Err: err}
 		}
-		if len(head) == 0 {
-			return nil, io.EOF
+		return nil, r.skip(r.resync(), err)
+	}
+	if !r.fill(n) {
+		if !errors.Is(r.err, io.EOF) {
+			return nil, r.err
 		}
-		return nil, r.cut(len(head))
+		err := fmt.Errorf("%d of %d octets: %w", r.end-r.start, n, ErrTruncated)
+		return nil, r.skip(r.resync(), err)
 	}
-	n, _, err := ParseBMPHeader(head)
-	if err != nil {
-		return nil, r.resync(err)
-	}
-	if cap(r.buf) < n {
-		r.buf = make([]byte, n, max(n, 4<<10))
-	}
-	r.buf = r.buf[:n]
-	got, err := io.ReadFull(r.r, r.buf)
-	if err == nil {
-		r.offset += int64(n)
-		return r.buf, nil
-	}
-	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, err
-	}
-	e := &BMPFrameError{Offset: r.offset, Skipped: int64(got), Raw: r.buf[:got], Err: fmt.Errorf("%d of %d octets: %w", got, n, ErrTruncated)}
-	r.offset += int64(got)
-	return nil, e
+	b := r.buf[r.start : r.start+n]
+	r.consume(n)
+	return b, nil
 }
 
-// cut takes the last octets, too few for a header.
-func (r *BMPReader) cut(n int) error {
-	r.buf = r.buf[:0]
-	e := &BMPFrameError{Offset: r.offset, Err: fmt.Errorf("%d octets: %w", n, ErrTruncated)}
-	r.skip(e, n)
-	return e
-}
-
-// resync skips at least one octet, up to what looks like a message that another one or the end follows. It is linear in
-// what it skips: each octet is looked at a fixed number of times.
-func (r *BMPReader) resync(fault error) error {
-	r.buf = r.buf[:0]
-	e := &BMPFrameError{Offset: r.offset, Err: fault}
-	if r.Strict {
-		return e
-	}
-	r.skip(e, 1)
-	for {
-		window, err := r.r.Peek(r.r.Size())
-		if err != nil && !errors.Is(err, io.EOF) && len(window) == 0 {
-			return err
-		}
-		i := 0
-		for ; i+BMPHeaderLength < len(window); i++ {
-			if bmpBegins(window[i:], err != nil) {
-				r.skip(e, i)
-				return e
-			}
-		}
-		if err != nil { // the end: nothing began in what is left
-			r.skip(e, len(window))
-			return e
-		}
-		r.skip(e, i)
-	}
-}
-
-// skip discards n buffered octets and keeps the first of them for the error.
-func (r *BMPReader) skip(e *BMPFrameError, n int) {
-	b, _ := r.r.Peek(n) // they are buffered
-	r.buf = append(r.buf, b[:min(len(b), MaxBMPMessage-len(r.buf))]...)
-	n, _ = r.r.Discard(n)
-	e.Skipped += int64(n)
-	e.Raw = r.buf
+func (r *BMPReader) consume(n int) {
+	r.start += n
 	r.offset += int64(n)
 }
 
-// bmpBegins reports whether a message seems to begin at b: its header is sound, and so is the next one's as far as it can
-// be seen. At the end of a stream the message has to end there. b has at least BMPHeaderLength+1 octets.
-func bmpBegins(b []byte, last bool) bool {
+// skip passes over n octets.
+func (r *BMPReader) skip(n int, fault error) error {
+	e := &BMPFrameError{Offset: r.offset, Skipped: int64(n), Raw: r.buf[r.start : r.start+n], Err: fault}
+	r.consume(n)
+	return e
+}
+
+// fill tries to have n octets in the buffer.
+func (r *BMPReader) fill(n int) bool {
+	for r.end-r.start < n {
+		if r.err != nil {
+			return false
+		}
+		if r.end == len(r.buf) {
+			r.room()
+		}
+		k, err := r.r.Read(r.buf[r.end:])
+		r.end += k
+		r.err = err
+	}
+	return true
+}
+
+// room makes space behind the octets that are held: by moving them, or by doubling a buffer that is more than half full.
+func (r *BMPReader) room() {
+	to := r.buf
+	if held := r.end - r.start; held > len(r.buf)/2 {
+		to = make([]byte, 2*len(r.buf))
+	}
+	r.end = copy(to, r.buf[r.start:r.end])
+	r.buf, r.start = to, 0
+}
+
+// resync returns how many octets lie before what looks like a message that another one, or the end, follows; all that is
+// left without any, or as much as is skipped at once. Each octet is looked at a fixed number of times.
+func (r *BMPReader) resync() int {
+	for at := 1; ; at++ {
+		if !r.fill(at + BMPHeaderLength + 1) {
+			return r.end - r.start
+		}
+		if at >= MaxBMPMessage {
+			return at
+		}
+		if r.begins(at) {
+			return at
+		}
+	}
+}
+
+// begins reports whether a message seems to begin at octets from the start: its header is sound and of a known type, and so
+// is the next one's, if this is not the last.
+func (r *BMPReader) begins(at int) bool {
+	b := r.buf[r.start+at : r.end]
 	n, typ, err := ParseBMPHeader(b)
-	if err != nil || typ > BMPRouteMirroring {
+	if err != nil || typ > BMPRouteMirroring || typ.PerPeer() && BMPPeerType(b[BMPHeaderLength]) > BMPPeerLocRIB {
 		return false
 	}
-	if typ.PerPeer() && BMPPeerType(b[BMPHeaderLength]) > BMPPeerLocRIB {
-		return false
+	if !r.fill(at + n + BMPHeaderLength) {
+		return r.end-r.start == at+n
 	}
-	switch {
-	case n > len(b):
-		return !last
-	case len(b)-n < BMPHeaderLength:
-		return !last || n == len(b)
-	}
-	_, next, err := ParseBMPHeader(b[n:])
+	_, next, err := ParseBMPHeader(r.buf[r.start+at+n : r.end])
 	return err == nil && next <= BMPRouteMirroring
 }

@@ -91,7 +91,9 @@ func (e *Engine) closeMinute(window int64, changed []Sample) {
 	sortEntities(work)
 	readings := make([]reading, len(work))
 	for i, ent := range work {
-		e.measure(ent, &readings[i])
+		if e.measure(ent, &readings[i]); ent.running() {
+			e.active[ent.key] = ent
+		}
 	}
 	for i, ent := range work {
 		e.decide(ent, &readings[i])

@@ -24,6 +24,9 @@ func worse(a, b loss) loss {
 // interval is a stretch of time, Unix seconds.
 type interval struct{ start, end int64 }
 
+// maxGaps bounds the list of an event's pauses.
+const maxGaps = 100
+
 // event is an outage in the course of its life.
 type event struct {
 	id    string
@@ -32,10 +35,12 @@ type event struct {
 	seq   uint32
 	blip  bool
 
-	first int64 // the first window with the loss
-	start int64 // refined
-	end   int64 // 0 while it lasts
-	gaps  []interval
+	first int64      // the first window with the loss
+	start int64      // refined
+	end   int64      // 0 while it lasts
+	gaps  []interval // the last maxGaps
+	// pauses counts all of them.
+	pauses int
 
 	base      baseline
 	threshold uint64 // the loss that opened it; half of it is quiet

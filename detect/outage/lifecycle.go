@@ -176,7 +176,11 @@ func (e *Engine) openOther(ent *entity, kind string, r *run, rd *reading) {
 func (e *Engine) reopen(ent *entity, r *run, rd *reading) {
 	ev := ent.closed
 	start := e.refine(ent, r)
+	if len(ev.gaps) == maxGaps {
+		ev.gaps = slices.Delete(ev.gaps, 0, 1)
+	}
 	ev.gaps = append(ev.gaps, interval{ev.end, max(start, ev.end)})
+	ev.pauses++
 	ev.state, ev.end, ev.quiet = bgp.StateOpen, 0, 0
 	ev.score += r.score
 	ev.peak, ev.now = worse(ev.peak, r.peak), rd.loss

@@ -30,7 +30,7 @@ func (e *Engine) look() *neighbours {
 	}
 	n := &neighbours{byOrigin: map[bgp.ASN][]trouble{}, byType: map[bgp.EntityType][]trouble{}}
 	var list []*entity
-	for _, ent := range e.entities {
+	for _, ent := range e.active {
 		if ent.ev != nil || ent.loss != nil {
 			list = append(list, ent)
 		}

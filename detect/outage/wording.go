@@ -123,8 +123,8 @@ func (w *wording) course() string {
 		return ""
 	}
 	var s string
-	if n := len(w.o.Gaps); n > 0 {
-		last := w.o.Gaps[n-1]
+	if n := w.ev.pauses; n > 0 {
+		last := w.o.Gaps[len(w.o.Gaps)-1]
 		s = fmt.Sprintf("It was interrupted by %s, the last from %s to %s. ", plural(n, "recovery"), clock(last.Start), clock(last.End))
 	}
 	switch {
@@ -235,7 +235,7 @@ func plural(n int, noun string) string {
 	switch {
 	case strings.HasSuffix(noun, "x"), strings.HasSuffix(noun, "s"):
 		noun += "es"
-	case strings.HasSuffix(noun, "y"):
+	case strings.HasSuffix(noun, "ry"):
 		noun = noun[:len(noun)-1] + "ies"
 	default:
 		noun += "s"

@@ -240,5 +240,5 @@ func (w *World) Label() string {
 	if w.cfg.Seed == 0 {
 		return "RECONSTRUCTION of North Korea's outages of December 2014: times as published, or assumed where the schedule says so; messages simulated"
 	}
-	return fmt.Sprintf("SIMULATION with seed %d: the schedule of December 2014 laid on %s from %s on; messages simulated", w.cfg.Seed, w.country, w.Start().Format("2006-01-02 15:04:05"))
+	return fmt.Sprintf("SIMULATION with seed %d: the schedule of December 2014 laid on %s from %s on; messages simulated", w.cfg.Seed, bgp.CountryName(w.country), w.Start().Format("2006-01-02 15:04:05"))
 }

@@ -66,7 +66,7 @@ func (w *World) Export(dir string) ([]File, error) {
 	for _, f := range []struct{ name, text string }{
 		{"geo.csv", geo},
 		{"asn.csv", asn},
-		{"darkmap.yaml", "# " + w.Label() + "\nenrich:\n  geo:\n    files: [geo.csv]\n  asn:\n    files: [asn.csv]\n"},
+		{"darkmap.yaml", "# " + w.Label() + "\nenrich:\n  geo:\n    files: [{path: geo.csv, kind: geolocation}]\n  asn:\n    files: [asn.csv]\n"},
 		{"README.txt", w.readme(files)},
 	} {
 		if err := os.WriteFile(filepath.Join(dir, f.name), []byte(f.text), 0o644); err != nil { //nolint:gosec // public by purpose

@@ -60,7 +60,7 @@ type session struct {
 // session runs one life of the state.
 func (s *Stage) session(ctx context.Context, wait *kafka.Backoff) error {
 	x := &session{Stage: s, a: &assignment{published: -1}, topic: s.d.Kafka.Topic(schemas.TopicRoutes), base: context.WithoutCancel(ctx)}
-	gs, err := kafka.NewSession(s.d.Kafka, kafka.SessionConfig{Stage: StageName, Instance: s.cfg.Instance, Topics: []string{schemas.TopicRoutes}}, s.d.Log, s.d.Registerer,
+	gs, err := kafka.NewSession(ctx, s.d.Kafka, kafka.SessionConfig{Stage: StageName, Instance: s.cfg.Instance, Topics: []string{schemas.TopicRoutes}}, s.d.Log, s.d.Registerer,
 		kgo.Balancers(kafka.Sole()),
 		kgo.OnPartitionsAssigned(x.assigned),
 		kgo.OnPartitionsRevoked(x.revoked),

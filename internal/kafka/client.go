@@ -28,6 +28,8 @@ const (
 	sessionTimeout = 6 * time.Second
 	heartbeat      = 2 * time.Second
 	txnTimeout     = 10 * time.Second
+	// metadataMinAge lets a client look for a moved leader well within a transaction's time.
+	metadataMinAge = 250 * time.Millisecond
 	// maxBuffered bounds what a producing client holds.
 	maxBuffered = 16 << 20
 )
@@ -73,6 +75,7 @@ func (c Config) options(log *slog.Logger) ([]kgo.Opt, error) {
 		kgo.ClientID("darkmap"),
 		kgo.WithLogger(kslog.New(log)),
 		kgo.MaxBufferedBytes(maxBuffered),
+		kgo.MetadataMinAge(metadataMinAge),
 	}
 	if c.embedded {
 		opts = append(opts, kgo.ProducerBatchCompression(kgo.NoCompression()))

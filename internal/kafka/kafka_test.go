@@ -11,15 +11,12 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"go.uber.org/goleak"
 
 	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/kafkatest"
 	"github.com/darkmap/darkmap/schemas"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestValidate(t *testing.T) {
 	t.Parallel()
@@ -136,7 +133,7 @@ func testApplyAndRemove(t *testing.T, cfg kafka.Config) {
 		t.Errorf("with another number of partitions: got %v, want ErrPartitions", err)
 	}
 	// A group with a static member that is still remembered does not stand in the way of Remove.
-	s, err := kafka.NewSession(cfg, kafka.SessionConfig{Stage: "enrich", Instance: "0", Topics: []string{schemas.TopicUpdates}}, log, nil)
+	s, err := kafka.NewSession(ctx, cfg, kafka.SessionConfig{Stage: "enrich", Instance: "0", Topics: []string{schemas.TopicUpdates}}, log, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,7 +281,7 @@ func TestLagTrimDrained(t *testing.T) {
 		t.Errorf("got %d records left, want those from 7 on", len(got))
 	}
 	// The marker of a transaction is no record: behind it a group is drained although its offset is not the end.
-	s, err := kafka.NewSession(cfg, kafka.SessionConfig{Stage: "enrich", Instance: "0", Topics: []string{schemas.TopicUpdates}}, log, nil)
+	s, err := kafka.NewSession(ctx, cfg, kafka.SessionConfig{Stage: "enrich", Instance: "0", Topics: []string{schemas.TopicUpdates}}, log, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

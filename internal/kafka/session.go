@@ -38,8 +38,10 @@ type SessionConfig struct {
 
 // NewSession builds a member of a stage's group that consumes, transforms and produces in transactions: read_committed,
 // static, rebalances blocked between polls. Control records are kept, so that offsets pass the markers of transactions:
-// skip those whose Attrs.IsControl. Records are produced to the partition they name.
-func NewSession(cfg Config, sc SessionConfig, log *slog.Logger, reg prometheus.Registerer, opts ...kgo.Opt) (*kgo.GroupTransactSession, error) {
+// skip those whose Attrs.IsControl. Records are produced to the partition they name. It waits for the brokers until ctx
+// ends, to abort what an earlier process under the instance's name has left open: its offsets would stay unreadable, and
+// the partitions silent, until that transaction's timeout.
+func NewSession(ctx context.Context, cfg Config, sc SessionConfig, log *slog.Logger, reg prometheus.Registerer, opts ...kgo.Opt) (*kgo.GroupTransactSession, error) {
 	all, err := cfg.options(log)
 	if err != nil {
 		return nil, err
@@ -71,6 +73,10 @@ func NewSession(cfg Config, sc SessionConfig, log *slog.Logger, reg prometheus.R
 	s, err := kgo.NewGroupTransactSession(append(all, opts...)...)
 	if err != nil {
 		return nil, fmt.Errorf("building the session of %s: %w", group, err)
+	}
+	if _, _, err := s.Client().ProducerID(ctx); err != nil {
+		s.CloseAllowingRebalance()
+		return nil, fmt.Errorf("beginning the session of %s: %w", group, err)
 	}
 	return s, nil
 }

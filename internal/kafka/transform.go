@@ -92,7 +92,7 @@ func (x *Transform) Run(ctx context.Context) error {
 
 // session consumes until something fails or ctx ends.
 func (x *Transform) session(ctx context.Context, wait *Backoff) error {
-	s, err := NewSession(x.cfg, SessionConfig{Stage: x.tc.Stage, Instance: x.tc.Instance, Topics: []string{x.tc.Input}}, x.log, x.reg,
+	s, err := NewSession(ctx, x.cfg, SessionConfig{Stage: x.tc.Stage, Instance: x.tc.Instance, Topics: []string{x.tc.Input}}, x.log, x.reg,
 		kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) { x.reason.Store(nil) }))
 	if err != nil {
 		return err

@@ -1,0 +1,288 @@
+package kafka_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/goleak"
+
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/kafkatest"
+	"github.com/darkmap/darkmap/schemas"
+)
+
+func TestMain(m *testing.M) {
+	if kafkatest.Child(map[string]func(context.Context, kafka.Config, string) error{"transform": runTransform}) {
+		return
+	}
+	code := m.Run()
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// doubler makes two records of each; some it does not understand.
+type doubler struct{}
+
+func (doubler) Transform(rec *kgo.Record, emit func(*kgo.Record)) error {
+	emit(&kgo.Record{Value: append(bytes.Clone(rec.Value), " a"...)})
+	switch {
+	case bytes.HasSuffix(rec.Value, []byte("bad")):
+		return errors.New("not a message")
+	case bytes.HasSuffix(rec.Value, []byte("boom")):
+		panic("index out of range")
+	case bytes.HasSuffix(rec.Value, []byte("huge")):
+		emit(&kgo.Record{Value: make([]byte, 2<<20)})
+	}
+	emit(&kgo.Record{Value: append(bytes.Clone(rec.Value), " b"...)})
+	return nil
+}
+
+func newDoubler(cfg kafka.Config, instance string, poll int) *kafka.Transform {
+	tc := kafka.TransformConfig{Stage: "enrich", Instance: instance, Input: schemas.TopicUpdates, Output: schemas.TopicRoutes, MaxPollRecords: poll}
+	return kafka.NewTransform(cfg, tc, doubler{}, kafkatest.Log(), nil)
+}
+
+func runTransform(ctx context.Context, cfg kafka.Config, instance string) error {
+	return newDoubler(cfg, instance, 40).Run(ctx)
+}
+
+var enrich = kafka.Reading{Stage: "enrich", Topics: []string{schemas.TopicUpdates}}
+
+// collectors is how many streams the tests write; records is how many records each has.
+const collectors = 5
+
+func produceAll(t testing.TB, cfg kafka.Config, records int) {
+	t.Helper()
+	for c := range collectors {
+		produce(t, cfg, fmt.Sprintf("file/%d", c), 0, records)
+	}
+}
+
+// checkDoubled asserts that everything was transformed once, in order, into the partition it came from.
+func checkDoubled(t testing.TB, cfg kafka.Config, records int) {
+	t.Helper()
+	next := map[string]int{}
+	for _, r := range kafkatest.Read(t, cfg, schemas.TopicRoutes) {
+		c := string(r.Key)
+		want := fmt.Sprintf("%s %d %c", c, next[c]/2, 'a'+next[c]%2)
+		if string(r.Value) != want || r.Partition != kafka.PartitionOf(c, cfg.Partitions) {
+			t.Fatalf("partition %d offset %d: got %q, want %q in %d", r.Partition, r.Offset, r.Value, want, kafka.PartitionOf(c, cfg.Partitions))
+		}
+		next[c]++
+	}
+	for c := range collectors {
+		if got := next[fmt.Sprintf("file/%d", c)]; got != 2*records {
+			t.Errorf("file/%d: got %d records, want %d", c, got, 2*records)
+		}
+	}
+}
+
+// start runs a transform until the function returned is called.
+func start(t testing.TB, x *kafka.Transform) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- x.Run(ctx) }() // ends with cancel
+	return sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("running: got %v, want no error", err)
+		}
+	})
+}
+
+func TestTransform(t *testing.T) {
+	t.Parallel()
+	testTransform(t, kafkatest.New(t, 3))
+}
+
+func testTransform(t *testing.T, cfg kafka.Config) {
+	t.Helper()
+	produceAll(t, cfg, 500)
+	x := newDoubler(cfg, "0", 300)
+	if err := x.Ready(); err == nil {
+		t.Error("ready before it runs")
+	}
+	stop := start(t, x)
+	defer stop()
+	kafkatest.WaitDrained(t, cfg, enrich)
+	if err := x.Ready(); err != nil {
+		t.Errorf("got %v, want ready", err)
+	}
+	checkDoubled(t, cfg, 500)
+	// What cannot be transformed is passed over, with a reason; half of its output is not published.
+	p, err := kafka.NewProducer(t.Context(), cfg, schemas.TopicUpdates, kafkatest.Log(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for _, v := range []string{"file/0 bad", "file/0 boom", "file/0 huge", "file/0 500"} {
+		if err := p.Produce(t.Context(), "file/0", []byte(v)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	kafkatest.WaitDrained(t, cfg, enrich)
+	var got []string
+	for _, r := range kafkatest.Read(t, cfg, schemas.TopicDeadLetter) {
+		h := map[string]string{}
+		for _, x := range r.Headers {
+			h[x.Key] = string(x.Value)
+		}
+		got = append(got, fmt.Sprintf("%s|%s|%s|%s|%v", r.Value, h[kafka.HeaderReason], h[kafka.HeaderStage], h[kafka.HeaderOffset], h[kafka.HeaderTopic] == cfg.Topic(schemas.TopicUpdates)))
+	}
+	base := 0
+	for c := range collectors {
+		if name := fmt.Sprintf("file/%d", c); kafka.PartitionOf(name, 3) == kafka.PartitionOf("file/0", 3) {
+			base += 500
+		}
+	}
+	want := []string{
+		fmt.Sprintf("file/0 bad|not a message|enrich|%d|true", base),
+		fmt.Sprintf("file/0 boom|panic: index out of range|enrich|%d|true", base+1),
+		fmt.Sprintf("file/0 huge|result of 2097158 octets is above 983040|enrich|%d|true", base+2),
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("dead letters (-want +got):\n%s", diff)
+	}
+	routes := 0
+	for _, r := range kafkatest.Read(t, cfg, schemas.TopicRoutes) {
+		if strings.HasPrefix(string(r.Value), "file/0 ") {
+			routes++
+		}
+	}
+	if routes != 2*501 {
+		t.Errorf("got %d routes of file/0, want %d", routes, 2*501)
+	}
+}
+
+// TestTransformFaults lets the broker refuse every kind of request that a transaction is made of.
+func TestTransformFaults(t *testing.T) {
+	t.Parallel()
+	b, err := kafka.StartBroker(t.Context(), kafka.BrokerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	cfg := kafkatest.Dataset(t, b.Use(kafka.DefaultConfig()), 3)
+	const records = 3000
+	produceAll(t, cfg, records)
+	var calls, faults atomic.Int64
+	r := rand.New(rand.NewPCG(1, 2))
+	fail := func(key int16, answer func(kmsg.Request) (kmsg.Response, error)) {
+		b.Cluster().ControlKey(key, func(req kmsg.Request) (kmsg.Response, error, bool) { // runs in the broker's one goroutine
+			b.Cluster().KeepControl()
+			if calls.Add(1); r.IntN(5) != 0 || faults.Load() >= 60 {
+				return nil, nil, false
+			}
+			faults.Add(1)
+			resp, err := answer(req)
+			return resp, err, true
+		})
+	}
+	fail(int16(kmsg.EndTxn), func(req kmsg.Request) (kmsg.Response, error) {
+		resp := req.ResponseKind().(*kmsg.EndTxnResponse)
+		resp.ErrorCode = []int16{kerr.ConcurrentTransactions.Code, kerr.NotCoordinator.Code, kerr.InvalidProducerEpoch.Code, kerr.UnknownServerError.Code}[r.IntN(4)]
+		return resp, nil
+	})
+	fail(int16(kmsg.TxnOffsetCommit), func(req kmsg.Request) (kmsg.Response, error) {
+		resp := req.ResponseKind().(*kmsg.TxnOffsetCommitResponse)
+		code := []int16{kerr.IllegalGeneration.Code, kerr.UnknownMemberID.Code, kerr.CoordinatorLoadInProgress.Code, kerr.InvalidProducerEpoch.Code}[r.IntN(4)]
+		for _, t := range req.(*kmsg.TxnOffsetCommitRequest).Topics {
+			st := kmsg.NewTxnOffsetCommitResponseTopic()
+			st.Topic, st.TopicID = t.Topic, t.TopicID
+			for _, p := range t.Partitions {
+				sp := kmsg.NewTxnOffsetCommitResponseTopicPartition()
+				sp.Partition, sp.ErrorCode = p.Partition, code
+				st.Partitions = append(st.Partitions, sp)
+			}
+			resp.Topics = append(resp.Topics, st)
+		}
+		return resp, nil
+	})
+	fail(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error) {
+		resp := req.ResponseKind().(*kmsg.ProduceResponse)
+		code := []int16{kerr.NotLeaderForPartition.Code, kerr.InvalidProducerEpoch.Code, kerr.MessageTooLarge.Code, kerr.RequestTimedOut.Code}[r.IntN(4)]
+		for _, t := range req.(*kmsg.ProduceRequest).Topics {
+			st := kmsg.NewProduceResponseTopic()
+			st.Topic, st.TopicID = t.Topic, t.TopicID
+			for _, p := range t.Partitions {
+				sp := kmsg.NewProduceResponseTopicPartition()
+				sp.Partition, sp.ErrorCode = p.Partition, code
+				st.Partitions = append(st.Partitions, sp)
+			}
+			resp.Topics = append(resp.Topics, st)
+		}
+		return resp, nil
+	})
+	stop := start(t, newDoubler(cfg, "0", 300))
+	kafkatest.WaitDrained(t, cfg, enrich)
+	stop()
+	t.Logf("%d faults in %d requests", faults.Load(), calls.Load())
+	if faults.Load() < 5 {
+		t.Errorf("got %d faults: the test shows nothing", faults.Load())
+	}
+	checkDoubled(t, cfg, records)
+}
+
+// TestTransformKilled kills the process again and again, and lets another member come and go beside it.
+func TestTransformKilled(t *testing.T) {
+	t.Parallel()
+	testTransformKilled(t, kafkatest.New(t, 3), 6)
+}
+
+func testTransformKilled(t *testing.T, cfg kafka.Config, kills int) {
+	t.Helper()
+	const records = 20_000
+	r := rand.New(rand.NewPCG(3, 4))
+	produceAll(t, cfg, records)
+	adm, err := kafka.NewAdmin(cfg, kafkatest.Log())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer adm.Close()
+	moved, last := 0, int64(-1)
+	for i := range kills {
+		p := kafkatest.Start(t, "transform", cfg, "0")
+		wait := time.NewTimer(time.Duration(80+r.IntN(250)) * time.Millisecond)
+		<-wait.C
+		p.Kill()
+		lag, err := kafka.Lag(t.Context(), adm, cfg, enrich)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := lag[0].Records; n != last && n > 0 {
+			moved, last = moved+1, n
+		}
+		t.Logf("kill %d: %d records left", i, lag[0].Records)
+	}
+	if moved < 2 {
+		t.Errorf("only %d kills met a process at work", moved)
+	}
+	a := kafkatest.Start(t, "transform", cfg, "0")
+	b := kafkatest.Start(t, "transform", cfg, "1")
+	kafkatest.WaitDrained(t, cfg, enrich)
+	a.Stop()
+	b.Stop()
+	checkDoubled(t, cfg, records)
+}

@@ -1,0 +1,92 @@
+package kafkatest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/darkmap/darkmap/internal/kafka"
+)
+
+// childEnv carries to a child process what it is to run and where.
+const childEnv = "DARKMAP_KAFKATEST_CHILD"
+
+type child struct {
+	Name       string
+	Brokers    []string
+	Dataset    string
+	Partitions int32
+	Instance   string
+}
+
+// Child runs the named function if this process was started by Start, and reports whether it was: a TestMain calls it
+// first. It runs until the process is killed or told to end (SIGTERM).
+func Child(runs map[string]func(ctx context.Context, cfg kafka.Config, instance string) error) bool {
+	text, ok := os.LookupEnv(childEnv)
+	if !ok {
+		return false
+	}
+	var c child
+	if err := json.Unmarshal([]byte(text), &c); err != nil {
+		panic(err)
+	}
+	cfg := kafka.DefaultConfig()
+	cfg.Brokers, cfg.Partitions = c.Brokers, c.Partitions
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	if err := runs[c.Name](ctx, cfg.WithDataset(c.Dataset), c.Instance); err != nil {
+		os.Stderr.WriteString(err.Error() + "\n")
+	}
+	return true
+}
+
+// Process is a child that runs a stage.
+type Process struct {
+	t      testing.TB
+	cmd    *exec.Cmd
+	stderr *bytes.Buffer
+}
+
+// Start runs the named function of the test binary's Child in a process of its own, on the brokers of cfg.
+func Start(t testing.TB, name string, cfg kafka.Config, instance string) *Process {
+	t.Helper()
+	dataset := strings.TrimSuffix(strings.TrimPrefix(cfg.Topic(""), cfg.TopicPrefix), ".")
+	text, err := json.Marshal(child{Name: name, Brokers: cfg.Brokers, Dataset: dataset, Partitions: cfg.Partitions, Instance: instance})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Process{t: t, cmd: exec.Command(os.Args[0]), stderr: &bytes.Buffer{}}
+	p.cmd.Env = append(os.Environ(), childEnv+"="+string(text))
+	p.cmd.Stderr = p.stderr
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Kill)
+	return p
+}
+
+// Kill ends the process with SIGKILL, if it still runs.
+func (p *Process) Kill() { p.end(syscall.SIGKILL) }
+
+// Stop tells the process to end and waits.
+func (p *Process) Stop() { p.end(syscall.SIGTERM) }
+
+func (p *Process) end(sig os.Signal) {
+	if p.cmd.ProcessState != nil {
+		return
+	}
+	if err := p.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		p.t.Error(err)
+	}
+	_ = p.cmd.Wait() // the signal is its error
+	if p.stderr.Len() > 0 {
+		p.t.Logf("child: %s", p.stderr)
+	}
+}

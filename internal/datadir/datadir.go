@@ -1,0 +1,157 @@
+package datadir
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// version is what the folder's layout is called. A newer one is refused; an older one is migrated when there is one.
+const version = 1
+
+// ErrLocked: another instance has the folder.
+var ErrLocked = errors.New("in use by another darkmap")
+
+// ErrNewer: a newer darkmap wrote the folder.
+var ErrNewer = errors.New("written by a newer darkmap")
+
+const (
+	// lockWait is how long a predecessor that is ending is waited for, lockLook how often it is looked at.
+	lockWait = 8 * time.Second
+	lockLook = 50 * time.Millisecond
+)
+
+// Dir is the folder, locked by this process. Close releases it; so does the end of the process, however it ends.
+type Dir struct {
+	path string
+	lock *os.File
+}
+
+// Default is where the folder is unless something else is said: $XDG_STATE_HOME/darkmap, or ~/.local/state/darkmap.
+func Default() (string, error) {
+	if state := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(state) {
+		return filepath.Join(state, "darkmap"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("finding the data directory: %w (name one with --data-dir)", err)
+	}
+	return filepath.Join(home, ".local", "state", "darkmap"), nil
+}
+
+// Path returns path, or the default where it is empty.
+func Path(path string) (string, error) {
+	if path == "" {
+		return Default()
+	}
+	return path, nil
+}
+
+// Open makes the folder if it has to, checks its version, and locks it: ErrLocked where another instance keeps it for
+// more than a few seconds, ErrNewer where it is not for this darkmap. What a dead instance left in run.json is removed.
+func Open(path string) (*Dir, error) {
+	path, err := Path(path)
+	if err != nil {
+		return nil, err
+	}
+	for _, sub := range []string{"", "kafka", "clickhouse"} {
+		if err := os.MkdirAll(filepath.Join(path, sub), 0o700); err != nil {
+			return nil, fmt.Errorf("making the data directory: %w", err)
+		}
+	}
+	d := &Dir{path: path}
+	if err := d.acquire(); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(d.checkVersion(), removeIfThere(d.runFile())); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+// acquire takes the lock, waiting for a predecessor that is ending.
+func (d *Dir) acquire() error {
+	f, err := os.OpenFile(filepath.Join(d.path, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("locking the data directory: %w", err)
+	}
+	deadline := time.Now().Add(lockWait)
+	look := time.NewTicker(lockLook)
+	defer look.Stop()
+	for {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		switch {
+		case err == nil:
+			d.lock = f
+			return nil
+		case !errors.Is(err, syscall.EWOULDBLOCK):
+			return errors.Join(fmt.Errorf("locking the data directory: %w", err), f.Close())
+		case time.Now().After(deadline):
+			return errors.Join(fmt.Errorf("data directory %s: %w", d.path, ErrLocked), f.Close())
+		}
+		<-look.C
+	}
+}
+
+// checkVersion reads VERSION, or writes it into a new folder.
+func (d *Dir) checkVersion() error {
+	path := filepath.Join(d.path, "VERSION")
+	b, err := os.ReadFile(path) //nolint:gosec // below the data directory
+	if errors.Is(err, os.ErrNotExist) {
+		return write(path, []byte(strconv.Itoa(version)+"\n"))
+	}
+	if err != nil {
+		return fmt.Errorf("reading the data directory's version: %w", err)
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	switch {
+	case err != nil || n < 1:
+		return fmt.Errorf("data directory %s: VERSION holds %q, want a number", d.path, strings.TrimSpace(string(b)))
+	case n > version:
+		return fmt.Errorf("data directory %s has version %d, this darkmap knows %d: %w", d.path, n, version, ErrNewer)
+	}
+	return nil
+}
+
+// Path is the folder's.
+func (d *Dir) Path() string { return d.path }
+
+// Kafka is where the embedded broker keeps its data.
+func (d *Dir) Kafka() string { return filepath.Join(d.path, "kafka") }
+
+// ClickHouse is where the embedded engine keeps its data.
+func (d *Dir) ClickHouse() string { return filepath.Join(d.path, "clickhouse") }
+
+// Close removes run.json and releases the folder.
+func (d *Dir) Close() error {
+	if d.lock == nil {
+		return nil
+	}
+	err := errors.Join(removeIfThere(d.runFile()), d.lock.Close())
+	d.lock = nil
+	return err
+}
+
+// write replaces a file as a whole.
+func write(path string, b []byte) error {
+	tmp := path + ".tmp"
+	if err := os.WriteFile(tmp, b, 0o600); err != nil {
+		return fmt.Errorf("writing %s: %w", filepath.Base(path), err)
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return fmt.Errorf("writing %s: %w", filepath.Base(path), err)
+	}
+	return nil
+}
+
+func removeIfThere(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("removing %s: %w", filepath.Base(path), err)
+	}
+	return nil
+}

@@ -1,0 +1,99 @@
+package datadir
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/darkmap/darkmap/internal/clickhouse"
+)
+
+func TestOpen(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "state")
+	d, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []string{d.Kafka(), d.ClickHouse(), filepath.Join(path, "VERSION")} {
+		if _, err := os.Stat(p); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(path)
+	if err != nil {
+		t.Fatalf("opening it again: %v", err)
+	}
+	if err := again.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		content string
+		want    error
+		ok      bool
+	}{{"1\n", nil, true}, {"2\n", ErrNewer, false}, {"rubbish", nil, false}, {"", nil, false}}
+	for _, tt := range tests {
+		path := t.TempDir()
+		if err := os.WriteFile(filepath.Join(path, "VERSION"), []byte(tt.content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d, err := Open(path)
+		if (err == nil) != tt.ok || tt.want != nil && !errors.Is(err, tt.want) {
+			t.Errorf("VERSION %q: got %v", tt.content, err)
+		}
+		if d != nil {
+			if err := d.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+func TestRun(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir()
+	if r, err := ReadRun(path); r != nil || err != nil {
+		t.Errorf("nothing runs: got %v, %v", r, err)
+	}
+	d, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Run{Command: "replay", Dataset: "x", Kafka: []string{"127.0.0.1:9"}, ClickHouse: &clickhouse.Server{Addresses: []string{"127.0.0.1:1"}, Database: "darkmap"}}
+	if err := d.WriteRun(want); err != nil {
+		t.Fatal(err)
+	}
+	want.PID = os.Getpid()
+	got, err := ReadRun(path)
+	if err != nil || !cmp.Equal(got, &want) {
+		t.Errorf("got %+v, %v; want %+v", got, err, want)
+	}
+	info, err := os.Stat(filepath.Join(path, "run.json"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("run.json: got mode %v, %v; want 0600", info.Mode(), err)
+	}
+	left, err := os.ReadFile(filepath.Join(path, "run.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// What a killed instance leaves behind: run.json, and a lock that nobody has.
+	if err := os.WriteFile(filepath.Join(path, "run.json"), left, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := ReadRun(path); r != nil || err != nil {
+		t.Errorf("a dead instance: got %v, %v", r, err)
+	}
+}

@@ -1,0 +1,81 @@
+package datadir
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/darkmap/darkmap/internal/clickhouse"
+)
+
+// Run is run.json: what runs in the folder, for other processes of the same user. It holds passwords; its mode is 0600.
+type Run struct {
+	PID int `json:"pid"`
+	// Command is what runs: replay, demo, sql.
+	Command string `json:"command"`
+	Dataset string `json:"dataset,omitempty"`
+	// Kafka are the brokers' addresses; empty where none runs.
+	Kafka []string `json:"kafka,omitempty"`
+	// ClickHouse is the store; nil where none runs.
+	ClickHouse *clickhouse.Server `json:"clickhouse,omitempty"`
+}
+
+func (d *Dir) runFile() string { return filepath.Join(d.path, "run.json") }
+
+// WriteRun says what runs now.
+func (d *Dir) WriteRun(r Run) error {
+	r.PID = os.Getpid()
+	b, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("writing run.json: %w", err)
+	}
+	return write(d.runFile(), append(b, '\n'))
+}
+
+// ReadRun tells what runs in the folder (the default where path is empty). It is nil where nothing does, also where a dead
+// instance left its run.json behind.
+func ReadRun(path string) (*Run, error) {
+	path, err := Path(path)
+	if err != nil {
+		return nil, err
+	}
+	b, err := os.ReadFile(filepath.Join(path, "run.json")) //nolint:gosec // below the data directory
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil //nolint:nilnil // nothing runs, and that is no error
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading run.json: %w", err)
+	}
+	locked, err := isLocked(filepath.Join(path, "lock"))
+	if err != nil || !locked {
+		return nil, err
+	}
+	var r Run
+	if err := json.Unmarshal(b, &r); err != nil {
+		return nil, fmt.Errorf("reading run.json: %w", err)
+	}
+	return &r, nil
+}
+
+// isLocked reports whether some process has the lock.
+func isLocked(path string) (bool, error) {
+	f, err := os.Open(path) //nolint:gosec // below the data directory
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("looking at the data directory's lock: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // closing releases what was tried below
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("looking at the data directory's lock: %w", err)
+	}
+	return false, nil
+}

@@ -105,7 +105,7 @@ func (p *Panel) votes(slot int, now int64) bool {
 	case s == nil || s.reason(&p.cfg, now) != "":
 		return false
 	case p.knowledge == Whole:
-		return s.member
+		return s.member && s.Complete
 	}
 	return p.knowledge == Learned
 }

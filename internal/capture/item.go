@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
 
 // Kind says what an Item is.
@@ -54,6 +55,8 @@ type Item struct {
 	Local bool
 	// Note says what an item of kind Note is, in words of a closed set: keepalive, statistics, peer index table, ...
 	Note string
+	// Family is that of a Note about a table's prefix of a family that is not decoded.
+	Family wire.AFISAFI
 	// Text is what the source says in words: a router's sysName and sysDescr, the reason of a Peer Down, an error of RIS Live.
 	Text string
 	// Type is the source's own name of the record for printing: BGP4MP, BGP4MP_ET, TABLE_DUMP, TABLE_DUMP2 (as bgpdump), ris_message, bmp, ...

@@ -149,7 +149,7 @@ func (s *mrtSource) tableDump(rec *wire.MRTRecord, it *Item) error {
 func (s *mrtSource) ribRecord(rec *wire.MRTRecord, it *Item) error {
 	err := rec.RIB(&s.rib)
 	if errors.Is(err, wire.ErrUnsupported) {
-		it.Kind, it.Note = Note, noteOtherFamily
+		it.Kind, it.Note, it.Family = Note, noteOtherFamily, rec.Family()
 		return nil
 	}
 	if err == nil && !s.indexed {

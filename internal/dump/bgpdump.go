@@ -39,7 +39,9 @@ func (f *BGPDump) Append(dst []byte, it *capture.Item) ([]byte, error) {
 		return f.state(dst, it, bgp.OpenConfirm, bgp.Established), nil
 	case capture.PeerDown:
 		return f.state(dst, it, bgp.Established, bgp.Idle), nil
-	case capture.CollectorUp, capture.CollectorDown, capture.Note:
+	case capture.Note:
+		f.skipped(it)
+	case capture.CollectorUp, capture.CollectorDown:
 	}
 	return dst, nil
 }

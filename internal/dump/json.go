@@ -52,7 +52,9 @@ func (f *JSON) Append(dst []byte, it *capture.Item) ([]byte, error) {
 		return append(f.line(dst, it, it.Peer, it.BGPID, "peer_up"), "}\n"...), nil
 	case capture.PeerDown:
 		return append(f.line(dst, it, it.Peer, it.BGPID, "peer_down"), "}\n"...), nil
-	case capture.CollectorUp, capture.CollectorDown, capture.Note:
+	case capture.Note:
+		f.skipped(it)
+	case capture.CollectorUp, capture.CollectorDown:
 	}
 	return dst, nil
 }

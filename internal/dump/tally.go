@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/darkmap/darkmap/internal/bgp/wire"
+	"github.com/darkmap/darkmap/internal/capture"
 )
 
 // Tally counts what was decoded and is not to be seen in the lines.
@@ -29,6 +30,13 @@ func (t *Tally) note(u *wire.Update) {
 		t.Withdrawn++
 	default:
 		t.Discarded++
+	}
+}
+
+// skipped counts an item of kind Note that is about another family.
+func (t *Tally) skipped(it *capture.Item) {
+	if it.Family != (wire.AFISAFI{}) {
+		t.other(it.Family)
 	}
 }
 

@@ -88,7 +88,7 @@ func (m *medians) at(h *history, minute int64, prior point) baseline {
 			m.prefixes = append(m.prefixes, weighted{uint64(p.prefixes), n})
 		}
 	}
-	end := int64(minute)/sampleMinutes + 1 // one past the newest sample
+	end := minute/sampleMinutes + 1 // one past the newest sample
 	first := end - daySamples
 	to := end
 	for i := len(h.points) - 1; i >= 0 && to > first; i-- {
@@ -128,13 +128,13 @@ func (c *Config) threshold(b baseline) uint64 {
 	return max(permilleUp(b.space, c.OpenPermille), noise, c.Family.UnitSpace())
 }
 
-// largeThreshold is the smaller one of large entities; ok is false for the others.
-func (c *Config) largeThreshold(b baseline) (space uint64, ok bool) {
+// largeThreshold is the smaller one of large entities, 0 for the others.
+func (c *Config) largeThreshold(b baseline) uint64 {
 	unit := c.Family.UnitSpace()
 	if b.space < uint64(c.LargeUnits)*unit {
-		return 0, false
+		return 0
 	}
-	return max(permilleUp(b.space, c.LargePermille), uint64(c.LargeMinUnits)*unit), true
+	return max(permilleUp(b.space, c.LargePermille), uint64(c.LargeMinUnits)*unit)
 }
 
 // permilleUp is that part of v, rounded up; permille is at most 1000.

@@ -140,7 +140,7 @@ func (e *Engine) measureSpace(ent *entity, rd *reading) {
 	}
 	rd.base = *ent.frozen
 	rd.threshold = e.cfg.threshold(rd.base)
-	rd.largeFrom, _ = e.cfg.largeThreshold(rd.base)
+	rd.largeFrom = e.cfg.largeThreshold(rd.base)
 	total := rd.base.space - min(s.Space, rd.base.space)
 	if ent.touched {
 		e.lookMoved(ent, total*2 >= rd.threshold)

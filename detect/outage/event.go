@@ -2,6 +2,7 @@ package outage
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/darkmap/darkmap/internal/bgp"
 )
@@ -74,12 +75,9 @@ type event struct {
 
 // note adds a sentence once.
 func (ev *event) note(s string) {
-	for _, n := range ev.notes {
-		if n == s {
-			return
-		}
+	if !slices.Contains(ev.notes, s) {
+		ev.notes = append(ev.notes, s)
 	}
-	ev.notes = append(ev.notes, s)
 }
 
 // run is a condition that holds minute after minute.

@@ -43,7 +43,7 @@ func (v *fakeView) OwnerName(a bgp.ASN) string {
 
 // world drives an engine minute by minute.
 type world struct {
-	t       testing.TB
+	tb      testing.TB
 	view    *fakeView
 	engine  *Engine
 	now     int64 // the window that closes next
@@ -56,33 +56,33 @@ type world struct {
 	origin  bgp.ASN
 }
 
-func newWorld(t testing.TB, start string, cfg Config) *world {
-	t.Helper()
+func newWorld(tb testing.TB, start string, cfg Config) *world {
+	tb.Helper()
 	cfg.Family, cfg.Dataset = bgp.IPv4, "test"
 	v := &fakeView{
 		panel: bgp.Panel{Voters: 40, Collectors: 12, Table: bgp.TableComplete}, verdicts: true,
 		lost: map[Key][]LostPrefix{}, visible: map[Key][]netip.Prefix{}, moved: map[Key][]MovedPrefix{}, churn: bgp.Churn{Hour: 5, Day: 40},
 	}
 	w := &world{
-		t: t, view: v, engine: New(cfg, v), now: unix(t, start), known: map[Key][]netip.Prefix{}, samples: map[Key]Sample{},
+		tb: tb, view: v, engine: New(cfg, v), now: unix(tb, start), known: map[Key][]netip.Prefix{}, samples: map[Key]Sample{},
 		changed: map[Key]bool{}, collect: 12, up: []bgp.ASN{4837}, origin: 131279,
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := checkLives(w.events); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return w
 }
 
-func unix(t testing.TB, s string) int64 {
-	t.Helper()
+func unix(tb testing.TB, s string) int64 {
+	tb.Helper()
 	for _, layout := range []string{"2006-01-02T15:04Z", time.RFC3339} {
 		if at, err := time.Parse(layout, s); err == nil {
 			return at.Unix()
 		}
 	}
-	t.Fatalf("bad time %q", s)
+	tb.Fatalf("bad time %q", s)
 	return 0
 }
 
@@ -155,8 +155,8 @@ func (w *world) minutes(n int) {
 
 // until closes windows up to a time.
 func (w *world) until(s string) {
-	w.t.Helper()
-	w.minutes(int(unix(w.t, s)-w.now) / minute)
+	w.tb.Helper()
+	w.minutes(int(unix(w.tb, s)-w.now) / minute)
 }
 
 // away switches n prefixes off for some minutes, then all on.
@@ -186,9 +186,9 @@ func (w *world) finals(k Key, all bool) []bgp.Outage {
 	return out
 }
 
-// life writes the names of the events of k, with minutes since start.
-func (w *world) life(k Key, since string) []string {
-	from := unix(w.t, since)
+// life writes the names of the events of k, with minutes since noon.
+func (w *world) life(k Key) []string {
+	from := unix(w.tb, noon)
 	var s []string
 	for _, ev := range w.events {
 		if ev.Key == k {

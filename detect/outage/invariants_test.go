@@ -122,8 +122,9 @@ type step struct {
 }
 
 // walk plays steps and returns the events of every window.
-func walk(t testing.TB, steps []step, skip bool) []Event {
-	w := newWorld(t, "2024-03-01T00:00Z", Config{})
+func walk(tb testing.TB, steps []step, skip bool) []Event {
+	tb.Helper()
+	w := newWorld(tb, "2024-03-01T00:00Z", Config{})
 	nets := networks(30)
 	keys := []Key{country("AA"), asKey(64500), prefixKey(nets[20]), prefixKey(nets[21])}
 	w.add(keys[0], nets[:4])
@@ -203,9 +204,9 @@ func TestMedians(t *testing.T) {
 		const begin = 1000 * dayMinutes
 		h := history{}
 		plain := map[int64]uint64{} // by minute
-		stands, m := uint64(0), int64(begin)
+		m := int64(begin)
 		for range rapid.IntRange(1, 60).Draw(rt, "changes") {
-			stands = uint64(rapid.IntRange(0, 50).Draw(rt, "value"))
+			stands := uint64(rapid.IntRange(0, 50).Draw(rt, "value"))
 			h.record(m, stands, int(stands))
 			for range rapid.OneOf(rapid.IntRange(1, 12), rapid.IntRange(1, 200)).Draw(rt, "minutes") {
 				plain[m] = stands

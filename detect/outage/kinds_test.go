@@ -116,7 +116,7 @@ func TestPrefix(t *testing.T) {
 			w.now -= 30 * minute
 			w.minutes(30)
 			tt.play(w, k)
-			if diff := cmp.Diff(tt.want, w.life(k, noon)); diff != "" {
+			if diff := cmp.Diff(tt.want, w.life(k)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -161,7 +161,7 @@ func TestMovedAS(t *testing.T) {
 		"opened moved open 60..-", "closed moved closed 60..120", "opened outage open 120..-", "updated outage open 120..-",
 		"closed outage closed 120..150", "opened moved open 150..-", "closed moved closed 150..180",
 	}
-	got := w.life(k, noon)
+	got := w.life(k)
 	got = slices.DeleteFunc(got, func(s string) bool { return strings.HasPrefix(s, "updated moved") })
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -235,7 +235,7 @@ func TestLarge(t *testing.T) {
 			w.minutes(tt.minutes)
 			w.setDown(k, 0)
 			w.minutes(20)
-			if diff := cmp.Diff(tt.want, w.life(k, noon)); diff != "" {
+			if diff := cmp.Diff(tt.want, w.life(k)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -254,7 +254,7 @@ func TestLargeGrows(t *testing.T) {
 	w.setDown(k, 310)
 	w.view.lost[k][309].Origin = 64501
 	w.minutes(1)
-	if diff := cmp.Diff([]string{"opened outage open 30..-"}, w.life(k, noon)); diff != "" {
+	if diff := cmp.Diff([]string{"opened outage open 30..-"}, w.life(k)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -121,7 +121,7 @@ func TestSuspended(t *testing.T) {
 		gone:    {"opened outage open 98..-"},
 	}
 	for k, events := range want {
-		got := w.life(k, noon)
+		got := w.life(k)
 		var kept []string
 		for _, s := range got {
 			if !strings.HasPrefix(s, "updated") {

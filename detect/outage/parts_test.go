@@ -86,7 +86,7 @@ func TestThreshold(t *testing.T) {
 		{"noise beyond all bounds", v6, baseline{space: 1 << 61, mad: math.MaxUint64}, math.MaxUint64, (1<<61 + 49) / 50},
 	}
 	for _, tt := range tests {
-		large, _ := tt.cfg.largeThreshold(tt.base)
+		large := tt.cfg.largeThreshold(tt.base)
 		if got := tt.cfg.threshold(tt.base); got != tt.want || large != tt.large {
 			t.Errorf("%s: got %d and %d, want %d and %d", tt.name, got, large, tt.want, tt.large)
 		}
@@ -105,13 +105,13 @@ func TestNoise(t *testing.T) {
 	}
 	w.setDown(k, 27)
 	w.minutes(30)
-	if got := w.life(k, noon); len(got) != 0 {
+	if got := w.life(k); len(got) != 0 {
 		t.Errorf("got %v, want nothing within the noise", got)
 	}
 	w.setDown(k, 28)
 	w.minutes(10)
 	if got := w.final(k); len(got) != 1 {
-		t.Errorf("got %v, want an outage", w.life(k, noon))
+		t.Errorf("got %v, want an outage", w.life(k))
 	}
 }
 

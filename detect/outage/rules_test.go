@@ -131,7 +131,7 @@ func TestRules(t *testing.T) {
 			w.now -= 60 * minute
 			w.minutes(60)
 			tt.play(w, k)
-			if diff := cmp.Diff(tt.want, w.life(k, noon)); diff != "" {
+			if diff := cmp.Diff(tt.want, w.life(k)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -236,7 +236,7 @@ func TestFlapping(t *testing.T) {
 			w.now -= 60 * minute
 			w.minutes(60)
 			tt.play(w, k)
-			if diff := cmp.Diff(tt.want, w.life(k, noon)); diff != "" {
+			if diff := cmp.Diff(tt.want, w.life(k)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -256,7 +256,7 @@ func TestIntermittentFigures(t *testing.T) {
 	w.minutes(70)
 	got := w.final(k)
 	if len(got) != 1 {
-		t.Fatalf("got %d events, want 1: %v", len(got), w.life(k, noon))
+		t.Fatalf("got %d events, want 1: %v", len(got), w.life(k))
 	}
 	o := got[0]
 	// Ten losses of two minutes from minute 0 to minute 92.

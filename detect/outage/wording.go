@@ -176,6 +176,7 @@ func (w *wording) subject() string {
 		return en.Code
 	case bgp.EntityWorld:
 		return "the world"
+	case bgp.EntityCountry, bgp.EntityRegion, bgp.EntityWatch:
 	}
 	if en.Name != "" {
 		return en.Name

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -117,8 +118,14 @@ func (r *BMPReader) resync() int {
 		if !r.fill(at + BMPHeaderLength + 1) {
 			return r.end - r.start
 		}
-		if at >= MaxBMPMessage {
-			return at
+		// Only where a version is, and only as far as a header and the octet behind it are there.
+		held := r.buf[r.start : r.end-BMPHeaderLength]
+		i := bytes.IndexByte(held[at:], bmpVersion)
+		if i < 0 {
+			i = len(held) - 1 - at
+		}
+		if at += i; at >= MaxBMPMessage {
+			return MaxBMPMessage
 		}
 		if r.begins(at) {
 			return at
@@ -129,14 +136,22 @@ func (r *BMPReader) resync() int {
 // begins reports whether a message seems to begin at octets from the start: its header is sound and of a known type, and so
 // is the next one's, if this is not the last.
 func (r *BMPReader) begins(at int) bool {
-	b := r.buf[r.start+at : r.end]
-	n, typ, err := ParseBMPHeader(b)
-	if err != nil || typ > BMPRouteMirroring || typ.PerPeer() && BMPPeerType(b[BMPHeaderLength]) > BMPPeerLocRIB {
+	n, typ, ok := bmpHeader(r.buf[r.start+at : r.end])
+	if !ok || typ.PerPeer() && BMPPeerType(r.buf[r.start+at+BMPHeaderLength]) > BMPPeerLocRIB {
 		return false
 	}
 	if !r.fill(at + n + BMPHeaderLength) {
 		return r.end-r.start == at+n
 	}
-	_, next, err := ParseBMPHeader(r.buf[r.start+at+n : r.end])
-	return err == nil && next <= BMPRouteMirroring
+	_, _, ok = bmpHeader(r.buf[r.start+at+n : r.end])
+	return ok
+}
+
+// bmpHeader reads a common header that is sound and of a known type. b has at least its octets.
+func bmpHeader(b []byte) (n int, typ BMPType, ok bool) {
+	if b[0] != bmpVersion || b[5] > uint8(BMPRouteMirroring) {
+		return 0, 0, false
+	}
+	n, typ, err := ParseBMPHeader(b)
+	return n, typ, err == nil
 }

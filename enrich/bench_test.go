@@ -21,16 +21,16 @@ import (
 )
 
 // archiveRecords returns up to limit records as file ingest makes them of an archive, and how many route changes they hold.
-func archiveRecords(t testing.TB, name string, limit int) (values [][]byte, changes int) {
-	t.Helper()
-	f, err := os.Open(datatest.Path(t, "mrt", name))
+func archiveRecords(tb testing.TB, name string, limit int) (values [][]byte, changes int) {
+	tb.Helper()
+	f, err := os.Open(datatest.Path(tb, "mrt", name))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = f.Close() })
+	tb.Cleanup(func() { _ = f.Close() })
 	z, err := gzip.NewReader(f)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	r := wire.NewMRTReader(z)
 	var d wire.Decoder
@@ -40,14 +40,14 @@ func archiveRecords(t testing.TB, name string, limit int) (values [][]byte, chan
 			break
 		}
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if rec.Class() != wire.MRTMessageRecord {
 			continue
 		}
 		m, err := rec.Message()
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		kind, body, err := wire.SplitMessage(m.Message)
 		if err != nil || kind != wire.MessageUpdate {
@@ -55,7 +55,7 @@ func archiveRecords(t testing.TB, name string, limit int) (values [][]byte, chan
 		}
 		u, err := d.DecodeUpdate(body, wire.Options{ASOctets: m.ASOctets})
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		changes += len(u.Announced) + len(u.Withdrawn)
 		value, err := (&pb.UpdateRecord{
@@ -66,7 +66,7 @@ func archiveRecords(t testing.TB, name string, limit int) (values [][]byte, chan
 			}},
 		}).MarshalVT()
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		values = append(values, value)
 	}
@@ -74,14 +74,14 @@ func archiveRecords(t testing.TB, name string, limit int) (values [][]byte, chan
 }
 
 // worldSources know a whole table: origins of 2014, names, and countries of 2022.
-func worldSources(t testing.TB) *Sources {
-	t.Helper()
+func worldSources(tb testing.TB) *Sources {
+	tb.Helper()
 	s, err := OpenSources(Config{
-		Geo: geo.Config{Files: []geo.File{{Path: datatest.Path(t, "enrich", "ipfire-20221029.prefix-asn-cc.tsv.gz")}}},
-		ASN: asn.Config{Files: []string{datatest.Path(t, "enrich", "ipasn_20140513.dat.gz"), datatest.Path(t, "enrich", "pyasn-asnames.json.gz")}},
+		Geo: geo.Config{Files: []geo.File{{Path: datatest.Path(tb, "enrich", "ipfire-20221029.prefix-asn-cc.tsv.gz")}}},
+		ASN: asn.Config{Files: []string{datatest.Path(tb, "enrich", "ipasn_20140513.dat.gz"), datatest.Path(tb, "enrich", "pyasn-asnames.json.gz")}},
 	}, slog.New(slog.DiscardHandler))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return s
 }

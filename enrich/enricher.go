@@ -74,25 +74,26 @@ func (e *Enricher) Transform(dst [][]byte, value []byte) ([][]byte, error) {
 		e.places = s
 		e.build.forget(s.Places())
 	}
-	out, err := dst, error(nil)
-	switch body := e.in.Body.(type) {
-	case *pb.UpdateRecord_BgpMessage:
-		out, err = e.message(dst, body.BgpMessage)
-	case *pb.UpdateRecord_TableChunk:
-		out, err = e.table(dst, body.TableChunk)
-	case *pb.UpdateRecord_PeerUp:
-		_, err = codec.ParsePeer(body.PeerUp.GetPeer())
-		out = append(dst, value)
-	case *pb.UpdateRecord_PeerDown:
-		_, err = codec.ParsePeer(body.PeerDown.GetPeer())
-		out = append(dst, value)
-	default:
-		out = append(dst, value)
-	}
+	out, err := e.body(dst, value)
 	if err != nil {
 		return dst, fmt.Errorf("enriching %v: %w", codec.ParsePosition(e.in.GetPosition()), err)
 	}
 	return out, nil
+}
+
+func (e *Enricher) body(dst [][]byte, value []byte) ([][]byte, error) {
+	var err error
+	switch body := e.in.Body.(type) {
+	case *pb.UpdateRecord_BgpMessage:
+		return e.message(dst, body.BgpMessage)
+	case *pb.UpdateRecord_TableChunk:
+		return e.table(dst, body.TableChunk)
+	case *pb.UpdateRecord_PeerUp:
+		_, err = codec.ParsePeer(body.PeerUp.GetPeer())
+	case *pb.UpdateRecord_PeerDown:
+		_, err = codec.ParsePeer(body.PeerDown.GetPeer())
+	}
+	return append(dst, value), err
 }
 
 // read decodes value into e.in, whose strings and octets are value's own.

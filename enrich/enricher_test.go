@@ -207,14 +207,18 @@ func TestTransformMalformed(t *testing.T) {
 		cause error
 		says  string
 	}{
-		{"a prefix of 33 bits", with(func(r *pb.UpdateRecord) { r.GetBgpMessage().Raw = bad }), wire.ErrBadNLRI,
-			"file/test file/abc 0:7: peer 203.0.113.1 AS64500: "},
+		{
+			"a prefix of 33 bits", with(func(r *pb.UpdateRecord) { r.GetBgpMessage().Raw = bad }), wire.ErrBadNLRI,
+			"file/test file/abc 0:7: peer 203.0.113.1 AS64500: ",
+		},
 		{"a marker that is none", with(func(r *pb.UpdateRecord) { r.GetBgpMessage().Raw[0] = 0 }), wire.ErrBadMarker, "203.0.113.1"},
 		{"a cut message", with(func(r *pb.UpdateRecord) { r.GetBgpMessage().Raw = bad[:20] }), wire.ErrTruncated, ""},
 		{"no message at all", with(func(r *pb.UpdateRecord) { r.GetBgpMessage().Raw = nil }), wire.ErrTruncated, ""},
 		{"an unknown type", with(func(r *pb.UpdateRecord) { r.GetBgpMessage().Raw[18] = 77 }), wire.ErrUnsupported, ""},
-		{"a peer of 5 octets", with(func(r *pb.UpdateRecord) { r.GetBgpMessage().Peer.Address = []byte{1, 2, 3, 4, 5} }), codec.ErrInvalid,
-			"file/test file/abc 0:7"},
+		{
+			"a peer of 5 octets", with(func(r *pb.UpdateRecord) { r.GetBgpMessage().Peer.Address = []byte{1, 2, 3, 4, 5} }), codec.ErrInvalid,
+			"file/test file/abc 0:7",
+		},
 		{"AS numbers of 3 octets", with(func(r *pb.UpdateRecord) { r.GetBgpMessage().AsOctets = 3 }), codec.ErrInvalid, ""},
 		{"no body", with(func(r *pb.UpdateRecord) { r.Body = nil }), codec.ErrInvalid, ""},
 		{"no position", with(func(r *pb.UpdateRecord) { r.Position = nil }), codec.ErrInvalid, ""},

@@ -50,8 +50,12 @@ func (m *metrics) add(c *Counts) {
 		n  uint64
 		to prometheus.Counter
 	}{
-		{c.Announced, m.announced}, {c.Withdrawn, m.withdrawn}, {c.Unlocated, m.unlocated}, {c.Empty, m.empty},
-		{c.TreatedAsWithdraw, m.treatedAsWithdraw}, {c.Split, m.split},
+		{c.Announced, m.announced},
+		{c.Withdrawn, m.withdrawn},
+		{c.Unlocated, m.unlocated},
+		{c.Empty, m.empty},
+		{c.TreatedAsWithdraw, m.treatedAsWithdraw},
+		{c.Split, m.split},
 	} {
 		if one.n > 0 {
 			one.to.Add(float64(one.n))

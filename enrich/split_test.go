@@ -22,8 +22,8 @@ import (
 )
 
 // patchwork are sources in which every /20 of 10.0.0.0/8 lies in several places.
-func patchwork(t testing.TB) *Sources {
-	t.Helper()
+func patchwork(tb testing.TB) *Sources {
+	tb.Helper()
 	codes := []string{"AD", "BE", "CH", "DE", "EG", "FR", "GB", "HU", "IS", "JP", "KE", "LU", "MC", "NL", "OM", "PL", "QA", "RO"}
 	var places, names strings.Builder
 	for i := range 1 << 14 {
@@ -32,13 +32,13 @@ func patchwork(t testing.TB) *Sources {
 	for i := range 4000 {
 		fmt.Fprintf(&names, "%d NAME-%d An organisation with a name of some length %d, FR\n", 64496+i, i, i)
 	}
-	dir := t.TempDir()
+	dir := tb.TempDir()
 	s, err := OpenSources(Config{
-		Geo: geo.Config{Files: []geo.File{{Path: writeFile(t, filepath.Join(dir, "places"), places.String())}}},
-		ASN: asn.Config{Files: []string{writeFile(t, filepath.Join(dir, "names"), names.String())}},
+		Geo: geo.Config{Files: []geo.File{{Path: writeFile(tb, filepath.Join(dir, "places"), places.String())}}},
+		ASN: asn.Config{Files: []string{writeFile(tb, filepath.Join(dir, "names"), names.String())}},
 	}, slog.New(slog.DiscardHandler))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return s
 }

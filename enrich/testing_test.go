@@ -21,31 +21,31 @@ import (
 
 // testConfig knows the documentation networks: 192.0.2.0/24 is half Andorran, half Monegasque; 198.51.100.0/24 lies in
 // North Korea's first region; a quarter of 203.0.113.0/24 is French; 2001:db8::/33 is Iranian.
-func testConfig(t testing.TB) Config {
-	t.Helper()
-	dir := t.TempDir()
+func testConfig(tb testing.TB) Config {
+	tb.Helper()
+	dir := tb.TempDir()
 	return Config{
-		Geo: geo.Config{Files: []geo.File{{Path: writeFile(t, filepath.Join(dir, "places.csv"),
+		Geo: geo.Config{Files: []geo.File{{Path: writeFile(tb, filepath.Join(dir, "places.csv"),
 			"192.0.2.0,192.0.2.127,MC,,\n192.0.2.128,192.0.2.255,AD,,\n198.51.100.0,198.51.100.255,KP,KP-01,\n"+
 				"203.0.113.0,203.0.113.63,FR,,\n2001:db8::,2001:db8:7fff:ffff:ffff:ffff:ffff:ffff,IR,,\n")}}},
-		ASN: asn.Config{Files: []string{writeFile(t, filepath.Join(dir, "names.json"),
+		ASN: asn.Config{Files: []string{writeFile(tb, filepath.Join(dir, "names.json"),
 			`{"64496": "DOC-1 Documentation One, KP", "64497": "DOC-2 - Documentation Two, CN"}`)}},
 	}
 }
 
-func writeFile(t testing.TB, path, content string) string {
-	t.Helper()
+func writeFile(tb testing.TB, path, content string) string {
+	tb.Helper()
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return path
 }
 
-func testSources(t testing.TB) *Sources {
-	t.Helper()
-	s, err := OpenSources(testConfig(t), slog.New(slog.DiscardHandler))
+func testSources(tb testing.TB) *Sources {
+	tb.Helper()
+	s, err := OpenSources(testConfig(tb), slog.New(slog.DiscardHandler))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return s
 }
@@ -105,26 +105,26 @@ func record(raw []byte) *pb.UpdateRecord {
 	}
 }
 
-func encode(t testing.TB, m proto.Message) []byte {
-	t.Helper()
+func encode(tb testing.TB, m proto.Message) []byte {
+	tb.Helper()
 	b, err := proto.Marshal(m)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b
 }
 
-func transform(t testing.TB, e *Enricher, in *pb.UpdateRecord) []*pb.RouteRecord {
-	t.Helper()
-	values, err := e.Transform(nil, encode(t, in))
+func transform(tb testing.TB, e *Enricher, in *pb.UpdateRecord) []*pb.RouteRecord {
+	tb.Helper()
+	values, err := e.Transform(nil, encode(tb, in))
 	if err != nil {
-		t.Fatalf("Transform(%v): %v", in, err)
+		tb.Fatalf("Transform(%v): %v", in, err)
 	}
 	var out []*pb.RouteRecord
 	for _, v := range values {
 		r := &pb.RouteRecord{}
 		if err := proto.Unmarshal(v, r); err != nil {
-			t.Fatalf("Transform(%v) wrote what does not decode: %v", in, err)
+			tb.Fatalf("Transform(%v) wrote what does not decode: %v", in, err)
 		}
 		out = append(out, r)
 	}

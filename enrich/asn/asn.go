@@ -115,13 +115,13 @@ func (db *DB) Reload() (changed bool, err error) {
 
 func (db *DB) load(stamps []source.Stamp) (*Snapshot, error) {
 	b := builder{owners: map[bgp.ASN]*entry{}, texts: map[string]string{}, origins: &bart.Table[bgp.ASN]{}}
-	sum := sha256.New()
+	var content []byte
 	for i, path := range slices.Concat(db.cfg.Files, db.cfg.Registrations) {
 		extra := i >= len(db.cfg.Files)
 		if stamps[i].Missing() {
 			if !extra {
 				db.log.Warn("no file of AS data here: its names and origins stay unknown", "file", path)
-				fmt.Fprintf(sum, "%d absent\n", i)
+				content = fmt.Appendf(content, "%d absent\n", i)
 			}
 			continue
 		}
@@ -138,11 +138,12 @@ func (db *DB) load(stamps []source.Stamp) (*Snapshot, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading AS data from %s: %w", path, err)
 		}
-		fmt.Fprintf(sum, "%d %t %s\n", i, extra, info.Hash)
+		content = fmt.Appendf(content, "%d %t %s\n", i, extra, info.Hash)
 		db.log.Info("AS data read", "file", path, "format", info.Format.String(), "rows", info.Rows, "skipped", info.Skipped)
 	}
 	s := b.snapshot()
-	s.fingerprint = hex.EncodeToString(sum.Sum(nil)[:16])
+	sum := sha256.Sum256(content)
+	s.fingerprint = hex.EncodeToString(sum[:16])
 	return s, nil
 }
 

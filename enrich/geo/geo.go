@@ -123,27 +123,27 @@ func (db *DB) Reload() (changed bool, err error) {
 
 func (db *DB) load(stamps []source.Stamp, origin *asn.Snapshot) (*Snapshot, error) {
 	b := newBuilder()
-	sum := sha256.New()
-	fmt.Fprintf(sum, "rules %d\n", rules)
+	content := fmt.Appendf(nil, "rules %d\n", rules)
 	for i, f := range db.cfg.Files {
 		if stamps[i].Missing() {
 			db.log.Warn("no location file here: places that only it knows stay unknown", "file", f.Path)
-			fmt.Fprintf(sum, "%d absent\n", i)
+			content = fmt.Appendf(content, "%d absent\n", i)
 			continue
 		}
 		info, kind, err := b.read(f)
 		if err != nil {
 			return nil, fmt.Errorf("reading locations from %s: %w", f.Path, err)
 		}
-		fmt.Fprintf(sum, "%d %s %s\n", i, kind, info.Hash)
+		content = fmt.Appendf(content, "%d %s %s\n", i, kind, info.Hash)
 		db.log.Info("locations read", "file", f.Path, "format", info.Format.String(), "kind", string(kind), "rows", info.Rows, "skipped", info.Skipped)
 	}
 	if origin != nil && origin.Registered() {
 		b.origins(origin)
-		fmt.Fprintf(sum, "origins %s\n", origin.Fingerprint())
+		content = fmt.Appendf(content, "origins %s\n", origin.Fingerprint())
 	}
 	s := b.snapshot()
-	s.fingerprint = hex.EncodeToString(sum.Sum(nil)[:16])
+	sum := sha256.Sum256(content)
+	s.fingerprint = hex.EncodeToString(sum[:16])
 	return s, nil
 }
 

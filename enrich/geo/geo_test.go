@@ -21,27 +21,27 @@ import (
 	"github.com/darkmap/darkmap/internal/datatest"
 )
 
-func write(t testing.TB, path, content string) string {
-	t.Helper()
+func write(tb testing.TB, path, content string) string {
+	tb.Helper()
 	if err := os.WriteFile(path+".new", []byte(content), 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := os.Rename(path+".new", path); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return path
 }
 
-func open(t testing.TB, cfg Config, asns asn.Config) *DB {
-	t.Helper()
+func open(tb testing.TB, cfg Config, asns asn.Config) *DB {
+	tb.Helper()
 	log := slog.New(slog.DiscardHandler)
 	a, err := asn.Open(asns, log)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	db, err := Open(cfg, a, log)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return db
 }

@@ -83,7 +83,7 @@ func merge(layers [][]span, visit func(first, last uint64, values []uint32)) {
 	values := make([]uint32, len(layers))
 	at := uint64(0)
 	for {
-		end, any := uint64(maxUnit), false
+		end, more := uint64(maxUnit), false
 		for i, l := range layers {
 			for next[i] < len(l) && l[next[i]].last < at {
 				next[i]++
@@ -98,9 +98,9 @@ func merge(layers [][]span, visit func(first, last uint64, values []uint32)) {
 			} else {
 				end, values[i] = min(end, s.last), s.value
 			}
-			any = true
+			more = true
 		}
-		if !any {
+		if !more {
 			return
 		}
 		visit(at, end, values)

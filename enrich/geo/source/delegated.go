@@ -24,7 +24,8 @@ func delegatedRow(v Visitor) func([]byte) (bool, error) {
 		for f := range bytes.SplitSeq(line, []byte("|")) {
 			fields = append(fields, f)
 		}
-		if fields[0] == nil || (len(fields[0]) > 0 && fields[0][0] >= '0' && fields[0][0] <= '9') || string(fields[len(fields)-1]) == "summary" {
+		version := len(fields[0]) > 0 && fields[0][0] >= '0' && fields[0][0] <= '9'
+		if version || string(fields[len(fields)-1]) == "summary" {
 			return true, nil
 		}
 		if len(fields) < 7 {

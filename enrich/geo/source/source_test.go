@@ -93,37 +93,45 @@ func TestRead(t *testing.T) {
 		},
 		{
 			"countries by number", "3221225984,3221226239,FR\n42540766411282592856903984951653826560,42540766490510755371168322545197776895,DE\n",
-			FormatRanges, []string{"192.0.2.0-192.0.2.255 FR", "2001:db8::-2001:db8:ffff:ffff:: DE"},
+			FormatRanges,
+			[]string{"192.0.2.0-192.0.2.255 FR", "2001:db8::-2001:db8:ffff:ffff:: DE"},
 		},
 		{
 			"ip-location-db cities: a code is a region, a name is none", "192.0.2.0,192.0.2.255,US,CA,,Los Angeles,,34.1,-118.2,\n198.51.100.0,198.51.100.255,US,California,,,,,,\n",
-			FormatRanges, []string{"192.0.2.0-192.0.2.255 US US-CA", "198.51.100.0-198.51.100.255 US"},
+			FormatRanges,
+			[]string{"192.0.2.0-192.0.2.255 US US-CA", "198.51.100.0-198.51.100.255 US"},
 		},
 		{
 			"DB-IP cities: the continent NA is not Namibia", "192.0.2.0,192.0.2.255,NA,US,California,Los Angeles,34,-118\n198.51.100.0,198.51.100.255,AF,NA,Khomas,Windhoek,1,1\n",
-			FormatRanges, []string{"192.0.2.0-192.0.2.255 US", "198.51.100.0-198.51.100.255 NA"},
+			FormatRanges,
+			[]string{"192.0.2.0-192.0.2.255 US", "198.51.100.0-198.51.100.255 NA"},
 		},
 		{
 			"origins by range", "192.0.2.0,192.0.2.255,64496,\"Docs, \"\"Inc.\"\"\"\n198.51.100.0,198.51.100.255,AS64497,Two\n",
-			FormatRanges, []string{"192.0.2.0-192.0.2.255 AS64496 Docs, \"Inc.\"", "198.51.100.0-198.51.100.255 AS64497 Two"},
+			FormatRanges,
+			[]string{"192.0.2.0-192.0.2.255 AS64496 Docs, \"Inc.\"", "198.51.100.0-198.51.100.255 AS64497 Two"},
 		},
 		{
 			"IPtoASN's own form", "192.0.2.0\t192.0.2.255\t64496\tUS\tDOCS - Documentation\n198.51.100.0\t198.51.100.255\t0\tNone\tNot routed\n",
-			FormatRanges, []string{"192.0.2.0-192.0.2.255 US AS64496 DOCS - Documentation", "198.51.100.0-198.51.100.255"},
+			FormatRanges,
+			[]string{"192.0.2.0-192.0.2.255 US AS64496 DOCS - Documentation", "198.51.100.0-198.51.100.255"},
 		},
 		{
 			"pyasn", "; IP-ASN32-DAT file\n;\n192.0.2.0/24\t64496\n2001:db8::/32\t64497\n198.51.100.0/24\t{64496,64497}\n",
-			FormatRanges, []string{"192.0.2.0-192.0.2.255 AS64496", "2001:db8::-2001:db8:ffff:ffff:: AS64497", "198.51.100.0-198.51.100.255"},
+			FormatRanges,
+			[]string{"192.0.2.0-192.0.2.255 AS64496", "2001:db8::-2001:db8:ffff:ffff:: AS64497", "198.51.100.0-198.51.100.255"},
 		},
 		{
 			"prefix, origin, country", "# comment\n192.0.2.0/24\t0\tKP\t\n198.51.100.0/24\t64496\tCN\tis-anycast\n",
-			FormatRanges, []string{"192.0.2.0-192.0.2.255 KP", "198.51.100.0-198.51.100.255 CN AS64496 is-anycast"},
+			FormatRanges,
+			[]string{"192.0.2.0-192.0.2.255 KP", "198.51.100.0-198.51.100.255 CN AS64496 is-anycast"},
 		},
 		{
 			"delegations", "2.3|apnic|20260101|4|19830613|20251231|+1000\napnic|*|asn|*|2|summary\napnic|*|ipv4|*|2|summary\n" +
 				"apnic|KP|ipv4|192.0.2.0|768|20091208|assigned|A1\napnic||ipv4|198.51.100.0|256||available|\napnic|KP|asn|64496|2|20091208|allocated|A1\n" +
 				"apnic|JP|ipv6|2001:db8::|32|20200101|allocated|A2\napnic|ZZ|ipv4|203.0.113.0|256|20200101|reserved|\n",
-			FormatDelegated, []string{"192.0.2.0-192.0.4.255 KP", "AS64496-AS64497 ||KP", "2001:db8::-2001:db8:ffff:ffff:: JP"},
+			FormatDelegated,
+			[]string{"192.0.2.0-192.0.4.255 KP", "AS64496-AS64497 ||KP", "2001:db8::-2001:db8:ffff:ffff:: JP"},
 		},
 		{
 			"names as JSON", `{"64496": "DOC-1 Documentation One, KP", "64497": "DOC-2 - Documentation, Two", "64498": "DOC-3", "64499": "The Three of us, FR"}`,

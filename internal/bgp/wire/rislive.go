@@ -239,8 +239,15 @@ func (d *RISLiveDecoder) bgp(data *fastjson.Value, want MessageType, m *RISLiveM
 	}
 	m.FromJSON, m.Options = true, Options{ASOctets: 4}
 	var err error
-	if m.Message, err = d.builder.build(data, want); err != nil && m.RawError != nil {
+	m.Message, err = d.builder.build(data, want)
+	switch {
+	case err == nil:
+		return nil
+	case m.RawError != nil:
 		return fmt.Errorf("%w; and %w", m.RawError, err)
+	case errors.Is(err, errNoPrefixes):
+		m.Kind, m.Text, m.FromJSON = RISUnknown, errNoPrefixes.Error(), false
+		return nil
 	}
 	return err
 }

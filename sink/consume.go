@@ -1,0 +1,190 @@
+package sink
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/kafka"
+)
+
+// assigned takes partitions. kgo calls it while no poll's records are being worked on.
+func (s *Stage) assigned(ctx context.Context, _ *kgo.Client, added map[string][]int32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for topic, partitions := range added {
+		w := s.writers[topic]
+		if w == nil {
+			continue
+		}
+		if s.parts[topic] == nil {
+			s.parts[topic] = map[int32]*part{}
+		}
+		for _, n := range partitions {
+			p := &part{table: w.table, kafkaTopic: topic, partition: n, marks: map[bgp.Lane]*mark{}}
+			p.ctx, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
+			s.parts[topic][n] = p
+		}
+	}
+	s.kafkaReason.set(nil)
+}
+
+// revoked gives partitions up: what is not acknowledged is dropped, for the next owner to read again.
+func (s *Stage) revoked(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
+	var wait []*batch
+	s.mu.Lock()
+	for topic, partitions := range lost {
+		for _, n := range partitions {
+			p := s.parts[topic][n]
+			if p == nil {
+				continue
+			}
+			p.cancel()
+			if p.inserting != nil {
+				wait = append(wait, p.inserting)
+			}
+			delete(s.parts[topic], n)
+		}
+	}
+	s.mu.Unlock()
+	for _, b := range wait {
+		<-b.finished // soon: its context has ended
+	}
+}
+
+func commitOffsets(ctx context.Context, cl *kgo.Client, offsets map[string]map[int32]kgo.EpochOffset) error {
+	var failed error
+	cl.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
+		failed = err
+		if err != nil {
+			return
+		}
+		for _, t := range resp.Topics {
+			for _, p := range t.Partitions {
+				if err := kerr.ErrorForCode(p.ErrorCode); err != nil && failed == nil {
+					failed = fmt.Errorf("%s/%d: %w", t.Topic, p.Partition, err)
+				}
+			}
+		}
+	})
+	return failed
+}
+
+// consume turns the part's backlog into rows, until a batch is full. mu is held.
+func (s *Stage) consume(ctx context.Context, p *part, now time.Time) {
+	if len(p.backlog) == 0 || now.Before(p.retryAt) {
+		return
+	}
+	n := 0
+	for n < len(p.backlog) && len(p.sealed) == 0 {
+		rec := p.backlog[n]
+		if err := s.record(ctx, p, rec, now); err != nil {
+			if ctx.Err() == nil {
+				s.deps.Log.Warn("a record has to wait", "partition", p.String(), "offset", rec.Offset, "err", err)
+				s.storeReason.set(err)
+			}
+			p.retryAt = now.Add(retryAfter)
+			break
+		}
+		p.backlogBytes -= len(rec.Key) + len(rec.Value)
+		p.backlog[n] = nil
+		n++
+	}
+	if p.backlog = p.backlog[n:]; len(p.backlog) == 0 {
+		p.backlog = nil
+	}
+	s.metrics.in.Add(float64(n))
+}
+
+// record adds one record to the open batch. An error means that it could not be found out what to do with it.
+func (s *Stage) record(ctx context.Context, p *part, rec *kgo.Record, now time.Time) error {
+	period := p.table.period(rec.Timestamp.UTC())
+	if p.open != nil && p.open.period != period {
+		if p.open.rows.count() > 0 {
+			p.seal()
+		} else {
+			p.open.period = period
+		}
+	}
+	w := s.writers[p.kafkaTopic]
+	if p.open == nil {
+		p.open = &batch{part: p, rows: w.block(), period: period, since: now, first: rec.Offset, next: kgo.EpochOffset{Epoch: rec.LeaderEpoch, Offset: rec.Offset}, finished: make(chan struct{})}
+	}
+	b := p.open
+	if !rec.Attrs.IsControl() {
+		if err := s.add(ctx, b, rec); err != nil {
+			return err
+		}
+	}
+	b.next = kgo.EpochOffset{Epoch: rec.LeaderEpoch, Offset: rec.Offset + 1}
+	if b.rows.count() >= s.cfg.BatchMaxRows {
+		p.seal()
+	}
+	return nil
+}
+
+// add appends the rows of a record that are not in the table.
+func (s *Stage) add(ctx context.Context, b *batch, rec *kgo.Record) error {
+	p := b.part
+	pos, n, err := b.rows.decode(rec)
+	if err != nil {
+		s.metrics.dead.Inc()
+		return s.deadLetter(ctx, rec, err)
+	}
+	if n == 0 {
+		return nil
+	}
+	lane := pos.Of()
+	at := p.marks[lane]
+	if at == nil {
+		lane = laneOf(pos)
+		m, err := s.lookUp(ctx, p, lane)
+		if err != nil {
+			return err
+		}
+		at = &m
+		p.marks[lane] = at
+	}
+	o := origin{topic: p.table.topic, partition: rec.Partition, offset: rec.Offset, appendedAt: uint32(rec.Timestamp.Unix())}
+	after := b.rows.add(&o, *at)
+	if after == *at {
+		s.metrics.duplicate.Inc()
+		return nil
+	}
+	*at, b.last = after, after
+	if b.lane != lane {
+		b.lane = laneOf(pos)
+	}
+	return nil
+}
+
+// lookUp reads the highest position of a lane, and before the first one ends what a predecessor may have left running.
+func (s *Stage) lookUp(ctx context.Context, p *part, lane bgp.Lane) (mark, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	if err := s.store.open(ctx); err != nil {
+		return mark{}, err
+	}
+	if !p.cleared {
+		if err := s.store.kill(ctx, p.queryPrefix()); err != nil {
+			return mark{}, err
+		}
+		p.cleared = true
+	}
+	return s.store.highest(ctx, p, lane)
+}
+
+// deadLetter passes a record over that cannot be understood. One that comes from the dead-letter topic is left there.
+func (s *Stage) deadLetter(ctx context.Context, rec *kgo.Record, reason error) error {
+	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	if err := s.client.ProduceSync(ctx, kafka.DeadLetter(s.deps.Kafka, Name, rec, reason.Error())).FirstErr(); err != nil {
+		return fmt.Errorf("writing a dead letter: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,259 @@
+package sink
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/clickhouse"
+	"github.com/darkmap/darkmap/internal/clickhousetest"
+	"github.com/darkmap/darkmap/internal/codec"
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/kafkatest"
+	"github.com/darkmap/darkmap/schemas"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+func TestMain(m *testing.M) { os.Exit(clickhousetest.Main(m)) }
+
+// message is a type of record.
+type message interface {
+	MarshalVT() ([]byte, error)
+}
+
+func encode(t testing.TB, m message) []byte {
+	t.Helper()
+	b, err := m.MarshalVT()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// routeRecord makes a record with withdrawn and announced prefixes.
+func routeRecord(pos bgp.Position, withdrawn, announced int) *pb.RouteRecord {
+	c := &pb.RouteChanges{
+		Peer:       codec.Peer(bgp.Peer{Address: netip.MustParseAddr("192.0.2.1"), ASN: 64496}, netip.Addr{}),
+		AsPath:     []*pb.PathSegment{{Type: 2, Asns: []uint32{64496, 64500, 64511}}},
+		OriginAs:   64511,
+		UpstreamAs: 64500,
+		Places:     []*pb.Place{{Country: "KP", Region: "KP-01"}, {Country: "CN"}},
+		Owners:     []*pb.Owner{{Asn: 64511, Name: "EXAMPLE"}},
+	}
+	route := func(i int) *pb.Route {
+		p := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 0}), 24)
+		return &pb.Route{Prefix: codec.AppendPrefix(nil, p), PlaceShares: []uint64{0, 200, 1, 56}}
+	}
+	for i := range withdrawn {
+		c.Withdrawn = append(c.Withdrawn, route(i))
+	}
+	for i := range announced {
+		c.Announced = append(c.Announced, route(withdrawn+i))
+	}
+	return &pb.RouteRecord{
+		Position: codec.Position(pos), TimestampUs: 1_419_264_900_000_000 + int64(pos.Sequence), ReceivedAtUs: 1_700_000_000_000_000,
+		Body: &pb.RouteRecord_Changes{Changes: c},
+	}
+}
+
+func tick(pos bgp.Position) *pb.RouteRecord {
+	return &pb.RouteRecord{Position: codec.Position(pos), TimestampUs: 1, Body: &pb.RouteRecord_Tick{Tick: &pb.Tick{}}}
+}
+
+func produce(t testing.TB, cfg kafka.Config, records ...*kgo.Record) {
+	t.Helper()
+	cl, err := kafka.NewClient(cfg, kafkatest.Log())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	if err := cl.ProduceSync(t.Context(), records...).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func record(t testing.TB, cfg kafka.Config, topic, key string, m message) *kgo.Record {
+	t.Helper()
+	return &kgo.Record{Topic: cfg.Topic(topic), Key: []byte(key), Value: encode(t, m)}
+}
+
+// start runs a sink until the returned function, or the test's end, stops it.
+func start(t testing.TB, cfg Config, k kafka.Config, s clickhouse.Server, dataset string) (stop func()) {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	if testing.Verbose() {
+		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	}
+	stage, err := New(cfg, Deps{Log: log, Kafka: k, ClickHouse: s, Dataset: dataset, Instance: "sink-0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- stage.Run(ctx) }()
+	stopped := false
+	stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("sink: %v", err)
+		}
+	}
+	t.Cleanup(stop)
+	return stop
+}
+
+func drained(t testing.TB, k kafka.Config) {
+	t.Helper()
+	kafkatest.WaitDrained(t, k, kafka.Reading{Stage: Name, Topics: Topics()})
+}
+
+func open(t testing.TB, s clickhouse.Server) driver.Conn {
+	t.Helper()
+	conn, err := clickhouse.Open(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+func one[T any](t testing.TB, conn driver.Conn, sql string, args ...any) T {
+	t.Helper()
+	var v T
+	if err := conn.QueryRow(context.Background(), sql, args...).Scan(&v); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return v
+}
+
+// exact checks that a table has want rows, with FINAL and without.
+func exact(t testing.TB, conn driver.Conn, table string, want int) {
+	t.Helper()
+	for _, final := range []string{"", " FINAL"} {
+		if got := one[uint64](t, conn, "SELECT count() FROM darkmap."+table+final); got != uint64(want) {
+			t.Errorf("%s%s: got %d rows, want %d", table, final, got, want)
+		}
+	}
+}
+
+func outageRecord(t testing.TB, seq uint64, dataset string) *pb.OutageRecord {
+	t.Helper()
+	begin := time.Date(2014, 12, 22, 16, 15, 0, 0, time.UTC)
+	o := bgp.Outage{
+		ID: "country-KP-ipv4-20141222T1615Z", Sequence: uint32(seq), Kind: "outage", State: "open", Event: "updated", Family: "ipv4",
+		Entity: bgp.Entity{Type: bgp.EntityCountry, Code: "KP", Name: "North Korea"}, Start: begin, DurationSeconds: 60 * int64(seq), Severity: "total",
+		Baseline: bgp.Size{Prefixes: 4, Space: 400}, Peak: bgp.Loss{LostPrefixes: 4, LostSpace: 400, LossPercent: 10000},
+		LostPrefixes: []string{"175.45.176.0/24"}, LostPrefixesTotal: 4, Origins: []bgp.AS{{ASN: 131279}}, Upstreams: []bgp.AS{{ASN: 4837}},
+		Panel: bgp.Panel{Voters: 40, Collectors: 12, Table: "complete"}, Dataset: dataset, Summary: "All 4 networks",
+	}
+	b, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &pb.OutageRecord{
+		Position: codec.Position(bgp.Position{Collector: "detect/ipv4", Lane: "out", Sequence: seq}), DecidedAtUs: begin.UnixMicro(), Event: o.Event,
+		Id: o.ID, Sequence: o.Sequence, Entity: codec.Entity(o.Entity), Family: pb.Family_FAMILY_IPV4, StartS: begin.Unix(), Kind: o.Kind, State: o.State,
+		Severity: o.Severity, Dataset: dataset, Json: b,
+	}
+}
+
+// everything makes records of every topic; the rows that they make are in want.
+func everything(t testing.TB, k kafka.Config) (records []*kgo.Record, want map[string]int) {
+	t.Helper()
+	want = map[string]int{}
+	live := func(seq uint64) bgp.Position {
+		return bgp.Position{Collector: "ris/rrc00", Lane: "live", Session: 7, Sequence: seq}
+	}
+	for seq := range uint64(200) {
+		records = append(records, record(t, k, schemas.TopicRoutes, "ris/rrc00", routeRecord(live(2*seq+1), int(seq%3), int(seq%5))),
+			record(t, k, schemas.TopicRoutes, "ris/rrc00", tick(live(2*seq+2))))
+		want["route_changes"] += int(seq%3 + seq%5)
+	}
+	// One message in two parts shares a position.
+	first, second := routeRecord(live(500), 0, 10), routeRecord(live(500), 0, 4)
+	first.MoreParts, second.Part, second.GetChanges().FirstIndex = true, 1, 10
+	records = append(records, record(t, k, schemas.TopicRoutes, "ris/rrc00", first), record(t, k, schemas.TopicRoutes, "ris/rrc00", second))
+	want["route_changes"] += 14
+	for seq := range uint64(50) {
+		entity := fmt.Sprintf("AS%d", 64496+seq%7)
+		records = append(records, record(t, k, schemas.TopicVisibility, entity, &pb.VisibilityRecord{
+			Position: codec.Position(bgp.Position{Collector: "detect/ipv4", Lane: "out", Sequence: seq + 1}), Entity: codec.Entity(bgp.Entity{Type: bgp.EntityAS, Code: entity}),
+			Family: pb.Family_FAMILY_IPV4, WindowUs: int64(seq) * 60e6, Space: 384, Prefixes: 2, BaselineSpace: 512, BaselinePrefixes: 2, Voters: 40,
+		}))
+	}
+	want["visibility"] = 50
+	for seq := range uint64(3) {
+		records = append(records, record(t, k, schemas.TopicOutages, "x", outageRecord(t, seq+1, "test")))
+	}
+	want["outage_events"], want["outages"] = 3, 1
+	peer := codec.Peer(bgp.Peer{Address: netip.MustParseAddr("2001:db8::1"), ASN: 64496, Table: bgp.TableLoc}, netip.Addr{})
+	records = append(records,
+		record(t, k, schemas.TopicPanel, "ipv4", &pb.PanelRecord{
+			Position: codec.Position(bgp.Position{Collector: "detect/ipv4", Lane: "out", Sequence: 1}), Family: pb.Family_FAMILY_IPV4, Voters: 1,
+			Peers: []*pb.PanelPeer{{Collector: "ris/rrc00", Peer: peer, Votes: true, Prefixes: 9}, {Collector: "ris/rrc01", Peer: peer, Reason: "partial"}},
+		}),
+		record(t, k, schemas.TopicPanel, "ipv4", &pb.PanelRecord{Position: codec.Position(bgp.Position{Collector: "detect/ipv4", Lane: "out", Sequence: 2}), Family: pb.Family_FAMILY_IPV4}),
+		record(t, k, schemas.TopicFeeds, "ris/rrc00", &pb.FeedRecord{Position: codec.Position(live(1)), Collector: "ris/rrc00", Peer: peer, Event: pb.FeedEvent_FEED_EVENT_DOWN, Reason: "stale"}),
+		record(t, k, schemas.TopicFeeds, "ris/rrc00", &pb.FeedRecord{Position: codec.Position(live(2)), Collector: "ris/rrc00", Event: pb.FeedEvent_FEED_EVENT_GAP, GapId: "g"}),
+		&kgo.Record{Topic: k.Topic(schemas.TopicDeadLetter), Key: []byte("k"), Value: []byte{0xff}, Headers: []kgo.RecordHeader{{Key: kafka.HeaderReason, Value: []byte("why")}}},
+	)
+	want["panel"], want["feeds"], want["deadletter"] = 3, 2, 1
+	return records, want
+}
+
+func TestEveryTopic(t *testing.T) {
+	t.Parallel()
+	s := clickhousetest.Server(t)
+	conn := open(t, s)
+	var want map[string]int
+	for run := range 3 { // each with topics of its own, into the same dataset
+		k := kafkatest.New(t, 4)
+		var records []*kgo.Record
+		records, want = everything(t, k)
+		produce(t, k, records...)
+		if run == 1 { // the broker of an aborted run may send twice
+			produce(t, k, records[:len(records)-1]...)
+		}
+		stop := start(t, DefaultConfig(), k, s, "test")
+		drained(t, k)
+		stop()
+		for table, n := range want {
+			exact(t, conn, table, n)
+		}
+	}
+	type row struct {
+		kind, prefix, path, country, region, owner, peer, event string
+		origin                                                  uint32
+	}
+	var got row
+	if err := conn.QueryRow(t.Context(), `SELECT toString(type), prefix, as_path, country, region, owner, peer_address, event_id, origin_as FROM darkmap.route_changes
+		WHERE type = 'announce' ORDER BY session, sequence, idx LIMIT 1`).Scan(&got.kind, &got.prefix, &got.path, &got.country, &got.region, &got.owner, &got.peer, &got.event, &got.origin); err != nil {
+		t.Fatal(err)
+	}
+	pos := bgp.Position{Collector: "ris/rrc00", Lane: "live", Session: 7, Sequence: 3}
+	if w := (row{"announce", "10.0.1.0/24", "64496 64500 64511", "KP", "KP-01", "EXAMPLE", "192.0.2.1", pos.EventID(), 64511}); got != w {
+		t.Errorf("got %+v, want %+v", got, w)
+	}
+	if got := one[string](t, conn, "SELECT formatRow('TSV', toString(entity_type), space, baseline_space, toString(timestamp)) FROM darkmap.visibility ORDER BY timestamp LIMIT 1"); got != "as\t1.5\t2\t1970-01-01 00:00:00\n" {
+		t.Errorf("visibility: got %q", got)
+	}
+	if got := one[string](t, conn, "SELECT formatRow('TSV', id, sequence, end, upstreams, peak_loss_percent, JSONExtractString(json, 'summary')) FROM darkmap.outages"); got != "country-KP-ipv4-20141222T1615Z\t3\t\\N\t[4837]\t100\tAll 4 networks\n" {
+		t.Errorf("outages: got %q", got)
+	}
+	if got := one[string](t, conn, "SELECT formatRow('TSV', reason, headers, hex(value), key) FROM darkmap.deadletter"); got != "why\t{'darkmap-reason':'why'}\tFF\tk\n" {
+		t.Errorf("deadletter: got %q", got)
+	}
+}

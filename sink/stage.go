@@ -1,0 +1,413 @@
+package sink
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ClickHouse/ch-go"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/internal/kafka"
+)
+
+const (
+	// idleAfter without records, batches end although they could grow.
+	idleAfter = 100 * time.Millisecond
+	// lookLimit bounds reading positions and writing dead letters.
+	lookLimit = 5 * time.Second
+	// retryAfter is how long to wait after such a thing failed.
+	retryAfter = 500 * time.Millisecond
+	// maxPoll bounds the records of one poll.
+	maxPoll = 10_000
+)
+
+// Stage is the sink.
+type Stage struct {
+	cfg      Config
+	deps     Deps
+	metrics  *metrics
+	settings []ch.Setting
+	// run tells this process's query ids from those of others.
+	run string
+	// Why the stage is not ready, by what it depends on.
+	kafkaReason, storeReason reason
+
+	client *kgo.Client
+	store  *store
+
+	mu      sync.Mutex
+	parts   map[string]map[int32]*part // by Kafka topic and partition; guarded by mu
+	writers map[string]*writer         // by Kafka topic; fixed, their states guarded by mu
+	// lastRecord is when a record last came; wake interrupts the wait under way, woken tells of a wake that nobody waited
+	// for; fatal is why the stage must end. All guarded by mu.
+	lastRecord time.Time
+	wake       context.CancelFunc
+	woken      bool
+	fatal      error
+}
+
+// New checks the configuration. It does not connect.
+func New(cfg Config, d Deps) (*Stage, error) {
+	if err := errors.Join(cfg.Validate(), d.validate()); err != nil {
+		return nil, fmt.Errorf("configuring the sink: %w", err)
+	}
+	m, err := newMetrics(d.Registerer)
+	if err != nil {
+		return nil, fmt.Errorf("configuring the sink: %w", err)
+	}
+	s := &Stage{
+		cfg: cfg, deps: d, metrics: m, settings: insertSettings(d.ClickHouse), run: rand.Text()[:8],
+		store: &store{server: d.ClickHouse, dataset: d.Dataset}, parts: map[string]map[int32]*part{}, writers: map[string]*writer{},
+	}
+	for _, t := range tables {
+		s.writers[d.Kafka.Topic(t.topic)] = &writer{stage: s, table: t, jobs: make(chan *batch, 1)}
+	}
+	s.kafkaReason.set(errors.New("not started"))
+	return s, nil
+}
+
+// Topics are the topics of the registry that the stage reads, for kafka.Reading.
+func Topics() []string {
+	var all []string
+	for _, t := range tables {
+		all = append(all, t.topic)
+	}
+	return all
+}
+
+// reason is why something is not ready; the zero value is ready. It is safe for concurrent use.
+type reason struct{ err atomic.Pointer[error] }
+
+func (r *reason) set(err error) {
+	if err == nil {
+		r.err.Store(nil)
+		return
+	}
+	r.err.Store(&err)
+}
+
+func (r *reason) get() error {
+	if err := r.err.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// Ready is nil while the stage is a member of its group and ClickHouse takes what it sends.
+func (s *Stage) Ready() error {
+	if err := errors.Join(s.kafkaReason.get(), s.storeReason.get()); err != nil {
+		return fmt.Errorf("sink: %w", err)
+	}
+	return nil
+}
+
+// Run reads and inserts until ctx ends; then it inserts and commits what it has read, within Config.Drain, and returns nil.
+// It fails where another process has taken its place in the group, or where trying again has no point.
+func (s *Stage) Run(ctx context.Context) error {
+	if err := s.connect(); err != nil {
+		return err
+	}
+	defer s.client.CloseAllowingRebalance()
+	defer func() { _ = s.store.close() }()
+	var wg sync.WaitGroup
+	for _, w := range s.writers {
+		wg.Go(w.run) // ends when its jobs are closed, below
+	}
+	s.kafkaReason.set(errors.New("joining the group"))
+	err := s.loop(ctx)
+	if err == nil {
+		err = s.drain(ctx)
+	}
+	s.mu.Lock()
+	for _, topic := range s.parts {
+		for _, p := range topic {
+			p.cancel()
+		}
+	}
+	s.mu.Unlock()
+	for _, w := range s.writers {
+		close(w.jobs)
+	}
+	wg.Wait()
+	return err
+}
+
+func (s *Stage) connect() error {
+	topics := make([]string, len(tables))
+	for i, t := range tables {
+		topics[i] = s.deps.Kafka.Topic(t.topic)
+	}
+	var err error
+	s.client, err = kafka.NewClient(s.deps.Kafka, s.deps.Log,
+		kafka.Metrics(s.deps.Registerer, Name),
+		kgo.ConsumerGroup(s.deps.Kafka.Group(Name)),
+		kgo.InstanceID(s.deps.Instance),
+		kgo.SessionTimeout(6*time.Second),
+		kgo.HeartbeatInterval(2*time.Second),
+		kgo.ConsumeTopics(topics...),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		// Markers of transactions are passed on, so that offsets get past them and the group's lag becomes 0.
+		kgo.KeepControlRecords(),
+		kgo.BlockRebalanceOnPoll(),
+		kgo.DisableAutoCommit(),
+		kgo.FetchMaxBytes(8<<20),
+		kgo.FetchMaxPartitionBytes(2<<20),
+		kgo.FetchMaxWait(500*time.Millisecond),
+		kgo.OnPartitionsAssigned(s.assigned),
+		kgo.OnPartitionsRevoked(s.revoked),
+		kgo.OnPartitionsLost(s.revoked),
+	)
+	return err
+}
+
+// loop polls until ctx ends or the stage must.
+func (s *Stage) loop(ctx context.Context) error {
+	var backoff kafka.Backoff
+	for ctx.Err() == nil {
+		fetches := s.poll(ctx)
+		if err := kafka.FetchErr(fetches); kafka.Fenced(err) {
+			return fmt.Errorf("running the sink: instance %q is running elsewhere: %w", s.deps.Instance, err)
+		} else if err != nil {
+			s.deps.Log.Warn("reading failed, trying again", "err", err)
+			s.kafkaReason.set(err)
+			_ = backoff.Wait(ctx)
+		} else if fetches.NumRecords() > 0 {
+			s.kafkaReason.set(nil)
+			backoff.Reset()
+		}
+		err := s.step(ctx, fetches)
+		s.commit(ctx)
+		s.client.AllowRebalance()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// poll waits for records, at most until something is due or a writer has finished.
+func (s *Stage) poll(ctx context.Context) kgo.Fetches {
+	s.mu.Lock()
+	var cancel context.CancelFunc
+	if wait, ok := s.dueIn(time.Now()); ok {
+		ctx, cancel = context.WithTimeout(ctx, wait)
+	} else {
+		ctx, cancel = context.WithCancel(ctx)
+	}
+	s.wake = cancel
+	if s.woken {
+		s.woken = false
+		cancel()
+	}
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.wake = nil
+		s.mu.Unlock()
+		cancel()
+	}()
+	return s.client.PollRecords(ctx, maxPoll)
+}
+
+// dueIn is when the next batch has to be looked at, if any. mu is held.
+func (s *Stage) dueIn(now time.Time) (time.Duration, bool) {
+	waiting := false
+	due := now.Add(time.Hour)
+	for _, topic := range s.parts {
+		for _, p := range topic {
+			if len(p.backlog) > 0 && len(p.sealed) == 0 {
+				waiting = true
+				due = earlier(due, p.retryAt)
+			}
+			if p.open != nil && !s.writers[p.kafkaTopic].busy {
+				waiting = true
+				due = earlier(due, p.open.since.Add(s.cfg.FlushInterval))
+				due = earlier(due, s.lastRecord.Add(idleAfter))
+			}
+		}
+	}
+	return max(due.Sub(now), 0), waiting
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// wakeUp interrupts a poll. mu is held.
+func (s *Stage) wakeUp() {
+	if s.wake != nil {
+		s.wake()
+		return
+	}
+	s.woken = true
+}
+
+// step takes what was polled, fills batches and gives them to the writers.
+func (s *Stage) step(ctx context.Context, fetches kgo.Fetches) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	fetches.EachPartition(func(f kgo.FetchTopicPartition) {
+		p := s.parts[f.Topic][f.Partition]
+		if p == nil || len(f.Records) == 0 {
+			return
+		}
+		s.lastRecord = now
+		p.backlog = append(p.backlog, f.Records...)
+		for _, r := range f.Records {
+			p.backlogBytes += len(r.Key) + len(r.Value)
+		}
+	})
+	for _, topic := range s.parts {
+		for _, p := range topic {
+			s.consume(ctx, p, now)
+			s.pauseOrResume(p)
+		}
+	}
+	s.dispatch(now, false)
+	return s.fatal
+}
+
+// pauseOrResume keeps the part's backlog bounded. mu is held.
+func (s *Stage) pauseOrResume(p *part) {
+	switch {
+	case !p.paused && p.backlogBytes > maxBacklog:
+		s.client.PauseFetchPartitions(map[string][]int32{p.kafkaTopic: {p.partition}})
+		p.paused = true
+	case p.paused && len(p.backlog) == 0:
+		s.client.ResumeFetchPartitions(map[string][]int32{p.kafkaTopic: {p.partition}})
+		p.paused = false
+	}
+}
+
+// dispatch gives each idle writer the oldest batch that is full, due, or alone; all that are there where drain is set. mu is
+// held.
+func (s *Stage) dispatch(now time.Time, drain bool) {
+	idle := now.Sub(s.lastRecord) >= idleAfter
+	for topic, w := range s.writers {
+		var next *part
+		for _, p := range s.parts[topic] {
+			if p.open != nil && len(p.sealed) == 0 && (drain || idle || now.Sub(p.open.since) >= s.cfg.FlushInterval) && !w.busy {
+				p.seal()
+			}
+			s.skipEmpty(w, p)
+			if len(p.sealed) > 0 && (next == nil || p.sealed[0].since.Before(next.sealed[0].since)) {
+				next = p
+			}
+		}
+		if next == nil || w.busy {
+			continue
+		}
+		b := next.sealed[0]
+		next.sealed, next.inserting, w.busy = next.sealed[1:], b, true
+		w.jobs <- b // there is room: the writer is idle
+	}
+}
+
+// skipEmpty acknowledges batches without rows, as ticks make them. mu is held.
+func (s *Stage) skipEmpty(w *writer, p *part) {
+	for p.inserting == nil && len(p.sealed) > 0 && p.sealed[0].rows.count() == 0 {
+		p.acknowledge(p.sealed[0].next)
+		w.release(p.sealed[0].rows)
+		p.sealed = p.sealed[1:]
+	}
+}
+
+// finish takes a batch back from its writer.
+func (s *Stage) finish(w *writer, b *batch, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w.busy, b.part.inserting = false, nil
+	switch {
+	case err == nil:
+		b.part.acknowledge(b.next)
+		s.metrics.rows[w.table.name].Add(float64(b.rows.count()))
+		s.metrics.success.SetToCurrentTime()
+	case b.part.ctx.Err() == nil:
+		s.fatal = err
+	}
+	w.release(b.rows)
+	close(b.finished)
+	s.wakeUp()
+}
+
+// commit tells Kafka what is in the tables. What fails is tried again in the next round.
+func (s *Stage) commit(ctx context.Context) {
+	s.mu.Lock()
+	offsets := map[string]map[int32]kgo.EpochOffset{}
+	for topic, of := range s.parts {
+		for partition, p := range of {
+			if p.done != p.committed {
+				if offsets[topic] == nil {
+					offsets[topic] = map[int32]kgo.EpochOffset{}
+				}
+				offsets[topic][partition] = p.done
+			}
+		}
+	}
+	s.mu.Unlock()
+	if len(offsets) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookLimit)
+	defer cancel()
+	if err := commitOffsets(ctx, s.client, offsets); err != nil {
+		s.deps.Log.Warn("committing offsets failed, trying again", "err", err)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for topic, of := range offsets {
+		for partition, at := range of {
+			if p := s.parts[topic][partition]; p != nil {
+				p.committed = at
+			}
+		}
+	}
+}
+
+// drain inserts and commits what has been read and looked at.
+func (s *Stage) drain(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Drain)
+	defer cancel()
+	for {
+		wait, woke := context.WithCancel(ctx)
+		done, err := s.drainStep(woke)
+		if !done {
+			<-wait.Done() // a writer has finished, or time is up
+		}
+		woke()
+		if done || ctx.Err() != nil {
+			s.commit(ctx)
+			if !done {
+				err = fmt.Errorf("ending the sink: not all that was read was inserted within %v; it will be read again", s.cfg.Drain)
+			}
+			return err
+		}
+	}
+}
+
+// drainStep keeps the writers busy; done means that there is nothing left, or no point.
+func (s *Stage) drainStep(wake context.CancelFunc) (done bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wake = wake
+	s.dispatch(time.Now(), true)
+	for _, topic := range s.parts {
+		for _, p := range topic {
+			if p.open != nil || len(p.sealed) > 0 || p.inserting != nil {
+				return s.fatal != nil, s.fatal
+			}
+		}
+	}
+	return true, s.fatal
+}

@@ -1,0 +1,74 @@
+package sink
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	dmclickhouse "github.com/darkmap/darkmap/internal/clickhouse"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// store asks ClickHouse what is there. It connects when it is first used. It is safe for concurrent use once open.
+type store struct {
+	server  dmclickhouse.Server
+	dataset string
+	conn    driver.Conn
+}
+
+func (s *store) open(ctx context.Context) error {
+	if s.conn != nil {
+		return nil
+	}
+	conn, err := dmclickhouse.Open(ctx, s.server)
+	if err != nil {
+		return err
+	}
+	s.conn = conn
+	return nil
+}
+
+func (s *store) close() error {
+	if s.conn == nil {
+		return nil
+	}
+	return s.conn.Close()
+}
+
+// kill ends the inserts that run under query ids with the prefix, and waits for their end.
+func (s *store) kill(ctx context.Context, prefix string) error {
+	on := ""
+	if s.server.Cluster != "" {
+		on = "ON CLUSTER " + s.server.Cluster
+	}
+	if err := s.conn.Exec(ctx, "KILL QUERY "+on+" WHERE startsWith(query_id, ?) SYNC", prefix); err != nil {
+		return fmt.Errorf("killing inserts %s*: %w", prefix, err)
+	}
+	return nil
+}
+
+// highest reads the highest position of a lane in the part's table.
+func (s *store) highest(ctx context.Context, p *part, lane bgp.Lane) (mark, error) {
+	args := []any{s.dataset, lane.Collector, lane.Name}
+	if p.table.perPartition {
+		args = append(args, p.table.topic, p.partition)
+	}
+	if s.server.Cluster != "" {
+		ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"select_sequential_consistency": 1}))
+	}
+	m := mark{set: true}
+	err := s.conn.QueryRow(ctx, strings.ReplaceAll(p.table.highest, "{db}", s.server.Database), args...).Scan(&m.session, &m.sequence, &m.idx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return mark{}, nil
+	}
+	if err != nil {
+		return mark{}, fmt.Errorf("reading the highest position of %s %s in %s: %w", lane.Collector, lane.Name, p.table.name, err)
+	}
+	return m, nil
+}

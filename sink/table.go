@@ -1,0 +1,107 @@
+package sink
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/ClickHouse/ch-go/proto"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/schemas"
+)
+
+// table is where a topic's records go.
+type table struct {
+	name, topic string
+	// period is the table's own partition that a row appended at t falls into.
+	period func(t time.Time) int
+	// rows makes an empty block.
+	rows func(dataset string) rows
+	// highest is SQL for the highest position of a lane: parameters dataset, collector, lane; results session, sequence, idx.
+	highest string
+	// perPartition: a lane is spread over the topic's partitions, so that highest also has parameters topic and partition.
+	perPartition bool
+}
+
+// rows decodes records and collects their rows: one block.
+type rows interface {
+	// decode reads a record, keeps it for add, and says where it stands and how many rows it has. An error means that the
+	// record cannot be understood. The position may refer to the record's memory; what add leaves behind does not.
+	decode(rec *kgo.Record) (pos bgp.Position, n int, err error)
+	// add appends the rows of the decoded record that are above m and returns the mark of its last row, or m.
+	add(o *origin, m mark) mark
+	// count is how many rows there are.
+	count() int
+	// input are the columns; reset empties them.
+	input() proto.Input
+	reset()
+}
+
+// mark is the highest row of a lane that is in the table, or on its way: a record may have been split (RouteRecord.part), so
+// that several share a position and the index within the message counts too. The zero mark is below every row.
+type mark struct {
+	set               bool
+	session, sequence uint64
+	idx               uint32
+}
+
+// below reports whether m is below the row.
+func (m mark) below(p bgp.Position, idx uint32) bool {
+	switch {
+	case !m.set || p.Session > m.session:
+		return true
+	case p.Session < m.session || p.Sequence < m.sequence:
+		return false
+	case p.Sequence > m.sequence:
+		return true
+	}
+	return idx > m.idx
+}
+
+func markOf(p bgp.Position, idx uint32) mark { return mark{true, p.Session, p.Sequence, idx} }
+
+func day(t time.Time) int { return int(t.Unix() / (24 * 60 * 60)) }
+
+func month(t time.Time) int { return t.Year()*12 + int(t.Month()) }
+
+const byPosition = ` WHERE dataset = ? AND position_collector = ? AND position_lane = ? ORDER BY position_session DESC, position_sequence DESC LIMIT 1`
+
+// tables lists them all; a topic goes to one table.
+var tables = []*table{
+	{
+		name: "route_changes", topic: schemas.TopicRoutes, period: day, rows: newRouteRows,
+		highest: `SELECT session, sequence, idx FROM {db}.route_changes WHERE dataset = ? AND collector = ? AND lane = ?
+			ORDER BY dataset DESC, collector DESC, lane DESC, session DESC, sequence DESC, idx DESC LIMIT 1`,
+	},
+	{
+		name: "visibility", topic: schemas.TopicVisibility, period: day, rows: newVisibilityRows, perPartition: true,
+		highest: `SELECT tupleElement(m, 1), tupleElement(m, 2), toUInt32(0) FROM (SELECT max((position_session, position_sequence)) AS m FROM {db}.visibility
+			WHERE dataset = ? AND position_collector = ? AND position_lane = ? AND topic = ? AND partition = ?
+			GROUP BY dataset, topic, partition, position_collector, position_lane)`,
+	},
+	{
+		name: "outage_events", topic: schemas.TopicOutages, period: month, rows: newOutageRows,
+		highest: `SELECT position_session, position_sequence, toUInt32(0) FROM {db}.outage_events` + byPosition,
+	},
+	{
+		name: "panel", topic: schemas.TopicPanel, period: month, rows: newPanelRows,
+		highest: `SELECT position_session, position_sequence, idx FROM {db}.panel
+			WHERE dataset = ? AND position_collector = ? AND position_lane = ? ORDER BY position_session DESC, position_sequence DESC, idx DESC LIMIT 1`,
+	},
+	{
+		name: "feeds", topic: schemas.TopicFeeds, period: month, rows: newFeedRows,
+		highest: `SELECT position_session, position_sequence, toUInt32(0) FROM {db}.feeds` + byPosition,
+	},
+	{
+		// A dead letter has no position of its own: topic, partition and offset are it (deadLetterPosition).
+		name: "deadletter", topic: schemas.TopicDeadLetter, period: month, rows: newDeadLetterRows,
+		highest: `SELECT toUInt64(0), toUInt64(offset), toUInt32(0) FROM {db}.deadletter
+			WHERE dataset = ? AND topic = ? AND partition = toInt32(?) ORDER BY offset DESC LIMIT 1`,
+	},
+}
+
+// deadLetterPosition is the place of a dead letter as a position: lane and sequence are its partition and offset.
+func deadLetterPosition(topic string, partition int32, offset int64) bgp.Position {
+	return bgp.Position{Collector: topic, Lane: strconv.Itoa(int(partition)), Sequence: uint64(offset)}
+}

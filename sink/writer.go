@@ -1,0 +1,145 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/ClickHouse/ch-go"
+	"github.com/ClickHouse/ch-go/proto"
+
+	"github.com/darkmap/darkmap/internal/clickhouse"
+	"github.com/darkmap/darkmap/internal/kafka"
+)
+
+// writer inserts the batches of one table, one after the other.
+type writer struct {
+	stage *Stage
+	table *table
+	// jobs has room for one: only an idle writer is given a batch.
+	jobs chan *batch
+	// busy and free are guarded by Stage.mu; free are empty blocks.
+	busy bool
+	free []rows
+	// client and queries are the writer's goroutine's own.
+	client  *ch.Client
+	queries int
+}
+
+// block returns an empty block.
+func (w *writer) block() rows {
+	if n := len(w.free); n > 0 {
+		r := w.free[n-1]
+		w.free = w.free[:n-1]
+		return r
+	}
+	return w.table.rows(w.stage.deps.Dataset)
+}
+
+// maxFree blocks are kept for use.
+const maxFree = 2
+
+// release takes a block back.
+func (w *writer) release(r rows) {
+	if len(w.free) < maxFree {
+		r.reset()
+		w.free = append(w.free, r)
+	}
+}
+
+// run inserts until jobs is closed.
+func (w *writer) run() {
+	for b := range w.jobs {
+		w.stage.finish(w, b, w.insert(b.part.ctx, b))
+	}
+	if w.client != nil {
+		_ = w.client.Close()
+	}
+}
+
+// insert tries until the batch is in the table, the partition is taken away, or there is no point in trying.
+func (w *writer) insert(ctx context.Context, b *batch) error {
+	var backoff kafka.Backoff
+	for attempt := 0; ; attempt++ {
+		began := time.Now()
+		err := w.try(ctx, b, attempt > 0)
+		if err == nil {
+			w.stage.metrics.insert.Observe(time.Since(began).Seconds())
+			w.stage.storeReason.set(nil)
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if hopeless(err) {
+			return err
+		}
+		w.stage.metrics.retries.Inc()
+		w.stage.storeReason.set(err)
+		if attempt == 0 {
+			w.stage.deps.Log.Warn("inserting failed, trying again", "table", w.table.name, "rows", b.rows.count(), "err", err)
+		}
+		if err := backoff.Wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// try sends the batch. After a failure it first looks whether the batch has arrived all the same: it is there wholly or not at
+// all, so its last row tells.
+func (w *writer) try(ctx context.Context, b *batch, again bool) error {
+	if again {
+		if err := w.stage.store.kill(ctx, b.part.queryPrefix()); err != nil {
+			return err
+		}
+		m, err := w.stage.store.highest(ctx, b.part, b.lane)
+		if err != nil {
+			return err
+		}
+		if m == b.last {
+			return nil
+		}
+	}
+	if w.client == nil || w.client.IsClosed() {
+		client, err := clickhouse.Dial(ctx, w.stage.deps.ClickHouse)
+		if err != nil {
+			return err
+		}
+		w.client = client
+	}
+	input := b.rows.input()
+	w.queries++
+	err := w.client.Do(ctx, ch.Query{
+		Body:     input.Into(w.table.name),
+		QueryID:  b.part.queryPrefix() + strconv.FormatInt(b.first, 10) + "/" + w.stage.run + "." + strconv.Itoa(w.queries),
+		Input:    input,
+		Settings: w.stage.settings,
+	})
+	if err != nil {
+		_ = w.client.Close()
+		w.client = nil
+		return fmt.Errorf("inserting %d rows into %s: %w", b.rows.count(), w.table.name, err)
+	}
+	return nil
+}
+
+// insertSettings make one part of one block. Rows never double within a block, so it need not be looked through for that.
+func insertSettings(s clickhouse.Server) []ch.Setting {
+	settings := []ch.Setting{
+		{Key: "async_insert", Value: "0", Important: true},
+		{Key: "optimize_on_insert", Value: "0"},
+	}
+	if s.Cluster != "" { // positions are read from any replica
+		settings = append(settings, ch.Setting{Key: "insert_quorum", Value: "auto"}, ch.Setting{Key: "insert_quorum_parallel", Value: "0"})
+	}
+	return settings
+}
+
+// hopeless reports errors that trying again does not mend: the schema is not the one this program knows, or access is denied.
+func hopeless(err error) bool {
+	e, ok := errors.AsType[*ch.Exception](err)
+	return ok && e.IsCode(proto.ErrNoSuchColumnInTable, proto.ErrUnknownIdentifier, proto.ErrTypeMismatch, proto.ErrUnknownTable,
+		proto.ErrSyntaxError, proto.ErrUnknownDatabase, proto.ErrAccessDenied, proto.ErrAuthenticationFailed, proto.ErrUnknownUser, proto.ErrReadonly)
+}

@@ -12,6 +12,9 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/darkmap/darkmap/internal/clickhouse"
+	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
 // Exit codes (docs/interfaces.md).
@@ -38,8 +41,12 @@ func usageError(err error) error { return &exitError{exitUsage, err} }
 type cli struct {
 	globals
 
-	Dump  dumpCmd  `cmd:"" help:"Print what the decoders read in MRT, RIS Live and BMP files."`
-	Fetch fetchCmd `cmd:"" help:"Fetch the default data and the embedded ClickHouse; what is there is not fetched again."`
+	Demo    demoCmd    `cmd:"" help:"Replay the reconstruction of December 2014 and show the outages in it."`
+	Replay  replayCmd  `cmd:"" help:"Replay MRT, RIS Live and BMP files through all stages and show the outages in them."`
+	Conf    configCmd  `cmd:"" name:"config" help:"Check or print the configuration."`
+	Version versionCmd `cmd:"" help:"Say what this is."`
+	Dump    dumpCmd    `cmd:"" help:"Print what the decoders read in MRT, RIS Live and BMP files."`
+	Fetch   fetchCmd   `cmd:"" help:"Fetch the default data and the embedded ClickHouse; what is there is not fetched again."`
 }
 
 // globals is what every command's Run is given.
@@ -57,6 +64,9 @@ type globals struct {
 }
 
 func main() {
+	if code, handled := clickhouse.RunEngineChild(os.Args); handled {
+		os.Exit(code)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // so that writing to a closed pipe is an error and not the end
@@ -78,6 +88,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitUsage
 	}
 	c.stdin, c.stdout, c.stderr = stdin, stdout, stderr
+	if c.log, err = telemetry.NewLogger(stderr, c.LogLevel, c.LogFormat); err != nil {
+		return code(usageError(err), stderr)
+	}
 	return code(parsed.Run(&c.globals), stderr)
 }
 

@@ -28,6 +28,9 @@ type File struct {
 	Bytes   int64
 }
 
+// ConfigFile is the name of the export's configuration file.
+const ConfigFile = "darkmap.yaml"
+
 // localASN is the collectors' own AS number, of documentation space (RFC 5398).
 const localASN bgp.ASN = 64496
 
@@ -66,7 +69,7 @@ func (w *World) Export(dir string) ([]File, error) {
 	for _, f := range []struct{ name, text string }{
 		{"geo.csv", geo},
 		{"asn.csv", asn},
-		{"darkmap.yaml", "# " + w.Label() + "\nenrich:\n  geo:\n    files: [{path: geo.csv, kind: geolocation}]\n  asn:\n    files: [asn.csv]\n"},
+		{ConfigFile, "# " + w.Label() + "\nenrich:\n  geo:\n    files: [{path: geo.csv, kind: geolocation}]\n  asn:\n    files: [asn.csv]\n"},
 		{"README.txt", w.readme(files)},
 	} {
 		if err := os.WriteFile(filepath.Join(dir, f.name), []byte(f.text), 0o644); err != nil { //nolint:gosec // public by purpose

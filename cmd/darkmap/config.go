@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+
+	"github.com/darkmap/darkmap/detect"
+	"github.com/darkmap/darkmap/enrich"
+	"github.com/darkmap/darkmap/enrich/geo"
+	"github.com/darkmap/darkmap/ingest"
+	"github.com/darkmap/darkmap/internal/clickhouse"
+	"github.com/darkmap/darkmap/internal/config"
+	"github.com/darkmap/darkmap/internal/fetch"
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/sink"
+)
+
+// configuration is the one YAML file: a section for each part.
+type configuration struct {
+	// Kafka says where the topics are.
+	Kafka kafka.Config `yaml:"kafka"`
+	// ClickHouse says where the store is.
+	ClickHouse clickhouse.Config `yaml:"clickhouse"`
+	// Ingest says how sources are read.
+	Ingest ingest.Config `yaml:"ingest"`
+	// Enrich names the data on geography and owners.
+	Enrich enrich.Config `yaml:"enrich"`
+	// Detect says how the detector's stage runs.
+	Detect detect.Config `yaml:"detect"`
+	// Detector says by what it decides.
+	Detector detect.OperatorConfig `yaml:"detector"`
+	// Sink says how rows are written.
+	Sink sink.Config `yaml:"sink"`
+}
+
+func defaultConfiguration() *configuration {
+	return &configuration{
+		Kafka: kafka.DefaultConfig(), ClickHouse: clickhouse.DefaultConfig(), Ingest: ingest.DefaultConfig(), Enrich: enrich.DefaultConfig(),
+		Detect: detect.DefaultConfig(), Detector: detect.DefaultOperatorConfig(), Sink: sink.DefaultConfig(),
+	}
+}
+
+// Validate reports all faults, joined.
+func (c *configuration) Validate() error {
+	return errors.Join(c.Kafka.Validate(), c.ClickHouse.Validate(), c.Ingest.Validate(), c.Enrich.Validate(), c.Detect.Validate(), c.Detector.Validate(), c.Sink.Validate())
+}
+
+// configuration reads the file and the values set over it.
+func (g *globals) configuration() (*configuration, error) {
+	c := defaultConfiguration()
+	if err := c.load(g.Config, g.Set); err != nil {
+		return nil, usageError(err)
+	}
+	return c, nil
+}
+
+// load reads a file over c. Paths in it are relative to the file's folder.
+func (c *configuration) load(path string, sets []string) error {
+	if err := config.Load(c, path, sets); err != nil {
+		return err
+	}
+	if path != "" {
+		dir := filepath.Dir(path)
+		for i := range c.Enrich.Geo.Files {
+			c.Enrich.Geo.Files[i].Path = relative(dir, c.Enrich.Geo.Files[i].Path)
+		}
+		for i := range c.Enrich.ASN.Files {
+			c.Enrich.ASN.Files[i] = relative(dir, c.Enrich.ASN.Files[i])
+		}
+	}
+	return nil
+}
+
+func relative(dir, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
+
+// withDefaultData fills in the fetched data where the configuration names none. What is missing is said, and left out:
+// entities by origin AS remain.
+func (g *globals) withDefaultData(ctx context.Context, c *configuration) {
+	if len(c.Enrich.Geo.Files) == 0 {
+		if dir, ok := g.fetched(ctx, fetch.Country); ok {
+			c.Enrich.Geo.Files = []geo.File{{Path: filepath.Join(dir, fetch.Country.Files[0].Name)}}
+		}
+	}
+	if len(c.Enrich.ASN.Files) == 0 {
+		if dir, ok := g.fetched(ctx, fetch.ASN); ok {
+			for _, f := range fetch.ASN.Files {
+				c.Enrich.ASN.Files = append(c.Enrich.ASN.Files, filepath.Join(dir, f.Name))
+			}
+		}
+	}
+}
+
+// fetched returns where the item is, fetching it if it has to.
+func (g *globals) fetched(ctx context.Context, item fetch.Item) (string, bool) {
+	dir, err := fetch.Ensure(ctx, g.CacheDir, item, g.stderr)
+	if err != nil {
+		fmt.Fprintf(g.stderr, "darkmap: going on without %s: %v\n", item.Name, err)
+		return "", false
+	}
+	return dir, true
+}
+
+// configCmd groups the commands on the configuration.
+type configCmd struct {
+	Check configCheckCmd `cmd:"" help:"Check the configuration; say all faults at once."`
+	Print configPrintCmd `cmd:"" help:"Print the configuration with its defaults."`
+}
+
+type configCheckCmd struct{}
+
+// Run checks the configuration.
+func (configCheckCmd) Run(g *globals) error {
+	if _, err := g.configuration(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(g.stdout, "the configuration is sound")
+	return err
+}
+
+type configPrintCmd struct{}
+
+// Run prints the configuration.
+func (configPrintCmd) Run(g *globals) error {
+	c, err := g.configuration()
+	if err != nil {
+		return err
+	}
+	return config.Print(g.stdout, c)
+}
+
+// version is set by the linker.
+var version = "unknown"
+
+// versionCmd says what this is.
+type versionCmd struct {
+	Credits bool `help:"Name the sources of the data."`
+}
+
+// credits name whose data darkmap reads.
+const credits = `RIPE NCC Routing Information Service (RIS): https://ris.ripe.net
+RouteViews, University of Oregon: https://www.routeviews.org (CC BY 4.0)
+IPtoASN and ip-location-db: https://github.com/sapics/ip-location-db (licences in NOTICE)`
+
+// Run prints version and commit.
+func (v versionCmd) Run(g *globals) error {
+	if v.Credits {
+		_, err := fmt.Fprintln(g.stdout, credits)
+		return err
+	}
+	goVersion := ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		goVersion = info.GoVersion
+	}
+	_, err := fmt.Fprintf(g.stdout, "darkmap %s %s\n", version, goVersion)
+	return err
+}
+
+// spool copies standard input to a file, which is read twice; remove removes it.
+func spool(stdin io.Reader) (path string, remove func(), err error) {
+	f, err := os.CreateTemp("", "darkmap-stdin-*")
+	if err != nil {
+		return "", nil, fmt.Errorf("keeping standard input: %w", err)
+	}
+	remove = func() { _ = os.Remove(f.Name()) }
+	_, err = f.ReadFrom(stdin)
+	if err = errors.Join(err, f.Close()); err != nil {
+		remove()
+		return "", nil, fmt.Errorf("keeping standard input: %w", err)
+	}
+	return f.Name(), remove, nil
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"github.com/darkmap/darkmap/detect"
+	"github.com/darkmap/darkmap/enrich"
+	"github.com/darkmap/darkmap/ingest/file"
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/clickhouse"
+	"github.com/darkmap/darkmap/internal/config"
+	"github.com/darkmap/darkmap/internal/datadir"
+)
+
+var datasetName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// datasetRun is one run of replay or demo: a plan played into a dataset.
+type datasetRun struct {
+	g       *globals
+	cfg     *configuration
+	plan    *file.Plan
+	dataset string
+	replace bool
+	store   bool
+}
+
+// do plays the plan. The results are nil where nothing was played; an error beside results says what went wrong on the
+// way: damaged input, an interruption.
+func (r *datasetRun) do(ctx context.Context, show func(*progressLine, bgp.Outage)) (_ *results, err error) {
+	dir, err := datadir.Open(r.g.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	r.g.withDefaultData(ctx, r.cfg)
+	sources, err := enrich.OpenSources(r.cfg.Enrich, r.g.log)
+	if err != nil {
+		return nil, err
+	}
+	r.lowerPanel()
+	r.cfg.Kafka = r.cfg.Kafka.WithDataset(r.dataset)
+	p := &pipeline{cfg: r.cfg, log: r.g.log, dataset: r.dataset, plan: r.plan, sources: sources, results: newResults()}
+	if r.store {
+		server, closeStore, err := openStore(ctx, r.g, r.cfg, dir)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, closeStore()) }()
+		if err := r.claim(ctx, server, sources); err != nil {
+			return nil, err
+		}
+		p.store = &server
+	}
+	closeBroker, err := p.broker(ctx, filepath.Join(dir.Kafka(), r.dataset))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, closeBroker()) }()
+	return r.play(ctx, p, show)
+}
+
+// play runs the pipeline behind a line of progress.
+func (r *datasetRun) play(ctx context.Context, p *pipeline, show func(*progressLine, bgp.Outage)) (*results, error) {
+	line := newProgressLine(r.g.stderr, time.Now())
+	if show != nil {
+		p.show = func(o bgp.Outage) { show(line, o) }
+	}
+	stages, err := p.build()
+	if err != nil {
+		return nil, err
+	}
+	drawing, stop := context.WithCancel(ctx)
+	drawn := make(chan struct{})
+	go func() { // ends with drawing
+		defer close(drawn)
+		line.run(drawing, p.progress, p.results.count)
+	}()
+	err = p.run(ctx, stages)
+	stop()
+	<-drawn
+	damaged := p.progress().Damaged
+	switch {
+	case err != nil:
+		return p.results, err
+	case ctx.Err() != nil:
+		return p.results, fmt.Errorf("interrupted, these are the results so far: %w", ctx.Err())
+	case damaged > 0:
+		return p.results, &exitError{exitDamaged, fmt.Errorf("%d damaged parts of the input were passed over", damaged)}
+	}
+	return p.results, nil
+}
+
+// lowerPanel adapts the panel's limits to what the files hold, and says so.
+func (r *datasetRun) lowerPanel() {
+	panel := &r.cfg.Detector.Panel
+	voters := max(detect.LeastVoters, min(panel.MinVoters, r.plan.PeerASNs/2))
+	collectors := max(1, min(panel.MinCollectors, len(r.plan.Collectors())))
+	if voters == panel.MinVoters && collectors == panel.MinCollectors {
+		return
+	}
+	fmt.Fprintf(r.g.stderr, "darkmap: the files hold %d collectors and peers of %d ASNs: a verdict needs %d voters on %d collectors here, not %d on %d\n",
+		len(r.plan.Collectors()), r.plan.PeerASNs, voters, collectors, panel.MinVoters, panel.MinCollectors)
+	panel.MinVoters, panel.MinCollectors = voters, collectors
+}
+
+// claim makes the dataset the run's own: a dataset holds one set of inputs and settings.
+func (r *datasetRun) claim(ctx context.Context, s clickhouse.Server, sources *enrich.Sources) error {
+	settings, err := r.settings(sources)
+	if err != nil {
+		return err
+	}
+	err = clickhouse.ClaimDataset(ctx, s, r.dataset, r.plan.Hash, settings, r.replace)
+	if errors.Is(err, clickhouse.ErrDatasetTaken) {
+		return usageError(fmt.Errorf("%w; --replace replaces it, --dataset NAME names another", err))
+	}
+	return err
+}
+
+// settings is a hash of all that decides the result beside the inputs.
+func (r *datasetRun) settings(sources *enrich.Sources) (string, error) {
+	h := sha256.New()
+	if err := config.Print(h, r.cfg.Detector); err != nil {
+		return "", err
+	}
+	fmt.Fprintln(h, sources.Fingerprint())
+	return hex.EncodeToString(h.Sum(nil)[:8]), nil
+}

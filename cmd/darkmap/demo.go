@@ -1,0 +1,176 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/darkmap/darkmap/eval/simulate"
+	"github.com/darkmap/darkmap/ingest/file"
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// demoCmd replays the reconstruction of December 2014.
+type demoCmd struct {
+	Seed    uint64 `help:"Draw another country of the world, and shift all times." placeholder:"N"`
+	Export  string `help:"Write the world as MRT files and stop." type:"path" placeholder:"DIR"`
+	Late    string `help:"This collector joins two hours late." placeholder:"COLLECTOR"`
+	Early   string `help:"This collector ends early." placeholder:"COLLECTOR"`
+	Format  string `help:"Form of the result." enum:"table,json" default:"table"`
+	NoStore bool   `help:"Leave ClickHouse out."`
+	filter  `embed:""`
+}
+
+// Run makes the world, and replays it or writes it.
+func (c *demoCmd) Run(ctx context.Context, g *globals) error {
+	world, err := simulate.December2014(simulate.Config{Seed: c.Seed, Late: c.Late, Early: c.Early})
+	if err != nil {
+		return usageError(err)
+	}
+	fmt.Fprintln(g.stderr, world.Label())
+	if c.Export != "" {
+		return c.export(g, world)
+	}
+	cfg, err := g.configuration()
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "darkmap-demo-*")
+	if err != nil {
+		return fmt.Errorf("making a folder for the demo: %w", err)
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // of the system's temporary folder
+	files, err := world.Export(dir)
+	if err != nil {
+		return err
+	}
+	plan, err := planOf(ctx, simulate.Arguments(dir, files))
+	if err != nil {
+		return err
+	}
+	if err := cfg.load(filepath.Join(dir, simulate.ConfigFile), nil); err != nil { // the world's own geography
+		return err
+	}
+	r := &datasetRun{g: g, cfg: cfg, plan: plan, dataset: c.dataset(), replace: true, store: !c.NoStore}
+	var show func(*progressLine, bgp.Outage)
+	if c.Format == "table" {
+		show = func(line *progressLine, o bgp.Outage) { c.show(g, line, o) }
+	}
+	results, err := r.do(ctx, show)
+	if results == nil {
+		return err
+	}
+	return errors.Join(err, c.print(g, world, results))
+}
+
+// dataset is demo, and for a seed its own.
+func (c *demoCmd) dataset() string {
+	if c.Seed == 0 {
+		return "demo"
+	}
+	return fmt.Sprintf("demo-%d", c.Seed)
+}
+
+func planOf(ctx context.Context, args []string) (*file.Plan, error) {
+	inputs := make([]file.Input, len(args))
+	for i, arg := range args {
+		var err error
+		if inputs[i], err = file.ParseInput(arg); err != nil {
+			return nil, err
+		}
+	}
+	return file.NewPlan(ctx, inputs)
+}
+
+// export writes the world and says how to replay it.
+func (c *demoCmd) export(g *globals, world *simulate.World) error {
+	files, err := world.Export(c.Export)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		fmt.Fprintf(g.stdout, "%s\t%d bytes\n", f.Name, f.Bytes)
+	}
+	fmt.Fprintf(g.stderr, "to find the outages in them: cd %s and see README.txt\n", c.Export)
+	return nil
+}
+
+// show prints the beginning and the end of a country's outages as they are found.
+func (c *demoCmd) show(g *globals, line *progressLine, o bgp.Outage) {
+	if o.Entity.Type == bgp.EntityCountry && c.shows(o) && (o.Event == "opened" || o.Event == "closed" || o.Event == "reopened") {
+		line.print(g.stdout, eventLine(o))
+	}
+}
+
+// print writes the result: the objects, or the story of the country.
+func (c *demoCmd) print(g *globals, world *simulate.World, r *results) error {
+	if c.Format == "json" {
+		return writeJSON(g.stdout, r.sorted(c.filter))
+	}
+	f := c.filter
+	if f == (filter{}) {
+		f.Country = world.Country()
+	}
+	shown := r.sorted(f)
+	if err := writeTable(g, shown); err != nil || len(shown) == 0 {
+		return err
+	}
+	all := outages(shown)
+	width := terminalWidth(g.stdout)
+	family := all[0].Family
+	strip := timeline(slices.DeleteFunc(slices.Clone(all), func(o bgp.Outage) bool { return o.Family != family }),
+		timelineOptions{From: world.Start(), To: world.End(), Width: width, ASCII: !unicodeTerminal()})
+	longest := longestOutage(all)
+	text := []string{"", "What could be seen, hour by hour:"}
+	text = append(text, strip...)
+	text = append(text, "", "What a person could post:", "  "+longest.Summary)
+	if !c.NoStore {
+		text = append(text, "", "To look further:")
+		for _, q := range furtherSQL(longest) {
+			text = append(text, `  darkmap sql "`+q+`"`)
+		}
+	}
+	text = append(text, "", world.Label())
+	_, err := fmt.Fprintln(g.stdout, strings.Join(text, "\n"))
+	return err
+}
+
+// longestOutage prefers real outages to other kinds; all is not empty.
+func longestOutage(all []bgp.Outage) bgp.Outage {
+	return slices.MaxFunc(all, func(a, b bgp.Outage) int {
+		if x, y := a.Kind == bgp.KindOutage, b.Kind == bgp.KindOutage; x != y {
+			return map[bool]int{true: 1, false: -1}[x]
+		}
+		return cmp.Compare(a.DurationSeconds, b.DurationSeconds)
+	})
+}
+
+// terminalWidth is that of w; 0, unlimited, where it is no terminal.
+func terminalWidth(w any) int {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}
+
+// unicodeTerminal reports whether the locale can show more than ASCII.
+func unicodeTerminal() bool {
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if v := os.Getenv(name); v != "" {
+			return strings.Contains(strings.ToUpper(v), "UTF")
+		}
+	}
+	return false
+}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/detect"
+	"github.com/darkmap/darkmap/enrich"
+	"github.com/darkmap/darkmap/ingest"
+	"github.com/darkmap/darkmap/ingest/file"
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/clickhouse"
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/runner"
+	"github.com/darkmap/darkmap/schemas"
+	"github.com/darkmap/darkmap/sink"
+)
+
+const (
+	// stageDrain bounds how long a stage may take to end.
+	stageDrain = 20 * time.Second
+	// instance is the only member of each group of a run.
+	instance = "0"
+	// lookEvery is how often a run asks whether everybody is done.
+	lookEvery = 50 * time.Millisecond
+)
+
+// pipeline runs every stage over one plan, in one process, until everything that follows from the input has happened.
+type pipeline struct {
+	cfg     *configuration // Kafka's is that of the dataset
+	log     *slog.Logger
+	dataset string
+	plan    *file.Plan
+	sources *enrich.Sources
+	// store is where rows go; nil leaves the sink out.
+	store *clickhouse.Server
+	// show is told of every outage record as it comes.
+	show func(bgp.Outage)
+
+	results *results
+	ingest  *ingest.Stage
+}
+
+// readings says what the stages read, the way that their groups commit it.
+func (p *pipeline) readings() []kafka.Reading {
+	all := []kafka.Reading{
+		{Stage: "enrich", Topics: []string{schemas.TopicUpdates}},
+		{Stage: detect.StageName, Topics: []string{schemas.TopicRoutes}},
+	}
+	if p.store != nil {
+		all = append(all, kafka.Reading{Stage: sink.Name, Topics: sink.Topics()})
+	}
+	return all
+}
+
+// build makes the stages; nothing runs yet.
+func (p *pipeline) build() (*runner.Runner, error) {
+	r := runner.New(p.log, stageDrain)
+	if p.store != nil {
+		s, err := sink.New(p.cfg.Sink, sink.Deps{Log: p.log, Kafka: p.cfg.Kafka, ClickHouse: *p.store, Dataset: p.dataset, Instance: instance})
+		if err != nil {
+			return nil, err
+		}
+		r.Add(sink.Name, s)
+	}
+	operator := p.cfg.Detector
+	operator.Dataset = p.dataset
+	d, err := detect.New(p.cfg.Detect, detect.Deps{Log: p.log, Kafka: p.cfg.Kafka, NewDetector: func() (detect.Detector, error) { return detect.NewOperator(operator) }})
+	if err != nil {
+		return nil, err
+	}
+	r.Add(detect.StageName, d)
+	e, err := enrich.New(p.cfg.Enrich, enrich.Deps{Log: p.log, Kafka: p.cfg.Kafka, Instance: instance, Sources: p.sources})
+	if err != nil {
+		return nil, err
+	}
+	r.Add("enrich", e)
+	p.ingest, err = ingest.New(p.cfg.Ingest, p.plan, ingest.Deps{Log: p.log, Kafka: p.cfg.Kafka, Now: time.Now, Consumers: p.readings()})
+	if err != nil {
+		return nil, err
+	}
+	r.Add("ingest", p.ingest)
+	return r, nil
+}
+
+// run begins with empty topics, runs the stages, and returns when all that was read is decided and stored, or ctx ended.
+func (p *pipeline) run(ctx context.Context, stages *runner.Runner) error {
+	if err := p.reset(ctx); err != nil {
+		return err
+	}
+	running, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	watched := make(chan error, 2)
+	go func() { watched <- p.watch(running, stop) }()  // ends with running
+	go func() { watched <- p.follow(running, stop) }() // ends with running
+	err := stages.Run(running)
+	stop(nil)
+	for range cap(watched) {
+		err = errors.Join(err, <-watched)
+	}
+	if err == nil && ctx.Err() == nil {
+		err = p.collect(ctx)
+	}
+	return err
+}
+
+// progress is how far the input was read.
+func (p *pipeline) progress() file.Progress { return p.ingest.Progress() }
+
+// errDone ends the stages of a run that has nothing left to do.
+var errDone = errors.New("done")
+
+// reset removes what an earlier run left in Kafka and makes the topics anew.
+func (p *pipeline) reset(ctx context.Context) error {
+	if err := kafka.Remove(ctx, p.cfg.Kafka, p.log, schemas.Topics); err != nil {
+		return err
+	}
+	_, err := kafka.Apply(ctx, p.cfg.Kafka, p.log, schemas.Topics)
+	return err
+}
+
+// watch ends the stages when the input was read and every group is at the end of what it reads: stage by stage, for what
+// a stage has not read yet may still become more to read.
+func (p *pipeline) watch(ctx context.Context, stop context.CancelCauseFunc) error {
+	adm, err := kafka.NewAdmin(p.cfg.Kafka, p.log)
+	if err != nil {
+		stop(err)
+		return err
+	}
+	defer adm.Close()
+	t := time.NewTicker(lookEvery)
+	defer t.Stop()
+	readings := p.readings()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+		if !p.ingest.Done() {
+			continue
+		}
+		done, err := p.drained(ctx, adm, readings[0])
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			stop(err)
+			return err
+		}
+		if done {
+			if readings = readings[1:]; len(readings) == 0 {
+				stop(errDone)
+				return nil
+			}
+		}
+	}
+}
+
+func (p *pipeline) drained(ctx context.Context, adm *kadm.Client, r kafka.Reading) (bool, error) {
+	return kafka.Drained(ctx, adm, p.cfg.Kafka, p.log, r)
+}
+
+// follow shows outages as they come.
+func (p *pipeline) follow(ctx context.Context, stop context.CancelCauseFunc) error {
+	err := kafka.Tail(ctx, p.cfg.Kafka, p.log, []string{schemas.TopicOutages}, func(rec *kgo.Record) error {
+		o, err := p.results.add(rec)
+		if err == nil && p.show != nil {
+			p.show(o)
+		}
+		return err
+	})
+	if err != nil && ctx.Err() == nil {
+		stop(err)
+		return fmt.Errorf("reading outages: %w", err)
+	}
+	return nil
+}
+
+// collect reads the outages that follow had not seen when the stages ended.
+func (p *pipeline) collect(ctx context.Context) error {
+	return kafka.ReadToEnd(ctx, p.cfg.Kafka, p.log, schemas.TopicOutages, func(rec *kgo.Record) error {
+		_, err := p.results.add(rec)
+		return err
+	})
+}
+
+// broker starts the embedded Kafka where none is configured. Its folder is the run's own, and empty.
+func (p *pipeline) broker(ctx context.Context, dir string) (func() error, error) {
+	if len(p.cfg.Kafka.Brokers) > 0 {
+		return func() error { return nil }, nil
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return nil, fmt.Errorf("removing what an earlier run left: %w", err)
+	}
+	b, err := kafka.StartBroker(ctx, kafka.BrokerConfig{Dir: dir, Log: p.log})
+	if err != nil {
+		return nil, err
+	}
+	p.cfg.Kafka = b.Use(p.cfg.Kafka)
+	return func() error {
+		return errors.Join(b.Close(), os.RemoveAll(dir))
+	}, nil
+}

@@ -1,0 +1,12 @@
+package detect
+
+import "github.com/darkmap/darkmap/detect/panel"
+
+// LeastVoters is below what no configuration may lower the panel.
+const LeastVoters = panel.LeastVoters
+
+// DefaultOperatorConfig is what docs/detection.md says.
+func DefaultOperatorConfig() OperatorConfig { return OperatorConfig{Panel: panel.Config{}.WithDefaults()} }
+
+// Validate reports all faults, joined.
+func (c *OperatorConfig) Validate() error { return c.Panel.WithDefaults().Validate() }

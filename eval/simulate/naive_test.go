@@ -21,8 +21,10 @@ import (
 type naive struct {
 	t       *testing.T
 	records []naiveRecord
-	voters  map[naiveVoter]int // numbered within the family, from 0
-	holders map[netip.Prefix]uint64
+	voters  map[naiveVoter]int   // numbered within the family, from 0
+	index   map[netip.Prefix]int // of the slices below
+	all     []netip.Prefix
+	holders []uint64
 	since   map[netip.Addr]int64 // session up; votes 10 min later
 	down    map[netip.Addr]bool
 	partial map[netip.Addr]bool
@@ -30,7 +32,7 @@ type naive struct {
 	minutes int
 	// low lists, per prefix, the minutes (from the start) at whose end fewer than half of the voters held it; some those
 	// with 20 to 80 %.
-	low, some map[netip.Prefix][]int
+	low, some [][]int
 }
 
 type naiveVoter struct {
@@ -47,8 +49,8 @@ type naiveRecord struct {
 
 func readNaive(t *testing.T, dir string, files []File, start, end int64) *naive {
 	t.Helper()
-	n := &naive{t: t, voters: map[naiveVoter]int{}, holders: map[netip.Prefix]uint64{}, since: map[netip.Addr]int64{}, down: map[netip.Addr]bool{},
-		partial: map[netip.Addr]bool{}, low: map[netip.Prefix][]int{}, some: map[netip.Prefix][]int{}}
+	n := &naive{t: t, voters: map[naiveVoter]int{}, index: map[netip.Prefix]int{}, since: map[netip.Addr]int64{}, down: map[netip.Addr]bool{},
+		partial: map[netip.Addr]bool{}}
 	for _, f := range files {
 		if f.Collector == "" {
 			continue
@@ -68,9 +70,9 @@ func readNaive(t *testing.T, dir string, files []File, start, end int64) *naive 
 	}
 	// Peers of which the table holds little are no full feeds.
 	counts := map[int]int{}
-	for p, h := range n.holders {
+	for i, h := range n.holders {
 		for b := range 64 {
-			if p.Addr().Is4() && h&(1<<b) != 0 {
+			if n.all[i].Addr().Is4() && h&(1<<b) != 0 {
 				counts[b]++
 			}
 		}
@@ -112,6 +114,17 @@ func (n *naive) read(file string) []naiveRecord {
 	return out
 }
 
+// prefix returns the prefix's index.
+func (n *naive) prefix(p netip.Prefix) int {
+	i, ok := n.index[p]
+	if !ok {
+		i = len(n.all)
+		n.index[p] = i
+		n.all, n.holders, n.low, n.some = append(n.all, p), append(n.holders, 0), append(n.low, nil), append(n.some, nil)
+	}
+	return i
+}
+
 // voter returns the peer's bit within a family.
 func (n *naive) voter(a netip.Addr, f bgp.Family) uint64 {
 	v := naiveVoter{a, f}
@@ -150,7 +163,7 @@ func (n *naive) table(records []naiveRecord) {
 		rest = rest[2:]
 		for range count {
 			a := peers[binary.BigEndian.Uint16(rest)]
-			n.holders[p] |= n.voter(a, bgp.FamilyOf(p))
+			n.holders[n.prefix(p)] |= n.voter(a, bgp.FamilyOf(p))
 			rest = rest[8+binary.BigEndian.Uint16(rest[6:]):]
 		}
 	}
@@ -192,9 +205,9 @@ func (n *naive) apply(r naiveRecord) {
 			n.since[a], n.down[a] = r.at, false
 		case 1:
 			n.down[a] = true
-			for p := range n.holders {
+			for k, p := range n.all {
 				if i, votes := n.voters[naiveVoter{a, bgp.FamilyOf(p)}]; votes {
-					n.holders[p] &^= 1 << i
+					n.holders[k] &^= 1 << i
 				}
 			}
 		}
@@ -228,9 +241,9 @@ func (n *naive) each(a netip.Addr, b []byte, six, announced bool) {
 		p, b = nlri(b, six)
 		bit := n.voter(a, bgp.FamilyOf(p))
 		if announced {
-			n.holders[p] |= bit
+			n.holders[n.prefix(p)] |= bit
 		} else {
-			n.holders[p] &^= bit
+			n.holders[n.prefix(p)] &^= bit
 		}
 	}
 }
@@ -243,7 +256,7 @@ func (n *naive) count(at int64) {
 		}
 	}
 	for p, h := range n.holders {
-		v := voters[bgp.FamilyOf(p)]
+		v := voters[bgp.FamilyOf(n.all[p])]
 		have, all := bits.OnesCount64(h&v), bits.OnesCount64(v)
 		if all < 20 {
 			n.t.Fatalf("minute %d: only %d voters", n.minutes, all)

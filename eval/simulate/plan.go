@@ -32,6 +32,8 @@ type change struct {
 	mask  uint32
 	group int32
 	path  int8
+	// silent: another network's announcement of the same prefixes says it already.
+	silent bool
 }
 
 // pause is a session's loss. Without state the collector records no state message: the peer's table just comes again.
@@ -65,30 +67,49 @@ type planner struct {
 	busy [][]loss
 }
 
-func (w *World) makePlan(schedule []Row, rng *rand.Rand) plan {
+func newPlanner(w *World, rng *rand.Rand) *planner {
 	p := &planner{w: w, rng: rng, busy: make([][]loss, len(w.topo.networks))}
 	p.p.changes = make([][]change, len(w.sessions))
 	p.p.pauses = make([][]pause, len(w.sessions))
 	for range w.peers {
 		p.base = append(p.base, second/2+rng.Int64N(12*second))
 	}
-	for _, r := range schedule {
-		for _, l := range r.losses(w.shift, rng) {
-			p.p.losses = append(p.p.losses, l)
-			p.loseCountry(l)
-		}
+	return p
+}
+
+// background adds what is not the matter: in proportion to the period, and what takes days only if there are nine.
+func (p *planner) background() {
+	share := func(n int) int { return int(int64(n) * (p.w.end - p.w.start) / (9 * day)) }
+	p.blips(share(blips))
+	long := p.w.end-p.w.start >= 9*day
+	if long {
+		p.partialLoss()
 	}
-	p.blips()
-	p.partialLoss()
-	for range reroutings {
+	for range share(reroutings) {
 		p.reroute()
 	}
-	for range singleLosses {
+	for range share(singleLosses) {
 		p.loseSingly()
 	}
-	p.pauses()
+	p.join()
+	if long {
+		p.longPauses()
+	}
+	for range share(resets) {
+		at := p.moment()
+		p.pause(p.anyPeer(), at, at+20*second+p.exp(80*second), true)
+	}
+	for range share(refreshes) {
+		at := p.moment()
+		p.pause(p.anyPeer(), at, at+p.rng.Int64N(15*second), false)
+	}
+}
+
+// finish puts everything in order.
+func (p *planner) finish() plan {
 	for i := range p.p.changes {
 		slices.SortStableFunc(p.p.changes[i], func(a, b change) int { return compare(a.at, b.at) })
+		slices.SortStableFunc(p.p.pauses[i], func(a, b pause) int { return compare(a.down, b.down) })
 	}
 	return p.p
 }
@@ -138,29 +159,38 @@ func (p *planner) free(network int, from, to int64) bool {
 	return true
 }
 
-func (p *planner) loseCountry(l loss) {
-	for n, network := range p.w.topo.networks {
-		if network.Country != p.w.country {
-			continue
-		}
-		p.busy[n] = append(p.busy[n], l)
-		// The networks of a country do not go in the same instant.
-		var late int64
-		if n > 0 && p.w.country != "KP" {
-			late = p.rng.Int64N(8 * second)
-		}
-		for _, g := range p.groupsOf(n) {
-			p.lose(g, loss{l.start + late, l.end + late/2})
+// loseCountry takes the drawn country away as the schedule says.
+func (p *planner) loseCountry(schedule []Row) {
+	for _, r := range schedule {
+		for _, l := range r.losses(p.w.shift, p.rng) {
+			p.p.losses = append(p.p.losses, l)
+			for n, network := range p.w.topo.networks {
+				if network.Country == p.w.country {
+					p.loseNetwork(n, l)
+				}
+			}
 		}
 	}
 }
 
-// lose takes a group from all peers, and gives it back.
-func (p *planner) lose(g int, l loss) {
+// loseNetwork takes a network away. The networks of a country do not go in the same instant.
+func (p *planner) loseNetwork(n int, l loss) {
+	p.busy[n] = append(p.busy[n], l)
+	var late int64
+	if p.w.country != "KP" {
+		late = p.rng.Int64N(8 * second)
+	}
+	for _, g := range p.groupsOf(n) {
+		p.lose(g, p.w.groups[g].all(), loss{l.start + late, l.end + late/2})
+	}
+}
+
+// lose takes prefixes of a group from all peers, and gives them back.
+func (p *planner) lose(g int, mask uint32, l loss) {
 	group := &p.w.groups[g]
 	for i, peer := range p.w.peers {
 		if p.w.hears(peer, group) {
-			p.loseAt(i, g, group.all(), l)
+			p.loseAt(i, g, mask, l)
 		}
 	}
 }
@@ -173,7 +203,7 @@ func (p *planner) loseAt(peerIndex, g int, mask uint32, l loss) {
 	t := l.start + p.base[peerIndex] + p.exp(5*second)
 	alternatives := len(p.w.paths[peerIndex][group.network]) - 1
 	for k := 1; k <= alternatives && p.rng.Float64() < 0.6 && t < l.end; k++ {
-		p.say(peerIndex, change{t, mask, int32(g), int8(k)})
+		p.say(peerIndex, change{at: t, mask: mask, group: int32(g), path: int8(k)})
 		t += second + p.exp(14*second)
 	}
 	// One in fifty keeps a route that is gone until it is announced again.
@@ -182,20 +212,20 @@ func (p *planner) loseAt(peerIndex, g int, mask uint32, l loss) {
 	}
 	t = l.end + p.base[peerIndex]/2 + p.exp(5*second)
 	if p.rng.Float64() < 0.3 {
-		p.say(peerIndex, change{t, mask, int32(g), 1})
+		p.say(peerIndex, change{at: t, mask: mask, group: int32(g), path: 1})
 		t += 5*second + p.exp(10*second)
 	}
-	p.say(peerIndex, change{t, mask, int32(g), 0})
+	p.say(peerIndex, change{at: t, mask: mask, group: int32(g), path: 0})
 }
 
 // withdraw withdraws in one message, or sometimes in two.
 func (p *planner) withdraw(peerIndex, g int, mask uint32, t int64) {
 	if part := mask & 0x55555555; part != mask && part != 0 && p.rng.Float64() < 0.2 {
-		p.say(peerIndex, change{t, part, int32(g), withdrawn})
+		p.say(peerIndex, change{at: t, mask: part, group: int32(g), path: withdrawn})
 		mask &^= part
 		t += p.rng.Int64N(2 * second)
 	}
-	p.say(peerIndex, change{t, mask, int32(g), withdrawn})
+	p.say(peerIndex, change{at: t, mask: mask, group: int32(g), path: withdrawn})
 }
 
 // moment draws a time of the period, not at its very ends.
@@ -204,21 +234,21 @@ func (p *planner) moment() int64 {
 }
 
 // blips takes whole networks away for moments, each of another country, none of the drawn one.
-func (p *planner) blips() {
+func (p *planner) blips(count int) {
 	seen := map[string]bool{p.w.country: true}
-	for len(p.p.blips) < blips {
+	for len(p.p.blips) < count {
 		n := p.rng.IntN(len(p.w.topo.networks))
 		l := loss{start: p.moment()}
 		l.end = l.start + 80*second + p.rng.Int64N(80*second)
 		network := p.w.topo.networks[n]
-		if seen[network.Country] || len(p.w.topo.customers[n]) > 0 || len(network.Prefixes) == 0 || l.end > p.w.end-hour {
+		if seen[network.Country] || len(p.w.topo.customers[n]) > 0 || len(network.Prefixes) == 0 || l.end > p.w.end-hour || !p.free(n, l.start, l.end) {
 			continue
 		}
 		seen[network.Country] = true
 		p.busy[n] = append(p.busy[n], l)
 		p.p.blips = append(p.p.blips, blip{n, l})
 		for _, g := range p.groupsOf(n) {
-			p.lose(g, l)
+			p.lose(g, p.w.groups[g].all(), l)
 		}
 	}
 }
@@ -256,11 +286,11 @@ func (p *planner) reroute() {
 			continue
 		}
 		t := at + p.base[i] + p.exp(8*second)
-		p.say(i, change{t, group.all(), int32(g), k})
+		p.say(i, change{at: t, mask: group.all(), group: int32(g), path: k})
 		if p.rng.Float64() < 0.15 {
-			p.say(i, change{t + second + p.exp(10*second), group.all(), int32(g), k%3 + 1})
+			p.say(i, change{at: t + second + p.exp(10*second), mask: group.all(), group: int32(g), path: k%3 + 1})
 		}
-		p.say(i, change{back + p.base[i] + p.exp(8*second), group.all(), int32(g), 0})
+		p.say(i, change{at: back + p.base[i] + p.exp(8*second), mask: group.all(), group: int32(g), path: 0})
 	}
 }
 
@@ -280,23 +310,26 @@ func (p *planner) loseSingly() {
 			continue
 		}
 		t := at + p.base[i] + p.exp(5*second)
-		p.say(i, change{t, mask, int32(g), withdrawn})
-		p.say(i, change{max(back, t+second) + p.base[i], mask, int32(g), 0})
+		p.say(i, change{at: t, mask: mask, group: int32(g), path: withdrawn})
+		p.say(i, change{at: max(back, t+second) + p.base[i], mask: mask, group: int32(g), path: 0})
 	}
 }
 
-// pauses plans the sessions' losses: peers that join later, single resets with and without state messages, one collector
-// that loses all its sessions at once, one peer that is away for most of a day, and one reset in the midst of the longest
-// loss.
-func (p *planner) pauses() {
+// join keeps the peers that join later away until then.
+func (p *planner) join() {
 	for _, peer := range p.w.peers {
 		if peer.joins > 0 {
 			p.pause(peer, p.w.start-1, p.w.start+peer.joins.Microseconds(), true)
 		}
 	}
-	longest := p.p.losses[0]
+}
+
+// longPauses plans what happens once in nine days: a reset and a refresh in the midst of the longest loss, one peer that is
+// away for most of a day, and one collector that loses all its sessions at once.
+func (p *planner) longPauses() {
+	longest := loss{p.w.start, p.w.start + day}
 	for _, l := range p.p.losses {
-		if l.end-l.start > longest.end-longest.start {
+		if l.end-l.start > longest.end-longest.start || longest.start == p.w.start {
 			longest = l
 		}
 	}
@@ -309,17 +342,6 @@ func (p *planner) pauses() {
 		if peer.collector == name {
 			p.pause(peer, restart+p.rng.Int64N(second), restart+minute+p.rng.Int64N(90*second), true)
 		}
-	}
-	for range resets {
-		at := p.moment()
-		p.pause(p.anyPeer(), at, at+20*second+p.exp(80*second), true)
-	}
-	for range refreshes {
-		at := p.moment()
-		p.pause(p.anyPeer(), at, at+p.rng.Int64N(15*second), false)
-	}
-	for i := range p.p.pauses {
-		slices.SortStableFunc(p.p.pauses[i], func(a, b pause) int { return compare(a.down, b.down) })
 	}
 }
 

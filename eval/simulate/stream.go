@@ -90,8 +90,12 @@ func (w *World) play(peerIndex int, s *session, start, end int64) *sender {
 		if s.carries(w.groups[g].family) && w.hears(s.peer, &w.groups[g]) {
 			k = 0
 		}
-		for range w.groups[g].prefixes {
-			p.real[g], p.seen[g] = append(p.real[g], k), append(p.seen[g], k)
+		for n := range w.groups[g].prefixes {
+			first := k
+			if w.groups[g].absent&(1<<n) != 0 {
+				first = withdrawn
+			}
+			p.real[g], p.seen[g] = append(p.real[g], first), append(p.seen[g], first)
 		}
 	}
 	changes := w.plan.changes[s.index]
@@ -126,6 +130,9 @@ func (p *sender) apply(changes []change, t int64) []change {
 		for n := range p.real[c.group] {
 			if c.mask&(1<<n) != 0 {
 				p.real[c.group][n] = c.path
+				if c.silent {
+					p.seen[c.group][n] = c.path
+				}
 				if p.seen[c.group][n] != c.path {
 					news |= 1 << n
 				}

@@ -11,12 +11,12 @@ import (
 // Event is one thing that really happens in a world, which a detector should find (outage, intermittent) or pass over
 // (blip). Times are when the networks went and came back, not when the peers told so.
 type Event struct {
-	// Kind is outage, intermittent or blip.
+	// Kind is outage, intermittent, moved or blip.
 	Kind    string
 	Country string
 	Family  bgp.Family
 	// Start and End bound the loss. An intermittent event ends with its last loss, unless an outage begins within 60
-	// quiet minutes: then that ends it (docs/detection.md).
+	// quiet minutes: then that ends it (docs/detection.md). End is zero where it lasts beyond the feeds.
 	Start, End time.Time
 	Origins    []bgp.ASN
 	Prefixes   []netip.Prefix
@@ -47,11 +47,17 @@ func (w *World) makeTruth(schedule []Row) []Event {
 		}
 		out = append(out, w.perFamily(e, func(network int) bool { return w.topo.networks[network].Country == w.country })...)
 	}
+	out = append(out, w.blipTruth()...)
+	slices.SortStableFunc(out, func(a, b Event) int { return a.Start.Compare(b.Start) })
+	return out
+}
+
+func (w *World) blipTruth() []Event {
+	var out []Event
 	for _, b := range w.plan.blips {
 		e := Event{Kind: "blip", Losses: 1, Country: w.topo.networks[b.network].Country, Start: time.UnixMicro(b.start).UTC(), End: time.UnixMicro(b.end).UTC()}
 		out = append(out, w.perFamily(e, func(network int) bool { return network == b.network })...)
 	}
-	slices.SortStableFunc(out, func(a, b Event) int { return a.Start.Compare(b.Start) })
 	return out
 }
 

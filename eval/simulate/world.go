@@ -28,11 +28,13 @@ const (
 // period is what the reconstruction covers, unshifted.
 var period = [2]time.Time{time.Date(2014, 12, 21, 0, 0, 0, 0, time.UTC), time.Date(2014, 12, 30, 0, 0, 0, 0, time.UTC)}
 
-// group is what one network announces in one family; its prefixes share a path.
+// group is what one network announces in one family; its prefixes share a path. Those in absent it does not announce at the
+// beginning.
 type group struct {
 	network  int
 	family   bgp.Family
 	prefixes []netip.Prefix
+	absent   uint32
 }
 
 func (g *group) all() uint32 { return 1<<len(g.prefixes) - 1 }
@@ -40,7 +42,8 @@ func (g *group) all() uint32 { return 1<<len(g.prefixes) - 1 }
 // World is a generated world. It is read-only and may be shared.
 type World struct {
 	cfg        Config
-	country    string
+	label      string
+	country    string // that goes dark; empty in a scenario
 	shift      time.Duration
 	start, end int64 // microseconds since 1970
 	topo       *topology
@@ -54,35 +57,53 @@ type World struct {
 
 // December2014 makes the reconstruction. The error is one of the committed tables or of cfg.
 func December2014(cfg Config) (*World, error) {
-	w := &World{cfg: cfg}
-	networks, err := parseNetworks(networksTSV)
-	if err != nil {
-		return nil, err
-	}
 	schedule, err := Schedule()
 	if err != nil {
 		return nil, err
 	}
+	w, err := newWorld(nil)
+	if err != nil {
+		return nil, err
+	}
+	w.cfg = cfg
+	for _, name := range []string{cfg.Late, cfg.Early} {
+		if name != "" && !slices.Contains(w.Collectors(), name) {
+			return nil, fmt.Errorf("no collector is called %q", name)
+		}
+	}
+	rng := rand.New(rand.NewPCG(cfg.Seed, 20141222)) //nolint:gosec // repeatable on purpose
+	w.draw(rng)
+	w.start, w.end = period[0].Add(w.shift).UnixMicro(), period[1].Add(w.shift).UnixMicro()
+	p := newPlanner(w, rng)
+	p.loseCountry(schedule)
+	p.background()
+	w.plan = p.finish()
+	w.truth = w.makeTruth(schedule)
+	w.label = december2014Label(w)
+	return w, nil
+}
+
+// newWorld reads the committed tables, with more prefixes if need be, and connects everybody.
+func newWorld(more []Origination) (*World, error) {
+	networks, err := parseNetworks(networksTSV)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range more {
+		i := slices.IndexFunc(networks, func(n Network) bool { return n.ASN == m.Origin })
+		if i < 0 {
+			return nil, fmt.Errorf("%v is not a network of the world", m.Origin)
+		}
+		networks[i].Prefixes = append(networks[i].Prefixes, m.Prefix)
+	}
+	w := &World{}
 	if w.topo, err = newTopology(networks); err != nil {
 		return nil, err
 	}
 	if w.peers, err = parsePeers(peersTSV); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{cfg.Late, cfg.Early} {
-		if name != "" && !slices.Contains(w.Collectors(), name) {
-			return nil, fmt.Errorf("no collector is called %q", name)
-		}
-	}
-	if err := w.connect(); err != nil {
-		return nil, err
-	}
-	rng := rand.New(rand.NewPCG(cfg.Seed, 20141222))
-	w.draw(rng)
-	w.start, w.end = period[0].Add(w.shift).UnixMicro(), period[1].Add(w.shift).UnixMicro()
-	w.plan = w.makePlan(schedule, rng)
-	w.truth = w.makeTruth(schedule)
-	return w, nil
+	return w, w.connect()
 }
 
 // connect gives the peers their sessions, the networks their groups, and both their paths.
@@ -152,7 +173,7 @@ func (w *World) draw(rng *rand.Rand) {
 		return
 	}
 	countries := w.drawable()
-	shuffle := rand.New(rand.NewPCG(1, 131279))
+	shuffle := rand.New(rand.NewPCG(1, 131279)) //nolint:gosec // repeatable on purpose
 	shuffle.Shuffle(len(countries), func(i, j int) { countries[i], countries[j] = countries[j], countries[i] })
 	w.country = countries[(w.cfg.Seed-1)%uint64(len(countries))]
 	w.shift = time.Duration(rng.IntN(401)-200)*24*time.Hour + time.Duration(rng.IntN(86400))*time.Second
@@ -236,7 +257,9 @@ func (w *World) Collectors() []string {
 }
 
 // Label says what the world is, for everything that shows it.
-func (w *World) Label() string {
+func (w *World) Label() string { return w.label }
+
+func december2014Label(w *World) string {
 	if w.cfg.Seed == 0 {
 		return "RECONSTRUCTION of North Korea's outages of December 2014: times as published, or assumed where the schedule says so; messages simulated"
 	}

@@ -304,31 +304,35 @@ func checkTruth(t *testing.T, w *World, n *naive) {
 			case "intermittent":
 				checkFlaps(t, w, n, e, p)
 			case "blip":
-				if m := longest(n.low[p]); m > 4 || m == 0 {
+				if m := longest(n.low[n.prefix(p)]); m > 4 || m == 0 {
 					t.Errorf("blip of %v: %d minutes, want 1 to 4", p, m)
 				}
 			}
 		}
 	}
-	for p := range n.holders {
-		if m := longest(n.some[p]); m >= 10 {
+	for _, p := range n.all {
+		if moved := slices.ContainsFunc(w.Truth(), func(e Event) bool { return e.Kind == "moved" && slices.Contains(e.Prefixes, p) }); moved && len(n.low[n.prefix(p)]) > 0 {
+			t.Errorf("%v moves and is dark for %d minutes", p, len(n.low[n.prefix(p)]))
+		}
+		if m := longest(n.some[n.prefix(p)]); m >= 10 {
 			t.Errorf("%v is partly visible for %d minutes", p, m)
 		}
-		if !dark[p] && longest(n.low[p]) >= 5 {
-			t.Errorf("%v is dark for %d minutes, and nothing is the matter", p, longest(n.low[p]))
+		if !dark[p] && longest(n.low[n.prefix(p)]) >= 5 {
+			t.Errorf("%v is dark for %d minutes, and nothing is the matter", p, longest(n.low[n.prefix(p)]))
 		}
 	}
-	if len(n.holders) < 1000 {
-		t.Errorf("got %d prefixes, want at least 1,000", len(n.holders))
+	if len(n.all) < 1000 {
+		t.Errorf("got %d prefixes, want at least 1,000", len(n.all))
 	}
 }
 
 // checkOutage wants the prefix dark in every minute from the start, or the one after, to the end.
 func checkOutage(t *testing.T, w *World, n *naive, e Event, p netip.Prefix) {
 	t.Helper()
-	from, to := int((e.Start.UnixMicro()-w.start)/minute), int((e.End.UnixMicro()-w.start)/minute)
+	from, to := int((e.Start.UnixMicro()-w.start)/minute), int((w.until(e.End)-w.start)/minute)
+	to = min(to, n.minutes)
 	low := map[int]bool{}
-	for _, m := range n.low[p] {
+	for _, m := range n.low[n.prefix(p)] {
 		low[m] = true
 	}
 	for m := from + 1; m < to; m++ {
@@ -348,7 +352,7 @@ func checkFlaps(t *testing.T, w *World, n *naive, e Event, p netip.Prefix) {
 	from, to := int((e.Start.UnixMicro()-w.start)/minute), int((e.End.UnixMicro()-w.start)/minute)
 	var within []int
 	stretches := 0
-	for _, m := range n.low[p] {
+	for _, m := range n.low[n.prefix(p)] {
 		if m >= from && m < to {
 			if len(within) == 0 || within[len(within)-1] != m-1 {
 				stretches++

@@ -113,7 +113,7 @@ func (p *Panel) votes(slot int, now int64) bool {
 // decide chooses the members, if there are tables to choose from; otherwise everybody learns. It reports whether there is a
 // panel.
 func (p *Panel) decide(now int64, size func(slot int) int) bool {
-	sizes, live, awaiting := []int(nil), map[bgp.ASN]bool{}, false
+	sizes, live, whole, awaiting := []int(nil), map[bgp.ASN]bool{}, map[bgp.ASN]bool{}, false
 	for slot, s := range p.sessions {
 		if s == nil {
 			continue
@@ -122,6 +122,7 @@ func (p *Panel) decide(now int64, size func(slot int) int) bool {
 		case "":
 			live[s.Key.ASN] = true
 			if s.Complete {
+				whole[s.Key.ASN] = true
 				sizes = append(sizes, size(slot))
 			}
 		case TableIncomplete:
@@ -133,8 +134,8 @@ func (p *Panel) decide(now int64, size func(slot int) int) bool {
 	if p.knowledge != Whole {
 		voters := newVoters(p.sessions, func(slot int) bool { return chosen[slot] })
 		if voters.N < p.cfg.MinVoters || voters.Collectors < p.cfg.MinCollectors || 2*voters.N < len(live) {
-			if awaiting {
-				return false // tables are on their way
+			if awaiting || p.knowledge == Undecided && len(whole) > 0 && 2*len(whole) >= len(live) {
+				return false // tables are on their way, or there and too few
 			}
 			p.knowledge = Learned
 			return true

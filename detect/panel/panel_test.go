@@ -1,0 +1,287 @@
+package panel
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+const dawn = int64(1_400_000_400) // a full hour
+
+// crowd is a panel of sessions with table sizes that a test sets.
+type crowd struct {
+	*Panel
+	sizes []int
+	now   int64
+}
+
+// newCrowd has n sessions with whole tables, an AS each, on three collectors.
+func newCrowd(cfg Config, n int) *crowd {
+	c := &crowd{Panel: New(cfg.WithDefaults(), bgp.IPv4), now: dawn}
+	for i := range n {
+		c.join(bgp.ASN(100+i), 1000)
+		c.Session(i).Complete = true
+	}
+	return c
+}
+
+func (c *crowd) join(asn bgp.ASN, size int) *Session {
+	i := len(c.sizes)
+	s := &Session{Key: bgp.PeerKey{Collector: fmt.Sprint("c", i%3), Peer: bgp.Peer{ASN: asn, Address: netip.AddrFrom4([4]byte{192, 0, 2, byte(i)})}}, Up: true, Since: c.now, LastHeard: c.now}
+	c.Add(i, s)
+	c.sizes = append(c.sizes, size)
+	return s
+}
+
+func (c *crowd) close(seconds int64) (decided, changed bool) {
+	c.now += seconds
+	return c.Close(c.now, func(s int) int { return c.sizes[s] })
+}
+
+func (c *crowd) reasons() map[Reason]int {
+	out := map[Reason]int{}
+	for _, p := range c.Places(c.now) {
+		if p.Votes != (p.Reason == "") {
+			out["contradiction"]++
+		}
+		out[p.Reason]++
+	}
+	return out
+}
+
+func TestValidate(t *testing.T) {
+	t.Parallel()
+	if err := (Config{}).WithDefaults().Validate(); err != nil {
+		t.Errorf("defaults: %v", err)
+	}
+	for _, c := range []Config{{MinVoters: 2}, {MinCollectors: -1}, {FullFeedOutPermille: 800}, {FloorIPv4: -1}, {DecideSeconds: 10}} {
+		if c.WithDefaults().Validate() == nil {
+			t.Errorf("%+v: no fault found", c)
+		}
+	}
+}
+
+// TestFullFeed: in at 75 % of the 95th percentile, out below 70 %, decided on quarter hours.
+func TestFullFeed(t *testing.T) {
+	t.Parallel()
+	c := newCrowd(Config{}, 21)
+	c.sizes[20] = 749
+	if decided, _ := c.close(60); !decided || c.Knowledge() != Whole || c.Voters().N != 20 || c.Voters().Collectors != 3 {
+		t.Fatalf("got %d voters on %d collectors, %v", c.Voters().N, c.Voters().Collectors, c.Knowledge())
+	}
+	c.sizes[20] = 750
+	if decided, changed := c.close(60); decided || changed {
+		t.Error("decided between quarter hours")
+	}
+	c.close(900 - 120)
+	if c.Voters().N != 21 {
+		t.Errorf("at 750 of 1000: %d voters, want 21", c.Voters().N)
+	}
+	c.sizes[20] = 700
+	if c.close(900); c.Voters().N != 21 {
+		t.Errorf("at 700 of 1000: %d voters, want 21", c.Voters().N)
+	}
+	c.sizes[20] = 699
+	if c.close(900); c.Voters().N != 20 {
+		t.Errorf("at 699 of 1000: %d voters, want 20", c.Voters().N)
+	}
+	if diff := cmp.Diff(map[Reason]int{"": 20, Partial: 1}, c.reasons()); diff != "" {
+		t.Errorf("reasons (-want +got):\n%s", diff)
+	}
+}
+
+func TestFloor(t *testing.T) {
+	t.Parallel()
+	c := newCrowd(Config{FloorIPv4: 1001}, 30)
+	if c.close(900); c.Verdicts() {
+		t.Error("verdicts from tables below the floor")
+	}
+}
+
+// TestTooFew: below 20 ASNs on 3 collectors there is no verdict.
+func TestTooFew(t *testing.T) {
+	t.Parallel()
+	c := newCrowd(Config{}, 20)
+	c.close(60)
+	if !c.Verdicts() {
+		t.Fatal("20 voters: no verdicts")
+	}
+	c.Session(7).PeerDown()
+	if _, changed := c.close(60); !changed || c.Verdicts() || c.Voters().N != 19 {
+		t.Errorf("19 voters: verdicts %v", c.Verdicts())
+	}
+}
+
+// TestOneVotePerASN: two sessions of an AS make one voter, the third does not vote.
+func TestOneVotePerASN(t *testing.T) {
+	t.Parallel()
+	c := newCrowd(Config{MinVoters: 3}, 5)
+	for range 2 {
+		c.join(100, 1000).Complete = true
+	}
+	c.close(900)
+	if c.Voters().N != 5 {
+		t.Errorf("%d voters, want 5", c.Voters().N)
+	}
+	if diff := cmp.Diff(map[Reason]int{"": 6, SecondFeed: 1}, c.reasons()); diff != "" {
+		t.Errorf("reasons (-want +got):\n%s", diff)
+	}
+	second := -1
+	for slot := 5; slot < 7; slot++ {
+		if c.Voters().Votes(slot) {
+			second = slot
+		}
+	}
+	for _, tt := range []struct {
+		slots []int
+		want  int
+	}{{[]int{0}, 1}, {[]int{second}, 1}, {[]int{0, second}, 1}, {[]int{0, 1, second}, 2}, {nil, 0}} {
+		b := make([]uint64, 1)
+		for _, s := range tt.slots {
+			setBit(b, s)
+		}
+		if got := c.Voters().Count(b); got != tt.want {
+			t.Errorf("slots %v count %d, want %d", tt.slots, got, tt.want)
+		}
+	}
+}
+
+// TestTransfer: a peer that came up votes after End-of-RIB or ten minutes, not before, and keeps its place meanwhile.
+func TestTransfer(t *testing.T) {
+	t.Parallel()
+	for _, eor := range []bool{true, false} {
+		c := newCrowd(Config{MinVoters: 3}, 10)
+		c.close(900)
+		s := c.Session(4)
+		s.PeerDown()
+		c.sizes[4] = 0
+		if c.close(60); c.Voters().N != 9 {
+			t.Fatalf("down: %d voters, want 9", c.Voters().N)
+		}
+		s.PeerUp(c.now, 600)
+		c.close(840 - 60)
+		c.sizes[4] = 500
+		want := 10
+		if eor {
+			s.EndOfRIB()
+			c.sizes[4] = 1000
+		}
+		if c.close(60); !eor {
+			c.sizes[4] = 1000
+			if c.Voters().N != 9 {
+				t.Errorf("half a table after ten minutes: %d voters, want 9", c.Voters().N)
+			}
+			c.close(900)
+		}
+		if c.Voters().N != want {
+			t.Errorf("End-of-RIB %v: %d voters, want %d", eor, c.Voters().N, want)
+		}
+	}
+}
+
+// TestBurst: a table sent without a state message is a transfer; the same prefixes over and over, or many withdrawals, are none.
+func TestBurst(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name                    string
+		announced, of, withdraw int
+		learned                 bool
+		want                    bool
+	}{
+		{"a table", 1500, 1500, 3, false, true},
+		{"path exploration", 6000, 300, 0, false, false},
+		{"an outage's end", 300, 300, 0, false, false},
+		{"with withdrawals", 1500, 1500, 200, false, false},
+		{"learned, small", 1500, 1500, 0, true, false},
+		{"learned, whole", 12_000, 12_000, 0, true, true},
+	} {
+		c := newCrowd(Config{MinVoters: 3}, 10)
+		c.close(900)
+		s := c.Session(4)
+		s.Complete = !tt.learned
+		for i := range tt.announced {
+			s.Announced(uint32(i % tt.of))
+		}
+		for range tt.withdraw {
+			s.Withdrew()
+		}
+		c.close(60)
+		if got := c.reasons()[Transferring] == 1; got != tt.want {
+			t.Errorf("%s: transferring %v, want %v", tt.name, got, tt.want)
+		}
+		if c.close(600); c.reasons()[Transferring] != 0 {
+			t.Errorf("%s: still transferring after ten minutes", tt.name)
+		}
+	}
+}
+
+// TestLearned: without tables everybody votes from the first message on; while tables are on their way, nobody does.
+func TestLearned(t *testing.T) {
+	t.Parallel()
+	c := &crowd{Panel: New(Config{MinVoters: 3, MinCollectors: 1}.WithDefaults(), bgp.IPv4), now: dawn}
+	for i := range 4 {
+		c.join(bgp.ASN(100+i), i)
+	}
+	c.Session(3).Awaiting = true
+	if c.close(60); c.Knowledge() != Undecided || c.Verdicts() {
+		t.Errorf("with a table on its way: %v", c.Knowledge())
+	}
+	c.Session(3).Awaiting = false
+	if decided, _ := c.close(60); !decided || c.Knowledge() != Learned || c.Voters().N != 4 || !c.Verdicts() {
+		t.Errorf("got %v, %d voters, want 4 that learn", c.Knowledge(), c.Voters().N)
+	}
+	c.join(200, 1)
+	if decided, changed := c.close(60); decided || !changed || c.Voters().N != 5 {
+		t.Errorf("a new peer: decided %v, %d voters, want 5 at once", decided, c.Voters().N)
+	}
+	for i := range 3 { // whole tables come to be known, of a minority
+		c.Session(i).Complete = true
+		c.sizes[i] = 1000
+	}
+	for range 10 {
+		c.join(bgp.ASN(300+len(c.sizes)), 1)
+	}
+	if c.close(900); c.Knowledge() != Learned {
+		t.Error("three whole tables of fifteen peers make a panel")
+	}
+}
+
+// TestStranger: a peer without a state message or a table counts when its size proves it, and not before ten minutes.
+func TestStranger(t *testing.T) {
+	t.Parallel()
+	c := newCrowd(Config{MinVoters: 3}, 10)
+	c.close(900 - 60)
+	c.join(900, 1000)
+	c.join(901, 10)
+	if c.close(60); c.Voters().N != 10 {
+		t.Errorf("%d voters at once, want 10", c.Voters().N)
+	}
+	if c.close(900); c.Voters().N != 11 {
+		t.Errorf("%d voters after a quarter hour, want 11", c.Voters().N)
+	}
+	if diff := cmp.Diff(map[Reason]int{"": 11, TableIncomplete: 1}, c.reasons()); diff != "" {
+		t.Errorf("reasons (-want +got):\n%s", diff)
+	}
+}
+
+// TestMasks: what keeps a member from voting between decisions.
+func TestMasks(t *testing.T) {
+	t.Parallel()
+	c := newCrowd(Config{MinVoters: 3, SilentSeconds: 180}, 10)
+	c.close(900)
+	for i := range 10 {
+		c.Session(i).LastHeard = c.now
+	}
+	c.Session(0).Masked = true
+	c.Session(1).Awaiting = true
+	c.Session(2).LastHeard = c.now - 121
+	c.Session(3).PeerDown()
+	c.close(60)
+	if diff := cmp.Diff(map[Reason]int{"": 6, CollectorDown: 1, TableIncomplete: 1, Silent: 1, Down: 1}, c.reasons()); diff != "" {
+		t.Errorf("reasons (-want +got):\n%s", diff)
+	}
+}

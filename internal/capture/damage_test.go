@@ -134,7 +134,7 @@ func TestDamage(t *testing.T) {
 				if got := res.stats.Items - uint64(res.kinds[capture.Note]); got != tc.items {
 					t.Errorf("%s: items: got %d (%v), want %d", read.how, got, res.kinds, tc.items)
 				}
-				if got, want := res.stats.FileBytes, int64(len(tc.input)); len(got2(tc.want)) == 0 && got != want {
+				if got, want := res.stats.FileBytes, int64(len(tc.input)); len(givenUp(tc.want)) == 0 && got != want {
 					t.Errorf("%s: octets read: got %d, want %d", read.how, got, want)
 				}
 			}
@@ -142,8 +142,8 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// got2 are the damages after which a file is given up before its end.
-func got2(want []damage) []damage {
+// givenUp are the damages after which a file is given up before its end.
+func givenUp(want []damage) []damage {
 	return slices.DeleteFunc(slices.Clone(want), func(d damage) bool {
 		return d.Reason != capture.UnknownFormat && d.Reason != capture.NestedCompression && d.Reason != capture.BadCompression
 	})

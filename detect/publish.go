@@ -145,19 +145,19 @@ func (p *publisher) out(start int64, o Out, index map[string]uint64) error {
 func family(r Record) string {
 	f, ok := r.(interface{ GetFamily() pb.Family })
 	if !ok {
-		return StageName
+		return Name
 	}
 	switch f.GetFamily() {
 	case pb.Family_FAMILY_IPV4:
-		return StageName + "/ipv4"
+		return Name + "/ipv4"
 	case pb.Family_FAMILY_IPV6:
-		return StageName + "/ipv6"
+		return Name + "/ipv6"
 	}
-	return StageName
+	return Name
 }
 
 func (p *publisher) deadLetter(rec *kgo.Record, reason error) {
-	p.pending = append(p.pending, kafka.DeadLetter(p.cfg, StageName, rec, reason.Error()))
+	p.pending = append(p.pending, kafka.DeadLetter(p.cfg, Name, rec, reason.Error()))
 }
 
 // take hands over what is to be published, with the last window closed.

@@ -60,7 +60,7 @@ type session struct {
 // session runs one life of the state.
 func (s *Stage) session(ctx context.Context, wait *kafka.Backoff) error {
 	x := &session{Stage: s, a: &assignment{published: -1}, topic: s.d.Kafka.Topic(schemas.TopicRoutes), base: context.WithoutCancel(ctx)}
-	gs, err := kafka.NewSession(ctx, s.d.Kafka, kafka.SessionConfig{Stage: StageName, Instance: s.cfg.Instance, Topics: []string{schemas.TopicRoutes}}, s.d.Log, s.d.Registerer,
+	gs, err := kafka.NewSession(ctx, s.d.Kafka, kafka.SessionConfig{Stage: Name, Instance: s.cfg.Instance, Topics: []string{schemas.TopicRoutes}}, s.d.Log, s.d.Registerer,
 		kgo.Balancers(kafka.Sole()),
 		kgo.OnPartitionsAssigned(x.assigned),
 		kgo.OnPartitionsRevoked(x.revoked),
@@ -138,7 +138,7 @@ func (x *session) progress(ctx context.Context) (map[int32]int64, int64, error) 
 		return nil, 0, err
 	}
 	defer adm.Close()
-	resp, err := adm.FetchOffsetsForTopics(kadm.RequireStable(ctx), x.d.Kafka.Group(StageName), x.topic)
+	resp, err := adm.FetchOffsetsForTopics(kadm.RequireStable(ctx), x.d.Kafka.Group(Name), x.topic)
 	if err == nil {
 		err = resp.Error()
 	}
@@ -171,6 +171,10 @@ func (x *session) begin(ctx context.Context) (bool, error) {
 	case x.clock != nil:
 		return true, nil
 	}
+	d, err := x.d.NewDetector()
+	if err != nil {
+		return false, fmt.Errorf("%w: %w", errDetector, err)
+	}
 	p, err := newPublisher(ctx, x)
 	if err != nil {
 		return false, err
@@ -178,7 +182,7 @@ func (x *session) begin(ctx context.Context) (bool, error) {
 	x.notReady("rebuilding the state")
 	x.publisher = p
 	x.next = map[int32]int64{}
-	x.clock = clock.New(clock.Config{Partitions: len(x.a.committed), BufferBytes: x.cfg.BufferMaxBytes}, &core{x, x.d.NewDetector()})
+	x.clock = clock.New(clock.Config{Partitions: len(x.a.committed), BufferBytes: x.cfg.BufferMaxBytes}, &core{x, d})
 	return true, nil
 }
 
@@ -214,9 +218,10 @@ func (x *session) poll(ctx context.Context, fetches kgo.Fetches) error {
 	return nil
 }
 
-// push decodes one record and hands it to the clock.
+// push decodes one record and hands it to the clock. What it leads to may be published while it is worked on: the
+// offset moves past it only when that is done.
 func (x *session) push(rec *kgo.Record) error {
-	x.next[rec.Partition] = rec.Offset + 1
+	defer func() { x.next[rec.Partition] = rec.Offset + 1 }()
 	if rec.Attrs.IsControl() {
 		return nil
 	}

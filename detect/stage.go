@@ -14,8 +14,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// StageName names the stage's group and its members.
-const StageName = "detect"
+// Name names the stage's group and its members.
+const Name = "detect"
 
 // outTopics are those that an operator publishes to.
 var outTopics = []string{schemas.TopicVisibility, schemas.TopicPanel, schemas.TopicOutages, schemas.TopicFeeds}
@@ -36,7 +36,7 @@ type Deps struct {
 	// Registerer of metrics; nil is none.
 	Registerer prometheus.Registerer
 	// NewDetector returns a core that knows nothing yet. It is called for every (re)start of the state.
-	NewDetector func() Detector
+	NewDetector func() (Detector, error)
 }
 
 // Stage reads all of bgp.routes, in one active process, and publishes what its detector finds, each window once: the
@@ -68,7 +68,7 @@ func (s *Stage) notReady(reason string) { s.reason.Store(&reason) }
 // Ready is nil while the stage follows the log, or stands by; while it rebuilds its state it is not ready.
 func (s *Stage) Ready() error {
 	if r := s.reason.Load(); r != nil {
-		return fmt.Errorf("%s: %s", StageName, *r)
+		return fmt.Errorf("%s: %s", Name, *r)
 	}
 	return nil
 }

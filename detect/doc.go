@@ -1,0 +1,13 @@
+// Package detect finds outages: it reads bgp.routes and publishes to bgp.visibility, bgp.panel, bgp.outages and bgp.feeds.
+//
+// The core, Operator, is pure: records and the ends of minutes go in, records to publish come out. The shell, Stage,
+// reads all partitions in one active process (a second one stands by), lets detect/clock merge them, and publishes each
+// window once, in one transaction with the offsets; the commit's metadata name the last window published. There is no
+// other state on disk: a new process, or one whose transaction was aborted, builds its state again from the beginning of
+// the log and publishes only what comes after that window. Records that cannot be understood go to the dead-letter topic.
+//
+// Every published record has a position: collector detect/<family> (detect where it is about no family), lane out,
+// sequence = minutes since 1970 of its window x 2^24 + its number in the window, from 1.
+//
+// Goroutines: those of the franz-go client, ended with each session; the stage itself runs in its caller's.
+package detect

@@ -1,0 +1,447 @@
+package detect_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/goleak"
+
+	"github.com/darkmap/darkmap/detect"
+	"github.com/darkmap/darkmap/internal/codec"
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/kafkatest"
+	"github.com/darkmap/darkmap/schemas"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+func TestMain(m *testing.M) {
+	if kafkatest.Child(map[string]func(context.Context, kafka.Config, string) error{"detect": runCounter}) {
+		return
+	}
+	code := m.Run()
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// counter is a detector that counts: what it publishes shows every record and window that it was given so far.
+type counter struct {
+	seen map[string]uint32 // by collector: changes
+	sum  uint64            // of sequences: shows loss and repetition
+	// fail makes it refuse the record with this sequence.
+	refuse uint64
+}
+
+func (c *counter) Apply(rec *pb.RouteRecord, _ int64) error {
+	pos := rec.GetPosition()
+	if c.refuse != 0 && pos.GetSequence() == c.refuse {
+		return fmt.Errorf("refused: %w", codec.ErrInvalid)
+	}
+	if rec.GetChanges() != nil {
+		c.seen[pos.GetCollector()]++
+		c.sum += pos.GetSequence()
+	}
+	return nil
+}
+
+func (c *counter) CloseWindow(start int64) ([]detect.Out, error) {
+	var out []detect.Out
+	for _, name := range slices.Sorted(maps.Keys(c.seen)) {
+		out = append(out, detect.Out{Topic: schemas.TopicVisibility, Key: []byte(name), Record: &pb.VisibilityRecord{
+			Entity: &pb.Entity{Code: name}, Family: pb.Family_FAMILY_IPV4, WindowUs: start * 1e6, Prefixes: c.seen[name],
+		}})
+	}
+	return append(out, detect.Out{Topic: schemas.TopicOutages, Key: []byte("sum"), Record: &pb.OutageRecord{
+		Id: "sum", Family: pb.Family_FAMILY_IPV6, StartS: start, Json: fmt.Append(nil, c.sum),
+	}}), nil
+}
+
+func newStage(t testing.TB, cfg kafka.Config, instance string, poll int) *detect.Stage {
+	t.Helper()
+	s, err := newCounter(cfg, instance, poll, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func newCounter(cfg kafka.Config, instance string, poll int, refuse uint64) (*detect.Stage, error) {
+	c := detect.DefaultConfig()
+	c.Instance, c.PollMaxRecords, c.BufferMaxBytes = instance, poll, 64<<10
+	return detect.New(c, detect.Deps{Kafka: cfg, Log: kafkatest.Log(), NewDetector: func() (detect.Detector, error) {
+		return &counter{seen: map[string]uint32{}, refuse: refuse}, nil
+	}})
+}
+
+func runCounter(ctx context.Context, cfg kafka.Config, instance string) error {
+	s, err := newCounter(cfg, instance, 60, 0)
+	if err != nil {
+		return err
+	}
+	return s.Run(ctx)
+}
+
+const (
+	minute0    = int64(1419206400) // 2014-12-22T00:00:00Z
+	collectors = 5
+)
+
+// produce plays ingest and enrich: a dataset of some minutes, merged on time, as it stands in bgp.routes.
+func produce(t testing.TB, cfg kafka.Config, minutes, perMinute int) {
+	t.Helper()
+	f := feed{minutes: minutes, perMinute: perMinute, seq: make([]uint64, collectors)}
+	f.produce(t, cfg, minutes)
+}
+
+// feed is such a dataset, of which a part has been produced.
+type feed struct {
+	minutes, perMinute, done int
+	seq                      []uint64
+}
+
+// produce goes on to the minute given; the last one ends the feed.
+func (f *feed) produce(t testing.TB, cfg kafka.Config, to int) {
+	t.Helper()
+	p, err := kafka.NewProducer(t.Context(), cfg, schemas.TopicRoutes, kafkatest.Log(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	send := func(r *pb.RouteRecord) {
+		b, err := r.MarshalVT()
+		if err == nil {
+			if r.GetClock() != nil {
+				err = p.ProduceAll(t.Context(), b)
+			} else {
+				err = p.Produce(t.Context(), r.GetPosition().GetCollector(), b)
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	next := func(c int, us int64) *pb.RouteRecord {
+		f.seq[c]++
+		return &pb.RouteRecord{Position: &pb.Position{Collector: fmt.Sprintf("file/%d", c), Lane: "file/x", Sequence: f.seq[c]}, TimestampUs: us}
+	}
+	for m := f.done; m < to; m++ {
+		r := rand.New(rand.NewPCG(7, uint64(m)))
+		us := (minute0 + int64(m)*60) * 1e6
+		for c := range collectors {
+			if c == 3 && m < f.minutes/3 { // joins late
+				continue
+			}
+			rec := next(c, us)
+			if f.seq[c] == 1 {
+				rec.Body = &pb.RouteRecord_CollectorUp{CollectorUp: &pb.CollectorUp{}}
+			} else {
+				rec.Body = &pb.RouteRecord_Tick{Tick: &pb.Tick{}}
+			}
+			send(rec)
+		}
+		send(&pb.RouteRecord{Position: &pb.Position{Lane: "clock/x", Sequence: uint64(m) + 1}, TimestampUs: us, Body: &pb.RouteRecord_Clock{Clock: &pb.Clock{}}})
+		for k := range f.perMinute {
+			c := r.IntN(collectors)
+			if c == 3 && m < f.minutes/3 {
+				continue
+			}
+			rec := next(c, us+int64(k)*60e6/int64(f.perMinute))
+			rec.Body = &pb.RouteRecord_Changes{Changes: &pb.RouteChanges{OriginAs: 64496}}
+			send(rec)
+		}
+	}
+	if f.done = to; to == f.minutes {
+		send(&pb.RouteRecord{Position: &pb.Position{Lane: "clock/x", Sequence: uint64(to) + 1}, TimestampUs: (minute0 + int64(to)*60) * 1e6, Body: &pb.RouteRecord_Clock{Clock: &pb.Clock{End: true}}})
+	}
+	if err := p.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var reading = kafka.Reading{Stage: detect.Name, Topics: []string{schemas.TopicRoutes}}
+
+// published is what stands on a topic, one line a record, in order of positions. It fails on a position that comes twice.
+func published(t testing.TB, cfg kafka.Config) []string {
+	t.Helper()
+	type line struct {
+		seq  uint64
+		text string
+	}
+	var lines []line
+	add := func(topic string, pos *pb.Position, value string) {
+		lines = append(lines, line{pos.GetSequence(), fmt.Sprintf("%s %s %s %d:%d %s", topic, pos.GetCollector(), pos.GetLane(), int64(pos.GetSequence()>>24)-minute0/60, pos.GetSequence()&(1<<24-1), value)})
+	}
+	for _, r := range kafkatest.Read(t, cfg, schemas.TopicVisibility) {
+		v := &pb.VisibilityRecord{}
+		if err := v.UnmarshalVT(r.Value); err != nil {
+			t.Fatal(err)
+		}
+		if want := kafka.PartitionOf(v.GetEntity().GetCode(), 4); r.Partition != want || string(r.Key) != v.GetEntity().GetCode() {
+			t.Errorf("key %q of %s in partition %d, want %d", r.Key, v.GetEntity().GetCode(), r.Partition, want)
+		}
+		add("visibility", v.GetPosition(), fmt.Sprintf("%s %d %d", v.GetEntity().GetCode(), v.GetWindowUs()/1e6-minute0, v.GetPrefixes()))
+	}
+	for _, r := range kafkatest.Read(t, cfg, schemas.TopicOutages) {
+		o := &pb.OutageRecord{}
+		if err := o.UnmarshalVT(r.Value); err != nil {
+			t.Fatal(err)
+		}
+		add("outages", o.GetPosition(), fmt.Sprintf("%d %s", o.GetStartS()-minute0, o.GetJson()))
+	}
+	slices.SortFunc(lines, func(a, b line) int { return cmp.Or(cmp.Compare(a.text, b.text), cmp.Compare(a.seq, b.seq)) })
+	var out []string
+	for i, l := range lines {
+		if i > 0 && l == lines[i-1] {
+			t.Errorf("published twice: %s", l.text)
+		}
+		out = append(out, l.text)
+	}
+	return out
+}
+
+func start(t testing.TB, s *detect.Stage) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }() // ends with cancel
+	return sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("running: got %v, want no error", err)
+		}
+	})
+}
+
+// reference is what an undisturbed run over one partition publishes.
+func reference(t testing.TB, minutes, perMinute int) []string {
+	t.Helper()
+	cfg := kafkatest.New(t, 1)
+	produce(t, cfg, minutes, perMinute)
+	defer start(t, newStage(t, cfg, "0", 0))()
+	kafkatest.WaitDrained(t, cfg, reading)
+	return published(t, cfg)
+}
+
+func TestStage(t *testing.T) {
+	t.Parallel()
+	const minutes, perMinute = 40, 100
+	want := reference(t, minutes, perMinute)
+	if last := want[len(want)-1]; len(want) < 5*minutes || last == "" {
+		t.Fatalf("the reference has %d lines", len(want))
+	}
+	for _, partitions := range []int32{1, 4, 12} {
+		t.Run(fmt.Sprintf("%d partitions", partitions), func(t *testing.T) {
+			t.Parallel()
+			cfg := kafkatest.New(t, partitions)
+			s := newStage(t, cfg, "0", 37)
+			if s.Ready() == nil {
+				t.Error("ready before it runs")
+			}
+			stop := start(t, s)
+			defer stop()
+			produce(t, cfg, minutes, perMinute)
+			kafkatest.WaitDrained(t, cfg, reading)
+			if err := s.Ready(); err != nil {
+				t.Errorf("got %v, want ready", err)
+			}
+			if diff := gocmp.Diff(want, published(t, cfg)); diff != "" {
+				t.Errorf("published (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestStageRestarts stops the stage again and again, in the middle of its work; nothing is published twice or missing.
+func TestStageRestarts(t *testing.T) {
+	t.Parallel()
+	const minutes, perMinute = 60, 100
+	want := reference(t, minutes, perMinute)
+	cfg := kafkatest.New(t, 4)
+	produce(t, cfg, minutes, perMinute)
+	for i := range 5 {
+		stop := start(t, newStage(t, cfg, "0", 50))
+		until(t, func() bool { return len(kafkatest.Read(t, cfg, schemas.TopicOutages)) > i*10 })
+		stop()
+	}
+	got := len(kafkatest.Read(t, cfg, schemas.TopicOutages))
+	if got >= minutes {
+		t.Errorf("all %d windows were closed before the last restart: the test shows nothing", got)
+	}
+	defer start(t, newStage(t, cfg, "0", 0))()
+	kafkatest.WaitDrained(t, cfg, reading)
+	if diff := gocmp.Diff(want, published(t, cfg)); diff != "" {
+		t.Errorf("published (-want +got):\n%s", diff)
+	}
+}
+
+// until waits for a condition that comes about by itself.
+func until(t testing.TB, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.NewTimer(time.Minute)
+	defer limit.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-limit.C:
+			t.Fatal("it did not come about in a minute")
+		}
+	}
+}
+
+// TestStageKilled kills processes with SIGKILL while a second one stands by.
+func TestStageKilled(t *testing.T) {
+	t.Parallel()
+	testStageKilled(t, kafkatest.New(t, 4))
+}
+
+func testStageKilled(t *testing.T, cfg kafka.Config) {
+	t.Helper()
+	const minutes, perMinute = 200, 300
+	want := reference(t, minutes, perMinute)
+	f := feed{minutes: minutes, perMinute: perMinute, seq: make([]uint64, collectors)}
+	f.produce(t, cfg, minutes/2)
+	r := rand.New(rand.NewPCG(5, 5))
+	pause := func(d time.Duration) {
+		timer := time.NewTimer(d)
+		<-timer.C
+	}
+	windows := func() int { return len(kafkatest.Read(t, cfg, schemas.TopicOutages)) }
+	worked, last := 0, 0
+	for range 6 {
+		p := kafkatest.Start(t, "detect", cfg, "0")
+		pause(time.Duration(100+r.IntN(200)) * time.Millisecond)
+		p.Kill()
+		if n := windows(); n > last && n < minutes/2-1 {
+			worked, last = worked+1, n
+		}
+	}
+	t.Logf("%d kills met a process at work", worked)
+	active := kafkatest.Start(t, "detect", cfg, "0")
+	until(t, func() bool { return windows() > last })
+	standby := kafkatest.Start(t, "detect", cfg, "1")
+	// The embedded broker misses a member that dies before its first heartbeat, which is after two seconds.
+	pause(2500 * time.Millisecond)
+	active.Kill()
+	f.produce(t, cfg, minutes)
+	kafkatest.WaitDrained(t, cfg, reading)
+	standby.Stop()
+	if diff := gocmp.Diff(want, published(t, cfg)); diff != "" {
+		t.Errorf("published (-want +got):\n%s", diff)
+	}
+}
+
+// TestStageDeadLetters: what cannot be decoded or applied is passed over once, also when the state is built again.
+func TestStageDeadLetters(t *testing.T) {
+	t.Parallel()
+	cfg := kafkatest.New(t, 2)
+	p, err := kafka.NewProducer(t.Context(), cfg, schemas.TopicRoutes, kafkatest.Log(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if err := p.Produce(t.Context(), "file/0", []byte("\xff\xff not protobuf")); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	produce(t, cfg, 4, 50)
+	run := func() {
+		s, err := newCounter(cfg, "0", 20, 5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer start(t, s)()
+		kafkatest.WaitDrained(t, cfg, reading)
+	}
+	run()
+	first := kafkatest.Read(t, cfg, schemas.TopicDeadLetter)
+	if err := p.Produce(t.Context(), "file/0", []byte("\xfe again")); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	run()
+	second := kafkatest.Read(t, cfg, schemas.TopicDeadLetter)
+	reasons := map[string]int{}
+	for _, r := range second {
+		for _, h := range r.Headers {
+			if h.Key == kafka.HeaderReason {
+				reasons[string(h.Value)]++
+			}
+		}
+	}
+	// Five collectors each have a record 5 that is refused; two records are not protobuf.
+	if len(first) != 6 || len(second) != 7 || reasons["refused: invalid record"] != 5 {
+		t.Errorf("got %d dead letters, then %d: %v; want 6, then 7", len(first), len(second), reasons)
+	}
+}
+
+// TestStageLongHole: a window count that no single transaction should carry.
+func TestStageLongHole(t *testing.T) {
+	t.Parallel()
+	cfg := kafkatest.New(t, 2)
+	p, err := kafka.NewProducer(t.Context(), cfg, schemas.TopicRoutes, kafkatest.Log(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	const minutes = 30_000
+	for i, c := range []*pb.RouteRecord{
+		{Position: &pb.Position{Lane: "clock/x", Sequence: 1}, TimestampUs: minute0 * 1e6, Body: &pb.RouteRecord_Clock{Clock: &pb.Clock{}}},
+		{Position: &pb.Position{Lane: "clock/x", Sequence: 2}, TimestampUs: (minute0 + 60*minutes - 1) * 1e6, Body: &pb.RouteRecord_Clock{Clock: &pb.Clock{End: true}}},
+	} {
+		b, err := c.MarshalVT()
+		if err != nil {
+			t.Fatal(i, err)
+		}
+		if err := p.ProduceAll(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var transactions atomic.Int64
+	stop := start(t, newStage(t, cfg, "0", 0))
+	defer stop()
+	kafkatest.WaitDrained(t, cfg, reading)
+	next := int64(0)
+	if err := kafka.ReadToEnd(t.Context(), cfg, kafkatest.Log(), schemas.TopicOutages, func(r *kgo.Record) error {
+		o := &pb.OutageRecord{}
+		if err := o.UnmarshalVT(r.Value); err != nil {
+			return err
+		}
+		if o.GetStartS() != minute0+60*next {
+			return fmt.Errorf("window %d follows %d", (o.GetStartS()-minute0)/60, next-1)
+		}
+		if r.Offset != next+transactions.Load() {
+			transactions.Add(1)
+		}
+		next++
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if next != minutes || transactions.Load() < 1 {
+		t.Errorf("got %d windows in %d transactions, want %d in two or more", next, transactions.Load()+1, minutes)
+	}
+}

@@ -6,7 +6,9 @@ import "github.com/darkmap/darkmap/detect/panel"
 const LeastVoters = panel.LeastVoters
 
 // DefaultOperatorConfig is what docs/detection.md says.
-func DefaultOperatorConfig() OperatorConfig { return OperatorConfig{Panel: panel.Config{}.WithDefaults()} }
+func DefaultOperatorConfig() OperatorConfig {
+	return OperatorConfig{Panel: panel.Config{}.WithDefaults()}
+}
 
 // Validate reports all faults, joined.
 func (c *OperatorConfig) Validate() error { return c.Panel.WithDefaults().Validate() }

@@ -15,6 +15,9 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
+// Name is the stage's name, also that of its consumer group.
+const Name = "enrich"
+
 // Deps are what a Stage is given.
 type Deps struct {
 	Log *slog.Logger
@@ -49,7 +52,7 @@ func New(cfg Config, d Deps) (*Stage, error) {
 	}
 	s := &Stage{cfg: cfg, sources: d.Sources, metrics: m}
 	s.loop = kafka.NewTransform(d.Kafka, kafka.TransformConfig{
-		Stage: "enrich", Instance: d.Instance, Input: schemas.TopicUpdates, Output: schemas.TopicRoutes,
+		Stage: Name, Instance: d.Instance, Input: schemas.TopicUpdates, Output: schemas.TopicRoutes,
 	}, newTransformer(d.Sources, m), d.Log, d.Registerer)
 	return s, nil
 }

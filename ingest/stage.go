@@ -19,7 +19,8 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-const stageName = "ingest"
+// Name is the stage's name.
+const Name = "ingest"
 
 // Deps is what a stage is given.
 type Deps struct {
@@ -114,7 +115,7 @@ func (w *writer) deadLetter(ctx context.Context, collector string, d *capture.Da
 	}
 	at := &kgo.Record{Topic: filepath.Base(d.File), Offset: d.Offset, Key: []byte(collector), Value: d.Raw}
 	// One partition, in order with nothing else: the wait is short and rare.
-	if err := w.dead.ProduceSync(ctx, kafka.DeadLetter(w.s.d.Kafka, stageName, at, fmt.Sprintf("%s: %v", d.Reason, d.Err))).FirstErr(); err != nil {
+	if err := w.dead.ProduceSync(ctx, kafka.DeadLetter(w.s.d.Kafka, Name, at, fmt.Sprintf("%s: %v", d.Reason, d.Err))).FirstErr(); err != nil {
 		return fmt.Errorf("writing to %s: %w", schemas.TopicDeadLetter, err)
 	}
 	return nil

@@ -51,7 +51,12 @@ func (c *demoCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	plan, err := planOf(ctx, simulate.Arguments(dir, files))
+	inputs, cleanup, err := parseInputs(g, simulate.Arguments(dir, files))
+	if err != nil {
+		return err
+	}
+	defer cleanup()
+	plan, err := file.NewPlan(ctx, inputs)
 	if err != nil {
 		return err
 	}
@@ -76,17 +81,6 @@ func (c *demoCmd) dataset() string {
 		return "demo"
 	}
 	return fmt.Sprintf("demo-%d", c.Seed)
-}
-
-func planOf(ctx context.Context, args []string) (*file.Plan, error) {
-	inputs := make([]file.Input, len(args))
-	for i, arg := range args {
-		var err error
-		if inputs[i], err = file.ParseInput(arg); err != nil {
-			return nil, err
-		}
-	}
-	return file.NewPlan(ctx, inputs)
 }
 
 // export writes the world and says how to replay it.

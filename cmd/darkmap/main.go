@@ -43,9 +43,16 @@ type cli struct {
 
 	Demo    demoCmd    `cmd:"" help:"Replay the reconstruction of December 2014 and show the outages in it."`
 	Replay  replayCmd  `cmd:"" help:"Replay MRT, RIS Live and BMP files through all stages and show the outages in them."`
+	Ingest  ingestCmd  `cmd:"" help:"Run one stage: play files into bgp.updates." group:"stages"`
+	Enrich  enrichCmd  `cmd:"" help:"Run one stage: decode and enrich bgp.updates into bgp.routes." group:"stages"`
+	Detect  detectCmd  `cmd:"" help:"Run one stage: find outages in bgp.routes." group:"stages"`
+	Sink    sinkCmd    `cmd:"" help:"Run one stage: write the topics into ClickHouse." group:"stages"`
+	Topics  topicsCmd  `cmd:"" help:"Create and check topics." group:"stages"`
 	Conf    configCmd  `cmd:"" name:"config" help:"Check or print the configuration."`
 	Version versionCmd `cmd:"" help:"Say what this is."`
 	Dump    dumpCmd    `cmd:"" help:"Print what the decoders read in MRT, RIS Live and BMP files."`
+	SQL     sqlCmd     `cmd:"" name:"sql" help:"Run SQL on the store, embedded or not."`
+	Migrate migrateCmd `cmd:"" help:"Bring the store's tables to this program's schema."`
 	Fetch   fetchCmd   `cmd:"" help:"Fetch the default data and the embedded ClickHouse; what is there is not fetched again."`
 }
 
@@ -77,7 +84,8 @@ func main() {
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var c cli
 	parser, err := kong.New(&c, kong.Name("darkmap"), kong.Description("Watches the global routing table and says which networks and countries have gone dark."),
-		kong.Writers(stdout, stderr), kong.BindTo(ctx, (*context.Context)(nil)))
+		kong.Writers(stdout, stderr), kong.BindTo(ctx, (*context.Context)(nil)), kong.Vars{"admin_addr": telemetry.DefaultAdminAddr},
+		kong.ExplicitGroups([]kong.Group{{Key: "stages", Title: "Stages, each a process of its own:"}}))
 	if err != nil {
 		fmt.Fprintln(stderr, "darkmap:", err)
 		return exitFailed

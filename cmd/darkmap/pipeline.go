@@ -51,8 +51,8 @@ type pipeline struct {
 // readings says what the stages read, the way that their groups commit it.
 func (p *pipeline) readings() []kafka.Reading {
 	all := []kafka.Reading{
-		{Stage: "enrich", Topics: []string{schemas.TopicUpdates}},
-		{Stage: detect.StageName, Topics: []string{schemas.TopicRoutes}},
+		{Stage: enrich.Name, Topics: []string{schemas.TopicUpdates}},
+		{Stage: detect.Name, Topics: []string{schemas.TopicRoutes}},
 	}
 	if p.store != nil {
 		all = append(all, kafka.Reading{Stage: sink.Name, Topics: sink.Topics()})
@@ -70,23 +70,21 @@ func (p *pipeline) build() (*runner.Runner, error) {
 		}
 		r.Add(sink.Name, s)
 	}
-	operator := p.cfg.Detector
-	operator.Dataset = p.dataset
-	d, err := detect.New(p.cfg.Detect, detect.Deps{Log: p.log, Kafka: p.cfg.Kafka, NewDetector: func() (detect.Detector, error) { return detect.NewOperator(operator) }})
+	d, err := detect.New(p.cfg.Detect, detect.Deps{Log: p.log, Kafka: p.cfg.Kafka, NewDetector: p.cfg.newDetector(p.dataset)})
 	if err != nil {
 		return nil, err
 	}
-	r.Add(detect.StageName, d)
+	r.Add(detect.Name, d)
 	e, err := enrich.New(p.cfg.Enrich, enrich.Deps{Log: p.log, Kafka: p.cfg.Kafka, Instance: instance, Sources: p.sources})
 	if err != nil {
 		return nil, err
 	}
-	r.Add("enrich", e)
+	r.Add(enrich.Name, e)
 	p.ingest, err = ingest.New(p.cfg.Ingest, p.plan, ingest.Deps{Log: p.log, Kafka: p.cfg.Kafka, Now: time.Now, Consumers: p.readings()})
 	if err != nil {
 		return nil, err
 	}
-	r.Add("ingest", p.ingest)
+	r.Add(ingest.Name, p.ingest)
 	return r, nil
 }
 

@@ -29,7 +29,7 @@ func (c *replayCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	inputs, cleanup, err := c.inputs(g)
+	inputs, cleanup, err := parseInputs(g, c.Files)
 	if err != nil {
 		return err
 	}
@@ -70,10 +70,10 @@ func (c *replayCmd) check() error {
 	return errors.Join(faults...)
 }
 
-// inputs parses the arguments; standard input is copied to a file, which cleanup removes.
-func (c *replayCmd) inputs(g *globals) (inputs []file.Input, cleanup func(), err error) {
+// parseInputs parses the arguments; standard input is copied to a file, which cleanup removes.
+func parseInputs(g *globals, args []string) (inputs []file.Input, cleanup func(), err error) {
 	cleanup = func() {}
-	for _, arg := range c.Files {
+	for _, arg := range args {
 		in, err := file.ParseInput(arg)
 		if err != nil {
 			return nil, cleanup, usageError(err)

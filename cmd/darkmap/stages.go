@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/darkmap/darkmap/detect"
+	"github.com/darkmap/darkmap/enrich"
+	"github.com/darkmap/darkmap/ingest"
+	"github.com/darkmap/darkmap/ingest/file"
+	"github.com/darkmap/darkmap/internal/clickhouse"
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/runner"
+	"github.com/darkmap/darkmap/internal/telemetry"
+	"github.com/darkmap/darkmap/schemas"
+	"github.com/darkmap/darkmap/sink"
+)
+
+// stageFlags are what the commands that run one stage share. A stage of its own needs a Kafka of its own.
+type stageFlags struct {
+	Dataset   string `help:"Dataset whose topics are read and written." default:"live" placeholder:"NAME"`
+	Instance  string `help:"Name of this member of the stage's group; stable over restarts, different in each process." default:"0" placeholder:"NAME"`
+	AdminAddr string `help:"Where /livez, /readyz, /metrics and pprof are served." default:"${admin_addr}" placeholder:"HOST:PORT"`
+}
+
+// prepare reads the configuration for a stage of its own.
+func (f stageFlags) prepare(g *globals) (*configuration, error) {
+	cfg, err := g.configuration()
+	if err != nil {
+		return nil, err
+	}
+	if !datasetName.MatchString(f.Dataset) {
+		return nil, usageError(fmt.Errorf("--dataset %s: want at most 64 letters, digits, dots, underscores and hyphens", f.Dataset))
+	}
+	if len(cfg.Kafka.Brokers) == 0 {
+		return nil, usageError(errors.New("kafka.brokers is empty: a stage of its own needs a Kafka that others reach too (the embedded one lives within replay and demo)"))
+	}
+	cfg.Kafka = cfg.Kafka.WithDataset(f.Dataset)
+	return cfg, nil
+}
+
+// run runs one stage with its admin server until ctx ends.
+func (f stageFlags) run(ctx context.Context, g *globals, name string, reg *prometheus.Registry, s runner.Stage) error {
+	r := runner.New(g.log, stageDrain)
+	r.Add(name, s)
+	admin, err := telemetry.NewAdmin(ctx, telemetry.AdminConfig{Addr: f.AdminAddr, Gatherer: reg, Ready: r.Ready}, g.log)
+	if err != nil {
+		return err
+	}
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx)) // admin ends last
+	served := make(chan error, 1)
+	go func() { served <- admin.Run(serving) }() // ends when stop is called below
+	err = r.Run(ctx)
+	stop()
+	return errors.Join(err, <-served)
+}
+
+type ingestCmd struct {
+	Files      []string `arg:"" help:"MRT, RIS Live JSON or raw BMP files, FILE or NAME=FILE." placeholder:"FILE"`
+	stageFlags `embed:""`
+}
+
+// Run plays files into bgp.updates.
+func (c *ingestCmd) Run(ctx context.Context, g *globals) error {
+	cfg, err := c.prepare(g)
+	if err != nil {
+		return err
+	}
+	inputs, cleanup, err := parseInputs(g, c.Files)
+	if err != nil {
+		return err
+	}
+	defer cleanup()
+	plan, err := file.NewPlan(ctx, inputs)
+	if err != nil {
+		return usageError(err)
+	}
+	reg := telemetry.NewRegistry(version)
+	consumers := []kafka.Reading{{Stage: enrich.Name, Topics: []string{schemas.TopicUpdates}}}
+	s, err := ingest.New(cfg.Ingest, plan, ingest.Deps{Log: g.log, Registerer: reg, Kafka: cfg.Kafka, Now: time.Now, Consumers: consumers})
+	if err != nil {
+		return err
+	}
+	if err := c.run(ctx, g, ingest.Name, reg, s); err != nil {
+		return err
+	}
+	if n := s.Progress().Damaged; n > 0 {
+		return &exitError{exitDamaged, fmt.Errorf("%d damaged parts of the input were passed over", n)}
+	}
+	return ctx.Err()
+}
+
+type enrichCmd struct {
+	stageFlags `embed:""`
+}
+
+// Run decodes and enriches bgp.updates into bgp.routes.
+func (c *enrichCmd) Run(ctx context.Context, g *globals) error {
+	cfg, err := c.prepare(g)
+	if err != nil {
+		return err
+	}
+	g.withDefaultData(ctx, cfg)
+	sources, err := enrich.OpenSources(cfg.Enrich, g.log)
+	if err != nil {
+		return err
+	}
+	reg := telemetry.NewRegistry(version)
+	s, err := enrich.New(cfg.Enrich, enrich.Deps{Log: g.log, Registerer: reg, Kafka: cfg.Kafka, Instance: c.Instance, Sources: sources})
+	if err != nil {
+		return err
+	}
+	return c.run(ctx, g, enrich.Name, reg, s)
+}
+
+type detectCmd struct {
+	stageFlags `embed:""`
+}
+
+// Run finds outages in bgp.routes.
+func (c *detectCmd) Run(ctx context.Context, g *globals) error {
+	cfg, err := c.prepare(g)
+	if err != nil {
+		return err
+	}
+	cfg.Detect.Instance = c.Instance
+	reg := telemetry.NewRegistry(version)
+	s, err := detect.New(cfg.Detect, detect.Deps{Log: g.log, Registerer: reg, Kafka: cfg.Kafka, NewDetector: cfg.newDetector(c.Dataset)})
+	if err != nil {
+		return err
+	}
+	return c.run(ctx, g, detect.Name, reg, s)
+}
+
+// newDetector returns how the dataset's detector is made.
+func (c *configuration) newDetector(dataset string) func() (detect.Detector, error) {
+	operator := c.Detector
+	operator.Dataset = dataset
+	return func() (detect.Detector, error) { return detect.NewOperator(operator) }
+}
+
+type sinkCmd struct {
+	stageFlags `embed:""`
+}
+
+// Run writes the topics into ClickHouse.
+func (c *sinkCmd) Run(ctx context.Context, g *globals) error {
+	cfg, err := c.prepare(g)
+	if err != nil {
+		return err
+	}
+	server, err := cfg.ClickHouse.Server()
+	if err != nil {
+		return usageError(err)
+	}
+	if _, err := clickhouse.Migrate(ctx, server); err != nil {
+		return err
+	}
+	reg := telemetry.NewRegistry(version)
+	s, err := sink.New(cfg.Sink, sink.Deps{Log: g.log, Registerer: reg, Kafka: cfg.Kafka, ClickHouse: server, Dataset: c.Dataset, Instance: c.Instance})
+	if err != nil {
+		return err
+	}
+	return c.run(ctx, g, sink.Name, reg, s)
+}
+
+// topicsCmd groups the commands on topics.
+type topicsCmd struct {
+	Apply topicsApplyCmd `cmd:"" help:"Create the topics that are missing, check the others."`
+}
+
+type topicsApplyCmd struct {
+	Dataset string `help:"Dataset whose topics are meant." default:"live" placeholder:"NAME"`
+}
+
+// Run creates and checks topics.
+func (c *topicsApplyCmd) Run(ctx context.Context, g *globals) error {
+	cfg, err := stageFlags{Dataset: c.Dataset}.prepare(g)
+	if err != nil {
+		return err
+	}
+	changes, err := kafka.Apply(ctx, cfg.Kafka, g.log, schemas.Topics)
+	for _, change := range changes {
+		fmt.Fprintln(g.stdout, change)
+	}
+	if err == nil && len(changes) == 0 {
+		fmt.Fprintln(g.stdout, "all topics are as they should be")
+	}
+	return err
+}

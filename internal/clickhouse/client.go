@@ -70,8 +70,12 @@ func Dial(ctx context.Context, s Server) (*ch.Client, error) {
 // Query is a statement for the HTTP interface.
 type Query struct {
 	SQL string
-	// Format is a ClickHouse output format; empty leaves it to the server (TSV).
+	// Format is a ClickHouse output format for statements that name none; empty is TSV.
 	Format string
+	// Database is where tables without a database are looked for; empty is the user's own.
+	Database string
+	// ID names the query, so that it can be killed.
+	ID string
 	// Settings are ClickHouse settings.
 	Settings map[string]string
 }
@@ -82,12 +86,14 @@ type QueryError struct{ Message string }
 // Error returns the server's message.
 func (e *QueryError) Error() string { return e.Message }
 
-// HTTP runs one statement over the HTTP interface and returns its output as it comes; the caller closes it. The database is
-// the default one if it exists. A statement that fails gives a *QueryError. Ending ctx does not end the statement.
+// HTTP runs one statement over the HTTP interface and returns its output as it comes; the caller closes it. A statement that
+// fails gives a *QueryError. Ending ctx does not end the statement: kill it by its ID.
 func (s Server) HTTP(ctx context.Context, q Query) (io.ReadCloser, error) {
 	v := url.Values{}
-	if q.Format != "" {
-		v.Set("default_format", q.Format)
+	for name, value := range map[string]string{"default_format": q.Format, "database": q.Database, "query_id": q.ID} {
+		if value != "" {
+			v.Set(name, value)
+		}
 	}
 	for k, val := range q.Settings {
 		v.Set(k, val)

@@ -61,6 +61,9 @@ type Engine struct {
 // StartEngine starts the engine and waits until it listens on loopback. A folder whose engine is just ending is waited for;
 // one in use gives ErrInUse. The context bounds the start only: Close ends the engine.
 func StartEngine(ctx context.Context, cfg EngineConfig) (*Engine, error) {
+	if !asked.Load() {
+		return nil, errors.New("starting the embedded ClickHouse: main (in tests TestMain) does not call RunEngineChild")
+	}
 	if err := checkPlatform(); err != nil {
 		return nil, err
 	}

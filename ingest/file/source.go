@@ -160,7 +160,11 @@ func (s *Source) end() (Record, error) {
 		return Record{}, io.EOF
 	}
 	s.ended = true
-	return s.clock(s.minute+minuteMicroseconds, true), nil
+	latest := s.minute
+	for _, p := range s.streams {
+		latest = max(latest, p.now)
+	}
+	return s.clock(latest, true), nil
 }
 
 // stamp gives a record its position and time.

@@ -33,7 +33,7 @@ const (
 )
 
 // Damage is a part of a capture that could not be read.
-type Damage struct {
+type Damage struct { //nolint:errname // it is what dead letters and reports call it, too
 	File string
 	// Offset is where the record begins in the decompressed stream; Number is the record's, counted from 1, or that of the
 	// record before where the damage is no record.

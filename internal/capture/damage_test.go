@@ -28,8 +28,9 @@ func with(b []byte, at int, octets ...byte) []byte {
 	return b
 }
 
-func random(n int) []byte {
-	b := make([]byte, n)
+// random is a mebibyte of it.
+func random() []byte {
+	b := make([]byte, 1<<20)
 	r := rand.New(rand.NewPCG(1, 2))
 	for i := range b {
 		b[i] = byte(r.Uint32())
@@ -66,7 +67,7 @@ func TestDamage(t *testing.T) {
 		{"web page", []byte("<!DOCTYPE html><html>404</html>"), 0, []damage{{0, 0, capture.UnknownFormat, 0}}},
 		{"other JSON", []byte(`{"a":1}` + "\n" + `{"a":2}` + "\n"), 0, []damage{{1, 0, capture.UnknownFormat, 7}}},
 		{"pcap", join([]byte{0xd4, 0xc3, 0xb2, 0xa1}, make([]byte, 100)), 0, []damage{{0, 0, capture.UnknownFormat, 0}}},
-		{"random", random(1 << 20), 0, []damage{{0, 0, capture.UnknownFormat, 0}}},
+		{"random", random(), 0, []damage{{0, 0, capture.UnknownFormat, 0}}},
 		{"zeros", make([]byte, 1<<20), 0, []damage{{0, 0, capture.UnknownFormat, 0}}},
 		{"gzip in gzip", gz(t, gz(t, ten)), 0, []damage{{0, 0, capture.NestedCompression, 0}}},
 		{"zstd in gzip", gz(t, zst(t, ten)), 0, []damage{{0, 0, capture.NestedCompression, 0}}},
@@ -172,7 +173,7 @@ func TestReadFailure(t *testing.T) {
 	for _, packed := range []bool{false, true} {
 		input := mrtUpdates(10_000)
 		if packed {
-			input = gz(t, join(input, random(1<<20)))
+			input = gz(t, join(input, random()))
 		}
 		input = input[:600_000]
 		r, err := capture.New(io.MultiReader(bytes.NewReader(input), iotest.ErrReader(fault)), "x")

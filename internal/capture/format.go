@@ -115,10 +115,17 @@ func unknownFormat(b []byte) error {
 		magic string
 		what  string
 	}{
-		{0, "\xd4\xc3\xb2\xa1", "a pcap capture"}, {0, "\xa1\xb2\xc3\xd4", "a pcap capture"}, {0, "\x4d\x3c\xb2\xa1", "a pcap capture"},
-		{0, "\x0a\x0d\x0d\x0a", "a pcapng capture"}, {0, "PK\x03\x04", "a zip archive"}, {0, "\xfd7zXZ\x00", "xz, which is not supported"},
-		{0, "\x04\x22\x4d\x18", "lz4, which is not supported"}, {257, "ustar", "a tar archive"}, {0, "<", "a web page or XML"},
-		{0, "\x7fELF", "a program"}, {0, "[", "a JSON array"},
+		{0, "\xd4\xc3\xb2\xa1", "a pcap capture"},
+		{0, "\xa1\xb2\xc3\xd4", "a pcap capture"},
+		{0, "\x4d\x3c\xb2\xa1", "a pcap capture"},
+		{0, "\x0a\x0d\x0d\x0a", "a pcapng capture"},
+		{0, "PK\x03\x04", "a zip archive"},
+		{0, "\xfd7zXZ\x00", "xz, which is not supported"},
+		{0, "\x04\x22\x4d\x18", "lz4, which is not supported"},
+		{257, "ustar", "a tar archive"},
+		{0, "<", "a web page or XML"},
+		{0, "\x7fELF", "a program"},
+		{0, "[", "a JSON array"},
 	} {
 		if len(b) >= k.at+len(k.magic) && string(b[k.at:k.at+len(k.magic)]) == k.magic {
 			return fmt.Errorf("%w: it looks like %s", ErrUnknownFormat, k.what)

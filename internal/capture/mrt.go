@@ -72,7 +72,7 @@ func (s *mrtSource) next(it *Item) error {
 
 // assigned reports whether IANA has assigned the MRT type (RFC 6396 §4 and appendix B).
 func assigned(t wire.MRTType) bool {
-	switch t {
+	switch uint16(t) {
 	case 16, 17, 32, 33, 48, 49:
 		return true
 	}

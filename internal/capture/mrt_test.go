@@ -19,7 +19,7 @@ type result struct {
 }
 
 // readAll reads r to its end. It fails on errors other than damage, and where the end does not stay the end.
-func readAll(t testing.TB, r *capture.Reader) result {
+func readAll(t *testing.T, r *capture.Reader) result {
 	t.Helper()
 	res := result{kinds: map[capture.Kind]int{}, format: r.Format()}
 	for {
@@ -47,7 +47,7 @@ func readAll(t testing.TB, r *capture.Reader) result {
 	return res
 }
 
-func readFile(t testing.TB, path string) result {
+func readFile(t *testing.T, path string) result {
 	t.Helper()
 	r, err := capture.Open(path, nil)
 	if err != nil {

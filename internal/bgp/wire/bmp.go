@@ -19,7 +19,7 @@ const (
 	bmpPerPeerLength = 42
 )
 
-// ErrBMPVersion: not version 3 of BMP. Drafts of version 4 are refused.
+// ErrBMPVersion is a version of BMP other than 3. Drafts of version 4 are refused.
 var ErrBMPVersion = fmt.Errorf("BMP version is not %d: %w", bmpVersion, ErrUnsupported)
 
 // BMPType is the type of a BMP message (RFC 7854 §4.1).

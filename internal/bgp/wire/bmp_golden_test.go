@@ -217,6 +217,7 @@ func viewOf(m *wire.BMPMessage, d *wire.Decoder) (bmpView, error) {
 		v.Body = fmt.Sprint(n, " counters")
 	case wire.BMPInitiation:
 		v.Body = m.Info(wire.BMPInfoSysDescr) + "|" + m.Info(wire.BMPInfoSysName)
+	case wire.BMPTermination, wire.BMPRouteMirroring:
 	}
 	return v, nil
 }

@@ -58,10 +58,10 @@ func openBytes(mode wire.AddPathMode) []byte {
 	return bgpBytes(wire.MessageOpen, append(body, params...))
 }
 
-func peerUpBytes(typ wire.BMPPeerType, flags byte, distinguisher uint64, sent, received wire.AddPathMode) []byte {
+func peerUpBytes(typ wire.BMPPeerType, distinguisher uint64, sent, received wire.AddPathMode) []byte {
 	body := append(make([]byte, 12), 203, 0, 113, 2, 0, 179, 0xc3, 0x50)
 	body = append(append(body, openBytes(sent)...), openBytes(received)...)
-	return bmpBytes(wire.BMPPeerUp, perPeer(typ, flags, distinguisher, body))
+	return bmpBytes(wire.BMPPeerUp, perPeer(typ, 0, distinguisher, body))
 }
 
 // endOfRIB is the shortest UPDATE.
@@ -107,7 +107,7 @@ func TestBMPOptions(t *testing.T) {
 		if m := decodeBMP(t, &s, monitoring(tc.typ, tc.flags, 7)); m.Known || m.Options.AddPathIPv4 {
 			t.Errorf("%s: before Peer Up: got %+v", tc.name, m)
 		}
-		decodeBMP(t, &s, peerUpBytes(tc.typ, 0, 7, tc.sent, tc.received)) // Peer Up has no table
+		decodeBMP(t, &s, peerUpBytes(tc.typ, 7, tc.sent, tc.received)) // Peer Up has no table
 		m := decodeBMP(t, &s, monitoring(tc.typ, tc.flags, 7))
 		if m.Options != tc.want || !m.Known {
 			t.Errorf("%s: got %+v, known %t, want %+v", tc.name, m.Options, m.Known, tc.want)
@@ -136,7 +136,7 @@ func TestBMPMessages(t *testing.T) {
 	if m.Info(wire.BMPInfoSysName) != "r1" || m.Info(wire.BMPInfoSysDescr) != "FRR" || m.Info(wire.BMPInfoString) != "" {
 		t.Errorf("initiation: got %+v", m)
 	}
-	up := peerUpBytes(0, 0, 0, 0, 0)
+	up := peerUpBytes(0, 0, 0, 0)
 	up = append(up, 0, 0, 0, 2, 'h', 'i')
 	binary.BigEndian.PutUint32(up[1:], uint32(len(up)))
 	m = decodeBMP(t, &s, up)
@@ -174,7 +174,7 @@ func TestBMPMessages(t *testing.T) {
 			t.Errorf("peer down %x: got %q, want %q", tc.body, m.Down.String(), tc.want)
 		}
 	}
-	decodeBMP(t, &s, peerUpBytes(0, 0, 0, 0, 0))
+	decodeBMP(t, &s, peerUpBytes(0, 0, 0, 0))
 	decodeBMP(t, &s, bmpBytes(wire.BMPTermination, []byte{0, 1, 0, 2, 0, 0}))
 	if s.Peers() != 0 {
 		t.Errorf("after Termination: got %d peers, want 0", s.Peers())
@@ -222,12 +222,12 @@ func TestBMPPeersAreBounded(t *testing.T) {
 	var s wire.BMPSession
 	var m wire.BMPMessage
 	for i := range wire.MaxBMPPeers {
-		decodeBMP(t, &s, peerUpBytes(1, 0, uint64(i), 0, 0))
+		decodeBMP(t, &s, peerUpBytes(1, uint64(i), 0, 0))
 	}
-	if err := s.Decode(peerUpBytes(1, 0, wire.MaxBMPPeers, 0, 0), &m); !errors.Is(err, wire.ErrTooManyPeers) {
+	if err := s.Decode(peerUpBytes(1, wire.MaxBMPPeers, 0, 0), &m); !errors.Is(err, wire.ErrTooManyPeers) {
 		t.Errorf("one more: got %v, want %v", err, wire.ErrTooManyPeers)
 	}
-	decodeBMP(t, &s, peerUpBytes(1, 0, 3, 0, 0)) // known already
+	decodeBMP(t, &s, peerUpBytes(1, 3, 0, 0)) // known already
 	if s.Peers() != wire.MaxBMPPeers {
 		t.Errorf("peers: got %d, want %d", s.Peers(), wire.MaxBMPPeers)
 	}
@@ -285,7 +285,7 @@ func monitoringStream() []byte {
 	body := binary.BigEndian.AppendUint16([]byte{0, 0}, uint16(len(attributes)))
 	body = append(append(body, attributes...), 24, 198, 51, 100, 24, 192, 0, 2)
 	rm := bmpBytes(wire.BMPRouteMonitoring, perPeer(0, 0, 0, bgpBytes(wire.MessageUpdate, body)))
-	return append(peerUpBytes(0, 0, 0, 0, 0), bytes.Repeat(rm, 5000)...)
+	return append(peerUpBytes(0, 0, 0, 0), bytes.Repeat(rm, 5000)...)
 }
 
 func BenchmarkBMPRouteMonitoring(b *testing.B) {
@@ -312,7 +312,7 @@ func BenchmarkBMPRouteMonitoring(b *testing.B) {
 // FuzzBMP reads a stream: nothing panics, every octet is accounted for, and a message is what the stream holds.
 func FuzzBMP(f *testing.F) {
 	f.Add(monitoringStream()[:2000])
-	f.Add(append(peerUpBytes(0, 0, 0, wire.AddPathBoth, wire.AddPathBoth), monitoring(0, 0x40, 0)...))
+	f.Add(append(peerUpBytes(0, 0, wire.AddPathBoth, wire.AddPathBoth), monitoring(0, 0x40, 0)...))
 	f.Add(bmpBytes(wire.BMPStatistics, perPeer(0, 0, 0, []byte{255, 255, 255, 255})))
 	f.Add(append(bmpBytes(wire.BMPInitiation, []byte{0, 2, 0, 1, 'x'}), bmpBytes(wire.BMPTermination, []byte{0, 1, 0, 2, 0, 0})...))
 	f.Add([]byte{3, 0, 0, 0, 0, 0, 3, 255, 255, 255, 255, 0})

@@ -11,7 +11,7 @@ import (
 // MaxBMPPeers caps the peers whose state a BMPSession keeps.
 const MaxBMPPeers = 1 << 16
 
-// ErrTooManyPeers: a router announces more than MaxBMPPeers peers.
+// ErrTooManyPeers is a router that announces more than MaxBMPPeers peers.
 var ErrTooManyPeers = fmt.Errorf("more than %d BMP peers in a session", MaxBMPPeers)
 
 // BMPSession decodes the messages of one router's BMP session, in order. It keeps what Peer Up said until Peer Down: how the

@@ -24,7 +24,7 @@ const (
 	risMaxNames   = 4096
 )
 
-// ErrNotRISLive: JSON, but not a message of RIS Live.
+// ErrNotRISLive is JSON that is no message of RIS Live.
 var ErrNotRISLive = errors.New("not a RIS Live message")
 
 // RISLiveKind says what a message of RIS Live is.
@@ -312,13 +312,13 @@ func (d *RISLiveDecoder) peer(data *fastjson.Value) (bgp.Peer, error) {
 		}
 		d.addresses[string(text)] = addr
 	}
-	asn := data.Get("peer_asn")
-	if asn != nil && asn.Type() == fastjson.TypeString {
-		d.scratch = append(d.scratch[:0], asn.GetStringBytes()...)
-	} else if asn != nil {
-		d.scratch = asn.MarshalTo(d.scratch[:0])
-	} else {
-		d.scratch = d.scratch[:0]
+	d.scratch = d.scratch[:0]
+	switch asn := data.Get("peer_asn"); {
+	case asn == nil:
+	case asn.Type() == fastjson.TypeString:
+		d.scratch = append(d.scratch, asn.GetStringBytes()...)
+	default:
+		d.scratch = asn.MarshalTo(d.scratch)
 	}
 	n, err := bgp.ParseASN(string(d.scratch))
 	if err != nil {

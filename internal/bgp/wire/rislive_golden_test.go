@@ -56,11 +56,11 @@ var risFiles = []struct {
 	{"morrowc-fail-as-set", 1, map[wire.RISLiveKind]int{wire.RISUpdate: 1}, nil},
 }
 
-func risLines(t testing.TB, name string) [][]byte {
-	t.Helper()
-	b, err := os.ReadFile(datatest.Path(t, "rislive", name))
+func risLines(tb testing.TB, name string) [][]byte {
+	tb.Helper()
+	b, err := os.ReadFile(datatest.Path(tb, "rislive", name))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return slices.DeleteFunc(bytes.Split(b, []byte("\n")), func(l []byte) bool { return len(bytes.TrimSpace(l)) == 0 })
 }

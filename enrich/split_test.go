@@ -127,7 +127,7 @@ func TestSplit(t *testing.T) {
 	if len(wantWithdrawn) != 8000 || len(wantAnnounced) != 8000 {
 		t.Fatalf("%d withdrawn, %d announced, want 8000 of each", len(wantWithdrawn), len(wantAnnounced))
 	}
-	for _, limit := range []int{MaxRecord, 3000} {
+	for _, limit := range []int{MaxRecord, 40_000} {
 		e := NewEnricher(s)
 		e.limit = limit
 		parts := transform(t, e, in)

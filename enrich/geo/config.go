@@ -3,8 +3,6 @@ package geo
 import (
 	"errors"
 	"fmt"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // Kind is how good a location file's countries are.
@@ -24,20 +22,13 @@ type File struct {
 	Kind Kind   `yaml:"kind,omitempty"`
 }
 
-// UnmarshalYAML reads either form, strictly.
-func (f *File) UnmarshalYAML(n *yaml.Node) error {
-	if n.Kind == yaml.ScalarNode {
-		return n.Decode(&f.Path)
-	}
-	if n.Kind == yaml.MappingNode {
-		for i := 0; i < len(n.Content); i += 2 {
-			if key := n.Content[i]; key.Value != "path" && key.Value != "kind" {
-				return fmt.Errorf("line %d: field %s not found in a location file", key.Line, key.Value)
-			}
-		}
+// UnmarshalYAML reads either form, as strictly as the decoder that calls it.
+func (f *File) UnmarshalYAML(unmarshal func(any) error) error {
+	if unmarshal(&f.Path) == nil {
+		return nil
 	}
 	type plain File
-	return n.Decode((*plain)(f))
+	return unmarshal((*plain)(f))
 }
 
 // MarshalYAML writes the shorter form that says it all.

@@ -164,8 +164,8 @@ func (o *Operator) tableChunk(c *collector, in *pb.TableChunk, now int64) error 
 			wrong = fmt.Errorf("table of %v with a prefix of %v: %w", f, pf, codec.ErrInvalid)
 			continue
 		}
-		fam.tabulate(k, tp, slots)
-		if row, ok := fam.rib.Row(k); ok {
+		if row, ok := fam.rib.TableRow(k); ok {
+			fam.tabulate(row, tp, slots)
 			fam.vis.SetPlace(row, in.GetPlaces(), tp.GetPlaceShares())
 		}
 	}
@@ -189,12 +189,12 @@ func (o *Operator) tabled(f *familyState, c *collector, p *peer, now int64) int 
 }
 
 // tabulate applies one prefix of a table.
-func (f *familyState) tabulate(k rib.Key, tp *pb.TablePrefix, slots []int) {
+func (f *familyState) tabulate(row rib.Row, tp *pb.TablePrefix, slots []int) {
 	for _, path := range tp.GetPaths() {
 		for i, b := range path.GetPeers() {
 			for x := b; x != 0; x &= x - 1 {
 				if j := 8*i + bits.TrailingZeros8(x); j < len(slots) && slots[j] >= 0 {
-					f.rib.Tabulate(slots[j], k, bgp.ASN(path.GetOriginAs()), bgp.ASN(path.GetUpstreamAs()))
+					f.rib.Tabulate(slots[j], row, bgp.ASN(path.GetOriginAs()), bgp.ASN(path.GetUpstreamAs()))
 				}
 			}
 		}

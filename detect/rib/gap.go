@@ -22,15 +22,14 @@ func (t *Table) BeginGap(slots ...int) {
 	}
 }
 
-// Tabulate applies one pair of a table: slot s holds k, heard from origin over upstream, unless the live stream has touched it
+// TableRow finds or makes the row of a prefix that a table holds; ok is false where the Table is full.
+func (t *Table) TableRow(k Key) (Row, bool) { return t.row(k) }
+
+// Tabulate applies one pair of a table: slot s holds row r, heard from origin over upstream, unless the live stream has touched it
 // since the gap began. It does nothing for a slot outside of a gap.
-func (t *Table) Tabulate(s int, k Key, origin, upstream bgp.ASN) {
+func (t *Table) Tabulate(s int, r Row, origin, upstream bgp.ASN) {
 	bit := uint64(1) << (s & 63)
 	if t.gap == nil || t.gap[s>>6]&bit == 0 {
-		return
-	}
-	r, ok := t.row(k)
-	if !ok {
 		return
 	}
 	i := int(r)*t.words + s>>6
@@ -46,19 +45,8 @@ func (t *Table) Tabulate(s int, k Key, origin, upstream bgp.ASN) {
 	t.mark(r)
 }
 
-// TouchSlot makes the live stream win everywhere: the rest of the slot's table is passed over.
-func (t *Table) TouchSlot(s int) {
-	bit := uint64(1) << (s & 63)
-	if t.gap == nil || t.gap[s>>6]&bit == 0 {
-		return
-	}
-	for i := s >> 6; i < len(t.touched); i += t.words {
-		t.touched[i] |= bit
-	}
-}
-
 // EndGap ends the gap of slots. After a complete table what was neither in it nor touched is dropped; after an incomplete one it
-// becomes unknown, which is the same here. TouchSlot's slots keep what they hold.
+// becomes unknown, which is the same here.
 func (t *Table) EndGap(slots ...int) {
 	if t.gap == nil || len(slots) == 0 {
 		return

@@ -206,8 +206,9 @@ func TestGap(t *testing.T) {
 	tb.Withdraw(0, never, 0, false) // not held, but the table says so
 	tb.Announce(0, moved, 0, 64501, 64510)
 	for _, k := range []Key{kept, gone, moved, fresh, never} {
-		tb.Tabulate(0, k, 64599, 64598)
-		tb.Tabulate(1, k, 64599, 64598) // not in the gap: nothing
+		r, _ := tb.TableRow(k)
+		tb.Tabulate(0, r, 64599, 64598)
+		tb.Tabulate(1, r, 64599, 64598) // not in the gap: nothing
 	}
 	tb.EndGap(0)
 	for _, tt := range []struct {
@@ -235,7 +236,8 @@ func TestGapReset(t *testing.T) {
 	tb.Announce(0, k, 0, 64500, 64510)
 	tb.BeginGap(0)
 	tb.ClearSlots([]uint64{1})
-	tb.Tabulate(0, k, 64500, 64510)
+	r, _ := tb.TableRow(k)
+	tb.Tabulate(0, r, 64500, 64510)
 	tb.EndGap(0)
 	if held(tb, k) != 0 {
 		t.Error("the table of a session that ended came back")

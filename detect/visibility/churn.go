@@ -16,19 +16,27 @@ const (
 // that have any.
 type churn struct {
 	voters *panel.Voters
-	window map[rib.Row]uint32
+	window []uint32                        // of the open window, by row
+	rows   []rib.Row                       // with a count in window
 	fine   [fineBuckets]map[rib.Row]uint32 // by number of the five minutes
 	hours  [dayHours]map[rib.Row]uint32    // by hour
 	newest int64                           // number of the newest five minutes
 }
 
-func newChurn() churn { return churn{voters: &panel.Voters{}, window: make(map[rib.Row]uint32)} }
+func newChurn() churn { return churn{voters: &panel.Voters{}} }
 
 // count counts a change by a slot, if it was a voter when the window began.
 func (c *churn) count(r rib.Row, slot int) {
-	if c.voters.Votes(slot) {
-		c.window[r]++
+	if !c.voters.Votes(slot) {
+		return
 	}
+	if int(r) >= len(c.window) {
+		c.window = append(c.window, make([]uint32, int(r)+1-len(c.window))...)
+	}
+	if c.window[r] == 0 {
+		c.rows = append(c.rows, r)
+	}
+	c.window[r]++
 }
 
 // close ends the window at end.
@@ -46,27 +54,26 @@ func (c *churn) close(end int64, voters *panel.Voters) {
 		c.hours[h%dayHours] = nil
 	}
 	c.newest = n
-	if len(c.window) == 0 {
+	if len(c.rows) == 0 {
 		return
 	}
-	addTo(&c.fine[n%fineBuckets], c.window)
-	addTo(&c.hours[n/perHour%dayHours], c.window)
-	if len(c.window) > 1<<14 {
-		c.window = make(map[rib.Row]uint32)
-	} else {
-		clear(c.window)
+	c.addTo(&c.fine[n%fineBuckets])
+	c.addTo(&c.hours[n/perHour%dayHours])
+	for _, r := range c.rows {
+		c.window[r] = 0
 	}
+	c.rows = c.rows[:0]
 }
 
-// addTo adds counts. Beyond maxChurn nothing of the window is added for any newcomer: which of them came first means nothing.
-func addTo(to *map[rib.Row]uint32, from map[rib.Row]uint32) {
+// addTo adds the window's counts. Beyond maxChurn nothing is added for any newcomer: which of them came first means nothing.
+func (c *churn) addTo(to *map[rib.Row]uint32) {
 	if *to == nil {
-		*to = make(map[rib.Row]uint32, len(from))
+		*to = make(map[rib.Row]uint32, len(c.rows))
 	}
-	full := len(*to)+len(from) > maxChurn
-	for r, n := range from { // sums by row: their order does not matter
+	full := len(*to)+len(c.rows) > maxChurn
+	for _, r := range c.rows {
 		if _, ok := (*to)[r]; ok || !full {
-			(*to)[r] += n
+			(*to)[r] += c.window[r]
 		}
 	}
 }
@@ -87,7 +94,6 @@ func (c *churn) before(r rib.Row, t int64, to *bgp.Churn) {
 }
 
 func (c *churn) forget(r rib.Row) {
-	delete(c.window, r)
 	for _, m := range c.fine {
 		delete(m, r)
 	}

@@ -178,6 +178,9 @@ func (m *MRTReader) header(at int) mrtHead {
 
 func (h mrtHead) extended() bool { return h.kind == MRTBGP4MPET || h.kind == 33 || h.kind == 49 }
 
+// minMRTType and maxMRTType are the lowest and the highest type that known knows.
+const minMRTType, maxMRTType = 11, 49
+
 // known tells whether the header is of a kind that RFC 6396 and RFC 8050 define, of a length that is read.
 func (h mrtHead) known() bool {
 	if h.length > MaxMRTRecord {
@@ -214,6 +217,10 @@ func (m *MRTReader) resync() int {
 	for at := 1; ; at++ {
 		if !m.fill(at + mrtHeader) {
 			return m.end - m.start
+		}
+		held := m.buf[m.start:m.end]
+		for at+mrtHeader < len(held) && (held[at+4] != 0 || held[at+5] > maxMRTType || held[at+5] < minMRTType) {
+			at++ // no type that is known stands here
 		}
 		if at >= MaxMRTRecord {
 			return at

@@ -185,7 +185,7 @@ func TestMRTReaderHeap(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.GC()
 			runtime.ReadMemStats(&before)
-			r := wire.NewMRTReader(&endless{head: head, left: 96 << 20})
+			r := wire.NewMRTReader(&endless{head: head, left: 48 << 20})
 			for {
 				if _, err := r.Next(); errors.Is(err, io.EOF) {
 					break

@@ -48,10 +48,10 @@ func Scenarios() []Scenario {
 }
 
 // FourWithdrawn is half a day of history and then the loss of AS131279's four prefixes at the given time, for 40 minutes,
-// without any background: something real to be found while other things are done to the feed.
+// over the background: something real to be found while other things are done to the feed. It ends four hours later.
 func FourWithdrawn(at time.Time) Scenario {
 	return Scenario{
-		Name: "four-withdrawn", Seed: 8, Start: at.Add(-12 * time.Hour), End: at.Add(4 * time.Hour),
+		Name: "four-withdrawn", Seed: 8, Start: at.Add(-12 * time.Hour), End: at.Add(4 * time.Hour), Background: true,
 		Losses: []Loss{{Origin: 131279, Start: at, End: at.Add(40 * time.Minute)}},
 	}
 }

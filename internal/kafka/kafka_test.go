@@ -119,13 +119,18 @@ func testApplyAndRemove(t *testing.T, cfg kafka.Config) {
 	if _, err := adm.AlterTopicConfigs(ctx, []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "retention.ms", Value: kadm.StringPtr("1000000")}}, cfg.Topic(schemas.TopicRoutes)); err != nil {
 		t.Fatal(err)
 	}
-	changes, err := kafka.Apply(ctx, cfg, log, schemas.Topics)
 	want := kafka.Differs
 	if cfg.Embedded() {
 		want = kafka.Altered
 	}
-	if err != nil || len(changes) != 1 || changes[0].Kind != want || changes[0].Topic != cfg.Topic(schemas.TopicRoutes) {
-		t.Errorf("after a change: got %+v, %v; want %s of the routes", changes, err, want)
+	var changes []kafka.Change
+	for wait := (kafka.Backoff{}); len(changes) == 0; { // a cluster takes a moment to show it
+		if changes, err = kafka.Apply(ctx, cfg, log, schemas.Topics); err != nil || wait.Wait(ctx) != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(changes) != 1 || changes[0].Kind != want || changes[0].Topic != cfg.Topic(schemas.TopicRoutes) {
+		t.Errorf("after a change: got %+v; want %s of the routes", changes, want)
 	}
 	more := cfg
 	more.Partitions++

@@ -91,15 +91,44 @@ func Apply(ctx context.Context, cfg Config, log *slog.Logger, registry []schemas
 	}
 	var changes []Change
 	var faults []error
+	var created []string
 	for _, t := range registry {
 		c, err := cfg.applyTopic(ctx, adm, t, have)
 		changes = append(changes, c...)
 		if err != nil {
 			faults = append(faults, err)
+		} else if len(c) > 0 && c[0].Kind == Created {
+			created = append(created, c[0].Topic)
 		}
 	}
-	return changes, errors.Join(faults...)
+	return changes, errors.Join(append(faults, awaitTopics(ctx, adm, created))...)
 }
+
+// awaitTopics waits until the brokers speak of topics that were just created.
+func awaitTopics(ctx context.Context, adm *kadm.Client, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	tick := time.NewTicker(topicInterval)
+	defer tick.Stop()
+	for {
+		have, err := adm.ListTopics(ctx, names...)
+		if err != nil {
+			return fmt.Errorf("describing topics: %w", err)
+		}
+		if have.Error() == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for topics: %w", errors.Join(ctx.Err(), have.Error()))
+		case <-tick.C:
+		}
+	}
+}
+
+// topicInterval is how often topics that come or go are looked for.
+const topicInterval = 50 * time.Millisecond
 
 func (c Config) applyTopic(ctx context.Context, adm *kadm.Client, t schemas.Topic, have kadm.TopicDetails) ([]Change, error) {
 	name, w := c.Topic(t.Name), c.wanted(t)
@@ -208,7 +237,7 @@ func Remove(ctx context.Context, cfg Config, log *slog.Logger, registry []schema
 	for i, t := range registry {
 		names[i] = cfg.Topic(t.Name)
 	}
-	tick := time.NewTicker(50 * time.Millisecond)
+	tick := time.NewTicker(topicInterval)
 	defer tick.Stop()
 	for {
 		have, err := adm.ListTopics(ctx, names...)

@@ -248,12 +248,11 @@ func TestTransformFaults(t *testing.T) {
 // TestTransformKilled kills the process again and again, and lets another member come and go beside it.
 func TestTransformKilled(t *testing.T) {
 	t.Parallel()
-	testTransformKilled(t, kafkatest.New(t, 3), 6)
+	testTransformKilled(t, kafkatest.New(t, 3), 6, 10_000)
 }
 
-func testTransformKilled(t *testing.T, cfg kafka.Config, kills int) {
+func testTransformKilled(t *testing.T, cfg kafka.Config, kills, records int) {
 	t.Helper()
-	const records = 20_000
 	r := rand.New(rand.NewPCG(3, 4))
 	produceAll(t, cfg, records)
 	adm, err := kafka.NewAdmin(cfg, kafkatest.Log())
@@ -261,23 +260,31 @@ func testTransformKilled(t *testing.T, cfg kafka.Config, kills int) {
 		t.Fatal(err)
 	}
 	defer adm.Close()
-	moved, last := 0, int64(-1)
-	for i := range kills {
-		p := kafkatest.Start(t, "transform", cfg, "0")
-		wait := time.NewTimer(time.Duration(80+r.IntN(250)) * time.Millisecond)
-		<-wait.C
-		p.Kill()
+	left := func() int64 {
 		lag, err := kafka.Lag(t.Context(), adm, cfg, enrich)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := lag[0].Records; n != last && n > 0 {
-			moved, last = moved+1, n
-		}
-		t.Logf("kill %d: %d records left", i, lag[0].Records)
+		return lag[0].Records
 	}
-	if moved < 2 {
-		t.Errorf("only %d kills met a process at work", moved)
+	for i := range kills {
+		before := left()
+		p := kafkatest.Start(t, "transform", cfg, "0")
+		limit, poll := time.NewTimer(time.Minute), time.NewTicker(time.Millisecond)
+		for left() == before { // it has not begun yet
+			select {
+			case <-poll.C:
+			case <-limit.C:
+				t.Fatalf("process %d does nothing", i)
+			}
+		}
+		poll.Reset(time.Duration(1+r.IntN(40)) * time.Millisecond)
+		<-poll.C
+		p.Kill()
+		t.Logf("kill %d: %d records left", i, left())
+	}
+	if left() == 0 {
+		t.Error("everything was done before the last kill: the test shows nothing")
 	}
 	a := kafkatest.Start(t, "transform", cfg, "0")
 	b := kafkatest.Start(t, "transform", cfg, "1")

@@ -54,8 +54,8 @@ func (c *dumpCmd) Run(ctx context.Context, g *globals) error {
 	if len(d.damaged) > 0 {
 		return &exitError{exitDamaged, errors.New(summary)}
 	}
-	fmt.Fprintln(g.stderr, "darkmap:", summary)
-	return nil
+	_, err := fmt.Fprintln(g.stderr, "darkmap:", summary)
+	return err
 }
 
 // dumper is one run over all files.

@@ -116,7 +116,8 @@ func (f *BGPDump) state(dst []byte, it *capture.Item, old, now bgp.FSMState) []b
 // start fills head; letter 0 is STATE.
 func (f *BGPDump) start(it *capture.Item, letter byte, peer bgp.Peer, addPath bool) {
 	kind, micro := kindOf(it)
-	h := append(f.head[:0], kind...)
+	h := f.head[:0]
+	h = append(h, kind...)
 	if addPath && !strings.HasSuffix(kind, "_AP") {
 		h = append(h, "_AP"...)
 	}
@@ -132,7 +133,8 @@ func (f *BGPDump) start(it *capture.Item, letter byte, peer bgp.Peer, addPath bo
 	}
 	h = appendAddr(append(h, '|'), peer.Address)
 	h = strconv.AppendUint(append(h, '|'), uint64(peer.ASN), 10)
-	f.head = append(h, '|')
+	h = append(h, '|')
+	f.head = h
 }
 
 // kindOf returns bgpdump's name for the record and whether its time has a fraction.

@@ -179,7 +179,8 @@ func (f *JSON) setTail(u *wire.Update, hop netip.Addr) {
 	if a.AtomicAggregate {
 		t = append(t, `,"atomic_aggregate":true`...)
 	}
-	f.tail, f.tailHop = append(t, "}\n"...), hop
+	t = append(t, "}\n"...)
+	f.tail, f.tailHop = t, hop
 }
 
 // appendPath writes the path as an array: sets are arrays in it, confederations (RFC 5065) objects.

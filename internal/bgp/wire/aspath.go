@@ -124,12 +124,13 @@ func (d *Decoder) merge(path, as4 []bgp.PathSegment) {
 			break
 		}
 		asns := s.ASNs
-		switch {
-		case s.Type == bgp.ASSet:
+		switch s.Type {
+		case bgp.ASSet:
 			take--
-		case s.Type == bgp.ASSequence:
+		case bgp.ASSequence:
 			asns = asns[:min(take, len(asns))]
 			take -= len(asns)
+		case bgp.ASConfedSequence, bgp.ASConfedSet:
 		}
 		merged = d.copySegment(merged, s.Type, asns)
 	}

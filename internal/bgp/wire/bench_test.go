@@ -11,14 +11,14 @@ import (
 )
 
 // realBodies returns the UPDATEs of one file, which all have 4-octet AS numbers and no ADD-PATH.
-func realBodies(t testing.TB) [][]byte {
-	t.Helper()
+func realBodies(tb testing.TB) [][]byte {
+	tb.Helper()
 	var bodies [][]byte
-	realUpdates(t, filepath.Join(datatest.Path(t, "mrt"), "routeviews2-updates.20260222.1530.bz2"), func(_ uint64, body []byte, _ wire.Options) {
+	realUpdates(tb, filepath.Join(datatest.Path(tb, "mrt"), "routeviews2-updates.20260222.1530.bz2"), func(_ uint64, body []byte, _ wire.Options) {
 		bodies = append(bodies, append([]byte(nil), body...))
 	})
 	if len(bodies) != 49220 {
-		t.Fatalf("got %d UPDATEs, want 49220", len(bodies))
+		tb.Fatalf("got %d UPDATEs, want 49220", len(bodies))
 	}
 	return bodies
 }

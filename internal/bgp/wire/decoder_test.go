@@ -125,7 +125,8 @@ func TestDecodeUpdate(t *testing.T) {
 			"W 192.0.2.0/24 id 7; A 198.51.100.0/24 id 1 via 203.0.113.1; A 198.51.100.0/24 id 2 via 203.0.113.1; path 64496 64497",
 		},
 		"ADD-PATH of the other family": {
-			body(net192, nil, attr(0x80, 15, slices.Concat([]byte{0, 2, 1, 0, 0, 0, 9}, db8)...)), wire.Options{ASOctets: 4, AddPathIPv6: true},
+			body(net192, nil, attr(0x80, 15, slices.Concat([]byte{0, 2, 1, 0, 0, 0, 9}, db8)...)),
+			wire.Options{ASOctets: 4, AddPathIPv6: true},
 			"W 192.0.2.0/24; W 2001:db8::/32 id 9",
 		},
 		"unknown attributes pass": {

@@ -167,35 +167,35 @@ func theirPath(segments []gobgp.AsPathParamInterface) string {
 }
 
 // mrtFiles lists the MRT files of the shared data.
-func mrtFiles(t testing.TB) []string {
-	t.Helper()
+func mrtFiles(tb testing.TB) []string {
+	tb.Helper()
 	var files []string
 	for _, pattern := range []string{"*.gz", "*.bz2", "mrtparse-samples/*"} {
-		found, err := filepath.Glob(filepath.Join(datatest.Path(t, "mrt"), pattern))
+		found, err := filepath.Glob(filepath.Join(datatest.Path(tb, "mrt"), pattern))
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		files = append(files, found...)
 	}
 	if len(files) < 20 {
-		t.Fatalf("got %d MRT files, want at least 20", len(files))
+		tb.Fatalf("got %d MRT files, want at least 20", len(files))
 	}
 	return files
 }
 
 // openMRT opens and unpacks one.
-func openMRT(t testing.TB, path string) io.Reader {
-	t.Helper()
+func openMRT(tb testing.TB, path string) io.Reader {
+	tb.Helper()
 	f, err := os.Open(path)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = f.Close() })
+	tb.Cleanup(func() { _ = f.Close() })
 	switch filepath.Ext(path) {
 	case ".gz":
 		r, err := gzip.NewReader(f)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		return r
 	case ".bz2":
@@ -205,9 +205,9 @@ func openMRT(t testing.TB, path string) io.Reader {
 }
 
 // realUpdates calls f with the body of every UPDATE of a file.
-func realUpdates(t testing.TB, path string, f func(number uint64, body []byte, o wire.Options)) {
-	t.Helper()
-	r := wire.NewMRTReader(openMRT(t, path))
+func realUpdates(tb testing.TB, path string, f func(number uint64, body []byte, o wire.Options)) {
+	tb.Helper()
+	r := wire.NewMRTReader(openMRT(tb, path))
 	for {
 		rec, err := r.Next()
 		if errors.Is(err, io.EOF) {
@@ -218,11 +218,11 @@ func realUpdates(t testing.TB, path string, f func(number uint64, body []byte, o
 		}
 		m, err := rec.Message()
 		if err != nil {
-			t.Fatalf("%s: record %d: %v", path, rec.Number, err)
+			tb.Fatalf("%s: record %d: %v", path, rec.Number, err)
 		}
 		kind, body, err := wire.SplitMessage(m.Message)
 		if err != nil {
-			t.Fatalf("%s: record %d: %v", path, rec.Number, err)
+			tb.Fatalf("%s: record %d: %v", path, rec.Number, err)
 		}
 		if kind == wire.MessageUpdate {
 			f(rec.Number, body, wire.Options{ASOctets: m.ASOctets, AddPathIPv4: m.AddPath, AddPathIPv6: m.AddPath})

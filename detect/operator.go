@@ -124,7 +124,7 @@ func (o *Operator) Apply(rec *pb.RouteRecord, effective int64) error {
 		}
 		o.mask(c, true)
 	case *pb.RouteRecord_GapBegin:
-		return o.gapBegin(c, b.GapBegin, now)
+		return o.gapBegin(c, b.GapBegin)
 	case *pb.RouteRecord_GapEnd:
 		return o.gapEnd(c, b.GapEnd)
 	case *pb.RouteRecord_TableChunk:
@@ -155,7 +155,7 @@ func (o *Operator) changes(c *collector, ch *pb.RouteChanges, now, timestamp int
 	}
 	for _, r := range ch.GetWithdrawn() {
 		f, k, ok := rib.ParseKey(r.GetPrefix())
-		if !ok {
+		if !ok || r.GetMulticast() {
 			continue
 		}
 		if fam, s := slot(f); s >= 0 && !fam.beacon(k) {
@@ -164,7 +164,7 @@ func (o *Operator) changes(c *collector, ch *pb.RouteChanges, now, timestamp int
 	}
 	for _, r := range ch.GetAnnounced() {
 		f, k, ok := rib.ParseKey(r.GetPrefix())
-		if !ok {
+		if !ok || r.GetMulticast() {
 			continue
 		}
 		if fam, s := slot(f); s >= 0 && !fam.beacon(k) {

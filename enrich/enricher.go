@@ -139,7 +139,10 @@ func (e *Enricher) message(dst [][]byte, m *pb.BGPMessage) ([][]byte, error) {
 	default:
 		return fail(fmt.Errorf("%v: %w", kind, wire.ErrUnsupported))
 	}
-	u, err := e.decoder.DecodeUpdate(body, wire.Options{ASOctets: uint8(m.AsOctets), AddPathIPv4: m.AddPathIpv4, AddPathIPv6: m.AddPathIpv6})
+	u, err := e.decoder.DecodeUpdate(body, wire.Options{
+		ASOctets: uint8(m.AsOctets), AddPathIPv4: m.AddPathIpv4, AddPathIPv6: m.AddPathIpv6,
+		Multicast: true, NextHopOptional: peer.Table != bgp.TablePre,
+	})
 	if err != nil {
 		return fail(err)
 	}
@@ -211,7 +214,7 @@ func (e *Enricher) room(dst [][]byte, index uint32) [][]byte {
 func (e *Enricher) route(n wire.NLRI) *pb.Route {
 	r := e.build.route()
 	r.Prefix = codec.AppendPrefix(r.Prefix[:0], n.Prefix)
-	r.PathId = n.PathID
+	r.PathId, r.Multicast = n.PathID, n.Multicast
 	e.shares = e.locator.AppendPlaces(e.shares[:0], n.Prefix)
 	if len(e.shares) == 0 {
 		e.Counts.Unlocated++

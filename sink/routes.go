@@ -13,9 +13,12 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
+// Values of the enums type and safi.
 const (
-	typeAnnounce = 1
-	typeWithdraw = 2
+	typeAnnounce  int8 = 1
+	typeWithdraw  int8 = 2
+	safiUnicast   int8 = 1
+	safiMulticast int8 = 2
 )
 
 // routeRows is a block of route_changes.
@@ -28,7 +31,7 @@ type routeRows struct {
 	peerASN              proto.ColUInt32
 	table                proto.ColInt8
 	pathID               proto.ColUInt32
-	kind                 proto.ColInt8
+	safi, kind           proto.ColInt8
 	prefix               proto.ColStr
 	asPath               proto.ColStr
 	originAS             proto.ColUInt32
@@ -61,6 +64,7 @@ func (r *routeRows) input() proto.Input {
 		{Name: "peer_asn", Data: &r.peerASN},
 		{Name: "table", Data: &r.table},
 		{Name: "path_id", Data: &r.pathID},
+		{Name: "safi", Data: &r.safi},
 		{Name: "type", Data: &r.kind},
 		{Name: "prefix", Data: &r.prefix},
 		{Name: "as_path", Data: &r.asPath},
@@ -189,6 +193,11 @@ func (r *routeRows) addPrefix(p netip.Prefix) {
 
 func (r *routeRows) addRoute(changes *pb.RouteChanges, route *pb.Route) {
 	r.pathID = append(r.pathID, route.GetPathId())
+	safi := safiUnicast
+	if route.GetMulticast() {
+		safi = safiMulticast
+	}
+	r.safi = append(r.safi, safi)
 	country, region := r.dominant(changes.Places, route.GetPlaceShares())
 	r.country.add(country, 1)
 	r.region.add(region, 1)

@@ -157,6 +157,9 @@ func (s *stream) take(it *capture.Item) error {
 	if it.Kind == capture.RIB {
 		return s.rib(it, t)
 	}
+	if it.Local { // the collector's own message, not the peer's
+		return nil
+	}
 	r := s.convert(it)
 	if r == nil {
 		return nil

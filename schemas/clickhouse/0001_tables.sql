@@ -19,6 +19,7 @@ CREATE TABLE IF NOT EXISTS {{database}}.route_changes {{cluster}}
     peer_asn     UInt32                  COMMENT 'its AS number',
     `table`      Enum8('pre' = 1, 'post' = 2, 'loc' = 3, 'out' = 4) COMMENT 'which of the peer''s tables the session shows (RFC 7854, 8671, 9069)',
     path_id      UInt32                  COMMENT 'path identifier (RFC 7911); 0 without ADD-PATH',
+    safi         Enum8('unicast' = 1, 'multicast' = 2) COMMENT 'the family''s second half; no verdict rests on multicast routes',
     type         Enum8('announce' = 1, 'withdraw' = 2) COMMENT 'what happened',
     prefix       String                  COMMENT 'as text, host bits 0: 198.51.100.0/24',
     as_path      String                  COMMENT 'nearest AS first, as bgpdump prints it: 64496 64497 {64498,64499}; empty for a withdrawal; as numbers: as_path_asns',

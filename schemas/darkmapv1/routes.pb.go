@@ -485,7 +485,9 @@ type Route struct {
 	PathId uint32 `protobuf:"varint,2,opt,name=path_id,json=pathId,proto3" json:"path_id,omitempty"`
 	// Pairs: an index into places, and how much of the prefix lies there, in 1/256 of a /24 (one address) or
 	// 1/65536 of a /48 (one /64). Empty where unknown.
-	PlaceShares   []uint64 `protobuf:"varint,3,rep,packed,name=place_shares,json=placeShares,proto3" json:"place_shares,omitempty"`
+	PlaceShares []uint64 `protobuf:"varint,3,rep,packed,name=place_shares,json=placeShares,proto3" json:"place_shares,omitempty"`
+	// A multicast route (SAFI 2, RFC 4760 section 6): it is kept and stored, and no verdict rests on it.
+	Multicast     bool `protobuf:"varint,4,opt,name=multicast,proto3" json:"multicast,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -539,6 +541,13 @@ func (x *Route) GetPlaceShares() []uint64 {
 		return x.PlaceShares
 	}
 	return nil
+}
+
+func (x *Route) GetMulticast() bool {
+	if x != nil {
+		return x.Multicast
+	}
+	return false
 }
 
 // A segment of an AS path.
@@ -641,11 +650,12 @@ const file_darkmap_v1_routes_proto_rawDesc = "" +
 	"\x06places\x18\t \x03(\v2\x11.darkmap.v1.PlaceR\x06places\x12)\n" +
 	"\x06owners\x18\n" +
 	" \x03(\v2\x11.darkmap.v1.OwnerR\x06owners\x12*\n" +
-	"\x11treat_as_withdraw\x18\v \x01(\bR\x0ftreatAsWithdraw\"[\n" +
+	"\x11treat_as_withdraw\x18\v \x01(\bR\x0ftreatAsWithdraw\"y\n" +
 	"\x05Route\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\fR\x06prefix\x12\x17\n" +
 	"\apath_id\x18\x02 \x01(\rR\x06pathId\x12!\n" +
-	"\fplace_shares\x18\x03 \x03(\x04R\vplaceShares\"5\n" +
+	"\fplace_shares\x18\x03 \x03(\x04R\vplaceShares\x12\x1c\n" +
+	"\tmulticast\x18\x04 \x01(\bR\tmulticast\"5\n" +
 	"\vPathSegment\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\rR\x04type\x12\x12\n" +
 	"\x04asns\x18\x02 \x03(\rR\x04asnsB.Z,github.com/darkmap/darkmap/schemas/darkmapv1b\x06proto3"

@@ -28,7 +28,7 @@ func outageColumns() []column {
 		{"KIND", false, kindText},
 		{"LOSS", false, lossText},
 		{"SEVERITY", false, func(o bgp.Outage) string { return o.Severity }},
-		{"UPSTREAM", true, func(o bgp.Outage) string { return upstreamText(o) }},
+		{"UPSTREAM", true, upstreamText},
 	}
 }
 

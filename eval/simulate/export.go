@@ -49,7 +49,7 @@ func Arguments(dir string, files []File) []string {
 // messages after it (<name>.updates.mrt.gz), what `replay` needs to know of the world (geo.csv, asn.csv, darkmap.yaml), and
 // README.txt. Files that are there are overwritten. The same world gives the same octets.
 func (w *World) Export(dir string) ([]File, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // public by purpose
 		return nil, fmt.Errorf("making the export's folder: %w", err)
 	}
 	var files []File

@@ -49,8 +49,10 @@ type naiveRecord struct {
 
 func readNaive(t *testing.T, dir string, files []File, start, end int64) *naive {
 	t.Helper()
-	n := &naive{t: t, voters: map[naiveVoter]int{}, index: map[netip.Prefix]int{}, since: map[netip.Addr]int64{}, down: map[netip.Addr]bool{},
-		partial: map[netip.Addr]bool{}}
+	n := &naive{
+		t: t, voters: map[naiveVoter]int{}, index: map[netip.Prefix]int{}, since: map[netip.Addr]int64{}, down: map[netip.Addr]bool{},
+		partial: map[netip.Addr]bool{},
+	}
 	for _, f := range files {
 		if f.Collector == "" {
 			continue

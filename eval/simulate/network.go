@@ -49,14 +49,14 @@ func parseNetworks(text string) ([]Network, error) {
 		if n.ASN, err = bgp.ParseASN(f[0]); err != nil {
 			return nil, fmt.Errorf("reading network %q: %w", f[0], err)
 		}
-		for _, s := range strings.Fields(f[3]) {
+		for s := range strings.FieldsSeq(f[3]) {
 			a, err := bgp.ParseASN(s)
 			if err != nil {
 				return nil, fmt.Errorf("reading the providers of %v: %w", n.ASN, err)
 			}
 			n.Providers = append(n.Providers, a)
 		}
-		for _, s := range strings.Fields(f[4]) {
+		for s := range strings.FieldsSeq(f[4]) {
 			p, err := netip.ParsePrefix(s)
 			if err != nil {
 				return nil, fmt.Errorf("reading the prefixes of %v: %w", n.ASN, err)

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp"
@@ -38,14 +39,7 @@ type session struct {
 	families []bgp.Family
 }
 
-func (s *session) carries(f bgp.Family) bool {
-	for _, have := range s.families {
-		if have == f {
-			return true
-		}
-	}
-	return false
-}
+func (s *session) carries(f bgp.Family) bool { return slices.Contains(s.families, f) }
 
 // parsePeers returns the peers in the table's order, which is by collector.
 func parsePeers(text string) ([]*peer, error) {

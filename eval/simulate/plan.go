@@ -351,10 +351,10 @@ func (p *planner) anyPeer() *peer { return p.w.peers[p.rng.IntN(len(p.w.peers))]
 func (p *planner) pause(peer *peer, down, up int64, state bool) {
 	transfer := 2*second + p.rng.Int64N(6*second)
 	for _, s := range peer.sessions {
-		clear := !slices.ContainsFunc(p.p.pauses[s.index], func(o pause) bool {
+		free := !slices.ContainsFunc(p.p.pauses[s.index], func(o pause) bool {
 			return down < o.up+30*minute && o.down < up+30*minute
 		})
-		if clear {
+		if free {
 			p.p.pauses[s.index] = append(p.p.pauses[s.index], pause{down, up, state, transfer})
 		}
 	}

@@ -55,7 +55,7 @@ func TestOriginChange(t *testing.T) {
 			origin := w.topo.networks[group.network].ASN
 			origins[origin]++
 			during := r.at > m.Start.Add(2*time.Minute).UnixMicro() && r.at < m.End.UnixMicro()
-			if during != (origin == m.To) && !(r.at > m.Start.UnixMicro() && r.at < m.End.Add(2*time.Minute).UnixMicro()) {
+			if near := r.at > m.Start.UnixMicro() && r.at < m.End.Add(2*time.Minute).UnixMicro(); !near && during != (origin == m.To) {
 				t.Errorf("%v announces it at %v", origin, time.UnixMicro(r.at).UTC())
 			}
 		}

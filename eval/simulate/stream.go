@@ -198,7 +198,7 @@ func (p *sender) comeBack(pause pause) {
 	at := pause.up
 	for g := range p.real {
 		at += step
-		for k := int8(0); k < 8; k++ {
+		for k := range int8(8) {
 			var mask uint32
 			for n, have := range p.real[g] {
 				if have == k {

@@ -124,7 +124,7 @@ func (t *topology) down(best []route) {
 			put(n)
 		}
 	}
-	for l := 0; l < len(buckets); l++ {
+	for l := 0; l < len(buckets); l++ { //nolint:intrange // the buckets become more meanwhile
 		for _, n := range buckets[l] {
 			for _, c := range t.customers[n] {
 				if best[c].learned == fromCustomer || best[c].learned == fromPeer || slices.Contains(best[n].path, c) {

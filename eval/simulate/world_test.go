@@ -171,7 +171,7 @@ func TestExportIsDeterministic(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			fmt.Fprintf(h, "%s %d\n", f.Name, len(b))
+			h.Write(fmt.Appendf(nil, "%s %d\n", f.Name, len(b)))
 			h.Write(b)
 		}
 		return fmt.Sprintf("%x", h.Sum(nil))

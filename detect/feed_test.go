@@ -24,13 +24,13 @@ type feed struct {
 	outs   []Out
 }
 
-func newFeed(t testing.TB, cfg OperatorConfig) *feed {
-	t.Helper()
+func newFeed(tb testing.TB, cfg OperatorConfig) *feed {
+	tb.Helper()
 	op, err := NewOperator(cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	return &feed{t: t, op: op}
+	return &feed{t: tb, op: op}
 }
 
 // small is the configuration of a replay.
@@ -93,7 +93,7 @@ func record(collector string, t int64, body any) *pb.RouteRecord {
 }
 
 // captured reads MRT files as ingest and enrich do, without geography, each record's time rounded down to the second.
-func captured(t testing.TB, collector string, files ...string) []*pb.RouteRecord {
+func captured(t *testing.T, collector string, files ...string) []*pb.RouteRecord {
 	t.Helper()
 	var out []*pb.RouteRecord
 	for _, name := range files {
@@ -110,7 +110,7 @@ func captured(t testing.TB, collector string, files ...string) []*pb.RouteRecord
 			if err != nil {
 				t.Fatal(err)
 			}
-			if rec := captureRecord(t, &dec, collector, it); rec != nil {
+			if rec := captureRecord(&dec, collector, it); rec != nil {
 				out = append(out, rec)
 			}
 		}
@@ -122,8 +122,7 @@ func captured(t testing.TB, collector string, files ...string) []*pb.RouteRecord
 	return out
 }
 
-func captureRecord(t testing.TB, dec *wire.Decoder, collector string, it *capture.Item) *pb.RouteRecord {
-	t.Helper()
+func captureRecord(dec *wire.Decoder, collector string, it *capture.Item) *pb.RouteRecord {
 	at := it.Timestamp / 1e6
 	peer := codec.Peer(it.Peer, netip.Addr{})
 	switch it.Kind {
@@ -135,23 +134,30 @@ func captureRecord(t testing.TB, dec *wire.Decoder, collector string, it *captur
 			return record(collector, at, &pb.PeerDown{Peer: peer})
 		}
 	case capture.Message:
-		if it.Message[18] != 2 {
-			return nil
-		}
-		u, err := dec.DecodeUpdate(it.Message[19:], wire.Options{ASOctets: it.ASOctets, AddPathIPv4: it.AddPathIPv4, AddPathIPv6: it.AddPathIPv6})
-		if err != nil {
-			return nil
-		}
-		ch := &pb.RouteChanges{Peer: peer, OriginAs: uint32(u.Attributes.Path.Origin()), UpstreamAs: uint32(u.Attributes.Path.Upstream())}
-		for _, n := range u.Withdrawn {
-			ch.Withdrawn = append(ch.Withdrawn, &pb.Route{Prefix: codec.AppendPrefix(nil, n.Prefix), PathId: n.PathID})
-		}
-		for _, n := range u.Announced {
-			ch.Announced = append(ch.Announced, &pb.Route{Prefix: codec.AppendPrefix(nil, n.Prefix), PathId: n.PathID})
-		}
-		return record(collector, at, ch)
+		return changesRecord(dec, collector, at, it)
+	case capture.PeerUp, capture.PeerDown, capture.RIB, capture.CollectorUp, capture.CollectorDown, capture.Note:
 	}
 	return nil
+}
+
+// changesRecord is an UPDATE's; nil for other messages and those that cannot be read.
+func changesRecord(dec *wire.Decoder, collector string, at int64, it *capture.Item) *pb.RouteRecord {
+	if it.Message[18] != 2 {
+		return nil
+	}
+	u, err := dec.DecodeUpdate(it.Message[19:], wire.Options{ASOctets: it.ASOctets, AddPathIPv4: it.AddPathIPv4, AddPathIPv6: it.AddPathIPv6})
+	if err != nil {
+		return nil
+	}
+	path := u.Attributes.Path
+	ch := &pb.RouteChanges{Peer: codec.Peer(it.Peer, netip.Addr{}), OriginAs: uint32(path.Origin()), UpstreamAs: uint32(path.Upstream())}
+	for _, n := range u.Withdrawn {
+		ch.Withdrawn = append(ch.Withdrawn, &pb.Route{Prefix: codec.AppendPrefix(nil, n.Prefix), PathId: n.PathID})
+	}
+	for _, n := range u.Announced {
+		ch.Announced = append(ch.Announced, &pb.Route{Prefix: codec.AppendPrefix(nil, n.Prefix), PathId: n.PathID})
+	}
+	return record(collector, at, ch)
 }
 
 // final returns each outage's last record, by id.

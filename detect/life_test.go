@@ -176,7 +176,7 @@ func TestLife(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			w.networks = append(w.networks, network{"10.3.7.0/24", 64503, 64400, "AD"}, network{"10.4.7.0/24", 65010, 64400, "AE"})
-			w.tables(dawn)
+			w.tables()
 			tt.play(w)
 			f := w.run(tt.until)
 			if diff := cmp.Diff(tt.want, told(f, tt.types...)); diff != "" {
@@ -199,7 +199,7 @@ func TestStrangerWithWholeTable(t *testing.T) {
 		t.Run(fmt.Sprintf("states=%v", states), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.tables(dawn)
+			w.tables()
 			at := dawn + 2*hours
 			if states {
 				w.add(0, at, &pb.PeerUp{Peer: w.peer(0, 9)})
@@ -230,7 +230,7 @@ func TestInterleaving(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.networks = append(w.networks, network{"10.3.7.0/24", 64503, 64400, "AD"}, network{"10.4.7.0/24", 65010, 64400, "AE"})
-	w.tables(dawn)
+	w.tables()
 	rng := rand.New(rand.NewPCG(1, 2))
 	at := dawn + hours
 	for range 60 {

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"maps"
 	"strings"
 
 	"github.com/darkmap/darkmap/internal/bgp"
@@ -36,9 +37,7 @@ func (o *owners) note(in *pb.Owner) {
 }
 
 func (o *owners) close() {
-	for a, name := range o.staged { // each by itself: their order does not matter
-		o.names[a] = name
-	}
+	maps.Copy(o.names, o.staged)
 	clear(o.staged)
 }
 

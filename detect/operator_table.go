@@ -14,7 +14,7 @@ import (
 
 // gapBegin opens a gap: until it ends the peers do not vote, and what the live stream touches wins over the table. A gap that is
 // still open is given up, incomplete.
-func (o *Operator) gapBegin(c *collector, in *pb.GapBegin, now int64) error {
+func (o *Operator) gapBegin(c *collector, in *pb.GapBegin) error {
 	g := &gap{id: strings.Clone(in.GetId()), tabled: make(map[*peer]bool), reset: make(map[*peer]bool)}
 	which, err := families(in.GetFamilies())
 	if err != nil {

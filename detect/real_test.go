@@ -32,11 +32,20 @@ func TestRouteViews2013(t *testing.T) {
 	for _, n := range []string{"0", "1", "2", "3"} {
 		files = append(files, datatest.Path(t, "mrt", "routeviews2-20130101-arch"+n+".mrt.gz"))
 	}
-	f := newFeed(t, small())
-	for _, r := range captured(t, "file/local", files...) {
-		f.apply(r)
+	recs := captured(t, "file/local", files...)
+	var runs []string
+	var f *feed
+	for range 2 {
+		f = newFeed(t, small())
+		for _, r := range recs {
+			f.apply(r)
+		}
+		f.close()
+		runs = append(runs, encoded(t, f))
 	}
-	f.close()
+	if runs[0] != runs[1] {
+		t.Error("two runs publish different things")
+	}
 	got := map[string][]*pb.OutageRecord{}
 	for _, r := range f.final() {
 		if r.Entity.Type != pb.EntityType_ENTITY_TYPE_PREFIX {

@@ -25,15 +25,15 @@ type network struct {
 
 // world is a synthetic Internet: collectors x peers that all see all networks.
 type world struct {
-	t          testing.TB
+	t          *testing.T
 	collectors int
 	peers      int // of each collector
 	networks   []network
 	records    []*pb.RouteRecord
 }
 
-// newWorld has 8 collectors with 4 peers each, 40 networks in 8 countries, and one of four /24s in ZZ... KP.
-func newWorld(t testing.TB) *world {
+// newWorld has 8 collectors with 4 peers each, 40 networks in 8 countries, and one of four /24s in KP.
+func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, collectors: 8, peers: 4}
 	for i := range 40 {
@@ -56,7 +56,7 @@ func (w *world) add(c int, t int64, body any) {
 	w.records = append(w.records, record(collectorName(c), t, body))
 }
 
-func octets(t testing.TB, prefix string) []byte {
+func octets(t *testing.T, prefix string) []byte {
 	t.Helper()
 	p, err := netip.ParsePrefix(prefix)
 	if err != nil {
@@ -67,10 +67,10 @@ func octets(t testing.TB, prefix string) []byte {
 
 func spaceOf(prefix string) uint64 { return bgp.Space(netip.MustParsePrefix(prefix)) }
 
-// tables sends every collector's table at t.
-func (w *world) tables(t int64) {
+// tables sends every collector's table at dawn.
+func (w *world) tables() {
 	for c := range w.collectors {
-		w.table(c, t)
+		w.table(c, dawn)
 	}
 }
 

@@ -118,15 +118,14 @@ func (p *Panel) decide(now int64, size func(slot int) int) bool {
 		if s == nil {
 			continue
 		}
-		switch s.reason(&p.cfg, now) {
-		case "":
+		r := s.reason(&p.cfg, now)
+		awaiting = awaiting || r == TableIncomplete
+		if r == "" {
 			live[s.Key.ASN] = true
 			if s.Complete {
 				whole[s.Key.ASN] = true
 				sizes = append(sizes, size(slot))
 			}
-		case TableIncomplete:
-			awaiting = true
 		}
 	}
 	in, out := p.limits(sizes)

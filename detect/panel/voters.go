@@ -15,7 +15,6 @@ type Voters struct {
 	second []follower
 	// collector numbers the collector of each slot that votes.
 	collector []uint16
-	asn       []uint32
 }
 
 // follower is a further session of an ASN.
@@ -24,8 +23,7 @@ type follower struct{ slot, leader int }
 // Votes reports whether a slot votes.
 func (v *Voters) Votes(slot int) bool { return hasBit(v.Mask, slot) }
 
-// ASN is that of a slot that votes, Collector a number for its collector.
-func (v *Voters) ASN(slot int) uint32    { return v.asn[slot] }
+// Collector is a number for the collector of a slot that votes.
 func (v *Voters) Collector(slot int) int { return int(v.collector[slot]) }
 
 // Fold turns a bitset of slots into one of voters: dst gets the leaders of the slots in b that vote. It returns how many.
@@ -55,8 +53,10 @@ func (v *Voters) Count(b []uint64) int {
 		return v.Fold(dst[:len(b)], b)
 	}
 	n := 0
-	for i := range min(len(b), len(v.Leaders)) {
-		n += bits.OnesCount64(b[i] & v.Leaders[i])
+	for i, w := range v.Leaders {
+		if i < len(b) {
+			n += bits.OnesCount64(b[i] & w)
+		}
 	}
 	return n
 }
@@ -71,7 +71,7 @@ func newVoters(sessions []*Session, votes func(slot int) bool) *Voters {
 	n := bitsOf(len(sessions))
 	v := &Voters{
 		Mask: make([]uint64, n), Leaders: make([]uint64, n),
-		collector: make([]uint16, len(sessions)), asn: make([]uint32, len(sessions)),
+		collector: make([]uint16, len(sessions)),
 	}
 	leader := make(map[uint32]int)
 	collectors := make(map[string]uint16)
@@ -81,7 +81,6 @@ func newVoters(sessions []*Session, votes func(slot int) bool) *Voters {
 		}
 		setBit(v.Mask, slot)
 		asn := uint32(s.Key.ASN)
-		v.asn[slot] = asn
 		if l, ok := leader[asn]; ok {
 			v.second = append(v.second, follower{slot, l})
 		} else {

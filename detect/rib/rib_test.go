@@ -13,7 +13,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-func key(t testing.TB, s string) Key {
+func key(t *testing.T, s string) Key {
 	t.Helper()
 	_, k, ok := KeyOf(netip.MustParsePrefix(s))
 	if !ok {

@@ -41,15 +41,15 @@ func (t *Table) maskOf(s int) []uint64 {
 // held. Rows are not marked as changed: a slot that is cleared does not vote, and that is what has to be noticed. During a gap
 // all pairs of the slots count as touched.
 func (t *Table) ClearSlots(mask []uint64) {
-	any := false
+	full := false
 	for s := range t.slots {
 		if s>>6 < len(mask) && mask[s>>6]&(1<<(s&63)) != 0 {
-			any = any || t.slots[s].size > 0 || t.slots[s].paths != nil
+			full = full || t.slots[s].size > 0 || t.slots[s].paths != nil
 			t.slots[s].size, t.slots[s].paths = 0, nil
 		}
 	}
 	// A slot of size 0 may still have evidence, so the sweep over pairs is needed; the one over rows is not.
-	if any {
+	if full {
 		t.sweep(t.held, mask)
 	}
 	if t.sweep(t.heard, mask) {

@@ -152,12 +152,13 @@ func (s *State) judge(r rib.Row, t tally) change {
 		}
 	default:
 		share = min(1000, t.held*wholeShare*1000/usual)
-		if 2*t.held*wholeShare < usual && t.held < t.gone {
-			c.flags = c.flags&^seen | lost
-		} else if t.held+t.gone > 0 {
-			share = max(share, t.held*1000/(t.held+t.gone))
-		} else {
+		switch {
+		case t.held+t.gone == 0:
 			share = 1000
+		case 2*t.held*wholeShare < usual && t.held < t.gone:
+			c.flags = c.flags&^seen | lost
+		default:
+			share = max(share, t.held*1000/(t.held+t.gone))
 		}
 	}
 	s.note(p, c.flags, share)

@@ -15,9 +15,9 @@ const (
 	dayHours    = 24
 	// A prefix that fewer voters than this usually see is not known: it is a leak, a test or somebody's inside.
 	leastHolders = 3
-	// While less than this of the usual voters hold a prefix (in 1/1000), its usual visibility stands still,
+	// While less than this of the usual voters hold a prefix (in 1/1000), its usual visibility stands still.
 	partialBelow = 800
-	// for so long; then what is, is usual.
+	// It does so for so long; then what is, is usual.
 	frozenSeconds = 7 * 24 * 3600
 	// An origin that joins the usual ones is usual after this, one that replaces them after frozenSeconds.
 	originSeconds = 24 * 3600

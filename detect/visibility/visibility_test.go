@@ -21,7 +21,7 @@ const dawn = int64(1_400_000_400)
 
 // bench is a state with sessions that all vote, each an AS of its own; two make a collector.
 type bench struct {
-	t     testing.TB
+	t     *testing.T
 	rib   *rib.Table
 	panel *panel.Panel
 	s     *State
@@ -32,7 +32,7 @@ type bench struct {
 func (b *bench) Peer(slot int) (bgp.PeerKey, bool) { return b.peers[slot], true }
 
 // newBench has voters with whole tables, or learning ones.
-func newBench(t testing.TB, voters int, complete bool) *bench {
+func newBench(t *testing.T, voters int, complete bool) *bench {
 	t.Helper()
 	b := &bench{t: t, rib: rib.New(bgp.IPv4), now: dawn}
 	b.s = New(b.rib, b)
@@ -106,11 +106,15 @@ func TestLearnedVerdict(t *testing.T) {
 		withdrawn, held int
 		lost            bool
 	}{
-		{2, 0, false}, {4, 0, false}, // fewer than half of the voters have spoken
+		{2, 0, false},
+		{4, 0, false}, // fewer than half of the voters have spoken
 		{5, 0, true},
-		{4, 1, false}, {5, 1, true},
-		{6, 2, true}, {5, 3, false},
-		{8, 2, true}, {7, 3, false},
+		{4, 1, false},
+		{5, 1, true},
+		{6, 2, true},
+		{5, 3, false},
+		{8, 2, true},
+		{7, 3, false},
 		{10, 0, true},
 	} {
 		b := newBench(t, 10, false)

@@ -20,12 +20,12 @@ func (d drop) String() string { return [...]string{"undecodable", "invalid", "re
 
 // metrics of the stage; children are resolved once.
 type metrics struct {
-	in, windows, rebuilds prometheus.Counter
-	out                   map[string]prometheus.Counter // by topic
-	dropped               [drops]prometheus.Counter
-	batch                 prometheus.Histogram
-	window, buffered      prometheus.Gauge
-	success               prometheus.Gauge
+	in, windows, rebuilds, aborts prometheus.Counter
+	out                           map[string]prometheus.Counter // by topic
+	dropped                       [drops]prometheus.Counter
+	batch                         prometheus.Histogram
+	window, buffered              prometheus.Gauge
+	success                       prometheus.Gauge
 }
 
 // newMetrics registers with reg; nil is nowhere.
@@ -34,6 +34,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		in:       prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_detect_records_in_total", Help: "Records read."}),
 		windows:  prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_detect_windows_closed_total", Help: "Windows closed and published."}),
 		rebuilds: prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_detect_rebuilds_total", Help: "Times that the state was built from the log."}),
+		aborts:   prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_detect_transactions_aborted_total", Help: "Transactions that were aborted."}),
 		batch:    prometheus.NewHistogram(prometheus.HistogramOpts{Name: "darkmap_detect_batch_seconds", Help: "Time from a poll to its commit.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}),
 		window:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkmap_detect_window_timestamp_seconds", Help: "Event time: the beginning of the open window."}),
 		buffered: prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkmap_detect_buffered_bytes", Help: "Records that wait for their window."}),
@@ -50,7 +51,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		m.dropped[d] = dropped.WithLabelValues(d.String())
 	}
 	if reg != nil {
-		reg.MustRegister(m.in, m.windows, m.rebuilds, m.batch, m.window, m.buffered, m.success, out, dropped)
+		reg.MustRegister(m.in, m.windows, m.rebuilds, m.aborts, m.batch, m.window, m.buffered, m.success, out, dropped)
 	}
 	return m
 }

@@ -29,6 +29,13 @@ var (
 // windowKey begins the metadata of a commit: the last window published, in seconds since 1970.
 const windowKey = "window="
 
+const (
+	// commitInterval is how long the offsets of records that lead to nothing may wait.
+	commitInterval = 100 * time.Millisecond
+	// maxAttempts is how often a transaction is tried before the state is thrown away.
+	maxAttempts = 5
+)
+
 // flushRecords is how many records to publish are gathered before they are sent although the poll is not done: a long
 // hole in the input closes many windows at once.
 const flushRecords = 20_000
@@ -54,6 +61,7 @@ type session struct {
 	publisher *publisher
 	next      map[int32]int64 // offset of the next record of each partition
 	topicID   [16]byte
+	due       time.Time       // when what was read has to be committed; zero when nothing waits
 	base      context.Context //nolint:containedctx // of the session, without its end: closing a window may publish
 }
 
@@ -72,21 +80,39 @@ func (s *Stage) session(ctx context.Context, wait *kafka.Backoff) error {
 	x.s = gs
 	defer gs.CloseAllowingRebalance()
 	for {
-		fetches := gs.PollRecords(ctx, s.cfg.PollMaxRecords)
+		fetches := x.read(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return x.finish()
 		}
 		if err := kafka.FetchErr(fetches); err != nil {
 			return err
 		}
+		if err := x.poll(ctx, fetches); err != nil {
+			return err
+		}
 		if fetches.NumRecords() > 0 {
-			if err := x.poll(ctx, fetches); err != nil {
-				return err
-			}
 			wait.Reset()
 		}
 		gs.AllowRebalance()
 	}
+}
+
+// read polls; while something waits to be committed, not longer than until it has to be.
+func (x *session) read(ctx context.Context) kgo.Fetches {
+	if x.due.IsZero() {
+		return x.s.PollRecords(ctx, x.cfg.PollMaxRecords)
+	}
+	ctx, cancel := context.WithDeadline(ctx, x.due)
+	defer cancel()
+	return x.s.PollRecords(ctx, x.cfg.PollMaxRecords)
+}
+
+// finish commits what was read when the stage is told to end.
+func (x *session) finish() error {
+	if x.due.IsZero() {
+		return nil
+	}
+	return x.flush()
 }
 
 // assigned is called after each rebalance, also where nothing is new.
@@ -186,7 +212,7 @@ func (x *session) begin(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// poll applies what was read and publishes what came of it.
+// poll applies what was read and publishes what came of it. Where nothing did, the offsets are committed now and then.
 func (x *session) poll(ctx context.Context, fetches kgo.Fetches) error {
 	began := time.Now()
 	if ok, err := x.begin(ctx); !ok || err != nil {
@@ -197,8 +223,13 @@ func (x *session) poll(ctx context.Context, fetches kgo.Fetches) error {
 			return err
 		}
 	}
-	if err := x.flush(); err != nil {
-		return err
+	if fetches.NumRecords() > 0 && x.due.IsZero() {
+		x.due = began.Add(commitInterval)
+	}
+	if len(x.publisher.pending) > 0 || (!x.due.IsZero() && !time.Now().Before(x.due)) {
+		if err := x.flush(); err != nil {
+			return err
+		}
 	}
 	pause, resume := x.clock.Flow()
 	if len(pause) > 0 {
@@ -209,7 +240,6 @@ func (x *session) poll(ctx context.Context, fetches kgo.Fetches) error {
 	}
 	x.m.in.Add(float64(fetches.NumRecords()))
 	x.m.batch.Observe(time.Since(began).Seconds())
-	x.m.success.SetToCurrentTime()
 	x.m.buffered.Set(float64(x.clock.Buffered()))
 	if w, ok := x.clock.Open(); ok {
 		x.m.window.Set(float64(w))
@@ -221,6 +251,9 @@ func (x *session) poll(ctx context.Context, fetches kgo.Fetches) error {
 // push decodes one record and hands it to the clock. What it leads to may be published while it is worked on: the
 // offset moves past it only when that is done.
 func (x *session) push(rec *kgo.Record) error {
+	if rec.Offset < x.next[rec.Partition] { // read again after a transaction that was aborted
+		return nil
+	}
 	defer func() { x.next[rec.Partition] = rec.Offset + 1 }()
 	if rec.Attrs.IsControl() {
 		return nil
@@ -256,24 +289,46 @@ func (x *session) follow() {
 	x.reason.Store(nil)
 }
 
-// flush publishes what has been gathered and commits where the log was read to, in one transaction.
+// flush publishes what has been gathered and commits where the log was read to, in one transaction. One that the broker
+// aborts although the partitions are still ours (the one before it may not be wound up yet) is done again with the same
+// records: nothing of it was published, and the state holds nothing that it does not say. The client goes back to what
+// was committed then; push passes over what it reads again.
 func (x *session) flush() error {
 	recs, window := x.publisher.take()
+	var wait kafka.Backoff
+	for range maxAttempts {
+		committed, err := x.transact(recs, window)
+		if err != nil {
+			return fmt.Errorf("%w: %w", errPublish, err)
+		}
+		if committed {
+			x.due = time.Time{}
+			x.publisher.published(recs)
+			x.m.success.SetToCurrentTime()
+			return nil
+		}
+		x.m.aborts.Inc()
+		if x.lost() || wait.Wait(x.base) != nil {
+			break
+		}
+	}
+	return fmt.Errorf("%w: %w", errPublish, errLost)
+}
+
+func (x *session) lost() bool {
+	x.a.mu.Lock()
+	defer x.a.mu.Unlock()
+	return x.a.lost
+}
+
+func (x *session) transact(recs []*kgo.Record, window int64) (bool, error) {
 	ctx, cancel := context.WithTimeout(x.base, x.cfg.Drain)
 	defer cancel()
 	ctx = kgo.PreTxnCommitFnContext(ctx, func(req *kmsg.TxnOffsetCommitRequest) error {
 		x.offsets(req, window)
 		return nil
 	})
-	committed, err := kafka.Transact(ctx, x.s, recs)
-	if err != nil {
-		return fmt.Errorf("%w: %w", errPublish, err)
-	}
-	if !committed {
-		return fmt.Errorf("%w: %w", errPublish, errLost)
-	}
-	x.publisher.published(recs)
-	return nil
+	return kafka.Transact(ctx, x.s, recs)
 }
 
 // offsets makes the commit say where each partition was read to, never less than an earlier life of the state did, and

@@ -40,9 +40,9 @@ type Deps struct {
 }
 
 // Stage reads all of bgp.routes, in one active process, and publishes what its detector finds, each window once: the
-// metadata of its commits name the last window published. When it starts, and whenever a transaction was aborted or its
-// partitions were taken away, it throws its state away and builds it again from the beginning of the log, without
-// publishing what was published.
+// metadata of its commits name the last window published. When it starts, and whenever its partitions were taken away or
+// a transaction cannot be brought to an end, it throws its state away and builds it again from the beginning of the log,
+// without publishing what was published.
 type Stage struct {
 	cfg    Config
 	d      Deps

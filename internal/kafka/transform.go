@@ -117,8 +117,11 @@ func (x *Transform) session(ctx context.Context, wait *Backoff) error {
 		if err != nil {
 			return err
 		}
-		if !committed {
+		if !committed { // the client goes back to what was committed
 			x.m.aborts.Inc()
+			if wait.Wait(ctx) != nil {
+				return nil
+			}
 			continue
 		}
 		wait.Reset()

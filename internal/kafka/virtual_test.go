@@ -1,0 +1,89 @@
+package kafka_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/kafkatest"
+	"github.com/darkmap/darkmap/schemas"
+)
+
+// TestTakeOver, in virtual time: a member that is gone without a word is replaced when its session has ended, and not
+// before; one that comes back under its name has its partitions at once.
+func TestTakeOver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b, err := kafka.StartBroker(t.Context(), kafka.BrokerConfig{Network: &kfake.VirtualNetwork{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Close()
+		cfg := b.Use(kafka.DefaultConfig()).WithDataset("x")
+		cfg.Partitions = 3
+		if _, err := kafka.Apply(t.Context(), cfg, kafkatest.Log(), schemas.Topics); err != nil {
+			t.Fatal(err)
+		}
+		adm, err := kafka.NewAdmin(cfg, kafkatest.Log())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer adm.Close()
+		// drain measures how long it takes until everything is read, to 10 ms of virtual time.
+		drain := func() time.Duration {
+			t.Helper()
+			began := time.Now()
+			for {
+				ok, err := kafka.Drained(t.Context(), adm, cfg, kafkatest.Log(), enrich)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if ok {
+					return time.Since(began)
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		}
+		more, produced := 0, 0
+		feed := func() {
+			t.Helper()
+			for c := range collectors {
+				produce(t, cfg, fmt.Sprintf("file/%d", c), more*10, 10)
+			}
+			more++
+			produced = more * 10
+		}
+		feed()
+		stopA := start(t, newDoubler(cfg, "a", 100))
+		drain()
+		time.Sleep(5 * time.Second) // past its first heartbeats
+		stopA()
+		feed()
+		if took := drainAfter(t, cfg, "a", drain); took > time.Second {
+			t.Errorf("a member that comes back takes %v, want at once", took)
+		}
+		time.Sleep(2 * time.Second)
+		feed()
+		if took := drainAfter(t, cfg, "b", drain); took < time.Second || took > 10*time.Second {
+			t.Errorf("another member takes over after %v, want within 10s, when the session has ended", took)
+		}
+		checkDoubled(t, cfg, produced)
+	})
+}
+
+// drainAfter runs a member until everything is read.
+func drainAfter(t *testing.T, cfg kafka.Config, instance string, drain func() time.Duration) time.Duration {
+	t.Helper()
+	stop := start(t, newDoubler(cfg, instance, 100))
+	defer stop()
+	took := drain()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	<-ctx.Done() // let it send heartbeats
+	return took
+}

@@ -126,7 +126,11 @@ func (o *Operator) seat(f *familyState, c *collector, p *peer, now int64) bool {
 	}
 	f.panel.Add(slot, s)
 	if c.gap.covers(f.family, p.key.Peer) {
-		s.Awaiting = true
+		if !c.gap.reset[p] {
+			s.Await()
+		} else {
+			s.Awaiting = true
+		}
 		f.rib.BeginGap(slot)
 	}
 	return true

@@ -38,10 +38,14 @@ func (o *Operator) gapBegin(c *collector, in *pb.GapBegin) error {
 	for _, f := range o.families {
 		slots := c.covered(g, f)
 		for _, slot := range slots {
-			s := f.panel.Session(slot)
-			s.Awaiting, s.Complete = true, false
+			f.panel.Session(slot).Await()
 		}
 		f.rib.BeginGap(slots...)
+	}
+	for k, p := range c.peers {
+		if g.peers == nil || g.peers[k] {
+			p.upAt = 0 // what came since is not all any more
+		}
 	}
 	return nil
 }

@@ -132,6 +132,28 @@ func TestIncompleteTable(t *testing.T) {
 	}
 }
 
+// TestHole: after a hole between files a session that came up before it knows its table no more.
+func TestHole(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tables()
+	up := dawn + hours
+	w.add(0, up, &pb.PeerUp{Peer: w.peer(0, 0)})
+	w.announce(0, 0, up+10, w.networks...)
+	w.add(0, up+120, &pb.GapBegin{Id: "hole/1"})
+	w.add(0, up+300, &pb.GapEnd{Id: "hole/1"})
+	w.announce(0, 0, up+400, w.networks[:3]...)
+	f := w.run(up + hours)
+	for _, p := range f.op.family(bgp.IPv4).panel.Places(f.window) {
+		if c0 := p.Session.Key.Collector == collectorName(0); p.Votes == c0 {
+			t.Errorf("%v: votes %v (%s)", p.Session.Key, p.Votes, p.Reason)
+		}
+	}
+	if got := told(f, single, country, as); got != nil {
+		t.Errorf("got %v, want nothing", got)
+	}
+}
+
 // TestRecords: what is published of an outage, of the panel, and of what is visible.
 func TestRecords(t *testing.T) {
 	t.Parallel()

@@ -68,6 +68,12 @@ func (s *Session) PeerDown() {
 	s.burst = burst{}
 }
 
+// Await says that a gap has begun: what the session knew of its table is void until a table comes.
+func (s *Session) Await() {
+	s.Awaiting, s.Complete, s.transferUntil = true, false, 0
+	s.burst = burst{}
+}
+
 // EndOfRIB says that the table has been sent (RFC 4724 §2).
 func (s *Session) EndOfRIB() {
 	if s.transferUntil != 0 {

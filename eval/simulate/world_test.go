@@ -273,11 +273,15 @@ func (w *World) lines(f File) map[string]int {
 
 func TestTruthIsInTheMessages(t *testing.T) {
 	t.Parallel()
-	seeds := uint64(20)
-	if testing.Short() {
-		seeds = 1
+	seeds := []uint64{0, 8} // 8 draws a country with IPv6
+	if !raceDetector && !testing.Short() {
+		for seed := range uint64(21) {
+			seeds = append(seeds, seed)
+		}
+		slices.Sort(seeds)
+		seeds = slices.Compact(seeds)
 	}
-	for seed := range seeds + 1 {
+	for _, seed := range seeds {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
 			w := world(t, Config{Seed: seed})

@@ -97,10 +97,11 @@ func (r *datasetRun) play(ctx context.Context, p *pipeline, show func(*progressL
 	return p.results, nil
 }
 
-// lowerPanel adapts the panel's limits to what the files hold, and says so.
+// lowerPanel adapts the panel's limits to what the files hold, and says so: a third of the ASNs that they name must vote, for
+// many of those may hold no whole table.
 func (r *datasetRun) lowerPanel() {
 	panel := &r.cfg.Detector.Panel
-	voters := max(detect.LeastVoters, min(panel.MinVoters, r.plan.PeerASNs/2))
+	voters := max(detect.LeastVoters, min(panel.MinVoters, r.plan.PeerASNs/3))
 	collectors := max(1, min(panel.MinCollectors, len(r.plan.Collectors())))
 	if voters == panel.MinVoters && collectors == panel.MinCollectors {
 		return

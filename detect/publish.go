@@ -152,8 +152,9 @@ func family(r Record) string {
 		return Name + "/ipv4"
 	case pb.Family_FAMILY_IPV6:
 		return Name + "/ipv6"
+	default:
+		return Name
 	}
-	return Name
 }
 
 func (p *publisher) deadLetter(rec *kgo.Record, reason error) {

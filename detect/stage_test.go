@@ -71,11 +71,11 @@ func (c *counter) CloseWindow(start int64) ([]detect.Out, error) {
 	}}), nil
 }
 
-func newStage(t testing.TB, cfg kafka.Config, instance string, poll int) *detect.Stage {
-	t.Helper()
-	s, err := newCounter(cfg, instance, poll, 0)
+func newStage(tb testing.TB, cfg kafka.Config, poll int) *detect.Stage {
+	tb.Helper()
+	s, err := newCounter(cfg, "0", poll, 0)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return s
 }
@@ -102,10 +102,10 @@ const (
 )
 
 // produce plays ingest and enrich: a dataset of some minutes, merged on time, as it stands in bgp.routes.
-func produce(t testing.TB, cfg kafka.Config, minutes, perMinute int) {
-	t.Helper()
+func produce(tb testing.TB, cfg kafka.Config, minutes, perMinute int) {
+	tb.Helper()
 	f := feed{minutes: minutes, perMinute: perMinute, seq: make([]uint64, collectors)}
-	f.produce(t, cfg, minutes)
+	f.produce(tb, cfg, minutes)
 }
 
 // feed is such a dataset, of which a part has been produced.
@@ -115,24 +115,24 @@ type feed struct {
 }
 
 // produce goes on to the minute given; the last one ends the feed.
-func (f *feed) produce(t testing.TB, cfg kafka.Config, to int) {
-	t.Helper()
-	p, err := kafka.NewProducer(t.Context(), cfg, schemas.TopicRoutes, kafkatest.Log(), nil)
+func (f *feed) produce(tb testing.TB, cfg kafka.Config, to int) {
+	tb.Helper()
+	p, err := kafka.NewProducer(tb.Context(), cfg, schemas.TopicRoutes, kafkatest.Log(), nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer p.Close()
 	send := func(r *pb.RouteRecord) {
 		b, err := r.MarshalVT()
 		if err == nil {
 			if r.GetClock() != nil {
-				err = p.ProduceAll(t.Context(), b)
+				err = p.ProduceAll(tb.Context(), b)
 			} else {
-				err = p.Produce(t.Context(), r.GetPosition().GetCollector(), b)
+				err = p.Produce(tb.Context(), r.GetPosition().GetCollector(), b)
 			}
 		}
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	next := func(c int, us int64) *pb.RouteRecord {
@@ -168,16 +168,16 @@ func (f *feed) produce(t testing.TB, cfg kafka.Config, to int) {
 	if f.done = to; to == f.minutes {
 		send(&pb.RouteRecord{Position: &pb.Position{Lane: "clock/x", Sequence: uint64(to) + 1}, TimestampUs: (minute0 + int64(to)*60) * 1e6, Body: &pb.RouteRecord_Clock{Clock: &pb.Clock{End: true}}})
 	}
-	if err := p.Flush(t.Context()); err != nil {
-		t.Fatal(err)
+	if err := p.Flush(tb.Context()); err != nil {
+		tb.Fatal(err)
 	}
 }
 
 var reading = kafka.Reading{Stage: detect.Name, Topics: []string{schemas.TopicRoutes}}
 
 // published is what stands on a topic, one line a record, in order of positions. It fails on a position that comes twice.
-func published(t testing.TB, cfg kafka.Config) []string {
-	t.Helper()
+func published(tb testing.TB, cfg kafka.Config) []string {
+	tb.Helper()
 	type line struct {
 		seq  uint64
 		text string
@@ -186,20 +186,20 @@ func published(t testing.TB, cfg kafka.Config) []string {
 	add := func(topic string, pos *pb.Position, value string) {
 		lines = append(lines, line{pos.GetSequence(), fmt.Sprintf("%s %s %s %d:%d %s", topic, pos.GetCollector(), pos.GetLane(), int64(pos.GetSequence()>>24)-minute0/60, pos.GetSequence()&(1<<24-1), value)})
 	}
-	for _, r := range kafkatest.Read(t, cfg, schemas.TopicVisibility) {
+	for _, r := range kafkatest.Read(tb, cfg, schemas.TopicVisibility) {
 		v := &pb.VisibilityRecord{}
 		if err := v.UnmarshalVT(r.Value); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if want := kafka.PartitionOf(v.GetEntity().GetCode(), 4); r.Partition != want || string(r.Key) != v.GetEntity().GetCode() {
-			t.Errorf("key %q of %s in partition %d, want %d", r.Key, v.GetEntity().GetCode(), r.Partition, want)
+			tb.Errorf("key %q of %s in partition %d, want %d", r.Key, v.GetEntity().GetCode(), r.Partition, want)
 		}
 		add("visibility", v.GetPosition(), fmt.Sprintf("%s %d %d", v.GetEntity().GetCode(), v.GetWindowUs()/1e6-minute0, v.GetPrefixes()))
 	}
-	for _, r := range kafkatest.Read(t, cfg, schemas.TopicOutages) {
+	for _, r := range kafkatest.Read(tb, cfg, schemas.TopicOutages) {
 		o := &pb.OutageRecord{}
 		if err := o.UnmarshalVT(r.Value); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		add("outages", o.GetPosition(), fmt.Sprintf("%d %s", o.GetStartS()-minute0, o.GetJson()))
 	}
@@ -207,34 +207,34 @@ func published(t testing.TB, cfg kafka.Config) []string {
 	var out []string
 	for i, l := range lines {
 		if i > 0 && l == lines[i-1] {
-			t.Errorf("published twice: %s", l.text)
+			tb.Errorf("published twice: %s", l.text)
 		}
 		out = append(out, l.text)
 	}
 	return out
 }
 
-func start(t testing.TB, s *detect.Stage) (stop func()) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
+func start(tb testing.TB, s *detect.Stage) (stop func()) {
+	tb.Helper()
+	ctx, cancel := context.WithCancel(tb.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }() // ends with cancel
 	return sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
-			t.Errorf("running: got %v, want no error", err)
+			tb.Errorf("running: got %v, want no error", err)
 		}
 	})
 }
 
 // reference is what an undisturbed run over one partition publishes.
-func reference(t testing.TB, minutes, perMinute int) []string {
-	t.Helper()
-	cfg := kafkatest.New(t, 1)
-	produce(t, cfg, minutes, perMinute)
-	defer start(t, newStage(t, cfg, "0", 0))()
-	kafkatest.WaitDrained(t, cfg, reading)
-	return published(t, cfg)
+func reference(tb testing.TB, minutes, perMinute int) []string {
+	tb.Helper()
+	cfg := kafkatest.New(tb, 1)
+	produce(tb, cfg, minutes, perMinute)
+	defer start(tb, newStage(tb, cfg, 0))()
+	kafkatest.WaitDrained(tb, cfg, reading)
+	return published(tb, cfg)
 }
 
 func TestStage(t *testing.T) {
@@ -248,7 +248,7 @@ func TestStage(t *testing.T) {
 		t.Run(fmt.Sprintf("%d partitions", partitions), func(t *testing.T) {
 			t.Parallel()
 			cfg := kafkatest.New(t, partitions)
-			s := newStage(t, cfg, "0", 37)
+			s := newStage(t, cfg, 37)
 			if s.Ready() == nil {
 				t.Error("ready before it runs")
 			}
@@ -274,7 +274,7 @@ func TestStageRestarts(t *testing.T) {
 	cfg := kafkatest.New(t, 4)
 	produce(t, cfg, minutes, perMinute)
 	for i := range 5 {
-		stop := start(t, newStage(t, cfg, "0", 50))
+		stop := start(t, newStage(t, cfg, 50))
 		until(t, func() bool { return len(kafkatest.Read(t, cfg, schemas.TopicOutages)) > i*10 })
 		stop()
 	}
@@ -282,7 +282,7 @@ func TestStageRestarts(t *testing.T) {
 	if got >= minutes {
 		t.Errorf("all %d windows were closed before the last restart: the test shows nothing", got)
 	}
-	defer start(t, newStage(t, cfg, "0", 0))()
+	defer start(t, newStage(t, cfg, 0))()
 	kafkatest.WaitDrained(t, cfg, reading)
 	if diff := gocmp.Diff(want, published(t, cfg)); diff != "" {
 		t.Errorf("published (-want +got):\n%s", diff)
@@ -290,8 +290,8 @@ func TestStageRestarts(t *testing.T) {
 }
 
 // until waits for a condition that comes about by itself.
-func until(t testing.TB, ok func() bool) {
-	t.Helper()
+func until(tb testing.TB, ok func() bool) {
+	tb.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	limit := time.NewTimer(time.Minute)
@@ -300,7 +300,7 @@ func until(t testing.TB, ok func() bool) {
 		select {
 		case <-tick.C:
 		case <-limit.C:
-			t.Fatal("it did not come about in a minute")
+			tb.Fatal("it did not come about in a minute")
 		}
 	}
 }
@@ -429,7 +429,7 @@ func TestStageLongHole(t *testing.T) {
 		t.Fatal(err)
 	}
 	var transactions atomic.Int64
-	stop := start(t, newStage(t, cfg, "0", 0))
+	stop := start(t, newStage(t, cfg, 0))
 	defer stop()
 	kafkatest.WaitDrained(t, cfg, reading)
 	next := int64(0)

@@ -116,7 +116,7 @@ func testApplyAndRemove(t *testing.T, cfg kafka.Config) {
 		}
 	}
 	// What somebody has changed is set again where the broker is ours, and reported where it is not.
-	if _, err := adm.AlterTopicConfigs(ctx, []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "retention.ms", Value: kadm.StringPtr("1000000")}}, cfg.Topic(schemas.TopicRoutes)); err != nil {
+	if _, err := adm.AlterTopicConfigs(ctx, []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "retention.ms", Value: new("1000000")}}, cfg.Topic(schemas.TopicRoutes)); err != nil {
 		t.Fatal(err)
 	}
 	want := kafka.Differs
@@ -174,20 +174,20 @@ func testApplyAndRemove(t *testing.T, cfg kafka.Config) {
 }
 
 // produce writes records from, from+1, ... of a collector to bgp.updates.
-func produce(t testing.TB, cfg kafka.Config, collector string, from, n int) {
-	t.Helper()
-	p, err := kafka.NewProducer(t.Context(), cfg, schemas.TopicUpdates, kafkatest.Log(), nil)
+func produce(tb testing.TB, cfg kafka.Config, collector string, from, n int) {
+	tb.Helper()
+	p, err := kafka.NewProducer(tb.Context(), cfg, schemas.TopicUpdates, kafkatest.Log(), nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer p.Close()
 	for i := range n {
-		if err := p.Produce(t.Context(), collector, fmt.Appendf(nil, "%s %d", collector, from+i)); err != nil {
-			t.Fatal(err)
+		if err := p.Produce(tb.Context(), collector, fmt.Appendf(nil, "%s %d", collector, from+i)); err != nil {
+			tb.Fatal(err)
 		}
 	}
-	if err := p.Flush(t.Context()); err != nil {
-		t.Fatal(err)
+	if err := p.Flush(tb.Context()); err != nil {
+		tb.Fatal(err)
 	}
 }
 
@@ -357,7 +357,7 @@ func TestBrokerOnDisk(t *testing.T) {
 		t.Errorf("nothing on disk: %v", err)
 	}
 	b, cfg = start()
-	defer b.Close()
+	defer func() { _ = b.Close() }() // it cannot fail
 	if changes, err := kafka.Apply(ctx, cfg, log, small); err != nil || len(changes) != 0 {
 		t.Errorf("after a restart: got %v, %v; want no change", changes, err)
 	}

@@ -39,7 +39,7 @@ const (
 	Differs ChangeKind = "differs"
 )
 
-// ErrPartitions: a topic has another number of partitions than configured; changing that would break the order of keys.
+// ErrPartitions means that a topic has another number of partitions than configured; changing that would break the order of keys.
 var ErrPartitions = errors.New("wrong number of partitions")
 
 // wanted is a topic of the registry as it has to stand in the cluster.
@@ -160,10 +160,10 @@ func (c Config) create(ctx context.Context, adm *kadm.Client, name string, w wan
 	}
 	configs := map[string]*string{}
 	for k, v := range w.configs {
-		configs[k] = kadm.StringPtr(v)
+		configs[k] = new(v)
 	}
 	if factor >= 3 {
-		configs["min.insync.replicas"] = kadm.StringPtr("2")
+		configs["min.insync.replicas"] = new("2")
 	}
 	resp, err := adm.CreateTopic(ctx, w.partitions, factor, configs, name)
 	if err == nil {
@@ -198,7 +198,7 @@ func (c Config) check(ctx context.Context, adm *kadm.Client, name string, w want
 	for _, k := range slices.Sorted(maps.Keys(w.configs)) {
 		if have[k] != w.configs[k] {
 			differ = append(differ, fmt.Sprintf("%s is %q, want %q", k, have[k], w.configs[k]))
-			alter = append(alter, kadm.AlterConfig{Op: kadm.SetConfig, Name: k, Value: kadm.StringPtr(w.configs[k])})
+			alter = append(alter, kadm.AlterConfig{Op: kadm.SetConfig, Name: k, Value: new(w.configs[k])})
 		}
 	}
 	if len(differ) == 0 {

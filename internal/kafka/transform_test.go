@@ -69,42 +69,42 @@ var enrich = kafka.Reading{Stage: "enrich", Topics: []string{schemas.TopicUpdate
 // collectors is how many streams the tests write; records is how many records each has.
 const collectors = 5
 
-func produceAll(t testing.TB, cfg kafka.Config, records int) {
-	t.Helper()
+func produceAll(tb testing.TB, cfg kafka.Config, records int) {
+	tb.Helper()
 	for c := range collectors {
-		produce(t, cfg, fmt.Sprintf("file/%d", c), 0, records)
+		produce(tb, cfg, fmt.Sprintf("file/%d", c), 0, records)
 	}
 }
 
 // checkDoubled asserts that everything was transformed once, in order, into the partition it came from.
-func checkDoubled(t testing.TB, cfg kafka.Config, records int) {
-	t.Helper()
+func checkDoubled(tb testing.TB, cfg kafka.Config, records int) {
+	tb.Helper()
 	next := map[string]int{}
-	for _, r := range kafkatest.Read(t, cfg, schemas.TopicRoutes) {
+	for _, r := range kafkatest.Read(tb, cfg, schemas.TopicRoutes) {
 		c := string(r.Key)
 		want := fmt.Sprintf("%s %d %c", c, next[c]/2, 'a'+next[c]%2)
 		if string(r.Value) != want || r.Partition != kafka.PartitionOf(c, cfg.Partitions) {
-			t.Fatalf("partition %d offset %d: got %q, want %q in %d", r.Partition, r.Offset, r.Value, want, kafka.PartitionOf(c, cfg.Partitions))
+			tb.Fatalf("partition %d offset %d: got %q, want %q in %d", r.Partition, r.Offset, r.Value, want, kafka.PartitionOf(c, cfg.Partitions))
 		}
 		next[c]++
 	}
 	for c := range collectors {
 		if got := next[fmt.Sprintf("file/%d", c)]; got != 2*records {
-			t.Errorf("file/%d: got %d records, want %d", c, got, 2*records)
+			tb.Errorf("file/%d: got %d records, want %d", c, got, 2*records)
 		}
 	}
 }
 
 // start runs a transform until the function returned is called.
-func start(t testing.TB, x *kafka.Transform) (stop func()) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
+func start(tb testing.TB, x *kafka.Transform) (stop func()) {
+	tb.Helper()
+	ctx, cancel := context.WithCancel(tb.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- x.Run(ctx) }() // ends with cancel
 	return sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
-			t.Errorf("running: got %v, want no error", err)
+			tb.Errorf("running: got %v, want no error", err)
 		}
 	})
 }
@@ -183,7 +183,7 @@ func TestTransformFaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { b.Close() })
+	t.Cleanup(func() { _ = b.Close() }) // it cannot fail
 	cfg := kafkatest.Dataset(t, b.Use(kafka.DefaultConfig()), 3)
 	const records = 3000
 	produceAll(t, cfg, records)

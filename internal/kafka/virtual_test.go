@@ -23,7 +23,7 @@ func TestTakeOver(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer b.Close()
+		defer func() { _ = b.Close() }() // it cannot fail
 		cfg := b.Use(kafka.DefaultConfig()).WithDataset("x")
 		cfg.Partitions = 3
 		if _, err := kafka.Apply(t.Context(), cfg, kafkatest.Log(), schemas.Topics); err != nil {

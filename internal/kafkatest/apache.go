@@ -26,52 +26,54 @@ const startLimit = 3 * time.Minute
 
 // Apache starts a real Apache Kafka, one broker in KRaft mode on loopback, and ends it with the test. Where Java or Maven
 // is missing the test is skipped by name. The first start on a machine fetches 43 MB from Maven's repository.
-func Apache(t testing.TB) kafka.Config {
-	t.Helper()
+func Apache(tb testing.TB) kafka.Config {
+	tb.Helper()
 	java, err := exec.LookPath("java")
 	if err != nil {
-		datatest.Missing(t, "a real Kafka needs Java 17: apt-get install openjdk-17-jre-headless")
+		datatest.Missing(tb, "a real Kafka needs Java 17: apt-get install openjdk-17-jre-headless")
 	}
-	classpath := filepath.Join(apacheLibrary(t), "*")
-	dir := t.TempDir()
-	client, controller := freePort(t), freePort(t)
+	classpath := filepath.Join(apacheLibrary(tb), "*")
+	dir := tb.TempDir()
+	client, controller := freePort(tb), freePort(tb)
 	properties := filepath.Join(dir, "server.properties")
 	if err := os.WriteFile(properties, []byte(serverProperties(dir, client, controller)), 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	id := make([]byte, 16)
-	_, _ = rand.Read(id)      // never fails
-	id[0] = id[0]&0x1f | 0x40 // an id that begins with a minus would be an option
-	if out, err := exec.CommandContext(t.Context(), java, "-cp", classpath, "kafka.tools.StorageTool", "format", "-t", base64.RawURLEncoding.EncodeToString(id), "-c", properties).CombinedOutput(); err != nil {
-		t.Fatalf("formatting Kafka's storage: %v\n%s", err, out)
+	_, _ = rand.Read(id)                                                                                                                                                       // never fails
+	id[0] = id[0]&0x1f | 0x40                                                                                                                                                  // an id that begins with a minus would be an option
+	format := exec.CommandContext(tb.Context(), java, "-cp", classpath, "kafka.tools.StorageTool", "format", "-t", base64.RawURLEncoding.EncodeToString(id), "-c", properties) //nolint:gosec // our own arguments
+	if out, err := format.CombinedOutput(); err != nil {
+		tb.Fatalf("formatting Kafka's storage: %v\n%s", err, out)
 	}
 	var output bytes.Buffer
-	cmd := exec.Command(java, "-Xmx512m", "-cp", classpath, "kafka.Kafka", properties)
+	// Not with the test's context: that ends before the clean-up, which still needs the broker.
+	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), java, "-Xmx512m", "-cp", classpath, "kafka.Kafka", properties) //nolint:gosec // our own arguments
 	cmd.Stdout, cmd.Stderr, cmd.Dir = &output, &output, dir
 	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		_ = cmd.Process.Kill() // by id; an error means that it has ended already
 		_ = cmd.Wait()
-		if t.Failed() && output.Len() > 0 {
-			t.Logf("Kafka: %s", &output)
+		if tb.Failed() && output.Len() > 0 {
+			tb.Logf("Kafka: %s", &output)
 		}
 	})
 	cfg := kafka.DefaultConfig()
 	cfg.Brokers = []string{client}
 	cfg.ReplicationFactor = 1
-	waitReady(t, cfg)
+	waitReady(tb, cfg)
 	return cfg
 }
 
 // apacheLibrary returns the folder of Kafka's jars, fetching them if they are not there. Several test processes may do so
 // at the same time: each fetches into a folder of its own, and the first to finish gives it the name.
-func apacheLibrary(t testing.TB) string {
-	t.Helper()
+func apacheLibrary(tb testing.TB) string {
+	tb.Helper()
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	parent := filepath.Join(cache, "darkmap", "kafkatest")
 	lib := filepath.Join(parent, "apache-kafka-"+apacheVersion)
@@ -80,24 +82,25 @@ func apacheLibrary(t testing.TB) string {
 	}
 	mvn, err := exec.LookPath("mvn")
 	if err != nil {
-		datatest.Missing(t, "a real Kafka is fetched with Maven: apt-get install maven")
+		datatest.Missing(tb, "a real Kafka is fetched with Maven: apt-get install maven")
 	}
 	if err := os.MkdirAll(parent, 0o700); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	tmp, err := os.MkdirTemp(parent, "fetch-")
+	tmp, err := os.MkdirTemp(parent, "fetch-") //nolint:usetesting // renamed within the cache folder, so it has to be on its disk
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	defer os.RemoveAll(tmp)
-	pom := filepath.Join(datatest.Root(t), "internal", "kafkatest", "pom.xml")
-	out, err := exec.CommandContext(t.Context(), mvn, "-q", "-B", "-f", pom, "dependency:copy-dependencies", "-DoutputDirectory="+filepath.Join(tmp, "lib")).CombinedOutput()
+	defer func() { _ = os.RemoveAll(tmp) }() // what stays is in the cache folder
+	pom := filepath.Join(datatest.Root(tb), "internal", "kafkatest", "pom.xml")
+	fetch := exec.CommandContext(tb.Context(), mvn, "-q", "-B", "-f", pom, "dependency:copy-dependencies", "-DoutputDirectory="+filepath.Join(tmp, "lib")) //nolint:gosec // our own arguments
+	out, err := fetch.CombinedOutput()
 	if err != nil {
-		datatest.Missing(t, fmt.Sprintf("a real Kafka could not be fetched from Maven: %v\n%s", err, out))
+		datatest.Missing(tb, fmt.Sprintf("a real Kafka could not be fetched from Maven: %v\n%s", err, out))
 	}
 	if err := os.Rename(filepath.Join(tmp, "lib"), lib); err != nil {
 		if _, statErr := os.Stat(lib); statErr != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	return lib
@@ -126,24 +129,24 @@ func serverProperties(dir, client, controller string) string {
 }
 
 // freePort is a loopback address that nobody listens on at the moment.
-func freePort(t testing.TB) string {
-	t.Helper()
+func freePort(tb testing.TB) string {
+	tb.Helper()
 	var lc net.ListenConfig
-	ln, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	ln, err := lc.Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	defer ln.Close()
+	defer func() { _ = ln.Close() }() // it has served its purpose
 	return ln.Addr().String()
 }
 
-func waitReady(t testing.TB, cfg kafka.Config) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), startLimit)
+func waitReady(tb testing.TB, cfg kafka.Config) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), startLimit)
 	defer cancel()
 	adm, err := kafka.NewAdmin(cfg, Log())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer adm.Close()
 	var wait kafka.Backoff
@@ -153,7 +156,7 @@ func waitReady(t testing.TB, cfg kafka.Config) {
 			return
 		}
 		if wait.Wait(ctx) != nil {
-			t.Fatalf("Kafka is not ready after %v: %v", startLimit, err)
+			tb.Fatalf("Kafka is not ready after %v: %v", startLimit, err)
 		}
 	}
 }

@@ -42,7 +42,7 @@ func Child(runs map[string]func(ctx context.Context, cfg kafka.Config, instance 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	if err := runs[c.Name](ctx, cfg.WithDataset(c.Dataset), c.Instance); err != nil {
-		os.Stderr.WriteString(err.Error() + "\n")
+		_, _ = os.Stderr.WriteString(err.Error() + "\n") // there is nobody to tell
 	}
 	return true
 }
@@ -55,20 +55,20 @@ type Process struct {
 }
 
 // Start runs the named function of the test binary's Child in a process of its own, on the brokers of cfg.
-func Start(t testing.TB, name string, cfg kafka.Config, instance string) *Process {
-	t.Helper()
+func Start(tb testing.TB, name string, cfg kafka.Config, instance string) *Process {
+	tb.Helper()
 	dataset := strings.TrimSuffix(strings.TrimPrefix(cfg.Topic(""), cfg.TopicPrefix), ".")
 	text, err := json.Marshal(child{Name: name, Brokers: cfg.Brokers, Dataset: dataset, Partitions: cfg.Partitions, Instance: instance})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	p := &Process{t: t, cmd: exec.Command(os.Args[0]), stderr: &bytes.Buffer{}}
+	p := &Process{t: tb, cmd: exec.CommandContext(context.WithoutCancel(tb.Context()), os.Args[0]), stderr: &bytes.Buffer{}} //nolint:gosec // the test binary itself
 	p.cmd.Env = append(os.Environ(), childEnv+"="+string(text))
 	p.cmd.Stderr = p.stderr
 	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(p.Kill)
+	tb.Cleanup(p.Kill)
 	return p
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -53,7 +54,7 @@ func (r *Runner) Ready() error {
 	return errors.Join(reasons...)
 }
 
-// ErrDrain: a stage did not end in time. Its goroutine is still running, so the process should end.
+// ErrDrain means that a stage did not end in time. Its goroutine is still running, so the process should end.
 var ErrDrain = errors.New("not ended in time")
 
 // Run starts the stages and returns when all have ended: because ctx ended, because one failed, or because none has
@@ -95,8 +96,7 @@ func (r *Runner) wait(ctx context.Context, failed <-chan string) {
 // stop ends the stages, last first.
 func (r *Runner) stop(ctx context.Context) error {
 	var errs []error
-	for i := len(r.stages) - 1; i >= 0; i-- {
-		x := r.stages[i]
+	for _, x := range slices.Backward(r.stages) {
 		x.cancel()
 		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.drain)
 		select {

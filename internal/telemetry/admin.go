@@ -75,11 +75,11 @@ func health(check func() error) http.Handler {
 		if check != nil {
 			if err := check(); err != nil {
 				w.WriteHeader(http.StatusServiceUnavailable)
-				fmt.Fprintln(w, err)
+				_, _ = fmt.Fprintln(w, err) // the client may be gone
 				return
 			}
 		}
-		fmt.Fprintln(w, "ok")
+		_, _ = fmt.Fprintln(w, "ok") // the client may be gone
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -29,7 +30,11 @@ func Open(ctx context.Context, s Server) (driver.Conn, error) {
 	if s.TLS {
 		opt.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	if !s.Embedded { // on loopback compression costs more than it saves
+	if s.Embedded { // on loopback compression costs more than it saves
+		opt.DialContext = func(ctx context.Context, addr string) (net.Conn, error) {
+			return politeDialer{}.DialContext(ctx, "tcp", addr)
+		}
+	} else {
 		opt.Compression = &clickhouse.Compression{Method: clickhouse.CompressionLZ4}
 	}
 	conn, err := clickhouse.Open(opt)
@@ -53,7 +58,7 @@ func Dial(ctx context.Context, s Server) (*ch.Client, error) {
 			ClientName: "darkmap", Compression: ch.CompressionLZ4, ReadTimeout: time.Minute,
 		}
 		if s.Embedded {
-			opt.Compression = ch.CompressionDisabled
+			opt.Compression, opt.Dialer = ch.CompressionDisabled, politeDialer{}
 		}
 		if s.TLS {
 			opt.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
@@ -65,6 +70,33 @@ func Dial(ctx context.Context, s Server) (*ch.Client, error) {
 		faults = append(faults, fmt.Errorf("connecting to ClickHouse at %s: %w", addr, err))
 	}
 	return nil, errors.Join(faults...)
+}
+
+// politeDialer makes connections that end without a reset. The library's native server does not survive one while it waits for
+// a query (an exception that nothing catches), and a socket that is closed with something unread, as after a cancelled
+// query, sends one.
+type politeDialer struct{}
+
+// DialContext dials.
+func (politeDialer) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	return politeConn{conn}, nil
+}
+
+type politeConn struct{ net.Conn }
+
+// goodbye bounds how long a connection waits for the server's end.
+const goodbye = time.Second
+
+// Close says that nothing more comes, reads what the server still has to say, and closes.
+func (c politeConn) Close() error {
+	if tcp, ok := c.Conn.(*net.TCPConn); ok && tcp.CloseWrite() == nil && tcp.SetReadDeadline(time.Now().Add(goodbye)) == nil {
+		_, _ = io.Copy(io.Discard, tcp)
+	}
+	return c.Conn.Close()
 }
 
 // Query is a statement for the HTTP interface.

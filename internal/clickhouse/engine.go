@@ -52,7 +52,6 @@ type Engine struct {
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
 	stderr *tail
-	lock   io.Closer
 	// done is closed after the child's end; exit is set before.
 	done chan struct{}
 	exit error
@@ -83,7 +82,7 @@ func StartEngine(ctx context.Context, cfg EngineConfig) (*Engine, error) {
 	}
 	deadline := time.Now().Add(inUseLimit)
 	for {
-		e, err := lockAndStart(ctx, cfg)
+		e, err := startOnce(ctx, cfg)
 		if !errors.Is(err, ErrInUse) || time.Now().After(deadline) {
 			if err != nil {
 				return nil, fmt.Errorf("starting the embedded ClickHouse in %s: %w", cfg.Dir, err)
@@ -96,68 +95,69 @@ func StartEngine(ctx context.Context, cfg EngineConfig) (*Engine, error) {
 	}
 }
 
-// lockAndStart keeps our own lock as long as the engine runs: without it a second instance would overwrite the files of the
-// first. The server has one too, which outlives a killed parent by a moment.
-func lockAndStart(ctx context.Context, cfg EngineConfig) (*Engine, error) {
+// startOnce keeps our own lock as long as the engine runs: without it a second instance would overwrite the files of the first.
+// The server has one too, which outlives a killed parent by a moment.
+func startOnce(ctx context.Context, cfg EngineConfig) (*Engine, error) {
 	lock, err := lockFile(filepath.Join(cfg.Dir, "lock"))
 	if err != nil {
 		return nil, err
 	}
-	e, err := startOnce(ctx, cfg)
+	e, ports, err := spawn(cfg, lock)
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	e.lock = lock
+	if err := e.handshake(ctx, ports); err != nil {
+		e.kill()
+		return nil, err
+	}
 	return e, nil
 }
 
-func startOnce(ctx context.Context, cfg EngineConfig) (*Engine, error) {
+// spawn starts the child. From then on its end releases the lock.
+func spawn(cfg EngineConfig, lock io.Closer) (e *Engine, ports string, err error) {
 	password := rand.Text()
 	files, err := writeEngineFiles(cfg, password)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return nil, fmt.Errorf("finding the program itself: %w", err)
+		return nil, "", fmt.Errorf("finding the program itself: %w", err)
 	}
-	// Not CommandContext: the engine outlives ctx, until Close.
+	// Not CommandContext: the engine outlives the start's context, until Close.
 	cmd := exec.Command(self, engineArg, cfg.Library, cfg.Dir) //nolint:gosec,noctx // starts itself
 	cmd.Dir = files.data
 	cmd.Env = engineEnv()
 	cmd.SysProcAttr = ownGroup()
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
-		return nil, fmt.Errorf("connecting to the child: %w", err)
+		return nil, "", fmt.Errorf("connecting to the child: %w", err)
 	}
-	e := &Engine{cmd: cmd, stdin: stdin, stderr: &tail{}, done: make(chan struct{})}
+	e = &Engine{cmd: cmd, stdin: stdin, stderr: &tail{}, done: make(chan struct{})}
+	e.server = Server{Database: cfg.Database, User: engineUser, Password: password, Embedded: true}
 	cmd.Stderr = e.stderr // exec copies it in a goroutine that Wait waits for
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("starting the child: %w", err)
+		return nil, "", fmt.Errorf("starting the child: %w", err)
 	}
 	go func() { // ends with the child
-		e.exit = cmd.Wait()
+		e.exit = errors.Join(cmd.Wait(), lock.Close())
 		close(e.done)
 	}()
-	tcp, http, err := e.awaitPorts(ctx, files.ports)
+	return e, files.ports, nil
+}
+
+// handshake waits until the child serves, and tells it so.
+func (e *Engine) handshake(ctx context.Context, ports string) error {
+	tcp, http, err := e.awaitPorts(ctx, ports)
 	if err != nil {
-		e.kill()
-		return nil, err
+		return err
 	}
 	// The child may put its signal handlers back now.
-	if _, err := io.WriteString(stdin, "r"); err != nil {
-		e.kill()
-		return nil, fmt.Errorf("talking to the child: %w", err)
+	if _, err := io.WriteString(e.stdin, "r"); err != nil {
+		return fmt.Errorf("talking to the child: %w", err)
 	}
-	e.server = Server{
-		Addresses: []string{net.JoinHostPort("127.0.0.1", tcp)}, HTTPAddress: net.JoinHostPort("127.0.0.1", http),
-		Database: cfg.Database, User: engineUser, Password: password, Embedded: true,
-	}
-	if err := e.awaitReady(ctx); err != nil {
-		e.kill()
-		return nil, err
-	}
-	return e, nil
+	e.server.Addresses, e.server.HTTPAddress = []string{net.JoinHostPort("127.0.0.1", tcp)}, net.JoinHostPort("127.0.0.1", http)
+	return e.awaitReady(ctx)
 }
 
 // awaitReady waits until the server answers on both ports, a moment after it has told them, and closes it to those who have
@@ -278,9 +278,6 @@ func (e *Engine) Err() error {
 // would wait seconds for its clients and write nothing more.
 func (e *Engine) Close() error {
 	e.kill()
-	if err := e.lock.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
-		return fmt.Errorf("unlocking the engine's folder: %w", err)
-	}
 	return nil
 }
 

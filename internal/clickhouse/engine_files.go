@@ -18,7 +18,8 @@ type engineFiles struct{ data, ports string }
 
 // engineXML is the server's configuration: two cores, one user, little memory, no logs in tables.
 var engineXML = template.Must(template.New("engine.xml").Parse(`<clickhouse>
-  <logger><level>warning</level><log>{{.Log}}</log><errorlog>{{.Log}}</errorlog><size>10M</size><count>1</count><console>false</console></logger>
+  <log-level>warning</log-level>
+  <logger><log>{{.Log}}</log><size>10M</size><count>1</count><console>false</console></logger>
   <users_config>{{.Users}}</users_config>
   <tmp_path>{{.Temp}}</tmp_path>
   <user_files_path>{{.Files}}</user_files_path>

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/darkmap/darkmap/internal/clickhouse"
@@ -149,5 +150,34 @@ func TestEngineSaysWhyItDoesNotStart(t *testing.T) {
 	cancel()
 	if _, err := clickhouse.StartEngine(ctx, clickhouse.EngineConfig{Dir: t.TempDir(), Library: clickhousetest.Library(t)}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: got %v", err)
+	}
+}
+
+// The library's server does not survive a reset connection while it waits for a query: ours are closed without one, although
+// something that the server said was not read.
+func TestEngineSurvivesUnreadAnswers(t *testing.T) {
+	t.Parallel()
+	e := clickhousetest.StartIn(t, t.TempDir())
+	s := e.Server()
+	const ping = 4 // the packet; the server answers with a pong
+	for i := range 10 {
+		conn, err := clickhouse.PoliteDialer{}.DialContext(t.Context(), "tcp", e.Addr())
+		if err != nil {
+			t.Fatalf("round %d: %v", i, err)
+		}
+		client, err := ch.Connect(t.Context(), conn, ch.Options{User: s.User, Password: s.Password})
+		if err != nil {
+			t.Fatalf("round %d: %v", i, err)
+		}
+		if _, err := conn.Write([]byte{ping}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Millisecond)
+		if err := client.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := one[uint8](t, open(t, s), "SELECT 1"); n != 1 {
+		t.Errorf("got %d", n)
 	}
 }

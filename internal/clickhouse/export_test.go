@@ -1,0 +1,4 @@
+package clickhouse
+
+// PoliteDialer is for tests.
+type PoliteDialer = politeDialer

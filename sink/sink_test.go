@@ -23,7 +23,12 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-func TestMain(m *testing.M) { os.Exit(clickhousetest.Main(m)) }
+func TestMain(m *testing.M) {
+	if os.Getenv(childEnv) != "" {
+		os.Exit(child())
+	}
+	os.Exit(clickhousetest.Main(m))
+}
 
 // message is a type of record.
 type message interface {

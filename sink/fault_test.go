@@ -1,0 +1,288 @@
+package sink
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/clickhousetest"
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/kafkatest"
+	"github.com/darkmap/darkmap/schemas"
+)
+
+// proxy passes connections on and, while it breaks, cuts each after so many answers.
+type proxy struct {
+	target  string
+	after   atomic.Int64 // answers of the server until a connection is cut; 0 never
+	refuses atomic.Bool
+	cuts    atomic.Int64
+}
+
+func (p *proxy) start(t *testing.T) (addr string) {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	t.Cleanup(func() {
+		_ = l.Close()
+		wg.Wait()
+	})
+	wg.Go(func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if p.refuses.Load() {
+				_ = in.Close()
+				continue
+			}
+			wg.Go(func() { p.pass(in) })
+		}
+	})
+	return l.Addr().String()
+}
+
+func (p *proxy) pass(in net.Conn) {
+	defer in.Close() //nolint:errcheck // a test's connection
+	out, err := net.Dial("tcp", p.target)
+	if err != nil {
+		return
+	}
+	defer out.Close() //nolint:errcheck // a test's connection
+	go func() {
+		_, _ = io.Copy(out, in)
+		_ = out.Close()
+	}()
+	b := make([]byte, 64<<10)
+	for answers := int64(1); ; answers++ {
+		n, err := out.Read(b)
+		if err != nil {
+			return
+		}
+		if limit := p.after.Load(); limit > 0 && answers > limit {
+			p.cuts.Add(1)
+			return // the answer is lost
+		}
+		if _, err := in.Write(b[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// TestOutcomeUnknown loses answers: whether an insert arrived is found out, and every row is there once.
+func TestOutcomeUnknown(t *testing.T) {
+	t.Parallel()
+	s := clickhousetest.Server(t)
+	conn := open(t, s)
+	p := &proxy{target: s.Addresses[0]}
+	p.refuses.Store(true)
+	through := s
+	through.Addresses = []string{p.start(t)}
+	k := kafkatest.New(t, 3)
+	total := newWorld().fill(t, k, 60_000)
+
+	cfg := DefaultConfig()
+	cfg.BatchMaxRows = 3000
+	reg := prometheus.NewRegistry()
+	stage, err := New(cfg, Deps{Log: slog.New(slog.DiscardHandler), Registerer: reg, Kafka: k, ClickHouse: through, Dataset: "test", Instance: "sink-0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- stage.Run(ctx) }()
+	defer func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("sink: %v", err)
+		}
+	}()
+	waitFor(t, "not ready while ClickHouse refuses", func() bool {
+		err := stage.Ready()
+		return err != nil && strings.Contains(err.Error(), "ClickHouse")
+	})
+	p.after.Store(7)
+	p.refuses.Store(false)
+	waitFor(t, "ten cuts", func() bool { return p.cuts.Load() >= 10 })
+	p.after.Store(0)
+	drained(t, k)
+	if err := stage.Ready(); err != nil {
+		t.Errorf("in the end: %v", err)
+	}
+	exact(t, conn, "route_changes", total)
+	if value(t, stage.metrics.retries) == 0 {
+		t.Error("no insert was tried again")
+	}
+	if got := value(t, stage.metrics.rows["route_changes"]); got != float64(total) {
+		t.Errorf("rows_total: got %v, want %d", got, total)
+	}
+}
+
+func value(t *testing.T, c prometheus.Counter) float64 {
+	t.Helper()
+	var m dto.Metric
+	if err := c.Write(&m); err != nil {
+		t.Fatal(err)
+	}
+	return m.GetCounter().GetValue()
+}
+
+func waitFor(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for !ok() {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for: %s", what)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// TestRebalance adds and removes a member while rows flow.
+func TestRebalance(t *testing.T) {
+	t.Parallel()
+	s := clickhousetest.Server(t)
+	conn := open(t, s)
+	k := kafkatest.New(t, 6)
+	cfg := DefaultConfig()
+	cfg.BatchMaxRows = 1000
+	w := newWorld()
+	total := w.fill(t, k, 20_000)
+	stopFirst := start(t, cfg, k, s, "test")
+	total += w.fill(t, k, 20_000)
+	second, err := New(cfg, Deps{Log: slog.New(slog.DiscardHandler), Kafka: k, ClickHouse: s, Dataset: "test", Instance: "sink-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- second.Run(ctx) }()
+	total += w.fill(t, k, 40_000)
+	waitFor(t, "the second member's place", func() bool { return second.Ready() == nil })
+	total += w.fill(t, k, 40_000)
+	stopFirst() // a static member: its partitions move when its session times out
+	total += w.fill(t, k, 20_000)
+	drained(t, k)
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	exact(t, conn, "route_changes", total)
+}
+
+// TestDeadLetter: what cannot be decoded is passed over, and found in the table of dead letters.
+func TestDeadLetter(t *testing.T) {
+	t.Parallel()
+	s := clickhousetest.Server(t)
+	conn := open(t, s)
+	k := kafkatest.New(t, 1)
+	pos := bgp.Position{Collector: "c", Lane: "live", Session: 1, Sequence: 1}
+	bad := routeRecord(pos, 0, 2)
+	bad.GetChanges().Announced[1].Prefix = []byte{4, 33, 1, 2, 3, 4, 5}
+	outage := outageRecord(t, 1, "test")
+	outage.Json = []byte("{")
+	pos.Sequence = 2
+	produce(t, k,
+		&kgo.Record{Topic: k.Topic(schemas.TopicRoutes), Key: []byte("c"), Value: []byte("not protobuf")},
+		record(t, k, schemas.TopicRoutes, "c", bad), record(t, k, schemas.TopicRoutes, "c", routeRecord(pos, 0, 2)),
+		record(t, k, schemas.TopicOutages, "x", outage))
+	start(t, DefaultConfig(), k, s, "test")
+	drained(t, k)
+	exact(t, conn, "route_changes", 2)
+	exact(t, conn, "outage_events", 0)
+	exact(t, conn, "deadletter", 3)
+	if n := one[uint64](t, conn, "SELECT countIf(reason LIKE '%prefix%' AND headers['darkmap-stage'] = 'sink' AND headers['darkmap-offset'] = '1') FROM darkmap.deadletter"); n != 1 {
+		t.Errorf("the bad prefix: got %d letters with reason and origin, want 1", n)
+	}
+}
+
+// TestTransactionsAndIdle: the group's lag becomes 0 although markers of transactions end the log, and soon.
+func TestTransactionsAndIdle(t *testing.T) {
+	t.Parallel()
+	s := clickhousetest.Server(t)
+	conn := open(t, s)
+	k := kafkatest.New(t, 1)
+	start(t, DefaultConfig(), k, s, "test")
+	cl, err := kafka.NewClient(k, kafkatest.Log(), kgo.TransactionalID("t"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	adm, err := kafka.NewAdmin(k, kafkatest.Log())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer adm.Close()
+	for i := range uint64(6) {
+		if err := cl.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		rec := record(t, k, schemas.TopicRoutes, "c", routeRecord(bgp.Position{Collector: "c", Lane: "live", Session: 1, Sequence: i + 1}, 0, 1))
+		if err := cl.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		if err := cl.EndTransaction(t.Context(), kgo.TransactionEndTry(i%2 == 0)); err != nil { // every other is aborted
+			t.Fatal(err)
+		}
+		began := time.Now()
+		waitFor(t, "lag 0", func() bool {
+			lags, err := kafka.Lag(t.Context(), adm, k, kafka.Reading{Stage: Name, Topics: []string{schemas.TopicRoutes}})
+			return err == nil && lags[0].Records == 0
+		})
+		t.Logf("lag 0 after %v", time.Since(began))
+		exact(t, conn, "route_changes", int(i/2)+1)
+	}
+}
+
+// TestPartitionOfTable: a batch ends where the table's partition changes, so that each insert is one part.
+func TestPartitionOfTable(t *testing.T) {
+	t.Parallel()
+	s := clickhousetest.Server(t)
+	conn := open(t, s)
+	k := kafkatest.New(t, 1)
+	midnight := time.Now().UTC().Truncate(24 * time.Hour)
+	var records []*kgo.Record
+	for i := range uint64(10) {
+		r := record(t, k, schemas.TopicRoutes, "c", routeRecord(bgp.Position{Collector: "c", Lane: "live", Session: 1, Sequence: i + 1}, 0, 3))
+		r.Timestamp = midnight.Add(time.Duration(int(i)-5) * time.Second)
+		records = append(records, r)
+	}
+	produce(t, k, records...)
+	start(t, DefaultConfig(), k, s, "test")
+	drained(t, k)
+	exact(t, conn, "route_changes", 30)
+	if got := one[string](t, conn, "SELECT formatRow('TSV', groupArray((rows, level))) FROM (SELECT rows, level FROM system.parts WHERE active AND database = 'darkmap' AND table = 'route_changes' ORDER BY partition)"); got != "[(15,0),(15,0)]\n" {
+		t.Errorf("parts (rows, merges): got %s, want one of 15 rows for each day", got)
+	}
+}
+
+func TestConfig(t *testing.T) {
+	t.Parallel()
+	if err := DefaultConfig().Validate(); err != nil {
+		t.Errorf("the default: %v", err)
+	}
+	err := Config{BatchMaxRows: -1, FlushInterval: time.Hour}.Validate()
+	for _, want := range []string{"batch_max_rows", "flush_interval", "drain"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want a fault of %s", err, want)
+		}
+	}
+	if _, err := New(DefaultConfig(), Deps{}); err == nil {
+		t.Error("no dependencies: got no error")
+	}
+}

@@ -131,6 +131,8 @@ func TestLife(t *testing.T) {
 			},
 			until: dawn + 4*hours,
 			types: []pb.EntityType{country, as, single},
+			want:  []string{"10.3.7.0/24 outage open 120-open"},
+			note:  map[string]string{"10.3.7.0/24": `"deaggregated":["10.3.7.0/24"]`},
 		},
 		{
 			name: "a more-specific goes under a foreign aggregate",

@@ -43,8 +43,10 @@ func TestMain(m *testing.M) {
 type counter struct {
 	seen map[string]uint32 // by collector: changes
 	sum  uint64            // of sequences: shows loss and repetition
-	// fail makes it refuse the record with this sequence.
+	// refuse is the sequence of a record that it does not take.
 	refuse uint64
+	// closed is told each window.
+	closed func(start int64)
 }
 
 func (c *counter) Apply(rec *pb.RouteRecord, _ int64) error {
@@ -60,6 +62,9 @@ func (c *counter) Apply(rec *pb.RouteRecord, _ int64) error {
 }
 
 func (c *counter) CloseWindow(start int64) ([]detect.Out, error) {
+	if c.closed != nil {
+		c.closed(start)
+	}
 	var out []detect.Out
 	for _, name := range slices.Sorted(maps.Keys(c.seen)) {
 		out = append(out, detect.Out{Topic: schemas.TopicVisibility, Key: []byte(name), Record: &pb.VisibilityRecord{
@@ -73,23 +78,25 @@ func (c *counter) CloseWindow(start int64) ([]detect.Out, error) {
 
 func newStage(tb testing.TB, cfg kafka.Config, poll int) *detect.Stage {
 	tb.Helper()
-	s, err := newCounter(cfg, "0", poll, 0)
+	s, err := newCounter(cfg, "0", poll, counter{})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return s
 }
 
-func newCounter(cfg kafka.Config, instance string, poll int, refuse uint64) (*detect.Stage, error) {
+func newCounter(cfg kafka.Config, instance string, poll int, of counter) (*detect.Stage, error) {
 	c := detect.DefaultConfig()
 	c.Instance, c.PollMaxRecords, c.BufferMaxBytes = instance, poll, 64<<10
 	return detect.New(c, detect.Deps{Kafka: cfg, Log: kafkatest.Log(), NewDetector: func() (detect.Detector, error) {
-		return &counter{seen: map[string]uint32{}, refuse: refuse}, nil
+		d := of
+		d.seen = map[string]uint32{}
+		return &d, nil
 	}})
 }
 
 func runCounter(ctx context.Context, cfg kafka.Config, instance string) error {
-	s, err := newCounter(cfg, instance, 60, 0)
+	s, err := newCounter(cfg, instance, 60, counter{})
 	if err != nil {
 		return err
 	}
@@ -273,10 +280,20 @@ func TestStageRestarts(t *testing.T) {
 	want := reference(t, minutes, perMinute)
 	cfg := kafkatest.New(t, 4)
 	produce(t, cfg, minutes, perMinute)
-	for i := range 5 {
-		stop := start(t, newStage(t, cfg, 50))
-		until(t, func() bool { return len(kafkatest.Read(t, cfg, schemas.TopicOutages)) > i*10 })
-		stop()
+	for i := range int64(5) {
+		ctx, cancel := context.WithCancel(t.Context())
+		s, err := newCounter(cfg, "0", 50, counter{closed: func(start int64) {
+			if start >= minute0+60*(10*i+5) {
+				cancel()
+			}
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Run(ctx); err != nil {
+			t.Errorf("running: got %v, want no error", err)
+		}
+		cancel()
 	}
 	got := len(kafkatest.Read(t, cfg, schemas.TopicOutages))
 	if got >= minutes {
@@ -372,7 +389,7 @@ func TestStageDeadLetters(t *testing.T) {
 	}
 	produce(t, cfg, 4, 50)
 	run := func() {
-		s, err := newCounter(cfg, "0", 20, 5)
+		s, err := newCounter(cfg, "0", 20, counter{refuse: 5})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -41,19 +41,20 @@ func usageError(err error) error { return &exitError{exitUsage, err} }
 type cli struct {
 	globals
 
-	Demo    demoCmd    `cmd:"" help:"Replay the reconstruction of December 2014 and show the outages in it."`
-	Replay  replayCmd  `cmd:"" help:"Replay MRT, RIS Live and BMP files through all stages and show the outages in them."`
-	Ingest  ingestCmd  `cmd:"" help:"Run one stage: play files into bgp.updates." group:"stages"`
-	Enrich  enrichCmd  `cmd:"" help:"Run one stage: decode and enrich bgp.updates into bgp.routes." group:"stages"`
-	Detect  detectCmd  `cmd:"" help:"Run one stage: find outages in bgp.routes." group:"stages"`
-	Sink    sinkCmd    `cmd:"" help:"Run one stage: write the topics into ClickHouse." group:"stages"`
-	Topics  topicsCmd  `cmd:"" help:"Create and check topics." group:"stages"`
-	Conf    configCmd  `cmd:"" name:"config" help:"Check or print the configuration."`
-	Version versionCmd `cmd:"" help:"Say what this is."`
-	Dump    dumpCmd    `cmd:"" help:"Print what the decoders read in MRT, RIS Live and BMP files."`
-	SQL     sqlCmd     `cmd:"" name:"sql" help:"Run SQL on the store, embedded or not."`
-	Migrate migrateCmd `cmd:"" help:"Bring the store's tables to this program's schema."`
-	Fetch   fetchCmd   `cmd:"" help:"Fetch the default data and the embedded ClickHouse; what is there is not fetched again."`
+	Demo     demoCmd     `cmd:"" help:"Replay the reconstruction of December 2014 and show the outages in it."`
+	Replay   replayCmd   `cmd:"" help:"Replay MRT, RIS Live and BMP files through all stages and show the outages in them."`
+	Ingest   ingestCmd   `cmd:"" help:"Run one stage: play files into bgp.updates." group:"stages"`
+	Enrich   enrichCmd   `cmd:"" help:"Run one stage: decode and enrich bgp.updates into bgp.routes." group:"stages"`
+	Detect   detectCmd   `cmd:"" help:"Run one stage: find outages in bgp.routes." group:"stages"`
+	Sink     sinkCmd     `cmd:"" help:"Run one stage: write the topics into ClickHouse." group:"stages"`
+	Topics   topicsCmd   `cmd:"" help:"Create and check topics." group:"stages"`
+	Conf     configCmd   `cmd:"" name:"config" help:"Check or print the configuration."`
+	Simulate simulateCmd `cmd:"" help:"Write a synthetic feed with known truth as MRT files."`
+	Version  versionCmd  `cmd:"" help:"Say what this is."`
+	Dump     dumpCmd     `cmd:"" help:"Print what the decoders read in MRT, RIS Live and BMP files."`
+	SQL      sqlCmd      `cmd:"" name:"sql" help:"Run SQL on the store, embedded or not."`
+	Migrate  migrateCmd  `cmd:"" help:"Bring the store's tables to this program's schema."`
+	Fetch    fetchCmd    `cmd:"" help:"Fetch the default data and the embedded ClickHouse; what is there is not fetched again."`
 }
 
 // globals is what every command's Run is given.

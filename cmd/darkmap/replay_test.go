@@ -237,3 +237,13 @@ func TestReplayUsage(t *testing.T) {
 		}
 	}
 }
+
+// textOf writes an outage as people get it.
+func textOf(t *testing.T, o bgp.Outage) string {
+	t.Helper()
+	b, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}

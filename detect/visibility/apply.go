@@ -228,26 +228,19 @@ func (s *State) movedPrefix(p *prefix) bool {
 		!s.origins.meet(p.origins, p.usually) && s.covering(p, p.usually) == noRow
 }
 
-// prefixSample is a known prefix as an entity. One that is lost under a visible prefix of the same origin loses nothing.
+// prefixSample is a known prefix as an entity. One that is lost under a visible prefix of the same origin is a lost route all
+// the same; that no space is lost with it, outage.LostPrefix.Deaggregated says.
 func (s *State) prefixSample(r rib.Row) outage.Sample {
 	p := &s.prefixes[r]
 	k := s.rib.Key(r)
-	out := outage.Sample{
-		Key:           outage.Key{Family: s.family, Type: bgp.EntityPrefix},
-		SharePermille: 1000,
-	}
+	out := outage.Sample{Key: outage.Key{Family: s.family, Type: bgp.EntityPrefix}, SharePermille: 1000}
 	if p.flags&known == 0 {
 		return out
 	}
 	out.KnownSpace, out.KnownPrefixes = k.Space(s.family), 1
-	switch {
-	case p.flags&seen != 0:
-		out.SharePermille = int(p.share)
+	out.SharePermille = int(p.share)
+	if p.flags&seen != 0 {
 		out.Space, out.Prefixes = out.KnownSpace, 1
-	case s.regionSeen(p):
-		out.Space, out.Prefixes = out.KnownSpace, 1
-	default:
-		out.SharePermille = int(p.share)
 	}
 	if s.movedPrefix(p) {
 		out.Moved = 1

@@ -4,21 +4,21 @@ package darkmap_test
 import (
 	"encoding/json"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-
-	"go/parser"
-	"go/token"
 )
 
 const module = "github.com/darkmap/darkmap"
 
 // rules says what a package may import from this module, by path below the module; the first prefix that fits decides.
-// A rule ending in / is about everything below; "test:" imports are those that only test files may have.
+// A path ending in / means everything below it. Test files may import what they need.
 var rules = []struct {
 	pkg     string
 	allowed []string
@@ -50,7 +50,7 @@ type goPackage struct {
 
 func packages(t *testing.T) []goPackage {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Dir,GoFiles,TestGoFiles,XTestGoFiles,Imports", "./...")
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-tags", "embedded", "-json=ImportPath,Dir,GoFiles,TestGoFiles,XTestGoFiles,Imports", "./...")
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("listing packages: %v", err)
@@ -124,27 +124,75 @@ func TestPackageComments(t *testing.T) {
 	}
 }
 
-// TestClients keeps each kind of client in the one package that builds it.
-func TestClients(t *testing.T) {
+// homes says which packages of this module may import a library; nobody means that only tests do.
+var homes = map[string][]string{
+	"github.com/twmb/franz-go/pkg/kfake":                      {"internal/kafka"},
+	"github.com/ClickHouse/clickhouse-go/v2":                  {"internal/clickhouse", "sink"},
+	"github.com/ClickHouse/ch-go":                             {"internal/clickhouse", "sink"},
+	"github.com/oschwald/maxminddb-golang/v2":                 {"enrich/geo"},
+	"github.com/gaissmai/bart":                                {"enrich"},
+	"github.com/osrg/gobgp/v4/pkg/packet/bgp":                 {},
+	"github.com/ebitengine/purego":                            {"internal/clickhouse"},
+	"github.com/alecthomas/kong":                              {"cmd/darkmap"},
+	"go.yaml.in/yaml/v3":                                      {"internal/config"},
+	"github.com/valyala/fastjson":                             {"internal/bgp/wire"},
+	"github.com/prometheus/client_golang/prometheus/promhttp": {"internal/telemetry"},
+}
+
+// builders says where something that there should be one way to build is built.
+var builders = map[string][]string{
+	"kgo.NewClient":               {"internal/kafka"},
+	"kgo.NewGroupTransactSession": {"internal/kafka"},
+	"prometheus.NewRegistry":      {"internal/telemetry"},
+	"ch.Dial":                     {"internal/clickhouse"},
+	"context.Background":          {"cmd/darkmap"},
+	"time.Sleep":                  {},
+}
+
+// TestHomes keeps each library, and each kind of client, in the packages that are its home.
+func TestHomes(t *testing.T) {
 	t.Parallel()
-	homes := map[string][]string{
-		"github.com/twmb/franz-go/pkg/kfake":                      {"internal/kafka"},
-		"github.com/ClickHouse/clickhouse-go/v2":                  {"internal/clickhouse", "sink", "cmd/darkmap"},
-		"github.com/oschwald/maxminddb-golang/v2":                 {"enrich/geo", "enrich/asn", "enrich"},
-		"github.com/osrg/gobgp/v4/pkg/packet/bgp":                 {"internal/bgp/wire"},
-		"github.com/ebitengine/purego":                            {"internal/clickhouse"},
-		"github.com/alecthomas/kong":                              {"cmd/darkmap"},
-		"go.yaml.in/yaml/v3":                                      {"internal/config"},
-		"github.com/valyala/fastjson":                             {"internal/bgp/wire"},
-		"github.com/cosnicolaou/pbzip2":                           {"internal/capture"},
-		"github.com/prometheus/client_golang/prometheus/promhttp": {"internal/telemetry"},
-	}
 	for _, p := range packages(t) {
 		path := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
 		for _, imp := range p.Imports {
-			if allowed, ok := homes[imp]; ok && !slices.ContainsFunc(allowed, func(a string) bool { return within(path, a) }) {
+			if allowed, ok := homes[imp]; ok && !isWithin(path, allowed) {
 				t.Errorf("%s imports %s, whose home is %v", path, imp, allowed)
 			}
 		}
+		if strings.HasSuffix(path, "test") {
+			continue
+		}
+		for _, f := range p.GoFiles {
+			for _, call := range calls(t, filepath.Join(p.Dir, f)) {
+				if allowed, ok := builders[call]; ok && !isWithin(path, allowed) {
+					t.Errorf("%s/%s calls %s, which %v may", path, f, call, allowed)
+				}
+			}
+		}
 	}
+}
+
+func isWithin(path string, prefixes []string) bool {
+	return slices.ContainsFunc(prefixes, func(p string) bool { return within(path, p) })
+}
+
+// calls lists the functions of other packages that a file calls, as it writes them.
+func calls(t *testing.T, path string) []string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	ast.Inspect(file, func(n ast.Node) bool {
+		if call, ok := n.(*ast.CallExpr); ok {
+			if sel, ok := call.Fun.(*ast.SelectorExpr); ok {
+				if pkg, ok := sel.X.(*ast.Ident); ok {
+					all = append(all, pkg.Name+"."+sel.Sel.Name)
+				}
+			}
+		}
+		return true
+	})
+	return all
 }

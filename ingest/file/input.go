@@ -3,7 +3,6 @@ package file
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 )
@@ -36,6 +35,3 @@ func ParseInput(arg string) (Input, error) {
 	}
 	return Input{Collector: "file/" + name, Path: path}, nil
 }
-
-// label is how the file is called in messages and hashes: its path without the folders.
-func (in Input) label() string { return filepath.Base(in.Path) }

@@ -237,8 +237,10 @@ func (s *stream) rib(it *capture.Item, t int64) error {
 		u, err := s.decoder.DecodeAttributes(e.Attributes, wire.Options{ASOctets: e.ASOctets})
 		if err != nil {
 			s.damaged = true
-			bad = &capture.Damage{File: s.files[s.file].path, Offset: it.Offset, Number: it.Number, Reason: capture.BadRecord,
-				Err: fmt.Errorf("route of peer %v to %v: %w", e.Peer.Address, it.Prefix, err)}
+			bad = &capture.Damage{
+				File: s.files[s.file].path, Offset: it.Offset, Number: it.Number, Reason: capture.BadRecord,
+				Err: fmt.Errorf("route of peer %v to %v: %w", e.Peer.Address, it.Prefix, err),
+			}
 			continue
 		}
 		path := u.Attributes.Path

@@ -1,6 +1,7 @@
 package bgp
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -34,8 +35,7 @@ type ASPath []PathSegment
 // Origin returns the AS that the path ends in: the last of the last AS_SEQUENCE, or of a final AS_SET of one.
 // It is 0 where the path does not tell (empty, or nothing but sets of many).
 func (p ASPath) Origin() ASN {
-	for i := len(p) - 1; i >= 0; i-- {
-		s := p[i]
+	for _, s := range slices.Backward(p) {
 		switch {
 		case s.Type == ASSequence && len(s.ASNs) > 0:
 			return s.ASNs[len(s.ASNs)-1]
@@ -52,12 +52,12 @@ func (p ASPath) Upstream() ASN {
 	if origin == 0 {
 		return 0
 	}
-	for i := len(p) - 1; i >= 0; i-- {
-		if p[i].Type != ASSequence {
+	for _, s := range slices.Backward(p) {
+		if s.Type != ASSequence {
 			continue
 		}
-		for j := len(p[i].ASNs) - 1; j >= 0; j-- {
-			if a := p[i].ASNs[j]; a != origin {
+		for _, a := range slices.Backward(s.ASNs) {
+			if a != origin {
 				return a
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -97,9 +98,8 @@ func set(dst any, s string) error {
 	if len(v.Content) == 1 {
 		node = v.Content[0]
 	}
-	parts := strings.Split(key, ".")
-	for i := len(parts) - 1; i >= 0; i-- {
-		node = &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Value: parts[i]}, node}}
+	for _, part := range slices.Backward(strings.Split(key, ".")) {
+		node = &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Value: part}, node}}
 	}
 	b, err := yaml.Marshal(node)
 	if err != nil {

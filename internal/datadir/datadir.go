@@ -14,10 +14,10 @@ import (
 // version is what the folder's layout is called. A newer one is refused; an older one is migrated when there is one.
 const version = 1
 
-// ErrLocked: another instance has the folder.
+// ErrLocked says that another instance has the folder.
 var ErrLocked = errors.New("in use by another darkmap")
 
-// ErrNewer: a newer darkmap wrote the folder.
+// ErrNewer says that a newer darkmap wrote the folder.
 var ErrNewer = errors.New("written by a newer darkmap")
 
 const (

@@ -21,7 +21,7 @@ func fakeNPM(t *testing.T, archive []byte) {
 		t.Fatal(err)
 	}
 	script := "#!/bin/sh\n[ -f " + dir + "/archive ] || { echo 'npm error code E404' >&2; exit 1; }\n/bin/mv " + dir + "/archive pinned-1.0.0.tgz\n"
-	if err := os.WriteFile(filepath.Join(dir, "npm"), []byte(script), 0o700); err != nil { //nolint:gosec // has to run
+	if err := os.WriteFile(filepath.Join(dir, "npm"), []byte(script), 0o700); err != nil { // has to run
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", dir)

@@ -19,14 +19,14 @@ const MaxSessions = 400
 // OperatorConfig is what the operator decides by. The zero value takes every default.
 type OperatorConfig struct {
 	// Dataset is written into every outage.
-	Dataset string
+	Dataset string `yaml:"-"`
 	// Panel says who votes.
-	Panel panel.Config
+	Panel panel.Config `yaml:"panel"`
 	// Outage holds the constants of an outage's life; its family and dataset are set here.
-	Outage outage.Config
+	Outage outage.Config `yaml:"outage"`
 	// Beacons are prefixes whose routes come and go on purpose: they and what lies within make no outages. RIPE's are among
 	// them always.
-	Beacons []netip.Prefix
+	Beacons []netip.Prefix `yaml:"beacons"`
 }
 
 // risBeacons are RIPE RIS' beacons and anchors.

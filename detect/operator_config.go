@@ -1,13 +1,18 @@
 package detect
 
-import "github.com/darkmap/darkmap/detect/panel"
+import (
+	"github.com/darkmap/darkmap/detect/outage"
+	"github.com/darkmap/darkmap/detect/panel"
+)
 
 // LeastVoters is below what no configuration may lower the panel.
 const LeastVoters = panel.LeastVoters
 
 // DefaultOperatorConfig is what docs/detection.md says.
 func DefaultOperatorConfig() OperatorConfig {
-	return OperatorConfig{Panel: panel.Config{}.WithDefaults()}
+
+	return OperatorConfig{Panel: panel.Config{}.WithDefaults(), Outage: outage.Config{}.WithDefaults()}
+
 }
 
 // Validate reports all faults, joined.

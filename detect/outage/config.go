@@ -5,61 +5,61 @@ import "github.com/darkmap/darkmap/internal/bgp"
 // Config holds the constants of docs/detection.md. The zero value of a field means its default.
 type Config struct {
 	// Family is the address family that this engine decides.
-	Family bgp.Family
+	Family bgp.Family `yaml:"-"`
 	// Dataset is written into every outage.
-	Dataset string
+	Dataset string `yaml:"-"`
 
 	// OpenMinutes is for how many consecutive minutes a loss lasts before an outage opens. Default 5.
-	OpenMinutes int
+	OpenMinutes int `yaml:"open_minutes"`
 	// SuspectMinutes is after how many minutes a loss of SuspectPermille on SuspectCollectors collectors is suspected.
 	// Defaults 2, 900 and 3.
-	SuspectMinutes    int
-	SuspectPermille   int
-	SuspectCollectors int
+	SuspectMinutes    int `yaml:"suspect_minutes"`
+	SuspectPermille   int `yaml:"suspect_permille"`
+	SuspectCollectors int `yaml:"suspect_collectors"`
 	// OpenPermille of the baseline must be lost. Default 100.
-	OpenPermille int
+	OpenPermille int `yaml:"open_permille"`
 	// CloseMinutes is how many consecutive quiet minutes close an event. Default 10.
-	CloseMinutes int
+	CloseMinutes int `yaml:"close_minutes"`
 	// MergeMinutes is how long after its end an event is opened again by a new loss. Default 30.
-	MergeMinutes int
+	MergeMinutes int `yaml:"merge_minutes"`
 
 	// LargeUnits makes an entity large: then LargePermille, LargeMinUnits and LargeOrigins for LargeMinutes open as well.
 	// Defaults 5,000, 20, 256, 2 and 15.
-	LargeUnits    int
-	LargePermille int
-	LargeMinUnits int
-	LargeOrigins  int
-	LargeMinutes  int
+	LargeUnits    int `yaml:"large_units"`
+	LargePermille int `yaml:"large_permille"`
+	LargeMinUnits int `yaml:"large_min_units"`
+	LargeOrigins  int `yaml:"large_origins"`
+	LargeMinutes  int `yaml:"large_minutes"`
 
 	// PartialLowPermille and PartialHighPermille bound the share of its usual voters at which a prefix is partial, the upper
 	// one excluded; PartialMinutes is for how long. Defaults 200, 800 and 10.
-	PartialLowPermille  int
-	PartialHighPermille int
-	PartialMinutes      int
+	PartialLowPermille  int `yaml:"partial_low_permille"`
+	PartialHighPermille int `yaml:"partial_high_permille"`
+	PartialMinutes      int `yaml:"partial_minutes"`
 	// MovedMinutes is for how long others originate a prefix before that is an event. Default 5.
-	MovedMinutes int
+	MovedMinutes int `yaml:"moved_minutes"`
 
 	// FlapLosses short losses that begin within FlapMinutes are an intermittent event. Defaults 3 and 60.
-	FlapLosses  int
-	FlapMinutes int
+	FlapLosses  int `yaml:"flap_losses"`
+	FlapMinutes int `yaml:"flap_minutes"`
 	// FlapQuietMinutes without a loss end it. Default 60.
-	FlapQuietMinutes int
+	FlapQuietMinutes int `yaml:"flap_quiet_minutes"`
 
 	// FreezeMinutes is how long a baseline stands still at most. Default 10,080 (7 days).
-	FreezeMinutes int
+	FreezeMinutes int `yaml:"freeze_minutes"`
 	// UpdateMinutes lie at least between two `updated` records of an event, FlapUpdateMinutes between those of an intermittent
 	// one. Defaults 5 and 60.
-	UpdateMinutes     int
-	FlapUpdateMinutes int
+	UpdateMinutes     int `yaml:"update_minutes"`
+	FlapUpdateMinutes int `yaml:"flap_update_minutes"`
 
 	// MaxPrefixes, MaxOrigins and MaxNeighbours cap the lists of an event. Defaults 50, 20 and 10.
-	MaxPrefixes   int
-	MaxOrigins    int
-	MaxNeighbours int
+	MaxPrefixes   int `yaml:"max_prefixes"`
+	MaxOrigins    int `yaml:"max_origins"`
+	MaxNeighbours int `yaml:"max_neighbours"`
 }
 
-// withDefaults returns c with every zero field set.
-func (c Config) withDefaults() Config {
+// WithDefaults returns c with every zero field set.
+func (c Config) WithDefaults() Config {
 	for _, f := range []struct {
 		field *int
 		value int

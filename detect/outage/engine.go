@@ -37,7 +37,7 @@ type Engine struct {
 // New returns an engine without history. Zero fields of cfg are set to their defaults.
 func New(cfg Config, view View) *Engine {
 	return &Engine{
-		cfg:      cfg.withDefaults(),
+		cfg:      cfg.WithDefaults(),
 		view:     view,
 		entities: make(map[Key]*entity),
 		active:   make(map[Key]*entity),

@@ -69,7 +69,7 @@ func TestSeverity(t *testing.T) {
 
 func TestThreshold(t *testing.T) {
 	t.Parallel()
-	v4, v6 := Config{Family: bgp.IPv4}.withDefaults(), Config{Family: bgp.IPv6}.withDefaults()
+	v4, v6 := Config{Family: bgp.IPv4}.WithDefaults(), Config{Family: bgp.IPv6}.WithDefaults()
 	tests := []struct {
 		name        string
 		cfg         Config

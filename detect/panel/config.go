@@ -13,23 +13,26 @@ const LeastVoters = 3
 // Config holds the limits of the panel. A zero field takes the default, except where zero has a meaning of its own.
 type Config struct {
 	// MinVoters is below how many ASNs no verdict is given. Default 20, at least 3.
-	MinVoters int
+	MinVoters int `yaml:"min_voters"`
 	// MinCollectors is on how many collectors they must be. Default 3, at least 1.
-	MinCollectors int
+	MinCollectors int `yaml:"min_collectors"`
 	// FullFeedInPermille of the 95th percentile table makes a peer a full feed; below FullFeedOutPermille it is one no more.
 	// Defaults 750 and 700.
-	FullFeedInPermille, FullFeedOutPermille int
+	FullFeedInPermille  int `yaml:"full_feed_in_permille"`
+	FullFeedOutPermille int `yaml:"full_feed_out_permille"`
 	// FloorIPv4 and FloorIPv6 are the prefixes that a full feed has at least. 0 is no floor.
-	FloorIPv4, FloorIPv6 int
+	FloorIPv4 int `yaml:"floor_ipv4"`
+	FloorIPv6 int `yaml:"floor_ipv6"`
 	// TransferSeconds is how long a peer that came up does not vote unless it sends End-of-RIB. Default 600.
-	TransferSeconds int64
+	TransferSeconds int64 `yaml:"transfer_seconds"`
 	// SilentSeconds without a message mask a peer. 0 is never: only where sources deliver KEEPALIVEs is silence a sign.
-	SilentSeconds int64
+	SilentSeconds int64 `yaml:"silent_seconds"`
 	// DecideSeconds is the time between decisions, which fall on its multiples. Default 900.
-	DecideSeconds int64
+	DecideSeconds int64 `yaml:"decide_seconds"`
 	// TransferPrefixes is how many distinct prefixes a transfer without a state message has at least, when the peer's table
 	// is known; LearnedTransferPrefixes when it is not. Defaults 256 and 10,000.
-	TransferPrefixes, LearnedTransferPrefixes int
+	TransferPrefixes        int `yaml:"transfer_prefixes"`
+	LearnedTransferPrefixes int `yaml:"learned_transfer_prefixes"`
 }
 
 // WithDefaults returns c with every zero field set.

@@ -22,6 +22,9 @@ const (
 	// maxAhead is how far a timestamp may be ahead of tick and clock.
 	maxAhead = 60 * second
 
+	// maxTime is 2100-01-01: a time outside 1970 to then is no time, and windows up to it would take for ever.
+	maxTime = 4_102_444_800 * second
+
 	none = math.MinInt64
 )
 
@@ -127,6 +130,10 @@ func (c *Clock) Push(part int32, offset int64, rec *pb.RouteRecord, size int) er
 		return fmt.Errorf("a record of partition %d, with %d partitions", part, len(c.partitions))
 	}
 	w := waiting{partition: part, offset: offset, size: size, rec: rec, effective: none}
+	if t := rec.GetTimestampUs(); t < 0 || t > maxTime {
+		c.reject(w, fmt.Errorf("time %d: %w", t, codec.ErrInvalid))
+		return nil
+	}
 	if body, ok := rec.GetBody().(*pb.RouteRecord_Clock); ok {
 		return c.clockRecord(w, body.Clock.GetEnd())
 	}
@@ -183,8 +190,7 @@ func (c *Clock) effective(col *collector, timestamp int64) int64 {
 func (c *Clock) deliver(w waiting, col *collector, effective int64) error {
 	w.effective, col.effective = effective, effective
 	c.last = max(c.last, effective)
-	p := &c.partitions[w.partition]
-	if p.clock == none {
+	if p := &c.partitions[col.partition]; p.clock == none {
 		p.first = min(p.first, effective)
 	}
 	if c.open != none && effective < c.open+window {
@@ -192,7 +198,7 @@ func (c *Clock) deliver(w waiting, col *collector, effective int64) error {
 	}
 	start := floor(effective)
 	c.waiting[start] = append(c.waiting[start], w)
-	p.bytes += w.size
+	c.partitions[w.partition].bytes += w.size
 	return nil
 }
 

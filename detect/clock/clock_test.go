@@ -419,3 +419,89 @@ func TestRejected(t *testing.T) {
 		t.Errorf("got %v, want the operator's error", err)
 	}
 }
+
+// FuzzPush gives a clock any records in any order: no panic, no window twice, nothing applied before the open window.
+func FuzzPush(f *testing.F) {
+	add := func(recs ...*pb.RouteRecord) {
+		var b []byte
+		for _, r := range recs {
+			v, err := r.MarshalVT()
+			if err != nil {
+				f.Fatal(err)
+			}
+			b = append(append(b, 0, byte(len(v))), v...)
+		}
+		f.Add(b)
+	}
+	add(up("a", 1, at(0)), clockAt(at(0), false), record("a", 2, at(9)), tick("a", 3, at(60)), clockAt(at(60), false), clockAt(at(90), true))
+	add(clockAt(-1, false), clockAt(1<<62, true), record("", 0, 0), tick("a", 1<<63, -1<<62), down("a", 1, at(3)))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		j := newJournal(t)
+		enough := errors.New("enough")
+		c := New(Config{Partitions: 3, BufferBytes: 300}, fuzzOperator{j, enough})
+		for offset := int64(0); len(b) >= 2; offset++ { // partition, length, record
+			part, n := int32(b[0]%3), min(int(b[1]), len(b)-2)
+			rec := &pb.RouteRecord{}
+			if rec.UnmarshalVT(b[2:2+n]) == nil {
+				if err := c.Push(part, offset, rec, n); errors.Is(err, enough) {
+					return
+				} else if err != nil {
+					t.Fatal(err)
+				}
+				c.Flow()
+			}
+			b = b[2+n:]
+		}
+		if c.Buffered() < 0 {
+			t.Errorf("%d octets wait", c.Buffered())
+		}
+	})
+}
+
+// fuzzOperator has enough after a thousand windows.
+type fuzzOperator struct {
+	*journal
+	enough error
+}
+
+func (o fuzzOperator) CloseWindow(start int64) error {
+	if len(o.closed) > 1000 {
+		return o.enough
+	}
+	return o.journal.CloseWindow(start)
+}
+
+// nothing is an operator that does nothing.
+type nothing struct{}
+
+func (nothing) Apply(*pb.RouteRecord, int64) error { return nil }
+func (nothing) CloseWindow(int64) error            { return nil }
+
+// BenchmarkPush merges a stream of twelve collectors, a thousand records a minute.
+func BenchmarkPush(b *testing.B) {
+	c := New(Config{Partitions: 4}, nothing{})
+	recs := make([]*pb.RouteRecord, 12)
+	for i := range recs {
+		recs[i] = record(fmt.Sprintf("ris/rrc%02d", i), 0, 0)
+	}
+	offset := int64(0)
+	push := func(part int, r *pb.RouteRecord) {
+		if err := c.Push(int32(part), offset, r, 200); err != nil {
+			b.Fatal(err)
+		}
+		offset++
+	}
+	b.ReportAllocs()
+	for n := int64(0); b.Loop(); n++ {
+		now := at(float64(n) * 0.06)
+		if n%1000 == 0 {
+			for p := range 4 {
+				push(p, clockAt(now, false))
+			}
+		}
+		r := recs[n%12]
+		r.Position.Sequence++
+		r.TimestampUs = now
+		push(int(n%12)%4, r)
+	}
+}

@@ -17,7 +17,15 @@ import (
 	"github.com/darkmap/darkmap/internal/datadir"
 )
 
-func TestMain(m *testing.M) { os.Exit(clickhousetest.Main(m)) }
+// asDarkmap in the environment makes the test's binary the program itself, so that tests can kill it.
+const asDarkmap = "DARKMAP_TEST_AS_DARKMAP"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asDarkmap) == "1" {
+		main() // never returns
+	}
+	os.Exit(clickhousetest.Main(m))
+}
 
 func TestSplitSQL(t *testing.T) {
 	t.Parallel()

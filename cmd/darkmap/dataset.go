@@ -97,11 +97,14 @@ func (r *datasetRun) play(ctx context.Context, p *pipeline, show func(*progressL
 	return p.results, nil
 }
 
-// lowerPanel adapts the panel's limits to what the files hold, and says so: a third of the ASNs that they name must vote, for
-// many of those may hold no whole table.
+// lowerPanel adapts the panel's limits to what the files hold, and says so. Where they name fewer than twice the voters that
+// are needed, a third of the ASNs that they name has to vote: many of those may hold no whole table.
 func (r *datasetRun) lowerPanel() {
 	panel := &r.cfg.Detector.Panel
-	voters := max(detect.LeastVoters, min(panel.MinVoters, r.plan.PeerASNs/3))
+	voters := panel.MinVoters
+	if r.plan.PeerASNs < 2*voters {
+		voters = max(detect.LeastVoters, min(voters, r.plan.PeerASNs/3))
+	}
 	collectors := max(1, min(panel.MinCollectors, len(r.plan.Collectors())))
 	if voters == panel.MinVoters && collectors == panel.MinCollectors {
 		return

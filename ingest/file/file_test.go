@@ -1,6 +1,9 @@
 package file
 
 import (
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
 	"errors"
 	"io"
 	"os"
@@ -195,10 +198,10 @@ func TestOverlapIsRefused(t *testing.T) {
 	if _, err = NewPlan(t.Context(), []Input{{"file/a", archive(t, 3)}, {"file/b", same}}); err != nil {
 		t.Errorf("in two collectors: got %v", err)
 	}
-	overlapping := datatest.Path(t, "mrt", "ris.rrc06.updates.1427846400.gz")
-	long := datatest.Path(t, "rislive", "morrowc-1k-msgs")
-	if _, err = NewPlan(t.Context(), []Input{{"file/local", overlapping}, {"file/local", long}}); err != nil {
-		t.Errorf("years apart: got %v", err)
+	early := datatest.Path(t, "mrt", "ris.rrc06.updates.1427846400.gz")
+	late := datatest.Path(t, "rislive", "morrowc-1k-msgs")
+	if _, err = NewPlan(t.Context(), []Input{{"file/local", early}, {"file/local", late}}); !errors.Is(err, ErrApart) {
+		t.Errorf("years apart: got %v, want ErrApart", err)
 	}
 }
 
@@ -288,5 +291,32 @@ func TestBadFiles(t *testing.T) {
 	}
 	if _, err := NewPlan(t.Context(), []Input{{"file/a", filepath.Join(dir, "none")}}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a missing file: got %v", err)
+	}
+}
+
+// TestAbsurdTime sets one record's time to 2099: it is passed over, and the clock does not follow it.
+func TestAbsurdTime(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile(archive(t, 3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	zip, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := io.ReadAll(zip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := 12 + binary.BigEndian.Uint32(plain[8:])
+	binary.BigEndian.PutUint32(plain[second:], 4070908800)
+	path := filepath.Join(t.TempDir(), "absurd.mrt")
+	if err := os.WriteFile(path, plain, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	plan, records, damages := play(t, Input{"file/local", path})
+	if got := check(t, plan, records); got != 1341 || len(damages) != 1 || !strings.Contains(damages[0].Error(), "2099-01-01") {
+		t.Errorf("got %d messages and damages %v, want all but one", got, damages)
 	}
 }

@@ -15,6 +15,9 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
+// ErrApart marks files that are more than a year apart: nothing in one says anything about the other.
+var ErrApart = errors.New("the files are more than a year apart")
+
 // ErrOverlap marks update files of one collector whose times overlap: their order would be a guess.
 var ErrOverlap = errors.New("files of one collector overlap")
 
@@ -86,6 +89,9 @@ func NewPlan(ctx context.Context, inputs []Input) (*Plan, error) {
 			sum.Write(f.sum[:])
 		}
 	}
+	if err := together(p.collectors); err != nil {
+		return nil, err
+	}
 	p.PeerASNs = len(asns)
 	p.Hash = hex.EncodeToString(sum.Sum(nil)[:8])
 	return p, nil
@@ -134,6 +140,24 @@ func order(ctx context.Context, collector string, files []filePlan, asns map[bgp
 	return nil
 }
 
+// together refuses files that are too far apart to be played in one go.
+func together(collectors []collectorPlan) error {
+	var all []filePlan
+	for _, c := range collectors {
+		all = append(all, c.files...)
+	}
+	all = slices.DeleteFunc(all, func(f filePlan) bool { return f.first == 0 })
+	slices.SortFunc(all, func(a, b filePlan) int { return cmp.Compare(a.first, b.first) })
+	var last int64
+	for i, f := range all {
+		if jumps(last, f.first) {
+			return fmt.Errorf("%s begins at %s, %s at %s: %w", all[i-1].path, clock(all[i-1].first), f.path, clock(f.first), ErrApart)
+		}
+		last = max(last, f.last)
+	}
+	return nil
+}
+
 // look reads the file for what its records tell: whether they are a table, their times, their peers. What is damaged is
 // left for the playing to report.
 func (f *filePlan) look(ctx context.Context, asns map[bgp.ASN]struct{}) error {
@@ -156,7 +180,7 @@ func (f *filePlan) look(ctx context.Context, asns map[bgp.ASN]struct{}) error {
 		if seen++; seen == 1 {
 			f.table = it.Kind == capture.RIB
 		}
-		if it.Timestamp != 0 {
+		if it.Timestamp != 0 && !jumps(f.last, it.Timestamp) {
 			if f.first == 0 {
 				f.first = it.Timestamp
 			}

@@ -154,6 +154,13 @@ func (s *stream) take(it *capture.Item) error {
 	if t == 0 {
 		t = s.now
 	}
+	if jumps(s.now, t) {
+		s.damaged = true
+		return &capture.Damage{
+			File: s.files[s.file].path, Offset: it.Offset, Number: it.Number, Reason: capture.BadRecord, Raw: it.Message,
+			Err: fmt.Errorf("its time, %s, lies more than a year after that of the record before, %s", clock(t), clock(s.now)),
+		}
+	}
 	if it.Kind == capture.RIB {
 		return s.rib(it, t)
 	}
@@ -238,7 +245,7 @@ func (s *stream) rib(it *capture.Item, t int64) error {
 		if err != nil {
 			s.damaged = true
 			bad = &capture.Damage{
-				File: s.files[s.file].path, Offset: it.Offset, Number: it.Number, Reason: capture.BadRecord,
+				File: s.files[s.file].path, Offset: it.Offset, Number: it.Number, Reason: capture.BadRecord, Raw: it.Message,
 				Err: fmt.Errorf("route of peer %v to %v: %w", e.Peer.Address, it.Prefix, err),
 			}
 			continue
@@ -284,6 +291,12 @@ func sortedPeers(m map[bgp.Peer]netip.Addr) []bgp.Peer {
 	slices.SortFunc(peers, func(a, b bgp.Peer) int { return bgp.PeerKey{Peer: a}.Compare(bgp.PeerKey{Peer: b}) })
 	return peers
 }
+
+// maxJump is the longest silence that is believed, microseconds: a damaged time would close every window up to it.
+const maxJump = 366 * 24 * 60 * minuteMicroseconds
+
+// jumps reports whether t cannot be the time of a record after one of time now; 0 is no time.
+func jumps(now, t int64) bool { return now != 0 && t-now > maxJump }
 
 // clock writes a time in microseconds for messages.
 func clock(us int64) string { return time.UnixMicro(us).UTC().Format(time.RFC3339) }

@@ -152,8 +152,8 @@ func compare(t *testing.T, root, schema map[string]any, typ reflect.Type, path s
 		return
 	}
 	var required []string
-	for i := range typ.NumField() {
-		name, options, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+	for field := range typ.Fields() {
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
 		p, ok := properties[name].(map[string]any)
 		if !ok {
 			t.Errorf("%s.%s is not in the schema", path, name)
@@ -165,7 +165,7 @@ func compare(t *testing.T, root, schema map[string]any, typ reflect.Type, path s
 		if options != "omitempty" {
 			required = append(required, name)
 		}
-		compare(t, root, p, typ.Field(i).Type, path+"."+name)
+		compare(t, root, p, field.Type, path+"."+name)
 	}
 	if len(properties) != typ.NumField() {
 		t.Errorf("%s: the schema has %d properties, the type %d", path, len(properties), typ.NumField())

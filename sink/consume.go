@@ -26,9 +26,7 @@ func (s *Stage) assigned(ctx context.Context, _ *kgo.Client, added map[string][]
 			s.parts[topic] = map[int32]*part{}
 		}
 		for _, n := range partitions {
-			p := &part{table: w.table, kafkaTopic: topic, partition: n, marks: map[bgp.Lane]*mark{}}
-			p.ctx, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
-			s.parts[topic][n] = p
+			s.parts[topic][n] = newPart(context.WithoutCancel(ctx), w.table, topic, n)
 		}
 	}
 	s.kafkaReason.set(nil)

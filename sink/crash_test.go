@@ -3,7 +3,6 @@ package sink
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -30,21 +29,19 @@ type childConfig struct {
 	ClickHouse clickhouse.Server
 }
 
-// child runs a sink until it is killed.
-func child() int {
+// child runs a sink until it is killed; returning is a failure.
+func child() error {
 	var c childConfig
 	if err := json.Unmarshal([]byte(os.Getenv(childEnv)), &c); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+		return err
 	}
 	k := kafka.DefaultConfig()
 	k.Brokers = c.Brokers
 	s, err := New(c.Sink, Deps{Log: slog.New(slog.DiscardHandler), Kafka: k.WithDataset(c.Dataset), ClickHouse: c.ClickHouse, Dataset: "test", Instance: "sink-0"})
-	if err == nil {
-		err = s.Run(context.Background())
+	if err != nil {
+		return err
 	}
-	fmt.Fprintln(os.Stderr, err)
-	return 1
+	return s.Run(context.Background())
 }
 
 func startChild(t *testing.T, c childConfig) *exec.Cmd {

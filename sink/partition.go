@@ -61,16 +61,17 @@ type batch struct {
 	finished chan struct{}
 }
 
+func newPart(ctx context.Context, t *table, topic string, partition int32) *part {
+	p := &part{table: t, kafkaTopic: topic, partition: partition, marks: map[bgp.Lane]*mark{}}
+	p.ctx, p.cancel = context.WithCancel(ctx)
+	return p
+}
+
 func (p *part) String() string { return fmt.Sprintf("%s/%d", p.kafkaTopic, p.partition) }
 
 // queryPrefix begins the query ids of all inserts of the part.
 func (p *part) queryPrefix() string {
 	return fmt.Sprintf("%s/%s/%s/%d/", Name, p.table.name, p.kafkaTopic, p.partition)
-}
-
-// idle reports whether nothing is on its way.
-func (p *part) idle() bool {
-	return p.open == nil && len(p.sealed) == 0 && p.inserting == nil && len(p.backlog) == 0
 }
 
 // seal ends the open batch.

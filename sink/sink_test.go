@@ -25,7 +25,8 @@ import (
 
 func TestMain(m *testing.M) {
 	if os.Getenv(childEnv) != "" {
-		os.Exit(child())
+		fmt.Fprintln(os.Stderr, "sink:", child())
+		os.Exit(1)
 	}
 	os.Exit(clickhousetest.Main(m))
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// ErrDatasetTaken: the dataset holds other inputs, or was made with other settings.
+// ErrDatasetTaken says that the dataset holds other inputs, or was made with other settings.
 var ErrDatasetTaken = errors.New("the dataset holds something else")
 
 // emptying stands as the inputs of a dataset while its rows are being deleted: whoever finds it has to finish that.

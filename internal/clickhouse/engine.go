@@ -166,7 +166,7 @@ func (e *Engine) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	for {
-		_, err := e.server.ask(ctx, "SELECT 1")
+		err := e.server.ask(ctx, "SELECT 1")
 		if err == nil {
 			if conn, dialErr := new(net.Dialer).DialContext(ctx, "tcp", e.Addr()); dialErr == nil {
 				return errors.Join(conn.Close(), e.server.lockDefault(ctx))
@@ -188,7 +188,7 @@ func (e *Engine) awaitReady(ctx context.Context) error {
 func (s Server) lockDefault(ctx context.Context) error {
 	s.User, s.Password = "default", ""
 	for range 4 {
-		_, err := s.ask(ctx, "SELECT 1 FROM numbers(1)")
+		err := s.ask(ctx, "SELECT 1 FROM numbers(1)")
 		if _, refused := errors.AsType[*QueryError](err); refused {
 			return nil
 		}
@@ -199,15 +199,14 @@ func (s Server) lockDefault(ctx context.Context) error {
 	return errors.New("it answers without a password")
 }
 
-// ask runs a statement with a short answer.
-func (s Server) ask(ctx context.Context, sql string) (string, error) {
+// ask runs a statement whose answer does not matter.
+func (s Server) ask(ctx context.Context, sql string) error {
 	body, err := s.HTTP(ctx, Query{SQL: sql})
 	if err != nil {
-		return "", err
+		return err
 	}
-	defer body.Close() //nolint:errcheck // only read
-	b, err := io.ReadAll(io.LimitReader(body, 4096))
-	return strings.TrimSpace(string(b)), err
+	_, err = io.Copy(io.Discard, body)
+	return errors.Join(err, body.Close())
 }
 
 // awaitPorts waits until the child has written the ports that it listens on. Failures show on its standard error only.
@@ -268,10 +267,14 @@ func (e *Engine) Done() <-chan struct{} { return e.done }
 
 // Err says why the engine ended; call it after Done is closed.
 func (e *Engine) Err() error {
-	if said := strings.TrimSpace(e.stderr.String()); said != "" {
-		return fmt.Errorf("the embedded ClickHouse ended (%v) and said: %s", e.exit, said)
+	exit := e.exit
+	if exit == nil {
+		exit = errors.New("exit status 0")
 	}
-	return fmt.Errorf("the embedded ClickHouse ended: %v", e.exit) //nolint:errorlint // exit may be nil
+	if said := strings.TrimSpace(e.stderr.String()); said != "" {
+		return fmt.Errorf("the embedded ClickHouse ended and said %s: %w", said, exit)
+	}
+	return fmt.Errorf("the embedded ClickHouse ended: %w", exit)
 }
 
 // Close ends the engine at once and waits for its end. That loses nothing that was acknowledged; the server's own shutdown

@@ -58,7 +58,7 @@ func Migrations(s Server) ([]Migration, error) {
 func (s Server) render(text string) (string, error) {
 	t, err := template.New("").Funcs(template.FuncMap{
 		"database": func() string { return s.Database },
-		"cluster":  func() string { return s.onCluster() },
+		"cluster":  s.onCluster,
 		"engine":   s.engine,
 	}).Parse(text)
 	if err != nil {

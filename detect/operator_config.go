@@ -10,9 +10,7 @@ const LeastVoters = panel.LeastVoters
 
 // DefaultOperatorConfig is what docs/detection.md says.
 func DefaultOperatorConfig() OperatorConfig {
-
 	return OperatorConfig{Panel: panel.Config{}.WithDefaults(), Outage: outage.Config{}.WithDefaults()}
-
 }
 
 // Validate reports all faults, joined.

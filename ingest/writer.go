@@ -80,10 +80,15 @@ func (w *writer) wait(ctx context.Context) error {
 	}
 	t := time.NewTicker(lookAgain)
 	defer t.Stop()
+	var retry kafka.Backoff
 	for {
 		behind, err := w.behind(ctx)
-		if err != nil {
-			return err
+		if err != nil { // a broker that is away: writing waits for it too, and says what is final
+			w.s.d.Log.Warn("cannot tell how far the slower stages are", "err", err)
+			if err := retry.Wait(ctx); err != nil {
+				return err
+			}
+			continue
 		}
 		if behind < w.s.cfg.AheadBytes {
 			return nil

@@ -133,7 +133,7 @@ func shiftMRT(t *testing.T, from, to string, start time.Time, states bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer in.Close()
+	defer in.Close() //nolint:errcheck // only read
 	unzipped, err := gzip.NewReader(in)
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +142,6 @@ func shiftMRT(t *testing.T, from, to string, start time.Time, states bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer out.Close()
 	w := bufio.NewWriter(out)
 	r := wire.NewMRTReader(unzipped)
 	var shift uint32
@@ -174,7 +173,7 @@ func shiftMRT(t *testing.T, from, to string, start time.Time, states bool) {
 			t.Fatal(err)
 		}
 	}
-	if err := w.Flush(); err != nil {
+	if err := errors.Join(w.Flush(), out.Close()); err != nil {
 		t.Fatal(err)
 	}
 }

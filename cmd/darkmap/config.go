@@ -146,15 +146,23 @@ type versionCmd struct {
 	Credits bool `help:"Name the sources of the data."`
 }
 
-// credits name whose data darkmap reads.
-const credits = `RIPE NCC Routing Information Service (RIS): https://ris.ripe.net
-RouteViews, University of Oregon: https://www.routeviews.org (CC BY 4.0)
-IPtoASN and ip-location-db: https://github.com/sapics/ip-location-db (licences in NOTICE)`
+// acknowledgements name whose data darkmap reads; NOTICE says the same at length.
+const acknowledgements = `Routes, where you replay them:
+  RIPE NCC Routing Information Service (RIS): https://ris.ripe.net/
+  University of Oregon Route Views Project, CC BY 4.0: https://www.routeviews.org/
+Countries and owners, by default (darkmap fetch):
+  IPtoASN, PDDL 1.0: https://iptoasn.com/
+  Route Views, DB-IP (IP Geolocation by DB-IP: https://db-ip.com/) and the NRO (https://www.nro.net/), CC BY 4.0
+  both through ip-location-db: https://github.com/sapics/ip-location-db
+Embedded ClickHouse, by default (darkmap fetch):
+  ClickHouse, Apache-2.0: https://clickhouse.com/
+  through chDB, Apache-2.0: https://github.com/chdb-io/chdb
+Terms and changes: NOTICE`
 
 // Run prints version and commit.
 func (v versionCmd) Run(g *globals) error {
 	if v.Credits {
-		_, err := fmt.Fprintln(g.stdout, credits)
+		_, err := fmt.Fprintln(g.stdout, acknowledgements)
 		return err
 	}
 	goVersion := ""

@@ -16,22 +16,22 @@ const DefaultDatabase = "darkmap"
 // Config says which ClickHouse to use.
 type Config struct {
 	// Addresses of a ClickHouse's native protocol, host:port; the first that answers is used. None is the embedded engine.
-	Addresses []string `yaml:"addresses,omitempty"`
+	Addresses []string `yaml:"addresses"`
 	// HTTPAddress is its HTTP interface, host:port, which only `darkmap sql` uses; default: port 8123 (8443 with TLS) of the first address.
-	HTTPAddress string `yaml:"http_address,omitempty"`
+	HTTPAddress string `yaml:"http_address"`
 	// Database that holds the tables; default darkmap.
 	Database string `yaml:"database"`
 	// User; default default. The embedded engine has its own.
-	User string `yaml:"user,omitempty"`
+	User string `yaml:"user"`
 	// Password of the user; none by default.
-	Password config.Secret `yaml:"password,omitempty"`
+	Password config.Secret `yaml:"password"`
 	// TLS, checked against the system's authorities; off by default.
-	TLS bool `yaml:"tls,omitempty"`
+	TLS bool `yaml:"tls"`
 	// Cluster names the cluster (one shard, any number of replicas) that migrations run ON CLUSTER of, with Replicated
 	// engines; default none: plain engines on one server.
-	Cluster string `yaml:"cluster,omitempty"`
+	Cluster string `yaml:"cluster"`
 	// EngineMemoryBytes bounds what the embedded engine may allocate; default 1.5 GB. 0 is the default.
-	EngineMemoryBytes int64 `yaml:"engine_memory_bytes,omitempty"`
+	EngineMemoryBytes int64 `yaml:"engine_memory_bytes"`
 }
 
 // DefaultConfig is the embedded engine.

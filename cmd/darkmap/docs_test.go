@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+)
+
+// TestInterfacesNameEverything holds docs/interfaces.md to the commands and flags that there are.
+func TestInterfacesNameEverything(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile("../../docs/interfaces.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(b)
+	var c cli
+	parser, err := kong.New(&c, kong.BindTo(t.Context(), (*context.Context)(nil)), kong.Vars{"admin_addr": ""})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, leaf := range parser.Model.Leaves(false) {
+		for _, word := range strings.Fields(leaf.Path()) {
+			if !strings.Contains(text, word) {
+				t.Errorf("docs/interfaces.md does not name the command %s", leaf.Path())
+			}
+		}
+		for _, group := range leaf.AllFlags(false) {
+			for _, flag := range group {
+				if flag.Name != "help" && !strings.Contains(text, "--"+flag.Name) {
+					t.Errorf("docs/interfaces.md does not name --%s of %s", flag.Name, leaf.Path())
+				}
+			}
+		}
+	}
+}

@@ -63,6 +63,9 @@ func (r *datasetRun) do(ctx context.Context, show func(*progressLine, bgp.Outage
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, closeBroker()) }()
+	if err := dir.WriteRun(datadir.Run{Command: "replay", Dataset: r.dataset, Kafka: p.cfg.Kafka.Brokers, ClickHouse: p.store}); err != nil {
+		return nil, err
+	}
 	return r.play(ctx, p, show)
 }
 

@@ -66,10 +66,15 @@ func TestKill(t *testing.T) {
 			took := time.Since(began)
 			wantRows := sqlRows(t, whole, rows)
 			dir := t.TempDir()
-			for i := range *kills {
-				_, killed := process(t, time.Duration(rand.Int64N(int64(took))), args(dir)...)
-				t.Logf("run %d killed: %v", i, killed)
-				if i%4 != 3 && i != *kills-1 {
+			for i, runs := 0, 0; i < *kills && runs < 3**kills; runs++ {
+				began, limit := time.Now(), time.Duration(rand.Int64N(int64(took)))
+				if _, killed := process(t, limit, args(dir)...); !killed {
+					took = time.Since(began)
+					continue
+				}
+				i++
+				t.Logf("kill %d after %v", i, limit)
+				if i%4 != 0 && i != *kills {
 					continue
 				}
 				got, _ := process(t, 0, args(dir)...)

@@ -9,6 +9,9 @@ type Config struct {
 	// Dataset is written into every outage.
 	Dataset string `yaml:"-"`
 
+	// Label goes before every summary where the data are not real: Reconstruction, Simulation. Default empty.
+	Label string `yaml:"label"`
+
 	// OpenMinutes is for how many consecutive minutes a loss lasts before an outage opens. Default 5.
 	OpenMinutes int `yaml:"open_minutes"`
 	// SuspectMinutes is after how many minutes a loss of SuspectPermille on SuspectCollectors collectors is suspected.

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp"
@@ -254,6 +255,14 @@ func (w *World) Collectors() []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// shortLabel goes before every summary of what is found in the world.
+func (w *World) shortLabel() string {
+	if strings.HasPrefix(w.Label(), "RECONSTRUCTION") {
+		return "Reconstruction"
+	}
+	return "Simulation"
 }
 
 // Label says what the world is, for everything that shows it.

@@ -23,7 +23,7 @@ func TestInterfacesNameEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, leaf := range parser.Model.Leaves(false) {
-		for _, word := range strings.Fields(leaf.Path()) {
+		for word := range strings.FieldsSeq(leaf.Path()) {
 			if !strings.Contains(text, word) {
 				t.Errorf("docs/interfaces.md does not name the command %s", leaf.Path())
 			}

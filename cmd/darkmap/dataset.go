@@ -48,15 +48,15 @@ func (r *datasetRun) do(ctx context.Context, show func(*progressLine, bgp.Outage
 	r.cfg.Kafka = r.cfg.Kafka.WithDataset(r.dataset)
 	p := &pipeline{cfg: r.cfg, log: r.g.log, dataset: r.dataset, plan: r.plan, sources: sources, results: newResults()}
 	if r.store {
-		server, closeStore, err := openStore(ctx, r.g, r.cfg, dir)
+		store, err := openStore(ctx, r.g, r.cfg, dir)
 		if err != nil {
 			return nil, err
 		}
-		defer func() { err = errors.Join(err, closeStore()) }()
-		if err := r.claim(ctx, server, sources); err != nil {
+		defer func() { err = errors.Join(err, store.close()) }()
+		if err := r.claim(ctx, store.server, sources); err != nil {
 			return nil, err
 		}
-		p.store = &server
+		p.store, p.storeEnded = &store.server, store.ended
 	}
 	closeBroker, err := p.broker(ctx, filepath.Join(dir.Kafka(), r.dataset))
 	if err != nil {
@@ -88,14 +88,15 @@ func (r *datasetRun) play(ctx context.Context, p *pipeline, show func(*progressL
 	err = p.run(ctx, stages)
 	stop()
 	<-drawn
-	damaged := p.progress().Damaged
+	end := p.progress()
+	p.results.reached(time.UnixMicro(end.EventTime).UTC())
 	switch {
 	case err != nil:
 		return p.results, err
 	case ctx.Err() != nil:
 		return p.results, fmt.Errorf("interrupted, these are the results so far: %w", ctx.Err())
-	case damaged > 0:
-		return p.results, &exitError{exitDamaged, fmt.Errorf("%d damaged parts of the input were passed over", damaged)}
+	case end.Damaged > 0:
+		return p.results, &exitError{exitDamaged, fmt.Errorf("%d damaged parts of the input were passed over", end.Damaged)}
 	}
 	return p.results, nil
 }

@@ -41,6 +41,8 @@ type pipeline struct {
 	sources *enrich.Sources
 	// store is where rows go; nil leaves the sink out.
 	store *clickhouse.Server
+	// storeEnded is closed when an embedded store has ended; nil where it cannot.
+	storeEnded <-chan struct{}
 	// show is told of every outage record as it comes.
 	show func(bgp.Outage)
 
@@ -112,8 +114,12 @@ func (p *pipeline) run(ctx context.Context, stages *runner.Runner) error {
 // progress is how far the input was read.
 func (p *pipeline) progress() file.Progress { return p.ingest.Progress() }
 
-// errDone ends the stages of a run that has nothing left to do.
-var errDone = errors.New("done")
+var (
+	// errDone ends the stages of a run that has nothing left to do.
+	errDone = errors.New("done")
+	// errStoreEnded ends a run whose embedded engine is gone; the same run again goes on where the store ends.
+	errStoreEnded = errors.New("the embedded ClickHouse ended; run it again")
+)
 
 // reset removes what an earlier run left in Kafka and makes the topics anew.
 func (p *pipeline) reset(ctx context.Context) error {
@@ -140,6 +146,9 @@ func (p *pipeline) watch(ctx context.Context, stop context.CancelCauseFunc) erro
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-p.storeEnded:
+			stop(errStoreEnded)
+			return errStoreEnded
 		case <-t.C:
 		}
 		if !p.ingest.Done() {

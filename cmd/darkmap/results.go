@@ -19,8 +19,9 @@ import (
 
 // results holds the newest state of every outage of a run. It is safe for concurrent use.
 type results struct {
-	mu   sync.Mutex
-	byID map[string]result
+	mu    sync.Mutex
+	byID  map[string]result
+	until time.Time // event time that was reached
 }
 
 // result is an outage as the topic carries it.
@@ -47,6 +48,13 @@ func (r *results) add(rec *kgo.Record) (bgp.Outage, error) {
 		r.byID[o.ID] = result{o, msg.GetJson()}
 	}
 	return o, nil
+}
+
+// reached notes the event time that the run has reached.
+func (r *results) reached(t time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.until = t
 }
 
 // count returns how many outages there are by now, blips and retracted ones left out.
@@ -118,9 +126,13 @@ func (r *results) sorted(f filter) []result {
 	defer r.mu.Unlock()
 	var out []result
 	for _, x := range r.byID {
-		if f.shows(x.outage) {
-			out = append(out, x)
+		if !f.shows(x.outage) {
+			continue
 		}
+		if x.outage.End == nil && r.until.After(x.outage.Start) { // its last record may be older
+			x.outage.DurationSeconds = int64(r.until.Sub(x.outage.Start).Seconds())
+		}
+		out = append(out, x)
 	}
 	slices.SortFunc(out, func(a, b result) int {
 		x, y := a.outage, b.outage

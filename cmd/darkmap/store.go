@@ -11,22 +11,34 @@ import (
 	"github.com/darkmap/darkmap/internal/fetch"
 )
 
+// store is a ClickHouse that a run writes to.
+type store struct {
+	server clickhouse.Server
+	// ended is closed when the embedded engine has ended; nil for a configured server.
+	ended <-chan struct{}
+	// close ends what was started.
+	close func() error
+}
+
 // openStore returns the store, migrated: the configured one, else the embedded engine, which it starts.
-func openStore(ctx context.Context, g *globals, cfg *configuration, dir *datadir.Dir) (s clickhouse.Server, stop func() error, err error) {
-	stop = func() error { return nil }
+func openStore(ctx context.Context, g *globals, cfg *configuration, dir *datadir.Dir) (*store, error) {
+	s := &store{close: func() error { return nil }}
 	if cfg.ClickHouse.Embedded() {
 		e, err := startEngine(ctx, g, cfg, dir)
 		if err != nil {
-			return s, nil, err
+			return nil, err
 		}
-		s, stop = e.Server(), e.Close
-	} else if s, err = cfg.ClickHouse.Server(); err != nil {
-		return s, nil, usageError(err)
+		s = &store{server: e.Server(), ended: e.Done(), close: e.Close}
+	} else {
+		var err error
+		if s.server, err = cfg.ClickHouse.Server(); err != nil {
+			return nil, usageError(err)
+		}
 	}
-	if _, err := clickhouse.Migrate(ctx, s); err != nil {
-		return s, nil, errors.Join(err, stop())
+	if _, err := clickhouse.Migrate(ctx, s.server); err != nil {
+		return nil, errors.Join(err, s.close())
 	}
-	return s, stop, nil
+	return s, nil
 }
 
 // startEngine starts the embedded engine on the data directory, fetching its library if it has to.

@@ -1,4 +1,4 @@
-// Package detect finds outages: it reads bgp.routes and publishes to bgp.visibility, bgp.panel, bgp.outages and bgp.feeds.
+// Package detect finds outages: it reads bgp.routes and publishes to bgp.visibility, bgp.panel and bgp.outages.
 //
 // The core, Operator, is pure: records and the ends of minutes go in, records to publish come out. The shell, Stage,
 // reads all partitions in one active process (a second one stands by), lets detect/clock merge them, and publishes each

@@ -29,6 +29,8 @@ type datasetRun struct {
 	dataset string
 	replace bool
 	store   bool
+	// command is what run.json calls it.
+	command string
 }
 
 // do plays the plan. The results are nil where nothing was played; an error beside results says what went wrong on the
@@ -63,7 +65,7 @@ func (r *datasetRun) do(ctx context.Context, show func(*progressLine, bgp.Outage
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, closeBroker()) }()
-	if err := dir.WriteRun(datadir.Run{Command: "replay", Dataset: r.dataset, Kafka: p.cfg.Kafka.Brokers, ClickHouse: p.store}); err != nil {
+	if err := dir.WriteRun(datadir.Run{Command: r.command, Dataset: r.dataset, Kafka: p.cfg.Kafka.Brokers, ClickHouse: p.store}); err != nil {
 		return nil, err
 	}
 	return r.play(ctx, p, show)
@@ -113,8 +115,8 @@ func (r *datasetRun) lowerPanel() {
 	if voters == panel.MinVoters && collectors == panel.MinCollectors {
 		return
 	}
-	fmt.Fprintf(r.g.stderr, "darkmap: the files hold %d collectors and peers of %d ASNs: a verdict needs %d voters on %d collectors here, not %d on %d\n",
-		len(r.plan.Collectors()), r.plan.PeerASNs, voters, collectors, panel.MinVoters, panel.MinCollectors)
+	fmt.Fprintf(r.g.stderr, "darkmap: the files hold peers of %d ASNs on %d collector(s): here a verdict needs %d voters on %d, not %d on %d\n",
+		r.plan.PeerASNs, len(r.plan.Collectors()), voters, collectors, panel.MinVoters, panel.MinCollectors)
 	panel.MinVoters, panel.MinCollectors = voters, collectors
 }
 

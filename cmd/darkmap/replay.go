@@ -42,7 +42,7 @@ func (c *replayCmd) Run(ctx context.Context, g *globals) error {
 	if dataset == "" {
 		dataset = "replay-" + plan.Hash[:8]
 	}
-	r := &datasetRun{g: g, cfg: cfg, plan: plan, dataset: dataset, replace: c.Replace, store: !c.NoStore}
+	r := &datasetRun{g: g, cfg: cfg, plan: plan, dataset: dataset, replace: c.Replace, store: !c.NoStore, command: "replay"}
 	results, err := r.do(ctx, nil)
 	if results == nil {
 		return err

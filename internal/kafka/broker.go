@@ -96,7 +96,8 @@ func (b *Broker) Close() error {
 	return nil
 }
 
-// brokerLog passes the broker's warnings on; its chatter stays at debug.
+// brokerLog passes the broker's errors on. What it warns of (a transaction that took some milliseconds) is for those who
+// work on it: debug, as its chatter.
 type brokerLog struct{ log *slog.Logger }
 
 // Logf is kfake's Logger.
@@ -105,8 +106,6 @@ func (l brokerLog) Logf(level kfake.LogLevel, format string, args ...any) {
 	switch level {
 	case kfake.LogLevelError:
 		l.log.Error("embedded broker", "message", m)
-	case kfake.LogLevelWarn:
-		l.log.Warn("embedded broker", "message", m)
 	default:
 		l.log.Debug("embedded broker", "message", m)
 	}

@@ -14,6 +14,9 @@ FUZZTIME ?= 10s
 # The race detector needs cgo and a C compiler; without one the tests run without it.
 RACE    := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
 
+# Whole runs of the pipeline, many of them, are too slow under the race detector: a few of them have to do.
+TEST    := $(GO) test -shuffle=on -tags $(TAGS) -timeout 25m
+
 .PHONY: help
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,7 +29,9 @@ demo: build deps ## Fetch, build and run the December 2014 reconstruction
 test: build ## Run all tests; what the machine lacks is skipped by name
 	@$(if $(RACE),,echo "without -race: it needs a C compiler (apt-get install gcc)";)\
 	$(BIN) fetch || echo "the embedded ClickHouse could not be fetched: its tests are skipped"
-	$(GO) test $(RACE) -shuffle=on -tags $(TAGS) -timeout 25m ./...
+	$(TEST) $(RACE) $$($(GO) list ./... | grep -v /cmd/darkmap)
+	$(TEST) ./cmd/darkmap
+	$(if $(RACE),$(TEST) $(RACE) -run 'TestReplayStores|TestLifeOfAMessage' ./cmd/darkmap)
 
 .PHONY: deps
 deps: build ## Fetch everything that later runs need: modules, tools, the engine, the default data

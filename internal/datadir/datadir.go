@@ -132,7 +132,8 @@ func (d *Dir) Close() error {
 	if d.lock == nil {
 		return nil
 	}
-	err := errors.Join(removeIfThere(d.runFile()), d.lock.Close())
+	// Unlocking is not left to the closing: a child that is just being forked has the file too.
+	err := errors.Join(removeIfThere(d.runFile()), syscall.Flock(int(d.lock.Fd()), syscall.LOCK_UN), d.lock.Close())
 	d.lock = nil
 	return err
 }

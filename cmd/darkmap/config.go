@@ -59,28 +59,35 @@ func (g *globals) configuration() (*configuration, error) {
 	return c, nil
 }
 
-// load reads a file over c. Paths in it are relative to the file's folder.
+// load reads a file over c, then the values set. Relative paths are relative to the file's folder, without one to the
+// present folder.
 func (c *configuration) load(path string, sets []string) error {
 	if err := config.Load(c, path, sets); err != nil {
 		return err
 	}
+	dir := ""
 	if path != "" {
-		dir := filepath.Dir(path)
-		for i := range c.Enrich.Geo.Files {
-			c.Enrich.Geo.Files[i].Path = relative(dir, c.Enrich.Geo.Files[i].Path)
-		}
-		for i := range c.Enrich.ASN.Files {
-			c.Enrich.ASN.Files[i] = relative(dir, c.Enrich.ASN.Files[i])
-		}
+		dir = filepath.Dir(path)
+	}
+	for i := range c.Enrich.Geo.Files {
+		c.Enrich.Geo.Files[i].Path = absolute(dir, c.Enrich.Geo.Files[i].Path)
+	}
+	for i := range c.Enrich.ASN.Files {
+		c.Enrich.ASN.Files[i] = absolute(dir, c.Enrich.ASN.Files[i])
 	}
 	return nil
 }
 
-func relative(dir, path string) string {
-	if path == "" || filepath.IsAbs(path) {
+// absolute makes a path absolute, from dir on.
+func absolute(dir, path string) string {
+	if filepath.IsAbs(path) {
 		return path
 	}
-	return filepath.Join(dir, path)
+	abs, err := filepath.Abs(filepath.Join(dir, path))
+	if err != nil { // there is no present folder
+		return path
+	}
+	return abs
 }
 
 // withDefaultData fills in the fetched data where the configuration names none. What is missing is said, and left out:

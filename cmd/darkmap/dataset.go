@@ -93,14 +93,20 @@ func (r *datasetRun) play(ctx context.Context, p *pipeline, show func(*progressL
 	end := p.progress()
 	p.results.reached(time.UnixMicro(end.EventTime).UTC())
 	switch {
+	case ctx.Err() != nil:
+		return p.results, errors.Join(fmt.Errorf("interrupted, these are the results so far: %w", ctx.Err()), err)
 	case err != nil:
 		return p.results, err
-	case ctx.Err() != nil:
-		return p.results, fmt.Errorf("interrupted, these are the results so far: %w", ctx.Err())
-	case end.Damaged > 0:
-		return p.results, &exitError{exitDamaged, fmt.Errorf("%d damaged parts of the input were passed over", end.Damaged)}
 	}
-	return p.results, nil
+	return p.results, damagedError(end.Damaged)
+}
+
+// damagedError says that some input was damaged; nil where none was.
+func damagedError(n uint64) error {
+	if n == 0 {
+		return nil
+	}
+	return &exitError{exitDamaged, fmt.Errorf("%d damaged parts of the input were passed over", n)}
 }
 
 // lowerPanel adapts the panel's limits to what the files hold, and says so. Where they name fewer than twice the voters that

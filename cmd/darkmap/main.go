@@ -97,6 +97,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintln(stderr, "darkmap:", err)
 		return exitUsage
 	}
+	if !isTerminal(stdout) {
+		stdout = output{stdout}
+	}
 	c.stdin, c.stdout, c.stderr = stdin, stdout, stderr
 	if c.log, err = telemetry.NewLogger(stderr, c.LogLevel, c.LogFormat); err != nil {
 		return code(usageError(err), stderr)
@@ -104,16 +107,32 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return code(parsed.Run(&c.globals), stderr)
 }
 
+// errClosedPipe says that whoever read standard output has enough: that is no failure.
+var errClosedPipe = errors.New("standard output was closed")
+
+// output is standard output where it may be a pipe. A broken pipe elsewhere, to a broker say, is a failure.
+type output struct{ io.Writer }
+
+// Write tells a closed pipe from other failures.
+func (o output) Write(b []byte) (int, error) {
+	n, err := o.Writer.Write(b)
+	if errors.Is(err, syscall.EPIPE) {
+		err = errClosedPipe
+	}
+	return n, err
+}
+
 // code says err and turns it into the exit code.
 func code(err error, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
-	if errors.Is(err, syscall.EPIPE) {
+	e, coded := errors.AsType[*exitError](err)
+	if !coded && errors.Is(err, errClosedPipe) {
 		return 0
 	}
 	fmt.Fprintln(stderr, "darkmap:", err)
-	if e, ok := errors.AsType[*exitError](err); ok {
+	if coded {
 		return e.code
 	}
 	if errors.Is(err, context.Canceled) {

@@ -76,16 +76,23 @@ func parseInputs(g *globals, args []string) (inputs []file.Input, cleanup func()
 	for _, arg := range args {
 		in, err := file.ParseInput(arg)
 		if err != nil {
-			return nil, cleanup, usageError(err)
-		}
-		if in.Path == file.Stdin {
-			path, remove, err := spool(g.stdin)
-			if err != nil {
-				return nil, cleanup, err
-			}
-			in.Path, cleanup = path, remove
+			return nil, nil, usageError(err)
 		}
 		inputs = append(inputs, in)
+	}
+	spooled := false
+	for i := range inputs {
+		if inputs[i].Path != file.Stdin {
+			continue
+		}
+		if spooled {
+			cleanup()
+			return nil, nil, usageError(errors.New("standard input is named twice"))
+		}
+		if inputs[i].Path, cleanup, err = spool(g.stdin); err != nil {
+			return nil, nil, err
+		}
+		spooled = true
 	}
 	return inputs, cleanup, nil
 }

@@ -229,6 +229,7 @@ func TestReplayUsage(t *testing.T) {
 		{[]string{"--set", "kafka.partition=3", file}, "unknown key partition"},
 		{[]string{"--set", "kafka.partitions=0", file}, "kafka.partitions"},
 		{[]string{file, "b=" + file, file}, "hold the same"},
+		{[]string{"-", "b=-"}, "named twice"},
 	}
 	for _, tt := range tests {
 		code, _, errs := darkmap(t, "", append([]string{"replay", "--no-store", "--data-dir", dir}, tt.args...)...)

@@ -88,10 +88,10 @@ func (c *ingestCmd) Run(ctx context.Context, g *globals) error {
 	if err := c.run(ctx, g, ingest.Name, reg, s); err != nil {
 		return err
 	}
-	if n := s.Progress().Damaged; n > 0 {
-		return &exitError{exitDamaged, fmt.Errorf("%d damaged parts of the input were passed over", n)}
+	if err := ctx.Err(); err != nil {
+		return err
 	}
-	return ctx.Err()
+	return damagedError(s.Progress().Damaged)
 }
 
 type enrichCmd struct {

@@ -210,9 +210,16 @@ func TestHoleBetweenFilesIsAGap(t *testing.T) {
 	plan, records, _ := play(t, Input{"file/local", archive(t, 0)}, Input{"file/local", archive(t, 2)})
 	check(t, plan, records)
 	var begin, end int
+	var ticked int64
 	for i, r := range records {
+		if r.GetTick() != nil {
+			ticked = r.GetTimestampUs()
+		}
 		if r.GetGapBegin() != nil {
 			begin = i
+			if ticked > r.GetTimestampUs() {
+				t.Errorf("the gap of %d begins after the tick at %d", r.GetTimestampUs(), ticked)
+			}
 		}
 		if g := r.GetGapEnd(); g != nil {
 			end = i

@@ -68,6 +68,7 @@ func (s *stream) next() (*pb.UpdateRecord, error) {
 		if len(s.pending) > 0 {
 			r := s.pending[0]
 			s.pending = s.pending[1:]
+			s.now = max(s.now, r.GetTimestampUs())
 			return r, nil
 		}
 		it, err := s.read()
@@ -141,10 +142,10 @@ func (s *stream) hole() {
 	s.push(end, &pb.UpdateRecord{Body: &pb.UpdateRecord_GapEnd{GapEnd: &pb.GapEnd{Id: id}}})
 }
 
-// push queues a record of time t.
+// push queues a record of time t. The stream's clock follows when it leaves the queue: what begins a gap goes out before the
+// time has passed in which the gap lies.
 func (s *stream) push(t int64, r *pb.UpdateRecord) {
 	r.TimestampUs = t
-	s.now = max(s.now, t)
 	s.pending = append(s.pending, r)
 }
 

@@ -43,12 +43,6 @@ func (s *Sources) Fingerprint() string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// Geo returns the locations.
-func (s *Sources) Geo() *geo.DB { return s.geo }
-
-// ASN returns the owners and origins.
-func (s *Sources) ASN() *asn.DB { return s.asn }
-
 // Reload reads what changed since the last call and reports whether anything did. What cannot be read keeps its old state.
 func (s *Sources) Reload() (changed bool, err error) {
 	asnChanged, asnErr := s.asn.Reload()

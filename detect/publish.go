@@ -23,8 +23,6 @@ const (
 	// indexBits of a sequence number the records of a window, from 1; above them stands the window, in minutes since 1970.
 	// So it rises from window to window whatever a window holds, and stays below 2^53.
 	indexBits = 24
-	// maxRejected bounds the dead letters of one window; more are only counted.
-	maxRejected = 1000
 )
 
 // core is what the clock drives: the detector, and the publisher that gathers what comes of it.
@@ -84,7 +82,7 @@ func (p *publisher) window(start int64, outs []Out, rejected []clock.Rejected) e
 	p.windows++
 	for i, r := range rejected {
 		p.m.dropped[dropInvalid].Inc()
-		if i >= maxRejected {
+		if i >= clock.MaxRejected { // its record was not kept
 			continue
 		}
 		value, err := r.Record.MarshalVT()

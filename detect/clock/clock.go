@@ -26,6 +26,9 @@ const (
 	maxTime = 4_102_444_800 * second
 
 	none = math.MinInt64
+
+	// MaxRejected is how many records put aside are kept until Rejected is called; more are only counted.
+	MaxRejected = 1000
 )
 
 // Operator is what the records are for. Both methods may fail: an error that wraps codec.ErrInvalid is about the record
@@ -45,7 +48,7 @@ type Config struct {
 	BufferBytes int
 }
 
-// Rejected is a record that the operator could not understand.
+// Rejected is a record that the operator could not understand. Beyond MaxRejected it has neither Record nor Err.
 type Rejected struct {
 	Partition int32
 	Offset    int64
@@ -216,7 +219,11 @@ func (c *Clock) apply(w waiting) error {
 
 func (c *Clock) reject(w waiting, err error) {
 	at := max(w.effective, c.open, 0)
-	c.rejected = append(c.rejected, Rejected{Partition: w.partition, Offset: w.offset, Window: floor(at) / second, Record: w.rec, Err: err})
+	r := Rejected{Partition: w.partition, Offset: w.offset, Window: floor(at) / second}
+	if len(c.rejected) < MaxRejected {
+		r.Record, r.Err = w.rec, err
+	}
+	c.rejected = append(c.rejected, r)
 }
 
 // Rejected returns the records put aside since the last call, in the order in which they were found.

@@ -420,6 +420,26 @@ func TestRejected(t *testing.T) {
 	}
 }
 
+// TestRejectedIsBounded: what is beyond MaxRejected is counted, not kept.
+func TestRejectedIsBounded(t *testing.T) {
+	t.Parallel()
+	c := New(Config{Partitions: 1}, newJournal(t))
+	for i := range int64(MaxRejected + 3) {
+		if err := c.Push(0, i, record("", uint64(i), at(1)), 10); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := c.Rejected()
+	if len(got) != MaxRejected+3 {
+		t.Fatalf("got %d rejected, want %d", len(got), MaxRejected+3)
+	}
+	for i, r := range got {
+		if kept := r.Record != nil && r.Err != nil; r.Offset != int64(i) || kept != (i < MaxRejected) {
+			t.Errorf("record %d: at offset %d, kept %v", i, r.Offset, kept)
+		}
+	}
+}
+
 // FuzzPush gives a clock any records in any order: no panic, no window twice, nothing applied before the open window.
 func FuzzPush(f *testing.F) {
 	add := func(recs ...*pb.RouteRecord) {

@@ -43,7 +43,7 @@ const maxWords = rib.MaxSlots / 64
 // count makes a row's tally. Origins count with a fifth of the voters that hold it; 0 where no path told any.
 func (s *State) count(r rib.Row) tally {
 	var held, heard, tmp [maxWords]uint64
-	var origins originCount
+	origins := s.counted.empty()
 	w := s.rib.Words()
 	h := s.rib.Held(r)
 	t := tally{held: s.voters.Fold(held[:w], h)}
@@ -64,52 +64,51 @@ func (s *State) count(r rib.Row) tally {
 	return t
 }
 
-// originCount counts voters by origin.
+// originVotes is how many voters hold an origin's paths.
+type originVotes struct {
+	asn  bgp.ASN
+	seen int
+}
+
+// originCount counts voters by origin, of which there are at most as many as slots. It is used again from row to row.
 type originCount struct {
-	n    int
-	asn  [maxOrigins]bgp.ASN
-	seen [maxOrigins]int
-	out  [maxOrigins]bgp.ASN
+	votes []originVotes
+	out   [maxOrigins]bgp.ASN
+}
+
+// empty makes the count begin anew.
+func (o *originCount) empty() *originCount {
+	o.votes = o.votes[:0]
+	return o
 }
 
 func (o *originCount) add(a bgp.ASN, voters int) {
 	if voters == 0 {
 		return
 	}
-	for i := range o.n {
-		if o.asn[i] == a {
-			o.seen[i] += voters
+	for i := range o.votes {
+		if o.votes[i].asn == a {
+			o.votes[i].seen += voters
 			return
 		}
 	}
-	if o.n < maxOrigins {
-		o.asn[o.n], o.seen[o.n] = a, voters
-		o.n++
-		return
-	}
-	// Nine origins: the least seen makes room, the higher number of two.
-	least := 0
-	for i := range o.n {
-		if c := cmp.Or(cmp.Compare(o.seen[i], o.seen[least]), cmp.Compare(o.asn[least], o.asn[i])); c < 0 {
-			least = i
-		}
-	}
-	if c := cmp.Or(cmp.Compare(voters, o.seen[least]), cmp.Compare(o.asn[least], a)); c > 0 {
-		o.asn[least], o.seen[least] = a, voters
-	}
+	o.votes = append(o.votes, originVotes{a, voters})
 }
 
-// atLeastFifth lists, sorted, the origins that a fifth of the holders see.
+// atLeastFifth lists, sorted, the origins that a fifth of the holders see; of more than maxOrigins those that most see, the
+// lower numbers of equals. In which order they were added makes no difference. The list is valid until the next call.
 func (o *originCount) atLeastFifth(holders int) []bgp.ASN {
-	n := 0
-	for i := range o.n {
-		if o.seen[i]*5 >= holders {
-			o.out[n] = o.asn[i]
-			n++
-		}
+	o.votes = slices.DeleteFunc(o.votes, func(v originVotes) bool { return v.seen*5 < holders })
+	if len(o.votes) > maxOrigins {
+		slices.SortFunc(o.votes, func(a, b originVotes) int { return cmp.Or(cmp.Compare(b.seen, a.seen), cmp.Compare(a.asn, b.asn)) })
+		o.votes = o.votes[:maxOrigins]
 	}
-	slices.Sort(o.out[:n])
-	return o.out[:n]
+	for i, v := range o.votes {
+		o.out[i] = v.asn
+	}
+	out := o.out[:len(o.votes)]
+	slices.Sort(out)
+	return out
 }
 
 // leastKnown is how many voters must usually see a prefix.
@@ -211,7 +210,7 @@ func (s *State) judgeLearned(r rib.Row) change {
 
 // lastHeard are the origins from which a fifth of the voters heard a row last.
 func (s *State) lastHeard(r rib.Row) originID {
-	var origins originCount
+	origins := s.counted.empty()
 	total := 0
 	s.rib.EachPair(r, func(origin, _ bgp.ASN, slots []uint64) {
 		if n := s.voters.Count(slots); origin != 0 {

@@ -74,6 +74,8 @@ type State struct {
 	placing   bool  // places of known prefixes are taken anew in this window
 	staged    []rib.Row
 
+	counted originCount // of the row that is looked at
+
 	plan   []change
 	stamps []uint32 // by row: the last round in which it was affected
 	round  uint32

@@ -1,0 +1,44 @@
+package visibility
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// TestOriginsInAnyOrder: an origin whose voters come over several paths counts with all of them, whatever comes between.
+func TestOriginsInAnyOrder(t *testing.T) {
+	t.Parallel()
+	pairs := []originVotes{{64520, 2}}
+	for i := range bgp.ASN(8) {
+		pairs = append(pairs, originVotes{64500 + i, 2})
+	}
+	pairs = append(pairs, originVotes{64520, 2}, originVotes{64520, 2}, originVotes{64510, 1})
+	r := rand.New(rand.NewPCG(1, 2))
+	var o originCount
+	for range 20 {
+		o.empty()
+		for _, p := range pairs {
+			o.add(p.asn, p.seen)
+		}
+		if got, want := o.atLeastFifth(23), []bgp.ASN{64520}; !slices.Equal(got, want) {
+			t.Errorf("%v: got %v, want %v", pairs, got, want)
+		}
+		r.Shuffle(len(pairs), func(i, j int) { pairs[i], pairs[j] = pairs[j], pairs[i] })
+	}
+}
+
+// TestOriginsAreBounded: of too many the most seen stay, the lower numbers of equals.
+func TestOriginsAreBounded(t *testing.T) {
+	t.Parallel()
+	var o originCount
+	for i := range bgp.ASN(12) {
+		o.add(64511-i, 1+int(i&1))
+	}
+	got, want := o.atLeastFifth(5), []bgp.ASN{64500, 64501, 64502, 64503, 64504, 64506, 64508, 64510}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}

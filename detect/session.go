@@ -60,6 +60,7 @@ type session struct {
 	clock     *clock.Clock
 	publisher *publisher
 	next      map[int32]int64 // offset of the next record of each partition
+	committed map[int32]int64 // assignment's, as it was when the state began
 	topicID   [16]byte
 	due       time.Time       // when what was read has to be committed; zero when nothing waits
 	base      context.Context //nolint:containedctx // of the session, without its end: closing a window may publish
@@ -207,8 +208,8 @@ func (x *session) begin(ctx context.Context) (bool, error) {
 	}
 	x.notReady("rebuilding the state")
 	x.publisher = p
-	x.next = map[int32]int64{}
-	x.clock = clock.New(clock.Config{Partitions: len(x.a.committed), BufferBytes: x.cfg.BufferMaxBytes}, &core{x, d})
+	x.next, x.committed = map[int32]int64{}, x.a.committed // the callbacks replace that map, they do not write to it
+	x.clock = clock.New(clock.Config{Partitions: len(x.committed), BufferBytes: x.cfg.BufferMaxBytes}, &core{x, d})
 	return true, nil
 }
 
@@ -261,7 +262,7 @@ func (x *session) push(rec *kgo.Record) error {
 	r := &pb.RouteRecord{}
 	if err := r.UnmarshalVT(rec.Value); err != nil {
 		x.m.dropped[dropUndecodable].Inc()
-		if rec.Offset >= x.a.committed[rec.Partition] { // else it is a dead letter already
+		if rec.Offset >= x.committed[rec.Partition] { // else it is a dead letter already
 			x.publisher.deadLetter(rec, err)
 		}
 		return nil
@@ -279,7 +280,7 @@ func (x *session) push(rec *kgo.Record) error {
 
 // follow says whether the state has caught up with what was committed before.
 func (x *session) follow() {
-	for p, at := range x.a.committed {
+	for p, at := range x.committed {
 		if x.next[p] < at {
 			w, _ := x.clock.Open()
 			x.notReady("rebuilding the state, at " + time.Unix(w, 0).UTC().Format(time.RFC3339))
@@ -344,8 +345,8 @@ func (x *session) offsets(req *kmsg.TxnOffsetCommitRequest, window int64) {
 	if window >= 0 {
 		metadata = windowKey + strconv.FormatInt(window, 10)
 	}
-	for p := range int32(len(x.a.committed)) {
-		at := max(x.next[p], x.a.committed[p])
+	for p := range int32(len(x.committed)) {
+		at := max(x.next[p], x.committed[p])
 		if at <= 0 {
 			continue
 		}

@@ -86,6 +86,9 @@ func (s *Stage) Run(ctx context.Context) error {
 		case errors.Is(err, errDetector):
 			return fmt.Errorf("running detect: %w", err)
 		case ctx.Err() != nil:
+			if errors.Is(err, errPublish) {
+				s.d.Log.Warn("the last transaction failed; its records will be read again", "err", err)
+			}
 			return nil
 		}
 		s.m.rebuilds.Inc()

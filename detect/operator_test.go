@@ -40,7 +40,7 @@ func TestInvalidRecords(t *testing.T) {
 			t.Errorf("%T: got %v, want codec.ErrInvalid", body, err)
 		}
 	}
-	if f.op.family(bgp.IPv4).rib.Slots() != 0 {
+	if len(f.op.family(bgp.IPv4).peers) != 0 {
 		t.Error("a refused record made a session")
 	}
 }

@@ -21,9 +21,6 @@ func (t *Table) AddSlot() (s int, ok bool) {
 	return len(t.slots) - 1, true
 }
 
-// Slots is one more than the highest slot in use.
-func (t *Table) Slots() int { return len(t.slots) }
-
 // RemoveSlot clears a column and frees its number.
 func (t *Table) RemoveSlot(s int) {
 	t.ClearSlots(t.maskOf(s))

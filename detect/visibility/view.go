@@ -219,16 +219,6 @@ func (s *State) Moved(k outage.Key) []outage.MovedPrefix {
 	return out
 }
 
-// Origin is who usually originates a prefix entity, 0 where that is not known.
-func (s *State) Origin(k outage.Key) bgp.ASN {
-	if r, ok := s.rowOf(k.Code); ok {
-		if o := s.origins.list(s.prefixes[r].usually); len(o) > 0 {
-			return o[0]
-		}
-	}
-	return 0
-}
-
 // sortRows puts rows in the order of their prefixes.
 func (s *State) sortRows(rows []rib.Row) {
 	slices.SortFunc(rows, func(a, b rib.Row) int { return cmp.Compare(s.rib.Key(a), s.rib.Key(b)) })

@@ -101,7 +101,8 @@ func (f *familyState) beacon(k rib.Key) bool {
 }
 
 // Apply takes a record of the open window; effective is its effective time, microseconds since 1970. It does not retain rec. An
-// error wraps codec.ErrInvalid: the record says something impossible and has changed nothing.
+// error wraps codec.ErrInvalid: the record says something impossible. It has then changed nothing, but for a table chunk, of
+// which what could be understood is applied, and a gap's end, whose peers may have been noted.
 func (o *Operator) Apply(rec *pb.RouteRecord, effective int64) error {
 	switch rec.GetBody().(type) {
 	case *pb.RouteRecord_Tick, *pb.RouteRecord_Clock, *pb.RouteRecord_SessionBegin, nil:

@@ -26,6 +26,7 @@ type metrics struct {
 	batch                         prometheus.Histogram
 	window, buffered              prometheus.Gauge
 	success                       prometheus.Gauge
+	refusedPeers, refusedPrefixes prometheus.Gauge
 }
 
 // newMetrics registers with reg; nil is nowhere.
@@ -40,6 +41,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		buffered: prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkmap_detect_buffered_bytes", Help: "Records that wait for their window."}),
 		success:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkmap_detect_last_success_timestamp_seconds", Help: "When the last transaction was committed."}),
 		out:      map[string]prometheus.Counter{},
+
+		refusedPeers:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkmap_detect_refused_peers", Help: "Times that a peer found no place among the sessions kept, since the state was built."}),
+		refusedPrefixes: prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkmap_detect_refused_prefixes", Help: "Times that a prefix found no place in the table, since the state was built."}),
 	}
 	out := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_detect_records_out_total", Help: "Records published."}, []string{"topic"})
 	for _, t := range outTopics {
@@ -51,7 +55,18 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		m.dropped[d] = dropped.WithLabelValues(d.String())
 	}
 	if reg != nil {
-		reg.MustRegister(m.in, m.windows, m.rebuilds, m.aborts, m.batch, m.window, m.buffered, m.success, out, dropped)
+		reg.MustRegister(m.in, m.windows, m.rebuilds, m.aborts, m.batch, m.window, m.buffered, m.success, m.refusedPeers, m.refusedPrefixes, out, dropped)
 	}
 	return m
+}
+
+// refused shows what a detector that has bounds has turned away.
+func (m *metrics) refused(d Detector) {
+	if b, ok := d.(interface {
+		Refused() (peers, prefixes uint64)
+	}); ok {
+		peers, prefixes := b.Refused()
+		m.refusedPeers.Set(float64(peers))
+		m.refusedPrefixes.Set(float64(prefixes))
+	}
 }

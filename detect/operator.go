@@ -134,6 +134,16 @@ func (o *Operator) Apply(rec *pb.RouteRecord, effective int64) error {
 	return nil
 }
 
+// Refused counts how often a peer found no place among MaxSessions, and a prefix none in its table. It is not for use beside
+// Apply and CloseWindow.
+func (o *Operator) Refused() (peers, prefixes uint64) {
+	for _, f := range o.families {
+		peers += f.turned
+		prefixes += f.rib.Refused()
+	}
+	return peers, prefixes
+}
+
 // changes applies one message: withdrawals before announcements (RFC 4271 §4.3).
 func (o *Operator) changes(c *collector, ch *pb.RouteChanges, now, timestamp int64) error {
 	if t := ch.GetPeer().GetTable(); t != pb.Table_TABLE_UNSPECIFIED && t != pb.Table_TABLE_PRE {

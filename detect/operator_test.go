@@ -88,6 +88,9 @@ func TestSessionCap(t *testing.T) {
 		if len(places) != MaxSessions || places[len(places)-1].Session.Key.ASN != MaxSessions || fam.turned != 50 {
 			t.Errorf("reverse %v: %d sessions, %d turned away", reverse, len(places), fam.turned)
 		}
+		if peers, prefixes := f.op.Refused(); peers != 50 || prefixes != 0 {
+			t.Errorf("reverse %v: got %d peers and %d prefixes refused, want 50 and 0", reverse, peers, prefixes)
+		}
 		f.apply(recs[len(recs)/2]) // it may go on, or stays away; either way nothing breaks
 		f.close()
 	}

@@ -58,6 +58,7 @@ type session struct {
 
 	// From here on owned by the loop; nil until partitions are given.
 	clock     *clock.Clock
+	detector  Detector
 	publisher *publisher
 	next      map[int32]int64 // offset of the next record of each partition
 	committed map[int32]int64 // assignment's, as it was when the state began
@@ -208,6 +209,7 @@ func (x *session) begin(ctx context.Context) (bool, error) {
 	}
 	x.notReady("rebuilding the state")
 	x.publisher = p
+	x.detector = d
 	x.next, x.committed = map[int32]int64{}, x.a.committed // the callbacks replace that map, they do not write to it
 	x.clock = clock.New(clock.Config{Partitions: len(x.committed), BufferBytes: x.cfg.BufferMaxBytes}, &core{x, d})
 	return true, nil
@@ -242,6 +244,7 @@ func (x *session) poll(ctx context.Context, fetches kgo.Fetches) error {
 	x.m.in.Add(float64(fetches.NumRecords()))
 	x.m.batch.Observe(time.Since(began).Seconds())
 	x.m.buffered.Set(float64(x.clock.Buffered()))
+	x.m.refused(x.detector)
 	if w, ok := x.clock.Open(); ok {
 		x.m.window.Set(float64(w))
 	}

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -33,6 +34,9 @@ type TransformConfig struct {
 	// Drain bounds the last transaction after the stage is told to end. 0 is 10 s.
 	Drain time.Duration
 }
+
+// errCommit: a transaction was not committed.
+var errCommit = errors.New("transaction not committed")
 
 // Transform is the consume-transform-produce loop: exactly once within Kafka, one goroutine per partition and poll.
 type Transform struct {
@@ -80,6 +84,9 @@ func (x *Transform) Run(ctx context.Context) error {
 		case Fenced(err):
 			return fmt.Errorf("running %s: instance %q is running elsewhere: %w", x.tc.Stage, x.tc.Instance, err)
 		case ctx.Err() != nil:
+			if errors.Is(err, errCommit) {
+				x.log.Warn("the last transaction failed; its records will be read again", "stage", x.tc.Stage, "err", err)
+			}
 			return nil
 		}
 		x.log.Warn("session ended, trying again", "stage", x.tc.Stage, "err", err)
@@ -115,12 +122,12 @@ func (x *Transform) session(ctx context.Context, wait *Backoff) error {
 		committed, err := x.commit(ctx, s, out)
 		s.AllowRebalance()
 		if err != nil {
-			return err
+			return fmt.Errorf("%w: %w", errCommit, err)
 		}
 		if !committed { // the client goes back to what was committed
 			x.m.aborts.Inc()
 			if wait.Wait(ctx) != nil {
-				return nil
+				return errCommit
 			}
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -243,6 +244,58 @@ func TestTransformFaults(t *testing.T) {
 		t.Errorf("got %d faults: the test shows nothing", faults.Load())
 	}
 	checkDoubled(t, cfg, records)
+}
+
+// ending is a transformer in whose first record the stage is told to end.
+type ending struct {
+	doubler
+	end func()
+}
+
+func (e ending) Transform(rec *kgo.Record, emit func(*kgo.Record)) error {
+	e.end()
+	return e.doubler.Transform(rec, emit)
+}
+
+// TestTransformLastCommitFails: a stage that ends says when its last transaction came to nothing.
+func TestTransformLastCommitFails(t *testing.T) {
+	t.Parallel()
+	b, err := kafka.StartBroker(t.Context(), kafka.BrokerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.Close() }) // it cannot fail
+	cfg := kafkatest.Dataset(t, b.Use(kafka.DefaultConfig()), 3)
+	produceAll(t, cfg, 10)
+	b.Cluster().ControlKey(int16(kmsg.TxnOffsetCommit), func(req kmsg.Request) (kmsg.Response, error, bool) { // runs in the broker's one goroutine
+		b.Cluster().KeepControl()
+		resp := req.ResponseKind().(*kmsg.TxnOffsetCommitResponse)
+		for _, t := range req.(*kmsg.TxnOffsetCommitRequest).Topics {
+			st := kmsg.NewTxnOffsetCommitResponseTopic()
+			st.Topic, st.TopicID = t.Topic, t.TopicID
+			for _, p := range t.Partitions {
+				sp := kmsg.NewTxnOffsetCommitResponseTopicPartition()
+				sp.Partition, sp.ErrorCode = p.Partition, kerr.IllegalGeneration.Code
+				st.Partitions = append(st.Partitions, sp)
+			}
+			resp.Topics = append(resp.Topics, st)
+		}
+		return resp, nil, true
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var log bytes.Buffer
+	tc := kafka.TransformConfig{Stage: "enrich", Instance: "0", Input: schemas.TopicUpdates, Output: schemas.TopicRoutes}
+	x := kafka.NewTransform(cfg, tc, ending{end: cancel}, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})), nil)
+	if err := x.Run(ctx); err != nil {
+		t.Errorf("got %v, want no error", err)
+	}
+	if !strings.Contains(log.String(), "its records will be read again") {
+		t.Errorf("got the log %q, want it to say that the last transaction failed", &log)
+	}
+	if got := kafkatest.Read(t, cfg, schemas.TopicRoutes); len(got) != 0 {
+		t.Errorf("got %d records published, want none", len(got))
+	}
 }
 
 // TestTransformKilled kills the process again and again, and lets another member come and go beside it.

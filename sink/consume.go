@@ -14,7 +14,7 @@ import (
 )
 
 // assigned takes partitions. kgo calls it while no poll's records are being worked on.
-func (s *Stage) assigned(ctx context.Context, _ *kgo.Client, added map[string][]int32) {
+func (s *Stage) assigned(ctx context.Context, cl *kgo.Client, added map[string][]int32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for topic, partitions := range added {
@@ -29,6 +29,7 @@ func (s *Stage) assigned(ctx context.Context, _ *kgo.Client, added map[string][]
 			s.parts[topic][n] = newPart(context.WithoutCancel(ctx), w.table, topic, n)
 		}
 	}
+	cl.ResumeFetchPartitions(added) // the client keeps pauses of an earlier assignment
 	s.kafkaReason.set(nil)
 }
 

@@ -87,9 +87,6 @@ func (b *Broker) Use(cfg Config) Config {
 	return cfg
 }
 
-// ApplyRetention drops what is too old or too much now, rather than at the next interval.
-func (b *Broker) ApplyRetention() { b.cluster.ApplyRetention() }
-
 // Close writes what it holds and ends the broker. Clients should be closed before.
 func (b *Broker) Close() error {
 	b.cluster.Close()

@@ -42,9 +42,6 @@ func NewProducer(ctx context.Context, cfg Config, topic string, log *slog.Logger
 	return &Producer{cl: cl, topic: cfg.Topic(topic), partitions: n}, nil
 }
 
-// Partitions of the topic.
-func (p *Producer) Partitions() int32 { return p.partitions }
-
 // Produce sends a record of a collector. It does not wait for the broker; value must not be changed afterwards.
 func (p *Producer) Produce(ctx context.Context, collector string, value []byte) error {
 	part, ok := p.keys.Load(collector)

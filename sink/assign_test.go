@@ -2,8 +2,13 @@ package sink
 
 import (
 	"log/slog"
+	"net"
 	"testing"
+	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/kafkatest"
@@ -43,5 +48,41 @@ func TestReassignedIsNotPaused(t *testing.T) {
 	s.assigned(t.Context(), s.client, lost)
 	if got := s.client.PauseFetchPartitions(nil)[topic]; len(got) != 1 || got[0] != 0 {
 		t.Errorf("paused after partition 1 came back: got %v, want 0 only", got)
+	}
+}
+
+// TestSilentStore: a ClickHouse that does not answer costs one time-out for all parts, not one for each.
+func TestSilentStore(t *testing.T) {
+	t.Parallel()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // nobody accepts
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close() //nolint:errcheck // a test's listener
+	k := kafkatest.New(t, 3)
+	s := idleStage(t, k, clickhouse.Server{Addresses: []string{l.Addr().String()}})
+	topic := k.Topic(schemas.TopicRoutes)
+	s.assigned(t.Context(), s.client, map[string][]int32{topic: {0, 1, 2}})
+	pos := bgp.Position{Collector: "c", Lane: "live", Session: 1, Sequence: 1}
+	polled := kgo.FetchTopic{Topic: topic}
+	for n := range int32(3) {
+		r := record(t, k, schemas.TopicRoutes, "c", routeRecord(pos, 0, 1))
+		r.Partition, r.Timestamp = n, time.Now()
+		polled.Partitions = append(polled.Partitions, kgo.FetchPartition{Partition: n, Records: []*kgo.Record{r}})
+	}
+	began := time.Now()
+	if err := s.step(t.Context(), kgo.Fetches{{Topics: []kgo.FetchTopic{polled}}}); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > lookLimit*3/2 {
+		t.Errorf("a step with three partitions took %v, want about %v", took, lookLimit)
+	}
+	s.mu.Lock()
+	if wait := time.Until(s.retryAt); wait < retryAfter/2 || wait > retryAfter {
+		t.Errorf("next attempt: got in %v, want in %v", wait, retryAfter)
+	}
+	s.mu.Unlock()
+	if s.storeReason.get() == nil {
+		t.Error("ready although ClickHouse does not answer")
 	}
 }

@@ -74,9 +74,10 @@ func commitOffsets(ctx context.Context, cl *kgo.Client, offsets map[string]map[i
 	return failed
 }
 
-// consume turns the part's backlog into rows, until a batch is full. mu is held.
+// consume turns the part's backlog into rows, until a batch is full. A failure ends the round for all parts, lest mu is held for
+// the sum of their time-outs. mu is held.
 func (s *Stage) consume(ctx context.Context, p *part, now time.Time) {
-	if len(p.backlog) == 0 || now.Before(p.retryAt) {
+	if len(p.backlog) == 0 || now.Before(s.retryAt) {
 		return
 	}
 	n := 0
@@ -87,7 +88,7 @@ func (s *Stage) consume(ctx context.Context, p *part, now time.Time) {
 				s.deps.Log.Warn("a record has to wait", "partition", p.String(), "offset", rec.Offset, "err", err)
 				s.storeReason.set(err)
 			}
-			p.retryAt = now.Add(retryAfter)
+			s.retryAt = time.Now().Add(retryAfter) // now may be long ago
 			break
 		}
 		p.backlogBytes -= len(rec.Key) + len(rec.Value)

@@ -41,8 +41,6 @@ type part struct {
 	inserting *batch
 	// done is the offset up to which everything is in the table; committed is what Kafka knows of it.
 	done, committed kgo.EpochOffset
-	// retryAt is when the next attempt may be made after reading positions failed.
-	retryAt time.Time
 }
 
 // batch is a contiguous run of records of one part and their rows.

@@ -49,6 +49,9 @@ type Stage struct {
 	wake       context.CancelFunc
 	woken      bool
 	fatal      error
+	// retryAt is when records may be looked at again, of any part, after reading positions or writing a dead letter failed;
+	// guarded by mu.
+	retryAt time.Time
 }
 
 // New checks the configuration. It does not connect.
@@ -223,7 +226,7 @@ func (s *Stage) dueIn(now time.Time) (time.Duration, bool) {
 		for _, p := range topic {
 			if len(p.backlog) > 0 && len(p.sealed) == 0 {
 				waiting = true
-				due = earlier(due, p.retryAt)
+				due = earlier(due, s.retryAt)
 			}
 			if p.open != nil && !s.writers[p.kafkaTopic].busy {
 				waiting = true

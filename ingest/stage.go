@@ -31,6 +31,8 @@ type Deps struct {
 	Now func() time.Time
 	// Consumers are waited for where the source can be read again; empty is nobody.
 	Consumers []kafka.Reading
+	// Damaged is told of every part of the input that could not be read, instead of the log; nil: the log is.
+	Damaged func(*capture.Damage)
 }
 
 // Stage plays files into bgp.updates.v1.
@@ -109,7 +111,11 @@ func (s *Stage) note(src *file.Source) {
 // deadLetter counts and logs a damage, and keeps its octets where it has any.
 func (w *writer) deadLetter(ctx context.Context, collector string, d *capture.Damage) error {
 	w.s.metrics.damage(d)
-	w.s.d.Log.Warn("passed over damaged input", "file", d.File, "offset", d.Offset, "record", d.Number, "reason", string(d.Reason), "err", d.Err)
+	if w.s.d.Damaged != nil {
+		w.s.d.Damaged(d)
+	} else {
+		w.s.d.Log.Warn("passed over damaged input", "file", d.File, "offset", d.Offset, "record", d.Number, "reason", string(d.Reason), "err", d.Err)
+	}
 	if len(d.Raw) == 0 {
 		return nil
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"runtime/debug"
 
@@ -178,19 +176,4 @@ func (v versionCmd) Run(g *globals) error {
 	}
 	_, err := fmt.Fprintf(g.stdout, "darkmap %s %s\n", version, goVersion)
 	return err
-}
-
-// spool copies standard input to a file, which is read twice; remove removes it.
-func spool(stdin io.Reader) (path string, remove func(), err error) {
-	f, err := os.CreateTemp("", "darkmap-stdin-*")
-	if err != nil {
-		return "", nil, fmt.Errorf("keeping standard input: %w", err)
-	}
-	remove = func() { _ = os.Remove(f.Name()) }
-	_, err = f.ReadFrom(stdin)
-	if err = errors.Join(err, f.Close()); err != nil {
-		remove()
-		return "", nil, fmt.Errorf("keeping standard input: %w", err)
-	}
-	return f.Name(), remove, nil
 }

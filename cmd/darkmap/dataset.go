@@ -19,11 +19,12 @@ import (
 	"github.com/darkmap/darkmap/internal/datadir"
 )
 
-var datasetName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+var datasetName = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$`)
 
 // datasetRun is one run of replay or demo: a plan played into a dataset.
 type datasetRun struct {
 	g       *globals
+	dir     *datadir.Dir
 	cfg     *configuration
 	plan    *file.Plan
 	dataset string
@@ -36,11 +37,6 @@ type datasetRun struct {
 // do plays the plan. The results are nil where nothing was played; an error beside results says what went wrong on the
 // way: damaged input, an interruption.
 func (r *datasetRun) do(ctx context.Context, show func(*progressLine, bgp.Outage)) (_ *results, err error) {
-	dir, err := datadir.Open(r.g.DataDir)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, dir.Close()) }()
 	r.g.withDefaultData(ctx, r.cfg)
 	sources, err := enrich.OpenSources(r.cfg.Enrich, r.g.log)
 	if err != nil {
@@ -50,7 +46,7 @@ func (r *datasetRun) do(ctx context.Context, show func(*progressLine, bgp.Outage
 	r.cfg.Kafka = r.cfg.Kafka.WithDataset(r.dataset)
 	p := &pipeline{cfg: r.cfg, log: r.g.log, dataset: r.dataset, plan: r.plan, sources: sources, results: newResults()}
 	if r.store {
-		store, err := openStore(ctx, r.g, r.cfg, dir)
+		store, err := openStore(ctx, r.g, r.cfg, r.dir)
 		if err != nil {
 			return nil, err
 		}
@@ -60,12 +56,12 @@ func (r *datasetRun) do(ctx context.Context, show func(*progressLine, bgp.Outage
 		}
 		p.store, p.storeEnded = &store.server, store.ended
 	}
-	closeBroker, err := p.broker(ctx, filepath.Join(dir.Kafka(), r.dataset))
+	closeBroker, err := p.broker(ctx, filepath.Join(r.dir.Kafka(), r.dataset))
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, closeBroker()) }()
-	if err := dir.WriteRun(datadir.Run{Command: r.command, Dataset: r.dataset, Kafka: p.cfg.Kafka.Brokers, ClickHouse: p.store}); err != nil {
+	if err := r.dir.WriteRun(datadir.Run{Command: r.command, Dataset: r.dataset, Kafka: p.cfg.Kafka.Brokers, ClickHouse: p.store}); err != nil {
 		return nil, err
 	}
 	return r.play(ctx, p, show)
@@ -74,6 +70,7 @@ func (r *datasetRun) do(ctx context.Context, show func(*progressLine, bgp.Outage
 // play runs the pipeline behind a line of progress.
 func (r *datasetRun) play(ctx context.Context, p *pipeline, show func(*progressLine, bgp.Outage)) (*results, error) {
 	line := newProgressLine(r.g.stderr, time.Now())
+	p.damaged = damagePrinter(line, r.g.stderr)
 	if show != nil {
 		p.show = func(o bgp.Outage) { show(line, o) }
 	}
@@ -98,7 +95,8 @@ func (r *datasetRun) play(ctx context.Context, p *pipeline, show func(*progressL
 	case err != nil:
 		return p.results, err
 	}
-	return p.results, damagedError(end.Damaged)
+	undecodable, err := r.tellUndecodable(ctx, p)
+	return p.results, errors.Join(err, damagedError(end.Damaged+undecodable))
 }
 
 // damagedError says that some input was damaged; nil where none was.
@@ -118,6 +116,9 @@ func (r *datasetRun) lowerPanel() {
 		voters = max(detect.LeastVoters, min(voters, r.plan.PeerASNs/3))
 	}
 	collectors := max(1, min(panel.MinCollectors, len(r.plan.Collectors())))
+	if r.plan.PeerASNs < detect.LeastVoters {
+		fmt.Fprintf(r.g.stderr, "darkmap: no verdict is possible: the files name peers of %d ASNs, and %d have to vote at least\n", r.plan.PeerASNs, detect.LeastVoters)
+	}
 	if voters == panel.MinVoters && collectors == panel.MinCollectors {
 		return
 	}

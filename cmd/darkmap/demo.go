@@ -15,6 +15,7 @@ import (
 	"github.com/darkmap/darkmap/eval/simulate"
 	"github.com/darkmap/darkmap/ingest/file"
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/datadir"
 )
 
 // demoCmd replays the reconstruction of December 2014.
@@ -29,7 +30,10 @@ type demoCmd struct {
 }
 
 // Run makes the world, and replays it or writes it.
-func (c *demoCmd) Run(ctx context.Context, g *globals) error {
+func (c *demoCmd) Run(ctx context.Context, g *globals) (err error) {
+	if err := c.check(); err != nil {
+		return usageError(err)
+	}
 	world, err := simulate.December2014(simulate.Config{Seed: c.Seed, Late: c.Late, Early: c.Early})
 	if err != nil {
 		return usageError(err)
@@ -42,16 +46,18 @@ func (c *demoCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "darkmap-demo-*")
+	state, err := datadir.Open(g.DataDir)
 	if err != nil {
-		return fmt.Errorf("making a folder for the demo: %w", err)
+		return err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // of the system's temporary folder
+	defer func() { err = errors.Join(err, state.Close()) }()
+	dir := filepath.Join(state.Temp(), "demo")
+	defer os.RemoveAll(dir) //nolint:errcheck // the next run removes it too
 	files, err := world.Export(dir)
 	if err != nil {
 		return err
 	}
-	inputs, cleanup, err := parseInputs(g, simulate.Arguments(dir, files))
+	inputs, cleanup, err := parseInputs(ctx, g, state.Temp(), simulate.Arguments(dir, files))
 	if err != nil {
 		return err
 	}
@@ -63,7 +69,7 @@ func (c *demoCmd) Run(ctx context.Context, g *globals) error {
 	if err := cfg.load(filepath.Join(dir, simulate.ConfigFile), nil); err != nil { // the world's own geography
 		return err
 	}
-	r := &datasetRun{g: g, cfg: cfg, plan: plan, dataset: c.dataset(), replace: true, store: !c.NoStore, command: "demo"}
+	r := &datasetRun{g: g, dir: state, cfg: cfg, plan: plan, dataset: c.dataset(), replace: true, store: !c.NoStore, command: "demo"}
 	var show func(*progressLine, bgp.Outage)
 	if c.Format == "table" {
 		show = func(line *progressLine, o bgp.Outage) { c.show(g, line, o) }
@@ -90,7 +96,9 @@ func (c *demoCmd) export(g *globals, world *simulate.World) error {
 		return err
 	}
 	for _, f := range files {
-		fmt.Fprintf(g.stdout, "%s\t%d bytes\n", f.Name, f.Bytes)
+		if _, err := fmt.Fprintf(g.stdout, "%s\t%d bytes\n", f.Name, f.Bytes); err != nil {
+			return err
+		}
 	}
 	fmt.Fprintf(g.stderr, "to find the outages in them: cd %s and see README.txt\n", c.Export)
 	return nil
@@ -118,10 +126,11 @@ func (c *demoCmd) print(g *globals, world *simulate.World, r *results) error {
 	}
 	all := outages(shown)
 	width := terminalWidth(g.stdout)
-	family := all[0].Family
-	strip := timeline(slices.DeleteFunc(slices.Clone(all), func(o bgp.Outage) bool { return o.Family != family }),
-		timelineOptions{From: world.Start(), To: world.End(), Width: width, ASCII: !unicodeTerminal()})
 	longest := longestOutage(all)
+	of := slices.DeleteFunc(slices.Clone(all), func(o bgp.Outage) bool { return o.Entity != longest.Entity || o.Family != longest.Family })
+	strip := timeline(of, timelineOptions{
+		Title: entityText(longest.Entity) + ", " + longest.Family, From: world.Start(), To: world.End(), Width: width, ASCII: !unicodeTerminal(),
+	})
 	text := []string{"", "What could be seen, hour by hour:"}
 	text = append(text, strip...)
 	text = append(text, "", "What a person could post:", "  "+longest.Summary)

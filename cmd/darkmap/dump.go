@@ -46,7 +46,7 @@ func (c *dumpCmd) Run(ctx context.Context, g *globals) error {
 	}
 	d := dumper{out: g.stdout, log: g.stderr, damaged: map[string]uint64{}, notes: map[string]uint64{}}
 	for i, in := range inputs {
-		if err := d.file(ctx, c.Format, in, in.Path != c.Files[i], g.stdin); err != nil {
+		if err := d.file(ctx, c.Format, in, in.Path != c.Files[i], g.input(ctx)); err != nil {
 			return err
 		}
 	}

@@ -77,6 +77,10 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // so that writing to a closed pipe is an error and not the end
+	go func() {                                             // ends with the process
+		<-ctx.Done()
+		stop() // a second signal ends it at once
+	}()
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
@@ -93,6 +97,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitFailed
 	}
 	parsed, err := parser.Parse(args)
+	if errors.Is(err, syscall.EPIPE) { // of --help
+		return 0
+	}
 	if err != nil {
 		fmt.Fprintln(stderr, "darkmap:", err)
 		return exitUsage

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -16,6 +17,7 @@ import (
 	"github.com/darkmap/darkmap/ingest"
 	"github.com/darkmap/darkmap/ingest/file"
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/capture"
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/runner"
@@ -45,6 +47,9 @@ type pipeline struct {
 	storeEnded <-chan struct{}
 	// show is told of every outage record as it comes.
 	show func(bgp.Outage)
+
+	// damaged is told of every part of the input that could not be read.
+	damaged func(*capture.Damage)
 
 	results *results
 	ingest  *ingest.Stage
@@ -82,7 +87,7 @@ func (p *pipeline) build() (*runner.Runner, error) {
 		return nil, err
 	}
 	r.Add(enrich.Name, e)
-	p.ingest, err = ingest.New(p.cfg.Ingest, p.plan, ingest.Deps{Log: p.log, Kafka: p.cfg.Kafka, Now: time.Now, Consumers: p.readings()})
+	p.ingest, err = ingest.New(p.cfg.Ingest, p.plan, ingest.Deps{Log: p.log, Kafka: p.cfg.Kafka, Now: time.Now, Consumers: p.readings(), Damaged: p.damaged})
 	if err != nil {
 		return nil, err
 	}
@@ -203,6 +208,9 @@ func (p *pipeline) collect(ctx context.Context) error {
 func (p *pipeline) broker(ctx context.Context, dir string) (func() error, error) {
 	if len(p.cfg.Kafka.Brokers) > 0 {
 		return func() error { return nil }, nil
+	}
+	if !datasetName.MatchString(filepath.Base(dir)) { // what is removed below is named by the dataset alone
+		return nil, fmt.Errorf("a run cannot have its files in %s", dir)
 	}
 	if err := os.RemoveAll(dir); err != nil {
 		return nil, fmt.Errorf("removing what an earlier run left: %w", err)

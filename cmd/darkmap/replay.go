@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"os"
+	"regexp"
 
 	"github.com/darkmap/darkmap/ingest/file"
-	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/datadir"
 )
+
+// reserved are the datasets of the live feeds and of demos.
+var reserved = regexp.MustCompile(`^(live|demo(-[0-9]+)?)$`)
 
 // replayCmd plays files through the real stages.
 type replayCmd struct {
@@ -21,7 +25,7 @@ type replayCmd struct {
 }
 
 // Run replays.
-func (c *replayCmd) Run(ctx context.Context, g *globals) error {
+func (c *replayCmd) Run(ctx context.Context, g *globals) (err error) {
 	if err := c.check(); err != nil {
 		return usageError(err)
 	}
@@ -29,7 +33,12 @@ func (c *replayCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	inputs, cleanup, err := parseInputs(g, c.Files)
+	dir, err := datadir.Open(g.DataDir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	inputs, cleanup, err := parseInputs(ctx, g, dir.Temp(), c.Files)
 	if err != nil {
 		return err
 	}
@@ -42,7 +51,7 @@ func (c *replayCmd) Run(ctx context.Context, g *globals) error {
 	if dataset == "" {
 		dataset = "replay-" + plan.Hash[:8]
 	}
-	r := &datasetRun{g: g, cfg: cfg, plan: plan, dataset: dataset, replace: c.Replace, store: !c.NoStore, command: "replay"}
+	r := &datasetRun{g: g, dir: dir, cfg: cfg, plan: plan, dataset: dataset, replace: c.Replace, store: !c.NoStore, command: "replay"}
 	results, err := r.do(ctx, nil)
 	if results == nil {
 		return err
@@ -52,27 +61,19 @@ func (c *replayCmd) Run(ctx context.Context, g *globals) error {
 
 // check finds what the flags cannot mean.
 func (c *replayCmd) check() error {
-	var faults []error
-	if c.ASN != "" {
-		if _, err := bgp.ParseASN(c.ASN); err != nil {
-			faults = append(faults, fmt.Errorf("--asn %s: want an AS number", c.ASN))
-		}
-	}
-	if c.Country != "" && len(c.Country) != 2 {
-		faults = append(faults, fmt.Errorf("--country %s: want two letters (ISO 3166-1)", c.Country))
-	}
+	faults := []error{c.filter.check()}
 	if c.Dataset != "" && !datasetName.MatchString(c.Dataset) {
-		faults = append(faults, fmt.Errorf("--dataset %s: want at most 64 letters, digits, dots, underscores and hyphens", c.Dataset))
+		faults = append(faults, fmt.Errorf("--dataset %s: want at most 64 letters, digits, dots, underscores and hyphens, no dot first", c.Dataset))
 	}
-	if slices.Contains([]string{"live", "demo"}, c.Dataset) {
+	if reserved.MatchString(c.Dataset) {
 		faults = append(faults, fmt.Errorf("--dataset %s: the name is taken", c.Dataset))
 	}
 	return errors.Join(faults...)
 }
 
-// parseInputs parses the arguments; standard input is copied to a file, which cleanup removes.
-func parseInputs(g *globals, args []string) (inputs []file.Input, cleanup func(), err error) {
-	cleanup = func() {}
+// parseInputs parses the arguments. What can be read only once, standard input and pipes, is copied to files in tmp, which
+// cleanup removes.
+func parseInputs(ctx context.Context, g *globals, tmp string, args []string) (inputs []file.Input, cleanup func(), err error) {
 	for _, arg := range args {
 		in, err := file.ParseInput(arg)
 		if err != nil {
@@ -80,19 +81,27 @@ func parseInputs(g *globals, args []string) (inputs []file.Input, cleanup func()
 		}
 		inputs = append(inputs, in)
 	}
-	spooled := false
+	var copies []string
+	cleanup = func() {
+		for _, path := range copies {
+			_ = os.Remove(path)
+		}
+	}
+	stdin := false
 	for i := range inputs {
-		if inputs[i].Path != file.Stdin {
-			continue
+		in := &inputs[i]
+		if in.Path == file.Stdin && stdin {
+			err = usageError(errors.New("standard input is named twice"))
 		}
-		if spooled {
+		stdin = stdin || in.Path == file.Stdin
+		if err == nil && readOnce(in.Path) {
+			in.Path, err = spool(ctx, g, tmp, in.Path)
+			copies = append(copies, in.Path)
+		}
+		if err != nil {
 			cleanup()
-			return nil, nil, usageError(errors.New("standard input is named twice"))
-		}
-		if inputs[i].Path, cleanup, err = spool(g.stdin); err != nil {
 			return nil, nil, err
 		}
-		spooled = true
 	}
 	return inputs, cleanup, nil
 }

@@ -207,6 +207,27 @@ func TestReplayOfBadInput(t *testing.T) {
 	}
 }
 
+// TestReplayOfUndecodable replays messages that are framed soundly and cannot be decoded: they are named with file and
+// offset too.
+func TestReplayOfUndecodable(t *testing.T) {
+	t.Parallel()
+	file := datatest.Path(t, "mrt", "mrtparse-samples", "bird_bgp")
+	code, _, errs := darkmap(t, "", slices.Concat([]string{"replay", "--no-store", "--data-dir", t.TempDir()}, offline(t), []string{file})...)
+	if code != exitDamaged || !strings.Contains(errs, file+": record 8 at offset 390: ") || !strings.Contains(errs, "6 damaged parts") {
+		t.Errorf("got exit %d, want %d and six places:\n%s", code, exitDamaged, errs)
+	}
+}
+
+// TestDatasetNamesNoFolder holds that a dataset cannot name a folder other than its own.
+func TestDatasetNamesNoFolder(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{".", "..", ".x", "a/b", "../x", ""} {
+		if datasetName.MatchString(name) {
+			t.Errorf("%q is taken for a dataset's name", name)
+		}
+	}
+}
+
 func TestReplayUsage(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -224,6 +245,8 @@ func TestReplayUsage(t *testing.T) {
 		{[]string{"--asn", "x", file}, "AS number"},
 		{[]string{"--country", "Korea", file}, "ISO 3166"},
 		{[]string{"--dataset", "live", file}, "taken"},
+		{[]string{"--dataset", "demo-3", file}, "taken"},
+		{[]string{"--dataset", "..", file}, "no dot first"},
 		{[]string{"--dataset", "a/b", file}, "letters, digits"},
 		{[]string{"--format", "xml", file}, "must be one of"},
 		{[]string{"--set", "kafka.partition=3", file}, "unknown key partition"},

@@ -3,9 +3,11 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -78,6 +80,22 @@ type filter struct {
 	Prefix  netip.Prefix `help:"Only this prefix and those within it." placeholder:"PREFIX"`
 	All     bool         `help:"Blips and retracted outages too."`
 }
+
+// check finds what the flags cannot mean.
+func (f filter) check() error {
+	var faults []error
+	if f.ASN != "" {
+		if _, err := bgp.ParseASN(f.ASN); err != nil {
+			faults = append(faults, fmt.Errorf("--asn %s: want an AS number", f.ASN))
+		}
+	}
+	if f.Country != "" && !countryCode.MatchString(f.Country) {
+		faults = append(faults, fmt.Errorf("--country %s: want two letters (ISO 3166-1)", f.Country))
+	}
+	return errors.Join(faults...)
+}
+
+var countryCode = regexp.MustCompile(`^[A-Za-z]{2}$`)
 
 // shows reports whether o passes.
 func (f filter) shows(o bgp.Outage) bool {

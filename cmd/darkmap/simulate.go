@@ -19,7 +19,9 @@ func (c *simulateCmd) Run(g *globals) error {
 	all := append(simulate.Scenarios(), simulate.FourWithdrawn(time.Date(2015, 1, 6, 12, 0, 0, 0, time.UTC)))
 	if c.Scenario == "" {
 		for _, s := range all {
-			fmt.Fprintf(g.stdout, "%s\t%s to %s\n", s.Name, s.Start.Format(time.RFC3339), s.End.Format(time.RFC3339))
+			if _, err := fmt.Fprintf(g.stdout, "%s\t%s to %s\n", s.Name, s.Start.Format(time.RFC3339), s.End.Format(time.RFC3339)); err != nil {
+				return err
+			}
 		}
 		return nil
 	}
@@ -40,7 +42,9 @@ func (c *simulateCmd) Run(g *globals) error {
 	}
 	fmt.Fprintln(g.stderr, world.Label())
 	for _, f := range files {
-		fmt.Fprintf(g.stdout, "%s\t%d bytes\n", f.Name, f.Bytes)
+		if _, err := fmt.Fprintf(g.stdout, "%s\t%d bytes\n", f.Name, f.Bytes); err != nil {
+			return err
+		}
 	}
 	for _, e := range world.Truth() {
 		fmt.Fprintf(g.stderr, "truth: %s %v of %v in %s, %s to %s\n", e.Kind, e.Family, e.Prefixes, e.Country, e.Start.Format(time.RFC3339), e.End.Format(time.RFC3339))

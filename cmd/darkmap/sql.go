@@ -36,7 +36,7 @@ func (c *sqlCmd) Run(ctx context.Context, g *globals) (err error) {
 	if isTerminal(g.stdin) {
 		return c.prompt(ctx, g, server)
 	}
-	b, err := io.ReadAll(io.LimitReader(g.stdin, maxStatements+1))
+	b, err := io.ReadAll(io.LimitReader(g.input(ctx), maxStatements+1))
 	if err != nil {
 		return fmt.Errorf("reading statements: %w", err)
 	}
@@ -94,7 +94,7 @@ func (g *globals) reachStore(ctx context.Context, migrate bool) (s clickhouse.Se
 
 // prompt reads statements from a terminal, each ended by a semicolon, until its end or exit. What fails is said.
 func (c *sqlCmd) prompt(ctx context.Context, g *globals, server clickhouse.Server) error {
-	in := bufio.NewScanner(g.stdin)
+	in := bufio.NewScanner(g.input(ctx))
 	in.Buffer(nil, maxStatements)
 	fmt.Fprintf(g.stderr, "%s; a statement ends with a semicolon, exit ends\n", server)
 	var text strings.Builder

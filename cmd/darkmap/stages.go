@@ -70,7 +70,7 @@ func (c *ingestCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	inputs, cleanup, err := parseInputs(g, c.Files)
+	inputs, cleanup, err := parseInputs(ctx, g, "", c.Files)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,15 @@ type Record struct {
 	// Collector is the key; empty on a clock record, which goes to every partition.
 	Collector string
 	Update    *pb.UpdateRecord
+	// Place is where a BGP message stands; zero for what no file holds.
+	Place Place
+}
+
+// Place is where a record stands in a file.
+type Place struct {
+	File   string
+	Number uint64 // from 1
+	Offset int64  // in the decompressed file
 }
 
 // Progress is how far the playing is.
@@ -110,6 +119,9 @@ func (s *Source) Next() (Record, error) {
 			continue
 		}
 		r := s.stamp(p, p.head.TimestampUs, p.head)
+		if p.head.GetBgpMessage() != nil {
+			r.Place = p.place
+		}
 		p.head = nil
 		s.records++
 		return r, nil

@@ -35,6 +35,7 @@ type stream struct {
 	// damaged: something of the present file could not be read.
 	damaged bool
 	message pb.UpdateRecord
+	place   Place // of message
 	raw     pb.BGPMessage
 	// peers are converted once.
 	peers map[peerID]*pb.Peer
@@ -184,6 +185,7 @@ func (s *stream) convert(it *capture.Item) *pb.UpdateRecord {
 	switch it.Kind {
 	case capture.Message:
 		s.raw = pb.BGPMessage{Peer: s.peer(it.Peer, it.BGPID), Raw: it.Message, AsOctets: uint32(it.ASOctets), AddPathIpv4: it.AddPathIPv4, AddPathIpv6: it.AddPathIPv6}
+		s.place = Place{s.files[s.file].path, it.Number, it.Offset}
 		s.message = pb.UpdateRecord{Body: &pb.UpdateRecord_BgpMessage{BgpMessage: &s.raw}}
 		return &s.message
 	case capture.PeerUp:

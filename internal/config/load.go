@@ -113,10 +113,12 @@ func set(dst any, s string) error {
 
 // Print writes the configuration as YAML; Secret values print as <redacted>.
 func Print(w io.Writer, cfg any) error {
-	e := yaml.NewEncoder(w)
+	var b bytes.Buffer // yaml hides what w says
+	e := yaml.NewEncoder(&b)
 	e.SetIndent(2)
-	if err := e.Encode(cfg); err != nil {
+	if err := errors.Join(e.Encode(cfg), e.Close()); err != nil {
 		return fmt.Errorf("writing configuration: %w", err)
 	}
-	return e.Close()
+	_, err := w.Write(b.Bytes())
+	return err
 }

@@ -68,7 +68,7 @@ func Open(path string) (*Dir, error) {
 	if err := d.acquire(); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(d.checkVersion(), removeIfThere(d.runFile())); err != nil {
+	if err := errors.Join(d.checkVersion(), removeIfThere(d.runFile()), d.emptyTemp()); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
@@ -120,6 +120,19 @@ func (d *Dir) checkVersion() error {
 
 // Path is the folder's.
 func (d *Dir) Path() string { return d.path }
+
+// Temp is for files of this run: what a killed one left there is removed when the folder is opened next.
+func (d *Dir) Temp() string { return filepath.Join(d.path, "tmp") }
+
+func (d *Dir) emptyTemp() error {
+	if err := os.RemoveAll(d.Temp()); err != nil {
+		return fmt.Errorf("removing what an earlier run left: %w", err)
+	}
+	if err := os.Mkdir(d.Temp(), 0o700); err != nil {
+		return fmt.Errorf("making the data directory: %w", err)
+	}
+	return nil
+}
 
 // Kafka is where the embedded broker keeps its data.
 func (d *Dir) Kafka() string { return filepath.Join(d.path, "kafka") }

@@ -18,10 +18,14 @@ func TestOpen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range []string{d.Kafka(), d.ClickHouse(), filepath.Join(path, "VERSION")} {
+	for _, p := range []string{d.Kafka(), d.ClickHouse(), d.Temp(), filepath.Join(path, "VERSION")} {
 		if _, err := os.Stat(p); err != nil {
 			t.Error(err)
 		}
+	}
+	left := filepath.Join(d.Temp(), "left")
+	if err := os.WriteFile(left, nil, 0o600); err != nil {
+		t.Fatal(err)
 	}
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
@@ -29,6 +33,9 @@ func TestOpen(t *testing.T) {
 	again, err := Open(path)
 	if err != nil {
 		t.Fatalf("opening it again: %v", err)
+	}
+	if _, err := os.Stat(left); err == nil {
+		t.Error("what an earlier run left in tmp is still there")
 	}
 	if err := again.Close(); err != nil {
 		t.Error(err)

@@ -31,8 +31,24 @@ type partitionLag struct {
 	committed, end int64
 }
 
+// lagRetries is how often Lag asks again where a broker says that it cannot tell just now, as one does that has just started.
+const lagRetries = 8
+
 // Lag asks how far groups are behind. A group that has committed nothing yet is behind by the whole log.
 func Lag(ctx context.Context, adm *kadm.Client, cfg Config, readings ...Reading) ([]GroupLag, error) {
+	var retry Backoff
+	for i := 0; ; i++ {
+		lags, err := lagNow(ctx, adm, cfg, readings)
+		if err == nil || !kerr.IsRetriable(err) || i == lagRetries {
+			return lags, err
+		}
+		if err := retry.Wait(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func lagNow(ctx context.Context, adm *kadm.Client, cfg Config, readings []Reading) ([]GroupLag, error) {
 	var out []GroupLag
 	for _, r := range readings {
 		names := make([]string, len(r.Topics))

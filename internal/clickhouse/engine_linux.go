@@ -42,7 +42,15 @@ func lockFile(path string) (io.Closer, error) {
 		}
 		return nil, fmt.Errorf("locking: %w", err)
 	}
-	return f, nil
+	return lockedFile{f}, nil
+}
+
+// lockedFile is a file with a lock on it.
+type lockedFile struct{ *os.File }
+
+// Close unlocks, which is not left to the closing: a child that is just being forked has the file too.
+func (f lockedFile) Close() error {
+	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.File.Close())
 }
 
 // engineEnv is the child's environment: nothing of ours changes the server.

@@ -1,6 +1,8 @@
 package sink
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"testing"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/clickhouse"
+	"github.com/darkmap/darkmap/internal/clickhousetest"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/kafkatest"
 	"github.com/darkmap/darkmap/schemas"
@@ -84,5 +87,53 @@ func TestSilentStore(t *testing.T) {
 	s.mu.Unlock()
 	if s.storeReason.get() == nil {
 		t.Error("ready although ClickHouse does not answer")
+	}
+}
+
+// TestReadyAgain: a fault of ClickHouse ends with a look-up that works, or with the last partition.
+func TestReadyAgain(t *testing.T) {
+	t.Parallel()
+	server := clickhousetest.Server(t)
+	k := kafkatest.New(t, 2)
+	s := idleStage(t, k, server)
+	defer s.store.close() //nolint:errcheck // a test's connection
+	topic := k.Topic(schemas.TopicRoutes)
+	s.assigned(t.Context(), s.client, map[string][]int32{topic: {0, 1}})
+	fault := errors.New("a fault")
+	s.storeReason.set(fault)
+	if _, err := s.lookUp(t.Context(), s.parts[topic][0], bgp.Lane{Collector: "c", Name: "live"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Ready(); err != nil {
+		t.Errorf("after a look-up that worked: %v", err)
+	}
+	s.storeReason.set(fault)
+	s.revoked(t.Context(), s.client, map[string][]int32{topic: {0}})
+	if err := s.Ready(); !errors.Is(err, fault) {
+		t.Errorf("with a partition left: got %v, want %v", err, fault)
+	}
+	s.revoked(t.Context(), s.client, map[string][]int32{topic: {1}})
+	if err := s.Ready(); err != nil {
+		t.Errorf("without partitions: %v", err)
+	}
+}
+
+// TestDeadLetterCountedOnce: attempts that fail are not counted.
+func TestDeadLetterCountedOnce(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.New(t, 1)
+	s := idleStage(t, k, clickhouse.Server{Addresses: []string{"127.0.0.1:1"}})
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	bad := &kgo.Record{Topic: k.Topic(schemas.TopicRoutes), Value: []byte("not protobuf")}
+	b := &batch{rows: s.writers[bad.Topic].block()}
+	if err := s.add(ended, b, bad); !errors.Is(err, context.Canceled) {
+		t.Fatalf("with an ended context: got %v, want %v", err, context.Canceled)
+	}
+	if err := s.add(t.Context(), b, bad); err != nil {
+		t.Fatal(err)
+	}
+	if got := value(t, s.metrics.dead); got != 1 {
+		t.Errorf("got %v, want 1", got)
 	}
 }

@@ -50,9 +50,16 @@ func (s *Stage) revoked(_ context.Context, _ *kgo.Client, lost map[string][]int3
 			delete(s.parts[topic], n)
 		}
 	}
+	left := 0
+	for _, partitions := range s.parts {
+		left += len(partitions)
+	}
 	s.mu.Unlock()
 	for _, b := range wait {
 		<-b.finished // soon: its context has ended
+	}
+	if left == 0 {
+		s.storeReason.set(nil) // nothing waits for ClickHouse
 	}
 }
 
@@ -86,7 +93,6 @@ func (s *Stage) consume(ctx context.Context, p *part, now time.Time) {
 		if err := s.record(ctx, p, rec, now); err != nil {
 			if ctx.Err() == nil {
 				s.deps.Log.Warn("a record has to wait", "partition", p.String(), "offset", rec.Offset, "err", err)
-				s.storeReason.set(err)
 			}
 			s.retryAt = time.Now().Add(retryAfter) // now may be long ago
 			break
@@ -133,7 +139,6 @@ func (s *Stage) add(ctx context.Context, b *batch, rec *kgo.Record) error {
 	p := b.part
 	pos, n, err := b.rows.decode(rec)
 	if err != nil {
-		s.metrics.dead.Inc()
 		return s.deadLetter(ctx, rec, err)
 	}
 	if n == 0 {
@@ -163,8 +168,17 @@ func (s *Stage) add(ctx context.Context, b *batch, rec *kgo.Record) error {
 	return nil
 }
 
-// lookUp reads the highest position of a lane, and before the first one ends what a predecessor may have left running.
+// lookUp reads the highest position of a lane; whether that works is whether ClickHouse is ready.
 func (s *Stage) lookUp(ctx context.Context, p *part, lane bgp.Lane) (mark, error) {
+	m, err := s.highest(ctx, p, lane)
+	if err == nil || ctx.Err() == nil {
+		s.storeReason.set(err)
+	}
+	return m, err
+}
+
+// highest reads the highest position of a lane, and before the first one ends what a predecessor may have left running.
+func (s *Stage) highest(ctx context.Context, p *part, lane bgp.Lane) (mark, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
 	if err := s.store.open(ctx); err != nil {
@@ -181,10 +195,16 @@ func (s *Stage) lookUp(ctx context.Context, p *part, lane bgp.Lane) (mark, error
 
 // deadLetter passes a record over that cannot be understood. One that comes from the dead-letter topic is left there.
 func (s *Stage) deadLetter(ctx context.Context, rec *kgo.Record, reason error) error {
-	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	limited, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
-	if err := s.client.ProduceSync(ctx, kafka.DeadLetter(s.deps.Kafka, Name, rec, reason.Error())).FirstErr(); err != nil {
-		return fmt.Errorf("writing a dead letter: %w", err)
+	if err := s.client.ProduceSync(limited, kafka.DeadLetter(s.deps.Kafka, Name, rec, reason.Error())).FirstErr(); err != nil {
+		err = fmt.Errorf("writing a dead letter: %w", err)
+		if ctx.Err() == nil {
+			s.kafkaReason.set(err)
+		}
+		return err
 	}
+	s.kafkaReason.set(nil)
+	s.metrics.dead.Inc()
 	return nil
 }

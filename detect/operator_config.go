@@ -1,6 +1,8 @@
 package detect
 
 import (
+	"errors"
+
 	"github.com/darkmap/darkmap/detect/outage"
 	"github.com/darkmap/darkmap/detect/panel"
 )
@@ -14,4 +16,6 @@ func DefaultOperatorConfig() OperatorConfig {
 }
 
 // Validate reports all faults, joined.
-func (c *OperatorConfig) Validate() error { return c.Panel.WithDefaults().Validate() }
+func (c *OperatorConfig) Validate() error {
+	return errors.Join(c.Panel.Validate(), c.Outage.Validate())
+}

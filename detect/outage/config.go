@@ -1,6 +1,13 @@
 package outage
 
-import "github.com/darkmap/darkmap/internal/bgp"
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
 
 // Config holds the constants of docs/detection.md. The zero value of a field means its default.
 type Config struct {
@@ -98,4 +105,40 @@ func (c Config) WithDefaults() Config {
 		}
 	}
 	return c
+}
+
+// Validate reports all faults of a configuration with defaults at once: whole numbers above 0 and not absurd, shares within a
+// whole.
+func (c Config) Validate() error {
+	const week = 7 * 24 * 60
+	var faults []error
+	between := func(name string, v, low, high int) {
+		if v < low || v > high {
+			faults = append(faults, fmt.Errorf("outage.%s is %d: want %d to %d", name, v, low, high))
+		}
+	}
+	for name, v := range map[string]int{
+		"open_minutes": c.OpenMinutes, "suspect_minutes": c.SuspectMinutes, "close_minutes": c.CloseMinutes, "merge_minutes": c.MergeMinutes,
+		"large_minutes": c.LargeMinutes, "partial_minutes": c.PartialMinutes, "moved_minutes": c.MovedMinutes, "flap_minutes": c.FlapMinutes,
+		"flap_quiet_minutes": c.FlapQuietMinutes, "freeze_minutes": c.FreezeMinutes, "update_minutes": c.UpdateMinutes, "flap_update_minutes": c.FlapUpdateMinutes,
+	} {
+		between(name, v, 1, 4*week)
+	}
+	for name, v := range map[string]int{
+		"suspect_permille": c.SuspectPermille, "open_permille": c.OpenPermille, "large_permille": c.LargePermille,
+		"partial_low_permille": c.PartialLowPermille, "partial_high_permille": c.PartialHighPermille,
+	} {
+		between(name, v, 1, 1000)
+	}
+	for name, v := range map[string]int{
+		"suspect_collectors": c.SuspectCollectors, "large_units": c.LargeUnits, "large_min_units": c.LargeMinUnits, "large_origins": c.LargeOrigins,
+		"flap_losses": c.FlapLosses, "max_prefixes": c.MaxPrefixes, "max_origins": c.MaxOrigins, "max_neighbours": c.MaxNeighbours,
+	} {
+		between(name, v, 1, 1_000_000)
+	}
+	if c.PartialLowPermille >= c.PartialHighPermille {
+		faults = append(faults, fmt.Errorf("outage.partial_low_permille is %d: want it below partial_high_permille, %d", c.PartialLowPermille, c.PartialHighPermille))
+	}
+	slices.SortFunc(faults, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
+	return errors.Join(faults...)
 }

@@ -265,3 +265,17 @@ func TestGapsAreBounded(t *testing.T) {
 		t.Errorf("got %d outages, the first with %d gaps: %s", len(got), len(got[0].Gaps), got[0].Summary)
 	}
 }
+
+func TestConfigValidate(t *testing.T) {
+	t.Parallel()
+	if err := (Config{}).WithDefaults().Validate(); err != nil {
+		t.Errorf("the defaults: got %v", err)
+	}
+	bad := Config{OpenMinutes: -5, OpenPermille: 2000, PartialLowPermille: 900}.WithDefaults()
+	err := bad.Validate()
+	for _, want := range []string{"open_minutes is -5", "open_permille is 2000", "partial_low_permille is 900"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want it to say %q", err, want)
+		}
+	}
+}

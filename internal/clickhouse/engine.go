@@ -187,14 +187,21 @@ func (e *Engine) awaitReady(ctx context.Context) error {
 // on. (SELECT 1 and the like are not counted.)
 func (s Server) lockDefault(ctx context.Context) error {
 	s.User, s.Password = "default", ""
-	for range 4 {
+	var failed error
+	for range 20 {
 		err := s.ask(ctx, "SELECT 1 FROM numbers(1)")
 		if _, refused := errors.AsType[*QueryError](err); refused {
 			return nil
 		}
-		if err != nil {
-			return err
+		if err != nil { // a connection that a server which is just starting has dropped
+			failed = err
+			if wait(ctx, 20*time.Millisecond) != nil {
+				break
+			}
 		}
+	}
+	if failed != nil {
+		return failed
 	}
 	return errors.New("it answers without a password")
 }

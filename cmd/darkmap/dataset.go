@@ -6,8 +6,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"time"
 
 	"github.com/darkmap/darkmap/detect"
@@ -34,9 +36,16 @@ type datasetRun struct {
 	command string
 }
 
+// softMemory is from where on the collector of garbage works harder: a run stays below half a gigabyte. GOMEMLIMIT in the
+// environment goes before it.
+const softMemory = 384 << 20
+
 // do plays the plan. The results are nil where nothing was played; an error beside results says what went wrong on the
 // way: damaged input, an interruption.
 func (r *datasetRun) do(ctx context.Context, show func(*progressLine, bgp.Outage)) (_ *results, err error) {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(softMemory)
+	}
 	r.g.withDefaultData(ctx, r.cfg)
 	sources, err := enrich.OpenSources(r.cfg.Enrich, r.g.log)
 	if err != nil {

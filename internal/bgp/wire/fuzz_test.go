@@ -30,7 +30,8 @@ func bounded(t *testing.T, n int, f func()) {
 	t.Helper()
 	before := allocated()
 	f()
-	if grown, limit := allocated()-before, uint64(256*n+1<<20); grown > limit {
+	// The fuzzing engine allocates in the same process meanwhile: the constant is its share.
+	if grown, limit := allocated()-before, uint64(256*n+8<<20); grown > limit {
 		t.Fatalf("%d octets of input made %d octets of allocations, want at most %d", n, grown, limit)
 	}
 }

@@ -25,7 +25,7 @@ func allocated() uint64 {
 	return s[0].Value.Uint64()
 }
 
-// bounded runs f and fails where it allocated more than 256 octets for each of n octets of input, and 1 MiB.
+// bounded runs f and fails where it allocated more than 256 octets for each of n octets of input, and 8 MiB.
 func bounded(t *testing.T, n int, f func()) {
 	t.Helper()
 	before := allocated()

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/darkmap/darkmap/detect"
@@ -159,7 +158,7 @@ func (p *pipeline) watch(ctx context.Context, stop context.CancelCauseFunc) erro
 		if !p.ingest.Done() {
 			continue
 		}
-		done, err := p.drained(ctx, adm, readings[0])
+		done, err := kafka.Drained(ctx, adm, p.cfg.Kafka, p.log, readings[0])
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -174,10 +173,6 @@ func (p *pipeline) watch(ctx context.Context, stop context.CancelCauseFunc) erro
 			}
 		}
 	}
-}
-
-func (p *pipeline) drained(ctx context.Context, adm *kadm.Client, r kafka.Reading) (bool, error) {
-	return kafka.Drained(ctx, adm, p.cfg.Kafka, p.log, r)
 }
 
 // follow shows outages as they come.

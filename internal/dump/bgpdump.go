@@ -86,15 +86,11 @@ func (f *BGPDump) message(dst []byte, it *capture.Item) ([]byte, error) {
 func (f *BGPDump) rib(dst []byte, it *capture.Item) ([]byte, error) {
 	for i := range it.Entries {
 		e := &it.Entries[i]
-		u, err := f.decoder.DecodeAttributes(e.Attributes, wire.Options{ASOctets: e.ASOctets})
+		u, hop, err := decodeEntry(&f.decoder, e)
 		if err != nil {
 			return dst, fmt.Errorf("entry %d: %w", i+1, err)
 		}
 		f.note(u)
-		hop := u.Attributes.MPNextHop
-		if !hop.IsValid() {
-			hop = u.Attributes.NextHop
-		}
 		f.start(it, 'B', e.Peer, e.HasPathID)
 		f.setTail(u, hop)
 		dst = appendPrefix(append(dst, f.head...), it.Prefix)

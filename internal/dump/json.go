@@ -93,15 +93,11 @@ func (f *JSON) message(dst []byte, it *capture.Item) ([]byte, error) {
 func (f *JSON) rib(dst []byte, it *capture.Item) ([]byte, error) {
 	for i := range it.Entries {
 		e := &it.Entries[i]
-		u, err := f.decoder.DecodeAttributes(e.Attributes, wire.Options{ASOctets: e.ASOctets})
+		u, hop, err := decodeEntry(&f.decoder, e)
 		if err != nil {
 			return dst, fmt.Errorf("entry %d: %w", i+1, err)
 		}
 		f.note(u)
-		hop := u.Attributes.MPNextHop
-		if !hop.IsValid() {
-			hop = u.Attributes.NextHop
-		}
 		f.setTail(u, hop)
 		dst = f.line(dst, it, e.Peer, e.BGPID, "rib")
 		dst = append(it.Prefix.AppendTo(append(dst, `,"prefix":"`...)), '"')

@@ -98,3 +98,15 @@ func appendMicros(dst []byte, micros int64) []byte {
 	}
 	return dst
 }
+
+// decodeEntry decodes a route of a table dump; hop is the next hop of MP_REACH_NLRI where there is one.
+func decodeEntry(d *wire.Decoder, e *capture.RIBEntry) (u *wire.Update, hop netip.Addr, err error) {
+	u, err = d.DecodeAttributes(e.Attributes, wire.Options{ASOctets: e.ASOctets})
+	if err != nil {
+		return nil, hop, err
+	}
+	if hop = u.Attributes.MPNextHop; !hop.IsValid() {
+		hop = u.Attributes.NextHop
+	}
+	return u, hop, nil
+}

@@ -80,8 +80,14 @@ func samples() map[string]proto.Message {
 			Position: out, DecidedAtUs: at, Event: "opened", Id: "prefix-198.51.100.0_24-ipv4-20141222T1615Z", Sequence: 1, Entity: entity, Family: pb.Family_FAMILY_IPV4,
 			StartS: at / 1e6, EndS: proto.Int64(at/1e6 + 60), Kind: "outage", State: "open", Severity: "total", Blip: true, Dataset: "demo", Json: []byte(`{"id":"x"}`),
 		},
-		"feed":             &pb.FeedRecord{Position: out, TimestampUs: at, Collector: "file/example", Peer: peer, Event: pb.FeedEvent_FEED_EVENT_GAP, Reason: "why", GapId: "table/1"},
-		"checkpoint-chunk": &pb.CheckpointRecord{Operator: "detect/ipv4", Slot: 1, Id: "c", Body: &pb.CheckpointRecord_Chunk{Chunk: &pb.CheckpointChunk{Index: 2, Data: []byte{1}, Crc32C: 3}}},
+		"feed": &pb.FeedRecord{Position: out, TimestampUs: at, Collector: "file/example", Peer: peer, Event: pb.FeedEvent_FEED_EVENT_GAP, Reason: "why", GapId: "table/1"},
+		"feed-status": &pb.FeedRecord{
+			Position: out, TimestampUs: at, Collector: "ris/rrc00", Event: pb.FeedEvent_FEED_EVENT_STATUS, Source: "rislive", Instance: "0", BeginUs: at - 30, EndUs: at, Peers: []*pb.Peer{peer},
+			Status: &pb.FeedStatus{State: "up", PeersUp: 3, Messages: 9, MessagesPerSecond: 1.5, LagUs: 7, LastGapUs: at - 1, DoneBytes: 5, TotalBytes: 10},
+		},
+		"update-gap-since":  up(16, &pb.UpdateRecord{Body: &pb.UpdateRecord_GapBegin{GapBegin: &pb.GapBegin{Id: "1-1", SinceUs: at - 30}}}),
+		"update-gap-filled": up(17, &pb.UpdateRecord{Body: &pb.UpdateRecord_GapEnd{GapEnd: &pb.GapEnd{Id: "1-1", Complete: true, Filled: true}}}),
+		"checkpoint-chunk":  &pb.CheckpointRecord{Operator: "detect/ipv4", Slot: 1, Id: "c", Body: &pb.CheckpointRecord_Chunk{Chunk: &pb.CheckpointChunk{Index: 2, Data: []byte{1}, Crc32C: 3}}},
 		"checkpoint-manifest": &pb.CheckpointRecord{Operator: "detect/ipv4", Slot: 1, Id: "c", Body: &pb.CheckpointRecord_Manifest{
 			Manifest: &pb.CheckpointManifest{Chunks: 3, Offsets: map[int32]int64{0: 7}, WindowUs: at},
 		}},

@@ -39,6 +39,10 @@ const (
 	FeedEvent_FEED_EVENT_RECOVERED FeedEvent = 5
 	// The detector needs its tables again.
 	FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED FeedEvent = 6
+	// How it stands, every now and then.
+	FeedEvent_FEED_EVENT_STATUS FeedEvent = 7
+	// How far the tables or fills that answer a gap have been sent.
+	FeedEvent_FEED_EVENT_PROGRESS FeedEvent = 8
 )
 
 // Enum value maps for FeedEvent.
@@ -51,6 +55,8 @@ var (
 		4: "FEED_EVENT_GAP",
 		5: "FEED_EVENT_RECOVERED",
 		6: "FEED_EVENT_BOOTSTRAP_WANTED",
+		7: "FEED_EVENT_STATUS",
+		8: "FEED_EVENT_PROGRESS",
 	}
 	FeedEvent_value = map[string]int32{
 		"FEED_EVENT_UNSPECIFIED":      0,
@@ -60,6 +66,8 @@ var (
 		"FEED_EVENT_GAP":              4,
 		"FEED_EVENT_RECOVERED":        5,
 		"FEED_EVENT_BOOTSTRAP_WANTED": 6,
+		"FEED_EVENT_STATUS":           7,
+		"FEED_EVENT_PROGRESS":         8,
 	}
 )
 
@@ -106,7 +114,19 @@ type FeedRecord struct {
 	// Why, in words.
 	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The gap, where it is about one.
-	GapId         string `protobuf:"bytes,7,opt,name=gap_id,json=gapId,proto3" json:"gap_id,omitempty"`
+	GapId string `protobuf:"bytes,7,opt,name=gap_id,json=gapId,proto3" json:"gap_id,omitempty"`
+	// Who says it: rislive, bmp, routeviews, archive, detect.
+	Source string `protobuf:"bytes,8,opt,name=source,proto3" json:"source,omitempty"`
+	// The process that says it: ingest.instance.
+	Instance string `protobuf:"bytes,9,opt,name=instance,proto3" json:"instance,omitempty"`
+	// From when a gap is, microseconds since 1970, UTC; 0 is since ever.
+	BeginUs int64 `protobuf:"varint,10,opt,name=begin_us,json=beginUs,proto3" json:"begin_us,omitempty"`
+	// Until when it is: what the collector says from then on is known. 0 where that is not known yet.
+	EndUs int64 `protobuf:"varint,11,opt,name=end_us,json=endUs,proto3" json:"end_us,omitempty"`
+	// The peers that a gap is about; empty is all of the collector.
+	Peers []*Peer `protobuf:"bytes,12,rep,name=peers,proto3" json:"peers,omitempty"`
+	// How the collector's stream stands; only with FEED_EVENT_STATUS and FEED_EVENT_PROGRESS.
+	Status        *FeedStatus `protobuf:"bytes,13,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -190,12 +210,162 @@ func (x *FeedRecord) GetGapId() string {
 	return ""
 }
 
+func (x *FeedRecord) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *FeedRecord) GetInstance() string {
+	if x != nil {
+		return x.Instance
+	}
+	return ""
+}
+
+func (x *FeedRecord) GetBeginUs() int64 {
+	if x != nil {
+		return x.BeginUs
+	}
+	return 0
+}
+
+func (x *FeedRecord) GetEndUs() int64 {
+	if x != nil {
+		return x.EndUs
+	}
+	return 0
+}
+
+func (x *FeedRecord) GetPeers() []*Peer {
+	if x != nil {
+		return x.Peers
+	}
+	return nil
+}
+
+func (x *FeedRecord) GetStatus() *FeedStatus {
+	if x != nil {
+		return x.Status
+	}
+	return nil
+}
+
+// How a collector's stream stands.
+type FeedStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// up, stale, suspended, down, bootstrapping.
+	State string `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
+	// Peers whose sessions are up, as far as the stream told.
+	PeersUp uint32 `protobuf:"varint,2,opt,name=peers_up,json=peersUp,proto3" json:"peers_up,omitempty"`
+	// BGP messages since the session began.
+	Messages uint64 `protobuf:"varint,3,opt,name=messages,proto3" json:"messages,omitempty"`
+	// BGP messages in the last status interval, by the second.
+	MessagesPerSecond float64 `protobuf:"fixed64,4,opt,name=messages_per_second,json=messagesPerSecond,proto3" json:"messages_per_second,omitempty"`
+	// How far the collector's last message lay behind the clock when it came, microseconds.
+	LagUs int64 `protobuf:"varint,5,opt,name=lag_us,json=lagUs,proto3" json:"lag_us,omitempty"`
+	// When the last gap ended or, where it is open, began; microseconds since 1970, UTC; 0 where there was none.
+	LastGapUs int64 `protobuf:"varint,6,opt,name=last_gap_us,json=lastGapUs,proto3" json:"last_gap_us,omitempty"`
+	// Octets of the files that answer the open gap: read so far and in all, as far as known.
+	DoneBytes     uint64 `protobuf:"varint,7,opt,name=done_bytes,json=doneBytes,proto3" json:"done_bytes,omitempty"`
+	TotalBytes    uint64 `protobuf:"varint,8,opt,name=total_bytes,json=totalBytes,proto3" json:"total_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FeedStatus) Reset() {
+	*x = FeedStatus{}
+	mi := &file_darkmap_v1_feeds_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FeedStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FeedStatus) ProtoMessage() {}
+
+func (x *FeedStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_darkmap_v1_feeds_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FeedStatus.ProtoReflect.Descriptor instead.
+func (*FeedStatus) Descriptor() ([]byte, []int) {
+	return file_darkmap_v1_feeds_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *FeedStatus) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *FeedStatus) GetPeersUp() uint32 {
+	if x != nil {
+		return x.PeersUp
+	}
+	return 0
+}
+
+func (x *FeedStatus) GetMessages() uint64 {
+	if x != nil {
+		return x.Messages
+	}
+	return 0
+}
+
+func (x *FeedStatus) GetMessagesPerSecond() float64 {
+	if x != nil {
+		return x.MessagesPerSecond
+	}
+	return 0
+}
+
+func (x *FeedStatus) GetLagUs() int64 {
+	if x != nil {
+		return x.LagUs
+	}
+	return 0
+}
+
+func (x *FeedStatus) GetLastGapUs() int64 {
+	if x != nil {
+		return x.LastGapUs
+	}
+	return 0
+}
+
+func (x *FeedStatus) GetDoneBytes() uint64 {
+	if x != nil {
+		return x.DoneBytes
+	}
+	return 0
+}
+
+func (x *FeedStatus) GetTotalBytes() uint64 {
+	if x != nil {
+		return x.TotalBytes
+	}
+	return 0
+}
+
 var File_darkmap_v1_feeds_proto protoreflect.FileDescriptor
 
 const file_darkmap_v1_feeds_proto_rawDesc = "" +
 	"\n" +
 	"\x16darkmap/v1/feeds.proto\x12\n" +
-	"darkmap.v1\x1a\x17darkmap/v1/stream.proto\"\x81\x02\n" +
+	"darkmap.v1\x1a\x17darkmap/v1/stream.proto\"\xbf\x03\n" +
 	"\n" +
 	"FeedRecord\x120\n" +
 	"\bposition\x18\x01 \x01(\v2\x14.darkmap.v1.PositionR\bposition\x12!\n" +
@@ -204,7 +374,26 @@ const file_darkmap_v1_feeds_proto_rawDesc = "" +
 	"\x04peer\x18\x04 \x01(\v2\x10.darkmap.v1.PeerR\x04peer\x12+\n" +
 	"\x05event\x18\x05 \x01(\x0e2\x15.darkmap.v1.FeedEventR\x05event\x12\x16\n" +
 	"\x06reason\x18\x06 \x01(\tR\x06reason\x12\x15\n" +
-	"\x06gap_id\x18\a \x01(\tR\x05gapId*\xb7\x01\n" +
+	"\x06gap_id\x18\a \x01(\tR\x05gapId\x12\x16\n" +
+	"\x06source\x18\b \x01(\tR\x06source\x12\x1a\n" +
+	"\binstance\x18\t \x01(\tR\binstance\x12\x19\n" +
+	"\bbegin_us\x18\n" +
+	" \x01(\x03R\abeginUs\x12\x15\n" +
+	"\x06end_us\x18\v \x01(\x03R\x05endUs\x12&\n" +
+	"\x05peers\x18\f \x03(\v2\x10.darkmap.v1.PeerR\x05peers\x12.\n" +
+	"\x06status\x18\r \x01(\v2\x16.darkmap.v1.FeedStatusR\x06status\"\x80\x02\n" +
+	"\n" +
+	"FeedStatus\x12\x14\n" +
+	"\x05state\x18\x01 \x01(\tR\x05state\x12\x19\n" +
+	"\bpeers_up\x18\x02 \x01(\rR\apeersUp\x12\x1a\n" +
+	"\bmessages\x18\x03 \x01(\x04R\bmessages\x12.\n" +
+	"\x13messages_per_second\x18\x04 \x01(\x01R\x11messagesPerSecond\x12\x15\n" +
+	"\x06lag_us\x18\x05 \x01(\x03R\x05lagUs\x12\x1e\n" +
+	"\vlast_gap_us\x18\x06 \x01(\x03R\tlastGapUs\x12\x1d\n" +
+	"\n" +
+	"done_bytes\x18\a \x01(\x04R\tdoneBytes\x12\x1f\n" +
+	"\vtotal_bytes\x18\b \x01(\x04R\n" +
+	"totalBytes*\xe7\x01\n" +
 	"\tFeedEvent\x12\x1a\n" +
 	"\x16FEED_EVENT_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rFEED_EVENT_UP\x10\x01\x12\x13\n" +
@@ -212,7 +401,9 @@ const file_darkmap_v1_feeds_proto_rawDesc = "" +
 	"\x13FEED_EVENT_DEGRADED\x10\x03\x12\x12\n" +
 	"\x0eFEED_EVENT_GAP\x10\x04\x12\x18\n" +
 	"\x14FEED_EVENT_RECOVERED\x10\x05\x12\x1f\n" +
-	"\x1bFEED_EVENT_BOOTSTRAP_WANTED\x10\x06B.Z,github.com/darkmap/darkmap/schemas/darkmapv1b\x06proto3"
+	"\x1bFEED_EVENT_BOOTSTRAP_WANTED\x10\x06\x12\x15\n" +
+	"\x11FEED_EVENT_STATUS\x10\a\x12\x17\n" +
+	"\x13FEED_EVENT_PROGRESS\x10\bB.Z,github.com/darkmap/darkmap/schemas/darkmapv1b\x06proto3"
 
 var (
 	file_darkmap_v1_feeds_proto_rawDescOnce sync.Once
@@ -227,22 +418,25 @@ func file_darkmap_v1_feeds_proto_rawDescGZIP() []byte {
 }
 
 var file_darkmap_v1_feeds_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_darkmap_v1_feeds_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_darkmap_v1_feeds_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_darkmap_v1_feeds_proto_goTypes = []any{
 	(FeedEvent)(0),     // 0: darkmap.v1.FeedEvent
 	(*FeedRecord)(nil), // 1: darkmap.v1.FeedRecord
-	(*Position)(nil),   // 2: darkmap.v1.Position
-	(*Peer)(nil),       // 3: darkmap.v1.Peer
+	(*FeedStatus)(nil), // 2: darkmap.v1.FeedStatus
+	(*Position)(nil),   // 3: darkmap.v1.Position
+	(*Peer)(nil),       // 4: darkmap.v1.Peer
 }
 var file_darkmap_v1_feeds_proto_depIdxs = []int32{
-	2, // 0: darkmap.v1.FeedRecord.position:type_name -> darkmap.v1.Position
-	3, // 1: darkmap.v1.FeedRecord.peer:type_name -> darkmap.v1.Peer
+	3, // 0: darkmap.v1.FeedRecord.position:type_name -> darkmap.v1.Position
+	4, // 1: darkmap.v1.FeedRecord.peer:type_name -> darkmap.v1.Peer
 	0, // 2: darkmap.v1.FeedRecord.event:type_name -> darkmap.v1.FeedEvent
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	4, // 3: darkmap.v1.FeedRecord.peers:type_name -> darkmap.v1.Peer
+	2, // 4: darkmap.v1.FeedRecord.status:type_name -> darkmap.v1.FeedStatus
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_darkmap_v1_feeds_proto_init() }
@@ -257,7 +451,7 @@ func file_darkmap_v1_feeds_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_darkmap_v1_feeds_proto_rawDesc), len(file_darkmap_v1_feeds_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   1,
+			NumMessages:   2,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -203,7 +203,8 @@ type Position struct {
 	Collector string `protobuf:"bytes,1,opt,name=collector,proto3" json:"collector,omitempty"`
 	// The lane: live, rv/<topic>, fill/<gap>, table/<id>, follow, file/<hash of the inputs>, clock/<instance>, out.
 	Lane string `protobuf:"bytes,2,opt,name=lane,proto3" json:"lane,omitempty"`
-	// Lane live only: Unix milliseconds x 1024 + a number drawn per process. 0 elsewhere.
+	// Lane live: Unix milliseconds x 1024 + a number drawn per process. Lane follow: the beginning of the file, Unix seconds. 0
+	// elsewhere.
 	Session uint64 `protobuf:"varint,3,opt,name=session,proto3" json:"session,omitempty"`
 	// The number of the record within lane and session, from 1.
 	Sequence      uint64 `protobuf:"varint,4,opt,name=sequence,proto3" json:"sequence,omitempty"`
@@ -580,7 +581,10 @@ type GapBegin struct {
 	// The families that it touches; empty is all.
 	Families []Family `protobuf:"varint,2,rep,packed,name=families,proto3,enum=darkmap.v1.Family" json:"families,omitempty"`
 	// The peers that it touches; empty is all.
-	Peers         []*Peer `protobuf:"bytes,3,rep,name=peers,proto3" json:"peers,omitempty"`
+	Peers []*Peer `protobuf:"bytes,3,rep,name=peers,proto3" json:"peers,omitempty"`
+	// The collector's clock when the last record before the gap was written, microseconds since 1970, UTC; 0 is since ever. Peers
+	// keep their votes over a gap of at most a minute, up to the record's timestamp.
+	SinceUs       int64 `protobuf:"varint,4,opt,name=since_us,json=sinceUs,proto3" json:"since_us,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -636,6 +640,13 @@ func (x *GapBegin) GetPeers() []*Peer {
 	return nil
 }
 
+func (x *GapBegin) GetSinceUs() int64 {
+	if x != nil {
+		return x.SinceUs
+	}
+	return 0
+}
+
 // A gap ends: its fill or table has been sent whole, or not.
 type GapEnd struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -646,7 +657,10 @@ type GapEnd struct {
 	// The families that the end is about; empty is all.
 	Families []Family `protobuf:"varint,3,rep,packed,name=families,proto3,enum=darkmap.v1.Family" json:"families,omitempty"`
 	// The peers whose table or fill was sent; empty is all of the gap's peers.
-	Peers         []*Peer `protobuf:"bytes,4,rep,name=peers,proto3" json:"peers,omitempty"`
+	Peers []*Peer `protobuf:"bytes,4,rep,name=peers,proto3" json:"peers,omitempty"`
+	// The gap was bridged by the messages that it lacked (lane fill/<gap>), not by a table: what neither they nor the live stream
+	// touched stands as before.
+	Filled        bool `protobuf:"varint,5,opt,name=filled,proto3" json:"filled,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -707,6 +721,13 @@ func (x *GapEnd) GetPeers() []*Peer {
 		return x.Peers
 	}
 	return nil
+}
+
+func (x *GapEnd) GetFilled() bool {
+	if x != nil {
+		return x.Filled
+	}
+	return false
 }
 
 // A daily check begins: a table dump will be compared with the state.
@@ -1283,16 +1304,18 @@ const file_darkmap_v1_stream_proto_rawDesc = "" +
 	"\vCollectorUp\"?\n" +
 	"\rCollectorDown\x12.\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\x16.darkmap.v1.DownReasonR\x06reason\"\x0e\n" +
-	"\fSessionBegin\"r\n" +
+	"\fSessionBegin\"\x8d\x01\n" +
 	"\bGapBegin\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\bfamilies\x18\x02 \x03(\x0e2\x12.darkmap.v1.FamilyR\bfamilies\x12&\n" +
-	"\x05peers\x18\x03 \x03(\v2\x10.darkmap.v1.PeerR\x05peers\"\x8c\x01\n" +
+	"\x05peers\x18\x03 \x03(\v2\x10.darkmap.v1.PeerR\x05peers\x12\x19\n" +
+	"\bsince_us\x18\x04 \x01(\x03R\asinceUs\"\xa4\x01\n" +
 	"\x06GapEnd\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\bcomplete\x18\x02 \x01(\bR\bcomplete\x12.\n" +
 	"\bfamilies\x18\x03 \x03(\x0e2\x12.darkmap.v1.FamilyR\bfamilies\x12&\n" +
-	"\x05peers\x18\x04 \x03(\v2\x10.darkmap.v1.PeerR\x05peers\"t\n" +
+	"\x05peers\x18\x04 \x03(\v2\x10.darkmap.v1.PeerR\x05peers\x12\x16\n" +
+	"\x06filled\x18\x05 \x01(\bR\x06filled\"t\n" +
 	"\n" +
 	"CheckBegin\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +

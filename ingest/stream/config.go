@@ -1,0 +1,50 @@
+package stream
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Config holds the times by which a feed is judged. They are the edge's: what is decided here travels as a record.
+type Config struct {
+	// Tick is the time between two ticks of a collector, and between two clock records. Default 1s.
+	Tick time.Duration `yaml:"tick"`
+	// StaleAfter is how far a collector's last message may lie behind the clock when it comes. Beyond it the collector is down
+	// (stale) until it is within FreshWithin again. Defaults 60s and 10s.
+	StaleAfter  time.Duration `yaml:"stale_after"`
+	FreshWithin time.Duration `yaml:"fresh_within"`
+	// FutureLimit is how far ahead of the clock a timestamp is believed (and, of a BMP router, how far off at all); beyond it the
+	// time of reception stands in its place. Default 60s.
+	FutureLimit time.Duration `yaml:"future_limit"`
+	// Status is the time between two records of bgp.feeds that say how a stream stands. Default 30s.
+	Status time.Duration `yaml:"status"`
+}
+
+// DefaultConfig is what stands at each field.
+func DefaultConfig() Config {
+	return Config{Tick: time.Second, StaleAfter: time.Minute, FreshWithin: 10 * time.Second, FutureLimit: time.Minute, Status: 30 * time.Second}
+}
+
+// Validate reports all faults, joined.
+func (c *Config) Validate() error {
+	var faults []error
+	for _, f := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"tick", c.Tick},
+		{"stale_after", c.StaleAfter},
+		{"fresh_within", c.FreshWithin},
+		{"future_limit", c.FutureLimit},
+		{"status", c.Status},
+	} {
+		if f.value < time.Millisecond {
+			faults = append(faults, fmt.Errorf("ingest.stream.%s: %v: want at least 1ms", f.name, f.value))
+		}
+	}
+	if c.FreshWithin > c.StaleAfter {
+		faults = append(faults, errors.New("ingest.stream.fresh_within: is above stale_after"))
+	}
+	return errors.Join(faults...)
+}

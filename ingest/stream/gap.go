@@ -1,0 +1,255 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/codec"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+// sameMessage is how far apart the times of one message may be in two sources: archives have whole seconds.
+const sameMessage = int64(time.Second / time.Microsecond)
+
+// Gap is a stretch of a collector's stream that was not heard, from Since to Until, and may be answered by a table or a fill. It
+// takes the place of gaps that were still open when it began: what answers it holds what all of them lacked.
+type Gap struct {
+	// ID names it within the collector.
+	ID string
+	// Since is the collector's clock before it (of the oldest open one), microseconds; 0 is since ever: only a table can answer it.
+	Since int64
+	// Until is when it was over, microseconds.
+	Until int64
+
+	s      *Stream
+	before map[bgp.Peer]mark // each peer's last message before it
+	after  map[bgp.Peer]mark // and first after it; the stream's mu
+	ids    []string          // of gaps whose place it took
+	ended  bool              // the stream's mu
+}
+
+// Stream is the gap's.
+func (g *Gap) Stream() *Stream { return g.s }
+
+// TableLane begins the lane of the tables that answer the gap; FillLane that of the messages that it lacked.
+func (g *Gap) TableLane() *Lane { return g.s.Lane("table/" + g.ID) }
+
+// FillLane is TableLane's counterpart.
+func (g *Gap) FillLane() *Lane { return g.s.Lane("fill/" + g.ID) }
+
+// heard notes the first message after the gap. The stream's mu is held.
+func (g *Gap) heard(p bgp.Peer, m mark) {
+	if _, ok := g.after[p]; !ok {
+		g.after[p] = m
+	}
+}
+
+// BeginGap says that what the collector said between since (its clock then, microseconds; 0 since ever) and now is missing. It
+// stands before the first live record after the gap.
+func (s *Stream) BeginGap(ctx context.Context, since int64, why string) (*Gap, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gaps++
+	now := s.now()
+	g := &Gap{ID: fmt.Sprintf("%d-%d", s.session, s.gaps), Since: since, Until: now, s: s, after: map[bgp.Peer]mark{}}
+	if old := s.gap; old != nil && !old.ended {
+		old.ended = true
+		g.Since, g.before, g.ids = min(old.Since, since), old.before, append(old.ids, old.ID)
+	} else {
+		g.before = s.marks()
+	}
+	s.gap, s.lastGap = g, now
+	s.set.metrics.gaps.WithLabelValues(s.collector).Inc()
+	rec := &pb.UpdateRecord{Body: &pb.UpdateRecord_GapBegin{GapBegin: &pb.GapBegin{Id: g.ID, SinceUs: since}}}
+	if err := s.write(ctx, &s.live, now, rec); err != nil {
+		return nil, err
+	}
+	f := &pb.FeedRecord{Event: pb.FeedEvent_FEED_EVENT_GAP, Reason: why, GapId: g.ID, BeginUs: since, EndUs: now, Peers: s.upPeers()}
+	if err := s.feed(ctx, f); err != nil {
+		return nil, err
+	}
+	if s.set.d.OnGap != nil {
+		s.set.d.OnGap(g)
+	}
+	return g, nil
+}
+
+// marks are the peers' last messages. mu is held.
+func (s *Stream) marks() map[bgp.Peer]mark {
+	out := make(map[bgp.Peer]mark, len(s.peers))
+	for _, p := range s.peers {
+		if p.last.at > out[p.key].at {
+			out[p.key] = p.last
+		}
+	}
+	return out
+}
+
+// upPeers lists the peers that are up, in order. mu is held.
+func (s *Stream) upPeers() []*pb.Peer {
+	var keys []bgp.PeerKey
+	outs := map[bgp.Peer]*pb.Peer{}
+	for _, p := range s.peers {
+		if p.up && outs[p.key] == nil {
+			outs[p.key] = p.out
+			keys = append(keys, bgp.PeerKey{Peer: p.key})
+		}
+	}
+	slices.SortFunc(keys, bgp.PeerKey.Compare)
+	list := make([]*pb.Peer, len(keys))
+	for i, k := range keys {
+		list[i] = outs[k.Peer]
+	}
+	return list
+}
+
+// Outcome says how a gap ends.
+type Outcome struct {
+	// Complete tells that everything between Since and now is known.
+	Complete bool
+	// Filled tells that it was bridged by its messages, not by a table.
+	Filled bool
+	// Families and Peers are those of the table; empty is all of the gap's.
+	Families []bgp.Family
+	Peers    []bgp.Peer
+	// Why says in words what was missing, or what answered it.
+	Why string
+}
+
+// End says that the gap was answered, in the lane of what answered it. It does nothing where another has taken its place.
+func (g *Gap) End(ctx context.Context, l *Lane, o Outcome) error {
+	s := g.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if g.ended || s.gap != g {
+		return nil
+	}
+	g.ended = true
+	end := &pb.GapEnd{Id: g.ID, Complete: o.Complete, Filled: o.Filled}
+	for _, f := range o.Families {
+		end.Families = append(end.Families, codec.Family(f))
+	}
+	for _, p := range o.Peers {
+		end.Peers = append(end.Peers, codec.Peer(p, noID))
+	}
+	now := s.now()
+	if err := s.write(ctx, l, now, &pb.UpdateRecord{Body: &pb.UpdateRecord_GapEnd{GapEnd: end}}); err != nil {
+		return err
+	}
+	s.gap, s.lastGap = nil, now
+	event := pb.FeedEvent_FEED_EVENT_RECOVERED
+	if !o.Complete {
+		event = pb.FeedEvent_FEED_EVENT_DEGRADED
+	}
+	for _, id := range append(g.ids, g.ID) {
+		f := &pb.FeedRecord{Event: event, Reason: o.Why, GapId: id, BeginUs: g.Since, EndUs: g.Until}
+		if err := s.feed(ctx, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Superseded reports whether another gap has taken its place, or its stream is closed: answering it is of no use.
+func (g *Gap) Superseded() bool {
+	g.s.mu.Lock()
+	defer g.s.mu.Unlock()
+	return g.ended || g.s.gap != g || g.s.state == closed
+}
+
+// Progress says on bgp.feeds how much of what answers the gap has been read.
+func (g *Gap) Progress(ctx context.Context, done, total uint64, why string) error {
+	s := g.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.standing()
+	st.State, st.DoneBytes, st.TotalBytes = "bootstrapping", done, total
+	return s.feed(ctx, &pb.FeedRecord{Event: pb.FeedEvent_FEED_EVENT_PROGRESS, GapId: g.ID, Reason: why, Status: st})
+}
+
+// Filter tells which messages of an archive the gap lacked. It is used in the archive's order, by one goroutine.
+type Filter struct {
+	g    *Gap
+	past map[bgp.Peer]bool // its last message before the gap was passed
+	over map[bgp.Peer]bool // its first after the gap was reached
+}
+
+// Filter returns a new one.
+func (g *Gap) Filter() *Filter {
+	return &Filter{g: g, past: map[bgp.Peer]bool{}, over: map[bgp.Peer]bool{}}
+}
+
+// Missing reports whether a message of the archive lies, for its peer, behind the last that was heard before the gap and before
+// the first that was heard after it. In doubt it does: what was touched since is not undone by it.
+func (f *Filter) Missing(p bgp.Peer, at int64, raw []byte) bool {
+	if f.over[p] || at < f.g.Since-sameMessage && f.g.Since != 0 {
+		return false
+	}
+	m := markOf(at, raw)
+	if b, ok := f.g.before[p]; ok && !f.past[p] {
+		switch {
+		case at > b.at+sameMessage:
+			f.past[p] = true
+		case same(m, b):
+			f.past[p] = true
+			return false
+		default:
+			return false
+		}
+	}
+	f.g.s.mu.Lock()
+	a, ok := f.g.after[p]
+	f.g.s.mu.Unlock()
+	if ok && (same(m, a) || at > a.at+sameMessage) {
+		f.over[p] = true
+		return false
+	}
+	return true
+}
+
+// same reports whether two marks are of one message.
+func same(a, b mark) bool {
+	d := a.at - b.at
+	return a.hash == b.hash && -sameMessage <= d && d <= sameMessage
+}
+
+// Check is a daily comparison with a table dump.
+type Check struct {
+	ID string
+	s  *Stream
+}
+
+// BeginCheck says that the dump of nominal time t will be compared with the state; it is called at least a minute before t.
+func (s *Stream) BeginCheck(ctx context.Context, t time.Time) (*Check, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := &Check{ID: fmt.Sprintf("%d-check-%s", s.session, t.UTC().Format("20060102T1504")), s: s}
+	rec := &pb.UpdateRecord{Body: &pb.UpdateRecord_CheckBegin{CheckBegin: &pb.CheckBegin{Id: c.ID}}}
+	return c, s.write(ctx, &s.live, s.now(), rec)
+}
+
+// End says whether the whole table was sent.
+func (c *Check) End(ctx context.Context, l *Lane, complete bool, why string) error {
+	s := c.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rec := &pb.UpdateRecord{Body: &pb.UpdateRecord_CheckEnd{CheckEnd: &pb.CheckEnd{Id: c.ID, Complete: complete}}}
+	if err := s.write(ctx, l, s.now(), rec); err != nil {
+		return err
+	}
+	event := pb.FeedEvent_FEED_EVENT_RECOVERED
+	if !complete {
+		event = pb.FeedEvent_FEED_EVENT_DEGRADED
+	}
+	return s.feed(ctx, &pb.FeedRecord{Event: event, GapId: c.ID, Reason: strings.TrimSpace("daily check: " + why)})
+}
+
+// Lane begins the lane of the check's table.
+func (c *Check) Lane() *Lane { return c.s.Lane("table/" + c.ID) }
+
+// Stream is the check's.
+func (c *Check) Stream() *Stream { return c.s }

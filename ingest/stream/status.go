@@ -1,0 +1,34 @@
+package stream
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+// noID is the BGP identifier of a peer whose source has none.
+var noID netip.Addr
+
+// standing is how the stream stands. mu is held.
+func (s *Stream) standing() *pb.FeedStatus {
+	st := &pb.FeedStatus{State: s.state.String(), PeersUp: uint32(s.nUp), Messages: s.messages, LagUs: s.delay, LastGapUs: s.lastGap}
+	if s.gap != nil && s.gap.Since == 0 && s.state == up {
+		st.State = "bootstrapping"
+	}
+	return st
+}
+
+// status writes how the stream stands, span after it last did.
+func (s *Stream) status(ctx context.Context, span time.Duration) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == closed {
+		return nil
+	}
+	st := s.standing()
+	st.MessagesPerSecond = float64(s.messages-s.counted) / span.Seconds()
+	s.counted = s.messages
+	return s.feed(ctx, &pb.FeedRecord{Event: pb.FeedEvent_FEED_EVENT_STATUS, Status: st})
+}

@@ -1,0 +1,287 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/codec"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+// MaxPeers bounds the peers of one collector that are told apart.
+const MaxPeers = 1 << 16
+
+// ErrTooManyPeers is a collector that names more than MaxPeers peers.
+var ErrTooManyPeers = fmt.Errorf("more than %d peers at one collector", MaxPeers)
+
+// ErrClosed is something said on a stream that was closed, or taken over by a new session.
+var ErrClosed = errors.New("stream is closed")
+
+// Clock says whose clock a collector's ticks follow.
+type Clock uint8
+
+const (
+	// Delayed: the source's timestamps stand; the tick is our clock less the delay of the last message (RIS Live, RouteViews).
+	Delayed Clock = iota
+	// Own: the tick is our clock; timestamps of 0 or too far off are replaced by the reception's (BMP).
+	Own
+)
+
+// Options of a stream.
+type Options struct {
+	// Source says where it comes from: rislive, bmp, routeviews, archive.
+	Source string
+	Clock  Clock
+	// Archived tells that missing messages can be read again from archives: the stream then remembers each peer's last message.
+	Archived bool
+	// Reset tells that the collector sends its tables again in every session: what was known of them is void (BMP).
+	Reset bool
+}
+
+// state of a stream.
+type state uint8
+
+const (
+	opened    state = iota // nothing is known yet
+	up                     // ticks flow
+	stale                  // ticks flow, the collector is down
+	suspended              // no ticks: the source is gone for the moment
+	down                   // no ticks: the collector is down
+	closed
+)
+
+func (s state) String() string {
+	return [...]string{"opening", "up", "stale", "suspended", "down", "closed"}[s]
+}
+
+// Stream is one collector's. Set.Open makes one.
+type Stream struct {
+	set       *Set
+	collector string
+	o         Options
+	session   uint64
+
+	mu    sync.Mutex // all below, and the order of records
+	state state
+	live  Lane
+	peers map[peerID]*Peer
+	nUp   int
+	// clock is the last tick, microseconds; delay that of the last message.
+	clock, delay int64
+	since        int64 // the collector's last tick before this session, 0 unknown
+	gap          *Gap
+	gaps         int // begun in this session
+	lastGap      int64
+	messages     uint64
+	counted      uint64 // messages at the last status
+	feeds        uint64 // records of bgp.feeds written
+	slab         []byte
+	rec          pb.UpdateRecord
+	body         pb.UpdateRecord_BgpMessage
+	message      pb.BGPMessage
+	position     pb.Position
+	counter      prometheus.Counter
+}
+
+// peerID is a peer and its BGP identifier.
+type peerID struct {
+	peer bgp.Peer
+	id   netip.Addr
+}
+
+// Peer is a handle for a peer of a stream, so that it is converted once. It belongs to the stream.
+type Peer struct {
+	key  bgp.Peer
+	out  *pb.Peer
+	up   bool
+	last mark
+}
+
+// Key is who it is.
+func (p *Peer) Key() bgp.Peer { return p.key }
+
+// mark recognises a message in an archive: its time and a hash of its octets.
+type mark struct {
+	at   int64 // microseconds; 0 is none
+	hash uint64
+}
+
+var seed = maphash.MakeSeed()
+
+func markOf(at int64, raw []byte) mark { return mark{at, maphash.Bytes(seed, raw)} }
+
+func newStream(set *Set, collector string, o Options, session uint64, past Past) *Stream {
+	s := &Stream{set: set, collector: collector, o: o, session: session, peers: map[peerID]*Peer{}, counter: set.metrics.messages.WithLabelValues(collector)}
+	if past.Whole {
+		s.since = past.Clock
+	}
+	s.live = Lane{s: s, name: "live", session: session, live: true}
+	return s
+}
+
+// Collector is its name.
+func (s *Stream) Collector() string { return s.collector }
+
+// Live is the lane of what cannot be read again.
+func (s *Stream) Live() *Lane { return &s.live }
+
+// Since is the time from which on the collector was not followed before this session, microseconds; 0 is since ever.
+func (s *Stream) Since() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.since
+}
+
+// Peer returns the handle of a peer; id is its BGP identifier, invalid where the source has none.
+func (s *Stream) Peer(p bgp.Peer, id netip.Addr) (*Peer, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := peerID{p, id}
+	if h, ok := s.peers[k]; ok {
+		return h, nil
+	}
+	if len(s.peers) >= MaxPeers {
+		return nil, fmt.Errorf("peer %v of %s: %w", p.Address, s.collector, ErrTooManyPeers)
+	}
+	h := &Peer{key: p, out: codec.Peer(p, id)}
+	s.peers[k] = h
+	return h, nil
+}
+
+// begin writes the session's first records.
+func (s *Stream) begin(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	if err := s.write(ctx, &s.live, now, &pb.UpdateRecord{Body: &pb.UpdateRecord_SessionBegin{SessionBegin: &pb.SessionBegin{}}}); err != nil {
+		return err
+	}
+	if s.o.Reset {
+		return s.writeDown(ctx, now, pb.DownReason_DOWN_REASON_LOST)
+	}
+	return nil
+}
+
+// Up says that the collector is there: ticks flow from now on. It does nothing where it was up already.
+func (s *Stream) Up(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == up || s.state == stale {
+		return nil
+	}
+	if s.state == closed {
+		return ErrClosed
+	}
+	s.state, s.delay = up, 0
+	if err := s.write(ctx, &s.live, s.now(), &pb.UpdateRecord{Body: &pb.UpdateRecord_CollectorUp{CollectorUp: &pb.CollectorUp{}}}); err != nil {
+		return err
+	}
+	return s.feed(ctx, &pb.FeedRecord{Event: pb.FeedEvent_FEED_EVENT_UP})
+}
+
+// Suspend stops the ticks: the source is gone, perhaps for a moment only. Whoever reads the log waits, and takes the collector
+// down by itself when the moment gets too long. Up, or Down, ends it.
+func (s *Stream) Suspend() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == up || s.state == stale {
+		s.state = suspended
+	}
+}
+
+// Down says that the collector is not there any more. Lost clears its tables, stale keeps them, masked.
+func (s *Stream) Down(ctx context.Context, reason pb.DownReason, why string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == closed || s.state == down {
+		return nil
+	}
+	s.state = down
+	if reason == pb.DownReason_DOWN_REASON_LOST {
+		for _, p := range s.peers {
+			p.up = false
+		}
+		s.nUp = 0
+	}
+	if err := s.writeDown(ctx, s.now(), reason); err != nil {
+		return err
+	}
+	return s.feed(ctx, &pb.FeedRecord{Event: pb.FeedEvent_FEED_EVENT_DOWN, Reason: why})
+}
+
+func (s *Stream) writeDown(ctx context.Context, t int64, reason pb.DownReason) error {
+	return s.write(ctx, &s.live, t, &pb.UpdateRecord{Body: &pb.UpdateRecord_CollectorDown{CollectorDown: &pb.CollectorDown{Reason: reason}}})
+}
+
+// Close ends the stream without a record: somebody else follows the collector, or nobody. Say Down before where it is gone.
+func (s *Stream) Close() {
+	s.abandon()
+	s.set.remove(s)
+	s.set.metrics.forget(s.collector)
+}
+
+// abandon makes the stream refuse everything.
+func (s *Stream) abandon() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state = closed
+}
+
+// Closed reports whether it was closed, or taken over by a new session.
+func (s *Stream) Closed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state == closed
+}
+
+// tick writes the collector's clock, and whether it is stale.
+func (s *Stream) tick(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := &s.set.metrics
+	m.lag.WithLabelValues(s.collector).Set(float64(s.delay) / 1e6)
+	m.peers.WithLabelValues(s.collector).Set(float64(s.nUp))
+	isUp := 0.0
+	if s.state == up {
+		isUp = 1
+	}
+	m.up.WithLabelValues(s.collector).Set(isUp)
+	if s.state != up && s.state != stale {
+		return nil
+	}
+	switch delay := time.Duration(s.delay) * time.Microsecond; {
+	case s.state == up && delay > s.set.cfg.StaleAfter:
+		s.state = stale
+		if err := s.writeDown(ctx, s.now(), pb.DownReason_DOWN_REASON_STALE); err != nil {
+			return err
+		}
+		if err := s.feed(ctx, &pb.FeedRecord{Event: pb.FeedEvent_FEED_EVENT_DEGRADED, Reason: fmt.Sprintf("stale: the last message came %v late", delay.Round(time.Second))}); err != nil {
+			return err
+		}
+	case s.state == stale && delay <= s.set.cfg.FreshWithin:
+		s.state = up
+		if err := s.write(ctx, &s.live, s.now()-s.delay, &pb.UpdateRecord{Body: &pb.UpdateRecord_CollectorUp{CollectorUp: &pb.CollectorUp{}}}); err != nil {
+			return err
+		}
+		if err := s.feed(ctx, &pb.FeedRecord{Event: pb.FeedEvent_FEED_EVENT_UP, Reason: "no longer stale"}); err != nil {
+			return err
+		}
+	}
+	t := s.now() - s.delay
+	if t <= s.clock {
+		return nil
+	}
+	s.clock = t
+	return s.write(ctx, &s.live, t, &pb.UpdateRecord{Body: &pb.UpdateRecord_Tick{Tick: &pb.Tick{}}})
+}
+
+// now is the Set's clock in microseconds.
+func (s *Stream) now() int64 { return s.set.d.Now().UnixMicro() }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -12,13 +13,22 @@ import (
 // Tail reads topics of the registry from their beginning, committed records only, without a group, and goes on as they
 // grow. It ends with nil when ctx ends, or with fn's error.
 func Tail(ctx context.Context, cfg Config, log *slog.Logger, topics []string, fn func(*kgo.Record) error) error {
+	return tail(ctx, cfg, log, topics, kgo.NewOffset().AtStart(), fn)
+}
+
+// TailSince is Tail from the first record on that each topic took at since or later.
+func TailSince(ctx context.Context, cfg Config, log *slog.Logger, topics []string, since time.Time, fn func(*kgo.Record) error) error {
+	return tail(ctx, cfg, log, topics, kgo.NewOffset().AfterMilli(since.UnixMilli()), fn)
+}
+
+func tail(ctx context.Context, cfg Config, log *slog.Logger, topics []string, from kgo.Offset, fn func(*kgo.Record) error) error {
 	names := make([]string, len(topics))
 	for i, t := range topics {
 		names[i] = cfg.Topic(t)
 	}
 	cl, err := NewClient(cfg, log,
 		kgo.ConsumeTopics(names...),
-		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
+		kgo.ConsumeStartOffset(from),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.FetchMaxBytes(fetchBytes), kgo.FetchMaxPartitionBytes(fetchPartitionBytes))
 	if err != nil {
@@ -45,6 +55,25 @@ func Tail(ctx context.Context, cfg Config, log *slog.Logger, topics []string, fn
 // Records come in order within a partition.
 func ReadToEnd(ctx context.Context, cfg Config, log *slog.Logger, topic string, fn func(*kgo.Record) error) error {
 	return read(ctx, cfg, log, topic, nil, fn)
+}
+
+// ReadSince is ReadToEnd from the first record on that the topic took at since or later.
+func ReadSince(ctx context.Context, cfg Config, log *slog.Logger, topic string, since time.Time, fn func(*kgo.Record) error) error {
+	adm, err := NewAdmin(cfg, log)
+	if err != nil {
+		return err
+	}
+	listed, err := adm.ListOffsetsAfterMilli(ctx, since.UnixMilli(), cfg.Topic(topic))
+	adm.Close()
+	if err == nil {
+		err = listed.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("listing offsets: %w", err)
+	}
+	from := map[int32]int64{}
+	listed.Each(func(o kadm.ListedOffset) { from[o.Partition] = o.Offset })
+	return read(ctx, cfg, log, topic, from, fn)
 }
 
 // read reads from the offsets given (the beginning where nil) to the end of the committed records.

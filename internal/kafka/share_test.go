@@ -1,0 +1,101 @@
+package kafka_test
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/kafkatest"
+	"github.com/darkmap/darkmap/schemas"
+)
+
+// sharer is a member that remembers what it has.
+type sharer struct {
+	mu    sync.Mutex
+	owned []int32
+	stop  func()
+}
+
+func (s *sharer) has() []int32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.owned
+}
+
+func newSharer(t *testing.T, cfg kafka.Config, instance string) *sharer {
+	t.Helper()
+	s := &sharer{}
+	share, err := kafka.NewShare(cfg, "ingest", instance, schemas.TopicUpdates, kafkatest.Log(), nil, func(owned []int32) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.owned = owned
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- share.Run(ctx) }() // ends with stop
+	s.stop = func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	return s
+}
+
+// TestShare, in virtual time: members have the partitions among them; those of one that is gone without a word go to the other
+// within ten seconds, and one that comes back under its name before that has them at once.
+func TestShare(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b, err := kafka.StartBroker(t.Context(), kafka.BrokerConfig{Network: &kfake.VirtualNetwork{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = b.Close() }() // it cannot fail
+		cfg := b.Use(kafka.DefaultConfig()).WithDataset("x")
+		cfg.Partitions = 5
+		if _, err := kafka.Apply(t.Context(), cfg, kafkatest.Log(), schemas.Topics); err != nil {
+			t.Fatal(err)
+		}
+		check := func(after string, members ...*sharer) {
+			t.Helper()
+			var all []int32
+			for _, m := range members {
+				if len(m.has()) < 5/len(members) {
+					t.Errorf("%s: a member has %v", after, m.has())
+				}
+				all = append(all, m.has()...)
+			}
+			if slices.Sort(all); !slices.Equal(all, []int32{0, 1, 2, 3, 4}) {
+				t.Errorf("%s: the members have %v, want each partition once", after, all)
+			}
+		}
+		a := newSharer(t, cfg, "a")
+		time.Sleep(3 * time.Second)
+		check("one", a)
+		c := newSharer(t, cfg, "c")
+		time.Sleep(8 * time.Second)
+		check("two", a, c)
+		had := a.has()
+		a.stop()
+		a = newSharer(t, cfg, "a")
+		time.Sleep(time.Second)
+		if !slices.Equal(a.has(), had) {
+			t.Errorf("a member that comes back has %v, had %v", a.has(), had)
+		}
+		time.Sleep(3 * time.Second)
+		a.stop()
+		time.Sleep(10 * time.Second)
+		check("one is gone", c)
+		c.stop()
+	})
+}

@@ -99,6 +99,10 @@ type RISLiveDecoder struct {
 // which field is wrong.
 func (d *RISLiveDecoder) Decode(line []byte, m *RISLiveMessage) error {
 	*m = RISLiveMessage{}
+	if d.quick(line, m) {
+		return nil
+	}
+	*m = RISLiveMessage{}
 	v, err := d.parse(line)
 	if err != nil {
 		return err
@@ -279,7 +283,12 @@ func (d *RISLiveDecoder) timestamp(v *fastjson.Value) (int64, error) {
 		return 0, errors.New("field timestamp: missing or no number")
 	}
 	d.scratch = v.MarshalTo(d.scratch[:0])
-	seconds, fraction, _ := bytes.Cut(d.scratch, []byte{'.'})
+	return risTime(d.scratch)
+}
+
+// risTime reads seconds with a fraction.
+func risTime(text []byte) (int64, error) {
+	seconds, fraction, _ := bytes.Cut(text, []byte{'.'})
 	us, err := strconv.ParseUint(string(seconds), 10, 34)
 	if err != nil {
 		return 0, fmt.Errorf("field timestamp: %w", err)
@@ -289,7 +298,7 @@ func (d *RISLiveDecoder) timestamp(v *fastjson.Value) (int64, error) {
 		if i < len(fraction) {
 			c := fraction[i]
 			if c < '0' || c > '9' {
-				return 0, fmt.Errorf("field timestamp: %q", d.scratch[:min(len(d.scratch), 32)])
+				return 0, fmt.Errorf("field timestamp: %q", text[:min(len(text), 32)])
 			}
 			us += uint64(c - '0')
 		}
@@ -300,17 +309,9 @@ func (d *RISLiveDecoder) timestamp(v *fastjson.Value) (int64, error) {
 // peer reads peer and peer_asn; old and new data write the number as a string.
 func (d *RISLiveDecoder) peer(data *fastjson.Value) (bgp.Peer, error) {
 	var p bgp.Peer
-	text := data.GetStringBytes("peer")
-	addr, ok := d.addresses[string(text)]
-	if !ok {
-		var err error
-		if addr, err = netip.ParseAddr(string(text)); err != nil || addr.Zone() != "" {
-			return p, fmt.Errorf("field peer: no address: %q", text[:min(len(text), 64)])
-		}
-		if d.addresses == nil || len(d.addresses) >= risMaxNames {
-			d.addresses = map[string]netip.Addr{}
-		}
-		d.addresses[string(text)] = addr
+	addr, err := d.address(data.GetStringBytes("peer"))
+	if err != nil {
+		return p, err
 	}
 	d.scratch = d.scratch[:0]
 	switch asn := data.Get("peer_asn"); {
@@ -325,6 +326,23 @@ func (d *RISLiveDecoder) peer(data *fastjson.Value) (bgp.Peer, error) {
 		return p, fmt.Errorf("field peer_asn: no AS number: %q", d.scratch[:min(len(d.scratch), 32)])
 	}
 	return bgp.Peer{Address: addr, ASN: n}, nil
+}
+
+// address reads a peer's address, from memory where it can.
+func (d *RISLiveDecoder) address(text []byte) (netip.Addr, error) {
+	addr, ok := d.addresses[string(text)]
+	if ok {
+		return addr, nil
+	}
+	addr, err := netip.ParseAddr(string(text))
+	if err != nil || addr.Zone() != "" {
+		return netip.Addr{}, fmt.Errorf("field peer: no address: %q", text[:min(len(text), 64)])
+	}
+	if d.addresses == nil || len(d.addresses) >= risMaxNames {
+		d.addresses = map[string]netip.Addr{}
+	}
+	d.addresses[string(text)] = addr
+	return addr, nil
 }
 
 // collector returns the canonical name of a host.

@@ -11,21 +11,32 @@ import (
 // pathWidth finds how many octets an AS number has in the UPDATE's AS_PATH. Some raw of 2019 has two without saying so. The
 // width that parses to the path's end is it; where both do, two is it only if the JSON path says the same.
 func (d *RISLiveDecoder) pathWidth(body []byte, path *fastjson.Value) uint8 {
-	_, attributes, _, err := splitUpdate(body)
-	if err != nil {
-		return 4
+	width, certain := certainWidth(body)
+	if certain {
+		return width
 	}
+	_, attributes, _, _ := splitUpdate(body)
 	value := findASPath(attributes)
-	switch two, four := pathFits(value, 2), pathFits(value, 4); {
-	case four && !two, !four && !two, len(value) == 0:
-		return 4
-	case two && !four:
-		return 2
-	}
 	if path != nil && samePath(value, 2, path) {
 		return 2
 	}
 	return 4
+}
+
+// certainWidth is what the UPDATE's AS_PATH says by itself.
+func certainWidth(body []byte) (width uint8, certain bool) {
+	_, attributes, _, err := splitUpdate(body)
+	if err != nil {
+		return 4, true
+	}
+	value := findASPath(attributes)
+	switch two, four := pathFits(value, 2), pathFits(value, 4); {
+	case four && !two, !four && !two, len(value) == 0:
+		return 4, true
+	case two && !four:
+		return 2, true
+	}
+	return 4, false
 }
 
 // findASPath returns the value of AS_PATH; nil without one.

@@ -17,13 +17,14 @@ type Config struct {
 	// FutureLimit is how far ahead of the clock a timestamp is believed (and, of a BMP router, how far off at all); beyond it the
 	// time of reception stands in its place. Default 60s.
 	FutureLimit time.Duration `yaml:"future_limit"`
-	// Status is the time between two records of bgp.feeds that say how a stream stands. Default 30s.
+	// Status is the time between two records of bgp.feeds that say how a stream stands; whoever takes a
+	// collector over fills from the last one on. Default 10s.
 	Status time.Duration `yaml:"status"`
 }
 
 // DefaultConfig is what stands at each field.
 func DefaultConfig() Config {
-	return Config{Tick: time.Second, StaleAfter: time.Minute, FreshWithin: 10 * time.Second, FutureLimit: time.Minute, Status: 30 * time.Second}
+	return Config{Tick: time.Second, StaleAfter: time.Minute, FreshWithin: 10 * time.Second, FutureLimit: time.Minute, Status: 10 * time.Second}
 }
 
 // Validate reports all faults, joined.

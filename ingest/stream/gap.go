@@ -140,7 +140,7 @@ func (g *Gap) End(ctx context.Context, l *Lane, o Outcome) error {
 	if err := s.write(ctx, l, now, &pb.UpdateRecord{Body: &pb.UpdateRecord_GapEnd{GapEnd: end}}); err != nil {
 		return err
 	}
-	s.gap, s.lastGap = nil, now
+	s.gap, s.lastGap, s.whole = nil, now, o.Complete && (s.whole || !o.Filled)
 	event := pb.FeedEvent_FEED_EVENT_RECOVERED
 	if !o.Complete {
 		event = pb.FeedEvent_FEED_EVENT_DEGRADED

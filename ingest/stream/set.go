@@ -82,10 +82,8 @@ func (s *Set) DeadLetter(ctx context.Context, l DeadLetter) error {
 type Past struct {
 	// Session is the highest session number seen.
 	Session uint64
-	// Clock is the collector's last tick, microseconds since 1970; 0 is unknown.
-	Clock int64
-	// Whole tells that no gap was open then: a fill of what came since is enough.
-	Whole bool
+	// Known is up to when everything that the collector said is known (FeedStatus.known_us), microseconds since 1970; 0 is never.
+	Known int64
 }
 
 // NewSet checks and allocates; nothing runs yet.

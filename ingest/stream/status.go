@@ -13,11 +13,22 @@ var noID netip.Addr
 
 // standing is how the stream stands. mu is held.
 func (s *Stream) standing() *pb.FeedStatus {
-	st := &pb.FeedStatus{State: s.state.String(), PeersUp: uint32(s.nUp), Messages: s.messages, LagUs: s.delay, LastGapUs: s.lastGap}
+	st := &pb.FeedStatus{State: s.state.String(), PeersUp: uint32(s.nUp), Messages: s.messages, LagUs: s.delay, LastGapUs: s.lastGap, KnownUs: s.known()}
 	if s.gap != nil && s.gap.Since == 0 && s.state == up {
 		st.State = "bootstrapping"
 	}
 	return st
+}
+
+// known is up to when everything that the collector said is known, 0 where it never was. mu is held.
+func (s *Stream) known() int64 {
+	switch {
+	case s.gap != nil:
+		return s.gap.Since
+	case s.whole:
+		return max(s.clock, s.since)
+	}
+	return 0
 }
 
 // status writes how the stream stands, span after it last did.

@@ -76,7 +76,8 @@ type Stream struct {
 	nUp   int
 	// clock is the last tick, microseconds; delay that of the last message.
 	clock, delay int64
-	since        int64 // the collector's last tick before this session, 0 unknown
+	since        int64 // from when on the collector was not followed before this session, 0 is since ever
+	whole        bool  // but for the open gap, everything is known
 	gap          *Gap
 	gaps         int // begun in this session
 	lastGap      int64
@@ -119,10 +120,7 @@ var seed = maphash.MakeSeed()
 func markOf(at int64, raw []byte) mark { return mark{at, maphash.Bytes(seed, raw)} }
 
 func newStream(set *Set, collector string, o Options, session uint64, past Past) *Stream {
-	s := &Stream{set: set, collector: collector, o: o, session: session, peers: map[peerID]*Peer{}, counter: set.metrics.messages.WithLabelValues(collector)}
-	if past.Whole {
-		s.since = past.Clock
-	}
+	s := &Stream{set: set, collector: collector, o: o, session: session, peers: map[peerID]*Peer{}, since: past.Known, whole: past.Known != 0, counter: set.metrics.messages.WithLabelValues(collector)}
 	s.live = Lane{s: s, name: "live", session: session, live: true}
 	return s
 }

@@ -268,8 +268,11 @@ type FeedStatus struct {
 	// When the last gap ended or, where it is open, began; microseconds since 1970, UTC; 0 where there was none.
 	LastGapUs int64 `protobuf:"varint,6,opt,name=last_gap_us,json=lastGapUs,proto3" json:"last_gap_us,omitempty"`
 	// Octets of the files that answer the open gap: read so far and in all, as far as known.
-	DoneBytes     uint64 `protobuf:"varint,7,opt,name=done_bytes,json=doneBytes,proto3" json:"done_bytes,omitempty"`
-	TotalBytes    uint64 `protobuf:"varint,8,opt,name=total_bytes,json=totalBytes,proto3" json:"total_bytes,omitempty"`
+	DoneBytes  uint64 `protobuf:"varint,7,opt,name=done_bytes,json=doneBytes,proto3" json:"done_bytes,omitempty"`
+	TotalBytes uint64 `protobuf:"varint,8,opt,name=total_bytes,json=totalBytes,proto3" json:"total_bytes,omitempty"`
+	// Up to when everything that the collector said is known: its clock, or the beginning of the oldest gap that is open;
+	// microseconds since 1970, UTC; 0 where it was never known whole. Whoever takes the collector over fills from there.
+	KnownUs       int64 `protobuf:"varint,9,opt,name=known_us,json=knownUs,proto3" json:"known_us,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -360,6 +363,13 @@ func (x *FeedStatus) GetTotalBytes() uint64 {
 	return 0
 }
 
+func (x *FeedStatus) GetKnownUs() int64 {
+	if x != nil {
+		return x.KnownUs
+	}
+	return 0
+}
+
 var File_darkmap_v1_feeds_proto protoreflect.FileDescriptor
 
 const file_darkmap_v1_feeds_proto_rawDesc = "" +
@@ -381,7 +391,7 @@ const file_darkmap_v1_feeds_proto_rawDesc = "" +
 	" \x01(\x03R\abeginUs\x12\x15\n" +
 	"\x06end_us\x18\v \x01(\x03R\x05endUs\x12&\n" +
 	"\x05peers\x18\f \x03(\v2\x10.darkmap.v1.PeerR\x05peers\x12.\n" +
-	"\x06status\x18\r \x01(\v2\x16.darkmap.v1.FeedStatusR\x06status\"\x80\x02\n" +
+	"\x06status\x18\r \x01(\v2\x16.darkmap.v1.FeedStatusR\x06status\"\x9b\x02\n" +
 	"\n" +
 	"FeedStatus\x12\x14\n" +
 	"\x05state\x18\x01 \x01(\tR\x05state\x12\x19\n" +
@@ -393,7 +403,8 @@ const file_darkmap_v1_feeds_proto_rawDesc = "" +
 	"\n" +
 	"done_bytes\x18\a \x01(\x04R\tdoneBytes\x12\x1f\n" +
 	"\vtotal_bytes\x18\b \x01(\x04R\n" +
-	"totalBytes*\xe7\x01\n" +
+	"totalBytes\x12\x19\n" +
+	"\bknown_us\x18\t \x01(\x03R\aknownUs*\xe7\x01\n" +
 	"\tFeedEvent\x12\x1a\n" +
 	"\x16FEED_EVENT_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rFEED_EVENT_UP\x10\x01\x12\x13\n" +

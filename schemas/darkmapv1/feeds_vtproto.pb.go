@@ -181,6 +181,11 @@ func (m *FeedStatus) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.KnownUs != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.KnownUs))
+		i--
+		dAtA[i] = 0x48
+	}
 	if m.TotalBytes != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.TotalBytes))
 		i--
@@ -317,6 +322,9 @@ func (m *FeedStatus) SizeVT() (n int) {
 	}
 	if m.TotalBytes != 0 {
 		n += 1 + protohelpers.SizeOfVarint(uint64(m.TotalBytes))
+	}
+	if m.KnownUs != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.KnownUs))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -933,6 +941,25 @@ func (m *FeedStatus) UnmarshalVT(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.TotalBytes |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field KnownUs", wireType)
+			}
+			m.KnownUs = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.KnownUs |= int64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
@@ -1594,6 +1621,25 @@ func (m *FeedStatus) UnmarshalVTUnsafe(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.TotalBytes |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field KnownUs", wireType)
+			}
+			m.KnownUs = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.KnownUs |= int64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}

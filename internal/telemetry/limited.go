@@ -27,21 +27,34 @@ func NewLimited(log *slog.Logger, every time.Duration, burst int) *Limited {
 
 // Warn logs, or counts what it does not log; the next line says how many those were.
 func (l *Limited) Warn(msg string, args ...any) {
+	if args, ok := l.pass(args); ok {
+		l.log.Warn(msg, args...) //nolint:sloglint // the caller's message is constant
+	}
+}
+
+// Info is Warn for what nobody needs to act upon.
+func (l *Limited) Info(msg string, args ...any) {
+	if args, ok := l.pass(args); ok {
+		l.log.Info(msg, args...) //nolint:sloglint // the caller's message is constant
+	}
+}
+
+// pass reports whether a line may be logged; its arguments then also say what was left out.
+func (l *Limited) pass(args []any) ([]any, bool) {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	if n := int(l.now().Sub(l.refilled) / l.every); n > 0 {
 		l.left = min(l.burst, l.left+n)
 		l.refilled = l.refilled.Add(time.Duration(n) * l.every)
 	}
 	if l.left == 0 {
 		l.suppressed++
-		l.mu.Unlock()
-		return
+		return nil, false
 	}
 	l.left--
 	if l.suppressed > 0 {
 		args = append(args, "suppressed", l.suppressed)
 		l.suppressed = 0
 	}
-	l.mu.Unlock()
-	l.log.Warn(msg, args...) //nolint:sloglint // the caller's message is constant
+	return args, true
 }

@@ -8,12 +8,13 @@ import (
 )
 
 // BMPReader cuts a stream into BMP messages. Its buffer grows only as the stream really brings octets, to a few times
-// MaxBMPMessage at most. It is not safe for concurrent use.
+// MaxBMPMessage at most, and shrinks again. It is not safe for concurrent use.
 type BMPReader struct {
 	// Strict is for sockets: what is no message is reported as soon as its header is read, and nothing is skipped.
 	Strict bool
 
 	r          io.Reader
+	size       int // of the buffer as long as messages are small
 	buf        []byte
 	start, end int // of the octets in buf that were not consumed
 	offset     int64
@@ -38,7 +39,15 @@ func (e *BMPFrameError) Error() string {
 func (e *BMPFrameError) Unwrap() error { return e.Err }
 
 // NewBMPReader returns a reader of r, which it buffers.
-func NewBMPReader(r io.Reader) *BMPReader { return &BMPReader{r: r, buf: make([]byte, 64<<10)} }
+func NewBMPReader(r io.Reader) *BMPReader { return NewBMPReaderSize(r, 64<<10) }
+
+// NewBMPReaderSize returns a reader of r that asks for size octets at once.
+func NewBMPReaderSize(r io.Reader, size int) *BMPReader {
+	return &BMPReader{r: r, size: size, buf: make([]byte, size)}
+}
+
+// Held is how many octets were read and not returned yet: those of a message that has begun to come.
+func (r *BMPReader) Held() int { return r.end - r.start }
 
 // Offset is where the message that Next returns next begins.
 func (r *BMPReader) Offset() int64 { return r.offset }
@@ -91,9 +100,7 @@ func (r *BMPReader) fill(n int) bool {
 		if r.err != nil {
 			return false
 		}
-		if r.end == len(r.buf) {
-			r.room()
-		}
+		r.room()
 		k, err := r.r.Read(r.buf[r.end:])
 		r.end += k
 		r.err = err
@@ -101,11 +108,18 @@ func (r *BMPReader) fill(n int) bool {
 	return true
 }
 
-// room makes space behind the octets that are held: by moving them, or by doubling a buffer that is more than half full.
+// room makes space behind the octets that are held: by moving them to the front, which is done once for each, or by doubling a
+// buffer that is full. One that has grown is given back when nothing is held.
 func (r *BMPReader) room() {
+	held := r.end - r.start
 	to := r.buf
-	if held := r.end - r.start; held > len(r.buf)/2 {
+	switch {
+	case held == len(r.buf):
 		to = make([]byte, 2*len(r.buf))
+	case held == 0 && len(r.buf) > r.size:
+		to = make([]byte, r.size)
+	case r.start == 0:
+		return
 	}
 	r.end = copy(to, r.buf[r.start:r.end])
 	r.buf, r.start = to, 0

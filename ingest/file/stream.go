@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/darkmap/darkmap/ingest/table"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 	"github.com/darkmap/darkmap/internal/capture"
@@ -30,7 +31,7 @@ type stream struct {
 	now int64
 	// pending goes out before anything else is read.
 	pending []*pb.UpdateRecord
-	table   *table
+	table   *dump
 	tables  int // how many there were
 	// damaged: something of the present file could not be read.
 	damaged bool
@@ -51,9 +52,9 @@ type peerID struct {
 // maxPeers bounds the peers of a stream that are remembered.
 const maxPeers = 4096
 
-// table is a table dump that is being read.
-type table struct {
-	chunk    *chunk
+// dump is a table dump that is being read.
+type dump struct {
+	chunk    *table.Builder
 	peers    map[bgp.Peer]netip.Addr
 	families [len(bgp.Families) + 1]bool
 }
@@ -188,15 +189,11 @@ func (s *stream) convert(it *capture.Item) *pb.UpdateRecord {
 		s.place = Place{s.files[s.file].path, it.Number, it.Offset}
 		s.message = pb.UpdateRecord{Body: &pb.UpdateRecord_BgpMessage{BgpMessage: &s.raw}}
 		return &s.message
-	case capture.PeerUp:
-		return &pb.UpdateRecord{Body: &pb.UpdateRecord_PeerUp{PeerUp: &pb.PeerUp{Peer: s.peer(it.Peer, it.BGPID)}}}
-	case capture.PeerDown:
-		return s.peerDown(it)
-	case capture.State:
-		switch {
-		case it.NewState == bgp.Established:
+	case capture.PeerUp, capture.PeerDown, capture.State:
+		switch up, down := table.Session(it); {
+		case up:
 			return &pb.UpdateRecord{Body: &pb.UpdateRecord_PeerUp{PeerUp: &pb.PeerUp{Peer: s.peer(it.Peer, it.BGPID)}}}
-		case it.OldState == bgp.Established || it.NewState == bgp.Idle:
+		case down:
 			return s.peerDown(it)
 		}
 	case capture.CollectorUp:
@@ -232,11 +229,11 @@ func (s *stream) rib(it *capture.Item, t int64) error {
 	if s.table == nil {
 		s.tables++
 		id := fmt.Sprintf("table/%d", s.tables)
-		s.table = &table{chunk: newChunk(id), peers: map[bgp.Peer]netip.Addr{}}
+		s.table = &dump{chunk: table.New(id), peers: map[bgp.Peer]netip.Addr{}}
 		s.push(t, &pb.UpdateRecord{Body: &pb.UpdateRecord_GapBegin{GapBegin: &pb.GapBegin{Id: id}}})
 	}
 	s.now = max(s.now, t)
-	if s.table.chunk.full(it.Prefix) {
+	if s.table.chunk.Full(it.Prefix) {
 		s.flushChunk()
 	}
 	s.table.families[bgp.FamilyOf(it.Prefix)] = true
@@ -244,7 +241,7 @@ func (s *stream) rib(it *capture.Item, t int64) error {
 	for i := range it.Entries {
 		e := &it.Entries[i]
 		s.table.peers[e.Peer] = e.BGPID
-		u, err := s.decoder.DecodeAttributes(e.Attributes, wire.Options{ASOctets: e.ASOctets})
+		origin, upstream, err := table.Route(s.decoder, e)
 		if err != nil {
 			s.damaged = true
 			bad = &capture.Damage{
@@ -253,19 +250,14 @@ func (s *stream) rib(it *capture.Item, t int64) error {
 			}
 			continue
 		}
-		path := u.Attributes.Path
-		origin := path.Origin()
-		if len(path) == 0 {
-			origin = e.Peer.ASN
-		}
-		s.table.chunk.add(it.Prefix, e.Peer, e.BGPID, origin, path.Upstream())
+		s.table.chunk.Add(it.Prefix, e.Peer, e.BGPID, origin, upstream)
 	}
 	return bad
 }
 
 // flushChunk queues what the chunk has collected.
 func (s *stream) flushChunk() {
-	if c := s.table.chunk.take(); c != nil {
+	if c := s.table.chunk.Take(); c != nil {
 		s.push(s.now, &pb.UpdateRecord{Body: &pb.UpdateRecord_TableChunk{TableChunk: c}})
 	}
 }
@@ -273,7 +265,7 @@ func (s *stream) flushChunk() {
 // endTable queues the rest of the table and its end.
 func (s *stream) endTable() {
 	s.flushChunk()
-	end := &pb.GapEnd{Id: s.table.chunk.id, Complete: !s.damaged}
+	end := &pb.GapEnd{Id: s.table.chunk.ID(), Complete: !s.damaged}
 	for _, f := range bgp.Families {
 		if s.table.families[f] {
 			end.Families = append(end.Families, codec.Family(f))

@@ -1,4 +1,4 @@
-package file
+package table
 
 import (
 	"cmp"
@@ -16,8 +16,8 @@ const (
 	chunkBytes    = 192 << 10
 )
 
-// chunk collects prefixes of a table dump into a TableChunk.
-type chunk struct {
+// Builder collects prefixes of a table dump into TableChunks. It is for one goroutine.
+type Builder struct {
 	id     string
 	family bgp.Family
 	peers  map[bgp.Peer]int
@@ -35,15 +35,19 @@ type tablePath struct {
 	peers            []byte
 }
 
-func newChunk(id string) *chunk { return &chunk{id: id, peers: map[bgp.Peer]int{}} }
+// New returns a Builder whose chunks answer the gap or check id.
+func New(id string) *Builder { return &Builder{id: id, peers: map[bgp.Peer]int{}} }
 
-// full reports whether p should begin a new chunk.
-func (c *chunk) full(p netip.Prefix) bool {
+// ID is what the chunks answer.
+func (c *Builder) ID() string { return c.id }
+
+// Full reports whether p should begin a new chunk: Take what there is first.
+func (c *Builder) Full(p netip.Prefix) bool {
 	return c.family != 0 && (c.family != bgp.FamilyOf(p) || c.open != p && (len(c.out)+1 >= chunkPrefixes || c.bytes >= chunkBytes))
 }
 
-// add notes that peer holds p.
-func (c *chunk) add(p netip.Prefix, peer bgp.Peer, id netip.Addr, origin, upstream bgp.ASN) {
+// Add notes that peer, whose BGP identifier is id, holds p. The routes to a prefix come together.
+func (c *Builder) Add(p netip.Prefix, peer bgp.Peer, id netip.Addr, origin, upstream bgp.ASN) {
 	if p != c.open {
 		c.close()
 		c.open, c.family = p, bgp.FamilyOf(p)
@@ -68,7 +72,7 @@ func (c *chunk) add(p netip.Prefix, peer bgp.Peer, id netip.Addr, origin, upstre
 }
 
 // close moves the open prefix to the chunk.
-func (c *chunk) close() {
+func (c *Builder) close() {
 	if len(c.paths) == 0 {
 		return
 	}
@@ -85,13 +89,13 @@ func (c *chunk) close() {
 	c.paths = c.paths[:0]
 }
 
-// take returns what was collected, nil if nothing, and begins anew.
-func (c *chunk) take() *pb.TableChunk {
+// Take returns what was collected, nil if nothing, and begins anew.
+func (c *Builder) Take() *pb.TableChunk {
 	c.close()
 	if len(c.out) == 0 {
 		return nil
 	}
 	t := &pb.TableChunk{Id: c.id, Family: codec.Family(c.family), Peers: c.list, Prefixes: c.out}
-	*c = *newChunk(c.id)
+	*c = *New(c.id)
 	return t
 }

@@ -1,0 +1,148 @@
+package archive
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+const (
+	// pageSize is the largest that the Broker allows.
+	pageSize = 1000
+	// pageBytes caps one page: an item has some 250 octets.
+	pageBytes = 2 << 20
+	// searchMargin widens a search: the Broker looks back less than one file for some collectors.
+	searchMargin = 30 * time.Minute
+)
+
+// Broker finds files through the HTTP API of a BGPKIT Broker.
+type Broker struct {
+	base string
+	c    *client
+}
+
+// NewBroker returns one that asks the API at base.
+func NewBroker(base string, cfg Config) *Broker {
+	return &Broker{base: strings.TrimSuffix(base, "/"), c: newClient(cfg)}
+}
+
+// brokerPage is an answer of /search or /latest.
+type brokerPage struct {
+	Error *string      `json:"error"`
+	Data  []brokerItem `json:"data"`
+}
+
+// brokerItem is a file; its times are UTC, without a zone.
+type brokerItem struct {
+	Start     string `json:"ts_start"`
+	End       string `json:"ts_end"`
+	Collector string `json:"collector_id"`
+	Type      string `json:"data_type"`
+	URL       string `json:"url"`
+	ExactSize int64  `json:"exact_size"`
+}
+
+// Find implements Finder.
+func (b *Broker) Find(ctx context.Context, collector string, kind Kind, from, to time.Time) ([]File, error) {
+	project, id, err := brokerID(collector)
+	if err != nil {
+		return nil, err
+	}
+	q := url.Values{
+		"ts_start": {strconv.FormatInt(from.Add(-searchMargin).Unix(), 10)}, "ts_end": {strconv.FormatInt(to.Unix()+1, 10)},
+		"project": {project}, "collector_id": {id}, "data_type": {string(kind)}, "page_size": {strconv.Itoa(pageSize)},
+	}
+	var all []File
+	for page := 1; ; page++ {
+		q.Set("page", strconv.Itoa(page))
+		files, n, err := b.page(ctx, b.base+"/search?"+q.Encode())
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range files {
+			if f.Collector == collector && f.Kind == kind && f.touches(from, to) {
+				all = append(all, f)
+			}
+		}
+		if n < pageSize {
+			return inOrder(all), nil
+		}
+		if page*pageSize >= MaxFiles {
+			return nil, fmt.Errorf("searching %s for %s: %w: more than %d", b.base, collector, ErrTooMany, MaxFiles)
+		}
+	}
+}
+
+// Latest lists the newest file of each kind and collector.
+func (b *Broker) Latest(ctx context.Context) ([]File, error) {
+	files, _, err := b.page(ctx, b.base+"/latest")
+	return files, err
+}
+
+func (b *Broker) page(ctx context.Context, url string) ([]File, int, error) {
+	body, err := b.c.read(ctx, url, pageBytes)
+	if err != nil {
+		return nil, 0, err
+	}
+	files, n, err := parsePage(body)
+	if err != nil {
+		return nil, 0, fmt.Errorf("reading %s: %w", url, err)
+	}
+	return files, n, nil
+}
+
+// parsePage reads an answer; n is how many items it has. An item that makes no sense, or is of a collector or a kind that we do
+// not know, is left out.
+func parsePage(body []byte) (files []File, n int, err error) {
+	var p brokerPage
+	if err := json.Unmarshal(body, &p); err != nil {
+		return nil, 0, fmt.Errorf("the answer is not the Broker's: %w", err)
+	}
+	if p.Error != nil && *p.Error != "" {
+		return nil, 0, fmt.Errorf("the Broker says: %.200q", *p.Error)
+	}
+	for i := range p.Data {
+		if f, ok := p.Data[i].file(); ok {
+			files = append(files, f)
+		}
+	}
+	return files, len(p.Data), nil
+}
+
+func (it *brokerItem) file() (File, bool) {
+	project := bgp.ProjectRouteViews
+	if isRIS(it.Collector) {
+		project = bgp.ProjectRIS
+	}
+	name, err := bgp.CollectorName(project, it.Collector)
+	begin, err2 := brokerTime(it.Start)
+	end, err3 := brokerTime(it.End)
+	f := File{Collector: name, Begin: begin, End: end, URL: it.URL, Size: max(it.ExactSize, 0)}
+	switch it.Type {
+	case "rib":
+		f.Kind, f.End = RIB, begin
+	case "updates", "update":
+		f.Kind = Updates
+	}
+	ok := err == nil && err2 == nil && err3 == nil && f.Kind != "" && isRemote(f.URL) && !end.Before(begin)
+	return f, ok
+}
+
+// isRIS reports whether the Broker's name of a collector is one of RIS.
+func isRIS(id string) bool {
+	_, err := bgp.CollectorName(bgp.ProjectRIS, id)
+	return err == nil
+}
+
+func brokerTime(s string) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t.UTC(), nil
+	}
+	return time.ParseInLocation("2006-01-02T15:04:05", s, time.UTC) // fractions are taken, too
+}

@@ -1,0 +1,83 @@
+package archive
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// ours matches what cacheName makes: nothing else in the folder is ever removed.
+var ours = regexp.MustCompile(`^[0-9a-f]{16}-[0-9A-Za-z._-]*$`)
+
+// cached is a file of the cache with what belongs to it.
+type cached struct {
+	name  string
+	bytes int64
+	used  time.Time
+}
+
+// makeRoom removes what was not used for the longest time until need more octets fit. What is in use, or being downloaded,
+// stays, even where the cache gets too large by that.
+func (f *Fetcher) makeRoom(need int64) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all, total, err := f.list()
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(all, func(a, b cached) int { return a.used.Compare(b.used) })
+	for _, c := range all {
+		if total+need <= f.cfg.CacheBytes {
+			break
+		}
+		_, busy := f.locks[c.name]
+		if busy || f.pins[c.name] > 0 {
+			continue
+		}
+		for _, suffix := range [...]string{"", partSuffix, metaSuffix} {
+			if err := os.Remove(filepath.Join(f.cfg.Cache, c.name+suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("making room in the cache: %w", err)
+			}
+		}
+		total -= c.bytes
+		f.metrics.evicted.Inc()
+	}
+	f.metrics.cache.Set(float64(total))
+	return nil
+}
+
+// list returns the files of the cache and how much they have together. mu is held.
+func (f *Fetcher) list() ([]cached, int64, error) {
+	entries, err := os.ReadDir(f.cfg.Cache)
+	if err != nil {
+		return nil, 0, fmt.Errorf("looking through the cache: %w", err)
+	}
+	at := map[string]int{}
+	var all []cached
+	var total int64
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || !info.Mode().IsRegular() || !ours.MatchString(e.Name()) {
+			continue // gone, or somebody else's
+		}
+		name := strings.TrimSuffix(strings.TrimSuffix(e.Name(), metaSuffix), partSuffix)
+		i, ok := at[name]
+		if !ok {
+			i = len(all)
+			at[name] = i
+			all = append(all, cached{name: name})
+		}
+		all[i].bytes += info.Size()
+		if info.ModTime().After(all[i].used) {
+			all[i].used = info.ModTime()
+		}
+		total += info.Size()
+	}
+	return all, total, nil
+}

@@ -1,0 +1,260 @@
+package archive
+
+import (
+	"context"
+	"crypto/md5" //nolint:gosec // what archives publish; it finds broken transfers, no forgery
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/kafka"
+)
+
+// errStalled is a transfer that stands still.
+var errStalled = errors.New("the transfer stands still")
+
+const (
+	partSuffix = ".part" // of what was downloaded so far
+	metaSuffix = ".meta" // of what is known about that
+)
+
+// meta tells whether a download that was broken off may go on.
+type meta struct {
+	URL string `json:"url"`
+	// Validator is what If-Range takes: a strong ETag or a Last-Modified.
+	Validator string `json:"validator"`
+	Size      int64  `json:"size"`
+}
+
+// download brings file to path, going on where an earlier attempt ended.
+func (f *Fetcher) download(ctx context.Context, file File, path string) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case f.slots <- struct{}{}:
+	}
+	defer func() { <-f.slots }()
+	var pause kafka.Backoff
+	before := partSize(path)
+	for failures := 1; ; failures++ {
+		err := f.attempt(ctx, file, path)
+		if err == nil {
+			break
+		}
+		if now := partSize(path); now > before { // it goes on, if slowly
+			before, failures = now, 0
+		}
+		if ctx.Err() != nil || failures >= f.cfg.Attempts || !retriable(err) {
+			return err
+		}
+		f.metrics.retries.Inc()
+		if err := f.c.pause(ctx, &pause, err); err != nil {
+			return err
+		}
+	}
+	if err := verify(path+partSuffix, file.Checksum); err != nil {
+		return errors.Join(err, f.forget(path))
+	}
+	if err := os.Rename(path+partSuffix, path); err != nil {
+		return fmt.Errorf("naming it: %w", err)
+	}
+	_ = os.Remove(path + metaSuffix) // of no use any more
+	f.metrics.files.Inc()
+	return nil
+}
+
+// attempt sends one request and appends what comes.
+func (f *Fetcher) attempt(ctx context.Context, file File, path string) error {
+	m, have := readMeta(path, file.URL)
+	var headers []string
+	if have > 0 {
+		headers = []string{"Range", fmt.Sprintf("bytes=%d-", have), "If-Range", m.Validator}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stalled := time.AfterFunc(f.cfg.AnswerAfter+f.cfg.Stalled, func() { cancel(errStalled) })
+	defer stalled.Stop()
+	resp, err := f.c.do(ctx, file.URL, func(code int) bool { return isOK(code) || have > 0 && code == http.StatusPartialContent }, headers...)
+	if s, ok := errors.AsType[*statusError](err); ok && s.code == http.StatusRequestedRangeNotSatisfiable {
+		return errors.Join(fmt.Errorf("%w: %w", ErrIncomplete, err), f.forget(path))
+	}
+	if err != nil {
+		return cause(ctx, err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // only read
+	if resp.StatusCode == http.StatusOK {
+		have = 0
+	} else if at, err := rangeStart(resp.Header.Get("Content-Range")); err != nil || at != have {
+		return errors.Join(fmt.Errorf("it goes on at %d instead of %d (%v): %w", at, have, err, ErrIncomplete), f.forget(path))
+	}
+	size := int64(-1)
+	if resp.ContentLength >= 0 {
+		size = have + resp.ContentLength
+	}
+	if size > f.cfg.FileBytes {
+		return fmt.Errorf("%d octets, at most %d are fetched: %w", size, f.cfg.FileBytes, errTooLarge)
+	}
+	if file.Size > 0 && size >= 0 && size != file.Size {
+		return fmt.Errorf("the server has %d octets instead of %d: %w", size, file.Size, ErrIncomplete)
+	}
+	if err := f.makeRoom(max(size-have, 0)); err != nil {
+		return err
+	}
+	if err := writeMeta(path, meta{file.URL, validator(resp.Header), size}); err != nil {
+		return err
+	}
+	body := &watched{r: resp.Body, timer: stalled, limit: f.cfg.Stalled, count: f.metrics.bytes.Add}
+	return cause(ctx, f.save(path+partSuffix, body, have, size))
+}
+
+// cause says that a transfer stood still where that is why err came.
+func cause(ctx context.Context, err error) error {
+	if err != nil && errors.Is(context.Cause(ctx), errStalled) {
+		return fmt.Errorf("%w: %v", errStalled, err) //nolint:errorlint // it is a cancellation of our own making
+	}
+	return err
+}
+
+// save writes a body behind the first have octets of path and checks that it has size octets then (-1: unknown).
+func (f *Fetcher) save(path string, body io.Reader, have, size int64) error {
+	flags := os.O_WRONLY | os.O_CREATE
+	if have == 0 {
+		flags |= os.O_TRUNC
+	}
+	out, err := os.OpenFile(path, flags, 0o640) //nolint:gosec // a name of our own
+	if err != nil {
+		return fmt.Errorf("opening the cache's file: %w", err)
+	}
+	n := int64(0)
+	if _, err = out.Seek(have, io.SeekStart); err == nil {
+		n, err = io.Copy(out, io.LimitReader(body, f.cfg.FileBytes-have+1))
+	}
+	switch got := have + n; {
+	case err != nil:
+		err = fmt.Errorf("after %d octets: %w", got, err)
+	case got > f.cfg.FileBytes:
+		err = fmt.Errorf("more than %d octets: %w", f.cfg.FileBytes, errTooLarge)
+	case size >= 0 && got != size:
+		err = fmt.Errorf("%d octets instead of %d: %w", got, size, ErrIncomplete)
+	default:
+		err = out.Sync()
+	}
+	return errors.Join(err, out.Close())
+}
+
+// watched notices that nothing comes any more.
+type watched struct {
+	r     io.Reader
+	timer *time.Timer
+	limit time.Duration
+	count func(float64)
+}
+
+func (w *watched) Read(b []byte) (int, error) {
+	n, err := w.r.Read(b)
+	if n > 0 {
+		w.timer.Reset(w.limit)
+		w.count(float64(n))
+	}
+	return n, err
+}
+
+// rangeStart reads the first octet's place of a Content-Range.
+func rangeStart(v string) (int64, error) {
+	v, ok := strings.CutPrefix(v, "bytes ")
+	first, _, ok2 := strings.Cut(v, "-")
+	if !ok || !ok2 {
+		return 0, fmt.Errorf("content range %.40q", v)
+	}
+	return strconv.ParseInt(first, 10, 64)
+}
+
+// validator returns what tells one version of a file from another; a weak ETag does not.
+func validator(h http.Header) string {
+	if e := h.Get("ETag"); e != "" && !strings.HasPrefix(e, "W/") {
+		return e
+	}
+	return h.Get("Last-Modified")
+}
+
+// readMeta returns how much of url's file is there already and may be kept.
+func readMeta(path, url string) (meta, int64) {
+	var m meta
+	text, err := os.ReadFile(path + metaSuffix) //nolint:gosec // a name of our own
+	if err != nil || json.Unmarshal(text, &m) != nil || m.URL != url || m.Validator == "" {
+		return meta{}, 0
+	}
+	n := partSize(path)
+	if m.Size >= 0 && n >= m.Size {
+		return meta{}, 0 // it was whole, and was not taken
+	}
+	return m, n
+}
+
+func partSize(path string) int64 {
+	info, err := os.Stat(path + partSuffix)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+func writeMeta(path string, m meta) error {
+	text, err := json.Marshal(m)
+	if err == nil {
+		err = os.WriteFile(path+metaSuffix, text, 0o640) //nolint:gosec // not secret
+	}
+	if err != nil {
+		return fmt.Errorf("noting what is downloaded: %w", err)
+	}
+	return nil
+}
+
+// forget removes what was downloaded so far.
+func (f *Fetcher) forget(path string) error {
+	var errs []error
+	for _, suffix := range [...]string{partSuffix, metaSuffix} {
+		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, fmt.Errorf("removing a download: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// verify compares a file with its checksum; an empty one fits.
+func verify(path, checksum string) error {
+	if checksum == "" {
+		return nil
+	}
+	kind, want, _ := strings.Cut(checksum, ":")
+	var h hash.Hash
+	switch kind {
+	case "sha256":
+		h = sha256.New()
+	case "md5":
+		h = md5.New() //nolint:gosec // see the import
+	default:
+		return fmt.Errorf("its checksum, %.80q, is neither sha256: nor md5:", checksum)
+	}
+	in, err := os.Open(path) //nolint:gosec // a name of our own, or the user's
+	if err != nil {
+		return fmt.Errorf("reading it again: %w", err)
+	}
+	defer in.Close() //nolint:errcheck // only read
+	if _, err := io.Copy(h, in); err != nil {
+		return fmt.Errorf("reading it again: %w", err)
+	}
+	if got := hex.EncodeToString(h.Sum(nil)); !strings.EqualFold(got, want) {
+		return fmt.Errorf("its %s is %s instead of %s: %w", kind, got, want, ErrIncomplete)
+	}
+	return nil
+}

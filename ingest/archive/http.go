@@ -1,0 +1,173 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/kafka"
+)
+
+// ErrNotFound is a file that the server does not have, or not yet.
+var ErrNotFound = errors.New("not found")
+
+// errTooLarge is an answer beyond its cap.
+var errTooLarge = errors.New("the answer is larger than allowed")
+
+// maxRedirects is how many a request may follow.
+const maxRedirects = 5
+
+// statusError is an answer that is none.
+type statusError struct {
+	status string
+	code   int
+	after  time.Duration // that it asks us to wait
+}
+
+func (e *statusError) Error() string { return "the server answers " + e.status }
+
+// Is lets callers tell a file that is not there.
+func (e *statusError) Is(target error) bool {
+	return target == ErrNotFound && (e.code == http.StatusNotFound || e.code == http.StatusGone)
+}
+
+// retriable reports whether the same request may succeed later.
+func retriable(err error) bool {
+	s, ok := errors.AsType[*statusError](err)
+	if ok {
+		return s.code == http.StatusTooManyRequests || s.code == http.StatusRequestTimeout || s.code >= 500
+	}
+	return !errors.Is(err, errTooLarge) && !errors.Is(err, errRedirect) && !errors.Is(err, context.Canceled)
+}
+
+// client asks servers: bounded in time, in octets, in where it is sent.
+type client struct {
+	cfg  Config
+	http *http.Client
+}
+
+// errRedirect is a redirection that is not followed.
+var errRedirect = errors.New("the redirection is not followed")
+
+func newClient(cfg Config) *client {
+	t := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert,errcheck // it is one
+	t.ResponseHeaderTimeout, t.DisableCompression, t.MaxConnsPerHost = cfg.AnswerAfter, true, cfg.Parallel+2
+	c := &client{cfg: cfg, http: &http.Client{Transport: t}}
+	c.http.CheckRedirect = func(req *http.Request, via []*http.Request) error {
+		if len(via) > maxRedirects {
+			return fmt.Errorf("to %s: %d redirections: %w", req.URL.Redacted(), len(via), errRedirect)
+		}
+		if host := req.URL.Hostname(); host != via[0].URL.Hostname() && !c.trusted(host) {
+			return fmt.Errorf("to %s, another host: %w", req.URL.Redacted(), errRedirect)
+		}
+		if via[0].URL.Scheme == "https" && req.URL.Scheme != "https" {
+			return fmt.Errorf("to %s, without TLS: %w", req.URL.Redacted(), errRedirect)
+		}
+		return nil
+	}
+	return c
+}
+
+func (c *client) trusted(host string) bool {
+	for _, t := range c.cfg.RedirectHosts {
+		if host == t || strings.HasSuffix(host, "."+t) {
+			return true
+		}
+	}
+	return false
+}
+
+// do sends one request; headers come in pairs. A status that is none of ok is a *statusError. ctx has to end the body, too.
+func (c *client) do(ctx context.Context, url string, ok func(int) bool, headers ...string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return nil, fmt.Errorf("asking for %s: %w", url, err)
+	}
+	req.Header.Set("User-Agent", c.cfg.UserAgent)
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("asking for %s: %w", req.URL.Redacted(), err)
+	}
+	if !ok(resp.StatusCode) {
+		_ = resp.Body.Close() // nothing of it is wanted
+		e := &statusError{status: resp.Status, code: resp.StatusCode, after: retryAfter(resp.Header.Get("Retry-After"))}
+		return nil, fmt.Errorf("asking for %s: %w", req.URL.Redacted(), e)
+	}
+	return resp, nil
+}
+
+// retryAfter reads the header (RFC 9110 §10.2.3).
+func retryAfter(v string) time.Duration {
+	if n, err := strconv.ParseUint(v, 10, 31); err == nil {
+		return time.Duration(n) * time.Second
+	}
+	if t, err := http.ParseTime(v); err == nil {
+		return max(time.Until(t), 0)
+	}
+	return 0
+}
+
+// isOK accepts the plain answer alone.
+func isOK(code int) bool { return code == http.StatusOK }
+
+// read returns an answer of at most limit octets, trying again where that may help.
+func (c *client) read(ctx context.Context, url string, limit int64) ([]byte, error) {
+	var out []byte
+	err := c.retry(ctx, func(ctx context.Context) error {
+		resp, err := c.do(ctx, url, isOK)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close() //nolint:errcheck // only read
+		out, err = io.ReadAll(io.LimitReader(resp.Body, limit+1))
+		if err == nil && int64(len(out)) > limit {
+			err = fmt.Errorf("more than %d octets: %w", limit, errTooLarge)
+		}
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", resp.Request.URL.Redacted(), err)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// retry calls f up to Attempts times, with jittered pauses, or those that the server asks for. Each call may take AnswerAfter and
+// Stalled together, unless f prolongs nothing itself: f gets the context to use.
+func (c *client) retry(ctx context.Context, f func(context.Context) error) error {
+	var pause kafka.Backoff
+	for i := 1; ; i++ {
+		attempt, cancel := context.WithTimeout(ctx, c.cfg.AnswerAfter+c.cfg.Stalled)
+		err := f(attempt)
+		cancel()
+		if err == nil || ctx.Err() != nil || i >= c.cfg.Attempts || !retriable(err) {
+			return err
+		}
+		if err := c.pause(ctx, &pause, err); err != nil {
+			return err
+		}
+	}
+}
+
+// pause waits before another attempt after err.
+func (c *client) pause(ctx context.Context, pause *kafka.Backoff, err error) error {
+	s, ok := errors.AsType[*statusError](err)
+	if !ok || s.after == 0 {
+		return pause.Wait(ctx)
+	}
+	t := time.NewTimer(min(s.after, c.cfg.RetryAfter))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

@@ -1,0 +1,148 @@
+package archive
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// indexBytes caps an index: MaxFiles lines and more.
+const indexBytes = 16 << 20
+
+// Index finds files in a list. It is read again for every search: others may add to it.
+type Index struct {
+	location string
+	c        *client
+}
+
+// NewIndex returns one that reads the list at location, a path or a URL.
+func NewIndex(location string, cfg Config) *Index { return &Index{location, newClient(cfg)} }
+
+// Find implements Finder. An index that is not there yet lists nothing.
+func (x *Index) Find(ctx context.Context, collector string, kind Kind, from, to time.Time) ([]File, error) {
+	text, err := x.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	files, err := parseIndex(text, x.location)
+	if err != nil {
+		return nil, fmt.Errorf("reading the index %s: %w", x.location, err)
+	}
+	var out []File
+	for _, f := range files {
+		if f.Collector == collector && f.Kind == kind && f.touches(from, to) {
+			out = append(out, f)
+		}
+	}
+	return inOrder(out), nil
+}
+
+func (x *Index) read(ctx context.Context) ([]byte, error) {
+	if isRemote(x.location) {
+		return x.c.read(ctx, x.location, indexBytes)
+	}
+	path := local(x.location)
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading an index: %w", err)
+	}
+	if info.Size() > indexBytes {
+		return nil, fmt.Errorf("the index %s has %d octets, at most %d are read: %w", x.location, info.Size(), indexBytes, ErrTooMany)
+	}
+	text, err := os.ReadFile(path) //nolint:gosec // the user names it
+	if err != nil {
+		return nil, fmt.Errorf("reading an index: %w", err)
+	}
+	return text, nil
+}
+
+// parseIndex reads the lines: collector, kind, begin, end, URL or path, and, where known, size and checksum. An unfinished last
+// line is left out: it is being written. Empty lines and those that begin with # say nothing.
+func parseIndex(text []byte, location string) ([]File, error) {
+	text = text[:bytes.LastIndexByte(text, '\n')+1]
+	var files []File
+	for n := 1; len(text) > 0; n++ {
+		line, rest, _ := bytes.Cut(text, []byte{'\n'})
+		text = rest
+		s := strings.TrimSuffix(string(line), "\r")
+		if s == "" || s[0] == '#' {
+			continue
+		}
+		if len(files) >= 10*MaxFiles {
+			return nil, fmt.Errorf("line %d: %w: more than %d", n, ErrTooMany, 10*MaxFiles)
+		}
+		f, err := parseLine(s, location)
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", n, err)
+		}
+		files = append(files, f)
+	}
+	return files, nil
+}
+
+func parseLine(s, location string) (File, error) {
+	c := strings.Split(s, "\t")
+	if len(c) < 5 || len(c) > 7 {
+		return File{}, fmt.Errorf("it has %d columns: want collector, kind, begin, end, URL, and perhaps size and checksum", len(c))
+	}
+	f := File{Collector: c[0], Kind: Kind(c[1])}
+	if f.Collector == "" || f.Kind != RIB && f.Kind != Updates {
+		return File{}, fmt.Errorf("collector %.80q, kind %.80q: want a name, and rib or updates", c[0], c[1])
+	}
+	var err error
+	if f.Begin, err = time.Parse(time.RFC3339Nano, c[2]); err != nil {
+		return File{}, fmt.Errorf("its begin: %w", err)
+	}
+	if f.End, err = time.Parse(time.RFC3339Nano, c[3]); err != nil {
+		return File{}, fmt.Errorf("its end: %w", err)
+	}
+	if f.End.Before(f.Begin) {
+		return File{}, fmt.Errorf("its end, %s, is before its begin, %s", c[3], c[2])
+	}
+	if f.URL, err = resolve(location, c[4]); err != nil {
+		return File{}, err
+	}
+	if len(c) > 5 && c[5] != "" {
+		if f.Size, err = strconv.ParseInt(c[5], 10, 64); err != nil || f.Size < 0 {
+			return File{}, fmt.Errorf("its size, %.40q, is no number of octets", c[5])
+		}
+	}
+	if len(c) > 6 {
+		f.Checksum = c[6]
+	}
+	return f, nil
+}
+
+// resolve returns where a location in an index leads to. An index that was fetched cannot name files of this machine.
+func resolve(index, to string) (string, error) {
+	switch {
+	case to == "":
+		return "", fmt.Errorf("its URL is empty")
+	case isRemote(to):
+		return to, nil
+	case !isRemote(index):
+		if p := local(to); filepath.IsAbs(p) {
+			return p, nil
+		}
+		return filepath.Join(filepath.Dir(local(index)), local(to)), nil
+	}
+	base, err := url.Parse(index)
+	if err != nil {
+		return "", fmt.Errorf("the index's URL: %w", err)
+	}
+	ref, err := url.Parse(to)
+	if err != nil {
+		return "", fmt.Errorf("its URL: %w", err)
+	}
+	out := base.ResolveReference(ref).String()
+	if !isRemote(out) {
+		return "", fmt.Errorf("its URL, %.80q, is neither http nor https", to)
+	}
+	return out, nil
+}

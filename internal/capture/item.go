@@ -53,6 +53,8 @@ type Item struct {
 	Entries []RIBEntry
 	// Local is set where the collector sent the message itself (RFC 8050 §3, RIS Live's direction): it is no news of the peer.
 	Local bool
+	// Index lists the peers of a table dump, in an item of kind Note that is its peer index table.
+	Index []bgp.Peer
 	// Note says what an item of kind Note is, in words of a closed set: keepalive, statistics, peer index table, ...
 	Note string
 	// Family is that of a Note about a table's prefix of a family that is not decoded.

@@ -52,7 +52,9 @@ func (s *mrtSource) next(it *Item) error {
 	case wire.MRTPeerIndexRecord:
 		it.Kind, it.Note = Note, notePeerIndex
 		s.indexed = true
-		err = rec.PeerIndex(&s.index)
+		if err = rec.PeerIndex(&s.index); err == nil {
+			it.Index = s.indexPeers()
+		}
 	case wire.MRTRIBRecord:
 		err = s.ribRecord(&rec, it)
 	case wire.MRTTableDumpRecord:
@@ -77,6 +79,15 @@ func assigned(t wire.MRTType) bool {
 		return true
 	}
 	return t <= 13
+}
+
+// indexPeers are the peers of the peer index table.
+func (s *mrtSource) indexPeers() []bgp.Peer {
+	peers := make([]bgp.Peer, len(s.index.Peers))
+	for i, p := range s.index.Peers {
+		peers[i] = bgp.Peer{Address: p.Address, ASN: p.ASN}
+	}
+	return peers
 }
 
 // message fills in a BGP message. What follows it in the record is no part of it and reported.

@@ -23,6 +23,8 @@ type Producer struct {
 	failed     atomic.Pointer[error]
 	records    atomic.Int64
 	bytes      atomic.Int64
+	// sent and acked count each partition's records: given to the client, and answered by the broker.
+	sent, acked []atomic.Int64
 }
 
 // NewProducer connects and asks for the topic's partitions. topic is a name of the registry; reg may be nil.
@@ -39,7 +41,7 @@ func NewProducer(ctx context.Context, cfg Config, topic string, log *slog.Logger
 		cl.Close()
 		return nil, err
 	}
-	return &Producer{cl: cl, topic: cfg.Topic(topic), partitions: n}, nil
+	return &Producer{cl: cl, topic: cfg.Topic(topic), partitions: n, sent: make([]atomic.Int64, n), acked: make([]atomic.Int64, n)}, nil
 }
 
 // Produce sends a record of a collector. It does not wait for the broker; value must not be changed afterwards.
@@ -67,16 +69,18 @@ func (p *Producer) send(ctx context.Context, rec *kgo.Record) error {
 	}
 	p.records.Add(1)
 	p.bytes.Add(int64(len(rec.Key) + len(rec.Value)))
+	p.sent[rec.Partition].Add(1)
 	p.cl.Produce(ctx, rec, p.done)
 	return p.err()
 }
 
 // done runs in the client's goroutine, in order of each partition.
-func (p *Producer) done(_ *kgo.Record, err error) {
+func (p *Producer) done(rec *kgo.Record, err error) {
 	if err != nil {
 		err = fmt.Errorf("writing to %s: %w", p.topic, err)
 		p.failed.CompareAndSwap(nil, &err)
 	}
+	p.acked[rec.Partition].Add(1)
 }
 
 func (p *Producer) err() error {
@@ -85,6 +89,9 @@ func (p *Producer) err() error {
 	}
 	return nil
 }
+
+// PartitionOf is the partition that a collector's records go to.
+func (p *Producer) PartitionOf(collector string) int32 { return PartitionOf(collector, p.partitions) }
 
 // Flush waits until everything is acknowledged, and returns the first error of all.
 func (p *Producer) Flush(ctx context.Context) error {

@@ -3,6 +3,8 @@ package detect
 import (
 	"fmt"
 	"net/netip"
+	"strings"
+	"time"
 
 	"github.com/darkmap/darkmap/detect/outage"
 	"github.com/darkmap/darkmap/detect/panel"
@@ -27,6 +29,12 @@ type OperatorConfig struct {
 	// Beacons are prefixes whose routes come and go on purpose: they and what lies within make no outages. RIPE's are among
 	// them always.
 	Beacons []netip.Prefix `yaml:"beacons"`
+	// ShortGap is how long a gap in a collector's stream may be for its peers to keep their votes until it is filled. Default 60s;
+	// 0 is the default.
+	ShortGap time.Duration `yaml:"short_gap"`
+	// BeaconLate is how long after its time a RIS beacon may be heard before the feed of a RIS or RouteViews collector that hears
+	// them is called degraded. Default 20m; 0 is the default; less than the two hours between them.
+	BeaconLate time.Duration `yaml:"beacon_late"`
 }
 
 // risBeacons are RIPE RIS' beacons and anchors.
@@ -39,6 +47,7 @@ type Operator struct {
 	collectors map[string]*collector
 	families   [len(bgp.Families)]*familyState
 	owners     owners
+	trimmed    bool // the log does not begin with its first record
 }
 
 // familyState is the state of one address family.
@@ -50,9 +59,10 @@ type familyState struct {
 	engine  *outage.Engine
 	owners  *owners
 	beacons []rib.Key
-	peers   []*peer // by slot of the rib
-	swept   bool    // slots were emptied in this window
-	turned  uint64  // peers that found no place
+	beats   []rib.Key // beacons that are the feeds' heartbeat
+	peers   []*peer   // by slot of the rib
+	swept   bool      // slots were emptied in this window
+	turned  uint64    // peers that found no place
 }
 
 var _ Detector = (*Operator)(nil)
@@ -61,6 +71,10 @@ var _ Detector = (*Operator)(nil)
 func NewOperator(cfg OperatorConfig) (*Operator, error) {
 	cfg.Panel = cfg.Panel.WithDefaults()
 	if err := cfg.Panel.Validate(); err != nil {
+		return nil, fmt.Errorf("configuring detect: %w", err)
+	}
+	cfg = cfg.withDefaults()
+	if err := cfg.validateFeeds(); err != nil {
 		return nil, fmt.Errorf("configuring detect: %w", err)
 	}
 	o := &Operator{cfg: cfg, collectors: make(map[string]*collector), owners: newOwners()}
@@ -74,6 +88,10 @@ func NewOperator(cfg OperatorConfig) (*Operator, error) {
 		}
 		fam := o.family(f)
 		fam.beacons = append(fam.beacons, k)
+	}
+	for _, p := range heartbeats {
+		f, k, _ := rib.KeyOf(p)
+		o.family(f).beats = append(o.family(f).beats, k)
 	}
 	return o, nil
 }
@@ -91,8 +109,11 @@ func newFamily(f bgp.Family, cfg *OperatorConfig, names *owners) *familyState {
 func (o *Operator) family(f bgp.Family) *familyState { return o.families[f-bgp.IPv4] }
 
 // beacon reports whether k is one.
-func (f *familyState) beacon(k rib.Key) bool {
-	for _, b := range f.beacons {
+func (f *familyState) beacon(k rib.Key) bool { return f.within(f.beacons, k) }
+
+// within reports whether k lies in one of set.
+func (f *familyState) within(set []rib.Key, k rib.Key) bool {
+	for _, b := range set {
 		if b.Contains(f.family, k) {
 			return true
 		}
@@ -105,11 +126,25 @@ func (f *familyState) beacon(k rib.Key) bool {
 // which what could be understood is applied, and a gap's end, whose peers may have been noted.
 func (o *Operator) Apply(rec *pb.RouteRecord, effective int64) error {
 	switch rec.GetBody().(type) {
-	case *pb.RouteRecord_Tick, *pb.RouteRecord_Clock, *pb.RouteRecord_SessionBegin, nil:
+	case *pb.RouteRecord_Tick, *pb.RouteRecord_Clock, nil:
 		return nil // the clock's
 	}
-	c := o.collector(rec.GetPosition().GetCollector())
-	now := effective / 1e6
+	c, now := o.collector(rec.GetPosition().GetCollector()), effective/1e6
+	if kind, id, ok := strings.Cut(rec.GetPosition().GetLane(), "/"); ok {
+		switch kind {
+		case "fill":
+			return o.fill(c, id, rec, now)
+		case "table":
+			if (c.gap == nil || c.gap.id != id) && (c.check == nil || c.check.id != id) {
+				return nil // given up
+			}
+		}
+	}
+	return o.apply(c, rec, now)
+}
+
+// apply takes a record that is not part of a fill.
+func (o *Operator) apply(c *collector, rec *pb.RouteRecord, now int64) error {
 	switch b := rec.GetBody().(type) {
 	case *pb.RouteRecord_Changes:
 		return o.changes(c, b.Changes, now, rec.GetTimestampUs()/1e6)
@@ -118,16 +153,25 @@ func (o *Operator) Apply(rec *pb.RouteRecord, effective int64) error {
 	case *pb.RouteRecord_PeerDown:
 		return o.peerDown(c, b.PeerDown.GetPeer(), now)
 	case *pb.RouteRecord_CollectorUp:
-		o.mask(c, false)
+		o.mask(c, false, now)
 	case *pb.RouteRecord_CollectorDown:
 		if b.CollectorDown.GetReason() == pb.DownReason_DOWN_REASON_LOST {
 			o.lose(c, now)
 		}
-		o.mask(c, true)
+		o.mask(c, true, now)
+	case *pb.RouteRecord_SessionBegin:
+		o.endCheck(c, false)
+		o.giveUp(c, now) // what its owner knew of the gap is lost with it
 	case *pb.RouteRecord_GapBegin:
-		return o.gapBegin(c, b.GapBegin)
+		c.pulse.disturbed = now
+		return o.gapBegin(c, b.GapBegin, rec.GetTimestampUs())
 	case *pb.RouteRecord_GapEnd:
-		return o.gapEnd(c, b.GapEnd)
+		c.pulse.disturbed = now
+		return o.gapEnd(c, b.GapEnd, now)
+	case *pb.RouteRecord_CheckBegin:
+		return o.checkBegin(c, b.CheckBegin)
+	case *pb.RouteRecord_CheckEnd:
+		o.checkEnd(c, b.CheckEnd)
 	case *pb.RouteRecord_TableChunk:
 		return o.tableChunk(c, b.TableChunk, now)
 	}
@@ -165,20 +209,20 @@ func (o *Operator) changes(c *collector, ch *pb.RouteChanges, now, timestamp int
 		return fam, slots[f-bgp.IPv4] - 1
 	}
 	for _, r := range ch.GetWithdrawn() {
-		f, k, ok := rib.ParseKey(r.GetPrefix())
-		if !ok || r.GetMulticast() {
+		f, k, ok := routeKey(r)
+		if !ok {
 			continue
 		}
-		if fam, s := slot(f); s >= 0 && !fam.beacon(k) {
+		if fam, s := slot(f); s >= 0 && !c.beacon(fam, k, now) {
 			fam.withdraw(s, k, r.GetPathId(), timestamp)
 		}
 	}
 	for _, r := range ch.GetAnnounced() {
-		f, k, ok := rib.ParseKey(r.GetPrefix())
-		if !ok || r.GetMulticast() {
+		f, k, ok := routeKey(r)
+		if !ok {
 			continue
 		}
-		if fam, s := slot(f); s >= 0 && !fam.beacon(k) {
+		if fam, s := slot(f); s >= 0 && !c.beacon(fam, k, now) {
 			fam.announce(s, k, r, ch, timestamp)
 		}
 	}

@@ -32,7 +32,7 @@ func (o *Operator) CloseWindow(start int64) ([]Out, error) {
 		}
 		out = append(out, next...)
 	}
-	return out, nil
+	return append(out, o.heartbeat(start)...), nil
 }
 
 func (f *familyState) close(start int64) ([]Out, error) {

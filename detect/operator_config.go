@@ -2,6 +2,8 @@ package detect
 
 import (
 	"errors"
+	"fmt"
+	"time"
 
 	"github.com/darkmap/darkmap/detect/outage"
 	"github.com/darkmap/darkmap/detect/panel"
@@ -12,10 +14,33 @@ const LeastVoters = panel.LeastVoters
 
 // DefaultOperatorConfig is what docs/detection.md says.
 func DefaultOperatorConfig() OperatorConfig {
-	return OperatorConfig{Panel: panel.Config{}.WithDefaults(), Outage: outage.Config{}.WithDefaults()}
+	return OperatorConfig{Panel: panel.Config{}.WithDefaults(), Outage: outage.Config{}.WithDefaults()}.withDefaults()
+}
+
+// withDefaults replaces zeros of what is about feeds.
+func (c OperatorConfig) withDefaults() OperatorConfig {
+	if c.ShortGap == 0 {
+		c.ShortGap = time.Minute
+	}
+	if c.BeaconLate == 0 {
+		c.BeaconLate = 20 * time.Minute
+	}
+	return c
+}
+
+// validateFeeds reports the faults of what is about feeds, joined.
+func (c OperatorConfig) validateFeeds() error {
+	var faults []error
+	if c.ShortGap < 0 {
+		faults = append(faults, fmt.Errorf("detector.short_gap: %v: want 0 or more", c.ShortGap))
+	}
+	if c.BeaconLate < 0 || c.BeaconLate >= beatSeconds*time.Second {
+		faults = append(faults, fmt.Errorf("detector.beacon_late: %v: want less than the two hours between two beacons", c.BeaconLate))
+	}
+	return errors.Join(faults...)
 }
 
 // Validate reports all faults, joined.
 func (c *OperatorConfig) Validate() error {
-	return errors.Join(c.Panel.Validate(), c.Outage.Validate())
+	return errors.Join(c.Panel.Validate(), c.Outage.Validate(), c.validateFeeds())
 }

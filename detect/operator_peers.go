@@ -25,6 +25,8 @@ type collector struct {
 	masked bool
 	peers  map[bgp.Peer]*peer
 	gap    *gap
+	check  *check
+	pulse  pulse
 }
 
 // peer is a neighbour of a collector.
@@ -33,6 +35,7 @@ type peer struct {
 	upAt  int64 // of the last Peer Up; 0 where there was none
 	down  bool  // Peer Down was the last that was said
 	slots [len(bgp.Families)]place
+	gap   gapPeer
 }
 
 // place is a peer's in one family.
@@ -40,21 +43,6 @@ type place struct {
 	slot   int
 	used   bool
 	turned bool // there was no room
-}
-
-// gap is a stretch that a table is about to bridge.
-type gap struct {
-	id       string
-	families [len(bgp.Families)]bool // still open
-	chunks   [len(bgp.Families)]bool // a part of the table has come
-	peers    map[bgp.Peer]bool       // nil is all
-	tabled   map[*peer]bool          // they are in the table
-	reset    map[*peer]bool          // they came or went meanwhile: their table is void
-}
-
-// covers reports whether the gap is about a peer in a family.
-func (g *gap) covers(f bgp.Family, p bgp.Peer) bool {
-	return g != nil && g.families[f-bgp.IPv4] && (g.peers == nil || g.peers[p])
 }
 
 func (o *Operator) collector(name string) *collector {
@@ -97,6 +85,9 @@ func (o *Operator) heard(f *familyState, c *collector, p *peer, now int64) int {
 		s.PeerUp(now, o.cfg.Panel.TransferSeconds)
 	}
 	p.down = false
+	if c.gap != nil {
+		c.gap.of(p).spoke = true
+	}
 	return pl.slot
 }
 
@@ -123,14 +114,12 @@ func (o *Operator) seat(f *familyState, c *collector, p *peer, now int64) bool {
 		s.PeerUp(p.upAt, o.cfg.Panel.TransferSeconds)
 	case p.down:
 		s.PeerUp(now, o.cfg.Panel.TransferSeconds)
+	default:
+		s.Awaiting = o.trimmed
 	}
 	f.panel.Add(slot, s)
-	if c.gap.covers(f.family, p.key.Peer) {
-		if !c.gap.reset[p] {
-			s.Await()
-		} else {
-			s.Awaiting = true
-		}
+	if g := c.gap; g.covers(f.family, p) {
+		s.GapBegin(!g.short)
 		f.rib.BeginGap(slot)
 	}
 	return true
@@ -164,7 +153,7 @@ func (o *Operator) peerUp(c *collector, in *pb.Peer, now int64) error {
 		return err
 	}
 	p.upAt, p.down = now, false
-	o.void(c, p)
+	c.leave(p)
 	for _, f := range o.families {
 		pl := &p.slots[f.family-bgp.IPv4]
 		pl.turned = false
@@ -185,7 +174,7 @@ func (o *Operator) peerDown(c *collector, in *pb.Peer, now int64) error {
 		return err
 	}
 	p.upAt, p.down = 0, true
-	o.void(c, p)
+	c.leave(p)
 	for _, f := range o.families {
 		if pl := &p.slots[f.family-bgp.IPv4]; pl.used {
 			s := f.panel.Session(pl.slot)
@@ -197,16 +186,18 @@ func (o *Operator) peerDown(c *collector, in *pb.Peer, now int64) error {
 	return nil
 }
 
-// void makes the table that is being sent say nothing about a peer: it tells of the session before.
-func (o *Operator) void(c *collector, p *peer) {
-	if c.gap == nil {
-		return
+// leave takes a peer whose session comes or goes out of the open gap: what answers it tells of the session before.
+func (c *collector) leave(p *peer) {
+	if c.gap != nil {
+		c.gap.of(p).left = true
 	}
-	c.gap.reset[p] = true
 }
 
 // mask takes a collector's peers out of every denominator, or lets them back.
-func (o *Operator) mask(c *collector, masked bool) {
+func (o *Operator) mask(c *collector, masked bool, now int64) {
+	if c.masked != masked {
+		c.pulse.disturbed = now
+	}
 	c.masked = masked
 	for _, p := range c.peers {
 		for _, f := range o.families {
@@ -219,6 +210,7 @@ func (o *Operator) mask(c *collector, masked bool) {
 
 // lose ends every session of a collector in one sweep.
 func (o *Operator) lose(c *collector, now int64) {
+	o.endCheck(c, false)
 	for _, f := range o.families {
 		var slots []int
 		for _, p := range c.peers {
@@ -233,7 +225,7 @@ func (o *Operator) lose(c *collector, now int64) {
 		f.empty(slots...)
 	}
 	for _, p := range c.peers {
-		o.void(c, p)
+		c.leave(p)
 	}
 }
 
@@ -271,7 +263,6 @@ func (f *familyState) admit(start int64) {
 func (f *familyState) unseat(p *peer) {
 	pl := &p.slots[f.family-bgp.IPv4]
 	f.vis.ForgetSlot(pl.slot)
-	f.rib.EndGap(pl.slot)
 	f.rib.RemoveSlot(pl.slot)
 	f.panel.Remove(pl.slot)
 	f.peers[pl.slot] = nil

@@ -164,7 +164,7 @@ func (p *Panel) limits(sizes []int) (in, out int) {
 }
 
 // candidates tells by slot who has a full feed. A member that sends its table again keeps its place: the size that it has now
-// says nothing. A session that was there before anything was known has a whole table when its size proves it.
+// says nothing; so does one that waits for what a gap lacks. A session that was there before anything was known has a whole table when its size proves it.
 func (p *Panel) candidates(now int64, size func(slot int) int, in, out int) []bool {
 	chosen := make([]bool, len(p.sessions))
 	for slot, s := range p.sessions {
@@ -173,7 +173,7 @@ func (p *Panel) candidates(now int64, size func(slot int) int, in, out int) []bo
 		}
 		n := size(slot)
 		switch {
-		case s.member && s.transferUntil != 0 || s.member && s.Masked:
+		case s.member && (s.transferUntil != 0 || s.Masked || s.Awaiting):
 			chosen[slot] = true
 		case s.Awaiting || s.transferUntil != 0:
 		case s.Complete:

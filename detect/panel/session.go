@@ -25,7 +25,7 @@ type Session struct {
 	Up bool
 	// Masked: the collector's stream is stale or ended.
 	Masked bool
-	// Awaiting: a gap is open and the table has not come.
+	// Awaiting: its table is not known, and what answers the gap, or anybody's table, has not come.
 	Awaiting bool
 	// Complete: the whole table is known.
 	Complete bool
@@ -36,6 +36,15 @@ type Session struct {
 	member        bool  // chosen at the last decision
 	extra         bool  // a third feed of its ASN
 	burst         burst
+
+	inGap  bool
+	before before // the oldest open gap
+}
+
+// before is what a session knew when a gap began.
+type before struct {
+	complete, awaiting bool
+	transferUntil      int64
 }
 
 // burst watches for a table that is sent without a state message: as many distinct prefixes as the table has, each announced
@@ -55,29 +64,74 @@ const (
 	burstWindows = 600 // seconds that a burst may take
 )
 
-// PeerUp begins a session at t: its table comes now.
+// PeerUp begins a session at t: its table comes now. A gap is not about it any more.
 func (s *Session) PeerUp(t, transferSeconds int64) {
-	s.Up, s.Complete = true, false
+	s.Up, s.Awaiting, s.Complete, s.inGap = true, false, false, false
 	s.transferUntil = t + transferSeconds
 	s.burst = burst{}
 }
 
-// PeerDown ends it.
+// PeerDown ends it. A gap is not about it any more.
 func (s *Session) PeerDown() {
-	s.Up, s.Complete, s.transferUntil = false, false, 0
+	s.Up, s.Awaiting, s.Complete, s.inGap, s.transferUntil = false, false, false, false, 0
 	s.burst = burst{}
 }
 
-// Await says that a gap has begun: what the session knew of its table is void until a table comes.
-func (s *Session) Await() {
-	s.Awaiting, s.Complete, s.transferUntil = true, false, 0
-	s.burst = burst{}
+// GapBegin says that messages are missing. With mask set the session does not vote until the gap is answered, and what it knew of
+// its table is void; otherwise it goes on. A gap that begins while another is open takes its place: what the session knew before
+// the first one stays remembered.
+func (s *Session) GapBegin(mask bool) {
+	if !s.inGap {
+		s.inGap, s.before = true, before{complete: s.Complete, awaiting: s.Awaiting, transferUntil: s.transferUntil}
+	}
+	if mask {
+		s.Awaiting, s.Complete, s.transferUntil = true, false, 0
+		s.burst = burst{}
+	}
 }
+
+// Hold takes a session that went on over a gap out of the vote until the gap ends.
+func (s *Session) Hold() { s.Awaiting = true }
+
+// GapFilled says that all that was missing came: the session is what it was before the gap.
+func (s *Session) GapFilled() {
+	if s.Awaiting {
+		s.Awaiting = s.before.awaiting
+		s.Complete = s.Complete || s.before.complete
+		s.transferUntil = max(s.transferUntil, s.before.transferUntil)
+	}
+	s.inGap = false
+}
+
+// GapTabled says that a whole table came. One that the session was sending when the gap began comes first.
+func (s *Session) GapTabled() {
+	if s.Awaiting && s.inGap {
+		s.transferUntil = max(s.transferUntil, s.before.transferUntil)
+	}
+	s.Awaiting, s.Complete, s.inGap = false, s.Up, false
+}
+
+// GapUnknown says that what was missing did not come, or not all of it: the table is not known.
+func (s *Session) GapUnknown() {
+	if !s.Awaiting {
+		s.transferUntil = 0
+	}
+	s.Awaiting, s.Complete, s.inGap = false, false, false
+}
+
+// Knows reports whether the session's table is known, or will be once a gap is filled.
+func (s *Session) Knows() bool { return s.Complete || s.inGap && s.before.complete }
+
+// Transferring reports whether the table is being sent.
+func (s *Session) Transferring() bool { return s.transferUntil != 0 }
 
 // EndOfRIB says that the table has been sent (RFC 4724 §2).
 func (s *Session) EndOfRIB() {
 	if s.transferUntil != 0 {
 		s.transferUntil, s.Complete = 0, true
+	}
+	if s.inGap && s.before.transferUntil != 0 {
+		s.before.transferUntil, s.before.complete = 0, true
 	}
 }
 

@@ -1,96 +1,221 @@
 package rib
 
-import "github.com/darkmap/darkmap/internal/bgp"
+import (
+	"maps"
 
-// BeginGap starts to note which pairs of row and slot the live stream touches, for slots whose table is about to be sent. It may
-// be called while another gap is open.
-func (t *Table) BeginGap(slots ...int) {
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// Outcome says how a gap ended.
+type Outcome uint8
+
+const (
+	// Unknown: what neither the answer nor the live stream said is not known any more, its evidence included.
+	Unknown Outcome = iota
+	// Tabled: a whole table came. What neither it nor the live stream said is not held; where it was heard last stays known, as
+	// after a withdrawal.
+	Tabled
+	// Filled: all messages that were missing came. What neither they nor the live stream said stands as before.
+	Filled
+)
+
+// watch is what is noted of the slots whose gap or check is open. Bitsets of slots are words long.
+type watch struct {
+	gap, check []uint64
+	closed     []uint64 // the fill ended their session: a table has nothing to say any more
+	touched    []uint64 // by row x words: the live stream said something of the pair
+	known      []uint64 // by row x words: the table or the fill did
+}
+
+// watches reports whether a slot (word and bit) is watched.
+func (t *Table) watches(w int, bit uint64) bool {
+	return t.watch != nil && (t.watch.gap[w]|t.watch.check[w])&bit != 0
+}
+
+// begin watches slots from now on, for a gap or a check.
+func (t *Table) begin(slots []int, check bool) {
 	if len(slots) == 0 {
 		return
 	}
-	if t.gap == nil {
-		t.gap = make([]uint64, t.words)
-		t.touched = make([]uint64, len(t.held))
+	if t.watch == nil {
+		bitset := func() []uint64 { return make([]uint64, t.words) }
+		t.watch = &watch{gap: bitset(), check: bitset(), closed: bitset(), touched: make([]uint64, len(t.held)), known: make([]uint64, len(t.held))}
 	}
-	mask := make([]uint64, t.words)
-	for _, s := range slots {
-		mask[s>>6] |= 1 << (s & 63)
+	x, mask := t.watch, t.mask(slots)
+	t.sweep(x.touched, mask)
+	t.sweep(x.known, mask)
+	for w, m := range mask {
+		x.gap[w] &^= m
+		x.check[w] &^= m
+		x.closed[w] &^= m
+		if check {
+			x.check[w] |= m
+		} else {
+			x.gap[w] |= m
+		}
 	}
-	t.sweep(t.touched, mask)
-	for w := range mask {
-		t.gap[w] |= mask[w]
+}
+
+// BeginGap starts to note which pairs of row and slot the live stream touches, and which the answer to the gap knows. Called
+// again while the slots' gap is open, it starts anew; a check of theirs is over.
+func (t *Table) BeginGap(slots ...int) { t.begin(slots, false) }
+
+// Unwatch ends gaps and checks of slots without effect.
+func (t *Table) Unwatch(slots ...int) { t.unwatch(t.mask(slots)) }
+
+func (t *Table) unwatch(mask []uint64) {
+	if t.watch == nil {
+		return
+	}
+	x, left := t.watch, uint64(0)
+	for w, m := range mask {
+		x.gap[w] &^= m
+		x.check[w] &^= m
+	}
+	for w := range x.gap {
+		left |= x.gap[w] | x.check[w]
+	}
+	if left == 0 {
+		t.watch = nil
 	}
 }
 
 // TableRow finds or makes the row of a prefix that a table holds; ok is false where the Table is full.
 func (t *Table) TableRow(k Key) (Row, bool) { return t.row(k) }
 
-// Tabulate applies one pair of a table: slot s holds row r, heard from origin over upstream, unless the live stream has touched it
-// since the gap began. It does nothing for a slot outside of a gap.
-func (t *Table) Tabulate(s int, r Row, origin, upstream bgp.ASN) {
-	bit := uint64(1) << (s & 63)
-	if t.gap == nil || t.gap[s>>6]&bit == 0 {
+// Tabulate applies one path of a table: the slots of mask (of which only those in a gap count) hold row r, heard from origin over
+// upstream, but for those of which the live stream, or the answer to the gap, has said something of r before.
+func (t *Table) Tabulate(mask []uint64, r Row, origin, upstream bgp.ASN) {
+	if t.watch == nil {
 		return
 	}
-	i := int(r)*t.words + s>>6
-	if t.touched[i]&bit != 0 {
-		return
+	x, base, changed := t.watch, int(r)*t.words, false
+	for w, m := range mask {
+		i := base + w
+		m &= x.gap[w] &^ x.closed[w] &^ x.touched[i] &^ x.known[i]
+		if m == 0 {
+			continue
+		}
+		x.known[i] |= m
+		t.gain(w, m&^t.held[i])
+		t.held[i] |= m
+		t.hearAll(r, w, m, origin, upstream)
+		changed = true
 	}
-	t.touched[i] |= bit
-	if t.held[i]&bit == 0 {
-		t.held[i] |= bit
-		t.slots[s].size++
+	if changed {
+		t.mark(r)
 	}
-	t.hear(r, s, origin, upstream)
-	t.mark(r)
 }
 
-// EndGap ends the gap of slots. After a complete table what was neither in it nor touched is dropped; after an incomplete one it
-// becomes unknown, which is the same here.
-func (t *Table) EndGap(slots ...int) {
-	if t.gap == nil || len(slots) == 0 {
+// FillAnnounce is Announce for a message that a gap lacked. It does nothing, and ok is false, where the live stream has said
+// something of the pair since, or the slot is in no gap.
+func (t *Table) FillAnnounce(s int, k Key, pathID uint32, origin, upstream bgp.ASN) (r Row, rerouted, ok bool) {
+	if !t.fills(s) {
+		return 0, false, false
+	}
+	if r, ok = t.row(k); !ok || !t.fill(s, r) {
+		return 0, false, false
+	}
+	return r, t.announce(s, r, pathID, origin, upstream), true
+}
+
+// FillWithdraw is Withdraw for a message that a gap lacked, under FillAnnounce's conditions.
+func (t *Table) FillWithdraw(s int, k Key, pathID uint32, learn bool) (r Row, lost, ok bool) {
+	if !t.fills(s) {
+		return 0, false, false
+	}
+	if r, ok = t.row(k); !ok || !t.fill(s, r) {
+		return 0, false, false
+	}
+	return r, t.withdraw(s, r, pathID, learn), true
+}
+
+// FillDown ends a session that ended within a gap: whatever the live stream has not touched is held no more, and a table has
+// nothing to say of the slot any more.
+func (t *Table) FillDown(s int) {
+	if !t.fills(s) {
 		return
 	}
-	mask := make([]uint64, t.words)
-	for _, s := range slots {
-		mask[s>>6] |= 1 << (s & 63) & t.gap[s>>6]
+	x, w, bit := t.watch, s>>6, uint64(1)<<(s&63)
+	x.closed[w] |= bit
+	for r := range t.keys {
+		i := r*t.words + w
+		if x.touched[i]&bit != 0 {
+			continue
+		}
+		if t.held[i]&bit != 0 {
+			t.held[i] &^= bit
+			t.slots[s].size--
+			t.mark(Row(r))
+		}
+		t.silence(Row(r), w, bit)
 	}
+	t.prunePaths(s)
+}
+
+// fills reports whether a fill has something to say about a slot.
+func (t *Table) fills(s int) bool {
+	w, bit := s>>6, uint64(1)<<(s&63)
+	return t.watch != nil && t.watch.gap[w]&bit != 0
+}
+
+// fill notes that the fill says something of a pair; false where the live stream did.
+func (t *Table) fill(s int, r Row) bool {
+	i, bit := int(r)*t.words+s>>6, uint64(1)<<(s&63)
+	if t.watch.touched[i]&bit != 0 {
+		return false
+	}
+	t.watch.known[i] |= bit
+	return true
+}
+
+// EndGap ends the gap of slots.
+func (t *Table) EndGap(o Outcome, slots ...int) {
+	if t.watch == nil || len(slots) == 0 {
+		return
+	}
+	if o != Filled {
+		x, mask := t.watch, t.mask(slots)
+		for w := range mask {
+			mask[w] &= x.gap[w]
+		}
+		t.settle(mask, o == Unknown)
+		for _, s := range slots {
+			t.prunePaths(s)
+		}
+	}
+	t.Unwatch(slots...)
+}
+
+// settle makes slots hold no more what was neither touched nor known; with forget set, also where they heard it. It returns how
+// many pairs those were.
+func (t *Table) settle(mask []uint64, forget bool) int {
+	x, n := t.watch, 0
 	for r := range t.keys {
 		for w, m := range mask {
 			i := r*t.words + w
-			if gone := t.held[i] & m &^ t.touched[i]; gone != 0 {
-				t.drop(Row(r), w, gone)
+			gone := t.held[i] & m &^ x.touched[i] &^ x.known[i]
+			if gone == 0 {
+				continue
 			}
+			t.held[i] &^= gone
+			n += t.lose(w, gone)
+			if forget {
+				t.silence(Row(r), w, gone)
+			}
+			t.mark(Row(r))
 		}
 	}
-	left := uint64(0)
-	for w := range mask {
-		t.gap[w] &^= mask[w]
-		left |= t.gap[w]
-	}
-	if left == 0 {
-		t.gap, t.touched = nil, nil
-	}
+	return n
 }
 
-// drop clears slots of word w in row r, evidence included.
-func (t *Table) drop(r Row, w int, gone uint64) {
-	t.held[int(r)*t.words+w] &^= gone
-	before := none
-	for p := t.first[r]; p != none; {
-		next := t.pairs[p].next
-		t.heard[int(p)*t.words+w] &^= gone
-		if t.silent(p) {
-			t.unlink(r, p, before)
-		} else {
-			before = p
-		}
-		p = next
+// prunePaths forgets path ids of rows that a slot does not hold.
+func (t *Table) prunePaths(s int) {
+	p, bit := t.slots[s].paths, uint64(1)<<(s&63)
+	if p == nil {
+		return
 	}
-	for b := range 64 {
-		if gone&(1<<b) != 0 {
-			t.slots[w*64+b].size--
-		}
-	}
-	t.mark(r)
+	held := func(r Row) bool { return t.held[int(r)*t.words+s>>6]&bit != 0 }
+	maps.DeleteFunc(p.ids, func(k pathKey, _ struct{}) bool { return !held(k.row) })
+	maps.DeleteFunc(p.count, func(r Row, _ uint16) bool { return !held(r) })
 }

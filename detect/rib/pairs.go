@@ -40,6 +40,49 @@ func (t *Table) hear(r Row, s int, origin, upstream bgp.ASN) bool {
 	return true
 }
 
+// hearAll is hear for all slots of word w in bits.
+func (t *Table) hearAll(r Row, w int, bits uint64, origin, upstream bgp.ASN) {
+	want, before := none, none
+	for p := t.first[r]; p != none; {
+		next := t.pairs[p].next
+		q := &t.pairs[p]
+		if q.origin == origin && q.upstream == upstream {
+			want, before = p, p
+		} else if x := int(p)*t.words + w; t.heard[x]&bits != 0 {
+			if t.heard[x] &^= bits; t.heard[x] == 0 && t.silent(p) {
+				t.unlink(r, p, before)
+			} else {
+				before = p
+			}
+		} else {
+			before = p
+		}
+		p = next
+	}
+	if want == none {
+		want = t.newPair(pair{origin: origin, upstream: upstream, next: t.first[r]})
+		t.first[r] = want
+	}
+	t.heard[int(want)*t.words+w] |= bits
+}
+
+// silence forgets where the slots of word w in bits heard row r.
+func (t *Table) silence(r Row, w int, bits uint64) {
+	before := none
+	for p := t.first[r]; p != none; {
+		next := t.pairs[p].next
+		if x := int(p)*t.words + w; t.heard[x]&bits != 0 {
+			t.heard[x] &^= bits
+			if t.silent(p) {
+				t.unlink(r, p, before)
+				p = next
+				continue
+			}
+		}
+		before, p = p, next
+	}
+}
+
 // hasHeard reports whether slot s ever heard of row r.
 func (t *Table) hasHeard(r Row, s int) bool {
 	w, bit := s>>6, uint64(1)<<(s&63)

@@ -207,10 +207,9 @@ func TestGap(t *testing.T) {
 	tb.Announce(0, moved, 0, 64501, 64510)
 	for _, k := range []Key{kept, gone, moved, fresh, never} {
 		r, _ := tb.TableRow(k)
-		tb.Tabulate(0, r, 64599, 64598)
-		tb.Tabulate(1, r, 64599, 64598) // not in the gap: nothing
+		tb.Tabulate([]uint64{0b11}, r, 64599, 64598) // slot 1 is not in the gap: nothing
 	}
-	tb.EndGap(0)
+	tb.EndGap(Tabled, 0)
 	for _, tt := range []struct {
 		k    Key
 		want uint64
@@ -237,8 +236,8 @@ func TestGapReset(t *testing.T) {
 	tb.BeginGap(0)
 	tb.ClearSlots([]uint64{1})
 	r, _ := tb.TableRow(k)
-	tb.Tabulate(0, r, 64500, 64510)
-	tb.EndGap(0)
+	tb.Tabulate([]uint64{1}, r, 64500, 64510)
+	tb.EndGap(Tabled, 0)
 	if held(tb, k) != 0 {
 		t.Error("the table of a session that ended came back")
 	}

@@ -1,5 +1,10 @@
 package rib
 
+import (
+	"iter"
+	"math/bits"
+)
+
 // MaxSlots bounds the columns of a table.
 const MaxSlots = 1024
 
@@ -23,20 +28,49 @@ func (t *Table) AddSlot() (s int, ok bool) {
 
 // RemoveSlot clears a column and frees its number.
 func (t *Table) RemoveSlot(s int) {
-	t.ClearSlots(t.maskOf(s))
+	t.ClearSlots(t.mask([]int{s}))
 	t.slots[s] = slot{}
 }
 
-// maskOf is the bitset of one slot.
-func (t *Table) maskOf(s int) []uint64 {
+// mask is the bitset of slots.
+func (t *Table) mask(slots []int) []uint64 {
 	m := make([]uint64, t.words)
-	m[s>>6] = 1 << (s & 63)
+	for _, s := range slots {
+		m[s>>6] |= 1 << (s & 63)
+	}
 	return m
 }
 
+// gain counts a prefix more at each slot of word w in bits.
+func (t *Table) gain(w int, bits uint64) {
+	for b := range eachBit(bits) {
+		t.slots[w<<6+b].size++
+	}
+}
+
+// lose counts a prefix less at each slot of word w in bits, and returns how many slots those are.
+func (t *Table) lose(w int, bits uint64) (n int) {
+	for b := range eachBit(bits) {
+		t.slots[w<<6+b].size--
+		n++
+	}
+	return n
+}
+
+// eachBit yields the numbers of the bits of x that are set, lowest first.
+func eachBit(x uint64) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for ; x != 0; x &= x - 1 {
+			if !yield(bits.TrailingZeros64(x)) {
+				return
+			}
+		}
+	}
+}
+
 // ClearSlots empties columns in one sweep, their evidence included: the sessions are gone and nothing is known of what they
-// held. Rows are not marked as changed: a slot that is cleared does not vote, and that is what has to be noticed. During a gap
-// all pairs of the slots count as touched.
+// held. Rows are not marked as changed: a slot that is cleared does not vote, and that is what has to be noticed. Gaps and checks
+// are not about the slots any more: all their pairs count as touched.
 func (t *Table) ClearSlots(mask []uint64) {
 	full := false
 	for s := range t.slots {
@@ -52,15 +86,7 @@ func (t *Table) ClearSlots(mask []uint64) {
 	if t.sweep(t.heard, mask) {
 		t.prunePairs()
 	}
-	if t.gap != nil {
-		for w := range mask {
-			if m := mask[w] & t.gap[w]; m != 0 {
-				for i := w; i < len(t.touched); i += t.words {
-					t.touched[i] |= m
-				}
-			}
-		}
-	}
+	t.unwatch(mask)
 }
 
 // sweep clears the mask's bits in every bitset of b and reports whether there were any.
@@ -97,18 +123,16 @@ func (t *Table) prunePairs() {
 // widen gives every bitset more words.
 func (t *Table) widen(words int) {
 	grow := func(b []uint64) []uint64 {
-		if b == nil {
-			return nil
-		}
 		out := make([]uint64, len(b)/t.words*words)
 		for i, j := 0, 0; i < len(b); i, j = i+t.words, j+words {
 			copy(out[j:], b[i:i+t.words])
 		}
 		return out
 	}
-	t.held, t.heard, t.touched = grow(t.held), grow(t.heard), grow(t.touched)
-	if t.gap != nil {
-		t.gap = append(t.gap, make([]uint64, words-t.words)...)
+	t.held, t.heard = grow(t.held), grow(t.heard)
+	if x := t.watch; x != nil {
+		x.touched, x.known = grow(x.touched), grow(x.known)
+		x.gap, x.check, x.closed = grow(x.gap), grow(x.check), grow(x.closed)
 	}
 	t.words = words
 }

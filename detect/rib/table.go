@@ -31,8 +31,7 @@ type Table struct {
 
 	slots []slot // by slot
 
-	gap     []uint64 // slots in a gap, words long; nil where there is none
-	touched []uint64 // by row x words, only during a gap
+	watch *watch // nil where no gap and no check is open
 
 	dirty     []Row
 	dirtyBits []uint64
@@ -107,10 +106,20 @@ func (t *Table) Announce(s int, k Key, pathID uint32, origin, upstream bgp.ASN) 
 	if !ok {
 		return 0, false, false
 	}
-	i, bit := int(r)*t.words+s>>6, uint64(1)<<(s&63)
-	if t.gap != nil && t.gap[s>>6]&bit != 0 {
-		t.touched[i] |= bit
+	t.touch(s, r)
+	return r, t.announce(s, r, pathID, origin, upstream), true
+}
+
+// touch notes that the live stream says something of a pair, if anybody wants to know.
+func (t *Table) touch(s int, r Row) {
+	if w, bit := s>>6, uint64(1)<<(s&63); t.watches(w, bit) {
+		t.watch.touched[int(r)*t.words+w] |= bit
 	}
+}
+
+// announce makes slot s hold row r and reports whether it did not hold it over that pair before.
+func (t *Table) announce(s int, r Row, pathID uint32, origin, upstream bgp.ASN) bool {
+	i, bit := int(r)*t.words+s>>6, uint64(1)<<(s&63)
 	if pathID != 0 || t.slots[s].paths != nil {
 		t.addPath(s, r, pathID)
 	}
@@ -121,43 +130,44 @@ func (t *Table) Announce(s int, k Key, pathID uint32, origin, upstream bgp.ASN) 
 	}
 	if t.hear(r, s, origin, upstream) || gained {
 		t.mark(r)
-		return r, true, true
+		return true
 	}
-	return r, false, true
+	return false
 }
 
 // Withdraw notes that slot s lost k's path id. lost tells that s held it and holds it no more. With learn set, a withdrawal of
 // something never announced is remembered: it proves that the slot held it before. ok is false where k has no row.
 func (t *Table) Withdraw(s int, k Key, pathID uint32, learn bool) (r Row, lost, ok bool) {
-	bit := uint64(1) << (s & 63)
-	inGap := t.gap != nil && t.gap[s>>6]&bit != 0
 	if r, ok = t.index[k]; !ok {
-		if !learn && !inGap {
+		if !learn && !t.watches(s>>6, uint64(1)<<(s&63)) {
 			return 0, false, false
 		}
 		if r, ok = t.row(k); !ok {
 			return 0, false, false
 		}
 	}
-	i := int(r)*t.words + s>>6
-	if inGap {
-		t.touched[i] |= bit
-	}
+	t.touch(s, r)
+	return r, t.withdraw(s, r, pathID, learn), true
+}
+
+// withdraw ends a path of row r and reports whether slot s lost the prefix with it.
+func (t *Table) withdraw(s int, r Row, pathID uint32, learn bool) bool {
+	i, bit := int(r)*t.words+s>>6, uint64(1)<<(s&63)
 	if t.slots[s].paths != nil && t.dropPath(s, r, pathID) {
-		return r, false, true
+		return false
 	}
 	if t.held[i]&bit != 0 {
 		t.held[i] &^= bit
 		t.slots[s].size--
 		t.mark(r)
-		return r, true, true
+		return true
 	}
 	if learn && !t.hasHeard(r, s) {
 		t.hear(r, s, 0, 0)
 		t.mark(r)
-		return r, true, true
+		return true
 	}
-	return r, false, true
+	return false
 }
 
 // row finds or makes the row of k.
@@ -181,9 +191,9 @@ func (t *Table) row(k Key) (Row, bool) {
 		for range t.words {
 			t.held = append(t.held, 0)
 		}
-		if t.touched != nil {
+		if t.watch != nil {
 			for range t.words {
-				t.touched = append(t.touched, 0)
+				t.watch.touched, t.watch.known = append(t.watch.touched, 0), append(t.watch.known, 0)
 			}
 		}
 		if len(t.keys) > 64*len(t.dirtyBits) {
@@ -194,9 +204,9 @@ func (t *Table) row(k Key) (Row, bool) {
 	return r, true
 }
 
-// Forget gives up a row that nobody holds, with its evidence; false where somebody does, or a gap is open.
+// Forget gives up a row that nobody holds, with its evidence; false where somebody does, or a gap or a check is open.
 func (t *Table) Forget(r Row) bool {
-	if t.gap != nil || t.keys[r] == 0 {
+	if t.watch != nil || t.keys[r] == 0 {
 		return false
 	}
 	for _, w := range t.Held(r) {

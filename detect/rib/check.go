@@ -1,0 +1,109 @@
+package rib
+
+import (
+	"slices"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// MaxAdditions bounds the pairs that a check may find missing: the state of a whole small peer. More means that the dump, or the
+// state, is of another time. A million take 16 MB.
+const MaxAdditions = 1 << 20
+
+// Check compares slots with a table dump while they go on. Table.BeginCheck makes one; it is used beside its Table only.
+type Check struct {
+	t     *Table
+	slots []int
+	added []addition
+	over  bool
+}
+
+// addition is a pair that the dump has and the table has not.
+type addition struct {
+	origin, upstream bgp.ASN
+	row              Row
+	slot             uint16
+}
+
+// BeginCheck starts to note which pairs the live stream touches from here on. Slots in a gap are not to be checked.
+func (t *Table) BeginCheck(slots ...int) *Check {
+	t.begin(slots, true)
+	return &Check{t: t, slots: slots}
+}
+
+// Tabulate notes one path of the dump: the slots of mask hold k from origin over upstream. Nothing changes until End. added
+// tells that the path may lead to additions, to row r.
+func (c *Check) Tabulate(mask []uint64, k Key, origin, upstream bgp.ASN) (r Row, added bool) {
+	t := c.t
+	if t.watch == nil || c.over {
+		return 0, false
+	}
+	r, ok := t.index[k]
+	for w, m := range mask {
+		m &= t.watch.check[w]
+		if m == 0 {
+			continue
+		}
+		if !ok {
+			if r, ok = t.row(k); !ok {
+				return 0, false
+			}
+		}
+		i := int(r)*t.words + w
+		m &^= t.watch.touched[i] | t.watch.known[i]
+		t.watch.known[i] |= m
+		for b := range eachBit(m &^ t.held[i]) {
+			if len(c.added) == MaxAdditions {
+				c.over, c.added = true, nil
+				return 0, false
+			}
+			c.added, added = append(c.added, addition{origin: origin, upstream: upstream, row: r, slot: uint16(w<<6 + b)}), true
+		}
+	}
+	return r, added
+}
+
+// End ends the check. With apply set, and if no bound was hit, the pairs of slots that the live stream did not touch become what
+// the dump says: others are dropped, as unknown, and missing ones added. It returns how many. Other slots stay as they are.
+func (c *Check) End(apply bool, slots ...int) (dropped, added int, ok bool) {
+	t := c.t
+	if t.watch == nil {
+		return 0, 0, false
+	}
+	if apply = apply && !c.over; apply {
+		mask := t.mask(slices.DeleteFunc(slices.Clone(slots), func(s int) bool { return !slices.Contains(c.slots, s) }))
+		for w := range mask {
+			mask[w] &= t.watch.check[w]
+		}
+		dropped = t.settle(mask, true)
+		for _, a := range c.added {
+			if t.supply(a, mask) {
+				added++
+			}
+		}
+		for _, s := range slots {
+			t.prunePaths(s)
+		}
+	}
+	own := t.mask(c.slots)
+	for w := range own {
+		own[w] &= t.watch.check[w] // one whose gap began since is the gap's
+	}
+	t.unwatch(own)
+	c.added = nil
+	return dropped, added, apply
+}
+
+// supply adds a pair that was missing, if the live stream has not touched it since.
+func (t *Table) supply(a addition, mask []uint64) bool {
+	w, bit := int(a.slot>>6), uint64(1)<<(a.slot&63)
+	i := int(a.row)*t.words + w
+	if w >= len(mask) || mask[w]&bit == 0 || (t.watch.touched[i]|t.held[i])&bit != 0 {
+		return false
+	}
+	t.gain(w, bit)
+	t.held[i] |= bit
+	t.hear(a.row, int(a.slot), a.origin, a.upstream)
+	t.mark(a.row)
+	return true
+}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -25,6 +26,9 @@ type Producer struct {
 	bytes      atomic.Int64
 	// sent and acked count each partition's records: given to the client, and answered by the broker.
 	sent, acked []atomic.Int64
+	// life is that of every record: one that was given up because its caller's context ended would leave a hole, and end the producer.
+	life context.Context //nolint:containedctx // of the producer, ended by cancel
+	end  context.CancelFunc
 }
 
 // NewProducer connects and asks for the topic's partitions. topic is a name of the registry; reg may be nil.
@@ -41,10 +45,26 @@ func NewProducer(ctx context.Context, cfg Config, topic string, log *slog.Logger
 		cl.Close()
 		return nil, err
 	}
-	return &Producer{cl: cl, topic: cfg.Topic(topic), partitions: n, sent: make([]atomic.Int64, n), acked: make([]atomic.Int64, n)}, nil
+	p := &Producer{cl: cl, topic: cfg.Topic(topic), partitions: n, sent: make([]atomic.Int64, n), acked: make([]atomic.Int64, n)}
+	p.life, p.end = context.WithCancel(context.WithoutCancel(ctx))
+	return p, nil
 }
 
-// Produce sends a record of a collector. It does not wait for the broker; value must not be changed afterwards.
+// EndAfter gives up what is not written drain after ctx has ended: calls that wait for room return then. Stop takes that back.
+func (p *Producer) EndAfter(ctx context.Context, drain time.Duration) (stop func() bool) {
+	return context.AfterFunc(ctx, func() { // ends with the producer
+		t := time.NewTimer(drain)
+		defer t.Stop()
+		select {
+		case <-p.life.Done():
+		case <-t.C:
+			p.end()
+		}
+	})
+}
+
+// Produce sends a record of a collector. It does not wait for the broker, but for room; value must not be changed afterwards.
+// A record that was taken is written even where ctx ends.
 func (p *Producer) Produce(ctx context.Context, collector string, value []byte) error {
 	part, ok := p.keys.Load(collector)
 	if !ok {
@@ -67,10 +87,13 @@ func (p *Producer) send(ctx context.Context, rec *kgo.Record) error {
 	if err := p.err(); err != nil {
 		return err
 	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("writing to %s: %w", p.topic, err)
+	}
 	p.records.Add(1)
 	p.bytes.Add(int64(len(rec.Key) + len(rec.Value)))
 	p.sent[rec.Partition].Add(1)
-	p.cl.Produce(ctx, rec, p.done)
+	p.cl.Produce(p.life, rec, p.done)
 	return p.err()
 }
 
@@ -105,4 +128,7 @@ func (p *Producer) Flush(ctx context.Context) error {
 func (p *Producer) Produced() (records, bytes int64) { return p.records.Load(), p.bytes.Load() }
 
 // Close drops what is not acknowledged yet: Flush before.
-func (p *Producer) Close() { p.cl.Close() }
+func (p *Producer) Close() {
+	p.end()
+	p.cl.Close()
+}

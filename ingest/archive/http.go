@@ -171,3 +171,11 @@ func (c *client) pause(ctx context.Context, pause *kafka.Backoff, err error) err
 		return nil
 	}
 }
+
+// Final reports whether err is one of the file itself: asking again at once is of no use, though it may be published later.
+func Final(err error) bool {
+	if s, ok := errors.AsType[*statusError](err); ok {
+		return !retriable(s)
+	}
+	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrIncomplete) || errors.Is(err, errTooLarge) || errors.Is(err, errRedirect)
+}

@@ -46,8 +46,9 @@ func (c *Builder) Full(p netip.Prefix) bool {
 	return c.family != 0 && (c.family != bgp.FamilyOf(p) || c.open != p && (len(c.out)+1 >= chunkPrefixes || c.bytes >= chunkBytes))
 }
 
-// Add notes that peer, whose BGP identifier is id, holds p. The routes to a prefix come together.
-func (c *Builder) Add(p netip.Prefix, peer bgp.Peer, id netip.Addr, origin, upstream bgp.ASN) {
+// Add notes that peer, whose BGP identifier is id, holds p, and reports whether it is the peer's first route in the chunk. The
+// routes to a prefix come together.
+func (c *Builder) Add(p netip.Prefix, peer bgp.Peer, id netip.Addr, origin, upstream bgp.ASN) (first bool) {
 	if p != c.open {
 		c.close()
 		c.open, c.family = p, bgp.FamilyOf(p)
@@ -69,6 +70,7 @@ func (c *Builder) Add(p netip.Prefix, peer bgp.Peer, id netip.Addr, origin, upst
 		t.peers = append(t.peers, 0)
 	}
 	t.peers[n/8] |= 1 << (n % 8)
+	return !ok
 }
 
 // close moves the open prefix to the chunk.

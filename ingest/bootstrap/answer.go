@@ -1,0 +1,206 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/darkmap/darkmap/ingest/archive"
+	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/ingest/table"
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/capture"
+)
+
+// noID is the BGP identifier of a peer in a file of updates, which has none.
+var noID = bgp.PeerKey{}.Address
+
+// answer answers a gap: with the updates that it lacked where what was before is known and not too long ago, else with a dump.
+func (w *Worker) answer(ctx context.Context, g *stream.Gap) error {
+	t := &task{w: w, collector: g.Stream().Collector(), gap: g, gone: g.Superseded}
+	if g.Superseded() {
+		return nil
+	}
+	if span := time.Duration(g.Until-g.Since) * time.Microsecond; g.Since != 0 && span <= w.cfg.LongestFill {
+		t.kind = "fill"
+		return t.fill(ctx)
+	}
+	t.kind = "bootstrap"
+	return t.bootstrap(ctx)
+}
+
+// fill says what the archive has of the gap.
+func (t *task) fill(ctx context.Context) error {
+	g := t.gap
+	lane, filter := g.FillLane(), g.Filter()
+	say := newSayer(t, lane, func(it *capture.Item) bool { return filter.Missing(it.Peer, it.Timestamp, it.Message) })
+	until := time.UnixMicro(g.Until)
+	err := t.updates(ctx, time.UnixMicro(g.Since), until, say.item)
+	m := isMissing(err)
+	if err != nil && m == nil {
+		return err
+	}
+	o := stream.Outcome{Complete: m == nil, Filled: true, Why: fmt.Sprintf("%d messages of %d files", say.messages, say.files)}
+	if m != nil {
+		o.Why = m.Error()
+	}
+	return t.end(ctx, lane, o, m)
+}
+
+// end ends the gap, and where something was missing has a newer dump looked for.
+func (t *task) end(ctx context.Context, lane *stream.Lane, o stream.Outcome, m *missing) error {
+	if err := t.alive(ctx); err != nil {
+		return err
+	}
+	if m != nil { // before the end is written: a gap that begins then clears it again
+		t.w.wantNewer(t.collector, t.gap.Stream(), m)
+	}
+	if err := t.gap.End(ctx, lane, o); err != nil {
+		return err
+	}
+	t.ended(o.Complete, o.Why)
+	return nil
+}
+
+// bootstrap says the newest dump and the updates since.
+func (t *task) bootstrap(ctx context.Context) error {
+	g := t.gap
+	tables, fills := g.TableLane(), g.FillLane()
+	d, err := t.dump(ctx, g.ID, tables, time.Time{})
+	m := isMissing(err)
+	if err != nil && m == nil {
+		return err
+	}
+	if m != nil {
+		return t.end(ctx, tables, stream.Outcome{Why: m.Error()}, m)
+	}
+	until := time.UnixMicro(g.Until)
+	last := until.Add(t.w.cfg.Overlap).UnixMicro()
+	say := newSayer(t, fills, func(it *capture.Item) bool {
+		return d.sent[it.Peer] && it.Timestamp >= d.at.UnixMicro() && it.Timestamp <= last
+	})
+	if d.at.Before(until) {
+		err = t.updates(ctx, d.at, until, say.item)
+	}
+	m = isMissing(err)
+	if err != nil && m == nil {
+		return err
+	}
+	o := stream.Outcome{Complete: m == nil, Families: d.families, Peers: d.peers()}
+	o.Why = fmt.Sprintf("the table of %s: %d prefixes, %d routes of %d peers, and %d messages since", d.at.UTC().Format(time.RFC3339), d.prefixes, d.routes, len(o.Peers), say.messages)
+	if m != nil {
+		o.Why = m.Error()
+	}
+	return t.end(ctx, fills, o, m)
+}
+
+// wantNewer has a dump looked for that is newer than what is missing.
+func (w *Worker) wantNewer(name string, s *stream.Stream, m *missing) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c := w.collectors[name]; c != nil && c.stream == s && c.gap == nil {
+		c.again, c.after, c.why = w.d.Now(), m.until, m.Error()
+		if !m.until.IsZero() {
+			c.again = c.again.Add(w.cfg.Again)
+		}
+	}
+}
+
+// lookAgain begins anew where the archives have a dump that makes good what was missing.
+func (w *Worker) lookAgain(ctx context.Context, c *collector) error {
+	w.mu.Lock()
+	after, why, name := c.after, c.why, c.stream.Collector()
+	w.mu.Unlock()
+	now := w.d.Now()
+	files, err := w.d.Finder.Find(ctx, name, archive.RIB, now.Add(-w.cfg.DumpAge), now)
+	w.setTrouble(name, err)
+	if err != nil {
+		return nil //nolint:nilerr // said by setTrouble, and tried again
+	}
+	for _, f := range files {
+		if f.Begin.Before(after) || w.isBad(c, f.URL) {
+			continue
+		}
+		_, err := c.stream.BeginGap(ctx, 0, fmt.Sprintf("beginning again with the table of %s: %s", f.Begin.UTC().Format(time.RFC3339), why))
+		return err
+	}
+	return nil
+}
+
+func (w *Worker) isBad(c *collector, url string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return c.bad[url]
+}
+
+// maxBad bounds the dumps that are remembered as cut short.
+const maxBad = 64
+
+// setBad remembers that a dump is of no use.
+func (w *Worker) setBad(name, url string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c := w.collectors[name]; c != nil {
+		if len(c.bad) >= maxBad {
+			clear(c.bad)
+		}
+		c.bad[url] = true
+	}
+}
+
+// sayer says items of files of updates in a lane.
+type sayer struct {
+	t        *task
+	lane     *stream.Lane
+	wanted   func(*capture.Item) bool
+	messages int
+	files    int
+	file     string
+	m        stream.Message
+}
+
+func newSayer(t *task, lane *stream.Lane, wanted func(*capture.Item) bool) *sayer {
+	return &sayer{t: t, lane: lane, wanted: wanted}
+}
+
+// item says one; what is no news of a peer, and what is not wanted, is passed over.
+func (s *sayer) item(ctx context.Context, f *archive.File, it *capture.Item) error {
+	if f.URL != s.file {
+		s.file = f.URL
+		s.files++
+	}
+	up, down := table.Session(it)
+	if !up && !down && it.Kind != capture.Message || it.Local || !s.wanted(it) {
+		return nil
+	}
+	n, err := tell(ctx, s.t.gap.Stream(), s.lane, &s.m, it, up, down)
+	if err != nil {
+		return err
+	}
+	s.messages++
+	s.t.w.metrics.messages.Inc()
+	return s.t.wrote(ctx, n)
+}
+
+// overhead is about what a record has beside the message.
+const overhead = 96
+
+// tell says an item on a lane and returns about how many octets that took; m is scratch. A peer too many is passed over.
+func tell(ctx context.Context, s *stream.Stream, lane *stream.Lane, m *stream.Message, it *capture.Item, up, down bool) (int, error) {
+	p, err := s.Peer(it.Peer, noID)
+	if err != nil {
+		if errors.Is(err, stream.ErrTooManyPeers) {
+			return 0, nil
+		}
+		return 0, err
+	}
+	switch {
+	case up:
+		return overhead, lane.PeerUp(ctx, p, it.Timestamp)
+	case down:
+		return overhead, lane.PeerDown(ctx, p, it.Timestamp, "as the archive says")
+	}
+	*m = stream.Message{Peer: p, Timestamp: it.Timestamp, Raw: it.Message, ASOctets: it.ASOctets, AddPathIPv4: it.AddPathIPv4, AddPathIPv6: it.AddPathIPv6}
+	return overhead + len(it.Message), lane.Message(ctx, m)
+}

@@ -1,0 +1,106 @@
+package bootstrap
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/darkmap/darkmap/ingest/archive"
+)
+
+// planCheck finds out when the next dump of a collector is due, by those that there are.
+func (w *Worker) planCheck(ctx context.Context, c *collector) error {
+	name := c.stream.Collector()
+	now := w.d.Now()
+	files, err := w.d.Finder.Find(ctx, name, archive.RIB, now.Add(-w.cfg.DumpAge), now)
+	w.setTrouble(name, err)
+	next := nextDump(files, now.Add(w.cfg.CheckLead))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil || next.IsZero() {
+		c.check = now.Add(w.cfg.Again)
+		return nil //nolint:nilerr // said by setTrouble, and tried again
+	}
+	c.dump = next
+	return nil
+}
+
+// nextDump is the first nominal time of a dump after t that continues those of files; zero where they tell no rhythm.
+func nextDump(files []archive.File, t time.Time) time.Time {
+	if len(files) < 2 {
+		return time.Time{}
+	}
+	last := files[len(files)-1].Begin
+	every := last.Sub(files[len(files)-2].Begin)
+	for i := 1; i < len(files); i++ { // one that is missing does not change the rhythm
+		every = min(every, files[i].Begin.Sub(files[i-1].Begin))
+	}
+	if every <= 0 || last.After(t) {
+		return time.Time{}
+	}
+	return last.Add(every * (t.Sub(last)/every + 1))
+}
+
+// runCheck begins a check, waits for its dump and sends it.
+func (w *Worker) runCheck(ctx context.Context, c *collector) error {
+	w.mu.Lock()
+	s, at := c.stream, c.dump
+	c.dump, c.check = time.Time{}, c.check.Add(w.cfg.CheckEvery)
+	if now := w.d.Now(); c.check.Before(now) {
+		c.check = now.Add(w.cfg.CheckEvery)
+	}
+	late := w.d.Now().Add(w.cfg.CheckLead / 2).After(at)
+	w.mu.Unlock()
+	if late { // too late to begin: the next dump will do
+		w.mu.Lock()
+		c.check = w.d.Now()
+		w.mu.Unlock()
+		return nil
+	}
+	check, err := s.BeginCheck(ctx, at)
+	if err != nil {
+		return err
+	}
+	lane := check.Lane()
+	t := &task{w: w, kind: "check", collector: s.Collector(), gone: s.Closed}
+	d, err := t.checked(ctx, check.ID, func() (*dump, error) { return t.dump(ctx, check.ID, lane, at) }, at)
+	switch {
+	case isMissing(err) != nil:
+		t.ended(false, err.Error())
+		return check.End(ctx, lane, false, err.Error())
+	case ctx.Err() != nil: // a gap began, or everything ends: say so, if the stream is still there
+		t.ended(false, "broken off")
+		return check.End(context.WithoutCancel(ctx), lane, false, "broken off: "+context.Cause(ctx).Error())
+	case err != nil:
+		return err
+	}
+	why := fmt.Sprintf("the table of %s: %d routes of %d peers", clock(d.at), d.routes, len(d.sent))
+	t.ended(len(d.bad) == 0, why)
+	return check.End(ctx, lane, len(d.bad) == 0, why)
+}
+
+// checked waits until the dump of time at is published and sends it.
+func (t *task) checked(ctx context.Context, id string, send func() (*dump, error), at time.Time) (*dump, error) {
+	deadline := at.Add(t.w.cfg.DumpWithin)
+	for {
+		if err := t.alive(ctx); err != nil {
+			return nil, err
+		}
+		if t.w.d.Now().After(deadline) {
+			return nil, &missing{err: fmt.Errorf("the dump of %s was not published within %v", clock(at), t.w.cfg.DumpWithin)}
+		}
+		files, err := t.find(ctx, archive.RIB, at, at)
+		if err != nil {
+			return nil, err
+		}
+		if len(files) > 0 {
+			return send()
+		}
+		if err := t.say(ctx, "check "+id+": waiting for the dump of "+clock(at), 0); err != nil {
+			return nil, err
+		}
+		if err := t.w.pause(ctx); err != nil {
+			return nil, err
+		}
+	}
+}

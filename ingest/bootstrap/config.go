@@ -1,0 +1,82 @@
+package bootstrap
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Config says how archives are waited for.
+type Config struct {
+	// Parallel is how many dumps are read at once, and how many files of updates. Default 2.
+	Parallel int `yaml:"parallel"`
+	// Poll is the time between two questions for a file that is not there yet, or while the archives cannot be reached. Default 30s.
+	Poll time.Duration `yaml:"poll"`
+	// PublishedWithin is how long after its first moment a file of updates is waited for. Default 45m.
+	PublishedWithin time.Duration `yaml:"published_within"`
+	// DumpWithin is the same for the dump of a check. Default 3h.
+	DumpWithin time.Duration `yaml:"dump_within"`
+	// DumpAge is how old a dump may be to begin with. Default 26h.
+	DumpAge time.Duration `yaml:"dump_age"`
+	// LongestFill is the longest gap that is filled with updates alone; a longer one begins with a dump again. Default 6h.
+	LongestFill time.Duration `yaml:"longest_fill"`
+	// Overlap is how far beyond a gap's end the updates after a dump are read: clocks differ. Default 1m.
+	Overlap time.Duration `yaml:"overlap"`
+	// LeastPercent of the dump before has to be in a dump, or it counts as cut short. Default 60.
+	LeastPercent int `yaml:"least_percent"`
+	// Again is the time between two looks for a newer dump after an incomplete answer. Default 5m.
+	Again time.Duration `yaml:"again"`
+	// CheckEvery is the time between two checks of a collector; 0 is never. Default 24h.
+	CheckEvery time.Duration `yaml:"check_every"`
+	// CheckLead is how long before the nominal time of its dump a check begins. Default 2m; at least 1m by what detect expects.
+	CheckLead time.Duration `yaml:"check_lead"`
+	// ProgressEvery is the time between two records of progress. Default 5s.
+	ProgressEvery time.Duration `yaml:"progress_every"`
+	// FollowMissing is how long a Follower waits for a file beyond the time at which it should be played. Default 2m.
+	FollowMissing time.Duration `yaml:"follow_missing"`
+	// FollowStep is how often it looks what is to be said. Default 250ms.
+	FollowStep time.Duration `yaml:"follow_step"`
+}
+
+// DefaultConfig is what stands at each field.
+func DefaultConfig() Config {
+	return Config{
+		Parallel: 2, Poll: 30 * time.Second, PublishedWithin: 45 * time.Minute, DumpWithin: 3 * time.Hour, DumpAge: 26 * time.Hour,
+		LongestFill: 6 * time.Hour, Overlap: time.Minute, LeastPercent: 60, Again: 5 * time.Minute, CheckEvery: 24 * time.Hour,
+		CheckLead: 2 * time.Minute, ProgressEvery: 5 * time.Second, FollowMissing: 2 * time.Minute, FollowStep: 250 * time.Millisecond,
+	}
+}
+
+// Validate reports all faults, joined.
+func (c *Config) Validate() error {
+	var faults []error
+	for _, f := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"poll", c.Poll},
+		{"published_within", c.PublishedWithin},
+		{"dump_within", c.DumpWithin},
+		{"dump_age", c.DumpAge},
+		{"longest_fill", c.LongestFill},
+		{"again", c.Again},
+		{"check_lead", c.CheckLead},
+		{"progress_every", c.ProgressEvery},
+		{"follow_missing", c.FollowMissing},
+		{"follow_step", c.FollowStep},
+	} {
+		if f.value < time.Millisecond {
+			faults = append(faults, fmt.Errorf("ingest.bootstrap.%s: %v: want at least 1ms", f.name, f.value))
+		}
+	}
+	if c.Parallel < 1 {
+		faults = append(faults, fmt.Errorf("ingest.bootstrap.parallel: %d: want at least 1", c.Parallel))
+	}
+	if c.Overlap < 0 || c.CheckEvery < 0 {
+		faults = append(faults, errors.New("ingest.bootstrap: overlap and check_every cannot be negative"))
+	}
+	if c.LeastPercent < 0 || c.LeastPercent > 100 {
+		faults = append(faults, fmt.Errorf("ingest.bootstrap.least_percent: %d: want 0 to 100", c.LeastPercent))
+	}
+	return errors.Join(faults...)
+}

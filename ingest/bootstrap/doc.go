@@ -1,0 +1,22 @@
+// Package bootstrap answers gaps in live streams from the archives: with a table dump and the updates since where nothing is known,
+// with the updates alone where the stream was broken off. Once a day it compares each collector with a dump. A Follower plays the
+// archives' updates, late, as if they were live.
+//
+// A Worker is told of gaps (stream.Deps.OnGap). Per collector it does one thing at a time: answer the newest gap, else look for a
+// newer dump where the last answer was incomplete, else the daily check. In: the archives' files. Out: table chunks (lane
+// table/<gap>), messages and states (lane fill/<gap>), and the gap's end.
+//
+// What is missing is never a withdrawal: a file that does not appear in time, that is cut short, or a dump that is far smaller than
+// the one before ends the gap incomplete, and the next dump is waited for. At most two tables for each AS and family are sent, the
+// largest ones (of equals the lower peer). A dump whose peer index table lists more than two peers of an AS is therefore read
+// twice, first to count, which costs about two thirds of reading it; others are read once.
+//
+// Nothing is kept for a restart: the new owner of a collector begins a new gap, and downloads go on in the cache.
+//
+// Memory: a reader of a few megabytes for each file being read (at most 2*Parallel), one chunk, one message; nothing grows with a
+// dump's or a day's size, for updates are passed on as they stand instead of being collected.
+//
+// Goroutines: Worker.Run starts one for each collector that it does something for, and one for each file fetched ahead;
+// Follower.Run one for each collector it owns. All end with Run. Locks: Worker.mu, which is never held over a call into another
+// package (Gap is called while a stream's lock is held).
+package bootstrap

@@ -1,0 +1,284 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/darkmap/darkmap/ingest/archive"
+	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/ingest/table"
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/bgp/wire"
+	"github.com/darkmap/darkmap/internal/capture"
+)
+
+// dump is what was sent of a table dump.
+type dump struct {
+	at               time.Time
+	sent             map[bgp.Peer]bool
+	bad              map[bgp.Peer]bool // some route of theirs could not be read
+	families         []bgp.Family
+	prefixes, routes uint64
+}
+
+// peers are those whose whole tables were sent, in order.
+func (d *dump) peers() []bgp.Peer {
+	var out []bgp.Peer
+	for p := range d.sent {
+		if !d.bad[p] {
+			out = append(out, p)
+		}
+	}
+	return inOrder(out)
+}
+
+// dump sends the newest dump there is, or that of the time at where it is not zero, as chunks that answer id. A *missing says why
+// none, or not a whole one, was sent.
+func (t *task) dump(ctx context.Context, id string, lane *stream.Lane, at time.Time) (*dump, error) {
+	if err := t.say(ctx, "looking for a table dump", 0); err != nil {
+		return nil, err
+	}
+	leave, err := enter(ctx, t.w.dumps)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	now := t.w.d.Now()
+	from := now.Add(-t.w.cfg.DumpAge)
+	if !at.IsZero() {
+		from, now = at, at
+	}
+	files, err := t.find(ctx, archive.RIB, from, now)
+	if err != nil {
+		return nil, err
+	}
+	none := &missing{err: fmt.Errorf("the archive has no table dump from %s to %s", clock(from), clock(now))}
+	for i := len(files) - 1; i >= 0; i-- {
+		f := files[i]
+		if t.w.knownBad(t.collector, f.URL) {
+			continue
+		}
+		if i > 0 && t.cutShort(f.Size, files[i-1].Size) {
+			t.w.setBad(t.collector, f.URL)
+			none.err = fmt.Errorf("the dump of %s has %d octets, the one before %d: it is cut short", clock(f.Begin), f.Size, files[i-1].Size)
+			continue
+		}
+		d, err := t.sendFile(ctx, f, id, lane)
+		switch {
+		case err == nil:
+			return d, nil
+		case isMissing(err) != nil && d == nil: // nothing was sent: the one before will do
+			none = isMissing(err)
+		default:
+			return nil, err
+		}
+	}
+	return nil, none
+}
+
+// cutShort reports whether a size is less than LeastPercent of the one before; unknown sizes are not compared.
+func (t *task) cutShort(size, before int64) bool {
+	return size > 0 && before > 0 && float64(size)*100 < float64(before)*float64(t.w.cfg.LeastPercent)
+}
+
+func (w *Worker) knownBad(name, url string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c := w.collectors[name]
+	return c != nil && c.bad[url]
+}
+
+// sendFile fetches and sends a dump. A *missing without a dump says that nothing was sent, with one that a part was.
+func (t *task) sendFile(ctx context.Context, f archive.File, id string, lane *stream.Lane) (*dump, error) {
+	if err := t.say(ctx, "fetching the table dump of "+clock(f.Begin), 0); err != nil {
+		return nil, err
+	}
+	local, err := t.fetch(ctx, f)
+	if err != nil {
+		if archive.Final(err) {
+			t.w.setBad(t.collector, f.URL)
+			return nil, &missing{err: err}
+		}
+		return nil, err
+	}
+	defer local.Release()
+	leave, err := enter(ctx, t.w.reading)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	t.total += uint64(local.Size)
+	r := &dumpReader{t: t, file: &f, path: local.Path, lane: lane, chunk: table.New(id), d: &dump{at: f.Begin, sent: map[bgp.Peer]bool{}, bad: map[bgp.Peer]bool{}}}
+	err = r.read(ctx)
+	if m := isMissing(err); m != nil {
+		t.w.setBad(t.collector, f.URL)
+		local.Discard() // perhaps it is published again, whole
+		if r.d.prefixes == 0 {
+			return nil, m
+		}
+		return r.d, m
+	}
+	if err != nil {
+		return nil, err
+	}
+	if before := t.w.lastRoutes(t.collector); t.cutShort(int64(r.d.routes), int64(before)) {
+		t.w.setBad(t.collector, f.URL)
+		return r.d, &missing{err: fmt.Errorf("the dump of %s has %d routes, the one before %d: it is cut short", clock(f.Begin), r.d.routes, before)}
+	}
+	t.w.setRoutes(t.collector, r.d.routes)
+	t.done += uint64(local.Size)
+	return r.d, nil
+}
+
+func (w *Worker) lastRoutes(name string) uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c := w.collectors[name]; c != nil {
+		return c.routes
+	}
+	return 0
+}
+
+func (w *Worker) setRoutes(name string, n uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c := w.collectors[name]; c != nil {
+		c.routes = n
+	}
+}
+
+// dumpReader sends one dump.
+type dumpReader struct {
+	t     *task
+	file  *archive.File
+	path  string
+	lane  *stream.Lane
+	chunk *table.Builder
+	d     *dump
+	// chosen are the peers whose tables are sent; nil is all.
+	chosen   map[bgp.Peer]bool
+	families [len(bgp.Families) + 1]bool
+	decoder  wire.Decoder
+	counted  uint64 // routes in the metrics
+}
+
+// errCount says that the peers of a dump have to be counted first.
+var errCount = errors.New("the tables have to be counted")
+
+// read sends the dump, after counting where some AS has more than two tables in it.
+func (r *dumpReader) read(ctx context.Context) error {
+	err := r.items(ctx, "reading the table dump of ", func(it *capture.Item) error {
+		if it.Index != nil && crowded(it.Index) || it.Kind == capture.RIB && it.Type == "TABLE_DUMP" {
+			return errCount
+		}
+		return r.send(ctx, it)
+	})
+	if errors.Is(err, errCount) {
+		c := counts{}
+		err = r.items(ctx, "counting the tables of ", func(it *capture.Item) error { c.add(it); return nil })
+		if err == nil {
+			r.chosen = c.choose()
+			err = r.items(ctx, "reading the table dump of ", func(it *capture.Item) error { return r.send(ctx, it) })
+		}
+	}
+	if err == nil {
+		err = r.flush(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	if r.d.prefixes == 0 {
+		return &missing{err: fmt.Errorf("the file of %s holds no table", clock(r.file.Begin))}
+	}
+	for _, f := range bgp.Families {
+		if r.families[f] {
+			r.d.families = append(r.d.families, f)
+		}
+	}
+	return nil
+}
+
+// items hands out the file's items. A *missing says that it is damaged so that an unknown part is missing.
+func (r *dumpReader) items(ctx context.Context, doing string, each func(*capture.Item) error) error {
+	c, err := capture.Open(r.path, nil)
+	if err != nil {
+		return &missing{err: err}
+	}
+	defer c.Close() //nolint:errcheck // only read
+	doing += clock(r.file.Begin)
+	if err := r.t.say(ctx, doing, 0); err != nil {
+		return err
+	}
+	for {
+		it, err := c.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if d, ok := errors.AsType[*capture.Damage](err); ok {
+			if err := r.t.w.damaged(ctx, r.t.collector, r.file, d); err != nil {
+				return err
+			}
+			return &missing{err: fmt.Errorf("the table dump of %s is damaged: %w", clock(r.file.Begin), d)}
+		}
+		if err := each(it); err != nil {
+			return err
+		}
+		if err := r.t.step(ctx); err != nil {
+			return err
+		}
+		if r.t.looked == 0 {
+			read, _ := c.Progress()
+			if err := r.t.say(ctx, doing, uint64(read)); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// send adds the routes to one prefix.
+func (r *dumpReader) send(ctx context.Context, it *capture.Item) error {
+	if it.Kind != capture.RIB {
+		return nil
+	}
+	if r.chunk.Full(it.Prefix) {
+		if err := r.flush(ctx); err != nil {
+			return err
+		}
+	}
+	r.families[bgp.FamilyOf(it.Prefix)] = true
+	r.d.prefixes++
+	for i := range it.Entries {
+		e := &it.Entries[i]
+		if r.chosen != nil && !r.chosen[e.Peer] {
+			continue
+		}
+		origin, upstream, err := table.Route(&r.decoder, e)
+		if err != nil {
+			r.d.bad[e.Peer] = true
+			r.t.w.metrics.damaged.Inc()
+			continue
+		}
+		if r.chunk.Add(it.Prefix, e.Peer, e.BGPID, origin, upstream) {
+			r.d.sent[e.Peer] = true
+		}
+		r.d.routes++
+	}
+	return nil
+}
+
+// flush sends what the chunk has collected.
+func (r *dumpReader) flush(ctx context.Context) error {
+	c := r.chunk.Take()
+	if c == nil {
+		return nil
+	}
+	if err := r.lane.Chunk(ctx, r.d.at.UnixMicro(), c); err != nil {
+		return err
+	}
+	r.t.w.metrics.routes.Add(float64(r.d.routes - r.counted))
+	r.counted = r.d.routes
+	return r.t.wrote(ctx, c.SizeVT())
+}

@@ -1,0 +1,177 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/darkmap/darkmap/ingest/archive"
+	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/internal/capture"
+)
+
+// writtenEvery is after how many octets written Wait is called.
+const writtenEvery = 1 << 20
+
+// task is one answer while it is given. It belongs to its job's goroutine.
+type task struct {
+	w         *Worker
+	kind      string // bootstrap, fill, check
+	collector string
+	gap       *stream.Gap // nil for a check
+	// gone reports that the answer is of no use any more.
+	gone func() bool
+
+	done, total uint64 // octets of files
+	doing       string
+	reported    time.Time
+	written     int
+	looked      int // items since gone was asked last
+}
+
+// goneEvery is after how many items gone is asked.
+const goneEvery = 512
+
+// step is called for every item: it ends the job where it is of no use any more.
+func (t *task) step(ctx context.Context) error {
+	if t.looked++; t.looked < goneEvery {
+		return nil
+	}
+	t.looked = 0
+	return t.alive(ctx)
+}
+
+func (t *task) alive(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if t.gone() {
+		return errSuperseded
+	}
+	return nil
+}
+
+// wrote counts octets and waits for consumers.
+func (t *task) wrote(ctx context.Context, n int) error {
+	if t.written += n; t.written < writtenEvery || t.w.d.Wait == nil {
+		return nil
+	}
+	t.written = 0
+	if err := t.w.d.Wait(ctx); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return err
+	}
+	return t.alive(ctx)
+}
+
+// say notes what is being done and tells about it now and then, at once where it is something new.
+func (t *task) say(ctx context.Context, doing string, done uint64) error {
+	now := time.Now()
+	p := Progress{Collector: t.collector, Task: t.kind, Doing: doing, Done: t.done + done, Total: max(t.total, t.done+done)}
+	if doing == t.doing && now.Sub(t.reported) < t.w.cfg.ProgressEvery {
+		return nil
+	}
+	t.doing, t.reported = doing, now
+	t.w.tell(p)
+	if t.gap == nil || t.gap.Superseded() {
+		return nil
+	}
+	return t.gap.Progress(ctx, p.Done, p.Total, doing)
+}
+
+// tell notes progress for Worker.Progress and passes it on.
+func (w *Worker) tell(p Progress) {
+	w.mu.Lock()
+	w.progress[p.Collector] = p
+	w.mu.Unlock()
+	if w.d.Progress != nil {
+		w.d.Progress(p)
+	}
+}
+
+// ended counts an answer and tells that it is over.
+func (t *task) ended(complete bool, why string) {
+	result := "complete"
+	if !complete {
+		result = "incomplete"
+	}
+	t.w.metrics.answers.WithLabelValues(t.kind, result).Inc()
+	t.w.tell(Progress{Collector: t.collector, Task: t.kind, Doing: why, Done: t.done, Total: t.done, Ended: true, Complete: complete})
+	t.w.d.Log.Info("a gap was answered", "collector", t.collector, "task", t.kind, "complete", complete, "why", why)
+}
+
+// damaged counts what could not be read of a file, and keeps it for whoever looks into it.
+func (w *Worker) damaged(ctx context.Context, collector string, file *archive.File, d *capture.Damage) error {
+	w.metrics.damaged.Inc()
+	if w.d.DeadLetter == nil {
+		return nil
+	}
+	return w.d.DeadLetter(ctx, stream.DeadLetter{Collector: collector, Origin: file.URL, Offset: d.Offset, Raw: d.Raw, Reason: string(d.Reason), Err: d.Err})
+}
+
+// find asks the archives until they answer.
+func (t *task) find(ctx context.Context, kind archive.Kind, from, to time.Time) ([]archive.File, error) {
+	for {
+		files, err := t.w.d.Finder.Find(ctx, t.collector, kind, from, to)
+		if err == nil {
+			t.w.setTrouble(t.collector, nil)
+			return files, nil
+		}
+		if err := t.again(ctx, fmt.Errorf("looking for files: %w", err)); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// fetch gets a file, however long the server cannot be reached. The error is one of the file: ErrNotFound, ErrIncomplete, too
+// large, refused; or ctx's.
+func (t *task) fetch(ctx context.Context, file archive.File) (*archive.Local, error) {
+	for {
+		l, err := t.w.d.Fetcher.Get(ctx, file)
+		if err == nil {
+			t.w.setTrouble(t.collector, nil)
+			return l, nil
+		}
+		if ctx.Err() == nil && archive.Final(err) {
+			return nil, err
+		}
+		if err := t.again(ctx, err); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// again waits before another attempt after err, which is said meanwhile.
+func (t *task) again(ctx context.Context, err error) error {
+	if err := t.alive(ctx); err != nil {
+		return err
+	}
+	t.w.setTrouble(t.collector, err)
+	if err := t.say(ctx, "waiting for the archives: "+err.Error(), 0); err != nil {
+		return err
+	}
+	if err := t.w.pause(ctx); err != nil {
+		return err
+	}
+	return t.alive(ctx)
+}
+
+// missing is what an archive does not have: the answer is incomplete.
+type missing struct {
+	// until is the end of what is missing; zero where another dump, even an older one, makes it good.
+	until time.Time
+	err   error
+}
+
+func (m *missing) Error() string { return m.err.Error() }
+
+func (m *missing) Unwrap() error { return m.err }
+
+// isMissing returns err as a *missing, nil where it is something else.
+func isMissing(err error) *missing {
+	m, _ := errors.AsType[*missing](err)
+	return m
+}

@@ -1,0 +1,249 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"time"
+
+	"github.com/darkmap/darkmap/ingest/archive"
+	"github.com/darkmap/darkmap/internal/capture"
+)
+
+// take is given every item of a file that is no damage; it does not keep it.
+type take func(ctx context.Context, f *archive.File, it *capture.Item) error
+
+// updates hands out the items of all files of updates that cover [from, until], in order, waiting for those that are not there
+// yet. A *missing says which did not come in time.
+func (t *task) updates(ctx context.Context, from, until time.Time, each take) error {
+	for cursor := from; !cursor.After(until); {
+		files, err := t.covering(ctx, cursor, until)
+		if err != nil {
+			return err
+		}
+		for i := range files {
+			t.total += uint64(files[i].Size)
+		}
+		if cursor, err = t.readAll(ctx, files, each); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// covering returns the files that follow each other without a hole from the one that covers cursor, which it waits for.
+func (t *task) covering(ctx context.Context, cursor, until time.Time) ([]archive.File, error) {
+	now := t.w.d.Now
+	deadline := cursor.Add(t.w.cfg.PublishedWithin)
+	if soonest := now().Add(2 * t.w.cfg.Poll); soonest.After(deadline) {
+		deadline = soonest // what has long been due is asked for more than once, too
+	}
+	for {
+		files, err := t.find(ctx, archive.Updates, cursor, until)
+		if err != nil {
+			return nil, err
+		}
+		if row := rowFrom(files, cursor); len(row) > 0 {
+			return row, nil
+		}
+		if now().After(deadline) {
+			m := &missing{until: until, err: fmt.Errorf("no file of updates from %s on was published within %v", clock(cursor), t.w.cfg.PublishedWithin)}
+			if len(files) > 0 && files[0].Begin.After(cursor) {
+				m.until = files[0].Begin
+				m.err = fmt.Errorf("the updates from %s to %s are not in the archive", clock(cursor), clock(m.until))
+			}
+			return nil, m
+		}
+		if err := t.say(ctx, "waiting for the updates from "+clock(cursor)+" on to be published", 0); err != nil {
+			return nil, err
+		}
+		if err := t.w.pause(ctx); err != nil {
+			return nil, err
+		}
+		if err := t.alive(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// rowFrom returns those of files, which are in order, that cover the time from cursor on without a hole. Of two that cover the
+// same, the one that reaches farther counts.
+func rowFrom(files []archive.File, cursor time.Time) []archive.File {
+	var row []archive.File
+	for {
+		best := -1
+		for i := range files {
+			if !files[i].Begin.After(cursor) && files[i].End.After(cursor) && (best < 0 || files[i].End.After(files[best].End)) {
+				best = i
+			}
+		}
+		if best < 0 {
+			return row
+		}
+		row = append(row, files[best])
+		cursor = files[best].End
+		files = files[best+1:]
+	}
+}
+
+// fetched is a file that was fetched ahead.
+type fetched struct {
+	local *archive.Local
+	err   error
+}
+
+// readAll hands out the items of files, each fetched while the one before is read, and returns the end of the last.
+func (t *task) readAll(ctx context.Context, files []archive.File, each take) (time.Time, error) {
+	ahead, cancel := context.WithCancel(ctx)
+	next := t.ahead(ahead, files[0])
+	defer func() {
+		cancel()
+		if f := <-next; f.local != nil {
+			f.local.Release()
+		}
+	}()
+	for i := range files {
+		got := <-next
+		next = closed
+		if i+1 < len(files) {
+			next = t.ahead(ahead, files[i+1])
+		}
+		if err := t.readOne(ctx, &files[i], got, each); err != nil {
+			return time.Time{}, err
+		}
+	}
+	return files[len(files)-1].End, nil
+}
+
+// closed yields nothing.
+var closed = func() chan fetched {
+	c := make(chan fetched)
+	close(c)
+	return c
+}()
+
+// ahead fetches a file in a goroutine, which ends with the fetch or ctx.
+func (t *task) ahead(ctx context.Context, f archive.File) chan fetched {
+	out := make(chan fetched, 1)
+	go func() {
+		l, err := t.w.d.Fetcher.Get(ctx, f)
+		out <- fetched{l, err}
+	}()
+	return out
+}
+
+// readOne hands out the items of one file. One that is cut short is fetched again until it is whole or overdue; what was handed
+// out is passed over then.
+func (t *task) readOne(ctx context.Context, f *archive.File, got fetched, each take) error {
+	deadline := f.Begin.Add(t.w.cfg.PublishedWithin)
+	if soonest := t.w.d.Now().Add(2 * t.w.cfg.Poll); soonest.After(deadline) {
+		deadline = soonest
+	}
+	var seen uint64
+	local, err := got.local, got.err
+	for {
+		if err != nil { // fetched ahead in vain
+			local, err = t.fetch(ctx, *f)
+		}
+		var cut error
+		switch {
+		case err != nil && archive.Final(err):
+			cut = err
+		case err != nil:
+			return err
+		default:
+			if cut, err = t.readUpdates(ctx, f, local, &seen, each); err != nil {
+				return err
+			}
+		}
+		if cut == nil {
+			return nil
+		}
+		if t.w.d.Now().After(deadline) {
+			return &missing{until: f.End, err: fmt.Errorf("the updates from %s to %s cannot be read: %w", clock(f.Begin), clock(f.End), cut)}
+		}
+		if err := t.say(ctx, "waiting for a whole file: "+cut.Error(), 0); err != nil {
+			return err
+		}
+		if err := t.w.pause(ctx); err != nil {
+			return err
+		}
+		if err := t.alive(ctx); err != nil {
+			return err
+		}
+		err, f.Size = cut, 0 // fetch it again, as long as it is by then
+	}
+}
+
+// readUpdates hands out the items of a fetched file behind the first seen records. cut says that the file ends before its time;
+// it is not kept then.
+func (t *task) readUpdates(ctx context.Context, f *archive.File, local *archive.Local, seen *uint64, each take) (cut, err error) {
+	defer local.Release()
+	leave, err := enter(ctx, t.w.filling)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	r, err := capture.Open(local.Path, nil)
+	if err != nil {
+		return err, nil //nolint:nilerr // it is as good as cut
+	}
+	defer r.Close() //nolint:errcheck // only read
+	doing := "reading the updates from " + clock(f.Begin) + " on"
+	for {
+		it, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if d, ok := errors.AsType[*capture.Damage](err); ok {
+			if d.Reason == capture.Empty && (r.Compression() != capture.Plain || !packed(f.URL)) {
+				continue // nobody said anything
+			}
+			if lost(d) {
+				local.Discard()
+				return d, nil
+			}
+			if d.Number > *seen {
+				if err := t.w.damaged(ctx, t.collector, f, d); err != nil {
+					return nil, err
+				}
+			}
+			continue
+		}
+		if it.Number <= *seen {
+			continue
+		}
+		if err := each(ctx, f, it); err != nil {
+			return nil, err
+		}
+		*seen = it.Number
+		if err := t.step(ctx); err != nil {
+			return nil, err
+		}
+		if t.looked == 0 {
+			read, _ := r.Progress()
+			if err := t.say(ctx, doing, uint64(read)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	t.done += uint64(local.Size)
+	return nil, nil
+}
+
+// packed reports whether a file is named as if it were compressed: then one without an octet is no file yet.
+func packed(name string) bool {
+	switch path.Ext(name) {
+	case ".gz", ".bz2", ".zst":
+		return true
+	}
+	return false
+}
+
+// lost reports damage behind which an unknown part of a file is missing. A record that is framed and cannot be decoded is lost
+// alone, as it is in the live stream.
+func lost(d *capture.Damage) bool { return d.Reason != capture.BadRecord }
+
+func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -1,0 +1,169 @@
+package bmp
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/internal/bgp/wire"
+)
+
+// take passes on what one message says. An error ends the session; a message that cannot be decoded does not, once another could.
+func (s *session) take(ctx context.Context, raw []byte) error {
+	m := &s.msg
+	err := s.state.Decode(raw, m)
+	s.st.metrics.count(m.Type, len(raw))
+	if err != nil {
+		return s.undecodable(ctx, raw, err)
+	}
+	if s.stream == nil {
+		if m.Type > wire.BMPRouteMirroring || m.Type == wire.BMPTermination {
+			return &refusal{refusedFirst, fmt.Errorf("the first message is a %s", m.Type)}
+		}
+		if err := s.open(ctx); err != nil {
+			return err
+		}
+		s.introduce()
+	}
+	switch m.Type {
+	case wire.BMPRouteMonitoring:
+		return s.route(ctx, raw)
+	case wire.BMPPeerUp:
+		return s.peerUp(ctx, raw)
+	case wire.BMPPeerDown:
+		return s.peerDown(ctx, raw)
+	case wire.BMPInitiation:
+		return s.initiation()
+	case wire.BMPTermination:
+		return fmt.Errorf("%w: %s", errTerminated, terminated(m))
+	default: // statistics and mirrored messages are counted, unknown types ignored (RFC 7854 §4.1)
+		return nil
+	}
+}
+
+// undecodable keeps a message that is none. A first one makes no session.
+func (s *session) undecodable(ctx context.Context, raw []byte, err error) error {
+	err = fmt.Errorf("message %d at octet %d: %w", s.messages, s.reader.Offset()-int64(len(raw)), err)
+	kind := badMessage
+	if errors.Is(err, wire.ErrTooManyPeers) || errors.Is(err, stream.ErrTooManyPeers) {
+		kind = tooMany
+	}
+	if err := s.dead(ctx, kind, raw, err); err != nil {
+		return err
+	}
+	if s.stream == nil {
+		return &refusal{refusedFirst, err}
+	}
+	s.st.refused[badMessage].Warn("bmp message cannot be decoded", "collector", s.collector, "address", s.remote.String(), "err", err)
+	return nil
+}
+
+// introduce logs who the router says it is.
+func (s *session) introduce() {
+	descr := ""
+	if s.msg.Type == wire.BMPInitiation {
+		s.sysName, descr = label(s.msg.Info(wire.BMPInfoSysName)), label(s.msg.Info(wire.BMPInfoSysDescr))
+	}
+	s.st.news.Info("bmp session began", "collector", s.collector, "address", s.remote.String(), "sys_name", s.sysName, "sys_descr", descr)
+}
+
+// initiation takes the name, which some routers say after their first Peer Up.
+func (s *session) initiation() error {
+	if s.initiations++; s.initiations > s.st.cfg.MaxInitiations {
+		return &refusal{refusedInitiation, fmt.Errorf("more than %d Initiations in a session (max_initiations)", s.st.cfg.MaxInitiations)}
+	}
+	if name := label(s.msg.Info(wire.BMPInfoSysName)); name != "" {
+		s.sysName = name
+	}
+	return nil
+}
+
+// terminated says why a router ends the session (RFC 7854 §4.5).
+func terminated(m *wire.BMPMessage) string {
+	for t := range m.TLVs() {
+		if t.Type != 1 || len(t.Value) != 2 {
+			continue
+		}
+		reasons := [...]string{"administratively closed", "unspecified", "out of resources", "redundant connection", "permanently administratively closed"}
+		if n := binary.BigEndian.Uint16(t.Value); int(n) < len(reasons) {
+			return reasons[n]
+		}
+		return fmt.Sprintf("reason %d", binary.BigEndian.Uint16(t.Value))
+	}
+	return "no reason given"
+}
+
+// route passes on an UPDATE.
+func (s *session) route(ctx context.Context, raw []byte) error {
+	m := &s.msg
+	if !s.router.tables.has(m.Peer.Peer.Table) {
+		s.st.metrics.configured.Inc()
+		return nil
+	}
+	p, err := s.peers.table(s.stream, m, raw)
+	if err != nil {
+		return s.undecodable(ctx, raw, err)
+	}
+	switch {
+	case p.of.down:
+		return s.dead(ctx, peerIsDown, raw, fmt.Errorf("message %d: a route of peer %v, which is down", s.messages, m.Peer.Peer.Address))
+	case !m.Known:
+		s.st.metrics.unannounced.Inc()
+		if !s.unannounced {
+			s.unannounced = true
+			s.st.news.Warn("bmp peer without a Peer Up: its routes are read without ADD-PATH", "collector", s.collector, "peer", m.Peer.Peer.Address.String())
+		}
+	}
+	if !p.up {
+		p.up = true
+		if err := emitted(s.stream.Live().PeerUp(ctx, p.handle, m.Peer.Timestamp)); err != nil {
+			return err
+		}
+	}
+	s.out = stream.Message{
+		Peer: p.handle, Timestamp: m.Peer.Timestamp, Raw: m.Update,
+		ASOctets: uint8(m.Options.ASOctets), AddPathIPv4: m.Options.AddPathIPv4, AddPathIPv6: m.Options.AddPathIPv6,
+	}
+	return emitted(s.stream.Live().Message(ctx, &s.out))
+}
+
+// peerUp says so of the table that the message names; of the peer's others when their first route comes.
+func (s *session) peerUp(ctx context.Context, raw []byte) error {
+	m := &s.msg
+	p, err := s.peers.table(s.stream, m, raw)
+	if err != nil {
+		return s.undecodable(ctx, raw, err)
+	}
+	p.of.down = false
+	if !s.router.tables.has(m.Peer.Peer.Table) {
+		return nil
+	}
+	p.up = true
+	return emitted(s.stream.Live().PeerUp(ctx, p.handle, m.Peer.Timestamp))
+}
+
+// peerDown says so of all tables of the peer that are up, or of the one that the message names.
+func (s *session) peerDown(ctx context.Context, raw []byte) error {
+	m := &s.msg
+	p, err := s.peers.table(s.stream, m, raw)
+	if err != nil {
+		return s.undecodable(ctx, raw, err)
+	}
+	p.of.down = true
+	said := false
+	for _, t := range p.of.tables {
+		if !t.up {
+			continue
+		}
+		t.up, said = false, true
+		if err := emitted(s.stream.Live().PeerDown(ctx, t.handle, m.Peer.Timestamp, m.Down.String())); err != nil {
+			return err
+		}
+	}
+	if said || !s.router.tables.has(m.Peer.Peer.Table) {
+		return nil
+	}
+	return emitted(s.stream.Live().PeerDown(ctx, p.handle, m.Peer.Timestamp, m.Down.String()))
+}

@@ -1,0 +1,67 @@
+package bmp
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/darkmap/darkmap/internal/bgp/wire"
+)
+
+// Reasons why a connection is refused, and why what it says is not passed on.
+const (
+	refusedAddress    = "unknown_address"
+	refusedSessions   = "too_many_sessions"
+	refusedRouter     = "too_many_of_router"
+	refusedTLS        = "tls"
+	refusedFirst      = "first_message"
+	refusedVersion    = "version"
+	refusedFraming    = "framing"
+	refusedInitiation = "initiations"
+
+	badMessage = "bad_bmp"
+	badFraming = "bad_bmp_framing"
+	peerIsDown = "bmp_peer_down"
+	tooMany    = "bmp_too_many_peers"
+)
+
+type metrics struct {
+	sessions    prometheus.Gauge
+	accepted    prometheus.Counter
+	refused     *prometheus.CounterVec
+	messages    [wire.BMPRouteMirroring + 2]prometheus.Counter // by type; the last is for unknown ones
+	bytes       prometheus.Counter
+	unannounced prometheus.Counter
+	configured  prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer) metrics {
+	m := metrics{
+		sessions: prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkmap_ingest_bmp_sessions", Help: "BMP sessions that are up."}),
+		accepted: prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_bmp_connections_total", Help: "Connections to the BMP port, refused ones included."}),
+		refused:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_ingest_bmp_refused_total", Help: "Connections and sessions that were refused, by reason."}, []string{"reason"}),
+		bytes:    prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_bmp_read_bytes_total", Help: "Octets of BMP messages."}),
+		unannounced: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "darkmap_ingest_bmp_unannounced_total", Help: "Route Monitoring of peers without a Peer Up: passed on, read without ADD-PATH.",
+		}),
+		configured: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "darkmap_ingest_bmp_left_out_total", Help: "Route Monitoring of tables that are configured out.",
+		}),
+	}
+	vec := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_ingest_bmp_messages_total", Help: "BMP messages, by type."}, []string{"type"})
+	for i := range m.messages {
+		name := "unknown"
+		if i <= int(wire.BMPRouteMirroring) {
+			name = wire.BMPType(i).String()
+		}
+		m.messages[i] = vec.WithLabelValues(name)
+	}
+	if reg != nil {
+		reg.MustRegister(m.sessions, m.accepted, m.refused, m.bytes, m.unannounced, m.configured, vec)
+	}
+	return m
+}
+
+// count counts a message.
+func (m *metrics) count(t wire.BMPType, octets int) {
+	m.messages[min(int(t), len(m.messages)-1)].Inc()
+	m.bytes.Add(float64(octets))
+}

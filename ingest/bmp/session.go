@@ -1,0 +1,266 @@
+package bmp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/internal/bgp/wire"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+// What ends a session from our side.
+var (
+	errStopping   = errors.New("darkmap stops")
+	errReplaced   = errors.New("a newer connection of the router took its place")
+	errTerminated = errors.New("the router ended the session")
+)
+
+// refusal ends a session whose router does what it must not; reason is for counting.
+type refusal struct {
+	reason string
+	err    error
+}
+
+func (r *refusal) Error() string { return r.err.Error() }
+
+func (r *refusal) Unwrap() error { return r.err }
+
+// session is one connection of a router. It belongs to the goroutine of run, but for conn, which others close, and why.
+type session struct {
+	st        *Station
+	conn      net.Conn // of TCP
+	remote    netip.AddrPort
+	router    router
+	collector string
+	seat      *seat
+	why       atomic.Pointer[error] // why we closed it, if we did
+
+	reader      *wire.BMPReader
+	state       wire.BMPSession
+	msg         wire.BMPMessage
+	out         stream.Message
+	stream      *stream.Stream // nil before the first valid message
+	peers       peers
+	sysName     string
+	messages    uint64
+	initiations int
+	unannounced bool // it was said
+}
+
+func newSession(s *Station, conn net.Conn, remote netip.AddrPort, r router) *session {
+	return &session{st: s, conn: conn, remote: remote, router: r, collector: r.collector(remote.Addr())}
+}
+
+// end closes the connection, from any goroutine; run then ends with why.
+func (s *session) end(why error) {
+	if s.why.CompareAndSwap(nil, &why) {
+		_ = s.conn.Close() // nothing was promised on it
+	}
+}
+
+// run reads the session to its end. ctx is the producer's; the error too.
+func (s *session) run(ctx context.Context) error {
+	defer s.st.remove(s)
+	err := s.listen(ctx)
+	if e := s.why.Load(); e != nil && !producing(err) {
+		err = *e
+	}
+	discard(s.conn)
+	if r, ok := errors.AsType[*refusal](err); ok {
+		s.st.refuse(r.reason, s.remote, r.Error())
+	} else {
+		s.st.news.Info("bmp connection ended", "collector", s.collector, "address", s.remote.String(), "sys_name", s.sysName, "messages", s.messages, "why", reason(err))
+	}
+	if s.stream == nil {
+		return produced(err)
+	}
+	s.st.metrics.sessions.Dec()
+	if producing(err) {
+		return produced(err)
+	}
+	return s.leave(ctx, err)
+}
+
+// leave says that the collector is gone, unless a newer session has it.
+func (s *session) leave(ctx context.Context, err error) error {
+	s.seat.mu.Lock()
+	defer s.seat.mu.Unlock()
+	if s.seat.current != s {
+		return nil
+	}
+	s.seat.current = nil
+	why := reason(err)
+	if s.sysName != "" {
+		why = fmt.Sprintf("%s (%s)", why, s.sysName)
+	}
+	err = s.stream.Down(ctx, pb.DownReason_DOWN_REASON_LOST, why)
+	s.stream.Close()
+	return err
+}
+
+// produceError is one of the producer, which ends the process and not the session alone.
+type produceError struct{ error }
+
+func (e produceError) Unwrap() error { return e.error }
+
+// emitted marks what a call on the stream returned: a session that has lost its place ends, anything else is the producer's.
+func emitted(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, stream.ErrClosed):
+		return errReplaced
+	}
+	return produceError{err}
+}
+
+func producing(err error) bool {
+	_, ok := errors.AsType[produceError](err)
+	return ok
+}
+
+// produced is the producer's error, or nil.
+func produced(err error) error {
+	if e, ok := errors.AsType[produceError](err); ok {
+		return e.error
+	}
+	return nil
+}
+
+// reason says in words why a session ended.
+func reason(err error) string {
+	switch {
+	case err == nil || errors.Is(err, io.EOF):
+		return "the router closed the connection"
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return "the router was silent for too long"
+	}
+	return err.Error()
+}
+
+// listen reads messages until one cannot be had.
+func (s *session) listen(ctx context.Context) error {
+	first := time.Now().Add(s.st.cfg.InitiationTimeout)
+	conn := s.conn
+	if s.st.tls != nil {
+		c := tls.Server(conn, s.st.tls)
+		if err := handshake(ctx, c, first); err != nil {
+			return err
+		}
+		conn = c
+	}
+	p := &patience{conn: conn, first: first, whole: s.st.cfg.MessageTimeout, idle: s.st.cfg.IdleTimeout}
+	s.reader = wire.NewBMPReaderSize(p, s.st.cfg.ReadBufferBytes)
+	s.reader.Strict = true
+	p.reader = s.reader
+	for {
+		raw, err := s.reader.Next()
+		if err != nil {
+			return s.broken(ctx, err)
+		}
+		if err := s.take(ctx, raw); err != nil {
+			return err
+		}
+		s.messages++
+	}
+}
+
+// handshake makes the connection one of TLS.
+func handshake(ctx context.Context, c *tls.Conn, deadline time.Time) error {
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	if err := c.HandshakeContext(ctx); err != nil {
+		return &refusal{refusedTLS, fmt.Errorf("TLS: %w", err)}
+	}
+	return nil
+}
+
+// broken turns the reader's error into the session's end. What came and was no message is a dead letter.
+func (s *session) broken(ctx context.Context, err error) error {
+	if s.why.Load() != nil {
+		return err
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return s.late()
+	}
+	e, ok := errors.AsType[*wire.BMPFrameError](err)
+	if !ok {
+		return err
+	}
+	if errors.Is(err, wire.ErrTruncated) { // the connection ended within a message
+		if err := s.dead(ctx, badFraming, e.Raw, err); err != nil {
+			return err
+		}
+		return fmt.Errorf("the connection ended within a message, at octet %d", e.Offset)
+	}
+	kind := refusedFraming
+	if errors.Is(err, wire.ErrBMPVersion) {
+		kind = refusedVersion
+	}
+	if err := s.dead(ctx, badFraming, e.Raw, err); err != nil {
+		return err
+	}
+	return &refusal{kind, fmt.Errorf("at octet %d: %w", e.Offset, e.Err)}
+}
+
+// late says which limit of time was passed.
+func (s *session) late() error {
+	switch {
+	case s.stream == nil:
+		return &refusal{refusedFirst, fmt.Errorf("no whole first message within %v (initiation_timeout)", s.st.cfg.InitiationTimeout)}
+	case s.reader.Held() > 0:
+		return &refusal{refusedFraming, fmt.Errorf("a message did not come to its end within %v (message_timeout), at octet %d", s.st.cfg.MessageTimeout, s.reader.Offset())}
+	}
+	return fmt.Errorf("the router said nothing for %v (idle_timeout)", s.st.cfg.IdleTimeout)
+}
+
+// dead keeps what could not be decoded.
+func (s *session) dead(ctx context.Context, reason string, raw []byte, err error) error {
+	return emitted(s.st.d.Streams.DeadLetter(ctx, stream.DeadLetter{
+		Collector: s.collector, Origin: s.remote.String(), Offset: int64(s.messages), Raw: raw, Reason: reason, Err: err,
+	}))
+}
+
+// open takes the collector's seat: the session has said something valid.
+func (s *session) open(ctx context.Context) error {
+	s.seat.mu.Lock()
+	defer s.seat.mu.Unlock()
+	if s.why.Load() != nil {
+		return errStopping
+	}
+	if old := s.seat.current; old != nil {
+		old.end(errReplaced)
+	}
+	st, err := s.st.d.Streams.Open(ctx, s.collector, stream.Options{Source: "bmp", Clock: stream.Own, Reset: true})
+	if err != nil {
+		return emitted(err)
+	}
+	s.stream, s.seat.current = st, s
+	s.st.metrics.sessions.Inc()
+	return emitted(st.Up(ctx))
+}
+
+// label makes a router's own words fit for a log.
+func label(text string) string {
+	const most = 128
+	text = strings.ToValidUTF8(text, "?")
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "")
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, strings.TrimSpace(text))
+}

@@ -1,0 +1,268 @@
+package bmp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/internal/telemetry"
+)
+
+const (
+	// perRouter is how many connections one address may have: its session, a newer one, and some that do not get anywhere.
+	perRouter = 4
+	// acceptAgain is how long to wait after accepting failed: there are no descriptors left.
+	acceptAgain = 100 * time.Millisecond
+	// linesEvery and linesBurst limit the log's lines of one kind.
+	linesEvery = time.Second
+	linesBurst = 20
+)
+
+// Deps is what a Station is given.
+type Deps struct {
+	Log        *slog.Logger
+	Registerer prometheus.Registerer // nil: no metrics
+	// Streams takes what routers say.
+	Streams *stream.Set
+}
+
+// Station accepts routers' BMP sessions. New makes one.
+type Station struct {
+	cfg     Config
+	d       Deps
+	routers []router
+	tls     *tls.Config // nil: plain TCP
+	metrics metrics
+	refused map[string]*telemetry.Limited // by reason: one does not hide another
+	news    *telemetry.Limited
+
+	mu       sync.Mutex
+	ready    error
+	addr     net.Addr
+	sessions map[*session]struct{}
+	ofRouter map[netip.Addr]int
+	seats    map[string]*seat
+}
+
+// seat is a collector's: one session at a time sits in it.
+type seat struct {
+	mu      sync.Mutex // held while a session takes it
+	current *session   // mu
+	users   int        // connections of the collector; the Station's mu
+}
+
+// New checks and allocates; nothing listens yet. Certificates are read here, so that a missing file is found at start.
+func New(cfg Config, d Deps) (*Station, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	routers, _ := parseRouters(cfg.Routers)
+	tc, err := cfg.TLS.config()
+	if err != nil {
+		return nil, err
+	}
+	s := &Station{
+		cfg: cfg, d: d, routers: routers, tls: tc, metrics: newMetrics(d.Registerer), refused: map[string]*telemetry.Limited{},
+		news: telemetry.NewLimited(d.Log, linesEvery, 10*linesBurst), ready: errors.New("the BMP station is not listening yet"),
+		sessions: map[*session]struct{}{}, ofRouter: map[netip.Addr]int{}, seats: map[string]*seat{},
+	}
+	for _, reason := range []string{refusedAddress, refusedSessions, refusedRouter, refusedTLS, refusedFirst, refusedVersion, refusedFraming, refusedInitiation, badMessage} {
+		s.refused[reason] = telemetry.NewLimited(d.Log, linesEvery, linesBurst)
+	}
+	if len(routers) == 0 {
+		s.ready = nil
+	}
+	return s, nil
+}
+
+// Ready is nil once the port is open, or where no routers are configured.
+func (s *Station) Ready() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ready
+}
+
+// Addr is where it listens; nil before that, and without routers.
+func (s *Station) Addr() net.Addr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.addr
+}
+
+// Run accepts routers until ctx ends; then it ends all sessions, each with a Down. The error says why it cannot listen, or is
+// the producer's.
+func (s *Station) Run(ctx context.Context) error {
+	if len(s.routers) == 0 {
+		<-ctx.Done()
+		return nil
+	}
+	lc := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: s.cfg.Keepalive, Interval: max(s.cfg.Keepalive/3, time.Second), Count: 3}}
+	ln, err := lc.Listen(ctx, "tcp", s.cfg.Listen)
+	if err != nil {
+		err = fmt.Errorf("opening the BMP port: %w", err)
+		s.note(nil, err)
+		return err
+	}
+	s.note(ln.Addr(), nil)
+	s.d.Log.Info("bmp station listens", "address", ln.Addr().String(), "routers", len(s.routers), "tls", s.tls != nil)
+	return s.serve(ctx, ln)
+}
+
+// note keeps what Addr and Ready say.
+func (s *Station) note(addr net.Addr, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.addr, s.ready = addr, err
+}
+
+// serve runs sessions until ctx ends or the producer fails.
+func (s *Station) serve(ctx context.Context, ln net.Listener) error {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	// What is produced outlives ctx by Drain: a context that ends under a buffered record would take the producer with it.
+	produce, drained := context.WithCancel(context.WithoutCancel(ctx))
+	defer drained()
+	stop := context.AfterFunc(ctx, func() { // closes what the goroutines below wait for
+		_ = ln.Close() // nothing was promised on it
+		s.closeAll(errStopping)
+	})
+	defer stop()
+	var wg sync.WaitGroup
+	ended := make(chan struct{})
+	wg.Go(func() { // ends with the sessions, or after Drain
+		select {
+		case <-ended:
+			return
+		case <-ctx.Done():
+		}
+		t := time.NewTimer(s.cfg.Drain)
+		defer t.Stop()
+		select {
+		case <-ended:
+		case <-t.C:
+			drained()
+		}
+	})
+	var sessions sync.WaitGroup
+	s.accept(ctx, ln, func(ss *session) {
+		sessions.Go(func() { // ends when its connection is closed, by the router or by closeAll
+			if err := ss.run(produce); err != nil {
+				fail(err)
+			}
+		})
+	})
+	sessions.Wait()
+	close(ended)
+	wg.Wait()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) {
+		return cause
+	}
+	return nil
+}
+
+// accept passes on admitted connections until the listener is closed.
+func (s *Station) accept(ctx context.Context, ln net.Listener, start func(*session)) {
+	for {
+		conn, err := ln.Accept()
+		switch {
+		case err == nil:
+			s.metrics.accepted.Inc()
+			if ss := s.admit(ctx, conn); ss != nil {
+				start(ss)
+			}
+			continue
+		case ctx.Err() != nil || errors.Is(err, net.ErrClosed):
+			return
+		}
+		s.refused[refusedSessions].Warn("cannot accept a router", "err", err)
+		t := time.NewTimer(acceptAgain)
+		select {
+		case <-ctx.Done():
+		case <-t.C:
+		}
+		t.Stop()
+	}
+}
+
+// admit makes a session of a connection that may be one; others are closed before anything is read.
+func (s *Station) admit(ctx context.Context, conn net.Conn) *session {
+	remote := netip.AddrPort{}
+	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
+		remote = a.AddrPort()
+	}
+	from := remote.Addr().Unmap().WithZone("")
+	r, ok := find(s.routers, from)
+	reason, why := "", ""
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case !ok:
+		reason, why = refusedAddress, "no router of this address is configured"
+	case len(s.sessions) >= s.cfg.MaxSessions:
+		reason, why = refusedSessions, fmt.Sprintf("there are %d connections already (max_sessions)", len(s.sessions))
+	case s.ofRouter[from] >= perRouter:
+		reason, why = refusedRouter, fmt.Sprintf("there are %d connections from it already", perRouter)
+	}
+	if reason != "" {
+		s.refuse(reason, remote, why)
+		discard(conn)
+		return nil
+	}
+	ss := newSession(s, conn, remote, r)
+	s.sessions[ss] = struct{}{}
+	s.ofRouter[from]++
+	if s.seats[ss.collector] == nil {
+		s.seats[ss.collector] = &seat{}
+	}
+	ss.seat = s.seats[ss.collector]
+	ss.seat.users++
+	if ctx.Err() != nil { // closeAll may have been before us
+		ss.end(errStopping)
+	}
+	return ss
+}
+
+// refuse counts and says why a connection is not, or no longer, listened to.
+func (s *Station) refuse(reason string, remote netip.AddrPort, why string) {
+	s.metrics.refused.WithLabelValues(reason).Inc()
+	s.refused[reason].Warn("bmp connection refused", "address", remote.String(), "reason", reason, "why", why)
+}
+
+// discard closes a connection without leaving anything of it behind.
+func discard(conn net.Conn) {
+	if c, ok := conn.(*net.TCPConn); ok {
+		_ = c.SetLinger(0) // it is closed in any case
+	}
+	_ = conn.Close() // nothing was promised on it
+}
+
+// remove forgets a session that is over.
+func (s *Station) remove(ss *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sessions, ss)
+	from := ss.remote.Addr().Unmap().WithZone("")
+	if s.ofRouter[from]--; s.ofRouter[from] <= 0 {
+		delete(s.ofRouter, from)
+	}
+	if ss.seat.users--; ss.seat.users == 0 {
+		delete(s.seats, ss.collector)
+	}
+}
+
+func (s *Station) closeAll(why error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for ss := range s.sessions {
+		ss.end(why)
+	}
+}

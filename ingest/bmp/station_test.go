@@ -1,0 +1,288 @@
+package bmp_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/darkmap/darkmap/ingest/bmp"
+	"github.com/darkmap/darkmap/ingest/bmp/bmptest"
+	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/ingest/stream/streamtest"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+// fixture is a station on loopback whose set keeps what it writes.
+type fixture struct {
+	*streamtest.Set
+	tb      testing.TB
+	station *bmp.Station
+	log     *lines
+	stop    func()
+}
+
+// lines is a log that tests read.
+type lines struct {
+	mu  sync.Mutex
+	out bytes.Buffer
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.out.Write(b)
+}
+
+func (l *lines) count(text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.out.String(), text)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.out.String()
+}
+
+func settings() bmp.Config {
+	cfg := bmp.DefaultConfig()
+	cfg.Listen = "127.0.0.1:0"
+	cfg.Routers = []bmp.Router{{Address: "127.0.0.1", Name: "edge1"}, {Address: "127.0.1.0/24"}}
+	return cfg
+}
+
+func start(tb testing.TB, cfg bmp.Config) *fixture {
+	tb.Helper()
+	f := &fixture{Set: streamtest.New(tb, stream.DefaultConfig(), nil), tb: tb, log: &lines{}}
+	f.station, f.stop = run(tb, cfg, f.Set.Set, slog.New(slog.NewTextHandler(f.log, nil)))
+	return f
+}
+
+// run starts a station and waits until it listens; stop ends it and may be called again.
+func run(tb testing.TB, cfg bmp.Config, set *stream.Set, log *slog.Logger) (st *bmp.Station, stop func()) {
+	tb.Helper()
+	st, err := bmp.New(cfg, bmp.Deps{Log: log, Streams: set})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- st.Run(ctx) }() // ends with stop
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			tb.Error(err)
+		}
+	})
+	tb.Cleanup(stop)
+	eventually(tb, func() bool { return st.Ready() == nil })
+	return st, stop
+}
+
+func eventually(tb testing.TB, ok func() bool) {
+	tb.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(20 * time.Second)
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-late:
+			tb.Fatal("it did not happen")
+		}
+	}
+}
+
+// wait waits for n records of a collector and returns what they are.
+func (f *fixture) wait(collector string, n int) []string {
+	f.tb.Helper()
+	var got []string
+	eventually(f.tb, func() bool {
+		got = streamtest.Bodies(f.Updates.Updates(f.tb), collector, "live")
+		return len(got) >= n
+	})
+	return got
+}
+
+func (f *fixture) dial(from string) *bmptest.Router {
+	f.tb.Helper()
+	return bmptest.Dial(f.tb, f.station.Addr(), from)
+}
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var opening = []string{"SessionBegin", "CollectorDown", "CollectorUp"}
+
+// TestSession: what a router says stands in its collector's stream, in order, from the session's begin to its loss.
+func TestSession(t *testing.T) {
+	t.Parallel()
+	f := start(t, settings())
+	r := f.dial("127.0.0.1")
+	p := bmptest.Neighbour(1)
+	p.Timestamp = time.Now().UnixMicro()
+	six := bmptest.Peer{Address: netip.MustParseAddr("2001:db8::1"), ASN: 64500, Distinguisher: 7}
+	r.Say(
+		bmptest.Initiation("edge1.example.net"),
+		bmptest.PeerUp(p),
+		bmptest.Monitoring(p, bmptest.Announce(netip.MustParsePrefix("198.51.100.0/24"), 64497, 64498)),
+		bmptest.Statistics(p),
+		bmptest.Message(200, []byte("to be ignored")),
+		bmptest.PeerUp(six),
+		bmptest.Monitoring(six, bmptest.Announce(netip.MustParsePrefix("2001:db8:1::/48"), 64500)),
+		bmptest.PeerDown(p, 4),
+		bmptest.Termination(),
+	)
+	got := f.wait("bmp/edge1", 9)
+	want := append(opening[:3:3], "PeerUp", "BgpMessage", "PeerUp", "BgpMessage", "PeerDown", "CollectorDown")
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("records (-want +got):\n%s", diff)
+	}
+	recs := f.Updates.Updates(t)
+	msg := recs[4].GetBgpMessage()
+	if recs[4].GetTimestampUs() != p.Timestamp || msg.GetPeer().GetAsn() != uint32(p.ASN) || !bytes.Equal(msg.GetRaw(), bmptest.Announce(netip.MustParsePrefix("198.51.100.0/24"), 64497, 64498)) {
+		t.Errorf("message %v", recs[4])
+	}
+	if msg := recs[6].GetBgpMessage(); msg.GetPeer().GetDistinguisher() != 7 || len(msg.GetPeer().GetAddress()) != 16 {
+		t.Errorf("message %v", msg)
+	}
+	feeds := f.Feeds.Feeds(t)
+	last := feeds[len(feeds)-1]
+	if last.GetEvent() != pb.FeedEvent_FEED_EVENT_DOWN || last.GetReason() != "the router ended the session: administratively closed (edge1.example.net)" {
+		t.Errorf("last feed record %v", last)
+	}
+}
+
+// TestNames: a router of a prefix goes by its address.
+func TestNames(t *testing.T) {
+	t.Parallel()
+	f := start(t, settings())
+	f.dial("127.0.1.7").Say(bmptest.Initiation("x"))
+	f.wait("bmp/127.0.1.7", 3)
+}
+
+// TestReplaced: the newer session of a router takes the place of the older, with a higher number and no Down in between.
+func TestReplaced(t *testing.T) {
+	t.Parallel()
+	f := start(t, settings())
+	p := bmptest.Neighbour(1)
+	a := f.dial("127.0.0.1")
+	a.Say(bmptest.Initiation("x"), bmptest.PeerUp(p))
+	f.wait("bmp/edge1", 4)
+	b := f.dial("127.0.0.1")
+	a.Say(bmptest.Statistics(p)) // a connection that says nothing takes no place
+	b.Say(bmptest.Initiation("x"), bmptest.PeerUp(p))
+	f.wait("bmp/edge1", 8)
+	a.Closed()
+	b.Say(bmptest.PeerDown(p, 2, 0, 18))
+	f.wait("bmp/edge1", 9)
+	f.stop()
+	want := append(append(opening[:3:3], "PeerUp"), append(opening[:3:3], "PeerUp", "PeerDown", "CollectorDown")...)
+	if diff := cmp.Diff(want, f.wait("bmp/edge1", 10)); diff != "" {
+		t.Errorf("records (-want +got):\n%s", diff)
+	}
+	recs := f.Updates.Updates(t)
+	if x, y := recs[0].GetPosition().GetSession(), recs[4].GetPosition().GetSession(); y <= x {
+		t.Errorf("sessions %d, %d", x, y)
+	}
+}
+
+// TestTables: each table is a peer of its own; Peer Down is said of all; what is configured out is not passed on.
+func TestTables(t *testing.T) {
+	t.Parallel()
+	cfg := settings()
+	cfg.Routers[0].Tables = []string{"pre", "post", "loc"}
+	f := start(t, cfg)
+	pre := bmptest.Neighbour(1)
+	post, out, loc := pre, pre, bmptest.Peer{Type: 3, Address: netip.IPv4Unspecified(), ASN: 64511}
+	post.Flags, out.Flags = bmptest.FlagPost, bmptest.FlagOut
+	route := bmptest.Announce(netip.MustParsePrefix("198.51.100.0/24"), 64497)
+	r := f.dial("127.0.0.1")
+	r.Say(
+		bmptest.Initiation("x"), bmptest.PeerUp(pre), bmptest.Monitoring(pre, route), bmptest.Monitoring(post, route), bmptest.Monitoring(out, route),
+		bmptest.PeerUp(loc), bmptest.Monitoring(loc, route), bmptest.PeerDown(pre, 4),
+		bmptest.Monitoring(post, route), // of a peer that is down
+		bmptest.PeerUp(pre), bmptest.Monitoring(post, route),
+	)
+	f.wait("bmp/edge1", 14)
+	var got []string
+	for _, r := range f.Updates.Updates(t)[3:] {
+		switch {
+		case r.GetPeerUp() != nil:
+			got = append(got, "up "+r.GetPeerUp().GetPeer().GetTable().String())
+		case r.GetPeerDown() != nil:
+			got = append(got, "down "+r.GetPeerDown().GetPeer().GetTable().String())
+		case r.GetBgpMessage() != nil:
+			got = append(got, "route "+r.GetBgpMessage().GetPeer().GetTable().String())
+		}
+	}
+	want := []string{
+		"up TABLE_PRE", "route TABLE_PRE", "up TABLE_POST", "route TABLE_POST", "up TABLE_LOC", "route TABLE_LOC",
+		"down TABLE_PRE", "down TABLE_POST", "up TABLE_PRE", "up TABLE_POST", "route TABLE_POST",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("records (-want +got):\n%s", diff)
+	}
+	if dead := f.Dead(); len(dead) != 1 || dead[0].Reason != "bmp_peer_down" {
+		t.Errorf("dead letters %v", dead)
+	}
+}
+
+// TestUndecodable: a message that cannot be decoded is a dead letter with its place, and the session goes on.
+func TestUndecodable(t *testing.T) {
+	t.Parallel()
+	f := start(t, settings())
+	p := bmptest.Neighbour(1)
+	r := f.dial("127.0.0.1")
+	init, up := bmptest.Initiation("x"), bmptest.PeerUp(p)
+	bad := bmptest.Monitoring(p, []byte("no UPDATE"))
+	r.Say(init, up, bad, bmptest.Monitoring(p, bmptest.EndOfRIB()))
+	f.wait("bmp/edge1", 5)
+	dead := f.Dead()
+	if len(dead) != 1 || !bytes.Equal(dead[0].Raw, bad) || dead[0].Offset != 2 || dead[0].Collector != "bmp/edge1" || !strings.HasPrefix(dead[0].Origin, "127.0.0.1:") {
+		t.Fatalf("dead letters %+v", dead)
+	}
+	if got := dead[0].Err.Error(); !strings.Contains(got, "octet ") || !strings.Contains(got, "truncated") {
+		t.Errorf("error %q", got)
+	}
+}
+
+// TestStop: a station that ends says Down of every router.
+func TestStop(t *testing.T) {
+	t.Parallel()
+	f := start(t, settings())
+	for _, from := range []string{"127.0.0.1", "127.0.1.1"} {
+		f.dial(from).Say(bmptest.Initiation("x"))
+	}
+	f.wait("bmp/edge1", 3)
+	f.wait("bmp/127.0.1.1", 3)
+	f.stop()
+	for _, c := range []string{"bmp/edge1", "bmp/127.0.1.1"} {
+		if diff := cmp.Diff(append(opening[:3:3], "CollectorDown"), f.wait(c, 4)); diff != "" {
+			t.Errorf("records (-want +got):\n%s", diff)
+		}
+	}
+	feeds := f.Feeds.Feeds(t)
+	if got := feeds[len(feeds)-1].GetReason(); got != "darkmap stops (x)" {
+		t.Errorf("reason %q", got)
+	}
+}
+
+// TestNoRouters: without routers there is no port.
+func TestNoRouters(t *testing.T) {
+	t.Parallel()
+	cfg := settings()
+	cfg.Routers = nil
+	f := start(t, cfg)
+	if f.station.Addr() != nil || f.station.Ready() != nil {
+		t.Errorf("address %v, ready %v", f.station.Addr(), f.station.Ready())
+	}
+}

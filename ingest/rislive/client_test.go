@@ -1,0 +1,161 @@
+package rislive_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/darkmap/darkmap/ingest/rislive"
+	"github.com/darkmap/darkmap/ingest/stream/streamtest"
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/datatest"
+	"github.com/darkmap/darkmap/internal/rislivetest"
+)
+
+// small is a schedule of a few messages of two collectors within a second, a state change among them.
+func small() *rislivetest.Schedule {
+	s := &rislivetest.Schedule{Length: time.Second}
+	a, b := rislivetest.Burst("rrc00", 100), rislivetest.Burst("rrc01", 100)
+	for i := range a.Events {
+		s.Events = append(s.Events, a.Events[i], b.Events[i])
+	}
+	down, up := s.Events[50], s.Events[51]
+	down.Message, down.State = nil, bgp.Idle
+	up.Message, up.State = nil, bgp.Established
+	s.Events = slices.Insert(s.Events, 52, down, up)
+	return s
+}
+
+// play plays a schedule to its end and waits until the client has said n records.
+func (r *rig) play(t *testing.T, s *rislivetest.Schedule, factor float64, n int) {
+	t.Helper()
+	if err := r.srv.Play(t.Context(), s, time.Now(), factor); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "messages", 20*time.Second, func() bool { return r.messages(t) >= n })
+}
+
+// TestFollows: what the service says is said, in order; a session begins with its gap.
+func TestFollows(t *testing.T) {
+	t.Parallel()
+	for _, compression := range []bool{false, true} {
+		r := newRig(t, rislivetest.Options{Skew: 20 * time.Millisecond}, 30, []string{"rrc00", "RRC01.ripe.net"}, func(c *rislive.Config) { c.Compression = compression })
+		r.listening(t, 2)
+		s := small()
+		want, n := scheduled(t, s)
+		r.play(t, s, 1, n)
+		if err := r.client.Ready(); err != nil {
+			t.Error(err)
+		}
+		r.stop()
+		recs := r.set.Updates.Updates(t)
+		compare(t, want, said(t, recs))
+		if diff := cmp.Diff([]string{"SessionBegin", "GapBegin", "CollectorUp", "BgpMessage"}, streamtest.Bodies(recs, "ris/rrc01", "live")[:4]); diff != "" {
+			t.Errorf("beginning (-want +got):\n%s", diff)
+		}
+		for _, name := range r.srv.Clients() {
+			if name != "darkmap-0-test" {
+				t.Errorf("client %q", name)
+			}
+		}
+	}
+}
+
+// TestRecordings: real frames of several years go through, states and notifications among them.
+func TestRecordings(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"morrowc-1k-msgs", "bgpkit-ris-live-frames-20260910.jsonl", "a16-go-rislive-testvectors.jsonl"} {
+		s, err := rislivetest.Read(nil, datatest.Path(t, "rislive", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := newRig(t, rislivetest.Options{}, 30, s.Hosts(), nil)
+		r.listening(t, 2)
+		want, n := scheduled(t, s)
+		r.play(t, s, 1e6, n)
+		r.stop()
+		compare(t, want, said(t, r.set.Updates.Updates(t)))
+	}
+}
+
+// TestOwn: subscriptions follow what is owned; what is left says nothing more, and comes back as a session of its own.
+func TestOwn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rislivetest.Options{}, 30, []string{"rrc00", "rrc01"}, nil)
+	r.listening(t, 2)
+	subscribed := func(n int) {
+		t.Helper()
+		until(t, "subscriptions", 10*time.Second, func() bool {
+			for _, c := range r.srv.Conns() {
+				if c.Subscriptions() != n {
+					return false
+				}
+			}
+			return true
+		})
+	}
+	r.client.Own([]string{"ris/rrc01"})
+	subscribed(1)
+	if got := r.set.Streams(); len(got) != 1 || got[0].Collector() != "ris/rrc01" {
+		t.Errorf("streams %v", got)
+	}
+	s := small()
+	want, _ := scheduled(t, s)
+	r.play(t, s, 10, 101)
+	delete(want, "ris/rrc00")
+	r.client.Own([]string{"ris/rrc00", "ris/rrc01", "routeviews/nonsense"})
+	subscribed(2)
+	r.stop()
+	recs := r.set.Updates.Updates(t)
+	got := said(t, recs)
+	compare(t, want, got)
+	if len(got["ris/rrc00"]) != 0 {
+		t.Errorf("%d changes of a collector that is not owned", len(got["ris/rrc00"]))
+	}
+	begun := 0
+	for _, b := range streamtest.Bodies(recs, "ris/rrc00", "live") {
+		if b == "SessionBegin" {
+			begun++
+		}
+	}
+	if begun != 2 {
+		t.Errorf("%d sessions of rrc00, want 2", begun)
+	}
+	r.client.Own(nil)
+	if err := r.client.Ready(); err != nil {
+		t.Errorf("with nothing to follow: %v", err)
+	}
+}
+
+// TestNobodyThere: the reason is told in words, and the client tries on.
+func TestNobodyThere(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rislivetest.Options{}, 1, []string{"rrc00"}, func(c *rislive.Config) {
+		c.URL = "ws://127.0.0.1:1/v1/ws/"
+	})
+	until(t, "a reason", 10*time.Second, func() bool {
+		err := r.client.Ready()
+		return err != nil && strings.Contains(err.Error(), "connection refused") && strings.Contains(err.Error(), "next try in")
+	})
+	if got := r.client.Ready().Error(); !strings.HasPrefix(got, "rislive: no connection: connecting: ") {
+		t.Error(got)
+	}
+}
+
+func TestConfig(t *testing.T) {
+	t.Parallel()
+	cfg := rislive.DefaultConfig()
+	if err := cfg.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	cfg = rislive.Config{URL: "http://example.net", Collectors: []string{"rrc00", "route-views2"}, Connections: 3, RetryMin: 2, RetryMax: 1}
+	err := cfg.Validate()
+	for _, want := range []string{"url", "collectors", "connections", "read_limit", "hold_bytes", "silent_after", "retry_max"} {
+		if err == nil || !strings.Contains(err.Error(), "ingest.rislive."+want) {
+			t.Errorf("%s is not reported: %v", want, err)
+		}
+	}
+}

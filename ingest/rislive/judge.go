@@ -1,0 +1,119 @@
+package rislive
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// period is the time between two judgements.
+func (c *Config) period() time.Duration { return max(c.SwitchAfter/5, time.Millisecond) }
+
+// lag is how late a connection's messages are, at least; silence counts.
+func (c *connection) lag(now, period time.Duration) time.Duration {
+	return c.delay + max(0, now-c.heard-period)
+}
+
+// leaderLag is the leader's. mu is held.
+func (m *merger) leaderLag() time.Duration {
+	if m.lead < 0 || m.links[m.lead] == nil {
+		return 0
+	}
+	return m.links[m.lead].lag(m.now(), m.cfg.period())
+}
+
+// judge looks at the connections once a period: who leads, who is left; and forgets what is old.
+func (m *merger) judge(ctx context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now()
+	for _, c := range m.links {
+		if c != nil && c.least >= 0 {
+			c.delay, c.least = c.least, -1
+		}
+	}
+	if err := m.switchLead(ctx, now); err != nil {
+		return err
+	}
+	for _, c := range m.links {
+		if c != nil {
+			m.judgeOne(c, now)
+		}
+	}
+	old := now - m.cfg.Hold
+	for _, f := range m.feeds {
+		for n := range f.sides {
+			s := &f.sides[n]
+			s.ahead.expire(old)
+			for range s.hold.expire(old, &m.pools[n]) {
+				m.pass(passedExpired)
+			}
+		}
+		if err := m.check(f, f.expire(ctx, now-m.cfg.StaleAfter)); err != nil {
+			return err
+		}
+	}
+	m.metrics.held.Set(float64(m.pools[0].bytes + m.pools[1].bytes))
+	return nil
+}
+
+// switchLead gives the lead to the follower where the leader is behind it. A leader that is late and not known to overlap with the
+// follower keeps it for a while: what it brings soon may show that. mu is held.
+func (m *merger) switchLead(ctx context.Context, now time.Duration) error {
+	if m.lead < 0 || m.links[1-m.lead] == nil {
+		return nil
+	}
+	lead, other := m.links[m.lead], m.links[1-m.lead]
+	period := m.cfg.period()
+	behind := lead.lag(now, period) - other.lag(now, period)
+	silent := now-lead.heard > m.cfg.SwitchAfter
+	if behind <= m.cfg.SwitchAfter || !silent && other.overlap == 0 && behind <= m.cfg.LagLimit {
+		return nil
+	}
+	m.log.Info("the other connection to RIS Live leads from now on", "address", lead.origin, "behind", behind.Round(time.Millisecond).String())
+	err := m.follow(ctx, other.n, fmt.Sprintf("the leading connection was %v behind, the other too young", behind.Round(time.Millisecond)))
+	m.roles()
+	return err
+}
+
+// judgeOne leaves a connection that is of no use. mu is held.
+func (m *merger) judgeOne(c *connection, now time.Duration) {
+	lag := c.lag(now, m.cfg.period())
+	switch {
+	case now-c.alive > m.cfg.SilentAfter:
+		c.drop(fmt.Sprintf("nothing came for %v, not even the answer to a ping", m.cfg.SilentAfter))
+	case m.asked(c.n) && now-c.heard > m.cfg.SilentAfter:
+		c.drop(fmt.Sprintf("no message came for %v", m.cfg.SilentAfter))
+	case lag > m.cfg.LagLimit && (c.n != m.lead || m.cfg.Connections == 1) && m.asked(c.n):
+		c.drop(fmt.Sprintf("its messages are %v late", lag.Round(time.Second)))
+	}
+}
+
+// asked reports whether a link has subscribed to anything. mu is held.
+func (m *merger) asked(n int) bool {
+	for _, f := range m.feeds {
+		if f.sides[n].asked {
+			return true
+		}
+	}
+	return false
+}
+
+// ask returns the hosts that link n has yet to subscribe to, and notes that it does; all are those that it may have.
+func (m *merger) ask(n int) (hosts []string, all map[string]bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all = map[string]bool{}
+	c := m.links[n]
+	if c != nil && !m.asked(n) {
+		c.heard = m.now() // nothing could come before
+	}
+	for _, f := range m.feeds {
+		all[f.host] = true
+		if c != nil && !f.sides[n].asked {
+			f.sides[n].asked = true
+			hosts = append(hosts, f.host)
+		}
+	}
+	return hosts, all
+}

@@ -1,0 +1,156 @@
+package rislive_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/darkmap/darkmap/ingest/rislive"
+	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/ingest/stream/streamtest"
+	"github.com/darkmap/darkmap/internal/datatest"
+	"github.com/darkmap/darkmap/internal/rislivetest"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+// scaled is the default configuration with all times divided by factor.
+func scaled(url string, factor time.Duration) rislive.Config {
+	cfg := rislive.DefaultConfig()
+	cfg.URL = url
+	for _, d := range []*time.Duration{
+		&cfg.Hold, &cfg.SwitchAfter, &cfg.SilentAfter, &cfg.LagLimit, &cfg.StaleAfter, &cfg.RetryMin, &cfg.RetryMax, &cfg.Healthy,
+	} {
+		*d /= factor
+	}
+	return cfg
+}
+
+func scaledStream(factor time.Duration) stream.Config {
+	cfg := stream.DefaultConfig()
+	for _, d := range []*time.Duration{&cfg.Tick, &cfg.StaleAfter, &cfg.FreshWithin, &cfg.FutureLimit, &cfg.Status} {
+		*d /= factor
+	}
+	return cfg
+}
+
+// rig is a service, a client and what the client wrote. The archives and the repair of gaps are added where they are wanted.
+type rig struct {
+	srv    *rislivetest.Server
+	set    *streamtest.Set
+	client *rislive.Client
+	logs   *logs
+	stop   func()
+}
+
+// logs keeps lines.
+type logs struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logs) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logs) lines() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []string
+	for line := range bytes.Lines(l.b.Bytes()) {
+		out = append(out, string(bytes.TrimSpace(line)))
+	}
+	return out
+}
+
+// newRig starts one whose client owns the collectors of hosts. It ends with the test, or with stop.
+func newRig(t testing.TB, o rislivetest.Options, factor time.Duration, hosts []string, change func(*rislive.Config)) *rig {
+	t.Helper()
+	r := &rig{srv: rislivetest.Start(t, o), set: streamtest.New(t, scaledStream(factor), nil), logs: &logs{}}
+	cfg := scaled(r.srv.URL, factor)
+	cfg.Collectors = hosts
+	if change != nil {
+		change(&cfg)
+	}
+	var err error
+	r.client, err = rislive.New(cfg, rislive.Deps{Log: slog.New(slog.NewTextHandler(r.logs, nil)), Streams: r.set.Set, Version: "0", Instance: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var wait sync.WaitGroup
+	for _, run := range []func(context.Context) error{r.client.Run, r.set.Run} {
+		wait.Go(func() {
+			if err := run(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	r.client.Own(r.client.Collectors())
+	r.stop = sync.OnceFunc(func() {
+		cancel()
+		wait.Wait()
+	})
+	t.Cleanup(r.stop)
+	return r
+}
+
+// until waits for something that comes about by itself.
+func until(t testing.TB, what string, limit time.Duration, done func() bool) {
+	t.Helper()
+	end := time.Now().Add(limit)
+	for !done() {
+		if time.Now().After(end) {
+			t.Fatalf("%s: not within %v", what, limit)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// listening waits until all of n connections have subscribed to everything.
+func (r *rig) listening(t testing.TB, n int) {
+	t.Helper()
+	until(t, "connections that listen", 30*time.Second, func() bool {
+		conns := r.srv.Conns()
+		for _, c := range conns {
+			if c.Subscriptions() < len(r.client.Collectors()) {
+				return false
+			}
+		}
+		return len(conns) == n
+	})
+}
+
+// messages counts the BGP messages and states of live lanes.
+func (r *rig) messages(t testing.TB) int {
+	t.Helper()
+	n := 0
+	for _, rec := range r.set.Updates.Updates(t) {
+		if rec.GetPosition().GetLane() != "live" {
+			continue
+		}
+		switch rec.GetBody().(type) {
+		case *pb.UpdateRecord_BgpMessage, *pb.UpdateRecord_PeerUp, *pb.UpdateRecord_PeerDown:
+			n++
+		}
+	}
+	return n
+}
+
+// routeViews is the 46 minutes of route-views2, spread over hosts and looped to length.
+func routeViews(t testing.TB, hosts []string, length time.Duration) *rislivetest.Schedule {
+	t.Helper()
+	var files []string
+	for _, name := range []string{"arch0", "arch1", "arch2", "arch3"} {
+		files = append(files, datatest.Path(t, "mrt", "routeviews2-20130101-"+name+".mrt.gz"))
+	}
+	s, err := rislivetest.Read(hosts, files...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Loop(length)
+}

@@ -1,0 +1,3 @@
+package rislive_test
+
+func speedChild() bool { return false }

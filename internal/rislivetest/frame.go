@@ -1,0 +1,156 @@
+package rislivetest
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/bgp/wire"
+)
+
+// message is an event as the service sends it, and what subscriptions ask of it.
+type message struct {
+	host, typ, peer, path string
+	announces, withdraws  bool
+	prefixes              []netip.Prefix
+	withRaw, plain        []byte
+	// cut has a raw that ends too early.
+	cut []byte
+}
+
+// announcement is an element of the frame's announcements.
+type announcement struct {
+	NextHop  string   `json:"next_hop"`
+	Prefixes []string `json:"prefixes"`
+}
+
+// renderer makes frames. It is not safe for concurrent use.
+type renderer struct {
+	d wire.Decoder
+	n uint64
+}
+
+// render writes an event that happens at t. raw is built apart, so that one frame serves those that want it and those that do not.
+func (r *renderer) render(e *Event, t time.Time) *message {
+	r.n++
+	m := &message{host: e.Host, peer: e.Peer.Address.String()}
+	ms := t.UnixMilli()
+	head := fmt.Sprintf(`{"type":"ris_message","data":{"timestamp":%d.%03d,"peer":%q,"peer_asn":"%d","id":"%s-%012x%06x","host":"%s.ripe.net"`,
+		ms/1000, ms%1000, m.peer, e.Peer.ASN, m.peer, ms, r.n, e.Host)
+	if e.Message == nil {
+		m.typ = "STATE"
+		m.plain = []byte(head + `,"type":"STATE","state":"` + stateWord(e.State) + `"}}`)
+		m.withRaw, m.cut = m.plain, m.plain
+		return m
+	}
+	body := r.fields(e, m)
+	head += `,"type":"` + m.typ + `"` + body
+	raw := strings.ToUpper(hex.EncodeToString(e.Message))
+	m.plain = []byte(head + "}}")
+	m.withRaw = []byte(head + `,"raw":"` + raw + `"}}`)
+	m.cut = []byte(head + `,"raw":"` + raw[:len(raw)/2] + `"}}`)
+	return m
+}
+
+func stateWord(s bgp.FSMState) string {
+	switch s {
+	case bgp.Established:
+		return "up"
+	case bgp.OpenSent, bgp.OpenConfirm:
+		return "connected"
+	}
+	return "down"
+}
+
+// fields are those of the message's type, each with a comma before it.
+func (r *renderer) fields(e *Event, m *message) string {
+	typ, body, err := wire.SplitMessage(e.Message)
+	if err != nil {
+		m.typ = "UPDATE"
+		return ""
+	}
+	switch typ {
+	case wire.MessageOpen:
+		m.typ = "OPEN"
+		return fmt.Sprintf(`,"direction":"received","version":4,"asn":%d,"hold_time":180,"router_id":"192.0.2.1","capabilities":{}`, e.Peer.ASN)
+	case wire.MessageNotification:
+		m.typ = "NOTIFICATION"
+		if len(body) < 2 {
+			return ""
+		}
+		return fmt.Sprintf(`,"notification":{"code":%d,"subcode":%d,"data":"%X"}`, body[0], body[1], body[2:])
+	case wire.MessageKeepalive:
+		m.typ = "KEEPALIVE"
+		return ""
+	}
+	m.typ = "UPDATE"
+	u, err := r.d.DecodeUpdate(body, wire.Options{ASOctets: e.ASOctets})
+	if err != nil {
+		return ""
+	}
+	return update(u, m)
+}
+
+// update writes the fields of an UPDATE as the service does.
+func update(u *wire.Update, m *message) string {
+	fields := map[string]any{}
+	var withdrawals []string
+	for _, n := range u.Withdrawn {
+		m.prefixes, m.withdraws = append(m.prefixes, n.Prefix), true
+		withdrawals = append(withdrawals, n.Prefix.String())
+	}
+	var announcements []announcement
+	for _, n := range u.Announced {
+		m.prefixes, m.announces = append(m.prefixes, n.Prefix), true
+		hop := u.NextHop(n).String()
+		if last := len(announcements) - 1; last < 0 || announcements[last].NextHop != hop {
+			announcements = append(announcements, announcement{NextHop: hop})
+		}
+		last := &announcements[len(announcements)-1]
+		last.Prefixes = append(last.Prefixes, n.Prefix.String())
+	}
+	fields["withdrawals"], fields["announcements"] = withdrawals, announcements
+	if m.announces {
+		a := &u.Attributes
+		fields["path"], m.path = path(a.Path)
+		fields["origin"] = [...]string{"IGP", "EGP", "INCOMPLETE"}[min(a.Origin, 2)]
+		communities := make([][2]uint32, len(a.Communities))
+		for i, c := range a.Communities {
+			communities[i] = [2]uint32{c >> 16, c & 0xffff}
+		}
+		fields["community"] = communities
+		if a.HasMED {
+			fields["med"] = a.MED
+		}
+		if a.HasAggregator {
+			fields["aggregator"] = fmt.Sprintf("%d:%s", a.Aggregator.ASN, a.Aggregator.Address)
+		}
+	}
+	b, err := json.Marshal(fields)
+	if err != nil {
+		panic(err) // strings and numbers
+	}
+	return "," + strings.Trim(string(b), "{}")
+}
+
+// path writes an AS path as the service does, and for the comparison with a filter.
+func path(p bgp.ASPath) (list []any, text string) {
+	var words []string
+	for _, s := range p {
+		set := make([]any, len(s.ASNs))
+		for i, a := range s.ASNs {
+			set[i] = a
+			words = append(words, fmt.Sprint(uint32(a)))
+		}
+		if s.Type == bgp.ASSet {
+			list = append(list, set)
+		} else {
+			list = append(list, set...)
+		}
+	}
+	return list, strings.Join(words, ",")
+}

@@ -1,0 +1,147 @@
+package rislivetest
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/capture"
+)
+
+// Event is one thing that a collector hears.
+type Event struct {
+	// At is when, from the schedule's beginning on.
+	At time.Duration
+	// Host is the collector's short name, rrc00.
+	Host string
+	Peer bgp.Peer
+	// Message is the whole BGP message, marker included; nil where State says that the session's state changed.
+	Message  []byte
+	ASOctets uint8
+	State    bgp.FSMState
+}
+
+// Schedule is what is played, in order.
+type Schedule struct {
+	Events []Event
+	Length time.Duration
+}
+
+// Read makes a schedule of captures. They are read one after the other; what an MRT file says goes, by peer, to one of hosts,
+// and what names its collector to that one. Damage is passed over.
+func Read(hosts []string, files ...string) (*Schedule, error) {
+	s := &Schedule{}
+	byPeer := map[bgp.Peer]string{}
+	var first int64
+	for _, path := range files {
+		r, err := capture.Open(path, nil)
+		if err != nil {
+			return nil, err
+		}
+		for {
+			it, err := r.Next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil || it.Kind != capture.Message && it.Kind != capture.State || it.Timestamp == 0 {
+				continue
+			}
+			if first == 0 {
+				first = it.Timestamp
+			}
+			at := max(0, time.Duration(it.Timestamp-first)*time.Microsecond)
+			s.Events = append(s.Events, event(it, at, host(hosts, byPeer, it)))
+			s.Length = max(s.Length, at)
+		}
+		if err := r.Close(); err != nil {
+			return nil, err
+		}
+	}
+	if len(s.Events) == 0 {
+		return nil, fmt.Errorf("no message in %v", files)
+	}
+	slices.SortStableFunc(s.Events, func(a, b Event) int { return int(a.At - b.At) })
+	return s, nil
+}
+
+func host(hosts []string, byPeer map[bgp.Peer]string, it *capture.Item) string {
+	if len(it.Collector) > 4 {
+		return it.Collector[len("ris/"):]
+	}
+	h, ok := byPeer[it.Peer]
+	if !ok {
+		h = hosts[len(byPeer)%len(hosts)]
+		byPeer[it.Peer] = h
+	}
+	return h
+}
+
+func event(it *capture.Item, at time.Duration, host string) Event {
+	e := Event{At: at, Host: host, Peer: it.Peer, State: it.NewState}
+	if it.Kind == capture.Message {
+		e.Message, e.ASOctets = bytes.Clone(it.Message), it.ASOctets
+	}
+	return e
+}
+
+// Loop repeats the schedule until it is length long, or cuts it there.
+func (s *Schedule) Loop(length time.Duration) *Schedule {
+	out := &Schedule{Length: length}
+	for round := time.Duration(0); ; round += s.Length + time.Second {
+		for _, e := range s.Events {
+			if e.At += round; e.At >= length {
+				return out
+			}
+			out.Events = append(out.Events, e)
+		}
+	}
+}
+
+// Hosts lists the collectors in it, in order.
+func (s *Schedule) Hosts() []string {
+	seen := map[string]bool{}
+	var all []string
+	for i := range s.Events {
+		if h := s.Events[i].Host; !seen[h] {
+			seen[h] = true
+			all = append(all, h)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// Burst is a schedule of one peer of host that announces n x 10 prefixes in n messages within a second.
+func Burst(host string, n int) *Schedule {
+	s := &Schedule{Length: time.Second}
+	peer := bgp.Peer{Address: netip.AddrFrom4([4]byte{192, 0, 2, 1}), ASN: 64500}
+	for i := range n {
+		at := time.Duration(i) * time.Second / time.Duration(n)
+		s.Events = append(s.Events, Event{At: at, Host: host, Peer: peer, Message: announce(i*10, 10), ASOctets: 4})
+	}
+	return s
+}
+
+// announce writes an UPDATE of count /24s of 10.0.0.0/8 and what follows it, counted from first.
+func announce(first, count int) []byte {
+	attributes := []byte{
+		0x40, 1, 1, 0, // ORIGIN IGP
+		0x40, 2, 14, 2, 3, 0, 0, 0xfb, 0xf4, 0, 0, 0xfb, 0xf5, 0, 0, 0xfb, 0xf6, // AS_PATH 64500 64501 64502
+		0x40, 3, 4, 192, 0, 2, 1, // NEXT_HOP
+	}
+	b := bytes.Repeat([]byte{0xff}, 16)
+	b = append(b, 0, 0, 2, 0, 0)
+	b = binary.BigEndian.AppendUint16(b, uint16(len(attributes)))
+	b = append(b, attributes...)
+	for i := first; i < first+count; i++ {
+		b = append(b, 24, byte(10+i>>16), byte(i>>8), byte(i))
+	}
+	binary.BigEndian.PutUint16(b[16:], uint16(len(b)))
+	return b
+}

@@ -1,0 +1,294 @@
+package rislivetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// Options of a server.
+type Options struct {
+	// Collectors are what request_rrc_list is answered with. Default rrc00 to rrc26.
+	Collectors []string
+	// Skew is the most by which one collector's messages come later on one connection than on another.
+	Skew time.Duration
+	// BehindBytes and BehindFor: a connection with more octets than that waiting for longer than that is thrown out. Defaults
+	// 64 MiB and 5s (the service's are 250 MB and 30s).
+	BehindBytes int
+	BehindFor   time.Duration
+}
+
+// Refusal is how a server treats who wants to connect.
+type Refusal uint8
+
+// The refusals.
+const (
+	// Welcome lets them in.
+	Welcome Refusal = iota
+	// NotThere closes the TCP connection at once.
+	NotThere
+	// Busy answers 503.
+	Busy
+	// Redirect answers 302, to a place on the same server.
+	Redirect
+	// Noise answers with random octets instead of HTTP, for as long as they are read.
+	Noise
+)
+
+// Server is a RIS Live. Start makes one.
+type Server struct {
+	// URL is where it listens: ws://127.0.0.1:port/v1/ws/.
+	URL string
+
+	o    Options
+	http *http.Server
+	seed maphash.Seed
+	wait sync.WaitGroup
+	stop context.CancelFunc
+	ctx  context.Context //nolint:containedctx // the server's life, ended by Close
+
+	mu       sync.Mutex // below
+	conns    []*Conn
+	accepted int
+	clients  []string
+	refusal  Refusal
+	redirect int
+	next     []Fault // of the connections to come
+}
+
+// Start starts a server on loopback that ends with the test.
+func Start(tb testing.TB, o Options) *Server {
+	tb.Helper()
+	s, err := New(tb.Context(), o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(s.Close)
+	return s
+}
+
+// New starts a server on loopback. Close ends it.
+func New(ctx context.Context, o Options) (*Server, error) {
+	if o.BehindBytes == 0 {
+		o.BehindBytes, o.BehindFor = 64<<20, 5*time.Second
+	}
+	if o.Collectors == nil {
+		for i := range 27 {
+			o.Collectors = append(o.Collectors, fmt.Sprintf("rrc%02d", i))
+		}
+	}
+	var listener net.ListenConfig
+	l, err := listener.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("starting a RIS Live: %w", err)
+	}
+	s := &Server{URL: "ws://" + l.Addr().String() + "/v1/ws/", o: o, seed: maphash.MakeSeed()}
+	s.ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	s.http = &http.Server{
+		Handler: http.HandlerFunc(s.serve), ReadHeaderTimeout: time.Minute,
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, tcpKey{}, c) },
+	}
+	s.wait.Go(func() { _ = s.http.Serve(l) }) // Close ends it
+	return s, nil
+}
+
+// tcpKey is the key of a request's TCP connection.
+type tcpKey struct{}
+
+// Close ends all connections and waits for them.
+func (s *Server) Close() {
+	s.stop()
+	_ = s.http.Close() // listeners
+	for _, c := range s.Conns() {
+		c.cut()
+	}
+	s.wait.Wait()
+}
+
+// Conns lists the open connections in the order of their coming.
+func (s *Server) Conns() []*Conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.conns)
+}
+
+// Accepted is how many connections there have been, Redirected how many followed a Redirect.
+func (s *Server) Accepted() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.accepted
+}
+
+// Redirected is how many asked where a Redirect led to.
+func (s *Server) Redirected() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.redirect
+}
+
+// Clients are the names that clients gave in the URL.
+func (s *Server) Clients() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.clients)
+}
+
+// Refuse says how those who want to connect are treated from now on.
+func (s *Server) Refuse(r Refusal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refusal = r
+}
+
+// BreakNext makes each of the next connections break, one fault each, as soon as it has subscribed.
+func (s *Server) BreakNext(faults ...Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next = append(s.next, faults...)
+}
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	refusal := s.refusal
+	if r.URL.Path == "/elsewhere" {
+		s.redirect++
+	}
+	s.mu.Unlock()
+	tcp, ok := r.Context().Value(tcpKey{}).(net.Conn)
+	if !ok {
+		return
+	}
+	switch refusal {
+	case NotThere:
+		_ = tcp.Close()
+		return
+	case Busy:
+		http.Error(w, "try again later", http.StatusServiceUnavailable)
+		return
+	case Redirect:
+		http.Redirect(w, r, "/elsewhere", http.StatusFound)
+		return
+	case Noise:
+		noise(s.ctx, tcp)
+		return
+	case Welcome:
+	}
+	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{CompressionMode: websocket.CompressionContextTakeover, InsecureSkipVerify: true})
+	if err != nil {
+		return
+	}
+	ws.SetReadLimit(1 << 20)
+	s.join(newConn(s, ws, tcp), r.URL.Query().Get("client"))
+}
+
+// join serves a connection until it ends.
+func (s *Server) join(c *Conn, client string) {
+	s.mu.Lock()
+	s.conns = append(s.conns, c)
+	s.accepted++
+	s.clients = append(s.clients, client)
+	if len(s.next) > 0 {
+		c.later, s.next = s.next[0], s.next[1:]
+	}
+	s.mu.Unlock()
+	s.wait.Go(func() {
+		c.write(s.ctx) // until the connection is closed
+		c.cut()
+	})
+	c.read(s.ctx)
+	c.cut()
+	s.mu.Lock()
+	s.conns = slices.DeleteFunc(s.conns, func(o *Conn) bool { return o == c })
+	s.mu.Unlock()
+}
+
+// Play plays a schedule, live, factor times as fast, from start on. It returns when all is said or ctx ends, with its error.
+func (s *Server) Play(ctx context.Context, sched *Schedule, start time.Time, factor float64) error {
+	var r renderer
+	for i := range sched.Events {
+		e := &sched.Events[i]
+		t := start.Add(time.Duration(float64(e.At) / factor))
+		m := r.render(e, t)
+		if wait := time.Until(t); wait > time.Millisecond {
+			timer := time.NewTimer(wait)
+			select {
+			case <-ctx.Done():
+				timer.Stop()
+				return ctx.Err()
+			case <-timer.C:
+			}
+		}
+		s.send(m)
+	}
+	return nil
+}
+
+// send gives a message to all connections.
+func (s *Server) send(m *message) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.conns {
+		c.push(m)
+	}
+}
+
+// Flood sends each schedule's event n times in all, as fast as the connections take them, with the present time, and returns
+// when the last was written. It waits for subscribers first.
+func (s *Server) Flood(ctx context.Context, sched *Schedule, n, subscribers int) error {
+	if err := s.await(ctx, func() bool { return s.subscribers() >= subscribers }); err != nil {
+		return err
+	}
+	var r renderer
+	for i := range n {
+		e := &sched.Events[i%len(sched.Events)]
+		s.send(r.render(e, time.Now()))
+		if i%256 == 0 {
+			if err := s.await(ctx, func() bool { return s.waiting() < 4<<20 }); err != nil {
+				return err
+			}
+		}
+	}
+	return s.await(ctx, func() bool { return s.waiting() == 0 })
+}
+
+func (s *Server) await(ctx context.Context, done func() bool) error {
+	t := time.NewTicker(time.Millisecond)
+	defer t.Stop()
+	for !done() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.ctx.Done():
+			return errors.New("the server is closed")
+		case <-t.C:
+		}
+	}
+	return nil
+}
+
+// subscribers counts the connections that have subscribed to something.
+func (s *Server) subscribers() (n int) {
+	for _, c := range s.Conns() {
+		if c.Subscriptions() > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// waiting is the most that waits for one connection, octets.
+func (s *Server) waiting() (most int) {
+	for _, c := range s.Conns() {
+		most = max(most, c.behind())
+	}
+	return most
+}

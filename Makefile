@@ -25,6 +25,10 @@ help: ## List the targets
 demo: build deps ## Fetch, build and run the December 2014 reconstruction
 	$(BIN) demo
 
+.PHONY: up
+up: build deps ## Fetch, build and watch the live feeds
+	$(BIN) up
+
 .PHONY: test
 test: build ## Run all tests; what the machine lacks is skipped by name
 	@$(if $(RACE),,echo "without -race: it needs a C compiler (apt-get install gcc)";)\

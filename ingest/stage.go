@@ -71,6 +71,7 @@ func (s *Stage) Run(ctx context.Context) error {
 		return err
 	}
 	defer w.close()
+	defer w.producer.EndAfter(ctx, drain)()
 	src := s.plan.Open()
 	defer src.Close() //nolint:errcheck // only read
 	for ctx.Err() == nil {

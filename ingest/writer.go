@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -13,20 +12,12 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-const (
-	// noteEvery is after how many written bytes the progress is published and the slower stages are looked at.
-	noteEvery = 1 << 20
-	// lookAgain is how long to wait before looking at them again.
-	lookAgain = 50 * time.Millisecond
-)
-
 // writer writes the records of one run. It belongs to Run's goroutine.
 type writer struct {
-	s        *Stage
-	producer *kafka.Producer
-	dead     *kgo.Client
-	adm      *kadm.Client
-	noted    int64 // bytes written when the progress was last published
+	ahead
+	s     *Stage
+	dead  *kgo.Client
+	noted int64 // bytes written when the progress was last published
 }
 
 func newWriter(ctx context.Context, s *Stage) (*writer, error) {
@@ -39,7 +30,13 @@ func newWriter(ctx context.Context, s *Stage) (*writer, error) {
 		dead.Close()
 		return nil, err
 	}
-	return &writer{s: s, producer: producer, dead: dead, adm: kadm.NewClient(dead)}, nil
+	return &writer{
+		ahead: ahead{
+			log: s.d.Log, kafka: s.d.Kafka, adm: kadm.NewClient(dead), producer: producer, consumers: s.d.Consumers,
+			limit: s.cfg.AheadBytes, waits: s.metrics.waits,
+		},
+		s: s, dead: dead,
+	}, nil
 }
 
 func (w *writer) close() {
@@ -71,48 +68,4 @@ func (w *writer) due() bool {
 	}
 	w.noted = bytes
 	return true
-}
-
-// wait waits while the slowest consumer is too far behind.
-func (w *writer) wait(ctx context.Context) error {
-	if len(w.s.d.Consumers) == 0 {
-		return nil
-	}
-	t := time.NewTicker(lookAgain)
-	defer t.Stop()
-	var retry kafka.Backoff
-	for {
-		behind, err := w.behind(ctx)
-		if err != nil { // a broker that is away: writing waits for it too, and says what is final
-			w.s.d.Log.Warn("cannot tell how far the slower stages are", "err", err)
-			if err := retry.Wait(ctx); err != nil {
-				return err
-			}
-			continue
-		}
-		if behind < w.s.cfg.AheadBytes {
-			return nil
-		}
-		w.s.metrics.waits.Inc()
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-t.C:
-		}
-	}
-}
-
-// behind estimates how many bytes of the input the slowest consumer has not read, at the mean size of a record: routes are
-// about as many and as large as updates.
-func (w *writer) behind(ctx context.Context) (int64, error) {
-	lags, err := kafka.Lag(ctx, w.adm, w.s.d.Kafka, w.s.d.Consumers...)
-	if err != nil {
-		return 0, err
-	}
-	records, bytes := w.producer.Produced()
-	var most int64
-	for _, l := range lags {
-		most = max(most, l.Records)
-	}
-	return most * (bytes / max(records, 1)), nil
 }

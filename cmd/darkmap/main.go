@@ -41,6 +41,8 @@ func usageError(err error) error { return &exitError{exitUsage, err} }
 type cli struct {
 	globals
 
+	Up       upCmd       `cmd:"" help:"Watch the live feeds: everything on this machine."`
+	Feeds    feedsCmd    `cmd:"" help:"Show how the feeds stand: collectors, peers, lag, gaps."`
 	Demo     demoCmd     `cmd:"" help:"Replay the reconstruction of December 2014 and show the outages in it."`
 	Replay   replayCmd   `cmd:"" help:"Replay MRT, RIS Live and BMP files through all stages and show the outages in them."`
 	Ingest   ingestCmd   `cmd:"" help:"Run one stage: play files into bgp.updates." group:"stages"`

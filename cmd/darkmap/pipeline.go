@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/darkmap/darkmap/detect"
@@ -55,12 +56,12 @@ type pipeline struct {
 }
 
 // readings says what the stages read, the way that their groups commit it.
-func (p *pipeline) readings() []kafka.Reading {
+func readings(stored bool) []kafka.Reading {
 	all := []kafka.Reading{
 		{Stage: enrich.Name, Topics: []string{schemas.TopicUpdates}},
 		{Stage: detect.Name, Topics: []string{schemas.TopicRoutes}},
 	}
-	if p.store != nil {
+	if stored {
 		all = append(all, kafka.Reading{Stage: sink.Name, Topics: sink.Topics()})
 	}
 	return all
@@ -69,29 +70,49 @@ func (p *pipeline) readings() []kafka.Reading {
 // build makes the stages; nothing runs yet.
 func (p *pipeline) build() (*runner.Runner, error) {
 	r := runner.New(p.log, stageDrain)
-	if p.store != nil {
-		s, err := sink.New(p.cfg.Sink, sink.Deps{Log: p.log, Kafka: p.cfg.Kafka, ClickHouse: *p.store, Dataset: p.dataset, Instance: instance})
-		if err != nil {
-			return nil, err
-		}
-		r.Add(sink.Name, s)
-	}
-	d, err := detect.New(p.cfg.Detect, detect.Deps{Log: p.log, Kafka: p.cfg.Kafka, NewDetector: p.cfg.newDetector(p.dataset)})
-	if err != nil {
+	c := consumers{cfg: p.cfg, log: p.log, dataset: p.dataset, sources: p.sources, store: p.store}
+	if err := c.add(r); err != nil {
 		return nil, err
 	}
-	r.Add(detect.Name, d)
-	e, err := enrich.New(p.cfg.Enrich, enrich.Deps{Log: p.log, Kafka: p.cfg.Kafka, Instance: instance, Sources: p.sources})
-	if err != nil {
-		return nil, err
-	}
-	r.Add(enrich.Name, e)
-	p.ingest, err = ingest.New(p.cfg.Ingest, p.plan, ingest.Deps{Log: p.log, Kafka: p.cfg.Kafka, Now: time.Now, Consumers: p.readings(), Damaged: p.damaged})
+	var err error
+	p.ingest, err = ingest.New(p.cfg.Ingest, p.plan, ingest.Deps{Log: p.log, Kafka: p.cfg.Kafka, Now: time.Now, Consumers: readings(p.store != nil), Damaged: p.damaged})
 	if err != nil {
 		return nil, err
 	}
 	r.Add(ingest.Name, p.ingest)
 	return r, nil
+}
+
+// consumers are the stages behind bgp.updates, all in this process.
+type consumers struct {
+	cfg     *configuration // Kafka's is that of the dataset
+	log     *slog.Logger
+	reg     prometheus.Registerer // nil: no metrics
+	dataset string
+	sources *enrich.Sources
+	store   *clickhouse.Server // nil leaves the sink out
+}
+
+// add makes the stages and adds them, outputs first.
+func (c *consumers) add(r *runner.Runner) error {
+	if c.store != nil {
+		s, err := sink.New(c.cfg.Sink, sink.Deps{Log: c.log, Registerer: c.reg, Kafka: c.cfg.Kafka, ClickHouse: *c.store, Dataset: c.dataset, Instance: instance})
+		if err != nil {
+			return err
+		}
+		r.Add(sink.Name, s)
+	}
+	d, err := detect.New(c.cfg.Detect, detect.Deps{Log: c.log, Registerer: c.reg, Kafka: c.cfg.Kafka, NewDetector: c.cfg.newDetector(c.dataset)})
+	if err != nil {
+		return err
+	}
+	r.Add(detect.Name, d)
+	e, err := enrich.New(c.cfg.Enrich, enrich.Deps{Log: c.log, Registerer: c.reg, Kafka: c.cfg.Kafka, Instance: instance, Sources: c.sources})
+	if err != nil {
+		return err
+	}
+	r.Add(enrich.Name, e)
+	return nil
 }
 
 // run begins with empty topics, runs the stages, and returns when all that was read is decided and stored, or ctx ended.
@@ -145,7 +166,7 @@ func (p *pipeline) watch(ctx context.Context, stop context.CancelCauseFunc) erro
 	defer adm.Close()
 	t := time.NewTicker(lookEvery)
 	defer t.Stop()
-	readings := p.readings()
+	readings := readings(p.store != nil)
 	for {
 		select {
 		case <-ctx.Done():

@@ -35,19 +35,26 @@ func outageColumns() []column {
 // outageTable draws one line per outage under a heading, no line longer than width; width 0 is unlimited.
 func outageTable(all []bgp.Outage, width int) []string {
 	columns := outageColumns()
-	cells := make([][]string, len(all)+1)
-	widths := make([]int, len(columns))
-	for row := range cells {
-		for i, c := range columns {
-			text := c.title
-			if row > 0 {
-				text = c.text(all[row-1])
-			}
-			cells[row] = append(cells[row], text)
+	cells, shrinks := make([][]string, len(all)+1), make([]bool, len(columns))
+	for i, c := range columns {
+		shrinks[i] = c.shrinks
+		cells[0] = append(cells[0], c.title)
+		for row, o := range all {
+			cells[row+1] = append(cells[row+1], c.text(o))
+		}
+	}
+	return alignedLines(cells, shrinks, width)
+}
+
+// alignedLines draws rows of cells in columns, no line longer than width; width 0 is unlimited.
+func alignedLines(cells [][]string, shrinks []bool, width int) []string {
+	widths := make([]int, len(shrinks))
+	for _, row := range cells {
+		for i, text := range row {
 			widths[i] = max(widths[i], utf8.RuneCountInString(text))
 		}
 	}
-	shrink(columns, widths, width)
+	shrink(shrinks, widths, width)
 	lines := make([]string, 0, len(cells))
 	for _, row := range cells {
 		var b strings.Builder
@@ -63,16 +70,16 @@ func outageTable(all []bgp.Outage, width int) []string {
 }
 
 // shrink takes from the columns that may shrink what the table is too wide, but leaves them eight characters.
-func shrink(columns []column, widths []int, width int) {
+func shrink(shrinks []bool, widths []int, width int) {
 	if width <= 0 {
 		return
 	}
-	over := 2*(len(columns)-1) - width
+	over := 2*(len(shrinks)-1) - width
 	for _, w := range widths {
 		over += w
 	}
-	for i := len(columns) - 1; i >= 0 && over > 0; i-- {
-		if !columns[i].shrinks {
+	for i := len(shrinks) - 1; i >= 0 && over > 0; i-- {
+		if !shrinks[i] {
 			continue
 		}
 		take := max(min(over, widths[i]-8), 0)

@@ -47,7 +47,19 @@ func (f stageFlags) prepare(g *globals) (*configuration, error) {
 func (f stageFlags) run(ctx context.Context, g *globals, name string, reg *prometheus.Registry, s runner.Stage) error {
 	r := runner.New(g.log, stageDrain)
 	r.Add(name, s)
-	admin, err := telemetry.NewAdmin(ctx, telemetry.AdminConfig{Addr: f.AdminAddr, Gatherer: reg, Ready: r.Ready}, g.log)
+	return runWithAdmin(ctx, g, f.AdminAddr, reg, r, s)
+}
+
+// alive is a stage that can tell whether its loop turns.
+type alive interface{ Live() error }
+
+// runWithAdmin runs stages with an admin server until ctx ends. input is the one that the others live on.
+func runWithAdmin(ctx context.Context, g *globals, addr string, reg *prometheus.Registry, r *runner.Runner, input runner.Stage) error {
+	ac := telemetry.AdminConfig{Addr: addr, Gatherer: reg, Ready: r.Ready}
+	if a, ok := input.(alive); ok {
+		ac.Live = a.Live
+	}
+	admin, err := telemetry.NewAdmin(ctx, ac, g.log)
 	if err != nil {
 		return err
 	}
@@ -60,15 +72,22 @@ func (f stageFlags) run(ctx context.Context, g *globals, name string, reg *prome
 }
 
 type ingestCmd struct {
-	Files      []string `arg:"" help:"MRT, RIS Live JSON or raw BMP files, FILE or NAME=FILE." placeholder:"FILE"`
+	Files      []string `arg:"" optional:"" help:"MRT, RIS Live JSON or raw BMP files, FILE or NAME=FILE; without any, the live sources." placeholder:"FILE"`
+	Follow     bool     `help:"Without files: live from archives alone, late, into a dataset of its own."`
 	stageFlags `embed:""`
 }
 
-// Run plays files into bgp.updates.
+// Run plays files into bgp.updates, or follows live sources.
 func (c *ingestCmd) Run(ctx context.Context, g *globals) error {
 	cfg, err := c.prepare(g)
 	if err != nil {
 		return err
+	}
+	if len(c.Files) == 0 {
+		return c.live(ctx, g, cfg)
+	}
+	if c.Follow {
+		return usageError(errors.New("--follow and files do not go together"))
 	}
 	inputs, cleanup, err := parseInputs(ctx, g, "", c.Files)
 	if err != nil {
@@ -92,6 +111,30 @@ func (c *ingestCmd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	return damagedError(s.Progress().Damaged)
+}
+
+// live follows the live sources, or the archives.
+func (c *ingestCmd) live(ctx context.Context, g *globals, cfg *configuration) error {
+	if err := checkFollow(c.Follow, c.Dataset); err != nil {
+		return err
+	}
+	reg := telemetry.NewRegistry(version)
+	consumers := []kafka.Reading{{Stage: enrich.Name, Topics: []string{schemas.TopicUpdates}}}
+	s, err := ingest.NewLive(cfg.Ingest, ingest.LiveDeps{
+		Log: g.log, Registerer: reg, Kafka: cfg.Kafka, Instance: c.Instance, Version: version, Now: time.Now, Consumers: consumers, Follow: c.Follow,
+	})
+	if err != nil {
+		return usageError(err)
+	}
+	return c.run(ctx, g, ingest.Name, reg, s)
+}
+
+// checkFollow keeps what is late by nature apart from what is live.
+func checkFollow(follow bool, dataset string) error {
+	if follow && dataset == kafka.LiveDataset {
+		return usageError(errors.New("archives are minutes late: they cannot be mixed with live sources; give --follow a dataset of its own (--dataset follow)"))
+	}
+	return nil
 }
 
 type enrichCmd struct {

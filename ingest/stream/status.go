@@ -20,6 +20,13 @@ func (s *Stream) standing() *pb.FeedStatus {
 	return st
 }
 
+// Standing is how the stream stands; its rate is 0.
+func (s *Stream) Standing() *pb.FeedStatus {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.standing()
+}
+
 // known is up to when everything that the collector said is known, 0 where it never was. mu is held.
 func (s *Stream) known() int64 {
 	switch {

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/enrich"
+	"github.com/darkmap/darkmap/ingest"
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/datadir"
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/runner"
+	"github.com/darkmap/darkmap/internal/telemetry"
+	"github.com/darkmap/darkmap/schemas"
+)
+
+// upMemory is from where on the collector of garbage works harder. GOMEMLIMIT in the environment goes before it.
+const upMemory = 1200 << 20
+
+// followDataset is where archives alone go: they are late by nature, and never mixed with live sources.
+const followDataset = "follow"
+
+// upCmd watches the live feeds on this machine.
+type upCmd struct {
+	Follow    bool   `help:"Live from the archives alone, half an hour late, instead of the live sources."`
+	NoStore   bool   `help:"Leave ClickHouse out."`
+	AdminAddr string `help:"Where /livez, /readyz, /metrics and pprof are served." default:"${admin_addr}" placeholder:"HOST:PORT"`
+}
+
+// watch is one run of up.
+type watch struct {
+	g       *globals
+	cfg     *configuration
+	dataset string
+	stages  *runner.Runner
+	live    *ingest.Live
+	store   *store // nil without
+}
+
+// Run runs every stage until it is told to end, which is no failure.
+func (c *upCmd) Run(ctx context.Context, g *globals) (err error) {
+	cfg, err := g.configuration()
+	if err != nil {
+		return err
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(upMemory)
+	}
+	w := &watch{g: g, cfg: cfg, dataset: kafka.LiveDataset}
+	if c.Follow {
+		w.dataset = followDataset
+	}
+	cfg.Kafka = cfg.Kafka.WithDataset(w.dataset)
+	dir, err := datadir.Open(g.DataDir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	w.announce(c, dir)
+	g.withDefaultData(ctx, cfg)
+	sources, err := enrich.OpenSources(cfg.Enrich, g.log)
+	if err != nil {
+		return err
+	}
+	if !c.NoStore {
+		if w.store, err = openStore(ctx, g, cfg, dir); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, w.store.close()) }()
+	}
+	closeBroker, err := w.broker(ctx, filepath.Join(dir.Kafka(), w.dataset))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeBroker()) }()
+	if err := dir.WriteRun(w.runFile()); err != nil {
+		return err
+	}
+	return w.run(ctx, c, sources)
+}
+
+func (w *watch) runFile() datadir.Run {
+	r := datadir.Run{Command: "up", Dataset: w.dataset, Kafka: w.cfg.Kafka.Brokers}
+	if w.store != nil {
+		r.ClickHouse = &w.store.server
+	}
+	return r
+}
+
+// broker starts the embedded Kafka on what it holds, where none is configured, and makes the topics that are missing.
+func (w *watch) broker(ctx context.Context, dir string) (func() error, error) {
+	stop := func() error { return nil }
+	if len(w.cfg.Kafka.Brokers) == 0 {
+		b, err := kafka.StartBroker(ctx, kafka.BrokerConfig{Dir: dir, Log: w.g.log})
+		if err != nil {
+			return nil, err
+		}
+		w.cfg.Kafka, stop = b.Use(w.cfg.Kafka), b.Close
+	}
+	if _, err := kafka.Apply(ctx, w.cfg.Kafka, w.g.log, schemas.Topics); err != nil {
+		return nil, errors.Join(err, stop())
+	}
+	return stop, nil
+}
+
+// run makes the stages and runs them, telling what happens.
+func (w *watch) run(ctx context.Context, c *upCmd, sources *enrich.Sources) error {
+	reg := telemetry.NewRegistry(version)
+	w.stages = runner.New(w.g.log, stageDrain)
+	x := consumers{cfg: w.cfg, log: w.g.log, reg: reg, dataset: w.dataset, sources: sources}
+	if w.store != nil {
+		x.store = &w.store.server
+	}
+	if err := x.add(w.stages); err != nil {
+		return err
+	}
+	var err error
+	w.live, err = ingest.NewLive(w.cfg.Ingest, ingest.LiveDeps{
+		Log: w.g.log, Registerer: reg, Kafka: w.cfg.Kafka, Instance: instance, Version: version, Now: time.Now, Consumers: readings(w.store != nil), Follow: c.Follow,
+	})
+	if err != nil {
+		return usageError(err)
+	}
+	w.stages.Add(ingest.Name, w.live)
+	running, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	told := make(chan error, 2)
+	go func() { told <- w.tell(running) }()        // ends with running
+	go func() { told <- w.guard(running, stop) }() // ends with running
+	err = runWithAdmin(running, w.g, c.AdminAddr, reg, w.stages, w.live)
+	stop(nil)
+	for range cap(told) {
+		err = errors.Join(err, <-told)
+	}
+	return err
+}
+
+// guard ends the run with its store.
+func (w *watch) guard(ctx context.Context, stop context.CancelCauseFunc) error {
+	var ended <-chan struct{} // nil, without a store or with one elsewhere, never ends
+	if w.store != nil {
+		ended = w.store.ended
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-ended:
+		stop(errStoreEnded)
+		return errStoreEnded
+	}
+}
+
+// outages prints what begins and ends, and once what is open from before.
+func (w *watch) outages(ctx context.Context, line *progressLine) error {
+	since := time.Now()
+	before := newResults()
+	err := kafka.ReadToEnd(ctx, w.cfg.Kafka, w.g.log, schemas.TopicOutages, func(rec *kgo.Record) error {
+		_, err := before.add(rec)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("reading outages: %w", err)
+	}
+	for _, x := range before.sorted(filter{}) {
+		if x.outage.State == bgp.StateOpen {
+			line.print(w.g.stdout, eventLine(x.outage)+" (from before)")
+		}
+	}
+	return kafka.TailSince(ctx, w.cfg.Kafka, w.g.log, []string{schemas.TopicOutages}, since, func(rec *kgo.Record) error {
+		o, err := before.add(rec)
+		if err == nil && !o.Blip && o.Event != bgp.EventUpdated && o.Event != bgp.EventSuspected {
+			line.print(w.g.stdout, eventLine(o))
+		}
+		return err
+	})
+}

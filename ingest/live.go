@@ -1,0 +1,218 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/darkmap/darkmap/ingest/bmp"
+	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/schemas"
+)
+
+// drain bounds the last flush.
+const drain = 10 * time.Second
+
+// LiveDeps is what Live is given.
+type LiveDeps struct {
+	Log        *slog.Logger
+	Registerer prometheus.Registerer // nil: no metrics
+	Kafka      kafka.Config
+	// Instance is this replica among those of the stage: stable over restarts, different in each process. Version is told to RIPE.
+	Instance, Version string
+	Now               func() time.Time
+	// Consumers are waited for by tables and fills; empty is nobody.
+	Consumers []kafka.Reading
+	// Follow plays archives alone, late, instead of the live sources.
+	Follow bool
+}
+
+// source is one kind of feed.
+type source interface {
+	// Run follows it until ctx ends; nil then, else why it cannot go on.
+	Run(ctx context.Context) error
+	// Ready is nil while messages come; the error says in words what it waits for.
+	Ready() error
+}
+
+// Live follows the live sources.
+type Live struct {
+	cfg     Config
+	d       LiveDeps
+	metrics liveMetrics
+	running atomic.Pointer[running]
+	reason  atomic.Pointer[error] // why nothing runs yet
+}
+
+// running is a Live while it runs.
+type running struct {
+	cfg     Config
+	d       LiveDeps
+	updates *kafka.Producer
+	feeds   *kafka.Producer
+	dead    *kgo.Client
+	ahead   ahead
+	set     *stream.Set
+	sources []source
+	station *bmp.Station
+	share   *kafka.Share
+	sharing *sharing
+	answers answerer
+}
+
+// NewLive checks; nothing runs yet.
+func NewLive(cfg Config, d LiveDeps) (*Live, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	l := &Live{cfg: cfg, d: d, metrics: newLiveMetrics(d.Registerer)}
+	l.notReady(errors.New("not started"))
+	return l, nil
+}
+
+func (l *Live) notReady(err error) { l.reason.Store(&err) }
+
+// Ready is nil while every source brings messages and this replica has its place in the group; the error says what is missing.
+func (l *Live) Ready() error {
+	r := l.running.Load()
+	if r == nil {
+		return *l.reason.Load()
+	}
+	var reasons []error
+	if !r.share.Joined() {
+		reasons = append(reasons, errors.New("waiting for a place in the group of replicas"))
+	}
+	for _, s := range r.sources {
+		if err := s.Ready(); err != nil {
+			reasons = append(reasons, err)
+		}
+	}
+	return errors.Join(append(reasons, r.answers.Ready())...)
+}
+
+// Live is an error where the loop that writes the clock does not turn.
+func (l *Live) Live() error {
+	if r := l.running.Load(); r != nil {
+		return r.set.Live()
+	}
+	return nil
+}
+
+// Run follows the sources until ctx ends and what was heard is acknowledged.
+func (l *Live) Run(ctx context.Context) error {
+	r, err := l.open(ctx)
+	if err != nil || r == nil {
+		return err
+	}
+	defer r.close()
+	l.running.Store(r)
+	defer l.running.Store(nil)
+	defer l.notReady(errors.New("ended"))
+	defer r.updates.EndAfter(ctx, drain)()
+	defer r.feeds.EndAfter(ctx, drain)()
+	g, running := errgroup.WithContext(ctx)
+	for _, s := range r.sources {
+		g.Go(func() error { return s.Run(running) })
+	}
+	for _, run := range []func(context.Context) error{r.set.Run, r.share.Run, r.sharing.run, r.answers.Run, r.wanted} {
+		g.Go(func() error { return run(running) })
+	}
+	err = g.Wait()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	defer cancel()
+	return errors.Join(err, r.updates.Flush(last), r.feeds.Flush(last))
+}
+
+// open connects, as soon as Kafka is there; nil where ctx ends before.
+func (l *Live) open(ctx context.Context) (*running, error) {
+	var retry kafka.Backoff
+	for {
+		r, err := l.connect(ctx)
+		if err == nil {
+			if err = r.build(l.metrics); err != nil {
+				r.close()
+			}
+			return r, err
+		}
+		if ctx.Err() != nil {
+			return nil, nil //nolint:nilnil // told to end before it began
+		}
+		l.notReady(fmt.Errorf("waiting for Kafka: %w", err))
+		l.d.Log.Warn("waiting for Kafka", "err", err)
+		if retry.Wait(ctx) != nil {
+			return nil, nil //nolint:nilnil // told to end before it began
+		}
+	}
+}
+
+func (l *Live) connect(ctx context.Context) (*running, error) {
+	r := &running{cfg: l.cfg, d: l.d}
+	var err error
+	if r.updates, err = kafka.NewProducer(ctx, l.d.Kafka, schemas.TopicUpdates, l.d.Log, l.d.Registerer); err != nil {
+		return nil, err
+	}
+	if r.feeds, err = kafka.NewProducer(ctx, l.d.Kafka, schemas.TopicFeeds, l.d.Log, nil); err != nil {
+		r.close()
+		return nil, err
+	}
+	if r.dead, err = kafka.NewClient(l.d.Kafka, l.d.Log); err != nil {
+		r.close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// build makes the parts that need the producers.
+func (r *running) build(m liveMetrics) error {
+	r.ahead = ahead{
+		log: r.d.Log, kafka: r.d.Kafka, adm: kadm.NewClient(r.dead), producer: r.updates, consumers: r.d.Consumers, limit: r.cfg.AheadBytes, waits: m.waits,
+	}
+	var err error
+	r.set, err = stream.NewSet(r.cfg.Stream, stream.Deps{
+		Log: r.d.Log, Registerer: r.d.Registerer, Now: r.clock(), Instance: r.d.Instance, Updates: r.updates, Feeds: r.feeds,
+		DeadLetter: r.deadLetter, OnGap: func(g *stream.Gap) { r.answers.Gap(g) },
+	})
+	if err != nil {
+		return err
+	}
+	owners, err := r.openSources()
+	if err != nil {
+		return err
+	}
+	r.sharing = newSharing(r, owners)
+	r.share, err = kafka.NewShare(r.d.Kafka, Name, r.d.Instance, schemas.TopicUpdates, r.d.Log, r.d.Registerer, r.sharing.changed)
+	return err
+}
+
+// close ends the clients that were built.
+func (r *running) close() {
+	for _, p := range []*kafka.Producer{r.updates, r.feeds} {
+		if p != nil {
+			p.Close()
+		}
+	}
+	if r.dead != nil {
+		r.dead.Close()
+	}
+}
+
+// deadLetter keeps what a source could not decode. Its client's buffer is bounded: sources wait where it is full.
+func (r *running) deadLetter(ctx context.Context, l stream.DeadLetter) error {
+	at := &kgo.Record{Topic: l.Origin, Offset: l.Offset, Key: []byte(l.Collector), Value: append([]byte(nil), l.Raw...)}
+	rec := kafka.DeadLetter(r.d.Kafka, Name, at, fmt.Sprintf("%s: %v", l.Reason, l.Err))
+	r.dead.Produce(ctx, rec, func(_ *kgo.Record, err error) {
+		if err != nil && ctx.Err() == nil {
+			r.d.Log.Warn("a dead letter is lost", "origin", l.Origin, "err", err)
+		}
+	})
+	return nil
+}

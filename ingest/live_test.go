@@ -1,0 +1,142 @@
+package ingest_test
+
+import (
+	"context"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/ingest"
+	"github.com/darkmap/darkmap/ingest/bmp"
+	"github.com/darkmap/darkmap/ingest/stream/streamtest"
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/kafkatest"
+	"github.com/darkmap/darkmap/schemas"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+// routersOnly is a configuration without anything that the Internet is needed for.
+func routersOnly(addr string) ingest.Config {
+	cfg := ingest.DefaultConfig()
+	cfg.BMP.Listen = addr
+	cfg.BMP.Routers = []bmp.Router{{Address: "127.0.0.1", Name: "lab"}}
+	cfg.Stream.Tick, cfg.Stream.Status = 20*time.Millisecond, 50*time.Millisecond
+	return cfg
+}
+
+// freePort is a port of loopback that nobody has.
+func freePort(t *testing.T) string {
+	t.Helper()
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close() //nolint:errcheck // nothing was accepted
+	return ln.Addr().String()
+}
+
+// start runs a Live until stop.
+func start(t *testing.T, cfg ingest.Config, k kafka.Config) (l *ingest.Live, stop func()) {
+	t.Helper()
+	l, err := ingest.NewLive(cfg, ingest.LiveDeps{Log: kafkatest.Log(), Kafka: k, Instance: "a", Version: "test", Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- l.Run(ctx) }() // ends with stop
+	return l, func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// eventually waits for something that comes by itself.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}
+
+func updates(t *testing.T, k kafka.Config) []*pb.UpdateRecord {
+	t.Helper()
+	var out []*pb.UpdateRecord
+	err := kafka.ReadToEnd(t.Context(), k, kafkatest.Log(), schemas.TopicUpdates, func(rec *kgo.Record) error {
+		var u pb.UpdateRecord
+		out = append(out, &u)
+		return u.UnmarshalVT(rec.Value)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TestLiveRouter: what a router says stands in bgp.updates in order; that it went is no withdrawal; clocks come in every
+// partition; a second life of the process begins a higher session.
+func TestLiveRouter(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.New(t, 3)
+	cfg := routersOnly(freePort(t))
+	for range 2 {
+		l, stop := start(t, cfg, k)
+		eventually(t, "ready", func() bool { return l.Ready() == nil })
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", cfg.BMP.Listen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Initiation with sysName "r" and sysDescr "d" (RFC 7854 section 4.3).
+		if _, err := conn.Write([]byte("\x03\x00\x00\x00\x10\x04\x00\x02\x00\x01r\x00\x01\x00\x01d")); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the router", func() bool { return l.Progress().Up == 1 })
+		if err := conn.Close(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "its end", func() bool { return l.Progress().Up == 0 })
+		if err := l.Live(); err != nil {
+			t.Error(err)
+		}
+		stop()
+	}
+	recs := updates(t, k)
+	got := strings.Join(streamtest.Bodies(recs, "bmp/lab", "live"), " ")
+	one := "SessionBegin CollectorDown CollectorUp CollectorDown"
+	if got != one+" "+one {
+		t.Errorf("records: %s", got)
+	}
+	clocks, last := 0, uint64(0)
+	for _, r := range recs {
+		if r.GetClock() != nil {
+			clocks++
+		}
+		if s := r.GetPosition().GetSession(); r.GetPosition().GetCollector() == "bmp/lab" {
+			if s < last {
+				t.Errorf("session %d after %d", s, last)
+			}
+			last = s
+		}
+	}
+	if clocks < 6 || clocks%3 != 0 {
+		t.Errorf("%d clock records, want some in each of 3 partitions", clocks)
+	}
+}
+
+// TestLiveWaitsForKafka: without a broker it says so, and ends when told.
+func TestLiveWaitsForKafka(t *testing.T) {
+	t.Parallel()
+	k := kafka.DefaultConfig()
+	k.Brokers = []string{freePort(t)}
+	l, stop := start(t, routersOnly(freePort(t)), k)
+	eventually(t, "a reason", func() bool { return strings.Contains(l.Ready().Error(), "waiting for Kafka") })
+	stop()
+}
+

@@ -1,0 +1,42 @@
+package ingest
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/darkmap/darkmap/ingest/stream"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+// TestPast: the newest session's last status says how far a collector is known; a wish for tables says that it is not.
+func TestPast(t *testing.T) {
+	t.Parallel()
+	status := func(session uint64, known int64) *pb.FeedRecord {
+		return &pb.FeedRecord{
+			Position: &pb.Position{Lane: "feed", Session: session}, Collector: "ris/rrc00", Event: pb.FeedEvent_FEED_EVENT_STATUS, Status: &pb.FeedStatus{KnownUs: known},
+		}
+	}
+	wanted := &pb.FeedRecord{Position: &pb.Position{Collector: "detect", Lane: "out"}, Collector: "ris/rrc00", Event: pb.FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED}
+	up := &pb.FeedRecord{Position: &pb.Position{Lane: "feed", Session: 9}, Collector: "ris/rrc00", Event: pb.FeedEvent_FEED_EVENT_UP}
+	for name, tt := range map[string]struct {
+		recs []*pb.FeedRecord
+		want stream.Past
+	}{
+		"nothing":              {nil, stream.Past{}},
+		"the newest":           {[]*pb.FeedRecord{status(5, 100), status(5, 110)}, stream.Past{Session: 5, Known: 110}},
+		"a stale owner":        {[]*pb.FeedRecord{status(5, 100), status(7, 110), status(5, 120)}, stream.Past{Session: 7, Known: 110}},
+		"a new one, not known": {[]*pb.FeedRecord{status(5, 100), status(7, 0)}, stream.Past{Session: 7}},
+		"wanted":               {[]*pb.FeedRecord{status(5, 100), wanted}, stream.Past{Session: 5}},
+		"wanted and answered":  {[]*pb.FeedRecord{wanted, status(5, 100)}, stream.Past{Session: 5, Known: 100}},
+		"just begun":           {[]*pb.FeedRecord{status(5, 100), up}, stream.Past{Session: 9, Known: 100}},
+	} {
+		p := past{}
+		for _, r := range tt.recs {
+			p.note(r)
+		}
+		if diff := cmp.Diff(tt.want, p["ris/rrc00"]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}

@@ -1,0 +1,62 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/schemas"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+// wanted answers the detector's wish for tables, and learns of session numbers, until ctx ends.
+func (r *running) wanted(ctx context.Context) error {
+	since := r.now()
+	var retry kafka.Backoff
+	for {
+		err := kafka.TailSince(ctx, r.d.Kafka, r.d.Log, []string{schemas.TopicFeeds}, since, func(rec *kgo.Record) error {
+			retry.Reset()
+			since = rec.Timestamp
+			return r.feed(ctx, rec)
+		})
+		if err == nil || ctx.Err() != nil {
+			return nil
+		}
+		r.d.Log.Warn("cannot follow bgp.feeds, trying again", "err", err)
+		if retry.Wait(ctx) != nil {
+			return nil
+		}
+	}
+}
+
+func (r *running) feed(ctx context.Context, rec *kgo.Record) error {
+	var f pb.FeedRecord
+	if err := f.UnmarshalVT(rec.Value); err != nil {
+		return nil //nolint:nilerr // sink keeps what cannot be read
+	}
+	r.set.Saw(f.GetPosition().GetSession())
+	if f.GetEvent() != pb.FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED {
+		return nil
+	}
+	for _, s := range r.set.Streams() {
+		if s.Collector() == f.GetCollector() {
+			r.d.Log.Info("the detector wants the tables again", "collector", s.Collector())
+			return r.again(ctx, s)
+		}
+	}
+	return nil // another replica's
+}
+
+// again makes a collector's tables come again: a router's by ending its session, the others' through a gap since ever.
+func (r *running) again(ctx context.Context, s *stream.Stream) error {
+	if dropper, ok := any(r.station).(interface{ Drop(string) bool }); ok && dropper.Drop(s.Collector()) {
+		return nil
+	}
+	if _, err := s.BeginGap(ctx, 0, "the detector needs the tables again"); err != nil && !errors.Is(err, stream.ErrClosed) {
+		return err
+	}
+	return nil
+}

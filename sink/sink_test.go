@@ -213,10 +213,17 @@ func everything(t testing.TB, k kafka.Config) (records []*kgo.Record, want map[s
 		}),
 		record(t, k, schemas.TopicPanel, "ipv4", &pb.PanelRecord{Position: codec.Position(bgp.Position{Collector: "detect/ipv4", Lane: "out", Sequence: 2}), Family: pb.Family_FAMILY_IPV4}),
 		record(t, k, schemas.TopicFeeds, "ris/rrc00", &pb.FeedRecord{Position: codec.Position(live(1)), Collector: "ris/rrc00", Peer: peer, Event: pb.FeedEvent_FEED_EVENT_DOWN, Reason: "stale"}),
-		record(t, k, schemas.TopicFeeds, "ris/rrc00", &pb.FeedRecord{Position: codec.Position(live(2)), Collector: "ris/rrc00", Event: pb.FeedEvent_FEED_EVENT_GAP, GapId: "g"}),
+		record(t, k, schemas.TopicFeeds, "ris/rrc00", &pb.FeedRecord{
+			Position: codec.Position(live(2)), Collector: "ris/rrc00", Event: pb.FeedEvent_FEED_EVENT_GAP, GapId: "g", Source: "rislive",
+			Instance: "i-1", BeginUs: 1_500_000, EndUs: 3_000_000, Peers: []*pb.Peer{peer},
+		}),
+		record(t, k, schemas.TopicFeeds, "ris/rrc00", &pb.FeedRecord{
+			Position: codec.Position(live(3)), Collector: "ris/rrc00", Event: pb.FeedEvent_FEED_EVENT_PROGRESS, Source: "archive",
+			Status: &pb.FeedStatus{State: "bootstrapping", PeersUp: 3, Messages: 9, MessagesPerSecond: 1.5, LagUs: 2_500_000, LastGapUs: 4_000_000, DoneBytes: 5, TotalBytes: 10},
+		}),
 		&kgo.Record{Topic: k.Topic(schemas.TopicDeadLetter), Key: []byte("k"), Value: []byte{0xff}, Headers: []kgo.RecordHeader{{Key: kafka.HeaderReason, Value: []byte("why")}}},
 	)
-	want["panel"], want["feeds"], want["deadletter"] = 3, 2, 1
+	want["panel"], want["feeds"], want["deadletter"] = 3, 3, 1
 	return records, want
 }
 
@@ -258,6 +265,12 @@ func TestEveryTopic(t *testing.T) {
 	}
 	if got := one[string](t, conn, "SELECT formatRow('TSV', id, sequence, end, upstreams, peak_loss_percent, JSONExtractString(json, 'summary')) FROM darkmap.outages"); got != "country-KP-ipv4-20141222T1615Z\t3\t\\N\t[4837]\t100\tAll 4 networks\n" {
 		t.Errorf("outages: got %q", got)
+	}
+	if got := one[string](t, conn, "SELECT formatRow('TSV', toString(event), source, instance, toString(gap_begin), toString(gap_end), gap_peers) FROM darkmap.feeds WHERE event = 'gap'"); got != "gap\trislive\ti-1\t1970-01-01 00:00:01.500000\t1970-01-01 00:00:03.000000\t['2001:db8::1 AS64496']\n" {
+		t.Errorf("feeds: got %q", got)
+	}
+	if got := one[string](t, conn, "SELECT formatRow('TSV', toString(event), state, peers_up, messages, messages_per_second, lag_seconds, toUnixTimestamp(last_gap), done_bytes, total_bytes) FROM darkmap.feeds WHERE event = 'progress'"); got != "progress\tbootstrapping\t3\t9\t1.5\t2.5\t4\t5\t10\n" {
+		t.Errorf("feeds: got %q", got)
 	}
 	if got := one[string](t, conn, "SELECT formatRow('TSV', reason, headers, hex(value), key) FROM darkmap.deadletter"); got != "why\t{'darkmap-reason':'why'}\tFF\tk\n" {
 		t.Errorf("deadletter: got %q", got)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/darkmap/darkmap/detect/clock"
 )
 
 // Config of the stage's shell: how it reads and commits. What it decides by is the operator's configuration.
@@ -16,6 +18,11 @@ type Config struct {
 	BufferMaxBytes int `yaml:"buffer_max_bytes"`
 	// Drain bounds the last transaction when the stage is told to end. Default 10s; 0 is the default.
 	Drain time.Duration `yaml:"drain"`
+	// VanishedAfter is how far a collector's clock may lie behind its partition's before the collector counts as down: whoever
+	// read it is gone. It is up again once it is within BackWithin. Both go by the times in the records and decide what is found:
+	// all instances have the same. Defaults 60s and 10s; 0 is the default.
+	VanishedAfter time.Duration `yaml:"vanished_after"`
+	BackWithin    time.Duration `yaml:"back_within"`
 }
 
 const (
@@ -26,7 +33,7 @@ const (
 
 // DefaultConfig is for a single process.
 func DefaultConfig() Config {
-	return Config{Instance: "0", PollMaxRecords: defaultPollRecords, BufferMaxBytes: defaultBufferBytes, Drain: defaultDrain}
+	return Config{Instance: "0"}.withDefaults()
 }
 
 // Validate reports all faults, joined.
@@ -44,6 +51,12 @@ func (c *Config) Validate() error {
 	if c.Drain < 0 {
 		faults = append(faults, fmt.Errorf("detect.drain: %v: want 0 or more", c.Drain))
 	}
+	if c.VanishedAfter < 0 || c.BackWithin < 0 {
+		faults = append(faults, fmt.Errorf("detect.vanished_after, detect.back_within: %v, %v: want 0 or more", c.VanishedAfter, c.BackWithin))
+	}
+	if d := c.withDefaults(); d.BackWithin > d.VanishedAfter {
+		faults = append(faults, errors.New("detect.back_within: is above vanished_after"))
+	}
 	return errors.Join(faults...)
 }
 
@@ -57,6 +70,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Drain == 0 {
 		c.Drain = defaultDrain
+	}
+	if c.VanishedAfter == 0 {
+		c.VanishedAfter = clock.DefaultVanished
+	}
+	if c.BackWithin == 0 {
+		c.BackWithin = clock.DefaultBack
 	}
 	return c
 }

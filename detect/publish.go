@@ -41,6 +41,10 @@ func (c *core) CloseWindow(start int64) error {
 		return err
 	}
 	p := c.x.publisher
+	if c.x.wants != nil && start > p.last && c.x.caughtUp() {
+		outs = append(outs, c.x.wants.Wanted(start)...)
+		c.x.wants = nil
+	}
 	if err := p.window(start, outs, c.x.clock.Rejected()); err != nil {
 		return err
 	}

@@ -47,6 +47,13 @@ type assignment struct {
 	lost      bool
 	committed map[int32]int64 // every partition of the topic; -1 where nothing was committed
 	published int64           // last window published; -1 for none
+	log       extent
+}
+
+// extent is what there is of the log when a life of the state begins.
+type extent struct {
+	trimmed bool            // it does not begin with its first record
+	ends    map[int32]int64 // offsets behind its last records
 }
 
 // session is one life of the state: from an empty one until partitions or a transaction are lost.
@@ -63,6 +70,8 @@ type session struct {
 	next      map[int32]int64 // offset of the next record of each partition
 	committed map[int32]int64 // assignment's, as it was when the state began
 	topicID   [16]byte
+	ends      map[int32]int64 // offsets up to which the log went when the state began
+	wants     Restorer        // is to say which tables are wanted once the state has caught up; nil when it has, or need not
 	due       time.Time       // when what was read has to be committed; zero when nothing waits
 	base      context.Context //nolint:containedctx // of the session, without its end: closing a window may publish
 }
@@ -142,7 +151,7 @@ func (x *session) fromStart(ctx context.Context, offsets map[string]map[int32]kg
 	if len(offsets[x.topic]) == 0 {
 		return offsets, nil
 	}
-	committed, published, err := x.progress(ctx)
+	committed, published, log, err := x.progress(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -151,27 +160,31 @@ func (x *session) fromStart(ctx context.Context, offsets map[string]map[int32]kg
 	if x.a.given {
 		x.a.lost = true
 	}
-	x.a.given, x.a.committed, x.a.published = true, committed, published
+	x.a.given, x.a.committed, x.a.published, x.a.log = true, committed, published, log
 	for p := range offsets[x.topic] {
 		offsets[x.topic][p] = kgo.NewOffset().AtStart()
 	}
 	return offsets, nil
 }
 
-// progress reads the group's offsets and the last window published. No transaction is pending: the client has just
+// progress reads the group's offsets, the last window published, and what there is of the log. No transaction is pending: the client has just
 // waited for that, and only the present member can begin another.
-func (x *session) progress(ctx context.Context) (map[int32]int64, int64, error) {
+func (x *session) progress(ctx context.Context) (map[int32]int64, int64, extent, error) {
 	adm, err := kafka.NewAdmin(x.d.Kafka, x.d.Log)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, extent{}, err
 	}
 	defer adm.Close()
+	log, err := x.extent(ctx, adm)
+	if err != nil {
+		return nil, 0, extent{}, err
+	}
 	resp, err := adm.FetchOffsetsForTopics(kadm.RequireStable(ctx), x.d.Kafka.Group(Name), x.topic)
 	if err == nil {
 		err = resp.Error()
 	}
 	if err != nil {
-		return nil, 0, fmt.Errorf("reading the group's offsets: %w", err)
+		return nil, 0, extent{}, fmt.Errorf("reading the group's offsets: %w", err)
 	}
 	committed, published := map[int32]int64{}, int64(-1)
 	for p, o := range resp[x.topic] {
@@ -179,12 +192,34 @@ func (x *session) progress(ctx context.Context) (map[int32]int64, int64, error) 
 		if v, ok := strings.CutPrefix(o.Metadata, windowKey); ok {
 			w, err := strconv.ParseInt(v, 10, 64)
 			if err != nil {
-				return nil, 0, fmt.Errorf("reading the metadata %q of partition %d: %w", o.Metadata, p, err)
+				return nil, 0, extent{}, fmt.Errorf("reading the metadata %q of partition %d: %w", o.Metadata, p, err)
 			}
 			published = max(published, w)
 		}
 	}
-	return committed, published, nil
+	return committed, published, log, nil
+}
+
+// extent asks the broker where the log begins and ends.
+func (x *session) extent(ctx context.Context, adm *kadm.Client) (extent, error) {
+	starts, err := adm.ListStartOffsets(ctx, x.topic)
+	if err == nil {
+		err = starts.Error()
+	}
+	if err != nil {
+		return extent{}, fmt.Errorf("asking where the log begins: %w", err)
+	}
+	ends, err := adm.ListCommittedOffsets(ctx, x.topic)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return extent{}, fmt.Errorf("asking where the log ends: %w", err)
+	}
+	e := extent{ends: map[int32]int64{}}
+	starts.Each(func(o kadm.ListedOffset) { e.trimmed = e.trimmed || o.Offset > 0 })
+	ends.Each(func(o kadm.ListedOffset) { e.ends[o.Partition] = o.Offset })
+	return e, nil
 }
 
 // begin builds an empty state once partitions are given; false while standing by.
@@ -210,8 +245,15 @@ func (x *session) begin(ctx context.Context) (bool, error) {
 	x.notReady("rebuilding the state")
 	x.publisher = p
 	x.detector = d
-	x.next, x.committed = map[int32]int64{}, x.a.committed // the callbacks replace that map, they do not write to it
-	x.clock = clock.New(clock.Config{Partitions: len(x.committed), BufferBytes: x.cfg.BufferMaxBytes}, &core{x, d})
+	if r, ok := d.(Restorer); ok && x.a.log.trimmed {
+		r.Trimmed()
+		x.wants = r
+		x.d.Log.Warn("the log has lost its beginning: tables are asked for again, and nothing is decided on before they came")
+	}
+	x.next, x.committed, x.ends = map[int32]int64{}, x.a.committed, x.a.log.ends // the callbacks replace that map, they do not write to it
+	x.clock = clock.New(clock.Config{
+		Partitions: len(x.committed), BufferBytes: x.cfg.BufferMaxBytes, Vanished: x.cfg.VanishedAfter, Back: x.cfg.BackWithin,
+	}, &core{x, d})
 	return true, nil
 }
 
@@ -291,6 +333,16 @@ func (x *session) follow() {
 		}
 	}
 	x.reason.Store(nil)
+}
+
+// caughtUp reports whether everything that was in the log when the state began has been read.
+func (x *session) caughtUp() bool {
+	for p, at := range x.ends {
+		if x.next[p] < at {
+			return false
+		}
+	}
+	return true
 }
 
 // flush publishes what has been gathered and commits where the log was read to, in one transaction. One that the broker

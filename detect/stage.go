@@ -29,6 +29,15 @@ type Detector interface {
 	CloseWindow(start int64) ([]Out, error)
 }
 
+// Restorer is a Detector that can tell what it lacks when the log that its state is built from has lost its beginning.
+type Restorer interface {
+	// Trimmed is called before any record where the log does not begin with its first.
+	Trimmed()
+	// Wanted is called once when the state has caught up with the log, at the end of the window that began at start; what it
+	// returns is published with that window.
+	Wanted(start int64) []Out
+}
+
 // Deps is what the stage works with.
 type Deps struct {
 	Kafka kafka.Config

@@ -37,7 +37,7 @@ func (c *Clock) clockRecord(w waiting, end bool) error {
 		c.last = max(c.last, t)
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.up)) {
-		if col := p.up[name]; p.newest-col.tick > vanished {
+		if col := p.up[name]; p.newest-col.tick > c.vanished {
 			if err := c.vanish(w, col, true); err != nil {
 				return err
 			}
@@ -55,7 +55,7 @@ func (c *Clock) state(w waiting, col *collector) error {
 		if !col.known {
 			c.setUp(col, true)
 		}
-		if col.vanished && col.tick >= p.newest-back {
+		if col.vanished && col.tick >= p.newest-c.back {
 			if err := c.vanish(w, col, false); err != nil {
 				return err
 			}

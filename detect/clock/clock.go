@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/codec"
@@ -16,9 +17,9 @@ const (
 	Window = int64(60)
 
 	window = Window * second
-	// vanished and back: architecture.md, Time.
-	vanished = 60 * second
-	back     = 10 * second
+	// DefaultVanished and DefaultBack are Config's.
+	DefaultVanished = time.Minute
+	DefaultBack     = 10 * time.Second
 	// maxAhead is how far a timestamp may be ahead of tick and clock.
 	maxAhead = 60 * second
 
@@ -46,6 +47,9 @@ type Config struct {
 	Partitions int
 	// BufferBytes bounds the waiting records, as encoded; each partition may use its share. 0 is 16 MiB.
 	BufferBytes int
+	// Vanished is how far a collector's tick may be behind the newest clock record of its partition; beyond it the collector is
+	// down until it is within Back again. 0 is DefaultVanished and DefaultBack.
+	Vanished, Back time.Duration
 }
 
 // Rejected is a record that the operator could not understand. Beyond MaxRejected it has neither Record nor Err.
@@ -65,6 +69,8 @@ type Clock struct {
 	collectors map[string]*collector
 	lanes      map[bgp.Lane]place
 	share      int
+	vanished   int64
+	back       int64
 	// open is the beginning of the open window in microseconds; none before the first.
 	open int64
 	// last is the latest effective time and end seen.
@@ -116,9 +122,15 @@ func New(cfg Config, op Operator) *Clock {
 	if cfg.BufferBytes == 0 {
 		cfg.BufferBytes = 16 << 20
 	}
+	if cfg.Vanished == 0 {
+		cfg.Vanished = DefaultVanished
+	}
+	if cfg.Back == 0 {
+		cfg.Back = DefaultBack
+	}
 	c := &Clock{
 		op: op, partitions: make([]partition, cfg.Partitions), collectors: map[string]*collector{}, lanes: map[bgp.Lane]place{},
-		share: cfg.BufferBytes / max(1, cfg.Partitions), open: none, last: none, waiting: map[int64][]waiting{},
+		share: cfg.BufferBytes / max(1, cfg.Partitions), vanished: cfg.Vanished.Microseconds(), back: cfg.Back.Microseconds(), open: none, last: none, waiting: map[int64][]waiting{},
 	}
 	for i := range c.partitions {
 		c.partitions[i] = partition{newest: none, clock: none, first: math.MaxInt64, writers: map[string]writer{}, up: map[string]*collector{}}

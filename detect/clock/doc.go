@@ -16,7 +16,7 @@
 //     clock is past the window and whose waiting records exceed its share of the buffer is to be paused. The partition
 //     that holds the window open is never paused, so nothing deadlocks.
 //   - A collector whose tick is more than a minute behind the newest clock record of its partition has vanished: the
-//     operator gets a CollectorDown (stale), and a CollectorUp once the tick is within ten seconds again.
+//     operator gets a CollectorDown (stale), and a CollectorUp once the tick is within ten seconds again (Config).
 //   - A timestamp outside 1970 to 2100 is none: the record is put aside.
 //   - Positions: a record that does not stand after the last one of its collector and lane is dropped.
 //

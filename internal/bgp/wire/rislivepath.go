@@ -66,7 +66,11 @@ func samePath(path []byte, width int, want *fastjson.Value) bool {
 	for len(path) > 0 {
 		n := int(path[1])
 		for i := range n {
-			if len(flat) == 0 || flat[0] != readASN(path[2+i*width:], width) {
+			if len(flat) == 0 {
+				return false
+			}
+			// In two octets AS_TRANS stands for what needs four (RFC 6793 §4.2.2); the JSON path is merged already.
+			if a := readASN(path[2+i*width:], width); a != flat[0] && (width == 4 || a != asTrans || flat[0] <= 0xffff) {
 				return false
 			}
 			flat = flat[1:]

@@ -36,6 +36,7 @@ var rules = []struct {
 	{"internal/codec", []string{"schemas", "internal/bgp"}},
 	{"internal/capture", []string{"internal/bgp"}},
 	{"internal/", []string{"schemas", "internal/"}},
+	{"ingest/archive/archivetest", []string{"internal/", "eval/simulate/mrt"}},
 	{"ingest", []string{"schemas", "internal/", "ingest"}},
 	{"enrich", []string{"schemas", "internal/", "enrich"}},
 	{"detect", []string{"schemas", "internal/", "detect"}},

@@ -230,16 +230,24 @@ func (p *player) next(ctx context.Context) (archive.File, error) {
 	}
 }
 
-// skip makes a gap of what lies between the cursor and to.
+// skip makes a gap of what lies between the cursor and to, once the late clock has reached that.
 func (p *player) skip(ctx context.Context, to time.Time) error {
 	p.f.metrics.missing.Inc()
+	now := p.f.d.Now()
+	for now.Before(to) {
+		p.s.Suspend()
+		if err := sleep(ctx, max(to.Sub(now), p.f.cfg.FollowStep)); err != nil {
+			return err
+		}
+		now = p.f.d.Now()
+	}
 	if err := p.s.Up(ctx); err != nil {
 		return err
 	}
 	if _, err := p.s.BeginGap(ctx, p.cursor.UnixMicro(), "the updates from "+clock(p.cursor)+" on are not in the archive"); err != nil {
 		return err
 	}
-	p.cursor = to
+	p.cursor = now
 	return nil
 }
 
@@ -255,7 +263,7 @@ func (p *player) file(ctx context.Context, f archive.File) error {
 		return p.skip(ctx, f.End)
 	}
 	defer r.Close() //nolint:errcheck // only read
-	now := p.f.d.Now()
+	now, last := p.f.d.Now(), p.cursor
 	for {
 		it, err := r.Next()
 		if errors.Is(err, io.EOF) {
@@ -268,6 +276,7 @@ func (p *player) file(ctx context.Context, f archive.File) error {
 			}
 			if lost(d) && (d.Reason != capture.Empty || packed(f.URL) && r.Compression() == capture.Plain) {
 				local.Discard()
+				p.cursor = last
 				return p.skip(ctx, f.End)
 			}
 			continue
@@ -286,6 +295,7 @@ func (p *player) file(ctx context.Context, f archive.File) error {
 			}
 			now = p.f.d.Now()
 		}
+		last = at
 		p.lane.Seek(uint64(max(f.Begin.Unix(), 0)), it.Number)
 		if _, err := tell(ctx, p.s, p.lane, &p.m, it, up, down); err != nil {
 			return err
@@ -316,7 +326,7 @@ func (p *player) fetch(ctx context.Context, f archive.File) (*archive.Local, err
 		p.f.note(p.name, err, false)
 		now := p.f.d.Now()
 		if !now.Before(p.cursor.Add(p.f.cfg.FollowMissing)) {
-			return nil, p.skip(ctx, maxTime(f.End, now))
+			return nil, p.skip(ctx, f.End)
 		}
 		if !now.Before(p.cursor.Add(p.f.cfg.FollowStep)) {
 			p.s.Suspend()
@@ -325,11 +335,4 @@ func (p *player) fetch(ctx context.Context, f archive.File) (*archive.Local, err
 			return nil, err
 		}
 	}
-}
-
-func maxTime(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }

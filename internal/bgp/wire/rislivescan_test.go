@@ -48,7 +48,7 @@ func TestScanRISLive(t *testing.T) {
 // TestRISLiveTie: an AS_PATH that parses with either width is read as the JSON path says, AS_TRANS being any large number.
 func TestRISLiveTie(t *testing.T) {
 	t.Parallel()
-	body := []byte{0, 0, 0, 18, 0x40, 1, 1, 0, 0x40, 2, 8, 2, 2, 0xfb, 0xf0, 0xfb, 0xf1, 1, 1, 0x5b, 0xa0, 0x40, 3, 0, 24, 198, 51, 100}
+	body := []byte{0, 0, 0, 20, 0x40, 1, 1, 0, 0x40, 2, 10, 2, 2, 0xfb, 0xf0, 0xfb, 0xf1, 1, 1, 0x5b, 0xa0, 0x40, 3, 0, 24, 198, 51, 100}
 	raw := append(bytes.Repeat([]byte{0xff}, 16), 0, byte(19+len(body)), 2)
 	raw = append(raw, body...)
 	for path, want := range map[string]uint8{"64496,64497,[198820]": 2, "64496,64497,[23456]": 2, "4227922929,16866208": 4, "64496,64497,[64498]": 4} {

@@ -78,6 +78,17 @@ func (s *Stream) BeginGap(ctx context.Context, since int64, why string) (*Gap, e
 	return g, nil
 }
 
+// OpenGap returns since when something is missing that was not answered yet, microseconds, 0 since ever; ok tells whether anything
+// is.
+func (s *Stream) OpenGap() (since int64, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gap == nil {
+		return 0, false
+	}
+	return s.gap.Since, true
+}
+
 // marks are the peers' last messages. mu is held.
 func (s *Stream) marks() map[bgp.Peer]mark {
 	out := make(map[bgp.Peer]mark, len(s.peers))

@@ -1,6 +1,7 @@
 package datadir
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -116,6 +117,20 @@ func (d *Dir) checkVersion() error {
 		return fmt.Errorf("data directory %s has version %d, this darkmap knows %d: %w", d.path, n, version, ErrNewer)
 	}
 	return nil
+}
+
+// Installation is an id that no other folder has: what it names elsewhere (a consumer group on others' clusters) is its own.
+func (d *Dir) Installation() (string, error) {
+	path := filepath.Join(d.path, "installation")
+	b, err := os.ReadFile(path) //nolint:gosec // below the data directory
+	if err == nil {
+		return strings.TrimSpace(string(b)), nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("reading the installation's id: %w", err)
+	}
+	id := strings.ToLower(rand.Text())
+	return id, write(path, []byte(id+"\n"))
 }
 
 // Path is the folder's.

@@ -104,3 +104,27 @@ func TestRun(t *testing.T) {
 		t.Errorf("a dead instance: got %v, %v", r, err)
 	}
 }
+
+// TestInstallation: a folder keeps its id, and two have two.
+func TestInstallation(t *testing.T) {
+	t.Parallel()
+	var ids []string
+	path := t.TempDir()
+	for _, p := range []string{path, path, t.TempDir()} {
+		d, err := Open(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, err := d.Installation()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id)
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if ids[0] != ids[1] || ids[0] == ids[2] || ids[0] == "" {
+		t.Errorf("ids %v: want the same for the same folder alone", ids)
+	}
+}

@@ -47,8 +47,8 @@ type feedTable struct {
 type feed struct {
 	source, instance string
 	status           *pb.FeedStatus
-	at               int64 // of the status
-	ended            bool  // it went down after that
+	at               int64  // of the status
+	ended            bool   // it went down after that
 	sick             string // why detect calls it degraded
 	why              string // of its last going down
 }

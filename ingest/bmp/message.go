@@ -5,8 +5,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
 
@@ -65,6 +67,7 @@ func (s *session) introduce() {
 	descr := ""
 	if s.msg.Type == wire.BMPInitiation {
 		s.sysName, descr = label(s.msg.Info(wire.BMPInfoSysName)), label(s.msg.Info(wire.BMPInfoSysDescr))
+		s.frr = strings.HasPrefix(descr, "FRRouting")
 	}
 	s.st.news.Info("bmp session began", "collector", s.collector, "address", s.remote.String(), "sys_name", s.sysName, "sys_descr", descr)
 }
@@ -116,17 +119,43 @@ func (s *session) route(ctx context.Context, raw []byte) error {
 			s.st.news.Warn("bmp peer without a Peer Up: its routes are read without ADD-PATH", "collector", s.collector, "peer", m.Peer.Peer.Address.String())
 		}
 	}
+	if p.empty != 0 || !p.up {
+		announced, withdrawn := familiesOf(m.Update)
+		if announced == 0 && (!p.up || withdrawn != 0 && withdrawn&^p.empty == 0) {
+			s.st.metrics.hollow.Inc()
+			return nil
+		}
+		p.empty &^= announced
+	}
 	if !p.up {
 		p.up = true
 		if err := emitted(s.stream.Live().PeerUp(ctx, p.handle, m.Peer.Timestamp)); err != nil {
 			return err
 		}
 	}
+	update, octets := s.received(p)
 	s.out = stream.Message{
-		Peer: p.handle, Timestamp: m.Peer.Timestamp, Raw: m.Update,
-		ASOctets: uint8(m.Options.ASOctets), AddPathIPv4: m.Options.AddPathIPv4, AddPathIPv6: m.Options.AddPathIPv6,
+		Peer: p.handle, Timestamp: m.Peer.Timestamp, Raw: update,
+		ASOctets: octets, AddPathIPv4: m.Options.AddPathIPv4, AddPathIPv6: m.Options.AddPathIPv6,
 	}
 	return emitted(s.stream.Live().Message(ctx, &s.out))
+}
+
+// received is the UPDATE as the router received it, and its width of AS numbers. FRR (8.4) tells of its neighbours' routes as if it
+// sent them back: its own AS stands first in the path.
+func (s *session) received(p *peerTable) ([]byte, uint8) {
+	m := &s.msg
+	own, peer := p.of.own, m.Peer.Peer.ASN
+	if own == 0 || own == peer || m.Peer.Peer.Table != bgp.TablePre && m.Peer.Peer.Table != bgp.TablePost {
+		return m.Update, m.Options.ASOctets
+	}
+	s.own[0] = own
+	out, width, what := wire.StripFirstAS(s.stripped, m.Update, m.Options.ASOctets, s.own[:], peer)
+	if what != wire.StripPeer && (what != wire.StripServer || !s.frr) {
+		return m.Update, m.Options.ASOctets
+	}
+	s.stripped = out
+	return out, width
 }
 
 // peerUp says so of the table that the message names; of the peer's others when their first route comes.
@@ -137,11 +166,25 @@ func (s *session) peerUp(ctx context.Context, raw []byte) error {
 		return s.undecodable(ctx, raw, err)
 	}
 	p.of.down = false
+	p.of.own = ownAS(m.Up.Sent)
 	if !s.router.tables.has(m.Peer.Peer.Table) {
 		return nil
 	}
-	p.up = true
+	p.up, p.empty = true, allFamilies
 	return emitted(s.stream.Live().PeerUp(ctx, p.handle, m.Peer.Timestamp))
+}
+
+// ownAS is the AS that the router says it is of, in the OPEN that it sent; the station's state has checked that.
+func ownAS(sent []byte) bgp.ASN {
+	_, body, err := wire.SplitMessage(sent)
+	if err != nil {
+		return 0
+	}
+	open, err := wire.DecodeOpen(body)
+	if err != nil {
+		return 0
+	}
+	return open.ASN
 }
 
 // peerDown says so of all tables of the peer that are up, or of the one that the message names.
@@ -157,7 +200,7 @@ func (s *session) peerDown(ctx context.Context, raw []byte) error {
 		if !t.up {
 			continue
 		}
-		t.up, said = false, true
+		t.up, t.empty, said = false, allFamilies, true
 		if err := emitted(s.stream.Live().PeerDown(ctx, t.handle, m.Peer.Timestamp, m.Down.String())); err != nil {
 			return err
 		}

@@ -31,6 +31,7 @@ type metrics struct {
 	bytes       prometheus.Counter
 	unannounced prometheus.Counter
 	configured  prometheus.Counter
+	hollow      prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) metrics {
@@ -45,6 +46,9 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		configured: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "darkmap_ingest_bmp_left_out_total", Help: "Route Monitoring of tables that are configured out.",
 		}),
+		hollow: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "darkmap_ingest_bmp_hollow_total", Help: "Route Monitoring that withdraws from, or ends, a table of which nothing was announced since its peer came up.",
+		}),
 	}
 	vec := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_ingest_bmp_messages_total", Help: "BMP messages, by type."}, []string{"type"})
 	for i := range m.messages {
@@ -55,7 +59,7 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		m.messages[i] = vec.WithLabelValues(name)
 	}
 	if reg != nil {
-		reg.MustRegister(m.sessions, m.accepted, m.refused, m.bytes, m.unannounced, m.configured, vec)
+		reg.MustRegister(m.sessions, m.accepted, m.refused, m.bytes, m.unannounced, m.configured, m.hollow, vec)
 	}
 	return m
 }

@@ -1,9 +1,11 @@
 package bmp
 
 import (
+	"encoding/binary"
 	"net/netip"
 
 	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
 
@@ -30,7 +32,8 @@ type neighbour struct {
 
 // peer is a neighbour of the router.
 type peer struct {
-	down   bool // it was said, and no Peer Up since
+	down   bool    // it was said, and no Peer Up since
+	own    bgp.ASN // the router's AS in the session with it; 0 unknown
 	tables []*peerTable
 }
 
@@ -39,6 +42,73 @@ type peerTable struct {
 	of     *peer
 	handle *stream.Peer
 	up     bool // Peer Up was written
+	// empty are the families of which nothing was announced since it came up. FRR (8.4) withdraws, right after a Peer Up, what was
+	// lost with the session before it, and ends tables (End-of-RIB) that it was not asked for: of an empty table, both say nothing.
+	empty familySet
+}
+
+// familySet has a bit for IPv4, IPv6 and all others.
+type familySet uint8
+
+const allFamilies familySet = 7
+
+func familyBit(afi uint16) familySet {
+	switch bgp.AFI(afi) {
+	case bgp.AFIIPv4:
+		return 1
+	case bgp.AFIIPv6:
+		return 2
+	}
+	return 4
+}
+
+// familiesOf tells of which families an UPDATE announces and withdraws. One that cannot be read announces all: whoever decodes it
+// says what is wrong.
+func familiesOf(update []byte) (announced, withdrawn familySet) {
+	b := update[wire.HeaderLength:]
+	if len(b) < 4 || int(binary.BigEndian.Uint16(b)) > len(b)-4 {
+		return allFamilies, 0
+	}
+	n := int(binary.BigEndian.Uint16(b))
+	if n > 0 {
+		withdrawn |= familyBit(1)
+	}
+	b = b[2+n:]
+	if n = int(binary.BigEndian.Uint16(b)); n > len(b)-2 {
+		return allFamilies, 0
+	}
+	if len(b) > 2+n {
+		announced |= familyBit(1)
+	}
+	for a := b[2 : 2+n]; len(a) > 0; {
+		code, value, rest, ok := attribute(a)
+		if !ok {
+			return allFamilies, 0
+		}
+		switch {
+		case code == 14 && len(value) >= 2: // MP_REACH_NLRI
+			announced |= familyBit(binary.BigEndian.Uint16(value))
+		case code == 15 && len(value) > 3: // MP_UNREACH_NLRI that is no End-of-RIB
+			withdrawn |= familyBit(binary.BigEndian.Uint16(value))
+		}
+		a = rest
+	}
+	return announced, withdrawn
+}
+
+// attribute cuts the path attribute at the start of b (RFC 4271 §4.3).
+func attribute(b []byte) (code byte, value, rest []byte, ok bool) {
+	if len(b) < 4 {
+		return 0, nil, nil, len(b) == 3 && b[2] == 0
+	}
+	at, n := 3, int(b[2])
+	if b[0]&0x10 != 0 {
+		at, n = 4, int(binary.BigEndian.Uint16(b[2:]))
+	}
+	if n > len(b)-at {
+		return 0, nil, nil, false
+	}
+	return b[1], b[at : at+n], b[at+n:], true
 }
 
 // table returns the one that a message speaks of. The error is stream.ErrTooManyPeers.
@@ -80,7 +150,7 @@ func (p *peers) find(s *stream.Stream, m *wire.BMPMessage) (*peerTable, error) {
 		of = &peer{}
 		p.neighbour[n] = of
 	}
-	t := &peerTable{of: of, handle: handle}
+	t := &peerTable{of: of, handle: handle, empty: allFamilies}
 	of.tables = append(of.tables, t)
 	p.byKey[handle] = t
 	return t, nil

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -55,6 +56,9 @@ type session struct {
 	messages    uint64
 	initiations int
 	unannounced bool // it was said
+	frr         bool
+	own         [1]bgp.ASN // of received
+	stripped    []byte
 }
 
 func newSession(s *Station, conn net.Conn, remote netip.AddrPort, r router) *session {

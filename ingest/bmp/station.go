@@ -197,9 +197,9 @@ func (s *Station) accept(ctx context.Context, ln net.Listener, start func(*sessi
 func (s *Station) admit(ctx context.Context, conn net.Conn) *session {
 	remote := netip.AddrPort{}
 	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
-		remote = a.AddrPort()
+		remote = netip.AddrPortFrom(a.AddrPort().Addr().Unmap().WithZone(""), a.AddrPort().Port())
 	}
-	from := remote.Addr().Unmap().WithZone("")
+	from := remote.Addr()
 	r, ok := find(s.routers, from)
 	reason, why := "", ""
 	s.mu.Lock()
@@ -250,7 +250,7 @@ func (s *Station) remove(ss *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sessions, ss)
-	from := ss.remote.Addr().Unmap().WithZone("")
+	from := ss.remote.Addr()
 	if s.ofRouter[from]--; s.ofRouter[from] <= 0 {
 		delete(s.ofRouter, from)
 	}

@@ -17,6 +17,8 @@ import (
 	"github.com/darkmap/darkmap/ingest/bmp/bmptest"
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/ingest/stream/streamtest"
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/kafkatest"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
@@ -118,7 +120,12 @@ func (f *fixture) dial(from string) *bmptest.Router {
 	return bmptest.Dial(f.tb, f.station.Addr(), from)
 }
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if kafkatest.Child(map[string]func(context.Context, kafka.Config, string) error{"station": stationProcess}) {
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 var opening = []string{"SessionBegin", "CollectorDown", "CollectorUp"}
 
@@ -207,7 +214,8 @@ func TestTables(t *testing.T) {
 	route := bmptest.Announce(netip.MustParsePrefix("198.51.100.0/24"), 64497)
 	r := f.dial("127.0.0.1")
 	r.Say(
-		bmptest.Initiation("x"), bmptest.PeerUp(pre), bmptest.Monitoring(pre, route), bmptest.Monitoring(post, route), bmptest.Monitoring(out, route),
+		bmptest.Initiation("x"), bmptest.PeerUp(pre), bmptest.Monitoring(post, bmptest.EndOfRIB()), // FRR's: makes no table
+		bmptest.Monitoring(pre, route), bmptest.Monitoring(post, route), bmptest.Monitoring(out, route),
 		bmptest.PeerUp(loc), bmptest.Monitoring(loc, route), bmptest.PeerDown(pre, 4),
 		bmptest.Monitoring(post, route), // of a peer that is down
 		bmptest.PeerUp(pre), bmptest.Monitoring(post, route),
@@ -233,6 +241,26 @@ func TestTables(t *testing.T) {
 	}
 	if dead := f.Dead(); len(dead) != 1 || dead[0].Reason != "bmp_peer_down" {
 		t.Errorf("dead letters %v", dead)
+	}
+}
+
+// TestHollow: FRR withdraws after a Peer Up what was lost with the session before it; of an empty table that says nothing.
+func TestHollow(t *testing.T) {
+	t.Parallel()
+	f := start(t, settings())
+	p := bmptest.Neighbour(1)
+	four, six := netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("2001:db8:1::/48")
+	r := f.dial("127.0.0.1")
+	r.Say(
+		bmptest.Initiation("x"), bmptest.PeerUp(p), bmptest.Monitoring(p, bmptest.Announce(four, 64497)), bmptest.PeerDown(p, 4), bmptest.PeerUp(p),
+		bmptest.Monitoring(p, bmptest.Withdraw(four)), bmptest.Monitoring(p, bmptest.Withdraw(six)),
+		bmptest.Monitoring(p, bmptest.Announce(four, 64497)), bmptest.Monitoring(p, bmptest.Withdraw(six)), bmptest.Monitoring(p, bmptest.EndOfRIB()),
+		bmptest.Monitoring(p, bmptest.Withdraw(four)), bmptest.Monitoring(p, bmptest.Announce(six, 64497)), bmptest.Monitoring(p, bmptest.Withdraw(six)),
+		bmptest.Termination(),
+	)
+	want := append(opening[:3:3], "PeerUp", "BgpMessage", "PeerDown", "PeerUp", "BgpMessage", "BgpMessage", "BgpMessage", "BgpMessage", "BgpMessage", "CollectorDown")
+	if diff := cmp.Diff(want, f.wait("bmp/edge1", len(want))); diff != "" {
+		t.Errorf("records (-want +got):\n%s", diff)
 	}
 }
 

@@ -3,6 +3,7 @@ package detect
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io"
 	"net/netip"
 	"slices"
@@ -88,6 +89,18 @@ func record(collector string, t int64, body any) *pb.RouteRecord {
 		r.Body = &pb.RouteRecord_GapEnd{GapEnd: b}
 	case *pb.TableChunk:
 		r.Body = &pb.RouteRecord_TableChunk{TableChunk: b}
+	case *pb.SessionBegin:
+		r.Body = &pb.RouteRecord_SessionBegin{SessionBegin: b}
+	case *pb.CheckBegin:
+		r.Body = &pb.RouteRecord_CheckBegin{CheckBegin: b}
+	case *pb.CheckEnd:
+		r.Body = &pb.RouteRecord_CheckEnd{CheckEnd: b}
+	case *pb.Tick:
+		r.Body = &pb.RouteRecord_Tick{Tick: b}
+	case *pb.Clock:
+		r.Body = &pb.RouteRecord_Clock{Clock: b}
+	default:
+		panic(fmt.Sprintf("a record of %T", body))
 	}
 	return r
 }

@@ -135,7 +135,7 @@ func (o *Operator) Apply(rec *pb.RouteRecord, effective int64) error {
 		case "fill":
 			return o.fill(c, id, rec, now)
 		case "table":
-			if (c.gap == nil || c.gap.id != id) && (c.check == nil || c.check.id != id) {
+			if !c.gap.open(id) && (c.check == nil || c.check.id != id) {
 				return nil // given up
 			}
 		}
@@ -145,6 +145,12 @@ func (o *Operator) Apply(rec *pb.RouteRecord, effective int64) error {
 
 // apply takes a record that is not part of a fill.
 func (o *Operator) apply(c *collector, rec *pb.RouteRecord, now int64) error {
+	switch rec.GetBody().(type) {
+	case *pb.RouteRecord_Changes, *pb.RouteRecord_PeerUp, *pb.RouteRecord_PeerDown:
+		if c.gap != nil && c.gap.orphan {
+			o.giveUp(c, now) // its new owner goes on as if there was none
+		}
+	}
 	switch b := rec.GetBody().(type) {
 	case *pb.RouteRecord_Changes:
 		return o.changes(c, b.Changes, now, rec.GetTimestampUs()/1e6)
@@ -160,11 +166,10 @@ func (o *Operator) apply(c *collector, rec *pb.RouteRecord, now int64) error {
 		}
 		o.mask(c, true, now)
 	case *pb.RouteRecord_SessionBegin:
-		o.endCheck(c, false)
-		o.giveUp(c, now) // what its owner knew of the gap is lost with it
+		o.newOwner(c)
 	case *pb.RouteRecord_GapBegin:
 		c.pulse.disturbed = now
-		return o.gapBegin(c, b.GapBegin, rec.GetTimestampUs())
+		return o.gapBegin(c, b.GapBegin, rec.GetTimestampUs(), now)
 	case *pb.RouteRecord_GapEnd:
 		c.pulse.disturbed = now
 		return o.gapEnd(c, b.GapEnd, now)

@@ -10,7 +10,7 @@ import (
 // fill applies a record of lane fill/<id>: one that the gap lacked. What it says happened at its own time; it applies now, and
 // only where the live stream has said nothing since. One that answers no open gap is passed over.
 func (o *Operator) fill(c *collector, id string, rec *pb.RouteRecord, now int64) error {
-	if c.gap == nil || c.gap.id != id {
+	if !c.gap.open(id) {
 		return nil
 	}
 	timestamp := rec.GetTimestampUs() / 1e6

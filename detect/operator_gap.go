@@ -13,6 +13,8 @@ import (
 // gap is a stretch of a collector's stream that was not heard, until a table or a fill bridges it.
 type gap struct {
 	id       string
+	since    int64                   // the oldest stretch that it stands for, microseconds; 0 is since ever
+	orphan   bool                    // its owner is gone: nobody answers it any more
 	short    bool                    // peers keep their votes over it
 	families [len(bgp.Families)]bool // still open
 	chunks   [len(bgp.Families)]bool // a part of the table has come
@@ -39,6 +41,9 @@ const (
 	cameUp
 	wentDown
 )
+
+// open reports whether g is the open gap id.
+func (g *gap) open(id string) bool { return g != nil && !g.orphan && g.id == id }
 
 // of is what is known of a peer within g.
 func (g *gap) of(p *peer) *gapPeer {
@@ -67,9 +72,13 @@ func (c *collector) covered(g *gap, f *familyState) []int {
 
 // gapBegin opens a gap: until it ends, what the live stream touches wins over what answers the gap. Over a short one the peers
 // keep their votes, over another they lose them until it is answered. A gap that is still open gives way: what answers the new
-// one tells of the older stretch too. A check ends without effect.
-func (o *Operator) gapBegin(c *collector, in *pb.GapBegin, timestamp int64) error {
-	g := &gap{id: strings.Clone(in.GetId()), short: in.GetSinceUs() != 0 && timestamp-in.GetSinceUs() <= o.cfg.ShortGap.Microseconds()}
+// one tells of the older stretch too. Only that of an owner before may lie before it: then it stays unanswered. A check ends
+// without effect.
+func (o *Operator) gapBegin(c *collector, in *pb.GapBegin, timestamp, now int64) error {
+	g := &gap{
+		id: strings.Clone(in.GetId()), since: in.GetSinceUs(),
+		short: in.GetSinceUs() != 0 && timestamp-in.GetSinceUs() <= o.cfg.ShortGap.Microseconds(),
+	}
 	var err error
 	if g.families, err = families(in.GetFamilies()); err != nil {
 		return err
@@ -78,6 +87,11 @@ func (o *Operator) gapBegin(c *collector, in *pb.GapBegin, timestamp int64) erro
 		return err
 	}
 	o.endCheck(c, false)
+	if old := c.gap; old != nil && old.orphan && g.since > old.since {
+		o.giveUp(c, now)
+	} else if old != nil {
+		g.since = min(g.since, old.since)
+	}
 	var before [len(bgp.Families)][]int
 	for i, f := range o.families {
 		before[i] = c.covered(c.gap, f)
@@ -118,7 +132,7 @@ func peerSet(in []*pb.Peer) (map[bgp.Peer]bool, error) {
 // Peers that a table's end does not name, nor its chunks, were not in the table.
 func (o *Operator) gapEnd(c *collector, in *pb.GapEnd, now int64) error {
 	g := c.gap
-	if g == nil || g.id != in.GetId() {
+	if !g.open(in.GetId()) {
 		return nil // given up before
 	}
 	which, err := families(in.GetFamilies())
@@ -161,6 +175,15 @@ func (o *Operator) gapEnd(c *collector, in *pb.GapEnd, now int64) error {
 
 // unanswered is every peer's outcome of a gap that is given up.
 func unanswered(*peer) rib.Outcome { return rib.Unknown }
+
+// newOwner leaves a collector's gap without anybody who answers it. Its new owner says a gap that reaches as far back, before it
+// says anything else; otherwise the gap is given up then.
+func (o *Operator) newOwner(c *collector) {
+	o.endCheck(c, false)
+	if c.gap != nil {
+		c.gap.orphan = true
+	}
+}
 
 // giveUp ends a collector's gap without an answer.
 func (o *Operator) giveUp(c *collector, now int64) {

@@ -12,7 +12,7 @@ import (
 
 // tableChunk applies a part of a table that answers the open gap, or notes one of the open check's. Another is passed over.
 func (o *Operator) tableChunk(c *collector, in *pb.TableChunk, now int64) error {
-	forGap := c.gap != nil && c.gap.id == in.GetId()
+	forGap := c.gap.open(in.GetId())
 	if !forGap && (c.check == nil || c.check.id != in.GetId()) {
 		return nil
 	}

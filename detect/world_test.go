@@ -77,7 +77,14 @@ func (w *world) tables() {
 func (w *world) table(c int, t int64) {
 	w.add(c, t, &pb.CollectorUp{})
 	w.add(c, t, &pb.GapBegin{Id: "table/1"})
-	chunk := &pb.TableChunk{Id: "table/1", Family: pb.Family_FAMILY_IPV4}
+	chunk := w.chunkOf(c, "table/1")
+	w.add(c, t, chunk)
+	w.add(c, t, &pb.GapEnd{Id: "table/1", Complete: true, Families: []pb.Family{pb.Family_FAMILY_IPV4}, Peers: chunk.Peers})
+}
+
+// chunkOf is the whole table of a collector.
+func (w *world) chunkOf(c int, id string) *pb.TableChunk {
+	chunk := &pb.TableChunk{Id: id, Family: pb.Family_FAMILY_IPV4}
 	for p := range w.peers {
 		chunk.Peers = append(chunk.Peers, w.peer(c, p))
 	}
@@ -88,8 +95,7 @@ func (w *world) table(c int, t int64) {
 			Paths: []*pb.TablePath{{OriginAs: n.origin, UpstreamAs: n.upstream, Peers: []byte{1<<w.peers - 1}}},
 		})
 	}
-	w.add(c, t, chunk)
-	w.add(c, t, &pb.GapEnd{Id: "table/1", Complete: true, Families: []pb.Family{pb.Family_FAMILY_IPV4}, Peers: chunk.Peers})
+	return chunk
 }
 
 // announce makes a peer announce networks.

@@ -20,11 +20,14 @@ type Config struct {
 	// Status is the time between two records of bgp.feeds that say how a stream stands; whoever takes a
 	// collector over fills from the last one on. Default 10s.
 	Status time.Duration `yaml:"status"`
+	// SameMessage is how far apart the times of one message may be in a stream and in an archive: old archives have whole seconds.
+	// What a peer says again in the same words within it may be taken for the message at a gap's edge. Default 1s.
+	SameMessage time.Duration `yaml:"same_message"`
 }
 
 // DefaultConfig is what stands at each field.
 func DefaultConfig() Config {
-	return Config{Tick: time.Second, StaleAfter: time.Minute, FreshWithin: 10 * time.Second, FutureLimit: time.Minute, Status: 10 * time.Second}
+	return Config{Tick: time.Second, StaleAfter: time.Minute, FreshWithin: 10 * time.Second, FutureLimit: time.Minute, Status: 10 * time.Second, SameMessage: time.Second}
 }
 
 // Validate reports all faults, joined.
@@ -39,6 +42,7 @@ func (c *Config) Validate() error {
 		{"fresh_within", c.FreshWithin},
 		{"future_limit", c.FutureLimit},
 		{"status", c.Status},
+		{"same_message", c.SameMessage},
 	} {
 		if f.value < time.Millisecond {
 			faults = append(faults, fmt.Errorf("ingest.stream.%s: %v: want at least 1ms", f.name, f.value))

@@ -12,9 +12,6 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// sameMessage is how far apart the times of one message may be in two sources: archives have whole seconds.
-const sameMessage = int64(time.Second / time.Microsecond)
-
 // Gap is a stretch of a collector's stream that was not heard, from Since to Until, and may be answered by a table or a fill. It
 // takes the place of gaps that were still open when it began: what answers it holds what all of them lacked.
 type Gap struct {
@@ -197,15 +194,16 @@ func (g *Gap) Filter() *Filter {
 // Missing reports whether a message of the archive lies, for its peer, behind the last that was heard before the gap and before
 // the first that was heard after it. In doubt it does: what was touched since is not undone by it.
 func (f *Filter) Missing(p bgp.Peer, at int64, raw []byte) bool {
-	if f.over[p] || at < f.g.Since-sameMessage && f.g.Since != 0 {
+	apart := f.g.s.set.cfg.SameMessage.Microseconds()
+	if f.over[p] || at < f.g.Since-apart && f.g.Since != 0 {
 		return false
 	}
 	m := markOf(at, raw)
 	if b, ok := f.g.before[p]; ok && !f.past[p] {
 		switch {
-		case at > b.at+sameMessage:
+		case at > b.at+apart:
 			f.past[p] = true
-		case same(m, b):
+		case same(m, b, apart):
 			f.past[p] = true
 			return false
 		default:
@@ -215,17 +213,17 @@ func (f *Filter) Missing(p bgp.Peer, at int64, raw []byte) bool {
 	f.g.s.mu.Lock()
 	a, ok := f.g.after[p]
 	f.g.s.mu.Unlock()
-	if ok && (same(m, a) || at > a.at+sameMessage) {
+	if ok && (same(m, a, apart) || at > a.at+apart) {
 		f.over[p] = true
 		return false
 	}
 	return true
 }
 
-// same reports whether two marks are of one message.
-func same(a, b mark) bool {
+// same reports whether two marks are of one message, whose times may be apart.
+func same(a, b mark, apart int64) bool {
 	d := a.at - b.at
-	return a.hash == b.hash && -sameMessage <= d && d <= sameMessage
+	return a.hash == b.hash && -apart <= d && d <= apart
 }
 
 // Check is a daily comparison with a table dump.

@@ -221,3 +221,34 @@ func TestRun(t *testing.T) {
 		t.Errorf("records (-want +got):\n%s", diff)
 	}
 }
+
+// TestSameMessage: how far apart the times of one message may be is configuration; what is further apart is two.
+func TestSameMessage(t *testing.T) {
+	t.Parallel()
+	w := &wall{time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}
+	cfg := stream.DefaultConfig()
+	cfg.SameMessage = 10 * time.Millisecond
+	set := streamtest.New(t, cfg, w.now)
+	s, err := set.Open(t.Context(), "ris/rrc00", stream.Options{Archived: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := w.us()
+	g, err := s.BeginGap(t.Context(), start, "lost")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.t = w.t.Add(time.Second)
+	if err := s.Live().Message(t.Context(), &stream.Message{Peer: handle(t, s, 1), Timestamp: w.us(), Raw: []byte("again")}); err != nil {
+		t.Fatal(err)
+	}
+	f := g.Filter()
+	for _, tt := range []struct {
+		ms   int64
+		want bool
+	}{{500, true}, {700, true}, {1005, false}, {1006, false}} {
+		if got := f.Missing(neighbour(1), start+tt.ms*1000, []byte("again")); got != tt.want {
+			t.Errorf("after %d ms: missing is %v, want %v", tt.ms, got, tt.want)
+		}
+	}
+}

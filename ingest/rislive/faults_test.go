@@ -45,6 +45,16 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// playOn plays a schedule, says that it has, and keeps the feed alive until ctx ends.
+func (r *rig) playOn(ctx context.Context, s *rislivetest.Schedule, start time.Time) <-chan error {
+	played := make(chan error, 1)
+	go func() {
+		played <- r.srv.Play(ctx, s, start, speed)
+		_ = r.srv.Play(ctx, rislivetest.Quiet(four, time.Hour), time.Now(), speed) // until ctx ends
+	}()
+	return played
+}
+
 // breakOne breaks one of the connections at random, and waits until both are sound and overlap again.
 func (r *rig) breakOne(ctx context.Context, t *testing.T, rnd *rand.Rand) {
 	conns := r.srv.Conns()
@@ -89,8 +99,7 @@ func TestOneConnectionBroken(t *testing.T) {
 	r.listening(t, 2)
 	begun := time.Now()
 	ctx, cancel := context.WithCancel(t.Context())
-	played := make(chan error, 1)
-	go func() { played <- r.srv.Play(ctx, s, begun.Add(300*time.Millisecond), speed) }()
+	played := r.playOn(ctx, s, begun.Add(300*time.Millisecond))
 	defer cancel()
 	pause(ctx, 800*time.Millisecond) // both have brought something
 	rnd := rand.New(rand.NewPCG(*faultsSeed, 2))

@@ -145,7 +145,7 @@ func (m *merger) key(f *feed, id, frame []byte) uint64 {
 
 // heardAt notes a message's timestamp, microseconds. One beyond the future is no measure.
 func (c *connection) heardAt(t int64, now time.Time, future time.Duration) {
-	c.heard = c.alive
+	c.heard, c.spoke = c.alive, true
 	delay := time.Duration(now.UnixMicro()-t) * time.Microsecond
 	if delay < -future {
 		return

@@ -27,6 +27,7 @@ func (m *merger) judge(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
+	m.forgive(now)
 	for _, c := range m.links {
 		if c != nil && c.least >= 0 {
 			c.delay, c.least = c.least, -1
@@ -57,6 +58,20 @@ func (m *merger) judge(ctx context.Context) error {
 	return nil
 }
 
+// forgive does not hold it against the connections that this process stood still. mu is held.
+func (m *merger) forgive(now time.Duration) {
+	stood := now - m.judged - m.cfg.period()
+	m.judged = now
+	if stood < m.cfg.period() {
+		return
+	}
+	for _, c := range m.links {
+		if c != nil {
+			c.alive, c.heard = min(now, c.alive+stood), min(now, c.heard+stood)
+		}
+	}
+}
+
 // switchLead gives the lead to the follower where the leader is behind it. A leader that is late and not known to overlap with the
 // follower keeps it for a while: what it brings soon may show that. mu is held.
 func (m *merger) switchLead(ctx context.Context, now time.Duration) error {
@@ -64,6 +79,9 @@ func (m *merger) switchLead(ctx context.Context, now time.Duration) error {
 		return nil
 	}
 	lead, other := m.links[m.lead], m.links[1-m.lead]
+	if !other.spoke {
+		return nil
+	}
 	period := m.cfg.period()
 	behind := lead.lag(now, period) - other.lag(now, period)
 	silent := now-lead.heard > m.cfg.SwitchAfter

@@ -26,14 +26,15 @@ type merger struct {
 	seed    maphash.Seed
 	start   time.Time
 
-	mu    sync.Mutex // below, and the order of what is said
-	feeds map[string]*feed
-	hosts map[string]*feed // by the spelling in frames
-	lead  int              // the link that leads, -1 none
-	links [2]*connection   // connected ones
-	pools [2]pool
-	dec   wire.RISLiveDecoder
-	msg   wire.RISLiveMessage
+	mu     sync.Mutex // below, and the order of what is said
+	feeds  map[string]*feed
+	hosts  map[string]*feed // by the spelling in frames
+	lead   int              // the link that leads, -1 none
+	links  [2]*connection   // connected ones
+	judged time.Duration    // the last time
+	pools  [2]pool
+	dec    wire.RISLiveDecoder
+	msg    wire.RISLiveMessage
 }
 
 // connection is how a link stands while it is connected. The merger's mu guards it.
@@ -45,6 +46,7 @@ type connection struct {
 	// alive is when anything came last, heard a message; delay how late the last period's were, at least; -1 none came.
 	alive, heard time.Duration
 	delay, least time.Duration
+	spoke        bool          // a message came
 	overlap      time.Duration // when something came last that the other had brought, or brings later; 0 never
 	drop         func(why string)
 }

@@ -218,9 +218,8 @@ func stateOf(t testing.TB, recs []*pb.UpdateRecord) map[string]*table {
 		}
 		switch b := rec.GetBody().(type) {
 		case *pb.UpdateRecord_GapBegin:
-			if tb.open == "" {
-				tb.touched, tb.whole = map[bgp.Peer]map[netip.Prefix]bool{}, map[bgp.Peer]bool{}
-			}
+			// One that takes the place of another begins anew: its fill says again what was heard between the two.
+			tb.touched, tb.whole = map[bgp.Peer]map[netip.Prefix]bool{}, map[bgp.Peer]bool{}
 			tb.open = b.GapBegin.GetId()
 		case *pb.UpdateRecord_GapEnd:
 			if tb.open == b.GapEnd.GetId() {

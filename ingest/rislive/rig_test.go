@@ -30,7 +30,7 @@ func scaled(url string, factor time.Duration) rislive.Config {
 
 func scaledStream(factor time.Duration) stream.Config {
 	cfg := stream.DefaultConfig()
-	for _, d := range []*time.Duration{&cfg.Tick, &cfg.StaleAfter, &cfg.FreshWithin, &cfg.FutureLimit, &cfg.Status} {
+	for _, d := range []*time.Duration{&cfg.Tick, &cfg.StaleAfter, &cfg.FreshWithin, &cfg.FutureLimit, &cfg.Status, &cfg.SameMessage} {
 		*d /= factor
 	}
 	return cfg

@@ -145,3 +145,16 @@ func announce(first, count int) []byte {
 	binary.BigEndian.PutUint16(b[16:], uint16(len(b)))
 	return b
 }
+
+// Quiet is a schedule of nothing but KEEPALIVEs, one a second from a peer of each host: a feed that is alive.
+func Quiet(hosts []string, length time.Duration) *Schedule {
+	s := &Schedule{Length: length}
+	keepalive := append(bytes.Repeat([]byte{0xff}, 16), 0, 19, 4)
+	for at := time.Duration(0); at < length; at += time.Second {
+		for _, h := range hosts {
+			peer := bgp.Peer{Address: netip.AddrFrom4([4]byte{192, 0, 2, 1}), ASN: 64500}
+			s.Events = append(s.Events, Event{At: at, Host: h, Peer: peer, Message: keepalive, ASOctets: 4})
+		}
+	}
+	return s
+}

@@ -1,0 +1,276 @@
+package rislive_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/capture"
+	"github.com/darkmap/darkmap/internal/rislivetest"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+// archiveFile is a line of the index of archives.
+type archiveFile struct {
+	collector, kind, path string
+	begin, end            time.Time
+}
+
+func readIndex(t testing.TB, path string) (out []archiveFile) {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for s := bufio.NewScanner(f); s.Scan(); {
+		c := strings.Split(s.Text(), "\t")
+		begin, err1 := time.Parse(time.RFC3339Nano, c[2])
+		end, err2 := time.Parse(time.RFC3339Nano, c[3])
+		if err := errors.Join(err1, err2); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, archiveFile{c[0], c[1], c[4], begin, end})
+	}
+	return out
+}
+
+// repair answers gaps as the archives are published, with what the gap's filter says is missing. It stands in for
+// ingest/bootstrap: the same calls, no download, no table. It ends with ctx.
+type repair struct {
+	files []archiveFile
+	gaps  <-chan *stream.Gap
+	late  time.Duration // from a file's end to its being there
+
+	mu   sync.Mutex
+	open int
+}
+
+// run answers every gap in a goroutine of its own. The first of a session is since ever: nothing was there before the play.
+func (r *repair) run(ctx context.Context, t *testing.T) {
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case g := <-r.gaps:
+			r.count(1)
+			wait.Go(func() {
+				defer r.count(-1)
+				if err := r.answer(ctx, g); err != nil && ctx.Err() == nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+}
+
+func (r *repair) count(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.open += n
+}
+
+func (r *repair) done() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.open == 0 && len(r.gaps) == 0
+}
+
+func (r *repair) answer(ctx context.Context, g *stream.Gap) error {
+	lane := g.FillLane()
+	if g.Since != 0 {
+		until := time.UnixMicro(g.Until)
+		for _, f := range r.files {
+			if f.collector == g.Stream().Collector() && f.kind == "updates" && f.begin.Before(until) && !f.end.Before(until) {
+				until = f.end // the file that holds the end
+				break
+			}
+		}
+		if !pause(ctx, max(0, time.Until(until.Add(r.late)))) || g.Superseded() {
+			return ctx.Err()
+		}
+		if err := r.fill(ctx, g, lane, until); err != nil {
+			return err
+		}
+	}
+	return g.End(ctx, lane, stream.Outcome{Complete: true, Filled: g.Since != 0, Why: "filled"})
+}
+
+func (r *repair) fill(ctx context.Context, g *stream.Gap, lane *stream.Lane, until time.Time) error {
+	filter := g.Filter()
+	since := time.UnixMicro(g.Since)
+	for _, f := range r.files {
+		if f.collector != g.Stream().Collector() || f.kind != "updates" || f.end.Before(since) || !f.begin.Before(until) {
+			continue
+		}
+		c, err := capture.Open(f.path, nil)
+		if err != nil {
+			return err
+		}
+		for {
+			it, err := c.Next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				continue // an empty file
+			}
+			if !filter.Missing(it.Peer, it.Timestamp, it.Message) {
+				continue
+			}
+			if err := sayItem(ctx, g, lane, it); err != nil {
+				return err
+			}
+		}
+		if err := c.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sayItem(ctx context.Context, g *stream.Gap, lane *stream.Lane, it *capture.Item) error {
+	p, err := g.Stream().Peer(it.Peer, it.BGPID)
+	if err != nil {
+		return err
+	}
+	switch {
+	case it.Kind == capture.Message:
+		return lane.Message(ctx, &stream.Message{Peer: p, Timestamp: it.Timestamp, Raw: it.Message, ASOctets: it.ASOctets})
+	case it.Kind == capture.State && it.NewState == bgp.Established:
+		return lane.PeerUp(ctx, p, it.Timestamp)
+	case it.Kind == capture.State && it.NewState == bgp.Idle:
+		return lane.PeerDown(ctx, p, it.Timestamp, "")
+	}
+	return nil
+}
+
+// outage is when nobody got in.
+type outage struct{ begin, end time.Time }
+
+// breakBoth cuts both connections and lets nobody in for a while.
+func (r *rig) breakBoth(ctx context.Context, rnd *rand.Rand) outage {
+	o := outage{begin: time.Now()}
+	r.srv.Refuse(rislivetest.NotThere)
+	for _, c := range r.srv.Conns() {
+		c.Break(rislivetest.Cut)
+	}
+	pause(ctx, time.Duration(200+rnd.IntN(3000))*time.Millisecond) // 6 to 96 s of the feed
+	o.end = time.Now()
+	r.srv.Refuse(rislivetest.Welcome)
+	for end := time.Now().Add(10 * time.Second); ctx.Err() == nil && time.Now().Before(end) && !r.sound(); {
+		pause(ctx, 5*time.Millisecond)
+	}
+	pause(ctx, 500*time.Millisecond)
+	return o
+}
+
+// TestBothConnectionsBroken is bar 2 (ii): each gap is on bgp.feeds with begin, end and peers, and once repaired from the
+// archives the state is that of the undisturbed run. Every third fault leaves one connection.
+func TestBothConnectionsBroken(t *testing.T) {
+	t.Parallel()
+	s := routeViews(t, four, *faultsLength)
+	want, _ := scheduled(t, s)
+	r := newRig(t, rislivetest.Options{Skew: 30 * time.Millisecond}, speed, four, nil)
+	r.listening(t, 2)
+	begun := time.Now()
+	start := begun.Add(300 * time.Millisecond)
+	index, err := s.WriteArchives(t.TempDir(), start, speed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	fix := &repair{files: readIndex(t, index), gaps: r.set.Gaps, late: time.Second / 2}
+	var wait sync.WaitGroup
+	wait.Go(func() { fix.run(ctx, t) })
+	played := r.playOn(ctx, s, start)
+	defer func() {
+		cancel()
+		wait.Wait()
+	}()
+	outages := r.disturb(ctx, t, begun.Add(time.Second))
+	if err := <-played; err != nil {
+		t.Fatal(err)
+	}
+	end := time.Now()
+	until(t, "every gap answered", 30*time.Second, func() bool { return time.Since(end) > time.Second && fix.done() })
+	r.stop()
+	recs := r.set.Updates.Updates(t)
+	t.Logf("%d outages, %d connections, %v", len(outages), r.srv.Accepted(), time.Since(begun).Round(time.Second))
+	compareStates(t, want, stateOf(t, recs))
+	checkGaps(t, r.set.Feeds.Feeds(t), outages)
+	if t.Failed() {
+		for _, l := range r.logs.lines() {
+			t.Log(l)
+		}
+	}
+}
+
+// disturb breaks both connections, or one, at even steps of the play.
+func (r *rig) disturb(ctx context.Context, t *testing.T, from time.Time) (outages []outage) {
+	t.Helper()
+	rnd := rand.New(rand.NewPCG(*faultsSeed, 3))
+	whole := *faultsLength / speed
+	for i := range *faultsNumber {
+		pause(ctx, max(0, time.Until(from.Add(whole*time.Duration(i)/time.Duration(*faultsNumber)))))
+		if i%3 == 2 {
+			r.breakOne(ctx, t, rnd)
+		} else {
+			outages = append(outages, r.breakBoth(ctx, rnd))
+		}
+	}
+	return outages
+}
+
+// checkGaps: of every collector each outage is one gap that covers it, with the peers that were up, and every gap is recovered.
+func checkGaps(t *testing.T, feeds []*pb.FeedRecord, outages []outage) {
+	t.Helper()
+	const slack = 300 * time.Millisecond // ten seconds of the feed: until the break is noticed, or a connection is back
+	gaps, recovered := map[string][]*pb.FeedRecord{}, map[string]bool{}
+	for _, f := range feeds {
+		switch f.GetEvent() {
+		case pb.FeedEvent_FEED_EVENT_GAP:
+			gaps[f.GetCollector()] = append(gaps[f.GetCollector()], f)
+		case pb.FeedEvent_FEED_EVENT_RECOVERED:
+			recovered[f.GetGapId()] = true
+		default:
+		}
+	}
+	for _, host := range four {
+		all := gaps["ris/"+host]
+		if len(all) != len(outages)+1 {
+			t.Errorf("%s: %d gaps, want the start and %d", host, len(all), len(outages))
+			for _, g := range all {
+				t.Logf("%v to %v: %s", time.UnixMicro(g.GetBeginUs()), time.UnixMicro(g.GetEndUs()), g.GetReason())
+			}
+			continue
+		}
+		for i, g := range all {
+			if !recovered[g.GetGapId()] {
+				t.Errorf("%s: gap %s is not recovered", host, g.GetGapId())
+			}
+			if i == 0 {
+				continue
+			}
+			o := outages[i-1]
+			begin, end := time.UnixMicro(g.GetBeginUs()), time.UnixMicro(g.GetEndUs())
+			if begin.After(o.begin.Add(slack)) || end.Before(o.end) || end.After(o.end.Add(4*time.Second)) {
+				t.Errorf("%s: gap %v to %v, the outage was %v to %v", host, begin, end, o.begin, o.end)
+			}
+			if len(g.GetPeers()) == 0 || g.GetReason() == "" {
+				t.Errorf("%s: gap of %d peers: %q", host, len(g.GetPeers()), g.GetReason())
+			}
+		}
+	}
+}

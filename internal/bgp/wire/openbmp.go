@@ -81,3 +81,32 @@ func (h *OpenBMP) names(b []byte) error {
 	h.Group, h.Rows = b[34:34+n], binary.BigEndian.Uint32(b[34+n:])
 	return nil
 }
+
+// BMPAddPath names a peer of a BMPSession whose received routes carry path identifiers.
+type BMPAddPath struct {
+	Address       netip.Addr `json:"a"`
+	Distinguisher uint64     `json:"d,omitempty"`
+	IPv4          bool       `json:"4,omitempty"`
+	IPv6          bool       `json:"6,omitempty"`
+}
+
+// AddPathPeers lists the peers that send path identifiers, for RestoreAddPath of a session that goes on in the middle.
+func (s *BMPSession) AddPathPeers() []BMPAddPath {
+	var list []BMPAddPath
+	for id, p := range s.peers {
+		if !id.locRIB && (p.in.ipv4 || p.in.ipv6) {
+			list = append(list, BMPAddPath{id.address, id.distinguisher, p.in.ipv4, p.in.ipv6})
+		}
+	}
+	return list
+}
+
+// RestoreAddPath takes the peers as if their Peer Ups had been heard. Of other peers ADD-PATH is taken as off until one is.
+func (s *BMPSession) RestoreAddPath(list []BMPAddPath) {
+	if s.peers == nil {
+		s.peers = map[bmpPeerID]bmpPeerState{}
+	}
+	for _, p := range list[:min(len(list), MaxBMPPeers)] {
+		s.peers[bmpPeerID{address: p.Address, distinguisher: p.Distinguisher}] = bmpPeerState{in: addPath{p.IPv4, p.IPv6}}
+	}
+}

@@ -81,7 +81,9 @@ func TestStripFirstAS(t *testing.T) {
 	const own, peer, trans = 6447, 64496, 23456
 	cat := func(b ...[]byte) []byte { return slices.Concat(b...) }
 	long := func(flags, code byte, v []byte) []byte { return attr(flags, code, v...) }
-	update := func(attributes ...[]byte) []byte { return message(wire.MessageUpdate, body(net192, net198, attributes...)) }
+	update := func(attributes ...[]byte) []byte {
+		return message(wire.MessageUpdate, body(net192, net198, attributes...))
+	}
 	path := func(v []byte) []byte { return update(igp, long(0x40, 2, v), hop) }
 	both := func(v, as4 []byte) []byte { return update(long(0x50, 2, v), long(0xc0, 17, as4), hop) }
 	tests := map[string]struct {

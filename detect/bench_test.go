@@ -152,3 +152,62 @@ func BenchmarkApply(b *testing.B) {
 	}
 	b.ReportMetric(float64(spent+cpu(b)-began)/float64(b.N)/5, "cpu-ns/change")
 }
+
+// BenchmarkTables applies the tables of the whole Internet: 1.2 million prefixes of 40 full feeds on 4 collectors, whose gaps are all
+// open at once, and closes the window after it. heap-MB is what is in use then, bits of the gaps included before they end.
+func BenchmarkTables(b *testing.B) {
+	const prefixes, collectors, peers, perChunk = 1_200_000, 4, 10, 4000
+	var places []*pb.Place
+	for i := range 200 {
+		places = append(places, &pb.Place{Country: string([]byte{'A' + byte(i/26), 'A' + byte(i%26)})})
+	}
+	for b.Loop() {
+		f := newFeed(b, OperatorConfig{})
+		heap := heapInUse()
+		for c := range collectors {
+			f.apply(record(fmt.Sprint("ris/c", c), dawn, &pb.GapBegin{Id: "t"}))
+		}
+		took := int64(0)
+		for i := 0; i < prefixes; i += perChunk {
+			for c := range collectors {
+				ch := &pb.TableChunk{Id: "t", Family: pb.Family_FAMILY_IPV4, Places: places}
+				for p := range peers {
+					ch.Peers = append(ch.Peers, benchPeer(c, p))
+				}
+				for j := i; j < i+perChunk; j++ {
+					ch.Prefixes = append(ch.Prefixes, &pb.TablePrefix{
+						Prefix: benchPrefix(j), PlaceShares: []uint64{uint64(j / 6000), 256}, Paths: []*pb.TablePath{
+							{OriginAs: uint32(1000 + j/15), UpstreamAs: 10, Peers: []byte{0b01010101, 0b01}},
+							{OriginAs: uint32(1000 + j/15), UpstreamAs: 11, Peers: []byte{0b10101010, 0b10}},
+						},
+					})
+				}
+				r := record(fmt.Sprint("ris/c", c), dawn, ch)
+				began := cpu(b)
+				f.apply(r)
+				took += cpu(b) - began
+			}
+		}
+		b.ReportMetric(float64(heapInUse()-heap)/1e6, "heap-MB")
+		began := cpu(b)
+		for c := range collectors {
+			f.apply(record(fmt.Sprint("ris/c", c), dawn, &pb.GapEnd{Id: "t", Complete: true}))
+		}
+		b.ReportMetric(float64(cpu(b)-began)/1e9, "end-cpu-s")
+		b.ReportMetric(float64(took)/1e9, "chunks-cpu-s")
+		f.close()
+		if n := f.op.family(bgp.IPv4).panel.Voters().N; n != collectors*peers {
+			b.Fatalf("%d voters, want %d", n, collectors*peers)
+		}
+		b.ReportMetric(float64(heapInUse()-heap)/1e6, "heap-after-MB")
+		runtime.KeepAlive(f)
+	}
+}
+
+// heapInUse is how much of the heap is, after a collection.
+func heapInUse() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapInuse)
+}

@@ -323,7 +323,10 @@ func TestBudget(t *testing.T) {
 	if got := unsafe.Sizeof(pair{}); got != 12 {
 		t.Errorf("a pair has %d octets, want 12", got)
 	}
-	for _, tt := range []struct{ slots, pairs, budget int }{{64, 1, 92}, {400, 2, 292}} {
+	if got := unsafe.Sizeof(addition{}); got != 16 {
+		t.Errorf("an addition has %d octets, want 16", got)
+	}
+	for _, tt := range []struct{ slots, pairs, budget, gap int }{{64, 1, 92, 108}, {400, 2, 292, 404}} {
 		tb := New(bgp.IPv4)
 		slotsOf(t, tb, tt.slots)
 		const n = 50_000
@@ -336,6 +339,14 @@ func TestBudget(t *testing.T) {
 		flat := 8*len(tb.keys) + 4*len(tb.first) + 8*(len(tb.held)+len(tb.heard)+len(tb.dirtyBits)) + 12*len(tb.pairs)
 		if got := flat/n + 40; got > tt.budget {
 			t.Errorf("%d slots, %d pairs: %d octets a prefix, want %d at most", tt.slots, tt.pairs, got, tt.budget)
+		}
+		tb.BeginGap(0)
+		flat += 8 * (len(tb.watch.touched) + len(tb.watch.known))
+		if got := flat/n + 40; got > tt.gap {
+			t.Errorf("%d slots, %d pairs: %d octets a prefix in a gap, want %d at most", tt.slots, tt.pairs, got, tt.gap)
+		}
+		if tb.Unwatch(0); tb.watch != nil {
+			t.Error("bits are kept after the gap")
 		}
 	}
 }
@@ -374,6 +385,41 @@ func BenchmarkApply(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(cpu(b)-began)/float64(b.N), "cpu-ns/op")
+}
+
+// BenchmarkTabulate applies the tables of 4 collectors with 10 full feeds each, to a table that is empty at first: 600,000 prefixes,
+// each over two upstreams, in the order in which a file has them, all gaps open at once. pairs/cpu-s counts peers.
+func BenchmarkTabulate(b *testing.B) {
+	const n, peers, collectors = 600_000, 10, 4
+	keys := make([]Key, n)
+	for i := range keys {
+		keys[i] = Key(uint64(1<<24+i<<8)<<8 | 24)
+	}
+	began := cpu(b)
+	for b.Loop() {
+		tb := New(bgp.IPv4)
+		var slots []int
+		for range peers * collectors {
+			s, _ := tb.AddSlot()
+			slots = append(slots, s)
+		}
+		tb.BeginGap(slots...)
+		for c := range collectors {
+			even, odd := make([]uint64, 1), make([]uint64, 1)
+			for p := range peers {
+				x := [][]uint64{even, odd}[p&1]
+				x[0] |= 1 << (c*peers + p)
+			}
+			for i, k := range keys {
+				r, _ := tb.TableRow(k)
+				tb.Tabulate(even, r, bgp.ASN(i/8), 10)
+				tb.Tabulate(odd, r, bgp.ASN(i/8), 11)
+			}
+			tb.EndGap(Tabled, slots[c*peers:(c+1)*peers]...)
+		}
+		tb.TakeDirty()
+	}
+	b.ReportMetric(float64(b.N)*n*peers*collectors/(float64(cpu(b)-began)/1e9), "pairs/cpu-s")
 }
 
 // cpu is the process's user time in nanoseconds.

@@ -1,0 +1,643 @@
+package detect
+
+import (
+	"cmp"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"runtime"
+	"slices"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/darkmap/darkmap/detect/clock"
+	"github.com/darkmap/darkmap/detect/rib"
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/codec"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+var (
+	dayNetworks = flag.Int("day.networks", 60, "networks of TestDay")
+	dayPeers    = flag.Int("day.peers", 4, "peers of each of its 4 collectors, 8 at most")
+	dayChanges  = flag.Int("day.changes", 4, "route changes of a collector in a minute")
+)
+
+const (
+	dayCollectors = 4
+	dayPartitions = 3
+	// dayTick is the time between two ticks: a second at 20 times speed.
+	dayTick    = int64(20)
+	daySeconds = int64(24 * 3600)
+	// dayScripted networks, the last, go and come as TestDay says.
+	dayScripted = 8
+)
+
+// dayChange is one change of one peer's route.
+type dayChange struct {
+	at       int64 // seconds from dawn
+	peer     int
+	network  int
+	upstream uint32 // 0: withdrawn
+}
+
+// day is what really happens: by collector, in order of time.
+type day struct {
+	networks int
+	truth    [dayCollectors][]dayChange
+}
+
+// dayOutages lists when the scripted networks go and come back.
+var dayOutages = []struct {
+	first, n   int
+	from, back int64
+}{
+	{0, 4, 2 * hours, 2*hours + 1800},
+	{4, 4, 4 * hours, 4*hours + 600},
+	{0, 4, 7 * hours, 7*hours + 3600},
+	{4, 2, 13 * hours, 13*hours + 2400},
+	{0, 4, 17 * hours, 17*hours + 1800},
+	{4, 4, 21 * hours, 21*hours + 7200},
+}
+
+func newDay() *day {
+	d := &day{networks: *dayNetworks}
+	for c := range d.truth {
+		rng := rand.New(rand.NewPCG(9, uint64(c)))
+		out := make([]dayChange, 0, int(daySeconds/60)**dayChanges*2)
+		for m := int64(10); m < daySeconds/60-2; m++ {
+			for range *dayChanges {
+				x := dayChange{m*60 + rng.Int64N(60), rng.IntN(*dayPeers), rng.IntN(d.networks - dayScripted), 10 + rng.Uint32N(3)}
+				if rng.IntN(3) == 0 {
+					out = append(out, dayChange{x.at, x.peer, x.network, 0})
+					x.at += rng.Int64N(60)
+				}
+				out = append(out, x)
+			}
+		}
+		for _, o := range dayOutages {
+			for p := range *dayPeers {
+				for i := range o.n {
+					n := d.networks - dayScripted + o.first + i
+					out = append(out, dayChange{o.from + int64(c+p), p, n, 0}, dayChange{o.back + int64(c+p), p, n, 10})
+				}
+			}
+		}
+		for p := range max(0, 2-2*c) { // of collector 0 alone: what is not heard of at 15 h
+			for n := range 3 {
+				out = append(out, dayChange{15*hours + 60, p, n, 0}, dayChange{22 * hours, p, n, 10})
+				out = append(out, dayChange{14 * hours, p, 3 + n, 0}, dayChange{15*hours + 61, p, 3 + n, 11})
+			}
+		}
+		slices.SortStableFunc(out, func(a, b dayChange) int { return cmp.Compare(a.at, b.at) })
+		d.truth[c] = out
+	}
+	return d
+}
+
+// dayCollector is a collector's stream as it is played.
+type dayCollector struct {
+	next    int // of the truth
+	state   [][]uint32
+	session uint64
+	seq     map[string]uint64
+	actions []dayAction
+}
+
+// dayAction is something that ingest says at a time.
+type dayAction struct {
+	at int64
+	do func()
+}
+
+// span is a stretch of a collector's time.
+type span struct {
+	collector int
+	from, to  int64
+}
+
+func within(all []span, c int, t int64) bool {
+	return slices.ContainsFunc(all, func(s span) bool { return (s.collector == c || c < 0) && s.from <= t && t < s.to })
+}
+
+// dayPlayer plays a day through a clock into an operator.
+type dayPlayer struct {
+	t       *testing.T
+	d       *day
+	op      *Operator
+	ck      *clock.Clock
+	c       [dayCollectors]dayCollector
+	offset  [dayPartitions]int64
+	lost    []span // messages that the live stream does not say
+	silent  []span // no ticks
+	touched []span // what is decided may differ from the undisturbed run, from the window of the last tick on
+	swept   [2]int // routes of the checked collector that were not as they are, before and after
+	outs    []Out
+	heap    []int64
+	clocks  uint64
+}
+
+func newDayPlayer(t *testing.T, d *day) *dayPlayer {
+	t.Helper()
+	op, err := NewOperator(small())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &dayPlayer{t: t, d: d, op: op}
+	p.ck = clock.New(clock.Config{Partitions: dayPartitions}, p)
+	for c := range p.c {
+		x := &p.c[c]
+		x.seq, x.session = map[string]uint64{}, 1000
+		for range *dayPeers {
+			table := make([]uint32, d.networks)
+			for i := range table {
+				table[i] = 10
+			}
+			x.state = append(x.state, table)
+		}
+		p.at(c, 0, func() {
+			p.say(c, "live", 0, &pb.SessionBegin{})
+			p.gap(c, 0, "boot", 0)
+			p.say(c, "live", 0, &pb.CollectorUp{})
+			p.table(c, 300, "boot", p.snapshot(c))
+			p.say(c, "table/boot", 300, &pb.GapEnd{Id: "boot", Complete: true, Families: []pb.Family{pb.Family_FAMILY_IPV4}})
+		})
+	}
+	return p
+}
+
+// Apply is clock.Operator's.
+func (p *dayPlayer) Apply(r *pb.RouteRecord, effective int64) error { return p.op.Apply(r, effective) }
+
+// CloseWindow is clock.Operator's.
+func (p *dayPlayer) CloseWindow(start int64) error {
+	outs, err := p.op.CloseWindow(start)
+	p.outs = append(p.outs, outs...)
+	if (start-dawn)%3600 == 0 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		p.heap = append(p.heap, int64(m.HeapInuse))
+	}
+	return err
+}
+
+// say pushes a record of a collector; t is its timestamp in seconds from dawn.
+func (p *dayPlayer) say(c int, lane string, t int64, body any) {
+	p.t.Helper()
+	x := &p.c[c]
+	r := record(collectorName(c), dawn+t, body)
+	r.Position.Lane = lane
+	if lane == "live" {
+		r.Position.Session = x.session
+	}
+	x.seq[lane]++
+	r.Position.Sequence = x.seq[lane]
+	p.push(c%dayPartitions, r)
+}
+
+func (p *dayPlayer) push(part int, r *pb.RouteRecord) {
+	p.t.Helper()
+	p.offset[part]++
+	if err := p.ck.Push(int32(part), p.offset[part], r, 100); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func dayPrefix(n int) []byte {
+	return codec.AppendPrefix(nil, netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(16 + n>>16), byte(n >> 8), byte(n), 0}), 24))
+}
+
+func dayPeer(c, p int) *pb.Peer {
+	return codec.Peer(bgp.Peer{Address: netip.AddrFrom4([4]byte{192, 0, 2, byte(c*16 + p)}), ASN: bgp.ASN(100 + c*16 + p)}, netip.Addr{})
+}
+
+func (p *dayPlayer) country(n int) *pb.Place {
+	if i := n - (p.d.networks - dayScripted); i >= 0 {
+		return &pb.Place{Country: []string{"KP", "SY"}[i/4]}
+	}
+	return &pb.Place{Country: string([]byte{'A', 'A' + byte(n%20)})}
+}
+
+// message is a change as a record's body.
+func (p *dayPlayer) message(c int, x dayChange) *pb.RouteChanges {
+	route := &pb.Route{Prefix: dayPrefix(x.network)}
+	if x.upstream == 0 {
+		return &pb.RouteChanges{Peer: dayPeer(c, x.peer), Withdrawn: []*pb.Route{route}}
+	}
+	route.PlaceShares = []uint64{0, 256}
+	return &pb.RouteChanges{
+		Peer: dayPeer(c, x.peer), OriginAs: uint32(1000 + x.network/4), UpstreamAs: x.upstream, Announced: []*pb.Route{route},
+		Places: []*pb.Place{p.country(x.network)},
+	}
+}
+
+// snapshot is a collector's state as it is.
+func (p *dayPlayer) snapshot(c int) [][]uint32 {
+	var out [][]uint32
+	for _, t := range p.c[c].state {
+		out = append(out, slices.Clone(t))
+	}
+	return out
+}
+
+// empty is a state in which nobody holds anything.
+func (p *dayPlayer) empty() [][]uint32 {
+	var out [][]uint32
+	for range *dayPeers {
+		out = append(out, make([]uint32, p.d.networks))
+	}
+	return out
+}
+
+// table says a table.
+func (p *dayPlayer) table(c int, t int64, id string, state [][]uint32) {
+	for first := 0; first < p.d.networks; first += 1000 {
+		ch := &pb.TableChunk{Id: id, Family: pb.Family_FAMILY_IPV4}
+		for i := range *dayPeers {
+			ch.Peers = append(ch.Peers, dayPeer(c, i))
+		}
+		for n := first; n < min(first+1000, p.d.networks); n++ {
+			tp := &pb.TablePrefix{Prefix: dayPrefix(n), PlaceShares: []uint64{uint64(len(ch.Places)), 256}}
+			ch.Places = append(ch.Places, p.country(n))
+			for up := uint32(10); up < 13; up++ {
+				mask := byte(0)
+				for i := range *dayPeers {
+					if state[i][n] == up {
+						mask |= 1 << i
+					}
+				}
+				if mask != 0 {
+					tp.Paths = append(tp.Paths, &pb.TablePath{OriginAs: uint32(1000 + n/4), UpstreamAs: up, Peers: []byte{mask}})
+				}
+			}
+			ch.Prefixes = append(ch.Prefixes, tp)
+		}
+		p.say(c, "table/"+id, t, ch)
+	}
+}
+
+// gap says that a gap begins; since is 0 for one since ever.
+func (p *dayPlayer) gap(c int, t int64, id string, since int64) {
+	g := &pb.GapBegin{Id: id}
+	if since != 0 {
+		g.SinceUs = (dawn + since) * 1e6
+	}
+	p.say(c, "live", t, g)
+}
+
+// replay says the messages of a stretch in a lane.
+func (p *dayPlayer) replay(c int, lane string, from, to int64) {
+	for _, x := range p.d.truth[c] {
+		if from <= x.at && x.at < to {
+			p.say(c, lane, x.at, p.message(c, x))
+		}
+	}
+}
+
+func (p *dayPlayer) at(c int, t int64, do func()) {
+	p.c[c].actions = append(p.c[c].actions, dayAction{t, do})
+}
+
+// play runs the day.
+func (p *dayPlayer) play() {
+	for c := range p.c {
+		slices.SortStableFunc(p.c[c].actions, func(a, b dayAction) int { return cmp.Compare(a.at, b.at) })
+	}
+	for t := int64(0); t <= daySeconds; t += dayTick {
+		for c := range p.c {
+			p.step(c, t)
+		}
+		p.clocks++
+		for part := range dayPartitions {
+			r := record("", dawn+t, &pb.Clock{End: t+dayTick > daySeconds})
+			r.Position.Lane, r.Position.Sequence = "clock/x", p.clocks
+			p.push(part, r)
+		}
+	}
+}
+
+// step plays a collector up to t.
+func (p *dayPlayer) step(c int, t int64) {
+	x := &p.c[c]
+	for {
+		change, action := daySeconds+1, daySeconds+1
+		if x.next < len(p.d.truth[c]) {
+			change = p.d.truth[c][x.next].at
+		}
+		if len(x.actions) > 0 {
+			action = x.actions[0].at
+		}
+		switch {
+		case min(change, action) > t:
+			if !within(p.silent, c, t) {
+				p.say(c, "live", t, &pb.Tick{})
+			}
+			return
+		case action <= change:
+			do := x.actions[0].do
+			x.actions = x.actions[1:]
+			do()
+		default:
+			m := p.d.truth[c][x.next]
+			x.next++
+			x.state[m.peer][m.network] = m.upstream
+			if !within(p.lost, c, m.at) {
+				p.say(c, "live", m.at, p.message(c, m))
+			}
+		}
+	}
+}
+
+// disturb makes everything go wrong that may.
+func (p *dayPlayer) disturb() {
+	p.filledGap(0, 3*hours, 45, 300)
+	p.filledGap(1, 5*hours, 1200, 900)
+	p.takeOver(2, 8*hours, 8)
+	p.takeOver(3, 9*hours, 95)
+	p.unfilledGap(3, 11*hours)
+	p.gapWithinGap(1, 12*hours)
+	p.filledGap(2, 13*hours-120, 600, 300) // a loss begins in it
+	p.ghosts(0, 15*hours)
+	p.late(1, 18*hours, 900, true)
+	p.late(2, 19*hours, 90, false)
+	p.filledGap(0, 20*hours, 30, 60)
+	p.filledGap(0, 20*hours+300, 30, 60)
+}
+
+// filledGap: nothing is heard for a while; the fill comes later.
+func (p *dayPlayer) filledGap(c int, from, length, after int64) {
+	to, id := from+length, fmt.Sprint("gap", from)
+	p.lost = append(p.lost, span{c, from, to})
+	p.silent = append(p.silent, span{c, from, to})
+	p.touched = append(p.touched, span{c, from - 60, to + after + 120})
+	p.at(c, to, func() {
+		p.gap(c, to, id, from-1)
+		p.say(c, "live", to, &pb.CollectorUp{})
+	})
+	p.at(c, to+after, func() {
+		p.replay(c, "fill/"+id, from-1, to)
+		p.say(c, "fill/"+id, to+after, &pb.GapEnd{Id: id, Complete: true, Filled: true})
+	})
+}
+
+// takeOver: an owner is gone; another begins, and the first one still speaks.
+func (p *dayPlayer) takeOver(c int, from, length int64) {
+	to, id := from+length, fmt.Sprint("take", from)
+	known := from - 30 // what bgp.feeds said last
+	p.lost = append(p.lost, span{c, from, to})
+	p.silent = append(p.silent, span{c, from, to})
+	p.touched = append(p.touched, span{c, from - 60, to + 420})
+	stale := func() {
+		x := &p.c[c]
+		x.session--
+		seq := x.seq["live"]
+		x.seq["live"] += 1000
+		p.say(c, "live", to+2, p.message(c, dayChange{peer: 0, network: 0}))
+		p.say(c, "live", to+2, &pb.CollectorDown{Reason: pb.DownReason_DOWN_REASON_LOST})
+		p.say(c, "live", to+2, &pb.GapBegin{Id: "stale"})
+		p.table(c, to, "stale", p.empty())
+		p.say(c, "table/stale", to+2, &pb.GapEnd{Id: "stale", Complete: true})
+		x.session++
+		x.seq["live"] = seq
+	}
+	p.at(c, to, func() {
+		p.c[c].session++
+		p.c[c].seq["live"] = 0
+		p.say(c, "live", to, &pb.SessionBegin{})
+		stale()
+		p.gap(c, to, id, known)
+		p.say(c, "live", to, &pb.CollectorUp{})
+	})
+	p.at(c, to+5, stale)
+	p.at(c, to+300, func() {
+		p.replay(c, "fill/"+id, known, to)
+		p.say(c, "fill/"+id, to+300, &pb.GapEnd{Id: id, Complete: true, Filled: true})
+	})
+}
+
+// unfilledGap: the archive lacks a file; a table and the updates since bring the collector back.
+func (p *dayPlayer) unfilledGap(c int, from int64) {
+	to, id, boot := from+50, fmt.Sprint("gap", from), fmt.Sprint("boot", from)
+	p.lost = append(p.lost, span{c, from, to})
+	p.silent = append(p.silent, span{c, from, to})
+	p.touched = append(p.touched, span{c, from - 60, from + 2760})
+	p.at(c, to, func() {
+		p.gap(c, to, id, from)
+		p.say(c, "live", to, &pb.CollectorUp{})
+	})
+	p.at(c, to+300, func() {
+		p.replay(c, "fill/"+id, from, from+20)
+		p.say(c, "fill/"+id, to+300, &pb.GapEnd{Id: id, Filled: true})
+	})
+	var dump [][]uint32
+	p.at(c, to+600, func() { dump = p.snapshot(c) })
+	p.at(c, to+900, func() { p.gap(c, to+900, boot, 0) })
+	p.at(c, to+1200, func() {
+		p.table(c, to+600, boot, dump)
+		p.replay(c, "fill/"+boot, to+600, to+1000)
+		p.say(c, "fill/"+boot, to+1200, &pb.GapEnd{Id: boot, Complete: true, Families: []pb.Family{pb.Family_FAMILY_IPV4}})
+	})
+}
+
+// gapWithinGap: a gap begins before the one before it is filled.
+func (p *dayPlayer) gapWithinGap(c int, from int64) {
+	p.lost = append(p.lost, span{c, from, from + 40}, span{c, from + 100, from + 130})
+	p.silent = append(p.silent, span{c, from, from + 40}, span{c, from + 100, from + 130})
+	p.touched = append(p.touched, span{c, from - 60, from + 720})
+	p.at(c, from+40, func() { p.gap(c, from+40, "outer", from) })
+	p.at(c, from+60, func() { p.replay(c, "fill/outer", from, from+20) })
+	p.at(c, from+130, func() { p.gap(c, from+130, "inner", from+100) })
+	p.at(c, from+600, func() {
+		p.replay(c, "fill/inner", from, from+130)
+		p.say(c, "fill/inner", from+600, &pb.GapEnd{Id: "inner", Complete: true, Filled: true})
+	})
+}
+
+// ghosts: withdrawals and announcements that nobody misses are never heard; the daily check mends it.
+func (p *dayPlayer) ghosts(c int, from int64) {
+	p.lost = append(p.lost, span{c, from, from + 300})
+	p.touched = append(p.touched, span{c, from - 60, from + 1200})
+	var dump [][]uint32
+	p.at(c, from+330, func() { p.say(c, "live", from+330, &pb.CheckBegin{Id: "check"}) })
+	p.at(c, from+390, func() { dump = p.snapshot(c) })
+	p.at(c, from+690, func() {
+		p.table(c, from+390, "check", dump)
+		for i := range *dayPeers {
+			_, wrong, _ := p.holding(c, i)
+			p.swept[0] += wrong
+		}
+		p.say(c, "table/check", from+690, &pb.CheckEnd{Id: "check", Complete: true})
+		for i := range *dayPeers {
+			_, wrong, _ := p.holding(c, i)
+			p.swept[1] += wrong
+		}
+	})
+}
+
+// late: what the collector said comes late, and ingest says so, or is itself late.
+func (p *dayPlayer) late(c int, from, length int64, said bool) {
+	to := from + length
+	p.lost = append(p.lost, span{c, from, to})
+	p.silent = append(p.silent, span{c, from, to})
+	p.touched = append(p.touched, span{c, from - 60, to + 120})
+	if said {
+		p.at(c, from, func() {
+			p.say(c, "live", from, &pb.CollectorDown{Reason: pb.DownReason_DOWN_REASON_STALE})
+		})
+	}
+	p.at(c, to, func() {
+		p.replay(c, "live", from, to)
+		if said {
+			p.say(c, "live", to, &pb.CollectorUp{})
+		}
+	})
+}
+
+// decided writes what was published, one line a record, outside of the stretches given, in the order of time; of outages that
+// lived in one only what became of them.
+func (p *dayPlayer) decided(touched []span) []string {
+	p.t.Helper()
+	lived := map[string]bool{}
+	for _, o := range p.outs {
+		if r, ok := o.Record.(*pb.OutageRecord); ok && within(touched, -1, r.DecidedAtUs/1e6-dawn) {
+			lived[r.Id] = true
+		}
+	}
+	var out []string
+	for _, o := range p.outs {
+		switch r := o.Record.(type) {
+		case *pb.VisibilityRecord:
+			if !within(touched, -1, r.WindowUs/1e6-dawn) {
+				out = append(out, fmt.Sprintf("%06d visibility %v", r.WindowUs/1e6-dawn, r))
+			}
+		case *pb.PanelRecord:
+			if !within(touched, -1, r.TimeUs/1e6-dawn) {
+				out = append(out, fmt.Sprintf("%06d panel %v", r.TimeUs/1e6-dawn, r))
+			}
+		case *pb.OutageRecord:
+			t := r.DecidedAtUs/1e6 - dawn
+			switch {
+			case within(touched, -1, t):
+			case lived[r.Id]:
+				out = append(out, fmt.Sprintf("%06d outage %s %s %d %d %s", t, r.Id, r.Event, r.StartS-dawn, r.GetEndS()-dawn, r.Kind))
+			default:
+				out = append(out, fmt.Sprintf("%06d outage %s %s %s", t, r.Id, r.Event, withoutChurn(p.t, r.Json)))
+			}
+		default:
+			out = append(out, fmt.Sprintf("feeds %v", r))
+		}
+	}
+	return out
+}
+
+// withoutChurn leaves out how many messages came in the hour and the day before, of this state of an outage and of the one before
+// it: what does not vote is not counted, and a table in place of messages has none.
+func withoutChurn(t *testing.T, b []byte) string {
+	t.Helper()
+	var m map[string]any
+	if err := json.Unmarshal(b, &m); err != nil {
+		t.Fatal(err)
+	}
+	var strip func(m map[string]any)
+	strip = func(m map[string]any) {
+		delete(m, "churn_before")
+		for _, v := range m {
+			if inner, ok := v.(map[string]any); ok {
+				strip(inner)
+			}
+		}
+	}
+	strip(m)
+	out, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+// holding is how many prefixes a peer holds, how many of all it holds and does not really, or the other way round, and how many it
+// holds over another upstream.
+func (p *dayPlayer) holding(c, i int) (n, wrong, elsewhere int) {
+	p.t.Helper()
+	key, err := codec.ParsePeer(dayPeer(c, i))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	fam := p.op.family(bgp.IPv4)
+	slot := p.op.collectors[collectorName(c)].peers[key].slots[0].slot
+	for net, up := range p.c[c].state[i] {
+		_, k, _ := rib.ParseKey(dayPrefix(net))
+		got := uint32(0)
+		if row, ok := fam.rib.Row(k); ok && fam.rib.Held(row)[slot>>6]&(1<<(slot&63)) != 0 {
+			n++
+			fam.rib.EachPair(row, func(_, u bgp.ASN, slots []uint64) {
+				if slots[slot>>6]&(1<<(slot&63)) != 0 {
+					got = uint32(u)
+				}
+			})
+		}
+		switch {
+		case (got != 0) != (up != 0):
+			wrong++
+		case got != up:
+			elsewhere++
+		}
+	}
+	return n, wrong, elsewhere
+}
+
+// TestDay plays a day of live streams, and again with take-overs, gaps, a bootstrap and a check in it: outside of them the same is
+// decided, the state is what it really is, and no more memory is in use.
+func TestDay(t *testing.T) {
+	t.Parallel()
+	d := newDay()
+	calm := newDayPlayer(t, d)
+	calm.play()
+	rough := newDayPlayer(t, d)
+	rough.disturb()
+	rough.play()
+	want, got := calm.decided(rough.touched), rough.decided(rough.touched)
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("decided (-undisturbed +disturbed):\n%.6000s", diff)
+	}
+	outages := 0
+	for _, o := range (&feed{outs: rough.outs}).final() {
+		if o.Entity.Type == country && o.EndS != nil {
+			outages++
+		}
+	}
+	if outages != len(dayOutages) {
+		t.Errorf("%d outages of countries, want %d", outages, len(dayOutages))
+	}
+	for c := range rough.c {
+		for i := range *dayPeers {
+			calmly, _, _ := calm.holding(c, i)
+			n, wrong, elsewhere := rough.holding(c, i)
+			if n != calmly || n == 0 || wrong != 0 || elsewhere != 0 && c != 0 { // a check leaves the ways as they are
+				t.Errorf("%s, peer %d: holds %d, %d wrongly, %d over another upstream; want %d", collectorName(c), i, n, wrong, elsewhere, calmly)
+			}
+		}
+	}
+	if rough.swept[0] < 6 || rough.swept[1] != 0 {
+		t.Errorf("routes not as they are before and after the check: %v", rough.swept)
+	}
+	t.Logf("%d records decided outside of %d stretches; heap each hour, MB: %v, undisturbed %v", len(got), len(rough.touched), megabytes(rough.heap), megabytes(calm.heap))
+	if before, after := slices.Max(rough.heap[6:12]), slices.Max(rough.heap[18:]); after > before+before/4+8<<20 {
+		t.Errorf("heap grew from %d to %d octets", before, after) // what was decided is kept here, and is part of it
+	}
+	if n := rough.ck.Buffered(); n != 0 {
+		t.Errorf("%d octets still wait", n)
+	}
+}
+
+func megabytes(b []int64) []int64 {
+	out := make([]int64, len(b))
+	for i, x := range b {
+		out[i] = x >> 20
+	}
+	return out
+}

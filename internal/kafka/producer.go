@@ -11,10 +11,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/semaphore"
+)
+
+const (
+	// producerBytes bounds what a Producer has not been told about by the broker. It is what everybody waits behind, so it is no more
+	// than keeps the broker busy; the client's own bounds lie above it, for the client lets those who wait in as it happens.
+	producerBytes = 8 << 20
+	// recordBytes is added for each record.
+	recordBytes = 96
 )
 
 // Producer writes one topic that is keyed by collector. It is idempotent and keeps the order of each collector; its
-// buffer is bounded, and Produce waits where it is full. After the first record that could not be written every call
+// buffer is bounded, and Produce waits where it is full, first come, first served. After the first record that could not be written every call
 // returns that error: what follows it must not overtake it. It is safe for concurrent use.
 type Producer struct {
 	cl         *kgo.Client
@@ -22,6 +31,7 @@ type Producer struct {
 	partitions int32
 	keys       sync.Map // collector: its partition, int32
 	failed     atomic.Pointer[error]
+	room       *semaphore.Weighted // of producerBytes
 	records    atomic.Int64
 	bytes      atomic.Int64
 	// sent and acked count each partition's records: given to the client, and answered by the broker.
@@ -45,7 +55,7 @@ func NewProducer(ctx context.Context, cfg Config, topic string, log *slog.Logger
 		cl.Close()
 		return nil, err
 	}
-	p := &Producer{cl: cl, topic: cfg.Topic(topic), partitions: n, sent: make([]atomic.Int64, n), acked: make([]atomic.Int64, n)}
+	p := &Producer{room: semaphore.NewWeighted(producerBytes), cl: cl, topic: cfg.Topic(topic), partitions: n, sent: make([]atomic.Int64, n), acked: make([]atomic.Int64, n)}
 	p.life, p.end = context.WithCancel(context.WithoutCancel(ctx))
 	return p, nil
 }
@@ -90,6 +100,9 @@ func (p *Producer) send(ctx context.Context, rec *kgo.Record) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("writing to %s: %w", p.topic, err)
 	}
+	if err := p.room.Acquire(p.life, size(rec)); err != nil {
+		return fmt.Errorf("writing to %s: %w", p.topic, err)
+	}
 	p.records.Add(1)
 	p.bytes.Add(int64(len(rec.Key) + len(rec.Value)))
 	p.sent[rec.Partition].Add(1)
@@ -104,7 +117,11 @@ func (p *Producer) done(rec *kgo.Record, err error) {
 		p.failed.CompareAndSwap(nil, &err)
 	}
 	p.acked[rec.Partition].Add(1)
+	p.room.Release(size(rec))
 }
+
+// size is what a record takes of the room.
+func size(rec *kgo.Record) int64 { return int64(len(rec.Key) + len(rec.Value) + recordBytes) }
 
 func (p *Producer) err() error {
 	if e := p.failed.Load(); e != nil {

@@ -2,6 +2,7 @@ package bmp
 
 import (
 	"net"
+	"runtime"
 	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp/wire"
@@ -40,5 +41,7 @@ func (p *patience) Read(b []byte) (int, error) {
 	if err := p.conn.SetReadDeadline(deadline); err != nil {
 		return 0, err
 	}
+	// Every session has its turn for what one read brings: of hundreds that all have something to say none waits for long.
+	runtime.Gosched()
 	return p.conn.Read(b)
 }

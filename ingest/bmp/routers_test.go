@@ -1,15 +1,11 @@
 package bmp_test
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"net"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -18,7 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/darkmap/darkmap/ingest/bmp"
-	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 	"github.com/darkmap/darkmap/internal/codec"
@@ -28,39 +23,6 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
-
-// stationProcess runs a station in a process of its own; instance is its configuration in JSON.
-func stationProcess(ctx context.Context, cfg kafka.Config, instance string) error {
-	var bc bmp.Config
-	if err := json.Unmarshal([]byte(instance), &bc); err != nil {
-		return err
-	}
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	updates, err := kafka.NewProducer(ctx, cfg, schemas.TopicUpdates, kafkatest.Log(), nil)
-	if err != nil {
-		return err
-	}
-	defer updates.Close()
-	feeds, err := kafka.NewProducer(ctx, cfg, schemas.TopicFeeds, kafkatest.Log(), nil)
-	if err != nil {
-		return err
-	}
-	defer feeds.Close()
-	set, err := stream.NewSet(stream.DefaultConfig(), stream.Deps{Log: log, Now: time.Now, Instance: "station", Updates: updates, Feeds: feeds})
-	if err != nil {
-		return err
-	}
-	st, err := bmp.New(bc, bmp.Deps{Log: log, Streams: set})
-	if err != nil {
-		return err
-	}
-	ticks := make(chan error, 1)
-	go func() { ticks <- set.Run(ctx) }() // ends with ctx
-	err = errors.Join(st.Run(ctx), <-ticks)
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	return errors.Join(err, updates.Flush(last), feeds.Flush(last))
-}
 
 // observatory is a station of its own process, in front of real routers, and what its log says.
 type observatory struct {
@@ -81,7 +43,7 @@ type route struct {
 
 func (o *observatory) start() {
 	o.t.Helper()
-	text, err := json.Marshal(o.config)
+	text, err := json.Marshal(job{Config: o.config})
 	if err != nil {
 		o.t.Fatal(err)
 	}

@@ -11,14 +11,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
 	"github.com/darkmap/darkmap/ingest/bmp"
 	"github.com/darkmap/darkmap/ingest/bmp/bmptest"
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/ingest/stream/streamtest"
-	"github.com/darkmap/darkmap/internal/kafka"
-	"github.com/darkmap/darkmap/internal/kafkatest"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
@@ -118,13 +115,6 @@ func (f *fixture) wait(collector string, n int) []string {
 func (f *fixture) dial(from string) *bmptest.Router {
 	f.tb.Helper()
 	return bmptest.Dial(f.tb, f.station.Addr(), from)
-}
-
-func TestMain(m *testing.M) {
-	if kafkatest.Child(map[string]func(context.Context, kafka.Config, string) error{"station": stationProcess}) {
-		return
-	}
-	goleak.VerifyTestMain(m)
 }
 
 var opening = []string{"SessionBegin", "CollectorDown", "CollectorUp"}

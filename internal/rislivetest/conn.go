@@ -19,6 +19,8 @@ type Conn struct {
 	ws  *websocket.Conn
 	tcp net.Conn
 	key int // tells connections apart for the skew
+	// deflate: frames are compressed.
+	deflate bool
 
 	mu      sync.Mutex // below
 	wake    chan struct{}
@@ -49,12 +51,6 @@ func (c *Conn) Subscriptions() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.subs)
-}
-
-func (c *Conn) behind() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.bytes
 }
 
 // Lag makes what is sent from now on come later by d.

@@ -35,7 +35,7 @@ const (
 	EndlessJSON
 	// RandomBytes sends random octets where frames should be.
 	RandomBytes
-	// Bomb sends a well-formed message of 64 MiB of blanks, which compress well.
+	// Bomb sends a well-formed message of 8 MiB of blanks, which compress well.
 	Bomb
 )
 
@@ -85,7 +85,7 @@ func (c *Conn) fail(ctx context.Context, f Fault) bool {
 	case RandomBytes:
 		noise(ctx, c.tcp)
 	case Bomb:
-		b := make([]byte, 64<<20)
+		b := make([]byte, 8<<20)
 		for i := range b {
 			b[i] = ' '
 		}

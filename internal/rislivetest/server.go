@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -187,7 +188,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ws.SetReadLimit(1 << 20)
-	s.join(newConn(s, ws, tcp), r.URL.Query().Get("client"))
+	c := newConn(s, ws, tcp)
+	c.deflate = strings.Contains(r.Header.Get("Sec-Websocket-Extensions"), "permessage-deflate")
+	s.join(c, r.URL.Query().Get("client"))
 }
 
 // join serves a connection until it ends.
@@ -241,25 +244,6 @@ func (s *Server) send(m *message) {
 	}
 }
 
-// Flood sends each schedule's event n times in all, as fast as the connections take them, with the present time, and returns
-// when the last was written. It waits for subscribers first.
-func (s *Server) Flood(ctx context.Context, sched *Schedule, n, subscribers int) error {
-	if err := s.await(ctx, func() bool { return s.subscribers() >= subscribers }); err != nil {
-		return err
-	}
-	var r renderer
-	for i := range n {
-		e := &sched.Events[i%len(sched.Events)]
-		s.send(r.render(e, time.Now()))
-		if i%256 == 0 {
-			if err := s.await(ctx, func() bool { return s.waiting() < 4<<20 }); err != nil {
-				return err
-			}
-		}
-	}
-	return s.await(ctx, func() bool { return s.waiting() == 0 })
-}
-
 func (s *Server) await(ctx context.Context, done func() bool) error {
 	t := time.NewTicker(time.Millisecond)
 	defer t.Stop()
@@ -283,12 +267,4 @@ func (s *Server) subscribers() (n int) {
 		}
 	}
 	return n
-}
-
-// waiting is the most that waits for one connection, octets.
-func (s *Server) waiting() (most int) {
-	for _, c := range s.Conns() {
-		most = max(most, c.behind())
-	}
-	return most
 }

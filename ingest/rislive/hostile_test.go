@@ -1,0 +1,118 @@
+package rislive_test
+
+import (
+	"context"
+	"flag"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/darkmap/darkmap/ingest/rislive"
+	"github.com/darkmap/darkmap/internal/rislivetest"
+)
+
+// hostileFor is how long each kind of hostile server is borne; bar 8 asks for ten minutes.
+var hostileFor = flag.Duration("hostile.for", time.Second, "how long each kind of hostile server is borne")
+
+// heap samples the most that is on the heap while ctx lives.
+func heap(ctx context.Context, most *atomic.Uint64) {
+	for {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		most.Store(max(most.Load(), m.HeapAlloc))
+		if !pause(ctx, 20*time.Millisecond) {
+			return
+		}
+	}
+}
+
+// TestHostile is bar 8's part of RIS Live: one connection meets a hostile server over and over while the other goes on. Nothing is
+// missing, memory is bounded, and the log says who and why, at a limited rate.
+func TestHostile(t *testing.T) { //nolint:paralleltest // measures the heap
+	for _, tt := range []struct {
+		name    string
+		fault   rislivetest.Fault
+		refusal rislivetest.Refusal
+		reason  string
+	}{
+		{"a frame of 1 GB", rislivetest.Huge, 0, "read limited at"},
+		{"endless JSON", rislivetest.EndlessJSON, 0, "read limited at"},
+		{"random bytes", rislivetest.RandomBytes, 0, "reading"},
+		{"a deflate bomb", rislivetest.Bomb, 0, "read limited at"},
+		{"half a frame", rislivetest.HalfFrame, 0, "unexpected EOF"},
+		{"a redirect", 0, rislivetest.Redirect, `redirected to \"/elsewhere\", which is not followed`},
+		{"random bytes for HTTP", 0, rislivetest.Noise, "connecting"},
+		{"503", 0, rislivetest.Busy, "503"},
+	} {
+		t.Run(tt.name, func(t *testing.T) { hostile(t, tt.fault, tt.refusal, tt.reason) })
+	}
+}
+
+func hostile(t *testing.T, fault rislivetest.Fault, refusal rislivetest.Refusal, reason string) {
+	t.Helper()
+	r := newRig(t, rislivetest.Options{}, 30, []string{"rrc00", "rrc01"}, func(c *rislive.Config) {
+		c.RetryMax = 100 * time.Millisecond
+		c.DialTimeout = 300 * time.Millisecond
+	})
+	r.listening(t, 2)
+	s := small().Loop(*hostileFor)
+	want, n := scheduled(t, s)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	runtime.GC()
+	var before runtime.MemStats
+	runtime.ReadMemStats(&before)
+	var most atomic.Uint64
+	go heap(ctx, &most)
+	played := make(chan error, 1)
+	go func() { played <- r.srv.Play(ctx, s, time.Now().Add(200*time.Millisecond), 1) }()
+	pause(ctx, 400*time.Millisecond)
+	kept := r.srv.Conns()[0]
+	r.srv.Refuse(refusal)
+	if fault != 0 {
+		r.srv.BreakNext(repeat(fault, 100_000)...)
+	}
+	r.srv.Conns()[1].Break(rislivetest.Cut)
+	if err := <-played; err != nil {
+		t.Fatal(err)
+	}
+	until(t, "messages", 10*time.Second, func() bool { return r.messages(t) >= n })
+	if kept.Subscriptions() != 2 || r.srv.Conns()[0] != kept {
+		t.Error("the other connection was lost as well")
+	}
+	cancel()
+	r.stop()
+	compare(t, want, said(t, r.set.Updates.Updates(t)))
+	if r.srv.Redirected() != 0 {
+		t.Error("a redirect was followed")
+	}
+	if grown := int64(most.Load()) - int64(before.HeapAlloc); grown > 64<<20 {
+		t.Errorf("the heap grew by %d MiB", grown>>20)
+	}
+	checkLog(t, r, reason)
+	t.Logf("%d connections, heap grew by %d KiB, %d lines", r.srv.Accepted(), (int64(most.Load())-int64(before.HeapAlloc))>>10, len(r.logs.lines()))
+}
+
+func repeat(f rislivetest.Fault, n int) []rislivetest.Fault {
+	all := make([]rislivetest.Fault, n)
+	for i := range all {
+		all[i] = f
+	}
+	return all
+}
+
+// checkLog: the reason stands there with the address, and there are few lines.
+func checkLog(t *testing.T, r *rig, reason string) {
+	t.Helper()
+	address := strings.TrimSuffix(strings.TrimPrefix(r.srv.URL, "ws://"), "/v1/ws/")
+	found := false
+	lines := r.logs.lines()
+	for _, l := range lines {
+		found = found || strings.Contains(l, reason) && strings.Contains(l, address)
+	}
+	if !found || len(lines) > 12+2*int(*hostileFor/(10*time.Second)) {
+		t.Errorf("%d lines, want few, and one of %s with %q:\n%s", len(lines), address, reason, strings.Join(lines, "\n"))
+	}
+}

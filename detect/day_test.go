@@ -1,14 +1,19 @@
 package detect
 
 import (
+	"bufio"
 	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -131,11 +136,12 @@ type dayPlayer struct {
 	ck      *clock.Clock
 	c       [dayCollectors]dayCollector
 	offset  [dayPartitions]int64
-	lost    []span // messages that the live stream does not say
-	silent  []span // no ticks
-	touched []span // what is decided may differ from the undisturbed run, from the window of the last tick on
-	swept   [2]int // routes of the checked collector that were not as they are, before and after
-	outs    []Out
+	lost    []span        // messages that the live stream does not say
+	silent  []span        // no ticks
+	touched []span        // what is decided may differ from the undisturbed run, from the window of the last tick on
+	swept   [2]int        // routes of the checked collector that were not as they are, before and after
+	outs    *bufio.Writer // what was published, a line each; not in memory, whose size is looked at
+	file    *os.File
 	heap    []int64
 	clocks  uint64
 }
@@ -146,7 +152,12 @@ func newDayPlayer(t *testing.T, d *day) *dayPlayer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &dayPlayer{t: t, d: d, op: op}
+	file, err := os.Create(filepath.Join(t.TempDir(), "outs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = file.Close() })
+	p := &dayPlayer{t: t, d: d, op: op, file: file, outs: bufio.NewWriter(file)}
 	p.ck = clock.New(clock.Config{Partitions: dayPartitions}, p)
 	for c := range p.c {
 		x := &p.c[c]
@@ -175,7 +186,9 @@ func (p *dayPlayer) Apply(r *pb.RouteRecord, effective int64) error { return p.o
 // CloseWindow is clock.Operator's.
 func (p *dayPlayer) CloseWindow(start int64) error {
 	outs, err := p.op.CloseWindow(start)
-	p.outs = append(p.outs, outs...)
+	for _, o := range outs {
+		p.keep(o)
+	}
 	if (start-dawn)%3600 == 0 {
 		runtime.GC()
 		var m runtime.MemStats
@@ -497,38 +510,62 @@ func (p *dayPlayer) late(c int, from, length int64, said bool) {
 	})
 }
 
-// decided writes what was published, one line a record, outside of the stretches given, in the order of time; of outages that
-// lived in one only what became of them.
+// keep writes a record down: when (seconds from dawn), which outage, what in full, and what it comes to.
+func (p *dayPlayer) keep(o Out) {
+	p.t.Helper()
+	line := func(at int64, id, full, short string) {
+		if _, err := fmt.Fprintf(p.outs, "%d\t%s\t%s\t%s\n", at/1e6-dawn, id, full, short); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	switch r := o.Record.(type) {
+	case *pb.VisibilityRecord:
+		line(r.WindowUs, "", fmt.Sprint("visibility ", r), "")
+	case *pb.PanelRecord:
+		line(r.TimeUs, "", fmt.Sprint("panel ", r), "")
+	case *pb.OutageRecord:
+		line(r.DecidedAtUs, r.Id, r.Event+" "+withoutChurn(p.t, r.Json), fmt.Sprint(r.Event, (r.StartS-dawn)/60, (r.GetEndS()-dawn)/60, r.Kind))
+	default:
+		p.t.Errorf("published %v", r)
+	}
+}
+
+// decided is what was published outside of the stretches given, in the order of time; of outages that lived in one only what
+// became of them, times to the minute.
 func (p *dayPlayer) decided(touched []span) []string {
 	p.t.Helper()
+	if err := p.outs.Flush(); err != nil {
+		p.t.Fatal(err)
+	}
+	b, err := os.ReadFile(p.file.Name())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	type line struct {
+		at              int64
+		id, full, short string
+	}
+	var lines []line
 	lived := map[string]bool{}
-	for _, o := range p.outs {
-		if r, ok := o.Record.(*pb.OutageRecord); ok && within(touched, -1, r.DecidedAtUs/1e6-dawn) {
-			lived[r.Id] = true
+	for text := range strings.Lines(string(b)) {
+		x := strings.Split(strings.TrimSuffix(text, "\n"), "\t")
+		at, err := strconv.ParseInt(x[0], 10, 64)
+		if err != nil || len(x) != 4 {
+			p.t.Fatalf("line %q: %v", text, err)
+		}
+		lines = append(lines, line{at, x[1], x[2], x[3]})
+		if x[1] != "" && within(touched, -1, at) {
+			lived[x[1]] = true
 		}
 	}
 	var out []string
-	for _, o := range p.outs {
-		switch r := o.Record.(type) {
-		case *pb.VisibilityRecord:
-			if !within(touched, -1, r.WindowUs/1e6-dawn) {
-				out = append(out, fmt.Sprintf("%06d visibility %v", r.WindowUs/1e6-dawn, r))
-			}
-		case *pb.PanelRecord:
-			if !within(touched, -1, r.TimeUs/1e6-dawn) {
-				out = append(out, fmt.Sprintf("%06d panel %v", r.TimeUs/1e6-dawn, r))
-			}
-		case *pb.OutageRecord:
-			t := r.DecidedAtUs/1e6 - dawn
-			switch {
-			case within(touched, -1, t):
-			case lived[r.Id]:
-				out = append(out, fmt.Sprintf("%06d outage %s %s %d %d %s", t, r.Id, r.Event, r.StartS-dawn, r.GetEndS()-dawn, r.Kind))
-			default:
-				out = append(out, fmt.Sprintf("%06d outage %s %s %s", t, r.Id, r.Event, withoutChurn(p.t, r.Json)))
-			}
+	for _, l := range lines {
+		switch {
+		case within(touched, -1, l.at):
+		case lived[l.id]:
+			out = append(out, fmt.Sprintf("%06d %s %s", l.at, l.id, l.short))
 		default:
-			out = append(out, fmt.Sprintf("feeds %v", r))
+			out = append(out, fmt.Sprintf("%06d %s %s", l.at, l.id, l.full))
 		}
 	}
 	return out
@@ -604,14 +641,14 @@ func TestDay(t *testing.T) {
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("decided (-undisturbed +disturbed):\n%.6000s", diff)
 	}
-	outages := 0
-	for _, o := range (&feed{outs: rough.outs}).final() {
-		if o.Entity.Type == country && o.EndS != nil {
-			outages++
+	closed := 0
+	for _, line := range got {
+		if strings.Contains(line, " country-") && (strings.Contains(line, " closed") || strings.Contains(line, " reopened")) {
+			closed++
 		}
 	}
-	if outages != len(dayOutages) {
-		t.Errorf("%d outages of countries, want %d", outages, len(dayOutages))
+	if closed != len(dayOutages) {
+		t.Errorf("%d outages of countries were closed, want %d", closed, len(dayOutages))
 	}
 	for c := range rough.c {
 		for i := range *dayPeers {
@@ -626,8 +663,8 @@ func TestDay(t *testing.T) {
 		t.Errorf("routes not as they are before and after the check: %v", rough.swept)
 	}
 	t.Logf("%d records decided outside of %d stretches; heap each hour, MB: %v, undisturbed %v", len(got), len(rough.touched), megabytes(rough.heap), megabytes(calm.heap))
-	if before, after := slices.Max(rough.heap[6:12]), slices.Max(rough.heap[18:]); after > before+before/4+8<<20 {
-		t.Errorf("heap grew from %d to %d octets", before, after) // what was decided is kept here, and is part of it
+	if before, after := slices.Max(rough.heap[6:12]), slices.Max(rough.heap[18:]); after > before+before/10+4<<20 {
+		t.Errorf("heap grew from %d to %d octets", before, after)
 	}
 	if n := rough.ck.Buffered(); n != 0 {
 		t.Errorf("%d octets still wait", n)

@@ -111,7 +111,7 @@ func (w *world) until(what string, limit time.Duration, f func() bool) time.Dura
 func (w *world) committed(all bool) bool {
 	w.t.Helper()
 	offsets, err := w.adm.FetchOffsets(w.t.Context(), config(w.cfg).Group)
-	if errors.Is(err, kerr.GroupIDNotFound) {
+	if errors.Is(err, kerr.GroupIDNotFound) || kerr.IsRetriable(err) {
 		return false
 	}
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
@@ -24,6 +25,8 @@ type Config struct {
 	InitiationTimeout time.Duration `yaml:"initiation_timeout"`
 	// MaxInitiations is how many Initiation messages a session may send; RFC 7854 wants one. Default 16.
 	MaxInitiations int `yaml:"max_initiations"`
+	// MaxPeers is how many peers a session may speak of, each table of a neighbour counted; each takes about 1 kB. Default 4096.
+	MaxPeers int `yaml:"max_peers"`
 	// MessageTimeout is the time for the rest of a message that has begun to come. Default 1m.
 	MessageTimeout time.Duration `yaml:"message_timeout"`
 	// IdleTimeout is how long a router may say nothing. BMP has no keepalive of its own, and a router with quiet neighbours and
@@ -66,7 +69,7 @@ const maxSessions = 10_000
 // DefaultConfig is what stands at each field.
 func DefaultConfig() Config {
 	return Config{
-		Listen: ":11019", MaxSessions: 1000, InitiationTimeout: 30 * time.Second, MaxInitiations: 16, MessageTimeout: time.Minute,
+		Listen: ":11019", MaxSessions: 1000, InitiationTimeout: 30 * time.Second, MaxInitiations: 16, MaxPeers: 4096, MessageTimeout: time.Minute,
 		IdleTimeout: 24 * time.Hour, Keepalive: 15 * time.Second, Drain: 5 * time.Second, ReadBufferBytes: 64 << 10,
 	}
 }
@@ -96,6 +99,7 @@ func (c *Config) validateLimits() []error {
 	}{
 		{"max_sessions", int64(c.MaxSessions), 1, maxSessions, decimal},
 		{"max_initiations", int64(c.MaxInitiations), 1, 1 << 20, decimal},
+		{"max_peers", int64(c.MaxPeers), 1, stream.MaxPeers, decimal},
 		{"read_buffer_bytes", int64(c.ReadBufferBytes), 4 << 10, 1 << 20, decimal},
 		{"initiation_timeout", int64(c.InitiationTimeout), int64(time.Millisecond), int64(time.Hour), duration},
 		{"message_timeout", int64(c.MessageTimeout), int64(time.Millisecond), int64(time.Hour), duration},

@@ -17,7 +17,7 @@
 // flight, so that a full producer is felt by the router (TCP) and not by our memory. All end with Run.
 //
 // Bounds: connections (max_sessions, and perRouter of one address), a message (wire.MaxBMPMessage, refused by its header), peers of
-// a session (wire.MaxBMPPeers), Initiations, and the time for the first message and for the rest of a begun one. A connection
+// a session (max_peers), Initiations, and the time for the first message and for the rest of a begun one. A connection
 // holds a buffer of read_buffer_bytes that grows to at most 2 MiB while a large message really comes, and shrinks after it.
 //
 // Locks: Station.mu guards the connections and the seats; a seat's mu, held while a stream is opened, is taken before it.

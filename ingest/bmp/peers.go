@@ -2,6 +2,7 @@ package bmp
 
 import (
 	"encoding/binary"
+	"fmt"
 	"net/netip"
 
 	"github.com/darkmap/darkmap/ingest/stream"
@@ -14,13 +15,20 @@ const headerLength = 34
 
 type header [headerLength]byte
 
-// peers are those of a session. The zero value has none. Their number is bounded by stream.MaxPeers.
+// maxRemembered bounds what peers remember of headers.
+const maxRemembered = 1024
+
+// peers are those of a session, each table of a neighbour counted. Their number is bounded by max.
 type peers struct {
+	max, n    int
 	last      header // of the message before: neighbours speak at length
 	lastTable *peerTable
 	tables    map[header]*peerTable // a memory of what follows
-	byKey     map[*stream.Peer]*peerTable
 	neighbour map[neighbour]*peer
+}
+
+func newPeers(most int) peers {
+	return peers{max: most, tables: map[header]*peerTable{}, neighbour: map[neighbour]*peer{}}
 }
 
 // neighbour names what Peer Up and Peer Down speak of: all tables but the Loc-RIB, which is a peer of its own.
@@ -41,7 +49,8 @@ type peer struct {
 type peerTable struct {
 	of     *peer
 	handle *stream.Peer
-	up     bool // Peer Up was written
+	id     netip.Addr // its BGP identifier
+	up     bool       // Peer Up was written
 	// empty are the families of which nothing was announced since it came up. FRR (8.4) withdraws, right after a Peer Up, what was
 	// lost with the session before it, and ends tables (End-of-RIB) that it was not asked for: of an empty table, both say nothing.
 	empty familySet
@@ -111,7 +120,7 @@ func attribute(b []byte) (code byte, value, rest []byte, ok bool) {
 	return b[1], b[at : at+n], b[at+n:], true
 }
 
-// table returns the one that a message speaks of. The error is stream.ErrTooManyPeers.
+// table returns the one that a message speaks of. The error wraps stream.ErrTooManyPeers.
 func (p *peers) table(s *stream.Stream, m *wire.BMPMessage, raw []byte) (*peerTable, error) {
 	h := header(raw[wire.BMPHeaderLength:])
 	if p.lastTable != nil && h == p.last {
@@ -123,8 +132,8 @@ func (p *peers) table(s *stream.Stream, m *wire.BMPMessage, raw []byte) (*peerTa
 		if t, err = p.find(s, m); err != nil {
 			return nil, err
 		}
-		if p.tables == nil || len(p.tables) >= stream.MaxPeers { // flags that mean nothing make many of one
-			p.tables = map[header]*peerTable{}
+		if len(p.tables) >= maxRemembered { // flags that mean nothing make many of one
+			clear(p.tables)
 		}
 		p.tables[h] = t
 	}
@@ -134,24 +143,28 @@ func (p *peers) table(s *stream.Stream, m *wire.BMPMessage, raw []byte) (*peerTa
 
 // find is table without the memory.
 func (p *peers) find(s *stream.Stream, m *wire.BMPMessage) (*peerTable, error) {
+	n := neighbour{m.Peer.Peer.Address, m.Peer.Peer.Distinguisher, m.Peer.Type == wire.BMPPeerLocRIB}
+	of := p.neighbour[n]
+	if of != nil {
+		for _, t := range of.tables {
+			if t.handle.Key() == m.Peer.Peer && t.id == m.Peer.BGPID {
+				return t, nil
+			}
+		}
+	}
+	if p.n >= p.max {
+		return nil, fmt.Errorf("peer %v: more than %d (max_peers): %w", m.Peer.Peer.Address, p.max, stream.ErrTooManyPeers)
+	}
 	handle, err := s.Peer(m.Peer.Peer, m.Peer.BGPID)
 	if err != nil {
 		return nil, err
 	}
-	if t, ok := p.byKey[handle]; ok {
-		return t, nil
-	}
-	if p.byKey == nil {
-		p.byKey, p.neighbour = map[*stream.Peer]*peerTable{}, map[neighbour]*peer{}
-	}
-	n := neighbour{m.Peer.Peer.Address, m.Peer.Peer.Distinguisher, m.Peer.Type == wire.BMPPeerLocRIB}
-	of := p.neighbour[n]
 	if of == nil {
 		of = &peer{}
 		p.neighbour[n] = of
 	}
-	t := &peerTable{of: of, handle: handle, empty: allFamilies}
+	t := &peerTable{of: of, handle: handle, id: m.Peer.BGPID, empty: allFamilies}
 	of.tables = append(of.tables, t)
-	p.byKey[handle] = t
+	p.n++
 	return t, nil
 }

@@ -48,6 +48,8 @@ type job struct {
 	Expect  int64  // records after which it tells how fast it was
 	Report  string // file to tell that in
 	Profile string
+	Log     string // file; empty is standard error
+	PID     string // file to tell the process id in; empty: not told
 }
 
 // figures are those of a process.
@@ -139,7 +141,19 @@ func stationProcess(ctx context.Context, cfg kafka.Config, instance string) erro
 	if j.Procs > 0 {
 		runtime.GOMAXPROCS(j.Procs)
 	}
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	out := os.Stderr
+	if j.Log != "" {
+		var err error
+		if out, err = os.Create(j.Log); err != nil {
+			return err
+		}
+	}
+	log := slog.New(slog.NewTextHandler(out, nil))
+	if j.PID != "" {
+		if err := report(j.PID, os.Getpid()); err != nil {
+			return err
+		}
+	}
 	producer, err := kafka.NewProducer(ctx, cfg, schemas.TopicUpdates, log, nil)
 	if err != nil {
 		return err
@@ -281,7 +295,9 @@ func station(t testing.TB, cfg kafka.Config, j job) (addr net.Addr, told string)
 		t.Fatal(err)
 	}
 	j.Config.Listen = l.Addr().String()
-	j.Config.Routers = []bmp.Router{{Address: "127.0.0.0/8"}}
+	if j.Config.Routers == nil {
+		j.Config.Routers = []bmp.Router{{Address: "127.0.0.0/8"}}
+	}
 	j.Report = filepath.Join(t.TempDir(), "figures")
 	text, err := json.Marshal(j)
 	if err != nil {

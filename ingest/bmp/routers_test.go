@@ -51,7 +51,9 @@ func (o *observatory) start() {
 }
 
 // announced and taken tell a router what to originate.
-func (o *observatory) announce(r *routertest.Router, prefixes ...netip.Prefix) { r.Announce(prefixes...) }
+func (o *observatory) announce(r *routertest.Router, prefixes ...netip.Prefix) {
+	r.Announce(prefixes...)
+}
 
 func (o *observatory) withdraw(r *routertest.Router, prefixes ...netip.Prefix) {
 	for _, p := range prefixes {

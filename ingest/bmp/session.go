@@ -62,7 +62,10 @@ type session struct {
 }
 
 func newSession(s *Station, conn net.Conn, remote netip.AddrPort, r router) *session {
-	return &session{st: s, conn: conn, remote: remote, router: r, collector: r.collector(remote.Addr())}
+	return &session{
+		st: s, conn: conn, remote: remote, router: r, collector: r.collector(remote.Addr()),
+		state: wire.BMPSession{MaxPeers: s.cfg.MaxPeers}, peers: newPeers(s.cfg.MaxPeers),
+	}
 }
 
 // end closes the connection, from any goroutine; run then ends with why.

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/netip"
 
@@ -11,12 +12,15 @@ import (
 // MaxBMPPeers caps the peers whose state a BMPSession keeps.
 const MaxBMPPeers = 1 << 16
 
-// ErrTooManyPeers is a router that announces more than MaxBMPPeers peers.
-var ErrTooManyPeers = fmt.Errorf("more than %d BMP peers in a session", MaxBMPPeers)
+// ErrTooManyPeers is a router that announces more peers than a BMPSession may keep.
+var ErrTooManyPeers = errors.New("too many BMP peers in a session")
 
 // BMPSession decodes the messages of one router's BMP session, in order. It keeps what Peer Up said until Peer Down: how the
 // peer's UPDATEs are to be read. The zero value is a new session. It is not safe for concurrent use.
 type BMPSession struct {
+	// MaxPeers caps the peers that are up at once; 0 is MaxBMPPeers.
+	MaxPeers int
+
 	peers map[bmpPeerID]bmpPeerState
 }
 
@@ -43,6 +47,13 @@ func (p *BMPPeer) id() bmpPeerID {
 
 // Peers is how many peers are up.
 func (s *BMPSession) Peers() int { return len(s.peers) }
+
+func (s *BMPSession) most() int {
+	if s.MaxPeers > 0 {
+		return s.MaxPeers
+	}
+	return MaxBMPPeers
+}
 
 // Reset forgets all peers: the session has ended.
 func (s *BMPSession) Reset() { clear(s.peers) }
@@ -150,7 +161,7 @@ func (s *BMPSession) peerUp(body []byte, m *BMPMessage) error {
 	}
 	m.tlvs = rest
 	id := m.Peer.id()
-	if _, known := s.peers[id]; !known && len(s.peers) >= MaxBMPPeers {
+	if _, known := s.peers[id]; !known && len(s.peers) >= s.most() {
 		return ErrTooManyPeers
 	}
 	if s.peers == nil {

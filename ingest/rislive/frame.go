@@ -38,20 +38,22 @@ func (m *merger) leads(ctx context.Context, c *connection, frame []byte, now tim
 	if m.msg.Collector == "" {
 		return m.control(ctx, c, frame)
 	}
+	first := !c.spoke
 	c.heardAt(m.msg.Timestamp, now, m.cfg.Hold)
-	f := m.feeds[m.msg.Collector]
-	if f == nil {
-		m.pass(passedForeign)
-		return nil
+	if first {
+		if err := m.beginAll(ctx, c.n); err != nil {
+			return err
+		}
 	}
-	s := &f.sides[c.n]
-	if !s.asked { // it was given up, and taken again
+	f := m.feeds[m.msg.Collector]
+	if f == nil || !f.sides[c.n].asked { // it was given up, and perhaps taken again
 		m.pass(passedForeign)
 		return nil
 	}
 	if err := m.listening(ctx, c, f); err != nil {
 		return err
 	}
+	s := &f.sides[c.n]
 	key := m.key(f, m.msg.ID, frame)
 	if s.ahead.match(key) {
 		s.overlaps, c.overlap = true, c.alive
@@ -155,12 +157,25 @@ func (c *connection) heardAt(t int64, now time.Time, future time.Duration) {
 	}
 }
 
-// listening notes that a collector's messages come on a connection from now on; its gap ends if that leads. mu is held.
+// beginAll ends the breaks of all collectors that a link is subscribed to: it has brought its first message, and does not only
+// accept. mu is held.
+func (m *merger) beginAll(ctx context.Context, n int) error {
+	for _, f := range m.feeds {
+		if f.broken && f.sides[n].listens {
+			if err := m.check(f, f.begin(ctx)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// listening notes that a collector's messages come on a connection from now on; its break ends if that leads. mu is held.
 func (m *merger) listening(ctx context.Context, c *connection, f *feed) error {
 	if s := &f.sides[c.n]; !s.listens {
 		s.listens, s.heard = true, c.alive
 	}
-	if c.n == m.lead && f.broken {
+	if c.n == m.lead && c.spoke && f.broken {
 		return m.check(f, f.begin(ctx))
 	}
 	return nil

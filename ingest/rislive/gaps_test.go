@@ -7,12 +7,16 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/ingest/stream/streamtest"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/capture"
 	"github.com/darkmap/darkmap/internal/rislivetest"
@@ -166,7 +170,11 @@ func (r *rig) breakBoth(ctx context.Context, rnd *rand.Rand) outage {
 	for _, c := range r.srv.Conns() {
 		c.Break(rislivetest.Cut)
 	}
-	pause(ctx, time.Duration(200+rnd.IntN(3000))*time.Millisecond) // 6 to 96 s of the feed
+	d := time.Duration(100+rnd.IntN(1300)) * time.Millisecond // 3 to 42 s of the feed
+	if rnd.IntN(8) == 0 {
+		d += 1500 * time.Millisecond // beyond the stale time
+	}
+	pause(ctx, d)
 	o.end = time.Now()
 	r.srv.Refuse(rislivetest.Welcome)
 	for end := time.Now().Add(10 * time.Second); ctx.Err() == nil && time.Now().Before(end) && !r.sound(); {
@@ -231,6 +239,51 @@ func (r *rig) disturb(ctx context.Context, t *testing.T, from time.Time) (outage
 		}
 	}
 	return outages
+}
+
+// TestBothGone: the ticks stop at once, the collector is down when it has been gone too long, and comes back behind a gap.
+func TestBothGone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rislivetest.Options{}, speed, []string{"rrc00"}, nil)
+	r.listening(t, 2)
+	r.play(t, rislivetest.Burst("rrc00", 5), 1, 5)
+	r.srv.Refuse(rislivetest.NotThere)
+	for _, c := range r.srv.Conns() {
+		c.Break(rislivetest.Cut)
+	}
+	until(t, "down", 10*time.Second, func() bool {
+		return slices.Contains(streamtest.Bodies(r.set.Updates.Updates(t), "ris/rrc00", "live"), "CollectorDown")
+	})
+	if err := r.client.Ready(); err == nil || !strings.HasPrefix(err.Error(), "rislive: no connection: connecting: ") {
+		t.Errorf("ready: %v", err)
+	}
+	r.srv.Refuse(rislivetest.Welcome)
+	r.listening(t, 2)
+	r.play(t, rislivetest.Burst("rrc00", 5), 1, 10)
+	r.stop()
+	recs := r.set.Updates.Updates(t)
+	all := streamtest.Bodies(recs, "ris/rrc00", "live")
+	m := "BgpMessage"
+	want := []string{"SessionBegin", "GapBegin", "CollectorUp", m, m, m, m, m, "CollectorDown", "GapBegin", "CollectorUp", m, m, m, m, m}
+	if diff := cmp.Diff(want, all); diff != "" {
+		t.Errorf("records (-want +got):\n%s", diff)
+	}
+	var before, last int64
+	for _, rec := range recs {
+		switch b := rec.GetBody().(type) {
+		case *pb.UpdateRecord_BgpMessage:
+			last = rec.GetTimestampUs()
+		case *pb.UpdateRecord_CollectorDown:
+			if b.CollectorDown.GetReason() != pb.DownReason_DOWN_REASON_STALE {
+				t.Errorf("down: %v", b.CollectorDown.GetReason())
+			}
+			before = last
+		case *pb.UpdateRecord_GapBegin:
+			if b.GapBegin.GetSinceUs() != before {
+				t.Errorf("gap since %d, want %d", b.GapBegin.GetSinceUs(), before)
+			}
+		}
+	}
 }
 
 // checkGaps: of every collector each outage is one gap that covers it, with the peers that were up, and every gap is recovered.

@@ -142,21 +142,11 @@ func (m *merger) follow(ctx context.Context, n int, why string) error {
 			f.lose(now, why)
 		}
 		s.hold.clear(&m.pools[n])
-		if s.listens {
-			if err := m.begin(ctx, f); err != nil {
-				return err
-			}
-		}
 	}
-	return nil
-}
-
-// begin ends a feed's break. mu is held.
-func (m *merger) begin(ctx context.Context, f *feed) error {
-	if !f.broken {
+	if c == nil || !c.spoke {
 		return nil
 	}
-	return m.check(f, f.begin(ctx))
+	return m.beginAll(ctx, n)
 }
 
 // check forgets a feed whose stream somebody else has taken. mu is held.

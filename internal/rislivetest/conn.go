@@ -105,6 +105,7 @@ func (c *Conn) queue(host string, e entry) {
 		c.since = time.Now()
 	case time.Since(c.since) > c.s.o.BehindFor && c.lag == 0:
 		c.faults = append(c.faults, SlowConsumer)
+		_ = c.tcp.SetWriteDeadline(time.Now().Add(c.s.o.BehindFor)) // the writer may wait for it; the worst is a close
 	}
 	c.signal()
 }

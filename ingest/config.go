@@ -3,10 +3,16 @@ package ingest
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/darkmap/darkmap/ingest/archive"
 	"github.com/darkmap/darkmap/ingest/bmp"
+	"github.com/darkmap/darkmap/ingest/bootstrap"
+	"github.com/darkmap/darkmap/ingest/openbmp"
+	"github.com/darkmap/darkmap/ingest/rislive"
 	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/internal/bgp"
 )
 
 // Config is the section ingest of the configuration.
@@ -18,13 +24,42 @@ type Config struct {
 	FillLimit time.Duration `yaml:"fill_limit"`
 	// Stream says how live feeds are judged.
 	Stream stream.Config `yaml:"stream"`
+	// RISLive is RIPE NCC's stream.
+	RISLive rislive.Config `yaml:"rislive"`
+	// RouteViews is the stream of RouteViews' collectors.
+	RouteViews openbmp.Config `yaml:"routeviews"`
 	// BMP is the station for routers.
 	BMP bmp.Config `yaml:"bmp"`
+	// Archives lets archives answer gaps: tables at the start, what was missed, the daily check. Without, darkmap learns from updates
+	// alone. Default true.
+	Archives bool `yaml:"archives"`
+	// Archive says where they are.
+	Archive archive.Config `yaml:"archive"`
+	// Bootstrap says how they answer.
+	Bootstrap bootstrap.Config `yaml:"bootstrap"`
+	// Follow says what --follow plays.
+	Follow FollowConfig `yaml:"follow"`
+}
+
+// FollowConfig says how archives alone are played.
+type FollowConfig struct {
+	// Delay is how far behind the clock: longer than files take to appear. Default 30m.
+	Delay time.Duration `yaml:"delay"`
+	// Collectors that are followed, as ris/rrc00 or routeviews/route-views2. Default: RIS's active ones.
+	Collectors []string `yaml:"collectors"`
 }
 
 // DefaultConfig is what stands at each field.
 func DefaultConfig() Config {
-	return Config{AheadBytes: 256 << 20, FillLimit: 2 * time.Hour, Stream: stream.DefaultConfig(), BMP: bmp.DefaultConfig()}
+	ris := rislive.DefaultConfig()
+	follow := FollowConfig{Delay: 30 * time.Minute}
+	for _, c := range ris.Collectors {
+		follow.Collectors = append(follow.Collectors, bgp.ProjectRIS+"/"+c)
+	}
+	return Config{
+		AheadBytes: 256 << 20, FillLimit: 2 * time.Hour, Stream: stream.DefaultConfig(), RISLive: ris, RouteViews: openbmp.DefaultConfig(),
+		BMP: bmp.DefaultConfig(), Archives: true, Archive: archive.DefaultConfig(), Bootstrap: bootstrap.DefaultConfig(), Follow: follow,
+	}
 }
 
 // Validate reports all faults, joined.
@@ -36,5 +71,14 @@ func (c *Config) Validate() error {
 	if c.FillLimit < 0 {
 		faults = append(faults, fmt.Errorf("ingest.fill_limit: %v: want 0 or more", c.FillLimit))
 	}
-	return errors.Join(append(faults, c.Stream.Validate(), c.BMP.Validate())...)
+	if c.Follow.Delay < time.Second {
+		faults = append(faults, fmt.Errorf("ingest.follow.delay: %v: want at least 1s", c.Follow.Delay))
+	}
+	for _, name := range c.Follow.Collectors {
+		project, spelling, _ := strings.Cut(name, "/")
+		if canonical, err := bgp.CollectorName(project, spelling); err != nil || canonical != name {
+			faults = append(faults, fmt.Errorf("ingest.follow.collectors: %q: want ris/rrcNN or routeviews/<name>", name))
+		}
+	}
+	return errors.Join(append(faults, c.Stream.Validate(), c.RISLive.Validate(), c.RouteViews.Validate(), c.BMP.Validate(), c.Archive.Validate(), c.Bootstrap.Validate())...)
 }

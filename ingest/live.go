@@ -2,6 +2,8 @@ package ingest
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,6 +32,8 @@ type LiveDeps struct {
 	// Instance is this replica among those of the stage: stable over restarts, different in each process. Version is told to RIPE.
 	Instance, Version string
 	Now               func() time.Time
+	// Installation is an id that no other installation has; empty is the Kafka cluster's and what the topics are called there.
+	Installation string
 	// Consumers are waited for by tables and fills; empty is nobody.
 	Consumers []kafka.Reading
 	// Follow plays archives alone, late, instead of the live sources.
@@ -62,11 +66,13 @@ type running struct {
 	dead    *kgo.Client
 	ahead   ahead
 	set     *stream.Set
+	id      string // of the installation
 	sources []source
 	station *bmp.Station
 	share   *kafka.Share
 	sharing *sharing
 	answers answerer
+	tables  tables
 }
 
 // NewLive checks; nothing runs yet.
@@ -164,7 +170,10 @@ func (l *Live) connect(ctx context.Context) (*running, error) {
 		r.close()
 		return nil, err
 	}
-	if r.dead, err = kafka.NewClient(l.d.Kafka, l.d.Log); err != nil {
+	if r.dead, err = kafka.NewClient(l.d.Kafka, l.d.Log); err == nil {
+		r.id, err = r.installation(ctx)
+	}
+	if err != nil {
 		r.close()
 		return nil, err
 	}
@@ -191,6 +200,19 @@ func (r *running) build(m liveMetrics) error {
 	r.sharing = newSharing(r, owners)
 	r.share, err = kafka.NewShare(r.d.Kafka, Name, r.d.Instance, schemas.TopicUpdates, r.d.Log, r.d.Registerer, r.sharing.changed)
 	return err
+}
+
+// installation is the configured id, or one made of the cluster's and of what the topics are called there.
+func (r *running) installation(ctx context.Context) (string, error) {
+	if r.d.Installation != "" {
+		return r.d.Installation, nil
+	}
+	m, err := kadm.NewClient(r.dead).BrokerMetadata(ctx)
+	if err != nil {
+		return "", fmt.Errorf("asking for the cluster's id: %w", err)
+	}
+	sum := sha256.Sum256([]byte(m.Cluster + "\n" + r.d.Kafka.Group(Name)))
+	return hex.EncodeToString(sum[:8]), nil
 }
 
 // close ends the clients that were built.

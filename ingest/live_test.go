@@ -21,6 +21,7 @@ import (
 // routersOnly is a configuration without anything that the Internet is needed for.
 func routersOnly(addr string) ingest.Config {
 	cfg := ingest.DefaultConfig()
+	cfg.RISLive.Enabled, cfg.RouteViews.Enabled, cfg.Archives = false, false, false
 	cfg.BMP.Listen = addr
 	cfg.BMP.Routers = []bmp.Router{{Address: "127.0.0.1", Name: "lab"}}
 	cfg.Stream.Tick, cfg.Stream.Status = 20*time.Millisecond, 50*time.Millisecond
@@ -139,4 +140,3 @@ func TestLiveWaitsForKafka(t *testing.T) {
 	eventually(t, "a reason", func() bool { return strings.Contains(l.Ready().Error(), "waiting for Kafka") })
 	stop()
 }
-

@@ -3,24 +3,87 @@ package ingest
 import (
 	"time"
 
+	"github.com/darkmap/darkmap/ingest/archive"
 	"github.com/darkmap/darkmap/ingest/bmp"
+	"github.com/darkmap/darkmap/ingest/bootstrap"
+	"github.com/darkmap/darkmap/ingest/openbmp"
+	"github.com/darkmap/darkmap/ingest/rislive"
 )
 
-// clock is the one that feeds are measured against.
-func (r *running) clock() func() time.Time { return r.d.Now }
+// clock is the one that feeds are measured against: archives alone are late by their delay.
+func (r *running) clock() func() time.Time {
+	if !r.d.Follow {
+		return r.d.Now
+	}
+	return func() time.Time { return r.d.Now().Add(-r.cfg.Follow.Delay) }
+}
 
 // openSources makes the sources that the configuration names; nothing runs yet. Owners are those whose collectors are shared out.
 func (r *running) openSources() ([]owner, error) {
-	var owners []owner
-	r.answers = newNoArchive()
-	station, err := bmp.New(r.cfg.BMP, bmp.Deps{Log: r.d.Log, Registerer: r.d.Registerer, Streams: r.set})
+	deps, worker, err := r.openArchives()
 	if err != nil {
 		return nil, err
 	}
-	r.station = station
-	r.sources = append(r.sources, station)
+	var owners []owner
+	switch {
+	case r.d.Follow:
+		f, err := bootstrap.NewFollower(r.cfg.Bootstrap, deps, worker, r.set, r.cfg.Follow.Collectors)
+		if err != nil {
+			return nil, err
+		}
+		owners = append(owners, f)
+	case r.cfg.RISLive.Enabled:
+		c, err := rislive.New(r.cfg.RISLive, rislive.Deps{Log: r.d.Log, Registerer: r.d.Registerer, Streams: r.set, Version: r.d.Version, Instance: r.d.Instance})
+		if err != nil {
+			return nil, err
+		}
+		owners = append(owners, c)
+	}
+	for _, o := range owners {
+		r.sources = append(r.sources, o)
+	}
+	if r.d.Follow {
+		return owners, nil
+	}
+	if r.station, err = bmp.New(r.cfg.BMP, bmp.Deps{Log: r.d.Log, Registerer: r.d.Registerer, Streams: r.set}); err != nil {
+		return nil, err
+	}
+	r.sources = append(r.sources, r.station)
+	if !r.cfg.RouteViews.Enabled {
+		return owners, nil
+	}
+	rv, err := openbmp.New(r.cfg.RouteViews, openbmp.Deps{
+		Log: r.d.Log, Registerer: r.d.Registerer, Streams: r.set, Updates: r.updates, Instance: r.d.Instance, Installation: r.id,
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.sources = append(r.sources, rv)
 	return owners, nil
 }
 
-// tables is how far the answers to gaps have come.
-func (r *running) tables() Tables { return Tables{} }
+// openArchives makes what answers gaps.
+func (r *running) openArchives() (bootstrap.Deps, *bootstrap.Worker, error) {
+	if !r.cfg.Archives && !r.d.Follow {
+		r.answers = newNoArchive()
+		return bootstrap.Deps{}, nil, nil
+	}
+	finder, err := archive.NewFinder(r.cfg.Archive)
+	if err != nil {
+		return bootstrap.Deps{}, nil, err
+	}
+	fetcher, err := archive.NewFetcher(r.cfg.Archive, r.d.Registerer)
+	if err != nil {
+		return bootstrap.Deps{}, nil, err
+	}
+	deps := bootstrap.Deps{
+		Log: r.d.Log, Registerer: r.d.Registerer, Finder: finder, Fetcher: fetcher, Now: r.clock(), Wait: r.ahead.wait, Progress: r.tables.note,
+		DeadLetter: r.set.DeadLetter,
+	}
+	worker, err := bootstrap.New(r.cfg.Bootstrap, deps)
+	if err != nil {
+		return bootstrap.Deps{}, nil, err
+	}
+	r.answers = worker
+	return deps, worker, nil
+}

@@ -73,6 +73,25 @@ func (c *configuration) load(path string, sets []string) error {
 	for i := range c.Enrich.ASN.Files {
 		c.Enrich.ASN.Files[i] = absolute(dir, c.Enrich.ASN.Files[i])
 	}
+	if a := &c.Ingest.Archive; a.Directory != "" {
+		a.Directory = absolute(dir, a.Directory)
+	}
+	return nil
+}
+
+// withArchiveCache names the folder in which fetched archives are kept, where the configuration does not.
+func (g *globals) withArchiveCache(c *configuration) error {
+	if c.Ingest.Archive.Cache != "" {
+		return nil
+	}
+	dir := g.CacheDir
+	if dir == "" {
+		var err error
+		if dir, err = fetch.DefaultCacheDir(); err != nil {
+			return err
+		}
+	}
+	c.Ingest.Archive.Cache = filepath.Join(dir, "archive")
 	return nil
 }
 

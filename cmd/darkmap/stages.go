@@ -118,6 +118,9 @@ func (c *ingestCmd) live(ctx context.Context, g *globals, cfg *configuration) er
 	if err := checkFollow(c.Follow, c.Dataset); err != nil {
 		return err
 	}
+	if err := g.withArchiveCache(cfg); err != nil {
+		return err
+	}
 	reg := telemetry.NewRegistry(version)
 	consumers := []kafka.Reading{{Stage: enrich.Name, Topics: []string{schemas.TopicUpdates}}}
 	s, err := ingest.NewLive(cfg.Ingest, ingest.LiveDeps{

@@ -39,6 +39,7 @@ type watch struct {
 	g       *globals
 	cfg     *configuration
 	dataset string
+	id      string // of the installation
 	stages  *runner.Runner
 	live    *ingest.Live
 	store   *store // nil without
@@ -53,6 +54,9 @@ func (c *upCmd) Run(ctx context.Context, g *globals) (err error) {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(upMemory)
 	}
+	if err := g.withArchiveCache(cfg); err != nil {
+		return err
+	}
 	w := &watch{g: g, cfg: cfg, dataset: kafka.LiveDataset}
 	if c.Follow {
 		w.dataset = followDataset
@@ -63,6 +67,9 @@ func (c *upCmd) Run(ctx context.Context, g *globals) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
+	if w.id, err = dir.Installation(); err != nil {
+		return err
+	}
 	w.announce(c, dir)
 	g.withDefaultData(ctx, cfg)
 	sources, err := enrich.OpenSources(cfg.Enrich, g.log)
@@ -123,7 +130,7 @@ func (w *watch) run(ctx context.Context, c *upCmd, sources *enrich.Sources) erro
 	}
 	var err error
 	w.live, err = ingest.NewLive(w.cfg.Ingest, ingest.LiveDeps{
-		Log: w.g.log, Registerer: reg, Kafka: w.cfg.Kafka, Instance: instance, Version: version, Now: time.Now, Consumers: readings(w.store != nil), Follow: c.Follow,
+		Log: w.g.log, Registerer: reg, Kafka: w.cfg.Kafka, Instance: instance, Installation: w.id, Version: version, Now: time.Now, Consumers: readings(w.store != nil), Follow: c.Follow,
 	})
 	if err != nil {
 		return usageError(err)

@@ -1,0 +1,282 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/eval/simulate/mrt"
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/datadir"
+	"github.com/darkmap/darkmap/internal/datatest"
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/kafkatest"
+	"github.com/darkmap/darkmap/internal/rislivetest"
+	"github.com/darkmap/darkmap/schemas"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+// observatory is `darkmap up` in a process of its own.
+type observatory struct {
+	t      *testing.T
+	args   []string
+	dir    string
+	admin  string
+	cmd    *exec.Cmd
+	mu     sync.Mutex // the outputs
+	stdout bytes.Buffer
+	stderr bytes.Buffer
+}
+
+// locked writes under the observatory's lock.
+type locked struct {
+	o *observatory
+	b *bytes.Buffer
+}
+
+func (l locked) Write(b []byte) (int, error) {
+	l.o.mu.Lock()
+	defer l.o.mu.Unlock()
+	return l.b.Write(b)
+}
+
+// newObservatory prepares one without a store, on a data directory of its own.
+func newObservatory(t *testing.T, sets ...string) *observatory {
+	t.Helper()
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &observatory{t: t, dir: t.TempDir(), admin: ln.Addr().String()}
+	_ = ln.Close() // nothing was accepted
+	o.args = slices.Concat([]string{"up", "--no-store", "--data-dir", o.dir, "--admin-addr", o.admin}, offline(t))
+	for _, s := range append([]string{"ingest.routeviews.enabled=false", "ingest.archive.cache=" + t.TempDir(), "ingest.stream.status=500ms"}, sets...) {
+		o.args = append(o.args, "--set", s)
+	}
+	t.Cleanup(o.kill)
+	return o
+}
+
+func (o *observatory) start() {
+	o.t.Helper()
+	o.cmd = exec.CommandContext(o.t.Context(), os.Args[0], o.args...)
+	o.cmd.Env = append(os.Environ(), asDarkmap+"=1")
+	o.cmd.Stdout, o.cmd.Stderr = locked{o, &o.stdout}, locked{o, &o.stderr}
+	if err := o.cmd.Start(); err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+// kill ends it as kill -9 does.
+func (o *observatory) kill() {
+	if o.cmd == nil {
+		return
+	}
+	_ = o.cmd.Process.Kill() // it may have ended
+	_ = o.cmd.Wait()
+	o.cmd = nil
+	if o.t.Failed() {
+		o.t.Logf("standard error:\n%s", o.said())
+	}
+}
+
+func (o *observatory) said() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.stderr.String()
+}
+
+func (o *observatory) outages() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.stdout.String()
+}
+
+// eventually waits for something that comes by itself.
+func (o *observatory) eventually(what string, ok func() bool) {
+	o.t.Helper()
+	for end := time.Now().Add(90 * time.Second); !ok(); time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			o.t.Fatalf("waited in vain: %s\n%s", what, o.said())
+		}
+	}
+}
+
+// feeds is what `darkmap feeds` prints, by collector.
+func (o *observatory) feeds() map[string]feedRow {
+	o.t.Helper()
+	out, errs := &bytes.Buffer{}, &bytes.Buffer{}
+	if code := run(o.t.Context(), []string{"feeds", "--format", "json", "--data-dir", o.dir}, nil, out, errs); code != 0 {
+		return nil // it does not run yet
+	}
+	rows := map[string]feedRow{}
+	for d := json.NewDecoder(out); d.More(); {
+		var r feedRow
+		if err := d.Decode(&r); err != nil {
+			o.t.Fatal(err)
+		}
+		rows[r.Collector] = r
+	}
+	return rows
+}
+
+// records reads a topic of what runs.
+func (o *observatory) records(topic string, fn func(*kgo.Record) error) {
+	o.t.Helper()
+	running, err := datadir.ReadRun(o.dir)
+	if err != nil || running == nil {
+		o.t.Fatalf("nothing runs: %v", err)
+	}
+	cfg := kafka.DefaultConfig()
+	cfg.Brokers = running.Kafka
+	if err := kafka.ReadToEnd(o.t.Context(), cfg, kafkatest.Log(), topic, fn); err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+// gaps lists begin and end of gaps on bgp.feeds in short: gap ever, gap known, recovered, degraded.
+func (o *observatory) gaps(collector string) []string {
+	o.t.Helper()
+	var out []string
+	o.records(schemas.TopicFeeds, func(rec *kgo.Record) error {
+		var f pb.FeedRecord
+		if err := f.UnmarshalVT(rec.Value); err != nil || f.GetCollector() != collector || f.GetGapId() == "" {
+			return err
+		}
+		switch f.GetEvent() {
+		case pb.FeedEvent_FEED_EVENT_GAP:
+			since := "known"
+			if f.GetBeginUs() == 0 {
+				since = "ever"
+			}
+			out = append(out, "gap "+since)
+		case pb.FeedEvent_FEED_EVENT_RECOVERED:
+			out = append(out, "recovered")
+		case pb.FeedEvent_FEED_EVENT_DEGRADED:
+			out = append(out, "degraded: "+f.GetReason())
+		}
+		return nil
+	})
+	return out
+}
+
+// TestUp follows a RIS Live and its archives through every stage: tables first; killed and started again it goes on from what it
+// knew and fills what it missed; and none of that is an outage.
+func TestUp(t *testing.T) {
+	t.Parallel()
+	const factor = 30
+	sched, err := rislivetest.Read([]string{"rrc00", "rrc01"}, datatest.Path(t, "mrt/routeviews2-20130101-arch0.mrt.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sched = sched.Loop(time.Hour)
+	archives, begin := t.TempDir(), time.Now()
+	index, err := sched.WriteArchives(archives, begin, factor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeTables(t, index, sched, begin)
+	srv := rislivetest.Start(t, rislivetest.Options{})
+	go func() { _ = srv.Play(t.Context(), sched, begin, factor) }() // ends with the test
+	o := newObservatory(t, "ingest.rislive.url="+srv.URL, "ingest.rislive.collectors=[rrc00, rrc01]", "ingest.archive.index="+index,
+		"ingest.bootstrap.poll=500ms", "ingest.bootstrap.dump_age=1h", "ingest.bootstrap.overlap=2s", "ingest.bootstrap.least_percent=0")
+	o.start()
+	collectors := []string{"ris/rrc00", "ris/rrc01"}
+	state := func(want string) func() bool {
+		return func() bool {
+			rows := o.feeds()
+			return len(rows) == len(collectors) && !slices.ContainsFunc(collectors, func(c string) bool { return rows[c].State != want || rows[c].PeersUp == 0 })
+		}
+	}
+	answered := func(want ...string) func() bool {
+		return func() bool {
+			return !slices.ContainsFunc(collectors, func(c string) bool { return !slices.Equal(o.gaps(c), want) })
+		}
+	}
+	defer func() {
+		if t.Failed() && o.cmd != nil {
+			t.Logf("gaps of %s: %q\nfeeds: %v", collectors[0], o.gaps(collectors[0]), o.feeds())
+		}
+	}()
+	o.eventually("collectors are up", state("up"))
+	o.eventually("their tables have come", answered("gap ever", "recovered"))
+	time.Sleep(2 * time.Second) // until the statuses know it
+	o.kill()
+	time.Sleep(3 * time.Second)
+	o.start()
+	o.eventually("they are up again", state("up"))
+	o.eventually("what was missed has been filled", answered("gap ever", "recovered", "gap known", "recovered"))
+	if out := o.outages(); out != "" {
+		t.Errorf("outages of a feed that was only interrupted:\n%s", out)
+	}
+	if !strings.Contains(o.said(), "every source brings messages") {
+		t.Errorf("it never said that it is ready:\n%s", o.said())
+	}
+	sessions := map[string][]uint64{}
+	o.records(schemas.TopicUpdates, func(rec *kgo.Record) error {
+		var u pb.UpdateRecord
+		if err := u.UnmarshalVT(rec.Value); err != nil {
+			return fmt.Errorf("offset %d: %w", rec.Offset, err)
+		}
+		if p := u.GetPosition(); p.GetLane() == "live" && !slices.Contains(sessions[p.GetCollector()], p.GetSession()) {
+			sessions[p.GetCollector()] = append(sessions[p.GetCollector()], p.GetSession())
+		}
+		return nil
+	})
+	for _, c := range collectors {
+		if s := sessions[c]; len(s) != 2 || s[1] <= s[0] {
+			t.Errorf("%s: sessions %v, want two that rise", c, s)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(o.dir, "run.json")); err != nil {
+		t.Error(err)
+	}
+}
+
+// writeTables replaces the empty tables of an index by ones in which every peer holds one prefix.
+func writeTables(t *testing.T, index string, sched *rislivetest.Schedule, at time.Time) {
+	t.Helper()
+	lines, err := os.ReadFile(index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(lines)) {
+		f := strings.Split(strings.TrimSpace(line), "\t")
+		if len(f) != 5 || f[1] != "rib" {
+			continue
+		}
+		var peers []mrt.TablePeer
+		var entries []mrt.Entry
+		seen := map[bgp.Peer]bool{}
+		for _, e := range sched.Events {
+			if "ris/"+e.Host != f[0] || seen[e.Peer] {
+				continue
+			}
+			seen[e.Peer] = true
+			peers = append(peers, mrt.TablePeer{BGPID: netip.MustParseAddr("192.0.2.9"), Address: e.Peer.Address, ASN: e.Peer.ASN})
+			entries = append(entries, mrt.Entry{Peer: uint16(len(entries)), Originated: at, Attributes: mrt.Attributes{Path: []bgp.ASN{e.Peer.ASN, 64496}, NextHop: netip.MustParseAddr("192.0.2.1")}})
+		}
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		w := mrt.NewWriter(z)
+		w.PeerIndexTable(at, netip.MustParseAddr("192.0.2.254"), "", peers)
+		w.RIB(at, 0, netip.MustParsePrefix("198.51.100.0/24"), entries)
+		if err := errors.Join(w.Err(), z.Close(), os.WriteFile(f[4], b.Bytes(), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

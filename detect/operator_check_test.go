@@ -15,8 +15,8 @@ func TestCheck(t *testing.T) {
 	s.live(at, &pb.CheckBegin{Id: "c"})
 	s.live(at+10, s.routes(1, 7, "-10.4.0.0/16", "+10.200.0.0/16"))
 	s.live(at+10, &pb.PeerUp{Peer: s.peer(0, 2)})
-	s.say("table/c", at+60, at+100, s.chunk("c", 9, []int{0, 1, 2}, "10.0.0.0/16", "10.4.0.0/16", "10.5.0.0/16", "10.201.0.0/16"))
-	s.say("table/other", at+60, at+100, s.chunk("other", 9, []int{0, 1, 2}, "10.202.0.0/16"))
+	s.say("table/c", at+60, at+100, s.chunk("c", []int{0, 1, 2}, "10.0.0.0/16", "10.4.0.0/16", "10.5.0.0/16", "10.201.0.0/16"))
+	s.say("table/other", at+60, at+100, s.chunk("other", []int{0, 1, 2}, "10.202.0.0/16"))
 	s.want("before it ends", s.sees("10.1.0.0/16")+s.sees("10.201.0.0/16"), "[64400 64400 0 64400][0 0 0 0]")
 	s.want("meanwhile", s.votes(), "[votes votes transferring votes]")
 	s.live(at+130, s.routes(0, 7, "+10.201.0.0/16"))
@@ -56,7 +56,7 @@ func TestCheckWithoutEffect(t *testing.T) {
 			t.Parallel()
 			s := newStageWorld(t)
 			s.live(at, &pb.CheckBegin{Id: "c"})
-			s.say("table/c", at+60, at+70, s.chunk("c", 9, []int{0, 1, 2, 3}, "10.0.0.0/16", "10.200.0.0/16"))
+			s.say("table/c", at+60, at+70, s.chunk("c", []int{0, 1, 2, 3}, "10.0.0.0/16", "10.200.0.0/16"))
 			s.live(at+71, tt.body)
 			if tt.name != "another ends" { // then the first is open
 				s.say("table/c", at+60, at+72, &pb.CheckEnd{Id: "c", Complete: true})
@@ -75,7 +75,7 @@ func TestCheckWithinGap(t *testing.T) {
 	at := dawn + 660
 	s.live(at, &pb.GapBegin{Id: "g", SinceUs: (at - 1) * 1e6})
 	s.live(at+1, &pb.CheckBegin{Id: "c"})
-	s.say("table/c", at+60, at+70, s.chunk("c", 9, []int{0, 1, 2, 3}, "10.0.0.0/16"))
+	s.say("table/c", at+60, at+70, s.chunk("c", []int{0, 1, 2, 3}, "10.0.0.0/16"))
 	s.say("table/c", at+60, at+72, &pb.CheckEnd{Id: "c", Complete: true})
 	s.say("fill/g", at, at+73, &pb.GapEnd{Id: "g", Complete: true, Filled: true})
 	s.want("10.1.0.0/16", s.sees("10.1.0.0/16"), "[64400 64400 64400 64400]")

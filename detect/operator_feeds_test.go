@@ -204,7 +204,7 @@ func TestStaleOwner(t *testing.T) {
 		push("live", 5, at, &pb.CollectorDown{Reason: pb.DownReason_DOWN_REASON_LOST})
 		push("live", 5, at, &pb.GapBegin{Id: "5-2"})
 		for _, id := range []string{"5-1", "5-2"} {
-			push("table/"+id, 0, at, s.chunk(id, 9, []int{0, 1, 2, 3}, "10.0.0.0/16", "10.200.0.0/16"))
+			push("table/"+id, 0, at, s.chunk(id, []int{0, 1, 2, 3}, "10.0.0.0/16", "10.200.0.0/16"))
 			push("fill/"+id, 0, at, s.routes(1, 7, "-10.0.0.0/16"))
 			push("fill/"+id, 0, at, &pb.GapEnd{Id: id, Complete: true})
 		}
@@ -215,7 +215,7 @@ func TestStaleOwner(t *testing.T) {
 	stale(at + 2)
 	s.want("10.0.0.0/16", s.sees("10.0.0.0/16"), "[64400 64400 64400 64400]")
 	s.want("10.200.0.0/16", s.sees("10.200.0.0/16"), "[0 0 0 0]")
-	push("table/9-1", 0, at, s.chunk("9-1", 9, []int{0, 1, 2, 3}, "10.1.0.0/16"))
+	push("table/9-1", 0, at, s.chunk("9-1", []int{0, 1, 2, 3}, "10.1.0.0/16"))
 	push("table/9-1", 0, at, &pb.GapEnd{Id: "9-1", Complete: true})
 	stale(at + 3)
 	s.want("10.0.0.0/16", s.sees("10.0.0.0/16"), "[0 0 0 0]")

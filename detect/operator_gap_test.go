@@ -52,15 +52,15 @@ func (s *stage) routes(p int, upstream uint32, prefixes ...string) *pb.RouteChan
 	return ch
 }
 
-// chunk is a table of collector 0's peers that holds prefixes over an upstream.
-func (s *stage) chunk(id string, upstream uint32, peers []int, prefixes ...string) *pb.TableChunk {
+// chunk is a table of collector 0's peers that holds prefixes over upstream 9.
+func (s *stage) chunk(id string, peers []int, prefixes ...string) *pb.TableChunk {
 	s.t.Helper()
 	c := &pb.TableChunk{Id: id, Family: pb.Family_FAMILY_IPV4}
 	for _, p := range peers {
 		c.Peers = append(c.Peers, s.peer(0, p))
 	}
 	for _, x := range prefixes {
-		c.Prefixes = append(c.Prefixes, &pb.TablePrefix{Prefix: octets(s.t, x), Paths: []*pb.TablePath{{OriginAs: 64500, UpstreamAs: upstream, Peers: []byte{1<<len(peers) - 1}}}})
+		c.Prefixes = append(c.Prefixes, &pb.TablePrefix{Prefix: octets(s.t, x), Paths: []*pb.TablePath{{OriginAs: 64500, UpstreamAs: 9, Peers: []byte{1<<len(peers) - 1}}}})
 	}
 	return c
 }
@@ -131,7 +131,7 @@ func TestShortGapFilled(t *testing.T) {
 	s.say("fill/g", at-30, at+120, s.routes(1, 8, "-10.2.0.0/16"))
 	s.say("fill/g", at-20, at+120, s.routes(1, 8, "+10.2.0.0/16"))
 	s.say("fill/other", at-20, at+120, s.routes(2, 9, "-10.0.0.0/16"))
-	s.say("table/other", at-20, at+120, s.chunk("other", 9, []int{0, 1, 2, 3}, "10.9.0.0/16"))
+	s.say("table/other", at-20, at+120, s.chunk("other", []int{0, 1, 2, 3}, "10.9.0.0/16"))
 	s.say("fill/g", at, at+130, &pb.GapEnd{Id: "g", Complete: true, Filled: true})
 	s.want("10.0.0.0/16", s.sees("10.0.0.0/16"), "[0 64400 64400 64400]")
 	s.want("10.1.0.0/16", s.sees("10.1.0.0/16"), "[7 64400 64400 64400]")
@@ -186,7 +186,7 @@ func TestBootstrap(t *testing.T) {
 	s.want("while the gap is open", s.votes(), noTable)
 	s.live(at+70, s.routes(0, 7, "-10.0.0.0/16"))
 	s.live(at+70, &pb.PeerUp{Peer: s.peer(0, 3)}) // its table comes by itself
-	s.say("table/g", at-600, at+80, s.chunk("g", 9, []int{0, 1, 2, 3}, "10.0.0.0/16", "10.1.0.0/16", "10.200.0.0/16"))
+	s.say("table/g", at-600, at+80, s.chunk("g", []int{0, 1, 2, 3}, "10.0.0.0/16", "10.1.0.0/16", "10.200.0.0/16"))
 	s.say("fill/g", at-500, at+90, s.routes(1, 8, "-10.0.0.0/16", "+10.1.0.0/16"))
 	s.say("fill/g", at, at+90, &pb.GapEnd{Id: "g", Complete: true, Peers: []*pb.Peer{s.peer(0, 0), s.peer(0, 1), s.peer(0, 2), s.peer(0, 3)}})
 	s.want("10.0.0.0/16", s.sees("10.0.0.0/16"), "[0 0 9 0]")
@@ -291,7 +291,7 @@ func TestLostWithinGap(t *testing.T) {
 	at := dawn + 660
 	s.live(at, &pb.GapBegin{Id: "g"})
 	s.live(at+5, &pb.CollectorDown{Reason: pb.DownReason_DOWN_REASON_LOST})
-	s.say("table/g", at-600, at+80, s.chunk("g", 9, []int{0, 1, 2, 3}, "10.0.0.0/16", "10.200.0.0/16"))
+	s.say("table/g", at-600, at+80, s.chunk("g", []int{0, 1, 2, 3}, "10.0.0.0/16", "10.200.0.0/16"))
 	s.say("table/g", at, at+90, &pb.GapEnd{Id: "g", Complete: true})
 	s.want("10.0.0.0/16", s.sees("10.0.0.0/16"), "[0 0 0 0]")
 	s.want("10.200.0.0/16", s.sees("10.200.0.0/16"), "[0 0 0 0]")

@@ -17,9 +17,10 @@ const (
 	Window = int64(60)
 
 	window = Window * second
-	// DefaultVanished and DefaultBack are Config's.
+	// DefaultVanished is Config.Vanished's.
 	DefaultVanished = time.Minute
-	DefaultBack     = 10 * time.Second
+	// DefaultBack is Config.Back's.
+	DefaultBack = 10 * time.Second
 	// maxAhead is how far a timestamp may be ahead of tick and clock.
 	maxAhead = 60 * second
 

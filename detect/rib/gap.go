@@ -9,13 +9,14 @@ import (
 // Outcome says how a gap ended.
 type Outcome uint8
 
+// The outcomes.
 const (
-	// Unknown: what neither the answer nor the live stream said is not known any more, its evidence included.
+	// Unknown is one that was not answered: what neither the answer nor the live stream said is not known any more, its evidence included.
 	Unknown Outcome = iota
-	// Tabled: a whole table came. What neither it nor the live stream said is not held; where it was heard last stays known, as
+	// Tabled is one that a whole table answered. What neither it nor the live stream said is not held; where it was heard last stays known, as
 	// after a withdrawal.
 	Tabled
-	// Filled: all messages that were missing came. What neither they nor the live stream said stands as before.
+	// Filled is one of which all messages came that were missing. What neither they nor the live stream said stands as before.
 	Filled
 )
 

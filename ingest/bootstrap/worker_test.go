@@ -1,0 +1,401 @@
+package bootstrap_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/darkmap/darkmap/eval/simulate/mrt"
+	"github.com/darkmap/darkmap/ingest/archive/archivetest"
+	"github.com/darkmap/darkmap/ingest/bootstrap"
+	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/ingest/stream/streamtest"
+	"github.com/darkmap/darkmap/internal/bgp"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const rrc00 = "ris/rrc00"
+
+// scene is a worker between an archive that the test writes and streams that keep what is said.
+type scene struct {
+	t      *testing.T
+	w      *archivetest.World
+	a      archivetest.Archive
+	set    *streamtest.Set
+	worker *bootstrap.Worker
+	s      *stream.Stream
+	begin  time.Time    // of the wall clock
+	start  time.Time    // of the streams' clock
+	ahead  atomic.Int64 // by which the test moved it
+}
+
+// play makes a scene whose clock begins at start, with the stream of rrc00 up.
+func play(t *testing.T, start time.Time, change func(*bootstrap.Config)) *scene {
+	t.Helper()
+	sc := &scene{t: t, w: &archivetest.World{Collectors: []string{rrc00}, Peers: 2, Prefixes: 60}, a: archivetest.Archive{Dir: t.TempDir()}, begin: time.Now(), start: start}
+	if err := os.WriteFile(filepath.Join(sc.a.Dir, archivetest.IndexName), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg := fast()
+	cfg.PublishedWithin = 500 * time.Millisecond
+	if change != nil {
+		change(&cfg)
+	}
+	finder, fetcher := serve(t, sc.a.Dir)
+	var err error
+	sc.worker, err = bootstrap.New(cfg, bootstrap.Deps{Log: slog.New(slog.DiscardHandler), Finder: finder, Fetcher: fetcher, Now: sc.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sc.set = streamtest.New(t, stream.DefaultConfig(), sc.now)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- sc.worker.Run(ctx) }() // ends with ctx
+	go func() {                                 // ends with ctx
+		for {
+			select {
+			case g := <-sc.set.Gaps:
+				sc.worker.Gap(g)
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	if sc.s, err = sc.set.Open(t.Context(), rrc00, stream.Options{Source: "rislive", Archived: true}); err == nil {
+		err = sc.s.Up(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sc
+}
+
+func (sc *scene) now() time.Time {
+	return sc.start.Add(time.Since(sc.begin) + time.Duration(sc.ahead.Load()))
+}
+
+func (sc *scene) gap(since time.Time) *stream.Gap {
+	sc.t.Helper()
+	us := int64(0)
+	if !since.IsZero() {
+		us = since.UnixMicro()
+	}
+	g, err := sc.s.BeginGap(sc.t.Context(), us, "test")
+	if err != nil {
+		sc.t.Fatal(err)
+	}
+	return g
+}
+
+// live says what a peer sends.
+func (sc *scene) live(ch archivetest.Change) {
+	sc.t.Helper()
+	if err := sayLive(sc.t.Context(), sc.w, sc.s, 0, []archivetest.Change{ch}); err != nil {
+		sc.t.Fatal(err)
+	}
+}
+
+func (sc *scene) dump(at time.Time) {
+	sc.t.Helper()
+	name := at.Format("bview.20060102.1504.gz")
+	if err := sc.a.Add(rrc00, "rib", at, at, name, func(w io.Writer) error { return sc.w.WriteDump(w, 0, at) }); err != nil {
+		sc.t.Fatal(err)
+	}
+}
+
+func (sc *scene) updates(at time.Time, changes ...archivetest.Change) {
+	sc.t.Helper()
+	name := at.Format("updates.20060102.1504.gz")
+	if err := sc.a.Add(rrc00, "updates", at, at.Add(5*time.Minute), name, func(w io.Writer) error { return sc.w.WriteUpdates(w, 0, changes) }); err != nil {
+		sc.t.Fatal(err)
+	}
+}
+
+// ends waits for n ends of gaps or checks and returns them, with what stood in their lane before.
+func (sc *scene) ends(n int) []string {
+	sc.t.Helper()
+	var out []string
+	waitFor(sc.t, func() bool {
+		out = nil
+		bodies := map[string]int{}
+		for _, r := range sc.set.Updates.Updates(sc.t) {
+			lane, _, _ := strings.Cut(r.GetPosition().GetLane(), "/")
+			switch b := r.GetBody().(type) {
+			case *pb.UpdateRecord_GapEnd:
+				out = append(out, fmt.Sprintf("%s complete=%v filled=%v peers=%d after %d messages, %d states", lane, b.GapEnd.GetComplete(), b.GapEnd.GetFilled(), len(b.GapEnd.GetPeers()), bodies["m"], bodies["s"]))
+				clear(bodies)
+			case *pb.UpdateRecord_CheckEnd:
+				out = append(out, fmt.Sprintf("%s check complete=%v", lane, b.CheckEnd.GetComplete()))
+			case *pb.UpdateRecord_BgpMessage:
+				if lane == "fill" {
+					bodies["m"]++
+				}
+			case *pb.UpdateRecord_PeerDown, *pb.UpdateRecord_PeerUp:
+				if lane == "fill" {
+					bodies["s"]++
+				}
+			}
+		}
+		return len(out) >= n
+	}, sc.worker)
+	return out
+}
+
+func (sc *scene) want(got []string, want ...string) {
+	sc.t.Helper()
+	if !slices.Equal(got, want) {
+		sc.t.Errorf("got\n %s\nwant\n %s", strings.Join(got, "\n "), strings.Join(want, "\n "))
+	}
+}
+
+// reasons are the reasons of the feed's records of some kind.
+func (sc *scene) reasons(e pb.FeedEvent) []string {
+	var out []string
+	for _, f := range sc.set.Feeds.Feeds(sc.t) {
+		if f.GetEvent() == e {
+			out = append(out, f.GetReason())
+		}
+	}
+	return out
+}
+
+func change(at time.Time, peer, prefix int) archivetest.Change {
+	return archivetest.Change{At: at, Peer: peer, Prefix: prefix, Version: 2}
+}
+
+// TestFill: a gap is filled with what lies, for each peer, between the last message before and the first after it, as soon as the
+// file that covers its end is there.
+func TestFill(t *testing.T) {
+	sc := play(t, dumped.Add(8*time.Minute), nil)
+	before, missed1, missed2, after := change(dumped.Add(time.Minute), 0, 1), change(dumped.Add(2*time.Minute), 0, 2), change(dumped.Add(6*time.Minute), 1, 3), change(dumped.Add(9*time.Minute), 0, 4)
+	sc.live(before)
+	g := sc.gap(dumped.Add(time.Minute))
+	sc.live(after)
+	sc.updates(dumped, before, missed1)
+	waitFor(t, func() bool {
+		return strings.Contains(sc.worker.Progress(), "waiting for the updates from 2026-11-24T08:05:00Z")
+	}, sc.worker)
+	sc.updates(dumped.Add(5*time.Minute), missed2, after)
+	sc.want(sc.ends(1), "fill complete=true filled=true peers=0 after 2 messages, 0 states")
+	if !g.Superseded() {
+		t.Error("the gap is still open")
+	}
+	if err := sc.worker.Ready(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestMissingFile: a file that does not appear is an incomplete answer, never withdrawals; a newer dump makes it good.
+func TestMissingFile(t *testing.T) {
+	sc := play(t, dumped.Add(8*time.Minute), nil)
+	sc.gap(dumped.Add(time.Minute))
+	sc.updates(dumped.Add(5*time.Minute), change(dumped.Add(6*time.Minute), 0, 1))
+	sc.want(sc.ends(1), "fill complete=false filled=true peers=0 after 0 messages, 0 states")
+	if got := sc.reasons(pb.FeedEvent_FEED_EVENT_DEGRADED); len(got) != 1 || !strings.Contains(got[0], "the updates from 2026-11-24T08:01:00Z to 2026-11-24T08:05:00Z are not in the archive") {
+		t.Errorf("got reasons %q", got)
+	}
+	sc.dump(dumped.Add(-time.Hour)) // of no use
+	sc.dump(dumped.Add(7 * time.Minute))
+	sc.updates(dumped.Add(10 * time.Minute))
+	sc.want(sc.ends(2)[1:], "fill complete=true filled=false peers=2 after 0 messages, 0 states")
+	if got := sc.reasons(pb.FeedEvent_FEED_EVENT_GAP); len(got) != 2 || !strings.Contains(got[1], "beginning again with the table of 2026-11-24T08:07:00Z") {
+		t.Errorf("got gaps %q", got)
+	}
+}
+
+// TestCutShort: a dump that ends before its time, or is far smaller than the one before, is no table; the one before serves.
+func TestCutShort(t *testing.T) {
+	sc := play(t, dumped.Add(2*time.Minute), nil)
+	sc.w.Prefixes = 6_000 // more than one chunk of each family
+	sc.dump(dumped.Add(-10 * time.Minute))
+	sc.dump(dumped)
+	name := filepath.Join(sc.a.Dir, dumped.Format("bview.20060102.1504.gz"))
+	whole, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, whole[:len(whole)*3/4], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for at := dumped.Add(-10 * time.Minute); at.Before(dumped.Add(10 * time.Minute)); at = at.Add(5 * time.Minute) {
+		sc.updates(at)
+	}
+	sc.gap(time.Time{})
+	sc.want(sc.ends(2), "table complete=false filled=false peers=0 after 0 messages, 0 states", "fill complete=true filled=false peers=2 after 0 messages, 0 states")
+	if got := sc.reasons(pb.FeedEvent_FEED_EVENT_DEGRADED); len(got) != 1 || !strings.Contains(got[0], "the table dump of 2026-11-24T08:00:00Z is damaged") {
+		t.Errorf("got reasons %q", got)
+	}
+	sc.w.Prefixes = 600
+	sc.dump(dumped.Add(time.Minute))
+	sc.gap(time.Time{})
+	sc.want(sc.ends(4)[2:], "table complete=false filled=false peers=0 after 0 messages, 0 states", "fill complete=true filled=false peers=2 after 0 messages, 0 states")
+	if got := sc.reasons(pb.FeedEvent_FEED_EVENT_DEGRADED); len(got) != 2 || !strings.Contains(got[1], "routes, the one before 12000: it is cut short") {
+		t.Errorf("got reasons %q", got)
+	}
+}
+
+// TestCutUpdates: a file of updates that is published in parts is waited for, and nothing is said twice.
+func TestCutUpdates(t *testing.T) {
+	sc := play(t, dumped.Add(4*time.Minute), func(c *bootstrap.Config) { c.PublishedWithin = time.Hour })
+	var all []archivetest.Change
+	for i := range 50 {
+		all = append(all, change(dumped.Add(time.Duration(i)*time.Second), i%2, i))
+	}
+	sc.updates(dumped, all...)
+	name := filepath.Join(sc.a.Dir, dumped.Format("updates.20060102.1504.gz"))
+	whole, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, whole[:len(whole)/2], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sc.gap(dumped.Add(-time.Second + time.Second))
+	waitFor(t, func() bool { return strings.Contains(sc.worker.Progress(), "waiting for a whole file") }, sc.worker)
+	if err := os.WriteFile(name, whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sc.want(sc.ends(1), "fill complete=true filled=true peers=0 after 50 messages, 0 states")
+}
+
+// TestNewest: the newest gap wins, and what answered an older one says no more.
+func TestNewest(t *testing.T) {
+	sc := play(t, dumped.Add(8*time.Minute), func(c *bootstrap.Config) { c.PublishedWithin = time.Hour })
+	sc.updates(dumped)
+	old := sc.gap(dumped.Add(time.Minute))
+	waitFor(t, func() bool { return strings.Contains(sc.worker.Progress(), "waiting") }, sc.worker)
+	young := sc.gap(dumped.Add(7 * time.Minute))
+	sc.updates(dumped.Add(5*time.Minute), change(dumped.Add(6*time.Minute), 0, 1))
+	sc.want(sc.ends(1), "fill complete=true filled=true peers=0 after 1 messages, 0 states")
+	if !old.Superseded() || young.Since != old.Since {
+		t.Errorf("the gap since %d took the place of one since %d", young.Since, old.Since)
+	}
+	if got := sc.reasons(pb.FeedEvent_FEED_EVENT_RECOVERED); len(got) != 2 {
+		t.Errorf("got %q, want both gaps over", got)
+	}
+}
+
+// TestNoDump: without a dump the answer is incomplete; one that appears later is used.
+func TestNoDump(t *testing.T) {
+	sc := play(t, dumped.Add(2*time.Minute), nil)
+	sc.gap(time.Time{})
+	sc.want(sc.ends(1), "table complete=false filled=false peers=0 after 0 messages, 0 states")
+	sc.updates(dumped, change(dumped.Add(-time.Second), 0, 1), change(dumped.Add(time.Second), 0, 2))
+	sc.dump(dumped)
+	sc.want(sc.ends(2)[1:], "fill complete=true filled=false peers=2 after 1 messages, 0 states")
+}
+
+// TestStates: sessions that ended since the dump are said in the fill.
+func TestStates(t *testing.T) {
+	sc := play(t, dumped.Add(2*time.Minute), nil)
+	sc.dump(dumped)
+	peer := sc.w.Peer(0, 1)
+	err := sc.a.Add(rrc00, "updates", dumped, dumped.Add(5*time.Minute), "updates.20261124.0800", func(w io.Writer) error {
+		m := mrt.NewWriter(w)
+		session := mrt.Session{PeerASN: peer.ASN, PeerAddress: peer.Address, LocalASN: 64511, LocalAddress: peer.Address}
+		m.StateChange(dumped.Add(time.Second).UnixMicro(), session, bgp.Established, bgp.Idle)
+		session.PeerASN++ // was not in the dump
+		m.StateChange(dumped.Add(time.Second).UnixMicro(), session, bgp.OpenConfirm, bgp.Established)
+		return m.Err()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sc.gap(time.Time{})
+	sc.want(sc.ends(1), "fill complete=true filled=false peers=2 after 0 messages, 1 states")
+}
+
+// TestCheck: a check begins before the nominal time of the next dump and sends its table when it is there.
+func TestCheck(t *testing.T) {
+	sc := play(t, dumped.Add(-time.Hour), func(c *bootstrap.Config) {
+		c.CheckEvery, c.CheckLead = time.Millisecond, 10*time.Minute
+	})
+	sc.dump(dumped.Add(-16 * time.Hour))
+	sc.dump(dumped.Add(-8 * time.Hour))
+	for at := dumped.Add(-8 * time.Hour); at.Before(dumped); at = at.Add(5 * time.Minute) {
+		sc.updates(at)
+	}
+	sc.gap(time.Time{})
+	sc.ends(1)
+	waitFor(t, func() bool { return sc.worker.Planned(rrc00).Equal(dumped) }, sc.worker)
+	sc.ahead.Store(int64(51 * time.Minute)) // within the lead
+	waitFor(t, func() bool {
+		return strings.Contains(sc.worker.Progress(), "waiting for the dump of 2026-11-24T08:00:00Z")
+	}, sc.worker)
+	sc.ahead.Store(int64(61 * time.Minute))
+	sc.dump(dumped)
+	sc.want(sc.ends(2)[1:], "table check complete=true")
+	var lanes []string
+	for _, r := range sc.set.Updates.Updates(t) {
+		if c := r.GetTableChunk(); c != nil && strings.Contains(c.GetId(), "check") {
+			lanes = append(lanes, r.GetPosition().GetLane())
+		}
+	}
+	if len(lanes) != 2 || !strings.HasPrefix(lanes[0], "table/") || !strings.HasSuffix(lanes[0], "-check-20261124T0800") {
+		t.Errorf("the check's chunks stand in %q", lanes)
+	}
+}
+
+// TestTwoTables: of more than two tables of an AS the largest are sent; of equals the lower peers.
+func TestTwoTables(t *testing.T) {
+	sc := play(t, dumped.Add(2*time.Minute), nil)
+	sc.updates(dumped)
+	index := make([]mrt.TablePeer, 5)
+	for p := range index {
+		peer := sc.w.Peer(0, p)
+		index[p] = mrt.TablePeer{BGPID: peer.Address, Address: peer.Address, ASN: 64500}
+	}
+	index[4].ASN = 64501
+	var file bytes.Buffer
+	z := gzip.NewWriter(&file)
+	m := mrt.NewWriter(z)
+	m.PeerIndexTable(dumped, index[0].Address, "", index)
+	for i := range 10 {
+		var entries []mrt.Entry
+		for p := range index {
+			if p == 0 && i > 5 || p == 1 && i > 7 { // the first two are smaller
+				continue
+			}
+			entries = append(entries, mrt.Entry{Peer: uint16(p), Originated: dumped, Attributes: mrt.Attributes{Path: []bgp.ASN{index[p].ASN, 64510}, NextHop: index[p].Address}})
+		}
+		m.RIB(dumped, uint32(i), sc.w.Prefix(i), entries)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	err := sc.a.Add(rrc00, "rib", dumped, dumped, "bview.20261124.0800.bin", func(w io.Writer) error { _, err := w.Write(file.Bytes()); return err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	sc.gap(time.Time{})
+	sc.want(sc.ends(1), "fill complete=true filled=false peers=3 after 0 messages, 0 states")
+	var got []byte
+	for _, r := range sc.set.Updates.Updates(t) {
+		for _, p := range r.GetGapEnd().GetPeers() {
+			got = append(got, p.GetAddress()[3])
+		}
+	}
+	if !slices.Equal(got, []byte{2, 3, 4}) {
+		t.Errorf("got the tables of peers %v, want 2, 3 and 4", got)
+	}
+}

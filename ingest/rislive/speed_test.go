@@ -124,7 +124,7 @@ func playerChild(ctx context.Context, k task, say func(answer)) error {
 }
 
 func clientChild(ctx context.Context, k task, say func(answer)) error {
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	kc := kafka.DefaultConfig()
 	kc.Brokers = k.Brokers
 	updates, err := kafka.NewProducer(ctx, kc, schemas.TopicUpdates, log, nil)

@@ -1,0 +1,29 @@
+package bmp
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"net/netip"
+	"time"
+)
+
+// said is a connection on which a router says something and closes.
+type said struct {
+	net.Conn // nil: nothing else is called
+	r        bytes.Reader
+}
+
+func (s *said) Read(b []byte) (int, error)      { return s.r.Read(b) }
+func (s *said) SetReadDeadline(time.Time) error { return nil }
+func (s *said) Close() error                    { return nil }
+func (s *said) RemoteAddr() net.Addr {
+	return net.TCPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:1"))
+}
+
+// Hear runs a session of the router 127.0.0.1 that says b.
+func (s *Station) Hear(ctx context.Context, b []byte) error {
+	c := &said{}
+	c.r.Reset(b)
+	return s.admit(ctx, c).run(ctx)
+}

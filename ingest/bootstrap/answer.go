@@ -76,10 +76,7 @@ func (t *task) bootstrap(ctx context.Context) error {
 		return t.end(ctx, tables, stream.Outcome{Why: m.Error()}, m)
 	}
 	until := time.UnixMicro(g.Until)
-	last := until.Add(t.w.cfg.Overlap).UnixMicro()
-	say := newSayer(t, fills, func(it *capture.Item) bool {
-		return d.sent[it.Peer] && it.Timestamp >= d.at.UnixMicro() && it.Timestamp <= last
-	})
+	say := newSayer(t, fills, func(it *capture.Item) bool { return d.sent[it.Peer] && it.Timestamp >= d.at.UnixMicro() })
 	if d.at.Before(until) {
 		err = t.updates(ctx, d.at, until, say.item)
 	}
@@ -154,6 +151,7 @@ type sayer struct {
 	t        *task
 	lane     *stream.Lane
 	wanted   func(*capture.Item) bool
+	last     int64 // of file: what is said later is heard live
 	messages int
 	files    int
 	file     string
@@ -169,9 +167,11 @@ func (s *sayer) item(ctx context.Context, f *archive.File, it *capture.Item) err
 	if f.URL != s.file {
 		s.file = f.URL
 		s.files++
+		until := s.t.gap.Until + s.t.w.cfg.Overlap.Microseconds()
+		s.last = min(until, s.t.w.d.Now().UnixMicro()) // a late clock's future is not told
 	}
 	up, down := table.Session(it)
-	if !up && !down && it.Kind != capture.Message || it.Local || !s.wanted(it) {
+	if !up && !down && it.Kind != capture.Message || it.Local || it.Timestamp > s.last || !s.wanted(it) {
 		return nil
 	}
 	n, err := tell(ctx, s.t.gap.Stream(), s.lane, &s.m, it, up, down)

@@ -75,10 +75,16 @@ func makeArchive(t testing.TB, w *archivetest.World, dir string) {
 // serve serves an archive over HTTP and returns a finder of its files, and a fetcher.
 func serve(t testing.TB, dir string) (archive.Finder, *archive.Fetcher) {
 	t.Helper()
+	return serveFrom(t, dir, t.TempDir())
+}
+
+// serveFrom is serve with a cache that may hold something.
+func serveFrom(t testing.TB, dir, cache string) (archive.Finder, *archive.Fetcher) {
+	t.Helper()
 	server := httptest.NewServer(http.FileServer(http.Dir(dir)))
 	t.Cleanup(server.Close)
 	cfg := archive.DefaultConfig()
-	cfg.Cache, cfg.Index = t.TempDir(), server.URL+"/"+archivetest.IndexName
+	cfg.Cache, cfg.Index = cache, server.URL+"/"+archivetest.IndexName
 	finder, err := archive.NewFinder(cfg)
 	if err != nil {
 		t.Fatal(err)

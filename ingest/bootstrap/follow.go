@@ -202,10 +202,12 @@ func (p *player) next(ctx context.Context) (archive.File, error) {
 		now := p.f.d.Now()
 		files, err := p.f.d.Finder.Find(ctx, p.name, archive.Updates, p.cursor, p.f.d.Now().Add(lookAhead))
 		p.files = files
+		early := false
 		switch row := rowFrom(files, now); {
 		case len(rowFrom(files, p.cursor)) > 0:
 			continue
-		case now.Before(p.cursor.Add(p.f.cfg.FollowStep)): // it is early
+		case now.Before(p.cursor.Add(p.f.cfg.FollowStep)):
+			early = true
 		case now.Before(p.cursor.Add(p.f.cfg.FollowMissing)):
 			p.s.Suspend()
 		case err == nil && len(row) > 0:
@@ -220,7 +222,7 @@ func (p *player) next(ctx context.Context) (archive.File, error) {
 				return archive.File{}, err
 			}
 		}
-		if err == nil {
+		if err == nil && !early {
 			err = errors.New("no updates from " + clock(p.cursor) + " on")
 		}
 		p.f.note(p.name, err, false)
@@ -230,13 +232,18 @@ func (p *player) next(ctx context.Context) (archive.File, error) {
 	}
 }
 
+// until waits for t or a part of the time until then: a clock may be set.
+func (p *player) until(ctx context.Context, t, now time.Time) error {
+	return sleep(ctx, min(max(t.Sub(now), p.f.cfg.FollowStep), p.f.cfg.Poll))
+}
+
 // skip makes a gap of what lies between the cursor and to, once the late clock has reached that.
 func (p *player) skip(ctx context.Context, to time.Time) error {
 	p.f.metrics.missing.Inc()
 	now := p.f.d.Now()
 	for now.Before(to) {
 		p.s.Suspend()
-		if err := sleep(ctx, max(to.Sub(now), p.f.cfg.FollowStep)); err != nil {
+		if err := p.until(ctx, to, now); err != nil {
 			return err
 		}
 		now = p.f.d.Now()
@@ -290,7 +297,7 @@ func (p *player) file(ctx context.Context, f archive.File) error {
 			if now = p.f.d.Now(); !at.After(now) {
 				break
 			}
-			if err := sleep(ctx, max(at.Sub(now), p.f.cfg.FollowStep)); err != nil {
+			if err := p.until(ctx, at, now); err != nil {
 				return err
 			}
 			now = p.f.d.Now()

@@ -23,6 +23,7 @@ import (
 var (
 	errStopping   = errors.New("darkmap stops")
 	errReplaced   = errors.New("a newer connection of the router took its place")
+	errWanted     = errors.New("the detector needs the router's tables again")
 	errTerminated = errors.New("the router ended the session")
 )
 

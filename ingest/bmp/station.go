@@ -117,6 +117,27 @@ func (s *Station) Run(ctx context.Context) error {
 	return s.serve(ctx, ln)
 }
 
+// Drop ends the session of a collector, so that its router connects again and sends its tables again. It reports whether there is
+// one. A nil Station has none.
+func (s *Station) Drop(collector string) bool {
+	if s == nil {
+		return false
+	}
+	s.mu.Lock()
+	seat := s.seats[collector]
+	s.mu.Unlock()
+	if seat == nil {
+		return false
+	}
+	seat.mu.Lock()
+	defer seat.mu.Unlock()
+	if seat.current == nil {
+		return false
+	}
+	seat.current.end(errWanted)
+	return true
+}
+
 // note keeps what Addr and Ready say.
 func (s *Station) note(addr net.Addr, err error) {
 	s.mu.Lock()

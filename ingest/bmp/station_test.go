@@ -294,6 +294,25 @@ func TestStop(t *testing.T) {
 	}
 }
 
+// TestDrop: a session that is dropped is down, and the router is heard again when it comes back.
+func TestDrop(t *testing.T) {
+	t.Parallel()
+	f := start(t, settings())
+	r := f.dial("127.0.0.1")
+	r.Say(bmptest.Initiation("x"))
+	f.wait("bmp/edge1", 3)
+	if f.station.Drop("bmp/other") || (*bmp.Station)(nil).Drop("bmp/edge1") || !f.station.Drop("bmp/edge1") {
+		t.Error("a session was dropped that is not there, or one that is was not")
+	}
+	r.Closed()
+	f.wait("bmp/edge1", 4)
+	f.dial("127.0.0.1").Say(bmptest.Initiation("x"))
+	want := append(append(opening[:3:3], "CollectorDown"), opening...)
+	if diff := cmp.Diff(want, f.wait("bmp/edge1", len(want))); diff != "" {
+		t.Errorf("records (-want +got):\n%s", diff)
+	}
+}
+
 // TestNoRouters: without routers there is no port.
 func TestNoRouters(t *testing.T) {
 	t.Parallel()

@@ -40,7 +40,7 @@ func TestEmbedded(t *testing.T) {
 }
 
 // load makes the topics of the messages' peers, over four collectors, and returns how to stream them.
-func (w *world) load(msgs []real) (topicOf func(real) string) {
+func (w *world) load(msgs []captured) (topicOf func(captured) string) {
 	w.t.Helper()
 	place := map[uint32]string{}
 	for _, m := range msgs {
@@ -50,11 +50,11 @@ func (w *world) load(msgs []real) (topicOf func(real) string) {
 			w.want[place[m.peer.ASN]] = nil
 		}
 	}
-	return func(m real) string { return place[m.peer.ASN] }
+	return func(m captured) string { return place[m.peer.ASN] }
 }
 
 // stream puts messages into their topics: before a peer's first its Peer Up, and the collector's AS before each path.
-func (w *world) stream(msgs []real, topicOf func(real) string, up map[openbmptest.Peer]bool) {
+func (w *world) stream(msgs []captured, topicOf func(captured) string, up map[openbmptest.Peer]bool) {
 	w.t.Helper()
 	now := time.Now().UnixMicro()
 	for _, m := range msgs {

@@ -32,7 +32,6 @@ type place struct {
 	at, end    int64
 	known      bool   // it was followed before
 	lost       string // why something is missing; empty: nothing is
-	lostSince  int64
 	lostNumber int64
 	memory     memory
 }

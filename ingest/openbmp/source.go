@@ -27,6 +27,8 @@ const (
 	maxPoll = 20_000
 	// turn is the longest that a poll waits.
 	turn = 250 * time.Millisecond
+	// faultFor is how long a fault is shown that nothing contradicts: quiet topics bring nothing.
+	faultFor = time.Minute
 	// maxDecompressed bounds a batch of the cluster's, which is not ours.
 	maxDecompressed = 64 << 20
 )
@@ -66,6 +68,7 @@ type Source struct {
 	started    time.Time // zero: Run has not begun
 	joined     bool
 	fault      error // the last one; nil since something went well
+	faultAt    time.Time
 	parts      map[string]map[int32]*partition
 	collectors map[string]*collector
 	fresh      []*partition // assigned since the last commit
@@ -123,7 +126,7 @@ func (s *Source) Ready() error {
 		return fmt.Errorf("routeviews: no answer from %s yet", brokers)
 	case time.Since(time.Unix(0, heard)) > s.cfg.SuspendAfter:
 		return fmt.Errorf("routeviews: no answer from %s since %s", brokers, time.Unix(0, heard).UTC().Format(time.RFC3339))
-	case s.fault != nil:
+	case s.fault != nil && time.Since(s.faultAt) < faultFor:
 		return fmt.Errorf("routeviews: %w", s.fault)
 	case !s.joined:
 		return fmt.Errorf("routeviews: waiting for topics that fit %s and a place in the group %s", s.cfg.Topics, s.group)
@@ -261,7 +264,7 @@ func (s *Source) failed(kind string, err error) {
 	s.broken.Warn("routeviews' cluster fails", "kind", kind, "err", err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.fault = fmt.Errorf("%s: %w", kind, err)
+	s.fault, s.faultAt = fmt.Errorf("%s: %w", kind, err), time.Now()
 }
 
 func (s *Source) partition(topic string, number int32) *partition {

@@ -101,8 +101,13 @@ func TestSession(t *testing.T) {
 		}
 	}
 	want := []seen{
-		{"PeerUp", 1, now, false}, {"BgpMessage", 1<<16 + 1, now, true}, {"BgpMessage", 2<<16 + 1, now, true},
-		{"BgpMessage", 4<<16 + 1, now, true}, {"PeerDown", 4<<16 + 2, now, false}, {"PeerUp", 5<<16 + 1, now, false}, {"PeerDown", 6<<16 + 1, now, false},
+		{"PeerUp", 1, now, false},
+		{"BgpMessage", 1<<16 + 1, now, true},
+		{"BgpMessage", 2<<16 + 1, now, true},
+		{"BgpMessage", 4<<16 + 1, now, true},
+		{"PeerDown", 4<<16 + 2, now, false},
+		{"PeerUp", 5<<16 + 1, now, false},
+		{"PeerDown", 6<<16 + 1, now, false},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)

@@ -208,17 +208,17 @@ func (w *world) owners() map[string]string {
 	return out
 }
 
-// real is a message of the shared captures.
-type real struct {
+// captured is a message of the shared captures.
+type captured struct {
 	at     int64
 	peer   openbmptest.Peer
 	update []byte
 }
 
 // realMessages reads UPDATEs of route-views2, 2013-01-01.
-func realMessages(t *testing.T, limit int) []real {
+func realMessages(t *testing.T, limit int) []captured {
 	t.Helper()
-	var out []real
+	var out []captured
 	for i := range 4 {
 		f, err := os.Open(datatest.Path(t, "mrt", fmt.Sprintf("routeviews2-20130101-arch%d.mrt.gz", i)))
 		if err != nil {
@@ -248,7 +248,7 @@ func realMessages(t *testing.T, limit int) []real {
 				continue
 			}
 			p := openbmptest.Peer{Address: m.PeerAddress, ASN: uint32(m.PeerASN), TwoOctet: m.ASOctets == 2}
-			out = append(out, real{rec.Timestamp, p, slices.Clone(m.Message)})
+			out = append(out, captured{rec.Timestamp, p, slices.Clone(m.Message)})
 		}
 		_ = f.Close() // it was read only
 	}

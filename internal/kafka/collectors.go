@@ -23,7 +23,7 @@ func Member(group, instance string) []kgo.Opt {
 		kgo.SessionTimeout(sessionTimeout), kgo.HeartbeatInterval(heartbeat),
 		kgo.FetchMaxBytes(fetchBytes), kgo.FetchMaxPartitionBytes(fetchPartitionBytes),
 		// A topic that is new here is not asked for before the fetch that waits has come back.
-		kgo.FetchMaxWait(5*fetchWait),
+		kgo.FetchMaxWait(5 * fetchWait),
 	}
 }
 

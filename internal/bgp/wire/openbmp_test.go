@@ -79,7 +79,7 @@ func TestOpenBMPErrors(t *testing.T) {
 func TestStripFirstAS(t *testing.T) {
 	t.Parallel()
 	const own, peer, trans = 6447, 64496, 23456
-	cat := func(b ...[]byte) []byte { return slices.Concat(b...) }
+	cat := slices.Concat[[]byte]
 	long := func(flags, code byte, v []byte) []byte { return attr(flags, code, v...) }
 	update := func(attributes ...[]byte) []byte {
 		return message(wire.MessageUpdate, body(net192, net198, attributes...))
@@ -174,11 +174,11 @@ func soundAttributes(body []byte) bool {
 	at := 2 + int(binary.BigEndian.Uint16(body))
 	b := body[at+2 : at+2+int(binary.BigEndian.Uint16(body[at:]))]
 	for len(b) > 0 {
-		header, n := 3, 0
 		if len(b) < 4 {
 			return false
 		}
-		if n = int(b[2]); b[0]&0x10 != 0 {
+		header, n := 3, int(b[2])
+		if b[0]&0x10 != 0 {
 			header, n = 4, int(binary.BigEndian.Uint16(b[2:]))
 		}
 		if n > len(b)-header {

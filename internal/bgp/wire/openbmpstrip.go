@@ -58,7 +58,8 @@ func StripFirstAS(dst, message []byte, asOctets uint8, own []bgp.ASN, peer bgp.A
 	if next == peer || next == asTrans && p.width == 2 && peer > 1<<16-1 {
 		what = StripPeer
 	}
-	out = append(dst[:0], message[:HeaderLength]...)
+	out = dst[:0]
+	out = append(out, message[:HeaderLength]...)
 	out = append(out, body[:2+len(withdrawn)]...)
 	at := len(out)
 	out = p.rewrite(append(out, 0, 0), attributes, first)

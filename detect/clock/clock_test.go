@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -371,6 +372,25 @@ func TestRules(t *testing.T) {
 				t.Errorf("applied (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestVanishedIsConfigured: with all times divided by 30 a collector vanishes after two seconds, not after sixty.
+func TestVanishedIsConfigured(t *testing.T) {
+	t.Parallel()
+	const a = "ris/rrc00"
+	got := map[string][]string{}
+	c := New(Config{Partitions: 1, Vanished: 2 * time.Second, Back: 500 * time.Millisecond}, shortOperator{newJournal(t), got})
+	for i, r := range []*pb.RouteRecord{
+		up(a, 1, at(0)), clockAt(at(0), false), clockAt(at(2), false), tick(a, 2, at(2)), clockAt(at(4), false), clockAt(at(5), false),
+		tick(a, 3, at(4)), tick(a, 4, at(4.5)), clockAt(at(5), true),
+	} {
+		if err := c.Push(0, int64(i), r, 10); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(map[string][]string{a: {"1.0@0", "2.0@2", "0.0@2 down", "3.0@5", "4.0@5", "0.0@5 up"}}, got); diff != "" {
+		t.Errorf("applied (-want +got):\n%s", diff)
 	}
 }
 

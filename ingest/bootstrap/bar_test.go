@@ -28,6 +28,7 @@ var (
 	barPrefixes = flag.Int("bar.prefixes", 5_000, "prefixes of each table")
 	barPeers    = flag.Int("bar.peers", 2, "full feeds of each of the 4 collectors")
 	barDir      = flag.String("bar.dir", "", "where the archive is kept between runs; empty: made anew")
+	barFollow   = flag.Bool("bar.follow", false, "with -bar.make: what changes live stands in the archive, too, for darkmap up --follow")
 	barMake     = flag.Bool("bar.make", false, "only make the archive in -bar.dir")
 )
 
@@ -54,12 +55,23 @@ func makeArchive(t testing.TB, w *archivetest.World, dir string) {
 		if strings.HasPrefix(name, "routeviews") {
 			ending = ".bz2"
 		}
-		if err := a.Add(name, "rib", dumped, dumped, name+"/"+dump+ending, func(out io.Writer) error { return w.WriteDump(out, c, dumped) }); err != nil {
+		write := func() error {
+			return a.Add(name, "rib", dumped, dumped, name+"/"+dump+ending, func(out io.Writer) error { return w.WriteDump(out, c, dumped) })
+		}
+		if _, err := os.Stat(filepath.Join(dir, name, dump+ending)); err == nil { // of another run: it takes a while to make
+			write = func() error { return a.List(name, "rib", dumped, dumped, name+"/"+dump+ending) }
+		}
+		if err := write(); err != nil {
 			t.Fatal(err)
 		}
-		for at := dumped; at.Before(dumped.Add(sinceDump)); at = at.Add(5 * time.Minute) {
+		all, until := since(w, c), dumped.Add(sinceDump)
+		if *barFollow {
+			until = until.Add(15 * time.Minute)
+			all = append(all, w.Changes(c, w.Prefixes*w.Peers/100, 2, dumped.Add(sinceDump), until)...)
+		}
+		for at := dumped; at.Before(until); at = at.Add(5 * time.Minute) {
 			var part []archivetest.Change
-			for _, ch := range since(w, c) {
+			for _, ch := range all {
 				if !ch.At.Before(at) && ch.At.Before(at.Add(5*time.Minute)) {
 					part = append(part, ch)
 				}

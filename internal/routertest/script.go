@@ -1,0 +1,133 @@
+package routertest
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// Script takes a lab, and the darkmap that watches it, through what may happen to them, and compares what darkmap wrote.
+type Script struct {
+	Lab *Lab
+	// Start starts darkmap; Kill ends it with SIGKILL, Stop with SIGTERM.
+	Start, Kill, Stop func()
+	// Read reads all that it has written.
+	Read func() *View
+	// Withdrawn is what the routers really took back.
+	Withdrawn map[netip.Prefix]bool
+}
+
+// flips is how often each router announces and withdraws one prefix.
+const flips = 3
+
+// Run runs it and returns the view of its end.
+func (s *Script) Run() *View {
+	tb := s.Lab.tb
+	tb.Helper()
+	s.Withdrawn = map[netip.Prefix]bool{}
+	routers := s.Lab.Routers
+	for i, r := range routers {
+		r.Announce(Networks(i, 0, 5)...)
+	}
+	s.Lab.Wait() // sessions and tables that are there before darkmap
+	s.Start()
+	s.agree("start")
+	s.flip()
+	first, last := routers[0], routers[len(routers)-1]
+	first.Clear(first.Neighbours()[0])
+	last.Clear(last.Neighbours()[1])
+	s.agree("sessions cleared")
+	for _, r := range routers {
+		r.Kill()
+		s.agree(r.Name + " killed")
+		r.Start()
+		s.agree(r.Name + " started")
+	}
+	s.Kill()
+	s.withdraw(routers[1], Networks(1, 0, 2)...)
+	last.Announce(Networks(len(routers)-1, 5, 8)...)
+	s.Lab.Wait()
+	s.Start()
+	s.agree("darkmap killed and started")
+	s.Stop()
+	s.withdraw(first, Networks(0, 3, 5)...)
+	s.Lab.Wait()
+	s.Start()
+	v := s.agree("darkmap stopped and started")
+	s.onlyWithdrawn(v)
+	return v
+}
+
+// Networks are prefixes from to to of a router, of both families.
+func Networks(router, from, to int) []netip.Prefix {
+	var all []netip.Prefix
+	for i := from; i < to; i++ {
+		all = append(all, netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 51, byte(100 + router), byte(16 * i)}), 28),
+			netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, byte(router), byte(i)}), 48))
+	}
+	return all
+}
+
+func (s *Script) withdraw(r *Router, prefixes ...netip.Prefix) {
+	for _, p := range prefixes {
+		s.Withdrawn[p] = true
+	}
+	r.Withdraw(prefixes...)
+}
+
+// agree waits until the routers are done and the log says what their tables say.
+func (s *Script) agree(what string) *View {
+	tb := s.Lab.tb
+	tb.Helper()
+	s.Lab.Wait()
+	begun := time.Now()
+	var v *View
+	Eventually(tb, time.Minute, func() error {
+		v = s.Read()
+		return v.Agrees(s.Lab)
+	})
+	tb.Logf("%s: the log agrees after %v", what, time.Since(begun).Round(time.Millisecond))
+	return v
+}
+
+// flip announces and withdraws prefixes of each router, one change at a time: the log has each of them at each neighbour.
+func (s *Script) flip() {
+	s.Lab.tb.Helper()
+	var v *View
+	for range flips {
+		for i, r := range s.Lab.Routers {
+			r.Announce(Networks(i, 10, 11)...)
+		}
+		s.agree("announced")
+		for i, r := range s.Lab.Routers {
+			s.withdraw(r, Networks(i, 10, 11)...)
+		}
+		v = s.agree("withdrawn")
+	}
+	for _, r := range s.Lab.Routers {
+		for _, n := range r.Neighbours() {
+			p := Networks(n.Router.index, 10, 11)[slices.Index(bgp.Families[:], n.Family)]
+			k := historyKey("bmp/"+r.Name, n.Address, p)
+			if got, want := v.history[k], strings.Repeat("AW", flips); got != want {
+				s.Lab.tb.Errorf("%s: changes %q, want %q", k, got, want)
+			}
+		}
+	}
+}
+
+// onlyWithdrawn: a withdrawal in the log is of what a router took back.
+func (s *Script) onlyWithdrawn(v *View) {
+	s.Lab.tb.Helper()
+	total := 0
+	for k, changes := range v.history {
+		n := strings.Count(changes, "W")
+		total += n
+		if p := netip.MustParsePrefix(k[strings.LastIndexByte(k, ' ')+1:]); n > 0 && !s.Withdrawn[p] {
+			s.Lab.tb.Errorf("%s: %q, but it was never taken back", k, changes)
+		}
+	}
+	s.Lab.tb.Logf("%d withdrawals, all of what was taken back", total)
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/codec"
+	"github.com/darkmap/darkmap/internal/routertest"
+	"github.com/darkmap/darkmap/schemas"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+// TestUpBMP watches real routers through every stage: whatever happens to sessions, routers and darkmap itself, bgp.routes has every
+// change in order, no withdrawal but what was taken back, and in the end what the routers' own tables say; and no outage is of
+// anything else.
+func TestUpBMP(t *testing.T) {
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := ln.Addr().(*net.TCPAddr).Port
+	_ = ln.Close() // nothing was accepted
+	lab := routertest.Start(t, port, routertest.FRR, routertest.GoBGP, routertest.FRR)
+	var routers []string
+	for _, r := range lab.Routers {
+		routers = append(routers, fmt.Sprintf("{address: %v, name: %s}", r.Address, r.Name))
+	}
+	o := newObservatory(t, "ingest.rislive.enabled=false", "ingest.archives=false", fmt.Sprintf("ingest.bmp.listen=:%d", port),
+		"ingest.bmp.routers=["+strings.Join(routers, ", ")+"]")
+	script := routertest.Script{
+		Lab:   lab,
+		Start: func() { o.start(); o.eventually("it runs", func() bool { return o.feeds() != nil }) },
+		Kill:  o.kill,
+		Stop: func() {
+			if err := o.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Error(err)
+			}
+			_ = o.cmd.Wait() // what it said is looked at below
+			o.cmd = nil
+		},
+		Read: func() *routertest.View { return o.routes() },
+	}
+	script.Run()
+	for line := range strings.Lines(o.outages()) {
+		t.Logf("outage: %s", strings.TrimSpace(line))
+		known := false
+		for p := range script.Withdrawn {
+			known = known || strings.Contains(line, p.String())
+		}
+		if !known {
+			t.Errorf("an outage of what was never taken back: %s", line)
+		}
+	}
+	rows := o.feeds()
+	for _, r := range lab.Routers {
+		if row := rows["bmp/"+r.Name]; row.PeersUp != 4 || row.State != "up" {
+			t.Errorf("darkmap feeds: %s: %+v", r.Name, row)
+		}
+	}
+}
+
+// routes is the state that bgp.routes says.
+func (o *observatory) routes() *routertest.View {
+	o.t.Helper()
+	v := routertest.NewView()
+	o.records(schemas.TopicRoutes, func(rec *kgo.Record) error {
+		u := &pb.RouteRecord{}
+		if err := u.UnmarshalVT(rec.Value); err != nil || u.GetClock() != nil {
+			return err
+		}
+		pos := codec.ParsePosition(u.GetPosition())
+		v.At(pos)
+		c := pos.Collector
+		switch b := u.GetBody().(type) {
+		case *pb.RouteRecord_CollectorDown:
+			v.CollectorDown(c)
+		case *pb.RouteRecord_PeerUp:
+			v.PeerUp(c, o.peer(b.PeerUp.GetPeer()))
+		case *pb.RouteRecord_PeerDown:
+			v.PeerDown(c, o.peer(b.PeerDown.GetPeer()))
+		case *pb.RouteRecord_Changes:
+			path := []bgp.ASN{}
+			for _, s := range b.Changes.GetAsPath() {
+				for _, asn := range s.GetAsns() {
+					path = append(path, bgp.ASN(asn))
+				}
+			}
+			v.Change(c, o.peer(b.Changes.GetPeer()), o.prefixes(b.Changes.GetWithdrawn()), o.prefixes(b.Changes.GetAnnounced()), path)
+		}
+		return nil
+	})
+	return v
+}
+
+func (o *observatory) peer(p *pb.Peer) netip.Addr {
+	o.t.Helper()
+	peer, err := codec.ParsePeer(p)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return peer.Address
+}
+
+func (o *observatory) prefixes(list []*pb.Route) []netip.Prefix {
+	o.t.Helper()
+	var out []netip.Prefix
+	for _, r := range list {
+		p, err := codec.ParsePrefix(r.GetPrefix())
+		if err != nil {
+			o.t.Fatal(err)
+		}
+		out = append(out, p)
+	}
+	return out
+}

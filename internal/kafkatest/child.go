@@ -78,6 +78,18 @@ func (p *Process) Kill() { p.end(syscall.SIGKILL) }
 // Stop tells the process to end and waits.
 func (p *Process) Stop() { p.end(syscall.SIGTERM) }
 
+// Pause stops the process where it is (SIGSTOP), as a machine does that has no time for it; Resume lets it go on.
+func (p *Process) Pause() { p.signal(syscall.SIGSTOP) }
+
+// Resume is Pause's counterpart.
+func (p *Process) Resume() { p.signal(syscall.SIGCONT) }
+
+func (p *Process) signal(sig os.Signal) {
+	if err := p.cmd.Process.Signal(sig); err != nil {
+		p.t.Error(err)
+	}
+}
+
 func (p *Process) end(sig os.Signal) {
 	if p.cmd.ProcessState != nil {
 		return

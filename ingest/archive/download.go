@@ -94,7 +94,7 @@ func (f *Fetcher) attempt(ctx context.Context, file File, path string) error {
 	if resp.StatusCode == http.StatusOK {
 		have = 0
 	} else if at, err := rangeStart(resp.Header.Get("Content-Range")); err != nil || at != have {
-		return errors.Join(fmt.Errorf("it goes on at %d instead of %d (%v): %w", at, have, err, ErrIncomplete), f.forget(path))
+		return errors.Join(fmt.Errorf("it goes on at %d instead of %d: %w", at, have, ErrIncomplete), err, f.forget(path))
 	}
 	size := int64(-1)
 	if resp.ContentLength >= 0 {
@@ -243,7 +243,7 @@ func verify(path, checksum string) error {
 	case "md5":
 		h = md5.New() //nolint:gosec // see the import
 	default:
-		return fmt.Errorf("its checksum, %.80q, is neither sha256: nor md5:", checksum)
+		return fmt.Errorf("its checksum, %.80q, names neither sha256 nor md5", checksum)
 	}
 	in, err := os.Open(path) //nolint:gosec // a name of our own, or the user's
 	if err != nil {

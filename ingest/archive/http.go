@@ -55,7 +55,7 @@ type client struct {
 var errRedirect = errors.New("the redirection is not followed")
 
 func newClient(cfg Config) *client {
-	t := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert,errcheck // it is one
+	t := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // it is one
 	t.ResponseHeaderTimeout, t.DisableCompression, t.MaxConnsPerHost = cfg.AnswerAfter, true, cfg.Parallel+2
 	c := &client{cfg: cfg, http: &http.Client{Transport: t}}
 	c.http.CheckRedirect = func(req *http.Request, via []*http.Request) error {

@@ -3,7 +3,6 @@ package bootstrap_test
 import (
 	"context"
 	"flag"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -236,5 +235,5 @@ func peak(t testing.TB) string {
 			return strings.TrimSpace(v)
 		}
 	}
-	return fmt.Sprint("unknown")
+	return "unknown"
 }

@@ -38,7 +38,7 @@ func nextDump(files []archive.File, t time.Time) time.Time {
 	if every <= 0 || last.After(t) {
 		return time.Time{}
 	}
-	return last.Add(every * (t.Sub(last)/every + 1))
+	return last.Add(t.Sub(last).Truncate(every) + every)
 }
 
 // runCheck begins a check, waits for its dump and sends it.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/darkmap/darkmap/ingest/archive"
@@ -56,8 +57,7 @@ func (t *task) dump(ctx context.Context, id string, lane *stream.Lane, at time.T
 		return nil, err
 	}
 	none := &missing{err: fmt.Errorf("the archive has no table dump from %s to %s", clock(from), clock(now))}
-	for i := len(files) - 1; i >= 0; i-- {
-		f := files[i]
+	for i, f := range slices.Backward(files) {
 		if t.w.knownBad(t.collector, f.URL) {
 			continue
 		}

@@ -55,7 +55,7 @@ func (sc *scene) followed() []string {
 // TestFollow: archives are played when the late clock has reached each message, from the present of that clock on; before that
 // stands a bootstrap. A file that is not there becomes a gap before what follows, and is filled when it appears.
 func TestFollow(t *testing.T) {
-	sc := play(t, dumped.Add(2*time.Minute), func(c *bootstrap.Config) { c.PublishedWithin = time.Hour })
+	sc := play(t, dumped.Add(2*time.Minute), nil)
 	sc.dump(dumped)
 	var all []archivetest.Change
 	for i := range 10 { // one every 30 s

@@ -47,12 +47,13 @@ func (r *running) feed(ctx context.Context, rec *kgo.Record) error {
 			return r.again(ctx, s)
 		}
 	}
-	return nil // another replica's
+	r.set.Doubt(f.GetCollector()) // another replica's, or not open yet
+	return nil
 }
 
 // again makes a collector's tables come again: a router's by ending its session, the others' through a gap since ever.
 func (r *running) again(ctx context.Context, s *stream.Stream) error {
-	if dropper, ok := any(r.station).(interface{ Drop(string) bool }); ok && dropper.Drop(s.Collector()) {
+	if r.station.Drop(s.Collector()) {
 		return nil
 	}
 	if _, err := s.BeginGap(ctx, 0, "the detector needs the tables again"); err != nil && !errors.Is(err, stream.ErrClosed) {

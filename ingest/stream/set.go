@@ -102,6 +102,16 @@ func (s *Set) Remember(collector string, p Past) {
 	s.past[collector] = p
 }
 
+// Doubt forgets how far a collector was known that is not open yet: its tables are needed.
+func (s *Set) Doubt(collector string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p, ok := s.past[collector]; ok {
+		p.Known = 0
+		s.past[collector] = p
+	}
+}
+
 // Saw raises the session numbers to come above n.
 func (s *Set) Saw(n uint64) {
 	s.mu.Lock()

@@ -14,6 +14,6 @@
 //
 // The collector's own AS is stripped from AS_PATH here: what stands in bgp.updates is what the peer sent.
 //
-// Goroutines: Run's, and the Kafka client's, which calls back into group.go. Source.mu guards what both use; no stream is called
-// while it is held.
+// Goroutines: Run's, and the Kafka client's, which calls back into group.go. Source.work is held by whoever works on partitions,
+// Source.mu, which comes after it, for a look at the maps; no stream is called while mu is held.
 package openbmp

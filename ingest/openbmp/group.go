@@ -233,16 +233,25 @@ func newestMemory(places []*place) memory {
 
 // revoked hands partitions over: what was read of them is committed first.
 func (s *Source) revoked(last context.Context, m map[string][]int32) {
+	s.work.Lock()
+	defer s.work.Unlock()
 	if len(m) > 0 && !s.closing {
 		began := time.Now()
 		s.settle(last)
 		s.d.Log.Info("routeviews' topics are handed over", "topics", len(m), "seconds", time.Since(began).Seconds())
 	}
-	s.lost(m)
+	s.forget(m)
 }
 
-// lost forgets partitions; collectors without any are closed.
+// lost is told where the group took partitions away without asking.
 func (s *Source) lost(m map[string][]int32) {
+	s.work.Lock()
+	defer s.work.Unlock()
+	s.forget(m)
+}
+
+// forget lets go of partitions; collectors without any are closed.
+func (s *Source) forget(m map[string][]int32) {
 	var gone []*collector
 	s.mu.Lock()
 	for topic, numbers := range m {

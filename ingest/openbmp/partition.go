@@ -24,8 +24,7 @@ type collector struct {
 	waiting bool
 }
 
-// partition is one of a topic. It is the poll loop's once it is assigned, and the revoking callback's, which the client calls
-// between polls only.
+// partition is one of a topic. Source.work guards it once it is assigned.
 type partition struct {
 	topic  string
 	number int32

@@ -74,7 +74,9 @@ type Source struct {
 	fresh      []*partition // assigned since the last commit
 	fatal      error        // a callback's: Run returns it
 
-	// Run's, and of callbacks between polls.
+	// work is held by Run while it is not polling, and by callbacks that take partitions away: it comes before mu and guards
+	// partitions and all below.
+	work    sync.Mutex
 	cl      *kgo.Client
 	adm     *kadm.Client
 	dirty   map[*partition]struct{} // what is not committed yet
@@ -159,6 +161,8 @@ func (s *Source) Run(ctx context.Context) error {
 	s.started = time.Now()
 	s.mu.Unlock()
 	err := s.follow(ctx, last)
+	s.work.Lock()
+	defer s.work.Unlock()
 	if err == nil {
 		s.settle(last)
 	}
@@ -210,18 +214,25 @@ func (s *Source) follow(ctx, last context.Context) error {
 		poll, cancel := context.WithTimeout(ctx, turn)
 		fetches := s.cl.PollRecords(poll, maxPoll)
 		cancel()
-		err := s.take(last, fetches)
-		if err == nil {
-			err = s.commit(last)
-		}
+		err := s.digest(last, fetches)
 		s.cl.AllowRebalance()
-		if err == nil {
-			err = s.health(last)
-		}
 		if err != nil || ctx.Err() != nil || fetches.IsClientClosed() {
 			return err
 		}
 	}
+}
+
+// digest takes in what a poll brought, and does what is due.
+func (s *Source) digest(ctx context.Context, fetches kgo.Fetches) error {
+	s.work.Lock()
+	defer s.work.Unlock()
+	if err := s.take(ctx, fetches); err != nil {
+		return err
+	}
+	if err := s.commit(ctx); err != nil {
+		return err
+	}
+	return s.health(ctx)
 }
 
 // take reads what a poll brought.

@@ -145,7 +145,7 @@ func (c *Client) manage(ctx context.Context) error {
 		}
 	}()
 	for {
-		err := error(nil)
+		var err error
 		select {
 		case <-ctx.Done():
 			return nil

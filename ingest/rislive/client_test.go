@@ -43,7 +43,7 @@ func TestFollows(t *testing.T) {
 	t.Parallel()
 	for _, compression := range []bool{false, true} {
 		r := newRig(t, rislivetest.Options{Skew: 20 * time.Millisecond}, 30, []string{"rrc00", "RRC01.ripe.net"}, func(c *rislive.Config) { c.Compression = compression })
-		r.listening(t, 2)
+		r.listening(t)
 		s := small()
 		want, n := scheduled(t, s)
 		r.play(t, s, 1, n)
@@ -73,7 +73,7 @@ func TestRecordings(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := newRig(t, rislivetest.Options{}, 30, s.Hosts(), nil)
-		r.listening(t, 2)
+		r.listening(t)
 		want, n := scheduled(t, s)
 		r.play(t, s, 1e6, n)
 		r.stop()
@@ -85,7 +85,7 @@ func TestRecordings(t *testing.T) {
 func TestOwn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rislivetest.Options{}, 30, []string{"rrc00", "rrc01"}, nil)
-	r.listening(t, 2)
+	r.listening(t)
 	subscribed := func(n int) {
 		t.Helper()
 		until(t, "subscriptions", 10*time.Second, func() bool {

@@ -57,6 +57,7 @@ func (r *rig) playOn(ctx context.Context, s *rislivetest.Schedule, start time.Ti
 
 // breakOne breaks one of the connections at random, and waits until both are sound and overlap again.
 func (r *rig) breakOne(ctx context.Context, t *testing.T, rnd *rand.Rand) {
+	t.Helper()
 	conns := r.srv.Conns()
 	if len(conns) != 2 {
 		t.Errorf("%d connections before a fault", len(conns))
@@ -66,7 +67,7 @@ func (r *rig) breakOne(ctx context.Context, t *testing.T, rnd *rand.Rand) {
 	c := conns[n]
 	all := append(rislivetest.Harmless(), rislivetest.Breaking()...)
 	accepted := r.srv.Accepted()
-	breaking := true
+	var breaking bool
 	switch i := rnd.IntN(len(all) + 1); {
 	case i == len(all):
 		lag := time.Duration(rnd.IntN(1500)) * time.Millisecond
@@ -96,7 +97,7 @@ func TestOneConnectionBroken(t *testing.T) {
 	s := routeViews(t, four, *faultsLength)
 	want, n := scheduled(t, s)
 	r := newRig(t, rislivetest.Options{Skew: 30 * time.Millisecond}, speed, four, nil)
-	r.listening(t, 2)
+	r.listening(t)
 	begun := time.Now()
 	ctx, cancel := context.WithCancel(t.Context())
 	played := r.playOn(ctx, s, begun.Add(300*time.Millisecond))

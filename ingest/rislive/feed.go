@@ -100,10 +100,8 @@ func (f *feed) peer(p bgp.Peer) (*peer, error) {
 	return known, nil
 }
 
-// passed is a message that says nothing for the stream; its text is the reason, of a small closed set.
+// passed is why a message says nothing for the stream, of a small closed set; empty where it was said.
 type passed string
-
-func (p passed) Error() string { return string(p) }
 
 // The reasons.
 const (
@@ -118,46 +116,48 @@ const (
 	passedExpired   passed = "expired"
 )
 
-// say writes a message to the stream. The error is a passed where it says nothing, of the stream where that could not.
+// say writes a message to the stream. The error is the stream's.
 // inOrder lets nothing pass that is older than what its peer has said last: it was held while that was said.
-func (f *feed) say(ctx context.Context, m *wire.RISLiveMessage, inOrder bool) error {
+func (f *feed) say(ctx context.Context, m *wire.RISLiveMessage, inOrder bool) (passed, error) {
 	switch {
 	case m.Sent:
-		return passedSent
+		return passedSent, nil
 	case m.Kind == wire.RISOpen:
-		return passedOpen
+		return passedOpen, nil
 	case m.Kind == wire.RISKeepalive: // archives leave it out, so it must not mark where a gap begins
-		return passedKeepalive
+		return passedKeepalive, nil
 	case m.Kind == wire.RISState && m.State != bgp.Established && m.State != bgp.Idle:
-		return passedConnected
-	case m.Kind == wire.RISUnknown:
-		return passedOther
+		return passedConnected, nil
+	case m.Kind != wire.RISUpdate && m.Kind != wire.RISNotification && m.Kind != wire.RISState:
+		return passedOther, nil
 	}
 	p, err := f.peer(m.Peer)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if inOrder && m.Timestamp < p.last {
-		return passedLate
+		return passedLate, nil
 	}
 	p.last = m.Timestamp
 	f.last = max(f.last, m.Timestamp)
+	return "", f.write(ctx, m, p.handle)
+}
+
+// write writes an UPDATE, a NOTIFICATION or a state.
+func (f *feed) write(ctx context.Context, m *wire.RISLiveMessage, p *stream.Peer) error {
 	lane := f.stream.Live()
-	switch m.Kind {
-	case wire.RISState:
-		if m.State == bgp.Established {
-			return lane.PeerUp(ctx, p.handle, m.Timestamp)
-		}
-		return lane.PeerDown(ctx, p.handle, m.Timestamp, "the collector says that the session is down")
-	case wire.RISNotification:
-		return lane.PeerDown(ctx, p.handle, m.Timestamp, notification(m.Message))
-	case wire.RISUpdate:
-		return lane.Message(ctx, &stream.Message{
-			Peer: p.handle, Timestamp: m.Timestamp, Raw: m.Message,
-			ASOctets: m.Options.ASOctets, AddPathIPv4: m.Options.AddPathIPv4, AddPathIPv6: m.Options.AddPathIPv6,
-		})
+	switch {
+	case m.Kind == wire.RISState && m.State == bgp.Established:
+		return lane.PeerUp(ctx, p, m.Timestamp)
+	case m.Kind == wire.RISState:
+		return lane.PeerDown(ctx, p, m.Timestamp, "the collector says that the session is down")
+	case m.Kind == wire.RISNotification:
+		return lane.PeerDown(ctx, p, m.Timestamp, notification(m.Message))
 	}
-	return passedOther
+	return lane.Message(ctx, &stream.Message{
+		Peer: p, Timestamp: m.Timestamp, Raw: m.Message,
+		ASOctets: m.Options.ASOctets, AddPathIPv4: m.Options.AddPathIPv4, AddPathIPv6: m.Options.AddPathIPv6,
+	})
 }
 
 // notification says in words what a NOTIFICATION says (RFC 4271 §4.5).

@@ -75,8 +75,7 @@ func (m *merger) leads(ctx context.Context, c *connection, frame []byte, now tim
 func (m *merger) follows(ctx context.Context, c *connection, frame []byte, now time.Time) error {
 	var h wire.RISLiveHead
 	f := m.head(frame, &h)
-	switch {
-	case h.Host == nil: // what else there is, is rare
+	if h.Host == nil { // what else there is, is rare
 		if err := m.dec.Decode(frame, &m.msg); err != nil {
 			return m.undecodable(ctx, c, frame, err)
 		}
@@ -185,7 +184,7 @@ func (m *merger) listening(ctx context.Context, c *connection, f *feed) error {
 func (m *merger) control(ctx context.Context, c *connection, frame []byte) error {
 	switch m.msg.Kind {
 	case wire.RISError:
-		m.limited.Warn("RIS Live says that something is wrong", "address", c.origin, "message", short(errText(m.msg.Text)))
+		m.limited.Warn("RIS Live says that something is wrong", "address", c.origin, "message", short(m.msg.Text))
 	case wire.RISSubscribeOK:
 		var ack struct {
 			Data struct {
@@ -210,8 +209,3 @@ func (m *merger) control(ctx context.Context, c *connection, frame []byte) error
 	}
 	return nil
 }
-
-// errText is a text as an error.
-type errText string
-
-func (e errText) Error() string { return string(e) }

@@ -35,7 +35,7 @@ func readIndex(t testing.TB, path string) (out []archiveFile) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	for s := bufio.NewScanner(f); s.Scan(); {
 		c := strings.Split(s.Text(), "\t")
 		begin, err1 := time.Parse(time.RFC3339Nano, c[2])
@@ -48,19 +48,17 @@ func readIndex(t testing.TB, path string) (out []archiveFile) {
 	return out
 }
 
-// repair answers gaps as the archives are published, with what the gap's filter says is missing. It stands in for
-// ingest/bootstrap: the same calls, no download, no table. It ends with ctx.
+// repair answers gaps as the archives are published, with what the gap's filter says is missing. It is the reference for
+// ingest/bootstrap: the same calls, no download, no table.
 type repair struct {
 	files []archiveFile
 	gaps  <-chan *stream.Gap
 	late  time.Duration // from a file's end to its being there
-
-	mu   sync.Mutex
-	open int
 }
 
-// run answers every gap in a goroutine of its own. The first of a session is since ever: nothing was there before the play.
+// run answers every gap in a goroutine of its own, until ctx ends.
 func (r *repair) run(ctx context.Context, t *testing.T) {
+	t.Helper()
 	var wait sync.WaitGroup
 	defer wait.Wait()
 	for {
@@ -68,9 +66,7 @@ func (r *repair) run(ctx context.Context, t *testing.T) {
 		case <-ctx.Done():
 			return
 		case g := <-r.gaps:
-			r.count(1)
 			wait.Go(func() {
-				defer r.count(-1)
 				if err := r.answer(ctx, g); err != nil && ctx.Err() == nil {
 					t.Error(err)
 				}
@@ -79,16 +75,14 @@ func (r *repair) run(ctx context.Context, t *testing.T) {
 	}
 }
 
-func (r *repair) count(n int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.open += n
-}
-
-func (r *repair) done() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.open == 0 && len(r.gaps) == 0
+// repaired reports whether no gap is open.
+func (r *rig) repaired() bool {
+	for _, s := range r.set.Streams() {
+		if _, open := s.OpenGap(); open {
+			return false
+		}
+	}
+	return len(r.set.Gaps) == 0
 }
 
 func (r *repair) answer(ctx context.Context, g *stream.Gap) error {
@@ -188,21 +182,32 @@ func (r *rig) breakBoth(ctx context.Context, rnd *rand.Rand) outage {
 // archives the state is that of the undisturbed run. Every third fault leaves one connection.
 func TestBothConnectionsBroken(t *testing.T) {
 	t.Parallel()
+	bothBroken(t, func(ctx context.Context, t *testing.T, index string, gaps <-chan *stream.Gap) {
+		t.Helper()
+		(&repair{files: readIndex(t, index), gaps: gaps, late: published}).run(ctx, t)
+	})
+}
+
+// published is from a file's end to its being in the archive: fifteen seconds of the feed.
+const published = 500 * time.Millisecond
+
+// bothBroken plays, breaks and compares; fix answers the gaps until ctx ends.
+func bothBroken(t *testing.T, fix func(ctx context.Context, t *testing.T, index string, gaps <-chan *stream.Gap)) {
+	t.Helper()
 	s := routeViews(t, four, *faultsLength)
 	want, _ := scheduled(t, s)
 	r := newRig(t, rislivetest.Options{Skew: 30 * time.Millisecond}, speed, four, nil)
-	r.listening(t, 2)
+	r.listening(t)
 	begun := time.Now()
-	start := begun.Add(300 * time.Millisecond)
-	index, err := s.WriteArchives(t.TempDir(), start, speed)
+	play := begun.Add(300 * time.Millisecond)
+	index, err := s.Then(rislivetest.Quiet(four, 20*time.Minute)).WriteArchives(t.TempDir(), play, speed) // archives go on
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	fix := &repair{files: readIndex(t, index), gaps: r.set.Gaps, late: time.Second / 2}
 	var wait sync.WaitGroup
-	wait.Go(func() { fix.run(ctx, t) })
-	played := r.playOn(ctx, s, start)
+	wait.Go(func() { fix(ctx, t, index, r.set.Gaps) })
+	played := r.playOn(ctx, s, play)
 	defer func() {
 		cancel()
 		wait.Wait()
@@ -212,7 +217,8 @@ func TestBothConnectionsBroken(t *testing.T) {
 		t.Fatal(err)
 	}
 	end := time.Now()
-	until(t, "every gap answered", 30*time.Second, func() bool { return time.Since(end) > time.Second && fix.done() })
+	until(t, "every gap answered", 30*time.Second, func() bool { return time.Since(end) > time.Second && r.repaired() })
+	cancel()
 	r.stop()
 	recs := r.set.Updates.Updates(t)
 	t.Logf("%d outages, %d connections, %v", len(outages), r.srv.Accepted(), time.Since(begun).Round(time.Second))
@@ -245,7 +251,7 @@ func (r *rig) disturb(ctx context.Context, t *testing.T, from time.Time) (outage
 func TestBothGone(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rislivetest.Options{}, speed, []string{"rrc00"}, nil)
-	r.listening(t, 2)
+	r.listening(t)
 	r.play(t, rislivetest.Burst("rrc00", 5), 1, 5)
 	r.srv.Refuse(rislivetest.NotThere)
 	for _, c := range r.srv.Conns() {
@@ -258,7 +264,7 @@ func TestBothGone(t *testing.T) {
 		t.Errorf("ready: %v", err)
 	}
 	r.srv.Refuse(rislivetest.Welcome)
-	r.listening(t, 2)
+	r.listening(t)
 	r.play(t, rislivetest.Burst("rrc00", 5), 1, 10)
 	r.stop()
 	recs := r.set.Updates.Updates(t)

@@ -56,7 +56,7 @@ func hostile(t *testing.T, fault rislivetest.Fault, refusal rislivetest.Refusal,
 		c.RetryMax = 100 * time.Millisecond
 		c.DialTimeout = 300 * time.Millisecond
 	})
-	r.listening(t, 2)
+	r.listening(t)
 	s := small().Loop(*hostileFor)
 	want, n := scheduled(t, s)
 	ctx, cancel := context.WithCancel(t.Context())

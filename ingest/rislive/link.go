@@ -84,7 +84,7 @@ func (l *link) run(ctx context.Context) error {
 		wait := retry.NextBackOff()
 		l.note(err, time.Now().Add(wait))
 		l.c.limited.Warn("no connection to RIS Live", "address", l.c.address, "connection", l.n, "lasted", lasted.Round(time.Millisecond).String(),
-			"next_try", wait.Round(time.Millisecond).String(), "err", short(err))
+			"next_try", wait.Round(time.Millisecond).String(), "err", short(err.Error()))
 		t := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
@@ -126,7 +126,7 @@ func (l *link) connect(ctx context.Context) (time.Duration, error) {
 		reason = "given up"
 	}
 	l.c.metrics.lost.WithLabelValues(reason).Inc()
-	if err := l.c.merger.lost(ctx, l.n, "connection lost: "+short(why)); err != nil {
+	if err := l.c.merger.lost(ctx, l.n, "connection lost: "+short(why.Error())); err != nil {
 		why = fatal{err}
 	}
 	return time.Since(connected), why

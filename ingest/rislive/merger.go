@@ -191,10 +191,9 @@ func (m *merger) emit(ctx context.Context, f *feed, n int, frame []byte, inOrder
 			return err
 		}
 	}
-	err := f.say(ctx, &m.msg, inOrder)
-	if p, ok := errors.AsType[passed](err); ok {
+	p, err := f.say(ctx, &m.msg, inOrder)
+	if p != "" {
 		m.pass(p)
-		return nil
 	}
 	if errors.Is(err, stream.ErrTooManyPeers) {
 		return m.undecodable(ctx, m.links[n], frame, err)
@@ -206,13 +205,12 @@ func (m *merger) pass(p passed) { m.metrics.passed.WithLabelValues(string(p)).In
 
 // undecodable counts, says and keeps what could not be decoded; nothing is kept where raw is nil. mu is held.
 func (m *merger) undecodable(ctx context.Context, c *connection, raw []byte, err error) error {
-	m.limited.Warn("passed over a message of RIS Live", "address", c.origin, "message", c.frames, "err", short(err))
+	m.limited.Warn("passed over a message of RIS Live", "address", c.origin, "message", c.frames, "err", short(err.Error()))
 	return m.set.DeadLetter(ctx, stream.DeadLetter{Origin: c.origin, Offset: c.frames, Raw: raw, Reason: "rislive", Err: err})
 }
 
-// short is an error's text for the log: what a server says may be long.
-func short(err error) string {
+// short is a text for the log: what a server says may be long.
+func short(text string) string {
 	const most = 300
-	text := err.Error()
 	return text[:min(len(text), most)]
 }

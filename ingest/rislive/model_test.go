@@ -67,15 +67,16 @@ func scheduled(t testing.TB, s *rislivetest.Schedule) (map[string][]change, int)
 	for i := range s.Events {
 		e := &s.Events[i]
 		all := []change{{peer: e.Peer, up: e.State == bgp.Established}}
-		if e.Message != nil {
+		switch {
+		case e.Message != nil:
 			all = decode(t, &d, e.Peer, e.Message, e.ASOctets)
 			if e.Message[18] == byte(wire.MessageUpdate) || e.Message[18] == byte(wire.MessageNotification) {
 				n++
 			}
-		} else if e.State != bgp.Established && e.State != bgp.Idle {
-			continue
-		} else {
+		case e.State == bgp.Established, e.State == bgp.Idle:
 			n++
+		default:
+			continue
 		}
 		c := "ris/" + e.Host
 		out[c] = append(out[c], all...)

@@ -111,18 +111,10 @@ func until(t testing.TB, what string, limit time.Duration, done func() bool) {
 	}
 }
 
-// listening waits until all of n connections have subscribed to everything.
-func (r *rig) listening(t testing.TB, n int) {
+// listening waits until both connections have subscribed to everything.
+func (r *rig) listening(t testing.TB) {
 	t.Helper()
-	until(t, "connections that listen", 30*time.Second, func() bool {
-		conns := r.srv.Conns()
-		for _, c := range conns {
-			if c.Subscriptions() < len(r.client.Collectors()) {
-				return false
-			}
-		}
-		return len(conns) == n
-	})
+	until(t, "connections that listen", 30*time.Second, r.sound)
 }
 
 // messages counts the BGP messages and states of live lanes.

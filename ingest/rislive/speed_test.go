@@ -182,7 +182,7 @@ func measure(ctx context.Context, k task, updates *kafka.Producer) (answer, erro
 		if err != nil {
 			return answer{}, err
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		if err := pprof.StartCPUProfile(f); err != nil {
 			return answer{}, err
 		}
@@ -314,7 +314,7 @@ func TestBurst(t *testing.T) {
 	s := rislivetest.Burst("rrc00", 15_000)
 	want, n := scheduled(t, s)
 	r := newRig(t, rislivetest.Options{BehindBytes: 4 << 20, BehindFor: 2 * time.Second}, 1, []string{"rrc00"}, nil)
-	r.listening(t, 2)
+	r.listening(t)
 	r.play(t, s, 1, n)
 	if got := r.srv.Accepted(); got != 2 {
 		t.Errorf("%d connections, want 2", got)

@@ -62,8 +62,9 @@ func stateWord(s bgp.FSMState) string {
 		return "up"
 	case bgp.OpenSent, bgp.OpenConfirm:
 		return "connected"
+	default:
+		return "down"
 	}
-	return "down"
 }
 
 // fields are those of the message's type, each with a comma before it.
@@ -86,6 +87,7 @@ func (r *renderer) fields(e *Event, m *message) string {
 	case wire.MessageKeepalive:
 		m.typ = "KEEPALIVE"
 		return ""
+	default:
 	}
 	m.typ = "UPDATE"
 	u, err := r.d.DecodeUpdate(body, wire.Options{ASOctets: e.ASOctets})

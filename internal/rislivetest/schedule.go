@@ -158,3 +158,13 @@ func Quiet(hosts []string, length time.Duration) *Schedule {
 	}
 	return s
 }
+
+// Then is the schedule and another one after it.
+func (s *Schedule) Then(o *Schedule) *Schedule {
+	out := &Schedule{Events: slices.Clone(s.Events), Length: s.Length + o.Length}
+	for _, e := range o.Events {
+		e.At += s.Length
+		out.Events = append(out.Events, e)
+	}
+	return out
+}

@@ -102,6 +102,7 @@ func BenchmarkRISLiveDecode(b *testing.B) { benchRIS(b, func(line []byte) []byte
 func BenchmarkRISLiveDecodeParsed(b *testing.B) { benchRIS(b, escaped) }
 
 func benchRIS(b *testing.B, change func([]byte) []byte) {
+	b.Helper()
 	lines := risLines(b, "morrowc-1k-msgs")
 	for i := range lines {
 		lines[i] = change(lines[i])

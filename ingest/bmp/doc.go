@@ -13,6 +13,20 @@
 // and of another when its first route comes; Peer Down of all that are up. Routes of a neighbour that nobody announced are passed
 // on, read without ADD-PATH; routes of one that is down are dead letters.
 //
+// What real routers do (TestRouters; internal/routertest runs them):
+//   - Both: Peer Up for sessions that were there before, then the tables, each ended by an End-of-RIB; all of it again after the station
+//     was away. Sessions come back within a second or so of the port.
+//   - FRR 8.4 stamps routes with the time at which it heard them: older than a minute in the dump of a session, they become the time of
+//     reception. GoBGP 3.10 stamps whole seconds.
+//   - FRR 8.4 sends the routes of its neighbours as if it sent them back to them: its own AS stands first in the path. It is taken off.
+//   - FRR 8.4 withdraws, right after a Peer Up, what was lost with the session before it, and ends post-policy tables that it was not
+//     asked for. Of an empty table both say nothing, and are not passed on.
+//   - FRR 8.4 needs soft-reconfiguration inbound for pre-policy monitoring: without it keeps nothing, and each announcement comes as a
+//     withdrawal. The log then says so, once a session.
+//   - FRR 8.4 says Peer Down of the neighbours that are configured and not up, at the beginning of a session.
+//   - FRR 8.4 sends no A flag and, of its own routes, AS numbers of 2 octets: the width is taken that fits (wire.Options).
+//   - Neither sends a keepalive; both may send statistics (bmp stats interval, statistics-timeout), which keep idle_timeout away.
+//
 // Goroutines: Run accepts, and owns one goroutine a connection, which reads, decodes and produces: never more than one message in
 // flight, so that a full producer is felt by the router (TCP) and not by our memory. All end with Run.
 //

@@ -20,7 +20,10 @@ func FuzzStation(f *testing.F) {
 	six := bmptest.Monitoring(p, bmptest.Withdraw(netip.MustParsePrefix("2001:db8:1::/48")))
 	for _, seed := range [][]byte{
 		hello, append(hello, route...), append(append(hello, six...), bmptest.PeerDown(p, 1)...), bmptest.Termination(),
-		append(append(append(hello, route...), bmptest.PeerDown(p, 4)...), route...), route, {3, 0, 0, 0, 0, 4}, {4, 0, 0, 0, 6, 4}, {3, 255, 255, 255, 255, 0},
+		append(append(append(hello, route...), bmptest.PeerDown(p, 4)...), route...), route,
+		{3, 0, 0, 0, 0, 4},
+		{4, 0, 0, 0, 6, 4},
+		{3, 255, 255, 255, 255, 0},
 	} {
 		f.Add(seed)
 	}

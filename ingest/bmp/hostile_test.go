@@ -229,7 +229,7 @@ func (a attack) run(t *testing.T, addr net.Addr, log string) {
 				t.Error(err)
 				return
 			}
-			defer c.Close()
+			defer func() { _ = c.Close() }() // the station may have
 			_ = c.SetDeadline(time.Now().Add(20 * time.Second))
 			a.do(c)
 		})

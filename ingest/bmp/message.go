@@ -122,10 +122,11 @@ func (s *session) route(ctx context.Context, raw []byte) error {
 	if p.empty != 0 || !p.up {
 		announced, withdrawn := familiesOf(m.Update)
 		if announced == 0 && (!p.up || withdrawn != 0 && withdrawn&^p.empty == 0) {
-			s.st.metrics.hollow.Inc()
+			s.hollow(p, withdrawn)
 			return nil
 		}
 		p.empty &^= announced
+		p.ended = p.ended || announced|withdrawn == 0
 	}
 	if !p.up {
 		p.up = true
@@ -139,6 +140,18 @@ func (s *session) route(ctx context.Context, raw []byte) error {
 		ASOctets: octets, AddPathIPv4: m.Options.AddPathIPv4, AddPathIPv6: m.Options.AddPathIPv6,
 	}
 	return emitted(s.stream.Live().Message(ctx, &s.out))
+}
+
+// hollow counts a message that says nothing. Withdrawals from an empty table whose initial dump is over are told once a session: a
+// router that does not keep what it receives withdraws whatever is announced to it.
+func (s *session) hollow(p *peerTable, withdrawn familySet) {
+	s.st.metrics.hollow.Inc()
+	if withdrawn == 0 || !p.ended || s.unkept {
+		return
+	}
+	s.unkept = true
+	s.st.news.Warn("bmp router withdraws what it never announced: FRR needs soft-reconfiguration inbound for pre-policy monitoring",
+		"collector", s.collector, "peer", s.msg.Peer.Peer.Address.String())
 }
 
 // received is the UPDATE as the router received it, and its width of AS numbers. FRR (8.4) tells of its neighbours' routes as if it
@@ -170,7 +183,7 @@ func (s *session) peerUp(ctx context.Context, raw []byte) error {
 	if !s.router.tables.has(m.Peer.Peer.Table) {
 		return nil
 	}
-	p.up, p.empty = true, allFamilies
+	p.up, p.empty, p.ended = true, allFamilies, false
 	return emitted(s.stream.Live().PeerUp(ctx, p.handle, m.Peer.Timestamp))
 }
 
@@ -200,7 +213,7 @@ func (s *session) peerDown(ctx context.Context, raw []byte) error {
 		if !t.up {
 			continue
 		}
-		t.up, t.empty, said = false, allFamilies, true
+		t.up, t.empty, t.ended, said = false, allFamilies, false, true
 		if err := emitted(s.stream.Live().PeerDown(ctx, t.handle, m.Peer.Timestamp, m.Down.String())); err != nil {
 			return err
 		}

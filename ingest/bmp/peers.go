@@ -54,6 +54,7 @@ type peerTable struct {
 	// empty are the families of which nothing was announced since it came up. FRR (8.4) withdraws, right after a Peer Up, what was
 	// lost with the session before it, and ends tables (End-of-RIB) that it was not asked for: of an empty table, both say nothing.
 	empty familySet
+	ended bool // an End-of-RIB came since
 }
 
 // familySet has a bit for IPv4, IPv6 and all others.

@@ -57,6 +57,7 @@ type session struct {
 	messages    uint64
 	initiations int
 	unannounced bool // it was said
+	unkept      bool // it was said
 	frr         bool
 	own         [1]bgp.ASN // of received
 	stripped    []byte

@@ -52,7 +52,7 @@ func send(station net.Addr, from string, chunks, chunk int) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // all was said
 	p := bmptest.Neighbour(1)
 	hello := append(bmptest.Initiation(from), bmptest.PeerUp(p)...)
 	if _, err := conn.Write(hello); err != nil {

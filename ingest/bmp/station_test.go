@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -139,7 +140,7 @@ func TestSession(t *testing.T) {
 		bmptest.Termination(),
 	)
 	got := f.wait("bmp/edge1", 9)
-	want := append(opening[:3:3], "PeerUp", "BgpMessage", "PeerUp", "BgpMessage", "PeerDown", "CollectorDown")
+	want := slices.Concat(opening, []string{"PeerUp", "BgpMessage", "PeerUp", "BgpMessage", "PeerDown", "CollectorDown"})
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Fatalf("records (-want +got):\n%s", diff)
 	}
@@ -246,11 +247,18 @@ func TestHollow(t *testing.T) {
 		bmptest.Monitoring(p, bmptest.Withdraw(four)), bmptest.Monitoring(p, bmptest.Withdraw(six)),
 		bmptest.Monitoring(p, bmptest.Announce(four, 64497)), bmptest.Monitoring(p, bmptest.Withdraw(six)), bmptest.Monitoring(p, bmptest.EndOfRIB()),
 		bmptest.Monitoring(p, bmptest.Withdraw(four)), bmptest.Monitoring(p, bmptest.Announce(six, 64497)), bmptest.Monitoring(p, bmptest.Withdraw(six)),
+		bmptest.PeerUp(p), bmptest.Monitoring(p, bmptest.EndOfRIB()), bmptest.Monitoring(p, bmptest.Withdraw(four)), bmptest.Monitoring(p, bmptest.Withdraw(four)),
 		bmptest.Termination(),
 	)
-	want := append(opening[:3:3], "PeerUp", "BgpMessage", "PeerDown", "PeerUp", "BgpMessage", "BgpMessage", "BgpMessage", "BgpMessage", "BgpMessage", "CollectorDown")
+	want := slices.Concat(opening, []string{
+		"PeerUp", "BgpMessage", "PeerDown", "PeerUp", "BgpMessage", "BgpMessage", "BgpMessage", "BgpMessage", "BgpMessage",
+		"PeerUp", "BgpMessage", "CollectorDown",
+	})
 	if diff := cmp.Diff(want, f.wait("bmp/edge1", len(want))); diff != "" {
 		t.Errorf("records (-want +got):\n%s", diff)
+	}
+	if n := f.log.count("soft-reconfiguration"); n != 1 {
+		t.Errorf("told %d times that the router does not keep what it receives, want once:\n%s", n, f.log)
 	}
 }
 

@@ -127,7 +127,7 @@ func (f *frr) heard(n Neighbour) (map[netip.Prefix][]bgp.ASN, error) {
 			return nil, fmt.Errorf("received routes: %w", err)
 		}
 		path := []bgp.ASN{}
-		for _, asn := range strings.Fields(route.Path) {
+		for asn := range strings.FieldsSeq(route.Path) {
 			a, err := strconv.ParseUint(asn, 10, 32)
 			if err != nil {
 				return nil, fmt.Errorf("path of %v: %w", p, err)

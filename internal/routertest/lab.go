@@ -97,7 +97,7 @@ func program(name string) (string, error) {
 // folder is one that FRR's user may enter; testing's own are root's alone, from the top.
 func (l *Lab) folder() string {
 	l.tb.Helper()
-	dir, err := os.MkdirTemp("", "routertest") //nolint:usetesting // see above
+	dir, err := os.MkdirTemp("", "routertest")
 	if err == nil {
 		err = os.Chmod(dir, 0o755) //nolint:gosec // see above
 	}

@@ -139,6 +139,8 @@ var homes = map[string][]string{
 	"github.com/alecthomas/kong":                              {"cmd/darkmap"},
 	"go.yaml.in/yaml/v3":                                      {"internal/config"},
 	"github.com/valyala/fastjson":                             {"internal/bgp/wire"},
+	"github.com/coder/websocket":                              {"ingest/rislive", "internal/rislivetest"},
+	"github.com/cenkalti/backoff/v4":                          {"ingest/rislive"},
 	"github.com/prometheus/client_golang/prometheus/promhttp": {"internal/telemetry"},
 }
 

@@ -64,6 +64,43 @@ func TestFollows(t *testing.T) {
 	}
 }
 
+// TestWithoutIDs: messages are recognised by what they say; those that are alike are counted. The leader is lost half-way, the
+// other again and again.
+func TestWithoutIDs(t *testing.T) {
+	t.Parallel()
+	s := small()
+	for i := range s.Events { // each three times, at one time
+		s.Events = append(s.Events, s.Events[i], s.Events[i])
+	}
+	slices.SortStableFunc(s.Events, func(a, b rislivetest.Event) int { return int(a.At - b.At) })
+	s = s.Then(s).Then(s)
+	want, n := scheduled(t, s)
+	r := newRig(t, rislivetest.Options{WithoutIDs: true, Skew: 20 * time.Millisecond}, 30, []string{"rrc00", "rrc01"}, nil)
+	r.listening(t)
+	ctx := t.Context()
+	played := make(chan error, 1)
+	go func() { played <- r.srv.Play(ctx, s, time.Now().Add(100*time.Millisecond), 1) }()
+	for range 2 {
+		pause(ctx, 500*time.Millisecond)
+		if conns := r.srv.Conns(); len(conns) > 0 {
+			conns[0].Break(rislivetest.Cut)
+		}
+		pause(ctx, 100*time.Millisecond)
+		r.listening(t)
+	}
+	if err := <-played; err != nil {
+		t.Fatal(err)
+	}
+	until(t, "messages", 10*time.Second, func() bool { return r.messages(t) >= n })
+	r.stop()
+	compare(t, want, said(t, r.set.Updates.Updates(t)))
+	for _, f := range r.set.Feeds.Feeds(t) {
+		if f.GetGapId() != "" && f.GetReason() != "start" {
+			t.Errorf("gap: %s", f.GetReason())
+		}
+	}
+}
+
 // TestRecordings: real frames of several years go through, states and notifications among them.
 func TestRecordings(t *testing.T) {
 	t.Parallel()

@@ -57,7 +57,10 @@ func hostile(t *testing.T, fault rislivetest.Fault, refusal rislivetest.Refusal,
 		c.DialTimeout = 300 * time.Millisecond
 	})
 	r.listening(t)
-	s := small().Loop(*hostileFor)
+	s := small()
+	for s.Length < *hostileFor {
+		s = s.Then(small())
+	}
 	want, n := scheduled(t, s)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -30,8 +30,9 @@ type announcement struct {
 
 // renderer makes frames. It is not safe for concurrent use.
 type renderer struct {
-	d wire.Decoder
-	n uint64
+	d         wire.Decoder
+	n         uint64
+	withoutID bool
 }
 
 // render writes an event that happens at t. raw is built apart, so that one frame serves those that want it and those that do not.
@@ -39,8 +40,11 @@ func (r *renderer) render(e *Event, t time.Time) *message {
 	r.n++
 	m := &message{host: e.Host, peer: e.Peer.Address.String()}
 	ms := t.UnixMilli()
-	head := fmt.Sprintf(`{"type":"ris_message","data":{"timestamp":%d.%03d,"peer":%q,"peer_asn":"%d","id":"%s-%012x%06x","host":"%s.ripe.net"`,
-		ms/1000, ms%1000, m.peer, e.Peer.ASN, m.peer, ms, r.n, e.Host)
+	head := fmt.Sprintf(`{"type":"ris_message","data":{"timestamp":%d.%03d,"peer":%q,"peer_asn":"%d","host":"%s.ripe.net"`,
+		ms/1000, ms%1000, m.peer, e.Peer.ASN, e.Host)
+	if !r.withoutID {
+		head += fmt.Sprintf(`,"id":"%s-%012x%06x"`, m.peer, ms, r.n)
+	}
 	if e.Message == nil {
 		m.typ = "STATE"
 		m.plain = []byte(head + `,"type":"STATE","state":"` + stateWord(e.State) + `"}}`)

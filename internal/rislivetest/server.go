@@ -22,6 +22,8 @@ type Options struct {
 	Collectors []string
 	// Skew is the most by which one collector's messages come later on one connection than on another.
 	Skew time.Duration
+	// WithoutIDs leaves out the messages' ids.
+	WithoutIDs bool
 	// BehindBytes and BehindFor: a connection with more octets than that waiting for longer than that is thrown out. Defaults
 	// 64 MiB and 5s (the service's are 250 MB and 30s).
 	BehindBytes int
@@ -216,7 +218,7 @@ func (s *Server) join(c *Conn, client string) {
 
 // Play plays a schedule, live, factor times as fast, from start on. It returns when all is said or ctx ends, with its error.
 func (s *Server) Play(ctx context.Context, sched *Schedule, start time.Time, factor float64) error {
-	var r renderer
+	r := renderer{withoutID: s.o.WithoutIDs}
 	for i := range sched.Events {
 		e := &sched.Events[i]
 		t := start.Add(time.Duration(float64(e.At) / factor))

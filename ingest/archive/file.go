@@ -33,6 +33,9 @@ const MaxFiles = 20_000
 // ErrTooMany is a search that yields more than MaxFiles files, or an index or directory that is too large.
 var ErrTooMany = errors.New("too many files")
 
+// ErrNoArchive is a collector that no public archive has, such as a router of one's own.
+var ErrNoArchive = errors.New("it is in no public archive")
+
 // File is one file of an archive.
 type File struct {
 	// Collector is its name as bgp.CollectorName writes it.
@@ -74,7 +77,7 @@ func inOrder(files []File) []File {
 func brokerID(collector string) (project, id string, err error) {
 	project, id, ok := strings.Cut(collector, "/")
 	if name, err := bgp.CollectorName(project, id); !ok || err != nil || name != collector {
-		return "", "", fmt.Errorf("%q is in no public archive: want ris/rrcNN or routeviews/<name>", collector)
+		return "", "", fmt.Errorf("%q: %w: want ris/rrcNN or routeviews/<name>", collector, ErrNoArchive)
 	}
 	if project == bgp.ProjectRIS {
 		project = "riperis"

@@ -24,7 +24,7 @@ type Index struct {
 // NewIndex returns one that reads the list at location, a path or a URL.
 func NewIndex(location string, cfg Config) *Index { return &Index{location, newClient(cfg)} }
 
-// Find implements Finder. An index that is not there yet lists nothing.
+// Find implements Finder.
 func (x *Index) Find(ctx context.Context, collector string, kind Kind, from, to time.Time) ([]File, error) {
 	text, err := x.read(ctx)
 	if err != nil {

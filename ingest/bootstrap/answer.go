@@ -53,7 +53,7 @@ func (t *task) end(ctx context.Context, lane *stream.Lane, o stream.Outcome, m *
 	if err := t.alive(ctx); err != nil {
 		return err
 	}
-	if m != nil { // before the end is written: a gap that begins then clears it again
+	if m != nil && !errors.Is(m, archive.ErrNoArchive) { // before the end is written: a gap that begins then clears it again
 		t.w.wantNewer(t.collector, t.gap.Stream(), m)
 	}
 	if err := t.gap.End(ctx, lane, o); err != nil {

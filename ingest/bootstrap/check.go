@@ -41,6 +41,9 @@ func nextDump(files []archive.File, t time.Time) time.Time {
 	return last.Add(t.Sub(last).Truncate(every) + every)
 }
 
+// lastWords bounds how long it may take to say that a check was broken off.
+const lastWords = 5 * time.Second
+
 // runCheck begins a check, waits for its dump and sends it.
 func (w *Worker) runCheck(ctx context.Context, c *collector) error {
 	w.mu.Lock()
@@ -70,7 +73,9 @@ func (w *Worker) runCheck(ctx context.Context, c *collector) error {
 		return check.End(ctx, lane, false, err.Error())
 	case ctx.Err() != nil: // a gap began, or everything ends: say so, if the stream is still there
 		t.ended(false, "broken off")
-		return check.End(context.WithoutCancel(ctx), lane, false, "broken off: "+context.Cause(ctx).Error())
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+		defer cancel()
+		return check.End(last, lane, false, "broken off: "+context.Cause(ctx).Error())
 	case err != nil:
 		return err
 	}

@@ -67,15 +67,20 @@ func (t *task) wrote(ctx context.Context, n int) error {
 	return t.alive(ctx)
 }
 
-// say notes what is being done and tells about it now and then, at once where it is something new.
+// say notes what is being done and tells about it now and then; this process at once where it is something new.
 func (t *task) say(ctx context.Context, doing string, done uint64) error {
 	now := time.Now()
+	due := now.Sub(t.reported) >= t.w.cfg.ProgressEvery
 	p := Progress{Collector: t.collector, Task: t.kind, Doing: doing, Done: t.done + done, Total: max(t.total, t.done+done)}
-	if doing == t.doing && now.Sub(t.reported) < t.w.cfg.ProgressEvery {
+	if doing == t.doing && !due {
 		return nil
 	}
-	t.doing, t.reported = doing, now
+	t.doing = doing
 	t.w.tell(p)
+	if !due {
+		return nil
+	}
+	t.reported = now
 	if t.gap == nil || t.gap.Superseded() {
 		return nil
 	}
@@ -119,6 +124,9 @@ func (t *task) find(ctx context.Context, kind archive.Kind, from, to time.Time) 
 		if err == nil {
 			t.w.setTrouble(t.collector, nil)
 			return files, nil
+		}
+		if errors.Is(err, archive.ErrNoArchive) {
+			return nil, &missing{err: err}
 		}
 		if err := t.again(ctx, fmt.Errorf("looking for files: %w", err)); err != nil {
 			return nil, err

@@ -167,6 +167,7 @@ type job struct {
 	c    *collector
 	name string
 	ctx  context.Context //nolint:containedctx // the job's own, made to be cancelled by a gap
+	end  context.CancelCauseFunc
 	do   func(context.Context, *collector) error
 }
 
@@ -201,7 +202,8 @@ func (w *Worker) due(ctx context.Context) []job {
 			continue
 		}
 		j := job{c: c, name: name, do: do}
-		j.ctx, c.cancel = context.WithCancelCause(ctx)
+		j.ctx, j.end = context.WithCancelCause(ctx)
+		c.cancel = j.end
 		jobs = append(jobs, j)
 	}
 	slices.SortFunc(jobs, func(a, b job) int { return strings.Compare(a.name, b.name) })
@@ -213,6 +215,8 @@ func (w *Worker) run(ctx context.Context, j job) error {
 	w.metrics.working.Inc()
 	err := j.do(j.ctx, j.c)
 	w.metrics.working.Dec()
+	superseded := j.ctx.Err() != nil
+	j.end(nil) // frees what the context holds
 	w.mu.Lock()
 	if c := w.collectors[j.name]; c != nil { // perhaps another stream's by now
 		c.cancel = nil
@@ -220,7 +224,7 @@ func (w *Worker) run(ctx context.Context, j job) error {
 	delete(w.progress, j.name)
 	w.mu.Unlock()
 	w.nudge()
-	if err == nil || ctx.Err() != nil || j.ctx.Err() != nil || errors.Is(err, errSuperseded) || errors.Is(err, stream.ErrClosed) {
+	if err == nil || ctx.Err() != nil || superseded || errors.Is(err, errSuperseded) || errors.Is(err, stream.ErrClosed) {
 		return nil
 	}
 	return fmt.Errorf("answering a gap of %s: %w", j.name, err)

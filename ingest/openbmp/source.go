@@ -183,12 +183,14 @@ func lasting(ctx context.Context, d time.Duration) (context.Context, func()) {
 // connect builds the clients: the callbacks use both, and run only once the first poll has begun.
 func (s *Source) connect(last context.Context) error {
 	cfg := kafka.Config{Brokers: s.cfg.Brokers}
-	var err error
-	if s.adm, err = kafka.NewAdmin(cfg, s.d.Log); err != nil {
+	quiet := kgo.DisableClientMetrics() // it is not our cluster
+	admin, err := kafka.NewClient(cfg, s.d.Log, quiet)
+	if err != nil {
 		return err
 	}
+	s.adm = kadm.NewClient(admin)
 	opts := slices.Concat(kafka.Member(s.group, s.d.Instance), []kgo.Opt{
-		kafka.Metrics(s.d.Registerer, "routeviews"), kgo.WithHooks(s),
+		kafka.Metrics(s.d.Registerer, "routeviews"), kgo.WithHooks(s), quiet,
 		kgo.ConsumeTopics(s.cfg.Topics), kgo.ConsumeRegex(), kgo.MetadataMaxAge(s.cfg.Refresh), kgo.MetadataMinAge(min(time.Second, s.cfg.Refresh)),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.KeepControlRecords(), kgo.MaxDecompressBatchBytes(maxDecompressed),
 		kgo.Balancers(kafka.Collectors(groupKey)), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),

@@ -29,10 +29,11 @@ import (
 
 const collectorASN = 6447
 
-// world is a cluster that is RouteViews' and ours at once.
+// world is RouteViews' cluster and ours, which may be one.
 type world struct {
 	t    *testing.T
 	cfg  kafka.Config
+	rv   []string // RouteViews' brokers
 	cl   *kgo.Client
 	adm  *kadm.Client
 	want map[string][][]byte // by topic and offset: the UPDATE as the peer sent it, nil where it is none
@@ -40,7 +41,12 @@ type world struct {
 
 func newWorld(t *testing.T, cfg kafka.Config) *world {
 	t.Helper()
-	w := &world{t: t, cfg: cfg, want: map[string][][]byte{}}
+	return newWorlds(t, cfg, cfg.Brokers)
+}
+
+func newWorlds(t *testing.T, cfg kafka.Config, rv []string) *world {
+	t.Helper()
+	w := &world{t: t, cfg: cfg, rv: rv, want: map[string][][]byte{}}
 	w.connect()
 	return w
 }
@@ -49,7 +55,7 @@ func newWorld(t *testing.T, cfg kafka.Config) *world {
 func (w *world) connect() {
 	w.t.Helper()
 	var err error
-	if w.cl, err = kafka.NewClient(kafka.Config{Brokers: w.cfg.Brokers}, kafkatest.Log(), kgo.MetadataMinAge(50*time.Millisecond), kgo.RecordPartitioner(kgo.ManualPartitioner())); err != nil {
+	if w.cl, err = kafka.NewClient(kafka.Config{Brokers: w.rv}, kafkatest.Log(), kgo.MetadataMinAge(50*time.Millisecond), kgo.RecordPartitioner(kgo.ManualPartitioner())); err != nil {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(w.cl.Close)

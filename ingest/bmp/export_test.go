@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	dto "github.com/prometheus/client_model/go"
 )
 
 // said is a connection on which a router says something and closes.
@@ -26,4 +28,13 @@ func (s *Station) Hear(ctx context.Context, b []byte) error {
 	c := &said{}
 	c.r.Reset(b)
 	return s.admit(ctx, c).run(ctx)
+}
+
+// Hollow is how many messages said nothing.
+func (s *Station) Hollow() int {
+	var m dto.Metric
+	if err := s.metrics.hollow.Write(&m); err != nil {
+		return -1
+	}
+	return int(m.GetCounter().GetValue())
 }

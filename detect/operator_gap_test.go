@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/darkmap/darkmap/detect/rib"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/codec"
@@ -318,4 +320,69 @@ func TestLossWithinGap(t *testing.T) {
 	if got := told(f, country); len(got) != 1 || got[0] != "KP outage open 62-open" && got[0] != "KP outage open 61-open" {
 		t.Errorf("got %v, want the loss of KP", got)
 	}
+}
+
+// TestGapsEnd: whatever comes in whatever order, once gap and check are over nothing is noted any more, and no peer waits for what
+// nobody will send.
+func TestGapsEnd(t *testing.T) {
+	t.Parallel()
+	ids := []string{"a", "b", "c"}
+	rapid.Check(t, func(rt *rapid.T) {
+		s := newStageWorld(t)
+		at := dawn + 660
+		for range rapid.IntRange(1, 40).Draw(rt, "steps") {
+			at += rapid.Int64Range(0, 50).Draw(rt, "seconds")
+			id := rapid.SampledFrom(ids).Draw(rt, "id")
+			p := rapid.IntRange(0, 3).Draw(rt, "peer")
+			some := []*pb.Peer{s.peer(0, p)}
+			lane := rapid.SampledFrom([]string{"live", "live", "fill/" + id, "table/" + id}).Draw(rt, "lane")
+			var body any
+			switch rapid.IntRange(0, 13).Draw(rt, "kind") {
+			case 0:
+				body = &pb.GapBegin{Id: id}
+			case 1:
+				body = &pb.GapBegin{Id: id, SinceUs: (at - rapid.Int64Range(-9, 200).Draw(rt, "long")) * 1e6}
+			case 2:
+				body = &pb.GapBegin{Id: id, Peers: some, Families: []pb.Family{pb.Family_FAMILY_IPV4}}
+			case 3:
+				body = &pb.GapEnd{Id: id, Complete: rapid.Bool().Draw(rt, "complete"), Filled: rapid.Bool().Draw(rt, "filled")}
+			case 4:
+				body = &pb.GapEnd{Id: id, Complete: true, Peers: some, Families: []pb.Family{pb.Family(rapid.IntRange(1, 2).Draw(rt, "family"))}}
+			case 5:
+				body = s.chunk(id, []int{p, 3}, "10.0.0.0/16", "10.200.0.0/16")
+			case 6:
+				body = s.routes(p, 7, "-10.0.0.0/16", "+10.201.0.0/16")
+			case 7:
+				body = &pb.PeerUp{Peer: s.peer(0, p)}
+			case 8:
+				body = &pb.PeerDown{Peer: s.peer(0, p)}
+			case 9:
+				body = &pb.CollectorDown{Reason: pb.DownReason(rapid.IntRange(1, 2).Draw(rt, "reason"))}
+			case 10:
+				body = &pb.CollectorUp{}
+			case 11:
+				body = &pb.SessionBegin{}
+			case 12:
+				body = &pb.CheckBegin{Id: id}
+			case 13:
+				body = &pb.CheckEnd{Id: id, Complete: rapid.Bool().Draw(rt, "complete")}
+			}
+			s.say(lane, at-30, at, body)
+		}
+		s.live(at, &pb.GapBegin{Id: "last"})
+		s.say("table/last", at, at, &pb.GapEnd{Id: "last"})
+		for _, f := range s.f.op.families {
+			for _, p := range f.panel.Places(at) {
+				if p.Session.Awaiting {
+					rt.Fatalf("%v waits", p.Session.Key)
+				}
+			}
+		}
+		fam := s.f.op.family(bgp.IPv4)
+		_, k, _ := rib.KeyOf(netip.MustParsePrefix("10.202.0.0/16"))
+		if row, ok := fam.rib.TableRow(k); !ok || !fam.rib.Forget(row) {
+			rt.Fatal("something is still noted")
+		}
+		s.f.close()
+	})
 }

@@ -70,9 +70,12 @@ func TestHoles(t *testing.T) {
 	}
 	want := []seen{
 		{"SessionBegin", 0, 0},
-		{"BgpMessage", 10<<16 + 1, 0}, {"BgpMessage", 11<<16 + 1, 0}, {"BgpMessage", 12<<16 + 1, 0},
+		{"BgpMessage", 10<<16 + 1, 0},
+		{"BgpMessage", 11<<16 + 1, 0},
+		{"BgpMessage", 12<<16 + 1, 0},
 		{"GapBegin", 0, first + 3},
-		{"BgpMessage", 20<<16 + 1, 0}, {"BgpMessage", 21<<16 + 1, 0},
+		{"BgpMessage", 20<<16 + 1, 0},
+		{"BgpMessage", 21<<16 + 1, 0},
 		{"GapBegin", 0, first + 5},
 		{"BgpMessage", 1, 0},
 	}

@@ -9,8 +9,8 @@ import (
 
 	"github.com/darkmap/darkmap/detect/clock"
 	"github.com/darkmap/darkmap/detect/rib"
-	"github.com/darkmap/darkmap/ingest/stream"
-	"github.com/darkmap/darkmap/ingest/stream/streamtest"
+	"github.com/darkmap/darkmap/ingest/stream" //nolint:depguard // what ingest writes is what is tested here
+	"github.com/darkmap/darkmap/ingest/stream/streamtest" //nolint:depguard // what ingest writes is what is tested here
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 	"github.com/darkmap/darkmap/internal/codec"
@@ -116,8 +116,8 @@ func routeRecord(t *testing.T, u *pb.UpdateRecord) *pb.RouteRecord {
 	return r
 }
 
-// message is an UPDATE about 10.n.0.0/16: over AS 64500+up and AS 64400, withdrawn where up is 0.
-func (c *contract) message(s *stream.Stream, lane *stream.Lane, peer byte, at time.Time, n, up byte) {
+// message is peer 1's UPDATE about 10.n.0.0/16: over AS 64500+up and AS 64400, withdrawn where up is 0.
+func (c *contract) message(s *stream.Stream, lane *stream.Lane, at time.Time, n, up byte) {
 	c.t.Helper()
 	body := []byte{0, 3, 16, 10, n, 0, 0}
 	if up != 0 {
@@ -127,7 +127,7 @@ func (c *contract) message(s *stream.Stream, lane *stream.Lane, peer byte, at ti
 		body[3] = byte(len(body) - 4 - 3)
 	}
 	raw := append([]byte(strings.Repeat("\xff", 16)), 0, byte(19+len(body)), 2)
-	err := lane.Message(c.t.Context(), &stream.Message{Peer: c.peer(s, peer), Timestamp: at.UnixMicro(), Raw: append(raw, body...), ASOctets: 4})
+	err := lane.Message(c.t.Context(), &stream.Message{Peer: c.peer(s), Timestamp: at.UnixMicro(), Raw: append(raw, body...), ASOctets: 4})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -137,9 +137,9 @@ func contractPeer(n byte) bgp.Peer {
 	return bgp.Peer{Address: netip.AddrFrom4([4]byte{192, 0, 2, n}), ASN: 64500 + bgp.ASN(n)}
 }
 
-func (c *contract) peer(s *stream.Stream, n byte) *stream.Peer {
+func (c *contract) peer(s *stream.Stream) *stream.Peer {
 	c.t.Helper()
-	p, err := s.Peer(contractPeer(n), netip.Addr{})
+	p, err := s.Peer(contractPeer(1), netip.Addr{})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func TestContract(t *testing.T) {
 	a := c.owner(0)
 	g := c.gap(a, a.Since())
 	c.pass(5, true)
-	c.message(a, a.Live(), 1, c.now, 3, 7)
+	c.message(a, a.Live(), c.now, 3, 7)
 	peers := []bgp.Peer{contractPeer(1), contractPeer(2), contractPeer(3)}
 	chunk := func(id string, networks ...byte) *pb.TableChunk {
 		out := &pb.TableChunk{Id: id, Family: pb.Family_FAMILY_IPV4}
@@ -215,7 +215,7 @@ func TestContract(t *testing.T) {
 	}
 	say(g.TableLane(), chunk(g.ID, 1, 2, 4))
 	fill := g.FillLane()
-	c.message(a, fill, 1, c.now.Add(-time.Minute), 4, 0)
+	c.message(a, fill, c.now.Add(-time.Minute), 4, 0)
 	c.pass(60, true)
 	c.is("before the table's end", 0, 1, 2, 3)
 	c.end(g, fill, stream.Outcome{Complete: true, Families: []bgp.Family{bgp.IPv4}, Peers: peers})
@@ -226,12 +226,12 @@ func TestContract(t *testing.T) {
 	from := c.now
 	c.pass(30, false)
 	g = c.gap(a, from.UnixMicro())
-	c.message(a, a.Live(), 1, c.now, 1, 9)
+	c.message(a, a.Live(), c.now, 1, 9)
 	c.pass(90, true)
 	c.is("in a short gap", 3, 1, 2, 3)
 	fill = g.FillLane()
-	c.message(a, fill, 1, from.Add(10*time.Second), 1, 0)
-	c.message(a, fill, 1, from.Add(10*time.Second), 2, 0)
+	c.message(a, fill, from.Add(10*time.Second), 1, 0)
+	c.message(a, fill, from.Add(10*time.Second), 2, 0)
 	known, open := a.OpenGap()
 	if !open {
 		t.Fatal("no gap is open")
@@ -239,16 +239,16 @@ func TestContract(t *testing.T) {
 	c.pass(10, true)
 
 	b := c.owner(known) // before the fill is done somebody else takes over
-	c.message(a, fill, 1, c.now, 3, 0)
+	c.message(a, fill, c.now, 3, 0)
 	c.end(g, fill, stream.Outcome{Complete: true, Filled: true})
 	g = c.gap(b, b.Since())
-	c.message(a, a.Live(), 1, c.now, 3, 0)
+	c.message(a, a.Live(), c.now, 3, 0)
 	c.pass(120, true)
 	c.is("taken over, longer than a minute", 0, 1, 3)
 	fill = g.FillLane()
-	c.message(b, fill, 1, from.Add(10*time.Second), 1, 0)
-	c.message(b, fill, 1, from.Add(10*time.Second), 2, 0)
-	c.message(b, fill, 1, from.Add(30*time.Second), 1, 9)
+	c.message(b, fill, from.Add(10*time.Second), 1, 0)
+	c.message(b, fill, from.Add(10*time.Second), 2, 0)
+	c.message(b, fill, from.Add(30*time.Second), 1, 9)
 	c.end(g, fill, stream.Outcome{Complete: true, Filled: true})
 	c.pass(120, true)
 	c.is("filled", 3, 1, 3)
@@ -258,7 +258,7 @@ func TestContract(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.pass(60, true)
-	c.message(b, b.Live(), 1, c.now, 5, 9)
+	c.message(b, b.Live(), c.now, 5, 9)
 	lane := check.Lane()
 	say(lane, chunk(check.ID, 1, 6))
 	c.pass(60, true)

@@ -32,7 +32,8 @@
 //
 // Bounds: connections (max_sessions, and perRouter of one address), a message (wire.MaxBMPMessage, refused by its header), peers of
 // a session (max_peers), Initiations, and the time for the first message and for the rest of a begun one. A connection
-// holds a buffer of read_buffer_bytes that grows to at most 2 MiB while a large message really comes, and shrinks after it.
+// holds a buffer of read_buffer_bytes that grows to at most 2 MiB while a large message really comes, and shrinks after it; all of
+// them together grow by at most largeBytes.
 //
 // Locks: Station.mu guards the connections and the seats; a seat's mu, held while a stream is opened, is taken before it.
 package bmp

@@ -96,6 +96,10 @@ var attacks = []attack{
 		say(c, bmptest.Initiation("half"), sized(1<<20), make([]byte, 1<<20-10))
 		gone(c)
 	}, refused: "framing"},
+	{name: "half messages of 1 MiB from many", from: 200, do: func(c net.Conn) {
+		say(c, bmptest.Initiation("half"), sized(1<<20), make([]byte, 1<<20-10))
+		gone(c)
+	}, refused: "large_messages"},
 	{name: "70,000 peers", from: 10, do: func(c net.Conn) {
 		say(c, bmptest.Initiation("many"))
 		for i := range 70_000 {

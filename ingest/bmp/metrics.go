@@ -15,6 +15,7 @@ const (
 	refusedFirst      = "first_message"
 	refusedVersion    = "version"
 	refusedFraming    = "framing"
+	refusedLarge      = "large_messages"
 	refusedInitiation = "initiations"
 
 	badMessage = "bad_bmp"

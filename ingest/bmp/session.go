@@ -59,6 +59,7 @@ type session struct {
 	unannounced bool // it was said
 	unkept      bool // it was said
 	frr         bool
+	grown       int64      // of large
 	own         [1]bgp.ASN // of received
 	stripped    []byte
 }
@@ -170,7 +171,8 @@ func (s *session) listen(ctx context.Context) error {
 	}
 	p := &patience{conn: conn, first: first, whole: s.st.cfg.MessageTimeout, idle: s.st.cfg.IdleTimeout}
 	s.reader = wire.NewBMPReaderSize(p, s.st.cfg.ReadBufferBytes)
-	s.reader.Strict = true
+	s.reader.Strict, s.reader.Grow = true, s.grow
+	defer func() { s.st.large.Release(s.grown) }()
 	p.reader = s.reader
 	for {
 		raw, err := s.reader.Next()
@@ -191,6 +193,18 @@ func handshake(ctx context.Context, c *tls.Conn, deadline time.Time) error {
 	if err := c.HandshakeContext(ctx); err != nil {
 		return &refusal{refusedTLS, fmt.Errorf("TLS: %w", err)}
 	}
+	return nil
+}
+
+// grow lets the buffer grow for a large message, of which there may not be many at once in all sessions.
+func (s *session) grow(octets int) error {
+	if octets > 0 && !s.st.large.TryAcquire(int64(octets)) {
+		return &refusal{refusedLarge, fmt.Errorf("its message at octet %d is large, and so are too many others at the moment", s.reader.Offset())}
+	}
+	if octets < 0 {
+		s.st.large.Release(int64(-octets))
+	}
+	s.grown += int64(octets)
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/internal/telemetry"
@@ -25,6 +26,8 @@ const (
 	// linesEvery and linesBurst limit the log's lines of one kind.
 	linesEvery = time.Second
 	linesBurst = 20
+	// largeBytes is how much the buffers of all sessions may grow for large messages; BGP's own, which are most of BMP, need nothing.
+	largeBytes = 32 << 20
 )
 
 // Deps is what a Station is given.
@@ -44,6 +47,7 @@ type Station struct {
 	metrics metrics
 	refused map[string]*telemetry.Limited // by reason: one does not hide another
 	news    *telemetry.Limited
+	large   *semaphore.Weighted // of largeBytes
 
 	mu       sync.Mutex
 	ready    error
@@ -72,10 +76,10 @@ func New(cfg Config, d Deps) (*Station, error) {
 	}
 	s := &Station{
 		cfg: cfg, d: d, routers: routers, tls: tc, metrics: newMetrics(d.Registerer), refused: map[string]*telemetry.Limited{},
-		news: telemetry.NewLimited(d.Log, linesEvery, 10*linesBurst), ready: errors.New("the BMP station is not listening yet"),
+		news: telemetry.NewLimited(d.Log, linesEvery, 10*linesBurst), large: semaphore.NewWeighted(largeBytes), ready: errors.New("the BMP station is not listening yet"),
 		sessions: map[*session]struct{}{}, ofRouter: map[netip.Addr]int{}, seats: map[string]*seat{},
 	}
-	for _, reason := range []string{refusedAddress, refusedSessions, refusedRouter, refusedTLS, refusedFirst, refusedVersion, refusedFraming, refusedInitiation, badMessage} {
+	for _, reason := range []string{refusedAddress, refusedSessions, refusedRouter, refusedTLS, refusedFirst, refusedVersion, refusedFraming, refusedInitiation, refusedLarge, badMessage} {
 		s.refused[reason] = telemetry.NewLimited(d.Log, linesEvery, linesBurst)
 	}
 	if len(routers) == 0 {

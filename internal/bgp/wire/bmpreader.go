@@ -12,6 +12,9 @@ import (
 type BMPReader struct {
 	// Strict is for sockets: what is no message is reported as soon as its header is read, and nothing is skipped.
 	Strict bool
+	// Grow, if set, is asked before the buffer grows by as many octets, and told (less than 0) when it has shrunk; an error of its
+	// ends the reading.
+	Grow func(octets int) error
 
 	r          io.Reader
 	size       int // of the buffer as long as messages are small
@@ -100,7 +103,9 @@ func (r *BMPReader) fill(n int) bool {
 		if r.err != nil {
 			return false
 		}
-		r.room()
+		if r.err = r.room(); r.err != nil {
+			return false
+		}
 		k, err := r.r.Read(r.buf[r.end:])
 		r.end += k
 		r.err = err
@@ -110,19 +115,33 @@ func (r *BMPReader) fill(n int) bool {
 
 // room makes space behind the octets that are held: by moving them to the front, which is done once for each, or by doubling a
 // buffer that is full. One that has grown is given back when nothing is held.
-func (r *BMPReader) room() {
+func (r *BMPReader) room() error {
 	held := r.end - r.start
 	to := r.buf
 	switch {
 	case held == len(r.buf):
+		if err := r.grow(len(r.buf)); err != nil {
+			return err
+		}
 		to = make([]byte, 2*len(r.buf))
 	case held == 0 && len(r.buf) > r.size:
+		if err := r.grow(r.size - len(r.buf)); err != nil {
+			return err
+		}
 		to = make([]byte, r.size)
 	case r.start == 0:
-		return
+		return nil
 	}
 	r.end = copy(to, r.buf[r.start:r.end])
 	r.buf, r.start = to, 0
+	return nil
+}
+
+func (r *BMPReader) grow(octets int) error {
+	if r.Grow == nil {
+		return nil
+	}
+	return r.Grow(octets)
 }
 
 // resync returns how many octets lie before what looks like a message that another one, or the end, follows; all that is

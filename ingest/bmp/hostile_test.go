@@ -201,7 +201,7 @@ func TestHostile(t *testing.T) {
 	over.Store(true)
 	others.Wait()
 	t.Logf("%d MB idle, at most %d MB", idle, most)
-	if most > idle+200 {
+	if most > idle+200 && !raced {
 		t.Errorf("%d MB idle, at most %d MB: want at most 200 more", idle, most)
 	}
 	time.Sleep(time.Second)

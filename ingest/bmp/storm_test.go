@@ -90,7 +90,7 @@ func TestStorm(t *testing.T) {
 	if n := len(f.Quiet); n > 0 {
 		t.Logf("a quiet router's %d messages, from its clock to the broker's answer: median %v, 99%% %v, at most %v", n, f.Quiet[n/2], f.Quiet[n*99/100], f.Quiet[n-1])
 	}
-	if f.MaxRSS > 1<<30 {
+	if f.MaxRSS > 1<<30 && !raced {
 		t.Errorf("%d MB of memory, want less than 1 GB", f.MaxRSS>>20)
 	}
 	heard := count(t, cfg, said)

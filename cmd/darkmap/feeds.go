@@ -65,9 +65,7 @@ func (c *feedsCmd) watch(ctx context.Context, g *globals, cfg kafka.Config, t *f
 	for {
 		select {
 		case <-ctx.Done():
-			stop()
-			<-ended
-			return nil
+			return <-ended
 		case err := <-ended:
 			return err
 		case <-tick.C:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -53,10 +54,7 @@ func (w *watch) tell(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			stop()
-			<-told
-			<-told
-			return nil
+			return errors.Join(<-told, <-told)
 		case err := <-told:
 			if ctx.Err() == nil {
 				return err

@@ -157,17 +157,15 @@ func (o *observatory) gaps(collector string) []string {
 		if err := f.UnmarshalVT(rec.Value); err != nil || f.GetCollector() != collector || f.GetGapId() == "" {
 			return err
 		}
-		switch f.GetEvent() {
-		case pb.FeedEvent_FEED_EVENT_GAP:
-			since := "known"
-			if f.GetBeginUs() == 0 {
-				since = "ever"
-			}
-			out = append(out, "gap "+since)
-		case pb.FeedEvent_FEED_EVENT_RECOVERED:
-			out = append(out, "recovered")
-		case pb.FeedEvent_FEED_EVENT_DEGRADED:
-			out = append(out, "degraded: "+f.GetReason())
+		since := "known"
+		if f.GetBeginUs() == 0 {
+			since = "ever"
+		}
+		said := map[pb.FeedEvent]string{
+			pb.FeedEvent_FEED_EVENT_GAP: "gap " + since, pb.FeedEvent_FEED_EVENT_RECOVERED: "recovered", pb.FeedEvent_FEED_EVENT_DEGRADED: "degraded: " + f.GetReason(),
+		}
+		if text, ok := said[f.GetEvent()]; ok {
+			out = append(out, text)
 		}
 		return nil
 	})

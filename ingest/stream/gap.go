@@ -55,7 +55,7 @@ func (s *Stream) BeginGap(ctx context.Context, since int64, why string) (*Gap, e
 	g := &Gap{ID: fmt.Sprintf("%d-%d", s.session, s.gaps), Since: since, Until: now, s: s, after: map[bgp.Peer]mark{}}
 	if old := s.gap; old != nil && !old.ended {
 		old.ended = true
-		g.Since, g.before, g.ids = min(old.Since, since), old.before, append(old.ids, old.ID)
+		g.Since, g.before, g.ids = min(old.Since, since), old.before, slices.Concat(old.ids, []string{old.ID})
 	} else {
 		g.before = s.marks()
 	}
@@ -153,7 +153,7 @@ func (g *Gap) End(ctx context.Context, l *Lane, o Outcome) error {
 	if !o.Complete {
 		event = pb.FeedEvent_FEED_EVENT_DEGRADED
 	}
-	for _, id := range append(g.ids, g.ID) {
+	for _, id := range slices.Concat(g.ids, []string{g.ID}) {
 		f := &pb.FeedRecord{Event: event, Reason: o.Why, GapId: id, BeginUs: g.Since, EndUs: g.Until}
 		if err := s.feed(ctx, f); err != nil {
 			return err

@@ -29,9 +29,9 @@ var ErrClosed = errors.New("stream is closed")
 type Clock uint8
 
 const (
-	// Delayed: the source's timestamps stand; the tick is our clock less the delay of the last message (RIS Live, RouteViews).
+	// Delayed lets the source's timestamps stand; the tick is our clock less the delay of the last message (RIS Live, RouteViews).
 	Delayed Clock = iota
-	// Own: the tick is our clock; timestamps of 0 or too far off are replaced by the reception's (BMP).
+	// Own makes the tick our clock; timestamps of 0 or too far off are replaced by the reception's (BMP).
 	Own
 )
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -55,7 +56,7 @@ func Start(tb testing.TB, port int, kinds ...Kind) *Lab {
 		}
 		tb.Skip(err)
 	}
-	l := &Lab{tb: tb, prefix: fmt.Sprintf("dm%d", os.Getpid()), network: byte(os.Getpid() % 250)}
+	l := &Lab{tb: tb, prefix: fmt.Sprintf("dm%d", os.Getpid()), network: freeNetwork(tb)}
 	l.dir = l.folder()
 	for i, kind := range kinds {
 		l.Routers = append(l.Routers, l.router(i, kind, port))
@@ -65,6 +66,28 @@ func Start(tb testing.TB, port int, kinds ...Kind) *Lab {
 		r.Start()
 	}
 	return l
+}
+
+// freeNetwork is one that no other lab on the machine has; they begin to look at different places.
+func freeNetwork(tb testing.TB) byte {
+	tb.Helper()
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	used := map[byte]bool{}
+	for _, a := range addresses {
+		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().Is4() && netip.MustParsePrefix("198.18.0.0/16").Contains(p.Addr()) {
+			used[p.Addr().As4()[2]] = true
+		}
+	}
+	for i := range 250 {
+		if n := byte((os.Getpid() + i) % 250); !used[n] {
+			return n
+		}
+	}
+	tb.Fatal("no network is free in 198.18.0.0/16")
+	return 0
 }
 
 // available says what is missing.

@@ -20,16 +20,15 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// The bar's size is -chaos.length=10m -chaos.stop=30s -chaos.apache.
+// The bar's size is -chaos.length=10m -chaos.stop=30s -chaos.within=10s -chaos.apache.
 var (
 	chaosLength = flag.Duration("chaos.length", 5*time.Second, "how long replicas are killed")
 	chaosEvery  = flag.Duration("chaos.every", 20*time.Second, "time between two kills")
 	chaosStop   = flag.Duration("chaos.stop", 9*time.Second, "how long another replica stands still")
+	// The broker gives a dead member six seconds; a busy machine takes its time.
+	chaosWithin = flag.Duration("chaos.within", 20*time.Second, "how long a collector may be without an owner")
 	chaosApache = flag.Bool("chaos.apache", false, "use a real Kafka")
 )
-
-// ownedWithin is how long a collector may be without an owner; the broker gives a dead member six seconds.
-const ownedWithin = 10 * time.Second
 
 const risLiveEnv = "DARKMAP_TEST_RISLIVE"
 
@@ -226,8 +225,8 @@ func report(t *testing.T, k kafka.Config, kills int, settled time.Time) {
 	}
 	t.Logf("%d kills, one replica stopped for %v: %d collectors, %d sessions, %d messages; without an owner for %v at most; %d records of stale owners told and dropped",
 		kills, *chaosStop, len(seen), all.sessions, all.messages, all.longest.Round(time.Millisecond), all.stale)
-	if all.longest > ownedWithin {
-		t.Errorf("a collector was without an owner for %v, want at most %v", all.longest, ownedWithin)
+	if all.longest > *chaosWithin {
+		t.Errorf("a collector was without an owner for %v, want at most %v", all.longest, *chaosWithin)
 	}
 }
 

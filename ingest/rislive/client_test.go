@@ -35,7 +35,7 @@ func (r *rig) play(t *testing.T, s *rislivetest.Schedule, factor float64, n int)
 	if err := r.srv.Play(t.Context(), s, time.Now(), factor); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "messages", 20*time.Second, func() bool { return r.messages(t) >= n })
+	until(t, "messages", time.Minute, func() bool { return r.messages(t) >= n })
 }
 
 // TestFollows: what the service says is said, in order; a session begins with its gap.

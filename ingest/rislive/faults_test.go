@@ -11,14 +11,17 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// The full size of bar 2 is -faults.length=1h -faults.number=50, which takes two minutes.
+// The full size of bar 2 is -faults.length=1h -faults.number=50 -faults.speed=30, which takes two minutes and a machine that is
+// not busy: a connection that is silent for two thirds of a second is left then.
 var (
-	faultsLength = flag.Duration("faults.length", 3*time.Minute, "how much of the feed the fault tests play, at 30 times speed")
-	faultsNumber = flag.Int("faults.number", 3, "how many faults there are in it")
+	faultsLength = flag.Duration("faults.length", time.Minute, "how much of the feed the fault tests play")
+	faultsNumber = flag.Int("faults.number", 2, "how many faults there are in it")
+	faultsSpeed  = flag.Int("faults.speed", 15, "how many times as fast as it was; all configured times are divided by it")
 	faultsSeed   = flag.Uint64("faults.seed", 1, "their seed")
 )
 
-const speed = 30
+// at30 is how long something takes that takes d at 30 times speed.
+func at30(d time.Duration) time.Duration { return d * 30 / time.Duration(*faultsSpeed) }
 
 var four = []string{"rrc00", "rrc01", "rrc03", "rrc04"}
 
@@ -49,8 +52,8 @@ func pause(ctx context.Context, d time.Duration) bool {
 func (r *rig) playOn(ctx context.Context, s *rislivetest.Schedule, start time.Time) <-chan error {
 	played := make(chan error, 1)
 	go func() {
-		played <- r.srv.Play(ctx, s, start, speed)
-		_ = r.srv.Play(ctx, rislivetest.Quiet(four, time.Hour), time.Now(), speed) // until ctx ends
+		played <- r.srv.Play(ctx, s, start, float64(*faultsSpeed))
+		_ = r.srv.Play(ctx, rislivetest.Quiet(four, time.Hour), time.Now(), float64(*faultsSpeed)) // until ctx ends
 	}()
 	return played
 }
@@ -70,11 +73,11 @@ func (r *rig) breakOne(ctx context.Context, t *testing.T, rnd *rand.Rand) {
 	var breaking bool
 	switch i := rnd.IntN(len(all) + 1); {
 	case i == len(all):
-		lag := time.Duration(rnd.IntN(1500)) * time.Millisecond
+		lag := at30(time.Duration(rnd.IntN(1500)) * time.Millisecond)
 		t.Logf("connection %d lags by %v", n, lag)
 		c.Lag(lag)
-		breaking = lag > 1200*time.Millisecond
-		pause(ctx, time.Second)
+		breaking = lag > at30(1200*time.Millisecond)
+		pause(ctx, at30(time.Second))
 		c.Lag(0)
 		pause(ctx, lag)
 	default:
@@ -82,12 +85,12 @@ func (r *rig) breakOne(ctx context.Context, t *testing.T, rnd *rand.Rand) {
 		t.Logf("connection %d: %v", n, all[i])
 		c.Break(all[i])
 	}
-	for end := time.Now().Add(10 * time.Second); ctx.Err() == nil && time.Now().Before(end); pause(ctx, 5*time.Millisecond) {
+	for end := time.Now().Add(at30(10 * time.Second)); ctx.Err() == nil && time.Now().Before(end); pause(ctx, 5*time.Millisecond) {
 		if (!breaking || r.srv.Accepted() > accepted) && r.sound() {
 			break
 		}
 	}
-	pause(ctx, 500*time.Millisecond)
+	pause(ctx, at30(500*time.Millisecond))
 }
 
 // TestOneConnectionBroken is bar 2 (i): with at most one connection broken at a time nothing is missing, said twice or out of
@@ -96,17 +99,17 @@ func TestOneConnectionBroken(t *testing.T) {
 	t.Parallel()
 	s := routeViews(t, four, *faultsLength)
 	want, n := scheduled(t, s)
-	r := newRig(t, rislivetest.Options{Skew: 30 * time.Millisecond}, speed, four, nil)
+	r := newRig(t, rislivetest.Options{Skew: at30(30 * time.Millisecond)}, time.Duration(*faultsSpeed), four, nil)
 	r.listening(t)
 	begun := time.Now()
 	ctx, cancel := context.WithCancel(t.Context())
 	played := r.playOn(ctx, s, begun.Add(300*time.Millisecond))
 	defer cancel()
-	pause(ctx, 800*time.Millisecond) // both have brought something
+	pause(ctx, at30(800*time.Millisecond)) // both have brought something
 	rnd := rand.New(rand.NewPCG(*faultsSeed, 2))
-	whole := *faultsLength / speed
+	whole := *faultsLength / time.Duration(*faultsSpeed)
 	for i := range *faultsNumber {
-		at := begun.Add(800*time.Millisecond + whole*time.Duration(i)/time.Duration(*faultsNumber))
+		at := begun.Add(at30(800*time.Millisecond) + whole*time.Duration(i)/time.Duration(*faultsNumber))
 		pause(ctx, max(0, time.Until(at)))
 		r.breakOne(ctx, t, rnd)
 	}

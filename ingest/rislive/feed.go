@@ -17,7 +17,7 @@ type feed struct {
 	collector, host string // ris/rrc00, rrc00
 	stream          *stream.Stream
 	peers           map[bgp.Peer]*peer
-	last            int64 // the latest timestamp said, microseconds; 0 is none
+	last            int64 // the latest timestamp heard, microseconds; 0 is none
 	// broken: what comes next stands after a gap; why says what broke it, lost when, since the merger's start.
 	broken bool
 	down   bool
@@ -119,6 +119,9 @@ const (
 // say writes a message to the stream. The error is the stream's.
 // inOrder lets nothing pass that is older than what its peer has said last: it was held while that was said.
 func (f *feed) say(ctx context.Context, m *wire.RISLiveMessage, inOrder bool) (passed, error) {
+	if !inOrder && m.Kind != wire.RISUnknown {
+		f.last = max(f.last, m.Timestamp)
+	}
 	switch {
 	case m.Sent:
 		return passedSent, nil

@@ -55,6 +55,7 @@ func hostile(t *testing.T, fault rislivetest.Fault, refusal rislivetest.Refusal,
 	r := newRig(t, rislivetest.Options{}, 30, []string{"rrc00", "rrc01"}, func(c *rislive.Config) {
 		c.RetryMax = 100 * time.Millisecond
 		c.DialTimeout = 300 * time.Millisecond
+		c.SilentAfter = 3 * time.Second
 	})
 	r.listening(t)
 	s := small()
@@ -81,7 +82,7 @@ func hostile(t *testing.T, fault rislivetest.Fault, refusal rislivetest.Refusal,
 	if err := <-played; err != nil {
 		t.Fatal(err)
 	}
-	until(t, "messages", 10*time.Second, func() bool { return r.messages(t) >= n })
+	until(t, "messages", time.Minute, func() bool { return r.messages(t) >= n })
 	if kept.Subscriptions() != 2 || r.srv.Conns()[0] != kept {
 		t.Error("the other connection was lost as well")
 	}

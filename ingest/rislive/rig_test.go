@@ -102,12 +102,13 @@ func newRig(t testing.TB, o rislivetest.Options, factor time.Duration, hosts []s
 // until waits for something that comes about by itself.
 func until(t testing.TB, what string, limit time.Duration, done func() bool) {
 	t.Helper()
-	end := time.Now().Add(limit)
+	begun := time.Now()
 	for !done() {
-		if time.Now().After(end) {
+		past := time.Since(begun)
+		if past > limit {
 			t.Fatalf("%s: not within %v", what, limit)
 		}
-		time.Sleep(2 * time.Millisecond)
+		time.Sleep(2*time.Millisecond + past/20)
 	}
 }
 

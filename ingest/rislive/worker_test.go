@@ -22,14 +22,14 @@ func TestRepairedFromArchives(t *testing.T) {
 	bothBroken(t, workerFix)
 }
 
-// scaledBootstrap is the default configuration with all times divided by speed; there is no check, for there is no dump.
+// scaledBootstrap is the default configuration with all times divided; there is no check, for there is no dump.
 func scaledBootstrap() bootstrap.Config {
 	cfg := bootstrap.DefaultConfig()
 	cfg.CheckEvery = 0
 	for _, d := range []*time.Duration{
 		&cfg.Poll, &cfg.PublishedWithin, &cfg.DumpWithin, &cfg.DumpAge, &cfg.LongestFill, &cfg.Overlap, &cfg.Again, &cfg.CheckLead, &cfg.ProgressEvery,
 	} {
-		*d /= speed
+		*d /= time.Duration(*faultsSpeed)
 	}
 	return cfg
 }
@@ -92,7 +92,7 @@ func publish(ctx context.Context, t *testing.T, path string, files []archiveFile
 	for pause(ctx, 100*time.Millisecond) {
 		var b strings.Builder
 		for i, f := range files {
-			if f.kind == "updates" && time.Since(f.end) > published {
+			if f.kind == "updates" && time.Since(f.end) > published() {
 				b.WriteString(lines[i])
 			}
 		}

@@ -31,7 +31,11 @@ const fileLength = 5 * time.Minute
 // WriteArchives writes what the archive would hold of a play into dir, as RIS lays it out, and returns the path of the index.
 func (s *Schedule) WriteArchives(dir string, start time.Time, factor float64) (string, error) {
 	start = start.UTC()
-	span := time.Duration(float64(fileLength) / factor)
+	length := s.FileLength
+	if length == 0 {
+		length = fileLength
+	}
+	span := time.Duration(float64(length) / factor)
 	var index strings.Builder
 	for _, host := range s.Hosts() {
 		rib := appendMRT(nil, start, mrtTableDumpV2, mrtPeerIndexTable, []byte{192, 0, 2, 254, 0, 0, 0, 0})

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/coder/websocket"
@@ -81,7 +82,7 @@ func (c *Conn) fail(ctx context.Context, f Fault) bool {
 		flood(ctx, c.tcp, []byte(`{"type":"ris_message","data":{"path":[1,[2,`))
 	case EndlessJSON:
 		_, _ = c.tcp.Write(append(frameHeader(0x01, 1), '{'))
-		flood(ctx, c.tcp, append(frameHeader(0x00, 8), `"a":[[[[`...))
+		flood(ctx, c.tcp, append(frameHeader(0x00, 80), strings.Repeat(`"a":[[[[`, 10)...))
 	case RandomBytes:
 		noise(ctx, c.tcp)
 	case Bomb:

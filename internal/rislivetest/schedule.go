@@ -31,6 +31,8 @@ type Event struct {
 type Schedule struct {
 	Events []Event
 	Length time.Duration
+	// FileLength is what a file of its archives spans; 0 is RIS's 5 minutes.
+	FileLength time.Duration
 }
 
 // Read makes a schedule of captures. They are read one after the other; what an MRT file says goes, by peer, to one of hosts,
@@ -92,7 +94,7 @@ func event(it *capture.Item, at time.Duration, host string) Event {
 
 // Loop repeats the schedule until it is length long, or cuts it there.
 func (s *Schedule) Loop(length time.Duration) *Schedule {
-	out := &Schedule{Length: length}
+	out := &Schedule{Length: length, FileLength: s.FileLength}
 	for round := time.Duration(0); ; round += s.Length + time.Second {
 		for _, e := range s.Events {
 			if e.At += round; e.At >= length {
@@ -161,7 +163,7 @@ func Quiet(hosts []string, length time.Duration) *Schedule {
 
 // Then is the schedule and another one after it.
 func (s *Schedule) Then(o *Schedule) *Schedule {
-	out := &Schedule{Events: slices.Clone(s.Events), Length: s.Length + o.Length}
+	out := &Schedule{Events: slices.Clone(s.Events), Length: s.Length + o.Length, FileLength: s.FileLength}
 	for _, e := range o.Events {
 		e.At += s.Length
 		out.Events = append(out.Events, e)

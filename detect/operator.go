@@ -15,7 +15,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// MaxSessions are kept per family; of a window's newcomers beyond it, those with the higher keys are turned away.
+// MaxSessions are kept per family beyond the open window: those that tables name first, of equals those with the lower keys.
 const MaxSessions = 400
 
 // OperatorConfig is what the operator decides by. The zero value takes every default.

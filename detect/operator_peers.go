@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -42,7 +41,8 @@ type peer struct {
 type place struct {
 	slot   int
 	used   bool
-	turned bool // there was no room
+	named  bool // a table named it
+	turned bool // there was no room; a table may still name it
 }
 
 func (o *Operator) collector(name string) *collector {
@@ -229,11 +229,13 @@ func (o *Operator) lose(c *collector, now int64) {
 	}
 }
 
-// admit turns away what is too much: of the sessions that came in the window that began at start, those with the higher keys.
-// Once an hour it forgets sessions that have been down for a day.
+// admit makes room when the window that began at start closes. What is too much goes: of the sessions that came in the window those
+// that no table has named; then, for others that one has, older ones whose table is not known and that none has named: a table
+// that comes for them seats them again; then the newcomers that are left. Of each those with the higher keys. Once an hour it forgets
+// sessions that have been down for a day.
 func (f *familyState) admit(start int64) {
 	var used int
-	var newcomers []*peer
+	var strangers, idle, named []*peer // newcomers, older ones, newcomers that a table named
 	for slot, p := range f.peers {
 		if p == nil {
 			continue
@@ -244,15 +246,23 @@ func (f *familyState) admit(start int64) {
 			continue
 		}
 		used++
-		if s.Since >= start {
-			newcomers = append(newcomers, p)
+		switch {
+		case s.Since >= start && p.slots[f.family-bgp.IPv4].named:
+			named = append(named, p)
+		case s.Since >= start:
+			strangers = append(strangers, p)
+		case !s.Complete && !p.slots[f.family-bgp.IPv4].named:
+			idle = append(idle, p)
 		}
 	}
 	if used <= MaxSessions {
 		return
 	}
-	slices.SortFunc(newcomers, func(a, b *peer) int { return cmp.Or(b.key.Compare(a.key)) })
-	for _, p := range newcomers[:min(used-MaxSessions, len(newcomers))] {
+	for _, group := range [][]*peer{strangers, idle, named} {
+		slices.SortFunc(group, func(a, b *peer) int { return b.key.Compare(a.key) })
+	}
+	idle = idle[:min(len(idle), len(named))]
+	for _, p := range slices.Concat(strangers, idle, named)[:min(used-MaxSessions, len(strangers)+len(idle)+len(named))] {
 		f.unseat(p)
 		p.slots[f.family-bgp.IPv4].turned = true
 		f.turned++

@@ -55,9 +55,11 @@ func (o *Operator) tabled(f *familyState, c *collector, p *peer, now int64) int 
 	}
 	g.of(p).tabled = true
 	pl := &p.slots[f.family-bgp.IPv4]
+	pl.turned = false // whoever has a table goes before whoever has none
 	if !pl.used && !o.seat(f, c, p, now) {
 		return -1
 	}
+	pl.named = true
 	s := f.panel.Session(pl.slot)
 	s.Up = true // the collector had its routes
 	return pl.slot

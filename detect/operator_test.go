@@ -96,6 +96,38 @@ func TestSessionCap(t *testing.T) {
 	}
 }
 
+// TestSessionCapPrefersTables: where every place is taken by peers that only speak, those that a table names get theirs, also those
+// that were turned away before.
+func TestSessionCapPrefersTables(t *testing.T) {
+	t.Parallel()
+	f := newFeed(t, small())
+	peer := func(i int) *pb.Peer {
+		return codec.Peer(bgp.Peer{Address: netip.AddrFrom4([4]byte{192, 0, byte(i >> 8), byte(i)}), ASN: bgp.ASN(i + 1)}, netip.Addr{})
+	}
+	prefix := octets(t, "198.51.100.0/24")
+	f.apply(record("file/x", dawn, &pb.GapBegin{Id: "t"}))
+	for i := range MaxSessions + 50 {
+		f.apply(record("file/x", dawn, &pb.RouteChanges{Peer: peer(i), OriginAs: 64500, Announced: []*pb.Route{{Prefix: prefix}}}))
+	}
+	f.close()
+	at := dawn + 60
+	table := &pb.TableChunk{Id: "t", Family: pb.Family_FAMILY_IPV4, Prefixes: []*pb.TablePrefix{{Prefix: prefix, Paths: []*pb.TablePath{{OriginAs: 64500, Peers: []byte{0xff}}}}}}
+	for i := range 8 { // two that have a place, six of those turned away
+		table.Peers = append(table.Peers, peer(MaxSessions-2+i))
+	}
+	f.apply(record("file/x", at, table))
+	f.apply(record("file/x", at, &pb.GapEnd{Id: "t", Complete: true, Peers: table.GetPeers()}))
+	f.close()
+	fam := f.op.family(bgp.IPv4)
+	var asns []bgp.ASN
+	for _, p := range fam.panel.Places(f.window) {
+		asns = append(asns, p.Session.Key.ASN)
+	}
+	if len(asns) != MaxSessions || asns[len(asns)-1] != MaxSessions+6 || slices.Contains(asns, MaxSessions-2) {
+		t.Errorf("%d sessions, the last of AS%d: want the eight that have tables, and the lowest of the others", len(asns), asns[len(asns)-1])
+	}
+}
+
 // TestTableOfOneFamily: a table that holds IPv4 alone leaves IPv6 to be learned.
 func TestTableOfOneFamily(t *testing.T) {
 	t.Parallel()

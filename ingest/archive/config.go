@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/darkmap/darkmap/internal/config"
 )
 
 // Where the public archives and their index are.
@@ -59,15 +61,7 @@ func DefaultConfig() Config {
 
 // Validate reports all faults, joined.
 func (c *Config) Validate() error {
-	var faults []error
-	for _, f := range []struct {
-		name  string
-		value time.Duration
-	}{{"answer_after", c.AnswerAfter}, {"stalled", c.Stalled}, {"retry_after", c.RetryAfter}} {
-		if f.value < time.Millisecond {
-			faults = append(faults, fmt.Errorf("ingest.archive.%s: %v: want at least 1ms", f.name, f.value))
-		}
-	}
+	faults := config.Durations("ingest.archive", *c, time.Millisecond)
 	for _, f := range []struct {
 		name  string
 		value int64

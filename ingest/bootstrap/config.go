@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/darkmap/darkmap/internal/config"
 )
 
 // Config says how archives are waited for.
@@ -49,31 +51,9 @@ func DefaultConfig() Config {
 
 // Validate reports all faults, joined.
 func (c *Config) Validate() error {
-	var faults []error
-	for _, f := range []struct {
-		name  string
-		value time.Duration
-	}{
-		{"poll", c.Poll},
-		{"published_within", c.PublishedWithin},
-		{"dump_within", c.DumpWithin},
-		{"dump_age", c.DumpAge},
-		{"longest_fill", c.LongestFill},
-		{"again", c.Again},
-		{"check_lead", c.CheckLead},
-		{"progress_every", c.ProgressEvery},
-		{"follow_missing", c.FollowMissing},
-		{"follow_step", c.FollowStep},
-	} {
-		if f.value < time.Millisecond {
-			faults = append(faults, fmt.Errorf("ingest.bootstrap.%s: %v: want at least 1ms", f.name, f.value))
-		}
-	}
+	faults := config.Durations("ingest.bootstrap", *c, time.Millisecond, "overlap", "check_every")
 	if c.Parallel < 1 {
 		faults = append(faults, fmt.Errorf("ingest.bootstrap.parallel: %d: want at least 1", c.Parallel))
-	}
-	if c.Overlap < 0 || c.CheckEvery < 0 {
-		faults = append(faults, errors.New("ingest.bootstrap: overlap and check_every cannot be negative"))
 	}
 	if c.LeastPercent < 0 || c.LeastPercent > 100 {
 		faults = append(faults, fmt.Errorf("ingest.bootstrap.least_percent: %d: want 0 to 100", c.LeastPercent))

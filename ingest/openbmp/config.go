@@ -6,6 +6,8 @@ import (
 	"net"
 	"regexp"
 	"time"
+
+	"github.com/darkmap/darkmap/internal/config"
 )
 
 // Config is the section ingest.routeviews of the configuration.
@@ -55,7 +57,7 @@ const (
 
 // Validate reports all faults, joined.
 func (c *Config) Validate() error {
-	var faults []error
+	faults := config.Durations("ingest.routeviews", *c, time.Millisecond)
 	if c.Enabled && len(c.Brokers) == 0 {
 		faults = append(faults, errors.New("ingest.routeviews.brokers: is empty"))
 	}
@@ -72,20 +74,6 @@ func (c *Config) Validate() error {
 	}
 	if c.Start != startEnd && c.Start != startStart {
 		faults = append(faults, fmt.Errorf("ingest.routeviews.start: %q: want end or start", c.Start))
-	}
-	for _, f := range []struct {
-		name  string
-		value time.Duration
-	}{
-		{"refresh", c.Refresh},
-		{"commit", c.Commit},
-		{"suspend_after", c.SuspendAfter},
-		{"drain", c.Drain},
-		{"timestamp_slack", c.TimestampSlack},
-	} {
-		if f.value < time.Millisecond {
-			faults = append(faults, fmt.Errorf("ingest.routeviews.%s: %v: want at least 1ms", f.name, f.value))
-		}
 	}
 	return errors.Join(faults...)
 }

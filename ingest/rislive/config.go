@@ -8,6 +8,7 @@ import (
 
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/bgp/wire"
+	"github.com/darkmap/darkmap/internal/config"
 )
 
 // Config is the section ingest.rislive of the configuration.
@@ -62,7 +63,7 @@ func DefaultConfig() Config {
 
 // Validate reports all faults, joined.
 func (c *Config) Validate() error {
-	var faults []error
+	faults := config.Durations("ingest.rislive", *c, time.Millisecond)
 	fault := func(format string, args ...any) {
 		faults = append(faults, fmt.Errorf("ingest.rislive."+format, args...))
 	}
@@ -85,24 +86,6 @@ func (c *Config) Validate() error {
 	}
 	if c.HoldBytes < wire.MaxRISLiveMessage {
 		fault("hold_bytes: %d: want at least %d", c.HoldBytes, wire.MaxRISLiveMessage)
-	}
-	for _, f := range []struct {
-		name  string
-		value time.Duration
-	}{
-		{"hold", c.Hold},
-		{"switch_after", c.SwitchAfter},
-		{"silent_after", c.SilentAfter},
-		{"lag_limit", c.LagLimit},
-		{"stale_after", c.StaleAfter},
-		{"dial_timeout", c.DialTimeout},
-		{"retry_min", c.RetryMin},
-		{"retry_max", c.RetryMax},
-		{"healthy", c.Healthy},
-	} {
-		if f.value < time.Millisecond {
-			fault("%s: %v: want at least 1ms", f.name, f.value)
-		}
 	}
 	if c.RetryMax < c.RetryMin {
 		fault("retry_max: is below retry_min")

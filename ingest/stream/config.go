@@ -2,8 +2,9 @@ package stream
 
 import (
 	"errors"
-	"fmt"
 	"time"
+
+	"github.com/darkmap/darkmap/internal/config"
 )
 
 // Config holds the times by which a feed is judged. They are the edge's: what is decided here travels as a record.
@@ -32,22 +33,7 @@ func DefaultConfig() Config {
 
 // Validate reports all faults, joined.
 func (c *Config) Validate() error {
-	var faults []error
-	for _, f := range []struct {
-		name  string
-		value time.Duration
-	}{
-		{"tick", c.Tick},
-		{"stale_after", c.StaleAfter},
-		{"fresh_within", c.FreshWithin},
-		{"future_limit", c.FutureLimit},
-		{"status", c.Status},
-		{"same_message", c.SameMessage},
-	} {
-		if f.value < time.Millisecond {
-			faults = append(faults, fmt.Errorf("ingest.stream.%s: %v: want at least 1ms", f.name, f.value))
-		}
-	}
+	faults := config.Durations("ingest.stream", *c, time.Millisecond)
 	if c.FreshWithin > c.StaleAfter {
 		faults = append(faults, errors.New("ingest.stream.fresh_within: is above stale_after"))
 	}

@@ -61,7 +61,7 @@ func (f *frr) configuration() string {
 	var b strings.Builder
 	say := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	say("frr defaults traditional\nhostname %s\nbgp as-path access-list own permit ^$", f.Name)
-	say("router bgp %d\n bgp router-id %v\n no bgp ebgp-requires-policy\n no bgp default ipv4-unicast\n no bgp network import-check\n timers bgp 3 9", f.ASN, f.ID)
+	say("router bgp %d\n bgp router-id %v\n no bgp ebgp-requires-policy\n no bgp default ipv4-unicast\n no bgp network import-check\n timers bgp 10 30", f.ASN, f.ID)
 	for _, n := range f.Neighbours() {
 		say(" neighbor %v remote-as %d\n neighbor %v timers connect 1\n neighbor %v advertisement-interval 0", n.Address, n.Router.ASN, n.Address, n.Address)
 	}

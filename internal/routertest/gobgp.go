@@ -35,7 +35,7 @@ func (g *gobgp) configuration() string {
 	say("[policy-definitions.statements.actions]\nroute-disposition = \"accept-route\"")
 	for _, n := range g.Neighbours() {
 		say("[[neighbors]]\n[neighbors.config]\nneighbor-address = %q\npeer-as = %d", n.Address, n.Router.ASN)
-		say("[neighbors.timers.config]\nconnect-retry = 5\nhold-time = 9\nkeepalive-interval = 3")
+		say("[neighbors.timers.config]\nconnect-retry = 5\nhold-time = 30\nkeepalive-interval = 10")
 		say("[[neighbors.afi-safis]]\n[neighbors.afi-safis.config]\nafi-safi-name = \"%v-unicast\"", n.Family)
 	}
 	say("[[bmp-servers]]\n[bmp-servers.config]\naddress = %q\nport = %d\nroute-monitoring-policy = \"pre-policy\"\nstatistics-timeout = 15", g.Station, g.port)

@@ -184,7 +184,7 @@ func (l *Lab) ip(args ...string) {
 // neighbour what that originates, and nothing else.
 func (l *Lab) Wait() {
 	l.tb.Helper()
-	Eventually(l.tb, 90*time.Second, func() error {
+	Eventually(l.tb, 2*time.Minute, func() error {
 		for _, r := range l.Routers {
 			if !r.Running() {
 				continue

@@ -118,7 +118,7 @@ func (r *Router) Start() {
 		tb.Fatal(err)
 	}
 	r.cmd = cmd
-	Eventually(tb, 20*time.Second, r.soft.ready)
+	Eventually(tb, time.Minute, r.soft.ready)
 	for _, p := range slices.SortedFunc(maps.Keys(r.originated), netip.Prefix.Compare) {
 		r.must(r.soft.originate(p, true))
 	}

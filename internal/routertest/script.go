@@ -85,7 +85,7 @@ func (s *Script) agree(what string) *View {
 	s.Lab.Wait()
 	begun := time.Now()
 	var v *View
-	Eventually(tb, time.Minute, func() error {
+	Eventually(tb, 2*time.Minute, func() error {
 		v = s.Read()
 		return v.Agrees(s.Lab)
 	})

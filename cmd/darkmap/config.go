@@ -171,9 +171,10 @@ type versionCmd struct {
 }
 
 // acknowledgements name whose data darkmap reads; NOTICE says the same at length.
-const acknowledgements = `Routes, where you replay them:
+const acknowledgements = `Routes, live and from archives:
   RIPE NCC Routing Information Service (RIS): https://ris.ripe.net/
   University of Oregon Route Views Project, CC BY 4.0: https://www.routeviews.org/
+  their files are found through the BGPKIT Broker: https://bgpkit.com/broker
 Countries and owners, by default (darkmap fetch):
   IPtoASN, PDDL 1.0: https://iptoasn.com/
   Route Views, DB-IP (IP Geolocation by DB-IP: https://db-ip.com/) and the NRO (https://www.nro.net/), CC BY 4.0

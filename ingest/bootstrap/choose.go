@@ -8,11 +8,18 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// tablesPerAS is how many tables of an AS are sent for each family: more are no more witnesses.
-const tablesPerAS = 2
+const (
+	// tablesPerAS is how many tables of an AS are sent for each family: more are no more witnesses.
+	tablesPerAS = 2
+	// fewPeers of a collector are all sent. The large collectors have more, and most of theirs are no full feeds.
+	fewPeers = 20
+)
 
-// crowded reports whether an AS has more tables in a dump than are sent, by the dump's peer index table.
-func crowded(index []bgp.Peer) bool {
+// selective reports whether not all tables of a dump are sent, by its peer index table: it lists many peers, or many of an AS.
+func selective(index []bgp.Peer) bool {
+	if len(index) > fewPeers {
+		return true
+	}
 	n := map[bgp.ASN]int{}
 	for _, p := range index {
 		if n[p.ASN]++; n[p.ASN] > tablesPerAS {
@@ -40,12 +47,16 @@ func (c counts) add(it *capture.Item) {
 	}
 }
 
-// choose returns the peers that are among the tablesPerAS largest of their AS in some family. They are sent whole, so that a peer
-// that carries both families may be one more in the other.
+// choose returns the peers that have at least half of the largest table in some family, and are among the tablesPerAS largest of
+// their AS: those that may be full feeds. They are sent whole, so that a peer that carries both families may be one more in the other.
 func (c counts) choose() map[bgp.Peer]bool {
 	byAS := map[bgp.ASN][]bgp.Peer{}
-	for p := range c {
+	var largest [len(bgp.Families) + 1]uint64
+	for p, n := range c {
 		byAS[p.ASN] = append(byAS[p.ASN], p)
+		for _, f := range bgp.Families {
+			largest[f] = max(largest[f], n[f])
+		}
 	}
 	chosen := map[bgp.Peer]bool{}
 	for _, peers := range byAS {
@@ -53,7 +64,7 @@ func (c counts) choose() map[bgp.Peer]bool {
 		for _, f := range bgp.Families {
 			slices.SortStableFunc(peers, func(a, b bgp.Peer) int { return cmp.Compare(c[b][f], c[a][f]) })
 			for _, p := range peers[:min(len(peers), tablesPerAS)] {
-				if c[p][f] > 0 {
+				if c[p][f] > 0 && 2*c[p][f] >= largest[f] {
 					chosen[p] = true
 				}
 			}

@@ -168,10 +168,10 @@ type dumpReader struct {
 // errCount says that the peers of a dump have to be counted first.
 var errCount = errors.New("the tables have to be counted")
 
-// read sends the dump, after counting where some AS has more than two tables in it.
+// read sends the dump, after counting where not all of its tables are sent.
 func (r *dumpReader) read(ctx context.Context) error {
 	err := r.items(ctx, "reading the table dump of ", func(it *capture.Item) error {
-		if it.Index != nil && crowded(it.Index) || it.Kind == capture.RIB && it.Type == "TABLE_DUMP" {
+		if it.Index != nil && selective(it.Index) || it.Kind == capture.RIB && it.Type == "TABLE_DUMP" {
 			return errCount
 		}
 		return r.send(ctx, it)

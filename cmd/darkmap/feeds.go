@@ -25,7 +25,7 @@ const (
 type feedsCmd struct {
 	Format  string `help:"Form of the result." enum:"table,json" default:"table"`
 	Watch   bool   `help:"Draw anew every two seconds until interrupted."`
-	Dataset string `help:"Dataset whose feeds are meant." default:"live" placeholder:"NAME"`
+	Dataset string `help:"Dataset whose feeds are meant (default: that of what runs, else live)." placeholder:"NAME"`
 }
 
 // Run reads bgp.feeds and bgp.panel of what runs.
@@ -99,9 +99,10 @@ func (c *feedsCmd) print(g *globals, t *feedTable) error {
 	return nil
 }
 
-// reachKafka returns the brokers of the instance that runs on the data directory, else the configured ones.
+// reachKafka returns the brokers of the instance that runs on the data directory, else the configured ones. An empty dataset is that
+// of what runs, else live.
 func (g *globals) reachKafka(dataset string) (kafka.Config, error) {
-	if !datasetName.MatchString(dataset) {
+	if dataset != "" && !datasetName.MatchString(dataset) {
 		return kafka.Config{}, usageError(fmt.Errorf("--dataset %s: want at most 64 letters, digits, dots, underscores and hyphens", dataset))
 	}
 	cfg, err := g.configuration()
@@ -112,8 +113,8 @@ func (g *globals) reachKafka(dataset string) (kafka.Config, error) {
 	switch {
 	case err != nil:
 		return kafka.Config{}, err
-	case running != nil && len(running.Kafka) > 0 && running.Dataset == dataset:
-		cfg.Kafka.Brokers = running.Kafka
+	case running != nil && len(running.Kafka) > 0 && (dataset == "" || running.Dataset == dataset):
+		cfg.Kafka.Brokers, dataset = running.Kafka, running.Dataset
 	case len(cfg.Kafka.Brokers) == 0:
 		return kafka.Config{}, errors.New("nothing runs on this data directory, and kafka.brokers is empty: start darkmap up, or name the brokers")
 	}

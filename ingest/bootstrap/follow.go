@@ -171,10 +171,10 @@ func (p *player) play(ctx context.Context) (err error) {
 	}
 	defer p.s.Close()
 	p.lane = p.s.Source("follow")
-	if err := p.s.Up(ctx); err != nil {
+	if _, err := p.s.BeginGap(ctx, p.s.Since(), "begins to follow the archive"); err != nil {
 		return err
 	}
-	if _, err := p.s.BeginGap(ctx, p.s.Since(), "begins to follow the archive"); err != nil {
+	if err := p.s.Up(ctx); err != nil {
 		return err
 	}
 	p.cursor = p.f.d.Now()
@@ -248,14 +248,11 @@ func (p *player) skip(ctx context.Context, to time.Time) error {
 		}
 		now = p.f.d.Now()
 	}
-	if err := p.s.Up(ctx); err != nil {
-		return err
-	}
 	if _, err := p.s.BeginGap(ctx, p.cursor.UnixMicro(), "the updates from "+clock(p.cursor)+" on are not in the archive"); err != nil {
 		return err
 	}
 	p.cursor = now
-	return nil
+	return p.s.Up(ctx)
 }
 
 // file plays a file, each message when the late clock has reached it.

@@ -13,7 +13,7 @@ func Durations(section string, cfg any, least time.Duration, zeros ...string) []
 	var faults []error
 	v := reflect.ValueOf(cfg)
 	for i := range v.NumField() {
-		d, ok := v.Field(i).Interface().(time.Duration)
+		d, ok := reflect.TypeAssert[time.Duration](v.Field(i))
 		key := v.Type().Field(i).Tag.Get("yaml")
 		switch {
 		case !ok:

@@ -61,11 +61,11 @@ func (s *Script) Run() *View {
 	return v
 }
 
-// Networks are prefixes from to to of a router, of both families.
+// Networks are prefixes from to to of a router, of both families, long enough to be looked at by a detector: /24 and /48.
 func Networks(router, from, to int) []netip.Prefix {
 	var all []netip.Prefix
 	for i := from; i < to; i++ {
-		all = append(all, netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 51, byte(100 + router), byte(16 * i)}), 28),
+		all = append(all, netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(100 + router), byte(i), 0}), 24),
 			netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, byte(router), byte(i)}), 48))
 	}
 	return all

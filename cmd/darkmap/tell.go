@@ -35,7 +35,11 @@ func (w *watch) announce(c *upCmd, dir *datadir.Dir) {
 		say("  %-11s %s", s.Name, s.Text)
 	}
 	p := w.cfg.Detector.Panel.WithDefaults()
-	say("First each collector's newest table and the updates since then are fetched; a verdict needs whole tables of %d ASNs on %d collectors.", p.MinVoters, p.MinCollectors)
+	first := "First each collector's newest table and the updates since then are fetched"
+	if !w.cfg.Ingest.Archives && !c.Follow {
+		first = "Routers send their tables; of other collectors it learns from updates alone"
+	}
+	say("%s; a verdict needs whole tables of %d ASNs on %d collectors.", first, p.MinVoters, p.MinCollectors)
 	say("http://%s/readyz says what it waits for, `darkmap feeds` how each feed stands; Ctrl-C ends it.", c.AdminAddr)
 }
 

@@ -7,6 +7,7 @@ import (
 	"hash/maphash"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -68,6 +69,7 @@ type Stream struct {
 	collector string
 	o         Options
 	session   uint64
+	gone      atomic.Bool // closed; apart from mu, so that it can be asked under any lock
 
 	mu    sync.Mutex // all below, and the order of records
 	state state
@@ -231,14 +233,12 @@ func (s *Stream) abandon() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state = closed
+	s.gone.Store(true)
 }
 
-// Closed reports whether it was closed, or taken over by a new session.
-func (s *Stream) Closed() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.state == closed
-}
+// Closed reports whether it was closed, or taken over by a new session. It takes no lock: whoever is told of a gap, while the stream is
+// locked, may hold one of its own that it asks under.
+func (s *Stream) Closed() bool { return s.gone.Load() }
 
 // tick writes the collector's clock, and whether it is stale.
 func (s *Stream) tick(ctx context.Context) error {

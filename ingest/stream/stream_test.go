@@ -1,8 +1,10 @@
 package stream_test
 
 import (
+	"log/slog"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -250,5 +252,42 @@ func TestSameMessage(t *testing.T) {
 		if got := f.Missing(neighbour(1), start+tt.ms*1000, []byte("again")); got != tt.want {
 			t.Errorf("after %d ms: missing is %v, want %v", tt.ms, got, tt.want)
 		}
+	}
+}
+
+// TestClosedUnderLock: whoever is told of a gap, while the stream is locked, may wait for a lock under which somebody asks whether the
+// stream is closed.
+func TestClosedUnderLock(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	told := make(chan bool)
+	set, err := stream.NewSet(stream.DefaultConfig(), stream.Deps{
+		Log: slog.New(slog.DiscardHandler), Now: time.Now, Updates: &streamtest.Recorder{}, Feeds: &streamtest.Recorder{},
+		OnGap: func(*stream.Gap) {
+			close(told)
+			mu.Lock() // the asker has it
+			defer mu.Unlock()
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := set.Open(t.Context(), "ris/rrc00", stream.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	done := make(chan error)
+	go func() { // ends when the lock is free
+		_, err := s.BeginGap(t.Context(), 0, "")
+		done <- err
+	}()
+	<-told
+	if s.Closed() {
+		t.Error("closed")
+	}
+	mu.Unlock()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -133,17 +131,8 @@ func most(all []usage) (m usage) {
 // usage asks for it; nothing while the process starts.
 func (o *observatory) usage() (u usage) {
 	o.t.Helper()
-	req, err := http.NewRequestWithContext(o.t.Context(), http.MethodGet, "http://"+o.admin+"/metrics", nil)
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return u
-	}
-	defer resp.Body.Close() //nolint:errcheck // only read
-	for s := bufio.NewScanner(resp.Body); s.Scan(); {
-		name, value, _ := strings.Cut(s.Text(), " ")
+	for line := range strings.Lines(o.get("/metrics")) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
 		n, _ := strconv.ParseFloat(value, 64) // comments are no numbers, and no names
 		switch name {
 		case "go_goroutines":

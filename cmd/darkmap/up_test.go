@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -100,6 +102,28 @@ func (o *observatory) said() string {
 	return o.stderr.String()
 }
 
+// doing is what its goroutines do, for whoever looks into a failure.
+func (o *observatory) doing() string {
+	o.t.Helper()
+	return o.get("/debug/pprof/goroutine?debug=1")
+}
+
+// get asks the admin server; nothing while the process starts or is gone.
+func (o *observatory) get(path string) string {
+	o.t.Helper()
+	req, err := http.NewRequestWithContext(o.t.Context(), http.MethodGet, "http://"+o.admin+path, nil)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return ""
+	}
+	defer resp.Body.Close()       //nolint:errcheck // only read
+	b, _ := io.ReadAll(resp.Body) // as much as there is
+	return string(b)
+}
+
 func (o *observatory) outages() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -111,7 +135,7 @@ func (o *observatory) eventually(what string, ok func() bool) {
 	o.t.Helper()
 	for end := time.Now().Add(90 * time.Second); !ok(); time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(end) {
-			o.t.Fatalf("waited in vain: %s\n%s", what, o.said())
+			o.t.Fatalf("waited in vain: %s\n%s\n%s", what, o.said(), o.doing())
 		}
 	}
 }

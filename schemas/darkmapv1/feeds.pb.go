@@ -267,8 +267,9 @@ type FeedStatus struct {
 	LagUs int64 `protobuf:"varint,5,opt,name=lag_us,json=lagUs,proto3" json:"lag_us,omitempty"`
 	// When the last gap ended or, where it is open, began; microseconds since 1970, UTC; 0 where there was none.
 	LastGapUs int64 `protobuf:"varint,6,opt,name=last_gap_us,json=lastGapUs,proto3" json:"last_gap_us,omitempty"`
-	// Octets of the files that answer the open gap: read so far and in all, as far as known.
-	DoneBytes  uint64 `protobuf:"varint,7,opt,name=done_bytes,json=doneBytes,proto3" json:"done_bytes,omitempty"`
+	// Octets of the files that answer the open gap, read so far.
+	DoneBytes uint64 `protobuf:"varint,7,opt,name=done_bytes,json=doneBytes,proto3" json:"done_bytes,omitempty"`
+	// And in all, as far as known.
 	TotalBytes uint64 `protobuf:"varint,8,opt,name=total_bytes,json=totalBytes,proto3" json:"total_bytes,omitempty"`
 	// Up to when everything that the collector said is known: its clock, or the beginning of the oldest gap that is open;
 	// microseconds since 1970, UTC; 0 where it was never known whole. Whoever takes the collector over fills from there.

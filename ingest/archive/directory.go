@@ -55,6 +55,9 @@ func (d *Directory) Find(ctx context.Context, collector string, kind Kind, from,
 	return inOrder(files), nil
 }
 
+// earliest is before the first archive of routes (1997): what is named for an earlier time is none.
+var earliest = time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC)
+
 // parsePath reads what the archives' layouts say: collector, kind and time. The folder nearest to the file that names a
 // collector counts; a prefix of the project's name may stand before it.
 func parsePath(rel string) (File, bool) {
@@ -80,7 +83,7 @@ func parsePath(rel string) (File, bool) {
 		return File{}, false // a file that is being written, most likely
 	}
 	begin, err := time.ParseInLocation(layout, date[:len(layout)], time.UTC)
-	if err != nil {
+	if err != nil || begin.Before(earliest) {
 		return File{}, false
 	}
 	for i := len(parts) - 2; i >= 0; i-- {

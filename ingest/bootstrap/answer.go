@@ -33,8 +33,8 @@ func (w *Worker) answer(ctx context.Context, g *stream.Gap) error {
 // fill says what the archive has of the gap.
 func (t *task) fill(ctx context.Context) error {
 	g := t.gap
-	lane, filter := g.FillLane(), g.Filter()
-	say := newSayer(t, lane, func(it *capture.Item) bool { return filter.Missing(it.Peer, it.Timestamp, it.Message) })
+	lane := g.FillLane()
+	say := newSayer(t, lane, func(it *capture.Item) bool { return g.Missing(it.Peer, it.Timestamp) })
 	until := time.UnixMicro(g.Until)
 	err := t.updates(ctx, time.UnixMicro(g.Since), until, say.item)
 	m := isMissing(err)

@@ -106,7 +106,6 @@ func (r *repair) answer(ctx context.Context, g *stream.Gap) error {
 }
 
 func (r *repair) fill(ctx context.Context, g *stream.Gap, lane *stream.Lane, until time.Time) error {
-	filter := g.Filter()
 	since := time.UnixMicro(g.Since)
 	for _, f := range r.files {
 		if f.collector != g.Stream().Collector() || f.kind != "updates" || f.end.Before(since) || !f.begin.Before(until) {
@@ -124,7 +123,7 @@ func (r *repair) fill(ctx context.Context, g *stream.Gap, lane *stream.Lane, unt
 			if err != nil {
 				continue // an empty file
 			}
-			if !filter.Missing(it.Peer, it.Timestamp, it.Message) {
+			if !g.Missing(it.Peer, it.Timestamp) {
 				continue
 			}
 			if err := sayItem(ctx, g, lane, it); err != nil {

@@ -23,10 +23,10 @@ type Gap struct {
 	Until int64
 
 	s      *Stream
-	before map[bgp.Peer]mark // each peer's last message before it
-	after  map[bgp.Peer]mark // and first after it; the stream's mu
-	ids    []string          // of gaps whose place it took
-	ended  bool              // the stream's mu
+	before map[bgp.Peer]int64 // when each peer's last message before it was
+	after  map[bgp.Peer]int64 // and the first after it; the stream's mu
+	ids    []string           // of gaps whose place it took
+	ended  bool               // the stream's mu
 }
 
 // Stream is the gap's.
@@ -39,9 +39,9 @@ func (g *Gap) TableLane() *Lane { return g.s.Lane("table/" + g.ID) }
 func (g *Gap) FillLane() *Lane { return g.s.Lane("fill/" + g.ID) }
 
 // heard notes the first message after the gap. The stream's mu is held.
-func (g *Gap) heard(p bgp.Peer, m mark) {
+func (g *Gap) heard(p bgp.Peer, at int64) {
 	if _, ok := g.after[p]; !ok {
-		g.after[p] = m
+		g.after[p] = at
 	}
 }
 
@@ -52,12 +52,12 @@ func (s *Stream) BeginGap(ctx context.Context, since int64, why string) (*Gap, e
 	defer s.mu.Unlock()
 	s.gaps++
 	now := s.now()
-	g := &Gap{ID: fmt.Sprintf("%d-%d", s.session, s.gaps), Since: since, Until: now, s: s, after: map[bgp.Peer]mark{}}
+	g := &Gap{ID: fmt.Sprintf("%d-%d", s.session, s.gaps), Since: since, Until: now, s: s, after: map[bgp.Peer]int64{}}
 	if old := s.gap; old != nil && !old.ended {
 		old.ended = true
 		g.Since, g.before, g.ids = min(old.Since, since), old.before, slices.Concat(old.ids, []string{old.ID})
 	} else {
-		g.before = s.marks()
+		g.before = s.lasts()
 	}
 	s.gap, s.lastGap = g, now
 	s.set.metrics.gaps.WithLabelValues(s.collector).Inc()
@@ -86,11 +86,11 @@ func (s *Stream) OpenGap() (since int64, ok bool) {
 	return s.gap.Since, true
 }
 
-// marks are the peers' last messages. mu is held.
-func (s *Stream) marks() map[bgp.Peer]mark {
-	out := make(map[bgp.Peer]mark, len(s.peers))
+// lasts are the times of the peers' last messages. mu is held.
+func (s *Stream) lasts() map[bgp.Peer]int64 {
+	out := make(map[bgp.Peer]int64, len(s.peers))
 	for _, p := range s.peers {
-		if p.last.at > out[p.key].at {
+		if p.last > out[p.key] {
 			out[p.key] = p.last
 		}
 	}
@@ -179,51 +179,22 @@ func (g *Gap) Progress(ctx context.Context, done, total uint64, why string) erro
 	return s.feed(ctx, &pb.FeedRecord{Event: pb.FeedEvent_FEED_EVENT_PROGRESS, GapId: g.ID, Reason: why, Status: st})
 }
 
-// Filter tells which messages of an archive the gap lacked. It is used in the archive's order, by one goroutine.
-type Filter struct {
-	g    *Gap
-	past map[bgp.Peer]bool // its last message before the gap was passed
-	over map[bgp.Peer]bool // its first after the gap was reached
-}
-
-// Filter returns a new one.
-func (g *Gap) Filter() *Filter {
-	return &Filter{g: g, past: map[bgp.Peer]bool{}, over: map[bgp.Peer]bool{}}
-}
-
-// Missing reports whether a message of the archive lies, for its peer, behind the last that was heard before the gap and before
-// the first that was heard after it. In doubt it does: what was touched since is not undone by it.
-func (f *Filter) Missing(p bgp.Peer, at int64, raw []byte) bool {
-	apart := f.g.s.set.cfg.SameMessage.Microseconds()
-	if f.over[p] || at < f.g.Since-apart && f.g.Since != 0 {
+// Missing reports whether a message that a peer sent at at, microseconds, may be one that the gap lacked: not earlier than the peer's last
+// before the gap, and not later than its first after it, by more than archives' times may be off. What lies at the edges was
+// heard, and saying it again changes nothing: it is said in order, and what the live stream has touched since stays. Content is no help
+// here, for peers repeat themselves.
+func (g *Gap) Missing(p bgp.Peer, at int64) bool {
+	off := g.s.set.cfg.SameMessage.Microseconds()
+	if g.Since != 0 && at < g.Since-off {
 		return false
 	}
-	m := markOf(at, raw)
-	if b, ok := f.g.before[p]; ok && !f.past[p] {
-		switch {
-		case at > b.at+apart:
-			f.past[p] = true
-		case same(m, b, apart):
-			f.past[p] = true
-			return false
-		default:
-			return false
-		}
-	}
-	f.g.s.mu.Lock()
-	a, ok := f.g.after[p]
-	f.g.s.mu.Unlock()
-	if ok && (same(m, a, apart) || at > a.at+apart) {
-		f.over[p] = true
+	if b, ok := g.before[p]; ok && at < b-off {
 		return false
 	}
-	return true
-}
-
-// same reports whether two marks are of one message, whose times may be apart.
-func same(a, b mark, apart int64) bool {
-	d := a.at - b.at
-	return a.hash == b.hash && -apart <= d && d <= apart
+	g.s.mu.Lock()
+	a, ok := g.after[p]
+	g.s.mu.Unlock()
+	return !ok || at <= a+off
 }
 
 // Check is a daily comparison with a table dump.

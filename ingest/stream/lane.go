@@ -66,11 +66,10 @@ func (s *Stream) heard(m *Message, now int64) int64 {
 	s.counter.Inc()
 	s.setUp(m.Peer, true)
 	if s.o.Archived {
-		k := markOf(t, m.Raw)
 		if s.gap != nil {
-			s.gap.heard(m.Peer.key, k)
+			s.gap.heard(m.Peer.key, t)
 		}
-		m.Peer.last = k
+		m.Peer.last = max(m.Peer.last, t)
 	}
 	return t
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -105,21 +104,11 @@ type Peer struct {
 	key  bgp.Peer
 	out  *pb.Peer
 	up   bool
-	last mark
+	last int64 // when its last message was, microseconds; only where the stream is archived
 }
 
 // Key is who it is.
 func (p *Peer) Key() bgp.Peer { return p.key }
-
-// mark recognises a message in an archive: its time and a hash of its octets.
-type mark struct {
-	at   int64 // microseconds; 0 is none
-	hash uint64
-}
-
-var seed = maphash.MakeSeed()
-
-func markOf(at int64, raw []byte) mark { return mark{at, maphash.Bytes(seed, raw)} }
 
 func newStream(set *Set, collector string, o Options, session uint64, past Past) *Stream {
 	s := &Stream{set: set, collector: collector, o: o, session: session, peers: map[peerID]*Peer{}, since: past.Known, whole: past.Known != 0, counter: set.metrics.messages.WithLabelValues(collector)}

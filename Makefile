@@ -14,7 +14,8 @@ FUZZTIME ?= 10s
 # The race detector needs cgo and a C compiler; without one the tests run without it.
 RACE    := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
 
-# Whole runs of the pipeline, many of them, are too slow under the race detector: a few of them have to do.
+# Whole runs of the pipeline, many of them, are too slow under the race detector: a few of them have to do. So are feeds that are played at
+# 30 times speed against limits that are 30 times as short: they run by themselves.
 TEST    := $(GO) test -shuffle=on -tags $(TAGS) -timeout 25m
 
 .PHONY: help
@@ -33,7 +34,9 @@ up: build deps ## Fetch, build and watch the live feeds
 test: build ## Run all tests; what the machine lacks is skipped by name
 	@$(if $(RACE),,echo "without -race: it needs a C compiler (apt-get install gcc)";)\
 	$(BIN) fetch || echo "the embedded ClickHouse could not be fetched: its tests are skipped"
-	$(TEST) $(RACE) $$($(GO) list ./... | grep -v /cmd/darkmap)
+	$(TEST) $(RACE) $$($(GO) list ./... | grep -v -e /cmd/darkmap -e '/ingest/rislive$$')
+	$(TEST) ./ingest/rislive
+	$(if $(RACE),$(TEST) $(RACE) -skip 'Broken|Repaired' ./ingest/rislive)
 	$(TEST) ./cmd/darkmap
 	$(if $(RACE),$(TEST) $(RACE) -run 'TestReplayStores|TestLifeOfAMessage' ./cmd/darkmap)
 

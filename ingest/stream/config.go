@@ -22,7 +22,7 @@ type Config struct {
 	// collector over fills from the last one on. Default 10s.
 	Status time.Duration `yaml:"status"`
 	// SameMessage is how far apart the times of one message may be in a stream and in an archive: old archives have whole seconds.
-	// What a peer says again in the same words within it may be taken for the message at a gap's edge. Default 1s.
+	// A fill reaches beyond a gap's edges by as much: what it says again there changes nothing. Default 1s.
 	SameMessage time.Duration `yaml:"same_message"`
 }
 

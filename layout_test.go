@@ -35,6 +35,7 @@ var rules = []struct {
 	{"internal/runner", []string{"schemas", "internal/bgp", "internal/config", "internal/telemetry", "internal/kafka"}},
 	{"internal/codec", []string{"schemas", "internal/bgp"}},
 	{"internal/capture", []string{"internal/bgp"}},
+	{"internal/rislivetest", []string{"schemas", "internal/", "eval/simulate/mrt"}},
 	{"internal/", []string{"schemas", "internal/"}},
 	{"ingest/archive/archivetest", []string{"internal/", "eval/simulate/mrt"}},
 	{"ingest", []string{"schemas", "internal/", "ingest"}},

@@ -20,7 +20,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-var hold = flag.Duration("bmp.hold", 0, "how long TestUpBMP watches at the end that no outage is of what was never taken back; outages take 5 minutes to open")
+var hold = flag.Duration("bmp.hold", 0, "how long TestUpBMP waits at its end for the outage of what all routers take back; one takes some 7 minutes to open")
 
 // TestUpBMP watches real routers through every stage: whatever happens to sessions, routers and darkmap itself, bgp.routes has every
 // change in order, no withdrawal but what was taken back, and in the end what the routers' own tables say; and no outage is of
@@ -55,7 +55,18 @@ func TestUpBMP(t *testing.T) {
 		Read: func() *routertest.View { return o.routes() },
 	}
 	script.Run()
-	time.Sleep(*hold)
+	if *hold > 0 {
+		time.Sleep(2 * time.Minute) // all routers have voted for a while
+		script.WithdrawCommon(0, 1)
+		routertest.Eventually(t, *hold, func() error {
+			for _, p := range routertest.Common(0, 1) {
+				if !strings.Contains(o.outages(), p.String()) {
+					return fmt.Errorf("no outage of %v, which all routers took back", p)
+				}
+			}
+			return nil
+		})
+	}
 	gone := regexp.MustCompile(`[0-9a-f.:]+/[0-9]+`)
 	for line := range strings.Lines(o.outages()) {
 		t.Logf("outage: %s", strings.TrimSpace(line))

@@ -12,17 +12,16 @@ import (
 	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
 
 // The MRT types that are written (RFC 6396 §4).
 const (
-	mrtTableDumpV2 = 13
-	mrtBGP4MPET    = 17
+	mrtBGP4MPET = 17
 
-	mrtPeerIndexTable = 1
-	mrtStateChange    = 5 // STATE_CHANGE_AS4
-	mrtMessage        = 1
-	mrtMessageAS4     = 4
+	mrtStateChange = 5 // STATE_CHANGE_AS4
+	mrtMessage     = 1
+	mrtMessageAS4  = 4
 )
 
 // fileLength is what a file of RIS's archive spans.
@@ -30,48 +29,87 @@ const fileLength = 5 * time.Minute
 
 // WriteArchives writes what the archive would hold of a play into dir, as RIS lays it out, and returns the path of the index.
 func (s *Schedule) WriteArchives(dir string, start time.Time, factor float64) (string, error) {
-	start = start.UTC()
-	length := s.FileLength
-	if length == 0 {
-		length = fileLength
-	}
-	span := time.Duration(float64(length) / factor)
-	var index strings.Builder
+	a := archives{s: s, dir: dir, start: start.UTC(), factor: factor}
 	for _, host := range s.Hosts() {
-		rib := appendMRT(nil, start, mrtTableDumpV2, mrtPeerIndexTable, []byte{192, 0, 2, 254, 0, 0, 0, 0})
-		if err := writeArchive(&index, dir, host, "rib", start, start, rib); err != nil {
-			return "", err
-		}
-		from, to := start, start.Add(span)
-		var b []byte
-		for i := range s.Events {
-			e := &s.Events[i]
-			if e.Host != host {
-				continue
-			}
-			t := start.Add(time.Duration(float64(e.At) / factor))
-			for ; !t.Before(to); from, to, b = to, to.Add(span), nil {
-				if err := writeArchive(&index, dir, host, "updates", from, to, b); err != nil {
-					return "", err
-				}
-			}
-			b = e.appendMRT(b, t)
-		}
-		if err := writeArchive(&index, dir, host, "updates", from, to, b); err != nil {
+		if err := a.host(host); err != nil {
 			return "", err
 		}
 	}
 	path := filepath.Join(dir, "index.tsv")
-	if err := os.WriteFile(path, []byte(index.String()), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(a.index.String()), 0o600); err != nil {
 		return "", fmt.Errorf("writing the index: %w", err)
 	}
 	return path, nil
 }
 
-// writeArchive writes one file and its line of the index.
-func writeArchive(index *strings.Builder, dir, host, kind string, from, to time.Time, records []byte) error {
+// archives are being written.
+type archives struct {
+	s      *Schedule
+	dir    string
+	start  time.Time
+	factor float64
+	index  strings.Builder
+}
+
+// played is when something of the schedule happens in the play.
+func (a *archives) played(at time.Duration) time.Time {
+	return a.start.Add(time.Duration(float64(at) / a.factor))
+}
+
+// host writes the files of one collector: of updates one after the other, and a dump whenever it is time.
+func (a *archives) host(host string) error {
+	length := a.s.FileLength
+	if length == 0 {
+		length = fileLength
+	}
+	held, decode, nextDump := a.s.tables[host].clone(), &wire.Decoder{}, time.Duration(0)
+	dump := func() error {
+		b, err := held.dump(a.played(nextDump))
+		if err != nil {
+			return err
+		}
+		return a.write(host, "rib", a.played(nextDump), a.played(nextDump), b)
+	}
+	if err := dump(); err != nil {
+		return err
+	}
+	from, to := time.Duration(0), length
+	var b []byte
+	flush := func() error {
+		err := a.write(host, "updates", a.played(from), a.played(to), b)
+		from, to, b = to, to+length, nil
+		return err
+	}
+	for i := range a.s.Events {
+		e := &a.s.Events[i]
+		if e.Host != host {
+			continue
+		}
+		for e.At >= to {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+		for a.s.DumpEvery > 0 && e.At >= nextDump+a.s.DumpEvery {
+			nextDump += a.s.DumpEvery
+			if err := dump(); err != nil {
+				return err
+			}
+		}
+		if a.s.DumpEvery > 0 {
+			if err := held.hear(decode, e); err != nil {
+				return err
+			}
+		}
+		b = e.appendMRT(b, a.played(e.At))
+	}
+	return flush()
+}
+
+// write writes one file and its line of the index.
+func (a *archives) write(host, kind string, from, to time.Time, records []byte) error {
 	name := map[string]string{"rib": "bview", "updates": "updates"}[kind] + from.Format(".20060102.150405") + fmt.Sprintf(".%03d.gz", from.Nanosecond()/1e6)
-	path := filepath.Join(dir, host, from.Format("2006.01"), name)
+	path := filepath.Join(a.dir, host, from.Format("2006.01"), name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return fmt.Errorf("writing an archive: %w", err)
 	}
@@ -84,7 +122,7 @@ func writeArchive(index *strings.Builder, dir, host, kind string, from, to time.
 	if err := errors.Join(err, z.Close(), f.Close()); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	fmt.Fprintf(index, "ris/%s\t%s\t%s\t%s\t%s\n", host, kind, from.Format(time.RFC3339Nano), to.Format(time.RFC3339Nano), path)
+	fmt.Fprintf(&a.index, "ris/%s\t%s\t%s\t%s\t%s\n", host, kind, from.Format(time.RFC3339Nano), to.Format(time.RFC3339Nano), path)
 	return nil
 }
 
@@ -112,24 +150,21 @@ func (e *Event) appendMRT(b []byte, t time.Time) []byte {
 	body = binary.BigEndian.AppendUint16(append(body, 0, 0), uint16(afi)) // interface index: unknown
 	body = append(append(body, e.Peer.Address.AsSlice()...), local.AsSlice()...)
 	if e.Message != nil {
-		return appendMRT(b, t, mrtBGP4MPET, subtype, append(body, e.Message...))
+		return appendMRT(b, t, subtype, append(body, e.Message...))
 	}
 	before := bgp.Established
 	if e.State == bgp.Established {
 		before = bgp.OpenConfirm
 	}
 	body = binary.BigEndian.AppendUint16(body, uint16(before))
-	return appendMRT(b, t, mrtBGP4MPET, subtype, binary.BigEndian.AppendUint16(body, uint16(e.State)))
+	return appendMRT(b, t, subtype, binary.BigEndian.AppendUint16(body, uint16(e.State)))
 }
 
-// appendMRT appends a record.
-func appendMRT(b []byte, t time.Time, kind, subtype uint16, body []byte) []byte {
+// appendMRT appends a record of type BGP4MP_ET (RFC 6396 §3).
+func appendMRT(b []byte, t time.Time, subtype uint16, body []byte) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(t.Unix()))
-	b = binary.BigEndian.AppendUint16(b, kind)
+	b = binary.BigEndian.AppendUint16(b, mrtBGP4MPET)
 	b = binary.BigEndian.AppendUint16(b, subtype)
-	if kind != mrtBGP4MPET {
-		return append(binary.BigEndian.AppendUint32(b, uint32(len(body))), body...)
-	}
 	b = binary.BigEndian.AppendUint32(b, uint32(len(body)+4))
 	return append(binary.BigEndian.AppendUint32(b, uint32(t.Nanosecond()/1000)), body...)
 }

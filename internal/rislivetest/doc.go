@@ -15,7 +15,8 @@
 //
 // A play compresses time: an event at d of the schedule happens at start + d/factor and says so. The archives are cut into
 // files of 5 minutes / factor, named with seconds, and listed in index.tsv: collector, type (updates or rib), begin and end
-// (RFC 3339 with nanoseconds), path; a rib of no routes stands at the start.
+// (RFC 3339 with nanoseconds), path. A table dump stands at the start, with what ReadEach found in tables, and further ones every
+// DumpEvery with what the messages made of it.
 //
 // Goroutines: the HTTP server's, and two for each connection; Close ends and awaits them. Play runs in the caller's.
 // Locks: Server.mu before Conn.mu.

@@ -2,15 +2,18 @@ package rislivetest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/bgp/wire"
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
@@ -33,43 +36,93 @@ type Schedule struct {
 	Length time.Duration
 	// FileLength is what a file of its archives spans; 0 is RIS's 5 minutes.
 	FileLength time.Duration
+	// DumpEvery is the time between two table dumps of its archives; 0 is one at the beginning and no more.
+	DumpEvery time.Duration
+
+	tables map[string]table // at the beginning, by host; what is not there is empty
 }
 
 // Read makes a schedule of captures. They are read one after the other; what an MRT file says goes, by peer, to one of hosts,
-// and what names its collector to that one. Damage is passed over.
+// and what names its collector to that one. Damage and tables are passed over.
 func Read(hosts []string, files ...string) (*Schedule, error) {
-	s := &Schedule{}
-	byPeer := map[bgp.Peer]string{}
-	var first int64
+	r := reader{s: &Schedule{}, hosts: hosts, byPeer: map[bgp.Peer]string{}}
 	for _, path := range files {
-		r, err := capture.Open(path, nil)
-		if err != nil {
-			return nil, err
-		}
-		for {
-			it, err := r.Next()
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil || it.Kind != capture.Message && it.Kind != capture.State || it.Timestamp == 0 {
-				continue
-			}
-			if first == 0 {
-				first = it.Timestamp
-			}
-			at := max(0, time.Duration(it.Timestamp-first)*time.Microsecond)
-			s.Events = append(s.Events, event(it, at, host(hosts, byPeer, it)))
-			s.Length = max(s.Length, at)
-		}
-		if err := r.Close(); err != nil {
+		if err := r.file(path); err != nil {
 			return nil, err
 		}
 	}
-	if len(s.Events) == 0 {
-		return nil, fmt.Errorf("no message in %v", files)
+	return r.schedule()
+}
+
+// ReadEach makes a schedule of the MRT files of each host. A table dump among them is what its peers hold at the beginning, which is
+// the first time that any of them tells.
+func ReadEach(files map[string][]string) (*Schedule, error) {
+	r := reader{s: &Schedule{tables: map[string]table{}}}
+	for _, h := range slices.Sorted(maps.Keys(files)) {
+		r.hosts, r.byPeer, r.table = []string{h}, map[bgp.Peer]string{}, table{}
+		r.s.tables[h] = r.table
+		for _, path := range files[h] {
+			if err := r.file(path); err != nil {
+				return nil, err
+			}
+		}
 	}
-	slices.SortStableFunc(s.Events, func(a, b Event) int { return int(a.At - b.At) })
-	return s, nil
+	return r.schedule()
+}
+
+// reader makes a schedule of captures.
+type reader struct {
+	s      *Schedule
+	hosts  []string
+	byPeer map[bgp.Peer]string
+	table  table // nil: tables are passed over
+	first  int64
+	decode wire.Decoder
+}
+
+func (r *reader) file(path string) error {
+	c, err := capture.Open(path, nil)
+	if err != nil {
+		return err
+	}
+	defer c.Close() //nolint:errcheck // only read
+	for {
+		it, err := c.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil || it.Timestamp == 0 {
+			continue
+		}
+		isTable := it.Kind == capture.RIB && r.table != nil
+		if !isTable && it.Kind != capture.Message && it.Kind != capture.State {
+			continue
+		}
+		if r.first == 0 {
+			r.first = it.Timestamp
+		}
+		if isTable {
+			if err := r.table.rib(&r.decode, it); err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
+			continue
+		}
+		at := max(0, time.Duration(it.Timestamp-r.first)*time.Microsecond)
+		r.s.Events = append(r.s.Events, event(it, at, host(r.hosts, r.byPeer, it)))
+		r.s.Length = max(r.s.Length, at)
+	}
+}
+
+func (r *reader) schedule() (*Schedule, error) {
+	if len(r.s.Events) == 0 {
+		return nil, errors.New("no message in any file")
+	}
+	r.s.sort()
+	return r.s, nil
+}
+
+func (s *Schedule) sort() {
+	slices.SortStableFunc(s.Events, func(a, b Event) int { return cmp.Compare(a.At, b.At) })
 }
 
 func host(hosts []string, byPeer map[bgp.Peer]string, it *capture.Item) string {
@@ -94,11 +147,12 @@ func event(it *capture.Item, at time.Duration, host string) Event {
 
 // Loop repeats the schedule until it is length long, or cuts it there.
 func (s *Schedule) Loop(length time.Duration) *Schedule {
-	out := &Schedule{Length: length, FileLength: s.FileLength}
+	out := *s
+	out.Events, out.Length = nil, length
 	for round := time.Duration(0); ; round += s.Length + time.Second {
 		for _, e := range s.Events {
 			if e.At += round; e.At >= length {
-				return out
+				return &out
 			}
 			out.Events = append(out.Events, e)
 		}
@@ -163,10 +217,19 @@ func Quiet(hosts []string, length time.Duration) *Schedule {
 
 // Then is the schedule and another one after it.
 func (s *Schedule) Then(o *Schedule) *Schedule {
-	out := &Schedule{Events: slices.Clone(s.Events), Length: s.Length + o.Length, FileLength: s.FileLength}
+	out := *s
+	out.Events, out.Length = slices.Clone(s.Events), s.Length+o.Length
 	for _, e := range o.Events {
 		e.At += s.Length
 		out.Events = append(out.Events, e)
 	}
-	return out
+	return &out
+}
+
+// Beside is the schedule with the events of another one at their times.
+func (s *Schedule) Beside(o *Schedule) *Schedule {
+	out := *s
+	out.Events, out.Length = slices.Concat(s.Events, o.Events), max(s.Length, o.Length)
+	out.sort()
+	return &out
 }

@@ -31,6 +31,7 @@ func (s *Script) Run() *View {
 	routers := s.Lab.Routers
 	for i, r := range routers {
 		r.Announce(Networks(i, 0, 5)...)
+		r.Announce(Common(0, 4)...)
 	}
 	s.Lab.Wait() // sessions and tables that are there before darkmap
 	s.Start()
@@ -69,6 +70,18 @@ func Networks(router, from, to int) []netip.Prefix {
 			netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, byte(router), byte(i)}), 48))
 	}
 	return all
+}
+
+// Common are networks that every router announces: where routers pass on only what they originate, these alone are heard from more
+// than one AS, and seen by enough voters to be missed.
+func Common(from, to int) []netip.Prefix { return Networks(MaxRouters, from, to) }
+
+// WithdrawCommon takes networks of all routers back from each.
+func (s *Script) WithdrawCommon(from, to int) {
+	s.Lab.tb.Helper()
+	for _, r := range s.Lab.Routers {
+		s.withdraw(r, Common(from, to)...)
+	}
 }
 
 func (s *Script) withdraw(r *Router, prefixes ...netip.Prefix) {

@@ -3,7 +3,10 @@ package main
 import (
 	"flag"
 	"fmt"
+	"maps"
+	"math"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,104 +16,266 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/darkmap/darkmap/internal/datatest"
+	"github.com/darkmap/darkmap/eval/simulate"
+	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/rislivetest"
 	"github.com/darkmap/darkmap/schemas"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-var soak = flag.Duration("soak", time.Minute, "how long TestSoak runs; the published bar is a day at 20 times speed, 72m")
+var soak = flag.Duration("soak", 3*time.Minute, "how long TestSoak runs; the published bar is a day at 20 times speed, 72m")
 
-// TestSoak lets two observatories follow the same RIS Live at 20 times speed: one in peace, one whose connections break, which is
-// killed and started again, and whose gaps are filled from archives. They find the same outages, and what the disturbed one
-// uses does not grow.
+// TestSoak lets two observatories follow a simulated day at 20 times speed, in which networks go dark and peers come and go: one in
+// peace, one whose connections break, which is killed and started again at once or after so long that it begins with tables again.
+// Outside the gaps they find the same, and what the disturbed one uses does not grow.
 func TestSoak(t *testing.T) {
 	t.Parallel()
-	const factor = 20
-	hosts := []string{"rrc00", "rrc01", "rrc03", "rrc04"}
-	sched, err := rislivetest.Read(hosts, datatest.Path(t, "mrt/routeviews2-20130101-arch0.mrt.gz"), datatest.Path(t, "mrt/routeviews2-20130101-arch1.mrt.gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	sched = sched.Loop(factor * (*soak + time.Minute))
+	sched, sets := soakDay(t, *soak+time.Minute)
 	begin := time.Now()
-	index, err := sched.WriteArchives(t.TempDir(), begin, factor)
+	index, err := sched.WriteArchives(t.TempDir(), begin, soakFactor)
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeTables(t, index, sched, begin)
 	var all []*observatory
 	var servers []*rislivetest.Server
 	for range 2 { // a server each: faults are for one
 		srv := rislivetest.Start(t, rislivetest.Options{})
-		go func() { _ = srv.Play(t.Context(), sched, begin, factor) }() // ends with the test
-		o := newObservatory(t, "ingest.rislive.url="+srv.URL, "ingest.rislive.collectors=["+strings.Join(hosts, ", ")+"]", "ingest.archive.index="+index,
-			"ingest.bootstrap.poll=500ms", "ingest.bootstrap.overlap=2s", "ingest.bootstrap.least_percent=0", "ingest.bootstrap.check_every=0s")
+		go func() { _ = srv.Play(t.Context(), sched, begin, soakFactor) }() // ends with the test
+		o := newObservatory(t, append(sets, "ingest.rislive.url="+srv.URL, "ingest.rislive.collectors=["+strings.Join(sched.Hosts(), ", ")+"]", "ingest.archive.index="+index,
+			"ingest.bootstrap.poll=500ms", "ingest.bootstrap.overlap=2s", fmt.Sprintf("ingest.bootstrap.longest_fill=%v", longOutage(*soak)/2), "ingest.bootstrap.check_every=0s")...)
 		o.start()
 		all, servers = append(all, o), append(servers, srv)
 	}
 	quiet, disturbed := all[0], all[1]
-	var used []usage
-	random := rand.New(rand.NewPCG(1, 2))
-	kills := 0
-	for end, next := begin.Add(*soak), begin.Add(*soak/10); time.Now().Before(end); time.Sleep(time.Second) {
-		if time.Now().Before(next) {
-			used = append(used, disturbed.usage())
-			continue
-		}
-		next = time.Now().Add(*soak / 20)
-		switch random.IntN(3) {
-		case 0, 1: // both connections at once: a gap
-			for _, c := range servers[1].Conns() {
-				c.Break(rislivetest.Cut)
-			}
-		case 2: // another process takes over
-			if time.Until(end) > *soak/5 {
-				kills++
-				disturbed.kill()
-				disturbed.start()
-			}
-		}
-	}
-	whole := func(o *observatory) func() bool {
-		return func() bool {
-			for _, h := range hosts {
-				if g := o.gaps("ris/" + h); len(g) == 0 || g[len(g)-1] != "recovered" {
-					return false
-				}
-			}
-			return true
-		}
-	}
 	defer func() {
 		if t.Failed() {
 			t.Logf("quiet: %q\ndisturbed: %q\nfeeds: %v", quiet.gaps("ris/rrc00"), disturbed.gaps("ris/rrc00"), disturbed.feeds())
 		}
 	}()
-	quiet.eventually("the quiet one is whole", whole(quiet))
-	disturbed.eventually("the disturbed one is whole", whole(disturbed))
-	if diff := cmp.Diff(quiet.found(), disturbed.found()); diff != "" {
-		t.Errorf("outages, quiet and disturbed (-quiet +disturbed):\n%s", diff)
+	used, disturbances := disturb(t, disturbed, servers[1], begin.Add(*soak))
+	var until int64
+	for _, o := range all {
+		o.eventually("all gaps are answered", func() bool {
+			return !slices.ContainsFunc(sched.Hosts(), func(h string) bool {
+				g := o.gaps("ris/" + h)
+				return len(g) == 0 || g[len(g)-1] != "recovered"
+			})
+		})
+		o.eventually("the last minute is judged", func() bool {
+			_, last := o.visible()
+			until = last
+			return !time.Unix(last+60, 0).Before(begin.Add(*soak).Truncate(time.Minute))
+		})
 	}
+	sameOutside(t, quiet, disturbed, until)
 	first, last := most(used[len(used)/4:len(used)/2]), most(used[3*len(used)/4:])
-	t.Logf("%d kills, %d gaps of one collector, %d outages; used %v in the second quarter, %v in the last", kills, len(disturbed.gaps("ris/rrc00"))/2, len(quiet.found()), first, last)
+	t.Logf("%s; used %v in the second quarter, %v in the last", disturbances, first, last)
 	if last.goroutines > first.goroutines+50 || last.files > first.files+50 || last.bytes > first.bytes*3/2+64<<20 {
 		t.Errorf("what is used grows: %v, then %v", first, last)
 	}
 }
 
-// found lists outages in short: entity, kind, and the minute in which each began.
-func (o *observatory) found() []string {
+const soakFactor = 20
+
+// longOutage is how long the disturbed one is once down.
+func longOutage(soak time.Duration) time.Duration { return max(soak/50, 5*time.Second) }
+
+// soakDay simulates what is played in so long: networks at the edge go dark every five minutes of the play, one after the other, some
+// for long enough to be an outage. It returns the day and where its networks lie, as settings.
+func soakDay(t *testing.T, length time.Duration) (*rislivetest.Schedule, []string) {
+	t.Helper()
+	start := time.Date(2015, 1, 5, 0, 0, 0, 0, time.UTC)
+	s := simulate.Scenario{Name: "soak", Seed: 20, Start: start, End: start.Add(soakFactor * length), Background: true}
+	edge := []bgp.ASN{24757, 17660, 131279, 36991, 9329, 24482, 3661, 2848, 7497, 1659}
+	durations := []time.Duration{130 * time.Minute, 40 * time.Minute, 240 * time.Minute, 170 * time.Minute}
+	for i := range int(soakFactor * length / (100 * time.Minute)) {
+		at := start.Add(time.Duration(i)*100*time.Minute + 47*time.Minute + time.Duration(i*i)*time.Second)
+		s.Losses = append(s.Losses, simulate.Loss{Origin: edge[i%len(edge)], Start: at, End: at.Add(durations[i%len(durations)])})
+	}
+	world, err := simulate.Build(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if _, err := world.Export(dir); err != nil {
+		t.Fatal(err)
+	}
+	files := map[string][]string{}
+	for i, c := range world.Collectors() {
+		files[fmt.Sprintf("rrc%02d", i)] = []string{filepath.Join(dir, c+".rib.mrt.gz"), filepath.Join(dir, c+".updates.mrt.gz")}
+	}
+	sched, err := rislivetest.ReadEach(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sched = sched.Beside(rislivetest.Quiet(sched.Hosts(), soakFactor*length)) // no collector is silent
+	sched.DumpEvery = 8 * time.Hour
+	return sched, []string{"enrich.geo.files=[" + filepath.Join(dir, "geo.csv") + "]", "enrich.asn.files=[" + filepath.Join(dir, "asn.csv") + "]"}
+}
+
+// disturb breaks and kills until end, and returns what the observatory used, second by second, and what was done to it in words.
+func disturb(t *testing.T, o *observatory, srv *rislivetest.Server, end time.Time) (used []usage, what string) {
+	t.Helper()
+	random := rand.New(rand.NewPCG(1, 2))
+	whole := time.Until(end)
+	cuts, kills, long := 0, 0, false
+	for next := time.Now().Add(whole / 10); time.Now().Before(end); time.Sleep(time.Second) {
+		left := time.Until(end)
+		switch {
+		case time.Now().Before(next) || left < whole/8:
+			used = append(used, o.usage())
+			continue
+		case !long && left < whole/2:
+			long = true
+			o.kill()
+			time.Sleep(longOutage(whole))
+			o.start()
+		case random.IntN(3) == 0: // another process takes over
+			kills++
+			o.kill()
+			o.start()
+		default: // both connections at once
+			cuts++
+			for _, c := range srv.Conns() {
+				c.Break(rislivetest.Cut)
+			}
+		}
+		next = time.Now().Add(max(whole/20, 75*time.Second)) // a connection that lasted a minute is tried again at once
+	}
+	return used, fmt.Sprintf("%d times both connections cut, %d times killed and started at once, once after %v", cuts, kills, longOutage(whole))
+}
+
+// sameOutside compares what two found, outside the gaps of the second: outages with their beginnings and ends, and what was visible of
+// every entity at the end of every minute, up to that which begins at until.
+func sameOutside(t *testing.T, quiet, disturbed *observatory, until int64) {
+	t.Helper()
+	gaps := append(quiet.intervals(), disturbed.intervals()...)
+	in := func(at time.Time) bool {
+		return slices.ContainsFunc(gaps, func(g bgp.Interval) bool { return !at.Before(g.Start) && !at.After(g.End) })
+	}
+	found := func(o *observatory) (out []string) {
+		for _, x := range o.found(until + 60) {
+			times := []string{"gap", "open"} // what begins or ends in a gap may be told a little later
+			if !in(x.Start) {
+				times[0] = x.Start.Format(time.TimeOnly)
+			}
+			if x.End != nil {
+				if times[1] = "gap"; !in(*x.End) {
+					times[1] = x.End.Format(time.TimeOnly)
+				}
+			}
+			out = append(out, fmt.Sprintf("%s %s %s %s %s-%s", x.Entity.Code, x.Family, x.State, x.Kind, times[0], times[1]))
+		}
+		slices.Sort(out)
+		return out
+	}
+	a, b := found(quiet), found(disturbed)
+	if diff := cmp.Diff(a, b); diff != "" {
+		t.Errorf("outages, quiet and disturbed (-quiet +disturbed):\n%s", diff)
+	}
+	va, _ := quiet.visible()
+	vb, _ := disturbed.visible()
+	minutes, compared := 0, 0
+	for at := max(va.begin(), vb.begin()); at <= until; at += 60 {
+		if in(time.Unix(at, 0)) || in(time.Unix(at+60, 0)) {
+			continue
+		}
+		minutes++
+		x, y := va.at(at), vb.at(at)
+		compared += len(x)
+		if diff := cmp.Diff(x, y); diff != "" {
+			t.Errorf("%s: visible, quiet and disturbed (-quiet +disturbed):\n%s", time.Unix(at, 0).UTC().Format(time.TimeOnly), diff)
+		}
+	}
+	t.Logf("%d outages; %d minutes outside of gaps, %d entities compared: %q", len(a), minutes, compared, a)
+}
+
+// found lists the outages as they stood at a time, Unix seconds.
+func (o *observatory) found(at int64) []bgp.Outage {
 	r := newResults()
 	o.records(schemas.TopicOutages, func(rec *kgo.Record) error {
+		var msg pb.OutageRecord
+		if err := msg.UnmarshalVT(rec.Value); err != nil || msg.GetDecidedAtUs() > at*1e6 {
+			return err
+		}
 		_, err := r.add(rec)
 		return err
 	})
-	var out []string
-	for _, x := range outages(r.sorted(filter{})) {
-		out = append(out, fmt.Sprintf("%s %s %s", x.Entity.Code, x.Family, x.Kind))
+	var all []bgp.Outage
+	for _, x := range r.byID {
+		all = append(all, x.outage)
 	}
-	slices.Sort(out)
-	return out
+	return all
+}
+
+// intervals are the gaps of all collectors, each with the minute after it, in which votes become what they were.
+func (o *observatory) intervals() (all []bgp.Interval) {
+	begun := map[string]time.Time{}
+	o.records(schemas.TopicFeeds, func(rec *kgo.Record) error {
+		var f pb.FeedRecord
+		if err := f.UnmarshalVT(rec.Value); err != nil || f.GetGapId() == "" {
+			return err
+		}
+		at := time.UnixMicro(f.GetTimestampUs())
+		switch f.GetEvent() {
+		case pb.FeedEvent_FEED_EVENT_GAP:
+			if f.GetBeginUs() != 0 {
+				at = time.UnixMicro(f.GetBeginUs())
+			}
+			if _, ok := begun[f.GetCollector()]; !ok {
+				begun[f.GetCollector()] = at
+			}
+		case pb.FeedEvent_FEED_EVENT_RECOVERED:
+			if since, ok := begun[f.GetCollector()]; ok {
+				all = append(all, bgp.Interval{Start: since, End: at.Add(time.Minute)})
+				delete(begun, f.GetCollector())
+			}
+		}
+		return nil
+	})
+	return all
+}
+
+// visibleAt is what was visible at the end of each minute that was told, by entity.
+type visibleAt map[int64]map[string]string
+
+// begin is the first minute that was told; later than any where none was.
+func (v visibleAt) begin() int64 {
+	first := int64(math.MaxInt64)
+	for minute := range v {
+		first = min(first, minute)
+	}
+	return first
+}
+
+// at is what was visible in the minute that began then: each entity as it was told last.
+func (v visibleAt) at(minute int64) map[string]string {
+	all := map[string]string{}
+	for _, m := range slices.Sorted(maps.Keys(v)) {
+		if m <= minute {
+			maps.Copy(all, v[m])
+		}
+	}
+	return all
+}
+
+// visible reads bgp.visibility; end is the last minute that was told.
+func (o *observatory) visible() (all visibleAt, end int64) {
+	all = visibleAt{}
+	o.records(schemas.TopicVisibility, func(rec *kgo.Record) error {
+		var v pb.VisibilityRecord
+		if err := v.UnmarshalVT(rec.Value); err != nil {
+			return err
+		}
+		minute := v.GetWindowUs() / 1e6
+		if all[minute] == nil {
+			all[minute] = map[string]string{}
+		}
+		all[minute][string(rec.Key)] = fmt.Sprintf("%d in %d prefixes, of %d in %d", v.GetSpace(), v.GetPrefixes(), v.GetBaselineSpace(), v.GetBaselinePrefixes())
+		end = max(end, minute)
+		return nil
+	})
+	return all, end
 }
 
 // usage is what a process uses, by its own metrics.

@@ -77,9 +77,7 @@ func hostile(t *testing.T, fault rislivetest.Fault, refusal rislivetest.Refusal,
 	pause(ctx, 400*time.Millisecond)
 	kept := r.srv.Conns()[0]
 	r.srv.Refuse(refusal)
-	if fault != 0 {
-		r.srv.BreakNext(repeat(fault, 100_000)...)
-	}
+	r.srv.BreakEach(fault)
 	r.srv.Conns()[1].Break(rislivetest.Cut)
 	err := <-played
 	stop() // what is decoded to be compared does not count
@@ -101,14 +99,6 @@ func hostile(t *testing.T, fault rislivetest.Fault, refusal rislivetest.Refusal,
 	}
 	checkLog(t, r, reason)
 	t.Logf("%d connections, heap grew by %d KiB, %d lines", r.srv.Accepted(), (int64(most.Load())-int64(before.HeapAlloc))>>10, len(r.logs.lines()))
-}
-
-func repeat(f rislivetest.Fault, n int) []rislivetest.Fault {
-	all := make([]rislivetest.Fault, n)
-	for i := range all {
-		all[i] = f
-	}
-	return all
 }
 
 // checkLog: the reason stands there with the address, and there are few lines.

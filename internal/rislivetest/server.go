@@ -65,7 +65,8 @@ type Server struct {
 	clients  []string
 	refusal  Refusal
 	redirect int
-	next     []Fault // of the connections to come
+	next     []Fault // of the connections to come, and of all that come after them:
+	each     Fault
 }
 
 // Start starts a server on loopback that ends with the test.
@@ -159,6 +160,13 @@ func (s *Server) BreakNext(faults ...Fault) {
 	s.next = append(s.next, faults...)
 }
 
+// BreakEach makes every connection from now on break in that way as soon as it has subscribed; 0 none any more.
+func (s *Server) BreakEach(f Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.each = f
+}
+
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	refusal := s.refusal
@@ -201,7 +209,7 @@ func (s *Server) join(c *Conn, client string) {
 	s.conns = append(s.conns, c)
 	s.accepted++
 	s.clients = append(s.clients, client)
-	if len(s.next) > 0 {
+	if c.later = s.each; len(s.next) > 0 {
 		c.later, s.next = s.next[0], s.next[1:]
 	}
 	s.mu.Unlock()

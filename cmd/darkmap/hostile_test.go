@@ -16,20 +16,7 @@ var hostileFor = flag.Duration("hostile", time.Second, "how long TestUpHostile b
 func TestUpHostile(t *testing.T) {
 	t.Parallel()
 	const factor = 30
-	kinds := []struct {
-		name    string
-		fault   rislivetest.Fault
-		refusal rislivetest.Refusal
-	}{
-		{"a frame of 1 GB", rislivetest.Huge, rislivetest.Welcome},
-		{"endless JSON", rislivetest.EndlessJSON, rislivetest.Welcome},
-		{"random bytes", rislivetest.RandomBytes, rislivetest.Welcome},
-		{"a deflate bomb", rislivetest.Bomb, rislivetest.Welcome},
-		{"half a frame", rislivetest.HalfFrame, rislivetest.Welcome},
-		{"a redirect", 0, rislivetest.Redirect},
-		{"random bytes for HTTP", 0, rislivetest.Noise},
-		{"503", 0, rislivetest.Busy},
-	}
+	kinds := rislivetest.Hostilities()
 	sched, err := rislivetest.Read([]string{"rrc00", "rrc01"}, datatest.Path(t, "mrt/routeviews2-20130101-arch0.mrt.gz"))
 	if err != nil {
 		t.Fatal(err)
@@ -50,18 +37,16 @@ func TestUpHostile(t *testing.T) {
 	}
 	idle := sample()
 	kept := srv.Conns()[0]
-	for _, k := range kinds {
+	for _, h := range kinds {
 		tried := srv.Accepted()
-		srv.Refuse(k.refusal)
-		srv.BreakEach(k.fault)
+		srv.Turn(h)
 		srv.Conns()[1].Break(rislivetest.Cut)
 		most := sample()
-		t.Logf("%s: %d connections, at most %d MB resident, %d MB before", k.name, srv.Accepted()-tried, most/1e6, idle/1e6)
+		t.Logf("%s: %d connections, at most %d MB resident, %d MB before", h.Name, srv.Accepted()-tried, most/1e6, idle/1e6)
 		if most == 0 || most > idle+200e6 {
-			t.Errorf("%s: %d MB resident, %d MB before", k.name, most/1e6, idle/1e6)
+			t.Errorf("%s: %d MB resident, %d MB before", h.Name, most/1e6, idle/1e6)
 		}
-		srv.Refuse(rislivetest.Welcome)
-		srv.BreakEach(0)
+		srv.Turn(rislivetest.Hostility{})
 		o.eventually("the connection is there again", func() bool { return len(srv.Conns()) == 2 && srv.Conns()[1].Subscriptions() == 2 })
 	}
 	if len(srv.Conns()) != 2 || srv.Conns()[0] != kept {

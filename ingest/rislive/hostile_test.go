@@ -31,26 +31,16 @@ func heap(ctx context.Context, most *atomic.Uint64) {
 // TestHostile is bar 8's part of RIS Live: one connection meets a hostile server over and over while the other goes on. Nothing is
 // missing, memory is bounded, and the log says who and why, at a limited rate.
 func TestHostile(t *testing.T) { //nolint:paralleltest // measures the heap
-	for _, tt := range []struct {
-		name    string
-		fault   rislivetest.Fault
-		refusal rislivetest.Refusal
-		reason  string
-	}{
-		{"a frame of 1 GB", rislivetest.Huge, 0, "read limited at"},
-		{"endless JSON", rislivetest.EndlessJSON, 0, "read limited at"},
-		{"random bytes", rislivetest.RandomBytes, 0, "reading"},
-		{"a deflate bomb", rislivetest.Bomb, 0, "read limited at"},
-		{"half a frame", rislivetest.HalfFrame, 0, "unexpected EOF"},
-		{"a redirect", 0, rislivetest.Redirect, `redirected to \"/elsewhere\", which is not followed`},
-		{"random bytes for HTTP", 0, rislivetest.Noise, "connecting"},
-		{"503", 0, rislivetest.Busy, "503"},
-	} {
-		t.Run(tt.name, func(t *testing.T) { hostile(t, tt.fault, tt.refusal, tt.reason) })
+	reasons := map[string]string{
+		"a frame of 1 GB": "read limited at", "endless JSON": "read limited at", "random bytes": "reading", "a deflate bomb": "read limited at",
+		"half a frame": "unexpected EOF", "a redirect": `redirected to \"/elsewhere\", which is not followed`, "random bytes for HTTP": "connecting", "503": "503",
+	}
+	for _, h := range rislivetest.Hostilities() {
+		t.Run(h.Name, func(t *testing.T) { hostile(t, h, reasons[h.Name]) })
 	}
 }
 
-func hostile(t *testing.T, fault rislivetest.Fault, refusal rislivetest.Refusal, reason string) {
+func hostile(t *testing.T, h rislivetest.Hostility, reason string) {
 	t.Helper()
 	r := newRig(t, rislivetest.Options{}, 30, []string{"rrc00", "rrc01"}, func(c *rislive.Config) {
 		c.RetryMax = 100 * time.Millisecond
@@ -76,8 +66,7 @@ func hostile(t *testing.T, fault rislivetest.Fault, refusal rislivetest.Refusal,
 	go func() { played <- r.srv.Play(ctx, s, time.Now().Add(200*time.Millisecond), 1) }()
 	pause(ctx, 400*time.Millisecond)
 	kept := r.srv.Conns()[0]
-	r.srv.Refuse(refusal)
-	r.srv.BreakEach(fault)
+	r.srv.Turn(h)
 	r.srv.Conns()[1].Break(rislivetest.Cut)
 	err := <-played
 	stop() // what is decoded to be compared does not count

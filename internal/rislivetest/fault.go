@@ -46,6 +46,27 @@ func Harmless() []Fault { return []Fault{BadJSON, TruncatedRaw, UnknownTypes} }
 // Breaking is Harmless's counterpart.
 func Breaking() []Fault { return []Fault{Cut, Stall, SlowConsumer, HalfFrame} }
 
+// Hostility is how a server is hostile to everybody: by a fault of each connection, or by a refusal.
+type Hostility struct {
+	Name    string
+	Fault   Fault
+	Refusal Refusal
+}
+
+// Hostilities lists those that a client has to bear.
+func Hostilities() []Hostility {
+	return []Hostility{
+		{"a frame of 1 GB", Huge, Welcome},
+		{"endless JSON", EndlessJSON, Welcome},
+		{"random bytes", RandomBytes, Welcome},
+		{"a deflate bomb", Bomb, Welcome},
+		{"half a frame", HalfFrame, Welcome},
+		{"a redirect", 0, Redirect},
+		{"random bytes for HTTP", 0, Noise},
+		{"503", 0, Busy},
+	}
+}
+
 // fail breaks the connection and reports whether it goes on. It is the writer's.
 func (c *Conn) fail(ctx context.Context, f Fault) bool {
 	switch f {

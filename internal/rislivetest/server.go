@@ -160,11 +160,11 @@ func (s *Server) BreakNext(faults ...Fault) {
 	s.next = append(s.next, faults...)
 }
 
-// BreakEach makes every connection from now on break in that way as soon as it has subscribed; 0 none any more.
-func (s *Server) BreakEach(f Fault) {
+// Turn makes the server hostile to every connection from now on, or, by the zero value, friendly again.
+func (s *Server) Turn(h Hostility) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.each = f
+	s.refusal, s.each = h.Refusal, h.Fault
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {

@@ -3,8 +3,6 @@ package main
 import (
 	"flag"
 	"fmt"
-	"maps"
-	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -13,14 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"github.com/darkmap/darkmap/eval/simulate"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/rislivetest"
-	"github.com/darkmap/darkmap/schemas"
-	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
 var soak = flag.Duration("soak", 3*time.Minute, "how long TestSoak runs; the published bar is a day at 20 times speed, 72m")
@@ -143,139 +136,6 @@ func disturb(t *testing.T, o *observatory, srv *rislivetest.Server, end time.Tim
 		next = time.Now().Add(max(whole/20, 75*time.Second)) // a connection that lasted a minute is tried again at once
 	}
 	return used, fmt.Sprintf("%d times both connections cut, %d times killed and started at once, once after %v", cuts, kills, longOutage(whole))
-}
-
-// sameOutside compares what two found, outside the gaps of the second: outages with their beginnings and ends, and what was visible of
-// every entity at the end of every minute, up to that which begins at until.
-func sameOutside(t *testing.T, quiet, disturbed *observatory, until int64) {
-	t.Helper()
-	gaps := append(quiet.intervals(), disturbed.intervals()...)
-	in := func(at time.Time) bool {
-		return slices.ContainsFunc(gaps, func(g bgp.Interval) bool { return !at.Before(g.Start) && !at.After(g.End) })
-	}
-	found := func(o *observatory) (out []string) {
-		for _, x := range o.found(until + 60) {
-			times := []string{"gap", "open"} // what begins or ends in a gap may be told a little later
-			if !in(x.Start) {
-				times[0] = x.Start.Format(time.TimeOnly)
-			}
-			if x.End != nil {
-				if times[1] = "gap"; !in(*x.End) {
-					times[1] = x.End.Format(time.TimeOnly)
-				}
-			}
-			out = append(out, fmt.Sprintf("%s %s %s %s %s-%s", x.Entity.Code, x.Family, x.State, x.Kind, times[0], times[1]))
-		}
-		slices.Sort(out)
-		return out
-	}
-	a, b := found(quiet), found(disturbed)
-	if diff := cmp.Diff(a, b); diff != "" {
-		t.Errorf("outages, quiet and disturbed (-quiet +disturbed):\n%s", diff)
-	}
-	va, _ := quiet.visible()
-	vb, _ := disturbed.visible()
-	minutes, compared := 0, 0
-	for at := max(va.begin(), vb.begin()); at <= until; at += 60 {
-		if in(time.Unix(at, 0)) || in(time.Unix(at+60, 0)) {
-			continue
-		}
-		minutes++
-		x, y := va.at(at), vb.at(at)
-		compared += len(x)
-		if diff := cmp.Diff(x, y); diff != "" {
-			t.Errorf("%s: visible, quiet and disturbed (-quiet +disturbed):\n%s", time.Unix(at, 0).UTC().Format(time.TimeOnly), diff)
-		}
-	}
-	t.Logf("%d outages; %d minutes outside of gaps, %d entities compared: %q", len(a), minutes, compared, a)
-}
-
-// found lists the outages as they stood at a time, Unix seconds.
-func (o *observatory) found(at int64) []bgp.Outage {
-	r := newResults()
-	o.records(schemas.TopicOutages, func(rec *kgo.Record) error {
-		var msg pb.OutageRecord
-		if err := msg.UnmarshalVT(rec.Value); err != nil || msg.GetDecidedAtUs() > at*1e6 {
-			return err
-		}
-		_, err := r.add(rec)
-		return err
-	})
-	var all []bgp.Outage
-	for _, x := range r.byID {
-		all = append(all, x.outage)
-	}
-	return all
-}
-
-// intervals are the gaps of all collectors, each with the minute after it, in which votes become what they were.
-func (o *observatory) intervals() (all []bgp.Interval) {
-	begun := map[string]time.Time{}
-	o.records(schemas.TopicFeeds, func(rec *kgo.Record) error {
-		var f pb.FeedRecord
-		if err := f.UnmarshalVT(rec.Value); err != nil || f.GetGapId() == "" {
-			return err
-		}
-		at := time.UnixMicro(f.GetTimestampUs())
-		switch f.GetEvent() {
-		case pb.FeedEvent_FEED_EVENT_GAP:
-			if f.GetBeginUs() != 0 {
-				at = time.UnixMicro(f.GetBeginUs())
-			}
-			if _, ok := begun[f.GetCollector()]; !ok {
-				begun[f.GetCollector()] = at
-			}
-		case pb.FeedEvent_FEED_EVENT_RECOVERED:
-			if since, ok := begun[f.GetCollector()]; ok {
-				all = append(all, bgp.Interval{Start: since, End: at.Add(time.Minute)})
-				delete(begun, f.GetCollector())
-			}
-		}
-		return nil
-	})
-	return all
-}
-
-// visibleAt is what was visible at the end of each minute that was told, by entity.
-type visibleAt map[int64]map[string]string
-
-// begin is the first minute that was told; later than any where none was.
-func (v visibleAt) begin() int64 {
-	first := int64(math.MaxInt64)
-	for minute := range v {
-		first = min(first, minute)
-	}
-	return first
-}
-
-// at is what was visible in the minute that began then: each entity as it was told last.
-func (v visibleAt) at(minute int64) map[string]string {
-	all := map[string]string{}
-	for _, m := range slices.Sorted(maps.Keys(v)) {
-		if m <= minute {
-			maps.Copy(all, v[m])
-		}
-	}
-	return all
-}
-
-// visible reads bgp.visibility; end is the last minute that was told.
-func (o *observatory) visible() (all visibleAt, end int64) {
-	all = visibleAt{}
-	o.records(schemas.TopicVisibility, func(rec *kgo.Record) error {
-		var v pb.VisibilityRecord
-		if err := v.UnmarshalVT(rec.Value); err != nil {
-			return err
-		}
-		minute := v.GetWindowUs() / 1e6
-		if all[minute] == nil {
-			all[minute] = map[string]string{}
-		}
-		all[minute][string(rec.Key)] = fmt.Sprintf("%d in %d prefixes, of %d in %d", v.GetSpace(), v.GetPrefixes(), v.GetBaselineSpace(), v.GetBaselinePrefixes())
-		end = max(end, minute)
-		return nil
-	})
-	return all, end
 }
 
 // usage is what a process uses, by its own metrics.

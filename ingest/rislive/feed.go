@@ -23,7 +23,9 @@ type feed struct {
 	down   bool
 	why    string
 	lost   time.Duration
+	lacked int64   // timestamp of the earliest message that is known to be missing since the last gap began; 0 is none
 	sides  [2]side // by link
+	future time.Duration
 }
 
 // side is what a connection has to do with a collector.
@@ -33,6 +35,7 @@ type side struct {
 	// asked: the subscription was sent; listens: it was acknowledged, or brought something, at heard.
 	asked, listens bool
 	heard          time.Duration
+	brought        time.Duration // when it brought anything of the collector last
 	// overlaps: a message of this connection was brought by the other one as well.
 	overlaps bool
 }
@@ -40,7 +43,7 @@ type side struct {
 // lose forgets a connection. What was said stays known: it may come again soon after.
 func (s *side) lose(p *pool) {
 	s.hold.clear(p)
-	s.asked, s.listens, s.overlaps = false, false, false
+	s.asked, s.listens, s.overlaps, s.brought = false, false, false, 0
 }
 
 type peer struct {
@@ -48,8 +51,9 @@ type peer struct {
 	last   int64 // timestamp of the last message said, microseconds
 }
 
-func newFeed(s *stream.Stream, now time.Duration) *feed {
-	return &feed{collector: s.Collector(), host: s.Collector()[len(bgp.ProjectRIS)+1:], stream: s, peers: map[bgp.Peer]*peer{}, broken: true, why: "start", lost: now}
+// newFeed begins one; timestamps further ahead of the clock than future are no measure of anything.
+func newFeed(s *stream.Stream, now, future time.Duration) *feed {
+	return &feed{future: future, collector: s.Collector(), host: s.Collector()[len(bgp.ProjectRIS)+1:], stream: s, peers: map[bgp.Peer]*peer{}, broken: true, why: "start", lost: now}
 }
 
 // begin ends a feed's break: the gap, then the stream is up.
@@ -57,7 +61,10 @@ func (f *feed) begin(ctx context.Context) error {
 	since := f.last
 	if since == 0 {
 		since = f.stream.Since()
+	} else if f.lacked != 0 {
+		since = min(since, f.lacked)
 	}
+	f.lacked = 0
 	if _, err := f.stream.BeginGap(ctx, since, f.why); err != nil {
 		return err
 	}
@@ -75,6 +82,14 @@ func (f *feed) lose(now time.Duration, why string) {
 	}
 	f.broken, f.why, f.lost = true, why, now
 	f.stream.Suspend()
+}
+
+// lack notes that a message is missing; the gap begins where the feed goes on.
+func (f *feed) lack(stamp int64, now time.Duration, why string) {
+	if f.lacked == 0 || stamp < f.lacked {
+		f.lacked = stamp
+	}
+	f.lose(now, why)
 }
 
 // expire takes a feed down that was lost before t.
@@ -119,7 +134,8 @@ const (
 // say writes a message to the stream. The error is the stream's.
 // inOrder lets nothing pass that is older than what its peer has said last: it was held while that was said.
 func (f *feed) say(ctx context.Context, m *wire.RISLiveMessage, inOrder bool) (passed, error) {
-	if !inOrder && m.Kind != wire.RISUnknown {
+	believable := m.Timestamp <= time.Now().Add(f.future).UnixMicro()
+	if !inOrder && m.Kind != wire.RISUnknown && believable {
 		f.last = max(f.last, m.Timestamp)
 	}
 	switch {
@@ -141,8 +157,9 @@ func (f *feed) say(ctx context.Context, m *wire.RISLiveMessage, inOrder bool) (p
 	if inOrder && m.Timestamp < p.last {
 		return passedLate, nil
 	}
-	p.last = m.Timestamp
-	f.last = max(f.last, m.Timestamp)
+	if believable {
+		p.last, f.last = m.Timestamp, max(f.last, m.Timestamp)
+	}
 	return "", f.write(ctx, m, p.handle)
 }
 

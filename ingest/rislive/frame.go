@@ -54,6 +54,7 @@ func (m *merger) leads(ctx context.Context, c *connection, frame []byte, now tim
 		return err
 	}
 	s := &f.sides[c.n]
+	s.brought = c.alive
 	key := m.key(f, m.msg.ID, frame)
 	if s.ahead.match(key) {
 		s.overlaps, c.overlap = true, c.alive
@@ -68,7 +69,8 @@ func (m *merger) leads(ctx context.Context, c *connection, frame []byte, now tim
 			o.ahead.push(key, c.alive)
 		}
 	}
-	return m.emit(ctx, f, c.n, frame, false)
+	_, err := m.emit(ctx, f, c.n, frame, false)
+	return err
 }
 
 // follows holds what the leader has not brought. mu is held.
@@ -94,6 +96,7 @@ func (m *merger) follows(ctx context.Context, c *connection, frame []byte, now t
 		return err
 	}
 	s := &f.sides[c.n]
+	s.brought = c.alive
 	key := m.key(f, h.ID, frame)
 	if s.ahead.match(key) {
 		s.overlaps, c.overlap = true, c.alive
@@ -103,8 +106,9 @@ func (m *merger) follows(ctx context.Context, c *connection, frame []byte, now t
 		m.pass(passedLate) // it may have been said and forgotten; the connection will be made anew
 		return nil
 	}
-	s.hold.push(key, c.alive, frame, &m.pools[c.n])
+	s.hold.push(held{key: key, at: c.alive, data: frame, stamp: h.Timestamp, sure: len(h.ID) > 0}, &m.pools[c.n])
 	for m.pools[c.n].bytes > m.cfg.HoldBytes && s.hold.drop(&m.pools[c.n]) {
+		s.partial(c.alive) // the leader may bring it yet
 		m.pass(passedExpired)
 	}
 	return nil

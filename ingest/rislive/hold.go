@@ -15,6 +15,9 @@ type held struct {
 	key  uint64
 	at   time.Duration // since the merger's start
 	data []byte        // nil: the leader brought it as well
+	// stamp is the message's timestamp, microseconds; sure says that it has an id, by which the leader's would have been known.
+	stamp int64
+	sure  bool
 }
 
 // hold keeps a collector's frames of one connection, in order.
@@ -76,14 +79,22 @@ func (p *pool) free(b []byte) {
 	}
 }
 
-// push keeps a frame.
-func (h *hold) push(key uint64, at time.Duration, frame []byte, p *pool) {
+// push keeps a frame: f's data are copied.
+func (h *hold) push(f held, p *pool) {
 	if h.index == nil {
 		h.index = map[uint64]uint64{}
 	}
-	key = next(h.index, key)
-	h.index[key] = h.first + uint64(len(h.frames))
-	h.frames = append(h.frames, held{key, at, p.copy(frame)})
+	f.key, f.data = next(h.index, f.key), p.copy(f.data)
+	h.index[f.key] = h.first + uint64(len(h.frames))
+	h.frames = append(h.frames, f)
+}
+
+// oldest is the frame that has been held longest; nil where none is.
+func (h *hold) oldest() *held {
+	if len(h.frames) == 0 {
+		return nil
+	}
+	return &h.frames[0]
 }
 
 // match drops a frame like key and reports whether there was one. Of those that are alike the latest goes; they are alike.
@@ -124,14 +135,6 @@ func (h *hold) drop(p *pool) bool {
 	f.data = nil
 	h.trim()
 	return true
-}
-
-// expire forgets what came before t, and returns how much.
-func (h *hold) expire(t time.Duration, p *pool) (n int) {
-	for len(h.frames) > 0 && h.frames[0].at < t && h.drop(p) {
-		n++
-	}
-	return n
 }
 
 // clear forgets all.
@@ -178,12 +181,16 @@ func (a *ahead) drop() {
 	a.ring = a.ring[1:]
 }
 
-// expire forgets what was said before t.
-func (a *ahead) expire(t time.Duration) {
+// expire forgets what was said before t, and tells when the last of it was said that has not been brought; 0 where all was.
+func (a *ahead) expire(t time.Duration) (lacking time.Duration) {
 	for len(a.ring) > 0 && a.ring[0].at < t {
+		if _, ok := a.keys[a.ring[0].key]; ok {
+			lacking = a.ring[0].at
+		}
 		a.drop()
 	}
 	if len(a.ring) == 0 {
 		a.ring = nil
 	}
+	return lacking
 }

@@ -36,6 +36,9 @@ func (m *merger) judge(ctx context.Context) error {
 	if err := m.switchLead(ctx, now); err != nil {
 		return err
 	}
+	if err := m.replaceLead(ctx, now); err != nil {
+		return err
+	}
 	for _, c := range m.links {
 		if c != nil {
 			m.judgeOne(c, now)
@@ -44,11 +47,7 @@ func (m *merger) judge(ctx context.Context) error {
 	old := now - m.cfg.Hold
 	for _, f := range m.feeds {
 		for n := range f.sides {
-			s := &f.sides[n]
-			s.ahead.expire(old)
-			for range s.hold.expire(old, &m.pools[n]) {
-				m.pass(passedExpired)
-			}
+			m.expire(f, n, old)
 		}
 		if err := m.check(f, f.expire(ctx, now-m.cfg.StaleAfter)); err != nil {
 			return err
@@ -65,6 +64,7 @@ func (m *merger) forgive(now time.Duration) {
 	if stood < m.cfg.period() {
 		return
 	}
+	m.stood = now
 	for _, c := range m.links {
 		if c != nil {
 			c.alive, c.heard = min(now, c.alive+stood), min(now, c.heard+stood)

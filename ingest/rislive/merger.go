@@ -32,6 +32,7 @@ type merger struct {
 	lead   int              // the link that leads, -1 none
 	links  [2]*connection   // connected ones
 	judged time.Duration    // the last time
+	stood  time.Duration    // when this process had stood still last
 	pools  [2]pool
 	dec    wire.RISLiveDecoder
 	msg    wire.RISLiveMessage
@@ -65,7 +66,7 @@ func (m *merger) now() time.Duration { return time.Since(m.start) }
 func (m *merger) add(s *stream.Stream) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.feeds[s.Collector()] = newFeed(s, m.now())
+	m.feeds[s.Collector()] = newFeed(s, m.now(), m.cfg.Hold)
 	clear(m.hosts)
 }
 
@@ -133,7 +134,7 @@ func (m *merger) follow(ctx context.Context, n int, why string) error {
 		case c == nil:
 			f.lose(now, why)
 		case f.broken:
-		case s.overlaps || s.listens && c.overlap > s.heard+m.cfg.SwitchAfter:
+		case m.overlapping(f, c):
 			if err := m.drain(ctx, f, n); err != nil {
 				return err
 			}
@@ -149,6 +150,13 @@ func (m *merger) follow(ctx context.Context, n int, why string) error {
 	return m.beginAll(ctx, n)
 }
 
+// overlapping reports whether what a link has brought of a collector goes on, without a hole, where the other one has come to: a
+// message of it came on both or, where it is quiet, one of another collector well after it was subscribed to. mu is held.
+func (m *merger) overlapping(f *feed, c *connection) bool {
+	s := &f.sides[c.n]
+	return s.overlaps || s.listens && c.overlap > s.heard+m.cfg.SwitchAfter
+}
+
 // check forgets a feed whose stream somebody else has taken. mu is held.
 func (m *merger) check(f *feed, err error) error {
 	if !ended(err) {
@@ -162,6 +170,7 @@ func (m *merger) check(f *feed, err error) error {
 // drain says what a link brought and the leader did not. mu is held.
 func (m *merger) drain(ctx context.Context, f *feed, n int) error {
 	s := &f.sides[n]
+	defer s.hold.clear(&m.pools[n])
 	for i := range s.hold.frames {
 		h := &s.hold.frames[i]
 		if h.data == nil {
@@ -176,19 +185,22 @@ func (m *merger) drain(ctx context.Context, f *feed, n int) error {
 		if m.cfg.Connections > 1 {
 			f.sides[1-n].ahead.push(h.key, m.now())
 		}
-		if err := m.emit(ctx, f, n, h.data, true); err != nil {
+		p, err := m.emit(ctx, f, n, h.data, true)
+		if err != nil {
 			return err
 		}
+		if p == passedLate && h.sure {
+			f.lack(h.stamp, m.now(), "the connection that led left out a message")
+		}
 	}
-	s.hold.clear(&m.pools[n])
 	return nil
 }
 
-// emit says the message in msg, which link n brought as frame. mu is held.
-func (m *merger) emit(ctx context.Context, f *feed, n int, frame []byte, inOrder bool) error {
+// emit says the message in msg, which link n brought as frame, or why it does not. mu is held.
+func (m *merger) emit(ctx context.Context, f *feed, n int, frame []byte, inOrder bool) (passed, error) {
 	if m.msg.RawError != nil { // it was built from the other fields
 		if err := m.undecodable(ctx, m.links[n], frame, m.msg.RawError); err != nil {
-			return err
+			return "", err
 		}
 	}
 	p, err := f.say(ctx, &m.msg, inOrder)
@@ -196,9 +208,9 @@ func (m *merger) emit(ctx context.Context, f *feed, n int, frame []byte, inOrder
 		m.pass(p)
 	}
 	if errors.Is(err, stream.ErrTooManyPeers) {
-		return m.undecodable(ctx, m.links[n], frame, err)
+		return p, m.undecodable(ctx, m.links[n], frame, err)
 	}
-	return m.check(f, err)
+	return p, m.check(f, err)
 }
 
 func (m *merger) pass(p passed) { m.metrics.passed.WithLabelValues(string(p)).Inc() }

@@ -32,7 +32,8 @@ type Conn struct {
 	lag     time.Duration
 	faults  []Fault
 	later   Fault
-	cutRaw  int // messages whose raw is cut yet
+	cutRaw  int            // messages whose raw is cut yet
+	omit    map[string]int // messages that are left out yet, by host
 	closing bool
 }
 
@@ -43,7 +44,7 @@ type entry struct {
 }
 
 func newConn(s *Server, ws *websocket.Conn, tcp net.Conn) *Conn {
-	return &Conn{s: s, ws: ws, tcp: tcp, wake: make(chan struct{}, 1), queues: map[string][]entry{}, key: s.Accepted()}
+	return &Conn{s: s, ws: ws, tcp: tcp, wake: make(chan struct{}, 1), queues: map[string][]entry{}, omit: map[string]int{}, key: s.Accepted()}
 }
 
 // Subscriptions is how many it has.
@@ -58,6 +59,13 @@ func (c *Conn) Lag(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lag = d
+}
+
+// LeaveOut makes the next n messages of a host missing on this connection, without a word; of all that come where n is negative.
+func (c *Conn) LeaveOut(host string, n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.omit[host] = n
 }
 
 // Break makes the connection break; the writer does it, between two messages or in one.
@@ -81,6 +89,10 @@ func (c *Conn) push(m *message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closing || !slices.ContainsFunc(c.subs, func(f *filter) bool { return f.matches(m) }) {
+		return
+	}
+	if n := c.omit[m.host]; n != 0 {
+		c.omit[m.host] = max(n-1, -1)
 		return
 	}
 	data := m.plain

@@ -95,7 +95,7 @@ func TestWithoutIDs(t *testing.T) {
 	r.stop()
 	compare(t, want, said(t, r.set.Updates.Updates(t)))
 	for _, f := range r.set.Feeds.Feeds(t) {
-		if f.GetGapId() != "" && f.GetReason() != "start" {
+		if f.GetGapId() != "" && f.GetReason() != "no message since the start" {
 			t.Errorf("gap: %s", f.GetReason())
 		}
 	}

@@ -9,6 +9,9 @@
 // it leads: nothing is lost or said twice, and within a peer the order is the collector's. That is no gap if the two streams are
 // known to overlap, which a message that came on both shows; if not, or both connections are gone, it is a gap and is said to be.
 //
+// A leader that owes for long what the follower has brought of a collector is replaced by it; a message that it left out for Hold is
+// missing, which begins a gap at its time; a follower that brings nothing of a collector is made anew.
+//
 // A message is recognised by host and id, where it has none by its whole frame; ids are never parsed. As many as come are
 // matched: two that are alike are two.
 //

@@ -126,7 +126,7 @@ func TestOneConnectionBroken(t *testing.T) {
 	for _, f := range r.set.Feeds.Feeds(t) {
 		switch f.GetEvent() {
 		case pb.FeedEvent_FEED_EVENT_GAP:
-			if f.GetReason() != "start" {
+			if f.GetReason() != "no message since the start" {
 				t.Errorf("gap of %s: %s", f.GetCollector(), f.GetReason())
 			}
 		case pb.FeedEvent_FEED_EVENT_DOWN, pb.FeedEvent_FEED_EVENT_DEGRADED:

@@ -51,9 +51,12 @@ type peer struct {
 	last   int64 // timestamp of the last message said, microseconds
 }
 
+// whyStart is why a feed is broken to begin with.
+const whyStart = "no message since the start"
+
 // newFeed begins one; timestamps further ahead of the clock than future are no measure of anything.
 func newFeed(s *stream.Stream, now, future time.Duration) *feed {
-	return &feed{future: future, collector: s.Collector(), host: s.Collector()[len(bgp.ProjectRIS)+1:], stream: s, peers: map[bgp.Peer]*peer{}, broken: true, why: "start", lost: now}
+	return &feed{future: future, collector: s.Collector(), host: s.Collector()[len(bgp.ProjectRIS)+1:], stream: s, peers: map[bgp.Peer]*peer{}, broken: true, why: whyStart, lost: now}
 }
 
 // begin ends a feed's break: the gap, then the stream is up.

@@ -41,7 +41,7 @@ func (l *link) state() error {
 		return nil
 	}
 	if wait := time.Until(l.again); wait > 0 {
-		return fmt.Errorf("%w; next try in %v", l.reason, wait.Round(time.Second))
+		return fmt.Errorf("%w; next try in %v", l.reason, max(wait, time.Second).Round(time.Second))
 	}
 	return l.reason
 }

@@ -268,6 +268,7 @@ func (p *player) file(ctx context.Context, f archive.File) error {
 	}
 	defer r.Close() //nolint:errcheck // only read
 	now, last := p.f.d.Now(), p.cursor
+	begun := f.Begin.Before(p.cursor) // its first part was played, or is in a gap
 	for {
 		it, err := r.Next()
 		if errors.Is(err, io.EOF) {
@@ -287,7 +288,7 @@ func (p *player) file(ctx context.Context, f archive.File) error {
 		}
 		up, down := table.Session(it)
 		at := time.UnixMicro(it.Timestamp)
-		if it.Local || !up && !down && it.Kind != capture.Message || at.Before(p.cursor) {
+		if it.Local || !up && !down && it.Kind != capture.Message || begun && at.Before(p.cursor) {
 			continue
 		}
 		for at.After(now) {
@@ -299,7 +300,9 @@ func (p *player) file(ctx context.Context, f archive.File) error {
 			}
 			now = p.f.d.Now()
 		}
-		last = at
+		if at.After(last) { // a gap does not begin earlier for a record that is out of order
+			last = at
+		}
 		p.lane.Seek(uint64(max(f.Begin.Unix(), 0)), it.Number)
 		if _, err := tell(ctx, p.s, p.lane, &p.m, it, up, down); err != nil {
 			return err

@@ -93,6 +93,24 @@ func TestFollow(t *testing.T) {
 	waitFor(t, func() bool { return len(sc.set.Streams()) == 0 }, sc.worker)
 }
 
+// TestFollowBoundary: a record stamped just before the file that it stands in is played; in the file that playing begins in the middle
+// of, what lies before is not.
+func TestFollowBoundary(t *testing.T) {
+	sc := play(t, dumped.Add(2*time.Minute), nil)
+	sc.dump(dumped)
+	sc.updates(dumped, change(dumped.Add(time.Minute), 0, 1), change(dumped.Add(4*time.Minute), 0, 2))
+	next := dumped.Add(5 * time.Minute)
+	sc.updates(next, change(next.Add(-100*time.Millisecond), 0, 3), change(next.Add(time.Second), 0, 4))
+	follow(sc)
+	sc.ends(1)
+	sc.ahead.Store(int64(4 * time.Minute)) // 08:06
+	waitFor(t, func() bool { return slices.Contains(sc.followed(), "300/2") }, sc.worker)
+	sc.want(sc.followed(), "0/2", "300/1", "300/2")
+	if got := sc.reasons(pb.FeedEvent_FEED_EVENT_GAP); len(got) != 1 {
+		t.Errorf("got gaps %q, want the first alone", got)
+	}
+}
+
 // TestKilled: a worker that dies in the middle leaves nothing behind but the cache: the next session begins anew, and the state is
 // right in the end.
 func TestKilled(t *testing.T) {

@@ -24,7 +24,7 @@ type Config struct {
 	LongestFill time.Duration `yaml:"longest_fill"`
 	// Overlap is how far beyond a gap's end updates are said: clocks differ. Default 1m.
 	Overlap time.Duration `yaml:"overlap"`
-	// LeastPercent of the dump before has to be in a dump, or it counts as cut short. Default 60.
+	// LeastPercent of the dump before has to be in a dump, or it counts as cut short, until another is as small. Default 60.
 	LeastPercent int `yaml:"least_percent"`
 	// Again is the time between two looks for a newer dump after an incomplete answer. Default 5m.
 	Again time.Duration `yaml:"again"`

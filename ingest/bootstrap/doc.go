@@ -7,11 +7,11 @@
 // table/<gap>), messages and states (lane fill/<gap>), and the gap's end.
 //
 // What is missing is never a withdrawal: a file that does not appear in time, that is cut short, or a dump that is far smaller than
-// the one before ends the gap incomplete, and the next dump is waited for. Only tables that may be full feeds are sent: at least half
-// of the dump's largest, at most two for each AS and family, the largest ones (of equals the lower peer). A dump whose peer index
-// table lists more than 20 peers, or more than two of an AS, is therefore read twice, first to count, which costs about two thirds of
-// reading it; others are read once and sent whole. The updates that follow reach up to the moment at which the table had been
-// sent (docs/adr/0015-places-go-to-tables.md).
+// the one before ends the gap incomplete, and the next dump is waited for; two that are as small as each other are believed. Only
+// tables that may be full feeds are sent: at least half of the dump's largest, at most two for each AS and family, the largest ones
+// (of equals the lower peer). A dump whose peer index table lists more than 20 peers, or more than two of an AS, is therefore read
+// twice, first to count, which costs about two thirds of reading it; others are read once and sent whole. The updates that follow
+// reach up to the moment at which the table had been sent (docs/adr/0015-places-go-to-tables.md).
 //
 // Nothing is kept for a restart: the new owner of a collector begins a new gap, and downloads go on in the cache.
 //

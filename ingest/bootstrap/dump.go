@@ -61,7 +61,7 @@ func (t *task) dump(ctx context.Context, id string, lane *stream.Lane, at time.T
 		if t.w.knownBad(t.collector, f.URL) {
 			continue
 		}
-		if i > 0 && t.cutShort(f.Size, files[i-1].Size) {
+		if i > 0 && f.Size > 0 && less(uint64(f.Size), uint64(files[i-1].Size), t.w.cfg.LeastPercent) {
 			t.w.setBad(t.collector, f.URL)
 			none.err = fmt.Errorf("the dump of %s has %d octets, the one before %d: it is cut short", clock(f.Begin), f.Size, files[i-1].Size)
 			continue
@@ -77,11 +77,6 @@ func (t *task) dump(ctx context.Context, id string, lane *stream.Lane, at time.T
 		}
 	}
 	return nil, none
-}
-
-// cutShort reports whether a size is less than LeastPercent of the one before; unknown sizes are not compared.
-func (t *task) cutShort(size, before int64) bool {
-	return size > 0 && before > 0 && float64(size)*100 < float64(before)*float64(t.w.cfg.LeastPercent)
 }
 
 func (w *Worker) knownBad(name, url string) bool {
@@ -124,31 +119,52 @@ func (t *task) sendFile(ctx context.Context, f archive.File, id string, lane *st
 	if err != nil {
 		return nil, err
 	}
-	if before := t.w.lastRoutes(t.collector); t.cutShort(int64(r.d.routes), int64(before)) {
+	if before, ok := t.w.believe(t.collector, size{f.Begin, r.d.routes}); !ok {
 		t.w.setBad(t.collector, f.URL)
 		return r.d, &missing{err: fmt.Errorf("the dump of %s has %d routes, the one before %d: it is cut short", clock(f.Begin), r.d.routes, before)}
 	}
-	t.w.setRoutes(t.collector, r.d.routes)
 	t.done += uint64(local.Size)
 	return r.d, nil
 }
 
-func (w *Worker) lastRoutes(name string) uint64 {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if c := w.collectors[name]; c != nil {
-		return c.routes
-	}
-	return 0
+// size is how many routes the dump of some time has; zero is unknown.
+type size struct {
+	at     time.Time
+	routes uint64
 }
 
-func (w *Worker) setRoutes(name string, n uint64) {
+// alikePercent is how much of the larger of two dumps the smaller has to have for both to say the same.
+const alikePercent = 90
+
+// believe reports whether a dump that was read to its end holds the whole table: it is not far smaller than the last one, or as
+// small as another that was not believed, for what two dumps say is no accident: the collector has shrunk. before is what it is
+// compared with.
+func (w *Worker) believe(name string, s size) (before uint64, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if c := w.collectors[name]; c != nil {
-		c.routes = n
+	c := w.collectors[name]
+	if c == nil {
+		return 0, true
 	}
+	before = c.size.routes
+	if less(s.routes, before, w.cfg.LeastPercent) {
+		lesser, larger := min(s.routes, c.small.routes), max(s.routes, c.small.routes)
+		if c.small.routes == 0 || s.at.Equal(c.small.at) || less(lesser, larger, alikePercent) {
+			if !s.at.Before(c.small.at) {
+				c.small = s
+			}
+			return before, false
+		}
+	}
+	c.size = s
+	if !s.at.Before(c.small.at) { // an older one does not tell that the collector has not shrunk since
+		c.small = size{}
+	}
+	return before, true
 }
+
+// less reports whether n is less than percent of m; never where m is 0, unknown.
+func less(n, m uint64, percent int) bool { return float64(n)*100 < float64(m)*float64(percent) }
 
 // dumpReader sends one dump.
 type dumpReader struct {

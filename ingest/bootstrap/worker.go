@@ -71,7 +71,8 @@ type collector struct {
 	after  time.Time               // and it has to be later than this
 	why    string                  // what was missing
 	bad    map[string]bool         // dumps that were cut short, by URL
-	routes uint64                  // in the last whole dump; 0 is unknown
+	size   size                    // of the last dump that was used
+	small  size                    // of the newest that counted as cut short beside it; zero where a newer one refutes it
 	check  time.Time               // when the next check is planned
 	dump   time.Time               // nominal time of the dump of the planned check; zero: none is planned
 }
@@ -101,7 +102,7 @@ func (w *Worker) Gap(g *stream.Gap) {
 	if c == nil || c.stream != g.Stream() {
 		fresh := &collector{stream: g.Stream(), bad: map[string]bool{}}
 		if c != nil {
-			fresh.bad, fresh.routes, fresh.check, fresh.cancel = c.bad, c.routes, c.check, c.cancel
+			fresh.bad, fresh.size, fresh.small, fresh.check, fresh.cancel = c.bad, c.size, c.small, c.check, c.cancel
 		}
 		c = fresh
 		w.collectors[name] = c

@@ -253,6 +253,52 @@ func TestCutShort(t *testing.T) {
 	}
 }
 
+// TestShrunk: two dumps that are as small as each other are believed, for the collector has shrunk; one that is listed twice is not.
+func TestShrunk(t *testing.T) {
+	const cut, whole = "table complete=false filled=false peers=0 after 0 messages, 0 states", "fill complete=true filled=false peers=2 after 0 messages, 0 states"
+	sc := play(t, dumped.Add(2*time.Minute), func(c *bootstrap.Config) { c.DumpAge = time.Hour })
+	at := func(hours int) time.Time { return dumped.Add(time.Duration(hours) * time.Hour) }
+	move := func(hours int) {
+		sc.updates(at(hours))
+		sc.ahead.Store(int64(time.Duration(hours) * time.Hour))
+	}
+	move(0)
+	sc.dump(at(0))
+	sc.gap(time.Time{})
+	sc.want(sc.ends(1), whole)
+	sc.w.Prefixes = 20 // two of three have left for good
+	sc.dump(at(2))
+	move(2)
+	sc.gap(time.Time{})
+	sc.want(sc.ends(2)[1:], cut)
+	write := func(w io.Writer) error { return sc.w.WriteDump(w, 0, at(2)) }
+	if err := sc.a.Add(rrc00, "rib", at(2), at(2), "a"+at(2).Format("bview.20060102.1504.gz"), write); err != nil {
+		t.Fatal(err)
+	}
+	sc.want(sc.ends(3)[2:], cut)
+	sc.w.Prefixes = 21 // and some came
+	sc.dump(at(4))
+	move(4)
+	sc.s.Close() // what is known of the collector stays where another stream takes over
+	var err error
+	if sc.s, err = sc.set.Open(t.Context(), rrc00, stream.Options{Source: "rislive", Archived: true}); err == nil {
+		err = sc.s.Up(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	sc.gap(time.Time{})
+	sc.want(sc.ends(4)[3:], whole)
+	sc.w.Prefixes = 10 // half of what is left is small again
+	sc.dump(at(6))
+	move(6)
+	sc.gap(time.Time{})
+	sc.want(sc.ends(5)[4:], cut)
+	if got := sc.reasons(pb.FeedEvent_FEED_EVENT_DEGRADED); len(got) != 3 || !strings.Contains(got[2], "has 20 routes, the one before 42: it is cut short") {
+		t.Errorf("got reasons %q", got)
+	}
+}
+
 // TestCutUpdates: a file of updates that is published in parts is waited for, and nothing is said twice.
 func TestCutUpdates(t *testing.T) {
 	sc := play(t, dumped.Add(4*time.Minute), nil)

@@ -35,8 +35,11 @@ func (t *task) fill(ctx context.Context) error {
 	g := t.gap
 	lane := g.FillLane()
 	say := newSayer(t, lane, func(it *capture.Item) bool { return g.Missing(it.Peer, it.Timestamp) })
-	until := time.UnixMicro(g.Until)
-	err := t.updates(ctx, time.UnixMicro(g.Since), until, say.item)
+	since, until := time.UnixMicro(g.Since), time.UnixMicro(g.Until)
+	if !since.Before(until) { // our clock is behind the collector's
+		since = until.Add(-t.w.cfg.Overlap)
+	}
+	err := t.updates(ctx, since, t.last(), say.item)
 	m := isMissing(err)
 	if err != nil && m == nil {
 		return err
@@ -75,11 +78,8 @@ func (t *task) bootstrap(ctx context.Context) error {
 	if m != nil {
 		return t.end(ctx, tables, stream.Outcome{Why: m.Error()}, m)
 	}
-	until := time.UnixMicro(g.Until)
 	say := newSayer(t, fills, func(it *capture.Item) bool { return d.sent[it.Peer] && it.Timestamp >= d.at.UnixMicro() })
-	if d.at.Before(until) {
-		err = t.updates(ctx, d.at, until, say.item)
-	}
+	err = t.updates(ctx, d.at, t.last(), say.item)
 	m = isMissing(err)
 	if err != nil && m == nil {
 		return err
@@ -91,6 +91,9 @@ func (t *task) bootstrap(ctx context.Context) error {
 	}
 	return t.end(ctx, fills, o, m)
 }
+
+// last is up to when what the archive has is said: the gap was over at Until, by our clock.
+func (t *task) last() time.Time { return time.UnixMicro(t.gap.Until).Add(t.w.cfg.Overlap) }
 
 // wantNewer has a dump looked for that is newer than what is missing.
 func (w *Worker) wantNewer(name string, s *stream.Stream, m *missing) {
@@ -167,8 +170,7 @@ func (s *sayer) item(ctx context.Context, f *archive.File, it *capture.Item) err
 	if f.URL != s.file {
 		s.file = f.URL
 		s.files++
-		until := s.t.gap.Until + s.t.w.cfg.Overlap.Microseconds()
-		s.last = min(until, s.t.w.d.Now().UnixMicro()) // a late clock's future is not told
+		s.last = min(s.t.last().UnixMicro(), s.t.w.d.Now().UnixMicro()) // a late clock's future is not told
 	}
 	up, down := table.Session(it)
 	if !up && !down && it.Kind != capture.Message || it.Local || it.Timestamp > s.last || !s.wanted(it) {

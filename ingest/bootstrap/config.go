@@ -22,7 +22,7 @@ type Config struct {
 	DumpAge time.Duration `yaml:"dump_age"`
 	// LongestFill is the longest gap that is filled with updates alone; a longer one begins with a dump again. Default 6h.
 	LongestFill time.Duration `yaml:"longest_fill"`
-	// Overlap is how far beyond a gap's end updates are said: clocks differ. Default 1m.
+	// Overlap is how far beyond a gap's end updates are waited for and said: clocks differ. Default 1m; 0 is to the end by our clock.
 	Overlap time.Duration `yaml:"overlap"`
 	// LeastPercent of the dump before has to be in a dump, or it counts as cut short, until another is as small. Default 60.
 	LeastPercent int `yaml:"least_percent"`

@@ -11,7 +11,11 @@
 // tables that may be full feeds are sent: at least half of the dump's largest, at most two for each AS and family, the largest ones
 // (of equals the lower peer). A dump whose peer index table lists more than 20 peers, or more than two of an AS, is therefore read
 // twice, first to count, which costs about two thirds of reading it; others are read once and sent whole. The updates that follow
-// reach up to the moment at which the table had been sent (docs/adr/0015-places-go-to-tables.md).
+// reach Overlap beyond the end of the gap.
+//
+// The collector's clock and ours differ. A gap ends when the files up to Overlap after its end have been read: one that ends within a
+// minute of a file's end waits for the next, too. A gap that by these clocks ends before it begins is looked for in the Overlap before
+// its end.
 //
 // Nothing is kept for a restart: the new owner of a collector begins a new gap, and downloads go on in the cache.
 //

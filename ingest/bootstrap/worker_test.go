@@ -205,6 +205,50 @@ func TestFill(t *testing.T) {
 	}
 }
 
+// TestClockBehind: a gap that ends before it begins, for our clock is behind the collector's, is filled.
+func TestClockBehind(t *testing.T) {
+	sc := play(t, dumped.Add(8*time.Minute), nil)
+	sc.live(change(dumped.Add(8*time.Minute+25*time.Second), 0, 1))
+	sc.gap(dumped.Add(8*time.Minute + 30*time.Second))
+	waitFor(t, func() bool { return strings.Contains(sc.worker.Progress(), "waiting for the updates from") }, sc.worker)
+	sc.ahead.Store(int64(5 * time.Minute))
+	sc.updates(dumped.Add(5*time.Minute), change(dumped.Add(8*time.Minute+40*time.Second), 0, 2), change(dumped.Add(8*time.Minute+41*time.Second), 1, 3))
+	sc.want(sc.ends(1), "fill complete=true filled=true peers=0 after 2 messages, 0 states")
+}
+
+// TestOverlap: a gap that ends within Overlap of a file's end needs the next file as well, for as long as that may take.
+func TestOverlap(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		since time.Time
+		next  bool // the file is published
+		want  string
+	}{
+		{"fill", dumped.Add(time.Minute), true, "fill complete=true filled=true peers=0 after 2 messages, 0 states"},
+		{"fill, missing", dumped.Add(time.Minute), false, "fill complete=false filled=true peers=0 after 1 messages, 0 states"},
+		{"table", time.Time{}, true, "fill complete=true filled=false peers=2 after 2 messages, 0 states"},
+		{"table, missing", time.Time{}, false, "fill complete=false filled=false peers=2 after 1 messages, 0 states"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			sc := play(t, dumped.Add(4*time.Minute+30*time.Second), func(c *bootstrap.Config) { c.PublishedWithin = 10 * time.Minute })
+			sc.dump(dumped)
+			sc.updates(dumped, change(dumped.Add(2*time.Minute), 0, 1))
+			sc.gap(test.since)
+			next := dumped.Add(5 * time.Minute)
+			waitFor(t, func() bool {
+				return strings.Contains(sc.worker.Progress(), "waiting for the updates from 2026-11-24T08:05:00Z")
+			}, sc.worker)
+			sc.ahead.Store(int64(6 * time.Minute)) // 08:10:30
+			if test.next {
+				sc.updates(next, change(next.Add(20*time.Second), 0, 2), change(next.Add(50*time.Second), 0, 3))
+			} else {
+				sc.ahead.Store(int64(11 * time.Minute)) // 08:15:30
+			}
+			sc.want(sc.ends(1)[:1], test.want)
+		})
+	}
+}
+
 // TestMissingFile: a file that does not appear is an incomplete answer, never withdrawals; a newer dump makes it good.
 func TestMissingFile(t *testing.T) {
 	sc := play(t, dumped.Add(8*time.Minute), func(c *bootstrap.Config) { c.PublishedWithin = time.Millisecond })
@@ -301,7 +345,7 @@ func TestShrunk(t *testing.T) {
 
 // TestCutUpdates: a file of updates that is published in parts is waited for, and nothing is said twice.
 func TestCutUpdates(t *testing.T) {
-	sc := play(t, dumped.Add(4*time.Minute), nil)
+	sc := play(t, dumped.Add(3*time.Minute), nil)
 	var all []archivetest.Change
 	for i := range 50 {
 		all = append(all, change(dumped.Add(time.Duration(i)*time.Second), i%2, i))

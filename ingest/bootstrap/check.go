@@ -41,23 +41,29 @@ func nextDump(files []archive.File, t time.Time) time.Time {
 	return last.Add(t.Sub(last).Truncate(every) + every)
 }
 
+// leastLead is how long before the nominal time of its dump a check has to stand in the stream: detect then knows what was touched
+// since the dump was begun.
+const leastLead = time.Minute
+
 // lastWords bounds how long it may take to say that a check was broken off.
 const lastWords = 5 * time.Second
 
 // runCheck begins a check, waits for its dump and sends it.
 func (w *Worker) runCheck(ctx context.Context, c *collector) error {
 	w.mu.Lock()
-	s, at := c.stream, c.dump
+	s, at, now := c.stream, c.dump, w.d.Now()
+	late := now.Add(leastLead).After(at)
 	c.dump, c.check = time.Time{}, c.check.Add(w.cfg.CheckEvery)
-	if now := w.d.Now(); c.check.Before(now) {
+	switch {
+	case late: // the next dump will do
+		c.check = now
+	case c.check.Before(now):
 		c.check = now.Add(w.cfg.CheckEvery)
 	}
-	late := w.d.Now().Add(w.cfg.CheckLead / 2).After(at)
 	w.mu.Unlock()
-	if late { // too late to begin: the next dump will do
-		w.mu.Lock()
-		c.check = w.d.Now()
-		w.mu.Unlock()
+	if late {
+		w.metrics.late.Inc()
+		w.late.Info("a check is too late to begin; it waits for the next dump", "collector", s.Collector(), "dump", clock(at))
 		return nil
 	}
 	check, err := s.BeginCheck(ctx, at)

@@ -30,7 +30,8 @@ type Config struct {
 	Again time.Duration `yaml:"again"`
 	// CheckEvery is the time between two checks of a collector; 0 is never. Default 24h.
 	CheckEvery time.Duration `yaml:"check_every"`
-	// CheckLead is how long before the nominal time of its dump a check begins. Default 2m; at least 1m by what detect expects.
+	// CheckLead is how long before the nominal time of its dump a check begins. Default 2m. At least a minute, which detect expects, and
+	// Poll, or none could begin in time; without checks it means nothing.
 	CheckLead time.Duration `yaml:"check_lead"`
 	// ProgressEvery is the time between two records of progress. Default 5s.
 	ProgressEvery time.Duration `yaml:"progress_every"`
@@ -57,6 +58,9 @@ func (c *Config) Validate() error {
 	}
 	if c.LeastPercent < 0 || c.LeastPercent > 100 {
 		faults = append(faults, fmt.Errorf("ingest.bootstrap.least_percent: %d: want 0 to 100", c.LeastPercent))
+	}
+	if least := leastLead + c.Poll; c.CheckEvery > 0 && c.CheckLead < least {
+		faults = append(faults, fmt.Errorf("ingest.bootstrap.check_lead: %v: want at least %v: a minute, and poll", c.CheckLead, least))
 	}
 	return errors.Join(faults...)
 }

@@ -1,6 +1,10 @@
 package bootstrap
 
-import "time"
+import (
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+)
 
 // Planned is the nominal time of the dump of a collector's next check, zero where none is planned.
 func (w *Worker) Planned(name string) time.Time {
@@ -10,4 +14,13 @@ func (w *Worker) Planned(name string) time.Time {
 		return c.dump
 	}
 	return time.Time{}
+}
+
+// Late is how many checks were too late to begin.
+func (w *Worker) Late() int {
+	var m dto.Metric
+	if err := w.metrics.late.Write(&m); err != nil {
+		return -1
+	}
+	return int(m.GetCounter().GetValue())
 }

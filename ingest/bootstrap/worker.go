@@ -16,6 +16,7 @@ import (
 
 	"github.com/darkmap/darkmap/ingest/archive"
 	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
 // Deps is what a Worker, or a Follower, is given.
@@ -50,9 +51,10 @@ type Worker struct {
 	cfg     Config
 	d       Deps
 	metrics *metrics
-	dumps   chan struct{} // one for each dump being fetched or read
-	reading chan struct{} // one for each dump being read
-	filling chan struct{} // one for each file of updates being read
+	late    *telemetry.Limited // says which checks were
+	dumps   chan struct{}      // one for each dump being fetched or read
+	reading chan struct{}      // one for each dump being read
+	filling chan struct{}      // one for each file of updates being read
 	wake    chan struct{}
 
 	mu         sync.Mutex // all below
@@ -86,7 +88,7 @@ func New(cfg Config, d Deps) (*Worker, error) {
 		return nil, err
 	}
 	return &Worker{
-		cfg: cfg, d: d, metrics: newMetrics(d.Registerer),
+		cfg: cfg, d: d, metrics: newMetrics(d.Registerer), late: telemetry.NewLimited(d.Log, 10*time.Second, 3),
 		dumps: make(chan struct{}, 2*cfg.Parallel), reading: make(chan struct{}, cfg.Parallel), filling: make(chan struct{}, cfg.Parallel),
 		wake: make(chan struct{}, 1), collectors: map[string]*collector{}, trouble: map[string]error{}, progress: map[string]Progress{},
 	}, nil

@@ -414,8 +414,9 @@ func TestStates(t *testing.T) {
 	sc.want(sc.ends(1), "fill complete=true filled=false peers=2 after 0 messages, 1 states")
 }
 
-// TestCheck: a check begins before the nominal time of the next dump and sends its table when it is there.
-func TestCheck(t *testing.T) {
+// planned makes a scene an hour before dumped, with a check of that dump planned and a lead of ten minutes.
+func planned(t *testing.T) *scene {
+	t.Helper()
 	sc := play(t, dumped.Add(-time.Hour), func(c *bootstrap.Config) {
 		c.CheckEvery, c.CheckLead = time.Millisecond, 10*time.Minute
 	})
@@ -427,6 +428,12 @@ func TestCheck(t *testing.T) {
 	sc.gap(time.Time{})
 	sc.ends(1)
 	waitFor(t, func() bool { return sc.worker.Planned(rrc00).Equal(dumped) }, sc.worker)
+	return sc
+}
+
+// TestCheck: a check begins before the nominal time of the next dump and sends its table when it is there.
+func TestCheck(t *testing.T) {
+	sc := planned(t)
 	sc.ahead.Store(int64(51 * time.Minute)) // within the lead
 	waitFor(t, func() bool {
 		return strings.Contains(sc.worker.Progress(), "waiting for the dump of 2026-11-24T08:00:00Z")
@@ -442,6 +449,45 @@ func TestCheck(t *testing.T) {
 	}
 	if len(lanes) != 2 || !strings.HasPrefix(lanes[0], "table/") || !strings.HasSuffix(lanes[0], "-check-20261124T0800") {
 		t.Errorf("the check's chunks stand in %q", lanes)
+	}
+}
+
+// TestLateCheck: a check begins no later than a minute before the nominal time of its dump; one that cannot is counted, and waits
+// for the next dump.
+func TestLateCheck(t *testing.T) {
+	sc := planned(t)
+	sc.ahead.Store(int64(time.Hour - 30*time.Second))
+	waitFor(t, func() bool { return sc.worker.Planned(rrc00).Equal(dumped.Add(8 * time.Hour)) }, sc.worker)
+	if got := sc.worker.Late(); got != 1 {
+		t.Errorf("%d checks were late, want 1", got)
+	}
+	sc.ahead.Store(int64(9*time.Hour - 90*time.Second)) // less than half of the lead
+	waitFor(t, func() bool {
+		return strings.Contains(sc.worker.Progress(), "waiting for the dump of 2026-11-24T16:00:00Z")
+	}, sc.worker)
+	if got := sc.worker.Late(); got != 1 {
+		t.Errorf("%d checks were late, want 1 still", got)
+	}
+}
+
+// TestConfig: all faults are reported at once; what concerns checks only where there are any.
+func TestConfig(t *testing.T) {
+	cfg := bootstrap.DefaultConfig()
+	if err := cfg.Validate(); err != nil {
+		t.Errorf("the default: %v", err)
+	}
+	cfg.Parallel, cfg.LeastPercent, cfg.Again, cfg.CheckLead = 0, 101, 0, 89*time.Second
+	want := []string{"again: 0s", "parallel: 0", "least_percent: 101", "check_lead: 1m29s: want at least 1m30s"}
+	err := cfg.Validate()
+	for i := range want {
+		if err == nil || !strings.Contains(err.Error(), "ingest.bootstrap."+want[i]) {
+			t.Errorf("got %v, want %s in it", err, want[i])
+		}
+	}
+	cfg = bootstrap.DefaultConfig()
+	cfg.CheckEvery, cfg.CheckLead, cfg.Overlap = 0, time.Second, 0
+	if err := cfg.Validate(); err != nil {
+		t.Errorf("without checks: %v", err)
 	}
 }
 

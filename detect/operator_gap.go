@@ -129,7 +129,7 @@ func peerSet(in []*pb.Peer) (map[bgp.Peer]bool, error) {
 }
 
 // gapEnd ends a gap in the families that it names, and in those of which no part of a table has come: for them it is unanswered.
-// Peers that a table's end does not name, nor its chunks, were not in the table.
+// Peers that a table's end does not name, where it names any, were not in the table, or a route of theirs could not be read.
 func (o *Operator) gapEnd(c *collector, in *pb.GapEnd, now int64) error {
 	g := c.gap
 	if !g.open(in.GetId()) {
@@ -161,7 +161,7 @@ func (o *Operator) gapEnd(c *collector, in *pb.GapEnd, now int64) error {
 			return rib.Unknown
 		case in.GetFilled() && (named == nil || named[p.key.Peer]):
 			return rib.Filled
-		case !in.GetFilled() && g.of(p).tabled:
+		case !in.GetFilled() && g.of(p).tabled && (named == nil || named[p.key.Peer]):
 			return rib.Tabled
 		}
 		return rib.Unknown

@@ -3,6 +3,7 @@ package detect
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -196,6 +197,21 @@ func TestBootstrap(t *testing.T) {
 	s.want("10.2.0.0/16", s.sees("10.2.0.0/16"), "[0 0 0 0]")
 	s.want("10.200.0.0/16", s.sees("10.200.0.0/16"), "[9 9 9 0]")
 	s.want("after", s.votes(), "[votes votes votes transferring]")
+}
+
+// TestTableWithAHole: a peer of whose table a route could not be read stands in the chunks and not in the end: it does not vote, and
+// what it seems to lack is no loss.
+func TestTableWithAHole(t *testing.T) {
+	t.Parallel()
+	s := newStageWorld(t)
+	at := dawn + 660
+	s.live(at, &pb.GapBegin{Id: "g"})
+	s.say("table/g", at-600, at+80, s.chunk("g", []int{0, 1, 2, 3}, "10.0.0.0/16"))
+	s.say("fill/g", at, at+90, &pb.GapEnd{Id: "g", Complete: true, Peers: []*pb.Peer{s.peer(0, 0), s.peer(0, 1)}})
+	votes := strings.Fields(s.votes())
+	if votes[0] != "[votes" || votes[1] != "votes" || strings.HasPrefix(votes[2], "votes") || strings.HasPrefix(votes[3], "votes") {
+		t.Errorf("%v: want the two that are named to vote", votes)
+	}
 }
 
 // TestSessionWithinGap: a session that ended within a gap, and one that came again.

@@ -32,7 +32,7 @@ type feedRow struct {
 	FullFeedsIPv4     int        `json:"full_feeds_ipv4"`
 	FullFeedsIPv6     int        `json:"full_feeds_ipv6"`
 	MessagesPerSecond float64    `json:"messages_per_second"`
-	LagSeconds        float64    `json:"lag_seconds"`
+	LagSeconds        *float64   `json:"lag_seconds,omitempty"` // nil before the first message
 	LastGap           *time.Time `json:"last_gap,omitempty"`
 	Updated           time.Time  `json:"updated"`
 }
@@ -47,10 +47,10 @@ type feedTable struct {
 type feed struct {
 	source, instance string
 	status           *pb.FeedStatus
-	at               int64  // of the status
-	ended            bool   // it went down after that
-	sick             string // why detect calls it degraded
-	why              string // of its last going down
+	at               time.Time // when Kafka was given the status: its own time is the feed's clock, which --follow has half an hour late
+	ended            bool      // it went down after that
+	sick             string    // why detect calls it degraded
+	why              string    // of its last going down
 }
 
 func newFeedTable() *feedTable {
@@ -72,7 +72,7 @@ func (t *feedTable) add(rec *kgo.Record) error {
 		return fmt.Errorf("decoding a feed record at offset %d: %w", rec.Offset, err)
 	}
 	if f.GetCollector() != "" && f.GetPeer() == nil {
-		t.note(&f)
+		t.note(&f, rec.Timestamp)
 	}
 	return nil
 }
@@ -88,7 +88,8 @@ func (t *feedTable) panel(p *pb.PanelRecord) {
 	t.full[p.GetFamily()] = full
 }
 
-func (t *feedTable) note(f *pb.FeedRecord) {
+// note takes what was written at at.
+func (t *feedTable) note(f *pb.FeedRecord, at time.Time) {
 	x := t.feeds[f.GetCollector()]
 	if x == nil {
 		x = &feed{}
@@ -104,7 +105,7 @@ func (t *feedTable) note(f *pb.FeedRecord) {
 	x.source, x.instance = f.GetSource(), f.GetInstance()
 	switch f.GetEvent() {
 	case pb.FeedEvent_FEED_EVENT_STATUS:
-		x.status, x.at, x.ended = f.GetStatus(), f.GetTimestampUs(), false
+		x.status, x.at, x.ended = f.GetStatus(), at, false
 	case pb.FeedEvent_FEED_EVENT_DOWN:
 		x.why, x.ended = f.GetReason(), true
 	case pb.FeedEvent_FEED_EVENT_DEGRADED, pb.FeedEvent_FEED_EVENT_GAP:
@@ -126,8 +127,11 @@ func (t *feedTable) rows(now time.Time) []feedRow {
 		r := feedRow{
 			Collector: name, Source: x.source, Instance: x.instance, State: x.status.GetState(), Reason: cmp.Or(x.sick, x.why),
 			PeersUp: x.status.GetPeersUp(), MessagesPerSecond: math.Round(x.status.GetMessagesPerSecond()*10) / 10,
-			LagSeconds: math.Round(float64(x.status.GetLagUs())/1e4) / 100, Updated: time.UnixMicro(x.at).UTC(),
+			Updated:       x.at.UTC(),
 			FullFeedsIPv4: t.full[codec.Family(bgp.IPv4)][name], FullFeedsIPv6: t.full[codec.Family(bgp.IPv6)][name],
+		}
+		if x.status.GetMessages() > 0 {
+			r.LagSeconds = new(math.Round(float64(x.status.GetLagUs())/1e4) / 100)
 		}
 		if us := x.status.GetLastGapUs(); us != 0 {
 			gap := time.UnixMicro(us).UTC()
@@ -161,13 +165,16 @@ func writeFeedsJSON(w io.Writer, rows []feedRow) error {
 func feedLines(rows []feedRow, width int) []string {
 	cells := [][]string{{"COLLECTOR", "SOURCE", "STATE", "PEERS UP", "FULL IPV4", "FULL IPV6", "MESSAGES/S", "LAG", "LAST GAP (UTC)", "WHY"}}
 	for _, r := range rows {
-		gap := "-"
+		gap, lag := "-", "-"
 		if r.LastGap != nil {
 			gap = r.LastGap.Format("2006-01-02 15:04:05")
 		}
+		if r.LagSeconds != nil {
+			lag = fmt.Sprintf("%.1f s", *r.LagSeconds)
+		}
 		cells = append(cells, []string{
 			r.Collector, r.Source, r.State, fmt.Sprint(r.PeersUp), fmt.Sprint(r.FullFeedsIPv4), fmt.Sprint(r.FullFeedsIPv6),
-			fmt.Sprintf("%.1f", r.MessagesPerSecond), fmt.Sprintf("%.1f s", r.LagSeconds), gap, r.Reason,
+			fmt.Sprintf("%.1f", r.MessagesPerSecond), lag, gap, r.Reason,
 		})
 	}
 	return alignedLines(cells, []bool{9: true}, width)

@@ -127,6 +127,9 @@ func (g *globals) withDefaultData(ctx context.Context, c *configuration) {
 // fetched returns where the item is, fetching it if it has to.
 func (g *globals) fetched(ctx context.Context, item fetch.Item) (string, bool) {
 	dir, err := fetch.Ensure(ctx, g.CacheDir, item, g.stderr)
+	if ctx.Err() != nil { // nothing goes on
+		return "", false
+	}
 	if err != nil {
 		fmt.Fprintf(g.stderr, "darkmap: going on without %s: %v\n", item.Name, err)
 		return "", false

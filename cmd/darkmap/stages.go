@@ -61,7 +61,7 @@ func runWithAdmin(ctx context.Context, g *globals, addr string, reg *prometheus.
 	}
 	admin, err := telemetry.NewAdmin(ctx, ac, g.log)
 	if err != nil {
-		return err
+		return unlessTold(ctx, err)
 	}
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx)) // admin ends last
 	served := make(chan error, 1)

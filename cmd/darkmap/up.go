@@ -64,7 +64,7 @@ func (c *upCmd) Run(ctx context.Context, g *globals) (err error) {
 	cfg.Kafka = cfg.Kafka.WithDataset(w.dataset)
 	dir, err := datadir.Open(g.DataDir)
 	if err != nil {
-		return err
+		return unlessTold(ctx, err)
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
 	if w.id, err = dir.Installation(); err != nil {
@@ -78,19 +78,27 @@ func (c *upCmd) Run(ctx context.Context, g *globals) (err error) {
 	}
 	if !c.NoStore {
 		if w.store, err = openStore(ctx, g, cfg, dir); err != nil {
-			return err
+			return unlessTold(ctx, err)
 		}
 		defer func() { err = errors.Join(err, w.store.close()) }()
 	}
 	closeBroker, err := w.broker(ctx, filepath.Join(dir.Kafka(), w.dataset))
 	if err != nil {
-		return err
+		return unlessTold(ctx, err)
 	}
 	defer func() { err = errors.Join(err, closeBroker()) }()
 	if err := dir.WriteRun(w.runFile()); err != nil {
 		return err
 	}
 	return w.run(ctx, c, sources)
+}
+
+// unlessTold is why something did not start; nil where that is because it was told to end.
+func unlessTold(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 func (w *watch) runFile() datadir.Run {
@@ -173,7 +181,7 @@ func (w *watch) outages(ctx context.Context, line *progressLine) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("reading outages: %w", err)
+		return unlessTold(ctx, fmt.Errorf("reading outages: %w", err))
 	}
 	for _, x := range before.sorted(filter{}) {
 		if x.outage.State == bgp.StateOpen {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -300,5 +301,18 @@ func writeTables(t *testing.T, index string, sched *rislivetest.Schedule, at tim
 		if err := errors.Join(w.Err(), z.Close(), os.WriteFile(f[4], b.Bytes(), 0o600)); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestUpToldToEnd: an up that is told to end while it starts says nothing of it, and has not failed.
+func TestUpToldToEnd(t *testing.T) {
+	t.Parallel()
+	o := newObservatory(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, errs bytes.Buffer
+	code := run(ctx, o.args, nil, &out, &errs)
+	if code != 0 || strings.Contains(errs.String(), "darkmap:") || strings.Contains(errs.String(), "cancel") {
+		t.Errorf("got %d, want 0 and no error:\n%s", code, errs.String())
 	}
 }

@@ -111,9 +111,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	c.stdin, c.stdout, c.stderr = stdin, stdout, stderr
 	if c.log, err = telemetry.NewLogger(stderr, c.LogLevel, c.LogFormat); err != nil {
-		return code(usageError(err), stderr)
+		return code(ctx, usageError(err), stderr)
 	}
-	return code(parsed.Run(&c.globals), stderr)
+	return code(ctx, parsed.Run(&c.globals), stderr)
 }
 
 // errClosedPipe says that whoever read standard output has enough: that is no failure.
@@ -131,8 +131,8 @@ func (o output) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// code says err and turns it into the exit code.
-func code(err error, stderr io.Writer) int {
+// code says err and turns it into the exit code. What was cancelled while ctx goes on was cancelled because something failed.
+func code(ctx context.Context, err error, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
@@ -144,7 +144,7 @@ func code(err error, stderr io.Writer) int {
 	if coded {
 		return e.code
 	}
-	if errors.Is(err, context.Canceled) {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return exitInterrupted
 	}
 	return exitFailed

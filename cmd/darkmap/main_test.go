@@ -21,23 +21,30 @@ func TestExitCodes(t *testing.T) {
 	damaged := damagedError(3)
 	tests := []struct {
 		err  error
+		told bool // to end
 		want int
 		said string
 	}{
-		{nil, 0, ""},
-		{closed, 0, ""},
-		{fmt.Errorf("printing: %w", closed), 0, ""},
-		{fmt.Errorf("writing to the broker: %w", syscall.EPIPE), exitFailed, "writing to the broker"},
-		{errors.New("broken"), exitFailed, "broken"},
-		{usageError(errors.New("wrong")), exitUsage, "wrong"},
-		{damaged, exitDamaged, "3 damaged parts"},
-		{errors.Join(damaged, closed), exitDamaged, "3 damaged parts"},
-		{errors.Join(fmt.Errorf("interrupted: %w", context.Canceled), errors.New("the last rows")), exitInterrupted, "the last rows"},
+		{nil, false, 0, ""},
+		{closed, false, 0, ""},
+		{fmt.Errorf("printing: %w", closed), false, 0, ""},
+		{fmt.Errorf("writing to the broker: %w", syscall.EPIPE), false, exitFailed, "writing to the broker"},
+		{errors.New("broken"), false, exitFailed, "broken"},
+		{usageError(errors.New("wrong")), false, exitUsage, "wrong"},
+		{damaged, false, exitDamaged, "3 damaged parts"},
+		{errors.Join(damaged, closed), false, exitDamaged, "3 damaged parts"},
+		{errors.Join(fmt.Errorf("interrupted: %w", context.Canceled), errors.New("the last rows")), true, exitInterrupted, "the last rows"},
+		{errors.Join(errors.New("in use"), fmt.Errorf("reading: %w", context.Canceled)), false, exitFailed, "in use"},
 	}
 	for _, tt := range tests {
 		var errs bytes.Buffer
-		if got := code(tt.err, &errs); got != tt.want || !strings.Contains(errs.String(), tt.said) || tt.said == "" && errs.Len() > 0 {
+		ctx, cancel := context.WithCancel(t.Context())
+		if tt.told {
+			cancel()
+		}
+		if got := code(ctx, tt.err, &errs); got != tt.want || !strings.Contains(errs.String(), tt.said) || tt.said == "" && errs.Len() > 0 {
 			t.Errorf("%v: got %d and %q, want %d and %q in it", tt.err, got, errs.String(), tt.want, tt.said)
 		}
+		cancel()
 	}
 }

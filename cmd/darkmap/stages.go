@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,9 +24,24 @@ import (
 
 // stageFlags are what the commands that run one stage share. A stage of its own needs a Kafka of its own.
 type stageFlags struct {
-	Dataset   string `help:"Dataset whose topics are read and written." default:"live" placeholder:"NAME"`
-	Instance  string `help:"Name of this member of the stage's group; stable over restarts, different in each process." default:"0" placeholder:"NAME"`
-	AdminAddr string `help:"Where /livez, /readyz, /metrics and pprof are served." default:"${admin_addr}" placeholder:"HOST:PORT"`
+	Dataset   string    `help:"Dataset whose topics are read and written." default:"live" placeholder:"NAME"`
+	Instance  string    `help:"Name of this member of the stage's group; stable over restarts, different in each process." default:"0" placeholder:"NAME"`
+	AdminAddr adminAddr `help:"Where /livez, /readyz, /metrics and pprof are served." default:"${admin_addr}" placeholder:"HOST:PORT"`
+}
+
+// adminAddr is HOST:PORT. An empty host is every address, port 0 a free port.
+type adminAddr string
+
+// Validate is kong's.
+func (a adminAddr) Validate() error {
+	_, port, err := net.SplitHostPort(string(a))
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return fmt.Errorf("%q is no address: want one such as %s", string(a), telemetry.DefaultAdminAddr)
+	}
+	return nil
 }
 
 // prepare reads the configuration for a stage of its own.
@@ -54,14 +71,14 @@ func (f stageFlags) run(ctx context.Context, g *globals, name string, reg *prome
 type alive interface{ Live() error }
 
 // runWithAdmin runs stages with an admin server until ctx ends. input is the one that the others live on.
-func runWithAdmin(ctx context.Context, g *globals, addr string, reg *prometheus.Registry, r *runner.Runner, input runner.Stage) error {
-	ac := telemetry.AdminConfig{Addr: addr, Gatherer: reg, Ready: r.Ready}
+func runWithAdmin(ctx context.Context, g *globals, addr adminAddr, reg *prometheus.Registry, r *runner.Runner, input runner.Stage) error {
+	ac := telemetry.AdminConfig{Addr: string(addr), Gatherer: reg, Ready: r.Ready}
 	if a, ok := input.(alive); ok {
 		ac.Live = a.Live
 	}
 	admin, err := telemetry.NewAdmin(ctx, ac, g.log)
 	if err != nil {
-		return unlessTold(ctx, err)
+		return unlessTold(ctx, fmt.Errorf("%w (--admin-addr names another address)", err))
 	}
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx)) // admin ends last
 	served := make(chan error, 1)

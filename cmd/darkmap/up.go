@@ -29,9 +29,9 @@ const followDataset = "follow"
 
 // upCmd watches the live feeds on this machine.
 type upCmd struct {
-	Follow    bool   `help:"Live from the archives alone, half an hour late, instead of the live sources."`
-	NoStore   bool   `help:"Leave ClickHouse out."`
-	AdminAddr string `help:"Where /livez, /readyz, /metrics and pprof are served." default:"${admin_addr}" placeholder:"HOST:PORT"`
+	Follow    bool      `help:"Live from the archives alone, half an hour late, instead of the live sources."`
+	NoStore   bool      `help:"Leave ClickHouse out."`
+	AdminAddr adminAddr `help:"Where /livez, /readyz, /metrics and pprof are served." default:"${admin_addr}" placeholder:"HOST:PORT"`
 }
 
 // watch is one run of up.

@@ -316,3 +316,25 @@ func TestUpToldToEnd(t *testing.T) {
 		t.Errorf("got %d, want 0 and no error:\n%s", code, errs.String())
 	}
 }
+
+// TestUpAdminAddr: an address that is taken is one failure, one that is none is refused before anything is said.
+func TestUpAdminAddr(t *testing.T) {
+	t.Parallel()
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close() //nolint:errcheck // nothing was accepted
+	for _, tt := range []struct {
+		addr  string
+		want  int
+		lines int // of errors
+	}{{ln.Addr().String(), exitFailed, 1}, {"", exitUsage, 1}, {"localhost", exitUsage, 1}, {"127.0.0.1:x", exitUsage, 1}, {"127.0.0.1:70000", exitUsage, 1}} {
+		var out, errs bytes.Buffer
+		code := run(t.Context(), append(newObservatory(t).args, "--admin-addr", tt.addr), nil, &out, &errs)
+		_, said, _ := strings.Cut("\n"+errs.String(), "\ndarkmap: ")
+		if code != tt.want || strings.Count(said, "\n") != tt.lines || !strings.Contains(said, "--admin-addr") || tt.want == exitUsage && strings.Contains(errs.String(), "watches") {
+			t.Errorf("%q: got %d, want %d and %d line that names --admin-addr:\n%s", tt.addr, code, tt.want, tt.lines, errs.String())
+		}
+	}
+}

@@ -2,13 +2,19 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
 const (
@@ -16,6 +22,8 @@ const (
 	retentionInterval = 30 * time.Second
 	// segmentBytes is small, because segments go as a whole and are read as a whole when the broker starts.
 	segmentBytes = 16 << 20
+	// unkeptEvery is how often it is said that the broker cannot write.
+	unkeptEvery = time.Minute
 )
 
 // BrokerConfig says how the embedded broker runs.
@@ -59,7 +67,7 @@ func StartBroker(ctx context.Context, bc BrokerConfig) (*Broker, error) {
 		}
 	}
 	if bc.Log != nil {
-		opts = append(opts, kfake.WithLogger(brokerLog{bc.Log}))
+		opts = append(opts, kfake.WithLogger(newBrokerLog(bc.Log, bc.Dir)))
 	}
 	if bc.Dir != "" {
 		if err := os.MkdirAll(bc.Dir, 0o700); err != nil {
@@ -93,19 +101,40 @@ func (b *Broker) Close() error {
 	return nil
 }
 
-// brokerLog passes the broker's errors on. What it warns of (a transaction that took some milliseconds) is for those who
-// work on it: debug, as its chatter.
-type brokerLog struct{ log *slog.Logger }
+// brokerLog passes on the broker's errors, and that it cannot write, which it only warns of and which its clients are told as
+// UNKNOWN_SERVER_ERROR. What else it warns of (a transaction that took some milliseconds) is for those who work on it: debug, as
+// its chatter.
+type brokerLog struct {
+	log    *slog.Logger
+	dir    string
+	unkept *telemetry.Limited // each batch that cannot be kept
+}
+
+func newBrokerLog(log *slog.Logger, dir string) brokerLog {
+	return brokerLog{log: log, dir: dir, unkept: telemetry.NewLimited(log, unkeptEvery, 1)}
+}
 
 // Logf is kfake's Logger.
 func (l brokerLog) Logf(level kfake.LogLevel, format string, args ...any) {
 	m := message{format, args}
-	switch level {
-	case kfake.LogLevelError:
+	switch {
+	case full(args):
+		l.unkept.Warn("the disk is full: the embedded broker cannot keep what it is sent", "dir", l.dir, "message", m)
+	case level <= kfake.LogLevelWarn && strings.Contains(format, "persist "):
+		l.unkept.Warn("the embedded broker cannot keep what it is sent", "dir", l.dir, "message", m)
+	case level == kfake.LogLevelError:
 		l.log.Error("embedded broker", "message", m)
 	default:
 		l.log.Debug("embedded broker", "message", m)
 	}
+}
+
+// full reports whether one of the arguments says that there is no room.
+func full(args []any) bool {
+	return slices.ContainsFunc(args, func(a any) bool {
+		err, ok := a.(error)
+		return ok && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT))
+	})
 }
 
 // message is formatted only where it is logged.

@@ -1,6 +1,13 @@
 package kafka
 
-import "github.com/twmb/franz-go/pkg/kfake"
+import (
+	"log/slog"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+)
 
 // Cluster is for tests that make the broker fail.
 func (b *Broker) Cluster() *kfake.Cluster { return b.cluster }
+
+// NewBrokerLog is what the broker in dir logs to.
+func NewBrokerLog(log *slog.Logger, dir string) kfake.Logger { return newBrokerLog(log, dir) }

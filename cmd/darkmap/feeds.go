@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -59,7 +60,11 @@ func (c *feedsCmd) watch(ctx context.Context, g *globals, cfg kafka.Config, t *f
 		defer locked.Unlock()
 		return t.add(rec)
 	}
-	go func() { ended <- kafka.TailSince(reading, cfg, g.log, topics, since, add) }() // ends with reading, or an error
+	log := g.log
+	if !log.Enabled(ctx, slog.LevelDebug) {
+		log = slog.New(slog.DiscardHandler) // the table is redrawn over what it would say
+	}
+	go func() { ended <- kafka.TailSince(reading, cfg, log, topics, since, add) }() // ends with reading, or an error
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	for {

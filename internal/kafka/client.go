@@ -14,7 +14,6 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 	"github.com/twmb/franz-go/plugin/kprom"
-	"github.com/twmb/franz-go/plugin/kslog"
 )
 
 const (
@@ -73,7 +72,7 @@ func (c Config) options(log *slog.Logger) ([]kgo.Opt, error) {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID("darkmap"),
-		kgo.WithLogger(kslog.New(log)),
+		kgo.WithLogger(newDialLog(log)),
 		kgo.MaxBufferedBytes(maxBuffered),
 		kgo.MetadataMinAge(metadataMinAge),
 	}

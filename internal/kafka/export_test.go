@@ -4,6 +4,7 @@ import (
 	"log/slog"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // Cluster is for tests that make the broker fail.
@@ -11,3 +12,6 @@ func (b *Broker) Cluster() *kfake.Cluster { return b.cluster }
 
 // NewBrokerLog is what the broker in dir logs to.
 func NewBrokerLog(log *slog.Logger, dir string) kfake.Logger { return newBrokerLog(log, dir) }
+
+// NewDialLog is what a client logs to.
+func NewDialLog(log *slog.Logger) kgo.Logger { return newDialLog(log) }

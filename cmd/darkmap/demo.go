@@ -24,7 +24,7 @@ type demoCmd struct {
 	Export  string `help:"Write the world as MRT files and stop." type:"path" placeholder:"DIR"`
 	Late    string `help:"This collector joins two hours late." placeholder:"COLLECTOR"`
 	Early   string `help:"This collector ends early." placeholder:"COLLECTOR"`
-	Format  string `help:"Form of the result." enum:"table,json" default:"table"`
+	Format  string `help:"Form of the result: ${enum}." enum:"table,json" default:"table"`
 	NoStore bool   `help:"Leave ClickHouse out."`
 	filter  `embed:""`
 }

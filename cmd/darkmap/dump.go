@@ -16,7 +16,7 @@ import (
 
 // dumpCmd prints what the decoders read.
 type dumpCmd struct {
-	Format string   `help:"Form of the lines: as bgpdump -m, or JSON." enum:"bgpdump,json" default:"bgpdump"`
+	Format string   `help:"Form of the lines, ${enum}: as bgpdump -m, or JSON." enum:"bgpdump,json" default:"bgpdump"`
 	Files  []string `arg:"" name:"file" help:"MRT, RIS Live or raw BMP file, packed or not; NAME=FILE names its collector; - is standard input."`
 }
 

@@ -24,7 +24,7 @@ const (
 
 // feedsCmd shows how the feeds stand.
 type feedsCmd struct {
-	Format  string `help:"Form of the result." enum:"table,json" default:"table"`
+	Format  string `help:"Form of the result: ${enum}." enum:"table,json" default:"table"`
 	Watch   bool   `help:"Draw anew every two seconds until interrupted."`
 	Dataset string `help:"Dataset whose feeds are meant (default: that of what runs, else live)." placeholder:"NAME"`
 }

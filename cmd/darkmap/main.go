@@ -45,7 +45,7 @@ type cli struct {
 	Feeds    feedsCmd    `cmd:"" help:"Show how the feeds stand: collectors, peers, lag, gaps."`
 	Demo     demoCmd     `cmd:"" help:"Replay the reconstruction of December 2014 and show the outages in it."`
 	Replay   replayCmd   `cmd:"" help:"Replay MRT, RIS Live and BMP files through all stages and show the outages in them."`
-	Ingest   ingestCmd   `cmd:"" help:"Run one stage: play files into bgp.updates." group:"stages"`
+	Ingest   ingestCmd   `cmd:"" help:"Run one stage: follow the live sources, or play files, into bgp.updates." group:"stages"`
 	Enrich   enrichCmd   `cmd:"" help:"Run one stage: decode and enrich bgp.updates into bgp.routes." group:"stages"`
 	Detect   detectCmd   `cmd:"" help:"Run one stage: find outages in bgp.routes." group:"stages"`
 	Sink     sinkCmd     `cmd:"" help:"Run one stage: write the topics into ClickHouse." group:"stages"`
@@ -65,8 +65,8 @@ type globals struct {
 	Set       []string `help:"Set one configuration value (key=value); may be repeated." sep:"none" placeholder:"KEY=VALUE"`
 	DataDir   string   `help:"Where state is kept (default $$XDG_STATE_HOME/darkmap)." type:"path" placeholder:"DIR"`
 	CacheDir  string   `help:"Where fetched data is kept (default $$XDG_CACHE_HOME/darkmap)." type:"path" placeholder:"DIR"`
-	LogLevel  string   `help:"Lowest level that is logged." enum:"debug,info,warn,error" default:"warn"`
-	LogFormat string   `help:"Form of the log." enum:"text,json" default:"text"`
+	LogLevel  string   `help:"Lowest level that is logged: ${enum}." enum:"debug,info,warn,error" default:"warn"`
+	LogFormat string   `help:"Form of the log: ${enum}." enum:"text,json" default:"text"`
 
 	stdin          io.Reader
 	stdout, stderr io.Writer

@@ -17,7 +17,7 @@ var reserved = regexp.MustCompile(`^(live|demo(-[0-9]+)?)$`)
 // replayCmd plays files through the real stages.
 type replayCmd struct {
 	Files   []string `arg:"" help:"MRT, RIS Live JSON or raw BMP files, FILE or NAME=FILE; - is standard input." placeholder:"FILE"`
-	Format  string   `help:"Form of the result." enum:"table,json" default:"table"`
+	Format  string   `help:"Form of the result: ${enum}." enum:"table,json" default:"table"`
 	Dataset string   `help:"Name of the dataset in the store (default: replay- and a hash of the inputs)." placeholder:"NAME"`
 	Replace bool     `help:"Replace what the dataset holds."`
 	NoStore bool     `help:"Leave ClickHouse out."`

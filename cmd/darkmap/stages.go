@@ -22,11 +22,21 @@ import (
 	"github.com/darkmap/darkmap/sink"
 )
 
-// stageFlags are what the commands that run one stage share. A stage of its own needs a Kafka of its own.
+// memberFlags are what the commands that run one stage share. A stage of its own needs a Kafka of its own.
+type memberFlags struct {
+	Instance  string    `help:"Name of this member of the stage's group; stable over restarts, different in each process (default ${default})." default:"0" placeholder:"NAME"`
+	AdminAddr adminAddr `help:"Where /livez, /readyz, /metrics and pprof are served (default ${default})." default:"${admin_addr}" placeholder:"HOST:PORT"`
+}
+
+// stageFlags are those of a stage that reads what another has written.
 type stageFlags struct {
-	Dataset   string    `help:"Dataset whose topics are read and written." default:"live" placeholder:"NAME"`
-	Instance  string    `help:"Name of this member of the stage's group; stable over restarts, different in each process." default:"0" placeholder:"NAME"`
-	AdminAddr adminAddr `help:"Where /livez, /readyz, /metrics and pprof are served." default:"${admin_addr}" placeholder:"HOST:PORT"`
+	Dataset     string `help:"Dataset whose topics are read and written (default ${default})." default:"live" placeholder:"NAME"`
+	memberFlags `embed:""`
+}
+
+// prepare reads the configuration for the flags' dataset.
+func (f stageFlags) prepare(g *globals) (*configuration, error) {
+	return prepareStage(g, f.Dataset)
 }
 
 // adminAddr is HOST:PORT. An empty host is every address, port 0 a free port.
@@ -44,24 +54,24 @@ func (a adminAddr) Validate() error {
 	return nil
 }
 
-// prepare reads the configuration for a stage of its own.
-func (f stageFlags) prepare(g *globals) (*configuration, error) {
+// prepareStage reads the configuration for a stage of its own.
+func prepareStage(g *globals, dataset string) (*configuration, error) {
 	cfg, err := g.configuration()
 	if err != nil {
 		return nil, err
 	}
-	if !datasetName.MatchString(f.Dataset) {
-		return nil, usageError(fmt.Errorf("--dataset %s: want at most 64 letters, digits, dots, underscores and hyphens", f.Dataset))
+	if !datasetName.MatchString(dataset) {
+		return nil, usageError(fmt.Errorf("--dataset %s: want at most 64 letters, digits, dots, underscores and hyphens", dataset))
 	}
 	if len(cfg.Kafka.Brokers) == 0 {
 		return nil, usageError(errors.New("kafka.brokers is empty: a stage of its own needs a Kafka that others reach too (the embedded one lives within replay and demo)"))
 	}
-	cfg.Kafka = cfg.Kafka.WithDataset(f.Dataset)
+	cfg.Kafka = cfg.Kafka.WithDataset(dataset)
 	return cfg, nil
 }
 
 // run runs one stage with its admin server until ctx ends.
-func (f stageFlags) run(ctx context.Context, g *globals, name string, reg *prometheus.Registry, s runner.Stage) error {
+func (f memberFlags) run(ctx context.Context, g *globals, name string, reg *prometheus.Registry, s runner.Stage) error {
 	r := runner.New(g.log, stageDrain)
 	r.Add(name, s)
 	return runWithAdmin(ctx, g, f.AdminAddr, reg, r, s)
@@ -89,14 +99,26 @@ func runWithAdmin(ctx context.Context, g *globals, addr adminAddr, reg *promethe
 }
 
 type ingestCmd struct {
-	Files      []string `arg:"" optional:"" help:"MRT, RIS Live JSON or raw BMP files, FILE or NAME=FILE; without any, the live sources." placeholder:"FILE"`
-	Follow     bool     `help:"Without files: live from archives alone, late, into a dataset of its own."`
-	stageFlags `embed:""`
+	Files       []string `arg:"" optional:"" help:"MRT, RIS Live JSON or raw BMP files, FILE or NAME=FILE; without any, the live sources." placeholder:"FILE"`
+	Follow      bool     `help:"Without files: live from archives alone, late, into a dataset of its own."`
+	Dataset     string   `help:"Dataset whose topics are written (default live; with --follow, follow)." placeholder:"NAME"`
+	memberFlags `embed:""`
+}
+
+// dataset is that of the flag, else live or follow.
+func (c *ingestCmd) dataset() string {
+	switch {
+	case c.Dataset != "":
+		return c.Dataset
+	case c.Follow:
+		return followDataset
+	}
+	return kafka.LiveDataset
 }
 
 // Run plays files into bgp.updates, or follows live sources.
 func (c *ingestCmd) Run(ctx context.Context, g *globals) error {
-	cfg, err := c.prepare(g)
+	cfg, err := prepareStage(g, c.dataset())
 	if err != nil {
 		return err
 	}
@@ -132,7 +154,7 @@ func (c *ingestCmd) Run(ctx context.Context, g *globals) error {
 
 // live follows the live sources, or the archives.
 func (c *ingestCmd) live(ctx context.Context, g *globals, cfg *configuration) error {
-	if err := checkFollow(c.Follow, c.Dataset); err != nil {
+	if err := checkFollow(c.Follow, c.dataset()); err != nil {
 		return err
 	}
 	if err := g.withArchiveCache(cfg); err != nil {
@@ -152,7 +174,7 @@ func (c *ingestCmd) live(ctx context.Context, g *globals, cfg *configuration) er
 // checkFollow keeps what is late by nature apart from what is live.
 func checkFollow(follow bool, dataset string) error {
 	if follow && dataset == kafka.LiveDataset {
-		return usageError(errors.New("archives are minutes late: they cannot be mixed with live sources; give --follow a dataset of its own (--dataset follow)"))
+		return usageError(errors.New("archives are minutes late: they cannot be mixed with live sources; give --follow a dataset of its own (without --dataset: follow)"))
 	}
 	return nil
 }
@@ -237,12 +259,12 @@ type topicsCmd struct {
 }
 
 type topicsApplyCmd struct {
-	Dataset string `help:"Dataset whose topics are meant." default:"live" placeholder:"NAME"`
+	Dataset string `help:"Dataset whose topics are meant (default ${default})." default:"live" placeholder:"NAME"`
 }
 
 // Run creates and checks topics.
 func (c *topicsApplyCmd) Run(ctx context.Context, g *globals) error {
-	cfg, err := stageFlags{Dataset: c.Dataset}.prepare(g)
+	cfg, err := prepareStage(g, c.Dataset)
 	if err != nil {
 		return err
 	}

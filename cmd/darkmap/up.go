@@ -31,7 +31,7 @@ const followDataset = "follow"
 type upCmd struct {
 	Follow    bool      `help:"Live from the archives alone, half an hour late, instead of the live sources."`
 	NoStore   bool      `help:"Leave ClickHouse out."`
-	AdminAddr adminAddr `help:"Where /livez, /readyz, /metrics and pprof are served." default:"${admin_addr}" placeholder:"HOST:PORT"`
+	AdminAddr adminAddr `help:"Where /livez, /readyz, /metrics and pprof are served (default ${default})." default:"${admin_addr}" placeholder:"HOST:PORT"`
 }
 
 // watch is one run of up.

@@ -120,6 +120,8 @@ func (g *globals) reachKafka(dataset string) (kafka.Config, error) {
 		return kafka.Config{}, err
 	case running != nil && len(running.Kafka) > 0 && (dataset == "" || running.Dataset == dataset):
 		cfg.Kafka.Brokers, dataset = running.Kafka, running.Dataset
+	case len(cfg.Kafka.Brokers) == 0 && running != nil && len(running.Kafka) > 0:
+		return kafka.Config{}, fmt.Errorf("what runs on this data directory, darkmap %s, has the dataset %s and not %s", running.Command, running.Dataset, dataset)
 	case len(cfg.Kafka.Brokers) == 0:
 		return kafka.Config{}, errors.New("nothing runs on this data directory, and kafka.brokers is empty: start darkmap up, or name the brokers")
 	}

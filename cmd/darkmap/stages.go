@@ -64,7 +64,7 @@ func prepareStage(g *globals, dataset string) (*configuration, error) {
 		return nil, usageError(fmt.Errorf("--dataset %s: want at most 64 letters, digits, dots, underscores and hyphens", dataset))
 	}
 	if len(cfg.Kafka.Brokers) == 0 {
-		return nil, usageError(errors.New("kafka.brokers is empty: a stage of its own needs a Kafka that others reach too (the embedded one lives within replay and demo)"))
+		return nil, usageError(errors.New("kafka.brokers is empty: a stage of its own needs a Kafka that others reach too (the embedded one lives within up, replay and demo)"))
 	}
 	cfg.Kafka = cfg.Kafka.WithDataset(dataset)
 	return cfg, nil

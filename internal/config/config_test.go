@@ -13,6 +13,13 @@ type inner struct {
 	Size  int           `yaml:"size"`
 	Every time.Duration `yaml:"every"`
 	Files []string      `yaml:"files"`
+	Hosts []host        `yaml:"hosts"`
+	Small uint8         `yaml:"small"`
+}
+
+type host struct {
+	Address string `yaml:"address"`
+	Key     Secret `yaml:"key"`
 }
 
 type example struct {
@@ -47,6 +54,17 @@ func TestLoad(t *testing.T) {
 		{name: "all invalid at once", yaml: "name: \"\"\ninner: {size: -1}", errs: []string{"name: is empty", "inner.size: is negative"}},
 		{name: "set without value", sets: []string{"inner.size"}, errs: []string{"want key=value"}},
 		{name: "set of an unknown key", sets: []string{"inner.sizes=3"}, errs: []string{"--set inner.sizes=3", "unknown key sizes"}},
+		{name: "of the wrong kind", yaml: "name: a\ninner:\n  every: 10\n  size: many\n  files: {a: b}\n", errs: []string{
+			"line 3: inner.every: got 10, want a duration such as 10s", "line 4: inner.size: got many, want a whole number", "line 5: inner.files: got a map, want a list such as [a, b]",
+		}},
+		{name: "two of the wrong kind alike", yaml: "inner: {hosts: [x, x], small: 256}", errs: []string{
+			"inner.hosts[0]: want {address: ..., key: ...}", "inner.hosts[1]: want {address: ..., key: ...}", "inner.small: got 256, want a whole number from 0 to 255",
+		}},
+		{name: "set of the wrong kind", sets: []string{"inner.hosts=[192.0.2.1]", "inner.every=10"}, errs: []string{
+			"--set inner.hosts=[192.0.2.1]: inner.hosts[0]: want {address: ..., key: ...}", "--set inner.every=10: inner.every: got 10, want a duration such as 10s",
+		}},
+		{name: "set that is not YAML", sets: []string{"inner.files=[a"}, errs: []string{"--set inner.files=[a: did not find expected"}},
+		{name: "a key twice", yaml: "name: a\nname: b\n", errs: []string{"line 2: mapping key"}},
 		{name: "two documents", yaml: "name: a\n---\nname: b\n", errs: []string{"more than one YAML document"}},
 		{name: "not YAML", yaml: "name: [", errs: []string{"did not find expected"}},
 	}
@@ -67,6 +85,9 @@ func TestLoad(t *testing.T) {
 					t.Errorf("got %+v, %v; want %+v", got, err, tt.want)
 				}
 				return
+			}
+			if err != nil && (strings.Contains(err.Error(), "config.") || strings.Contains(err.Error(), "!!")) {
+				t.Errorf("it shows Go or YAML: %v", err)
 			}
 			for _, want := range tt.errs {
 				if err == nil || !strings.Contains(err.Error(), want) {

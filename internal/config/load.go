@@ -56,32 +56,19 @@ func decodeFile(dst any, path string) error {
 }
 
 // Decode decodes one YAML document over dst; unknown keys and further documents are errors.
-func Decode(dst any, b []byte) error {
+func Decode(dst any, b []byte) error { return decode(dst, b, true) }
+
+// decode is Decode; without lines its errors do not say where.
+func decode(dst any, b []byte, lines bool) error {
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
 	if err := d.Decode(dst); err != nil && !errors.Is(err, io.EOF) {
-		return plain(err)
+		return plain(err, dst, b, lines)
 	}
 	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return errors.New("more than one YAML document")
 	}
 	return nil
-}
-
-// plain takes Go's type names out of yaml's messages, which mean nothing to an operator.
-func plain(err error) error {
-	t, ok := errors.AsType[*yaml.TypeError](err)
-	if !ok {
-		return err
-	}
-	var faults []error
-	for _, m := range t.Errors {
-		if before, _, ok := strings.Cut(m, " not found in type "); ok {
-			m = strings.Replace(before, "field ", "unknown key ", 1)
-		}
-		faults = append(faults, errors.New(m))
-	}
-	return errors.Join(faults...)
 }
 
 // set decodes one KEY=VALUE over dst.
@@ -92,7 +79,7 @@ func set(dst any, s string) error {
 	}
 	var v yaml.Node
 	if err := yaml.Unmarshal([]byte(value), &v); err != nil {
-		return fmt.Errorf("--set %s: %w", s, err)
+		return fmt.Errorf("--set %s: %w", s, plain(err, dst, nil, false))
 	}
 	node := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null"}
 	if len(v.Content) == 1 {
@@ -105,7 +92,7 @@ func set(dst any, s string) error {
 	if err != nil {
 		return fmt.Errorf("--set %s: %w", s, err)
 	}
-	if err := Decode(dst, b); err != nil {
+	if err := decode(dst, b, false); err != nil {
 		return fmt.Errorf("--set %s: %w", s, err)
 	}
 	return nil

@@ -1,0 +1,192 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// yamlLine is how yaml's messages begin.
+var yamlLine = regexp.MustCompile(`^(yaml: )?line \d+: `)
+
+// yamlTags are YAML's names of kinds.
+var yamlTags = strings.NewReplacer("!!seq", "a list", "!!map", "a map", "!!str ", "", "!!int ", "", "!!float ", "", "!!bool ", "", "!!null ", "")
+
+// maxShown bounds how much of a value is repeated in a message.
+const maxShown = 40
+
+// plain turns yaml's messages on the document b into an operator's words: the key's path, what was found and what is wanted, and no
+// type of Go's. Without lines they do not say where.
+func plain(err error, dst any, b []byte, lines bool) error {
+	var messages []string
+	t, ok := errors.AsType[*yaml.TypeError](err)
+	switch {
+	case ok:
+		messages = t.Errors
+	case lines:
+		return err
+	default:
+		messages = []string{err.Error()}
+	}
+	known := mismatches(dst, b)
+	var faults []error
+	for _, m := range messages {
+		line := yamlLine.FindString(m)
+		if texts := known[m]; len(texts) > 0 {
+			m, known[m] = line+texts[0], texts[1:]
+		} else {
+			m = withoutTypes(m)
+		}
+		if !lines {
+			m = strings.TrimPrefix(m, line)
+		}
+		faults = append(faults, errors.New(m))
+	}
+	return errors.Join(faults...)
+}
+
+// withoutTypes takes the types of Go's out of a message.
+func withoutTypes(m string) string {
+	if before, _, ok := strings.Cut(m, " not found in type "); ok {
+		return strings.Replace(before, "field ", "unknown key ", 1)
+	}
+	if before, _, ok := strings.Cut(m, " already set in type "); ok {
+		return strings.Replace(before, "field ", "twice the key ", 1)
+	}
+	if at := strings.LastIndex(m, " into "); at >= 0 && strings.Contains(m, "cannot unmarshal ") {
+		return yamlTags.Replace(strings.Replace(m[:at], "cannot unmarshal ", "of the wrong kind: ", 1))
+	}
+	return m
+}
+
+// mismatches are, by yaml's message, in order, what is to be said of each value in b if it does not fit where dst has it.
+func mismatches(dst any, b []byte) map[string][]string {
+	var doc yaml.Node
+	if yaml.Unmarshal(b, &doc) != nil {
+		return nil
+	}
+	out := map[string][]string{}
+	each(&doc, reflect.TypeOf(dst), "", func(n *yaml.Node, t reflect.Type, path string) {
+		value := ""
+		if n.Kind == yaml.ScalarNode {
+			value = n.Value
+			if len(value) > 10 { // as yaml has it
+				value = value[:7] + "..."
+			}
+			value = " `" + value + "`"
+		}
+		m := fmt.Sprintf("line %d: cannot unmarshal %s%s into %s", n.Line, n.ShortTag(), value, t)
+		out[m] = append(out[m], path+": "+found(n, t)+"want "+wanted(t))
+	})
+	return out
+}
+
+// each calls fn with every value of the document that has a place in t, which is dereferenced. Aliases are left out.
+func each(n *yaml.Node, t reflect.Type, path string, fn func(*yaml.Node, reflect.Type, string)) {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if n.Kind == yaml.DocumentNode {
+		for _, c := range n.Content {
+			each(c, t, path, fn)
+		}
+		return
+	}
+	fn(n, t, path)
+	switch {
+	case n.Kind == yaml.SequenceNode && (t.Kind() == reflect.Slice || t.Kind() == reflect.Array):
+		for i, c := range n.Content {
+			each(c, t.Elem(), path+"["+strconv.Itoa(i)+"]", fn)
+		}
+	case n.Kind == yaml.MappingNode && (t.Kind() == reflect.Struct || t.Kind() == reflect.Map):
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key := n.Content[i].Value
+			if at, ok := elementType(t, key); ok {
+				each(n.Content[i+1], at, strings.TrimPrefix(path+"."+key, "."), fn)
+			}
+		}
+	}
+}
+
+// elementType is the type that a key has in a struct or map.
+func elementType(t reflect.Type, key string) (reflect.Type, bool) {
+	if t.Kind() == reflect.Map {
+		return t.Elem(), true
+	}
+	for f := range t.Fields() {
+		if name := keyOf(f); name != "" && name == key {
+			return f.Type, true
+		}
+	}
+	return nil, false
+}
+
+// keyOf is a field's key, empty where it has none.
+func keyOf(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+	if name == "-" {
+		return ""
+	}
+	return name
+}
+
+// found is what stands where t is wanted. What stands in the place of a map may be a secret.
+func found(n *yaml.Node, t reflect.Type) string {
+	switch {
+	case n.Kind == yaml.SequenceNode:
+		return "got a list, "
+	case n.Kind == yaml.MappingNode:
+		return "got a map, "
+	case t.Kind() == reflect.Struct || n.Kind != yaml.ScalarNode:
+		return ""
+	}
+	shown := []rune(n.Value)
+	if len(shown) > maxShown {
+		shown = append(shown[:maxShown:maxShown], '…')
+	}
+	return "got " + string(shown) + ", "
+}
+
+// wanted says what a value of the type looks like.
+func wanted(t reflect.Type) string {
+	if t == reflect.TypeFor[time.Duration]() {
+		return "a duration such as 10s"
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return wanted(t.Elem())
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return fmt.Sprintf("a whole number from 0 to %d", ^uint64(0)>>(64-t.Bits()))
+	case reflect.Int8, reflect.Int16, reflect.Int32:
+		return fmt.Sprintf("a whole number up to %d", ^uint64(0)>>(65-t.Bits()))
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	case reflect.String:
+		return "one value"
+	case reflect.Slice, reflect.Array:
+		if t.Elem().Kind() == reflect.Struct {
+			return "a list such as [" + wanted(t.Elem()) + "]"
+		}
+		return "a list such as [a, b]"
+	case reflect.Struct:
+		var keys []string
+		for f := range t.Fields() {
+			if name := keyOf(f); name != "" {
+				keys = append(keys, name+": ...")
+			}
+		}
+		return "{" + strings.Join(keys, ", ") + "}"
+	default:
+		return "a map of keys and values"
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"reflect"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -63,8 +64,8 @@ type cli struct {
 type globals struct {
 	Config    string   `help:"Configuration file (YAML)." type:"path" placeholder:"FILE"`
 	Set       []string `help:"Set one configuration value (key=value); may be repeated." sep:"none" placeholder:"KEY=VALUE"`
-	DataDir   string   `help:"Where state is kept (default $$XDG_STATE_HOME/darkmap)." type:"path" placeholder:"DIR"`
-	CacheDir  string   `help:"Where fetched data is kept (default $$XDG_CACHE_HOME/darkmap)." type:"path" placeholder:"DIR"`
+	DataDir   string   `help:"Where state is kept (default $$XDG_STATE_HOME/darkmap)." type:"folder" placeholder:"DIR"`
+	CacheDir  string   `help:"Where fetched data is kept (default $$XDG_CACHE_HOME/darkmap)." type:"folder" placeholder:"DIR"`
 	LogLevel  string   `help:"Lowest level that is logged: ${enum}." enum:"debug,info,warn,error" default:"warn"`
 	LogFormat string   `help:"Form of the log: ${enum}." enum:"text,json" default:"text"`
 
@@ -93,6 +94,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	var c cli
 	parser, err := kong.New(&c, kong.Name("darkmap"), kong.Description("Watches the global routing table and says which networks and countries have gone dark."),
 		kong.Writers(stdout, stderr), kong.BindTo(ctx, (*context.Context)(nil)), kong.Vars{"admin_addr": telemetry.DefaultAdminAddr},
+		kong.NamedMapper("folder", kong.MapperFunc(folder)),
 		kong.ExplicitGroups([]kong.Group{{Key: "stages", Title: "Stages, each a process of its own:"}}))
 	if err != nil {
 		fmt.Fprintln(stderr, "darkmap:", err)
@@ -114,6 +116,19 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return code(ctx, usageError(err), stderr)
 	}
 	return code(ctx, parsed.Run(&c.globals), stderr)
+}
+
+// folder reads a flag that names a folder. Empty, as an unset variable is, would be the present one.
+func folder(flag *kong.DecodeContext, target reflect.Value) error {
+	var path string
+	if err := flag.Scan.PopValueInto("folder", &path); err != nil {
+		return err
+	}
+	if path == "" {
+		return errors.New("is empty: want a folder (the present one is .)")
+	}
+	target.SetString(kong.ExpandPath(path))
+	return nil
 }
 
 // errClosedPipe says that whoever read standard output has enough: that is no failure.

@@ -48,3 +48,20 @@ func TestExitCodes(t *testing.T) {
 		cancel()
 	}
 }
+
+// TestEmptyFolder: an empty folder, as an unset variable makes it, is not the present one.
+func TestEmptyFolder(t *testing.T) {
+	t.Parallel()
+	for _, flag := range []string{"--data-dir", "--cache-dir"} {
+		for _, args := range [][]string{{flag, ""}, {flag + "="}} {
+			var out, errs bytes.Buffer
+			if got := run(t.Context(), append([]string{"version"}, args...), nil, &out, &errs); got != exitUsage || !strings.Contains(errs.String(), flag) || !strings.Contains(errs.String(), "empty") {
+				t.Errorf("%q: got %d and %q, want %d and that %s is empty", args, got, errs.String(), exitUsage, flag)
+			}
+		}
+	}
+	var out, errs bytes.Buffer
+	if got := run(t.Context(), []string{"version", "--data-dir", "~/state"}, nil, &out, &errs); got != 0 {
+		t.Errorf("a folder: got %d, %s", got, errs.String())
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +21,8 @@ const (
 	feedsBack = 2 * time.Hour
 	// watchEvery is how often the table is drawn anew.
 	watchEvery = 2 * time.Second
+	// failedLooks is how often what runs is looked at once reading from it has failed, until that is the failure.
+	failedLooks = 5
 )
 
 // feedsCmd shows how the feeds stand.
@@ -29,62 +32,127 @@ type feedsCmd struct {
 	Dataset string `help:"Dataset whose feeds are meant (default: that of what runs, else live)." placeholder:"NAME"`
 }
 
+// feedTopics are those that say how the feeds stand.
+var feedTopics = []string{schemas.TopicFeeds, schemas.TopicPanel}
+
 // Run reads bgp.feeds and bgp.panel of what runs.
 func (c *feedsCmd) Run(ctx context.Context, g *globals) error {
-	cfg, err := g.reachKafka(c.Dataset)
+	cfg, at, err := g.reachKafka(c.Dataset)
 	if err != nil {
 		return err
 	}
-	t := newFeedTable()
-	topics := []string{schemas.TopicFeeds, schemas.TopicPanel}
-	since := time.Now().Add(-feedsBack)
 	if c.Watch {
-		return c.watch(ctx, g, cfg, t, topics, since)
+		return c.watch(ctx, g, cfg, at)
 	}
-	for _, topic := range topics {
-		if err := kafka.ReadSince(ctx, cfg, g.log, topic, since, t.add); err != nil {
+	t := newFeedTable()
+	for _, topic := range feedTopics {
+		if err := kafka.ReadSince(ctx, cfg, g.log, topic, time.Now().Add(-feedsBack), t.add); err != nil {
 			return err
 		}
 	}
 	return c.print(g, t)
 }
 
-// watch follows the topics and draws what they say.
-func (c *feedsCmd) watch(ctx context.Context, g *globals, cfg kafka.Config, t *feedTable, topics []string, since time.Time) error {
-	reading, stop := context.WithCancel(ctx)
-	defer stop()
-	ended := make(chan error, 1)
+// watch draws how the feeds stand until ctx ends or what runs has ended; started again, it is followed to its new brokers. at is nil
+// where the brokers are configured.
+func (c *feedsCmd) watch(ctx context.Context, g *globals, cfg kafka.Config, at *datadir.Run) error {
+	for {
+		next, err := c.follow(ctx, g, cfg, at)
+		if err != nil || next == nil {
+			return err
+		}
+		at, cfg.Brokers = next, next.Kafka
+	}
+}
+
+// follow follows the topics and draws what they say. It returns what runs in the place of at, or nil when ctx ends.
+func (c *feedsCmd) follow(ctx context.Context, g *globals, cfg kafka.Config, at *datadir.Run) (*datadir.Run, error) {
+	t := newFeedTable()
 	var locked sync.Mutex // t
-	add := func(rec *kgo.Record) error {
+	ended, stop := tailFeeds(ctx, g, cfg, func(rec *kgo.Record) error {
 		locked.Lock()
 		defer locked.Unlock()
 		return t.add(rec)
-	}
-	log := g.log
-	if !log.Enabled(ctx, slog.LevelDebug) {
-		log = slog.New(slog.DiscardHandler) // the table is redrawn over what it would say
-	}
-	go func() { ended <- kafka.TailSince(reading, cfg, log, topics, since, add) }() // ends with reading, or an error
+	})
+	defer stop()
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
-	for {
+	var failed error
+	for looks := failedLooks; looks > 0; {
 		select {
 		case <-ctx.Done():
-			return <-ended
-		case err := <-ended:
-			return err
+			return nil, nil //nolint:nilnil // told to end
 		case <-tick.C:
+		}
+		next, err := successor(g.DataDir, at)
+		if err != nil || next != nil {
+			return next, err
+		}
+		select {
+		case failed = <-ended:
+		default:
+		}
+		if failed != nil { // what runs may be ending
+			if at == nil {
+				return nil, failed
+			}
+			looks--
 		}
 		locked.Lock()
 		if isTerminal(g.stdout) {
 			fmt.Fprint(g.stdout, "\x1b[H\x1b[2J")
 		}
-		err := c.print(g, t)
+		err = c.print(g, t)
 		locked.Unlock()
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
+	return nil, failed
+}
+
+// tailFeeds reads on until stop, which waits for its end. The channel has the error if there was one.
+func tailFeeds(ctx context.Context, g *globals, cfg kafka.Config, add func(*kgo.Record) error) (<-chan error, func()) {
+	log := g.log
+	if !log.Enabled(ctx, slog.LevelDebug) {
+		log = slog.New(slog.DiscardHandler) // the table is redrawn over what it would say
+	}
+	reading, cancel := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	var done sync.WaitGroup
+	done.Go(func() { // ends with reading, or an error
+		if err := kafka.TailSince(reading, cfg, log, feedTopics, time.Now().Add(-feedsBack), add); err != nil {
+			ended <- err
+		}
+	})
+	return ended, func() {
+		cancel()
+		done.Wait()
+	}
+}
+
+// successor returns what runs in the place of at; nil while that is at, or nothing that can be read yet, or at is nil. It is an error
+// where nothing runs any more.
+func successor(dir string, at *datadir.Run) (*datadir.Run, error) {
+	if at == nil {
+		return nil, nil //nolint:nilnil // nobody to look after
+	}
+	now, err := datadir.ReadRun(dir)
+	if err != nil {
+		return nil, err
+	}
+	if now == nil {
+		if busy, err := datadir.InUse(dir); err != nil || busy { // it starts
+			return nil, err
+		}
+	}
+	switch {
+	case now == nil || len(now.Kafka) == 0 || now.Dataset != at.Dataset:
+		return nil, fmt.Errorf("darkmap %s has ended", at.Command)
+	case now.PID == at.PID && slices.Equal(now.Kafka, at.Kafka):
+		return nil, nil //nolint:nilnil // it goes on
+	}
+	return now, nil
 }
 
 func (c *feedsCmd) print(g *globals, t *feedTable) error {
@@ -105,25 +173,26 @@ func (c *feedsCmd) print(g *globals, t *feedTable) error {
 }
 
 // reachKafka returns the brokers of the instance that runs on the data directory, else the configured ones. An empty dataset is that
-// of what runs, else live.
-func (g *globals) reachKafka(dataset string) (kafka.Config, error) {
+// of what runs, else live. The run is nil where the brokers are the configured ones.
+func (g *globals) reachKafka(dataset string) (kafka.Config, *datadir.Run, error) {
 	if dataset != "" && !datasetName.MatchString(dataset) {
-		return kafka.Config{}, usageError(fmt.Errorf("--dataset %s: want at most 64 letters, digits, dots, underscores and hyphens", dataset))
+		return kafka.Config{}, nil, usageError(fmt.Errorf("--dataset %s: want at most 64 letters, digits, dots, underscores and hyphens", dataset))
 	}
 	cfg, err := g.configuration()
 	if err != nil {
-		return kafka.Config{}, err
+		return kafka.Config{}, nil, err
 	}
 	running, err := datadir.ReadRun(g.DataDir)
 	switch {
 	case err != nil:
-		return kafka.Config{}, err
+		return kafka.Config{}, nil, err
 	case running != nil && len(running.Kafka) > 0 && (dataset == "" || running.Dataset == dataset):
-		cfg.Kafka.Brokers, dataset = running.Kafka, running.Dataset
+		cfg.Kafka.Brokers = running.Kafka
+		return cfg.Kafka.WithDataset(running.Dataset), running, nil
 	case len(cfg.Kafka.Brokers) == 0 && running != nil && len(running.Kafka) > 0:
-		return kafka.Config{}, fmt.Errorf("what runs on this data directory, darkmap %s, has the dataset %s and not %s", running.Command, running.Dataset, dataset)
+		return kafka.Config{}, nil, fmt.Errorf("what runs on this data directory, darkmap %s, has the dataset %s and not %s", running.Command, running.Dataset, dataset)
 	case len(cfg.Kafka.Brokers) == 0:
-		return kafka.Config{}, errors.New("nothing runs on this data directory, and kafka.brokers is empty: start darkmap up, or name the brokers")
+		return kafka.Config{}, nil, errors.New("nothing runs on this data directory, and kafka.brokers is empty: start darkmap up, or name the brokers")
 	}
-	return cfg.Kafka.WithDataset(dataset), nil
+	return cfg.Kafka.WithDataset(dataset), nil, nil
 }

@@ -2,10 +2,20 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"io"
 	"strings"
+	"sync"
 	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/darkmap/darkmap/internal/datadir"
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/kafkatest"
+	"github.com/darkmap/darkmap/schemas"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
 // TestFeedsOfNothing: what is missing is named, nothing that runs or another dataset.
@@ -29,4 +39,83 @@ func TestFeedsOfNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	ask("darkmap up, has the dataset live and not nope")
+}
+
+// TestFeedsWatch: whoever watches sees the feeds of what runs, also once it runs elsewhere, and is told when it has ended.
+func TestFeedsWatch(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir()
+	d, err := datadir.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close() //nolint:errcheck // closed below
+	closeFirst := runsWith(t, d, "ris/rrc01")
+	r, w := io.Pipe()
+	var errs bytes.Buffer // read once it has ended
+	ended := make(chan int, 1)
+	var done sync.WaitGroup
+	done.Go(func() { // ends with the data directory, or the test
+		ended <- run(t.Context(), []string{"feeds", "--watch", "--format", "json", "--data-dir", path}, nil, w, &errs)
+		_ = w.Close() // always nil
+	})
+	defer done.Wait()
+	defer r.Close() //nolint:errcheck // always nil
+	seen := make([]byte, 0, 1<<16)
+	await := func(collector string) {
+		t.Helper()
+		for !strings.Contains(string(seen), collector) {
+			b := make([]byte, 4096)
+			n, err := r.Read(b)
+			if seen = append(seen, b[:n]...); err != nil {
+				t.Fatalf("waited for %s: %v; got %s%s", collector, err, seen, errs.String())
+			}
+		}
+	}
+	await("ris/rrc01")
+	closeFirst()
+	runsWith(t, d, "ris/rrc02")
+	await("ris/rrc02")
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, r); err != nil {
+		t.Fatal(err)
+	}
+	if code := <-ended; code != exitFailed || errs.String() != "darkmap: darkmap up has ended\n" {
+		t.Errorf("got %d and %q, want %d and that up has ended", code, errs.String(), exitFailed)
+	}
+}
+
+// runsWith lets an up run in the folder, on a broker that knows one collector; stop ends the broker.
+func runsWith(t *testing.T, d *datadir.Dir, collector string) (stop func()) {
+	t.Helper()
+	b, err := kafka.StartBroker(t.Context(), kafka.BrokerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop = sync.OnceFunc(func() { _ = b.Close() }) // in memory
+	t.Cleanup(stop)
+	cfg := b.Use(kafka.DefaultConfig())
+	if _, err := kafka.Apply(t.Context(), cfg, kafkatest.Log(), schemas.Topics); err != nil {
+		t.Fatal(err)
+	}
+	value, err := (&pb.FeedRecord{Collector: collector, Source: "rislive", Event: pb.FeedEvent_FEED_EVENT_STATUS, Status: &pb.FeedStatus{State: "up"}}).MarshalVT()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cl, err := kafka.NewClient(cfg, kafkatest.Log())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := cl.ProduceSync(ctx, &kgo.Record{Topic: cfg.Topic(schemas.TopicFeeds), Value: value}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.WriteRun(datadir.Run{Command: "up", Dataset: kafka.LiveDataset, Kafka: b.Addrs()}); err != nil {
+		t.Fatal(err)
+	}
+	return stop
 }

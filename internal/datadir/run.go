@@ -60,6 +60,15 @@ func ReadRun(path string) (*Run, error) {
 	return &r, nil
 }
 
+// InUse reports whether some process has the folder (the default where path is empty), also one that has not yet said what it runs.
+func InUse(path string) (bool, error) {
+	path, err := Path(path)
+	if err != nil {
+		return false, err
+	}
+	return isLocked(filepath.Join(path, "lock"))
+}
+
 // isLocked reports whether some process has the lock.
 func isLocked(path string) (bool, error) {
 	f, err := os.Open(path) //nolint:gosec // below the data directory

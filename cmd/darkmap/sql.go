@@ -67,8 +67,13 @@ func (g *globals) reachStore(ctx context.Context, migrate bool) (s clickhouse.Se
 	}
 	dir, err := datadir.Open(g.DataDir)
 	if errors.Is(err, datadir.ErrLocked) { // it may only just have begun
-		if running, readErr := datadir.ReadRun(g.DataDir); readErr == nil && running != nil && running.ClickHouse != nil {
+		running, readErr := datadir.ReadRun(g.DataDir)
+		switch {
+		case readErr != nil || running == nil:
+		case running.ClickHouse != nil:
 			return *running.ClickHouse, nothing, nil
+		default:
+			err = fmt.Errorf("what runs has no store to ask (--no-store): %w", err)
 		}
 	}
 	if err != nil {

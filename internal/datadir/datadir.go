@@ -93,10 +93,19 @@ func (d *Dir) acquire() error {
 		case !errors.Is(err, syscall.EWOULDBLOCK):
 			return errors.Join(fmt.Errorf("locking the data directory: %w", err), f.Close())
 		case time.Now().After(deadline):
-			return errors.Join(fmt.Errorf("data directory %s: %w", d.path, ErrLocked), f.Close())
+			return errors.Join(fmt.Errorf("data directory %s: %w%s: end that, or name another directory with --data-dir", d.path, ErrLocked, d.holder()), f.Close())
 		}
 		<-look.C
 	}
+}
+
+// holder says who has the folder, as far as that is known.
+func (d *Dir) holder() string {
+	r, err := ReadRun(d.path)
+	if err != nil || r == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (%s, process %d)", r.Command, r.PID)
 }
 
 // checkVersion reads VERSION, or writes it into a new folder.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,8 +57,9 @@ func TestTwoProcesses(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir()
 	holder := hold(t, path)
-	if d, err := Open(path); !errors.Is(err, ErrLocked) {
-		t.Errorf("a second instance: got %v, %v; want ErrLocked", d, err)
+	who := fmt.Sprintf("(up, process %d): end that", holder.Process.Pid)
+	if d, err := Open(path); !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), who) {
+		t.Errorf("a second instance: got %v, %v; want ErrLocked and %q", d, err, who)
 	}
 	r, err := ReadRun(path)
 	if err != nil || r == nil || r.PID != holder.Process.Pid || r.ClickHouse.User != "app" {

@@ -117,12 +117,14 @@ func (p *partition) remember() string {
 	return string(b)
 }
 
-// recall reads it again; what somebody else wrote there tells nothing.
+// recall reads it again; what somebody else wrote there tells nothing, nor do times that are yet to come.
 func recall(metadata string) memory {
 	var m memory
 	if err := json.Unmarshal([]byte(metadata), &m); err != nil {
 		return memory{}
 	}
+	now := time.Now().UnixMicro()
+	m.At, m.Clock, m.Since = min(m.At, now), min(m.Clock, now), min(m.Since, now)
 	return m
 }
 

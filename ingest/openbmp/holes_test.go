@@ -2,6 +2,7 @@ package openbmp
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/netip"
 	"testing"
 	"time"
@@ -21,32 +22,16 @@ import (
 func TestHoles(t *testing.T) {
 	t.Parallel()
 	const topic = "routeviews.x.64496.bmp_raw"
-	set := streamtest.New(t, stream.DefaultConfig(), nil)
-	s, err := New(DefaultConfig(), Deps{Log: kafkatest.Log(), Streams: set.Set, Instance: "a", Installation: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	st, err := set.Open(t.Context(), "routeviews/x", stream.Options{Source: "routeviews", Clock: stream.Delayed, Archived: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &collector{name: "routeviews/x", stream: st, parts: 1}
-	p := &partition{topic: topic, c: c, lane: st.Source(laneName(topic, 0)), session: 7, next: 10, peers: map[bgp.Peer]*stream.Peer{}}
-	s.parts[topic] = map[int32]*partition{0: p}
-	peer := openbmptest.Peer{Address: netip.MustParseAddr("203.0.113.1"), ASN: 64496}
-	update := append(bytes.Repeat([]byte{0xff}, 16), 0, 23, 2, 0, 0, 0, 0)
+	set, s := followed(t, topic)
 	at := time.Now().Add(-time.Second).UnixMicro()
 	poll := func(offsets ...int64) {
 		t.Helper()
-		fp := kgo.FetchPartition{}
-		for _, o := range offsets {
+		times := make([]int64, len(offsets))
+		for i := range times {
 			at++
-			value := openbmptest.Header{Timestamp: at}.Wrap(peer.Monitor(at, update))
-			fp.Records = append(fp.Records, &kgo.Record{Topic: topic, Offset: o, Value: value})
+			times[i] = at
 		}
-		if err := s.take(t.Context(), kgo.Fetches{{Topics: []kgo.FetchTopic{{Topic: topic, Partitions: []kgo.FetchPartition{fp}}}}}); err != nil {
-			t.Fatal(err)
-		}
+		s.poll(t, topic, offsets, times)
 	}
 	first := at
 	poll(10, 11)
@@ -84,5 +69,68 @@ func TestHoles(t *testing.T) {
 	}
 	if sessions[4] != 7 || sessions[5] <= 7 {
 		t.Errorf("got sessions %v, want the last after 7", sessions)
+	}
+}
+
+// TestFarAhead: the gap that a hole leaves begins where the collector was last heard, also where a timestamp says years to come.
+func TestFarAhead(t *testing.T) {
+	t.Parallel()
+	const topic = "routeviews.x.64496.bmp_raw"
+	set, s := followed(t, topic)
+	at := time.Now().Add(-time.Minute).UnixMicro()
+	ahead := time.Now().AddDate(5, 0, 0).UnixMicro()
+	s.poll(t, topic, []int64{10, 11}, []int64{at, ahead})
+	s.poll(t, topic, []int64{20}, []int64{at + 1})
+	var got []int64
+	for _, r := range set.Updates.Updates(t) {
+		if g := r.GetGapBegin(); g != nil {
+			got = append(got, g.GetSinceUs()-at)
+		}
+	}
+	if diff := cmp.Diff([]int64{0}, got); diff != "" {
+		t.Errorf("where gaps begin, us from the last message that can be (-want +got):\n%s", diff)
+	}
+	metadata, err := json.Marshal(memory{At: at, Clock: ahead, Since: ahead, Open: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := recall(string(metadata)); m.Clock >= ahead || m.Since >= ahead || m.At != at || !m.Open {
+		t.Errorf("recalled %+v", m)
+	}
+}
+
+// rig is a Source that follows one topic without a cluster.
+type rig struct{ *Source }
+
+// followed makes one; offset 10 is to come.
+func followed(t *testing.T, topic string) (*streamtest.Set, rig) {
+	t.Helper()
+	set := streamtest.New(t, stream.DefaultConfig(), nil)
+	s, err := New(DefaultConfig(), Deps{Log: kafkatest.Log(), Streams: set.Set, Instance: "a", Installation: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := set.Open(t.Context(), "routeviews/x", stream.Options{Source: "routeviews", Clock: stream.Delayed, Archived: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &collector{name: "routeviews/x", stream: st, parts: 1}
+	p := &partition{topic: topic, c: c, lane: st.Source(laneName(topic, 0)), session: 7, next: 10, peers: map[bgp.Peer]*stream.Peer{}}
+	s.parts[topic] = map[int32]*partition{0: p}
+	return set, rig{s}
+}
+
+// poll takes a message at each of the offsets.
+func (s rig) poll(t *testing.T, topic string, offsets, times []int64) {
+	t.Helper()
+	peer := openbmptest.Peer{Address: netip.MustParseAddr("203.0.113.1"), ASN: 64496}
+	update := append(bytes.Repeat([]byte{0xff}, 16), 0, 23, 2, 0, 0, 0, 0)
+	fp := kgo.FetchPartition{}
+	for i, o := range offsets {
+		value := openbmptest.Header{Timestamp: times[i]}.Wrap(peer.Monitor(times[i], update))
+		fp.Records = append(fp.Records, &kgo.Record{Topic: topic, Offset: o, Value: value})
+	}
+	if err := s.take(t.Context(), kgo.Fetches{{Topics: []kgo.FetchTopic{{Topic: topic, Partitions: []kgo.FetchPartition{fp}}}}}); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -100,7 +100,9 @@ func (s *Source) message(ctx context.Context, p *partition, rec *kgo.Record, raw
 		return s.dead(ctx, p, rec, raw, "peers", err)
 	}
 	t := s.timestamp(m.Peer.Timestamp)
-	p.clock = max(p.clock, t)
+	if !p.c.stream.Ahead(t) { // where a gap begins: a time that cannot be would hide it
+		p.clock = max(p.clock, t)
+	}
 	if p.c.waiting {
 		p.c.waiting = false
 		if err := p.c.stream.Up(ctx); err != nil {

@@ -46,12 +46,13 @@ func (g *Gap) heard(p bgp.Peer, at int64) {
 }
 
 // BeginGap says that what the collector said between since (its clock then, microseconds; 0 since ever) and now is missing. It
-// stands before the first live record after the gap.
+// stands before the first live record after the gap. since may be a source's own timestamp: one that lies ahead of the clock counts as now.
 func (s *Stream) BeginGap(ctx context.Context, since int64, why string) (*Gap, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.gaps++
 	now := s.now()
+	since = min(since, now)
 	g := &Gap{ID: fmt.Sprintf("%d-%d", s.session, s.gaps), Since: since, Until: now, s: s, after: map[bgp.Peer]int64{}}
 	if old := s.gap; old != nil && !old.ended {
 		old.ended = true

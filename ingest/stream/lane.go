@@ -86,6 +86,9 @@ func (s *Stream) correct(t, now int64) int64 {
 	return t
 }
 
+// Ahead reports whether a timestamp lies further ahead of the clock than is believed: it cannot be.
+func (s *Stream) Ahead(t int64) bool { return t-s.now() > s.set.cfg.FutureLimit.Microseconds() }
+
 func (s *Stream) setUp(p *Peer, up bool) {
 	switch {
 	case up && !p.up:

@@ -111,7 +111,8 @@ type Peer struct {
 func (p *Peer) Key() bgp.Peer { return p.key }
 
 func newStream(set *Set, collector string, o Options, session uint64, past Past) *Stream {
-	s := &Stream{set: set, collector: collector, o: o, session: session, peers: map[peerID]*Peer{}, since: past.Known, whole: past.Known != 0, counter: set.metrics.messages.WithLabelValues(collector)}
+	s := &Stream{set: set, collector: collector, o: o, session: session, peers: map[peerID]*Peer{}, whole: past.Known != 0, counter: set.metrics.messages.WithLabelValues(collector)}
+	s.since = min(past.Known, s.now()) // nothing is known that was not said yet
 	s.live = Lane{s: s, name: "live", session: session, live: true}
 	return s
 }

@@ -180,6 +180,30 @@ func TestGap(t *testing.T) {
 	}
 }
 
+// TestGapAhead: a gap that is said to begin in the future, or where what was known before ends there, begins now.
+func TestGapAhead(t *testing.T) {
+	t.Parallel()
+	w := &wall{time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}
+	set := streamtest.New(t, stream.DefaultConfig(), w.now)
+	set.Remember("ris/rrc00", stream.Past{Known: w.us() + 30e6})
+	s, err := set.Open(t.Context(), "ris/rrc00", stream.Options{Archived: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Since() != w.us() {
+		t.Errorf("known until %d us from now, want now", s.Since()-w.us())
+	}
+	g, err := s.BeginGap(t.Context(), w.t.AddDate(5, 0, 0).UnixMicro(), "lost")
+	if err != nil {
+		t.Fatal(err)
+	}
+	recs, feeds := set.Updates.Updates(t), set.Feeds.Feeds(t)
+	told, fed := recs[len(recs)-1].GetGapBegin().GetSinceUs(), feeds[len(feeds)-1].GetBeginUs()
+	if g.Since != w.us() || told != w.us() || fed != w.us() {
+		t.Errorf("since %d, in bgp.updates %d, in bgp.feeds %d us from now, want now", g.Since-w.us(), told-w.us(), fed-w.us())
+	}
+}
+
 // TestRun: ticks follow the delay of the last message; a stream that is late is stale until it is fresh.
 func TestRun(t *testing.T) {
 	t.Parallel()

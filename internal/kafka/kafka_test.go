@@ -231,15 +231,52 @@ func TestProducer(t *testing.T) {
 	if n, _ := p.Produced(); n != 304 {
 		t.Errorf("got %d produced, want 304", n)
 	}
-	// What is too large fails, and nothing may follow it.
-	if err := p.Produce(ctx, "ris/rrc00", make([]byte, 3<<20)); err == nil {
-		err = p.Flush(ctx)
-		if err == nil {
-			t.Error("3 MiB were accepted")
+	// What is too large is refused, and what follows is written.
+	for _, n := range []int{kafka.MaxRecordBytes, 1 << 20, 3 << 20} {
+		if err := p.Produce(ctx, "ris/rrc00", make([]byte, n)); !errors.Is(err, kafka.ErrTooLarge) {
+			t.Errorf("%d octets: got %v, want ErrTooLarge", n, err)
+		}
+		if err := p.ProduceAll(ctx, make([]byte, n+1)); !errors.Is(err, kafka.ErrTooLarge) {
+			t.Errorf("%d octets everywhere: got %v, want ErrTooLarge", n+1, err)
 		}
 	}
-	if err := p.Produce(ctx, "ris/rrc00", []byte("after")); err == nil {
-		t.Error("a record was accepted after one that was lost")
+	for _, n := range []int{kafka.MaxRecordBytes - len("ris/rrc00"), 5} { // the largest that is taken
+		if err := p.Produce(ctx, "ris/rrc00", make([]byte, n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	all := kafkatest.Read(t, cfg, schemas.TopicUpdates)
+	if n, _ := p.Produced(); n != 306 || len(all) != 306 {
+		t.Errorf("got %d produced, %d written, want 306", n, len(all))
+	}
+}
+
+// TestProducerLost: after a record that was taken and could not be written nothing may follow.
+func TestProducerLost(t *testing.T) {
+	t.Parallel()
+	cfg := kafkatest.New(t, 4)
+	ctx, cancel := context.WithCancel(t.Context())
+	p, err := kafka.NewProducer(ctx, cfg, schemas.TopicUpdates, kafkatest.Log(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if err := kafka.Remove(ctx, cfg, kafkatest.Log(), schemas.Topics); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Produce(ctx, "ris/rrc00", []byte("lost")); err != nil {
+		t.Fatal(err)
+	}
+	defer p.EndAfter(ctx, 0)()
+	cancel()
+	if err := p.Flush(t.Context()); err == nil {
+		t.Error("a record was written to a topic that is gone")
+	}
+	if err := p.Produce(t.Context(), "ris/rrc00", []byte("after")); err == nil || errors.Is(err, kafka.ErrTooLarge) {
+		t.Errorf("got %v: a record was accepted after one that was lost", err)
 	}
 }
 

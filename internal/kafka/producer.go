@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -22,9 +23,12 @@ const (
 	recordBytes = 96
 )
 
+// ErrTooLarge is a record that brokers would refuse: above MaxRecordBytes. It was not sent; the producer goes on.
+var ErrTooLarge = errors.New("record is too large")
+
 // Producer writes one topic that is keyed by collector. It is idempotent and keeps the order of each collector; its
 // buffer is bounded, and Produce waits where it is full, first come, first served. After the first record that could not be written every call
-// returns that error: what follows it must not overtake it. It is safe for concurrent use.
+// returns that error: what follows it must not overtake it. One that is too large is refused before it is taken. It is safe for concurrent use.
 type Producer struct {
 	cl         *kgo.Client
 	topic      string
@@ -74,7 +78,7 @@ func (p *Producer) EndAfter(ctx context.Context, drain time.Duration) (stop func
 }
 
 // Produce sends a record of a collector. It does not wait for the broker, but for room; value must not be changed afterwards.
-// A record that was taken is written even where ctx ends.
+// A record that was taken is written even where ctx ends. The error wraps ErrTooLarge where it is this record's alone.
 func (p *Producer) Produce(ctx context.Context, collector string, value []byte) error {
 	part, ok := p.keys.Load(collector)
 	if !ok {
@@ -99,6 +103,9 @@ func (p *Producer) send(ctx context.Context, rec *kgo.Record) error {
 	}
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("writing to %s: %w", p.topic, err)
+	}
+	if n := len(rec.Key) + len(rec.Value); n > MaxRecordBytes {
+		return fmt.Errorf("writing %d octets to %s, above %d: %w", n, p.topic, MaxRecordBytes, ErrTooLarge)
 	}
 	if err := p.room.Acquire(p.life, size(rec)); err != nil {
 		return fmt.Errorf("writing to %s: %w", p.topic, err)

@@ -2,5 +2,8 @@ package stream
 
 import "context"
 
+// MaxListed is the most peers that a record lists.
+const MaxListed = maxListed
+
 // Tick is one turn of Run's loop.
 func (s *Set) Tick(ctx context.Context) error { return s.tick(ctx) }

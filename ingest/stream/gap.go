@@ -12,6 +12,12 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
+// The lanes of what answers a gap, or a check, begin with these and end with its ID.
+const (
+	tableLane = "table/"
+	fillLane  = "fill/"
+)
+
 // Gap is a stretch of a collector's stream that was not heard, from Since to Until, and may be answered by a table or a fill. It
 // takes the place of gaps that were still open when it began: what answers it holds what all of them lacked.
 type Gap struct {
@@ -27,16 +33,17 @@ type Gap struct {
 	after  map[bgp.Peer]int64 // and the first after it; the stream's mu
 	ids    []string           // of gaps whose place it took
 	ended  bool               // the stream's mu
+	lacks  bool               // a record of its answer was refused; the stream's mu
 }
 
 // Stream is the gap's.
 func (g *Gap) Stream() *Stream { return g.s }
 
 // TableLane begins the lane of the tables that answer the gap; FillLane that of the messages that it lacked.
-func (g *Gap) TableLane() *Lane { return g.s.Lane("table/" + g.ID) }
+func (g *Gap) TableLane() *Lane { return g.s.Lane(tableLane + g.ID) }
 
 // FillLane is TableLane's counterpart.
-func (g *Gap) FillLane() *Lane { return g.s.Lane("fill/" + g.ID) }
+func (g *Gap) FillLane() *Lane { return g.s.Lane(fillLane + g.ID) }
 
 // heard notes the first message after the gap. The stream's mu is held.
 func (g *Gap) heard(p bgp.Peer, at int64) {
@@ -98,7 +105,8 @@ func (s *Stream) lasts() map[bgp.Peer]int64 {
 	return out
 }
 
-// upPeers lists the peers that are up, in order. mu is held.
+// upPeers lists the peers that are up, in order; none, which stands for all of the collector, where they are more than maxListed. mu is
+// held.
 func (s *Stream) upPeers() []*pb.Peer {
 	var keys []bgp.PeerKey
 	outs := map[bgp.Peer]*pb.Peer{}
@@ -107,6 +115,9 @@ func (s *Stream) upPeers() []*pb.Peer {
 			outs[p.key] = p.out
 			keys = append(keys, bgp.PeerKey{Peer: p.key})
 		}
+	}
+	if len(keys) > maxListed {
+		return nil
 	}
 	slices.SortFunc(keys, bgp.PeerKey.Compare)
 	list := make([]*pb.Peer, len(keys))
@@ -129,6 +140,18 @@ type Outcome struct {
 	Why string
 }
 
+// limit takes back what cannot be said. An end without a list speaks of all peers: of a table that is those that its chunks name, which is
+// nearly the same, but a fill would promise of all what holds for some. lacks: a record of the answer was refused.
+func (o *Outcome) limit(lacks bool) {
+	if len(o.Peers) > maxListed {
+		o.Complete = o.Complete && !o.Filled
+		o.Peers = nil
+	}
+	if lacks && o.Complete {
+		o.Complete, o.Why = false, "a part of it is too large for a record: "+o.Why
+	}
+}
+
 // End says that the gap was answered, in the lane of what answered it. It does nothing where another has taken its place.
 func (g *Gap) End(ctx context.Context, l *Lane, o Outcome) error {
 	s := g.s
@@ -138,6 +161,7 @@ func (g *Gap) End(ctx context.Context, l *Lane, o Outcome) error {
 		return nil
 	}
 	g.ended = true
+	o.limit(g.lacks)
 	end := &pb.GapEnd{Id: g.ID, Complete: o.Complete, Filled: o.Filled}
 	for _, f := range o.Families {
 		end.Families = append(end.Families, codec.Family(f))
@@ -218,6 +242,9 @@ func (c *Check) End(ctx context.Context, l *Lane, complete bool, why string) err
 	s := c.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	o := Outcome{Complete: complete, Why: why}
+	o.limit(l.lacks)
+	complete, why = o.Complete, o.Why
 	rec := &pb.UpdateRecord{Body: &pb.UpdateRecord_CheckEnd{CheckEnd: &pb.CheckEnd{Id: c.ID, Complete: complete}}}
 	if err := s.write(ctx, l, s.now(), rec); err != nil {
 		return err
@@ -230,7 +257,7 @@ func (c *Check) End(ctx context.Context, l *Lane, complete bool, why string) err
 }
 
 // Lane begins the lane of the check's table.
-func (c *Check) Lane() *Lane { return c.s.Lane("table/" + c.ID) }
+func (c *Check) Lane() *Lane { return c.s.Lane(tableLane + c.ID) }
 
 // Stream is the check's.
 func (c *Check) Stream() *Stream { return c.s }

@@ -2,10 +2,13 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/codec"
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/schemas"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
@@ -19,6 +22,7 @@ type Lane struct {
 	session  uint64
 	sequence uint64 // of the last record
 	live     bool   // what it says is the present: it counts, and moves the clock
+	lacks    bool   // a record was refused; the stream's mu
 }
 
 // Lane begins a lane that can be read again: table/<gap>, fill/<gap>. Its positions begin anew in every process.
@@ -133,7 +137,8 @@ func (l *Lane) Chunk(ctx context.Context, t int64, c *pb.TableChunk) error {
 	return l.s.write(ctx, l, t, &pb.UpdateRecord{Body: &pb.UpdateRecord_TableChunk{TableChunk: c}})
 }
 
-// write gives a record its position and sends it. mu is held; rec is not kept.
+// write gives a record its position and sends it. One that is too large is kept as a dead letter, and the next takes its place. mu is
+// held; rec is not kept.
 func (s *Stream) write(ctx context.Context, l *Lane, t int64, rec *pb.UpdateRecord) error {
 	if s.state == closed {
 		return fmt.Errorf("%s: %w", s.collector, ErrClosed)
@@ -145,7 +150,21 @@ func (s *Stream) write(ctx context.Context, l *Lane, t int64, rec *pb.UpdateReco
 	if _, err := rec.MarshalToSizedBufferVT(value); err != nil {
 		return fmt.Errorf("encoding a record of %s: %w", s.collector, err)
 	}
-	return s.set.d.Updates.Produce(ctx, s.collector, value)
+	err := s.set.d.Updates.Produce(ctx, s.collector, value)
+	if !errors.Is(err, kafka.ErrTooLarge) {
+		return err
+	}
+	l.sequence--
+	l.lacks = true
+	if g := s.gap; g != nil && (l.name == tableLane+g.ID || l.name == fillLane+g.ID) {
+		g.lacks = true
+	}
+	return s.tooLarge(ctx, schemas.TopicUpdates, value, err)
+}
+
+// tooLarge keeps a record that was refused. The error is that of the dead letters' producer.
+func (s *Stream) tooLarge(ctx context.Context, topic string, value []byte, err error) error {
+	return s.set.DeadLetter(ctx, DeadLetter{Collector: s.collector, Origin: topic, Raw: value, Reason: "too_large", Err: err})
 }
 
 // alloc cuts n octets off the slab.
@@ -173,5 +192,10 @@ func (s *Stream) feed(ctx context.Context, f *pb.FeedRecord) error {
 	if err != nil {
 		return fmt.Errorf("encoding a feed record of %s: %w", s.collector, err)
 	}
-	return s.set.d.Feeds.Produce(ctx, s.collector, value)
+	err = s.set.d.Feeds.Produce(ctx, s.collector, value)
+	if errors.Is(err, kafka.ErrTooLarge) {
+		s.feeds--
+		return s.tooLarge(ctx, schemas.TopicFeeds, value, err)
+	}
+	return err
 }

@@ -16,8 +16,13 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// MaxPeers bounds the peers of one collector that are told apart.
-const MaxPeers = 1 << 16
+// MaxPeers bounds the peers of one collector that are told apart, each table of a router's neighbour counted; they take some hundred
+// octets each, and a hostile server can name any number. The largest public collectors have some hundred.
+const MaxPeers = 1 << 14
+
+// maxListed bounds the peers that one record lists, at about 40 octets: far more than any collector has, and far below what a broker
+// takes. Where there are more the record lists none.
+const maxListed = 1 << 12
 
 // ErrTooManyPeers is a collector that names more than MaxPeers peers.
 var ErrTooManyPeers = fmt.Errorf("more than %d peers at one collector", MaxPeers)

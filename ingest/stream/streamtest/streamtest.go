@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/internal/kafka"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
@@ -19,8 +20,11 @@ type Recorder struct {
 	values [][]byte
 }
 
-// Produce keeps a value.
+// Produce keeps a value; one that is too large it refuses, as kafka.Producer does.
 func (r *Recorder) Produce(_ context.Context, _ string, value []byte) error {
+	if len(value) > kafka.MaxRecordBytes {
+		return fmt.Errorf("%d octets: %w", len(value), kafka.ErrTooLarge)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.values = append(r.values, value)

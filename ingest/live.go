@@ -187,7 +187,7 @@ func (r *running) build(m liveMetrics) error {
 	}
 	var err error
 	r.set, err = stream.NewSet(r.cfg.Stream, stream.Deps{
-		Log: r.d.Log, Registerer: r.d.Registerer, Now: r.clock(), Instance: r.d.Instance, Updates: r.updates, Feeds: r.feeds,
+		Log: r.d.Log, Registerer: r.d.Registerer, Now: r.clock(), Instance: r.d.Instance, Updates: r.updates, Feeds: r.feeds, Acks: r.updates,
 		DeadLetter: r.deadLetter, OnGap: func(g *stream.Gap) { r.answers.Gap(g) },
 	})
 	if err != nil {

@@ -6,7 +6,8 @@
 // checks, judges whether the collector is stale, and counts.
 //
 // Set keeps the streams of a process. Its Run writes, once a second, a tick for each collector that is up and one clock record
-// into every partition, and now and then how each stream stands.
+// into every partition, and now and then how each stream stands; known_us, from which the next owner fills, only as far as
+// bgp.updates is acknowledged.
 //
 // Order: everything said on one Stream goes out in the order of the calls, whichever goroutine makes them. A Stream is safe for
 // concurrent use; a Lane belongs to one goroutine. A call blocks while the producer's buffer is full.

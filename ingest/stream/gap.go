@@ -67,7 +67,7 @@ func (s *Stream) BeginGap(ctx context.Context, since int64, why string) (*Gap, e
 	} else {
 		g.before = s.lasts()
 	}
-	s.gap, s.lastGap = g, now
+	s.gap, s.lastGap, s.safe = g, now, min(s.safe, since)
 	s.set.metrics.gaps.WithLabelValues(s.collector).Inc()
 	rec := &pb.UpdateRecord{Body: &pb.UpdateRecord_GapBegin{GapBegin: &pb.GapBegin{Id: g.ID, SinceUs: since}}}
 	if err := s.write(ctx, &s.live, now, rec); err != nil {

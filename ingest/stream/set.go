@@ -14,6 +14,7 @@ import (
 
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/codec"
+	"github.com/darkmap/darkmap/internal/kafka"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
@@ -21,6 +22,12 @@ import (
 type Producer interface {
 	Produce(ctx context.Context, collector string, value []byte) error
 	ProduceAll(ctx context.Context, value []byte) error
+}
+
+// Acknowledger tells when what was given to bgp.updates is safe; kafka.Producer does.
+type Acknowledger interface {
+	Mark() kafka.Mark
+	Acked(m kafka.Mark) (bool, error)
 }
 
 // Deps is what a Set is given.
@@ -33,6 +40,8 @@ type Deps struct {
 	Instance string
 	// Updates and Feeds write bgp.updates and bgp.feeds.
 	Updates, Feeds Producer
+	// Acks is that of Updates; nil: what was written is safe at once.
+	Acks Acknowledger
 	// DeadLetter is given what could not be decoded; it does not keep Raw, and blocks as little as producing does. nil: it is only counted.
 	DeadLetter func(ctx context.Context, l DeadLetter) error
 	// OnGap is told of every gap that begins, by the goroutine that begins it; it must not block. nil: nobody answers gaps.
@@ -51,6 +60,7 @@ type Set struct {
 	highest uint64 // session number seen
 	turned  time.Time
 	clocks  uint64 // clock records written; Run's
+	round   *round // that is not acknowledged yet; Run's
 }
 
 // DeadLetter is something that a source could not decode.
@@ -199,6 +209,9 @@ func (s *Set) tick(ctx context.Context) error {
 		if err := st.tick(ctx); err != nil {
 			return err
 		}
+	}
+	if err := s.settle(); err != nil {
+		return err
 	}
 	now := s.d.Now()
 	s.mu.Lock()

@@ -83,6 +83,7 @@ type Stream struct {
 	// clock is the last tick, microseconds; delay that of the last message.
 	clock, delay int64
 	since        int64 // from when on the collector was not followed before this session, 0 is since ever
+	safe         int64 // up to when what is known is acknowledged, too
 	whole        bool  // but for the open gap, everything is known
 	gap          *Gap
 	gaps         int // begun in this session
@@ -118,6 +119,7 @@ func (p *Peer) Key() bgp.Peer { return p.key }
 func newStream(set *Set, collector string, o Options, session uint64, past Past) *Stream {
 	s := &Stream{set: set, collector: collector, o: o, session: session, peers: map[peerID]*Peer{}, whole: past.Known != 0, counter: set.metrics.messages.WithLabelValues(collector)}
 	s.since = min(past.Known, s.now()) // nothing is known that was not said yet
+	s.safe = s.since
 	s.live = Lane{s: s, name: "live", session: session, live: true}
 	return s
 }

@@ -93,7 +93,7 @@ func (l *Live) Ready() error {
 	if r == nil {
 		return *l.reason.Load()
 	}
-	var reasons []error
+	reasons := r.blocked()
 	if !r.share.Joined() {
 		reasons = append(reasons, errors.New("waiting for a place in the group of replicas"))
 	}
@@ -105,7 +105,31 @@ func (l *Live) Ready() error {
 	return errors.Join(append(reasons, r.answers.Ready())...)
 }
 
-// Live is an error where the loop that writes the clock does not turn.
+// silence is for how long the broker may answer nothing while records wait for it.
+const silence = 5 * time.Second
+
+// blocked says in words which topics the broker takes nothing for.
+func (r *running) blocked() []error {
+	var reasons []error
+	for _, p := range []struct {
+		topic    string
+		producer *kafka.Producer
+	}{{schemas.TopicUpdates, r.updates}, {schemas.TopicFeeds, r.feeds}} {
+		if silent, ok := p.producer.Waiting(); ok && silent > silence {
+			reasons = append(reasons, fmt.Errorf("waiting for Kafka: nothing was written to %s for %v", p.topic, silent.Round(time.Second)))
+		}
+	}
+	return reasons
+}
+
+// waiting reports whether anybody waits for room in the producers.
+func (r *running) waiting() bool {
+	_, updates := r.updates.Waiting()
+	_, feeds := r.feeds.Waiting()
+	return updates || feeds
+}
+
+// Live is an error where the loop that writes the clock does not turn, unless it waits for the broker.
 func (l *Live) Live() error {
 	if r := l.running.Load(); r != nil {
 		return r.set.Live()
@@ -187,7 +211,7 @@ func (r *running) build(m liveMetrics) error {
 	}
 	var err error
 	r.set, err = stream.NewSet(r.cfg.Stream, stream.Deps{
-		Log: r.d.Log, Registerer: r.d.Registerer, Now: r.clock(), Instance: r.d.Instance, Updates: r.updates, Feeds: r.feeds, Acks: r.updates,
+		Log: r.d.Log, Registerer: r.d.Registerer, Now: r.clock(), Instance: r.d.Instance, Updates: r.updates, Feeds: r.feeds, Acks: r.updates, Waiting: r.waiting,
 		DeadLetter: r.deadLetter, OnGap: func(g *stream.Gap) { r.answers.Gap(g) },
 	})
 	if err != nil {

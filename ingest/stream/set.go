@@ -42,6 +42,8 @@ type Deps struct {
 	Updates, Feeds Producer
 	// Acks is that of Updates; nil: what was written is safe at once.
 	Acks Acknowledger
+	// Waiting reports whether somebody waits for room in the producers; the clock waits with them then. nil: nobody ever does.
+	Waiting func() bool
 	// DeadLetter is given what could not be decoded; it does not keep Raw, and blocks as little as producing does. nil: it is only counted.
 	DeadLetter func(ctx context.Context, l DeadLetter) error
 	// OnGap is told of every gap that begins, by the goroutine that begins it; it must not block. nil: nobody answers gaps.
@@ -230,11 +232,17 @@ func (s *Set) tick(ctx context.Context) error {
 	return s.d.Updates.ProduceAll(ctx, value)
 }
 
-// Live is an error where the loop that writes clocks has not turned for longer than a collector may be stale.
+// Live is an error where the loop that writes clocks has not turned for longer than a collector may be stale. While it waits for the
+// broker it counts as turning: to begin anew would not help.
 func (s *Set) Live() error {
+	waiting := s.d.Waiting != nil && s.d.Waiting()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if since := s.d.Now().Sub(s.turned); since > s.cfg.StaleAfter {
+	now := s.d.Now()
+	if waiting {
+		s.turned = now
+	}
+	if since := now.Sub(s.turned); since > s.cfg.StaleAfter {
 		return fmt.Errorf("no clock record was written for %v", since.Round(time.Second))
 	}
 	return nil

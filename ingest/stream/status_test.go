@@ -75,3 +75,31 @@ func TestKnownIsAcknowledged(t *testing.T) {
 		t.Errorf("a gap since ever: known up to %d", got)
 	}
 }
+
+// TestLive: a loop that does not turn is dead, but not while it waits for the broker, nor just after.
+func TestLive(t *testing.T) {
+	t.Parallel()
+	w, waiting := &wall{time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}, true
+	set, err := stream.NewSet(stream.DefaultConfig(), stream.Deps{
+		Log: slog.New(slog.DiscardHandler), Now: w.now, Updates: &streamtest.Recorder{}, Feeds: &streamtest.Recorder{},
+		Waiting: func() bool { return waiting },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		after         time.Duration
+		waiting, live bool
+	}{
+		{time.Minute, false, true},
+		{2 * time.Minute, true, true},
+		{10 * time.Minute, true, true},
+		{10 * time.Second, false, true},
+		{time.Minute, false, false},
+	} {
+		w.t, waiting = w.t.Add(tt.after), tt.waiting
+		if err := set.Live(); (err == nil) != tt.live {
+			t.Errorf("%v later, waiting %v: got %v", tt.after, tt.waiting, err)
+		}
+	}
+}

@@ -38,6 +38,12 @@ type Producer struct {
 	room       *semaphore.Weighted // of producerBytes
 	records    atomic.Int64
 	bytes      atomic.Int64
+	answered   atomic.Int64 // when the broker last answered for a record, Unix nanoseconds
+
+	mu      sync.Mutex
+	waiters int       // for room; mu
+	waiting time.Time // since when any are; mu
+
 	// sent and acked count each partition's records: given to the client, and answered by the broker.
 	sent, acked []atomic.Int64
 	// life is that of every record: one that was given up because its caller's context ended would leave a hole, and end the producer.
@@ -107,7 +113,7 @@ func (p *Producer) send(ctx context.Context, rec *kgo.Record) error {
 	if n := len(rec.Key) + len(rec.Value); n > MaxRecordBytes {
 		return fmt.Errorf("writing %d octets to %s, above %d: %w", n, p.topic, MaxRecordBytes, ErrTooLarge)
 	}
-	if err := p.room.Acquire(p.life, size(rec)); err != nil {
+	if err := p.enter(size(rec)); err != nil {
 		return fmt.Errorf("writing to %s: %w", p.topic, err)
 	}
 	p.records.Add(1)
@@ -117,12 +123,43 @@ func (p *Producer) send(ctx context.Context, rec *kgo.Record) error {
 	return p.err()
 }
 
+// enter waits for room, in its turn.
+func (p *Producer) enter(n int64) error {
+	if p.room.TryAcquire(n) {
+		return nil
+	}
+	p.count(1)
+	defer p.count(-1)
+	return p.room.Acquire(p.life, n)
+}
+
+// count notes that somebody begins, or ends, to wait.
+func (p *Producer) count(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.waiters == 0 {
+		p.waiting = time.Now()
+	}
+	p.waiters += n
+}
+
+// Waiting reports whether somebody waits for room, and for how long the broker has answered nothing meanwhile.
+func (p *Producer) Waiting() (silent time.Duration, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.waiters == 0 {
+		return 0, false
+	}
+	return time.Since(time.Unix(0, max(p.waiting.UnixNano(), p.answered.Load()))), true
+}
+
 // done runs in the client's goroutine, in order of each partition.
 func (p *Producer) done(rec *kgo.Record, err error) {
 	if err != nil {
 		err = fmt.Errorf("writing to %s: %w", p.topic, err)
 		p.failed.CompareAndSwap(nil, &err)
 	}
+	p.answered.Store(time.Now().UnixNano())
 	p.acked[rec.Partition].Add(1)
 	p.room.Release(size(rec))
 }

@@ -87,3 +87,51 @@ func drainAfter(t *testing.T, cfg kafka.Config, instance string, drain func() ti
 	<-ctx.Done() // let it send heartbeats
 	return took
 }
+
+// TestWaiting, in virtual time: while the broker is away the producer says that somebody waits for room, and for how long in vain.
+func TestWaiting(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b, err := kafka.StartBroker(t.Context(), kafka.BrokerConfig{Network: &kfake.VirtualNetwork{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := b.Use(kafka.DefaultConfig())
+		if _, err := kafka.Apply(t.Context(), cfg, kafkatest.Log(), schemas.Topics); err != nil {
+			t.Fatal(err)
+		}
+		p, err := kafka.NewProducer(t.Context(), cfg, schemas.TopicUpdates, kafkatest.Log(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		if silent, ok := p.Waiting(); ok {
+			t.Errorf("somebody waits, for %v", silent)
+		}
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute) // nobody waits: this does not count
+		ctx, cancel := context.WithCancel(t.Context())
+		defer p.EndAfter(ctx, time.Second)()
+		done := make(chan error)
+		go func() { // ends with the producer
+			var err error
+			for err == nil {
+				err = p.Produce(t.Context(), "ris/rrc00", make([]byte, 512<<10))
+			}
+			done <- err
+		}()
+		time.Sleep(30 * time.Second)
+		if silent, ok := p.Waiting(); !ok || silent < 29*time.Second || silent > 30*time.Second {
+			t.Errorf("got %v, %v; want that somebody has been waiting for 30s", silent, ok)
+		}
+		cancel()
+		if err := <-done; err == nil {
+			t.Error("no error after the end")
+		}
+		if _, ok := p.Waiting(); ok {
+			t.Error("somebody waits after the end")
+		}
+	})
+}

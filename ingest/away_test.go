@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -72,6 +73,24 @@ func TestBlocked(t *testing.T) {
 		cancel()
 		if err := <-done; err == nil {
 			t.Error("no error after the end")
+		}
+	})
+}
+
+// TestFailsWhileBlocked, in virtual time: where one part fails while the broker is away, those that wait for room end too.
+func TestFailsWhileBlocked(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := abandoned(t)
+		defer r.close()
+		broken := errors.New("broken")
+		began := time.Now()
+		err := r.run(t.Context(), func(ctx context.Context) error { return fill(ctx, r) }, func(context.Context) error {
+			time.Sleep(time.Minute)
+			return broken
+		})
+		if took := time.Since(began); !errors.Is(err, broken) || took > time.Minute+2*drain {
+			t.Errorf("got %v after %v, want the failure, %v after it at most", err, took, 2*drain)
 		}
 	})
 }

@@ -147,16 +147,23 @@ func (l *Live) Run(ctx context.Context) error {
 	l.running.Store(r)
 	defer l.running.Store(nil)
 	defer l.notReady(errors.New("ended"))
-	defer r.updates.EndAfter(ctx, drain)()
-	defer r.feeds.EndAfter(ctx, drain)()
-	g, running := errgroup.WithContext(ctx)
+	parts := []func(context.Context) error{r.set.Run, r.share.Run, r.sharing.run, r.answers.Run, r.wanted}
 	for _, s := range r.sources {
-		g.Go(func() error { return s.Run(running) })
+		parts = append(parts, s.Run)
 	}
-	for _, run := range []func(context.Context) error{r.set.Run, r.share.Run, r.sharing.run, r.answers.Run, r.wanted} {
-		g.Go(func() error { return run(running) })
+	return r.run(ctx, parts...)
+}
+
+// run has parts run until ctx ends or one of them fails, and then waits until what was heard is acknowledged, for drain at most.
+func (r *running) run(ctx context.Context, parts ...func(context.Context) error) error {
+	g, running := errgroup.WithContext(ctx)
+	// Not after ctx: where one part fails the others may be waiting for room.
+	defer r.updates.EndAfter(running, drain)()
+	defer r.feeds.EndAfter(running, drain)()
+	for _, part := range parts {
+		g.Go(func() error { return part(running) })
 	}
-	err = g.Wait()
+	err := g.Wait()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
 	return errors.Join(err, r.updates.Flush(last), r.feeds.Flush(last))

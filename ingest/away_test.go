@@ -1,8 +1,10 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -10,8 +12,12 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
+	"github.com/darkmap/darkmap/ingest/file"
+	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/internal/capture"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/kafkatest"
+	"github.com/darkmap/darkmap/internal/telemetry"
 	"github.com/darkmap/darkmap/schemas"
 )
 
@@ -93,4 +99,74 @@ func TestFailsWhileBlocked(t *testing.T) {
 			t.Errorf("got %v after %v, want the failure, %v after it at most", err, took, 2*drain)
 		}
 	})
+}
+
+// TestDeadLetterAtTheEnd: what could not be decoded just before the end is kept.
+func TestDeadLetterAtTheEnd(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.New(t, 2)
+	l, err := NewLive(DefaultConfig(), LiveDeps{Log: kafkatest.Log(), Kafka: k, Instance: "a", Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := l.connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 1000
+	err = r.run(t.Context(), func(ctx context.Context) error {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel() // as a source that ends
+		for i := range n {
+			if err := r.deadLetter(ctx, stream.DeadLetter{Origin: "test", Offset: int64(i), Raw: []byte("x"), Err: errors.New("broken")}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	r.close()
+	if got := len(kafkatest.Read(t, k, schemas.TopicDeadLetter)); err != nil || got != n {
+		t.Errorf("got %v, %d dead letters; want %d", err, got, n)
+	}
+}
+
+// TestLinesAreLimited: neither damaged files nor lost dead letters fill the log.
+func TestLinesAreLimited(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&out, nil))
+	s, err := New(DefaultConfig(), &file.Plan{}, Deps{Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &writer{s: s}
+	for range 1000 {
+		if err := w.deadLetter(t.Context(), "", &capture.Damage{File: "x", Reason: capture.BadRecord}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := bytes.Count(out.Bytes(), []byte("passed over damaged input")); n == 0 || n > 30 {
+		t.Errorf("%d lines for 1000 damaged records", n)
+	}
+	out.Reset()
+	r := &running{lost: telemetry.NewLimited(log, time.Minute, 3)}
+	r.life, r.end = context.WithCancel(t.Context())
+	r.end()
+	k := kafka.DefaultConfig()
+	k.Brokers = []string{"192.0.2.1:9092"}
+	if r.dead, err = kafka.NewClient(k, kafkatest.Log()); err != nil {
+		t.Fatal(err)
+	}
+	for range 1000 {
+		if err := r.deadLetter(t.Context(), stream.DeadLetter{Origin: "test", Err: errors.New("broken")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.dead.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.dead.Close()
+	if n := bytes.Count(out.Bytes(), []byte("a dead letter is lost")); n == 0 || n > 5 {
+		t.Errorf("%d lines for 1000 lost dead letters", n)
+	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/darkmap/darkmap/ingest/bmp"
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/telemetry"
 	"github.com/darkmap/darkmap/schemas"
 )
 
@@ -64,6 +65,10 @@ type running struct {
 	updates *kafka.Producer
 	feeds   *kafka.Producer
 	dead    *kgo.Client
+	lost    *telemetry.Limited
+	// life is that of every dead letter: it is written even where its source has ended. end ends it.
+	life    context.Context //nolint:containedctx // as a kafka.Producer's
+	end     context.CancelFunc
 	ahead   ahead
 	set     *stream.Set
 	id      string // of the installation
@@ -160,13 +165,29 @@ func (r *running) run(ctx context.Context, parts ...func(context.Context) error)
 	// Not after ctx: where one part fails the others may be waiting for room.
 	defer r.updates.EndAfter(running, drain)()
 	defer r.feeds.EndAfter(running, drain)()
+	defer context.AfterFunc(running, r.endLater)()
 	for _, part := range parts {
 		g.Go(func() error { return part(running) })
 	}
 	err := g.Wait()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
-	return errors.Join(err, r.updates.Flush(last), r.feeds.Flush(last))
+	err = errors.Join(err, r.updates.Flush(last), r.feeds.Flush(last))
+	if e := r.dead.Flush(last); e != nil {
+		err = errors.Join(err, fmt.Errorf("writing to %s: %w", schemas.TopicDeadLetter, e))
+	}
+	return err
+}
+
+// endLater gives up dead letters that are not written in drain.
+func (r *running) endLater() {
+	t := time.NewTimer(drain)
+	defer t.Stop()
+	select {
+	case <-r.life.Done():
+	case <-t.C:
+		r.end()
+	}
 }
 
 // open connects, as soon as Kafka is there; nil where ctx ends before.
@@ -192,7 +213,8 @@ func (l *Live) open(ctx context.Context) (*running, error) {
 }
 
 func (l *Live) connect(ctx context.Context) (*running, error) {
-	r := &running{cfg: l.cfg, d: l.d}
+	r := &running{cfg: l.cfg, d: l.d, lost: telemetry.NewLimited(l.d.Log, time.Minute, 3)}
+	r.life, r.end = context.WithCancel(context.WithoutCancel(ctx))
 	var err error
 	if r.updates, err = kafka.NewProducer(ctx, l.d.Kafka, schemas.TopicUpdates, l.d.Log, l.d.Registerer); err != nil {
 		return nil, err
@@ -248,6 +270,7 @@ func (r *running) installation(ctx context.Context) (string, error) {
 
 // close ends the clients that were built.
 func (r *running) close() {
+	r.end()
 	for _, p := range []*kafka.Producer{r.updates, r.feeds} {
 		if p != nil {
 			p.Close()
@@ -258,13 +281,14 @@ func (r *running) close() {
 	}
 }
 
-// deadLetter keeps what a source could not decode. Its client's buffer is bounded: sources wait where it is full.
-func (r *running) deadLetter(ctx context.Context, l stream.DeadLetter) error {
+// deadLetter keeps what a source could not decode. Its client's buffer is bounded: sources wait where it is full, also where ctx ends,
+// but not longer than drain.
+func (r *running) deadLetter(_ context.Context, l stream.DeadLetter) error {
 	at := &kgo.Record{Topic: l.Origin, Offset: l.Offset, Key: []byte(l.Collector), Value: append([]byte(nil), l.Raw...)}
 	rec := kafka.DeadLetter(r.d.Kafka, Name, at, fmt.Sprintf("%s: %v", l.Reason, l.Err))
-	r.dead.Produce(ctx, rec, func(_ *kgo.Record, err error) {
-		if err != nil && ctx.Err() == nil {
-			r.d.Log.Warn("a dead letter is lost", "origin", l.Origin, "err", err)
+	r.dead.Produce(r.life, rec, func(_ *kgo.Record, err error) {
+		if err != nil {
+			r.lost.Warn("a dead letter is lost", "origin", l.Origin, "err", err)
 		}
 	})
 	return nil

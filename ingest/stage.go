@@ -16,6 +16,7 @@ import (
 	"github.com/darkmap/darkmap/ingest/file"
 	"github.com/darkmap/darkmap/internal/capture"
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/telemetry"
 	"github.com/darkmap/darkmap/schemas"
 )
 
@@ -31,7 +32,7 @@ type Deps struct {
 	Now func() time.Time
 	// Consumers are waited for where the source can be read again; empty is nobody.
 	Consumers []kafka.Reading
-	// Damaged is told of every part of the input that could not be read, instead of the log; nil: the log is.
+	// Damaged is told of every part of the input that could not be read, instead of the log; nil: the log is, of some.
 	Damaged func(*capture.Damage)
 }
 
@@ -41,6 +42,7 @@ type Stage struct {
 	d        Deps
 	plan     *file.Plan
 	metrics  metrics
+	damaged  *telemetry.Limited
 	progress atomic.Pointer[file.Progress]
 	done     atomic.Bool
 }
@@ -50,7 +52,7 @@ func New(cfg Config, plan *file.Plan, d Deps) (*Stage, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Stage{cfg: cfg, d: d, plan: plan, metrics: newMetrics(d.Registerer)}
+	s := &Stage{cfg: cfg, d: d, plan: plan, metrics: newMetrics(d.Registerer), damaged: telemetry.NewLimited(d.Log, time.Minute, 20)}
 	s.progress.Store(&file.Progress{TotalBytes: plan.Bytes})
 	return s, nil
 }
@@ -109,13 +111,13 @@ func (s *Stage) note(src *file.Source) {
 	s.metrics.eventTime.Set(float64(p.EventTime / 1_000_000))
 }
 
-// deadLetter counts and logs a damage, and keeps its octets where it has any.
+// deadLetter counts a damage, logs it within limits, and keeps its octets where it has any.
 func (w *writer) deadLetter(ctx context.Context, collector string, d *capture.Damage) error {
 	w.s.metrics.damage(d)
 	if w.s.d.Damaged != nil {
 		w.s.d.Damaged(d)
 	} else {
-		w.s.d.Log.Warn("passed over damaged input", "file", d.File, "offset", d.Offset, "record", d.Number, "reason", string(d.Reason), "err", d.Err)
+		w.s.damaged.Warn("passed over damaged input", "file", d.File, "offset", d.Offset, "record", d.Number, "reason", string(d.Reason), "err", d.Err)
 	}
 	if len(d.Raw) == 0 {
 		return nil

@@ -85,11 +85,14 @@ func (s *sharing) own(ours func(string) bool) {
 func (s *sharing) remember(ctx context.Context, next map[string]bool) error {
 	var retry kafka.Backoff
 	for {
-		p, err := readPast(ctx, &s.l.d, s.l.now().Add(-s.l.cfg.FillLimit))
+		now := s.l.now()
+		p, err := readPast(ctx, &s.l.d, now.Add(-s.l.cfg.FillLimit))
 		if err == nil {
 			for c := range next {
 				if !s.has[c] {
-					s.l.set.Remember(c, p[c])
+					x := p[c]
+					x.AsOf = now.UnixMicro() // tables that were wanted before are in it
+					s.l.set.Remember(c, x)
 				}
 			}
 			return nil

@@ -41,23 +41,24 @@ func (r *running) feed(ctx context.Context, rec *kgo.Record) error {
 	if f.GetEvent() != pb.FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED {
 		return nil
 	}
-	for _, s := range r.set.Streams() {
-		if s.Collector() == f.GetCollector() {
-			r.d.Log.Info("the detector wants the tables again", "collector", s.Collector())
-			return r.again(ctx, s)
+	for {
+		s := r.set.Doubt(f.GetCollector(), r.now())
+		if s == nil { // another replica's, or not open yet
+			return nil
+		}
+		r.d.Log.Info("the detector wants the tables again", "collector", s.Collector())
+		if err := r.again(ctx, s); !errors.Is(err, stream.ErrClosed) {
+			return err
 		}
 	}
-	r.set.Doubt(f.GetCollector()) // another replica's, or not open yet
-	return nil
 }
 
-// again makes a collector's tables come again: a router's by ending its session, the others' through a gap since ever.
+// again makes a collector's tables come again: a router's by ending its session, the others' through a gap since ever. The error wraps
+// stream.ErrClosed where the stream ended meanwhile.
 func (r *running) again(ctx context.Context, s *stream.Stream) error {
 	if r.station.Drop(s.Collector()) {
 		return nil
 	}
-	if _, err := s.BeginGap(ctx, 0, "the detector needs the tables again"); err != nil && !errors.Is(err, stream.ErrClosed) {
-		return err
-	}
-	return nil
+	_, err := s.BeginGap(ctx, 0, "the detector needs the tables again")
+	return err
 }

@@ -16,6 +16,9 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
+// heardAfter is more than a member takes to hear that a collector's tables are wanted: what it commits later knows of that.
+const heardAfter = time.Minute
+
 // sortPeers sorts by key.
 func sortPeers(keys []bgp.PeerKey) { slices.SortFunc(keys, bgp.PeerKey.Compare) }
 
@@ -159,16 +162,18 @@ func (s *Source) open(ctx context.Context, name string, places []*place) error {
 	}
 	newest := newestMemory(places)
 	if fresh {
+		past := stream.Past{AsOf: newest.At - heardAfter.Microseconds()}
 		if known && !newest.Open {
-			s.d.Streams.Remember(name, stream.Past{Known: newest.Clock})
+			past.Known = newest.Clock
 		}
+		s.d.Streams.Remember(name, past)
 		st, err := s.d.Streams.Open(ctx, name, stream.Options{Source: "routeviews", Clock: stream.Delayed, Archived: true})
 		if err != nil {
 			return err
 		}
 		c = &collector{name: name, stream: st}
 	}
-	if since, why, ok := s.missing(places, fresh, known, newest); ok {
+	if since, why, ok := s.missing(places, fresh, known, fresh && c.stream.Doubted(), newest); ok {
 		s.d.Log.Info("a gap of routeviews begins", "collector", name, "reason", why)
 		if _, err := c.stream.BeginGap(ctx, since, why); err != nil {
 			return err
@@ -200,10 +205,12 @@ func (s *Source) adopt(c *collector, places []*place) {
 }
 
 // missing tells whether a gap begins where partitions are taken over, since when and why.
-func (s *Source) missing(places []*place, fresh, known bool, newest memory) (since int64, why string, ok bool) {
+func (s *Source) missing(places []*place, fresh, known, doubted bool, newest memory) (since int64, why string, ok bool) {
 	switch {
 	case fresh && !known:
 		return 0, "never followed before", true
+	case doubted:
+		since, why, ok = 0, "the detector needs the tables again", true
 	case fresh && newest.Open:
 		since, why, ok = newest.Since, "a gap was open when the collector changed hands", true
 	}

@@ -134,3 +134,44 @@ func (s rig) poll(t *testing.T, topic string, offsets, times []int64) {
 		t.Fatal(err)
 	}
 }
+
+// TestDoubted: a collector whose tables were wanted while nobody had it, or whose owner went before it heard that, begins with a gap since
+// ever.
+func TestDoubted(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for name, tt := range map[string]struct {
+		wanted time.Time // zero: never
+		memory memory
+		want   []int64 // since when gaps are, us
+	}{
+		"not wanted":                  {time.Time{}, memory{At: now.UnixMicro(), Clock: now.UnixMicro()}, nil},
+		"wanted after the last owner": {now, memory{At: now.Add(-time.Hour).UnixMicro(), Clock: now.Add(-time.Hour).UnixMicro()}, []int64{0}},
+		"wanted as the owner went":    {now.Add(-5 * time.Second), memory{At: now.UnixMicro(), Clock: now.UnixMicro()}, []int64{0}},
+		"the owner has heard it":      {now.Add(-time.Hour), memory{At: now.UnixMicro(), Clock: now.UnixMicro()}, nil},
+		"beside an open gap":          {now, memory{At: now.UnixMicro(), Clock: now.UnixMicro(), Open: true, Since: 5}, []int64{0}},
+		"an open gap alone":           {time.Time{}, memory{At: now.UnixMicro(), Clock: now.UnixMicro(), Open: true, Since: 5}, []int64{5}},
+	} {
+		set := streamtest.New(t, stream.DefaultConfig(), nil)
+		s, err := New(DefaultConfig(), Deps{Log: kafkatest.Log(), Streams: set.Set, Instance: "a", Installation: "test"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !tt.wanted.IsZero() && set.Doubt("routeviews/x", tt.wanted) != nil {
+			t.Fatal("a stream is open")
+		}
+		p := &partition{topic: "routeviews.x.64496.bmp_raw", peers: map[bgp.Peer]*stream.Peer{}}
+		if err := s.open(t.Context(), "routeviews/x", []*place{{p: p, at: 7, end: 7, known: true, memory: tt.memory}}); err != nil {
+			t.Fatal(err)
+		}
+		var got []int64
+		for _, r := range set.Updates.Updates(t) {
+			if g := r.GetGapBegin(); g != nil {
+				got = append(got, g.GetSinceUs())
+			}
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s: since when gaps are (-want +got):\n%s", name, diff)
+		}
+	}
+}

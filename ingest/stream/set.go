@@ -59,7 +59,8 @@ type Set struct {
 	mu      sync.Mutex
 	streams map[string]*Stream // by collector
 	past    map[string]Past
-	highest uint64 // session number seen
+	doubted map[string]int64 // collectors whose tables are wanted, and when that was said, microseconds; at most maxDoubted
+	highest uint64           // session number seen
 	turned  time.Time
 	clocks  uint64 // clock records written; Run's
 	round   *round // that is not acknowledged yet; Run's
@@ -96,14 +97,19 @@ type Past struct {
 	Session uint64
 	// Known is up to when everything that the collector said is known (FeedStatus.known_us), microseconds since 1970; 0 is never.
 	Known int64
+	// AsOf is when that was so, microseconds since 1970: tables that were wanted before are wanted no more.
+	AsOf int64
 }
+
+// maxDoubted bounds the collectors whose tables are wanted: far more than there are.
+const maxDoubted = 4096
 
 // NewSet checks and allocates; nothing runs yet.
 func NewSet(cfg Config, d Deps) (*Set, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Set{cfg: cfg, d: d, metrics: newMetrics(d.Registerer), streams: map[string]*Stream{}, past: map[string]Past{}, turned: d.Now()}, nil
+	return &Set{cfg: cfg, d: d, metrics: newMetrics(d.Registerer), streams: map[string]*Stream{}, past: map[string]Past{}, doubted: map[string]int64{}, turned: d.Now()}, nil
 }
 
 // Remember notes what was found out about a collector before it is opened.
@@ -114,14 +120,18 @@ func (s *Set) Remember(collector string, p Past) {
 	s.past[collector] = p
 }
 
-// Doubt forgets how far a collector was known that is not open yet: its tables are needed.
-func (s *Set) Doubt(collector string) {
+// Doubt notes that a collector's tables were wanted at at. It returns the collector's stream where it is open: the caller begins a gap
+// since ever. Otherwise, nil, the next stream does not know the collector (Since is 0, Doubted), unless more is remembered from after at.
+func (s *Set) Doubt(collector string, at time.Time) *Stream {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p, ok := s.past[collector]; ok {
-		p.Known = 0
-		s.past[collector] = p
+	if st := s.streams[collector]; st != nil && !st.Closed() {
+		return st
 	}
+	if _, ok := s.doubted[collector]; ok || len(s.doubted) < maxDoubted {
+		s.doubted[collector] = max(s.doubted[collector], at.UnixMicro())
+	}
+	return nil
 }
 
 // Saw raises the session numbers to come above n.
@@ -143,9 +153,15 @@ func (s *Set) session() uint64 {
 func (s *Set) Open(ctx context.Context, collector string, o Options) (*Stream, error) {
 	s.mu.Lock()
 	old, past := s.streams[collector], s.past[collector]
+	at, doubted := s.doubted[collector]
+	if doubted = doubted && at > past.AsOf; doubted {
+		past.Known = 0
+	}
 	st := newStream(s, collector, o, s.session(), past)
+	st.doubted = doubted
 	s.streams[collector] = st
 	delete(s.past, collector)
+	delete(s.doubted, collector)
 	s.mu.Unlock()
 	if old != nil {
 		old.abandon()

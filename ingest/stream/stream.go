@@ -73,6 +73,7 @@ type Stream struct {
 	collector string
 	o         Options
 	session   uint64
+	doubted   bool        // its tables were wanted before it was opened
 	gone      atomic.Bool // closed; apart from mu, so that it can be asked under any lock
 
 	mu    sync.Mutex // all below, and the order of records
@@ -136,6 +137,9 @@ func (s *Stream) Since() int64 {
 	defer s.mu.Unlock()
 	return s.since
 }
+
+// Doubted reports whether the collector's tables were wanted before the stream was opened: it begins with a gap since ever.
+func (s *Stream) Doubted() bool { return s.doubted }
 
 // Peer returns the handle of a peer; id is its BGP identifier, invalid where the source has none.
 func (s *Stream) Peer(p bgp.Peer, id netip.Addr) (*Peer, error) {

@@ -204,6 +204,42 @@ func TestGapAhead(t *testing.T) {
 	}
 }
 
+// TestDoubt: tables that are wanted while a collector is not open are not known when it is, however late what is known of it comes, but
+// for what was found out after that. It holds once.
+func TestDoubt(t *testing.T) {
+	t.Parallel()
+	set, s, w := open(t, stream.Options{})
+	if got := set.Doubt("ris/rrc00", w.t); got != s {
+		t.Errorf("got stream %v, want the one that is open", got)
+	}
+	s.Close()
+	for _, tt := range []struct {
+		what  string
+		doubt bool
+		asOf  int64
+		want  bool
+	}{
+		{"never wanted", false, 0, false},
+		{"wanted", true, 0, true},
+		{"remembered from before", true, w.us() - 1, true},
+		{"remembered from after", true, w.us(), false},
+		{"and no more", false, 0, false},
+	} {
+		if tt.doubt && set.Doubt("ris/rrc00", w.t) != nil {
+			t.Errorf("%s: a stream is open", tt.what)
+		}
+		set.Remember("ris/rrc00", stream.Past{Known: 7, AsOf: tt.asOf})
+		s, err := set.Open(t.Context(), "ris/rrc00", stream.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Doubted() != tt.want || (s.Since() == 0) != tt.want {
+			t.Errorf("%s: doubted %v, known up to %d", tt.what, s.Doubted(), s.Since())
+		}
+		s.Close()
+	}
+}
+
 // TestRun: ticks follow the delay of the last message; a stream that is late is stale until it is fresh.
 func TestRun(t *testing.T) {
 	t.Parallel()

@@ -1,0 +1,50 @@
+package ingest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/ingest/stream/streamtest"
+	"github.com/darkmap/darkmap/internal/kafkatest"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+// TestWanted: the detector's wish for tables makes a gap since ever, at once where the collector is open (also where there is no station
+// for routers, as archives alone have none), else as soon as it is.
+func TestWanted(t *testing.T) {
+	t.Parallel()
+	set := streamtest.New(t, stream.DefaultConfig(), nil)
+	r := &running{set: set.Set, d: LiveDeps{Log: kafkatest.Log(), Now: time.Now}}
+	wanted, err := (&pb.FeedRecord{Collector: "ris/rrc00", Event: pb.FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED}).MarshalVT()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := func() {
+		t.Helper()
+		if err := r.feed(t.Context(), &kgo.Record{Value: wanted}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set.Remember("ris/rrc00", stream.Past{Known: 7, AsOf: time.Now().UnixMicro()})
+	want()
+	s, err := set.Open(t.Context(), "ris/rrc00", stream.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Since() != 0 || !s.Doubted() {
+		t.Errorf("known up to %d, want never", s.Since())
+	}
+	want()
+	if since, open := s.OpenGap(); !open || since != 0 {
+		t.Errorf("gap %v since %d, want one since ever", open, since)
+	}
+	s.Close()
+	want()
+	set.Remember("ris/rrc00", stream.Past{Known: 7})
+	if s, err = set.Open(t.Context(), "ris/rrc00", stream.Options{}); err != nil || s.Since() != 0 {
+		t.Errorf("known up to %d, %v; want never", s.Since(), err)
+	}
+}

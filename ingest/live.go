@@ -66,6 +66,7 @@ type running struct {
 	feeds   *kafka.Producer
 	dead    *kgo.Client
 	lost    *telemetry.Limited
+	looked  time.Time // from when on wanted follows bgp.feeds
 	// life is that of every dead letter: it is written even where its source has ended. end ends it.
 	life    context.Context //nolint:containedctx // as a kafka.Producer's
 	end     context.CancelFunc
@@ -149,6 +150,8 @@ func (l *Live) Run(ctx context.Context) error {
 		return err
 	}
 	defer r.close()
+	l.notReady(errors.New("reading what bgp.feeds says of earlier sessions"))
+	r.look(ctx)
 	l.running.Store(r)
 	defer l.running.Store(nil)
 	defer l.notReady(errors.New("ended"))

@@ -131,6 +131,57 @@ func TestLiveRouter(t *testing.T) {
 	}
 }
 
+// TestLiveClockBack: a process that starts on a clock that was stepped back begins a higher session all the same, also of a router,
+// whose past nobody reads.
+func TestLiveClockBack(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.New(t, 2)
+	p, err := kafka.NewProducer(t.Context(), k, schemas.TopicFeeds, kafkatest.Log(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	seen := uint64(time.Now().Add(time.Hour).UnixMilli()) << 10
+	value, err := (&pb.FeedRecord{
+		Position: &pb.Position{Collector: "bmp/other", Lane: "feed", Session: seen, Sequence: 1}, Collector: "bmp/other", Event: pb.FeedEvent_FEED_EVENT_UP,
+	}).MarshalVT()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Produce(t.Context(), "bmp/other", value); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	cfg := routersOnly(freePort(t))
+	cfg.FillLimit = 0
+	l, stop := start(t, cfg, k)
+	eventually(t, "ready", func() bool { return l.Ready() == nil })
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", cfg.BMP.Listen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close() //nolint:errcheck // the test is over
+	if _, err := conn.Write([]byte("\x03\x00\x00\x00\x10\x04\x00\x02\x00\x01r\x00\x01\x00\x01d")); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the router", func() bool { return l.Progress().Up == 1 })
+	stop()
+	n := 0
+	for _, r := range updates(t, k) {
+		if pos := r.GetPosition(); pos.GetCollector() == "bmp/lab" {
+			n++
+			if pos.GetSession() <= seen {
+				t.Fatalf("session %d, %d was seen", pos.GetSession(), seen)
+			}
+		}
+	}
+	if n == 0 {
+		t.Error("nothing was said of the router")
+	}
+}
+
 // TestLiveWaitsForKafka: without a broker it says so, and ends when told.
 func TestLiveWaitsForKafka(t *testing.T) {
 	t.Parallel()

@@ -50,3 +50,40 @@ func (p past) note(f *pb.FeedRecord) {
 	}
 	p[f.GetCollector()] = x
 }
+
+const (
+	// lookBack is how far back bgp.feeds is read at the start: every stream says there how it stands every few seconds, so that is further
+	// than a clock is stepped back, whatever FillLimit is.
+	lookBack = 2 * time.Hour
+	// lookFor bounds how long that may take: a broker that is slow must not keep the feeds away.
+	lookFor = 30 * time.Second
+)
+
+// look reads what bgp.feeds took lately before anything is opened: session numbers begin above those of every collector, also of those
+// whose past nobody asks for (routers, RouteViews), and tables that were wanted while no process was there are not forgotten.
+func (r *running) look(ctx context.Context) {
+	limited, cancel := context.WithTimeout(ctx, lookFor)
+	defer cancel()
+	var retry kafka.Backoff
+	for {
+		r.looked = r.now()
+		err := kafka.ReadSince(limited, r.d.Kafka, r.d.Log, schemas.TopicFeeds, r.looked.Add(-lookBack), func(rec *kgo.Record) error {
+			var f pb.FeedRecord
+			if err := f.UnmarshalVT(rec.Value); err != nil {
+				return nil //nolint:nilerr // sink keeps what cannot be read
+			}
+			r.set.Saw(f.GetPosition().GetSession())
+			if f.GetEvent() == pb.FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED {
+				r.set.Doubt(f.GetCollector(), rec.Timestamp)
+			}
+			return nil
+		})
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		if retry.Wait(limited) != nil {
+			r.d.Log.Warn("going on without what bgp.feeds says of earlier sessions", "err", err)
+			return
+		}
+	}
+}

@@ -14,7 +14,7 @@ import (
 
 // wanted answers the detector's wish for tables, and learns of session numbers, until ctx ends.
 func (r *running) wanted(ctx context.Context) error {
-	since := r.now()
+	since := r.looked
 	var retry kafka.Backoff
 	for {
 		err := kafka.TailSince(ctx, r.d.Kafka, r.d.Log, []string{schemas.TopicFeeds}, since, func(rec *kgo.Record) error {

@@ -8,7 +8,9 @@ import (
 
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/ingest/stream/streamtest"
+	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/kafkatest"
+	"github.com/darkmap/darkmap/schemas"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
@@ -46,5 +48,35 @@ func TestWanted(t *testing.T) {
 	set.Remember("ris/rrc00", stream.Past{Known: 7})
 	if s, err = set.Open(t.Context(), "ris/rrc00", stream.Options{}); err != nil || s.Since() != 0 {
 		t.Errorf("known up to %d, %v; want never", s.Since(), err)
+	}
+}
+
+// TestLook: tables that were wanted while no process was there are wanted still.
+func TestLook(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.New(t, 2)
+	p, err := kafka.NewProducer(t.Context(), k, schemas.TopicFeeds, kafkatest.Log(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	wanted, err := (&pb.FeedRecord{Collector: "routeviews/x", Event: pb.FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED}).MarshalVT()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Produce(t.Context(), "routeviews/x", wanted); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	set := streamtest.New(t, stream.DefaultConfig(), nil)
+	r := &running{set: set.Set, d: LiveDeps{Log: kafkatest.Log(), Kafka: k, Now: time.Now}}
+	r.look(t.Context())
+	for name, want := range map[string]bool{"routeviews/x": true, "routeviews/y": false} {
+		s, err := set.Open(t.Context(), name, stream.Options{})
+		if err != nil || s.Doubted() != want {
+			t.Errorf("%s: doubted %v, %v; want %v", name, s.Doubted(), err, want)
+		}
 	}
 }

@@ -134,7 +134,7 @@ func (s *Set) Doubt(collector string, at time.Time) *Stream {
 	return nil
 }
 
-// Saw raises the session numbers to come above n.
+// Saw raises the session numbers to come above n: those of all collectors, so that a clock that was stepped back does no harm.
 func (s *Set) Saw(n uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -2,12 +2,14 @@ package archive
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -135,6 +137,20 @@ func TestBrokerFaults(t *testing.T) {
 				t.Errorf("got %v after %d requests; want %q with the URL after %d", err, b.requests.Load(), tt.want, tt.attempts)
 			}
 		})
+	}
+}
+
+// TestBrokerUnreachable: a Broker that is not there is named once, and so is why.
+func TestBrokerUnreachable(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.NotFoundHandler())
+	addr := server.Listener.Addr().String()
+	server.Close()
+	cfg := quick(t)
+	cfg.Attempts = 2
+	_, err := NewBroker(server.URL, cfg).Find(t.Context(), "ris/rrc00", RIB, noon, noon)
+	if want := addr + " refuses the connection"; err == nil || err.Error() != want || !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 

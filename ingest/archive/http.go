@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/reach"
 )
 
 // ErrNotFound is a file that the server does not have, or not yet.
@@ -94,7 +96,7 @@ func (c *client) do(ctx context.Context, url string, ok func(int) bool, headers 
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("asking for %s: %w", req.URL.Redacted(), err)
+		return nil, unanswered(req, err)
 	}
 	if !ok(resp.StatusCode) {
 		_ = resp.Body.Close() // nothing of it is wanted
@@ -103,6 +105,21 @@ func (c *client) do(ctx context.Context, url string, ok func(int) bool, headers 
 	}
 	return resp, nil
 }
+
+// unanswered is what Do failed with, in words, and without the URL that net/http puts before it.
+func unanswered(req *http.Request, err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok && errors.Is(err, errRedirect) {
+		return fmt.Errorf("asking for %s: %w", req.URL.Redacted(), e.Err)
+	}
+	return &unreachableError{err}
+}
+
+// unreachableError is a server that cannot be reached: who and why is all that it says.
+type unreachableError struct{ err error }
+
+func (e *unreachableError) Error() string { return reach.Why(e.err) }
+
+func (e *unreachableError) Unwrap() error { return e.err }
 
 // retryAfter reads the header (RFC 9110 §10.2.3).
 func retryAfter(v string) time.Duration {

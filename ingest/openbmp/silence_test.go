@@ -57,7 +57,7 @@ func TestSilence(t *testing.T) {
 		return "none"
 	}
 	w.until("suspended", 20*time.Second, func() bool { return state() == "suspended" })
-	if err := m.source.Ready(); err == nil || !strings.Contains(err.Error(), "routeviews: no answer from "+addrs[0]+" since ") {
+	if err := m.source.Ready(); err == nil || !strings.HasPrefix(err.Error(), "routeviews: "+addrs[0]+" ") || !strings.Contains(err.Error(), " (last answer: ") {
 		t.Errorf("got %v", err)
 	}
 	if broker, err = kafka.StartBroker(t.Context(), bc); err != nil {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,6 +21,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/reach"
 	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
@@ -62,7 +65,8 @@ type Source struct {
 	undecodable *telemetry.Limited
 	broken      *telemetry.Limited
 
-	heard atomic.Int64 // when the cluster last answered, Unix nanoseconds
+	heard    atomic.Int64          // when the cluster last answered, Unix nanoseconds
+	undialed atomic.Pointer[error] // why the last connection to the cluster could not be opened; points to nil where it was
 
 	mu         sync.Mutex
 	started    time.Time // zero: Run has not begun
@@ -118,22 +122,47 @@ func (s *Source) Ready() error {
 	if !s.cfg.Enabled {
 		return nil
 	}
-	brokers := strings.Join(s.cfg.Brokers, ", ")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch heard := s.heard.Load(); {
 	case s.started.IsZero():
 		return errors.New("routeviews: not started")
 	case heard == 0:
-		return fmt.Errorf("routeviews: no answer from %s yet", brokers)
+		return fmt.Errorf("routeviews: %s", s.unheard())
 	case time.Since(time.Unix(0, heard)) > s.cfg.SuspendAfter:
-		return fmt.Errorf("routeviews: no answer from %s since %s", brokers, time.Unix(0, heard).UTC().Format(time.RFC3339))
+		return fmt.Errorf("routeviews: %s (last answer: %s UTC)", s.unheard(), time.Unix(0, heard).UTC().Format(time.DateTime))
 	case s.fault != nil && time.Since(s.faultAt) < faultFor:
-		return fmt.Errorf("routeviews: %w", s.fault)
+		return fmt.Errorf("routeviews: %s", reach.Why(s.fault))
 	case !s.joined:
 		return fmt.Errorf("routeviews: waiting for topics that fit %s and a place in the group %s", s.cfg.Topics, s.group)
 	}
 	return nil
+}
+
+// unheard says why nothing is heard of the cluster.
+func (s *Source) unheard() string {
+	if err := s.undialed.Load(); err != nil && *err != nil {
+		return reach.Why(*err)
+	}
+	return strings.Join(s.cfg.Brokers, ", ") + " does not answer"
+}
+
+// broker is the address of one as it was configured, or as the cluster calls it.
+type broker string
+
+func (broker) Network() string { return "tcp" }
+
+func (b broker) String() string { return string(b) }
+
+// OnBrokerConnect is kgo's hook: a connection was tried.
+func (s *Source) OnBrokerConnect(meta kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	if err != nil {
+		err = &net.OpError{Op: "dial", Net: "tcp", Addr: broker(net.JoinHostPort(meta.Host, strconv.Itoa(int(meta.Port)))), Err: err}
+	}
+	s.undialed.Store(&err)
 }
 
 // OnBrokerRead is kgo's hook: the cluster answers.

@@ -256,7 +256,7 @@ func TestReady(t *testing.T) {
 	w := newWorld(t, cfg)
 	w.until("told", 10*time.Second, func() bool {
 		err := m.source.Ready()
-		return err != nil && strings.HasPrefix(err.Error(), "routeviews: no answer from 127.0.0.1:1 yet")
+		return err != nil && err.Error() == "routeviews: 127.0.0.1:1 refuses the connection"
 	})
 	if err := stop(); err != nil {
 		t.Errorf("got %v: an unreachable cluster is no reason to fail", err)

@@ -89,7 +89,9 @@ func TestLiveRouter(t *testing.T) {
 	cfg := routersOnly(freePort(t))
 	for range 2 {
 		l, stop := start(t, cfg, k)
-		eventually(t, "ready", func() bool { return l.Ready() == nil })
+		eventually(t, "all but the router", func() bool {
+			return l.Ready().Error() == "bmp: no router has connected yet: waiting for lab (127.0.0.1)"
+		})
 		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", cfg.BMP.Listen)
 		if err != nil {
 			t.Fatal(err)
@@ -98,7 +100,7 @@ func TestLiveRouter(t *testing.T) {
 		if _, err := conn.Write([]byte("\x03\x00\x00\x00\x10\x04\x00\x02\x00\x01r\x00\x01\x00\x01d")); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "the router", func() bool { return l.Progress().Up == 1 })
+		eventually(t, "the router", func() bool { return l.Progress().Up == 1 && l.Ready() == nil })
 		if err := conn.Close(); err != nil {
 			t.Fatal(err)
 		}

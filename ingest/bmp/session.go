@@ -89,12 +89,16 @@ func (s *session) run(ctx context.Context) error {
 	if r, ok := errors.AsType[*refusal](err); ok {
 		s.st.refuse(r.reason, s.remote, r.Error())
 	} else {
-		s.st.news.Info("bmp connection ended", "collector", s.collector, "address", s.remote.String(), "sys_name", s.sysName, "messages", s.messages, "why", reason(err))
+		tell := s.st.news.Info
+		if s.stream != nil && s.why.Load() == nil { // a feed is lost, and not by our own doing
+			tell = s.st.news.Warn
+		}
+		tell("bmp connection ended", "collector", s.collector, "address", s.remote.String(), "sys_name", s.sysName, "messages", s.messages, "why", reason(err))
 	}
 	if s.stream == nil {
 		return produced(err)
 	}
-	s.st.metrics.sessions.Dec()
+	s.st.went(s.router)
 	if producing(err) {
 		return produced(err)
 	}
@@ -269,7 +273,7 @@ func (s *session) open(ctx context.Context) error {
 		return emitted(err)
 	}
 	s.stream, s.seat.current = st, s
-	s.st.metrics.sessions.Inc()
+	s.st.came()
 	return emitted(st.Up(ctx))
 }
 

@@ -49,12 +49,13 @@ type Station struct {
 	news    *telemetry.Limited
 	large   *semaphore.Weighted // of largeBytes
 
-	mu       sync.Mutex
-	ready    error
-	addr     net.Addr
-	sessions map[*session]struct{}
-	ofRouter map[netip.Addr]int
-	seats    map[string]*seat
+	mu         sync.Mutex
+	ready      error // nil: it listens
+	addr       net.Addr
+	sessions   map[*session]struct{}
+	ofRouter   map[netip.Addr]int
+	seats      map[string]*seat
+	attendance attendance
 }
 
 // seat is a collector's: one session at a time sits in it.
@@ -76,8 +77,9 @@ func New(cfg Config, d Deps) (*Station, error) {
 	}
 	s := &Station{
 		cfg: cfg, d: d, routers: routers, tls: tc, metrics: newMetrics(d.Registerer), refused: map[string]*telemetry.Limited{},
-		news: telemetry.NewLimited(d.Log, linesEvery, 10*linesBurst), large: semaphore.NewWeighted(largeBytes), ready: errors.New("the BMP station is not listening yet"),
+		news: telemetry.NewLimited(d.Log, linesEvery, 10*linesBurst), large: semaphore.NewWeighted(largeBytes), ready: errors.New("bmp: the station is not listening yet"),
 		sessions: map[*session]struct{}{}, ofRouter: map[netip.Addr]int{}, seats: map[string]*seat{},
+		attendance: attendance{left: map[netip.Prefix]time.Time{}},
 	}
 	for _, reason := range []string{refusedAddress, refusedSessions, refusedRouter, refusedTLS, refusedFirst, refusedVersion, refusedFraming, refusedInitiation, refusedLarge, badMessage} {
 		s.refused[reason] = telemetry.NewLimited(d.Log, linesEvery, linesBurst)
@@ -88,11 +90,31 @@ func New(cfg Config, d Deps) (*Station, error) {
 	return s, nil
 }
 
-// Ready is nil once the port is open, or where no routers are configured.
+// Ready is nil while at least one router has a session, or where none is configured; the error says in words who is waited for.
 func (s *Station) Ready() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.ready
+	if s.ready != nil {
+		return s.ready
+	}
+	return s.attendance.missing(s.routers)
+}
+
+// came notes that a router has a session.
+func (s *Station) came() {
+	s.metrics.sessions.Inc()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.attendance.sessions++
+}
+
+// went notes that a session of the router is over.
+func (s *Station) went(r router) {
+	s.metrics.sessions.Dec()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.attendance.sessions--
+	s.attendance.left[r.prefix] = time.Now()
 }
 
 // Addr is where it listens; nil before that, and without routers.
@@ -112,7 +134,7 @@ func (s *Station) Run(ctx context.Context) error {
 	lc := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: s.cfg.Keepalive, Interval: max(s.cfg.Keepalive/3, time.Second), Count: 3}}
 	ln, err := lc.Listen(ctx, "tcp", s.cfg.Listen)
 	if err != nil {
-		err = fmt.Errorf("opening the BMP port: %w", err)
+		err = fmt.Errorf("bmp: opening the port: %w", err)
 		s.note(nil, err)
 		return err
 	}

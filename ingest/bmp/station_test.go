@@ -3,8 +3,10 @@ package bmp_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -84,7 +86,7 @@ func run(tb testing.TB, cfg bmp.Config, set *stream.Set, log *slog.Logger) (st *
 		}
 	})
 	tb.Cleanup(stop)
-	eventually(tb, func() bool { return st.Ready() == nil })
+	eventually(tb, func() bool { return st.Addr() != nil || len(cfg.Routers) == 0 })
 	return st, stop
 }
 
@@ -318,6 +320,40 @@ func TestDrop(t *testing.T) {
 	want := append(append(opening[:3:3], "CollectorDown"), opening...)
 	if diff := cmp.Diff(want, f.wait("bmp/edge1", len(want))); diff != "" {
 		t.Errorf("records (-want +got):\n%s", diff)
+	}
+}
+
+// TestReady: the station is ready while a router has a session; else it says who is waited for, and since when.
+func TestReady(t *testing.T) {
+	t.Parallel()
+	cfg := settings()
+	for i := range 5 {
+		cfg.Routers = append(cfg.Routers, bmp.Router{Address: fmt.Sprintf("192.0.2.%d", i+1)})
+	}
+	f := start(t, cfg)
+	want := "bmp: no router has connected yet: waiting for edge1 (127.0.0.1), 127.0.1.0/24, 192.0.2.1, 192.0.2.2, 192.0.2.3, and 2 more"
+	r := f.dial("127.0.1.3") // a connection alone is none that brings messages
+	if err := f.station.Ready(); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	r.Say(bmptest.Initiation("x"))
+	eventually(t, func() bool { return f.station.Ready() == nil })
+	other := f.dial("127.0.0.1")
+	other.Say(bmptest.Initiation("y"))
+	f.wait("bmp/edge1", 3)
+	r.Say(bmptest.Termination())
+	f.wait("bmp/127.0.1.3", 4)
+	if err := f.station.Ready(); err != nil {
+		t.Errorf("%v, though edge1 is there", err)
+	}
+	other.Say(bmptest.Termination())
+	eventually(t, func() bool { return f.station.Ready() != nil })
+	gone := regexp.MustCompile(`^bmp: no router is connected: edge1 \(127\.0\.0\.1\) not since \S+ \S+ UTC, 127\.0\.1\.0/24 not since \S+ \S+ UTC, 192\.0\.2\.1 never, .* and 2 more$`)
+	if err := f.station.Ready(); !gone.MatchString(err.Error()) {
+		t.Errorf("got %v, want %s", err, gone)
+	}
+	if n := f.log.count(`level=WARN msg="bmp connection ended"`); n != 2 {
+		t.Errorf("%d warnings of routers that went, want 2:\n%s", n, f.log)
 	}
 }
 

@@ -157,7 +157,7 @@ func parseRouters(list []Router) ([]router, []error) {
 		case name == "" && p.IsSingleIP():
 			name = addressName(p.Addr())
 		case name != "" && !p.IsSingleIP():
-			fault("name: %q: the routers of a prefix go by their addresses", name)
+			fault("name: %q: leave name out: the routers of a prefix go by their addresses", name)
 		case name != "":
 			if err := bgp.CheckCollectorName(name); err != nil {
 				fault("name: %w", err)

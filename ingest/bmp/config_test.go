@@ -55,7 +55,7 @@ routers:
 	for _, want := range []string{
 		"listen: ", "max_sessions: 0", "initiation_timeout: 0s", "cert_file and key_file", "client_ca_file needs",
 		"routers[0]: address", "routers[1]: name: octet 2", "routers[2]: address: \"192.0.2.1\" is that of routers[1]",
-		"routers[3]: name", "routers[4]: tables: \"inside\"", "routers[6]: name: \"2001-db8--1\" is that of routers[5]",
+		"routers[3]: name: \"net\": leave name out", "routers[4]: tables: \"inside\"", "routers[6]: name: \"2001-db8--1\" is that of routers[5]",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is missing in\n%v", want, err)

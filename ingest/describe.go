@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+
+	"github.com/darkmap/darkmap/ingest/bmp"
 )
 
 // Description says in words what a source of the configuration is.
@@ -16,19 +18,45 @@ func (c *Config) Describe(follow bool) []Description {
 		archives.Text = "tables, gaps and the daily check, by " + cmp.Or(c.Archive.Directory, c.Archive.Index, c.Archive.Broker)
 	}
 	if follow {
-		return []Description{{"follows", fmt.Sprintf("%d collectors, %v behind the clock", len(c.Follow.Collectors), c.Follow.Delay)}, archives}
+		return []Description{{"follows", fmt.Sprintf("%s, %v behind the clock", counted(len(c.Follow.Collectors), "collector"), c.Follow.Delay)}, archives}
 	}
 	ris := Description{"RIS Live", "off (ingest.rislive.enabled)"}
 	if c.RISLive.Enabled {
-		ris.Text = fmt.Sprintf("%d collectors of RIPE NCC's Routing Information Service, %s", len(c.RISLive.Collectors), c.RISLive.URL)
+		ris.Text = fmt.Sprintf("%s of RIPE NCC's Routing Information Service, %s", counted(len(c.RISLive.Collectors), "collector"), c.RISLive.URL)
 	}
 	rv := Description{"RouteViews", "off (ingest.routeviews.enabled)"}
 	if c.RouteViews.Enabled {
 		rv.Text = "the collectors of the University of Oregon's RouteViews, " + strings.Join(c.RouteViews.Brokers, ", ")
 	}
 	routers := Description{"BMP", "closed: no routers are named (ingest.bmp.routers)"}
-	if n := len(c.BMP.Routers); n > 0 {
-		routers.Text = fmt.Sprintf("%s, for %d routers or networks", c.BMP.Listen, n)
+	if len(c.BMP.Routers) > 0 {
+		routers.Text = fmt.Sprintf("%s, for %s", c.BMP.Listen, routersText(c.BMP.Routers))
 	}
 	return []Description{ris, rv, routers, archives}
+}
+
+// routersText counts what is named: routers, and networks of them.
+func routersText(list []bmp.Router) string {
+	networks := 0
+	for _, r := range list {
+		if strings.Contains(r.Address, "/") {
+			networks++
+		}
+	}
+	switch routers := len(list) - networks; {
+	case networks == 0:
+		return counted(routers, "router")
+	case routers == 0:
+		return "routers of " + counted(networks, "network")
+	default:
+		return counted(routers, "router") + " and those of " + counted(networks, "network")
+	}
+}
+
+// counted is a number of things that form their plural with an s.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }

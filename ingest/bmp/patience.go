@@ -1,6 +1,8 @@
 package bmp
 
 import (
+	"bytes"
+	"fmt"
 	"net"
 	"runtime"
 	"time"
@@ -17,7 +19,11 @@ type patience struct {
 	whole, idle time.Duration
 	begun       time.Time // when the message at octet at was first waited for
 	at          int64
+	head        []byte // the first octets of the connection, at most headOctets
 }
+
+// headOctets is enough to tell what speaks if it is not BMP.
+const headOctets = 8
 
 // Read sets the deadline anew and reads.
 func (p *patience) Read(b []byte) (int, error) {
@@ -43,5 +49,21 @@ func (p *patience) Read(b []byte) (int, error) {
 	}
 	// Every session has its turn for what one read brings: of hundreds that all have something to say none waits for long.
 	runtime.Gosched()
-	return p.conn.Read(b)
+	n, err := p.conn.Read(b)
+	if miss := headOctets - len(p.head); miss > 0 {
+		p.head = append(p.head, b[:min(n, miss)]...)
+	}
+	return n, err
+}
+
+// foreign says what a connection seems to be that does not begin with BMP; empty: nothing known.
+func (p *patience) foreign() string {
+	const handshake = 22 // TLS's first record (RFC 8446 §5.1); its version begins with 3
+	switch h := p.head; {
+	case len(h) > 1 && h[0] == handshake && h[1] == 3:
+		return "looks like TLS: set ingest.bmp.tls, or turn TLS off at the router"
+	case len(h) > 0 && !bytes.ContainsFunc(h, func(r rune) bool { return r < ' ' && r != '\r' && r != '\n' || r > '~' }):
+		return fmt.Sprintf("not BMP: the connection begins with %q", h)
+	}
+	return ""
 }

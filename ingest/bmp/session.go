@@ -181,7 +181,7 @@ func (s *session) listen(ctx context.Context) error {
 	for {
 		raw, err := s.reader.Next()
 		if err != nil {
-			return s.broken(ctx, err)
+			return s.broken(ctx, p, err)
 		}
 		if err := s.take(ctx, raw); err != nil {
 			return err
@@ -194,7 +194,11 @@ func (s *session) listen(ctx context.Context) error {
 func handshake(ctx context.Context, c *tls.Conn, deadline time.Time) error {
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	if err := c.HandshakeContext(ctx); err != nil {
+	err := c.HandshakeContext(ctx)
+	if _, plain := errors.AsType[tls.RecordHeaderError](err); plain {
+		return &refusal{refusedTLS, fmt.Errorf("looks like cleartext: turn TLS on at the router, or leave ingest.bmp.tls out: %w", err)}
+	}
+	if err != nil {
 		return &refusal{refusedTLS, fmt.Errorf("TLS: %w", err)}
 	}
 	return nil
@@ -213,7 +217,7 @@ func (s *session) grow(octets int) error {
 }
 
 // broken turns the reader's error into the session's end. What came and was no message is a dead letter.
-func (s *session) broken(ctx context.Context, err error) error {
+func (s *session) broken(ctx context.Context, p *patience, err error) error {
 	if s.why.Load() != nil {
 		return err
 	}
@@ -224,20 +228,20 @@ func (s *session) broken(ctx context.Context, err error) error {
 	if !ok {
 		return err
 	}
-	if errors.Is(err, wire.ErrTruncated) { // the connection ended within a message
-		if err := s.dead(ctx, badFraming, e.Raw, err); err != nil {
-			return err
-		}
-		return fmt.Errorf("the connection ended within a message, at octet %d", e.Offset)
-	}
-	kind := refusedFraming
-	if errors.Is(err, wire.ErrBMPVersion) {
-		kind = refusedVersion
-	}
 	if err := s.dead(ctx, badFraming, e.Raw, err); err != nil {
 		return err
 	}
-	return &refusal{kind, fmt.Errorf("at octet %d: %w", e.Offset, e.Err)}
+	switch what := p.foreign(); {
+	case errors.Is(err, wire.ErrTruncated) && s.stream == nil:
+		return &refusal{refusedFirst, fmt.Errorf("the connection ended within its first message, after %d octets", s.reader.Offset()+int64(s.reader.Held()))}
+	case errors.Is(err, wire.ErrTruncated):
+		return fmt.Errorf("the connection ended within a message, at octet %d", e.Offset)
+	case errors.Is(err, wire.ErrBMPVersion) && e.Offset == 0 && what != "":
+		return &refusal{refusedVersion, errors.New(what)}
+	case errors.Is(err, wire.ErrBMPVersion):
+		return &refusal{refusedVersion, fmt.Errorf("at octet %d: %w", e.Offset, e.Err)}
+	}
+	return &refusal{refusedFraming, fmt.Errorf("at octet %d: %w: a message has at least %d octets and at most %d MiB", e.Offset, e.Err, wire.BMPHeaderLength, wire.MaxBMPMessage>>20)}
 }
 
 // late says which limit of time was passed.

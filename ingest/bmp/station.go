@@ -253,9 +253,9 @@ func (s *Station) admit(ctx context.Context, conn net.Conn) *session {
 	defer s.mu.Unlock()
 	switch {
 	case !ok:
-		reason, why = refusedAddress, "no router of this address is configured"
+		reason, why = refusedAddress, "no router of this address is in ingest.bmp.routers"
 	case len(s.sessions) >= s.cfg.MaxSessions:
-		reason, why = refusedSessions, fmt.Sprintf("there are %d connections already (max_sessions)", len(s.sessions))
+		reason, why = refusedSessions, fmt.Sprintf("there are %d connections already (ingest.bmp.max_sessions)", len(s.sessions))
 	case s.ofRouter[from] >= perRouter:
 		reason, why = refusedRouter, fmt.Sprintf("there are %d connections from it already", perRouter)
 	}

@@ -283,6 +283,34 @@ func TestUndecodable(t *testing.T) {
 	}
 }
 
+// TestRefusals: what speaks that is no BMP, or too much of it, is refused with one line that says what to do.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, from, says, reason, why string
+	}{
+		{"TLS", "127.0.0.1", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "version", "looks like TLS: set ingest.bmp.tls, or turn TLS off at the router"},
+		{"HTTP", "127.0.0.1", "GET / HTTP/1.1\r\n\r\n", "version", `not BMP: the connection begins with \"GET / HT\"`},
+		{"version 4", "127.0.0.1", "\x04\x00\x00\x00\x06\x04", "version", "at octet 0: reading a BMP header: version 4: BMP version is not 3"},
+		{"length", "127.0.0.1", "\x03\xff\xff\xff\xff\x04", "framing", "of 4294967295 octets: bad length: a message has at least 6 octets and at most 1 MiB"},
+		{"half a header", "127.0.0.1", "\x03\x00\x00", "first_message", "the connection ended within its first message, after 3 octets"},
+		{"half a message", "127.0.0.1", "\x03\x00\x00\x00\x20\x04\x00\x02", "first_message", "the connection ended within its first message, after 8 octets"},
+		{"a stranger", "127.0.9.9", "", "unknown_address", "no router of this address is in ingest.bmp.routers"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := start(t, settings())
+			c := f.dial(tt.from).Conn
+			_, _ = c.Write([]byte(tt.says)) // who is refused at once may find out here
+			_ = c.Close()
+			eventually(t, func() bool { return f.log.count("connection refused") == 1 })
+			if got := f.log.String(); !strings.Contains(got, "reason="+tt.reason+" ") || !strings.Contains(got, tt.why) {
+				t.Errorf("got\n%s\nwant reason %s and %s", got, tt.reason, tt.why)
+			}
+		})
+	}
+}
+
 // TestStop: a station that ends says Down of every router.
 func TestStop(t *testing.T) {
 	t.Parallel()

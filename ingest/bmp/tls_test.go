@@ -126,7 +126,7 @@ func TestTLS(t *testing.T) {
 	}{
 		{"no certificate", "client didn't provide a certificate", func() net.Conn { return connect() }},
 		{"another's certificate", "unknown authority", func() net.Conn { return connect(pair(other)) }},
-		{"no TLS", "first record does not look like a TLS handshake", func() net.Conn { return f.dial("127.0.0.1").Conn }},
+		{"no TLS", "looks like cleartext: turn TLS on at the router, or leave ingest.bmp.tls out: tls: first record does not look like a TLS handshake", func() net.Conn { return f.dial("127.0.0.1").Conn }},
 	} {
 		conn := tt.conn()
 		_, _ = conn.Write(bmptest.Initiation("y")) // some find out only when they read

@@ -65,6 +65,9 @@ func DefaultConfig() Config {
 // Validate reports all faults, joined.
 func (c *Config) Validate() error {
 	var faults []error
+	if !c.RISLive.Enabled && !c.RouteViews.Enabled && len(c.BMP.Routers) == 0 && !c.Archives {
+		faults = append(faults, errors.New("nothing to watch: want ingest.rislive.enabled, ingest.routeviews.enabled, or routers in ingest.bmp.routers (or ingest.archives, for --follow)"))
+	}
 	if c.AheadBytes < 1<<20 {
 		faults = append(faults, errors.New("ingest.ahead_bytes: want at least 1048576"))
 	}

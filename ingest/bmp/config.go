@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -77,8 +78,10 @@ func DefaultConfig() Config {
 // Validate reports all faults, joined.
 func (c *Config) Validate() error {
 	faults := c.validateLimits()
-	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+	if _, port, err := net.SplitHostPort(c.Listen); err != nil {
 		faults = append(faults, fmt.Errorf("ingest.bmp.listen: %q is not host:port", c.Listen))
+	} else if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		faults = append(faults, fmt.Errorf("ingest.bmp.listen: %q: port %q: want 0 to 65535", c.Listen, port))
 	}
 	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
 		faults = append(faults, errors.New("ingest.bmp.tls: cert_file and key_file go together"))
@@ -143,10 +146,14 @@ func parseRouters(list []Router) ([]router, []error) {
 		fault := func(format string, args ...any) {
 			faults = append(faults, fmt.Errorf("ingest.bmp.routers[%d]: "+format, append([]any{i}, args...)...))
 		}
-		p, err := parseAddress(r.Address)
+		given, err := parseAddress(r.Address)
 		if err != nil {
 			fault("address: %q is neither an IP address nor a prefix", r.Address)
 			continue
+		}
+		p := given.Masked()
+		if given != p {
+			fault("address: %q has bits beyond its mask: want %v, or %v for one router", r.Address, p, given.Addr())
 		}
 		if first, twice := byPrefix[p]; twice {
 			fault("address: %q is that of routers[%d]", r.Address, first)
@@ -176,10 +183,10 @@ func parseRouters(list []Router) ([]router, []error) {
 	return out, faults
 }
 
+// parseAddress reads an address or a prefix, whose host bits are left as they are.
 func parseAddress(text string) (netip.Prefix, error) {
 	if strings.Contains(text, "/") {
-		p, err := netip.ParsePrefix(text)
-		return p.Masked(), err
+		return netip.ParsePrefix(text)
 	}
 	a, err := netip.ParseAddr(text)
 	if err != nil {

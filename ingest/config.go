@@ -85,3 +85,13 @@ func (c *Config) Validate() error {
 	}
 	return errors.Join(append(faults, c.Stream.Validate(), c.RISLive.Validate(), c.RouteViews.Validate(), c.BMP.Validate(), c.Archive.Validate(), c.Bootstrap.Validate())...)
 }
+
+// CheckFiles reports what Validate cannot know: files and folders that are named and not there. Archives are looked for where they
+// are used, BMP's certificates always.
+func (c *Config) CheckFiles(follow bool) error {
+	var faults []error
+	if c.Archives || follow {
+		faults = append(faults, c.Archive.CheckFiles())
+	}
+	return errors.Join(append(faults, c.BMP.CheckFiles())...)
+}

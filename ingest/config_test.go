@@ -1,6 +1,8 @@
 package ingest_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -36,6 +38,41 @@ func TestNothingToWatch(t *testing.T) {
 	for _, key := range []string{"ingest.rislive.enabled", "ingest.routeviews.enabled", "ingest.bmp.routers", "ingest.archives"} {
 		if !strings.Contains(err.Error(), key) {
 			t.Errorf("%s is not named: %v", key, err)
+		}
+	}
+}
+
+// TestCheckFiles: what is named has to be there, where it is used.
+func TestCheckFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file, none := filepath.Join(dir, "index.tsv"), filepath.Join(dir, "none")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, want string // want empty: sound
+		follow     bool
+		change     func(*ingest.Config)
+	}{
+		{"defaults", "", false, func(*ingest.Config) {}},
+		{"a folder", "", false, func(c *ingest.Config) { c.Archive.Directory, c.Archive.Index = dir, none }},
+		{"no folder", "ingest.archive.directory: ", false, func(c *ingest.Config) { c.Archive.Directory = none }},
+		{"a file as a folder", file + " is no folder", false, func(c *ingest.Config) { c.Archive.Directory = file }},
+		{"a list", "", false, func(c *ingest.Config) { c.Archive.Index = file }},
+		{"a list by URL", "", false, func(c *ingest.Config) { c.Archive.Index = "https://192.0.2.1/index.tsv" }},
+		{"a list as a file's URL", "", false, func(c *ingest.Config) { c.Archive.Index = "file://" + file }},
+		{"no list", "ingest.archive.index: ", false, func(c *ingest.Config) { c.Archive.Index = none }},
+		{"a folder as a list", dir + " is a folder", false, func(c *ingest.Config) { c.Archive.Index = dir }},
+		{"archives are off", "", false, func(c *ingest.Config) { c.Archives, c.Archive.Index = false, none }},
+		{"archives are followed", "ingest.archive.index: ", true, func(c *ingest.Config) { c.Archives, c.Archive.Index = false, none }},
+		{"no certificate", "ingest.bmp.tls.cert_file", false, func(c *ingest.Config) { c.BMP.TLS = bmp.TLS{CertFile: none, KeyFile: none} }},
+	} {
+		cfg := ingest.DefaultConfig()
+		tt.change(&cfg)
+		err := cfg.CheckFiles(tt.follow)
+		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
 		}
 	}
 }

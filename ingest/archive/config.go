@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -77,6 +78,29 @@ func (c *Config) Validate() error {
 		faults = append(faults, errors.New("ingest.archive.directory: is a URL; an index may be one"))
 	}
 	return errors.Join(faults...)
+}
+
+// CheckFiles reports a folder or list of this machine that is not there. What is remote is not asked.
+func (c *Config) CheckFiles() error {
+	switch {
+	case c.Directory != "":
+		info, err := os.Stat(c.Directory)
+		if err == nil && !info.IsDir() {
+			err = fmt.Errorf("%s is no folder", c.Directory)
+		}
+		if err != nil {
+			return fmt.Errorf("ingest.archive.directory: %w", err)
+		}
+	case c.Index != "" && !isRemote(c.Index):
+		info, err := os.Stat(local(c.Index))
+		if err == nil && info.IsDir() {
+			err = fmt.Errorf("%s is a folder", c.Index)
+		}
+		if err != nil {
+			return fmt.Errorf("ingest.archive.index: %w", err)
+		}
+	}
+	return nil
 }
 
 // isRemote reports whether a location is a URL that is asked over HTTP.

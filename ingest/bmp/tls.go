@@ -7,6 +7,12 @@ import (
 	"os"
 )
 
+// CheckFiles reports the files of the configuration that cannot be read.
+func (c *Config) CheckFiles() error {
+	_, err := c.TLS.config()
+	return err
+}
+
 // config builds the station's side; nil where TLS is off.
 func (t TLS) config() (*tls.Config, error) {
 	if t.CertFile == "" {

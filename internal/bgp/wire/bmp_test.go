@@ -357,3 +357,15 @@ func FuzzBMP(f *testing.F) {
 		}
 	})
 }
+
+// TestBMPHeaderAlone: FRR (8.4) sends a header alone for an OPEN that it does not know any more; the peer is up, without ADD-PATH.
+func TestBMPHeaderAlone(t *testing.T) {
+	t.Parallel()
+	body := append(make([]byte, 12), 203, 0, 113, 2, 0, 179, 0xc3, 0x50)
+	body = append(append(body, openBytes(wire.AddPathBoth)...), bgpBytes(wire.MessageOpen, nil)...)
+	var s wire.BMPSession
+	m := decodeBMP(t, &s, bmpBytes(wire.BMPPeerUp, perPeer(0, 0, 0, body)))
+	if s.Peers() != 1 || m.Options.AddPathIPv4 || len(m.Up.Received) != wire.HeaderLength {
+		t.Errorf("%d peers, %+v, an OPEN of %d octets", s.Peers(), m.Options, len(m.Up.Received))
+	}
+}

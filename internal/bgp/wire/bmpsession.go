@@ -182,7 +182,8 @@ func negotiated(sent, received *Open) bmpPeerState {
 	}
 }
 
-// cutOpen decodes the OPEN at the start of b and returns what follows it; whole is the message.
+// cutOpen decodes the OPEN at the start of b and returns what follows it; whole is the message. A header alone stands for an OPEN that the
+// router does not know any more (FRR 8.4, for a session that was there before its BMP session): it offers nothing.
 func cutOpen(b []byte, whole *[]byte) (*Open, []byte, error) {
 	typ, body, err := SplitMessage(b)
 	if err != nil {
@@ -193,6 +194,9 @@ func cutOpen(b []byte, whole *[]byte) (*Open, []byte, error) {
 	}
 	n := HeaderLength + len(body)
 	*whole = b[:n]
+	if len(body) == 0 {
+		return &Open{}, b[n:], nil
+	}
 	open, err := DecodeOpen(body)
 	return open, b[n:], err
 }

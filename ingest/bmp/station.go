@@ -97,7 +97,10 @@ func (s *Station) Ready() error {
 	if s.ready != nil {
 		return s.ready
 	}
-	return s.attendance.missing(s.routers)
+	if err := s.attendance.missing(s.routers); err != nil {
+		return telemetry.Waiting{Err: err}
+	}
+	return nil
 }
 
 // came notes that a router has a session.

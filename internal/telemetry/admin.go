@@ -68,13 +68,15 @@ func (ac AdminConfig) handler() http.Handler {
 	return mux
 }
 
-// health answers 200 and "ok", or 503 and the reason.
+// health answers 200 and "ok", or 503 and the reason; 200 and the reason where that is Waiting.
 func health(check func() error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		if check != nil {
 			if err := check(); err != nil {
-				w.WriteHeader(http.StatusServiceUnavailable)
+				if !onlyWaiting(err) {
+					w.WriteHeader(http.StatusServiceUnavailable)
+				}
 				_, _ = fmt.Fprintln(w, err) // the client may be gone
 				return
 			}

@@ -175,7 +175,7 @@ func TestNobodyThere(t *testing.T) {
 	})
 	until(t, "a reason", 10*time.Second, func() bool {
 		err := r.client.Ready()
-		return err != nil && strings.Contains(err.Error(), "connection refused") && strings.Contains(err.Error(), "next try in")
+		return err != nil && strings.Contains(err.Error(), "refuses the connection") && strings.Contains(err.Error(), "next try in")
 	})
 	if got := r.client.Ready().Error(); !strings.HasPrefix(got, "rislive: no connection: connecting: ") {
 		t.Error(got)

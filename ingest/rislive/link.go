@@ -14,6 +14,8 @@ import (
 
 	"github.com/cenkalti/backoff/v4"
 	"github.com/coder/websocket"
+
+	"github.com/darkmap/darkmap/internal/reach"
 )
 
 const (
@@ -149,7 +151,7 @@ func (l *link) dial(ctx context.Context) (*websocket.Conn, error) {
 	if resp != nil && resp.StatusCode >= 300 && resp.StatusCode < 400 {
 		return nil, fmt.Errorf("connecting: redirected to %.200q, which is not followed", resp.Header.Get("Location"))
 	}
-	return nil, fmt.Errorf("connecting: %w", err)
+	return nil, errors.New("connecting: " + reach.Why(err))
 }
 
 // httpClient makes the handshake's client.

@@ -65,9 +65,6 @@ func DefaultConfig() Config {
 // Validate reports all faults, joined.
 func (c *Config) Validate() error {
 	var faults []error
-	if !c.RISLive.Enabled && !c.RouteViews.Enabled && len(c.BMP.Routers) == 0 && !c.Archives {
-		faults = append(faults, errors.New("nothing to watch: want ingest.rislive.enabled, ingest.routeviews.enabled, or routers in ingest.bmp.routers (or ingest.archives, for --follow)"))
-	}
 	if c.AheadBytes < 1<<20 {
 		faults = append(faults, errors.New("ingest.ahead_bytes: want at least 1048576"))
 	}
@@ -86,10 +83,13 @@ func (c *Config) Validate() error {
 	return errors.Join(append(faults, c.Stream.Validate(), c.RISLive.Validate(), c.RouteViews.Validate(), c.BMP.Validate(), c.Archive.Validate(), c.Bootstrap.Validate())...)
 }
 
-// CheckFiles reports what Validate cannot know: files and folders that are named and not there. Archives are looked for where they
-// are used, BMP's certificates always.
-func (c *Config) CheckFiles(follow bool) error {
+// CheckLive reports what Validate cannot know, for who follows live sources or, with follow, archives: that there is nothing to watch,
+// and files and folders that are named and not there.
+func (c *Config) CheckLive(follow bool) error {
 	var faults []error
+	if !follow && !c.RISLive.Enabled && !c.RouteViews.Enabled && len(c.BMP.Routers) == 0 {
+		faults = append(faults, errors.New("nothing to watch: want ingest.rislive.enabled, ingest.routeviews.enabled, or routers in ingest.bmp.routers"))
+	}
 	if c.Archives || follow {
 		faults = append(faults, c.Archive.CheckFiles())
 	}

@@ -147,10 +147,14 @@ type configCheckCmd struct{}
 
 // Run checks the configuration.
 func (configCheckCmd) Run(g *globals) error {
-	if _, err := g.configuration(); err != nil {
+	c, err := g.configuration()
+	if err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(g.stdout, "the configuration is sound")
+	if err := c.Ingest.CheckLive(false); err != nil {
+		return usageError(err)
+	}
+	_, err = fmt.Fprintln(g.stdout, "the configuration is sound")
 	return err
 }
 

@@ -160,6 +160,9 @@ func (c *ingestCmd) live(ctx context.Context, g *globals, cfg *configuration) er
 	if err := g.withArchiveCache(cfg); err != nil {
 		return err
 	}
+	if err := cfg.Ingest.CheckLive(c.Follow); err != nil {
+		return usageError(err)
+	}
 	reg := telemetry.NewRegistry(version)
 	consumers := []kafka.Reading{{Stage: enrich.Name, Topics: []string{schemas.TopicUpdates}}}
 	s, err := ingest.NewLive(cfg.Ingest, ingest.LiveDeps{

@@ -57,6 +57,9 @@ func (c *upCmd) Run(ctx context.Context, g *globals) (err error) {
 	if err := g.withArchiveCache(cfg); err != nil {
 		return err
 	}
+	if err := cfg.Ingest.CheckLive(c.Follow); err != nil {
+		return usageError(err)
+	}
 	w := &watch{g: g, cfg: cfg, dataset: kafka.LiveDataset}
 	if c.Follow {
 		w.dataset = followDataset

@@ -3,6 +3,7 @@ package bmp_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -300,9 +302,14 @@ func TestRefusals(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			f := start(t, settings())
-			c := f.dial(tt.from).Conn
-			_, _ = c.Write([]byte(tt.says)) // who is refused at once may find out here
-			_ = c.Close()
+			c, err := dial(f.station.Addr(), tt.from)
+			switch { // who is refused at once may find out here, or when it says something
+			case err == nil:
+				_, _ = c.Write([]byte(tt.says))
+				_ = c.Close()
+			case !errors.Is(err, syscall.ECONNRESET):
+				t.Fatal(err)
+			}
 			eventually(t, func() bool { return f.log.count("connection refused") == 1 })
 			if got := f.log.String(); !strings.Contains(got, "reason="+tt.reason+" ") || !strings.Contains(got, tt.why) {
 				t.Errorf("got\n%s\nwant reason %s and %s", got, tt.reason, tt.why)

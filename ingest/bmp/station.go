@@ -98,7 +98,7 @@ func (s *Station) Ready() error {
 		return s.ready
 	}
 	if err := s.attendance.missing(s.routers); err != nil {
-		return telemetry.Waiting{Err: err}
+		return telemetry.WaitingError{Err: err}
 	}
 	return nil
 }

@@ -68,7 +68,7 @@ func (ac AdminConfig) handler() http.Handler {
 	return mux
 }
 
-// health answers 200 and "ok", or 503 and the reason; 200 and the reason where that is Waiting.
+// health answers 200 and "ok", or 503 and the reason; 200 and the reason where that is WaitingError.
 func health(check func() error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")

@@ -1,17 +1,17 @@
 package telemetry
 
-// Waiting is a reason of Ready that is nobody's fault here: the process could do its work, and others have not come. /readyz says it, and
+// WaitingError is a reason of Ready that is nobody's fault here: the process could do its work, and others have not come. /readyz says it, and
 // answers 200 all the same, or those others would be kept away.
-type Waiting struct{ Err error }
+type WaitingError struct{ Err error }
 
-func (w Waiting) Error() string { return w.Err.Error() }
+func (w WaitingError) Error() string { return w.Err.Error() }
 
-func (w Waiting) Unwrap() error { return w.Err }
+func (w WaitingError) Unwrap() error { return w.Err }
 
-// onlyWaiting reports whether all that err joins is Waiting.
+// onlyWaiting reports whether all that err joins is WaitingError.
 func onlyWaiting(err error) bool {
 	switch x := err.(type) { //nolint:errorlint // looks at each of a tree
-	case Waiting:
+	case WaitingError:
 		return true
 	case interface{ Unwrap() []error }:
 		for _, e := range x.Unwrap() {

@@ -12,7 +12,7 @@ import (
 // TestWaiting: who only waits for others is asked for work all the same, and says for whom.
 func TestWaiting(t *testing.T) {
 	t.Parallel()
-	waiting := Waiting{Err: errors.New("no router has connected")}
+	waiting := WaitingError{Err: errors.New("no router has connected")}
 	for _, tt := range []struct {
 		err  error
 		want int

@@ -363,8 +363,7 @@ func (p *dayPlayer) step(c int, t int64) {
 
 // TestDay plays a day of live streams, and again with take-overs, gaps, a bootstrap and a check in it: outside of them the same is
 // decided, the state is what it really is, and no more memory is in use.
-func TestDay(t *testing.T) {
-	t.Parallel()
+func TestDay(t *testing.T) { //nolint:paralleltest // measures the heap
 	d := newDay()
 	calm := newDayPlayer(t, d)
 	calm.play()

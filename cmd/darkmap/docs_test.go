@@ -1,12 +1,10 @@
 package main
 
 import (
-	"context"
+	"io"
 	"os"
 	"strings"
 	"testing"
-
-	"github.com/alecthomas/kong"
 )
 
 // TestInterfacesNameEverything holds docs/interfaces.md to the commands and flags that there are.
@@ -18,7 +16,7 @@ func TestInterfacesNameEverything(t *testing.T) {
 	}
 	text := string(b)
 	var c cli
-	parser, err := kong.New(&c, kong.BindTo(t.Context(), (*context.Context)(nil)), kong.Vars{"admin_addr": ""})
+	parser, err := newParser(t.Context(), &c, io.Discard, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -89,13 +89,18 @@ func main() {
 	os.Exit(code)
 }
 
-// run is main without the process: it parses, runs one command and returns the exit code.
-func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	var c cli
-	parser, err := kong.New(&c, kong.Name("darkmap"), kong.Description("Watches the global routing table and says which networks and countries have gone dark."),
+// newParser returns one of the command line, into c.
+func newParser(ctx context.Context, c *cli, stdout, stderr io.Writer) (*kong.Kong, error) {
+	return kong.New(c, kong.Name("darkmap"), kong.Description("Watches the global routing table and says which networks and countries have gone dark."),
 		kong.Writers(stdout, stderr), kong.BindTo(ctx, (*context.Context)(nil)), kong.Vars{"admin_addr": telemetry.DefaultAdminAddr},
 		kong.NamedMapper("folder", kong.MapperFunc(folder)),
 		kong.ExplicitGroups([]kong.Group{{Key: "stages", Title: "Stages, each a process of its own:"}}))
+}
+
+// run is main without the process: it parses, runs one command and returns the exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	var c cli
+	parser, err := newParser(ctx, &c, stdout, stderr)
 	if err != nil {
 		fmt.Fprintln(stderr, "darkmap:", err)
 		return exitFailed

@@ -12,12 +12,6 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// The lanes of what answers a gap, or a check, begin with these and end with its ID.
-const (
-	tableLane = "table/"
-	fillLane  = "fill/"
-)
-
 // Gap is a stretch of a collector's stream that was not heard, from Since to Until, and may be answered by a table or a fill. It
 // takes the place of gaps that were still open when it began: what answers it holds what all of them lacked.
 type Gap struct {
@@ -40,10 +34,16 @@ type Gap struct {
 func (g *Gap) Stream() *Stream { return g.s }
 
 // TableLane begins the lane of the tables that answer the gap; FillLane that of the messages that it lacked.
-func (g *Gap) TableLane() *Lane { return g.s.Lane(tableLane + g.ID) }
+func (g *Gap) TableLane() *Lane { return g.lane("table/") }
 
 // FillLane is TableLane's counterpart.
-func (g *Gap) FillLane() *Lane { return g.s.Lane(fillLane + g.ID) }
+func (g *Gap) FillLane() *Lane { return g.lane("fill/") }
+
+func (g *Gap) lane(kind string) *Lane {
+	l := g.s.Lane(kind + g.ID)
+	l.lacks = &g.lacks
+	return l
+}
 
 // heard notes the first message after the gap. The stream's mu is held.
 func (g *Gap) heard(p bgp.Peer, at int64) {
@@ -224,8 +224,9 @@ func (g *Gap) Missing(p bgp.Peer, at int64) bool {
 
 // Check is a daily comparison with a table dump.
 type Check struct {
-	ID string
-	s  *Stream
+	ID    string
+	s     *Stream
+	lacks bool // a record of its table was refused; the stream's mu
 }
 
 // BeginCheck says that the dump of nominal time t will be compared with the state; it is called at least a minute before t.
@@ -243,7 +244,7 @@ func (c *Check) End(ctx context.Context, l *Lane, complete bool, why string) err
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o := Outcome{Complete: complete, Why: why}
-	o.limit(l.lacks)
+	o.limit(c.lacks)
 	complete, why = o.Complete, o.Why
 	rec := &pb.UpdateRecord{Body: &pb.UpdateRecord_CheckEnd{CheckEnd: &pb.CheckEnd{Id: c.ID, Complete: complete}}}
 	if err := s.write(ctx, l, s.now(), rec); err != nil {
@@ -257,7 +258,11 @@ func (c *Check) End(ctx context.Context, l *Lane, complete bool, why string) err
 }
 
 // Lane begins the lane of the check's table.
-func (c *Check) Lane() *Lane { return c.s.Lane(tableLane + c.ID) }
+func (c *Check) Lane() *Lane {
+	l := c.s.Lane("table/" + c.ID)
+	l.lacks = &c.lacks
+	return l
+}
 
 // Stream is the check's.
 func (c *Check) Stream() *Stream { return c.s }

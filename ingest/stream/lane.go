@@ -22,7 +22,7 @@ type Lane struct {
 	session  uint64
 	sequence uint64 // of the last record
 	live     bool   // what it says is the present: it counts, and moves the clock
-	lacks    bool   // a record was refused; the stream's mu
+	lacks    *bool  // of what it answers: set where a record was refused; nil where it answers nothing; the stream's mu
 }
 
 // Lane begins a lane that can be read again: table/<gap>, fill/<gap>. Its positions begin anew in every process.
@@ -80,8 +80,7 @@ func (s *Stream) heard(m *Message, now int64) int64 {
 
 // correct replaces a timestamp that cannot be. mu is held.
 func (s *Stream) correct(t, now int64) int64 {
-	limit := s.set.cfg.FutureLimit.Microseconds()
-	if t == 0 || t-now > limit || s.o.Clock == Own && now-t > limit {
+	if t == 0 || s.ahead(t, now) || s.o.Clock == Own && s.ahead(now, t) {
 		if t != 0 {
 			s.set.metrics.corrected.WithLabelValues(s.collector).Inc()
 		}
@@ -91,7 +90,9 @@ func (s *Stream) correct(t, now int64) int64 {
 }
 
 // Ahead reports whether a timestamp lies further ahead of the clock than is believed: it cannot be.
-func (s *Stream) Ahead(t int64) bool { return t-s.now() > s.set.cfg.FutureLimit.Microseconds() }
+func (s *Stream) Ahead(t int64) bool { return s.ahead(t, s.now()) }
+
+func (s *Stream) ahead(t, now int64) bool { return t-now > s.set.cfg.FutureLimit.Microseconds() }
 
 func (s *Stream) setUp(p *Peer, up bool) {
 	switch {
@@ -155,9 +156,8 @@ func (s *Stream) write(ctx context.Context, l *Lane, t int64, rec *pb.UpdateReco
 		return err
 	}
 	l.sequence--
-	l.lacks = true
-	if g := s.gap; g != nil && (l.name == tableLane+g.ID || l.name == fillLane+g.ID) {
-		g.lacks = true
+	if l.lacks != nil {
+		*l.lacks = true
 	}
 	return s.tooLarge(ctx, schemas.TopicUpdates, value, err)
 }

@@ -25,7 +25,6 @@ type feed struct {
 	lost   time.Duration
 	lacked int64   // timestamp of the earliest message that is known to be missing since the last gap began; 0 is none
 	sides  [2]side // by link
-	future time.Duration
 }
 
 // side is what a connection has to do with a collector.
@@ -54,9 +53,8 @@ type peer struct {
 // whyStart is why a feed is broken to begin with.
 const whyStart = "no message since the start"
 
-// newFeed begins one; timestamps further ahead of the clock than future are no measure of anything.
-func newFeed(s *stream.Stream, now, future time.Duration) *feed {
-	return &feed{future: future, collector: s.Collector(), host: s.Collector()[len(bgp.ProjectRIS)+1:], stream: s, peers: map[bgp.Peer]*peer{}, broken: true, why: whyStart, lost: now}
+func newFeed(s *stream.Stream, now time.Duration) *feed {
+	return &feed{collector: s.Collector(), host: s.Collector()[len(bgp.ProjectRIS)+1:], stream: s, peers: map[bgp.Peer]*peer{}, broken: true, why: whyStart, lost: now}
 }
 
 // begin ends a feed's break: the gap, then the stream is up.
@@ -137,7 +135,7 @@ const (
 // say writes a message to the stream. The error is the stream's.
 // inOrder lets nothing pass that is older than what its peer has said last: it was held while that was said.
 func (f *feed) say(ctx context.Context, m *wire.RISLiveMessage, inOrder bool) (passed, error) {
-	believable := m.Timestamp <= time.Now().Add(f.future).UnixMicro()
+	believable := !f.stream.Ahead(m.Timestamp) // one that cannot be is no measure of what comes later
 	if !inOrder && m.Kind != wire.RISUnknown && believable {
 		f.last = max(f.last, m.Timestamp)
 	}

@@ -66,7 +66,7 @@ func (m *merger) now() time.Duration { return time.Since(m.start) }
 func (m *merger) add(s *stream.Stream) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.feeds[s.Collector()] = newFeed(s, m.now(), m.cfg.Hold)
+	m.feeds[s.Collector()] = newFeed(s, m.now())
 	clear(m.hosts)
 }
 

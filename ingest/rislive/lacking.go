@@ -56,14 +56,16 @@ func (m *merger) replaceLead(ctx context.Context, now time.Duration) error {
 // mu is held.
 func (m *merger) expire(f *feed, n int, t time.Duration) {
 	s, c := &f.sides[n], m.links[n]
+	leftOut := false
 	for h := s.hold.oldest(); h != nil && h.at < t; h = s.hold.oldest() {
 		if m.lead == 1-n && h.sure && c != nil && m.overlapping(f, c) && f.sides[m.lead].listensSince(h.at-m.cfg.SwitchAfter) {
 			f.lack(h.stamp, m.now(), "the leading connection left out messages that the other brought")
+			leftOut = true
 		}
 		s.hold.drop(&m.pools[n])
 		m.pass(passedExpired)
 	}
-	if f.lacked != 0 {
+	if leftOut {
 		s.partial(m.now())
 	}
 	if at := s.ahead.expire(t); at > 0 && c != nil && n != m.lead && s.listensSince(at-m.cfg.SwitchAfter) && s.brought < at {

@@ -56,41 +56,46 @@ func TestCollectorSilent(t *testing.T) {
 	}
 }
 
-// TestMessageLeftOut: what the connection that leads leaves out, and the other one does not, is missing, and a gap says so.
+// TestMessageLeftOut: what the connection that leads leaves out, and the other one does not, is missing, and a gap says so; also the
+// second time, soon after the first. Each connection leaves something out in its turn: for one of them it is missing.
 func TestMessageLeftOut(t *testing.T) {
 	t.Parallel()
-	missing := 0
-	for conn := range 2 {
-		r := newRig(t, rislivetest.Options{}, 30, []string{"rrc00"}, nil)
-		r.listening(t)
-		s := steady(6, "rrc00")
-		_, n := scheduled(t, s)
-		bad := r.srv.Conns()[conn]
-		begin := time.Now()
-		go func() {
-			time.Sleep(2 * time.Second)
-			bad.LeaveOut("rrc00", 1)
-		}()
-		if err := r.srv.Play(t.Context(), s, begin, 1); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(300 * time.Millisecond)
-		r.stop()
-		got, gaps := r.messages(t), r.gaps(t, "ris/rrc00")
-		switch {
-		case got == n && len(gaps) == 1: // it followed
-		case got == n-1 && len(gaps) == 2:
-			missing++
-			since, until := time.UnixMicro(gaps[1].GetSinceUs()), begin.Add(2*time.Second)
-			if since.Before(until.Add(-50*time.Millisecond)) || since.After(until.Add(200*time.Millisecond)) {
-				t.Errorf("the gap begins at %v, the message was left out after %v", since, until)
+	for i := range 6 { // either link may lead
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, rislivetest.Options{}, 30, []string{"rrc00"}, nil)
+			r.listening(t)
+			s := steady(8, "rrc00")
+			_, n := scheduled(t, s)
+			conns := r.srv.Conns()
+			begin := time.Now()
+			turns := [2]time.Duration{time.Second, 4 * time.Second}
+			const again = time.Second
+			for c, turn := range turns {
+				for _, at := range []time.Duration{turn, turn + again} {
+					time.AfterFunc(at, func() { conns[c].LeaveOut("rrc00", 1) })
+				}
 			}
-		default:
-			t.Errorf("connection %d: %d of %d messages, %d gaps", conn, got, n, len(gaps))
-		}
-	}
-	if missing == 0 {
-		t.Error("neither connection led")
+			if err := r.srv.Play(t.Context(), s, begin, 1); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(300 * time.Millisecond)
+			r.stop()
+			got, gaps := r.messages(t), r.gaps(t, "ris/rrc00")
+			if got != n-2 || len(gaps) != 3 {
+				t.Fatalf("%d of %d messages, %d gaps", got, n, len(gaps))
+			}
+			led := turns[0]
+			if time.UnixMicro(gaps[1].GetSinceUs()).After(begin.Add(turns[1] - again/2)) {
+				led = turns[1]
+			}
+			for k, g := range gaps[1:] {
+				since, leftOut := time.UnixMicro(g.GetSinceUs()), begin.Add(led+time.Duration(k)*again)
+				if since.Before(leftOut.Add(-50*time.Millisecond)) || since.After(leftOut.Add(200*time.Millisecond)) {
+					t.Errorf("gap %d begins at %v, the message was left out after %v", k+1, since, leftOut)
+				}
+			}
+		})
 	}
 }
 

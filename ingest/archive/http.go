@@ -111,15 +111,8 @@ func unanswered(req *http.Request, err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok && errors.Is(err, errRedirect) {
 		return fmt.Errorf("asking for %s: %w", req.URL.Redacted(), e.Err)
 	}
-	return &unreachableError{err}
+	return reach.Explain(err)
 }
-
-// unreachableError is a server that cannot be reached: who and why is all that it says.
-type unreachableError struct{ err error }
-
-func (e *unreachableError) Error() string { return reach.Why(e.err) }
-
-func (e *unreachableError) Unwrap() error { return e.err }
 
 // retryAfter reads the header (RFC 9110 §10.2.3).
 func retryAfter(v string) time.Duration {

@@ -132,7 +132,7 @@ func (s *Source) Ready() error {
 	case time.Since(time.Unix(0, heard)) > s.cfg.SuspendAfter:
 		return fmt.Errorf("routeviews: %s (last answer: %s UTC)", s.unheard(), time.Unix(0, heard).UTC().Format(time.DateTime))
 	case s.fault != nil && time.Since(s.faultAt) < faultFor:
-		return fmt.Errorf("routeviews: %s", reach.Why(s.fault))
+		return fmt.Errorf("routeviews: %w", reach.Explain(s.fault))
 	case !s.joined:
 		return fmt.Errorf("routeviews: waiting for topics that fit %s and a place in the group %s", s.cfg.Topics, s.group)
 	}

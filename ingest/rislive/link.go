@@ -151,7 +151,7 @@ func (l *link) dial(ctx context.Context) (*websocket.Conn, error) {
 	if resp != nil && resp.StatusCode >= 300 && resp.StatusCode < 400 {
 		return nil, fmt.Errorf("connecting: redirected to %.200q, which is not followed", resp.Header.Get("Location"))
 	}
-	return nil, errors.New("connecting: " + reach.Why(err))
+	return nil, fmt.Errorf("connecting: %w", reach.Explain(err))
 }
 
 // httpClient makes the handshake's client.

@@ -41,6 +41,20 @@ func Why(err error) string {
 	return innermost(err).Error()
 }
 
+// Explain is err, wrapped, with Why for its text; nil is nil.
+func Explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &explainedError{err}
+}
+
+type explainedError struct{ err error }
+
+func (e *explainedError) Error() string { return Why(e.err) }
+
+func (e *explainedError) Unwrap() error { return e.err }
+
 // timedOut reports whether it took too long.
 func timedOut(err error) bool {
 	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, syscall.ETIMEDOUT) {

@@ -168,7 +168,7 @@ func (r *running) run(ctx context.Context, parts ...func(context.Context) error)
 	// Not after ctx: where one part fails the others may be waiting for room.
 	defer r.updates.EndAfter(running, drain)()
 	defer r.feeds.EndAfter(running, drain)()
-	defer context.AfterFunc(running, r.endLater)()
+	defer kafka.EndAfter(running, drain, r.life, r.end)() // dead letters that are not written by then are lost
 	for _, part := range parts {
 		g.Go(func() error { return part(running) })
 	}
@@ -180,17 +180,6 @@ func (r *running) run(ctx context.Context, parts ...func(context.Context) error)
 		err = errors.Join(err, fmt.Errorf("writing to %s: %w", schemas.TopicDeadLetter, e))
 	}
 	return err
-}
-
-// endLater gives up dead letters that are not written in drain.
-func (r *running) endLater() {
-	t := time.NewTimer(drain)
-	defer t.Stop()
-	select {
-	case <-r.life.Done():
-	case <-t.C:
-		r.end()
-	}
 }
 
 // open connects, as soon as Kafka is there; nil where ctx ends before.

@@ -72,13 +72,18 @@ func NewProducer(ctx context.Context, cfg Config, topic string, log *slog.Logger
 
 // EndAfter gives up what is not written drain after ctx has ended: calls that wait for room return then. Stop takes that back.
 func (p *Producer) EndAfter(ctx context.Context, drain time.Duration) (stop func() bool) {
-	return context.AfterFunc(ctx, func() { // ends with the producer
+	return EndAfter(ctx, drain, p.life, p.end)
+}
+
+// EndAfter ends life, by end, drain after ctx has ended. Stop takes that back.
+func EndAfter(ctx context.Context, drain time.Duration, life context.Context, end context.CancelFunc) (stop func() bool) { //nolint:revive // two contexts: one ends the other
+	return context.AfterFunc(ctx, func() { // ends with life
 		t := time.NewTimer(drain)
 		defer t.Stop()
 		select {
-		case <-p.life.Done():
+		case <-life.Done():
 		case <-t.C:
-			p.end()
+			end()
 		}
 	})
 }

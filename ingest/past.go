@@ -19,17 +19,22 @@ type past map[string]stream.Past
 // readPast reads what bgp.feeds took since then. A collector that it does not name has to send its tables.
 func readPast(ctx context.Context, d *LiveDeps, since time.Time) (past, error) {
 	p := past{}
-	err := kafka.ReadSince(ctx, d.Kafka, d.Log, schemas.TopicFeeds, since, func(rec *kgo.Record) error {
-		var f pb.FeedRecord
-		if err := f.UnmarshalVT(rec.Value); err == nil { // what cannot be read tells nothing
-			p.note(&f)
-		}
-		return nil
-	})
+	err := readFeeds(ctx, d, since, func(f *pb.FeedRecord, _ time.Time) { p.note(f) })
 	if err != nil {
 		return nil, fmt.Errorf("reading what was known of the collectors: %w", err)
 	}
 	return p, nil
+}
+
+// readFeeds calls fn with what bgp.feeds took since then, and when.
+func readFeeds(ctx context.Context, d *LiveDeps, since time.Time, fn func(f *pb.FeedRecord, at time.Time)) error {
+	return kafka.ReadSince(ctx, d.Kafka, d.Log, schemas.TopicFeeds, since, func(rec *kgo.Record) error {
+		var f pb.FeedRecord
+		if err := f.UnmarshalVT(rec.Value); err == nil { // what cannot be read tells nothing; sink keeps it
+			fn(&f, rec.Timestamp)
+		}
+		return nil
+	})
 }
 
 // note takes a record in; those of an older session are late and count for nothing.
@@ -67,16 +72,11 @@ func (r *running) look(ctx context.Context) {
 	var retry kafka.Backoff
 	for {
 		r.looked = r.now()
-		err := kafka.ReadSince(limited, r.d.Kafka, r.d.Log, schemas.TopicFeeds, r.looked.Add(-lookBack), func(rec *kgo.Record) error {
-			var f pb.FeedRecord
-			if err := f.UnmarshalVT(rec.Value); err != nil {
-				return nil //nolint:nilerr // sink keeps what cannot be read
-			}
+		err := readFeeds(limited, &r.d, r.looked.Add(-lookBack), func(f *pb.FeedRecord, at time.Time) {
 			r.set.Saw(f.GetPosition().GetSession())
 			if f.GetEvent() == pb.FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED {
-				r.set.Doubt(f.GetCollector(), rec.Timestamp)
+				r.set.Doubt(f.GetCollector(), at)
 			}
-			return nil
 		})
 		if err == nil || ctx.Err() != nil {
 			return

@@ -79,8 +79,12 @@ func (c *configuration) load(path string, sets []string) error {
 	return nil
 }
 
-// withArchiveCache names the folder in which fetched archives are kept, where the configuration does not.
-func (g *globals) withArchiveCache(c *configuration) error {
+// prepareLive makes a configuration fit for who follows live sources or, with follow, archives: it names the folder in which fetched
+// archives are kept, where none is named, and finds what cannot be followed.
+func (g *globals) prepareLive(c *configuration, follow bool) error {
+	if err := c.Ingest.CheckLive(follow); err != nil {
+		return usageError(err)
+	}
 	if c.Ingest.Archive.Cache != "" {
 		return nil
 	}

@@ -157,11 +157,8 @@ func (c *ingestCmd) live(ctx context.Context, g *globals, cfg *configuration) er
 	if err := checkFollow(c.Follow, c.dataset()); err != nil {
 		return err
 	}
-	if err := g.withArchiveCache(cfg); err != nil {
+	if err := g.prepareLive(cfg, c.Follow); err != nil {
 		return err
-	}
-	if err := cfg.Ingest.CheckLive(c.Follow); err != nil {
-		return usageError(err)
 	}
 	reg := telemetry.NewRegistry(version)
 	consumers := []kafka.Reading{{Stage: enrich.Name, Topics: []string{schemas.TopicUpdates}}}

@@ -54,11 +54,8 @@ func (c *upCmd) Run(ctx context.Context, g *globals) (err error) {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(upMemory)
 	}
-	if err := g.withArchiveCache(cfg); err != nil {
+	if err := g.prepareLive(cfg, c.Follow); err != nil {
 		return err
-	}
-	if err := cfg.Ingest.CheckLive(c.Follow); err != nil {
-		return usageError(err)
 	}
 	w := &watch{g: g, cfg: cfg, dataset: kafka.LiveDataset}
 	if c.Follow {

@@ -25,8 +25,9 @@ func sameOutside(t *testing.T, quiet, disturbed *observatory, until int64) {
 		return slices.ContainsFunc(gaps, func(g bgp.Interval) bool { return !at.Add(time.Minute).Before(g.Start) && !at.After(g.End) })
 	}
 	// what a gap splits or delays begins or ends within it: all other beginnings and ends are compared
-	found := func(o *observatory) (out []string) {
-		for _, x := range o.found(until + 60) {
+	found := func(o *observatory) (n int, out []string) {
+		all := o.found(until + 60)
+		for _, x := range all {
 			what := fmt.Sprintf("%s %s %s", x.Entity.Code, x.Family, x.Kind)
 			if !in(x.Start) {
 				out = append(out, what+" begins "+x.Start.Format(time.TimeOnly))
@@ -36,9 +37,10 @@ func sameOutside(t *testing.T, quiet, disturbed *observatory, until int64) {
 			}
 		}
 		slices.Sort(out)
-		return out
+		return len(all), out
 	}
-	a, b := found(quiet), found(disturbed)
+	na, a := found(quiet)
+	nb, b := found(disturbed)
 	if diff := cmp.Diff(a, b); diff != "" {
 		t.Errorf("outages, quiet and disturbed (-quiet +disturbed):\n%s", diff)
 	}
@@ -56,7 +58,7 @@ func sameOutside(t *testing.T, quiet, disturbed *observatory, until int64) {
 			t.Errorf("%s: visible, quiet and disturbed (-quiet +disturbed):\n%s", time.Unix(at, 0).UTC().Format(time.TimeOnly), diff)
 		}
 	}
-	t.Logf("%d and %d outages, %d beginnings and ends outside of gaps: %q; %d minutes outside of gaps, %d entities in them", len(quiet.found(until+60)), len(disturbed.found(until+60)), len(a), a, minutes, compared)
+	t.Logf("%d and %d outages, %d beginnings and ends outside of gaps: %q; %d minutes outside of gaps, %d entities in them", na, nb, len(a), a, minutes, compared)
 }
 
 // found lists the outages as they stood at a time, Unix seconds.

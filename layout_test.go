@@ -130,7 +130,7 @@ func TestPackageComments(t *testing.T) {
 
 // homes says which packages of this module may import a library; nobody means that only tests do.
 var homes = map[string][]string{
-	"github.com/twmb/franz-go/pkg/kfake":                      {"internal/kafka"},
+	"github.com/twmb/franz-go/pkg/kfake":                      {"internal/kafka", "internal/kafkatest"},
 	"github.com/ClickHouse/clickhouse-go/v2":                  {"internal/clickhouse", "sink"},
 	"github.com/ClickHouse/ch-go":                             {"internal/clickhouse", "sink"},
 	"github.com/oschwald/maxminddb-golang/v2":                 {"enrich/geo"},

@@ -10,8 +10,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kfake"
-
 	"github.com/darkmap/darkmap/ingest/file"
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/internal/capture"
@@ -24,14 +22,7 @@ import (
 // abandoned is what runs beside a broker that has just gone, in virtual time.
 func abandoned(t *testing.T) *running {
 	t.Helper()
-	b, err := kafka.StartBroker(t.Context(), kafka.BrokerConfig{Network: &kfake.VirtualNetwork{}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg := b.Use(kafka.DefaultConfig())
-	if _, err := kafka.Apply(t.Context(), cfg, kafkatest.Log(), schemas.Topics); err != nil {
-		t.Fatal(err)
-	}
+	b, cfg := kafkatest.Virtual(t, 4)
 	l, err := NewLive(DefaultConfig(), LiveDeps{Log: kafkatest.Log(), Kafka: cfg, Instance: "a", Now: time.Now})
 	if err != nil {
 		t.Fatal(err)

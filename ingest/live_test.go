@@ -139,11 +139,6 @@ func TestLiveRouter(t *testing.T) {
 func TestLiveClockBack(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.New(t, 2)
-	p, err := kafka.NewProducer(t.Context(), k, schemas.TopicFeeds, kafkatest.Log(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
 	seen := uint64(time.Now().Add(time.Hour).UnixMilli()) << 10
 	value, err := (&pb.FeedRecord{
 		Position: &pb.Position{Collector: "bmp/other", Lane: "feed", Session: seen, Sequence: 1}, Collector: "bmp/other", Event: pb.FeedEvent_FEED_EVENT_UP,
@@ -151,12 +146,7 @@ func TestLiveClockBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Produce(t.Context(), "bmp/other", value); err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Flush(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	kafkatest.Produce(t, k, schemas.TopicFeeds, "bmp/other", value)
 	cfg := routersOnly(freePort(t))
 	cfg.FillLimit = 0
 	l, stop := start(t, cfg, k)

@@ -8,7 +8,6 @@ import (
 
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/ingest/stream/streamtest"
-	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/kafkatest"
 	"github.com/darkmap/darkmap/schemas"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
@@ -55,21 +54,11 @@ func TestWanted(t *testing.T) {
 func TestLook(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.New(t, 2)
-	p, err := kafka.NewProducer(t.Context(), k, schemas.TopicFeeds, kafkatest.Log(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
 	wanted, err := (&pb.FeedRecord{Collector: "routeviews/x", Event: pb.FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED}).MarshalVT()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Produce(t.Context(), "routeviews/x", wanted); err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Flush(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	kafkatest.Produce(t, k, schemas.TopicFeeds, "routeviews/x", wanted)
 	set := streamtest.New(t, stream.DefaultConfig(), nil)
 	r := &running{set: set.Set, d: LiveDeps{Log: kafkatest.Log(), Kafka: k, Now: time.Now}}
 	r.look(t.Context())

@@ -8,8 +8,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kfake"
-
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/kafkatest"
 	"github.com/darkmap/darkmap/schemas"
@@ -56,16 +54,7 @@ func newSharer(t *testing.T, cfg kafka.Config, instance string) *sharer {
 func TestShare(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b, err := kafka.StartBroker(t.Context(), kafka.BrokerConfig{Network: &kfake.VirtualNetwork{}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = b.Close() }() // it cannot fail
-		cfg := b.Use(kafka.DefaultConfig()).WithDataset("x")
-		cfg.Partitions = 5
-		if _, err := kafka.Apply(t.Context(), cfg, kafkatest.Log(), schemas.Topics); err != nil {
-			t.Fatal(err)
-		}
+		_, cfg := kafkatest.Virtual(t, 5)
 		check := func(after string, members ...*sharer) {
 			t.Helper()
 			var all []int32

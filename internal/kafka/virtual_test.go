@@ -7,8 +7,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kfake"
-
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/kafkatest"
 	"github.com/darkmap/darkmap/schemas"
@@ -19,16 +17,7 @@ import (
 func TestTakeOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b, err := kafka.StartBroker(t.Context(), kafka.BrokerConfig{Network: &kfake.VirtualNetwork{}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = b.Close() }() // it cannot fail
-		cfg := b.Use(kafka.DefaultConfig()).WithDataset("x")
-		cfg.Partitions = 3
-		if _, err := kafka.Apply(t.Context(), cfg, kafkatest.Log(), schemas.Topics); err != nil {
-			t.Fatal(err)
-		}
+		_, cfg := kafkatest.Virtual(t, 3)
 		adm, err := kafka.NewAdmin(cfg, kafkatest.Log())
 		if err != nil {
 			t.Fatal(err)
@@ -92,14 +81,7 @@ func drainAfter(t *testing.T, cfg kafka.Config, instance string, drain func() ti
 func TestWaiting(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b, err := kafka.StartBroker(t.Context(), kafka.BrokerConfig{Network: &kfake.VirtualNetwork{}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		cfg := b.Use(kafka.DefaultConfig())
-		if _, err := kafka.Apply(t.Context(), cfg, kafkatest.Log(), schemas.Topics); err != nil {
-			t.Fatal(err)
-		}
+		b, cfg := kafkatest.Virtual(t, 4)
 		p, err := kafka.NewProducer(t.Context(), cfg, schemas.TopicUpdates, kafkatest.Log(), nil)
 		if err != nil {
 			t.Fatal(err)

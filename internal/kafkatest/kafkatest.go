@@ -3,12 +3,14 @@ package kafkatest
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/darkmap/darkmap/internal/kafka"
@@ -37,6 +39,36 @@ func New(tb testing.TB, partitions int32) kafka.Config {
 		}
 	})
 	return Dataset(tb, b.Use(kafka.DefaultConfig()), partitions)
+}
+
+// Virtual starts a broker on a network of its own, for tests in virtual time (testing/synctest), with all topics in it. It ends with the
+// test, if not before.
+func Virtual(tb testing.TB, partitions int32) (*kafka.Broker, kafka.Config) {
+	tb.Helper()
+	b, err := kafka.StartBroker(tb.Context(), kafka.BrokerConfig{Network: &kfake.VirtualNetwork{}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = b.Close() }) // it cannot fail
+	cfg := b.Use(kafka.DefaultConfig())
+	cfg.Partitions = partitions
+	if _, err := kafka.Apply(tb.Context(), cfg, Log(), schemas.Topics); err != nil {
+		tb.Fatal(err)
+	}
+	return b, cfg
+}
+
+// Produce writes one record of a collector.
+func Produce(tb testing.TB, cfg kafka.Config, topic, collector string, value []byte) {
+	tb.Helper()
+	p, err := kafka.NewProducer(tb.Context(), cfg, topic, Log(), nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer p.Close()
+	if err := errors.Join(p.Produce(tb.Context(), collector, value), p.Flush(tb.Context())); err != nil {
+		tb.Fatal(err)
+	}
 }
 
 // Dataset creates the topics of a fresh dataset on the brokers of cfg, and removes them with the test.

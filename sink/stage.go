@@ -146,12 +146,8 @@ func (s *Stage) connect() error {
 		topics[i] = s.deps.Kafka.Topic(t.topic)
 	}
 	var err error
-	s.client, err = kafka.NewClient(s.deps.Kafka, s.deps.Log,
+	s.client, err = kafka.NewClient(s.deps.Kafka, s.deps.Log, append(kafka.Member(s.deps.Kafka.Group(Name), s.deps.Instance),
 		kafka.Metrics(s.deps.Registerer, Name),
-		kgo.ConsumerGroup(s.deps.Kafka.Group(Name)),
-		kgo.InstanceID(s.deps.Instance),
-		kgo.SessionTimeout(6*time.Second),
-		kgo.HeartbeatInterval(2*time.Second),
 		kgo.ConsumeTopics(topics...),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
@@ -164,8 +160,7 @@ func (s *Stage) connect() error {
 		kgo.FetchMaxWait(500*time.Millisecond),
 		kgo.OnPartitionsAssigned(s.assigned),
 		kgo.OnPartitionsRevoked(s.revoked),
-		kgo.OnPartitionsLost(s.revoked),
-	)
+		kgo.OnPartitionsLost(s.revoked))...)
 	return err
 }
 

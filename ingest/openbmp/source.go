@@ -30,6 +30,8 @@ const (
 	maxPoll = 20_000
 	// turn is the longest that a poll waits.
 	turn = 250 * time.Millisecond
+	// fetchWait is short, since a topic that is new here is not asked for before the fetch that waits has come back.
+	fetchWait = 500 * time.Millisecond
 	// faultFor is how long a fault is shown that nothing contradicts: quiet topics bring nothing.
 	faultFor = time.Minute
 	// maxDecompressed bounds a batch of the cluster's, which is not ours.
@@ -218,7 +220,8 @@ func (s *Source) connect(last context.Context) error {
 		return err
 	}
 	s.adm = kadm.NewClient(admin)
-	opts := slices.Concat(kafka.Member(s.group, s.d.Instance), []kgo.Opt{
+	opts := slices.Concat(kafka.Member(s.group, s.d.Instance), kafka.FetchBounds(), []kgo.Opt{
+		kgo.FetchMaxWait(fetchWait),
 		kafka.Metrics(s.d.Registerer, "routeviews"), kgo.WithHooks(s), quiet,
 		kgo.ConsumeTopics(s.cfg.Topics), kgo.ConsumeRegex(), kgo.MetadataMaxAge(s.cfg.Refresh), kgo.MetadataMinAge(min(time.Second, s.cfg.Refresh)),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.KeepControlRecords(), kgo.MaxDecompressBatchBytes(maxDecompressed),

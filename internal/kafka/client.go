@@ -23,15 +23,18 @@ const (
 
 	// MaxRecordBytes bounds a record's key, value and headers: brokers take batches of 1 MiB by default.
 	MaxRecordBytes = 960 << 10
-	// sessionTimeout, heartbeat and txnTimeout: architecture.md, State and exactly once.
-	sessionTimeout = 6 * time.Second
-	heartbeat      = 2 * time.Second
-	txnTimeout     = 10 * time.Second
+	// txnTimeout: architecture.md, State and exactly once.
+	txnTimeout = 10 * time.Second
 	// metadataMinAge lets a client look for a moved leader well within a transaction's time.
 	metadataMinAge = 250 * time.Millisecond
 	// maxBuffered bounds what a producing client holds.
 	maxBuffered = 16 << 20
 )
+
+// FetchBounds are the options that bound what one poll can carry, in octets as the broker holds it.
+func FetchBounds() []kgo.Opt {
+	return []kgo.Opt{kgo.FetchMaxBytes(8 << 20), kgo.FetchMaxPartitionBytes(1 << 20)}
+}
 
 // NewClient builds a franz-go client for cfg. opts come after the connection's own options. It does not connect yet.
 func NewClient(cfg Config, log *slog.Logger, opts ...kgo.Opt) (*kgo.Client, error) {

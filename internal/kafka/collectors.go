@@ -16,17 +16,6 @@ func Collectors(collector func(topic string) string) kgo.GroupBalancer {
 	return collectors{of: collector}
 }
 
-// Member are the options of a static member of a group that is named as given: other clusters have no prefix of ours.
-func Member(group, instance string) []kgo.Opt {
-	return []kgo.Opt{
-		kgo.ConsumerGroup(group), kgo.InstanceID(instance),
-		kgo.SessionTimeout(sessionTimeout), kgo.HeartbeatInterval(heartbeat),
-		kgo.FetchMaxBytes(fetchBytes), kgo.FetchMaxPartitionBytes(fetchPartitionBytes),
-		// A topic that is new here is not asked for before the fetch that waits has come back.
-		kgo.FetchMaxWait(5 * fetchWait),
-	}
-}
-
 type collectors struct{ of func(topic string) string }
 
 func (collectors) ProtocolName() string { return "darkmap-collectors" }

@@ -8,6 +8,8 @@
 // sends its clock, and retention by time works. Retention by time and size runs every retentionInterval; files go when
 // all of a segment has gone. The start of a log that DeleteRecords moved is forgotten by kill -9, up to a segment. A
 // member that dies between joining and its first heartbeat is never noticed, until one with its instance's name joins.
+// A member that waits for others to join again for longer than its session's timeout is dropped without an answer: it
+// asks again when its rebalance timeout and ten seconds are over.
 // After kill -9 of the broker's own process records may come twice: hence the positions (docs/architecture.md).
 //
 // Goroutines: the broker's own, ended by Broker.Close; those of each franz-go client, ended by its Close; Transform

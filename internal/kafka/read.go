@@ -26,11 +26,10 @@ func tail(ctx context.Context, cfg Config, log *slog.Logger, topics []string, fr
 	for i, t := range topics {
 		names[i] = cfg.Topic(t)
 	}
-	cl, err := NewClient(cfg, log,
+	cl, err := NewClient(cfg, log, append(FetchBounds(),
 		kgo.ConsumeTopics(names...),
 		kgo.ConsumeStartOffset(from),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.FetchMaxBytes(fetchBytes), kgo.FetchMaxPartitionBytes(fetchPartitionBytes))
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()))...)
 	if err != nil {
 		return err
 	}
@@ -102,10 +101,9 @@ func read(ctx context.Context, cfg Config, log *slog.Logger, topic string, from 
 	if len(left) == 0 {
 		return nil
 	}
-	cl, err := NewClient(cfg, log,
+	cl, err := NewClient(cfg, log, append(FetchBounds(),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{name: at}),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
-		kgo.FetchMaxBytes(fetchBytes), kgo.FetchMaxPartitionBytes(fetchPartitionBytes))
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())...)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"time"
 
@@ -17,9 +18,6 @@ import (
 )
 
 const (
-	// fetchBytes and fetchPartitionBytes bound what one poll can carry, as the broker holds it.
-	fetchBytes          = 8 << 20
-	fetchPartitionBytes = 1 << 20
 	// fetchWait is how long the broker waits for fetchMinBytes: it gathers the trickle of live feeds into few transactions.
 	fetchWait     = 100 * time.Millisecond
 	fetchMinBytes = 64 << 10
@@ -53,24 +51,18 @@ func NewSession(ctx context.Context, cfg Config, sc SessionConfig, log *slog.Log
 	group := cfg.Group(sc.Stage)
 	all = append(all,
 		Metrics(reg, sc.Stage),
-		kgo.ConsumerGroup(group),
-		kgo.InstanceID(sc.Instance),
 		kgo.TransactionalID(group+"."+sc.Instance),
 		kgo.TransactionTimeout(txnTimeout),
-		kgo.SessionTimeout(sessionTimeout),
-		kgo.HeartbeatInterval(heartbeat),
 		kgo.ConsumeTopics(topics...),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(),
 		kgo.BlockRebalanceOnPoll(),
-		kgo.FetchMaxBytes(fetchBytes),
-		kgo.FetchMaxPartitionBytes(fetchPartitionBytes),
 		kgo.FetchMinBytes(fetchMinBytes),
 		kgo.FetchMaxWait(fetchWait),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 	)
-	s, err := kgo.NewGroupTransactSession(append(all, opts...)...)
+	s, err := kgo.NewGroupTransactSession(slices.Concat(all, Member(group, sc.Instance), FetchBounds(), opts)...)
 	if err != nil {
 		return nil, fmt.Errorf("building the session of %s: %w", group, err)
 	}

@@ -28,19 +28,15 @@ type Share struct {
 // it is called by one goroutine at a time and must not block for long: the group waits for it. topic is a name of the registry.
 func NewShare(cfg Config, stage, instance, topic string, log *slog.Logger, reg prometheus.Registerer, changed func(owned []int32)) (*Share, error) {
 	s := &Share{group: cfg.Group(stage), notify: changed, owned: map[int32]bool{}}
-	cl, err := NewClient(cfg, log,
+	cl, err := NewClient(cfg, log, append(PromptMember(s.group, instance),
 		Metrics(reg, stage+"-share"),
-		kgo.ConsumerGroup(s.group),
-		kgo.InstanceID(instance),
-		kgo.SessionTimeout(sessionTimeout),
-		kgo.HeartbeatInterval(heartbeat),
 		kgo.ConsumeTopics(cfg.Topic(topic)),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtEnd()),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.DisableAutoCommit(),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { s.change(m, true) }),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { s.change(m, false) }),
-		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { s.change(m, false) }))
+		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { s.change(m, false) }))...)
 	if err != nil {
 		return nil, err
 	}

@@ -88,3 +88,29 @@ func TestShare(t *testing.T) {
 		c.stop()
 	})
 }
+
+// TestShareDiesJoining, in virtual time: a member that is gone without a word while members join does not keep the others waiting, nor
+// a third one from its place, for longer than ten seconds.
+func TestShareDiesJoining(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, cfg := kafkatest.Virtual(t, 5)
+		a := newSharer(t, cfg, "a")
+		time.Sleep(3 * time.Second)
+		b := newSharer(t, cfg, "b")
+		time.Sleep(100 * time.Millisecond) // a hears of it with its next heartbeat
+		if len(b.has()) != 0 {
+			t.Fatal("b has joined already")
+		}
+		b.stop()
+		time.Sleep(5 * time.Second)
+		c := newSharer(t, cfg, "c")
+		time.Sleep(10 * time.Second)
+		all := append(slices.Clone(a.has()), c.has()...)
+		if slices.Sort(all); len(c.has()) < 2 || !slices.Equal(all, []int32{0, 1, 2, 3, 4}) {
+			t.Errorf("after ten seconds a has %v and c %v, want each partition once", a.has(), c.has())
+		}
+		a.stop()
+		c.stop()
+	})
+}

@@ -255,7 +255,7 @@ func (x *FeedRecord) GetStatus() *FeedStatus {
 // How a collector's stream stands.
 type FeedStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// up, stale, suspended, down, bootstrapping.
+	// opening, up, stale, suspended, down, closed, or bootstrapping: tables are being read.
 	State string `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
 	// Peers whose sessions are up, as far as the stream told.
 	PeersUp uint32 `protobuf:"varint,2,opt,name=peers_up,json=peersUp,proto3" json:"peers_up,omitempty"`
@@ -271,8 +271,8 @@ type FeedStatus struct {
 	DoneBytes uint64 `protobuf:"varint,7,opt,name=done_bytes,json=doneBytes,proto3" json:"done_bytes,omitempty"`
 	// And in all, as far as known.
 	TotalBytes uint64 `protobuf:"varint,8,opt,name=total_bytes,json=totalBytes,proto3" json:"total_bytes,omitempty"`
-	// Up to when everything that the collector said is known: its clock, or the beginning of the oldest gap that is open;
-	// microseconds since 1970, UTC; 0 where it was never known whole. Whoever takes the collector over fills from there.
+	// Up to when everything that the collector said is known: its clock, or the beginning of the oldest gap that is open, as far
+	// as the brokers have acknowledged it on bgp.updates.v1; microseconds since 1970, UTC; 0 where it was never known whole. Whoever takes the collector over fills from there.
 	KnownUs       int64 `protobuf:"varint,9,opt,name=known_us,json=knownUs,proto3" json:"known_us,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -23,31 +23,52 @@ type feed struct {
 	down   bool
 	why    string
 	lost   time.Duration
-	lacked int64   // timestamp of the earliest message that is known to be missing since the last gap began; 0 is none
-	sides  [2]side // by link
+	lacked int64 // timestamp of the earliest message that is known to be missing and in no gap; 0 is none
+	// since and resumed are where the last gap begins, and the first message after it, timestamps: what lies between is in that gap.
+	// resumed is 0 until there is such a message.
+	since, resumed int64
+	sides          [2]side // by link
 }
 
 // side is what a connection has to do with a collector.
 type side struct {
-	hold  hold  // what it brought and was not said
-	ahead ahead // what was said and it has not brought
+	hold  hold               // what it brought and was not said
+	ahead sequence[struct{}] // what was said and it has not brought
 	// asked: the subscription was sent; listens: it was acknowledged, or brought something, at heard.
 	asked, listens bool
 	heard          time.Duration
 	brought        time.Duration // when it brought anything of the collector last
-	// overlaps: a message of this connection was brought by the other one as well.
+	// overlaps: since whole, from when on all that it brings is known, a message of it was brought by the other one as well.
 	overlaps bool
+	whole    time.Duration
 }
 
-// lose forgets a connection. What was said stays known: it may come again soon after.
+// lose forgets a connection. What was said stays known, for it may come again soon after; and that there is what only this
+// connection brought.
 func (s *side) lose(p *pool) {
-	s.hold.clear(p)
+	s.hold.strip(p)
 	s.asked, s.listens, s.overlaps, s.brought = false, false, false, 0
 }
+
+// listensSince tells whether the connection was subscribed to the collector at t.
+func (s *side) listensSince(t time.Duration) bool { return s.listens && s.heard <= t }
+
+// partial notes that something that the connection brought was passed over: whether it overlaps with the other has to be seen anew.
+func (s *side) partial(now time.Duration) { s.overlaps, s.whole = false, now }
 
 type peer struct {
 	handle *stream.Peer
 	last   int64 // timestamp of the last message said, microseconds
+	from   *connection
+	handed int64 // timestamp of the last message that another connection than from said
+}
+
+// handedTo is up to when another connection than c has said what the peer says.
+func (p *peer) handedTo(c *connection) int64 {
+	if p.from == c {
+		return p.handed
+	}
+	return p.last
 }
 
 // whyStart is why a feed is broken to begin with.
@@ -65,7 +86,7 @@ func (f *feed) begin(ctx context.Context) error {
 	} else if f.lacked != 0 {
 		since = min(since, f.lacked)
 	}
-	f.lacked = 0
+	f.lacked, f.since, f.resumed = 0, since, 0
 	if _, err := f.stream.BeginGap(ctx, since, f.why); err != nil {
 		return err
 	}
@@ -85,12 +106,28 @@ func (f *feed) lose(now time.Duration, why string) {
 	f.stream.Suspend()
 }
 
-// lack notes that a message is missing; the gap begins where the feed goes on.
+// lack notes that a message is missing, unless a gap holds it; the gap begins where the feed goes on.
 func (f *feed) lack(stamp int64, now time.Duration, why string) {
+	if f.inGap(stamp) {
+		return
+	}
 	if f.lacked == 0 || stamp < f.lacked {
 		f.lacked = stamp
 	}
 	f.lose(now, why)
+}
+
+// inGap tells whether the last gap holds a message that was not said.
+func (f *feed) inGap(stamp int64) bool {
+	return f.since <= stamp && (f.resumed == 0 || stamp < f.resumed)
+}
+
+// heard notes the timestamp of a message that was said, or says nothing.
+func (f *feed) heard(stamp int64) {
+	f.last = max(f.last, stamp)
+	if f.resumed == 0 {
+		f.resumed = stamp
+	}
 }
 
 // expire takes a feed down that was lost before t.
@@ -132,34 +169,35 @@ const (
 	passedExpired   passed = "expired"
 )
 
-// say writes a message to the stream. The error is the stream's.
-// inOrder lets nothing pass that is older than what its peer has said last: it was held while that was said.
-func (f *feed) say(ctx context.Context, m *wire.RISLiveMessage, inOrder bool) (passed, error) {
+// say writes a message that a connection brought to the stream, unless it is older than what its peer has said on another one: it
+// would undo what came since. The error is the stream's.
+func (f *feed) say(ctx context.Context, m *wire.RISLiveMessage, from *connection) (passed, error) {
+	p := f.peers[m.Peer]
+	late := p != nil && m.Timestamp < p.handedTo(from)
 	believable := !f.stream.Ahead(m.Timestamp) // one that cannot be is no measure of what comes later
-	if !inOrder && m.Kind != wire.RISUnknown && believable {
-		f.last = max(f.last, m.Timestamp)
+	if m.Kind != wire.RISUnknown && believable && !late {
+		f.heard(m.Timestamp)
 	}
 	switch {
 	case m.Sent:
 		return passedSent, nil
 	case m.Kind == wire.RISOpen:
 		return passedOpen, nil
-	case m.Kind == wire.RISKeepalive: // archives leave it out, so it must not mark where a gap begins
+	case m.Kind == wire.RISKeepalive: // archives leave it out, too
 		return passedKeepalive, nil
 	case m.Kind == wire.RISState && m.State != bgp.Established && m.State != bgp.Idle:
 		return passedConnected, nil
 	case m.Kind != wire.RISUpdate && m.Kind != wire.RISNotification && m.Kind != wire.RISState:
 		return passedOther, nil
+	case late:
+		return passedLate, nil
 	}
 	p, err := f.peer(m.Peer)
 	if err != nil {
 		return "", err
 	}
-	if inOrder && m.Timestamp < p.last {
-		return passedLate, nil
-	}
 	if believable {
-		p.last, f.last = m.Timestamp, max(f.last, m.Timestamp)
+		p.handed, p.from, p.last = p.handedTo(from), from, m.Timestamp
 	}
 	return "", f.write(ctx, m, p.handle)
 }

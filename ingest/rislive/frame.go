@@ -33,6 +33,7 @@ func (m *merger) frame(ctx context.Context, n int, frame []byte) error {
 // leads says what the leader brings. mu is held.
 func (m *merger) leads(ctx context.Context, c *connection, frame []byte, now time.Time) error {
 	if err := m.dec.Decode(frame, &m.msg); err != nil {
+		m.unread(c, frame)
 		return m.undecodable(ctx, c, frame, err)
 	}
 	if m.msg.Collector == "" {
@@ -41,7 +42,7 @@ func (m *merger) leads(ctx context.Context, c *connection, frame []byte, now tim
 	first := !c.spoke
 	c.heardAt(m.msg.Timestamp, now, m.cfg.Hold)
 	if first {
-		if err := m.beginAll(ctx, c.n); err != nil {
+		if err := m.resumeAll(ctx); err != nil {
 			return err
 		}
 	}
@@ -53,24 +54,49 @@ func (m *merger) leads(ctx context.Context, c *connection, frame []byte, now tim
 	if err := m.listening(ctx, c, f); err != nil {
 		return err
 	}
-	s := &f.sides[c.n]
-	s.brought = c.alive
-	key := m.key(f, m.msg.ID, frame)
-	if s.ahead.match(key) {
-		s.overlaps, c.overlap = true, c.alive
+	if m.twice(c, f, m.key(f, m.msg.ID, frame)) {
 		m.pass(passedTwice)
 		return nil
 	}
-	if m.cfg.Connections > 1 {
-		o := &f.sides[1-c.n]
-		if other := m.links[1-c.n]; other != nil && o.hold.match(key, &m.pools[1-c.n]) {
-			o.overlaps, other.overlap = true, c.alive
-		} else {
-			o.ahead.push(key, c.alive)
-		}
+	return m.emit(ctx, f, c.n, frame)
+}
+
+// twice notes that the leader has brought a message, and reports whether it was said already. mu is held.
+func (m *merger) twice(c *connection, f *feed, key uint64) bool {
+	s := &f.sides[c.n]
+	s.brought = c.alive
+	if _, ok := s.ahead.take(key); ok {
+		s.overlaps, c.overlap = true, c.alive
+		return true
 	}
-	_, err := m.emit(ctx, f, c.n, frame, false)
-	return err
+	if m.cfg.Connections == 1 {
+		return false
+	}
+	o, other := &f.sides[1-c.n], m.links[1-c.n]
+	switch at, ok := o.hold.match(key, &m.pools[1-c.n]); {
+	case !ok:
+		m.remember(&o.ahead, key, c.alive)
+	case other != nil && o.listens && at >= o.whole: // not from before something was passed over
+		o.overlaps, other.overlap = true, c.alive
+	}
+	return false
+}
+
+// remember notes that a message was said, as one of maxAhead.
+func (m *merger) remember(a *sequence[struct{}], key uint64, now time.Duration) {
+	if len(a.list) >= maxAhead {
+		a.dropOldest()
+	}
+	a.push(key, now, struct{}{})
+}
+
+// unread notes that the leader has brought a message that cannot be decoded, as far as its head can be read: the follower will bring
+// it as well. mu is held.
+func (m *merger) unread(c *connection, frame []byte) {
+	var h wire.RISLiveHead
+	if f := m.head(frame, &h); f != nil && f.sides[c.n].asked {
+		m.twice(c, f, m.key(f, h.ID, frame))
+	}
 }
 
 // follows holds what the leader has not brought. mu is held.
@@ -98,20 +124,37 @@ func (m *merger) follows(ctx context.Context, c *connection, frame []byte, now t
 	s := &f.sides[c.n]
 	s.brought = c.alive
 	key := m.key(f, h.ID, frame)
-	if s.ahead.match(key) {
+	if _, ok := s.ahead.take(key); ok {
 		s.overlaps, c.overlap = true, c.alive
 		return nil
 	}
-	if late := time.Duration(now.UnixMicro()-h.Timestamp) * time.Microsecond; late > m.leaderLag()+m.cfg.LagLimit {
-		m.pass(passedLate) // it may have been said and forgotten; the connection will be made anew
+	if m.old(s, h.Timestamp) || h.Timestamp < m.start.Add(m.forgotten+m.cfg.patience()).UnixMicro() {
+		s.partial(c.alive) // it is from before this connection, or may have been said and forgotten
+		m.pass(passedLate)
 		return nil
 	}
-	s.hold.push(held{key: key, at: c.alive, data: frame, stamp: h.Timestamp, sure: len(h.ID) > 0}, &m.pools[c.n])
-	for m.pools[c.n].bytes > m.cfg.HoldBytes && s.hold.drop(&m.pools[c.n]) {
-		s.partial(c.alive) // the leader may bring it yet
+	s.hold.push(key, c.alive, held{data: frame, stamp: h.Timestamp, sure: len(h.ID) > 0}, &m.pools[c.n])
+	m.makeRoom(c.n)
+	return nil
+}
+
+// makeRoom forgets, where too much is held, the oldest data of the collector that has most; the leader may bring it yet. mu is held.
+func (m *merger) makeRoom(n int) {
+	for m.pools[n].bytes > m.cfg.HoldBytes {
+		var most *feed
+		for _, f := range m.feeds {
+			if most == nil || f.sides[n].hold.bytes > most.sides[n].hold.bytes {
+				most = f
+			}
+		}
+		h := &most.sides[n].hold
+		if h.shed(&m.pools[n]) {
+			continue
+		}
+		most.lack(h.oldest().v.stamp, m.now(), "more is missing than can be remembered")
+		h.drop(&m.pools[n])
 		m.pass(passedExpired)
 	}
-	return nil
 }
 
 // head finds a frame's head and feed; the head has no host where that cannot be done without decoding. mu is held.
@@ -160,28 +203,30 @@ func (c *connection) heardAt(t int64, now time.Time, future time.Duration) {
 	}
 }
 
-// beginAll ends the breaks of all collectors that a link is subscribed to: it has brought its first message, and does not only
-// accept. mu is held.
-func (m *merger) beginAll(ctx context.Context, n int) error {
+// resume ends the break of a collector if the leader is subscribed to it and brings messages, and does not only accept. mu is held.
+func (m *merger) resume(ctx context.Context, f *feed) error {
+	if !f.broken || m.lead < 0 || m.links[m.lead] == nil || !m.links[m.lead].spoke || !f.sides[m.lead].listens {
+		return nil
+	}
+	return m.check(f, f.begin(ctx))
+}
+
+// resumeAll ends the breaks of all collectors. mu is held.
+func (m *merger) resumeAll(ctx context.Context) error {
 	for _, f := range m.feeds {
-		if f.broken && f.sides[n].listens {
-			if err := m.check(f, f.begin(ctx)); err != nil {
-				return err
-			}
+		if err := m.resume(ctx, f); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// listening notes that a collector's messages come on a connection from now on; its break ends if that leads. mu is held.
+// listening notes that a collector's messages come on a connection from now on. mu is held.
 func (m *merger) listening(ctx context.Context, c *connection, f *feed) error {
 	if s := &f.sides[c.n]; !s.listens {
-		s.listens, s.heard = true, c.alive
+		s.listens, s.heard, s.whole = true, c.alive, c.alive
 	}
-	if c.n == m.lead && c.spoke && f.broken {
-		return m.check(f, f.begin(ctx))
-	}
-	return nil
+	return m.resume(ctx, f)
 }
 
 // control takes what is no message of a collector. mu is held.

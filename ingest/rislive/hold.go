@@ -3,18 +3,18 @@ package rislive
 import "time"
 
 const (
-	// maxAhead bounds the hashes of what was said and a connection has not brought.
+	// maxAhead bounds what is remembered of a collector that was said and a connection has not brought.
 	maxAhead = 1 << 20
 	// maxSpare and spareBytes bound the buffers that are kept for the next frames.
 	maxSpare   = 4096
 	spareBytes = 4 << 10
+	// entryBytes is what an entry costs besides its frame.
+	entryBytes = 96
 )
 
-// held is a frame that a follower brought.
+// held is a frame that a follower brought and the leader has not.
 type held struct {
-	key  uint64
-	at   time.Duration // since the merger's start
-	data []byte        // nil: the leader brought it as well
+	data []byte // nil: forgotten, what is known is that the message is there
 	// stamp is the message's timestamp, microseconds; sure says that it has an id, by which the leader's would have been known.
 	stamp int64
 	sure  bool
@@ -22,36 +22,9 @@ type held struct {
 
 // hold keeps a collector's frames of one connection, in order.
 type hold struct {
-	first  uint64 // number of frames[0]
-	frames []held
-	index  map[uint64]uint64 // key: number
-}
-
-// next returns the key under which one more message like key is to be kept: messages that are alike are counted.
-func next[V any](m map[uint64]V, key uint64) uint64 {
-	for {
-		if _, ok := m[key]; !ok {
-			return key
-		}
-		key = key*0x9e3779b97f4a7c15 + 1
-	}
-}
-
-// last returns the key of the last message like key; false where there is none.
-func last[V any](m map[uint64]V, key uint64) (uint64, bool) {
-	found := false
-	for {
-		if _, ok := m[key]; !ok {
-			break
-		}
-		found = true
-		further := key*0x9e3779b97f4a7c15 + 1
-		if _, ok := m[further]; !ok {
-			break
-		}
-		key = further
-	}
-	return key, found
+	sequence[held]
+	bytes int64  // of them all
+	bare  uint64 // number before which no frame has its data
 }
 
 // pool keeps buffers for frames, and counts the octets that are held.
@@ -61,7 +34,6 @@ type pool struct {
 }
 
 func (p *pool) copy(frame []byte) []byte {
-	p.bytes += int64(len(frame))
 	if n := len(p.spare); n > 0 && len(frame) <= spareBytes {
 		b := p.spare[n-1]
 		p.spare = p.spare[:n-1]
@@ -73,124 +45,68 @@ func (p *pool) copy(frame []byte) []byte {
 }
 
 func (p *pool) free(b []byte) {
-	p.bytes -= int64(len(b))
-	if len(p.spare) < maxSpare && cap(b) <= spareBytes {
+	if len(p.spare) < maxSpare && cap(b) > 0 && cap(b) <= spareBytes {
 		p.spare = append(p.spare, b)
 	}
 }
 
-// push keeps a frame: f's data are copied.
-func (h *hold) push(f held, p *pool) {
-	if h.index == nil {
-		h.index = map[uint64]uint64{}
-	}
-	f.key, f.data = next(h.index, f.key), p.copy(f.data)
-	h.index[f.key] = h.first + uint64(len(h.frames))
-	h.frames = append(h.frames, f)
+// count notes that n octets more are held.
+func (h *hold) count(n int, p *pool) {
+	h.bytes += int64(n)
+	p.bytes += int64(n)
 }
 
-// oldest is the frame that has been held longest; nil where none is.
-func (h *hold) oldest() *held {
-	if len(h.frames) == 0 {
-		return nil
+// push keeps a frame: f's data are copied. It takes the place of one whose data were forgotten.
+func (h *hold) push(key uint64, at time.Duration, f held, p *pool) {
+	if e := h.find(key); e != nil && e.v.data == nil {
+		h.match(key, p)
 	}
-	return &h.frames[0]
+	f.data = p.copy(f.data)
+	h.count(entryBytes+len(f.data), p)
+	h.sequence.push(key, at, f)
 }
 
-// match drops a frame like key and reports whether there was one. Of those that are alike the latest goes; they are alike.
-func (h *hold) match(key uint64, p *pool) bool {
-	key, ok := last(h.index, key)
-	if !ok {
-		return false
+// match drops a frame like key and tells when it came; false where there was none.
+func (h *hold) match(key uint64, p *pool) (at time.Duration, ok bool) {
+	e, ok := h.take(key)
+	if ok {
+		h.release(e.v, p)
 	}
-	f := &h.frames[h.index[key]-h.first]
-	delete(h.index, key)
+	return e.at, ok
+}
+
+// drop forgets the oldest frame; there must be one.
+func (h *hold) drop(p *pool) { h.release(h.dropOldest(), p) }
+
+func (h *hold) release(f held, p *pool) {
+	h.count(-entryBytes-len(f.data), p)
 	p.free(f.data)
-	f.data = nil
-	h.trim()
-	return true
-}
-
-// trim forgets what was matched at the beginning.
-func (h *hold) trim() {
-	n := 0
-	for n < len(h.frames) && h.frames[n].data == nil {
-		n++
-	}
-	h.first += uint64(n)
-	h.frames = h.frames[n:]
-	if len(h.frames) == 0 {
-		h.frames = nil
-	}
-}
-
-// drop forgets the oldest frame; false where there is none.
-func (h *hold) drop(p *pool) bool {
-	if len(h.frames) == 0 {
-		return false
-	}
-	f := &h.frames[0]
-	delete(h.index, f.key)
-	p.free(f.data)
-	f.data = nil
-	h.trim()
-	return true
 }
 
 // clear forgets all.
 func (h *hold) clear(p *pool) {
-	for h.drop(p) {
+	for h.oldest() != nil {
+		h.drop(p)
 	}
-	h.index = nil
 }
 
-// ahead remembers what was said and a connection has not brought yet.
-type ahead struct {
-	keys map[uint64]struct{}
-	ring []said // in order; entries that were brought since stay until their time is over
-}
-
-type said struct {
-	key uint64
-	at  time.Duration
-}
-
-func (a *ahead) push(key uint64, at time.Duration) {
-	if a.keys == nil {
-		a.keys = map[uint64]struct{}{}
-	}
-	key = next(a.keys, key)
-	a.keys[key] = struct{}{}
-	if len(a.ring) >= maxAhead {
-		a.drop()
-	}
-	a.ring = append(a.ring, said{key, at})
-}
-
-// match forgets a message like key and reports whether there was one.
-func (a *ahead) match(key uint64) bool {
-	key, ok := last(a.keys, key)
-	if ok {
-		delete(a.keys, key)
-	}
-	return ok
-}
-
-func (a *ahead) drop() {
-	delete(a.keys, a.ring[0].key)
-	a.ring = a.ring[1:]
-}
-
-// expire forgets what was said before t, and tells when the last of it was said that has not been brought; 0 where all was.
-func (a *ahead) expire(t time.Duration) (lacking time.Duration) {
-	for len(a.ring) > 0 && a.ring[0].at < t {
-		if _, ok := a.keys[a.ring[0].key]; ok {
-			lacking = a.ring[0].at
+// shed forgets the data of the oldest frame that has any; false where there is none.
+func (h *hold) shed(p *pool) bool {
+	for h.bare = max(h.bare, h.first); h.bare < h.first+uint64(len(h.list)); h.bare++ {
+		e := &h.list[h.bare-h.first]
+		if e.taken || e.v.data == nil {
+			continue
 		}
-		a.drop()
+		h.count(-len(e.v.data), p)
+		p.free(e.v.data)
+		e.v.data = nil
+		return true
 	}
-	if len(a.ring) == 0 {
-		a.ring = nil
+	return false
+}
+
+// strip forgets the data of all.
+func (h *hold) strip(p *pool) {
+	for h.shed(p) {
 	}
-	return lacking
 }

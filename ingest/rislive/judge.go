@@ -44,10 +44,12 @@ func (m *merger) judge(ctx context.Context) error {
 			m.judgeOne(c, now)
 		}
 	}
-	old := now - m.cfg.Hold
+	if now-m.stood >= m.cfg.patience() { // else it may wait in a socket
+		m.forgotten = now - m.cfg.Hold
+	}
 	for _, f := range m.feeds {
-		for n := range f.sides {
-			m.expire(f, n, old)
+		if err := m.expire(ctx, f, now); err != nil {
+			return err
 		}
 		if err := m.check(f, f.expire(ctx, now-m.cfg.StaleAfter)); err != nil {
 			return err

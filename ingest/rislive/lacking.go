@@ -8,22 +8,49 @@ import (
 
 // A connection may be sound and yet lack one collector, or a message: the service has many servers. What the other one brings shows it.
 
-// patience is how long the leader may owe what the follower has brought of a collector; by then a leader that is late as a whole is
-// replaced for that.
+// patience is how long a connection may owe what the other one has brought; by then a leader that is late as a whole is replaced for
+// that.
 func (c *Config) patience() time.Duration { return 2 * c.SwitchAfter }
 
-// lacks tells whether the leader brings nothing of a collector of which the follower has brought something for a while. mu is held.
-func (m *merger) lacks(f *feed, lead, other *connection, now time.Duration) bool {
-	from, to := &f.sides[other.n], &f.sides[lead.n]
-	h := from.hold.oldest()
-	if h == nil || now-max(h.at, lead.since) <= m.cfg.patience() || to.brought >= h.at {
-		return false
+// debt is what the leader has owed of a collector for longer than patience.
+type debt uint8
+
+const (
+	debtNone debt = iota
+	debtSome      // it left something out
+	debtAll       // it brings nothing since then
+)
+
+// leaderOwes tells what the leader owes of a collector. What lies in a gap is forgotten: what answers that brings it. mu is held.
+func (m *merger) leaderOwes(f *feed, now time.Duration) debt {
+	lead, to := m.links[m.lead], &f.sides[m.lead]
+	h := &f.sides[1-m.lead].hold
+	for e := h.oldest(); e != nil && now-max(e.at, lead.since) > m.cfg.patience(); e = h.oldest() {
+		switch {
+		case f.broken && !to.asked:
+			return debtNone
+		case to.brought < e.at:
+			return debtAll
+		case f.broken || !e.v.sure:
+			return debtNone
+		case !f.inGap(e.v.stamp):
+			return debtSome
+		}
+		h.drop(&m.pools[1-m.lead])
 	}
-	return f.broken && to.asked || !f.broken && m.overlapping(f, other)
+	return debtNone
 }
 
-// replaceLead gives the lead to the follower where the leader lacks a collector, unless another one would suffer, and leaves the
-// leader's connection: what the follower holds goes out, and nothing is missing. mu is held.
+// followerOwes tells whether the follower owes anything of a collector. mu is held.
+func (m *merger) followerOwes(f *feed, now time.Duration) bool {
+	s := &f.sides[1-m.lead]
+	e := s.ahead.oldest()
+	return e != nil && now-e.at > m.cfg.patience() && s.listensSince(e.at-m.cfg.SwitchAfter)
+}
+
+// replaceLead gives the lead to the follower where the leader owes something, unless another collector would suffer: what the follower
+// holds goes out, and nothing is missing but what came too late for its peer. A leader that brings nothing of a collector is left. mu is
+// held.
 func (m *merger) replaceLead(ctx context.Context, now time.Duration) error {
 	if m.lead < 0 || m.links[1-m.lead] == nil || now-m.stood < m.cfg.patience() {
 		return nil
@@ -32,52 +59,53 @@ func (m *merger) replaceLead(ctx context.Context, now time.Duration) error {
 	if !lead.spoke || !other.spoke {
 		return nil
 	}
-	lacking := ""
+	most, host := debtNone, ""
 	for _, f := range m.feeds {
-		switch {
-		case m.lacks(f, lead, other, now):
-			lacking = max(lacking, f.host)
-		case !f.broken && !m.overlapping(f, other):
+		owes := m.leaderOwes(f, now)
+		if owes != debtAll && !f.broken && (!m.overlapping(f, other, m.leaderLag()) || m.followerOwes(f, now)) {
 			return nil
 		}
+		if owes > most || owes == most && owes > debtNone && f.host > host {
+			most, host = owes, f.host
+		}
 	}
-	if lacking == "" {
+	if most == debtNone {
 		return nil
 	}
-	why := fmt.Sprintf("it brings nothing of %s, the other connection does", lacking)
+	why := fmt.Sprintf("it brings nothing of %s, the other connection does", host)
+	if most == debtSome {
+		why = fmt.Sprintf("it left out a message of %s that the other connection brought", host)
+	}
+	m.log.Info("the other connection to RIS Live leads from now on", "address", lead.origin, "why", why)
 	err := m.follow(ctx, other.n, why)
 	m.roles()
-	lead.drop(why)
+	if most == debtAll {
+		lead.drop(why)
+	}
 	return err
 }
 
-// expire forgets what link n brought before t and was not said, and what was said and it did not bring. A message that the leader has
-// left out for so long is missing. A follower that brings nothing of a collector is of no use to it: its connection is left.
-// mu is held.
-func (m *merger) expire(f *feed, n int, t time.Duration) {
-	s, c := &f.sides[n], m.links[n]
-	leftOut := false
-	for h := s.hold.oldest(); h != nil && h.at < t; h = s.hold.oldest() {
-		if m.lead == 1-n && h.sure && c != nil && m.overlapping(f, c) && f.sides[m.lead].listensSince(h.at-m.cfg.SwitchAfter) {
-			f.lack(h.stamp, m.now(), "the leading connection left out messages that the other brought")
-			leftOut = true
+// expire forgets what one connection alone brought before forgotten, which the other one will not bring any more: what the leader did not
+// bring is missing. A follower that brings nothing of a collector is of no use to it: its connection is left. mu is held.
+func (m *merger) expire(ctx context.Context, f *feed, now time.Duration) error {
+	for n := range f.sides {
+		s, c := &f.sides[n], m.links[n]
+		for e := s.hold.oldest(); e != nil && e.at < m.forgotten; e = s.hold.oldest() {
+			if lead := &f.sides[1-n]; m.lead == 1-n && e.v.sure && lead.listens && !m.old(lead, e.v.stamp) {
+				f.lack(e.v.stamp, now, "the leading connection left out a message that the other brought")
+			}
+			s.hold.drop(&m.pools[n])
+			m.pass(passedExpired)
 		}
-		s.hold.drop(&m.pools[n])
-		m.pass(passedExpired)
+		var lacking time.Duration // when the last was said that it has not brought
+		for e := s.ahead.oldest(); e != nil && e.at < m.forgotten; e = s.ahead.oldest() {
+			lacking = e.at
+			s.ahead.dropOldest()
+		}
+		if lacking > 0 && c != nil && n != m.lead && s.listensSince(lacking-m.cfg.SwitchAfter) && s.brought < lacking {
+			s.partial(now)
+			c.drop(fmt.Sprintf("it brings nothing of %s, the other connection does", f.host))
+		}
 	}
-	if leftOut {
-		s.partial(m.now())
-	}
-	if at := s.ahead.expire(t); at > 0 && c != nil && n != m.lead && s.listensSince(at-m.cfg.SwitchAfter) && s.brought < at {
-		s.partial(m.now())
-		c.drop(fmt.Sprintf("it brings nothing of %s, the other connection does", f.host))
-	}
-}
-
-// listensSince tells whether the connection was subscribed to the collector at t.
-func (s *side) listensSince(t time.Duration) bool { return s.listens && s.heard <= t }
-
-// partial notes that some of what the connection brought was forgotten: whether it overlaps with the other has to be seen anew.
-func (s *side) partial(now time.Duration) {
-	s.overlaps, s.heard = false, now
+	return m.resume(ctx, f)
 }

@@ -33,9 +33,11 @@ type merger struct {
 	links  [2]*connection   // connected ones
 	judged time.Duration    // the last time
 	stood  time.Duration    // when this process had stood still last
-	pools  [2]pool
-	dec    wire.RISLiveDecoder
-	msg    wire.RISLiveMessage
+	// forgotten is up to when what was said may have been forgotten.
+	forgotten time.Duration
+	pools     [2]pool
+	dec       wire.RISLiveDecoder
+	msg       wire.RISLiveMessage
 }
 
 // connection is how a link stands while it is connected. The merger's mu guards it.
@@ -55,7 +57,7 @@ type connection struct {
 func newMerger(cfg *Config, set *stream.Set, log *slog.Logger, m metrics) *merger {
 	return &merger{
 		cfg: cfg, set: set, metrics: m, log: log, limited: telemetry.NewLimited(log, 10*time.Second, 3), seed: maphash.MakeSeed(), start: time.Now(),
-		feeds: map[string]*feed{}, hosts: map[string]*feed{}, lead: -1,
+		feeds: map[string]*feed{}, hosts: map[string]*feed{}, lead: -1, forgotten: -cfg.Hold,
 	}
 }
 
@@ -78,12 +80,17 @@ func (m *merger) remove(collector string) *stream.Stream {
 	if f == nil {
 		return nil
 	}
-	for i := range f.sides {
-		f.sides[i].lose(&m.pools[i])
-	}
-	delete(m.feeds, collector)
-	clear(m.hosts)
+	m.forget(f)
 	return f.stream
+}
+
+// forget drops a feed and what is held of it. mu is held.
+func (m *merger) forget(f *feed) {
+	for i := range f.sides {
+		f.sides[i].hold.clear(&m.pools[i])
+	}
+	delete(m.feeds, f.collector)
+	clear(m.hosts)
 }
 
 // connected notes that a link has connected.
@@ -106,12 +113,12 @@ func (m *merger) roles() {
 func (m *merger) lost(ctx context.Context, n int, why string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.links[n] = nil
 	defer m.roles()
 	var err error
 	if m.lead == n {
 		err = m.follow(ctx, 1-n, why)
 	}
+	m.links[n] = nil
 	for _, f := range m.feeds {
 		f.sides[n].lose(&m.pools[n])
 	}
@@ -120,7 +127,7 @@ func (m *merger) lost(ctx context.Context, n int, why string) error {
 
 // follow gives the lead to a link, if it is connected: what it has brought and was not said goes out. mu is held.
 func (m *merger) follow(ctx context.Context, n int, why string) error {
-	c := m.links[n]
+	c, late := m.links[n], m.leaderLag()
 	m.lead = n
 	if c == nil {
 		m.lead = -1
@@ -129,32 +136,45 @@ func (m *merger) follow(ctx context.Context, n int, why string) error {
 	}
 	now := m.now()
 	for _, f := range m.feeds {
-		s := &f.sides[n]
 		switch {
-		case c == nil:
-			f.lose(now, why)
-		case f.broken:
-		case m.overlapping(f, c):
+		case c != nil && f.broken:
+		case c != nil && m.overlapping(f, c, late):
 			if err := m.drain(ctx, f, n); err != nil {
 				return err
 			}
 			continue
-		default: // the two are not known to overlap
+		default: // nobody follows it, or the two are not known to overlap
 			f.lose(now, why)
 		}
-		s.hold.clear(&m.pools[n])
+		m.giveUp(f, n, why)
 	}
-	if c == nil || !c.spoke {
-		return nil
-	}
-	return m.beginAll(ctx, n)
+	return m.resumeAll(ctx)
 }
 
-// overlapping reports whether what a link has brought of a collector goes on, without a hole, where the other one has come to: a
-// message of it came on both or, where it is quiet, one of another collector well after it was subscribed to. mu is held.
-func (m *merger) overlapping(f *feed, c *connection) bool {
+// giveUp forgets what the follower holds: what was not said is missing. mu is held.
+func (m *merger) giveUp(f *feed, n int, why string) {
+	h := &f.sides[n].hold
+	for e := h.oldest(); e != nil; e = h.oldest() {
+		if e.v.sure {
+			f.lack(e.v.stamp, m.now(), why)
+		}
+		h.drop(&m.pools[n])
+	}
+}
+
+// overlapping reports whether what the follower has brought of a collector goes on, without a hole, where the leader, which is late by
+// so much, has come to: a message of it came on both or, where it is quiet, one of another collector well after it was subscribed to. It
+// is not merely quiet where the leader owes something of it. mu is held.
+func (m *merger) overlapping(f *feed, c *connection, late time.Duration) bool {
 	s := &f.sides[c.n]
-	return s.overlaps || s.listens && c.overlap > s.heard+m.cfg.SwitchAfter
+	if s.overlaps {
+		return true
+	}
+	if !s.listens || c.overlap <= max(s.heard, s.whole)+m.cfg.SwitchAfter {
+		return false
+	}
+	e := s.hold.oldest()
+	return e == nil || m.now()-e.at <= late+2*m.cfg.period()
 }
 
 // check forgets a feed whose stream somebody else has taken. mu is held.
@@ -162,55 +182,68 @@ func (m *merger) check(f *feed, err error) error {
 	if !ended(err) {
 		return err
 	}
-	delete(m.feeds, f.collector)
-	clear(m.hosts)
+	m.forget(f)
 	return nil
 }
 
 // drain says what a link brought and the leader did not. mu is held.
 func (m *merger) drain(ctx context.Context, f *feed, n int) error {
-	s := &f.sides[n]
-	defer s.hold.clear(&m.pools[n])
-	for i := range s.hold.frames {
-		h := &s.hold.frames[i]
-		if h.data == nil {
-			continue
-		}
-		if err := m.dec.Decode(h.data, &m.msg); err != nil {
-			if err := m.undecodable(ctx, m.links[n], h.data, err); err != nil {
-				return err
-			}
-			continue
-		}
+	h := &f.sides[n].hold
+	for e := h.oldest(); e != nil; e = h.oldest() {
 		if m.cfg.Connections > 1 {
-			f.sides[1-n].ahead.push(h.key, m.now())
+			m.remember(&f.sides[1-n].ahead, e.key, m.now())
 		}
-		p, err := m.emit(ctx, f, n, h.data, true)
-		if err != nil {
+		if err := m.release(ctx, f, n, e.v); err != nil {
 			return err
 		}
-		if p == passedLate && h.sure {
-			f.lack(h.stamp, m.now(), "the connection that led left out a message")
+		if h.oldest() != nil { // else the feed is gone
+			h.drop(&m.pools[n])
 		}
 	}
 	return nil
 }
 
-// emit says the message in msg, which link n brought as frame, or why it does not. mu is held.
-func (m *merger) emit(ctx context.Context, f *feed, n int, frame []byte, inOrder bool) (passed, error) {
+// release says a held frame; if it was forgotten, it is missing. mu is held.
+func (m *merger) release(ctx context.Context, f *feed, n int, h held) error {
+	if h.data == nil {
+		return m.missing(ctx, f, h.stamp)
+	}
+	if err := m.dec.Decode(h.data, &m.msg); err != nil {
+		return m.undecodable(ctx, m.links[n], h.data, err)
+	}
+	return m.emit(ctx, f, n, h.data)
+}
+
+// emit says the message in msg, which link n brought as frame, or why it does not. One that comes too late for its peer is missing in
+// its place. mu is held.
+func (m *merger) emit(ctx context.Context, f *feed, n int, frame []byte) error {
 	if m.msg.RawError != nil { // it was built from the other fields
 		if err := m.undecodable(ctx, m.links[n], frame, m.msg.RawError); err != nil {
-			return "", err
+			return err
 		}
 	}
-	p, err := f.say(ctx, &m.msg, inOrder)
+	p, err := f.say(ctx, &m.msg, m.links[n])
 	if p != "" {
 		m.pass(p)
 	}
-	if errors.Is(err, stream.ErrTooManyPeers) {
-		return p, m.undecodable(ctx, m.links[n], frame, err)
+	switch {
+	case errors.Is(err, stream.ErrTooManyPeers):
+		return m.undecodable(ctx, m.links[n], frame, err)
+	case p == passedLate && len(m.msg.ID) > 0 && !m.old(&f.sides[n], m.msg.Timestamp):
+		return m.missing(ctx, f, m.msg.Timestamp)
 	}
-	return p, m.check(f, err)
+	return m.check(f, err)
+}
+
+// missing notes that the connection that led left out a message, of which it is too late to say it. mu is held.
+func (m *merger) missing(ctx context.Context, f *feed, stamp int64) error {
+	f.lack(stamp, m.now(), "the connection that led left out a message")
+	return m.resume(ctx, f)
+}
+
+// old tells whether a message is older than the connection that brings it: it may have been said before. mu is held.
+func (m *merger) old(s *side, stamp int64) bool {
+	return time.Duration(time.Now().UnixMicro()-stamp)*time.Microsecond > m.now()-s.heard
 }
 
 func (m *merger) pass(p passed) { m.metrics.passed.WithLabelValues(string(p)).Inc() }

@@ -22,12 +22,11 @@ type Gap struct {
 	// Until is when it was over, microseconds.
 	Until int64
 
-	s      *Stream
-	before map[bgp.Peer]int64 // when each peer's last message before it was
-	after  map[bgp.Peer]int64 // and the first after it; the stream's mu
-	ids    []string           // of gaps whose place it took
-	ended  bool               // the stream's mu
-	lacks  bool               // a record of its answer was refused; the stream's mu
+	s     *Stream
+	after map[bgp.Peer]int64 // when each peer's first message after it was; the stream's mu
+	ids   []string           // of gaps whose place it took
+	ended bool               // the stream's mu
+	lacks bool               // a record of its answer was refused; the stream's mu
 }
 
 // Stream is the gap's.
@@ -45,15 +44,16 @@ func (g *Gap) lane(kind string) *Lane {
 	return l
 }
 
-// heard notes the first message after the gap. The stream's mu is held.
+// heard notes the first message after the gap; one from before it came late. The stream's mu is held.
 func (g *Gap) heard(p bgp.Peer, at int64) {
-	if _, ok := g.after[p]; !ok {
+	if _, ok := g.after[p]; !ok && at >= g.Since {
 		g.after[p] = at
 	}
 }
 
 // BeginGap says that what the collector said between since (its clock then, microseconds; 0 since ever) and now is missing. It
 // stands before the first live record after the gap. since may be a source's own timestamp: one that lies ahead of the clock counts as now.
+// Where single messages were left out, others that came after since stand before the gap: what answers it says them again.
 func (s *Stream) BeginGap(ctx context.Context, since int64, why string) (*Gap, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,9 +63,7 @@ func (s *Stream) BeginGap(ctx context.Context, since int64, why string) (*Gap, e
 	g := &Gap{ID: fmt.Sprintf("%d-%d", s.session, s.gaps), Since: since, Until: now, s: s, after: map[bgp.Peer]int64{}}
 	if old := s.gap; old != nil && !old.ended {
 		old.ended = true
-		g.Since, g.before, g.ids = min(old.Since, since), old.before, slices.Concat(old.ids, []string{old.ID})
-	} else {
-		g.before = s.lasts()
+		g.Since, g.ids = min(old.Since, since), slices.Concat(old.ids, []string{old.ID})
 	}
 	s.gap, s.lastGap, s.safe = g, now, min(s.safe, since)
 	s.set.metrics.gaps.WithLabelValues(s.collector).Inc()
@@ -92,17 +90,6 @@ func (s *Stream) OpenGap() (since int64, ok bool) {
 		return 0, false
 	}
 	return s.gap.Since, true
-}
-
-// lasts are the times of the peers' last messages. mu is held.
-func (s *Stream) lasts() map[bgp.Peer]int64 {
-	out := make(map[bgp.Peer]int64, len(s.peers))
-	for _, p := range s.peers {
-		if p.last > out[p.key] {
-			out[p.key] = p.last
-		}
-	}
-	return out
 }
 
 // upPeers lists the peers that are up, in order; none, which stands for all of the collector, where they are more than maxListed. mu is
@@ -204,16 +191,13 @@ func (g *Gap) Progress(ctx context.Context, done, total uint64, why string) erro
 	return s.feed(ctx, &pb.FeedRecord{Event: pb.FeedEvent_FEED_EVENT_PROGRESS, GapId: g.ID, Reason: why, Status: st})
 }
 
-// Missing reports whether a message that a peer sent at at, microseconds, may be one that the gap lacked: not earlier than the peer's last
-// before the gap, and not later than its first after it, by more than archives' times may be off. What lies at the edges was
-// heard, and saying it again changes nothing: it is said in order, and what the live stream has touched since stays. Content is no help
-// here, for peers repeat themselves.
+// Missing reports whether a message that a peer sent at at, microseconds, may be one that the gap lacked: not earlier than Since, and not
+// later than its first after it, by more than archives' times may be off. Some of that was heard: what lies at the edges, and what came
+// after a single message that was left out. Saying it again changes nothing: it is said in order, and what the live stream has touched
+// since stays. Content is no help here, for peers repeat themselves.
 func (g *Gap) Missing(p bgp.Peer, at int64) bool {
 	off := g.s.set.cfg.SameMessage.Microseconds()
 	if g.Since != 0 && at < g.Since-off {
-		return false
-	}
-	if b, ok := g.before[p]; ok && at < b-off {
 		return false
 	}
 	g.s.mu.Lock()

@@ -70,12 +70,12 @@ func NewProducer(ctx context.Context, cfg Config, topic string, log *slog.Logger
 	return p, nil
 }
 
-// EndAfter gives up what is not written drain after ctx has ended: calls that wait for room return then. Stop takes that back.
+// EndAfter gives up what is not written drain after ctx has ended: calls that wait for room return then. Until ctx has ended, stop takes that back.
 func (p *Producer) EndAfter(ctx context.Context, drain time.Duration) (stop func() bool) {
 	return EndAfter(ctx, drain, p.life, p.end)
 }
 
-// EndAfter ends life, by end, drain after ctx has ended. Stop takes that back.
+// EndAfter ends life, by end, drain after ctx has ended. Until then, stop takes that back.
 func EndAfter(ctx context.Context, drain time.Duration, life context.Context, end context.CancelFunc) (stop func() bool) { //nolint:revive // two contexts: one ends the other
 	return context.AfterFunc(ctx, func() { // ends with life
 		t := time.NewTimer(drain)

@@ -128,7 +128,7 @@ func (m *merger) follows(ctx context.Context, c *connection, frame []byte, now t
 		s.overlaps, c.overlap = true, c.alive
 		return nil
 	}
-	if m.old(s, h.Timestamp) || h.Timestamp < m.start.Add(m.forgotten+m.cfg.patience()).UnixMicro() {
+	if m.old(s, h.Timestamp) || m.age(h.Timestamp) > c.alive-m.forgotten-m.cfg.patience() {
 		s.partial(c.alive) // it is from before this connection, or may have been said and forgotten
 		m.pass(passedLate)
 		return nil

@@ -31,6 +31,7 @@ func (m *merger) judge(ctx context.Context) error {
 	for _, c := range m.links {
 		if c != nil && c.least >= 0 {
 			c.delay, c.least = c.least, -1
+			m.reckon(c.delay)
 		}
 	}
 	if err := m.switchLead(ctx, now); err != nil {
@@ -57,6 +58,13 @@ func (m *merger) judge(ctx context.Context) error {
 	}
 	m.metrics.held.Set(float64(m.pools[0].bytes + m.pools[1].bytes))
 	return nil
+}
+
+// reckon takes a period's least delay into account. The clock's drift is a thousand times less than is allowed for. mu is held.
+func (m *merger) reckon(delay time.Duration) {
+	if m.skew = min(m.skew+m.cfg.period()/100, delay); !m.reckoned {
+		m.skew, m.reckoned = delay, true
+	}
 }
 
 // forgive does not hold it against the connections that this process stood still. mu is held.
@@ -99,6 +107,9 @@ func (m *merger) switchLead(ctx context.Context, now time.Duration) error {
 // judgeOne leaves a connection that is of no use. mu is held.
 func (m *merger) judgeOne(c *connection, now time.Duration) {
 	lag := c.lag(now, m.cfg.period())
+	if m.cfg.Connections > 1 { // what both are late may be our clock's fault, and a new one would be as late
+		lag -= m.skew
+	}
 	switch {
 	case now-c.alive > m.cfg.SilentAfter:
 		c.drop(fmt.Sprintf("nothing came for %v, not even the answer to a ping", m.cfg.SilentAfter))

@@ -35,9 +35,12 @@ type merger struct {
 	stood  time.Duration    // when this process had stood still last
 	// forgotten is up to when what was said may have been forgotten.
 	forgotten time.Duration
-	pools     [2]pool
-	dec       wire.RISLiveDecoder
-	msg       wire.RISLiveMessage
+	// skew is how far our clock seems to be ahead of the collectors', 0 until reckoned: the least that any message was late, lately.
+	skew     time.Duration
+	reckoned bool
+	pools    [2]pool
+	dec      wire.RISLiveDecoder
+	msg      wire.RISLiveMessage
 }
 
 // connection is how a link stands while it is connected. The merger's mu guards it.
@@ -241,9 +244,12 @@ func (m *merger) missing(ctx context.Context, f *feed, stamp int64) error {
 	return m.resume(ctx, f)
 }
 
-// old tells whether a message is older than the connection that brings it: it may have been said before. mu is held.
-func (m *merger) old(s *side, stamp int64) bool {
-	return time.Duration(time.Now().UnixMicro()-stamp)*time.Microsecond > m.now()-s.heard
+// old tells whether a message is older than the connection's subscription: it may have been said before. mu is held.
+func (m *merger) old(s *side, stamp int64) bool { return m.age(stamp) > m.now()-s.heard }
+
+// age is for how long a message with that timestamp, microseconds, has been there, as the collectors' clocks have it. mu is held.
+func (m *merger) age(stamp int64) time.Duration {
+	return time.Duration(time.Now().UnixMicro()-stamp)*time.Microsecond - m.skew
 }
 
 func (m *merger) pass(p passed) { m.metrics.passed.WithLabelValues(string(p)).Inc() }

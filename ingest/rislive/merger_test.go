@@ -25,6 +25,7 @@ type world struct {
 	sent    []sentMessage
 	dropped [2]string
 	gaps    []*stream.Gap
+	ahead   time.Duration // how far our clock is ahead of the collectors'
 }
 
 type sentMessage struct {
@@ -84,7 +85,7 @@ const (
 
 // says is a message that a collector's peer sends now: it has to be said, or to lie in a gap.
 func (w *world) says(host, peer string) string {
-	at := time.Now().UnixMicro() + int64(len(w.sent)) // no two are alike
+	at := time.Now().Add(-w.ahead).UnixMicro() + int64(len(w.sent)) // no two are alike
 	f := fmt.Sprintf(`{"type":"ris_message","data":{"timestamp":%d.%06d,"peer":%q,"peer_asn":"64500","id":"%d","host":%q,"type":"UPDATE","raw":%q}}`,
 		at/1e6, at%1e6, peer, len(w.sent), host+".ripe.net", endOfRIB)
 	w.sent = append(w.sent, sentMessage{host: host, frame: f, peer: bgp.Peer{Address: netip.MustParseAddr(peer), ASN: 64500}, at: at})
@@ -183,6 +184,26 @@ func TestMerge(t *testing.T) {
 			both(w, 20, "rrc00", "rrc01")
 			w.connect(0)
 			both(w, 90, "rrc00", "rrc01")
+		}, map[string]int{"rrc00": 0, "rrc01": 0}},
+		{"our clock is ahead, and the leader is cut", func(w *world) {
+			w.ahead = 5 * time.Minute
+			both(w, 5, "rrc00", "rrc01")
+			w.lose(1)
+			both(w, 5, "rrc00", "rrc01")
+			w.connect(1)
+			both(w, 10, "rrc00", "rrc01")
+			w.bring(w.says("rrc00", peer1), 1)
+			w.lose(0)
+			both(w, 20, "rrc00", "rrc01")
+			w.connect(0)
+			both(w, 90, "rrc00", "rrc01")
+		}, map[string]int{"rrc00": 0, "rrc01": 0}},
+		{"our clock is behind, and the leader is cut", func(w *world) {
+			w.ahead = -30 * time.Second
+			both(w, 20, "rrc00", "rrc01")
+			w.bring(w.says("rrc00", peer1), 1)
+			w.lose(0)
+			both(w, 20, "rrc00", "rrc01")
 		}, map[string]int{"rrc00": 0, "rrc01": 0}},
 		{"the leader stops a collector while the follower is away", func(w *world) {
 			w.lose(1)

@@ -45,9 +45,8 @@ func (m *merger) judge(ctx context.Context) error {
 			m.judgeOne(c, now)
 		}
 	}
-	if now-m.stood >= m.cfg.patience() { // else it may wait in a socket
-		m.forgotten = now - m.cfg.Hold
-	}
+	// After a standstill that catches up by and by: what seems to be missing may wait in a socket.
+	m.forgotten = min(now-m.cfg.Hold, m.forgotten+4*m.cfg.period())
 	for _, f := range m.feeds {
 		if err := m.expire(ctx, f, now); err != nil {
 			return err
@@ -74,7 +73,9 @@ func (m *merger) forgive(now time.Duration) {
 	if stood < m.cfg.period() {
 		return
 	}
-	m.stood = now
+	if stood > m.cfg.SwitchAfter {
+		m.stood = now
+	}
 	for _, c := range m.links {
 		if c != nil {
 			c.alive, c.heard = min(now, c.alive+stood), min(now, c.heard+stood)

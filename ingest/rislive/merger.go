@@ -32,7 +32,7 @@ type merger struct {
 	lead   int              // the link that leads, -1 none
 	links  [2]*connection   // connected ones
 	judged time.Duration    // the last time
-	stood  time.Duration    // when this process had stood still last
+	stood  time.Duration    // when this process had stood still for SwitchAfter last
 	// forgotten is up to when what was said may have been forgotten.
 	forgotten time.Duration
 	// skew is how far our clock seems to be ahead of the collectors', 0 until reckoned: the least that any message was late, lately.

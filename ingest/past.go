@@ -50,8 +50,11 @@ func (p past) note(f *pb.FeedRecord) {
 		return
 	}
 	x.Session = session
-	if f.GetEvent() == pb.FeedEvent_FEED_EVENT_STATUS {
+	switch f.GetEvent() { //nolint:exhaustive // the others do not say how far it is known
+	case pb.FeedEvent_FEED_EVENT_STATUS:
 		x.Known = f.GetStatus().GetKnownUs()
+	case pb.FeedEvent_FEED_EVENT_GAP: // it may reach back before what the last status said
+		x.Known = min(x.Known, f.GetBeginUs())
 	}
 	p[f.GetCollector()] = x
 }

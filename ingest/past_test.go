@@ -18,18 +18,21 @@ func TestPast(t *testing.T) {
 		}
 	}
 	wanted := &pb.FeedRecord{Position: &pb.Position{Collector: "detect", Lane: "out"}, Collector: "ris/rrc00", Event: pb.FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED}
+	gap := &pb.FeedRecord{Position: &pb.Position{Lane: "feed", Session: 5}, Collector: "ris/rrc00", Event: pb.FeedEvent_FEED_EVENT_GAP, BeginUs: 70, EndUs: 105}
 	up := &pb.FeedRecord{Position: &pb.Position{Lane: "feed", Session: 9}, Collector: "ris/rrc00", Event: pb.FeedEvent_FEED_EVENT_UP}
 	for name, tt := range map[string]struct {
 		recs []*pb.FeedRecord
 		want stream.Past
 	}{
-		"nothing":              {nil, stream.Past{}},
-		"the newest":           {[]*pb.FeedRecord{status(5, 100), status(5, 110)}, stream.Past{Session: 5, Known: 110}},
-		"a stale owner":        {[]*pb.FeedRecord{status(5, 100), status(7, 110), status(5, 120)}, stream.Past{Session: 7, Known: 110}},
-		"a new one, not known": {[]*pb.FeedRecord{status(5, 100), status(7, 0)}, stream.Past{Session: 7}},
-		"wanted":               {[]*pb.FeedRecord{status(5, 100), wanted}, stream.Past{Session: 5}},
-		"wanted and answered":  {[]*pb.FeedRecord{wanted, status(5, 100)}, stream.Past{Session: 5, Known: 100}},
-		"just begun":           {[]*pb.FeedRecord{status(5, 100), up}, stream.Past{Session: 9, Known: 100}},
+		"nothing":                 {nil, stream.Past{}},
+		"the newest":              {[]*pb.FeedRecord{status(5, 100), status(5, 110)}, stream.Past{Session: 5, Known: 110}},
+		"a stale owner":           {[]*pb.FeedRecord{status(5, 100), status(7, 110), status(5, 120)}, stream.Past{Session: 7, Known: 110}},
+		"a new one, not known":    {[]*pb.FeedRecord{status(5, 100), status(7, 0)}, stream.Past{Session: 7}},
+		"wanted":                  {[]*pb.FeedRecord{status(5, 100), wanted}, stream.Past{Session: 5}},
+		"wanted and answered":     {[]*pb.FeedRecord{wanted, status(5, 100)}, stream.Past{Session: 5, Known: 100}},
+		"a gap that reaches back": {[]*pb.FeedRecord{status(5, 100), gap, up}, stream.Past{Session: 9, Known: 70}},
+		"and was answered":        {[]*pb.FeedRecord{status(5, 100), gap, status(5, 130)}, stream.Past{Session: 5, Known: 130}},
+		"just begun":              {[]*pb.FeedRecord{status(5, 100), up}, stream.Past{Session: 9, Known: 100}},
 	} {
 		p := past{}
 		for _, r := range tt.recs {

@@ -33,6 +33,20 @@ func (t *Table) watches(w int, bit uint64) bool {
 	return t.watch != nil && (t.watch.gap[w]|t.watch.check[w])&bit != 0
 }
 
+// notes reports whether anything was noted of a row that counts yet.
+func (x *watch) notes(r Row) bool {
+	if x == nil {
+		return false
+	}
+	base := int(r) * len(x.gap)
+	for w := range x.gap {
+		if (x.touched[base+w]|x.known[base+w])&(x.gap[w]|x.check[w]) != 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // begin watches slots from now on, for a gap or a check.
 func (t *Table) begin(slots []int, check bool) {
 	if len(slots) == 0 {

@@ -260,6 +260,21 @@ func TestForget(t *testing.T) {
 	if r2, _, _ := tb.Announce(0, b, 0, 64500, 64510); r2 != r || tb.Prefixes() != 1 || len(edges(tb, b)) != 1 {
 		t.Errorf("row %d, want %d again, empty", r2, r)
 	}
+	tb.BeginGap(0)
+	tb.Withdraw(0, b, 0, false)
+	if tb.Forget(r) {
+		t.Error("what the live stream said in a gap is forgotten")
+	}
+	tb.AddSlot()
+	other, _, _ := tb.Announce(1, a, 0, 64500, 64510)
+	tb.Withdraw(1, a, 0, false)
+	if !tb.Forget(other) {
+		t.Error("a gap of one peer keeps what another one withdrew")
+	}
+	tb.EndGap(Filled, 0)
+	if !tb.Forget(r) {
+		t.Error("the row is not forgotten after the gap")
+	}
 }
 
 // TestModel compares a table with maps under random changes.

@@ -204,9 +204,10 @@ func (t *Table) row(k Key) (Row, bool) {
 	return r, true
 }
 
-// Forget gives up a row that nobody holds, with its evidence; false where somebody does, or a gap or a check is open.
+// Forget gives up a row that nobody holds, with its evidence; false where somebody does, or something was noted of it in a gap or a check
+// that is open.
 func (t *Table) Forget(r Row) bool {
-	if t.watch != nil || t.keys[r] == 0 {
+	if t.keys[r] == 0 || t.watch.notes(r) {
 		return false
 	}
 	for _, w := range t.Held(r) {

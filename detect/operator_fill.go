@@ -27,8 +27,8 @@ func (o *Operator) fill(c *collector, id string, rec *pb.RouteRecord, now int64)
 	return nil
 }
 
-// fillState notes that a session came or went within the gap. Where it went, what the live stream has not touched is held no
-// more, and the peer does not vote until the gap ends.
+// fillState notes that a session came or went within the gap: what the live stream has not touched is held no more, and the peer does
+// not vote until the gap ends. Where it came, that it went before may not have been said.
 func (o *Operator) fillState(c *collector, in *pb.Peer, to sessionState, timestamp int64) error {
 	p, err := c.peer(in)
 	if err != nil {
@@ -38,8 +38,9 @@ func (o *Operator) fillState(c *collector, in *pb.Peer, to sessionState, timesta
 	if x.left {
 		return nil
 	}
+	was := x.filled
 	x.filled, x.since, x.told = to, timestamp, [len(bgp.Families)]bool{}
-	if to != wentDown {
+	if to == cameUp && was == wentDown {
 		return nil
 	}
 	for i, f := range o.families {

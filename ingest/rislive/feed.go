@@ -24,7 +24,7 @@ type feed struct {
 	why    string
 	lost   time.Duration
 	lacked int64 // timestamp of the earliest message that is known to be missing and in no gap; 0 is none
-	// since and resumed are where the last gap begins, and the first message after it, timestamps: what lies between is in that gap.
+	// since and resumed are where the last gap begins, and the earliest message after it, timestamps: what lies between is in that gap.
 	// resumed is 0 until there is such a message.
 	since, resumed int64
 	sides          [2]side // by link
@@ -125,7 +125,7 @@ func (f *feed) inGap(stamp int64) bool {
 // heard notes the timestamp of a message that was said, or says nothing.
 func (f *feed) heard(stamp int64) {
 	f.last = max(f.last, stamp)
-	if f.resumed == 0 {
+	if f.resumed == 0 || f.since <= stamp && stamp < f.resumed {
 		f.resumed = stamp
 	}
 }

@@ -54,6 +54,7 @@ func (m *merger) judge(ctx context.Context) error {
 		if err := m.check(f, f.expire(ctx, now-m.cfg.StaleAfter)); err != nil {
 			return err
 		}
+		f.stream.Owes(m.owedSince(f, now))
 	}
 	m.metrics.held.Set(float64(m.pools[0].bytes + m.pools[1].bytes))
 	return nil

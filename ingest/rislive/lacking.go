@@ -41,6 +41,30 @@ func (m *merger) leaderOwes(f *feed, now time.Duration) debt {
 	return debtNone
 }
 
+// owedSince is from when on what a collector said may be missing, though nothing is known to be; 0 where all is sound. mu is held.
+func (m *merger) owedSince(f *feed, now time.Duration) int64 {
+	since := f.lacked
+	owe := func(t int64) {
+		if since == 0 || t < since {
+			since = t
+		}
+	}
+	if f.broken && f.last != 0 {
+		owe(f.last)
+	}
+	for n := range f.sides {
+		if e := f.sides[n].hold.oldest(); e != nil && e.v.sure {
+			owe(e.v.stamp)
+		}
+	}
+	if m.lead >= 0 && m.links[m.lead] != nil {
+		if heard := m.links[m.lead].heard; now-heard > m.cfg.SwitchAfter { // whatever is said waits somewhere
+			owe(m.start.Add(heard - m.skew - m.cfg.SwitchAfter).UnixMicro())
+		}
+	}
+	return since
+}
+
 // followerOwes tells whether the follower owes anything of a collector. mu is held.
 func (m *merger) followerOwes(f *feed, now time.Duration) bool {
 	s := &f.sides[1-m.lead]

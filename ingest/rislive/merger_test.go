@@ -563,3 +563,16 @@ func (w *world) mind(rnd *rand.Rand, n int, l *playedLink, calm bool) {
 		clear(l.mute)
 	}
 }
+
+// TestInGap: what lies after the first message of its own peer after a gap is not in that gap's answer (stream.Gap.Missing).
+func TestInGap(t *testing.T) {
+	t.Parallel()
+	f := &feed{since: 100}
+	f.heard(170) // of one peer
+	f.heard(160) // of another: its part of the answer ends there
+	for at, want := range map[int64]bool{99: false, 100: true, 159: true, 165: false, 180: false} {
+		if f.inGap(at) != want {
+			t.Errorf("at %d: %v, want %v", at, !want, want)
+		}
+	}
+}

@@ -63,7 +63,8 @@ func (s *Stream) BeginGap(ctx context.Context, since int64, why string) (*Gap, e
 	g := &Gap{ID: fmt.Sprintf("%d-%d", s.session, s.gaps), Since: since, Until: now, s: s, after: map[bgp.Peer]int64{}}
 	if old := s.gap; old != nil && !old.ended {
 		old.ended = true
-		g.Since, g.ids = min(old.Since, since), slices.Concat(old.ids, []string{old.ID})
+		ids := slices.Concat(old.ids, []string{old.ID})
+		g.Since, g.ids = min(old.Since, since), ids[max(0, len(ids)-maxListed):]
 	}
 	s.gap, s.lastGap, s.safe = g, now, min(s.safe, since)
 	s.set.metrics.gaps.WithLabelValues(s.collector).Inc()

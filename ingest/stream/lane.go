@@ -66,11 +66,14 @@ func (l *Lane) Message(ctx context.Context, m *Message) error {
 func (s *Stream) heard(m *Message, now int64) int64 {
 	t := s.correct(m.Timestamp, now)
 	s.delay = max(0, now-t)
+	if s.least < 0 || s.delay < s.least {
+		s.least = s.delay
+	}
 	s.messages++
 	s.counter.Inc()
 	s.setUp(m.Peer, true)
 	if s.o.Archived {
-		if s.gap != nil {
+		if s.gap != nil && t >= m.Peer.last { // else it came late: from before the gap
 			s.gap.heard(m.Peer.key, t)
 		}
 		m.Peer.last = max(m.Peer.last, t)

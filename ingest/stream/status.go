@@ -33,10 +33,20 @@ func (s *Stream) known() int64 {
 	switch {
 	case s.gap != nil:
 		return s.gap.Since
+	case s.whole && s.owes != 0:
+		return min(max(s.clock, s.since), s.owes)
 	case s.whole:
 		return max(s.clock, s.since)
 	}
 	return 0
+}
+
+// Owes tells that what the collector said from since on, microseconds, may be missing, though it is no gap yet; 0: nothing is. Whoever takes
+// the collector over fills from there.
+func (s *Stream) Owes(since int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.owes = since
 }
 
 // safely is up to when everything that the collector said is known, and acknowledged by the broker: whoever takes the collector over

@@ -68,6 +68,11 @@ func TestKnownIsAcknowledged(t *testing.T) {
 	tick(2, "the fill is not acknowledged")
 	b.acked = b.marks
 	tick(6, "the fill is acknowledged")
+	s.Owes(start.UnixMicro() + 4e6)
+	b.acked = b.marks
+	tick(4, "something is owed")
+	s.Owes(0)
+	tick(7, "nothing is owed")
 	if _, err := s.BeginGap(t.Context(), 0, "tables"); err != nil {
 		t.Fatal(err)
 	}

@@ -81,23 +81,25 @@ type Stream struct {
 	live  Lane
 	peers map[peerID]*Peer
 	nUp   int
-	// clock is the last tick, microseconds; delay that of the last message.
-	clock, delay int64
-	since        int64 // from when on the collector was not followed before this session, 0 is since ever
-	safe         int64 // up to when what is known is acknowledged, too
-	whole        bool  // but for the open gap, everything is known
-	gap          *Gap
-	gaps         int // begun in this session
-	lastGap      int64
-	messages     uint64
-	counted      uint64 // messages at the last status
-	feeds        uint64 // records of bgp.feeds written
-	slab         []byte
-	rec          pb.UpdateRecord
-	body         pb.UpdateRecord_BgpMessage
-	message      pb.BGPMessage
-	position     pb.Position
-	counter      prometheus.Counter
+	// clock is the last tick, microseconds; delay how late the last message was, least how late the least late one since the last tick, -1
+	// none came, and late what that was at the last tick.
+	clock, delay, least, late int64
+	since                     int64 // from when on the collector was not followed before this session, 0 is since ever
+	safe                      int64 // up to when what is known is acknowledged, too
+	owes                      int64 // from when on what the collector said may be missing, 0 is nothing
+	whole                     bool  // but for the open gap, everything is known
+	gap                       *Gap
+	gaps                      int // begun in this session
+	lastGap                   int64
+	messages                  uint64
+	counted                   uint64 // messages at the last status
+	feeds                     uint64 // records of bgp.feeds written
+	slab                      []byte
+	rec                       pb.UpdateRecord
+	body                      pb.UpdateRecord_BgpMessage
+	message                   pb.BGPMessage
+	position                  pb.Position
+	counter                   prometheus.Counter
 }
 
 // peerID is a peer and its BGP identifier.
@@ -118,7 +120,7 @@ type Peer struct {
 func (p *Peer) Key() bgp.Peer { return p.key }
 
 func newStream(set *Set, collector string, o Options, session uint64, past Past) *Stream {
-	s := &Stream{set: set, collector: collector, o: o, session: session, peers: map[peerID]*Peer{}, whole: past.Known != 0, counter: set.metrics.messages.WithLabelValues(collector)}
+	s := &Stream{set: set, collector: collector, o: o, session: session, peers: map[peerID]*Peer{}, whole: past.Known != 0, counter: set.metrics.messages.WithLabelValues(collector), least: -1}
 	s.since = min(past.Known, s.now()) // nothing is known that was not said yet
 	s.safe = s.since
 	s.live = Lane{s: s, name: "live", session: session, live: true}
@@ -181,7 +183,7 @@ func (s *Stream) Up(ctx context.Context) error {
 	if s.state == closed {
 		return ErrClosed
 	}
-	s.state, s.delay = up, 0
+	s.state, s.delay, s.least, s.late = up, 0, -1, 0
 	if err := s.write(ctx, &s.live, s.now(), &pb.UpdateRecord{Body: &pb.UpdateRecord_CollectorUp{CollectorUp: &pb.CollectorUp{}}}); err != nil {
 		return err
 	}
@@ -247,6 +249,9 @@ func (s *Stream) tick(ctx context.Context) error {
 	defer s.mu.Unlock()
 	m := &s.set.metrics
 	m.lag.WithLabelValues(s.collector).Set(float64(s.delay) / 1e6)
+	if s.least >= 0 {
+		s.late, s.least = s.least, -1
+	}
 	m.peers.WithLabelValues(s.collector).Set(float64(s.nUp))
 	isUp := 0.0
 	if s.state == up {
@@ -256,25 +261,25 @@ func (s *Stream) tick(ctx context.Context) error {
 	if s.state != up && s.state != stale {
 		return nil
 	}
-	switch delay := time.Duration(s.delay) * time.Microsecond; {
-	case s.state == up && delay > s.set.cfg.StaleAfter:
+	switch late := time.Duration(s.late) * time.Microsecond; {
+	case s.state == up && late > s.set.cfg.StaleAfter:
 		s.state = stale
 		if err := s.writeDown(ctx, s.now(), pb.DownReason_DOWN_REASON_STALE); err != nil {
 			return err
 		}
-		if err := s.feed(ctx, &pb.FeedRecord{Event: pb.FeedEvent_FEED_EVENT_DEGRADED, Reason: fmt.Sprintf("stale: the last message came %v late", delay.Round(time.Second))}); err != nil {
+		if err := s.feed(ctx, &pb.FeedRecord{Event: pb.FeedEvent_FEED_EVENT_DEGRADED, Reason: fmt.Sprintf("stale: its messages come %v late", late.Round(time.Second))}); err != nil {
 			return err
 		}
-	case s.state == stale && delay <= s.set.cfg.FreshWithin:
+	case s.state == stale && late <= s.set.cfg.FreshWithin:
 		s.state = up
-		if err := s.write(ctx, &s.live, s.now()-s.delay, &pb.UpdateRecord{Body: &pb.UpdateRecord_CollectorUp{CollectorUp: &pb.CollectorUp{}}}); err != nil {
+		if err := s.write(ctx, &s.live, s.now()-s.late, &pb.UpdateRecord{Body: &pb.UpdateRecord_CollectorUp{CollectorUp: &pb.CollectorUp{}}}); err != nil {
 			return err
 		}
 		if err := s.feed(ctx, &pb.FeedRecord{Event: pb.FeedEvent_FEED_EVENT_UP, Reason: "no longer stale"}); err != nil {
 			return err
 		}
 	}
-	t := s.now() - s.delay
+	t := s.now() - s.late
 	if t <= s.clock {
 		return nil
 	}

@@ -192,19 +192,26 @@ func (g *Gap) Progress(ctx context.Context, done, total uint64, why string) erro
 	return s.feed(ctx, &pb.FeedRecord{Event: pb.FeedEvent_FEED_EVENT_PROGRESS, GapId: g.ID, Reason: why, Status: st})
 }
 
-// Missing reports whether a message that a peer sent at at, microseconds, may be one that the gap lacked: not earlier than Since, and not
+// Earliest is the time before which the gap lacks nothing, microseconds, 0 since ever: Since, as far as archives' times may be off.
+func (g *Gap) Earliest() int64 {
+	if g.Since == 0 {
+		return 0
+	}
+	return g.Since - g.s.set.cfg.SameMessage.Microseconds()
+}
+
+// Missing reports whether a message that a peer sent at at, microseconds, may be one that the gap lacked: not before Earliest, and not
 // later than its first after it, by more than archives' times may be off. Some of that was heard: what lies at the edges, and what came
 // after a single message that was left out. Saying it again changes nothing: it is said in order, and what the live stream has touched
 // since stays. Content is no help here, for peers repeat themselves.
 func (g *Gap) Missing(p bgp.Peer, at int64) bool {
-	off := g.s.set.cfg.SameMessage.Microseconds()
-	if g.Since != 0 && at < g.Since-off {
+	if at < g.Earliest() {
 		return false
 	}
 	g.s.mu.Lock()
 	a, ok := g.after[p]
 	g.s.mu.Unlock()
-	return !ok || at <= a+off
+	return !ok || at <= a+g.s.set.cfg.SameMessage.Microseconds()
 }
 
 // Check is a daily comparison with a table dump.

@@ -39,7 +39,7 @@ func (t *task) fill(ctx context.Context) error {
 	if !since.Before(until) { // our clock is behind the collector's
 		since = until.Add(-t.w.cfg.Overlap)
 	}
-	err := t.updates(ctx, since, t.last(), say.item)
+	err := t.together(ctx, since, t.last(), say.item)
 	m := isMissing(err)
 	if err != nil && m == nil {
 		return err
@@ -79,7 +79,7 @@ func (t *task) bootstrap(ctx context.Context) error {
 		return t.end(ctx, tables, stream.Outcome{Why: m.Error()}, m)
 	}
 	say := newSayer(t, fills, func(it *capture.Item) bool { return d.sent[it.Peer] && it.Timestamp >= d.at.UnixMicro() })
-	err = t.updates(ctx, d.at, t.last(), say.item)
+	_, err = t.updates(ctx, d.at, t.last(), say.item)
 	m = isMissing(err)
 	if err != nil && m == nil {
 		return err

@@ -11,7 +11,12 @@
 // tables that may be full feeds are sent: at least half of the dump's largest, at most two for each AS and family, the largest ones
 // (of equals the lower peer). A dump whose peer index table lists more than 20 peers, or more than two of an AS, is therefore read
 // twice, first to count, which costs about two thirds of reading it; others are read once and sent whole. The updates that follow
+// read twice, first to count, which costs about two thirds of reading it; others are read once and sent whole. The updates that follow
 // reach Overlap beyond the end of the gap.
+//
+// A fill is said in one go, once all of its files are here: detect keeps votes over a short gap, and would believe the state at a
+// file's end until the next file appears, minutes later. They are read twice, therefore, first to see that they are whole; what the
+// cache cannot hold until then is fetched again.
 //
 // The collector's clock and ours differ. A gap ends when the files up to Overlap after its end have been read: one that ends within a
 // minute of a file's end waits for the next, too. A gap that by these clocks ends before it begins is looked for in the Overlap before

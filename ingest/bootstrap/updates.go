@@ -12,25 +12,42 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// take is given every item of a file that is no damage; it does not keep it.
+// take is given every item of a file that is no damage; it does not keep it. nil checks alone that the file is whole.
 type take func(ctx context.Context, f *archive.File, it *capture.Item) error
 
+// together is updates, but hands out nothing before all files are here and whole: what is said up to the end of one would be believed
+// for as long as the next takes to appear. What precedes a hole is handed out all the same.
+func (t *task) together(ctx context.Context, from, until time.Time, each take) error {
+	reached, short := t.updates(ctx, from, until, nil)
+	if short != nil && isMissing(short) == nil {
+		return short
+	}
+	if short != nil {
+		until = reached.Add(-1)
+	}
+	if _, err := t.updates(ctx, from, until, each); err != nil {
+		return err
+	}
+	return short
+}
+
 // updates hands out the items of all files of updates that cover [from, until], in order, waiting for those that are not there
-// yet. A *missing says which did not come in time.
-func (t *task) updates(ctx context.Context, from, until time.Time, each take) error {
-	for cursor := from; !cursor.After(until); {
+// yet, and returns up to when it came. A *missing says which file did not come in time.
+func (t *task) updates(ctx context.Context, from, until time.Time, each take) (time.Time, error) {
+	cursor := from
+	for !cursor.After(until) {
 		files, err := t.covering(ctx, cursor, until)
 		if err != nil {
-			return err
+			return cursor, err
 		}
 		for i := range files {
 			t.total += uint64(files[i].Size)
 		}
-		if cursor, err = t.readAll(ctx, files, each); err != nil {
-			return err
+		if cursor, err = t.readAll(ctx, cursor, files, each); err != nil {
+			return cursor, err
 		}
 	}
-	return nil
+	return cursor, nil
 }
 
 // covering returns the files that follow each other without a hole from the one that covers cursor, which it waits for.
@@ -94,8 +111,9 @@ type fetched struct {
 	err   error
 }
 
-// readAll hands out the items of files, each fetched while the one before is read, and returns the end of the last.
-func (t *task) readAll(ctx context.Context, files []archive.File, each take) (time.Time, error) {
+// readAll hands out the items of files, each fetched while the one before is read, and returns the end of the last; of the last that
+// was read to its end beside an error, or cursor.
+func (t *task) readAll(ctx context.Context, cursor time.Time, files []archive.File, each take) (time.Time, error) {
 	ahead, cancel := context.WithCancel(ctx)
 	next := t.ahead(ahead, files[0])
 	defer func() {
@@ -111,10 +129,11 @@ func (t *task) readAll(ctx context.Context, files []archive.File, each take) (ti
 			next = t.ahead(ahead, files[i+1])
 		}
 		if err := t.readOne(ctx, &files[i], got, each); err != nil {
-			return time.Time{}, err
+			return cursor, err
 		}
+		cursor = files[i].End
 	}
-	return files[len(files)-1].End, nil
+	return cursor, nil
 }
 
 // closed yields nothing.
@@ -191,7 +210,11 @@ func (t *task) readUpdates(ctx context.Context, f *archive.File, local *archive.
 		return err, nil //nolint:nilerr // it is as good as cut
 	}
 	defer r.Close() //nolint:errcheck // only read
-	doing := "reading the updates from " + clock(f.Begin) + " on"
+	doing := "reading the updates from "
+	if each == nil {
+		doing = "checking the updates from "
+	}
+	doing += clock(f.Begin) + " on"
 	for {
 		it, err := r.Next()
 		if errors.Is(err, io.EOF) {
@@ -205,7 +228,7 @@ func (t *task) readUpdates(ctx context.Context, f *archive.File, local *archive.
 				local.Discard()
 				return d, nil
 			}
-			if d.Number > *seen {
+			if d.Number > *seen && each != nil {
 				if err := t.w.damaged(ctx, t.collector, f, d); err != nil {
 					return nil, err
 				}
@@ -215,8 +238,10 @@ func (t *task) readUpdates(ctx context.Context, f *archive.File, local *archive.
 		if it.Number <= *seen {
 			continue
 		}
-		if err := each(ctx, f, it); err != nil {
-			return nil, err
+		if each != nil {
+			if err := each(ctx, f, it); err != nil {
+				return nil, err
+			}
 		}
 		*seen = it.Number
 		if err := t.step(ctx); err != nil {

@@ -183,8 +183,18 @@ func change(at time.Time, peer, prefix int) archivetest.Change {
 	return archivetest.Change{At: at, Peer: peer, Prefix: prefix, Version: 2}
 }
 
+// unsaid fails where a message stands in a fill.
+func (sc *scene) unsaid() {
+	sc.t.Helper()
+	for _, r := range sc.set.Updates.Updates(sc.t) {
+		if r.GetBgpMessage() != nil && strings.HasPrefix(r.GetPosition().GetLane(), "fill/") {
+			sc.t.Fatalf("said before all files are there: %v", r)
+		}
+	}
+}
+
 // TestFill: a gap is filled with what lies, for each peer, between the last message before and the first after it, as soon as the
-// file that covers its end is there.
+// file that covers its end is there, and not in part before.
 func TestFill(t *testing.T) {
 	sc := play(t, dumped.Add(8*time.Minute), nil)
 	before, missed1, missed2, after := change(dumped.Add(time.Minute), 0, 1), change(dumped.Add(2*time.Minute), 0, 2), change(dumped.Add(6*time.Minute), 1, 3), change(dumped.Add(9*time.Minute), 0, 4)
@@ -195,6 +205,7 @@ func TestFill(t *testing.T) {
 	waitFor(t, func() bool {
 		return strings.Contains(sc.worker.Progress(), "waiting for the updates from 2026-11-24T08:05:00Z")
 	}, sc.worker)
+	sc.unsaid()
 	sc.updates(dumped.Add(5*time.Minute), missed2, after)
 	sc.want(sc.ends(1), "fill complete=true filled=true peers=0 after 3 messages, 0 states") // one of them at the edge: heard, and no harm
 	if !g.Superseded() {
@@ -361,6 +372,7 @@ func TestCutUpdates(t *testing.T) {
 	}
 	sc.gap(dumped.Add(-time.Second + time.Second))
 	waitFor(t, func() bool { return strings.Contains(sc.worker.Progress(), "waiting for a whole file") }, sc.worker)
+	sc.unsaid()
 	if err := os.WriteFile(name, whole, 0o600); err != nil {
 		t.Fatal(err)
 	}

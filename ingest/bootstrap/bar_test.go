@@ -86,16 +86,23 @@ func makeArchive(t testing.TB, w *archivetest.World, dir string) {
 // serve serves an archive over HTTP and returns a finder of its files, and a fetcher.
 func serve(t testing.TB, dir string) (archive.Finder, *archive.Fetcher) {
 	t.Helper()
-	return serveFrom(t, dir, t.TempDir())
+	return rig{}.serve(t, dir, t.TempDir())
 }
 
-// serveFrom is serve with a cache that may hold something.
-func serveFrom(t testing.TB, dir, cache string) (archive.Finder, *archive.Fetcher) {
+// serve is the function serve with a cache that may hold something.
+func (r rig) serve(t testing.TB, dir, cache string) (archive.Finder, *archive.Fetcher) {
 	t.Helper()
-	server := httptest.NewServer(http.FileServer(http.Dir(dir)))
+	handler := http.FileServer(http.Dir(dir))
+	if r.server != nil {
+		handler = r.server(handler)
+	}
+	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	cfg := archive.DefaultConfig()
 	cfg.Cache, cfg.Index = cache, server.URL+"/"+archivetest.IndexName
+	if r.config != nil {
+		r.config(&cfg)
+	}
 	finder, err := archive.NewFinder(cfg)
 	if err != nil {
 		t.Fatal(err)

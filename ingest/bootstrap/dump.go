@@ -42,11 +42,6 @@ func (t *task) dump(ctx context.Context, id string, lane *stream.Lane, at time.T
 	if err := t.say(ctx, "looking for a table dump", 0); err != nil {
 		return nil, err
 	}
-	leave, err := enter(ctx, t.w.dumps)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
 	now := t.w.d.Now()
 	from := now.Add(-t.w.cfg.DumpAge)
 	if !at.IsZero() {
@@ -91,7 +86,7 @@ func (t *task) sendFile(ctx context.Context, f archive.File, id string, lane *st
 	if err := t.say(ctx, "fetching the table dump of "+clock(f.Begin), 0); err != nil {
 		return nil, err
 	}
-	local, err := t.fetch(ctx, f)
+	local, release, err := t.fetch(ctx, f, t.w.dumps)
 	if err != nil {
 		if archive.Final(err) {
 			t.w.setBad(t.collector, f.URL)
@@ -99,6 +94,7 @@ func (t *task) sendFile(ctx context.Context, f archive.File, id string, lane *st
 		}
 		return nil, err
 	}
+	defer release()
 	defer local.Release()
 	leave, err := enter(ctx, t.w.reading)
 	if err != nil {

@@ -124,7 +124,7 @@ func TestKilled(t *testing.T) {
 		t.Helper()
 		ctx, kill := context.WithCancel(t.Context())
 		defer kill()
-		finder, fetcher := serveFrom(t, dir, cache)
+		finder, fetcher := rig{}.serve(t, dir, cache)
 		d := bootstrap.Deps{Log: slog.New(slog.DiscardHandler), Finder: finder, Fetcher: fetcher, Now: now}
 		d.Wait = func(ctx context.Context) error { return wait(ctx, kill) }
 		worker, err := bootstrap.New(fast(), d)

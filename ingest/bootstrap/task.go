@@ -135,19 +135,25 @@ func (t *task) find(ctx context.Context, kind archive.Kind, from, to time.Time) 
 }
 
 // fetch gets a file, however long the server cannot be reached. The error is one of the file: ErrNotFound, ErrIncomplete, too
-// large, refused; or ctx's.
-func (t *task) fetch(ctx context.Context, file archive.File) (*archive.Local, error) {
+// large, refused; or ctx's. Each attempt takes a place in group, nil for none, and leaves it again before it waits, for another server may
+// be well; with a file the place is kept until leave is called.
+func (t *task) fetch(ctx context.Context, file archive.File, group chan struct{}) (l *archive.Local, leave func(), err error) {
 	for {
+		leave, err := enter(ctx, group)
+		if err != nil {
+			return nil, nil, err
+		}
 		l, err := t.w.d.Fetcher.Get(ctx, file)
 		if err == nil {
 			t.w.setTrouble(t.collector, nil)
-			return l, nil
+			return l, leave, nil
 		}
+		leave()
 		if ctx.Err() == nil && archive.Final(err) {
-			return nil, err
+			return nil, nil, err
 		}
 		if err := t.again(ctx, err); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 }

@@ -164,7 +164,7 @@ func (t *task) readOne(ctx context.Context, f *archive.File, got fetched, each t
 	local, err := got.local, got.err
 	for {
 		if err != nil { // fetched ahead in vain
-			local, err = t.fetch(ctx, *f)
+			local, _, err = t.fetch(ctx, *f, nil)
 		}
 		var cut error
 		switch {

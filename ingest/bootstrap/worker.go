@@ -302,8 +302,11 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// enter takes a place in a bounded group; leave gives it back.
+// enter takes a place in a bounded group, nil for none; leave gives it back.
 func enter(ctx context.Context, group chan struct{}) (leave func(), err error) {
+	if group == nil {
+		return func() {}, nil
+	}
 	select {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)

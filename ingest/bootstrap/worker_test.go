@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/darkmap/darkmap/eval/simulate/mrt"
+	"github.com/darkmap/darkmap/ingest/archive"
 	"github.com/darkmap/darkmap/ingest/archive/archivetest"
 	"github.com/darkmap/darkmap/ingest/bootstrap"
 	"github.com/darkmap/darkmap/ingest/stream"
@@ -43,8 +45,20 @@ type scene struct {
 	ahead  atomic.Int64 // by which the test moved it
 }
 
+// rig is what a scene has beside the usual; each may be nil.
+type rig struct {
+	server func(http.Handler) http.Handler // stands before the archive
+	config func(*archive.Config)
+	deps   func(*bootstrap.Deps)
+}
+
 // play makes a scene whose clock begins at start, with the stream of rrc00 up.
 func play(t *testing.T, start time.Time, change func(*bootstrap.Config)) *scene {
+	t.Helper()
+	return rig{}.play(t, start, change)
+}
+
+func (r rig) play(t *testing.T, start time.Time, change func(*bootstrap.Config)) *scene {
 	t.Helper()
 	sc := &scene{t: t, w: &archivetest.World{Collectors: []string{rrc00}, Peers: 2, Prefixes: 60}, a: archivetest.Archive{Dir: t.TempDir()}, begin: time.Now(), start: start}
 	if err := os.WriteFile(filepath.Join(sc.a.Dir, archivetest.IndexName), nil, 0o600); err != nil {
@@ -55,9 +69,13 @@ func play(t *testing.T, start time.Time, change func(*bootstrap.Config)) *scene 
 	if change != nil {
 		change(&cfg)
 	}
-	finder, fetcher := serve(t, sc.a.Dir)
+	d := bootstrap.Deps{Log: slog.New(slog.DiscardHandler), Now: sc.now}
+	d.Finder, d.Fetcher = r.serve(t, sc.a.Dir, t.TempDir())
+	if r.deps != nil {
+		r.deps(&d)
+	}
 	var err error
-	sc.worker, err = bootstrap.New(cfg, bootstrap.Deps{Log: slog.New(slog.DiscardHandler), Finder: finder, Fetcher: fetcher, Now: sc.now})
+	sc.worker, err = bootstrap.New(cfg, d)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,7 +40,8 @@ type Config struct {
 	Parallel int `yaml:"parallel"`
 	// Attempts is how often a request is made before it is given up. Default 5.
 	Attempts int `yaml:"attempts"`
-	// AnswerAfter is how long a server may take to begin its answer, Stalled how long it may send nothing. Defaults 30s and 30s.
+	// AnswerAfter is how long a server may take to begin its answer, Stalled how long it may send nothing, or less than 64 KiB in 30
+	// seconds. Defaults 30s and 30s.
 	AnswerAfter time.Duration `yaml:"answer_after"`
 	Stalled     time.Duration `yaml:"stalled"`
 	// RetryAfter caps how long a server may ask to be left alone (429 and 503). Default 5m.

@@ -19,8 +19,15 @@ import (
 	"github.com/darkmap/darkmap/internal/kafka"
 )
 
-// errStalled is a transfer that stands still.
+// errStalled is a transfer that stands still, or nearly.
 var errStalled = errors.New("the transfer stands still")
+
+const (
+	// leastRate, in octets a second, is below what a transfer counts as standing still: 64 KiB in the default of Stalled.
+	leastRate = 64 << 10 / 30
+	// progress is how many octets more make attempts count anew.
+	progress = 1 << 20
+)
 
 const (
 	partSuffix = ".part" // of what was downloaded so far
@@ -37,20 +44,20 @@ type meta struct {
 
 // download brings file to path, going on where an earlier attempt ended.
 func (f *Fetcher) download(ctx context.Context, file File, path string) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case f.slots <- struct{}{}:
-	}
-	defer func() { <-f.slots }()
 	var pause kafka.Backoff
 	before := partSize(path)
 	for failures := 1; ; failures++ {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case f.slots <- struct{}{}:
+		}
 		err := f.attempt(ctx, file, path)
+		<-f.slots // before a pause: another server may be well
 		if err == nil {
 			break
 		}
-		if now := partSize(path); now > before { // it goes on, if slowly
+		if now := partSize(path); now >= before+progress { // it goes on, if in parts
 			before, failures = now, 0
 		}
 		if ctx.Err() != nil || failures >= f.cfg.Attempts || !retriable(err) {
@@ -112,7 +119,7 @@ func (f *Fetcher) attempt(ctx context.Context, file File, path string) error {
 	if err := writeMeta(path, meta{file.URL, validator(resp.Header), size}); err != nil {
 		return err
 	}
-	body := &watched{r: resp.Body, timer: stalled, limit: f.cfg.Stalled, count: f.metrics.bytes.Add}
+	body := &watched{r: resp.Body, timer: stalled, limit: f.cfg.Stalled, least: max(1, int(leastRate*f.cfg.Stalled.Seconds())), count: f.metrics.bytes.Add}
 	return cause(ctx, f.save(path+partSuffix, body, have, size))
 }
 
@@ -151,19 +158,22 @@ func (f *Fetcher) save(path string, body io.Reader, have, size int64) error {
 	return errors.Join(err, out.Close())
 }
 
-// watched notices that nothing comes any more.
+// watched notices that nothing comes any more, or so little that it would take for ever.
 type watched struct {
 	r     io.Reader
 	timer *time.Timer
 	limit time.Duration
+	least int // octets within limit
+	came  int // octets since timer was set
 	count func(float64)
 }
 
 func (w *watched) Read(b []byte) (int, error) {
 	n, err := w.r.Read(b)
-	if n > 0 {
+	w.count(float64(n))
+	if w.came += n; w.came >= w.least {
+		w.came = 0
 		w.timer.Reset(w.limit)
-		w.count(float64(n))
 	}
 	return n, err
 }

@@ -105,6 +105,7 @@ func TestResume(t *testing.T) {
 		return true
 	}
 	url = start(t, h)
+	h.body = bytes.Repeat(h.body, 2*progress/len(h.body))
 	if _, err := fetcher(t, cfg).Get(t.Context(), File{URL: url}); err == nil || !strings.Contains(err.Error(), url) {
 		t.Fatalf("half a file: got %v, want an error with the URL", err)
 	}

@@ -101,7 +101,7 @@ func (w *Worker) wantNewer(name string, s *stream.Stream, m *missing) {
 	defer w.mu.Unlock()
 	if c := w.collectors[name]; c != nil && c.stream == s && c.gap == nil {
 		c.again, c.after, c.why = w.d.Now(), m.until, m.Error()
-		if !m.until.IsZero() {
+		if !m.until.IsZero() || len(c.bad) >= maxBad { // where some are forgotten, they are not looked at again at once
 			c.again = c.again.Add(w.cfg.Again)
 		}
 	}
@@ -119,7 +119,13 @@ func (w *Worker) lookAgain(ctx context.Context, c *collector) error {
 		return nil //nolint:nilerr // said by setTrouble, and tried again
 	}
 	for _, f := range files {
-		if f.Begin.Before(after) || w.isBad(c, f.URL) {
+		if f.Begin.Before(after) || w.isBad(name, f.URL) {
+			continue
+		}
+		switch here, err := w.bring(ctx, name, f); {
+		case err != nil:
+			return err
+		case !here:
 			continue
 		}
 		_, err := c.stream.BeginGap(ctx, 0, fmt.Sprintf("beginning again with the table of %s: %s", f.Begin.UTC().Format(time.RFC3339), why))
@@ -128,25 +134,26 @@ func (w *Worker) lookAgain(ctx context.Context, c *collector) error {
 	return nil
 }
 
-func (w *Worker) isBad(c *collector, url string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return c.bad[url]
-}
-
-// maxBad bounds the dumps that are remembered as cut short.
-const maxBad = 64
-
-// setBad remembers that a dump is of no use.
-func (w *Worker) setBad(name, url string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if c := w.collectors[name]; c != nil {
-		if len(c.bad) >= maxBad {
-			clear(c.bad)
-		}
-		c.bad[url] = true
+// bring fetches a dump into the cache: no gap begins anew for one that is listed and cannot be had.
+func (w *Worker) bring(ctx context.Context, name string, f archive.File) (here bool, err error) {
+	leave, err := enter(ctx, w.dumps)
+	if err != nil {
+		return false, err
 	}
+	defer leave()
+	local, err := w.d.Fetcher.Get(ctx, f)
+	switch {
+	case err == nil:
+		local.Release()
+		return true, nil
+	case ctx.Err() != nil:
+		return false, context.Cause(ctx)
+	case archive.Final(err):
+		w.setBad(name, f.URL, badFor*w.cfg.Again)
+	default:
+		w.setTrouble(name, err)
+	}
+	return false, nil
 }
 
 // sayer says items of files of updates in a lane.

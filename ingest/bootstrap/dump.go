@@ -53,11 +53,11 @@ func (t *task) dump(ctx context.Context, id string, lane *stream.Lane, at time.T
 	}
 	none := &missing{err: fmt.Errorf("the archive has no table dump from %s to %s", clock(from), clock(now))}
 	for i, f := range slices.Backward(files) {
-		if t.w.knownBad(t.collector, f.URL) {
+		if t.w.isBad(t.collector, f.URL) {
 			continue
 		}
 		if i > 0 && f.Size > 0 && less(uint64(f.Size), uint64(files[i-1].Size), t.w.cfg.LeastPercent) {
-			t.w.setBad(t.collector, f.URL)
+			t.w.setBad(t.collector, f.URL, t.w.cfg.DumpAge)
 			none.err = fmt.Errorf("the dump of %s has %d octets, the one before %d: it is cut short", clock(f.Begin), f.Size, files[i-1].Size)
 			continue
 		}
@@ -74,13 +74,6 @@ func (t *task) dump(ctx context.Context, id string, lane *stream.Lane, at time.T
 	return nil, none
 }
 
-func (w *Worker) knownBad(name, url string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	c := w.collectors[name]
-	return c != nil && c.bad[url]
-}
-
 // sendFile fetches and sends a dump. A *missing without a dump says that nothing was sent, with one that a part was.
 func (t *task) sendFile(ctx context.Context, f archive.File, id string, lane *stream.Lane) (*dump, error) {
 	if err := t.say(ctx, "fetching the table dump of "+clock(f.Begin), 0); err != nil {
@@ -89,7 +82,7 @@ func (t *task) sendFile(ctx context.Context, f archive.File, id string, lane *st
 	local, release, err := t.fetch(ctx, f, t.w.dumps)
 	if err != nil {
 		if archive.Final(err) {
-			t.w.setBad(t.collector, f.URL)
+			t.w.setBad(t.collector, f.URL, badFor*t.w.cfg.Again)
 			return nil, &missing{err: err}
 		}
 		return nil, err
@@ -105,7 +98,7 @@ func (t *task) sendFile(ctx context.Context, f archive.File, id string, lane *st
 	r := &dumpReader{t: t, file: &f, path: local.Path, lane: lane, chunk: table.New(id), d: &dump{at: f.Begin, sent: map[bgp.Peer]bool{}, bad: map[bgp.Peer]bool{}}}
 	err = r.read(ctx)
 	if m := isMissing(err); m != nil {
-		t.w.setBad(t.collector, f.URL)
+		t.w.setBad(t.collector, f.URL, t.w.cfg.DumpAge)
 		local.Discard() // perhaps it is published again, whole
 		if r.d.prefixes == 0 {
 			return nil, m
@@ -116,7 +109,7 @@ func (t *task) sendFile(ctx context.Context, f archive.File, id string, lane *st
 		return nil, err
 	}
 	if before, ok := t.w.believe(t.collector, size{f.Begin, r.d.routes}); !ok {
-		t.w.setBad(t.collector, f.URL)
+		t.w.setBad(t.collector, f.URL, t.w.cfg.DumpAge)
 		return r.d, &missing{err: fmt.Errorf("the dump of %s has %d routes, the one before %d: it is cut short", clock(f.Begin), r.d.routes, before)}
 	}
 	t.done += uint64(local.Size)

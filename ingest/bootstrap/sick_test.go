@@ -5,20 +5,24 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/darkmap/darkmap/ingest/archive"
 	"github.com/darkmap/darkmap/ingest/stream"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// refuse answers a request for what path has in it with a status for as long as answer gives one, 0 is none.
+// refuse answers requests for what has path in its name as answer says: with a status, or with the file where that is 0.
 func refuse(path string, answer func() int) func(http.Handler) http.Handler {
 	return func(h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if code := answer(); code != 0 && strings.Contains(r.URL.Path, path) {
-				w.WriteHeader(code)
-				return
+			if strings.Contains(r.URL.Path, path) {
+				if code := answer(); code != 0 {
+					w.WriteHeader(code)
+					return
+				}
 			}
 			h.ServeHTTP(w, r)
 		})
@@ -60,4 +64,49 @@ func TestSickHost(t *testing.T) {
 	waitFor(t, func() bool { return strings.Count(sc.worker.Progress(), "waiting for the archives") == 4 }, sc.worker)
 	sc.gap(time.Time{})
 	sc.want(sc.ends(1), "fill complete=true filled=false peers=2 after 0 messages, 0 states")
+}
+
+// TestLateDump: a dump that is listed before its server has it is asked for again, without a gap each time.
+func TestLateDump(t *testing.T) {
+	var asked, there atomic.Int32
+	answer := func() int {
+		if asked.Add(1); there.Load() == 0 {
+			return http.StatusNotFound
+		}
+		return 0
+	}
+	sc := rig{server: refuse("bview", answer)}.play(t, dumped.Add(2*time.Minute), nil)
+	sc.dump(dumped)
+	sc.updates(dumped)
+	sc.gap(time.Time{})
+	sc.ends(1)
+	before := asked.Load()
+	waitFor(t, func() bool { return asked.Load() > before }, sc.worker)
+	there.Store(1)
+	sc.want(sc.ends(2)[1:], "fill complete=true filled=false peers=2 after 0 messages, 0 states")
+	if got := sc.reasons(pb.FeedEvent_FEED_EVENT_GAP); len(got) != 2 {
+		t.Errorf("got gaps %q, want one more", got)
+	}
+}
+
+// TestManyBad: dumps of no use are fetched once each, however many there are.
+func TestManyBad(t *testing.T) {
+	var asked atomic.Int32
+	count := func() int { asked.Add(1); return 0 }
+	sc := rig{server: refuse("bview", count)}.play(t, dumped.Add(2*time.Minute), nil)
+	const n = 70
+	for i := range n {
+		at := dumped.Add(-time.Duration(i) * 15 * time.Minute)
+		write := func(w io.Writer) error { _, err := io.WriteString(w, "<html>maintenance</html>"); return err }
+		if err := sc.a.Add(rrc00, "rib", at, at, at.Format("bview.20060102.1504"), write); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sc.gap(time.Time{})
+	sc.ends(1)
+	sc.gap(time.Time{})
+	sc.ends(2)
+	if got := asked.Load(); got != n {
+		t.Errorf("%d dumps were fetched %d times", n, got)
+	}
 }

@@ -72,7 +72,7 @@ type collector struct {
 	again  time.Time               // the answer was incomplete: look for a newer dump then; zero: not
 	after  time.Time               // and it has to be later than this
 	why    string                  // what was missing
-	bad    map[string]bool         // dumps that were cut short, by URL
+	bad    map[string]time.Time    // dumps that are of no use, by URL: until when they are left alone
 	size   size                    // of the last dump that was used
 	small  size                    // of the newest that counted as cut short beside it; zero where a newer one refutes it
 	check  time.Time               // when the next check is planned
@@ -102,7 +102,7 @@ func (w *Worker) Gap(g *stream.Gap) {
 	name := g.Stream().Collector()
 	c := w.collectors[name]
 	if c == nil || c.stream != g.Stream() {
-		fresh := &collector{stream: g.Stream(), bad: map[string]bool{}}
+		fresh := &collector{stream: g.Stream(), bad: map[string]time.Time{}}
 		if c != nil {
 			fresh.bad, fresh.size, fresh.small, fresh.check, fresh.cancel = c.bad, c.size, c.small, c.check, c.cancel
 		}

@@ -182,6 +182,12 @@ func (c *client) pause(ctx context.Context, pause *kafka.Backoff, err error) err
 	}
 }
 
+// Answered reports whether err is what a server answers, and not that it cannot be reached.
+func Answered(err error) bool {
+	_, ok := errors.AsType[*statusError](err)
+	return ok
+}
+
 // Final reports whether err is one of the file itself: asking again at once is of no use, though it may be published later.
 func Final(err error) bool {
 	if s, ok := errors.AsType[*statusError](err); ok {

@@ -14,7 +14,8 @@ type Config struct {
 	Parallel int `yaml:"parallel"`
 	// Poll is the time between two questions for a file that is not there yet, or while the archives cannot be reached. Default 30s.
 	Poll time.Duration `yaml:"poll"`
-	// PublishedWithin is how long after its first moment a file of updates is waited for. Default 45m.
+	// PublishedWithin is how long after its first moment a file of updates is waited for, and how long a file that its server answers
+	// with an error. Default 45m.
 	PublishedWithin time.Duration `yaml:"published_within"`
 	// DumpWithin is the same for the dump of a check. Default 3h.
 	DumpWithin time.Duration `yaml:"dump_within"`

@@ -81,9 +81,8 @@ func (t *task) sendFile(ctx context.Context, f archive.File, id string, lane *st
 	}
 	local, release, err := t.fetch(ctx, f, t.w.dumps)
 	if err != nil {
-		if archive.Final(err) {
+		if isMissing(err) != nil {
 			t.w.setBad(t.collector, f.URL, badFor*t.w.cfg.Again)
-			return nil, &missing{err: err}
 		}
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/darkmap/darkmap/ingest/archive"
+	"github.com/darkmap/darkmap/ingest/bootstrap"
 	"github.com/darkmap/darkmap/ingest/stream"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -109,4 +110,28 @@ func TestManyBad(t *testing.T) {
 	if got := asked.Load(); got != n {
 		t.Errorf("%d dumps were fetched %d times", n, got)
 	}
+}
+
+// TestRefusedDump: a dump that is answered with an error for as long as files are waited for is left for the one before.
+func TestRefusedDump(t *testing.T) {
+	sick := rig{server: refuse("bview.20261124.0800", always(http.StatusInternalServerError)), config: once}
+	sc := sick.play(t, dumped.Add(2*time.Minute), func(c *bootstrap.Config) { c.PublishedWithin = time.Millisecond })
+	sc.dump(dumped.Add(-5 * time.Minute))
+	sc.dump(dumped)
+	sc.updates(dumped.Add(-5 * time.Minute))
+	sc.updates(dumped)
+	sc.gap(time.Time{})
+	sc.want(sc.ends(1), "fill complete=true filled=false peers=2 after 0 messages, 0 states")
+}
+
+// TestRefusedUpdates: a file of updates that is answered so is missing.
+func TestRefusedUpdates(t *testing.T) {
+	sick := rig{server: refuse("updates.20261124.0800", always(http.StatusInternalServerError)), config: once}
+	sc := sick.play(t, dumped.Add(7*time.Minute), func(c *bootstrap.Config) { c.PublishedWithin = time.Millisecond })
+	sc.updates(dumped)
+	sc.updates(dumped.Add(5*time.Minute), change(dumped.Add(6*time.Minute), 0, 1))
+	sc.gap(dumped.Add(time.Minute))
+	sc.want(sc.ends(1), "fill complete=false filled=true peers=0 after 0 messages, 0 states")
+	sc.dump(dumped.Add(6 * time.Minute))
+	sc.want(sc.ends(2)[1:], "fill complete=true filled=false peers=2 after 1 messages, 0 states")
 }

@@ -134,10 +134,20 @@ func (t *task) find(ctx context.Context, kind archive.Kind, from, to time.Time) 
 	}
 }
 
-// fetch gets a file, however long the server cannot be reached. The error is one of the file: ErrNotFound, ErrIncomplete, too
-// large, refused; or ctx's. Each attempt takes a place in group, nil for none, and leaves it again before it waits, for another server may
+// patience is until when something due since is waited for: PublishedWithin, and where that is over for more than one question still.
+func (t *task) patience(since time.Time) time.Time {
+	due, soonest := since.Add(t.w.cfg.PublishedWithin), t.w.d.Now().Add(2*t.w.cfg.Poll)
+	if soonest.After(due) {
+		return soonest
+	}
+	return due
+}
+
+// fetch gets a file, however long the server cannot be reached. A *missing says that the file cannot be had: ErrNotFound,
+// ErrIncomplete, too large, refused, or answered with a server's error for all of PublishedWithin; another error is ctx's. Each attempt takes a place in group, nil for none, and leaves it again before it waits, for another server may
 // be well; with a file the place is kept until leave is called.
 func (t *task) fetch(ctx context.Context, file archive.File, group chan struct{}) (l *archive.Local, leave func(), err error) {
+	deadline := t.patience(t.w.d.Now())
 	for {
 		leave, err := enter(ctx, group)
 		if err != nil {
@@ -149,8 +159,8 @@ func (t *task) fetch(ctx context.Context, file archive.File, group chan struct{}
 			return l, leave, nil
 		}
 		leave()
-		if ctx.Err() == nil && archive.Final(err) {
-			return nil, nil, err
+		if ctx.Err() == nil && (archive.Final(err) || archive.Answered(err) && t.w.d.Now().After(deadline)) {
+			return nil, nil, &missing{err: err}
 		}
 		if err := t.again(ctx, err); err != nil {
 			return nil, nil, err

@@ -52,11 +52,7 @@ func (t *task) updates(ctx context.Context, from, until time.Time, each take) (t
 
 // covering returns the files that follow each other without a hole from the one that covers cursor, which it waits for.
 func (t *task) covering(ctx context.Context, cursor, until time.Time) ([]archive.File, error) {
-	now := t.w.d.Now
-	deadline := cursor.Add(t.w.cfg.PublishedWithin)
-	if soonest := now().Add(2 * t.w.cfg.Poll); soonest.After(deadline) {
-		deadline = soonest // what has long been due is asked for more than once, too
-	}
+	deadline := t.patience(cursor)
 	for {
 		files, err := t.find(ctx, archive.Updates, cursor, until)
 		if err != nil {
@@ -65,7 +61,7 @@ func (t *task) covering(ctx context.Context, cursor, until time.Time) ([]archive
 		if row := rowFrom(files, cursor); len(row) > 0 {
 			return row, nil
 		}
-		if now().After(deadline) {
+		if t.w.d.Now().After(deadline) {
 			m := &missing{until: until, err: fmt.Errorf("no file of updates from %s on was published within %v", clock(cursor), t.w.cfg.PublishedWithin)}
 			if len(files) > 0 && files[0].Begin.After(cursor) {
 				m.until = files[0].Begin
@@ -156,10 +152,7 @@ func (t *task) ahead(ctx context.Context, f archive.File) chan fetched {
 // readOne hands out the items of one file. One that is cut short is fetched again until it is whole or overdue; what was handed
 // out is passed over then.
 func (t *task) readOne(ctx context.Context, f *archive.File, got fetched, each take) error {
-	deadline := f.Begin.Add(t.w.cfg.PublishedWithin)
-	if soonest := t.w.d.Now().Add(2 * t.w.cfg.Poll); soonest.After(deadline) {
-		deadline = soonest
-	}
+	deadline := t.patience(f.Begin)
 	var seen uint64
 	local, err := got.local, got.err
 	for {
@@ -168,7 +161,7 @@ func (t *task) readOne(ctx context.Context, f *archive.File, got fetched, each t
 		}
 		var cut error
 		switch {
-		case err != nil && archive.Final(err):
+		case isMissing(err) != nil:
 			cut = err
 		case err != nil:
 			return err

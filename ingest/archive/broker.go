@@ -40,12 +40,13 @@ type brokerPage struct {
 
 // brokerItem is a file; its times are UTC, without a zone.
 type brokerItem struct {
-	Start     string `json:"ts_start"`
-	End       string `json:"ts_end"`
-	Collector string `json:"collector_id"`
-	Type      string `json:"data_type"`
-	URL       string `json:"url"`
-	ExactSize int64  `json:"exact_size"`
+	Start     string  `json:"ts_start"`
+	End       string  `json:"ts_end"`
+	Collector string  `json:"collector_id"`
+	Type      string  `json:"data_type"`
+	URL       string  `json:"url"`
+	RoughSize float64 `json:"rough_size"`
+	ExactSize int64   `json:"exact_size"`
 }
 
 // Find implements Finder.
@@ -124,6 +125,9 @@ func (it *brokerItem) file() (File, bool) {
 	begin, err2 := brokerTime(it.Start)
 	end, err3 := brokerTime(it.End)
 	f := File{Collector: name, Begin: begin, End: end, URL: it.URL, Size: max(it.ExactSize, 0)}
+	if it.RoughSize > 0 && it.RoughSize < 1<<53 {
+		f.Rough = int64(it.RoughSize)
+	}
 	switch it.Type {
 	case "rib":
 		f.Kind, f.End = RIB, begin

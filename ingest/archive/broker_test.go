@@ -179,7 +179,7 @@ func TestBrokerNames(t *testing.T) {
 	server := httptest.NewServer(b)
 	defer server.Close()
 	latest, err := NewBroker(server.URL, quick(t)).Latest(t.Context())
-	if err != nil || len(latest) != 1 || latest[0].Kind != RIB || !latest[0].Begin.Equal(noon.Add(-4*time.Hour)) {
+	if err != nil || len(latest) != 1 || latest[0].Kind != RIB || !latest[0].Begin.Equal(noon.Add(-4*time.Hour)) || latest[0].Size != 0 || latest[0].About() != 1 {
 		t.Errorf("latest: got %+v, %v", latest, err)
 	}
 }

@@ -47,9 +47,14 @@ type File struct {
 	URL string
 	// Size in bytes; 0 is unknown. Only an exact one is given.
 	Size int64
+	// Rough is about the size in bytes, as a listing of the server rounds it; 0 is unknown.
+	Rough int64
 	// Checksum is sha256:<hex> or md5:<hex>; empty is unknown.
 	Checksum string
 }
+
+// About is the size in bytes, if only roughly; 0 is unknown.
+func (f *File) About() int64 { return cmp.Or(f.Size, f.Rough) }
 
 // Finder lists the files of a collector that touch the span from from to to, by time. A collector that it does not know has none.
 // It is safe for concurrent use.

@@ -30,7 +30,7 @@ func selective(index []bgp.Peer) bool {
 }
 
 // counts holds how many routes of each family each peer has.
-type counts map[bgp.Peer]*[len(bgp.Families) + 1]uint64
+type counts map[bgp.Peer]*perFamily
 
 func (c counts) add(it *capture.Item) {
 	if it.Kind != capture.RIB {
@@ -40,7 +40,7 @@ func (c counts) add(it *capture.Item) {
 	for i := range it.Entries {
 		n := c[it.Entries[i].Peer]
 		if n == nil {
-			n = new([len(bgp.Families) + 1]uint64)
+			n = new(perFamily)
 			c[it.Entries[i].Peer] = n
 		}
 		n[f]++
@@ -51,7 +51,7 @@ func (c counts) add(it *capture.Item) {
 // their AS: those that may be full feeds. They are sent whole, so that a peer that carries both families may be one more in the other.
 func (c counts) choose() map[bgp.Peer]bool {
 	byAS := map[bgp.ASN][]bgp.Peer{}
-	var largest [len(bgp.Families) + 1]uint64
+	var largest perFamily
 	for p, n := range c {
 		byAS[p.ASN] = append(byAS[p.ASN], p)
 		for _, f := range bgp.Families {

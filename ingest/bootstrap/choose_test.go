@@ -22,7 +22,7 @@ func TestChoose(t *testing.T) {
 		peer(4, 64497): {500, 0}, peer(5, 64498): {499, 0}, // half, and less
 		peer(6, 64499): {10, 200}, peer(7, 64500): {0, 90}, // the other family
 	} {
-		c[p] = &[len(bgp.Families) + 1]uint64{bgp.IPv4: n[0], bgp.IPv6: n[1]}
+		c[p] = &perFamily{bgp.IPv4: n[0], bgp.IPv6: n[1]}
 	}
 	want := map[bgp.Peer]bool{peer(1, 64496): true, peer(3, 64496): true, peer(4, 64497): true, peer(6, 64499): true}
 	if diff := cmp.Diff(want, c.choose(), cmpopts.EquateComparable(netip.Addr{})); diff != "" {

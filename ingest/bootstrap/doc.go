@@ -6,13 +6,13 @@
 // newer dump where the last answer was incomplete, else the daily check. In: the archives' files. Out: table chunks (lane
 // table/<gap>), messages and states (lane fill/<gap>), and the gap's end.
 //
-// What is missing is never a withdrawal: a file that does not appear in time, that is cut short, or a dump that is far smaller than
-// the one before ends the gap incomplete, and the next dump is waited for; two that are as small as each other are believed. Only
-// tables that may be full feeds are sent: at least half of the dump's largest, at most two for each AS and family, the largest ones
-// (of equals the lower peer). A dump whose peer index table lists more than 20 peers, or more than two of an AS, is therefore read
-// twice, first to count, which costs about two thirds of reading it; others are read once and sent whole. The updates that follow
-// read twice, first to count, which costs about two thirds of reading it; others are read once and sent whole. The updates that follow
-// reach Overlap beyond the end of the gap.
+// What is missing is never a withdrawal: a file that does not appear in time, that is cut short, or a dump that has far less of a family
+// than the one before ends the gap incomplete, and the next dump is waited for; two that are as small as each other are believed. After
+// a restart nothing is known of the one before but how large its file is, where the index says so. Only tables that may be full feeds
+// are sent: at least half of the dump's largest, at most two for each AS and family, the largest ones (of equals the lower peer). A dump
+// whose peer index table lists more than 20 peers, or more than two of an AS, is therefore read twice, first to count, which costs
+// about two thirds of reading it; others are read once and sent whole. The updates that follow reach
+// Overlap beyond the end of the gap.
 //
 // A fill is said in one go, once all of its files are here: detect keeps votes over a short gap, and would believe the state at a
 // file's end until the next file appears, minutes later. They are read twice, therefore, first to see that they are whole; what the

@@ -23,7 +23,11 @@ type dump struct {
 	bad              map[bgp.Peer]bool // some route of theirs could not be read
 	families         []bgp.Family
 	prefixes, routes uint64
+	of               perFamily // routes
 }
+
+// perFamily holds a number for each family.
+type perFamily [len(bgp.Families) + 1]uint64
 
 // peers are those whose whole tables were sent, in order.
 func (d *dump) peers() []bgp.Peer {
@@ -56,9 +60,9 @@ func (t *task) dump(ctx context.Context, id string, lane *stream.Lane, at time.T
 		if t.w.isBad(t.collector, f.URL) {
 			continue
 		}
-		if i > 0 && f.Size > 0 && less(uint64(f.Size), uint64(files[i-1].Size), t.w.cfg.LeastPercent) {
+		if i > 0 && f.About() > 0 && less(uint64(f.About()), uint64(files[i-1].About()), t.w.cfg.LeastPercent) {
 			t.w.setBad(t.collector, f.URL, t.w.cfg.DumpAge)
-			none.err = fmt.Errorf("the dump of %s has %d octets, the one before %d: it is cut short", clock(f.Begin), f.Size, files[i-1].Size)
+			none.err = fmt.Errorf("the dump of %s has %d octets, the one before %d: it is cut short", clock(f.Begin), f.About(), files[i-1].About())
 			continue
 		}
 		d, err := t.sendFile(ctx, f, id, lane)
@@ -107,48 +111,58 @@ func (t *task) sendFile(ctx context.Context, f archive.File, id string, lane *st
 	if err != nil {
 		return nil, err
 	}
-	if before, ok := t.w.believe(t.collector, size{f.Begin, r.d.routes}); !ok {
+	if before, short := t.w.believe(t.collector, size{f.Begin, r.d.of}); short != 0 {
 		t.w.setBad(t.collector, f.URL, t.w.cfg.DumpAge)
-		return r.d, &missing{err: fmt.Errorf("the dump of %s has %d routes, the one before %d: it is cut short", clock(f.Begin), r.d.routes, before)}
+		return r.d, &missing{err: fmt.Errorf("the dump of %s has %d routes of %v, the one before %d: it is cut short", clock(f.Begin), r.d.of[short], short, before[short])}
 	}
 	t.done += uint64(local.Size)
 	return r.d, nil
 }
 
-// size is how many routes the dump of some time has; zero is unknown.
+// size is how many routes of each family the dump of some time has; zero is unknown.
 type size struct {
 	at     time.Time
-	routes uint64
+	routes perFamily
+}
+
+// shorter is a family of which n has less than percent of m, zero where there is none.
+func (n *perFamily) shorter(m *perFamily, percent int) bgp.Family {
+	for _, f := range bgp.Families {
+		if less(n[f], m[f], percent) {
+			return f
+		}
+	}
+	return 0
 }
 
 // alikePercent is how much of the larger of two dumps the smaller has to have for both to say the same.
 const alikePercent = 90
 
-// believe reports whether a dump that was read to its end holds the whole table: it is not far smaller than the last one, or as
-// small as another that was not believed, for what two dumps say is no accident: the collector has shrunk. before is what it is
-// compared with.
-func (w *Worker) believe(name string, s size) (before uint64, ok bool) {
+// believe tells of which family, zero is none, a dump that was read to its end does not hold the whole table: it has far less than the
+// last one, and is not as small as another that was not believed, for what two dumps say is no accident: the collector has shrunk. before
+// is what it is compared with.
+func (w *Worker) believe(name string, s size) (before perFamily, short bgp.Family) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	c := w.collectors[name]
 	if c == nil {
-		return 0, true
+		return before, 0
 	}
 	before = c.size.routes
-	if less(s.routes, before, w.cfg.LeastPercent) {
-		lesser, larger := min(s.routes, c.small.routes), max(s.routes, c.small.routes)
-		if c.small.routes == 0 || s.at.Equal(c.small.at) || less(lesser, larger, alikePercent) {
+	if short = s.routes.shorter(&before, w.cfg.LeastPercent); short != 0 {
+		unlike := s.routes.shorter(&c.small.routes, alikePercent) != 0 || c.small.routes.shorter(&s.routes, alikePercent) != 0
+		if c.small.at.IsZero() || s.at.Equal(c.small.at) || unlike {
 			if !s.at.Before(c.small.at) {
 				c.small = s
 			}
-			return before, false
+			return before, short
 		}
 	}
 	c.size = s
 	if !s.at.Before(c.small.at) { // an older one does not tell that the collector has not shrunk since
 		c.small = size{}
 	}
-	return before, true
+	return before, 0
 }
 
 // less reports whether n is less than percent of m; never where m is 0, unknown.
@@ -163,10 +177,10 @@ type dumpReader struct {
 	chunk *table.Builder
 	d     *dump
 	// chosen are the peers whose tables are sent; nil is all.
-	chosen   map[bgp.Peer]bool
-	families [len(bgp.Families) + 1]bool
-	decoder  wire.Decoder
-	counted  uint64 // routes in the metrics
+	chosen  map[bgp.Peer]bool
+	listed  perFamily // prefixes
+	decoder wire.Decoder
+	counted uint64 // routes in the metrics
 }
 
 // errCount says that the peers of a dump have to be counted first.
@@ -198,7 +212,7 @@ func (r *dumpReader) read(ctx context.Context) error {
 		return &missing{err: fmt.Errorf("the file of %s holds no table", clock(r.file.Begin))}
 	}
 	for _, f := range bgp.Families {
-		if r.families[f] {
+		if r.listed[f] > 0 {
 			r.d.families = append(r.d.families, f)
 		}
 	}
@@ -252,7 +266,8 @@ func (r *dumpReader) send(ctx context.Context, it *capture.Item) error {
 			return err
 		}
 	}
-	r.families[bgp.FamilyOf(it.Prefix)] = true
+	family := bgp.FamilyOf(it.Prefix)
+	r.listed[family]++
 	r.d.prefixes++
 	for i := range it.Entries {
 		e := &it.Entries[i]
@@ -269,6 +284,7 @@ func (r *dumpReader) send(ctx context.Context, it *capture.Item) error {
 			r.d.sent[e.Peer] = true
 		}
 		r.d.routes++
+		r.d.of[family]++
 	}
 	return nil
 }

@@ -321,7 +321,7 @@ func TestCutShort(t *testing.T) {
 	sc.dump(dumped.Add(time.Minute))
 	sc.gap(time.Time{})
 	sc.want(sc.ends(4)[2:], "table complete=false filled=false peers=0 after 0 messages, 0 states", "fill complete=true filled=false peers=2 after 0 messages, 0 states")
-	if got := sc.reasons(pb.FeedEvent_FEED_EVENT_DEGRADED); len(got) != 2 || !strings.Contains(got[1], "routes, the one before 12000: it is cut short") {
+	if got := sc.reasons(pb.FeedEvent_FEED_EVENT_DEGRADED); len(got) != 2 || !strings.Contains(got[1], "routes of ipv4, the one before 10000: it is cut short") {
 		t.Errorf("got reasons %q", got)
 	}
 }
@@ -367,7 +367,59 @@ func TestShrunk(t *testing.T) {
 	move(6)
 	sc.gap(time.Time{})
 	sc.want(sc.ends(5)[4:], cut)
-	if got := sc.reasons(pb.FeedEvent_FEED_EVENT_DEGRADED); len(got) != 3 || !strings.Contains(got[2], "has 20 routes, the one before 42: it is cut short") {
+	if got := sc.reasons(pb.FeedEvent_FEED_EVENT_DEGRADED); len(got) != 3 || !strings.Contains(got[2], "has 18 routes of ipv4, the one before 36: it is cut short") {
+		t.Errorf("got reasons %q", got)
+	}
+}
+
+// TestCutFamily: a dump that is whole but for one family is cut short.
+func TestCutFamily(t *testing.T) {
+	sc := play(t, dumped.Add(2*time.Minute), nil)
+	sc.w.Prefixes = 600
+	sc.dump(dumped)
+	sc.updates(dumped)
+	sc.gap(time.Time{})
+	sc.ends(1)
+	at := dumped.Add(time.Minute)
+	err := sc.a.Add(rrc00, "rib", at, at, "bview.20261124.0801", func(w io.Writer) error {
+		m := mrt.NewWriter(w)
+		index := make([]mrt.TablePeer, sc.w.Peers)
+		for p := range index {
+			index[p] = mrt.TablePeer{BGPID: sc.w.Peer(0, p).Address, Address: sc.w.Peer(0, p).Address, ASN: sc.w.Peer(0, p).ASN}
+		}
+		m.PeerIndexTable(at, index[0].Address, "", index)
+		for i := range 505 { // 5 of 100 of IPv6
+			entries := make([]mrt.Entry, len(index))
+			for p := range entries {
+				entries[p] = mrt.Entry{Peer: uint16(p), Originated: at, Attributes: mrt.Attributes{Path: []bgp.ASN{index[p].ASN, 64510}, NextHop: index[p].Address}}
+			}
+			m.RIB(at, uint32(i), sc.w.Prefix(i), entries)
+		}
+		return m.Err()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sc.gap(time.Time{})
+	sc.want(sc.ends(2)[1:2], "table complete=false filled=false peers=0 after 0 messages, 0 states")
+	if got := sc.reasons(pb.FeedEvent_FEED_EVENT_DEGRADED); len(got) != 1 || !strings.Contains(got[0], "10 routes of ipv6, the one before 200: it is cut short") {
+		t.Errorf("got reasons %q", got)
+	}
+}
+
+// TestFirstShort: where nothing is known of the dump before, what the index says of it tells that the first one is cut short.
+func TestFirstShort(t *testing.T) {
+	sc := play(t, dumped.Add(2*time.Minute), nil)
+	sc.a.Sizes = true
+	sc.w.Prefixes = 600
+	sc.dump(dumped.Add(-5 * time.Minute))
+	sc.w.Prefixes = 60
+	sc.dump(dumped)
+	sc.updates(dumped.Add(-5 * time.Minute))
+	sc.updates(dumped)
+	sc.gap(time.Time{})
+	sc.want(sc.ends(1), "fill complete=true filled=false peers=2 after 0 messages, 0 states")
+	if got := sc.reasons(pb.FeedEvent_FEED_EVENT_RECOVERED); len(got) != 1 || !strings.Contains(got[0], "the table of 2026-11-24T07:55:00Z") {
 		t.Errorf("got reasons %q", got)
 	}
 }

@@ -149,7 +149,11 @@ func (w *World) WriteUpdates(out io.Writer, c int, changes []Change) error {
 }
 
 // Archive is a folder of files and their index.
-type Archive struct{ Dir string }
+type Archive struct {
+	Dir string
+	// Sizes tells the index to name the files' sizes.
+	Sizes bool
+}
 
 // IndexName is the index' file name.
 const IndexName = "index.tsv"
@@ -177,7 +181,15 @@ func (a *Archive) List(collector, kind string, begin, end time.Time, name string
 		return err
 	}
 	line := strings.Join([]string{collector, kind, begin.UTC().Format(time.RFC3339Nano), end.UTC().Format(time.RFC3339Nano), name}, "\t")
-	_, err = x.WriteString(line + "\n")
+	if a.Sizes {
+		var info os.FileInfo
+		if info, err = os.Stat(filepath.Join(a.Dir, filepath.FromSlash(name))); err == nil {
+			line += fmt.Sprintf("\t%d", info.Size())
+		}
+	}
+	if err == nil {
+		_, err = x.WriteString(line + "\n")
+	}
 	return errors.Join(err, x.Close())
 }
 

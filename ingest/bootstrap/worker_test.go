@@ -234,6 +234,16 @@ func TestFill(t *testing.T) {
 	}
 }
 
+// TestBoundary: what a gap lacked may stand in the file before its begin, for the archive's times are off.
+func TestBoundary(t *testing.T) {
+	sc := play(t, dumped.Add(7*time.Minute), nil)
+	next := dumped.Add(5 * time.Minute)
+	sc.updates(dumped, change(next.Add(-2*time.Second), 0, 6), change(next.Add(-300*time.Millisecond), 0, 7))
+	sc.updates(next, change(next.Add(10*time.Second), 1, 8))
+	sc.gap(next.Add(100 * time.Millisecond))
+	sc.want(sc.ends(1), "fill complete=true filled=true peers=0 after 2 messages, 0 states")
+}
+
 // TestClockBehind: a gap that ends before it begins, for our clock is behind the collector's, is filled.
 func TestClockBehind(t *testing.T) {
 	sc := play(t, dumped.Add(8*time.Minute), nil)
@@ -284,7 +294,7 @@ func TestMissingFile(t *testing.T) {
 	sc.updates(dumped.Add(5*time.Minute), change(dumped.Add(6*time.Minute), 0, 1))
 	sc.gap(dumped.Add(time.Minute))
 	sc.want(sc.ends(1), "fill complete=false filled=true peers=0 after 0 messages, 0 states")
-	if got := sc.reasons(pb.FeedEvent_FEED_EVENT_DEGRADED); len(got) != 1 || !strings.Contains(got[0], "the updates from 2026-11-24T08:01:00Z to 2026-11-24T08:05:00Z are not in the archive") {
+	if got := sc.reasons(pb.FeedEvent_FEED_EVENT_DEGRADED); len(got) != 1 || !strings.Contains(got[0], "the updates from 2026-11-24T08:00:59Z to 2026-11-24T08:05:00Z are not in the archive") {
 		t.Errorf("got reasons %q", got)
 	}
 	sc.dump(dumped.Add(-time.Hour)) // of no use
@@ -440,7 +450,8 @@ func TestCutUpdates(t *testing.T) {
 	if err := os.WriteFile(name, whole[:len(whole)/2], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	sc.gap(dumped.Add(-time.Second + time.Second))
+	sc.updates(dumped.Add(-5 * time.Minute))
+	sc.gap(dumped)
 	waitFor(t, func() bool { return strings.Contains(sc.worker.Progress(), "waiting for a whole file") }, sc.worker)
 	sc.unsaid()
 	if err := os.WriteFile(name, whole, 0o600); err != nil {

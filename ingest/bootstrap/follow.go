@@ -171,13 +171,9 @@ func (p *player) play(ctx context.Context) (err error) {
 	}
 	defer p.s.Close()
 	p.lane = p.s.Source("follow")
-	if _, err := p.s.BeginGap(ctx, p.s.Since(), "begins to follow the archive"); err != nil {
+	if err := p.gap(ctx, p.s.Since(), "begins to follow the archive"); err != nil {
 		return err
 	}
-	if err := p.s.Up(ctx); err != nil {
-		return err
-	}
-	p.cursor = p.f.d.Now()
 	for ctx.Err() == nil {
 		file, err := p.next(ctx)
 		if err != nil {
@@ -188,6 +184,16 @@ func (p *player) play(ctx context.Context) (err error) {
 		}
 	}
 	return ctx.Err()
+}
+
+// gap begins one since since, microseconds, and puts the cursor where it ends: writing may take a while.
+func (p *player) gap(ctx context.Context, since int64, why string) error {
+	g, err := p.s.BeginGap(ctx, since, why)
+	if err != nil {
+		return err
+	}
+	p.cursor = time.UnixMicro(g.Until)
+	return p.s.Up(ctx)
 }
 
 // next returns the file that covers the cursor. Where there is none in time, a gap begins before what follows.
@@ -248,11 +254,7 @@ func (p *player) skip(ctx context.Context, to time.Time) error {
 		}
 		now = p.f.d.Now()
 	}
-	if _, err := p.s.BeginGap(ctx, p.cursor.UnixMicro(), "the updates from "+clock(p.cursor)+" on are not in the archive"); err != nil {
-		return err
-	}
-	p.cursor = now
-	return p.s.Up(ctx)
+	return p.gap(ctx, p.cursor.UnixMicro(), "the updates from "+clock(p.cursor)+" on are not in the archive")
 }
 
 // file plays a file, each message when the late clock has reached it.

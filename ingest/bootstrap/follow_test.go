@@ -14,6 +14,7 @@ import (
 	"github.com/darkmap/darkmap/ingest/archive/archivetest"
 	"github.com/darkmap/darkmap/ingest/bootstrap"
 	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/ingest/stream/streamtest"
 	"github.com/darkmap/darkmap/internal/bgp"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -108,6 +109,48 @@ func TestFollowBoundary(t *testing.T) {
 	sc.want(sc.followed(), "0/2", "300/1", "300/2")
 	if got := sc.reasons(pb.FeedEvent_FEED_EVENT_GAP); len(got) != 1 {
 		t.Errorf("got gaps %q, want the first alone", got)
+	}
+}
+
+// held is a producer that takes its time over the record CollectorUp: the scene's clock goes on meanwhile.
+type held struct {
+	streamtest.Recorder
+	hold func()
+}
+
+func (h *held) Produce(ctx context.Context, name string, value []byte) error {
+	var rec pb.UpdateRecord
+	if err := rec.UnmarshalVT(value); err == nil && rec.GetCollectorUp() != nil {
+		h.hold()
+	}
+	return h.Recorder.Produce(ctx, name, value)
+}
+
+// TestFollowStart: playing begins where the first gap ends, however long it takes to write that it is there.
+func TestFollowStart(t *testing.T) {
+	sc := play(t, dumped.Add(2*time.Minute), nil)
+	sc.s.Close()
+	sc.updates(dumped, change(dumped.Add(time.Minute), 0, 1), change(dumped.Add(150*time.Second), 0, 2), change(dumped.Add(4*time.Minute), 0, 3))
+	up := &held{hold: func() { sc.ahead.Store(int64(time.Minute)) }}
+	log := slog.New(slog.DiscardHandler)
+	set, err := stream.NewSet(stream.DefaultConfig(), stream.Deps{Log: log, Now: sc.now, Updates: up, Feeds: discard{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sc.set.Set = set
+	follow(sc)
+	var got []int64
+	waitFor(t, func() bool {
+		got = nil
+		for _, r := range up.Updates(t) {
+			if r.GetBgpMessage() != nil {
+				got = append(got, r.GetTimestampUs())
+			}
+		}
+		return len(got) > 0
+	}, sc.worker)
+	if want := dumped.Add(150 * time.Second).UnixMicro(); got[0] != want {
+		t.Errorf("the first message played is of %s, want %s", time.UnixMicro(got[0]).UTC(), time.UnixMicro(want).UTC())
 	}
 }
 

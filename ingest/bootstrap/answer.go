@@ -171,7 +171,6 @@ type sayer struct {
 	t        *task
 	lane     *stream.Lane
 	wanted   func(*capture.Item) bool
-	last     int64 // of file: what is said later is heard live
 	messages int
 	files    int
 	file     string
@@ -187,10 +186,10 @@ func (s *sayer) item(ctx context.Context, f *archive.File, it *capture.Item) err
 	if f.URL != s.file {
 		s.file = f.URL
 		s.files++
-		s.last = min(s.t.last().UnixMicro(), s.t.w.d.Now().UnixMicro()) // a late clock's future is not told
 	}
+	last := min(s.t.last().UnixMicro(), s.t.w.d.Now().UnixMicro()) // what comes later is heard live; a late clock's future is not told
 	up, down := table.Session(it)
-	if !up && !down && it.Kind != capture.Message || it.Local || it.Timestamp > s.last || !s.wanted(it) {
+	if !up && !down && it.Kind != capture.Message || it.Local || it.Timestamp > last || !s.wanted(it) {
 		return nil
 	}
 	n, err := tell(ctx, s.t.gap.Stream(), s.lane, &s.m, it, up, down)

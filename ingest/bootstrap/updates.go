@@ -150,10 +150,10 @@ func (t *task) ahead(ctx context.Context, f archive.File) chan fetched {
 }
 
 // readOne hands out the items of one file. One that is cut short is fetched again until it is whole or overdue; what was handed
-// out is passed over then.
+// out is passed over then, unless it is another file by now: that is said from its begin.
 func (t *task) readOne(ctx context.Context, f *archive.File, got fetched, each take) error {
 	deadline := t.patience(f.Begin)
-	var seen uint64
+	var seen edition
 	local, err := got.local, got.err
 	for {
 		if err != nil { // fetched ahead in vain
@@ -166,7 +166,13 @@ func (t *task) readOne(ctx context.Context, f *archive.File, got fetched, each t
 		case err != nil:
 			return err
 		default:
-			if cut, err = t.readUpdates(ctx, f, local, &seen, each); err != nil {
+			cut, err = t.readUpdates(ctx, f, local, &seen, each)
+			if errors.Is(err, errAnother) {
+				seen = edition{}
+				cut, err = t.readUpdates(ctx, f, local, &seen, each)
+			}
+			local.Release()
+			if err != nil {
 				return err
 			}
 		}
@@ -189,10 +195,9 @@ func (t *task) readOne(ctx context.Context, f *archive.File, got fetched, each t
 	}
 }
 
-// readUpdates hands out the items of a fetched file behind the first seen records. cut says that the file ends before its time;
-// it is not kept then.
-func (t *task) readUpdates(ctx context.Context, f *archive.File, local *archive.Local, seen *uint64, each take) (cut, err error) {
-	defer local.Release()
+// readUpdates hands out the items of a fetched file behind those that were seen. cut says that the file ends before its time; it is not
+// kept then. The error is errAnother, before anything is handed out, where it is not the file that was seen.
+func (t *task) readUpdates(ctx context.Context, f *archive.File, local *archive.Local, seen *edition, each take) (cut, err error) {
 	leave, err := enter(ctx, t.w.filling)
 	if err != nil {
 		return nil, err
@@ -208,10 +213,11 @@ func (t *task) readUpdates(ctx context.Context, f *archive.File, local *archive.
 		doing = "checking the updates from "
 	}
 	doing += clock(f.Begin) + " on"
-	for {
+	for seen.begin(); ; {
 		it, err := r.Next()
 		if errors.Is(err, io.EOF) {
-			break
+			t.done += uint64(local.Size)
+			return nil, seen.end()
 		}
 		if d, ok := errors.AsType[*capture.Damage](err); ok {
 			if d.Reason == capture.Empty && (r.Compression() != capture.Plain || !packed(f.URL)) {
@@ -221,14 +227,17 @@ func (t *task) readUpdates(ctx context.Context, f *archive.File, local *archive.
 				local.Discard()
 				return d, nil
 			}
-			if d.Number > *seen && each != nil {
+			if d.Number > seen.said && each != nil {
 				if err := t.w.damaged(ctx, t.collector, f, d); err != nil {
 					return nil, err
 				}
 			}
 			continue
 		}
-		if it.Number <= *seen {
+		switch again, err := seen.pass(it); {
+		case err != nil:
+			return nil, err
+		case again:
 			continue
 		}
 		if each != nil {
@@ -236,7 +245,7 @@ func (t *task) readUpdates(ctx context.Context, f *archive.File, local *archive.
 				return nil, err
 			}
 		}
-		*seen = it.Number
+		seen.handed(it)
 		if err := t.step(ctx); err != nil {
 			return nil, err
 		}
@@ -247,8 +256,6 @@ func (t *task) readUpdates(ctx context.Context, f *archive.File, local *archive.
 			}
 		}
 	}
-	t.done += uint64(local.Size)
-	return nil, nil
 }
 
 // packed reports whether a file is named as if it were compressed: then one without an octet is no file yet.

@@ -460,6 +460,73 @@ func TestCutUpdates(t *testing.T) {
 	sc.want(sc.ends(1), "fill complete=true filled=true peers=0 after 50 messages, 0 states")
 }
 
+// TestGrowing: what is in the future where a file is read for the first time is said where it is read again later.
+func TestGrowing(t *testing.T) {
+	sc := play(t, dumped.Add(4*time.Minute), nil)
+	sc.dump(dumped)
+	var all []archivetest.Change
+	for i := range 50 {
+		all = append(all, change(dumped.Add(time.Duration(i)*time.Second), i%2, i))
+	}
+	all = append(all, change(dumped.Add(4*time.Minute+40*time.Second), 0, 55)) // in the Overlap
+	sc.updates(dumped, all...)
+	sc.updates(dumped.Add(5 * time.Minute))
+	name := filepath.Join(sc.a.Dir, dumped.Format("updates.20060102.1504.gz"))
+	whole, err := os.ReadFile(name)
+	if err == nil {
+		err = os.WriteFile(name, whole[:len(whole)-40], 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	sc.gap(time.Time{})
+	waitFor(t, func() bool { return strings.Contains(sc.worker.Progress(), "waiting for a whole file") }, sc.worker)
+	sc.ahead.Store(int64(3 * time.Minute))
+	if err := os.WriteFile(name, whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sc.want(sc.ends(1), "fill complete=true filled=false peers=2 after 51 messages, 0 states")
+}
+
+// TestRepublished: a file that was cut short and is published again with more in front is said from its begin.
+func TestRepublished(t *testing.T) {
+	sc := play(t, dumped.Add(3*time.Minute), nil)
+	sc.dump(dumped)
+	var all []archivetest.Change
+	for i := range 60 {
+		all = append(all, change(dumped.Add(time.Duration(i)*time.Second), i%2, i))
+	}
+	read := func() []byte {
+		text, err := os.ReadFile(filepath.Join(sc.a.Dir, dumped.Format("updates.20060102.1504.gz")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	write := func(text []byte) {
+		if err := os.WriteFile(filepath.Join(sc.a.Dir, dumped.Format("updates.20060102.1504.gz")), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sc.updates(dumped, all...)
+	whole := read()
+	sc.updates(dumped, all[30:]...)
+	write(read()[:len(read())-30])
+	sc.gap(time.Time{})
+	waitFor(t, func() bool { return strings.Contains(sc.worker.Progress(), "waiting for a whole file") }, sc.worker)
+	write(whole)
+	sc.ends(1)
+	said := map[int64]bool{}
+	for _, r := range sc.set.Updates.Updates(t) {
+		if r.GetBgpMessage() != nil {
+			said[r.GetTimestampUs()] = true
+		}
+	}
+	if len(said) != len(all) {
+		t.Errorf("%d of %d messages were said", len(said), len(all))
+	}
+}
+
 // TestNewest: the newest gap wins, and what answered an older one says no more.
 func TestNewest(t *testing.T) {
 	sc := play(t, dumped.Add(8*time.Minute), nil)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"time"
 
 	"github.com/darkmap/darkmap/ingest/archive"
@@ -50,7 +51,8 @@ func (t *task) updates(ctx context.Context, from, until time.Time, each take) (t
 	return cursor, nil
 }
 
-// covering returns the files that follow each other without a hole from the one that covers cursor, which it waits for.
+// covering returns the files that follow each other without a hole from the one that covers cursor, which it waits for. One that is not
+// packed does not tell whether it is still being written: it is waited for until its time is over.
 func (t *task) covering(ctx context.Context, cursor, until time.Time) ([]archive.File, error) {
 	deadline := t.patience(cursor)
 	for {
@@ -58,6 +60,7 @@ func (t *task) covering(ctx context.Context, cursor, until time.Time) ([]archive
 		if err != nil {
 			return nil, err
 		}
+		files = slices.DeleteFunc(files, func(f archive.File) bool { return !packed(f.URL) && t.w.d.Now().Before(f.End) })
 		if row := rowFrom(files, cursor); len(row) > 0 {
 			return row, nil
 		}

@@ -460,6 +460,25 @@ func TestCutUpdates(t *testing.T) {
 	sc.want(sc.ends(1), "fill complete=true filled=true peers=0 after 50 messages, 0 states")
 }
 
+// TestOpenFile: a file that is not packed is read when its time is over, for it may be written still.
+func TestOpenFile(t *testing.T) {
+	sc := play(t, dumped.Add(2*time.Minute), nil)
+	all := []archivetest.Change{change(dumped.Add(90*time.Second), 0, 1), change(dumped.Add(100*time.Second), 1, 2)}
+	write := func(n int) {
+		name := dumped.Format("updates.20060102.1504")
+		err := sc.a.Add(rrc00, "updates", dumped, dumped.Add(5*time.Minute), name, func(w io.Writer) error { return sc.w.WriteUpdates(w, 0, all[:n]) })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(1)
+	sc.gap(dumped.Add(80 * time.Second))
+	waitFor(t, func() bool { return strings.Contains(sc.worker.Progress(), "waiting for the updates") }, sc.worker)
+	write(2)
+	sc.ahead.Store(int64(10 * time.Minute))
+	sc.want(sc.ends(1), "fill complete=true filled=true peers=0 after 2 messages, 0 states")
+}
+
 // TestGrowing: what is in the future where a file is read for the first time is said where it is read again later.
 func TestGrowing(t *testing.T) {
 	sc := play(t, dumped.Add(4*time.Minute), nil)
@@ -571,6 +590,7 @@ func TestStates(t *testing.T) {
 		t.Fatal(err)
 	}
 	sc.gap(time.Time{})
+	sc.ahead.Store(int64(5 * time.Minute)) // the file is not packed: its time has to be over
 	sc.want(sc.ends(1), "fill complete=true filled=false peers=2 after 0 messages, 1 states")
 }
 

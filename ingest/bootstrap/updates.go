@@ -235,6 +235,9 @@ func (t *task) readUpdates(ctx context.Context, f *archive.File, local *archive.
 					return nil, err
 				}
 			}
+			if err := t.step(ctx); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		switch again, err := seen.pass(it); {

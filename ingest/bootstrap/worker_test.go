@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"log/slog"
@@ -458,6 +459,36 @@ func TestCutUpdates(t *testing.T) {
 		t.Fatal(err)
 	}
 	sc.want(sc.ends(1), "fill complete=true filled=true peers=0 after 50 messages, 0 states")
+}
+
+// TestBadRecords: a file of records that cannot be decoded is not read on where that is of no use any more.
+func TestBadRecords(t *testing.T) {
+	var sc *scene
+	var letters atomic.Int32
+	closing := rig{deps: func(d *bootstrap.Deps) {
+		d.DeadLetter = func(context.Context, stream.DeadLetter) error {
+			if letters.Add(1) == 1 {
+				sc.s.Close()
+			}
+			return nil
+		}
+	}}
+	sc = closing.play(t, dumped.Add(2*time.Minute), nil)
+	sc.dump(dumped)
+	record := []byte{4: 0, 16, 0, 4, 0, 0, 0, 4, 15: 0} // a BGP4MP_MESSAGE_AS4 of 4 octets
+	binary.BigEndian.PutUint32(record, uint32(dumped.Unix()))
+	err := sc.a.Add(rrc00, "updates", dumped, dumped.Add(5*time.Minute), "updates.20261124.0800.gz", func(w io.Writer) error {
+		_, err := w.Write(bytes.Repeat(record, 10_000))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sc.gap(time.Time{})
+	waitFor(t, func() bool { return letters.Load() > 0 && strings.HasPrefix(sc.worker.Progress(), "no gap") }, sc.worker)
+	if n := letters.Load(); n > 1000 {
+		t.Errorf("%d records were read after the stream was closed", n)
+	}
 }
 
 // TestOpenFile: a file that is not packed is read when its time is over, for it may be written still.

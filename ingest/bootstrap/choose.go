@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 
 	"github.com/darkmap/darkmap/internal/bgp"
@@ -29,22 +30,33 @@ func selective(index []bgp.Peer) bool {
 	return false
 }
 
+// maxPeers caps how many peers are counted: a peer index table has no more, and the collectors have some hundred.
+const maxPeers = 1 << 16
+
+// errPeers is a dump of more peers than any collector has.
+var errPeers = errors.New("it has too many peers")
+
 // counts holds how many routes of each family each peer has.
 type counts map[bgp.Peer]*perFamily
 
-func (c counts) add(it *capture.Item) {
+// add counts the routes to one prefix. The error is errPeers.
+func (c counts) add(it *capture.Item) error {
 	if it.Kind != capture.RIB {
-		return
+		return nil
 	}
 	f := bgp.FamilyOf(it.Prefix)
 	for i := range it.Entries {
 		n := c[it.Entries[i].Peer]
 		if n == nil {
+			if len(c) >= maxPeers {
+				return errPeers
+			}
 			n = new(perFamily)
 			c[it.Entries[i].Peer] = n
 		}
 		n[f]++
 	}
+	return nil
 }
 
 // choose returns the peers that have at least half of the largest table in some family, and are among the tablesPerAS largest of

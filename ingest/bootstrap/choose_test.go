@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"errors"
 	"net/netip"
 	"testing"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/capture"
 )
 
 // TestChoose: tables that may be full feeds are sent, two of an AS at most, by family.
@@ -27,6 +29,23 @@ func TestChoose(t *testing.T) {
 	want := map[bgp.Peer]bool{peer(1, 64496): true, peer(3, 64496): true, peer(4, 64497): true, peer(6, 64499): true}
 	if diff := cmp.Diff(want, c.choose(), cmpopts.EquateComparable(netip.Addr{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestTooManyPeers: no file makes counts grow without a bound.
+func TestTooManyPeers(t *testing.T) {
+	t.Parallel()
+	c := counts{}
+	it := &capture.Item{Kind: capture.RIB, Prefix: netip.MustParsePrefix("192.0.2.0/24"), Entries: make([]capture.RIBEntry, 1)}
+	for i := range maxPeers {
+		it.Entries[0].Peer.Address = netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
+		if err := c.add(it); err != nil {
+			t.Fatal(i, err)
+		}
+	}
+	it.Entries[0].Peer.Address = netip.AddrFrom4([4]byte{11})
+	if err := c.add(it); !errors.Is(err, errPeers) {
+		t.Errorf("got %v, want too many", err)
 	}
 }
 

@@ -196,7 +196,10 @@ func (r *dumpReader) read(ctx context.Context) error {
 	})
 	if errors.Is(err, errCount) {
 		c := counts{}
-		err = r.items(ctx, "counting the tables of ", func(it *capture.Item) error { c.add(it); return nil })
+		err = r.items(ctx, "counting the tables of ", c.add)
+		if errors.Is(err, errPeers) {
+			return &missing{err: fmt.Errorf("the table dump of %s is of no use: %w", clock(r.file.Begin), err)}
+		}
 		if err == nil {
 			r.chosen = c.choose()
 			err = r.items(ctx, "reading the table dump of ", func(it *capture.Item) error { return r.send(ctx, it) })

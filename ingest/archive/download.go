@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"crypto/md5" //nolint:gosec // what archives publish; it finds broken transfers, no forgery
 	"crypto/sha256"
@@ -100,10 +101,10 @@ func (f *Fetcher) attempt(ctx context.Context, file File, path string) error {
 	defer resp.Body.Close() //nolint:errcheck // only read
 	if resp.StatusCode == http.StatusOK {
 		have = 0
-	} else if at, err := rangeStart(resp.Header.Get("Content-Range")); err != nil || at != have {
-		return errors.Join(fmt.Errorf("it goes on at %d instead of %d: %w", at, have, ErrIncomplete), err, f.forget(path))
+	} else if err := m.goesOn(resp.Header, have); err != nil {
+		return errors.Join(err, f.forget(path))
 	}
-	size := int64(-1)
+	size := cmp.Or(file.Size, -1)
 	if resp.ContentLength >= 0 {
 		size = have + resp.ContentLength
 	}
@@ -115,6 +116,11 @@ func (f *Fetcher) attempt(ctx context.Context, file File, path string) error {
 	}
 	if err := f.makeRoom(max(size-have, 0)); err != nil {
 		return err
+	}
+	if have == 0 { // or what is left of another version would be taken for this one's, were we killed between here and save
+		if err := f.forget(path); err != nil {
+			return err
+		}
 	}
 	if err := writeMeta(path, meta{file.URL, validator(resp.Header), size}); err != nil {
 		return err
@@ -178,14 +184,41 @@ func (w *watched) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// rangeStart reads the first octet's place of a Content-Range.
-func rangeStart(v string) (int64, error) {
-	v, ok := strings.CutPrefix(v, "bytes ")
-	first, _, ok2 := strings.Cut(v, "-")
-	if !ok || !ok2 {
-		return 0, fmt.Errorf("content range %.40q", v)
+// goesOn checks that a partial answer is the rest of what is here: not every server heeds If-Range. One may leave out what identifies
+// its version (RFC 9110 §15.3.7).
+func (m *meta) goesOn(h http.Header, have int64) error {
+	at, total, err := contentRange(h.Get("Content-Range"))
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrIncomplete, err)
+	case at != have:
+		return fmt.Errorf("it goes on at %d instead of %d: %w", at, have, ErrIncomplete)
+	case m.Size >= 0 && total >= 0 && total != m.Size:
+		return fmt.Errorf("it has %d octets by now, and had %d: %w", total, m.Size, ErrIncomplete)
 	}
-	return strconv.ParseInt(first, 10, 64)
+	now := h.Get("Last-Modified")
+	if strings.HasPrefix(m.Validator, `"`) {
+		now = h.Get("ETag")
+	}
+	if now != "" && now != m.Validator {
+		return fmt.Errorf("it is %.80s by now, and was %.80s: %w", now, m.Validator, ErrIncomplete)
+	}
+	return nil
+}
+
+// contentRange reads the first octet's place and the file's length, -1 where it is not known (RFC 9110 §14.4).
+func contentRange(v string) (first, total int64, err error) {
+	rest, ok := strings.CutPrefix(v, "bytes ")
+	from, rest, ok2 := strings.Cut(rest, "-")
+	_, length, _ := strings.Cut(rest, "/")
+	if !ok || !ok2 {
+		return 0, 0, fmt.Errorf("content range %.40q", v)
+	}
+	if total, err = strconv.ParseInt(length, 10, 64); err != nil {
+		total = -1
+	}
+	first, err = strconv.ParseInt(from, 10, 64)
+	return first, total, err
 }
 
 // validator returns what tells one version of a file from another; a weak ETag does not.

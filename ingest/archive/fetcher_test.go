@@ -121,6 +121,58 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// TestResumeAnother: what a server that heeds no If-Range sends of another version is not put behind the half of the first.
+func TestResumeAnother(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, etag string
+		body       []byte
+	}{
+		{"tag", `"two"`, bytes.Repeat([]byte("FEDCBA9876543210"), 4096)},
+		{"length", `"one"`, bytes.Repeat([]byte("FEDCBA9876543210"), 5000)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := &hostile{}
+			h.trouble = func(n int32, w http.ResponseWriter, r *http.Request) bool {
+				if n == 1 {
+					h.half(w)
+				}
+				h.etag, h.body = tt.etag, tt.body
+				r.Header.Del("If-Range")
+				return false
+			}
+			l, err := fetcher(t, quick(t)).Get(t.Context(), File{URL: start(t, h)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkBody(t, l, tt.body)
+		})
+	}
+}
+
+// TestForgetFirst: what is left of another version is gone before anything is noted of the new one.
+func TestForgetFirst(t *testing.T) {
+	t.Parallel()
+	h := &hostile{}
+	url := start(t, h)
+	cfg := quick(t)
+	cfg.Attempts = 1
+	p := filepath.Join(cfg.Cache, cacheName(url))
+	if err := os.WriteFile(p+partSuffix, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(p+metaSuffix, "in the way"), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fetcher(t, cfg).Get(t.Context(), File{URL: url}); err == nil {
+		t.Error("nothing was noted, and no error")
+	}
+	if _, err := os.Stat(p + partSuffix); err == nil {
+		t.Error("the old part is still there")
+	}
+}
+
 // TestFetchFaults: what is missing, too short, too long, another, or stands still is an error that names the URL.
 func TestFetchFaults(t *testing.T) {
 	t.Parallel()
@@ -146,6 +198,11 @@ func TestFetchFaults(t *testing.T) {
 			w.Header().Set("Content-Length", fmt.Sprint(len(h.body)))
 			w.(http.Flusher).Flush()
 			<-r.Context().Done()
+			return true
+		}},
+		{name: "cut, without a length", file: File{Size: 1 << 16}, want: ErrIncomplete, requests: 2, trouble: func(h *hostile, w http.ResponseWriter, _ *http.Request) bool {
+			_, _ = w.Write(h.body[:100])
+			w.(http.Flusher).Flush()
 			return true
 		}},
 		{name: "goes elsewhere", want: errRedirect, requests: 1, trouble: func(_ *hostile, w http.ResponseWriter, r *http.Request) bool {

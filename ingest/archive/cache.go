@@ -25,15 +25,27 @@ type cached struct {
 // makeRoom removes what was not used for the longest time until need more octets fit. What is in use, or being downloaded,
 // stays, even where the cache gets too large by that.
 func (f *Fetcher) makeRoom(need int64) error {
+	_, err := f.evict(func(total, _ int64) bool { return total+need <= f.cfg.CacheBytes })
+	return err
+}
+
+// squeeze is makeRoom where the disk is full before the cache is: it removes about need octets, and reports whether it found any.
+func (f *Fetcher) squeeze(need int64) (bool, error) {
+	freed, err := f.evict(func(_, freed int64) bool { return freed >= need })
+	return freed > 0, err
+}
+
+// evict removes files until enough, which is given what the cache holds and what was removed, in octets.
+func (f *Fetcher) evict(enough func(total, freed int64) bool) (freed int64, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	all, total, err := f.list()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	slices.SortFunc(all, func(a, b cached) int { return a.used.Compare(b.used) })
 	for _, c := range all {
-		if total+need <= f.cfg.CacheBytes {
+		if enough(total, freed) {
 			break
 		}
 		_, busy := f.locks[c.name]
@@ -42,14 +54,14 @@ func (f *Fetcher) makeRoom(need int64) error {
 		}
 		for _, suffix := range [...]string{"", partSuffix, metaSuffix} {
 			if err := os.Remove(filepath.Join(f.cfg.Cache, c.name+suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("making room in the cache: %w", err)
+				return freed, fmt.Errorf("making room in the cache: %w", err)
 			}
 		}
-		total -= c.bytes
+		total, freed = total-c.bytes, freed+c.bytes
 		f.metrics.evicted.Inc()
 	}
 	f.metrics.cache.Set(float64(total))
-	return nil
+	return freed, nil
 }
 
 // list returns the files of the cache and how much they have together. mu is held.

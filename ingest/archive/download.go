@@ -15,6 +15,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/darkmap/darkmap/internal/kafka"
@@ -58,6 +59,14 @@ func (f *Fetcher) download(ctx context.Context, file File, path string) error {
 		if err == nil {
 			break
 		}
+		if errors.Is(err, syscall.ENOSPC) {
+			if room, evictErr := f.squeeze(max(file.About()-partSize(path), progress)); evictErr != nil {
+				return errors.Join(err, evictErr)
+			} else if room {
+				failures-- // it is no fault of the server's
+				continue
+			}
+		}
 		if now := partSize(path); now >= before+progress { // it goes on, if in parts
 			before, failures = now, 0
 		}
@@ -75,7 +84,10 @@ func (f *Fetcher) download(ctx context.Context, file File, path string) error {
 	if err := os.Rename(path+partSuffix, path); err != nil {
 		return fmt.Errorf("naming it: %w", err)
 	}
-	_ = os.Remove(path + metaSuffix) // of no use any more
+	_ = os.Remove(path + metaSuffix)      // of no use any more
+	if err := f.makeRoom(0); err != nil { // how much it would be was perhaps not known before
+		return err
+	}
 	f.metrics.files.Inc()
 	return nil
 }

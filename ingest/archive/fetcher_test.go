@@ -283,6 +283,73 @@ func TestCache(t *testing.T) {
 	}
 }
 
+// TestUnknownLength: what a server does not tell the length of makes room when it is here.
+func TestUnknownLength(t *testing.T) {
+	t.Parallel()
+	h := &hostile{}
+	h.trouble = func(_ int32, w http.ResponseWriter, _ *http.Request) bool {
+		w.(http.Flusher).Flush()
+		_, _ = w.Write(h.body)
+		return true
+	}
+	url := start(t, h)
+	cfg := quick(t)
+	cfg.CacheBytes = int64(len(h.body)) * 3 / 2
+	f := fetcher(t, cfg)
+	for i := range 3 {
+		l, err := f.Get(t.Context(), File{URL: fmt.Sprintf("%s?%d", url, i)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Release()
+		if _, total, err := f.list(); err != nil || total > cfg.CacheBytes {
+			t.Errorf("after %d files the cache holds %d octets, %v; want at most %d", i+1, total, err, cfg.CacheBytes)
+		}
+	}
+}
+
+// TestSqueeze: where the disk is full, the cache gives up what is not in use. TEST_SMALL_DISK names a folder on one of some 200 KB.
+func TestSqueeze(t *testing.T) {
+	t.Parallel()
+	h := &hostile{}
+	url := start(t, h)
+	cfg := quick(t)
+	f := fetcher(t, cfg)
+	var all []*Local
+	for i := range 3 {
+		l, err := f.Get(t.Context(), File{URL: fmt.Sprintf("%s?%d", url, i)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		old := time.Now().Add(-time.Duration(3-i) * time.Hour)
+		if err := os.Chtimes(l.Path, old, old); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, l)
+	}
+	all[1].Release()
+	all[2].Release()
+	for i, want := range []bool{true, true, false} { // the first is in use
+		if room, err := f.squeeze(1); room != want || err != nil {
+			t.Errorf("call %d: got %v, %v, want %v", i+1, room, err, want)
+		}
+	}
+	if _, err := os.Stat(all[0].Path); err != nil {
+		t.Error(err)
+	}
+	if cfg.Cache = os.Getenv("TEST_SMALL_DISK"); cfg.Cache == "" {
+		return
+	}
+	f = fetcher(t, cfg)
+	for i := range 10 {
+		l, err := f.Get(t.Context(), File{URL: fmt.Sprintf("%s?%d", url, i)})
+		if err != nil {
+			t.Fatalf("file %d: %v", i, err)
+		}
+		l.Release()
+	}
+}
+
 // TestTogether: many ask for a file at once, and one fetches it.
 func TestTogether(t *testing.T) {
 	t.Parallel()

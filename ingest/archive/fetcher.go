@@ -81,7 +81,7 @@ func (l *Local) Discard() {
 	})
 }
 
-// Get returns a file of this machine as it is, another one from the cache, or after fetching it. The error is ErrNotFound where
+// Get returns a file of this machine as it is, another one from the cache, if it is still what is announced, or after fetching it. The error is ErrNotFound where
 // the server does not have it, ErrIncomplete where it has not all of it.
 func (f *Fetcher) Get(ctx context.Context, file File) (*Local, error) {
 	if !isRemote(file.URL) {
@@ -94,7 +94,7 @@ func (f *Fetcher) Get(ctx context.Context, file File) (*Local, error) {
 	defer f.unlock(name)
 	l := &Local{Path: filepath.Join(f.cfg.Cache, name), f: f, name: name}
 	f.pin(name)
-	if info, err := os.Stat(l.Path); err == nil && (file.Size == 0 || info.Size() == file.Size) {
+	if info, err := os.Stat(l.Path); err == nil && (file.Size == 0 || info.Size() == file.Size) && verify(l.Path, file.Checksum) == nil {
 		now := time.Now()
 		_ = os.Chtimes(l.Path, now, now) // when it was used last
 		l.Size = info.Size()

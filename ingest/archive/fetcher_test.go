@@ -350,6 +350,27 @@ func TestSqueeze(t *testing.T) {
 	}
 }
 
+// TestNewChecksum: what is in the cache and is not what is announced by now is fetched again.
+func TestNewChecksum(t *testing.T) {
+	t.Parallel()
+	sum := func(b []byte) string { s := sha256.Sum256(b); return "sha256:" + hex.EncodeToString(s[:]) }
+	h := &hostile{}
+	url := start(t, h)
+	f := fetcher(t, quick(t))
+	for i, body := range [][]byte{h.body, h.body, bytes.ToUpper(h.body)} {
+		h.body = body
+		l, err := f.Get(t.Context(), File{URL: url, Checksum: sum(body)})
+		if err != nil {
+			t.Fatal(i, err)
+		}
+		checkBody(t, l, body)
+		l.Release()
+	}
+	if n := h.requests.Load(); n != 2 {
+		t.Errorf("%d requests, want 2", n)
+	}
+}
+
 // TestTogether: many ask for a file at once, and one fetches it.
 func TestTogether(t *testing.T) {
 	t.Parallel()

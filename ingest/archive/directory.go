@@ -25,7 +25,7 @@ func NewDirectory(root string) *Directory { return &Directory{root} }
 func (d *Directory) Find(ctx context.Context, collector string, kind Kind, from, to time.Time) ([]File, error) {
 	var files []File
 	entries := 0
-	err := filepath.WalkDir(d.root, func(path string, e fs.DirEntry, err error) error {
+	err := fs.WalkDir(os.DirFS(d.root), ".", func(rel string, e fs.DirEntry, err error) error { // which follows a link that root is
 		if err != nil {
 			return err
 		}
@@ -35,14 +35,14 @@ func (d *Directory) Find(ctx context.Context, collector string, kind Kind, from,
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		rel, err := filepath.Rel(d.root, path)
-		if err != nil || e.IsDir() {
-			return err
+		if e.IsDir() {
+			return nil
 		}
-		f, ok := parsePath(filepath.ToSlash(rel))
+		f, ok := parsePath(rel)
 		if !ok || f.Collector != collector || f.Kind != kind || !f.touches(from, to) {
 			return nil
 		}
+		path := filepath.Join(d.root, filepath.FromSlash(rel))
 		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
 			f.URL, f.Size = path, info.Size()
 			files = append(files, f)

@@ -58,6 +58,13 @@ func TestDirectory(t *testing.T) {
 			t.Errorf("%s %s (-want +got):\n%s", tt.collector, tt.kind, diff)
 		}
 	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(root, link); err != nil {
+		t.Fatal(err)
+	}
+	if files, err := NewDirectory(link).Find(t.Context(), "ris/rrc01", Updates, noon, noon); err != nil || len(files) != 1 {
+		t.Errorf("behind a link: got %v, %v", files, err)
+	}
 	if _, err := NewDirectory(filepath.Join(root, "none")).Find(t.Context(), "ris/rrc00", RIB, noon, noon); err == nil {
 		t.Error("a directory that is not there has files")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"time"
 
@@ -128,7 +129,7 @@ func (w *Worker) lookAgain(ctx context.Context, c *collector) error {
 	if err != nil {
 		return nil //nolint:nilerr // said by setTrouble, and tried again
 	}
-	for _, f := range files {
+	for _, f := range slices.Backward(files) { // the newest first, as it will be sent
 		if f.Begin.Before(after) || w.isBad(name, f.URL) {
 			continue
 		}

@@ -11,8 +11,8 @@
 // a restart nothing is known of the one before but how large its file is, where the index says so. Only tables that may be full feeds
 // are sent: at least half of the dump's largest, at most two for each AS and family, the largest ones (of equals the lower peer). A dump
 // whose peer index table lists more than 20 peers, or more than two of an AS, is therefore read twice, first to count, which costs
-// about two thirds of reading it; others are read once and sent whole. The updates that follow reach
-// Overlap beyond the end of the gap.
+// about two thirds of reading it; others are read once and sent whole. The updates that follow reach Overlap
+// beyond the end of the gap.
 //
 // A fill is said in one go, once all of its files are here: detect keeps votes over a short gap, and would believe the state at a
 // file's end until the next file appears, minutes later. They are read twice, therefore, first to see that they are whole; what the

@@ -144,8 +144,9 @@ func (t *task) patience(since time.Time) time.Time {
 }
 
 // fetch gets a file, however long the server cannot be reached. A *missing says that the file cannot be had: ErrNotFound,
-// ErrIncomplete, too large, refused, or answered with a server's error for all of PublishedWithin; another error is ctx's. Each attempt takes a place in group, nil for none, and leaves it again before it waits, for another server may
-// be well; with a file the place is kept until leave is called.
+// ErrIncomplete, too large, refused, or answered with a server's error for all of PublishedWithin; another error is ctx's. Each attempt
+// takes a place in group, nil for none, and leaves it again before it waits, for another server may be well; with a file the place is
+// kept until leave is called.
 func (t *task) fetch(ctx context.Context, file archive.File, group chan struct{}) (l *archive.Local, leave func(), err error) {
 	deadline := t.patience(t.w.d.Now())
 	for {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sort"
 	"time"
 
 	"github.com/darkmap/darkmap/ingest/archive"
@@ -41,7 +40,7 @@ func (t *task) fill(ctx context.Context) error {
 	if !since.Before(until) { // our clock is behind the collector's
 		since = until.Add(-t.w.cfg.Overlap)
 	}
-	if edge := t.edge(); edge.Before(since) {
+	if edge := time.UnixMicro(g.Earliest()); edge.Before(since) { // perhaps the file before has some of it, too
 		since = edge
 	}
 	err := t.together(ctx, since, t.last(), say.item)
@@ -54,12 +53,6 @@ func (t *task) fill(ctx context.Context) error {
 		o.Why = m.Error()
 	}
 	return t.end(ctx, lane, o, m)
-}
-
-// edge is the first moment that the gap may lack by the archive's times, which may be off: perhaps the file before has it, too.
-func (t *task) edge() time.Time {
-	off := sort.Search(int(t.w.cfg.Overlap.Microseconds()), func(n int) bool { return !t.gap.Missing(bgp.Peer{}, t.gap.Since-int64(n)-1) })
-	return time.UnixMicro(t.gap.Since - int64(off))
 }
 
 // end ends the gap, and where something was missing has a newer dump looked for.

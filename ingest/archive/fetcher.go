@@ -81,8 +81,8 @@ func (l *Local) Discard() {
 	})
 }
 
-// Get returns a file of this machine as it is, another one from the cache, if it is still what is announced, or after fetching it. The error is ErrNotFound where
-// the server does not have it, ErrIncomplete where it has not all of it.
+// Get returns a file of this machine as it is, another one from the cache, if it is still what is announced, or after fetching it. The
+// error is ErrNotFound where the server does not have it, ErrIncomplete where it has not all of it.
 func (f *Fetcher) Get(ctx context.Context, file File) (*Local, error) {
 	if !isRemote(file.URL) {
 		return f.onDisk(file)

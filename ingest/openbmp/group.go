@@ -2,14 +2,12 @@ package openbmp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/darkmap/darkmap/ingest/stream"
@@ -34,6 +32,7 @@ type place struct {
 	p          *partition
 	at, end    int64
 	known      bool   // it was followed before
+	unknown    bool   // to the cluster, for the moment or for ever
 	lost       string // why something is missing; empty: nothing is
 	lostNumber int64
 	memory     memory
@@ -42,7 +41,7 @@ type place struct {
 // assigned decides where new partitions begin, and opens the streams of collectors that are new here. session ends when the
 // group takes them away again meanwhile.
 func (s *Source) assigned(session, last context.Context, at map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
-	places, err := s.places(session, at)
+	places, err := s.places(session, s.adm, at)
 	if err != nil {
 		return nil, err
 	}
@@ -85,45 +84,6 @@ func (s *Source) assigned(session, last context.Context, at map[string]map[int32
 func (s *Source) count() {
 	s.metrics.topics.Set(float64(len(s.parts)))
 	s.metrics.collectors.Set(float64(len(s.collectors)))
-}
-
-// places asks the cluster what it has of the partitions, and what was committed.
-func (s *Source) places(ctx context.Context, at map[string]map[int32]kgo.Offset) ([]*place, error) {
-	topics := slices.Sorted(maps.Keys(at))
-	if len(topics) == 0 {
-		return nil, nil
-	}
-	committed, err := s.adm.FetchOffsetsForTopics(ctx, s.group, topics...)
-	if err != nil {
-		return nil, fmt.Errorf("asking for committed offsets: %w", err)
-	}
-	starts, err := s.adm.ListStartOffsets(ctx, topics...)
-	if err != nil {
-		return nil, fmt.Errorf("asking where topics begin: %w", err)
-	}
-	ends, err := s.adm.ListEndOffsets(ctx, topics...)
-	if err != nil {
-		return nil, fmt.Errorf("asking where topics end: %w", err)
-	}
-	var out []*place
-	for _, topic := range topics {
-		for n := range at[topic] {
-			begin, ok := starts.Lookup(topic, n)
-			end, ok2 := ends.Lookup(topic, n)
-			old, ok3 := committed.Lookup(topic, n)
-			err := errors.Join(begin.Err, end.Err, old.Err)
-			switch {
-			case errors.Is(err, kerr.UnknownTopicOrPartition): // it was deleted since
-				s.broken.Warn("a topic is gone", "topic", topic)
-				continue
-			case err != nil || !ok || !ok2 || !ok3:
-				return nil, fmt.Errorf("asking where %s partition %d stands: %w", topic, n, errors.Join(err, errors.New("no answer")))
-			}
-			p := &partition{topic: topic, number: n, peers: map[bgp.Peer]*stream.Peer{}}
-			out = append(out, s.place(p, begin.Offset, end.Offset, old.Offset))
-		}
-	}
-	return out, nil
 }
 
 // place compares what was committed with what there is.
@@ -200,7 +160,9 @@ func (s *Source) adopt(c *collector, places []*place) {
 		pl.p.c = c
 		pl.p.lane = c.stream.Source(laneName(pl.p.topic, pl.p.number))
 		c.parts++
-		s.fresh = append(s.fresh, pl.p)
+		if !pl.unknown { // a commit would be refused, and hold up the others
+			s.fresh = append(s.fresh, pl.p)
+		}
 	}
 }
 

@@ -11,7 +11,8 @@
 // Tables: all that a router sends are passed on unless configured out, each under its own peer key (pre, post, loc, out), so that
 // they never mix. Peer Up and Peer Down speak of all tables of a neighbour (RFC 8671 §5): Peer Up is said of the table it names,
 // and of another when its first route comes; Peer Down of all that are up. Routes of a neighbour that nobody announced are passed
-// on, read without ADD-PATH; routes of one that is down are dead letters.
+// on, read without ADD-PATH; routes of one that is down are dead letters. A Peer Down whose reason cannot be read, and a Peer Up whose
+// OPENs cannot, is a dead letter and counts all the same; after the latter, too, routes are read without ADD-PATH.
 //
 // What real routers do (TestRouters; internal/routertest runs them):
 //   - Both: Peer Up for sessions that were there before, then the tables, each ended by an End-of-RIB; all of it again after the station

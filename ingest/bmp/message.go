@@ -18,7 +18,9 @@ func (s *session) take(ctx context.Context, raw []byte) error {
 	err := s.state.Decode(raw, m)
 	s.st.metrics.count(m.Type, len(raw))
 	if err != nil {
-		return s.undecodable(ctx, raw, err)
+		if err := s.undecodable(ctx, raw, err); err != nil || !m.Salvaged {
+			return err
+		}
 	}
 	if s.stream == nil {
 		if m.Type > wire.BMPRouteMirroring || m.Type == wire.BMPTermination {

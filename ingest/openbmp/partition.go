@@ -87,7 +87,9 @@ func (s *Source) record(ctx context.Context, p *partition, rec *kgo.Record) erro
 func (s *Source) message(ctx context.Context, p *partition, rec *kgo.Record, raw []byte) error {
 	m := &s.bmp
 	if err := p.bmp.Decode(raw, m); err != nil {
-		return s.dead(ctx, p, rec, raw, "bmp", err)
+		if err := s.dead(ctx, p, rec, raw, "bmp", err); err != nil || !m.Salvaged {
+			return err
+		}
 	}
 	if m.Type == wire.BMPTermination {
 		return p.terminated(ctx, rec.Offset, s.header.Timestamp)

@@ -154,6 +154,9 @@ const (
 // BMPMessage is a decoded BMP message. Its slices are parts of the message that was decoded.
 type BMPMessage struct {
 	Type BMPType
+	// Salvaged is set where Decode returned an error, and the message counts all the same: a Peer Up or Peer Down whose per-peer header is sound, of
+	// whose body Up or Down hold what could be read.
+	Salvaged bool
 	// Peer is set where Type.PerPeer().
 	Peer BMPPeer
 	// Update is the whole UPDATE of a Route Monitoring, marker included; Options say how to read it, and Known that they
@@ -222,6 +225,8 @@ func countTLVs(b []byte) (int, error) {
 // String says why the peer is down.
 func (d *BMPDown) String() string {
 	switch d.Reason {
+	case 0: // it is no reason: the message ends before it
+		return "no reason given"
 	case 1, 3:
 		who := "local system closed"
 		if d.Reason == 3 {

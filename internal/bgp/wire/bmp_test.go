@@ -369,3 +369,33 @@ func TestBMPHeaderAlone(t *testing.T) {
 		t.Errorf("%d peers, %+v, an OPEN of %d octets", s.Peers(), m.Options, len(m.Up.Received))
 	}
 }
+
+// TestBMPSalvaged: a Peer Down forgets the peer whatever its reason, and so does a Peer Up whose OPENs cannot be read; of one with sound
+// OPENs the TLVs behind them matter less.
+func TestBMPSalvaged(t *testing.T) {
+	t.Parallel()
+	up := peerUpBytes(0, 0, wire.AddPathBoth, wire.AddPathBoth)
+	body := up[wire.BMPHeaderLength:]
+	for _, tc := range []struct {
+		name            string
+		raw             []byte
+		salvaged, known bool
+	}{
+		{"peer down without reason", bmpBytes(wire.BMPPeerDown, perPeer(0, 0, 0, nil)), true, false},
+		{"peer down without notification", bmpBytes(wire.BMPPeerDown, perPeer(0, 0, 0, []byte{1})), true, false},
+		{"peer up cut", bmpBytes(wire.BMPPeerUp, body[:len(body)-1]), true, false},
+		{"peer up with stray octets", bmpBytes(wire.BMPPeerUp, append(bytes.Clone(body), 0, 0, 0)), true, true},
+		{"peer up of an unknown type of peer", bmpBytes(wire.BMPPeerUp, append([]byte{9}, body[1:]...)), false, true},
+		{"UPDATE cut", bmpBytes(wire.BMPRouteMonitoring, perPeer(0, 0, 0, endOfRIB()[:20])), false, true},
+	} {
+		var s wire.BMPSession
+		var m wire.BMPMessage
+		decodeBMP(t, &s, up)
+		if err := s.Decode(tc.raw, &m); err == nil || m.Salvaged != tc.salvaged {
+			t.Errorf("%s: got %v, salvaged %t, want %t", tc.name, err, m.Salvaged, tc.salvaged)
+		}
+		if m = decodeBMP(t, &s, monitoring(0, 0, 0)); m.Known != tc.known || m.Options.AddPathIPv4 != tc.known {
+			t.Errorf("%s: afterwards known %t, %+v, want %t", tc.name, m.Known, m.Options, tc.known)
+		}
+	}
+}

@@ -60,7 +60,8 @@ func (s *BMPSession) Reset() { clear(s.peers) }
 
 // Decode decodes one whole message into m. Nothing is copied: m's slices are parts of raw. A message of an unknown type has
 // just its type (RFC 7854 §4.1: to be ignored). The error wraps ErrTruncated, ErrBadLength, ErrBadMarker, ErrBMPVersion,
-// ErrUnsupported or ErrTooManyPeers; the session goes on after it.
+// ErrUnsupported or ErrTooManyPeers; the session goes on after it. A Peer Down is one whatever its reason, and a Peer Up whatever is in
+// it, if the peer's header is sound: see BMPMessage.Salvaged.
 func (s *BMPSession) Decode(raw []byte, m *BMPMessage) error {
 	*m = BMPMessage{}
 	n, typ, err := ParseBMPHeader(raw)
@@ -97,6 +98,7 @@ func (s *BMPSession) Decode(raw []byte, m *BMPMessage) error {
 	}
 	if err != nil {
 		m.tlvs = nil
+		m.Salvaged = (typ == BMPPeerUp || typ == BMPPeerDown) && !errors.Is(err, ErrTooManyPeers)
 		return fmt.Errorf("decoding a BMP %s: %w", typ, err)
 	}
 	return nil
@@ -138,8 +140,10 @@ func (s *BMPSession) routeMonitoring(body []byte, m *BMPMessage) error {
 	return nil
 }
 
-// peerUp keeps what both OPENs say together (RFC 7854 §4.10).
+// peerUp keeps what both OPENs say together (RFC 7854 §4.10). Where they cannot be read nothing is known of the peer any more.
 func (s *BMPSession) peerUp(body []byte, m *BMPMessage) error {
+	id := m.Peer.id()
+	delete(s.peers, id)
 	if len(body) < 20 {
 		return fmt.Errorf("%d of 20 octets: %w", len(body), ErrTruncated)
 	}
@@ -156,19 +160,16 @@ func (s *BMPSession) peerUp(body []byte, m *BMPMessage) error {
 	if err != nil {
 		return fmt.Errorf("received OPEN: %w", err)
 	}
-	if _, err := countTLVs(rest); err != nil {
-		return err
-	}
-	m.tlvs = rest
-	id := m.Peer.id()
-	if _, known := s.peers[id]; !known && len(s.peers) >= s.most() {
+	if len(s.peers) >= s.most() {
 		return ErrTooManyPeers
 	}
 	if s.peers == nil {
 		s.peers = map[bmpPeerID]bmpPeerState{}
 	}
 	s.peers[id] = negotiated(sent, received)
-	return nil
+	m.tlvs = rest
+	_, err = countTLVs(rest)
+	return err
 }
 
 // negotiated is what the router's own OPEN and the peer's agree on.

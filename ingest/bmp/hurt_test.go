@@ -1,0 +1,86 @@
+package bmp_test
+
+import (
+	"bytes"
+	"log/slog"
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/darkmap/darkmap/ingest/bmp"
+	"github.com/darkmap/darkmap/ingest/bmp/bmptest"
+	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/ingest/stream/streamtest"
+	"github.com/darkmap/darkmap/internal/bgp/wire"
+)
+
+var route24 = netip.MustParsePrefix("198.51.100.0/24")
+
+// hear runs a session that says messages after its Initiation, to its end.
+func hear(t *testing.T, cfg bmp.Config, messages ...[]byte) *streamtest.Set {
+	t.Helper()
+	set := streamtest.New(t, stream.DefaultConfig(), nil)
+	st, err := bmp.New(cfg, bmp.Deps{Log: slog.New(slog.DiscardHandler), Streams: set.Set})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Hear(t.Context(), append(bmptest.Initiation("x"), bytes.Join(messages, nil)...)); err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+// session is what became of a session's messages, between its opening and its end, and how many were dead letters.
+func session(t *testing.T, set *streamtest.Set) (bodies []string, dead int) {
+	t.Helper()
+	all := streamtest.Bodies(set.Updates.Updates(t), "bmp/edge1", "live")
+	return all[len(opening) : len(all)-1], len(set.Dead())
+}
+
+// TestMalformedPeerDown: a Peer Down whose reason cannot be read takes the peer down all the same, and is a dead letter.
+func TestMalformedPeerDown(t *testing.T) {
+	t.Parallel()
+	p := bmptest.Neighbour(1)
+	for _, tt := range []struct {
+		name string
+		down []byte
+		dead int
+		why  string
+	}{
+		{"sound", bmptest.PeerDown(p, 4), 0, "remote system closed without notification"},
+		{"no reason", bmptest.OfPeer(wire.BMPPeerDown, p, nil), 1, "no reason given"},
+		{"no NOTIFICATION", bmptest.PeerDown(p, 1), 1, "local system closed"},
+		{"half a NOTIFICATION", bmptest.PeerDown(p, 3, 1, 2, 3), 1, "remote system closed"},
+		{"a KEEPALIVE", bmptest.PeerDown(p, 3, bmptest.BGP(wire.MessageKeepalive, nil)...), 1, "remote system closed"},
+		{"no event", bmptest.PeerDown(p, 2), 1, "local system closed, FSM event 0"},
+	} {
+		set := hear(t, settings(), bmptest.PeerUp(p), bmptest.Monitoring(p, bmptest.Announce(route24, p.ASN)), tt.down)
+		got, dead := session(t, set)
+		if diff := cmp.Diff([]string{"PeerUp", "BgpMessage", "PeerDown"}, got); diff != "" || dead != tt.dead {
+			t.Errorf("%s: %d dead letters, want %d; records (-want +got):\n%s", tt.name, dead, tt.dead, diff)
+		}
+		feeds := set.Feeds.Feeds(t)
+		if got := feeds[len(feeds)-2].GetReason(); got != tt.why {
+			t.Errorf("%s: got reason %q, want %q", tt.name, got, tt.why)
+		}
+	}
+}
+
+// TestMalformedPeerUp: a Peer Up that cannot be read is one all the same, and a dead letter: what the peer says after it is passed on.
+func TestMalformedPeerUp(t *testing.T) {
+	t.Parallel()
+	p := bmptest.Neighbour(1)
+	up := bmptest.PeerUp(p)
+	stray := bmptest.Message(wire.BMPPeerUp, append(up[wire.BMPHeaderLength:len(up):len(up)], 0, 0, 0)) // behind sound OPENs
+	cut := bmptest.Message(wire.BMPPeerUp, up[wire.BMPHeaderLength:len(up)-1])
+	route := bmptest.Monitoring(p, bmptest.Announce(route24, p.ASN))
+	for name, bad := range map[string][]byte{"stray octets": stray, "cut": cut} {
+		set := hear(t, settings(), up, route, bmptest.PeerDown(p, 4), bad, route, bad, route)
+		got, dead := session(t, set)
+		want := []string{"PeerUp", "BgpMessage", "PeerDown", "PeerUp", "BgpMessage", "PeerUp", "BgpMessage"}
+		if diff := cmp.Diff(want, got); diff != "" || dead != 2 {
+			t.Errorf("%s: %d dead letters, want 2; records (-want +got):\n%s", name, dead, diff)
+		}
+	}
+}

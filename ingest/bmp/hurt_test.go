@@ -84,3 +84,16 @@ func TestMalformedPeerUp(t *testing.T) {
 		}
 	}
 }
+
+// TestLinkLocal: two neighbours with the same link-local address are told apart by their AS.
+func TestLinkLocal(t *testing.T) {
+	t.Parallel()
+	a := bmptest.Peer{Address: netip.MustParseAddr("fe80::1"), ASN: 64500, BGPID: [4]byte{1, 1, 1, 1}}
+	b := bmptest.Peer{Address: a.Address, ASN: 64501, BGPID: [4]byte{2, 2, 2, 2}}
+	route := func(p bmptest.Peer) []byte { return bmptest.Monitoring(p, bmptest.Announce(route24, p.ASN)) }
+	set := hear(t, settings(), bmptest.PeerUp(a), bmptest.PeerUp(b), route(a), route(b), bmptest.PeerDown(a, 4), route(b))
+	got, dead := session(t, set)
+	if diff := cmp.Diff([]string{"PeerUp", "PeerUp", "BgpMessage", "BgpMessage", "PeerDown", "BgpMessage"}, got); diff != "" || dead != 0 {
+		t.Errorf("%d dead letters, want none; records (-want +got):\n%s", dead, diff)
+	}
+}

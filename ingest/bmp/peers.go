@@ -31,11 +31,21 @@ func newPeers(most int) peers {
 	return peers{max: most, tables: map[header]*peerTable{}, neighbour: map[neighbour]*peer{}}
 }
 
-// neighbour names what Peer Up and Peer Down speak of: all tables but the Loc-RIB, which is a peer of its own.
+// neighbour names what Peer Up and Peer Down speak of: all tables but the Loc-RIB, which is a peer of its own. Link-local addresses are
+// the same on many links: the AS tells those apart.
 type neighbour struct {
 	address       netip.Addr
+	asn           bgp.ASN // 0 of the Loc-RIB
 	distinguisher uint64
 	locRIB        bool
+}
+
+func neighbourOf(p *wire.BMPPeer) neighbour {
+	n := neighbour{address: p.Peer.Address, asn: p.Peer.ASN, distinguisher: p.Peer.Distinguisher}
+	if p.Type == wire.BMPPeerLocRIB {
+		n.asn, n.locRIB = 0, true
+	}
+	return n
 }
 
 // peer is a neighbour of the router.
@@ -144,7 +154,7 @@ func (p *peers) table(s *stream.Stream, m *wire.BMPMessage, raw []byte) (*peerTa
 
 // find is table without the memory.
 func (p *peers) find(s *stream.Stream, m *wire.BMPMessage) (*peerTable, error) {
-	n := neighbour{m.Peer.Peer.Address, m.Peer.Peer.Distinguisher, m.Peer.Type == wire.BMPPeerLocRIB}
+	n := neighbourOf(&m.Peer)
 	of := p.neighbour[n]
 	if of != nil {
 		for _, t := range of.tables {

@@ -399,3 +399,41 @@ func TestBMPSalvaged(t *testing.T) {
 		}
 	}
 }
+
+// TestBMPSameAddress: link-local addresses are the same on many links; also in what a later session restores, which may lack the AS.
+func TestBMPSameAddress(t *testing.T) {
+	t.Parallel()
+	of := func(asn byte, raw []byte) []byte {
+		raw = bytes.Clone(raw)
+		raw[wire.BMPHeaderLength+29] = asn
+		return raw
+	}
+	var s wire.BMPSession
+	decodeBMP(t, &s, of(1, peerUpBytes(0, 0, wire.AddPathBoth, wire.AddPathBoth)))
+	decodeBMP(t, &s, of(2, peerUpBytes(0, 0, 0, 0)))
+	list := s.AddPathPeers()
+	if len(list) != 1 {
+		t.Fatalf("got %+v, want one", list)
+	}
+	var later, old wire.BMPSession
+	later.RestoreAddPath(list)
+	list[0].ASN = 0
+	old.RestoreAddPath(list)
+	for _, tc := range []struct {
+		name  string
+		s     *wire.BMPSession
+		other bool // whether the other peer is taken for the first
+	}{{"heard", &s, false}, {"restored", &later, false}, {"restored without its AS", &old, true}} {
+		first, other := decodeBMP(t, tc.s, of(1, monitoring(0, 0, 0))), decodeBMP(t, tc.s, of(2, monitoring(0, 0, 0)))
+		if !first.Options.AddPathIPv4 || other.Options.AddPathIPv4 != tc.other {
+			t.Errorf("%s: got %t, %t, want true, %t", tc.name, first.Options.AddPathIPv4, other.Options.AddPathIPv4, tc.other)
+		}
+		decodeBMP(t, tc.s, of(1, bmpBytes(wire.BMPPeerDown, perPeer(0, 0, 0, []byte{4}))))
+		if m := decodeBMP(t, tc.s, of(1, monitoring(0, 0, 0))); m.Known {
+			t.Errorf("%s: still known after Peer Down", tc.name)
+		}
+	}
+	if m := decodeBMP(t, &s, of(2, monitoring(0, 0, 0))); !m.Known {
+		t.Error("the other peer is not known after the first one's Peer Down")
+	}
+}

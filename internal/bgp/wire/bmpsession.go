@@ -25,9 +25,10 @@ type BMPSession struct {
 }
 
 // bmpPeerID names a peer within the session. Peer Up and Peer Down speak of all tables of a peer (RFC 8671 §5), but the
-// Loc-RIB is a peer of its own.
+// Loc-RIB is a peer of its own. Link-local addresses are the same on many links: the AS tells those apart.
 type bmpPeerID struct {
 	address       netip.Addr
+	asn           bgp.ASN // 0 of the Loc-RIB
 	distinguisher uint64
 	locRIB        bool
 }
@@ -42,7 +43,27 @@ type bmpPeerState struct {
 type addPath struct{ ipv4, ipv6 bool }
 
 func (p *BMPPeer) id() bmpPeerID {
-	return bmpPeerID{address: p.Peer.Address, distinguisher: p.Peer.Distinguisher, locRIB: p.Type == BMPPeerLocRIB}
+	id := bmpPeerID{address: p.Peer.Address, asn: p.Peer.ASN, distinguisher: p.Peer.Distinguisher}
+	if p.Type == BMPPeerLocRIB {
+		id.asn, id.locRIB = 0, true
+	}
+	return id
+}
+
+// state is what is known of a peer; restored ones may lack their AS.
+func (s *BMPSession) state(id bmpPeerID) (bmpPeerState, bool) {
+	state, known := s.peers[id]
+	if !known && !id.locRIB {
+		id.asn = 0
+		state, known = s.peers[id]
+	}
+	return state, known
+}
+
+func (s *BMPSession) forget(id bmpPeerID) {
+	delete(s.peers, id)
+	id.asn = 0
+	delete(s.peers, id)
 }
 
 // Peers is how many peers are up.
@@ -121,7 +142,7 @@ func (s *BMPSession) routeMonitoring(body []byte, m *BMPMessage) error {
 		m.tlvs = body[n:]
 	}
 	m.Update = body[:n]
-	state, known := s.peers[m.Peer.id()]
+	state, known := s.state(m.Peer.id())
 	m.Known = known
 	if m.Peer.TwoOctet() {
 		m.Options.ASOctets = 2
@@ -143,7 +164,7 @@ func (s *BMPSession) routeMonitoring(body []byte, m *BMPMessage) error {
 // peerUp keeps what both OPENs say together (RFC 7854 §4.10). Where they cannot be read nothing is known of the peer any more.
 func (s *BMPSession) peerUp(body []byte, m *BMPMessage) error {
 	id := m.Peer.id()
-	delete(s.peers, id)
+	s.forget(id)
 	if len(body) < 20 {
 		return fmt.Errorf("%d of 20 octets: %w", len(body), ErrTruncated)
 	}
@@ -204,7 +225,7 @@ func cutOpen(b []byte, whole *[]byte) (*Open, []byte, error) {
 
 // peerDown reads the reason and what goes with it (RFC 7854 §4.9) and forgets the peer.
 func (s *BMPSession) peerDown(body []byte, m *BMPMessage) error {
-	delete(s.peers, m.Peer.id())
+	s.forget(m.Peer.id())
 	if len(body) < 1 {
 		return fmt.Errorf("no reason: %w", ErrTruncated)
 	}

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+
+	"github.com/darkmap/darkmap/internal/bgp"
 )
 
 const (
@@ -85,6 +87,7 @@ func (h *OpenBMP) names(b []byte) error {
 // BMPAddPath names a peer of a BMPSession whose received routes carry path identifiers.
 type BMPAddPath struct {
 	Address       netip.Addr `json:"a"`
+	ASN           bgp.ASN    `json:"n,omitempty"` // 0 where it is not known: it stands for all with the address
 	Distinguisher uint64     `json:"d,omitempty"`
 	IPv4          bool       `json:"4,omitempty"`
 	IPv6          bool       `json:"6,omitempty"`
@@ -95,7 +98,7 @@ func (s *BMPSession) AddPathPeers() []BMPAddPath {
 	var list []BMPAddPath
 	for id, p := range s.peers {
 		if !id.locRIB && (p.in.ipv4 || p.in.ipv6) {
-			list = append(list, BMPAddPath{id.address, id.distinguisher, p.in.ipv4, p.in.ipv6})
+			list = append(list, BMPAddPath{id.address, id.asn, id.distinguisher, p.in.ipv4, p.in.ipv6})
 		}
 	}
 	return list
@@ -107,6 +110,6 @@ func (s *BMPSession) RestoreAddPath(list []BMPAddPath) {
 		s.peers = map[bmpPeerID]bmpPeerState{}
 	}
 	for _, p := range list[:min(len(list), MaxBMPPeers)] {
-		s.peers[bmpPeerID{address: p.Address, distinguisher: p.Distinguisher}] = bmpPeerState{in: addPath{p.IPv4, p.IPv6}}
+		s.peers[bmpPeerID{address: p.Address, asn: p.ASN, distinguisher: p.Distinguisher}] = bmpPeerState{in: addPath{p.IPv4, p.IPv6}}
 	}
 }

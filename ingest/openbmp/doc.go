@@ -9,9 +9,10 @@
 //
 // Offsets are committed to RouteViews' cluster after what came of them is acknowledged in bgp.updates. Their metadata carry what
 // the topic does not tell again: which peers send path identifiers, up to when the collector is known, whether a gap is open. A
-// collector with offsets goes on without a gap. A gap begins where it has none yet, where the cluster has dropped what was not
-// read, and where a gap was open when the owner changed. A topic that appears beside known ones is read from its beginning. Brokers hear of
-// new topics one after the other: what one does not know is asked for again, and followed in the end, from where it was left.
+// collector with offsets goes on without a gap. A gap begins where it has none yet, where another program has moved them, where the
+// cluster has dropped what was not read, and where a gap was open when the owner changed. A topic that appears beside known ones is
+// read from its beginning. Brokers hear of new topics one after the other: what one does not know is asked for again, and followed in
+// the end, from where it was left.
 //
 // The collector's own AS is stripped from AS_PATH here: what stands in bgp.updates is what the peer sent.
 //

@@ -93,7 +93,14 @@ func (s *Source) place(p *partition, begin, end int64, old kadm.Offset) *place {
 		s.anew(p)
 		return pl
 	}
-	pl.known, pl.memory = true, recall(old.Metadata)
+	m := recall(old.Metadata)
+	if m.At == 0 { // it was not us: what lies between our last place and this one, and how we named positions, is not known
+		pl.at = min(max(old.At, begin), end)
+		pl.lost = fmt.Sprintf("the offset of %s partition %d was committed by another program", p.topic, p.number)
+		s.anew(p)
+		return pl
+	}
+	pl.known, pl.memory = true, m
 	p.session, p.clock = pl.memory.Session, pl.memory.Clock
 	p.bmp.RestoreAddPath(pl.memory.AddPath)
 	switch {

@@ -21,8 +21,7 @@ import (
 // TestHoles lets the cluster drop what was not read yet while it is followed, and begin a topic anew.
 func TestHoles(t *testing.T) {
 	t.Parallel()
-	const topic = "routeviews.x.64496.bmp_raw"
-	set, s := followed(t, topic)
+	set, s := followed(t)
 	at := time.Now().Add(-time.Second).UnixMicro()
 	poll := func(offsets ...int64) {
 		t.Helper()
@@ -31,7 +30,7 @@ func TestHoles(t *testing.T) {
 			at++
 			times[i] = at
 		}
-		s.poll(t, topic, offsets, times)
+		s.poll(t, offsets, times)
 	}
 	first := at
 	poll(10, 11)
@@ -75,12 +74,11 @@ func TestHoles(t *testing.T) {
 // TestFarAhead: the gap that a hole leaves begins where the collector was last heard, also where a timestamp says years to come.
 func TestFarAhead(t *testing.T) {
 	t.Parallel()
-	const topic = "routeviews.x.64496.bmp_raw"
-	set, s := followed(t, topic)
+	set, s := followed(t)
 	at := time.Now().Add(-time.Minute).UnixMicro()
 	ahead := time.Now().AddDate(5, 0, 0).UnixMicro()
-	s.poll(t, topic, []int64{10, 11}, []int64{at, ahead})
-	s.poll(t, topic, []int64{20}, []int64{at + 1})
+	s.poll(t, []int64{10, 11}, []int64{at, ahead})
+	s.poll(t, []int64{20}, []int64{at + 1})
 	var got []int64
 	for _, r := range set.Updates.Updates(t) {
 		if g := r.GetGapBegin(); g != nil {
@@ -102,8 +100,8 @@ func TestFarAhead(t *testing.T) {
 // rig is a Source that follows one topic without a cluster.
 type rig struct{ *Source }
 
-// followed makes one; offset 10 is to come.
-func followed(t *testing.T, topic string) (*streamtest.Set, rig) {
+// followed makes one of topicX; offset 10 is to come.
+func followed(t *testing.T) (*streamtest.Set, rig) {
 	t.Helper()
 	set := streamtest.New(t, stream.DefaultConfig(), nil)
 	s, err := New(DefaultConfig(), Deps{Log: kafkatest.Log(), Streams: set.Set, Instance: "a", Installation: "test"})
@@ -115,22 +113,22 @@ func followed(t *testing.T, topic string) (*streamtest.Set, rig) {
 		t.Fatal(err)
 	}
 	c := &collector{name: "routeviews/x", stream: st, parts: 1}
-	p := &partition{topic: topic, c: c, lane: st.Source(laneName(topic, 0)), session: 7, next: 10, peers: map[bgp.Peer]*stream.Peer{}}
-	s.parts[topic] = map[int32]*partition{0: p}
+	p := &partition{topic: topicX, c: c, lane: st.Source(laneName(topicX, 0)), session: 7, next: 10, peers: map[bgp.Peer]*stream.Peer{}}
+	s.parts[topicX] = map[int32]*partition{0: p}
 	return set, rig{s}
 }
 
 // poll takes a message at each of the offsets.
-func (s rig) poll(t *testing.T, topic string, offsets, times []int64) {
+func (s rig) poll(t *testing.T, offsets, times []int64) {
 	t.Helper()
 	peer := openbmptest.Peer{Address: netip.MustParseAddr("203.0.113.1"), ASN: 64496}
 	update := append(bytes.Repeat([]byte{0xff}, 16), 0, 23, 2, 0, 0, 0, 0)
 	fp := kgo.FetchPartition{}
 	for i, o := range offsets {
 		value := openbmptest.Header{Timestamp: times[i]}.Wrap(peer.Monitor(times[i], update))
-		fp.Records = append(fp.Records, &kgo.Record{Topic: topic, Offset: o, Value: value})
+		fp.Records = append(fp.Records, &kgo.Record{Topic: topicX, Offset: o, Value: value})
 	}
-	if err := s.take(t.Context(), kgo.Fetches{{Topics: []kgo.FetchTopic{{Topic: topic, Partitions: []kgo.FetchPartition{fp}}}}}); err != nil {
+	if err := s.take(t.Context(), kgo.Fetches{{Topics: []kgo.FetchTopic{{Topic: topicX, Partitions: []kgo.FetchPartition{fp}}}}}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -160,7 +158,7 @@ func TestDoubted(t *testing.T) {
 		if !tt.wanted.IsZero() && set.Doubt("routeviews/x", tt.wanted) != nil {
 			t.Fatal("a stream is open")
 		}
-		p := &partition{topic: "routeviews.x.64496.bmp_raw", peers: map[bgp.Peer]*stream.Peer{}}
+		p := &partition{topic: topicX, peers: map[bgp.Peer]*stream.Peer{}}
 		if err := s.open(t.Context(), "routeviews/x", []*place{{p: p, at: 7, end: 7, known: true, memory: tt.memory}}); err != nil {
 			t.Fatal(err)
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/ingest/stream/streamtest"
+	"github.com/darkmap/darkmap/internal/bgp"
 )
 
 // forgetful stands in for a cluster that has offsets 10 to 20 of each topic, and does not know one of them for a while.
@@ -100,5 +101,37 @@ func TestUnknownTopic(t *testing.T) {
 				t.Errorf("%s: asked %d times in %v", tt.name, f.asked, took)
 			}
 		})
+	}
+}
+
+// TestForeignCommit: offsets that a tool committed (kafka-consumer-groups --reset-offsets) carry nothing of ours: positions begin anew,
+// later than those before, and a gap begins, since ever.
+func TestForeignCommit(t *testing.T) {
+	t.Parallel()
+	_, s := followed(t)
+	p := &partition{topic: topicX, session: 7, next: 100}
+	position := func(p *partition, offset int64) bgp.Position {
+		return bgp.Position{Collector: "routeviews/x", Lane: laneName(topicX, 0), Session: p.session, Sequence: uint64(offset)<<16 + 1}
+	}
+	last := position(p, p.next-1)
+	other := &place{p: &partition{topic: "routeviews.x.64497.bmp_raw"}, known: true, memory: recall(p.remember())} // beside it, ours
+	for _, tt := range []struct {
+		name   string
+		commit kadm.Offset
+		at     int64
+		gap    bool
+	}{
+		{"ours", kadm.Offset{At: 100, Metadata: p.remember()}, 100, false},
+		{"reset to latest", kadm.Offset{At: 900}, 900, true},
+		{"reset to earliest", kadm.Offset{At: 0}, 50, true},
+		{"reset into the future", kadm.Offset{At: 1000, Metadata: "by hand"}, 900, true},
+	} {
+		pl := s.place(&partition{topic: topicX, peers: map[bgp.Peer]*stream.Peer{}}, 50, 900, tt.commit)
+		both := []*place{pl, other}
+		since, why, gap := s.missing(both, true, true, false, newestMemory(both))
+		if pl.at != tt.at || gap != tt.gap || since != 0 || !position(pl.p, pl.at).After(last) {
+			t.Errorf("%s: begins at %d, want %d; position %v, want one after %v; gap %t since %d (%s), want %t",
+				tt.name, pl.at, tt.at, position(pl.p, pl.at), last, gap, since, why, tt.gap)
+		}
 	}
 }

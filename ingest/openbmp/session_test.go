@@ -37,7 +37,7 @@ func heard(t *testing.T, set *streamtest.Set) []string {
 // TestMalformed: a Peer Down whose reason cannot be read, and a Peer Up whose OPENs cannot, count all the same, and are dead letters.
 func TestMalformed(t *testing.T) {
 	t.Parallel()
-	set, s := followed(t, topicX)
+	set, s := followed(t)
 	p := bmptest.Neighbour(1)
 	up := bmptest.PeerUp(p)
 	cut := bmptest.Message(wire.BMPPeerUp, up[wire.BMPHeaderLength:len(up)-1])

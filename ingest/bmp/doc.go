@@ -20,6 +20,7 @@
 //   - FRR 8.4 stamps routes with the time at which it heard them: older than a minute in the dump of a session, they become the time of
 //     reception. GoBGP 3.10 stamps whole seconds.
 //   - FRR 8.4 sends the routes of its neighbours as if it sent them back to them: its own AS stands first in the path. It is taken off.
+//     For BGP sessions older than the BMP session it sends no OPEN that says its AS: then that of another neighbour's OPEN counts.
 //   - FRR 8.4 withdraws, right after a Peer Up, what was lost with the session before it, and ends post-policy tables that it was not
 //     asked for. Of an empty table both say nothing, and are not passed on.
 //   - FRR 8.4 needs soft-reconfiguration inbound for pre-policy monitoring: without it keeps nothing, and each announcement comes as a

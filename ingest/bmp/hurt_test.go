@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -95,5 +96,32 @@ func TestLinkLocal(t *testing.T) {
 	got, dead := session(t, set)
 	if diff := cmp.Diff([]string{"PeerUp", "PeerUp", "BgpMessage", "BgpMessage", "PeerDown", "BgpMessage"}, got); diff != "" || dead != 0 {
 		t.Errorf("%d dead letters, want none; records (-want +got):\n%s", dead, diff)
+	}
+}
+
+// TestOwnAS: the router's AS is taken off the paths of a neighbour, too, whose OPENs the router has forgotten (FRR 8.4), once another
+// neighbour's says it.
+func TestOwnAS(t *testing.T) {
+	t.Parallel()
+	const own = 64510
+	p, q := bmptest.Neighbour(1), bmptest.Neighbour(2)
+	up := func(p bmptest.Peer, sent, received []byte) []byte {
+		return bmptest.OfPeer(wire.BMPPeerUp, p, slices.Concat(make([]byte, 20), sent, received))
+	}
+	forgotten := bmptest.BGP(wire.MessageOpen, nil)
+	route := bmptest.Monitoring(p, bmptest.Announce(route24, own, p.ASN))
+	for _, tt := range []struct {
+		name     string
+		messages [][]byte
+		want     []byte
+	}{
+		{"nobody says it", [][]byte{up(p, forgotten, forgotten), route}, bmptest.Announce(route24, own, p.ASN)},
+		{"another says it", [][]byte{up(p, forgotten, forgotten), up(q, bmptest.Open(own), bmptest.Open(q.ASN)), route}, bmptest.Announce(route24, p.ASN)},
+		{"another said it", [][]byte{up(q, bmptest.Open(own), bmptest.Open(q.ASN)), up(p, forgotten, forgotten), route}, bmptest.Announce(route24, p.ASN)},
+	} {
+		recs := hear(t, settings(), tt.messages...).Updates.Updates(t)
+		if got := recs[len(recs)-2].GetBgpMessage().GetRaw(); !bytes.Equal(got, tt.want) {
+			t.Errorf("%s: got %x, want %x", tt.name, got, tt.want)
+		}
 	}
 }

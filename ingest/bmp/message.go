@@ -1,6 +1,7 @@
 package bmp
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -160,7 +161,7 @@ func (s *session) hollow(p *peerTable, withdrawn familySet) {
 // sent them back: its own AS stands first in the path.
 func (s *session) received(p *peerTable) ([]byte, uint8) {
 	m := &s.msg
-	own, peer := p.of.own, m.Peer.Peer.ASN
+	own, peer := cmp.Or(p.of.own, s.as), m.Peer.Peer.ASN
 	if own == 0 || own == peer || m.Peer.Peer.Table != bgp.TablePre && m.Peer.Peer.Table != bgp.TablePost {
 		return m.Update, m.Options.ASOctets
 	}
@@ -182,6 +183,7 @@ func (s *session) peerUp(ctx context.Context, raw []byte) error {
 	}
 	p.of.down = false
 	p.of.own = ownAS(m.Up.Sent)
+	s.as = cmp.Or(p.of.own, s.as)
 	if !s.router.tables.has(m.Peer.Peer.Table) {
 		return nil
 	}

@@ -51,7 +51,7 @@ func neighbourOf(p *wire.BMPPeer) neighbour {
 // peer is a neighbour of the router.
 type peer struct {
 	down   bool    // it was said, and no Peer Up since
-	own    bgp.ASN // the router's AS in the session with it; 0 unknown
+	own    bgp.ASN // the router's AS in the session with it; 0 unknown, as where FRR (8.4) has forgotten its OPEN
 	tables []*peerTable
 }
 

@@ -60,6 +60,7 @@ type session struct {
 	unkept      bool // it was said
 	frr         bool
 	grown       int64      // of large
+	as          bgp.ASN    // the router's, of the last OPEN that says it; 0 unknown
 	own         [1]bgp.ASN // of received
 	stripped    []byte
 }

@@ -125,3 +125,16 @@ func TestOwnAS(t *testing.T) {
 		}
 	}
 }
+
+// TestShort: a message that is too short for its type is a dead letter, and the session goes on.
+func TestShort(t *testing.T) {
+	t.Parallel()
+	p := bmptest.Neighbour(1)
+	for n := range 42 {
+		set := hear(t, settings(), bmptest.PeerUp(p), bmptest.Message(wire.BMPStatistics, make([]byte, n)), bmptest.Monitoring(p, bmptest.Announce(route24, p.ASN)))
+		got, dead := session(t, set)
+		if diff := cmp.Diff([]string{"PeerUp", "BgpMessage"}, got); diff != "" || dead != 1 {
+			t.Fatalf("%d octets: %d dead letters, want 1; records (-want +got):\n%s", n, dead, diff)
+		}
+	}
+}

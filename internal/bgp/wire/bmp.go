@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// BMPHeaderLength is the length of the common header (RFC 7854 §4.1), the floor of every message.
+	// BMPHeaderLength is the length of the common header (RFC 7854 §4.1), the floor of every frame.
 	BMPHeaderLength = 6
 	// MaxBMPMessage caps a message, checked before anything is allocated.
 	MaxBMPMessage = 1 << 20
@@ -49,7 +49,8 @@ func (t BMPType) String() string {
 func (t BMPType) PerPeer() bool { return t <= BMPPeerUp || t == BMPRouteMirroring }
 
 // ParseBMPHeader reads the common header at the start of b: the length of the whole message and its type. The error is
-// ErrTruncated, ErrBMPVersion or ErrBadLength (less than 6, more than MaxBMPMessage, or too short for the type).
+// ErrTruncated, ErrBMPVersion or ErrBadLength (less than 6 or more than MaxBMPMessage). A message too short for its type is framed all
+// the same: it does not decode.
 func ParseBMPHeader(b []byte) (length int, typ BMPType, err error) {
 	if len(b) < BMPHeaderLength {
 		return 0, 0, fmt.Errorf("reading a BMP header: %d of %d octets: %w", len(b), BMPHeaderLength, ErrTruncated)
@@ -58,7 +59,7 @@ func ParseBMPHeader(b []byte) (length int, typ BMPType, err error) {
 		return 0, 0, fmt.Errorf("reading a BMP header: version %d: %w", b[0], ErrBMPVersion)
 	}
 	n, t := binary.BigEndian.Uint32(b[1:]), BMPType(b[5])
-	if n < BMPHeaderLength || n > MaxBMPMessage || t.PerPeer() && n < BMPHeaderLength+bmpPerPeerLength {
+	if n < BMPHeaderLength || n > MaxBMPMessage {
 		return 0, t, fmt.Errorf("reading a BMP header: %s of %d octets: %w", t, n, ErrBadLength)
 	}
 	return int(n), t, nil
@@ -108,8 +109,11 @@ func (p *BMPPeer) Filtered() bool { return p.Type == BMPPeerLocRIB && p.Flags&bm
 // PostPolicy is the L flag, of Adj-RIB-In and Adj-RIB-Out (RFC 7854 §5, RFC 8671 §5).
 func (p *BMPPeer) PostPolicy() bool { return p.Type != BMPPeerLocRIB && p.Flags&bmpFlagL != 0 }
 
-// parseBMPPeer reads the per-peer header; b holds its 42 octets.
+// parseBMPPeer reads the per-peer header at the start of b.
 func parseBMPPeer(b []byte, p *BMPPeer) error {
+	if len(b) < bmpPerPeerLength {
+		return fmt.Errorf("reading a BMP per-peer header: %d of %d octets: %w", len(b), bmpPerPeerLength, ErrTruncated)
+	}
 	p.Type, p.Flags = BMPPeerType(b[0]), b[1]
 	if p.Type > BMPPeerLocRIB {
 		return fmt.Errorf("reading a BMP per-peer header: peer type %d: %w", b[0], ErrUnsupported)

@@ -195,7 +195,7 @@ func TestBMPErrors(t *testing.T) {
 		{"empty", nil, wire.ErrTruncated},
 		{"version 4", append([]byte{4}, monitoring(0, 0, 0)[1:]...), wire.ErrBMPVersion},
 		{"shorter than its length", monitoring(0, 0, 0)[:60], wire.ErrBadLength},
-		{"no room for the per-peer header", bmpBytes(0, make([]byte, 41)), wire.ErrBadLength},
+		{"no room for the per-peer header", bmpBytes(0, make([]byte, 41)), wire.ErrTruncated},
 		{"peer type 4", monitoring(4, 0, 0), wire.ErrUnsupported},
 		{"no UPDATE", rm(nil), wire.ErrTruncated},
 		{"OPEN instead", rm(openBytes(0)), wire.ErrUnsupported},

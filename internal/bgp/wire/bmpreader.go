@@ -180,11 +180,11 @@ func (r *BMPReader) begins(at int) bool {
 	return ok
 }
 
-// bmpHeader reads a common header that is sound and of a known type. b has at least its octets.
+// bmpHeader reads a common header that is sound, of a known type and not too short for it. b has at least its octets.
 func bmpHeader(b []byte) (n int, typ BMPType, ok bool) {
 	if b[0] != bmpVersion || b[5] > uint8(BMPRouteMirroring) {
 		return 0, 0, false
 	}
 	n, typ, err := ParseBMPHeader(b)
-	return n, typ, err == nil
+	return n, typ, err == nil && (!typ.PerPeer() || n >= BMPHeaderLength+bmpPerPeerLength)
 }

@@ -26,7 +26,8 @@ type Config struct {
 	InitiationTimeout time.Duration `yaml:"initiation_timeout"`
 	// MaxInitiations is how many Initiation messages a session may send; RFC 7854 wants one. Default 16.
 	MaxInitiations int `yaml:"max_initiations"`
-	// MaxPeers is how many peers a session may speak of, each table of a neighbour counted; each takes about 1 kB. Default 4096.
+	// MaxPeers is how many peers a session may speak of, each table of a neighbour counted; each takes about 1 kB. Where there are as many,
+	// those that are down are forgotten. Default 4096.
 	MaxPeers int `yaml:"max_peers"`
 	// MessageTimeout is the time for the rest of a message that has begun to come. Default 1m.
 	MessageTimeout time.Duration `yaml:"message_timeout"`

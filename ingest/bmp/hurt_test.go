@@ -138,3 +138,33 @@ func TestShort(t *testing.T) {
 		}
 	}
 }
+
+// TestDynamicPeers: neighbours that come and go, each with another address, take the places of those that are down.
+func TestDynamicPeers(t *testing.T) {
+	t.Parallel()
+	cfg := settings()
+	cfg.MaxPeers = 4
+	route := func(p bmptest.Peer) []byte { return bmptest.Monitoring(p, bmptest.Announce(route24, p.ASN)) }
+	lasting := bmptest.Neighbour(100)
+	messages := [][]byte{bmptest.PeerUp(lasting)}
+	want := []string{"PeerUp"}
+	for i := range byte(6) {
+		p := bmptest.Neighbour(i + 1)
+		post := p
+		post.Flags = bmptest.FlagPost
+		messages = append(messages, bmptest.PeerUp(p), route(p), route(post), bmptest.PeerDown(p, 4), route(p), route(lasting))
+		want = append(want, "PeerUp", "BgpMessage", "PeerUp", "BgpMessage", "PeerDown", "PeerDown", "BgpMessage")
+	}
+	got, dead := session(t, hear(t, cfg, messages...))
+	if diff := cmp.Diff(want, got); diff != "" || dead != 6 { // the routes of those that are down
+		t.Errorf("%d dead letters, want 6; records (-want +got):\n%s", dead, diff)
+	}
+	messages, want = nil, nil
+	for i := range byte(6) { // all at once
+		messages, want = append(messages, bmptest.PeerUp(bmptest.Neighbour(i+1))), append(want, "PeerUp")
+	}
+	got, dead = session(t, hear(t, cfg, messages...))
+	if diff := cmp.Diff(want[:4], got); diff != "" || dead != 2 {
+		t.Errorf("%d dead letters, want 2; records (-want +got):\n%s", dead, diff)
+	}
+}

@@ -113,7 +113,7 @@ func (s *session) route(ctx context.Context, raw []byte) error {
 		return s.undecodable(ctx, raw, err)
 	}
 	switch {
-	case p.of.down:
+	case p.of.down != nil:
 		return s.dead(ctx, peerIsDown, raw, fmt.Errorf("message %d: a route of peer %v, which is down", s.messages, m.Peer.Peer.Address))
 	case !m.Known:
 		s.st.metrics.unannounced.Inc()
@@ -181,7 +181,7 @@ func (s *session) peerUp(ctx context.Context, raw []byte) error {
 	if err != nil {
 		return s.undecodable(ctx, raw, err)
 	}
-	p.of.down = false
+	s.peers.setUp(p.of)
 	p.of.own = ownAS(m.Up.Sent)
 	s.as = cmp.Or(p.of.own, s.as)
 	if !s.router.tables.has(m.Peer.Peer.Table) {
@@ -211,7 +211,7 @@ func (s *session) peerDown(ctx context.Context, raw []byte) error {
 	if err != nil {
 		return s.undecodable(ctx, raw, err)
 	}
-	p.of.down = true
+	s.peers.setDown(p.of)
 	said := false
 	for _, t := range p.of.tables {
 		if !t.up {

@@ -1,6 +1,7 @@
 package bmp
 
 import (
+	"container/list"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
@@ -18,13 +19,15 @@ type header [headerLength]byte
 // maxRemembered bounds what peers remember of headers.
 const maxRemembered = 1024
 
-// peers are those of a session, each table of a neighbour counted. Their number is bounded by max.
+// peers are those of a session, each table of a neighbour counted. Their number is bounded by max: where there are that many, one that is
+// down makes room, the longest down first.
 type peers struct {
 	max, n    int
 	last      header // of the message before: neighbours speak at length
 	lastTable *peerTable
 	tables    map[header]*peerTable // a memory of what follows
 	neighbour map[neighbour]*peer
+	down      list.List // of *peer
 }
 
 func newPeers(most int) peers {
@@ -50,8 +53,9 @@ func neighbourOf(p *wire.BMPPeer) neighbour {
 
 // peer is a neighbour of the router.
 type peer struct {
-	down   bool    // it was said, and no Peer Up since
-	own    bgp.ASN // the router's AS in the session with it; 0 unknown, as where FRR (8.4) has forgotten its OPEN
+	name   neighbour
+	down   *list.Element // of peers.down: it was said, and no Peer Up since; nil where it was not
+	own    bgp.ASN       // the router's AS in the session with it; 0 unknown, as where FRR (8.4) has forgotten its OPEN
 	tables []*peerTable
 }
 
@@ -163,7 +167,7 @@ func (p *peers) find(s *stream.Stream, m *wire.BMPMessage) (*peerTable, error) {
 			}
 		}
 	}
-	if p.n >= p.max {
+	if p.n >= p.max && !p.makeRoom(of) {
 		return nil, fmt.Errorf("peer %v: more than %d (max_peers): %w", m.Peer.Peer.Address, p.max, stream.ErrTooManyPeers)
 	}
 	handle, err := s.Peer(m.Peer.Peer, m.Peer.BGPID)
@@ -171,11 +175,43 @@ func (p *peers) find(s *stream.Stream, m *wire.BMPMessage) (*peerTable, error) {
 		return nil, err
 	}
 	if of == nil {
-		of = &peer{}
+		of = &peer{name: n}
 		p.neighbour[n] = of
 	}
 	t := &peerTable{of: of, handle: handle, id: m.Peer.BGPID, empty: allFamilies}
 	of.tables = append(of.tables, t)
 	p.n++
 	return t, nil
+}
+
+// makeRoom forgets a peer that is down, but for one that is spoken of; it reports whether there was any.
+func (p *peers) makeRoom(but *peer) bool {
+	for e := p.down.Front(); e != nil; e = e.Next() {
+		old := e.Value.(*peer)
+		if old == but {
+			continue
+		}
+		p.setUp(old)
+		delete(p.neighbour, old.name)
+		p.n -= len(old.tables)
+		clear(p.tables)
+		p.lastTable = nil
+		return true
+	}
+	return false
+}
+
+// setDown notes that a peer is down.
+func (p *peers) setDown(of *peer) {
+	if of.down == nil {
+		of.down = p.down.PushBack(of)
+	}
+}
+
+// setUp notes that it is not.
+func (p *peers) setUp(of *peer) {
+	if of.down != nil {
+		p.down.Remove(of.down)
+		of.down = nil
+	}
 }

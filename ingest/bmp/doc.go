@@ -9,8 +9,8 @@
 // session of a router takes the place of the older one once it has said something valid; the older socket is closed.
 //
 // Tables: all that a router sends are passed on unless configured out, each under its own peer key (pre, post, loc, out), so that
-// they never mix. Peer Up and Peer Down speak of all tables of a neighbour (RFC 8671 §5): Peer Up is said of the table it names,
-// and of another when its first route comes; Peer Down of all that are up. Routes of a neighbour that nobody announced are passed
+// they never mix. Peer Up and Peer Down speak of all tables of a neighbour (RFC 8671 §5): Peer Up is said of the table it names and
+// of those that are up, and of another when its first route comes; Peer Down of all that are up. Routes of a neighbour that nobody announced are passed
 // on, read without ADD-PATH; routes of one that is down are dead letters. A Peer Down whose reason cannot be read, and a Peer Up whose
 // OPENs cannot, is a dead letter and counts all the same; after the latter, too, routes are read without ADD-PATH.
 //

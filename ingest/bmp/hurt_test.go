@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -14,6 +15,7 @@ import (
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/ingest/stream/streamtest"
 	"github.com/darkmap/darkmap/internal/bgp/wire"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
 var route24 = netip.MustParsePrefix("198.51.100.0/24")
@@ -168,3 +170,40 @@ func TestDynamicPeers(t *testing.T) {
 		t.Errorf("%d dead letters, want 2; records (-want +got):\n%s", dead, diff)
 	}
 }
+
+// TestUpAgain: a Peer Up of a neighbour that is up voids all of its tables: it is said of each that is up.
+func TestUpAgain(t *testing.T) {
+	t.Parallel()
+	pre := bmptest.Neighbour(1)
+	post, again := pre, pre
+	post.Flags, again.BGPID = bmptest.FlagPost, [4]byte{192, 0, 2, 99}
+	route := func(p bmptest.Peer) []byte { return bmptest.Monitoring(p, bmptest.Announce(route24, p.ASN)) }
+	for _, tt := range []struct {
+		name   string
+		tables []string
+		want   []string
+	}{
+		{"all", nil, []string{"up PRE", "up POST", "POST", "up PRE", "up POST", "POST", "up POST", "up PRE", "POST", "down POST", "down PRE"}},
+		{"post alone", []string{"post"}, []string{"up POST", "POST", "up POST", "POST", "up POST", "POST", "down POST"}},
+	} {
+		cfg := settings()
+		cfg.Routers[0].Tables = tt.tables
+		set := hear(t, cfg, bmptest.PeerUp(pre), route(post), bmptest.PeerUp(pre), route(post), bmptest.PeerUp(again), route(post), bmptest.PeerDown(again, 4))
+		var got []string
+		for _, r := range set.Updates.Updates(t) {
+			switch {
+			case r.GetPeerUp() != nil:
+				got = append(got, "up "+table(r.GetPeerUp().GetPeer()))
+			case r.GetPeerDown() != nil:
+				got = append(got, "down "+table(r.GetPeerDown().GetPeer()))
+			case r.GetBgpMessage() != nil:
+				got = append(got, table(r.GetBgpMessage().GetPeer()))
+			}
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s: records (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+func table(p *pb.Peer) string { return strings.TrimPrefix(p.GetTable().String(), "TABLE_") }

@@ -174,7 +174,8 @@ func (s *session) received(p *peerTable) ([]byte, uint8) {
 	return out, width
 }
 
-// peerUp says so of the table that the message names; of the peer's others when their first route comes.
+// peerUp says so of the table that the message names, and of the peer's others that are up: their routes are void, too. Of the rest it is
+// said when their first route comes.
 func (s *session) peerUp(ctx context.Context, raw []byte) error {
 	m := &s.msg
 	p, err := s.peers.table(s.stream, m, raw)
@@ -184,11 +185,20 @@ func (s *session) peerUp(ctx context.Context, raw []byte) error {
 	s.peers.setUp(p.of)
 	p.of.own = ownAS(m.Up.Sent)
 	s.as = cmp.Or(p.of.own, s.as)
-	if !s.router.tables.has(m.Peer.Peer.Table) {
-		return nil
+	p.up = s.router.tables.has(m.Peer.Peer.Table)
+	for _, t := range p.of.tables {
+		if t != p && t.handle.Key() == p.handle.Key() { // it was up with another BGP identifier
+			t.up = false
+		}
+		if !t.up {
+			continue
+		}
+		t.empty, t.ended = allFamilies, false
+		if err := emitted(s.stream.Live().PeerUp(ctx, t.handle, m.Peer.Timestamp)); err != nil {
+			return err
+		}
 	}
-	p.up, p.empty, p.ended = true, allFamilies, false
-	return emitted(s.stream.Live().PeerUp(ctx, p.handle, m.Peer.Timestamp))
+	return nil
 }
 
 // ownAS is the AS that the router says it is of, in the OPEN that it sent; the station's state has checked that.

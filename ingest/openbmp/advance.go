@@ -14,10 +14,29 @@ func (s *Source) advance(ctx context.Context, p *partition, rec *kgo.Record) err
 		s.anew(p)
 	}
 	p.next = rec.Offset + 1
-	if rec.Attrs.IsControl() {
-		return nil
+	if !rec.Attrs.IsControl() {
+		if err := s.record(ctx, p, rec); err != nil {
+			return err
+		}
 	}
-	return s.record(ctx, p, rec)
+	if p.c != nil && p.c.waiting && s.caughtUp(p.c) {
+		return p.c.up(ctx)
+	}
+	return nil
+}
+
+// caughtUp reports whether all was read that the collector's topics had when they were taken over.
+func (s *Source) caughtUp(c *collector) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, numbers := range s.parts {
+		for _, p := range numbers {
+			if p.c == c && p.next < p.end {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // anew begins a session of positions, later than any before: Unix milliseconds. Offsets of a topic count from 0 again where it was

@@ -164,7 +164,7 @@ func (s *Source) adopt(c *collector, places []*place) {
 	defer s.mu.Unlock()
 	s.collectors[c.name] = c
 	for _, pl := range places {
-		pl.p.c = c
+		pl.p.c, pl.p.end = c, pl.end
 		pl.p.lane = c.stream.Source(laneName(pl.p.topic, pl.p.number))
 		c.parts++
 		if !pl.unknown { // a commit would be refused, and hold up the others

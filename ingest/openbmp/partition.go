@@ -20,8 +20,18 @@ type collector struct {
 	name   string
 	stream *stream.Stream
 	parts  int // Source.mu
-	// waiting is set until the first message of a collector that has something to catch up with; the poll loop's.
+	// waiting is set until the first message of a collector that has something to catch up with, or until it has, where there is
+	// none; the poll loop's.
 	waiting bool
+}
+
+// up says that the collector is up, where that waits.
+func (c *collector) up(ctx context.Context) error {
+	if !c.waiting {
+		return nil
+	}
+	c.waiting = false
+	return c.stream.Up(ctx)
 }
 
 // partition is one of a topic. Source.work guards it once it is assigned.
@@ -33,6 +43,7 @@ type partition struct {
 	// session is that of the positions: 0, and later than any before where the topic began anew.
 	session uint64
 	next    int64 // the offset that is expected
+	end     int64 // that of the topic's end when it was taken over
 	clock   int64 // of the last message, microseconds
 	bmp     wire.BMPSession
 	peers   map[bgp.Peer]*stream.Peer // those that were heard of and did not go down
@@ -105,11 +116,8 @@ func (s *Source) message(ctx context.Context, p *partition, rec *kgo.Record, raw
 	if !p.c.stream.Ahead(t) { // where a gap begins: a time that cannot be would hide it
 		p.clock = max(p.clock, t)
 	}
-	if p.c.waiting {
-		p.c.waiting = false
-		if err := p.c.stream.Up(ctx); err != nil {
-			return err
-		}
+	if err := p.c.up(ctx); err != nil {
+		return err
 	}
 	p.seek(rec.Offset)
 	switch m.Type {

@@ -62,6 +62,7 @@ func (s *Source) holes(ctx context.Context, fetches kgo.Fetches) error {
 				if old, ok := since[p.c]; !ok || p.clock < old {
 					since[p.c] = p.clock
 				}
+				p.unheard = true
 				why[p.c] = fmt.Sprintf("%s partition %d goes on at offset %d instead of %d", p.topic, p.number, rec.Offset, expected)
 			}
 			expected = rec.Offset + 1

@@ -14,6 +14,10 @@
 // read from its beginning. Brokers hear of new topics one after the other: what one does not know is asked for again, and followed in
 // the end, from where it was left.
 //
+// A router's session ends with a Termination, or unsaid: then an Initiation follows, which a router may also say in the middle of one
+// (RFC 7854 §4.3), and a Peer Up of a peer that was up shows that the session is new. The peers that were heard of are down then. Where an
+// owner before may have heard of more, a gap begins: the collector's tables tell who is there.
+//
 // The collector's own AS is stripped from AS_PATH here: what stands in bgp.updates is what the peer sent.
 //
 // Goroutines: Run's, and the Kafka client's, which calls back into group.go. Source.work is held by whoever works on partitions,

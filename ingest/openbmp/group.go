@@ -11,14 +11,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/darkmap/darkmap/ingest/stream"
-	"github.com/darkmap/darkmap/internal/bgp"
 )
 
 // heardAfter is more than a member takes to hear that a collector's tables are wanted: what it commits later knows of that.
 const heardAfter = time.Minute
-
-// sortPeers sorts by key.
-func sortPeers(keys []bgp.PeerKey) { slices.SortFunc(keys, bgp.PeerKey.Compare) }
 
 // join notes that the group has given this member its place, if only to stand by.
 func (s *Source) join() {
@@ -164,7 +160,7 @@ func (s *Source) adopt(c *collector, places []*place) {
 	defer s.mu.Unlock()
 	s.collectors[c.name] = c
 	for _, pl := range places {
-		pl.p.c, pl.p.end = c, pl.end
+		pl.p.c, pl.p.end, pl.p.unheard = c, pl.end, pl.at > 0
 		pl.p.lane = c.stream.Source(laneName(pl.p.topic, pl.p.number))
 		c.parts++
 		if !pl.unknown { // a commit would be refused, and hold up the others

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -47,7 +48,11 @@ type partition struct {
 	clock   int64 // of the last message, microseconds
 	bmp     wire.BMPSession
 	peers   map[bgp.Peer]*stream.Peer // those that were heard of and did not go down
-	made    uint64                    // records made of the current one
+	// doubted are peers of which it is open, since an Initiation, whether they are there; nil where nothing is.
+	doubted map[bgp.Peer]*stream.Peer
+	// unheard tells that more peers may be there, of which an owner before heard, or nobody.
+	unheard bool
+	made    uint64 // records made of the current one
 }
 
 // laneName names partition 0's lane for the topic alone: RouteViews' topics have one.
@@ -102,12 +107,21 @@ func (s *Source) message(ctx context.Context, p *partition, rec *kgo.Record, raw
 			return err
 		}
 	}
-	if m.Type == wire.BMPTermination {
-		return p.terminated(ctx, rec.Offset, s.header.Timestamp)
+	switch m.Type {
+	case wire.BMPRouteMonitoring, wire.BMPPeerUp, wire.BMPPeerDown:
+		return s.ofPeer(ctx, p, rec, raw)
+	case wire.BMPInitiation:
+		p.doubted = maps.Clone(p.peers)
+	case wire.BMPTermination:
+		return s.ended(ctx, p, rec.Offset, p.peers)
+	default: // statistics and mirrored messages are no news
 	}
-	if m.Type != wire.BMPRouteMonitoring && m.Type != wire.BMPPeerUp && m.Type != wire.BMPPeerDown {
-		return nil
-	}
+	return nil
+}
+
+// ofPeer passes on what a message says of a peer.
+func (s *Source) ofPeer(ctx context.Context, p *partition, rec *kgo.Record, raw []byte) error {
+	m := &s.bmp
 	peer, err := p.c.stream.Peer(m.Peer.Peer, m.Peer.BGPID)
 	if err != nil {
 		return s.dead(ctx, p, rec, raw, "peers", err)
@@ -117,6 +131,9 @@ func (s *Source) message(ctx context.Context, p *partition, rec *kgo.Record, raw
 		p.clock = max(p.clock, t)
 	}
 	if err := p.c.up(ctx); err != nil {
+		return err
+	}
+	if err := s.judge(ctx, p, rec.Offset); err != nil {
 		return err
 	}
 	p.seek(rec.Offset)
@@ -149,24 +166,6 @@ func (s *Source) update(ctx context.Context, p *partition, peer *stream.Peer, t 
 	return p.lane.Message(ctx, &stream.Message{
 		Peer: peer, Timestamp: t, Raw: raw, ASOctets: octets, AddPathIPv4: m.Options.AddPathIPv4, AddPathIPv6: m.Options.AddPathIPv6,
 	})
-}
-
-// terminated takes the peers of a router's session down that has ended.
-func (p *partition) terminated(ctx context.Context, offset, t int64) error {
-	keys := make([]bgp.PeerKey, 0, len(p.peers))
-	for k := range p.peers {
-		keys = append(keys, bgp.PeerKey{Peer: k})
-	}
-	sortPeers(keys)
-	for _, k := range keys {
-		peer := p.peers[k.Peer]
-		delete(p.peers, k.Peer)
-		p.seek(offset)
-		if err := p.lane.PeerDown(ctx, peer, t, "the router's BMP session ended"); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // timestamp is the router's own, or the collector's where that is absent or too far off.

@@ -60,6 +60,15 @@ func (s *BMPSession) state(id bmpPeerID) (bmpPeerState, bool) {
 	return state, known
 }
 
+// Forget forgets a peer, as its Peer Down does.
+func (s *BMPSession) Forget(p bgp.Peer) {
+	if p.Table == bgp.TableLoc {
+		s.forget(bmpPeerID{address: p.Address, distinguisher: p.Distinguisher, locRIB: true})
+		return
+	}
+	s.forget(bmpPeerID{address: p.Address, asn: p.ASN, distinguisher: p.Distinguisher})
+}
+
 func (s *BMPSession) forget(id bmpPeerID) {
 	delete(s.peers, id)
 	id.asn = 0

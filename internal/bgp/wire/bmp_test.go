@@ -316,6 +316,8 @@ func FuzzBMP(f *testing.F) {
 	f.Add(bmpBytes(wire.BMPStatistics, perPeer(0, 0, 0, []byte{255, 255, 255, 255})))
 	f.Add(append(bmpBytes(wire.BMPInitiation, []byte{0, 2, 0, 1, 'x'}), bmpBytes(wire.BMPTermination, []byte{0, 1, 0, 2, 0, 0})...))
 	f.Add([]byte{3, 0, 0, 0, 0, 0, 3, 255, 255, 255, 255, 0})
+	f.Add(bmpBytes(wire.BMPPeerDown, perPeer(0, 0, 0, []byte{3, 1, 2})))
+	f.Add(bmpBytes(wire.BMPPeerUp, perPeer(0, 0, 0, make([]byte, 30))))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		r := wire.NewBMPReader(bytes.NewReader(in))
 		var s wire.BMPSession
@@ -341,7 +343,7 @@ func FuzzBMP(f *testing.F) {
 				t.Fatalf("at %d: the message is not what the stream holds", at)
 			}
 			at += int64(len(raw))
-			if s.Decode(raw, &m) != nil {
+			if s.Decode(raw, &m) != nil && !m.Salvaged {
 				continue
 			}
 			for tlv := range m.TLVs() {

@@ -15,12 +15,20 @@ type bmpSource struct {
 	session wire.BMPSession
 	msg     wire.BMPMessage
 	up      bool // an Initiation was seen and no Termination since
+	// salvaged tells that msg, which began at offset, was said to be damaged and counts all the same.
+	salvaged bool
+	offset   int64
 }
 
 func newBMPSource(r io.Reader) *bmpSource { return &bmpSource{r: wire.NewBMPReader(r)} }
 
 func (s *bmpSource) next(it *Item) error {
-	offset := s.r.Offset()
+	if s.salvaged {
+		s.salvaged = false
+		s.item(it)
+		return nil
+	}
+	s.offset = s.r.Offset()
 	raw, err := s.r.Next()
 	if err != nil {
 		if e, ok := errors.AsType[*wire.BMPFrameError](err); ok {
@@ -28,11 +36,18 @@ func (s *bmpSource) next(it *Item) error {
 		}
 		return err
 	}
-	it.Offset, it.Type = offset, "bmp"
-	m := &s.msg
-	if err := s.session.Decode(raw, m); err != nil {
-		return &Damage{Offset: offset, Reason: BadRecord, Err: err, Raw: raw}
+	if err := s.session.Decode(raw, &s.msg); err != nil {
+		s.salvaged = s.msg.Salvaged
+		return &Damage{Offset: s.offset, Reason: BadRecord, Err: err, Raw: raw}
 	}
+	s.item(it)
+	return nil
+}
+
+// item is what msg says.
+func (s *bmpSource) item(it *Item) {
+	m := &s.msg
+	it.Offset, it.Type = s.offset, "bmp"
 	if m.Type.PerPeer() {
 		it.Peer, it.BGPID, it.Timestamp = m.Peer.Peer, m.Peer.BGPID, m.Peer.Timestamp
 	}
@@ -59,7 +74,6 @@ func (s *bmpSource) next(it *Item) error {
 	default:
 		it.Kind, it.Note = Note, "other BMP message"
 	}
-	return nil
 }
 
 // initiationText is the router's name and description (RFC 7854 §4.4).

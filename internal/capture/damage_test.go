@@ -98,6 +98,7 @@ func TestDamage(t *testing.T) {
 		{"BMP length 0", with(session, bmpAt+1, 0, 0, 0, 0), 11, []damage{{9, int64(bmpAt), capture.BadLength, bmpOne}}},
 		{"BMP length 2^32-1", with(session, bmpAt+1, 0xff, 0xff, 0xff, 0xff), 11, []damage{{9, int64(bmpAt), capture.BadLength, bmpOne}}},
 		{"BMP version 4", with(session, bmpAt, 4), 11, []damage{{9, int64(bmpAt), capture.BadHeader, bmpOne}}},
+		{"BMP Peer Down without a reason", join(session, bmp(2, bmpPeer())), 13, []damage{{13, int64(len(session)), capture.BadRecord, 48}}},
 		{"BMP marker wrong", with(session, bmpAt+48, 0), 11, []damage{{9, int64(bmpAt), capture.BadRecord, bmpOne}}},
 		{
 			"BMP statistics lie", join(session, bmp(1, bmpPeer(0xff, 0xff, 0xff, 0xff)), bmpUpdate()), 13,

@@ -26,34 +26,17 @@ type peers struct {
 	last      header // of the message before: neighbours speak at length
 	lastTable *peerTable
 	tables    map[header]*peerTable // a memory of what follows
-	neighbour map[neighbour]*peer
+	neighbour map[wire.BMPNeighbour]*peer
 	down      list.List // of *peer
 }
 
 func newPeers(most int) peers {
-	return peers{max: most, tables: map[header]*peerTable{}, neighbour: map[neighbour]*peer{}}
-}
-
-// neighbour names what Peer Up and Peer Down speak of: all tables but the Loc-RIB, which is a peer of its own. Link-local addresses are
-// the same on many links: the AS tells those apart.
-type neighbour struct {
-	address       netip.Addr
-	asn           bgp.ASN // 0 of the Loc-RIB
-	distinguisher uint64
-	locRIB        bool
-}
-
-func neighbourOf(p *wire.BMPPeer) neighbour {
-	n := neighbour{address: p.Peer.Address, asn: p.Peer.ASN, distinguisher: p.Peer.Distinguisher}
-	if p.Type == wire.BMPPeerLocRIB {
-		n.asn, n.locRIB = 0, true
-	}
-	return n
+	return peers{max: most, tables: map[header]*peerTable{}, neighbour: map[wire.BMPNeighbour]*peer{}}
 }
 
 // peer is a neighbour of the router.
 type peer struct {
-	name   neighbour
+	name   wire.BMPNeighbour
 	down   *list.Element // of peers.down: it was said, and no Peer Up since; nil where it was not
 	own    bgp.ASN       // the router's AS in the session with it; 0 unknown, as where FRR (8.4) has forgotten its OPEN
 	tables []*peerTable
@@ -158,7 +141,7 @@ func (p *peers) table(s *stream.Stream, m *wire.BMPMessage, raw []byte) (*peerTa
 
 // find is table without the memory.
 func (p *peers) find(s *stream.Stream, m *wire.BMPMessage) (*peerTable, error) {
-	n := neighbourOf(&m.Peer)
+	n := m.Peer.Neighbour()
 	of := p.neighbour[n]
 	if of != nil {
 		for _, t := range of.tables {

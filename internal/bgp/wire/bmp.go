@@ -158,8 +158,8 @@ const (
 // BMPMessage is a decoded BMP message. Its slices are parts of the message that was decoded.
 type BMPMessage struct {
 	Type BMPType
-	// Salvaged is set where Decode returned an error, and the message counts all the same: a Peer Up or Peer Down whose per-peer header is sound, of
-	// whose body Up or Down hold what could be read.
+	// Salvaged is set where Decode returned an error, and the message counts all the same: a Peer Up or Peer Down whose per-peer header is
+	// sound, of whose body Up or Down hold what could be read.
 	Salvaged bool
 	// Peer is set where Type.PerPeer().
 	Peer BMPPeer

@@ -21,12 +21,12 @@ type BMPSession struct {
 	// MaxPeers caps the peers that are up at once; 0 is MaxBMPPeers.
 	MaxPeers int
 
-	peers map[bmpPeerID]bmpPeerState
+	peers map[BMPNeighbour]bmpPeerState
 }
 
-// bmpPeerID names a peer within the session. Peer Up and Peer Down speak of all tables of a peer (RFC 8671 §5), but the
-// Loc-RIB is a peer of its own. Link-local addresses are the same on many links: the AS tells those apart.
-type bmpPeerID struct {
+// BMPNeighbour names what Peer Up and Peer Down of a session speak of: all tables of a peer (RFC 8671 §5), but the Loc-RIB is a peer
+// of its own. Link-local addresses are the same on many links: the AS tells those apart.
+type BMPNeighbour struct {
 	address       netip.Addr
 	asn           bgp.ASN // 0 of the Loc-RIB
 	distinguisher uint64
@@ -42,16 +42,19 @@ type bmpPeerState struct {
 // addPath tells for which family NLRI carry path identifiers.
 type addPath struct{ ipv4, ipv6 bool }
 
-func (p *BMPPeer) id() bmpPeerID {
-	id := bmpPeerID{address: p.Peer.Address, asn: p.Peer.ASN, distinguisher: p.Peer.Distinguisher}
-	if p.Type == BMPPeerLocRIB {
+// Neighbour is whose table it is.
+func (p *BMPPeer) Neighbour() BMPNeighbour { return neighbourOf(&p.Peer) }
+
+func neighbourOf(p *bgp.Peer) BMPNeighbour {
+	id := BMPNeighbour{address: p.Address, asn: p.ASN, distinguisher: p.Distinguisher}
+	if p.Table == bgp.TableLoc {
 		id.asn, id.locRIB = 0, true
 	}
 	return id
 }
 
 // state is what is known of a peer; restored ones may lack their AS.
-func (s *BMPSession) state(id bmpPeerID) (bmpPeerState, bool) {
+func (s *BMPSession) state(id BMPNeighbour) (bmpPeerState, bool) {
 	state, known := s.peers[id]
 	if !known && !id.locRIB {
 		id.asn = 0
@@ -61,15 +64,9 @@ func (s *BMPSession) state(id bmpPeerID) (bmpPeerState, bool) {
 }
 
 // Forget forgets a peer, as its Peer Down does.
-func (s *BMPSession) Forget(p bgp.Peer) {
-	if p.Table == bgp.TableLoc {
-		s.forget(bmpPeerID{address: p.Address, distinguisher: p.Distinguisher, locRIB: true})
-		return
-	}
-	s.forget(bmpPeerID{address: p.Address, asn: p.ASN, distinguisher: p.Distinguisher})
-}
+func (s *BMPSession) Forget(p bgp.Peer) { s.forget(neighbourOf(&p)) }
 
-func (s *BMPSession) forget(id bmpPeerID) {
+func (s *BMPSession) forget(id BMPNeighbour) {
 	delete(s.peers, id)
 	id.asn = 0
 	delete(s.peers, id)
@@ -151,7 +148,7 @@ func (s *BMPSession) routeMonitoring(body []byte, m *BMPMessage) error {
 		m.tlvs = body[n:]
 	}
 	m.Update = body[:n]
-	state, known := s.state(m.Peer.id())
+	state, known := s.state(m.Peer.Neighbour())
 	m.Known = known
 	if m.Peer.TwoOctet() {
 		m.Options.ASOctets = 2
@@ -172,7 +169,7 @@ func (s *BMPSession) routeMonitoring(body []byte, m *BMPMessage) error {
 
 // peerUp keeps what both OPENs say together (RFC 7854 §4.10). Where they cannot be read nothing is known of the peer any more.
 func (s *BMPSession) peerUp(body []byte, m *BMPMessage) error {
-	id := m.Peer.id()
+	id := m.Peer.Neighbour()
 	s.forget(id)
 	if len(body) < 20 {
 		return fmt.Errorf("%d of 20 octets: %w", len(body), ErrTruncated)
@@ -194,7 +191,7 @@ func (s *BMPSession) peerUp(body []byte, m *BMPMessage) error {
 		return ErrTooManyPeers
 	}
 	if s.peers == nil {
-		s.peers = map[bmpPeerID]bmpPeerState{}
+		s.peers = map[BMPNeighbour]bmpPeerState{}
 	}
 	s.peers[id] = negotiated(sent, received)
 	m.tlvs = rest
@@ -234,7 +231,7 @@ func cutOpen(b []byte, whole *[]byte) (*Open, []byte, error) {
 
 // peerDown reads the reason and what goes with it (RFC 7854 §4.9) and forgets the peer.
 func (s *BMPSession) peerDown(body []byte, m *BMPMessage) error {
-	s.forget(m.Peer.id())
+	s.forget(m.Peer.Neighbour())
 	if len(body) < 1 {
 		return fmt.Errorf("no reason: %w", ErrTruncated)
 	}

@@ -107,9 +107,9 @@ func (s *BMPSession) AddPathPeers() []BMPAddPath {
 // RestoreAddPath takes the peers as if their Peer Ups had been heard. Of other peers ADD-PATH is taken as off until one is.
 func (s *BMPSession) RestoreAddPath(list []BMPAddPath) {
 	if s.peers == nil {
-		s.peers = map[bmpPeerID]bmpPeerState{}
+		s.peers = map[BMPNeighbour]bmpPeerState{}
 	}
 	for _, p := range list[:min(len(list), MaxBMPPeers)] {
-		s.peers[bmpPeerID{address: p.Address, asn: p.ASN, distinguisher: p.Distinguisher}] = bmpPeerState{in: addPath{p.IPv4, p.IPv6}}
+		s.peers[BMPNeighbour{address: p.Address, asn: p.ASN, distinguisher: p.Distinguisher}] = bmpPeerState{in: addPath{p.IPv4, p.IPv6}}
 	}
 }

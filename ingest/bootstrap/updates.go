@@ -230,12 +230,7 @@ func (t *task) readUpdates(ctx context.Context, f *archive.File, local *archive.
 				local.Discard()
 				return d, nil
 			}
-			if d.Number > seen.said && each != nil {
-				if err := t.w.damaged(ctx, t.collector, f, d); err != nil {
-					return nil, err
-				}
-			}
-			if err := t.step(ctx); err != nil {
+			if err := t.passOver(ctx, f, d, each == nil || d.Number <= seen.said); err != nil {
 				return nil, err
 			}
 			continue
@@ -262,6 +257,16 @@ func (t *task) readUpdates(ctx context.Context, f *archive.File, local *archive.
 			}
 		}
 	}
+}
+
+// passOver counts and keeps a record that cannot be decoded, unless that is done elsewhere.
+func (t *task) passOver(ctx context.Context, f *archive.File, d *capture.Damage, elsewhere bool) error {
+	if !elsewhere {
+		if err := t.w.damaged(ctx, t.collector, f, d); err != nil {
+			return err
+		}
+	}
+	return t.step(ctx)
 }
 
 // packed reports whether a file is named as if it were compressed: then one without an octet is no file yet.

@@ -139,11 +139,8 @@ func (f *feed) expire(ctx context.Context, t time.Duration) error {
 	return f.stream.Down(ctx, pb.DownReason_DOWN_REASON_STALE, f.why)
 }
 
-// peer returns what is known of a peer.
-func (f *feed) peer(p bgp.Peer) (*peer, error) {
-	if known, ok := f.peers[p]; ok {
-		return known, nil
-	}
+// newPeer begins to know a peer.
+func (f *feed) newPeer(p bgp.Peer) (*peer, error) {
 	handle, err := f.stream.Peer(p, netip.Addr{})
 	if err != nil {
 		return nil, err
@@ -192,9 +189,11 @@ func (f *feed) say(ctx context.Context, m *wire.RISLiveMessage, from *connection
 	case late:
 		return passedLate, nil
 	}
-	p, err := f.peer(m.Peer)
-	if err != nil {
-		return "", err
+	if p == nil {
+		var err error
+		if p, err = f.newPeer(m.Peer); err != nil {
+			return "", err
+		}
 	}
 	if believable {
 		p.handed, p.from, p.last = p.handedTo(from), from, m.Timestamp

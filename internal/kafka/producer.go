@@ -70,7 +70,8 @@ func NewProducer(ctx context.Context, cfg Config, topic string, log *slog.Logger
 	return p, nil
 }
 
-// EndAfter gives up what is not written drain after ctx has ended: calls that wait for room return then. Until ctx has ended, stop takes that back.
+// EndAfter gives up what is not written drain after ctx has ended: calls that wait for room return then. Until ctx has ended, stop takes
+// that back.
 func (p *Producer) EndAfter(ctx context.Context, drain time.Duration) (stop func() bool) {
 	return EndAfter(ctx, drain, p.life, p.end)
 }

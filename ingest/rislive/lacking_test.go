@@ -59,8 +59,7 @@ func TestCollectorSilent(t *testing.T) {
 
 // TestMessageLeftOut: what the connection that leads leaves out, and the other one does not, is missing, and a gap says so. Each
 // connection leaves something out in its turn; for the second one that may come before it leads.
-func TestMessageLeftOut(t *testing.T) {
-	t.Parallel()
+func TestMessageLeftOut(t *testing.T) { //nolint:paralleltest // its times are a tenth of the real ones: beside others they are missed
 	r := newRig(t, rislivetest.Options{}, 10, []string{"rrc00"}, nil)
 	r.listening(t)
 	s := steady(12, "rrc00")

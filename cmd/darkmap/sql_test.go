@@ -24,6 +24,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asDarkmap) == "1" {
 		main() // never returns
 	}
+	if os.Getenv(asProbe) == "1" {
+		probeMain() // never returns
+	}
 	os.Exit(clickhousetest.Main(m))
 }
 

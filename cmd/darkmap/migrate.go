@@ -18,10 +18,10 @@ func (migrateCmd) Run(ctx context.Context, g *globals) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	steps, err := clickhouse.Migrate(ctx, server)
+	migrated, err := clickhouse.Migrate(ctx, server)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(g.stdout, "%d steps\n", steps)
+	_, err = fmt.Fprintf(g.stdout, "%d steps\n", migrated.Steps)
 	return err
 }

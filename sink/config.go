@@ -71,7 +71,7 @@ func (d Deps) validate() error {
 	if d.Instance == "" {
 		faults = append(faults, errors.New("no instance name"))
 	}
-	if len(d.ClickHouse.Addresses) == 0 {
+	if len(d.ClickHouse.Addresses) == 0 && !d.ClickHouse.Embedded {
 		faults = append(faults, errors.New("no ClickHouse"))
 	}
 	return errors.Join(faults...)

@@ -9,9 +9,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/ClickHouse/ch-go"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/kafka"
 )
 
@@ -31,7 +31,7 @@ type Stage struct {
 	cfg      Config
 	deps     Deps
 	metrics  *metrics
-	settings []ch.Setting
+	settings map[string]string
 	// run tells this process's query ids from those of others.
 	run string
 	// Why the stage is not ready, by what it depends on.
@@ -68,7 +68,7 @@ func New(cfg Config, d Deps) (*Stage, error) {
 		store: &store{server: d.ClickHouse, dataset: d.Dataset}, parts: map[string]map[int32]*part{}, writers: map[string]*writer{},
 	}
 	for _, t := range tables {
-		s.writers[d.Kafka.Topic(t.topic)] = &writer{stage: s, table: t, jobs: make(chan *batch, 1)}
+		s.writers[d.Kafka.Topic(t.topic)] = &writer{stage: s, table: t, jobs: make(chan *batch, 1), inserter: clickhouse.NewInserter(d.ClickHouse)}
 	}
 	s.kafkaReason.set(errors.New("not started"))
 	return s, nil

@@ -97,7 +97,7 @@ func (r *datasetRun) play(ctx context.Context, p *pipeline, show func(*progressL
 	p.results.reached(time.UnixMicro(end.EventTime).UTC())
 	switch {
 	case ctx.Err() != nil:
-		return p.results, errors.Join(fmt.Errorf("interrupted, these are the results so far: %w", ctx.Err()), err)
+		return p.results, errors.Join(interruptedError{"interrupted, these are the results so far"}, err)
 	case err != nil:
 		return p.results, err
 	}

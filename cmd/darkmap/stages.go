@@ -16,7 +16,6 @@ import (
 	"github.com/darkmap/darkmap/enrich"
 	"github.com/darkmap/darkmap/ingest"
 	"github.com/darkmap/darkmap/ingest/file"
-	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/runner"
 	"github.com/darkmap/darkmap/internal/telemetry"
@@ -26,7 +25,7 @@ import (
 
 // memberFlags are what the commands that run one stage share. A stage of its own needs a Kafka of its own.
 type memberFlags struct {
-	Instance  string    `help:"Name of this member of the stage's group; stable over restarts, different in each process (default ${default})." default:"0" placeholder:"NAME"`
+	Instance string `help:"Name of this member of the stage's group; stable over restarts, different in each process (default ${default})." default:"0" placeholder:"NAME"`
 	adminFlags
 }
 
@@ -248,7 +247,7 @@ func (c *sinkCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return usageError(err)
 	}
-	if _, err := clickhouse.Migrate(ctx, server); err != nil {
+	if err := g.prepareSchema(ctx, server); err != nil {
 		return err
 	}
 	reg := telemetry.NewRegistry(version)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -82,7 +83,11 @@ type Query struct {
 }
 
 // QueryError is what the server says to a statement that failed, in one line.
-type QueryError struct{ Message string }
+type QueryError struct {
+	Message string
+	// Code is the server's code of the exception; 0 where it gave none.
+	Code int
+}
 
 // Error returns the server's message.
 func (e *QueryError) Error() string { return e.Message }
@@ -127,5 +132,6 @@ func (s Server) HTTP(ctx context.Context, q Query) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asking ClickHouse: %w", err)
 	}
-	return nil, &QueryError{Message: string(bytes.TrimSpace(b))}
+	code, _ := strconv.Atoi(resp.Header.Get("X-ClickHouse-Exception-Code")) // 0 without one
+	return nil, &QueryError{Message: string(bytes.TrimSpace(b)), Code: code}
 }

@@ -26,6 +26,9 @@ func Code(err error) int {
 	if e, ok := errors.AsType[*clickhouse.Exception](err); ok {
 		return int(e.Code)
 	}
+	if e, ok := errors.AsType[*QueryError](err); ok {
+		return e.Code
+	}
 	return 0
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 	"regexp"
@@ -12,6 +13,7 @@ import (
 	"text/template"
 	"time"
 
+	"github.com/ClickHouse/ch-go/proto"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/darkmap/darkmap/schemas"
@@ -188,4 +190,30 @@ func applied(ctx context.Context, conn driver.Conn, s Server) (uint32, error) {
 		return 0, fmt.Errorf("reading the schema's version: %w", err)
 	}
 	return done, nil
+}
+
+// SchemaVersion reads the number of the last migration of the database, and that of this program's last one. A database without
+// darkmap's tables has 0. It needs no more than to read.
+func SchemaVersion(ctx context.Context, s Server) (have, want uint32, err error) {
+	all, err := Migrations(s)
+	if err != nil {
+		return 0, 0, err
+	}
+	want = uint32(len(all))
+	out, err := s.HTTP(ctx, Query{SQL: "SELECT max(version) FROM " + s.Database + ".schema_migrations", Format: "TSV"})
+	if e, ok := errors.AsType[*QueryError](err); ok && (e.Code == int(proto.ErrUnknownTable) || e.Code == int(proto.ErrUnknownDatabase)) {
+		return 0, want, nil
+	}
+	if err != nil {
+		return 0, want, fmt.Errorf("reading the schema's version: %w", err)
+	}
+	b, err := io.ReadAll(io.LimitReader(out, maxMessage))
+	if err = errors.Join(err, out.Close()); err != nil {
+		return 0, want, fmt.Errorf("reading the schema's version: %w", err)
+	}
+	n, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 32)
+	if err != nil {
+		return 0, want, fmt.Errorf("reading the schema's version: %w", err)
+	}
+	return uint32(n), want, nil
 }

@@ -85,7 +85,9 @@ func droppable(t *testing.T, conn driver.Conn, s clickhouse.Server) []drop {
 	tables := list(t, conn, "SELECT name FROM system.tables WHERE database = ? AND engine LIKE '%MergeTree' AND name != 'schema_migrations' ORDER BY name", s.Database)
 	for _, name := range tables {
 		alter := "ALTER TABLE " + s.Database + "." + name + " DROP "
-		of := func(sql string) []string { return list(t, conn, sql+" WHERE database = ? AND table = ?", s.Database, name) }
+		of := func(sql string) []string {
+			return list(t, conn, sql+" WHERE database = ? AND table = ?", s.Database, name)
+		}
 		for i, column := range of("SELECT name FROM system.columns") {
 			if i%6 == 2 {
 				all = append(all, drop{"column " + name + "." + column, alter + "COLUMN " + column, true})

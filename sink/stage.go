@@ -13,6 +13,7 @@ import (
 
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
 const (
@@ -34,6 +35,8 @@ type Stage struct {
 	settings map[string]string
 	// run tells this process's query ids from those of others.
 	run string
+	// complain is the log for what ClickHouse refuses again and again.
+	complain *telemetry.Limited
 	// Why the stage is not ready, by what it depends on.
 	kafkaReason, storeReason reason
 
@@ -65,7 +68,7 @@ func New(cfg Config, d Deps) (*Stage, error) {
 	}
 	s := &Stage{
 		cfg: cfg, deps: d, metrics: m, settings: insertSettings(d.ClickHouse), run: rand.Text()[:8],
-		store: &store{server: d.ClickHouse, dataset: d.Dataset}, parts: map[string]map[int32]*part{}, writers: map[string]*writer{},
+		complain: telemetry.NewLimited(d.Log, complainEvery, 1), store: &store{server: d.ClickHouse, dataset: d.Dataset}, parts: map[string]map[int32]*part{}, writers: map[string]*writer{},
 	}
 	for _, t := range tables {
 		s.writers[d.Kafka.Topic(t.topic)] = &writer{stage: s, table: t, jobs: make(chan *batch, 1), inserter: clickhouse.NewInserter(d.ClickHouse)}

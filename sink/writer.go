@@ -2,13 +2,9 @@ package sink
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
-
-	"github.com/ClickHouse/ch-go"
-	"github.com/ClickHouse/ch-go/proto"
 
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/kafka"
@@ -71,14 +67,12 @@ func (w *writer) insert(ctx context.Context, b *batch) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if hopeless(err) {
+		if err = explain(err); w.stage.hopeless(err) {
 			return err
 		}
 		w.stage.metrics.retries.Inc()
 		w.stage.storeReason.set(err)
-		if attempt == 0 {
-			w.stage.deps.Log.Warn("inserting failed, trying again", "table", w.table.name, "rows", b.rows.count(), "err", err)
-		}
+		w.stage.complain.Warn("inserting failed, trying again", "table", w.table.name, "rows", b.rows.count(), "err", err)
 		if err := backoff.Wait(ctx); err != nil {
 			return err
 		}
@@ -120,11 +114,4 @@ func insertSettings(s clickhouse.Server) map[string]string {
 		settings["insert_quorum"], settings["insert_quorum_parallel"] = "auto", "0"
 	}
 	return settings
-}
-
-// hopeless reports errors that trying again does not mend: the schema is not the one this program knows, or access is denied.
-func hopeless(err error) bool {
-	e, ok := errors.AsType[*ch.Exception](err)
-	return ok && e.IsCode(proto.ErrNoSuchColumnInTable, proto.ErrUnknownIdentifier, proto.ErrTypeMismatch, proto.ErrUnknownTable,
-		proto.ErrSyntaxError, proto.ErrUnknownDatabase, proto.ErrAccessDenied, proto.ErrAuthenticationFailed, proto.ErrUnknownUser, proto.ErrReadonly)
 }

@@ -251,7 +251,7 @@ func (c *sinkCmd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	reg := telemetry.NewRegistry(version)
-	s, err := sink.New(cfg.Sink, sink.Deps{Log: g.log, Registerer: reg, Kafka: cfg.Kafka, ClickHouse: server, Dataset: c.Dataset, Instance: c.Instance})
+	s, err := sink.New(cfg.Sink, sink.Deps{Log: g.log, Registerer: reg, Kafka: cfg.Kafka, ClickHouse: server, Persist: true, Dataset: c.Dataset, Instance: c.Instance})
 	if err != nil {
 		return err
 	}

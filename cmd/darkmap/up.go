@@ -129,7 +129,7 @@ func (w *watch) broker(ctx context.Context, dir string) (func() error, error) {
 func (w *watch) run(ctx context.Context, c *upCmd, sources *enrich.Sources) error {
 	reg := telemetry.NewRegistry(version)
 	w.stages = runner.New(w.g.log, stageDrain)
-	x := consumers{cfg: w.cfg, log: w.g.log, reg: reg, dataset: w.dataset, sources: sources}
+	x := consumers{cfg: w.cfg, log: w.g.log, reg: reg, dataset: w.dataset, sources: sources, persist: true}
 	if w.store != nil {
 		x.store = &w.store.server
 	}

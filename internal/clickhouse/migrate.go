@@ -158,7 +158,7 @@ func Migrate(ctx context.Context, s Server) (Migrated, error) {
 // apply runs one step and records it.
 func (m Migration) apply(ctx context.Context, conn driver.Conn, s Server) error {
 	for i, statement := range m.Statements {
-		if err := conn.Exec(ctx, statement); err != nil {
+		if err := conn.Exec(ctx, statement); err != nil && !renamed(statement, err) {
 			return fmt.Errorf("migrating to %04d_%s, statement %d: %w", m.Version, m.Name, i+1, err)
 		}
 	}
@@ -167,6 +167,11 @@ func (m Migration) apply(ctx context.Context, conn driver.Conn, s Server) error 
 		return fmt.Errorf("recording migration %d: %w", m.Version, err)
 	}
 	return nil
+}
+
+// renamed reports whether a RENAME failed because an earlier run has done it: its target is there.
+func renamed(statement string, err error) bool {
+	return Code(err) == int(proto.ErrTableAlreadyExists) && strings.HasPrefix(statement, "RENAME TABLE ")
 }
 
 // migrationsTable makes the table that records the steps.

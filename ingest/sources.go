@@ -68,7 +68,7 @@ func (r *running) openArchives() (bootstrap.Deps, *bootstrap.Worker, error) {
 		r.answers = newNoArchive()
 		return bootstrap.Deps{}, nil, nil
 	}
-	finder, err := archive.NewFinder(r.cfg.Archive)
+	finder, err := archive.NewFinder(r.cfg.Archive, r.d.Log)
 	if err != nil {
 		return bootstrap.Deps{}, nil, err
 	}

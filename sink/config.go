@@ -54,6 +54,9 @@ type Deps struct {
 	Kafka kafka.Config
 	// ClickHouse is the migrated store.
 	ClickHouse clickhouse.Server
+	// Persist makes the stage go on where ClickHouse refuses what waiting does not cure, as a table that is missing: it says so once a
+	// minute, is not ready, and goes on when someone has cured it. Without it the stage ends with the error.
+	Persist bool
 	// Dataset is written into every row.
 	Dataset string
 	// Instance is this member of the group; it stays over restarts, and two processes must not share one.
@@ -71,7 +74,7 @@ func (d Deps) validate() error {
 	if d.Instance == "" {
 		faults = append(faults, errors.New("no instance name"))
 	}
-	if len(d.ClickHouse.Addresses) == 0 {
+	if len(d.ClickHouse.Addresses) == 0 && !d.ClickHouse.Embedded {
 		faults = append(faults, errors.New("no ClickHouse"))
 	}
 	return errors.Join(faults...)

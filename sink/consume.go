@@ -92,7 +92,10 @@ func (s *Stage) consume(ctx context.Context, p *part, now time.Time) {
 		rec := p.backlog[n]
 		if err := s.record(ctx, p, rec, now); err != nil {
 			if ctx.Err() == nil {
-				s.deps.Log.Warn("a record has to wait", "partition", p.String(), "offset", rec.Offset, "err", err)
+				s.complain.Warn("a record has to wait", "partition", p.String(), "offset", rec.Offset, "err", err)
+			}
+			if s.hopeless(err) {
+				s.fatal = err
 			}
 			s.retryAt = time.Now().Add(retryAfter) // now may be long ago
 			break
@@ -171,6 +174,7 @@ func (s *Stage) add(ctx context.Context, b *batch, rec *kgo.Record) error {
 // lookUp reads the highest position of a lane; whether that works is whether ClickHouse is ready.
 func (s *Stage) lookUp(ctx context.Context, p *part, lane bgp.Lane) (mark, error) {
 	m, err := s.highest(ctx, p, lane)
+	err = explain(err)
 	if err == nil || ctx.Err() == nil {
 		s.storeReason.set(err)
 	}

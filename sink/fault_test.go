@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,15 +25,16 @@ import (
 
 // proxy passes connections on and, while it breaks, cuts each after so many answers.
 type proxy struct {
+	network string // unix or tcp
 	target  string
 	after   atomic.Int64 // answers of the server until a connection is cut; 0 never
 	refuses atomic.Bool
 	cuts    atomic.Int64
 }
 
-func (p *proxy) start(t *testing.T) (addr string) {
+func (p *proxy) start(t *testing.T, network, addr string) {
 	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), network, addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,12 +56,22 @@ func (p *proxy) start(t *testing.T) (addr string) {
 			wg.Go(func() { p.pass(in) })
 		}
 	})
+}
+
+// freeAddress is an address of loopback that nothing listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close() //nolint:errcheck // a test's listener
 	return l.Addr().String()
 }
 
 func (p *proxy) pass(in net.Conn) {
 	defer in.Close() //nolint:errcheck // a test's connection
-	out, err := net.Dial("tcp", p.target)
+	out, err := net.Dial(p.network, p.target)
 	if err != nil {
 		return
 	}
@@ -89,10 +101,16 @@ func TestOutcomeUnknown(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)
 	conn := open(t, s)
-	p := &proxy{target: s.Addresses[0]}
+	p := &proxy{network: "unix", target: s.Socket}
 	p.refuses.Store(true)
 	through := s
-	through.Addresses = []string{p.start(t)}
+	through.Socket = filepath.Join(t.TempDir(), "proxy.sock")
+	if !s.Embedded {
+		p.network, p.target, through.Addresses = "tcp", s.Addresses[0], []string{freeAddress(t)}
+		p.start(t, p.network, through.Addresses[0])
+	} else {
+		p.start(t, p.network, through.Socket)
+	}
 	k := kafkatest.New(t, 3)
 	total := newWorld().fill(t, k, 60_000)
 

@@ -9,10 +9,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/ClickHouse/ch-go"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
 const (
@@ -31,9 +32,11 @@ type Stage struct {
 	cfg      Config
 	deps     Deps
 	metrics  *metrics
-	settings []ch.Setting
+	settings map[string]string
 	// run tells this process's query ids from those of others.
 	run string
+	// complain is the log for what ClickHouse refuses again and again.
+	complain *telemetry.Limited
 	// Why the stage is not ready, by what it depends on.
 	kafkaReason, storeReason reason
 
@@ -65,10 +68,10 @@ func New(cfg Config, d Deps) (*Stage, error) {
 	}
 	s := &Stage{
 		cfg: cfg, deps: d, metrics: m, settings: insertSettings(d.ClickHouse), run: rand.Text()[:8],
-		store: &store{server: d.ClickHouse, dataset: d.Dataset}, parts: map[string]map[int32]*part{}, writers: map[string]*writer{},
+		complain: telemetry.NewLimited(d.Log, complainEvery, 1), store: &store{server: d.ClickHouse, dataset: d.Dataset}, parts: map[string]map[int32]*part{}, writers: map[string]*writer{},
 	}
 	for _, t := range tables {
-		s.writers[d.Kafka.Topic(t.topic)] = &writer{stage: s, table: t, jobs: make(chan *batch, 1)}
+		s.writers[d.Kafka.Topic(t.topic)] = &writer{stage: s, table: t, jobs: make(chan *batch, 1), inserter: clickhouse.NewInserter(d.ClickHouse)}
 	}
 	s.kafkaReason.set(errors.New("not started"))
 	return s, nil

@@ -2,13 +2,9 @@ package sink
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
-
-	"github.com/ClickHouse/ch-go"
-	"github.com/ClickHouse/ch-go/proto"
 
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/kafka"
@@ -23,9 +19,9 @@ type writer struct {
 	// busy and free are guarded by Stage.mu; free are empty blocks.
 	busy bool
 	free []rows
-	// client and queries are the writer's goroutine's own.
-	client  *ch.Client
-	queries int
+	// inserter and queries are the writer's goroutine's own.
+	inserter *clickhouse.Inserter
+	queries  int
 }
 
 // block returns an empty block.
@@ -54,9 +50,7 @@ func (w *writer) run() {
 	for b := range w.jobs {
 		w.stage.finish(w, b, w.insert(b.part.ctx, b))
 	}
-	if w.client != nil {
-		_ = w.client.Close()
-	}
+	_ = w.inserter.Close()
 }
 
 // insert tries until the batch is in the table, the partition is taken away, or there is no point in trying.
@@ -73,14 +67,12 @@ func (w *writer) insert(ctx context.Context, b *batch) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if hopeless(err) {
+		if err = explain(err); w.stage.hopeless(err) {
 			return err
 		}
 		w.stage.metrics.retries.Inc()
 		w.stage.storeReason.set(err)
-		if attempt == 0 {
-			w.stage.deps.Log.Warn("inserting failed, trying again", "table", w.table.name, "rows", b.rows.count(), "err", err)
-		}
+		w.stage.complain.Warn("inserting failed, trying again", "table", w.table.name, "rows", b.rows.count(), "err", err)
 		if err := backoff.Wait(ctx); err != nil {
 			return err
 		}
@@ -102,44 +94,24 @@ func (w *writer) try(ctx context.Context, b *batch, again bool) error {
 			return nil
 		}
 	}
-	if w.client == nil || w.client.IsClosed() {
-		client, err := clickhouse.Dial(ctx, w.stage.deps.ClickHouse)
-		if err != nil {
-			return err
-		}
-		w.client = client
-	}
-	input := b.rows.input()
 	w.queries++
-	err := w.client.Do(ctx, ch.Query{
-		Body:     input.Into(w.table.name),
-		QueryID:  b.part.queryPrefix() + strconv.FormatInt(b.first, 10) + "/" + w.stage.run + "." + strconv.Itoa(w.queries),
-		Input:    input,
+	err := w.inserter.Insert(ctx, clickhouse.Insert{
+		Table:    w.table.name,
+		ID:       b.part.queryPrefix() + strconv.FormatInt(b.first, 10) + "/" + w.stage.run + "." + strconv.Itoa(w.queries),
 		Settings: w.stage.settings,
+		Columns:  b.rows.input(),
 	})
 	if err != nil {
-		_ = w.client.Close()
-		w.client = nil
 		return fmt.Errorf("inserting %d rows into %s: %w", b.rows.count(), w.table.name, err)
 	}
 	return nil
 }
 
 // insertSettings make one part of one block. Rows never double within a block, so it need not be looked through for that.
-func insertSettings(s clickhouse.Server) []ch.Setting {
-	settings := []ch.Setting{
-		{Key: "async_insert", Value: "0", Important: true},
-		{Key: "optimize_on_insert", Value: "0"},
-	}
+func insertSettings(s clickhouse.Server) map[string]string {
+	settings := map[string]string{"async_insert": "0", "optimize_on_insert": "0"}
 	if s.Cluster != "" { // positions are read from any replica
-		settings = append(settings, ch.Setting{Key: "insert_quorum", Value: "auto"}, ch.Setting{Key: "insert_quorum_parallel", Value: "0"})
+		settings["insert_quorum"], settings["insert_quorum_parallel"] = "auto", "0"
 	}
 	return settings
-}
-
-// hopeless reports errors that trying again does not mend: the schema is not the one this program knows, or access is denied.
-func hopeless(err error) bool {
-	e, ok := errors.AsType[*ch.Exception](err)
-	return ok && e.IsCode(proto.ErrNoSuchColumnInTable, proto.ErrUnknownIdentifier, proto.ErrTypeMismatch, proto.ErrUnknownTable,
-		proto.ErrSyntaxError, proto.ErrUnknownDatabase, proto.ErrAccessDenied, proto.ErrAuthenticationFailed, proto.ErrUnknownUser, proto.ErrReadonly)
 }

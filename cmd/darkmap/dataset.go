@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime/debug"
 	"time"
 
@@ -20,8 +19,6 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/datadir"
 )
-
-var datasetName = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$`)
 
 // datasetRun is one run of replay or demo: a plan played into a dataset.
 type datasetRun struct {
@@ -100,7 +97,7 @@ func (r *datasetRun) play(ctx context.Context, p *pipeline, show func(*progressL
 	p.results.reached(time.UnixMicro(end.EventTime).UTC())
 	switch {
 	case ctx.Err() != nil:
-		return p.results, errors.Join(fmt.Errorf("interrupted, these are the results so far: %w", ctx.Err()), err)
+		return p.results, errors.Join(interruptedError{"interrupted, these are the results so far"}, err)
 	case err != nil:
 		return p.results, err
 	}

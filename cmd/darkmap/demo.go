@@ -137,7 +137,7 @@ func (c *demoCmd) print(g *globals, world *simulate.World, r *results) error {
 	if !c.NoStore {
 		text = append(text, "", "To look further:")
 		for _, q := range furtherSQL(longest) {
-			text = append(text, `  darkmap sql "`+q+`"`)
+			text = append(text, "  "+g.command("sql", `"`+q+`"`))
 		}
 	}
 	text = append(text, "", world.Label())

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/signal"
 	"reflect"
+	"regexp"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -69,6 +71,9 @@ type globals struct {
 	LogLevel  string   `help:"Lowest level that is logged: ${enum}." enum:"debug,info,warn,error" default:"warn"`
 	LogFormat string   `help:"Form of the log: ${enum}." enum:"text,json" default:"text"`
 
+	// program is what the program was called as.
+	program string
+
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	log            *slog.Logger
@@ -116,7 +121,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if !isTerminal(stdout) {
 		stdout = output{stdout}
 	}
-	c.stdin, c.stdout, c.stderr = stdin, stdout, stderr
+	c.program, c.stdin, c.stdout, c.stderr = os.Args[0], stdin, stdout, stderr
 	if c.log, err = telemetry.NewLogger(stderr, c.LogLevel, c.LogFormat); err != nil {
 		return code(ctx, usageError(err), stderr)
 	}
@@ -151,6 +156,14 @@ func (o output) Write(b []byte) (int, error) {
 	return n, err
 }
 
+// interruptedError says that a command was told to end before it was through.
+type interruptedError struct{ text string }
+
+func (e interruptedError) Error() string { return e.text }
+
+// Unwrap makes it the end of a context.
+func (interruptedError) Unwrap() error { return context.Canceled }
+
 // code says err and turns it into the exit code. What was cancelled while ctx goes on was cancelled because something failed.
 func code(ctx context.Context, err error, stderr io.Writer) int {
 	if err == nil {
@@ -160,12 +173,72 @@ func code(ctx context.Context, err error, stderr io.Writer) int {
 	if !coded && errors.Is(err, errClosedPipe) {
 		return 0
 	}
-	fmt.Fprintln(stderr, "darkmap:", err)
-	if coded {
+	interrupted := ctx.Err() != nil && errors.Is(err, context.Canceled)
+	fmt.Fprintln(stderr, "darkmap:", causes(err))
+	switch {
+	case coded:
 		return e.code
-	}
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+	case interrupted:
 		return exitInterrupted
 	}
 	return exitFailed
+}
+
+// causes is the text of an error without what only says that a context ended: that is how a command learns of the end, and not why
+// it ended.
+func causes(err error) string {
+	var texts []string
+	for _, e := range parts(err) {
+		_, said := errors.AsType[interruptedError](e)
+		if said || !errors.Is(e, context.Canceled) {
+			texts = append(texts, e.Error())
+		}
+	}
+	if len(texts) == 0 {
+		return "interrupted"
+	}
+	return strings.Join(texts, "\n")
+}
+
+// parts takes what was joined apart.
+func parts(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // looks at each of a tree
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	var texts []string
+	for _, e := range joined.Unwrap() {
+		all = append(all, parts(e)...)
+		texts = append(texts, e.Error())
+	}
+	if strings.Join(texts, "\n") != err.Error() { // wrapped with words of its own
+		return []error{err}
+	}
+	return all
+}
+
+// command is a command line of this program, as it was called, with the flags that name its folders and its configuration.
+func (g *globals) command(args ...string) string {
+	words := []string{shellWord(g.program), args[0]}
+	for _, f := range []struct{ name, value string }{{"--config", g.Config}, {"--data-dir", g.DataDir}, {"--cache-dir", g.CacheDir}} {
+		if f.value != "" {
+			words = append(words, f.name, shellWord(f.value))
+		}
+	}
+	for _, set := range g.Set {
+		words = append(words, "--set", shellWord(set))
+	}
+	return strings.Join(append(words, args[1:]...), " ")
+}
+
+// plainWord needs no quotes in a shell.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
+
+// shellWord quotes a word for a shell.
+func shellWord(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

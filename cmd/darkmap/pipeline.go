@@ -91,12 +91,13 @@ type consumers struct {
 	dataset string
 	sources *enrich.Sources
 	store   *clickhouse.Server // nil leaves the sink out
+	persist bool               // the sink goes on where the store refuses what waiting does not cure
 }
 
 // add makes the stages and adds them, outputs first.
 func (c *consumers) add(r *runner.Runner) error {
 	if c.store != nil {
-		s, err := sink.New(c.cfg.Sink, sink.Deps{Log: c.log, Registerer: c.reg, Kafka: c.cfg.Kafka, ClickHouse: *c.store, Dataset: c.dataset, Instance: instance})
+		s, err := sink.New(c.cfg.Sink, sink.Deps{Log: c.log, Registerer: c.reg, Kafka: c.cfg.Kafka, ClickHouse: *c.store, Persist: c.persist, Dataset: c.dataset, Instance: instance})
 		if err != nil {
 			return err
 		}

@@ -5,14 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"regexp"
 
 	"github.com/darkmap/darkmap/ingest/file"
 	"github.com/darkmap/darkmap/internal/datadir"
 )
-
-// reserved are the datasets of the live feeds and of demos.
-var reserved = regexp.MustCompile(`^(live|demo(-[0-9]+)?)$`)
 
 // replayCmd plays files through the real stages.
 type replayCmd struct {
@@ -65,10 +61,7 @@ func (c *replayCmd) check() error {
 	if c.Dataset != "" && !datasetName.MatchString(c.Dataset) {
 		faults = append(faults, fmt.Errorf("--dataset %s: want at most 64 letters, digits, dots, underscores and hyphens, no dot first", c.Dataset))
 	}
-	if reserved.MatchString(c.Dataset) {
-		faults = append(faults, fmt.Errorf("--dataset %s: the name is taken", c.Dataset))
-	}
-	return errors.Join(faults...)
+	return errors.Join(append(faults, checkPlayed(c.Dataset))...)
 }
 
 // parseInputs parses the arguments. What can be read only once, standard input and pipes, is copied to files in tmp, which

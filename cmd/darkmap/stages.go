@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strconv"
+	"text/tabwriter"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,7 +16,6 @@ import (
 	"github.com/darkmap/darkmap/enrich"
 	"github.com/darkmap/darkmap/ingest"
 	"github.com/darkmap/darkmap/ingest/file"
-	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/runner"
 	"github.com/darkmap/darkmap/internal/telemetry"
@@ -24,8 +25,14 @@ import (
 
 // memberFlags are what the commands that run one stage share. A stage of its own needs a Kafka of its own.
 type memberFlags struct {
-	Instance  string    `help:"Name of this member of the stage's group; stable over restarts, different in each process (default ${default})." default:"0" placeholder:"NAME"`
-	AdminAddr adminAddr `help:"Where /livez, /readyz, /metrics and pprof are served (default ${default})." default:"${admin_addr}" placeholder:"HOST:PORT"`
+	Instance string `help:"Name of this member of the stage's group; stable over restarts, different in each process (default ${default})." default:"0" placeholder:"NAME"`
+	adminFlags
+}
+
+// adminFlags are what the commands with an admin server share.
+type adminFlags struct {
+	AdminAddr adminAddr `help:"Where /livez, /readyz and /metrics are served (default ${default})." default:"${admin_addr}" placeholder:"HOST:PORT"`
+	Pprof     bool      `help:"Serve /debug/pprof/ there too: it shows the program's memory to all who reach the address."`
 }
 
 // stageFlags are those of a stage that reads what another has written.
@@ -74,15 +81,15 @@ func prepareStage(g *globals, dataset string) (*configuration, error) {
 func (f memberFlags) run(ctx context.Context, g *globals, name string, reg *prometheus.Registry, s runner.Stage) error {
 	r := runner.New(g.log, stageDrain)
 	r.Add(name, s)
-	return runWithAdmin(ctx, g, f.AdminAddr, reg, r, s)
+	return runWithAdmin(ctx, g, f.adminFlags, reg, r, s)
 }
 
 // alive is a stage that can tell whether its loop turns.
 type alive interface{ Live() error }
 
 // runWithAdmin runs stages with an admin server until ctx ends. input is the one that the others live on.
-func runWithAdmin(ctx context.Context, g *globals, addr adminAddr, reg *prometheus.Registry, r *runner.Runner, input runner.Stage) error {
-	ac := telemetry.AdminConfig{Addr: string(addr), Gatherer: reg, Ready: r.Ready}
+func runWithAdmin(ctx context.Context, g *globals, f adminFlags, reg *prometheus.Registry, r *runner.Runner, input runner.Stage) error {
+	ac := telemetry.AdminConfig{Addr: string(f.AdminAddr), Gatherer: reg, Ready: r.Ready, Pprof: f.Pprof}
 	if a, ok := input.(alive); ok {
 		ac.Live = a.Live
 	}
@@ -101,7 +108,7 @@ func runWithAdmin(ctx context.Context, g *globals, addr adminAddr, reg *promethe
 type ingestCmd struct {
 	Files       []string `arg:"" optional:"" help:"MRT, RIS Live JSON or raw BMP files, FILE or NAME=FILE; without any, the live sources." placeholder:"FILE"`
 	Follow      bool     `help:"Without files: live from archives alone, late, into a dataset of its own."`
-	Dataset     string   `help:"Dataset whose topics are written (default live; with --follow, follow)." placeholder:"NAME"`
+	Dataset     string   `help:"Dataset whose topics are written (default live; with --follow, follow; files need one of their own)." placeholder:"NAME"`
 	memberFlags `embed:""`
 }
 
@@ -127,6 +134,12 @@ func (c *ingestCmd) Run(ctx context.Context, g *globals) error {
 	}
 	if c.Follow {
 		return usageError(errors.New("--follow and files do not go together"))
+	}
+	if c.Dataset == "" {
+		return usageError(errors.New("files need a dataset of their own: --dataset NAME"))
+	}
+	if err := checkPlayed(c.Dataset); err != nil {
+		return usageError(err)
 	}
 	inputs, cleanup, err := parseInputs(ctx, g, "", c.Files)
 	if err != nil {
@@ -154,8 +167,8 @@ func (c *ingestCmd) Run(ctx context.Context, g *globals) error {
 
 // live follows the live sources, or the archives.
 func (c *ingestCmd) live(ctx context.Context, g *globals, cfg *configuration) error {
-	if err := checkFollow(c.Follow, c.dataset()); err != nil {
-		return err
+	if err := checkCollected(c.Follow, c.dataset()); err != nil {
+		return usageError(err)
 	}
 	if err := g.prepareLive(cfg, c.Follow); err != nil {
 		return err
@@ -169,14 +182,6 @@ func (c *ingestCmd) live(ctx context.Context, g *globals, cfg *configuration) er
 		return usageError(err)
 	}
 	return c.run(ctx, g, ingest.Name, reg, s)
-}
-
-// checkFollow keeps what is late by nature apart from what is live.
-func checkFollow(follow bool, dataset string) error {
-	if follow && dataset == kafka.LiveDataset {
-		return usageError(errors.New("archives are minutes late: they cannot be mixed with live sources; give --follow a dataset of its own (without --dataset: follow)"))
-	}
-	return nil
 }
 
 type enrichCmd struct {
@@ -242,11 +247,11 @@ func (c *sinkCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return usageError(err)
 	}
-	if _, err := clickhouse.Migrate(ctx, server); err != nil {
+	if err := g.prepareSchema(ctx, server); err != nil {
 		return err
 	}
 	reg := telemetry.NewRegistry(version)
-	s, err := sink.New(cfg.Sink, sink.Deps{Log: g.log, Registerer: reg, Kafka: cfg.Kafka, ClickHouse: server, Dataset: c.Dataset, Instance: c.Instance})
+	s, err := sink.New(cfg.Sink, sink.Deps{Log: g.log, Registerer: reg, Kafka: cfg.Kafka, ClickHouse: server, Persist: true, Dataset: c.Dataset, Instance: c.Instance})
 	if err != nil {
 		return err
 	}
@@ -269,11 +274,22 @@ func (c *topicsApplyCmd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	changes, err := kafka.Apply(ctx, cfg.Kafka, g.log, schemas.Topics)
-	for _, change := range changes {
-		fmt.Fprintln(g.stdout, change)
-	}
 	if err == nil && len(changes) == 0 {
-		fmt.Fprintln(g.stdout, "all topics are as they should be")
+		_, err = fmt.Fprintln(g.stdout, "all topics are as they should be")
+		return err
 	}
-	return err
+	return errors.Join(writeChanges(g.stdout, changes), err)
+}
+
+// writeChanges prints what happened to topics, one a line under a heading.
+func writeChanges(w io.Writer, changes []kafka.Change) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "TOPIC\tCHANGE\tDETAIL") // errors show at the end
+	for _, c := range changes {
+		fmt.Fprintf(table, "%s\t%s\t%s\n", c.Topic, c.Kind, c.Detail)
+	}
+	return table.Flush()
 }

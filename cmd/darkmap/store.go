@@ -35,7 +35,7 @@ func openStore(ctx context.Context, g *globals, cfg *configuration, dir *datadir
 			return nil, usageError(err)
 		}
 	}
-	if _, err := clickhouse.Migrate(ctx, s.server); err != nil {
+	if err := g.prepareSchema(ctx, s.server); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil

@@ -40,7 +40,7 @@ func (w *watch) announce(c *upCmd, dir *datadir.Dir) {
 		first = "Routers send their tables; of other collectors it learns from updates alone"
 	}
 	say("%s; a verdict needs whole tables of %d ASNs on %d collectors.", first, p.MinVoters, p.MinCollectors)
-	say("http://%s/readyz says what it waits for, `darkmap feeds` how each feed stands; Ctrl-C ends it.", c.AdminAddr)
+	say("http://%s/readyz says what it waits for, `%s` how each feed stands; Ctrl-C ends it.", c.AdminAddr, w.g.command("feeds"))
 }
 
 // tell says what happens until ctx ends: outages on standard output, the rest on standard error.

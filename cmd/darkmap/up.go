@@ -29,9 +29,9 @@ const followDataset = "follow"
 
 // upCmd watches the live feeds on this machine.
 type upCmd struct {
-	Follow    bool      `help:"Live from the archives alone, half an hour late, instead of the live sources."`
-	NoStore   bool      `help:"Leave ClickHouse out."`
-	AdminAddr adminAddr `help:"Where /livez, /readyz, /metrics and pprof are served (default ${default})." default:"${admin_addr}" placeholder:"HOST:PORT"`
+	Follow  bool `help:"Live from the archives alone, half an hour late, instead of the live sources."`
+	NoStore bool `help:"Leave ClickHouse out."`
+	adminFlags
 }
 
 // watch is one run of up.
@@ -129,7 +129,7 @@ func (w *watch) broker(ctx context.Context, dir string) (func() error, error) {
 func (w *watch) run(ctx context.Context, c *upCmd, sources *enrich.Sources) error {
 	reg := telemetry.NewRegistry(version)
 	w.stages = runner.New(w.g.log, stageDrain)
-	x := consumers{cfg: w.cfg, log: w.g.log, reg: reg, dataset: w.dataset, sources: sources}
+	x := consumers{cfg: w.cfg, log: w.g.log, reg: reg, dataset: w.dataset, sources: sources, persist: true}
 	if w.store != nil {
 		x.store = &w.store.server
 	}
@@ -149,7 +149,7 @@ func (w *watch) run(ctx context.Context, c *upCmd, sources *enrich.Sources) erro
 	told := make(chan error, 2)
 	go func() { told <- w.tell(running) }()        // ends with running
 	go func() { told <- w.guard(running, stop) }() // ends with running
-	err = runWithAdmin(running, w.g, c.AdminAddr, reg, w.stages, w.live)
+	err = runWithAdmin(running, w.g, c.adminFlags, reg, w.stages, w.live)
 	stop(nil)
 	for range cap(told) {
 		err = errors.Join(err, <-told)

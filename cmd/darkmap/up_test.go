@@ -66,7 +66,7 @@ func newObservatory(t *testing.T, sets ...string) *observatory {
 	}
 	o := &observatory{t: t, dir: t.TempDir(), admin: ln.Addr().String()}
 	_ = ln.Close() // nothing was accepted
-	o.args = slices.Concat([]string{"up", "--no-store", "--data-dir", o.dir, "--admin-addr", o.admin}, offline(t))
+	o.args = slices.Concat([]string{"up", "--no-store", "--data-dir", o.dir, "--admin-addr", o.admin, "--pprof"}, offline(t))
 	for _, s := range append([]string{"ingest.routeviews.enabled=false", "ingest.archive.cache=" + t.TempDir(), "ingest.stream.status=500ms"}, sets...) {
 		o.args = append(o.args, "--set", s)
 	}

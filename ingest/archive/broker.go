@@ -34,8 +34,8 @@ func NewBroker(base string, cfg Config) *Broker {
 
 // brokerPage is an answer of /search or /latest.
 type brokerPage struct {
-	Error *string      `json:"error"`
-	Data  []brokerItem `json:"data"`
+	Error *string           `json:"error"`
+	Data  []json.RawMessage `json:"data"` // each a brokerItem: one that is none does not spoil the others
 }
 
 // brokerItem is a file; its times are UTC, without a zone.
@@ -108,8 +108,12 @@ func parsePage(body []byte) (files []File, n int, err error) {
 	if p.Error != nil && *p.Error != "" {
 		return nil, 0, fmt.Errorf("the Broker says: %.200q", *p.Error)
 	}
-	for i := range p.Data {
-		if f, ok := p.Data[i].file(); ok {
+	for _, raw := range p.Data {
+		var it brokerItem
+		if json.Unmarshal(raw, &it) != nil {
+			continue
+		}
+		if f, ok := it.file(); ok {
 			files = append(files, f)
 		}
 	}

@@ -203,7 +203,7 @@ func FuzzIndex(f *testing.F) {
 	f.Add([]byte("ris/rrc00\trib\t2026-11-24T08:00:00Z\t2026-11-24T08:00:00Z\tbview.gz\n"), "http://192.0.2.1/index.tsv")
 	f.Add([]byte("ris/rrc00\tupdates\t2026-11-24T08:00:00.5Z\t2026-11-24T08:00:10.5Z\t../x\t17\tmd5:00\n#\n\nhalf"), "/tmp/x/index.tsv")
 	f.Fuzz(func(t *testing.T, b []byte, at string) {
-		files, err := parseIndex(b, at)
+		files, _, err := parseIndex(b, at)
 		if err != nil && files != nil {
 			t.Error("an error with files")
 		}

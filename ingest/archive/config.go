@@ -3,6 +3,7 @@ package archive
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -115,8 +116,9 @@ func local(location string) string {
 	return filepath.FromSlash(strings.TrimPrefix(location, "file://"))
 }
 
-// NewFinder returns the finder that cfg asks for: the directory, else the index, else the Broker.
-func NewFinder(cfg Config) (Finder, error) {
+// NewFinder returns the finder that cfg asks for: the directory, else the index, else the Broker. log is told what of an index cannot
+// be read; it may be nil.
+func NewFinder(cfg Config, log *slog.Logger) (Finder, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -124,7 +126,7 @@ func NewFinder(cfg Config) (Finder, error) {
 	case cfg.Directory != "":
 		return NewDirectory(cfg.Directory), nil
 	case cfg.Index != "":
-		return NewIndex(cfg.Index, cfg), nil
+		return NewIndex(cfg.Index, cfg, log), nil
 	}
 	return NewBroker(cfg.Broker, cfg), nil
 }

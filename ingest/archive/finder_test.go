@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -88,7 +89,7 @@ func TestIndex(t *testing.T) {
 	server := httptest.NewServer(http.FileServer(http.Dir(dir)))
 	defer server.Close()
 	for at, base := range map[string]string{filepath.Join(dir, "index.tsv"): dir, server.URL + "/index.tsv": server.URL} {
-		x := NewIndex(at, quick(t))
+		x := NewIndex(at, quick(t), nil)
 		files, err := x.Find(t.Context(), "ris/rrc00", Updates, noon, noon.Add(time.Minute))
 		if err != nil || len(files) != 2 || files[0].URL != base+"/files/a.gz" || files[1].Size != 17 || files[1].Checksum != "md5:00" || files[1].Begin.Nanosecond() != 5e8 {
 			t.Errorf("%s: got %+v, %v", at, files, err)
@@ -99,9 +100,48 @@ func TestIndex(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"one\n", "a\tb\tc\td\te\n", "ris/rrc00\trib\tnoon\t2026-11-24T12:00:00Z\tx\n", "ris/rrc00\trib\t2026-11-24T12:00:00Z\t2026-11-24T11:00:00Z\tx\n"} {
-		if _, err := parseIndex([]byte(bad), "index.tsv"); err == nil || !strings.Contains(err.Error(), "line 1") {
-			t.Errorf("%q: got %v, want an error that names the line", bad, err)
+		if files, lines, err := parseIndex([]byte(bad), "index.tsv"); err != nil || len(files) > 0 || !strings.Contains(lines.String(), "line 1: ") {
+			t.Errorf("%q: got %v, %v, %q; want that line 1 is bad", bad, files, err, lines.String())
 		}
+	}
+}
+
+// TestIndexWithBadLines: lines that cannot be read are said once, with file and line, and the others are used; a list without one
+// good line is refused.
+func TestIndexWithBadLines(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "index.tsv")
+	write := func(lines ...string) {
+		if err := os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const good = "ris/rrc00\trib\t2026-11-24T12:00:00Z\t2026-11-24T12:00:00Z\tx"
+	var out strings.Builder
+	x := NewIndex(path, quick(t), slog.New(slog.NewTextHandler(&out, nil)))
+	find := func() int {
+		t.Helper()
+		files, err := x.Find(t.Context(), "ris/rrc00", RIB, noon, noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(files)
+	}
+	write("bad", good, "worse\tthan", "3", "4", "5", "6", "7")
+	if n := find() + find(); n != 2 {
+		t.Errorf("got %d files in two searches, want 2", n)
+	}
+	said := out.String()
+	if strings.Count(said, "\n") != 1 || !strings.Contains(said, path) || !strings.Contains(said, "lines=7") || !strings.Contains(said, "line 1: ") || !strings.Contains(said, "and 2 more") {
+		t.Errorf("got %q, want one line that names the file, line 1 and 7 lines", said)
+	}
+	write(good, "other")
+	if n := find(); n != 1 || !strings.Contains(out.String(), "line 2: ") {
+		t.Errorf("got %d files and %q, want line 2 named", n, out.String())
+	}
+	write("<html>", "<body>")
+	if _, err := x.Find(t.Context(), "ris/rrc00", RIB, noon, noon); err == nil || !strings.Contains(err.Error(), "line 1: ") {
+		t.Errorf("no good line: got %v, want an error that names line 1", err)
 	}
 }
 

@@ -3,12 +3,15 @@ package archive
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -19,10 +22,20 @@ const indexBytes = 16 << 20
 type Index struct {
 	location string
 	c        *client
+	log      *slog.Logger
+
+	mu   sync.Mutex
+	said string // the bad lines that were last logged; guarded by mu
 }
 
-// NewIndex returns one that reads the list at location, a path or a URL.
-func NewIndex(location string, cfg Config) *Index { return &Index{location, newClient(cfg)} }
+// NewIndex returns one that reads the list at location, a path or a URL. Lines that cannot be read are logged, a nil log takes
+// nothing.
+func NewIndex(location string, cfg Config, log *slog.Logger) *Index {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Index{location: location, c: newClient(cfg), log: log}
+}
 
 // Find implements Finder.
 func (x *Index) Find(ctx context.Context, collector string, kind Kind, from, to time.Time) ([]File, error) {
@@ -30,10 +43,14 @@ func (x *Index) Find(ctx context.Context, collector string, kind Kind, from, to 
 	if err != nil {
 		return nil, err
 	}
-	files, err := parseIndex(text, x.location)
+	files, bad, err := parseIndex(text, x.location)
+	if err == nil && len(files) == 0 {
+		err = bad.err() // nothing in it is a line of an index
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the index %s: %w", x.location, err)
 	}
+	x.warn(bad)
 	var out []File
 	for _, f := range files {
 		if f.Collector == collector && f.Kind == kind && f.touches(from, to) {
@@ -62,11 +79,51 @@ func (x *Index) read(ctx context.Context) ([]byte, error) {
 	return text, nil
 }
 
+// warn logs the bad lines, once until they are others.
+func (x *Index) warn(bad badLines) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	text := bad.String()
+	if text != "" && text != x.said {
+		x.log.Warn("lines of the archives' index cannot be read; the others are used", "index", x.location, "lines", bad.count, "err", text)
+	}
+	x.said = text
+}
+
+// maxBadLines bounds how many bad lines are named.
+const maxBadLines = 5
+
+// badLines are lines that could not be read: how many, and what is wrong with the first ones.
+type badLines struct {
+	count int
+	first []error
+}
+
+func (b *badLines) add(line int, err error) {
+	if b.count++; len(b.first) < maxBadLines {
+		b.first = append(b.first, fmt.Errorf("line %d: %w", line, err))
+	}
+}
+
+func (b *badLines) err() error { return errors.Join(b.first...) }
+
+// String is one line of text; empty where every line could be read.
+func (b *badLines) String() string {
+	var parts []string
+	for _, err := range b.first {
+		parts = append(parts, err.Error())
+	}
+	if n := b.count - len(b.first); n > 0 {
+		parts = append(parts, fmt.Sprintf("and %d more", n))
+	}
+	return strings.Join(parts, "; ")
+}
+
 // parseIndex reads the lines: collector, kind, begin, end, URL or path, and, where known, size and checksum. An unfinished last
-// line is left out: it is being written. Empty lines and those that begin with # say nothing.
-func parseIndex(text []byte, location string) ([]File, error) {
+// line is left out: it is being written. Empty lines and those that begin with # say nothing. A line that cannot be read is left
+// out and noted in bad.
+func parseIndex(text []byte, location string) (files []File, bad badLines, err error) {
 	text = text[:bytes.LastIndexByte(text, '\n')+1]
-	var files []File
 	for n := 1; len(text) > 0; n++ {
 		line, rest, _ := bytes.Cut(text, []byte{'\n'})
 		text = rest
@@ -75,15 +132,16 @@ func parseIndex(text []byte, location string) ([]File, error) {
 			continue
 		}
 		if len(files) >= 10*MaxFiles {
-			return nil, fmt.Errorf("line %d: %w: more than %d", n, ErrTooMany, 10*MaxFiles)
+			return nil, bad, fmt.Errorf("line %d: %w: more than %d", n, ErrTooMany, 10*MaxFiles)
 		}
 		f, err := parseLine(s, location)
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", n, err)
+			bad.add(n, err)
+			continue
 		}
 		files = append(files, f)
 	}
-	return files, nil
+	return files, bad, nil
 }
 
 func parseLine(s, location string) (File, error) {

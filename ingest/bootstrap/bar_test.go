@@ -103,7 +103,7 @@ func (r rig) serve(t testing.TB, dir, cache string) (archive.Finder, *archive.Fe
 	if r.config != nil {
 		r.config(&cfg)
 	}
-	finder, err := archive.NewFinder(cfg)
+	finder, err := archive.NewFinder(cfg, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,7 +49,7 @@ func workerFix(ctx context.Context, t *testing.T, index string, gaps <-chan *str
 		t.Error(err)
 		return
 	}
-	finder, err := archive.NewFinder(cfg)
+	finder, err := archive.NewFinder(cfg, nil)
 	if err != nil {
 		t.Error(err)
 		return

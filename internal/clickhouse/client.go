@@ -4,35 +4,40 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
-	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
 const dialTimeout = 5 * time.Second
 
-// Open connects over the native protocol and pings. The database need not exist yet for queries that name it.
+// Open connects and pings: over the native protocol, or over HTTP to the embedded engine. The database need not exist yet for
+// queries that name it. The connection is safe for concurrent use.
 func Open(ctx context.Context, s Server) (driver.Conn, error) {
 	opt := &clickhouse.Options{
 		Addr: s.Addresses, Auth: clickhouse.Auth{Username: s.User, Password: s.Password},
 		DialTimeout: dialTimeout, MaxOpenConns: 8, MaxIdleConns: 4, ConnMaxLifetime: time.Hour,
 		Settings: clickhouse.Settings{"async_insert": 0},
 	}
+	if s.ReadOnly {
+		opt.Settings["readonly"] = 2
+	}
 	if s.TLS {
 		opt.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	if s.Embedded { // on loopback compression costs more than it saves
-		opt.DialContext = func(ctx context.Context, addr string) (net.Conn, error) {
-			return politeDialer{}.DialContext(ctx, "tcp", addr)
+	if s.Embedded { // on one machine compression costs more than it saves
+		opt.Protocol, opt.Addr = clickhouse.HTTP, []string{s.BaseURL().Host}
+		opt.TransportFunc = func(*http.Transport) (http.RoundTripper, error) {
+			t := s.Transport()
+			t.ResponseHeaderTimeout = answerLimit
+			return authorized{t, s}, nil
 		}
 	} else {
 		opt.Compression = &clickhouse.Compression{Method: clickhouse.CompressionLZ4}
@@ -43,60 +48,25 @@ func Open(ctx context.Context, s Server) (driver.Conn, error) {
 	}
 	if err := conn.Ping(ctx); err != nil {
 		_ = conn.Close()
-		return nil, fmt.Errorf("connecting to ClickHouse at %s: %w", strings.Join(s.Addresses, ", "), err)
+		return nil, fmt.Errorf("connecting to ClickHouse (%s): %w", s, err)
 	}
 	return conn, nil
 }
 
-// Dial opens one native connection for inserting columns; it is not safe for concurrent use. The addresses are tried in
-// order.
-func Dial(ctx context.Context, s Server) (*ch.Client, error) {
-	var faults []error
-	for _, addr := range s.Addresses {
-		opt := ch.Options{
-			Address: addr, Database: s.Database, User: s.User, Password: s.Password, DialTimeout: dialTimeout,
-			ClientName: "darkmap", Compression: ch.CompressionLZ4, ReadTimeout: time.Minute,
-		}
-		if s.Embedded {
-			opt.Compression, opt.Dialer = ch.CompressionDisabled, politeDialer{}
-		}
-		if s.TLS {
-			opt.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
-		}
-		c, err := ch.Dial(ctx, opt)
-		if err == nil {
-			return c, nil
-		}
-		faults = append(faults, fmt.Errorf("connecting to ClickHouse at %s: %w", addr, err))
-	}
-	return nil, errors.Join(faults...)
+// answerLimit bounds how long a statement may take until its answer begins.
+const answerLimit = 10 * time.Minute
+
+// authorized is a transport whose requests carry the server's login and key, in the place of any other.
+type authorized struct {
+	*http.Transport
+	server Server
 }
 
-// politeDialer makes connections that end without a reset. The library's native server does not survive one while it waits for
-// a query (an exception that nothing catches), and a socket that is closed with something unread, as after a cancelled
-// query, sends one.
-type politeDialer struct{}
-
-// DialContext dials.
-func (politeDialer) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
-	conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, network, addr)
-	if err != nil {
-		return nil, err
-	}
-	return politeConn{conn}, nil
-}
-
-type politeConn struct{ net.Conn }
-
-// goodbye bounds how long a connection waits for the server's end.
-const goodbye = time.Second
-
-// Close says that nothing more comes, reads what the server still has to say, and closes.
-func (c politeConn) Close() error {
-	if tcp, ok := c.Conn.(*net.TCPConn); ok && tcp.CloseWrite() == nil && tcp.SetReadDeadline(time.Now().Add(goodbye)) == nil {
-		_, _ = io.Copy(io.Discard, tcp)
-	}
-	return c.Conn.Close()
+// RoundTrip authorizes a copy of the request and sends it.
+func (a authorized) RoundTrip(req *http.Request) (*http.Response, error) {
+	req = req.Clone(req.Context())
+	a.server.Authorize(req.Header)
+	return a.Transport.RoundTrip(req)
 }
 
 // Query is a statement for the HTTP interface.
@@ -113,7 +83,11 @@ type Query struct {
 }
 
 // QueryError is what the server says to a statement that failed, in one line.
-type QueryError struct{ Message string }
+type QueryError struct {
+	Message string
+	// Code is the server's code of the exception; 0 where it gave none.
+	Code int
+}
 
 // Error returns the server's message.
 func (e *QueryError) Error() string { return e.Message }
@@ -130,18 +104,23 @@ func (s Server) HTTP(ctx context.Context, q Query) (io.ReadCloser, error) {
 	for k, val := range q.Settings {
 		v.Set(k, val)
 	}
-	scheme := "http"
-	if s.TLS {
-		scheme = "https"
+	if s.ReadOnly {
+		v.Set("readonly", "2")
 	}
-	u := url.URL{Scheme: scheme, Host: s.HTTPAddress, Path: "/", RawQuery: v.Encode()}
+	u := s.BaseURL()
+	u.RawQuery = v.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), strings.NewReader(q.SQL))
 	if err != nil {
 		return nil, fmt.Errorf("asking ClickHouse: %w", err)
 	}
-	req.Header.Set("X-ClickHouse-User", s.User)
-	req.Header.Set("X-ClickHouse-Key", s.Password)
-	resp, err := http.DefaultClient.Do(req)
+	s.Authorize(req.Header)
+	client := http.DefaultClient
+	if s.Embedded {
+		t := s.Transport()
+		t.DisableKeepAlives = true // nothing of it is left when the body is closed
+		client = &http.Client{Transport: t}
+	}
+	resp, err := client.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("asking ClickHouse: %w", err)
 	}
@@ -149,9 +128,10 @@ func (s Server) HTTP(ctx context.Context, q Query) (io.ReadCloser, error) {
 		return resp.Body, nil
 	}
 	defer resp.Body.Close() //nolint:errcheck // only read
-	b, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	b, err := io.ReadAll(io.LimitReader(resp.Body, maxMessage))
 	if err != nil {
 		return nil, fmt.Errorf("asking ClickHouse: %w", err)
 	}
-	return nil, &QueryError{Message: string(bytes.TrimSpace(b))}
+	code, _ := strconv.Atoi(resp.Header.Get("X-ClickHouse-Exception-Code")) // 0 without one
+	return nil, &QueryError{Message: string(bytes.TrimSpace(b)), Code: code}
 }

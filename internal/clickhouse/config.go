@@ -3,7 +3,6 @@ package clickhouse
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"regexp"
 
@@ -25,6 +24,8 @@ type Config struct {
 	User string `yaml:"user"`
 	// Password of the user; none by default.
 	Password config.Secret `yaml:"password"`
+	// Reader is the user of those who only read (`darkmap sql`); default: the user above with readonly = 2. The embedded engine has its own.
+	Reader ReaderConfig `yaml:"reader"`
 	// TLS, checked against the system's authorities; off by default.
 	TLS bool `yaml:"tls"`
 	// Cluster names the cluster (one shard, any number of replicas) that migrations run ON CLUSTER of, with Replicated
@@ -32,6 +33,14 @@ type Config struct {
 	Cluster string `yaml:"cluster"`
 	// EngineMemoryBytes bounds what the embedded engine may allocate; default 1.5 GB. 0 is the default.
 	EngineMemoryBytes int64 `yaml:"engine_memory_bytes"`
+}
+
+// ReaderConfig is a user who may only read.
+type ReaderConfig struct {
+	// User; none by default.
+	User string `yaml:"user"`
+	// Password of the user; none by default.
+	Password config.Secret `yaml:"password"`
 }
 
 // DefaultConfig is the embedded engine.
@@ -67,59 +76,11 @@ func (c Config) Validate() error {
 	if c.Cluster != "" && c.Embedded() {
 		faults = append(faults, errors.New("clickhouse.cluster: the embedded engine has no cluster; configure clickhouse.addresses"))
 	}
+	if c.Reader.User != "" && c.Embedded() {
+		faults = append(faults, errors.New("clickhouse.reader: the embedded engine has its own reader; configure clickhouse.addresses"))
+	}
 	if c.EngineMemoryBytes != 0 && c.EngineMemoryBytes < 256<<20 {
 		faults = append(faults, fmt.Errorf("clickhouse.engine_memory_bytes: %d is below 256 MiB", c.EngineMemoryBytes))
 	}
 	return errors.Join(faults...)
 }
-
-// Server is a ClickHouse that can be connected to; run.json holds one. It prints and logs without its password.
-type Server struct {
-	Addresses   []string `json:"addresses"`
-	HTTPAddress string   `json:"http_address"`
-	Database    string   `json:"database"`
-	User        string   `json:"user"`
-	Password    string   `json:"password"`
-	TLS         bool     `json:"tls,omitempty"`
-	Cluster     string   `json:"cluster,omitempty"`
-	// Embedded is set for the embedded engine.
-	Embedded bool `json:"embedded,omitempty"`
-}
-
-// Server resolves the configured addresses and the secret. It fails for the embedded engine, whose Engine has its own.
-func (c Config) Server() (Server, error) {
-	if c.Embedded() {
-		return Server{}, errors.New("no clickhouse.addresses are configured")
-	}
-	password, err := c.Password.Read()
-	if err != nil {
-		return Server{}, fmt.Errorf("clickhouse.password: %w", err)
-	}
-	s := Server{Addresses: c.Addresses, HTTPAddress: c.HTTPAddress, Database: c.Database, User: c.User, Password: password, TLS: c.TLS, Cluster: c.Cluster}
-	if s.User == "" {
-		s.User = "default"
-	}
-	if s.HTTPAddress == "" {
-		host, _, err := net.SplitHostPort(c.Addresses[0])
-		if err != nil {
-			return Server{}, fmt.Errorf("clickhouse.addresses: %w", err)
-		}
-		port := "8123"
-		if c.TLS {
-			port = "8443"
-		}
-		s.HTTPAddress = net.JoinHostPort(host, port)
-	}
-	return s, nil
-}
-
-// String leaves the password out.
-func (s Server) String() string {
-	return fmt.Sprintf("%s@%v/%s", s.User, s.Addresses, s.Database)
-}
-
-// GoString leaves the password out.
-func (s Server) GoString() string { return s.String() }
-
-// LogValue leaves the password out.
-func (s Server) LogValue() slog.Value { return slog.StringValue(s.String()) }

@@ -1,19 +1,14 @@
 package clickhouse
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"net"
+	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 )
@@ -23,42 +18,58 @@ var (
 	ErrNoEngine = errors.New("this build has no embedded ClickHouse: configure clickhouse.addresses, or build with `make build` on linux/amd64")
 	// ErrInUse says that another engine works on the folder.
 	ErrInUse = errors.New("another instance uses this folder")
+	// ErrGaveUp says that the engine ended again and again, and is not started any more.
+	ErrGaveUp = errors.New("the embedded ClickHouse ends again and again")
 )
 
-// The engine's own user and how long things may take.
+// The engine's users and how long things may take.
 const (
-	engineUser = "app"
-	// startLimit is for the child to listen; on an idle machine it takes 0.1 to 0.4 s.
+	writerUser = "writer"
+	readerUser = "reader"
+	// startLimit is for the child to answer; on an idle machine it takes 0.2 to 0.4 s.
 	startLimit = 60 * time.Second
 	// inUseLimit is how long a dying predecessor is waited for.
 	inUseLimit = 6 * time.Second
+	// remindEvery is how often the log repeats that the engine is down.
+	remindEvery = time.Minute
 )
 
 // EngineConfig says where and how the engine works.
 type EngineConfig struct {
-	// Dir holds everything of the engine; created if missing.
+	// Dir holds everything of the engine; created if missing, closed to other users.
 	Dir string
 	// Library is the path of libchdb.so (internal/fetch).
 	Library string
-	// Database is what Server names; default darkmap. It is created by Migrate.
+	// Database is what Server names, and what its users may use; default darkmap. It is created by Migrate.
 	Database string
 	// MemoryBytes bounds what the server may allocate; 0 is 1.5 GB.
 	MemoryBytes int64
+	// SharedNetwork leaves the engine in this program's network namespace, as on a kernel that allows no other.
+	SharedNetwork bool
+	// GiveUpAfter is after how many ends in a row, none after a minute of service, the engine is not started again; 0 is never.
+	GiveUpAfter int
+	// Log is told of the engine's ends and starts; nil is none.
+	Log *slog.Logger
 }
 
-// Engine is a running embedded ClickHouse. It is safe for concurrent use.
+// Engine is an embedded ClickHouse. When its process ends it is started again, with the same Server, until Close. It is safe for
+// concurrent use.
 type Engine struct {
+	cfg    EngineConfig
 	server Server
-	cmd    *exec.Cmd
-	stdin  io.WriteCloser
-	stderr *tail
-	// done is closed after the child's end; exit is set before.
-	done chan struct{}
-	exit error
+	lock   io.Closer
+	stop   context.CancelFunc // ends supervise
+	// done is closed when supervise has ended; err and unlockErr are set before.
+	done           chan struct{}
+	err, unlockErr error
+
+	mu    sync.Mutex
+	child *child      // the last one; guarded by mu
+	state EngineState // guarded by mu
 }
 
-// StartEngine starts the engine and waits until it listens on loopback. A folder whose engine is just ending is waited for;
-// one in use gives ErrInUse. The context bounds the start only: Close ends the engine.
+// StartEngine starts the engine and waits until it answers. A folder whose engine is just ending is waited for; one in use gives
+// ErrInUse. The context bounds the start only: Close ends the engine.
 func StartEngine(ctx context.Context, cfg EngineConfig) (*Engine, error) {
 	if !asked.Load() {
 		return nil, errors.New("starting the embedded ClickHouse: main (in tests TestMain) does not call RunEngineChild")
@@ -69,6 +80,12 @@ func StartEngine(ctx context.Context, cfg EngineConfig) (*Engine, error) {
 	if cfg.Database == "" {
 		cfg.Database = DefaultDatabase
 	}
+	if cfg.MemoryBytes == 0 {
+		cfg.MemoryBytes = defaultEngineMemory
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
 	if _, err := os.Stat(cfg.Library); err != nil {
 		return nil, fmt.Errorf("finding the engine's library (`darkmap fetch` brings it): %w", err)
 	}
@@ -77,12 +94,12 @@ func StartEngine(ctx context.Context, cfg EngineConfig) (*Engine, error) {
 		return nil, fmt.Errorf("starting the embedded ClickHouse: %w", err)
 	}
 	cfg.Dir = dir
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("creating the engine's folder: %w", err)
+	if err := closedFolder(dir); err != nil {
+		return nil, err
 	}
 	deadline := time.Now().Add(inUseLimit)
 	for {
-		e, err := startOnce(ctx, cfg)
+		e, err := startLocked(ctx, cfg)
 		if !errors.Is(err, ErrInUse) || time.Now().After(deadline) {
 			if err != nil {
 				return nil, fmt.Errorf("starting the embedded ClickHouse in %s: %w", cfg.Dir, err)
@@ -95,206 +112,173 @@ func StartEngine(ctx context.Context, cfg EngineConfig) (*Engine, error) {
 	}
 }
 
-// startOnce keeps our own lock as long as the engine runs: without it a second instance would overwrite the files of the first.
+// startLocked keeps our own lock as long as the engine lives: without it a second instance would overwrite the files of the first.
 // The server has one too, which outlives a killed parent by a moment.
-func startOnce(ctx context.Context, cfg EngineConfig) (*Engine, error) {
+func startLocked(ctx context.Context, cfg EngineConfig) (*Engine, error) {
 	lock, err := lockFile(filepath.Join(cfg.Dir, "lock"))
 	if err != nil {
 		return nil, err
 	}
-	e, ports, err := spawn(cfg, lock)
+	e := &Engine{cfg: cfg, lock: lock, done: make(chan struct{}), server: Server{
+		Socket: filepath.Join(cfg.Dir, "http.sock"), Key: rand.Text(), Database: cfg.Database, User: writerUser, Password: rand.Text(),
+		Reader: &Login{User: readerUser, Password: rand.Text()}, Embedded: true, Confined: confinable(),
+	}}
+	c, err := startChild(ctx, cfg, e.server)
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	if err := e.handshake(ctx, ports); err != nil {
-		e.kill()
-		return nil, err
+	if !e.server.Confined {
+		cfg.Log.Warn("this kernel has no Landlock: a statement can read every file of this user")
 	}
+	if c.sharedNetwork != nil {
+		cfg.Log.Warn("the kernel refuses the embedded ClickHouse a network of its own: its port is on loopback, closed by a key; others can disturb it", "err", c.sharedNetwork)
+	}
+	e.child, e.state = c, EngineState{Up: true, Since: time.Now()}
+	if err := e.state.write(cfg.Dir); err != nil {
+		c.kill()
+		return nil, errors.Join(err, lock.Close())
+	}
+	var life context.Context
+	life, e.stop = context.WithCancel(context.WithoutCancel(ctx))
+	go e.supervise(life, c) // ends with Close, or when it gives up
 	return e, nil
 }
 
-// spawn starts the child. From then on its end releases the lock.
-func spawn(cfg EngineConfig, lock io.Closer) (e *Engine, ports string, err error) {
-	password := rand.Text()
-	files, err := writeEngineFiles(cfg, password)
-	if err != nil {
-		return nil, "", err
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return nil, "", fmt.Errorf("finding the program itself: %w", err)
-	}
-	// Not CommandContext: the engine outlives the start's context, until Close.
-	cmd := exec.Command(self, engineArg, cfg.Library, cfg.Dir) //nolint:gosec,noctx // starts itself
-	cmd.Dir = files.data
-	cmd.Env = engineEnv()
-	cmd.SysProcAttr = ownGroup()
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, "", fmt.Errorf("connecting to the child: %w", err)
-	}
-	e = &Engine{cmd: cmd, stdin: stdin, stderr: &tail{}, done: make(chan struct{})}
-	e.server = Server{Database: cfg.Database, User: engineUser, Password: password, Embedded: true}
-	cmd.Stderr = e.stderr // exec copies it in a goroutine that Wait waits for
-	if err := cmd.Start(); err != nil {
-		return nil, "", fmt.Errorf("starting the child: %w", err)
-	}
-	go func() { // ends with the child
-		e.exit = errors.Join(cmd.Wait(), lock.Close())
+// supervise starts the engine again whenever it has ended.
+func (e *Engine) supervise(ctx context.Context, c *child) {
+	defer func() {
+		e.unlockErr = e.lock.Close()
 		close(e.done)
 	}()
-	return e, files.ports, nil
-}
-
-// handshake waits until the child serves, and tells it so.
-func (e *Engine) handshake(ctx context.Context, ports string) error {
-	tcp, http, err := e.awaitPorts(ctx, ports)
-	if err != nil {
-		return err
-	}
-	// The child may put its signal handlers back now.
-	if _, err := io.WriteString(e.stdin, "r"); err != nil {
-		return fmt.Errorf("talking to the child: %w", err)
-	}
-	e.server.Addresses, e.server.HTTPAddress = []string{net.JoinHostPort("127.0.0.1", tcp)}, net.JoinHostPort("127.0.0.1", http)
-	return e.awaitReady(ctx)
-}
-
-// awaitReady waits until the server answers on both ports, a moment after it has told them, and closes it to those who have
-// no password.
-func (e *Engine) awaitReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startLimit)
-	defer cancel()
-	for {
-		err := e.server.ask(ctx, "SELECT 1")
-		if err == nil {
-			if conn, dialErr := new(net.Dialer).DialContext(ctx, "tcp", e.Addr()); dialErr == nil {
-				return errors.Join(conn.Close(), e.server.lockDefault(ctx))
-			}
-		}
-		select {
-		case <-e.done:
-			return e.whyNot()
-		default:
-		}
-		if wait(ctx, 5*time.Millisecond) != nil {
-			return fmt.Errorf("waiting for its answer (%v): %w", err, ctx.Err()) //nolint:errorlint // may be nil
-		}
-	}
-}
-
-// lockDefault uses up what the user without a password may ask over the network (usersXML), so that it is refused from then
-// on. (SELECT 1 and the like are not counted.)
-func (s Server) lockDefault(ctx context.Context) error {
-	s.User, s.Password = "default", ""
-	var failed error
-	for range 20 {
-		err := s.ask(ctx, "SELECT 1 FROM numbers(1)")
-		if _, refused := errors.AsType[*QueryError](err); refused {
-			return nil
-		}
-		if err != nil { // a connection that a server which is just starting has dropped
-			failed = err
-			if wait(ctx, 20*time.Millisecond) != nil {
-				break
-			}
-		}
-	}
-	if failed != nil {
-		return failed
-	}
-	return errors.New("it answers without a password")
-}
-
-// ask runs a statement whose answer does not matter.
-func (s Server) ask(ctx context.Context, sql string) error {
-	body, err := s.HTTP(ctx, Query{SQL: sql})
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(io.Discard, body)
-	return errors.Join(err, body.Close())
-}
-
-// awaitPorts waits until the child has written the ports that it listens on. Failures show on its standard error only.
-func (e *Engine) awaitPorts(ctx context.Context, path string) (tcp, http string, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, startLimit, fmt.Errorf("it does not listen after %v", startLimit))
-	defer cancel()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
+	var b backoff
 	for {
 		select {
 		case <-ctx.Done():
-			return "", "", context.Cause(ctx)
-		case <-e.done:
-			return "", "", e.whyNot()
-		case <-tick.C:
+			c.kill()
+			return
+		case <-c.done:
 		}
-		b, err := os.ReadFile(path) //nolint:gosec // our own file
-		if errors.Is(err, os.ErrNotExist) || err == nil && !bytes.HasSuffix(b, []byte("\n")) {
-			continue
-		}
+		ended := time.Now()
+		e.down(c.why(), ended)
+		e.cfg.Log.Warn("the embedded ClickHouse has ended and is started again", "why", c.why().Error())
+		next, err := e.revive(ctx, &b, ended.Sub(c.started))
 		if err != nil {
-			return "", "", fmt.Errorf("reading the ports: %w", err)
+			e.err = err
+			return
 		}
-		tcp, http, ok := strings.Cut(strings.TrimSpace(string(b)), "\t")
-		if !ok {
-			return "", "", fmt.Errorf("reading the ports: %q", b)
-		}
-		return tcp, http, nil
+		c = next
+		e.up(c)
+		e.cfg.Log.Warn("the embedded ClickHouse is back", "after", time.Since(ended).Round(time.Millisecond).String())
 	}
 }
 
-// whyNot explains an end before the server listened.
-func (e *Engine) whyNot() error {
-	said := strings.TrimSpace(e.stderr.String())
-	switch {
-	case strings.Contains(said, "Code: 76"), strings.Contains(said, "CANNOT_OPEN_FILE") && strings.Contains(said, "lock"):
-		return ErrInUse
-	case said == "" && e.exit != nil:
-		return fmt.Errorf("it ended: %w", e.exit)
+// revive starts a new child as often as it takes. It fails when ctx ends, or when it gives up.
+func (e *Engine) revive(ctx context.Context, b *backoff, served time.Duration) (*child, error) {
+	said := time.Now()
+	for {
+		pause := b.next(served)
+		if e.cfg.GiveUpAfter > 0 && b.ends >= e.cfg.GiveUpAfter {
+			return nil, fmt.Errorf("%w: %w", ErrGaveUp, e.Ready())
+		}
+		if err := wait(ctx, pause); err != nil {
+			return nil, err
+		}
+		c, err := startChild(ctx, e.cfg, e.server)
+		if err == nil {
+			return c, nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		served = 0
+		e.down(err, time.Time{})
+		if time.Since(said) >= remindEvery {
+			said = time.Now()
+			e.cfg.Log.Warn("the embedded ClickHouse cannot be started, trying on", "err", err)
+		}
 	}
-	return fmt.Errorf("it ended and said: %s", said)
 }
 
-// Server says how to connect to the engine.
+// up notes that a new child serves.
+func (e *Engine) up(c *child) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.child = c
+	e.state = EngineState{Up: true, Since: time.Now(), Why: e.state.Why, Restarts: e.state.Restarts + 1}
+	e.save()
+}
+
+// down notes why nothing serves; since is zero where that is known.
+func (e *Engine) down(why error, since time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if since.IsZero() {
+		since = e.state.Since
+	}
+	e.state = EngineState{Since: since, Why: why.Error(), Restarts: e.state.Restarts}
+	e.save()
+}
+
+// save writes the state for other processes. mu is held.
+func (e *Engine) save() {
+	if err := e.state.write(e.cfg.Dir); err != nil {
+		e.cfg.Log.Warn("the state of the embedded ClickHouse was not saved", "err", err)
+	}
+}
+
+// Server says how to connect to the engine; it stays the same over restarts.
 func (e *Engine) Server() Server { return e.server }
 
-// Addr is the native protocol's address.
-func (e *Engine) Addr() string { return e.server.Addresses[0] }
+// OwnNetwork reports whether the engine has a network of its own, so that nobody reaches its port.
+func (e *Engine) OwnNetwork() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.child.sharedNetwork == nil && !e.cfg.SharedNetwork
+}
+
+// Ready is nil while the engine serves; the error says why it does not.
+func (e *Engine) Ready() error {
+	s := e.State()
+	if s.Up {
+		return nil
+	}
+	return fmt.Errorf("the embedded ClickHouse is down since %s: %s", s.Since.UTC().Format("2006-01-02 15:04:05"), s.Why)
+}
+
+// State says how the engine is.
+func (e *Engine) State() EngineState {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.state
+}
 
 // DataDir is the server's own folder.
-func (e *Engine) DataDir() string { return e.cmd.Dir }
+func (e *Engine) DataDir() string { return dataDir(e.cfg.Dir) }
 
-// PID is the child's process id.
-func (e *Engine) PID() int { return e.cmd.Process.Pid }
+// PID is the process id of the engine's child, or of its last one.
+func (e *Engine) PID() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.child.cmd.Process.Pid
+}
 
-// Done is closed when the engine has ended, by Close or by itself.
+// Done is closed when the engine has ended for good, by Close or because it gave up.
 func (e *Engine) Done() <-chan struct{} { return e.done }
 
-// Err says why the engine ended; call it after Done is closed.
+// Err says why the engine gave up; call it after Done is closed. It is nil after Close.
 func (e *Engine) Err() error {
-	exit := e.exit
-	if exit == nil {
-		exit = errors.New("exit status 0")
+	if errors.Is(e.err, context.Canceled) {
+		return nil
 	}
-	if said := strings.TrimSpace(e.stderr.String()); said != "" {
-		return fmt.Errorf("the embedded ClickHouse ended and said %s: %w", said, exit)
-	}
-	return fmt.Errorf("the embedded ClickHouse ended: %w", exit)
+	return e.err
 }
 
 // Close ends the engine at once and waits for its end. That loses nothing that was acknowledged; the server's own shutdown
-// would wait seconds for its clients and write nothing more.
+// would wait seconds for its clients and write nothing more. It may be called more than once.
 func (e *Engine) Close() error {
-	e.kill()
-	return nil
-}
-
-func (e *Engine) kill() {
-	_ = e.stdin.Close()
-	_ = e.cmd.Process.Kill()
+	e.stop()
 	<-e.done
+	return e.unlockErr
 }
 
 func wait(ctx context.Context, d time.Duration) error {
@@ -306,34 +290,4 @@ func wait(ctx context.Context, d time.Duration) error {
 	case <-t.C:
 		return nil
 	}
-}
-
-// tail keeps the end of what is written to it.
-type tail struct {
-	mu sync.Mutex
-	b  []byte // guarded by mu
-}
-
-const tailBytes = 8 << 10
-
-// Write never fails.
-func (t *tail) Write(b []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.b = append(t.b, b...)
-	if n := len(t.b) - tailBytes; n > 0 {
-		t.b = append(t.b[:0], t.b[n:]...)
-	}
-	return len(b), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(t.b)
-}
-
-func hash(password string) string {
-	sum := sha256.Sum256([]byte(password))
-	return hex.EncodeToString(sum[:])
 }

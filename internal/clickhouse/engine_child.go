@@ -12,12 +12,28 @@ const engineArg = "clickhouse-engine"
 // know its role and do all over again what the parent does.
 var asked atomic.Bool
 
+// The program is started as an engine twice: first with one of these words, to close itself in, then by itself with the port.
+const (
+	ownArg    = "own"    // it is in a network namespace of its own
+	sharedArg = "shared" // it is in that of its parent
+)
+
+// exitNoNetwork says that the child cannot use its network.
+const exitNoNetwork = 70
+
+// socketFD is the descriptor of the listening socket in the child.
+const socketFD = 3
+
 // RunEngineChild runs the engine if args (os.Args) ask for it; then handled is true and the program must end with the code.
 // main calls it before anything else, on the main goroutine.
 func RunEngineChild(args []string) (code int, handled bool) {
 	asked.Store(true)
-	if len(args) != 4 || args[1] != engineArg {
+	if len(args) != 5 || args[1] != engineArg {
 		return 0, false
 	}
-	return runEngine(args[2], args[3], os.Stdin, os.Stderr), true
+	library, dir, how := args[2], args[3], args[4]
+	if how == ownArg || how == sharedArg {
+		return confineEngine(library, dir, how == ownArg, os.Stderr), true
+	}
+	return runEngine(library, dir, how, os.Stdin, os.Stderr), true
 }

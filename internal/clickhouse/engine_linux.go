@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"syscall"
 	"unsafe"
 
@@ -25,9 +25,6 @@ func checkPlatform() error {
 	}
 	return nil
 }
-
-// ownGroup keeps Ctrl-C from the child: what runs on it ends first.
-func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
 // lockFile locks the file until it is closed or the process ends; ErrInUse if somebody else has it.
 func lockFile(path string) (io.Closer, error) {
@@ -64,8 +61,8 @@ func engineEnv() []string {
 	return env
 }
 
-// runEngine loads the library and runs the server until it ends or stdin closes.
-func runEngine(library, dir string, stdin io.Reader, stderr io.Writer) int {
+// runEngine loads the library and runs the server on the port until it ends or stdin closes.
+func runEngine(library, dir, port string, stdin io.Reader, stderr io.Writer) int {
 	runtime.LockOSThread()
 	handlers, err := saveHandlers()
 	if err != nil {
@@ -91,11 +88,18 @@ func runEngine(library, dir string, stdin io.Reader, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "the library is not the right one: %v\n", err)
 		return 1
 	}
+	listener, err := net.FileListener(os.NewFile(socketFD, "http.sock"))
+	if err != nil {
+		fmt.Fprintln(stderr, "listening:", err)
+		return 1
+	}
+	r := newRelay(listener, net.JoinHostPort("127.0.0.1", port), ownerOnly)
+	go r.run()                     // ends with the process
 	go watchStdin(stdin, handlers) // ends the process, or ends with it
 
 	var pins runtime.Pinner
 	defer pins.Unpin()
-	argv := cArgs(&pins, engineCommand(dir))
+	argv := cArgs(&pins, engineCommand(dir, port))
 	result, _, _ := purego.SyscallN(run, uintptr(len(argv)-1), uintptr(unsafe.Pointer(&argv[0])))
 	runtime.KeepAlive(argv)
 	if result != 0 {
@@ -107,15 +111,12 @@ func runEngine(library, dir string, stdin io.Reader, stderr io.Writer) int {
 	return 0
 }
 
-// engineCommand is the server's command line: start to listen, say where, and block.
-func engineCommand(dir string) []string {
-	ports := strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(filepath.Join(dir, "ports.tsv"))
+// engineCommand is the server's command line: start to listen, and block. Without --tcp_port, START LISTEN QUERIES DEFAULT would open 9000.
+func engineCommand(dir, port string) []string {
 	return []string{
-		"clickhouse", "--path=" + filepath.Join(dir, "data"), "--config-file=" + filepath.Join(dir, "engine.xml"),
-		"--listen_host=127.0.0.1", "--tcp_port=0", "--http_port=0",
-		"--query", "SYSTEM START LISTEN QUERIES DEFAULT; " +
-			"SELECT getServerPort('tcp_port'), getServerPort('http_port') INTO OUTFILE '" + ports + "' TRUNCATE FORMAT TSV; " +
-			"SELECT sleepEachRow(0.5) FROM numbers(1000000000) SETTINGS max_block_size = 1 FORMAT Null",
+		"clickhouse", "--path=" + dataDir(dir), "--config-file=" + filepath.Join(confDir(dir), "engine.xml"),
+		"--listen_host=127.0.0.1", "--http_port=" + port,
+		"--query", "SYSTEM START LISTEN HTTP; SELECT sleepEachRow(0.5) FROM numbers(1000000000) SETTINGS max_block_size = 1 FORMAT Null",
 	}
 }
 

@@ -10,13 +10,20 @@ import (
 
 func checkPlatform() error { return ErrNoEngine }
 
-func ownGroup() *syscall.SysProcAttr { return nil }
+func processAttrs(bool) []processAttr { return []processAttr{{sys: &syscall.SysProcAttr{}}} }
+
+func confinable() bool { return false }
 
 func lockFile(string) (io.Closer, error) { return nil, ErrNoEngine }
 
 func engineEnv() []string { return nil }
 
-func runEngine(_, _ string, _ io.Reader, stderr io.Writer) int {
+func confineEngine(_, _ string, _ bool, stderr io.Writer) int {
+	fmt.Fprintln(stderr, ErrNoEngine)
+	return 1
+}
+
+func runEngine(_, _, _ string, _ io.Reader, stderr io.Writer) int {
 	fmt.Fprintln(stderr, ErrNoEngine)
 	return 1
 }

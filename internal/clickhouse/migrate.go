@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 	"regexp"
@@ -12,6 +13,7 @@ import (
 	"text/template"
 	"time"
 
+	"github.com/ClickHouse/ch-go/proto"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/darkmap/darkmap/schemas"
@@ -102,47 +104,87 @@ func statements(sql string) []string {
 	return out
 }
 
-// Migrate brings the database to this program's schema and returns how many steps it took; 0 if nothing was to do. Steps are
-// recorded in schema_migrations, after they are done; every statement may run twice, so a step that was interrupted is
+// Migrated is what Migrate did.
+type Migrated struct {
+	// Steps is how many migrations were applied.
+	Steps int
+	// Repairs says, a sentence each, what was missing or different and was mended.
+	Repairs []string
+}
+
+// Migrate brings the database to this program's schema: it applies the migrations that are missing, then compares the tables, views,
+// columns, types, indexes and projections with those that the migrations make, and mends what can be mended without losing a row.
+// It fails with ErrNewer where a newer program has migrated, with ErrSchema where something is different that it may not change.
+// Steps are recorded in schema_migrations, after they are done; every statement may run twice, so a step that was interrupted is
 // repeated, and several processes may migrate at once.
-func Migrate(ctx context.Context, s Server) (int, error) {
+func Migrate(ctx context.Context, s Server) (Migrated, error) {
+	var result Migrated
 	all, err := Migrations(s)
 	if err != nil {
-		return 0, err
+		return result, err
 	}
 	conn, err := Open(ctx, s)
 	if err != nil {
-		return 0, err
+		return result, err
 	}
 	defer conn.Close() //nolint:errcheck // nothing is pending
 	done, err := applied(ctx, conn, s)
 	if err != nil {
-		return 0, err
+		return result, err
 	}
 	if done > uint32(len(all)) {
-		return 0, fmt.Errorf("migration %d of database %s: %w", done, s.Database, ErrNewer)
+		return result, fmt.Errorf("migration %d of database %s: %w", done, s.Database, ErrNewer)
 	}
 	for _, m := range all[done:] {
-		for i, statement := range m.Statements {
-			if err := conn.Exec(ctx, statement); err != nil {
-				return 0, fmt.Errorf("migrating to %04d_%s, statement %d: %w", m.Version, m.Name, i+1, err)
+		err := m.apply(ctx, conn, s)
+		if err != nil && m.Version > 1 && Hopeless(err) { // something that an earlier step made may be missing
+			repairs, repairErr := s.repair(ctx, conn, int(m.Version)-1)
+			if len(repairs) == 0 {
+				return result, errors.Join(err, repairErr)
 			}
+			result.Repairs = append(result.Repairs, repairs...)
+			err = m.apply(ctx, conn, s)
 		}
-		record := fmt.Sprintf("INSERT INTO %s.schema_migrations (version, name, applied_at) VALUES (?, ?, ?)", s.Database)
-		if err := conn.Exec(ctx, record, m.Version, m.Name, time.Now().UTC()); err != nil {
-			return 0, fmt.Errorf("recording migration %d: %w", m.Version, err)
+		if err != nil {
+			return result, err
+		}
+		result.Steps++
+	}
+	repairs, err := s.repair(ctx, conn, len(all))
+	result.Repairs = append(result.Repairs, repairs...)
+	return result, err
+}
+
+// apply runs one step and records it.
+func (m Migration) apply(ctx context.Context, conn driver.Conn, s Server) error {
+	for i, statement := range m.Statements {
+		if err := conn.Exec(ctx, statement); err != nil && !renamed(statement, err) {
+			return fmt.Errorf("migrating to %04d_%s, statement %d: %w", m.Version, m.Name, i+1, err)
 		}
 	}
-	return len(all) - int(done), nil
+	record := fmt.Sprintf("INSERT INTO %s.schema_migrations (version, name, applied_at) VALUES (?, ?, ?)", s.Database)
+	if err := conn.Exec(ctx, record, m.Version, m.Name, time.Now().UTC()); err != nil {
+		return fmt.Errorf("recording migration %d: %w", m.Version, err)
+	}
+	return nil
+}
+
+// renamed reports whether a RENAME failed because an earlier run has done it: its target is there.
+func renamed(statement string, err error) bool {
+	return Code(err) == int(proto.ErrTableAlreadyExists) && strings.HasPrefix(statement, "RENAME TABLE ")
+}
+
+// migrationsTable makes the table that records the steps.
+func (s Server) migrationsTable() string {
+	return fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s.schema_migrations %s (version UInt32 COMMENT 'number of the step', name String COMMENT 'its name', "+
+		"applied_at DateTime64(3, 'UTC') COMMENT 'when it was taken') ENGINE = %s ORDER BY version COMMENT 'Steps that the schema has taken.'",
+		s.Database, s.onCluster(), s.engine("ReplacingMergeTree", "applied_at"))
 }
 
 // applied makes sure that the database and schema_migrations exist and returns the number of the last step taken.
 func applied(ctx context.Context, conn driver.Conn, s Server) (uint32, error) {
 	for _, statement := range []string{
-		fmt.Sprintf("CREATE DATABASE IF NOT EXISTS %s %s", s.Database, s.onCluster()),
-		fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s.schema_migrations %s (version UInt32 COMMENT 'number of the step', name String COMMENT 'its name', "+
-			"applied_at DateTime64(3, 'UTC') COMMENT 'when it was taken') ENGINE = %s ORDER BY version COMMENT 'Steps that the schema has taken.'",
-			s.Database, s.onCluster(), s.engine("ReplacingMergeTree", "applied_at")),
+		fmt.Sprintf("CREATE DATABASE IF NOT EXISTS %s %s", s.Database, s.onCluster()), s.migrationsTable(),
 	} {
 		if err := conn.Exec(ctx, statement); err != nil {
 			return 0, fmt.Errorf("preparing database %s: %w", s.Database, err)
@@ -153,4 +195,30 @@ func applied(ctx context.Context, conn driver.Conn, s Server) (uint32, error) {
 		return 0, fmt.Errorf("reading the schema's version: %w", err)
 	}
 	return done, nil
+}
+
+// SchemaVersion reads the number of the last migration of the database, and that of this program's last one. A database without
+// darkmap's tables has 0. It needs no more than to read.
+func SchemaVersion(ctx context.Context, s Server) (have, want uint32, err error) {
+	all, err := Migrations(s)
+	if err != nil {
+		return 0, 0, err
+	}
+	want = uint32(len(all))
+	out, err := s.HTTP(ctx, Query{SQL: "SELECT max(version) FROM " + s.Database + ".schema_migrations", Format: "TSV"})
+	if e, ok := errors.AsType[*QueryError](err); ok && (e.Code == int(proto.ErrUnknownTable) || e.Code == int(proto.ErrUnknownDatabase)) {
+		return 0, want, nil
+	}
+	if err != nil {
+		return 0, want, fmt.Errorf("reading the schema's version: %w", err)
+	}
+	b, err := io.ReadAll(io.LimitReader(out, maxMessage))
+	if err = errors.Join(err, out.Close()); err != nil {
+		return 0, want, fmt.Errorf("reading the schema's version: %w", err)
+	}
+	n, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 32)
+	if err != nil {
+		return 0, want, fmt.Errorf("reading the schema's version: %w", err)
+	}
+	return uint32(n), want, nil
 }

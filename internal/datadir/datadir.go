@@ -18,6 +18,9 @@ const version = 1
 // ErrLocked says that another instance has the folder.
 var ErrLocked = errors.New("in use by another darkmap")
 
+// ErrNothing says that nothing was ever stored in the folder.
+var ErrNothing = errors.New("nothing was ever stored in")
+
 // ErrNewer says that a newer darkmap wrote the folder.
 var ErrNewer = errors.New("written by a newer darkmap")
 
@@ -60,7 +63,7 @@ func Open(path string) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, sub := range []string{"", "kafka", "clickhouse"} {
+	for _, sub := range []string{"", "kafka", "clickhouse", guestsFolder} {
 		if err := os.MkdirAll(filepath.Join(path, sub), 0o700); err != nil {
 			return nil, fmt.Errorf("making the data directory: %w", err)
 		}
@@ -73,6 +76,41 @@ func Open(path string) (*Dir, error) {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
+}
+
+// OpenStore is Open for those who read the embedded store and must not make one: ErrNothing, and no file is made, where the folder or
+// the store in it is not there.
+func OpenStore(path string) (*Dir, error) {
+	path, err := Path(path)
+	if err != nil {
+		return nil, err
+	}
+	found, err := HasStore(path)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, fmt.Errorf("%w %s", ErrNothing, path)
+	}
+	return Open(path)
+}
+
+// HasStore reports whether an embedded store was ever made in the folder (the default where path is empty).
+func HasStore(path string) (bool, error) {
+	path, err := Path(path)
+	if err != nil {
+		return false, err
+	}
+	for _, name := range []string{"VERSION", filepath.Join("clickhouse", "data")} {
+		_, err := os.Stat(filepath.Join(path, name))
+		switch {
+		case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+			return false, nil
+		case err != nil:
+			return false, fmt.Errorf("looking into the data directory: %w", err)
+		}
+	}
+	return true, nil
 }
 
 // acquire takes the lock, waiting for a predecessor that is ending.

@@ -36,9 +36,11 @@ type AdminConfig struct {
 	// Live is nil while the process's loops turn; it never asks a broker. Ready is nil while the process does its work;
 	// the error is the reason shown. Either may be nil: always well.
 	Live, Ready func() error
+	// Pprof serves /debug/pprof/, which shows the program's memory and command line and can slow it down; off by default.
+	Pprof bool
 }
 
-// Admin is the admin server: /livez, /readyz, /metrics and /debug/pprof/.
+// Admin is the admin server: /livez, /readyz, /metrics and, where asked, /debug/pprof/.
 type Admin struct {
 	ln  net.Listener
 	srv *http.Server
@@ -60,6 +62,9 @@ func (ac AdminConfig) handler() http.Handler {
 	mux.Handle("GET /livez", health(ac.Live))
 	mux.Handle("GET /readyz", health(ac.Ready))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(ac.Gatherer, promhttp.HandlerOpts{}))
+	if !ac.Pprof {
+		return mux
+	}
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)

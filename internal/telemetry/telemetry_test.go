@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -49,10 +50,14 @@ func TestNewLogger(t *testing.T) {
 func TestAdmin(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	a, err := NewAdmin(ctx, AdminConfig{Addr: "127.0.0.1:0", Gatherer: NewRegistry("v1"), Ready: func() error { return errors.New("tables are coming") }}, slog.New(slog.DiscardHandler))
+	config := AdminConfig{Addr: "127.0.0.1:0", Gatherer: NewRegistry("v1"), Ready: func() error { return errors.New("tables are coming") }}
+	a, err := NewAdmin(ctx, config, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
+	config.Pprof = true
+	profiled := httptest.NewServer(config.handler())
+	defer profiled.Close()
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }() // ends with cancel below
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
@@ -63,10 +68,16 @@ func TestAdmin(t *testing.T) {
 		{"/livez", "ok", 200},
 		{"/readyz", "tables are coming", 503},
 		{"/metrics", `darkmap_build_info{version="v1"} 1`, 200},
-		{"/debug/pprof/cmdline", "telemetry", 200},
+		{"/debug/pprof/", "404", 404},
+		{"/debug/pprof/cmdline", "404", 404},
+		{profiled.URL + "/debug/pprof/cmdline", "telemetry", 200},
 		{"/other", "404", 404},
 	} {
-		resp, err := client.Get("http://" + a.Addr() + tt.path)
+		url := tt.path
+		if strings.HasPrefix(url, "/") {
+			url = "http://" + a.Addr() + url
+		}
+		resp, err := client.Get(url)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,3 @@
+package main
+
+func (g *globals) printConnection() error { return nil }

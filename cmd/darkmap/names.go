@@ -1,0 +1,39 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+
+	"github.com/darkmap/darkmap/internal/kafka"
+)
+
+// datasetName is what a dataset may be called.
+var datasetName = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$`)
+
+// demoName is the name of a demo's dataset, which every demo replaces.
+var demoName = regexp.MustCompile(`^demo(-[0-9]+)?$`)
+
+// checkPlayed keeps files out of the datasets that live sources, archives and demos write; the empty name is none yet.
+func checkPlayed(dataset string) error {
+	switch {
+	case dataset == kafka.LiveDataset, dataset == followDataset:
+		return fmt.Errorf("--dataset %s: it holds what was collected from live sources or archives, and files do not go into it: name another", dataset)
+	case demoName.MatchString(dataset):
+		return fmt.Errorf("--dataset %s: it is a demo's, which replaces it: name another", dataset)
+	}
+	return nil
+}
+
+// checkCollected keeps archives, which are late by nature, apart from live sources, and both apart from demos.
+func checkCollected(follow bool, dataset string) error {
+	switch {
+	case follow && dataset == kafka.LiveDataset:
+		return errors.New("archives are minutes late: they cannot be mixed with live sources; give --follow a dataset of its own (without --dataset: follow)")
+	case !follow && dataset == followDataset:
+		return errors.New("--dataset follow: it holds what comes from archives, minutes late: live sources cannot be mixed with it")
+	case demoName.MatchString(dataset):
+		return fmt.Errorf("--dataset %s: it is a demo's, which replaces it: name another", dataset)
+	}
+	return nil
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/clickhouse"
+	"github.com/darkmap/darkmap/internal/clickhousetest"
+	"github.com/darkmap/darkmap/internal/datadir"
+)
+
+// migrated makes a store.
+func migrated(t *testing.T) string {
+	t.Helper()
+	clickhousetest.StartIn(t, t.TempDir()) // skips where there is no engine
+	dir := filepath.Join(t.TempDir(), "data")
+	if code, _, errs := darkmap(t, "", "migrate", "--data-dir", dir); code != 0 {
+		t.Fatal(errs)
+	}
+	return dir
+}
+
+// answer is what a statement of another session came to.
+type answer struct {
+	code      int
+	out, errs string
+}
+
+// ask runs a statement that takes about three seconds, and returns when the store is working on it.
+func ask(t *testing.T, dir string, flags ...string) <-chan answer {
+	t.Helper()
+	ended := make(chan answer, 1)
+	go func() { // ends with the statement
+		var out, errs bytes.Buffer
+		args := append([]string{"sql", "--data-dir", dir, "SELECT sum(sleepEachRow(0.1)) + 30 FROM numbers(30) SETTINGS max_block_size = 1"}, flags...)
+		code := run(t.Context(), args, nil, &out, &errs)
+		ended <- answer{code, out.String(), errs.String()}
+	}()
+	waitUntil(t, "the statement runs", func() bool {
+		r, err := datadir.ReadRun(dir)
+		if err != nil || r == nil || r.ClickHouse == nil {
+			return false
+		}
+		out, err := r.ClickHouse.HTTP(t.Context(), clickhouse.Query{SQL: "SELECT count() FROM system.processes WHERE query LIKE 'SELECT sum(sleepEachRow%'"})
+		if err != nil {
+			return false
+		}
+		b, err := io.ReadAll(out)
+		_ = out.Close()
+		return err == nil && strings.TrimSpace(string(b)) != "0"
+	})
+	return ended
+}
+
+func waitUntil(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for !ok() {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited a minute until %s", what)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// TestSQLOwnerWaits: a session that started the engine waits at its end for the statement of another one, which gets its answer; the
+// other one's next statement starts the engine itself.
+func TestSQLOwnerWaits(t *testing.T) {
+	t.Parallel()
+	dir := migrated(t)
+	var said bytes.Buffer
+	owner := &session{g: &globals{DataDir: dir, program: "darkmap", stderr: &said, log: slog.New(slog.DiscardHandler)}}
+	l, err := owner.lease(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.release(); err != nil {
+		t.Fatal(err)
+	}
+	guest := ask(t, dir)
+	if err := owner.close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(said.String(), "waiting for statements of process ") {
+		t.Errorf("the owner said %q, want that it waits", said.String())
+	}
+	if got := <-guest; got != (answer{0, "30\n", ""}) {
+		t.Errorf("the guest got %+v, want its answer", got)
+	}
+	if code, out, errs := darkmap(t, "", "sql", "--data-dir", dir, "SELECT 1"); code != 0 || out != "1\n" {
+		t.Errorf("afterwards: got %d, %q, %q", code, out, errs)
+	}
+}
+
+// TestSQLOwnerIsKilled: a statement that reads is run again on a store of its own, one that may write says what is known.
+func TestSQLOwnerIsKilled(t *testing.T) {
+	t.Parallel()
+	dir := migrated(t)
+	for _, tt := range []struct {
+		flags []string
+		code  int
+		out   string
+		said  string
+	}{
+		{nil, 0, "30\n", "to which the store belonged, has ended before it answered; the statement only reads and is run again"},
+		{[]string{"--write"}, exitFailed, "", "whether the statement was carried out is not known"},
+	} {
+		owner := exec.CommandContext(t.Context(), os.Args[0], "sql", "--data-dir", dir, "SELECT sleepEachRow(0.5) FROM numbers(1000) SETTINGS max_block_size = 1, max_execution_time = 600 FORMAT Null")
+		owner.Env = append(os.Environ(), asDarkmap+"=1")
+		if err := owner.Start(); err != nil {
+			t.Fatal(err)
+		}
+		waitUntil(t, "the owner runs", func() bool {
+			r, err := datadir.ReadRun(dir)
+			return err == nil && r != nil && r.PID == owner.Process.Pid
+		})
+		guest := ask(t, dir, tt.flags...)
+		if err := owner.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = owner.Wait()
+		got := <-guest
+		if got.code != tt.code || got.out != tt.out || !strings.Contains(got.errs, tt.said) || strings.Contains(got.errs, "EOF") {
+			t.Errorf("%v: got %+v, want %d, %q and %q", tt.flags, got, tt.code, tt.out, tt.said)
+		}
+	}
+}
+
+// TestSQLEngineIsKilled: where the owner goes on, its engine is started again, and the statement with it.
+func TestSQLEngineIsKilled(t *testing.T) {
+	t.Parallel()
+	dir := migrated(t)
+	owner := &session{g: &globals{DataDir: dir, program: "darkmap", stderr: io.Discard, log: slog.New(slog.DiscardHandler)}}
+	l, err := owner.lease(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.release(); err != nil {
+		t.Fatal(err)
+	}
+	guest := ask(t, dir)
+	engine, err := os.FindProcess(owner.own.engine.PID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := engine.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-guest; got.code != 0 || got.out != "30\n" || !strings.Contains(got.errs, "is started again; the statement only reads and is run again") {
+		t.Errorf("got %+v, want an answer after a second run", got)
+	}
+	if err := owner.close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

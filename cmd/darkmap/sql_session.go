@@ -1,0 +1,292 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/clickhouse"
+	"github.com/darkmap/darkmap/internal/datadir"
+)
+
+const (
+	// guestLimit bounds how long a store's owner waits at its end for the statements of others.
+	guestLimit = time.Minute
+	// leaseLimit bounds how long a statement waits for a store whose owner ends or starts.
+	leaseLimit = guestLimit + 30*time.Second
+	// leaseLook is how often it looks.
+	leaseLook = 100 * time.Millisecond
+	// killLimit bounds how long ending a statement may take.
+	killLimit = 3 * time.Second
+)
+
+// session finds a store for each statement: that of the instance that runs on the data directory, else the configured server, else
+// the embedded engine, which it then starts and keeps until its end. It makes a store only where create is set. It is not safe for
+// concurrent use.
+type session struct {
+	g             *globals
+	write, create bool
+	own           *ownStore // nil until this process has started the engine
+	// checked is set when the schema of a store that this process does not know from its owner was looked at.
+	checked bool
+	// made says that there was no store before.
+	made bool
+}
+
+// ownStore is an engine of this process.
+type ownStore struct {
+	dir    *datadir.Dir
+	engine *clickhouse.Engine
+}
+
+// lease is a store for one statement. An owner of the store waits until it is released.
+type lease struct {
+	// server is the store with the session's login, full with the writer's.
+	server, full clickhouse.Server
+	// owner is the instance that the store belongs to; nil for an own engine and a configured server.
+	owner *datadir.Run
+	guest *datadir.Guest
+}
+
+func (l *lease) release() error {
+	err := l.guest.Close()
+	l.guest = nil
+	return err
+}
+
+// kill ends a statement that nobody waits for any more.
+func (l *lease) kill(ctx context.Context, id string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), killLimit)
+	defer cancel()
+	if out, err := l.full.HTTP(ctx, clickhouse.Query{SQL: "KILL QUERY WHERE query_id = '" + id + "' ASYNC"}); err == nil {
+		_ = out.Close()
+	}
+}
+
+func queryID() string { return "sql/" + rand.Text() }
+
+// newLease takes the session's login.
+func (s *session) newLease(server clickhouse.Server, owner *datadir.Run, guest *datadir.Guest) *lease {
+	l := &lease{server: server, full: server, owner: owner, guest: guest}
+	if !s.write {
+		l.server = server.AsReader()
+	}
+	return l
+}
+
+// lease finds the store for the next statement.
+func (s *session) lease(ctx context.Context) (*lease, error) {
+	if s.own != nil {
+		return s.newLease(s.own.engine.Server(), nil, nil), nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, leaseLimit, fmt.Errorf("waited %v for it", leaseLimit))
+	defer cancel()
+	look := time.NewTicker(leaseLook)
+	defer look.Stop()
+	said := false
+	for {
+		l, err := s.tryLease(ctx)
+		if !errors.Is(err, datadir.ErrLocked) {
+			return l, err
+		}
+		if !said {
+			fmt.Fprintln(s.g.stderr, "darkmap: another darkmap starts or ends on this data directory: waiting for it")
+			said = true
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: %w", err, context.Cause(ctx))
+		case <-look.C:
+		}
+	}
+}
+
+// tryLease is lease without waiting: ErrLocked where another process has the data directory and has not said what it runs.
+func (s *session) tryLease(ctx context.Context) (*lease, error) {
+	guest, err := datadir.EnterGuest(s.g.DataDir) // before run.json is read
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	running, err := datadir.ReadRun(s.g.DataDir)
+	if err == nil && running != nil && running.ClickHouse != nil {
+		return s.newLease(*running.ClickHouse, running, guest), nil
+	}
+	if err = errors.Join(err, guest.Close()); err != nil {
+		return nil, err
+	}
+	cfg, err := s.g.configuration()
+	if err != nil {
+		return nil, err
+	}
+	if !cfg.ClickHouse.Embedded() {
+		server, err := cfg.ClickHouse.Server()
+		if err != nil {
+			return nil, usageError(err)
+		}
+		l := s.newLease(server, nil, nil)
+		return l, s.check(ctx, l)
+	}
+	if running != nil {
+		return nil, fmt.Errorf("what runs on this data directory, darkmap %s (process %d), has no store to ask (--no-store)", running.Command, running.PID)
+	}
+	if err := s.start(ctx, cfg); err != nil {
+		return nil, err
+	}
+	l := s.newLease(s.own.engine.Server(), nil, nil)
+	return l, s.check(ctx, l)
+}
+
+// start starts the engine for this process.
+func (s *session) start(ctx context.Context, cfg *configuration) error {
+	found, err := datadir.HasStore(s.g.DataDir)
+	if err != nil {
+		return err
+	}
+	open := datadir.OpenStore
+	if s.create {
+		open = datadir.Open
+	}
+	if busy, err := datadir.InUse(s.g.DataDir); err != nil || busy {
+		return errors.Join(err, datadir.ErrLocked)
+	}
+	dir, err := open(s.g.DataDir)
+	if err != nil {
+		return err
+	}
+	engine, err := startEngine(ctx, s.g, cfg, dir)
+	if err != nil {
+		return errors.Join(err, dir.Close())
+	}
+	s.own, s.made = &ownStore{dir, engine}, !found
+	server := engine.Server()
+	return dir.WriteRun(datadir.Run{Command: "sql", ClickHouse: &server})
+}
+
+// check says where the schema is not this program's. A store without darkmap's tables is an error, unless they are about to be made.
+func (s *session) check(ctx context.Context, l *lease) error {
+	if s.checked || s.create {
+		return nil
+	}
+	have, want, err := clickhouse.SchemaVersion(ctx, l.server)
+	if err != nil {
+		return inWords(err, s.write)
+	}
+	s.checked = true
+	switch {
+	case have == 0:
+		return fmt.Errorf("%s holds no tables of darkmap: `%s` makes them", l.server, s.g.command("migrate"))
+	case have < want:
+		fmt.Fprintf(s.g.stderr, "darkmap: the store has version %d of the schema, and this program %d: `%s` brings it there\n", have, want, s.g.command("migrate"))
+	case have > want:
+		fmt.Fprintf(s.g.stderr, "darkmap: the store has version %d of the schema, made by a newer darkmap, and this program knows %d\n", have, want)
+	}
+	return nil
+}
+
+// awaitLease is lease; after a store has ended in the midst of a statement, again is set: then it waits until the store answers.
+func (s *session) awaitLease(ctx context.Context, again bool) (*lease, error) {
+	limited, cancel := context.WithTimeout(ctx, leaseLimit)
+	defer cancel()
+	look := time.NewTicker(leaseLook)
+	defer look.Stop()
+	for {
+		l, err := s.lease(limited)
+		if err != nil || !again {
+			return l, err
+		}
+		if err = l.answers(limited); err == nil {
+			return l, nil
+		}
+		if err := l.release(); err != nil {
+			return nil, err
+		}
+		select {
+		case <-limited.Done():
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			return nil, err
+		case <-look.C:
+		}
+	}
+}
+
+// answers asks whether the store is there.
+func (l *lease) answers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, killLimit)
+	defer cancel()
+	out, err := l.server.HTTP(ctx, clickhouse.Query{SQL: "SELECT 1"})
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, out)
+	return errors.Join(err, out.Close())
+}
+
+// lost says why a statement got no answer.
+func (s *session) lost(l *lease, err error) error {
+	if l.owner == nil && s.own == nil {
+		return fmt.Errorf("the server %s did not answer to the end: %w", l.server, err)
+	}
+	if l.owner == nil {
+		return fmt.Errorf("the embedded ClickHouse ended before it answered: %w", inState(s.own.engine.Ready(), err))
+	}
+	running, readErr := datadir.ReadRun(s.g.DataDir)
+	if readErr == nil && running != nil && running.PID == l.owner.PID {
+		return fmt.Errorf("the embedded ClickHouse of darkmap %s (process %d) ended before it answered, and is started again", l.owner.Command, l.owner.PID)
+	}
+	return fmt.Errorf("darkmap %s (process %d), to which the store belonged, has ended before it answered", l.owner.Command, l.owner.PID)
+}
+
+// inState is the better explanation of the two.
+func inState(state, err error) error {
+	if state != nil {
+		return state
+	}
+	return err
+}
+
+// close ends the engine, where this process has started it, after the statements of other processes.
+func (s *session) close(ctx context.Context) error {
+	if s.own == nil {
+		return nil
+	}
+	awaitGuests(ctx, s.g, s.own.dir)
+	return errors.Join(s.own.engine.Close(), s.own.dir.Close())
+}
+
+// awaitGuests waits, for a while, until no other process has a statement under way on the store, and says so. Where ctx has not
+// ended yet, its end ends the wait; where it has, a second signal ends the process.
+func awaitGuests(ctx context.Context, g *globals, dir *datadir.Dir) {
+	if ctx.Err() != nil {
+		ctx = context.WithoutCancel(ctx)
+	}
+	left, err := dir.AwaitGuests(ctx, guestLimit, func(pids []int) {
+		fmt.Fprintf(g.stderr, "darkmap: waiting for statements of %s on this store, %v at most; Ctrl-C ends at once\n", processes(pids), guestLimit)
+	})
+	switch {
+	case err != nil:
+		g.log.Warn("the statements of other processes were not waited for", "err", err)
+	case len(left) > 0:
+		fmt.Fprintf(g.stderr, "darkmap: statements of %s are still under way: they end now\n", processes(left))
+	}
+}
+
+// processes names processes.
+func processes(pids []int) string {
+	if len(pids) == 1 {
+		return fmt.Sprintf("process %d", pids[0])
+	}
+	text := fmt.Sprintf("%d processes (", len(pids))
+	for i, pid := range pids {
+		if i > 0 {
+			text += ", "
+		}
+		text += fmt.Sprint(pid)
+	}
+	return text + ")"
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/darkmap/darkmap/internal/clickhouse"
+)
+
+// Codes of ClickHouse's exceptions that are said in words.
+const (
+	codeReadonly       = 164
+	codeTimeout        = 159
+	codeTooManyRows    = 158
+	codeQuota          = 201
+	codeTooManyQueries = 202
+	codeMemory         = 241
+	codeTooManyResults = 396
+	codeConstraint     = 452
+	codeDenied         = 497
+)
+
+// sources are the privileges of what lies outside the store.
+var sources = regexp.MustCompile(`\b(READ|WRITE|SOURCES?|FILE|URL|REMOTE|S3|AZURE|HDFS|MYSQL|POSTGRES|MONGO|ODBC|JDBC|SQLITE|REDIS|HIVE|KAFKA|NATS|RABBITMQ|ARROW_FLIGHT|EXECUTABLE)\b( ON|, |\(|$)`)
+
+// inWords says what a refusal of the server means here, and what to do; other errors stay as they are. write says that the statement
+// ran as the user who may change the store.
+func inWords(err error, write bool) error {
+	e, ok := errors.AsType[*clickhouse.QueryError](err)
+	if !ok {
+		return err
+	}
+	words := ""
+	switch e.Code {
+	case codeDenied, codeReadonly:
+		words = denied(e.Message, write)
+	case codeConstraint:
+		words = "a setting of the statement is beyond what a reader may set: leave it out, or lower it"
+		if !write {
+			words += ", or use --write"
+		}
+	case codeTimeout, codeTooManyRows, codeMemory, codeTooManyResults, codeQuota, codeTooManyQueries:
+		if !write {
+			words = "the statement is beyond the limits of a reader: ask for less, or use --write"
+		}
+	default:
+		if isFileRefusal(e.Message) {
+			words = "the store has no access to files outside of its own folder"
+		}
+	}
+	if words == "" {
+		return err
+	}
+	return fmt.Errorf("%s: %w", words, err)
+}
+
+// denied says what a statement lacks.
+func denied(message string, write bool) string {
+	_, grant, _ := strings.Cut(message, "grant ")
+	switch {
+	case sources.MatchString(grant):
+		return "statements have no access to files, other servers and programs, also not with --write"
+	case strings.Contains(grant, " ON system.") || strings.Contains(grant, " ON information_schema.") || strings.Contains(grant, " ON INFORMATION_SCHEMA."):
+		if write {
+			return "this is closed to statements"
+		}
+		return "the server's own tables are closed to a reader: use --write"
+	case write:
+		return "the user who may change the store may not do this"
+	}
+	return "sql reads only, unless it is told to write: use --write for what changes the store"
+}
+
+// isFileRefusal reports an error of the kernel's on a file that the engine is kept from.
+func isFileRefusal(message string) bool {
+	return strings.Contains(message, "Permission denied") && strings.Contains(message, "errno: 13")
+}

@@ -1,0 +1,258 @@
+//go:build embedded && linux && amd64
+
+package clickhouse
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// ownPort is the server's port in a network namespace of its own, where nothing else listens.
+const ownPort = 8123
+
+// processAttrs are the ways to start a child, best first. Ctrl-C does not reach it: what runs on it ends first.
+func processAttrs(sharedNetwork bool) []processAttr {
+	shared := processAttr{sys: &syscall.SysProcAttr{Setpgid: true}}
+	if sharedNetwork {
+		return []processAttr{shared}
+	}
+	// A user namespace gives the right to a network namespace. The user stays who he is, so files are his.
+	uid, gid := os.Geteuid(), os.Getegid()
+	user := processAttr{ownNetwork: true, sys: &syscall.SysProcAttr{
+		Setpgid: true, Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNET,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: uid, HostID: uid, Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: gid, HostID: gid, Size: 1}},
+		AmbientCaps: []uintptr{unix.CAP_NET_ADMIN}, // to bring loopback up
+	}}
+	if uid != 0 {
+		return []processAttr{user, shared}
+	}
+	root := processAttr{ownNetwork: true, sys: &syscall.SysProcAttr{Setpgid: true, Cloneflags: unix.CLONE_NEWNET}}
+	return []processAttr{root, user, shared}
+}
+
+// confineEngine closes the process in, for good: it may use its own files and its own port. Then it becomes the engine.
+func confineEngine(library, dir string, ownNetwork bool, stderr io.Writer) int {
+	runtime.LockOSThread() // what follows holds for this thread, and through exec for all of the engine
+	port := ownPort
+	if ownNetwork {
+		if err := loopbackUp(); err != nil {
+			fmt.Fprintln(stderr, "bringing loopback up:", err)
+			return exitNoNetwork
+		}
+	} else {
+		var err error
+		if port, err = freePort(); err != nil {
+			fmt.Fprintln(stderr, "looking for a free port:", err)
+			return 1
+		}
+	}
+	if err := confine(library, dir, port); err != nil {
+		fmt.Fprintln(stderr, "confining the server to its files:", err)
+		return 1
+	}
+	err := syscall.Exec("/proc/self/exe", []string{os.Args[0], engineArg, library, dir, strconv.Itoa(port)}, os.Environ()) //nolint:gosec // itself
+	fmt.Fprintln(stderr, "starting the server:", err)
+	return 1
+}
+
+// loopbackUp brings the loopback interface of a new network namespace up, and gives the right to do so back.
+func loopbackUp() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd) //nolint:errcheck // nothing was written
+	ifr, err := unix.NewIfreq("lo")
+	if err != nil {
+		return err
+	}
+	ifr.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
+	if err := unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, ifr); err != nil {
+		return err
+	}
+	return unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+}
+
+// freePort is a port of loopback that nothing listens on. Should something take it before the server does, the start fails, and is
+// tried again.
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // does not wait
+	if err != nil {
+		return 0, err
+	}
+	return l.Addr().(*net.TCPAddr).Port, l.Close()
+}
+
+// What the server may do with files (man 7 landlock).
+const (
+	readFiles = unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_READ_DIR
+	runFiles  = readFiles | unix.LANDLOCK_ACCESS_FS_EXECUTE
+	allFiles  = 1<<16 - 1
+	// noDirectory are the rights that a file can have.
+	noDirectory = unix.LANDLOCK_ACCESS_FS_EXECUTE | unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_READ_FILE |
+		unix.LANDLOCK_ACCESS_FS_TRUNCATE | unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
+	// writeFiles makes no devices.
+	writeFiles = allFiles &^ (unix.LANDLOCK_ACCESS_FS_EXECUTE | unix.LANDLOCK_ACCESS_FS_MAKE_CHAR | unix.LANDLOCK_ACCESS_FS_MAKE_BLOCK |
+		unix.LANDLOCK_ACCESS_FS_MAKE_SOCK | unix.LANDLOCK_ACCESS_FS_MAKE_FIFO | unix.LANDLOCK_ACCESS_FS_IOCTL_DEV)
+)
+
+// leastLandlock is the first version that allows renaming from one folder to another, as the server does.
+const leastLandlock = 2
+
+// landlockVersion is the kernel's; 0 where it has none.
+func landlockVersion() int {
+	v, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
+	if errno != 0 {
+		return 0
+	}
+	return int(v)
+}
+
+// confinable reports whether the kernel can keep the engine from files outside its folder.
+func confinable() bool { return landlockVersion() >= leastLandlock }
+
+// confine leaves this thread, and what it execs, the files that the server needs, and no TCP port but its own. No grant and no setting
+// of ClickHouse forbids a reader the function file.
+func confine(library, dir string, port int) error {
+	version := landlockVersion()
+	if version < leastLandlock {
+		return nil
+	}
+	attr := unix.LandlockRulesetAttr{Handled_access_fs: handled(version)}
+	if version >= 4 {
+		attr.Handled_access_net = unix.LANDLOCK_ACCESS_NET_BIND_TCP | unix.LANDLOCK_ACCESS_NET_CONNECT_TCP
+	}
+	if version >= 6 {
+		attr.Scoped = unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | unix.LANDLOCK_SCOPE_SIGNAL
+	}
+	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0)
+	if errno != 0 {
+		return fmt.Errorf("making a Landlock ruleset: %w", errno)
+	}
+	ruleset := int(fd)
+	defer unix.Close(ruleset) //nolint:errcheck // a descriptor only
+	for path, access := range serverPaths(library, dir) {
+		if err := allowPath(ruleset, path, access&attr.Handled_access_fs); err != nil {
+			return fmt.Errorf("allowing %s: %w", path, err)
+		}
+	}
+	if attr.Handled_access_net != 0 {
+		rule := struct{ access, port uint64 }{attr.Handled_access_net, uint64(port)}
+		const netPort = 2 // LANDLOCK_RULE_NET_PORT
+		if _, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, fd, netPort, uintptr(unsafe.Pointer(&rule)), 0, 0, 0); errno != 0 {
+			return fmt.Errorf("allowing port %d: %w", port, errno)
+		}
+	}
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return err
+	}
+	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, fd, 0, 0); errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// handled are the rights that the kernel's version of Landlock knows.
+func handled(version int) uint64 {
+	switch {
+	case version >= 5:
+		return allFiles
+	case version >= 3:
+		return allFiles &^ unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
+	}
+	return allFiles &^ (unix.LANDLOCK_ACCESS_FS_IOCTL_DEV | unix.LANDLOCK_ACCESS_FS_TRUNCATE)
+}
+
+// serverPaths are the files that the server needs, and for what.
+func serverPaths(library, dir string) map[string]uint64 {
+	paths := map[string]uint64{library: runFiles, "/proc/self/exe": runFiles, confDir(dir): readFiles}
+	for _, path := range append(filepath.SplitList(os.Getenv("LD_LIBRARY_PATH")), "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/nix/store", "/gnu/store") {
+		if filepath.IsAbs(path) && path != "/" {
+			paths[path] = runFiles
+		}
+	}
+	for _, path := range []string{
+		"/etc/ld.so.cache", "/etc/localtime", "/etc/timezone", "/usr/share/zoneinfo", "/dev/null", "/dev/urandom", "/dev/random",
+		"/proc/self", "/proc/meminfo", "/proc/cpuinfo", "/proc/stat", "/proc/loadavg", "/proc/sys", "/sys/devices/system", "/sys/fs/cgroup",
+	} {
+		paths[path] = readFiles
+	}
+	for _, path := range serverDirs(dir) {
+		paths[path] = writeFiles
+	}
+	return paths
+}
+
+// allowPath adds a rule for a path, if it exists.
+func allowPath(ruleset int, path string, access uint64) error {
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.EACCES) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd) //nolint:errcheck // names a file only
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil {
+		return err
+	}
+	if stat.Mode&unix.S_IFMT != unix.S_IFDIR {
+		access &= noDirectory
+	}
+	rule := unix.LandlockPathBeneathAttr{Allowed_access: access, Parent_fd: int32(fd)}
+	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(ruleset), unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// ownerOnly refuses clients of other users, which the modes of the socket and its folder do already.
+func ownerOnly(client *net.UnixConn) error {
+	raw, err := client.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var cred *unix.Ucred
+	var credErr error
+	if err := raw.Control(func(fd uintptr) { cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); err != nil {
+		return err
+	}
+	if credErr != nil {
+		return fmt.Errorf("asking who the client is: %w", credErr)
+	}
+	const unmapped = 65534 // in a user namespace, a uid of outside: root's, as nobody else passes the engine's folder
+	uid := os.Geteuid()
+	switch {
+	case int(cred.Uid) == uid, cred.Uid == 0, cred.Uid == unmapped && uidsMapped() == 1:
+		return nil
+	}
+	return fmt.Errorf("the embedded ClickHouse of user %d serves that user alone: run this as that user", uid)
+}
+
+// uidsMapped is how many uids the user namespace knows; 0 if that cannot be found out.
+func uidsMapped() int {
+	b, err := os.ReadFile("/proc/self/uid_map")
+	fields := strings.Fields(string(b))
+	if err != nil || len(fields) != 3 {
+		return 0
+	}
+	n, err := strconv.Atoi(fields[2])
+	if err != nil {
+		return 0
+	}
+	return n
+}

@@ -1,0 +1,236 @@
+package clickhouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// child is one process of the engine.
+type child struct {
+	cmd    *exec.Cmd
+	stdin  io.WriteCloser
+	stderr *tail
+	// started is when it answered.
+	started time.Time
+	// sharedNetwork is why it has no network of its own; nil where it has one, or was to have none.
+	sharedNetwork error
+	// done is closed after the process's end; exit is set before.
+	done chan struct{}
+	exit error
+}
+
+// startChild starts a process and waits until it answers on the server's socket. It is given a network of its own where the kernel
+// allows that.
+func startChild(ctx context.Context, cfg EngineConfig, s Server) (*child, error) {
+	var refused error
+	for _, attr := range processAttrs(cfg.SharedNetwork) {
+		c, err := spawn(cfg, s, attr)
+		if err == nil {
+			if err = c.handshake(ctx, s); err == nil {
+				err = removeConfiguration(cfg.Dir)
+			}
+			if err == nil {
+				c.started = time.Now()
+				if !attr.ownNetwork {
+					c.sharedNetwork = refused
+				}
+				return c, nil
+			}
+			c.kill()
+		}
+		if !attr.ownNetwork || !errors.Is(err, errNoNetwork) {
+			return nil, err
+		}
+		refused = err
+	}
+	return nil, refused // not reached: the last attempt is without a network of its own
+}
+
+// errNoNetwork says that the kernel gives the child no network of its own.
+var errNoNetwork = errors.New("no network of its own")
+
+// processAttr is how a child is started.
+type processAttr struct {
+	sys        *syscall.SysProcAttr
+	ownNetwork bool
+}
+
+// spawn starts the process. It inherits the listening socket, so that its path and its mode are not left to it.
+func spawn(cfg EngineConfig, s Server, attr processAttr) (*child, error) {
+	if err := writeConfiguration(cfg, s); err != nil {
+		return nil, err
+	}
+	listener, err := listenSocket(s.Socket)
+	if err != nil {
+		return nil, err
+	}
+	defer listener.Close() //nolint:errcheck // the child has it
+	network := sharedArg
+	if attr.ownNetwork {
+		network = ownArg
+	}
+	// Not CommandContext: the engine outlives the start's context, until Close. The path is that of the running program even when its
+	// file was replaced.
+	cmd := exec.Command("/proc/self/exe", engineArg, cfg.Library, cfg.Dir, network) //nolint:noctx // see above
+	cmd.Args[0] = os.Args[0]
+	cmd.Dir = dataDir(cfg.Dir)
+	cmd.Env = engineEnv()
+	cmd.SysProcAttr = attr.sys
+	cmd.ExtraFiles = []*os.File{listener}
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the child: %w", err)
+	}
+	c := &child{cmd: cmd, stdin: stdin, stderr: &tail{}, done: make(chan struct{})}
+	cmd.Stderr = c.stderr // exec copies it in a goroutine that Wait waits for
+	if err := cmd.Start(); err != nil {
+		if attr.ownNetwork {
+			err = fmt.Errorf("%w: %w", errNoNetwork, err)
+		}
+		return nil, fmt.Errorf("starting the child: %w", err)
+	}
+	go func() { // ends with the child
+		c.exit = cmd.Wait()
+		close(c.done)
+	}()
+	return c, nil
+}
+
+// listenSocket makes the socket, for its owner alone.
+func listenSocket(path string) (*os.File, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("removing the last start's socket: %w", err)
+	}
+	var file *os.File
+	err := withSocket(path, func(path string) error {
+		l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+		if err != nil {
+			return err
+		}
+		l.SetUnlinkOnClose(false)
+		if err = os.Chmod(path, 0o600); err == nil { // until here the folder keeps others out
+			file, err = l.File()
+		}
+		return errors.Join(err, l.Close())
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listening on %s: %w", path, err)
+	}
+	return file, nil
+}
+
+// handshake waits until the child answers, and tells it so.
+func (c *child) handshake(ctx context.Context, s Server) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, startLimit, fmt.Errorf("it does not answer after %v", startLimit))
+	defer cancel()
+	for {
+		err := s.ask(ctx, "SELECT 1")
+		if err == nil {
+			break
+		}
+		select {
+		case <-c.done:
+			return c.whyNot()
+		default:
+		}
+		if wait(ctx, 5*time.Millisecond) != nil {
+			return fmt.Errorf("waiting for its answer (%w): %w", err, context.Cause(ctx))
+		}
+	}
+	// The child may put its signal handlers back now.
+	if _, err := io.WriteString(c.stdin, "r"); err != nil {
+		return fmt.Errorf("talking to the child: %w", err)
+	}
+	return nil
+}
+
+// ask runs a statement whose answer does not matter.
+func (s Server) ask(ctx context.Context, sql string) error {
+	body, err := s.HTTP(ctx, Query{SQL: sql})
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, body)
+	return errors.Join(err, body.Close())
+}
+
+// whyNot explains an end before the server answered.
+func (c *child) whyNot() error {
+	said := strings.TrimSpace(c.stderr.String())
+	switch {
+	case c.cmd.ProcessState != nil && c.cmd.ProcessState.ExitCode() == exitNoNetwork:
+		return fmt.Errorf("%w: %s", errNoNetwork, said)
+	case strings.Contains(said, "Code: 76"), strings.Contains(said, "CANNOT_OPEN_FILE") && strings.Contains(said, "lock"):
+		return ErrInUse
+	case said == "" && c.exit != nil:
+		return fmt.Errorf("it ended: %w", c.exit)
+	}
+	return fmt.Errorf("it ended and said: %s", said)
+}
+
+// why explains an end after the server answered.
+func (c *child) why() error {
+	exit := c.exit
+	if exit == nil {
+		exit = errors.New("exit status 0")
+	}
+	if status, ok := c.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGKILL {
+		exit = errors.New("killed by signal 9: by someone, or for want of memory")
+	}
+	if said := lastLines(c.stderr.String()); said != "" {
+		return fmt.Errorf("%w; it said: %s", exit, said)
+	}
+	return exit
+}
+
+// lastLines are the last few lines of what a process wrote, as one.
+func lastLines(said string) string {
+	lines := strings.Split(strings.TrimSpace(said), "\n")
+	const most = 3
+	return strings.Join(lines[max(0, len(lines)-most):], " | ")
+}
+
+// kill ends the process and waits for its end.
+func (c *child) kill() {
+	_ = c.stdin.Close()
+	_ = c.cmd.Process.Kill()
+	<-c.done
+}
+
+// tail keeps the end of what is written to it.
+type tail struct {
+	mu sync.Mutex
+	b  []byte // guarded by mu
+}
+
+const tailBytes = 8 << 10
+
+// Write never fails.
+func (t *tail) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.b = append(t.b, b...)
+	if n := len(t.b) - tailBytes; n > 0 {
+		t.b = append(t.b[:0], t.b[n:]...)
+	}
+	return len(b), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.b)
+}
+
+// dataDir is the server's own folder.
+func dataDir(dir string) string { return filepath.Join(dir, "data") }

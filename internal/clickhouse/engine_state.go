@@ -1,0 +1,89 @@
+package clickhouse
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// EngineState says how an embedded engine is.
+type EngineState struct {
+	// Up is set while it serves.
+	Up bool `json:"up"`
+	// Since is when it began or ceased to serve.
+	Since time.Time `json:"since"`
+	// Why it ended the last time, or could not be started; empty if it never did.
+	Why string `json:"why,omitempty"`
+	// Restarts counts the times that it serves again after an end.
+	Restarts int `json:"restarts"`
+}
+
+const stateFile = "state.json"
+
+// ReadEngineState reads the state of the engine that runs, or ran last, in the folder dir. ok is false where none did.
+func ReadEngineState(dir string) (s EngineState, ok bool, err error) {
+	b, err := os.ReadFile(filepath.Join(dir, stateFile)) //nolint:gosec // below the data directory
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(b, &s)
+	}
+	if err != nil {
+		return s, false, fmt.Errorf("reading the engine's state: %w", err)
+	}
+	return s, true, nil
+}
+
+// write replaces the state in the folder dir.
+func (s EngineState) write(dir string) error {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("writing the engine's state: %w", err)
+	}
+	path := filepath.Join(dir, stateFile)
+	if err := os.WriteFile(path+".tmp", append(b, '\n'), 0o600); err != nil {
+		return fmt.Errorf("writing the engine's state: %w", err)
+	}
+	if err := os.Rename(path+".tmp", path); err != nil {
+		return fmt.Errorf("writing the engine's state: %w", err)
+	}
+	return nil
+}
+
+// downError explains why the socket of an engine does not answer, as far as the engine's state says.
+func downError(socket string, err error) error {
+	err = fmt.Errorf("connecting to the embedded ClickHouse: %w", err)
+	if s, ok, stateErr := ReadEngineState(filepath.Dir(socket)); stateErr == nil && ok && !s.Up && s.Why != "" {
+		return fmt.Errorf("%w (down since %s: %s)", err, s.Since.UTC().Format("15:04:05"), s.Why)
+	}
+	return err
+}
+
+// The waits between an engine's end and the next start.
+const (
+	backoffFirst = 200 * time.Millisecond
+	backoffMost  = 30 * time.Second
+	// healthyAfter is how long an engine has to serve so that its end counts as the first one again.
+	healthyAfter = time.Minute
+)
+
+// backoff counts the ends of an engine that follow one another. The zero value is ready.
+type backoff struct{ ends int }
+
+// next returns how long to wait after an engine has ended that had served for so long; 0 for one that did not start.
+func (b *backoff) next(served time.Duration) time.Duration {
+	if served >= healthyAfter {
+		b.ends = 0
+	}
+	b.ends++
+	wait := backoffFirst
+	for i := 1; i < b.ends && wait < backoffMost; i++ {
+		wait *= 2
+	}
+	return min(wait, backoffMost)
+}

@@ -1,4 +1,0 @@
-package clickhouse
-
-// PoliteDialer is for tests.
-type PoliteDialer = politeDialer

@@ -1,0 +1,180 @@
+package clickhouse
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/ch-go"
+	"github.com/ClickHouse/ch-go/proto"
+)
+
+// Insert is one block of rows for one table.
+type Insert struct {
+	// Table is a table of the server's database.
+	Table string
+	// ID is the query id; no two inserts may have the same.
+	ID string
+	// Settings are ClickHouse settings.
+	Settings map[string]string
+	// Columns hold the rows, all the same number. They are only read, and only until Insert returns.
+	Columns proto.Input
+}
+
+// Inserter inserts blocks: over the native protocol, or over HTTP into the embedded engine. It connects when it has to, and
+// again after a failure. It is not safe for concurrent use.
+type Inserter struct {
+	server Server
+	native *ch.Client      // nil while not connected
+	http   *http.Transport // nil until the first insert
+	block  proto.Buffer    // the last block, for its memory
+}
+
+// NewInserter does not connect yet.
+func NewInserter(s Server) *Inserter { return &Inserter{server: s} }
+
+// Insert sends the block and waits for the answer. A refusal of the server is a *ch.Exception. After any other error the block
+// may be in the table: as a whole or not at all.
+func (i *Inserter) Insert(ctx context.Context, in Insert) error {
+	if i.server.Embedded {
+		return i.post(ctx, in)
+	}
+	return i.send(ctx, in)
+}
+
+// Close ends the connections.
+func (i *Inserter) Close() error {
+	if i.http != nil {
+		i.http.CloseIdleConnections()
+	}
+	if i.native == nil || i.native.IsClosed() {
+		return nil
+	}
+	return i.native.Close()
+}
+
+// send inserts over the native protocol.
+func (i *Inserter) send(ctx context.Context, in Insert) error {
+	if i.native == nil || i.native.IsClosed() {
+		client, err := dialNative(ctx, i.server)
+		if err != nil {
+			return err
+		}
+		i.native = client
+	}
+	settings := make([]ch.Setting, 0, len(in.Settings))
+	for name, value := range in.Settings {
+		settings = append(settings, ch.Setting{Key: name, Value: value, Important: true})
+	}
+	err := i.native.Do(ctx, ch.Query{Body: in.Columns.Into(in.Table), QueryID: in.ID, Input: in.Columns, Settings: settings})
+	if err != nil {
+		_ = i.native.Close()
+		i.native = nil
+	}
+	return err
+}
+
+// dialNative opens a native connection. The addresses are tried in order.
+func dialNative(ctx context.Context, s Server) (*ch.Client, error) {
+	var faults []error
+	for _, addr := range s.Addresses {
+		opt := ch.Options{
+			Address: addr, Database: s.Database, User: s.User, Password: s.Password, DialTimeout: dialTimeout,
+			ClientName: "darkmap", Compression: ch.CompressionLZ4, ReadTimeout: time.Minute,
+		}
+		if s.TLS {
+			opt.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+		}
+		c, err := ch.Dial(ctx, opt)
+		if err == nil {
+			return c, nil
+		}
+		faults = append(faults, fmt.Errorf("connecting to ClickHouse at %s: %w", addr, err))
+	}
+	return nil, errors.Join(faults...)
+}
+
+// insertLimit bounds how long the embedded engine may take for a block. It sends nothing before it is through.
+const insertLimit = 2 * time.Minute
+
+// maxBlockKept bounds the memory that is kept for the next block.
+const maxBlockKept = 64 << 20
+
+// post inserts over HTTP: one block in the format Native. Its length is sent first, so a body that is cut short is no block.
+func (i *Inserter) post(ctx context.Context, in Insert) error {
+	if i.http == nil {
+		i.http = i.server.Transport()
+		i.http.ResponseHeaderTimeout = insertLimit
+	}
+	if i.block.Buf = i.block.Buf[:0]; cap(i.block.Buf) > maxBlockKept {
+		i.block.Buf = nil
+	}
+	if err := encodeBlock(&i.block, in.Columns); err != nil {
+		return err
+	}
+	v := url.Values{}
+	for name, value := range in.Settings {
+		v.Set(name, value)
+	}
+	v.Set("query", strings.TrimSuffix(in.Columns.Into(in.Table), " VALUES")+" FORMAT Native")
+	v.Set("database", i.server.Database)
+	v.Set("query_id", in.ID)
+	u := i.server.BaseURL()
+	u.RawQuery = v.Encode()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(i.block.Buf))
+	if err != nil {
+		return fmt.Errorf("asking ClickHouse: %w", err)
+	}
+	i.server.Authorize(req.Header)
+	resp, err := i.http.RoundTrip(req)
+	if err != nil {
+		return fmt.Errorf("asking ClickHouse: %w", err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // only read
+	b, err := io.ReadAll(io.LimitReader(resp.Body, maxMessage))
+	if code := resp.Header.Get("X-ClickHouse-Exception-Code"); code != "" || resp.StatusCode != http.StatusOK {
+		return exception(code, resp.Status, b)
+	}
+	if err != nil {
+		return fmt.Errorf("asking ClickHouse: %w", err)
+	}
+	return nil
+}
+
+// encodeBlock appends the columns as one block of the format Native.
+func encodeBlock(b *proto.Buffer, columns proto.Input) error {
+	rows := 0
+	if len(columns) > 0 {
+		rows = columns[0].Data.Rows()
+	}
+	const version = 0 // of the protocol: the format Native over HTTP has no more than columns and rows before the data
+	if err := (proto.Block{Rows: rows, Columns: len(columns)}).EncodeRawBlock(b, version, columns); err != nil {
+		return fmt.Errorf("encoding a block: %w", err)
+	}
+	return nil
+}
+
+// maxMessage bounds what is read of an error message.
+const maxMessage = 64 << 10
+
+// exception is a refusal as the native protocol would give it. Without a code it is an error of the HTTP server.
+func exception(code, status string, body []byte) error {
+	message := string(bytes.TrimSpace(body))
+	n, err := strconv.Atoi(code)
+	if err != nil {
+		return fmt.Errorf("asking ClickHouse: %s: %s", status, message)
+	}
+	_, rest, ok := strings.Cut(message, "DB::Exception: ")
+	if ok {
+		message = rest
+	}
+	return &ch.Exception{Code: proto.Error(n), Name: "DB::Exception", Message: message}
+}

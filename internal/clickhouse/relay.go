@@ -1,0 +1,87 @@
+package clickhouse
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+const (
+	// maxRelayed bounds the connections that are passed on at a time; more wait to be accepted.
+	maxRelayed = 128
+	// drainLimit bounds how long the answer to a client that has gone is read.
+	drainLimit = time.Minute
+)
+
+// relay passes connections to a Unix socket on to the server's port. The server does not survive every reset of a connection, so
+// it never sees one: towards it a connection ends with its writing half, and is closed when the server has ended the other.
+type relay struct {
+	listener net.Listener
+	target   string
+	// allowed returns why a client is refused; nil lets it in.
+	allowed func(*net.UnixConn) error
+	slots   chan struct{}
+	wg      sync.WaitGroup
+}
+
+func newRelay(l net.Listener, target string, allowed func(*net.UnixConn) error) *relay {
+	return &relay{listener: l, target: target, allowed: allowed, slots: make(chan struct{}, maxRelayed)}
+}
+
+// run accepts until the listener is closed, and waits for the connections' ends.
+func (r *relay) run() {
+	defer r.wg.Wait()
+	for {
+		r.slots <- struct{}{}
+		conn, err := r.listener.Accept()
+		if err != nil {
+			return
+		}
+		client, ok := conn.(*net.UnixConn)
+		if !ok {
+			_ = conn.Close()
+			return
+		}
+		r.wg.Go(func() { // ends with the connection
+			defer func() { <-r.slots }()
+			r.serve(client)
+		})
+	}
+}
+
+// serve passes one connection on.
+func (r *relay) serve(client *net.UnixConn) {
+	defer client.Close() //nolint:errcheck // nothing is pending
+	if err := r.allowed(client); err != nil {
+		text := err.Error() + "\n"
+		_, _ = fmt.Fprintf(client, "HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(text), text)
+		return
+	}
+	conn, err := (&net.Dialer{Timeout: dialTimeout}).Dial("tcp", r.target) //nolint:noctx // ends with the process
+	if err != nil {
+		return // the server does not listen yet, or not any more
+	}
+	server, ok := conn.(*net.TCPConn)
+	if !ok {
+		_ = conn.Close()
+		return
+	}
+	defer server.Close() //nolint:errcheck // it has ended
+	var sending sync.WaitGroup
+	sending.Go(func() { // ends with the client's half of the connection
+		_, _ = io.Copy(server, client)
+		_ = server.CloseWrite()
+	})
+	if _, err := io.Copy(client, server); err != nil { // the client has gone
+		_ = client.Close()
+		sending.Wait()
+		_ = server.SetReadDeadline(time.Now().Add(drainLimit))
+		_, _ = io.Copy(io.Discard, server)
+		return
+	}
+	_ = client.CloseWrite()
+	_ = client.CloseRead() // what it sends now nobody reads
+	sending.Wait()
+}

@@ -1,0 +1,99 @@
+package clickhouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// ErrSchema says that the database is not as this program wants it and that no repair keeps every row.
+var ErrSchema = errors.New("the database does not have this program's schema")
+
+// castLimit bounds how long the values of a column are looked through before its type is changed back.
+const castLimit = time.Minute
+
+// repair compares the database with the schema after the given number of migrations and mends what can be mended without losing a
+// row. It returns what it did; the error is ErrSchema where something else is left. Several processes may repair at once.
+func (s Server) repair(ctx context.Context, conn driver.Conn, steps int) ([]string, error) {
+	want, exact, err := s.wanted(ctx, conn, steps)
+	if err != nil {
+		return nil, err
+	}
+	have, err := readSchema(ctx, conn, s.Database)
+	if err != nil {
+		return nil, err
+	}
+	var done []string
+	var faults []error
+	// What is made may be needed by what comes later in the list, as tables by views and views by views: so a fault ends only the
+	// rounds in which nothing else was mended.
+	for differences := s.compare(want, have, exact); len(differences) > 0; {
+		faults = nil
+		mended := 0
+		for _, d := range differences {
+			if err := s.mend(ctx, conn, d); err != nil {
+				faults = append(faults, err)
+				continue
+			}
+			done = append(done, d.done)
+			mended++
+		}
+		if have, err = readSchema(ctx, conn, s.Database); err != nil {
+			return done, err
+		}
+		left := s.compare(want, have, exact)
+		if mended == 0 || len(left) >= len(differences) {
+			break
+		}
+		differences = left
+	}
+	for _, d := range s.compare(want, have, exact) {
+		if len(faults) == 0 { // every statement passed, and something is left all the same
+			faults = append(faults, d.fault(nil))
+		}
+	}
+	if len(faults) > 0 {
+		return done, fmt.Errorf("%w (database %s): %w", ErrSchema, s.Database, errors.Join(faults...))
+	}
+	return done, nil
+}
+
+// mend removes one difference.
+func (s Server) mend(ctx context.Context, conn driver.Conn, d difference) error {
+	if len(d.repair) == 0 {
+		return d.fault(nil)
+	}
+	if d.check != "" {
+		var lost uint64
+		limited := clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"max_execution_time": int(castLimit.Seconds())}))
+		if err := conn.QueryRow(limited, d.check).Scan(&lost); err != nil {
+			return d.fault(fmt.Errorf("not every value fits, or it cannot be found out: %w", err))
+		}
+		if lost > 0 {
+			return d.fault(fmt.Errorf("%d values would be lost", lost))
+		}
+	}
+	for _, statement := range d.repair {
+		if err := conn.Exec(ctx, statement); err != nil {
+			return d.fault(fmt.Errorf("mending it failed: %w", err))
+		}
+	}
+	return nil
+}
+
+// fault says the difference, why it stays, and what to do.
+func (d difference) fault(why error) error {
+	text := d.text
+	if d.todo != "" {
+		text += "; " + d.todo
+	}
+	if why != nil {
+		return fmt.Errorf("%s: %w", text, why)
+	}
+	return errors.New(strings.TrimSpace(text))
+}

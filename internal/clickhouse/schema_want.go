@@ -1,0 +1,122 @@
+package clickhouse
+
+import (
+	"context"
+	"crypto/rand"
+	_ "embed" // for the description of the schema
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// describedDatabase is the database's name in describedSchema.
+const describedDatabase = "darkmap"
+
+// describedSchema is the schema after all migrations, for servers on which no second database may be made. TestSchemaIsDescribed
+// writes it with -update.
+//
+//go:embed schema.json
+var describedSchema []byte
+
+const (
+	// scratchMark is in the name of every scratch database: DATABASE_scratch_SECONDS_random.
+	scratchMark = "_scratch_"
+	// scratchAge is after how long a scratch database was left behind by a process that was killed.
+	scratchAge = 10 * time.Minute
+)
+
+// wanted is the schema that the migrations make, as this server describes it, with the texts naming s.Database. It is made in a
+// scratch database, which is dropped again. exact is false where the user may not make one: then the schema is the description
+// in this program, and only names, types and kinds can be compared.
+func (s Server) wanted(ctx context.Context, conn driver.Conn, steps int) (want schema, exact bool, err error) {
+	scratch := s
+	scratch.Database = s.Database + scratchMark + strconv.FormatInt(time.Now().Unix(), 10) + "_" + strings.ToLower(rand.Text()[:8])
+	all, err := Migrations(scratch)
+	if err != nil {
+		return nil, false, err
+	}
+	if steps > len(all) {
+		return nil, false, fmt.Errorf("making the schema of step %d: there are %d", steps, len(all))
+	}
+	err = s.dropScratch(ctx, conn, "")
+	if err == nil {
+		err = conn.Exec(ctx, fmt.Sprintf("CREATE DATABASE %s %s", scratch.Database, s.onCluster()))
+	}
+	if forbidden(err) {
+		if want, err = s.described(); err == nil && steps != len(all) {
+			err = errors.New("the user may not create a database, so that the schema of an earlier step cannot be made")
+		}
+		return want, false, err
+	}
+	if err == nil {
+		want, err = scratch.build(ctx, conn, all[:steps])
+	}
+	cleaning, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	err = errors.Join(err, s.dropScratch(cleaning, conn, scratch.Database))
+	if err != nil {
+		return nil, false, fmt.Errorf("making the schema in a scratch database: %w", err)
+	}
+	return want.moved(scratch.Database, s.Database), true, nil
+}
+
+// build runs the migrations in the empty database and describes it.
+func (s Server) build(ctx context.Context, conn driver.Conn, steps []Migration) (schema, error) {
+	for _, statement := range append([]string{s.migrationsTable()}, flatten(steps)...) {
+		if err := conn.Exec(ctx, statement); err != nil {
+			return nil, err
+		}
+	}
+	return readSchema(ctx, conn, s.Database)
+}
+
+func flatten(steps []Migration) []string {
+	var all []string
+	for _, m := range steps {
+		all = append(all, m.Statements...)
+	}
+	return all
+}
+
+// dropScratch drops the scratch database of the name; where it is empty, those that killed processes left behind.
+func (s Server) dropScratch(ctx context.Context, conn driver.Conn, name string) error {
+	names := []string{name}
+	if name == "" {
+		names = nil
+		err := each(ctx, conn, "SELECT name FROM system.databases WHERE startsWith(name, ?)", s.Database+scratchMark, func(rows driver.Rows) error {
+			var found string
+			if err := rows.Scan(&found); err != nil {
+				return err
+			}
+			made, _, _ := strings.Cut(strings.TrimPrefix(found, s.Database+scratchMark), "_")
+			seconds, err := strconv.ParseInt(made, 10, 64)
+			if err == nil && time.Since(time.Unix(seconds, 0)) > scratchAge {
+				names = append(names, found)
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("looking for scratch databases: %w", err)
+		}
+	}
+	for _, n := range names {
+		if err := conn.Exec(ctx, fmt.Sprintf("DROP DATABASE IF EXISTS %s %s SYNC", n, s.onCluster())); err != nil {
+			return fmt.Errorf("dropping scratch database %s: %w", n, err)
+		}
+	}
+	return nil
+}
+
+// described is the schema as this program's description has it.
+func (s Server) described() (schema, error) {
+	var all schema
+	if err := json.Unmarshal(describedSchema, &all); err != nil {
+		return nil, fmt.Errorf("reading the description of the schema: %w", err)
+	}
+	return all.moved(describedDatabase, s.Database), nil
+}

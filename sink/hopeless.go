@@ -1,0 +1,24 @@
+package sink
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/clickhouse"
+)
+
+// complainEvery is how often the stage repeats that ClickHouse does not take what it sends.
+const complainEvery = time.Minute
+
+// explain says what to do about an error that waiting does not cure; others stay as they are.
+func explain(err error) error {
+	if !clickhouse.Hopeless(err) {
+		return err
+	}
+	return fmt.Errorf("%w (waiting does not cure that: `darkmap migrate` says what is missing or different in the schema, and mends it)", err)
+}
+
+// hopeless reports whether the stage ends with err: waiting does not cure it, and nobody is expected to while the stage runs.
+func (s *Stage) hopeless(err error) bool {
+	return !s.deps.Persist && clickhouse.Hopeless(err)
+}

@@ -12,6 +12,7 @@ import (
 	"text/template"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/darkmap/darkmap/schemas"
@@ -124,7 +125,7 @@ func Migrate(ctx context.Context, s Server) (int, error) {
 	}
 	for _, m := range all[done:] {
 		for i, statement := range m.Statements {
-			if err := conn.Exec(ctx, statement); err != nil {
+			if err := conn.Exec(ctx, statement); err != nil && !renamed(statement, err) {
 				return 0, fmt.Errorf("migrating to %04d_%s, statement %d: %w", m.Version, m.Name, i+1, err)
 			}
 		}
@@ -134,6 +135,13 @@ func Migrate(ctx context.Context, s Server) (int, error) {
 		}
 	}
 	return len(all) - int(done), nil
+}
+
+// renamed reports whether a RENAME failed because an earlier run has done it: its target is there.
+func renamed(statement string, err error) bool {
+	const tableAlreadyExists = 57
+	e, ok := errors.AsType[*clickhouse.Exception](err)
+	return ok && e.Code == tableAlreadyExists && strings.HasPrefix(statement, "RENAME TABLE ")
 }
 
 // applied makes sure that the database and schema_migrations exist and returns the number of the last step taken.

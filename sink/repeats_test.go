@@ -2,6 +2,7 @@ package sink
 
 import (
 	"cmp"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -21,6 +22,8 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
+
+var rowsSeed = flag.Uint64("rows-seed", 0, "seed of TestRowsOnce; 0 draws one")
 
 // sent is a message of a peer: changes of one or two prefixes.
 type sent struct {
@@ -179,7 +182,10 @@ func TestRowsOnce(t *testing.T) {
 	for _, seconds := range []bool{false, true} {
 		t.Run(fmt.Sprintf("seconds=%v", seconds), func(t *testing.T) {
 			t.Parallel()
-			seed := uint64(time.Now().UnixNano())
+			seed := *rowsSeed
+			if seed == 0 {
+				seed = uint64(time.Now().UnixNano())
+			}
 			t.Logf("seed %d", seed)
 			r := rand.New(rand.NewPCG(seed, 1))
 			s := clickhousetest.Server(t)

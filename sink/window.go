@@ -94,25 +94,25 @@ type candidate struct {
 	used   bool // a row of the window's source repeats it
 }
 
-// near reports whether rows of two sources may show the same message by their times, exactly or nearly. Between two streams,
-// and between two archives, times differ by nothing but rounding. An archive's whole second is the beginning of the second
-// in which the message came.
-func near(s source, at int64, c *candidate) (is, exactly bool) {
+// near reports whether rows of two sources may show the same message by their times, and whether they are the same but for
+// rounding. Between two streams, and between two archives, they have to be. An archive's whole second is the beginning of
+// the second in which the message came.
+func near(s source, at int64, c *candidate) (is, same bool) {
 	apart := max(c.at-at, at-c.at)
-	if apart <= fineTolerance {
-		return true, true
-	}
-	if s.archived() == c.source.archived() || apart > coarseTolerance+fineTolerance {
-		return false, false
+	if s.archived() == c.source.archived() {
+		return apart <= fineTolerance, true
 	}
 	archive, stream, of := c.at, at, s
 	if s.archived() {
 		archive, stream, of = at, c.at, c.source
 	}
-	if archive%coarseTolerance == 0 && !of.offByFraction() {
-		return stream >= archive-fineTolerance, false
+	switch {
+	case of.offByFraction():
+		return apart <= coarseTolerance, apart <= fineTolerance
+	case archive%coarseTolerance == 0:
+		return stream >= archive && apart <= mostApart, false
 	}
-	return of.offByFraction() && apart <= coarseTolerance, false
+	return apart <= fineTolerance, true
 }
 
 // window holds the rows of a collector that rows of one source from lo until before hi (microseconds) may repeat: those of
@@ -149,7 +149,7 @@ func (w *window) offer(key uint64, c candidate) {
 
 // take pairs a row of the window's source at at with one row that it repeats, and returns the name of that row, or 0. A row
 // is taken once: a peer may send the same twice. Rows of a source come in order of time, so the earliest free row pairs the
-// most. One at exactly the same time goes before one at nearly the same.
+// most. One at the same time goes before one that is only near.
 func (w *window) take(key uint64, at int64) uint64 {
 	list := w.rows[key]
 	best := -1
@@ -157,13 +157,12 @@ func (w *window) take(key uint64, at int64) uint64 {
 		if list[i].used {
 			continue
 		}
-		is, exactly := near(w.source, at, &list[i])
-		if exactly {
+		is, same := near(w.source, at, &list[i])
+		if is && (same || best < 0) {
 			best = i
-			break
 		}
-		if is && best < 0 {
-			best = i
+		if is && same {
+			break
 		}
 	}
 	if best < 0 {

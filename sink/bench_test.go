@@ -140,9 +140,9 @@ func BenchmarkSink(b *testing.B) {
 		b.ReportMetric(float64((ownCPU(b)-own).Nanoseconds())/float64(total), "sink-ns/row")
 		b.ReportMetric(float64((cpu(b, e.PID())-engine).Nanoseconds())/float64(total), "engine-ns/row")
 		stop()
-		exact(b, conn, "route_changes", total)
-		b.ReportMetric(float64(one[uint64](b, conn, "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND table = 'route_changes'"))/float64(total), "disk-bytes/row")
-		b.ReportMetric(float64(one[uint64](b, conn, "SELECT count() FROM system.parts WHERE active AND table = 'route_changes'")), "parts")
+		exact(b, conn, "route_change_log", total)
+		b.ReportMetric(float64(one[uint64](b, conn, "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND table = 'route_change_log'"))/float64(total), "disk-bytes/row")
+		b.ReportMetric(float64(one[uint64](b, conn, "SELECT count() FROM system.parts WHERE active AND table = 'route_change_log'")), "parts")
 		b.StartTimer()
 	}
 }

@@ -18,10 +18,16 @@
 // A message is recognised by host and id, where it has none by its whole frame; ids are never parsed. As many as come are
 // matched: two that are alike are two. One without an id is never said to be missing.
 //
+// A message that one connection brought is passed over for one of three reasons. It was written: the memory of written messages shows
+// it or, after a link has connected again, the keys of the link's latest frames. It lies in the last gap, and the gap is told of it
+// (stream.Gap.Lacks). It has no id. Where the memory does not reach far enough a message is missing; its age alone is no reason. Of two
+// messages of a peer with one timestamp the first one comes too late once the second one is written.
+//
 // Bounds. A frame: ReadLimit. Held frames: HoldBytes; the service brings some 5 MB a second, so the default of 128 MiB holds what a
 // silent leader owes until it is replaced, SwitchAfter (5 s) to LagLimit (30 s). Beyond that data are forgotten, of the collector that
 // has most, and only that they were there is remembered. Hashes: maxAhead a collector and connection; they go when both have brought a
-// message, so that many are there only while a connection is away: some 60 octets each, a minute of the whole service 40 MB. Peers: the stream's.
+// message, so that many are there only while a connection is away: some 60 octets each, a minute of the whole service 40 MB.
+// Keys of the latest frames: maxRecent a collector and link, 128 KiB. Peers: the stream's.
 //
 // Invariants: of a collector that is not owned nothing is said. What any connection brought is said once and in its peer's order, or a
 // gap holds it (TestMergeAtRandom). A gap begins before the first record after it, but for what was said after a single message that was

@@ -3,6 +3,7 @@ package rislive
 import (
 	"context"
 	"errors"
+
 	"net/netip"
 	"time"
 
@@ -23,11 +24,16 @@ type feed struct {
 	down   bool
 	why    string
 	lost   time.Duration
-	lacked int64 // timestamp of the earliest message that is known to be missing and in no gap; 0 is none
-	// since and resumed are where the last gap begins, and the earliest message after it, timestamps: what lies between is in that gap.
-	// resumed is 0 until there is such a message.
-	since, resumed int64
-	sides          [2]side // by link
+	// lacked and lackedTo are the timestamps of the earliest and the latest message that are known
+	// to be missing and lie in no gap; 0 is none.
+	lacked, lackedTo int64
+	gap              *stream.Gap // the last one
+	// Timestamps: since is where the gap begins; until is when it was over by our clock; through is
+	// the latest message that is known to be missing in it, or since; resumed is the earliest
+	// message after the gap that is not older than through, 0 if there is none. A missing message
+	// lies in the gap if it is not before since, not after until, and before resumed.
+	since, until, through, resumed int64
+	sides                          [2]side // by link
 }
 
 // side is what a connection has to do with a collector.
@@ -38,6 +44,12 @@ type side struct {
 	asked, listens bool
 	heard          time.Duration
 	brought        time.Duration // when it brought anything of the collector last
+	// forgotten is the time up to which ahead has forgotten messages, for want of room.
+	forgotten time.Duration
+	// matched is the number (merger.frames) of the latest frame of the connection whose message was
+	// written to the stream, by whichever connection.
+	matched uint64
+	recent  recent
 	// overlaps: since whole, from when on all that it brings is known, a message of it was brought by the other one as well.
 	overlaps bool
 	whole    time.Duration
@@ -47,7 +59,29 @@ type side struct {
 // connection brought.
 func (s *side) lose(p *pool) {
 	s.hold.strip(p)
+	s.recent.end()
 	s.asked, s.listens, s.overlaps, s.brought = false, false, false, 0
+}
+
+// take notes that the connection has brought, as the frame with that number, a message that was
+// written before. It reports false if the message was not written.
+func (s *side) take(key, frame uint64) bool {
+	_, ok := s.ahead.take(key)
+	if ok {
+		s.recent.note(key)
+		s.matched = frame
+	}
+	return ok
+}
+
+// remember notes that a message was written that the connection has not brought. It keeps the latest
+// most of them.
+func (s *side) remember(key uint64, now time.Duration, most int) {
+	if len(s.ahead.list) >= most {
+		s.forgotten = s.ahead.oldest().at
+		s.ahead.dropOldest()
+	}
+	s.ahead.push(key, now, struct{}{})
 }
 
 // listensSince tells whether the connection was subscribed to the collector at t.
@@ -78,6 +112,10 @@ func newFeed(s *stream.Stream, now time.Duration) *feed {
 	return &feed{collector: s.Collector(), host: s.Collector()[len(bgp.ProjectRIS)+1:], stream: s, peers: map[bgp.Peer]*peer{}, broken: true, why: whyStart, lost: now}
 }
 
+// beyond is how far the answer to a gap reaches beyond the gap's end at least. Clocks differ, and
+// bootstrap.Config.Overlap is a minute.
+const beyond = time.Second
+
 // begin ends a feed's break: the gap, then the stream is up.
 func (f *feed) begin(ctx context.Context) error {
 	since := f.last
@@ -86,10 +124,13 @@ func (f *feed) begin(ctx context.Context) error {
 	} else if f.lacked != 0 {
 		since = min(since, f.lacked)
 	}
-	f.lacked, f.since, f.resumed = 0, since, 0
-	if _, err := f.stream.BeginGap(ctx, since, f.why); err != nil {
+	g, err := f.stream.BeginGap(ctx, since, f.why)
+	if err != nil {
 		return err
 	}
+	f.gap, f.since, f.until, f.through, f.resumed = g, since, g.Until+beyond.Microseconds(), max(since, f.lackedTo), 0
+	g.Lacks(f.through)
+	f.lacked, f.lackedTo = 0, 0
 	if err := f.stream.Up(ctx); err != nil {
 		return err
 	}
@@ -114,18 +155,28 @@ func (f *feed) lack(stamp int64, now time.Duration, why string) {
 	if f.lacked == 0 || stamp < f.lacked {
 		f.lacked = stamp
 	}
+	f.lackedTo = max(f.lackedTo, stamp)
 	f.lose(now, why)
 }
 
-// inGap tells whether the last gap holds a message that was not said.
+// inGap reports whether the last gap holds a missing message. If so, the gap's answer brings the
+// message, however old the messages are that come after the gap: a connection that stood still may
+// go on at an earlier time.
 func (f *feed) inGap(stamp int64) bool {
-	return f.since <= stamp && (f.resumed == 0 || stamp < f.resumed)
+	if f.gap == nil || stamp < f.since || stamp > f.until || f.resumed != 0 && stamp >= f.resumed {
+		return false
+	}
+	if stamp > f.through {
+		f.through = stamp
+		f.gap.Lacks(stamp)
+	}
+	return true
 }
 
 // heard notes the timestamp of a message that was said, or says nothing.
 func (f *feed) heard(stamp int64) {
 	f.last = max(f.last, stamp)
-	if f.resumed == 0 || f.since <= stamp && stamp < f.resumed {
+	if stamp >= f.through && (f.resumed == 0 || stamp < f.resumed) {
 		f.resumed = stamp
 	}
 }
@@ -166,11 +217,12 @@ const (
 	passedExpired   passed = "expired"
 )
 
-// say writes a message that a connection brought to the stream, unless it is older than what its peer has said on another one: it
-// would undo what came since. The error is the stream's.
-func (f *feed) say(ctx context.Context, m *wire.RISLiveMessage, from *connection) (passed, error) {
+// say writes a message that a connection brought to the stream, unless its peer has sent a later
+// message that another connection brought: the older one would undo it. overtaken: of two messages
+// with one timestamp, this is the older one. The error is the stream's.
+func (f *feed) say(ctx context.Context, m *wire.RISLiveMessage, from *connection, overtaken bool) (passed, error) {
 	p := f.peers[m.Peer]
-	late := p != nil && m.Timestamp < p.handedTo(from)
+	late := p != nil && (m.Timestamp < p.handedTo(from) || overtaken && m.Timestamp == p.handedTo(from))
 	believable := !f.stream.Ahead(m.Timestamp) // one that cannot be is no measure of what comes later
 	if m.Kind != wire.RISUnknown && believable && !late {
 		f.heard(m.Timestamp)

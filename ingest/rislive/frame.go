@@ -17,21 +17,22 @@ func (m *merger) frame(ctx context.Context, n int, frame []byte) error {
 	if c == nil {
 		return nil
 	}
-	now := time.Now()
 	c.frames++
-	c.alive = now.Sub(m.start)
+	m.frames++
+	m.at, m.clock = m.now(), m.wall()
+	c.alive = m.at
 	if n == m.lead {
 		m.metrics.leaderMessages.Inc()
 		m.metrics.leaderBytes.Add(float64(len(frame)))
-		return m.leads(ctx, c, frame, now)
+		return m.leads(ctx, c, frame)
 	}
 	m.metrics.followerMessages.Inc()
 	m.metrics.followerBytes.Add(float64(len(frame)))
-	return m.follows(ctx, c, frame, now)
+	return m.follows(ctx, c, frame)
 }
 
 // leads says what the leader brings. mu is held.
-func (m *merger) leads(ctx context.Context, c *connection, frame []byte, now time.Time) error {
+func (m *merger) leads(ctx context.Context, c *connection, frame []byte) error {
 	if err := m.dec.Decode(frame, &m.msg); err != nil {
 		m.unread(c, frame)
 		return m.undecodable(ctx, c, frame, err)
@@ -40,7 +41,7 @@ func (m *merger) leads(ctx context.Context, c *connection, frame []byte, now tim
 		return m.control(ctx, c, frame)
 	}
 	first := !c.spoke
-	c.heardAt(m.msg.Timestamp, now, m.cfg.Hold)
+	c.heardAt(m.msg.Timestamp, m.clock, m.cfg.Hold)
 	if first {
 		if err := m.resumeAll(ctx); err != nil {
 			return err
@@ -54,40 +55,42 @@ func (m *merger) leads(ctx context.Context, c *connection, frame []byte, now tim
 	if err := m.listening(ctx, c, f); err != nil {
 		return err
 	}
-	if m.twice(c, f, m.key(f, m.msg.ID, frame)) {
+	if m.twice(c, f, m.key(f, m.msg.ID, frame), len(m.msg.ID) > 0) {
 		m.pass(passedTwice)
 		return nil
 	}
-	return m.emit(ctx, f, c.n, frame)
+	s := &f.sides[c.n]
+	return m.emit(ctx, f, c.n, frame, s.ahead.oldest() != nil || m.forgot(s, m.msg.Timestamp) || m.old(s, m.msg.Timestamp))
 }
 
-// twice notes that the leader has brought a message, and reports whether it was said already. mu is held.
-func (m *merger) twice(c *connection, f *feed, key uint64) bool {
+// twice notes that the leader has brought a message, and reports whether it was written already. sure:
+// the message has an id. mu is held.
+func (m *merger) twice(c *connection, f *feed, key uint64, sure bool) bool {
 	s := &f.sides[c.n]
 	s.brought = c.alive
-	if _, ok := s.ahead.take(key); ok {
+	if s.take(key, m.frames) {
 		s.overlaps, c.overlap = true, c.alive
 		return true
 	}
+	if sure && s.recent.repeats(key) {
+		return true
+	}
+	s.recent.note(key)
+	s.matched = m.frames
 	if m.cfg.Connections == 1 {
 		return false
 	}
 	o, other := &f.sides[1-c.n], m.links[1-c.n]
-	switch at, ok := o.hold.match(key, &m.pools[1-c.n]); {
-	case !ok:
-		m.remember(&o.ahead, key, c.alive)
-	case other != nil && o.listens && at >= o.whole: // not from before something was passed over
+	e, ok := o.hold.match(key, &m.pools[1-c.n])
+	if !ok {
+		o.remember(key, c.alive, m.maxAhead)
+		return false
+	}
+	o.matched = max(o.matched, e.v.frame)
+	if other != nil && o.listens && e.at >= o.whole { // not from before something was passed over
 		o.overlaps, other.overlap = true, c.alive
 	}
 	return false
-}
-
-// remember notes that a message was said, as one of maxAhead.
-func (m *merger) remember(a *sequence[struct{}], key uint64, now time.Duration) {
-	if len(a.list) >= maxAhead {
-		a.dropOldest()
-	}
-	a.push(key, now, struct{}{})
 }
 
 // unread notes that the leader has brought a message that cannot be decoded, as far as its head can be read: the follower will bring
@@ -95,12 +98,12 @@ func (m *merger) remember(a *sequence[struct{}], key uint64, now time.Duration) 
 func (m *merger) unread(c *connection, frame []byte) {
 	var h wire.RISLiveHead
 	if f := m.head(frame, &h); f != nil && f.sides[c.n].asked {
-		m.twice(c, f, m.key(f, h.ID, frame))
+		m.twice(c, f, m.key(f, h.ID, frame), len(h.ID) > 0)
 	}
 }
 
 // follows holds what the leader has not brought. mu is held.
-func (m *merger) follows(ctx context.Context, c *connection, frame []byte, now time.Time) error {
+func (m *merger) follows(ctx context.Context, c *connection, frame []byte) error {
 	var h wire.RISLiveHead
 	f := m.head(frame, &h)
 	if h.Host == nil { // what else there is, is rare
@@ -113,7 +116,7 @@ func (m *merger) follows(ctx context.Context, c *connection, frame []byte, now t
 		h.Timestamp, h.ID = m.msg.Timestamp, m.msg.ID
 		f = m.feeds[m.msg.Collector]
 	}
-	c.heardAt(h.Timestamp, now, m.cfg.Hold)
+	c.heardAt(h.Timestamp, m.clock, m.cfg.Hold)
 	if f == nil || !f.sides[c.n].asked {
 		m.pass(passedForeign)
 		return nil
@@ -121,21 +124,36 @@ func (m *merger) follows(ctx context.Context, c *connection, frame []byte, now t
 	if err := m.listening(ctx, c, f); err != nil {
 		return err
 	}
+	m.keep(c, f, m.key(f, h.ID, frame), held{data: frame, frame: m.frames, stamp: h.Timestamp, sure: len(h.ID) > 0})
+	return nil
+}
+
+// keep holds a message that the follower has brought, unless it was written. A message that may have
+// been written and forgotten is held without its data: it is never written from here, and it is missing
+// if the leader does not bring it. mu is held.
+func (m *merger) keep(c *connection, f *feed, key uint64, h held) {
 	s := &f.sides[c.n]
 	s.brought = c.alive
-	key := m.key(f, h.ID, frame)
-	if _, ok := s.ahead.take(key); ok {
+	if s.take(key, m.frames) {
 		s.overlaps, c.overlap = true, c.alive
-		return nil
+		return
 	}
-	if m.old(s, h.Timestamp) || m.age(h.Timestamp) > c.alive-m.forgotten-m.cfg.patience() {
-		s.partial(c.alive) // it is from before this connection, or may have been said and forgotten
+	old, known := m.old(s, h.stamp), s.hold.find(key)
+	forgot := m.forgot(s, h.stamp) || old && s.recent.full()
+	switch {
+	case h.sure && (known == nil || known.v.data != nil) && s.recent.repeats(key):
+		m.pass(passedTwice)
+		return
+	case !h.sure && (forgot || old): // without an id it cannot be told apart
+		s.partial(c.alive)
 		m.pass(passedLate)
-		return nil
+		return
+	case forgot:
+		h.data = nil
 	}
-	s.hold.push(key, c.alive, held{data: frame, stamp: h.Timestamp, sure: len(h.ID) > 0}, &m.pools[c.n])
+	s.recent.note(key)
+	s.hold.push(key, c.alive, h, &m.pools[c.n])
 	m.makeRoom(c.n)
-	return nil
 }
 
 // makeRoom forgets, where too much is held, the oldest data of the collector that has most; the leader may bring it yet. mu is held.

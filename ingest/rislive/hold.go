@@ -3,7 +3,7 @@ package rislive
 import "time"
 
 const (
-	// maxAhead bounds what is remembered of a collector that was said and a connection has not brought.
+	// maxAhead is merger.maxAhead outside of tests.
 	maxAhead = 1 << 20
 	// maxSpare and spareBytes bound the buffers that are kept for the next frames.
 	maxSpare   = 4096
@@ -14,7 +14,8 @@ const (
 
 // held is a frame that a follower brought and the leader has not.
 type held struct {
-	data []byte // nil: forgotten, what is known is that the message is there
+	data  []byte // nil: forgotten, what is known is that the message is there
+	frame uint64 // the frame's number (merger.frames)
 	// stamp is the message's timestamp, microseconds; sure says that it has an id, by which the leader's would have been known.
 	stamp int64
 	sure  bool
@@ -56,23 +57,26 @@ func (h *hold) count(n int, p *pool) {
 	p.bytes += int64(n)
 }
 
-// push keeps a frame: f's data are copied. It takes the place of one whose data were forgotten.
+// push keeps a frame and copies its data, if there are any. It takes the place of a like frame whose
+// data were forgotten.
 func (h *hold) push(key uint64, at time.Duration, f held, p *pool) {
 	if e := h.find(key); e != nil && e.v.data == nil {
 		h.match(key, p)
 	}
-	f.data = p.copy(f.data)
+	if f.data != nil {
+		f.data = p.copy(f.data)
+	}
 	h.count(entryBytes+len(f.data), p)
 	h.sequence.push(key, at, f)
 }
 
-// match drops a frame like key and tells when it came; false where there was none.
-func (h *hold) match(key uint64, p *pool) (at time.Duration, ok bool) {
-	e, ok := h.take(key)
-	if ok {
+// match drops a frame like key and returns its entry, whose data are void. It reports false if there
+// is none.
+func (h *hold) match(key uint64, p *pool) (e entry[held], ok bool) {
+	if e, ok = h.take(key); ok {
 		h.release(e.v, p)
 	}
-	return e.at, ok
+	return e, ok
 }
 
 // drop forgets the oldest frame; there must be one.

@@ -28,6 +28,7 @@ func (m *merger) judge(ctx context.Context) error {
 	defer m.mu.Unlock()
 	now := m.now()
 	m.forgive(now)
+	m.resetClock(now)
 	for _, c := range m.links {
 		if c != nil && c.least >= 0 {
 			c.delay, c.least = c.least, -1
@@ -58,6 +59,15 @@ func (m *merger) judge(ctx context.Context) error {
 	}
 	m.metrics.held.Set(float64(m.pools[0].bytes + m.pools[1].bytes))
 	return nil
+}
+
+// resetClock notes by how much our clock was set forward: all messages seem to come that much later
+// from then on. If the machine slept instead, the next message that is not late shows it. A clock that
+// was set back shows in the same way. mu is held.
+func (m *merger) resetClock(now time.Duration) {
+	set := m.wall().Round(0).Sub(m.start.Round(0)) - now
+	m.skew += max(0, set-m.set)
+	m.set = set
 }
 
 // reckon takes a period's least delay into account. The clock's drift is a thousand times less than is allowed for. mu is held.

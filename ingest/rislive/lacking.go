@@ -115,11 +115,14 @@ func (m *merger) expire(ctx context.Context, f *feed, now time.Duration) error {
 	for n := range f.sides {
 		s, c := &f.sides[n], m.links[n]
 		for e := s.hold.oldest(); e != nil && e.at < m.forgotten; e = s.hold.oldest() {
-			if lead := &f.sides[1-n]; m.lead == 1-n && e.v.sure && lead.listens && !m.old(lead, e.v.stamp) {
+			if e.v.sure {
 				f.lack(e.v.stamp, now, "the leading connection left out a message that the other brought")
 			}
 			s.hold.drop(&m.pools[n])
 			m.pass(passedExpired)
+		}
+		if s.listens && s.heard < m.forgotten {
+			s.recent.settle()
 		}
 		var lacking time.Duration // when the last was said that it has not brought
 		for e := s.ahead.oldest(); e != nil && e.at < m.forgotten; e = s.ahead.oldest() {

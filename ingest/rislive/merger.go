@@ -19,17 +19,25 @@ const maxSpellings = 256
 // merger makes one stream a collector of two connections.
 type merger struct {
 	cfg     *Config
-	set     *stream.Set
+	streams *stream.Set
 	metrics metrics
 	log     *slog.Logger
 	limited *telemetry.Limited
 	seed    maphash.Seed
 	start   time.Time
+	// maxAhead bounds the messages of a collector that were written, that a connection has not
+	// brought, and that are remembered.
+	maxAhead int
+	// wall is the clock that timestamps are compared with. Unlike now it may be set.
+	wall func() time.Time
 
 	mu     sync.Mutex // below, and the order of what is said
 	feeds  map[string]*feed
 	hosts  map[string]*feed // by the spelling in frames
 	lead   int              // the link that leads, -1 none
+	frames uint64           // the number of the latest frame; all connections are counted
+	at     time.Duration    // when the latest frame came
+	clock  time.Time        // at, by wall
 	links  [2]*connection   // connected ones
 	judged time.Duration    // the last time
 	stood  time.Duration    // when this process had stood still for SwitchAfter last
@@ -38,6 +46,7 @@ type merger struct {
 	// skew is how far our clock seems to be ahead of the collectors', 0 until reckoned: the least that any message was late, lately.
 	skew     time.Duration
 	reckoned bool
+	set      time.Duration // by how much wall was set forward since the start; negative is back
 	pools    [2]pool
 	dec      wire.RISLiveDecoder
 	msg      wire.RISLiveMessage
@@ -59,7 +68,8 @@ type connection struct {
 
 func newMerger(cfg *Config, set *stream.Set, log *slog.Logger, m metrics) *merger {
 	return &merger{
-		cfg: cfg, set: set, metrics: m, log: log, limited: telemetry.NewLimited(log, 10*time.Second, 3), seed: maphash.MakeSeed(), start: time.Now(),
+		cfg: cfg, streams: set, metrics: m, log: log, limited: telemetry.NewLimited(log, 10*time.Second, 3), seed: maphash.MakeSeed(), start: time.Now(),
+		wall: time.Now, maxAhead: maxAhead,
 		feeds: map[string]*feed{}, hosts: map[string]*feed{}, lead: -1, forgotten: -cfg.Hold,
 	}
 }
@@ -194,7 +204,7 @@ func (m *merger) drain(ctx context.Context, f *feed, n int) error {
 	h := &f.sides[n].hold
 	for e := h.oldest(); e != nil; e = h.oldest() {
 		if m.cfg.Connections > 1 {
-			m.remember(&f.sides[1-n].ahead, e.key, m.now())
+			f.sides[1-n].remember(e.key, m.now(), m.maxAhead)
 		}
 		if err := m.release(ctx, f, n, e.v); err != nil {
 			return err
@@ -214,25 +224,26 @@ func (m *merger) release(ctx context.Context, f *feed, n int, h held) error {
 	if err := m.dec.Decode(h.data, &m.msg); err != nil {
 		return m.undecodable(ctx, m.links[n], h.data, err)
 	}
-	return m.emit(ctx, f, n, h.data)
+	return m.emit(ctx, f, n, h.data, h.frame < f.sides[n].matched)
 }
 
-// emit says the message in msg, which link n brought as frame, or why it does not. One that comes too late for its peer is missing in
-// its place. mu is held.
-func (m *merger) emit(ctx context.Context, f *feed, n int, frame []byte) error {
+// emit writes the message in msg, which link n brought as frame, or counts why it does not. A message
+// that comes too late for its peer is missing. overtaken: a message that the link brings later may
+// have been written already. mu is held.
+func (m *merger) emit(ctx context.Context, f *feed, n int, frame []byte, overtaken bool) error {
 	if m.msg.RawError != nil { // it was built from the other fields
 		if err := m.undecodable(ctx, m.links[n], frame, m.msg.RawError); err != nil {
 			return err
 		}
 	}
-	p, err := f.say(ctx, &m.msg, m.links[n])
+	p, err := f.say(ctx, &m.msg, m.links[n], overtaken)
 	if p != "" {
 		m.pass(p)
 	}
 	switch {
 	case errors.Is(err, stream.ErrTooManyPeers):
 		return m.undecodable(ctx, m.links[n], frame, err)
-	case p == passedLate && len(m.msg.ID) > 0 && !m.old(&f.sides[n], m.msg.Timestamp):
+	case p == passedLate && len(m.msg.ID) > 0:
 		return m.missing(ctx, f, m.msg.Timestamp)
 	}
 	return m.check(f, err)
@@ -244,12 +255,20 @@ func (m *merger) missing(ctx context.Context, f *feed, stamp int64) error {
 	return m.resume(ctx, f)
 }
 
-// old tells whether a message is older than the connection's subscription: it may have been said before. mu is held.
-func (m *merger) old(s *side, stamp int64) bool { return m.age(stamp) > m.now()-s.heard }
+// old reports whether the message that has just come is older than the connection's subscription. mu
+// is held.
+func (m *merger) old(s *side, stamp int64) bool { return m.age(stamp) > m.at-s.heard }
 
-// age is for how long a message with that timestamp, microseconds, has been there, as the collectors' clocks have it. mu is held.
+// forgot reports whether the message that has just come is so old that it may have been written and
+// forgotten. mu is held.
+func (m *merger) forgot(s *side, stamp int64) bool {
+	return m.age(stamp) > m.at-max(m.forgotten, s.forgotten)-m.cfg.patience()
+}
+
+// age is how old a message with that timestamp, microseconds, was when the latest frame came, by the
+// collectors' clocks. mu is held.
 func (m *merger) age(stamp int64) time.Duration {
-	return time.Duration(time.Now().UnixMicro()-stamp)*time.Microsecond - m.skew
+	return time.Duration(m.clock.UnixMicro()-stamp)*time.Microsecond - m.skew
 }
 
 func (m *merger) pass(p passed) { m.metrics.passed.WithLabelValues(string(p)).Inc() }
@@ -257,7 +276,7 @@ func (m *merger) pass(p passed) { m.metrics.passed.WithLabelValues(string(p)).In
 // undecodable counts, says and keeps what could not be decoded; nothing is kept where raw is nil. mu is held.
 func (m *merger) undecodable(ctx context.Context, c *connection, raw []byte, err error) error {
 	m.limited.Warn("passed over a message of RIS Live", "address", c.origin, "message", c.frames, "err", short(err.Error()))
-	return m.set.DeadLetter(ctx, stream.DeadLetter{Origin: c.origin, Offset: c.frames, Raw: raw, Reason: "rislive", Err: err})
+	return m.streams.DeadLetter(ctx, stream.DeadLetter{Origin: c.origin, Offset: c.frames, Raw: raw, Reason: "rislive", Err: err})
 }
 
 // short is a text for the log: what a server says may be long.

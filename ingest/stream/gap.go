@@ -24,6 +24,7 @@ type Gap struct {
 
 	s     *Stream
 	after map[bgp.Peer]int64 // when each peer's first message after it was; the stream's mu
+	lack  int64              // the argument of Lacks, the greatest; the stream's mu
 	ids   []string           // of gaps whose place it took
 	ended bool               // the stream's mu
 	lacks bool               // a record of its answer was refused; the stream's mu
@@ -44,9 +45,18 @@ func (g *Gap) lane(kind string) *Lane {
 	return l
 }
 
+// Lacks notes that a message with that timestamp, microseconds, is missing and lies in the gap. Older
+// messages that come after the gap do not end a peer's part of the gap's answer: a source that lags
+// goes on at an earlier time. It is safe for concurrent use.
+func (g *Gap) Lacks(at int64) {
+	g.s.mu.Lock()
+	defer g.s.mu.Unlock()
+	g.lack = max(g.lack, at)
+}
+
 // heard notes the first message after the gap; one from before it came late. The stream's mu is held.
 func (g *Gap) heard(p bgp.Peer, at int64) {
-	if _, ok := g.after[p]; !ok && at >= g.Since {
+	if _, ok := g.after[p]; !ok && at >= max(g.Since, g.lack) {
 		g.after[p] = at
 	}
 }
@@ -64,7 +74,7 @@ func (s *Stream) BeginGap(ctx context.Context, since int64, why string) (*Gap, e
 	if old := s.gap; old != nil && !old.ended {
 		old.ended = true
 		ids := slices.Concat(old.ids, []string{old.ID})
-		g.Since, g.ids = min(old.Since, since), ids[max(0, len(ids)-maxListed):]
+		g.Since, g.lack, g.ids = min(old.Since, since), old.lack, ids[max(0, len(ids)-maxListed):]
 	}
 	s.gap, s.lastGap, s.safe = g, now, min(s.safe, since)
 	s.set.metrics.gaps.WithLabelValues(s.collector).Inc()

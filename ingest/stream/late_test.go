@@ -39,6 +39,47 @@ func TestLateAfterGap(t *testing.T) {
 	}
 }
 
+// TestGapLacks: a gap's answer holds a message that is known to be missing, though its peer goes on at an earlier time. The gap that takes
+// the place of the first one holds it as well. A peer that goes on later ends its part.
+func TestGapLacks(t *testing.T) {
+	t.Parallel()
+	_, s, w := open(t, stream.Options{Source: "rislive", Archived: true})
+	p := handle(t, s, 1)
+	t0 := w.t
+	at := func(sec int) int64 { return t0.Add(time.Duration(sec) * time.Second).UnixMicro() }
+	say := func(sec int) {
+		t.Helper()
+		if err := s.Live().Message(t.Context(), &stream.Message{Peer: p, Timestamp: at(sec), Raw: []byte{1}, ASOctets: 4}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	begin := func() *stream.Gap {
+		t.Helper()
+		g, err := s.BeginGap(t.Context(), at(0), "the leader stands still")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	w.t = t0.Add(time.Minute)
+	g := begin()
+	g.Lacks(at(40))
+	g.Lacks(at(30))
+	say(10)
+	if !g.Missing(p.Key(), at(40)) {
+		t.Error("a message after which the peer has sent nothing is not in the gap")
+	}
+	g = begin()
+	say(20)
+	if !g.Missing(p.Key(), at(40)) {
+		t.Error("the message is not in the gap that took the first one's place")
+	}
+	say(50)
+	if !g.Missing(p.Key(), at(40)) || g.Missing(p.Key(), at(55)) {
+		t.Error("the peer's first message after the missing one does not end its part of the gap")
+	}
+}
+
 // TestOneLatePeer: late messages of one peer do not take the collector down, nor do they stop its clock.
 func TestOneLatePeer(t *testing.T) {
 	t.Parallel()

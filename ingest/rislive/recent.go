@@ -1,0 +1,43 @@
+package rislive
+
+// maxRecent bounds the keys that are kept of a collector and link, at 8 octets each: some eight seconds
+// of the busiest collector.
+const maxRecent = 1 << 14
+
+// recent keeps the keys of the latest frames that a link has brought, over all its connections. It
+// tells the frames that a new connection repeats from those that the link brings for the first time.
+type recent struct {
+	keys   []uint64            // a ring once it is full
+	next   int                 // the place of the next key in the ring
+	former map[uint64]struct{} // keys from before the present connection; nil: no repetition is expected
+}
+
+// note keeps a key.
+func (r *recent) note(key uint64) {
+	if len(r.keys) < maxRecent {
+		r.keys = append(r.keys, key)
+		return
+	}
+	r.keys[r.next] = key
+	r.next = (r.next + 1) % maxRecent
+}
+
+// full reports whether older keys may have been forgotten.
+func (r *recent) full() bool { return len(r.keys) == maxRecent }
+
+// end notes that the connection has ended: the next one may repeat frames.
+func (r *recent) end() {
+	r.former = make(map[uint64]struct{}, len(r.keys))
+	for _, k := range r.keys {
+		r.former[k] = struct{}{}
+	}
+}
+
+// repeats reports whether a former connection has brought the frame.
+func (r *recent) repeats(key uint64) bool {
+	_, ok := r.former[key]
+	return ok
+}
+
+// settle forgets the former connections: the present one is too old to repeat anything.
+func (r *recent) settle() { r.former = nil }

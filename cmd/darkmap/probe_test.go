@@ -105,7 +105,7 @@ func probeHTTP(addr string, files []string, found func(string, ...any)) {
 		for _, statement := range statements {
 			for _, h := range logins {
 				for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodOptions} {
-					status, body, header, err := ask(method, "http://"+addr+path, statement, h)
+					status, body, header, err := askHTTP(method, "http://"+addr+path, statement, h)
 					if errors.Is(err, context.DeadlineExceeded) {
 						return // it does not speak HTTP
 					}
@@ -128,8 +128,8 @@ func answered(status int, body string, header http.Header) bool {
 	return true
 }
 
-// ask makes one request, with the statement as parameter of a GET and as body otherwise.
-func ask(method, url, statement string, h http.Header) (int, string, http.Header, error) {
+// askHTTP makes one request, with the statement as parameter of a GET and as body otherwise.
+func askHTTP(method, url, statement string, h http.Header) (int, string, http.Header, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(statement))

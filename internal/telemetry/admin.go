@@ -54,7 +54,11 @@ func NewAdmin(ctx context.Context, ac AdminConfig, log *slog.Logger) (*Admin, er
 	if err != nil {
 		return nil, fmt.Errorf("listening for administration: %w", err)
 	}
-	return &Admin{ln: ln, log: log, srv: &http.Server{Handler: ac.handler(), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10}}, nil
+	handler := ac.handler()
+	if LoopbackHost(ln.Addr().String()) {
+		handler = LoopbackOnly(handler)
+	}
+	return &Admin{ln: ln, log: log, srv: &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10}}, nil
 }
 
 func (ac AdminConfig) handler() http.Handler {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -90,5 +91,41 @@ func TestAdmin(t *testing.T) {
 	cancel()
 	if err := <-ended; err != nil {
 		t.Errorf("got %v, want no error when it is told to end", err)
+	}
+}
+
+// TestAdminRebound: on loopback, a page whose name was made to lead there reads nothing.
+func TestAdminRebound(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	a, err := NewAdmin(ctx, AdminConfig{Addr: "127.0.0.1:0", Gatherer: NewRegistry("test")}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- a.Run(ctx) }() // ends with cancel below
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	_, port, _ := net.SplitHostPort(a.Addr())
+	for host, want := range map[string]int{
+		"127.0.0.1:" + port: 200, "localhost:" + port: 200, "LOCALHOST": 200, "[::1]:" + port: 200,
+		"rebound.example:" + port: 421, "rebound.example": 421, "192.0.2.1:" + port: 421, "127.0.0.1.rebound.example": 421,
+	} {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+a.Addr()+"/metrics", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = host
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("Host %s: got %d, want %d", host, resp.StatusCode, want)
+		}
+	}
+	cancel()
+	if err := <-served; err != nil {
+		t.Error(err)
 	}
 }

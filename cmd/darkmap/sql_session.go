@@ -163,6 +163,7 @@ func (s *session) start(ctx context.Context, cfg *configuration) error {
 	}
 	s.own, s.made = &ownStore{dir, engine}, !found
 	server := engine.Server()
+	s.g.sayParts(ctx, server, dir)
 	return dir.WriteRun(datadir.Run{Command: "sql", ClickHouse: &server})
 }
 

@@ -29,6 +29,9 @@ func openStore(ctx context.Context, g *globals, cfg *configuration, dir *datadir
 			return nil, err
 		}
 		s = &store{server: e.Server(), ended: e.Done(), close: e.Close}
+		if err := s.furnish(ctx, g, cfg, dir, e); err != nil {
+			return nil, errors.Join(err, s.close())
+		}
 	} else {
 		var err error
 		if s.server, err = cfg.ClickHouse.Server(); err != nil {

@@ -79,7 +79,7 @@ func (g *globals) reachStore(ctx context.Context, migrate bool) (s clickhouse.Se
 	if err != nil {
 		return s, nil, err
 	}
-	engine, err := startEngine(ctx, g, cfg, dir)
+	engine, err := startEngine(ctx, g, cfg, dir, 0)
 	if err != nil {
 		return s, nil, errors.Join(err, dir.Close())
 	}

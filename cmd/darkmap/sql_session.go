@@ -157,7 +157,7 @@ func (s *session) start(ctx context.Context, cfg *configuration) error {
 	if err != nil {
 		return err
 	}
-	engine, err := startEngine(ctx, s.g, cfg, dir)
+	engine, err := startEngine(ctx, s.g, cfg, dir, 0)
 	if err != nil {
 		return errors.Join(err, dir.Close())
 	}

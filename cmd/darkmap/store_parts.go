@@ -17,8 +17,9 @@ const partsLook = time.Second
 
 // furnish adds to an embedded store what a run needs besides: the word on damaged parts, the door, and the wait for other processes'
 // statements at the end. What it starts ends with s.close.
-func (s *store) furnish(ctx context.Context, g *globals, cfg *configuration, dir *datadir.Dir, e *clickhouse.Engine) error {
-	g.sayParts(ctx, e.Server(), dir)
+func (s *store) furnish(ctx context.Context, g *globals, cfg *configuration, dir *datadir.Dir) error {
+	e := s.engine
+	g.sayParts(ctx, s.server, dir)
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	if cfg.ClickHouse.Door.Listen != "" {

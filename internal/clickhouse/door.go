@@ -39,7 +39,9 @@ func (c DoorConfig) validate(embedded bool) []error {
 		return nil
 	}
 	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf("clickhouse.door"+format, args...)) }
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("clickhouse.door"+format, args...))
+	}
 	if !embedded {
 		fault(": it is for the embedded engine; programs connect to clickhouse.addresses themselves")
 	}
@@ -110,7 +112,7 @@ func OpenDoor(ctx context.Context, cfg DoorConfig, s Server, log *slog.Logger) (
 	transport := reader.Transport()
 	d := &Door{listener: &boundedListener{Listener: l, slots: make(chan struct{}, doorConnections)}, user: cfg.User, idle: transport.CloseIdleConnections}
 	d.server = &http.Server{
-		Handler:           guard{user: digest(cfg.User), password: digest(password), next: passOn(reader, transport, log)},
+		Handler: guard{user: digest(cfg.User), password: digest(password), next: passOn(reader, transport, log)},
 		// A read deadline that passes while a statement runs would end the statement: so it is as late as that of the answer.
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: doorAnswerLimit, WriteTimeout: doorAnswerLimit, IdleTimeout: time.Minute,
 		MaxHeaderBytes: doorHeaderBytes, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),

@@ -15,7 +15,7 @@ import (
 // finds what the embedded ones give.
 func TestReplayOnACluster(t *testing.T) {
 	brokers := kafkatest.Apache(t).Brokers
-	server := clickhousetest.StartIn(t, t.TempDir()).Server()
+	_, server := clickhousetest.Configured(t)
 	const secret = "DARKMAP_TEST_CLICKHOUSE_PASSWORD"
 	t.Setenv(secret, server.Password)
 	if got, err := (config.Secret{Env: secret}).Read(); err != nil || got != server.Password {

@@ -1,3 +1,106 @@
 package main
 
-func (g *globals) printConnection() error { return nil }
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/darkmap/darkmap/internal/clickhouse"
+	"github.com/darkmap/darkmap/internal/config"
+	"github.com/darkmap/darkmap/internal/datadir"
+)
+
+// printConnection says how other programs connect to the store. It names where passwords are, and prints none.
+func (g *globals) printConnection() error {
+	cfg, err := g.configuration()
+	if err != nil {
+		return err
+	}
+	path, err := datadir.Path(g.DataDir)
+	if err != nil {
+		return err
+	}
+	running, err := datadir.ReadRun(path)
+	if err != nil {
+		return err
+	}
+	var text []string
+	switch {
+	case running != nil && running.ClickHouse != nil && running.ClickHouse.Embedded:
+		text = embeddedConnection(filepath.Join(path, "run.json"), running, cfg.ClickHouse.Door)
+	case running != nil && running.ClickHouse != nil:
+		text = configuredConnection(*running.ClickHouse, cfg.ClickHouse)
+	case !cfg.ClickHouse.Embedded():
+		server, err := cfg.ClickHouse.Server()
+		if err != nil {
+			return usageError(err)
+		}
+		text = configuredConnection(server, cfg.ClickHouse)
+	default:
+		found, err := datadir.HasStore(path)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return fmt.Errorf("%w %s", datadir.ErrNothing, path)
+		}
+		text = []string{"The embedded ClickHouse in " + path + " does not run: `" + g.command("up") + "` starts it, and `" + g.command("sql") + "` reads it without that."}
+	}
+	_, err = fmt.Fprintln(g.stdout, strings.Join(text, "\n"))
+	return err
+}
+
+// embeddedConnection says how to reach the embedded engine of what runs.
+func embeddedConnection(runFile string, running *datadir.Run, door clickhouse.DoorConfig) []string {
+	s := running.ClickHouse
+	text := []string{fmt.Sprintf("The embedded ClickHouse of darkmap %s (process %d), database %s.", running.Command, running.PID, s.Database), ""}
+	if s.Door != nil {
+		text = append(text,
+			"Programs on this machine that only read:",
+			"  address   http://"+s.Door.Address+" (HTTP interface)",
+			"  user      "+s.Door.User,
+			"  password  "+whereSecret(door.Password), "")
+	} else {
+		text = append(text, "Programs that need an address and a password, such as Grafana: set clickhouse.door in the configuration.", "")
+	}
+	if s.Reader == nil {
+		return text
+	}
+	run := shellWord(runFile)
+	return append(text,
+		"Programs of the same user can use the engine's socket, with the key and the password of "+runFile+":",
+		"  curl --unix-socket "+shellWord(s.Socket)+" http://embedded/ \\",
+		`    -H "X-Darkmap-Key: $(jq -r .clickhouse.key `+run+`)" \`,
+		`    -H "X-ClickHouse-User: `+s.Reader.User+`" -H "X-ClickHouse-Key: $(jq -r .clickhouse.reader.password `+run+`)" \`,
+		"    --data-binary 'SELECT count() FROM "+s.Database+".outages'",
+		"They change with every start.")
+}
+
+// configuredConnection says how to reach the server of the configuration.
+func configuredConnection(s clickhouse.Server, cfg clickhouse.Config) []string {
+	scheme, secure := "http", ""
+	if s.TLS {
+		scheme, secure = "https", ", TLS"
+	}
+	text := []string{
+		"The ClickHouse of the configuration, database " + s.Database + ".", "",
+		"  native    " + strings.Join(s.Addresses, ", ") + secure,
+		"  HTTP      " + scheme + "://" + s.HTTPAddress,
+		"  writer    " + s.User + ", password " + whereSecret(cfg.Password),
+	}
+	if s.Reader != nil {
+		return append(text, "  reader    "+s.Reader.User+", password "+whereSecret(cfg.Reader.Password))
+	}
+	return append(text, "  reader    none (clickhouse.reader): darkmap sql reads as "+s.User+" with readonly = 2")
+}
+
+// whereSecret names the place of a secret.
+func whereSecret(s config.Secret) string {
+	switch {
+	case s.File != "":
+		return "in the file " + s.File
+	case s.Env != "":
+		return "in the environment variable " + s.Env
+	}
+	return "none"
+}

@@ -52,7 +52,7 @@ func (r *datasetRun) do(ctx context.Context, show func(*progressLine, bgp.Outage
 	r.cfg.Kafka = r.cfg.Kafka.WithDataset(r.dataset)
 	p := &pipeline{cfg: r.cfg, log: r.g.log, dataset: r.dataset, plan: r.plan, sources: sources, results: newResults()}
 	if r.store {
-		store, err := openStore(ctx, r.g, r.cfg, r.dir)
+		store, err := openStore(ctx, r.g, r.cfg, r.dir, engineEnds)
 		if err != nil {
 			return nil, err
 		}
@@ -60,14 +60,18 @@ func (r *datasetRun) do(ctx context.Context, show func(*progressLine, bgp.Outage
 		if err := r.claim(ctx, store.server, sources); err != nil {
 			return nil, err
 		}
-		p.store, p.storeEnded = &store.server, store.ended
+		p.store = store
 	}
 	closeBroker, err := p.broker(ctx, filepath.Join(r.dir.Kafka(), r.dataset))
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, closeBroker()) }()
-	if err := r.dir.WriteRun(datadir.Run{Command: r.command, Dataset: r.dataset, Kafka: p.cfg.Kafka.Brokers, ClickHouse: p.store}); err != nil {
+	running := datadir.Run{Command: r.command, Dataset: r.dataset, Kafka: p.cfg.Kafka.Brokers}
+	if p.store != nil {
+		running.ClickHouse = &p.store.server
+	}
+	if err := r.dir.WriteRun(running); err != nil {
 		return nil, err
 	}
 	return r.play(ctx, p, show)

@@ -169,7 +169,12 @@ func (c *feedsCmd) print(g *globals, t *feedTable) error {
 			return err
 		}
 	}
-	return nil
+	store, err := engineLine(g.DataDir)
+	if err != nil || store == "" {
+		return err
+	}
+	_, err = fmt.Fprintln(g.stdout, store)
+	return err
 }
 
 // reachKafka returns the brokers of the instance that runs on the data directory, else the configured ones. An empty dataset is that

@@ -397,7 +397,10 @@ func lifePipeline(t *testing.T, inputs []file.Input, server *clickhouse.Server) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &pipeline{cfg: cfg, log: log, dataset: "life", plan: plan, sources: sources, store: server, results: newResults()}
+	p := &pipeline{cfg: cfg, log: log, dataset: "life", plan: plan, sources: sources, results: newResults()}
+	if server != nil {
+		p.store = &store{server: *server}
+	}
 	stop, err := p.broker(t.Context(), filepath.Join(t.TempDir(), "kafka"))
 	if err != nil {
 		t.Fatal(err)

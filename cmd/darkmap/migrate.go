@@ -38,7 +38,7 @@ func (migrateCmd) Run(ctx context.Context, g *globals) (err error) {
 func (g *globals) prepareSchema(ctx context.Context, server clickhouse.Server) error {
 	done, err := clickhouse.Migrate(ctx, server)
 	for _, repair := range done.Repairs {
-		fmt.Fprintln(g.stderr, "darkmap: the store was not as this program needs it:", repair)
+		fmt.Fprintln(g.stderr, "darkmap: the store's schema was mended:", repair)
 	}
 	return err
 }

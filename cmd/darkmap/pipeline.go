@@ -18,7 +18,6 @@ import (
 	"github.com/darkmap/darkmap/ingest/file"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/capture"
-	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/runner"
 	"github.com/darkmap/darkmap/schemas"
@@ -42,9 +41,7 @@ type pipeline struct {
 	plan    *file.Plan
 	sources *enrich.Sources
 	// store is where rows go; nil leaves the sink out.
-	store *clickhouse.Server
-	// storeEnded is closed when an embedded store has ended; nil where it cannot.
-	storeEnded <-chan struct{}
+	store *store
 	// show is told of every outage record as it comes.
 	show func(bgp.Outage)
 
@@ -90,14 +87,22 @@ type consumers struct {
 	reg     prometheus.Registerer // nil: no metrics
 	dataset string
 	sources *enrich.Sources
-	store   *clickhouse.Server // nil leaves the sink out
-	persist bool               // the sink goes on where the store refuses what waiting does not cure
+	store   *store // nil leaves the sink out
+	persist bool   // the sink goes on where the store refuses what waiting does not cure
 }
 
 // add makes the stages and adds them, outputs first.
 func (c *consumers) add(r *runner.Runner) error {
+	if c.store != nil && c.store.engine != nil {
+		if c.reg != nil {
+			if err := c.store.engine.Register(c.reg); err != nil {
+				return fmt.Errorf("making the store's metrics: %w", err)
+			}
+		}
+		r.Add("store", engineStage{c.store.engine})
+	}
 	if c.store != nil {
-		s, err := sink.New(c.cfg.Sink, sink.Deps{Log: c.log, Registerer: c.reg, Kafka: c.cfg.Kafka, ClickHouse: *c.store, Persist: c.persist, Dataset: c.dataset, Instance: instance})
+		s, err := sink.New(c.cfg.Sink, sink.Deps{Log: c.log, Registerer: c.reg, Kafka: c.cfg.Kafka, ClickHouse: c.store.server, Persist: c.persist, Dataset: c.dataset, Instance: instance})
 		if err != nil {
 			return err
 		}
@@ -140,12 +145,8 @@ func (p *pipeline) run(ctx context.Context, stages *runner.Runner) error {
 // progress is how far the input was read.
 func (p *pipeline) progress() file.Progress { return p.ingest.Progress() }
 
-var (
-	// errDone ends the stages of a run that has nothing left to do.
-	errDone = errors.New("done")
-	// errStoreEnded ends a run whose embedded engine is gone; the same run again goes on where the store ends.
-	errStoreEnded = errors.New("the embedded ClickHouse ended; run it again")
-)
+// errDone ends the stages of a run that has nothing left to do.
+var errDone = errors.New("done")
 
 // reset removes what an earlier run left in Kafka and makes the topics anew.
 func (p *pipeline) reset(ctx context.Context) error {
@@ -172,9 +173,6 @@ func (p *pipeline) watch(ctx context.Context, stop context.CancelCauseFunc) erro
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-p.storeEnded:
-			stop(errStoreEnded)
-			return errStoreEnded
 		case <-t.C:
 		}
 		if !p.ingest.Done() {

@@ -157,12 +157,13 @@ func (s *session) start(ctx context.Context, cfg *configuration) error {
 	if err != nil {
 		return err
 	}
-	engine, err := startEngine(ctx, s.g, cfg, dir)
+	engine, err := startEngine(ctx, s.g, cfg, dir, 0)
 	if err != nil {
 		return errors.Join(err, dir.Close())
 	}
 	s.own, s.made = &ownStore{dir, engine}, !found
 	server := engine.Server()
+	s.g.sayParts(ctx, server, dir)
 	return dir.WriteRun(datadir.Run{Command: "sql", ClickHouse: &server})
 }
 

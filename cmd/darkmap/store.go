@@ -11,24 +11,31 @@ import (
 	"github.com/darkmap/darkmap/internal/fetch"
 )
 
+// engineEnds is after how many ends of the embedded engine in a row a run with an end of its own gives up.
+const engineEnds = 10
+
 // store is a ClickHouse that a run writes to.
 type store struct {
 	server clickhouse.Server
-	// ended is closed when the embedded engine has ended; nil for a configured server.
-	ended <-chan struct{}
+	// engine is the embedded one; nil for a configured server.
+	engine *clickhouse.Engine
 	// close ends what was started.
 	close func() error
 }
 
-// openStore returns the store, migrated: the configured one, else the embedded engine, which it starts.
-func openStore(ctx context.Context, g *globals, cfg *configuration, dir *datadir.Dir) (*store, error) {
+// openStore returns the store, migrated: the configured one, else the embedded engine, which it starts. After giveUpAfter ends in a
+// row, 0 is never, the engine is not started again.
+func openStore(ctx context.Context, g *globals, cfg *configuration, dir *datadir.Dir, giveUpAfter int) (*store, error) {
 	s := &store{close: func() error { return nil }}
 	if cfg.ClickHouse.Embedded() {
-		e, err := startEngine(ctx, g, cfg, dir)
+		e, err := startEngine(ctx, g, cfg, dir, giveUpAfter)
 		if err != nil {
 			return nil, err
 		}
-		s = &store{server: e.Server(), ended: e.Done(), close: e.Close}
+		s = &store{server: e.Server(), engine: e, close: e.Close}
+		if err := s.furnish(ctx, g, cfg, dir); err != nil {
+			return nil, errors.Join(err, s.close())
+		}
 	} else {
 		var err error
 		if s.server, err = cfg.ClickHouse.Server(); err != nil {
@@ -41,8 +48,9 @@ func openStore(ctx context.Context, g *globals, cfg *configuration, dir *datadir
 	return s, nil
 }
 
-// startEngine starts the embedded engine on the data directory, fetching its library if it has to.
-func startEngine(ctx context.Context, g *globals, cfg *configuration, dir *datadir.Dir) (*clickhouse.Engine, error) {
+// startEngine starts the embedded engine on the data directory, fetching its library if it has to. giveUpAfter is that of
+// clickhouse.EngineConfig.
+func startEngine(ctx context.Context, g *globals, cfg *configuration, dir *datadir.Dir, giveUpAfter int) (*clickhouse.Engine, error) {
 	item, ok := fetch.Engine()
 	if !ok {
 		return nil, errors.New("there is no embedded ClickHouse for this platform: set clickhouse.addresses, or use --no-store")
@@ -53,5 +61,39 @@ func startEngine(ctx context.Context, g *globals, cfg *configuration, dir *datad
 	}
 	return clickhouse.StartEngine(ctx, clickhouse.EngineConfig{
 		Dir: dir.ClickHouse(), Library: filepath.Join(library, item.Files[0].Name), Database: cfg.ClickHouse.Database, MemoryBytes: cfg.ClickHouse.EngineMemoryBytes,
+		GiveUpAfter: giveUpAfter, Log: g.log,
 	})
+}
+
+// engineStage shows a run how its embedded engine is. The engine restarts itself; the stage fails when that is given up.
+type engineStage struct{ engine *clickhouse.Engine }
+
+// Run waits for the end of ctx, or of the engine.
+func (s engineStage) Run(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-s.engine.Done():
+		return fmt.Errorf("%w; run it again", s.engine.Err())
+	}
+}
+
+// Ready is nil while the engine serves.
+func (s engineStage) Ready() error { return s.engine.Ready() }
+
+// engineLine says how the embedded engine of what runs on the data directory is, where that is worth a line; else it is empty.
+func engineLine(dataDir string) (string, error) {
+	running, err := datadir.ReadRun(dataDir)
+	if err != nil || running == nil || running.ClickHouse == nil || !running.ClickHouse.Embedded {
+		return "", err
+	}
+	s, ok, err := clickhouse.ReadEngineState(filepath.Dir(running.ClickHouse.Socket))
+	since := s.Since.UTC().Format("2006-01-02 15:04:05")
+	switch {
+	case err != nil || !ok || s.Up && s.Restarts == 0:
+		return "", err
+	case s.Up:
+		return fmt.Sprintf("store: up since %s after %d restarts; it had ended: %s", since, s.Restarts, s.Why), nil
+	}
+	return fmt.Sprintf("store: down since %s, it is being started again; rows wait in Kafka: %s", since, s.Why), nil
 }

@@ -77,7 +77,7 @@ func (c *upCmd) Run(ctx context.Context, g *globals) (err error) {
 		return err
 	}
 	if !c.NoStore {
-		if w.store, err = openStore(ctx, g, cfg, dir); err != nil {
+		if w.store, err = openStore(ctx, g, cfg, dir, 0); err != nil {
 			return unlessTold(ctx, err)
 		}
 		defer func() { err = errors.Join(err, w.store.close()) }()
@@ -131,7 +131,7 @@ func (w *watch) run(ctx context.Context, c *upCmd, sources *enrich.Sources) erro
 	w.stages = runner.New(w.g.log, stageDrain)
 	x := consumers{cfg: w.cfg, log: w.g.log, reg: reg, dataset: w.dataset, sources: sources, persist: true}
 	if w.store != nil {
-		x.store = &w.store.server
+		x.store = w.store
 	}
 	if err := x.add(w.stages); err != nil {
 		return err
@@ -144,32 +144,13 @@ func (w *watch) run(ctx context.Context, c *upCmd, sources *enrich.Sources) erro
 		return usageError(err)
 	}
 	w.stages.Add(ingest.Name, w.live)
-	running, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	told := make(chan error, 2)
-	go func() { told <- w.tell(running) }()        // ends with running
-	go func() { told <- w.guard(running, stop) }() // ends with running
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	told := make(chan error, 1)
+	go func() { told <- w.tell(running) }() // ends with running
 	err = runWithAdmin(running, w.g, c.adminFlags, reg, w.stages, w.live)
-	stop(nil)
-	for range cap(told) {
-		err = errors.Join(err, <-told)
-	}
-	return err
-}
-
-// guard ends the run with its store.
-func (w *watch) guard(ctx context.Context, stop context.CancelCauseFunc) error {
-	var ended <-chan struct{} // nil, without a store or with one elsewhere, never ends
-	if w.store != nil {
-		ended = w.store.ended
-	}
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-ended:
-		stop(errStoreEnded)
-		return errStoreEnded
-	}
+	stop()
+	return errors.Join(err, <-told)
 }
 
 // outages prints what begins and ends, and once what is open from before.

@@ -26,6 +26,8 @@ type Config struct {
 	Password config.Secret `yaml:"password"`
 	// Reader is the user of those who only read (`darkmap sql`); default: the user above with readonly = 2. The embedded engine has its own.
 	Reader ReaderConfig `yaml:"reader"`
+	// Door is a fixed address of the embedded engine for other programs, which can only read; default none.
+	Door DoorConfig `yaml:"door"`
 	// TLS, checked against the system's authorities; off by default.
 	TLS bool `yaml:"tls"`
 	// Cluster names the cluster (one shard, any number of replicas) that migrations run ON CLUSTER of, with Replicated
@@ -79,6 +81,7 @@ func (c Config) Validate() error {
 	if c.Reader.User != "" && c.Embedded() {
 		faults = append(faults, errors.New("clickhouse.reader: the embedded engine has its own reader; configure clickhouse.addresses"))
 	}
+	faults = append(faults, c.Door.validate(c.Embedded())...)
 	if c.EngineMemoryBytes != 0 && c.EngineMemoryBytes < 256<<20 {
 		faults = append(faults, fmt.Errorf("clickhouse.engine_memory_bytes: %d is below 256 MiB", c.EngineMemoryBytes))
 	}

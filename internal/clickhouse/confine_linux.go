@@ -18,6 +18,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// noPort is for a protocol that is not served.
+const noPort = "0"
+
 // ownPort is the server's port in a network namespace of its own, where nothing else listens.
 const ownPort = 8123
 
@@ -43,10 +46,11 @@ func processAttrs(sharedNetwork bool) []processAttr {
 }
 
 // confineEngine closes the process in, for good: it may use its own files and its own port. Then it becomes the engine.
-func confineEngine(library, dir string, ownNetwork bool, stderr io.Writer) int {
+func confineEngine(library, dir string, ownNetwork bool, native string, stderr io.Writer) int {
 	runtime.LockOSThread() // what follows holds for this thread, and through exec for all of the engine
 	port := ownPort
 	if ownNetwork {
+		native = noPort
 		if err := loopbackUp(); err != nil {
 			fmt.Fprintln(stderr, "bringing loopback up:", err)
 			return exitNoNetwork
@@ -58,11 +62,11 @@ func confineEngine(library, dir string, ownNetwork bool, stderr io.Writer) int {
 			return 1
 		}
 	}
-	if err := confine(library, dir, port); err != nil {
+	if err := confine(library, dir, strconv.Itoa(port), native); err != nil {
 		fmt.Fprintln(stderr, "confining the server to its files:", err)
 		return 1
 	}
-	err := syscall.Exec("/proc/self/exe", []string{os.Args[0], engineArg, library, dir, strconv.Itoa(port)}, os.Environ()) //nolint:gosec // itself
+	err := syscall.Exec("/proc/self/exe", []string{os.Args[0], engineArg, library, dir, strconv.Itoa(port) + "/" + native}, os.Environ()) //nolint:gosec // itself
 	fmt.Fprintln(stderr, "starting the server:", err)
 	return 1
 }
@@ -123,9 +127,9 @@ func landlockVersion() int {
 // confinable reports whether the kernel can keep the engine from files outside its folder.
 func confinable() bool { return landlockVersion() >= leastLandlock }
 
-// confine leaves this thread, and what it execs, the files that the server needs, and no TCP port but its own. No grant and no setting
+// confine leaves this thread, and what it execs, the files that the server needs, and no TCP ports but these. No grant and no setting
 // of ClickHouse forbids a reader the function file.
-func confine(library, dir string, port int) error {
+func confine(library, dir string, ports ...string) error {
 	version := landlockVersion()
 	if version < leastLandlock {
 		return nil
@@ -149,10 +153,10 @@ func confine(library, dir string, port int) error {
 		}
 	}
 	if attr.Handled_access_net != 0 {
-		rule := struct{ access, port uint64 }{attr.Handled_access_net, uint64(port)}
-		const netPort = 2 // LANDLOCK_RULE_NET_PORT
-		if _, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, fd, netPort, uintptr(unsafe.Pointer(&rule)), 0, 0, 0); errno != 0 {
-			return fmt.Errorf("allowing port %d: %w", port, errno)
+		for _, port := range ports {
+			if err := allowPort(ruleset, port, attr.Handled_access_net); err != nil {
+				return fmt.Errorf("allowing port %s: %w", port, err)
+			}
 		}
 	}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
@@ -214,6 +218,21 @@ func allowPath(ruleset int, path string, access uint64) error {
 	}
 	rule := unix.LandlockPathBeneathAttr{Allowed_access: access, Parent_fd: int32(fd)}
 	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(ruleset), unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// allowPort adds a rule for a TCP port.
+func allowPort(ruleset int, port string, access uint64) error {
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || port == noPort {
+		return err
+	}
+	rule := struct{ access, port uint64 }{access, n}
+	const netPort = 2 // LANDLOCK_RULE_NET_PORT
+	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(ruleset), netPort, uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
 	if errno != 0 {
 		return errno
 	}

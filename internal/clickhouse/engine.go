@@ -46,6 +46,9 @@ type EngineConfig struct {
 	MemoryBytes int64
 	// SharedNetwork leaves the engine in this program's network namespace, as on a kernel that allows no other.
 	SharedNetwork bool
+	// NativePort is a port of loopback for the native protocol, with SharedNetwork only; 0 is none. Tests have it stand in for a server
+	// that others run.
+	NativePort int
 	// GiveUpAfter is after how many ends in a row, none after a minute of service, the engine is not started again; 0 is never.
 	GiveUpAfter int
 	// Log is told of the engine's ends and starts; nil is none.

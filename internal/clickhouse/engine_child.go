@@ -2,6 +2,7 @@ package clickhouse
 
 import (
 	"os"
+	"strings"
 	"sync/atomic"
 )
 
@@ -12,10 +13,11 @@ const engineArg = "clickhouse-engine"
 // know its role and do all over again what the parent does.
 var asked atomic.Bool
 
-// The program is started as an engine twice: first with one of these words, to close itself in, then by itself with the port.
+// The program is started as an engine twice: first with one of these words, to close itself in, then by itself with its ports, that
+// for HTTP and that for the native protocol, which is 0 for none.
 const (
 	ownArg    = "own"    // it is in a network namespace of its own
-	sharedArg = "shared" // it is in that of its parent
+	sharedArg = "shared" // it is in that of its parent; the native port follows
 )
 
 // exitNoNetwork says that the child cannot use its network.
@@ -32,8 +34,9 @@ func RunEngineChild(args []string) (code int, handled bool) {
 		return 0, false
 	}
 	library, dir, how := args[2], args[3], args[4]
-	if how == ownArg || how == sharedArg {
-		return confineEngine(library, dir, how == ownArg, os.Stderr), true
+	if native, shared := strings.CutPrefix(how, sharedArg); shared || how == ownArg {
+		return confineEngine(library, dir, how == ownArg, native, os.Stderr), true
 	}
-	return runEngine(library, dir, how, os.Stdin, os.Stderr), true
+	port, native, _ := strings.Cut(how, "/")
+	return runEngine(library, dir, port, native, os.Stdin, os.Stderr), true
 }

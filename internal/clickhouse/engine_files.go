@@ -129,6 +129,7 @@ var usersXML = template.Must(template.New("users.xml").Parse(`<clickhouse>
       <grants>
         <query>GRANT ALL ON {{.Database}}*.*</query>
         <query>GRANT SELECT, SHOW ON system.*</query>
+        <query>GRANT SELECT, SHOW ON information_schema.*</query>
         <query>GRANT TABLE ENGINE ON *</query>
         <query>GRANT CREATE TEMPORARY TABLE, KILL QUERY ON *.*</query>
       </grants>
@@ -140,6 +141,8 @@ var usersXML = template.Must(template.New("users.xml").Parse(`<clickhouse>
       <networks><ip>127.0.0.1</ip></networks>
       <grants>
         <query>GRANT SELECT, SHOW, dictGet ON {{.Database}}.*</query>
+        <query>GRANT SELECT ON information_schema.*</query>
+        <query>GRANT SELECT ON system.processes</query>
         <query>GRANT CREATE TEMPORARY TABLE ON *.*</query>
       </grants>
     </{{.Reader}}>

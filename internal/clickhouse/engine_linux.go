@@ -50,10 +50,10 @@ func (f lockedFile) Close() error {
 	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.File.Close())
 }
 
-// engineEnv is the child's environment: nothing of ours changes the server.
+// engineEnv is the child's environment: nothing of ours changes the server, and a reader may see all of it.
 func engineEnv() []string {
 	env := []string{"GOTRACEBACK=single", "GOMAXPROCS=2"}
-	for _, name := range []string{"PATH", "HOME", "TZ", "LANG", "LD_LIBRARY_PATH"} {
+	for _, name := range []string{"TZ", "LANG", "LD_LIBRARY_PATH"} {
 		if v, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+v)
 		}
@@ -61,9 +61,11 @@ func engineEnv() []string {
 	return env
 }
 
-// runEngine loads the library and runs the server on the port until it ends or stdin closes.
-func runEngine(library, dir, port string, stdin io.Reader, stderr io.Writer) int {
+// runEngine loads the library and runs the server on the ports until it ends or stdin closes.
+func runEngine(library, dir, port, native string, stdin io.Reader, stderr io.Writer) int {
 	runtime.LockOSThread()
+	name := []byte("darkmap-engine\x00")                                         // instead of exe
+	_ = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&name[0])), 0, 0, 0) // for people only
 	handlers, err := saveHandlers()
 	if err != nil {
 		fmt.Fprintln(stderr, "reading signal handlers:", err)
@@ -99,7 +101,7 @@ func runEngine(library, dir, port string, stdin io.Reader, stderr io.Writer) int
 
 	var pins runtime.Pinner
 	defer pins.Unpin()
-	argv := cArgs(&pins, engineCommand(dir, port))
+	argv := cArgs(&pins, engineCommand(dir, port, native))
 	result, _, _ := purego.SyscallN(run, uintptr(len(argv)-1), uintptr(unsafe.Pointer(&argv[0])))
 	runtime.KeepAlive(argv)
 	if result != 0 {
@@ -111,13 +113,18 @@ func runEngine(library, dir, port string, stdin io.Reader, stderr io.Writer) int
 	return 0
 }
 
-// engineCommand is the server's command line: start to listen, and block. Without --tcp_port, START LISTEN QUERIES DEFAULT would open 9000.
-func engineCommand(dir, port string) []string {
-	return []string{
+// engineCommand is the server's command line: start to listen, and block. START LISTEN QUERIES DEFAULT would open 9000 where no native
+// port is named.
+func engineCommand(dir, port, native string) []string {
+	args := []string{
 		"clickhouse", "--path=" + dataDir(dir), "--config-file=" + filepath.Join(confDir(dir), "engine.xml"),
 		"--listen_host=127.0.0.1", "--http_port=" + port,
-		"--query", "SYSTEM START LISTEN HTTP; SELECT sleepEachRow(0.5) FROM numbers(1000000000) SETTINGS max_block_size = 1 FORMAT Null",
 	}
+	listen := "SYSTEM START LISTEN HTTP; "
+	if native != noPort {
+		args, listen = append(args, "--tcp_port="+native), listen+"SYSTEM START LISTEN TCP; "
+	}
+	return append(args, "--query", listen+"SELECT sleepEachRow(0.5) FROM numbers(1000000000) SETTINGS max_block_size = 1 FORMAT Null")
 }
 
 // watchStdin puts the signal handlers back once the parent has seen the server listen, and ends the process when the parent

@@ -18,12 +18,12 @@ func lockFile(string) (io.Closer, error) { return nil, ErrNoEngine }
 
 func engineEnv() []string { return nil }
 
-func confineEngine(_, _ string, _ bool, stderr io.Writer) int {
+func confineEngine(_, _ string, _ bool, _ string, stderr io.Writer) int {
 	fmt.Fprintln(stderr, ErrNoEngine)
 	return 1
 }
 
-func runEngine(_, _, _ string, _ io.Reader, stderr io.Writer) int {
+func runEngine(_, _, _, _ string, _ io.Reader, stderr io.Writer) int {
 	fmt.Fprintln(stderr, ErrNoEngine)
 	return 1
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -17,8 +18,9 @@ import (
 
 // child is one process of the engine.
 type child struct {
-	cmd    *exec.Cmd
-	stdin  io.WriteCloser
+	cmd *exec.Cmd
+	// stdio is the other end of its standard input and error; when it closes the child ends.
+	stdio  *os.File
 	stderr *tail
 	// started is when it answered.
 	started time.Time
@@ -75,7 +77,7 @@ func spawn(cfg EngineConfig, s Server, attr processAttr) (*child, error) {
 		return nil, err
 	}
 	defer listener.Close() //nolint:errcheck // the child has it
-	network := sharedArg
+	network := sharedArg + strconv.Itoa(cfg.NativePort)
 	if attr.ownNetwork {
 		network = ownArg
 	}
@@ -87,23 +89,30 @@ func spawn(cfg EngineConfig, s Server, attr processAttr) (*child, error) {
 	cmd.Env = engineEnv()
 	cmd.SysProcAttr = attr.sys
 	cmd.ExtraFiles = []*os.File{listener}
-	stdin, err := cmd.StdinPipe()
+	// Sockets and no pipes: a statement that opened a pipe through /proc/self/fd would wait for ever.
+	ours, theirs, err := socketPair()
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the child: %w", err)
 	}
-	c := &child{cmd: cmd, stdin: stdin, stderr: &tail{}, done: make(chan struct{})}
-	cmd.Stderr = c.stderr // exec copies it in a goroutine that Wait waits for
+	defer theirs.Close() //nolint:errcheck // the child has it
+	cmd.Stdin, cmd.Stderr = theirs, theirs
+	c := &child{cmd: cmd, stdio: ours, stderr: &tail{}, done: make(chan struct{})}
 	if err := cmd.Start(); err != nil {
 		if attr.ownNetwork {
 			err = fmt.Errorf("%w: %w", errNoNetwork, err)
 		}
-		return nil, fmt.Errorf("starting the child: %w", err)
+		return nil, errors.Join(fmt.Errorf("starting the child: %w", err), ours.Close())
 	}
-	go func() { // ends with the child
-		c.exit = cmd.Wait()
-		close(c.done)
-	}()
+	go c.wait() // ends with the child
 	return c, nil
+}
+
+// wait collects what the child writes, and its end.
+func (c *child) wait() {
+	_, _ = io.Copy(c.stderr, c.stdio) // until the child has closed its end
+	c.exit = c.cmd.Wait()
+	_ = c.stdio.Close()
+	close(c.done)
 }
 
 // listenSocket makes the socket, for its owner alone.
@@ -148,7 +157,7 @@ func (c *child) handshake(ctx context.Context, s Server) error {
 		}
 	}
 	// The child may put its signal handlers back now.
-	if _, err := io.WriteString(c.stdin, "r"); err != nil {
+	if _, err := io.WriteString(c.stdio, "r"); err != nil {
 		return fmt.Errorf("talking to the child: %w", err)
 	}
 	return nil
@@ -202,7 +211,6 @@ func lastLines(said string) string {
 
 // kill ends the process and waits for its end.
 func (c *child) kill() {
-	_ = c.stdin.Close()
 	_ = c.cmd.Process.Kill()
 	<-c.done
 }

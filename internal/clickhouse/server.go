@@ -33,6 +33,8 @@ type Server struct {
 	// Confined is set where the kernel keeps the embedded engine from files outside its folder. Where it is not set, a reader
 	// can read every file of the user who runs the engine, so the reader must not be offered to anyone else.
 	Confined bool `json:"confined,omitempty"`
+	// Door is the fixed address for other programs; nil where there is none.
+	Door *DoorAddress `json:"door,omitempty"`
 	// ReadOnly makes HTTP and Open ask for readonly = 2; AsReader sets it where it knows no reader.
 	ReadOnly bool `json:"-"`
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"strconv"
 
@@ -33,4 +34,14 @@ func dialSocket(ctx context.Context, path string) (conn net.Conn, err error) {
 		return err
 	})
 	return conn, err
+}
+
+// socketPair returns two connected sockets, the first for us and the second for a child.
+func socketPair() (ours, theirs *os.File, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	_ = unix.SetNonblock(fds[0], true) // so that closing it ends a read
+	return os.NewFile(uintptr(fds[0]), "child"), os.NewFile(uintptr(fds[1]), "parent"), nil
 }

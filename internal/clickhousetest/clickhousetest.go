@@ -43,7 +43,14 @@ func Library(t testing.TB) string {
 // StartIn starts an engine on dir and closes it with the test.
 func StartIn(t testing.TB, dir string) *clickhouse.Engine {
 	t.Helper()
-	e, err := clickhouse.StartEngine(t.Context(), clickhouse.EngineConfig{Dir: dir, Library: Library(t)})
+	return Start(t, clickhouse.EngineConfig{Dir: dir})
+}
+
+// Start starts an engine and closes it with the test.
+func Start(t testing.TB, cfg clickhouse.EngineConfig) *clickhouse.Engine {
+	t.Helper()
+	cfg.Library = Library(t)
+	e, err := clickhouse.StartEngine(t.Context(), cfg)
 	if errors.Is(err, clickhouse.ErrNoEngine) {
 		datatest.Missing(t, "built without the embedded ClickHouse: go test -tags embedded")
 	}

@@ -1,0 +1,34 @@
+package clickhouse
+
+import (
+	"testing"
+	"time"
+)
+
+// TestBackoff doubles from 0.2 s to 30 s, and begins again after a minute of service.
+func TestBackoff(t *testing.T) {
+	t.Parallel()
+	var b backoff
+	steps := []struct {
+		served time.Duration
+		want   time.Duration
+		ends   int
+	}{
+		{time.Hour, 200 * time.Millisecond, 1},
+		{0, 400 * time.Millisecond, 2},
+		{59 * time.Second, 800 * time.Millisecond, 3},
+		{0, 1600 * time.Millisecond, 4},
+		{0, 3200 * time.Millisecond, 5},
+		{0, 6400 * time.Millisecond, 6},
+		{0, 12800 * time.Millisecond, 7},
+		{0, 25600 * time.Millisecond, 8},
+		{0, 30 * time.Second, 9},
+		{0, 30 * time.Second, 10},
+		{time.Minute, 200 * time.Millisecond, 1},
+	}
+	for i, s := range steps {
+		if got := b.next(s.served); got != s.want || b.ends != s.ends {
+			t.Errorf("step %d: got %v after %d ends, want %v after %d", i, got, b.ends, s.want, s.ends)
+		}
+	}
+}

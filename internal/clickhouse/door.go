@@ -1,0 +1,268 @@
+package clickhouse
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/config"
+)
+
+// DoorConfig is a fixed address of the embedded engine for other programs on this machine, such as Grafana. They can only read.
+type DoorConfig struct {
+	// Listen is the address, HOST:PORT with a loopback address (127.0.0.1, ::1); empty, the default, is no door.
+	Listen string `yaml:"listen"`
+	// User is the name that programs log in with; they have the rights of the embedded engine's reader.
+	User string `yaml:"user"`
+	// Password of the user; it must be set.
+	Password config.Secret `yaml:"password"`
+}
+
+// ErrNotConfined says that the kernel does not keep the engine from the files of its user, so that nobody else may reach it.
+var ErrNotConfined = errors.New("the kernel has no Landlock, so that a statement could read every file of this user: the door stays closed")
+
+// validate reports all faults at once. embedded says whether the engine is the embedded one.
+func (c DoorConfig) validate(embedded bool) []error {
+	if c == (DoorConfig{}) {
+		return nil
+	}
+	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("clickhouse.door"+format, args...))
+	}
+	if !embedded {
+		fault(": it is for the embedded engine; programs connect to clickhouse.addresses themselves")
+	}
+	addr, err := netip.ParseAddrPort(c.Listen)
+	switch {
+	case c.Listen == "":
+		fault(".listen: is empty: want a loopback address such as 127.0.0.1:8123")
+	case err != nil:
+		fault(".listen: %q: want a loopback address such as 127.0.0.1:8123", c.Listen)
+	case !addr.Addr().IsLoopback():
+		fault(".listen: %s is reached from other machines: want a loopback address such as 127.0.0.1:8123", c.Listen)
+	case addr.Port() == 0:
+		fault(".listen: %s: want a port other than 0", c.Listen)
+	}
+	if c.User == "" || strings.ContainsAny(c.User, ": \t\r\n") {
+		fault(".user: %q: want a name without spaces and colons", c.User)
+	}
+	if c.Password == (config.Secret{}) {
+		fault(".password: is not set: name a file or an environment variable")
+	}
+	return faults
+}
+
+// DoorAddress says where a door is and who may use it.
+type DoorAddress struct {
+	Address string `json:"address"`
+	User    string `json:"user"`
+}
+
+const (
+	// doorConnections bounds the connections at a time; more wait to be accepted.
+	doorConnections = 64
+	// doorHeaderBytes bounds a request's header; a GET carries its statement there.
+	doorHeaderBytes = 64 << 10
+	// doorBodyBytes bounds a request's body: a statement, or a small table that goes with it.
+	doorBodyBytes = 16 << 20
+	// doorAnswerLimit bounds a request, longer than the reader's longest statement.
+	doorAnswerLimit = 11 * time.Minute
+)
+
+// Door passes requests of those who know its user and password on to the embedded engine, as the engine's reader. It is safe for
+// concurrent use.
+type Door struct {
+	listener net.Listener
+	server   *http.Server
+	user     string
+	idle     func()
+}
+
+// OpenDoor listens; Run serves. It fails with ErrNotConfined where a reader could read more than the store.
+func OpenDoor(ctx context.Context, cfg DoorConfig, s Server, log *slog.Logger) (*Door, error) {
+	if !s.Confined {
+		return nil, fmt.Errorf("opening clickhouse.door: %w", ErrNotConfined)
+	}
+	password, err := cfg.Password.Read()
+	if err == nil && password == "" {
+		err = errors.New("is empty")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening clickhouse.door: password: %w", err)
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", cfg.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("opening clickhouse.door: %w", err)
+	}
+	reader := s.AsReader()
+	transport := reader.Transport()
+	d := &Door{listener: &boundedListener{Listener: l, slots: make(chan struct{}, doorConnections)}, user: cfg.User, idle: transport.CloseIdleConnections}
+	d.server = &http.Server{
+		Handler: guard{user: digest(cfg.User), password: digest(password), next: passOn(reader, transport, log)},
+		// A read deadline that passes while a statement runs would end the statement: so it is as late as that of the answer.
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: doorAnswerLimit, WriteTimeout: doorAnswerLimit, IdleTimeout: time.Minute,
+		MaxHeaderBytes: doorHeaderBytes, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	return d, nil
+}
+
+// Address says where the door is.
+func (d *Door) Address() DoorAddress {
+	return DoorAddress{Address: d.listener.Addr().String(), User: d.user}
+}
+
+// Run serves until ctx ends; statements that are under way then end.
+func (d *Door) Run(ctx context.Context) error {
+	served := make(chan error, 1)
+	go func() { served <- d.server.Serve(d.listener) }() // ends with Close below
+	var err error
+	select {
+	case err = <-served:
+	case <-ctx.Done():
+		err = d.server.Close()
+		<-served
+	}
+	d.idle()
+	if err != nil {
+		return fmt.Errorf("serving clickhouse.door: %w", err)
+	}
+	return nil
+}
+
+// passOn sends requests to the engine as its reader, and nothing of what could make it somebody else.
+func passOn(reader Server, transport http.RoundTripper, log *slog.Logger) http.Handler {
+	return &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			q := r.Out.URL.Query()
+			for _, name := range []string{"user", "password", "add_http_cors_header"} {
+				q.Del(name)
+			}
+			base := reader.BaseURL()
+			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.URL.RawQuery, r.Out.Host = base.Scheme, base.Host, q.Encode(), ""
+			for name := range r.Out.Header {
+				lower := strings.ToLower(name)
+				if lower == "origin" || lower == "cookie" || lower == "referer" || strings.HasPrefix(lower, "x-clickhouse-") && !slices.Contains(passed, lower) {
+					r.Out.Header.Del(name)
+				}
+			}
+			reader.Authorize(r.Out.Header)
+		},
+		Transport:     transport,
+		FlushInterval: -1, // what a statement returns goes on at once
+		ModifyResponse: func(resp *http.Response) error {
+			for name := range resp.Header {
+				if strings.HasPrefix(strings.ToLower(name), "access-control-") {
+					resp.Header.Del(name)
+				}
+			}
+			return nil
+		},
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
+			if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+				http.Error(w, fmt.Sprintf("the statement is longer than %d octets", doorBodyBytes), http.StatusRequestEntityTooLarge)
+				return
+			}
+			http.Error(w, err.Error(), http.StatusBadGateway)
+		},
+	}
+}
+
+// passed are the engine's headers that a client may set.
+var passed = []string{"x-clickhouse-database", "x-clickhouse-format", "x-clickhouse-progress"}
+
+// guard lets in who knows the user and the password, unless a web page of another origin asks.
+type guard struct {
+	user, password [sha256.Size]byte
+	next           http.Handler
+}
+
+func digest(text string) [sha256.Size]byte { return sha256.Sum256([]byte(text)) }
+
+// ServeHTTP checks the request and passes it on.
+func (g guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	_, malformed := url.ParseQuery(r.URL.RawQuery)
+	switch {
+	case !loopbackHost(r.Host): // a page may have made a name of its own lead here
+		http.Error(w, "this server is asked for by a loopback address or localhost", http.StatusMisdirectedRequest)
+	case !slices.Contains([]string{"", "none", "same-origin"}, r.Header.Get("Sec-Fetch-Site")):
+		http.Error(w, "pages of other origins are not answered", http.StatusForbidden)
+	case r.Method != http.MethodGet && r.Method != http.MethodPost && r.Method != http.MethodHead:
+		w.Header().Set("Allow", "GET, HEAD, POST")
+		http.Error(w, "want GET or POST", http.StatusMethodNotAllowed)
+	case malformed != nil:
+		http.Error(w, "the address has a query that cannot be read", http.StatusBadRequest)
+	case !g.knows(r):
+		w.Header().Set("WWW-Authenticate", `Basic realm="darkmap"`)
+		http.Error(w, "wrong user or password (clickhouse.door in the configuration)", http.StatusUnauthorized)
+	default:
+		r.Body = http.MaxBytesReader(w, r.Body, doorBodyBytes)
+		g.next.ServeHTTP(w, r)
+	}
+}
+
+// knows reports whether the request has the user and the password, in ClickHouse's headers or as Basic.
+func (g guard) knows(r *http.Request) bool {
+	user, password := r.Header.Get("X-ClickHouse-User"), r.Header.Get("X-ClickHouse-Key")
+	if user == "" && password == "" {
+		user, password, _ = r.BasicAuth()
+	}
+	u, p := digest(user), digest(password)
+	return subtle.ConstantTimeCompare(u[:], g.user[:])&subtle.ConstantTimeCompare(p[:], g.password[:]) == 1
+}
+
+// loopbackHost reports whether a Host header names this machine itself.
+func loopbackHost(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && addr.IsLoopback()
+}
+
+// boundedListener has as many connections open as there are slots.
+type boundedListener struct {
+	net.Listener
+	slots chan struct{}
+}
+
+// Accept waits for a slot, then for a connection.
+func (l *boundedListener) Accept() (net.Conn, error) {
+	l.slots <- struct{}{} // released by the connection's Close
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		<-l.slots
+		return nil, err
+	}
+	return &boundedConn{Conn: conn, release: sync.OnceFunc(func() { <-l.slots })}, nil
+}
+
+// boundedConn gives its slot back when it is closed.
+type boundedConn struct {
+	net.Conn
+	release func()
+}
+
+// Close closes the connection.
+func (c *boundedConn) Close() error {
+	err := c.Conn.Close()
+	c.release()
+	return err
+}

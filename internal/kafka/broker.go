@@ -22,6 +22,7 @@ const (
 	retentionInterval = 30 * time.Second
 	// segmentBytes is small, because segments go as a whole and are read as a whole when the broker starts.
 	segmentBytes = 16 << 20
+	clusterID    = "darkmap"
 	// unkeptEvery is how often it is said that the broker cannot write.
 	unkeptEvery = time.Minute
 )
@@ -51,7 +52,7 @@ func StartBroker(ctx context.Context, bc BrokerConfig) (*Broker, error) {
 	}
 	opts := []kfake.Opt{
 		kfake.NumBrokers(1),
-		kfake.ClusterID("darkmap"),
+		kfake.ClusterID(clusterID),
 		kfake.BrokerConfigs(map[string]string{
 			"log.cleaner.backoff.ms": strconv.FormatInt(retentionInterval.Milliseconds(), 10),
 			"log.segment.bytes":      strconv.Itoa(segmentBytes),
@@ -71,6 +72,9 @@ func StartBroker(ctx context.Context, bc BrokerConfig) (*Broker, error) {
 	}
 	if bc.Dir != "" {
 		if err := os.MkdirAll(bc.Dir, 0o700); err != nil {
+			return nil, fmt.Errorf("starting the embedded broker: %w", err)
+		}
+		if err := checkFolder(ctx, bc.Dir, bc.Log); err != nil {
 			return nil, fmt.Errorf("starting the embedded broker: %w", err)
 		}
 		opts = append(opts, kfake.DataDir(bc.Dir))

@@ -70,7 +70,7 @@ func (r *datasetRun) do(ctx context.Context, show func(*progressLine, bgp.Outage
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, closeBroker()) }()
-	if err := r.dir.WriteRun(datadir.Run{Command: r.command, Dataset: r.dataset, Kafka: p.cfg.Kafka.Brokers, ClickHouse: p.store}); err != nil {
+	if err := r.dir.WriteRun(datadir.Run{Command: r.command, Dataset: r.dataset, Kafka: p.cfg.Kafka.Brokers, KafkaCredentials: p.cfg.Kafka.Credentials(), ClickHouse: p.store}); err != nil {
 		return nil, err
 	}
 	return r.play(ctx, p, show)

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -33,6 +34,9 @@ type BrokerConfig struct {
 	Dir string
 	// Port on loopback; 0 takes a free one.
 	Port int
+	// Open lets everybody in who reaches the port: for tests in which it stands in for a cluster of others. Otherwise clients need the
+	// password that Use gives them; it is another one after every start.
+	Open bool
 	// Network replaces loopback by an in-memory network: for tests in virtual time.
 	Network *kfake.VirtualNetwork
 	// Log gets its warnings; nil is none.
@@ -41,9 +45,13 @@ type BrokerConfig struct {
 
 // Broker is the embedded broker. It is for one process: two must not share a folder.
 type Broker struct {
-	cluster *kfake.Cluster
-	network *kfake.VirtualNetwork
+	cluster     *kfake.Cluster
+	network     *kfake.VirtualNetwork
+	credentials Credentials
 }
+
+// brokerUser is the embedded broker's only user.
+const brokerUser = "darkmap"
 
 // StartBroker starts the embedded broker on loopback. ctx bounds only the start.
 func StartBroker(ctx context.Context, bc BrokerConfig) (*Broker, error) {
@@ -79,11 +87,16 @@ func StartBroker(ctx context.Context, bc BrokerConfig) (*Broker, error) {
 		}
 		opts = append(opts, kfake.DataDir(bc.Dir))
 	}
-	cluster, err := kfake.NewCluster(opts...)
-	if err != nil {
+	b := &Broker{network: bc.Network}
+	if !bc.Open {
+		b.credentials = Credentials{Mechanism: mechanismSCRAM256, User: brokerUser, Password: rand.Text()}
+		opts = append(opts, kfake.EnableSASL(), kfake.Superuser(strings.ToUpper(mechanismSCRAM256), brokerUser, b.credentials.Password))
+	}
+	var err error
+	if b.cluster, err = kfake.NewCluster(opts...); err != nil {
 		return nil, fmt.Errorf("starting the embedded broker: %w", err)
 	}
-	return &Broker{cluster: cluster, network: bc.Network}, nil
+	return b, nil
 }
 
 // Addrs are the addresses it listens on, host:port.
@@ -91,7 +104,7 @@ func (b *Broker) Addrs() []string { return b.cluster.ListenAddrs() }
 
 // Use returns cfg pointing at this broker.
 func (b *Broker) Use(cfg Config) Config {
-	cfg.Brokers = b.Addrs()
+	cfg = cfg.Through(b.Addrs(), b.credentials)
 	cfg.embedded = true
 	if b.network != nil {
 		cfg.dial = b.network.DialContext

@@ -52,21 +52,21 @@ type partitionCheck struct {
 	bound     int64 // offset below which records were known to be; 0 is unknown
 	removed   bool  // it has no folder
 
-	next      int64 // offset of the next record
-	epoch     int32
-	lastTime  int64
-	open      map[int64]int64   // producers with an open transaction, and its first offset
-	aborted   []aborted         // transactions that end in the log
-	waiting   *hole             // for the time of the record behind it
-	segments  []*segment
-	snapshot  *snapshotFile // nil where there is none that can be read
+	next     int64 // offset of the next record
+	epoch    int32
+	lastTime int64
+	open     map[int64]int64 // producers with an open transaction, and its first offset
+	aborted  []aborted       // transactions that end in the log
+	waiting  *hole           // for the time of the record behind it
+	segments []*segment
+	snapshot *snapshotFile // nil where there is none that can be read
 }
 
 // snapshotFile is what the broker wrote of the partition when it ended.
 type snapshotFile struct {
-	HighWatermark    int64 `json:"high_watermark"`
-	LastStableOffset int64 `json:"last_stable_offset"`
-	LogStartOffset   int64 `json:"log_start_offset"`
+	HighWatermark    int64     `json:"high_watermark"`
+	LastStableOffset int64     `json:"last_stable_offset"`
+	LogStartOffset   int64     `json:"log_start_offset"`
 	AbortedTxns      []aborted `json:"aborted_txns"`
 	Segments         []struct {
 		Base int64 `json:"base_offset"`

@@ -155,7 +155,7 @@ func lostBatch(from, to, since, until, producer int64, epoch int32) []byte {
 		panic(err) // numbers always encode
 	}
 	rec := kmsg.Record{OffsetDelta: int32(to - from - 1), Key: lostKey[:], Value: value}
-	rec.Length = int32(len(rec.AppendTo(nil)) - 1) // without the length itself, which is one octet while it is 0
+	rec.Length = int32(len(rec.AppendTo(nil)) - 1)        // without the length itself, which is one octet while it is 0
 	taken := cmp.Or(since, until, time.Now().UnixMilli()) // what is old is dropped
 	b := kmsg.RecordBatch{
 		FirstOffset: from, PartitionLeaderEpoch: epoch, Magic: 2, Attributes: attrControl, LastOffsetDelta: int32(to - from - 1),

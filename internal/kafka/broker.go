@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -24,8 +25,6 @@ const (
 	// segmentBytes is small, because segments go as a whole and are read as a whole when the broker starts.
 	segmentBytes = 16 << 20
 	clusterID    = "darkmap"
-	// unkeptEvery is how often it is said that the broker cannot write.
-	unkeptEvery = time.Minute
 )
 
 // BrokerConfig says how the embedded broker runs.
@@ -34,6 +33,8 @@ type BrokerConfig struct {
 	Dir string
 	// Port on loopback; 0 takes a free one.
 	Port int
+	// MinRoomBytes is what has to be free on Dir's disk for the broker to take anything. 0 is 16 MiB.
+	MinRoomBytes int64
 	// Open lets everybody in who reaches the port: for tests in which it stands in for a cluster of others. Otherwise clients need the
 	// password that Use gives them; it is another one after every start.
 	Open bool
@@ -48,6 +49,7 @@ type Broker struct {
 	cluster     *kfake.Cluster
 	network     *kfake.VirtualNetwork
 	credentials Credentials
+	dir         string
 }
 
 // brokerUser is the embedded broker's only user.
@@ -75,19 +77,21 @@ func StartBroker(ctx context.Context, bc BrokerConfig) (*Broker, error) {
 			opts = append(opts, kfake.Ports(9092))
 		}
 	}
-	if bc.Log != nil {
-		opts = append(opts, kfake.WithLogger(newBrokerLog(bc.Log, bc.Dir)))
+	log := bc.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
 	}
+	opts = append(opts, kfake.WithLogger(newBrokerLog(log, bc.Dir)))
 	if bc.Dir != "" {
 		if err := os.MkdirAll(bc.Dir, 0o700); err != nil {
 			return nil, fmt.Errorf("starting the embedded broker: %w", err)
 		}
-		if err := checkFolder(ctx, bc.Dir, bc.Log); err != nil {
+		if err := checkFolder(ctx, bc.Dir, log); err != nil {
 			return nil, fmt.Errorf("starting the embedded broker: %w", err)
 		}
 		opts = append(opts, kfake.DataDir(bc.Dir))
 	}
-	b := &Broker{network: bc.Network}
+	b := &Broker{network: bc.Network, dir: bc.Dir}
 	if !bc.Open {
 		b.credentials = Credentials{Mechanism: mechanismSCRAM256, User: brokerUser, Password: rand.Text()}
 		opts = append(opts, kfake.EnableSASL(), kfake.Superuser(strings.ToUpper(mechanismSCRAM256), brokerUser, b.credentials.Password))
@@ -95,6 +99,9 @@ func StartBroker(ctx context.Context, bc BrokerConfig) (*Broker, error) {
 	var err error
 	if b.cluster, err = kfake.NewCluster(opts...); err != nil {
 		return nil, fmt.Errorf("starting the embedded broker: %w", err)
+	}
+	if bc.Dir != "" {
+		b.cluster.Fault(newRoom(bc.Dir, cmp.Or(bc.MinRoomBytes, minRoom), log).faults()...)
 	}
 	return b, nil
 }
@@ -115,7 +122,10 @@ func (b *Broker) Use(cfg Config) Config {
 // Close writes what it holds and ends the broker. Clients should be closed before.
 func (b *Broker) Close() error {
 	b.cluster.Close()
-	return nil
+	if b.dir == "" {
+		return nil
+	}
+	return copyTopics(b.dir)
 }
 
 // brokerLog passes on the broker's errors, and that it cannot write, which it only warns of and which its clients are told as

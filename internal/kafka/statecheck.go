@@ -37,9 +37,6 @@ var given = []string{"sasl.json", "acls.json", "broker_configs.json", "quotas.js
 // checkFolder makes sure that the broker can read its folder: it reads all of the log and the state, keeps what can be read, and says
 // what cannot. Nobody else may use the folder. A file that is not damaged is left as it is.
 func checkFolder(ctx context.Context, dir string, log *slog.Logger) error {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
 	for _, name := range given {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("removing what the broker was given earlier: %w", err)
@@ -193,6 +190,9 @@ func checkTopics(dir string, folders []os.DirEntry, log *slog.Logger) (*topicLis
 // copyTopics keeps a copy of the list of topics.
 func copyTopics(dir string) error {
 	b, err := os.ReadFile(filepath.Join(dir, topicsFile)) //nolint:gosec // below the data directory
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
 	if err == nil {
 		var was []byte
 		if was, err = os.ReadFile(filepath.Join(dir, topicsCopy)); err == nil && string(was) == string(b) { //nolint:gosec // below the data directory

@@ -130,7 +130,7 @@ func newWorldOf(t *testing.T, k kafka.Config, total int) int {
 // childKafka is a broker whose topics a child can find.
 func childKafka(t *testing.T) (kafka.Config, childConfig) {
 	t.Helper()
-	b, err := kafka.StartBroker(t.Context(), kafka.BrokerConfig{})
+	b, err := kafka.StartBroker(t.Context(), kafka.BrokerConfig{Open: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,7 +67,7 @@ func (r *datasetRun) do(ctx context.Context, show func(*progressLine, bgp.Outage
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, closeBroker()) }()
-	running := datadir.Run{Command: r.command, Dataset: r.dataset, Kafka: p.cfg.Kafka.Brokers}
+	running := datadir.Run{Command: r.command, Dataset: r.dataset, Kafka: p.cfg.Kafka.Brokers, KafkaCredentials: p.cfg.Kafka.Credentials()}
 	if p.store != nil {
 		running.ClickHouse = &p.store.server
 	}

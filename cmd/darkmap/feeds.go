@@ -61,7 +61,7 @@ func (c *feedsCmd) watch(ctx context.Context, g *globals, cfg kafka.Config, at *
 		if err != nil || next == nil {
 			return err
 		}
-		at, cfg.Brokers = next, next.Kafka
+		at, cfg = next, cfg.Through(next.Kafka, next.KafkaCredentials)
 	}
 }
 
@@ -149,7 +149,7 @@ func successor(dir string, at *datadir.Run) (*datadir.Run, error) {
 	switch {
 	case now == nil || len(now.Kafka) == 0 || now.Dataset != at.Dataset:
 		return nil, fmt.Errorf("darkmap %s has ended", at.Command)
-	case now.PID == at.PID && slices.Equal(now.Kafka, at.Kafka):
+	case now.PID == at.PID && slices.Equal(now.Kafka, at.Kafka) && now.KafkaCredentials == at.KafkaCredentials:
 		return nil, nil //nolint:nilnil // it goes on
 	}
 	return now, nil
@@ -192,8 +192,7 @@ func (g *globals) reachKafka(dataset string) (kafka.Config, *datadir.Run, error)
 	case err != nil:
 		return kafka.Config{}, nil, err
 	case running != nil && len(running.Kafka) > 0 && (dataset == "" || running.Dataset == dataset):
-		cfg.Kafka.Brokers = running.Kafka
-		return cfg.Kafka.WithDataset(running.Dataset), running, nil
+		return cfg.Kafka.Through(running.Kafka, running.KafkaCredentials).WithDataset(running.Dataset), running, nil
 	case len(cfg.Kafka.Brokers) == 0 && running != nil && len(running.Kafka) > 0:
 		return kafka.Config{}, nil, fmt.Errorf("what runs on this data directory, darkmap %s, has the dataset %s and not %s", running.Command, running.Dataset, dataset)
 	case len(cfg.Kafka.Brokers) == 0:

@@ -114,7 +114,7 @@ func runsWith(t *testing.T, d *datadir.Dir, collector string) (stop func()) {
 	if err := cl.ProduceSync(ctx, &kgo.Record{Topic: cfg.Topic(schemas.TopicFeeds), Value: value}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.WriteRun(datadir.Run{Command: "up", Dataset: kafka.LiveDataset, Kafka: b.Addrs()}); err != nil {
+	if err := d.WriteRun(datadir.Run{Command: "up", Dataset: kafka.LiveDataset, Kafka: b.Addrs(), KafkaCredentials: b.Use(kafka.DefaultConfig()).Credentials()}); err != nil {
 		t.Fatal(err)
 	}
 	return stop

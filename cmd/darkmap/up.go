@@ -102,7 +102,7 @@ func unlessTold(ctx context.Context, err error) error {
 }
 
 func (w *watch) runFile() datadir.Run {
-	r := datadir.Run{Command: "up", Dataset: w.dataset, Kafka: w.cfg.Kafka.Brokers}
+	r := datadir.Run{Command: "up", Dataset: w.dataset, Kafka: w.cfg.Kafka.Brokers, KafkaCredentials: w.cfg.Kafka.Credentials()}
 	if w.store != nil {
 		r.ClickHouse = &w.store.server
 	}

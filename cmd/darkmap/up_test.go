@@ -166,8 +166,7 @@ func (o *observatory) records(topic string, fn func(*kgo.Record) error) {
 	if err != nil || running == nil {
 		o.t.Fatalf("nothing runs: %v", err)
 	}
-	cfg := kafka.DefaultConfig()
-	cfg.Brokers = running.Kafka
+	cfg := kafka.DefaultConfig().Through(running.Kafka, running.KafkaCredentials)
 	if err := kafka.ReadToEnd(o.t.Context(), cfg, kafkatest.Log(), topic, fn); err != nil {
 		o.t.Fatal(err)
 	}

@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/darkmap/darkmap/internal/datatest"
 )
 
 // hostile serves one file and misbehaves as told by the number of the request.
@@ -308,7 +310,7 @@ func TestUnknownLength(t *testing.T) {
 	}
 }
 
-// TestSqueeze: where the disk is full, the cache gives up what is not in use. TEST_SMALL_DISK names a folder on one of some 200 KB.
+// TestSqueeze: where the disk is full, the cache gives up what is not in use.
 func TestSqueeze(t *testing.T) {
 	t.Parallel()
 	h := &hostile{}
@@ -337,9 +339,7 @@ func TestSqueeze(t *testing.T) {
 	if _, err := os.Stat(all[0].Path); err != nil {
 		t.Error(err)
 	}
-	if cfg.Cache = os.Getenv("TEST_SMALL_DISK"); cfg.Cache == "" {
-		return
-	}
+	cfg.Cache = datatest.SmallDisk(t, 200<<10)
 	f = fetcher(t, cfg)
 	for i := range 10 {
 		l, err := f.Get(t.Context(), File{URL: fmt.Sprintf("%s?%d", url, i)})

@@ -263,7 +263,7 @@ func maxRSS() int64 {
 
 // brokerProcess runs the embedded broker; instance is the file that it tells its address in, next to its data.
 func brokerProcess(ctx context.Context, _ kafka.Config, instance string) error {
-	b, err := kafka.StartBroker(ctx, kafka.BrokerConfig{Dir: instance + ".data"})
+	b, err := kafka.StartBroker(ctx, kafka.BrokerConfig{Dir: instance + ".data", Open: true})
 	if err != nil {
 		return err
 	}

@@ -31,11 +31,11 @@ func TestEmbedded(t *testing.T) {
 	t.Parallel()
 	t.Run("killed", func(t *testing.T) {
 		t.Parallel()
-		testKilled(t, kafkatest.New(t, 3), 2000, 2)
+		testKilled(t, kafkatest.Open(t, 3), 2000, 2)
 	})
 	t.Run("a late topic", func(t *testing.T) {
 		t.Parallel()
-		testLateTopic(t, kafkatest.New(t, 3), 20*time.Second)
+		testLateTopic(t, kafkatest.Open(t, 3), 20*time.Second)
 	})
 }
 

@@ -18,7 +18,7 @@ import (
 // TestSilence takes RouteViews' cluster away for a while: the collector's clock stops, and it goes on without a gap.
 func TestSilence(t *testing.T) {
 	t.Parallel()
-	bc := kafka.BrokerConfig{Dir: t.TempDir()}
+	bc := kafka.BrokerConfig{Dir: t.TempDir(), Open: true}
 	broker, err := kafka.StartBroker(t.Context(), bc)
 	if err != nil {
 		t.Fatal(err)

@@ -64,7 +64,7 @@ func start(t *testing.T, cfg kafka.Config, c openbmp.Config, instance string) (m
 // TestSession goes through what a topic can hold.
 func TestSession(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, kafkatest.New(t, 2))
+	w := newWorld(t, kafkatest.Open(t, 2))
 	topic := w.topic("x", 64496)
 	w.create(topic)
 	w.want[topic] = nil
@@ -121,7 +121,7 @@ func TestSession(t *testing.T) {
 // TestResume restarts a member in the middle of a session: what the Peer Up said stays known, and no gap begins.
 func TestResume(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, kafkatest.New(t, 2))
+	w := newWorld(t, kafkatest.Open(t, 2))
 	topic := w.topic("x", 64496)
 	w.create(topic)
 	w.want[topic] = nil
@@ -177,7 +177,7 @@ func answer(t *testing.T, m *member) {
 // TestDropped lets the cluster drop what was not read, and begin a topic anew.
 func TestDropped(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, kafkatest.New(t, 2))
+	w := newWorld(t, kafkatest.Open(t, 2))
 	topic := w.topic("x", 64496)
 	w.create(topic)
 	w.want[topic] = nil
@@ -249,7 +249,7 @@ func TestDropped(t *testing.T) {
 // TestReady says in words what is missing.
 func TestReady(t *testing.T) {
 	t.Parallel()
-	cfg := kafkatest.New(t, 2)
+	cfg := kafkatest.Open(t, 2)
 	c := config(cfg)
 	c.Brokers = []string{"127.0.0.1:1"}
 	m, stop := start(t, cfg, c, "a")

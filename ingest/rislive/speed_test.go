@@ -77,7 +77,7 @@ func speedChild() bool {
 }
 
 func brokerChild(ctx context.Context, _ task, say func(answer)) error {
-	b, err := kafka.StartBroker(ctx, kafka.BrokerConfig{})
+	b, err := kafka.StartBroker(ctx, kafka.BrokerConfig{Open: true})
 	if err != nil {
 		return err
 	}

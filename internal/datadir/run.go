@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/darkmap/darkmap/internal/clickhouse"
+	"github.com/darkmap/darkmap/internal/kafka"
 )
 
 // Run is run.json: what runs in the folder, for other processes of the same user. It holds passwords; its mode is 0600.
@@ -19,6 +20,8 @@ type Run struct {
 	Dataset string `json:"dataset,omitempty"`
 	// Kafka are the brokers' addresses; empty where none runs.
 	Kafka []string `json:"kafka,omitempty"`
+	// KafkaCredentials are the embedded broker's; none where the brokers are configured.
+	KafkaCredentials kafka.Credentials `json:"kafka_credentials,omitzero"`
 	// ClickHouse is the store; nil where none runs.
 	ClickHouse *clickhouse.Server `json:"clickhouse,omitempty"`
 }

@@ -1,7 +1,9 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,8 +24,7 @@ const (
 	retentionInterval = 30 * time.Second
 	// segmentBytes is small, because segments go as a whole and are read as a whole when the broker starts.
 	segmentBytes = 16 << 20
-	// unkeptEvery is how often it is said that the broker cannot write.
-	unkeptEvery = time.Minute
+	clusterID    = "darkmap"
 )
 
 // BrokerConfig says how the embedded broker runs.
@@ -32,6 +33,11 @@ type BrokerConfig struct {
 	Dir string
 	// Port on loopback; 0 takes a free one.
 	Port int
+	// MinRoomBytes is what has to be free on Dir's disk for the broker to take anything. 0 is 16 MiB.
+	MinRoomBytes int64
+	// Open lets everybody in who reaches the port: for tests in which it stands in for a cluster of others. Otherwise clients need the
+	// password that Use gives them; it is another one after every start.
+	Open bool
 	// Network replaces loopback by an in-memory network: for tests in virtual time.
 	Network *kfake.VirtualNetwork
 	// Log gets its warnings; nil is none.
@@ -40,9 +46,14 @@ type BrokerConfig struct {
 
 // Broker is the embedded broker. It is for one process: two must not share a folder.
 type Broker struct {
-	cluster *kfake.Cluster
-	network *kfake.VirtualNetwork
+	cluster     *kfake.Cluster
+	network     *kfake.VirtualNetwork
+	credentials Credentials
+	dir         string
 }
+
+// brokerUser is the embedded broker's only user.
+const brokerUser = "darkmap"
 
 // StartBroker starts the embedded broker on loopback. ctx bounds only the start.
 func StartBroker(ctx context.Context, bc BrokerConfig) (*Broker, error) {
@@ -51,7 +62,7 @@ func StartBroker(ctx context.Context, bc BrokerConfig) (*Broker, error) {
 	}
 	opts := []kfake.Opt{
 		kfake.NumBrokers(1),
-		kfake.ClusterID("darkmap"),
+		kfake.ClusterID(clusterID),
 		kfake.BrokerConfigs(map[string]string{
 			"log.cleaner.backoff.ms": strconv.FormatInt(retentionInterval.Milliseconds(), 10),
 			"log.segment.bytes":      strconv.Itoa(segmentBytes),
@@ -66,20 +77,33 @@ func StartBroker(ctx context.Context, bc BrokerConfig) (*Broker, error) {
 			opts = append(opts, kfake.Ports(9092))
 		}
 	}
-	if bc.Log != nil {
-		opts = append(opts, kfake.WithLogger(newBrokerLog(bc.Log, bc.Dir)))
+	log := bc.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
 	}
+	opts = append(opts, kfake.WithLogger(newBrokerLog(log, bc.Dir)))
 	if bc.Dir != "" {
 		if err := os.MkdirAll(bc.Dir, 0o700); err != nil {
 			return nil, fmt.Errorf("starting the embedded broker: %w", err)
 		}
+		if err := checkFolder(ctx, bc.Dir, log); err != nil {
+			return nil, fmt.Errorf("starting the embedded broker: %w", err)
+		}
 		opts = append(opts, kfake.DataDir(bc.Dir))
 	}
-	cluster, err := kfake.NewCluster(opts...)
-	if err != nil {
+	b := &Broker{network: bc.Network, dir: bc.Dir}
+	if !bc.Open {
+		b.credentials = Credentials{Mechanism: mechanismSCRAM256, User: brokerUser, Password: rand.Text()}
+		opts = append(opts, kfake.EnableSASL(), kfake.Superuser(strings.ToUpper(mechanismSCRAM256), brokerUser, b.credentials.Password))
+	}
+	var err error
+	if b.cluster, err = kfake.NewCluster(opts...); err != nil {
 		return nil, fmt.Errorf("starting the embedded broker: %w", err)
 	}
-	return &Broker{cluster: cluster, network: bc.Network}, nil
+	if bc.Dir != "" {
+		b.cluster.Fault(newRoom(bc.Dir, cmp.Or(bc.MinRoomBytes, minRoom), log).faults()...)
+	}
+	return b, nil
 }
 
 // Addrs are the addresses it listens on, host:port.
@@ -87,7 +111,7 @@ func (b *Broker) Addrs() []string { return b.cluster.ListenAddrs() }
 
 // Use returns cfg pointing at this broker.
 func (b *Broker) Use(cfg Config) Config {
-	cfg.Brokers = b.Addrs()
+	cfg = cfg.Through(b.Addrs(), b.credentials)
 	cfg.embedded = true
 	if b.network != nil {
 		cfg.dial = b.network.DialContext
@@ -98,7 +122,10 @@ func (b *Broker) Use(cfg Config) Config {
 // Close writes what it holds and ends the broker. Clients should be closed before.
 func (b *Broker) Close() error {
 	b.cluster.Close()
-	return nil
+	if b.dir == "" {
+		return nil
+	}
+	return copyTopics(b.dir)
 }
 
 // brokerLog passes on the broker's errors, and that it cannot write, which it only warns of and which its clients are told as

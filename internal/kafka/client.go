@@ -92,14 +92,26 @@ func (c Config) options(log *slog.Logger) ([]kgo.Opt, error) {
 	if tc != nil {
 		opts = append(opts, kgo.DialTLSConfig(tc))
 	}
-	mech, err := c.SASL.mechanism()
+	mech, user, err := c.mechanism()
 	if err != nil {
 		return nil, err
 	}
 	if mech != nil {
-		opts = append(opts, kgo.SASL(mech))
+		a := &authenticator{Mechanism: mech, user: user}
+		opts = append(opts, kgo.SASL(a), kgo.WithHooks(a))
 	}
 	return opts, nil
+}
+
+// mechanism says how this client authenticates, and as whom: to the embedded broker with its credentials, else as configured. It is nil
+// without authentication.
+func (c Config) mechanism() (sasl.Mechanism, string, error) {
+	if cr := c.credentials; cr != (Credentials{}) {
+		m, err := mechanismOf(cr.Mechanism, cr.User, cr.Password)
+		return m, cr.User, err
+	}
+	m, err := c.SASL.mechanism()
+	return m, c.SASL.User, err
 }
 
 // mechanism is nil without authentication. The password is read once, here, so that a missing file is found at start.
@@ -111,15 +123,19 @@ func (s SASL) mechanism() (sasl.Mechanism, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading kafka.sasl.password: %w", err)
 	}
-	switch strings.ToLower(s.Mechanism) {
+	return mechanismOf(s.Mechanism, s.User, pass)
+}
+
+func mechanismOf(mechanism, user, pass string) (sasl.Mechanism, error) {
+	switch strings.ToLower(mechanism) {
 	case mechanismPlain:
-		return plain.Auth{User: s.User, Pass: pass}.AsMechanism(), nil
+		return plain.Auth{User: user, Pass: pass}.AsMechanism(), nil
 	case mechanismSCRAM256:
-		return scram.Auth{User: s.User, Pass: pass}.AsSha256Mechanism(), nil
+		return scram.Auth{User: user, Pass: pass}.AsSha256Mechanism(), nil
 	case mechanismSCRAM512:
-		return scram.Auth{User: s.User, Pass: pass}.AsSha512Mechanism(), nil
+		return scram.Auth{User: user, Pass: pass}.AsSha512Mechanism(), nil
 	}
-	return nil, fmt.Errorf("kafka.sasl.mechanism %q is unknown", s.Mechanism)
+	return nil, fmt.Errorf("kafka.sasl.mechanism %q is unknown", mechanism)
 }
 
 // PartitionOf is the partition of a key among n, as Kafka's own clients choose it (murmur2).

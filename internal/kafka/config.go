@@ -31,9 +31,10 @@ type Config struct {
 	// SASL authentication. Default none.
 	SASL SASL `yaml:"sasl"`
 
-	dataset  string
-	embedded bool
-	dial     func(ctx context.Context, network, address string) (net.Conn, error)
+	dataset     string
+	embedded    bool
+	credentials Credentials // of the embedded broker; they go before SASL
+	dial        func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // TLS is how connections to the brokers are encrypted.

@@ -77,7 +77,7 @@ func TestShare(t *testing.T) {
 		had := a.has()
 		a.stop()
 		a = newSharer(t, cfg, "a")
-		time.Sleep(time.Second)
+		time.Sleep(5 * time.Second) // the others may have to send a heartbeat first
 		if !slices.Equal(a.has(), had) {
 			t.Errorf("a member that comes back has %v, had %v", a.has(), had)
 		}

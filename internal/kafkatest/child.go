@@ -19,11 +19,12 @@ import (
 const childEnv = "DARKMAP_KAFKATEST_CHILD"
 
 type child struct {
-	Name       string
-	Brokers    []string
-	Dataset    string
-	Partitions int32
-	Instance   string
+	Name        string
+	Brokers     []string
+	Credentials kafka.Credentials
+	Dataset     string
+	Partitions  int32
+	Instance    string
 }
 
 // Child runs the named function if this process was started by Start, and reports whether it was: a TestMain calls it
@@ -37,8 +38,8 @@ func Child(runs map[string]func(ctx context.Context, cfg kafka.Config, instance 
 	if err := json.Unmarshal([]byte(text), &c); err != nil {
 		panic(err)
 	}
-	cfg := kafka.DefaultConfig()
-	cfg.Brokers, cfg.Partitions = c.Brokers, c.Partitions
+	cfg := kafka.DefaultConfig().Through(c.Brokers, c.Credentials)
+	cfg.Partitions = c.Partitions
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	if err := runs[c.Name](ctx, cfg.WithDataset(c.Dataset), c.Instance); err != nil {
@@ -58,7 +59,7 @@ type Process struct {
 func Start(tb testing.TB, name string, cfg kafka.Config, instance string) *Process {
 	tb.Helper()
 	dataset := strings.TrimSuffix(strings.TrimPrefix(cfg.Topic(""), cfg.TopicPrefix), ".")
-	text, err := json.Marshal(child{Name: name, Brokers: cfg.Brokers, Dataset: dataset, Partitions: cfg.Partitions, Instance: instance})
+	text, err := json.Marshal(child{Name: name, Brokers: cfg.Brokers, Credentials: cfg.Credentials(), Dataset: dataset, Partitions: cfg.Partitions, Instance: instance})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -24,12 +24,23 @@ func Log() *slog.Logger { return slog.New(slog.DiscardHandler) }
 // TEST_KAFKA_BROKERS, or else an embedded broker of the test's own, in memory.
 func New(tb testing.TB, partitions int32) kafka.Config {
 	tb.Helper()
+	return start(tb, partitions, kafka.BrokerConfig{})
+}
+
+// Open is New with a broker that asks for no password, as the clusters of others may be.
+func Open(tb testing.TB, partitions int32) kafka.Config {
+	tb.Helper()
+	return start(tb, partitions, kafka.BrokerConfig{Open: true})
+}
+
+func start(tb testing.TB, partitions int32, bc kafka.BrokerConfig) kafka.Config {
+	tb.Helper()
 	if brokers := os.Getenv("TEST_KAFKA_BROKERS"); brokers != "" {
 		cfg := kafka.DefaultConfig()
 		cfg.Brokers = strings.Split(brokers, ",")
 		return Dataset(tb, cfg, partitions)
 	}
-	b, err := kafka.StartBroker(tb.Context(), kafka.BrokerConfig{})
+	b, err := kafka.StartBroker(tb.Context(), bc)
 	if err != nil {
 		tb.Fatal(err)
 	}

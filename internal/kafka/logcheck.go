@@ -1,0 +1,348 @@
+package kafka
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// hole is a stretch of a partition that cannot be read any more.
+type hole struct {
+	file     string // base name
+	at, end  int    // octets of the file; equal where they are not in the file
+	from, to int64  // offsets
+	// since and until are of the records around it, milliseconds since 1970; 0 is unknown.
+	since, until int64
+	// producers have a transaction open before the hole, whose end may lie in it: what stands before the hole is committed. If it was
+	// aborted, its records come again, and consumers drop what they know; but they would never learn of committed records that are left out.
+	producers []int64
+}
+
+// part of a segment: a batch, or a hole.
+type part struct {
+	at   int // in the file
+	head head
+	hole *hole
+}
+
+// segment of a partition, as it was found.
+type segment struct {
+	base   int64
+	parts  []part // nil where nothing has to be written
+	broken bool   // the records' file has to be written again
+	index  bool   // the index has to be written again
+}
+
+// partitionCheck reads the log of one partition and finds what is damaged.
+type partitionCheck struct {
+	dir       string
+	topic     string
+	partition int32
+	compacted bool  // offsets may be missing
+	bound     int64 // offset below which records were known to be; 0 is unknown
+	removed   bool  // it has no folder
+
+	next     int64 // offset of the next record
+	epoch    int32
+	lastTime int64
+	open     map[int64]int64 // producers with an open transaction, and its first offset
+	aborted  []aborted       // transactions that end in the log
+	waiting  *hole           // for the time of the record behind it
+	segments []*segment
+	snapshot *snapshotFile // nil where there is none that can be read
+}
+
+// snapshotFile is what the broker wrote of the partition when it ended.
+type snapshotFile struct {
+	HighWatermark    int64     `json:"high_watermark"`
+	LastStableOffset int64     `json:"last_stable_offset"`
+	LogStartOffset   int64     `json:"log_start_offset"`
+	AbortedTxns      []aborted `json:"aborted_txns"`
+	Segments         []struct {
+		Base int64 `json:"base_offset"`
+	} `json:"segments"`
+}
+
+// aborted is a transaction that was aborted.
+type aborted struct {
+	Producer int64 `json:"producer_id"`
+	First    int64 `json:"first_offset"`
+	Last     int64 `json:"last_offset"`
+}
+
+// partitionOf splits the name of a partition's folder.
+func partitionOf(folder string) (topic string, partition int32, ok bool) {
+	i := strings.LastIndexByte(folder, '-')
+	if i < 1 {
+		return "", 0, false
+	}
+	n, err := strconv.ParseInt(folder[i+1:], 10, 32)
+	if err != nil || n < 0 {
+		return "", 0, false
+	}
+	return folder[:i], int32(n), true // the names of topics have nothing to escape
+}
+
+// bases lists the files of the folder that end in suffix and are called by an offset.
+func bases(dir, suffix string) ([]int64, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("reading the log of a partition: %w", err)
+	}
+	var out []int64
+	for _, e := range entries {
+		name, ok := strings.CutSuffix(e.Name(), suffix)
+		if !ok {
+			continue
+		}
+		if n, err := strconv.ParseInt(name, 10, 64); err == nil && n >= 0 {
+			out = append(out, n)
+		}
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+func (c *partitionCheck) file(base int64, suffix string) string {
+	return filepath.Join(c.dir, strconv.FormatInt(base, 10)+suffix)
+}
+
+// run reads the whole log. Nothing is written.
+func (c *partitionCheck) run(ctx context.Context) error {
+	c.open = map[int64]int64{}
+	found, err := bases(c.dir, ".dat")
+	if err != nil {
+		return err
+	}
+	indexes, err := bases(c.dir, ".idx")
+	if err != nil {
+		return err
+	}
+	c.readSnapshot()
+	c.begin(found, indexes)
+	for i, base := range found {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("checking the log of %s: %w", c.topic, err)
+		}
+		if base > c.next && !c.compacted {
+			c.missing(base)
+		}
+		c.next = max(c.next, base)
+		behind := int64(-1)
+		if i+1 < len(found) {
+			behind = found[i+1]
+		}
+		if err := c.segment(base, behind); err != nil {
+			return err
+		}
+	}
+	if c.next < c.bound && len(found) == 0 && !c.removed { // the segments are gone, whether they were removed or too old
+		c.next = c.bound - 1
+	}
+	if c.next < c.bound && !c.compacted && len(found) == 0 {
+		c.missing(c.bound)
+	}
+	return nil
+}
+
+// missing makes a segment of the records up to an offset, which no file holds.
+func (c *partitionCheck) missing(to int64) {
+	s := &segment{base: c.next, broken: true}
+	s.add(part{hole: c.lose(&hole{file: strconv.FormatInt(c.next, 10) + ".dat", from: c.next, to: to})})
+	c.segments = append(c.segments, s)
+}
+
+// readSnapshot reads the partition's snapshot; one that cannot be read counts as none.
+func (c *partitionCheck) readSnapshot() {
+	b, err := os.ReadFile(filepath.Join(c.dir, "snapshot.json")) //nolint:gosec // below the data directory
+	if err != nil {
+		return
+	}
+	s := &snapshotFile{}
+	if json.Unmarshal(b, s) != nil {
+		return
+	}
+	c.snapshot = s
+}
+
+// begin finds where the log begins, and how far it went at least, from the bases of the segments and of their indexes.
+func (c *partitionCheck) begin(found, indexes []int64) {
+	s := c.snapshot
+	if s != nil && s.HighWatermark > c.bound && s.HighWatermark-c.bound < math.MaxInt32 {
+		c.bound = s.HighWatermark
+	}
+	if len(found) == 0 {
+		return
+	}
+	c.next = found[0]
+	if at := indexes; len(at) > 0 && at[0] < found[0] && (s == nil || at[0] >= s.LogStartOffset) {
+		c.next = at[0]
+	}
+	if s == nil || len(s.Segments) == 0 || s.Segments[0].Base >= found[0] {
+		return
+	}
+	if at := max(s.Segments[0].Base, s.LogStartOffset); at >= 0 && at < c.next && found[0]-at < math.MaxInt32 {
+		c.next = at // segments at the beginning are missing
+	}
+}
+
+// segment reads one segment; behind is the base of the one behind it, -1 where it is the last.
+func (c *partitionCheck) segment(base, behind int64) error {
+	data, err := os.ReadFile(c.file(base, ".dat"))
+	if err != nil {
+		return fmt.Errorf("reading the log of a partition: %w", err)
+	}
+	index, err := os.ReadFile(c.file(base, ".idx"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("reading the log of a partition: %w", err)
+	}
+	s := &segment{base: base}
+	for at := 0; at < len(data); {
+		if at == 0 || !s.broken {
+			c.epochFrom(index, len(s.parts))
+		}
+		at = c.batch(s, data, at, behind)
+	}
+	if behind >= 0 && c.next < behind && !c.compacted {
+		s.add(part{hole: c.lose(&hole{file: filepath.Base(c.file(base, ".dat")), at: len(data), end: len(data), from: c.next, to: behind})})
+	}
+	if behind < 0 && !s.broken {
+		c.bound = max(c.bound, c.next+int64(max(0, len(index)/indexEntry-len(s.parts)))) // batches that the index knows
+	}
+	if behind < 0 && len(data) > 0 && c.next < c.bound && !c.compacted {
+		s.add(part{hole: c.lose(&hole{file: filepath.Base(c.file(base, ".dat")), at: len(data), end: len(data), from: c.next, to: c.bound})})
+	}
+	s.index = !s.matches(index)
+	if !s.broken && !s.index {
+		s.parts = nil
+	}
+	c.segments = append(c.segments, s)
+	return nil
+}
+
+func (s *segment) add(p part) {
+	s.parts = append(s.parts, p)
+	s.broken = s.broken || p.hole != nil || p.head.mended
+}
+
+// epochFrom takes the epoch that the index says of the n-th batch, where that can be read.
+func (c *partitionCheck) epochFrom(index []byte, n int) {
+	if len(index) < (n+1)*indexEntry {
+		return
+	}
+	entry := index[n*indexEntry : (n+1)*indexEntry]
+	h := head{epoch: int32(binary.LittleEndian.Uint32(entry[2:]))}
+	if indexed(entry, &h) || entry[14] == 1 && indexed(entry, &head{epoch: h.epoch, attrs: attrTransactional}) {
+		c.epoch = h.epoch
+	}
+}
+
+// matches reports whether the index says of each batch what it is.
+func (s *segment) matches(index []byte) bool {
+	if s.broken || len(index) != len(s.parts)*indexEntry {
+		return false
+	}
+	for i := range s.parts {
+		if !indexed(index[i*indexEntry:(i+1)*indexEntry], &s.parts[i].head) {
+			return false
+		}
+	}
+	return true
+}
+
+// batch reads what stands at an octet of the segment, and returns where the next batch is.
+func (c *partitionCheck) batch(s *segment, data []byte, at int, behind int64) int {
+	size, end := stated(data[at:]), len(data)
+	if !sealed(data[at:], size) {
+		to := cmp.Or(max(behind, 0), c.tail(data[at:]))
+		if q := resync(data, at+1, c.next); q >= 0 {
+			end, to = q, int64(binary.BigEndian.Uint64(data[q:]))
+		}
+		if size = end - at; !sealed(data[at:], size) { // else its length was wrong
+			h := &hole{file: filepath.Base(c.file(s.base, ".dat")), at: at, end: end, from: c.next, to: max(to, c.next)}
+			s.add(part{at: at, hole: c.lose(h)})
+			return end
+		}
+	}
+	h := readHead(data[at:], size)
+	if h.first != c.next && (!c.compacted || h.first < c.next) {
+		if h.first > c.next && follows(data[at+size:], h.next, behind) {
+			s.add(part{at: at, hole: c.lose(&hole{file: filepath.Base(c.file(s.base, ".dat")), at: at, end: at, from: c.next, to: h.first})})
+		} else {
+			h.first, h.next, h.mended = c.next, c.next+h.next-h.first, true
+		}
+	}
+	h.mended = h.mended || h.epoch != c.epoch
+	h.epoch = c.epoch
+	s.add(part{at: at, head: h})
+	c.note(&h)
+	return at + size
+}
+
+// tail is up to where the log went, as far as the batch that data begins with says before its end; 0 is unknown.
+func (c *partitionCheck) tail(data []byte) int64 {
+	const most = 1 << 20 // records of a batch
+	if len(data) < batchDelta+4 || int64(binary.BigEndian.Uint64(data)) != c.next || data[batchMagic] != 2 {
+		return c.bound
+	}
+	if delta := int32(binary.BigEndian.Uint32(data[batchDelta:])); delta >= 0 && delta < most {
+		return max(c.bound, c.next+int64(delta)+1)
+	}
+	return c.bound
+}
+
+// follows reports whether what follows a batch continues at the offset next, so that the batch stands where it says.
+func follows(data []byte, next, behind int64) bool {
+	if len(data) < batchHead {
+		return next == behind
+	}
+	return int64(binary.BigEndian.Uint64(data)) == next
+}
+
+// note takes in a batch that can be read.
+func (c *partitionCheck) note(h *head) {
+	c.next, c.lastTime = h.next, max(c.lastTime, h.maxTime)
+	if c.waiting != nil {
+		c.waiting.until, c.waiting = h.maxTime, nil
+	}
+	switch {
+	case h.open():
+		if _, ok := c.open[h.producer]; !ok {
+			c.open[h.producer] = h.first
+		}
+	case h.control():
+		if first, ok := c.open[h.producer]; ok && h.abort {
+			c.aborted = append(c.aborted, aborted{h.producer, first, h.first})
+		}
+		delete(c.open, h.producer)
+	}
+}
+
+// stale reports whether there is a snapshot that does not say what the log says: the broker would believe it.
+func (c *partitionCheck) stale() bool {
+	s := c.snapshot
+	if s == nil {
+		return false
+	}
+	return s.HighWatermark != c.next || s.LastStableOffset != c.next || s.LogStartOffset < 0 || s.LogStartOffset > c.next ||
+		slices.ContainsFunc(c.aborted, func(a aborted) bool { return a.Last >= s.LogStartOffset && !slices.Contains(s.AbortedTxns, a) })
+}
+
+// lose takes in a hole.
+func (c *partitionCheck) lose(h *hole) *hole {
+	h.since = c.lastTime
+	h.producers = slices.Sorted(maps.Keys(c.open))
+	clear(c.open)
+	c.waiting, c.next = h, max(c.next, h.to)
+	return h
+}

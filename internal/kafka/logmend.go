@@ -1,0 +1,170 @@
+package kafka
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+// damaged reports whether something has to be written.
+func (c *partitionCheck) damaged() bool {
+	for _, s := range c.segments {
+		if s.broken || s.index {
+			return true
+		}
+	}
+	return false
+}
+
+// mend writes the damaged segments again: what can be read stays, and a control record stands where records were lost. It says what
+// was damaged, and what is lost. lost counts records, from and behind the times around them.
+func (c *partitionCheck) mend(log *slog.Logger) error {
+	log = log.With("topic", c.topic, "partition", c.partition)
+	if !c.damaged() && !c.stale() {
+		return nil
+	}
+	if c.stale() && !c.damaged() {
+		log.Warn("the snapshot of a partition does not say what its log says: it is computed anew, and nothing is lost", "file", filepath.Join(c.dir, "snapshot.json"))
+	}
+	// The broker reads all of the log without a snapshot; with one it would go on where that says.
+	if err := os.Remove(filepath.Join(c.dir, "snapshot.json")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("mending the log of %s partition %d: %w", c.topic, c.partition, err)
+	}
+	for _, s := range c.segments {
+		if s.parts == nil {
+			continue
+		}
+		if err := c.rewrite(s, log); err != nil {
+			return fmt.Errorf("mending the log of %s partition %d: %w", c.topic, c.partition, err)
+		}
+	}
+	return nil
+}
+
+// rewrite writes one segment and its index.
+func (c *partitionCheck) rewrite(s *segment, log *slog.Logger) error {
+	data, err := os.ReadFile(c.file(s.base, ".dat"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) { // it may be one that is missing
+		return err
+	}
+	out, index := make([]byte, 0, len(data)+1<<10), make([]byte, 0, len(s.parts)*indexEntry)
+	mended := 0
+	for _, p := range s.parts {
+		if p.hole != nil {
+			c.say(p.hole, log)
+			for _, b := range p.hole.batches(c.epoch) {
+				h := readHead(b, len(b))
+				entry := indexOf(&h)
+				out, index = append(out, b...), append(index, entry[:]...)
+			}
+			continue
+		}
+		out = append(out, data[p.at:p.at+p.head.size]...)
+		if p.head.mended {
+			mend(out[len(out)-p.head.size:], p.head)
+			mended++
+		}
+		entry := indexOf(&p.head)
+		index = append(index, entry[:]...)
+	}
+	switch {
+	case mended > 0:
+		log.Warn("octets of the embedded Kafka's log that no checksum covers were damaged: they are known, and nothing is lost", "file", c.file(s.base, ".dat"), "batches", mended)
+	case !s.broken:
+		log.Info("the index of a segment is not that of its records: it is written again, and nothing is lost", "file", c.file(s.base, ".idx"))
+	}
+	if s.broken {
+		if err := replace(c.file(s.base, ".dat"), out); err != nil {
+			return err
+		}
+	}
+	return replace(c.file(s.base, ".idx"), index)
+}
+
+// batches are the control records that stand for the hole: one, and one more for each further transaction that is open there, as far as
+// there are offsets.
+func (h *hole) batches(epoch int32) [][]byte {
+	var out [][]byte
+	at := h.from
+	producers := h.producers
+	if len(producers) == 0 {
+		producers = []int64{-1}
+	}
+	for i, p := range producers {
+		if at >= h.to {
+			break
+		}
+		end := at + 1
+		if i == len(producers)-1 {
+			end = h.to
+		}
+		out = append(out, lostBatch(at, end, h.since, h.until, p, epoch))
+		at = end
+	}
+	return out
+}
+
+// say logs what a hole is.
+func (c *partitionCheck) say(h *hole, log *slog.Logger) {
+	attrs := []any{"file", filepath.Join(c.dir, h.file)}
+	if h.end > h.at {
+		attrs = append(attrs, "octets", fmt.Sprintf("%d-%d", h.at, h.end-1))
+	}
+	if h.to <= h.from {
+		log.Warn("octets of the embedded Kafka's log belong to no record: they are left out, and nothing that is known of is lost", attrs...)
+		return
+	}
+	attrs = append(attrs, "offsets", fmt.Sprintf("%d-%d", h.from, h.to-1))
+	for _, t := range []struct {
+		key string
+		ms  int64
+	}{{"after", h.since}, {"before", h.until}} {
+		if t.ms > 0 {
+			attrs = append(attrs, t.key, atMilli(t.ms))
+		}
+	}
+	what := "the embedded Kafka's log is damaged: the records that stood there are lost"
+	if h.end == h.at {
+		what = "a part of the embedded Kafka's log is missing: the records that stood there are lost"
+	}
+	log.Warn(what, attrs...)
+}
+
+// replace writes a file as a whole, so that it is there either as it was or as it is to be.
+func replace(path string, b []byte) (err error) {
+	tmp := path + ".tmp"
+	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) //nolint:gosec // below the data directory
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	err = cmp.Or(err, f.Sync())
+	if err = cmp.Or(err, f.Close()); err == nil {
+		err = os.Rename(tmp, path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(tmp))
+	}
+	return nil
+}
+
+// removeOrphans removes the indexes of segments that are not there.
+func (c *partitionCheck) removeOrphans() error {
+	have, err := bases(c.dir, ".idx")
+	if err != nil {
+		return err
+	}
+	for _, base := range have {
+		if _, err := os.Stat(c.file(base, ".dat")); !errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err := os.Remove(c.file(base, ".idx")); err != nil {
+			return fmt.Errorf("removing the index of segment %s: %w", strconv.FormatInt(base, 10), err)
+		}
+	}
+	return nil
+}

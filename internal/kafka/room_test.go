@@ -1,0 +1,113 @@
+package kafka_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/datatest"
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/kafkatest"
+	"github.com/darkmap/darkmap/schemas"
+)
+
+// lockedBuffer is a log that several goroutines write.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// TestFullDisk: where the disk is full nothing fails: what is sent waits, the broker says so, and all goes on when there is room, in order
+// and once. After that its folder is whole.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	disk := datatest.SmallDisk(t, 96<<20)
+	dir := filepath.Join(disk, "kafka")
+	var out lockedBuffer
+	log := slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	b, err := kafka.StartBroker(t.Context(), kafka.BrokerConfig{Dir: dir, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := b.Use(kafka.DefaultConfig())
+	cfg.Partitions = 3
+	if _, err := kafka.Apply(t.Context(), cfg, kafkatest.Log(), schemas.Topics); err != nil {
+		t.Fatal(err)
+	}
+	stop := start(t, newDoubler(cfg, "0", 50))
+	p, err := kafka.NewProducer(t.Context(), cfg, schemas.TopicUpdates, kafkatest.Log(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	records := 0
+	send := func(n int) {
+		t.Helper()
+		for range n {
+			for c := range collectors {
+				key := fmt.Sprintf("file/%d", c)
+				if err := p.Produce(t.Context(), key, fmt.Appendf(nil, "%s %d", key, records)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			records++
+		}
+	}
+	for round := range 3 {
+		send(200)
+		free := datatest.FillDisk(t, disk)
+		send(100)
+		mark := p.Mark()
+		time.Sleep(time.Duration(2+11*(round%2)) * time.Second) // in the second round longer than a transaction may take
+		if done, err := p.Acked(mark); done || err != nil {
+			t.Errorf("round %d: acknowledged on a full disk: %v, %v", round, done, err)
+		}
+		send(10)
+		free()
+		send(50)
+		if err := p.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		kafkatest.WaitDrained(t, cfg, enrich)
+		checkDoubled(t, cfg, records)
+	}
+	p.Close()
+	stop()
+	said := out.String()
+	if !strings.Contains(said, "the disk is full") || !strings.Contains(said, "dir="+dir) || !strings.Contains(said, "there is room on the disk again") || strings.Contains(said, "cannot keep") {
+		t.Errorf("said %s", said)
+	}
+	if n := strings.Count(said, "the disk is full"); n > 2 {
+		t.Errorf("said %d times within a minute that the disk is full", n)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var again lockedBuffer
+	if b, err = kafka.StartBroker(t.Context(), kafka.BrokerConfig{Dir: dir, Log: slog.New(slog.NewTextHandler(&again, nil))}); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	cfg = b.Use(cfg)
+	checkDoubled(t, cfg, records)
+	if again.String() != "" {
+		t.Errorf("started again: said %s", again.String())
+	}
+}

@@ -1,0 +1,349 @@
+package kafka
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Files of the broker's folder.
+const (
+	metaFile     = "meta.json"
+	topicsFile   = "topics.json"
+	topicsCopy   = "topics.copy"
+	sessionsFile = "session_state.json"
+	groupsFile   = "groups.log"
+	producerFile = "pids.log"
+)
+
+// given are files that the broker keeps of what it was given at its start, and would believe more than that: users with their passwords,
+// above all.
+var given = []string{"sasl.json", "acls.json", "broker_configs.json", "quotas.json"}
+
+// checkFolder makes sure that the broker can read its folder: it reads all of the log and the state, keeps what can be read, and says
+// what cannot. Nobody else may use the folder. A file that is not damaged is left as it is.
+func checkFolder(ctx context.Context, dir string, log *slog.Logger) error {
+	for _, name := range given {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("removing what the broker was given earlier: %w", err)
+		}
+	}
+	partitions, err := os.ReadDir(filepath.Join(dir, "partitions"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // it is new
+	}
+	if err != nil {
+		return fmt.Errorf("reading the broker's folder: %w", err)
+	}
+	commits, err := checkGroups(dir, log)
+	if err != nil {
+		return err
+	}
+	if _, err := checkEntries(filepath.Join(dir, producerFile), log, "producers get new ids"); err != nil {
+		return err
+	}
+	topics, err := checkTopics(dir, partitions, log)
+	if err != nil {
+		return err
+	}
+	damaged, err := checkPartitions(ctx, dir, partitions, topics, commits, log)
+	if err != nil {
+		return err
+	}
+	return checkRest(dir, damaged, log)
+}
+
+// checkPartitions checks all partitions, as many at a time as there are processors. It reports whether one was damaged.
+func checkPartitions(ctx context.Context, dir string, folders []os.DirEntry, topics *topicList, commits map[commitKey]int64, log *slog.Logger) (bool, error) {
+	var mu sync.Mutex
+	damaged := false
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	check := func(topic string, n int32, removed bool) {
+		c := &partitionCheck{
+			dir: filepath.Join(dir, "partitions", fmt.Sprintf("%s-%d", topic, n)), topic: topic, partition: n,
+			compacted: topics.compacted(topic), bound: commits[commitKey{topic, n}], removed: removed,
+		}
+		g.Go(func() error { // ends with the partition
+			if err := errors.Join(os.MkdirAll(c.dir, 0o700), removeTemporary(c.dir), c.run(ctx)); err != nil {
+				return err
+			}
+			mu.Lock()
+			damaged = damaged || c.damaged() || c.stale()
+			mu.Unlock()
+			return errors.Join(c.mend(log), c.removeOrphans())
+		})
+	}
+	seen := map[commitKey]bool{}
+	for _, f := range folders {
+		if topic, n, ok := partitionOf(f.Name()); ok && f.IsDir() {
+			seen[commitKey{topic, n}] = true
+			check(topic, n, false)
+		}
+	}
+	for k, at := range commits { // of whose partition records were read, though it has no folder
+		if at > 0 && !seen[k] && int(k.partition) < topics.partitions(k.topic) && !topics.compacted(k.topic) {
+			check(k.topic, k.partition, true)
+		}
+	}
+	err := g.Wait()
+	return damaged, err
+}
+
+// removeTemporary removes files that were being written when the process ended.
+func removeTemporary(dir string) error {
+	names, err := filepath.Glob(filepath.Join(dir, "*.tmp"))
+	if err != nil {
+		return fmt.Errorf("removing unfinished files: %w", err)
+	}
+	for _, name := range names {
+		err = errors.Join(err, os.Remove(name))
+	}
+	return err
+}
+
+// topicList is topics.json.
+type topicList struct {
+	Version int          `json:"version"`
+	Topics  []topicEntry `json:"topics"`
+}
+
+type topicEntry struct {
+	Name       string            `json:"name"`
+	ID         string            `json:"id"`
+	Partitions int               `json:"partitions"`
+	Replicas   int               `json:"replicas"`
+	Configs    map[string]string `json:"configs,omitempty"`
+}
+
+func (l *topicList) compacted(topic string) bool {
+	i := slices.IndexFunc(l.Topics, func(t topicEntry) bool { return t.Name == topic })
+	return i >= 0 && strings.Contains(l.Topics[i].Configs["cleanup.policy"], "compact")
+}
+
+// partitions is how many a topic has; 0 where it is not in the list.
+func (l *topicList) partitions(topic string) int {
+	i := slices.IndexFunc(l.Topics, func(t topicEntry) bool { return t.Name == topic })
+	if i < 0 {
+		return 0
+	}
+	return l.Topics[i].Partitions
+}
+
+// complete reports whether the list names every partition that has a folder.
+func (l *topicList) complete(folders []os.DirEntry) bool {
+	most := map[string]int{}
+	for _, t := range l.Topics {
+		most[t.Name] = t.Partitions
+	}
+	return !slices.ContainsFunc(folders, func(f os.DirEntry) bool {
+		topic, n, ok := partitionOf(f.Name())
+		return ok && int(n) >= most[topic]
+	})
+}
+
+// readTopics reads a list; nil where it cannot be read or is not complete.
+func readTopics(path string, folders []os.DirEntry) *topicList {
+	b, err := os.ReadFile(path) //nolint:gosec // below the data directory
+	l := &topicList{}
+	if err != nil || json.Unmarshal(b, l) != nil || !l.complete(folders) {
+		return nil
+	}
+	return l
+}
+
+// checkTopics makes sure that the list of topics names every partition. Without it the broker would write new logs over those that are there.
+func checkTopics(dir string, folders []os.DirEntry, log *slog.Logger) (*topicList, error) {
+	path := filepath.Join(dir, topicsFile)
+	if l := readTopics(path, folders); l != nil {
+		return l, copyTopics(dir)
+	}
+	l, from := readTopics(filepath.Join(dir, topicsCopy), folders), topicsCopy
+	if l == nil {
+		l, from = topicsOf(folders), "the partitions' folders"
+	}
+	log.Warn("the embedded Kafka's list of topics is damaged or missing: it is written again", "file", path, "from", from)
+	b, err := json.Marshal(l)
+	if err == nil {
+		err = replace(path, b)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("mending the list of topics: %w", err)
+	}
+	return l, nil
+}
+
+// copyTopics keeps a copy of the list of topics.
+func copyTopics(dir string) error {
+	b, err := os.ReadFile(filepath.Join(dir, topicsFile)) //nolint:gosec // below the data directory
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		var was []byte
+		if was, err = os.ReadFile(filepath.Join(dir, topicsCopy)); err == nil && string(was) == string(b) { //nolint:gosec // below the data directory
+			return nil
+		}
+		err = replace(filepath.Join(dir, topicsCopy), b)
+	}
+	if err != nil {
+		return fmt.Errorf("copying the list of topics: %w", err)
+	}
+	return nil
+}
+
+// topicsOf makes a list of what the folders are called. A partition without a record has no folder: topics of a dataset get as many
+// partitions as any of them where that is possible.
+func topicsOf(folders []os.DirEntry) *topicList {
+	l := &topicList{Version: 1}
+	for _, f := range folders {
+		topic, n, ok := partitionOf(f.Name())
+		if !ok {
+			continue
+		}
+		i := slices.IndexFunc(l.Topics, func(t topicEntry) bool { return t.Name == topic })
+		if i < 0 {
+			var id [16]byte
+			_, _ = rand.Read(id[:]) // never fails
+			l.Topics = append(l.Topics, topicEntry{Name: topic, ID: base64.StdEncoding.EncodeToString(id[:]), Replicas: 1})
+			i = len(l.Topics) - 1
+		}
+		l.Topics[i].Partitions = max(l.Topics[i].Partitions, int(n)+1)
+	}
+	return l
+}
+
+type commitKey struct {
+	topic     string
+	partition int32
+}
+
+// checkGroups checks the log of groups, and returns up to where each partition was read by anybody.
+func checkGroups(dir string, log *slog.Logger) (map[commitKey]int64, error) {
+	path := filepath.Join(dir, groupsFile)
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		log.Warn("the embedded Kafka's offsets are missing: every stage reads its topics from the beginning; what is stored is not stored twice", "file", path)
+	}
+	entries, err := checkEntries(path, log, "a stage may read again what it has read")
+	if err != nil {
+		return nil, err
+	}
+	commits := map[commitKey]int64{}
+	for _, e := range entries {
+		var c struct {
+			Type      string `json:"type"`
+			Topic     string `json:"t"`
+			Partition int32  `json:"p"`
+			Offset    int64  `json:"o"`
+		}
+		if json.Unmarshal(e, &c) == nil && c.Type == "commit" {
+			k := commitKey{c.Topic, c.Partition}
+			commits[k] = max(commits[k], c.Offset)
+		}
+	}
+	return commits, nil
+}
+
+// An entry of the broker's state: length, checksum, version, JSON; little-endian.
+const (
+	entryLength = 4
+	entrySum    = 8
+	entryHead   = 10
+)
+
+// entryAt returns the size and the JSON of the entry that data begins with; 0 where there is none.
+func entryAt(data []byte) (int, []byte) {
+	if len(data) < entryHead {
+		return 0, nil
+	}
+	n := int64(binary.LittleEndian.Uint32(data)) + entrySum
+	if n <= entryHead || n > int64(len(data)) || data[entryHead] != '{' || binary.LittleEndian.Uint32(data[entryLength:]) != crc32.Checksum(data[entrySum:n], castagnoli) {
+		return 0, nil
+	}
+	return int(n), data[entryHead:n]
+}
+
+// checkEntries reads a file of entries, leaves out what is damaged, and says so; what says what follows of that.
+func checkEntries(path string, log *slog.Logger, what string) ([][]byte, error) {
+	data, err := os.ReadFile(path) //nolint:gosec // below the data directory
+	if err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("reading the broker's state: %w", err)
+	}
+	var entries [][]byte
+	var good []byte
+	for at := 0; at < len(data); {
+		n, entry := entryAt(data[at:])
+		if n > 0 {
+			entries, good = append(entries, entry), append(good, data[at:at+n]...)
+			at += n
+			continue
+		}
+		end := at + 1
+		for end < len(data) {
+			if n, _ := entryAt(data[end:]); n > 0 {
+				break
+			}
+			end++
+		}
+		log.Warn("the embedded Kafka's state is damaged: "+what, "file", path, "octets", fmt.Sprintf("%d-%d", at, end-1)) //nolint:sloglint // one of two constants
+		at = end
+	}
+	if len(good) == len(data) {
+		return entries, nil
+	}
+	if err := replace(path, good); err != nil {
+		return nil, fmt.Errorf("mending the broker's state: %w", err)
+	}
+	return entries, nil
+}
+
+// checkRest checks the small files. Members that the broker remembers of its last life, and its transactions, count only where nothing
+// was damaged.
+func checkRest(dir string, damaged bool, log *slog.Logger) error {
+	var faults []error
+	for _, name := range []string{metaFile, sessionsFile, "seq_windows.json"} {
+		path := filepath.Join(dir, name)
+		b, err := os.ReadFile(path) //nolint:gosec // below the data directory
+		missing := errors.Is(err, os.ErrNotExist)
+		if err != nil && !missing {
+			faults = append(faults, err)
+			continue
+		}
+		var v map[string]any
+		bad := !missing && json.Unmarshal(b, &v) != nil
+		if name == metaFile {
+			if id, _ := v["cluster_id"].(string); missing || bad || v["version"] != 1.0 || id == "" {
+				log.Warn("the embedded Kafka's file is damaged or missing: it is written again", "file", path)
+				faults = append(faults, replace(path, []byte(`{"version":1,"cluster_id":"`+clusterID+`"}`)))
+			}
+			continue
+		}
+		if bad {
+			log.Warn("the embedded Kafka's file is damaged: it is left out, and nothing is lost", "file", path)
+		}
+		if !missing && (bad || damaged) {
+			faults = append(faults, os.Remove(path))
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return fmt.Errorf("mending the broker's state: %w", err)
+	}
+	return nil
+}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"slices"
 	"strconv"
@@ -71,17 +72,14 @@ func StartBroker(ctx context.Context, bc BrokerConfig) (*Broker, error) {
 	if bc.Port != 0 {
 		opts = append(opts, kfake.Ports(bc.Port))
 	}
-	if bc.Network != nil {
-		opts = append(opts, kfake.ListenFn(bc.Network.Listen))
-		if bc.Port == 0 {
-			opts = append(opts, kfake.Ports(9092))
-		}
+	if bc.Network != nil && bc.Port == 0 {
+		opts = append(opts, kfake.Ports(9092))
 	}
 	log := bc.Log
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	opts = append(opts, kfake.WithLogger(newBrokerLog(log, bc.Dir)))
+	opts = append(opts, kfake.WithLogger(newBrokerLog(log, bc.Dir)), kfake.ListenFn(bc.listener(log)))
 	if bc.Dir != "" {
 		if err := os.MkdirAll(bc.Dir, 0o700); err != nil {
 			return nil, fmt.Errorf("starting the embedded broker: %w", err)
@@ -104,6 +102,25 @@ func StartBroker(ctx context.Context, bc BrokerConfig) (*Broker, error) {
 		b.cluster.Fault(newRoom(bc.Dir, cmp.Or(bc.MinRoomBytes, minRoom), log).faults()...)
 	}
 	return b, nil
+}
+
+// listener returns how the broker listens: on loopback or in the in-memory network, behind a gate where it asks for a password.
+func (bc BrokerConfig) listener(log *slog.Logger) func(network, address string) (net.Listener, error) {
+	listen := net.Listen
+	if bc.Network != nil {
+		listen = bc.Network.Listen
+	}
+	if bc.Open {
+		return listen
+	}
+	refused := telemetry.NewLimited(log, unkeptEvery, 3)
+	return func(network, address string) (net.Listener, error) {
+		ln, err := listen(network, address)
+		if err != nil {
+			return nil, err
+		}
+		return newGate(ln, refused), nil
+	}
 }
 
 // Addrs are the addresses it listens on, host:port.

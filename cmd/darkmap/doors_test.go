@@ -71,11 +71,10 @@ func TestStranger(t *testing.T) {
 	o.start()
 	o.serves()
 	to := reachable(t, o.cmd.Process.Pid, o.dir, "")
-	if len(to.Addresses) < 2 { // admin, Kafka and the door
+	if len(to.Addresses) < 3 || len(to.Sockets) == 0 { // admin, Kafka and the door
 		t.Fatalf("too little to try: %+v", to)
 	}
-	t.Logf("tried %v", to)
-	for _, answer := range probe(t, to) {
+	for _, answer := range probe(t, strangersBinary(t), to) {
 		t.Error(answer)
 	}
 	if o.get("/livez") == "" {
@@ -111,6 +110,7 @@ func freeAddress(t *testing.T) string {
 func TestStrangerDuringRuns(t *testing.T) {
 	t.Parallel()
 	clickhousetest.Library(t)
+	binary := strangersBinary(t)
 	stored := t.TempDir()
 	replay := slices.Concat([]string{"replay", "--dataset", "door", "--data-dir", stored}, offline(t), archives(t))
 	for _, tt := range []struct {
@@ -145,11 +145,10 @@ func TestStrangerDuringRuns(t *testing.T) {
 					running = false
 				case <-time.After(50 * time.Millisecond):
 					to := reachable(t, cmd.Process.Pid, tt.dir, tt.dataset)
-					if len(to.Addresses) == 0 || tt.brokers && len(to.Addresses) == 0 {
+					if len(to.Sockets) == 0 || tt.brokers && len(to.Addresses) == 0 {
 						continue
 					}
-					t.Logf("tried %v", to)
-					for _, answer := range probe(t, to) {
+					for _, answer := range probe(t, binary, to) {
 						t.Error(answer)
 					}
 					tried++

@@ -192,14 +192,14 @@ func probeKafka(addr, topic string, found func(string, ...any)) {
 	}
 }
 
-// probe runs the test's binary as another user against the targets and returns what answered it.
-func probe(t *testing.T, at targets) []string {
+// probe runs the binary as another user against the targets and returns what answered it.
+func probe(t *testing.T, binary string, at targets) []string {
 	t.Helper()
 	in, err := json.Marshal(at)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), strangersBinary(t))
+	cmd := exec.CommandContext(t.Context(), binary)
 	cmd.Env = []string{asProbe + "=1", "PATH=" + os.Getenv("PATH")}
 	cmd.Dir = "/"
 	cmd.Stdin = strings.NewReader(string(in))

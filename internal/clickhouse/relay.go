@@ -1,6 +1,7 @@
 package clickhouse
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -37,19 +38,18 @@ func newRelay(l net.Listener, target string, allowed func(*net.UnixConn) error) 
 	return &relay{listener: l, target: target, allowed: allowed, slots: make(chan struct{}, maxRelayed)}
 }
 
-// run accepts until the listener is closed, and waits for the connections' ends.
-func (r *relay) run() {
+// run accepts until it cannot any more, as when the listener is closed, waits for the connections' ends, and returns why.
+func (r *relay) run() error {
 	defer r.wg.Wait()
 	for {
 		r.slots <- struct{}{}
 		conn, err := r.listener.Accept()
 		if err != nil {
-			return
+			return fmt.Errorf("accepting connections: %w", err)
 		}
 		client, ok := conn.(*net.UnixConn)
 		if !ok {
-			_ = conn.Close()
-			return
+			return errors.Join(errors.New("accepting connections: not on a Unix socket"), conn.Close())
 		}
 		r.wg.Go(func() { // ends with the connection
 			defer func() { <-r.slots }()
@@ -90,14 +90,14 @@ func (r *relay) serve(client *net.UnixConn) {
 
 // give gives the client the connection, and ends it when the client has gone.
 func give(client *net.UnixConn, server *net.TCPConn) {
-	raw, err := server.SyscallConn()
-	if err == nil {
+	if raw, err := server.SyscallConn(); err == nil {
+		var sendErr error
 		err = raw.Control(func(fd uintptr) {
-			_, _, err = client.WriteMsgUnix([]byte{askForConnection}, syscall.UnixRights(int(fd)), nil)
+			_, _, sendErr = client.WriteMsgUnix([]byte{askForConnection}, syscall.UnixRights(int(fd)), nil)
 		})
-	}
-	if err == nil {
-		_, _ = io.Copy(io.Discard, client) // until it closes its end
+		if errors.Join(err, sendErr) == nil {
+			_, _ = io.Copy(io.Discard, client) // until it closes its end
+		}
 	}
 	end(server)
 }

@@ -57,13 +57,11 @@ func dialSocket(ctx context.Context, path string) (net.Conn, error) {
 
 // takeConnection asks for a connection and takes it.
 func takeConnection(socket *net.UnixConn) (*net.TCPConn, error) {
-	if _, err := socket.Write([]byte{askForConnection}); err != nil {
-		return nil, err
-	}
+	_, writeErr := socket.Write([]byte{askForConnection}) // a refusal may be there already, and the socket closed
 	text, control := make([]byte, 512), make([]byte, syscall.CmsgSpace(4))
 	n, oob, _, _, err := socket.ReadMsgUnix(text, control)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(writeErr, err)
 	}
 	messages, err := syscall.ParseSocketControlMessage(control[:oob])
 	if err != nil || len(messages) == 0 {

@@ -20,8 +20,9 @@ const (
 	windowMost = 20 * windowRows
 	// maxWindows are kept for a part; the one that was not used for longest goes first.
 	maxWindows = 4
-	// maxPeers bounds the peers that a part remembers.
-	maxPeers = 1 << 17
+	// maxPeers is how many peers of a collector have a place of their own; what is more shares sharedPeers.
+	maxPeers    = 16_384
+	sharedPeers = 1024
 	// minWidth and maxWidth bound how long a window is, in microseconds of event time; startWidth is the first one's.
 	minWidth   = int64(100 * time.Millisecond / time.Microsecond)
 	startWidth = int64(time.Minute / time.Microsecond)
@@ -39,8 +40,11 @@ var errUninserted = errors.New("rows before this one are not in the table yet")
 // row that is not of a given source.
 type newest struct {
 	first, second source
-	at, secondAt  int64 // microseconds; -1: none
+	at, secondAt  int64 // microseconds; none: far below 0
 }
+
+// none is the time of no row: before all that a row may repeat.
+const none = math.MinInt64 / 2
 
 // note notes a row of s at at.
 func (n *newest) note(s source, at int64) {
@@ -57,7 +61,7 @@ func (n *newest) note(s source, at int64) {
 	}
 }
 
-// others returns the time of the newest row of a source other than s, or -1.
+// others returns the time of the newest row of a source other than s. It is negative where there is none.
 func (n *newest) others(s source) int64 {
 	if n.first == s {
 		return n.secondAt
@@ -76,23 +80,23 @@ type history struct {
 // unknown is the beginning of a history of which nothing was read.
 const unknown = math.MaxInt64
 
-func (h *history) note(p bgp.Peer, s source, at int64) {
+// peer returns what is known of a peer. Where a collector names too many, some share a place: their rows are compared more
+// often than they need be.
+func (h *history) peer(p bgp.Peer) *newest {
+	p.Distinguisher = 0
 	n := h.peers[p]
-	if n == nil {
-		n = &newest{at: -1, secondAt: -1}
-		h.peers[p] = n
+	if n != nil {
+		return n
 	}
-	n.note(s, at)
-}
-
-// mayRepeat reports whether another source has rows of the peer at the time of a row or later.
-func (h *history) mayRepeat(p bgp.Peer, s source, at int64) bool {
-	n := h.peers[p]
-	if n == nil {
-		return false
+	if len(h.peers) >= maxPeers {
+		p = bgp.Peer{ASN: p.ASN % sharedPeers}
+		if n = h.peers[p]; n != nil {
+			return n
+		}
 	}
-	others := n.others(s)
-	return others >= 0 && others+mostApart >= at
+	n = &newest{at: none, secondAt: none}
+	h.peers[p] = n
+	return n
 }
 
 // past is what a part of route changes knows of the rows before. Stage.mu guards it.
@@ -133,20 +137,20 @@ func (p *past) source(pos bgp.Position) source {
 func (s *Stage) prepare(ctx context.Context, p *part, r *routeRows) error {
 	r.window = nil
 	r.past, r.source = p.past, p.past.source(r.pos)
-	r.history = p.past.of(r.pos.Collector)
 	if r.source.isFile() {
-		r.past, r.history = nil, nil
+		r.past = nil
 		return nil
 	}
-	at, h := r.rec.GetTimestampUs(), r.history
+	at, h := r.rec.GetTimestampUs(), p.past.of(r.pos.Collector)
 	if h.from == unknown && !r.source.archived() {
-		from := max(at-mostApart-reach, 0)
-		if err := s.look(ctx, func(ctx context.Context) error { return s.store.newest(ctx, r.pos.Collector, from, h.note) }); err != nil {
+		from := max(at-coarseTolerance-reach, 0)
+		if err := s.look(ctx, func(ctx context.Context) error { return s.store.newest(ctx, r.pos.Collector, from, h) }); err != nil {
 			return err
 		}
 		h.from = from
 	}
-	if at-mostApart >= h.from && !h.mayRepeat(r.rowPeer(), r.source, at) {
+	r.newest = h.peer(r.peerKey)
+	if at-coarseTolerance >= h.from && r.newest.others(r.source)+coarseTolerance < at {
 		return nil
 	}
 	var err error
@@ -245,11 +249,7 @@ func (p *past) offer(collector string, src source, key uint64, c candidate) {
 
 // trim forgets histories where they have become many. No row of the part may be on its way to the table.
 func (p *past) trim() {
-	peers := 0
-	for _, h := range p.collectors {
-		peers += len(h.peers)
-	}
-	if peers > maxPeers || len(p.collectors) > maxLanes || len(p.lanes) > maxLanes {
+	if len(p.collectors) > maxLanes || len(p.lanes) > maxLanes {
 		clear(p.collectors)
 		clear(p.lanes)
 		p.windows = nil

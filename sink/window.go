@@ -16,7 +16,6 @@ import (
 const (
 	fineTolerance   = int64(20 * time.Millisecond / time.Microsecond)
 	coarseTolerance = int64(time.Second / time.Microsecond)
-	mostApart       = coarseTolerance + fineTolerance
 )
 
 // source is what writes each message of a collector at most once: a lane, or a session of lane live. It is comparable.
@@ -110,7 +109,7 @@ func near(s source, at int64, c *candidate) (is, same bool) {
 	case of.offByFraction():
 		return apart <= coarseTolerance, apart <= fineTolerance
 	case archive%coarseTolerance == 0:
-		return stream >= archive && apart <= mostApart, false
+		return stream >= archive && apart <= coarseTolerance, false
 	}
 	return apart <= fineTolerance, true
 }
@@ -133,7 +132,9 @@ func newWindow(collector string, s source, lo, hi int64) *window {
 func (w *window) covers(at int64) bool { return w.lo <= at && at < w.hi }
 
 // reaches reports whether a row of another source at at may be repeated by a row of the window.
-func (w *window) reaches(at int64) bool { return w.lo-mostApart <= at && at < w.hi+mostApart }
+func (w *window) reaches(at int64) bool {
+	return w.lo-coarseTolerance <= at && at < w.hi+coarseTolerance
+}
 
 // offer adds a row of another source.
 func (w *window) offer(key uint64, c candidate) {

@@ -172,8 +172,8 @@ func BenchmarkRows(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(total), "ns/row")
 }
 
-// BenchmarkFill writes what three collectors sent in ten minutes, and then a fill that says all of it again: what a row costs
-// in one and in the other, in CPU time of the sink and the engine.
+// BenchmarkFill writes what three collectors sent in ten minutes, and then a fill that says all of
+// it again: what a row costs in one and in the other, in CPU time of the sink and the engine.
 func BenchmarkFill(b *testing.B) {
 	const rows, perSecond = 300_000, 500
 	for b.Loop() {

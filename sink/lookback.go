@@ -25,7 +25,8 @@ func (s *store) consistent(ctx context.Context) context.Context {
 
 func (s *store) sql(text string) string { return strings.ReplaceAll(text, "{db}", s.server.Database) }
 
-// newest notes in h the newest row of each peer and source of a collector, of the rows from a time on (microseconds).
+// newest notes in h the newest row of each peer and source of a collector, of the rows from a time
+// on (microseconds).
 func (s *store) newest(ctx context.Context, collector string, from int64, h *history) error {
 	fail := func(err error) error { return fmt.Errorf("reading the newest rows of %s: %w", collector, err) }
 	rows, err := s.conn.Query(s.consistent(ctx), s.sql(`SELECT toString(lane), if(lane = 'live', session, 0) AS of, toString(peer_address), peer_asn, toInt8(table), max(timestamp)
@@ -56,8 +57,8 @@ func (s *store) newest(ctx context.Context, collector string, from int64, h *his
 	return nil
 }
 
-// window fills w from the table and returns how many rows it read: at most limit, and one more where there are more. Rows of
-// the window's source that repeat others say which are taken.
+// window fills w from the table and returns how many rows it read: at most limit, and one more
+// where there are more. Rows of the window's source that repeat others say which are taken.
 func (s *store) window(ctx context.Context, w *window, key *changeKey, limit int) (int, error) {
 	fail := func(err error) (int, error) {
 		return 0, fmt.Errorf("reading what rows of %s %s may repeat: %w", w.collector, w.source.lane, err)

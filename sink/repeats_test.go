@@ -46,9 +46,10 @@ func (m *sent) changes() []string {
 
 const peers = 4
 
-// drawSent draws what peers send within a time: few prefixes and paths, so that many messages are alike, some of them within
-// a second. Two that are alike are 50 ms apart: with the same time in RIS Live they could be one that was heard twice. None
-// comes right after a whole second: RIS Live may have rounded it up, so it could be of the second before.
+// drawSent draws what peers send within a time: few prefixes and paths, so that many messages are
+// alike, some of them within a second. Two that are alike are 50 ms apart: with the same time in
+// RIS Live they could be one that was heard twice. None comes right after a whole second: RIS Live
+// may have rounded it up, so it could be of the second before.
 func drawSent(r *rand.Rand, n int, within time.Duration) []sent {
 	var all []sent
 	last := map[string]time.Duration{}
@@ -124,8 +125,8 @@ func between(all []sent, from, to time.Duration) []sent {
 	return slices.DeleteFunc(slices.Clone(all), func(m sent) bool { return m.at < from || m.at >= to })
 }
 
-// fill is what an archive answers a gap with that begins at since: from a second before up to a second after each peer's
-// first message of after, by the archive's times.
+// fill is what an archive answers a gap with that begins at since: from a second before up to a
+// second after each peer's first message of after, by the archive's times.
 func (l *feedLog) fill(all, after []sent, since, until time.Duration) []sent {
 	first := map[int]time.Duration{}
 	for i := range after {
@@ -146,8 +147,8 @@ func (l *feedLog) fill(all, after []sent, since, until time.Duration) []sent {
 	})
 }
 
-// drawLog draws the log of a collector that is cut off, taken over while its former owner still writes, misses single
-// messages, and starts anew on an empty broker.
+// drawLog draws the log of a collector that is cut off, taken over while its former owner still
+// writes, misses single messages, and starts anew on an empty broker.
 func drawLog(r *rand.Rand, collector string, start time.Time, all []sent, seconds bool) *feedLog {
 	const s = time.Second
 	l := &feedLog{collector: collector, start: start, seconds: seconds, sequence: map[source]uint64{}}
@@ -158,7 +159,8 @@ func drawLog(r *rand.Rand, collector string, start time.Time, all []sent, second
 	l.say("fill/1-1", 0, l.fill(all, heard, 20*s, 26*s)...)
 	// Another process takes over; the former one was not yet gone.
 	l.say("live", 2<<40, between(all, 29*s+700*time.Millisecond, 33*s)...)
-	// Single messages are left out of a second; what begins with them is a gap that the fill says again.
+	// Single messages are left out of a second; what begins with them is a gap that the fill says
+	// again.
 	since, gapAt := 33*s+time.Duration(r.Int64N(int64(s))), 36*s
 	after := between(all, gapAt, 42*s)
 	l.say("live", 2<<40, slices.DeleteFunc(between(all, 33*s, gapAt), func(m sent) bool { return m.at >= since && m.at < since+s && r.IntN(3) == 0 })...)
@@ -172,7 +174,8 @@ func drawLog(r *rand.Rand, collector string, start time.Time, all []sent, second
 	l.say("fill/3-1", 0, answer[:r.IntN(len(answer))]...)
 	l.say("fill/3-2", 0, answer...)
 	l.say("live", 3<<40, again[len(again)/2:]...)
-	// The broker's log is gone: everything since the newest table comes again, and some of it is heard late.
+	// The broker's log is gone: everything since the newest table comes again, and some of it is
+	// heard late.
 	last := between(all, 53*s, 60*s)
 	late := between(all, 53*s, 54*s)
 	l.say("live", 4<<40, last[len(late):]...)
@@ -181,8 +184,9 @@ func drawLog(r *rand.Rand, collector string, start time.Time, all []sent, second
 	return l
 }
 
-// TestRowsOnce writes the logs of collectors, with all that comes more than once in them, and finds each message once in
-// route_changes, each record once in route_change_log, and the same rows wherever the sink is started again.
+// TestRowsOnce writes the logs of collectors, with all that comes more than once in them, and finds
+// each message once in route_changes, each record once in route_change_log, and the same rows
+// wherever the sink is started again.
 func TestRowsOnce(t *testing.T) {
 	t.Parallel()
 	for _, seconds := range []bool{false, true} {
@@ -309,8 +313,9 @@ func marks(t *testing.T, conn driver.Conn) string {
 	return one[string](t, conn, "SELECT toString(sum(cityHash64(collector, lane, session, sequence, idx, repeats))) || ' ' || toString(countIf(repeats != 0)) FROM darkmap.route_change_log")
 }
 
-// TestStreamsRunOn: streams that run on side by side are not compared with the table, whole hours of a fill that nobody said
-// before are read in few steps, and one that says all again is left out of the view, to the last row.
+// TestStreamsRunOn: streams that run on side by side are not compared with the table, whole hours
+// of a fill that nobody said before are read in few steps, and one that says all again is left out
+// of the view, to the last row.
 func TestStreamsRunOn(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)

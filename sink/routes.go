@@ -49,8 +49,8 @@ type routeRows struct {
 	asns               []bgp.ASN
 	shares             map[string]uint64
 
-	// What is known of the rows before the decoded record, and what it may repeat: Stage.prepare sets them. past is nil where
-	// no row is compared, window where none can repeat another.
+	// What is known of the rows before the decoded record, and what it may repeat: Stage.prepare
+	// sets them. past is nil where no row is compared, window where none can repeat another.
 	past   *past
 	newest *newest // of the record's peer
 	window *window
@@ -190,7 +190,8 @@ func (r *routeRows) add(o *origin, m mark) mark {
 	return markOf(r.pos, last)
 }
 
-// compare appends, for the routes of the record from skip on, which rows they repeat, and notes the others.
+// compare appends, for the routes of the record from skip on, which rows they repeat, and notes the
+// others.
 func (r *routeRows) compare(skip int) {
 	n := len(r.prefixes) - skip
 	if r.past == nil {

@@ -30,8 +30,9 @@ var (
 // rowsFactor is how many times faster than real TestRowsOnce plays.
 const rowsFactor = 30
 
-// TestRowsOnce follows a RIS Live with an up that is killed, stopped, cut off, and started on an empty broker, again and again:
-// the view route_changes holds each message that was sent once, and no other.
+// TestRowsOnce follows a RIS Live with an up that is killed, stopped, cut off, and started on an
+// empty broker, again and again: the view route_changes holds each message that was sent once, and
+// no other.
 func TestRowsOnce(t *testing.T) {
 	t.Parallel()
 	clickhousetest.StartIn(t, t.TempDir()) // skips where there is no engine
@@ -72,8 +73,8 @@ func TestRowsOnce(t *testing.T) {
 	}
 }
 
-// rowsWorld is real messages over and over, of at most two peers of an AS, whose tables are those that are sent; and quiet after
-// that, in which gaps are answered.
+// rowsWorld is real messages over and over, of at most two peers of an AS, whose tables are those
+// that are sent; and quiet after that, in which gaps are answered.
 func rowsWorld(t *testing.T) *rislivetest.Schedule {
 	t.Helper()
 	hosts := []string{"rrc00", "rrc01"}
@@ -97,7 +98,8 @@ func rowsWorld(t *testing.T) *rislivetest.Schedule {
 	return sched.Loop(length).Then(rislivetest.Quiet(hosts, rowsFactor*5*time.Minute))
 }
 
-// disturbRows breaks up until end: kills, a stop, cuts of both connections, and once an empty broker.
+// disturbRows breaks up until end: kills, a stop, cuts of both connections, and once an empty
+// broker.
 func disturbRows(t *testing.T, o *observatory, srv *rislivetest.Server, end time.Time, running func()) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 6))
@@ -133,8 +135,8 @@ func disturbRows(t *testing.T, o *observatory, srv *rislivetest.Server, end time
 	running()
 }
 
-// settled waits until as many rows are shown as were sent, or none has come for long, and then until no more come for a
-// while. It returns how many rows there are in the log's table.
+// settled waits until as many rows are shown as were sent, or none has come for long, and then
+// until no more come for a while. It returns how many rows there are in the log's table.
 func settled(t *testing.T, o *observatory, sent int) string {
 	t.Helper()
 	last, since := "", time.Now()

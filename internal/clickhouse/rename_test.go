@@ -10,8 +10,9 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhousetest"
 )
 
-// TestRouteChangesBecomeAView migrates a store that has rows from before the table was renamed, with an interruption after
-// each statement: the rows are in the table, the view shows them and uses the table's key and indexes.
+// TestRouteChangesBecomeAView migrates a store that has rows from before the table was renamed,
+// with an interruption after each statement: the rows are in the table, the view shows them and
+// uses the table's key and indexes.
 func TestRouteChangesBecomeAView(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)

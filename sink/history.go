@@ -14,33 +14,43 @@ import (
 
 // Bounds of what a part remembers of its route changes, and of one look-up in the table.
 const (
-	// windowRows is how many rows a window should hold at most; where a time has more, the window is made shorter.
+	// windowRows is how many rows a window should hold at most; where a time has more, the window
+	// is made shorter.
 	windowRows = 50_000
-	// windowMost is how many rows a window of the shortest length may hold. What is beyond is not compared.
+	// windowMost is how many rows a window of the shortest length may hold. What is beyond is not
+	// compared.
 	windowMost = 20 * windowRows
 	// maxWindows are kept for a part; the one that was not used for longest goes first.
 	maxWindows = 4
-	// maxPeers bounds the peers that a part remembers.
-	maxPeers = 1 << 17
-	// minWidth and maxWidth bound how long a window is, in microseconds of event time; startWidth is the first one's.
+	// maxPeers is how many peers of a collector have a place of their own; what is more shares
+	// sharedPeers.
+	maxPeers    = 16_384
+	sharedPeers = 1024
+	// minWidth and maxWidth bound how long a window is, in microseconds of event time; startWidth
+	// is the first one's.
 	minWidth   = int64(100 * time.Millisecond / time.Microsecond)
 	startWidth = int64(time.Minute / time.Microsecond)
 	maxWidth   = int64(time.Hour / time.Microsecond)
-	// windowSlack is how far before a record its window begins: a source's times are not quite in order.
+	// windowSlack is how far before a record its window begins: a source's times are not quite in
+	// order.
 	windowSlack = int64(5 * time.Second / time.Microsecond)
-	// reach is how far before its first record a collector's history begins; what comes later than that is compared anyway.
+	// reach is how far before its first record a collector's history begins; what comes later than
+	// that is compared anyway.
 	reach = int64(time.Minute / time.Microsecond)
 )
 
 // errUninserted says that rows of the part have to be in the table before it can be asked.
 var errUninserted = errors.New("rows before this one are not in the table yet")
 
-// newest holds the times of a peer's newest rows in the two sources that reach farthest. That is enough to know the newest
-// row that is not of a given source.
+// newest holds the times of a peer's newest rows in the two sources that reach farthest. That is
+// enough to know the newest row that is not of a given source.
 type newest struct {
 	first, second source
-	at, secondAt  int64 // microseconds; -1: none
+	at, secondAt  int64 // microseconds; none: far below 0
 }
+
+// none is the time of no row: before all that a row may repeat.
+const none = math.MinInt64 / 2
 
 // note notes a row of s at at.
 func (n *newest) note(s source, at int64) {
@@ -57,7 +67,8 @@ func (n *newest) note(s source, at int64) {
 	}
 }
 
-// others returns the time of the newest row of a source other than s, or -1.
+// others returns the time of the newest row of a source other than s. It is negative where there is
+// none.
 func (n *newest) others(s source) int64 {
 	if n.first == s {
 		return n.secondAt
@@ -67,7 +78,8 @@ func (n *newest) others(s source) int64 {
 
 // history is what a part knows of the rows of one collector.
 type history struct {
-	// from is the time, microseconds, from which on peers is complete; unknown before the table was asked.
+	// from is the time, microseconds, from which on peers is complete; unknown before the table was
+	// asked.
 	from  int64
 	peers map[bgp.Peer]*newest // without distinguisher, as rows are
 	width int64                // of the next window
@@ -76,23 +88,23 @@ type history struct {
 // unknown is the beginning of a history of which nothing was read.
 const unknown = math.MaxInt64
 
-func (h *history) note(p bgp.Peer, s source, at int64) {
+// peer returns what is known of a peer. Where a collector names too many, some share a place: their
+// rows are compared more often than they need be.
+func (h *history) peer(p bgp.Peer) *newest {
+	p.Distinguisher = 0
 	n := h.peers[p]
-	if n == nil {
-		n = &newest{at: -1, secondAt: -1}
-		h.peers[p] = n
+	if n != nil {
+		return n
 	}
-	n.note(s, at)
-}
-
-// mayRepeat reports whether another source has rows of the peer at the time of a row or later.
-func (h *history) mayRepeat(p bgp.Peer, s source, at int64) bool {
-	n := h.peers[p]
-	if n == nil {
-		return false
+	if len(h.peers) >= maxPeers {
+		p = bgp.Peer{ASN: p.ASN % sharedPeers}
+		if n = h.peers[p]; n != nil {
+			return n
+		}
 	}
-	others := n.others(s)
-	return others >= 0 && others+mostApart >= at
+	n = &newest{at: none, secondAt: none}
+	h.peers[p] = n
+	return n
 }
 
 // past is what a part of route changes knows of the rows before. Stage.mu guards it.
@@ -128,25 +140,25 @@ func (p *past) source(pos bgp.Position) source {
 	return sourceOf(lane, pos.Session)
 }
 
-// prepare finds out what the rows of the decoded record may repeat. It reads the table where another source has rows of the
-// same peer and time, which a stream that runs on never has.
+// prepare finds out what the rows of the decoded record may repeat. It reads the table where
+// another source has rows of the same peer and time, which a stream that runs on never has.
 func (s *Stage) prepare(ctx context.Context, p *part, r *routeRows) error {
 	r.window = nil
 	r.past, r.source = p.past, p.past.source(r.pos)
-	r.history = p.past.of(r.pos.Collector)
 	if r.source.isFile() {
-		r.past, r.history = nil, nil
+		r.past = nil
 		return nil
 	}
-	at, h := r.rec.GetTimestampUs(), r.history
+	at, h := r.rec.GetTimestampUs(), p.past.of(r.pos.Collector)
 	if h.from == unknown && !r.source.archived() {
-		from := max(at-mostApart-reach, 0)
-		if err := s.look(ctx, func(ctx context.Context) error { return s.store.newest(ctx, r.pos.Collector, from, h.note) }); err != nil {
+		from := max(at-coarseTolerance-reach, 0)
+		if err := s.look(ctx, func(ctx context.Context) error { return s.store.newest(ctx, r.pos.Collector, from, h) }); err != nil {
 			return err
 		}
 		h.from = from
 	}
-	if at-mostApart >= h.from && !h.mayRepeat(r.rowPeer(), r.source, at) {
+	r.newest = h.peer(r.peerKey)
+	if at-coarseTolerance >= h.from && r.newest.others(r.source)+coarseTolerance < at {
 		return nil
 	}
 	var err error
@@ -154,8 +166,8 @@ func (s *Stage) prepare(ctx context.Context, p *part, r *routeRows) error {
 	return err
 }
 
-// window returns the window of a source that covers at, and reads it from the table where there is none. All rows of the
-// part have to be in the table then.
+// window returns the window of a source that covers at, and reads it from the table where there is
+// none. All rows of the part have to be in the table then.
 func (s *Stage) window(ctx context.Context, p *part, h *history, collector string, src source, at int64) (*window, error) {
 	p.past.uses++
 	for _, w := range p.past.windows {
@@ -210,7 +222,8 @@ func (s *Stage) look(ctx context.Context, ask func(context.Context) error) error
 	return err
 }
 
-// keep adds a window in the place of its source's last one, or of the one that was not used for longest.
+// keep adds a window in the place of its source's last one, or of the one that was not used for
+// longest.
 func (p *past) keep(w *window) {
 	oldest := 0
 	for i, o := range p.windows {
@@ -229,7 +242,8 @@ func (p *past) keep(w *window) {
 	p.windows[oldest] = w
 }
 
-// reached reports whether a row of a source at at may be repeated by rows of another source that has a window.
+// reached reports whether a row of a source at at may be repeated by rows of another source that
+// has a window.
 func (p *past) reached(collector string, src source, at int64) bool {
 	return slices.ContainsFunc(p.windows, func(w *window) bool { return w.collector == collector && w.source != src && w.reaches(at) })
 }
@@ -243,13 +257,10 @@ func (p *past) offer(collector string, src source, key uint64, c candidate) {
 	}
 }
 
-// trim forgets histories where they have become many. No row of the part may be on its way to the table.
+// trim forgets histories where they have become many. No row of the part may be on its way to the
+// table.
 func (p *past) trim() {
-	peers := 0
-	for _, h := range p.collectors {
-		peers += len(h.peers)
-	}
-	if peers > maxPeers || len(p.collectors) > maxLanes || len(p.lanes) > maxLanes {
+	if len(p.collectors) > maxLanes || len(p.lanes) > maxLanes {
 		clear(p.collectors)
 		clear(p.lanes)
 		p.windows = nil

@@ -25,8 +25,9 @@ func (s *store) consistent(ctx context.Context) context.Context {
 
 func (s *store) sql(text string) string { return strings.ReplaceAll(text, "{db}", s.server.Database) }
 
-// newest calls note with the newest row of each peer and source of a collector, of the rows from a time on (microseconds).
-func (s *store) newest(ctx context.Context, collector string, from int64, note func(bgp.Peer, source, int64)) error {
+// newest notes in h the newest row of each peer and source of a collector, of the rows from a time
+// on (microseconds).
+func (s *store) newest(ctx context.Context, collector string, from int64, h *history) error {
 	fail := func(err error) error { return fmt.Errorf("reading the newest rows of %s: %w", collector, err) }
 	rows, err := s.conn.Query(s.consistent(ctx), s.sql(`SELECT toString(lane), if(lane = 'live', session, 0) AS of, toString(peer_address), peer_asn, toInt8(table), max(timestamp)
 		FROM {db}.route_change_log WHERE dataset = ? AND collector = ? AND timestamp >= fromUnixTimestamp64Micro(toInt64(?), 'UTC') AND repeats = 0
@@ -48,7 +49,7 @@ func (s *store) newest(ctx context.Context, collector string, from int64, note f
 		if err != nil {
 			continue // no row of ours
 		}
-		note(bgp.Peer{Address: a, ASN: bgp.ASN(asn), Table: bgp.Table(table - 1)}, source{lane, session}, at.UnixMicro())
+		h.peer(bgp.Peer{Address: a, ASN: bgp.ASN(asn), Table: bgp.Table(table - 1)}).note(source{lane, session}, at.UnixMicro())
 	}
 	if err := rows.Err(); err != nil {
 		return fail(err)
@@ -56,8 +57,8 @@ func (s *store) newest(ctx context.Context, collector string, from int64, note f
 	return nil
 }
 
-// window fills w from the table and returns how many rows it read: at most limit, and one more where there are more. Rows of
-// the window's source that repeat others say which are taken.
+// window fills w from the table and returns how many rows it read: at most limit, and one more
+// where there are more. Rows of the window's source that repeat others say which are taken.
 func (s *store) window(ctx context.Context, w *window, key *changeKey, limit int) (int, error) {
 	fail := func(err error) (int, error) {
 		return 0, fmt.Errorf("reading what rows of %s %s may repeat: %w", w.collector, w.source.lane, err)
@@ -66,8 +67,8 @@ func (s *store) window(ctx context.Context, w *window, key *changeKey, limit int
 		prefix, as_path, repeats FROM {db}.route_change_log
 		WHERE dataset = ? AND collector = ? AND timestamp >= fromUnixTimestamp64Micro(toInt64(?), 'UTC') AND timestamp < fromUnixTimestamp64Micro(toInt64(?), 'UTC')
 		AND if(`+isSource+`, repeats != 0, repeats = 0 AND timestamp >= fromUnixTimestamp64Micro(toInt64(?), 'UTC') AND timestamp < fromUnixTimestamp64Micro(toInt64(?), 'UTC')) LIMIT ?`),
-		s.dataset, w.collector, max(w.lo-2*mostApart, 0), w.hi+2*mostApart, w.source.lane, w.source.session,
-		max(w.lo-mostApart, 0), w.hi+mostApart, limit+1)
+		s.dataset, w.collector, max(w.lo-2*coarseTolerance, 0), w.hi+2*coarseTolerance, w.source.lane, w.source.session,
+		max(w.lo-coarseTolerance, 0), w.hi+coarseTolerance, limit+1)
 	if err != nil {
 		return fail(err)
 	}

@@ -49,13 +49,13 @@ type routeRows struct {
 	asns               []bgp.ASN
 	shares             map[string]uint64
 
-	// What is known of the rows before the decoded record, and what it may repeat: Stage.prepare sets them. past is nil where
-	// no row is compared, window where none can repeat another.
-	past    *past
-	history *history
-	window  *window
-	source  source
-	change  change
+	// What is known of the rows before the decoded record, and what it may repeat: Stage.prepare
+	// sets them. past is nil where no row is compared, window where none can repeat another.
+	past   *past
+	newest *newest // of the record's peer
+	window *window
+	source source
+	change change
 	// repeated is how many rows of the block repeat others.
 	repeated int
 }
@@ -89,7 +89,7 @@ func (r *routeRows) input() proto.Input {
 
 func (r *routeRows) reset() {
 	r.input().Reset()
-	r.past, r.history, r.window, r.repeated = nil, nil, nil, 0
+	r.past, r.newest, r.window, r.repeated = nil, nil, nil, 0
 }
 
 func (r *routeRows) decode(rec *kgo.Record) (bgp.Position, int, error) {
@@ -190,7 +190,8 @@ func (r *routeRows) add(o *origin, m mark) mark {
 	return markOf(r.pos, last)
 }
 
-// compare appends, for the routes of the record from skip on, which rows they repeat, and notes the others.
+// compare appends, for the routes of the record from skip on, which rows they repeat, and notes the
+// others.
 func (r *routeRows) compare(skip int) {
 	n := len(r.prefixes) - skip
 	if r.past == nil {
@@ -200,7 +201,7 @@ func (r *routeRows) compare(skip int) {
 	at := r.rec.GetTimestampUs()
 	if r.window == nil && !r.past.reached(r.pos.Collector, r.source, at) {
 		fill(&r.repeats, 0, n)
-		r.history.note(r.rowPeer(), r.source, at)
+		r.newest.note(r.source, at)
 		return
 	}
 	changes := r.rec.GetChanges()
@@ -224,7 +225,7 @@ func (r *routeRows) compare(skip int) {
 		})
 	}
 	if fresh {
-		r.history.note(r.rowPeer(), r.source, at)
+		r.newest.note(r.source, at)
 	}
 }
 
@@ -240,13 +241,6 @@ func (r *routeRows) changeAt(i int) *change {
 	}
 	c.pathID, c.safi, c.prefix = route.GetPathId(), safiOf(route), r.prefixes[i].String()
 	return c
-}
-
-// rowPeer is the record's peer as a row has it.
-func (r *routeRows) rowPeer() bgp.Peer {
-	p := r.peerKey
-	p.Distinguisher = 0
-	return p
 }
 
 func safiOf(route *pb.Route) int8 {

@@ -10,16 +10,17 @@ import (
 	"time"
 )
 
-// How far apart the times of one message may be, in microseconds. RIS Live rounds times to 10 ms. The time of a BMP message
-// may have lost its fraction of a second, and so may that of an archive. A fill reaches beyond its gap by as much as
-// coarseTolerance (ingest.stream.same_message), so that a row near the gap cannot be taken for one that is missing.
+// How far apart the times of one message may be, in microseconds. RIS Live rounds times to 10 ms.
+// The time of a BMP message may have lost its fraction of a second, and so may that of an archive.
+// A fill reaches beyond its gap by as much as coarseTolerance (ingest.stream.same_message), so that
+// a row near the gap cannot be taken for one that is missing.
 const (
 	fineTolerance   = int64(20 * time.Millisecond / time.Microsecond)
 	coarseTolerance = int64(time.Second / time.Microsecond)
-	mostApart       = coarseTolerance + fineTolerance
 )
 
-// source is what writes each message of a collector at most once: a lane, or a session of lane live. It is comparable.
+// source is what writes each message of a collector at most once: a lane, or a session of lane
+// live. It is comparable.
 type source struct {
 	lane    string
 	session uint64 // of lane live; 0 elsewhere
@@ -38,10 +39,12 @@ func sourceOf(lane string, session uint64) source {
 // archived reports whether the source reads archives: their times are those of the files.
 func (s source) archived() bool { return strings.HasPrefix(s.lane, "fill/") || s.lane == "follow" }
 
-// offByFraction reports whether the source's times may have lost their fraction of a second, or a part of it.
+// offByFraction reports whether the source's times may have lost their fraction of a second, or a
+// part of it.
 func (s source) offByFraction() bool { return strings.HasPrefix(s.lane, "rv/") }
 
-// isFile reports whether the source plays files: a dataset of files has one source for each collector.
+// isFile reports whether the source plays files: a dataset of files has one source for each
+// collector.
 func (s source) isFile() bool { return strings.HasPrefix(s.lane, "file/") }
 
 // change is what a row shows, without its time and position.
@@ -68,11 +71,13 @@ func (k *changeKey) of(c *change) uint64 {
 	b = append(b, byte(c.table), byte(c.safi), byte(c.kind))
 	b = append(append(b, c.peer...), ' ')
 	b = append(append(b, c.prefix...), ' ')
-	k.buf = append(b, c.path...)
+	b = append(b, c.path...)
+	k.buf = b
 	return maphash.Bytes(k.seed, k.buf)
 }
 
-// rowName is the first 8 octets of the SHA-256 of a row's position, big endian, and never 0. In SQL:
+// rowName is the first 8 octets of the SHA-256 of a row's position, big endian, and never 0. In
+// SQL:
 //
 //	reinterpretAsUInt64(reverse(substring(SHA256(concat(collector, '\n', lane, '\n', toString(session), '\n', toString(sequence), '\n', toString(idx))), 1, 8)))
 func rowName(collector, lane string, session, sequence uint64, idx uint32) uint64 {
@@ -94,9 +99,9 @@ type candidate struct {
 	used   bool // a row of the window's source repeats it
 }
 
-// near reports whether rows of two sources may show the same message by their times, and whether they are the same but for
-// rounding. Between two streams, and between two archives, they have to be. An archive's whole second is the beginning of
-// the second in which the message came.
+// near reports whether rows of two sources may show the same message by their times, and whether
+// they are the same but for rounding. Between two streams, and between two archives, they have to
+// be. An archive's whole second is the beginning of the second in which the message came.
 func near(s source, at int64, c *candidate) (is, same bool) {
 	apart := max(c.at-at, at-c.at)
 	if s.archived() == c.source.archived() {
@@ -110,13 +115,13 @@ func near(s source, at int64, c *candidate) (is, same bool) {
 	case of.offByFraction():
 		return apart <= coarseTolerance, apart <= fineTolerance
 	case archive%coarseTolerance == 0:
-		return stream >= archive && apart <= mostApart, false
+		return stream >= archive && apart <= coarseTolerance, false
 	}
 	return apart <= fineTolerance, true
 }
 
-// window holds the rows of a collector that rows of one source from lo until before hi (microseconds) may repeat: those of
-// the other sources that repeat nothing themselves.
+// window holds the rows of a collector that rows of one source from lo until before hi
+// (microseconds) may repeat: those of the other sources that repeat nothing themselves.
 type window struct {
 	collector string
 	source    source
@@ -133,7 +138,9 @@ func newWindow(collector string, s source, lo, hi int64) *window {
 func (w *window) covers(at int64) bool { return w.lo <= at && at < w.hi }
 
 // reaches reports whether a row of another source at at may be repeated by a row of the window.
-func (w *window) reaches(at int64) bool { return w.lo-mostApart <= at && at < w.hi+mostApart }
+func (w *window) reaches(at int64) bool {
+	return w.lo-coarseTolerance <= at && at < w.hi+coarseTolerance
+}
 
 // offer adds a row of another source.
 func (w *window) offer(key uint64, c candidate) {
@@ -147,9 +154,10 @@ func (w *window) offer(key uint64, c candidate) {
 	w.rows[key] = slices.Insert(list, i, c)
 }
 
-// take pairs a row of the window's source at at with one row that it repeats, and returns the name of that row, or 0. A row
-// is taken once: a peer may send the same twice. Rows of a source come in order of time, so the earliest free row pairs the
-// most. One at the same time goes before one that is only near.
+// take pairs a row of the window's source at at with one row that it repeats, and returns the name
+// of that row, or 0. A row is taken once: a peer may send the same twice. Rows of a source come in
+// order of time, so the earliest free row pairs the most. One at the same time goes before one that
+// is only near.
 func (w *window) take(key uint64, at int64) uint64 {
 	list := w.rows[key]
 	best := -1

@@ -1,6 +1,6 @@
--- A message is a row once. The table of route changes is renamed to route_change_log and keeps a row for each record of
--- the log. The view route_changes takes its name and shows each change once. Every statement may run twice: a RENAME
--- whose target exists has been done.
+-- A message is a row once. The table of route changes is renamed to route_change_log and keeps a
+-- row for each record of the log. The view route_changes takes its name and shows each change once.
+-- Every statement may run twice: a RENAME whose target exists has been done.
 
 RENAME TABLE IF EXISTS {{database}}.route_changes TO {{database}}.route_change_log {{cluster}};
 

@@ -143,6 +143,13 @@ func TestUpFullDisk(t *testing.T) {
 	if len(next) != len(played) {
 		t.Errorf("sessions %v, want one of each collector", next)
 	}
+	o.kill()
+	free = datatest.FillDisk(t, disk)
+	before := len(o.said())
+	o.start()
+	o.eventually("it says that it waits", func() bool { return strings.Contains(o.said()[before:], "the disk is full") })
+	free()
+	o.eventually("it starts", o.hears)
 	if out := o.outages(); out != "" {
 		t.Errorf("outages of a disk that was full:\n%s", out)
 	}

@@ -95,6 +95,8 @@ func record(collector string, t int64, body any) *pb.RouteRecord {
 		r.Body = &pb.RouteRecord_CheckBegin{CheckBegin: b}
 	case *pb.CheckEnd:
 		r.Body = &pb.RouteRecord_CheckEnd{CheckEnd: b}
+	case *pb.RecordsLost:
+		r.Body = &pb.RouteRecord_RecordsLost{RecordsLost: b}
 	case *pb.Tick:
 		r.Body = &pb.RouteRecord_Tick{Tick: b}
 	case *pb.Clock:

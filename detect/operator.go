@@ -47,7 +47,7 @@ type Operator struct {
 	collectors map[string]*collector
 	families   [len(bgp.Families)]*familyState
 	owners     owners
-	trimmed    bool // the log does not begin with its first record
+	trimmed    bool // the log does not begin with its first record, or lacks others
 }
 
 // familyState is the state of one address family.
@@ -173,6 +173,9 @@ func (o *Operator) apply(c *collector, rec *pb.RouteRecord, now int64) error {
 	case *pb.RouteRecord_GapEnd:
 		c.pulse.disturbed = now
 		return o.gapEnd(c, b.GapEnd, now)
+	case *pb.RouteRecord_RecordsLost:
+		c.pulse.disturbed = now
+		o.recordsLost(c, now)
 	case *pb.RouteRecord_CheckBegin:
 		return o.checkBegin(c, b.CheckBegin)
 	case *pb.RouteRecord_CheckEnd:

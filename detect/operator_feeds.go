@@ -86,8 +86,8 @@ func feedOut(t int64, collector string, event pb.FeedEvent, why string) Out {
 	}}
 }
 
-// Trimmed says, before any record, that the log does not begin with its first record: what a peer's table was when it begins is
-// not known, and nothing is learned from updates in its place. Such a peer does not vote before a table came.
+// Trimmed says that the log does not begin with its first record, or lacks others: what the table of a peer is that is heard first from
+// here on is not known, and nothing is learned from updates in its place. Such a peer does not vote before a table came.
 func (o *Operator) Trimmed() { o.trimmed = true }
 
 // Wanted is what to publish at the end of the window that began at start when the state has been built from a log without its
@@ -102,7 +102,7 @@ func (o *Operator) Wanted(start int64) []Out {
 			}
 		}
 		if n > 0 {
-			why := fmt.Sprintf("the detector built its state from a log that had lost its beginning: the tables of %d peers are not known", n)
+			why := fmt.Sprintf("the detector built its state from a log that lacks records: the tables of %d peers are not known", n)
 			out = append(out, feedOut(start+windowSeconds, name, pb.FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED, why))
 		}
 	}

@@ -193,6 +193,23 @@ func (o *Operator) giveUp(c *collector, now int64) {
 	}
 }
 
+// recordsLost makes what a collector's peers hold unknown: they do not vote before a table came. A gap that is open stays unanswered.
+func (o *Operator) recordsLost(c *collector, now int64) {
+	o.endCheck(c, false)
+	o.giveUp(c, now)
+	for _, f := range o.families {
+		slots := c.covered(&gap{families: [len(bgp.Families)]bool{true, true}}, f)
+		for _, slot := range slots {
+			f.panel.Session(slot).GapBegin(true)
+		}
+		f.rib.BeginGap(slots...)
+		o.settle(f, rib.Unknown, slots...)
+		for _, slot := range slots {
+			f.panel.Session(slot).Hold()
+		}
+	}
+}
+
 // endGap ends the collector's gap in families; outcome says how for each peer.
 func (o *Operator) endGap(c *collector, which [len(bgp.Families)]bool, now int64, outcome func(*peer) rib.Outcome) {
 	g := c.gap

@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/darkmap/darkmap/detect/clock"
+	"github.com/darkmap/darkmap/internal/codec"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/schemas"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
@@ -175,10 +176,6 @@ func (x *session) progress(ctx context.Context) (map[int32]int64, int64, extent,
 		return nil, 0, extent{}, err
 	}
 	defer adm.Close()
-	log, err := x.extent(ctx, adm)
-	if err != nil {
-		return nil, 0, extent{}, err
-	}
 	resp, err := adm.FetchOffsetsForTopics(kadm.RequireStable(ctx), x.d.Kafka.Group(Name), x.topic)
 	if err == nil {
 		err = resp.Error()
@@ -186,9 +183,17 @@ func (x *session) progress(ctx context.Context) (map[int32]int64, int64, extent,
 	if err != nil {
 		return nil, 0, extent{}, fmt.Errorf("reading the group's offsets: %w", err)
 	}
+	log, err := x.extent(ctx, adm) // behind the offsets, which it bounds
+	if err != nil {
+		return nil, 0, extent{}, err
+	}
 	committed, published := map[int32]int64{}, int64(-1)
 	for p, o := range resp[x.topic] {
 		committed[p] = o.At
+		if end, ok := log.ends[p]; ok && o.At > end {
+			x.d.Log.Warn("the offset that was committed lies behind the end of the log: reading goes on at the end", "topic", x.topic, "partition", p, "committed", o.At, "end", end)
+			committed[p] = end
+		}
 		if v, ok := strings.CutPrefix(o.Metadata, windowKey); ok {
 			w, err := strconv.ParseInt(v, 10, 64)
 			if err != nil {
@@ -301,17 +306,19 @@ func (x *session) push(rec *kgo.Record) error {
 		return nil
 	}
 	defer func() { x.next[rec.Partition] = rec.Offset + 1 }()
-	if rec.Attrs.IsControl() {
-		return nil
-	}
 	r := &pb.RouteRecord{}
-	if err := r.UnmarshalVT(rec.Value); err != nil {
+	if l, ok := kafka.ParseLost(rec); ok {
+		r = codec.RecordsLost(rec.Topic, rec.Partition, l.From, l.To, l.Since, l.Until)
+	} else if rec.Attrs.IsControl() {
+		return nil
+	} else if err := r.UnmarshalVT(rec.Value); err != nil {
 		x.m.dropped[dropUndecodable].Inc()
 		if rec.Offset >= x.committed[rec.Partition] { // else it is a dead letter already
 			x.publisher.deadLetter(rec, err)
 		}
 		return nil
 	}
+	x.lacks(rec, r.GetRecordsLost())
 	before := x.clock.Dropped()
 	if err := x.clock.Push(rec.Partition, rec.Offset, r, len(rec.Value)); err != nil {
 		if errors.Is(err, errPublish) {
@@ -321,6 +328,18 @@ func (x *session) push(rec *kgo.Record) error {
 	}
 	x.m.dropped[dropRepeated].Add(float64(x.clock.Dropped() - before))
 	return nil
+}
+
+// lacks takes note that records were lost: tables are wanted, and nothing is learned in their place.
+func (x *session) lacks(rec *kgo.Record, lost *pb.RecordsLost) {
+	r, ok := x.detector.(Restorer)
+	if lost == nil || !ok {
+		return
+	}
+	x.d.Log.Warn("records were lost: what the collectors of their partition know is void until their tables come", "topic", lost.GetTopic(), "partition", rec.Partition,
+		"offsets", fmt.Sprintf("%d-%d", lost.GetFromOffset(), lost.GetToOffset()-1))
+	r.Trimmed()
+	x.wants = r
 }
 
 // follow says whether the state has caught up with what was committed before.

@@ -29,9 +29,9 @@ type Detector interface {
 	CloseWindow(start int64) ([]Out, error)
 }
 
-// Restorer is a Detector that can tell what it lacks when the log that its state is built from has lost its beginning.
+// Restorer is a Detector that can tell what it lacks when the log that its state is built from lacks records.
 type Restorer interface {
-	// Trimmed is called before any record where the log does not begin with its first.
+	// Trimmed is called before any record where the log does not begin with its first, and where records are missing.
 	Trimmed()
 	// Wanted is called once when the state has caught up with the log, at the end of the window that began at start; what it
 	// returns is published with that window.

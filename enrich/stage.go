@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/darkmap/darkmap/internal/codec"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/schemas"
 )
@@ -97,6 +98,16 @@ type partition struct {
 }
 
 func newTransformer(s *Sources, m *metrics) *transformer { return &transformer{sources: s, metrics: m} }
+
+// Lost is kafka.LostTransformer's: it tells the readers of bgp.routes where records of bgp.updates are missing.
+func (t *transformer) Lost(rec *kgo.Record, l kafka.Lost, emit func(*kgo.Record)) error {
+	value, err := codec.RecordsLost(rec.Topic, rec.Partition, l.From, l.To, l.Since, l.Until).MarshalVT()
+	if err != nil {
+		return fmt.Errorf("encoding that records were lost: %w", err)
+	}
+	emit(&kgo.Record{Key: []byte{}, Value: value})
+	return nil
+}
 
 // Transform is kafka.Transformer.
 func (t *transformer) Transform(rec *kgo.Record, emit func(*kgo.Record)) error {

@@ -135,6 +135,10 @@ func (s *Stage) record(ctx context.Context, p *part, rec *kgo.Record, now time.T
 		p.open = &batch{part: p, rows: w.block(), period: period, since: now, first: rec.Offset, next: kgo.EpochOffset{Epoch: rec.LeaderEpoch, Offset: rec.Offset}, finished: make(chan struct{})}
 	}
 	b := p.open
+	if l, ok := kafka.ParseLost(rec); ok {
+		s.deps.Log.Warn("records were lost before they were stored: their rows are missing", "table", p.table.name, "partition", p.String(), "lost", l)
+		s.metrics.lost.Add(float64(l.To - l.From))
+	}
 	if !rec.Attrs.IsControl() {
 		if err := s.add(ctx, b, rec); err != nil {
 			return err

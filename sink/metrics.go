@@ -5,6 +5,7 @@ import "github.com/prometheus/client_golang/prometheus"
 // metrics of the stage; children are resolved once.
 type metrics struct {
 	in, duplicate, dead prometheus.Counter
+	lost                prometheus.Counter
 	retries             prometheus.Counter
 	repeats, windows    prometheus.Counter
 	rows                map[string]prometheus.Counter // by table
@@ -13,12 +14,13 @@ type metrics struct {
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
-	dropped := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_sink_records_dropped_total", Help: "Records passed over: present already, or undecodable and sent to the dead-letter topic."}, []string{"reason"})
+	dropped := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_sink_records_dropped_total", Help: "Records passed over: present already, undecodable and sent to the dead-letter topic, or lost on the broker's disk."}, []string{"reason"})
 	rows := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_sink_rows_total", Help: "Rows inserted and acknowledged."}, []string{"table"})
 	m := &metrics{
 		in:        prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_sink_records_in_total", Help: "Records read."}),
 		duplicate: dropped.WithLabelValues("present"),
 		dead:      dropped.WithLabelValues("undecodable"),
+		lost:      dropped.WithLabelValues("lost"),
 		retries:   prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_sink_insert_retries_total", Help: "Inserts that failed and were looked into again."}),
 		repeats:   prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_sink_rows_repeated_total", Help: "Rows of route_change_log that show a change again and are left out of route_changes."}),
 		windows:   prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_sink_lookups_total", Help: "Reads of earlier route changes that records may repeat."}),

@@ -158,6 +158,7 @@ func (s *Stage) connect() error {
 		kgo.KeepControlRecords(),
 		kgo.BlockRebalanceOnPoll(),
 		kgo.DisableAutoCommit(),
+		kafka.FromCommitted(s.deps.Kafka, s.deps.Log),
 		kgo.FetchMaxBytes(8<<20),
 		kgo.FetchMaxPartitionBytes(2<<20),
 		kgo.FetchMaxWait(500*time.Millisecond),

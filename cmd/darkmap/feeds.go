@@ -27,9 +27,10 @@ const (
 
 // feedsCmd shows how the feeds stand.
 type feedsCmd struct {
-	Format  string `help:"Form of the result: ${enum}." enum:"table,json" default:"table"`
-	Watch   bool   `help:"Draw anew every two seconds until interrupted."`
-	Dataset string `help:"Dataset whose feeds are meant (default: that of what runs, else live)." placeholder:"NAME"`
+	Format          string `help:"Form of the result: ${enum}." enum:"table,json" default:"table"`
+	Watch           bool   `help:"Draw anew every two seconds until interrupted."`
+	PrintConnection bool   `help:"Say how other programs read the topics, and show nothing."`
+	Dataset         string `help:"Dataset whose feeds are meant (default: that of what runs, else live)." placeholder:"NAME"`
 }
 
 // feedTopics are those that say how the feeds stand.
@@ -37,6 +38,9 @@ var feedTopics = []string{schemas.TopicFeeds, schemas.TopicPanel}
 
 // Run reads bgp.feeds and bgp.panel of what runs.
 func (c *feedsCmd) Run(ctx context.Context, g *globals) error {
+	if c.PrintConnection {
+		return g.printBrokers(c.Dataset)
+	}
 	cfg, at, err := g.reachKafka(c.Dataset)
 	if err != nil {
 		return err

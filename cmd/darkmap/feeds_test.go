@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -118,4 +120,39 @@ func runsWith(t *testing.T, d *datadir.Dir, collector string) (stop func()) {
 		t.Fatal(err)
 	}
 	return stop
+}
+
+// TestPrintBrokers: it says how to reach the broker of what runs, and where the password is, but not the password. What it says is enough.
+func TestPrintBrokers(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	d, err := datadir.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close() //nolint:errcheck // the test is over
+	defer runsWith(t, d, "ris/rrc00")()
+	var out, errs bytes.Buffer
+	if code := run(t.Context(), []string{"feeds", "--print-connection", "--data-dir", dir}, nil, &out, &errs); code != 0 || errs.Len() > 0 {
+		t.Fatalf("got %d and %q", code, errs.String())
+	}
+	r, err := datadir.ReadRun(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{r.Kafka[0], "SCRAM-SHA-256", filepath.Join(dir, "run.json"), "bgp.outages.v1", "kcat -F"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is missing:\n%s", want, out.String())
+		}
+	}
+	if strings.Contains(out.String(), r.KafkaCredentials.Password) {
+		t.Errorf("it prints the password:\n%s", out.String())
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "run.json"))
+	if err != nil || !strings.Contains(string(b), `"kafka_credentials"`) || !strings.Contains(string(b), r.KafkaCredentials.Password) {
+		t.Errorf("run.json does not hold the password: %v\n%s", err, b)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "run.json")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("run.json has mode %v (%v), want 0600", info.Mode(), err)
+	}
 }

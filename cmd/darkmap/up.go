@@ -87,8 +87,8 @@ func (c *upCmd) Run(ctx context.Context, g *globals) (err error) {
 		return unlessTold(ctx, err)
 	}
 	defer func() { err = errors.Join(err, closeBroker()) }()
-	if err := dir.WriteRun(w.runFile()); err != nil {
-		return err
+	if err := g.whenRoom(ctx, dir.Path(), func() error { return dir.WriteRun(w.runFile()) }); err != nil {
+		return unlessTold(ctx, err)
 	}
 	return w.run(ctx, c, sources)
 }
@@ -113,7 +113,11 @@ func (w *watch) runFile() datadir.Run {
 func (w *watch) broker(ctx context.Context, dir string) (func() error, error) {
 	stop := func() error { return nil }
 	if len(w.cfg.Kafka.Brokers) == 0 {
-		b, err := kafka.StartBroker(ctx, kafka.BrokerConfig{Dir: dir, Log: w.g.log})
+		var b *kafka.Broker
+		err := w.g.whenRoom(ctx, dir, func() (err error) { // it may have to mend what it holds
+			b, err = kafka.StartBroker(ctx, kafka.BrokerConfig{Dir: dir, Log: w.g.log})
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}

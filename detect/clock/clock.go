@@ -3,7 +3,9 @@ package clock
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp"
@@ -153,6 +155,9 @@ func (c *Clock) Push(part int32, offset int64, rec *pb.RouteRecord, size int) er
 	if body, ok := rec.GetBody().(*pb.RouteRecord_Clock); ok {
 		return c.clockRecord(w, body.Clock.GetEnd())
 	}
+	if rec.GetRecordsLost() != nil {
+		return c.lost(w)
+	}
 	pos := codec.ParsePosition(rec.GetPosition())
 	if pos.Collector == "" {
 		c.reject(w, fmt.Errorf("no collector: %w", codec.ErrInvalid))
@@ -173,6 +178,31 @@ func (c *Clock) Push(part int32, offset int64, rec *pb.RouteRecord, size int) er
 		return err
 	}
 	return c.state(w, col)
+}
+
+// lost gives each collector of the partition, in order, a record of its own that says that records were lost.
+func (c *Clock) lost(w waiting) error {
+	for _, name := range slices.Sorted(maps.Keys(c.collectors)) {
+		col := c.collectors[name]
+		if col.partition != w.partition {
+			continue
+		}
+		of := w
+		of.rec = &pb.RouteRecord{
+			Position: &pb.Position{Collector: name, Lane: w.rec.GetPosition().GetLane(), Sequence: w.rec.GetPosition().GetSequence()}, Body: w.rec.GetBody(),
+		}
+		pos := codec.ParsePosition(of.rec.GetPosition())
+		if !c.fresh(pos, of.rec) {
+			c.dropped++
+			continue
+		}
+		effective := c.effective(col, 0)
+		c.lanes[pos.Of()] = place{pos: pos, at: effective}
+		if err := c.deliver(of, col, effective); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // fresh reports whether the record stands after the last one of its lane. Parts of one record share its position.

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"context"
 	"log/slog"
 
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -15,3 +16,8 @@ func NewBrokerLog(log *slog.Logger, dir string) kfake.Logger { return newBrokerL
 
 // NewDialLog is what a client logs to.
 func NewDialLog(log *slog.Logger) kgo.Logger { return newDialLog(log) }
+
+// CheckFolder is what a start does with a folder.
+func CheckFolder(ctx context.Context, dir string, log *slog.Logger) error {
+	return checkFolder(ctx, dir, log)
+}

@@ -146,13 +146,18 @@ func (c *partitionCheck) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if c.next < c.bound && len(found) == 0 && !c.removed { // the segments are gone, whether they were removed or too old
+	if c.ends(c.bound) && len(found) == 0 && !c.removed { // the segments are gone, whether they were removed or too old
 		c.next = c.bound - 1
 	}
-	if c.next < c.bound && !c.compacted && len(found) == 0 {
+	if c.ends(c.bound) && len(found) == 0 {
 		c.missing(c.bound)
 	}
 	return nil
+}
+
+// ends reports whether the log ended at an offset that it does not reach any more.
+func (c *partitionCheck) ends(at int64) bool {
+	return !c.compacted && at > c.next && at-c.next <= math.MaxInt32
 }
 
 // missing makes a segment of the records up to an offset, which no file holds.
@@ -219,7 +224,7 @@ func (c *partitionCheck) segment(base, behind int64) error {
 	if behind < 0 && !s.broken {
 		c.bound = max(c.bound, c.next+int64(max(0, len(index)/indexEntry-len(s.parts)))) // batches that the index knows
 	}
-	if behind < 0 && len(data) > 0 && c.next < c.bound && !c.compacted {
+	if behind < 0 && c.ends(c.bound) {
 		s.add(part{hole: c.lose(&hole{file: filepath.Base(c.file(base, ".dat")), at: len(data), end: len(data), from: c.next, to: c.bound})})
 	}
 	s.index = !s.matches(index)

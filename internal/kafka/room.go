@@ -69,11 +69,16 @@ func (r *room) faults() []kfake.Fault {
 // refuses reports whether a request has to be refused for want of room. It is called before the request is done, by the broker's goroutine.
 func (r *room) refuses(req kmsg.Request) bool {
 	size := int64(0)
-	if p, ok := req.(*kmsg.ProduceRequest); ok {
-		for i := range p.Topics {
-			for j := range p.Topics[i].Partitions {
-				size += int64(len(p.Topics[i].Partitions[j].Records))
+	switch x := req.(type) {
+	case *kmsg.ProduceRequest:
+		for i := range x.Topics {
+			for j := range x.Topics[i].Partitions {
+				size += int64(len(x.Topics[i].Partitions[j].Records))
 			}
+		}
+	case *kmsg.InitProducerIDRequest:
+		if x.TransactionalID == nil { // it ends no transaction
+			return false
 		}
 	}
 	free, err := r.free(size)

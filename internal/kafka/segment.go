@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"hash/crc32"
+	"log/slog"
 	"math"
 	"time"
 
@@ -139,6 +141,18 @@ func ParseLost(rec *kgo.Record) (Lost, bool) {
 		return Lost{}, false
 	}
 	return Lost{From: v.From, To: rec.Offset + 1, Since: atMilli(v.Since), Until: atMilli(v.Until)}, true
+}
+
+// LogValue is slog's.
+func (l Lost) LogValue() slog.Value {
+	attrs := []slog.Attr{slog.String("offsets", fmt.Sprintf("%d-%d", l.From, l.To-1))}
+	if !l.Since.IsZero() {
+		attrs = append(attrs, slog.Time("after", l.Since))
+	}
+	if !l.Until.IsZero() {
+		attrs = append(attrs, slog.Time("before", l.Until))
+	}
+	return slog.GroupValue(attrs...)
 }
 
 func atMilli(ms int64) time.Time {

@@ -61,6 +61,7 @@ func NewSession(ctx context.Context, cfg Config, sc SessionConfig, log *slog.Log
 		kgo.FetchMinBytes(fetchMinBytes),
 		kgo.FetchMaxWait(fetchWait),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		FromCommitted(cfg, log),
 	)
 	s, err := kgo.NewGroupTransactSession(slices.Concat(all, Member(group, sc.Instance), FetchBounds(), opts)...)
 	if err != nil {

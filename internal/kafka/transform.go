@@ -23,6 +23,12 @@ type Transformer interface {
 	Transform(rec *kgo.Record, emit func(*kgo.Record)) error
 }
 
+// LostTransformer is a Transformer that can say in its output that records of its input were lost.
+type LostTransformer interface {
+	// Lost is called in the place of the records, as Transform is.
+	Lost(rec *kgo.Record, l Lost, emit func(*kgo.Record)) error
+}
+
 // TransformConfig says what a Transform reads and writes.
 type TransformConfig struct {
 	// Stage names group and metrics; Instance is the member (SessionConfig).
@@ -162,11 +168,15 @@ func (x *Transform) partition(recs []*kgo.Record) []*kgo.Record {
 	out := make([]*kgo.Record, 0, len(recs))
 	output := x.cfg.Topic(x.tc.Output)
 	for _, rec := range recs {
-		if rec.Attrs.IsControl() {
+		l, lost := ParseLost(rec)
+		if rec.Attrs.IsControl() && !lost {
 			continue
 		}
+		if lost {
+			x.log.Warn("records were lost before this stage read them", "stage", x.tc.Stage, "topic", rec.Topic, "partition", rec.Partition, "lost", l)
+		}
 		from := len(out)
-		drop, err := x.one(rec, func(o *kgo.Record) {
+		drop, err := x.one(rec, l, lost, func(o *kgo.Record) {
 			o.Topic, o.Partition = output, rec.Partition
 			if o.Key == nil {
 				o.Key = rec.Key
@@ -188,13 +198,18 @@ func (x *Transform) partition(recs []*kgo.Record) []*kgo.Record {
 
 // one transforms one record. A panic in this stateless code is about the record, never about the process: it is the one
 // recover in the tree.
-func (x *Transform) one(rec *kgo.Record, emit func(*kgo.Record)) (drop dropReason, err error) {
+func (x *Transform) one(rec *kgo.Record, l Lost, lost bool, emit func(*kgo.Record)) (drop dropReason, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			drop, err = dropPanic, fmt.Errorf("panic: %v", r)
 		}
 	}()
-	if err := x.t.Transform(rec, emit); err != nil {
+	if t, ok := x.t.(LostTransformer); lost && ok {
+		err = t.Lost(rec, l, emit)
+	} else if !lost {
+		err = x.t.Transform(rec, emit)
+	}
+	if err != nil {
 		return dropUndecodable, err
 	}
 	return 0, nil

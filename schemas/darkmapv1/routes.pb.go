@@ -47,6 +47,7 @@ type RouteRecord struct {
 	//	*RouteRecord_TableChunk
 	//	*RouteRecord_Tick
 	//	*RouteRecord_Clock
+	//	*RouteRecord_RecordsLost
 	Body isRouteRecord_Body `protobuf_oneof:"body"`
 	// A record above 512 KiB is split: the number of this part, from 0.
 	Part uint32 `protobuf:"varint,17,opt,name=part,proto3" json:"part,omitempty"`
@@ -231,6 +232,15 @@ func (x *RouteRecord) GetClock() *Clock {
 	return nil
 }
 
+func (x *RouteRecord) GetRecordsLost() *RecordsLost {
+	if x != nil {
+		if x, ok := x.Body.(*RouteRecord_RecordsLost); ok {
+			return x.RecordsLost
+		}
+	}
+	return nil
+}
+
 func (x *RouteRecord) GetPart() uint32 {
 	if x != nil {
 		return x.Part
@@ -314,6 +324,11 @@ type RouteRecord_Clock struct {
 	Clock *Clock `protobuf:"bytes,16,opt,name=clock,proto3,oneof"`
 }
 
+type RouteRecord_RecordsLost struct {
+	// Records were lost.
+	RecordsLost *RecordsLost `protobuf:"bytes,19,opt,name=records_lost,json=recordsLost,proto3,oneof"`
+}
+
 func (*RouteRecord_Changes) isRouteRecord_Body() {}
 
 func (*RouteRecord_PeerUp) isRouteRecord_Body() {}
@@ -339,6 +354,91 @@ func (*RouteRecord_TableChunk) isRouteRecord_Body() {}
 func (*RouteRecord_Tick) isRouteRecord_Body() {}
 
 func (*RouteRecord_Clock) isRouteRecord_Body() {}
+
+func (*RouteRecord_RecordsLost) isRouteRecord_Body() {}
+
+// Records of a partition were lost on the broker's disk, in bgp.updates before they could be enriched, or in bgp.routes. What the
+// peers of its collectors hold is not known from here on, until their tables come. The position names no collector.
+type RecordsLost struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The topic that lost them.
+	Topic string `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
+	// The first offset that was lost.
+	FromOffset int64 `protobuf:"varint,2,opt,name=from_offset,json=fromOffset,proto3" json:"from_offset,omitempty"`
+	// The first offset behind.
+	ToOffset int64 `protobuf:"varint,3,opt,name=to_offset,json=toOffset,proto3" json:"to_offset,omitempty"`
+	// When the broker took the record before, microseconds since 1970, UTC; 0 where there is none.
+	SinceUs int64 `protobuf:"varint,4,opt,name=since_us,json=sinceUs,proto3" json:"since_us,omitempty"`
+	// When it took the record behind, microseconds since 1970, UTC; 0 where there is none.
+	UntilUs       int64 `protobuf:"varint,5,opt,name=until_us,json=untilUs,proto3" json:"until_us,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordsLost) Reset() {
+	*x = RecordsLost{}
+	mi := &file_darkmap_v1_routes_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordsLost) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordsLost) ProtoMessage() {}
+
+func (x *RecordsLost) ProtoReflect() protoreflect.Message {
+	mi := &file_darkmap_v1_routes_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordsLost.ProtoReflect.Descriptor instead.
+func (*RecordsLost) Descriptor() ([]byte, []int) {
+	return file_darkmap_v1_routes_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *RecordsLost) GetTopic() string {
+	if x != nil {
+		return x.Topic
+	}
+	return ""
+}
+
+func (x *RecordsLost) GetFromOffset() int64 {
+	if x != nil {
+		return x.FromOffset
+	}
+	return 0
+}
+
+func (x *RecordsLost) GetToOffset() int64 {
+	if x != nil {
+		return x.ToOffset
+	}
+	return 0
+}
+
+func (x *RecordsLost) GetSinceUs() int64 {
+	if x != nil {
+		return x.SinceUs
+	}
+	return 0
+}
+
+func (x *RecordsLost) GetUntilUs() int64 {
+	if x != nil {
+		return x.UntilUs
+	}
+	return 0
+}
 
 // What one BGP message changed. Withdrawals apply before announcements (RFC 4271 section 4.3).
 type RouteChanges struct {
@@ -371,7 +471,7 @@ type RouteChanges struct {
 
 func (x *RouteChanges) Reset() {
 	*x = RouteChanges{}
-	mi := &file_darkmap_v1_routes_proto_msgTypes[1]
+	mi := &file_darkmap_v1_routes_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -383,7 +483,7 @@ func (x *RouteChanges) String() string {
 func (*RouteChanges) ProtoMessage() {}
 
 func (x *RouteChanges) ProtoReflect() protoreflect.Message {
-	mi := &file_darkmap_v1_routes_proto_msgTypes[1]
+	mi := &file_darkmap_v1_routes_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -396,7 +496,7 @@ func (x *RouteChanges) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteChanges.ProtoReflect.Descriptor instead.
 func (*RouteChanges) Descriptor() ([]byte, []int) {
-	return file_darkmap_v1_routes_proto_rawDescGZIP(), []int{1}
+	return file_darkmap_v1_routes_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *RouteChanges) GetPeer() *Peer {
@@ -494,7 +594,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_darkmap_v1_routes_proto_msgTypes[2]
+	mi := &file_darkmap_v1_routes_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -506,7 +606,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_darkmap_v1_routes_proto_msgTypes[2]
+	mi := &file_darkmap_v1_routes_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -519,7 +619,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_darkmap_v1_routes_proto_rawDescGZIP(), []int{2}
+	return file_darkmap_v1_routes_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Route) GetPrefix() []byte {
@@ -563,7 +663,7 @@ type PathSegment struct {
 
 func (x *PathSegment) Reset() {
 	*x = PathSegment{}
-	mi := &file_darkmap_v1_routes_proto_msgTypes[3]
+	mi := &file_darkmap_v1_routes_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -575,7 +675,7 @@ func (x *PathSegment) String() string {
 func (*PathSegment) ProtoMessage() {}
 
 func (x *PathSegment) ProtoReflect() protoreflect.Message {
-	mi := &file_darkmap_v1_routes_proto_msgTypes[3]
+	mi := &file_darkmap_v1_routes_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -588,7 +688,7 @@ func (x *PathSegment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PathSegment.ProtoReflect.Descriptor instead.
 func (*PathSegment) Descriptor() ([]byte, []int) {
-	return file_darkmap_v1_routes_proto_rawDescGZIP(), []int{3}
+	return file_darkmap_v1_routes_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *PathSegment) GetType() uint32 {
@@ -610,7 +710,7 @@ var File_darkmap_v1_routes_proto protoreflect.FileDescriptor
 const file_darkmap_v1_routes_proto_rawDesc = "" +
 	"\n" +
 	"\x17darkmap/v1/routes.proto\x12\n" +
-	"darkmap.v1\x1a\x17darkmap/v1/stream.proto\"\x82\a\n" +
+	"darkmap.v1\x1a\x17darkmap/v1/stream.proto\"\xc0\a\n" +
 	"\vRouteRecord\x120\n" +
 	"\bposition\x18\x01 \x01(\v2\x14.darkmap.v1.PositionR\bposition\x12!\n" +
 	"\ftimestamp_us\x18\x02 \x01(\x03R\vtimestampUs\x12$\n" +
@@ -630,11 +730,19 @@ const file_darkmap_v1_routes_proto_rawDesc = "" +
 	"\vtable_chunk\x18\x0e \x01(\v2\x16.darkmap.v1.TableChunkH\x00R\n" +
 	"tableChunk\x12&\n" +
 	"\x04tick\x18\x0f \x01(\v2\x10.darkmap.v1.TickH\x00R\x04tick\x12)\n" +
-	"\x05clock\x18\x10 \x01(\v2\x11.darkmap.v1.ClockH\x00R\x05clock\x12\x12\n" +
+	"\x05clock\x18\x10 \x01(\v2\x11.darkmap.v1.ClockH\x00R\x05clock\x12<\n" +
+	"\frecords_lost\x18\x13 \x01(\v2\x17.darkmap.v1.RecordsLostH\x00R\vrecordsLost\x12\x12\n" +
 	"\x04part\x18\x11 \x01(\rR\x04part\x12\x1d\n" +
 	"\n" +
 	"more_parts\x18\x12 \x01(\bR\tmorePartsB\x06\n" +
-	"\x04body\"\xdb\x03\n" +
+	"\x04body\"\x97\x01\n" +
+	"\vRecordsLost\x12\x14\n" +
+	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x1f\n" +
+	"\vfrom_offset\x18\x02 \x01(\x03R\n" +
+	"fromOffset\x12\x1b\n" +
+	"\tto_offset\x18\x03 \x01(\x03R\btoOffset\x12\x19\n" +
+	"\bsince_us\x18\x04 \x01(\x03R\asinceUs\x12\x19\n" +
+	"\buntil_us\x18\x05 \x01(\x03R\auntilUs\"\xdb\x03\n" +
 	"\fRouteChanges\x12$\n" +
 	"\x04peer\x18\x01 \x01(\v2\x10.darkmap.v1.PeerR\x04peer\x120\n" +
 	"\aas_path\x18\x02 \x03(\v2\x17.darkmap.v1.PathSegmentR\x06asPath\x12\x1b\n" +
@@ -672,57 +780,59 @@ func file_darkmap_v1_routes_proto_rawDescGZIP() []byte {
 	return file_darkmap_v1_routes_proto_rawDescData
 }
 
-var file_darkmap_v1_routes_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_darkmap_v1_routes_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_darkmap_v1_routes_proto_goTypes = []any{
 	(*RouteRecord)(nil),   // 0: darkmap.v1.RouteRecord
-	(*RouteChanges)(nil),  // 1: darkmap.v1.RouteChanges
-	(*Route)(nil),         // 2: darkmap.v1.Route
-	(*PathSegment)(nil),   // 3: darkmap.v1.PathSegment
-	(*Position)(nil),      // 4: darkmap.v1.Position
-	(*PeerUp)(nil),        // 5: darkmap.v1.PeerUp
-	(*PeerDown)(nil),      // 6: darkmap.v1.PeerDown
-	(*CollectorUp)(nil),   // 7: darkmap.v1.CollectorUp
-	(*CollectorDown)(nil), // 8: darkmap.v1.CollectorDown
-	(*SessionBegin)(nil),  // 9: darkmap.v1.SessionBegin
-	(*GapBegin)(nil),      // 10: darkmap.v1.GapBegin
-	(*GapEnd)(nil),        // 11: darkmap.v1.GapEnd
-	(*CheckBegin)(nil),    // 12: darkmap.v1.CheckBegin
-	(*CheckEnd)(nil),      // 13: darkmap.v1.CheckEnd
-	(*TableChunk)(nil),    // 14: darkmap.v1.TableChunk
-	(*Tick)(nil),          // 15: darkmap.v1.Tick
-	(*Clock)(nil),         // 16: darkmap.v1.Clock
-	(*Peer)(nil),          // 17: darkmap.v1.Peer
-	(Family)(0),           // 18: darkmap.v1.Family
-	(*Place)(nil),         // 19: darkmap.v1.Place
-	(*Owner)(nil),         // 20: darkmap.v1.Owner
+	(*RecordsLost)(nil),   // 1: darkmap.v1.RecordsLost
+	(*RouteChanges)(nil),  // 2: darkmap.v1.RouteChanges
+	(*Route)(nil),         // 3: darkmap.v1.Route
+	(*PathSegment)(nil),   // 4: darkmap.v1.PathSegment
+	(*Position)(nil),      // 5: darkmap.v1.Position
+	(*PeerUp)(nil),        // 6: darkmap.v1.PeerUp
+	(*PeerDown)(nil),      // 7: darkmap.v1.PeerDown
+	(*CollectorUp)(nil),   // 8: darkmap.v1.CollectorUp
+	(*CollectorDown)(nil), // 9: darkmap.v1.CollectorDown
+	(*SessionBegin)(nil),  // 10: darkmap.v1.SessionBegin
+	(*GapBegin)(nil),      // 11: darkmap.v1.GapBegin
+	(*GapEnd)(nil),        // 12: darkmap.v1.GapEnd
+	(*CheckBegin)(nil),    // 13: darkmap.v1.CheckBegin
+	(*CheckEnd)(nil),      // 14: darkmap.v1.CheckEnd
+	(*TableChunk)(nil),    // 15: darkmap.v1.TableChunk
+	(*Tick)(nil),          // 16: darkmap.v1.Tick
+	(*Clock)(nil),         // 17: darkmap.v1.Clock
+	(*Peer)(nil),          // 18: darkmap.v1.Peer
+	(Family)(0),           // 19: darkmap.v1.Family
+	(*Place)(nil),         // 20: darkmap.v1.Place
+	(*Owner)(nil),         // 21: darkmap.v1.Owner
 }
 var file_darkmap_v1_routes_proto_depIdxs = []int32{
-	4,  // 0: darkmap.v1.RouteRecord.position:type_name -> darkmap.v1.Position
-	1,  // 1: darkmap.v1.RouteRecord.changes:type_name -> darkmap.v1.RouteChanges
-	5,  // 2: darkmap.v1.RouteRecord.peer_up:type_name -> darkmap.v1.PeerUp
-	6,  // 3: darkmap.v1.RouteRecord.peer_down:type_name -> darkmap.v1.PeerDown
-	7,  // 4: darkmap.v1.RouteRecord.collector_up:type_name -> darkmap.v1.CollectorUp
-	8,  // 5: darkmap.v1.RouteRecord.collector_down:type_name -> darkmap.v1.CollectorDown
-	9,  // 6: darkmap.v1.RouteRecord.session_begin:type_name -> darkmap.v1.SessionBegin
-	10, // 7: darkmap.v1.RouteRecord.gap_begin:type_name -> darkmap.v1.GapBegin
-	11, // 8: darkmap.v1.RouteRecord.gap_end:type_name -> darkmap.v1.GapEnd
-	12, // 9: darkmap.v1.RouteRecord.check_begin:type_name -> darkmap.v1.CheckBegin
-	13, // 10: darkmap.v1.RouteRecord.check_end:type_name -> darkmap.v1.CheckEnd
-	14, // 11: darkmap.v1.RouteRecord.table_chunk:type_name -> darkmap.v1.TableChunk
-	15, // 12: darkmap.v1.RouteRecord.tick:type_name -> darkmap.v1.Tick
-	16, // 13: darkmap.v1.RouteRecord.clock:type_name -> darkmap.v1.Clock
-	17, // 14: darkmap.v1.RouteChanges.peer:type_name -> darkmap.v1.Peer
-	3,  // 15: darkmap.v1.RouteChanges.as_path:type_name -> darkmap.v1.PathSegment
-	2,  // 16: darkmap.v1.RouteChanges.withdrawn:type_name -> darkmap.v1.Route
-	2,  // 17: darkmap.v1.RouteChanges.announced:type_name -> darkmap.v1.Route
-	18, // 18: darkmap.v1.RouteChanges.end_of_rib:type_name -> darkmap.v1.Family
-	19, // 19: darkmap.v1.RouteChanges.places:type_name -> darkmap.v1.Place
-	20, // 20: darkmap.v1.RouteChanges.owners:type_name -> darkmap.v1.Owner
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	5,  // 0: darkmap.v1.RouteRecord.position:type_name -> darkmap.v1.Position
+	2,  // 1: darkmap.v1.RouteRecord.changes:type_name -> darkmap.v1.RouteChanges
+	6,  // 2: darkmap.v1.RouteRecord.peer_up:type_name -> darkmap.v1.PeerUp
+	7,  // 3: darkmap.v1.RouteRecord.peer_down:type_name -> darkmap.v1.PeerDown
+	8,  // 4: darkmap.v1.RouteRecord.collector_up:type_name -> darkmap.v1.CollectorUp
+	9,  // 5: darkmap.v1.RouteRecord.collector_down:type_name -> darkmap.v1.CollectorDown
+	10, // 6: darkmap.v1.RouteRecord.session_begin:type_name -> darkmap.v1.SessionBegin
+	11, // 7: darkmap.v1.RouteRecord.gap_begin:type_name -> darkmap.v1.GapBegin
+	12, // 8: darkmap.v1.RouteRecord.gap_end:type_name -> darkmap.v1.GapEnd
+	13, // 9: darkmap.v1.RouteRecord.check_begin:type_name -> darkmap.v1.CheckBegin
+	14, // 10: darkmap.v1.RouteRecord.check_end:type_name -> darkmap.v1.CheckEnd
+	15, // 11: darkmap.v1.RouteRecord.table_chunk:type_name -> darkmap.v1.TableChunk
+	16, // 12: darkmap.v1.RouteRecord.tick:type_name -> darkmap.v1.Tick
+	17, // 13: darkmap.v1.RouteRecord.clock:type_name -> darkmap.v1.Clock
+	1,  // 14: darkmap.v1.RouteRecord.records_lost:type_name -> darkmap.v1.RecordsLost
+	18, // 15: darkmap.v1.RouteChanges.peer:type_name -> darkmap.v1.Peer
+	4,  // 16: darkmap.v1.RouteChanges.as_path:type_name -> darkmap.v1.PathSegment
+	3,  // 17: darkmap.v1.RouteChanges.withdrawn:type_name -> darkmap.v1.Route
+	3,  // 18: darkmap.v1.RouteChanges.announced:type_name -> darkmap.v1.Route
+	19, // 19: darkmap.v1.RouteChanges.end_of_rib:type_name -> darkmap.v1.Family
+	20, // 20: darkmap.v1.RouteChanges.places:type_name -> darkmap.v1.Place
+	21, // 21: darkmap.v1.RouteChanges.owners:type_name -> darkmap.v1.Owner
+	22, // [22:22] is the sub-list for method output_type
+	22, // [22:22] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_darkmap_v1_routes_proto_init() }
@@ -745,6 +855,7 @@ func file_darkmap_v1_routes_proto_init() {
 		(*RouteRecord_TableChunk)(nil),
 		(*RouteRecord_Tick)(nil),
 		(*RouteRecord_Clock)(nil),
+		(*RouteRecord_RecordsLost)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -752,7 +863,7 @@ func file_darkmap_v1_routes_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_darkmap_v1_routes_proto_rawDesc), len(file_darkmap_v1_routes_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

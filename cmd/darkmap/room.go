@@ -1,0 +1,31 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"syscall"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/telemetry"
+)
+
+// fullEvery is how often it is said that something waits for room on the disk.
+const fullEvery = time.Minute
+
+// whenRoom does something that writes to the folder, again and again while the disk is full, until ctx ends. The error is do's, about
+// something else.
+func (g *globals) whenRoom(ctx context.Context, dir string, do func() error) error {
+	said := telemetry.NewLimited(g.log, fullEvery, 1)
+	var wait kafka.Backoff
+	for {
+		err := do()
+		if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
+			return err
+		}
+		said.Warn("the disk is full: waiting for room", "dir", dir, "err", err)
+		if wait.Wait(ctx) != nil {
+			return err
+		}
+	}
+}

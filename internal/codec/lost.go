@@ -1,0 +1,24 @@
+package codec
+
+import (
+	"fmt"
+	"time"
+
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+// RecordsLost is the record of bgp.routes that says which records, [from, to), of a partition of a topic were lost, between since and until;
+// zero is unknown.
+func RecordsLost(topic string, partition int32, from, to int64, since, until time.Time) *pb.RouteRecord {
+	lost := &pb.RecordsLost{Topic: topic, FromOffset: from, ToOffset: to}
+	if !since.IsZero() {
+		lost.SinceUs = since.UnixMicro()
+	}
+	if !until.IsZero() {
+		lost.UntilUs = until.UnixMicro()
+	}
+	return &pb.RouteRecord{
+		Position: &pb.Position{Lane: fmt.Sprintf("lost/%s/%d", topic, partition), Sequence: uint64(to)},
+		Body:     &pb.RouteRecord_RecordsLost{RecordsLost: lost},
+	}
+}

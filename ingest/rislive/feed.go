@@ -44,7 +44,7 @@ type side struct {
 	asked, listens bool
 	heard          time.Duration
 	brought        time.Duration // when it brought anything of the collector last
-	// forgotten is the time up to which ahead has forgotten messages, for want of room.
+	// forgotten is the time up to which ahead has forgotten messages, for want of room; 0 is none.
 	forgotten time.Duration
 	// matched is the number (merger.frames) of the latest frame of the connection whose message was
 	// written to the stream, by whichever connection.

@@ -224,7 +224,8 @@ func (m *merger) release(ctx context.Context, f *feed, n int, h held) error {
 	if err := m.dec.Decode(h.data, &m.msg); err != nil {
 		return m.undecodable(ctx, m.links[n], h.data, err)
 	}
-	return m.emit(ctx, f, n, h.data, h.frame < f.sides[n].matched)
+	s := &f.sides[n]
+	return m.emit(ctx, f, n, h.data, h.frame < s.matched || s.ahead.oldest() != nil)
 }
 
 // emit writes the message in msg, which link n brought as frame, or counts why it does not. A message
@@ -262,7 +263,11 @@ func (m *merger) old(s *side, stamp int64) bool { return m.age(stamp) > m.at-s.h
 // forgot reports whether the message that has just come is so old that it may have been written and
 // forgotten. mu is held.
 func (m *merger) forgot(s *side, stamp int64) bool {
-	return m.age(stamp) > m.at-max(m.forgotten, s.forgotten)-m.cfg.patience()
+	forgotten := m.forgotten
+	if s.forgotten != 0 {
+		forgotten = max(forgotten, s.forgotten)
+	}
+	return m.age(stamp) > m.at-forgotten-m.cfg.patience()
 }
 
 // age is how old a message with that timestamp, microseconds, was when the latest frame came, by the

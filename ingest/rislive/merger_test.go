@@ -53,6 +53,13 @@ func TestMerge(t *testing.T) {
 			w.connect(0)
 			both(w, 90, "rrc00", "rrc01")
 		}, map[string]int{"rrc00": 0, "rrc01": 0}},
+		{"the leader is cut in the first minute", func(w *world) {
+			both(w, 5, "rrc00")
+			w.bring(w.says("rrc00", peer1), 1)
+			w.second()
+			w.lose(0)
+			both(w, 60, "rrc00")
+		}, map[string]int{"rrc00": 0}},
 		{"our clock is ahead, and the leader is cut", func(w *world) {
 			w.ahead = 5 * time.Minute
 			both(w, 5, "rrc00", "rrc01")

@@ -92,26 +92,22 @@ func (c Config) options(log *slog.Logger) ([]kgo.Opt, error) {
 	if tc != nil {
 		opts = append(opts, kgo.DialTLSConfig(tc))
 	}
-	mech, user, err := c.mechanism()
+	mech, err := c.mechanism()
 	if err != nil {
 		return nil, err
 	}
 	if mech != nil {
-		a := &authenticator{Mechanism: mech, user: user}
-		opts = append(opts, kgo.SASL(a), kgo.WithHooks(a))
+		opts = append(opts, kgo.SASL(mech))
 	}
 	return opts, nil
 }
 
-// mechanism says how this client authenticates, and as whom: to the embedded broker with its credentials, else as configured. It is nil
-// without authentication.
-func (c Config) mechanism() (sasl.Mechanism, string, error) {
+// mechanism is the client's login: the embedded broker's credentials, else the configured ones. It is nil without authentication.
+func (c Config) mechanism() (sasl.Mechanism, error) {
 	if cr := c.credentials; cr != (Credentials{}) {
-		m, err := mechanismOf(cr.Mechanism, cr.User, cr.Password)
-		return m, cr.User, err
+		return mechanismOf(cr.Mechanism, cr.User, cr.Password)
 	}
-	m, err := c.SASL.mechanism()
-	return m, c.SASL.User, err
+	return c.SASL.mechanism()
 }
 
 // mechanism is nil without authentication. The password is read once, here, so that a missing file is found at start.

@@ -22,9 +22,10 @@ import (
 )
 
 var (
-	rowsKills = flag.Int("rows-kills", 2, "how often TestRowsOnce kills up before it takes the log away; the published bar is 6")
-	rowsFor   = flag.Duration("rows", 40*time.Second, "how long TestRowsOnce disturbs up; the published bar is 30m")
-	rowsStop  = flag.Duration("rows-stop", 5*time.Second, "for how long TestRowsOnce stops up, once; the published bar is 90s")
+	rowsKills  = flag.Int("rows-kills", 2, "how often TestRowsOnce kills up before it takes the log away; the published bar is 6")
+	rowsFor    = flag.Duration("rows", 40*time.Second, "how long TestRowsOnce disturbs up; the published bar is 30m")
+	rowsResets = flag.Int("rows-resets", 200, "how many connections to each port TestRowsThroughStrangers breaks off; the published bar is 1000")
+	rowsStop   = flag.Duration("rows-stop", 5*time.Second, "for how long TestRowsOnce stops up, once; the published bar is 90s")
 )
 
 // rowsFactor is how many times faster than real TestRowsOnce plays.
@@ -35,42 +36,102 @@ const rowsFactor = 30
 // no other.
 func TestRowsOnce(t *testing.T) {
 	t.Parallel()
+	p := playRows(t)
+	disturbRows(t, p.o, p.srv, p.begin.Add(*rowsFor), func() { p.o.eventually("it runs", p.running) })
+	t.Logf("disturbed for %v", time.Since(p.begin))
+	if p.complete() == 0 {
+		t.Error("nothing came twice: the test has shown nothing")
+	}
+}
+
+// TestRowsThroughStrangers follows a RIS Live while another user breaks connections to every port
+// off and the store's engine is killed, again and again. The up goes on, and no row is missing.
+func TestRowsThroughStrangers(t *testing.T) {
+	t.Parallel()
+	binary := strangersBinary(t)
+	p := playRows(t)
+	up := p.o.cmd.Process.Pid
+	const rounds = 5
+	resets := 0
+	for i := range rounds {
+		at := targets{Addresses: listening(t, up), Resets: *rowsResets / rounds}
+		resets += at.Resets * len(at.Addresses)
+		for _, answer := range probe(t, binary, at) {
+			t.Error(answer)
+		}
+		if err := syscall.Kill(enginePID(t, p.o.dir), syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		p.o.eventually("the engine is there again", func() bool {
+			return strings.Count(p.o.said(), "ClickHouse is back") > i
+		})
+	}
+	t.Logf("%d resets and %d kills of the engine in %v", resets, rounds, time.Since(p.begin))
+	if p.o.get("/livez") == "" {
+		t.Error("up has ended")
+	}
+	p.complete()
+}
+
+// rowsPlay is a RIS Live that plays rowsWorld, and an up with a store that follows it.
+type rowsPlay struct {
+	t     *testing.T
+	o     *observatory
+	srv   *rislivetest.Server
+	sched *rislivetest.Schedule
+	begin time.Time
+}
+
+// playRows starts both and waits for the tables.
+func playRows(t *testing.T) *rowsPlay {
+	t.Helper()
 	clickhousetest.StartIn(t, t.TempDir()) // skips where there is no engine
-	sched := rowsWorld(t)
-	archives, begin := t.TempDir(), time.Now()
-	index, err := sched.WriteArchives(archives, begin, rowsFactor)
+	p := &rowsPlay{t: t, sched: rowsWorld(t), begin: time.Now()}
+	index, err := p.sched.WriteArchives(t.TempDir(), p.begin, rowsFactor)
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeTables(t, index, sched, begin)
-	srv := rislivetest.Start(t, rislivetest.Options{BehindBytes: 1 << 16, BehindFor: time.Second})
-	go func() { _ = srv.Play(t.Context(), sched, begin, rowsFactor) }() // ends with the test
-	o := newObservatory(t, "ingest.rislive.url="+srv.URL, "ingest.rislive.collectors=[rrc00, rrc01]", "ingest.archive.index="+index,
+	writeTables(t, index, p.sched, p.begin)
+	p.srv = rislivetest.Start(t, rislivetest.Options{BehindBytes: 1 << 16, BehindFor: time.Second})
+	go func() { _ = p.srv.Play(t.Context(), p.sched, p.begin, rowsFactor) }() // ends with the test
+	p.o = newObservatory(t, "ingest.rislive.url="+p.srv.URL, "ingest.rislive.collectors=[rrc00, rrc01]", "ingest.archive.index="+index,
 		"ingest.bootstrap.poll=500ms", "ingest.bootstrap.dump_age=2h", "ingest.bootstrap.overlap=2s", "ingest.bootstrap.least_percent=0", "ingest.bootstrap.check_every=0s")
-	o.args = slices.DeleteFunc(o.args, func(a string) bool { return a == "--no-store" })
-	o.start()
-	answered := func() bool {
-		return !slices.ContainsFunc(sched.Hosts(), func(h string) bool {
-			g := o.gaps("ris/" + h)
-			return len(g) == 0 || g[len(g)-1] != "recovered"
-		})
-	}
-	running := func() bool { return len(o.feeds()) == len(sched.Hosts()) }
-	o.eventually("the tables have come", func() bool { return running() && answered() })
-	disturbRows(t, o, srv, begin.Add(*rowsFor), func() { o.eventually("it runs", running) })
-	t.Logf("disturbed for %v", time.Since(begin))
-	quiet := begin.Add(*rowsFor + 2*time.Second)
-	o.eventually("all was sent, and all gaps are answered", func() bool { return time.Now().After(quiet) && answered() })
-	want := wantRows(t, sched, begin)
+	p.o.args = slices.DeleteFunc(p.o.args, func(a string) bool { return a == "--no-store" })
+	p.o.start()
+	p.o.eventually("the tables have come", func() bool { return p.running() && p.answered() })
+	return p
+}
+
+// running reports whether every collector is known.
+func (p *rowsPlay) running() bool { return len(p.o.feeds()) == len(p.sched.Hosts()) }
+
+// answered reports whether every gap is answered.
+func (p *rowsPlay) answered() bool {
+	return !slices.ContainsFunc(p.sched.Hosts(), func(h string) bool {
+		g := p.o.gaps("ris/" + h)
+		return len(g) == 0 || g[len(g)-1] != "recovered"
+	})
+}
+
+// complete waits until all was sent and stored, and compares. It returns how many rows of the log
+// repeat others.
+func (p *rowsPlay) complete() int {
+	t, o := p.t, p.o
+	t.Helper()
+	quiet := p.begin.Add(*rowsFor + 2*time.Second)
+	o.eventually("all was sent, and all gaps are answered", func() bool { return time.Now().After(quiet) && p.answered() })
+	want := wantRows(t, p.sched, p.begin)
 	last := settled(t, o, len(want))
 	got := strings.Split(sqlRows(t, o.dir, `SELECT collector, peer_address, type, prefix, toUnixTimestamp64Milli(timestamp) FROM route_changes ORDER BY ALL`), "\n")
 	slices.Sort(got)
 	compareRows(t, want, got)
 	t.Logf("%d rows were sent; route_changes has %d, route_change_log %s; by lane: %q", len(want), len(got), last,
 		sqlRows(t, o.dir, "SELECT splitByChar('/', toString(lane))[1] AS kind, uniq(lane, session), count(), countIf(repeats != 0) FROM route_change_log GROUP BY kind ORDER BY kind"))
-	if last == strconv.Itoa(len(got)) {
-		t.Error("nothing came twice: the test has shown nothing")
+	all, err := strconv.Atoi(last)
+	if err != nil {
+		t.Fatalf("counting rows: %v", err)
 	}
+	return all - len(got)
 }
 
 // rowsWorld is real messages over and over, of at most two peers of an AS, whose tables are those

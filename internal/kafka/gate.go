@@ -77,7 +77,7 @@ type gatedConn struct {
 
 	mu       sync.Mutex
 	admitted bool   // logged in; guarded by mu
-	released    bool   // the slot was given back; guarded by mu
+	released bool   // the slot was given back; guarded by mu
 	pending  *login // a SaslAuthenticate request without an answer; guarded by mu
 }
 
@@ -199,4 +199,3 @@ func (l login) refusal() []byte {
 	binary.BigEndian.PutUint32(b, uint32(len(b)-4))
 	return b
 }
-

@@ -422,6 +422,7 @@ func TestDamage(t *testing.T) {
 				}
 				tt.damage(t, dir)
 				missing, said := w.open(t, dir)
+				t.Logf("%d of %d records are lost", missing, damagedRecords)
 				if missing < tt.lost[0] || missing > tt.lost[1] {
 					t.Errorf("%d records are lost, want %d to %d", missing, tt.lost[0], tt.lost[1])
 				}

@@ -4,7 +4,7 @@
 // reads all partitions in one active process (a second one stands by), lets detect/clock merge them, and publishes each
 // window once, in one transaction with the offsets; the commit's metadata name the last window published. There is no
 // other state on disk: a new process, or one whose transaction was aborted, builds its state again from the beginning of
-// the log and publishes only what comes after that window. Where the log has lost its beginning it asks for tables, once it has
+// the log and publishes only what comes after that window. Where the log has lost its beginning, or records, it asks for tables, once it has
 // caught up. Records that cannot be understood go to the dead-letter topic.
 //
 // Gaps, tables, fills and checks are what operator_gap.go, operator_table.go, operator_fill.go and operator_check.go say, over

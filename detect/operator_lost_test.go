@@ -22,7 +22,7 @@ func TestRecordsLost(t *testing.T) {
 	f := newFeed(t, small())
 	play := func() {
 		t.Helper()
-		slices.SortStableFunc(w.records, func(a, b *pb.RouteRecord) int { return cmpTime(a, b) })
+		slices.SortStableFunc(w.records, cmpTime)
 		for _, r := range w.records {
 			f.apply(r)
 		}

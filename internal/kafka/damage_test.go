@@ -350,6 +350,7 @@ func TestDamage(t *testing.T) {
 			continue
 		}
 		tests = append(tests, test{"octets of " + topic.Name, func(t *testing.T, dir string) {
+			t.Helper()
 			flip(t, segments(t, dir, topic.Name, ".dat")[1], 5000)
 		}, `WARN.*damaged.*topic=` + topic.Name + ` partition=0 file=\S+\.dat octets=\d+-\d+ offsets=\d+-\d+ after=\S+ before=`, [2]int{damagedGroup, damagedGroup}})
 	}
@@ -359,7 +360,10 @@ func TestDamage(t *testing.T) {
 			name string
 			at   int
 		}{{"first offset", 4}, {"length", 8}, {"epoch", 12}, {"magic", 13}} {
-			tests = append(tests, test{f.name + " of " + topic, func(t *testing.T, dir string) { flip(t, segments(t, dir, topic, ".dat")[1], f.at) }, head, [2]int{}})
+			tests = append(tests, test{f.name + " of " + topic, func(t *testing.T, dir string) {
+				t.Helper()
+				flip(t, segments(t, dir, topic, ".dat")[1], f.at)
+			}, head, [2]int{}})
 		}
 		of := func(i int, suffix string) func(*testing.T, string) string {
 			return func(t *testing.T, dir string) string {
@@ -370,6 +374,7 @@ func TestDamage(t *testing.T) {
 		}
 		tests = append(tests,
 			test{"last batch of " + topic, func(t *testing.T, dir string) {
+				t.Helper()
 				path := of(-1, ".dat")(t, dir)
 				info, err := os.Stat(path)
 				if err != nil {
@@ -417,6 +422,7 @@ func TestDamage(t *testing.T) {
 				}
 				tt.damage(t, dir)
 				missing, said := w.open(t, dir)
+				t.Logf("%d of %d records are lost", missing, damagedRecords)
 				if missing < tt.lost[0] || missing > tt.lost[1] {
 					t.Errorf("%d records are lost, want %d to %d", missing, tt.lost[0], tt.lost[1])
 				}

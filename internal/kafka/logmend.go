@@ -127,11 +127,11 @@ func (c *partitionCheck) say(h *hole, log *slog.Logger) {
 			attrs = append(attrs, t.key, atMilli(t.ms))
 		}
 	}
-	what := "the embedded Kafka's log is damaged: the records that stood there are lost"
 	if h.end == h.at {
-		what = "a part of the embedded Kafka's log is missing: the records that stood there are lost"
+		log.Warn("a part of the embedded Kafka's log is missing: the records that stood there are lost", attrs...)
+		return
 	}
-	log.Warn(what, attrs...)
+	log.Warn("the embedded Kafka's log is damaged: the records that stood there are lost", attrs...)
 }
 
 // replace writes a file as a whole, so that it is there either as it was or as it is to be.

@@ -28,8 +28,6 @@ const (
 	batchHead     = 61
 	// markerType is where a transaction's marker says how it ended: 0 is aborted.
 	markerType = 68
-	// headOctets are those before the checksum: no checksum covers them.
-	headOctets = 17
 	// maxBatch is above the largest batch that the broker takes.
 	maxBatch = 64 << 20
 

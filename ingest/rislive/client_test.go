@@ -76,6 +76,7 @@ func TestWithoutIDs(t *testing.T) {
 	s = s.Then(s).Then(s)
 	want, n := scheduled(t, s)
 	virtual(t, func(t *testing.T, o rislivetest.Options) {
+		t.Helper()
 		o.WithoutIDs, o.Skew = true, 20*time.Millisecond
 		r := newRig(t, o, []string{"rrc00", "rrc01"}, nil)
 		r.listening(t)

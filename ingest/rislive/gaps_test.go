@@ -182,6 +182,7 @@ func (r *rig) breakBoth(ctx context.Context, rnd *rand.Rand) outage {
 func TestBothConnectionsBroken(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(t *testing.T, o rislivetest.Options) {
+		t.Helper()
 		bothBroken(t, o, func(ctx context.Context, t *testing.T, index string, gaps <-chan *stream.Gap) {
 			t.Helper()
 			(&repair{files: readIndex(t, index), gaps: gaps, late: published()}).run(ctx, t)

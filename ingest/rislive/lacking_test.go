@@ -34,7 +34,10 @@ func TestCollectorSilent(t *testing.T) {
 	for conn := range 2 {
 		t.Run(fmt.Sprint("connection ", conn), func(t *testing.T) {
 			t.Parallel()
-			virtual(t, func(t *testing.T, o rislivetest.Options) { collectorSilent(t, o, conn) })
+			virtual(t, func(t *testing.T, o rislivetest.Options) {
+				t.Helper()
+				collectorSilent(t, o, conn)
+			})
 		})
 	}
 }
@@ -86,6 +89,7 @@ func TestMessageLeftOut(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			virtual(t, func(t *testing.T, o rislivetest.Options) {
+				t.Helper()
 				missing := messageLeftOut(t, o, tt.omissions)
 				if missing < tt.least || missing > tt.most {
 					t.Errorf("%d messages are missing, want %d to %d", missing, tt.least, tt.most)

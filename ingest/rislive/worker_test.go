@@ -20,7 +20,10 @@ import (
 // grows as they are published.
 func TestRepairedFromArchives(t *testing.T) {
 	t.Parallel()
-	virtual(t, func(t *testing.T, o rislivetest.Options) { bothBroken(t, o, workerFix) })
+	virtual(t, func(t *testing.T, o rislivetest.Options) {
+		t.Helper()
+		bothBroken(t, o, workerFix)
+	})
 }
 
 // workerFix hands gaps to a bootstrap.Worker. A gap since ever is answered here: nothing was there before the play.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
 )
 
@@ -56,4 +57,6 @@ func (p *Pipe) Close() error {
 }
 
 // Addr is loopback.
-func (p *Pipe) Addr() net.Addr { return &net.TCPAddr{IP: []byte{127, 0, 0, 1}, Port: 80} }
+func (p *Pipe) Addr() net.Addr {
+	return net.TCPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:80"))
+}

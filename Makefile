@@ -34,9 +34,7 @@ up: build deps ## Fetch, build and watch the live feeds
 test: build ## Run all tests; what the machine lacks is skipped by name
 	@$(if $(RACE),,echo "without -race: it needs a C compiler (apt-get install gcc)";)\
 	$(BIN) fetch || echo "the embedded ClickHouse could not be fetched: its tests are skipped"
-	$(TEST) $(RACE) $$($(GO) list ./... | grep -v -e /cmd/darkmap -e '/ingest/rislive$$')
-	$(TEST) ./ingest/rislive
-	$(if $(RACE),$(TEST) $(RACE) -skip 'Broken|Repaired' ./ingest/rislive)
+	$(TEST) $(RACE) $$($(GO) list ./... | grep -v /cmd/darkmap)
 	$(TEST) ./cmd/darkmap
 	$(if $(RACE),$(TEST) $(RACE) -run 'TestReplayStores|TestLifeOfAMessage' ./cmd/darkmap)
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -24,6 +25,8 @@ type Deps struct {
 	Registerer prometheus.Registerer // nil: no metrics
 	// Streams is where what is heard is said.
 	Streams *stream.Set
+	// Dial makes network connections; nil is net.Dialer's.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Version and Instance name the client to the service: client=darkmap-<version>-<instance>.
 	Version, Instance string
 }
@@ -60,7 +63,7 @@ func New(cfg Config, d Deps) (*Client, error) {
 		return nil, fmt.Errorf("reading the URL of RIS Live: %w", err)
 	}
 	c := &Client{
-		cfg: cfg, d: d, url: full, address: u.Host, http: httpClient(), metrics: newMetrics(d.Registerer),
+		cfg: cfg, d: d, url: full, address: u.Host, http: httpClient(d.Dial), metrics: newMetrics(d.Registerer),
 		limited: telemetry.NewLimited(d.Log, 10*time.Second, 3), wake: make(chan struct{}, 1), wanted: map[string]bool{},
 	}
 	for _, name := range cfg.Collectors {

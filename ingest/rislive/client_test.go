@@ -42,7 +42,7 @@ func (r *rig) play(t *testing.T, s *rislivetest.Schedule, factor float64, n int)
 func TestFollows(t *testing.T) {
 	t.Parallel()
 	for _, compression := range []bool{false, true} {
-		r := newRig(t, rislivetest.Options{Skew: 20 * time.Millisecond}, 30, []string{"rrc00", "RRC01.ripe.net"}, func(c *rislive.Config) { c.Compression = compression })
+		r := newRig(t, rislivetest.Options{Skew: 20 * time.Millisecond}, []string{"rrc00", "RRC01.ripe.net"}, func(c *rislive.Config) { c.Compression = compression })
 		r.listening(t)
 		s := small()
 		want, n := scheduled(t, s)
@@ -75,30 +75,34 @@ func TestWithoutIDs(t *testing.T) {
 	slices.SortStableFunc(s.Events, func(a, b rislivetest.Event) int { return int(a.At - b.At) })
 	s = s.Then(s).Then(s)
 	want, n := scheduled(t, s)
-	r := newRig(t, rislivetest.Options{WithoutIDs: true, Skew: 20 * time.Millisecond}, 30, []string{"rrc00", "rrc01"}, nil)
-	r.listening(t)
-	ctx := t.Context()
-	played := make(chan error, 1)
-	go func() { played <- r.srv.Play(ctx, s, time.Now().Add(100*time.Millisecond), 1) }()
-	for range 2 {
-		pause(ctx, 500*time.Millisecond)
-		if conns := r.srv.Conns(); len(conns) > 0 {
-			conns[0].Break(rislivetest.Cut)
-		}
-		pause(ctx, 100*time.Millisecond)
+	virtual(t, func(t *testing.T, o rislivetest.Options) {
+		t.Helper()
+		o.WithoutIDs, o.Skew = true, 20*time.Millisecond
+		r := newRig(t, o, []string{"rrc00", "rrc01"}, nil)
 		r.listening(t)
-	}
-	if err := <-played; err != nil {
-		t.Fatal(err)
-	}
-	until(t, "messages", 10*time.Second, func() bool { return r.messages(t) >= n })
-	r.stop()
-	compare(t, want, said(t, r.set.Updates.Updates(t)))
-	for _, f := range r.set.Feeds.Feeds(t) {
-		if f.GetGapId() != "" && f.GetReason() != "no message since the start" {
-			t.Errorf("gap: %s", f.GetReason())
+		ctx := t.Context()
+		played := make(chan error, 1)
+		go func() { played <- r.srv.Play(ctx, s, time.Now().Add(100*time.Millisecond), 0.1) }() // to its end
+		for range 2 {
+			pause(ctx, 5*time.Second)
+			if conns := r.srv.Conns(); len(conns) > 0 {
+				conns[0].Break(rislivetest.Cut)
+			}
+			pause(ctx, time.Second)
+			r.listening(t)
 		}
-	}
+		if err := <-played; err != nil {
+			t.Fatal(err)
+		}
+		until(t, "messages", 10*time.Second, func() bool { return r.messages(t) >= n })
+		r.stop()
+		compare(t, want, said(t, r.set.Updates.Updates(t)))
+		for _, f := range r.set.Feeds.Feeds(t) {
+			if f.GetGapId() != "" && f.GetReason() != "no message since the start" {
+				t.Errorf("gap: %s", f.GetReason())
+			}
+		}
+	})
 }
 
 // TestRecordings: real frames of several years go through, states and notifications among them.
@@ -109,7 +113,7 @@ func TestRecordings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := newRig(t, rislivetest.Options{}, 30, s.Hosts(), nil)
+		r := newRig(t, rislivetest.Options{}, s.Hosts(), nil)
 		r.listening(t)
 		want, n := scheduled(t, s)
 		r.play(t, s, 1e6, n)
@@ -121,7 +125,7 @@ func TestRecordings(t *testing.T) {
 // TestOwn: subscriptions follow what is owned; what is left says nothing more, and comes back as a session of its own.
 func TestOwn(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, rislivetest.Options{}, 30, []string{"rrc00", "rrc01"}, nil)
+	r := newRig(t, rislivetest.Options{}, []string{"rrc00", "rrc01"}, nil)
 	r.listening(t)
 	subscribed := func(n int) {
 		t.Helper()
@@ -170,7 +174,7 @@ func TestOwn(t *testing.T) {
 // TestNobodyThere: the reason is told in words, and the client tries on.
 func TestNobodyThere(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, rislivetest.Options{}, 1, []string{"rrc00"}, func(c *rislive.Config) {
+	r := newRig(t, rislivetest.Options{}, []string{"rrc00"}, func(c *rislive.Config) {
 		c.URL = "ws://127.0.0.1:1/v1/ws/"
 	})
 	until(t, "a reason", 10*time.Second, func() bool {

@@ -3,7 +3,6 @@ package rislive
 import (
 	"context"
 	"errors"
-
 	"net/netip"
 	"time"
 

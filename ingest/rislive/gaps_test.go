@@ -163,17 +163,17 @@ func (r *rig) breakBoth(ctx context.Context, rnd *rand.Rand) outage {
 	for _, c := range r.srv.Conns() {
 		c.Break(rislivetest.Cut)
 	}
-	d := at30(time.Duration(100+rnd.IntN(1300)) * time.Millisecond) // 3 to 42 s of the feed
+	d := time.Duration(3000+rnd.IntN(39000)) * time.Millisecond
 	if rnd.IntN(8) == 0 {
-		d += at30(1500 * time.Millisecond) // beyond the stale time
+		d += 45 * time.Second // beyond the stale time
 	}
 	pause(ctx, d)
 	o.end = time.Now()
 	r.srv.Refuse(rislivetest.Welcome)
-	for end := time.Now().Add(at30(10 * time.Second)); ctx.Err() == nil && time.Now().Before(end) && !r.sound(); {
-		pause(ctx, 5*time.Millisecond)
+	for end := time.Now().Add(5 * time.Minute); ctx.Err() == nil && time.Now().Before(end) && !r.sound(); {
+		pause(ctx, 100*time.Millisecond)
 	}
-	pause(ctx, at30(500*time.Millisecond))
+	pause(ctx, 15*time.Second)
 	return o
 }
 
@@ -181,28 +181,32 @@ func (r *rig) breakBoth(ctx context.Context, rnd *rand.Rand) outage {
 // archives the state is that of the undisturbed run. Every third fault leaves one connection.
 func TestBothConnectionsBroken(t *testing.T) {
 	t.Parallel()
-	bothBroken(t, func(ctx context.Context, t *testing.T, index string, gaps <-chan *stream.Gap) {
+	virtual(t, func(t *testing.T, o rislivetest.Options) {
 		t.Helper()
-		(&repair{files: readIndex(t, index), gaps: gaps, late: published()}).run(ctx, t)
+		bothBroken(t, o, func(ctx context.Context, t *testing.T, index string, gaps <-chan *stream.Gap) {
+			t.Helper()
+			(&repair{files: readIndex(t, index), gaps: gaps, late: published()}).run(ctx, t)
+		})
 	})
 }
 
-// published is from a file's end to its being in the archive: fifteen seconds of the feed.
-func published() time.Duration { return at30(500 * time.Millisecond) }
+// published is from a file's end to its being in the archive: fifteen seconds.
+func published() time.Duration { return 15 * time.Second }
 
 // bothBroken plays, breaks and compares; fix answers the gaps until ctx ends.
-func bothBroken(t *testing.T, fix func(ctx context.Context, t *testing.T, index string, gaps <-chan *stream.Gap)) {
+func bothBroken(t *testing.T, o rislivetest.Options, fix func(ctx context.Context, t *testing.T, index string, gaps <-chan *stream.Gap)) {
 	t.Helper()
 	s := routeViews(t, four, *faultsLength)
 	if *faultsLength < 10*time.Minute {
 		s.FileLength = 20 * time.Second // otherwise nearly all of the time is waited for files
 	}
 	want, _ := scheduled(t, s)
-	r := newRig(t, rislivetest.Options{Skew: at30(30 * time.Millisecond)}, time.Duration(*faultsSpeed), four, nil)
+	o.Skew = 900 * time.Millisecond
+	r := newRig(t, o, four, nil)
 	r.listening(t)
 	begun := time.Now()
 	play := begun.Add(300 * time.Millisecond)
-	index, err := s.Then(rislivetest.Quiet(four, 20*time.Minute)).WriteArchives(t.TempDir(), play, float64(*faultsSpeed)) // archives go on
+	index, err := s.Then(rislivetest.Quiet(four, 20*time.Minute)).WriteArchives(t.TempDir(), play, 1) // archives go on
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,12 +218,12 @@ func bothBroken(t *testing.T, fix func(ctx context.Context, t *testing.T, index 
 		cancel()
 		wait.Wait()
 	}()
-	outages := r.disturb(ctx, t, begun.Add(at30(time.Second)))
+	outages := r.disturb(ctx, t, begun.Add(30*time.Second))
 	if err := <-played; err != nil {
 		t.Fatal(err)
 	}
 	end := time.Now()
-	until(t, "every gap answered", at30(time.Minute), func() bool { return time.Since(end) > time.Second && r.repaired() })
+	until(t, "every gap answered", 30*time.Minute, func() bool { return time.Since(end) > time.Second && r.repaired() })
 	cancel()
 	r.stop()
 	recs := r.set.Updates.Updates(t)
@@ -237,9 +241,8 @@ func bothBroken(t *testing.T, fix func(ctx context.Context, t *testing.T, index 
 func (r *rig) disturb(ctx context.Context, t *testing.T, from time.Time) (outages []outage) {
 	t.Helper()
 	rnd := rand.New(rand.NewPCG(*faultsSeed, 3))
-	whole := *faultsLength / time.Duration(*faultsSpeed)
 	for i := range *faultsNumber {
-		pause(ctx, max(0, time.Until(from.Add(whole*time.Duration(i)/time.Duration(*faultsNumber)))))
+		pause(ctx, max(0, time.Until(from.Add(*faultsLength*time.Duration(i)/time.Duration(*faultsNumber)))))
 		if i%3 == 2 {
 			r.breakOne(ctx, t, rnd)
 		} else {
@@ -252,14 +255,19 @@ func (r *rig) disturb(ctx context.Context, t *testing.T, from time.Time) (outage
 // TestBothGone: the ticks stop at once, the collector is down when it has been gone too long, and comes back behind a gap.
 func TestBothGone(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, rislivetest.Options{}, 30, []string{"rrc00"}, nil)
+	virtual(t, bothGone)
+}
+
+func bothGone(t *testing.T, o rislivetest.Options) {
+	t.Helper()
+	r := newRig(t, o, []string{"rrc00"}, nil)
 	r.listening(t)
 	r.play(t, rislivetest.Burst("rrc00", 5), 1, 5)
 	r.srv.Refuse(rislivetest.NotThere)
 	for _, c := range r.srv.Conns() {
 		c.Break(rislivetest.Cut)
 	}
-	until(t, "down", 10*time.Second, func() bool {
+	until(t, "down", 5*time.Minute, func() bool {
 		return slices.Contains(streamtest.Bodies(r.set.Updates.Updates(t), "ris/rrc00", "live"), "CollectorDown")
 	})
 	if err := r.client.Ready(); err == nil || !strings.HasPrefix(err.Error(), "rislive: no connection: connecting: ") {
@@ -268,7 +276,7 @@ func TestBothGone(t *testing.T) {
 	r.srv.Refuse(rislivetest.Welcome)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	go func() { _ = r.srv.Play(ctx, rislivetest.Quiet([]string{"rrc00"}, time.Hour), time.Now(), 30) }() // until ctx ends
+	go func() { _ = r.srv.Play(ctx, rislivetest.Quiet([]string{"rrc00"}, time.Hour), time.Now(), 1) }() // until ctx ends
 	r.listening(t)
 	r.play(t, rislivetest.Burst("rrc00", 5), 1, 10)
 	cancel()
@@ -340,9 +348,9 @@ func checkGaps(t *testing.T, feeds []*pb.FeedRecord, outages []outage) {
 // about finds the outage of a gap, and notes where the gap covers it: it begins before the connections were cut, but for the ten
 // seconds of the feed that may pass until they are, and ends soon after they are let in. A gap within one is about it too.
 func about(begin, end time.Time, outages []outage, covered []bool) bool {
-	slack := at30(300 * time.Millisecond)
+	slack := 9 * time.Second
 	for i, o := range outages {
-		if begin.Before(o.begin.Add(slack)) && !end.Before(o.begin) && end.Before(o.end.Add(at30(4*time.Second))) {
+		if begin.Before(o.begin.Add(slack)) && !end.Before(o.begin) && end.Before(o.end.Add(2*time.Minute)) {
 			covered[i] = covered[i] || !end.Before(o.end)
 			return true
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -154,11 +155,12 @@ func (l *link) dial(ctx context.Context) (*websocket.Conn, error) {
 	return nil, fmt.Errorf("connecting: %w", reach.Explain(err))
 }
 
-// httpClient makes the handshake's client.
-func httpClient() *http.Client {
+// httpClient makes the handshake's client; dial may be nil.
+func httpClient(dial func(ctx context.Context, network, address string) (net.Conn, error)) *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
-			Proxy: http.ProxyFromEnvironment, ReadBufferSize: readBuffer, MaxResponseHeaderBytes: headerLimit, ForceAttemptHTTP2: false,
+			DialContext: dial,
+			Proxy:       http.ProxyFromEnvironment, ReadBufferSize: readBuffer, MaxResponseHeaderBytes: headerLimit, ForceAttemptHTTP2: false,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

@@ -201,7 +201,7 @@ func (p *play) mind(n int, l *playedLink) {
 	case p.often(60):
 		l.stalled = p.rnd.IntN(40)
 		l.omit["rrc00"] = p.rnd.IntN(5)
-	case p.often(60):
+	case p.often(50):
 		l.mute["rrc01"] = p.rnd.IntN(90)
 	case p.often(30):
 		l.omit[[]string{"rrc00", "rrc01", "rrc03"}[p.rnd.IntN(3)]] = 1 + p.rnd.IntN(8)

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/darkmap/darkmap/ingest/rislive"
@@ -15,26 +17,6 @@ import (
 	"github.com/darkmap/darkmap/internal/rislivetest"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
-
-// scaled is the default configuration with all times divided by factor.
-func scaled(url string, factor time.Duration) rislive.Config {
-	cfg := rislive.DefaultConfig()
-	cfg.URL = url
-	for _, d := range []*time.Duration{
-		&cfg.Hold, &cfg.SwitchAfter, &cfg.SilentAfter, &cfg.LagLimit, &cfg.StaleAfter, &cfg.RetryMin, &cfg.RetryMax, &cfg.Healthy,
-	} {
-		*d /= factor
-	}
-	return cfg
-}
-
-func scaledStream(factor time.Duration) stream.Config {
-	cfg := stream.DefaultConfig()
-	for _, d := range []*time.Duration{&cfg.Tick, &cfg.StaleAfter, &cfg.FreshWithin, &cfg.FutureLimit, &cfg.Status, &cfg.SameMessage} {
-		*d /= factor
-	}
-	return cfg
-}
 
 // rig is a service, a client and what the client wrote. The archives and the repair of gaps are added where they are wanted.
 type rig struct {
@@ -68,16 +50,20 @@ func (l *logs) lines() []string {
 }
 
 // newRig starts one whose client owns the collectors of hosts. It ends with the test, or with stop.
-func newRig(t testing.TB, o rislivetest.Options, factor time.Duration, hosts []string, change func(*rislive.Config)) *rig {
+func newRig(t testing.TB, o rislivetest.Options, hosts []string, change func(*rislive.Config)) *rig {
 	t.Helper()
-	r := &rig{srv: rislivetest.Start(t, o), set: streamtest.New(t, scaledStream(factor), nil), logs: &logs{}}
-	cfg := scaled(r.srv.URL, factor)
-	cfg.Collectors = hosts
+	r := &rig{srv: rislivetest.Start(t, o), set: streamtest.New(t, stream.DefaultConfig(), nil), logs: &logs{}}
+	cfg := rislive.DefaultConfig()
+	cfg.URL, cfg.Collectors = r.srv.URL, hosts
 	if change != nil {
 		change(&cfg)
 	}
 	var err error
-	r.client, err = rislive.New(cfg, rislive.Deps{Log: slog.New(slog.NewTextHandler(r.logs, nil)), Streams: r.set.Set, Version: "0", Instance: "test"})
+	d := rislive.Deps{Log: slog.New(slog.NewTextHandler(r.logs, nil)), Streams: r.set.Set, Version: "0", Instance: "test"}
+	if o.Pipe != nil {
+		d.Dial = o.Pipe.DialContext
+	}
+	r.client, err = rislive.New(cfg, d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,6 +85,14 @@ func newRig(t testing.TB, o rislivetest.Options, factor time.Duration, hosts []s
 	return r
 }
 
+// virtual runs a test in virtual time: with the real times and a network in memory, at whatever speed the machine has.
+func virtual(t *testing.T, test func(t *testing.T, o rislivetest.Options)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		test(t, rislivetest.Options{Pipe: rislivetest.NewPipe()})
+	})
+}
+
 // until waits for something that comes about by itself.
 func until(t testing.TB, what string, limit time.Duration, done func() bool) {
 	t.Helper()
@@ -115,7 +109,12 @@ func until(t testing.TB, what string, limit time.Duration, done func() bool) {
 // listening waits until both connections have subscribed to everything.
 func (r *rig) listening(t testing.TB) {
 	t.Helper()
-	until(t, "connections that listen", 30*time.Second, r.sound)
+	defer func() {
+		if t.Failed() {
+			t.Log(strings.Join(r.logs.lines(), "\n"))
+		}
+	}()
+	until(t, "connections that listen", 5*time.Minute, r.sound)
 }
 
 // messages counts the BGP messages and states of live lanes.

@@ -317,7 +317,7 @@ func TestBurst(t *testing.T) {
 	t.Parallel()
 	s := rislivetest.Burst("rrc00", *burstMessages)
 	want, n := scheduled(t, s)
-	r := newRig(t, rislivetest.Options{BehindBytes: 4 << 20, BehindFor: 2 * time.Second}, 1, []string{"rrc00"}, nil)
+	r := newRig(t, rislivetest.Options{BehindBytes: 4 << 20, BehindFor: 2 * time.Second}, []string{"rrc00"}, nil)
 	r.listening(t)
 	r.play(t, s, 1, n)
 	if got := r.srv.Accepted(); got != 2 {

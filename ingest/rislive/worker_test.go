@@ -13,25 +13,17 @@ import (
 	"github.com/darkmap/darkmap/ingest/archive"
 	"github.com/darkmap/darkmap/ingest/bootstrap"
 	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/internal/rislivetest"
 )
 
 // TestRepairedFromArchives is bar 2 (ii) with the worker that answers gaps in production: it finds the files in an index that
 // grows as they are published.
 func TestRepairedFromArchives(t *testing.T) {
 	t.Parallel()
-	bothBroken(t, workerFix)
-}
-
-// scaledBootstrap is the default configuration with all times divided; there is no check, for there is no dump.
-func scaledBootstrap() bootstrap.Config {
-	cfg := bootstrap.DefaultConfig()
-	cfg.CheckEvery = 0
-	for _, d := range []*time.Duration{
-		&cfg.Poll, &cfg.PublishedWithin, &cfg.DumpWithin, &cfg.DumpAge, &cfg.LongestFill, &cfg.Overlap, &cfg.Again, &cfg.CheckLead, &cfg.ProgressEvery,
-	} {
-		*d /= time.Duration(*faultsSpeed)
-	}
-	return cfg
+	virtual(t, func(t *testing.T, o rislivetest.Options) {
+		t.Helper()
+		bothBroken(t, o, workerFix)
+	})
 }
 
 // workerFix hands gaps to a bootstrap.Worker. A gap since ever is answered here: nothing was there before the play.
@@ -59,7 +51,9 @@ func workerFix(ctx context.Context, t *testing.T, index string, gaps <-chan *str
 		t.Error(err)
 		return
 	}
-	w, err := bootstrap.New(scaledBootstrap(), bootstrap.Deps{Log: slog.New(slog.DiscardHandler), Finder: finder, Fetcher: fetcher, Now: time.Now})
+	repair := bootstrap.DefaultConfig()
+	repair.CheckEvery = 0 // there is no dump
+	w, err := bootstrap.New(repair, bootstrap.Deps{Log: slog.New(slog.DiscardHandler), Finder: finder, Fetcher: fetcher, Now: time.Now})
 	if err != nil {
 		t.Error(err)
 		return
@@ -89,7 +83,7 @@ func workerFix(ctx context.Context, t *testing.T, index string, gaps <-chan *str
 // publish writes the lines of the index whose files are there by now, over and over until ctx ends.
 func publish(ctx context.Context, t *testing.T, path string, files []archiveFile, lines []string) {
 	t.Helper()
-	for pause(ctx, 100*time.Millisecond) {
+	for pause(ctx, time.Second) {
 		var b strings.Builder
 		for i, f := range files {
 			if f.kind == "updates" && time.Since(f.end) > published() {

@@ -18,6 +18,9 @@
 // (RFC 3339 with nanoseconds), path. A table dump stands at the start, with what ReadEach found in tables, and further ones every
 // DumpEvery with what the messages made of it.
 //
+// In a bubble of testing/synctest the server stands on a Pipe, and the client dials it by Pipe.DialContext: times are the real ones and
+// take no time, and nothing depends on how busy the machine is.
+//
 // Goroutines: the HTTP server's, and two for each connection; Close ends and awaits them. Play runs in the caller's.
 // Locks: Server.mu before Conn.mu.
 package rislivetest

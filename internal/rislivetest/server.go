@@ -28,6 +28,8 @@ type Options struct {
 	// 64 MiB and 5s (the service's are 250 MB and 30s).
 	BehindBytes int
 	BehindFor   time.Duration
+	// Pipe is the network that the server is on, at PipeURL; nil is loopback.
+	Pipe *Pipe
 }
 
 // Refusal is how a server treats who wants to connect.
@@ -49,7 +51,7 @@ const (
 
 // Server is a RIS Live. Start makes one.
 type Server struct {
-	// URL is where it listens: ws://127.0.0.1:port/v1/ws/.
+	// URL is where it listens: ws://127.0.0.1:port/v1/ws/, or PipeURL.
 	URL string
 
 	o    Options
@@ -80,7 +82,7 @@ func Start(tb testing.TB, o Options) *Server {
 	return s
 }
 
-// New starts a server on loopback. Close ends it.
+// New starts a server on loopback, or on a Pipe. Close ends it.
 func New(ctx context.Context, o Options) (*Server, error) {
 	if o.BehindBytes == 0 {
 		o.BehindBytes, o.BehindFor = 64<<20, 5*time.Second
@@ -90,12 +92,11 @@ func New(ctx context.Context, o Options) (*Server, error) {
 			o.Collectors = append(o.Collectors, fmt.Sprintf("rrc%02d", i))
 		}
 	}
-	var listener net.ListenConfig
-	l, err := listener.Listen(ctx, "tcp", "127.0.0.1:0")
+	l, at, err := o.listen(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("starting a RIS Live: %w", err)
 	}
-	s := &Server{URL: "ws://" + l.Addr().String() + "/v1/ws/", o: o, seed: maphash.MakeSeed()}
+	s := &Server{URL: at, o: o, seed: maphash.MakeSeed()}
 	s.ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.http = &http.Server{
 		Handler: http.HandlerFunc(s.serve), ReadHeaderTimeout: time.Minute,
@@ -103,6 +104,19 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	}
 	s.wait.Go(func() { _ = s.http.Serve(l) }) // Close ends it
 	return s, nil
+}
+
+// listen returns the server's listener and URL.
+func (o *Options) listen(ctx context.Context) (net.Listener, string, error) {
+	if o.Pipe != nil {
+		return o.Pipe, PipeURL, nil
+	}
+	var listener net.ListenConfig
+	l, err := listener.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, "", err
+	}
+	return l, "ws://" + l.Addr().String() + "/v1/ws/", nil
 }
 
 // tcpKey is the key of a request's TCP connection.

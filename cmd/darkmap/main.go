@@ -125,6 +125,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if c.log, err = telemetry.NewLogger(stderr, c.LogLevel, c.LogFormat); err != nil {
 		return code(ctx, usageError(err), stderr)
 	}
+	c.log = telemetry.Quiet(c.log, ctx.Done())
 	return code(ctx, parsed.Run(&c.globals), stderr)
 }
 

@@ -67,7 +67,6 @@ func TestInterruptedInWords(t *testing.T) {
 		slices.Concat([]string{"dump"}, archives(t)),
 		{"sql", "--data-dir", dir, "SELECT sleepEachRow(0.1) FROM numbers(600) SETTINGS max_block_size = 1"},
 		{"sql", "--data-dir", dir},
-		{"fetch", "--cache-dir", filepath.Join(t.TempDir(), "cache")},
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
 		timer := time.AfterFunc(700*time.Millisecond, cancel)

@@ -128,11 +128,15 @@ func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { // ends with ctx
-		_, err := Ensure(ctx, filepath.Join(t.TempDir(), "cache"), Item{Name: "pinned", Package: "@example/pinned", Version: "1.0.0"}, nil)
+		_, err := Ensure(ctx, filepath.Join(t.TempDir(), "cache"), Item{Name: "pinned", Package: "@example/pinned", Version: "1.0.0", Files: []File{{"a.csv", 3}}}, nil)
 		ended <- err
 	}()
 	for _, err := os.Stat(started); err != nil; _, err = os.Stat(started) {
-		time.Sleep(10 * time.Millisecond)
+		select {
+		case err := <-ended:
+			t.Fatalf("it ended before npm ran: %v", err)
+		case <-time.After(10 * time.Millisecond):
+		}
 	}
 	cancel()
 	if err := <-ended; !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), "signal") {

@@ -59,7 +59,7 @@ func (p *proxy) start(t *testing.T, network, addr string) {
 }
 
 // freeAddress is an address of loopback that nothing listens on.
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {

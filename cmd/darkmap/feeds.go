@@ -160,21 +160,23 @@ func (c *feedsCmd) print(g *globals, t *feedTable) error {
 	if c.Format == "json" {
 		return writeFeedsJSON(g.stdout, rows)
 	}
+	lines := feedLines(rows, terminalWidth(g.stdout))
 	if len(rows) == 0 {
-		_, err := fmt.Fprintln(g.stdout, "no feed has said anything in the last two hours")
+		lines = []string{"no feed has said anything in the last two hours"}
+	}
+	store, err := engineLine(g.DataDir)
+	if err != nil {
 		return err
 	}
-	for _, line := range feedLines(rows, terminalWidth(g.stdout)) {
+	if store != "" {
+		lines = append(lines, store)
+	}
+	for _, line := range lines {
 		if _, err := fmt.Fprintln(g.stdout, line); err != nil {
 			return err
 		}
 	}
-	store, err := engineLine(g.DataDir)
-	if err != nil || store == "" {
-		return err
-	}
-	_, err = fmt.Fprintln(g.stdout, store)
-	return err
+	return nil
 }
 
 // reachKafka returns the brokers of the instance that runs on the data directory, else the configured ones. An empty dataset is that

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -45,18 +46,6 @@ func bothNetworks(t *testing.T, test func(t *testing.T, e *clickhouse.Engine, di
 			test(t, e, dir)
 		})
 	}
-}
-
-// enginePort is the engine's HTTP port; where it has a network of its own, in there.
-func enginePort(t *testing.T, e *clickhouse.Engine) string {
-	t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", e.PID()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	args := strings.Split(strings.TrimRight(string(b), "\x00"), "\x00")
-	port, _, _ := strings.Cut(args[len(args)-1], "/")
-	return port
 }
 
 // listeners are the ports on which the process listens in its network.
@@ -98,7 +87,7 @@ func hasSocket(pid int, inode string) bool {
 func TestOnePort(t *testing.T) {
 	t.Parallel()
 	bothNetworks(t, func(t *testing.T, e *clickhouse.Engine, _ string) {
-		port := enginePort(t, e)
+		port := strconv.Itoa(clickhousetest.Port(t, e))
 		if got := listeners(t, e.PID()); len(got) != 1 || got[0] != port {
 			t.Errorf("it listens on %v, want %s alone", got, port)
 		}
@@ -113,7 +102,7 @@ func TestPortWithoutKey(t *testing.T) {
 	t.Parallel()
 	e := clickhousetest.Start(t, clickhouse.EngineConfig{Dir: t.TempDir(), SharedNetwork: true})
 	s := e.Server()
-	base := "http://127.0.0.1:" + enginePort(t, e)
+	base := "http://127.0.0.1:" + strconv.Itoa(clickhousetest.Port(t, e))
 	user, reader := "user="+s.User+"&password="+s.Password, "user="+s.Reader.User+"&password="+s.Reader.Password
 	var paths []string
 	for _, login := range []string{"", user, reader, "user=default"} {

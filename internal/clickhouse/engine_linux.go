@@ -96,7 +96,10 @@ func runEngine(library, dir, port, native string, stdin io.Reader, stderr io.Wri
 		return 1
 	}
 	r := newRelay(listener, net.JoinHostPort("127.0.0.1", port), ownerOnly)
-	go r.run()                     // ends with the process
+	go func() { // ends with the process, or ends it: it is of no use without
+		fmt.Fprintln(stderr, r.run())
+		_ = syscall.Kill(syscall.Getpid(), syscall.SIGKILL)
+	}()
 	go watchStdin(stdin, handlers) // ends the process, or ends with it
 
 	var pins runtime.Pinner

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -202,9 +203,10 @@ func (c *child) why() error {
 	return exit
 }
 
-// lastLines are the last few lines of what a process wrote, as one.
+// lastLines are the last few lines of what a process wrote, as one; that it logs is none of them.
 func lastLines(said string) string {
 	lines := strings.Split(strings.TrimSpace(said), "\n")
+	lines = slices.DeleteFunc(lines, func(line string) bool { return strings.HasPrefix(line, "Logging ") })
 	const most = 3
 	return strings.Join(lines[max(0, len(lines)-most):], " | ")
 }

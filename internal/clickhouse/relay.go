@@ -1,10 +1,12 @@
 package clickhouse
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -15,8 +17,14 @@ const (
 	drainLimit = time.Minute
 )
 
-// relay passes connections to a Unix socket on to the server's port. The server does not survive every reset of a connection, so
-// it never sees one: towards it a connection ends with its writing half, and is closed when the server has ended the other.
+// askForConnection is the first octet of a client that wants the connection itself, and not to be passed on. No HTTP request begins so.
+const askForConnection = 0
+
+// relay connects clients of a Unix socket to the server's port. To one that begins with askForConnection it gives the connection's
+// descriptor, and keeps one itself; what any other sends, and what it is answered, it passes on.
+//
+// The server does not survive every reset of a connection, so it never sees one, however a client ends: towards it a connection ends with its
+// writing half, and is closed when the server has ended the other.
 type relay struct {
 	listener net.Listener
 	target   string
@@ -30,19 +38,18 @@ func newRelay(l net.Listener, target string, allowed func(*net.UnixConn) error) 
 	return &relay{listener: l, target: target, allowed: allowed, slots: make(chan struct{}, maxRelayed)}
 }
 
-// run accepts until the listener is closed, and waits for the connections' ends.
-func (r *relay) run() {
+// run accepts until it cannot any more, as when the listener is closed, waits for the connections' ends, and returns why.
+func (r *relay) run() error {
 	defer r.wg.Wait()
 	for {
 		r.slots <- struct{}{}
 		conn, err := r.listener.Accept()
 		if err != nil {
-			return
+			return fmt.Errorf("accepting connections: %w", err)
 		}
 		client, ok := conn.(*net.UnixConn)
 		if !ok {
-			_ = conn.Close()
-			return
+			return errors.Join(errors.New("accepting connections: not on a Unix socket"), conn.Close())
 		}
 		r.wg.Go(func() { // ends with the connection
 			defer func() { <-r.slots }()
@@ -69,19 +76,55 @@ func (r *relay) serve(client *net.UnixConn) {
 		return
 	}
 	defer server.Close() //nolint:errcheck // it has ended
+	first := make([]byte, 1)
+	if _, err := io.ReadFull(client, first); err != nil {
+		end(server)
+		return
+	}
+	if first[0] == askForConnection {
+		give(client, server)
+		return
+	}
+	pass(client, server, first)
+}
+
+// give gives the client the connection, and ends it when the client has gone.
+func give(client *net.UnixConn, server *net.TCPConn) {
+	if raw, err := server.SyscallConn(); err == nil {
+		var sendErr error
+		err = raw.Control(func(fd uintptr) {
+			_, _, sendErr = client.WriteMsgUnix([]byte{askForConnection}, syscall.UnixRights(int(fd)), nil)
+		})
+		if errors.Join(err, sendErr) == nil {
+			_, _ = io.Copy(io.Discard, client) // until it closes its end
+		}
+	}
+	end(server)
+}
+
+// pass passes on what both send, that of the client after first.
+func pass(client *net.UnixConn, server *net.TCPConn, first []byte) {
 	var sending sync.WaitGroup
 	sending.Go(func() { // ends with the client's half of the connection
-		_, _ = io.Copy(server, client)
+		if _, err := server.Write(first); err == nil {
+			_, _ = io.Copy(server, client)
+		}
 		_ = server.CloseWrite()
 	})
 	if _, err := io.Copy(client, server); err != nil { // the client has gone
 		_ = client.Close()
 		sending.Wait()
-		_ = server.SetReadDeadline(time.Now().Add(drainLimit))
-		_, _ = io.Copy(io.Discard, server)
+		end(server)
 		return
 	}
 	_ = client.CloseWrite()
 	_ = client.CloseRead() // what it sends now nobody reads
 	sending.Wait()
+}
+
+// end ends the writing half of a connection and reads what the server still sends.
+func end(server *net.TCPConn) {
+	_ = server.CloseWrite()
+	_ = server.SetReadDeadline(time.Now().Add(drainLimit))
+	_, _ = io.Copy(io.Discard, server)
 }

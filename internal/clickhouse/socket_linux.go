@@ -2,11 +2,14 @@ package clickhouse
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,14 +30,67 @@ func withSocket(path string, do func(path string) error) error {
 	return do(filepath.Join("/proc/self/fd", strconv.Itoa(dir), filepath.Base(path)))
 }
 
-// dialSocket connects to the Unix socket.
-func dialSocket(ctx context.Context, path string) (conn net.Conn, err error) {
-	err = withSocket(path, func(path string) error {
-		conn, err = (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "unix", path)
+// dialSocket connects to the engine: through the Unix socket it asks for a connection to the server.
+func dialSocket(ctx context.Context, path string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	var asked net.Conn
+	err := withSocket(path, func(path string) (err error) {
+		asked, err = new(net.Dialer).DialContext(ctx, "unix", path)
 		return err
 	})
-	return conn, err
+	if err != nil {
+		return nil, err
+	}
+	socket, ok := asked.(*net.UnixConn)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("%s is no Unix socket", path), asked.Close())
+	}
+	stop := context.AfterFunc(ctx, func() { _ = socket.SetDeadline(time.Unix(1, 0)) }) // ends what waits below
+	defer stop()
+	server, err := takeConnection(socket)
+	if err != nil {
+		return nil, errors.Join(err, socket.Close())
+	}
+	return &givenConn{server, socket}, nil
 }
+
+// takeConnection asks for a connection and takes it.
+func takeConnection(socket *net.UnixConn) (*net.TCPConn, error) {
+	_, writeErr := socket.Write([]byte{askForConnection}) // a refusal may be there already, and the socket closed
+	text, control := make([]byte, 512), make([]byte, syscall.CmsgSpace(4))
+	n, oob, _, _, err := socket.ReadMsgUnix(text, control)
+	if err != nil {
+		return nil, errors.Join(writeErr, err)
+	}
+	messages, err := syscall.ParseSocketControlMessage(control[:oob])
+	if err != nil || len(messages) == 0 {
+		return nil, fmt.Errorf("its answer is %q", text[:n]) // a refusal
+	}
+	fds, err := syscall.ParseUnixRights(&messages[0])
+	if err != nil || len(fds) != 1 {
+		return nil, fmt.Errorf("it gave %d descriptors: %w", len(fds), err)
+	}
+	file := os.NewFile(uintptr(fds[0]), "clickhouse")
+	conn, err := net.FileConn(file)
+	if err := errors.Join(err, file.Close()); err != nil {
+		return nil, err
+	}
+	server, ok := conn.(*net.TCPConn)
+	if !ok {
+		return nil, errors.Join(errors.New("it gave no TCP connection"), conn.Close())
+	}
+	return server, nil
+}
+
+// givenConn is a connection to the server that the relay keeps as well, so that it ends politely when this end is closed.
+type givenConn struct {
+	*net.TCPConn
+	socket *net.UnixConn
+}
+
+// Close closes this end, and tells the relay.
+func (c *givenConn) Close() error { return errors.Join(c.TCPConn.Close(), c.socket.Close()) }
 
 // socketPair returns two connected sockets, the first for us and the second for a child.
 func socketPair() (ours, theirs *os.File, err error) {

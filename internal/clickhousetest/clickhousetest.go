@@ -4,8 +4,10 @@ package clickhousetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -106,4 +108,20 @@ func letters(r rune) rune {
 		return r
 	}
 	return '_'
+}
+
+// Port is the engine's HTTP port; where it has a network of its own, the one in there. 0 where the engine has just ended.
+func Port(t testing.TB, e *clickhouse.Engine) int {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", e.PID()))
+	if err != nil {
+		return 0
+	}
+	args := strings.Split(strings.TrimRight(string(b), "\x00"), "\x00")
+	first, _, _ := strings.Cut(args[len(args)-1], "/")
+	port, err := strconv.Atoi(first)
+	if err != nil {
+		return 0
+	}
+	return port
 }

@@ -50,7 +50,8 @@ func (w *world) record() (collector string, rec *pb.RouteRecord, rows int) {
 	w.seq[collector]++
 	path := w.paths[w.r.IntN(len(w.paths))]
 	origin := path[len(path)-1]
-	peer := bgp.Peer{Address: netip.AddrFrom4([4]byte{192, 0, 2, byte(w.r.IntN(10))}), ASN: bgp.ASN(path[0])}
+	number := w.r.IntN(10)
+	peer := bgp.Peer{Address: netip.AddrFrom4([4]byte{192, 0, 2, byte(number)}), ASN: bgp.ASN(64500 + number)}
 	c := &pb.RouteChanges{
 		Peer: codec.Peer(peer, netip.Addr{}), OriginAs: origin, UpstreamAs: path[len(path)-2], AsPath: []*pb.PathSegment{{Type: 2, Asns: path}},
 		Places: []*pb.Place{{Country: "C" + strconv.Itoa(int(origin)%200)}},
@@ -140,9 +141,9 @@ func BenchmarkSink(b *testing.B) {
 		b.ReportMetric(float64((ownCPU(b)-own).Nanoseconds())/float64(total), "sink-ns/row")
 		b.ReportMetric(float64((cpu(b, e.PID())-engine).Nanoseconds())/float64(total), "engine-ns/row")
 		stop()
-		exact(b, conn, "route_changes", total)
-		b.ReportMetric(float64(one[uint64](b, conn, "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND table = 'route_changes'"))/float64(total), "disk-bytes/row")
-		b.ReportMetric(float64(one[uint64](b, conn, "SELECT count() FROM system.parts WHERE active AND table = 'route_changes'")), "parts")
+		exact(b, conn, "route_change_log", total)
+		b.ReportMetric(float64(one[uint64](b, conn, "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND table = 'route_change_log'"))/float64(total), "disk-bytes/row")
+		b.ReportMetric(float64(one[uint64](b, conn, "SELECT count() FROM system.parts WHERE active AND table = 'route_change_log'")), "parts")
 		b.StartTimer()
 	}
 }
@@ -169,4 +170,54 @@ func BenchmarkRows(b *testing.B) {
 		r.reset()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(total), "ns/row")
+}
+
+// BenchmarkFill writes what three collectors sent in ten minutes, and then a fill that says all of
+// it again: what a row costs in one and in the other, in CPU time of the sink and the engine.
+func BenchmarkFill(b *testing.B) {
+	const rows, perSecond = 300_000, 500
+	for b.Loop() {
+		b.StopTimer()
+		e := clickhousetest.StartIn(b, b.TempDir())
+		if _, err := clickhouse.Migrate(b.Context(), e.Server()); err != nil {
+			b.Fatal(err)
+		}
+		w, total := newWorld(), 0
+		begin := time.Now().Add(-time.Hour).UnixMicro()
+		var live, fill []*pb.RouteRecord
+		for total < rows {
+			_, rec, n := w.record()
+			rec.TimestampUs = begin + int64(total)*1e6/perSecond
+			total += n
+			again := &pb.RouteRecord{
+				Position:    codec.Position(bgp.Position{Collector: rec.GetPosition().GetCollector(), Lane: "fill/1-1", Sequence: rec.GetPosition().GetSequence()}),
+				TimestampUs: rec.GetTimestampUs(), Body: rec.GetBody(),
+			}
+			live, fill = append(live, rec), append(fill, again)
+		}
+		k := kafkatest.New(b, 4)
+		stop := start(b, DefaultConfig(), k, e.Server(), "bench")
+		conn := open(b, e.Server())
+		var perRow [2]float64
+		for i, records := range [][]*pb.RouteRecord{live, fill} {
+			own, engine := ownCPU(b), cpu(b, e.PID())
+			all := make([]*kgo.Record, len(records))
+			for j, rec := range records {
+				all[j] = record(b, k, schemas.TopicRoutes, rec.GetPosition().GetCollector(), rec)
+			}
+			b.StartTimer()
+			produce(b, k, all...)
+			drained(b, k)
+			b.StopTimer()
+			perRow[i] = float64((ownCPU(b) - own + cpu(b, e.PID()) - engine).Nanoseconds()) / float64(total)
+		}
+		stop()
+		exact(b, conn, "route_change_log", 2*total)
+		if n := one[uint64](b, conn, "SELECT count() FROM darkmap.route_changes"); n != uint64(total) {
+			b.Fatalf("%d rows are shown, want %d", n, total)
+		}
+		b.ReportMetric(perRow[0], "live-ns/row")
+		b.ReportMetric(perRow[1], "fill-ns/row")
+		b.StartTimer()
+	}
 }

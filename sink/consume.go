@@ -2,6 +2,7 @@ package sink
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -84,13 +85,22 @@ func commitOffsets(ctx context.Context, cl *kgo.Client, offsets map[string]map[i
 // consume turns the part's backlog into rows, until a batch is full. A failure ends the round for all parts, lest mu is held for
 // the sum of their time-outs. mu is held.
 func (s *Stage) consume(ctx context.Context, p *part, now time.Time) {
-	if len(p.backlog) == 0 || now.Before(s.retryAt) {
+	if len(p.backlog) == 0 || now.Before(s.retryAt) || p.blocked() {
 		return
 	}
+	p.held = false
 	n := 0
 	for n < len(p.backlog) && len(p.sealed) == 0 {
 		rec := p.backlog[n]
-		if err := s.record(ctx, p, rec, now); err != nil {
+		err := s.record(ctx, p, rec, now)
+		if errors.Is(err, errUninserted) {
+			p.held = true
+			if p.open.rows.count() > 0 {
+				p.seal()
+			}
+			break
+		}
+		if err = explain(err); err != nil {
 			if ctx.Err() == nil {
 				s.complain.Warn("a record has to wait", "partition", p.String(), "offset", rec.Offset, "err", err)
 			}
@@ -157,6 +167,11 @@ func (s *Stage) add(ctx context.Context, b *batch, rec *kgo.Record) error {
 		}
 		at = &m
 		p.marks[lane] = at
+	}
+	if r, ok := b.rows.(*routeRows); ok && r.above(*at) {
+		if err := s.prepare(ctx, p, r); err != nil {
+			return err
+		}
 	}
 	o := origin{topic: p.table.topic, partition: rec.Partition, offset: rec.Offset, appendedAt: uint32(rec.Timestamp.Unix())}
 	after := b.rows.add(&o, *at)

@@ -100,7 +100,7 @@ func TestKilled(t *testing.T) {
 	stop := start(t, DefaultConfig(), k, e.Server(), "test")
 	drained(t, k)
 	stop()
-	exact(t, conn, "route_changes", total)
+	exact(t, conn, "route_change_log", total)
 	if n := one[uint64](t, conn, "SELECT uniqExact(collector, session, sequence, idx) FROM darkmap.route_changes"); n != uint64(total) {
 		t.Errorf("%d different rows, want %d", n, total)
 	}
@@ -113,7 +113,7 @@ func TestKilled(t *testing.T) {
 	stop = start(t, DefaultConfig(), again, e.Server(), "test")
 	drained(t, again)
 	stop()
-	exact(t, conn, "route_changes", total)
+	exact(t, conn, "route_change_log", total)
 }
 
 // newWorldOf fills topics with what TestKilled filled them with.

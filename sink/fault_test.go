@@ -142,11 +142,11 @@ func TestOutcomeUnknown(t *testing.T) {
 	if err := stage.Ready(); err != nil {
 		t.Errorf("in the end: %v", err)
 	}
-	exact(t, conn, "route_changes", total)
+	exact(t, conn, "route_change_log", total)
 	if value(t, stage.metrics.retries) == 0 {
 		t.Error("no insert was tried again")
 	}
-	if got := value(t, stage.metrics.rows["route_changes"]); got != float64(total) {
+	if got := value(t, stage.metrics.rows["route_change_log"]); got != float64(total) {
 		t.Errorf("rows_total: got %v, want %d", got, total)
 	}
 }
@@ -200,7 +200,7 @@ func TestRebalance(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	exact(t, conn, "route_changes", total)
+	exact(t, conn, "route_change_log", total)
 }
 
 // TestDeadLetter: what cannot be decoded is passed over, and found in the table of dead letters.
@@ -221,7 +221,7 @@ func TestDeadLetter(t *testing.T) {
 		record(t, k, schemas.TopicOutages, "x", outage))
 	start(t, DefaultConfig(), k, s, "test")
 	drained(t, k)
-	exact(t, conn, "route_changes", 2)
+	exact(t, conn, "route_change_log", 2)
 	exact(t, conn, "outage_events", 0)
 	exact(t, conn, "deadletter", 3)
 	if n := one[uint64](t, conn, "SELECT countIf(reason LIKE '%prefix%' AND headers['darkmap-stage'] = 'sink' AND headers['darkmap-offset'] = '1') FROM darkmap.deadletter"); n != 1 {
@@ -263,7 +263,7 @@ func TestTransactionsAndIdle(t *testing.T) {
 			return err == nil && lags[0].Records == 0
 		})
 		t.Logf("lag 0 after %v", time.Since(began))
-		exact(t, conn, "route_changes", int(i/2)+1)
+		exact(t, conn, "route_change_log", int(i/2)+1)
 	}
 }
 
@@ -283,8 +283,8 @@ func TestPartitionOfTable(t *testing.T) {
 	produce(t, k, records...)
 	start(t, DefaultConfig(), k, s, "test")
 	drained(t, k)
-	exact(t, conn, "route_changes", 30)
-	if got := one[string](t, conn, "SELECT formatRow('TSV', groupArray((rows, level))) FROM (SELECT rows, level FROM system.parts WHERE active AND database = 'darkmap' AND table = 'route_changes' ORDER BY partition)"); got != "[(15,0),(15,0)]\n" {
+	exact(t, conn, "route_change_log", 30)
+	if got := one[string](t, conn, "SELECT formatRow('TSV', groupArray((rows, level))) FROM (SELECT rows, level FROM system.parts WHERE active AND database = 'darkmap' AND table = 'route_change_log' ORDER BY partition)"); got != "[(15,0),(15,0)]\n" {
 		t.Errorf("parts (rows, merges): got %s, want one of 15 rows for each day", got)
 	}
 }

@@ -6,6 +6,7 @@ import "github.com/prometheus/client_golang/prometheus"
 type metrics struct {
 	in, duplicate, dead prometheus.Counter
 	retries             prometheus.Counter
+	repeats, windows    prometheus.Counter
 	rows                map[string]prometheus.Counter // by table
 	insert              prometheus.Histogram
 	success             prometheus.Gauge
@@ -19,6 +20,8 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		duplicate: dropped.WithLabelValues("present"),
 		dead:      dropped.WithLabelValues("undecodable"),
 		retries:   prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_sink_insert_retries_total", Help: "Inserts that failed and were looked into again."}),
+		repeats:   prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_sink_rows_repeated_total", Help: "Rows of route_change_log that show a change again and are left out of route_changes."}),
+		windows:   prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_sink_lookups_total", Help: "Reads of earlier route changes that records may repeat."}),
 		rows:      map[string]prometheus.Counter{},
 		insert:    prometheus.NewHistogram(prometheus.HistogramOpts{Name: "darkmap_sink_batch_seconds", Help: "Time from sending a batch to its acknowledgement.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}),
 		success:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkmap_sink_last_success_timestamp_seconds", Help: "When the last batch was acknowledged."}),
@@ -29,7 +32,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	if reg == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.in, dropped, rows, m.retries, m.insert, m.success} {
+	for _, c := range []prometheus.Collector{m.in, dropped, rows, m.retries, m.repeats, m.windows, m.insert, m.success} {
 		if err := reg.Register(c); err != nil {
 			return nil, err
 		}

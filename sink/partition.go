@@ -35,6 +35,10 @@ type part struct {
 	cleared bool
 	// marks has the highest row of each lane that has occurred.
 	marks map[bgp.Lane]*mark
+	// past is what is known of the rows before, where they are compared.
+	past *past
+	// held: the next record waits until all rows before it are in the table.
+	held bool
 	// open is being filled, sealed wait for the writer, inserting is with it; all in order.
 	open      *batch
 	sealed    []*batch
@@ -60,7 +64,7 @@ type batch struct {
 }
 
 func newPart(ctx context.Context, t *table, topic string, partition int32) *part {
-	p := &part{table: t, kafkaTopic: topic, partition: partition, marks: map[bgp.Lane]*mark{}}
+	p := &part{table: t, kafkaTopic: topic, partition: partition, marks: map[bgp.Lane]*mark{}, past: newPast()}
 	p.ctx, p.cancel = context.WithCancel(ctx)
 	return p
 }
@@ -82,10 +86,22 @@ func (p *part) seal() {
 // acknowledge notes that everything before next is in the table.
 func (p *part) acknowledge(next kgo.EpochOffset) {
 	p.done = next
-	if len(p.marks) > maxLanes && p.open == nil && len(p.sealed) == 0 {
+	if p.open != nil || len(p.sealed) > 0 || p.inserting != nil {
+		return
+	}
+	if len(p.marks) > maxLanes {
 		clear(p.marks)
 	}
+	p.past.trim()
 }
+
+// uninserted reports whether rows of the part are not in the table yet.
+func (p *part) uninserted() bool {
+	return p.open != nil && p.open.rows.count() > 0 || len(p.sealed) > 0 || p.inserting != nil
+}
+
+// blocked reports whether the next record still has to wait for rows before it.
+func (p *part) blocked() bool { return p.held && p.uninserted() }
 
 // laneOf copies what names the lane.
 func laneOf(p bgp.Position) bgp.Lane {

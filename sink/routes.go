@@ -21,12 +21,13 @@ const (
 	safiMulticast int8 = 2
 )
 
-// routeRows is a block of route_changes.
+// routeRows is a block of route_change_log.
 type routeRows struct {
 	originColumns
 	position             positionColumns
 	timestamp, received  *proto.ColDateTime64
 	idx                  proto.ColUInt32
+	repeats              proto.ColUInt64
 	peer                 lowCard
 	peerASN              proto.ColUInt32
 	table                proto.ColInt8
@@ -47,6 +48,16 @@ type routeRows struct {
 	peerText, pathText []byte
 	asns               []bgp.ASN
 	shares             map[string]uint64
+
+	// What is known of the rows before the decoded record, and what it may repeat: Stage.prepare
+	// sets them. past is nil where no row is compared, window where none can repeat another.
+	past   *past
+	newest *newest // of the record's peer
+	window *window
+	source source
+	change change
+	// repeated is how many rows of the block repeat others.
+	repeated int
 }
 
 func newRouteRows(dataset string) rows {
@@ -60,6 +71,7 @@ func (r *routeRows) input() proto.Input {
 		{Name: "timestamp", Data: r.timestamp},
 		{Name: "received_at", Data: r.received},
 		{Name: "idx", Data: &r.idx},
+		{Name: "repeats", Data: &r.repeats},
 		{Name: "peer_address", Data: &r.peer},
 		{Name: "peer_asn", Data: &r.peerASN},
 		{Name: "table", Data: &r.table},
@@ -75,7 +87,10 @@ func (r *routeRows) input() proto.Input {
 	})
 }
 
-func (r *routeRows) reset() { r.input().Reset() }
+func (r *routeRows) reset() {
+	r.input().Reset()
+	r.past, r.newest, r.window, r.repeated = nil, nil, nil, 0
+}
 
 func (r *routeRows) decode(rec *kgo.Record) (bgp.Position, int, error) {
 	r.rec.Reset()
@@ -134,6 +149,11 @@ func (r *routeRows) decodePath(segments []*pb.PathSegment) error {
 	return nil
 }
 
+// above reports whether the last row of the decoded record is above m.
+func (r *routeRows) above(m mark) bool {
+	return m.below(r.pos, r.rec.GetChanges().GetFirstIndex()+uint32(len(r.prefixes))-1)
+}
+
 func (r *routeRows) add(o *origin, m mark) mark {
 	changes := r.rec.GetChanges()
 	first := changes.GetFirstIndex()
@@ -148,6 +168,7 @@ func (r *routeRows) add(o *origin, m mark) mark {
 	}
 	r.addMessage(o, n)
 	r.pathText = r.path.AppendText(r.pathText[:0])
+	r.compare(skip)
 	owner := ownerOf(changes, changes.GetOriginAs())
 	for i := skip; i < len(r.prefixes); i++ {
 		r.idx = append(r.idx, first+uint32(i))
@@ -167,6 +188,66 @@ func (r *routeRows) add(o *origin, m mark) mark {
 		r.own.add(owner, 1)
 	}
 	return markOf(r.pos, last)
+}
+
+// compare appends, for the routes of the record from skip on, which rows they repeat, and notes the
+// others.
+func (r *routeRows) compare(skip int) {
+	n := len(r.prefixes) - skip
+	if r.past == nil {
+		fill(&r.repeats, 0, n)
+		return
+	}
+	at := r.rec.GetTimestampUs()
+	if r.window == nil && !r.past.reached(r.pos.Collector, r.source, at) {
+		fill(&r.repeats, 0, n)
+		r.newest.note(r.source, at)
+		return
+	}
+	changes := r.rec.GetChanges()
+	fresh := false
+	r.change = change{peer: string(r.peerText), peerASN: uint32(r.peerKey.ASN), table: int8(r.peerKey.Table) + 1}
+	for i := skip; i < len(r.prefixes); i++ {
+		key := r.past.key.of(r.changeAt(i))
+		var repeats uint64
+		if r.window != nil {
+			repeats = r.window.take(key, at)
+		}
+		r.repeats = append(r.repeats, repeats)
+		if repeats != 0 {
+			r.repeated++
+			continue
+		}
+		fresh = true
+		idx := changes.GetFirstIndex() + uint32(i)
+		r.past.offer(r.pos.Collector, r.source, key, candidate{
+			at: at, name: rowName(r.pos.Collector, r.pos.Lane, r.pos.Session, r.pos.Sequence, idx), source: r.source,
+		})
+	}
+	if fresh {
+		r.newest.note(r.source, at)
+	}
+}
+
+// changeAt returns what the row of the i-th route shows; it is overwritten by the next call.
+func (r *routeRows) changeAt(i int) *change {
+	changes := r.rec.GetChanges()
+	c := &r.change
+	var route *pb.Route
+	if i < len(changes.Withdrawn) {
+		route, c.kind, c.path = changes.Withdrawn[i], typeWithdraw, ""
+	} else {
+		route, c.kind, c.path = changes.Announced[i-len(changes.Withdrawn)], typeAnnounce, string(r.pathText)
+	}
+	c.pathID, c.safi, c.prefix = route.GetPathId(), safiOf(route), r.prefixes[i].String()
+	return c
+}
+
+func safiOf(route *pb.Route) int8 {
+	if route.GetMulticast() {
+		return safiMulticast
+	}
+	return safiUnicast
 }
 
 // addMessage appends what all n routes of the record share.
@@ -193,11 +274,7 @@ func (r *routeRows) addPrefix(p netip.Prefix) {
 
 func (r *routeRows) addRoute(changes *pb.RouteChanges, route *pb.Route) {
 	r.pathID = append(r.pathID, route.GetPathId())
-	safi := safiUnicast
-	if route.GetMulticast() {
-		safi = safiMulticast
-	}
-	r.safi = append(r.safi, safi)
+	r.safi = append(r.safi, safiOf(route))
 	country, region := r.dominant(changes.Places, route.GetPlaceShares())
 	r.country.add(country, 1)
 	r.region.add(region, 1)

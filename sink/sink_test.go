@@ -186,13 +186,13 @@ func everything(t testing.TB, k kafka.Config) (records []*kgo.Record, want map[s
 	for seq := range uint64(200) {
 		records = append(records, record(t, k, schemas.TopicRoutes, "ris/rrc00", routeRecord(live(2*seq+1), int(seq%3), int(seq%5))),
 			record(t, k, schemas.TopicRoutes, "ris/rrc00", tick(live(2*seq+2))))
-		want["route_changes"] += int(seq%3 + seq%5)
+		want["route_change_log"] += int(seq%3 + seq%5)
 	}
 	// One message in two parts shares a position.
 	first, second := routeRecord(live(500), 0, 10), routeRecord(live(500), 0, 4)
 	first.MoreParts, second.Part, second.GetChanges().FirstIndex = true, 1, 10
 	records = append(records, record(t, k, schemas.TopicRoutes, "ris/rrc00", first), record(t, k, schemas.TopicRoutes, "ris/rrc00", second))
-	want["route_changes"] += 14
+	want["route_change_log"] += 14
 	for seq := range uint64(50) {
 		entity := fmt.Sprintf("AS%d", 64496+seq%7)
 		records = append(records, record(t, k, schemas.TopicVisibility, entity, &pb.VisibilityRecord{

@@ -222,7 +222,7 @@ func (s *Stage) dueIn(now time.Time) (time.Duration, bool) {
 	due := now.Add(time.Hour)
 	for _, topic := range s.parts {
 		for _, p := range topic {
-			if len(p.backlog) > 0 && len(p.sealed) == 0 {
+			if len(p.backlog) > 0 && len(p.sealed) == 0 && !p.blocked() {
 				waiting = true
 				due = earlier(due, s.retryAt)
 			}
@@ -332,6 +332,9 @@ func (s *Stage) finish(w *writer, b *batch, err error) {
 	case err == nil:
 		b.part.acknowledge(b.next)
 		s.metrics.rows[w.table.name].Add(float64(b.rows.count()))
+		if r, ok := b.rows.(*routeRows); ok {
+			s.metrics.repeats.Add(float64(r.repeated))
+		}
 		s.metrics.success.SetToCurrentTime()
 	case b.part.ctx.Err() == nil:
 		s.fatal = err

@@ -70,8 +70,8 @@ const byPosition = ` WHERE dataset = ? AND position_collector = ? AND position_l
 // tables lists them all; a topic goes to one table.
 var tables = []*table{
 	{
-		name: "route_changes", topic: schemas.TopicRoutes, period: day, rows: newRouteRows,
-		highest: `SELECT session, sequence, idx FROM {db}.route_changes WHERE dataset = ? AND collector = ? AND lane = ?
+		name: "route_change_log", topic: schemas.TopicRoutes, period: day, rows: newRouteRows,
+		highest: `SELECT session, sequence, idx FROM {db}.route_change_log WHERE dataset = ? AND collector = ? AND lane = ?
 			ORDER BY dataset DESC, collector DESC, lane DESC, session DESC, sequence DESC, idx DESC LIMIT 1`,
 	},
 	{

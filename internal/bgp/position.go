@@ -34,7 +34,7 @@ func (p Position) After(q Position) bool {
 }
 
 // EventID is the name of a record: the first 16 octets of the SHA-256 of its position, in hex. Real files hold
-// byte-identical messages, so content does not identify. The table route_changes computes the same in SQL.
+// byte-identical messages, so content does not identify. The column event_id of route_changes is the same, computed in SQL.
 func (p Position) EventID() string {
 	b := make([]byte, 0, 96)
 	b = append(b, p.Collector...)

@@ -16,7 +16,7 @@ var ErrDatasetTaken = errors.New("the dataset holds something else")
 const emptying = "emptying"
 
 // datasetTables are those with rows of datasets.
-var datasetTables = []string{"route_changes", "visibility", "outage_events", "panel", "feeds", "deadletter"}
+var datasetTables = []string{"route_change_log", "visibility", "outage_events", "panel", "feeds", "deadletter"}
 
 // ClaimDataset makes the dataset that of the inputs and settings, both hashes. What it holds stays where both are the same;
 // otherwise it fails with ErrDatasetTaken, or deletes it where replace is set. It may be interrupted at any time.

@@ -35,7 +35,7 @@ func TestMigrate(t *testing.T) {
 	if err := rows.Err(); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"datasets", "deadletter", "feeds", "outage_events", "outages", "panel", "route_changes", "schema_migrations", "visibility"}
+	want := []string{"datasets", "deadletter", "feeds", "outage_events", "outages", "panel", "route_change_log", "route_changes", "schema_migrations", "visibility"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("tables (-want +got):\n%s", diff)
 	}
@@ -70,7 +70,7 @@ func TestEventIDInSQL(t *testing.T) {
 		{Collector: "ris/rrc00", Lane: "live", Session: 1<<63 + 5, Sequence: 1},
 		{Collector: "file/local", Lane: "file/0a1b", Sequence: 123456789},
 	} {
-		sql := fmt.Sprintf("INSERT INTO %s.route_changes (dataset, collector, lane, session, sequence, as_path, appended_at) VALUES ('t', ?, ?, ?, ?, '64496 64497 {64498,64499}', now())", s.Database)
+		sql := fmt.Sprintf("INSERT INTO %s.route_change_log (dataset, collector, lane, session, sequence, as_path, appended_at) VALUES ('t', ?, ?, ?, ?, '64496 64497 {64498,64499}', now())", s.Database)
 		if err := conn.Exec(t.Context(), sql, p.Collector, p.Lane, p.Session, p.Sequence); err != nil {
 			t.Fatal(err)
 		}

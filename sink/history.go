@@ -1,0 +1,268 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// Bounds of what a part remembers of its route changes, and of one look-up in the table.
+const (
+	// windowRows is how many rows a window should hold at most; where a time has more, the window
+	// is made shorter.
+	windowRows = 50_000
+	// windowMost is how many rows a window of the shortest length may hold. What is beyond is not
+	// compared.
+	windowMost = 20 * windowRows
+	// maxWindows are kept for a part; the one that was not used for longest goes first.
+	maxWindows = 4
+	// maxPeers is how many peers of a collector have a place of their own; what is more shares
+	// sharedPeers.
+	maxPeers    = 16_384
+	sharedPeers = 1024
+	// minWidth and maxWidth bound how long a window is, in microseconds of event time; startWidth
+	// is the first one's.
+	minWidth   = int64(100 * time.Millisecond / time.Microsecond)
+	startWidth = int64(time.Minute / time.Microsecond)
+	maxWidth   = int64(time.Hour / time.Microsecond)
+	// windowSlack is how far before a record its window begins: a source's times are not quite in
+	// order.
+	windowSlack = int64(5 * time.Second / time.Microsecond)
+	// reach is how far before its first record a collector's history begins; what comes later than
+	// that is compared anyway.
+	reach = int64(time.Minute / time.Microsecond)
+)
+
+// errUninserted says that rows of the part have to be in the table before it can be asked.
+var errUninserted = errors.New("rows before this one are not in the table yet")
+
+// newest holds the times of a peer's newest rows in the two sources that reach farthest. That is
+// enough to know the newest row that is not of a given source.
+type newest struct {
+	first, second source
+	at, secondAt  int64 // microseconds; none: far below 0
+}
+
+// none is the time of no row: before all that a row may repeat.
+const none = math.MinInt64 / 2
+
+// note notes a row of s at at.
+func (n *newest) note(s source, at int64) {
+	switch {
+	case n.first == s:
+		n.at = max(n.at, at)
+	case at > n.at:
+		n.second, n.secondAt = n.first, n.at
+		n.first, n.at = s, at
+	case n.second == s:
+		n.secondAt = max(n.secondAt, at)
+	case at > n.secondAt:
+		n.second, n.secondAt = s, at
+	}
+}
+
+// others returns the time of the newest row of a source other than s. It is negative where there is
+// none.
+func (n *newest) others(s source) int64 {
+	if n.first == s {
+		return n.secondAt
+	}
+	return n.at
+}
+
+// history is what a part knows of the rows of one collector.
+type history struct {
+	// from is the time, microseconds, from which on peers is complete; unknown before the table was
+	// asked.
+	from  int64
+	peers map[bgp.Peer]*newest // without distinguisher, as rows are
+	width int64                // of the next window
+}
+
+// unknown is the beginning of a history of which nothing was read.
+const unknown = math.MaxInt64
+
+// peer returns what is known of a peer. Where a collector names too many, some share a place: their
+// rows are compared more often than they need be.
+func (h *history) peer(p bgp.Peer) *newest {
+	p.Distinguisher = 0
+	n := h.peers[p]
+	if n != nil {
+		return n
+	}
+	if len(h.peers) >= maxPeers {
+		p = bgp.Peer{ASN: p.ASN % sharedPeers}
+		if n = h.peers[p]; n != nil {
+			return n
+		}
+	}
+	n = &newest{at: none, secondAt: none}
+	h.peers[p] = n
+	return n
+}
+
+// past is what a part of route changes knows of the rows before. Stage.mu guards it.
+type past struct {
+	collectors map[string]*history
+	lanes      map[string]string // by themselves: each name is kept once
+	windows    []*window
+	uses       uint64
+	key        changeKey
+}
+
+func newPast() *past {
+	return &past{collectors: map[string]*history{}, lanes: map[string]string{}, key: changeKey{seed: maphash.MakeSeed()}}
+}
+
+// of returns the history of a collector. It does not keep the name.
+func (p *past) of(collector string) *history {
+	h := p.collectors[collector]
+	if h == nil {
+		h = &history{from: unknown, peers: map[bgp.Peer]*newest{}, width: startWidth}
+		p.collectors[strings.Clone(collector)] = h
+	}
+	return h
+}
+
+// source is sourceOf for names that are not to be kept.
+func (p *past) source(pos bgp.Position) source {
+	lane, ok := p.lanes[pos.Lane]
+	if !ok {
+		lane = strings.Clone(pos.Lane)
+		p.lanes[lane] = lane
+	}
+	return sourceOf(lane, pos.Session)
+}
+
+// prepare finds out what the rows of the decoded record may repeat. It reads the table where
+// another source has rows of the same peer and time, which a stream that runs on never has.
+func (s *Stage) prepare(ctx context.Context, p *part, r *routeRows) error {
+	r.window = nil
+	r.past, r.source = p.past, p.past.source(r.pos)
+	if r.source.isFile() {
+		r.past = nil
+		return nil
+	}
+	at, h := r.rec.GetTimestampUs(), p.past.of(r.pos.Collector)
+	if h.from == unknown && !r.source.archived() {
+		from := max(at-coarseTolerance-reach, 0)
+		if err := s.look(ctx, func(ctx context.Context) error { return s.store.newest(ctx, r.pos.Collector, from, h) }); err != nil {
+			return err
+		}
+		h.from = from
+	}
+	r.newest = h.peer(r.peerKey)
+	if at-coarseTolerance >= h.from && r.newest.others(r.source)+coarseTolerance < at {
+		return nil
+	}
+	var err error
+	r.window, err = s.window(ctx, p, h, r.pos.Collector, r.source, at)
+	return err
+}
+
+// window returns the window of a source that covers at, and reads it from the table where there is
+// none. All rows of the part have to be in the table then.
+func (s *Stage) window(ctx context.Context, p *part, h *history, collector string, src source, at int64) (*window, error) {
+	p.past.uses++
+	for _, w := range p.past.windows {
+		if w.source == src && w.collector == collector && w.covers(at) {
+			w.touched = p.past.uses
+			return w, nil
+		}
+	}
+	if p.uninserted() {
+		return nil, errUninserted
+	}
+	for {
+		limit := windowRows
+		if h.width <= minWidth {
+			limit = windowMost
+		}
+		w := newWindow(strings.Clone(collector), src, max(at-min(windowSlack, h.width), 0), at+h.width)
+		n := 0
+		err := s.look(ctx, func(ctx context.Context) (err error) {
+			n, err = s.store.window(ctx, w, &p.past.key, limit)
+			return err
+		})
+		if err != nil {
+			h.width = max(h.width/2, minWidth) // it may have been too much to read
+			return nil, err
+		}
+		s.metrics.windows.Inc()
+		if n > limit && h.width > minWidth {
+			h.width = max(h.width/2, minWidth)
+			continue
+		}
+		if n > limit {
+			s.deps.Log.Warn("too many rows at one time to compare them all: messages may be shown twice", "collector", w.collector, "lane", src.lane, "rows", n)
+		}
+		if n < windowRows/4 {
+			h.width = min(2*h.width, maxWidth)
+		}
+		w.touched = p.past.uses
+		p.past.keep(w)
+		return w, nil
+	}
+}
+
+// look asks the table; whether that works is whether ClickHouse is ready.
+func (s *Stage) look(ctx context.Context, ask func(context.Context) error) error {
+	limited, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	err := ask(limited)
+	if err == nil || ctx.Err() == nil {
+		s.storeReason.set(err)
+	}
+	return err
+}
+
+// keep adds a window in the place of its source's last one, or of the one that was not used for
+// longest.
+func (p *past) keep(w *window) {
+	oldest := 0
+	for i, o := range p.windows {
+		if o.source == w.source && o.collector == w.collector {
+			p.windows[i] = w
+			return
+		}
+		if o.touched < p.windows[oldest].touched {
+			oldest = i
+		}
+	}
+	if len(p.windows) < maxWindows {
+		p.windows = append(p.windows, w)
+		return
+	}
+	p.windows[oldest] = w
+}
+
+// reached reports whether a row of a source at at may be repeated by rows of another source that
+// has a window.
+func (p *past) reached(collector string, src source, at int64) bool {
+	return slices.ContainsFunc(p.windows, func(w *window) bool { return w.collector == collector && w.source != src && w.reaches(at) })
+}
+
+// offer adds a row that repeats nothing to the windows of the other sources that reach it.
+func (p *past) offer(collector string, src source, key uint64, c candidate) {
+	for _, w := range p.windows {
+		if w.collector == collector && w.source != src && w.reaches(c.at) {
+			w.offer(key, c)
+		}
+	}
+}
+
+// trim forgets histories where they have become many. No row of the part may be on its way to the
+// table.
+func (p *past) trim() {
+	if len(p.collectors) > maxLanes || len(p.lanes) > maxLanes {
+		clear(p.collectors)
+		clear(p.lanes)
+		p.windows = nil
+	}
+}

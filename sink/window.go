@@ -1,0 +1,193 @@
+package sink
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"hash/maphash"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// How far apart the times of one message may be, in microseconds. RIS Live rounds times to 10 ms.
+// The time of a BMP message may have lost its fraction of a second, and so may that of an archive.
+// A fill reaches beyond its gap by as much as coarseTolerance (ingest.stream.same_message), so that
+// a row near the gap cannot be taken for one that is missing.
+const (
+	fineTolerance   = int64(20 * time.Millisecond / time.Microsecond)
+	coarseTolerance = int64(time.Second / time.Microsecond)
+)
+
+// source is what writes each message of a collector at most once: a lane, or a session of lane
+// live. It is comparable.
+type source struct {
+	lane    string
+	session uint64 // of lane live; 0 elsewhere
+}
+
+const laneLive = "live"
+
+// sourceOf returns the source of a position's lane and session.
+func sourceOf(lane string, session uint64) source {
+	if lane != laneLive {
+		session = 0
+	}
+	return source{lane, session}
+}
+
+// archived reports whether the source reads archives: their times are those of the files.
+func (s source) archived() bool { return strings.HasPrefix(s.lane, "fill/") || s.lane == "follow" }
+
+// offByFraction reports whether the source's times may have lost their fraction of a second, or a
+// part of it.
+func (s source) offByFraction() bool { return strings.HasPrefix(s.lane, "rv/") }
+
+// isFile reports whether the source plays files: a dataset of files has one source for each
+// collector.
+func (s source) isFile() bool { return strings.HasPrefix(s.lane, "file/") }
+
+// change is what a row shows, without its time and position.
+type change struct {
+	peer    string // the address as text
+	peerASN uint32
+	table   int8
+	pathID  uint32
+	safi    int8
+	kind    int8
+	prefix  string
+	path    string // as text
+}
+
+// changeKey hashes changes. Equal changes have equal keys for the life of a process.
+type changeKey struct {
+	seed maphash.Seed
+	buf  []byte
+}
+
+func (k *changeKey) of(c *change) uint64 {
+	b := binary.LittleEndian.AppendUint32(k.buf[:0], c.peerASN)
+	b = binary.LittleEndian.AppendUint32(b, c.pathID)
+	b = append(b, byte(c.table), byte(c.safi), byte(c.kind))
+	b = append(append(b, c.peer...), ' ')
+	b = append(append(b, c.prefix...), ' ')
+	b = append(b, c.path...)
+	k.buf = b
+	return maphash.Bytes(k.seed, k.buf)
+}
+
+// rowName is the first 8 octets of the SHA-256 of a row's position, big endian, and never 0. In
+// SQL:
+//
+//	reinterpretAsUInt64(reverse(substring(SHA256(concat(collector, '\n', lane, '\n', toString(session), '\n', toString(sequence), '\n', toString(idx))), 1, 8)))
+func rowName(collector, lane string, session, sequence uint64, idx uint32) uint64 {
+	b := make([]byte, 0, 128)
+	b = append(append(b, collector...), '\n')
+	b = append(append(b, lane...), '\n')
+	b = append(strconv.AppendUint(b, session, 10), '\n')
+	b = append(strconv.AppendUint(b, sequence, 10), '\n')
+	b = strconv.AppendUint(b, uint64(idx), 10)
+	sum := sha256.Sum256(b)
+	return max(binary.BigEndian.Uint64(sum[:]), 1)
+}
+
+// candidate is a row that a row of the window's source may repeat.
+type candidate struct {
+	at     int64 // microseconds
+	name   uint64
+	source source
+	used   bool // a row of the window's source repeats it
+}
+
+// near reports whether rows of two sources may show the same message by their times, and whether
+// they are the same but for rounding. Between two streams, and between two archives, they have to
+// be. An archive's whole second is the beginning of the second in which the message came.
+func near(s source, at int64, c *candidate) (is, same bool) {
+	apart := max(c.at-at, at-c.at)
+	if s.archived() == c.source.archived() {
+		return apart <= fineTolerance, true
+	}
+	archive, stream, of := c.at, at, s
+	if s.archived() {
+		archive, stream, of = at, c.at, c.source
+	}
+	switch {
+	case of.offByFraction():
+		return apart <= coarseTolerance, apart <= fineTolerance
+	case archive%coarseTolerance == 0:
+		return stream >= archive && apart <= coarseTolerance, false
+	}
+	return apart <= fineTolerance, true
+}
+
+// window holds the rows of a collector that rows of one source from lo until before hi
+// (microseconds) may repeat: those of the other sources that repeat nothing themselves.
+type window struct {
+	collector string
+	source    source
+	lo, hi    int64
+	rows      map[uint64][]candidate // by changeKey, in order of time
+	touched   uint64                 // when it was used last, in uses of the part's windows
+}
+
+func newWindow(collector string, s source, lo, hi int64) *window {
+	return &window{collector: collector, source: s, lo: lo, hi: hi, rows: map[uint64][]candidate{}}
+}
+
+// covers reports whether the window has all that a row at at may repeat.
+func (w *window) covers(at int64) bool { return w.lo <= at && at < w.hi }
+
+// reaches reports whether a row of another source at at may be repeated by a row of the window.
+func (w *window) reaches(at int64) bool {
+	return w.lo-coarseTolerance <= at && at < w.hi+coarseTolerance
+}
+
+// offer adds a row of another source.
+func (w *window) offer(key uint64, c candidate) {
+	list := w.rows[key]
+	i, _ := slices.BinarySearchFunc(list, c, func(a, b candidate) int {
+		if a.at <= b.at {
+			return -1 // behind those of the same time: in the order of the log
+		}
+		return 1
+	})
+	w.rows[key] = slices.Insert(list, i, c)
+}
+
+// take pairs a row of the window's source at at with one row that it repeats, and returns the name
+// of that row, or 0. A row is taken once: a peer may send the same twice. Rows of a source come in
+// order of time, so the earliest free row pairs the most. One at the same time goes before one that
+// is only near.
+func (w *window) take(key uint64, at int64) uint64 {
+	list := w.rows[key]
+	best := -1
+	for i := range list {
+		if list[i].used {
+			continue
+		}
+		is, same := near(w.source, at, &list[i])
+		if is && (same || best < 0) {
+			best = i
+		}
+		if is && same {
+			break
+		}
+	}
+	if best < 0 {
+		return 0
+	}
+	list[best].used = true
+	return list[best].name
+}
+
+// use marks the rows that the window's source has taken already.
+func (w *window) use(taken map[uint64]bool) {
+	if len(taken) == 0 {
+		return
+	}
+	for _, list := range w.rows {
+		for i := range list {
+			list[i].used = list[i].used || taken[list[i].name]
+		}
+	}
+}

@@ -203,7 +203,7 @@ func causes(err error) string {
 
 // parts takes what was joined apart.
 func parts(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // looks at each of a tree
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return []error{err}
 	}

@@ -100,7 +100,7 @@ func (s *Stage) consume(ctx context.Context, p *part, now time.Time) {
 			}
 			break
 		}
-		if err != nil {
+		if err = explain(err); err != nil {
 			if ctx.Err() == nil {
 				s.complain.Warn("a record has to wait", "partition", p.String(), "offset", rec.Offset, "err", err)
 			}

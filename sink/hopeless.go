@@ -1,7 +1,7 @@
 package sink
 
 import (
-	"fmt"
+	"errors"
 	"time"
 
 	"github.com/darkmap/darkmap/internal/clickhouse"
@@ -12,11 +12,20 @@ const complainEvery = time.Minute
 
 // explain says what to do about an error that waiting does not cure; others stay as they are.
 func explain(err error) error {
-	if !clickhouse.Hopeless(err) {
+	if _, explained := errors.AsType[incurableError](err); explained || !clickhouse.Hopeless(err) {
 		return err
 	}
-	return fmt.Errorf("%w (waiting does not cure that: `darkmap migrate` says what is missing or different in the schema, and mends it)", err)
+	return incurableError{err}
 }
+
+// incurableError is an error that waiting does not cure, with what to do about it.
+type incurableError struct{ err error }
+
+func (e incurableError) Error() string {
+	return e.err.Error() + " (waiting does not cure that: `darkmap migrate` says what is missing or different in the schema, and mends it)"
+}
+
+func (e incurableError) Unwrap() error { return e.err }
 
 // hopeless reports whether the stage ends with err: waiting does not cure it, and nobody is expected to while the stage runs.
 func (s *Stage) hopeless(err error) bool {

@@ -125,6 +125,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if c.log, err = telemetry.NewLogger(stderr, c.LogLevel, c.LogFormat); err != nil {
 		return code(ctx, usageError(err), stderr)
 	}
+	c.log = telemetry.Quiet(c.log, ctx.Done())
 	return code(ctx, parsed.Run(&c.globals), stderr)
 }
 
@@ -202,7 +203,7 @@ func causes(err error) string {
 
 // parts takes what was joined apart.
 func parts(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // looks at each of a tree
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return []error{err}
 	}

@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -70,24 +72,35 @@ func waitUntil(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// TestSQLOwnerWaits: a session that started the engine waits at its end for the statement of another one, which gets its answer; the
-// other one's next statement starts the engine itself.
-func TestSQLOwnerWaits(t *testing.T) {
-	t.Parallel()
-	dir := migrated(t)
-	var said bytes.Buffer
-	owner := &session{g: &globals{DataDir: dir, program: "darkmap", stderr: &said, log: slog.New(slog.DiscardHandler)}}
-	l, err := owner.lease(t.Context())
+// host starts a session that owns the engine of the folder until the test ends; stop ends it before. What it says goes to said.
+func host(t *testing.T, dir string, said io.Writer) (s *session, stop func()) {
+	t.Helper()
+	s = &session{g: &globals{DataDir: dir, program: "darkmap", stderr: said, log: slog.New(slog.DiscardHandler)}}
+	l, err := s.lease(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := l.release(); err != nil {
 		t.Fatal(err)
 	}
+	stop = sync.OnceFunc(func() {
+		if err := s.close(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	return s, stop
+}
+
+// TestSQLOwnerWaits: a session that started the engine waits at its end for the statement of another one, which gets its answer; the
+// other one's next statement starts the engine itself.
+func TestSQLOwnerWaits(t *testing.T) {
+	t.Parallel()
+	dir := migrated(t)
+	var said bytes.Buffer
+	_, stop := host(t, dir, &said)
 	guest := ask(t, dir)
-	if err := owner.close(t.Context()); err != nil {
-		t.Error(err)
-	}
+	stop()
 	if !strings.Contains(said.String(), "waiting for statements of process ") {
 		t.Errorf("the owner said %q, want that it waits", said.String())
 	}
@@ -137,14 +150,7 @@ func TestSQLOwnerIsKilled(t *testing.T) {
 func TestSQLEngineIsKilled(t *testing.T) {
 	t.Parallel()
 	dir := migrated(t)
-	owner := &session{g: &globals{DataDir: dir, program: "darkmap", stderr: io.Discard, log: slog.New(slog.DiscardHandler)}}
-	l, err := owner.lease(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := l.release(); err != nil {
-		t.Fatal(err)
-	}
+	owner, _ := host(t, dir, io.Discard)
 	guest := ask(t, dir)
 	engine, err := os.FindProcess(owner.own.engine.PID())
 	if err != nil {
@@ -155,8 +161,5 @@ func TestSQLEngineIsKilled(t *testing.T) {
 	}
 	if got := <-guest; got.code != 0 || got.out != "30\n" || !strings.Contains(got.errs, "is started again; the statement only reads and is run again") {
 		t.Errorf("got %+v, want an answer after a second run", got)
-	}
-	if err := owner.close(t.Context()); err != nil {
-		t.Error(err)
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,6 +23,7 @@ func TestSQLReads(t *testing.T) {
 	if code, _, errs := darkmap(t, "", "migrate", "--data-dir", dir); code != 0 {
 		t.Fatal(errs)
 	}
+	host(t, dir, io.Discard) // statements need not start an engine each
 	const (
 		write   = "use --write for what changes the store"
 		outside = "statements have no access to files, other servers and programs"
@@ -39,7 +41,7 @@ func TestSQLReads(t *testing.T) {
 		{"CREATE TABLE t (n UInt8) ENGINE = MergeTree ORDER BY n", write},
 		{"OPTIMIZE TABLE feeds", write},
 		{"SYSTEM STOP MERGES feeds", write},
-		{"KILL QUERY WHERE 1", ""},
+		{"KILL QUERY WHERE 1", system},
 		{"SELECT * FROM file('" + secret + "', 'LineAsString')", outside},
 		{"INSERT INTO FUNCTION file('x', 'LineAsString') SELECT 'x'", ""},
 		{"SELECT file('" + secret + "')", ""},
@@ -94,13 +96,72 @@ func TestSQLMakesNothing(t *testing.T) {
 	}
 }
 
-// TestSQLUnmigrated: a configured server without darkmap's tables is named, and nothing is made on it.
-func TestSQLUnmigrated(t *testing.T) {
+// TestSQLOnConfigured: on a configured server sql makes nothing either, says where darkmap's tables are missing, and only reads.
+func TestSQLOnConfigured(t *testing.T) {
 	t.Parallel()
-	server := clickhousetest.StartIn(t, t.TempDir()).Server()
-	s := &session{g: &globals{program: "darkmap", stderr: os.Stderr}}
-	err := s.check(t.Context(), s.newLease(server, nil, nil))
-	if err == nil || !strings.Contains(err.Error(), "holds no tables of darkmap: `darkmap migrate` makes them") {
-		t.Errorf("got %v", err)
+	_, server := clickhousetest.Configured(t)
+	password := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(password, []byte(server.Password), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "data")
+	on := func(args ...string) (int, string, string) {
+		t.Helper()
+		return darkmap(t, "", append(args, "--data-dir", dir, "--set", "clickhouse.addresses=['"+server.Addresses[0]+"']", "--set", "clickhouse.http_address='"+server.HTTPAddress+"'",
+			"--set", "clickhouse.user="+server.User, "--set", "clickhouse.password.file="+password)...)
+	}
+	if code, out, errs := on("sql", "SELECT count() FROM route_changes"); code != exitFailed || out != "" || !strings.Contains(errs, "holds no tables of darkmap: ") || !strings.Contains(errs, " migrate ") {
+		t.Errorf("without tables: got %d, %q, %s", code, out, errs)
+	}
+	if code, out, errs := on("migrate"); code != 0 || out == "0 steps\n" || errs != "" {
+		t.Errorf("migrate: got %d, %q, %s", code, out, errs)
+	}
+	if code, out, errs := on("sql", "SELECT count() FROM route_changes"); code != 0 || out != "0\n" || errs != "" {
+		t.Errorf("with tables: got %d, %q, %s", code, out, errs)
+	}
+	for _, sql := range []string{"DROP TABLE feeds", "INSERT INTO feeds (dataset) VALUES ('x')"} {
+		if code, out, errs := on("sql", sql); code != exitFailed || out != "" || !strings.Contains(errs, "use --write for what changes the store") {
+			t.Errorf("%s: got %d, %q, %s; want a refusal", sql, code, out, errs)
+		}
+	}
+	if code, out, errs := on("sql", "--write", "DROP TABLE feeds"); code != 0 {
+		t.Errorf("--write: got %d, %q, %s", code, out, errs)
+	}
+	if code, out, errs := on("migrate"); code != 0 || out != "0 steps\ntable feeds was missing: it was made again, without rows\n" {
+		t.Errorf("migrate: got %d, %q, %s", code, out, errs)
+	}
+	if code, out, errs := on("sql", "--print-connection"); code != 0 || !strings.Contains(out, server.Addresses[0]) || !strings.Contains(out, password) || strings.Contains(out, server.Password) {
+		t.Errorf("--print-connection: got %d, %q, %s", code, out, errs)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a data directory was made (%v)", err)
+	}
+}
+
+// TestSQLSaysWhatWasSetAside: a damaged part is named once, and the other rows are there.
+func TestSQLSaysWhatWasSetAside(t *testing.T) {
+	t.Parallel()
+	dir := migrated(t)
+	ask := func(sql string, flags ...string) (string, string) {
+		t.Helper()
+		code, out, errs := darkmap(t, "", append([]string{"sql", "--data-dir", dir, sql}, flags...)...)
+		if code != 0 {
+			t.Fatal(errs)
+		}
+		return strings.TrimSpace(out), errs
+	}
+	for _, n := range []string{"3", "4"} {
+		ask("INSERT INTO panel (dataset, position_sequence, appended_at) SELECT 't', number, now() FROM numbers("+n+")", "--write")
+	}
+	path, _ := ask("SELECT path FROM system.parts WHERE active AND database = 'darkmap' AND table = 'panel' AND rows = 3", "--write")
+	if err := os.Truncate(filepath.Join(path, "data.bin"), 5); err != nil {
+		t.Fatal(err)
+	}
+	out, errs := ask("SELECT count() FROM panel")
+	if out != "4" || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, "a part of table panel aside") || !strings.Contains(errs, filepath.Base(path)+", with 3 rows") {
+		t.Errorf("got %q and %q, want 4 rows and word of the part", out, errs)
+	}
+	if out, errs := ask("SELECT count() FROM panel"); out != "4" || errs != "" {
+		t.Errorf("again: got %q and %q, want nothing said", out, errs)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/darkmap/darkmap/internal/clickhouse"
@@ -282,12 +284,9 @@ func processes(pids []int) string {
 	if len(pids) == 1 {
 		return fmt.Sprintf("process %d", pids[0])
 	}
-	text := fmt.Sprintf("%d processes (", len(pids))
+	texts := make([]string, len(pids))
 	for i, pid := range pids {
-		if i > 0 {
-			text += ", "
-		}
-		text += fmt.Sprint(pid)
+		texts[i] = strconv.Itoa(pid)
 	}
-	return text + ")"
+	return fmt.Sprintf("%d processes (%s)", len(pids), strings.Join(texts, ", "))
 }

@@ -134,7 +134,9 @@ func (d *Door) Run(ctx context.Context) error {
 	case err = <-served:
 	case <-ctx.Done():
 		err = d.server.Close()
-		<-served
+		if serveErr := <-served; !errors.Is(serveErr, http.ErrServerClosed) {
+			err = errors.Join(err, serveErr)
+		}
 	}
 	d.idle()
 	if err != nil {

@@ -142,7 +142,6 @@ var usersXML = template.Must(template.New("users.xml").Parse(`<clickhouse>
       <grants>
         <query>GRANT SELECT, SHOW, dictGet ON {{.Database}}.*</query>
         <query>GRANT SELECT ON information_schema.*</query>
-        <query>GRANT SELECT ON system.processes</query>
         <query>GRANT CREATE TEMPORARY TABLE ON *.*</query>
       </grants>
     </{{.Reader}}>

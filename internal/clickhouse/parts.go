@@ -57,7 +57,7 @@ func SetAsideParts(ctx context.Context, s Server) ([]SetAside, error) {
 			return err
 		}
 		p.Part = strings.TrimPrefix(p.Part, p.Reason+"_")
-		if b, err := os.ReadFile(filepath.Join(p.Path, "count.txt")); err == nil { //nolint:gosec // the server's own folder
+		if b, err := os.ReadFile(filepath.Join(p.Path, "count.txt")); err == nil {
 			if n, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64); err == nil {
 				p.Rows = n
 			}

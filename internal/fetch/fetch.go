@@ -101,6 +101,9 @@ func pack(ctx context.Context, dir string, item Item) (string, error) {
 		if errors.Is(err, exec.ErrNotFound) {
 			return "", errors.New("npm is not installed (Debian: apt-get install npm)")
 		}
+		if ctx.Err() != nil { // it was killed
+			return "", ctx.Err()
+		}
 		return "", fmt.Errorf("running npm pack: %w: %s", err, lastLines(stderr.String()))
 	}
 	found, err := filepath.Glob(filepath.Join(dir, "*.tgz"))

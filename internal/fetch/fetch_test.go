@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // fakeNPM puts an npm first in PATH that hands out archive, once; it stands in for the registry.
@@ -112,4 +114,32 @@ func TestEnsure(t *testing.T) {
 			t.Errorf("got %v, want npm named", err)
 		}
 	})
+}
+
+// TestInterrupted: npm that is killed at the end of the context is no fault of npm's.
+func TestInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	started := filepath.Join(dir, "started")
+	script := "#!/bin/sh\n/bin/touch " + started + "\nexec /bin/sleep 60\n"
+	if err := os.WriteFile(filepath.Join(dir, "npm"), []byte(script), 0o700); err != nil { // has to run
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { // ends with ctx
+		_, err := Ensure(ctx, filepath.Join(t.TempDir(), "cache"), Item{Name: "pinned", Package: "@example/pinned", Version: "1.0.0", Files: []File{{"a.csv", 3}}}, nil)
+		ended <- err
+	}()
+	for _, err := os.Stat(started); err != nil; _, err = os.Stat(started) {
+		select {
+		case err := <-ended:
+			t.Fatalf("it ended before npm ran: %v", err)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), "signal") {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
 }

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/datadir"
+	"github.com/darkmap/darkmap/internal/datatest"
+)
+
+// TestSpoiltSchema: a table, a column and a view that were dropped by hand, and a type that was changed, are mended by migrate and by
+// the start of a run, which say so; what cannot be mended ends both with 1 and says what to do.
+func TestSpoiltSchema(t *testing.T) {
+	t.Parallel()
+	dir := migrated(t)
+	replay := slices.Concat([]string{"replay", "--data-dir", dir, "--dataset", "spoilt"}, offline(t), []string{datatest.Path(t, "mrt", "updates.long_withdrawal.gz")})
+	for _, tt := range []struct {
+		name, sql, said string
+		code            int
+	}{
+		{"a table", "DROP TABLE outage_events", "table outage_events was missing: it was made again", 0},
+		{"a view", "DROP VIEW outages", "view outages was missing: it was made again", 0},
+		{"a column", "ALTER TABLE feeds DROP COLUMN reason", "column feeds.reason was missing: it was added", 0},
+		{"a type", "ALTER TABLE feeds MODIFY COLUMN reason LowCardinality(String)", "column feeds.reason had the type LowCardinality(String)", 0},
+		{"a column and the view that shows it", "DROP VIEW outages; ALTER TABLE outage_events DROP COLUMN summary", "column outage_events.summary was missing: it was added", 0},
+		{"a type that loses", "ALTER TABLE panel MODIFY COLUMN prefixes Float64; INSERT INTO panel (dataset, prefixes, appended_at) VALUES ('t', 1.5, now())", "column panel.prefixes has the type Float64, and this program wants UInt32", exitFailed},
+	} {
+		for _, args := range [][]string{{"migrate", "--data-dir", dir}, replay} {
+			if code, _, errs := darkmap(t, "", "sql", "--write", "--data-dir", dir, tt.sql); code != 0 {
+				t.Fatal(errs)
+			}
+			code, out, errs := darkmap(t, "", args...)
+			if code != tt.code || !strings.Contains(out+errs, tt.said) {
+				t.Errorf("%s, %s: got %d, %s%s; want %d and %q", tt.name, args[0], code, out, errs, tt.code, tt.said)
+			}
+		}
+	}
+}
+
+// TestMigrateKeepsNewer: a store of a newer program is left alone.
+func TestMigrateKeepsNewer(t *testing.T) {
+	t.Parallel()
+	dir := migrated(t)
+	if code, _, errs := darkmap(t, "", "sql", "--write", "--data-dir", dir, "INSERT INTO schema_migrations (version, name) VALUES (9999, 'later')"); code != 0 {
+		t.Fatal(errs)
+	}
+	if code, _, errs := darkmap(t, "", "migrate", "--data-dir", dir); code != exitFailed || !strings.Contains(errs, "newer darkmap") {
+		t.Errorf("migrate: got %d, %s", code, errs)
+	}
+	if code, out, errs := darkmap(t, "", "sql", "--data-dir", dir, "SELECT 1"); code != 0 || out != "1\n" || !strings.Contains(errs, "made by a newer darkmap") {
+		t.Errorf("sql: got %d, %q, %s", code, out, errs)
+	}
+}
+
+// TestInterruptedInWords: a command that is told to end says so in words of its own.
+func TestInterruptedInWords(t *testing.T) {
+	t.Parallel()
+	dir := migrated(t)
+	for _, args := range [][]string{
+		{"demo", "--no-store", "--data-dir", t.TempDir()},
+		slices.Concat([]string{"replay", "--no-store", "--data-dir", t.TempDir()}, offline(t), archives(t)),
+		slices.Concat([]string{"dump"}, archives(t)),
+		{"sql", "--data-dir", dir, "SELECT sleepEachRow(0.1) FROM numbers(600) SETTINGS max_block_size = 1"},
+		{"sql", "--data-dir", dir},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		timer := time.AfterFunc(700*time.Millisecond, cancel)
+		var out, errs bytes.Buffer
+		code := run(ctx, args, endless{ctx}, &out, &errs)
+		timer.Stop()
+		cancel()
+		if text := errs.String(); strings.Contains(text, "context") || code == exitInterrupted && !strings.Contains(text, "interrupted") {
+			t.Errorf("%s: got %d and %q, want words", args[0], code, text)
+		}
+	}
+}
+
+// endless is standard input on which nobody writes.
+type endless struct{ ctx context.Context } //nolint:containedctx // it is read until the test's end
+
+func (e endless) Read([]byte) (int, error) {
+	<-e.ctx.Done()
+	return 0, e.ctx.Err()
+}
+
+// TestPrintConnection: it says how to connect to what runs, and prints no secret.
+func TestPrintConnection(t *testing.T) {
+	t.Parallel()
+	none := filepath.Join(t.TempDir(), "none")
+	if code, out, errs := darkmap(t, "", "sql", "--print-connection", "--data-dir", none); code != exitFailed || out != "" || !strings.Contains(errs, "nothing was ever stored") {
+		t.Errorf("nothing stored: got %d, %q, %s", code, out, errs)
+	}
+	dir := migrated(t)
+	if code, out, errs := darkmap(t, "", "sql", "--print-connection", "--data-dir", dir); code != 0 || !strings.Contains(out, "does not run") {
+		t.Errorf("at rest: got %d, %q, %s", code, out, errs)
+	}
+	host(t, dir, &bytes.Buffer{})
+	r, err := datadir.ReadRun(dir)
+	if err != nil || r == nil {
+		t.Fatalf("got %v, %v", r, err)
+	}
+	code, out, errs := darkmap(t, "", "sql", "--print-connection", "--data-dir", dir)
+	if code != 0 || !strings.Contains(out, r.ClickHouse.Socket) || !strings.Contains(out, "run.json") {
+		t.Errorf("running: got %d, %q, %s", code, out, errs)
+	}
+	for _, secret := range []string{r.ClickHouse.Key, r.ClickHouse.Password, r.ClickHouse.Reader.Password} {
+		if strings.Contains(out, secret) {
+			t.Error("it prints a secret")
+		}
+	}
+	if code, out, errs := darkmap(t, "", "sql", "--print-connection", "--data-dir", none, "--set", "clickhouse.addresses=['192.0.2.1:9000']", "--set", "clickhouse.user=me", "--set", "clickhouse.password.env=SECRET_X"); code != exitUsage && !strings.Contains(out, "192.0.2.1:9000") {
+		t.Errorf("a configured server: got %d, %q, %s", code, out, errs)
+	}
+}

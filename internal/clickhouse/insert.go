@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -117,7 +119,8 @@ func (i *Inserter) post(ctx context.Context, in Insert) error {
 	if i.block.Buf = i.block.Buf[:0]; cap(i.block.Buf) > maxBlockKept {
 		i.block.Buf = nil
 	}
-	if err := encodeBlock(&i.block, in.Columns); err != nil {
+	block, size, err := encodeBlock(&i.block, in.Columns)
+	if err != nil {
 		return err
 	}
 	v := url.Values{}
@@ -129,8 +132,16 @@ func (i *Inserter) post(ctx context.Context, in Insert) error {
 	v.Set("query_id", in.ID)
 	u := i.server.BaseURL()
 	u.RawQuery = v.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(i.block.Buf))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), nil)
 	if err != nil {
+		return fmt.Errorf("asking ClickHouse: %w", err)
+	}
+	req.ContentLength = size
+	req.GetBody = func() (io.ReadCloser, error) {
+		unread := slices.Clone(block)
+		return io.NopCloser(&unread), nil
+	}
+	if req.Body, err = req.GetBody(); err != nil {
 		return fmt.Errorf("asking ClickHouse: %w", err)
 	}
 	i.server.Authorize(req.Header)
@@ -149,17 +160,30 @@ func (i *Inserter) post(ctx context.Context, in Insert) error {
 	return nil
 }
 
-// encodeBlock appends the columns as one block of the format Native.
-func encodeBlock(b *proto.Buffer, columns proto.Input) error {
+// encodeBlock encodes the columns as one block of the format Native, without copying what the columns have as octets already. The pieces
+// are valid until buf or a column is changed.
+func encodeBlock(buf *proto.Buffer, columns proto.Input) (block net.Buffers, size int64, err error) {
 	rows := 0
 	if len(columns) > 0 {
 		rows = columns[0].Data.Rows()
 	}
+	var p pieces
+	w := proto.NewWriter(&p, buf)
 	const version = 0 // of the protocol: the format Native over HTTP has no more than columns and rows before the data
-	if err := (proto.Block{Rows: rows, Columns: len(columns)}).EncodeRawBlock(b, version, columns); err != nil {
-		return fmt.Errorf("encoding a block: %w", err)
+	if err := (proto.Block{Rows: rows, Columns: len(columns)}).WriteBlock(w, version, columns); err != nil {
+		return nil, 0, fmt.Errorf("encoding a block: %w", err)
 	}
-	return nil
+	size, err = w.Flush()
+	return net.Buffers(p), size, err
+}
+
+// pieces collects what a proto.Writer writes. It keeps the memory, which encodeBlock sees to.
+type pieces net.Buffers
+
+// Write never fails.
+func (p *pieces) Write(b []byte) (int, error) {
+	*p = append(*p, b)
+	return len(b), nil
 }
 
 // maxMessage bounds what is read of an error message.

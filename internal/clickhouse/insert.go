@@ -27,12 +27,13 @@ type Insert struct {
 	ID string
 	// Settings are ClickHouse settings.
 	Settings map[string]string
-	// Columns hold the rows, all the same number. They are only read, and only until Insert returns.
+	// Columns hold the rows, all the same number. They are only read, and only until Insert
+	// returns.
 	Columns proto.Input
 }
 
-// Inserter inserts blocks: over the native protocol, or over HTTP into the embedded engine. It connects when it has to, and
-// again after a failure. It is not safe for concurrent use.
+// Inserter inserts blocks: over the native protocol, or over HTTP into the embedded engine. It
+// connects when it has to, and again after a failure. It is not safe for concurrent use.
 type Inserter struct {
 	server Server
 	native *ch.Client      // nil while not connected
@@ -43,8 +44,8 @@ type Inserter struct {
 // NewInserter does not connect yet.
 func NewInserter(s Server) *Inserter { return &Inserter{server: s} }
 
-// Insert sends the block and waits for the answer. A refusal of the server is a *ch.Exception. After any other error the block
-// may be in the table: as a whole or not at all.
+// Insert sends the block and waits for the answer. A refusal of the server is a *ch.Exception.
+// After any other error the block may be in the table: as a whole or not at all.
 func (i *Inserter) Insert(ctx context.Context, in Insert) error {
 	if i.server.Embedded {
 		return i.post(ctx, in)
@@ -104,13 +105,15 @@ func dialNative(ctx context.Context, s Server) (*ch.Client, error) {
 	return nil, errors.Join(faults...)
 }
 
-// insertLimit bounds how long the embedded engine may take for a block. It sends nothing before it is through.
+// insertLimit bounds how long the embedded engine may take for a block. It sends nothing before it
+// is through.
 const insertLimit = 2 * time.Minute
 
 // maxBlockKept bounds the memory that is kept for the next block.
 const maxBlockKept = 64 << 20
 
-// post inserts over HTTP: one block in the format Native. Its length is sent first, so a body that is cut short is no block.
+// post inserts over HTTP: one block in the format Native. Its length is sent first, so a body that
+// is cut short is no block.
 func (i *Inserter) post(ctx context.Context, in Insert) error {
 	if i.http == nil {
 		i.http = i.server.Transport()
@@ -160,8 +163,8 @@ func (i *Inserter) post(ctx context.Context, in Insert) error {
 	return nil
 }
 
-// encodeBlock encodes the columns as one block of the format Native, without copying what the columns have as octets already. The pieces
-// are valid until buf or a column is changed.
+// encodeBlock encodes the columns as one block of the format Native, without copying what the
+// columns have as octets already. The pieces are valid until buf or a column is changed.
 func encodeBlock(buf *proto.Buffer, columns proto.Input) (block net.Buffers, size int64, err error) {
 	rows := 0
 	if len(columns) > 0 {
@@ -189,7 +192,8 @@ func (p *pieces) Write(b []byte) (int, error) {
 // maxMessage bounds what is read of an error message.
 const maxMessage = 64 << 10
 
-// exception is a refusal as the native protocol would give it. Without a code it is an error of the HTTP server.
+// exception is a refusal as the native protocol would give it. Without a code it is an error of the
+// HTTP server.
 func exception(code, status string, body []byte) error {
 	message := string(bytes.TrimSpace(body))
 	n, err := strconv.Atoi(code)

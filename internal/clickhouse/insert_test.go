@@ -28,7 +28,8 @@ func block(n int) proto.Input {
 	return proto.Input{{Name: "number", Data: &number}, {Name: "a name", Data: name}}
 }
 
-// bothWays are an embedded engine and a configured server, with a database and a table t each, by name.
+// bothWays are an embedded engine and a configured server, with a database and a table t each, by
+// name.
 func bothWays(t *testing.T) map[string]clickhouse.Server {
 	t.Helper()
 	ways := map[string]clickhouse.Server{}
@@ -76,7 +77,8 @@ func TestInsert(t *testing.T) {
 	}
 }
 
-// TestInsertErrors: a refusal has its code, whichever way the block went, and the next insert works.
+// TestInsertErrors: a refusal has its code, whichever way the block went, and the next insert
+// works.
 func TestInsertErrors(t *testing.T) {
 	t.Parallel()
 	for name, s := range bothWays(t) {
@@ -199,7 +201,8 @@ func TestKillStalledInsert(t *testing.T) {
 	}
 }
 
-// TestReaderThatLeaves: a statement whose reader has gone ends soon, although it would give rows for ever.
+// TestReaderThatLeaves: a statement whose reader has gone ends soon, although it would give rows
+// for ever.
 func TestReaderThatLeaves(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.StartIn(t, t.TempDir()).Server()

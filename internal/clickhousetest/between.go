@@ -12,8 +12,9 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
-// Between returns s as it is reached through pass, which is called for each connection with both ends and closes neither. Pass may be
-// called several times at once. It must end when an end is closed.
+// Between returns s as it is reached through pass, which is called for each connection with both
+// ends and closes neither. Pass may be called several times at once. It must end when an end is
+// closed.
 func Between(t testing.TB, s clickhouse.Server, pass func(client, server net.Conn)) clickhouse.Server {
 	t.Helper()
 	through := s
@@ -68,7 +69,8 @@ func Between(t testing.TB, s clickhouse.Server, pass func(client, server net.Con
 	return through
 }
 
-// give gives a client that asks for a connection one that ends here, as the engine's relay gives one to the server.
+// give gives a client that asks for a connection one that ends here, as the engine's relay gives
+// one to the server.
 func give(ctx context.Context, socket *net.UnixConn) (net.Conn, error) {
 	first := make([]byte, 1)
 	if _, err := io.ReadFull(socket, first); err != nil {

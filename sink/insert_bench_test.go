@@ -16,9 +16,10 @@ import (
 	"github.com/darkmap/darkmap/internal/kafka"
 )
 
-// BenchmarkInsert inserts the same blocks of route changes into one engine by turns: over HTTP through the socket, and over the native
-// protocol without compression. Each iteration is a pair; the first of a pair changes. It reports rows for a second of CPU of both processes,
-// and the median of the pairs' ratios, HTTP to native.
+// BenchmarkInsert inserts the same blocks of route changes into one engine by turns: over HTTP
+// through the socket, and over the native protocol without compression. Each iteration is a pair;
+// the first of a pair changes. It reports rows for a second of CPU of both processes, and the
+// median of the pairs' ratios, HTTP to native.
 func BenchmarkInsert(b *testing.B) {
 	addr := freeAddress(b)
 	_, port, err := net.SplitHostPort(addr)

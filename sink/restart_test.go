@@ -14,7 +14,8 @@ import (
 	"github.com/darkmap/darkmap/internal/kafkatest"
 )
 
-// TestEngineDies kills the engine under a sink that goes on: it comes back, and every row is there once.
+// TestEngineDies kills the engine under a sink that goes on: it comes back, and every row is there
+// once.
 func TestEngineDies(t *testing.T) {
 	t.Parallel()
 	e := clickhousetest.StartIn(t, filepath.Join(t.TempDir(), "clickhouse"))
@@ -43,7 +44,8 @@ func TestEngineDies(t *testing.T) {
 	}
 }
 
-// TestResets resets connections to the port of an engine without a network of its own, in the two ways that end it when mixed.
+// TestResets resets connections to the port of an engine without a network of its own, in the two
+// ways that end it when mixed.
 func TestResets(t *testing.T) {
 	t.Parallel()
 	e := clickhousetest.Start(t, clickhouse.EngineConfig{Dir: filepath.Join(t.TempDir(), "clickhouse"), SharedNetwork: true})
@@ -77,7 +79,8 @@ func TestResets(t *testing.T) {
 	}
 }
 
-// reset connects to the port, asks in whole or in part, and resets the connection. It reports whether it got that far.
+// reset connects to the port, asks in whole or in part, and resets the connection. It reports
+// whether it got that far.
 func reset(port int, whole bool) bool {
 	conn, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", port), time.Second)
 	if err != nil {

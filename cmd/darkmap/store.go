@@ -11,7 +11,8 @@ import (
 	"github.com/darkmap/darkmap/internal/fetch"
 )
 
-// engineEnds is after how many ends of the embedded engine in a row a run with an end of its own gives up.
+// engineEnds is after how many ends of the embedded engine in a row a run with an end of its own
+// gives up.
 const engineEnds = 10
 
 // store is a ClickHouse that a run writes to.
@@ -23,8 +24,8 @@ type store struct {
 	close func() error
 }
 
-// openStore returns the store, migrated: the configured one, else the embedded engine, which it starts. After giveUpAfter ends in a
-// row, 0 is never, the engine is not started again.
+// openStore returns the store, migrated: the configured one, else the embedded engine, which it
+// starts. After giveUpAfter ends in a row, 0 is never, the engine is not started again.
 func openStore(ctx context.Context, g *globals, cfg *configuration, dir *datadir.Dir, giveUpAfter int) (*store, error) {
 	s := &store{close: func() error { return nil }}
 	if cfg.ClickHouse.Embedded() {
@@ -48,8 +49,8 @@ func openStore(ctx context.Context, g *globals, cfg *configuration, dir *datadir
 	return s, nil
 }
 
-// startEngine starts the embedded engine on the data directory, fetching its library if it has to. giveUpAfter is that of
-// clickhouse.EngineConfig.
+// startEngine starts the embedded engine on the data directory, fetching its library if it has to.
+// giveUpAfter is that of clickhouse.EngineConfig.
 func startEngine(ctx context.Context, g *globals, cfg *configuration, dir *datadir.Dir, giveUpAfter int) (*clickhouse.Engine, error) {
 	item, ok := fetch.Engine()
 	if !ok {
@@ -65,7 +66,8 @@ func startEngine(ctx context.Context, g *globals, cfg *configuration, dir *datad
 	})
 }
 
-// engineStage shows a run how its embedded engine is. The engine restarts itself; the stage fails when that is given up.
+// engineStage shows a run how its embedded engine is. The engine restarts itself; the stage fails
+// when that is given up.
 type engineStage struct{ engine *clickhouse.Engine }
 
 // Run waits for the end of ctx, or of the engine.
@@ -81,7 +83,8 @@ func (s engineStage) Run(ctx context.Context) error {
 // Ready is nil while the engine serves.
 func (s engineStage) Ready() error { return s.engine.Ready() }
 
-// engineLine says how the embedded engine of what runs on the data directory is, where that is worth a line; else it is empty.
+// engineLine says how the embedded engine of what runs on the data directory is, where that is
+// worth a line; else it is empty.
 func engineLine(dataDir string) (string, error) {
 	running, err := datadir.ReadRun(dataDir)
 	if err != nil || running == nil || running.ClickHouse == nil || !running.ClickHouse.Embedded {

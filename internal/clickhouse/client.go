@@ -18,8 +18,8 @@ import (
 
 const dialTimeout = 5 * time.Second
 
-// Open connects and pings: over the native protocol, or over HTTP to the embedded engine. The database need not exist yet for
-// queries that name it. The connection is safe for concurrent use.
+// Open connects and pings: over the native protocol, or over HTTP to the embedded engine. The
+// database need not exist yet for queries that name it. The connection is safe for concurrent use.
 func Open(ctx context.Context, s Server) (driver.Conn, error) {
 	opt := &clickhouse.Options{
 		Addr: s.Addresses, Auth: clickhouse.Auth{Username: s.User, Password: s.Password},
@@ -56,7 +56,8 @@ func Open(ctx context.Context, s Server) (driver.Conn, error) {
 // answerLimit bounds how long a statement may take until its answer begins.
 const answerLimit = 10 * time.Minute
 
-// authorized is a transport whose requests carry the server's login and key, in the place of any other.
+// authorized is a transport whose requests carry the server's login and key, in the place of any
+// other.
 type authorized struct {
 	*http.Transport
 	server Server
@@ -92,8 +93,9 @@ type QueryError struct {
 // Error returns the server's message.
 func (e *QueryError) Error() string { return e.Message }
 
-// HTTP runs one statement over the HTTP interface and returns its output as it comes; the caller closes it. A statement that
-// fails gives a *QueryError. Ending ctx does not end the statement: kill it by its ID.
+// HTTP runs one statement over the HTTP interface and returns its output as it comes; the caller
+// closes it. A statement that fails gives a *QueryError. Ending ctx does not end the statement:
+// kill it by its ID.
 func (s Server) HTTP(ctx context.Context, q Query) (io.ReadCloser, error) {
 	v := url.Values{}
 	for name, value := range map[string]string{"default_format": q.Format, "database": q.Database, "query_id": q.ID} {

@@ -24,13 +24,15 @@ const noPort = "0"
 // ownPort is the server's port in a network namespace of its own, where nothing else listens.
 const ownPort = 8123
 
-// processAttrs are the ways to start a child, best first. Ctrl-C does not reach it: what runs on it ends first.
+// processAttrs are the ways to start a child, best first. Ctrl-C does not reach it: what runs on it
+// ends first.
 func processAttrs(sharedNetwork bool) []processAttr {
 	shared := processAttr{sys: &syscall.SysProcAttr{Setpgid: true}}
 	if sharedNetwork {
 		return []processAttr{shared}
 	}
-	// A user namespace gives the right to a network namespace. The user stays who he is, so files are his.
+	// A user namespace gives the right to a network namespace. The user stays who he is, so files
+	// are his.
 	uid, gid := os.Geteuid(), os.Getegid()
 	user := processAttr{ownNetwork: true, sys: &syscall.SysProcAttr{
 		Setpgid: true, Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNET,
@@ -45,7 +47,8 @@ func processAttrs(sharedNetwork bool) []processAttr {
 	return []processAttr{root, user, shared}
 }
 
-// confineEngine closes the process in, for good: it may use its own files and its own port. Then it becomes the engine.
+// confineEngine closes the process in, for good: it may use its own files and its own port. Then it
+// becomes the engine.
 func confineEngine(library, dir string, ownNetwork bool, native string, stderr io.Writer) int {
 	runtime.LockOSThread() // what follows holds for this thread, and through exec for all of the engine
 	port := ownPort
@@ -71,7 +74,8 @@ func confineEngine(library, dir string, ownNetwork bool, native string, stderr i
 	return 1
 }
 
-// loopbackUp brings the loopback interface of a new network namespace up, and gives the right to do so back.
+// loopbackUp brings the loopback interface of a new network namespace up, and gives the right to do
+// so back.
 func loopbackUp() error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -89,8 +93,8 @@ func loopbackUp() error {
 	return unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
 }
 
-// freePort is a port of loopback that nothing listens on. Should something take it before the server does, the start fails, and is
-// tried again.
+// freePort is a port of loopback that nothing listens on. Should something take it before the
+// server does, the start fails, and is tried again.
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // does not wait
 	if err != nil {
@@ -112,7 +116,8 @@ const (
 		unix.LANDLOCK_ACCESS_FS_MAKE_SOCK | unix.LANDLOCK_ACCESS_FS_MAKE_FIFO | unix.LANDLOCK_ACCESS_FS_IOCTL_DEV)
 )
 
-// leastLandlock is the first version that allows renaming from one folder to another, as the server does.
+// leastLandlock is the first version that allows renaming from one folder to another, as the server
+// does.
 const leastLandlock = 2
 
 // landlockVersion is the kernel's; 0 where it has none.
@@ -127,8 +132,8 @@ func landlockVersion() int {
 // confinable reports whether the kernel can keep the engine from files outside its folder.
 func confinable() bool { return landlockVersion() >= leastLandlock }
 
-// confine leaves this thread, and what it execs, the files that the server needs, and no TCP ports but these. No grant and no setting
-// of ClickHouse forbids a reader the function file.
+// confine leaves this thread, and what it execs, the files that the server needs, and no TCP ports
+// but these. No grant and no setting of ClickHouse forbids a reader the function file.
 func confine(library, dir string, ports ...string) error {
 	version := landlockVersion()
 	if version < leastLandlock {
@@ -239,7 +244,8 @@ func allowPort(ruleset int, port string, access uint64) error {
 	return nil
 }
 
-// ownerOnly refuses clients of other users, which the modes of the socket and its folder do already.
+// ownerOnly refuses clients of other users, which the modes of the socket and its folder do
+// already.
 func ownerOnly(client *net.UnixConn) error {
 	raw, err := client.SyscallConn()
 	if err != nil {

@@ -86,7 +86,8 @@ func hasSocket(pid int, inode string) bool {
 	return false
 }
 
-// TestOnePort: the server listens on its HTTP port and on no other, and from outside nobody reaches that where it has a network of its own.
+// TestOnePort: the server listens on its HTTP port and on no other, and from outside nobody reaches
+// that where it has a network of its own.
 func TestOnePort(t *testing.T) {
 	t.Parallel()
 	for _, n := range networks {
@@ -104,7 +105,8 @@ func TestOnePort(t *testing.T) {
 	}
 }
 
-// TestPortWithoutKey: who reaches the port gets 404 to everything, and no header that lets a page of another origin read it.
+// TestPortWithoutKey: who reaches the port gets 404 to everything, and no header that lets a page
+// of another origin read it.
 func TestPortWithoutKey(t *testing.T) {
 	t.Parallel()
 	e := clickhousetest.Start(t, clickhouse.EngineConfig{Dir: t.TempDir(), SharedNetwork: true})
@@ -287,7 +289,8 @@ func stranger(socket string) {
 	_ = conn.Close()
 }
 
-// TestOtherUser: another user does not get through the folder, and gets no answer when it is opened to him.
+// TestOtherUser: another user does not get through the folder, and gets no answer when it is opened
+// to him.
 func TestOtherUser(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {

@@ -40,23 +40,26 @@ type EngineConfig struct {
 	Dir string
 	// Library is the path of libchdb.so (internal/fetch).
 	Library string
-	// Database is what Server names, and what its users may use; default darkmap. It is created by Migrate.
+	// Database is what Server names, and what its users may use; default darkmap. It is created by
+	// Migrate.
 	Database string
 	// MemoryBytes bounds what the server may allocate; 0 is 1.5 GB.
 	MemoryBytes int64
-	// SharedNetwork leaves the engine in this program's network namespace, as on a kernel that allows no other.
+	// SharedNetwork leaves the engine in this program's network namespace, as on a kernel that
+	// allows no other.
 	SharedNetwork bool
-	// NativePort is a port of loopback for the native protocol, with SharedNetwork only; 0 is none. Tests have it stand in for a server
-	// that others run.
+	// NativePort is a port of loopback for the native protocol, with SharedNetwork only; 0 is none.
+	// Tests have it stand in for a server that others run.
 	NativePort int
-	// GiveUpAfter is after how many ends in a row, none after a minute of service, the engine is not started again; 0 is never.
+	// GiveUpAfter is after how many ends in a row, none after a minute of service, the engine is
+	// not started again; 0 is never.
 	GiveUpAfter int
 	// Log is told of the engine's ends and starts; nil is none.
 	Log *slog.Logger
 }
 
-// Engine is an embedded ClickHouse. When its process ends it is started again, with the same Server, until Close. It is safe for
-// concurrent use.
+// Engine is an embedded ClickHouse. When its process ends it is started again, with the same
+// Server, until Close. It is safe for concurrent use.
 type Engine struct {
 	cfg    EngineConfig
 	server Server
@@ -71,8 +74,8 @@ type Engine struct {
 	state EngineState // guarded by mu
 }
 
-// StartEngine starts the engine and waits until it answers. A folder whose engine is just ending is waited for; one in use gives
-// ErrInUse. The context bounds the start only: Close ends the engine.
+// StartEngine starts the engine and waits until it answers. A folder whose engine is just ending is
+// waited for; one in use gives ErrInUse. The context bounds the start only: Close ends the engine.
 func StartEngine(ctx context.Context, cfg EngineConfig) (*Engine, error) {
 	if !asked.Load() {
 		return nil, errors.New("starting the embedded ClickHouse: main (in tests TestMain) does not call RunEngineChild")
@@ -115,8 +118,9 @@ func StartEngine(ctx context.Context, cfg EngineConfig) (*Engine, error) {
 	}
 }
 
-// startLocked keeps our own lock as long as the engine lives: without it a second instance would overwrite the files of the first.
-// The server has one too, which outlives a killed parent by a moment.
+// startLocked keeps our own lock as long as the engine lives: without it a second instance would
+// overwrite the files of the first. The server has one too, which outlives a killed parent by a
+// moment.
 func startLocked(ctx context.Context, cfg EngineConfig) (*Engine, error) {
 	lock, err := lockFile(filepath.Join(cfg.Dir, "lock"))
 	if err != nil {
@@ -276,8 +280,9 @@ func (e *Engine) Err() error {
 	return e.err
 }
 
-// Close ends the engine at once and waits for its end. That loses nothing that was acknowledged; the server's own shutdown
-// would wait seconds for its clients and write nothing more. It may be called more than once.
+// Close ends the engine at once and waits for its end. That loses nothing that was acknowledged;
+// the server's own shutdown would wait seconds for its clients and write nothing more. It may be
+// called more than once.
 func (e *Engine) Close() error {
 	e.stop()
 	<-e.done

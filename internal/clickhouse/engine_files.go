@@ -15,9 +15,10 @@ import (
 
 const defaultEngineMemory = 1_500_000_000
 
-// engineXML is the server's configuration: two cores, little memory, no logs in tables. Its HTTP interface answers 404 to every request
-// that does not carry the key and the name of one of our users: the user default has no password. Without the rule for /ping, a client's
-// ping is an empty statement.
+// engineXML is the server's configuration: two cores, little memory, no logs in tables. Its HTTP
+// interface answers 404 to every request that does not carry the key and the name of one of our
+// users: the user default has no password. Without the rule for /ping, a client's ping is an empty
+// statement.
 var engineXML = template.Must(template.New("engine.xml").Parse(`<clickhouse>
   <log-level>warning</log-level>
   <logger><log>{{.Log}}</log><size>10M</size><count>1</count><console>false</console></logger>
@@ -72,8 +73,9 @@ var engineXML = template.Must(template.New("engine.xml").Parse(`<clickhouse>
         <X-ClickHouse-User>regex:^({{.Writer}}|{{.Reader}})$</X-ClickHouse-User>
       </headers>{{end}}`))
 
-// usersXML: the server's own session runs as default, which has no password, so it may do nothing but start to listen and block. The
-// writer has its database and those whose names begin with that name. The reader may only read. In constraints the least is 1, as 0 means no limit.
+// usersXML: the server's own session runs as default, which has no password, so it may do nothing
+// but start to listen and block. The writer has its database and those whose names begin with that
+// name. The reader may only read. In constraints the least is 1, as 0 means no limit.
 var usersXML = template.Must(template.New("users.xml").Parse(`<clickhouse>
   <profiles>
     <default>
@@ -191,8 +193,8 @@ func writeConfiguration(cfg EngineConfig, s Server) error {
 	})
 }
 
-// removeConfiguration removes what nobody needs after a start: it holds the key, and the server could read it to a client. Older versions
-// left theirs in the folder itself.
+// removeConfiguration removes what nobody needs after a start: it holds the key, and the server
+// could read it to a client. Older versions left theirs in the folder itself.
 func removeConfiguration(dir string) error {
 	var faults []error
 	for _, path := range []string{

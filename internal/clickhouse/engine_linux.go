@@ -45,12 +45,14 @@ func lockFile(path string) (io.Closer, error) {
 // lockedFile is a file with a lock on it.
 type lockedFile struct{ *os.File }
 
-// Close unlocks, which is not left to the closing: a child that is just being forked has the file too.
+// Close unlocks, which is not left to the closing: a child that is just being forked has the file
+// too.
 func (f lockedFile) Close() error {
 	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.File.Close())
 }
 
-// engineEnv is the child's environment: nothing of ours changes the server, and a reader may see all of it.
+// engineEnv is the child's environment: nothing of ours changes the server, and a reader may see
+// all of it.
 func engineEnv() []string {
 	env := []string{"GOTRACEBACK=single", "GOMAXPROCS=2"}
 	for _, name := range []string{"TZ", "LANG", "LD_LIBRARY_PATH"} {
@@ -116,8 +118,8 @@ func runEngine(library, dir, port, native string, stdin io.Reader, stderr io.Wri
 	return 0
 }
 
-// engineCommand is the server's command line: start to listen, and block. START LISTEN QUERIES DEFAULT would open 9000 where no native
-// port is named.
+// engineCommand is the server's command line: start to listen, and block. START LISTEN QUERIES
+// DEFAULT would open 9000 where no native port is named.
 func engineCommand(dir, port, native string) []string {
 	args := []string{
 		"clickhouse", "--path=" + dataDir(dir), "--config-file=" + filepath.Join(confDir(dir), "engine.xml"),
@@ -130,8 +132,9 @@ func engineCommand(dir, port, native string) []string {
 	return append(args, "--query", listen+"SELECT sleepEachRow(0.5) FROM numbers(1000000000) SETTINGS max_block_size = 1 FORMAT Null")
 }
 
-// watchStdin puts the signal handlers back once the parent has seen the server listen, and ends the process when the parent
-// is gone or wants it: at once, as the server survives that, whereas its own shutdown waits for its clients.
+// watchStdin puts the signal handlers back once the parent has seen the server listen, and ends the
+// process when the parent is gone or wants it: at once, as the server survives that, whereas its
+// own shutdown waits for its clients.
 func watchStdin(stdin io.Reader, handlers []sigaction) {
 	b := make([]byte, 1)
 	for {

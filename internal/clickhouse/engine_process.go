@@ -32,8 +32,8 @@ type child struct {
 	exit error
 }
 
-// startChild starts a process and waits until it answers on the server's socket. It is given a network of its own where the kernel
-// allows that.
+// startChild starts a process and waits until it answers on the server's socket. It is given a
+// network of its own where the kernel allows that.
 func startChild(ctx context.Context, cfg EngineConfig, s Server) (*child, error) {
 	var refused error
 	for _, attr := range processAttrs(cfg.SharedNetwork) {
@@ -68,7 +68,8 @@ type processAttr struct {
 	ownNetwork bool
 }
 
-// spawn starts the process. It inherits the listening socket, so that its path and its mode are not left to it.
+// spawn starts the process. It inherits the listening socket, so that its path and its mode are not
+// left to it.
 func spawn(cfg EngineConfig, s Server, attr processAttr) (*child, error) {
 	if err := writeConfiguration(cfg, s); err != nil {
 		return nil, err
@@ -82,15 +83,16 @@ func spawn(cfg EngineConfig, s Server, attr processAttr) (*child, error) {
 	if attr.ownNetwork {
 		network = ownArg
 	}
-	// Not CommandContext: the engine outlives the start's context, until Close. The path is that of the running program even when its
-	// file was replaced.
+	// Not CommandContext: the engine outlives the start's context, until Close. The path is that of
+	// the running program even when its file was replaced.
 	cmd := exec.Command("/proc/self/exe", engineArg, cfg.Library, cfg.Dir, network) //nolint:gosec,noctx // starts itself; see above
 	cmd.Args[0] = os.Args[0]
 	cmd.Dir = dataDir(cfg.Dir)
 	cmd.Env = engineEnv()
 	cmd.SysProcAttr = attr.sys
 	cmd.ExtraFiles = []*os.File{listener}
-	// Sockets and no pipes: a statement that opened a pipe through /proc/self/fd would wait for ever.
+	// Sockets and no pipes: a statement that opened a pipe through /proc/self/fd would wait for
+	// ever.
 	ours, theirs, err := socketPair()
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the child: %w", err)

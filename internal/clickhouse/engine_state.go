@@ -24,7 +24,8 @@ type EngineState struct {
 
 const stateFile = "state.json"
 
-// ReadEngineState reads the state of the engine that runs, or ran last, in the folder dir. ok is false where none did.
+// ReadEngineState reads the state of the engine that runs, or ran last, in the folder dir. ok is
+// false where none did.
 func ReadEngineState(dir string) (s EngineState, ok bool, err error) {
 	b, err := os.ReadFile(filepath.Join(dir, stateFile)) //nolint:gosec // below the data directory
 	if errors.Is(err, fs.ErrNotExist) {
@@ -55,7 +56,8 @@ func (s EngineState) write(dir string) error {
 	return nil
 }
 
-// downError explains why the socket of an engine does not answer, as far as the engine's state says.
+// downError explains why the socket of an engine does not answer, as far as the engine's state
+// says.
 func downError(socket string, err error) error {
 	err = fmt.Errorf("connecting to the embedded ClickHouse: %w", err)
 	if s, ok, stateErr := ReadEngineState(filepath.Dir(socket)); stateErr == nil && ok && !s.Up && s.Why != "" {
@@ -68,14 +70,16 @@ func downError(socket string, err error) error {
 const (
 	backoffFirst = 200 * time.Millisecond
 	backoffMost  = 30 * time.Second
-	// healthyAfter is how long an engine has to serve so that its end counts as the first one again.
+	// healthyAfter is how long an engine has to serve so that its end counts as the first one
+	// again.
 	healthyAfter = time.Minute
 )
 
 // backoff counts the ends of an engine that follow one another. The zero value is ready.
 type backoff struct{ ends int }
 
-// next returns how long to wait after an engine has ended that had served for so long; 0 for one that did not start.
+// next returns how long to wait after an engine has ended that had served for so long; 0 for one
+// that did not start.
 func (b *backoff) next(served time.Duration) time.Duration {
 	if served >= healthyAfter {
 		b.ends = 0

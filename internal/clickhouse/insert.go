@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,12 +27,13 @@ type Insert struct {
 	ID string
 	// Settings are ClickHouse settings.
 	Settings map[string]string
-	// Columns hold the rows, all the same number. They are only read, and only until Insert returns.
+	// Columns hold the rows, all the same number. They are only read, and only until Insert
+	// returns.
 	Columns proto.Input
 }
 
-// Inserter inserts blocks: over the native protocol, or over HTTP into the embedded engine. It connects when it has to, and
-// again after a failure. It is not safe for concurrent use.
+// Inserter inserts blocks: over the native protocol, or over HTTP into the embedded engine. It
+// connects when it has to, and again after a failure. It is not safe for concurrent use.
 type Inserter struct {
 	server Server
 	native *ch.Client      // nil while not connected
@@ -41,8 +44,8 @@ type Inserter struct {
 // NewInserter does not connect yet.
 func NewInserter(s Server) *Inserter { return &Inserter{server: s} }
 
-// Insert sends the block and waits for the answer. A refusal of the server is a *ch.Exception. After any other error the block
-// may be in the table: as a whole or not at all.
+// Insert sends the block and waits for the answer. A refusal of the server is a *ch.Exception.
+// After any other error the block may be in the table: as a whole or not at all.
 func (i *Inserter) Insert(ctx context.Context, in Insert) error {
 	if i.server.Embedded {
 		return i.post(ctx, in)
@@ -102,13 +105,15 @@ func dialNative(ctx context.Context, s Server) (*ch.Client, error) {
 	return nil, errors.Join(faults...)
 }
 
-// insertLimit bounds how long the embedded engine may take for a block. It sends nothing before it is through.
+// insertLimit bounds how long the embedded engine may take for a block. It sends nothing before it
+// is through.
 const insertLimit = 2 * time.Minute
 
 // maxBlockKept bounds the memory that is kept for the next block.
 const maxBlockKept = 64 << 20
 
-// post inserts over HTTP: one block in the format Native. Its length is sent first, so a body that is cut short is no block.
+// post inserts over HTTP: one block in the format Native. Its length is sent first, so a body that
+// is cut short is no block.
 func (i *Inserter) post(ctx context.Context, in Insert) error {
 	if i.http == nil {
 		i.http = i.server.Transport()
@@ -117,7 +122,8 @@ func (i *Inserter) post(ctx context.Context, in Insert) error {
 	if i.block.Buf = i.block.Buf[:0]; cap(i.block.Buf) > maxBlockKept {
 		i.block.Buf = nil
 	}
-	if err := encodeBlock(&i.block, in.Columns); err != nil {
+	block, size, err := encodeBlock(&i.block, in.Columns)
+	if err != nil {
 		return err
 	}
 	v := url.Values{}
@@ -129,8 +135,16 @@ func (i *Inserter) post(ctx context.Context, in Insert) error {
 	v.Set("query_id", in.ID)
 	u := i.server.BaseURL()
 	u.RawQuery = v.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(i.block.Buf))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), nil)
 	if err != nil {
+		return fmt.Errorf("asking ClickHouse: %w", err)
+	}
+	req.ContentLength = size
+	req.GetBody = func() (io.ReadCloser, error) {
+		unread := slices.Clone(block)
+		return io.NopCloser(&unread), nil
+	}
+	if req.Body, err = req.GetBody(); err != nil {
 		return fmt.Errorf("asking ClickHouse: %w", err)
 	}
 	i.server.Authorize(req.Header)
@@ -149,23 +163,37 @@ func (i *Inserter) post(ctx context.Context, in Insert) error {
 	return nil
 }
 
-// encodeBlock appends the columns as one block of the format Native.
-func encodeBlock(b *proto.Buffer, columns proto.Input) error {
+// encodeBlock encodes the columns as one block of the format Native, without copying what the
+// columns have as octets already. The pieces are valid until buf or a column is changed.
+func encodeBlock(buf *proto.Buffer, columns proto.Input) (block net.Buffers, size int64, err error) {
 	rows := 0
 	if len(columns) > 0 {
 		rows = columns[0].Data.Rows()
 	}
+	var p pieces
+	w := proto.NewWriter(&p, buf)
 	const version = 0 // of the protocol: the format Native over HTTP has no more than columns and rows before the data
-	if err := (proto.Block{Rows: rows, Columns: len(columns)}).EncodeRawBlock(b, version, columns); err != nil {
-		return fmt.Errorf("encoding a block: %w", err)
+	if err := (proto.Block{Rows: rows, Columns: len(columns)}).WriteBlock(w, version, columns); err != nil {
+		return nil, 0, fmt.Errorf("encoding a block: %w", err)
 	}
-	return nil
+	size, err = w.Flush()
+	return net.Buffers(p), size, err
+}
+
+// pieces collects what a proto.Writer writes. It keeps the memory, which encodeBlock sees to.
+type pieces net.Buffers
+
+// Write never fails.
+func (p *pieces) Write(b []byte) (int, error) {
+	*p = append(*p, b)
+	return len(b), nil
 }
 
 // maxMessage bounds what is read of an error message.
 const maxMessage = 64 << 10
 
-// exception is a refusal as the native protocol would give it. Without a code it is an error of the HTTP server.
+// exception is a refusal as the native protocol would give it. Without a code it is an error of the
+// HTTP server.
 func exception(code, status string, body []byte) error {
 	message := string(bytes.TrimSpace(body))
 	n, err := strconv.Atoi(code)

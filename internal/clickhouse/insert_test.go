@@ -28,7 +28,8 @@ func block(n int) proto.Input {
 	return proto.Input{{Name: "number", Data: &number}, {Name: "a name", Data: name}}
 }
 
-// bothWays are an embedded engine and a configured server, with a database and a table t each, by name.
+// bothWays are an embedded engine and a configured server, with a database and a table t each, by
+// name.
 func bothWays(t *testing.T) map[string]clickhouse.Server {
 	t.Helper()
 	ways := map[string]clickhouse.Server{}
@@ -76,7 +77,8 @@ func TestInsert(t *testing.T) {
 	}
 }
 
-// TestInsertErrors: a refusal has its code, whichever way the block went, and the next insert works.
+// TestInsertErrors: a refusal has its code, whichever way the block went, and the next insert
+// works.
 func TestInsertErrors(t *testing.T) {
 	t.Parallel()
 	for name, s := range bothWays(t) {
@@ -122,34 +124,6 @@ func TestInsertErrors(t *testing.T) {
 	}
 }
 
-// cutter passes the first bytes of a connection on to a socket, and cuts it then.
-func cutter(t *testing.T, path, target string, after int64) {
-	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	t.Cleanup(func() {
-		_ = l.Close()
-		<-done
-	})
-	go func() {
-		defer close(done)
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			if server, err := net.Dial("unix", target); err == nil {
-				_, _ = io.CopyN(server, client, after)
-				_ = server.Close()
-			}
-			_ = client.Close()
-		}
-	}()
-}
-
 // TestCutInsert: of a block that is cut short nothing is in the table, wherever the cut is.
 func TestCutInsert(t *testing.T) {
 	t.Parallel()
@@ -160,12 +134,17 @@ func TestCutInsert(t *testing.T) {
 		}
 	}
 	for i, after := range []int64{100, 1000, 100_000, 500_000, 524_288 + 700, 580_000} {
-		through := s
-		through.Socket = fmt.Sprintf("%s/cut%d", t.TempDir(), i)
-		cutter(t, through.Socket, s.Socket, after)
+		passed := make(chan int64, 8)
+		through := clickhousetest.Between(t, s, func(client, server net.Conn) {
+			n, _ := io.CopyN(server, client, after)
+			passed <- n
+		})
 		in := clickhouse.NewInserter(through)
 		if err := in.Insert(t.Context(), clickhouse.Insert{Table: "t", ID: fmt.Sprint("cut/", i), Columns: block(65_536)}); err == nil {
 			t.Errorf("cut after %d octets: got no error", after)
+		}
+		if n := <-passed; n != after {
+			t.Errorf("%d octets were passed on, want %d", n, after)
 		}
 		_ = in.Close()
 	}
@@ -222,7 +201,8 @@ func TestKillStalledInsert(t *testing.T) {
 	}
 }
 
-// TestReaderThatLeaves: a statement whose reader has gone ends soon, although it would give rows for ever.
+// TestReaderThatLeaves: a statement whose reader has gone ends soon, although it would give rows
+// for ever.
 func TestReaderThatLeaves(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.StartIn(t, t.TempDir()).Server()

@@ -17,14 +17,17 @@ const (
 	drainLimit = time.Minute
 )
 
-// askForConnection is the first octet of a client that wants the connection itself, and not to be passed on. No HTTP request begins so.
+// askForConnection is the first octet of a client that wants the connection itself, and not to be
+// passed on. No HTTP request begins so.
 const askForConnection = 0
 
-// relay connects clients of a Unix socket to the server's port. To one that begins with askForConnection it gives the connection's
-// descriptor, and keeps one itself; what any other sends, and what it is answered, it passes on.
+// relay connects clients of a Unix socket to the server's port. To one that begins with
+// askForConnection it gives the connection's descriptor, and keeps one itself; what any other
+// sends, and what it is answered, it passes on.
 //
-// The server does not survive every reset of a connection, so it never sees one, however a client ends: towards it a connection ends with its
-// writing half, and is closed when the server has ended the other.
+// The server does not survive every reset of a connection, so it never sees one, however a client
+// ends: towards it a connection ends with its writing half, and is closed when the server has ended
+// the other.
 type relay struct {
 	listener net.Listener
 	target   string
@@ -38,7 +41,8 @@ func newRelay(l net.Listener, target string, allowed func(*net.UnixConn) error) 
 	return &relay{listener: l, target: target, allowed: allowed, slots: make(chan struct{}, maxRelayed)}
 }
 
-// run accepts until it cannot any more, as when the listener is closed, waits for the connections' ends, and returns why.
+// run accepts until it cannot any more, as when the listener is closed, waits for the connections'
+// ends, and returns why.
 func (r *relay) run() error {
 	defer r.wg.Wait()
 	for {

@@ -40,8 +40,9 @@ func startRelay(t *testing.T, allowed func(*net.UnixConn) error) (socket string,
 
 func anyone(*net.UnixConn) error { return nil }
 
-// TestRelayNeverResets: the server sees the end of what a client sends, and never a reset, although the client leaves answers unread,
-// is passed on or was given the connection, and closes both ends or is killed.
+// TestRelayNeverResets: the server sees the end of what a client sends, and never a reset, although
+// the client leaves answers unread, is passed on or was given the connection, and closes both ends
+// or is killed.
 func TestRelayNeverResets(t *testing.T) {
 	t.Parallel()
 	ways := map[string]func(socket string) (net.Conn, error){

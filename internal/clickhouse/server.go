@@ -12,12 +12,14 @@ import (
 	"time"
 )
 
-// Server is a ClickHouse that can be connected to; run.json holds one. It prints and logs without its secrets.
+// Server is a ClickHouse that can be connected to; run.json holds one. It prints and logs without
+// its secrets.
 type Server struct {
 	// Addresses of the native protocol, and HTTPAddress; both are empty for the embedded engine.
 	Addresses   []string `json:"addresses,omitempty"`
 	HTTPAddress string   `json:"http_address,omitempty"`
-	// Socket is the Unix socket at which the embedded engine answers HTTP, and Key the secret that each request carries.
+	// Socket is the Unix socket at which the embedded engine answers HTTP, and Key the secret that
+	// each request carries.
 	Socket string `json:"socket,omitempty"`
 	Key    string `json:"key,omitempty"`
 
@@ -30,8 +32,9 @@ type Server struct {
 	Cluster  string `json:"cluster,omitempty"`
 	// Embedded is set for the embedded engine.
 	Embedded bool `json:"embedded,omitempty"`
-	// Confined is set where the kernel keeps the embedded engine from files outside its folder. Where it is not set, a reader
-	// can read every file of the user who runs the engine, so the reader must not be offered to anyone else.
+	// Confined is set where the kernel keeps the embedded engine from files outside its folder.
+	// Where it is not set, a reader can read every file of the user who runs the engine, so the
+	// reader must not be offered to anyone else.
 	Confined bool `json:"confined,omitempty"`
 	// Door is the fixed address for other programs; nil where there is none.
 	Door *DoorAddress `json:"door,omitempty"`
@@ -54,7 +57,8 @@ func (l Login) GoString() string { return l.String() }
 // LogValue leaves the password out.
 func (l Login) LogValue() slog.Value { return slog.StringValue(l.User) }
 
-// AsReader returns s for one who only reads: with the reader's login, or, where s has none, with ReadOnly set.
+// AsReader returns s for one who only reads: with the reader's login, or, where s has none, with
+// ReadOnly set.
 func (s Server) AsReader() Server {
 	if s.Reader == nil {
 		s.ReadOnly = true
@@ -67,8 +71,8 @@ func (s Server) AsReader() Server {
 // keyHeader carries Server.Key.
 const keyHeader = "X-Darkmap-Key"
 
-// Authorize sets the headers that a request over HTTP needs: user, password, and the embedded engine's key. It replaces
-// what h had of them.
+// Authorize sets the headers that a request over HTTP needs: user, password, and the embedded
+// engine's key. It replaces what h had of them.
 func (s Server) Authorize(h http.Header) {
 	h.Del("Authorization")
 	h.Set("X-ClickHouse-User", s.User)
@@ -91,11 +95,13 @@ func (s Server) BaseURL() *url.URL {
 	return u
 }
 
-// idleLimit is shorter than keep_alive_timeout of engineXML, so that a connection is never used while the server closes it.
+// idleLimit is shorter than keep_alive_timeout of engineXML, so that a connection is never used
+// while the server closes it.
 const idleLimit = 30 * time.Second
 
-// Transport returns a new transport to the HTTP interface; it does not authorize. The caller keeps it and ends its idle
-// connections with CloseIdleConnections. It has no time limits but that of connecting.
+// Transport returns a new transport to the HTTP interface; it does not authorize. The caller keeps
+// it and ends its idle connections with CloseIdleConnections. It has no time limits but that of
+// connecting.
 func (s Server) Transport() *http.Transport {
 	t := &http.Transport{
 		DialContext:     (&net.Dialer{Timeout: dialTimeout}).DialContext,
@@ -121,7 +127,8 @@ func (s Server) Transport() *http.Transport {
 	return t
 }
 
-// Server resolves the configured addresses and the secret. It fails for the embedded engine, whose Engine has its own.
+// Server resolves the configured addresses and the secret. It fails for the embedded engine, whose
+// Engine has its own.
 func (c Config) Server() (Server, error) {
 	if c.Embedded() {
 		return Server{}, errors.New("no clickhouse.addresses are configured")

@@ -17,7 +17,8 @@ import (
 // maxSocketPath is how long the kernel lets the path of a Unix socket be.
 const maxSocketPath = 107
 
-// withSocket calls do with a path of the socket that is short enough: a long one goes through its folder's descriptor.
+// withSocket calls do with a path of the socket that is short enough: a long one goes through its
+// folder's descriptor.
 func withSocket(path string, do func(path string) error) error {
 	if len(path) <= maxSocketPath {
 		return do(path)
@@ -30,7 +31,8 @@ func withSocket(path string, do func(path string) error) error {
 	return do(filepath.Join("/proc/self/fd", strconv.Itoa(dir), filepath.Base(path)))
 }
 
-// dialSocket connects to the engine: through the Unix socket it asks for a connection to the server.
+// dialSocket connects to the engine: through the Unix socket it asks for a connection to the
+// server.
 func dialSocket(ctx context.Context, path string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
@@ -83,7 +85,8 @@ func takeConnection(socket *net.UnixConn) (*net.TCPConn, error) {
 	return server, nil
 }
 
-// givenConn is a connection to the server that the relay keeps as well, so that it ends politely when this end is closed.
+// givenConn is a connection to the server that the relay keeps as well, so that it ends politely
+// when this end is closed.
 type givenConn struct {
 	*net.TCPConn
 	socket *net.UnixConn

@@ -1,4 +1,5 @@
-// Package clickhousetest gives tests a ClickHouse: the embedded engine, or the server at TEST_CLICKHOUSE_ADDR.
+// Package clickhousetest gives tests a ClickHouse: the embedded engine, or the server at
+// TEST_CLICKHOUSE_ADDR.
 package clickhousetest
 
 import (
@@ -16,8 +17,8 @@ import (
 	"github.com/darkmap/darkmap/internal/fetch"
 )
 
-// Main is what a TestMain of a package that starts engines ends with: os.Exit(clickhousetest.Main(m)). The engine is the
-// test's own program in another role.
+// Main is what a TestMain of a package that starts engines ends with:
+// os.Exit(clickhousetest.Main(m)). The engine is the test's own program in another role.
 func Main(m *testing.M) int {
 	if code, handled := clickhouse.RunEngineChild(os.Args); handled {
 		return code
@@ -25,7 +26,8 @@ func Main(m *testing.M) int {
 	return m.Run()
 }
 
-// Library returns the path of the engine's library. Where there is none the test is skipped, or fails with TEST_INTEGRATION=1.
+// Library returns the path of the engine's library. Where there is none the test is skipped, or
+// fails with TEST_INTEGRATION=1.
 func Library(t testing.TB) string {
 	t.Helper()
 	item, ok := fetch.Engine()
@@ -67,8 +69,9 @@ func Start(t testing.TB, cfg clickhouse.EngineConfig) *clickhouse.Engine {
 	return e
 }
 
-// Server returns an empty ClickHouse with the schema applied: an engine of the test's own, or a database of the server that
-// TEST_CLICKHOUSE_ADDR names (user TEST_CLICKHOUSE_USER, password TEST_CLICKHOUSE_PASSWORD), dropped afterwards.
+// Server returns an empty ClickHouse with the schema applied: an engine of the test's own, or a
+// database of the server that TEST_CLICKHOUSE_ADDR names (user TEST_CLICKHOUSE_USER, password
+// TEST_CLICKHOUSE_PASSWORD), dropped afterwards.
 func Server(t testing.TB) clickhouse.Server {
 	t.Helper()
 	s := clickhouse.Server{}
@@ -110,7 +113,8 @@ func letters(r rune) rune {
 	return '_'
 }
 
-// Port is the engine's HTTP port; where it has a network of its own, the one in there. 0 where the engine has just ended.
+// Port is the engine's HTTP port; where it has a network of its own, the one in there. 0 where the
+// engine has just ended.
 func Port(t testing.TB, e *clickhouse.Engine) int {
 	t.Helper()
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", e.PID()))

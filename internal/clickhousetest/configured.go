@@ -13,8 +13,8 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
-// Configured returns an engine, empty, and the same engine as a server that others run: native protocol and HTTP on TCP ports, with a
-// user and a password.
+// Configured returns an engine, empty, and the same engine as a server that others run: native
+// protocol and HTTP on TCP ports, with a user and a password.
 func Configured(t testing.TB) (*clickhouse.Engine, clickhouse.Server) {
 	t.Helper()
 	l := listen(t)
@@ -49,8 +49,8 @@ func listen(t testing.TB) net.Listener {
 	return l
 }
 
-// forward passes connections on to the native port and ends them without a reset, which the library's server does not survive. It
-// returns its address.
+// forward passes connections on to the native port and ends them without a reset, which the
+// library's server does not survive. It returns its address.
 func forward(t testing.TB, target string) string {
 	t.Helper()
 	l := listen(t)

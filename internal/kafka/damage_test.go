@@ -434,7 +434,7 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// TestDamageAtRandom: files are damaged anywhere. DARKMAP_SEED tries one seed again.
+// TestDamageAtRandom: files are damaged anywhere. The name of a run is its seed.
 func TestDamageAtRandom(t *testing.T) {
 	t.Parallel()
 	w := newDamagedLog(t)

@@ -321,6 +321,12 @@ func segments(t *testing.T, dir, topic, suffix string) []string {
 	return files
 }
 
+// on is the folder that a test damages.
+type on struct {
+	t   *testing.T
+	dir string
+}
+
 // TestDamage: whatever is damaged in the broker's folder, it starts, keeps what can be read, and names what it lost: in the log with file and
 // octets, in the partition with a record in the place of what was lost.
 func TestDamage(t *testing.T) {
@@ -340,18 +346,17 @@ func TestDamage(t *testing.T) {
 	}
 	type test struct {
 		name   string
-		damage func(t *testing.T, dir string)
+		damage func(x on)
 		said   string // pattern; empty is nothing
 		lost   [2]int // at least and at most
 	}
-	tests := []test{{"nothing", func(*testing.T, string) {}, "", [2]int{}}}
+	tests := []test{{"nothing", func(on) {}, "", [2]int{}}}
 	for _, topic := range schemas.Topics {
 		if topic.Compacted {
 			continue
 		}
-		tests = append(tests, test{"octets of " + topic.Name, func(t *testing.T, dir string) {
-			t.Helper()
-			flip(t, segments(t, dir, topic.Name, ".dat")[1], 5000)
+		tests = append(tests, test{"octets of " + topic.Name, func(x on) {
+			flip(x.t, segments(x.t, x.dir, topic.Name, ".dat")[1], 5000)
 		}, `WARN.*damaged.*topic=` + topic.Name + ` partition=0 file=\S+\.dat octets=\d+-\d+ offsets=\d+-\d+ after=\S+ before=`, [2]int{damagedGroup, damagedGroup}})
 	}
 	head := `WARN.*no checksum covers.*file=\S+\.dat batches=1`
@@ -360,9 +365,8 @@ func TestDamage(t *testing.T) {
 			name string
 			at   int
 		}{{"first offset", 4}, {"length", 8}, {"epoch", 12}, {"magic", 13}} {
-			tests = append(tests, test{f.name + " of " + topic, func(t *testing.T, dir string) {
-				t.Helper()
-				flip(t, segments(t, dir, topic, ".dat")[1], f.at)
+			tests = append(tests, test{f.name + " of " + topic, func(x on) {
+				flip(x.t, segments(x.t, x.dir, topic, ".dat")[1], f.at)
 			}, head, [2]int{}})
 		}
 		of := func(i int, suffix string) func(*testing.T, string) string {
@@ -373,31 +377,30 @@ func TestDamage(t *testing.T) {
 			}
 		}
 		tests = append(tests,
-			test{"last batch of " + topic, func(t *testing.T, dir string) {
-				t.Helper()
-				path := of(-1, ".dat")(t, dir)
+			test{"last batch of " + topic, func(x on) {
+				path := of(-1, ".dat")(x.t, x.dir)
 				info, err := os.Stat(path)
 				if err != nil {
-					t.Fatal(err)
+					x.t.Fatal(err)
 				}
-				flip(t, path, int(info.Size())-10)
+				flip(x.t, path, int(info.Size())-10)
 			}, `WARN.*damaged.*octets=`, [2]int{0, damagedGroup}},
-			test{"last segment of " + topic + " cut", func(t *testing.T, dir string) { cut(t, of(-1, ".dat")(t, dir), 700) }, `WARN.*offsets=`, [2]int{1, 100}},
-			test{"middle segment of " + topic + " cut", func(t *testing.T, dir string) { cut(t, of(2, ".dat")(t, dir), 9000) }, `WARN.*offsets=\d+-\d+ after=\S+ before=`, [2]int{1, 100}},
-			test{"segment of " + topic + " empty", func(t *testing.T, dir string) { cut(t, of(2, ".dat")(t, dir), 0) }, `WARN.*missing.*offsets=`, [2]int{1, 100}},
-			test{"first segment of " + topic + " removed", func(t *testing.T, dir string) { remove(t, of(0, ".dat")(t, dir)) }, `WARN.*missing.*offsets=|^$`, [2]int{0, 100}},
-			test{"middle segment of " + topic + " removed", func(t *testing.T, dir string) { remove(t, of(2, ".dat")(t, dir)) }, `WARN.*missing.*file=\S+\.dat offsets=\d+-\d+ after=\S+ before=`, [2]int{1, 100}},
-			test{"last segment of " + topic + " removed", func(t *testing.T, dir string) { remove(t, of(-1, ".dat")(t, dir)) }, `WARN.*missing.*offsets=`, [2]int{1, 100}},
-			test{"partition of " + topic + " removed", func(t *testing.T, dir string) { remove(t, filepath.Dir(of(0, ".dat")(t, dir))) }, `WARN.*missing.*offsets=`, [2]int{1, damagedRecords}},
-			test{"index of " + topic, func(t *testing.T, dir string) { flip(t, of(1, ".idx")(t, dir), 31) }, `INFO.*index.*file=\S+\.idx`, [2]int{}},
-			test{"index of " + topic + " cut", func(t *testing.T, dir string) { cut(t, of(1, ".idx")(t, dir), 22) }, `INFO.*index.*file=\S+\.idx`, [2]int{}},
-			test{"index of " + topic + " removed", func(t *testing.T, dir string) { remove(t, of(1, ".idx")(t, dir)) }, `INFO.*index.*file=\S+\.idx`, [2]int{}},
-			test{"snapshot of " + topic, func(t *testing.T, dir string) {
-				path := filepath.Join(dir, "partitions", topic+"-0", "snapshot.json")
+			test{"last segment of " + topic + " cut", func(x on) { cut(x.t, of(-1, ".dat")(x.t, x.dir), 700) }, `WARN.*offsets=`, [2]int{1, 100}},
+			test{"middle segment of " + topic + " cut", func(x on) { cut(x.t, of(2, ".dat")(x.t, x.dir), 9000) }, `WARN.*offsets=\d+-\d+ after=\S+ before=`, [2]int{1, 100}},
+			test{"segment of " + topic + " empty", func(x on) { cut(x.t, of(2, ".dat")(x.t, x.dir), 0) }, `WARN.*missing.*offsets=`, [2]int{1, 100}},
+			test{"first segment of " + topic + " removed", func(x on) { remove(x.t, of(0, ".dat")(x.t, x.dir)) }, `WARN.*missing.*offsets=|^$`, [2]int{0, 100}},
+			test{"middle segment of " + topic + " removed", func(x on) { remove(x.t, of(2, ".dat")(x.t, x.dir)) }, `WARN.*missing.*file=\S+\.dat offsets=\d+-\d+ after=\S+ before=`, [2]int{1, 100}},
+			test{"last segment of " + topic + " removed", func(x on) { remove(x.t, of(-1, ".dat")(x.t, x.dir)) }, `WARN.*missing.*offsets=`, [2]int{1, 100}},
+			test{"partition of " + topic + " removed", func(x on) { remove(x.t, filepath.Dir(of(0, ".dat")(x.t, x.dir))) }, `WARN.*missing.*offsets=`, [2]int{1, damagedRecords}},
+			test{"index of " + topic, func(x on) { flip(x.t, of(1, ".idx")(x.t, x.dir), 31) }, `INFO.*index.*file=\S+\.idx`, [2]int{}},
+			test{"index of " + topic + " cut", func(x on) { cut(x.t, of(1, ".idx")(x.t, x.dir), 22) }, `INFO.*index.*file=\S+\.idx`, [2]int{}},
+			test{"index of " + topic + " removed", func(x on) { remove(x.t, of(1, ".idx")(x.t, x.dir)) }, `INFO.*index.*file=\S+\.idx`, [2]int{}},
+			test{"snapshot of " + topic, func(x on) {
+				path := filepath.Join(x.dir, "partitions", topic+"-0", "snapshot.json")
 				if b, err := os.ReadFile(path); err == nil {
 					b = regexp.MustCompile(`"high_watermark":\d`).ReplaceAll(b, []byte(`"high_watermark":1`))
 					if err := os.WriteFile(path, b, 0o600); err != nil {
-						t.Fatal(err)
+						x.t.Fatal(err)
 					}
 				}
 			}, `WARN.*snapshot.*nothing is lost|^$`, [2]int{}})
@@ -405,12 +408,12 @@ func TestDamage(t *testing.T) {
 	for _, name := range []string{"meta.json", "topics.json", "groups.log", "pids.log", "seq_windows.json", "session_state.json"} {
 		said := `(?s)WARN.*file=\S+` + regexp.QuoteMeta(name) + `|^$`
 		tests = append(tests,
-			test{name, func(t *testing.T, dir string) {
-				if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
-					flip(t, filepath.Join(dir, name), 12)
+			test{name, func(x on) {
+				if _, err := os.Stat(filepath.Join(x.dir, name)); err == nil {
+					flip(x.t, filepath.Join(x.dir, name), 12)
 				}
 			}, said, [2]int{}},
-			test{name + " removed", func(t *testing.T, dir string) { remove(t, filepath.Join(dir, name)) }, said, [2]int{}})
+			test{name + " removed", func(x on) { remove(x.t, filepath.Join(x.dir, name)) }, said, [2]int{}})
 	}
 	for _, from := range []struct{ name, dir string }{{"closed", w.closed}, {"killed", w.killed}} {
 		for _, tt := range tests {
@@ -420,7 +423,7 @@ func TestDamage(t *testing.T) {
 				if err := os.CopyFS(dir, os.DirFS(from.dir)); err != nil {
 					t.Fatal(err)
 				}
-				tt.damage(t, dir)
+				tt.damage(on{t, dir})
 				missing, said := w.open(t, dir)
 				t.Logf("%d of %d records are lost", missing, damagedRecords)
 				if missing < tt.lost[0] || missing > tt.lost[1] {
@@ -434,7 +437,7 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// TestDamageAtRandom: files are damaged anywhere. DARKMAP_SEED tries one seed again.
+// TestDamageAtRandom: files are damaged anywhere. The name of a run is its seed.
 func TestDamageAtRandom(t *testing.T) {
 	t.Parallel()
 	w := newDamagedLog(t)

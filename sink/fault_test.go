@@ -5,7 +5,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,37 +24,36 @@ import (
 
 // proxy passes connections on and, while it breaks, cuts each after so many answers.
 type proxy struct {
-	network string // unix or tcp
-	target  string
 	after   atomic.Int64 // answers of the server until a connection is cut; 0 never
 	refuses atomic.Bool
 	cuts    atomic.Int64
 }
 
-func (p *proxy) start(t *testing.T, network, addr string) {
-	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), network, addr)
-	if err != nil {
-		t.Fatal(err)
+func (p *proxy) pass(client, server net.Conn) {
+	if p.refuses.Load() {
+		return
 	}
-	var wg sync.WaitGroup
-	t.Cleanup(func() {
-		_ = l.Close()
-		wg.Wait()
+	var sending sync.WaitGroup
+	defer sending.Wait()
+	defer client.Close() //nolint:errcheck // a test's connection
+	sending.Go(func() {
+		_, _ = io.Copy(server, client)
+		_ = server.Close()
 	})
-	wg.Go(func() {
-		for {
-			in, err := l.Accept()
-			if err != nil {
-				return
-			}
-			if p.refuses.Load() {
-				_ = in.Close()
-				continue
-			}
-			wg.Go(func() { p.pass(in) })
+	b := make([]byte, 64<<10)
+	for answers := int64(1); ; answers++ {
+		n, err := server.Read(b)
+		if err != nil {
+			return
 		}
-	})
+		if limit := p.after.Load(); limit > 0 && answers > limit {
+			p.cuts.Add(1)
+			return // the answer is lost
+		}
+		if _, err := client.Write(b[:n]); err != nil {
+			return
+		}
+	}
 }
 
 // freeAddress is an address of loopback that nothing listens on.
@@ -69,48 +67,14 @@ func freeAddress(t testing.TB) string {
 	return l.Addr().String()
 }
 
-func (p *proxy) pass(in net.Conn) {
-	defer in.Close() //nolint:errcheck // a test's connection
-	out, err := net.Dial(p.network, p.target)
-	if err != nil {
-		return
-	}
-	defer out.Close() //nolint:errcheck // a test's connection
-	go func() {
-		_, _ = io.Copy(out, in)
-		_ = out.Close()
-	}()
-	b := make([]byte, 64<<10)
-	for answers := int64(1); ; answers++ {
-		n, err := out.Read(b)
-		if err != nil {
-			return
-		}
-		if limit := p.after.Load(); limit > 0 && answers > limit {
-			p.cuts.Add(1)
-			return // the answer is lost
-		}
-		if _, err := in.Write(b[:n]); err != nil {
-			return
-		}
-	}
-}
-
 // TestOutcomeUnknown loses answers: whether an insert arrived is found out, and every row is there once.
 func TestOutcomeUnknown(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)
 	conn := open(t, s)
-	p := &proxy{network: "unix", target: s.Socket}
+	p := &proxy{}
 	p.refuses.Store(true)
-	through := s
-	through.Socket = filepath.Join(t.TempDir(), "proxy.sock")
-	if !s.Embedded {
-		p.network, p.target, through.Addresses = "tcp", s.Addresses[0], []string{freeAddress(t)}
-		p.start(t, p.network, through.Addresses[0])
-	} else {
-		p.start(t, p.network, through.Socket)
-	}
+	through := clickhousetest.Between(t, s, p.pass)
 	k := kafkatest.New(t, 3)
 	total := newWorld().fill(t, k, 60_000)
 

@@ -32,20 +32,23 @@ func answer(t *testing.T, s clickhouse.Server, sql string) (string, error) {
 	return string(b), err
 }
 
-// bothNetworks runs a test for an engine with a network of its own and for one without.
-func bothNetworks(t *testing.T, test func(t *testing.T, e *clickhouse.Engine, dir string)) {
+// networks are those that an engine may be in.
+var networks = []network{{"own network", false}, {"shared network", true}}
+
+type network struct {
+	name   string
+	shared bool
+}
+
+// start starts an engine in the network, on a folder in one of the test's own.
+func (n network) start(t *testing.T) (e *clickhouse.Engine, dir string) {
 	t.Helper()
-	for name, shared := range map[string]bool{"own network": false, "shared network": true} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			dir := filepath.Join(t.TempDir(), "clickhouse")
-			e := clickhousetest.Start(t, clickhouse.EngineConfig{Dir: dir, SharedNetwork: shared})
-			if !shared && !e.OwnNetwork() {
-				datatest.Missing(t, "the kernel gives a process no network of its own")
-			}
-			test(t, e, dir)
-		})
+	dir = filepath.Join(t.TempDir(), "clickhouse")
+	e = clickhousetest.Start(t, clickhouse.EngineConfig{Dir: dir, SharedNetwork: n.shared})
+	if !n.shared && !e.OwnNetwork() {
+		datatest.Missing(t, "the kernel gives a process no network of its own")
 	}
+	return e, dir
 }
 
 // listeners are the ports on which the process listens in its network.
@@ -86,15 +89,19 @@ func hasSocket(pid int, inode string) bool {
 // TestOnePort: the server listens on its HTTP port and on no other, and from outside nobody reaches that where it has a network of its own.
 func TestOnePort(t *testing.T) {
 	t.Parallel()
-	bothNetworks(t, func(t *testing.T, e *clickhouse.Engine, _ string) {
-		port := strconv.Itoa(clickhousetest.Port(t, e))
-		if got := listeners(t, e.PID()); len(got) != 1 || got[0] != port {
-			t.Errorf("it listens on %v, want %s alone", got, port)
-		}
-		if _, err := net.Dial("tcp", "127.0.0.1:"+port); e.OwnNetwork() != (err != nil) {
-			t.Errorf("own network %v: connecting to the port gives %v", e.OwnNetwork(), err)
-		}
-	})
+	for _, n := range networks {
+		t.Run(n.name, func(t *testing.T) {
+			t.Parallel()
+			e, _ := n.start(t)
+			port := strconv.Itoa(clickhousetest.Port(t, e))
+			if got := listeners(t, e.PID()); len(got) != 1 || got[0] != port {
+				t.Errorf("it listens on %v, want %s alone", got, port)
+			}
+			if _, err := net.Dial("tcp", "127.0.0.1:"+port); e.OwnNetwork() != (err != nil) {
+				t.Errorf("own network %v: connecting to the port gives %v", e.OwnNetwork(), err)
+			}
+		})
+	}
 }
 
 // TestPortWithoutKey: who reaches the port gets 404 to everything, and no header that lets a page of another origin read it.
@@ -141,69 +148,77 @@ func TestPortWithoutKey(t *testing.T) {
 // TestDefaultUserIsClosed: with the key, too, the user without a password is none.
 func TestDefaultUserIsClosed(t *testing.T) {
 	t.Parallel()
-	bothNetworks(t, func(t *testing.T, e *clickhouse.Engine, _ string) {
-		transport := e.Server().Transport()
-		t.Cleanup(transport.CloseIdleConnections)
-		for _, query := range []string{"user=default", "", "user=default&password="} {
-			for _, user := range []string{"default", "none", ""} {
-				u := e.Server().BaseURL()
-				u.RawQuery = query + "&query=SELECT+1"
-				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, u.String(), nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				e.Server().Authorize(req.Header)
-				req.Header.Del("X-ClickHouse-Key")
-				req.Header.Del("X-ClickHouse-User")
-				if user != "none" {
-					req.Header.Set("X-ClickHouse-User", user)
-				}
-				resp, err := transport.RoundTrip(req)
-				if err != nil {
-					t.Fatal(err)
-				}
-				_ = resp.Body.Close()
-				if resp.StatusCode != http.StatusNotFound {
-					t.Errorf("user %q, query %q: got %s, want 404", user, query, resp.Status)
+	for _, n := range networks {
+		t.Run(n.name, func(t *testing.T) {
+			t.Parallel()
+			e, _ := n.start(t)
+			transport := e.Server().Transport()
+			t.Cleanup(transport.CloseIdleConnections)
+			for _, query := range []string{"user=default", "", "user=default&password="} {
+				for _, user := range []string{"default", "none", ""} {
+					u := e.Server().BaseURL()
+					u.RawQuery = query + "&query=SELECT+1"
+					req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, u.String(), nil)
+					if err != nil {
+						t.Fatal(err)
+					}
+					e.Server().Authorize(req.Header)
+					req.Header.Del("X-ClickHouse-Key")
+					req.Header.Del("X-ClickHouse-User")
+					if user != "none" {
+						req.Header.Set("X-ClickHouse-User", user)
+					}
+					resp, err := transport.RoundTrip(req)
+					if err != nil {
+						t.Fatal(err)
+					}
+					_ = resp.Body.Close()
+					if resp.StatusCode != http.StatusNotFound {
+						t.Errorf("user %q, query %q: got %s, want 404", user, query, resp.Status)
+					}
 				}
 			}
-		}
-	})
+		})
+	}
 }
 
 // TestFilesAreClosed: neither user reads or writes files but through tables.
 func TestFilesAreClosed(t *testing.T) {
 	t.Parallel()
-	bothNetworks(t, func(t *testing.T, e *clickhouse.Engine, dir string) {
-		s := e.Server()
-		if !s.Confined {
-			datatest.Missing(t, "this kernel has no Landlock")
-		}
-		secret := filepath.Join(filepath.Dir(dir), "secret")
-		if err := os.WriteFile(secret, []byte("SECRET"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		for _, server := range []clickhouse.Server{s, s.AsReader()} {
-			for _, sql := range []string{
-				"SELECT file('" + secret + "')", "SELECT file('" + dir + "/state.json')", "SELECT file('" + dir + "/lock')", "SELECT file('/etc/passwd')",
-				"SELECT file('/proc/self/fd/0')", "SELECT file('/proc/self/fd/2')", "SELECT file('/proc/1/environ')",
-				"SELECT file('/proc/self/root/etc/passwd')", "SELECT file('/proc/self/cwd/../../secret')",
-				"SELECT * FROM file('" + secret + "', 'LineAsString')", "INSERT INTO FUNCTION file('" + secret + ".tsv', 'TSV', 'a String') SELECT 'x'",
-				"SELECT 1 INTO OUTFILE '" + secret + ".tsv'", "SELECT * FROM url('http://127.0.0.1:1/', 'LineAsString')",
-				"SELECT * FROM remote('127.0.0.1', system.one)", "SELECT * FROM s3('http://bucket.s3.amazonaws.com/x', 'TSV', 'a String')",
-				"SELECT * FROM executable('cat', 'TSV', 'a String')", "SELECT * FROM sqlite('" + secret + "', 'x')",
-				"SELECT * FROM mysql('127.0.0.1:1', 'a', 'b', 'c', 'd')", "CREATE DATABASE other", "SYSTEM STOP LISTEN HTTP", "SYSTEM SHUTDOWN",
-				"CREATE TABLE darkmap.x (a String) ENGINE = File(TSV, '" + secret + "')", "CREATE TABLE darkmap.x (a String) ENGINE = URL('http://127.0.0.1:1/', 'TSV')",
-			} {
-				if got, err := answer(t, server, sql); err == nil {
-					t.Errorf("%s: %s: got %q, want a refusal", server.User, sql, got)
+	for _, n := range networks {
+		t.Run(n.name, func(t *testing.T) {
+			t.Parallel()
+			e, dir := n.start(t)
+			s := e.Server()
+			if !s.Confined {
+				datatest.Missing(t, "this kernel has no Landlock")
+			}
+			secret := filepath.Join(filepath.Dir(dir), "secret")
+			if err := os.WriteFile(secret, []byte("SECRET"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for _, server := range []clickhouse.Server{s, s.AsReader()} {
+				for _, sql := range []string{
+					"SELECT file('" + secret + "')", "SELECT file('" + dir + "/state.json')", "SELECT file('" + dir + "/lock')", "SELECT file('/etc/passwd')",
+					"SELECT file('/proc/self/fd/0')", "SELECT file('/proc/self/fd/2')", "SELECT file('/proc/1/environ')",
+					"SELECT file('/proc/self/root/etc/passwd')", "SELECT file('/proc/self/cwd/../../secret')",
+					"SELECT * FROM file('" + secret + "', 'LineAsString')", "INSERT INTO FUNCTION file('" + secret + ".tsv', 'TSV', 'a String') SELECT 'x'",
+					"SELECT 1 INTO OUTFILE '" + secret + ".tsv'", "SELECT * FROM url('http://127.0.0.1:1/', 'LineAsString')",
+					"SELECT * FROM remote('127.0.0.1', system.one)", "SELECT * FROM s3('http://bucket.s3.amazonaws.com/x', 'TSV', 'a String')",
+					"SELECT * FROM executable('cat', 'TSV', 'a String')", "SELECT * FROM sqlite('" + secret + "', 'x')",
+					"SELECT * FROM mysql('127.0.0.1:1', 'a', 'b', 'c', 'd')", "CREATE DATABASE other", "SYSTEM STOP LISTEN HTTP", "SYSTEM SHUTDOWN",
+					"CREATE TABLE darkmap.x (a String) ENGINE = File(TSV, '" + secret + "')", "CREATE TABLE darkmap.x (a String) ENGINE = URL('http://127.0.0.1:1/', 'TSV')",
+				} {
+					if got, err := answer(t, server, sql); err == nil {
+						t.Errorf("%s: %s: got %q, want a refusal", server.User, sql, got)
+					}
 				}
 			}
-		}
-		if _, err := os.Stat(secret + ".tsv"); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("a file was written (%v)", err)
-		}
-	})
+			if _, err := os.Stat(secret + ".tsv"); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("a file was written (%v)", err)
+			}
+		})
+	}
 }
 
 // TestReader reads tables, and changes neither them nor its limits.
@@ -278,37 +293,41 @@ func TestOtherUser(t *testing.T) {
 	if os.Geteuid() != 0 {
 		datatest.Missing(t, "it takes root to be another user")
 	}
-	bothNetworks(t, func(t *testing.T, e *clickhouse.Engine, dir string) {
-		self := filepath.Join(t.TempDir(), "stranger")                                                  // where another user may run it
-		if b, err := os.ReadFile("/proc/self/exe"); err != nil || os.WriteFile(self, b, 0o755) != nil { //nolint:gosec // a program
-			t.Fatal("copying the test's program:", err)
-		}
-		ask := func() string {
-			cmd := exec.CommandContext(t.Context(), self)
-			cmd.Env = []string{strangerEnv + "=" + e.Server().Socket}
-			cmd.Dir = "/"
-			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-			out, err := cmd.CombinedOutput()
-			if err != nil {
-				t.Fatalf("running the stranger: %v: %s", err, out)
+	for _, n := range networks {
+		t.Run(n.name, func(t *testing.T) {
+			t.Parallel()
+			e, dir := n.start(t)
+			self := filepath.Join(t.TempDir(), "stranger") // where another user may run it
+			if b, err := os.ReadFile("/proc/self/exe"); err != nil || os.WriteFile(self, b, 0o755) != nil {
+				t.Fatal("copying the test's program:", err)
 			}
-			return string(out)
-		}
-		for parent := dir; parent != filepath.Dir(parent); parent = filepath.Dir(parent) { // those above t.TempDir
-			if info, err := os.Stat(parent); err == nil && parent != dir && info.Mode().Perm()&0o005 != 0o005 && strings.HasPrefix(parent, filepath.Dir(filepath.Dir(dir))) {
-				if err := os.Chmod(parent, 0o755); err != nil { //nolint:gosec // a test's folder
-					t.Fatal(err)
+			ask := func() string {
+				cmd := exec.CommandContext(t.Context(), self)
+				cmd.Env = []string{strangerEnv + "=" + e.Server().Socket}
+				cmd.Dir = "/"
+				cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+				out, err := cmd.CombinedOutput()
+				if err != nil {
+					t.Fatalf("running the stranger: %v: %s", err, out)
+				}
+				return string(out)
+			}
+			for parent := dir; parent != filepath.Dir(parent); parent = filepath.Dir(parent) { // those above t.TempDir
+				if info, err := os.Stat(parent); err == nil && parent != dir && info.Mode().Perm()&0o005 != 0o005 && strings.HasPrefix(parent, filepath.Dir(filepath.Dir(dir))) {
+					if err := os.Chmod(parent, 0o755); err != nil {
+						t.Fatal(err)
+					}
 				}
 			}
-		}
-		if got := ask(); !strings.Contains(got, "permission denied") {
-			t.Errorf("closed folder: got %q, want permission denied", got)
-		}
-		if err := errors.Join(os.Chmod(dir, 0o755), os.Chmod(e.Server().Socket, 0o666)); err != nil { //nolint:gosec // that is the test
-			t.Fatal(err)
-		}
-		if got := ask(); !strings.HasPrefix(got, "HTTP/1.1 403") {
-			t.Errorf("opened folder: got %q, want 403", got)
-		}
-	})
+			if got := ask(); !strings.Contains(got, "permission denied") {
+				t.Errorf("closed folder: got %q, want permission denied", got)
+			}
+			if err := errors.Join(os.Chmod(dir, 0o755), os.Chmod(e.Server().Socket, 0o666)); err != nil {
+				t.Fatal(err)
+			}
+			if got := ask(); !strings.HasPrefix(got, "HTTP/1.1 403") {
+				t.Errorf("opened folder: got %q, want 403", got)
+			}
+		})
+	}
 }

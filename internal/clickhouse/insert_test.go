@@ -28,9 +28,10 @@ func block(n int) proto.Input {
 	return proto.Input{{Name: "number", Data: &number}, {Name: "a name", Data: name}}
 }
 
-// bothWays runs a test for inserts into the embedded engine and into a configured server.
-func bothWays(t *testing.T, test func(t *testing.T, s clickhouse.Server)) {
+// bothWays are an embedded engine and a configured server, with a database and a table t each, by name.
+func bothWays(t *testing.T) map[string]clickhouse.Server {
 	t.Helper()
+	ways := map[string]clickhouse.Server{}
 	e, configured := clickhousetest.Configured(t)
 	for i, s := range []clickhouse.Server{e.Server(), configured} {
 		s.Database = fmt.Sprintf("darkmap_%d", i)
@@ -42,106 +43,83 @@ func bothWays(t *testing.T, test func(t *testing.T, s clickhouse.Server)) {
 				t.Fatal(err)
 			}
 		}
-		t.Run(map[bool]string{true: "embedded", false: "configured"}[s.Embedded], func(t *testing.T) { test(t, s) })
+		ways[map[bool]string{true: "embedded", false: "configured"}[s.Embedded]] = s
 	}
+	return ways
 }
 
 // TestInsert: each block is one part of the table, whichever way it goes.
 func TestInsert(t *testing.T) {
 	t.Parallel()
-	bothWays(t, func(t *testing.T, s clickhouse.Server) {
-		in := clickhouse.NewInserter(s)
-		defer in.Close() //nolint:errcheck // a test's
-		sizes := []int{1, 65_536, 300_000}
-		if _, err := answer(t, s, "SYSTEM STOP MERGES "+s.Database+".t"); err != nil {
-			t.Fatal(err)
-		}
-		for i, n := range sizes {
-			if err := in.Insert(t.Context(), clickhouse.Insert{Table: "t", ID: fmt.Sprint("insert/", s.Database, i), Columns: block(n), Settings: map[string]string{"async_insert": "0"}}); err != nil {
-				t.Fatalf("%d rows: %v", n, err)
+	for name, s := range bothWays(t) {
+		t.Run(name, func(t *testing.T) {
+			in := clickhouse.NewInserter(s)
+			defer in.Close() //nolint:errcheck // a test's
+			sizes := []int{1, 65_536, 300_000}
+			if _, err := answer(t, s, "SYSTEM STOP MERGES "+s.Database+".t"); err != nil {
+				t.Fatal(err)
 			}
-		}
-		got, err := answer(t, s, "SELECT arraySort(groupArray(rows)) FROM system.parts WHERE active AND table = 't' AND database = '"+s.Database+"'")
-		if want := "[1,65536,300000]\n"; err != nil || got != want {
-			t.Errorf("got parts of %q, %v; want %q", got, err, want)
-		}
-		got, err = answer(t, s, "SELECT count(), uniqExact(`a name`), sum(number) FROM "+s.Database+".t")
-		if want := fmt.Sprintf("365537\t7\t%d\n", 65_535*65_536/2+299_999*300_000/2); err != nil || got != want {
-			t.Errorf("got %q, %v; want %q", got, err, want)
-		}
-	})
+			for i, n := range sizes {
+				if err := in.Insert(t.Context(), clickhouse.Insert{Table: "t", ID: fmt.Sprint("insert/", s.Database, i), Columns: block(n), Settings: map[string]string{"async_insert": "0"}}); err != nil {
+					t.Fatalf("%d rows: %v", n, err)
+				}
+			}
+			got, err := answer(t, s, "SELECT arraySort(groupArray(rows)) FROM system.parts WHERE active AND table = 't' AND database = '"+s.Database+"'")
+			if want := "[1,65536,300000]\n"; err != nil || got != want {
+				t.Errorf("got parts of %q, %v; want %q", got, err, want)
+			}
+			got, err = answer(t, s, "SELECT count(), uniqExact(`a name`), sum(number) FROM "+s.Database+".t")
+			if want := fmt.Sprintf("365537\t7\t%d\n", 65_535*65_536/2+299_999*300_000/2); err != nil || got != want {
+				t.Errorf("got %q, %v; want %q", got, err, want)
+			}
+		})
+	}
 }
 
 // TestInsertErrors: a refusal has its code, whichever way the block went, and the next insert works.
 func TestInsertErrors(t *testing.T) {
 	t.Parallel()
-	bothWays(t, func(t *testing.T, s clickhouse.Server) {
-		in := clickhouse.NewInserter(s)
-		defer in.Close() //nolint:errcheck // a test's
-		column := block(3)
-		column[1].Name = "other"
-		wrong := s
-		wrong.Password = "wrong"
-		stranger := clickhouse.NewInserter(wrong)
-		defer stranger.Close() //nolint:errcheck // a test's
-		tests := []struct {
-			name   string
-			in     *clickhouse.Inserter
-			insert clickhouse.Insert
-			want   proto.Error
-		}{
-			{"table", in, clickhouse.Insert{Table: "none", Columns: block(3)}, proto.ErrUnknownTable},
-			{"column", in, clickhouse.Insert{Table: "t", Columns: column}, proto.ErrNoSuchColumnInTable},
-			{"password", stranger, clickhouse.Insert{Table: "t", Columns: block(3)}, proto.ErrAuthenticationFailed},
-			{"setting", in, clickhouse.Insert{Table: "t", Columns: block(3), Settings: map[string]string{"no_such_setting": "1"}}, proto.ErrUnknownSetting},
-		}
-		for _, tt := range tests {
-			if tt.in == stranger && !s.Embedded {
-				continue // the library's native server does not survive it
+	for name, s := range bothWays(t) {
+		t.Run(name, func(t *testing.T) {
+			in := clickhouse.NewInserter(s)
+			defer in.Close() //nolint:errcheck // a test's
+			column := block(3)
+			column[1].Name = "other"
+			wrong := s
+			wrong.Password = "wrong"
+			stranger := clickhouse.NewInserter(wrong)
+			defer stranger.Close() //nolint:errcheck // a test's
+			tests := []struct {
+				name   string
+				in     *clickhouse.Inserter
+				insert clickhouse.Insert
+				want   proto.Error
+			}{
+				{"table", in, clickhouse.Insert{Table: "none", Columns: block(3)}, proto.ErrUnknownTable},
+				{"column", in, clickhouse.Insert{Table: "t", Columns: column}, proto.ErrNoSuchColumnInTable},
+				{"password", stranger, clickhouse.Insert{Table: "t", Columns: block(3)}, proto.ErrAuthenticationFailed},
+				{"setting", in, clickhouse.Insert{Table: "t", Columns: block(3), Settings: map[string]string{"no_such_setting": "1"}}, proto.ErrUnknownSetting},
 			}
-			err := tt.in.Insert(t.Context(), tt.insert)
-			if !ch.IsErr(err, tt.want) {
-				t.Errorf("%s: got %v, want code %d", tt.name, err, tt.want)
+			for _, tt := range tests {
+				if tt.in == stranger && !s.Embedded {
+					continue // the library's native server does not survive it
+				}
+				err := tt.in.Insert(t.Context(), tt.insert)
+				if !ch.IsErr(err, tt.want) {
+					t.Errorf("%s: got %v, want code %d", tt.name, err, tt.want)
+				}
+				if err != nil && strings.Count(err.Error(), "DB::Exception") != 1 {
+					t.Errorf("%s: got %q, want DB::Exception once", tt.name, err)
+				}
 			}
-			if err != nil && strings.Count(err.Error(), "DB::Exception") != 1 {
-				t.Errorf("%s: got %q, want DB::Exception once", tt.name, err)
+			if err := in.Insert(t.Context(), clickhouse.Insert{Table: "t", Columns: block(3)}); err != nil {
+				t.Errorf("after that: %v", err)
 			}
-		}
-		if err := in.Insert(t.Context(), clickhouse.Insert{Table: "t", Columns: block(3)}); err != nil {
-			t.Errorf("after that: %v", err)
-		}
-		if got, err := answer(t, s, "SELECT count() FROM "+s.Database+".t"); err != nil || got != "3\n" {
-			t.Errorf("got %q rows, %v; want 3", got, err)
-		}
-	})
-}
-
-// cutter passes the first bytes of a connection on to a socket, and cuts it then.
-func cutter(t *testing.T, path, target string, after int64) {
-	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "unix", path)
-	if err != nil {
-		t.Fatal(err)
+			if got, err := answer(t, s, "SELECT count() FROM "+s.Database+".t"); err != nil || got != "3\n" {
+				t.Errorf("got %q rows, %v; want 3", got, err)
+			}
+		})
 	}
-	done := make(chan struct{})
-	t.Cleanup(func() {
-		_ = l.Close()
-		<-done
-	})
-	go func() {
-		defer close(done)
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			if server, err := net.Dial("unix", target); err == nil {
-				_, _ = io.CopyN(server, client, after)
-				_ = server.Close()
-			}
-			_ = client.Close()
-		}
-	}()
 }
 
 // TestCutInsert: of a block that is cut short nothing is in the table, wherever the cut is.
@@ -154,12 +132,17 @@ func TestCutInsert(t *testing.T) {
 		}
 	}
 	for i, after := range []int64{100, 1000, 100_000, 500_000, 524_288 + 700, 580_000} {
-		through := s
-		through.Socket = fmt.Sprintf("%s/cut%d", t.TempDir(), i)
-		cutter(t, through.Socket, s.Socket, after)
+		passed := make(chan int64, 8)
+		through := clickhousetest.Between(t, s, func(client, server net.Conn) {
+			n, _ := io.CopyN(server, client, after)
+			passed <- n
+		})
 		in := clickhouse.NewInserter(through)
 		if err := in.Insert(t.Context(), clickhouse.Insert{Table: "t", ID: fmt.Sprint("cut/", i), Columns: block(65_536)}); err == nil {
 			t.Errorf("cut after %d octets: got no error", after)
+		}
+		if n := <-passed; n != after {
+			t.Errorf("%d octets were passed on, want %d", n, after)
 		}
 		_ = in.Close()
 	}

@@ -66,7 +66,7 @@ func (r *relay) serve(client *net.UnixConn) {
 		_, _ = fmt.Fprintf(client, "HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(text), text)
 		return
 	}
-	conn, err := (&net.Dialer{Timeout: dialTimeout}).Dial("tcp", r.target) //nolint:noctx // ends with the process
+	conn, err := (&net.Dialer{Timeout: dialTimeout}).Dial("tcp", r.target)
 	if err != nil {
 		return // the server does not listen yet, or not any more
 	}

@@ -14,9 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/clickhousetest"
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 func waitFor(t *testing.T, what string, ok func() bool) {
@@ -40,49 +41,53 @@ func kill(t *testing.T, pid int) {
 // TestEngineComesBack after kill -9, with the same server and the same rows.
 func TestEngineComesBack(t *testing.T) {
 	t.Parallel()
-	bothNetworks(t, func(t *testing.T, e *clickhouse.Engine, dir string) {
-		s := e.Server()
-		if _, err := clickhouse.Migrate(t.Context(), s); err != nil {
-			t.Fatal(err)
-		}
-		conn := open(t, s)
-		if err := conn.Exec(t.Context(), "INSERT INTO darkmap.datasets (dataset) VALUES ('kept')"); err != nil {
-			t.Fatal(err)
-		}
-		registry := prometheus.NewRegistry()
-		if err := e.Register(registry); err != nil {
-			t.Fatal(err)
-		}
-		for i := range 2 {
-			old := e.PID()
-			kill(t, old)
-			waitFor(t, "the engine's end", func() bool { return e.Ready() != nil || e.State().Restarts > i })
-			if err := e.Ready(); err != nil && !strings.Contains(err.Error(), "killed by signal 9") {
-				t.Errorf("down: got %v, want the signal in it", err)
+	for _, n := range networks {
+		t.Run(n.name, func(t *testing.T) {
+			t.Parallel()
+			e, dir := n.start(t)
+			s := e.Server()
+			if _, err := clickhouse.Migrate(t.Context(), s); err != nil {
+				t.Fatal(err)
 			}
-			waitFor(t, "its return", func() bool { return e.Ready() == nil && e.State().Restarts == i+1 })
-			if e.PID() == old {
-				t.Error("it is the same process")
+			conn := open(t, s)
+			if err := conn.Exec(t.Context(), "INSERT INTO darkmap.datasets (dataset) VALUES ('kept')"); err != nil {
+				t.Fatal(err)
 			}
-			if got := one[string](t, conn, "SELECT max(dataset) FROM darkmap.datasets"); got != "kept" {
-				t.Errorf("after end %d: got %q", i+1, got)
+			registry := prometheus.NewRegistry()
+			if err := e.Register(registry); err != nil {
+				t.Fatal(err)
 			}
-		}
-		if e.Server().Key != s.Key || e.Server().Password != s.Password || e.Server().Socket != s.Socket {
-			t.Error("the server has changed")
-		}
-		state, ok, err := clickhouse.ReadEngineState(dir)
-		if err != nil || !ok || !state.Up || state.Restarts != 2 || !strings.Contains(state.Why, "signal 9") {
-			t.Errorf("the state on disk is %+v, %v, %v", state, ok, err)
-		}
-		families, err := registry.Gather()
-		if err != nil || len(families) != 2 {
-			t.Fatalf("got metrics %v, %v", families, err)
-		}
-		if n := families[0].GetMetric()[0].GetCounter().GetValue(); n != 2 {
-			t.Errorf("%s is %v, want 2", families[0].GetName(), n)
-		}
-	})
+			for i := range 2 {
+				old := e.PID()
+				kill(t, old)
+				waitFor(t, "the engine's end", func() bool { return e.Ready() != nil || e.State().Restarts > i })
+				if err := e.Ready(); err != nil && !strings.Contains(err.Error(), "killed by signal 9") {
+					t.Errorf("down: got %v, want the signal in it", err)
+				}
+				waitFor(t, "its return", func() bool { return e.Ready() == nil && e.State().Restarts == i+1 })
+				if e.PID() == old {
+					t.Error("it is the same process")
+				}
+				if got := one[string](t, conn, "SELECT max(dataset) FROM darkmap.datasets"); got != "kept" {
+					t.Errorf("after end %d: got %q", i+1, got)
+				}
+			}
+			if e.Server().Key != s.Key || e.Server().Password != s.Password || e.Server().Socket != s.Socket {
+				t.Error("the server has changed")
+			}
+			state, ok, err := clickhouse.ReadEngineState(dir)
+			if err != nil || !ok || !state.Up || state.Restarts != 2 || !strings.Contains(state.Why, "signal 9") {
+				t.Errorf("the state on disk is %+v, %v, %v", state, ok, err)
+			}
+			families, err := registry.Gather()
+			if err != nil || len(families) != 2 {
+				t.Fatalf("got metrics %v, %v", families, err)
+			}
+			if n := families[0].GetMetric()[0].GetCounter().GetValue(); n != 2 {
+				t.Errorf("%s is %v, want 2", families[0].GetName(), n)
+			}
+		})
+	}
 }
 
 // TestEngineGivesUp when it cannot be started any more, and says why.

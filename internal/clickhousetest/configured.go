@@ -1,6 +1,7 @@
 package clickhousetest
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/http/httptest"
@@ -64,15 +65,15 @@ func forward(t testing.TB, target string) string {
 			if err != nil {
 				return
 			}
-			all.Go(func() { pass(client, target) })
+			all.Go(func() { pass(context.WithoutCancel(t.Context()), client, target) })
 		}
 	})
 	return l.Addr().String()
 }
 
-func pass(client net.Conn, target string) {
+func pass(ctx context.Context, client net.Conn, target string) {
 	defer client.Close() //nolint:errcheck // a test's connection
-	server, err := net.Dial("tcp", target)
+	server, err := new(net.Dialer).DialContext(ctx, "tcp", target)
 	if err != nil {
 		return
 	}

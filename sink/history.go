@@ -82,7 +82,24 @@ type history struct {
 	// asked.
 	from  int64
 	peers map[bgp.Peer]*newest // without distinguisher, as rows are
+	last  int64                // the time of the newest row
 	width int64                // of the next window
+}
+
+// note notes a row of a peer's source that repeats nothing.
+func (h *history) note(n *newest, s source, at int64) {
+	n.note(s, at)
+	h.last = max(h.last, at)
+}
+
+// windowEnd is where a window from at on ends. One that reached far beyond the newest row would
+// collect the rows of a stream that runs on.
+func (h *history) windowEnd(at int64) int64 {
+	end := at + h.width
+	if h.from != unknown {
+		end = min(end, max(h.last+coarseTolerance, at)+coarseTolerance)
+	}
+	return end
 }
 
 // unknown is the beginning of a history of which nothing was read.
@@ -150,6 +167,7 @@ func (s *Stage) prepare(ctx context.Context, p *part, r *routeRows) error {
 		return nil
 	}
 	at, h := r.rec.GetTimestampUs(), p.past.of(r.pos.Collector)
+	r.history = h
 	if h.from == unknown && !r.source.archived() {
 		from := max(at-coarseTolerance-reach, 0)
 		if err := s.look(ctx, func(ctx context.Context) error { return s.store.newest(ctx, r.pos.Collector, from, h) }); err != nil {
@@ -184,7 +202,7 @@ func (s *Stage) window(ctx context.Context, p *part, h *history, collector strin
 		if h.width <= minWidth {
 			limit = windowMost
 		}
-		w := newWindow(strings.Clone(collector), src, max(at-min(windowSlack, h.width), 0), at+h.width)
+		w := newWindow(strings.Clone(collector), src, max(at-min(windowSlack, h.width), 0), h.windowEnd(at))
 		n := 0
 		err := s.look(ctx, func(ctx context.Context) (err error) {
 			n, err = s.store.window(ctx, w, &p.past.key, limit)
@@ -248,13 +266,16 @@ func (p *past) reached(collector string, src source, at int64) bool {
 	return slices.ContainsFunc(p.windows, func(w *window) bool { return w.collector == collector && w.source != src && w.reaches(at) })
 }
 
-// offer adds a row that repeats nothing to the windows of the other sources that reach it.
+// offer adds a row that repeats nothing to the windows of the other sources that reach it. A window
+// that has got too many is forgotten.
 func (p *past) offer(collector string, src source, key uint64, c candidate) {
 	for _, w := range p.windows {
 		if w.collector == collector && w.source != src && w.reaches(c.at) {
 			w.offer(key, c)
+			w.offered++
 		}
 	}
+	p.windows = slices.DeleteFunc(p.windows, func(w *window) bool { return w.offered > windowRows })
 }
 
 // trim forgets histories where they have become many. No row of the part may be on its way to the

@@ -49,7 +49,7 @@ func (s *store) newest(ctx context.Context, collector string, from int64, h *his
 		if err != nil {
 			continue // no row of ours
 		}
-		h.peer(bgp.Peer{Address: a, ASN: bgp.ASN(asn), Table: bgp.Table(table - 1)}).note(source{lane, session}, at.UnixMicro())
+		h.note(h.peer(bgp.Peer{Address: a, ASN: bgp.ASN(asn), Table: bgp.Table(table - 1)}), source{lane, session}, at.UnixMicro())
 	}
 	if err := rows.Err(); err != nil {
 		return fail(err)

@@ -51,11 +51,12 @@ type routeRows struct {
 
 	// What is known of the rows before the decoded record, and what it may repeat: Stage.prepare
 	// sets them. past is nil where no row is compared, window where none can repeat another.
-	past   *past
-	newest *newest // of the record's peer
-	window *window
-	source source
-	change change
+	past    *past
+	history *history
+	newest  *newest // of the record's peer
+	window  *window
+	source  source
+	change  change
 	// repeated is how many rows of the block repeat others.
 	repeated int
 }
@@ -89,7 +90,7 @@ func (r *routeRows) input() proto.Input {
 
 func (r *routeRows) reset() {
 	r.input().Reset()
-	r.past, r.newest, r.window, r.repeated = nil, nil, nil, 0
+	r.past, r.history, r.newest, r.window, r.repeated = nil, nil, nil, nil, 0
 }
 
 func (r *routeRows) decode(rec *kgo.Record) (bgp.Position, int, error) {
@@ -201,7 +202,7 @@ func (r *routeRows) compare(skip int) {
 	at := r.rec.GetTimestampUs()
 	if r.window == nil && !r.past.reached(r.pos.Collector, r.source, at) {
 		fill(&r.repeats, 0, n)
-		r.newest.note(r.source, at)
+		r.history.note(r.newest, r.source, at)
 		return
 	}
 	changes := r.rec.GetChanges()
@@ -225,7 +226,7 @@ func (r *routeRows) compare(skip int) {
 		})
 	}
 	if fresh {
-		r.newest.note(r.source, at)
+		r.history.note(r.newest, r.source, at)
 	}
 }
 

@@ -127,6 +127,7 @@ type window struct {
 	source    source
 	lo, hi    int64
 	rows      map[uint64][]candidate // by changeKey, in order of time
+	offered   int                    // rows that came after the window was read
 	touched   uint64                 // when it was used last, in uses of the part's windows
 }
 

@@ -75,6 +75,35 @@ func TestTake(t *testing.T) {
 	}
 }
 
+// TestWindowEnds at the newest row, where that is known, and is forgotten where a stream fills it.
+func TestWindowEnds(t *testing.T) {
+	t.Parallel()
+	p := newPast()
+	h := p.of("ris/rrc00")
+	live := source{"live", 1}
+	if got := h.windowEnd(50); got != 50+startWidth {
+		t.Errorf("of an unknown history: %d", got)
+	}
+	h.from = 0
+	h.note(h.peer(bgp.Peer{ASN: 64496}), live, 10*coarseTolerance)
+	if got, want := h.windowEnd(5*coarseTolerance), 12*coarseTolerance; got != want {
+		t.Errorf("got %d, want %d", got, want)
+	}
+	if at := 90 * coarseTolerance; h.windowEnd(at) <= at {
+		t.Error("a window does not cover its first row")
+	}
+	p.keep(newWindow("ris/rrc00", source{"fill/1-1", 0}, 0, coarseTolerance))
+	for i := range windowRows + 1 {
+		if !p.reached("ris/rrc00", live, 1) {
+			t.Fatalf("forgotten after %d rows", i)
+		}
+		p.offer("ris/rrc00", live, uint64(i), candidate{at: 1, name: 1, source: live})
+	}
+	if p.reached("ris/rrc00", live, 1) {
+		t.Error("a window collects rows without end")
+	}
+}
+
 // TestNewest: two sources are enough to know the newest row of another one.
 func TestNewest(t *testing.T) {
 	t.Parallel()

@@ -143,6 +143,13 @@ func (r *datasetRun) claim(ctx context.Context, s clickhouse.Server, sources *en
 	if err != nil {
 		return err
 	}
+	if !demoName.MatchString(r.dataset) { // which nothing but demos writes
+		if collected, err := clickhouse.Collected(ctx, s, r.dataset); err != nil {
+			return err
+		} else if collected {
+			return usageError(fmt.Errorf("dataset %s holds rows that no replay made, as live sources and archives bring them: --dataset NAME names another", r.dataset))
+		}
+	}
 	err = clickhouse.ClaimDataset(ctx, s, r.dataset, r.plan.Hash, settings, r.replace)
 	if errors.Is(err, clickhouse.ErrDatasetTaken) {
 		return usageError(fmt.Errorf("%w; --replace replaces it, --dataset NAME names another", err))

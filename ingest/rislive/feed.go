@@ -1,6 +1,7 @@
 package rislive
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/netip"
@@ -91,7 +92,8 @@ func (s *side) partial(now time.Duration) { s.overlaps, s.whole = false, now }
 
 type peer struct {
 	handle *stream.Peer
-	last   int64 // timestamp of the last message said, microseconds
+	last   int64  // timestamp of the last message said, microseconds
+	id     []byte // its id; empty if it has none
 	from   *connection
 	handed int64 // timestamp of the last message that another connection than from said
 }
@@ -221,6 +223,9 @@ const (
 // with one timestamp, this is the older one. The error is the stream's.
 func (f *feed) say(ctx context.Context, m *wire.RISLiveMessage, from *connection, overtaken bool) (passed, error) {
 	p := f.peers[m.Peer]
+	if p != nil && len(m.ID) > 0 && m.Timestamp == p.last && bytes.Equal(m.ID, p.id) {
+		return passedTwice, nil // the memory of written messages is too short, or our clock was set
+	}
 	late := p != nil && (m.Timestamp < p.handedTo(from) || overtaken && m.Timestamp == p.handedTo(from))
 	believable := !f.stream.Ahead(m.Timestamp) // one that cannot be is no measure of what comes later
 	if m.Kind != wire.RISUnknown && believable && !late {
@@ -248,6 +253,7 @@ func (f *feed) say(ctx context.Context, m *wire.RISLiveMessage, from *connection
 	}
 	if believable {
 		p.handed, p.from, p.last = p.handedTo(from), from, m.Timestamp
+		p.id = append(p.id[:0], m.ID...)
 	}
 	return "", f.write(ctx, m, p.handle)
 }

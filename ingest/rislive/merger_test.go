@@ -268,6 +268,20 @@ func TestMerge(t *testing.T) {
 			}
 			both(w, 100, "rrc00")
 		}, map[string]int{"rrc00": 0}},
+		{"a new connection repeats the last message of a peer after our clock was set back", func(w *world) {
+			w.ahead = 5 * time.Minute
+			both(w, 20, "rrc00", "rrc01")
+			w.lose(0)
+			f := w.says("rrc01", peer1)
+			w.bring(f, 1)
+			both(w, 80, "rrc00")
+			w.connect(0)
+			both(w, 10, "rrc00")
+			w.set = -2 * time.Minute
+			w.bring(f, 0)
+			w.lose(1)
+			both(w, 20, "rrc00", "rrc01")
+		}, map[string]int{"rrc00": 0, "rrc01": 0}},
 		{"our clock is set forward, and the leader is cut", func(w *world) {
 			both(w, 20, "rrc00")
 			w.set = time.Minute

@@ -122,7 +122,7 @@ func outageRecord(e *outage.Event, t int64) (Out, error) {
 	rec := &pb.OutageRecord{
 		DecidedAtUs: t * 1e6, Event: o.Event, Id: o.ID, Sequence: o.Sequence, Entity: codec.Entity(o.Entity),
 		Family: codec.Family(e.Key.Family), StartS: o.Start.Unix(), Kind: o.Kind, State: o.State, Severity: o.Severity,
-		Blip: o.Blip, Dataset: o.Dataset, Json: b,
+		Blip: o.Blip, Dataset: o.Dataset, Json: b, EndReason: string(o.EndReason), Successor: o.Successor, Predecessor: o.Predecessor,
 	}
 	if o.End != nil {
 		end := o.End.Unix()

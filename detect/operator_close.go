@@ -156,6 +156,9 @@ func (v view) Churn(k outage.Key, t int64) bgp.Churn { return v.f.vis.Churn(k, t
 // Moved is outage.View's.
 func (v view) Moved(k outage.Key) []outage.MovedPrefix { return v.f.vis.Moved(k) }
 
+// Returns is outage.View's.
+func (v view) Returns(k outage.Key, q outage.Ending) outage.Returns { return v.f.vis.Returns(k, q) }
+
 // OwnerName is outage.View's.
 func (v view) OwnerName(a bgp.ASN) string { return v.f.owners.name(a) }
 

@@ -107,6 +107,9 @@ func (c Config) WithDefaults() Config {
 	return c
 }
 
+// wholePermille is the part of a prefix's usual visibility at which a partial event ends.
+func (c *Config) wholePermille() int { return (1000 + c.PartialHighPermille) / 2 }
+
 // Validate reports all faults of a configuration with defaults at once: whole numbers above 0 and not absurd, shares within a
 // whole.
 func (c Config) Validate() error {

@@ -45,6 +45,9 @@ func (e *Engine) outage(ent *entity, ev *event, name string) bgp.Outage {
 		Blip:            ev.blip,
 		Notes:           append([]string(nil), ev.notes...),
 		Dataset:         e.cfg.Dataset,
+		EndReason:       ev.reason,
+		Successor:       ev.successor,
+		Predecessor:     ev.predecessor,
 	}
 	if ev.onlyDeaggregated(ent.key) {
 		o.Severity, o.Score = bgp.SeverityMinor, 0

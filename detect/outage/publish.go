@@ -72,10 +72,7 @@ func (e *Engine) outage(ent *entity, ev *event, name string) bgp.Outage {
 	}
 	o.Evidence = e.evidence(ev)
 	w := wording{o: &o, ev: ev}
-	w.write()
-	if e.cfg.Label != "" {
-		o.Summary = e.cfg.Label + ": " + o.Summary
-	}
+	w.write(e.cfg.Label)
 	return o
 }
 

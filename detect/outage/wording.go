@@ -18,8 +18,8 @@ type wording struct {
 	ev *event
 }
 
-// write fills in the summary and the evidence's sentences.
-func (w *wording) write() {
+// write fills in the texts, each with the label before it, and the evidence's sentences.
+func (w *wording) write(label string) {
 	w.notes()
 	var s []string
 	add := func(more ...string) {
@@ -41,7 +41,8 @@ func (w *wording) write() {
 	}
 	add(w.o.Notes...)
 	add(caveat)
-	w.o.Summary = strings.Join(s, " ")
+	w.o.Summary = labelled(label, strings.Join(s, " "))
+	w.short(label)
 }
 
 // notes adds what holds because of the present figures.

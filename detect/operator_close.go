@@ -122,7 +122,7 @@ func outageRecord(e *outage.Event, t int64) (Out, error) {
 	rec := &pb.OutageRecord{
 		DecidedAtUs: t * 1e6, Event: o.Event, Id: o.ID, Sequence: o.Sequence, Entity: codec.Entity(o.Entity),
 		Family: codec.Family(e.Key.Family), StartS: o.Start.Unix(), Kind: o.Kind, State: o.State, Severity: o.Severity,
-		Blip: o.Blip, Dataset: o.Dataset, Json: b,
+		Blip: o.Blip, Dataset: o.Dataset, Json: b, EndReason: string(o.EndReason), Successor: o.Successor, Predecessor: o.Predecessor,
 	}
 	if o.End != nil {
 		end := o.End.Unix()
@@ -155,6 +155,9 @@ func (v view) Churn(k outage.Key, t int64) bgp.Churn { return v.f.vis.Churn(k, t
 
 // Moved is outage.View's.
 func (v view) Moved(k outage.Key) []outage.MovedPrefix { return v.f.vis.Moved(k) }
+
+// Returns is outage.View's.
+func (v view) Returns(k outage.Key, q outage.Ending) outage.Returns { return v.f.vis.Returns(k, q) }
 
 // OwnerName is outage.View's.
 func (v view) OwnerName(a bgp.ASN) string { return v.f.owners.name(a) }

@@ -80,6 +80,11 @@ func samples() map[string]proto.Message {
 			Position: out, DecidedAtUs: at, Event: "opened", Id: "prefix-198.51.100.0_24-ipv4-20141222T1615Z", Sequence: 1, Entity: entity, Family: pb.Family_FAMILY_IPV4,
 			StartS: at / 1e6, EndS: proto.Int64(at/1e6 + 60), Kind: "outage", State: "open", Severity: "total", Blip: true, Dataset: "demo", Json: []byte(`{"id":"x"}`),
 		},
+		"outage-superseded": &pb.OutageRecord{
+			Position: out, DecidedAtUs: at, Event: "closed", Id: "country-KP-ipv4-20141222T0000Z", Sequence: 3, Entity: entity, Family: pb.Family_FAMILY_IPV4,
+			StartS: at/1e6 - 60, EndS: proto.Int64(at / 1e6), Kind: "intermittent", State: "closed", Severity: "total", Dataset: "demo", Json: []byte(`{"id":"x"}`),
+			EndReason: "superseded", Successor: "country-KP-ipv4-20141222T1615Z", Predecessor: "country-KP-ipv4-20141221T0000Z",
+		},
 		"feed": &pb.FeedRecord{Position: out, TimestampUs: at, Collector: "file/example", Peer: peer, Event: pb.FeedEvent_FEED_EVENT_GAP, Reason: "why", GapId: "table/1"},
 		"feed-status": &pb.FeedRecord{
 			Position: out, TimestampUs: at, Collector: "ris/rrc00", Event: pb.FeedEvent_FEED_EVENT_STATUS, Source: "rislive", Instance: "0", BeginUs: at - 30, EndUs: at, Peers: []*pb.Peer{peer},

@@ -50,7 +50,8 @@ func everyField(t *testing.T) bgp.Outage {
 		Baseline: bgp.Size{Prefixes: 4, Space: 429}, Peak: bgp.Loss{LostPrefixes: 4, LostSpace: 429, LossPercent: 10000}, Now: bgp.Loss{LostSpace: 1, LossPercent: 33},
 		LostPrefixes: []string{"198.51.100.0/24"}, LostPrefixesTotal: 1, SurvivingPrefixes: []string{"2001:db8::/32"}, SurvivingPrefixesTotal: 1, Origins: as, Upstreams: as,
 		Panel: bgp.Panel{Voters: 40, Collectors: 12, Table: "complete"}, Flaps: bgp.Flaps{Hour: 2, Day: 31, UsualDay: &usual}, Gaps: []bgp.Interval{{Start: start, End: end}},
-		Blip: true, Notes: []string{"A note."}, Dataset: "demo", Summary: "All 4 networks.",
+		Blip: true, Notes: []string{"A note."}, Dataset: "demo", Summary: "All 4 networks.", Headline: "All 4", Post: "All 4.",
+		EndReason: bgp.EndSuperseded, Successor: "prefix-198.51.100.0_24-ipv4-20141223T0146Z", Predecessor: "prefix-198.51.100.0_24-ipv4-20141222T0000Z",
 		Evidence: bgp.Evidence{
 			WithdrawalSpreadSeconds: &bgp.Spread{P10: 4, P50: 21, P90: 75}, UpstreamsLostTogether: &together, Shape: "abrupt", ChurnBefore: &bgp.Churn{Hour: 1, Day: 2},
 			SameTimeLast7Days: 1, OutagesLast7Days: 2, OnTheHour: true, Neighbours: []string{"AS64497"}, ReroutedVia: []bgp.ASN{64497},
@@ -104,6 +105,8 @@ func TestOutageSchemaRefuses(t *testing.T) {
 		"no id":               func(o map[string]any) { delete(o, "id") },
 		"an id with a slash":  func(o map[string]any) { o["id"] = "prefix-198.51.100.0/24-ipv4-20141222T1615Z" },
 		"another kind":        func(o map[string]any) { o["kind"] = "blackout" },
+		"another end reason":  func(o map[string]any) { o["end_reason"] = "over" },
+		"a long headline":     func(o map[string]any) { o["headline"] = strings.Repeat("x", 401) },
 		"another state":       func(o map[string]any) { o["state"] = "opened" },
 		"a fraction of a sec": func(o map[string]any) { o["start"] = "2014-12-22T16:15:00.5Z" },
 		"another zone":        func(o map[string]any) { o["start"] = "2014-12-22T16:15:00+00:00" },

@@ -19,9 +19,11 @@ type outageRows struct {
 	originColumns
 	position                           positionColumns
 	id, entityCode, entityName         proto.ColStr
-	summary, json                      proto.ColStr
+	headline, post, summary, json      proto.ColStr
+	successor, predecessor             proto.ColStr
 	sequence                           proto.ColUInt32
 	event, kind, state, severity       lowCard
+	endReason                          lowCard
 	decided                            *proto.ColDateTime64
 	family, entityType                 proto.ColInt8
 	start                              proto.ColDateTime
@@ -62,6 +64,9 @@ func (r *outageRows) input() proto.Input {
 		{Name: "entity_name", Data: &r.entityName},
 		{Name: "start", Data: &r.start},
 		{Name: "end", Data: r.end},
+		{Name: "end_reason", Data: &r.endReason},
+		{Name: "successor", Data: &r.successor},
+		{Name: "predecessor", Data: &r.predecessor},
 		{Name: "duration_seconds", Data: &r.duration},
 		{Name: "severity", Data: &r.severity},
 		{Name: "score", Data: &r.score},
@@ -77,6 +82,8 @@ func (r *outageRows) input() proto.Input {
 		{Name: "voters", Data: &r.voters},
 		{Name: "collectors", Data: &r.collectors},
 		{Name: "blip", Data: &r.blip},
+		{Name: "headline", Data: &r.headline},
+		{Name: "post", Data: &r.post},
 		{Name: "summary", Data: &r.summary},
 		{Name: "json", Data: &r.json},
 	})
@@ -126,6 +133,9 @@ func (r *outageRows) add(o *origin, m mark) mark {
 		end = proto.NewNullable(time.Unix(rec.GetEndS(), 0))
 	}
 	r.end.Append(end)
+	r.endReason.add(rec.GetEndReason(), 1)
+	r.successor.Append(rec.GetSuccessor())
+	r.predecessor.Append(rec.GetPredecessor())
 	r.severity.add(rec.GetSeverity(), 1)
 	r.blip.Append(rec.GetBlip())
 	r.json.AppendBytes(rec.GetJson())
@@ -148,6 +158,8 @@ func (r *outageRows) addOutage(out *bgp.Outage) {
 	r.upstreams.Append(asNumbers(out.Upstreams))
 	r.voters.Append(uint32(out.Panel.Voters))
 	r.collectors.Append(uint32(out.Panel.Collectors))
+	r.headline.Append(out.Headline)
+	r.post.Append(out.Post)
 	r.summary.Append(out.Summary)
 }
 

@@ -16,7 +16,8 @@ type Config struct {
 	// Dataset is written into every outage.
 	Dataset string `yaml:"-"`
 
-	// Label goes before every summary where the data are not real: Reconstruction, Simulation. Default empty.
+	// Label goes before every headline, post and summary where the data are not real:
+	// Reconstruction, Simulation. At most 24 characters, all of which can be seen. Default empty.
 	Label string `yaml:"label"`
 
 	// OpenMinutes is for how many consecutive minutes a loss lasts before an outage opens. Default 5.
@@ -107,6 +108,9 @@ func (c Config) WithDefaults() Config {
 	return c
 }
 
+// wholePermille is the part of a prefix's usual visibility at which a partial event ends.
+func (c *Config) wholePermille() int { return (1000 + c.PartialHighPermille) / 2 }
+
 // Validate reports all faults of a configuration with defaults at once: whole numbers above 0 and not absurd, shares within a
 // whole.
 func (c Config) Validate() error {
@@ -135,6 +139,9 @@ func (c Config) Validate() error {
 		"flap_losses": c.FlapLosses, "max_prefixes": c.MaxPrefixes, "max_origins": c.MaxOrigins, "max_neighbours": c.MaxNeighbours,
 	} {
 		between(name, v, 1, 1_000_000)
+	}
+	if clean(c.Label) != c.Label || !labelSize.holds(c.Label) {
+		faults = append(faults, fmt.Errorf("outage.label is %q: want at most %d characters that can be seen", c.Label, labelSize.graphemes))
 	}
 	if c.PartialLowPermille >= c.PartialHighPermille {
 		faults = append(faults, fmt.Errorf("outage.partial_low_permille is %d: want it below partial_high_permille, %d", c.PartialLowPermille, c.PartialHighPermille))

@@ -144,7 +144,7 @@ func (e *Engine) suspend(work []*entity) {
 	for _, ent := range work {
 		e.behind[ent.key] = ent
 		if ent.loss != nil && ent.loss.suspect != nil {
-			e.retract(ent, ent.loss.suspect, "Too few networks were watching to decide it.")
+			e.retract(ent, ent.loss.suspect, bgp.EndLostSight, "Too few networks were watching to decide it.")
 		}
 		ent.loss, ent.large, ent.band, ent.moved = nil, nil, nil, nil
 		if ent.ev != nil {

@@ -20,7 +20,9 @@ type entity struct {
 	starts  []int64 // of outages in the last 8 days
 	lastEnd int64   // of the last event or short loss
 	lastID  int64   // minute in the last id
-	settled string  // the kind of a prefix's event that has become the new normal; cleared when it has gone
+	// superseded is the id of an event that ended for another one, which has not opened yet.
+	superseded string
+	settled    string // the kind of a prefix's event that has become the new normal; cleared when it has gone
 
 	movedSpace    uint64 // that others originate, when it was last looked at
 	movedPrefixes int
@@ -42,7 +44,7 @@ func (ent *entity) freezes() bool {
 // forgettable tells whether a prefix can leave the memory.
 func (ent *entity) forgettable() bool {
 	return ent.closed == nil && len(ent.recent) == 0 && len(ent.flaps.minutes) == 0 && len(ent.starts) == 0 && ent.settled == "" &&
-		ent.ev == nil && !ent.running()
+		ent.superseded == "" && ent.ev == nil && !ent.running()
 }
 
 // quietPrefix tells whether nothing is wrong with a prefix.
@@ -63,6 +65,9 @@ type reading struct {
 
 	ended *run // the loss that ended in this minute
 }
+
+// limit is how much may be lost when a short loss is over.
+func (rd *reading) limit() uint64 { return max(rd.threshold, 1) - 1 }
 
 // measure compares the sample with the baseline, and counts the minute in the runs.
 func (e *Engine) measure(ent *entity, rd *reading) {

@@ -66,6 +66,11 @@ type event struct {
 	notes      []string
 	settled    bool // closed as the new normal: nothing re-opens it
 
+	returned    bgp.EndReason // how the routes came back in the first quiet minute
+	reason      bgp.EndReason // set while it is closed or retracted
+	successor   string
+	predecessor string
+
 	publishedAt     int64 // window
 	publishedNow    loss
 	published       string // severity
@@ -79,6 +84,9 @@ func (ev *event) note(s string) {
 		ev.notes = append(ev.notes, s)
 	}
 }
+
+// resume forgets why the event had ended.
+func (ev *event) resume() { ev.returned, ev.reason, ev.successor = "", "", "" }
 
 // run is a condition that holds minute after minute.
 type run struct {

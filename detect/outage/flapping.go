@@ -66,6 +66,7 @@ func (e *Engine) endShort(ent *entity, r *run, rd *reading) {
 	ent.lastEnd = e.window
 	if ent.ev != nil && ent.ev.kind == bgp.KindIntermittent {
 		e.countLoss(ent.ev, r)
+		ent.ev.returned = e.returnOf(ent, ent.ev, rd.loss, rd.limit())
 		return
 	}
 	ent.recent = append(ent.recent, shortLoss{first: r.first, run: r})
@@ -94,6 +95,7 @@ func (e *Engine) endBlip(ent *entity, r *run, rd *reading) *event {
 	ev.state = name // both states are called as their events
 	ev.blip = true
 	ev.end = max(e.window, ev.start)
+	e.finishShort(ent, ev, rd)
 	ev.digest, ev.score, ev.peak, ev.now = r.digest, r.score, worse(ev.peak, r.peak), rd.loss
 	e.publish(ent, ev, name)
 	return ev
@@ -103,11 +105,14 @@ func (e *Engine) endBlip(ent *entity, r *run, rd *reading) *event {
 func (e *Engine) openIntermittent(ent *entity, rd *reading) {
 	ev := ent.recent[0].ev
 	ev.kind, ev.state, ev.blip, ev.end = bgp.KindIntermittent, bgp.StateOpen, false, 0
+	ev.resume()
+	ent.superseded = ""
 	ev.score, ev.now = 0, rd.loss
 	ev.note("The first of its losses had been sent as a short loss of its own.")
 	for _, s := range ent.recent {
 		e.countLoss(ev, s.run)
 	}
+	ev.returned = e.returnOf(ent, ev, rd.loss, rd.limit())
 	ent.ev, ent.closed, ent.recent = ev, nil, nil
 	e.publish(ent, ev, bgp.EventReopened)
 }
@@ -135,6 +140,7 @@ func (e *Engine) followIntermittent(ent *entity, rd *reading) {
 	ev.quiet++
 	switch {
 	case ev.quiet >= e.cfg.FlapQuietMinutes:
+		ent.finish(ev, e.reasonOf(ent, ev, rd.loss, rd.limit()))
 		e.closeEvent(ent, ent.lastEnd)
 	case e.outlived(ev):
 		e.settle(ent)

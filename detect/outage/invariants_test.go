@@ -38,6 +38,7 @@ func checkLives(events []Event) error {
 	last := map[string]bgp.Outage{}
 	owner := map[string]Key{}
 	open := map[Key]string{}
+	heirs := map[string]string{} // successors to come: of whom
 	for _, ev := range events {
 		o := ev.Outage
 		before, known := last[o.ID]
@@ -48,6 +49,15 @@ func checkLives(events []Event) error {
 			return fmt.Errorf("%s belongs to %v and %v", o.ID, k, ev.Key)
 		}
 		owner[o.ID] = ev.Key
+		if before, ok := heirs[o.ID]; ok && o.Predecessor != before {
+			return fmt.Errorf("%s is the successor of %s and names %q", o.ID, before, o.Predecessor)
+		}
+		if p := last[o.Predecessor]; o.Predecessor != "" && !known && p.EndReason != bgp.EndSuperseded {
+			return fmt.Errorf("%s follows %q, which ended as %q", o.ID, o.Predecessor, p.EndReason)
+		}
+		if o.Successor != "" {
+			heirs[o.Successor] = o.ID
+		}
 		switch id := open[ev.Key]; {
 		case o.State == bgp.StateOpen && id != "" && id != o.ID:
 			return fmt.Errorf("%s and %s are open at once", id, o.ID)
@@ -79,6 +89,14 @@ func checkRecord(ev Event, before bgp.Outage, known bool) error {
 		return fmt.Errorf("bad id")
 	case (o.End == nil) != (o.State == bgp.StateOpen || o.State == bgp.StateSuspected):
 		return fmt.Errorf("end %v in state %s", o.End, o.State)
+	case (o.EndReason == "") != (o.State == bgp.StateOpen || o.State == bgp.StateSuspected):
+		return fmt.Errorf("end reason %q in state %s", o.EndReason, o.State)
+	case o.Successor != "" && o.EndReason != bgp.EndSuperseded:
+		return fmt.Errorf("successor %s of an event that ended as %q", o.Successor, o.EndReason)
+	case before.Predecessor != "" && o.Predecessor != before.Predecessor:
+		return fmt.Errorf("predecessor %q, before it was %q", o.Predecessor, before.Predecessor)
+	case strings.Contains(o.Summary, "The routes were back") && o.EndReason != bgp.EndRecovered:
+		return fmt.Errorf("says that the routes were back and ended as %q", o.EndReason)
 	case o.End != nil && o.End.Before(o.Start):
 		return fmt.Errorf("ends at %v, before its start at %v", o.End, o.Start)
 	case o.DurationSeconds < 0 || o.Score < 0 || o.Peak.LossPercent > 10000 || o.Now.LossPercent > o.Peak.LossPercent:
@@ -118,6 +136,7 @@ func checkRecord(ev Event, before bgp.Outage, known bool) error {
 // step is a stretch of random time: what stands in it, and for how long.
 type step struct {
 	entity, down, share, moved, minutes int
+	returns                             Returns
 	verdicts                            bool
 }
 
@@ -150,6 +169,7 @@ func walk(tb testing.TB, steps []step, skip bool) []Event {
 			}
 			sample.Moved = len(w.view.moved[k])
 		}
+		w.view.returns[k] = s.returns
 		w.set(sample)
 		if skip && s.minutes > 2 {
 			w.minutes(1)
@@ -170,7 +190,10 @@ func drawSteps(t *rapid.T) []step {
 			entity: rapid.IntRange(0, 3).Draw(t, "entity"),
 			down:   rapid.SampledFrom([]int{0, 0, 0, 1, 2, 4, 20}).Draw(t, "down"),
 			share:  rapid.SampledFrom([]int{0, 100, 250, 400, 450, 500}).Draw(t, "share"),
-			moved:  rapid.SampledFrom([]int{0, 0, 0, 1}).Draw(t, "moved"),
+			returns: rapid.SampledFrom([]Returns{
+				{}, {}, {}, {Unproven: 1}, {Unproven: 1 << 20}, {Foreign: 1 << 20}, {Settled: true}, {Covered: true},
+			}).Draw(t, "returns"),
+			moved: rapid.SampledFrom([]int{0, 0, 0, 1}).Draw(t, "moved"),
 			minutes: rapid.OneOf(short, short, short, short, short, rapid.SampledFrom([]int{11, 31, 61, 61, 61, 1440, 8 * 1440})).
 				Draw(t, "minutes"),
 			verdicts: rapid.IntRange(0, 9).Draw(t, "verdicts") > 0,

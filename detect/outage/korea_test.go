@@ -35,6 +35,12 @@ func TestDecember2014(t *testing.T) {
 	w.away(kp, 4, 60)
 	w.until("2014-12-29T00:00Z")
 
+	for _, ev := range w.events {
+		end := ev.Outage.End
+		if ev.Outage.EndReason == bgp.EndRecovered && end.Unix() >= unix(t, "2014-12-22T16:15Z") && end.Unix() < unix(t, "2014-12-23T01:46Z") {
+			t.Errorf("%s: recovered at %v, while all is dark", ev.Outage.ID, end)
+		}
+	}
 	want := []struct{ kind, start, end string }{
 		{bgp.KindIntermittent, "2014-12-22T00:00:08Z", "2014-12-22T16:15:08Z"},
 		{bgp.KindOutage, "2014-12-22T16:15:08Z", "2014-12-23T01:46:00Z"},

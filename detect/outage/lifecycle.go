@@ -8,8 +8,11 @@ import (
 
 // decide moves an entity through the life of its events.
 func (e *Engine) decide(ent *entity, rd *reading) {
+	if !ent.running() {
+		ent.superseded = ""
+	}
 	if rd.gone {
-		e.departed(ent)
+		e.departed(ent, rd.ended)
 		return
 	}
 	if ent.ev != nil && ent.ev.kind == bgp.KindOutage {
@@ -44,11 +47,12 @@ func (e *Engine) followOrOpen(ent *entity, rd *reading) {
 	case ent.ev.kind == bgp.KindIntermittent:
 		e.followIntermittent(ent, rd)
 	case ent.ev.kind == bgp.KindPartial:
-		e.follow(ent, rd.partial, ent.last.SharePermille*2 >= 1000+e.cfg.PartialHighPermille)
+		e.follow(ent, rd.partial, loss{}, ent.last.SharePermille*2 >= 1000+e.cfg.PartialHighPermille)
 	case ent.ev.kind == bgp.KindMoved && ent.key.Type == bgp.EntityPrefix:
-		e.follow(ent, rd.movedLoss, ent.last.Moved == 0)
+		e.follow(ent, rd.movedLoss, loss{}, ent.last.Moved == 0)
 	case ent.ev.kind == bgp.KindMoved:
-		e.follow(ent, rd.movedLoss, (rd.movedLoss.space+rd.loss.space)*2 <= ent.ev.threshold)
+		left := loss{space: rd.movedLoss.space + rd.loss.space}
+		e.follow(ent, rd.movedLoss, left, (rd.movedLoss.space+rd.loss.space)*2 <= ent.ev.threshold)
 	}
 }
 
@@ -78,12 +82,13 @@ func (e *Engine) suspect(ent *entity, rd *reading) {
 	}
 	r.suspect = e.newEvent(ent, bgp.KindOutage, r, rd)
 	r.suspect.state = bgp.StateSuspected
+	ent.follows(r.suspect)
 	e.publish(ent, r.suspect, bgp.EventSuspected)
 }
 
-// retract takes a suspicion back.
-func (e *Engine) retract(ent *entity, ev *event, why string) {
-	ev.state = bgp.StateRetracted
+// retract takes a suspicion back that cannot be followed any more.
+func (e *Engine) retract(ent *entity, ev *event, reason bgp.EndReason, why string) {
+	ev.state, ev.reason = bgp.StateRetracted, reason
 	ev.end = e.window + minute
 	ev.note(why)
 	ent.lastEnd = max(ent.lastEnd, ev.end)
@@ -137,9 +142,12 @@ func (e *Engine) openOutage(ent *entity, r *run, rd *reading, threshold uint64) 
 			e.describeStart(ent, ev)
 		}
 		if before != nil {
+			ent.supersede(before, ev.id)
 			e.closeEvent(ent, ev.start)
+			ev.predecessor = before.id
 			ev.note("It follows " + before.id + ".")
 		}
+		ent.follows(ev)
 		ev.threshold, ev.now = threshold, rd.loss
 		ent.ev = ev
 		ent.starts = append(ent.starts, ev.start)
@@ -168,6 +176,7 @@ func (e *Engine) openOther(ent *entity, kind string, r *run, rd *reading) {
 	if kind == bgp.KindMoved {
 		ev.movedTo = movedTo(e.view.Moved(ent.key))
 	}
+	ent.follows(ev)
 	ent.ev, ent.closed = ev, nil
 	e.publish(ent, ev, bgp.EventOpened)
 }
@@ -182,6 +191,8 @@ func (e *Engine) reopen(ent *entity, r *run, rd *reading) {
 	ev.gaps = append(ev.gaps, interval{ev.end, max(start, ev.end)})
 	ev.pauses++
 	ev.state, ev.end, ev.quiet = bgp.StateOpen, 0, 0
+	ev.resume()
+	ent.superseded = ""
 	ev.score += r.score
 	ev.peak, ev.now = worse(ev.peak, r.peak), rd.loss
 	ev.keepWorse(r.digest)
@@ -196,11 +207,12 @@ func (e *Engine) followOutage(ent *entity, rd *reading) {
 	if rd.loss.space*2 > ev.threshold && (ent.touched && rd.loss.space >= ev.peak.space || ev.minutes == e.cfg.OpenMinutes) {
 		ev.keepWorse(e.digestOf(ent.key))
 	}
-	e.follow(ent, rd.loss, rd.loss.space*2 <= ev.threshold)
+	e.follow(ent, rd.loss, rd.loss, rd.loss.space*2 <= ev.threshold)
 }
 
-// follow counts a minute of the entity's open event and closes, settles or updates it.
-func (e *Engine) follow(ent *entity, l loss, quiet bool) {
+// follow counts a minute of the entity's open event and closes, settles or updates it. left is the
+// lost space that counts for its end.
+func (e *Engine) follow(ent *entity, l, left loss, quiet bool) {
 	ev := ent.ev
 	ev.now, ev.peak = l, worse(ev.peak, l)
 	switch {
@@ -208,6 +220,7 @@ func (e *Engine) follow(ent *entity, l loss, quiet bool) {
 		ev.quiet = 0
 	case ev.quiet == 0:
 		ev.quiet, ev.quietSince, ev.quietScore = 1, e.window, ev.score
+		ev.returned = e.returnOf(ent, ev, left, ev.threshold/2)
 	default:
 		ev.quiet++
 	}
@@ -215,6 +228,7 @@ func (e *Engine) follow(ent *entity, l loss, quiet bool) {
 	switch {
 	case ev.quiet >= e.cfg.CloseMinutes:
 		ev.score = ev.quietScore
+		ent.finish(ev, e.reasonOf(ent, ev, left, ev.threshold/2))
 		e.closeEvent(ent, ev.quietSince)
 	case ev.quiet == 0 && e.outlived(ev):
 		e.settle(ent)
@@ -246,7 +260,7 @@ func (e *Engine) closeEvent(ent *entity, end int64) {
 // settle closes an event that has lasted so long that what stands now is the new normal.
 func (e *Engine) settle(ent *entity) {
 	ev := ent.ev
-	ev.settled = true
+	ev.settled, ev.reason = true, bgp.EndNewNormal
 	ev.note("It was closed without a recovery: after 7 days its state counts as the new normal.")
 	e.closeEvent(ent, min(e.window+minute, ev.first+int64(e.cfg.FreezeMinutes)*minute))
 	ent.closed, ent.loss, ent.large, ent.band, ent.moved, ent.frozen = nil, nil, nil, nil, nil, nil
@@ -259,18 +273,23 @@ func (e *Engine) settle(ent *entity) {
 	ent.hist.reset(e.window/minute+1, ent.last.Space, ent.last.Prefixes)
 }
 
-// departed ends what is open of a prefix that has left the table.
-func (e *Engine) departed(ent *entity) {
-	if r := ent.loss; r != nil && r.suspect != nil {
-		e.retract(ent, r.suspect, "The prefix has left the table.")
+// departed ends what is open of a prefix that has left the table, with the loss that lasted until
+// then.
+func (e *Engine) departed(ent *entity, r *run) {
+	if r != nil && r.suspect != nil {
+		e.retract(ent, r.suspect, e.departure(ent, r.first), "The prefix has left the table.")
 	}
-	ent.loss, ent.large, ent.band, ent.moved, ent.settled = nil, nil, nil, nil, ""
+	ent.loss, ent.large, ent.band, ent.moved, ent.settled, ent.superseded = nil, nil, nil, nil, "", ""
 	ev := ent.ev
 	if ev == nil {
 		return
 	}
-	ev.settled = true
-	ev.note("It was closed without a recovery: the prefix has been away for so long that it has left the table, the new normal.")
+	ev.settled, ev.reason = true, e.departure(ent, ev.first)
+	if ev.reason == bgp.EndLostSight {
+		ev.note("It was closed without a recovery: the prefix is no longer known to the networks that watch.")
+	} else {
+		ev.note("It was closed without a recovery: the prefix has been away for so long that it has left the table, the new normal.")
+	}
 	e.closeEvent(ent, e.window)
 	ent.closed = nil
 }

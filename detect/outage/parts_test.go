@@ -271,9 +271,9 @@ func TestConfigValidate(t *testing.T) {
 	if err := (Config{}).WithDefaults().Validate(); err != nil {
 		t.Errorf("the defaults: got %v", err)
 	}
-	bad := Config{OpenMinutes: -5, OpenPermille: 2000, PartialLowPermille: 900}.WithDefaults()
+	bad := Config{OpenMinutes: -5, OpenPermille: 2000, PartialLowPermille: 900, Label: "a label that is far too long"}.WithDefaults()
 	err := bad.Validate()
-	for _, want := range []string{"open_minutes is -5", "open_permille is 2000", "partial_low_permille is 900"} {
+	for _, want := range []string{"open_minutes is -5", "open_permille is 2000", "partial_low_permille is 900", "outage.label is"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want it to say %q", err, want)
 		}

@@ -45,6 +45,9 @@ func (e *Engine) outage(ent *entity, ev *event, name string) bgp.Outage {
 		Blip:            ev.blip,
 		Notes:           append([]string(nil), ev.notes...),
 		Dataset:         e.cfg.Dataset,
+		EndReason:       ev.reason,
+		Successor:       ev.successor,
+		Predecessor:     ev.predecessor,
 	}
 	if ev.onlyDeaggregated(ent.key) {
 		o.Severity, o.Score = bgp.SeverityMinor, 0
@@ -69,10 +72,7 @@ func (e *Engine) outage(ent *entity, ev *event, name string) bgp.Outage {
 	}
 	o.Evidence = e.evidence(ev)
 	w := wording{o: &o, ev: ev}
-	w.write()
-	if e.cfg.Label != "" {
-		o.Summary = e.cfg.Label + ": " + o.Summary
-	}
+	w.write(e.cfg.Label)
 	return o
 }
 

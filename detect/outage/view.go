@@ -43,10 +43,44 @@ type View interface {
 	Churn(k Key, t int64) bgp.Churn
 	// Moved lists prefixes of an AS or prefix entity that other ASes originate now, sorted.
 	Moved(k Key) []MovedPrefix
+	// Returns tells what does not prove that what an ending event had lost is back.
+	Returns(k Key, q Ending) Returns
 	// Name is the entity's name, empty where unknown. OwnerName is an AS's.
 	Name(k Key) string
 	OwnerName(a bgp.ASN) string
 }
+
+// Ending is an event that ends, for View.Returns.
+type Ending struct {
+	// Since is the first window of the event, Unix seconds. What was over before is left out.
+	Since int64
+	// Permille is the part of a prefix's usual visibility, in 1/1000, at which its loss ends.
+	Permille int
+	// Moved: the event is a move and not a loss.
+	Moved bool
+}
+
+// Returns is what does not prove that the lost routes are back. The zero value says that
+// announcements prove it.
+type Returns struct {
+	// Unproven is space that is visible again although too few of the voters that had lost it
+	// announced it again.
+	Unproven uint64
+	// Foreign is space that is visible again from other origins than before.
+	Foreign uint64
+	// Settled: what stands of the prefix has become its usual state.
+	Settled bool
+	// Covered: other origins than the usual ones originate the prefix, and a route of a usual one
+	// covers it.
+	Covered bool
+}
+
+// The parts of a prefix's usual visibility, in 1/1000, at which a loss ends, and by default a
+// partial loss.
+const (
+	LostPermille  = 500
+	WholePermille = 900
+)
 
 // LostPrefix is a lost prefix of an entity and what is known of its last hours.
 type LostPrefix struct {

@@ -18,8 +18,8 @@ type wording struct {
 	ev *event
 }
 
-// write fills in the summary and the evidence's sentences.
-func (w *wording) write() {
+// write fills in the texts, each with the label before it, and the evidence's sentences.
+func (w *wording) write(label string) {
 	w.notes()
 	var s []string
 	add := func(more ...string) {
@@ -41,7 +41,8 @@ func (w *wording) write() {
 	}
 	add(w.o.Notes...)
 	add(caveat)
-	w.o.Summary = strings.Join(s, " ")
+	w.o.Summary = labelled(label, strings.Join(s, " "))
+	w.short(label)
 }
 
 // notes adds what holds because of the present figures.
@@ -119,27 +120,50 @@ func (w *wording) moved() string {
 
 // course says how it went on.
 func (w *wording) course() string {
-	if w.o.Blip || w.o.State == bgp.StateSuspected || w.o.State == bgp.StateRetracted {
-		return ""
-	}
-	var s string
-	if n := w.ev.pauses; n > 0 {
+	s := w.lately()
+	if n := w.ev.pauses; n > 0 && s != "" {
 		last := w.o.Gaps[len(w.o.Gaps)-1]
-		s = fmt.Sprintf("It was interrupted by %s, the last from %s to %s. ", plural(n, "recovery"), clock(last.Start), clock(last.End))
-	}
-	switch {
-	case w.o.End == nil && w.ev.quiet > 0 && w.o.Kind == bgp.KindOutage:
-		s += "Routes are coming back."
-	case w.o.End == nil:
-		s += "It has lasted " + span(w.o.DurationSeconds) + " so far" + w.still() + "."
-	case w.ev.settled:
-		s += "It lasted more than " + span(w.o.DurationSeconds) + "."
-	case w.o.Kind == bgp.KindOutage:
-		s += "The routes were back at " + clock(*w.o.End) + ", after " + span(w.o.DurationSeconds) + "."
-	default:
-		s += "It ended at " + clock(*w.o.End) + ", after " + span(w.o.DurationSeconds) + "."
+		s = fmt.Sprintf("It was interrupted by %s, the last from %s to %s. ", plural(n, "recovery"), clock(last.Start), clock(last.End)) + s
 	}
 	return s
+}
+
+// lately is the course without its pauses.
+func (w *wording) lately() string {
+	switch {
+	case w.o.Blip || w.o.State == bgp.StateSuspected || w.o.State == bgp.StateRetracted:
+		return ""
+	case w.o.End == nil && w.ev.quiet > 0 && w.o.Kind == bgp.KindOutage:
+		return "Routes are coming back."
+	case w.o.End == nil:
+		return "It has lasted " + span(w.o.DurationSeconds) + " so far" + w.still() + "."
+	}
+	return w.ending(clock(*w.o.End), span(w.o.DurationSeconds))
+}
+
+// ending says why and when it ended.
+func (w *wording) ending(when, lasted string) string {
+	at := " at " + when + ", after " + lasted
+	switch w.o.EndReason {
+	case bgp.EndRecovered:
+		if w.o.Kind == bgp.KindOutage {
+			return "The routes were back" + at + "."
+		}
+		return "It ended" + at + "."
+	case bgp.EndSuperseded:
+		return "It ended" + at + "; the routes are not all as usual, and another event goes on from it."
+	case bgp.EndNewNormal, bgp.EndLeftTable:
+		if w.ev.settled {
+			return "It lasted more than " + lasted + "."
+		}
+		return "It ended" + at + ": this state is the usual one now."
+	case bgp.EndCovered:
+		return "It ended" + at + ": a route of the usual origin covers it, but its own route is not as usual."
+	case bgp.EndLostSight:
+		return "It was lost from sight" + at + ": the view changed, and that does not show a return of the routes."
+	case bgp.EndRemoved:
+	}
+	return "It ended" + at + "."
 }
 
 // still says how much is lost now, where that is less than at worst.

@@ -55,6 +55,7 @@ func (s *State) thaw(p *prefix, c *change, held int) {
 	}
 	p.usual, p.since, p.share = v, 0, 1000
 	c.flags &^= lost
+	s.end(s.troughs.losses, c.row, true)
 	if v > 0 {
 		c.flags |= seen
 	}
@@ -77,6 +78,8 @@ func (s *State) settle(p *prefix, c *change) {
 		c.flags &^= known | lost
 		c.usually = 0
 		p.since, p.share = 0, 1000
+		s.end(s.troughs.losses, c.row, false)
+		s.end(s.troughs.moves, c.row, false)
 	}
 }
 
@@ -92,6 +95,7 @@ func (s *State) settleOrigins(r rib.Row, c *change) {
 	}
 	if c.usually == 0 || ok && s.now-since >= wait {
 		c.usually = c.origins
+		s.end(s.troughs.moves, r, true)
 	}
 }
 
@@ -133,6 +137,8 @@ func (s *State) tidy() {
 		delete(s.moved, r)
 		s.loss.forget(r)
 		s.churn.forget(r)
+		s.troughs.forget(r)
 	})
 	s.loss.sweep(s)
+	s.sweepTroughs()
 }

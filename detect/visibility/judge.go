@@ -160,6 +160,7 @@ func (s *State) judge(r rib.Row, t tally) change {
 			share = max(share, t.held*1000/(t.held+t.gone))
 		}
 	}
+	before := p.since != 0
 	s.note(p, c.flags, share)
 	switch {
 	case c.flags&seen == 0:
@@ -168,6 +169,12 @@ func (s *State) judge(r rib.Row, t tally) change {
 		c.origins = t.origins
 	case c.origins == 0:
 		c.origins = c.usually // a path that does not tell its origin is no other origin
+	}
+	if before || p.since != 0 {
+		s.noteLoss(&c, t)
+	}
+	if c.origins != c.usually || p.origins != p.usually {
+		s.noteMove(&c, t)
 	}
 	return c
 }
@@ -196,7 +203,11 @@ func (s *State) judgeLearned(r rib.Row) change {
 	if c.flags&lost == 0 {
 		c.flags |= seen
 	}
+	before := p.since != 0
 	s.note(p, c.flags, t.held*1000/spoken)
+	if before || p.since != 0 {
+		s.noteLoss(&c, t)
+	}
 	if t.origins != 0 && c.flags&seen != 0 {
 		c.origins, c.usually = t.origins, t.origins
 	} else if c.usually == 0 {

@@ -164,6 +164,7 @@ func (l *losses) forget(r rib.Row) { delete(l.rows, r) }
 
 // ForgetSlot forgets what a slot withdrew, before its number is used for another peer.
 func (s *State) ForgetSlot(slot int) {
+	s.troughs.forgetSlot(slot)
 	for _, x := range s.loss.rows {
 		x.entries = slices.DeleteFunc(x.entries, func(e entry) bool { return int(e.slot) == slot })
 	}

@@ -85,6 +85,8 @@ type State struct {
 	open  map[rib.Row]outage.Sample
 	loss  losses
 	churn churn
+
+	troughs troughs
 }
 
 // Peers tells whose a slot is, also after its session has gone.
@@ -100,7 +102,7 @@ func New(t *rib.Table, peers Peers) *State {
 		trie: newTrie(t.Family()), origins: newOriginSets(), places: newPlaces(),
 		byKey: make(map[outage.Key]uint32), byASN: make(map[bgp.ASN]uint32),
 		moved: make(map[rib.Row]int64), open: make(map[rib.Row]outage.Sample),
-		loss: losses{rows: make(map[rib.Row]*loss)}, churn: newChurn(),
+		loss: losses{rows: make(map[rib.Row]*loss)}, churn: newChurn(), troughs: newTroughs(),
 	}
 	s.addEntity(outage.Key{Family: s.family, Type: bgp.EntityWorld, Code: "world"})
 	return s
@@ -151,6 +153,7 @@ func (s *State) Close(w Window) []outage.Sample {
 		s.loss.skip()
 		return nil
 	}
+	s.troughs.minute++
 	first := w.Knowledge == panel.Whole && s.knowledge != panel.Whole
 	if w.Knowledge != s.knowledge {
 		s.restart(w.Knowledge)
@@ -191,6 +194,7 @@ func (s *State) restart(k panel.Knowledge) {
 	s.knowledge = k
 	s.trie = newTrie(s.family)
 	s.moved = make(map[rib.Row]int64)
+	s.troughs = newTroughs()
 	for i := range s.prefixes {
 		p := &s.prefixes[i]
 		place, staged := p.place, p.staged

@@ -17,9 +17,16 @@ type Outage struct {
 	Entity   Entity    `json:"entity"`
 	Start    time.Time `json:"start"`
 	// End is absent while the outage lasts.
-	End             *time.Time `json:"end,omitempty"`
-	DurationSeconds int64      `json:"duration_seconds"`
-	Severity        string     `json:"severity"`
+	End *time.Time `json:"end,omitempty"`
+	// EndReason is set if and only if State is closed or retracted.
+	EndReason EndReason `json:"end_reason,omitempty"`
+	// Successor is the id of the event that goes on from a superseded one. It is empty where that
+	// event has no id yet.
+	Successor string `json:"successor,omitempty"`
+	// Predecessor is the id of the superseded event that this one goes on from.
+	Predecessor     string `json:"predecessor,omitempty"`
+	DurationSeconds int64  `json:"duration_seconds"`
+	Severity        string `json:"severity"`
 	// Score is the integral of the loss, in percent-minutes.
 	Score    int64 `json:"score"`
 	Baseline Size  `json:"baseline"`
@@ -41,7 +48,12 @@ type Outage struct {
 	Notes    []string         `json:"notes,omitempty"`
 	Previous *json.RawMessage `json:"previous,omitempty"`
 	Dataset  string           `json:"dataset"`
-	Summary  string           `json:"summary"`
+	// Headline, Post and Summary are the outage in words, from short to long. Each begins with the
+	// label of a dataset that is not real. Headline has at most 130 graphemes and 400 octets, Post
+	// 250 and 800.
+	Headline string `json:"headline,omitempty"`
+	Post     string `json:"post,omitempty"`
+	Summary  string `json:"summary"`
 }
 
 // The kinds of an outage.
@@ -68,6 +80,28 @@ const (
 	EventClosed    = "closed"
 	EventReopened  = "reopened"
 	EventRetracted = "retracted"
+)
+
+// EndReason says why an outage ended (docs/detection.md, Why an event ended).
+type EndReason string
+
+// The reasons. Only EndRecovered means that the routes are back.
+const (
+	// EndRecovered: as many voters as end the loss have announced the routes again, from their
+	// usual origins.
+	EndRecovered EndReason = "recovered"
+	// EndSuperseded: the entity is not as usual, and another event describes it.
+	EndSuperseded EndReason = "superseded"
+	// EndNewNormal: the state has lasted for so long that it is the usual one now.
+	EndNewNormal EndReason = "new_normal"
+	// EndLeftTable: the prefix was away for so long that it is no longer known.
+	EndLeftTable EndReason = "left_table"
+	// EndCovered: others originate the prefix, and a route of its usual origin covers it.
+	EndCovered EndReason = "covered"
+	// EndRemoved: the entity was removed from the configuration. No event has this reason yet.
+	EndRemoved EndReason = "removed"
+	// EndLostSight: the view changed and not the routes.
+	EndLostSight EndReason = "lost_sight"
 )
 
 // The severities, from the loss at its peak.

@@ -42,7 +42,7 @@ type OutageRecord struct {
 	StartS int64 `protobuf:"varint,8,opt,name=start_s,json=startS,proto3" json:"start_s,omitempty"`
 	// The end, seconds since 1970, UTC; absent while it lasts.
 	EndS *int64 `protobuf:"varint,9,opt,name=end_s,json=endS,proto3,oneof" json:"end_s,omitempty"`
-	// outage, partial, intermittent, moved.
+	// outage, partial, intermittent, moved; origin is reserved.
 	Kind string `protobuf:"bytes,10,opt,name=kind,proto3" json:"kind,omitempty"`
 	// suspected, open, closed, retracted.
 	State string `protobuf:"bytes,11,opt,name=state,proto3" json:"state,omitempty"`
@@ -53,7 +53,14 @@ type OutageRecord struct {
 	// The dataset.
 	Dataset string `protobuf:"bytes,14,opt,name=dataset,proto3" json:"dataset,omitempty"`
 	// The whole outage as the JSON object that schemas/outage.schema.json describes.
-	Json          []byte `protobuf:"bytes,15,opt,name=json,proto3" json:"json,omitempty"`
+	Json []byte `protobuf:"bytes,15,opt,name=json,proto3" json:"json,omitempty"`
+	// Why it ended, if the state is closed or retracted: recovered, superseded, new_normal, left_table, covered, removed,
+	// lost_sight. Empty otherwise.
+	EndReason string `protobuf:"bytes,16,opt,name=end_reason,json=endReason,proto3" json:"end_reason,omitempty"`
+	// The id of the event that goes on from a superseded one; empty where that event has no id yet.
+	Successor string `protobuf:"bytes,17,opt,name=successor,proto3" json:"successor,omitempty"`
+	// The id of the superseded event that this one goes on from; empty where there is none.
+	Predecessor   string `protobuf:"bytes,18,opt,name=predecessor,proto3" json:"predecessor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -193,12 +200,33 @@ func (x *OutageRecord) GetJson() []byte {
 	return nil
 }
 
+func (x *OutageRecord) GetEndReason() string {
+	if x != nil {
+		return x.EndReason
+	}
+	return ""
+}
+
+func (x *OutageRecord) GetSuccessor() string {
+	if x != nil {
+		return x.Successor
+	}
+	return ""
+}
+
+func (x *OutageRecord) GetPredecessor() string {
+	if x != nil {
+		return x.Predecessor
+	}
+	return ""
+}
+
 var File_darkmap_v1_outages_proto protoreflect.FileDescriptor
 
 const file_darkmap_v1_outages_proto_rawDesc = "" +
 	"\n" +
 	"\x18darkmap/v1/outages.proto\x12\n" +
-	"darkmap.v1\x1a\x17darkmap/v1/stream.proto\x1a\x1bdarkmap/v1/visibility.proto\"\xc3\x03\n" +
+	"darkmap.v1\x1a\x17darkmap/v1/stream.proto\x1a\x1bdarkmap/v1/visibility.proto\"\xa2\x04\n" +
 	"\fOutageRecord\x120\n" +
 	"\bposition\x18\x01 \x01(\v2\x14.darkmap.v1.PositionR\bposition\x12\"\n" +
 	"\rdecided_at_us\x18\x02 \x01(\x03R\vdecidedAtUs\x12\x14\n" +
@@ -215,7 +243,11 @@ const file_darkmap_v1_outages_proto_rawDesc = "" +
 	"\bseverity\x18\f \x01(\tR\bseverity\x12\x12\n" +
 	"\x04blip\x18\r \x01(\bR\x04blip\x12\x18\n" +
 	"\adataset\x18\x0e \x01(\tR\adataset\x12\x12\n" +
-	"\x04json\x18\x0f \x01(\fR\x04jsonB\b\n" +
+	"\x04json\x18\x0f \x01(\fR\x04json\x12\x1d\n" +
+	"\n" +
+	"end_reason\x18\x10 \x01(\tR\tendReason\x12\x1c\n" +
+	"\tsuccessor\x18\x11 \x01(\tR\tsuccessor\x12 \n" +
+	"\vpredecessor\x18\x12 \x01(\tR\vpredecessorB\b\n" +
 	"\x06_end_sB.Z,github.com/darkmap/darkmap/schemas/darkmapv1b\x06proto3"
 
 var (

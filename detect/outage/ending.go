@@ -1,0 +1,105 @@
+package outage
+
+import "github.com/darkmap/darkmap/internal/bgp"
+
+// succession reports whether a condition holds that opens another event of the entity in the next
+// minute, or a loss goes on.
+func (e *Engine) succession(ent *entity) bool {
+	switch {
+	case ent.loss != nil:
+		return true
+	case ent.band != nil && ent.band.minutes+1 >= e.cfg.PartialMinutes:
+		return true
+	}
+	return ent.moved != nil && ent.moved.minutes+1 >= e.cfg.MovedMinutes
+}
+
+// returnOf finds out how an entity's routes came back when the loss l is what is left of an event,
+// which ends below or at most limit. It does not look at what follows.
+func (e *Engine) returnOf(ent *entity, ev *event, l loss, limit uint64) bgp.EndReason {
+	q := Ending{Since: ev.first, Permille: LostPermille, Moved: ev.kind == bgp.KindMoved}
+	if ev.kind == bgp.KindPartial {
+		q.Permille = e.cfg.wholePermille()
+	}
+	r := e.view.Returns(ent.key, q)
+	if ent.key.Type != bgp.EntityPrefix {
+		switch {
+		case l.space+r.Unproven+r.Foreign <= limit:
+			return bgp.EndRecovered
+		case l.space+r.Unproven <= limit:
+			return bgp.EndSuperseded
+		}
+		return bgp.EndLostSight
+	}
+	switch {
+	case ent.last.Space == 0:
+		return bgp.EndSuperseded
+	case r.Settled:
+		return bgp.EndNewNormal
+	case r.Covered:
+		return bgp.EndCovered
+	case r.Foreign > 0:
+		return bgp.EndSuperseded
+	case r.Unproven > 0:
+		return bgp.EndLostSight
+	}
+	return bgp.EndRecovered
+}
+
+// reasonOf decides why the entity's event ends now. A return that was proven in the first quiet
+// minute stays proven.
+func (e *Engine) reasonOf(ent *entity, ev *event, l loss, limit uint64) bgp.EndReason {
+	if e.succession(ent) {
+		return bgp.EndSuperseded
+	}
+	if ev.returned == bgp.EndRecovered {
+		return bgp.EndRecovered
+	}
+	return e.returnOf(ent, ev, l, limit)
+}
+
+// supersede ends an event for another one. Where its id is not known yet, the next event of the
+// entity names this one, if what goes on opens one.
+func (ent *entity) supersede(ev *event, successor string) {
+	ev.reason, ev.successor = bgp.EndSuperseded, successor
+	if successor == "" && ent.running() {
+		ent.superseded = ev.id
+	}
+}
+
+// finish sets why an event ends.
+func (ent *entity) finish(ev *event, reason bgp.EndReason) {
+	if reason == bgp.EndSuperseded {
+		ent.supersede(ev, "")
+		return
+	}
+	ev.reason = reason
+}
+
+// finishShort sets why a short loss ended. Where another event of the entity is open and its
+// condition holds, that one goes on.
+func (e *Engine) finishShort(ent *entity, ev *event, rd *reading) {
+	if ent.ev == nil || ent.band == nil && ent.moved == nil {
+		ent.finish(ev, e.reasonOf(ent, ev, rd.loss, rd.limit()))
+		return
+	}
+	ev.reason = bgp.EndSuperseded
+	if ent.ev.predecessor == "" { // two ids that name each other
+		ev.successor, ent.ev.predecessor = ent.ev.id, ev.id
+	}
+}
+
+// follows makes an event the successor of the last one that was superseded without knowing it.
+func (ent *entity) follows(ev *event) {
+	if ent.superseded != "" {
+		ev.predecessor, ent.superseded = ent.superseded, ""
+	}
+}
+
+// departure is why an event of a prefix ends that is no longer known.
+func (e *Engine) departure(ent *entity, since int64) bgp.EndReason {
+	if e.view.Returns(ent.key, Ending{Since: since, Permille: LostPermille}).Settled {
+		return bgp.EndLeftTable
+	}
+	return bgp.EndLostSight
+}

@@ -1,0 +1,296 @@
+package outage
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/rivo/uniseg"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// size bounds a text: graphemes are what a reader counts as characters.
+type size struct{ graphemes, octets int }
+
+var (
+	headlineSize = size{130, 400}
+	postSize     = size{250, 800}
+	nameSize     = size{40, 160}
+	labelSize    = size{24, 96}
+)
+
+// shortCaveat ends every post.
+const shortCaveat = "Seen in routes alone; service can differ."
+
+// holds reports whether s is within the bounds. No text has more graphemes than octets, and ASCII
+// has as many.
+func (z size) holds(s string) bool {
+	switch {
+	case len(s) > z.octets:
+		return false
+	case len(s) <= z.graphemes:
+		return true
+	case ascii(s):
+		return false
+	}
+	return uniseg.GraphemeClusterCount(s) <= z.graphemes
+}
+
+// ascii reports whether s has nothing but visible ASCII characters and spaces.
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// cut shortens s to whole graphemes within the bounds. The last one is then an ellipsis.
+func (z size) cut(s string) string {
+	if z.holds(s) {
+		return s
+	}
+	const ellipsis = "…"
+	kept := 0
+	for rest, n, state := s, 0, -1; rest != "" && n < z.graphemes-1; n++ {
+		var g string
+		g, rest, _, state = uniseg.FirstGraphemeClusterInString(rest, state)
+		if kept+len(g)+len(ellipsis) > z.octets {
+			break
+		}
+		kept += len(g)
+	}
+	if kept == 0 {
+		return ""
+	}
+	return strings.TrimRight(s[:kept], " ") + ellipsis
+}
+
+// clean takes out of a name what cannot be seen or changes how the text around it is shown:
+// control, bidirectional and zero-width characters, marks without a letter, octets that are not
+// UTF-8. Blanks become single spaces.
+func clean(name string) string {
+	if ascii(name) && !strings.Contains(name, "  ") {
+		return strings.Trim(name, " ")
+	}
+	name = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r), r == '\u2028', r == '\u2029':
+			return ' '
+		case unicode.In(r, unicode.C, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector):
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(name, ""))
+	return strings.TrimLeftFunc(strings.Join(strings.Fields(name), " "), func(r rune) bool { return unicode.IsMark(r) || r == ' ' })
+}
+
+// shortName is a name as headlines and posts show it.
+func shortName(name string) string { return nameSize.cut(clean(name)) }
+
+// shortNames returns a copy of the texts' source with short names.
+func (w *wording) shortNames() *wording {
+	o := *w.o
+	o.Entity.Name = shortName(o.Entity.Name)
+	o.Origins, o.Evidence.MovedTo = shortOwners(o.Origins), shortOwners(o.Evidence.MovedTo)
+	if o.Entity.Type == bgp.EntityWatch { // its code is a name, too
+		o.Entity.Code = shortName(o.Entity.Code)
+	}
+	return &wording{o: &o, ev: w.ev}
+}
+
+func shortOwners(all []bgp.AS) []bgp.AS {
+	all = slices.Clone(all)
+	for i := range all {
+		all[i].Name = shortName(all[i].Name)
+	}
+	return all
+}
+
+// withoutOwners returns a copy that names ASes by their numbers alone.
+func (w *wording) withoutOwners() *wording {
+	o := *w.o
+	if o.Entity.Type == bgp.EntityAS {
+		o.Entity.Name = ""
+	}
+	o.Origins, o.Evidence.MovedTo = numbersAlone(o.Origins), numbersAlone(o.Evidence.MovedTo)
+	return &wording{o: &o, ev: w.ev}
+}
+
+func numbersAlone(all []bgp.AS) []bgp.AS {
+	all = slices.Clone(all)
+	for i := range all {
+		all[i].Name = ""
+	}
+	return all
+}
+
+// short fills in the headline and the post, each with the label before it.
+func (w *wording) short(label string) {
+	named := w.shortNames()
+	bare := named.withoutOwners()
+	fact := bare.fact()
+	w.o.Headline, w.o.Post = named.headline(bare, fact, label), named.post(bare, fact, label)
+}
+
+// headline returns the longest of some headlines that fits. bare is without the names of ASes.
+func (w *wording) headline(bare *wording, fact, label string) string {
+	return firstThatFits(headlineSize, label,
+		func() string { return w.title() + ": " + fact },
+		func() string { return bare.title() + ": " + fact },
+		func() string { return w.title() + ": " + bare.brief() },
+		func() string { return bare.title() + ": " + bare.brief() })
+}
+
+// post returns the longest of some posts that fits.
+func (w *wording) post(bare *wording, fact, label string) string {
+	observed, course := w.observed(), w.course()
+	return firstThatFits(postSize, label,
+		func() string { return sentences(observed, course, w.seen(), shortCaveat) },
+		func() string { return sentences(observed, course, shortCaveat) },
+		func() string { return sentences(bare.observed(), course, shortCaveat) },
+		func() string { return sentences(observed, w.lately(), shortCaveat) },
+		func() string { return sentences(bare.observed(), w.lately(), shortCaveat) },
+		func() string { return sentences(w.title()+": "+fact+".", shortCaveat) },
+		func() string { return sentences(bare.title()+": "+fact+".", shortCaveat) })
+}
+
+// firstThatFits returns the first text that is within the bounds with the label, or the last one
+// cut.
+func firstThatFits(z size, label string, texts ...func() string) string {
+	s := ""
+	for _, text := range texts {
+		if s = labelled(label, text()); z.holds(s) {
+			return s
+		}
+	}
+	return z.cut(s)
+}
+
+// labelled puts a label before a text.
+func labelled(label, text string) string {
+	if label == "" {
+		return text
+	}
+	return label + ": " + text
+}
+
+// sentences joins what is not empty.
+func sentences(all ...string) string {
+	return strings.Join(slices.DeleteFunc(all, func(s string) bool { return s == "" }), " ")
+}
+
+// title names the entity at the beginning of a headline.
+func (w *wording) title() string {
+	if en := w.o.Entity; en.Type == bgp.EntityPrefix {
+		if len(w.o.Origins) > 0 {
+			return en.Code + " of " + w.o.Origins[0].ASN.String()
+		}
+		return en.Code
+	}
+	return upper(w.subject())
+}
+
+// fact is a headline without the entity.
+func (w *wording) fact() string {
+	start := shortClock(w.o.Start)
+	switch {
+	case w.o.State == bgp.StateSuspected:
+		return w.extent() + " apparently lost since " + start + ", an early sign"
+	case w.o.State == bgp.StateRetracted && w.o.Blip:
+		return "short loss at " + start + ", early sign taken back"
+	case w.o.State == bgp.StateRetracted:
+		return "early sign of " + start + " taken back"
+	case w.o.Blip:
+		return w.extent() + " lost at " + start + " for " + span(w.o.DurationSeconds)
+	case w.ended() && w.o.EndReason == bgp.EndRecovered:
+		return w.outcome("") + ", after " + span(w.o.DurationSeconds)
+	case w.ended():
+		return w.outcome(" since " + start)
+	case w.o.Kind == bgp.KindPartial:
+		return fmt.Sprintf("only %s %% of its usual networks hold it since %s", 10000-w.o.Peak.LossPercent, start)
+	case w.o.Kind == bgp.KindMoved:
+		return w.extent() + " originated by others since " + start
+	case w.o.Kind == bgp.KindIntermittent:
+		return plural(w.ev.losses, "short loss") + " since " + start
+	}
+	return w.extent() + " lost since " + start
+}
+
+// brief is a shorter fact.
+func (w *wording) brief() string {
+	switch {
+	case w.o.State == bgp.StateSuspected:
+		return "early sign of a loss at " + shortClock(w.o.Start)
+	case w.o.State == bgp.StateRetracted, w.o.Blip:
+		return "short loss at " + shortClock(w.o.Start)
+	case w.ended():
+		return w.outcome("")
+	}
+	return w.kindName() + " since " + shortClock(w.o.Start)
+}
+
+// ended reports whether the event is closed.
+func (w *wording) ended() bool { return w.o.State == bgp.StateClosed && w.o.End != nil }
+
+// extent is how much of the entity is concerned.
+func (w *wording) extent() string {
+	family := familyName(w.o.Family)
+	lost, all := w.ev.peak.prefixes, w.ev.base.prefixes
+	switch {
+	case w.o.Entity.Type == bgp.EntityPrefix:
+		return "routes"
+	case w.o.Kind == bgp.KindMoved:
+	case all == 1 && lost >= 1:
+		return "the only " + family + " prefix"
+	case all < smallPrefixes && lost >= all && w.ev.peak.space >= w.ev.base.space:
+		return fmt.Sprintf("all %d %s prefixes", all, family)
+	case all < smallPrefixes && lost > 0:
+		return fmt.Sprintf("%d of %d %s prefixes", min(lost, all), all, family)
+	}
+	return fmt.Sprintf("%s %% of its %s space", w.o.Peak.LossPercent, family)
+}
+
+// kindName is a headline's word for the kind.
+func (w *wording) kindName() string {
+	switch w.o.Kind {
+	case bgp.KindPartial:
+		return "partial loss"
+	case bgp.KindIntermittent:
+		return "flapping"
+	case bgp.KindMoved:
+		return "change of origin"
+	}
+	return "loss"
+}
+
+// outcome is a headline's fact about an event that ended; since says when it began, or is empty.
+func (w *wording) outcome(since string) string {
+	what, end := w.kindName()+since, shortClock(*w.o.End)
+	switch w.o.EndReason {
+	case bgp.EndRecovered:
+		if w.o.Kind == bgp.KindOutage {
+			return "routes back at " + end
+		}
+		return what + " over at " + end
+	case bgp.EndSuperseded:
+		return what + " goes on as another event"
+	case bgp.EndNewNormal:
+		return what + " is the usual state now"
+	case bgp.EndLeftTable:
+		return what + ": left the table"
+	case bgp.EndCovered:
+		return what + ": now covered by its usual origin"
+	case bgp.EndLostSight:
+		return what + " lost from sight at " + end
+	case bgp.EndRemoved:
+	}
+	return what + " ended at " + end
+}
+
+// shortClock writes a time for a headline.
+func shortClock(t time.Time) string { return t.Format("15:04 UTC, 2 Jan 2006") }

@@ -233,7 +233,7 @@ func (s *Stage) window(ctx context.Context, p *part, h *history, collector strin
 func (s *Stage) look(ctx context.Context, ask func(context.Context) error) error {
 	limited, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
-	err := ask(limited)
+	err := explain(ask(limited))
 	if err == nil || ctx.Err() == nil {
 		s.storeReason.set(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/darkmap/darkmap/internal/config"
+	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
 // DoorConfig is a fixed address of the embedded engine for other programs on this machine, such as Grafana. They can only read.
@@ -199,7 +200,7 @@ func digest(text string) [sha256.Size]byte { return sha256.Sum256([]byte(text)) 
 func (g guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, malformed := url.ParseQuery(r.URL.RawQuery)
 	switch {
-	case !loopbackHost(r.Host): // a page may have made a name of its own lead here
+	case !telemetry.LoopbackHost(r.Host): // a page may have made a name of its own lead here
 		http.Error(w, "this server is asked for by a loopback address or localhost", http.StatusMisdirectedRequest)
 	case !slices.Contains([]string{"", "none", "same-origin"}, r.Header.Get("Sec-Fetch-Site")):
 		http.Error(w, "pages of other origins are not answered", http.StatusForbidden)
@@ -225,18 +226,6 @@ func (g guard) knows(r *http.Request) bool {
 	}
 	u, p := digest(user), digest(password)
 	return subtle.ConstantTimeCompare(u[:], g.user[:])&subtle.ConstantTimeCompare(p[:], g.password[:]) == 1
-}
-
-// loopbackHost reports whether a Host header names this machine itself.
-func loopbackHost(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return err == nil && addr.IsLoopback()
 }
 
 // boundedListener has as many connections open as there are slots.

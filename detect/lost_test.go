@@ -21,6 +21,7 @@ func TestDamagedLog(t *testing.T) {
 		damage func(t *testing.T, path string)
 	}{
 		{"octets", func(t *testing.T, path string) {
+			t.Helper()
 			b, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
@@ -33,6 +34,7 @@ func TestDamagedLog(t *testing.T) {
 			}
 		}},
 		{"cut", func(t *testing.T, path string) {
+			t.Helper()
 			info, err := os.Stat(path)
 			if err == nil {
 				err = os.Truncate(path, info.Size()*2/3)
@@ -42,6 +44,7 @@ func TestDamagedLog(t *testing.T) {
 			}
 		}},
 		{"removed", func(t *testing.T, path string) {
+			t.Helper()
 			if err := os.Remove(path); err != nil {
 				t.Fatal(err)
 			}

@@ -98,8 +98,14 @@ func probeHTTP(addr string, files []string, found func(string, ...any)) {
 		statements = append(statements, "SELECT file('"+f+"')", "SELECT * FROM file('"+f+"', 'LineAsString')")
 	}
 	logins := []http.Header{
-		{}, {"X-Clickhouse-User": {"default"}, "X-Clickhouse-Key": {""}}, {"X-Clickhouse-User": {"writer"}}, {"X-Clickhouse-User": {"reader"}}, {"X-Clickhouse-User": {"app"}},
-		{"Authorization": {"Basic ZGVmYXVsdDo="}}, {"X-Darkmap-Key": {"guess"}}, {"Origin": {"http://example.org"}},
+		{},
+		{"X-Clickhouse-User": {"default"}, "X-Clickhouse-Key": {""}},
+		{"X-Clickhouse-User": {"writer"}},
+		{"X-Clickhouse-User": {"reader"}},
+		{"X-Clickhouse-User": {"app"}},
+		{"Authorization": {"Basic ZGVmYXVsdDo="}},
+		{"X-Darkmap-Key": {"guess"}},
+		{"Origin": {"http://example.org"}},
 	}
 	for _, path := range []string{"/", "/ping", "/play", "/dashboard", "/replicas_status", "/metrics?query=", "/?add_http_cors_header=1&default_format=TSV"} {
 		for _, statement := range statements {
@@ -109,7 +115,8 @@ func probeHTTP(addr string, files []string, found func(string, ...any)) {
 					if errors.Is(err, context.DeadlineExceeded) {
 						return // it does not speak HTTP
 					}
-					if err == nil && answered(status, body, header) && !(strings.HasPrefix(path, "/metrics") && strings.Contains(body, "darkmap_")) {
+					metrics := strings.HasPrefix(path, "/metrics") && strings.Contains(body, "darkmap_")
+					if err == nil && answered(status, body, header) && !metrics {
 						found("%s %s%s %q with %v: %d %.200q", method, addr, path, statement, h, status, body)
 					}
 				}
@@ -213,17 +220,14 @@ func probe(t *testing.T, binary string, at targets) []string {
 	return strings.FieldsFunc(string(out), func(r rune) bool { return r == '\n' })
 }
 
-// strangersBinary is a copy of the test's binary that every user can run.
+// strangersBinary is a copy of the test's binary that every user can run. Other users can then reach the test's temporary folders, as
+// far as the modes of what lies in them let them.
 func strangersBinary(t *testing.T) string {
 	t.Helper()
 	if os.Getuid() != 0 {
 		datatest.Missing(t, "only root can become another user: run this test as root")
 	}
-	dir, err := os.MkdirTemp("", "darkmap-probe")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := t.TempDir()
 	path := filepath.Join(dir, "probe")
 	from, err := os.Open(os.Args[0])
 	if err != nil {
@@ -235,7 +239,7 @@ func strangersBinary(t *testing.T) string {
 		t.Fatal(err)
 	}
 	_, err = io.Copy(to, from)
-	if err := errors.Join(err, to.Close(), os.Chmod(dir, 0o755)); err != nil {
+	if err := errors.Join(err, to.Close(), os.Chmod(filepath.Dir(dir), 0o711), os.Chmod(dir, 0o711)); err != nil {
 		t.Fatal(err)
 	}
 	return path

@@ -190,7 +190,7 @@ func (l login) refusal() []byte {
 	resp := kmsg.NewPtrSASLAuthenticateResponse()
 	resp.SetVersion(l.version)
 	resp.ErrorCode = kerr.SaslAuthenticationFailed.Code
-	resp.ErrorMessage = kmsg.StringPtr("unknown user or wrong password")
+	resp.ErrorMessage = new("unknown user or wrong password")
 	b := binary.BigEndian.AppendUint32(make([]byte, 4), uint32(l.correlation))
 	if resp.IsFlexible() {
 		b = append(b, 0) // no tags

@@ -36,6 +36,19 @@ func enginePID(t *testing.T, dir string) int {
 	return 0
 }
 
+// killEngine kills the engine, once there is one.
+func (o *observatory) killEngine() {
+	o.t.Helper()
+	pid := 0
+	o.eventually("an engine runs", func() bool {
+		pid = enginePID(o.t, o.dir)
+		return pid != 0
+	})
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		o.t.Fatalf("the engine, process %d: %v", pid, err)
+	}
+}
+
 // TestUpEngineDies: up goes on when its engine is killed, and says so wherever one looks.
 func TestUpEngineDies(t *testing.T) {
 	t.Parallel()
@@ -50,10 +63,7 @@ func TestUpEngineDies(t *testing.T) {
 	o.eventually("it runs", func() bool { return strings.HasPrefix(feeds(), "0") })
 	const kills = 2
 	for i := range kills {
-		pid := enginePID(t, o.dir)
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-			t.Fatalf("the engine, process %d: %v", pid, err)
-		}
+		o.killEngine()
 		o.eventually("the engine's return", func() bool {
 			return strings.Contains(o.get("/metrics"), fmt.Sprintf("darkmap_store_engine_restarts_total %d\n", i+1))
 		})

@@ -59,9 +59,7 @@ func TestRowsThroughStrangers(t *testing.T) {
 		for _, answer := range probe(t, binary, at) {
 			t.Error(answer)
 		}
-		if err := syscall.Kill(enginePID(t, p.o.dir), syscall.SIGKILL); err != nil {
-			t.Fatal(err)
-		}
+		p.o.killEngine()
 		p.o.eventually("the engine is there again", func() bool {
 			return strings.Count(p.o.said(), "ClickHouse is back") > i
 		})
@@ -156,7 +154,7 @@ func rowsWorld(t *testing.T) *rislivetest.Schedule {
 		return slices.Index(of[k], e.Peer) >= 2
 	})
 	length := rowsFactor * *rowsFor
-	return sched.Loop(length).Then(rislivetest.Quiet(hosts, rowsFactor*5*time.Minute))
+	return sched.Loop(length).Then(rislivetest.Quiet(hosts, rowsFactor*15*time.Minute))
 }
 
 // disturbRows breaks up until end: kills, a stop, cuts of both connections, and once an empty

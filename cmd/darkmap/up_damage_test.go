@@ -30,7 +30,7 @@ func playedObservatory(t *testing.T, dir string) *observatory {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sched = sched.Loop(time.Hour)
+	sched = sched.Loop(4 * time.Hour)
 	begin := time.Now()
 	index, err := sched.WriteArchives(t.TempDir(), begin, factor)
 	if err != nil {

@@ -146,8 +146,10 @@ func (e *Engine) openOutage(ent *entity, r *run, rd *reading, threshold uint64) 
 			e.closeEvent(ent, ev.start)
 			ev.predecessor = before.id
 			ev.note("It follows " + before.id + ".")
+			ent.superseded = ""
+		} else {
+			ent.follows(ev)
 		}
-		ent.follows(ev)
 		ev.threshold, ev.now = threshold, rd.loss
 		ent.ev = ev
 		ent.starts = append(ent.starts, ev.start)

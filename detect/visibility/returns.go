@@ -39,6 +39,7 @@ type trough struct {
 type troughs struct {
 	losses, moves map[rib.Row]*trough
 	minute        int64 // minutes with verdicts so far
+	since         int64 // when they began: of earlier minutes nothing is known
 }
 
 func newTroughs() troughs {
@@ -284,6 +285,8 @@ func (s *State) addPrefixReturn(out *outage.Returns, r rib.Row, q outage.Ending)
 	}
 	x, space := within(all[r], q), s.rib.Key(r).Space(s.family)
 	switch {
+	case all[r] == nil && q.Since < s.troughs.since && p.flags&known != 0: // it was lost in another panel's eyes
+		out.Unproven = space
 	case x == nil || p.flags&lost != 0:
 	case x.settled:
 		out.Settled = true
@@ -302,10 +305,16 @@ func (s *State) addPrefixReturn(out *outage.Returns, r rib.Row, q outage.Ending)
 func (s *State) addReturn(out *outage.Returns, k outage.Key, r rib.Row, q outage.Ending) {
 	x, y := within(s.troughs.losses[r], q), s.troughs.moves[r]
 	lostOnce := x != nil && x.lost
+	p := &s.prefixes[r]
+	if s.troughs.losses[r] == nil && y == nil && q.Since < s.troughs.since {
+		if p.flags&(known|seen) == known|seen && s.covering(p, p.usually) == noRow {
+			out.Unproven += s.spaceIn(k, r)
+		}
+		return
+	}
 	if !lostOnce && y == nil {
 		return
 	}
-	p := &s.prefixes[r]
 	switch {
 	case p.flags&(known|seen) != known|seen || s.covering(p, p.usually) != noRow:
 	case s.foreign(r):

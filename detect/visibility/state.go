@@ -195,6 +195,7 @@ func (s *State) restart(k panel.Knowledge) {
 	s.trie = newTrie(s.family)
 	s.moved = make(map[rib.Row]int64)
 	s.troughs = newTroughs()
+	s.troughs.since = s.now
 	for i := range s.prefixes {
 		p := &s.prefixes[i]
 		place, staged := p.place, p.staged

@@ -27,7 +27,7 @@
 // silent leader owes until it is replaced, SwitchAfter (5 s) to LagLimit (30 s). Beyond that data are forgotten, of the collector that
 // has most, and only that they were there is remembered. Hashes: maxAhead a collector and connection; they go when both have brought a
 // message, so that many are there only while a connection is away: some 60 octets each, a minute of the whole service 40 MB.
-// Keys of the latest frames: maxRecent a collector and link, 128 KiB. Peers: the stream's.
+// Keys of the latest frames: maxRecent a collector and link, 128 KiB, and some 300 KiB more while a link is new or away. Peers: the stream's.
 //
 // Invariants: of a collector that is not owned nothing is said. What any connection brought is said once and in its peer's order, or a
 // gap holds it (TestMergeAtRandom). A gap begins before the first record after it, but for what was said after a single message that was

@@ -59,7 +59,7 @@ func (m *merger) owedSince(f *feed, now time.Duration) int64 {
 	}
 	if m.lead >= 0 && m.links[m.lead] != nil {
 		if heard := m.links[m.lead].heard; now-heard > m.cfg.SwitchAfter { // whatever is said waits somewhere
-			owe(m.start.Add(heard - m.skew - m.cfg.SwitchAfter).UnixMicro())
+			owe(m.start.Add(heard + m.set - m.skew - m.cfg.SwitchAfter).UnixMicro())
 		}
 	}
 	return since

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -28,6 +29,8 @@ const (
 	scratchMark = "_scratch_"
 	// scratchAge is after how long a scratch database was left behind by a process that was killed.
 	scratchAge = 10 * time.Minute
+	// scratchDrop bounds the dropping of one.
+	scratchDrop = 10 * time.Second
 )
 
 // wanted is the schema that the migrations make, as this server describes it, with the texts naming s.Database. It is made in a
@@ -43,22 +46,21 @@ func (s Server) wanted(ctx context.Context, conn driver.Conn, steps int) (want s
 	if steps > len(all) {
 		return nil, false, fmt.Errorf("making the schema of step %d: there are %d", steps, len(all))
 	}
-	err = s.dropScratch(ctx, conn, "")
+	err = s.dropOldScratch(ctx, conn)
 	if err == nil {
 		err = conn.Exec(ctx, fmt.Sprintf("CREATE DATABASE %s %s", scratch.Database, s.onCluster()))
 	}
+	if err == nil {
+		want, err = scratch.build(ctx, conn, all[:steps])
+		// What cannot be dropped now is dropped by a later start.
+		_ = s.dropScratch(ctx, conn, scratch.Database)
+	}
 	if forbidden(err) {
 		if want, err = s.described(); err == nil && steps != len(all) {
-			err = errors.New("the user may not create a database, so that the schema of an earlier step cannot be made")
+			err = errors.New("the user may not create a database with tables, so that the schema of an earlier step cannot be made")
 		}
 		return want, false, err
 	}
-	if err == nil {
-		want, err = scratch.build(ctx, conn, all[:steps])
-	}
-	cleaning, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-	err = errors.Join(err, s.dropScratch(cleaning, conn, scratch.Database))
 	if err != nil {
 		return nil, false, fmt.Errorf("making the schema in a scratch database: %w", err)
 	}
@@ -83,31 +85,41 @@ func flatten(steps []Migration) []string {
 	return all
 }
 
-// dropScratch drops the scratch database of the name; where it is empty, those that killed processes left behind.
-func (s Server) dropScratch(ctx context.Context, conn driver.Conn, name string) error {
-	names := []string{name}
-	if name == "" {
-		names = nil
-		err := each(ctx, conn, "SELECT name FROM system.databases WHERE startsWith(name, ?)", s.Database+scratchMark, func(rows driver.Rows) error {
-			var found string
-			if err := rows.Scan(&found); err != nil {
-				return err
-			}
-			made, _, _ := strings.Cut(strings.TrimPrefix(found, s.Database+scratchMark), "_")
-			seconds, err := strconv.ParseInt(made, 10, 64)
-			if err == nil && time.Since(time.Unix(seconds, 0)) > scratchAge {
+// dropOldScratch drops the scratch databases that killed processes left behind. It leaves every other database, also one whose
+// name only begins like theirs.
+func (s Server) dropOldScratch(ctx context.Context, conn driver.Conn) error {
+	ours := regexp.MustCompile("^" + regexp.QuoteMeta(s.Database+scratchMark) + "([0-9]{10})_[a-z2-7]{8}$")
+	var names []string
+	err := each(ctx, conn, "SELECT name FROM system.databases WHERE startsWith(name, ?)", s.Database+scratchMark, func(rows driver.Rows) error {
+		var found string
+		if err := rows.Scan(&found); err != nil {
+			return err
+		}
+		if m := ours.FindStringSubmatch(found); m != nil {
+			seconds, _ := strconv.ParseInt(m[1], 10, 64) // ten digits
+			if time.Since(time.Unix(seconds, 0)) > scratchAge {
 				names = append(names, found)
 			}
-			return nil
-		})
-		if err != nil {
-			return fmt.Errorf("looking for scratch databases: %w", err)
 		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("looking for scratch databases: %w", err)
 	}
 	for _, n := range names {
-		if err := conn.Exec(ctx, fmt.Sprintf("DROP DATABASE IF EXISTS %s %s SYNC", n, s.onCluster())); err != nil {
-			return fmt.Errorf("dropping scratch database %s: %w", n, err)
+		if err := s.dropScratch(ctx, conn, n); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// dropScratch drops a scratch database, also where ctx has ended.
+func (s Server) dropScratch(ctx context.Context, conn driver.Conn, name string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), scratchDrop)
+	defer cancel()
+	if err := conn.Exec(ctx, fmt.Sprintf("DROP DATABASE IF EXISTS %s %s SYNC", name, s.onCluster())); err != nil {
+		return fmt.Errorf("dropping scratch database %s: %w", name, err)
 	}
 	return nil
 }

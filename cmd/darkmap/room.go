@@ -6,12 +6,20 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/ClickHouse/ch-go/proto"
+
+	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
 // fullEvery is how often it is said that something waits for room on the disk.
 const fullEvery = time.Minute
+
+// diskFull reports whether err says that there is no room, in the system's words or in ClickHouse's.
+func diskFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || clickhouse.Code(err) == int(proto.ErrNotEnoughSpace)
+}
 
 // whenRoom does something that writes to the folder, again and again while the disk is full, until ctx ends. The error is do's, about
 // something else.
@@ -20,7 +28,7 @@ func (g *globals) whenRoom(ctx context.Context, dir string, do func() error) err
 	var wait kafka.Backoff
 	for {
 		err := do()
-		if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
+		if !diskFull(err) {
 			return err
 		}
 		said.Warn("the disk is full: waiting for room", "dir", dir, "err", err)

@@ -85,7 +85,8 @@ func (s *session) lease(ctx context.Context) (*lease, error) {
 	if s.own != nil {
 		return s.newLease(s.own.engine.Server(), nil, nil), nil
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, leaseLimit, fmt.Errorf("waited %v for it", leaseLimit))
+	// The limit is for the wait alone: a start may have to fetch the engine first.
+	limited, cancel := context.WithTimeoutCause(ctx, leaseLimit, fmt.Errorf("waited %v for it", leaseLimit))
 	defer cancel()
 	look := time.NewTicker(leaseLook)
 	defer look.Stop()
@@ -100,8 +101,8 @@ func (s *session) lease(ctx context.Context) (*lease, error) {
 			said = true
 		}
 		select {
-		case <-ctx.Done():
-			return nil, fmt.Errorf("%w: %w", err, context.Cause(ctx))
+		case <-limited.Done():
+			return nil, fmt.Errorf("%w: %w", err, context.Cause(limited))
 		case <-look.C:
 		}
 	}
@@ -197,7 +198,7 @@ func (s *session) awaitLease(ctx context.Context, again bool) (*lease, error) {
 	look := time.NewTicker(leaseLook)
 	defer look.Stop()
 	for {
-		l, err := s.lease(limited)
+		l, err := s.lease(ctx)
 		if err != nil || !again {
 			return l, err
 		}

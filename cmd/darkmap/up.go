@@ -62,14 +62,11 @@ func (c *upCmd) Run(ctx context.Context, g *globals) (err error) {
 		w.dataset = followDataset
 	}
 	cfg.Kafka = cfg.Kafka.WithDataset(w.dataset)
-	dir, err := datadir.Open(g.DataDir)
+	dir, err := w.open(ctx)
 	if err != nil {
 		return unlessTold(ctx, err)
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
-	if w.id, err = dir.Installation(); err != nil {
-		return err
-	}
 	w.announce(c, dir)
 	g.withDefaultData(ctx, cfg)
 	sources, err := enrich.OpenSources(cfg.Enrich, g.log)
@@ -77,7 +74,11 @@ func (c *upCmd) Run(ctx context.Context, g *globals) (err error) {
 		return err
 	}
 	if !c.NoStore {
-		if w.store, err = openStore(ctx, g, cfg, dir, 0); err != nil {
+		err := g.whenRoom(ctx, dir.ClickHouse(), func() (err error) {
+			w.store, err = openStore(ctx, g, cfg, dir, 0)
+			return err
+		})
+		if err != nil {
 			return unlessTold(ctx, err)
 		}
 		defer func() { err = errors.Join(err, w.store.close()) }()
@@ -91,6 +92,20 @@ func (c *upCmd) Run(ctx context.Context, g *globals) (err error) {
 		return unlessTold(ctx, err)
 	}
 	return w.run(ctx, c, sources)
+}
+
+// open opens the data directory, and reads or draws the installation's id. It waits for room on a full disk.
+func (w *watch) open(ctx context.Context) (dir *datadir.Dir, err error) {
+	err = w.g.whenRoom(ctx, w.g.DataDir, func() (err error) {
+		if dir, err = datadir.Open(w.g.DataDir); err != nil {
+			return err
+		}
+		if w.id, err = dir.Installation(); err != nil {
+			return errors.Join(err, dir.Close())
+		}
+		return nil
+	})
+	return dir, err
 }
 
 // unlessTold is why something did not start; nil where that is because it was told to end.

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -26,6 +28,8 @@ const (
 	maxRequestBytes = 4 * maxBuffered
 	// headerBytes are the first octets of every request: size, API key, API version, correlation id.
 	headerBytes = 12
+	// acceptPause is how long a lack of descriptors is waited for.
+	acceptPause = 50 * time.Millisecond
 	// refusalTimeout bounds the answer to a login that failed.
 	refusalTimeout = time.Second
 )
@@ -40,30 +44,70 @@ var errRefused = errors.New("refused a Kafka request")
 type gate struct {
 	net.Listener
 	refused *telemetry.Limited
-	logins  chan struct{} // a slot for each connection that has not logged in
+
+	mu     sync.Mutex
+	logins []*gatedConn // connections that have not logged in, the oldest first; guarded by mu
 }
 
 func newGate(ln net.Listener, refused *telemetry.Limited) *gate {
-	return &gate{Listener: ln, refused: refused, logins: make(chan struct{}, maxLogins)}
+	return &gate{Listener: ln, refused: refused}
 }
 
-// Accept returns the next connection. It closes connections for which there is no slot.
+// Accept returns the next connection. Where too many wait for their login it closes the oldest of those: a login takes
+// milliseconds, so that a stranger who only connects does not keep others out. It outlasts a lack of descriptors or memory.
 func (g *gate) Accept() (net.Conn, error) {
 	for {
 		c, err := g.Listener.Accept()
-		if err != nil {
+		switch {
+		case err == nil:
+		case passes(err):
+			g.refused.Warn("the embedded broker could not accept a connection", "err", err)
+			<-time.After(acceptPause)
+			continue
+		default:
 			return nil, err
 		}
-		select {
-		case g.logins <- struct{}{}:
-			if err := c.SetDeadline(time.Now().Add(loginTimeout)); err == nil {
-				return &gatedConn{Conn: c, gate: g, in: bufio.NewReader(c)}, nil
-			}
-			<-g.logins
-		default:
-			g.refused.Warn("the embedded broker refused a connection", "address", c.RemoteAddr().String(), "reason", "too many connections wait for their login")
+		if err := c.SetDeadline(time.Now().Add(loginTimeout)); err != nil {
+			_ = c.Close()
+			continue
 		}
-		_ = c.Close()
+		return g.admit(c), nil
+	}
+}
+
+// passes reports whether a failure to accept a connection may be over in a moment.
+func passes(err error) bool {
+	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// admit makes a connection one that waits for its login.
+func (g *gate) admit(c net.Conn) *gatedConn {
+	gc := &gatedConn{Conn: c, gate: g, in: bufio.NewReader(c)}
+	g.mu.Lock()
+	var oldest *gatedConn
+	if len(g.logins) >= maxLogins {
+		oldest, g.logins = g.logins[0], g.logins[1:]
+	}
+	g.logins = append(g.logins, gc)
+	g.mu.Unlock()
+	if oldest != nil {
+		g.refused.Warn("the embedded broker closed a connection", "address", oldest.RemoteAddr().String(), "reason", "too many connections wait for their login")
+		_ = oldest.Conn.Close() // kfake sees the end and closes it
+	}
+	return gc
+}
+
+// settled notes that a connection does not wait for its login any more.
+func (g *gate) settled(c *gatedConn) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if i := slices.Index(g.logins, c); i >= 0 {
+		g.logins = slices.Delete(g.logins, i, i+1)
 	}
 }
 
@@ -77,7 +121,6 @@ type gatedConn struct {
 
 	mu       sync.Mutex
 	admitted bool   // logged in; guarded by mu
-	released bool   // the slot was given back; guarded by mu
 	pending  *login // a SaslAuthenticate request without an answer; guarded by mu
 }
 
@@ -158,16 +201,8 @@ func (c *gatedConn) answered(b []byte) {
 	}
 	if resp.ReadFrom(body) == nil && resp.ErrorCode == 0 && strings.HasPrefix(string(resp.SASLAuthBytes), "v=") {
 		c.admitted = true
-		c.release()
+		c.gate.settled(c)
 		_ = c.SetDeadline(time.Time{}) // fails only on a closed connection
-	}
-}
-
-// release gives the slot back, once. mu is held.
-func (c *gatedConn) release() {
-	if !c.released {
-		c.released = true
-		<-c.gate.logins
 	}
 }
 
@@ -181,7 +216,7 @@ func (c *gatedConn) Close() error {
 		_, _ = c.Conn.Write(c.pending.refusal()) // the client may be gone
 		c.pending = nil
 	}
-	c.release()
+	c.gate.settled(c)
 	return c.Conn.Close()
 }
 

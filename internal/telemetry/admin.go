@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/net/netutil"
 )
 
 // NewRegistry returns a metrics registry with the Go runtime's and the process's own metrics, and darkmap_build_info.
@@ -26,6 +27,9 @@ func NewRegistry(version string) *prometheus.Registry {
 
 // DefaultAdminAddr is where the admin server listens unless configured.
 const DefaultAdminAddr = "127.0.0.1:9464"
+
+// adminConnections bounds the connections to the admin server.
+const adminConnections = 64
 
 // AdminConfig says what the admin server answers.
 type AdminConfig struct {
@@ -58,7 +62,9 @@ func NewAdmin(ctx context.Context, ac AdminConfig, log *slog.Logger) (*Admin, er
 	if LoopbackHost(ln.Addr().String()) {
 		handler = LoopbackOnly(handler)
 	}
-	return &Admin{ln: ln, log: log, srv: &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10}}, nil
+	return &Admin{ln: netutil.LimitListener(ln, adminConnections), log: log, srv: &http.Server{
+		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+	}}, nil
 }
 
 func (ac AdminConfig) handler() http.Handler {

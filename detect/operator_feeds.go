@@ -91,13 +91,14 @@ func feedOut(t int64, collector string, event pb.FeedEvent, why string) Out {
 func (o *Operator) Trimmed() { o.trimmed = true }
 
 // Wanted is what to publish at the end of the window that began at start when the state has been built from a log without its
-// beginning: for each collector, in order, that has peers without a whole table and no open gap, that tables are wanted.
+// beginning: for each collector, in order, that has peers without a whole table, that tables are wanted. A gap since ever brings them; the
+// fill of another gap does not.
 func (o *Operator) Wanted(start int64) []Out {
 	var out []Out
 	for _, name := range slices.Sorted(maps.Keys(o.collectors)) {
 		c, n := o.collectors[name], 0
 		for _, p := range c.peers {
-			if c.gap == nil && o.lacksTable(p) {
+			if (c.gap == nil || c.gap.since != 0) && o.lacksTable(p) {
 				n++
 			}
 		}
@@ -109,11 +110,11 @@ func (o *Operator) Wanted(start int64) []Out {
 	return out
 }
 
-// lacksTable reports whether a peer is up and its table in some family is not known, nor being sent.
+// lacksTable reports whether a peer is up and its table in some family is not known, nor was before an open gap, nor is being sent.
 func (o *Operator) lacksTable(p *peer) bool {
 	for _, f := range o.families {
 		if pl := p.slots[f.family-bgp.IPv4]; pl.used {
-			if s := f.panel.Session(pl.slot); s.Up && !s.Complete && !s.Transferring() {
+			if s := f.panel.Session(pl.slot); s.Up && !s.Knows() && !s.Transferring() {
 				return true
 			}
 		}

@@ -44,6 +44,13 @@ func TestRecordsLost(t *testing.T) {
 	if got := f.op.Wanted(f.window); len(got) != w.collectors {
 		t.Errorf("the tables of %d collectors are wanted, want %d", len(got), w.collectors)
 	}
+	for c := range w.collectors { // as after a start again: what is filled is no table
+		w.add(c, f.window, &pb.GapBegin{Id: "a", SinceUs: (f.window - 30) * 1e6})
+	}
+	play()
+	if got := f.op.Wanted(f.window); len(got) != w.collectors {
+		t.Errorf("in a gap: the tables of %d collectors are wanted, want %d", len(got), w.collectors)
+	}
 	for c := range w.collectors {
 		w.add(c, f.window, &pb.GapBegin{Id: "b"})
 		chunk := w.chunkOf(c, "b")

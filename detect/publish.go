@@ -31,8 +31,14 @@ type core struct {
 	d Detector
 }
 
-// Apply is clock.Operator's.
-func (c *core) Apply(rec *pb.RouteRecord, effective int64) error { return c.d.Apply(rec, effective) }
+// Apply is clock.Operator's. Where records were lost, tables are wanted at the end of the window in which the detector learns it:
+// the clock may hold the record back beyond the window in which it was read.
+func (c *core) Apply(rec *pb.RouteRecord, effective int64) error {
+	if r, ok := c.d.(Restorer); ok && rec.GetRecordsLost() != nil {
+		c.x.wants = r
+	}
+	return c.d.Apply(rec, effective)
+}
 
 // CloseWindow is clock.Operator's.
 func (c *core) CloseWindow(start int64) error {

@@ -102,7 +102,7 @@ func (s *Stage) consume(ctx context.Context, p *part, now time.Time) {
 		}
 		if err = explain(err); err != nil {
 			if ctx.Err() == nil {
-				s.complain.Warn("a record has to wait", "partition", p.String(), "offset", rec.Offset, "err", err)
+				s.complaints(err).Warn("a record has to wait", "partition", p.String(), "offset", rec.Offset, "err", err)
 			}
 			if s.hopeless(err) {
 				s.fatal = err

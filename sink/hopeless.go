@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/darkmap/darkmap/internal/clickhouse"
+	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
 // complainEvery is how often the stage repeats that ClickHouse does not take what it sends.
@@ -26,6 +27,14 @@ func (e incurableError) Error() string {
 }
 
 func (e incurableError) Unwrap() error { return e.err }
+
+// complaints is the log for err. What has to be mended does not wait behind failures that pass.
+func (s *Stage) complaints(err error) *telemetry.Limited {
+	if _, ok := errors.AsType[incurableError](err); ok {
+		return s.incurable
+	}
+	return s.complain
+}
 
 // hopeless reports whether the stage ends with err: waiting does not cure it, and nobody is expected to while the stage runs.
 func (s *Stage) hopeless(err error) bool {

@@ -66,7 +66,7 @@ func (s *store) window(ctx context.Context, w *window, key *changeKey, limit int
 	rows, err := s.conn.Query(s.consistent(ctx), s.sql(`SELECT timestamp, toString(lane), session, sequence, idx, toString(peer_address), peer_asn, toInt8(table), path_id, toInt8(safi), toInt8(type),
 		prefix, as_path, repeats FROM {db}.route_change_log
 		WHERE dataset = ? AND collector = ? AND timestamp >= fromUnixTimestamp64Micro(toInt64(?), 'UTC') AND timestamp < fromUnixTimestamp64Micro(toInt64(?), 'UTC')
-		AND if(`+isSource+`, repeats != 0, repeats = 0 AND timestamp >= fromUnixTimestamp64Micro(toInt64(?), 'UTC') AND timestamp < fromUnixTimestamp64Micro(toInt64(?), 'UTC')) LIMIT ?`),
+		AND if(`+isSource+`, repeats != 0, repeats = 0 AND timestamp >= fromUnixTimestamp64Micro(toInt64(?), 'UTC') AND timestamp < fromUnixTimestamp64Micro(toInt64(?), 'UTC')) ORDER BY timestamp, offset, idx LIMIT ?`),
 		s.dataset, w.collector, max(w.lo-2*coarseTolerance, 0), w.hi+2*coarseTolerance, w.source.lane, w.source.session,
 		max(w.lo-coarseTolerance, 0), w.hi+coarseTolerance, limit+1)
 	if err != nil {

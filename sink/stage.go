@@ -35,8 +35,8 @@ type Stage struct {
 	settings map[string]string
 	// run tells this process's query ids from those of others.
 	run string
-	// complain is the log for what ClickHouse refuses again and again.
-	complain *telemetry.Limited
+	// complain and incurable are the logs for what ClickHouse refuses again and again: failures that may pass, and those that do not.
+	complain, incurable *telemetry.Limited
 	// Why the stage is not ready, by what it depends on.
 	kafkaReason, storeReason reason
 
@@ -68,7 +68,7 @@ func New(cfg Config, d Deps) (*Stage, error) {
 	}
 	s := &Stage{
 		cfg: cfg, deps: d, metrics: m, settings: insertSettings(d.ClickHouse), run: rand.Text()[:8],
-		complain: telemetry.NewLimited(d.Log, complainEvery, 1), store: &store{server: d.ClickHouse, dataset: d.Dataset}, parts: map[string]map[int32]*part{}, writers: map[string]*writer{},
+		complain: telemetry.NewLimited(d.Log, complainEvery, 1), incurable: telemetry.NewLimited(d.Log, complainEvery, 1), store: &store{server: d.ClickHouse, dataset: d.Dataset}, parts: map[string]map[int32]*part{}, writers: map[string]*writer{},
 	}
 	for _, t := range tables {
 		s.writers[d.Kafka.Topic(t.topic)] = &writer{stage: s, table: t, jobs: make(chan *batch, 1), inserter: clickhouse.NewInserter(d.ClickHouse)}

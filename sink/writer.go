@@ -72,7 +72,7 @@ func (w *writer) insert(ctx context.Context, b *batch) error {
 		}
 		w.stage.metrics.retries.Inc()
 		w.stage.storeReason.set(err)
-		w.stage.complain.Warn("inserting failed, trying again", "table", w.table.name, "rows", b.rows.count(), "err", err)
+		w.stage.complaints(err).Warn("inserting failed, trying again", "table", w.table.name, "rows", b.rows.count(), "err", err)
 		if err := backoff.Wait(ctx); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/darkmap/darkmap/detect/outage"
+	"github.com/darkmap/darkmap/detect/panel"
 	"github.com/darkmap/darkmap/detect/rib"
 	"github.com/darkmap/darkmap/internal/bgp"
 )
@@ -379,5 +380,39 @@ func checkProof(t *testing.T, m *returnsModel, q outage.Ending, got outage.Retur
 	}
 	if missing && !back && got.Unproven == 0 {
 		t.Fatalf("%+v: nobody regained it, and it is proven", q)
+	}
+}
+
+// TestReturnsAcrossKnowledge: what updates alone had shown as lost, and tables then hold, is no proven
+// return: the view changed.
+func TestReturnsAcrossKnowledge(t *testing.T) {
+	t.Parallel()
+	const voters = 10
+	b := newBench(t, voters, false)
+	k := b.key(dark)
+	b.announce(k, 64500, 64510, upTo(voters)...)
+	b.place(k, "KP")
+	b.close()
+	b.withdraw(k, true, upTo(voters)...)
+	b.close()
+	began := b.now
+	for slot := range voters {
+		b.panel.Session(slot).Complete = true
+	}
+	b.announce(k, 64500, 64510, upTo(voters)...) // in the tables
+	for b.panel.Knowledge() != panel.Whole {
+		b.close()
+		if b.now > began+2*3600 {
+			t.Fatal("the panel never has whole tables")
+		}
+	}
+	country := outage.Key{Type: bgp.EntityCountry, Code: "KP", Family: bgp.IPv4}
+	for _, key := range []outage.Key{darkKey(), country} {
+		if got := b.s.Returns(key, outage.Ending{Since: began, Permille: 500}); got.Unproven == 0 {
+			t.Errorf("%v: got %+v, want a return without proof", key, got)
+		}
+		if got := b.s.Returns(key, outage.Ending{Since: b.now, Permille: 500}); got.Unproven != 0 {
+			t.Errorf("%v, an event that began later: got %+v", key, got)
+		}
 	}
 }

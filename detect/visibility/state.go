@@ -191,11 +191,13 @@ func (s *State) Close(w Window) []outage.Sample {
 
 // restart begins anew when the panel's knowledge changes: what updates alone had taught is not compared with tables. Places stay.
 func (s *State) restart(k panel.Knowledge) {
-	s.knowledge = k
 	s.trie = newTrie(s.family)
 	s.moved = make(map[rib.Row]int64)
-	s.troughs = newTroughs()
-	s.troughs.since = s.now
+	before := s.knowledge
+	s.knowledge, s.troughs = k, newTroughs()
+	if before != panel.Undecided { // else nothing was lost before
+		s.troughs.since = s.now
+	}
 	for i := range s.prefixes {
 		p := &s.prefixes[i]
 		place, staged := p.place, p.staged

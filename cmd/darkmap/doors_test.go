@@ -74,8 +74,12 @@ func TestStranger(t *testing.T) {
 	if len(to.Addresses) < 3 || len(to.Sockets) == 0 { // admin, Kafka and the door
 		t.Fatalf("too little to try: %+v", to)
 	}
-	for _, answer := range probe(t, strangersBinary(t), to) {
+	answers, speak := probe(t, strangersBinary(t), to)
+	for _, answer := range answers {
 		t.Error(answer)
+	}
+	if len(speak) != 2 || !slices.Contains(speak, o.admin) {
+		t.Errorf("%v answered HTTP, want the admin port %s and the door", speak, o.admin)
 	}
 	if o.get("/livez") == "" {
 		t.Error("it has ended")
@@ -148,7 +152,8 @@ func TestStrangerDuringRuns(t *testing.T) {
 					if len(to.Sockets) == 0 || tt.brokers && len(to.Addresses) == 0 {
 						continue
 					}
-					for _, answer := range probe(t, binary, to) {
+					answers, _ := probe(t, binary, to)
+					for _, answer := range answers {
 						t.Error(answer)
 					}
 					tried++
@@ -266,7 +271,13 @@ func TestBrowser(t *testing.T) {
 		_, p, _ := net.SplitHostPort(a)
 		for _, path := range []string{"/metrics", "/?query=SELECT%20concat('st','olen')"} {
 			cmd, out := browser(t, "http://evil.test:"+p+path, "--dump-dom", "--timeout=5000")
-			if err := cmd.Run(); err != nil {
+			if err := cmd.Start(); err != nil {
+				t.Fatalf("the browser: %v", err)
+			}
+			limit := time.AfterFunc(2*time.Minute, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+			err := cmd.Wait()
+			limit.Stop()
+			if err != nil {
 				t.Fatalf("the browser: %v", err)
 			}
 			if text := out.String(); strings.Contains(text, "darkmap_") || strings.Contains(text, "stolen") && !strings.Contains(text, "evil.test") {

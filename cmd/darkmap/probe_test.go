@@ -91,8 +91,13 @@ func breakOff(addr string, answered bool) {
 	_ = c.Close()
 }
 
-// probeHTTP tries ClickHouse's HTTP interface in the ways that got answers once.
+// spokeHTTP begins the line about an address that answered HTTP at all.
+const spokeHTTP = "speaks HTTP: "
+
+// probeHTTP tries ClickHouse's HTTP interface in the ways that got answers once. An address that is silent three times in a row
+// does not speak HTTP.
 func probeHTTP(addr string, files []string, found func(string, ...any)) {
+	silent, spoke := 0, false
 	statements := []string{"SELECT 1", "SELECT 1 FROM numbers(1)", "SYSTEM STOP LISTEN HTTP"}
 	for _, f := range files {
 		statements = append(statements, "SELECT file('"+f+"')", "SELECT * FROM file('"+f+"', 'LineAsString')")
@@ -112,8 +117,15 @@ func probeHTTP(addr string, files []string, found func(string, ...any)) {
 			for _, h := range logins {
 				for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodOptions} {
 					status, body, header, err := askHTTP(method, "http://"+addr+path, statement, h)
-					if errors.Is(err, context.DeadlineExceeded) {
-						return // it does not speak HTTP
+					if silent++; err == nil {
+						silent = 0
+					}
+					if silent >= 3 && !spoke {
+						return
+					}
+					if err == nil && !spoke {
+						spoke = true
+						found(spokeHTTP + addr)
 					}
 					metrics := strings.HasPrefix(path, "/metrics") && strings.Contains(body, "darkmap_")
 					if err == nil && answered(status, body, header) && !metrics {
@@ -199,8 +211,8 @@ func probeKafka(addr, topic string, found func(string, ...any)) {
 	}
 }
 
-// probe runs the binary as another user against the targets and returns what answered it.
-func probe(t *testing.T, binary string, at targets) []string {
+// probe runs the binary as another user against the targets. It returns what answered it, and the addresses that speak HTTP.
+func probe(t *testing.T, binary string, at targets) (answers, speak []string) {
 	t.Helper()
 	in, err := json.Marshal(at)
 	if err != nil {
@@ -217,7 +229,15 @@ func probe(t *testing.T, binary string, at targets) []string {
 	if err != nil {
 		t.Fatalf("the probe: %v\n%s", err, errs.String())
 	}
-	return strings.FieldsFunc(string(out), func(r rune) bool { return r == '\n' })
+	for line := range strings.Lines(string(out)) {
+		line = strings.TrimSpace(line)
+		if addr, ok := strings.CutPrefix(line, spokeHTTP); ok {
+			speak = append(speak, addr)
+			continue
+		}
+		answers = append(answers, line)
+	}
+	return answers, speak
 }
 
 // strangersBinary is a copy of the test's binary that every user can run. Other users can then reach the test's temporary folders, as

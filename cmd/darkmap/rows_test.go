@@ -56,7 +56,8 @@ func TestRowsThroughStrangers(t *testing.T) {
 	for i := range rounds {
 		at := targets{Addresses: listening(t, up), Resets: *rowsResets / rounds}
 		resets += at.Resets * len(at.Addresses)
-		for _, answer := range probe(t, binary, at) {
+		answers, _ := probe(t, binary, at)
+		for _, answer := range answers {
 			t.Error(answer)
 		}
 		p.o.killEngine()

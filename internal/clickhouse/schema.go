@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/ClickHouse/ch-go/proto"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
@@ -144,7 +145,7 @@ func (s schema) readExtras(ctx context.Context, conn driver.Conn, database strin
 	if err != nil {
 		return err
 	}
-	return each(ctx, conn, "SELECT table, name, query FROM system.projections WHERE database = ?", database, func(rows driver.Rows) error {
+	err = each(ctx, conn, "SELECT table, name, query FROM system.projections WHERE database = ?", database, func(rows driver.Rows) error {
 		var table, name, query string
 		if err := rows.Scan(&table, &name, &query); err != nil {
 			return err
@@ -154,6 +155,10 @@ func (s schema) readExtras(ctx context.Context, conn driver.Conn, database strin
 		}
 		return nil
 	})
+	if Code(err) == int(proto.ErrUnknownTable) { // servers before 24.9 do not list projections: they are not compared
+		return nil
+	}
+	return err
 }
 
 // each runs a query with one argument and calls fn for every row.

@@ -133,7 +133,7 @@ func (c *demoCmd) print(g *globals, world *simulate.World, r *results) error {
 	})
 	text := []string{"", "What could be seen, hour by hour:"}
 	text = append(text, strip...)
-	text = append(text, "", "What a person could post:", "  "+longest.Summary)
+	text = append(text, "", "What a person could post:", "  "+longest.Post, "", "The same in full:", "  "+longest.Summary)
 	if !c.NoStore {
 		text = append(text, "", "To look further:")
 		for _, q := range furtherSQL(longest) {

@@ -93,8 +93,8 @@ func loopbackUp() error {
 	return unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
 }
 
-// freePort is a port of loopback that nothing listens on. Should something take it before the
-// server does, the start fails, and is tried again.
+// freePort is a port of loopback that nothing listens on. If another program takes it before the
+// server does, startChild tries again, and the relay does not connect to that program (listensHere).
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // does not wait
 	if err != nil {

@@ -1,6 +1,10 @@
 package clickhouse
 
 import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -30,5 +34,20 @@ func TestBackoff(t *testing.T) {
 		if got := b.next(s.served); got != s.want || b.ends != s.ends {
 			t.Errorf("step %d: got %v after %d ends, want %v after %d", i, got, b.ends, s.want, s.ends)
 		}
+	}
+}
+
+// TestWarnShared: a child without a network of its own is warned of, with the reason.
+func TestWarnShared(t *testing.T) {
+	t.Parallel()
+	var logged bytes.Buffer
+	e := &Engine{cfg: EngineConfig{Log: slog.New(slog.NewTextHandler(&logged, nil))}}
+	e.warnShared(&child{})
+	if logged.Len() > 0 {
+		t.Errorf("own network: logged %s", &logged)
+	}
+	e.warnShared(&child{sharedNetwork: syscall.ENOSPC})
+	if !strings.Contains(logged.String(), "its port is on loopback") || !strings.Contains(logged.String(), syscall.ENOSPC.Error()) {
+		t.Errorf("shared network: logged %q", &logged)
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"strings"
 	"syscall"
 	"unsafe"
 
@@ -93,8 +92,8 @@ func loopbackUp() error {
 	return unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
 }
 
-// freePort is a port of loopback that nothing listens on. Should something take it before the
-// server does, the start fails, and is tried again.
+// freePort is a port of loopback that nothing listens on. If another program takes it before the
+// server does, startChild tries again, and the relay does not connect to that program (listensHere).
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // does not wait
 	if err != nil {
@@ -244,8 +243,9 @@ func allowPort(ruleset int, port string, access uint64) error {
 	return nil
 }
 
-// ownerOnly refuses clients of other users, which the modes of the socket and its folder do
-// already.
+// ownerOnly refuses clients of other users, also where the modes of the socket and its folder were
+// changed. In a user namespace every other uid, root's too, shows as the kernel's overflow uid and
+// is refused. Only the owner 65534 (nobody), which is that uid, cannot be told from the others.
 func ownerOnly(client *net.UnixConn) error {
 	raw, err := client.SyscallConn()
 	if err != nil {
@@ -259,25 +259,9 @@ func ownerOnly(client *net.UnixConn) error {
 	if credErr != nil {
 		return fmt.Errorf("asking who the client is: %w", credErr)
 	}
-	const unmapped = 65534 // in a user namespace, a uid of outside: root's, as nobody else passes the engine's folder
 	uid := os.Geteuid()
-	switch {
-	case int(cred.Uid) == uid, cred.Uid == 0, cred.Uid == unmapped && uidsMapped() == 1:
+	if int(cred.Uid) == uid || cred.Uid == 0 {
 		return nil
 	}
 	return fmt.Errorf("the embedded ClickHouse of user %d serves that user alone: run this as that user", uid)
-}
-
-// uidsMapped is how many uids the user namespace knows; 0 if that cannot be found out.
-func uidsMapped() int {
-	b, err := os.ReadFile("/proc/self/uid_map")
-	fields := strings.Fields(string(b))
-	if err != nil || len(fields) != 3 {
-		return 0
-	}
-	n, err := strconv.Atoi(fields[2])
-	if err != nil {
-		return 0
-	}
-	return n
 }

@@ -201,21 +201,31 @@ func (g guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, malformed := url.ParseQuery(r.URL.RawQuery)
 	switch {
 	case !telemetry.LoopbackHost(r.Host): // a page may have made a name of its own lead here
-		http.Error(w, "this server is asked for by a loopback address or localhost", http.StatusMisdirectedRequest)
+		turnAway(w, "this server is asked for by a loopback address or localhost", http.StatusMisdirectedRequest)
 	case !slices.Contains([]string{"", "none", "same-origin"}, r.Header.Get("Sec-Fetch-Site")):
-		http.Error(w, "pages of other origins are not answered", http.StatusForbidden)
+		turnAway(w, "pages of other origins are not answered", http.StatusForbidden)
 	case r.Method != http.MethodGet && r.Method != http.MethodPost && r.Method != http.MethodHead:
 		w.Header().Set("Allow", "GET, HEAD, POST")
-		http.Error(w, "want GET or POST", http.StatusMethodNotAllowed)
+		turnAway(w, "want GET or POST", http.StatusMethodNotAllowed)
 	case malformed != nil:
-		http.Error(w, "the address has a query that cannot be read", http.StatusBadRequest)
+		turnAway(w, "the address has a query that cannot be read", http.StatusBadRequest)
 	case !g.knows(r):
 		w.Header().Set("WWW-Authenticate", `Basic realm="darkmap"`)
-		http.Error(w, "wrong user or password (clickhouse.door in the configuration)", http.StatusUnauthorized)
+		turnAway(w, "wrong user or password (clickhouse.door in the configuration)", http.StatusUnauthorized)
 	default:
 		r.Body = http.MaxBytesReader(w, r.Body, doorBodyBytes)
 		g.next.ServeHTTP(w, r)
 	}
+}
+
+// refusedBodyLimit bounds how long the body of a refused request is waited for.
+const refusedBodyLimit = time.Second
+
+// turnAway refuses a request. The server reads its body before it answers, so the body gets little
+// time: a stranger must not occupy a connection for doorAnswerLimit.
+func turnAway(w http.ResponseWriter, text string, status int) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(refusedBodyLimit))
+	http.Error(w, text, status)
 }
 
 // knows reports whether the request has the user and the password, in ClickHouse's headers or as Basic.

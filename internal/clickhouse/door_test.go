@@ -34,6 +34,12 @@ func openDoor(t *testing.T) (addr string, s clickhouse.Server) {
 	if _, err := clickhouse.Migrate(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
+	return openDoorTo(t, s), s
+}
+
+// openDoorTo opens a door to s and returns its address.
+func openDoorTo(t *testing.T, s clickhouse.Server) (addr string) {
+	t.Helper()
 	password := filepath.Join(t.TempDir(), "password")
 	if err := os.WriteFile(password, []byte(doorPassword+"\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -51,15 +57,24 @@ func openDoor(t *testing.T) (addr string, s clickhouse.Server) {
 			t.Error(err)
 		}
 	})
-	return d.Address().Address, s
+	return d.Address().Address
 }
 
 // knock sends one request; edit changes it first.
 func knock(t *testing.T, method, addr, query string, edit func(*http.Request)) (status int, header http.Header, body string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+addr+"/?"+query, nil)
+	status, header, body, err := tryKnock(t.Context(), method, addr, query, edit)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%s %s: %v", method, query, err)
+	}
+	return status, header, body
+}
+
+// tryKnock is knock for other goroutines than the test's.
+func tryKnock(ctx context.Context, method, addr, query string, edit func(*http.Request)) (status int, header http.Header, body string, err error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+addr+"/?"+query, nil)
+	if err != nil {
+		return 0, nil, "", err
 	}
 	req.SetBasicAuth("grafana", doorPassword)
 	if edit != nil {
@@ -67,14 +82,14 @@ func knock(t *testing.T, method, addr, query string, edit func(*http.Request)) (
 	}
 	resp, err := (&http.Transport{DisableKeepAlives: true, DisableCompression: true}).RoundTrip(req)
 	if err != nil {
-		t.Fatalf("%s %s: %v", method, query, err)
+		return 0, nil, "", err
 	}
 	defer resp.Body.Close() //nolint:errcheck // only read
 	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return resp.StatusCode, resp.Header, string(b) + err.Error()
+	if err != nil { // the answer was cut
+		return resp.StatusCode, resp.Header, string(b) + err.Error(), nil
 	}
-	return resp.StatusCode, resp.Header, string(b)
+	return resp.StatusCode, resp.Header, string(b), nil
 }
 
 // TestDoor: who knows the user and the password reads, as the engine's reader; pages of other origins, other names of this machine
@@ -197,6 +212,7 @@ func TestDoorIsBounded(t *testing.T) {
 	t.Parallel()
 	addr, _ := openDoor(t)
 	var idle []net.Conn
+	began := time.Now()
 	for range 64 {
 		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", addr)
 		if err != nil {
@@ -206,16 +222,67 @@ func TestDoorIsBounded(t *testing.T) {
 	}
 	answered := make(chan string, 1)
 	go func() { // ends with the answer
-		_, _, body := knock(t, "GET", addr, "query=SELECT+1", nil)
+		defer close(answered)
+		_, _, body, err := tryKnock(t.Context(), "GET", addr, "query=SELECT+1", nil)
+		if err != nil {
+			t.Errorf("one more than the slots: %v", err)
+			return
+		}
 		answered <- body
 	}()
+	select {
+	case body := <-answered:
+		const idleLimit = 5 * time.Second // a slow machine may have lost idle ones by then
+		if time.Since(began) < idleLimit {
+			t.Errorf("answered beyond the bound: %q", body)
+		}
+		answered = nil
+	case <-time.After(200 * time.Millisecond):
+	}
 	for _, conn := range idle {
 		if err := conn.Close(); err != nil {
 			t.Error(err)
 		}
 	}
+	if answered == nil {
+		return
+	}
 	if body := <-answered; body != "1\n" {
 		t.Errorf("got %q, want 1", body)
+	}
+}
+
+// TestDoorDoesNotWaitForStrangers: a refused request whose body does not come loses its connection.
+func TestDoorDoesNotWaitForStrangers(t *testing.T) {
+	t.Parallel()
+	addr := openDoorTo(t, clickhouse.Server{Embedded: true, Confined: true, Socket: filepath.Join(t.TempDir(), "none"), Reader: &clickhouse.Login{User: "reader"}})
+	const body = "Content-Length: 10\r\n\r\n"
+	for request, status := range map[string]string{
+		"POST / HTTP/1.1\r\nHost: localhost\r\n" + body:                                 "401",
+		"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nA\r\n": "401",
+		"POST / HTTP/1.1\r\nHost: rebound.example\r\n" + body:                           "421",
+		"POST / HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\n" + body:   "403",
+		"PUT / HTTP/1.1\r\nHost: localhost\r\n" + body:                                  "405",
+		"POST /?query=%zz HTTP/1.1\r\nHost: localhost\r\n" + body:                       "400",
+	} {
+		t.Run(request, func(t *testing.T) {
+			t.Parallel()
+			conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()                                                        //nolint:errcheck // a test's connection
+			if err := conn.SetDeadline(time.Now().Add(2 * time.Minute)); err != nil { // less than the 11 of an answer
+				t.Fatal(err)
+			}
+			if _, err := io.WriteString(conn, request); err != nil {
+				t.Fatal(err)
+			}
+			got, err := io.ReadAll(conn)
+			if err != nil || !strings.HasPrefix(string(got), "HTTP/1.1 "+status+" ") {
+				t.Errorf("got %q, %v; want %s and the end", got, err, status)
+			}
+		})
 	}
 }
 

@@ -137,9 +137,7 @@ func startLocked(ctx context.Context, cfg EngineConfig) (*Engine, error) {
 	if !e.server.Confined {
 		cfg.Log.Warn("this kernel has no Landlock: a statement can read every file of this user")
 	}
-	if c.sharedNetwork != nil {
-		cfg.Log.Warn("the kernel refuses the embedded ClickHouse a network of its own: its port is on loopback, closed by a key; others can disturb it", "err", c.sharedNetwork)
-	}
+	e.warnShared(c)
 	e.child, e.state = c, EngineState{Up: true, Since: time.Now()}
 	if err := e.state.write(cfg.Dir); err != nil {
 		c.kill()
@@ -149,6 +147,13 @@ func startLocked(ctx context.Context, cfg EngineConfig) (*Engine, error) {
 	life, e.stop = context.WithCancel(context.WithoutCancel(ctx))
 	go e.supervise(life, c) // ends with Close, or when it gives up
 	return e, nil
+}
+
+// warnShared warns of a child that was to have a network of its own and has none.
+func (e *Engine) warnShared(c *child) {
+	if c.sharedNetwork != nil {
+		e.cfg.Log.Warn("the kernel refuses the embedded ClickHouse a network of its own: its port is on loopback, closed by a key; others can disturb it", "err", c.sharedNetwork)
+	}
 }
 
 // supervise starts the engine again whenever it has ended.
@@ -165,22 +170,26 @@ func (e *Engine) supervise(ctx context.Context, c *child) {
 			return
 		case <-c.done:
 		}
-		ended := time.Now()
-		e.down(c.why(), ended)
-		e.cfg.Log.Warn("the embedded ClickHouse has ended and is started again", "why", c.why().Error())
-		next, err := e.revive(ctx, &b, ended.Sub(c.started))
+		ended, why := time.Now(), c.why()
+		e.down(why, ended)
+		e.cfg.Log.Warn("the embedded ClickHouse has ended and is started again", "why", why.Error())
+		next, err := e.revive(ctx, &b, ended.Sub(c.started), why)
 		if err != nil {
 			e.err = err
 			return
 		}
+		e.up(next, why)
+		if c.sharedNetwork == nil { // else the log has it
+			e.warnShared(next)
+		}
 		c = next
-		e.up(c)
 		e.cfg.Log.Warn("the embedded ClickHouse is back", "after", time.Since(ended).Round(time.Millisecond).String())
 	}
 }
 
-// revive starts a new child as often as it takes. It fails when ctx ends, or when it gives up.
-func (e *Engine) revive(ctx context.Context, b *backoff, served time.Duration) (*child, error) {
+// revive starts a new child as often as it takes; why is the end of the last one. It fails when ctx
+// ends, or when it gives up.
+func (e *Engine) revive(ctx context.Context, b *backoff, served time.Duration, why error) (*child, error) {
 	said := time.Now()
 	for {
 		pause := b.next(served)
@@ -198,7 +207,7 @@ func (e *Engine) revive(ctx context.Context, b *backoff, served time.Duration) (
 			return nil, ctx.Err()
 		}
 		served = 0
-		e.down(err, time.Time{})
+		e.down(fmt.Errorf("%w; starting it again: %w", why, err), time.Time{})
 		if time.Since(said) >= remindEvery {
 			said = time.Now()
 			e.cfg.Log.Warn("the embedded ClickHouse cannot be started, trying on", "err", err)
@@ -206,12 +215,12 @@ func (e *Engine) revive(ctx context.Context, b *backoff, served time.Duration) (
 	}
 }
 
-// up notes that a new child serves.
-func (e *Engine) up(c *child) {
+// up notes that a new child serves; why is the end of the last one.
+func (e *Engine) up(c *child, why error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.child = c
-	e.state = EngineState{Up: true, Since: time.Now(), Why: e.state.Why, Restarts: e.state.Restarts + 1}
+	e.state = EngineState{Up: true, Since: time.Now(), Why: why.Error(), Restarts: e.state.Restarts + 1}
 	e.save()
 }
 

@@ -97,7 +97,7 @@ func runEngine(library, dir, port, native string, stdin io.Reader, stderr io.Wri
 		fmt.Fprintln(stderr, "listening:", err)
 		return 1
 	}
-	r := newRelay(listener, net.JoinHostPort("127.0.0.1", port), ownerOnly)
+	r := newRelay(listener, net.JoinHostPort("127.0.0.1", port), ownerOnly, func() (bool, error) { return listensHere(port) })
 	go func() { // ends with the process, or ends it: it is of no use without
 		fmt.Fprintln(stderr, r.run())
 		_ = syscall.Kill(syscall.Getpid(), syscall.SIGKILL)

@@ -37,19 +37,12 @@ type child struct {
 func startChild(ctx context.Context, cfg EngineConfig, s Server) (*child, error) {
 	var refused error
 	for _, attr := range processAttrs(cfg.SharedNetwork) {
-		c, err := spawn(cfg, s, attr)
+		c, err := startOnFreePort(ctx, cfg, s, attr)
 		if err == nil {
-			if err = c.handshake(ctx, s); err == nil {
-				err = removeConfiguration(cfg.Dir)
+			if !attr.ownNetwork {
+				c.sharedNetwork = refused
 			}
-			if err == nil {
-				c.started = time.Now()
-				if !attr.ownNetwork {
-					c.sharedNetwork = refused
-				}
-				return c, nil
-			}
-			c.kill()
+			return c, nil
 		}
 		if !attr.ownNetwork || !errors.Is(err, errNoNetwork) {
 			return nil, err
@@ -58,6 +51,34 @@ func startChild(ctx context.Context, cfg EngineConfig, s Server) (*child, error)
 	}
 	return nil, refused // not reached: the last attempt is without a network of its own
 }
+
+// portTries is how often a child is started that finds its port taken.
+const portTries = 3
+
+// startOnFreePort starts a child as attr says. If another program takes the child's port before the
+// server listens, it starts another child, which looks for another port.
+func startOnFreePort(ctx context.Context, cfg EngineConfig, s Server, attr processAttr) (*child, error) {
+	for try := 1; ; try++ {
+		c, err := spawn(cfg, s, attr)
+		if err != nil {
+			return nil, err
+		}
+		if err = c.handshake(ctx, s); err == nil {
+			err = removeConfiguration(cfg.Dir)
+		}
+		if err == nil {
+			c.started = time.Now()
+			return c, nil
+		}
+		c.kill()
+		if try == portTries || !errors.Is(err, errPortTaken) {
+			return nil, err
+		}
+	}
+}
+
+// errPortTaken says that another program listens on the child's port.
+var errPortTaken = errors.New("another program took its port")
 
 // errNoNetwork says that the kernel gives the child no network of its own.
 var errNoNetwork = errors.New("no network of its own")
@@ -184,6 +205,8 @@ func (c *child) whyNot() error {
 		return fmt.Errorf("%w: %s", errNoNetwork, said)
 	case strings.Contains(said, "Code: 76"), strings.Contains(said, "CANNOT_OPEN_FILE") && strings.Contains(said, "lock"):
 		return ErrInUse
+	case strings.Contains(said, "Address already in use"): // EADDRINUSE in the library's words
+		return fmt.Errorf("%w: it said: %s", errPortTaken, said)
 	case said == "" && c.exit != nil:
 		return fmt.Errorf("it ended: %w", c.exit)
 	}

@@ -16,7 +16,8 @@ type EngineState struct {
 	Up bool `json:"up"`
 	// Since is when it began or ceased to serve.
 	Since time.Time `json:"since"`
-	// Why it ended the last time, or could not be started; empty if it never did.
+	// Why it ended the last time and, while it is down, why it could not be started again; empty if
+	// it never ended.
 	Why string `json:"why,omitempty"`
 	// Restarts counts the times that it serves again after an end.
 	Restarts int `json:"restarts"`

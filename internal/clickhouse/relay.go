@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -15,6 +16,8 @@ const (
 	maxRelayed = 128
 	// drainLimit bounds how long the answer to a client that has gone is read.
 	drainLimit = time.Minute
+	// acceptAgain is the pause after a failed accept.
+	acceptAgain = 50 * time.Millisecond
 )
 
 // askForConnection is the first octet of a client that wants the connection itself, and not to be
@@ -33,23 +36,33 @@ type relay struct {
 	target   string
 	// allowed returns why a client is refused; nil lets it in.
 	allowed func(*net.UnixConn) error
-	slots   chan struct{}
-	wg      sync.WaitGroup
+	// served reports whether the server is what listens at target. Before the server does, another
+	// user's program can, and it must get neither a key nor rows.
+	served func() (bool, error)
+	// known is set after served was true: the server listens until this process ends.
+	known atomic.Bool
+	slots chan struct{}
+	wg    sync.WaitGroup
 }
 
-func newRelay(l net.Listener, target string, allowed func(*net.UnixConn) error) *relay {
-	return &relay{listener: l, target: target, allowed: allowed, slots: make(chan struct{}, maxRelayed)}
+func newRelay(l net.Listener, target string, allowed func(*net.UnixConn) error, served func() (bool, error)) *relay {
+	return &relay{listener: l, target: target, allowed: allowed, served: served, slots: make(chan struct{}, maxRelayed)}
 }
 
-// run accepts until it cannot any more, as when the listener is closed, waits for the connections'
-// ends, and returns why.
+// run accepts until the listener is closed, waits for the connections' ends, and returns why. It
+// accepts again after any other error, such as too many open files.
 func (r *relay) run() error {
 	defer r.wg.Wait()
 	for {
 		r.slots <- struct{}{}
 		conn, err := r.listener.Accept()
-		if err != nil {
+		if errors.Is(err, net.ErrClosed) {
 			return fmt.Errorf("accepting connections: %w", err)
+		}
+		if err != nil {
+			<-r.slots
+			<-time.NewTimer(acceptAgain).C
+			continue
 		}
 		client, ok := conn.(*net.UnixConn)
 		if !ok {
@@ -66,13 +79,18 @@ func (r *relay) run() error {
 func (r *relay) serve(client *net.UnixConn) {
 	defer client.Close() //nolint:errcheck // nothing is pending
 	if err := r.allowed(client); err != nil {
-		text := err.Error() + "\n"
-		_, _ = fmt.Fprintf(client, "HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(text), text)
+		refuse(client, "403 Forbidden", err)
 		return
+	}
+	if served, err := r.ready(); err != nil {
+		refuse(client, "503 Service Unavailable", err)
+		return
+	} else if !served {
+		return // the server does not listen yet
 	}
 	conn, err := (&net.Dialer{Timeout: dialTimeout}).Dial("tcp", r.target)
 	if err != nil {
-		return // the server does not listen yet, or not any more
+		return // the server does not listen any more
 	}
 	server, ok := conn.(*net.TCPConn)
 	if !ok {
@@ -90,6 +108,24 @@ func (r *relay) serve(client *net.UnixConn) {
 		return
 	}
 	pass(client, server, first)
+}
+
+// ready reports whether the server listens.
+func (r *relay) ready() (bool, error) {
+	if r.known.Load() {
+		return true, nil
+	}
+	served, err := r.served()
+	if served {
+		r.known.Store(true)
+	}
+	return served, err
+}
+
+// refuse answers a client with the reason.
+func refuse(client io.Writer, status string, reason error) {
+	text := reason.Error() + "\n"
+	_, _ = fmt.Fprintf(client, "HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", status, len(text), text)
 }
 
 // give gives the client the connection, and ends it when the client has gone.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -15,6 +16,12 @@ import (
 
 // startRelay runs one on a socket towards a listener of the test, and waits for its end.
 func startRelay(t *testing.T, allowed func(*net.UnixConn) error) (socket string, server net.Listener) {
+	t.Helper()
+	return startRelayTo(t, allowed, func() (bool, error) { return true, nil }, func(l net.Listener) net.Listener { return l })
+}
+
+// startRelayTo is startRelay with a server that may not listen, and a listener that may fail.
+func startRelayTo(t *testing.T, allowed func(*net.UnixConn) error, served func() (bool, error), on func(net.Listener) net.Listener) (socket string, server net.Listener) {
 	t.Helper()
 	server, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -25,7 +32,8 @@ func startRelay(t *testing.T, allowed func(*net.UnixConn) error) (socket string,
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := newRelay(l, server.Addr().String(), allowed)
+	r := newRelay(on(l), server.Addr().String(), allowed, served)
+	r.slots = make(chan struct{}, 4) // fewer than the failures of TestRelayAcceptsAgain
 	done := make(chan error, 1)
 	go func() { done <- r.run() }()
 	t.Cleanup(func() {
@@ -150,5 +158,79 @@ func TestRelayRefuses(t *testing.T) {
 	if conn, err := server.Accept(); err == nil {
 		_ = conn.Close()
 		t.Error("the server got a connection")
+	}
+}
+
+// failingListener fails to accept so many times.
+type failingListener struct {
+	net.Listener
+	left int // used by Accept alone
+}
+
+func (l *failingListener) Accept() (net.Conn, error) {
+	if l.left > 0 {
+		l.left--
+		return nil, &net.OpError{Op: "accept", Net: "unix", Err: syscall.EMFILE}
+	}
+	return l.Listener.Accept()
+}
+
+// TestRelayAcceptsAgain after more failures than it has slots.
+func TestRelayAcceptsAgain(t *testing.T) {
+	t.Parallel()
+	socket, server := startRelayTo(t, anyone, func() (bool, error) { return true, nil }, func(l net.Listener) net.Listener {
+		return &failingListener{Listener: l, left: 6}
+	})
+	client, err := dialSocket(t.Context(), socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close() //nolint:errcheck // a test's connection
+	conn, err := server.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.Close()
+}
+
+// TestRelayWaitsForItsServer: until the server listens no client is connected to what does, and
+// after that the relay does not ask again.
+func TestRelayWaitsForItsServer(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	served := func() (bool, error) {
+		switch asked.Add(1) {
+		case 1:
+			return false, nil
+		case 2:
+			return false, errors.New("no table of sockets")
+		case 3:
+			return true, nil
+		}
+		return false, nil
+	}
+	socket, server := startRelayTo(t, anyone, served, func(l net.Listener) net.Listener { return l })
+	if _, err := dialSocket(t.Context(), socket); err == nil {
+		t.Error("connected although the server does not listen")
+	}
+	if _, err := dialSocket(t.Context(), socket); err == nil || !strings.Contains(err.Error(), "no table of sockets") {
+		t.Errorf("got %v, want the reason", err)
+	}
+	if err := server.(*net.TCPListener).SetDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if conn, err := server.Accept(); err == nil {
+		_ = conn.Close()
+		t.Error("what listens got a connection")
+	}
+	for range 2 {
+		client, err := dialSocket(t.Context(), socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = client.Close()
+	}
+	if n := asked.Load(); n != 3 {
+		t.Errorf("asked %d times, want 3", n)
 	}
 }

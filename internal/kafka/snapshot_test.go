@@ -1,0 +1,290 @@
+package kafka_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/kafkatest"
+	"github.com/darkmap/darkmap/schemas"
+)
+
+// run starts a broker on dir, uses it, and returns what a kill leaves of the folder. Then it closes the broker, and returns what was logged.
+func run(t *testing.T, dir string, use func(b *kafka.Broker, cfg kafka.Config, adm *kadm.Client)) (killed, said string) {
+	t.Helper()
+	var out bytes.Buffer
+	b, err := kafka.StartBroker(t.Context(), kafka.BrokerConfig{Dir: dir, Log: warnings(&out)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := b.Use(kafka.DefaultConfig())
+	cfg.Partitions = 1
+	adm, err := kafka.NewAdmin(cfg, kafkatest.Log())
+	if err != nil {
+		t.Fatal(err)
+	}
+	use(b, cfg, adm)
+	adm.Close()
+	killed = filepath.Join(t.TempDir(), "killed")
+	if err := os.CopyFS(killed, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return killed, out.String()
+}
+
+// drop removes the records of bgp.updates below an offset, as retention does; -1 is all.
+func drop(t *testing.T, adm *kadm.Client, at int64) {
+	t.Helper()
+	got, err := adm.DeleteRecords(t.Context(), kadm.Offsets{schemas.TopicUpdates: {0: {Topic: schemas.TopicUpdates, At: at}}})
+	if err == nil {
+		err = got.Error()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// copied is a copy of a folder.
+func copied(t *testing.T, from string) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "kafka")
+	if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// removeLog removes the segments of bgp.updates and their indexes.
+func removeLog(t *testing.T, dir string) {
+	t.Helper()
+	for _, path := range append(segments(t, dir, schemas.TopicUpdates, ".dat"), segments(t, dir, schemas.TopicUpdates, ".idx")...) {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestRetentionIsNoLoss: records that were too old are not said to be lost, whether the broker was closed or killed, and no offset is used
+// twice. Records that went otherwise are said to be lost.
+func TestRetentionIsNoLoss(t *testing.T) {
+	t.Parallel()
+	w := newDamagedLog(t)
+	nothing := func(*kafka.Broker, kafka.Config, *kadm.Client) {}
+	dropAll := func(_ *kafka.Broker, _ kafka.Config, adm *kadm.Client) { drop(t, adm, -1) }
+	const empty, lost = `^\S+ level=INFO msg="a partition .* too old.*topic=bgp.updates\S* .*\n$`, `WARN.*missing.*topic=bgp.updates`
+	for _, tt := range []struct {
+		name string
+		made func(t *testing.T, dir string) string // returns the folder that is opened
+		said string
+	}{
+		{"first segments dropped, then killed", func(t *testing.T, dir string) string {
+			t.Helper()
+			killed, _ := run(t, dir, func(_ *kafka.Broker, cfg kafka.Config, adm *kadm.Client) {
+				second, _ := strconv.ParseInt(strings.TrimSuffix(filepath.Base(segments(t, dir, schemas.TopicUpdates, ".dat")[2]), ".dat"), 10, 64)
+				drop(t, adm, second)
+				produce(t, cfg, "ris/rrc00", 0, 10)
+			})
+			return killed
+		}, `^$`},
+		{"all dropped, then closed", func(t *testing.T, dir string) string {
+			t.Helper()
+			run(t, dir, dropAll)
+			return dir
+		}, empty},
+		{"all dropped, closed, then killed", func(t *testing.T, dir string) string {
+			t.Helper()
+			run(t, dir, dropAll)
+			killed, _ := run(t, dir, dropAll) // also the record that stands for those that were dropped
+			return killed
+		}, empty},
+		{"all too old, then killed", func(t *testing.T, dir string) string {
+			t.Helper()
+			one := "1"
+			run(t, dir, func(_ *kafka.Broker, _ kafka.Config, adm *kadm.Client) {
+				if _, err := adm.AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Name: "retention.ms", Value: &one}}, schemas.TopicUpdates); err != nil {
+					t.Fatal(err)
+				}
+			})
+			killed, _ := run(t, dir, func(b *kafka.Broker, _ kafka.Config, _ *kadm.Client) { b.Cluster().ApplyRetention() })
+			return killed
+		}, empty},
+		{"removed from a closed folder", func(t *testing.T, dir string) string {
+			t.Helper()
+			removeLog(t, dir)
+			return dir
+		}, lost},
+		{"removed from a killed folder", func(t *testing.T, dir string) string {
+			t.Helper()
+			killed, _ := run(t, dir, nothing)
+			removeLog(t, killed)
+			return killed
+		}, lost},
+		{"end removed from a killed folder, of which nobody had read", func(t *testing.T, dir string) string {
+			t.Helper()
+			run(t, dir, func(_ *kafka.Broker, cfg kafka.Config, _ *kadm.Client) { produce(t, cfg, "ris/rrc00", 0, 10) })
+			killed, _ := run(t, dir, nothing)
+			last := segments(t, killed, schemas.TopicUpdates, ".dat")
+			for _, path := range []string{last[len(last)-1], strings.TrimSuffix(last[len(last)-1], ".dat") + ".idx"} {
+				if err := os.Remove(path); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return killed
+		}, lost},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := tt.made(t, copied(t, w.closed))
+			var end int64
+			_, said := run(t, dir, func(_ *kafka.Broker, _ kafka.Config, adm *kadm.Client) {
+				ends, err := adm.ListEndOffsets(t.Context(), schemas.TopicUpdates)
+				if err != nil {
+					t.Fatal(err)
+				}
+				end = ends[schemas.TopicUpdates][0].Offset
+			})
+			if !regexp.MustCompile(tt.said).MatchString(said) {
+				t.Errorf("said %q, want %q", said, tt.said)
+			}
+			if end < w.ends[schemas.TopicUpdates] {
+				t.Errorf("the log ends at %d, and went to %d", end, w.ends[schemas.TopicUpdates])
+			}
+			if _, said := run(t, dir, nothing); said != "" {
+				t.Errorf("started again: said %q", said)
+			}
+		})
+	}
+}
+
+// files are the files of a topic's partition and what they hold.
+func files(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	dir = filepath.Join(dir, "partitions", schemas.TopicUpdates+"-0")
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	for _, e := range entries {
+		b, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[e.Name()] = string(b)
+	}
+	return out
+}
+
+// TestMendingEndsEarly: where the process ends while it mends a log, the next start mends it to the same end. The files are written in
+// one order, so that each number of them may be there.
+func TestMendingEndsEarly(t *testing.T) {
+	t.Parallel()
+	w := newDamagedLog(t)
+	name := func(path string) string { return filepath.Base(path) }
+	for _, tt := range []struct {
+		name   string
+		damage func(t *testing.T, dir string) []string // returns the files that are written, in order
+	}{
+		{"two batches of the last segment", func(t *testing.T, dir string) []string {
+			t.Helper()
+			dat, idx := segments(t, dir, schemas.TopicUpdates, ".dat"), segments(t, dir, schemas.TopicUpdates, ".idx")
+			flip(t, dat[len(dat)-1], 1000)
+			flip(t, dat[len(dat)-1], 4000)
+			return []string{name(idx[len(idx)-1]), name(dat[len(dat)-1])}
+		}},
+		{"first segment removed", func(t *testing.T, dir string) []string {
+			t.Helper()
+			dat, idx := segments(t, dir, schemas.TopicUpdates, ".dat"), segments(t, dir, schemas.TopicUpdates, ".idx")
+			if err := os.Remove(dat[0]); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Remove(idx[0]); err != nil {
+				t.Fatal(err)
+			}
+			return []string{name(idx[0]), name(dat[0])}
+		}},
+		{"end of the last segment, of which only the snapshot knows", func(t *testing.T, dir string) []string {
+			t.Helper()
+			dat, idx := segments(t, dir, schemas.TopicUpdates, ".dat"), segments(t, dir, schemas.TopicUpdates, ".idx")
+			if err := os.Truncate(dat[len(dat)-1], 700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Remove(filepath.Join(dir, "groups.log")); err != nil {
+				t.Fatal(err)
+			}
+			return []string{name(idx[len(idx)-1]), name(dat[len(dat)-1])}
+		}},
+	} {
+		for _, from := range []struct{ name, dir string }{{"closed", w.closed}, {"killed", w.killed}} {
+			if from.name == "killed" && !strings.HasPrefix(tt.name, "two") {
+				continue // nothing but the snapshot knows of it
+			}
+			t.Run(from.name+"/"+tt.name, func(t *testing.T) {
+				t.Parallel()
+				damaged := copied(t, from.dir)
+				order := tt.damage(t, damaged)
+				whole := copied(t, damaged)
+				if err := kafka.CheckFolder(t.Context(), whole, kafkatest.Log()); err != nil {
+					t.Fatal(err)
+				}
+				want := files(t, whole)
+				for n := range order {
+					dir := copied(t, damaged)
+					for _, f := range order[:n] {
+						if err := os.WriteFile(filepath.Join(dir, "partitions", schemas.TopicUpdates+"-0", f), []byte(want[f]), 0o600); err != nil {
+							t.Fatal(err)
+						}
+					}
+					if err := kafka.CheckFolder(t.Context(), dir, kafkatest.Log()); err != nil {
+						t.Fatal(err)
+					}
+					if diff := cmp.Diff(want, files(t, dir)); diff != "" {
+						t.Errorf("after %d files: got %s", n, diff)
+					}
+				}
+				var last int64
+				for _, f := range order {
+					info, err := os.Stat(filepath.Join(whole, "partitions", schemas.TopicUpdates+"-0", f))
+					if err != nil {
+						t.Fatal(err)
+					}
+					if info.ModTime().UnixNano() < last {
+						t.Errorf("%s was written before the others", f)
+					}
+					last = info.ModTime().UnixNano()
+				}
+			})
+		}
+	}
+}
+
+// TestFolderOfAnyName: the data may lie in a folder whose name looks like a pattern.
+func TestFolderOfAnyName(t *testing.T) {
+	t.Parallel()
+	w := newDamagedLog(t)
+	dir := filepath.Join(t.TempDir(), "a[b", "*?\\", "kafka")
+	if err := os.CopyFS(dir, os.DirFS(w.closed)); err != nil {
+		t.Fatal(err)
+	}
+	left := filepath.Join(dir, "partitions", schemas.TopicUpdates+"-0", "0.dat.tmp")
+	if err := os.WriteFile(left, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if missing, said := w.open(t, dir); missing > 0 || said != "" {
+		t.Errorf("%d records are missing; said %s", missing, said)
+	}
+	if _, err := os.Stat(left); !os.IsNotExist(err) {
+		t.Errorf("an unfinished file is there: %v", err)
+	}
+}

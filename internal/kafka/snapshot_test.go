@@ -17,8 +17,15 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// run starts a broker on dir, uses it, and returns what a kill leaves of the folder. Then it closes the broker, and returns what was logged.
-func run(t *testing.T, dir string, use func(b *kafka.Broker, cfg kafka.Config, adm *kadm.Client)) (killed, said string) {
+// life is what a broker left.
+type life struct {
+	killed string // what a kill leaves of its folder
+	said   string
+	end    int64 // of bgp.updates
+}
+
+// run starts a broker on dir, uses it, copies its folder, and closes it.
+func run(t *testing.T, dir string, use func(t *testing.T, b *kafka.Broker, cfg kafka.Config, adm *kadm.Client)) life {
 	t.Helper()
 	var out bytes.Buffer
 	b, err := kafka.StartBroker(t.Context(), kafka.BrokerConfig{Dir: dir, Log: warnings(&out)})
@@ -31,16 +38,23 @@ func run(t *testing.T, dir string, use func(b *kafka.Broker, cfg kafka.Config, a
 	if err != nil {
 		t.Fatal(err)
 	}
-	use(b, cfg, adm)
+	use(t, b, cfg, adm)
+	ends, err := adm.ListEndOffsets(t.Context(), schemas.TopicUpdates)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	adm.Close()
-	killed = filepath.Join(t.TempDir(), "killed")
+	killed := filepath.Join(t.TempDir(), "killed")
 	if err := os.CopyFS(killed, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return killed, out.String()
+	return life{killed, out.String(), ends[schemas.TopicUpdates][0].Offset}
 }
 
 // drop removes the records of bgp.updates below an offset, as retention does; -1 is all.
@@ -80,88 +94,88 @@ func removeLog(t *testing.T, dir string) {
 func TestRetentionIsNoLoss(t *testing.T) {
 	t.Parallel()
 	w := newDamagedLog(t)
-	nothing := func(*kafka.Broker, kafka.Config, *kadm.Client) {}
-	dropAll := func(_ *kafka.Broker, _ kafka.Config, adm *kadm.Client) { drop(t, adm, -1) }
+	nothing := func(*testing.T, *kafka.Broker, kafka.Config, *kadm.Client) {}
+	dropAll := func(t *testing.T, _ *kafka.Broker, _ kafka.Config, adm *kadm.Client) {
+		t.Helper()
+		drop(t, adm, -1)
+	}
 	const empty, lost = `^\S+ level=INFO msg="a partition .* too old.*topic=bgp.updates\S* .*\n$`, `WARN.*missing.*topic=bgp.updates`
 	for _, tt := range []struct {
 		name string
-		made func(t *testing.T, dir string) string // returns the folder that is opened
+		made func(t *testing.T, dir string) (string, int64) // returns the folder that is opened, and where bgp.updates ended
 		said string
 	}{
-		{"first segments dropped, then killed", func(t *testing.T, dir string) string {
+		{"first segments dropped, then killed", func(t *testing.T, dir string) (string, int64) {
 			t.Helper()
-			killed, _ := run(t, dir, func(_ *kafka.Broker, cfg kafka.Config, adm *kadm.Client) {
+			l := run(t, dir, func(t *testing.T, _ *kafka.Broker, cfg kafka.Config, adm *kadm.Client) {
+				t.Helper()
 				second, _ := strconv.ParseInt(strings.TrimSuffix(filepath.Base(segments(t, dir, schemas.TopicUpdates, ".dat")[2]), ".dat"), 10, 64)
 				drop(t, adm, second)
 				produce(t, cfg, "ris/rrc00", 0, 10)
 			})
-			return killed
+			return l.killed, l.end
 		}, `^$`},
-		{"all dropped, then closed", func(t *testing.T, dir string) string {
+		{"all dropped, then closed", func(t *testing.T, dir string) (string, int64) {
+			t.Helper()
+			return dir, run(t, dir, dropAll).end
+		}, empty},
+		{"all dropped, closed, then killed", func(t *testing.T, dir string) (string, int64) {
 			t.Helper()
 			run(t, dir, dropAll)
-			return dir
+			l := run(t, dir, dropAll) // also the record that stands for those that were dropped
+			return l.killed, l.end
 		}, empty},
-		{"all dropped, closed, then killed", func(t *testing.T, dir string) string {
-			t.Helper()
-			run(t, dir, dropAll)
-			killed, _ := run(t, dir, dropAll) // also the record that stands for those that were dropped
-			return killed
-		}, empty},
-		{"all too old, then killed", func(t *testing.T, dir string) string {
+		{"all too old, then killed", func(t *testing.T, dir string) (string, int64) {
 			t.Helper()
 			one := "1"
-			run(t, dir, func(_ *kafka.Broker, _ kafka.Config, adm *kadm.Client) {
+			run(t, dir, func(t *testing.T, _ *kafka.Broker, _ kafka.Config, adm *kadm.Client) {
+				t.Helper()
 				if _, err := adm.AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Name: "retention.ms", Value: &one}}, schemas.TopicUpdates); err != nil {
 					t.Fatal(err)
 				}
 			})
-			killed, _ := run(t, dir, func(b *kafka.Broker, _ kafka.Config, _ *kadm.Client) { b.Cluster().ApplyRetention() })
-			return killed
+			l := run(t, dir, func(_ *testing.T, b *kafka.Broker, _ kafka.Config, _ *kadm.Client) { b.Cluster().ApplyRetention() })
+			return l.killed, l.end
 		}, empty},
-		{"removed from a closed folder", func(t *testing.T, dir string) string {
+		{"removed from a closed folder", func(t *testing.T, dir string) (string, int64) {
 			t.Helper()
 			removeLog(t, dir)
-			return dir
+			return dir, w.ends[schemas.TopicUpdates]
 		}, lost},
-		{"removed from a killed folder", func(t *testing.T, dir string) string {
+		{"removed from a killed folder", func(t *testing.T, dir string) (string, int64) {
 			t.Helper()
-			killed, _ := run(t, dir, nothing)
-			removeLog(t, killed)
-			return killed
+			l := run(t, dir, nothing)
+			removeLog(t, l.killed)
+			return l.killed, l.end
 		}, lost},
-		{"end removed from a killed folder, of which nobody had read", func(t *testing.T, dir string) string {
+		{"end removed from a killed folder, of which nobody had read", func(t *testing.T, dir string) (string, int64) {
 			t.Helper()
-			run(t, dir, func(_ *kafka.Broker, cfg kafka.Config, _ *kadm.Client) { produce(t, cfg, "ris/rrc00", 0, 10) })
-			killed, _ := run(t, dir, nothing)
-			last := segments(t, killed, schemas.TopicUpdates, ".dat")
+			run(t, dir, func(t *testing.T, _ *kafka.Broker, cfg kafka.Config, _ *kadm.Client) {
+				t.Helper()
+				produce(t, cfg, "ris/rrc00", 0, 10)
+			})
+			l := run(t, dir, nothing)
+			last := segments(t, l.killed, schemas.TopicUpdates, ".dat")
 			for _, path := range []string{last[len(last)-1], strings.TrimSuffix(last[len(last)-1], ".dat") + ".idx"} {
 				if err := os.Remove(path); err != nil {
 					t.Fatal(err)
 				}
 			}
-			return killed
+			return l.killed, l.end
 		}, lost},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			dir := tt.made(t, copied(t, w.closed))
-			var end int64
-			_, said := run(t, dir, func(_ *kafka.Broker, _ kafka.Config, adm *kadm.Client) {
-				ends, err := adm.ListEndOffsets(t.Context(), schemas.TopicUpdates)
-				if err != nil {
-					t.Fatal(err)
-				}
-				end = ends[schemas.TopicUpdates][0].Offset
-			})
-			if !regexp.MustCompile(tt.said).MatchString(said) {
-				t.Errorf("said %q, want %q", said, tt.said)
+			dir, end := tt.made(t, copied(t, w.closed))
+			l := run(t, dir, nothing)
+			if !regexp.MustCompile(tt.said).MatchString(l.said) {
+				t.Errorf("said %q, want %q", l.said, tt.said)
 			}
-			if end < w.ends[schemas.TopicUpdates] {
-				t.Errorf("the log ends at %d, and went to %d", end, w.ends[schemas.TopicUpdates])
+			if l.end != end {
+				t.Errorf("the log ends at %d, and went to %d", l.end, end)
 			}
-			if _, said := run(t, dir, nothing); said != "" {
-				t.Errorf("started again: said %q", said)
+			if l := run(t, dir, nothing); l.said != "" || l.end != end {
+				t.Errorf("started again: said %q, ends at %d", l.said, l.end)
 			}
 		})
 	}
@@ -181,7 +195,11 @@ func files(t *testing.T, dir string) map[string]string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out[e.Name()] = string(b)
+		name := e.Name()
+		if name == "snapshot.json" { // it is renamed last, or once the broker has read it
+			name = "snapshot.earlier"
+		}
+		out[name] = string(b)
 	}
 	return out
 }
@@ -239,7 +257,7 @@ func TestMendingEndsEarly(t *testing.T) {
 					t.Fatal(err)
 				}
 				want := files(t, whole)
-				for n := range order {
+				for n := range len(order) + 1 {
 					dir := copied(t, damaged)
 					for _, f := range order[:n] {
 						if err := os.WriteFile(filepath.Join(dir, "partitions", schemas.TopicUpdates+"-0", f), []byte(want[f]), 0o600); err != nil {

@@ -10,12 +10,15 @@ import (
 	"fmt"
 	"hash/crc32"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -76,7 +79,7 @@ func checkPartitions(ctx context.Context, dir string, folders []os.DirEntry, top
 	check := func(topic string, n int32, removed bool) {
 		c := &partitionCheck{
 			dir: filepath.Join(dir, "partitions", fmt.Sprintf("%s-%d", topic, n)), topic: topic, partition: n,
-			compacted: topics.compacted(topic), bound: commits[commitKey{topic, n}], removed: removed,
+			compacted: topics.compacted(topic), retention: topics.retention(topic), bound: commits[commitKey{topic, n}], removed: removed,
 		}
 		g.Go(func() error { // ends with the partition
 			if err := errors.Join(os.MkdirAll(c.dir, 0o700), removeTemporary(c.dir), c.run(ctx)); err != nil {
@@ -106,12 +109,14 @@ func checkPartitions(ctx context.Context, dir string, folders []os.DirEntry, top
 
 // removeTemporary removes files that were being written when the process ended.
 func removeTemporary(dir string) error {
-	names, err := filepath.Glob(filepath.Join(dir, "*.tmp"))
+	entries, err := os.ReadDir(dir) // no pattern: the folder's name may have brackets
 	if err != nil {
 		return fmt.Errorf("removing unfinished files: %w", err)
 	}
-	for _, name := range names {
-		err = errors.Join(err, os.Remove(name))
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".tmp") {
+			err = errors.Join(err, os.Remove(filepath.Join(dir, e.Name())))
+		}
 	}
 	return err
 }
@@ -133,6 +138,19 @@ type topicEntry struct {
 func (l *topicList) compacted(topic string) bool {
 	i := slices.IndexFunc(l.Topics, func(t topicEntry) bool { return t.Name == topic })
 	return i >= 0 && strings.Contains(l.Topics[i].Configs["cleanup.policy"], "compact")
+}
+
+// retention is how long a topic keeps its records; 0 is for ever.
+func (l *topicList) retention(topic string) time.Duration {
+	i := slices.IndexFunc(l.Topics, func(t topicEntry) bool { return t.Name == topic })
+	if i < 0 {
+		return 0
+	}
+	ms, err := strconv.ParseInt(l.Topics[i].Configs["retention.ms"], 10, 64)
+	if err != nil || ms < 0 || ms > math.MaxInt64/int64(time.Millisecond) {
+		return 0
+	}
+	return time.Duration(ms) * time.Millisecond
 }
 
 // partitions is how many a topic has; 0 where it is not in the list.

@@ -52,6 +52,7 @@ type partitionCheck struct {
 	compacted bool          // offsets may be missing
 	retention time.Duration // how long it keeps records; 0 is for ever
 	bound     int64         // offset below which records were known to be; 0 is unknown
+	newest    int64         // the records below bound are not newer, milliseconds since 1970; 0 is unknown
 	removed   bool          // it has no folder
 
 	next     int64 // offset of the next record
@@ -154,11 +155,21 @@ func (c *partitionCheck) missing(to int64) *hole {
 	return h
 }
 
+// reached takes in that the log went up to an offset at a time.
+func (c *partitionCheck) reached(to commit) {
+	switch {
+	case to.offset > c.bound && to.offset-c.bound < math.MaxInt32:
+		c.bound, c.newest = to.offset, to.at
+	case to.offset == c.bound && to.at > 0 && (c.newest == 0 || to.at < c.newest):
+		c.newest = to.at
+	}
+}
+
 // begin finds where the log begins, and how far it went at least, from the bases of the segments and of their indexes.
 func (c *partitionCheck) begin(found, indexes []int64) {
 	for _, s := range []*snapshotFile{c.earlier, c.snapshot} {
-		if s != nil && s.HighWatermark > c.bound && s.HighWatermark-c.bound < math.MaxInt32 {
-			c.bound = s.HighWatermark
+		if s != nil {
+			c.reached(commit{s.HighWatermark, s.MaxTimestamp})
 		}
 	}
 	s := c.snapshot

@@ -59,20 +59,12 @@ func (c *partitionCheck) stale() bool {
 
 // emptied reports whether a log without a segment is known to be empty because its records were too old.
 func (c *partitionCheck) emptied(now time.Time) bool {
-	if c.removed {
-		return false
+	for _, s := range []*snapshotFile{c.earlier, c.snapshot} {
+		if s != nil && len(s.Segments) == 0 && s.LogStartOffset == s.HighWatermark && s.HighWatermark == c.bound && !c.removed {
+			return true // it was empty when the broker ended, and nothing is known to have come since
+		}
 	}
-	s := c.snapshot
-	if s == nil {
-		s = c.earlier
-	}
-	if s == nil || s.HighWatermark != c.bound { // records came that are not known of
-		return false
-	}
-	if len(s.Segments) == 0 && s.LogStartOffset == s.HighWatermark {
-		return true // it was empty when the broker ended
-	}
-	return s == c.earlier && s.MaxTimestamp > 0 && c.retention > 0 && time.UnixMilli(s.MaxTimestamp).Add(c.retention).Before(now)
+	return !c.removed && c.newest > 0 && c.retention > 0 && time.UnixMilli(c.newest).Add(c.retention).Before(now)
 }
 
 // retireSnapshot keeps a partition's snapshot as one of an earlier end. It does nothing where there is none.

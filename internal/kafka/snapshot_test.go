@@ -2,12 +2,14 @@ package kafka_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -66,6 +68,23 @@ func drop(t *testing.T, adm *kadm.Client, at int64) {
 	}
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// expire applies retention until bgp.updates is empty: its records have to be some milliseconds old.
+func expire(t *testing.T, b *kafka.Broker, adm *kadm.Client) {
+	t.Helper()
+	for {
+		b.Cluster().ApplyRetention()
+		starts, err1 := adm.ListStartOffsets(t.Context(), schemas.TopicUpdates)
+		ends, err2 := adm.ListEndOffsets(t.Context(), schemas.TopicUpdates)
+		if err := errors.Join(err1, err2); err != nil {
+			t.Fatal(err)
+		}
+		if starts[schemas.TopicUpdates][0].Offset == ends[schemas.TopicUpdates][0].Offset {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 
@@ -134,7 +153,26 @@ func TestRetentionIsNoLoss(t *testing.T) {
 					t.Fatal(err)
 				}
 			})
-			l := run(t, dir, func(_ *testing.T, b *kafka.Broker, _ kafka.Config, _ *kadm.Client) { b.Cluster().ApplyRetention() })
+			l := run(t, dir, func(t *testing.T, b *kafka.Broker, _ kafka.Config, adm *kadm.Client) {
+				t.Helper()
+				expire(t, b, adm)
+			})
+			return l.killed, l.end
+		}, empty},
+		{"all written and read since the start, too old, then killed", func(t *testing.T, dir string) (string, int64) {
+			t.Helper()
+			l := run(t, dir, func(t *testing.T, b *kafka.Broker, cfg kafka.Config, adm *kadm.Client) {
+				t.Helper()
+				produce(t, cfg, "ris/rrc00", 0, 10)
+				var offsets kadm.Offsets
+				offsets.Add(kadm.Offset{Topic: schemas.TopicUpdates, At: w.ends[schemas.TopicUpdates] + 10, LeaderEpoch: -1})
+				one := "1"
+				_, err := adm.AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Name: "retention.ms", Value: &one}}, schemas.TopicUpdates)
+				if err := errors.Join(err, adm.CommitAllOffsets(t.Context(), cfg.Group("reader"), offsets)); err != nil {
+					t.Fatal(err)
+				}
+				expire(t, b, adm)
+			})
 			return l.killed, l.end
 		}, empty},
 		{"removed from a closed folder", func(t *testing.T, dir string) (string, int64) {
@@ -209,7 +247,7 @@ func files(t *testing.T, dir string) map[string]string {
 func TestMendingEndsEarly(t *testing.T) {
 	t.Parallel()
 	w := newDamagedLog(t)
-	name := func(path string) string { return filepath.Base(path) }
+	name := filepath.Base
 	for _, tt := range []struct {
 		name   string
 		damage func(t *testing.T, dir string) []string // returns the files that are written, in order

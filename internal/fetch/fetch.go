@@ -106,11 +106,15 @@ func pack(ctx context.Context, dir string, item Item) (string, error) {
 		}
 		return "", fmt.Errorf("running npm pack: %w: %s", err, lastLines(stderr.String()))
 	}
-	found, err := filepath.Glob(filepath.Join(dir, "*.tgz"))
-	if err != nil || len(found) != 1 {
-		return "", fmt.Errorf("npm pack left %d archives instead of one", len(found))
+	entries, err := os.ReadDir(dir) // no pattern: the folder's name may have brackets
+	if err != nil {
+		return "", fmt.Errorf("looking for the archive of npm pack: %w", err)
 	}
-	return found[0], nil
+	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return !strings.HasSuffix(e.Name(), ".tgz") })
+	if len(entries) != 1 {
+		return "", fmt.Errorf("npm pack left %d archives instead of one", len(entries))
+	}
+	return filepath.Join(dir, entries[0].Name()), nil
 }
 
 func lastLines(s string) string {

@@ -99,6 +99,10 @@ func StartBroker(ctx context.Context, bc BrokerConfig) (*Broker, error) {
 		return nil, fmt.Errorf("starting the embedded broker: %w", err)
 	}
 	if bc.Dir != "" {
+		if err := retireSnapshots(bc.Dir); err != nil {
+			b.cluster.Close()
+			return nil, fmt.Errorf("starting the embedded broker: %w", err)
+		}
 		b.cluster.Fault(newRoom(bc.Dir, cmp.Or(bc.MinRoomBytes, minRoom), log).faults()...)
 	}
 	return b, nil

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -14,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // hole is a stretch of a partition that cannot be read any more.
@@ -21,6 +21,7 @@ type hole struct {
 	file     string // base name
 	at, end  int    // octets of the file; equal where they are not in the file
 	from, to int64  // offsets
+	old      bool   // the records were too old, and none is lost
 	// since and until are of the records around it, milliseconds since 1970; 0 is unknown.
 	since, until int64
 	// producers have a transaction open before the hole, whose end may lie in it: what stands before the hole is committed. If it was
@@ -48,9 +49,11 @@ type partitionCheck struct {
 	dir       string
 	topic     string
 	partition int32
-	compacted bool  // offsets may be missing
-	bound     int64 // offset below which records were known to be; 0 is unknown
-	removed   bool  // it has no folder
+	compacted bool          // offsets may be missing
+	retention time.Duration // how long it keeps records; 0 is for ever
+	bound     int64         // offset below which records were known to be; 0 is unknown
+	newest    int64         // the records below bound are not newer, milliseconds since 1970; 0 is unknown
+	removed   bool          // it has no folder
 
 	next     int64 // offset of the next record
 	epoch    int32
@@ -60,24 +63,7 @@ type partitionCheck struct {
 	waiting  *hole           // for the time of the record behind it
 	segments []*segment
 	snapshot *snapshotFile // nil where there is none that can be read
-}
-
-// snapshotFile is what the broker wrote of the partition when it ended.
-type snapshotFile struct {
-	HighWatermark    int64     `json:"high_watermark"`
-	LastStableOffset int64     `json:"last_stable_offset"`
-	LogStartOffset   int64     `json:"log_start_offset"`
-	AbortedTxns      []aborted `json:"aborted_txns"`
-	Segments         []struct {
-		Base int64 `json:"base_offset"`
-	} `json:"segments"`
-}
-
-// aborted is a transaction that was aborted.
-type aborted struct {
-	Producer int64 `json:"producer_id"`
-	First    int64 `json:"first_offset"`
-	Last     int64 `json:"last_offset"`
+	earlier  *snapshotFile // of an earlier end; records may have come and gone since
 }
 
 // partitionOf splits the name of a partition's folder.
@@ -128,7 +114,7 @@ func (c *partitionCheck) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.readSnapshot()
+	c.snapshot, c.earlier = readSnapshot(c.dir, snapshotName), readSnapshot(c.dir, earlierName)
 	c.begin(found, indexes)
 	for i, base := range found {
 		if err := ctx.Err(); err != nil {
@@ -150,7 +136,7 @@ func (c *partitionCheck) run(ctx context.Context) error {
 		c.next = c.bound - 1
 	}
 	if c.ends(c.bound) && len(found) == 0 {
-		c.missing(c.bound)
+		c.missing(c.bound).old = c.emptied(time.Now())
 	}
 	return nil
 }
@@ -161,31 +147,32 @@ func (c *partitionCheck) ends(at int64) bool {
 }
 
 // missing makes a segment of the records up to an offset, which no file holds.
-func (c *partitionCheck) missing(to int64) {
+func (c *partitionCheck) missing(to int64) *hole {
 	s := &segment{base: c.next, broken: true}
-	s.add(part{hole: c.lose(&hole{file: strconv.FormatInt(c.next, 10) + ".dat", from: c.next, to: to})})
+	h := c.lose(&hole{file: strconv.FormatInt(c.next, 10) + ".dat", from: c.next, to: to})
+	s.add(part{hole: h})
 	c.segments = append(c.segments, s)
+	return h
 }
 
-// readSnapshot reads the partition's snapshot; one that cannot be read counts as none.
-func (c *partitionCheck) readSnapshot() {
-	b, err := os.ReadFile(filepath.Join(c.dir, "snapshot.json"))
-	if err != nil {
-		return
+// reached takes in that the log went up to an offset at a time.
+func (c *partitionCheck) reached(to commit) {
+	switch {
+	case to.offset > c.bound && to.offset-c.bound < math.MaxInt32:
+		c.bound, c.newest = to.offset, to.at
+	case to.offset == c.bound && to.at > 0 && (c.newest == 0 || to.at < c.newest):
+		c.newest = to.at
 	}
-	s := &snapshotFile{}
-	if json.Unmarshal(b, s) != nil {
-		return
-	}
-	c.snapshot = s
 }
 
 // begin finds where the log begins, and how far it went at least, from the bases of the segments and of their indexes.
 func (c *partitionCheck) begin(found, indexes []int64) {
-	s := c.snapshot
-	if s != nil && s.HighWatermark > c.bound && s.HighWatermark-c.bound < math.MaxInt32 {
-		c.bound = s.HighWatermark
+	for _, s := range []*snapshotFile{c.earlier, c.snapshot} {
+		if s != nil {
+			c.reached(commit{s.HighWatermark, s.MaxTimestamp})
+		}
 	}
+	s := c.snapshot
 	if len(found) == 0 {
 		return
 	}
@@ -331,16 +318,6 @@ func (c *partitionCheck) note(h *head) {
 		}
 		delete(c.open, h.producer)
 	}
-}
-
-// stale reports whether there is a snapshot that does not say what the log says: the broker would believe it.
-func (c *partitionCheck) stale() bool {
-	s := c.snapshot
-	if s == nil {
-		return false
-	}
-	return s.HighWatermark != c.next || s.LastStableOffset != c.next || s.LogStartOffset < 0 || s.LogStartOffset > c.next ||
-		slices.ContainsFunc(c.aborted, func(a aborted) bool { return a.Last >= s.LogStartOffset && !slices.Contains(s.AbortedTxns, a) })
 }
 
 // lose takes in a hole.

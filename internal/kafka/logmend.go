@@ -28,11 +28,7 @@ func (c *partitionCheck) mend(log *slog.Logger) error {
 		return nil
 	}
 	if c.stale() && !c.damaged() {
-		log.Warn("the snapshot of a partition does not say what its log says: it is computed anew, and nothing is lost", "file", filepath.Join(c.dir, "snapshot.json"))
-	}
-	// The broker reads all of the log without a snapshot; with one it would go on where that says.
-	if err := os.Remove(filepath.Join(c.dir, "snapshot.json")); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("mending the log of %s partition %d: %w", c.topic, c.partition, err)
+		log.Warn("the snapshot of a partition does not say what its log says: it is computed anew, and nothing is lost", "file", filepath.Join(c.dir, snapshotName))
 	}
 	for _, s := range c.segments {
 		if s.parts == nil {
@@ -42,10 +38,19 @@ func (c *partitionCheck) mend(log *slog.Logger) error {
 			return fmt.Errorf("mending the log of %s partition %d: %w", c.topic, c.partition, err)
 		}
 	}
+	// The broker reads all of the log without a snapshot; with one it would go on where that says. It goes last: what is lost follows
+	// from it, also where the process ends in the middle of this.
+	if !c.stale() {
+		return retireSnapshot(c.dir)
+	}
+	if err := os.Remove(filepath.Join(c.dir, snapshotName)); err != nil {
+		return fmt.Errorf("mending the log of %s partition %d: %w", c.topic, c.partition, err)
+	}
 	return nil
 }
 
-// rewrite writes one segment and its index.
+// rewrite writes one segment and its index. The index goes first: where the process ends in between, the records' file is found
+// damaged as before. An index of more batches than the new file has would count as batches that were lost behind its end.
 func (c *partitionCheck) rewrite(s *segment, log *slog.Logger) error {
 	data, err := os.ReadFile(c.file(s.base, ".dat"))
 	if err != nil && !errors.Is(err, os.ErrNotExist) { // it may be one that is missing
@@ -77,12 +82,10 @@ func (c *partitionCheck) rewrite(s *segment, log *slog.Logger) error {
 	case !s.broken:
 		log.Info("the index of a segment is not that of its records: it is written again, and nothing is lost", "file", c.file(s.base, ".idx"))
 	}
-	if s.broken {
-		if err := replace(c.file(s.base, ".dat"), out); err != nil {
-			return err
-		}
+	if err := replace(c.file(s.base, ".idx"), index); err != nil || !s.broken {
+		return err
 	}
-	return replace(c.file(s.base, ".idx"), index)
+	return replace(c.file(s.base, ".dat"), out)
 }
 
 // batches are the control records that stand for the hole: one, and one more for each further transaction that is open there, as far as
@@ -126,6 +129,10 @@ func (c *partitionCheck) say(h *hole, log *slog.Logger) {
 		if t.ms > 0 {
 			attrs = append(attrs, t.key, atMilli(t.ms))
 		}
+	}
+	if h.old {
+		log.Info("a partition of the embedded Kafka's log is empty, its records were too old: it goes on at the offset where it ended", attrs...)
+		return
 	}
 	if h.end == h.at {
 		log.Warn("a part of the embedded Kafka's log is missing: the records that stood there are lost", attrs...)

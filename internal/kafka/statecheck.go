@@ -10,12 +10,15 @@ import (
 	"fmt"
 	"hash/crc32"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -68,7 +71,7 @@ func checkFolder(ctx context.Context, dir string, log *slog.Logger) error {
 }
 
 // checkPartitions checks all partitions, as many at a time as there are processors. It reports whether one was damaged.
-func checkPartitions(ctx context.Context, dir string, folders []os.DirEntry, topics *topicList, commits map[commitKey]int64, log *slog.Logger) (bool, error) {
+func checkPartitions(ctx context.Context, dir string, folders []os.DirEntry, topics *topicList, commits map[commitKey]commit, log *slog.Logger) (bool, error) {
 	var mu sync.Mutex
 	damaged := false
 	g, ctx := errgroup.WithContext(ctx)
@@ -76,8 +79,9 @@ func checkPartitions(ctx context.Context, dir string, folders []os.DirEntry, top
 	check := func(topic string, n int32, removed bool) {
 		c := &partitionCheck{
 			dir: filepath.Join(dir, "partitions", fmt.Sprintf("%s-%d", topic, n)), topic: topic, partition: n,
-			compacted: topics.compacted(topic), bound: commits[commitKey{topic, n}], removed: removed,
+			compacted: topics.compacted(topic), retention: topics.retention(topic), removed: removed,
 		}
+		c.reached(commits[commitKey{topic, n}])
 		g.Go(func() error { // ends with the partition
 			if err := errors.Join(os.MkdirAll(c.dir, 0o700), removeTemporary(c.dir), c.run(ctx)); err != nil {
 				return err
@@ -95,8 +99,8 @@ func checkPartitions(ctx context.Context, dir string, folders []os.DirEntry, top
 			check(topic, n, false)
 		}
 	}
-	for k, at := range commits { // of whose partition records were read, though it has no folder
-		if at > 0 && !seen[k] && int(k.partition) < topics.partitions(k.topic) && !topics.compacted(k.topic) {
+	for k, read := range commits { // of whose partition records were read, though it has no folder
+		if read.offset > 0 && !seen[k] && int(k.partition) < topics.partitions(k.topic) && !topics.compacted(k.topic) {
 			check(k.topic, k.partition, true)
 		}
 	}
@@ -106,12 +110,14 @@ func checkPartitions(ctx context.Context, dir string, folders []os.DirEntry, top
 
 // removeTemporary removes files that were being written when the process ended.
 func removeTemporary(dir string) error {
-	names, err := filepath.Glob(filepath.Join(dir, "*.tmp"))
+	entries, err := os.ReadDir(dir) // no pattern: the folder's name may have brackets
 	if err != nil {
 		return fmt.Errorf("removing unfinished files: %w", err)
 	}
-	for _, name := range names {
-		err = errors.Join(err, os.Remove(name))
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".tmp") {
+			err = errors.Join(err, os.Remove(filepath.Join(dir, e.Name())))
+		}
 	}
 	return err
 }
@@ -133,6 +139,19 @@ type topicEntry struct {
 func (l *topicList) compacted(topic string) bool {
 	i := slices.IndexFunc(l.Topics, func(t topicEntry) bool { return t.Name == topic })
 	return i >= 0 && strings.Contains(l.Topics[i].Configs["cleanup.policy"], "compact")
+}
+
+// retention is how long a topic keeps its records; 0 is for ever.
+func (l *topicList) retention(topic string) time.Duration {
+	i := slices.IndexFunc(l.Topics, func(t topicEntry) bool { return t.Name == topic })
+	if i < 0 {
+		return 0
+	}
+	ms, err := strconv.ParseInt(l.Topics[i].Configs["retention.ms"], 10, 64)
+	if err != nil || ms < 0 || ms > math.MaxInt64/int64(time.Millisecond) {
+		return 0
+	}
+	return time.Duration(ms) * time.Millisecond
 }
 
 // partitions is how many a topic has; 0 where it is not in the list.
@@ -232,8 +251,14 @@ type commitKey struct {
 	partition int32
 }
 
+// commit says up to where a partition was read.
+type commit struct {
+	offset int64
+	at     int64 // when, milliseconds since 1970; 0 is unknown
+}
+
 // checkGroups checks the log of groups, and returns up to where each partition was read by anybody.
-func checkGroups(dir string, log *slog.Logger) (map[commitKey]int64, error) {
+func checkGroups(dir string, log *slog.Logger) (map[commitKey]commit, error) {
 	path := filepath.Join(dir, groupsFile)
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		log.Warn("the embedded Kafka's offsets are missing: every stage reads its topics from the beginning; what is stored is not stored twice", "file", path)
@@ -242,17 +267,20 @@ func checkGroups(dir string, log *slog.Logger) (map[commitKey]int64, error) {
 	if err != nil {
 		return nil, err
 	}
-	commits := map[commitKey]int64{}
+	commits := map[commitKey]commit{}
 	for _, e := range entries {
 		var c struct {
 			Type      string `json:"type"`
 			Topic     string `json:"t"`
 			Partition int32  `json:"p"`
 			Offset    int64  `json:"o"`
+			At        int64  `json:"lc"`
 		}
 		if json.Unmarshal(e, &c) == nil && c.Type == "commit" {
 			k := commitKey{c.Topic, c.Partition}
-			commits[k] = max(commits[k], c.Offset)
+			if was, ok := commits[k]; !ok || c.Offset > was.offset || c.Offset == was.offset && c.At > 0 && (was.at == 0 || c.At < was.at) {
+				commits[k] = commit{c.Offset, c.At}
+			}
 		}
 	}
 	return commits, nil

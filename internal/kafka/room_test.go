@@ -71,6 +71,11 @@ func TestFullDisk(t *testing.T) {
 			records++
 		}
 	}
+	send(1)
+	if err := p.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	kafkatest.WaitDrained(t, cfg, enrich) // the stage has joined its group: that is written without asking for room
 	for round := range 3 {
 		send(200)
 		free := datatest.FillDisk(t, disk)

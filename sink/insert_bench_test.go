@@ -47,18 +47,18 @@ func BenchmarkInsert(b *testing.B) {
 	ways := []func(context.Context) error{
 		func(ctx context.Context) error {
 			n++
-			return overHTTP.Insert(ctx, clickhouse.Insert{Table: "route_changes", ID: fmt.Sprint("bench/", n), Columns: block.input(), Settings: insertSettings(s)})
+			return overHTTP.Insert(ctx, clickhouse.Insert{Table: "route_change_log", ID: fmt.Sprint("bench/", n), Columns: block.input(), Settings: insertSettings(s)})
 		},
 		func(ctx context.Context) error {
 			n++
 			input := block.input()
 			return client.Do(ctx, ch.Query{
-				Body: input.Into("route_changes"), QueryID: fmt.Sprint("bench/", n), Input: input,
+				Body: input.Into("route_change_log"), QueryID: fmt.Sprint("bench/", n), Input: input,
 				Settings: []ch.Setting{{Key: "async_insert", Value: "0"}, {Key: "optimize_on_insert", Value: "0"}},
 			})
 		},
 	}
-	ask(b, s, "SYSTEM STOP MERGES "+s.Database+".route_changes")
+	ask(b, s, "SYSTEM STOP MERGES "+s.Database+".route_change_log")
 	var ratios []float64
 	var total, own [2]time.Duration
 	const inserts = 8
@@ -75,7 +75,7 @@ func BenchmarkInsert(b *testing.B) {
 			took[way] = ownCPU(b) + cpu(b, e.PID()) - before
 			total[way] += took[way]
 			own[way] += ownCPU(b) - ownBefore
-			ask(b, s, "TRUNCATE TABLE "+s.Database+".route_changes")
+			ask(b, s, "TRUNCATE TABLE "+s.Database+".route_change_log")
 		}
 		ratios = append(ratios, took[1].Seconds()/took[0].Seconds())
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -97,6 +98,8 @@ func TestUpDamaged(t *testing.T) {
 	}
 }
 
+var fullFor = flag.Duration("full-disk", 20*time.Second, "for how long the disk is full in TestUpFullDisk; the published bar is 2m")
+
 // TestUpFullDisk: on a full disk up waits, says so, and goes on where it was when there is room. Nothing that it heard is missing in
 // bgp.updates, nor out of order.
 func TestUpFullDisk(t *testing.T) {
@@ -106,7 +109,7 @@ func TestUpFullDisk(t *testing.T) {
 	o.start()
 	o.eventually("collectors are up", o.hears)
 	free := datatest.FillDisk(t, disk)
-	time.Sleep(20 * time.Second)
+	time.Sleep(*fullFor)
 	if o.get("/livez") == "" {
 		t.Fatalf("it has ended:\n%s", o.said())
 	}

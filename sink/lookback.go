@@ -4,26 +4,13 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"strings"
 	"time"
-
-	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
 // isSource is SQL for whether a row is of a source: parameters lane, session.
 const isSource = `(lane = ? AND (lane != 'live' OR session = ?))`
-
-// consistent makes a read see what any replica has acknowledged.
-func (s *store) consistent(ctx context.Context) context.Context {
-	if s.server.Cluster == "" {
-		return ctx
-	}
-	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"select_sequential_consistency": 1}))
-}
-
-func (s *store) sql(text string) string { return strings.ReplaceAll(text, "{db}", s.server.Database) }
 
 // newest notes in h the newest row of each peer and source of a collector, of the rows from a time
 // on (microseconds).

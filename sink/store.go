@@ -41,6 +41,16 @@ func (s *store) close() error {
 	return s.conn.Close()
 }
 
+// consistent makes a read see what any replica has acknowledged.
+func (s *store) consistent(ctx context.Context) context.Context {
+	if s.server.Cluster == "" {
+		return ctx
+	}
+	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"select_sequential_consistency": 1}))
+}
+
+func (s *store) sql(text string) string { return strings.ReplaceAll(text, "{db}", s.server.Database) }
+
 // kill ends the inserts that run under query ids with the prefix, and waits for their end.
 func (s *store) kill(ctx context.Context, prefix string) error {
 	on := ""
@@ -59,11 +69,8 @@ func (s *store) highest(ctx context.Context, p *part, lane bgp.Lane) (mark, erro
 	if p.table.perPartition {
 		args = append(args, p.table.topic, p.partition)
 	}
-	if s.server.Cluster != "" {
-		ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"select_sequential_consistency": 1}))
-	}
 	m := mark{set: true}
-	err := s.conn.QueryRow(ctx, strings.ReplaceAll(p.table.highest, "{db}", s.server.Database), args...).Scan(&m.session, &m.sequence, &m.idx)
+	err := s.conn.QueryRow(s.consistent(ctx), s.sql(p.table.highest), args...).Scan(&m.session, &m.sequence, &m.idx)
 	if errors.Is(err, sql.ErrNoRows) {
 		return mark{}, nil
 	}

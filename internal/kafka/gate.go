@@ -62,7 +62,7 @@ func (g *gate) Accept() (net.Conn, error) {
 		case err == nil:
 		case passes(err):
 			g.refused.Warn("the embedded broker could not accept a connection", "err", err)
-			<-time.After(acceptPause)
+			<-time.NewTimer(acceptPause).C
 			continue
 		default:
 			return nil, err

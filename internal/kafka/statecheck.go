@@ -136,18 +136,27 @@ type topicEntry struct {
 	Configs    map[string]string `json:"configs,omitempty"`
 }
 
+// topic returns the entry of a topic; nil where the list has none.
+func (l *topicList) topic(name string) *topicEntry {
+	i := slices.IndexFunc(l.Topics, func(t topicEntry) bool { return t.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &l.Topics[i]
+}
+
 func (l *topicList) compacted(topic string) bool {
-	i := slices.IndexFunc(l.Topics, func(t topicEntry) bool { return t.Name == topic })
-	return i >= 0 && strings.Contains(l.Topics[i].Configs["cleanup.policy"], "compact")
+	t := l.topic(topic)
+	return t != nil && strings.Contains(t.Configs["cleanup.policy"], "compact")
 }
 
 // retention is how long a topic keeps its records; 0 is for ever.
 func (l *topicList) retention(topic string) time.Duration {
-	i := slices.IndexFunc(l.Topics, func(t topicEntry) bool { return t.Name == topic })
-	if i < 0 {
+	t := l.topic(topic)
+	if t == nil {
 		return 0
 	}
-	ms, err := strconv.ParseInt(l.Topics[i].Configs["retention.ms"], 10, 64)
+	ms, err := strconv.ParseInt(t.Configs["retention.ms"], 10, 64)
 	if err != nil || ms < 0 || ms > math.MaxInt64/int64(time.Millisecond) {
 		return 0
 	}
@@ -156,11 +165,11 @@ func (l *topicList) retention(topic string) time.Duration {
 
 // partitions is how many a topic has; 0 where it is not in the list.
 func (l *topicList) partitions(topic string) int {
-	i := slices.IndexFunc(l.Topics, func(t topicEntry) bool { return t.Name == topic })
-	if i < 0 {
+	t := l.topic(topic)
+	if t == nil {
 		return 0
 	}
-	return l.Topics[i].Partitions
+	return t.Partitions
 }
 
 // complete reports whether the list names every partition that has a folder.
@@ -234,14 +243,14 @@ func topicsOf(folders []os.DirEntry) *topicList {
 		if !ok {
 			continue
 		}
-		i := slices.IndexFunc(l.Topics, func(t topicEntry) bool { return t.Name == topic })
-		if i < 0 {
+		t := l.topic(topic)
+		if t == nil {
 			var id [16]byte
 			_, _ = rand.Read(id[:]) // never fails
 			l.Topics = append(l.Topics, topicEntry{Name: topic, ID: base64.StdEncoding.EncodeToString(id[:]), Replicas: 1})
-			i = len(l.Topics) - 1
+			t = &l.Topics[len(l.Topics)-1]
 		}
-		l.Topics[i].Partitions = max(l.Topics[i].Partitions, int(n)+1)
+		t.Partitions = max(t.Partitions, int(n)+1)
 	}
 	return l
 }

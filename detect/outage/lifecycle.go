@@ -52,7 +52,7 @@ func (e *Engine) followOrOpen(ent *entity, rd *reading) {
 		e.follow(ent, rd.movedLoss, loss{}, ent.last.Moved == 0)
 	case ent.ev.kind == bgp.KindMoved:
 		left := loss{space: rd.movedLoss.space + rd.loss.space}
-		e.follow(ent, rd.movedLoss, left, (rd.movedLoss.space+rd.loss.space)*2 <= ent.ev.threshold)
+		e.follow(ent, rd.movedLoss, left, left.space*2 <= ent.ev.threshold)
 	}
 }
 

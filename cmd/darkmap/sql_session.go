@@ -1,11 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"strconv"
 	"strings"
@@ -64,9 +64,7 @@ func (l *lease) release() error {
 func (l *lease) kill(ctx context.Context, id string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), killLimit)
 	defer cancel()
-	if out, err := l.full.HTTP(ctx, clickhouse.Query{SQL: "KILL QUERY WHERE query_id = '" + id + "' ASYNC"}); err == nil {
-		_ = out.Close()
-	}
+	_ = l.full.Ask(ctx, "KILL QUERY WHERE query_id = '"+id+"' ASYNC") // it may have ended
 }
 
 func queryID() string { return "sql/" + rand.Text() }
@@ -223,12 +221,7 @@ func (s *session) awaitLease(ctx context.Context, again bool) (*lease, error) {
 func (l *lease) answers(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, killLimit)
 	defer cancel()
-	out, err := l.server.HTTP(ctx, clickhouse.Query{SQL: "SELECT 1"})
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(io.Discard, out)
-	return errors.Join(err, out.Close())
+	return l.server.Ask(ctx, "SELECT 1")
 }
 
 // lost says why a statement got no answer.
@@ -237,21 +230,13 @@ func (s *session) lost(l *lease, err error) error {
 		return fmt.Errorf("the server %s did not answer to the end: %w", l.server, err)
 	}
 	if l.owner == nil {
-		return fmt.Errorf("the embedded ClickHouse ended before it answered: %w", inState(s.own.engine.Ready(), err))
+		return fmt.Errorf("the embedded ClickHouse ended before it answered: %w", cmp.Or(s.own.engine.Ready(), err))
 	}
 	running, readErr := datadir.ReadRun(s.g.DataDir)
 	if readErr == nil && running != nil && running.PID == l.owner.PID {
 		return fmt.Errorf("the embedded ClickHouse of darkmap %s (process %d) ended before it answered, and is started again", l.owner.Command, l.owner.PID)
 	}
 	return fmt.Errorf("darkmap %s (process %d), to which the store belonged, has ended before it answered", l.owner.Command, l.owner.PID)
-}
-
-// inState is the better explanation of the two.
-func inState(state, err error) error {
-	if state != nil {
-		return state
-	}
-	return err
 }
 
 // close ends the engine, where this process has started it, after the statements of other processes.

@@ -6,20 +6,9 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/darkmap/darkmap/internal/clickhouse"
-)
+	"github.com/ClickHouse/ch-go/proto"
 
-// Codes of ClickHouse's exceptions that are said in words.
-const (
-	codeReadonly       = 164
-	codeTimeout        = 159
-	codeTooManyRows    = 158
-	codeQuota          = 201
-	codeTooManyQueries = 202
-	codeMemory         = 241
-	codeTooManyResults = 396
-	codeConstraint     = 452
-	codeDenied         = 497
+	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
 // sources are the privileges of what lies outside the store.
@@ -33,15 +22,16 @@ func inWords(err error, write bool) error {
 		return err
 	}
 	words := ""
-	switch e.Code {
-	case codeDenied, codeReadonly:
+	switch proto.Error(e.Code) {
+	case proto.ErrAccessDenied, proto.ErrReadonly:
 		words = denied(e.Message, write)
-	case codeConstraint:
+	case proto.ErrSettingConstraintViolation:
 		words = "a setting of the statement is beyond what a reader may set: leave it out, or lower it"
 		if !write {
 			words += ", or use --write"
 		}
-	case codeTimeout, codeTooManyRows, codeMemory, codeTooManyResults, codeQuota, codeTooManyQueries:
+	case proto.ErrTimeoutExceeded, proto.ErrTooManyRows, proto.ErrMemoryLimitExceeded, proto.ErrTooManyRowsOrBytes, proto.ErrQuotaExceeded,
+		proto.ErrTooManySimultaneousQueries:
 		if !write {
 			words = "the statement is beyond the limits of a reader: ask for less, or use --write"
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -136,4 +137,14 @@ func (s Server) HTTP(ctx context.Context, q Query) (io.ReadCloser, error) {
 	}
 	code, _ := strconv.Atoi(resp.Header.Get("X-ClickHouse-Exception-Code")) // 0 without one
 	return nil, &QueryError{Message: string(bytes.TrimSpace(b)), Code: code}
+}
+
+// Ask runs a statement over the HTTP interface whose output does not matter. Its errors are those of HTTP.
+func (s Server) Ask(ctx context.Context, sql string) error {
+	body, err := s.HTTP(ctx, Query{SQL: sql})
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, body)
+	return errors.Join(err, body.Close())
 }

@@ -14,8 +14,9 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
+
+	"golang.org/x/net/netutil"
 
 	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/telemetry"
@@ -111,7 +112,7 @@ func OpenDoor(ctx context.Context, cfg DoorConfig, s Server, log *slog.Logger) (
 	}
 	reader := s.AsReader()
 	transport := reader.Transport()
-	d := &Door{listener: &boundedListener{Listener: l, slots: make(chan struct{}, doorConnections)}, user: cfg.User, idle: transport.CloseIdleConnections}
+	d := &Door{listener: netutil.LimitListener(l, doorConnections), user: cfg.User, idle: transport.CloseIdleConnections}
 	d.server = &http.Server{
 		Handler: guard{user: digest(cfg.User), password: digest(password), next: passOn(reader, transport, log)},
 		// A read deadline that passes while a statement runs would end the statement: so it is as late as that of the answer.
@@ -236,34 +237,4 @@ func (g guard) knows(r *http.Request) bool {
 	}
 	u, p := digest(user), digest(password)
 	return subtle.ConstantTimeCompare(u[:], g.user[:])&subtle.ConstantTimeCompare(p[:], g.password[:]) == 1
-}
-
-// boundedListener has as many connections open as there are slots.
-type boundedListener struct {
-	net.Listener
-	slots chan struct{}
-}
-
-// Accept waits for a slot, then for a connection.
-func (l *boundedListener) Accept() (net.Conn, error) {
-	l.slots <- struct{}{} // released by the connection's Close
-	conn, err := l.Listener.Accept()
-	if err != nil {
-		<-l.slots
-		return nil, err
-	}
-	return &boundedConn{Conn: conn, release: sync.OnceFunc(func() { <-l.slots })}, nil
-}
-
-// boundedConn gives its slot back when it is closed.
-type boundedConn struct {
-	net.Conn
-	release func()
-}
-
-// Close closes the connection.
-func (c *boundedConn) Close() error {
-	err := c.Conn.Close()
-	c.release()
-	return err
 }

@@ -167,7 +167,7 @@ func (c *child) handshake(ctx context.Context, s Server) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startLimit, fmt.Errorf("it does not answer after %v", startLimit))
 	defer cancel()
 	for {
-		err := s.ask(ctx, "SELECT 1")
+		err := s.Ask(ctx, "SELECT 1")
 		if err == nil {
 			break
 		}
@@ -185,16 +185,6 @@ func (c *child) handshake(ctx context.Context, s Server) error {
 		return fmt.Errorf("talking to the child: %w", err)
 	}
 	return nil
-}
-
-// ask runs a statement whose answer does not matter.
-func (s Server) ask(ctx context.Context, sql string) error {
-	body, err := s.HTTP(ctx, Query{SQL: sql})
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(io.Discard, body)
-	return errors.Join(err, body.Close())
 }
 
 // whyNot explains an end before the server answered.

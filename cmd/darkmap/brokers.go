@@ -32,7 +32,6 @@ func (g *globals) printBrokers(dataset string) error {
 // embeddedBrokers says how to reach the embedded broker of what runs.
 func embeddedBrokers(runFile string, running *datadir.Run, cfg kafka.Config) []string {
 	c := running.KafkaCredentials
-	file := "'" + strings.ReplaceAll(runFile, "'", `'\''`) + "'"
 	settings := `"bootstrap.servers=\(.kafka|join(","))\nsecurity.protocol=SASL_PLAINTEXT\nsasl.mechanism=` + strings.ToUpper(c.Mechanism) +
 		`\nsasl.username=\(.kafka_credentials.user)\nsasl.password=\(.kafka_credentials.password)"`
 	return []string{
@@ -44,7 +43,7 @@ func embeddedBrokers(runFile string, running *datadir.Run, cfg kafka.Config) []s
 		"  outages    topic " + cfg.Topic(schemas.TopicOutages),
 		"",
 		"kcat, or another program of librdkafka, reads them so (bash):",
-		"  kcat -F <(jq -r '" + settings + "' " + file + ") -C -t " + cfg.Topic(schemas.TopicOutages),
+		"  kcat -F <(jq -r '" + settings + "' " + shellWord(runFile) + ") -C -t " + cfg.Topic(schemas.TopicOutages),
 		"Port and password change with every start.",
 	}
 }

@@ -67,11 +67,7 @@ func (r *datasetRun) do(ctx context.Context, show func(*progressLine, bgp.Outage
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, closeBroker()) }()
-	running := datadir.Run{Command: r.command, Dataset: r.dataset, Kafka: p.cfg.Kafka.Brokers, KafkaCredentials: p.cfg.Kafka.Credentials()}
-	if p.store != nil {
-		running.ClickHouse = &p.store.server
-	}
-	if err := r.dir.WriteRun(running); err != nil {
+	if err := r.dir.WriteRun(runRecord(r.command, r.dataset, p.cfg.Kafka, p.store)); err != nil {
 		return nil, err
 	}
 	return r.play(ctx, p, show)

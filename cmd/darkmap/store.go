@@ -9,6 +9,7 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/datadir"
 	"github.com/darkmap/darkmap/internal/fetch"
+	"github.com/darkmap/darkmap/internal/kafka"
 )
 
 // engineEnds is after how many ends of the embedded engine in a row a run with an end of its own
@@ -64,6 +65,15 @@ func startEngine(ctx context.Context, g *globals, cfg *configuration, dir *datad
 		Dir: dir.ClickHouse(), Library: filepath.Join(library, item.Files[0].Name), Database: cfg.ClickHouse.Database, MemoryBytes: cfg.ClickHouse.EngineMemoryBytes,
 		GiveUpAfter: giveUpAfter, Log: g.log,
 	})
+}
+
+// runRecord is what run.json says of a run with a Kafka and, unless it is nil, a store.
+func runRecord(command, dataset string, k kafka.Config, s *store) datadir.Run {
+	r := datadir.Run{Command: command, Dataset: dataset, Kafka: k.Brokers, KafkaCredentials: k.Credentials()}
+	if s != nil {
+		r.ClickHouse = &s.server
+	}
+	return r
 }
 
 // engineStage shows a run how its embedded engine is. The engine restarts itself; the stage fails

@@ -88,7 +88,7 @@ func (c *upCmd) Run(ctx context.Context, g *globals) (err error) {
 		return unlessTold(ctx, err)
 	}
 	defer func() { err = errors.Join(err, closeBroker()) }()
-	if err := g.whenRoom(ctx, dir.Path(), func() error { return dir.WriteRun(w.runFile()) }); err != nil {
+	if err := g.whenRoom(ctx, dir.Path(), func() error { return dir.WriteRun(runRecord("up", w.dataset, cfg.Kafka, w.store)) }); err != nil {
 		return unlessTold(ctx, err)
 	}
 	return w.run(ctx, c, sources)
@@ -116,14 +116,6 @@ func unlessTold(ctx context.Context, err error) error {
 	return err
 }
 
-func (w *watch) runFile() datadir.Run {
-	r := datadir.Run{Command: "up", Dataset: w.dataset, Kafka: w.cfg.Kafka.Brokers, KafkaCredentials: w.cfg.Kafka.Credentials()}
-	if w.store != nil {
-		r.ClickHouse = &w.store.server
-	}
-	return r
-}
-
 // broker starts the embedded Kafka on what it holds, where none is configured, and makes the topics that are missing.
 func (w *watch) broker(ctx context.Context, dir string) (func() error, error) {
 	stop := func() error { return nil }
@@ -148,10 +140,7 @@ func (w *watch) broker(ctx context.Context, dir string) (func() error, error) {
 func (w *watch) run(ctx context.Context, c *upCmd, sources *enrich.Sources) error {
 	reg := telemetry.NewRegistry(version)
 	w.stages = runner.New(w.g.log, stageDrain)
-	x := consumers{cfg: w.cfg, log: w.g.log, reg: reg, dataset: w.dataset, sources: sources, persist: true}
-	if w.store != nil {
-		x.store = w.store
-	}
+	x := consumers{cfg: w.cfg, log: w.g.log, reg: reg, dataset: w.dataset, sources: sources, store: w.store, persist: true}
 	if err := x.add(w.stages); err != nil {
 		return err
 	}

@@ -26,9 +26,7 @@ import (
 func storing(t *testing.T, sets ...string) *observatory {
 	t.Helper()
 	clickhousetest.Library(t) // skips where there is no engine
-	o := newObservatory(t, append([]string{"ingest.rislive.url=ws://127.0.0.1:9", "ingest.rislive.collectors=[rrc00]", "ingest.archives=false"}, sets...)...)
-	o.args = slices.DeleteFunc(o.args, func(arg string) bool { return arg == "--no-store" })
-	return o
+	return newObservatory(t, append([]string{"ingest.rislive.url=ws://127.0.0.1:9", "ingest.rislive.collectors=[rrc00]", "ingest.archives=false"}, sets...)...).withStore()
 }
 
 // serves waits until the process has opened all that it opens.

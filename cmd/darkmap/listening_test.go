@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/darkmap/darkmap/internal/datatest"
 )
 
 // listening returns the TCP addresses that a process and its children listen on, as far as other programs of the machine can
@@ -19,7 +21,7 @@ func listening(t *testing.T, pid int) []string {
 	t.Helper()
 	home, err := os.Readlink("/proc/self/ns/net")
 	if err != nil {
-		t.Skip("this system has no /proc")
+		datatest.Missing(t, "this system has no /proc")
 	}
 	var all []string
 	for _, pid := range descendants(pid) {

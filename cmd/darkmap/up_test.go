@@ -25,7 +25,6 @@ import (
 	"github.com/darkmap/darkmap/eval/simulate/mrt"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/datadir"
-	"github.com/darkmap/darkmap/internal/datatest"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/kafkatest"
 	"github.com/darkmap/darkmap/internal/rislivetest"
@@ -60,17 +59,18 @@ func (l locked) Write(b []byte) (int, error) {
 // newObservatory prepares one without a store, on a data directory of its own.
 func newObservatory(t *testing.T, sets ...string) *observatory {
 	t.Helper()
-	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := &observatory{t: t, dir: t.TempDir(), admin: ln.Addr().String()}
-	_ = ln.Close() // nothing was accepted
+	o := &observatory{t: t, dir: t.TempDir(), admin: freeAddress(t)}
 	o.args = slices.Concat([]string{"up", "--no-store", "--data-dir", o.dir, "--admin-addr", o.admin, "--pprof"}, offline(t))
 	for _, s := range append([]string{"ingest.routeviews.enabled=false", "ingest.archive.cache=" + t.TempDir(), "ingest.stream.status=500ms"}, sets...) {
 		o.args = append(o.args, "--set", s)
 	}
 	t.Cleanup(o.kill)
+	return o
+}
+
+// withStore leaves the store in.
+func (o *observatory) withStore() *observatory {
+	o.args = slices.DeleteFunc(o.args, func(arg string) bool { return arg == "--no-store" })
 	return o
 }
 
@@ -200,47 +200,25 @@ func (o *observatory) gaps(collector string) []string {
 // knew and fills what it missed; and none of that is an outage.
 func TestUp(t *testing.T) {
 	t.Parallel()
-	const factor = 30
-	sched, err := rislivetest.Read([]string{"rrc00", "rrc01"}, datatest.Path(t, "mrt/routeviews2-20130101-arch0.mrt.gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	sched = sched.Loop(time.Hour)
-	archives, begin := t.TempDir(), time.Now()
-	index, err := sched.WriteArchives(archives, begin, factor)
-	if err != nil {
-		t.Fatal(err)
-	}
-	writeTables(t, index, sched, begin)
-	srv := rislivetest.Start(t, rislivetest.Options{})
-	go func() { _ = srv.Play(t.Context(), sched, begin, factor) }() // ends with the test
-	o := newObservatory(t, "ingest.rislive.url="+srv.URL, "ingest.rislive.collectors=[rrc00, rrc01]", "ingest.archive.index="+index,
-		"ingest.bootstrap.poll=500ms", "ingest.bootstrap.dump_age=1h", "ingest.bootstrap.overlap=2s", "ingest.bootstrap.least_percent=0")
+	o := playedObservatory(t, t.TempDir())
 	o.start()
-	collectors := []string{"ris/rrc00", "ris/rrc01"}
-	state := func(want string) func() bool {
-		return func() bool {
-			rows := o.feeds()
-			return len(rows) == len(collectors) && !slices.ContainsFunc(collectors, func(c string) bool { return rows[c].State != want || rows[c].PeersUp == 0 })
-		}
-	}
 	answered := func(want ...string) func() bool {
 		return func() bool {
-			return !slices.ContainsFunc(collectors, func(c string) bool { return !slices.Equal(o.gaps(c), want) })
+			return !slices.ContainsFunc(played, func(c string) bool { return !slices.Equal(o.gaps(c), want) })
 		}
 	}
 	defer func() {
 		if t.Failed() && o.cmd != nil {
-			t.Logf("gaps of %s: %q\nfeeds: %v", collectors[0], o.gaps(collectors[0]), o.feeds())
+			t.Logf("gaps of %s: %q\nfeeds: %v", played[0], o.gaps(played[0]), o.feeds())
 		}
 	}()
-	o.eventually("collectors are up", state("up"))
+	o.eventually("collectors are up", o.hears)
 	o.eventually("their tables have come", answered("gap ever", "recovered"))
 	time.Sleep(2 * time.Second) // until the statuses know it
 	o.kill()
 	time.Sleep(3 * time.Second)
 	o.start()
-	o.eventually("they are up again", state("up"))
+	o.eventually("they are up again", o.hears)
 	o.eventually("what was missed has been filled", answered("gap ever", "recovered", "gap known", "recovered"))
 	if out := o.outages(); out != "" {
 		t.Errorf("outages of a feed that was only interrupted:\n%s", out)
@@ -259,7 +237,7 @@ func TestUp(t *testing.T) {
 		}
 		return nil
 	})
-	for _, c := range collectors {
+	for _, c := range played {
 		if s := sessions[c]; len(s) != 2 || s[1] <= s[0] {
 			t.Errorf("%s: sessions %v, want two that rise", c, s)
 		}

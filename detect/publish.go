@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/darkmap/darkmap/detect/clock"
+	"github.com/darkmap/darkmap/detect/core"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/schemas"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
@@ -25,15 +26,15 @@ const (
 	indexBits = 24
 )
 
-// core is what the clock drives: the detector, and the publisher that gathers what comes of it.
-type core struct {
+// driver is what the clock drives: the detector, and the publisher that gathers what comes of it.
+type driver struct {
 	x *session
 	d Detector
 }
 
 // Apply is clock.Operator's. Where records were lost, tables are wanted at the end of the window in which the detector learns it:
 // the clock may hold the record back beyond the window in which it was read.
-func (c *core) Apply(rec *pb.RouteRecord, effective int64) error {
+func (c *driver) Apply(rec *pb.RouteRecord, effective int64) error {
 	if r, ok := c.d.(Restorer); ok && rec.GetRecordsLost() != nil {
 		c.x.wants = r
 	}
@@ -41,7 +42,7 @@ func (c *core) Apply(rec *pb.RouteRecord, effective int64) error {
 }
 
 // CloseWindow is clock.Operator's.
-func (c *core) CloseWindow(start int64) error {
+func (c *driver) CloseWindow(start int64) error {
 	outs, err := c.d.CloseWindow(start)
 	if err != nil {
 		return err
@@ -84,7 +85,7 @@ func newPublisher(ctx context.Context, x *session) (*publisher, error) {
 }
 
 // window gathers what a window brought, with the records put aside in it; nothing if it was published in an earlier life of the state.
-func (p *publisher) window(start int64, outs []Out, rejected []clock.Rejected) error {
+func (p *publisher) window(start int64, outs []core.Out, rejected []clock.Rejected) error {
 	if start <= p.last {
 		return nil
 	}
@@ -112,7 +113,7 @@ func (p *publisher) window(start int64, outs []Out, rejected []clock.Rejected) e
 }
 
 // out gives one record its position and gathers it. index counts the window's records per collector.
-func (p *publisher) out(start int64, o Out, index map[string]uint64) error {
+func (p *publisher) out(start int64, o core.Out, index map[string]uint64) error {
 	n, ok := p.partitions[o.Topic]
 	if !ok {
 		return fmt.Errorf("a record for topic %q, to which detect does not publish", o.Topic)
@@ -150,7 +151,7 @@ func (p *publisher) out(start int64, o Out, index map[string]uint64) error {
 }
 
 // family is the collector of what detect publishes: detect/<family>, or detect where a record is about none.
-func family(r Record) string {
+func family(r core.Record) string {
 	f, ok := r.(interface{ GetFamily() pb.Family })
 	if !ok {
 		return Name

@@ -3,6 +3,8 @@ package detect_test
 import (
 	"testing"
 
+	"github.com/darkmap/darkmap/detect/core"
+
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
 
@@ -21,12 +23,12 @@ type restorer struct {
 
 func (r *restorer) Trimmed() { r.trimmed = true }
 
-func (r *restorer) Wanted(start int64) []detect.Out {
+func (r *restorer) Wanted(start int64) []core.Out {
 	why := "whole log"
 	if r.trimmed {
 		why = "trimmed log"
 	}
-	return []detect.Out{{Topic: schemas.TopicFeeds, Key: []byte("ris/rrc00"), Record: &pb.FeedRecord{
+	return []core.Out{{Topic: schemas.TopicFeeds, Key: []byte("ris/rrc00"), Record: &pb.FeedRecord{
 		TimestampUs: start * 1e6, Collector: "ris/rrc00", Event: pb.FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED, Reason: why,
 	}}}
 }

@@ -258,7 +258,7 @@ func (x *session) begin(ctx context.Context) (bool, error) {
 	x.next, x.committed, x.ends = map[int32]int64{}, x.a.committed, x.a.log.ends // the callbacks replace that map, they do not write to it
 	x.clock = clock.New(clock.Config{
 		Partitions: len(x.committed), BufferBytes: x.cfg.BufferMaxBytes, Vanished: x.cfg.VanishedAfter, Back: x.cfg.BackWithin,
-	}, &core{x, d})
+	}, &driver{x, d})
 	return true, nil
 }
 

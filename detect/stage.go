@@ -9,24 +9,25 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/darkmap/darkmap/detect/core"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/schemas"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
 // Name names the stage's group and its members.
-const Name = "detect"
+const Name = core.Name
 
-// outTopics are those that an operator publishes to.
+// outTopics are those that a detector publishes to.
 var outTopics = []string{schemas.TopicVisibility, schemas.TopicPanel, schemas.TopicOutages, schemas.TopicFeeds}
 
-// Detector is the pure core that the stage drives, *Operator or a test's. Errors that wrap codec.ErrInvalid are about the
+// Detector is the pure core that the stage drives, *core.Detector or a test's. Errors that wrap codec.ErrInvalid are about the
 // record: it goes to the dead-letter topic and the next one follows.
 type Detector interface {
 	// Apply takes a record of the open window. effective is its effective time, microseconds since 1970.
 	Apply(rec *pb.RouteRecord, effective int64) error
 	// CloseWindow ends the minute that began at start, seconds since 1970, and returns what to publish.
-	CloseWindow(start int64) ([]Out, error)
+	CloseWindow(start int64) ([]core.Out, error)
 }
 
 // Restorer is a Detector that can tell what it lacks when the log that its state is built from lacks records.
@@ -35,7 +36,7 @@ type Restorer interface {
 	Trimmed()
 	// Wanted is called once when the state has caught up with the log, at the end of the window that began at start; what it
 	// returns is published with that window.
-	Wanted(start int64) []Out
+	Wanted(start int64) []core.Out
 }
 
 // Deps is what the stage works with.

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/darkmap/darkmap/detect/core"
+
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
@@ -61,17 +63,17 @@ func (c *counter) Apply(rec *pb.RouteRecord, _ int64) error {
 	return nil
 }
 
-func (c *counter) CloseWindow(start int64) ([]detect.Out, error) {
+func (c *counter) CloseWindow(start int64) ([]core.Out, error) {
 	if c.closed != nil {
 		c.closed(start)
 	}
-	var out []detect.Out
+	var out []core.Out
 	for _, name := range slices.Sorted(maps.Keys(c.seen)) {
-		out = append(out, detect.Out{Topic: schemas.TopicVisibility, Key: []byte(name), Record: &pb.VisibilityRecord{
+		out = append(out, core.Out{Topic: schemas.TopicVisibility, Key: []byte(name), Record: &pb.VisibilityRecord{
 			Entity: &pb.Entity{Code: name}, Family: pb.Family_FAMILY_IPV4, WindowUs: start * 1e6, Prefixes: c.seen[name],
 		}})
 	}
-	return append(out, detect.Out{Topic: schemas.TopicOutages, Key: []byte("sum"), Record: &pb.OutageRecord{
+	return append(out, core.Out{Topic: schemas.TopicOutages, Key: []byte("sum"), Record: &pb.OutageRecord{
 		Id: "sum", Family: pb.Family_FAMILY_IPV6, StartS: start, Json: fmt.Append(nil, c.sum),
 	}}), nil
 }

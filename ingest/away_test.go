@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/darkmap/darkmap/ingest/file"
+	"github.com/darkmap/darkmap/ingest/playback"
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/internal/capture"
 	"github.com/darkmap/darkmap/internal/kafka"
@@ -126,7 +126,7 @@ func TestLinesAreLimited(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&out, nil))
-	s, err := New(DefaultConfig(), &file.Plan{}, Deps{Log: log})
+	s, err := New(DefaultConfig(), &playback.Plan{}, Deps{Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/darkmap/darkmap/ingest/archive"
 	"github.com/darkmap/darkmap/ingest/bmp"
 	"github.com/darkmap/darkmap/ingest/bootstrap"
-	"github.com/darkmap/darkmap/ingest/openbmp"
 	"github.com/darkmap/darkmap/ingest/rislive"
+	"github.com/darkmap/darkmap/ingest/routeviews"
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/internal/bgp"
 )
@@ -27,7 +27,7 @@ type Config struct {
 	// RISLive is RIPE NCC's stream.
 	RISLive rislive.Config `yaml:"rislive"`
 	// RouteViews is the stream of RouteViews' collectors.
-	RouteViews openbmp.Config `yaml:"routeviews"`
+	RouteViews routeviews.Config `yaml:"routeviews"`
 	// BMP is the station for routers.
 	BMP bmp.Config `yaml:"bmp"`
 	// Archives lets archives answer gaps: tables at the start, what was missed, the daily check. Without, darkmap learns from updates
@@ -57,7 +57,7 @@ func DefaultConfig() Config {
 		follow.Collectors = append(follow.Collectors, bgp.ProjectRIS+"/"+c)
 	}
 	return Config{
-		AheadBytes: 256 << 20, FillLimit: 2 * time.Hour, Stream: stream.DefaultConfig(), RISLive: ris, RouteViews: openbmp.DefaultConfig(),
+		AheadBytes: 256 << 20, FillLimit: 2 * time.Hour, Stream: stream.DefaultConfig(), RISLive: ris, RouteViews: routeviews.DefaultConfig(),
 		BMP: bmp.DefaultConfig(), Archives: true, Archive: archive.DefaultConfig(), Bootstrap: bootstrap.DefaultConfig(), Follow: follow,
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/darkmap/darkmap/ingest/archive"
 	"github.com/darkmap/darkmap/ingest/bmp"
 	"github.com/darkmap/darkmap/ingest/bootstrap"
-	"github.com/darkmap/darkmap/ingest/openbmp"
 	"github.com/darkmap/darkmap/ingest/rislive"
+	"github.com/darkmap/darkmap/ingest/routeviews"
 )
 
 // clock is the one that feeds are measured against: archives alone are late by their delay.
@@ -52,7 +52,7 @@ func (r *running) openSources() ([]owner, error) {
 	if !r.cfg.RouteViews.Enabled {
 		return owners, nil
 	}
-	rv, err := openbmp.New(r.cfg.RouteViews, openbmp.Deps{
+	rv, err := routeviews.New(r.cfg.RouteViews, routeviews.Deps{
 		Log: r.d.Log, Registerer: r.d.Registerer, Streams: r.set, Updates: r.updates, Instance: r.d.Instance, Installation: r.id,
 	})
 	if err != nil {

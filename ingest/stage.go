@@ -13,7 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/darkmap/darkmap/ingest/file"
+	"github.com/darkmap/darkmap/ingest/playback"
 	"github.com/darkmap/darkmap/internal/capture"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/telemetry"
@@ -40,25 +40,25 @@ type Deps struct {
 type Stage struct {
 	cfg      Config
 	d        Deps
-	plan     *file.Plan
+	plan     *playback.Plan
 	metrics  metrics
 	damaged  *telemetry.Limited
-	progress atomic.Pointer[file.Progress]
+	progress atomic.Pointer[playback.Progress]
 	done     atomic.Bool
 }
 
 // New checks and allocates; nothing runs yet.
-func New(cfg Config, plan *file.Plan, d Deps) (*Stage, error) {
+func New(cfg Config, plan *playback.Plan, d Deps) (*Stage, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	s := &Stage{cfg: cfg, d: d, plan: plan, metrics: newMetrics(d.Registerer), damaged: telemetry.NewLimited(d.Log, time.Minute, 20)}
-	s.progress.Store(&file.Progress{TotalBytes: plan.Bytes})
+	s.progress.Store(&playback.Progress{TotalBytes: plan.Bytes})
 	return s, nil
 }
 
 // Progress is how far the playing is. It may be called from any goroutine.
-func (s *Stage) Progress() file.Progress { return *s.progress.Load() }
+func (s *Stage) Progress() playback.Progress { return *s.progress.Load() }
 
 // Ready is nil as soon as the stage exists: reading files needs nobody.
 func (s *Stage) Ready() error { return nil }
@@ -105,7 +105,7 @@ func (s *Stage) Run(ctx context.Context) error {
 }
 
 // note publishes the progress.
-func (s *Stage) note(src *file.Source) {
+func (s *Stage) note(src *playback.Source) {
 	p := src.Progress()
 	s.progress.Store(&p)
 	s.metrics.eventTime.Set(float64(p.EventTime / 1_000_000))

@@ -7,7 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/darkmap/darkmap/ingest/file"
+	"github.com/darkmap/darkmap/ingest/playback"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/schemas"
 )
@@ -45,7 +45,7 @@ func (w *writer) close() {
 }
 
 // write encodes and sends a record; clock records go to every partition.
-func (w *writer) write(ctx context.Context, rec file.Record) error {
+func (w *writer) write(ctx context.Context, rec playback.Record) error {
 	rec.Update.ReceivedAtUs = w.s.d.Now().UnixMicro()
 	value, err := rec.Update.MarshalVT()
 	if err != nil {

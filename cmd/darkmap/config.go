@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"runtime/debug"
 
+	"github.com/darkmap/darkmap/detect/core"
+
 	"github.com/darkmap/darkmap/detect"
 	"github.com/darkmap/darkmap/enrich"
 	"github.com/darkmap/darkmap/enrich/geo"
@@ -31,7 +33,7 @@ type configuration struct {
 	// Detect says how the detector's stage runs.
 	Detect detect.Config `yaml:"detect"`
 	// Detector says by what it decides.
-	Detector detect.OperatorConfig `yaml:"detector"`
+	Detector core.Config `yaml:"detector"`
 	// Sink says how rows are written.
 	Sink sink.Config `yaml:"sink"`
 }
@@ -39,7 +41,7 @@ type configuration struct {
 func defaultConfiguration() *configuration {
 	return &configuration{
 		Kafka: kafka.DefaultConfig(), ClickHouse: clickhouse.DefaultConfig(), Ingest: ingest.DefaultConfig(), Enrich: enrich.DefaultConfig(),
-		Detect: detect.DefaultConfig(), Detector: detect.DefaultOperatorConfig(), Sink: sink.DefaultConfig(),
+		Detect: detect.DefaultConfig(), Detector: core.DefaultConfig(), Sink: sink.DefaultConfig(),
 	}
 }
 

@@ -11,9 +11,10 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/darkmap/darkmap/detect"
+	"github.com/darkmap/darkmap/detect/panel"
+
 	"github.com/darkmap/darkmap/enrich"
-	"github.com/darkmap/darkmap/ingest/file"
+	"github.com/darkmap/darkmap/ingest/playback"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/config"
@@ -25,7 +26,7 @@ type datasetRun struct {
 	g       *globals
 	dir     *datadir.Dir
 	cfg     *configuration
-	plan    *file.Plan
+	plan    *playback.Plan
 	dataset string
 	replace bool
 	store   bool
@@ -116,21 +117,21 @@ func damagedError(n uint64) error {
 // lowerPanel adapts the panel's limits to what the files hold, and says so. Where they name fewer than twice the voters that
 // are needed, a third of the ASNs that they name has to vote: many of those may hold no whole table.
 func (r *datasetRun) lowerPanel() {
-	panel := &r.cfg.Detector.Panel
-	voters := panel.MinVoters
+	limits := &r.cfg.Detector.Panel
+	voters := limits.MinVoters
 	if r.plan.PeerASNs < 2*voters {
-		voters = max(detect.LeastVoters, min(voters, r.plan.PeerASNs/3))
+		voters = max(panel.LeastVoters, min(voters, r.plan.PeerASNs/3))
 	}
-	collectors := max(1, min(panel.MinCollectors, len(r.plan.Collectors())))
-	if r.plan.PeerASNs < detect.LeastVoters {
-		fmt.Fprintf(r.g.stderr, "darkmap: no verdict is possible: the files name peers of %d ASNs, and %d have to vote at least\n", r.plan.PeerASNs, detect.LeastVoters)
+	collectors := max(1, min(limits.MinCollectors, len(r.plan.Collectors())))
+	if r.plan.PeerASNs < panel.LeastVoters {
+		fmt.Fprintf(r.g.stderr, "darkmap: no verdict is possible: the files name peers of %d ASNs, and %d have to vote at least\n", r.plan.PeerASNs, panel.LeastVoters)
 	}
-	if voters == panel.MinVoters && collectors == panel.MinCollectors {
+	if voters == limits.MinVoters && collectors == limits.MinCollectors {
 		return
 	}
 	fmt.Fprintf(r.g.stderr, "darkmap: the files hold peers of %d ASNs on %d collector(s): here a verdict needs %d voters on %d, not %d on %d\n",
-		r.plan.PeerASNs, len(r.plan.Collectors()), voters, collectors, panel.MinVoters, panel.MinCollectors)
-	panel.MinVoters, panel.MinCollectors = voters, collectors
+		r.plan.PeerASNs, len(r.plan.Collectors()), voters, collectors, limits.MinVoters, limits.MinCollectors)
+	limits.MinVoters, limits.MinCollectors = voters, collectors
 }
 
 // claim makes the dataset the run's own: a dataset holds one set of inputs and settings.

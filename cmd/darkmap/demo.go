@@ -13,7 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/darkmap/darkmap/eval/simulate"
-	"github.com/darkmap/darkmap/ingest/file"
+	"github.com/darkmap/darkmap/ingest/playback"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/datadir"
 )
@@ -62,7 +62,7 @@ func (c *demoCmd) Run(ctx context.Context, g *globals) (err error) {
 		return err
 	}
 	defer cleanup()
-	plan, err := file.NewPlan(ctx, inputs)
+	plan, err := playback.NewPlan(ctx, inputs)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/darkmap/darkmap/ingest/file"
+	"github.com/darkmap/darkmap/ingest/playback"
 	"github.com/darkmap/darkmap/internal/capture"
 	"github.com/darkmap/darkmap/internal/dump"
 )
@@ -36,9 +36,9 @@ type dumpFormatter interface {
 
 // Run prints every file in turn and sums up on standard error.
 func (c *dumpCmd) Run(ctx context.Context, g *globals) error {
-	inputs := make([]file.Input, len(c.Files))
+	inputs := make([]playback.Input, len(c.Files))
 	for i, arg := range c.Files {
-		in, err := file.ParseInput(arg)
+		in, err := playback.ParseInput(arg)
 		if err != nil {
 			return usageError(err)
 		}
@@ -71,7 +71,7 @@ type dumper struct {
 }
 
 // file prints one file. The error is that of opening it, of writing, or of ctx.
-func (d *dumper) file(ctx context.Context, format string, in file.Input, named bool, stdin io.Reader) (err error) {
+func (d *dumper) file(ctx context.Context, format string, in playback.Input, named bool, stdin io.Reader) (err error) {
 	r, err := capture.Open(in.Path, stdin)
 	if err != nil {
 		return usageError(err)

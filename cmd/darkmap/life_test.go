@@ -13,17 +13,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/darkmap/darkmap/detect/core"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/darkmap/darkmap/detect"
 	"github.com/darkmap/darkmap/detect/clock"
 	"github.com/darkmap/darkmap/detect/rib"
 	"github.com/darkmap/darkmap/enrich"
 	"github.com/darkmap/darkmap/enrich/asn"
 	"github.com/darkmap/darkmap/enrich/geo"
 	"github.com/darkmap/darkmap/eval/simulate/mrt"
-	"github.com/darkmap/darkmap/ingest/file"
+	"github.com/darkmap/darkmap/ingest/playback"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 	"github.com/darkmap/darkmap/internal/capture"
@@ -59,7 +60,7 @@ func lifePath(i int, via bgp.ASN) mrt.Attributes {
 
 // lifeFiles writes a table of three peers and the updates of a quarter hour: all three lose lifeGone within seven seconds.
 // One message is damaged.
-func lifeFiles(t *testing.T) (inputs []file.Input, message []byte) {
+func lifeFiles(t *testing.T) (inputs []playback.Input, message []byte) {
 	t.Helper()
 	dir := t.TempDir()
 	out := func(name string, fill func(w *mrt.Writer)) {
@@ -73,7 +74,7 @@ func lifeFiles(t *testing.T) (inputs []file.Input, message []byte) {
 		if err := errors.Join(w.Err(), f.Close()); err != nil {
 			t.Fatal(err)
 		}
-		inputs = append(inputs, file.Input{Collector: "file/doc", Path: path})
+		inputs = append(inputs, playback.Input{Collector: "file/doc", Path: path})
 	}
 	update := func(u mrt.Update) []byte {
 		b, err := mrt.AppendUpdate(nil, u)
@@ -169,9 +170,9 @@ func lifeCapture(t *testing.T, path string, message []byte) {
 }
 
 // lifeIngest is step 2 and 3: the records of bgp.updates.v1, and which of them holds the message.
-func lifeIngest(t *testing.T, inputs []file.Input, message []byte) (records [][]byte, followed bgp.Position) {
+func lifeIngest(t *testing.T, inputs []playback.Input, message []byte) (records [][]byte, followed bgp.Position) {
 	t.Helper()
-	plan, err := file.NewPlan(t.Context(), inputs)
+	plan, err := playback.NewPlan(t.Context(), inputs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,39 +277,39 @@ func lifeRIB(t *testing.T, c *pb.RouteChanges) {
 	}
 }
 
-// lifeOperator notes what the clock hands to the detector and what comes out of it.
-type lifeOperator struct {
-	*detect.Operator
+// lifeDetector notes what the clock hands to the detector and what comes out of it.
+type lifeDetector struct {
+	*core.Detector
 	followed  bgp.Position
 	effective int64
-	outs      []detect.Out
+	outs      []core.Out
 }
 
 // Apply is clock.Operator's.
-func (o *lifeOperator) Apply(rec *pb.RouteRecord, effective int64) error {
+func (o *lifeDetector) Apply(rec *pb.RouteRecord, effective int64) error {
 	if codec.ParsePosition(rec.GetPosition()) == o.followed {
 		o.effective = effective
 	}
-	return o.Operator.Apply(rec, effective)
+	return o.Detector.Apply(rec, effective)
 }
 
 // CloseWindow is clock.Operator's.
-func (o *lifeOperator) CloseWindow(start int64) error {
-	outs, err := o.Operator.CloseWindow(start)
+func (o *lifeDetector) CloseWindow(start int64) error {
+	outs, err := o.Detector.CloseWindow(start)
 	o.outs = append(o.outs, outs...)
 	return err
 }
 
-// lifeDetect is steps 5 to 8: the clock, the operator, and the outage that all three withdrawals make.
+// lifeDetect is steps 5 to 8: the clock, the detector, and the outage that all three withdrawals make.
 func lifeDetect(t *testing.T, routes []*pb.RouteRecord, at int) {
 	t.Helper()
-	cfg := detect.DefaultOperatorConfig()
+	cfg := core.DefaultConfig()
 	cfg.Panel.MinVoters, cfg.Panel.MinCollectors = lifePeers, 1
-	operator, err := detect.NewOperator(cfg)
+	detector, err := core.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	op := &lifeOperator{Operator: operator, followed: codec.ParsePosition(routes[at].Position)}
+	op := &lifeDetector{Detector: detector, followed: codec.ParsePosition(routes[at].Position)}
 	c := clock.New(clock.Config{Partitions: 1}, op)
 	for i, rec := range routes {
 		if err := c.Push(0, int64(i), rec, rec.SizeVT()); err != nil {
@@ -382,9 +383,9 @@ func TestLifeOfAMessageToSQL(t *testing.T) {
 }
 
 // lifePipeline plays inputs through all stages; the broker stays for the test to look into.
-func lifePipeline(t *testing.T, inputs []file.Input, server *clickhouse.Server) *pipeline {
+func lifePipeline(t *testing.T, inputs []playback.Input, server *clickhouse.Server) *pipeline {
 	t.Helper()
-	plan, err := file.NewPlan(t.Context(), inputs)
+	plan, err := playback.NewPlan(t.Context(), inputs)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/darkmap/darkmap/detect"
 	"github.com/darkmap/darkmap/enrich"
 	"github.com/darkmap/darkmap/ingest"
-	"github.com/darkmap/darkmap/ingest/file"
+	"github.com/darkmap/darkmap/ingest/playback"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/capture"
 	"github.com/darkmap/darkmap/internal/kafka"
@@ -38,7 +38,7 @@ type pipeline struct {
 	cfg     *configuration // Kafka's is that of the dataset
 	log     *slog.Logger
 	dataset string
-	plan    *file.Plan
+	plan    *playback.Plan
 	sources *enrich.Sources
 	// store is where rows go; nil leaves the sink out.
 	store *store
@@ -143,7 +143,7 @@ func (p *pipeline) run(ctx context.Context, stages *runner.Runner) error {
 }
 
 // progress is how far the input was read.
-func (p *pipeline) progress() file.Progress { return p.ingest.Progress() }
+func (p *pipeline) progress() playback.Progress { return p.ingest.Progress() }
 
 // errDone ends the stages of a run that has nothing left to do.
 var errDone = errors.New("done")

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/darkmap/darkmap/ingest/file"
+	"github.com/darkmap/darkmap/ingest/playback"
 )
 
 // progressEvery is how often the line is drawn.
@@ -38,7 +38,7 @@ func isTerminal(w any) bool {
 }
 
 // run draws until ctx ends, then clears the line.
-func (p *progressLine) run(ctx context.Context, progress func() file.Progress, outages func() int) {
+func (p *progressLine) run(ctx context.Context, progress func() playback.Progress, outages func() int) {
 	defer p.clear()
 	t := time.NewTicker(progressEvery)
 	defer t.Stop()
@@ -85,7 +85,7 @@ func (p *progressLine) print(w io.Writer, line string) {
 }
 
 // progressText is the line: bytes, event time, rate, outages so far.
-func progressText(p file.Progress, outages int, took time.Duration) string {
+func progressText(p playback.Progress, outages int, took time.Duration) string {
 	var b strings.Builder
 	if p.TotalBytes > 0 {
 		fmt.Fprintf(&b, "%3d %% of %s", min(100, 100*p.Bytes/p.TotalBytes), byteText(p.TotalBytes))

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/darkmap/darkmap/ingest/file"
+	"github.com/darkmap/darkmap/ingest/playback"
 	"github.com/darkmap/darkmap/internal/datadir"
 )
 
@@ -39,7 +39,7 @@ func (c *replayCmd) Run(ctx context.Context, g *globals) (err error) {
 		return err
 	}
 	defer cleanup()
-	plan, err := file.NewPlan(ctx, inputs)
+	plan, err := playback.NewPlan(ctx, inputs)
 	if err != nil {
 		return usageError(err)
 	}
@@ -66,9 +66,9 @@ func (c *replayCmd) check() error {
 
 // parseInputs parses the arguments. What can be read only once, standard input and pipes, is copied to files in tmp, which
 // cleanup removes.
-func parseInputs(ctx context.Context, g *globals, tmp string, args []string) (inputs []file.Input, cleanup func(), err error) {
+func parseInputs(ctx context.Context, g *globals, tmp string, args []string) (inputs []playback.Input, cleanup func(), err error) {
 	for _, arg := range args {
-		in, err := file.ParseInput(arg)
+		in, err := playback.ParseInput(arg)
 		if err != nil {
 			return nil, nil, usageError(err)
 		}
@@ -83,10 +83,10 @@ func parseInputs(ctx context.Context, g *globals, tmp string, args []string) (in
 	stdin := false
 	for i := range inputs {
 		in := &inputs[i]
-		if in.Path == file.Stdin && stdin {
+		if in.Path == playback.Stdin && stdin {
 			err = usageError(errors.New("standard input is named twice"))
 		}
-		stdin = stdin || in.Path == file.Stdin
+		stdin = stdin || in.Path == playback.Stdin
 		if err == nil && readOnce(in.Path) {
 			in.Path, err = spool(ctx, g, tmp, in.Path)
 			copies = append(copies, in.Path)

@@ -10,12 +10,14 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/darkmap/darkmap/detect/core"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/darkmap/darkmap/detect"
 	"github.com/darkmap/darkmap/enrich"
 	"github.com/darkmap/darkmap/ingest"
-	"github.com/darkmap/darkmap/ingest/file"
+	"github.com/darkmap/darkmap/ingest/playback"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/runner"
 	"github.com/darkmap/darkmap/internal/telemetry"
@@ -146,7 +148,7 @@ func (c *ingestCmd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	defer cleanup()
-	plan, err := file.NewPlan(ctx, inputs)
+	plan, err := playback.NewPlan(ctx, inputs)
 	if err != nil {
 		return usageError(err)
 	}
@@ -228,9 +230,9 @@ func (c *detectCmd) Run(ctx context.Context, g *globals) error {
 
 // newDetector returns how the dataset's detector is made.
 func (c *configuration) newDetector(dataset string) func() (detect.Detector, error) {
-	operator := c.Detector
-	operator.Dataset = dataset
-	return func() (detect.Detector, error) { return detect.NewOperator(operator) }
+	cfg := c.Detector
+	cfg.Dataset = dataset
+	return func() (detect.Detector, error) { return core.New(cfg) }
 }
 
 type sinkCmd struct {

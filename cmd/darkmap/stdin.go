@@ -7,12 +7,12 @@ import (
 	"io"
 	"os"
 
-	"github.com/darkmap/darkmap/ingest/file"
+	"github.com/darkmap/darkmap/ingest/playback"
 )
 
 // readOnce reports whether what path names can be read only once: standard input, pipes, sockets.
 func readOnce(path string) bool {
-	if path == file.Stdin {
+	if path == playback.Stdin {
 		return true
 	}
 	info, err := os.Stat(path)
@@ -41,7 +41,7 @@ func spool(ctx context.Context, g *globals, tmp, path string) (string, error) {
 }
 
 func copyInput(f *os.File, g *globals, path string) error {
-	if path == file.Stdin {
+	if path == playback.Stdin {
 		_, err := f.ReadFrom(g.stdin)
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/darkmap/darkmap/internal/kafka"
-	"github.com/darkmap/darkmap/internal/reach"
+	"github.com/darkmap/darkmap/internal/neterror"
 )
 
 // ErrNotFound is a file that the server does not have, or not yet.
@@ -111,7 +111,7 @@ func unanswered(req *http.Request, err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok && errors.Is(err, errRedirect) {
 		return fmt.Errorf("asking for %s: %w", req.URL.Redacted(), e.Err)
 	}
-	return reach.Explain(err)
+	return neterror.Explain(err)
 }
 
 // retryAfter reads the header (RFC 9110 §10.2.3).

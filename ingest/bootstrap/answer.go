@@ -9,7 +9,7 @@ import (
 
 	"github.com/darkmap/darkmap/ingest/archive"
 	"github.com/darkmap/darkmap/ingest/stream"
-	"github.com/darkmap/darkmap/ingest/table"
+	"github.com/darkmap/darkmap/ingest/tablechunk"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/capture"
 )
@@ -182,7 +182,7 @@ func (s *sayer) item(ctx context.Context, f *archive.File, it *capture.Item) err
 		s.files++
 	}
 	last := min(s.t.last().UnixMicro(), s.t.w.d.Now().UnixMicro()) // what comes later is heard live; a late clock's future is not told
-	up, down := table.Session(it)
+	up, down := tablechunk.Session(it)
 	if !up && !down && it.Kind != capture.Message || it.Local || it.Timestamp > last || !s.wanted(it) {
 		return nil
 	}

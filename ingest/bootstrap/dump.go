@@ -10,7 +10,7 @@ import (
 
 	"github.com/darkmap/darkmap/ingest/archive"
 	"github.com/darkmap/darkmap/ingest/stream"
-	"github.com/darkmap/darkmap/ingest/table"
+	"github.com/darkmap/darkmap/ingest/tablechunk"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 	"github.com/darkmap/darkmap/internal/capture"
@@ -98,7 +98,7 @@ func (t *task) sendFile(ctx context.Context, f archive.File, id string, lane *st
 	}
 	defer leave()
 	t.total += uint64(local.Size)
-	r := &dumpReader{t: t, file: &f, path: local.Path, lane: lane, chunk: table.New(id), d: &dump{at: f.Begin, sent: map[bgp.Peer]bool{}, bad: map[bgp.Peer]bool{}}}
+	r := &dumpReader{t: t, file: &f, path: local.Path, lane: lane, chunk: tablechunk.New(id), d: &dump{at: f.Begin, sent: map[bgp.Peer]bool{}, bad: map[bgp.Peer]bool{}}}
 	err = r.read(ctx)
 	if m := isMissing(err); m != nil {
 		t.w.setBad(t.collector, f.URL, t.w.cfg.DumpAge)
@@ -174,7 +174,7 @@ type dumpReader struct {
 	file  *archive.File
 	path  string
 	lane  *stream.Lane
-	chunk *table.Builder
+	chunk *tablechunk.Builder
 	d     *dump
 	// chosen are the peers whose tables are sent; nil is all.
 	chosen  map[bgp.Peer]bool
@@ -277,7 +277,7 @@ func (r *dumpReader) send(ctx context.Context, it *capture.Item) error {
 		if r.chosen != nil && !r.chosen[e.Peer] {
 			continue
 		}
-		origin, upstream, err := table.Route(&r.decoder, e)
+		origin, upstream, err := tablechunk.Route(&r.decoder, e)
 		if err != nil {
 			r.d.bad[e.Peer] = true
 			r.t.w.metrics.damaged.Inc()

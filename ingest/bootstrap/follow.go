@@ -13,7 +13,7 @@ import (
 
 	"github.com/darkmap/darkmap/ingest/archive"
 	"github.com/darkmap/darkmap/ingest/stream"
-	"github.com/darkmap/darkmap/ingest/table"
+	"github.com/darkmap/darkmap/ingest/tablechunk"
 	"github.com/darkmap/darkmap/internal/capture"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -288,7 +288,7 @@ func (p *player) file(ctx context.Context, f archive.File) error {
 			}
 			continue
 		}
-		up, down := table.Session(it)
+		up, down := tablechunk.Session(it)
 		at := time.UnixMicro(it.Timestamp)
 		if it.Local || !up && !down && it.Kind != capture.Message || begun && at.Before(p.cursor) {
 			continue

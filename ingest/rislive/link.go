@@ -16,7 +16,7 @@ import (
 	"github.com/cenkalti/backoff/v4"
 	"github.com/coder/websocket"
 
-	"github.com/darkmap/darkmap/internal/reach"
+	"github.com/darkmap/darkmap/internal/neterror"
 )
 
 const (
@@ -152,7 +152,7 @@ func (l *link) dial(ctx context.Context) (*websocket.Conn, error) {
 	if resp != nil && resp.StatusCode >= 300 && resp.StatusCode < 400 {
 		return nil, fmt.Errorf("connecting: redirected to %.200q, which is not followed", resp.Header.Get("Location"))
 	}
-	return nil, fmt.Errorf("connecting: %w", reach.Explain(err))
+	return nil, fmt.Errorf("connecting: %w", neterror.Explain(err))
 }
 
 // httpClient makes the handshake's client; dial may be nil.

@@ -13,19 +13,19 @@ import (
 
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/bgp/wire"
-	"github.com/darkmap/darkmap/internal/openbmptest"
+	"github.com/darkmap/darkmap/internal/routeviewstest"
 )
 
-var openBMPPeer = openbmptest.Peer{Address: netip.MustParseAddr("203.0.113.1"), ASN: 64496}
+var openBMPPeer = routeviewstest.Peer{Address: netip.MustParseAddr("203.0.113.1"), ASN: 64496}
 
-func openBMPHeader() openbmptest.Header {
-	return openbmptest.Header{Collector: "collector-1", Group: "group", Router: netip.MustParseAddr("192.0.2.9"), Timestamp: 1356998024000123}
+func openBMPHeader() routeviewstest.Header {
+	return routeviewstest.Header{Collector: "collector-1", Group: "group", Router: netip.MustParseAddr("192.0.2.9"), Timestamp: 1356998024000123}
 }
 
 func TestOpenBMP(t *testing.T) {
 	t.Parallel()
 	down := openBMPPeer.Down(1)
-	for name, h := range map[string]openbmptest.Header{
+	for name, h := range map[string]routeviewstest.Header{
 		"IPv4": openBMPHeader(),
 		"IPv6": {Router: netip.MustParseAddr("2001:db8::9"), Timestamp: 5, Collector: "c"},
 		"bare": {Router: netip.MustParseAddr("192.0.2.9"), Timestamp: 5},
@@ -148,7 +148,7 @@ func TestStripPrepended(t *testing.T) {
 			if len(in) > 65000 || !soundAttributes(body) {
 				return
 			}
-			prepended := openbmptest.Prepend(in, int(o.ASOctets), own)
+			prepended := routeviewstest.Prepend(in, int(o.ASOctets), own)
 			got, _, what := wire.StripFirstAS(nil, prepended, o.ASOctets, []bgp.ASN{own}, 64496)
 			if bytes.Equal(prepended, in) || what == wire.StripKept || what == wire.StripNone {
 				return
@@ -213,7 +213,7 @@ func FuzzStripFirstAS(f *testing.F) {
 	seeds(f, func(body []byte, o wire.Options) {
 		m := message(wire.MessageUpdate, body)
 		if o.ASOctets != 0 && soundAttributes(body) && len(m) < 60000 {
-			m = openbmptest.Prepend(m, int(o.ASOctets), 64511)
+			m = routeviewstest.Prepend(m, int(o.ASOctets), 64511)
 		}
 		f.Add(m[wire.HeaderLength:], flags(o))
 	})
@@ -265,7 +265,7 @@ func flat(p bgp.ASPath) []bgp.ASN {
 }
 
 func BenchmarkStripFirstAS(b *testing.B) {
-	in := openbmptest.Prepend(message(wire.MessageUpdate, body(nil, net198, igp, path4, hop)), 4, 6447)
+	in := routeviewstest.Prepend(message(wire.MessageUpdate, body(nil, net198, igp, path4, hop)), 4, 6447)
 	var dst []byte
 	b.SetBytes(int64(len(in)))
 	for b.Loop() {

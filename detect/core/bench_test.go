@@ -1,0 +1,213 @@
+package core
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"runtime"
+	"syscall"
+	"testing"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/codec"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+const (
+	benchPrefixes   = 600_000
+	benchCollectors = 10
+	benchPeers      = 4 // of each collector
+)
+
+// benchPrefix is a /24, every sixteenth a /20 above sixteen of them.
+func benchPrefix(i int) []byte {
+	a := uint32(1<<24) + uint32(i)<<8
+	p := netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(a >> 24), byte(a >> 16), byte(a >> 8), 0}), 24)
+	if i%16 == 0 {
+		p = netip.PrefixFrom(p.Addr(), 20)
+	}
+	return codec.AppendPrefix(nil, p)
+}
+
+func benchPeer(c, p int) *pb.Peer {
+	return codec.Peer(bgp.Peer{Address: netip.AddrFrom4([4]byte{192, 0, byte(c), byte(p)}), ASN: bgp.ASN(100 + c*16 + p)}, netip.Addr{})
+}
+
+// benchWorld is a detector with full tables of 40 peers, its first window closed.
+func benchWorld(b *testing.B) *feed {
+	b.Helper()
+	f := newFeed(b, Config{})
+	var places []*pb.Place
+	for i := range 200 {
+		places = append(places, &pb.Place{Country: string([]byte{'A' + byte(i/26), 'A' + byte(i%26)})})
+	}
+	for c := range benchCollectors {
+		name := fmt.Sprint("file/c", c)
+		f.apply(record(name, dawn, &pb.GapBegin{Id: "t"}))
+		for i := 0; i < benchPrefixes; i += 2000 {
+			ch := &pb.TableChunk{Id: "t", Family: pb.Family_FAMILY_IPV4, Places: places}
+			for p := range benchPeers {
+				ch.Peers = append(ch.Peers, benchPeer(c, p))
+			}
+			for j := i; j < min(i+2000, benchPrefixes); j++ {
+				ch.Prefixes = append(ch.Prefixes, &pb.TablePrefix{
+					Prefix: benchPrefix(j), PlaceShares: []uint64{uint64(j / 3000), 256},
+					Paths: []*pb.TablePath{{OriginAs: uint32(1000 + j/8), UpstreamAs: 10, Peers: []byte{0b0101}}, {OriginAs: uint32(1000 + j/8), UpstreamAs: 11, Peers: []byte{0b1010}}},
+				})
+			}
+			f.apply(record(name, dawn, ch))
+		}
+		f.apply(record(name, dawn, &pb.GapEnd{Id: "t", Complete: true}))
+	}
+	f.outs = nil
+	return f
+}
+
+// cpu is the process's user time in nanoseconds: what other processes take does not count.
+func cpu(b *testing.B) int64 {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return u.Utime.Nano()
+}
+
+// BenchmarkClose closes windows over 600,000 prefixes and 40 peers.
+func BenchmarkClose(b *testing.B) {
+	f := benchWorld(b)
+	began := cpu(b)
+	f.close()
+	b.Logf("first window, tables of 24 M routes: %d ms", (cpu(b)-began)/1e6)
+	f.outs = nil
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	b.Logf("heap: %d MiB", m.HeapAlloc>>20)
+	change := func(n int) {
+		for i := range n {
+			c, p := i%benchCollectors, i/benchCollectors%benchPeers
+			f.apply(record(fmt.Sprint("file/c", c), f.window, &pb.RouteChanges{Peer: benchPeer(c, p), Withdrawn: []*pb.Route{{Prefix: benchPrefix(i / 40 * 7)}}}))
+		}
+	}
+	for _, tt := range []struct {
+		name string
+		do   func(i int)
+	}{
+		{"idle", func(int) {}},
+		{"20000 withdrawals", func(int) { change(20_000) }},
+		{"a peer down or up", func(i int) {
+			if i%2 == 0 {
+				f.apply(record("file/c0", f.window, &pb.CollectorDown{Reason: pb.DownReason_DOWN_REASON_STALE}))
+			} else {
+				f.apply(record("file/c0", f.window, &pb.CollectorUp{}))
+			}
+		}},
+		{"an hour", func(int) { f.window += 3600 - f.window%3600 - 60 }},
+	} {
+		b.Run(tt.name, func(b *testing.B) {
+			spent, i := int64(0), 0
+			for b.Loop() {
+				b.StopTimer()
+				tt.do(i)
+				i++
+				b.StartTimer()
+				began := cpu(b)
+				f.close()
+				spent += cpu(b) - began
+				f.outs = nil
+			}
+			b.ReportMetric(float64(spent)/float64(b.N)/1e6, "cpu-ms/op")
+		})
+	}
+}
+
+// BenchmarkApply applies messages of four announcements and one withdrawal.
+func BenchmarkApply(b *testing.B) {
+	f := benchWorld(b)
+	f.close()
+	rng := rand.New(rand.NewPCG(1, 1))
+	var recs []*pb.RouteRecord
+	for range 20_000 {
+		c, p, i := rng.IntN(benchCollectors), rng.IntN(benchPeers), rng.IntN(benchPrefixes/8)*8
+		ch := &pb.RouteChanges{Peer: benchPeer(c, p), OriginAs: uint32(1000 + i/8), UpstreamAs: uint32(10 + rng.IntN(2)), Places: []*pb.Place{{Country: "AA"}}}
+		for j := range 4 {
+			ch.Announced = append(ch.Announced, &pb.Route{Prefix: benchPrefix(i + j), PlaceShares: []uint64{0, 256}})
+		}
+		ch.Withdrawn = append(ch.Withdrawn, &pb.Route{Prefix: benchPrefix(i + 5)})
+		recs = append(recs, record(fmt.Sprint("file/c", c), f.window, ch))
+	}
+	spent, began, i := int64(0), cpu(b), 0
+	for b.Loop() {
+		if err := f.op.Apply(recs[i%len(recs)], f.window*1e6); err != nil {
+			b.Fatal(err)
+		}
+		if i++; i%len(recs) == 0 {
+			b.StopTimer()
+			spent += cpu(b) - began
+			f.close()
+			began = cpu(b)
+			b.StartTimer()
+		}
+	}
+	b.ReportMetric(float64(spent+cpu(b)-began)/float64(b.N)/5, "cpu-ns/change")
+}
+
+// BenchmarkTables applies the tables of the whole Internet: 1.2 million prefixes of 40 full feeds on 4 collectors, whose gaps are all
+// open at once, and closes the window after it. heap-MB is what is in use then, bits of the gaps included before they end.
+func BenchmarkTables(b *testing.B) {
+	const prefixes, collectors, peers, perChunk = 1_200_000, 4, 10, 4000
+	var places []*pb.Place
+	for i := range 200 {
+		places = append(places, &pb.Place{Country: string([]byte{'A' + byte(i/26), 'A' + byte(i%26)})})
+	}
+	for b.Loop() {
+		f := newFeed(b, Config{})
+		heap := heapInUse()
+		for c := range collectors {
+			f.apply(record(fmt.Sprint("ris/c", c), dawn, &pb.GapBegin{Id: "t"}))
+		}
+		took := int64(0)
+		for i := 0; i < prefixes; i += perChunk {
+			for c := range collectors {
+				ch := &pb.TableChunk{Id: "t", Family: pb.Family_FAMILY_IPV4, Places: places}
+				for p := range peers {
+					ch.Peers = append(ch.Peers, benchPeer(c, p))
+				}
+				for j := i; j < i+perChunk; j++ {
+					ch.Prefixes = append(ch.Prefixes, &pb.TablePrefix{
+						Prefix: benchPrefix(j), PlaceShares: []uint64{uint64(j / 6000), 256}, Paths: []*pb.TablePath{
+							{OriginAs: uint32(1000 + j/15), UpstreamAs: 10, Peers: []byte{0b01010101, 0b01}},
+							{OriginAs: uint32(1000 + j/15), UpstreamAs: 11, Peers: []byte{0b10101010, 0b10}},
+						},
+					})
+				}
+				r := record(fmt.Sprint("ris/c", c), dawn, ch)
+				began := cpu(b)
+				f.apply(r)
+				took += cpu(b) - began
+			}
+		}
+		b.ReportMetric(float64(heapInUse()-heap)/1e6, "heap-MB")
+		began := cpu(b)
+		for c := range collectors {
+			f.apply(record(fmt.Sprint("ris/c", c), dawn, &pb.GapEnd{Id: "t", Complete: true}))
+		}
+		b.ReportMetric(float64(cpu(b)-began)/1e9, "end-cpu-s")
+		b.ReportMetric(float64(took)/1e9, "chunks-cpu-s")
+		f.close()
+		if n := f.op.family(bgp.IPv4).panel.Voters().N; n != collectors*peers {
+			b.Fatalf("%d voters, want %d", n, collectors*peers)
+		}
+		b.ReportMetric(float64(heapInUse()-heap)/1e6, "heap-after-MB")
+		runtime.KeepAlive(f)
+	}
+}
+
+// heapInUse is how much of the heap is, after a collection.
+func heapInUse() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapInuse)
+}

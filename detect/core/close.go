@@ -1,0 +1,179 @@
+package core
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/darkmap/darkmap/detect/outage"
+	"github.com/darkmap/darkmap/detect/panel"
+	"github.com/darkmap/darkmap/detect/visibility"
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/codec"
+	"github.com/darkmap/darkmap/schemas"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+// windowSeconds is the length of a window.
+const windowSeconds = 60
+
+// CloseWindow ends the minute that began at start (Unix seconds) and returns what to publish: per family the panel where it was
+// chosen anew, what is visible where it changed, and the events of outages.
+func (o *Detector) CloseWindow(start int64) ([]Out, error) {
+	o.owners.close()
+	var out []Out
+	for _, f := range o.families {
+		next, err := f.close(start)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, next...)
+	}
+	return append(out, o.heartbeat(start)...), nil
+}
+
+func (f *familyState) close(start int64) ([]Out, error) {
+	end := start + windowSeconds
+	f.admit(start)
+	decided, changed := f.panel.Close(end, f.rib.Size)
+	samples := f.vis.Close(visibility.Window{
+		End: end, Voters: f.panel.Voters(), Changed: changed || f.swept, Knowledge: f.panel.Knowledge(), Verdicts: f.panel.Verdicts(),
+	})
+	f.swept = false
+	var out []Out
+	if decided {
+		out = append(out, f.panelRecord(end))
+	}
+	if f.panel.Verdicts() {
+		out = f.visibilityRecords(out, start, samples)
+	}
+	for _, e := range f.engine.Close(start, samples) {
+		rec, err := outageRecord(&e, end)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, rec)
+	}
+	return out, nil
+}
+
+// panelRecord says who votes from t on.
+func (f *familyState) panelRecord(t int64) Out {
+	v := f.panel.Voters()
+	rec := &pb.PanelRecord{
+		Family: codec.Family(f.family), TimeUs: t * 1e6, Voters: uint32(v.N), Collectors: uint32(v.Collectors),
+		MinVoters: uint32(f.panel.MinVoters()), Table: pb.TableKnowledge_TABLE_KNOWLEDGE_LEARNED,
+	}
+	if f.panel.Knowledge() == panel.Whole {
+		rec.Table = pb.TableKnowledge_TABLE_KNOWLEDGE_COMPLETE
+	}
+	for _, p := range f.panel.Places(t) {
+		rec.Peers = append(rec.Peers, &pb.PanelPeer{
+			Collector: p.Session.Key.Collector, Peer: codec.Peer(p.Session.Key.Peer, netip.Addr{}),
+			Votes: p.Votes, Reason: string(p.Reason), Prefixes: uint32(f.rib.Size(p.Slot)),
+		})
+	}
+	key := f.family.String() + "/" + time.Unix(t, 0).UTC().Format(time.RFC3339)
+	return Out{Topic: schemas.TopicPanel, Key: []byte(key), Record: rec}
+}
+
+// visibilityRecords appends what changed and what is due once an hour, ordered by type and code.
+func (f *familyState) visibilityRecords(out []Out, start int64, samples []outage.Sample) []Out {
+	changed := make(map[outage.Key]bool, len(samples))
+	for i := range samples {
+		changed[samples[i].Key] = true
+	}
+	all := slices.Clone(samples)
+	for _, s := range f.vis.Hourly(int(start / windowSeconds % 60)) {
+		if !changed[s.Key] {
+			all = append(all, s)
+		}
+	}
+	slices.SortFunc(all, func(a, b outage.Sample) int {
+		return cmp.Or(cmp.Compare(a.Key.Type, b.Key.Type), cmp.Compare(a.Key.Code, b.Key.Code))
+	})
+	voters := uint32(f.panel.Voters().N)
+	for i := range all {
+		s := &all[i]
+		name := view{f}.Name(s.Key)
+		out = append(out, Out{
+			Topic: schemas.TopicVisibility,
+			Key:   []byte(f.family.String() + "/" + s.Key.Type.String() + "/" + s.Key.Code),
+			Record: &pb.VisibilityRecord{
+				Entity: codec.Entity(bgp.Entity{Type: s.Key.Type, Code: s.Key.Code, Name: name}), Family: codec.Family(f.family),
+				WindowUs: start * 1e6, Space: s.Space, Prefixes: uint32(s.Prefixes), BaselineSpace: s.KnownSpace,
+				BaselinePrefixes: uint32(s.KnownPrefixes), Voters: voters,
+			},
+		})
+	}
+	return out
+}
+
+// outageRecord is one event in the life of an outage, decided at t.
+func outageRecord(e *outage.Event, t int64) (Out, error) {
+	o := &e.Outage
+	b, err := json.Marshal(o)
+	if err != nil {
+		return Out{}, fmt.Errorf("encoding outage %s: %w", o.ID, err)
+	}
+	rec := &pb.OutageRecord{
+		DecidedAtUs: t * 1e6, Event: o.Event, Id: o.ID, Sequence: o.Sequence, Entity: codec.Entity(o.Entity),
+		Family: codec.Family(e.Key.Family), StartS: o.Start.Unix(), Kind: o.Kind, State: o.State, Severity: o.Severity,
+		Blip: o.Blip, Dataset: o.Dataset, Json: b, EndReason: string(o.EndReason), Successor: o.Successor, Predecessor: o.Predecessor,
+	}
+	if o.End != nil {
+		end := o.End.Unix()
+		rec.EndS = &end
+	}
+	return Out{Topic: schemas.TopicOutages, Key: []byte(o.ID), Record: rec}, nil
+}
+
+// view answers the engine's questions about a family.
+type view struct{ f *familyState }
+
+var _ outage.View = view{}
+
+// Panel is outage.View's.
+func (v view) Panel(bgp.Family) (bgp.Panel, bool) {
+	p := v.f.panel
+	return bgp.Panel{Voters: p.Voters().N, Collectors: p.Voters().Collectors, Table: p.Knowledge().String()}, p.Verdicts()
+}
+
+// Lost is outage.View's.
+func (v view) Lost(k outage.Key) []outage.LostPrefix { return v.f.vis.Lost(k) }
+
+// Surviving is outage.View's.
+func (v view) Surviving(k outage.Key, limit int) ([]netip.Prefix, int) {
+	return v.f.vis.Surviving(k, limit)
+}
+
+// Churn is outage.View's.
+func (v view) Churn(k outage.Key, t int64) bgp.Churn { return v.f.vis.Churn(k, t) }
+
+// Moved is outage.View's.
+func (v view) Moved(k outage.Key) []outage.MovedPrefix { return v.f.vis.Moved(k) }
+
+// Returns is outage.View's.
+func (v view) Returns(k outage.Key, q outage.Ending) outage.Returns { return v.f.vis.Returns(k, q) }
+
+// OwnerName is outage.View's.
+func (v view) OwnerName(a bgp.ASN) string { return v.f.owners.name(a) }
+
+// Name is outage.View's: a country's, an AS's; regions and prefixes go by their codes.
+func (v view) Name(k outage.Key) string {
+	switch k.Type {
+	case bgp.EntityCountry:
+		return bgp.CountryName(k.Code)
+	case bgp.EntityAS:
+		if a, err := bgp.ParseASN(k.Code); err == nil {
+			return v.f.owners.name(a)
+		}
+	case bgp.EntityWorld:
+		return "World"
+	case bgp.EntityPrefix, bgp.EntityRegion, bgp.EntityWatch:
+	}
+	return ""
+}

@@ -1,0 +1,263 @@
+package core
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/darkmap/darkmap/detect/outage"
+	"github.com/darkmap/darkmap/detect/panel"
+	"github.com/darkmap/darkmap/detect/rib"
+	"github.com/darkmap/darkmap/detect/visibility"
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/codec"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+// MaxSessions are kept per family beyond the open window: those that tables name first, of equals those with the lower keys.
+const MaxSessions = 400
+
+// Config is what the detector decides by. The zero value takes every default.
+type Config struct {
+	// Dataset is written into every outage.
+	Dataset string `yaml:"-"`
+	// Panel says who votes.
+	Panel panel.Config `yaml:"panel"`
+	// Outage holds the constants of an outage's life; its family and dataset are set here.
+	Outage outage.Config `yaml:"outage"`
+	// Beacons are prefixes whose routes come and go on purpose: they and what lies within make no outages. RIPE's are among
+	// them always.
+	Beacons []netip.Prefix `yaml:"beacons"`
+	// ShortGap is how long a gap in a collector's stream may be for its peers to keep their votes until it is filled. Default 60s;
+	// 0 is the default.
+	ShortGap time.Duration `yaml:"short_gap"`
+	// BeaconLate is how long after its time a RIS beacon may be heard before the feed of a RIS or RouteViews collector that hears
+	// them is called degraded. Default 20m; 0 is the default; less than the two hours between them.
+	BeaconLate time.Duration `yaml:"beacon_late"`
+}
+
+// risBeacons are RIPE RIS' beacons and anchors.
+var risBeacons = [...]netip.Prefix{netip.MustParsePrefix("84.205.64.0/19"), netip.MustParsePrefix("2001:7fb:fe00::/40")}
+
+// Detector turns the streams of all collectors into who sees what and what has gone dark. Records of a collector come in its
+// order; how collectors are interleaved within a window makes no difference. It is for one goroutine.
+type Detector struct {
+	cfg        Config
+	collectors map[string]*collector
+	families   [len(bgp.Families)]*familyState
+	owners     owners
+	trimmed    bool // the log does not begin with its first record, or lacks others
+}
+
+// familyState is the state of one address family.
+type familyState struct {
+	family  bgp.Family
+	rib     *rib.Table
+	panel   *panel.Panel
+	vis     *visibility.State
+	engine  *outage.Engine
+	owners  *owners
+	beacons []rib.Key
+	beats   []rib.Key // beacons that are the feeds' heartbeat
+	peers   []*peer   // by slot of the rib
+	swept   bool      // slots were emptied in this window
+	turned  uint64    // peers that found no place
+}
+
+// New returns a detector that knows nothing. The error is about cfg.
+func New(cfg Config) (*Detector, error) {
+	cfg.Panel = cfg.Panel.WithDefaults()
+	if err := cfg.Panel.Validate(); err != nil {
+		return nil, fmt.Errorf("configuring detect: %w", err)
+	}
+	cfg = cfg.withDefaults()
+	if err := cfg.validateFeeds(); err != nil {
+		return nil, fmt.Errorf("configuring detect: %w", err)
+	}
+	o := &Detector{cfg: cfg, collectors: make(map[string]*collector), owners: newOwners()}
+	for i, f := range bgp.Families {
+		o.families[i] = newFamily(f, &o.cfg, &o.owners)
+	}
+	for _, p := range append(risBeacons[:], cfg.Beacons...) {
+		f, k, ok := rib.KeyOf(p.Masked())
+		if !ok {
+			return nil, fmt.Errorf("configuring detect: beacon %v is longer or shorter than what is looked at", p)
+		}
+		fam := o.family(f)
+		fam.beacons = append(fam.beacons, k)
+	}
+	for _, p := range heartbeats {
+		f, k, _ := rib.KeyOf(p)
+		o.family(f).beats = append(o.family(f).beats, k)
+	}
+	return o, nil
+}
+
+func newFamily(f bgp.Family, cfg *Config, names *owners) *familyState {
+	fam := &familyState{family: f, rib: rib.New(f), panel: panel.New(cfg.Panel, f), owners: names}
+	fam.vis = visibility.New(fam.rib, fam)
+	oc := cfg.Outage
+	oc.Family, oc.Dataset = f, cfg.Dataset
+	fam.engine = outage.New(oc, view{fam})
+	return fam
+}
+
+// family returns the state of f, which is one of bgp.Families.
+func (o *Detector) family(f bgp.Family) *familyState { return o.families[f-bgp.IPv4] }
+
+// beacon reports whether k is one.
+func (f *familyState) beacon(k rib.Key) bool { return f.within(f.beacons, k) }
+
+// within reports whether k lies in one of set.
+func (f *familyState) within(set []rib.Key, k rib.Key) bool {
+	for _, b := range set {
+		if b.Contains(f.family, k) {
+			return true
+		}
+	}
+	return false
+}
+
+// Apply takes a record of the open window; effective is its effective time, microseconds since 1970. It does not retain rec. An
+// error wraps codec.ErrInvalid: the record says something impossible. It has then changed nothing, but for a table chunk, of
+// which what could be understood is applied, and a gap's end, whose peers may have been noted.
+func (o *Detector) Apply(rec *pb.RouteRecord, effective int64) error {
+	switch rec.GetBody().(type) {
+	case *pb.RouteRecord_Tick, *pb.RouteRecord_Clock, nil:
+		return nil // the clock's
+	}
+	c, now := o.collector(rec.GetPosition().GetCollector()), effective/1e6
+	if kind, id, ok := strings.Cut(rec.GetPosition().GetLane(), "/"); ok {
+		switch kind {
+		case "fill":
+			return o.fill(c, id, rec, now)
+		case "table":
+			if !c.gap.open(id) && (c.check == nil || c.check.id != id) {
+				return nil // given up
+			}
+		}
+	}
+	return o.apply(c, rec, now)
+}
+
+// apply takes a record that is not part of a fill.
+func (o *Detector) apply(c *collector, rec *pb.RouteRecord, now int64) error {
+	switch rec.GetBody().(type) {
+	case *pb.RouteRecord_Changes, *pb.RouteRecord_PeerUp, *pb.RouteRecord_PeerDown:
+		if c.gap != nil && c.gap.orphan {
+			o.giveUp(c, now) // its new owner goes on as if there was none
+		}
+	}
+	switch b := rec.GetBody().(type) {
+	case *pb.RouteRecord_Changes:
+		return o.changes(c, b.Changes, now, rec.GetTimestampUs()/1e6)
+	case *pb.RouteRecord_PeerUp:
+		return o.peerUp(c, b.PeerUp.GetPeer(), now)
+	case *pb.RouteRecord_PeerDown:
+		return o.peerDown(c, b.PeerDown.GetPeer(), now)
+	case *pb.RouteRecord_CollectorUp:
+		o.mask(c, false, now)
+	case *pb.RouteRecord_CollectorDown:
+		if b.CollectorDown.GetReason() == pb.DownReason_DOWN_REASON_LOST {
+			o.lose(c, now)
+		}
+		o.mask(c, true, now)
+	case *pb.RouteRecord_SessionBegin:
+		o.newOwner(c)
+	case *pb.RouteRecord_GapBegin:
+		c.pulse.disturbed = now
+		return o.gapBegin(c, b.GapBegin, rec.GetTimestampUs(), now)
+	case *pb.RouteRecord_GapEnd:
+		c.pulse.disturbed = now
+		return o.gapEnd(c, b.GapEnd, now)
+	case *pb.RouteRecord_RecordsLost:
+		c.pulse.disturbed = now
+		o.recordsLost(c, now)
+	case *pb.RouteRecord_CheckBegin:
+		return o.checkBegin(c, b.CheckBegin)
+	case *pb.RouteRecord_CheckEnd:
+		o.checkEnd(c, b.CheckEnd)
+	case *pb.RouteRecord_TableChunk:
+		return o.tableChunk(c, b.TableChunk, now)
+	}
+	return nil
+}
+
+// Refused counts how often a peer found no place among MaxSessions, and a prefix none in its table. It is not for use beside
+// Apply and CloseWindow.
+func (o *Detector) Refused() (peers, prefixes uint64) {
+	for _, f := range o.families {
+		peers += f.turned
+		prefixes += f.rib.Refused()
+	}
+	return peers, prefixes
+}
+
+// changes applies one message: withdrawals before announcements (RFC 4271 §4.3).
+func (o *Detector) changes(c *collector, ch *pb.RouteChanges, now, timestamp int64) error {
+	if t := ch.GetPeer().GetTable(); t != pb.Table_TABLE_UNSPECIFIED && t != pb.Table_TABLE_PRE {
+		return nil // only what peers send feeds the detector
+	}
+	p, err := c.peer(ch.GetPeer())
+	if err != nil {
+		return err
+	}
+	for _, own := range ch.GetOwners() {
+		o.owners.note(own)
+	}
+	var slots [len(bgp.Families)]int // one more than the slot; 0 is not looked up yet
+	slot := func(f bgp.Family) (*familyState, int) {
+		fam := o.family(f)
+		if i := f - bgp.IPv4; slots[i] == 0 {
+			slots[i] = o.heard(fam, c, p, now) + 1
+		}
+		return fam, slots[f-bgp.IPv4] - 1
+	}
+	for _, r := range ch.GetWithdrawn() {
+		f, k, ok := routeKey(r)
+		if !ok {
+			continue
+		}
+		if fam, s := slot(f); s >= 0 && !c.beacon(fam, k, now) {
+			fam.withdraw(s, k, r.GetPathId(), timestamp)
+		}
+	}
+	for _, r := range ch.GetAnnounced() {
+		f, k, ok := routeKey(r)
+		if !ok {
+			continue
+		}
+		if fam, s := slot(f); s >= 0 && !c.beacon(fam, k, now) {
+			fam.announce(s, k, r, ch, timestamp)
+		}
+	}
+	for _, e := range ch.GetEndOfRib() {
+		f, err := codec.ParseFamily(e)
+		if err != nil {
+			continue
+		}
+		if fam, s := slot(f); s >= 0 {
+			fam.panel.Session(s).EndOfRIB()
+		}
+	}
+	return nil
+}
+
+func (f *familyState) withdraw(s int, k rib.Key, pathID uint32, timestamp int64) {
+	session := f.panel.Session(s)
+	session.Withdrew()
+	if row, lost, ok := f.rib.Withdraw(s, k, pathID, !session.Complete); ok && lost {
+		f.vis.Withdrew(row, s, timestamp)
+	}
+}
+
+func (f *familyState) announce(s int, k rib.Key, r *pb.Route, ch *pb.RouteChanges, timestamp int64) {
+	row, rerouted, ok := f.rib.Announce(s, k, r.GetPathId(), bgp.ASN(ch.GetOriginAs()), bgp.ASN(ch.GetUpstreamAs()))
+	if !ok {
+		return
+	}
+	f.panel.Session(s).Announced(uint32(row))
+	f.vis.SetPlace(row, ch.GetPlaces(), r.GetPlaceShares())
+	f.vis.Announced(row, s, timestamp, bgp.ASN(ch.GetUpstreamAs()), rerouted)
+}

@@ -1,0 +1,236 @@
+package core
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/darkmap/darkmap/detect/panel"
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/codec"
+	"github.com/darkmap/darkmap/schemas"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+func TestNewOperatorRefuses(t *testing.T) {
+	t.Parallel()
+	for _, cfg := range []Config{
+		{Panel: panel.Config{MinVoters: 2}},
+		{Beacons: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/25")}},
+	} {
+		if _, err := New(cfg); err == nil {
+			t.Errorf("%+v: no error", cfg)
+		}
+	}
+}
+
+// TestInvalidRecords are refused as such, and change nothing.
+func TestInvalidRecords(t *testing.T) {
+	t.Parallel()
+	bad := &pb.Peer{Address: []byte{1, 2, 3}, Asn: 1}
+	f := newFeed(t, small())
+	for _, body := range []any{
+		&pb.RouteChanges{Peer: bad}, &pb.PeerUp{Peer: bad}, &pb.PeerDown{}, &pb.GapBegin{Peers: []*pb.Peer{bad}},
+		&pb.GapBegin{Families: []pb.Family{9}},
+	} {
+		r := record("file/x", dawn, body)
+		if err := f.op.Apply(r, r.TimestampUs); !errors.Is(err, codec.ErrInvalid) {
+			t.Errorf("%T: got %v, want codec.ErrInvalid", body, err)
+		}
+	}
+	if len(f.op.family(bgp.IPv4).peers) != 0 {
+		t.Error("a refused record made a session")
+	}
+}
+
+// TestIgnored: beacons, prefixes of no interest and tables after policy make no rows.
+func TestIgnored(t *testing.T) {
+	t.Parallel()
+	cfg := small()
+	cfg.Beacons = []netip.Prefix{netip.MustParsePrefix("203.0.112.0/22")}
+	f := newFeed(t, cfg)
+	w := newWorld(t)
+	for _, p := range []string{"84.205.64.0/24", "2001:7fb:fe01::/48", "203.0.113.0/24", "10.0.0.0/25", "10.0.0.0/7", "2001:db8::/64", "::/0"} {
+		f.apply(record("file/x", dawn, &pb.RouteChanges{Peer: w.peer(0, 0), OriginAs: 64500, Announced: []*pb.Route{{Prefix: octets(t, netip.MustParsePrefix(p).Masked().String())}}}))
+	}
+	post := w.peer(0, 1)
+	post.Table = pb.Table_TABLE_POST
+	f.apply(record("file/x", dawn, &pb.RouteChanges{Peer: post, OriginAs: 64500, Announced: []*pb.Route{{Prefix: octets(t, "198.51.100.0/24")}}}))
+	for _, fam := range f.op.families {
+		if n := fam.rib.Prefixes(); n != 0 {
+			t.Errorf("%v: %d prefixes, want none", fam.family, n)
+		}
+	}
+}
+
+// TestSessionCap: of too many newcomers those with the lower keys stay, whatever their order.
+func TestSessionCap(t *testing.T) {
+	t.Parallel()
+	for _, reverse := range []bool{false, true} {
+		f := newFeed(t, small())
+		var recs []*pb.RouteRecord
+		for i := range MaxSessions + 50 {
+			peer := codec.Peer(bgp.Peer{Address: netip.AddrFrom4([4]byte{192, 0, byte(i >> 8), byte(i)}), ASN: bgp.ASN(i + 1)}, netip.Addr{})
+			recs = append(recs, record("file/x", dawn, &pb.RouteChanges{Peer: peer, OriginAs: 64500, Announced: []*pb.Route{{Prefix: octets(t, "198.51.100.0/24")}}}))
+		}
+		if reverse {
+			slices.Reverse(recs)
+		}
+		for _, r := range recs {
+			f.apply(r)
+		}
+		f.close()
+		fam := f.op.family(bgp.IPv4)
+		var places []panel.Place
+		places = append(places, fam.panel.Places(f.window)...)
+		if len(places) != MaxSessions || places[len(places)-1].Session.Key.ASN != MaxSessions || fam.turned != 50 {
+			t.Errorf("reverse %v: %d sessions, %d turned away", reverse, len(places), fam.turned)
+		}
+		if peers, prefixes := f.op.Refused(); peers != 50 || prefixes != 0 {
+			t.Errorf("reverse %v: got %d peers and %d prefixes refused, want 50 and 0", reverse, peers, prefixes)
+		}
+		f.apply(recs[len(recs)/2]) // it may go on, or stays away; either way nothing breaks
+		f.close()
+	}
+}
+
+// TestSessionCapPrefersTables: where every place is taken by peers that only speak, those that a table names get theirs, also those
+// that were turned away before.
+func TestSessionCapPrefersTables(t *testing.T) {
+	t.Parallel()
+	f := newFeed(t, small())
+	peer := func(i int) *pb.Peer {
+		return codec.Peer(bgp.Peer{Address: netip.AddrFrom4([4]byte{192, 0, byte(i >> 8), byte(i)}), ASN: bgp.ASN(i + 1)}, netip.Addr{})
+	}
+	prefix := octets(t, "198.51.100.0/24")
+	f.apply(record("file/x", dawn, &pb.GapBegin{Id: "t"}))
+	for i := range MaxSessions + 50 {
+		f.apply(record("file/x", dawn, &pb.RouteChanges{Peer: peer(i), OriginAs: 64500, Announced: []*pb.Route{{Prefix: prefix}}}))
+	}
+	f.close()
+	at := dawn + 60
+	table := &pb.TableChunk{Id: "t", Family: pb.Family_FAMILY_IPV4, Prefixes: []*pb.TablePrefix{{Prefix: prefix, Paths: []*pb.TablePath{{OriginAs: 64500, Peers: []byte{0xff}}}}}}
+	for i := range 8 { // two that have a place, six of those turned away
+		table.Peers = append(table.Peers, peer(MaxSessions-2+i))
+	}
+	f.apply(record("file/x", at, table))
+	f.apply(record("file/x", at, &pb.GapEnd{Id: "t", Complete: true, Peers: table.GetPeers()}))
+	f.close()
+	fam := f.op.family(bgp.IPv4)
+	var asns []bgp.ASN
+	for _, p := range fam.panel.Places(f.window) {
+		asns = append(asns, p.Session.Key.ASN)
+	}
+	if len(asns) != MaxSessions || asns[len(asns)-1] != MaxSessions+6 || slices.Contains(asns, MaxSessions-2) {
+		t.Errorf("%d sessions, the last of AS%d: want the eight that have tables, and the lowest of the others", len(asns), asns[len(asns)-1])
+	}
+}
+
+// TestTableOfOneFamily: a table that holds IPv4 alone leaves IPv6 to be learned.
+func TestTableOfOneFamily(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tables()
+	k := octets(t, "2001:db8::/32")
+	w.everybody(dawn+60, func(c, p int, at int64) {
+		w.add(c, at, &pb.RouteChanges{Peer: w.peer(c, p), OriginAs: 64500, UpstreamAs: 64510, Announced: []*pb.Route{{Prefix: k}}})
+	})
+	w.everybody(dawn+600, func(c, p int, at int64) {
+		w.add(c, at, &pb.RouteChanges{Peer: w.peer(c, p), Withdrawn: []*pb.Route{{Prefix: k}}})
+	})
+	f := w.run(dawn + 3600)
+	if got := told(f, single); len(got) != 1 || got[0] != "2001:db8::/32 outage open 10-open" {
+		t.Errorf("got %v, want the IPv6 prefix", got)
+	}
+	if got := f.op.family(bgp.IPv4).panel.Knowledge(); got != panel.Whole {
+		t.Errorf("IPv4: %v, want complete", got)
+	}
+}
+
+// TestIncompleteTable: a cut-short table is no whole one, and what it lacks is not withdrawn.
+func TestIncompleteTable(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tables()
+	for c := range w.collectors { // a second table, cut after nothing
+		w.add(c, dawn+hours, &pb.GapBegin{Id: "again"})
+		w.add(c, dawn+hours+30, &pb.GapEnd{Id: "again"})
+	}
+	f := w.run(dawn + 3*hours)
+	if got := told(f, single, country, as); got != nil {
+		t.Errorf("got %v, want nothing", got)
+	}
+	if _, ok := (view{f.op.family(bgp.IPv4)}).Panel(bgp.IPv4); ok {
+		t.Error("verdicts without tables")
+	}
+}
+
+// TestHole: after a hole between files a session that came up before it knows its table no more.
+func TestHole(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tables()
+	up := dawn + hours
+	w.add(0, up, &pb.PeerUp{Peer: w.peer(0, 0)})
+	w.announce(0, 0, up+10, w.networks...)
+	w.add(0, up+120, &pb.GapBegin{Id: "hole/1"})
+	w.add(0, up+300, &pb.GapEnd{Id: "hole/1"})
+	w.announce(0, 0, up+400, w.networks[:3]...)
+	f := w.run(up + hours)
+	for _, p := range f.op.family(bgp.IPv4).panel.Places(f.window) {
+		if c0 := p.Session.Key.Collector == collectorName(0); p.Votes == c0 {
+			t.Errorf("%v: votes %v (%s)", p.Session.Key, p.Votes, p.Reason)
+		}
+	}
+	if got := told(f, single, country, as); got != nil {
+		t.Errorf("got %v, want nothing", got)
+	}
+}
+
+// TestRecords: what is published of an outage, of the panel, and of what is visible.
+func TestRecords(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tables()
+	w.gone(dawn+2*hours, w.in("KP")...)
+	f := w.run(dawn + 4*hours)
+	count := map[string]int{}
+	panels, world := 0, uint64(0)
+	for _, o := range f.outs {
+		count[o.Topic]++
+		switch r := o.Record.(type) {
+		case *pb.PanelRecord:
+			panels++
+			if r.Voters != 32 || r.Collectors != 8 || r.MinVoters != 3 || len(r.Peers) != 32 || r.Table != pb.TableKnowledge_TABLE_KNOWLEDGE_COMPLETE || r.Peers[0].Prefixes == 0 {
+				t.Errorf("panel: %v", r)
+			}
+		case *pb.VisibilityRecord:
+			if r.Entity.Code == "world" {
+				world = r.Space
+			}
+			if want := fmt.Sprintf("ipv4/%v/%s", bgp.EntityType(r.Entity.Type), r.Entity.Code); string(o.Key) != want {
+				t.Errorf("key %s, want %s", o.Key, want)
+			}
+			if r.Entity.Code == "KP" && r.Entity.Name != "North Korea" {
+				t.Errorf("name %q, want North Korea", r.Entity.Name)
+			}
+		case *pb.OutageRecord:
+			if string(o.Key) != r.Id || len(r.Json) == 0 || r.Family != pb.Family_FAMILY_IPV4 || r.DecidedAtUs%60e6 != 0 {
+				t.Errorf("outage: %v", r)
+			}
+		}
+	}
+	if panels != 17 { // the first one and 16 quarter hours
+		t.Errorf("%d panels, want 17", panels)
+	}
+	if world != 40<<16 {
+		t.Errorf("world: %d addresses at last, want those of 40 /16s", world)
+	}
+	for _, topic := range []string{schemas.TopicOutages, schemas.TopicPanel, schemas.TopicVisibility} {
+		if count[topic] == 0 {
+			t.Errorf("nothing for %s", topic)
+		}
+	}
+}

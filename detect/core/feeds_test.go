@@ -1,0 +1,226 @@
+package core
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/darkmap/darkmap/detect/clock"
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/schemas"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+// midnight is a time at which RIPE's beacons are announced.
+const midnight = int64(1_400_025_600)
+
+// said lists what was published on bgp.feeds: minute from midnight, collector, event.
+func said(f *feed) []string {
+	var out []string
+	for _, o := range f.outs {
+		if r, ok := o.Record.(*pb.FeedRecord); ok && o.Topic == schemas.TopicFeeds {
+			out = append(out, fmt.Sprintf("%d %s %s", (r.TimestampUs/1e6-midnight)/60, r.Collector, strings.TrimPrefix(r.Event.String(), "FEED_EVENT_")))
+		}
+	}
+	return out
+}
+
+// TestHeartbeat: a collector that hears RIPE's beacons, and then does not, is degraded until it does again.
+func TestHeartbeat(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f := newFeed(t, small())
+	hear := func(name string, at int64, prefix string) {
+		r := record(name, at, &pb.RouteChanges{Peer: w.peer(0, 0), Withdrawn: []*pb.Route{{Prefix: octets(t, prefix)}}})
+		f.apply(r)
+	}
+	const beacon, anchor = "84.205.64.0/24", "84.205.80.0/24"
+	hour := func(h int64) int64 { return midnight + h*3600 }
+	for _, h := range []int64{0, 2, 4, 6} {
+		f.until(hour(h) + 60)
+		hear("ris/rrc00", hour(h)+65, beacon)
+		hear("routeviews/a", hour(h)+65, "2001:7fb:fe01::/48")
+		hear("file/x", hour(h)+65, beacon) // no feed
+		if h < 2 {
+			hear("ris/rrc01", hour(h)+65, beacon) // once is not enough
+		}
+		hear("ris/rrc02", hour(h)+3600, beacon) // not at their times
+		hear("ris/rrc03", hour(h)+3601, anchor)
+	}
+	down := record("routeviews/a", hour(7), &pb.CollectorDown{Reason: pb.DownReason_DOWN_REASON_STALE})
+	f.apply(down)
+	hear("ris/rrc00", hour(8)+1, anchor)
+	f.until(hour(10))
+	f.apply(record("routeviews/a", hour(10)+60, &pb.CollectorUp{}))
+	f.until(hour(11) + 60)
+	hear("ris/rrc00", hour(11)+61, beacon)
+	f.until(hour(15))
+	want := []string{"500 ris/rrc00 DEGRADED", "662 ris/rrc00 RECOVERED", "740 routeviews/a DEGRADED", "740 ris/rrc00 DEGRADED"}
+	want[2], want[3] = want[3], want[2]
+	if diff := cmp.Diff(want, said(f)); diff != "" {
+		t.Errorf("feeds (-want +got):\n%s", diff)
+	}
+}
+
+// TestWanted: a state that is built from a part of the log asks for the tables of the peers that it does not know, and learns
+// nothing in their place.
+func TestWanted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f := newFeed(t, small())
+	f.op.Trimmed()
+	at := dawn + 60
+	for c := range w.collectors {
+		for p := range w.peers {
+			if c == 1 { // a router that sends its table
+				w.add(c, at, &pb.PeerUp{Peer: w.peer(c, p)})
+			}
+			w.announce(c, p, at, w.networks...)
+		}
+	}
+	w.add(2, at+1, &pb.GapBegin{Id: "g"})
+	for _, r := range w.records {
+		f.apply(r)
+	}
+	f.until(at + 3600)
+	got := fmt.Sprint(f.op.family(bgp.IPv4).panel.Voters().N, " voters, wanted:")
+	for _, o := range f.op.Wanted(f.window) {
+		r, ok := o.Record.(*pb.FeedRecord)
+		if !ok || r.Event != pb.FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED || string(o.Key) != r.Collector || !strings.Contains(r.Reason, "4 peers") {
+			t.Errorf("got %v", o)
+		}
+		got += " " + r.Collector
+	}
+	if want := "4 voters, wanted: file/c00 file/c03 file/c04 file/c05 file/c06 file/c07"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	// Once tables come there are verdicts.
+	for c := range w.collectors {
+		if c == 1 {
+			continue
+		}
+		f.apply(record(collectorName(c), f.window, &pb.GapBegin{Id: "b"}))
+		chunk := w.chunkOf(c, "b")
+		f.apply(record(collectorName(c), f.window, chunk))
+		f.apply(record(collectorName(c), f.window, &pb.GapEnd{Id: "b", Complete: true, Peers: chunk.Peers}))
+	}
+	f.until(f.window + 900)
+	if n := f.op.family(bgp.IPv4).panel.Voters().N; n != 32 {
+		t.Errorf("%d voters, want 32", n)
+	}
+	if len(f.op.Wanted(f.window)) != 0 {
+		t.Error("tables are wanted that are there")
+	}
+}
+
+// TestRoutersBesideCollectors: peers of a collector whose gap is since ever vote when its table is complete, those of a router that
+// sends its tables itself at End-of-RIB, or after the time of a transfer.
+func TestRoutersBesideCollectors(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f := newFeed(t, small())
+	at := dawn + 60
+	for c := range w.collectors {
+		if c < 4 {
+			w.add(c, at, &pb.GapBegin{Id: "g"})
+		}
+		for p := range w.peers {
+			if c >= 4 {
+				w.add(c, at, &pb.PeerUp{Peer: w.peer(c, p)})
+			}
+			w.announce(c, p, at, w.networks...)
+			if c >= 6 {
+				w.add(c, at, &pb.RouteChanges{Peer: w.peer(c, p), EndOfRib: []pb.Family{pb.Family_FAMILY_IPV4}})
+			}
+		}
+	}
+	for _, r := range w.records {
+		f.apply(r)
+	}
+	voters := func() int { return f.op.family(bgp.IPv4).panel.Voters().N }
+	f.until(at + 120)
+	if got := voters(); got != 8 {
+		t.Errorf("after End-of-RIB of two routers: %d voters, want 8", got)
+	}
+	f.until(at + 1800)
+	if got := voters(); got != 16 {
+		t.Errorf("after the transfers: %d voters, want 16", got)
+	}
+	chunk := w.chunkOf(0, "g")
+	f.apply(record(collectorName(0), f.window, chunk))
+	f.apply(record(collectorName(0), f.window, &pb.GapEnd{Id: "g", Complete: true, Peers: chunk.Peers}))
+	f.until(f.window + 900)
+	if got := voters(); got != 20 {
+		t.Errorf("after a table: %d voters, want 20", got)
+	}
+}
+
+// applier drives a detector as a clock does.
+type applier struct {
+	t  *testing.T
+	op *Detector
+}
+
+func (a applier) Apply(r *pb.RouteRecord, effective int64) error { return a.op.Apply(r, effective) }
+
+func (a applier) CloseWindow(start int64) error {
+	_, err := a.op.CloseWindow(start)
+	return err
+}
+
+// TestStaleOwner: what an owner says after another has begun, live, of a table or of a fill, changes nothing.
+func TestStaleOwner(t *testing.T) {
+	t.Parallel()
+	s := newStageWorld(t)
+	ck := clock.New(clock.Config{Partitions: 1, Vanished: 2 * time.Second, Back: time.Second}, applier{t, s.f.op})
+	seq, offset := map[string]uint64{}, int64(0)
+	push := func(lane string, session uint64, at int64, body any) {
+		t.Helper()
+		r := record(collectorName(0), at, body)
+		key := fmt.Sprint(lane, session)
+		seq[key]++
+		r.Position.Lane, r.Position.Session, r.Position.Sequence = lane, session, seq[key]
+		if lane == "clock/x" {
+			r.Position.Collector = ""
+		}
+		offset++
+		if err := ck.Push(0, offset, r, 10); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at := dawn + 660
+	push("clock/x", 0, at-1, &pb.Clock{})
+	push("live", 5, at, &pb.SessionBegin{})
+	push("live", 5, at, &pb.GapBegin{Id: "5-1"})
+	push("live", 5, at, &pb.CollectorUp{})
+	push("clock/x", 0, at, &pb.Clock{})
+	push("live", 9, at+1, &pb.SessionBegin{})
+	stale := func(at int64) {
+		push("live", 5, at, s.routes(0, 7, "-10.0.0.0/16"))
+		push("live", 5, at, &pb.PeerDown{Peer: s.peer(0, 1)})
+		push("live", 5, at, &pb.CollectorDown{Reason: pb.DownReason_DOWN_REASON_LOST})
+		push("live", 5, at, &pb.GapBegin{Id: "5-2"})
+		for _, id := range []string{"5-1", "5-2"} {
+			push("table/"+id, 0, at, s.chunk(id, []int{0, 1, 2, 3}, "10.0.0.0/16", "10.200.0.0/16"))
+			push("fill/"+id, 0, at, s.routes(1, 7, "-10.0.0.0/16"))
+			push("fill/"+id, 0, at, &pb.GapEnd{Id: id, Complete: true})
+		}
+	}
+	stale(at + 1)
+	push("live", 9, at+1, &pb.GapBegin{Id: "9-1"})
+	push("live", 9, at+1, &pb.CollectorUp{})
+	stale(at + 2)
+	s.want("10.0.0.0/16", s.sees("10.0.0.0/16"), "[64400 64400 64400 64400]")
+	s.want("10.200.0.0/16", s.sees("10.200.0.0/16"), "[0 0 0 0]")
+	push("table/9-1", 0, at, s.chunk("9-1", []int{0, 1, 2, 3}, "10.1.0.0/16"))
+	push("table/9-1", 0, at, &pb.GapEnd{Id: "9-1", Complete: true})
+	stale(at + 3)
+	s.want("10.0.0.0/16", s.sees("10.0.0.0/16"), "[0 0 0 0]")
+	s.want("10.1.0.0/16", s.sees("10.1.0.0/16"), "[9 9 9 9]")
+	if got := ck.Dropped(); got != 12 {
+		t.Errorf("%d records dropped, want the 12 live ones", got)
+	}
+}

@@ -1,0 +1,287 @@
+package core
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/darkmap/darkmap/detect/rib"
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/codec"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+// gap is a stretch of a collector's stream that was not heard, until a table or a fill bridges it.
+type gap struct {
+	id       string
+	since    int64                   // the oldest stretch that it stands for, microseconds; 0 is since ever
+	orphan   bool                    // its owner is gone: nobody answers it any more
+	short    bool                    // peers keep their votes over it
+	families [len(bgp.Families)]bool // still open
+	chunks   [len(bgp.Families)]bool // a part of the table has come
+	peers    map[bgp.Peer]bool       // nil is all
+}
+
+// gapPeer is what is known of a peer within a gap.
+type gapPeer struct {
+	gap    *gap
+	tabled bool // it is in the table
+	left   bool // its session came or went on the live stream: the gap is not about it any more
+	spoke  bool // the live stream heard it
+	// filled is what the fill says of its session, since when.
+	filled sessionState
+	since  int64
+	told   [len(bgp.Families)]bool // the fill holds its End-of-RIB
+}
+
+// sessionState is what is said of a session.
+type sessionState uint8
+
+const (
+	unsaid sessionState = iota
+	cameUp
+	wentDown
+)
+
+// open reports whether g is the open gap id.
+func (g *gap) open(id string) bool { return g != nil && !g.orphan && g.id == id }
+
+// of is what is known of a peer within g.
+func (g *gap) of(p *peer) *gapPeer {
+	if p.gap.gap != g {
+		p.gap = gapPeer{gap: g}
+	}
+	return &p.gap
+}
+
+// covers reports whether the gap is about a peer in a family.
+func (g *gap) covers(f bgp.Family, p *peer) bool {
+	return g != nil && g.families[f-bgp.IPv4] && (g.peers == nil || g.peers[p.key.Peer]) && !g.of(p).left
+}
+
+// covered are the slots of a collector's peers that a gap is about.
+func (c *collector) covered(g *gap, f *familyState) []int {
+	var slots []int
+	for _, p := range c.peers {
+		if pl := p.slots[f.family-bgp.IPv4]; pl.used && g.covers(f.family, p) {
+			slots = append(slots, pl.slot)
+		}
+	}
+	slices.Sort(slots)
+	return slots
+}
+
+// gapBegin opens a gap: until it ends, what the live stream touches wins over what answers the gap. Over a short one the peers
+// keep their votes, over another they lose them until it is answered. A gap that is still open gives way: what answers the new
+// one tells of the older stretch too. Only that of an owner before may lie before it: then it stays unanswered. A check ends
+// without effect.
+func (o *Detector) gapBegin(c *collector, in *pb.GapBegin, timestamp, now int64) error {
+	g := &gap{
+		id: strings.Clone(in.GetId()), since: in.GetSinceUs(),
+		short: in.GetSinceUs() != 0 && timestamp-in.GetSinceUs() <= o.cfg.ShortGap.Microseconds(),
+	}
+	var err error
+	if g.families, err = families(in.GetFamilies()); err != nil {
+		return err
+	}
+	if g.peers, err = peerSet(in.GetPeers()); err != nil {
+		return err
+	}
+	o.endCheck(c, false)
+	if old := c.gap; old != nil && old.orphan && g.since > old.since {
+		o.giveUp(c, now)
+	} else if old != nil {
+		g.since = min(g.since, old.since)
+	}
+	var before [len(bgp.Families)][]int
+	for i, f := range o.families {
+		before[i] = c.covered(c.gap, f)
+	}
+	c.gap = g
+	for i, f := range o.families {
+		slots := c.covered(g, f)
+		for _, slot := range before[i] {
+			if !slices.Contains(slots, slot) {
+				o.settle(f, rib.Unknown, slot) // what the new one is not about stays unanswered
+			}
+		}
+		for _, slot := range slots {
+			f.panel.Session(slot).GapBegin(!g.short)
+		}
+		f.rib.BeginGap(slots...)
+	}
+	return nil
+}
+
+// peerSet reads a list of which empty is all.
+func peerSet(in []*pb.Peer) (map[bgp.Peer]bool, error) {
+	if len(in) == 0 {
+		return nil, nil //nolint:nilnil // nil is all
+	}
+	out := make(map[bgp.Peer]bool, len(in))
+	for _, p := range in {
+		k, err := codec.ParsePeer(p)
+		if err != nil {
+			return nil, err
+		}
+		out[k] = true
+	}
+	return out, nil
+}
+
+// gapEnd ends a gap in the families that it names, and in those of which no part of a table has come: for them it is unanswered.
+// Peers that a table's end does not name, where it names any, were not in the table, or a route of theirs could not be read.
+func (o *Detector) gapEnd(c *collector, in *pb.GapEnd, now int64) error {
+	g := c.gap
+	if !g.open(in.GetId()) {
+		return nil // given up before
+	}
+	which, err := families(in.GetFamilies())
+	if err != nil {
+		return err
+	}
+	named, err := peerSet(in.GetPeers())
+	if err != nil {
+		return err
+	}
+	for _, p := range in.GetPeers() {
+		x, err := c.peer(p)
+		if err != nil {
+			return err
+		}
+		g.of(x).tabled = true
+	}
+	var rest [len(bgp.Families)]bool
+	for i := range rest {
+		which[i] = which[i] && g.families[i]
+		rest[i] = g.families[i] && !which[i] && !g.chunks[i]
+	}
+	o.endGap(c, which, now, func(p *peer) rib.Outcome {
+		switch {
+		case !in.GetComplete():
+			return rib.Unknown
+		case in.GetFilled() && (named == nil || named[p.key.Peer]):
+			return rib.Filled
+		case !in.GetFilled() && g.of(p).tabled && (named == nil || named[p.key.Peer]):
+			return rib.Tabled
+		}
+		return rib.Unknown
+	})
+	o.endGap(c, rest, now, unanswered)
+	if g.families == [len(bgp.Families)]bool{} {
+		c.gap = nil
+	}
+	return nil
+}
+
+// unanswered is every peer's outcome of a gap that is given up.
+func unanswered(*peer) rib.Outcome { return rib.Unknown }
+
+// newOwner leaves a collector's gap without anybody who answers it. Its new owner says a gap that reaches as far back, before it
+// says anything else; otherwise the gap is given up then.
+func (o *Detector) newOwner(c *collector) {
+	o.endCheck(c, false)
+	if c.gap != nil {
+		c.gap.orphan = true
+	}
+}
+
+// giveUp ends a collector's gap without an answer.
+func (o *Detector) giveUp(c *collector, now int64) {
+	if c.gap != nil {
+		o.endGap(c, c.gap.families, now, unanswered)
+		c.gap = nil
+	}
+}
+
+// recordsLost makes what a collector's peers hold unknown: they do not vote before a table came. A gap that is open stays unanswered.
+func (o *Detector) recordsLost(c *collector, now int64) {
+	o.endCheck(c, false)
+	o.giveUp(c, now)
+	for _, f := range o.families {
+		slots := c.covered(&gap{families: [len(bgp.Families)]bool{true, true}}, f)
+		for _, slot := range slots {
+			f.panel.Session(slot).GapBegin(true)
+		}
+		f.rib.BeginGap(slots...)
+		o.settle(f, rib.Unknown, slots...)
+		for _, slot := range slots {
+			f.panel.Session(slot).Hold()
+		}
+	}
+}
+
+// endGap ends the collector's gap in families; outcome says how for each peer.
+func (o *Detector) endGap(c *collector, which [len(bgp.Families)]bool, now int64, outcome func(*peer) rib.Outcome) {
+	g := c.gap
+	for i, f := range o.families {
+		if !which[i] {
+			continue
+		}
+		var slots [rib.Filled + 1][]int
+		for _, slot := range c.covered(g, f) {
+			out := outcome(f.peers[slot])
+			slots[out] = append(slots[out], slot)
+		}
+		for out, s := range slots {
+			o.settle(f, rib.Outcome(out), s...)
+		}
+		for _, slot := range slices.Concat(slots[rib.Tabled], slots[rib.Filled]) {
+			o.settleSession(f, slot, now)
+		}
+		g.families[i] = false
+	}
+}
+
+// settle ends a gap for slots of a family.
+func (o *Detector) settle(f *familyState, out rib.Outcome, slots ...int) {
+	f.rib.EndGap(out, slots...)
+	for _, slot := range slots {
+		s, p := f.panel.Session(slot), f.peers[slot]
+		switch out {
+		case rib.Tabled:
+			s.GapTabled()
+		case rib.Filled:
+			s.GapFilled()
+		case rib.Unknown:
+			s.GapUnknown()
+		}
+		if out != rib.Filled {
+			p.upAt = 0 // what came since is not all
+		}
+	}
+}
+
+// settleSession makes a peer's session what the fill said of it.
+func (o *Detector) settleSession(f *familyState, slot int, now int64) {
+	s, p := f.panel.Session(slot), f.peers[slot]
+	x := &p.gap
+	switch {
+	case x.filled == wentDown && !x.spoke:
+		p.upAt, p.down = 0, true
+		s.PeerDown()
+	case x.filled != unsaid:
+		s.PeerUp(x.since, o.cfg.Panel.TransferSeconds)
+		s.LastHeard = max(s.LastHeard, x.since)
+		if p.down = false; x.filled == cameUp {
+			p.upAt = x.since
+		}
+		if x.told[f.family-bgp.IPv4] || x.since+o.cfg.Panel.TransferSeconds <= now {
+			s.EndOfRIB()
+		}
+	}
+}
+
+// families reads a list of which empty is all.
+func families(in []pb.Family) (out [len(bgp.Families)]bool, err error) {
+	for _, x := range in {
+		f, err := codec.ParseFamily(x)
+		if err != nil {
+			return out, err
+		}
+		out[f-bgp.IPv4] = true
+	}
+	if len(in) == 0 {
+		out = [len(bgp.Families)]bool{true, true}
+	}
+	return out, nil
+}

@@ -1,9 +1,0 @@
-// Package file turns capture files (MRT, RIS Live JSON, raw BMP) into the records of bgp.updates.v1.
-//
-// Input: files, each belonging to a collector. The files of one collector are one stream: tables first, then updates in
-// time order. Output: the streams of all collectors merged on time, with a tick per collector and a clock record at each
-// minute of the merged event time in which something happened, and an end (docs/architecture.md, Time). The order depends
-// on the inputs alone, so every position is the same in every run.
-//
-// Nothing here starts a goroutine. Memory is one record per open file and one chunk of a table.
-package file

@@ -1,0 +1,195 @@
+package playback
+
+import (
+	"errors"
+	"io"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/capture"
+	"github.com/darkmap/darkmap/internal/codec"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+const minuteMicroseconds = 60 * 1_000_000
+
+// Record is one record for bgp.updates.v1. Update holds until the next call of Source.Next.
+type Record struct {
+	// Collector is the key; empty on a clock record, which goes to every partition.
+	Collector string
+	Update    *pb.UpdateRecord
+	// Place is where a BGP message stands; zero for what no file holds.
+	Place Place
+}
+
+// Place is where a record stands in a file.
+type Place struct {
+	File   string
+	Number uint64 // from 1
+	Offset int64  // in the decompressed file
+}
+
+// Progress is how far the playing is.
+type Progress struct {
+	Bytes, TotalBytes int64
+	// EventTime is the merged clock, microseconds since 1970, UTC; 0 before the first record.
+	EventTime int64
+	Records   uint64
+	Damaged   uint64
+}
+
+// Source plays a plan. It belongs to one goroutine.
+type Source struct {
+	lane    string
+	streams []*player
+	queue   []Record
+	minute  int64 // the present one's beginning; 0 before the first record
+	clocks  uint64
+	ended   bool
+	total   int64
+	records uint64
+	damaged uint64
+}
+
+// player is a stream in the merge.
+type player struct {
+	*stream
+	head     *pb.UpdateRecord
+	sequence uint64
+	up       bool // CollectorUp was sent
+	over     bool // the stream is at its end
+	down     bool // CollectorDown was sent
+}
+
+// Open begins to play the plan. Close it when done.
+func (p *Plan) Open() *Source {
+	s := &Source{lane: "file/" + p.Hash, total: p.Bytes}
+	for _, c := range p.collectors {
+		s.streams = append(s.streams, &player{stream: newStream(c)})
+	}
+	return s
+}
+
+// Close releases the files.
+func (s *Source) Close() error {
+	var errs []error
+	for _, p := range s.streams {
+		errs = append(errs, p.close())
+	}
+	return errors.Join(errs...)
+}
+
+// Progress may be called between calls of Next.
+func (s *Source) Progress() Progress {
+	p := Progress{TotalBytes: s.total, EventTime: s.minute, Records: s.records, Damaged: s.damaged}
+	for _, st := range s.streams {
+		p.Bytes += st.done
+		if st.reader != nil {
+			p.Bytes += st.reader.Stats().FileBytes
+		}
+	}
+	return p
+}
+
+// Next returns the next record, io.EOF after the last. A *capture.Damage is no end: what it names was passed over; the
+// record then tells the collector alone.
+func (s *Source) Next() (Record, error) {
+	for {
+		if len(s.queue) > 0 {
+			r := s.queue[0]
+			s.queue = s.queue[1:]
+			return r, nil
+		}
+		p, err := s.first()
+		if err != nil {
+			if _, ok := errors.AsType[*capture.Damage](err); ok {
+				s.damaged++
+			}
+			return Record{Collector: p.name}, err
+		}
+		if p == nil {
+			return s.end()
+		}
+		if m := p.now - p.now%minuteMicroseconds; m > s.minute {
+			s.turn(m)
+			continue
+		}
+		if !p.up {
+			p.up = true
+			s.queue = append(s.queue, s.stamp(p, p.now, &pb.UpdateRecord{Body: &pb.UpdateRecord_CollectorUp{CollectorUp: &pb.CollectorUp{}}}))
+			continue
+		}
+		r := s.stamp(p, p.head.TimestampUs, p.head)
+		if p.head.GetBgpMessage() != nil {
+			r.Place = p.place
+		}
+		p.head = nil
+		s.records++
+		return r, nil
+	}
+}
+
+// first returns the stream with the earliest clock, by name among equals; nil when all are over.
+func (s *Source) first() (*player, error) {
+	var best *player
+	for _, p := range s.streams {
+		if p.head == nil && !p.over {
+			head, err := p.next()
+			switch {
+			case errors.Is(err, io.EOF):
+				p.over = true
+			case err != nil:
+				return p, err
+			}
+			p.head = head
+		}
+		if p.head != nil && (best == nil || p.now < best.now) {
+			best = p
+		}
+	}
+	return best, nil
+}
+
+// turn queues what a new minute begins with: a tick of every collector that is up, the end of those that are over, a clock.
+func (s *Source) turn(minute int64) {
+	for _, p := range s.streams {
+		switch {
+		case !p.up || p.down:
+		case p.over:
+			p.down = true
+			down := &pb.CollectorDown{Reason: pb.DownReason_DOWN_REASON_ENDED}
+			s.queue = append(s.queue, s.stamp(p, minute, &pb.UpdateRecord{Body: &pb.UpdateRecord_CollectorDown{CollectorDown: down}}))
+		default:
+			s.queue = append(s.queue, s.stamp(p, minute, &pb.UpdateRecord{Body: &pb.UpdateRecord_Tick{Tick: &pb.Tick{}}}))
+		}
+	}
+	s.minute = minute
+	s.queue = append(s.queue, s.clock(minute, false))
+}
+
+// end returns the last clock record, then io.EOF.
+func (s *Source) end() (Record, error) {
+	if s.ended {
+		return Record{}, io.EOF
+	}
+	s.ended = true
+	latest := s.minute
+	for _, p := range s.streams {
+		latest = max(latest, p.now)
+	}
+	return s.clock(latest, true), nil
+}
+
+// stamp gives a record its position and time.
+func (s *Source) stamp(p *player, t int64, r *pb.UpdateRecord) Record {
+	p.sequence++
+	r.Position = codec.Position(bgp.Position{Collector: p.name, Lane: s.lane, Sequence: p.sequence})
+	r.TimestampUs = t
+	return Record{Collector: p.name, Update: r}
+}
+
+func (s *Source) clock(t int64, end bool) Record {
+	s.clocks++
+	r := &pb.UpdateRecord{TimestampUs: t, Body: &pb.UpdateRecord_Clock{Clock: &pb.Clock{End: end}}}
+	r.Position = codec.Position(bgp.Position{Lane: "clock/" + s.lane, Sequence: s.clocks})
+	return Record{Update: r}
+}

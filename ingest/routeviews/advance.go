@@ -1,0 +1,92 @@
+package routeviews
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// advance reads a record, after looking whether it is the one that was expected.
+func (s *Source) advance(ctx context.Context, p *partition, rec *kgo.Record) error {
+	if rec.Offset < p.next { // the topic began anew: its offsets count from 0 again
+		s.anew(p)
+	}
+	p.next = rec.Offset + 1
+	if !rec.Attrs.IsControl() {
+		if err := s.record(ctx, p, rec); err != nil {
+			return err
+		}
+	}
+	if p.c != nil && p.c.waiting && s.caughtUp(p.c) {
+		return p.c.up(ctx)
+	}
+	return nil
+}
+
+// caughtUp reports whether all was read that the collector's topics had when they were taken over.
+func (s *Source) caughtUp(c *collector) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, numbers := range s.parts {
+		for _, p := range numbers {
+			if p.c == c && p.next < p.end {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// anew begins a session of positions, later than any before: Unix milliseconds. Offsets of a topic count from 0 again where it was
+// deleted and made again.
+func (s *Source) anew(p *partition) {
+	p.session = max(p.session+1, uint64(max(time.Now().UnixMilli(), 0)))
+	p.bmp.Reset()
+}
+
+// holes looks whether the cluster has dropped what was not read yet, which it shows by going on elsewhere. A collector's gap begins
+// before the first of its records that come after it.
+func (s *Source) holes(ctx context.Context, fetches kgo.Fetches) error {
+	since, why := map[*collector]int64{}, map[*collector]string{}
+	fetches.EachPartition(func(ft kgo.FetchTopicPartition) {
+		p := s.partition(ft.Topic, ft.Partition)
+		if p == nil || p.c == nil {
+			return
+		}
+		expected := p.next
+		for _, rec := range ft.Records {
+			if rec.Offset != expected {
+				s.metrics.lost.Add(float64(max(rec.Offset-expected, 0)))
+				if old, ok := since[p.c]; !ok || p.clock < old {
+					since[p.c] = p.clock
+				}
+				p.unheard = true
+				why[p.c] = fmt.Sprintf("%s partition %d goes on at offset %d instead of %d", p.topic, p.number, rec.Offset, expected)
+			}
+			expected = rec.Offset + 1
+		}
+	})
+	for c, at := range since {
+		s.d.Log.Warn("routeviews' cluster has dropped what was not read", "collector", c.name, "reason", why[c])
+		if _, err := c.stream.BeginGap(ctx, at, why[c]); err != nil {
+			return err
+		}
+		s.touch(c)
+	}
+	return nil
+}
+
+// touch has all of a collector's partitions committed: whether a gap is open stands there.
+func (s *Source) touch(c *collector) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, numbers := range s.parts {
+		for _, p := range numbers {
+			if p.c == c {
+				s.dirty[p] = struct{}{}
+			}
+		}
+	}
+}

@@ -1,0 +1,215 @@
+package routeviews
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/darkmap/darkmap/internal/bgp/wire"
+	"github.com/darkmap/darkmap/internal/kafka"
+)
+
+const (
+	// commitLimit bounds a commit, which holds up polling.
+	commitLimit = 5 * time.Second
+	// maxAddPath peers fit into a commit's metadata, of which brokers take 4096 octets.
+	maxAddPath = 32
+)
+
+// memory is what a commit's metadata carry from owner to owner.
+type memory struct {
+	// At is when it was committed, Clock that of the topic's last message, Since where the collector's open gap begins:
+	// microseconds since 1970.
+	At    int64 `json:"at"`
+	Clock int64 `json:"clock"`
+	Since int64 `json:"since,omitempty"`
+	// Open tells that a gap of the collector is open.
+	Open    bool              `json:"open,omitempty"`
+	Session uint64            `json:"session,omitempty"`
+	AddPath []wire.BMPAddPath `json:"add_path,omitempty"`
+}
+
+// pending is what is committed once mark is acknowledged.
+type pending struct {
+	mark   kafka.Mark
+	points map[*partition]point
+}
+
+type point struct {
+	offset   int64
+	metadata string
+}
+
+// commit commits what is acknowledged, and from time to time takes up what is new. The error is the producer's.
+func (s *Source) commit(ctx context.Context) error {
+	if s.pending != nil {
+		ok, err := s.d.Updates.Acked(s.pending.mark)
+		if err != nil {
+			return err
+		}
+		if ok {
+			s.send(ctx, s.pending.points)
+			s.pending = nil
+		}
+	}
+	if now := time.Now(); s.pending == nil && now.Sub(s.last) >= s.cfg.Commit {
+		s.last = now
+		s.collect()
+	}
+	return nil
+}
+
+// introduce commits where partitions begin that were assigned since the last poll, before anything of them is passed on: whoever
+// has them next then knows the session of their positions. A cluster that refuses is told again with the next commit.
+func (s *Source) introduce(ctx context.Context) {
+	s.mu.Lock()
+	fresh := s.fresh
+	s.fresh = nil
+	s.mu.Unlock()
+	if len(fresh) == 0 {
+		return
+	}
+	points := map[*partition]point{}
+	for _, p := range fresh {
+		points[p] = point{p.next, p.remember()}
+	}
+	var retry kafka.Backoff
+	for range 5 {
+		if s.send(ctx, points) || retry.Wait(ctx) != nil {
+			return
+		}
+	}
+}
+
+// collect makes all that is new pending, beside what is already.
+func (s *Source) collect() {
+	if len(s.dirty) == 0 {
+		return
+	}
+	if s.pending == nil {
+		s.pending = &pending{points: map[*partition]point{}}
+	}
+	for p := range s.dirty {
+		s.pending.points[p] = point{p.next, p.remember()}
+	}
+	clear(s.dirty)
+	s.pending.mark = s.d.Updates.Mark()
+}
+
+// remember writes what the next owner needs to know.
+func (p *partition) remember() string {
+	m := memory{At: time.Now().UnixMicro(), Clock: p.clock, Session: p.session}
+	if p.c != nil {
+		m.Since, m.Open = p.c.stream.OpenGap()
+	}
+	m.AddPath = p.bmp.AddPathPeers()
+	m.AddPath = m.AddPath[:min(len(m.AddPath), maxAddPath)]
+	b, err := json.Marshal(m)
+	if err != nil { // it has nothing that cannot be written
+		return ""
+	}
+	return string(b)
+}
+
+// recall reads it again; what somebody else wrote there tells nothing, nor do times that are yet to come.
+func recall(metadata string) memory {
+	var m memory
+	if err := json.Unmarshal([]byte(metadata), &m); err != nil {
+		return memory{}
+	}
+	now := time.Now().UnixMicro()
+	m.At, m.Clock, m.Since = min(m.At, now), min(m.Clock, now), min(m.Since, now)
+	return m
+}
+
+// settle waits until everything that was read is acknowledged, and commits it. What does not come in time is read again by
+// whoever has the topic next.
+func (s *Source) settle(ctx context.Context) {
+	if s.collect(); s.pending == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Drain)
+	defer cancel()
+	t := time.NewTicker(5 * time.Millisecond)
+	defer t.Stop()
+	for {
+		ok, err := s.d.Updates.Acked(s.pending.mark)
+		if ok && err == nil {
+			s.send(ctx, s.pending.points)
+			s.pending = nil
+			return
+		}
+		select {
+		case <-t.C:
+			if err == nil {
+				continue
+			}
+		case <-ctx.Done():
+		}
+		s.pending = nil
+		return
+	}
+}
+
+// send commits offsets, with their metadata, and reports whether it could. What fails is tried again with the next.
+func (s *Source) send(ctx context.Context, points map[*partition]point) bool {
+	offsets, metadata := map[string]map[int32]kgo.EpochOffset{}, map[string]map[int32]string{}
+	for p, at := range points {
+		if offsets[p.topic] == nil {
+			offsets[p.topic], metadata[p.topic] = map[int32]kgo.EpochOffset{}, map[int32]string{}
+		}
+		offsets[p.topic][p.number] = kgo.EpochOffset{Epoch: -1, Offset: at.offset}
+		metadata[p.topic][p.number] = at.metadata
+	}
+	ctx, cancel := context.WithTimeout(ctx, commitLimit)
+	defer cancel()
+	var failed error
+	with := kgo.PreCommitFnContext(ctx, func(req *kmsg.OffsetCommitRequest) error {
+		for i := range req.Topics {
+			for j := range req.Topics[i].Partitions {
+				p := &req.Topics[i].Partitions[j]
+				m := metadata[req.Topics[i].Topic][p.Partition]
+				p.Metadata = &m
+			}
+		}
+		return nil
+	})
+	s.cl.CommitOffsetsSync(with, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
+		failed = errors.Join(err, commitErr(resp))
+	})
+	if failed != nil {
+		s.failed("commit", failed)
+		for p := range points {
+			if s.partition(p.topic, p.number) == p {
+				s.dirty[p] = struct{}{}
+			}
+		}
+		return false
+	}
+	s.metrics.commits.Inc()
+	s.mu.Lock()
+	s.fault = nil
+	s.mu.Unlock()
+	return true
+}
+
+// commitErr is the first partition's error.
+func commitErr(resp *kmsg.OffsetCommitResponse) error {
+	if resp == nil {
+		return nil
+	}
+	for _, t := range resp.Topics {
+		for _, p := range t.Partitions {
+			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+				return fmt.Errorf("committing %s partition %d: %w", t.Topic, p.Partition, err)
+			}
+		}
+	}
+	return nil
+}

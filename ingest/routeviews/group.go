@@ -1,0 +1,258 @@
+package routeviews
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/ingest/stream"
+)
+
+// heardAfter is more than a member takes to hear that a collector's tables are wanted: what it commits later knows of that.
+const heardAfter = time.Minute
+
+// join notes that the group has given this member its place, if only to stand by.
+func (s *Source) join() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.joined = true
+}
+
+// place is where a partition that is new here begins.
+type place struct {
+	p          *partition
+	at, end    int64
+	known      bool   // it was followed before
+	unknown    bool   // to the cluster, for the moment or for ever
+	lost       string // why something is missing; empty: nothing is
+	lostNumber int64
+	memory     memory
+}
+
+// assigned decides where new partitions begin, and opens the streams of collectors that are new here. session ends when the
+// group takes them away again meanwhile.
+func (s *Source) assigned(session, last context.Context, at map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	places, err := s.places(session, s.adm, at)
+	if err != nil {
+		return nil, err
+	}
+	byCollector := map[string][]*place{}
+	for _, pl := range places {
+		if name, err := collectorOf(pl.p.topic); err == nil {
+			byCollector[name] = append(byCollector[name], pl)
+		} else {
+			s.broken.Warn("a topic names no collector", "err", err)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(byCollector)) {
+		if err := s.open(last, name, byCollector[name]); err != nil {
+			s.mu.Lock()
+			s.fatal = err
+			s.mu.Unlock()
+			return nil, err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := map[string]map[int32]kgo.Offset{}
+	for _, pl := range places {
+		t, n := pl.p.topic, pl.p.number
+		pl.p.next = pl.at
+		if s.parts[t] == nil {
+			s.parts[t] = map[int32]*partition{}
+		}
+		if out[t] == nil {
+			out[t] = map[int32]kgo.Offset{}
+		}
+		s.parts[t][n], out[t][n] = pl.p, kgo.NewOffset().At(pl.at)
+	}
+	s.fault = nil
+	s.count()
+	return out, nil
+}
+
+// count publishes how much this member has. mu is held.
+func (s *Source) count() {
+	s.metrics.topics.Set(float64(len(s.parts)))
+	s.metrics.collectors.Set(float64(len(s.collectors)))
+}
+
+// place compares what was committed with what there is.
+func (s *Source) place(p *partition, begin, end int64, old kadm.Offset) *place {
+	pl := &place{p: p, at: begin, end: end}
+	if old.At < 0 { // what was committed of a topic goes with it: this may be another of the same name
+		s.anew(p)
+		return pl
+	}
+	m := recall(old.Metadata)
+	if m.At == 0 { // it was not us: what lies between our last place and this one, and how we named positions, is not known
+		pl.at = min(max(old.At, begin), end)
+		pl.lost = fmt.Sprintf("the offset of %s partition %d was committed by another program", p.topic, p.number)
+		s.anew(p)
+		return pl
+	}
+	pl.known, pl.memory = true, m
+	p.session, p.clock = pl.memory.Session, pl.memory.Clock
+	p.bmp.RestoreAddPath(pl.memory.AddPath)
+	switch {
+	case old.At < begin:
+		pl.lost, pl.lostNumber = fmt.Sprintf("%s partition %d begins at offset %d, %d was to come", p.topic, p.number, begin, old.At), begin-old.At
+	case old.At > end:
+		pl.lost = fmt.Sprintf("%s partition %d began anew: it ends at offset %d, %d was to come", p.topic, p.number, end, old.At)
+		s.anew(p)
+	default:
+		pl.at = old.At
+	}
+	return pl
+}
+
+// open gives partitions their collector, whose stream it opens if it is new here. The error is the producer's.
+func (s *Source) open(ctx context.Context, name string, places []*place) error {
+	s.mu.Lock()
+	c := s.collectors[name]
+	s.mu.Unlock()
+	fresh := c == nil
+	known := slices.ContainsFunc(places, func(pl *place) bool { return pl.known })
+	if fresh && !known && s.cfg.Start == startEnd {
+		for _, pl := range places {
+			pl.at = pl.end
+		}
+	}
+	newest := newestMemory(places)
+	if fresh {
+		past := stream.Past{AsOf: newest.At - heardAfter.Microseconds()}
+		if known && !newest.Open {
+			past.Known = newest.Clock
+		}
+		s.d.Streams.Remember(name, past)
+		st, err := s.d.Streams.Open(ctx, name, stream.Options{Source: "routeviews", Clock: stream.Delayed, Archived: true})
+		if err != nil {
+			return err
+		}
+		c = &collector{name: name, stream: st}
+	}
+	if since, why, ok := s.missing(places, fresh, known, fresh && c.stream.Doubted(), newest); ok {
+		s.d.Log.Info("a gap of routeviews begins", "collector", name, "reason", why)
+		if _, err := c.stream.BeginGap(ctx, since, why); err != nil {
+			return err
+		}
+	}
+	if fresh {
+		c.waiting = slices.ContainsFunc(places, func(pl *place) bool { return pl.at < pl.end })
+		if !c.waiting {
+			if err := c.stream.Up(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	s.adopt(c, places)
+	return nil
+}
+
+// adopt notes the partitions as the collector's; all are committed soon, also those of quiet topics, so that they are known.
+func (s *Source) adopt(c *collector, places []*place) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.collectors[c.name] = c
+	for _, pl := range places {
+		pl.p.c, pl.p.end, pl.p.unheard = c, pl.end, pl.at > 0
+		pl.p.lane = c.stream.Source(laneName(pl.p.topic, pl.p.number))
+		c.parts++
+		if !pl.unknown { // a commit would be refused, and hold up the others
+			s.fresh = append(s.fresh, pl.p)
+		}
+	}
+}
+
+// missing tells whether a gap begins where partitions are taken over, since when and why.
+func (s *Source) missing(places []*place, fresh, known, doubted bool, newest memory) (since int64, why string, ok bool) {
+	switch {
+	case fresh && !known:
+		return 0, "never followed before", true
+	case doubted:
+		since, why, ok = 0, "the detector needs the tables again", true
+	case fresh && newest.Open:
+		since, why, ok = newest.Since, "a gap was open when the collector changed hands", true
+	}
+	for _, pl := range places {
+		if pl.lost == "" {
+			continue
+		}
+		s.metrics.lost.Add(float64(pl.lostNumber))
+		if !ok || pl.memory.Clock < since {
+			since = pl.memory.Clock
+		}
+		why, ok = pl.lost, true
+	}
+	return since, why, ok
+}
+
+// newestMemory is what was committed last.
+func newestMemory(places []*place) memory {
+	var m memory
+	for _, pl := range places {
+		if pl.known && pl.memory.At >= m.At {
+			m = pl.memory
+		}
+	}
+	return m
+}
+
+// revoked hands partitions over: what was read of them is committed first.
+func (s *Source) revoked(last context.Context, m map[string][]int32) {
+	s.work.Lock()
+	defer s.work.Unlock()
+	if len(m) > 0 && !s.closing {
+		began := time.Now()
+		s.settle(last)
+		s.d.Log.Info("routeviews' topics are handed over", "topics", len(m), "seconds", time.Since(began).Seconds())
+	}
+	s.forget(m)
+}
+
+// lost is told where the group took partitions away without asking.
+func (s *Source) lost(m map[string][]int32) {
+	s.work.Lock()
+	defer s.work.Unlock()
+	s.forget(m)
+}
+
+// forget lets go of partitions; collectors without any are closed.
+func (s *Source) forget(m map[string][]int32) {
+	var gone []*collector
+	s.mu.Lock()
+	for topic, numbers := range m {
+		for _, n := range numbers {
+			p := s.parts[topic][n]
+			if p == nil {
+				continue
+			}
+			delete(s.parts[topic], n)
+			delete(s.dirty, p)
+			s.fresh = slices.DeleteFunc(s.fresh, func(f *partition) bool { return f == p })
+			if s.pending != nil {
+				delete(s.pending.points, p)
+			}
+			if p.c == nil {
+				continue
+			}
+			if p.c.parts--; p.c.parts == 0 {
+				delete(s.collectors, p.c.name)
+				gone = append(gone, p.c)
+			}
+		}
+		if len(s.parts[topic]) == 0 {
+			delete(s.parts, topic)
+		}
+	}
+	s.count()
+	s.mu.Unlock()
+	for _, c := range gone {
+		c.stream.Close()
+	}
+}

@@ -1,0 +1,190 @@
+package routeviews
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/bgp/wire"
+)
+
+// perRecord is how many records of bgp.updates one of the topic may make: positions are offset x perRecord + number.
+const perRecord = 1 << 16
+
+// collector is one that this member has.
+type collector struct {
+	name   string
+	stream *stream.Stream
+	parts  int // Source.mu
+	// waiting is set until the first message of a collector that has something to catch up with, or until it has, where there is
+	// none; the poll loop's.
+	waiting bool
+}
+
+// up says that the collector is up, where that waits.
+func (c *collector) up(ctx context.Context) error {
+	if !c.waiting {
+		return nil
+	}
+	c.waiting = false
+	return c.stream.Up(ctx)
+}
+
+// partition is one of a topic. Source.work guards it once it is assigned.
+type partition struct {
+	topic  string
+	number int32
+	c      *collector // nil: the topic names none
+	lane   *stream.Lane
+	// session is that of the positions: 0, and later than any before where the topic began anew.
+	session uint64
+	next    int64 // the offset that is expected
+	end     int64 // that of the topic's end when it was taken over
+	clock   int64 // of the last message, microseconds
+	bmp     wire.BMPSession
+	peers   map[bgp.Peer]*stream.Peer // those that were heard of and did not go down
+	// doubted are peers of which it is open, since an Initiation, whether they are there; nil where nothing is.
+	doubted map[bgp.Peer]*stream.Peer
+	// unheard tells that more peers may be there, of which an owner before heard, or nobody.
+	unheard bool
+	made    uint64 // records made of the current one
+}
+
+// laneName names partition 0's lane for the topic alone: RouteViews' topics have one.
+func laneName(topic string, number int32) string {
+	if number == 0 {
+		return "rv/" + topic
+	}
+	return fmt.Sprintf("rv/%s/%d", topic, number)
+}
+
+// seek places the lane's next record.
+func (p *partition) seek(offset int64) {
+	p.made++
+	p.lane.Seek(p.session, uint64(offset)*perRecord+p.made)
+}
+
+// record reads one of the topic. What cannot be decoded goes to the dead letters; the error is the producer's.
+func (s *Source) record(ctx context.Context, p *partition, rec *kgo.Record) error {
+	s.metrics.records.Inc()
+	s.metrics.bytes.Add(float64(len(rec.Value)))
+	p.made = 0
+	if p.c == nil {
+		return s.dead(ctx, p, rec, rec.Value, "topic", errors.New("the topic names no collector"))
+	}
+	if err := wire.ParseOpenBMP(rec.Value, &s.header); err != nil {
+		return s.dead(ctx, p, rec, rec.Value, "openbmp", err)
+	}
+	for b := s.header.BMP; len(b) > 0; {
+		n, _, err := wire.ParseBMPHeader(b)
+		if err == nil && n > len(b) {
+			err = fmt.Errorf("a BMP message of %d octets, %d there: %w", n, len(b), wire.ErrTruncated)
+		}
+		if err == nil && p.made >= perRecord-1 {
+			err = fmt.Errorf("more than %d messages", perRecord-1)
+		}
+		if err != nil {
+			return s.dead(ctx, p, rec, b, "bmp", err)
+		}
+		if err := s.message(ctx, p, rec, b[:n]); err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	return nil
+}
+
+// message passes on what a BMP message says.
+func (s *Source) message(ctx context.Context, p *partition, rec *kgo.Record, raw []byte) error {
+	m := &s.bmp
+	if err := p.bmp.Decode(raw, m); err != nil {
+		if err := s.dead(ctx, p, rec, raw, "bmp", err); err != nil || !m.Salvaged {
+			return err
+		}
+	}
+	switch m.Type {
+	case wire.BMPRouteMonitoring, wire.BMPPeerUp, wire.BMPPeerDown:
+		return s.ofPeer(ctx, p, rec, raw)
+	case wire.BMPInitiation:
+		p.doubted = maps.Clone(p.peers)
+	case wire.BMPTermination:
+		return s.ended(ctx, p, rec.Offset, p.peers)
+	default: // statistics and mirrored messages are no news
+	}
+	return nil
+}
+
+// ofPeer passes on what a message says of a peer.
+func (s *Source) ofPeer(ctx context.Context, p *partition, rec *kgo.Record, raw []byte) error {
+	m := &s.bmp
+	peer, err := p.c.stream.Peer(m.Peer.Peer, m.Peer.BGPID)
+	if err != nil {
+		return s.dead(ctx, p, rec, raw, "peers", err)
+	}
+	t := s.timestamp(m.Peer.Timestamp)
+	if !p.c.stream.Ahead(t) { // where a gap begins: a time that cannot be would hide it
+		p.clock = max(p.clock, t)
+	}
+	if err := p.c.up(ctx); err != nil {
+		return err
+	}
+	if err := s.judge(ctx, p, rec.Offset); err != nil {
+		return err
+	}
+	p.seek(rec.Offset)
+	switch m.Type {
+	case wire.BMPPeerUp:
+		p.peers[m.Peer.Peer] = peer
+		return p.lane.PeerUp(ctx, peer, t)
+	case wire.BMPPeerDown:
+		delete(p.peers, m.Peer.Peer)
+		return p.lane.PeerDown(ctx, peer, t, m.Down.String())
+	default:
+		p.peers[m.Peer.Peer] = peer
+		return s.update(ctx, p, peer, t)
+	}
+}
+
+// update passes on an UPDATE, without the collector's own AS. The Peer Up of a session that began before this owner did is not
+// heard again: then path identifiers are taken as off, but for peers that the last commit's metadata names.
+func (s *Source) update(ctx context.Context, p *partition, peer *stream.Peer, t int64) error {
+	m := &s.bmp
+	raw, width, what := wire.StripFirstAS(s.buf, m.Update, m.Options.ASOctets, s.own, m.Peer.Peer.ASN)
+	s.stripped[what].Inc()
+	if what >= wire.StripPeer {
+		s.buf = raw
+	}
+	octets := m.Options.ASOctets
+	if width != 0 {
+		octets = width // what is left may fit another width, too
+	}
+	return p.lane.Message(ctx, &stream.Message{
+		Peer: peer, Timestamp: t, Raw: raw, ASOctets: octets, AddPathIPv4: m.Options.AddPathIPv4, AddPathIPv6: m.Options.AddPathIPv6,
+	})
+}
+
+// timestamp is the router's own, or the collector's where that is absent or too far off.
+func (s *Source) timestamp(own int64) int64 {
+	heard, slack := s.header.Timestamp, s.cfg.TimestampSlack.Microseconds()
+	if own == 0 || heard != 0 && (own-heard > slack || heard-own > slack) {
+		return heard
+	}
+	return own
+}
+
+// dead keeps what cannot be decoded.
+func (s *Source) dead(ctx context.Context, p *partition, rec *kgo.Record, raw []byte, reason string, err error) error {
+	name := ""
+	if p.c != nil {
+		name = p.c.name
+	}
+	s.undecodable.Warn("cannot decode a record of routeviews", "topic", rec.Topic, "partition", rec.Partition, "offset", rec.Offset, "err", err)
+	return s.d.Streams.DeadLetter(ctx, stream.DeadLetter{
+		Collector: name, Origin: fmt.Sprintf("%s/%d", rec.Topic, rec.Partition), Offset: rec.Offset, Raw: raw, Reason: reason, Err: err,
+	})
+}

@@ -1,0 +1,109 @@
+package routeviews
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/kafka"
+)
+
+// unknownFor is how long the cluster may say that it does not know a topic before that is believed: its brokers hear of a new one after
+// each other. One that was deleted holds up the others for as long.
+const unknownFor = 5 * time.Second
+
+// cluster tells where partitions stand; kadm.Client does.
+type cluster interface {
+	FetchOffsets(ctx context.Context, group string) (kadm.OffsetResponses, error)
+	ListStartOffsets(ctx context.Context, topics ...string) (kadm.ListedOffsets, error)
+	ListEndOffsets(ctx context.Context, topics ...string) (kadm.ListedOffsets, error)
+}
+
+// places asks the cluster what it has of the partitions, and what was committed. What it goes on not to know begins where it was left, or
+// at its beginning: the group does not come back to what is left out here, and takes away by itself what was deleted.
+func (s *Source) places(ctx context.Context, from cluster, at map[string]map[int32]kgo.Offset) ([]*place, error) {
+	topics := slices.Sorted(maps.Keys(at))
+	if len(topics) == 0 {
+		return nil, nil
+	}
+	var retry kafka.Backoff
+	for began := time.Now(); ; {
+		out, unknown, err := s.ask(ctx, from, topics, at)
+		if err != nil || unknown == "" {
+			return out, err
+		}
+		if time.Since(began) >= unknownFor {
+			s.broken.Warn("the cluster does not know a topic that its list names", "topic", unknown)
+			return out, nil
+		}
+		if err := retry.Wait(ctx); err != nil {
+			return nil, fmt.Errorf("waiting for the cluster to know %s: %w", unknown, err)
+		}
+	}
+}
+
+// ask is one attempt at places; unknown is a topic that the cluster does not know, empty where there is none.
+func (s *Source) ask(ctx context.Context, from cluster, topics []string, at map[string]map[int32]kgo.Offset) (out []*place, unknown string, err error) {
+	committed, err := from.FetchOffsets(ctx, s.group)
+	if err != nil {
+		return nil, "", fmt.Errorf("asking for committed offsets: %w", err)
+	}
+	starts, err := from.ListStartOffsets(ctx, topics...)
+	if err != nil {
+		return nil, "", fmt.Errorf("asking where topics begin: %w", err)
+	}
+	ends, err := from.ListEndOffsets(ctx, topics...)
+	if err != nil {
+		return nil, "", fmt.Errorf("asking where topics end: %w", err)
+	}
+	for _, topic := range topics {
+		for n := range at[topic] {
+			begin, end, old := listed(starts, topic, n), listed(ends, topic, n), left(committed, topic, n)
+			isUnknown := isUnknown(begin.Err) || isUnknown(end.Err) || isUnknown(old.Err)
+			if err := errors.Join(begin.Err, end.Err, old.Err); err != nil && !isUnknown {
+				return nil, "", fmt.Errorf("asking where %s partition %d stands: %w", topic, n, err)
+			}
+			if isUnknown {
+				unknown = topic
+				begin.Offset = max(old.At, 0)
+				end.Offset = begin.Offset
+			}
+			p := &partition{topic: topic, number: n, peers: map[bgp.Peer]*stream.Peer{}}
+			pl := s.place(p, begin.Offset, end.Offset, old.Offset)
+			pl.unknown = isUnknown
+			out = append(out, pl)
+		}
+	}
+	return out, unknown, nil
+}
+
+func isUnknown(err error) bool { return errors.Is(err, kerr.UnknownTopicOrPartition) }
+
+// listed is the answer for a partition; where its whole topic has an error it stands at partition -1.
+func listed(from kadm.ListedOffsets, topic string, number int32) kadm.ListedOffset {
+	if o, ok := from.Lookup(topic, number); ok {
+		return o
+	}
+	if o, ok := from.Lookup(topic, -1); ok {
+		return o
+	}
+	return kadm.ListedOffset{Err: errors.New("no answer")}
+}
+
+// left is what was committed of a partition; less than 0 where nothing was.
+func left(committed kadm.OffsetResponses, topic string, number int32) kadm.OffsetResponse {
+	o, ok := committed.Lookup(topic, number)
+	if !ok || o.Err != nil {
+		o.At = -1
+	}
+	return o
+}

@@ -1,0 +1,62 @@
+package routeviews
+
+import (
+	"context"
+	"slices"
+
+	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/bgp/wire"
+)
+
+// judge tells from what follows an Initiation whether the router's session is a new one, in which its peers come up again, or goes on
+// (RFC 7854 §4.3). In a new one those are down that it has not spoken of.
+func (s *Source) judge(ctx context.Context, p *partition, offset int64) error {
+	if p.doubted == nil {
+		return nil
+	}
+	m := &s.bmp
+	_, known := p.doubted[m.Peer.Peer]
+	switch m.Type {
+	case wire.BMPPeerDown: // a new session may begin with it, too
+		delete(p.doubted, m.Peer.Peer)
+	case wire.BMPPeerUp:
+		if known || p.unheard && len(p.doubted) == 0 {
+			delete(p.doubted, m.Peer.Peer)
+			return s.ended(ctx, p, offset, p.doubted)
+		}
+	default:
+		if known || !m.Known { // no Peer Up went before it
+			p.doubted = nil
+		}
+	}
+	return nil
+}
+
+// ended takes down peers of a router's session that has ended. Where it may have had others, only the collector's tables tell who is left.
+func (s *Source) ended(ctx context.Context, p *partition, offset int64, gone map[bgp.Peer]*stream.Peer) error {
+	p.doubted = nil
+	keys := make([]bgp.PeerKey, 0, len(gone))
+	for k := range gone {
+		keys = append(keys, bgp.PeerKey{Peer: k})
+	}
+	slices.SortFunc(keys, bgp.PeerKey.Compare)
+	for _, k := range keys {
+		peer := gone[k.Peer]
+		delete(p.peers, k.Peer)
+		p.bmp.Forget(k.Peer)
+		p.seek(offset)
+		if err := p.lane.PeerDown(ctx, peer, s.header.Timestamp, "the router's BMP session ended"); err != nil {
+			return err
+		}
+	}
+	if !p.unheard {
+		return nil
+	}
+	p.unheard = false
+	if _, err := p.c.stream.BeginGap(ctx, 0, "the BMP session of a router ended, and not all of its peers are known"); err != nil {
+		return err
+	}
+	s.touch(p.c)
+	return nil
+}

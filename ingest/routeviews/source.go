@@ -1,0 +1,353 @@
+package routeviews
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/bgp/wire"
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/neterror"
+	"github.com/darkmap/darkmap/internal/telemetry"
+)
+
+const (
+	// maxPoll bounds the records between two looks at commits and at rebalances that wait.
+	maxPoll = 20_000
+	// turn is the longest that a poll waits.
+	turn = 250 * time.Millisecond
+	// fetchWait is short, since a topic that is new here is not asked for before the fetch that waits has come back.
+	fetchWait = 500 * time.Millisecond
+	// faultFor is how long a fault is shown that nothing contradicts: quiet topics bring nothing.
+	faultFor = time.Minute
+	// maxDecompressed bounds a batch of the cluster's, which is not ours.
+	maxDecompressed = 64 << 20
+)
+
+// Acknowledger tells when what was given to bgp.updates is safe; kafka.Producer does.
+type Acknowledger interface {
+	Mark() kafka.Mark
+	Acked(m kafka.Mark) (bool, error)
+}
+
+// Deps is what a Source is given.
+type Deps struct {
+	Log        *slog.Logger
+	Registerer prometheus.Registerer // nil: no metrics
+	Streams    *stream.Set
+	// Updates is the producer behind Streams.
+	Updates Acknowledger
+	// Instance is this member among those of the installation, stable over restarts. Installation is an id that no other
+	// installation in the world has; it is needed where the configuration names no group.
+	Instance, Installation string
+}
+
+// Source follows RouteViews' stream. New makes one.
+type Source struct {
+	cfg         Config
+	d           Deps
+	group       string
+	own         []bgp.ASN
+	metrics     metrics
+	stripped    [5]prometheus.Counter
+	undecodable *telemetry.Limited
+	broken      *telemetry.Limited
+
+	heard    atomic.Int64          // when the cluster last answered, Unix nanoseconds
+	undialed atomic.Pointer[error] // why the last connection to the cluster could not be opened; points to nil where it was
+
+	mu         sync.Mutex
+	started    time.Time // zero: Run has not begun
+	joined     bool
+	fault      error // the last one; nil since something went well
+	faultAt    time.Time
+	parts      map[string]map[int32]*partition
+	collectors map[string]*collector
+	fresh      []*partition // assigned since the last commit
+	fatal      error        // a callback's: Run returns it
+
+	// work is held by Run while it is not polling, and by callbacks that take partitions away: it comes before mu and guards
+	// partitions and all below.
+	work    sync.Mutex
+	cl      *kgo.Client
+	adm     *kadm.Client
+	dirty   map[*partition]struct{} // what is not committed yet
+	pending *pending
+	last    time.Time // of the last commit
+	silent  bool
+	closing bool
+	header  wire.OpenBMP
+	bmp     wire.BMPMessage
+	buf     []byte
+}
+
+// New checks and allocates; nothing runs yet.
+func New(cfg Config, d Deps) (*Source, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Source{
+		cfg: cfg, d: d, group: cfg.Group, metrics: newMetrics(d.Registerer), undecodable: telemetry.NewLimited(d.Log, time.Minute, 5), broken: telemetry.NewLimited(d.Log, time.Minute, 3),
+		parts: map[string]map[int32]*partition{}, collectors: map[string]*collector{}, dirty: map[*partition]struct{}{},
+	}
+	if s.group == "" {
+		s.group = "darkmap-" + d.Installation
+	}
+	if cfg.Enabled && cfg.Group == "" && d.Installation == "" {
+		return nil, errors.New("ingest.routeviews.group: is empty, and the installation has no id: no other may have the same")
+	}
+	for _, a := range cfg.CollectorASNs {
+		s.own = append(s.own, bgp.ASN(a))
+	}
+	for i := range s.stripped {
+		s.stripped[i] = s.metrics.stripped.WithLabelValues(wire.Stripped(i).String())
+	}
+	return s, nil
+}
+
+// Ready is nil while the cluster answers and this member has its place in the group; the error says in words what is missing.
+func (s *Source) Ready() error {
+	if !s.cfg.Enabled {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch heard := s.heard.Load(); {
+	case s.started.IsZero():
+		return errors.New("routeviews: not started")
+	case heard == 0:
+		return fmt.Errorf("routeviews: %s", s.unheard())
+	case time.Since(time.Unix(0, heard)) > s.cfg.SuspendAfter:
+		return fmt.Errorf("routeviews: %s (last answer: %s UTC)", s.unheard(), time.Unix(0, heard).UTC().Format(time.DateTime))
+	case s.fault != nil && time.Since(s.faultAt) < faultFor:
+		return fmt.Errorf("routeviews: %w", neterror.Explain(s.fault))
+	case !s.joined:
+		return fmt.Errorf("routeviews: waiting for topics that fit %s and a place in the group %s", s.cfg.Topics, s.group)
+	}
+	return nil
+}
+
+// unheard says why nothing is heard of the cluster.
+func (s *Source) unheard() string {
+	if err := s.undialed.Load(); err != nil && *err != nil {
+		return neterror.Why(*err)
+	}
+	return strings.Join(s.cfg.Brokers, ", ") + " does not answer"
+}
+
+// broker is the address of one as it was configured, or as the cluster calls it.
+type broker string
+
+func (broker) Network() string { return "tcp" }
+
+func (b broker) String() string { return string(b) }
+
+// OnBrokerConnect is kgo's hook: a connection was tried.
+func (s *Source) OnBrokerConnect(meta kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	if err != nil {
+		err = &net.OpError{Op: "dial", Net: "tcp", Addr: broker(net.JoinHostPort(meta.Host, strconv.Itoa(int(meta.Port)))), Err: err}
+	}
+	s.undialed.Store(&err)
+}
+
+// OnBrokerRead is kgo's hook: the cluster answers.
+func (s *Source) OnBrokerRead(_ kgo.BrokerMetadata, _ int16, _ int, _, _ time.Duration, err error) {
+	if err == nil {
+		s.heard.Store(time.Now().UnixNano())
+	}
+}
+
+// Run follows the stream until ctx ends and what was read is acknowledged and committed. It fails where another process took the
+// instance's place in the group, and where bgp.updates cannot be written; it waits for RouteViews' cluster for ever.
+func (s *Source) Run(ctx context.Context) error {
+	if !s.cfg.Enabled {
+		<-ctx.Done()
+		return nil
+	}
+	last, cancel := lasting(ctx, s.cfg.Drain)
+	defer cancel()
+	if err := s.connect(last); err != nil {
+		return err
+	}
+	defer s.adm.Close()
+	defer s.cl.CloseAllowingRebalance()
+	s.mu.Lock()
+	s.started = time.Now()
+	s.mu.Unlock()
+	err := s.follow(ctx, last)
+	s.work.Lock()
+	defer s.work.Unlock()
+	if err == nil {
+		s.settle(last)
+	}
+	s.closing = true
+	return err
+}
+
+// lasting is ctx, d longer.
+func lasting(ctx context.Context, d time.Duration) (context.Context, func()) {
+	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(d, cancel) })
+	return out, func() {
+		stop()
+		cancel()
+	}
+}
+
+// connect builds the clients: the callbacks use both, and run only once the first poll has begun.
+func (s *Source) connect(last context.Context) error {
+	cfg := kafka.Config{Brokers: s.cfg.Brokers}
+	quiet := kgo.DisableClientMetrics() // it is not our cluster
+	admin, err := kafka.NewClient(cfg, s.d.Log, quiet)
+	if err != nil {
+		return err
+	}
+	s.adm = kadm.NewClient(admin)
+	opts := slices.Concat(kafka.Member(s.group, s.d.Instance), kafka.FetchBounds(), []kgo.Opt{
+		kgo.FetchMaxWait(fetchWait),
+		kafka.Metrics(s.d.Registerer, "routeviews"), kgo.WithHooks(s), quiet,
+		kgo.ConsumeTopics(s.cfg.Topics), kgo.ConsumeRegex(), kgo.MetadataMaxAge(s.cfg.Refresh), kgo.MetadataMinAge(min(time.Second, s.cfg.Refresh)),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.KeepControlRecords(), kgo.MaxDecompressBatchBytes(maxDecompressed),
+		kgo.Balancers(kafka.Collectors(groupKey)), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
+		kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) { s.join() }),
+		kgo.AdjustFetchOffsetsFn(func(session context.Context, at map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+			return s.assigned(session, last, at)
+		}),
+		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { s.revoked(last, m) }),
+		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { s.lost(m) }),
+	})
+	cl, err := kafka.NewClient(cfg, s.d.Log, opts...)
+	if err != nil {
+		s.adm.Close()
+		return err
+	}
+	s.cl = cl
+	return nil
+}
+
+// follow polls until ctx ends.
+func (s *Source) follow(ctx, last context.Context) error {
+	for {
+		poll, cancel := context.WithTimeout(ctx, turn)
+		fetches := s.cl.PollRecords(poll, maxPoll)
+		cancel()
+		err := s.digest(last, fetches)
+		s.cl.AllowRebalance()
+		if err != nil || ctx.Err() != nil || fetches.IsClientClosed() {
+			return err
+		}
+	}
+}
+
+// digest takes in what a poll brought, and does what is due.
+func (s *Source) digest(ctx context.Context, fetches kgo.Fetches) error {
+	s.work.Lock()
+	defer s.work.Unlock()
+	if err := s.take(ctx, fetches); err != nil {
+		return err
+	}
+	if err := s.commit(ctx); err != nil {
+		return err
+	}
+	return s.health(ctx)
+}
+
+// take reads what a poll brought.
+func (s *Source) take(ctx context.Context, fetches kgo.Fetches) error {
+	s.mu.Lock()
+	fatal := s.fatal
+	s.mu.Unlock()
+	if fatal != nil {
+		return fatal
+	}
+	if err := kafka.FetchErr(fetches); err != nil {
+		if kafka.Fenced(err) {
+			return fmt.Errorf("following routeviews: the instance %s is running elsewhere: %w", s.d.Instance, err)
+		}
+		s.failed("fetch", err)
+	}
+	s.introduce(ctx)
+	if err := s.holes(ctx, fetches); err != nil {
+		return err
+	}
+	var failed error
+	fetches.EachPartition(func(ft kgo.FetchTopicPartition) {
+		p := s.partition(ft.Topic, ft.Partition)
+		if p == nil || failed != nil || len(ft.Records) == 0 {
+			return
+		}
+		s.dirty[p] = struct{}{}
+		for _, rec := range ft.Records {
+			if failed = s.advance(ctx, p, rec); failed != nil {
+				return
+			}
+		}
+	})
+	return failed
+}
+
+// failed notes what went wrong with the cluster.
+func (s *Source) failed(kind string, err error) {
+	s.metrics.faults.WithLabelValues(kind).Inc()
+	s.broken.Warn("routeviews' cluster fails", "kind", kind, "err", err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fault, s.faultAt = fmt.Errorf("%s: %w", kind, err), time.Now()
+}
+
+func (s *Source) partition(topic string, number int32) *partition {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.parts[topic][number]
+}
+
+// health suspends the collectors while the cluster is silent.
+func (s *Source) health(ctx context.Context) error {
+	heard := max(s.heard.Load(), s.started.UnixNano())
+	silent := time.Since(time.Unix(0, heard)) > s.cfg.SuspendAfter
+	if silent == s.silent {
+		return nil
+	}
+	s.silent = silent
+	if silent {
+		s.metrics.faults.WithLabelValues("silence").Inc()
+		s.d.Log.Warn("routeviews' cluster is silent", "brokers", s.cfg.Brokers, "after", s.cfg.SuspendAfter)
+	} else {
+		s.d.Log.Info("routeviews' cluster answers again", "brokers", s.cfg.Brokers)
+	}
+	s.mu.Lock()
+	all := make([]*collector, 0, len(s.collectors))
+	for _, c := range s.collectors {
+		all = append(all, c)
+	}
+	s.mu.Unlock()
+	for _, c := range all {
+		if silent {
+			c.stream.Suspend()
+			continue
+		}
+		if !c.waiting {
+			if err := c.stream.Up(ctx); err != nil && !errors.Is(err, stream.ErrClosed) {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,36 @@
+package tablechunk
+
+import (
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/bgp/wire"
+	"github.com/darkmap/darkmap/internal/capture"
+)
+
+// Route reads where a route of a table leads: its origin AS and the neighbour of that. A path without an AS is the peer's own.
+// The error is wire's: the attributes cannot be read.
+func Route(d *wire.Decoder, e *capture.RIBEntry) (origin, upstream bgp.ASN, err error) {
+	u, err := d.DecodeAttributes(e.Attributes, wire.Options{ASOctets: e.ASOctets})
+	if err != nil {
+		return 0, 0, err
+	}
+	path := u.Attributes.Path
+	if len(path) == 0 {
+		return e.Peer.ASN, path.Upstream(), nil
+	}
+	return path.Origin(), path.Upstream(), nil
+}
+
+// Session says what a change of state means for the session between collector and peer; neither is no news.
+func Session(it *capture.Item) (up, down bool) {
+	switch it.Kind {
+	case capture.PeerUp:
+		return true, false
+	case capture.PeerDown:
+		return false, true
+	case capture.State:
+		up = it.NewState == bgp.Established
+		return up, !up && (it.OldState == bgp.Established || it.NewState == bgp.Idle)
+	default:
+		return false, false
+	}
+}

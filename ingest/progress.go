@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/darkmap/darkmap/ingest/bootstrap"
+	"github.com/darkmap/darkmap/internal/bgp"
 )
 
 // LiveProgress is how the live feeds stand.
@@ -90,7 +91,7 @@ func (l *Live) Progress() LiveProgress {
 		if _, gap := s.OpenGap(); gap {
 			open++
 		}
-		if state := st.GetState(); state == "up" || state == "bootstrapping" {
+		if state := bgp.FeedState(st.GetState()); state == bgp.FeedUp || state == bgp.FeedBootstrapping {
 			p.Up++
 			lags = append(lags, st.GetLagUs())
 		}

@@ -18,7 +18,7 @@ func TestOutageColumns(t *testing.T) {
 	conn := open(t, s)
 	k := kafkatest.New(t, 4)
 	rec := outageRecord(t, 1, "ends")
-	rec.State, rec.EndReason, rec.Successor, rec.Predecessor = bgp.StateClosed, string(bgp.EndSuperseded), "later", "earlier"
+	rec.State, rec.EndReason, rec.Successor, rec.Predecessor = string(bgp.StateClosed), string(bgp.EndSuperseded), "later", "earlier"
 	var o bgp.Outage
 	if err := json.Unmarshal(rec.GetJson(), &o); err != nil {
 		t.Fatal(err)

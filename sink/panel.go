@@ -65,8 +65,8 @@ func (r *panelRows) decode(rec *kgo.Record) (bgp.Position, int, error) {
 	if _, err := codec.ParseFamily(r.rec.GetFamily()); err != nil {
 		return r.pos, 0, err
 	}
-	if k := r.rec.GetTable(); k < 0 || k > pb.TableKnowledge_TABLE_KNOWLEDGE_LEARNED {
-		return r.pos, 0, fmt.Errorf("panel knowledge %d: %w", k, codec.ErrInvalid)
+	if _, err := codec.ParseTableKnowledge(r.rec.GetTable()); err != nil {
+		return r.pos, 0, err
 	}
 	for _, p := range r.rec.GetPeers() {
 		peer, err := codec.ParsePeer(p.GetPeer())

@@ -170,9 +170,9 @@ func outageRecord(t testing.TB, seq uint64, dataset string) *pb.OutageRecord {
 		t.Fatal(err)
 	}
 	return &pb.OutageRecord{
-		Position: codec.Position(bgp.Position{Collector: "detect/ipv4", Lane: "out", Sequence: seq}), DecidedAtUs: begin.UnixMicro(), Event: o.Event,
-		Id: o.ID, Sequence: o.Sequence, Entity: codec.Entity(o.Entity), Family: pb.Family_FAMILY_IPV4, StartS: begin.Unix(), Kind: o.Kind, State: o.State,
-		Severity: o.Severity, Dataset: dataset, Json: b,
+		Position: codec.Position(bgp.Position{Collector: "detect/ipv4", Lane: "out", Sequence: seq}), DecidedAtUs: begin.UnixMicro(), Event: string(o.Event),
+		Id: o.ID, Sequence: o.Sequence, Entity: codec.Entity(o.Entity), Family: pb.Family_FAMILY_IPV4, StartS: begin.Unix(), Kind: string(o.Kind), State: string(o.State),
+		Severity: string(o.Severity), Dataset: dataset, Json: b,
 	}
 }
 

@@ -106,7 +106,7 @@ func (c *demoCmd) export(g *globals, world *simulate.World) error {
 
 // show prints the beginning and the end of a country's outages as they are found.
 func (c *demoCmd) show(g *globals, line *progressLine, o bgp.Outage) {
-	if o.Entity.Type == bgp.EntityCountry && c.shows(o) && (o.Event == "opened" || o.Event == "closed" || o.Event == "reopened") {
+	if o.Entity.Type == bgp.EntityCountry && c.shows(o) && (o.Event == bgp.EventOpened || o.Event == bgp.EventClosed || o.Event == bgp.EventReopened) {
 		line.print(g.stdout, eventLine(o))
 	}
 }

@@ -32,7 +32,7 @@ func TestDemo(t *testing.T) {
 		return v.AddDate(2014, 0, 0)
 	}
 	want := []struct {
-		kind       string
+		kind       bgp.Kind
 		start, end time.Time
 	}{
 		{bgp.KindIntermittent, at("22 Dec 00:00"), at("22 Dec 16:15")},
@@ -88,7 +88,7 @@ func checkTruth(t *testing.T, world *simulate.World, all []bgp.Outage) {
 			continue
 		}
 		found := slices.IndexFunc(all, func(o bgp.Outage) bool {
-			return o.Entity.Type == bgp.EntityCountry && o.Entity.Code == e.Country && o.Family == e.Family.String() && o.Kind == e.Kind &&
+			return o.Entity.Type == bgp.EntityCountry && o.Entity.Code == e.Country && o.Family == e.Family.String() && string(o.Kind) == e.Kind &&
 				within(o.Start, e.Start, time.Minute) && o.End != nil && within(*o.End, e.End, 5*time.Minute)
 		})
 		if found < 0 {

@@ -21,12 +21,23 @@ import (
 // goneAfter is how old the last status of a collector may be: statuses come every ten seconds.
 const goneAfter = time.Minute
 
+// rowState is the state of a row: a bgp.FeedState as ingest reported it, or what the reader concludes.
+type rowState string
+
+// What the reader concludes.
+const (
+	// rowDegraded: ingest says that the feed is up, and detect calls it degraded.
+	rowDegraded rowState = "degraded"
+	// rowGone: no status came for goneAfter.
+	rowGone rowState = "gone"
+)
+
 // feedRow is how one collector's feed stands, as printed with --format json.
 type feedRow struct {
 	Collector         string     `json:"collector"`
 	Source            string     `json:"source"`
 	Instance          string     `json:"instance"`
-	State             string     `json:"state"`
+	State             rowState   `json:"state"`
 	Reason            string     `json:"reason,omitempty"`
 	PeersUp           uint32     `json:"peers_up"`
 	FullFeedsIPv4     int        `json:"full_feeds_ipv4"`
@@ -125,7 +136,7 @@ func (t *feedTable) rows(now time.Time) []feedRow {
 			continue
 		}
 		r := feedRow{
-			Collector: name, Source: x.source, Instance: x.instance, State: x.status.GetState(), Reason: cmp.Or(x.sick, x.why),
+			Collector: name, Source: x.source, Instance: x.instance, State: rowState(x.status.GetState()), Reason: cmp.Or(x.sick, x.why),
 			PeersUp: x.status.GetPeersUp(), MessagesPerSecond: math.Round(x.status.GetMessagesPerSecond()*10) / 10,
 			Updated:       x.at.UTC(),
 			FullFeedsIPv4: t.full[codec.Family(bgp.IPv4)][name], FullFeedsIPv6: t.full[codec.Family(bgp.IPv6)][name],
@@ -139,11 +150,11 @@ func (t *feedTable) rows(now time.Time) []feedRow {
 		}
 		switch age := now.Sub(r.Updated); {
 		case x.ended:
-			r.State, r.PeersUp = "down", 0
+			r.State, r.PeersUp = rowState(bgp.FeedDown), 0
 		case age > goneAfter:
-			r.State, r.Reason = "gone", fmt.Sprintf("nobody has spoken for it for %v", age.Round(time.Second))
-		case x.sick != "" && r.State == "up":
-			r.State = "degraded"
+			r.State, r.Reason = rowGone, fmt.Sprintf("nobody has spoken for it for %v", age.Round(time.Second))
+		case x.sick != "" && r.State == rowState(bgp.FeedUp):
+			r.State = rowDegraded
 		}
 		out = append(out, r)
 	}
@@ -173,7 +184,7 @@ func feedLines(rows []feedRow, width int) []string {
 			lag = fmt.Sprintf("%.1f s", *r.LagSeconds)
 		}
 		cells = append(cells, []string{
-			r.Collector, r.Source, r.State, fmt.Sprint(r.PeersUp), fmt.Sprint(r.FullFeedsIPv4), fmt.Sprint(r.FullFeedsIPv6),
+			r.Collector, r.Source, string(r.State), fmt.Sprint(r.PeersUp), fmt.Sprint(r.FullFeedsIPv4), fmt.Sprint(r.FullFeedsIPv6),
 			fmt.Sprintf("%.1f", r.MessagesPerSecond), lag, gap, r.Reason,
 		})
 	}

@@ -27,7 +27,7 @@ func outageColumns() []column {
 		{"FAMILY", false, func(o bgp.Outage) string { return o.Family }},
 		{"KIND", false, kindText},
 		{"LOSS", false, lossText},
-		{"SEVERITY", false, func(o bgp.Outage) string { return o.Severity }},
+		{"SEVERITY", false, func(o bgp.Outage) string { return string(o.Severity) }},
 		{"UPSTREAM", true, upstreamText},
 	}
 }
@@ -107,16 +107,16 @@ func clip(text string, width int) string {
 
 // eventLine is one line about an event in the life of an outage, for a run that shows them as they come.
 func eventLine(o bgp.Outage) string {
-	event := cmp.Or(o.Event, o.State)
+	event := cmp.Or(string(o.Event), string(o.State))
 	at := o.Start
-	if (event == "closed" || event == "retracted") && o.End != nil {
+	if (o.State == bgp.StateClosed || o.State == bgp.StateRetracted) && o.End != nil {
 		at = *o.End
 	}
 	parts := []string{
 		fmt.Sprintf("%s  %-9s %s", at.UTC().Format("2006-01-02 15:04:05"), event, entityText(o.Entity)),
 		o.Family, kindText(o), lossText(o),
 	}
-	if event == "closed" {
+	if o.State == bgp.StateClosed {
 		parts = append(parts, "after "+durationText(o))
 	}
 	if u := upstreamText(o); u != "" {
@@ -185,9 +185,9 @@ func kindText(o bgp.Outage) string {
 	case o.Blip:
 		return "blip"
 	case o.Evidence.LossesInEvent > 0:
-		return o.Kind + " (" + strconv.Itoa(o.Evidence.LossesInEvent) + " losses)"
+		return string(o.Kind) + " (" + strconv.Itoa(o.Evidence.LossesInEvent) + " losses)"
 	}
-	return o.Kind
+	return string(o.Kind)
 }
 
 // lossText speaks of few prefixes in counts, of many in percent.

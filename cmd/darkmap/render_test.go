@@ -24,7 +24,7 @@ func at(t *testing.T, s string) time.Time {
 // exampleOutages are those of an invented country on documentation space.
 func exampleOutages(t *testing.T) []bgp.Outage {
 	t.Helper()
-	outage := func(kind, severity, start, end string) bgp.Outage {
+	outage := func(kind bgp.Kind, severity bgp.Severity, start, end string) bgp.Outage {
 		o := bgp.Outage{
 			Kind: kind, Severity: severity, State: "open", Event: "opened", Family: "ipv4", Dataset: "demo",
 			Entity:       bgp.Entity{Type: bgp.EntityCountry, Code: "ZZ", Name: "Nowhere"},

@@ -64,7 +64,7 @@ func (r *results) count() (n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, x := range r.byID {
-		if !x.outage.Blip && x.outage.State != "retracted" {
+		if !x.outage.Blip && x.outage.State != bgp.StateRetracted {
 			n++
 		}
 	}
@@ -99,7 +99,7 @@ var countryCode = regexp.MustCompile(`^[A-Za-z]{2}$`)
 
 // shows reports whether o passes.
 func (f filter) shows(o bgp.Outage) bool {
-	return (f.All || !o.Blip && o.State != "retracted") && f.inTime(o) && f.inCountry(o) && f.inAS(o) && f.inPrefix(o)
+	return (f.All || !o.Blip && o.State != bgp.StateRetracted) && f.inTime(o) && f.inCountry(o) && f.inAS(o) && f.inPrefix(o)
 }
 
 func (f filter) inTime(o bgp.Outage) bool {

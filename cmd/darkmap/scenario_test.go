@@ -54,7 +54,7 @@ func TestLifeOfAnOutage(t *testing.T) {
 	tests := []struct {
 		name       string
 		entity     string // one that has to have the event
-		kind       string
+		kind       bgp.Kind
 		start, end time.Time
 		note       string // somewhere in the object
 	}{

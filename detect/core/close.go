@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/darkmap/darkmap/detect/outage"
-	"github.com/darkmap/darkmap/detect/panel"
 	"github.com/darkmap/darkmap/detect/visibility"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/codec"
@@ -65,10 +64,7 @@ func (f *familyState) panelRecord(t int64) Out {
 	v := f.panel.Voters()
 	rec := &pb.PanelRecord{
 		Family: codec.Family(f.family), TimeUs: t * 1e6, Voters: uint32(v.N), Collectors: uint32(v.Collectors),
-		MinVoters: uint32(f.panel.MinVoters()), Table: pb.TableKnowledge_TABLE_KNOWLEDGE_LEARNED,
-	}
-	if f.panel.Knowledge() == panel.Whole {
-		rec.Table = pb.TableKnowledge_TABLE_KNOWLEDGE_COMPLETE
+		MinVoters: uint32(f.panel.MinVoters()), Table: codec.TableKnowledge(f.panel.Knowledge()),
 	}
 	for _, p := range f.panel.Places(t) {
 		rec.Peers = append(rec.Peers, &pb.PanelPeer{
@@ -120,8 +116,8 @@ func outageRecord(e *outage.Event, t int64) (Out, error) {
 		return Out{}, fmt.Errorf("encoding outage %s: %w", o.ID, err)
 	}
 	rec := &pb.OutageRecord{
-		DecidedAtUs: t * 1e6, Event: o.Event, Id: o.ID, Sequence: o.Sequence, Entity: codec.Entity(o.Entity),
-		Family: codec.Family(e.Key.Family), StartS: o.Start.Unix(), Kind: o.Kind, State: o.State, Severity: o.Severity,
+		DecidedAtUs: t * 1e6, Event: string(o.Event), Id: o.ID, Sequence: o.Sequence, Entity: codec.Entity(o.Entity),
+		Family: codec.Family(e.Key.Family), StartS: o.Start.Unix(), Kind: string(o.Kind), State: string(o.State), Severity: string(o.Severity),
 		Blip: o.Blip, Dataset: o.Dataset, Json: b, EndReason: string(o.EndReason), Successor: o.Successor, Predecessor: o.Predecessor,
 	}
 	if o.End != nil {
@@ -139,7 +135,7 @@ var _ outage.View = view{}
 // Panel is outage.View's.
 func (v view) Panel(bgp.Family) (bgp.Panel, bool) {
 	p := v.f.panel
-	return bgp.Panel{Voters: p.Voters().N, Collectors: p.Voters().Collectors, Table: p.Knowledge().String()}, p.Verdicts()
+	return bgp.Panel{Voters: p.Voters().N, Collectors: p.Voters().Collectors, Table: p.Knowledge()}, p.Verdicts()
 }
 
 // Lost is outage.View's.

@@ -144,7 +144,7 @@ func TestTableOfOneFamily(t *testing.T) {
 	if got := told(f, single); len(got) != 1 || got[0] != "2001:db8::/32 outage open 10-open" {
 		t.Errorf("got %v, want the IPv6 prefix", got)
 	}
-	if got := f.op.family(bgp.IPv4).panel.Knowledge(); got != panel.Whole {
+	if got := f.op.family(bgp.IPv4).panel.Knowledge(); got != bgp.TablesComplete {
 		t.Errorf("IPv4: %v, want complete", got)
 	}
 }

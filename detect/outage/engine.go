@@ -110,7 +110,7 @@ func (e *Engine) take(changed []Sample) []*entity {
 	for i := range changed {
 		s := &changed[i]
 		isPrefix := s.Key.Type == bgp.EntityPrefix
-		if !isPrefix && e.panel.Table == bgp.TableLearned {
+		if !isPrefix && e.panel.Table == bgp.TablesLearned {
 			continue // most of its prefixes were never heard: there is no baseline
 		}
 		ent := e.entities[s.Key]

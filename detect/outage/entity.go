@@ -22,7 +22,7 @@ type entity struct {
 	lastID  int64   // minute in the last id
 	// superseded is the id of an event that ended for another one, which has not opened yet.
 	superseded string
-	settled    string // the kind of a prefix's event that has become the new normal; cleared when it has gone
+	settled    *bgp.Kind // the kind of a prefix's event that has become the new normal; nil when it has gone
 
 	movedSpace    uint64 // that others originate, when it was last looked at
 	movedPrefixes int
@@ -43,7 +43,7 @@ func (ent *entity) freezes() bool {
 
 // forgettable tells whether a prefix can leave the memory.
 func (ent *entity) forgettable() bool {
-	return ent.closed == nil && len(ent.recent) == 0 && len(ent.flaps.minutes) == 0 && len(ent.starts) == 0 && ent.settled == "" &&
+	return ent.closed == nil && len(ent.recent) == 0 && len(ent.flaps.minutes) == 0 && len(ent.starts) == 0 && ent.settled == nil &&
 		ent.superseded == "" && ent.ev == nil && !ent.running()
 }
 
@@ -101,33 +101,39 @@ func (e *Engine) measurePrefix(ent *entity, rd *reading) {
 		rd.loss = loss{prefixes: 1, space: s.KnownSpace, percent: 10000}
 	}
 	rd.partial = loss{percent: bgp.Decimal(max(0, 1000-share) * 10)}
-	switch ent.settled {
-	case bgp.KindOutage:
-		if lost {
-			lost, band = false, false
-		} else {
-			ent.settled = ""
-		}
-	case bgp.KindPartial:
-		if band {
-			band = false
-			lost = lost && share < e.cfg.PartialLowPermille
-		} else {
-			ent.settled = ""
-		}
-	case bgp.KindMoved:
-		if moved {
-			moved = false
-		} else if !lost {
-			ent.settled = ""
-		}
-	}
 	deep := share < e.cfg.PartialLowPermille
+	if ent.settled != nil {
+		lost, band, moved = ent.unsettled(lost, band, moved, deep)
+	}
 	open := lost && (deep || ent.ev == nil || ent.ev.kind != bgp.KindPartial)
 	e.extendRuns(ent, rd, open, false, band, moved)
 	if ent.loss != nil && deep {
 		ent.loss.deep = true
 	}
+}
+
+// unsettled takes out of a prefix's conditions what has become the new normal. It forgets that when
+// the condition has gone.
+func (ent *entity) unsettled(lost, band, moved, deep bool) (stillLost, stillBand, stillMoved bool) {
+	gone := false
+	switch *ent.settled {
+	case bgp.KindOutage:
+		if gone = !lost; !gone {
+			lost, band = false, false
+		}
+	case bgp.KindPartial:
+		if gone = !band; !gone {
+			lost, band = lost && deep, false
+		}
+	case bgp.KindMoved:
+		gone = !moved && !lost
+		moved = false
+	case bgp.KindIntermittent: // is never settled
+	}
+	if gone {
+		ent.settled = nil
+	}
+	return lost, band, moved
 }
 
 // measureSpace compares visible space with the baseline.

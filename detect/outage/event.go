@@ -31,8 +31,8 @@ const maxGaps = 100
 // event is an outage in the course of its life.
 type event struct {
 	id    string
-	kind  string
-	state string
+	kind  bgp.Kind
+	state bgp.State
 	seq   uint32
 	blip  bool
 
@@ -73,7 +73,7 @@ type event struct {
 
 	publishedAt     int64 // window
 	publishedNow    loss
-	published       string // severity
+	published       bgp.Severity
 	publishedLosses int
 	previous        json.RawMessage
 }
@@ -86,7 +86,7 @@ func (ev *event) note(s string) {
 }
 
 // resume forgets why the event had ended.
-func (ev *event) resume() { ev.returned, ev.reason, ev.successor = "", "", "" }
+func (ev *event) resume() { ev.returned, ev.reason, ev.successor = bgp.NotEnded, bgp.NotEnded, "" }
 
 // run is a condition that holds minute after minute.
 type run struct {

@@ -65,7 +65,7 @@ func newWorld(tb testing.TB, start string, cfg Config) *world {
 	tb.Helper()
 	cfg.Family, cfg.Dataset = bgp.IPv4, "test"
 	v := &fakeView{
-		panel: bgp.Panel{Voters: 40, Collectors: 12, Table: bgp.TableComplete}, verdicts: true,
+		panel: bgp.Panel{Voters: 40, Collectors: 12, Table: bgp.TablesComplete}, verdicts: true,
 		lost: map[Key][]LostPrefix{}, visible: map[Key][]netip.Prefix{}, moved: map[Key][]MovedPrefix{}, returns: map[Key]Returns{}, churn: bgp.Churn{Hour: 5, Day: 40},
 	}
 	w := &world{

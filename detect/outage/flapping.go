@@ -88,11 +88,11 @@ func (e *Engine) endShort(ent *entity, r *run, rd *reading) {
 
 // endBlip publishes a short loss: closed, or retracted where it had been suspected.
 func (e *Engine) endBlip(ent *entity, r *run, rd *reading) *event {
-	ev, name := r.suspect, bgp.EventRetracted
+	ev, state, name := r.suspect, bgp.StateRetracted, bgp.EventRetracted
 	if ev == nil {
-		ev, name = e.newEvent(ent, bgp.KindOutage, r, rd), bgp.EventClosed
+		ev, state, name = e.newEvent(ent, bgp.KindOutage, r, rd), bgp.StateClosed, bgp.EventClosed
 	}
-	ev.state = name // both states are called as their events
+	ev.state = state
 	ev.blip = true
 	ev.end = max(e.window, ev.start)
 	e.finishShort(ent, ev, rd)

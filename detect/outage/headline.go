@@ -264,6 +264,7 @@ func (w *wording) kindName() string {
 		return "flapping"
 	case bgp.KindMoved:
 		return "change of origin"
+	case bgp.KindOutage:
 	}
 	return "loss"
 }
@@ -287,7 +288,7 @@ func (w *wording) outcome(since string) string {
 		return what + ": now covered by its usual origin"
 	case bgp.EndLostSight:
 		return what + " lost from sight at " + end
-	case bgp.EndRemoved:
+	case bgp.NotEnded, bgp.EndRemoved:
 	}
 	return what + " ended at " + end
 }

@@ -14,8 +14,8 @@ import (
 )
 
 var (
-	kinds   = []string{bgp.KindOutage, bgp.KindPartial, bgp.KindIntermittent, bgp.KindMoved}
-	states  = []string{bgp.StateSuspected, bgp.StateOpen, bgp.StateClosed, bgp.StateRetracted}
+	kinds   = []bgp.Kind{bgp.KindOutage, bgp.KindPartial, bgp.KindIntermittent, bgp.KindMoved}
+	states  = []bgp.State{bgp.StateSuspected, bgp.StateOpen, bgp.StateClosed, bgp.StateRetracted}
 	types   = []bgp.EntityType{bgp.EntityPrefix, bgp.EntityAS, bgp.EntityCountry, bgp.EntityRegion, bgp.EntityWorld, bgp.EntityWatch}
 	reasons = []bgp.EndReason{
 		bgp.EndRecovered, bgp.EndSuperseded, bgp.EndNewNormal, bgp.EndLeftTable, bgp.EndCovered, bgp.EndRemoved, bgp.EndLostSight,
@@ -32,7 +32,7 @@ func written(kind, state, typ, reason uint8, blip, v6 bool, name, owner, label s
 	o := bgp.Outage{
 		ID: "as-AS64500-ipv4-20140930T1615Z", Kind: kinds[int(kind)%len(kinds)], State: states[int(state)%len(states)], Family: "ipv4", Blip: blip,
 		Entity: bgp.Entity{Type: types[int(typ)%len(types)], Name: name}, Start: time.Date(2014, 9, 30, 16, 15, 0, 0, time.UTC),
-		Panel: bgp.Panel{Voters: int(figures % 500), Collectors: int(figures % 60), Table: bgp.TableLearned},
+		Panel: bgp.Panel{Voters: int(figures % 500), Collectors: int(figures % 60), Table: bgp.TablesLearned},
 		Peak:  bgp.Loss{LossPercent: bgp.Decimal(figures % 10001), LostSpace: bgp.Decimal(figures)},
 	}
 	o.Entity.Code = map[bgp.EntityType]string{

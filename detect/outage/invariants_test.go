@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,17 +18,18 @@ var (
 	idPattern = regexp.MustCompile(`^(prefix|as|country|region|world|watch)-[A-Za-z0-9._-]+-ipv[46]-\d{8}T\d{4}Z$`)
 	// forbidden are words for a cause.
 	forbidden = regexp.MustCompile(`(?i)attack|shut ?down|sabotage|censor|blackout|switched off|ddos`)
-	// follows lists the events that may come after an event, "" before the first.
-	follows = map[string]string{
-		"":                 "suspected opened closed", // closed at once: a blip
-		bgp.EventSuspected: "opened retracted",
-		bgp.EventOpened:    "updated closed",
-		bgp.EventUpdated:   "updated closed",
-		bgp.EventClosed:    "reopened",
-		bgp.EventReopened:  "updated closed",
-		bgp.EventRetracted: "reopened", // a short loss that became the first of an intermittent event
+	// first lists the events that may come first; one that is closed at once is a blip.
+	first = []bgp.Event{bgp.EventSuspected, bgp.EventOpened, bgp.EventClosed}
+	// follows lists the events that may come after an event.
+	follows = map[bgp.Event][]bgp.Event{
+		bgp.EventSuspected: {bgp.EventOpened, bgp.EventRetracted},
+		bgp.EventOpened:    {bgp.EventUpdated, bgp.EventClosed},
+		bgp.EventUpdated:   {bgp.EventUpdated, bgp.EventClosed},
+		bgp.EventClosed:    {bgp.EventReopened},
+		bgp.EventReopened:  {bgp.EventUpdated, bgp.EventClosed},
+		bgp.EventRetracted: {bgp.EventReopened}, // a short loss that became the first of an intermittent event
 	}
-	stateOf = map[string]string{
+	stateOf = map[bgp.Event]bgp.State{
 		bgp.EventSuspected: bgp.StateSuspected, bgp.EventOpened: bgp.StateOpen, bgp.EventUpdated: bgp.StateOpen,
 		bgp.EventReopened: bgp.StateOpen, bgp.EventClosed: bgp.StateClosed, bgp.EventRetracted: bgp.StateRetracted,
 	}
@@ -74,13 +76,13 @@ func checkLives(events []Event) error {
 // checkRecord looks at one record and the one before it.
 func checkRecord(ev Event, before bgp.Outage, known bool) error {
 	o := ev.Outage
-	previous := ""
+	allowed := first
 	if known {
-		previous = before.Event
+		allowed = follows[before.Event]
 	}
 	switch {
-	case !strings.Contains(" "+follows[previous]+" ", " "+o.Event+" "):
-		return fmt.Errorf("follows %q", previous)
+	case !slices.Contains(allowed, o.Event):
+		return fmt.Errorf("follows %q", before.Event)
 	case stateOf[o.Event] != o.State:
 		return fmt.Errorf("has the state %s", o.State)
 	case o.Sequence != before.Sequence+1:
@@ -89,7 +91,7 @@ func checkRecord(ev Event, before bgp.Outage, known bool) error {
 		return fmt.Errorf("bad id")
 	case (o.End == nil) != (o.State == bgp.StateOpen || o.State == bgp.StateSuspected):
 		return fmt.Errorf("end %v in state %s", o.End, o.State)
-	case (o.EndReason == "") != (o.State == bgp.StateOpen || o.State == bgp.StateSuspected):
+	case (o.EndReason == bgp.NotEnded) != (o.State == bgp.StateOpen || o.State == bgp.StateSuspected):
 		return fmt.Errorf("end reason %q in state %s", o.EndReason, o.State)
 	case o.Successor != "" && o.EndReason != bgp.EndSuperseded:
 		return fmt.Errorf("successor %s of an event that ended as %q", o.Successor, o.EndReason)

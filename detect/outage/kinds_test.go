@@ -263,7 +263,7 @@ func TestLargeGrows(t *testing.T) {
 func TestLearned(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, noon, Config{})
-	w.view.panel.Table = bgp.TableLearned
+	w.view.panel.Table = bgp.TablesLearned
 	p := networks(1)
 	k := prefixKey(p[0])
 	for _, key := range []Key{country("AA"), asKey(64500), k} {
@@ -273,7 +273,7 @@ func TestLearned(t *testing.T) {
 	}
 	w.minutes(30)
 	for _, ev := range w.events {
-		if ev.Key != k || ev.Outage.Panel.Table != bgp.TableLearned || !strings.Contains(ev.Outage.Summary, "from updates alone") {
+		if ev.Key != k || ev.Outage.Panel.Table != bgp.TablesLearned || !strings.Contains(ev.Outage.Summary, "from updates alone") {
 			t.Errorf("got %v, %s", ev.Key, ev.Outage.Summary)
 		}
 	}

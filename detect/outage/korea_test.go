@@ -41,7 +41,10 @@ func TestDecember2014(t *testing.T) {
 			t.Errorf("%s: recovered at %v, while all is dark", ev.Outage.ID, end)
 		}
 	}
-	want := []struct{ kind, start, end string }{
+	want := []struct {
+		kind       bgp.Kind
+		start, end string
+	}{
 		{bgp.KindIntermittent, "2014-12-22T00:00:08Z", "2014-12-22T16:15:08Z"},
 		{bgp.KindOutage, "2014-12-22T16:15:08Z", "2014-12-23T01:46:00Z"},
 		{bgp.KindOutage, "2014-12-23T08:00:08Z", "2014-12-23T08:10:00Z"},

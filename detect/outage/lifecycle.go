@@ -96,13 +96,13 @@ func (e *Engine) retract(ent *entity, ev *event, reason bgp.EndReason, why strin
 }
 
 // mergeable tells whether a loss that begins with r belongs to the event that closed last.
-func (e *Engine) mergeable(ent *entity, kind string, r *run) bool {
+func (e *Engine) mergeable(ent *entity, kind bgp.Kind, r *run) bool {
 	c := ent.closed
 	return c != nil && c.kind == kind && !c.settled && r.first-c.end <= int64(e.cfg.MergeMinutes)*minute
 }
 
 // newEvent begins an event with what a run has seen.
-func (e *Engine) newEvent(ent *entity, kind string, r *run, rd *reading) *event {
+func (e *Engine) newEvent(ent *entity, kind bgp.Kind, r *run, rd *reading) *event {
 	start := e.refine(ent, r)
 	ev := &event{
 		kind: kind, state: bgp.StateOpen, first: r.first, start: start, base: rd.base, digest: r.digest,
@@ -159,7 +159,7 @@ func (e *Engine) openOutage(ent *entity, r *run, rd *reading, threshold uint64) 
 }
 
 // openOther opens a partial or moved event, or the last one again.
-func (e *Engine) openOther(ent *entity, kind string, r *run, rd *reading) {
+func (e *Engine) openOther(ent *entity, kind bgp.Kind, r *run, rd *reading) {
 	now := rd.partial
 	if kind == bgp.KindMoved {
 		now = rd.movedLoss
@@ -268,7 +268,7 @@ func (e *Engine) settle(ent *entity) {
 	ent.closed, ent.loss, ent.large, ent.band, ent.moved, ent.frozen = nil, nil, nil, nil, nil, nil
 	if ent.key.Type == bgp.EntityPrefix {
 		if ev.kind != bgp.KindIntermittent {
-			ent.settled = ev.kind
+			ent.settled = new(ev.kind)
 		}
 		return
 	}
@@ -281,7 +281,7 @@ func (e *Engine) departed(ent *entity, r *run) {
 	if r != nil && r.suspect != nil {
 		e.retract(ent, r.suspect, e.departure(ent, r.first), "The prefix has left the table.")
 	}
-	ent.loss, ent.large, ent.band, ent.moved, ent.settled, ent.superseded = nil, nil, nil, nil, "", ""
+	ent.loss, ent.large, ent.band, ent.moved, ent.settled, ent.superseded = nil, nil, nil, nil, nil, ""
 	ev := ent.ev
 	if ev == nil {
 		return

@@ -17,7 +17,7 @@ func lastOf(w *world, k Key) []string {
 		if o.End != nil {
 			end = o.End.Format("02T15:04")
 		}
-		s = append(s, o.Kind+" "+o.State+" "+o.Start.Format("02T15:04")+" "+end)
+		s = append(s, string(o.Kind)+" "+string(o.State)+" "+o.Start.Format("02T15:04")+" "+end)
 	}
 	return s
 }

@@ -45,10 +45,10 @@ func TestSeverity(t *testing.T) {
 	t.Parallel()
 	large, small := baseline{space: 100 * 256, prefixes: 100}, baseline{space: 4 * 256, prefixes: 4}
 	tests := []struct {
-		kind string
+		kind bgp.Kind
 		base baseline
 		loss loss
-		want string
+		want bgp.Severity
 	}{
 		{bgp.KindOutage, large, loss{percent: 2499}, bgp.SeverityMinor},
 		{bgp.KindOutage, large, loss{percent: 2500}, bgp.SeverityModerate},

@@ -8,7 +8,7 @@ import (
 )
 
 // publish sends the whole state of an event under the next sequence number.
-func (e *Engine) publish(ent *entity, ev *event, name string) {
+func (e *Engine) publish(ent *entity, ev *event, name bgp.Event) {
 	ev.seq++
 	if ev.state == bgp.StateOpen && ev.kind != bgp.KindMoved {
 		e.meet(ent, ev)
@@ -28,7 +28,7 @@ func (e *Engine) publish(ent *entity, ev *event, name string) {
 }
 
 // outage builds the object that everybody sees.
-func (e *Engine) outage(ent *entity, ev *event, name string) bgp.Outage {
+func (e *Engine) outage(ent *entity, ev *event, name bgp.Event) bgp.Outage {
 	unit := e.cfg.Family.UnitSpace()
 	o := bgp.Outage{
 		ID: ev.id, Sequence: ev.seq, Kind: ev.kind, State: ev.state, Event: name, Family: e.cfg.Family.String(),

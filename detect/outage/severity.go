@@ -7,7 +7,7 @@ const smallPrefixes = 10
 
 // severity grades a loss: minor below 25 %, moderate below 50, major below 90. A small entity is total only when all is gone, and
 // so is no entity of which a part of the voters still holds the routes.
-func severity(kind string, base baseline, l loss) string {
+func severity(kind bgp.Kind, base baseline, l loss) bgp.Severity {
 	switch {
 	case l.percent < 2500:
 		return bgp.SeverityMinor

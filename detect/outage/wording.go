@@ -58,7 +58,7 @@ func (w *wording) notes() {
 			w.o.Notes = append(w.o.Notes, fmt.Sprintf("Covered: an aggregate of %s still covers %s.", d.covered[0].By, d.covered[0].Prefix))
 		}
 	}
-	if w.o.Panel.Table == bgp.TableLearned {
+	if w.o.Panel.Table == bgp.TablesLearned {
 		w.o.Notes = append(w.o.Notes, "No full table was at hand: this is known from updates alone.")
 	}
 }
@@ -161,7 +161,7 @@ func (w *wording) ending(when, lasted string) string {
 		return "It ended" + at + ": a route of the usual origin covers it, but its own route is not as usual."
 	case bgp.EndLostSight:
 		return "It was lost from sight" + at + ": the view changed, and that does not show a return of the routes."
-	case bgp.EndRemoved:
+	case bgp.NotEnded, bgp.EndRemoved:
 	}
 	return "It ended" + at + "."
 }

@@ -7,28 +7,6 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Knowledge says what the verdicts rest on.
-type Knowledge uint8
-
-// The kinds of knowledge. The zero value is a panel that was never decided.
-const (
-	Undecided Knowledge = iota
-	Learned
-	Whole
-)
-
-// String is the word of an outage's panel.table.
-func (k Knowledge) String() string {
-	switch k {
-	case Learned:
-		return "learned"
-	case Whole:
-		return "complete"
-	case Undecided:
-	}
-	return ""
-}
-
 // maxPerASN sessions of an ASN vote.
 const maxPerASN = 2
 
@@ -37,7 +15,7 @@ type Panel struct {
 	cfg       Config
 	family    bgp.Family
 	sessions  []*Session // by slot
-	knowledge Knowledge
+	knowledge bgp.TableKnowledge
 	voters    *Voters
 	threshold int // prefixes that made a full feed at the last decision
 }
@@ -67,14 +45,14 @@ func (p *Panel) Session(slot int) *Session {
 }
 
 // Knowledge is what the present voters know.
-func (p *Panel) Knowledge() Knowledge { return p.knowledge }
+func (p *Panel) Knowledge() bgp.TableKnowledge { return p.knowledge }
 
 // Voters are those of the last Close.
 func (p *Panel) Voters() *Voters { return p.voters }
 
 // Verdicts reports whether there are enough voters for any verdict.
 func (p *Panel) Verdicts() bool {
-	return p.knowledge != Undecided && p.voters.N >= p.cfg.MinVoters && p.voters.Collectors >= p.cfg.MinCollectors
+	return p.knowledge != bgp.TablesUndecided && p.voters.N >= p.cfg.MinVoters && p.voters.Collectors >= p.cfg.MinCollectors
 }
 
 // Close ends a window at now. size tells how many prefixes a slot holds. decided says that the panel was chosen anew, changed
@@ -89,13 +67,13 @@ func (p *Panel) Close(now int64, size func(slot int) int) (decided, changed bool
 			s.transferUntil, s.Complete = 0, true
 		}
 	}
-	if now%p.cfg.DecideSeconds == 0 || !p.Verdicts() && p.knowledge != Whole {
+	if now%p.cfg.DecideSeconds == 0 || !p.Verdicts() && p.knowledge != bgp.TablesComplete {
 		decided = p.decide(now, size)
 	}
 	v := newVoters(p.sessions, func(slot int) bool { return p.votes(slot, now) })
 	changed = !v.Equal(p.voters) || v.N != p.voters.N
 	p.voters = v
-	return decided && (p.Verdicts() || p.knowledge == Whole), changed
+	return decided && (p.Verdicts() || p.knowledge == bgp.TablesComplete), changed
 }
 
 // votes reports whether a slot votes at now.
@@ -104,10 +82,10 @@ func (p *Panel) votes(slot int, now int64) bool {
 	switch {
 	case s == nil || s.reason(&p.cfg, now) != "":
 		return false
-	case p.knowledge == Whole:
+	case p.knowledge == bgp.TablesComplete:
 		return s.member && s.Complete
 	}
-	return p.knowledge == Learned
+	return p.knowledge == bgp.TablesLearned
 }
 
 // decide chooses the members, if there are tables to choose from; otherwise everybody learns. It reports whether there is a
@@ -130,16 +108,16 @@ func (p *Panel) decide(now int64, size func(slot int) int) bool {
 	}
 	in, out := p.limits(sizes)
 	chosen := p.candidates(now, size, in, out)
-	if p.knowledge != Whole {
+	if p.knowledge != bgp.TablesComplete {
 		voters := newVoters(p.sessions, func(slot int) bool { return chosen[slot] })
 		if voters.N < p.cfg.MinVoters || voters.Collectors < p.cfg.MinCollectors || 2*voters.N < len(live) {
-			if awaiting || p.knowledge == Undecided && len(whole) > 0 && 2*len(whole) >= len(live) {
+			if awaiting || p.knowledge == bgp.TablesUndecided && len(whole) > 0 && 2*len(whole) >= len(live) {
 				return false // tables are on their way, or there and too few
 			}
-			p.knowledge = Learned
+			p.knowledge = bgp.TablesLearned
 			return true
 		}
-		p.knowledge = Whole
+		p.knowledge = bgp.TablesComplete
 	}
 	p.threshold = in
 	for slot, s := range p.sessions {
@@ -178,7 +156,7 @@ func (p *Panel) candidates(now int64, size func(slot int) int, in, out int) []bo
 		case s.Awaiting || s.transferUntil != 0:
 		case s.Complete:
 			chosen[slot] = n >= in || s.member && n >= out
-		case p.knowledge == Whole && now-s.Since >= p.cfg.TransferSeconds && n >= in:
+		case p.knowledge == bgp.TablesComplete && now-s.Since >= p.cfg.TransferSeconds && n >= in:
 			s.Complete, chosen[slot] = true, true
 		}
 	}

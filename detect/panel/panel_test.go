@@ -70,7 +70,7 @@ func TestFullFeed(t *testing.T) {
 	t.Parallel()
 	c := newCrowd(Config{}, 21)
 	c.sizes[20] = 749
-	if decided, _ := c.close(60); !decided || c.Knowledge() != Whole || c.Voters().N != 20 || c.Voters().Collectors != 3 {
+	if decided, _ := c.close(60); !decided || c.Knowledge() != bgp.TablesComplete || c.Voters().N != 20 || c.Voters().Collectors != 3 {
 		t.Fatalf("got %d voters on %d collectors, %v", c.Voters().N, c.Voters().Collectors, c.Knowledge())
 	}
 	c.sizes[20] = 750
@@ -227,11 +227,11 @@ func TestLearned(t *testing.T) {
 		c.join(bgp.ASN(100+i), i)
 	}
 	c.Session(3).Awaiting = true
-	if c.close(60); c.Knowledge() != Undecided || c.Verdicts() {
+	if c.close(60); c.Knowledge() != bgp.TablesUndecided || c.Verdicts() {
 		t.Errorf("with a table on its way: %v", c.Knowledge())
 	}
 	c.Session(3).Awaiting = false
-	if decided, _ := c.close(60); !decided || c.Knowledge() != Learned || c.Voters().N != 4 || !c.Verdicts() {
+	if decided, _ := c.close(60); !decided || c.Knowledge() != bgp.TablesLearned || c.Voters().N != 4 || !c.Verdicts() {
 		t.Errorf("got %v, %d voters, want 4 that learn", c.Knowledge(), c.Voters().N)
 	}
 	c.join(200, 1)
@@ -245,7 +245,7 @@ func TestLearned(t *testing.T) {
 	for range 10 {
 		c.join(bgp.ASN(300+len(c.sizes)), 1)
 	}
-	if c.close(900); c.Knowledge() != Learned {
+	if c.close(900); c.Knowledge() != bgp.TablesLearned {
 		t.Error("three whole tables of fifteen peers make a panel")
 	}
 }

@@ -2,7 +2,6 @@ package visibility
 
 import (
 	"github.com/darkmap/darkmap/detect/outage"
-	"github.com/darkmap/darkmap/detect/panel"
 	"github.com/darkmap/darkmap/detect/rib"
 	"github.com/darkmap/darkmap/internal/bgp"
 )
@@ -17,7 +16,7 @@ func (s *State) apply() {
 		s.affect(c.row)
 		s.trie.below(s.rib.Key(c.row), func(row uint32) { s.affect(rib.Row(row)) })
 	}
-	whole := s.knowledge == panel.Whole
+	whole := s.knowledge == bgp.TablesComplete
 	if whole {
 		for _, r := range s.rows {
 			s.contribute(r, -1)
@@ -224,7 +223,7 @@ func (s *State) knownUnder(p *prefix, a bgp.ASN) bool {
 
 // movedPrefix reports whether others originate a known prefix now, and its own origin covers it no more.
 func (s *State) movedPrefix(p *prefix) bool {
-	return s.knowledge == panel.Whole && p.flags&(known|seen) == known|seen && p.origins != 0 && p.usually != 0 &&
+	return s.knowledge == bgp.TablesComplete && p.flags&(known|seen) == known|seen && p.origins != 0 && p.usually != 0 &&
 		!s.origins.meet(p.origins, p.usually) && s.covering(p, p.usually) == noRow
 }
 

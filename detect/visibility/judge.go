@@ -116,7 +116,7 @@ func leastKnown(n int) int { return min(leastHolders, (n+1)/2) }
 
 // look judges a row as the voters see it now.
 func (s *State) look(r rib.Row) {
-	if s.knowledge == panel.Whole {
+	if s.knowledge == bgp.TablesComplete {
 		s.propose(s.judge(r, s.count(r)))
 		return
 	}

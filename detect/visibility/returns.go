@@ -82,7 +82,7 @@ func (s *State) noteLoss(c *change, t tally) {
 		s.end(s.troughs.losses, c.row, false)
 		return
 	}
-	learned := s.knowledge == panel.Learned
+	learned := s.knowledge == bgp.TablesLearned
 	of := s.voters.N
 	if learned {
 		of = t.held + t.gone

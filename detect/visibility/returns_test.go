@@ -8,7 +8,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/darkmap/darkmap/detect/outage"
-	"github.com/darkmap/darkmap/detect/panel"
 	"github.com/darkmap/darkmap/detect/rib"
 	"github.com/darkmap/darkmap/internal/bgp"
 )
@@ -400,7 +399,7 @@ func TestReturnsAcrossKnowledge(t *testing.T) {
 		b.panel.Session(slot).Complete = true
 	}
 	b.announce(k, 64500, 64510, upTo(voters)...) // in the tables
-	for b.panel.Knowledge() != panel.Whole {
+	for b.panel.Knowledge() != bgp.TablesComplete {
 		b.close()
 		if b.now > began+2*3600 {
 			t.Fatal("the panel never has whole tables")

@@ -64,7 +64,7 @@ type State struct {
 	touchedEntities []uint32
 
 	voters    *panel.Voters
-	knowledge panel.Knowledge
+	knowledge bgp.TableKnowledge
 	verdicts  bool
 	now       int64 // end of the last window
 	hour      int64 // of the last samples
@@ -134,7 +134,7 @@ type Window struct {
 	// Voters from now on; Changed says that they are not those of the last window.
 	Voters    *panel.Voters
 	Changed   bool
-	Knowledge panel.Knowledge
+	Knowledge bgp.TableKnowledge
 	// Verdicts is false while there are too few voters: everything stays as it is.
 	Verdicts bool
 }
@@ -154,11 +154,11 @@ func (s *State) Close(w Window) []outage.Sample {
 		return nil
 	}
 	s.troughs.minute++
-	first := w.Knowledge == panel.Whole && s.knowledge != panel.Whole
+	first := w.Knowledge == bgp.TablesComplete && s.knowledge != bgp.TablesComplete
 	if w.Knowledge != s.knowledge {
 		s.restart(w.Knowledge)
 	}
-	hourly := w.Knowledge == panel.Whole && w.End/3600 > s.hour
+	hourly := w.Knowledge == bgp.TablesComplete && w.End/3600 > s.hour
 	s.plan, s.rows = s.plan[:0], s.rows[:0]
 	s.round++
 	switch {
@@ -190,12 +190,12 @@ func (s *State) Close(w Window) []outage.Sample {
 }
 
 // restart begins anew when the panel's knowledge changes: what updates alone had taught is not compared with tables. Places stay.
-func (s *State) restart(k panel.Knowledge) {
+func (s *State) restart(k bgp.TableKnowledge) {
 	s.trie = newTrie(s.family)
 	s.moved = make(map[rib.Row]int64)
 	before := s.knowledge
 	s.knowledge, s.troughs = k, newTroughs()
-	if before != panel.Undecided { // else nothing was lost before
+	if before != bgp.TablesUndecided { // else nothing was lost before
 		s.troughs.since = s.now
 	}
 	for i := range s.prefixes {

@@ -189,7 +189,7 @@ func (g *Gap) End(ctx context.Context, l *Lane, o Outcome) error {
 func (g *Gap) Superseded() bool {
 	g.s.mu.Lock()
 	defer g.s.mu.Unlock()
-	return g.ended || g.s.gap != g || g.s.state == closed
+	return g.ended || g.s.gap != g || g.s.state == bgp.FeedClosed
 }
 
 // Progress says on bgp.feeds how much of what answers the gap has been read.
@@ -198,7 +198,7 @@ func (g *Gap) Progress(ctx context.Context, done, total uint64, why string) erro
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.standing()
-	st.State, st.DoneBytes, st.TotalBytes = "bootstrapping", done, total
+	st.State, st.DoneBytes, st.TotalBytes = string(bgp.FeedBootstrapping), done, total
 	return s.feed(ctx, &pb.FeedRecord{Event: pb.FeedEvent_FEED_EVENT_PROGRESS, GapId: g.ID, Reason: why, Status: st})
 }
 

@@ -144,7 +144,7 @@ func (l *Lane) Chunk(ctx context.Context, t int64, c *pb.TableChunk) error {
 // write gives a record its position and sends it. One that is too large is kept as a dead letter, and the next takes its place. mu is
 // held; rec is not kept.
 func (s *Stream) write(ctx context.Context, l *Lane, t int64, rec *pb.UpdateRecord) error {
-	if s.state == closed {
+	if s.state == bgp.FeedClosed {
 		return fmt.Errorf("%s: %w", s.collector, ErrClosed)
 	}
 	l.sequence++

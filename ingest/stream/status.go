@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/kafka"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -14,9 +15,9 @@ var noID netip.Addr
 
 // standing is how the stream stands. mu is held.
 func (s *Stream) standing() *pb.FeedStatus {
-	st := &pb.FeedStatus{State: s.state.String(), PeersUp: uint32(s.nUp), Messages: s.messages, LagUs: s.delay, LastGapUs: s.lastGap, KnownUs: s.safely()}
-	if s.gap != nil && s.gap.Since == 0 && s.state == up {
-		st.State = "bootstrapping"
+	st := &pb.FeedStatus{State: string(s.state), PeersUp: uint32(s.nUp), Messages: s.messages, LagUs: s.delay, LastGapUs: s.lastGap, KnownUs: s.safely()}
+	if s.gap != nil && s.gap.Since == 0 && s.state == bgp.FeedUp {
+		st.State = string(bgp.FeedBootstrapping)
 	}
 	return st
 }
@@ -108,7 +109,7 @@ func (k knew) settle() {
 func (s *Stream) status(ctx context.Context, span time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state == closed {
+	if s.state == bgp.FeedClosed {
 		return nil
 	}
 	st := s.standing()

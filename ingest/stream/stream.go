@@ -51,22 +51,6 @@ type Options struct {
 	Reset bool
 }
 
-// state of a stream.
-type state uint8
-
-const (
-	opened    state = iota // nothing is known yet
-	up                     // ticks flow
-	stale                  // ticks flow, the collector is down
-	suspended              // no ticks: the source is gone for the moment
-	down                   // no ticks: the collector is down
-	closed
-)
-
-func (s state) String() string {
-	return [...]string{"opening", "up", "stale", "suspended", "down", "closed"}[s]
-}
-
 // Stream is one collector's. Set.Open makes one.
 type Stream struct {
 	set       *Set
@@ -77,7 +61,7 @@ type Stream struct {
 	gone      atomic.Bool // closed; apart from mu, so that it can be asked under any lock
 
 	mu    sync.Mutex // all below, and the order of records
-	state state
+	state bgp.FeedState
 	live  Lane
 	peers map[peerID]*Peer
 	nUp   int
@@ -120,7 +104,7 @@ type Peer struct {
 func (p *Peer) Key() bgp.Peer { return p.key }
 
 func newStream(set *Set, collector string, o Options, session uint64, past Past) *Stream {
-	s := &Stream{set: set, collector: collector, o: o, session: session, peers: map[peerID]*Peer{}, whole: past.Known != 0, counter: set.metrics.messages.WithLabelValues(collector), least: -1}
+	s := &Stream{set: set, collector: collector, o: o, session: session, state: bgp.FeedOpening, peers: map[peerID]*Peer{}, whole: past.Known != 0, counter: set.metrics.messages.WithLabelValues(collector), least: -1}
 	s.since = min(past.Known, s.now()) // nothing is known that was not said yet
 	s.safe = s.since
 	s.live = Lane{s: s, name: "live", session: session, live: true}
@@ -177,13 +161,13 @@ func (s *Stream) begin(ctx context.Context) error {
 func (s *Stream) Up(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state == up || s.state == stale {
+	if s.state == bgp.FeedUp || s.state == bgp.FeedStale {
 		return nil
 	}
-	if s.state == closed {
+	if s.state == bgp.FeedClosed {
 		return ErrClosed
 	}
-	s.state, s.delay, s.least, s.late = up, 0, -1, 0
+	s.state, s.delay, s.least, s.late = bgp.FeedUp, 0, -1, 0
 	if err := s.write(ctx, &s.live, s.now(), &pb.UpdateRecord{Body: &pb.UpdateRecord_CollectorUp{CollectorUp: &pb.CollectorUp{}}}); err != nil {
 		return err
 	}
@@ -195,8 +179,8 @@ func (s *Stream) Up(ctx context.Context) error {
 func (s *Stream) Suspend() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state == up || s.state == stale {
-		s.state = suspended
+	if s.state == bgp.FeedUp || s.state == bgp.FeedStale {
+		s.state = bgp.FeedSuspended
 	}
 }
 
@@ -204,10 +188,10 @@ func (s *Stream) Suspend() {
 func (s *Stream) Down(ctx context.Context, reason pb.DownReason, why string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state == closed || s.state == down {
+	if s.state == bgp.FeedClosed || s.state == bgp.FeedDown {
 		return nil
 	}
-	s.state = down
+	s.state = bgp.FeedDown
 	if reason == pb.DownReason_DOWN_REASON_LOST {
 		for _, p := range s.peers {
 			p.up = false
@@ -235,7 +219,7 @@ func (s *Stream) Close() {
 func (s *Stream) abandon() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.state = closed
+	s.state = bgp.FeedClosed
 	s.gone.Store(true)
 }
 
@@ -254,24 +238,24 @@ func (s *Stream) tick(ctx context.Context) error {
 	}
 	m.peers.WithLabelValues(s.collector).Set(float64(s.nUp))
 	isUp := 0.0
-	if s.state == up {
+	if s.state == bgp.FeedUp {
 		isUp = 1
 	}
 	m.up.WithLabelValues(s.collector).Set(isUp)
-	if s.state != up && s.state != stale {
+	if s.state != bgp.FeedUp && s.state != bgp.FeedStale {
 		return nil
 	}
 	switch late := time.Duration(s.late) * time.Microsecond; {
-	case s.state == up && late > s.set.cfg.StaleAfter:
-		s.state = stale
+	case s.state == bgp.FeedUp && late > s.set.cfg.StaleAfter:
+		s.state = bgp.FeedStale
 		if err := s.writeDown(ctx, s.now(), pb.DownReason_DOWN_REASON_STALE); err != nil {
 			return err
 		}
 		if err := s.feed(ctx, &pb.FeedRecord{Event: pb.FeedEvent_FEED_EVENT_DEGRADED, Reason: fmt.Sprintf("stale: its messages come %v late", late.Round(time.Second))}); err != nil {
 			return err
 		}
-	case s.state == stale && late <= s.set.cfg.FreshWithin:
-		s.state = up
+	case s.state == bgp.FeedStale && late <= s.set.cfg.FreshWithin:
+		s.state = bgp.FeedUp
 		if err := s.write(ctx, &s.live, s.now()-s.late, &pb.UpdateRecord{Body: &pb.UpdateRecord_CollectorUp{CollectorUp: &pb.CollectorUp{}}}); err != nil {
 			return err
 		}

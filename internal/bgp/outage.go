@@ -10,9 +10,9 @@ import (
 type Outage struct {
 	ID       string    `json:"id"`
 	Sequence uint32    `json:"sequence"`
-	Kind     string    `json:"kind"`
-	State    string    `json:"state"`
-	Event    string    `json:"event,omitempty"`
+	Kind     Kind      `json:"kind"`
+	State    State     `json:"state"`
+	Event    Event     `json:"event,omitempty"`
 	Family   string    `json:"family"`
 	Entity   Entity    `json:"entity"`
 	Start    time.Time `json:"start"`
@@ -24,9 +24,9 @@ type Outage struct {
 	// event has no id yet.
 	Successor string `json:"successor,omitempty"`
 	// Predecessor is the id of the superseded event that this one goes on from.
-	Predecessor     string `json:"predecessor,omitempty"`
-	DurationSeconds int64  `json:"duration_seconds"`
-	Severity        string `json:"severity"`
+	Predecessor     string   `json:"predecessor,omitempty"`
+	DurationSeconds int64    `json:"duration_seconds"`
+	Severity        Severity `json:"severity"`
 	// Score is the integral of the loss, in percent-minutes.
 	Score    int64 `json:"score"`
 	Baseline Size  `json:"baseline"`
@@ -56,30 +56,39 @@ type Outage struct {
 	Summary  string `json:"summary"`
 }
 
+// Kind says what sort of loss an outage is (docs/detection.md).
+type Kind string
+
 // The kinds of an outage.
 const (
-	KindOutage       = "outage"
-	KindPartial      = "partial"
-	KindIntermittent = "intermittent"
-	KindMoved        = "moved"
+	KindOutage       Kind = "outage"
+	KindPartial      Kind = "partial"
+	KindIntermittent Kind = "intermittent"
+	KindMoved        Kind = "moved"
 )
+
+// State is the state of an outage after a record.
+type State string
 
 // The states of an outage.
 const (
-	StateSuspected = "suspected"
-	StateOpen      = "open"
-	StateClosed    = "closed"
-	StateRetracted = "retracted"
+	StateSuspected State = "suspected"
+	StateOpen      State = "open"
+	StateClosed    State = "closed"
+	StateRetracted State = "retracted"
 )
 
-// The events in its life.
+// Event says what a record of an outage reports.
+type Event string
+
+// The events in the life of an outage.
 const (
-	EventSuspected = "suspected"
-	EventOpened    = "opened"
-	EventUpdated   = "updated"
-	EventClosed    = "closed"
-	EventReopened  = "reopened"
-	EventRetracted = "retracted"
+	EventSuspected Event = "suspected"
+	EventOpened    Event = "opened"
+	EventUpdated   Event = "updated"
+	EventClosed    Event = "closed"
+	EventReopened  Event = "reopened"
+	EventRetracted Event = "retracted"
 )
 
 // EndReason says why an outage ended (docs/detection.md, Why an event ended).
@@ -87,6 +96,8 @@ type EndReason string
 
 // The reasons. Only EndRecovered means that the routes are back.
 const (
+	// NotEnded: the outage is suspected or open.
+	NotEnded EndReason = ""
 	// EndRecovered: as many voters as end the loss have announced the routes again, from their
 	// usual origins.
 	EndRecovered EndReason = "recovered"
@@ -104,18 +115,28 @@ const (
 	EndLostSight EndReason = "lost_sight"
 )
 
-// The severities, from the loss at its peak.
+// Severity grades the loss of an outage at its peak.
+type Severity string
+
+// The severities, from the lowest.
 const (
-	SeverityMinor    = "minor"
-	SeverityModerate = "moderate"
-	SeverityMajor    = "major"
-	SeverityTotal    = "total"
+	SeverityMinor    Severity = "minor"
+	SeverityModerate Severity = "moderate"
+	SeverityMajor    Severity = "major"
+	SeverityTotal    Severity = "total"
 )
 
-// What a panel's tables are: complete ones, or those that updates alone have taught.
+// TableKnowledge says what the verdicts of a panel rest on.
+type TableKnowledge string
+
+// What a panel knows of the voters' tables.
 const (
-	TableComplete = "complete"
-	TableLearned  = "learned"
+	// TablesUndecided: the panel was never chosen. It gives no verdict, so no outage says this.
+	TablesUndecided TableKnowledge = ""
+	// TablesLearned: the tables are known from updates alone.
+	TablesLearned TableKnowledge = "learned"
+	// TablesComplete: the tables are known as a whole.
+	TablesComplete TableKnowledge = "complete"
 )
 
 // AS is an AS number and its owner's name.
@@ -139,9 +160,9 @@ type Loss struct {
 
 // Panel is who saw it.
 type Panel struct {
-	Voters     int    `json:"voters"`
-	Collectors int    `json:"collectors"`
-	Table      string `json:"table"` // complete, learned
+	Voters     int            `json:"voters"`
+	Collectors int            `json:"collectors"`
+	Table      TableKnowledge `json:"table"`
 }
 
 // Flaps counts losses before the start.

@@ -103,3 +103,28 @@ func ParseFamily(f pb.Family) (bgp.Family, error) {
 func Entity(e bgp.Entity) *pb.Entity {
 	return &pb.Entity{Type: pb.EntityType(e.Type), Code: e.Code, Name: e.Name}
 }
+
+// TableKnowledge converts what a panel's verdicts rest on.
+func TableKnowledge(k bgp.TableKnowledge) pb.TableKnowledge {
+	switch k {
+	case bgp.TablesLearned:
+		return pb.TableKnowledge_TABLE_KNOWLEDGE_LEARNED
+	case bgp.TablesComplete:
+		return pb.TableKnowledge_TABLE_KNOWLEDGE_COMPLETE
+	case bgp.TablesUndecided:
+	}
+	return pb.TableKnowledge_TABLE_KNOWLEDGE_UNSPECIFIED
+}
+
+// ParseTableKnowledge is the inverse of TableKnowledge.
+func ParseTableKnowledge(k pb.TableKnowledge) (bgp.TableKnowledge, error) {
+	switch k {
+	case pb.TableKnowledge_TABLE_KNOWLEDGE_UNSPECIFIED:
+		return bgp.TablesUndecided, nil
+	case pb.TableKnowledge_TABLE_KNOWLEDGE_LEARNED:
+		return bgp.TablesLearned, nil
+	case pb.TableKnowledge_TABLE_KNOWLEDGE_COMPLETE:
+		return bgp.TablesComplete, nil
+	}
+	return bgp.TablesUndecided, fmt.Errorf("panel knowledge %d: %w", k, ErrInvalid)
+}

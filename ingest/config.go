@@ -3,12 +3,12 @@ package ingest
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/darkmap/darkmap/ingest/archive"
 	"github.com/darkmap/darkmap/ingest/bmp"
 	"github.com/darkmap/darkmap/ingest/bootstrap"
+	"github.com/darkmap/darkmap/ingest/follow"
 	"github.com/darkmap/darkmap/ingest/rislive"
 	"github.com/darkmap/darkmap/ingest/routeviews"
 	"github.com/darkmap/darkmap/ingest/stream"
@@ -38,27 +38,19 @@ type Config struct {
 	// Bootstrap says how they answer.
 	Bootstrap bootstrap.Config `yaml:"bootstrap"`
 	// Follow says what --follow plays.
-	Follow FollowConfig `yaml:"follow"`
-}
-
-// FollowConfig says how archives alone are played.
-type FollowConfig struct {
-	// Delay is how far behind the clock: longer than files take to appear. Default 30m.
-	Delay time.Duration `yaml:"delay"`
-	// Collectors that are followed, as ris/rrc00 or routeviews/route-views2. Default: RIS's active ones.
-	Collectors []string `yaml:"collectors"`
+	Follow follow.Config `yaml:"follow"`
 }
 
 // DefaultConfig is what stands at each field.
 func DefaultConfig() Config {
 	ris := rislive.DefaultConfig()
-	follow := FollowConfig{Delay: 30 * time.Minute}
+	late := follow.Config{Delay: 30 * time.Minute}
 	for _, c := range ris.Collectors {
-		follow.Collectors = append(follow.Collectors, bgp.ProjectRIS+"/"+c)
+		late.Collectors = append(late.Collectors, bgp.ProjectRIS+"/"+c)
 	}
 	return Config{
 		AheadBytes: 256 << 20, FillLimit: 2 * time.Hour, Stream: stream.DefaultConfig(), RISLive: ris, RouteViews: routeviews.DefaultConfig(),
-		BMP: bmp.DefaultConfig(), Archives: true, Archive: archive.DefaultConfig(), Bootstrap: bootstrap.DefaultConfig(), Follow: follow,
+		BMP: bmp.DefaultConfig(), Archives: true, Archive: archive.DefaultConfig(), Bootstrap: bootstrap.DefaultConfig(), Follow: late,
 	}
 }
 
@@ -71,16 +63,7 @@ func (c *Config) Validate() error {
 	if c.FillLimit < 0 {
 		faults = append(faults, fmt.Errorf("ingest.fill_limit: %v: want 0 or more", c.FillLimit))
 	}
-	if c.Follow.Delay < time.Second {
-		faults = append(faults, fmt.Errorf("ingest.follow.delay: %v: want at least 1s", c.Follow.Delay))
-	}
-	for _, name := range c.Follow.Collectors {
-		project, spelling, _ := strings.Cut(name, "/")
-		if canonical, err := bgp.CollectorName(project, spelling); err != nil || canonical != name {
-			faults = append(faults, fmt.Errorf("ingest.follow.collectors: %q: want ris/rrcNN or routeviews/<name>", name))
-		}
-	}
-	return errors.Join(append(faults, c.Stream.Validate(), c.RISLive.Validate(), c.RouteViews.Validate(), c.BMP.Validate(), c.Archive.Validate(), c.Bootstrap.Validate())...)
+	return errors.Join(append(faults, c.Follow.Validate(), c.Stream.Validate(), c.RISLive.Validate(), c.RouteViews.Validate(), c.BMP.Validate(), c.Archive.Validate(), c.Bootstrap.Validate())...)
 }
 
 // CheckLive reports what Validate cannot know, for who follows live sources or, with follow, archives: that there is nothing to watch,

@@ -6,6 +6,7 @@ import (
 	"github.com/darkmap/darkmap/ingest/archive"
 	"github.com/darkmap/darkmap/ingest/bmp"
 	"github.com/darkmap/darkmap/ingest/bootstrap"
+	"github.com/darkmap/darkmap/ingest/follow"
 	"github.com/darkmap/darkmap/ingest/rislive"
 	"github.com/darkmap/darkmap/ingest/routeviews"
 )
@@ -20,14 +21,16 @@ func (r *running) clock() func() time.Time {
 
 // openSources makes the sources that the configuration names; nothing runs yet. Owners are those whose collectors are shared out.
 func (r *running) openSources() ([]owner, error) {
-	deps, worker, err := r.openArchives()
+	finder, fetcher, err := r.openArchives()
 	if err != nil {
 		return nil, err
 	}
 	var owners []owner
 	switch {
 	case r.d.Follow:
-		f, err := bootstrap.NewFollower(r.cfg.Bootstrap, deps, worker, r.set, r.cfg.Follow.Collectors)
+		f, err := follow.New(r.followConfig(), follow.Deps{
+			Registerer: r.d.Registerer, Streams: r.set, Finder: finder, Fetcher: fetcher, Now: r.clock(), DeadLetter: r.set.DeadLetter,
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -62,28 +65,32 @@ func (r *running) openSources() ([]owner, error) {
 	return owners, nil
 }
 
-// openArchives makes what answers gaps.
-func (r *running) openArchives() (bootstrap.Deps, *bootstrap.Worker, error) {
+// followConfig is the follower's configuration: what it shares with the worker stands in the section bootstrap.
+func (r *running) followConfig() follow.Config {
+	c, b := r.cfg.Follow, &r.cfg.Bootstrap
+	c.Poll, c.Missing, c.Step = b.Poll, b.FollowMissing, b.FollowStep
+	return c
+}
+
+// openArchives opens the archives and makes the worker that answers gaps from them. finder and fetcher are nil where no archive is used.
+func (r *running) openArchives() (finder archive.Finder, fetcher *archive.Fetcher, err error) {
 	if !r.cfg.Archives && !r.d.Follow {
 		r.answers = newNoArchive()
-		return bootstrap.Deps{}, nil, nil
+		return nil, nil, nil
 	}
-	finder, err := archive.NewFinder(r.cfg.Archive, r.d.Log)
-	if err != nil {
-		return bootstrap.Deps{}, nil, err
+	if finder, err = archive.NewFinder(r.cfg.Archive, r.d.Log); err != nil {
+		return nil, nil, err
 	}
-	fetcher, err := archive.NewFetcher(r.cfg.Archive, r.d.Registerer)
-	if err != nil {
-		return bootstrap.Deps{}, nil, err
+	if fetcher, err = archive.NewFetcher(r.cfg.Archive, r.d.Registerer); err != nil {
+		return nil, nil, err
 	}
-	deps := bootstrap.Deps{
+	worker, err := bootstrap.New(r.cfg.Bootstrap, bootstrap.Deps{
 		Log: r.d.Log, Registerer: r.d.Registerer, Finder: finder, Fetcher: fetcher, Now: r.clock(), Wait: r.ahead.wait, Progress: r.tables.note,
 		DeadLetter: r.set.DeadLetter,
-	}
-	worker, err := bootstrap.New(r.cfg.Bootstrap, deps)
+	})
 	if err != nil {
-		return bootstrap.Deps{}, nil, err
+		return nil, nil, err
 	}
 	r.answers = worker
-	return deps, worker, nil
+	return finder, fetcher, nil
 }

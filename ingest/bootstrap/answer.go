@@ -9,13 +9,9 @@ import (
 
 	"github.com/darkmap/darkmap/ingest/archive"
 	"github.com/darkmap/darkmap/ingest/stream"
-	"github.com/darkmap/darkmap/ingest/tablechunk"
-	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/ingest/updatefile"
 	"github.com/darkmap/darkmap/internal/capture"
 )
-
-// noID is the BGP identifier of a peer in a file of updates, which has none.
-var noID = bgp.PeerKey{}.Address
 
 // answer answers a gap: with the updates that it lacked where what was before is known and not too long ago, else with a dump.
 func (w *Worker) answer(ctx context.Context, g *stream.Gap) error {
@@ -163,16 +159,15 @@ func (w *Worker) bring(ctx context.Context, name string, f archive.File) (here b
 // sayer says items of files of updates in a lane.
 type sayer struct {
 	t        *task
-	lane     *stream.Lane
+	out      updatefile.Writer
 	wanted   func(*capture.Item) bool
 	messages int
 	files    int
 	file     string
-	m        stream.Message
 }
 
 func newSayer(t *task, lane *stream.Lane, wanted func(*capture.Item) bool) *sayer {
-	return &sayer{t: t, lane: lane, wanted: wanted}
+	return &sayer{t: t, out: updatefile.Writer{Stream: t.gap.Stream(), Lane: lane}, wanted: wanted}
 }
 
 // item says one; what is no news of a peer, and what is not wanted, is passed over.
@@ -182,37 +177,14 @@ func (s *sayer) item(ctx context.Context, f *archive.File, it *capture.Item) err
 		s.files++
 	}
 	last := min(s.t.last().UnixMicro(), s.t.w.d.Now().UnixMicro()) // what comes later is heard live; a late clock's future is not told
-	up, down := tablechunk.Session(it)
-	if !up && !down && it.Kind != capture.Message || it.Local || it.Timestamp > last || !s.wanted(it) {
+	if !updatefile.Carries(it) || it.Timestamp > last || !s.wanted(it) {
 		return nil
 	}
-	n, err := tell(ctx, s.t.gap.Stream(), s.lane, &s.m, it, up, down)
+	n, err := s.out.Write(ctx, it)
 	if err != nil {
 		return err
 	}
 	s.messages++
 	s.t.w.metrics.messages.Inc()
 	return s.t.wrote(ctx, n)
-}
-
-// overhead is about what a record has beside the message.
-const overhead = 96
-
-// tell says an item on a lane and returns about how many octets that took; m is scratch. A peer too many is passed over.
-func tell(ctx context.Context, s *stream.Stream, lane *stream.Lane, m *stream.Message, it *capture.Item, up, down bool) (int, error) {
-	p, err := s.Peer(it.Peer, noID)
-	if err != nil {
-		if errors.Is(err, stream.ErrTooManyPeers) {
-			return 0, nil
-		}
-		return 0, err
-	}
-	switch {
-	case up:
-		return overhead, lane.PeerUp(ctx, p, it.Timestamp)
-	case down:
-		return overhead, lane.PeerDown(ctx, p, it.Timestamp, "as the archive says")
-	}
-	*m = stream.Message{Peer: p, Timestamp: it.Timestamp, Raw: it.Message, ASOctets: it.ASOctets, AddPathIPv4: it.AddPathIPv4, AddPathIPv6: it.AddPathIPv6}
-	return overhead + len(it.Message), lane.Message(ctx, m)
 }

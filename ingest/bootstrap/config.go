@@ -36,9 +36,9 @@ type Config struct {
 	CheckLead time.Duration `yaml:"check_lead"`
 	// ProgressEvery is the time between two records of progress. Default 5s.
 	ProgressEvery time.Duration `yaml:"progress_every"`
-	// FollowMissing is how long a Follower waits for a file beyond the time at which it should be played. Default 2m.
+	// FollowMissing is how long package follow waits for a file beyond the time at which it should be played. Default 2m.
 	FollowMissing time.Duration `yaml:"follow_missing"`
-	// FollowStep is how often it looks what is to be said. Default 250ms.
+	// FollowStep is how often package follow looks for messages that are due. Default 250ms.
 	FollowStep time.Duration `yaml:"follow_step"`
 }
 

@@ -1,6 +1,5 @@
 // Package bootstrap answers gaps in live streams from the archives: with a table dump and the updates since where nothing is known,
-// with the updates alone where the stream was broken off. Once a day it compares each collector with a dump. A Follower plays the
-// archives' updates, late, as if they were live.
+// with the updates alone where the stream was broken off. Once a day it compares each collector with a dump.
 //
 // A Worker is told of gaps (stream.Deps.OnGap). Per collector it does one thing at a time: answer the newest gap, else look for a
 // newer dump where the last answer was incomplete, else the daily check. In: the archives' files. Out: table chunks (lane
@@ -27,7 +26,6 @@
 // Memory: a reader of a few megabytes for each file being read (at most 2*Parallel), one chunk, one message; nothing grows with a
 // dump's or a day's size, for updates are passed on as they stand instead of being collected.
 //
-// Goroutines: Worker.Run starts one for each collector that it does something for, and one for each file fetched ahead;
-// Follower.Run one for each collector it owns. All end with Run. Locks: Worker.mu, which is never held over a call into another
-// package (Gap is called while a stream's lock is held).
+// Goroutines: Worker.Run starts one for each collector that it does something for, and one for each file fetched ahead. All end with
+// Run. Locks: Worker.mu, which is never held over a call into another package (Gap is called while a stream's lock is held).
 package bootstrap

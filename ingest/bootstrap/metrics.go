@@ -3,11 +3,10 @@ package bootstrap
 import "github.com/prometheus/client_golang/prometheus"
 
 type metrics struct {
-	answers           *prometheus.CounterVec
-	routes, messages  prometheus.Counter
-	working           prometheus.Gauge
-	damaged, late     prometheus.Counter
-	followed, missing prometheus.Counter
+	answers          *prometheus.CounterVec
+	routes, messages prometheus.Counter
+	working          prometheus.Gauge
+	damaged, late    prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -21,11 +20,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		working:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkmap_ingest_bootstrap_working", Help: "Collectors whose gap or check is being answered."}),
 		damaged:  counter("damaged_total", "Parts of archive files that could not be read."),
 		late:     counter("late_checks_total", "Checks that were too late to begin and wait for the next dump."),
-		followed: counter("followed_messages_total", "Messages and states of archives played as if live."),
-		missing:  counter("followed_files_missing_total", "Files of updates that were not there when they should have been played."),
 	}
 	if reg != nil {
-		reg.MustRegister(m.answers, m.routes, m.messages, m.working, m.damaged, m.late, m.followed, m.missing)
+		reg.MustRegister(m.answers, m.routes, m.messages, m.working, m.damaged, m.late)
 	}
 	return m
 }

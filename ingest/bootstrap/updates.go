@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"slices"
 	"time"
 
 	"github.com/darkmap/darkmap/ingest/archive"
+	"github.com/darkmap/darkmap/ingest/updatefile"
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
@@ -60,8 +60,8 @@ func (t *task) covering(ctx context.Context, cursor, until time.Time) ([]archive
 		if err != nil {
 			return nil, err
 		}
-		files = slices.DeleteFunc(files, func(f archive.File) bool { return !packed(f.URL) && t.w.d.Now().Before(f.End) })
-		if row := rowFrom(files, cursor); len(row) > 0 {
+		files = slices.DeleteFunc(files, func(f archive.File) bool { return !updatefile.Compressed(f.URL) && t.w.d.Now().Before(f.End) })
+		if row := updatefile.Consecutive(files, cursor); len(row) > 0 {
 			return row, nil
 		}
 		if t.w.d.Now().After(deadline) {
@@ -81,26 +81,6 @@ func (t *task) covering(ctx context.Context, cursor, until time.Time) ([]archive
 		if err := t.alive(ctx); err != nil {
 			return nil, err
 		}
-	}
-}
-
-// rowFrom returns those of files, which are in order, that cover the time from cursor on without a hole. Of two that cover the
-// same, the one that reaches farther counts.
-func rowFrom(files []archive.File, cursor time.Time) []archive.File {
-	var row []archive.File
-	for {
-		best := -1
-		for i := range files {
-			if !files[i].Begin.After(cursor) && files[i].End.After(cursor) && (best < 0 || files[i].End.After(files[best].End)) {
-				best = i
-			}
-		}
-		if best < 0 {
-			return row
-		}
-		row = append(row, files[best])
-		cursor = files[best].End
-		files = files[best+1:]
 	}
 }
 
@@ -223,12 +203,12 @@ func (t *task) readUpdates(ctx context.Context, f *archive.File, local *archive.
 			return nil, seen.end()
 		}
 		if d, ok := errors.AsType[*capture.Damage](err); ok {
-			if d.Reason == capture.Empty && (r.Compression() != capture.Plain || !packed(f.URL)) {
-				continue // nobody said anything
-			}
-			if lost(d) {
+			if updatefile.Truncates(d, f.URL, r.Compression()) {
 				local.Discard()
 				return d, nil
+			}
+			if d.Reason == capture.Empty {
+				continue // nobody said anything
 			}
 			if err := t.passOver(ctx, f, d, each == nil || d.Number <= seen.said); err != nil {
 				return nil, err
@@ -268,18 +248,5 @@ func (t *task) passOver(ctx context.Context, f *archive.File, d *capture.Damage,
 	}
 	return t.step(ctx)
 }
-
-// packed reports whether a file is named as if it were compressed: then one without an octet is no file yet.
-func packed(name string) bool {
-	switch path.Ext(name) {
-	case ".gz", ".bz2", ".zst":
-		return true
-	}
-	return false
-}
-
-// lost reports damage behind which an unknown part of a file is missing. A record that is framed and cannot be decoded is lost
-// alone, as it is in the live stream.
-func lost(d *capture.Damage) bool { return d.Reason != capture.BadRecord }
 
 func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -19,7 +20,7 @@ import (
 	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
-// Deps is what a Worker, or a Follower, is given.
+// Deps is what a Worker is given.
 type Deps struct {
 	Log        *slog.Logger
 	Registerer prometheus.Registerer // nil: no metrics
@@ -240,7 +241,7 @@ func (w *Worker) Ready() error {
 	if !w.running {
 		return errors.New("the archives' worker is not running")
 	}
-	for _, name := range sorted(w.trouble) {
+	for _, name := range slices.Sorted(maps.Keys(w.trouble)) {
 		return fmt.Errorf("%d collectors wait for the archives; %s: %w", len(w.trouble), name, w.trouble[name])
 	}
 	return nil
@@ -254,7 +255,7 @@ func (w *Worker) Progress() string {
 		return "no gap is being answered"
 	}
 	var parts []string
-	for _, name := range sorted(w.progress) {
+	for _, name := range slices.Sorted(maps.Keys(w.progress)) {
 		p := w.progress[name]
 		part := fmt.Sprintf("%s %s: %s", p.Task, name, p.Doing)
 		if p.Total > 0 {
@@ -263,15 +264,6 @@ func (w *Worker) Progress() string {
 		parts = append(parts, part)
 	}
 	return strings.Join(parts, "; ")
-}
-
-func sorted[V any](m map[string]V) []string {
-	names := make([]string, 0, len(m))
-	for n := range m {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	return names
 }
 
 // setTrouble notes why a collector's archives cannot be used; nil clears it.
@@ -289,10 +281,8 @@ func (w *Worker) setTrouble(name string, err error) {
 }
 
 // pause waits Poll.
-func (w *Worker) pause(ctx context.Context) error { return sleep(ctx, w.cfg.Poll) }
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
+func (w *Worker) pause(ctx context.Context) error {
+	t := time.NewTimer(w.cfg.Poll)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():

@@ -1,151 +1,17 @@
-package bootstrap
+package follow
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"slices"
-	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/darkmap/darkmap/ingest/archive"
 	"github.com/darkmap/darkmap/ingest/stream"
-	"github.com/darkmap/darkmap/ingest/tablechunk"
+	"github.com/darkmap/darkmap/ingest/updatefile"
 	"github.com/darkmap/darkmap/internal/capture"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
-
-// Follower plays the archives' updates onto streams whose clock is late by as long as files take to appear. It begins each collector
-// with a gap, and makes one of each file that does not appear in time; the Set's OnGap has to lead to a Worker.
-type Follower struct {
-	cfg        Config
-	d          Deps
-	set        *stream.Set
-	collectors []string
-	metrics    *metrics
-	wake       chan struct{}
-
-	mu      sync.Mutex // all below
-	own     []string
-	running bool
-	trouble map[string]error // by owned collector: why it is not played; nil: it is
-}
-
-// NewFollower checks; nothing runs yet. collectors are all that it can follow. d.Now is the Set's clock; metrics are w's, whose gaps
-// these are.
-func NewFollower(cfg Config, d Deps, w *Worker, set *stream.Set, collectors []string) (*Follower, error) {
-	if err := cfg.Validate(); err != nil {
-		return nil, err
-	}
-	return &Follower{
-		cfg: cfg, d: d, set: set, collectors: slices.Clone(collectors), metrics: w.metrics, wake: make(chan struct{}, 1), trouble: map[string]error{},
-	}, nil
-}
-
-// Collectors are all that it can follow.
-func (f *Follower) Collectors() []string { return slices.Clone(f.collectors) }
-
-// Own says which collectors this process follows from now on. It does not block.
-func (f *Follower) Own(collectors []string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.own = slices.Clone(collectors)
-	select {
-	case f.wake <- struct{}{}:
-	default:
-	}
-}
-
-// Ready is nil while every owned collector is played; the error says which is not, and why.
-func (f *Follower) Ready() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !f.running {
-		return errors.New("the archives are not followed: not running")
-	}
-	for _, name := range sorted(f.trouble) {
-		if err := f.trouble[name]; err != nil {
-			return fmt.Errorf("following the archive of %s: %w", name, err)
-		}
-	}
-	return nil
-}
-
-// Run follows what is owned until ctx ends. The error is one of writing.
-func (f *Follower) Run(ctx context.Context) error {
-	g, running := errgroup.WithContext(ctx)
-	f.setRunning(true)
-	defer f.setRunning(false)
-	g.Go(func() error {
-		players := map[string]*player{}
-		for {
-			f.reconcile(running, g, players)
-			select {
-			case <-running.Done():
-				return nil
-			case <-f.wake:
-			}
-		}
-	})
-	if err := g.Wait(); err != nil && ctx.Err() == nil {
-		return err
-	}
-	return nil
-}
-
-func (f *Follower) setRunning(is bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.running = is
-}
-
-// reconcile ends the players of what is not owned any more and starts those of what is.
-func (f *Follower) reconcile(ctx context.Context, g *errgroup.Group, players map[string]*player) {
-	f.mu.Lock()
-	own := slices.Clone(f.own)
-	f.mu.Unlock()
-	for name, p := range players {
-		if !slices.Contains(own, name) {
-			p.cancel()
-			<-p.done
-			delete(players, name)
-			f.note(name, nil, true)
-		}
-	}
-	for _, name := range own {
-		if players[name] != nil {
-			continue
-		}
-		p := &player{f: f, name: name, done: make(chan struct{})}
-		var playing context.Context
-		playing, p.cancel = context.WithCancel(ctx)
-		players[name] = p
-		f.note(name, errors.New("not begun"), false)
-		g.Go(func() error { // ends with playing
-			defer close(p.done)
-			defer p.cancel()
-			err := p.play(playing)
-			if playing.Err() != nil || errors.Is(err, stream.ErrClosed) {
-				return nil
-			}
-			return err
-		})
-	}
-}
-
-// note says why a collector is not played; gone forgets it.
-func (f *Follower) note(name string, err error, gone bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if gone {
-		delete(f.trouble, name)
-		return
-	}
-	f.trouble[name] = err
-}
 
 // player plays one collector. It belongs to its goroutine, but for cancel and done.
 type player struct {
@@ -155,10 +21,9 @@ type player struct {
 	done   chan struct{}
 
 	s      *stream.Stream
-	lane   *stream.Lane
+	out    updatefile.Writer
 	files  []archive.File
 	cursor time.Time // everything before was played, or is in a gap
-	m      stream.Message
 }
 
 // lookAhead is how far beyond the present of the late clock files are asked for.
@@ -166,11 +31,11 @@ const lookAhead = time.Hour
 
 // play follows the collector until ctx ends.
 func (p *player) play(ctx context.Context) (err error) {
-	if p.s, err = p.f.set.Open(ctx, p.name, stream.Options{Source: "archive", Archived: true}); err != nil {
+	if p.s, err = p.f.d.Streams.Open(ctx, p.name, stream.Options{Source: "archive", Archived: true}); err != nil {
 		return err
 	}
 	defer p.s.Close()
-	p.lane = p.s.Source("follow")
+	p.out = updatefile.Writer{Stream: p.s, Lane: p.s.Source("follow")}
 	if err := p.gap(ctx, p.s.Since(), "begins to follow the archive"); err != nil {
 		return err
 	}
@@ -200,7 +65,7 @@ func (p *player) gap(ctx context.Context, since int64, why string) error {
 func (p *player) next(ctx context.Context) (archive.File, error) {
 	isDown := false
 	for {
-		if row := rowFrom(p.files, p.cursor); len(row) > 0 {
+		if row := updatefile.Consecutive(p.files, p.cursor); len(row) > 0 {
 			p.files = row[1:]
 			p.f.note(p.name, nil, false)
 			return row[0], p.s.Up(ctx)
@@ -209,12 +74,12 @@ func (p *player) next(ctx context.Context) (archive.File, error) {
 		files, err := p.f.d.Finder.Find(ctx, p.name, archive.Updates, p.cursor, p.f.d.Now().Add(lookAhead))
 		p.files = files
 		early := false
-		switch row := rowFrom(files, now); {
-		case len(rowFrom(files, p.cursor)) > 0:
+		switch row := updatefile.Consecutive(files, now); {
+		case len(updatefile.Consecutive(files, p.cursor)) > 0:
 			continue
-		case now.Before(p.cursor.Add(p.f.cfg.FollowStep)):
+		case now.Before(p.cursor.Add(p.f.cfg.Step)):
 			early = true
-		case now.Before(p.cursor.Add(p.f.cfg.FollowMissing)):
+		case now.Before(p.cursor.Add(p.f.cfg.Missing)):
 			p.s.Suspend()
 		case err == nil && len(row) > 0:
 			if err := p.skip(ctx, now); err != nil {
@@ -240,7 +105,7 @@ func (p *player) next(ctx context.Context) (archive.File, error) {
 
 // until waits for t or a part of the time until then: a clock may be set.
 func (p *player) until(ctx context.Context, t, now time.Time) error {
-	return sleep(ctx, min(max(t.Sub(now), p.f.cfg.FollowStep), p.f.cfg.Poll))
+	return sleep(ctx, min(max(t.Sub(now), p.f.cfg.Step), p.f.cfg.Poll))
 }
 
 // skip makes a gap of what lies between the cursor and to, once the late clock has reached that.
@@ -281,16 +146,15 @@ func (p *player) file(ctx context.Context, f archive.File) error {
 			if err := p.damaged(ctx, f, d); err != nil {
 				return err
 			}
-			if lost(d) && (d.Reason != capture.Empty || packed(f.URL) && r.Compression() == capture.Plain) {
+			if updatefile.Truncates(d, f.URL, r.Compression()) {
 				local.Discard()
 				p.cursor = last
 				return p.skip(ctx, f.End)
 			}
 			continue
 		}
-		up, down := tablechunk.Session(it)
 		at := time.UnixMicro(it.Timestamp)
-		if it.Local || !up && !down && it.Kind != capture.Message || begun && at.Before(p.cursor) {
+		if !updatefile.Carries(it) || begun && at.Before(p.cursor) {
 			continue
 		}
 		for at.After(now) {
@@ -305,11 +169,11 @@ func (p *player) file(ctx context.Context, f archive.File) error {
 		if at.After(last) { // a gap does not begin earlier for a record that is out of order
 			last = at
 		}
-		p.lane.Seek(uint64(max(f.Begin.Unix(), 0)), it.Number)
-		if _, err := tell(ctx, p.s, p.lane, &p.m, it, up, down); err != nil {
+		p.out.Lane.Seek(uint64(max(f.Begin.Unix(), 0)), it.Number)
+		if _, err := p.out.Write(ctx, it); err != nil {
 			return err
 		}
-		p.f.metrics.followed.Inc()
+		p.f.metrics.messages.Inc()
 	}
 }
 
@@ -334,14 +198,27 @@ func (p *player) fetch(ctx context.Context, f archive.File) (*archive.Local, err
 		}
 		p.f.note(p.name, err, false)
 		now := p.f.d.Now()
-		if !now.Before(p.cursor.Add(p.f.cfg.FollowMissing)) {
+		if !now.Before(p.cursor.Add(p.f.cfg.Missing)) {
 			return nil, p.skip(ctx, f.End)
 		}
-		if !now.Before(p.cursor.Add(p.f.cfg.FollowStep)) {
+		if !now.Before(p.cursor.Add(p.f.cfg.Step)) {
 			p.s.Suspend()
 		}
 		if err := sleep(ctx, p.f.cfg.Poll); err != nil {
 			return nil, err
 		}
+	}
+}
+
+func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
 	}
 }

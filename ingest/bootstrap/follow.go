@@ -14,6 +14,7 @@ import (
 	"github.com/darkmap/darkmap/ingest/archive"
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/ingest/tablechunk"
+	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/capture"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -170,7 +171,7 @@ func (p *player) play(ctx context.Context) (err error) {
 		return err
 	}
 	defer p.s.Close()
-	p.lane = p.s.Source("follow")
+	p.lane = p.s.Source(bgp.LaneFollow)
 	if err := p.gap(ctx, p.s.Since(), "begins to follow the archive"); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/darkmap/darkmap/detect/clock"
 	"github.com/darkmap/darkmap/detect/core"
+	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/schemas"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
@@ -18,13 +19,9 @@ import (
 // errPublish marks a failure of Kafka while a window was being closed: the state is thrown away and built again.
 var errPublish = errors.New("publishing failed")
 
-const (
-	// lane is the lane of everything that detect publishes; the collector is detect/<family>.
-	lane = "out"
-	// indexBits of a sequence number the records of a window, from 1; above them stands the window, in minutes since 1970.
-	// So it rises from window to window whatever a window holds, and stays below 2^53.
-	indexBits = 24
-)
+// indexBits of a sequence number the records of a window, from 1; above them stands the window, in minutes since 1970.
+// So it rises from window to window whatever a window holds, and stays below 2^53.
+const indexBits = 24
 
 // driver is what the clock drives: the detector, and the publisher that gathers what comes of it.
 type driver struct {
@@ -124,7 +121,7 @@ func (p *publisher) out(start int64, o core.Out, index map[string]uint64) error 
 	if i >= 1<<indexBits {
 		return fmt.Errorf("window %d has more than %d records", start, 1<<indexBits-1)
 	}
-	pos := &pb.Position{Collector: collector, Lane: lane, Sequence: uint64(start/clock.Window)<<indexBits | i}
+	pos := &pb.Position{Collector: collector, Lane: string(bgp.LaneOut), Sequence: uint64(start/clock.Window)<<indexBits | i}
 	switch r := o.Record.(type) {
 	case *pb.VisibilityRecord:
 		r.Position = pos

@@ -66,7 +66,7 @@ func TestSilentStore(t *testing.T) {
 	s := idleStage(t, k, clickhouse.Server{Addresses: []string{l.Addr().String()}})
 	topic := k.Topic(schemas.TopicRoutes)
 	s.assigned(t.Context(), s.client, map[string][]int32{topic: {0, 1, 2}})
-	pos := bgp.Position{Collector: "c", Lane: "live", Session: 1, Sequence: 1}
+	pos := bgp.Position{Collector: "c", Lane: bgp.LaneLive, Session: 1, Sequence: 1}
 	polled := kgo.FetchTopic{Topic: topic}
 	for n := range int32(3) {
 		r := record(t, k, schemas.TopicRoutes, "c", routeRecord(pos, 0, 1))
@@ -101,7 +101,7 @@ func TestReadyAgain(t *testing.T) {
 	s.assigned(t.Context(), s.client, map[string][]int32{topic: {0, 1}})
 	fault := errors.New("a fault")
 	s.storeReason.set(fault)
-	if _, err := s.lookUp(t.Context(), s.parts[topic][0], bgp.Lane{Collector: "c", Name: "live"}); err != nil {
+	if _, err := s.lookUp(t.Context(), s.parts[topic][0], bgp.LaneKey{Collector: "c", Lane: bgp.LaneLive}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Ready(); err != nil {

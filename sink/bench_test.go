@@ -68,7 +68,7 @@ func (w *world) record() (collector string, rec *pb.RouteRecord, rows int) {
 			c.Announced = append(c.Announced, route)
 		}
 	}
-	pos := bgp.Position{Collector: collector, Lane: "live", Session: 1_700_000_000_000 << 10, Sequence: w.seq[collector]}
+	pos := bgp.Position{Collector: collector, Lane: bgp.LaneLive, Session: 1_700_000_000_000 << 10, Sequence: w.seq[collector]}
 	now := time.Now().UnixMicro()
 	return collector, &pb.RouteRecord{Position: codec.Position(pos), TimestampUs: now - 300_000, ReceivedAtUs: now, Body: &pb.RouteRecord_Changes{Changes: c}}, rows
 }
@@ -190,7 +190,7 @@ func BenchmarkFill(b *testing.B) {
 			rec.TimestampUs = begin + int64(total)*1e6/perSecond
 			total += n
 			again := &pb.RouteRecord{
-				Position:    codec.Position(bgp.Position{Collector: rec.GetPosition().GetCollector(), Lane: "fill/1-1", Sequence: rec.GetPosition().GetSequence()}),
+				Position:    codec.Position(bgp.Position{Collector: rec.GetPosition().GetCollector(), Lane: bgp.FillLane("1-1"), Sequence: rec.GetPosition().GetSequence()}),
 				TimestampUs: rec.GetTimestampUs(), Body: rec.GetBody(),
 			}
 			live, fill = append(live, rec), append(fill, again)

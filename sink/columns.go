@@ -146,7 +146,7 @@ type positionColumns struct {
 
 func (c *positionColumns) add(p bgp.Position, n int) {
 	c.collector.add(p.Collector, n)
-	c.lane.add(p.Lane, n)
+	c.lane.add(string(p.Lane), n)
 	fill(&c.session, p.Session, n)
 	fill(&c.sequence, p.Sequence, n)
 }

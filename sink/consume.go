@@ -191,7 +191,7 @@ func (s *Stage) add(ctx context.Context, b *batch, rec *kgo.Record) error {
 }
 
 // lookUp reads the highest position of a lane; whether that works is whether ClickHouse is ready.
-func (s *Stage) lookUp(ctx context.Context, p *part, lane bgp.Lane) (mark, error) {
+func (s *Stage) lookUp(ctx context.Context, p *part, lane bgp.LaneKey) (mark, error) {
 	m, err := s.highest(ctx, p, lane)
 	err = explain(err)
 	if err == nil || ctx.Err() == nil {
@@ -201,7 +201,7 @@ func (s *Stage) lookUp(ctx context.Context, p *part, lane bgp.Lane) (mark, error
 }
 
 // highest reads the highest position of a lane, and before the first one ends what a predecessor may have left running.
-func (s *Stage) highest(ctx context.Context, p *part, lane bgp.Lane) (mark, error) {
+func (s *Stage) highest(ctx context.Context, p *part, lane bgp.LaneKey) (mark, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
 	if err := s.store.open(ctx); err != nil {

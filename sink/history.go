@@ -127,14 +127,14 @@ func (h *history) peer(p bgp.Peer) *newest {
 // past is what a part of route changes knows of the rows before. Stage.mu guards it.
 type past struct {
 	collectors map[string]*history
-	lanes      map[string]string // by themselves: each name is kept once
+	lanes      map[bgp.Lane]bgp.Lane // by themselves: each name is kept once
 	windows    []*window
 	uses       uint64
 	key        changeKey
 }
 
 func newPast() *past {
-	return &past{collectors: map[string]*history{}, lanes: map[string]string{}, key: changeKey{seed: maphash.MakeSeed()}}
+	return &past{collectors: map[string]*history{}, lanes: map[bgp.Lane]bgp.Lane{}, key: changeKey{seed: maphash.MakeSeed()}}
 }
 
 // of returns the history of a collector. It does not keep the name.
@@ -151,7 +151,7 @@ func (p *past) of(collector string) *history {
 func (p *past) source(pos bgp.Position) source {
 	lane, ok := p.lanes[pos.Lane]
 	if !ok {
-		lane = strings.Clone(pos.Lane)
+		lane = bgp.Lane(strings.Clone(string(pos.Lane)))
 		p.lanes[lane] = lane
 	}
 	return sourceOf(lane, pos.Session)

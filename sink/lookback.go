@@ -10,13 +10,13 @@ import (
 )
 
 // isSource is SQL for whether a row is of a source: parameters lane, session.
-const isSource = `(lane = ? AND (lane != 'live' OR session = ?))`
+const isSource = `(lane = ? AND (lane != '` + string(bgp.LaneLive) + `' OR session = ?))`
 
 // newest notes in h the newest row of each peer and source of a collector, of the rows from a time
 // on (microseconds).
 func (s *store) newest(ctx context.Context, collector string, from int64, h *history) error {
 	fail := func(err error) error { return fmt.Errorf("reading the newest rows of %s: %w", collector, err) }
-	rows, err := s.conn.Query(s.consistent(ctx), s.sql(`SELECT toString(lane), if(lane = 'live', session, 0) AS of, toString(peer_address), peer_asn, toInt8(table), max(timestamp)
+	rows, err := s.conn.Query(s.consistent(ctx), s.sql(`SELECT toString(lane), if(lane = '`+string(bgp.LaneLive)+`', session, 0) AS of, toString(peer_address), peer_asn, toInt8(table), max(timestamp)
 		FROM {db}.route_change_log WHERE dataset = ? AND collector = ? AND timestamp >= fromUnixTimestamp64Micro(toInt64(?), 'UTC') AND repeats = 0
 		GROUP BY lane, of, peer_address, peer_asn, table`), s.dataset, collector, from)
 	if err != nil {
@@ -36,7 +36,7 @@ func (s *store) newest(ctx context.Context, collector string, from int64, h *his
 		if err != nil {
 			continue // no row of ours
 		}
-		h.note(h.peer(bgp.Peer{Address: a, ASN: bgp.ASN(asn), Table: bgp.Table(table - 1)}), source{lane, session}, at.UnixMicro())
+		h.note(h.peer(bgp.Peer{Address: a, ASN: bgp.ASN(asn), Table: bgp.Table(table - 1)}), source{bgp.Lane(lane), session}, at.UnixMicro())
 	}
 	if err := rows.Err(); err != nil {
 		return fail(err)
@@ -54,7 +54,7 @@ func (s *store) window(ctx context.Context, w *window, key *changeKey, limit int
 		prefix, as_path, repeats FROM {db}.route_change_log
 		WHERE dataset = ? AND collector = ? AND timestamp >= fromUnixTimestamp64Micro(toInt64(?), 'UTC') AND timestamp < fromUnixTimestamp64Micro(toInt64(?), 'UTC')
 		AND if(`+isSource+`, repeats != 0, repeats = 0 AND timestamp >= fromUnixTimestamp64Micro(toInt64(?), 'UTC') AND timestamp < fromUnixTimestamp64Micro(toInt64(?), 'UTC')) ORDER BY timestamp, offset, idx LIMIT ?`),
-		s.dataset, w.collector, max(w.lo-2*coarseTolerance, 0), w.hi+2*coarseTolerance, w.source.lane, w.source.session,
+		s.dataset, w.collector, max(w.lo-2*coarseTolerance, 0), w.hi+2*coarseTolerance, string(w.source.lane), w.source.session,
 		max(w.lo-coarseTolerance, 0), w.hi+coarseTolerance, limit+1)
 	if err != nil {
 		return fail(err)
@@ -76,7 +76,7 @@ func (s *store) window(ctx context.Context, w *window, key *changeKey, limit int
 			continue
 		}
 		w.offer(key.of(&c), candidate{
-			at: at.UnixMicro(), name: rowName(w.collector, lane, session, sequence, idx), source: sourceOf(lane, session),
+			at: at.UnixMicro(), name: rowName(w.collector, bgp.Lane(lane), session, sequence, idx), source: sourceOf(bgp.Lane(lane), session),
 		})
 	}
 	if err := rows.Err(); err != nil {

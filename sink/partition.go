@@ -34,7 +34,7 @@ type part struct {
 	// cleared: inserts that a predecessor may have left behind were killed.
 	cleared bool
 	// marks has the highest row of each lane that has occurred.
-	marks map[bgp.Lane]*mark
+	marks map[bgp.LaneKey]*mark
 	// past is what is known of the rows before, where they are compared.
 	past *past
 	// held: the next record waits until all rows before it are in the table.
@@ -57,14 +57,14 @@ type batch struct {
 	first int64
 	next  kgo.EpochOffset
 	// lane and last are those of the last row.
-	lane bgp.Lane
+	lane bgp.LaneKey
 	last mark
 	// finished is closed when the writer has let go of it.
 	finished chan struct{}
 }
 
 func newPart(ctx context.Context, t *table, topic string, partition int32) *part {
-	p := &part{table: t, kafkaTopic: topic, partition: partition, marks: map[bgp.Lane]*mark{}, past: newPast()}
+	p := &part{table: t, kafkaTopic: topic, partition: partition, marks: map[bgp.LaneKey]*mark{}, past: newPast()}
 	p.ctx, p.cancel = context.WithCancel(ctx)
 	return p
 }
@@ -104,6 +104,6 @@ func (p *part) uninserted() bool {
 func (p *part) blocked() bool { return p.held && p.uninserted() }
 
 // laneOf copies what names the lane.
-func laneOf(p bgp.Position) bgp.Lane {
-	return bgp.Lane{Collector: strings.Clone(p.Collector), Name: strings.Clone(p.Lane)}
+func laneOf(p bgp.Position) bgp.LaneKey {
+	return bgp.LaneKey{Collector: strings.Clone(p.Collector), Lane: bgp.Lane(strings.Clone(string(p.Lane)))}
 }

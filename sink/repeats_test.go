@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -89,12 +88,12 @@ type feedLog struct {
 	sequence  map[source]uint64
 }
 
-func (l *feedLog) say(lane string, session uint64, messages ...sent) {
+func (l *feedLog) say(lane bgp.Lane, session uint64, messages ...sent) {
 	for i := range messages {
 		m := &messages[i]
 		at := l.start.Add(m.at)
 		switch {
-		case !strings.HasPrefix(lane, "fill/"):
+		case lane.Kind() != bgp.LaneKindFill:
 			at = at.Truncate(10 * time.Millisecond)
 		case l.seconds:
 			at = at.Truncate(time.Second)
@@ -152,35 +151,35 @@ func (l *feedLog) fill(all, after []sent, since, until time.Duration) []sent {
 func drawLog(r *rand.Rand, collector string, start time.Time, all []sent, seconds bool) *feedLog {
 	const s = time.Second
 	l := &feedLog{collector: collector, start: start, seconds: seconds, sequence: map[source]uint64{}}
-	l.say("live", 1<<40, between(all, 0, 20*s)...)
+	l.say(bgp.LaneLive, 1<<40, between(all, 0, 20*s)...)
 	// Both connections are cut for four seconds; the fill comes while the stream runs on.
 	heard := between(all, 24*s, 30*s)
-	l.say("live", 1<<40, heard...)
-	l.say("fill/1-1", 0, l.fill(all, heard, 20*s, 26*s)...)
+	l.say(bgp.LaneLive, 1<<40, heard...)
+	l.say(bgp.FillLane("1-1"), 0, l.fill(all, heard, 20*s, 26*s)...)
 	// Another process takes over; the former one was not yet gone.
-	l.say("live", 2<<40, between(all, 29*s+700*time.Millisecond, 33*s)...)
+	l.say(bgp.LaneLive, 2<<40, between(all, 29*s+700*time.Millisecond, 33*s)...)
 	// Single messages are left out of a second; what begins with them is a gap that the fill says
 	// again.
 	since, gapAt := 33*s+time.Duration(r.Int64N(int64(s))), 36*s
 	after := between(all, gapAt, 42*s)
-	l.say("live", 2<<40, slices.DeleteFunc(between(all, 33*s, gapAt), func(m sent) bool { return m.at >= since && m.at < since+s && r.IntN(3) == 0 })...)
-	l.say("live", 2<<40, after[:len(after)/2]...)
-	l.say("fill/2-1", 0, l.fill(all, after, since, 38*s)...)
-	l.say("live", 2<<40, after[len(after)/2:]...)
+	l.say(bgp.LaneLive, 2<<40, slices.DeleteFunc(between(all, 33*s, gapAt), func(m sent) bool { return m.at >= since && m.at < since+s && r.IntN(3) == 0 })...)
+	l.say(bgp.LaneLive, 2<<40, after[:len(after)/2]...)
+	l.say(bgp.FillLane("2-1"), 0, l.fill(all, after, since, 38*s)...)
+	l.say(bgp.LaneLive, 2<<40, after[len(after)/2:]...)
 	// Killed while an answer is being said, and taken over: the next answer says it again.
 	again := between(all, 45*s, 50*s)
-	l.say("live", 3<<40, again[:len(again)/2]...)
+	l.say(bgp.LaneLive, 3<<40, again[:len(again)/2]...)
 	answer := l.fill(all, again, 42*s, 47*s)
-	l.say("fill/3-1", 0, answer[:r.IntN(len(answer))]...)
-	l.say("fill/3-2", 0, answer...)
-	l.say("live", 3<<40, again[len(again)/2:]...)
+	l.say(bgp.FillLane("3-1"), 0, answer[:r.IntN(len(answer))]...)
+	l.say(bgp.FillLane("3-2"), 0, answer...)
+	l.say(bgp.LaneLive, 3<<40, again[len(again)/2:]...)
 	// The broker's log is gone: everything since the newest table comes again, and some of it is
 	// heard late.
 	last := between(all, 53*s, 60*s)
 	late := between(all, 53*s, 54*s)
-	l.say("live", 4<<40, last[len(late):]...)
-	l.say("fill/4-1", 0, between(all, 10*s, 56*s)...)
-	l.say("live", 4<<40, late...)
+	l.say(bgp.LaneLive, 4<<40, last[len(late):]...)
+	l.say(bgp.FillLane("4-1"), 0, between(all, 10*s, 56*s)...)
+	l.say(bgp.LaneLive, 4<<40, late...)
 	return l
 }
 
@@ -338,7 +337,7 @@ func TestStreamsRunOn(t *testing.T) {
 	all := drawSent(r, 2000, 8*time.Hour)
 	l := &feedLog{collector: "routeviews/route-views2", start: time.Date(2026, 11, 29, 0, 0, 0, 0, time.UTC), sequence: map[source]uint64{}}
 	rows := 0
-	play := func(lane func(m *sent) string) {
+	play := func(lane func(m *sent) bgp.Lane) {
 		l.records = nil
 		for _, m := range all {
 			l.say(lane(&m), 0, m)
@@ -351,11 +350,13 @@ func TestStreamsRunOn(t *testing.T) {
 		produce(t, k, records...)
 		drained(t, k)
 	}
-	play(func(m *sent) string { return fmt.Sprintf("rv/routeviews.route-views2.%d.bmp_raw", m.peer) })
+	play(func(m *sent) bgp.Lane {
+		return bgp.RouteViewsLane(fmt.Sprintf("routeviews.route-views2.%d.bmp_raw", m.peer), 0)
+	})
 	if n := value(t, stage.metrics.windows); n != 0 {
 		t.Errorf("streams that run on were compared with the table, in %v steps", n)
 	}
-	play(func(*sent) string { return "fill/1-1" })
+	play(func(*sent) bgp.Lane { return bgp.FillLane("1-1") })
 	if n := value(t, stage.metrics.windows); n < 1 || n > 30 {
 		t.Errorf("a fill of 8 hours was compared in %v steps, want some, at most 30", n)
 	}

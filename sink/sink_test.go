@@ -170,7 +170,7 @@ func outageRecord(t testing.TB, seq uint64, dataset string) *pb.OutageRecord {
 		t.Fatal(err)
 	}
 	return &pb.OutageRecord{
-		Position: codec.Position(bgp.Position{Collector: "detect/ipv4", Lane: "out", Sequence: seq}), DecidedAtUs: begin.UnixMicro(), Event: string(o.Event),
+		Position: codec.Position(bgp.Position{Collector: "detect/ipv4", Lane: bgp.LaneOut, Sequence: seq}), DecidedAtUs: begin.UnixMicro(), Event: string(o.Event),
 		Id: o.ID, Sequence: o.Sequence, Entity: codec.Entity(o.Entity), Family: pb.Family_FAMILY_IPV4, StartS: begin.Unix(), Kind: string(o.Kind), State: string(o.State),
 		Severity: string(o.Severity), Dataset: dataset, Json: b,
 	}
@@ -181,7 +181,7 @@ func everything(t testing.TB, k kafka.Config) (records []*kgo.Record, want map[s
 	t.Helper()
 	want = map[string]int{}
 	live := func(seq uint64) bgp.Position {
-		return bgp.Position{Collector: "ris/rrc00", Lane: "live", Session: 7, Sequence: seq}
+		return bgp.Position{Collector: "ris/rrc00", Lane: bgp.LaneLive, Session: 7, Sequence: seq}
 	}
 	for seq := range uint64(200) {
 		records = append(records, record(t, k, schemas.TopicRoutes, "ris/rrc00", routeRecord(live(2*seq+1), int(seq%3), int(seq%5))),
@@ -196,7 +196,7 @@ func everything(t testing.TB, k kafka.Config) (records []*kgo.Record, want map[s
 	for seq := range uint64(50) {
 		entity := fmt.Sprintf("AS%d", 64496+seq%7)
 		records = append(records, record(t, k, schemas.TopicVisibility, entity, &pb.VisibilityRecord{
-			Position: codec.Position(bgp.Position{Collector: "detect/ipv4", Lane: "out", Sequence: seq + 1}), Entity: codec.Entity(bgp.Entity{Type: bgp.EntityAS, Code: entity}),
+			Position: codec.Position(bgp.Position{Collector: "detect/ipv4", Lane: bgp.LaneOut, Sequence: seq + 1}), Entity: codec.Entity(bgp.Entity{Type: bgp.EntityAS, Code: entity}),
 			Family: pb.Family_FAMILY_IPV4, WindowUs: int64(seq) * 60e6, Space: 384, Prefixes: 2, BaselineSpace: 512, BaselinePrefixes: 2, Voters: 40,
 		}))
 	}
@@ -208,10 +208,10 @@ func everything(t testing.TB, k kafka.Config) (records []*kgo.Record, want map[s
 	peer := codec.Peer(bgp.Peer{Address: netip.MustParseAddr("2001:db8::1"), ASN: 64496, Table: bgp.TableLoc}, netip.Addr{})
 	records = append(records,
 		record(t, k, schemas.TopicPanel, "ipv4", &pb.PanelRecord{
-			Position: codec.Position(bgp.Position{Collector: "detect/ipv4", Lane: "out", Sequence: 1}), Family: pb.Family_FAMILY_IPV4, Voters: 1,
+			Position: codec.Position(bgp.Position{Collector: "detect/ipv4", Lane: bgp.LaneOut, Sequence: 1}), Family: pb.Family_FAMILY_IPV4, Voters: 1,
 			Peers: []*pb.PanelPeer{{Collector: "ris/rrc00", Peer: peer, Votes: true, Prefixes: 9}, {Collector: "ris/rrc01", Peer: peer, Reason: "partial"}},
 		}),
-		record(t, k, schemas.TopicPanel, "ipv4", &pb.PanelRecord{Position: codec.Position(bgp.Position{Collector: "detect/ipv4", Lane: "out", Sequence: 2}), Family: pb.Family_FAMILY_IPV4}),
+		record(t, k, schemas.TopicPanel, "ipv4", &pb.PanelRecord{Position: codec.Position(bgp.Position{Collector: "detect/ipv4", Lane: bgp.LaneOut, Sequence: 2}), Family: pb.Family_FAMILY_IPV4}),
 		record(t, k, schemas.TopicFeeds, "ris/rrc00", &pb.FeedRecord{Position: codec.Position(live(1)), Collector: "ris/rrc00", Peer: peer, Event: pb.FeedEvent_FEED_EVENT_DOWN, Reason: "stale"}),
 		record(t, k, schemas.TopicFeeds, "ris/rrc00", &pb.FeedRecord{
 			Position: codec.Position(live(2)), Collector: "ris/rrc00", Event: pb.FeedEvent_FEED_EVENT_GAP, GapId: "g", Source: "rislive",
@@ -256,7 +256,7 @@ func TestEveryTopic(t *testing.T) {
 		WHERE type = 'announce' ORDER BY session, sequence, idx LIMIT 1`).Scan(&got.kind, &got.prefix, &got.path, &got.country, &got.region, &got.owner, &got.peer, &got.event, &got.origin); err != nil {
 		t.Fatal(err)
 	}
-	pos := bgp.Position{Collector: "ris/rrc00", Lane: "live", Session: 7, Sequence: 3}
+	pos := bgp.Position{Collector: "ris/rrc00", Lane: bgp.LaneLive, Session: 7, Sequence: 3}
 	if w := (row{"announce", "10.0.1.0/24", "64496 64500 64511", "KP", "KP-01", "EXAMPLE", "192.0.2.1", pos.EventID(), 64511}); got != w {
 		t.Errorf("got %+v, want %+v", got, w)
 	}

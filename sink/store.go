@@ -64,8 +64,8 @@ func (s *store) kill(ctx context.Context, prefix string) error {
 }
 
 // highest reads the highest position of a lane in the part's table.
-func (s *store) highest(ctx context.Context, p *part, lane bgp.Lane) (mark, error) {
-	args := []any{s.dataset, lane.Collector, lane.Name}
+func (s *store) highest(ctx context.Context, p *part, lane bgp.LaneKey) (mark, error) {
+	args := []any{s.dataset, lane.Collector, string(lane.Lane)}
 	if p.table.perPartition {
 		args = append(args, p.table.topic, p.partition)
 	}
@@ -75,7 +75,7 @@ func (s *store) highest(ctx context.Context, p *part, lane bgp.Lane) (mark, erro
 		return mark{}, nil
 	}
 	if err != nil {
-		return mark{}, fmt.Errorf("reading the highest position of %s %s in %s: %w", lane.Collector, lane.Name, p.table.name, err)
+		return mark{}, fmt.Errorf("reading the highest position of %s %s in %s: %w", lane.Collector, string(lane.Lane), p.table.name, err)
 	}
 	return m, nil
 }

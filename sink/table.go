@@ -103,5 +103,5 @@ var tables = []*table{
 
 // deadLetterPosition is the place of a dead letter as a position: lane and sequence are its partition and offset.
 func deadLetterPosition(topic string, partition int32, offset int64) bgp.Position {
-	return bgp.Position{Collector: topic, Lane: strconv.Itoa(int(partition)), Sequence: uint64(offset)}
+	return bgp.Position{Collector: topic, Lane: bgp.Lane(strconv.Itoa(int(partition))), Sequence: uint64(offset)}
 }

@@ -6,8 +6,9 @@ import (
 	"hash/maphash"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
 )
 
 // How far apart the times of one message may be, in microseconds. RIS Live rounds times to 10 ms.
@@ -22,30 +23,28 @@ const (
 // source is what writes each message of a collector at most once: a lane, or a session of lane
 // live. It is comparable.
 type source struct {
-	lane    string
+	lane    bgp.Lane
 	session uint64 // of lane live; 0 elsewhere
 }
 
-const laneLive = "live"
-
 // sourceOf returns the source of a position's lane and session.
-func sourceOf(lane string, session uint64) source {
-	if lane != laneLive {
+func sourceOf(lane bgp.Lane, session uint64) source {
+	if lane != bgp.LaneLive {
 		session = 0
 	}
 	return source{lane, session}
 }
 
 // archived reports whether the source reads archives: their times are those of the files.
-func (s source) archived() bool { return strings.HasPrefix(s.lane, "fill/") || s.lane == "follow" }
+func (s source) archived() bool { return s.lane.Kind() == bgp.LaneKindFill || s.lane == bgp.LaneFollow }
 
 // offByFraction reports whether the source's times may have lost their fraction of a second, or a
 // part of it.
-func (s source) offByFraction() bool { return strings.HasPrefix(s.lane, "rv/") }
+func (s source) offByFraction() bool { return s.lane.Kind() == bgp.LaneKindRouteViews }
 
 // isFile reports whether the source plays files: a dataset of files has one source for each
 // collector.
-func (s source) isFile() bool { return strings.HasPrefix(s.lane, "file/") }
+func (s source) isFile() bool { return s.lane.Kind() == bgp.LaneKindFile }
 
 // change is what a row shows, without its time and position.
 type change struct {
@@ -80,7 +79,7 @@ func (k *changeKey) of(c *change) uint64 {
 // SQL:
 //
 //	reinterpretAsUInt64(reverse(substring(SHA256(concat(collector, '\n', lane, '\n', toString(session), '\n', toString(sequence), '\n', toString(idx))), 1, 8)))
-func rowName(collector, lane string, session, sequence uint64, idx uint32) uint64 {
+func rowName(collector string, lane bgp.Lane, session, sequence uint64, idx uint32) uint64 {
 	b := make([]byte, 0, 128)
 	b = append(append(b, collector...), '\n')
 	b = append(append(b, lane...), '\n')

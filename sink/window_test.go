@@ -2,6 +2,7 @@ package sink
 
 import (
 	"hash/maphash"
+	"strconv"
 	"testing"
 
 	"github.com/darkmap/darkmap/internal/bgp"
@@ -10,9 +11,9 @@ import (
 func TestNear(t *testing.T) {
 	t.Parallel()
 	const second = int64(1_000_000)
-	live, later := source{"live", 1}, source{"live", 2}
-	fill, other := source{"fill/1-1", 0}, source{"fill/2-1", 0}
-	rv := source{"rv/routeviews.chicago.64496.bmp_raw", 0}
+	live, later := source{bgp.LaneLive, 1}, source{bgp.LaneLive, 2}
+	fill, other := source{bgp.FillLane("1-1"), 0}, source{bgp.FillLane("2-1"), 0}
+	rv := source{bgp.RouteViewsLane("routeviews.chicago.64496.bmp_raw", 0), 0}
 	tests := []struct {
 		name    string
 		row     source
@@ -50,8 +51,8 @@ func TestNear(t *testing.T) {
 func TestTake(t *testing.T) {
 	t.Parallel()
 	const second = int64(1_000_000)
-	live := source{"live", 1}
-	w := newWindow("ris/rrc00", source{"fill/1-1", 0}, 0, 100*second)
+	live := source{bgp.LaneLive, 1}
+	w := newWindow("ris/rrc00", source{bgp.FillLane("1-1"), 0}, 0, 100*second)
 	for i, at := range []int64{7 * second, 5 * second, 5*second + 400_000, 5*second + 10_000} {
 		w.offer(1, candidate{at: at, name: uint64(10 + i), source: live})
 	}
@@ -80,7 +81,7 @@ func TestWindowEnds(t *testing.T) {
 	t.Parallel()
 	p := newPast()
 	h := p.of("ris/rrc00")
-	live := source{"live", 1}
+	live := source{bgp.LaneLive, 1}
 	if got := h.windowEnd(50); got != 50+startWidth {
 		t.Errorf("of an unknown history: %d", got)
 	}
@@ -92,7 +93,7 @@ func TestWindowEnds(t *testing.T) {
 	if at := 90 * coarseTolerance; h.windowEnd(at) <= at {
 		t.Error("a window does not cover its first row")
 	}
-	p.keep(newWindow("ris/rrc00", source{"fill/1-1", 0}, 0, coarseTolerance))
+	p.keep(newWindow("ris/rrc00", source{bgp.FillLane("1-1"), 0}, 0, coarseTolerance))
 	for i := range windowRows + 1 {
 		if !p.reached("ris/rrc00", live, 1) {
 			t.Fatalf("forgotten after %d rows", i)
@@ -107,7 +108,7 @@ func TestWindowEnds(t *testing.T) {
 // TestNewest: two sources are enough to know the newest row of another one.
 func TestNewest(t *testing.T) {
 	t.Parallel()
-	a, b, c := source{"live", 1}, source{"live", 2}, source{"fill/1-1", 0}
+	a, b, c := source{bgp.LaneLive, 1}, source{bgp.LaneLive, 2}, source{bgp.FillLane("1-1"), 0}
 	n := newest{at: none, secondAt: none}
 	if n.others(a) >= 0 {
 		t.Error("a row where none was")
@@ -139,7 +140,7 @@ func TestPastIsBounded(t *testing.T) {
 	p := newPast()
 	h := p.of("ris/rrc00")
 	for i := range 3 * maxPeers {
-		h.peer(bgp.Peer{ASN: bgp.ASN(i), Distinguisher: 7}).note(source{"live", 1}, int64(i))
+		h.peer(bgp.Peer{ASN: bgp.ASN(i), Distinguisher: 7}).note(source{bgp.LaneLive, 1}, int64(i))
 	}
 	if n := len(h.peers); n > maxPeers+sharedPeers {
 		t.Errorf("%d peers are kept", n)
@@ -148,7 +149,7 @@ func TestPastIsBounded(t *testing.T) {
 		t.Error("rows have no distinguisher, and peers of two are kept apart")
 	}
 	for i := range 3 * maxWindows {
-		w := newWindow("ris/rrc00", source{"fill/" + string(rune('a'+i)), 0}, 0, 1)
+		w := newWindow("ris/rrc00", source{bgp.FillLane(strconv.Itoa(i)), 0}, 0, 1)
 		w.touched = uint64(i)
 		p.keep(w)
 	}
@@ -156,7 +157,7 @@ func TestPastIsBounded(t *testing.T) {
 		t.Errorf("%d windows are kept, the first of use %d", len(p.windows), p.windows[0].touched)
 	}
 	for i := range maxLanes + 1 {
-		p.source(bgp.Position{Lane: "fill/" + string(rune(i))})
+		p.source(bgp.Position{Lane: bgp.FillLane(strconv.Itoa(i))})
 	}
 	p.trim()
 	if len(p.lanes) != 0 || len(p.collectors) != 0 || len(p.windows) != 0 {

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
+	"github.com/darkmap/darkmap/internal/bgp"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
@@ -86,7 +86,7 @@ func (c *Clock) setUp(col *collector, up bool) {
 func (c *Clock) vanish(w waiting, col *collector, gone bool) error {
 	col.vanished = gone
 	c.setUp(col, !gone)
-	rec := &pb.RouteRecord{Position: &pb.Position{Collector: col.name, Lane: "clock"}, TimestampUs: col.tick}
+	rec := &pb.RouteRecord{Position: &pb.Position{Collector: col.name, Lane: string(bgp.LaneClock)}, TimestampUs: col.tick}
 	if gone {
 		rec.Body = &pb.RouteRecord_CollectorDown{CollectorDown: &pb.CollectorDown{Reason: pb.DownReason_DOWN_REASON_STALE}}
 	} else {
@@ -182,9 +182,8 @@ func (c *Clock) drain() error {
 
 // forget drops the places of fills and tables that ended long ago.
 func (c *Clock) forget() {
-	for lane, p := range c.lanes {
-		if (strings.HasPrefix(lane.Name, "fill/") || strings.HasPrefix(lane.Name, "table/")) && p.at < c.open-laneSilent {
-			delete(c.lanes, lane)
-		}
-	}
+	maps.DeleteFunc(c.lanes, func(k bgp.LaneKey, p place) bool {
+		kind := k.Lane.Kind()
+		return (kind == bgp.LaneKindFill || kind == bgp.LaneKindTable) && p.at < c.open-laneSilent
+	})
 }

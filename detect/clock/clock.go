@@ -70,7 +70,7 @@ type Clock struct {
 	op         Operator
 	partitions []partition
 	collectors map[string]*collector
-	lanes      map[bgp.Lane]place
+	lanes      map[bgp.LaneKey]place
 	share      int
 	vanished   int64
 	back       int64
@@ -132,7 +132,7 @@ func New(cfg Config, op Operator) *Clock {
 		cfg.Back = DefaultBack
 	}
 	c := &Clock{
-		op: op, partitions: make([]partition, cfg.Partitions), collectors: map[string]*collector{}, lanes: map[bgp.Lane]place{},
+		op: op, partitions: make([]partition, cfg.Partitions), collectors: map[string]*collector{}, lanes: map[bgp.LaneKey]place{},
 		share: cfg.BufferBytes / max(1, cfg.Partitions), vanished: cfg.Vanished.Microseconds(), back: cfg.Back.Microseconds(), open: none, last: none, waiting: map[int64][]waiting{},
 	}
 	for i := range c.partitions {

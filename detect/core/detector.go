@@ -3,7 +3,6 @@ package core
 import (
 	"fmt"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/darkmap/darkmap/detect/outage"
@@ -128,15 +127,14 @@ func (o *Detector) Apply(rec *pb.RouteRecord, effective int64) error {
 		return nil // the clock's
 	}
 	c, now := o.collector(rec.GetPosition().GetCollector()), effective/1e6
-	if kind, id, ok := strings.Cut(rec.GetPosition().GetLane(), "/"); ok {
-		switch kind {
-		case "fill":
-			return o.fill(c, id, rec, now)
-		case "table":
-			if !c.gap.open(id) && (c.check == nil || c.check.id != id) {
-				return nil // given up
-			}
+	switch kind, id := bgp.ParseLane(rec.GetPosition().GetLane()); kind {
+	case bgp.LaneKindFill:
+		return o.fill(c, id, rec, now)
+	case bgp.LaneKindTable:
+		if !c.gap.open(id) && (c.check == nil || c.check.id != id) {
+			return nil // given up
 		}
+	default:
 	}
 	return o.apply(c, rec, now)
 }

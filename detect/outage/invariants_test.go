@@ -15,7 +15,7 @@ import (
 )
 
 var (
-	idPattern = regexp.MustCompile(`^(prefix|as|country|region|world|watch)-[A-Za-z0-9._-]+-ipv[46]-\d{8}T\d{4}Z$`)
+	idPattern = regexp.MustCompile(`^(prefix|as|country|region|world|watch)-[A-Za-z0-9._~-]+-ipv[46]-\d{8}T\d{4}Z$`)
 	// forbidden are words for a cause.
 	forbidden = regexp.MustCompile(`(?i)attack|shut ?down|sabotage|censor|blackout|switched off|ddos`)
 	// first lists the events that may come first; one that is closed at once is a blip.

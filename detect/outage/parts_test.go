@@ -9,24 +9,6 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-func TestMakeID(t *testing.T) {
-	t.Parallel()
-	start := unix(t, "2014-12-22T16:15:42Z")
-	tests := map[string]Key{
-		"country-KP-ipv4-20141222T1615Z":             country("KP"),
-		"as-AS131279-ipv4-20141222T1615Z":            asKey(131279),
-		"prefix-175.45.176.0_24-ipv4-20141222T1615Z": {Family: bgp.IPv4, Type: bgp.EntityPrefix, Code: "175.45.176.0/24"},
-		"prefix-2001_db8___32-ipv6-20141222T1615Z":   {Family: bgp.IPv6, Type: bgp.EntityPrefix, Code: "2001:db8::/32"},
-		"watch-state_media-ipv4-20141222T1615Z":      {Family: bgp.IPv4, Type: bgp.EntityWatch, Code: "state media"},
-		"watch-_____-ipv4-20141222T1615Z":            {Family: bgp.IPv4, Type: bgp.EntityWatch, Code: "ä/?#€"},
-	}
-	for want, k := range tests {
-		if got := makeID(k, start); got != want {
-			t.Errorf("makeID(%v): got %s, want %s", k, got, want)
-		}
-	}
-}
-
 // TestNewID: an id that an earlier event has taken is not given again.
 func TestNewID(t *testing.T) {
 	t.Parallel()

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/bits"
 	"net/netip"
-	"strings"
 	"sync"
 	"testing"
 
@@ -48,9 +47,9 @@ func (s *state) Produce(_ context.Context, _ string, value []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.bytes += len(value)
-	kind, id, _ := strings.Cut(rec.GetPosition().GetLane(), "/")
+	kind, id := bgp.ParseLane(rec.GetPosition().GetLane())
 	name := rec.GetPosition().GetCollector()
-	s.kinds[name+" "+kind]++
+	s.kinds[name+" "+string(kind)]++
 	switch b := rec.GetBody().(type) {
 	case *pb.UpdateRecord_GapBegin:
 		s.gaps[name] = b.GapBegin.GetId()
@@ -70,8 +69,8 @@ func (s *state) Produce(_ context.Context, _ string, value []byte) error {
 			return s.chunk(name, b.TableChunk)
 		}
 	case *pb.UpdateRecord_BgpMessage:
-		if kind != "fill" || s.gaps[name] == id {
-			return s.message(name, b.BgpMessage, kind == "fill")
+		if kind != bgp.LaneKindFill || s.gaps[name] == id {
+			return s.message(name, b.BgpMessage, kind == bgp.LaneKindFill)
 		}
 	case *pb.UpdateRecord_PeerDown:
 		p, err := codec.ParsePeer(b.PeerDown.GetPeer())
@@ -79,7 +78,7 @@ func (s *state) Produce(_ context.Context, _ string, value []byte) error {
 			return err
 		}
 		for i, slot := range s.slot(name, p) {
-			if kind == "fill" {
+			if kind == bgp.LaneKindFill {
 				s.tables[i].FillDown(slot)
 			}
 		}

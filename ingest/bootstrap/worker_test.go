@@ -157,7 +157,7 @@ func (sc *scene) ends(n int) []string {
 		out = nil
 		bodies := map[string]int{}
 		for _, r := range sc.set.Updates.Updates(sc.t) {
-			lane, _, _ := strings.Cut(r.GetPosition().GetLane(), "/")
+			lane, _ := bgp.ParseLane(r.GetPosition().GetLane())
 			switch b := r.GetBody().(type) {
 			case *pb.UpdateRecord_GapEnd:
 				out = append(out, fmt.Sprintf("%s complete=%v filled=%v peers=%d after %d messages, %d states", lane, b.GapEnd.GetComplete(), b.GapEnd.GetFilled(), len(b.GapEnd.GetPeers()), bodies["m"], bodies["s"]))
@@ -165,11 +165,11 @@ func (sc *scene) ends(n int) []string {
 			case *pb.UpdateRecord_CheckEnd:
 				out = append(out, fmt.Sprintf("%s check complete=%v", lane, b.CheckEnd.GetComplete()))
 			case *pb.UpdateRecord_BgpMessage:
-				if lane == "fill" {
+				if lane == bgp.LaneKindFill {
 					bodies["m"]++
 				}
 			case *pb.UpdateRecord_PeerDown, *pb.UpdateRecord_PeerUp:
-				if lane == "fill" {
+				if lane == bgp.LaneKindFill {
 					bodies["s"]++
 				}
 			}
@@ -205,7 +205,7 @@ func change(at time.Time, peer, prefix int) archivetest.Change {
 func (sc *scene) unsaid() {
 	sc.t.Helper()
 	for _, r := range sc.set.Updates.Updates(sc.t) {
-		if r.GetBgpMessage() != nil && strings.HasPrefix(r.GetPosition().GetLane(), "fill/") {
+		if r.GetBgpMessage() != nil && bgp.Lane(r.GetPosition().GetLane()).Kind() == bgp.LaneKindFill {
 			sc.t.Fatalf("said before all files are there: %v", r)
 		}
 	}
@@ -509,13 +509,16 @@ func TestCheck(t *testing.T) {
 	sc.ahead.Store(int64(61 * time.Minute))
 	sc.dump(dumped)
 	sc.want(sc.ends(2)[1:], "table check complete=true")
-	var lanes []string
+	var lanes []bgp.Lane
 	for _, r := range sc.set.Updates.Updates(t) {
 		if c := r.GetTableChunk(); c != nil && strings.Contains(c.GetId(), "check") {
-			lanes = append(lanes, r.GetPosition().GetLane())
+			lanes = append(lanes, bgp.Lane(r.GetPosition().GetLane()))
 		}
 	}
-	if len(lanes) != 2 || !strings.HasPrefix(lanes[0], "table/") || !strings.HasSuffix(lanes[0], "-check-20261124T0800") {
+	if len(lanes) != 2 {
+		t.Fatalf("the check's chunks stand in %q", lanes)
+	}
+	if kind, id := bgp.ParseLane(lanes[0]); kind != bgp.LaneKindTable || !strings.HasSuffix(id, "-check-20261124T0800") {
 		t.Errorf("the check's chunks stand in %q", lanes)
 	}
 }

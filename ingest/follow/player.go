@@ -9,6 +9,7 @@ import (
 	"github.com/darkmap/darkmap/ingest/archive"
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/ingest/updatefile"
+	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/capture"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -35,7 +36,7 @@ func (p *player) play(ctx context.Context) (err error) {
 		return err
 	}
 	defer p.s.Close()
-	p.out = updatefile.Writer{Stream: p.s, Lane: p.s.Source("follow")}
+	p.out = updatefile.Writer{Stream: p.s, Lane: p.s.Source(bgp.LaneFollow)}
 	if err := p.gap(ctx, p.s.Since(), "begins to follow the archive"); err != nil {
 		return err
 	}

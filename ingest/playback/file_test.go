@@ -13,6 +13,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/capture"
 	"github.com/darkmap/darkmap/internal/codec"
 	"github.com/darkmap/darkmap/internal/datatest"
@@ -87,17 +88,17 @@ func play(t *testing.T, inputs ...Input) (*Plan, []*pb.UpdateRecord, []error) {
 // every collector that is up at each minute, one end.
 func check(t *testing.T, plan *Plan, records []*pb.UpdateRecord) (messages int) {
 	t.Helper()
-	next := map[string]uint64{}
+	next := map[bgp.LaneKey]uint64{}
 	up := map[string]bool{}
 	ticked := map[string]int64{}
 	var clock int64
 	for i, r := range records {
 		p := codec.ParsePosition(r.GetPosition())
-		key := p.Collector + " " + p.Lane
+		key := p.Of()
 		if next[key]++; p.Sequence != next[key] {
 			t.Fatalf("record %d: position %v, want sequence %d", i, p, next[key])
 		}
-		if !strings.HasSuffix(p.Lane, "file/"+plan.Hash) {
+		if lane := bgp.FileLane(plan.Hash); p.Lane != lane && p.Lane != bgp.ClockLane(string(lane)) {
 			t.Fatalf("record %d: lane %q of plan %s", i, p.Lane, plan.Hash)
 		}
 		switch b := r.GetBody().(type) {

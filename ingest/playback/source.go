@@ -39,7 +39,7 @@ type Progress struct {
 
 // Source plays a plan. It belongs to one goroutine.
 type Source struct {
-	lane    string
+	lane    bgp.Lane
 	streams []*player
 	queue   []Record
 	minute  int64 // the present one's beginning; 0 before the first record
@@ -62,7 +62,7 @@ type player struct {
 
 // Open begins to play the plan. Close it when done.
 func (p *Plan) Open() *Source {
-	s := &Source{lane: "file/" + p.Hash, total: p.Bytes}
+	s := &Source{lane: bgp.FileLane(p.Hash), total: p.Bytes}
 	for _, c := range p.collectors {
 		s.streams = append(s.streams, &player{stream: newStream(c)})
 	}
@@ -190,6 +190,6 @@ func (s *Source) stamp(p *player, t int64, r *pb.UpdateRecord) Record {
 func (s *Source) clock(t int64, end bool) Record {
 	s.clocks++
 	r := &pb.UpdateRecord{TimestampUs: t, Body: &pb.UpdateRecord_Clock{Clock: &pb.Clock{End: end}}}
-	r.Position = codec.Position(bgp.Position{Lane: "clock/" + s.lane, Sequence: s.clocks})
+	r.Position = codec.Position(bgp.Position{Lane: bgp.ClockLane(string(s.lane)), Sequence: s.clocks})
 	return Record{Update: r}
 }

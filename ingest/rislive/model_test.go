@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/darkmap/darkmap/internal/bgp"
@@ -227,7 +226,7 @@ func stateOf(t testing.TB, recs []*pb.UpdateRecord) map[string]*table {
 				tb.open, tb.touched, tb.whole = "", nil, nil
 			}
 		default:
-			fill := strings.HasPrefix(p.GetLane(), "fill/")
+			fill := bgp.Lane(p.GetLane()).Kind() == bgp.LaneKindFill
 			for _, c := range changesOf(t, &d, rec) {
 				tb.apply(c, !fill)
 			}

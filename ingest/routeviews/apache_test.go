@@ -174,7 +174,9 @@ func testLateTopic(t *testing.T, cfg kafka.Config, limit time.Duration) {
 	w.flush()
 	took := w.until("noticed", limit, func() bool {
 		recs, _ := w.updates()
-		return slices.ContainsFunc(recs, func(r *pb.UpdateRecord) bool { return r.GetPosition().GetLane() == "rv/"+second })
+		return slices.ContainsFunc(recs, func(r *pb.UpdateRecord) bool {
+			return r.GetPosition().GetLane() == string(bgp.RouteViewsLane(second, 0))
+		})
 	})
 	t.Logf("a topic that appeared was read %v later, at %s between looks", took.Round(time.Millisecond), os.Getenv("DARKMAP_TEST_REFRESH"))
 	w.until("committed to the ends", time.Minute, func() bool { return w.committed(true) })

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/internal/bgp"
 )
 
 // heardAfter is more than a member takes to hear that a collector's tables are wanted: what it commits later knows of that.
@@ -161,7 +162,7 @@ func (s *Source) adopt(c *collector, places []*place) {
 	s.collectors[c.name] = c
 	for _, pl := range places {
 		pl.p.c, pl.p.end, pl.p.unheard = c, pl.end, pl.at > 0
-		pl.p.lane = c.stream.Source(laneName(pl.p.topic, pl.p.number))
+		pl.p.lane = c.stream.Source(bgp.RouteViewsLane(pl.p.topic, pl.p.number))
 		c.parts++
 		if !pl.unknown { // a commit would be refused, and hold up the others
 			s.fresh = append(s.fresh, pl.p)

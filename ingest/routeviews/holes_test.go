@@ -113,7 +113,7 @@ func followed(t *testing.T) (*streamtest.Set, rig) {
 		t.Fatal(err)
 	}
 	c := &collector{name: "routeviews/x", stream: st, parts: 1}
-	p := &partition{topic: topicX, c: c, lane: st.Source(laneName(topicX, 0)), session: 7, next: 10, peers: map[bgp.Peer]*stream.Peer{}}
+	p := &partition{topic: topicX, c: c, lane: st.Source(bgp.RouteViewsLane(topicX, 0)), session: 7, next: 10, peers: map[bgp.Peer]*stream.Peer{}}
 	s.parts[topicX] = map[int32]*partition{0: p}
 	return set, rig{s}
 }

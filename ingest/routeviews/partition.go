@@ -55,14 +55,6 @@ type partition struct {
 	made    uint64 // records made of the current one
 }
 
-// laneName names partition 0's lane for the topic alone: RouteViews' topics have one.
-func laneName(topic string, number int32) string {
-	if number == 0 {
-		return "rv/" + topic
-	}
-	return fmt.Sprintf("rv/%s/%d", topic, number)
-}
-
 // seek places the lane's next record.
 func (p *partition) seek(offset int64) {
 	p.made++

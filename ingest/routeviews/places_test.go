@@ -111,7 +111,7 @@ func TestForeignCommit(t *testing.T) {
 	_, s := followed(t)
 	p := &partition{topic: topicX, session: 7, next: 100}
 	position := func(p *partition, offset int64) bgp.Position {
-		return bgp.Position{Collector: "routeviews/x", Lane: laneName(topicX, 0), Session: p.session, Sequence: uint64(offset)<<16 + 1}
+		return bgp.Position{Collector: "routeviews/x", Lane: bgp.RouteViewsLane(topicX, 0), Session: p.session, Sequence: uint64(offset)<<16 + 1}
 	}
 	last := position(p, p.next-1)
 	other := &place{p: &partition{topic: "routeviews.x.64497.bmp_raw"}, known: true, memory: recall(p.remember())} // beside it, ours

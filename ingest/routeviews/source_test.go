@@ -15,6 +15,7 @@ import (
 	"github.com/darkmap/darkmap/ingest/routeviews"
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/ingest/stream/streamtest"
+	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/kafkatest"
 	"github.com/darkmap/darkmap/internal/routeviewstest"
@@ -96,7 +97,7 @@ func TestSession(t *testing.T) {
 	}
 	var got []seen
 	for _, r := range recs {
-		if r.GetPosition().GetLane() == "rv/"+topic {
+		if r.GetPosition().GetLane() == string(bgp.RouteViewsLane(topic, 0)) {
 			got = append(got, seen{strings.Join(streamtest.Bodies([]*pb.UpdateRecord{r}, r.GetPosition().GetCollector(), ""), ""), r.GetPosition().GetSequence(), r.GetTimestampUs(), r.GetBgpMessage().GetAddPathIpv4()})
 		}
 	}

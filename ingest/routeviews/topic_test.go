@@ -59,7 +59,7 @@ func BenchmarkRecord(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	p := &partition{topic: "t", c: &collector{name: "routeviews/x", stream: st}, lane: st.Source("rv/t"), peers: map[bgp.Peer]*stream.Peer{}}
+	p := &partition{topic: "t", c: &collector{name: "routeviews/x", stream: st}, lane: st.Source(bgp.RouteViewsLane("t", 0)), peers: map[bgp.Peer]*stream.Peer{}}
 	peer := routeviewstest.Peer{Address: netip.MustParseAddr("203.0.113.1"), ASN: 64496}
 	body := []byte{
 		0, 0, 0, 28, 0x40, 1, 1, 0, 0x40, 2, 14, 2, 3, 0, 0, 25, 47, 0, 0, 251, 240, 0, 0, 251, 241, 0x40, 3, 4, 203, 0, 113, 1, 24, 198, 51, 100,

@@ -135,7 +135,7 @@ func (w *world) committed(all bool) bool {
 // updates are what bgp.updates holds, what was written twice dropped, as readers do.
 func (w *world) updates() (recs []*pb.UpdateRecord, twice int) {
 	w.t.Helper()
-	last := map[bgp.Lane]bgp.Position{}
+	last := map[bgp.LaneKey]bgp.Position{}
 	for _, r := range kafkatest.Read(w.t, w.cfg, schemas.TopicUpdates) {
 		u := &pb.UpdateRecord{}
 		if err := u.UnmarshalVT(r.Value); err != nil {
@@ -163,7 +163,7 @@ func (w *world) check() (messages, twice int) {
 		}
 	}
 	for topic, list := range w.want {
-		lane := got["rv/"+topic]
+		lane := got[string(bgp.RouteViewsLane(topic, 0))]
 		for offset, raw := range list {
 			if raw == nil {
 				continue
@@ -173,7 +173,7 @@ func (w *world) check() (messages, twice int) {
 			}
 			r := lane[0]
 			lane = lane[1:]
-			if want := uint64(offset)<<16 + 1; r.GetPosition().GetSequence() != want || r.GetPosition().GetEpoch() != got["rv/"+topic][0].GetPosition().GetEpoch() {
+			if want := uint64(offset)<<16 + 1; r.GetPosition().GetSequence() != want || r.GetPosition().GetEpoch() != got[string(bgp.RouteViewsLane(topic, 0))][0].GetPosition().GetEpoch() {
 				w.t.Fatalf("%s: got position %v, want sequence %d of one session", topic, r.GetPosition(), want)
 			}
 			if !bytes.Equal(r.GetBgpMessage().GetRaw(), raw) {

@@ -34,13 +34,13 @@ type Gap struct {
 func (g *Gap) Stream() *Stream { return g.s }
 
 // TableLane begins the lane of the tables that answer the gap; FillLane that of the messages that it lacked.
-func (g *Gap) TableLane() *Lane { return g.lane("table/") }
+func (g *Gap) TableLane() *Lane { return g.lane(bgp.TableLane(g.ID)) }
 
 // FillLane is TableLane's counterpart.
-func (g *Gap) FillLane() *Lane { return g.lane("fill/") }
+func (g *Gap) FillLane() *Lane { return g.lane(bgp.FillLane(g.ID)) }
 
-func (g *Gap) lane(kind string) *Lane {
-	l := g.s.Lane(kind + g.ID)
+func (g *Gap) lane(name bgp.Lane) *Lane {
+	l := g.s.Lane(name)
 	l.lacks = &g.lacks
 	return l
 }
@@ -261,7 +261,7 @@ func (c *Check) End(ctx context.Context, l *Lane, complete bool, why string) err
 
 // Lane begins the lane of the check's table.
 func (c *Check) Lane() *Lane {
-	l := c.s.Lane("table/" + c.ID)
+	l := c.s.Lane(bgp.TableLane(c.ID))
 	l.lacks = &c.lacks
 	return l
 }

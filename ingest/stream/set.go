@@ -237,7 +237,7 @@ func (s *Set) tick(ctx context.Context) error {
 	s.mu.Unlock()
 	s.clocks++
 	rec := &pb.UpdateRecord{
-		Position:    codec.Position(bgp.Position{Lane: "clock/" + s.d.Instance, Sequence: s.clocks}),
+		Position:    codec.Position(bgp.Position{Lane: bgp.ClockLane(s.d.Instance), Sequence: s.clocks}),
 		TimestampUs: now.UnixMicro(), ReceivedAtUs: now.UnixMicro(),
 		Body: &pb.UpdateRecord_Clock{Clock: &pb.Clock{}},
 	}

@@ -107,7 +107,7 @@ func newStream(set *Set, collector string, o Options, session uint64, past Past)
 	s := &Stream{set: set, collector: collector, o: o, session: session, state: bgp.FeedOpening, peers: map[peerID]*Peer{}, whole: past.Known != 0, counter: set.metrics.messages.WithLabelValues(collector), least: -1}
 	s.since = min(past.Known, s.now()) // nothing is known that was not said yet
 	s.safe = s.since
-	s.live = Lane{s: s, name: "live", session: session, live: true}
+	s.live = Lane{s: s, name: bgp.LaneLive, session: session, live: true}
 	return s
 }
 

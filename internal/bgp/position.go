@@ -11,19 +11,19 @@ import (
 // Sequence rises within (Collector, Lane, Session), from 1.
 type Position struct {
 	Collector string
-	Lane      string
+	Lane      Lane
 	Session   uint64
 	Sequence  uint64
 }
 
-// Lane names what a position counts in; it is comparable.
-type Lane struct {
+// LaneKey names a lane among all collectors. It is comparable.
+type LaneKey struct {
 	Collector string
-	Name      string
+	Lane      Lane
 }
 
 // Of returns the lane that p stands in.
-func (p Position) Of() Lane { return Lane{Collector: p.Collector, Name: p.Lane} }
+func (p Position) Of() LaneKey { return LaneKey{Collector: p.Collector, Lane: p.Lane} }
 
 // After reports whether p stands after q, both in one lane: a newer session, or a later record of the same.
 func (p Position) After(q Position) bool {

@@ -1,9 +1,9 @@
 package codec
 
 import (
-	"fmt"
 	"time"
 
+	"github.com/darkmap/darkmap/internal/bgp"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
@@ -18,7 +18,7 @@ func RecordsLost(topic string, partition int32, from, to int64, since, until tim
 		lost.UntilUs = until.UnixMicro()
 	}
 	return &pb.RouteRecord{
-		Position: &pb.Position{Lane: fmt.Sprintf("lost/%s/%d", topic, partition), Sequence: uint64(to)},
+		Position: &pb.Position{Lane: string(bgp.LostLane(topic, partition)), Sequence: uint64(to)},
 		Body:     &pb.RouteRecord_RecordsLost{RecordsLost: lost},
 	}
 }

@@ -138,7 +138,7 @@ func TestTransformPassesOn(t *testing.T) {
 		{Body: &pb.UpdateRecord_PeerDown{PeerDown: &pb.PeerDown{Peer: peer, Reason: pb.DownReason_DOWN_REASON_LOST}}},
 		{Body: &pb.UpdateRecord_CollectorUp{CollectorUp: &pb.CollectorUp{}}},
 		{Body: &pb.UpdateRecord_CollectorDown{CollectorDown: &pb.CollectorDown{Reason: pb.DownReason_DOWN_REASON_STALE}}},
-		{Body: &pb.UpdateRecord_SessionBegin{SessionBegin: &pb.SessionBegin{}}},
+		{Body: &pb.UpdateRecord_EpochBegin{EpochBegin: &pb.EpochBegin{}}},
 		{Body: &pb.UpdateRecord_GapBegin{GapBegin: &pb.GapBegin{Id: "g1", Families: []pb.Family{1}, Peers: []*pb.Peer{peer}}}},
 		{Body: &pb.UpdateRecord_GapEnd{GapEnd: &pb.GapEnd{Id: "g1", Complete: true}}},
 		{Body: &pb.UpdateRecord_CheckBegin{CheckBegin: &pb.CheckBegin{Id: "c1"}}},
@@ -147,7 +147,7 @@ func TestTransformPassesOn(t *testing.T) {
 		{Position: &pb.Position{Lane: "clock/a", Sequence: 1}, Body: &pb.UpdateRecord_Clock{Clock: &pb.Clock{End: true}}},
 	} {
 		if in.Position == nil {
-			in.Position = &pb.Position{Collector: "ris/rrc00", Lane: "live", Session: 9, Sequence: 3}
+			in.Position = &pb.Position{Collector: "ris/rrc00", Lane: "live", Epoch: 9, Sequence: 3}
 		}
 		in.TimestampUs, in.ReceivedAtUs = 5, 6
 		value := encode(t, in)

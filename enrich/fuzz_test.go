@@ -24,7 +24,7 @@ func FuzzTransform(f *testing.F) {
 			Id: "1", Family: pb.Family_FAMILY_IPV4, Peers: []*pb.Peer{testPeer()},
 			Prefixes: []*pb.TablePrefix{{Prefix: prefix("192.0.2.0/24"), Paths: []*pb.TablePath{{OriginAs: 64496, UpstreamAs: 64497, Peers: []byte{1}}}}},
 		}}},
-		{Position: &pb.Position{Collector: "ris/rrc00", Lane: "live", Session: 1, Sequence: 1}, Body: &pb.UpdateRecord_PeerUp{PeerUp: &pb.PeerUp{Peer: testPeer()}}},
+		{Position: &pb.Position{Collector: "ris/rrc00", Lane: "live", Epoch: 1, Sequence: 1}, Body: &pb.UpdateRecord_PeerUp{PeerUp: &pb.PeerUp{Peer: testPeer()}}},
 	} {
 		f.Add(encode(f, in))
 	}

@@ -168,9 +168,9 @@ func ticking(t *testing.T, k kafka.Config) map[string]bool {
 		if p.GetLane() != "live" {
 			continue
 		}
-		newest[p.GetCollector()] = max(newest[p.GetCollector()], p.GetSession())
+		newest[p.GetCollector()] = max(newest[p.GetCollector()], p.GetEpoch())
 		if u.GetTick() != nil && u.GetReceivedAtUs() > time.Now().Add(-2*time.Second).UnixMicro() {
-			ticked[p.GetCollector()] = p.GetSession()
+			ticked[p.GetCollector()] = p.GetEpoch()
 		}
 	}
 	out := map[string]bool{}
@@ -239,7 +239,7 @@ func (c *course) take(t *testing.T, u *pb.UpdateRecord, settled int64) {
 		c.stale++
 		return
 	case p.Session > c.last.Session:
-		if u.GetSessionBegin() == nil || p.Sequence != 1 {
+		if u.GetEpochBegin() == nil || p.Sequence != 1 {
 			t.Fatalf("%v begins with %T", p, u.GetBody())
 		}
 		c.sessions++

@@ -113,7 +113,7 @@ func TestLiveRouter(t *testing.T) {
 	}
 	recs := updates(t, k)
 	got := strings.Join(streamtest.Bodies(recs, "bmp/lab", "live"), " ")
-	one := "SessionBegin CollectorDown CollectorUp CollectorDown"
+	one := "EpochBegin CollectorDown CollectorUp CollectorDown"
 	if got != one+" "+one {
 		t.Errorf("records: %s", got)
 	}
@@ -122,7 +122,7 @@ func TestLiveRouter(t *testing.T) {
 		if r.GetClock() != nil {
 			clocks++
 		}
-		if s := r.GetPosition().GetSession(); r.GetPosition().GetCollector() == "bmp/lab" {
+		if s := r.GetPosition().GetEpoch(); r.GetPosition().GetCollector() == "bmp/lab" {
 			if s < last {
 				t.Errorf("session %d after %d", s, last)
 			}
@@ -141,7 +141,7 @@ func TestLiveClockBack(t *testing.T) {
 	k := kafkatest.New(t, 2)
 	seen := uint64(time.Now().Add(time.Hour).UnixMilli()) << 10
 	value, err := (&pb.FeedRecord{
-		Position: &pb.Position{Collector: "bmp/other", Lane: "feed", Session: seen, Sequence: 1}, Collector: "bmp/other", Event: pb.FeedEvent_FEED_EVENT_UP,
+		Position: &pb.Position{Collector: "bmp/other", Lane: "feed", Epoch: seen, Sequence: 1}, Collector: "bmp/other", Event: pb.FeedEvent_FEED_EVENT_UP,
 	}).MarshalVT()
 	if err != nil {
 		t.Fatal(err)
@@ -165,8 +165,8 @@ func TestLiveClockBack(t *testing.T) {
 	for _, r := range updates(t, k) {
 		if pos := r.GetPosition(); pos.GetCollector() == "bmp/lab" {
 			n++
-			if pos.GetSession() <= seen {
-				t.Fatalf("session %d, %d was seen", pos.GetSession(), seen)
+			if pos.GetEpoch() <= seen {
+				t.Fatalf("session %d, %d was seen", pos.GetEpoch(), seen)
 			}
 		}
 	}

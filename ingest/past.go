@@ -39,7 +39,7 @@ func readFeeds(ctx context.Context, d *LiveDeps, since time.Time, fn func(f *pb.
 
 // note takes a record in; those of an older session are late and count for nothing.
 func (p past) note(f *pb.FeedRecord) {
-	session := f.GetPosition().GetSession()
+	session := f.GetPosition().GetEpoch()
 	x := p[f.GetCollector()]
 	if f.GetEvent() == pb.FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED { // the detector's own session is 0
 		x.Known = 0
@@ -76,7 +76,7 @@ func (r *running) look(ctx context.Context) {
 	for {
 		r.looked = r.now()
 		err := readFeeds(limited, &r.d, r.looked.Add(-lookBack), func(f *pb.FeedRecord, at time.Time) {
-			r.set.Saw(f.GetPosition().GetSession())
+			r.set.Saw(f.GetPosition().GetEpoch())
 			if f.GetEvent() == pb.FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED {
 				r.set.Doubt(f.GetCollector(), at)
 			}

@@ -14,12 +14,12 @@ func TestPast(t *testing.T) {
 	t.Parallel()
 	status := func(session uint64, known int64) *pb.FeedRecord {
 		return &pb.FeedRecord{
-			Position: &pb.Position{Lane: "feed", Session: session}, Collector: "ris/rrc00", Event: pb.FeedEvent_FEED_EVENT_STATUS, Status: &pb.FeedStatus{KnownUs: known},
+			Position: &pb.Position{Lane: "feed", Epoch: session}, Collector: "ris/rrc00", Event: pb.FeedEvent_FEED_EVENT_STATUS, Status: &pb.FeedStatus{KnownUs: known},
 		}
 	}
 	wanted := &pb.FeedRecord{Position: &pb.Position{Collector: "detect", Lane: "out"}, Collector: "ris/rrc00", Event: pb.FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED}
-	gap := &pb.FeedRecord{Position: &pb.Position{Lane: "feed", Session: 5}, Collector: "ris/rrc00", Event: pb.FeedEvent_FEED_EVENT_GAP, BeginUs: 70, EndUs: 105}
-	up := &pb.FeedRecord{Position: &pb.Position{Lane: "feed", Session: 9}, Collector: "ris/rrc00", Event: pb.FeedEvent_FEED_EVENT_UP}
+	gap := &pb.FeedRecord{Position: &pb.Position{Lane: "feed", Epoch: 5}, Collector: "ris/rrc00", Event: pb.FeedEvent_FEED_EVENT_GAP, BeginUs: 70, EndUs: 105}
+	up := &pb.FeedRecord{Position: &pb.Position{Lane: "feed", Epoch: 9}, Collector: "ris/rrc00", Event: pb.FeedEvent_FEED_EVENT_UP}
 	for name, tt := range map[string]struct {
 		recs []*pb.FeedRecord
 		want stream.Past

@@ -37,7 +37,7 @@ func (r *running) feed(ctx context.Context, rec *kgo.Record) error {
 	if err := f.UnmarshalVT(rec.Value); err != nil {
 		return nil //nolint:nilerr // sink keeps what cannot be read
 	}
-	r.set.Saw(f.GetPosition().GetSession())
+	r.set.Saw(f.GetPosition().GetEpoch())
 	if f.GetEvent() != pb.FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED {
 		return nil
 	}

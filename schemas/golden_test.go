@@ -56,7 +56,7 @@ func samples() map[string]proto.Message {
 		"update-peer-down":      up(3, &pb.UpdateRecord{Body: &pb.UpdateRecord_PeerDown{PeerDown: &pb.PeerDown{Peer: peer, Reason: lost}}}),
 		"update-collector-up":   up(4, &pb.UpdateRecord{Body: &pb.UpdateRecord_CollectorUp{CollectorUp: &pb.CollectorUp{}}}),
 		"update-collector-down": up(5, &pb.UpdateRecord{Body: &pb.UpdateRecord_CollectorDown{CollectorDown: &pb.CollectorDown{Reason: lost}}}),
-		"update-session-begin":  up(6, &pb.UpdateRecord{Body: &pb.UpdateRecord_SessionBegin{SessionBegin: &pb.SessionBegin{}}}),
+		"update-epoch-begin":    up(6, &pb.UpdateRecord{Body: &pb.UpdateRecord_EpochBegin{EpochBegin: &pb.EpochBegin{}}}),
 		"update-gap-begin":      up(7, &pb.UpdateRecord{Body: &pb.UpdateRecord_GapBegin{GapBegin: gap}}),
 		"update-gap-end":        up(8, &pb.UpdateRecord{Body: &pb.UpdateRecord_GapEnd{GapEnd: end}}),
 		"update-check-begin":    up(9, &pb.UpdateRecord{Body: &pb.UpdateRecord_CheckBegin{CheckBegin: check}}),
@@ -92,8 +92,8 @@ func samples() map[string]proto.Message {
 		},
 		"update-gap-since":  up(16, &pb.UpdateRecord{Body: &pb.UpdateRecord_GapBegin{GapBegin: &pb.GapBegin{Id: "1-1", SinceUs: at - 30}}}),
 		"update-gap-filled": up(17, &pb.UpdateRecord{Body: &pb.UpdateRecord_GapEnd{GapEnd: &pb.GapEnd{Id: "1-1", Complete: true, Filled: true}}}),
-		"checkpoint-chunk":  &pb.CheckpointRecord{Operator: "detect/ipv4", Slot: 1, Id: "c", Body: &pb.CheckpointRecord_Chunk{Chunk: &pb.CheckpointChunk{Index: 2, Data: []byte{1}, Crc32C: 3}}},
-		"checkpoint-manifest": &pb.CheckpointRecord{Operator: "detect/ipv4", Slot: 1, Id: "c", Body: &pb.CheckpointRecord_Manifest{
+		"checkpoint-chunk":  &pb.CheckpointRecord{Detector: "detect/ipv4", Slot: 1, Id: "c", Body: &pb.CheckpointRecord_Chunk{Chunk: &pb.CheckpointChunk{Index: 2, Data: []byte{1}, Crc32C: 3}}},
+		"checkpoint-manifest": &pb.CheckpointRecord{Detector: "detect/ipv4", Slot: 1, Id: "c", Body: &pb.CheckpointRecord_Manifest{
 			Manifest: &pb.CheckpointManifest{Chunks: 3, Offsets: map[int32]int64{0: 7}, WindowUs: at},
 		}},
 	}

@@ -44,6 +44,6 @@ var Topics = []Topic{
 	{Name: TopicOutages, Key: "outage id", Value: "OutageRecord", Partitions: 1, Retention: 90 * day, EmbeddedRetention: 90 * day},
 	{Name: TopicPanel, Key: "family/time", Value: "PanelRecord", Partitions: 1, Retention: 90 * day, EmbeddedRetention: 7 * day, EmbeddedBytes: 256 << 20},
 	{Name: TopicFeeds, Key: "collector or peer", Value: "FeedRecord", Partitions: 1, Retention: 30 * day, EmbeddedRetention: 30 * day, EmbeddedBytes: 256 << 20},
-	{Name: TopicCheckpoints, Key: "operator/slot/chunk", Value: "CheckpointRecord", Partitions: 1, Compacted: true},
+	{Name: TopicCheckpoints, Key: "detector/slot/chunk", Value: "CheckpointRecord", Partitions: 1, Compacted: true},
 	{Name: TopicDeadLetter, Key: "as read", Partitions: 1, Retention: 14 * day, EmbeddedRetention: 14 * day, EmbeddedBytes: 256 << 20},
 }

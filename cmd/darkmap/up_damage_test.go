@@ -136,7 +136,7 @@ func TestUpFullDisk(t *testing.T) {
 		if p.GetLane() != "live" {
 			return nil
 		}
-		lane := fmt.Sprint(p.GetCollector(), " ", p.GetSession())
+		lane := fmt.Sprint(p.GetCollector(), " ", p.GetEpoch())
 		if p.GetSequence() != next[lane]+1 {
 			t.Errorf("%s: %d comes after %d", lane, p.GetSequence(), next[lane])
 		}

@@ -232,8 +232,8 @@ func TestUp(t *testing.T) {
 		if err := u.UnmarshalVT(rec.Value); err != nil {
 			return fmt.Errorf("offset %d: %w", rec.Offset, err)
 		}
-		if p := u.GetPosition(); p.GetLane() == "live" && !slices.Contains(sessions[p.GetCollector()], p.GetSession()) {
-			sessions[p.GetCollector()] = append(sessions[p.GetCollector()], p.GetSession())
+		if p := u.GetPosition(); p.GetLane() == "live" && !slices.Contains(sessions[p.GetCollector()], p.GetEpoch()) {
+			sessions[p.GetCollector()] = append(sessions[p.GetCollector()], p.GetEpoch())
 		}
 		return nil
 	})

@@ -49,7 +49,7 @@ func (j *journal) Apply(rec *pb.RouteRecord, effective int64) error {
 	if start < j.open {
 		j.t.Fatalf("%s %d: applied at %d, before the open window %d", pos.GetCollector(), pos.GetSequence(), start/second, j.open/second)
 	}
-	if pos.GetLane() == "file/x" && pos.GetSession() == 0 {
+	if pos.GetLane() == "file/x" && pos.GetEpoch() == 0 {
 		if last := j.newest[pos.GetCollector()]; pos.GetSequence() < last {
 			j.t.Fatalf("%s: %d applied after %d", pos.GetCollector(), pos.GetSequence(), last)
 		}
@@ -289,7 +289,7 @@ func TestRules(t *testing.T) {
 	t.Parallel()
 	const a, b = "file/a", "file/b"
 	part := func(r *pb.RouteRecord, n uint32) *pb.RouteRecord { r.Part = n; return r }
-	session := func(r *pb.RouteRecord, s uint64) *pb.RouteRecord { r.Position.Session = s; return r }
+	session := func(r *pb.RouteRecord, s uint64) *pb.RouteRecord { r.Position.Epoch = s; return r }
 	tests := []struct {
 		name    string
 		in      []*pb.RouteRecord

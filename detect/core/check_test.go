@@ -49,7 +49,7 @@ func TestCheckWithoutEffect(t *testing.T) {
 		{"incomplete", &pb.CheckEnd{Id: "c"}},
 		{"another ends", &pb.CheckEnd{Id: "d", Complete: true}},
 		{"another begins", &pb.CheckBegin{Id: "d"}},
-		{"a new owner", &pb.SessionBegin{}},
+		{"a new owner", &pb.EpochBegin{}},
 		{"a gap", &pb.GapBegin{Id: "g", SinceUs: (at + 70) * 1e6}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -61,7 +61,7 @@ func (p *dayPlayer) takeOver(c int, from, length int64) {
 	p.at(c, to, func() {
 		p.c[c].session++
 		p.c[c].seq["live"] = 0
-		p.say(c, "live", to, &pb.SessionBegin{})
+		p.say(c, "live", to, &pb.EpochBegin{})
 		stale()
 		p.gap(c, to, id, known)
 		p.say(c, "live", to, &pb.CollectorUp{})

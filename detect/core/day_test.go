@@ -166,7 +166,7 @@ func newDayPlayer(t *testing.T, d *day) *dayPlayer {
 			x.state = append(x.state, table)
 		}
 		p.at(c, 0, func() {
-			p.say(c, "live", 0, &pb.SessionBegin{})
+			p.say(c, "live", 0, &pb.EpochBegin{})
 			p.gap(c, 0, "boot", 0)
 			p.say(c, "live", 0, &pb.CollectorUp{})
 			p.table(c, 300, "boot", p.snapshot(c))
@@ -201,7 +201,7 @@ func (p *dayPlayer) say(c int, lane string, t int64, body any) {
 	r := record(collectorName(c), dawn+t, body)
 	r.Position.Lane = lane
 	if lane == "live" {
-		r.Position.Session = x.session
+		r.Position.Epoch = x.session
 	}
 	x.seq[lane]++
 	r.Position.Sequence = x.seq[lane]

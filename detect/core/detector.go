@@ -163,7 +163,7 @@ func (o *Detector) apply(c *collector, rec *pb.RouteRecord, now int64) error {
 			o.lose(c, now)
 		}
 		o.mask(c, true, now)
-	case *pb.RouteRecord_SessionBegin:
+	case *pb.RouteRecord_EpochBegin:
 		o.newOwner(c)
 	case *pb.RouteRecord_GapBegin:
 		c.pulse.disturbed = now

@@ -89,8 +89,8 @@ func record(collector string, t int64, body any) *pb.RouteRecord {
 		r.Body = &pb.RouteRecord_GapEnd{GapEnd: b}
 	case *pb.TableChunk:
 		r.Body = &pb.RouteRecord_TableChunk{TableChunk: b}
-	case *pb.SessionBegin:
-		r.Body = &pb.RouteRecord_SessionBegin{SessionBegin: b}
+	case *pb.EpochBegin:
+		r.Body = &pb.RouteRecord_EpochBegin{EpochBegin: b}
 	case *pb.CheckBegin:
 		r.Body = &pb.RouteRecord_CheckBegin{CheckBegin: b}
 	case *pb.CheckEnd:

@@ -182,7 +182,7 @@ func TestStaleOwner(t *testing.T) {
 		r := record(collectorName(0), at, body)
 		key := fmt.Sprint(lane, session)
 		seq[key]++
-		r.Position.Lane, r.Position.Session, r.Position.Sequence = lane, session, seq[key]
+		r.Position.Lane, r.Position.Epoch, r.Position.Sequence = lane, session, seq[key]
 		if lane == "clock/x" {
 			r.Position.Collector = ""
 		}
@@ -193,11 +193,11 @@ func TestStaleOwner(t *testing.T) {
 	}
 	at := dawn + 660
 	push("clock/x", 0, at-1, &pb.Clock{})
-	push("live", 5, at, &pb.SessionBegin{})
+	push("live", 5, at, &pb.EpochBegin{})
 	push("live", 5, at, &pb.GapBegin{Id: "5-1"})
 	push("live", 5, at, &pb.CollectorUp{})
 	push("clock/x", 0, at, &pb.Clock{})
-	push("live", 9, at+1, &pb.SessionBegin{})
+	push("live", 9, at+1, &pb.EpochBegin{})
 	stale := func(at int64) {
 		push("live", 5, at, s.routes(0, 7, "-10.0.0.0/16"))
 		push("live", 5, at, &pb.PeerDown{Peer: s.peer(0, 1)})

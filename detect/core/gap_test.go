@@ -269,7 +269,7 @@ func TestNewOwner(t *testing.T) {
 		t.Helper()
 		s := newStageWorld(t)
 		s.live(at, &pb.GapBegin{Id: "a", SinceUs: (at - 20) * 1e6})
-		s.say("live", at+10, at+10, &pb.SessionBegin{})
+		s.say("live", at+10, at+10, &pb.EpochBegin{})
 		s.say("fill/a", at-10, at+20, s.routes(0, 8, "-10.0.0.0/16"))
 		s.say("fill/a", at-10, at+20, &pb.GapEnd{Id: "a", Complete: true, Filled: true})
 		s.want("what an owner before says", s.sees("10.0.0.0/16"), "[64400 64400 64400 64400]")
@@ -377,7 +377,7 @@ func TestGapsEnd(t *testing.T) {
 			case 10:
 				body = &pb.CollectorUp{}
 			case 11:
-				body = &pb.SessionBegin{}
+				body = &pb.EpochBegin{}
 			case 12:
 				body = &pb.CheckBegin{Id: id}
 			case 13:

@@ -328,7 +328,7 @@ func TestGapsAtRandom(t *testing.T) {
 			case 11:
 				x.session++
 				x.tracef("session")
-				s.live(x.at, &pb.SessionBegin{})
+				s.live(x.at, &pb.EpochBegin{})
 				since := x.at
 				if x.lacked != 0 {
 					since = x.lacked

@@ -122,7 +122,7 @@ func (f *fixture) dial(from string) *bmptest.Router {
 	return bmptest.Dial(f.tb, f.station.Addr(), from)
 }
 
-var opening = []string{"SessionBegin", "CollectorDown", "CollectorUp"}
+var opening = []string{"EpochBegin", "CollectorDown", "CollectorUp"}
 
 // TestSession: what a router says stands in its collector's stream, in order, from the session's begin to its loss.
 func TestSession(t *testing.T) {
@@ -192,7 +192,7 @@ func TestReplaced(t *testing.T) {
 		t.Errorf("records (-want +got):\n%s", diff)
 	}
 	recs := f.Updates.Updates(t)
-	if x, y := recs[0].GetPosition().GetSession(), recs[4].GetPosition().GetSession(); y <= x {
+	if x, y := recs[0].GetPosition().GetEpoch(), recs[4].GetPosition().GetEpoch(); y <= x {
 		t.Errorf("sessions %d, %d", x, y)
 	}
 }

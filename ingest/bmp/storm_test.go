@@ -111,8 +111,8 @@ func count(t *testing.T, cfg kafka.Config, said int) map[string]int {
 			return err
 		}
 		c, seq := u.GetPosition().GetCollector(), u.GetPosition().GetSequence()
-		if sessions[c] != u.GetPosition().GetSession() {
-			sessions[c], last[c] = u.GetPosition().GetSession(), 0
+		if sessions[c] != u.GetPosition().GetEpoch() {
+			sessions[c], last[c] = u.GetPosition().GetEpoch(), 0
 		}
 		if u.GetClock() != nil {
 			return nil

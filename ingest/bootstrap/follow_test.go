@@ -47,7 +47,7 @@ func (sc *scene) followed() []string {
 	var out []string
 	for _, r := range sc.set.Updates.Updates(sc.t) {
 		if p := r.GetPosition(); p.GetLane() == "follow" {
-			out = append(out, fmt.Sprintf("%d/%d", int64(p.GetSession())-dumped.Unix(), p.GetSequence()))
+			out = append(out, fmt.Sprintf("%d/%d", int64(p.GetEpoch())-dumped.Unix(), p.GetSequence()))
 		}
 	}
 	return out

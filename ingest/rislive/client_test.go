@@ -53,7 +53,7 @@ func TestFollows(t *testing.T) {
 		r.stop()
 		recs := r.set.Updates.Updates(t)
 		compare(t, want, said(t, recs))
-		if diff := cmp.Diff([]string{"SessionBegin", "GapBegin", "CollectorUp", "BgpMessage"}, streamtest.Bodies(recs, "ris/rrc01", "live")[:4]); diff != "" {
+		if diff := cmp.Diff([]string{"EpochBegin", "GapBegin", "CollectorUp", "BgpMessage"}, streamtest.Bodies(recs, "ris/rrc01", "live")[:4]); diff != "" {
 			t.Errorf("beginning (-want +got):\n%s", diff)
 		}
 		for _, name := range r.srv.Clients() {
@@ -158,7 +158,7 @@ func TestOwn(t *testing.T) {
 	}
 	begun := 0
 	for _, b := range streamtest.Bodies(recs, "ris/rrc00", "live") {
-		if b == "SessionBegin" {
+		if b == "EpochBegin" {
 			begun++
 		}
 	}

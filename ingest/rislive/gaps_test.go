@@ -284,7 +284,7 @@ func bothGone(t *testing.T, o rislivetest.Options) {
 	recs := r.set.Updates.Updates(t)
 	all := streamtest.Bodies(recs, "ris/rrc00", "live")
 	m := "BgpMessage"
-	want := []string{"SessionBegin", "GapBegin", "CollectorUp", m, m, m, m, m, "CollectorDown", "GapBegin", "CollectorUp", m, m, m, m, m}
+	want := []string{"EpochBegin", "GapBegin", "CollectorUp", m, m, m, m, m, "CollectorDown", "GapBegin", "CollectorUp", m, m, m, m, m}
 	if diff := cmp.Diff(want, all); diff != "" {
 		t.Errorf("records (-want +got):\n%s", diff)
 	}

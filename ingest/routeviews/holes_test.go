@@ -48,12 +48,12 @@ func TestHoles(t *testing.T) {
 		x := seen{Body: streamtest.Bodies([]*pb.UpdateRecord{r}, "routeviews/x", "")[0], Since: r.GetGapBegin().GetSinceUs()}
 		if r.GetBgpMessage() != nil {
 			x.Sequence = r.GetPosition().GetSequence()
-			sessions = append(sessions, r.GetPosition().GetSession())
+			sessions = append(sessions, r.GetPosition().GetEpoch())
 		}
 		got = append(got, x)
 	}
 	want := []seen{
-		{"SessionBegin", 0, 0},
+		{"EpochBegin", 0, 0},
 		{"BgpMessage", 10<<16 + 1, 0},
 		{"BgpMessage", 11<<16 + 1, 0},
 		{"BgpMessage", 12<<16 + 1, 0},

@@ -72,7 +72,7 @@ func TestSilence(t *testing.T) {
 	}
 	w.check()
 	recs, _ := w.updates()
-	want := []string{"SessionBegin", "GapBegin", "CollectorUp", "CollectorUp"}
+	want := []string{"EpochBegin", "GapBegin", "CollectorUp", "CollectorUp"}
 	if diff := cmp.Diff(want, streamtest.Bodies(recs, "routeviews/"+dataset(w.cfg)+"-x", "live")); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}

@@ -113,7 +113,7 @@ func TestSession(t *testing.T) {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	name := "routeviews/" + dataset(w.cfg) + "-x"
-	if diff := cmp.Diff([]string{"SessionBegin", "GapBegin", "CollectorUp"}, streamtest.Bodies(recs, name, "live")); diff != "" {
+	if diff := cmp.Diff([]string{"EpochBegin", "GapBegin", "CollectorUp"}, streamtest.Bodies(recs, name, "live")); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }
@@ -150,7 +150,7 @@ func TestResume(t *testing.T) {
 	w.check()
 	recs, _ := w.updates()
 	name := "routeviews/" + dataset(w.cfg) + "-x"
-	if diff := cmp.Diff([]string{"SessionBegin", "GapBegin", "CollectorUp", "GapBegin", "SessionBegin", "CollectorUp"}, streamtest.Bodies(recs, name, "live")); diff != "" {
+	if diff := cmp.Diff([]string{"EpochBegin", "GapBegin", "CollectorUp", "GapBegin", "EpochBegin", "CollectorUp"}, streamtest.Bodies(recs, name, "live")); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	for _, r := range recs {

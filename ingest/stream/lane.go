@@ -148,7 +148,7 @@ func (s *Stream) write(ctx context.Context, l *Lane, t int64, rec *pb.UpdateReco
 		return fmt.Errorf("%s: %w", s.collector, ErrClosed)
 	}
 	l.sequence++
-	s.position = pb.Position{Collector: s.collector, Lane: l.name, Session: l.session, Sequence: l.sequence}
+	s.position = pb.Position{Collector: s.collector, Lane: l.name, Epoch: l.session, Sequence: l.sequence}
 	rec.Position, rec.TimestampUs, rec.ReceivedAtUs = &s.position, t, s.now()
 	value := s.alloc(rec.SizeVT())
 	if _, err := rec.MarshalToSizedBufferVT(value); err != nil {

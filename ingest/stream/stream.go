@@ -164,7 +164,7 @@ func (s *Stream) begin(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	if err := s.write(ctx, &s.live, now, &pb.UpdateRecord{Body: &pb.UpdateRecord_SessionBegin{SessionBegin: &pb.SessionBegin{}}}); err != nil {
+	if err := s.write(ctx, &s.live, now, &pb.UpdateRecord{Body: &pb.UpdateRecord_EpochBegin{EpochBegin: &pb.EpochBegin{}}}); err != nil {
 		return err
 	}
 	if s.o.Reset {

@@ -70,11 +70,11 @@ func TestSession(t *testing.T) {
 	}
 	_ = next
 	recs := set.Updates.Updates(t)
-	if diff := cmp.Diff([]string{"SessionBegin", "CollectorDown", "CollectorUp", "BgpMessage", "SessionBegin"}, streamtest.Bodies(recs, "ris/rrc00", "live")); diff != "" {
+	if diff := cmp.Diff([]string{"EpochBegin", "CollectorDown", "CollectorUp", "BgpMessage", "EpochBegin"}, streamtest.Bodies(recs, "ris/rrc00", "live")); diff != "" {
 		t.Errorf("records (-want +got):\n%s", diff)
 	}
 	first, last := recs[0].GetPosition(), recs[len(recs)-1].GetPosition()
-	if last.GetSession() <= first.GetSession() || last.GetSequence() != 1 || recs[3].GetPosition().GetSequence() != 4 {
+	if last.GetEpoch() <= first.GetEpoch() || last.GetSequence() != 1 || recs[3].GetPosition().GetSequence() != 4 {
 		t.Errorf("positions %v, %v", first, last)
 	}
 	if got := recs[3].GetBgpMessage(); string(got.GetRaw()) != "\x01\x02\x03" || got.GetAsOctets() != 4 || got.GetPeer().GetAsn() != 64501 {

@@ -21,11 +21,11 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A record of bgp.checkpoints.v1, keyed by operator, slot and chunk: a piece of an operator's state.
+// A record of bgp.checkpoints.v1, keyed by detector, slot and chunk: a piece of a detector's state.
 type CheckpointRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The operator: detect/ipv4.
-	Operator string `protobuf:"bytes,1,opt,name=operator,proto3" json:"operator,omitempty"`
+	// The detector: detect/ipv4.
+	Detector string `protobuf:"bytes,1,opt,name=detector,proto3" json:"detector,omitempty"`
 	// Two slots alternate.
 	Slot uint32 `protobuf:"varint,2,opt,name=slot,proto3" json:"slot,omitempty"`
 	// Names the checkpoint: chunks of another id in the same slot are left-overs.
@@ -71,9 +71,9 @@ func (*CheckpointRecord) Descriptor() ([]byte, []int) {
 	return file_darkmap_v1_checkpoints_proto_rawDescGZIP(), []int{0}
 }
 
-func (x *CheckpointRecord) GetOperator() string {
+func (x *CheckpointRecord) GetDetector() string {
 	if x != nil {
-		return x.Operator
+		return x.Detector
 	}
 	return ""
 }
@@ -270,7 +270,7 @@ const file_darkmap_v1_checkpoints_proto_rawDesc = "" +
 	"\x1cdarkmap/v1/checkpoints.proto\x12\n" +
 	"darkmap.v1\"\xcd\x01\n" +
 	"\x10CheckpointRecord\x12\x1a\n" +
-	"\boperator\x18\x01 \x01(\tR\boperator\x12\x12\n" +
+	"\bdetector\x18\x01 \x01(\tR\bdetector\x12\x12\n" +
 	"\x04slot\x18\x02 \x01(\rR\x04slot\x12\x0e\n" +
 	"\x02id\x18\x03 \x01(\tR\x02id\x123\n" +
 	"\x05chunk\x18\x04 \x01(\v2\x1b.darkmap.v1.CheckpointChunkH\x00R\x05chunk\x12<\n" +

@@ -71,10 +71,10 @@ func (m *CheckpointRecord) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i--
 		dAtA[i] = 0x10
 	}
-	if len(m.Operator) > 0 {
-		i -= len(m.Operator)
-		copy(dAtA[i:], m.Operator)
-		i = protohelpers.EncodeVarint(dAtA, i, uint64(len(m.Operator)))
+	if len(m.Detector) > 0 {
+		i -= len(m.Detector)
+		copy(dAtA[i:], m.Detector)
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(len(m.Detector)))
 		i--
 		dAtA[i] = 0xa
 	}
@@ -234,7 +234,7 @@ func (m *CheckpointRecord) SizeVT() (n int) {
 	}
 	var l int
 	_ = l
-	l = len(m.Operator)
+	l = len(m.Detector)
 	if l > 0 {
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
@@ -351,7 +351,7 @@ func (m *CheckpointRecord) UnmarshalVT(dAtA []byte) error {
 		switch fieldNum {
 		case 1:
 			if wireType != 2 {
-				return fmt.Errorf("proto: wrong wireType = %d for field Operator", wireType)
+				return fmt.Errorf("proto: wrong wireType = %d for field Detector", wireType)
 			}
 			var stringLen uint64
 			for shift := uint(0); ; shift += 7 {
@@ -379,7 +379,7 @@ func (m *CheckpointRecord) UnmarshalVT(dAtA []byte) error {
 			if postIndex > l {
 				return io.ErrUnexpectedEOF
 			}
-			m.Operator = string(dAtA[iNdEx:postIndex])
+			m.Detector = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
 		case 2:
 			if wireType != 0 {
@@ -869,7 +869,7 @@ func (m *CheckpointRecord) UnmarshalVTUnsafe(dAtA []byte) error {
 		switch fieldNum {
 		case 1:
 			if wireType != 2 {
-				return fmt.Errorf("proto: wrong wireType = %d for field Operator", wireType)
+				return fmt.Errorf("proto: wrong wireType = %d for field Detector", wireType)
 			}
 			var stringLen uint64
 			for shift := uint(0); ; shift += 7 {
@@ -901,7 +901,7 @@ func (m *CheckpointRecord) UnmarshalVTUnsafe(dAtA []byte) error {
 			if intStringLen > 0 {
 				stringValue = unsafe.String(&dAtA[iNdEx], intStringLen)
 			}
-			m.Operator = stringValue
+			m.Detector = stringValue
 			iNdEx = postIndex
 		case 2:
 			if wireType != 0 {

@@ -39,7 +39,7 @@ type RouteRecord struct {
 	//	*RouteRecord_PeerDown
 	//	*RouteRecord_CollectorUp
 	//	*RouteRecord_CollectorDown
-	//	*RouteRecord_SessionBegin
+	//	*RouteRecord_EpochBegin
 	//	*RouteRecord_GapBegin
 	//	*RouteRecord_GapEnd
 	//	*RouteRecord_CheckBegin
@@ -160,10 +160,10 @@ func (x *RouteRecord) GetCollectorDown() *CollectorDown {
 	return nil
 }
 
-func (x *RouteRecord) GetSessionBegin() *SessionBegin {
+func (x *RouteRecord) GetEpochBegin() *EpochBegin {
 	if x != nil {
-		if x, ok := x.Body.(*RouteRecord_SessionBegin); ok {
-			return x.SessionBegin
+		if x, ok := x.Body.(*RouteRecord_EpochBegin); ok {
+			return x.EpochBegin
 		}
 	}
 	return nil
@@ -284,9 +284,9 @@ type RouteRecord_CollectorDown struct {
 	CollectorDown *CollectorDown `protobuf:"bytes,8,opt,name=collector_down,json=collectorDown,proto3,oneof"`
 }
 
-type RouteRecord_SessionBegin struct {
+type RouteRecord_EpochBegin struct {
 	// A new owner writes.
-	SessionBegin *SessionBegin `protobuf:"bytes,9,opt,name=session_begin,json=sessionBegin,proto3,oneof"`
+	EpochBegin *EpochBegin `protobuf:"bytes,9,opt,name=epoch_begin,json=epochBegin,proto3,oneof"`
 }
 
 type RouteRecord_GapBegin struct {
@@ -339,7 +339,7 @@ func (*RouteRecord_CollectorUp) isRouteRecord_Body() {}
 
 func (*RouteRecord_CollectorDown) isRouteRecord_Body() {}
 
-func (*RouteRecord_SessionBegin) isRouteRecord_Body() {}
+func (*RouteRecord_EpochBegin) isRouteRecord_Body() {}
 
 func (*RouteRecord_GapBegin) isRouteRecord_Body() {}
 
@@ -710,7 +710,7 @@ var File_darkmap_v1_routes_proto protoreflect.FileDescriptor
 const file_darkmap_v1_routes_proto_rawDesc = "" +
 	"\n" +
 	"\x17darkmap/v1/routes.proto\x12\n" +
-	"darkmap.v1\x1a\x17darkmap/v1/stream.proto\"\xc0\a\n" +
+	"darkmap.v1\x1a\x17darkmap/v1/stream.proto\"\xba\a\n" +
 	"\vRouteRecord\x120\n" +
 	"\bposition\x18\x01 \x01(\v2\x14.darkmap.v1.PositionR\bposition\x12!\n" +
 	"\ftimestamp_us\x18\x02 \x01(\x03R\vtimestampUs\x12$\n" +
@@ -719,8 +719,9 @@ const file_darkmap_v1_routes_proto_rawDesc = "" +
 	"\apeer_up\x18\x05 \x01(\v2\x12.darkmap.v1.PeerUpH\x00R\x06peerUp\x123\n" +
 	"\tpeer_down\x18\x06 \x01(\v2\x14.darkmap.v1.PeerDownH\x00R\bpeerDown\x12<\n" +
 	"\fcollector_up\x18\a \x01(\v2\x17.darkmap.v1.CollectorUpH\x00R\vcollectorUp\x12B\n" +
-	"\x0ecollector_down\x18\b \x01(\v2\x19.darkmap.v1.CollectorDownH\x00R\rcollectorDown\x12?\n" +
-	"\rsession_begin\x18\t \x01(\v2\x18.darkmap.v1.SessionBeginH\x00R\fsessionBegin\x123\n" +
+	"\x0ecollector_down\x18\b \x01(\v2\x19.darkmap.v1.CollectorDownH\x00R\rcollectorDown\x129\n" +
+	"\vepoch_begin\x18\t \x01(\v2\x16.darkmap.v1.EpochBeginH\x00R\n" +
+	"epochBegin\x123\n" +
 	"\tgap_begin\x18\n" +
 	" \x01(\v2\x14.darkmap.v1.GapBeginH\x00R\bgapBegin\x12-\n" +
 	"\agap_end\x18\v \x01(\v2\x12.darkmap.v1.GapEndH\x00R\x06gapEnd\x129\n" +
@@ -792,7 +793,7 @@ var file_darkmap_v1_routes_proto_goTypes = []any{
 	(*PeerDown)(nil),      // 7: darkmap.v1.PeerDown
 	(*CollectorUp)(nil),   // 8: darkmap.v1.CollectorUp
 	(*CollectorDown)(nil), // 9: darkmap.v1.CollectorDown
-	(*SessionBegin)(nil),  // 10: darkmap.v1.SessionBegin
+	(*EpochBegin)(nil),    // 10: darkmap.v1.EpochBegin
 	(*GapBegin)(nil),      // 11: darkmap.v1.GapBegin
 	(*GapEnd)(nil),        // 12: darkmap.v1.GapEnd
 	(*CheckBegin)(nil),    // 13: darkmap.v1.CheckBegin
@@ -812,7 +813,7 @@ var file_darkmap_v1_routes_proto_depIdxs = []int32{
 	7,  // 3: darkmap.v1.RouteRecord.peer_down:type_name -> darkmap.v1.PeerDown
 	8,  // 4: darkmap.v1.RouteRecord.collector_up:type_name -> darkmap.v1.CollectorUp
 	9,  // 5: darkmap.v1.RouteRecord.collector_down:type_name -> darkmap.v1.CollectorDown
-	10, // 6: darkmap.v1.RouteRecord.session_begin:type_name -> darkmap.v1.SessionBegin
+	10, // 6: darkmap.v1.RouteRecord.epoch_begin:type_name -> darkmap.v1.EpochBegin
 	11, // 7: darkmap.v1.RouteRecord.gap_begin:type_name -> darkmap.v1.GapBegin
 	12, // 8: darkmap.v1.RouteRecord.gap_end:type_name -> darkmap.v1.GapEnd
 	13, // 9: darkmap.v1.RouteRecord.check_begin:type_name -> darkmap.v1.CheckBegin
@@ -847,7 +848,7 @@ func file_darkmap_v1_routes_proto_init() {
 		(*RouteRecord_PeerDown)(nil),
 		(*RouteRecord_CollectorUp)(nil),
 		(*RouteRecord_CollectorDown)(nil),
-		(*RouteRecord_SessionBegin)(nil),
+		(*RouteRecord_EpochBegin)(nil),
 		(*RouteRecord_GapBegin)(nil),
 		(*RouteRecord_GapEnd)(nil),
 		(*RouteRecord_CheckBegin)(nil),

@@ -195,15 +195,15 @@ func (m *RouteRecord_CollectorDown) MarshalToSizedBufferVT(dAtA []byte) (int, er
 	}
 	return len(dAtA) - i, nil
 }
-func (m *RouteRecord_SessionBegin) MarshalToVT(dAtA []byte) (int, error) {
+func (m *RouteRecord_EpochBegin) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
 	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *RouteRecord_SessionBegin) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+func (m *RouteRecord_EpochBegin) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	i := len(dAtA)
-	if m.SessionBegin != nil {
-		size, err := m.SessionBegin.MarshalToSizedBufferVT(dAtA[:i])
+	if m.EpochBegin != nil {
+		size, err := m.EpochBegin.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -801,14 +801,14 @@ func (m *RouteRecord_CollectorDown) SizeVT() (n int) {
 	}
 	return n
 }
-func (m *RouteRecord_SessionBegin) SizeVT() (n int) {
+func (m *RouteRecord_EpochBegin) SizeVT() (n int) {
 	if m == nil {
 		return 0
 	}
 	var l int
 	_ = l
-	if m.SessionBegin != nil {
-		l = m.SessionBegin.SizeVT()
+	if m.EpochBegin != nil {
+		l = m.EpochBegin.SizeVT()
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	return n
@@ -1355,7 +1355,7 @@ func (m *RouteRecord) UnmarshalVT(dAtA []byte) error {
 			iNdEx = postIndex
 		case 9:
 			if wireType != 2 {
-				return fmt.Errorf("proto: wrong wireType = %d for field SessionBegin", wireType)
+				return fmt.Errorf("proto: wrong wireType = %d for field EpochBegin", wireType)
 			}
 			var msglen int
 			for shift := uint(0); ; shift += 7 {
@@ -1382,16 +1382,16 @@ func (m *RouteRecord) UnmarshalVT(dAtA []byte) error {
 			if postIndex > l {
 				return io.ErrUnexpectedEOF
 			}
-			if oneof, ok := m.Body.(*RouteRecord_SessionBegin); ok {
-				if err := oneof.SessionBegin.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+			if oneof, ok := m.Body.(*RouteRecord_EpochBegin); ok {
+				if err := oneof.EpochBegin.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
 					return err
 				}
 			} else {
-				v := &SessionBegin{}
+				v := &EpochBegin{}
 				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
 					return err
 				}
-				m.Body = &RouteRecord_SessionBegin{SessionBegin: v}
+				m.Body = &RouteRecord_EpochBegin{EpochBegin: v}
 			}
 			iNdEx = postIndex
 		case 10:
@@ -3001,7 +3001,7 @@ func (m *RouteRecord) UnmarshalVTUnsafe(dAtA []byte) error {
 			iNdEx = postIndex
 		case 9:
 			if wireType != 2 {
-				return fmt.Errorf("proto: wrong wireType = %d for field SessionBegin", wireType)
+				return fmt.Errorf("proto: wrong wireType = %d for field EpochBegin", wireType)
 			}
 			var msglen int
 			for shift := uint(0); ; shift += 7 {
@@ -3028,16 +3028,16 @@ func (m *RouteRecord) UnmarshalVTUnsafe(dAtA []byte) error {
 			if postIndex > l {
 				return io.ErrUnexpectedEOF
 			}
-			if oneof, ok := m.Body.(*RouteRecord_SessionBegin); ok {
-				if err := oneof.SessionBegin.UnmarshalVTUnsafe(dAtA[iNdEx:postIndex]); err != nil {
+			if oneof, ok := m.Body.(*RouteRecord_EpochBegin); ok {
+				if err := oneof.EpochBegin.UnmarshalVTUnsafe(dAtA[iNdEx:postIndex]); err != nil {
 					return err
 				}
 			} else {
-				v := &SessionBegin{}
+				v := &EpochBegin{}
 				if err := v.UnmarshalVTUnsafe(dAtA[iNdEx:postIndex]); err != nil {
 					return err
 				}
-				m.Body = &RouteRecord_SessionBegin{SessionBegin: v}
+				m.Body = &RouteRecord_EpochBegin{EpochBegin: v}
 			}
 			iNdEx = postIndex
 		case 10:

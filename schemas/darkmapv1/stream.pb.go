@@ -195,18 +195,18 @@ func (DownReason) EnumDescriptor() ([]byte, []int) {
 	return file_darkmap_v1_stream_proto_rawDescGZIP(), []int{2}
 }
 
-// Where a record stands. It rises within (collector, lane, session); consumers with state drop what
-// they have already applied. The event id is a hash of it.
+// Where a record stands. It rises within (collector, lane), first by epoch, then by sequence; consumers
+// with state drop what they have already applied. The event id is a hash of it.
 type Position struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The collector: ris/rrc00, routeviews/route-views2, bmp/192.0.2.1, file/local. Empty on a clock.
 	Collector string `protobuf:"bytes,1,opt,name=collector,proto3" json:"collector,omitempty"`
 	// The lane: live, rv/<topic>, fill/<gap>, table/<id>, follow, file/<hash of the inputs>, clock/<instance>, out.
 	Lane string `protobuf:"bytes,2,opt,name=lane,proto3" json:"lane,omitempty"`
-	// Lane live: Unix milliseconds x 1024 + a number drawn per process. Lane follow: the beginning of the file, Unix seconds. 0
-	// elsewhere.
-	Session uint64 `protobuf:"varint,3,opt,name=session,proto3" json:"session,omitempty"`
-	// The number of the record within lane and session, from 1.
+	// The fencing epoch of the lane's writer (bgp.Position). Lane live: Unix milliseconds x 1024 + a number drawn per process. Lanes
+	// rv/: when the topic was first followed, Unix milliseconds. Lane follow: the beginning of the file, Unix seconds. 0 elsewhere.
+	Epoch uint64 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// The number of the record within lane and epoch, from 1.
 	Sequence      uint64 `protobuf:"varint,4,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -256,9 +256,9 @@ func (x *Position) GetLane() string {
 	return ""
 }
 
-func (x *Position) GetSession() uint64 {
+func (x *Position) GetEpoch() uint64 {
 	if x != nil {
-		return x.Session
+		return x.Epoch
 	}
 	return 0
 }
@@ -536,27 +536,27 @@ func (x *CollectorDown) GetReason() DownReason {
 	return DownReason_DOWN_REASON_UNSPECIFIED
 }
 
-// A new owner of the collector writes from here on; records of an older session are dropped.
-type SessionBegin struct {
+// A new owner of the collector writes from here on, in a higher epoch; records of a lower epoch are dropped.
+type EpochBegin struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *SessionBegin) Reset() {
-	*x = SessionBegin{}
+func (x *EpochBegin) Reset() {
+	*x = EpochBegin{}
 	mi := &file_darkmap_v1_stream_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *SessionBegin) String() string {
+func (x *EpochBegin) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*SessionBegin) ProtoMessage() {}
+func (*EpochBegin) ProtoMessage() {}
 
-func (x *SessionBegin) ProtoReflect() protoreflect.Message {
+func (x *EpochBegin) ProtoReflect() protoreflect.Message {
 	mi := &file_darkmap_v1_stream_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -568,8 +568,8 @@ func (x *SessionBegin) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use SessionBegin.ProtoReflect.Descriptor instead.
-func (*SessionBegin) Descriptor() ([]byte, []int) {
+// Deprecated: Use EpochBegin.ProtoReflect.Descriptor instead.
+func (*EpochBegin) Descriptor() ([]byte, []int) {
 	return file_darkmap_v1_stream_proto_rawDescGZIP(), []int{6}
 }
 
@@ -1284,11 +1284,11 @@ var File_darkmap_v1_stream_proto protoreflect.FileDescriptor
 const file_darkmap_v1_stream_proto_rawDesc = "" +
 	"\n" +
 	"\x17darkmap/v1/stream.proto\x12\n" +
-	"darkmap.v1\"r\n" +
+	"darkmap.v1\"n\n" +
 	"\bPosition\x12\x1c\n" +
 	"\tcollector\x18\x01 \x01(\tR\tcollector\x12\x12\n" +
-	"\x04lane\x18\x02 \x01(\tR\x04lane\x12\x18\n" +
-	"\asession\x18\x03 \x01(\x04R\asession\x12\x1a\n" +
+	"\x04lane\x18\x02 \x01(\tR\x04lane\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12\x1a\n" +
 	"\bsequence\x18\x04 \x01(\x04R\bsequence\"\x98\x01\n" +
 	"\x04Peer\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\fR\aaddress\x12\x10\n" +
@@ -1303,8 +1303,9 @@ const file_darkmap_v1_stream_proto_rawDesc = "" +
 	"\x06reason\x18\x02 \x01(\x0e2\x16.darkmap.v1.DownReasonR\x06reason\"\r\n" +
 	"\vCollectorUp\"?\n" +
 	"\rCollectorDown\x12.\n" +
-	"\x06reason\x18\x01 \x01(\x0e2\x16.darkmap.v1.DownReasonR\x06reason\"\x0e\n" +
-	"\fSessionBegin\"\x8d\x01\n" +
+	"\x06reason\x18\x01 \x01(\x0e2\x16.darkmap.v1.DownReasonR\x06reason\"\f\n" +
+	"\n" +
+	"EpochBegin\"\x8d\x01\n" +
 	"\bGapBegin\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\bfamilies\x18\x02 \x03(\x0e2\x12.darkmap.v1.FamilyR\bfamilies\x12&\n" +
@@ -1394,7 +1395,7 @@ var file_darkmap_v1_stream_proto_goTypes = []any{
 	(*PeerDown)(nil),      // 6: darkmap.v1.PeerDown
 	(*CollectorUp)(nil),   // 7: darkmap.v1.CollectorUp
 	(*CollectorDown)(nil), // 8: darkmap.v1.CollectorDown
-	(*SessionBegin)(nil),  // 9: darkmap.v1.SessionBegin
+	(*EpochBegin)(nil),    // 9: darkmap.v1.EpochBegin
 	(*GapBegin)(nil),      // 10: darkmap.v1.GapBegin
 	(*GapEnd)(nil),        // 11: darkmap.v1.GapEnd
 	(*CheckBegin)(nil),    // 12: darkmap.v1.CheckBegin

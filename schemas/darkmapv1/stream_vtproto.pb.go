@@ -55,8 +55,8 @@ func (m *Position) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i--
 		dAtA[i] = 0x20
 	}
-	if m.Session != 0 {
-		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Session))
+	if m.Epoch != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Epoch))
 		i--
 		dAtA[i] = 0x18
 	}
@@ -302,7 +302,7 @@ func (m *CollectorDown) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
-func (m *SessionBegin) MarshalVT() (dAtA []byte, err error) {
+func (m *EpochBegin) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {
 		return nil, nil
 	}
@@ -315,12 +315,12 @@ func (m *SessionBegin) MarshalVT() (dAtA []byte, err error) {
 	return dAtA[:n], nil
 }
 
-func (m *SessionBegin) MarshalToVT(dAtA []byte) (int, error) {
+func (m *EpochBegin) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
 	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *SessionBegin) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+func (m *EpochBegin) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m == nil {
 		return 0, nil
 	}
@@ -1040,8 +1040,8 @@ func (m *Position) SizeVT() (n int) {
 	if l > 0 {
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
-	if m.Session != 0 {
-		n += 1 + protohelpers.SizeOfVarint(uint64(m.Session))
+	if m.Epoch != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.Epoch))
 	}
 	if m.Sequence != 0 {
 		n += 1 + protohelpers.SizeOfVarint(uint64(m.Sequence))
@@ -1131,7 +1131,7 @@ func (m *CollectorDown) SizeVT() (n int) {
 	return n
 }
 
-func (m *SessionBegin) SizeVT() (n int) {
+func (m *EpochBegin) SizeVT() (n int) {
 	if m == nil {
 		return 0
 	}
@@ -1497,9 +1497,9 @@ func (m *Position) UnmarshalVT(dAtA []byte) error {
 			iNdEx = postIndex
 		case 3:
 			if wireType != 0 {
-				return fmt.Errorf("proto: wrong wireType = %d for field Session", wireType)
+				return fmt.Errorf("proto: wrong wireType = %d for field Epoch", wireType)
 			}
-			m.Session = 0
+			m.Epoch = 0
 			for shift := uint(0); ; shift += 7 {
 				if shift >= 64 {
 					return protohelpers.ErrIntOverflow
@@ -1509,7 +1509,7 @@ func (m *Position) UnmarshalVT(dAtA []byte) error {
 				}
 				b := dAtA[iNdEx]
 				iNdEx++
-				m.Session |= uint64(b&0x7F) << shift
+				m.Epoch |= uint64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
@@ -2036,7 +2036,7 @@ func (m *CollectorDown) UnmarshalVT(dAtA []byte) error {
 	}
 	return nil
 }
-func (m *SessionBegin) UnmarshalVT(dAtA []byte) error {
+func (m *EpochBegin) UnmarshalVT(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
 	for iNdEx < l {
@@ -2059,10 +2059,10 @@ func (m *SessionBegin) UnmarshalVT(dAtA []byte) error {
 		fieldNum := int32(wire >> 3)
 		wireType := int(wire & 0x7)
 		if wireType == 4 {
-			return fmt.Errorf("proto: SessionBegin: wiretype end group for non-group")
+			return fmt.Errorf("proto: EpochBegin: wiretype end group for non-group")
 		}
 		if fieldNum <= 0 {
-			return fmt.Errorf("proto: SessionBegin: illegal tag %d (wire type %d)", fieldNum, wire)
+			return fmt.Errorf("proto: EpochBegin: illegal tag %d (wire type %d)", fieldNum, wire)
 		}
 		switch fieldNum {
 		default:
@@ -3869,9 +3869,9 @@ func (m *Position) UnmarshalVTUnsafe(dAtA []byte) error {
 			iNdEx = postIndex
 		case 3:
 			if wireType != 0 {
-				return fmt.Errorf("proto: wrong wireType = %d for field Session", wireType)
+				return fmt.Errorf("proto: wrong wireType = %d for field Epoch", wireType)
 			}
-			m.Session = 0
+			m.Epoch = 0
 			for shift := uint(0); ; shift += 7 {
 				if shift >= 64 {
 					return protohelpers.ErrIntOverflow
@@ -3881,7 +3881,7 @@ func (m *Position) UnmarshalVTUnsafe(dAtA []byte) error {
 				}
 				b := dAtA[iNdEx]
 				iNdEx++
-				m.Session |= uint64(b&0x7F) << shift
+				m.Epoch |= uint64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
@@ -4402,7 +4402,7 @@ func (m *CollectorDown) UnmarshalVTUnsafe(dAtA []byte) error {
 	}
 	return nil
 }
-func (m *SessionBegin) UnmarshalVTUnsafe(dAtA []byte) error {
+func (m *EpochBegin) UnmarshalVTUnsafe(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
 	for iNdEx < l {
@@ -4425,10 +4425,10 @@ func (m *SessionBegin) UnmarshalVTUnsafe(dAtA []byte) error {
 		fieldNum := int32(wire >> 3)
 		wireType := int(wire & 0x7)
 		if wireType == 4 {
-			return fmt.Errorf("proto: SessionBegin: wiretype end group for non-group")
+			return fmt.Errorf("proto: EpochBegin: wiretype end group for non-group")
 		}
 		if fieldNum <= 0 {
-			return fmt.Errorf("proto: SessionBegin: illegal tag %d (wire type %d)", fieldNum, wire)
+			return fmt.Errorf("proto: EpochBegin: illegal tag %d (wire type %d)", fieldNum, wire)
 		}
 		switch fieldNum {
 		default:

@@ -39,7 +39,7 @@ type UpdateRecord struct {
 	//	*UpdateRecord_PeerDown
 	//	*UpdateRecord_CollectorUp
 	//	*UpdateRecord_CollectorDown
-	//	*UpdateRecord_SessionBegin
+	//	*UpdateRecord_EpochBegin
 	//	*UpdateRecord_GapBegin
 	//	*UpdateRecord_GapEnd
 	//	*UpdateRecord_CheckBegin
@@ -155,10 +155,10 @@ func (x *UpdateRecord) GetCollectorDown() *CollectorDown {
 	return nil
 }
 
-func (x *UpdateRecord) GetSessionBegin() *SessionBegin {
+func (x *UpdateRecord) GetEpochBegin() *EpochBegin {
 	if x != nil {
-		if x, ok := x.Body.(*UpdateRecord_SessionBegin); ok {
-			return x.SessionBegin
+		if x, ok := x.Body.(*UpdateRecord_EpochBegin); ok {
+			return x.EpochBegin
 		}
 	}
 	return nil
@@ -256,9 +256,9 @@ type UpdateRecord_CollectorDown struct {
 	CollectorDown *CollectorDown `protobuf:"bytes,8,opt,name=collector_down,json=collectorDown,proto3,oneof"`
 }
 
-type UpdateRecord_SessionBegin struct {
+type UpdateRecord_EpochBegin struct {
 	// A new owner writes.
-	SessionBegin *SessionBegin `protobuf:"bytes,9,opt,name=session_begin,json=sessionBegin,proto3,oneof"`
+	EpochBegin *EpochBegin `protobuf:"bytes,9,opt,name=epoch_begin,json=epochBegin,proto3,oneof"`
 }
 
 type UpdateRecord_GapBegin struct {
@@ -306,7 +306,7 @@ func (*UpdateRecord_CollectorUp) isUpdateRecord_Body() {}
 
 func (*UpdateRecord_CollectorDown) isUpdateRecord_Body() {}
 
-func (*UpdateRecord_SessionBegin) isUpdateRecord_Body() {}
+func (*UpdateRecord_EpochBegin) isUpdateRecord_Body() {}
 
 func (*UpdateRecord_GapBegin) isUpdateRecord_Body() {}
 
@@ -409,7 +409,7 @@ var File_darkmap_v1_updates_proto protoreflect.FileDescriptor
 const file_darkmap_v1_updates_proto_rawDesc = "" +
 	"\n" +
 	"\x18darkmap/v1/updates.proto\x12\n" +
-	"darkmap.v1\x1a\x17darkmap/v1/stream.proto\"\xd5\x06\n" +
+	"darkmap.v1\x1a\x17darkmap/v1/stream.proto\"\xcf\x06\n" +
 	"\fUpdateRecord\x120\n" +
 	"\bposition\x18\x01 \x01(\v2\x14.darkmap.v1.PositionR\bposition\x12!\n" +
 	"\ftimestamp_us\x18\x02 \x01(\x03R\vtimestampUs\x12$\n" +
@@ -419,8 +419,9 @@ const file_darkmap_v1_updates_proto_rawDesc = "" +
 	"\apeer_up\x18\x05 \x01(\v2\x12.darkmap.v1.PeerUpH\x00R\x06peerUp\x123\n" +
 	"\tpeer_down\x18\x06 \x01(\v2\x14.darkmap.v1.PeerDownH\x00R\bpeerDown\x12<\n" +
 	"\fcollector_up\x18\a \x01(\v2\x17.darkmap.v1.CollectorUpH\x00R\vcollectorUp\x12B\n" +
-	"\x0ecollector_down\x18\b \x01(\v2\x19.darkmap.v1.CollectorDownH\x00R\rcollectorDown\x12?\n" +
-	"\rsession_begin\x18\t \x01(\v2\x18.darkmap.v1.SessionBeginH\x00R\fsessionBegin\x123\n" +
+	"\x0ecollector_down\x18\b \x01(\v2\x19.darkmap.v1.CollectorDownH\x00R\rcollectorDown\x129\n" +
+	"\vepoch_begin\x18\t \x01(\v2\x16.darkmap.v1.EpochBeginH\x00R\n" +
+	"epochBegin\x123\n" +
 	"\tgap_begin\x18\n" +
 	" \x01(\v2\x14.darkmap.v1.GapBeginH\x00R\bgapBegin\x12-\n" +
 	"\agap_end\x18\v \x01(\v2\x12.darkmap.v1.GapEndH\x00R\x06gapEnd\x129\n" +
@@ -461,7 +462,7 @@ var file_darkmap_v1_updates_proto_goTypes = []any{
 	(*PeerDown)(nil),      // 4: darkmap.v1.PeerDown
 	(*CollectorUp)(nil),   // 5: darkmap.v1.CollectorUp
 	(*CollectorDown)(nil), // 6: darkmap.v1.CollectorDown
-	(*SessionBegin)(nil),  // 7: darkmap.v1.SessionBegin
+	(*EpochBegin)(nil),    // 7: darkmap.v1.EpochBegin
 	(*GapBegin)(nil),      // 8: darkmap.v1.GapBegin
 	(*GapEnd)(nil),        // 9: darkmap.v1.GapEnd
 	(*CheckBegin)(nil),    // 10: darkmap.v1.CheckBegin
@@ -478,7 +479,7 @@ var file_darkmap_v1_updates_proto_depIdxs = []int32{
 	4,  // 3: darkmap.v1.UpdateRecord.peer_down:type_name -> darkmap.v1.PeerDown
 	5,  // 4: darkmap.v1.UpdateRecord.collector_up:type_name -> darkmap.v1.CollectorUp
 	6,  // 5: darkmap.v1.UpdateRecord.collector_down:type_name -> darkmap.v1.CollectorDown
-	7,  // 6: darkmap.v1.UpdateRecord.session_begin:type_name -> darkmap.v1.SessionBegin
+	7,  // 6: darkmap.v1.UpdateRecord.epoch_begin:type_name -> darkmap.v1.EpochBegin
 	8,  // 7: darkmap.v1.UpdateRecord.gap_begin:type_name -> darkmap.v1.GapBegin
 	9,  // 8: darkmap.v1.UpdateRecord.gap_end:type_name -> darkmap.v1.GapEnd
 	10, // 9: darkmap.v1.UpdateRecord.check_begin:type_name -> darkmap.v1.CheckBegin
@@ -506,7 +507,7 @@ func file_darkmap_v1_updates_proto_init() {
 		(*UpdateRecord_PeerDown)(nil),
 		(*UpdateRecord_CollectorUp)(nil),
 		(*UpdateRecord_CollectorDown)(nil),
-		(*UpdateRecord_SessionBegin)(nil),
+		(*UpdateRecord_EpochBegin)(nil),
 		(*UpdateRecord_GapBegin)(nil),
 		(*UpdateRecord_GapEnd)(nil),
 		(*UpdateRecord_CheckBegin)(nil),

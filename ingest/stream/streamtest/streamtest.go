@@ -66,7 +66,7 @@ func (r *Recorder) Feeds(t testing.TB) []*pb.FeedRecord {
 	return out
 }
 
-// Bodies writes the kinds of the records of a collector's lane in short (SessionBegin, BgpMessage, ...), ticks left out; all
+// Bodies writes the kinds of the records of a collector's lane in short (EpochBegin, BgpMessage, ...), ticks left out; all
 // lanes where lane is empty.
 func Bodies(recs []*pb.UpdateRecord, collector, lane string) []string {
 	var out []string

@@ -97,7 +97,7 @@ func (s *Source) place(p *partition, begin, end int64, old kadm.Offset) *place {
 		return pl
 	}
 	pl.known, pl.memory = true, m
-	p.session, p.clock = pl.memory.Session, pl.memory.Clock
+	p.epoch, p.clock = pl.memory.Epoch, pl.memory.Clock
 	p.bmp.RestoreAddPath(pl.memory.AddPath)
 	switch {
 	case old.At < begin:

@@ -32,8 +32,11 @@ type Migration struct {
 }
 
 // Migrations renders all steps, in order, for s: plain engines, or Replicated ones ON CLUSTER where s names a cluster.
-func Migrations(s Server) ([]Migration, error) {
-	names, err := fs.Glob(schemas.ClickHouse, "clickhouse/*.sql")
+func Migrations(s Server) ([]Migration, error) { return migrationsIn(schemas.ClickHouse, s) }
+
+// migrationsIn is Migrations of other files, clickhouse/NNNN_name.sql.
+func migrationsIn(files fs.FS, s Server) ([]Migration, error) {
+	names, err := fs.Glob(files, "clickhouse/*.sql")
 	if err != nil {
 		return nil, fmt.Errorf("listing migrations: %w", err)
 	}
@@ -44,7 +47,7 @@ func Migrations(s Server) ([]Migration, error) {
 		if !ok || err != nil || version != uint64(i+1) {
 			return nil, fmt.Errorf("migration %s: want the number %04d", name, i+1)
 		}
-		b, err := schemas.ClickHouse.ReadFile(name)
+		b, err := fs.ReadFile(files, name)
 		if err != nil {
 			return nil, fmt.Errorf("reading a migration: %w", err)
 		}
@@ -118,8 +121,12 @@ type Migrated struct {
 // Steps are recorded in schema_migrations, after they are done; every statement may run twice, so a step that was interrupted is
 // repeated, and several processes may migrate at once.
 func Migrate(ctx context.Context, s Server) (Migrated, error) {
+	return migrate(ctx, s, schemas.ClickHouse)
+}
+
+func migrate(ctx context.Context, s Server, files fs.FS) (Migrated, error) {
 	var result Migrated
-	all, err := Migrations(s)
+	all, err := migrationsIn(files, s)
 	if err != nil {
 		return result, err
 	}
@@ -138,7 +145,7 @@ func Migrate(ctx context.Context, s Server) (Migrated, error) {
 	for _, m := range all[done:] {
 		err := m.apply(ctx, conn, s)
 		if err != nil && m.Version > 1 && Hopeless(err) { // something that an earlier step made may be missing
-			repairs, repairErr := s.repair(ctx, conn, int(m.Version)-1)
+			repairs, repairErr := s.repair(ctx, conn, files, int(m.Version)-1)
 			if len(repairs) == 0 {
 				return result, errors.Join(err, repairErr)
 			}
@@ -150,7 +157,7 @@ func Migrate(ctx context.Context, s Server) (Migrated, error) {
 		}
 		result.Steps++
 	}
-	repairs, err := s.repair(ctx, conn, len(all))
+	repairs, err := s.repair(ctx, conn, files, len(all))
 	result.Repairs = append(result.Repairs, repairs...)
 	return result, err
 }

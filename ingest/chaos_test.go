@@ -159,7 +159,7 @@ func havoc(t *testing.T, k kafka.Config, names []string, replicas map[string]*ka
 	return kills
 }
 
-// ticking are the collectors whose newest session has ticked.
+// ticking are the collectors whose newest epoch has ticked.
 func ticking(t *testing.T, k kafka.Config) map[string]bool {
 	t.Helper()
 	newest, ticked := map[string]uint64{}, map[string]uint64{}
@@ -187,7 +187,7 @@ type course struct {
 	last     bgp.Position
 	at       int64 // when its last effective record was written
 	longest  time.Duration
-	sessions int
+	epochs   int
 	stale    int
 	gapped   bool
 	messages int
@@ -219,30 +219,30 @@ func report(t *testing.T, k kafka.Config, kills int, settled time.Time) {
 			continue
 		}
 		all.longest = max(all.longest, c.longest)
-		all.sessions += c.sessions
+		all.epochs += c.epochs
 		all.stale += c.stale
 		all.messages += c.messages
 	}
-	t.Logf("%d kills, one replica stopped for %v: %d collectors, %d sessions, %d messages; without an owner for %v at most; %d records of stale owners told and dropped",
-		kills, *chaosStop, len(seen), all.sessions, all.messages, all.longest.Round(time.Millisecond), all.stale)
+	t.Logf("%d kills, one replica stopped for %v: %d collectors, %d epochs, %d messages; without an owner for %v at most; %d records of stale owners told and dropped",
+		kills, *chaosStop, len(seen), all.epochs, all.messages, all.longest.Round(time.Millisecond), all.stale)
 	if all.longest > *chaosWithin {
 		t.Errorf("a collector was without an owner for %v, want at most %v", all.longest, *chaosWithin)
 	}
 }
 
-// take follows one record. An older session's is dropped; what counts has to come without a hole.
+// take follows one record. An older epoch's is dropped; what counts has to come without a hole.
 func (c *course) take(t *testing.T, u *pb.UpdateRecord, settled int64) {
 	t.Helper()
 	p := codec.ParsePosition(u.GetPosition())
 	switch {
-	case p.Session < c.last.Session:
+	case p.Epoch < c.last.Epoch:
 		c.stale++
 		return
-	case p.Session > c.last.Session:
+	case p.Epoch > c.last.Epoch:
 		if u.GetEpochBegin() == nil || p.Sequence != 1 {
 			t.Fatalf("%v begins with %T", p, u.GetBody())
 		}
-		c.sessions++
+		c.epochs++
 		c.gapped = false
 	case p.Sequence != c.last.Sequence+1:
 		t.Fatalf("%v follows %v", p, c.last)

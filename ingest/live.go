@@ -150,7 +150,7 @@ func (l *Live) Run(ctx context.Context) error {
 		return err
 	}
 	defer r.close()
-	l.notReady(errors.New("reading what bgp.feeds says of earlier sessions"))
+	l.notReady(errors.New("reading what bgp.feeds says of earlier epochs"))
 	r.look(ctx)
 	l.running.Store(r)
 	defer l.running.Store(nil)

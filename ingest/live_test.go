@@ -83,7 +83,7 @@ func updates(t *testing.T, k kafka.Config) []*pb.UpdateRecord {
 }
 
 // TestLiveRouter: what a router says stands in bgp.updates in order; that it went is no withdrawal; clocks come in every
-// partition; a second life of the process begins a higher session.
+// partition; a second life of the process begins a higher epoch.
 func TestLiveRouter(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.New(t, 3)
@@ -124,7 +124,7 @@ func TestLiveRouter(t *testing.T) {
 		}
 		if s := r.GetPosition().GetEpoch(); r.GetPosition().GetCollector() == "bmp/lab" {
 			if s < last {
-				t.Errorf("session %d after %d", s, last)
+				t.Errorf("epoch %d after %d", s, last)
 			}
 			last = s
 		}
@@ -134,7 +134,7 @@ func TestLiveRouter(t *testing.T) {
 	}
 }
 
-// TestLiveClockBack: a process that starts on a clock that was stepped back begins a higher session all the same, also of a router,
+// TestLiveClockBack: a process that starts on a clock that was stepped back begins a higher epoch all the same, also of a router,
 // whose past nobody reads.
 func TestLiveClockBack(t *testing.T) {
 	t.Parallel()
@@ -166,7 +166,7 @@ func TestLiveClockBack(t *testing.T) {
 		if pos := r.GetPosition(); pos.GetCollector() == "bmp/lab" {
 			n++
 			if pos.GetEpoch() <= seen {
-				t.Fatalf("session %d, %d was seen", pos.GetEpoch(), seen)
+				t.Fatalf("epoch %d, %d was seen", pos.GetEpoch(), seen)
 			}
 		}
 	}

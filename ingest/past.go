@@ -13,7 +13,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// past is what bgp.feeds says of collectors: how far each is known, and the highest session number.
+// past is what bgp.feeds says of collectors: how far each is known, and the highest epoch.
 type past map[string]stream.Past
 
 // readPast reads what bgp.feeds took since then. A collector that it does not name has to send its tables.
@@ -37,19 +37,19 @@ func readFeeds(ctx context.Context, d *LiveDeps, since time.Time, fn func(f *pb.
 	})
 }
 
-// note takes a record in; those of an older session are late and count for nothing.
+// note takes a record in; those of a lower epoch are late and count for nothing.
 func (p past) note(f *pb.FeedRecord) {
-	session := f.GetPosition().GetEpoch()
+	epoch := f.GetPosition().GetEpoch()
 	x := p[f.GetCollector()]
-	if f.GetEvent() == pb.FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED { // the detector's own session is 0
+	if f.GetEvent() == pb.FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED { // the detector's own epoch is 0
 		x.Known = 0
 		p[f.GetCollector()] = x
 		return
 	}
-	if session == 0 || session < x.Session {
+	if epoch == 0 || epoch < x.Epoch {
 		return
 	}
-	x.Session = session
+	x.Epoch = epoch
 	switch f.GetEvent() { //nolint:exhaustive // the others do not say how far it is known
 	case pb.FeedEvent_FEED_EVENT_STATUS:
 		x.Known = f.GetStatus().GetKnownUs()
@@ -67,7 +67,7 @@ const (
 	lookFor = 30 * time.Second
 )
 
-// look reads what bgp.feeds took lately before anything is opened: session numbers begin above those of every collector, also of those
+// look reads what bgp.feeds took lately before anything is opened: epochs begin above those of every collector, also of those
 // whose past nobody asks for (routers, RouteViews), and tables that were wanted while no process was there are not forgotten.
 func (r *running) look(ctx context.Context) {
 	limited, cancel := context.WithTimeout(ctx, lookFor)
@@ -85,7 +85,7 @@ func (r *running) look(ctx context.Context) {
 			return
 		}
 		if retry.Wait(limited) != nil {
-			r.d.Log.Warn("going on without what bgp.feeds says of earlier sessions", "err", err)
+			r.d.Log.Warn("going on without what bgp.feeds says of earlier epochs", "err", err)
 			return
 		}
 	}

@@ -9,12 +9,12 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// TestPast: the newest session's last status says how far a collector is known; a wish for tables says that it is not.
+// TestPast: the newest epoch's last status says how far a collector is known; a wish for tables says that it is not.
 func TestPast(t *testing.T) {
 	t.Parallel()
-	status := func(session uint64, known int64) *pb.FeedRecord {
+	status := func(epoch uint64, known int64) *pb.FeedRecord {
 		return &pb.FeedRecord{
-			Position: &pb.Position{Lane: "feed", Epoch: session}, Collector: "ris/rrc00", Event: pb.FeedEvent_FEED_EVENT_STATUS, Status: &pb.FeedStatus{KnownUs: known},
+			Position: &pb.Position{Lane: "feed", Epoch: epoch}, Collector: "ris/rrc00", Event: pb.FeedEvent_FEED_EVENT_STATUS, Status: &pb.FeedStatus{KnownUs: known},
 		}
 	}
 	wanted := &pb.FeedRecord{Position: &pb.Position{Collector: "detect", Lane: "out"}, Collector: "ris/rrc00", Event: pb.FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED}
@@ -25,14 +25,14 @@ func TestPast(t *testing.T) {
 		want stream.Past
 	}{
 		"nothing":                 {nil, stream.Past{}},
-		"the newest":              {[]*pb.FeedRecord{status(5, 100), status(5, 110)}, stream.Past{Session: 5, Known: 110}},
-		"a stale owner":           {[]*pb.FeedRecord{status(5, 100), status(7, 110), status(5, 120)}, stream.Past{Session: 7, Known: 110}},
-		"a new one, not known":    {[]*pb.FeedRecord{status(5, 100), status(7, 0)}, stream.Past{Session: 7}},
-		"wanted":                  {[]*pb.FeedRecord{status(5, 100), wanted}, stream.Past{Session: 5}},
-		"wanted and answered":     {[]*pb.FeedRecord{wanted, status(5, 100)}, stream.Past{Session: 5, Known: 100}},
-		"a gap that reaches back": {[]*pb.FeedRecord{status(5, 100), gap, up}, stream.Past{Session: 9, Known: 70}},
-		"and was answered":        {[]*pb.FeedRecord{status(5, 100), gap, status(5, 130)}, stream.Past{Session: 5, Known: 130}},
-		"just begun":              {[]*pb.FeedRecord{status(5, 100), up}, stream.Past{Session: 9, Known: 100}},
+		"the newest":              {[]*pb.FeedRecord{status(5, 100), status(5, 110)}, stream.Past{Epoch: 5, Known: 110}},
+		"a stale owner":           {[]*pb.FeedRecord{status(5, 100), status(7, 110), status(5, 120)}, stream.Past{Epoch: 7, Known: 110}},
+		"a new one, not known":    {[]*pb.FeedRecord{status(5, 100), status(7, 0)}, stream.Past{Epoch: 7}},
+		"wanted":                  {[]*pb.FeedRecord{status(5, 100), wanted}, stream.Past{Epoch: 5}},
+		"wanted and answered":     {[]*pb.FeedRecord{wanted, status(5, 100)}, stream.Past{Epoch: 5, Known: 100}},
+		"a gap that reaches back": {[]*pb.FeedRecord{status(5, 100), gap, up}, stream.Past{Epoch: 9, Known: 70}},
+		"and was answered":        {[]*pb.FeedRecord{status(5, 100), gap, status(5, 130)}, stream.Past{Epoch: 5, Known: 130}},
+		"just begun":              {[]*pb.FeedRecord{status(5, 100), up}, stream.Past{Epoch: 9, Known: 100}},
 	} {
 		p := past{}
 		for _, r := range tt.recs {

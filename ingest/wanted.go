@@ -12,7 +12,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// wanted answers the detector's wish for tables, and learns of session numbers, until ctx ends.
+// wanted answers the detector's wish for tables, and learns of epochs, until ctx ends.
 func (r *running) wanted(ctx context.Context) error {
 	since := r.looked
 	var retry kafka.Backoff

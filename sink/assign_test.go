@@ -66,7 +66,7 @@ func TestSilentStore(t *testing.T) {
 	s := idleStage(t, k, clickhouse.Server{Addresses: []string{l.Addr().String()}})
 	topic := k.Topic(schemas.TopicRoutes)
 	s.assigned(t.Context(), s.client, map[string][]int32{topic: {0, 1, 2}})
-	pos := bgp.Position{Collector: "c", Lane: bgp.LaneLive, Session: 1, Sequence: 1}
+	pos := bgp.Position{Collector: "c", Lane: bgp.LaneLive, Epoch: 1, Sequence: 1}
 	polled := kgo.FetchTopic{Topic: topic}
 	for n := range int32(3) {
 		r := record(t, k, schemas.TopicRoutes, "c", routeRecord(pos, 0, 1))

@@ -68,7 +68,7 @@ func (w *world) record() (collector string, rec *pb.RouteRecord, rows int) {
 			c.Announced = append(c.Announced, route)
 		}
 	}
-	pos := bgp.Position{Collector: collector, Lane: bgp.LaneLive, Session: 1_700_000_000_000 << 10, Sequence: w.seq[collector]}
+	pos := bgp.Position{Collector: collector, Lane: bgp.LaneLive, Epoch: 1_700_000_000_000 << 10, Sequence: w.seq[collector]}
 	now := time.Now().UnixMicro()
 	return collector, &pb.RouteRecord{Position: codec.Position(pos), TimestampUs: now - 300_000, ReceivedAtUs: now, Body: &pb.RouteRecord_Changes{Changes: c}}, rows
 }

@@ -140,14 +140,14 @@ func (c *originColumns) input() proto.Input {
 
 // positionColumns are the position of the record, in tables where collector means something else.
 type positionColumns struct {
-	collector, lane   lowCard
-	session, sequence proto.ColUInt64
+	collector, lane lowCard
+	epoch, sequence proto.ColUInt64
 }
 
 func (c *positionColumns) add(p bgp.Position, n int) {
 	c.collector.add(p.Collector, n)
 	c.lane.add(string(p.Lane), n)
-	fill(&c.session, p.Session, n)
+	fill(&c.epoch, p.Epoch, n)
 	fill(&c.sequence, p.Sequence, n)
 }
 
@@ -155,7 +155,7 @@ func (c *positionColumns) input(prefix string) proto.Input {
 	return proto.Input{
 		{Name: prefix + "collector", Data: &c.collector},
 		{Name: prefix + "lane", Data: &c.lane},
-		{Name: prefix + "session", Data: &c.session},
+		{Name: prefix + "epoch", Data: &c.epoch},
 		{Name: prefix + "sequence", Data: &c.sequence},
 	}
 }

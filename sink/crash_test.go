@@ -101,7 +101,7 @@ func TestKilled(t *testing.T) {
 	drained(t, k)
 	stop()
 	exact(t, conn, "route_change_log", total)
-	if n := one[uint64](t, conn, "SELECT uniqExact(collector, session, sequence, idx) FROM darkmap.route_changes"); n != uint64(total) {
+	if n := one[uint64](t, conn, "SELECT uniqExact(collector, epoch, sequence, idx) FROM darkmap.route_changes"); n != uint64(total) {
 		t.Errorf("%d different rows, want %d", n, total)
 	}
 

@@ -19,7 +19,7 @@
 // How a message comes to be shown once. The log holds messages again: a fill says what the live
 // stream said near its gap, a new owner what its predecessor still wrote, an empty log everything
 // since the newest table. All of a collector is in one Kafka partition, in order, so the first
-// saying is in the table before the second one comes. A source (a lane, or a session of lane live)
+// saying is in the table before the second one comes. A source (a lane, or an epoch of lane live)
 // says each message once. A row that another source's row may show already is compared with those
 // rows of the same peer, type, prefix, path id, SAFI and path, and nearly the same time, that
 // repeat nothing themselves. It is paired with one of them at most, and that with one row of the

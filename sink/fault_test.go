@@ -174,7 +174,7 @@ func TestDeadLetter(t *testing.T) {
 	s := clickhousetest.Server(t)
 	conn := open(t, s)
 	k := kafkatest.New(t, 1)
-	pos := bgp.Position{Collector: "c", Lane: bgp.LaneLive, Session: 1, Sequence: 1}
+	pos := bgp.Position{Collector: "c", Lane: bgp.LaneLive, Epoch: 1, Sequence: 1}
 	bad := routeRecord(pos, 0, 2)
 	bad.GetChanges().Announced[1].Prefix = []byte{4, 33, 1, 2, 3, 4, 5}
 	outage := outageRecord(t, 1, "test")
@@ -215,7 +215,7 @@ func TestTransactionsAndIdle(t *testing.T) {
 		if err := cl.BeginTransaction(); err != nil {
 			t.Fatal(err)
 		}
-		rec := record(t, k, schemas.TopicRoutes, "c", routeRecord(bgp.Position{Collector: "c", Lane: bgp.LaneLive, Session: 1, Sequence: i + 1}, 0, 1))
+		rec := record(t, k, schemas.TopicRoutes, "c", routeRecord(bgp.Position{Collector: "c", Lane: bgp.LaneLive, Epoch: 1, Sequence: i + 1}, 0, 1))
 		if err := cl.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
@@ -241,7 +241,7 @@ func TestPartitionOfTable(t *testing.T) {
 	midnight := time.Now().UTC().Truncate(24 * time.Hour)
 	var records []*kgo.Record
 	for i := range uint64(10) {
-		r := record(t, k, schemas.TopicRoutes, "c", routeRecord(bgp.Position{Collector: "c", Lane: bgp.LaneLive, Session: 1, Sequence: i + 1}, 0, 3))
+		r := record(t, k, schemas.TopicRoutes, "c", routeRecord(bgp.Position{Collector: "c", Lane: bgp.LaneLive, Epoch: 1, Sequence: i + 1}, 0, 3))
 		r.Timestamp = midnight.Add(time.Duration(int(i)-5) * time.Second)
 		records = append(records, r)
 	}

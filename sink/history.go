@@ -154,7 +154,7 @@ func (p *past) source(pos bgp.Position) source {
 		lane = bgp.Lane(strings.Clone(string(pos.Lane)))
 		p.lanes[lane] = lane
 	}
-	return sourceOf(lane, pos.Session)
+	return sourceOf(lane, pos.Epoch)
 }
 
 // prepare finds out what the rows of the decoded record may repeat. It reads the table where

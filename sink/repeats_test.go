@@ -88,7 +88,7 @@ type feedLog struct {
 	sequence  map[source]uint64
 }
 
-func (l *feedLog) say(lane bgp.Lane, session uint64, messages ...sent) {
+func (l *feedLog) say(lane bgp.Lane, epoch uint64, messages ...sent) {
 	for i := range messages {
 		m := &messages[i]
 		at := l.start.Add(m.at)
@@ -98,7 +98,7 @@ func (l *feedLog) say(lane bgp.Lane, session uint64, messages ...sent) {
 		case l.seconds:
 			at = at.Truncate(time.Second)
 		}
-		src := source{lane, session}
+		src := source{lane, epoch}
 		l.sequence[src]++
 		c := &pb.RouteChanges{Peer: codec.Peer(bgp.Peer{Address: netip.AddrFrom4([4]byte{192, 0, 2, byte(m.peer)}), ASN: 64496}, netip.Addr{})}
 		for _, p := range m.prefixes {
@@ -113,7 +113,7 @@ func (l *feedLog) say(lane bgp.Lane, session uint64, messages ...sent) {
 			c.AsPath, c.OriginAs = []*pb.PathSegment{{Type: 2, Asns: []uint32{64496, m.path}}}, m.path
 		}
 		l.records = append(l.records, &pb.RouteRecord{
-			Position:    codec.Position(bgp.Position{Collector: l.collector, Lane: lane, Session: session, Sequence: l.sequence[src]}),
+			Position:    codec.Position(bgp.Position{Collector: l.collector, Lane: lane, Epoch: epoch, Sequence: l.sequence[src]}),
 			TimestampUs: at.UnixMicro(), Body: &pb.RouteRecord_Changes{Changes: c},
 		})
 	}
@@ -309,7 +309,7 @@ func once(t *testing.T, conn driver.Conn, want map[string][]int64, seconds bool)
 // marks is a hash of what each row repeats.
 func marks(t *testing.T, conn driver.Conn) string {
 	t.Helper()
-	return one[string](t, conn, "SELECT toString(sum(cityHash64(collector, lane, session, sequence, idx, repeats))) || ' ' || toString(countIf(repeats != 0)) FROM darkmap.route_change_log")
+	return one[string](t, conn, "SELECT toString(sum(cityHash64(collector, lane, epoch, sequence, idx, repeats))) || ' ' || toString(countIf(repeats != 0)) FROM darkmap.route_change_log")
 }
 
 // TestStreamsRunOn: streams that run on side by side are not compared with the table, whole hours
@@ -369,7 +369,7 @@ func TestStreamsRunOn(t *testing.T) {
 	}
 	// What a row repeats is named by a hash of its position, which SQL can find.
 	if n := one[uint64](t, conn, `SELECT count() FROM darkmap.route_change_log WHERE repeats != 0 AND repeats NOT IN (SELECT reinterpretAsUInt64(reverse(substring(SHA256(concat(
-		collector, '\n', lane, '\n', toString(session), '\n', toString(sequence), '\n', toString(idx))), 1, 8))) FROM darkmap.route_changes)`); n != 0 {
+		collector, '\n', lane, '\n', toString(epoch), '\n', toString(sequence), '\n', toString(idx))), 1, 8))) FROM darkmap.route_changes)`); n != 0 {
 		t.Errorf("%d rows repeat rows that are not shown", n)
 	}
 }

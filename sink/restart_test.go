@@ -39,7 +39,7 @@ func TestEngineDies(t *testing.T) {
 	stop()
 	conn := open(t, e.Server())
 	exact(t, conn, "route_changes", total)
-	if n := one[uint64](t, conn, "SELECT uniqExact(collector, session, sequence, idx) FROM darkmap.route_changes"); n != uint64(total) {
+	if n := one[uint64](t, conn, "SELECT uniqExact(collector, epoch, sequence, idx) FROM darkmap.route_changes"); n != uint64(total) {
 		t.Errorf("%d different rows, want %d", n, total)
 	}
 }
@@ -74,7 +74,7 @@ func TestResets(t *testing.T) {
 	t.Logf("%d resets ended the engine %d times", sent, e.State().Restarts)
 	conn := open(t, e.Server())
 	exact(t, conn, "route_changes", total)
-	if n := one[uint64](t, conn, "SELECT uniqExact(collector, session, sequence, idx) FROM darkmap.route_changes"); n != uint64(total) {
+	if n := one[uint64](t, conn, "SELECT uniqExact(collector, epoch, sequence, idx) FROM darkmap.route_changes"); n != uint64(total) {
 		t.Errorf("%d different rows, want %d", n, total)
 	}
 }

@@ -222,7 +222,7 @@ func (r *routeRows) compare(skip int) {
 		fresh = true
 		idx := changes.GetFirstIndex() + uint32(i)
 		r.past.offer(r.pos.Collector, r.source, key, candidate{
-			at: at, name: rowName(r.pos.Collector, r.pos.Lane, r.pos.Session, r.pos.Sequence, idx), source: r.source,
+			at: at, name: rowName(r.pos.Collector, r.pos.Lane, r.pos.Epoch, r.pos.Sequence, idx), source: r.source,
 		})
 	}
 	if fresh {

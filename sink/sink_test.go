@@ -181,7 +181,7 @@ func everything(t testing.TB, k kafka.Config) (records []*kgo.Record, want map[s
 	t.Helper()
 	want = map[string]int{}
 	live := func(seq uint64) bgp.Position {
-		return bgp.Position{Collector: "ris/rrc00", Lane: bgp.LaneLive, Session: 7, Sequence: seq}
+		return bgp.Position{Collector: "ris/rrc00", Lane: bgp.LaneLive, Epoch: 7, Sequence: seq}
 	}
 	for seq := range uint64(200) {
 		records = append(records, record(t, k, schemas.TopicRoutes, "ris/rrc00", routeRecord(live(2*seq+1), int(seq%3), int(seq%5))),
@@ -253,10 +253,10 @@ func TestEveryTopic(t *testing.T) {
 	}
 	var got row
 	if err := conn.QueryRow(t.Context(), `SELECT toString(type), prefix, as_path, country, region, owner, peer_address, event_id, origin_as FROM darkmap.route_changes
-		WHERE type = 'announce' ORDER BY session, sequence, idx LIMIT 1`).Scan(&got.kind, &got.prefix, &got.path, &got.country, &got.region, &got.owner, &got.peer, &got.event, &got.origin); err != nil {
+		WHERE type = 'announce' ORDER BY epoch, sequence, idx LIMIT 1`).Scan(&got.kind, &got.prefix, &got.path, &got.country, &got.region, &got.owner, &got.peer, &got.event, &got.origin); err != nil {
 		t.Fatal(err)
 	}
-	pos := bgp.Position{Collector: "ris/rrc00", Lane: bgp.LaneLive, Session: 7, Sequence: 3}
+	pos := bgp.Position{Collector: "ris/rrc00", Lane: bgp.LaneLive, Epoch: 7, Sequence: 3}
 	if w := (row{"announce", "10.0.1.0/24", "64496 64500 64511", "KP", "KP-01", "EXAMPLE", "192.0.2.1", pos.EventID(), 64511}); got != w {
 		t.Errorf("got %+v, want %+v", got, w)
 	}

@@ -70,7 +70,7 @@ func (s *store) highest(ctx context.Context, p *part, lane bgp.LaneKey) (mark, e
 		args = append(args, p.table.topic, p.partition)
 	}
 	m := mark{set: true}
-	err := s.conn.QueryRow(s.consistent(ctx), s.sql(p.table.highest), args...).Scan(&m.session, &m.sequence, &m.idx)
+	err := s.conn.QueryRow(s.consistent(ctx), s.sql(p.table.highest), args...).Scan(&m.epoch, &m.sequence, &m.idx)
 	if errors.Is(err, sql.ErrNoRows) {
 		return mark{}, nil
 	}

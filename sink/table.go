@@ -18,7 +18,7 @@ type table struct {
 	period func(t time.Time) int
 	// rows makes an empty block.
 	rows func(dataset string) rows
-	// highest is SQL for the highest position of a lane: parameters dataset, collector, lane; results session, sequence, idx.
+	// highest is SQL for the highest position of a lane: parameters dataset, collector, lane; results epoch, sequence, idx.
 	highest string
 	// perPartition: a lane is spread over the topic's partitions, so that highest also has parameters topic and partition.
 	perPartition bool
@@ -41,17 +41,17 @@ type rows interface {
 // mark is the highest row of a lane that is in the table, or on its way: a record may have been split (RouteRecord.part), so
 // that several share a position and the index within the message counts too. The zero mark is below every row.
 type mark struct {
-	set               bool
-	session, sequence uint64
-	idx               uint32
+	set             bool
+	epoch, sequence uint64
+	idx             uint32
 }
 
 // below reports whether m is below the row.
 func (m mark) below(p bgp.Position, idx uint32) bool {
 	switch {
-	case !m.set || p.Session > m.session:
+	case !m.set || p.Epoch > m.epoch:
 		return true
-	case p.Session < m.session || p.Sequence < m.sequence:
+	case p.Epoch < m.epoch || p.Sequence < m.sequence:
 		return false
 	case p.Sequence > m.sequence:
 		return true
@@ -59,39 +59,39 @@ func (m mark) below(p bgp.Position, idx uint32) bool {
 	return idx > m.idx
 }
 
-func markOf(p bgp.Position, idx uint32) mark { return mark{true, p.Session, p.Sequence, idx} }
+func markOf(p bgp.Position, idx uint32) mark { return mark{true, p.Epoch, p.Sequence, idx} }
 
 func day(t time.Time) int { return int(t.Unix() / (24 * 60 * 60)) }
 
 func month(t time.Time) int { return t.Year()*12 + int(t.Month()) }
 
-const byPosition = ` WHERE dataset = ? AND position_collector = ? AND position_lane = ? ORDER BY position_session DESC, position_sequence DESC LIMIT 1`
+const byPosition = ` WHERE dataset = ? AND position_collector = ? AND position_lane = ? ORDER BY position_epoch DESC, position_sequence DESC LIMIT 1`
 
 // tables lists them all; a topic goes to one table.
 var tables = []*table{
 	{
 		name: "route_change_log", topic: schemas.TopicRoutes, period: day, rows: newRouteRows,
-		highest: `SELECT session, sequence, idx FROM {db}.route_change_log WHERE dataset = ? AND collector = ? AND lane = ?
-			ORDER BY dataset DESC, collector DESC, lane DESC, session DESC, sequence DESC, idx DESC LIMIT 1`,
+		highest: `SELECT epoch, sequence, idx FROM {db}.route_change_log WHERE dataset = ? AND collector = ? AND lane = ?
+			ORDER BY dataset DESC, collector DESC, lane DESC, epoch DESC, sequence DESC, idx DESC LIMIT 1`,
 	},
 	{
 		name: "visibility", topic: schemas.TopicVisibility, period: day, rows: newVisibilityRows, perPartition: true,
-		highest: `SELECT tupleElement(m, 1), tupleElement(m, 2), toUInt32(0) FROM (SELECT max((position_session, position_sequence)) AS m FROM {db}.visibility
+		highest: `SELECT tupleElement(m, 1), tupleElement(m, 2), toUInt32(0) FROM (SELECT max((position_epoch, position_sequence)) AS m FROM {db}.visibility
 			WHERE dataset = ? AND position_collector = ? AND position_lane = ? AND topic = ? AND partition = ?
 			GROUP BY dataset, topic, partition, position_collector, position_lane)`,
 	},
 	{
 		name: "outage_events", topic: schemas.TopicOutages, period: month, rows: newOutageRows,
-		highest: `SELECT position_session, position_sequence, toUInt32(0) FROM {db}.outage_events` + byPosition,
+		highest: `SELECT position_epoch, position_sequence, toUInt32(0) FROM {db}.outage_events` + byPosition,
 	},
 	{
 		name: "panel", topic: schemas.TopicPanel, period: month, rows: newPanelRows,
-		highest: `SELECT position_session, position_sequence, idx FROM {db}.panel
-			WHERE dataset = ? AND position_collector = ? AND position_lane = ? ORDER BY position_session DESC, position_sequence DESC, idx DESC LIMIT 1`,
+		highest: `SELECT position_epoch, position_sequence, idx FROM {db}.panel
+			WHERE dataset = ? AND position_collector = ? AND position_lane = ? ORDER BY position_epoch DESC, position_sequence DESC, idx DESC LIMIT 1`,
 	},
 	{
 		name: "feeds", topic: schemas.TopicFeeds, period: month, rows: newFeedRows,
-		highest: `SELECT position_session, position_sequence, toUInt32(0) FROM {db}.feeds` + byPosition,
+		highest: `SELECT position_epoch, position_sequence, toUInt32(0) FROM {db}.feeds` + byPosition,
 	},
 	{
 		// A dead letter has no position of its own: topic, partition and offset are it (deadLetterPosition).

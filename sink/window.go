@@ -20,19 +20,19 @@ const (
 	coarseTolerance = int64(time.Second / time.Microsecond)
 )
 
-// source is what writes each message of a collector at most once: a lane, or a session of lane
+// source is what writes each message of a collector at most once: a lane, or an epoch of lane
 // live. It is comparable.
 type source struct {
-	lane    bgp.Lane
-	session uint64 // of lane live; 0 elsewhere
+	lane  bgp.Lane
+	epoch uint64 // of lane live; 0 elsewhere
 }
 
-// sourceOf returns the source of a position's lane and session.
-func sourceOf(lane bgp.Lane, session uint64) source {
+// sourceOf returns the source of a position's lane and epoch.
+func sourceOf(lane bgp.Lane, epoch uint64) source {
 	if lane != bgp.LaneLive {
-		session = 0
+		epoch = 0
 	}
-	return source{lane, session}
+	return source{lane, epoch}
 }
 
 // archived reports whether the source reads archives: their times are those of the files.
@@ -78,12 +78,12 @@ func (k *changeKey) of(c *change) uint64 {
 // rowName is the first 8 octets of the SHA-256 of a row's position, big endian, and never 0. In
 // SQL:
 //
-//	reinterpretAsUInt64(reverse(substring(SHA256(concat(collector, '\n', lane, '\n', toString(session), '\n', toString(sequence), '\n', toString(idx))), 1, 8)))
-func rowName(collector string, lane bgp.Lane, session, sequence uint64, idx uint32) uint64 {
+//	reinterpretAsUInt64(reverse(substring(SHA256(concat(collector, '\n', lane, '\n', toString(epoch), '\n', toString(sequence), '\n', toString(idx))), 1, 8)))
+func rowName(collector string, lane bgp.Lane, epoch, sequence uint64, idx uint32) uint64 {
 	b := make([]byte, 0, 128)
 	b = append(append(b, collector...), '\n')
 	b = append(append(b, lane...), '\n')
-	b = append(strconv.AppendUint(b, session, 10), '\n')
+	b = append(strconv.AppendUint(b, epoch, 10), '\n')
 	b = append(strconv.AppendUint(b, sequence, 10), '\n')
 	b = strconv.AppendUint(b, uint64(idx), 10)
 	sum := sha256.Sum256(b)

@@ -57,7 +57,7 @@ func TestKill(t *testing.T) {
 			args := func(dir string) []string {
 				return slices.Concat(tt.args[:1], []string{"--format", "json", "--all", "--data-dir", dir}, tt.args[1:])
 			}
-			const rows = `SELECT (SELECT (count(), uniqExact(collector, lane, session, sequence, idx)) FROM route_changes), (SELECT (count(), uniqExact(position_collector, position_sequence)) FROM outage_events),
+			const rows = `SELECT (SELECT (count(), uniqExact(collector, lane, epoch, sequence, idx)) FROM route_changes), (SELECT (count(), uniqExact(position_collector, position_sequence)) FROM outage_events),
 				(SELECT (count(), uniqExact(position_collector, position_sequence)) FROM visibility), (SELECT (count(), uniqExact(id)) FROM outages),
 				(SELECT count() FROM route_changes FINAL), (SELECT count() FROM outage_events FINAL), (SELECT count() FROM visibility FINAL)`
 			whole := t.TempDir()

@@ -53,7 +53,7 @@ func TestLifeIsAsTold(t *testing.T) {
 	packed := strings.Join(strings.Fields(string(text)), "")
 	for _, want := range []string{
 		hex.EncodeToString(message),
-		fmt.Sprintf("lane%s,session%d,sequence%d", followed.Lane, followed.Session, followed.Sequence),
+		fmt.Sprintf("lane%s,epoch%d,sequence%d", followed.Lane, followed.Epoch, followed.Sequence),
 		"event_id='" + followed.EventID() + "'",
 	} {
 		if !strings.Contains(packed, want) {

@@ -198,7 +198,7 @@ func lifeIngest(t *testing.T, inputs []playback.Input, message []byte) (records 
 		}
 		followed = codec.ParsePosition(rec.Update.Position)
 	}
-	if followed.Collector != "file/doc" || followed.Lane != bgp.FileLane(plan.Hash) || followed.Session != 0 || followed.Sequence == 0 || len(followed.EventID()) != 32 {
+	if followed.Collector != "file/doc" || followed.Lane != bgp.FileLane(plan.Hash) || followed.Epoch != 0 || followed.Sequence == 0 || len(followed.EventID()) != 32 {
 		t.Errorf("got position %v, event %s", followed, followed.EventID())
 	}
 	return records, followed

@@ -136,7 +136,7 @@ func sqlRows(t *testing.T, dir, query string) string {
 	return strings.TrimSpace(out)
 }
 
-const countRows = "SELECT countIf(type = 'announce'), countIf(type = 'withdraw'), uniqExact(collector, lane, session, sequence, idx), uniqExact(event_id) FROM route_changes"
+const countRows = "SELECT countIf(type = 'announce'), countIf(type = 'withdraw'), uniqExact(collector, lane, epoch, sequence, idx), uniqExact(event_id) FROM route_changes"
 
 // TestReplayStores replays into the store, twice, and counts.
 func TestReplayStores(t *testing.T) {

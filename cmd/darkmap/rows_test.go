@@ -124,7 +124,7 @@ func (p *rowsPlay) complete() int {
 	slices.Sort(got)
 	compareRows(t, want, got)
 	t.Logf("%d rows were sent; route_changes has %d, route_change_log %s; by lane: %q", len(want), len(got), last,
-		sqlRows(t, o.dir, "SELECT splitByChar('/', toString(lane))[1] AS kind, uniq(lane, session), count(), countIf(repeats != 0) FROM route_change_log GROUP BY kind ORDER BY kind"))
+		sqlRows(t, o.dir, "SELECT splitByChar('/', toString(lane))[1] AS kind, uniq(lane, epoch), count(), countIf(repeats != 0) FROM route_change_log GROUP BY kind ORDER BY kind"))
 	all, err := strconv.Atoi(last)
 	if err != nil {
 		t.Fatalf("counting rows: %v", err)

@@ -169,11 +169,17 @@ func (s *session) start(ctx context.Context, cfg *configuration) error {
 }
 
 // check says where the schema is not this program's. A store without darkmap's tables is an error, unless they are about to be made.
+// One of the old form can be read, so that its rows can be taken elsewhere, and is not written to.
 func (s *session) check(ctx context.Context, l *lease) error {
 	if s.checked || s.create {
 		return nil
 	}
 	have, want, err := clickhouse.SchemaVersion(ctx, l.server)
+	if errors.Is(err, clickhouse.ErrOldForm) && !s.write {
+		fmt.Fprintln(s.g.stderr, "darkmap:", err)
+		s.checked = true
+		return nil
+	}
 	if err != nil {
 		return inWords(err, s.write)
 	}

@@ -144,7 +144,7 @@ func TestUpFullDisk(t *testing.T) {
 		return nil
 	})
 	if len(next) != len(played) {
-		t.Errorf("sessions %v, want one of each collector", next)
+		t.Errorf("epochs %v, want one of each collector", next)
 	}
 	o.kill()
 	free = datatest.FillDisk(t, disk)

@@ -226,20 +226,20 @@ func TestUp(t *testing.T) {
 	if !strings.Contains(o.said(), "every source brings messages") {
 		t.Errorf("it never said that it is ready:\n%s", o.said())
 	}
-	sessions := map[string][]uint64{}
+	epochs := map[string][]uint64{}
 	o.records(schemas.TopicUpdates, func(rec *kgo.Record) error {
 		var u pb.UpdateRecord
 		if err := u.UnmarshalVT(rec.Value); err != nil {
 			return fmt.Errorf("offset %d: %w", rec.Offset, err)
 		}
-		if p := u.GetPosition(); p.GetLane() == "live" && !slices.Contains(sessions[p.GetCollector()], p.GetEpoch()) {
-			sessions[p.GetCollector()] = append(sessions[p.GetCollector()], p.GetEpoch())
+		if p := u.GetPosition(); p.GetLane() == "live" && !slices.Contains(epochs[p.GetCollector()], p.GetEpoch()) {
+			epochs[p.GetCollector()] = append(epochs[p.GetCollector()], p.GetEpoch())
 		}
 		return nil
 	})
 	for _, c := range played {
-		if s := sessions[c]; len(s) != 2 || s[1] <= s[0] {
-			t.Errorf("%s: sessions %v, want two that rise", c, s)
+		if s := epochs[c]; len(s) != 2 || s[1] <= s[0] {
+			t.Errorf("%s: epochs %v, want two that rise", c, s)
 		}
 	}
 	if _, err := os.Stat(filepath.Join(o.dir, "run.json")); err != nil {

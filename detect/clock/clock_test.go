@@ -289,7 +289,7 @@ func TestRules(t *testing.T) {
 	t.Parallel()
 	const a, b = "file/a", "file/b"
 	part := func(r *pb.RouteRecord, n uint32) *pb.RouteRecord { r.Part = n; return r }
-	session := func(r *pb.RouteRecord, s uint64) *pb.RouteRecord { r.Position.Epoch = s; return r }
+	epoch := func(r *pb.RouteRecord, s uint64) *pb.RouteRecord { r.Position.Epoch = s; return r }
 	tests := []struct {
 		name    string
 		in      []*pb.RouteRecord
@@ -317,8 +317,8 @@ func TestRules(t *testing.T) {
 			dropped: 1,
 		},
 		{
-			name:    "an older session is over",
-			in:      []*pb.RouteRecord{clockAt(at(0), false), session(record(a, 9, at(1)), 5), session(record(a, 1, at(2)), 6), session(record(a, 10, at(3)), 5), clockAt(at(4), true)},
+			name:    "a lower epoch is over",
+			in:      []*pb.RouteRecord{clockAt(at(0), false), epoch(record(a, 9, at(1)), 5), epoch(record(a, 1, at(2)), 6), epoch(record(a, 10, at(3)), 5), clockAt(at(4), true)},
 			closed:  1,
 			applied: map[string][]string{a: {"9.0@1", "1.0@2"}},
 			dropped: 1,

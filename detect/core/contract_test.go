@@ -46,7 +46,7 @@ func newContract(t *testing.T) *contract {
 func (c *contract) owner(known int64) *stream.Stream {
 	c.t.Helper()
 	set := streamtest.New(c.t, stream.DefaultConfig(), func() time.Time { return c.now })
-	set.Remember(contractCollector, stream.Past{Session: uint64(len(c.sets)) << 62, Known: known})
+	set.Remember(contractCollector, stream.Past{Epoch: uint64(len(c.sets)) << 62, Known: known})
 	s, err := set.Open(c.t.Context(), contractCollector, stream.Options{Source: "rislive", Archived: true})
 	if err != nil {
 		c.t.Fatal(err)

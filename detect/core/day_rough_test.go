@@ -47,7 +47,7 @@ func (p *dayPlayer) takeOver(c int, from, length int64) {
 	p.touched = append(p.touched, span{c, from - 60, to + 420})
 	stale := func() {
 		x := &p.c[c]
-		x.session--
+		x.epoch--
 		seq := x.seq["live"]
 		x.seq["live"] += 1000
 		p.say(c, "live", to+2, p.message(c, dayChange{peer: 0, network: 0}))
@@ -55,11 +55,11 @@ func (p *dayPlayer) takeOver(c int, from, length int64) {
 		p.say(c, "live", to+2, &pb.GapBegin{Id: "stale"})
 		p.table(c, to, "stale", p.empty())
 		p.say(c, "table/stale", to+2, &pb.GapEnd{Id: "stale", Complete: true})
-		x.session++
+		x.epoch++
 		x.seq["live"] = seq
 	}
 	p.at(c, to, func() {
-		p.c[c].session++
+		p.c[c].epoch++
 		p.c[c].seq["live"] = 0
 		p.say(c, "live", to, &pb.EpochBegin{})
 		stale()

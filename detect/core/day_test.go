@@ -103,7 +103,7 @@ func newDay() *day {
 type dayCollector struct {
 	next    int // of the truth
 	state   [][]uint32
-	session uint64
+	epoch   uint64
 	seq     map[string]uint64
 	actions []dayAction
 }
@@ -157,7 +157,7 @@ func newDayPlayer(t *testing.T, d *day) *dayPlayer {
 	p.ck = clock.New(clock.Config{Partitions: dayPartitions}, p)
 	for c := range p.c {
 		x := &p.c[c]
-		x.seq, x.session = map[string]uint64{}, 1000
+		x.seq, x.epoch = map[string]uint64{}, 1000
 		for range *dayPeers {
 			table := make([]uint32, d.networks)
 			for i := range table {
@@ -201,7 +201,7 @@ func (p *dayPlayer) say(c int, lane string, t int64, body any) {
 	r := record(collectorName(c), dawn+t, body)
 	r.Position.Lane = lane
 	if lane == "live" {
-		r.Position.Epoch = x.session
+		r.Position.Epoch = x.epoch
 	}
 	x.seq[lane]++
 	r.Position.Sequence = x.seq[lane]

@@ -177,12 +177,12 @@ func TestStaleOwner(t *testing.T) {
 	s := newStageWorld(t)
 	ck := clock.New(clock.Config{Partitions: 1, Vanished: 2 * time.Second, Back: time.Second}, applier{t, s.f.op})
 	seq, offset := map[string]uint64{}, int64(0)
-	push := func(lane string, session uint64, at int64, body any) {
+	push := func(lane string, epoch uint64, at int64, body any) {
 		t.Helper()
 		r := record(collectorName(0), at, body)
-		key := fmt.Sprint(lane, session)
+		key := fmt.Sprint(lane, epoch)
 		seq[key]++
-		r.Position.Lane, r.Position.Epoch, r.Position.Sequence = lane, session, seq[key]
+		r.Position.Lane, r.Position.Epoch, r.Position.Sequence = lane, epoch, seq[key]
 		if lane == "clock/x" {
 			r.Position.Collector = ""
 		}

@@ -261,7 +261,7 @@ func TestGapWithinGap(t *testing.T) {
 	s.want("after", s.votes(), allVote)
 }
 
-// TestNewOwner: a new session takes an open gap over if it says one that reaches as far back; if not, the gap stays unanswered.
+// TestNewOwner: a new owner takes an open gap over if it begins one that reaches as far back; if not, the gap stays unanswered.
 func TestNewOwner(t *testing.T) {
 	t.Parallel()
 	at := dawn + 660

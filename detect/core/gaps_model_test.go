@@ -24,15 +24,15 @@ type utter struct {
 
 // teller plays truth, what of it is heard live, gaps, fills, tables, checks and take-overs.
 type teller struct {
-	rt      *rapid.T
-	s       *stage
-	at      int64
-	log     []utter
-	truth   [4]map[string]uint32
-	isUp    [4]bool
-	lacked  int64 // of the earliest that was missed and is in no gap
-	session int
-	n       int
+	rt     *rapid.T
+	s      *stage
+	at     int64
+	log    []utter
+	truth  [4]map[string]uint32
+	isUp   [4]bool
+	lacked int64 // of the earliest that was missed and is in no gap
+	epoch  int
+	n      int
 
 	gap    string
 	since  int64
@@ -113,7 +113,7 @@ func (x *teller) begin(since int64) {
 	} else {
 		x.since = since
 	}
-	x.gap, x.until, x.after, x.own, x.next, x.tabled, x.lacked = fmt.Sprintf("%d-%d", x.session, x.n), x.at, map[int]int64{}, x.since == 0, 0, false, 0
+	x.gap, x.until, x.after, x.own, x.next, x.tabled, x.lacked = fmt.Sprintf("%d-%d", x.epoch, x.n), x.at, map[int]int64{}, x.since == 0, 0, false, 0
 	x.check = ""
 	x.tracef("gap %s since %d", x.gap, since-dawn)
 	g := &pb.GapBegin{Id: x.gap, SinceUs: since * 1e6}
@@ -326,8 +326,8 @@ func TestGapsAtRandom(t *testing.T) {
 					x.end()
 				}
 			case 11:
-				x.session++
-				x.tracef("session")
+				x.epoch++
+				x.tracef("epoch")
 				s.live(x.at, &pb.EpochBegin{})
 				since := x.at
 				if x.lacked != 0 {

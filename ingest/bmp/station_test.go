@@ -124,7 +124,7 @@ func (f *fixture) dial(from string) *bmptest.Router {
 
 var opening = []string{"EpochBegin", "CollectorDown", "CollectorUp"}
 
-// TestSession: what a router says stands in its collector's stream, in order, from the session's begin to its loss.
+// TestSession: what a router says stands in its collector's stream, in order, from the epoch's begin to the loss of the session.
 func TestSession(t *testing.T) {
 	t.Parallel()
 	f := start(t, settings())
@@ -171,7 +171,7 @@ func TestNames(t *testing.T) {
 	f.wait("bmp/127.0.1.7", 3)
 }
 
-// TestReplaced: the newer session of a router takes the place of the older, with a higher number and no Down in between.
+// TestReplaced: the newer session of a router takes the place of the older, in a higher epoch and without a Down in between.
 func TestReplaced(t *testing.T) {
 	t.Parallel()
 	f := start(t, settings())
@@ -193,7 +193,7 @@ func TestReplaced(t *testing.T) {
 	}
 	recs := f.Updates.Updates(t)
 	if x, y := recs[0].GetPosition().GetEpoch(), recs[4].GetPosition().GetEpoch(); y <= x {
-		t.Errorf("sessions %d, %d", x, y)
+		t.Errorf("epochs %d, %d", x, y)
 	}
 }
 

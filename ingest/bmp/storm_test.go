@@ -104,15 +104,15 @@ func TestStorm(t *testing.T) {
 // count counts the messages of all collectors, which have to stand in order without a hole.
 func count(t *testing.T, cfg kafka.Config, said int) map[string]int {
 	t.Helper()
-	heard, last, sessions := map[string]int{}, map[string]uint64{}, map[string]uint64{}
+	heard, last, epochs := map[string]int{}, map[string]uint64{}, map[string]uint64{}
 	err := kafka.ReadToEnd(t.Context(), cfg, kafkatest.Log(), schemas.TopicUpdates, func(r *kgo.Record) error {
 		u := &pb.UpdateRecord{}
 		if err := u.UnmarshalVT(r.Value); err != nil {
 			return err
 		}
 		c, seq := u.GetPosition().GetCollector(), u.GetPosition().GetSequence()
-		if sessions[c] != u.GetPosition().GetEpoch() {
-			sessions[c], last[c] = u.GetPosition().GetEpoch(), 0
+		if epochs[c] != u.GetPosition().GetEpoch() {
+			epochs[c], last[c] = u.GetPosition().GetEpoch(), 0
 		}
 		if u.GetClock() != nil {
 			return nil

@@ -38,7 +38,7 @@ func (r *rig) play(t *testing.T, s *rislivetest.Schedule, factor float64, n int)
 	until(t, "messages", time.Minute, func() bool { return r.messages(t) >= n })
 }
 
-// TestFollows: what the service says is said, in order; a session begins with its gap.
+// TestFollows: what the service says is said, in order; an epoch begins with its gap.
 func TestFollows(t *testing.T) {
 	t.Parallel()
 	for _, compression := range []bool{false, true} {
@@ -122,7 +122,7 @@ func TestRecordings(t *testing.T) {
 	}
 }
 
-// TestOwn: subscriptions follow what is owned; what is left says nothing more, and comes back as a session of its own.
+// TestOwn: subscriptions follow what is owned; what is left says nothing more, and comes back as an epoch of its own.
 func TestOwn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rislivetest.Options{}, []string{"rrc00", "rrc01"}, nil)
@@ -163,7 +163,7 @@ func TestOwn(t *testing.T) {
 		}
 	}
 	if begun != 2 {
-		t.Errorf("%d sessions of rrc00, want 2", begun)
+		t.Errorf("%d epochs of rrc00, want 2", begun)
 	}
 	r.client.Own(nil)
 	if err := r.client.Ready(); err != nil {

@@ -164,7 +164,7 @@ func clientChild(ctx context.Context, k task, say func(answer)) error {
 
 // measure waits for the first records, and then until all are acknowledged.
 func measure(ctx context.Context, k task, updates *kafka.Producer) (answer, error) {
-	const opening = 3 // session, gap and collector up
+	const opening = 3 // epoch, gap and collector up
 	records := func() int64 { n, _ := updates.Produced(); return n }
 	wait := func(n int64) error {
 		for records() < n {

@@ -39,10 +39,10 @@ func (s *Source) caughtUp(c *collector) bool {
 	return true
 }
 
-// anew begins a session of positions, later than any before: Unix milliseconds. Offsets of a topic count from 0 again where it was
+// anew begins an epoch of positions, later than any before: Unix milliseconds. Offsets of a topic count from 0 again where it was
 // deleted and made again.
 func (s *Source) anew(p *partition) {
-	p.session = max(p.session+1, uint64(max(time.Now().UnixMilli(), 0)))
+	p.epoch = max(p.epoch+1, uint64(max(time.Now().UnixMilli(), 0)))
 	p.bmp.Reset()
 }
 

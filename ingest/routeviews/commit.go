@@ -31,7 +31,7 @@ type memory struct {
 	Since int64 `json:"since,omitempty"`
 	// Open tells that a gap of the collector is open.
 	Open    bool              `json:"open,omitempty"`
-	Session uint64            `json:"session,omitempty"`
+	Epoch   uint64            `json:"epoch,omitempty"`
 	AddPath []wire.BMPAddPath `json:"add_path,omitempty"`
 }
 
@@ -66,7 +66,7 @@ func (s *Source) commit(ctx context.Context) error {
 }
 
 // introduce commits where partitions begin that were assigned since the last poll, before anything of them is passed on: whoever
-// has them next then knows the session of their positions. A cluster that refuses is told again with the next commit.
+// has them next then knows the epoch of their positions. A cluster that refuses is told again with the next commit.
 func (s *Source) introduce(ctx context.Context) {
 	s.mu.Lock()
 	fresh := s.fresh
@@ -104,7 +104,7 @@ func (s *Source) collect() {
 
 // remember writes what the next owner needs to know.
 func (p *partition) remember() string {
-	m := memory{At: time.Now().UnixMicro(), Clock: p.clock, Session: p.session}
+	m := memory{At: time.Now().UnixMicro(), Clock: p.clock, Epoch: p.epoch}
 	if p.c != nil {
 		m.Since, m.Open = p.c.stream.OpenGap()
 	}

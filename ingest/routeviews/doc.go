@@ -4,7 +4,7 @@
 // Inputs: the topics that a regular expression names, as a static member of a consumer group of this installation's own. Outputs:
 // a stream.Stream for each collector whose topics this member has (all of one collector's, by internal/kafka's balancer), and in it
 // a lane rv/<topic>. A record's position is its place in the topic: the sequence is offset x 65536 + its number in the topic's
-// record, from 1; the session is when the topic was first followed, Unix milliseconds, and stands with the committed offset, for a
+// record, from 1; the epoch is when the topic was first followed, Unix milliseconds, and stands with the committed offset, for a
 // topic that is deleted and made again counts its offsets from 0. So what is read twice is dropped by whoever reads it here.
 //
 // Offsets are committed to RouteViews' cluster after what came of them is acknowledged in bgp.updates. Their metadata carry what

@@ -91,14 +91,15 @@ func (s *Source) place(p *partition, begin, end int64, old kadm.Offset) *place {
 		return pl
 	}
 	m := recall(old.Metadata)
-	if m.At == 0 { // it was not us: what lies between our last place and this one, and how we named positions, is not known
+	// Another program committed this, or an older darkmap: our last offset and the epoch of our positions are not known.
+	if m.At == 0 || m.Epoch == 0 {
 		pl.at = min(max(old.At, begin), end)
 		pl.lost = fmt.Sprintf("the offset of %s partition %d was committed by another program", p.topic, p.number)
 		s.anew(p)
 		return pl
 	}
 	pl.known, pl.memory = true, m
-	p.session, p.clock = pl.memory.Session, pl.memory.Clock
+	p.epoch, p.clock = pl.memory.Epoch, pl.memory.Clock
 	p.bmp.RestoreAddPath(pl.memory.AddPath)
 	switch {
 	case old.At < begin:

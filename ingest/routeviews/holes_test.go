@@ -43,12 +43,12 @@ func TestHoles(t *testing.T) {
 		Since    int64
 	}
 	var got []seen
-	var sessions []uint64
+	var epochs []uint64
 	for _, r := range set.Updates.Updates(t) {
 		x := seen{Body: streamtest.Bodies([]*pb.UpdateRecord{r}, "routeviews/x", "")[0], Since: r.GetGapBegin().GetSinceUs()}
 		if r.GetBgpMessage() != nil {
 			x.Sequence = r.GetPosition().GetSequence()
-			sessions = append(sessions, r.GetPosition().GetEpoch())
+			epochs = append(epochs, r.GetPosition().GetEpoch())
 		}
 		got = append(got, x)
 	}
@@ -66,8 +66,8 @@ func TestHoles(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
-	if sessions[4] != 7 || sessions[5] <= 7 {
-		t.Errorf("got sessions %v, want the last after 7", sessions)
+	if epochs[4] != 7 || epochs[5] <= 7 {
+		t.Errorf("got epochs %v, want the last after 7", epochs)
 	}
 }
 
@@ -113,7 +113,7 @@ func followed(t *testing.T) (*streamtest.Set, rig) {
 		t.Fatal(err)
 	}
 	c := &collector{name: "routeviews/x", stream: st, parts: 1}
-	p := &partition{topic: topicX, c: c, lane: st.Source(bgp.RouteViewsLane(topicX, 0)), session: 7, next: 10, peers: map[bgp.Peer]*stream.Peer{}}
+	p := &partition{topic: topicX, c: c, lane: st.Source(bgp.RouteViewsLane(topicX, 0)), epoch: 7, next: 10, peers: map[bgp.Peer]*stream.Peer{}}
 	s.parts[topicX] = map[int32]*partition{0: p}
 	return set, rig{s}
 }

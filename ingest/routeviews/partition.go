@@ -41,13 +41,13 @@ type partition struct {
 	number int32
 	c      *collector // nil: the topic names none
 	lane   *stream.Lane
-	// session is that of the positions: 0, and later than any before where the topic began anew.
-	session uint64
-	next    int64 // the offset that is expected
-	end     int64 // that of the topic's end when it was taken over
-	clock   int64 // of the last message, microseconds
-	bmp     wire.BMPSession
-	peers   map[bgp.Peer]*stream.Peer // those that were heard of and did not go down
+	// epoch is that of the positions: 0, and later than any before where the topic began anew.
+	epoch uint64
+	next  int64 // the offset that is expected
+	end   int64 // that of the topic's end when it was taken over
+	clock int64 // of the last message, microseconds
+	bmp   wire.BMPSession
+	peers map[bgp.Peer]*stream.Peer // those that were heard of and did not go down
 	// doubted are peers of which it is open, since an Initiation, whether they are there; nil where nothing is.
 	doubted map[bgp.Peer]*stream.Peer
 	// unheard tells that more peers may be there, of which an owner before heard, or nobody.
@@ -58,7 +58,7 @@ type partition struct {
 // seek places the lane's next record.
 func (p *partition) seek(offset int64) {
 	p.made++
-	p.lane.Seek(p.session, uint64(offset)*perRecord+p.made)
+	p.lane.Seek(p.epoch, uint64(offset)*perRecord+p.made)
 }
 
 // record reads one of the topic. What cannot be decoded goes to the dead letters; the error is the producer's.

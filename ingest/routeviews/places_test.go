@@ -63,7 +63,7 @@ func TestUnknownTopic(t *testing.T) {
 		At      int64
 		Unknown bool
 	}
-	committed := kadm.OffsetResponses{fresh: {0: {Offset: kadm.Offset{At: 15, Metadata: `{"session":7}`}}}}
+	committed := kadm.OffsetResponses{fresh: {0: {Offset: kadm.Offset{At: 15, Metadata: `{"epoch":7}`}}}}
 	for _, tt := range []struct {
 		name   string
 		hidden time.Duration
@@ -109,9 +109,9 @@ func TestUnknownTopic(t *testing.T) {
 func TestForeignCommit(t *testing.T) {
 	t.Parallel()
 	_, s := followed(t)
-	p := &partition{topic: topicX, session: 7, next: 100}
+	p := &partition{topic: topicX, epoch: 7, next: 100}
 	position := func(p *partition, offset int64) bgp.Position {
-		return bgp.Position{Collector: "routeviews/x", Lane: bgp.RouteViewsLane(topicX, 0), Session: p.session, Sequence: uint64(offset)<<16 + 1}
+		return bgp.Position{Collector: "routeviews/x", Lane: bgp.RouteViewsLane(topicX, 0), Epoch: p.epoch, Sequence: uint64(offset)<<16 + 1}
 	}
 	last := position(p, p.next-1)
 	other := &place{p: &partition{topic: "routeviews.x.64497.bmp_raw"}, known: true, memory: recall(p.remember())} // beside it, ours

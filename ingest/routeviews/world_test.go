@@ -174,7 +174,7 @@ func (w *world) check() (messages, twice int) {
 			r := lane[0]
 			lane = lane[1:]
 			if want := uint64(offset)<<16 + 1; r.GetPosition().GetSequence() != want || r.GetPosition().GetEpoch() != got[string(bgp.RouteViewsLane(topic, 0))][0].GetPosition().GetEpoch() {
-				w.t.Fatalf("%s: got position %v, want sequence %d of one session", topic, r.GetPosition(), want)
+				w.t.Fatalf("%s: got position %v, want sequence %d of one epoch", topic, r.GetPosition(), want)
 			}
 			if !bytes.Equal(r.GetBgpMessage().GetRaw(), raw) {
 				w.t.Fatalf("%s: offset %d: got %x, want %x", topic, offset, r.GetBgpMessage().GetRaw(), raw)
@@ -205,10 +205,10 @@ func (w *world) feeds() []*pb.FeedRecord {
 // owners says which instance last brought each collector up.
 func (w *world) owners() map[string]string {
 	w.t.Helper()
-	out, session := map[string]string{}, map[string]uint64{}
+	out, epoch := map[string]string{}, map[string]uint64{}
 	for _, f := range w.feeds() {
-		if f.GetEvent() == pb.FeedEvent_FEED_EVENT_UP && f.GetPeer() == nil && f.GetPosition().GetEpoch() >= session[f.GetCollector()] {
-			out[f.GetCollector()], session[f.GetCollector()] = f.GetInstance(), f.GetPosition().GetEpoch()
+		if f.GetEvent() == pb.FeedEvent_FEED_EVENT_UP && f.GetPeer() == nil && f.GetPosition().GetEpoch() >= epoch[f.GetCollector()] {
+			out[f.GetCollector()], epoch[f.GetCollector()] = f.GetInstance(), f.GetPosition().GetEpoch()
 		}
 	}
 	return out

@@ -1,7 +1,7 @@
 // Package stream writes what live sources say into bgp.updates.v1 and bgp.feeds.v1: one Stream for each collector, one order.
 //
 // A source opens a Stream when it begins to own a collector, and says on it what it hears. The stream gives every record its
-// position: live messages stand in lane live under a session number that rises from owner to owner; what can be read again
+// position: live messages stand in lane live under an epoch that rises from owner to owner; what can be read again
 // (table/<gap>, fill/<gap>, rv/<topic>, follow) stands in a Lane of its own. It corrects timestamps that cannot be, notes gaps and
 // checks, judges whether the collector is stale, and counts.
 //

@@ -70,7 +70,7 @@ func (s *Stream) BeginGap(ctx context.Context, since int64, why string) (*Gap, e
 	s.gaps++
 	now := s.now()
 	since = min(since, now)
-	g := &Gap{ID: fmt.Sprintf("%d-%d", s.session, s.gaps), Since: since, Until: now, s: s, after: map[bgp.Peer]int64{}}
+	g := &Gap{ID: fmt.Sprintf("%d-%d", s.epoch, s.gaps), Since: since, Until: now, s: s, after: map[bgp.Peer]int64{}}
 	if old := s.gap; old != nil && !old.ended {
 		old.ended = true
 		ids := slices.Concat(old.ids, []string{old.ID})
@@ -235,7 +235,7 @@ type Check struct {
 func (s *Stream) BeginCheck(ctx context.Context, t time.Time) (*Check, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &Check{ID: fmt.Sprintf("%d-check-%s", s.session, t.UTC().Format("20060102T1504")), s: s}
+	c := &Check{ID: fmt.Sprintf("%d-check-%s", s.epoch, t.UTC().Format("20060102T1504")), s: s}
 	rec := &pb.UpdateRecord{Body: &pb.UpdateRecord_CheckBegin{CheckBegin: &pb.CheckBegin{Id: c.ID}}}
 	return c, s.write(ctx, &s.live, s.now(), rec)
 }

@@ -19,7 +19,7 @@ const slabBytes = 128 << 10
 type Lane struct {
 	s        *Stream
 	name     bgp.Lane
-	session  uint64
+	epoch    uint64
 	sequence uint64 // of the last record
 	live     bool   // what it says is the present: it counts, and moves the clock
 	lacks    *bool  // of what it answers: set where a record was refused; nil where it answers nothing; the stream's mu
@@ -31,8 +31,8 @@ func (s *Stream) Lane(name bgp.Lane) *Lane { return &Lane{s: s, name: name} }
 // Source begins a lane of the present whose positions are the source's own, set by Seek: rv/<topic>, follow.
 func (s *Stream) Source(name bgp.Lane) *Lane { return &Lane{s: s, name: name, live: true} }
 
-// Seek makes the next record stand at sequence (from 1) of session.
-func (l *Lane) Seek(session, sequence uint64) { l.session, l.sequence = session, sequence-1 }
+// Seek makes the next record stand at sequence (from 1) of epoch.
+func (l *Lane) Seek(epoch, sequence uint64) { l.epoch, l.sequence = epoch, sequence-1 }
 
 // Message is a BGP message of a peer.
 type Message struct {
@@ -148,7 +148,7 @@ func (s *Stream) write(ctx context.Context, l *Lane, t int64, rec *pb.UpdateReco
 		return fmt.Errorf("%s: %w", s.collector, ErrClosed)
 	}
 	l.sequence++
-	s.position = pb.Position{Collector: s.collector, Lane: string(l.name), Epoch: l.session, Sequence: l.sequence}
+	s.position = pb.Position{Collector: s.collector, Lane: string(l.name), Epoch: l.epoch, Sequence: l.sequence}
 	rec.Position, rec.TimestampUs, rec.ReceivedAtUs = &s.position, t, s.now()
 	value := s.alloc(rec.SizeVT())
 	if _, err := rec.MarshalToSizedBufferVT(value); err != nil {
@@ -186,7 +186,7 @@ func (s *Stream) alloc(n int) []byte {
 // feed writes a record of bgp.feeds. mu is held.
 func (s *Stream) feed(ctx context.Context, f *pb.FeedRecord) error {
 	s.feeds++
-	f.Position = codec.Position(bgp.Position{Collector: s.collector, Lane: bgp.LaneFeed, Session: s.session, Sequence: s.feeds})
+	f.Position = codec.Position(bgp.Position{Collector: s.collector, Lane: bgp.LaneFeed, Epoch: s.epoch, Sequence: s.feeds})
 	f.Collector, f.Source, f.Instance = s.collector, s.o.Source, s.set.d.Instance
 	if f.TimestampUs == 0 {
 		f.TimestampUs = s.now()

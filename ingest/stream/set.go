@@ -60,7 +60,7 @@ type Set struct {
 	streams map[string]*Stream // by collector
 	past    map[string]Past
 	doubted map[string]int64 // collectors whose tables are wanted, and when that was said, microseconds; at most maxDoubted
-	highest uint64           // session number seen
+	highest uint64           // highest epoch seen
 	turned  time.Time
 	clocks  uint64 // clock records written; Run's
 	round   *round // that is not acknowledged yet; Run's
@@ -93,8 +93,8 @@ func (s *Set) DeadLetter(ctx context.Context, l DeadLetter) error {
 
 // Past is what is known of a collector from before this process owned it.
 type Past struct {
-	// Session is the highest session number seen.
-	Session uint64
+	// Epoch is the highest epoch seen.
+	Epoch uint64
 	// Known is up to when everything that the collector said is known (FeedStatus.known_us), microseconds since 1970; 0 is never.
 	Known int64
 	// AsOf is when that was so, microseconds since 1970: tables that were wanted before are wanted no more.
@@ -116,7 +116,7 @@ func NewSet(cfg Config, d Deps) (*Set, error) {
 func (s *Set) Remember(collector string, p Past) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.highest = max(s.highest, p.Session)
+	s.highest = max(s.highest, p.Epoch)
 	s.past[collector] = p
 }
 
@@ -134,22 +134,22 @@ func (s *Set) Doubt(collector string, at time.Time) *Stream {
 	return nil
 }
 
-// Saw raises the session numbers to come above n: those of all collectors, so that a clock that was stepped back does no harm.
+// Saw raises the epochs to come above n: those of all collectors, so that a clock that was stepped back does no harm.
 func (s *Set) Saw(n uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.highest = max(s.highest, n)
 }
 
-// session returns a new session number: Unix milliseconds x 1024 + a number drawn, raised above any seen. mu is held.
-func (s *Set) session() uint64 {
+// epoch returns a new epoch: Unix milliseconds x 1024 + a number drawn, raised above any seen. mu is held.
+func (s *Set) epoch() uint64 {
 	n := uint64(max(s.d.Now().UnixMilli(), 0))<<10 | rand.Uint64N(1<<10) //nolint:gosec // tells processes apart, keeps no secret
 	s.highest = max(n, s.highest+1)
 	return s.highest
 }
 
-// Open begins a new session of a collector and writes that it has. A stream that is open under the name is closed, without a
-// record: the new session ends it.
+// Open begins a new epoch of a collector and writes that it has. A stream that is open under the name is closed, without a
+// record: the new epoch ends it.
 func (s *Set) Open(ctx context.Context, collector string, o Options) (*Stream, error) {
 	s.mu.Lock()
 	old, past := s.streams[collector], s.past[collector]
@@ -157,7 +157,7 @@ func (s *Set) Open(ctx context.Context, collector string, o Options) (*Stream, e
 	if doubted = doubted && at > past.AsOf; doubted {
 		past.Known = 0
 	}
-	st := newStream(s, collector, o, s.session(), past)
+	st := newStream(s, collector, o, s.epoch(), past)
 	st.doubted = doubted
 	s.streams[collector] = st
 	delete(s.past, collector)

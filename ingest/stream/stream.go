@@ -27,7 +27,7 @@ const maxListed = 1 << 12
 // ErrTooManyPeers is a collector that names more than MaxPeers peers.
 var ErrTooManyPeers = fmt.Errorf("more than %d peers at one collector", MaxPeers)
 
-// ErrClosed is something said on a stream that was closed, or taken over by a new session.
+// ErrClosed is something said on a stream that was closed, or taken over by a new owner.
 var ErrClosed = errors.New("stream is closed")
 
 // Clock says whose clock a collector's ticks follow.
@@ -56,7 +56,7 @@ type Stream struct {
 	set       *Set
 	collector string
 	o         Options
-	session   uint64
+	epoch     uint64
 	doubted   bool        // its tables were wanted before it was opened
 	gone      atomic.Bool // closed; apart from mu, so that it can be asked under any lock
 
@@ -68,12 +68,12 @@ type Stream struct {
 	// clock is the last tick, microseconds; delay how late the last message was, least how late the least late one since the last tick, -1
 	// none came, and late what that was at the last tick.
 	clock, delay, least, late int64
-	since                     int64 // from when on the collector was not followed before this session, 0 is since ever
+	since                     int64 // from when on the collector was not followed before this epoch, 0 is since ever
 	safe                      int64 // up to when what is known is acknowledged, too
 	owes                      int64 // from when on what the collector said may be missing, 0 is nothing
 	whole                     bool  // but for the open gap, everything is known
 	gap                       *Gap
-	gaps                      int // begun in this session
+	gaps                      int // begun in this epoch
 	lastGap                   int64
 	messages                  uint64
 	counted                   uint64 // messages at the last status
@@ -103,11 +103,11 @@ type Peer struct {
 // Key is who it is.
 func (p *Peer) Key() bgp.Peer { return p.key }
 
-func newStream(set *Set, collector string, o Options, session uint64, past Past) *Stream {
-	s := &Stream{set: set, collector: collector, o: o, session: session, state: bgp.FeedOpening, peers: map[peerID]*Peer{}, whole: past.Known != 0, counter: set.metrics.messages.WithLabelValues(collector), least: -1}
+func newStream(set *Set, collector string, o Options, epoch uint64, past Past) *Stream {
+	s := &Stream{set: set, collector: collector, o: o, epoch: epoch, state: bgp.FeedOpening, peers: map[peerID]*Peer{}, whole: past.Known != 0, counter: set.metrics.messages.WithLabelValues(collector), least: -1}
 	s.since = min(past.Known, s.now()) // nothing is known that was not said yet
 	s.safe = s.since
-	s.live = Lane{s: s, name: bgp.LaneLive, session: session, live: true}
+	s.live = Lane{s: s, name: bgp.LaneLive, epoch: epoch, live: true}
 	return s
 }
 
@@ -117,7 +117,7 @@ func (s *Stream) Collector() string { return s.collector }
 // Live is the lane of what cannot be read again.
 func (s *Stream) Live() *Lane { return &s.live }
 
-// Since is the time from which on the collector was not followed before this session, microseconds; 0 is since ever.
+// Since is the time from which on the collector was not followed before this epoch, microseconds; 0 is since ever.
 func (s *Stream) Since() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,7 +143,7 @@ func (s *Stream) Peer(p bgp.Peer, id netip.Addr) (*Peer, error) {
 	return h, nil
 }
 
-// begin writes the session's first records.
+// begin writes the first records of the epoch.
 func (s *Stream) begin(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -223,7 +223,7 @@ func (s *Stream) abandon() {
 	s.gone.Store(true)
 }
 
-// Closed reports whether it was closed, or taken over by a new session. It takes no lock: whoever is told of a gap, while the stream is
+// Closed reports whether it was closed, or taken over by a new owner. It takes no lock: whoever is told of a gap, while the stream is
 // locked, may hold one of its own that it asks under.
 func (s *Stream) Closed() bool { return s.gone.Load() }
 

@@ -49,8 +49,8 @@ func handle(t *testing.T, s *stream.Stream, n byte) *stream.Peer {
 	return p
 }
 
-// TestSession: a session begins with its record; one that takes its place has a higher number, and the old one says no more.
-func TestSession(t *testing.T) {
+// TestEpoch: an epoch begins with its record; one that takes its place has a higher number, and the old one says no more.
+func TestEpoch(t *testing.T) {
 	t.Parallel()
 	set, s, w := open(t, stream.Options{Source: "bmp", Clock: stream.Own, Reset: true})
 	if err := s.Up(t.Context()); err != nil {
@@ -66,7 +66,7 @@ func TestSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := s.Live().Message(t.Context(), &stream.Message{Peer: p, Raw: []byte{1}}); err == nil {
-		t.Error("the old session still writes")
+		t.Error("the old epoch still writes")
 	}
 	_ = next
 	recs := set.Updates.Updates(t)

@@ -8,12 +8,15 @@ import (
 )
 
 // Position is where a record stands in its collector's stream (docs/architecture.md, State and exactly once).
-// Sequence rises within (Collector, Lane, Session), from 1.
+// Sequence rises within (Collector, Lane, Epoch), from 1.
 type Position struct {
 	Collector string
 	Lane      Lane
-	Session   uint64
-	Sequence  uint64
+	// Epoch is a fencing epoch: each owner of a collector writes its lane live in a higher epoch than the owner before, and
+	// consumers drop records of a lower one. So a stale owner does no harm. In lanes that can be read again it names what Sequence
+	// counts in, such as a file; 0 where there is only one.
+	Epoch    uint64
+	Sequence uint64
 }
 
 // LaneKey names a lane among all collectors. It is comparable.
@@ -25,10 +28,10 @@ type LaneKey struct {
 // Of returns the lane that p stands in.
 func (p Position) Of() LaneKey { return LaneKey{Collector: p.Collector, Lane: p.Lane} }
 
-// After reports whether p stands after q, both in one lane: a newer session, or a later record of the same.
+// After reports whether p stands after q, both in one lane: in a higher epoch, or later in the same.
 func (p Position) After(q Position) bool {
-	if p.Session != q.Session {
-		return p.Session > q.Session
+	if p.Epoch != q.Epoch {
+		return p.Epoch > q.Epoch
 	}
 	return p.Sequence > q.Sequence
 }
@@ -41,7 +44,7 @@ func (p Position) EventID() string {
 	b = append(b, '\n')
 	b = append(b, p.Lane...)
 	b = append(b, '\n')
-	b = strconv.AppendUint(b, p.Session, 10)
+	b = strconv.AppendUint(b, p.Epoch, 10)
 	b = append(b, '\n')
 	b = strconv.AppendUint(b, p.Sequence, 10)
 	sum := sha256.Sum256(b)
@@ -50,5 +53,5 @@ func (p Position) EventID() string {
 
 // String is for logs and errors: ris/rrc00 live 3:17.
 func (p Position) String() string {
-	return fmt.Sprintf("%s %s %d:%d", p.Collector, p.Lane, p.Session, p.Sequence)
+	return fmt.Sprintf("%s %s %d:%d", p.Collector, p.Lane, p.Epoch, p.Sequence)
 }

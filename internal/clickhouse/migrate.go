@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"regexp"
@@ -32,8 +31,11 @@ type Migration struct {
 }
 
 // Migrations renders all steps, in order, for s: plain engines, or Replicated ones ON CLUSTER where s names a cluster.
-func Migrations(s Server) ([]Migration, error) {
-	names, err := fs.Glob(schemas.ClickHouse, "clickhouse/*.sql")
+func Migrations(s Server) ([]Migration, error) { return migrationsIn(schemas.ClickHouse, s) }
+
+// migrationsIn is Migrations of other files, clickhouse/NNNN_name.sql.
+func migrationsIn(files fs.FS, s Server) ([]Migration, error) {
+	names, err := fs.Glob(files, "clickhouse/*.sql")
 	if err != nil {
 		return nil, fmt.Errorf("listing migrations: %w", err)
 	}
@@ -44,7 +46,7 @@ func Migrations(s Server) ([]Migration, error) {
 		if !ok || err != nil || version != uint64(i+1) {
 			return nil, fmt.Errorf("migration %s: want the number %04d", name, i+1)
 		}
-		b, err := schemas.ClickHouse.ReadFile(name)
+		b, err := fs.ReadFile(files, name)
 		if err != nil {
 			return nil, fmt.Errorf("reading a migration: %w", err)
 		}
@@ -114,12 +116,16 @@ type Migrated struct {
 
 // Migrate brings the database to this program's schema: it applies the migrations that are missing, then compares the tables, views,
 // columns, types, indexes and projections with those that the migrations make, and mends what can be mended without losing a row.
-// It fails with ErrNewer where a newer program has migrated, with ErrSchema where something is different that it may not change.
+// It fails with ErrOldForm or ErrNewer, and changes nothing, where another program has made or migrated it, with ErrSchema where something is different that it may not change.
 // Steps are recorded in schema_migrations, after they are done; every statement may run twice, so a step that was interrupted is
 // repeated, and several processes may migrate at once.
 func Migrate(ctx context.Context, s Server) (Migrated, error) {
+	return migrate(ctx, s, schemas.ClickHouse)
+}
+
+func migrate(ctx context.Context, s Server, files fs.FS) (Migrated, error) {
 	var result Migrated
-	all, err := Migrations(s)
+	all, err := migrationsIn(files, s)
 	if err != nil {
 		return result, err
 	}
@@ -128,6 +134,9 @@ func Migrate(ctx context.Context, s Server) (Migrated, error) {
 		return result, err
 	}
 	defer conn.Close() //nolint:errcheck // nothing is pending
+	if err := s.refuseOldFormOn(ctx, conn); err != nil {
+		return result, err
+	}
 	done, err := applied(ctx, conn, s)
 	if err != nil {
 		return result, err
@@ -138,7 +147,7 @@ func Migrate(ctx context.Context, s Server) (Migrated, error) {
 	for _, m := range all[done:] {
 		err := m.apply(ctx, conn, s)
 		if err != nil && m.Version > 1 && Hopeless(err) { // something that an earlier step made may be missing
-			repairs, repairErr := s.repair(ctx, conn, int(m.Version)-1)
+			repairs, repairErr := s.repair(ctx, conn, files, int(m.Version)-1)
 			if len(repairs) == 0 {
 				return result, errors.Join(err, repairErr)
 			}
@@ -150,7 +159,7 @@ func Migrate(ctx context.Context, s Server) (Migrated, error) {
 		}
 		result.Steps++
 	}
-	repairs, err := s.repair(ctx, conn, len(all))
+	repairs, err := s.repair(ctx, conn, files, len(all))
 	result.Repairs = append(result.Repairs, repairs...)
 	return result, err
 }
@@ -198,25 +207,24 @@ func applied(ctx context.Context, conn driver.Conn, s Server) (uint32, error) {
 }
 
 // SchemaVersion reads the number of the last migration of the database, and that of this program's last one. A database without
-// darkmap's tables has 0. It needs no more than to read.
+// darkmap's tables has 0. It fails with ErrOldForm where Migrate does. It needs no more than to read.
 func SchemaVersion(ctx context.Context, s Server) (have, want uint32, err error) {
 	all, err := Migrations(s)
 	if err != nil {
 		return 0, 0, err
 	}
 	want = uint32(len(all))
-	out, err := s.HTTP(ctx, Query{SQL: "SELECT max(version) FROM " + s.Database + ".schema_migrations", Format: "TSV"})
+	if err := s.refuseOldForm(func(query string) (string, error) { return s.askText(ctx, query) }); err != nil {
+		return 0, want, err
+	}
+	text, err := s.askText(ctx, "SELECT max(version) FROM "+s.Database+".schema_migrations")
 	if e, ok := errors.AsType[*QueryError](err); ok && (e.Code == int(proto.ErrUnknownTable) || e.Code == int(proto.ErrUnknownDatabase)) {
 		return 0, want, nil
 	}
 	if err != nil {
 		return 0, want, fmt.Errorf("reading the schema's version: %w", err)
 	}
-	b, err := io.ReadAll(io.LimitReader(out, maxMessage))
-	if err = errors.Join(err, out.Close()); err != nil {
-		return 0, want, fmt.Errorf("reading the schema's version: %w", err)
-	}
-	n, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 32)
+	n, err := strconv.ParseUint(text, 10, 32)
 	if err != nil {
 		return 0, want, fmt.Errorf("reading the schema's version: %w", err)
 	}

@@ -67,11 +67,11 @@ func TestEventIDInSQL(t *testing.T) {
 	s := clickhousetest.Server(t)
 	conn := open(t, s)
 	for _, p := range []bgp.Position{
-		{Collector: "ris/rrc00", Lane: "live", Session: 1<<63 + 5, Sequence: 1},
+		{Collector: "ris/rrc00", Lane: "live", Epoch: 1<<63 + 5, Sequence: 1},
 		{Collector: "file/local", Lane: "file/0a1b", Sequence: 123456789},
 	} {
-		sql := fmt.Sprintf("INSERT INTO %s.route_change_log (dataset, collector, lane, session, sequence, as_path, appended_at) VALUES ('t', ?, ?, ?, ?, '64496 64497 {64498,64499}', now())", s.Database)
-		if err := conn.Exec(t.Context(), sql, p.Collector, p.Lane, p.Session, p.Sequence); err != nil {
+		sql := fmt.Sprintf("INSERT INTO %s.route_change_log (dataset, collector, lane, epoch, sequence, as_path, appended_at) VALUES ('t', ?, ?, ?, ?, '64496 64497 {64498,64499}', now())", s.Database)
+		if err := conn.Exec(t.Context(), sql, p.Collector, p.Lane, p.Epoch, p.Sequence); err != nil {
 			t.Fatal(err)
 		}
 		got := one[string](t, conn, "SELECT event_id FROM "+s.Database+".route_changes WHERE collector = ?", p.Collector)

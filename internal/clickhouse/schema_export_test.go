@@ -3,6 +3,7 @@ package clickhouse
 import (
 	"context"
 	"encoding/json"
+	"io/fs"
 )
 
 // DescribeSchema describes the database of s the way that schema.json does.
@@ -19,3 +20,9 @@ func DescribeSchema(ctx context.Context, s Server) ([]byte, error) {
 	b, err := json.MarshalIndent(have.moved(s.Database, describedDatabase), "", "  ")
 	return append(b, '\n'), err
 }
+
+// MigrateFrom is Migrate with other migrations, MigrationsIn renders them.
+var (
+	MigrateFrom  func(context.Context, Server, fs.FS) (Migrated, error) = migrate
+	MigrationsIn func(fs.FS, Server) ([]Migration, error)               = migrationsIn
+)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -17,10 +18,10 @@ var ErrSchema = errors.New("the database does not have this program's schema")
 // castLimit bounds how long the values of a column are looked through before its type is changed back.
 const castLimit = time.Minute
 
-// repair compares the database with the schema after the given number of migrations and mends what can be mended without losing a
+// repair compares the database with the schema after the given number of migrations in files and mends what can be mended without losing a
 // row. It returns what it did; the error is ErrSchema where something else is left. Several processes may repair at once.
-func (s Server) repair(ctx context.Context, conn driver.Conn, steps int) ([]string, error) {
-	want, exact, err := s.wanted(ctx, conn, steps)
+func (s Server) repair(ctx context.Context, conn driver.Conn, files fs.FS, steps int) ([]string, error) {
+	want, exact, err := s.wanted(ctx, conn, files, steps)
 	if err != nil {
 		return nil, err
 	}

@@ -215,23 +215,6 @@ func TestTypeThatLoses(t *testing.T) {
 	}
 }
 
-// TestStepAfterADrop: a step that needs a table which was dropped by hand makes it again first.
-func TestStepAfterADrop(t *testing.T) {
-	t.Parallel()
-	s := clickhousetest.Server(t)
-	conn := open(t, s)
-	must(t, conn, "DROP TABLE "+s.Database+".feeds SYNC", "TRUNCATE TABLE "+s.Database+".schema_migrations",
-		"INSERT INTO "+s.Database+".schema_migrations (version, name) VALUES (1, 'tables')")
-	all, err := clickhouse.Migrations(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := clickhouse.Migrate(t.Context(), s)
-	if err != nil || got.Steps != len(all)-1 || len(got.Repairs) == 0 || !strings.Contains(got.Repairs[0], "table feeds was missing") {
-		t.Errorf("got %+v, %v; want %d steps and that feeds was missing", got, err, len(all)-1)
-	}
-}
-
 // TestMigrateAtOnce: several processes migrate and repair one database at once.
 func TestMigrateAtOnce(t *testing.T) {
 	t.Parallel()

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"regexp"
 	"strconv"
 	"strings"
@@ -33,13 +34,13 @@ const (
 	scratchDrop = 10 * time.Second
 )
 
-// wanted is the schema that the migrations make, as this server describes it, with the texts naming s.Database. It is made in a
+// wanted is the schema that the first steps of the migrations in files make, as this server describes it, with the texts naming s.Database. It is made in a
 // scratch database, which is dropped again. exact is false where the user may not make one: then the schema is the description
 // in this program, and only names, types and kinds can be compared.
-func (s Server) wanted(ctx context.Context, conn driver.Conn, steps int) (want schema, exact bool, err error) {
+func (s Server) wanted(ctx context.Context, conn driver.Conn, files fs.FS, steps int) (want schema, exact bool, err error) {
 	scratch := s
 	scratch.Database = s.Database + scratchMark + strconv.FormatInt(time.Now().Unix(), 10) + "_" + strings.ToLower(rand.Text()[:8])
-	all, err := Migrations(scratch)
+	all, err := migrationsIn(files, scratch)
 	if err != nil {
 		return nil, false, err
 	}

@@ -17,12 +17,12 @@ var ErrInvalid = errors.New("invalid record")
 
 // Position converts a position for a record.
 func Position(p bgp.Position) *pb.Position {
-	return &pb.Position{Collector: p.Collector, Lane: string(p.Lane), Epoch: p.Session, Sequence: p.Sequence}
+	return &pb.Position{Collector: p.Collector, Lane: string(p.Lane), Epoch: p.Epoch, Sequence: p.Sequence}
 }
 
 // ParsePosition is the inverse of Position; absent is the zero Position.
 func ParsePosition(p *pb.Position) bgp.Position {
-	return bgp.Position{Collector: p.GetCollector(), Lane: bgp.Lane(p.GetLane()), Session: p.GetEpoch(), Sequence: p.GetSequence()}
+	return bgp.Position{Collector: p.GetCollector(), Lane: bgp.Lane(p.GetLane()), Epoch: p.GetEpoch(), Sequence: p.GetSequence()}
 }
 
 // AppendPrefix appends p as Route.prefix in schemas/proto/darkmap/v1/routes.proto says. p must be valid and masked.

@@ -52,7 +52,7 @@ func TestPeerAndPosition(t *testing.T) {
 			t.Errorf("%v: got %+v, %v; want ErrInvalid", p, got, err)
 		}
 	}
-	want := bgp.Position{Collector: "ris/rrc00", Lane: bgp.LaneLive, Session: 3, Sequence: 17}
+	want := bgp.Position{Collector: "ris/rrc00", Lane: bgp.LaneLive, Epoch: 3, Sequence: 17}
 	if got := ParsePosition(Position(want)); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

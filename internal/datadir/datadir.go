@@ -12,17 +12,11 @@ import (
 	"time"
 )
 
-// version is what the folder's layout is called. A newer one is refused; an older one is migrated when there is one.
-const version = 1
-
 // ErrLocked says that another instance has the folder.
 var ErrLocked = errors.New("in use by another darkmap")
 
 // ErrNothing says that nothing was ever stored in the folder.
 var ErrNothing = errors.New("nothing was ever stored in")
-
-// ErrNewer says that a newer darkmap wrote the folder.
-var ErrNewer = errors.New("written by a newer darkmap")
 
 const (
 	// lockWait is how long a predecessor that is ending is waited for, lockLook how often it is looked at.
@@ -56,26 +50,42 @@ func Path(path string) (string, error) {
 	return path, nil
 }
 
-// Open makes the folder if it has to, checks its version, and locks it: ErrLocked where another instance keeps it for
-// more than a few seconds, ErrNewer where it is not for this darkmap. What a dead instance left in run.json is removed.
+// Open makes the folder if it has to, locks it, and checks its version: ErrLocked where another instance keeps it for
+// more than a few seconds, ErrNewer, ErrOlder or ErrNoVersion where it is not for this darkmap: then it stays as it is.
+// What a dead instance left in run.json is removed.
 func Open(path string) (*Dir, error) {
 	path, err := Path(path)
 	if err != nil {
 		return nil, err
 	}
-	for _, sub := range []string{"", "kafka", "clickhouse", guestsFolder} {
-		if err := os.MkdirAll(filepath.Join(path, sub), 0o700); err != nil {
-			return nil, fmt.Errorf("making the data directory: %w", err)
-		}
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, fmt.Errorf("making the data directory: %w", err)
 	}
 	d := &Dir{path: path}
 	if err := d.acquire(); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(d.checkVersion(), removeIfThere(d.runFile()), d.emptyTemp()); err != nil {
-		return nil, errors.Join(err, d.Close())
+	if err := d.prepare(); err != nil {
+		return nil, errors.Join(err, d.release())
 	}
 	return d, nil
+}
+
+// prepare checks the version, makes what is missing, and removes what a dead instance left.
+func (d *Dir) prepare() error {
+	found, err := checkVersion(d.path)
+	if err == nil && !found {
+		err = write(filepath.Join(d.path, versionFile), []byte(strconv.Itoa(version)+"\n"))
+	}
+	if err != nil {
+		return err
+	}
+	for _, sub := range []string{"kafka", "clickhouse", guestsFolder} {
+		if err := os.MkdirAll(filepath.Join(d.path, sub), 0o700); err != nil {
+			return fmt.Errorf("making the data directory: %w", err)
+		}
+	}
+	return errors.Join(removeIfThere(d.runFile()), d.emptyTemp())
 }
 
 // OpenStore is Open for those who read the embedded store and must not make one: ErrNothing, and no file is made, where the folder or
@@ -95,20 +105,22 @@ func OpenStore(path string) (*Dir, error) {
 	return Open(path)
 }
 
-// HasStore reports whether an embedded store was ever made in the folder (the default where path is empty).
+// HasStore reports whether an embedded store was ever made in the folder (the default where path is empty). Its errors are those of
+// the version, as Open's.
 func HasStore(path string) (bool, error) {
 	path, err := Path(path)
 	if err != nil {
 		return false, err
 	}
-	for _, name := range []string{"VERSION", filepath.Join("clickhouse", "data")} {
-		_, err := os.Stat(filepath.Join(path, name))
-		switch {
-		case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
-			return false, nil
-		case err != nil:
-			return false, fmt.Errorf("looking into the data directory: %w", err)
-		}
+	if found, err := checkVersion(path); err != nil || !found {
+		return false, err
+	}
+	_, err = os.Stat(filepath.Join(path, "clickhouse", "data"))
+	switch {
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("looking into the data directory: %w", err)
 	}
 	return true, nil
 }
@@ -144,26 +156,6 @@ func (d *Dir) holder() string {
 		return ""
 	}
 	return fmt.Sprintf(" (%s, process %d)", r.Command, r.PID)
-}
-
-// checkVersion reads VERSION, or writes it into a new folder.
-func (d *Dir) checkVersion() error {
-	path := filepath.Join(d.path, "VERSION")
-	b, err := os.ReadFile(path) //nolint:gosec // below the data directory
-	if errors.Is(err, os.ErrNotExist) {
-		return write(path, []byte(strconv.Itoa(version)+"\n"))
-	}
-	if err != nil {
-		return fmt.Errorf("reading the data directory's version: %w", err)
-	}
-	n, err := strconv.Atoi(strings.TrimSpace(string(b)))
-	switch {
-	case err != nil || n < 1:
-		return fmt.Errorf("data directory %s: VERSION holds %q, want a number", d.path, strings.TrimSpace(string(b)))
-	case n > version:
-		return fmt.Errorf("data directory %s has version %d, this darkmap knows %d: %w", d.path, n, version, ErrNewer)
-	}
-	return nil
 }
 
 // Installation is an id that no other folder has: what it names elsewhere (a consumer group on others' clusters) is its own.
@@ -207,8 +199,12 @@ func (d *Dir) Close() error {
 	if d.lock == nil {
 		return nil
 	}
-	// Unlocking is not left to the closing: a child that is just being forked has the file too.
-	err := errors.Join(removeIfThere(d.runFile()), syscall.Flock(int(d.lock.Fd()), syscall.LOCK_UN), d.lock.Close())
+	return errors.Join(removeIfThere(d.runFile()), d.release())
+}
+
+// release unlocks the folder. Unlocking is not left to the closing: a child that is just being forked has the file too.
+func (d *Dir) release() error {
+	err := errors.Join(syscall.Flock(int(d.lock.Fd()), syscall.LOCK_UN), d.lock.Close())
 	d.lock = nil
 	return err
 }

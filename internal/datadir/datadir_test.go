@@ -1,7 +1,6 @@
 package datadir
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -39,30 +38,6 @@ func TestOpen(t *testing.T) {
 	}
 	if err := again.Close(); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestVersion(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		content string
-		want    error
-		ok      bool
-	}{{"1\n", nil, true}, {"2\n", ErrNewer, false}, {"rubbish", nil, false}, {"", nil, false}}
-	for _, tt := range tests {
-		path := t.TempDir()
-		if err := os.WriteFile(filepath.Join(path, "VERSION"), []byte(tt.content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		d, err := Open(path)
-		if (err == nil) != tt.ok || tt.want != nil && !errors.Is(err, tt.want) {
-			t.Errorf("VERSION %q: got %v", tt.content, err)
-		}
-		if d != nil {
-			if err := d.Close(); err != nil {
-				t.Error(err)
-			}
-		}
 	}
 }
 

@@ -39,10 +39,13 @@ func (d *Dir) WriteRun(r Run) error {
 }
 
 // ReadRun tells what runs in the folder (the default where path is empty). It is nil where nothing does, also where a dead
-// instance left its run.json behind.
+// instance left its run.json behind. Its errors are those of the version, as Open's.
 func ReadRun(path string) (*Run, error) {
 	path, err := Path(path)
 	if err != nil {
+		return nil, err
+	}
+	if _, err := checkVersion(path); err != nil {
 		return nil, err
 	}
 	b, err := os.ReadFile(filepath.Join(path, "run.json")) //nolint:gosec // below the data directory

@@ -65,16 +65,16 @@ type session struct {
 	topic string
 
 	// From here on owned by the loop; nil until partitions are given.
-	clock     *clock.Clock
-	detector  Detector
-	publisher *publisher
-	next      map[int32]int64 // offset of the next record of each partition
-	committed map[int32]int64 // assignment's, as it was when the state began
-	topicID   [16]byte
-	ends      map[int32]int64 // offsets up to which the log went when the state began
-	wants     Restorer        // is to say which tables are wanted once the state has caught up; nil when it has, or need not
-	due       time.Time       // when what was read has to be committed; zero when nothing waits
-	base      context.Context //nolint:containedctx // of the session, without its end: closing a window may publish
+	clock      *clock.Clock
+	detector   Detector
+	publisher  *publisher
+	next       map[int32]int64 // offset of the next record of each partition
+	committed  map[int32]int64 // assignment's, as it was when the state began
+	topicID    [16]byte
+	ends       map[int32]int64 // offsets up to which the log went when the state began
+	incomplete bool            // records are missing, and tables were not requested yet: the state has not caught up
+	due        time.Time       // when what was read has to be committed; zero when nothing waits
+	base       context.Context //nolint:containedctx // of the session, without its end: closing a window may publish
 }
 
 // session runs one life of the state.
@@ -250,15 +250,14 @@ func (x *session) begin(ctx context.Context) (bool, error) {
 	x.notReady("rebuilding the state")
 	x.publisher = p
 	x.detector = d
-	if r, ok := d.(Restorer); ok && x.a.log.trimmed {
-		r.Trimmed()
-		x.wants = r
+	if x.a.log.trimmed {
+		x.recordsMissing()
 		x.d.Log.Warn("the log has lost its beginning: tables are asked for again, and nothing is decided on before they came")
 	}
 	x.next, x.committed, x.ends = map[int32]int64{}, x.a.committed, x.a.log.ends // the callbacks replace that map, they do not write to it
 	x.clock = clock.New(clock.Config{
 		Partitions: len(x.committed), BufferBytes: x.cfg.BufferMaxBytes, Vanished: x.cfg.VanishedAfter, Back: x.cfg.BackWithin,
-	}, &driver{x, d})
+	})
 	return true, nil
 }
 
@@ -299,47 +298,95 @@ func (x *session) poll(ctx context.Context, fetches kgo.Fetches) error {
 	return nil
 }
 
-// push decodes one record and hands it to the clock. What it leads to may be published while it is worked on: the
-// offset moves past it only when that is done.
+// push decodes one record, gives it to the clock, and does what follows from it: records are applied, windows closed and
+// published. A transaction in between commits the offset of this record, not the next one: it is not done yet.
 func (x *session) push(rec *kgo.Record) error {
 	if rec.Offset < x.next[rec.Partition] { // read again after a transaction that was aborted
 		return nil
 	}
 	defer func() { x.next[rec.Partition] = rec.Offset + 1 }()
-	r := &pb.RouteRecord{}
-	if l, ok := kafka.ParseLost(rec); ok {
-		r = codec.RecordsLost(rec.Topic, rec.Partition, l.From, l.To, l.Since, l.Until)
-	} else if rec.Attrs.IsControl() {
+	r := x.decode(rec)
+	if r == nil {
 		return nil
-	} else if err := r.UnmarshalVT(rec.Value); err != nil {
+	}
+	if lost := r.GetRecordsLost(); lost != nil {
+		x.d.Log.Warn("records were lost: what the collectors of their partition know is void until their tables come", "topic", lost.GetTopic(), "partition", rec.Partition,
+			"offsets", fmt.Sprintf("%d-%d", lost.GetFromOffset(), lost.GetToOffset()-1))
+		x.recordsMissing()
+	}
+	before := x.clock.Dropped()
+	if err := x.clock.Push(rec.Partition, rec.Offset, r, len(rec.Value)); err != nil {
+		return fmt.Errorf("%w: %w", errDetector, err)
+	}
+	for step := range x.clock.Steps() {
+		if step.Record != nil {
+			if err := x.apply(step); err != nil {
+				return fmt.Errorf("%w: applying the record at partition %d, offset %d: %w", errDetector, step.Partition, step.Offset, err)
+			}
+			continue
+		}
+		if err := x.closeWindow(step.Window); err != nil {
+			return fmt.Errorf("%w: closing window %d: %w", errDetector, step.Window, err)
+		}
+		if len(x.publisher.pending) >= flushRecords {
+			if err := x.flush(); err != nil {
+				return err
+			}
+		}
+	}
+	x.m.dropped[dropRepeated].Add(float64(x.clock.Dropped() - before))
+	return nil
+}
+
+// decode returns the record for the clock; nil where there is none.
+func (x *session) decode(rec *kgo.Record) *pb.RouteRecord {
+	if l, ok := kafka.ParseLost(rec); ok {
+		return codec.RecordsLost(rec.Topic, rec.Partition, l.From, l.To, l.Since, l.Until)
+	}
+	if rec.Attrs.IsControl() {
+		return nil
+	}
+	r := &pb.RouteRecord{}
+	if err := r.UnmarshalVT(rec.Value); err != nil {
 		x.m.dropped[dropUndecodable].Inc()
 		if rec.Offset >= x.committed[rec.Partition] { // else it is a dead letter already
 			x.publisher.deadLetter(rec, err)
 		}
 		return nil
 	}
-	x.lacks(rec, r.GetRecordsLost())
-	before := x.clock.Dropped()
-	if err := x.clock.Push(rec.Partition, rec.Offset, r, len(rec.Value)); err != nil {
-		if errors.Is(err, errPublish) {
-			return err
-		}
-		return fmt.Errorf("%w: %w", errDetector, err)
-	}
-	x.m.dropped[dropRepeated].Add(float64(x.clock.Dropped() - before))
-	return nil
+	return r
 }
 
-// lacks takes note that records were lost: tables are wanted, and nothing is learned in their place.
-func (x *session) lacks(rec *kgo.Record, lost *pb.RecordsLost) {
-	r, ok := x.detector.(Restorer)
-	if lost == nil || !ok {
-		return
+// apply gives the detector a record. One that says something impossible is put aside until its window closes.
+func (x *session) apply(step clock.Step) error {
+	if step.Record.GetRecordsLost() != nil {
+		x.incomplete = true // again: the clock may have held the record back until tables were requested
 	}
-	x.d.Log.Warn("records were lost: what the collectors of their partition know is void until their tables come", "topic", lost.GetTopic(), "partition", rec.Partition,
-		"offsets", fmt.Sprintf("%d-%d", lost.GetFromOffset(), lost.GetToOffset()-1))
-	r.Trimmed()
-	x.wants = r
+	err := x.detector.Apply(step.Record, step.Effective)
+	if errors.Is(err, codec.ErrInvalid) {
+		x.clock.Reject(step, err)
+		return nil
+	}
+	return err
+}
+
+// closeWindow ends a window, and gathers what is to be published of it.
+func (x *session) closeWindow(start int64) error {
+	outs, err := x.detector.CloseWindow(start)
+	if err != nil {
+		return err
+	}
+	if x.incomplete && start > x.publisher.last && x.caughtUp() {
+		outs = append(outs, x.detector.RequestTables(start)...)
+		x.incomplete = false
+	}
+	return x.publisher.window(start, outs, x.clock.Rejected())
+}
+
+// recordsMissing notes that the log lacks records: tables are requested, and nothing is learned in their place.
+func (x *session) recordsMissing() {
+	x.detector.RecordsMissing()
+	x.incomplete = true
 }
 
 // follow says whether the state has caught up with what was committed before.

@@ -38,7 +38,7 @@ func newContract(t *testing.T) *contract {
 		t.Fatal(err)
 	}
 	c := &contract{t: t, now: time.Unix(dawn, 0), op: op}
-	c.ck = clock.New(clock.Config{Partitions: 1}, applier{t, op})
+	c.ck = clock.New(clock.Config{Partitions: 1})
 	return c
 }
 
@@ -82,9 +82,7 @@ func (c *contract) pass(seconds int, ticks bool) {
 func (c *contract) push(r *pb.RouteRecord) {
 	c.t.Helper()
 	c.offset++
-	if err := c.ck.Push(0, c.offset, r, 100); err != nil {
-		c.t.Fatal(err)
-	}
+	drive(c.t, c.ck, c.op, 0, c.offset, r, nil)
 }
 
 // routeRecord is what enrich makes of a record, without places.

@@ -154,7 +154,7 @@ func newDayPlayer(t *testing.T, d *day) *dayPlayer {
 	}
 	t.Cleanup(func() { _ = file.Close() })
 	p := &dayPlayer{t: t, d: d, op: op, file: file, outs: bufio.NewWriter(file)}
-	p.ck = clock.New(clock.Config{Partitions: dayPartitions}, p)
+	p.ck = clock.New(clock.Config{Partitions: dayPartitions})
 	for c := range p.c {
 		x := &p.c[c]
 		x.seq, x.session = map[string]uint64{}, 1000
@@ -176,12 +176,8 @@ func newDayPlayer(t *testing.T, d *day) *dayPlayer {
 	return p
 }
 
-// Apply is clock.Detector's.
-func (p *dayPlayer) Apply(r *pb.RouteRecord, effective int64) error { return p.op.Apply(r, effective) }
-
-// CloseWindow is clock.Detector's.
-func (p *dayPlayer) CloseWindow(start int64) error {
-	outs, err := p.op.CloseWindow(start)
+// closed keeps what a window brought, and every hour notes the heap.
+func (p *dayPlayer) closed(start int64, outs []Out) {
 	for _, o := range outs {
 		p.keep(o)
 	}
@@ -191,7 +187,6 @@ func (p *dayPlayer) CloseWindow(start int64) error {
 		runtime.ReadMemStats(&m)
 		p.heap = append(p.heap, int64(m.HeapInuse))
 	}
-	return err
 }
 
 // say pushes a record of a collector; t is its timestamp in seconds from dawn.
@@ -211,9 +206,7 @@ func (p *dayPlayer) say(c int, lane string, t int64, body any) {
 func (p *dayPlayer) push(part int, r *pb.RouteRecord) {
 	p.t.Helper()
 	p.offset[part]++
-	if err := p.ck.Push(int32(part), p.offset[part], r, 100); err != nil {
-		p.t.Fatal(err)
-	}
+	drive(p.t, p.ck, p.op, int32(part), p.offset[part], r, p.closed)
 }
 
 func dayPrefix(n int) []byte {

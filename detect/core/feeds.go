@@ -86,14 +86,14 @@ func feedOut(t int64, collector string, event pb.FeedEvent, why string) Out {
 	}}
 }
 
-// Trimmed says that the log does not begin with its first record, or lacks others: what the table of a peer is that is heard first from
+// RecordsMissing says that the log does not begin with its first record, or lacks others: what the table of a peer is that is heard first from
 // here on is not known, and nothing is learned from updates in its place. Such a peer does not vote before a table came.
-func (o *Detector) Trimmed() { o.trimmed = true }
+func (o *Detector) RecordsMissing() { o.trimmed = true }
 
-// Wanted is what to publish at the end of the window that began at start when the state has been built from a log without its
+// RequestTables is what to publish at the end of the window that began at start when the state has been built from a log without its
 // beginning: for each collector, in order, that has peers without a whole table, that tables are wanted. A gap since ever brings them; the
 // fill of another gap does not.
-func (o *Detector) Wanted(start int64) []Out {
+func (o *Detector) RequestTables(start int64) []Out {
 	var out []Out
 	for _, name := range slices.Sorted(maps.Keys(o.collectors)) {
 		c, n := o.collectors[name], 0

@@ -34,12 +34,7 @@ func (o *Detector) checkBegin(c *collector, in *pb.CheckBegin) error {
 	}
 	x := &check{id: strings.Clone(in.GetId()), families: which, peers: peers}
 	for i, f := range o.families {
-		var slots []int
-		for _, p := range c.peers {
-			if pl := p.slots[i]; pl.used && which[i] && (peers == nil || peers[p.key.Peer]) {
-				slots = append(slots, pl.slot)
-			}
-		}
+		slots := c.slotsOf(f, func(p *peer) bool { return which[i] && (peers == nil || peers[p.key.Peer]) })
 		x.ribs[i] = f.rib.BeginCheck(slots...)
 	}
 	c.check = x

@@ -13,6 +13,7 @@ import (
 // gap is a stretch of a collector's stream that was not heard, until a table or a fill bridges it.
 type gap struct {
 	id       string
+	number   uint64                  // of the collector's gaps, from 1
 	since    int64                   // the oldest stretch that it stands for, microseconds; 0 is since ever
 	orphan   bool                    // its owner is gone: nobody answers it any more
 	short    bool                    // peers keep their votes over it
@@ -23,10 +24,10 @@ type gap struct {
 
 // gapPeer is what is known of a peer within a gap.
 type gapPeer struct {
-	gap    *gap
-	tabled bool // it is in the table
-	left   bool // its session came or went on the live stream: the gap is not about it any more
-	spoke  bool // the live stream heard it
+	gap    uint64 // its number; 0 is none
+	tabled bool   // it is in the table
+	left   bool   // its session came or went on the live stream: the gap is not about it any more
+	spoke  bool   // the live stream heard it
 	// filled is what the fill says of its session, since when.
 	filled sessionState
 	since  int64
@@ -47,8 +48,8 @@ func (g *gap) open(id string) bool { return g != nil && !g.orphan && g.id == id 
 
 // of is what is known of a peer within g.
 func (g *gap) of(p *peer) *gapPeer {
-	if p.gap.gap != g {
-		p.gap = gapPeer{gap: g}
+	if p.gap.gap != g.number {
+		p.gap = gapPeer{gap: g.number}
 	}
 	return &p.gap
 }
@@ -60,9 +61,14 @@ func (g *gap) covers(f bgp.Family, p *peer) bool {
 
 // covered are the slots of a collector's peers that a gap is about.
 func (c *collector) covered(g *gap, f *familyState) []int {
+	return c.slotsOf(f, func(p *peer) bool { return g.covers(f.family, p) })
+}
+
+// slotsOf lists the slots in a family of those of a collector's peers that which tells.
+func (c *collector) slotsOf(f *familyState, which func(p *peer) bool) []int {
 	var slots []int
 	for _, p := range c.peers {
-		if pl := p.slots[f.family-bgp.IPv4]; pl.used && g.covers(f.family, p) {
+		if pl := p.slots[f.family-bgp.IPv4]; pl.used && which(p) {
 			slots = append(slots, pl.slot)
 		}
 	}
@@ -86,6 +92,8 @@ func (o *Detector) gapBegin(c *collector, in *pb.GapBegin, timestamp, now int64)
 	if g.peers, err = peerSet(in.GetPeers()); err != nil {
 		return err
 	}
+	c.gaps++
+	g.number = c.gaps
 	o.endCheck(c, false)
 	if old := c.gap; old != nil && old.orphan && g.since > old.since {
 		o.giveUp(c, now)
@@ -198,7 +206,7 @@ func (o *Detector) recordsLost(c *collector, now int64) {
 	o.endCheck(c, false)
 	o.giveUp(c, now)
 	for _, f := range o.families {
-		slots := c.covered(&gap{families: [len(bgp.Families)]bool{true, true}}, f)
+		slots := c.slotsOf(f, func(*peer) bool { return true })
 		for _, slot := range slots {
 			f.panel.Session(slot).GapBegin(true)
 		}

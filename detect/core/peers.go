@@ -24,6 +24,7 @@ type collector struct {
 	masked bool
 	peers  map[bgp.Peer]*peer
 	gap    *gap
+	gaps   uint64 // how many there were
 	check  *check
 	pulse  pulse
 }

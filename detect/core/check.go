@@ -19,7 +19,7 @@ type check struct {
 
 // checkBegin opens a check. It cannot begin while a gap is open, whose answer is newer than any dump; one that is still open ends
 // without effect.
-func (o *Detector) checkBegin(c *collector, in *pb.CheckBegin) error {
+func (d *Detector) checkBegin(c *collector, in *pb.CheckBegin) error {
 	which, err := families(in.GetFamilies())
 	if err != nil {
 		return err
@@ -28,12 +28,12 @@ func (o *Detector) checkBegin(c *collector, in *pb.CheckBegin) error {
 	if err != nil {
 		return err
 	}
-	o.endCheck(c, false)
+	d.endCheck(c, false)
 	if c.gap != nil {
 		return nil
 	}
 	x := &check{id: strings.Clone(in.GetId()), families: which, peers: peers}
-	for i, f := range o.families {
+	for i, f := range d.families {
 		slots := c.slotsOf(f, func(p *peer) bool { return which[i] && (peers == nil || peers[p.key.Peer]) })
 		x.ribs[i] = f.rib.BeginCheck(slots...)
 	}
@@ -42,20 +42,20 @@ func (o *Detector) checkBegin(c *collector, in *pb.CheckBegin) error {
 }
 
 // checkEnd ends a check: after a complete dump, what the live stream has not touched becomes what it says.
-func (o *Detector) checkEnd(c *collector, in *pb.CheckEnd) {
+func (d *Detector) checkEnd(c *collector, in *pb.CheckEnd) {
 	if c.check != nil && c.check.id == in.GetId() {
-		o.endCheck(c, in.GetComplete())
+		d.endCheck(c, in.GetComplete())
 	}
 }
 
 // endCheck ends a collector's check, if there is one.
-func (o *Detector) endCheck(c *collector, complete bool) {
+func (d *Detector) endCheck(c *collector, complete bool) {
 	x := c.check
 	if x == nil {
 		return
 	}
 	c.check = nil
-	for i := range o.families {
+	for i := range d.families {
 		x.ribs[i].End(complete, slotsIn(x.dumped[i])...)
 	}
 }

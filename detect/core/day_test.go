@@ -126,25 +126,25 @@ func within(all []span, c int, t int64) bool {
 
 // dayPlayer plays a day through a clock into a detector.
 type dayPlayer struct {
-	t       *testing.T
-	d       *day
-	op      *Detector
-	ck      *clock.Clock
-	c       [dayCollectors]dayCollector
-	offset  [dayPartitions]int64
-	lost    []span        // messages that the live stream does not say
-	silent  []span        // no ticks
-	touched []span        // what is decided may differ from the undisturbed run, from the window of the last tick on
-	swept   [2]int        // routes of the checked collector that were not as they are, before and after
-	outs    *bufio.Writer // what was published, a line each; not in memory, whose size is looked at
-	file    *os.File
-	heap    []int64
-	clocks  uint64
+	t        *testing.T
+	d        *day
+	detector *Detector
+	ck       *clock.Clock
+	c        [dayCollectors]dayCollector
+	offset   [dayPartitions]int64
+	lost     []span        // messages that the live stream does not say
+	silent   []span        // no ticks
+	touched  []span        // what is decided may differ from the undisturbed run, from the window of the last tick on
+	swept    [2]int        // routes of the checked collector that were not as they are, before and after
+	outs     *bufio.Writer // what was published, a line each; not in memory, whose size is looked at
+	file     *os.File
+	heap     []int64
+	clocks   uint64
 }
 
 func newDayPlayer(t *testing.T, d *day) *dayPlayer {
 	t.Helper()
-	op, err := New(small())
+	detector, err := New(small())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func newDayPlayer(t *testing.T, d *day) *dayPlayer {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = file.Close() })
-	p := &dayPlayer{t: t, d: d, op: op, file: file, outs: bufio.NewWriter(file)}
+	p := &dayPlayer{t: t, d: d, detector: detector, file: file, outs: bufio.NewWriter(file)}
 	p.ck = clock.New(clock.Config{Partitions: dayPartitions})
 	for c := range p.c {
 		x := &p.c[c]
@@ -206,7 +206,7 @@ func (p *dayPlayer) say(c int, lane string, t int64, body any) {
 func (p *dayPlayer) push(part int, r *pb.RouteRecord) {
 	p.t.Helper()
 	p.offset[part]++
-	drive(p.t, p.ck, p.op, int32(part), p.offset[part], r, p.closed)
+	drive(p.t, p.ck, p.detector, int32(part), p.offset[part], r, p.closed)
 }
 
 func dayPrefix(n int) []byte {

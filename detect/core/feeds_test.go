@@ -73,7 +73,7 @@ func TestWanted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	f := newFeed(t, small())
-	f.op.RecordsMissing()
+	f.detector.RecordsMissing()
 	at := dawn + 60
 	for c := range w.collectors {
 		for p := range w.peers {
@@ -88,8 +88,8 @@ func TestWanted(t *testing.T) {
 		f.apply(r)
 	}
 	f.until(at + 3600)
-	got := fmt.Sprint(f.op.family(bgp.IPv4).panel.Voters().N, " voters, wanted:")
-	for _, o := range f.op.RequestTables(f.window) {
+	got := fmt.Sprint(f.detector.family(bgp.IPv4).panel.Voters().N, " voters, wanted:")
+	for _, o := range f.detector.RequestTables(f.window) {
 		r, ok := o.Record.(*pb.FeedRecord)
 		if !ok || r.Event != pb.FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED || string(o.Key) != r.Collector || !strings.Contains(r.Reason, "4 peers") {
 			t.Errorf("got %v", o)
@@ -110,10 +110,10 @@ func TestWanted(t *testing.T) {
 		f.apply(record(collectorName(c), f.window, &pb.GapEnd{Id: "b", Complete: true, Peers: chunk.Peers}))
 	}
 	f.until(f.window + 900)
-	if n := f.op.family(bgp.IPv4).panel.Voters().N; n != 32 {
+	if n := f.detector.family(bgp.IPv4).panel.Voters().N; n != 32 {
 		t.Errorf("%d voters, want 32", n)
 	}
-	if len(f.op.RequestTables(f.window)) != 0 {
+	if len(f.detector.RequestTables(f.window)) != 0 {
 		t.Error("tables are wanted that are there")
 	}
 }
@@ -142,7 +142,7 @@ func TestRoutersBesideCollectors(t *testing.T) {
 	for _, r := range w.records {
 		f.apply(r)
 	}
-	voters := func() int { return f.op.family(bgp.IPv4).panel.Voters().N }
+	voters := func() int { return f.detector.family(bgp.IPv4).panel.Voters().N }
 	f.until(at + 120)
 	if got := voters(); got != 8 {
 		t.Errorf("after End-of-RIB of two routers: %d voters, want 8", got)
@@ -202,7 +202,7 @@ func TestStaleOwner(t *testing.T) {
 			r.Position.Collector = ""
 		}
 		offset++
-		drive(t, ck, s.f.op, 0, offset, r, nil)
+		drive(t, ck, s.f.detector, 0, offset, r, nil)
 	}
 	at := dawn + 660
 	push("clock/x", 0, at-1, &pb.Clock{})

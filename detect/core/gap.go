@@ -80,10 +80,10 @@ func (c *collector) slotsOf(f *familyState, which func(p *peer) bool) []int {
 // keep their votes, over another they lose them until it is answered. A gap that is still open gives way: what answers the new
 // one tells of the older stretch too. Only that of an owner before may lie before it: then it stays unanswered. A check ends
 // without effect.
-func (o *Detector) gapBegin(c *collector, in *pb.GapBegin, timestamp, now int64) error {
+func (d *Detector) gapBegin(c *collector, in *pb.GapBegin, timestamp, now int64) error {
 	g := &gap{
 		id: strings.Clone(in.GetId()), since: in.GetSinceUs(),
-		short: in.GetSinceUs() != 0 && timestamp-in.GetSinceUs() <= o.cfg.ShortGap.Microseconds(),
+		short: in.GetSinceUs() != 0 && timestamp-in.GetSinceUs() <= d.cfg.ShortGap.Microseconds(),
 	}
 	var err error
 	if g.families, err = families(in.GetFamilies()); err != nil {
@@ -94,22 +94,22 @@ func (o *Detector) gapBegin(c *collector, in *pb.GapBegin, timestamp, now int64)
 	}
 	c.gaps++
 	g.number = c.gaps
-	o.endCheck(c, false)
+	d.endCheck(c, false)
 	if old := c.gap; old != nil && old.orphan && g.since > old.since {
-		o.giveUp(c, now)
+		d.giveUp(c, now)
 	} else if old != nil {
 		g.since = min(g.since, old.since)
 	}
 	var before [len(bgp.Families)][]int
-	for i, f := range o.families {
+	for i, f := range d.families {
 		before[i] = c.covered(c.gap, f)
 	}
 	c.gap = g
-	for i, f := range o.families {
+	for i, f := range d.families {
 		slots := c.covered(g, f)
 		for _, slot := range before[i] {
 			if !slices.Contains(slots, slot) {
-				o.settle(f, rib.Unknown, slot) // what the new one is not about stays unanswered
+				d.settle(f, rib.Unknown, slot) // what the new one is not about stays unanswered
 			}
 		}
 		for _, slot := range slots {
@@ -138,7 +138,7 @@ func peerSet(in []*pb.Peer) (map[bgp.Peer]bool, error) {
 
 // gapEnd ends a gap in the families that it names, and in those of which no part of a table has come: for them it is unanswered.
 // Peers that a table's end does not name, where it names any, were not in the table, or a route of theirs could not be read.
-func (o *Detector) gapEnd(c *collector, in *pb.GapEnd, now int64) error {
+func (d *Detector) gapEnd(c *collector, in *pb.GapEnd, now int64) error {
 	g := c.gap
 	if !g.open(in.GetId()) {
 		return nil // given up before
@@ -163,7 +163,7 @@ func (o *Detector) gapEnd(c *collector, in *pb.GapEnd, now int64) error {
 		which[i] = which[i] && g.families[i]
 		rest[i] = g.families[i] && !which[i] && !g.chunks[i]
 	}
-	o.endGap(c, which, now, func(p *peer) rib.Outcome {
+	d.endGap(c, which, now, func(p *peer) rib.Outcome {
 		switch {
 		case !in.GetComplete():
 			return rib.Unknown
@@ -174,7 +174,7 @@ func (o *Detector) gapEnd(c *collector, in *pb.GapEnd, now int64) error {
 		}
 		return rib.Unknown
 	})
-	o.endGap(c, rest, now, unanswered)
+	d.endGap(c, rest, now, unanswered)
 	if g.families == [len(bgp.Families)]bool{} {
 		c.gap = nil
 	}
@@ -186,32 +186,32 @@ func unanswered(*peer) rib.Outcome { return rib.Unknown }
 
 // newOwner leaves a collector's gap without anybody who answers it. Its new owner says a gap that reaches as far back, before it
 // says anything else; otherwise the gap is given up then.
-func (o *Detector) newOwner(c *collector) {
-	o.endCheck(c, false)
+func (d *Detector) newOwner(c *collector) {
+	d.endCheck(c, false)
 	if c.gap != nil {
 		c.gap.orphan = true
 	}
 }
 
 // giveUp ends a collector's gap without an answer.
-func (o *Detector) giveUp(c *collector, now int64) {
+func (d *Detector) giveUp(c *collector, now int64) {
 	if c.gap != nil {
-		o.endGap(c, c.gap.families, now, unanswered)
+		d.endGap(c, c.gap.families, now, unanswered)
 		c.gap = nil
 	}
 }
 
 // recordsLost makes what a collector's peers hold unknown: they do not vote before a table came. A gap that is open stays unanswered.
-func (o *Detector) recordsLost(c *collector, now int64) {
-	o.endCheck(c, false)
-	o.giveUp(c, now)
-	for _, f := range o.families {
+func (d *Detector) recordsLost(c *collector, now int64) {
+	d.endCheck(c, false)
+	d.giveUp(c, now)
+	for _, f := range d.families {
 		slots := c.slotsOf(f, func(*peer) bool { return true })
 		for _, slot := range slots {
 			f.panel.Session(slot).GapBegin(true)
 		}
 		f.rib.BeginGap(slots...)
-		o.settle(f, rib.Unknown, slots...)
+		d.settle(f, rib.Unknown, slots...)
 		for _, slot := range slots {
 			f.panel.Session(slot).Hold()
 		}
@@ -219,9 +219,9 @@ func (o *Detector) recordsLost(c *collector, now int64) {
 }
 
 // endGap ends the collector's gap in families; outcome says how for each peer.
-func (o *Detector) endGap(c *collector, which [len(bgp.Families)]bool, now int64, outcome func(*peer) rib.Outcome) {
+func (d *Detector) endGap(c *collector, which [len(bgp.Families)]bool, now int64, outcome func(*peer) rib.Outcome) {
 	g := c.gap
-	for i, f := range o.families {
+	for i, f := range d.families {
 		if !which[i] {
 			continue
 		}
@@ -231,17 +231,17 @@ func (o *Detector) endGap(c *collector, which [len(bgp.Families)]bool, now int64
 			slots[out] = append(slots[out], slot)
 		}
 		for out, s := range slots {
-			o.settle(f, rib.Outcome(out), s...)
+			d.settle(f, rib.Outcome(out), s...)
 		}
 		for _, slot := range slices.Concat(slots[rib.Tabled], slots[rib.Filled]) {
-			o.settleSession(f, slot, now)
+			d.settleSession(f, slot, now)
 		}
 		g.families[i] = false
 	}
 }
 
 // settle ends a gap for slots of a family.
-func (o *Detector) settle(f *familyState, out rib.Outcome, slots ...int) {
+func (d *Detector) settle(f *familyState, out rib.Outcome, slots ...int) {
 	f.rib.EndGap(out, slots...)
 	for _, slot := range slots {
 		s, p := f.panel.Session(slot), f.peers[slot]
@@ -260,7 +260,7 @@ func (o *Detector) settle(f *familyState, out rib.Outcome, slots ...int) {
 }
 
 // settleSession makes a peer's session what the fill said of it.
-func (o *Detector) settleSession(f *familyState, slot int, now int64) {
+func (d *Detector) settleSession(f *familyState, slot int, now int64) {
 	s, p := f.panel.Session(slot), f.peers[slot]
 	x := &p.gap
 	switch {
@@ -268,12 +268,12 @@ func (o *Detector) settleSession(f *familyState, slot int, now int64) {
 		p.upAt, p.down = 0, true
 		s.PeerDown()
 	case x.filled != unsaid:
-		s.PeerUp(x.since, o.cfg.Panel.TransferSeconds)
+		s.PeerUp(x.since, d.cfg.Panel.TransferSeconds)
 		s.LastHeard = max(s.LastHeard, x.since)
 		if p.down = false; x.filled == cameUp {
 			p.upAt = x.since
 		}
-		if x.told[f.family-bgp.IPv4] || x.since+o.cfg.Panel.TransferSeconds <= now {
+		if x.told[f.family-bgp.IPv4] || x.since+d.cfg.Panel.TransferSeconds <= now {
 			s.EndOfRIB()
 		}
 	}

@@ -38,17 +38,17 @@ func TestRecordsLost(t *testing.T) {
 	if got := told(f, pb.EntityType_ENTITY_TYPE_COUNTRY); got != nil {
 		t.Errorf("got %v, want no outage", got)
 	}
-	if n := f.op.family(bgp.IPv4).panel.Voters().N; n != 0 {
+	if n := f.detector.family(bgp.IPv4).panel.Voters().N; n != 0 {
 		t.Errorf("%d voters, want none", n)
 	}
-	if got := f.op.RequestTables(f.window); len(got) != w.collectors {
+	if got := f.detector.RequestTables(f.window); len(got) != w.collectors {
 		t.Errorf("the tables of %d collectors are wanted, want %d", len(got), w.collectors)
 	}
 	for c := range w.collectors { // as after a start again: what is filled is no table
 		w.add(c, f.window, &pb.GapBegin{Id: "a", SinceUs: (f.window - 30) * 1e6})
 	}
 	play()
-	if got := f.op.RequestTables(f.window); len(got) != w.collectors {
+	if got := f.detector.RequestTables(f.window); len(got) != w.collectors {
 		t.Errorf("in a gap: the tables of %d collectors are wanted, want %d", len(got), w.collectors)
 	}
 	for c := range w.collectors {
@@ -59,10 +59,10 @@ func TestRecordsLost(t *testing.T) {
 	}
 	play()
 	f.until(f.window + 3600)
-	if n := f.op.family(bgp.IPv4).panel.Voters().N; n != 32 {
+	if n := f.detector.family(bgp.IPv4).panel.Voters().N; n != 32 {
 		t.Errorf("%d voters after the tables, want 32", n)
 	}
-	if got := f.op.RequestTables(f.window); len(got) != 0 {
+	if got := f.detector.RequestTables(f.window); len(got) != 0 {
 		t.Errorf("tables are wanted that are there: %v", got)
 	}
 	began := f.window + 120

@@ -46,12 +46,12 @@ type place struct {
 	turned bool // there was no room; a table may still name it
 }
 
-func (o *Detector) collector(name string) *collector {
-	c := o.collectors[name]
+func (d *Detector) collector(name string) *collector {
+	c := d.collectors[name]
 	if c == nil {
 		name = strings.Clone(name)
 		c = &collector{name: name, peers: make(map[bgp.Peer]*peer)}
-		o.collectors[name] = c
+		d.collectors[name] = c
 	}
 	return c
 }
@@ -75,15 +75,15 @@ func (c *collector) peer(in *pb.Peer) (*peer, error) {
 
 // heard notes that a peer said something in a family and returns its slot, -1 where it has none. A message from a peer that is
 // not up says that it is: files begin in the middle of sessions, and a Peer Up can be missing.
-func (o *Detector) heard(f *familyState, c *collector, p *peer, now int64) int {
+func (d *Detector) heard(f *familyState, c *collector, p *peer, now int64) int {
 	pl := &p.slots[f.family-bgp.IPv4]
-	if !pl.used && !o.seat(f, c, p, now) {
+	if !pl.used && !d.seat(f, c, p, now) {
 		return -1
 	}
 	s := f.panel.Session(pl.slot)
 	s.LastHeard = now
 	if !s.Up {
-		s.PeerUp(now, o.cfg.Panel.TransferSeconds)
+		s.PeerUp(now, d.cfg.Panel.TransferSeconds)
 	}
 	p.down = false
 	if c.gap != nil {
@@ -93,7 +93,7 @@ func (o *Detector) heard(f *familyState, c *collector, p *peer, now int64) int {
 }
 
 // seat gives a peer a slot in a family.
-func (o *Detector) seat(f *familyState, c *collector, p *peer, now int64) bool {
+func (d *Detector) seat(f *familyState, c *collector, p *peer, now int64) bool {
 	pl := &p.slots[f.family-bgp.IPv4]
 	if pl.turned {
 		return false
@@ -112,11 +112,11 @@ func (o *Detector) seat(f *familyState, c *collector, p *peer, now int64) bool {
 	s := &panel.Session{Key: p.key, Up: true, Masked: c.masked, Since: now, LastHeard: now}
 	switch {
 	case p.upAt != 0:
-		s.PeerUp(p.upAt, o.cfg.Panel.TransferSeconds)
+		s.PeerUp(p.upAt, d.cfg.Panel.TransferSeconds)
 	case p.down:
-		s.PeerUp(now, o.cfg.Panel.TransferSeconds)
+		s.PeerUp(now, d.cfg.Panel.TransferSeconds)
 	default:
-		s.Awaiting = o.trimmed
+		s.Awaiting = d.trimmed
 	}
 	f.panel.Add(slot, s)
 	if g := c.gap; g.covers(f.family, p) {
@@ -148,19 +148,19 @@ func (f *familyState) empty(slots ...int) {
 }
 
 // peerUp begins a session: whatever was left of the one before is void, and its table comes now.
-func (o *Detector) peerUp(c *collector, in *pb.Peer, now int64) error {
+func (d *Detector) peerUp(c *collector, in *pb.Peer, now int64) error {
 	p, err := c.peer(in)
 	if err != nil {
 		return err
 	}
 	p.upAt, p.down = now, false
 	c.leave(p)
-	for _, f := range o.families {
+	for _, f := range d.families {
 		pl := &p.slots[f.family-bgp.IPv4]
 		pl.turned = false
 		if pl.used {
 			s := f.panel.Session(pl.slot)
-			s.PeerUp(now, o.cfg.Panel.TransferSeconds)
+			s.PeerUp(now, d.cfg.Panel.TransferSeconds)
 			s.LastHeard = now
 			f.empty(pl.slot)
 		}
@@ -169,14 +169,14 @@ func (o *Detector) peerUp(c *collector, in *pb.Peer, now int64) error {
 }
 
 // peerDown ends a session. It is never a withdrawal: the peer leaves every denominator.
-func (o *Detector) peerDown(c *collector, in *pb.Peer, now int64) error {
+func (d *Detector) peerDown(c *collector, in *pb.Peer, now int64) error {
 	p, err := c.peer(in)
 	if err != nil {
 		return err
 	}
 	p.upAt, p.down = 0, true
 	c.leave(p)
-	for _, f := range o.families {
+	for _, f := range d.families {
 		if pl := &p.slots[f.family-bgp.IPv4]; pl.used {
 			s := f.panel.Session(pl.slot)
 			s.PeerDown()
@@ -195,13 +195,13 @@ func (c *collector) leave(p *peer) {
 }
 
 // mask takes a collector's peers out of every denominator, or lets them back.
-func (o *Detector) mask(c *collector, masked bool, now int64) {
+func (d *Detector) mask(c *collector, masked bool, now int64) {
 	if c.masked != masked {
 		c.pulse.disturbed = now
 	}
 	c.masked = masked
 	for _, p := range c.peers {
-		for _, f := range o.families {
+		for _, f := range d.families {
 			if pl := &p.slots[f.family-bgp.IPv4]; pl.used {
 				f.panel.Session(pl.slot).Masked = masked
 			}
@@ -210,9 +210,9 @@ func (o *Detector) mask(c *collector, masked bool, now int64) {
 }
 
 // lose ends every session of a collector in one sweep.
-func (o *Detector) lose(c *collector, now int64) {
-	o.endCheck(c, false)
-	for _, f := range o.families {
+func (d *Detector) lose(c *collector, now int64) {
+	d.endCheck(c, false)
+	for _, f := range d.families {
 		var slots []int
 		for _, p := range c.peers {
 			p.upAt, p.down = 0, true

@@ -62,11 +62,11 @@ func (d *Detector) endCheck(c *collector, complete bool) {
 
 // slot is that of a peer whose dump is looked at; -1 for one that is not known, or down: what it had is of another session.
 func (x *check) slot(f *familyState, p *peer) int {
-	pl := p.slots[f.family-bgp.IPv4]
-	if !pl.used || !f.panel.Session(pl.slot).Up || !x.families[f.family-bgp.IPv4] || x.peers != nil && !x.peers[p.key.Peer] {
+	ps := p.slots[f.family-bgp.IPv4]
+	if !ps.used || !f.panel.Session(ps.slot).Up || !x.families[f.family-bgp.IPv4] || x.peers != nil && !x.peers[p.key.Peer] {
 		return -1
 	}
-	return pl.slot
+	return ps.slot
 }
 
 // tabulate notes a chunk of the dump.

@@ -66,7 +66,7 @@ func (f *familyState) panelRecord(t int64) Out {
 		Family: codec.Family(f.family), TimeUs: t * 1e6, Voters: uint32(v.N), Collectors: uint32(v.Collectors),
 		MinVoters: uint32(f.panel.MinVoters()), Table: codec.TableKnowledge(f.panel.Knowledge()),
 	}
-	for _, p := range f.panel.Places(t) {
+	for _, p := range f.panel.Statuses(t) {
 		rec.Peers = append(rec.Peers, &pb.PanelPeer{
 			Collector: p.Session.Key.Collector, Peer: codec.Peer(p.Session.Key.Peer, netip.Addr{}),
 			Votes: p.Votes, Reason: string(p.Reason), Prefixes: uint32(f.rib.Size(p.Slot)),

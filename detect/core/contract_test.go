@@ -168,7 +168,7 @@ func (c *contract) is(what string, voters int, holds ...byte) {
 	c.t.Helper()
 	fam := c.detector.family(bgp.IPv4)
 	n := 0
-	for _, p := range fam.panel.Places(c.now.Unix()) {
+	for _, p := range fam.panel.Statuses(c.now.Unix()) {
 		if p.Votes {
 			n++
 		}

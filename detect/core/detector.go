@@ -62,7 +62,7 @@ type familyState struct {
 	beats   []rib.Key // beacons that are the feeds' heartbeat
 	peers   []*peer   // by slot of the rib
 	swept   bool      // slots were emptied in this window
-	turned  uint64    // peers that found no place
+	refused uint64    // peers refused because there was no free slot
 }
 
 // New returns a detector that knows nothing. The error is about cfg.
@@ -166,13 +166,13 @@ func (d *Detector) apply(c *collector, rec *pb.RouteRecord, now int64) error {
 	case *pb.RouteRecord_EpochBegin:
 		d.newOwner(c)
 	case *pb.RouteRecord_GapBegin:
-		c.pulse.disturbed = now
+		c.beacons.disturbed = now
 		return d.gapBegin(c, b.GapBegin, rec.GetTimestampUs(), now)
 	case *pb.RouteRecord_GapEnd:
-		c.pulse.disturbed = now
+		c.beacons.disturbed = now
 		return d.gapEnd(c, b.GapEnd, now)
 	case *pb.RouteRecord_RecordsLost:
-		c.pulse.disturbed = now
+		c.beacons.disturbed = now
 		d.recordsLost(c, now)
 	case *pb.RouteRecord_CheckBegin:
 		return d.checkBegin(c, b.CheckBegin)
@@ -184,11 +184,11 @@ func (d *Detector) apply(c *collector, rec *pb.RouteRecord, now int64) error {
 	return nil
 }
 
-// Refused counts how often a peer found no place among MaxSessions, and a prefix none in its table. It is not for use beside
-// Apply and CloseWindow.
+// Refused counts peers that were refused because there were MaxSessions, and prefixes because the table was full. Do not call it
+// while Apply or CloseWindow runs.
 func (d *Detector) Refused() (peers, prefixes uint64) {
 	for _, f := range d.families {
-		peers += f.turned
+		peers += f.refused
 		prefixes += f.rib.Refused()
 	}
 	return peers, prefixes

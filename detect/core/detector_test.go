@@ -83,10 +83,10 @@ func TestSessionCap(t *testing.T) {
 		}
 		f.close()
 		fam := f.detector.family(bgp.IPv4)
-		var places []panel.Place
-		places = append(places, fam.panel.Places(f.window)...)
-		if len(places) != MaxSessions || places[len(places)-1].Session.Key.ASN != MaxSessions || fam.turned != 50 {
-			t.Errorf("reverse %v: %d sessions, %d turned away", reverse, len(places), fam.turned)
+		var statuses []panel.Status
+		statuses = append(statuses, fam.panel.Statuses(f.window)...)
+		if len(statuses) != MaxSessions || statuses[len(statuses)-1].Session.Key.ASN != MaxSessions || fam.refused != 50 {
+			t.Errorf("reverse %v: %d sessions, %d turned away", reverse, len(statuses), fam.refused)
 		}
 		if peers, prefixes := f.detector.Refused(); peers != 50 || prefixes != 0 {
 			t.Errorf("reverse %v: got %d peers and %d prefixes refused, want 50 and 0", reverse, peers, prefixes)
@@ -96,7 +96,7 @@ func TestSessionCap(t *testing.T) {
 	}
 }
 
-// TestSessionCapPrefersTables: where every place is taken by peers that only speak, those that a table names get theirs, also those
+// TestSessionCapPrefersTables: where peers that no table names have every slot, those that a table names get theirs, also those
 // that were turned away before.
 func TestSessionCapPrefersTables(t *testing.T) {
 	t.Parallel()
@@ -112,7 +112,7 @@ func TestSessionCapPrefersTables(t *testing.T) {
 	f.close()
 	at := dawn + 60
 	table := &pb.TableChunk{Id: "t", Family: pb.Family_FAMILY_IPV4, Prefixes: []*pb.TablePrefix{{Prefix: prefix, Paths: []*pb.TablePath{{OriginAs: 64500, Peers: []byte{0xff}}}}}}
-	for i := range 8 { // two that have a place, six of those turned away
+	for i := range 8 { // two that have a slot, six of those refused
 		table.Peers = append(table.Peers, peer(MaxSessions-2+i))
 	}
 	f.apply(record("file/x", at, table))
@@ -120,7 +120,7 @@ func TestSessionCapPrefersTables(t *testing.T) {
 	f.close()
 	fam := f.detector.family(bgp.IPv4)
 	var asns []bgp.ASN
-	for _, p := range fam.panel.Places(f.window) {
+	for _, p := range fam.panel.Statuses(f.window) {
 		asns = append(asns, p.Session.Key.ASN)
 	}
 	if len(asns) != MaxSessions || asns[len(asns)-1] != MaxSessions+6 || slices.Contains(asns, MaxSessions-2) {
@@ -179,7 +179,7 @@ func TestHole(t *testing.T) {
 	w.add(0, up+300, &pb.GapEnd{Id: "hole/1"})
 	w.announce(0, 0, up+400, w.networks[:3]...)
 	f := w.run(up + hours)
-	for _, p := range f.detector.family(bgp.IPv4).panel.Places(f.window) {
+	for _, p := range f.detector.family(bgp.IPv4).panel.Statuses(f.window) {
 		if c0 := p.Session.Key.Collector == collectorName(0); p.Votes == c0 {
 			t.Errorf("%v: votes %v (%s)", p.Session.Key, p.Votes, p.Reason)
 		}

@@ -25,8 +25,8 @@ const (
 // heartbeats are the beacons among risBeacons; the others there are anchors, which stand still.
 var heartbeats = [...]netip.Prefix{netip.MustParsePrefix("84.205.64.0/20"), netip.MustParsePrefix("2001:7fb:fe00::/40")}
 
-// pulse is what a collector hears of RIPE's beacons, in Unix seconds.
-type pulse struct {
+// beaconLog is what a collector hears of RIPE's beacons, in Unix seconds.
+type beaconLog struct {
 	heard     int64 // when one was heard last
 	beats     int   // how many instants in a row one was heard after
 	disturbed int64 // when the collector's stream was interrupted last, or whole again
@@ -39,7 +39,7 @@ func (c *collector) beacon(f *familyState, k rib.Key, now int64) bool {
 		return false
 	}
 	if f.within(f.beats, k) {
-		c.pulse.heard = max(c.pulse.heard, now)
+		c.beacons.heard = max(c.beacons.heard, now)
 	}
 	return true
 }
@@ -55,7 +55,7 @@ func (d *Detector) heartbeat(start int64) []Out {
 		if !strings.HasPrefix(name, "ris/") && !strings.HasPrefix(name, "routeviews/") {
 			continue
 		}
-		x := &c.pulse
+		x := &c.beacons
 		if x.missed != 0 && x.heard > x.missed {
 			out = append(out, feedOut(end, name, pb.FeedEvent_FEED_EVENT_RECOVERED, "a RIS beacon was heard again"))
 			x.missed = 0
@@ -113,8 +113,8 @@ func (d *Detector) RequestTables(start int64) []Out {
 // lacksTable reports whether a peer is up and its table in some family is not known, nor was before an open gap, nor is being sent.
 func (d *Detector) lacksTable(p *peer) bool {
 	for _, f := range d.families {
-		if pl := p.slots[f.family-bgp.IPv4]; pl.used {
-			if s := f.panel.Session(pl.slot); s.Up && !s.Knows() && !s.Transferring() {
+		if ps := p.slots[f.family-bgp.IPv4]; ps.used {
+			if s := f.panel.Session(ps.slot); s.Up && !s.Knows() && !s.Transferring() {
 				return true
 			}
 		}

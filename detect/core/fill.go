@@ -44,9 +44,9 @@ func (d *Detector) fillState(c *collector, in *pb.Peer, to sessionState, timesta
 		return nil
 	}
 	for i, f := range d.families {
-		if pl := p.slots[i]; pl.used && c.gap.covers(f.family, p) {
-			f.rib.FillDown(pl.slot)
-			f.panel.Session(pl.slot).Hold()
+		if ps := p.slots[i]; ps.used && c.gap.covers(f.family, p) {
+			f.rib.FillDown(ps.slot)
+			f.panel.Session(ps.slot).Hold()
 		}
 	}
 	return nil
@@ -97,11 +97,11 @@ func (d *Detector) filled(f *familyState, c *collector, p *peer, now int64) int 
 	if !c.gap.covers(f.family, p) {
 		return -1
 	}
-	pl := &p.slots[f.family-bgp.IPv4]
-	if !pl.used && !d.seat(f, c, p, now) {
+	ps := &p.slots[f.family-bgp.IPv4]
+	if !ps.used && !d.seat(f, c, p, now) {
 		return -1
 	}
-	return pl.slot
+	return ps.slot
 }
 
 func (f *familyState) fillWithdraw(s int, k rib.Key, pathID uint32, timestamp int64) {
@@ -129,7 +129,7 @@ func (f *familyState) fillAnnounce(s int, k rib.Key, r *pb.Route, ch *pb.RouteCh
 func (d *Detector) fillEndOfRIB(f *familyState, p *peer) {
 	i := f.family - bgp.IPv4
 	p.gap.told[i] = true
-	if pl := p.slots[i]; pl.used && p.gap.filled == unsaid && !p.gap.left {
-		f.panel.Session(pl.slot).EndOfRIB()
+	if ps := p.slots[i]; ps.used && p.gap.filled == unsaid && !p.gap.left {
+		f.panel.Session(ps.slot).EndOfRIB()
 	}
 }

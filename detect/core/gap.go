@@ -68,8 +68,8 @@ func (c *collector) covered(g *gap, f *familyState) []int {
 func (c *collector) slotsOf(f *familyState, which func(p *peer) bool) []int {
 	var slots []int
 	for _, p := range c.peers {
-		if pl := p.slots[f.family-bgp.IPv4]; pl.used && which(p) {
-			slots = append(slots, pl.slot)
+		if ps := p.slots[f.family-bgp.IPv4]; ps.used && which(p) {
+			slots = append(slots, ps.slot)
 		}
 	}
 	slices.Sort(slots)

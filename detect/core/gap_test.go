@@ -98,7 +98,7 @@ func (s *stage) votes() string {
 	s.t.Helper()
 	s.f.close()
 	var out []string
-	for _, p := range s.f.detector.family(bgp.IPv4).panel.Places(s.f.window) {
+	for _, p := range s.f.detector.family(bgp.IPv4).panel.Statuses(s.f.window) {
 		switch {
 		case p.Session.Key.Collector != collectorName(0):
 		case p.Votes:
@@ -236,10 +236,10 @@ func TestSessionWithinGap(t *testing.T) {
 	s.want("10.2.0.0/16", s.sees("10.2.0.0/16"), "[0 0 8 64400]")
 	s.want("after", s.votes(), "[down transferring votes votes]")
 	s.f.until(at + 600)
-	s.want("ten minutes after", s.votes(), "[down votes partial votes]") // two sent hardly anything; the one keeps its place till then
+	s.want("ten minutes after", s.votes(), "[down votes partial votes]") // two sent hardly anything; the one stays a member till then
 }
 
-// TestGapWithinGap: a gap takes the place of one that is still open, and what was known before that stays known.
+// TestGapWithinGap: a gap replaces one that is still open, and what was known before that stays known.
 func TestGapWithinGap(t *testing.T) {
 	t.Parallel()
 	s := newStageWorld(t)
@@ -388,7 +388,7 @@ func TestGapsEnd(t *testing.T) {
 		s.live(at, &pb.GapBegin{Id: "last"})
 		s.say("table/last", at, at, &pb.GapEnd{Id: "last"})
 		for _, f := range s.f.detector.families {
-			for _, p := range f.panel.Places(at) {
+			for _, p := range f.panel.Statuses(at) {
 				if p.Session.Awaiting {
 					rt.Fatalf("%v waits", p.Session.Key)
 				}

@@ -20,13 +20,13 @@ const (
 
 // collector is what is known of one.
 type collector struct {
-	name   string
-	masked bool
-	peers  map[bgp.Peer]*peer
-	gap    *gap
-	gaps   uint64 // how many there were
-	check  *check
-	pulse  pulse
+	name    string
+	masked  bool
+	peers   map[bgp.Peer]*peer
+	gap     *gap
+	gaps    uint64 // how many there were
+	check   *check
+	beacons beaconLog
 }
 
 // peer is a neighbour of a collector.
@@ -34,16 +34,16 @@ type peer struct {
 	key   bgp.PeerKey
 	upAt  int64 // of the last Peer Up; 0 where there was none
 	down  bool  // Peer Down was the last that was said
-	slots [len(bgp.Families)]place
+	slots [len(bgp.Families)]peerSlot
 	gap   gapPeer
 }
 
-// place is a peer's in one family.
-type place struct {
-	slot   int
-	used   bool
-	named  bool // a table named it
-	turned bool // there was no room; a table may still name it
+// peerSlot is a peer's slot of the rib in one family.
+type peerSlot struct {
+	slot    int
+	used    bool // else the peer has no slot
+	named   bool // a table named the peer
+	refused bool // there was no free slot; a table may still name the peer
 }
 
 func (d *Detector) collector(name string) *collector {
@@ -76,11 +76,11 @@ func (c *collector) peer(in *pb.Peer) (*peer, error) {
 // heard notes that a peer said something in a family and returns its slot, -1 where it has none. A message from a peer that is
 // not up says that it is: files begin in the middle of sessions, and a Peer Up can be missing.
 func (d *Detector) heard(f *familyState, c *collector, p *peer, now int64) int {
-	pl := &p.slots[f.family-bgp.IPv4]
-	if !pl.used && !d.seat(f, c, p, now) {
+	ps := &p.slots[f.family-bgp.IPv4]
+	if !ps.used && !d.seat(f, c, p, now) {
 		return -1
 	}
-	s := f.panel.Session(pl.slot)
+	s := f.panel.Session(ps.slot)
 	s.LastHeard = now
 	if !s.Up {
 		s.PeerUp(now, d.cfg.Panel.TransferSeconds)
@@ -89,22 +89,22 @@ func (d *Detector) heard(f *familyState, c *collector, p *peer, now int64) int {
 	if c.gap != nil {
 		c.gap.of(p).spoke = true
 	}
-	return pl.slot
+	return ps.slot
 }
 
 // seat gives a peer a slot in a family.
 func (d *Detector) seat(f *familyState, c *collector, p *peer, now int64) bool {
-	pl := &p.slots[f.family-bgp.IPv4]
-	if pl.turned {
+	ps := &p.slots[f.family-bgp.IPv4]
+	if ps.refused {
 		return false
 	}
 	slot, ok := f.rib.AddSlot()
 	if !ok {
-		pl.turned = true
-		f.turned++
+		ps.refused = true
+		f.refused++
 		return false
 	}
-	pl.slot, pl.used = slot, true
+	ps.slot, ps.used = slot, true
 	for len(f.peers) <= slot {
 		f.peers = append(f.peers, nil)
 	}
@@ -156,13 +156,13 @@ func (d *Detector) peerUp(c *collector, in *pb.Peer, now int64) error {
 	p.upAt, p.down = now, false
 	c.leave(p)
 	for _, f := range d.families {
-		pl := &p.slots[f.family-bgp.IPv4]
-		pl.turned = false
-		if pl.used {
-			s := f.panel.Session(pl.slot)
+		ps := &p.slots[f.family-bgp.IPv4]
+		ps.refused = false
+		if ps.used {
+			s := f.panel.Session(ps.slot)
 			s.PeerUp(now, d.cfg.Panel.TransferSeconds)
 			s.LastHeard = now
-			f.empty(pl.slot)
+			f.empty(ps.slot)
 		}
 	}
 	return nil
@@ -177,11 +177,11 @@ func (d *Detector) peerDown(c *collector, in *pb.Peer, now int64) error {
 	p.upAt, p.down = 0, true
 	c.leave(p)
 	for _, f := range d.families {
-		if pl := &p.slots[f.family-bgp.IPv4]; pl.used {
-			s := f.panel.Session(pl.slot)
+		if ps := &p.slots[f.family-bgp.IPv4]; ps.used {
+			s := f.panel.Session(ps.slot)
 			s.PeerDown()
 			s.LastHeard = now
-			f.empty(pl.slot)
+			f.empty(ps.slot)
 		}
 	}
 	return nil
@@ -197,13 +197,13 @@ func (c *collector) leave(p *peer) {
 // mask takes a collector's peers out of every denominator, or lets them back.
 func (d *Detector) mask(c *collector, masked bool, now int64) {
 	if c.masked != masked {
-		c.pulse.disturbed = now
+		c.beacons.disturbed = now
 	}
 	c.masked = masked
 	for _, p := range c.peers {
 		for _, f := range d.families {
-			if pl := &p.slots[f.family-bgp.IPv4]; pl.used {
-				f.panel.Session(pl.slot).Masked = masked
+			if ps := &p.slots[f.family-bgp.IPv4]; ps.used {
+				f.panel.Session(ps.slot).Masked = masked
 			}
 		}
 	}
@@ -216,11 +216,11 @@ func (d *Detector) lose(c *collector, now int64) {
 		var slots []int
 		for _, p := range c.peers {
 			p.upAt, p.down = 0, true
-			if pl := &p.slots[f.family-bgp.IPv4]; pl.used {
-				s := f.panel.Session(pl.slot)
+			if ps := &p.slots[f.family-bgp.IPv4]; ps.used {
+				s := f.panel.Session(ps.slot)
 				s.PeerDown()
 				s.LastHeard = now
-				slots = append(slots, pl.slot)
+				slots = append(slots, ps.slot)
 			}
 		}
 		f.empty(slots...)
@@ -230,10 +230,10 @@ func (d *Detector) lose(c *collector, now int64) {
 	}
 }
 
-// admit makes room when the window that began at start closes. What is too much goes: of the sessions that came in the window those
-// that no table has named; then, for others that one has, older ones whose table is not known and that none has named: a table
-// that comes for them seats them again; then the newcomers that are left. Of each those with the higher keys. Once an hour it forgets
-// sessions that have been down for a day.
+// admit evicts sessions above MaxSessions when the window that began at start closes, in this order: (1) those new in this window
+// that no table names; (2) to make space for new ones that a table names, older ones whose table is not known and that no table
+// names: a table that comes for them gives them a slot again; (3) the new ones that are left. Within a group the highest key goes
+// first. Once an hour it forgets sessions that have been down for a day.
 func (f *familyState) admit(start int64) {
 	var used int
 	var strangers, idle, named []*peer // newcomers, older ones, newcomers that a table named
@@ -265,18 +265,18 @@ func (f *familyState) admit(start int64) {
 	idle = idle[:min(len(idle), len(named))]
 	for _, p := range slices.Concat(strangers, idle, named)[:min(used-MaxSessions, len(strangers)+len(idle)+len(named))] {
 		f.unseat(p)
-		p.slots[f.family-bgp.IPv4].turned = true
-		f.turned++
+		p.slots[f.family-bgp.IPv4].refused = true
+		f.refused++
 	}
 }
 
 // unseat takes a peer's slot away.
 func (f *familyState) unseat(p *peer) {
-	pl := &p.slots[f.family-bgp.IPv4]
-	f.vis.ForgetSlot(pl.slot)
-	f.rib.RemoveSlot(pl.slot)
-	f.panel.Remove(pl.slot)
-	f.peers[pl.slot] = nil
+	ps := &p.slots[f.family-bgp.IPv4]
+	f.vis.ForgetSlot(ps.slot)
+	f.rib.RemoveSlot(ps.slot)
+	f.panel.Remove(ps.slot)
+	f.peers[ps.slot] = nil
 	f.swept = true
-	*pl = place{}
+	*ps = peerSlot{}
 }

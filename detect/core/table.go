@@ -54,15 +54,15 @@ func (d *Detector) tabled(f *familyState, c *collector, p *peer, now int64) int 
 		return -1
 	}
 	g.of(p).tabled = true
-	pl := &p.slots[f.family-bgp.IPv4]
-	pl.turned = false // whoever has a table goes before whoever has none
-	if !pl.used && !d.seat(f, c, p, now) {
+	ps := &p.slots[f.family-bgp.IPv4]
+	ps.refused = false // whoever has a table goes before whoever has none
+	if !ps.used && !d.seat(f, c, p, now) {
 		return -1
 	}
-	pl.named = true
-	s := f.panel.Session(pl.slot)
+	ps.named = true
+	s := f.panel.Session(ps.slot)
 	s.Up = true // the collector had its routes
-	return pl.slot
+	return ps.slot
 }
 
 // tabulate applies a chunk of a table.

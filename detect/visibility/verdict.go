@@ -39,8 +39,8 @@ func (s *State) look(r rib.Row) {
 	s.propose(s.judgeLearned(r))
 }
 
-// taken is a row's change to begin with: its place is the newest that was said, unless it is lost.
-func (s *State) taken(r rib.Row) change {
+// withPlace returns a row as it stands, with the newest place that was said of it unless it is lost.
+func (s *State) withPlace(r rib.Row) change {
 	c := s.changeOf(r)
 	if p := &s.prefixes[r]; p.staged != 0 && p.flags&lost == 0 {
 		c.place = p.staged
@@ -52,7 +52,7 @@ func (s *State) taken(r rib.Row) change {
 // that is gone is no withdrawal, and neither is a panel that looks at other places.
 func (s *State) judge(r rib.Row, t tally) change {
 	p, n := &s.prefixes[r], s.voters.N
-	c := s.taken(r)
+	c := s.withPlace(r)
 	share := 1000
 	switch usual := int(p.usual) * n; {
 	case c.flags&known == 0:
@@ -101,7 +101,7 @@ func (s *State) judge(r rib.Row, t tally) change {
 func (s *State) judgeLearned(r rib.Row) change {
 	t := s.count(r)
 	p := &s.prefixes[r]
-	c := s.taken(r)
+	c := s.withPlace(r)
 	spoken := t.held + t.gone
 	if spoken < panel.LeastVoters || c.flags&known == 0 && 2*spoken < s.voters.N {
 		return c

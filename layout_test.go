@@ -40,10 +40,26 @@ var rules = []struct {
 	{"ingest/archive/archivetest", []string{"internal/", "eval/simulate/mrt"}},
 	{"ingest", []string{"schemas", "internal/", "ingest"}},
 	{"enrich", []string{"schemas", "internal/", "enrich"}},
+	{"detect/core", append([]string{"detect/clock", "detect/rib", "detect/panel", "detect/visibility", "detect/outage"}, pure...)},
+	{"detect/visibility", append([]string{"detect/rib", "detect/panel", "detect/outage"}, pure...)},
+	{"detect/clock", pure},
+	{"detect/rib", pure},
+	{"detect/panel", pure},
+	{"detect/outage", pure},
 	{"detect", []string{"schemas", "internal/", "detect"}},
 	{"sink", []string{"schemas", "internal/", "sink"}},
 	{"eval", []string{"schemas", "internal/", "detect", "eval"}},
 	{"cmd/darkmap", []string{"schemas", "internal/", "ingest", "enrich", "detect", "sink", "eval"}},
+}
+
+// pure is what the detector's packages may import from this module: types, not clients. config is for their config.go.
+var pure = []string{"schemas", "internal/bgp", "internal/codec", "internal/config"}
+
+// unlinked are packages with all that they import, directly or not, and what must not be among it.
+var unlinked = []struct{ pkg, without string }{
+	{"detect/core", "github.com/twmb/franz-go"},
+	{"detect/core", "github.com/prometheus"},
+	{"detect/core", "net/http"},
 }
 
 type goPackage struct {
@@ -106,6 +122,28 @@ func TestImports(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestUnlinked: what keeps a package pure holds for all that it links.
+func TestUnlinked(t *testing.T) {
+	t.Parallel()
+	for _, tt := range unlinked {
+		out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "./"+tt.pkg).Output()
+		if err != nil {
+			t.Fatalf("listing what %s links: %v", tt.pkg, err)
+		}
+		if bad := linked(string(out), tt.without); len(bad) > 0 {
+			t.Errorf("%s links %v", tt.pkg, bad)
+		}
+	}
+	if bad := linked("fmt\ngithub.com/prometheus/client_golang/prometheus\n", "github.com/prometheus"); len(bad) != 1 {
+		t.Errorf("a package that links Prometheus passes: got %v", bad)
+	}
+}
+
+// linked are the packages of a list, one a line, that are prefix or below it.
+func linked(list, prefix string) []string {
+	return slices.DeleteFunc(strings.Fields(list), func(pkg string) bool { return !within(pkg, prefix) })
 }
 
 func TestPackageComments(t *testing.T) {

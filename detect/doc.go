@@ -1,11 +1,14 @@
 // Package detect finds outages: it reads bgp.routes and publishes to bgp.visibility, bgp.panel, bgp.outages and bgp.feeds.
 //
-// The core, detect/core, is pure: records and the ends of minutes go in, records to publish come out. The shell, Stage,
-// reads all partitions in one active process (a second one stands by), lets detect/clock merge them, and publishes each
-// window once, in one transaction with the offsets; the commit's metadata name the last window published. There is no
-// other state on disk: a new process, or one whose transaction was aborted, builds its state again from the beginning of
-// the log and publishes only what comes after that window. Where the log has lost its beginning, or records, it asks for tables, once it has
-// caught up. Records that cannot be understood go to the dead-letter topic.
+// The core, detect/core, is pure: records and the ends of minutes go in, records to publish come out. The shell, Stage, reads all
+// partitions in one active process (a second one stands by). It pushes each record into detect/clock, which merges the partitions,
+// and takes the steps that this yields: it applies a record, or closes a window and gathers what is to be published. It publishes
+// each window once, in one transaction with the offsets; the commit's metadata name the last window published. A transaction
+// between two steps commits the offset of the record that is pushed, not of the next one.
+//
+// There is no other state on disk. A new process, or one whose transaction was aborted, builds its state again from the beginning of
+// the log and publishes only what comes after that window. If the log lacks its beginning, or records, detect requests tables, once
+// it has caught up. Records that cannot be understood go to the dead-letter topic.
 //
 // Every published record has a position: collector detect/<family> (detect where it is about no family), lane out,
 // sequence = minutes since 1970 of its window x 2^24 + its number in the window, from 1.

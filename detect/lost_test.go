@@ -70,7 +70,7 @@ func TestDamagedLog(t *testing.T) {
 			for to := 1; to <= 10; to++ { // in several batches
 				f.produce(t, cfg, to)
 			}
-			stop := start(t, newRestorer(t, cfg))
+			stop := start(t, newRequester(t, cfg))
 			kafkatest.WaitDrained(t, cfg, reading)
 			stop()
 			if err := b.Close(); err != nil {
@@ -80,7 +80,7 @@ func TestDamagedLog(t *testing.T) {
 			b, cfg = open()
 			defer b.Close() //nolint:errcheck // the test is over
 			f.produce(t, cfg, 20)
-			stop = start(t, newRestorer(t, cfg))
+			stop = start(t, newRequester(t, cfg))
 			kafkatest.WaitDrained(t, cfg, reading)
 			f.produce(t, cfg, 30)
 			kafkatest.WaitDrained(t, cfg, reading)

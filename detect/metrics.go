@@ -42,8 +42,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		success:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkmap_detect_last_success_timestamp_seconds", Help: "When the last transaction was committed."}),
 		out:      map[string]prometheus.Counter{},
 
-		refusedPeers:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkmap_detect_refused_peers", Help: "Times that a peer found no place among the sessions kept, since the state was built."}),
-		refusedPrefixes: prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkmap_detect_refused_prefixes", Help: "Times that a prefix found no place in the table, since the state was built."}),
+		refusedPeers:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkmap_detect_refused_peers", Help: "Peers refused because the session table was full, since the state was built."}),
+		refusedPrefixes: prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkmap_detect_refused_prefixes", Help: "Prefixes refused because the table was full, since the state was built."}),
 	}
 	out := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_detect_records_out_total", Help: "Records published."}, []string{"topic"})
 	for _, t := range outTopics {

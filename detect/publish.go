@@ -23,41 +23,6 @@ var errPublish = errors.New("publishing failed")
 // So it rises from window to window whatever a window holds, and stays below 2^53.
 const indexBits = 24
 
-// driver is what the clock drives: the detector, and the publisher that gathers what comes of it.
-type driver struct {
-	x *session
-	d Detector
-}
-
-// Apply is clock.Operator's. Where records were lost, tables are wanted at the end of the window in which the detector learns it:
-// the clock may hold the record back beyond the window in which it was read.
-func (c *driver) Apply(rec *pb.RouteRecord, effective int64) error {
-	if r, ok := c.d.(Restorer); ok && rec.GetRecordsLost() != nil {
-		c.x.wants = r
-	}
-	return c.d.Apply(rec, effective)
-}
-
-// CloseWindow is clock.Operator's.
-func (c *driver) CloseWindow(start int64) error {
-	outs, err := c.d.CloseWindow(start)
-	if err != nil {
-		return err
-	}
-	p := c.x.publisher
-	if c.x.wants != nil && start > p.last && c.x.caughtUp() {
-		outs = append(outs, c.x.wants.Wanted(start)...)
-		c.x.wants = nil
-	}
-	if err := p.window(start, outs, c.x.clock.Rejected()); err != nil {
-		return err
-	}
-	if len(p.pending) >= flushRecords {
-		return c.x.flush()
-	}
-	return nil
-}
-
 // publisher turns what the detector returns into records, each window once.
 type publisher struct {
 	cfg        kafka.Config

@@ -3,29 +3,28 @@ package detect_test
 import (
 	"testing"
 
-	"github.com/darkmap/darkmap/detect/core"
-
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/darkmap/darkmap/detect"
+	"github.com/darkmap/darkmap/detect/core"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/kafkatest"
 	"github.com/darkmap/darkmap/schemas"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// restorer is a counter that wants tables.
-type restorer struct {
+// requester is a counter that requests a table.
+type requester struct {
 	counter
-	trimmed bool
+	missing bool
 }
 
-func (r *restorer) Trimmed() { r.trimmed = true }
+func (r *requester) RecordsMissing() { r.missing = true }
 
-func (r *restorer) Wanted(start int64) []core.Out {
+func (r *requester) RequestTables(start int64) []core.Out {
 	why := "whole log"
-	if r.trimmed {
+	if r.missing {
 		why = "trimmed log"
 	}
 	return []core.Out{{Topic: schemas.TopicFeeds, Key: []byte("ris/rrc00"), Record: &pb.FeedRecord{
@@ -33,12 +32,12 @@ func (r *restorer) Wanted(start int64) []core.Out {
 	}}}
 }
 
-func newRestorer(t *testing.T, cfg kafka.Config) *detect.Stage {
+func newRequester(t *testing.T, cfg kafka.Config) *detect.Stage {
 	t.Helper()
 	c := detect.DefaultConfig()
 	c.PollMaxRecords = 50
 	s, err := detect.New(c, detect.Deps{Kafka: cfg, Log: kafkatest.Log(), NewDetector: func() (detect.Detector, error) {
-		return &restorer{counter: counter{seen: map[string]uint32{}}}, nil
+		return &requester{counter: counter{seen: map[string]uint32{}}}, nil
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -62,14 +61,14 @@ func feeds(t *testing.T, cfg kafka.Config) (why []string, windows []int64) {
 	return why, windows
 }
 
-// TestTablesWanted: a state that is built from a log without its beginning asks for tables once, when it has caught up; one that
+// TestTablesRequested: a state that is built from a log without its beginning asks for tables once, when it has caught up; one that
 // has the whole log never does.
-func TestTablesWanted(t *testing.T) {
+func TestTablesRequested(t *testing.T) {
 	t.Parallel()
 	cfg := kafkatest.New(t, 3)
 	f := feed{minutes: 30, perMinute: 60, seq: make([]uint64, collectors)}
 	f.produce(t, cfg, 10)
-	stop := start(t, newRestorer(t, cfg))
+	stop := start(t, newRequester(t, cfg))
 	kafkatest.WaitDrained(t, cfg, reading)
 	stop()
 	if why, _ := feeds(t, cfg); why != nil {
@@ -85,7 +84,7 @@ func TestTablesWanted(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.produce(t, cfg, 20)
-	stop = start(t, newRestorer(t, cfg))
+	stop = start(t, newRequester(t, cfg))
 	kafkatest.WaitDrained(t, cfg, reading)
 	f.produce(t, cfg, 30)
 	kafkatest.WaitDrained(t, cfg, reading)

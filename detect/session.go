@@ -4,12 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
-	"sync"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -27,9 +23,6 @@ var (
 	errLost = errors.New("partitions lost or transaction aborted")
 )
 
-// windowKey begins the metadata of a commit: the last window published, in seconds since 1970.
-const windowKey = "window="
-
 const (
 	// commitInterval is how long the offsets of records that lead to nothing may wait.
 	commitInterval = 100 * time.Millisecond
@@ -41,22 +34,6 @@ const (
 // hole in the input closes many windows at once.
 const flushRecords = 20_000
 
-// assignment is what the group's callbacks learn, in the client's goroutine, and the loop takes over.
-type assignment struct {
-	mu        sync.Mutex
-	given     bool
-	lost      bool
-	committed map[int32]int64 // every partition of the topic; -1 where nothing was committed
-	published int64           // last window published; -1 for none
-	log       extent
-}
-
-// extent is what there is of the log when a life of the state begins.
-type extent struct {
-	trimmed bool            // it does not begin with its first record
-	ends    map[int32]int64 // offsets behind its last records
-}
-
 // session is one life of the state: from an empty one until partitions or a transaction are lost.
 type session struct {
 	*Stage
@@ -65,16 +42,16 @@ type session struct {
 	topic string
 
 	// From here on owned by the loop; nil until partitions are given.
-	clock     *clock.Clock
-	detector  Detector
-	publisher *publisher
-	next      map[int32]int64 // offset of the next record of each partition
-	committed map[int32]int64 // assignment's, as it was when the state began
-	topicID   [16]byte
-	ends      map[int32]int64 // offsets up to which the log went when the state began
-	wants     Restorer        // is to say which tables are wanted once the state has caught up; nil when it has, or need not
-	due       time.Time       // when what was read has to be committed; zero when nothing waits
-	base      context.Context //nolint:containedctx // of the session, without its end: closing a window may publish
+	clock      *clock.Clock
+	detector   Detector
+	publisher  *publisher
+	next       map[int32]int64 // offset of the next record of each partition
+	committed  map[int32]int64 // assignment's, as it was when the state began
+	topicID    [16]byte
+	ends       map[int32]int64 // offsets up to which the log went when the state began
+	incomplete bool            // records are missing, and tables were not requested yet: the state has not caught up
+	due        time.Time       // when what was read has to be committed; zero when nothing waits
+	base       context.Context //nolint:containedctx // of the session, without its end: closing a window may publish
 }
 
 // session runs one life of the state.
@@ -127,106 +104,6 @@ func (x *session) finish() error {
 	return x.flush()
 }
 
-// assigned is called after each rebalance, also where nothing is new.
-func (x *session) assigned(_ context.Context, _ *kgo.Client, m map[string][]int32) {
-	x.a.mu.Lock()
-	defer x.a.mu.Unlock()
-	switch {
-	case len(m[x.topic]) > 0 && x.a.given:
-		x.a.lost = true // the state was built without these partitions
-	case !x.a.given && len(m[x.topic]) == 0:
-		x.reason.Store(nil) // standing by is ready
-	}
-}
-
-func (x *session) revoked(_ context.Context, _ *kgo.Client, m map[string][]int32) {
-	x.a.mu.Lock()
-	defer x.a.mu.Unlock()
-	if len(m[x.topic]) > 0 {
-		x.a.lost = true
-	}
-}
-
-// fromStart makes the client read from the beginning of the log, and remembers what was committed and published.
-func (x *session) fromStart(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
-	if len(offsets[x.topic]) == 0 {
-		return offsets, nil
-	}
-	committed, published, log, err := x.progress(ctx)
-	if err != nil {
-		return nil, err
-	}
-	x.a.mu.Lock()
-	defer x.a.mu.Unlock()
-	if x.a.given {
-		x.a.lost = true
-	}
-	x.a.given, x.a.committed, x.a.published, x.a.log = true, committed, published, log
-	for p := range offsets[x.topic] {
-		offsets[x.topic][p] = kgo.NewOffset().AtStart()
-	}
-	return offsets, nil
-}
-
-// progress reads the group's offsets, the last window published, and what there is of the log. No transaction is pending: the client has just
-// waited for that, and only the present member can begin another.
-func (x *session) progress(ctx context.Context) (map[int32]int64, int64, extent, error) {
-	adm, err := kafka.NewAdmin(x.d.Kafka, x.d.Log)
-	if err != nil {
-		return nil, 0, extent{}, err
-	}
-	defer adm.Close()
-	resp, err := adm.FetchOffsetsForTopics(kadm.RequireStable(ctx), x.d.Kafka.Group(Name), x.topic)
-	if err == nil {
-		err = resp.Error()
-	}
-	if err != nil {
-		return nil, 0, extent{}, fmt.Errorf("reading the group's offsets: %w", err)
-	}
-	log, err := x.extent(ctx, adm) // behind the offsets, which it bounds
-	if err != nil {
-		return nil, 0, extent{}, err
-	}
-	committed, published := map[int32]int64{}, int64(-1)
-	for p, o := range resp[x.topic] {
-		committed[p] = o.At
-		if end, ok := log.ends[p]; ok && o.At > end {
-			x.d.Log.Warn("the offset that was committed lies behind the end of the log: reading goes on at the end", "topic", x.topic, "partition", p, "committed", o.At, "end", end)
-			committed[p] = end
-		}
-		if v, ok := strings.CutPrefix(o.Metadata, windowKey); ok {
-			w, err := strconv.ParseInt(v, 10, 64)
-			if err != nil {
-				return nil, 0, extent{}, fmt.Errorf("reading the metadata %q of partition %d: %w", o.Metadata, p, err)
-			}
-			published = max(published, w)
-		}
-	}
-	return committed, published, log, nil
-}
-
-// extent asks the broker where the log begins and ends.
-func (x *session) extent(ctx context.Context, adm *kadm.Client) (extent, error) {
-	starts, err := adm.ListStartOffsets(ctx, x.topic)
-	if err == nil {
-		err = starts.Error()
-	}
-	if err != nil {
-		return extent{}, fmt.Errorf("asking where the log begins: %w", err)
-	}
-	ends, err := adm.ListCommittedOffsets(ctx, x.topic)
-	if err == nil {
-		err = ends.Error()
-	}
-	if err != nil {
-		return extent{}, fmt.Errorf("asking where the log ends: %w", err)
-	}
-	e := extent{ends: map[int32]int64{}}
-	starts.Each(func(o kadm.ListedOffset) { e.trimmed = e.trimmed || o.Offset > 0 })
-	ends.Each(func(o kadm.ListedOffset) { e.ends[o.Partition] = o.Offset })
-	return e, nil
-}
-
 // begin builds an empty state once partitions are given; false while standing by.
 func (x *session) begin(ctx context.Context) (bool, error) {
 	x.a.mu.Lock()
@@ -250,15 +127,14 @@ func (x *session) begin(ctx context.Context) (bool, error) {
 	x.notReady("rebuilding the state")
 	x.publisher = p
 	x.detector = d
-	if r, ok := d.(Restorer); ok && x.a.log.trimmed {
-		r.Trimmed()
-		x.wants = r
+	if x.a.log.trimmed {
+		x.recordsMissing()
 		x.d.Log.Warn("the log has lost its beginning: tables are asked for again, and nothing is decided on before they came")
 	}
 	x.next, x.committed, x.ends = map[int32]int64{}, x.a.committed, x.a.log.ends // the callbacks replace that map, they do not write to it
 	x.clock = clock.New(clock.Config{
 		Partitions: len(x.committed), BufferBytes: x.cfg.BufferMaxBytes, Vanished: x.cfg.VanishedAfter, Back: x.cfg.BackWithin,
-	}, &driver{x, d})
+	})
 	return true, nil
 }
 
@@ -299,47 +175,95 @@ func (x *session) poll(ctx context.Context, fetches kgo.Fetches) error {
 	return nil
 }
 
-// push decodes one record and hands it to the clock. What it leads to may be published while it is worked on: the
-// offset moves past it only when that is done.
+// push decodes one record, gives it to the clock, and does what follows from it: records are applied, windows closed and
+// published. A transaction in between commits the offset of this record, not the next one: it is not done yet.
 func (x *session) push(rec *kgo.Record) error {
 	if rec.Offset < x.next[rec.Partition] { // read again after a transaction that was aborted
 		return nil
 	}
 	defer func() { x.next[rec.Partition] = rec.Offset + 1 }()
-	r := &pb.RouteRecord{}
-	if l, ok := kafka.ParseLost(rec); ok {
-		r = codec.RecordsLost(rec.Topic, rec.Partition, l.From, l.To, l.Since, l.Until)
-	} else if rec.Attrs.IsControl() {
+	r := x.decode(rec)
+	if r == nil {
 		return nil
-	} else if err := r.UnmarshalVT(rec.Value); err != nil {
+	}
+	if lost := r.GetRecordsLost(); lost != nil {
+		x.d.Log.Warn("records were lost: what the collectors of their partition know is void until their tables come", "topic", lost.GetTopic(), "partition", rec.Partition,
+			"offsets", fmt.Sprintf("%d-%d", lost.GetFromOffset(), lost.GetToOffset()-1))
+		x.recordsMissing()
+	}
+	before := x.clock.Dropped()
+	if err := x.clock.Push(rec.Partition, rec.Offset, r, len(rec.Value)); err != nil {
+		return fmt.Errorf("%w: %w", errDetector, err)
+	}
+	for step := range x.clock.Steps() {
+		if step.Record != nil {
+			if err := x.apply(step); err != nil {
+				return fmt.Errorf("%w: applying the record at partition %d, offset %d: %w", errDetector, step.Partition, step.Offset, err)
+			}
+			continue
+		}
+		if err := x.closeWindow(step.Window); err != nil {
+			return fmt.Errorf("%w: closing window %d: %w", errDetector, step.Window, err)
+		}
+		if len(x.publisher.pending) >= flushRecords {
+			if err := x.flush(); err != nil {
+				return err
+			}
+		}
+	}
+	x.m.dropped[dropRepeated].Add(float64(x.clock.Dropped() - before))
+	return nil
+}
+
+// decode returns the record for the clock; nil where there is none.
+func (x *session) decode(rec *kgo.Record) *pb.RouteRecord {
+	if l, ok := kafka.ParseLost(rec); ok {
+		return codec.RecordsLost(rec.Topic, rec.Partition, l.From, l.To, l.Since, l.Until)
+	}
+	if rec.Attrs.IsControl() {
+		return nil
+	}
+	r := &pb.RouteRecord{}
+	if err := r.UnmarshalVT(rec.Value); err != nil {
 		x.m.dropped[dropUndecodable].Inc()
 		if rec.Offset >= x.committed[rec.Partition] { // else it is a dead letter already
 			x.publisher.deadLetter(rec, err)
 		}
 		return nil
 	}
-	x.lacks(rec, r.GetRecordsLost())
-	before := x.clock.Dropped()
-	if err := x.clock.Push(rec.Partition, rec.Offset, r, len(rec.Value)); err != nil {
-		if errors.Is(err, errPublish) {
-			return err
-		}
-		return fmt.Errorf("%w: %w", errDetector, err)
-	}
-	x.m.dropped[dropRepeated].Add(float64(x.clock.Dropped() - before))
-	return nil
+	return r
 }
 
-// lacks takes note that records were lost: tables are wanted, and nothing is learned in their place.
-func (x *session) lacks(rec *kgo.Record, lost *pb.RecordsLost) {
-	r, ok := x.detector.(Restorer)
-	if lost == nil || !ok {
-		return
+// apply gives the detector a record. One that says something impossible is put aside until its window closes.
+func (x *session) apply(step clock.Step) error {
+	if step.Record.GetRecordsLost() != nil {
+		x.incomplete = true // again: the clock may have held the record back until tables were requested
 	}
-	x.d.Log.Warn("records were lost: what the collectors of their partition know is void until their tables come", "topic", lost.GetTopic(), "partition", rec.Partition,
-		"offsets", fmt.Sprintf("%d-%d", lost.GetFromOffset(), lost.GetToOffset()-1))
-	r.Trimmed()
-	x.wants = r
+	err := x.detector.Apply(step.Record, step.Effective)
+	if errors.Is(err, codec.ErrInvalid) {
+		x.clock.Reject(step, err)
+		return nil
+	}
+	return err
+}
+
+// closeWindow ends a window, and gathers what is to be published of it.
+func (x *session) closeWindow(start int64) error {
+	outs, err := x.detector.CloseWindow(start)
+	if err != nil {
+		return err
+	}
+	if x.incomplete && start > x.publisher.last && x.caughtUp() {
+		outs = append(outs, x.detector.RequestTables(start)...)
+		x.incomplete = false
+	}
+	return x.publisher.window(start, outs, x.clock.Rejected())
+}
+
+// recordsMissing notes that the log lacks records: tables are requested, and nothing is learned in their place.
+func (x *session) recordsMissing() {
+	x.detector.RecordsMissing()
+	x.incomplete = true
 }
 
 // follow says whether the state has caught up with what was committed before.
@@ -404,29 +328,4 @@ func (x *session) transact(recs []*kgo.Record, window int64) (bool, error) {
 		return nil
 	})
 	return kafka.Transact(ctx, x.s, recs)
-}
-
-// offsets makes the commit say where each partition was read to, never less than an earlier life of the state did, and
-// which window was published last. It writes all of the request, because the client knows nothing new to commit when a
-// poll takes several transactions.
-func (x *session) offsets(req *kmsg.TxnOffsetCommitRequest, window int64) {
-	for i := range req.Topics {
-		x.topicID = req.Topics[i].TopicID
-	}
-	t := kmsg.NewTxnOffsetCommitRequestTopic()
-	t.Topic, t.TopicID = x.topic, x.topicID
-	metadata := ""
-	if window >= 0 {
-		metadata = windowKey + strconv.FormatInt(window, 10)
-	}
-	for p := range int32(len(x.committed)) {
-		at := max(x.next[p], x.committed[p])
-		if at <= 0 {
-			continue
-		}
-		rp := kmsg.NewTxnOffsetCommitRequestTopicPartition()
-		rp.Partition, rp.Offset, rp.Metadata = p, at, &metadata
-		t.Partitions = append(t.Partitions, rp)
-	}
-	req.Topics = []kmsg.TxnOffsetCommitRequestTopic{t}
 }

@@ -28,15 +28,11 @@ type Detector interface {
 	Apply(rec *pb.RouteRecord, effective int64) error
 	// CloseWindow ends the minute that began at start, seconds since 1970, and returns what to publish.
 	CloseWindow(start int64) ([]core.Out, error)
-}
-
-// Restorer is a Detector that can tell what it lacks when the log that its state is built from lacks records.
-type Restorer interface {
-	// Trimmed is called before any record where the log does not begin with its first, and where records are missing.
-	Trimmed()
-	// Wanted is called once when the state has caught up with the log, at the end of the window that began at start; what it
-	// returns is published with that window.
-	Wanted(start int64) []core.Out
+	// RecordsMissing is called before any record where the log does not begin with its first, and where records are lost.
+	RecordsMissing()
+	// RequestTables is called after RecordsMissing, once the state has caught up with the log, at the end of the window that
+	// began at start. It returns a request for each table that the state lacks, which is published with that window.
+	RequestTables(start int64) []core.Out
 }
 
 // Deps is what the stage works with.

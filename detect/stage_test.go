@@ -9,17 +9,14 @@ import (
 	"os"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/darkmap/darkmap/detect/core"
-
 	gocmp "github.com/google/go-cmp/cmp"
-	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
 
 	"github.com/darkmap/darkmap/detect"
+	"github.com/darkmap/darkmap/detect/core"
 	"github.com/darkmap/darkmap/internal/codec"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/kafkatest"
@@ -49,6 +46,8 @@ type counter struct {
 	refuse uint64
 	// closed is told each window.
 	closed func(start int64)
+	// fail says of each window whether it cannot be closed.
+	fail func(start int64) error
 }
 
 func (c *counter) Apply(rec *pb.RouteRecord, _ int64) error {
@@ -64,6 +63,11 @@ func (c *counter) Apply(rec *pb.RouteRecord, _ int64) error {
 }
 
 func (c *counter) CloseWindow(start int64) ([]core.Out, error) {
+	if c.fail != nil {
+		if err := c.fail(start); err != nil {
+			return nil, err
+		}
+	}
 	if c.closed != nil {
 		c.closed(start)
 	}
@@ -77,6 +81,10 @@ func (c *counter) CloseWindow(start int64) ([]core.Out, error) {
 		Id: "sum", Family: pb.Family_FAMILY_IPV6, StartS: start, Json: fmt.Append(nil, c.sum),
 	}}), nil
 }
+
+func (c *counter) RecordsMissing() {}
+
+func (c *counter) RequestTables(int64) []core.Out { return nil }
 
 func newStage(tb testing.TB, cfg kafka.Config, poll int) *detect.Stage {
 	tb.Helper()
@@ -421,56 +429,5 @@ func TestStageDeadLetters(t *testing.T) {
 	// Five collectors each have a record 5 that is refused; two records are not protobuf.
 	if len(first) != 6 || len(second) != 7 || reasons["refused: invalid record"] != 5 {
 		t.Errorf("got %d dead letters, then %d: %v; want 6, then 7", len(first), len(second), reasons)
-	}
-}
-
-// TestStageLongHole: a window count that no single transaction should carry.
-func TestStageLongHole(t *testing.T) {
-	t.Parallel()
-	cfg := kafkatest.New(t, 2)
-	p, err := kafka.NewProducer(t.Context(), cfg, schemas.TopicRoutes, kafkatest.Log(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
-	const minutes = 30_000
-	for i, c := range []*pb.RouteRecord{
-		{Position: &pb.Position{Lane: "clock/x", Sequence: 1}, TimestampUs: minute0 * 1e6, Body: &pb.RouteRecord_Clock{Clock: &pb.Clock{}}},
-		{Position: &pb.Position{Lane: "clock/x", Sequence: 2}, TimestampUs: (minute0 + 60*minutes - 1) * 1e6, Body: &pb.RouteRecord_Clock{Clock: &pb.Clock{End: true}}},
-	} {
-		b, err := c.MarshalVT()
-		if err != nil {
-			t.Fatal(i, err)
-		}
-		if err := p.ProduceAll(t.Context(), b); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := p.Flush(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	var transactions atomic.Int64
-	stop := start(t, newStage(t, cfg, 0))
-	defer stop()
-	kafkatest.WaitDrained(t, cfg, reading)
-	next := int64(0)
-	if err := kafka.ReadToEnd(t.Context(), cfg, kafkatest.Log(), schemas.TopicOutages, func(r *kgo.Record) error {
-		o := &pb.OutageRecord{}
-		if err := o.UnmarshalVT(r.Value); err != nil {
-			return err
-		}
-		if o.GetStartS() != minute0+60*next {
-			return fmt.Errorf("window %d follows %d", (o.GetStartS()-minute0)/60, next-1)
-		}
-		if r.Offset != next+transactions.Load() {
-			transactions.Add(1)
-		}
-		next++
-		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if next != minutes || transactions.Load() < 1 {
-		t.Errorf("got %d windows in %d transactions, want %d in two or more", next, transactions.Load()+1, minutes)
 	}
 }

@@ -277,27 +277,30 @@ func lifeRIB(t *testing.T, c *pb.RouteChanges) {
 	}
 }
 
-// lifeDetector notes what the clock hands to the detector and what comes out of it.
-type lifeDetector struct {
-	*core.Detector
-	followed  bgp.Position
-	effective int64
-	outs      []core.Out
-}
-
-// Apply is clock.Operator's.
-func (o *lifeDetector) Apply(rec *pb.RouteRecord, effective int64) error {
-	if codec.ParsePosition(rec.GetPosition()) == o.followed {
-		o.effective = effective
+// lifeWindows pushes a record into the clock, and does with the detector what follows from it. It returns the effective time of
+// the record followed, 0 where it was not applied, and what the windows brought that closed.
+func lifeWindows(t *testing.T, c *clock.Clock, d *core.Detector, offset int64, rec, followed *pb.RouteRecord) (effective int64, outs []core.Out) {
+	t.Helper()
+	if err := c.Push(0, offset, rec, rec.SizeVT()); err != nil {
+		t.Fatal(err)
 	}
-	return o.Detector.Apply(rec, effective)
-}
-
-// CloseWindow is clock.Operator's.
-func (o *lifeDetector) CloseWindow(start int64) error {
-	outs, err := o.Detector.CloseWindow(start)
-	o.outs = append(o.outs, outs...)
-	return err
+	for step := range c.Steps() {
+		if step.Record != nil {
+			if step.Record == followed {
+				effective = step.Effective
+			}
+			if err := d.Apply(step.Record, step.Effective); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		next, err := d.CloseWindow(step.Window)
+		if err != nil {
+			t.Fatal(err)
+		}
+		outs = append(outs, next...)
+	}
+	return effective, outs
 }
 
 // lifeDetect is steps 5 to 8: the clock, the detector, and the outage that all three withdrawals make.
@@ -309,23 +312,23 @@ func lifeDetect(t *testing.T, routes []*pb.RouteRecord, at int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	op := &lifeDetector{Detector: detector, followed: codec.ParsePosition(routes[at].Position)}
-	c := clock.New(clock.Config{Partitions: 1}, op)
+	c := clock.New(clock.Config{Partitions: 1})
+	var effective int64
+	var outs []core.Out
 	for i, rec := range routes {
-		if err := c.Push(0, int64(i), rec, rec.SizeVT()); err != nil {
-			t.Fatal(err)
-		}
+		e, o := lifeWindows(t, c, detector, int64(i), rec, routes[at])
+		effective, outs = max(effective, e), append(outs, o...)
 		if i == at { // a broker that sends it again changes nothing
-			if err := c.Push(0, int64(i), rec, rec.SizeVT()); err != nil || c.Dropped() != 1 {
-				t.Errorf("sent again: %v, %d dropped", err, c.Dropped())
+			if e, _ := lifeWindows(t, c, detector, int64(i), rec, rec); e != 0 || c.Dropped() != 1 {
+				t.Errorf("sent again: applied at %d, %d dropped", e, c.Dropped())
 			}
 		}
 	}
-	if op.effective != lifeTime.UnixMicro() || len(c.Rejected()) != 0 {
-		t.Errorf("effective time %v, %d rejected", time.UnixMicro(op.effective).UTC(), len(c.Rejected()))
+	if effective != lifeTime.UnixMicro() || len(c.Rejected()) != 0 {
+		t.Errorf("effective time %v, %d rejected", time.UnixMicro(effective).UTC(), len(c.Rejected()))
 	}
 	opened := map[string]bgp.Outage{}
-	for _, out := range op.outs {
+	for _, out := range outs {
 		if r, ok := out.Record.(*pb.OutageRecord); ok && r.GetEvent() == "opened" {
 			var o bgp.Outage
 			if err := json.Unmarshal(r.GetJson(), &o); err != nil {

@@ -1,7 +1,6 @@
 package clock
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 
@@ -25,9 +24,9 @@ type writer struct {
 }
 
 // clockRecord takes a clock record: it moves the partition's clock and shows which collectors have vanished.
-func (c *Clock) clockRecord(w waiting, end bool) error {
-	p, t := &c.partitions[w.partition], w.rec.GetTimestampUs()
-	lane := w.rec.GetPosition().GetLane()
+func (c *Clock) clockRecord(s Step, end bool) {
+	p, t := &c.partitions[s.Partition], s.Record.GetTimestampUs()
+	lane := s.Record.GetPosition().GetLane()
 	p.writers[lane] = writer{newest: max(p.writers[lane].newest, t), ended: end}
 	p.newest = max(p.newest, t)
 	if len(p.writers) > maxWriters {
@@ -36,29 +35,30 @@ func (c *Clock) clockRecord(w waiting, end bool) error {
 	if end {
 		c.last = max(c.last, t)
 	}
-	for _, name := range slices.Sorted(maps.Keys(p.up)) {
-		if col := p.up[name]; p.newest-col.tick > c.vanished {
-			if err := c.vanish(w, col, true); err != nil {
-				return err
-			}
+	var behind []string
+	for name, col := range p.up {
+		if p.newest-col.tick > c.vanished {
+			behind = append(behind, name)
 		}
 	}
+	slices.Sort(behind)
+	for _, name := range behind {
+		c.vanish(s, p.up[name], true)
+	}
 	p.raise()
-	return c.advance()
+	c.advance()
 }
 
 // state follows what a record says about its collector, and the partition's clock with it.
-func (c *Clock) state(w waiting, col *collector) error {
+func (c *Clock) state(s Step, col *collector) {
 	p := &c.partitions[col.partition]
-	switch w.rec.GetBody().(type) {
+	switch s.Record.GetBody().(type) {
 	case *pb.RouteRecord_Tick:
 		if !col.known {
 			c.setUp(col, true)
 		}
 		if col.vanished && col.tick >= p.newest-c.back {
-			if err := c.vanish(w, col, false); err != nil {
-				return err
-			}
+			c.vanish(s, col, false)
 		}
 	case *pb.RouteRecord_CollectorUp:
 		col.vanished = false
@@ -67,10 +67,10 @@ func (c *Clock) state(w waiting, col *collector) error {
 		col.vanished = false
 		c.setUp(col, false)
 	default:
-		return nil
+		return
 	}
 	p.raise()
-	return c.advance()
+	c.advance()
 }
 
 func (c *Clock) setUp(col *collector, up bool) {
@@ -83,7 +83,7 @@ func (c *Clock) setUp(col *collector, up bool) {
 }
 
 // vanish takes a collector down, or up again, by a record that no log holds, in the collector's order.
-func (c *Clock) vanish(w waiting, col *collector, gone bool) error {
+func (c *Clock) vanish(s Step, col *collector, gone bool) {
 	col.vanished = gone
 	c.setUp(col, !gone)
 	rec := &pb.RouteRecord{Position: &pb.Position{Collector: col.name, Lane: string(bgp.LaneClock)}, TimestampUs: col.tick}
@@ -92,8 +92,8 @@ func (c *Clock) vanish(w waiting, col *collector, gone bool) error {
 	} else {
 		rec.Body = &pb.RouteRecord_CollectorUp{CollectorUp: &pb.CollectorUp{}}
 	}
-	w.rec, w.size = rec, 0
-	return c.deliver(w, col, c.effective(col, col.tick))
+	s.Record, s.size = rec, 0
+	c.deliver(s, col, c.effective(col, col.tick))
 }
 
 // raise brings the partition's clock to the lower of its newest clock record and the ticks; never back.
@@ -121,40 +121,27 @@ func (p *partition) end() bool {
 	return len(p.writers) > 0
 }
 
-// advance closes every window that can be closed, and applies what waited for the next.
-func (c *Clock) advance() error {
+// advance opens the first window once every partition has a clock, and says until when windows close.
+func (c *Clock) advance() {
 	lowest, ended := c.lowest()
 	if lowest == none {
-		return nil
+		return
 	}
 	if c.open == none {
 		first := c.partitions[0].first
 		for i := range c.partitions {
 			first = min(first, c.partitions[i].first)
 		}
-		c.open = floor(first)
-		if err := c.drain(); err != nil {
-			return err
-		}
+		c.openWindow(floor(first))
 	}
-	for lowest >= c.open+window || (ended && c.open <= c.last) {
-		if err := c.op.CloseWindow(c.open / second); err != nil {
-			return fmt.Errorf("closing window %d: %w", c.open/second, err)
-		}
-		c.open += window
-		if c.open%(3600*second) == 0 {
-			c.forget()
-		}
-		if err := c.drain(); err != nil {
-			return err
-		}
-	}
+	c.steps.until = lowest
 	if ended {
-		for i := range c.partitions { // should a writer come back: nothing before the open window
-			c.partitions[i].clock = max(c.partitions[i].clock, c.open)
+		c.steps.until = max(lowest, floor(c.last)+window)
+		next := max(c.open, floor(c.steps.until))
+		for i := range c.partitions { // should a writer come back: nothing before the window that is open then
+			c.partitions[i].clock = max(c.partitions[i].clock, next)
 		}
 	}
-	return nil
 }
 
 // lowest is the lowest clock of all partitions, none while one has none; ended tells that all have ended.
@@ -167,23 +154,24 @@ func (c *Clock) lowest() (clock int64, ended bool) {
 	return clock, ended
 }
 
-// drain applies what waited for the open window.
-func (c *Clock) drain() error {
-	bucket := c.waiting[c.open]
-	delete(c.waiting, c.open)
-	for _, w := range bucket {
-		c.partitions[w.partition].bytes -= w.size
-		if err := c.apply(w); err != nil {
-			return err
-		}
+// openWindow opens the window that begins at start: what waited for it is the next steps.
+func (c *Clock) openWindow(start int64) {
+	c.open = start
+	if start%(3600*second) == 0 {
+		c.forget()
 	}
-	return nil
+	records := c.waiting[start]
+	delete(c.waiting, start)
+	for i := range records {
+		c.partitions[records[i].Partition].bytes -= records[i].size
+	}
+	c.steps.records = records
 }
 
-// forget drops the places of fills and tables that ended long ago.
+// forget drops the last records of fills and tables that ended long ago.
 func (c *Clock) forget() {
-	maps.DeleteFunc(c.lanes, func(k bgp.LaneKey, p place) bool {
+	maps.DeleteFunc(c.lanes, func(k bgp.LaneKey, last *lastRecord) bool {
 		kind := k.Lane.Kind()
-		return (kind == bgp.LaneKindFill || kind == bgp.LaneKindTable) && p.at < c.open-laneSilent
+		return (kind == bgp.LaneKindFill || kind == bgp.LaneKindTable) && last.at < c.open-laneSilent
 	})
 }

@@ -1,7 +1,6 @@
 package clock
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -35,15 +34,6 @@ const (
 	MaxRejected = 1000
 )
 
-// Operator is what the records are for. Both methods may fail: an error that wraps codec.ErrInvalid is about the record
-// and is put aside (Rejected), any other ends the stage.
-type Operator interface {
-	// Apply takes a record. effective is its effective time, microseconds since 1970; never before the open window.
-	Apply(rec *pb.RouteRecord, effective int64) error
-	// CloseWindow ends the window that began at start, seconds since 1970.
-	CloseWindow(start int64) error
-}
-
 // Config of a Clock.
 type Config struct {
 	// Partitions of the topic.
@@ -55,7 +45,7 @@ type Config struct {
 	Vanished, Back time.Duration
 }
 
-// Rejected is a record that the operator could not understand. Beyond MaxRejected it has neither Record nor Err.
+// Rejected is a record that says something impossible. Beyond MaxRejected it has neither Record nor Err.
 type Rejected struct {
 	Partition int32
 	Offset    int64
@@ -67,20 +57,20 @@ type Rejected struct {
 
 // Clock merges streams. Build it with New.
 type Clock struct {
-	op         Operator
 	partitions []partition
 	collectors map[string]*collector
-	lanes      map[bgp.LaneKey]place
-	share      int
+	lanes      map[bgp.LaneKey]*lastRecord
+	share      int // of the buffer, of each partition, in octets
 	vanished   int64
 	back       int64
 	// open is the beginning of the open window in microseconds; none before the first.
 	open int64
 	// last is the latest effective time and end seen.
 	last     int64
-	waiting  map[int64][]waiting // by beginning of the window
+	waiting  map[int64][]Step // by beginning of the window
 	rejected []Rejected
 	dropped  uint64
+	steps    steps
 }
 
 // partition of the topic.
@@ -104,24 +94,15 @@ type collector struct {
 	effective int64 // of its last record
 }
 
-// place is where a lane stands.
-type place struct {
+// lastRecord is the last record of a lane.
+type lastRecord struct {
 	pos  bgp.Position
 	part uint32
 	at   int64 // effective time, for forgetting
 }
 
-// waiting is a record of a later window.
-type waiting struct {
-	partition int32
-	offset    int64
-	size      int
-	effective int64
-	rec       *pb.RouteRecord
-}
-
 // New returns a clock that has read nothing yet.
-func New(cfg Config, op Operator) *Clock {
+func New(cfg Config) *Clock {
 	if cfg.BufferBytes == 0 {
 		cfg.BufferBytes = 16 << 20
 	}
@@ -132,8 +113,9 @@ func New(cfg Config, op Operator) *Clock {
 		cfg.Back = DefaultBack
 	}
 	c := &Clock{
-		op: op, partitions: make([]partition, cfg.Partitions), collectors: map[string]*collector{}, lanes: map[bgp.LaneKey]place{},
-		share: cfg.BufferBytes / max(1, cfg.Partitions), vanished: cfg.Vanished.Microseconds(), back: cfg.Back.Microseconds(), open: none, last: none, waiting: map[int64][]waiting{},
+		partitions: make([]partition, cfg.Partitions), collectors: map[string]*collector{}, lanes: map[bgp.LaneKey]*lastRecord{},
+		share: cfg.BufferBytes / max(1, cfg.Partitions), vanished: cfg.Vanished.Microseconds(), back: cfg.Back.Microseconds(),
+		open: none, last: none, waiting: map[int64][]Step{}, steps: steps{until: none},
 	}
 	for i := range c.partitions {
 		c.partitions[i] = partition{newest: none, clock: none, first: math.MaxInt64, writers: map[string]writer{}, up: map[string]*collector{}}
@@ -141,29 +123,35 @@ func New(cfg Config, op Operator) *Clock {
 	return c
 }
 
-// Push takes the next record of a partition; size is its length as encoded. The clock keeps rec. The error is the
-// operator's; the clock is of no use afterwards.
+// Push takes the next record of a partition; size is its length as encoded. The clock keeps rec. Range over Steps before
+// the next Push: ErrSteps tells that this was not done, or not to the end.
 func (c *Clock) Push(part int32, offset int64, rec *pb.RouteRecord, size int) error {
 	if part < 0 || int(part) >= len(c.partitions) {
 		return fmt.Errorf("a record of partition %d, with %d partitions", part, len(c.partitions))
 	}
-	w := waiting{partition: part, offset: offset, size: size, rec: rec, effective: none}
+	if err := c.steps.begin(); err != nil {
+		return err
+	}
+	s := Step{Partition: part, Offset: offset, Record: rec, Effective: none, size: size}
 	if t := rec.GetTimestampUs(); t < 0 || t > maxTime {
-		c.reject(w, fmt.Errorf("time %d: %w", t, codec.ErrInvalid))
+		c.Reject(s, fmt.Errorf("time %d: %w", t, codec.ErrInvalid))
 		return nil
 	}
 	if body, ok := rec.GetBody().(*pb.RouteRecord_Clock); ok {
-		return c.clockRecord(w, body.Clock.GetEnd())
+		c.clockRecord(s, body.Clock.GetEnd())
+		return nil
 	}
 	if rec.GetRecordsLost() != nil {
-		return c.lost(w)
+		c.lost(s)
+		return nil
 	}
 	pos := codec.ParsePosition(rec.GetPosition())
 	if pos.Collector == "" {
-		c.reject(w, fmt.Errorf("no collector: %w", codec.ErrInvalid))
+		c.Reject(s, fmt.Errorf("no collector: %w", codec.ErrInvalid))
 		return nil
 	}
-	if !c.fresh(pos, rec) {
+	last := c.fresh(pos, rec.GetPart())
+	if last == nil {
 		c.dropped++
 		return nil
 	}
@@ -173,45 +161,47 @@ func (c *Clock) Push(part int32, offset int64, rec *pb.RouteRecord, size int) er
 		col.tick = max(col.tick, rec.GetTimestampUs())
 	}
 	effective := c.effective(col, rec.GetTimestampUs())
-	c.lanes[pos.Of()] = place{pos: pos, part: rec.GetPart(), at: effective}
-	if err := c.deliver(w, col, effective); err != nil {
-		return err
-	}
-	return c.state(w, col)
-}
-
-// lost gives each collector of the partition, in order, a record of its own that says that records were lost.
-func (c *Clock) lost(w waiting) error {
-	for _, name := range slices.Sorted(maps.Keys(c.collectors)) {
-		col := c.collectors[name]
-		if col.partition != w.partition {
-			continue
-		}
-		of := w
-		of.rec = &pb.RouteRecord{
-			Position: &pb.Position{Collector: name, Lane: w.rec.GetPosition().GetLane(), Sequence: w.rec.GetPosition().GetSequence()}, Body: w.rec.GetBody(),
-		}
-		pos := codec.ParsePosition(of.rec.GetPosition())
-		if !c.fresh(pos, of.rec) {
-			c.dropped++
-			continue
-		}
-		effective := c.effective(col, 0)
-		c.lanes[pos.Of()] = place{pos: pos, at: effective}
-		if err := c.deliver(of, col, effective); err != nil {
-			return err
-		}
-	}
+	last.at = effective
+	c.deliver(s, col, effective)
+	c.state(s, col)
 	return nil
 }
 
-// fresh reports whether the record stands after the last one of its lane. Parts of one record share its position.
-func (c *Clock) fresh(pos bgp.Position, rec *pb.RouteRecord) bool {
-	last, ok := c.lanes[pos.Of()]
-	if !ok || pos.After(last.pos) {
-		return true
+// lost gives each collector of the partition, in order, a record of its own that says that records were lost.
+func (c *Clock) lost(s Step) {
+	in := s.Record
+	for _, name := range slices.Sorted(maps.Keys(c.collectors)) {
+		col := c.collectors[name]
+		if col.partition != s.Partition {
+			continue
+		}
+		s.Record = &pb.RouteRecord{
+			Position: &pb.Position{Collector: name, Lane: in.GetPosition().GetLane(), Sequence: in.GetPosition().GetSequence()}, Body: in.GetBody(),
+		}
+		pos := codec.ParsePosition(s.Record.GetPosition())
+		last := c.fresh(pos, 0)
+		if last == nil {
+			c.dropped++
+			continue
+		}
+		last.at = c.effective(col, 0)
+		c.deliver(s, col, last.at)
 	}
-	return pos == last.pos && rec.GetPart() > last.part
+}
+
+// fresh notes a record as the last one of its lane, and returns that; nil where it does not stand after the one that was.
+// Parts of one record share its position.
+func (c *Clock) fresh(pos bgp.Position, part uint32) *lastRecord {
+	last, ok := c.lanes[pos.Of()]
+	switch {
+	case !ok:
+		last = &lastRecord{}
+		c.lanes[pos.Of()] = last
+	case !pos.After(last.pos) && (pos != last.pos || part <= last.part):
+		return nil
+	}
+	last.pos, last.part = pos, part
+	return last
 }
 
 func (c *Clock) collector(name string, part int32) *collector {
@@ -232,39 +222,28 @@ func (c *Clock) effective(col *collector, timestamp int64) int64 {
 	return max(timestamp, base, col.effective)
 }
 
-// deliver applies a record of a collector, or lets it wait for its window.
-func (c *Clock) deliver(w waiting, col *collector, effective int64) error {
-	w.effective, col.effective = effective, effective
+// deliver makes a record of a collector the next step, or lets it wait for its window.
+func (c *Clock) deliver(s Step, col *collector, effective int64) {
+	s.Effective, col.effective = effective, effective
 	c.last = max(c.last, effective)
 	if p := &c.partitions[col.partition]; p.clock == none {
 		p.first = min(p.first, effective)
 	}
 	if c.open != none && effective < c.open+window {
-		return c.apply(w)
+		c.steps.records = append(c.steps.records, s)
+		return
 	}
 	start := floor(effective)
-	c.waiting[start] = append(c.waiting[start], w)
-	c.partitions[w.partition].bytes += w.size
-	return nil
+	c.waiting[start] = append(c.waiting[start], s)
+	c.partitions[s.Partition].bytes += s.size
 }
 
-func (c *Clock) apply(w waiting) error {
-	err := c.op.Apply(w.rec, w.effective)
-	switch {
-	case err == nil:
-	case errors.Is(err, codec.ErrInvalid):
-		c.reject(w, err)
-	default:
-		return fmt.Errorf("applying the record at partition %d, offset %d: %w", w.partition, w.offset, err)
-	}
-	return nil
-}
-
-func (c *Clock) reject(w waiting, err error) {
-	at := max(w.effective, c.open, 0)
-	r := Rejected{Partition: w.partition, Offset: w.offset, Window: floor(at) / second}
+// Reject puts the record of a step aside: err says what is impossible about it.
+func (c *Clock) Reject(s Step, err error) {
+	at := max(s.Effective, c.open, 0)
+	r := Rejected{Partition: s.Partition, Offset: s.Offset, Window: floor(at) / second}
 	if len(c.rejected) < MaxRejected {
-		r.Record, r.Err = w.rec, err
+		r.Record, r.Err = s.Record, err
 	}
 	c.rejected = append(c.rejected, r)
 }

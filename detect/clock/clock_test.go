@@ -17,7 +17,7 @@ import (
 // minute0 is 2014-12-22T00:00:00Z.
 const minute0 = int64(1419206400) * second
 
-// journal is an operator that writes down what it was given. Records are kept per collector, as the order of different
+// journal writes down what the steps of a clock are. Records are kept per collector, as the order of different
 // collectors within a window is free.
 type journal struct {
 	t       interface{ Fatalf(string, ...any) }
@@ -71,6 +71,33 @@ func (j *journal) CloseWindow(start int64) error {
 	}
 	j.closed = append(j.closed, start)
 	j.open = (start + Window) * second
+	return nil
+}
+
+// taker is what takes the steps of a clock.
+type taker interface {
+	Apply(rec *pb.RouteRecord, effective int64) error
+	CloseWindow(start int64) error
+}
+
+// push pushes a record, and does what follows from it.
+func push(c *Clock, to taker, part int, offset int64, rec *pb.RouteRecord, size int) error {
+	if err := c.Push(int32(part), offset, rec, size); err != nil {
+		return err
+	}
+	for step := range c.Steps() {
+		if step.Record == nil {
+			if err := to.CloseWindow(step.Window); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := to.Apply(step.Record, step.Effective); errors.Is(err, codec.ErrInvalid) {
+			c.Reject(step, err)
+		} else if err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -175,9 +202,9 @@ func TestPartitionsAndInterleavingDoNotMatter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawStream(t)
 		want := newJournal(t)
-		reference := New(Config{Partitions: 1}, want)
+		reference := New(Config{Partitions: 1})
 		for i, r := range s {
-			if err := reference.Push(0, int64(i), r, 100); err != nil {
+			if err := push(reference, want, 0, int64(i), r, 100); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -190,7 +217,7 @@ func TestPartitionsAndInterleavingDoNotMatter(t *testing.T) {
 			return assigned[c]
 		})
 		got := newJournal(t)
-		c := New(Config{Partitions: n}, got)
+		c := New(Config{Partitions: n})
 		offsets := make([]int, n)
 		for {
 			var left []int
@@ -208,7 +235,7 @@ func TestPartitionsAndInterleavingDoNotMatter(t *testing.T) {
 					break
 				}
 				r := parts[p][offsets[p]]
-				if err := c.Push(int32(p), int64(offsets[p]), r, 100); err != nil {
+				if err := push(c, got, p, int64(offsets[p]), r, 100); err != nil {
 					t.Fatal(err)
 				}
 				offsets[p]++
@@ -250,7 +277,7 @@ func TestFlow(t *testing.T) {
 	s = append(s, clockAt(at(3000), true))
 	parts := split(s, 3, func(c string) int { return int(c[5] - 'a') })
 	j := newJournal(t)
-	c := New(Config{Partitions: 3, BufferBytes: 3000}, j)
+	c := New(Config{Partitions: 3, BufferBytes: 3000})
 	paused := make([]bool, 3)
 	offsets := make([]int, 3)
 	for step := 0; ; step++ {
@@ -259,7 +286,7 @@ func TestFlow(t *testing.T) {
 			if paused[p] || offsets[p] == len(parts[p]) {
 				continue
 			}
-			if err := c.Push(int32(p), int64(offsets[p]), parts[p][offsets[p]], 100); err != nil {
+			if err := push(c, j, p, int64(offsets[p]), parts[p][offsets[p]], 100); err != nil {
 				t.Fatal(err)
 			}
 			offsets[p]++
@@ -359,9 +386,9 @@ func TestRules(t *testing.T) {
 			j := newJournal(t)
 			got := map[string][]string{}
 			j.fail = func(*pb.RouteRecord) error { return nil }
-			c := New(Config{Partitions: 1}, shortOperator{j, got})
+			c := New(Config{Partitions: 1})
 			for i, r := range tt.in {
-				if err := c.Push(0, int64(i), r, 10); err != nil {
+				if err := push(c, shortJournal{j, got}, 0, int64(i), r, 10); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -380,12 +407,13 @@ func TestVanishedIsConfigured(t *testing.T) {
 	t.Parallel()
 	const a = "ris/rrc00"
 	got := map[string][]string{}
-	c := New(Config{Partitions: 1, Vanished: 2 * time.Second, Back: 500 * time.Millisecond}, shortOperator{newJournal(t), got})
+	c := New(Config{Partitions: 1, Vanished: 2 * time.Second, Back: 500 * time.Millisecond})
+	j := shortJournal{newJournal(t), got}
 	for i, r := range []*pb.RouteRecord{
 		up(a, 1, at(0)), clockAt(at(0), false), clockAt(at(2), false), tick(a, 2, at(2)), clockAt(at(4), false), clockAt(at(5), false),
 		tick(a, 3, at(4)), tick(a, 4, at(4.5)), clockAt(at(5), true),
 	} {
-		if err := c.Push(0, int64(i), r, 10); err != nil {
+		if err := push(c, j, 0, int64(i), r, 10); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -394,20 +422,20 @@ func TestVanishedIsConfigured(t *testing.T) {
 	}
 }
 
-// shortOperator writes records as TestRules has them.
-type shortOperator struct {
+// shortJournal writes records as TestRules has them.
+type shortJournal struct {
 	*journal
 	got map[string][]string
 }
 
-func (o shortOperator) Apply(rec *pb.RouteRecord, effective int64) error {
+func (j shortJournal) Apply(rec *pb.RouteRecord, effective int64) error {
 	pos := rec.GetPosition()
 	s := fmt.Sprintf("%d.%d@%d", pos.GetSequence(), rec.GetPart(), (effective-minute0)/second)
 	if pos.GetLane() == "clock" {
 		s += map[bool]string{true: " up", false: " down"}[rec.GetCollectorUp() != nil]
 	}
-	o.got[pos.GetCollector()] = append(o.got[pos.GetCollector()], s)
-	return o.journal.Apply(rec, effective)
+	j.got[pos.GetCollector()] = append(j.got[pos.GetCollector()], s)
+	return j.journal.Apply(rec, effective)
 }
 
 func TestRejected(t *testing.T) {
@@ -419,10 +447,10 @@ func TestRejected(t *testing.T) {
 		}
 		return nil
 	}
-	c := New(Config{Partitions: 1}, j)
+	c := New(Config{Partitions: 1})
 	bad := record("", 1, at(1))
 	for i, r := range []*pb.RouteRecord{clockAt(at(0), false), record("file/a", 1, at(1)), record("file/a", 2, at(2)), record("file/a", 3, at(3)), bad} {
-		if err := c.Push(0, int64(i), r, 10); err != nil {
+		if err := push(c, j, 0, int64(i), r, 10); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -435,17 +463,17 @@ func TestRejected(t *testing.T) {
 	}
 	broken := errors.New("broken")
 	j.fail = func(*pb.RouteRecord) error { return broken }
-	if err := c.Push(0, 9, record("file/a", 9, at(4)), 10); !errors.Is(err, broken) {
-		t.Errorf("got %v, want the operator's error", err)
+	if err := push(c, j, 0, 9, record("file/a", 9, at(4)), 10); !errors.Is(err, broken) {
+		t.Errorf("got %v, want the error of Apply", err)
 	}
 }
 
 // TestRejectedIsBounded: what is beyond MaxRejected is counted, not kept.
 func TestRejectedIsBounded(t *testing.T) {
 	t.Parallel()
-	c := New(Config{Partitions: 1}, newJournal(t))
+	c, j := New(Config{Partitions: 1}), newJournal(t)
 	for i := range int64(MaxRejected + 3) {
-		if err := c.Push(0, i, record("", uint64(i), at(1)), 10); err != nil {
+		if err := push(c, j, 0, i, record("", uint64(i), at(1)), 10); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -476,14 +504,14 @@ func FuzzPush(f *testing.F) {
 	add(up("a", 1, at(0)), clockAt(at(0), false), record("a", 2, at(9)), tick("a", 3, at(60)), clockAt(at(60), false), clockAt(at(90), true))
 	add(clockAt(-1, false), clockAt(1<<62, true), record("", 0, 0), tick("a", 1<<63, -1<<62), down("a", 1, at(3)))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		j := newJournal(t)
 		enough := errors.New("enough")
-		c := New(Config{Partitions: 3, BufferBytes: 300}, fuzzOperator{j, enough})
+		j := fuzzJournal{newJournal(t), enough}
+		c := New(Config{Partitions: 3, BufferBytes: 300})
 		for offset := int64(0); len(b) >= 2; offset++ { // partition, length, record
-			part, n := int32(b[0]%3), min(int(b[1]), len(b)-2)
+			part, n := int(b[0]%3), min(int(b[1]), len(b)-2)
 			rec := &pb.RouteRecord{}
 			if rec.UnmarshalVT(b[2:2+n]) == nil {
-				if err := c.Push(part, offset, rec, n); errors.Is(err, enough) {
+				if err := push(c, j, part, offset, rec, n); errors.Is(err, enough) {
 					return
 				} else if err != nil {
 					t.Fatal(err)
@@ -498,36 +526,35 @@ func FuzzPush(f *testing.F) {
 	})
 }
 
-// fuzzOperator has enough after a thousand windows.
-type fuzzOperator struct {
+// fuzzJournal has enough after a thousand windows.
+type fuzzJournal struct {
 	*journal
 	enough error
 }
 
-func (o fuzzOperator) CloseWindow(start int64) error {
-	if len(o.closed) > 1000 {
-		return o.enough
+func (j fuzzJournal) CloseWindow(start int64) error {
+	if len(j.closed) > 1000 {
+		return j.enough
 	}
-	return o.journal.CloseWindow(start)
+	return j.journal.CloseWindow(start)
 }
-
-// nothing is an operator that does nothing.
-type nothing struct{}
-
-func (nothing) Apply(*pb.RouteRecord, int64) error { return nil }
-func (nothing) CloseWindow(int64) error            { return nil }
 
 // BenchmarkPush merges a stream of twelve collectors, a thousand records a minute.
 func BenchmarkPush(b *testing.B) {
-	c := New(Config{Partitions: 4}, nothing{})
+	c := New(Config{Partitions: 4})
 	recs := make([]*pb.RouteRecord, 12)
 	for i := range recs {
 		recs[i] = record(fmt.Sprintf("ris/rrc%02d", i), 0, 0)
 	}
-	offset := int64(0)
+	offset, windows := int64(0), int64(0)
 	push := func(part int, r *pb.RouteRecord) {
 		if err := c.Push(int32(part), offset, r, 200); err != nil {
 			b.Fatal(err)
+		}
+		for step := range c.Steps() {
+			if step.Record == nil {
+				windows++
+			}
 		}
 		offset++
 	}

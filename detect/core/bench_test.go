@@ -139,7 +139,7 @@ func BenchmarkApply(b *testing.B) {
 	}
 	spent, began, i := int64(0), cpu(b), 0
 	for b.Loop() {
-		if err := f.op.Apply(recs[i%len(recs)], f.window*1e6); err != nil {
+		if err := f.detector.Apply(recs[i%len(recs)], f.window*1e6); err != nil {
 			b.Fatal(err)
 		}
 		if i++; i%len(recs) == 0 {
@@ -196,7 +196,7 @@ func BenchmarkTables(b *testing.B) {
 		b.ReportMetric(float64(cpu(b)-began)/1e9, "end-cpu-s")
 		b.ReportMetric(float64(took)/1e9, "chunks-cpu-s")
 		f.close()
-		if n := f.op.family(bgp.IPv4).panel.Voters().N; n != collectors*peers {
+		if n := f.detector.family(bgp.IPv4).panel.Voters().N; n != collectors*peers {
 			b.Fatalf("%d voters, want %d", n, collectors*peers)
 		}
 		b.ReportMetric(float64(heapInUse()-heap)/1e6, "heap-after-MB")

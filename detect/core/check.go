@@ -19,7 +19,7 @@ type check struct {
 
 // checkBegin opens a check. It cannot begin while a gap is open, whose answer is newer than any dump; one that is still open ends
 // without effect.
-func (o *Detector) checkBegin(c *collector, in *pb.CheckBegin) error {
+func (d *Detector) checkBegin(c *collector, in *pb.CheckBegin) error {
 	which, err := families(in.GetFamilies())
 	if err != nil {
 		return err
@@ -28,18 +28,13 @@ func (o *Detector) checkBegin(c *collector, in *pb.CheckBegin) error {
 	if err != nil {
 		return err
 	}
-	o.endCheck(c, false)
+	d.endCheck(c, false)
 	if c.gap != nil {
 		return nil
 	}
 	x := &check{id: strings.Clone(in.GetId()), families: which, peers: peers}
-	for i, f := range o.families {
-		var slots []int
-		for _, p := range c.peers {
-			if pl := p.slots[i]; pl.used && which[i] && (peers == nil || peers[p.key.Peer]) {
-				slots = append(slots, pl.slot)
-			}
-		}
+	for i, f := range d.families {
+		slots := c.slotsOf(f, func(p *peer) bool { return which[i] && (peers == nil || peers[p.key.Peer]) })
 		x.ribs[i] = f.rib.BeginCheck(slots...)
 	}
 	c.check = x
@@ -47,31 +42,31 @@ func (o *Detector) checkBegin(c *collector, in *pb.CheckBegin) error {
 }
 
 // checkEnd ends a check: after a complete dump, what the live stream has not touched becomes what it says.
-func (o *Detector) checkEnd(c *collector, in *pb.CheckEnd) {
+func (d *Detector) checkEnd(c *collector, in *pb.CheckEnd) {
 	if c.check != nil && c.check.id == in.GetId() {
-		o.endCheck(c, in.GetComplete())
+		d.endCheck(c, in.GetComplete())
 	}
 }
 
 // endCheck ends a collector's check, if there is one.
-func (o *Detector) endCheck(c *collector, complete bool) {
+func (d *Detector) endCheck(c *collector, complete bool) {
 	x := c.check
 	if x == nil {
 		return
 	}
 	c.check = nil
-	for i := range o.families {
+	for i := range d.families {
 		x.ribs[i].End(complete, slotsIn(x.dumped[i])...)
 	}
 }
 
 // slot is that of a peer whose dump is looked at; -1 for one that is not known, or down: what it had is of another session.
 func (x *check) slot(f *familyState, p *peer) int {
-	pl := p.slots[f.family-bgp.IPv4]
-	if !pl.used || !f.panel.Session(pl.slot).Up || !x.families[f.family-bgp.IPv4] || x.peers != nil && !x.peers[p.key.Peer] {
+	ps := p.slots[f.family-bgp.IPv4]
+	if !ps.used || !f.panel.Session(ps.slot).Up || !x.families[f.family-bgp.IPv4] || x.peers != nil && !x.peers[p.key.Peer] {
 		return -1
 	}
-	return pl.slot
+	return ps.slot
 }
 
 // tabulate notes a chunk of the dump.

@@ -33,7 +33,7 @@ func TestCheck(t *testing.T) {
 		s.want(tt.prefix, s.sees(tt.prefix), tt.want)
 	}
 	s.want("after", s.votes(), "[votes votes transferring votes]")
-	if x := s.f.op.collectors[collectorName(0)].check; x != nil {
+	if x := s.f.detector.collectors[collectorName(0)].check; x != nil {
 		t.Error("the check is still open")
 	}
 }

@@ -21,17 +21,17 @@ const windowSeconds = 60
 
 // CloseWindow ends the minute that began at start (Unix seconds) and returns what to publish: per family the panel where it was
 // chosen anew, what is visible where it changed, and the events of outages.
-func (o *Detector) CloseWindow(start int64) ([]Out, error) {
-	o.owners.close()
+func (d *Detector) CloseWindow(start int64) ([]Out, error) {
+	d.owners.close()
 	var out []Out
-	for _, f := range o.families {
+	for _, f := range d.families {
 		next, err := f.close(start)
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, next...)
 	}
-	return append(out, o.heartbeat(start)...), nil
+	return append(out, d.heartbeat(start)...), nil
 }
 
 func (f *familyState) close(start int64) ([]Out, error) {
@@ -66,7 +66,7 @@ func (f *familyState) panelRecord(t int64) Out {
 		Family: codec.Family(f.family), TimeUs: t * 1e6, Voters: uint32(v.N), Collectors: uint32(v.Collectors),
 		MinVoters: uint32(f.panel.MinVoters()), Table: codec.TableKnowledge(f.panel.Knowledge()),
 	}
-	for _, p := range f.panel.Places(t) {
+	for _, p := range f.panel.Statuses(t) {
 		rec.Peers = append(rec.Peers, &pb.PanelPeer{
 			Collector: p.Session.Key.Collector, Peer: codec.Peer(p.Session.Key.Peer, netip.Addr{}),
 			Votes: p.Votes, Reason: string(p.Reason), Prefixes: uint32(f.rib.Size(p.Slot)),

@@ -19,26 +19,26 @@ import (
 
 // contract plays what ingest/stream writes for one collector, ris/rrc00, into a clock and a detector.
 type contract struct {
-	t      *testing.T
-	now    time.Time
-	op     *Detector
-	ck     *clock.Clock
-	sets   []*streamtest.Set
-	read   []int // records of each set that were played
-	offset int64
-	ticks  uint64
+	t        *testing.T
+	now      time.Time
+	detector *Detector
+	ck       *clock.Clock
+	sets     []*streamtest.Set
+	read     []int // records of each set that were played
+	offset   int64
+	ticks    uint64
 }
 
 const contractCollector = "ris/rrc00"
 
 func newContract(t *testing.T) *contract {
 	t.Helper()
-	op, err := New(small())
+	detector, err := New(small())
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &contract{t: t, now: time.Unix(dawn, 0), op: op}
-	c.ck = clock.New(clock.Config{Partitions: 1}, applier{t, op})
+	c := &contract{t: t, now: time.Unix(dawn, 0), detector: detector}
+	c.ck = clock.New(clock.Config{Partitions: 1})
 	return c
 }
 
@@ -82,9 +82,7 @@ func (c *contract) pass(seconds int, ticks bool) {
 func (c *contract) push(r *pb.RouteRecord) {
 	c.t.Helper()
 	c.offset++
-	if err := c.ck.Push(0, c.offset, r, 100); err != nil {
-		c.t.Fatal(err)
-	}
+	drive(c.t, c.ck, c.detector, 0, c.offset, r, nil)
 }
 
 // routeRecord is what enrich makes of a record, without places.
@@ -168,14 +166,14 @@ func (c *contract) end(g *stream.Gap, l *stream.Lane, o stream.Outcome) {
 // is checks how many of three peers vote, and which networks peer 1 holds.
 func (c *contract) is(what string, voters int, holds ...byte) {
 	c.t.Helper()
-	fam := c.op.family(bgp.IPv4)
+	fam := c.detector.family(bgp.IPv4)
 	n := 0
-	for _, p := range fam.panel.Places(c.now.Unix()) {
+	for _, p := range fam.panel.Statuses(c.now.Unix()) {
 		if p.Votes {
 			n++
 		}
 	}
-	slot := c.op.collectors[contractCollector].peers[contractPeer(1)].slots[0].slot
+	slot := c.detector.collectors[contractCollector].peers[contractPeer(1)].slots[0].slot
 	var got []byte
 	for i := range byte(10) {
 		_, k, _ := rib.KeyOf(netip.PrefixFrom(netip.AddrFrom4([4]byte{10, i, 0, 0}), 16))

@@ -108,8 +108,8 @@ func (p *dayPlayer) holding(c, i int) (n, wrong, elsewhere int) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	fam := p.op.family(bgp.IPv4)
-	slot := p.op.collectors[collectorName(c)].peers[key].slots[0].slot
+	fam := p.detector.family(bgp.IPv4)
+	slot := p.detector.collectors[collectorName(c)].peers[key].slots[0].slot
 	for net, up := range p.c[c].state[i] {
 		_, k, _ := rib.ParseKey(dayPrefix(net))
 		got := uint32(0)

@@ -126,25 +126,25 @@ func within(all []span, c int, t int64) bool {
 
 // dayPlayer plays a day through a clock into a detector.
 type dayPlayer struct {
-	t       *testing.T
-	d       *day
-	op      *Detector
-	ck      *clock.Clock
-	c       [dayCollectors]dayCollector
-	offset  [dayPartitions]int64
-	lost    []span        // messages that the live stream does not say
-	silent  []span        // no ticks
-	touched []span        // what is decided may differ from the undisturbed run, from the window of the last tick on
-	swept   [2]int        // routes of the checked collector that were not as they are, before and after
-	outs    *bufio.Writer // what was published, a line each; not in memory, whose size is looked at
-	file    *os.File
-	heap    []int64
-	clocks  uint64
+	t        *testing.T
+	d        *day
+	detector *Detector
+	ck       *clock.Clock
+	c        [dayCollectors]dayCollector
+	offset   [dayPartitions]int64
+	lost     []span        // messages that the live stream does not say
+	silent   []span        // no ticks
+	touched  []span        // what is decided may differ from the undisturbed run, from the window of the last tick on
+	swept    [2]int        // routes of the checked collector that were not as they are, before and after
+	outs     *bufio.Writer // what was published, a line each; not in memory, whose size is looked at
+	file     *os.File
+	heap     []int64
+	clocks   uint64
 }
 
 func newDayPlayer(t *testing.T, d *day) *dayPlayer {
 	t.Helper()
-	op, err := New(small())
+	detector, err := New(small())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,8 +153,8 @@ func newDayPlayer(t *testing.T, d *day) *dayPlayer {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = file.Close() })
-	p := &dayPlayer{t: t, d: d, op: op, file: file, outs: bufio.NewWriter(file)}
-	p.ck = clock.New(clock.Config{Partitions: dayPartitions}, p)
+	p := &dayPlayer{t: t, d: d, detector: detector, file: file, outs: bufio.NewWriter(file)}
+	p.ck = clock.New(clock.Config{Partitions: dayPartitions})
 	for c := range p.c {
 		x := &p.c[c]
 		x.seq, x.epoch = map[string]uint64{}, 1000
@@ -176,12 +176,8 @@ func newDayPlayer(t *testing.T, d *day) *dayPlayer {
 	return p
 }
 
-// Apply is clock.Detector's.
-func (p *dayPlayer) Apply(r *pb.RouteRecord, effective int64) error { return p.op.Apply(r, effective) }
-
-// CloseWindow is clock.Detector's.
-func (p *dayPlayer) CloseWindow(start int64) error {
-	outs, err := p.op.CloseWindow(start)
+// closed keeps what a window brought, and every hour notes the heap.
+func (p *dayPlayer) closed(start int64, outs []Out) {
 	for _, o := range outs {
 		p.keep(o)
 	}
@@ -191,7 +187,6 @@ func (p *dayPlayer) CloseWindow(start int64) error {
 		runtime.ReadMemStats(&m)
 		p.heap = append(p.heap, int64(m.HeapInuse))
 	}
-	return err
 }
 
 // say pushes a record of a collector; t is its timestamp in seconds from dawn.
@@ -211,9 +206,7 @@ func (p *dayPlayer) say(c int, lane string, t int64, body any) {
 func (p *dayPlayer) push(part int, r *pb.RouteRecord) {
 	p.t.Helper()
 	p.offset[part]++
-	if err := p.ck.Push(int32(part), p.offset[part], r, 100); err != nil {
-		p.t.Fatal(err)
-	}
+	drive(p.t, p.ck, p.detector, int32(part), p.offset[part], r, p.closed)
 }
 
 func dayPrefix(n int) []byte {

@@ -61,7 +61,7 @@ type familyState struct {
 	beats   []rib.Key // beacons that are the feeds' heartbeat
 	peers   []*peer   // by slot of the rib
 	swept   bool      // slots were emptied in this window
-	turned  uint64    // peers that found no place
+	refused uint64    // peers refused because there was no free slot
 }
 
 // New returns a detector that knows nothing. The error is about cfg.
@@ -74,23 +74,23 @@ func New(cfg Config) (*Detector, error) {
 	if err := cfg.validateFeeds(); err != nil {
 		return nil, fmt.Errorf("configuring detect: %w", err)
 	}
-	o := &Detector{cfg: cfg, collectors: make(map[string]*collector), owners: newOwners()}
+	d := &Detector{cfg: cfg, collectors: make(map[string]*collector), owners: newOwners()}
 	for i, f := range bgp.Families {
-		o.families[i] = newFamily(f, &o.cfg, &o.owners)
+		d.families[i] = newFamily(f, &d.cfg, &d.owners)
 	}
 	for _, p := range append(risBeacons[:], cfg.Beacons...) {
 		f, k, ok := rib.KeyOf(p.Masked())
 		if !ok {
 			return nil, fmt.Errorf("configuring detect: beacon %v is longer or shorter than what is looked at", p)
 		}
-		fam := o.family(f)
+		fam := d.family(f)
 		fam.beacons = append(fam.beacons, k)
 	}
 	for _, p := range heartbeats {
 		f, k, _ := rib.KeyOf(p)
-		o.family(f).beats = append(o.family(f).beats, k)
+		d.family(f).beats = append(d.family(f).beats, k)
 	}
-	return o, nil
+	return d, nil
 }
 
 func newFamily(f bgp.Family, cfg *Config, names *owners) *familyState {
@@ -103,7 +103,7 @@ func newFamily(f bgp.Family, cfg *Config, names *owners) *familyState {
 }
 
 // family returns the state of f, which is one of bgp.Families.
-func (o *Detector) family(f bgp.Family) *familyState { return o.families[f-bgp.IPv4] }
+func (d *Detector) family(f bgp.Family) *familyState { return d.families[f-bgp.IPv4] }
 
 // beacon reports whether k is one.
 func (f *familyState) beacon(k rib.Key) bool { return f.within(f.beacons, k) }
@@ -121,79 +121,79 @@ func (f *familyState) within(set []rib.Key, k rib.Key) bool {
 // Apply takes a record of the open window; effective is its effective time, microseconds since 1970. It does not retain rec. An
 // error wraps codec.ErrInvalid: the record says something impossible. It has then changed nothing, but for a table chunk, of
 // which what could be understood is applied, and a gap's end, whose peers may have been noted.
-func (o *Detector) Apply(rec *pb.RouteRecord, effective int64) error {
+func (d *Detector) Apply(rec *pb.RouteRecord, effective int64) error {
 	switch rec.GetBody().(type) {
 	case *pb.RouteRecord_Tick, *pb.RouteRecord_Clock, nil:
 		return nil // the clock's
 	}
-	c, now := o.collector(rec.GetPosition().GetCollector()), effective/1e6
+	c, now := d.collector(rec.GetPosition().GetCollector()), effective/1e6
 	switch kind, id := bgp.ParseLane(rec.GetPosition().GetLane()); kind {
 	case bgp.LaneKindFill:
-		return o.fill(c, id, rec, now)
+		return d.fill(c, id, rec, now)
 	case bgp.LaneKindTable:
 		if !c.gap.open(id) && (c.check == nil || c.check.id != id) {
 			return nil // given up
 		}
 	default:
 	}
-	return o.apply(c, rec, now)
+	return d.apply(c, rec, now)
 }
 
 // apply takes a record that is not part of a fill.
-func (o *Detector) apply(c *collector, rec *pb.RouteRecord, now int64) error {
+func (d *Detector) apply(c *collector, rec *pb.RouteRecord, now int64) error {
 	switch rec.GetBody().(type) {
 	case *pb.RouteRecord_Changes, *pb.RouteRecord_PeerUp, *pb.RouteRecord_PeerDown:
 		if c.gap != nil && c.gap.orphan {
-			o.giveUp(c, now) // its new owner goes on as if there was none
+			d.giveUp(c, now) // its new owner goes on as if there was none
 		}
 	}
 	switch b := rec.GetBody().(type) {
 	case *pb.RouteRecord_Changes:
-		return o.changes(c, b.Changes, now, rec.GetTimestampUs()/1e6)
+		return d.changes(c, b.Changes, now, rec.GetTimestampUs()/1e6)
 	case *pb.RouteRecord_PeerUp:
-		return o.peerUp(c, b.PeerUp.GetPeer(), now)
+		return d.peerUp(c, b.PeerUp.GetPeer(), now)
 	case *pb.RouteRecord_PeerDown:
-		return o.peerDown(c, b.PeerDown.GetPeer(), now)
+		return d.peerDown(c, b.PeerDown.GetPeer(), now)
 	case *pb.RouteRecord_CollectorUp:
-		o.mask(c, false, now)
+		d.mask(c, false, now)
 	case *pb.RouteRecord_CollectorDown:
 		if b.CollectorDown.GetReason() == pb.DownReason_DOWN_REASON_LOST {
-			o.lose(c, now)
+			d.lose(c, now)
 		}
-		o.mask(c, true, now)
+		d.mask(c, true, now)
 	case *pb.RouteRecord_EpochBegin:
-		o.newOwner(c)
+		d.newOwner(c)
 	case *pb.RouteRecord_GapBegin:
-		c.pulse.disturbed = now
-		return o.gapBegin(c, b.GapBegin, rec.GetTimestampUs(), now)
+		c.beacons.disturbed = now
+		return d.gapBegin(c, b.GapBegin, rec.GetTimestampUs(), now)
 	case *pb.RouteRecord_GapEnd:
-		c.pulse.disturbed = now
-		return o.gapEnd(c, b.GapEnd, now)
+		c.beacons.disturbed = now
+		return d.gapEnd(c, b.GapEnd, now)
 	case *pb.RouteRecord_RecordsLost:
-		c.pulse.disturbed = now
-		o.recordsLost(c, now)
+		c.beacons.disturbed = now
+		d.recordsLost(c, now)
 	case *pb.RouteRecord_CheckBegin:
-		return o.checkBegin(c, b.CheckBegin)
+		return d.checkBegin(c, b.CheckBegin)
 	case *pb.RouteRecord_CheckEnd:
-		o.checkEnd(c, b.CheckEnd)
+		d.checkEnd(c, b.CheckEnd)
 	case *pb.RouteRecord_TableChunk:
-		return o.tableChunk(c, b.TableChunk, now)
+		return d.tableChunk(c, b.TableChunk, now)
 	}
 	return nil
 }
 
-// Refused counts how often a peer found no place among MaxSessions, and a prefix none in its table. It is not for use beside
-// Apply and CloseWindow.
-func (o *Detector) Refused() (peers, prefixes uint64) {
-	for _, f := range o.families {
-		peers += f.turned
+// Refused counts peers that were refused because there were MaxSessions, and prefixes because the table was full. Do not call it
+// while Apply or CloseWindow runs.
+func (d *Detector) Refused() (peers, prefixes uint64) {
+	for _, f := range d.families {
+		peers += f.refused
 		prefixes += f.rib.Refused()
 	}
 	return peers, prefixes
 }
 
 // changes applies one message: withdrawals before announcements (RFC 4271 §4.3).
-func (o *Detector) changes(c *collector, ch *pb.RouteChanges, now, timestamp int64) error {
+func (d *Detector) changes(c *collector, ch *pb.RouteChanges, now, timestamp int64) error {
 	if t := ch.GetPeer().GetTable(); t != pb.Table_TABLE_UNSPECIFIED && t != pb.Table_TABLE_PRE {
 		return nil // only what peers send feeds the detector
 	}
@@ -202,13 +202,13 @@ func (o *Detector) changes(c *collector, ch *pb.RouteChanges, now, timestamp int
 		return err
 	}
 	for _, own := range ch.GetOwners() {
-		o.owners.note(own)
+		d.owners.note(own)
 	}
 	var slots [len(bgp.Families)]int // one more than the slot; 0 is not looked up yet
 	slot := func(f bgp.Family) (*familyState, int) {
-		fam := o.family(f)
+		fam := d.family(f)
 		if i := f - bgp.IPv4; slots[i] == 0 {
-			slots[i] = o.heard(fam, c, p, now) + 1
+			slots[i] = d.heard(fam, c, p, now) + 1
 		}
 		return fam, slots[f-bgp.IPv4] - 1
 	}

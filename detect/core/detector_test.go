@@ -14,7 +14,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-func TestNewOperatorRefuses(t *testing.T) {
+func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	for _, cfg := range []Config{
 		{Panel: panel.Config{MinVoters: 2}},
@@ -36,11 +36,11 @@ func TestInvalidRecords(t *testing.T) {
 		&pb.GapBegin{Families: []pb.Family{9}},
 	} {
 		r := record("file/x", dawn, body)
-		if err := f.op.Apply(r, r.TimestampUs); !errors.Is(err, codec.ErrInvalid) {
+		if err := f.detector.Apply(r, r.TimestampUs); !errors.Is(err, codec.ErrInvalid) {
 			t.Errorf("%T: got %v, want codec.ErrInvalid", body, err)
 		}
 	}
-	if len(f.op.family(bgp.IPv4).peers) != 0 {
+	if len(f.detector.family(bgp.IPv4).peers) != 0 {
 		t.Error("a refused record made a session")
 	}
 }
@@ -58,7 +58,7 @@ func TestIgnored(t *testing.T) {
 	post := w.peer(0, 1)
 	post.Table = pb.Table_TABLE_POST
 	f.apply(record("file/x", dawn, &pb.RouteChanges{Peer: post, OriginAs: 64500, Announced: []*pb.Route{{Prefix: octets(t, "198.51.100.0/24")}}}))
-	for _, fam := range f.op.families {
+	for _, fam := range f.detector.families {
 		if n := fam.rib.Prefixes(); n != 0 {
 			t.Errorf("%v: %d prefixes, want none", fam.family, n)
 		}
@@ -82,13 +82,13 @@ func TestSessionCap(t *testing.T) {
 			f.apply(r)
 		}
 		f.close()
-		fam := f.op.family(bgp.IPv4)
-		var places []panel.Place
-		places = append(places, fam.panel.Places(f.window)...)
-		if len(places) != MaxSessions || places[len(places)-1].Session.Key.ASN != MaxSessions || fam.turned != 50 {
-			t.Errorf("reverse %v: %d sessions, %d turned away", reverse, len(places), fam.turned)
+		fam := f.detector.family(bgp.IPv4)
+		var statuses []panel.Status
+		statuses = append(statuses, fam.panel.Statuses(f.window)...)
+		if len(statuses) != MaxSessions || statuses[len(statuses)-1].Session.Key.ASN != MaxSessions || fam.refused != 50 {
+			t.Errorf("reverse %v: %d sessions, %d turned away", reverse, len(statuses), fam.refused)
 		}
-		if peers, prefixes := f.op.Refused(); peers != 50 || prefixes != 0 {
+		if peers, prefixes := f.detector.Refused(); peers != 50 || prefixes != 0 {
 			t.Errorf("reverse %v: got %d peers and %d prefixes refused, want 50 and 0", reverse, peers, prefixes)
 		}
 		f.apply(recs[len(recs)/2]) // it may go on, or stays away; either way nothing breaks
@@ -96,7 +96,7 @@ func TestSessionCap(t *testing.T) {
 	}
 }
 
-// TestSessionCapPrefersTables: where every place is taken by peers that only speak, those that a table names get theirs, also those
+// TestSessionCapPrefersTables: where peers that no table names have every slot, those that a table names get theirs, also those
 // that were turned away before.
 func TestSessionCapPrefersTables(t *testing.T) {
 	t.Parallel()
@@ -112,15 +112,15 @@ func TestSessionCapPrefersTables(t *testing.T) {
 	f.close()
 	at := dawn + 60
 	table := &pb.TableChunk{Id: "t", Family: pb.Family_FAMILY_IPV4, Prefixes: []*pb.TablePrefix{{Prefix: prefix, Paths: []*pb.TablePath{{OriginAs: 64500, Peers: []byte{0xff}}}}}}
-	for i := range 8 { // two that have a place, six of those turned away
+	for i := range 8 { // two that have a slot, six of those refused
 		table.Peers = append(table.Peers, peer(MaxSessions-2+i))
 	}
 	f.apply(record("file/x", at, table))
 	f.apply(record("file/x", at, &pb.GapEnd{Id: "t", Complete: true, Peers: table.GetPeers()}))
 	f.close()
-	fam := f.op.family(bgp.IPv4)
+	fam := f.detector.family(bgp.IPv4)
 	var asns []bgp.ASN
-	for _, p := range fam.panel.Places(f.window) {
+	for _, p := range fam.panel.Statuses(f.window) {
 		asns = append(asns, p.Session.Key.ASN)
 	}
 	if len(asns) != MaxSessions || asns[len(asns)-1] != MaxSessions+6 || slices.Contains(asns, MaxSessions-2) {
@@ -144,7 +144,7 @@ func TestTableOfOneFamily(t *testing.T) {
 	if got := told(f, single); len(got) != 1 || got[0] != "2001:db8::/32 outage open 10-open" {
 		t.Errorf("got %v, want the IPv6 prefix", got)
 	}
-	if got := f.op.family(bgp.IPv4).panel.Knowledge(); got != bgp.TablesComplete {
+	if got := f.detector.family(bgp.IPv4).panel.Knowledge(); got != bgp.TablesComplete {
 		t.Errorf("IPv4: %v, want complete", got)
 	}
 }
@@ -162,7 +162,7 @@ func TestIncompleteTable(t *testing.T) {
 	if got := told(f, single, country, as); got != nil {
 		t.Errorf("got %v, want nothing", got)
 	}
-	if _, ok := (view{f.op.family(bgp.IPv4)}).Panel(bgp.IPv4); ok {
+	if _, ok := (view{f.detector.family(bgp.IPv4)}).Panel(bgp.IPv4); ok {
 		t.Error("verdicts without tables")
 	}
 }
@@ -179,7 +179,7 @@ func TestHole(t *testing.T) {
 	w.add(0, up+300, &pb.GapEnd{Id: "hole/1"})
 	w.announce(0, 0, up+400, w.networks[:3]...)
 	f := w.run(up + hours)
-	for _, p := range f.op.family(bgp.IPv4).panel.Places(f.window) {
+	for _, p := range f.detector.family(bgp.IPv4).panel.Statuses(f.window) {
 		if c0 := p.Session.Key.Collector == collectorName(0); p.Votes == c0 {
 			t.Errorf("%v: votes %v (%s)", p.Session.Key, p.Votes, p.Reason)
 		}

@@ -4,5 +4,6 @@
 // (detect/visibility) and the events that follow (detect/outage). Gaps, tables, fills and checks are what gap.go, table.go,
 // fill.go and check.go say, over the bits that detect/rib keeps; docs/detection.md has them in a table.
 //
-// Nothing here reads the wall clock, starts a goroutine or asks a server.
+// Nothing here reads the wall clock, starts a goroutine or asks a server; layout_test.go holds that no Kafka client and no
+// Prometheus is linked.
 package core

@@ -19,19 +19,19 @@ import (
 
 // feed stands in for the clock: it gives a detector records in windows and keeps what comes out.
 type feed struct {
-	t      testing.TB
-	op     *Detector
-	window int64 // start of the open one; 0 before the first record
-	outs   []Out
+	t        testing.TB
+	detector *Detector
+	window   int64 // start of the open one; 0 before the first record
+	outs     []Out
 }
 
 func newFeed(tb testing.TB, cfg Config) *feed {
 	tb.Helper()
-	op, err := New(cfg)
+	detector, err := New(cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return &feed{t: tb, op: op}
+	return &feed{t: tb, detector: detector}
 }
 
 // small is the configuration of a replay.
@@ -43,7 +43,7 @@ func small() Config {
 func (f *feed) apply(r *pb.RouteRecord) {
 	f.t.Helper()
 	f.until(r.GetTimestampUs() / 1e6)
-	if err := f.op.Apply(r, r.GetTimestampUs()); err != nil {
+	if err := f.detector.Apply(r, r.GetTimestampUs()); err != nil {
 		f.t.Fatal(err)
 	}
 }
@@ -61,7 +61,7 @@ func (f *feed) until(t int64) {
 
 func (f *feed) close() {
 	f.t.Helper()
-	outs, err := f.op.CloseWindow(f.window)
+	outs, err := f.detector.CloseWindow(f.window)
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -25,8 +25,8 @@ const (
 // heartbeats are the beacons among risBeacons; the others there are anchors, which stand still.
 var heartbeats = [...]netip.Prefix{netip.MustParsePrefix("84.205.64.0/20"), netip.MustParsePrefix("2001:7fb:fe00::/40")}
 
-// pulse is what a collector hears of RIPE's beacons, in Unix seconds.
-type pulse struct {
+// beaconLog is what a collector hears of RIPE's beacons, in Unix seconds.
+type beaconLog struct {
 	heard     int64 // when one was heard last
 	beats     int   // how many instants in a row one was heard after
 	disturbed int64 // when the collector's stream was interrupted last, or whole again
@@ -39,23 +39,23 @@ func (c *collector) beacon(f *familyState, k rib.Key, now int64) bool {
 		return false
 	}
 	if f.within(f.beats, k) {
-		c.pulse.heard = max(c.pulse.heard, now)
+		c.beacons.heard = max(c.beacons.heard, now)
 	}
 	return true
 }
 
 // heartbeat is what is to be published of the feeds' heartbeat at the end of a window.
-func (o *Detector) heartbeat(start int64) []Out {
-	end, late := start+windowSeconds, int64(o.cfg.BeaconLate/time.Second)
+func (d *Detector) heartbeat(start int64) []Out {
+	end, late := start+windowSeconds, int64(d.cfg.BeaconLate/time.Second)
 	instant := (end - late) / beatSeconds * beatSeconds
 	due := instant+late > start
 	var out []Out
-	for _, name := range slices.Sorted(maps.Keys(o.collectors)) {
-		c := o.collectors[name]
+	for _, name := range slices.Sorted(maps.Keys(d.collectors)) {
+		c := d.collectors[name]
 		if !strings.HasPrefix(name, "ris/") && !strings.HasPrefix(name, "routeviews/") {
 			continue
 		}
-		x := &c.pulse
+		x := &c.beacons
 		if x.missed != 0 && x.heard > x.missed {
 			out = append(out, feedOut(end, name, pb.FeedEvent_FEED_EVENT_RECOVERED, "a RIS beacon was heard again"))
 			x.missed = 0
@@ -67,7 +67,7 @@ func (o *Detector) heartbeat(start int64) []Out {
 		case x.heard >= instant:
 			x.beats++
 		case x.beats >= enoughBeats && x.missed == 0:
-			why := fmt.Sprintf("no RIS beacon was heard within %v after %s; the last one at %s", o.cfg.BeaconLate, clockTime(instant), clockTime(x.heard))
+			why := fmt.Sprintf("no RIS beacon was heard within %v after %s; the last one at %s", d.cfg.BeaconLate, clockTime(instant), clockTime(x.heard))
 			out = append(out, feedOut(end, name, pb.FeedEvent_FEED_EVENT_DEGRADED, why))
 			x.missed = end
 		case x.missed == 0:
@@ -86,19 +86,19 @@ func feedOut(t int64, collector string, event pb.FeedEvent, why string) Out {
 	}}
 }
 
-// Trimmed says that the log does not begin with its first record, or lacks others: what the table of a peer is that is heard first from
+// RecordsMissing says that the log does not begin with its first record, or lacks others: what the table of a peer is that is heard first from
 // here on is not known, and nothing is learned from updates in its place. Such a peer does not vote before a table came.
-func (o *Detector) Trimmed() { o.trimmed = true }
+func (d *Detector) RecordsMissing() { d.trimmed = true }
 
-// Wanted is what to publish at the end of the window that began at start when the state has been built from a log without its
+// RequestTables is what to publish at the end of the window that began at start when the state has been built from a log without its
 // beginning: for each collector, in order, that has peers without a whole table, that tables are wanted. A gap since ever brings them; the
 // fill of another gap does not.
-func (o *Detector) Wanted(start int64) []Out {
+func (d *Detector) RequestTables(start int64) []Out {
 	var out []Out
-	for _, name := range slices.Sorted(maps.Keys(o.collectors)) {
-		c, n := o.collectors[name], 0
+	for _, name := range slices.Sorted(maps.Keys(d.collectors)) {
+		c, n := d.collectors[name], 0
 		for _, p := range c.peers {
-			if (c.gap == nil || c.gap.since != 0) && o.lacksTable(p) {
+			if (c.gap == nil || c.gap.since != 0) && d.lacksTable(p) {
 				n++
 			}
 		}
@@ -111,10 +111,10 @@ func (o *Detector) Wanted(start int64) []Out {
 }
 
 // lacksTable reports whether a peer is up and its table in some family is not known, nor was before an open gap, nor is being sent.
-func (o *Detector) lacksTable(p *peer) bool {
-	for _, f := range o.families {
-		if pl := p.slots[f.family-bgp.IPv4]; pl.used {
-			if s := f.panel.Session(pl.slot); s.Up && !s.Knows() && !s.Transferring() {
+func (d *Detector) lacksTable(p *peer) bool {
+	for _, f := range d.families {
+		if ps := p.slots[f.family-bgp.IPv4]; ps.used {
+			if s := f.panel.Session(ps.slot); s.Up && !s.Knows() && !s.Transferring() {
 				return true
 			}
 		}

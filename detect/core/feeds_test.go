@@ -1,6 +1,7 @@
 package core
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/darkmap/darkmap/detect/clock"
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/codec"
 	"github.com/darkmap/darkmap/schemas"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -71,7 +73,7 @@ func TestWanted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	f := newFeed(t, small())
-	f.op.Trimmed()
+	f.detector.RecordsMissing()
 	at := dawn + 60
 	for c := range w.collectors {
 		for p := range w.peers {
@@ -86,8 +88,8 @@ func TestWanted(t *testing.T) {
 		f.apply(r)
 	}
 	f.until(at + 3600)
-	got := fmt.Sprint(f.op.family(bgp.IPv4).panel.Voters().N, " voters, wanted:")
-	for _, o := range f.op.Wanted(f.window) {
+	got := fmt.Sprint(f.detector.family(bgp.IPv4).panel.Voters().N, " voters, wanted:")
+	for _, o := range f.detector.RequestTables(f.window) {
 		r, ok := o.Record.(*pb.FeedRecord)
 		if !ok || r.Event != pb.FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED || string(o.Key) != r.Collector || !strings.Contains(r.Reason, "4 peers") {
 			t.Errorf("got %v", o)
@@ -108,10 +110,10 @@ func TestWanted(t *testing.T) {
 		f.apply(record(collectorName(c), f.window, &pb.GapEnd{Id: "b", Complete: true, Peers: chunk.Peers}))
 	}
 	f.until(f.window + 900)
-	if n := f.op.family(bgp.IPv4).panel.Voters().N; n != 32 {
+	if n := f.detector.family(bgp.IPv4).panel.Voters().N; n != 32 {
 		t.Errorf("%d voters, want 32", n)
 	}
-	if len(f.op.Wanted(f.window)) != 0 {
+	if len(f.detector.RequestTables(f.window)) != 0 {
 		t.Error("tables are wanted that are there")
 	}
 }
@@ -140,7 +142,7 @@ func TestRoutersBesideCollectors(t *testing.T) {
 	for _, r := range w.records {
 		f.apply(r)
 	}
-	voters := func() int { return f.op.family(bgp.IPv4).panel.Voters().N }
+	voters := func() int { return f.detector.family(bgp.IPv4).panel.Voters().N }
 	f.until(at + 120)
 	if got := voters(); got != 8 {
 		t.Errorf("after End-of-RIB of two routers: %d voters, want 8", got)
@@ -158,24 +160,37 @@ func TestRoutersBesideCollectors(t *testing.T) {
 	}
 }
 
-// applier drives a detector as a clock does.
-type applier struct {
-	t  *testing.T
-	op *Detector
-}
-
-func (a applier) Apply(r *pb.RouteRecord, effective int64) error { return a.op.Apply(r, effective) }
-
-func (a applier) CloseWindow(start int64) error {
-	_, err := a.op.CloseWindow(start)
-	return err
+// drive pushes a record into a clock, and does with the detector what follows from it. closed, if not nil, takes what each window
+// brought.
+func drive(t *testing.T, ck *clock.Clock, d *Detector, part int32, offset int64, r *pb.RouteRecord, closed func(start int64, outs []Out)) {
+	t.Helper()
+	if err := ck.Push(part, offset, r, 100); err != nil {
+		t.Fatal(err)
+	}
+	for step := range ck.Steps() {
+		if step.Record != nil {
+			if err := d.Apply(step.Record, step.Effective); errors.Is(err, codec.ErrInvalid) {
+				ck.Reject(step, err)
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		outs, err := d.CloseWindow(step.Window)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if closed != nil {
+			closed(step.Window, outs)
+		}
+	}
 }
 
 // TestStaleOwner: what an owner says after another has begun, live, of a table or of a fill, changes nothing.
 func TestStaleOwner(t *testing.T) {
 	t.Parallel()
 	s := newStageWorld(t)
-	ck := clock.New(clock.Config{Partitions: 1, Vanished: 2 * time.Second, Back: time.Second}, applier{t, s.f.op})
+	ck := clock.New(clock.Config{Partitions: 1, Vanished: 2 * time.Second, Back: time.Second})
 	seq, offset := map[string]uint64{}, int64(0)
 	push := func(lane string, epoch uint64, at int64, body any) {
 		t.Helper()
@@ -187,9 +202,7 @@ func TestStaleOwner(t *testing.T) {
 			r.Position.Collector = ""
 		}
 		offset++
-		if err := ck.Push(0, offset, r, 10); err != nil {
-			t.Fatal(err)
-		}
+		drive(t, ck, s.f.detector, 0, offset, r, nil)
 	}
 	at := dawn + 660
 	push("clock/x", 0, at-1, &pb.Clock{})

@@ -9,27 +9,27 @@ import (
 
 // fill applies a record of lane fill/<id>: one that the gap lacked. What it says happened at its own time; it applies now, and
 // only where the live stream has said nothing since. One that answers no open gap is passed over.
-func (o *Detector) fill(c *collector, id string, rec *pb.RouteRecord, now int64) error {
+func (d *Detector) fill(c *collector, id string, rec *pb.RouteRecord, now int64) error {
 	if !c.gap.open(id) {
 		return nil
 	}
 	timestamp := rec.GetTimestampUs() / 1e6
 	switch b := rec.GetBody().(type) {
 	case *pb.RouteRecord_Changes:
-		return o.fillChanges(c, b.Changes, now, timestamp)
+		return d.fillChanges(c, b.Changes, now, timestamp)
 	case *pb.RouteRecord_PeerUp:
-		return o.fillState(c, b.PeerUp.GetPeer(), cameUp, timestamp)
+		return d.fillState(c, b.PeerUp.GetPeer(), cameUp, timestamp)
 	case *pb.RouteRecord_PeerDown:
-		return o.fillState(c, b.PeerDown.GetPeer(), wentDown, timestamp)
+		return d.fillState(c, b.PeerDown.GetPeer(), wentDown, timestamp)
 	case *pb.RouteRecord_GapEnd:
-		return o.gapEnd(c, b.GapEnd, now)
+		return d.gapEnd(c, b.GapEnd, now)
 	}
 	return nil
 }
 
 // fillState notes that a session came or went within the gap: what the live stream has not touched is held no more, and the peer does
 // not vote until the gap ends. Where it came, that it went before may not have been said.
-func (o *Detector) fillState(c *collector, in *pb.Peer, to sessionState, timestamp int64) error {
+func (d *Detector) fillState(c *collector, in *pb.Peer, to sessionState, timestamp int64) error {
 	p, err := c.peer(in)
 	if err != nil {
 		return err
@@ -43,17 +43,17 @@ func (o *Detector) fillState(c *collector, in *pb.Peer, to sessionState, timesta
 	if to == cameUp && was == wentDown {
 		return nil
 	}
-	for i, f := range o.families {
-		if pl := p.slots[i]; pl.used && c.gap.covers(f.family, p) {
-			f.rib.FillDown(pl.slot)
-			f.panel.Session(pl.slot).Hold()
+	for i, f := range d.families {
+		if ps := p.slots[i]; ps.used && c.gap.covers(f.family, p) {
+			f.rib.FillDown(ps.slot)
+			f.panel.Session(ps.slot).Hold()
 		}
 	}
 	return nil
 }
 
 // fillChanges applies one message.
-func (o *Detector) fillChanges(c *collector, ch *pb.RouteChanges, now, timestamp int64) error {
+func (d *Detector) fillChanges(c *collector, ch *pb.RouteChanges, now, timestamp int64) error {
 	if t := ch.GetPeer().GetTable(); t != pb.Table_TABLE_UNSPECIFIED && t != pb.Table_TABLE_PRE {
 		return nil
 	}
@@ -66,21 +66,21 @@ func (o *Detector) fillChanges(c *collector, ch *pb.RouteChanges, now, timestamp
 		x.filled, x.since = cameUp, timestamp
 	}
 	for _, own := range ch.GetOwners() {
-		o.owners.note(own)
+		d.owners.note(own)
 	}
 	for _, r := range ch.GetWithdrawn() {
-		if f, k, ok := routeKey(r); ok && !o.family(f).beacon(k) {
-			o.family(f).fillWithdraw(o.filled(o.family(f), c, p, now), k, r.GetPathId(), timestamp)
+		if f, k, ok := routeKey(r); ok && !d.family(f).beacon(k) {
+			d.family(f).fillWithdraw(d.filled(d.family(f), c, p, now), k, r.GetPathId(), timestamp)
 		}
 	}
 	for _, r := range ch.GetAnnounced() {
-		if f, k, ok := routeKey(r); ok && !o.family(f).beacon(k) {
-			o.family(f).fillAnnounce(o.filled(o.family(f), c, p, now), k, r, ch, timestamp)
+		if f, k, ok := routeKey(r); ok && !d.family(f).beacon(k) {
+			d.family(f).fillAnnounce(d.filled(d.family(f), c, p, now), k, r, ch, timestamp)
 		}
 	}
 	for _, e := range ch.GetEndOfRib() {
 		if f, err := codec.ParseFamily(e); err == nil {
-			o.fillEndOfRIB(o.family(f), p)
+			d.fillEndOfRIB(d.family(f), p)
 		}
 	}
 	return nil
@@ -93,15 +93,15 @@ func routeKey(r *pb.Route) (bgp.Family, rib.Key, bool) {
 }
 
 // filled is the slot of a peer that a fill is about; -1 where it has none.
-func (o *Detector) filled(f *familyState, c *collector, p *peer, now int64) int {
+func (d *Detector) filled(f *familyState, c *collector, p *peer, now int64) int {
 	if !c.gap.covers(f.family, p) {
 		return -1
 	}
-	pl := &p.slots[f.family-bgp.IPv4]
-	if !pl.used && !o.seat(f, c, p, now) {
+	ps := &p.slots[f.family-bgp.IPv4]
+	if !ps.used && !d.seat(f, c, p, now) {
 		return -1
 	}
-	return pl.slot
+	return ps.slot
 }
 
 func (f *familyState) fillWithdraw(s int, k rib.Key, pathID uint32, timestamp int64) {
@@ -126,10 +126,10 @@ func (f *familyState) fillAnnounce(s int, k rib.Key, r *pb.Route, ch *pb.RouteCh
 }
 
 // fillEndOfRIB notes that a session that the fill saw come up has sent its table, or one that was sending it before the gap.
-func (o *Detector) fillEndOfRIB(f *familyState, p *peer) {
+func (d *Detector) fillEndOfRIB(f *familyState, p *peer) {
 	i := f.family - bgp.IPv4
 	p.gap.told[i] = true
-	if pl := p.slots[i]; pl.used && p.gap.filled == unsaid && !p.gap.left {
-		f.panel.Session(pl.slot).EndOfRIB()
+	if ps := p.slots[i]; ps.used && p.gap.filled == unsaid && !p.gap.left {
+		f.panel.Session(ps.slot).EndOfRIB()
 	}
 }

@@ -11,8 +11,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// FuzzOperator applies any bytes that decode as a record of bgp.routes: no crash, and no error but about the record.
-func FuzzOperator(f *testing.F) {
+// FuzzDetector applies any bytes that decode as a record of bgp.routes: no crash, and no error but about the record.
+func FuzzDetector(f *testing.F) {
 	golden, err := filepath.Glob(filepath.Join(datatest.Root(f), "schemas", "testdata", "golden", "*.binpb"))
 	if err != nil || len(golden) == 0 {
 		f.Fatalf("no golden records: %v", err)
@@ -25,7 +25,7 @@ func FuzzOperator(f *testing.F) {
 		f.Add(b, b)
 	}
 	f.Fuzz(func(t *testing.T, first, second []byte) {
-		o, err := New(small())
+		d, err := New(small())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,10 +35,10 @@ func FuzzOperator(f *testing.F) {
 			if rec.UnmarshalVT(b) != nil {
 				return
 			}
-			if err := o.Apply(&rec, (window+int64(i)*60)*1_000_000); err != nil && !errors.Is(err, codec.ErrInvalid) {
+			if err := d.Apply(&rec, (window+int64(i)*60)*1_000_000); err != nil && !errors.Is(err, codec.ErrInvalid) {
 				t.Errorf("applying %v: %v", &rec, err)
 			}
-			if _, err := o.CloseWindow(window + int64(i)*60); err != nil {
+			if _, err := d.CloseWindow(window + int64(i)*60); err != nil {
 				t.Errorf("closing after %v: %v", &rec, err)
 			}
 		}

@@ -13,6 +13,7 @@ import (
 // gap is a stretch of a collector's stream that was not heard, until a table or a fill bridges it.
 type gap struct {
 	id       string
+	number   uint64                  // of the collector's gaps, from 1
 	since    int64                   // the oldest stretch that it stands for, microseconds; 0 is since ever
 	orphan   bool                    // its owner is gone: nobody answers it any more
 	short    bool                    // peers keep their votes over it
@@ -23,10 +24,10 @@ type gap struct {
 
 // gapPeer is what is known of a peer within a gap.
 type gapPeer struct {
-	gap    *gap
-	tabled bool // it is in the table
-	left   bool // its session came or went on the live stream: the gap is not about it any more
-	spoke  bool // the live stream heard it
+	gap    uint64 // its number; 0 is none
+	tabled bool   // it is in the table
+	left   bool   // its session came or went on the live stream: the gap is not about it any more
+	spoke  bool   // the live stream heard it
 	// filled is what the fill says of its session, since when.
 	filled sessionState
 	since  int64
@@ -47,8 +48,8 @@ func (g *gap) open(id string) bool { return g != nil && !g.orphan && g.id == id 
 
 // of is what is known of a peer within g.
 func (g *gap) of(p *peer) *gapPeer {
-	if p.gap.gap != g {
-		p.gap = gapPeer{gap: g}
+	if p.gap.gap != g.number {
+		p.gap = gapPeer{gap: g.number}
 	}
 	return &p.gap
 }
@@ -60,10 +61,15 @@ func (g *gap) covers(f bgp.Family, p *peer) bool {
 
 // covered are the slots of a collector's peers that a gap is about.
 func (c *collector) covered(g *gap, f *familyState) []int {
+	return c.slotsOf(f, func(p *peer) bool { return g.covers(f.family, p) })
+}
+
+// slotsOf lists the slots in a family of those of a collector's peers that which tells.
+func (c *collector) slotsOf(f *familyState, which func(p *peer) bool) []int {
 	var slots []int
 	for _, p := range c.peers {
-		if pl := p.slots[f.family-bgp.IPv4]; pl.used && g.covers(f.family, p) {
-			slots = append(slots, pl.slot)
+		if ps := p.slots[f.family-bgp.IPv4]; ps.used && which(p) {
+			slots = append(slots, ps.slot)
 		}
 	}
 	slices.Sort(slots)
@@ -74,10 +80,10 @@ func (c *collector) covered(g *gap, f *familyState) []int {
 // keep their votes, over another they lose them until it is answered. A gap that is still open gives way: what answers the new
 // one tells of the older stretch too. Only that of an owner before may lie before it: then it stays unanswered. A check ends
 // without effect.
-func (o *Detector) gapBegin(c *collector, in *pb.GapBegin, timestamp, now int64) error {
+func (d *Detector) gapBegin(c *collector, in *pb.GapBegin, timestamp, now int64) error {
 	g := &gap{
 		id: strings.Clone(in.GetId()), since: in.GetSinceUs(),
-		short: in.GetSinceUs() != 0 && timestamp-in.GetSinceUs() <= o.cfg.ShortGap.Microseconds(),
+		short: in.GetSinceUs() != 0 && timestamp-in.GetSinceUs() <= d.cfg.ShortGap.Microseconds(),
 	}
 	var err error
 	if g.families, err = families(in.GetFamilies()); err != nil {
@@ -86,22 +92,24 @@ func (o *Detector) gapBegin(c *collector, in *pb.GapBegin, timestamp, now int64)
 	if g.peers, err = peerSet(in.GetPeers()); err != nil {
 		return err
 	}
-	o.endCheck(c, false)
+	c.gaps++
+	g.number = c.gaps
+	d.endCheck(c, false)
 	if old := c.gap; old != nil && old.orphan && g.since > old.since {
-		o.giveUp(c, now)
+		d.giveUp(c, now)
 	} else if old != nil {
 		g.since = min(g.since, old.since)
 	}
 	var before [len(bgp.Families)][]int
-	for i, f := range o.families {
+	for i, f := range d.families {
 		before[i] = c.covered(c.gap, f)
 	}
 	c.gap = g
-	for i, f := range o.families {
+	for i, f := range d.families {
 		slots := c.covered(g, f)
 		for _, slot := range before[i] {
 			if !slices.Contains(slots, slot) {
-				o.settle(f, rib.Unknown, slot) // what the new one is not about stays unanswered
+				d.settle(f, rib.Unknown, slot) // what the new one is not about stays unanswered
 			}
 		}
 		for _, slot := range slots {
@@ -130,7 +138,7 @@ func peerSet(in []*pb.Peer) (map[bgp.Peer]bool, error) {
 
 // gapEnd ends a gap in the families that it names, and in those of which no part of a table has come: for them it is unanswered.
 // Peers that a table's end does not name, where it names any, were not in the table, or a route of theirs could not be read.
-func (o *Detector) gapEnd(c *collector, in *pb.GapEnd, now int64) error {
+func (d *Detector) gapEnd(c *collector, in *pb.GapEnd, now int64) error {
 	g := c.gap
 	if !g.open(in.GetId()) {
 		return nil // given up before
@@ -155,7 +163,7 @@ func (o *Detector) gapEnd(c *collector, in *pb.GapEnd, now int64) error {
 		which[i] = which[i] && g.families[i]
 		rest[i] = g.families[i] && !which[i] && !g.chunks[i]
 	}
-	o.endGap(c, which, now, func(p *peer) rib.Outcome {
+	d.endGap(c, which, now, func(p *peer) rib.Outcome {
 		switch {
 		case !in.GetComplete():
 			return rib.Unknown
@@ -166,7 +174,7 @@ func (o *Detector) gapEnd(c *collector, in *pb.GapEnd, now int64) error {
 		}
 		return rib.Unknown
 	})
-	o.endGap(c, rest, now, unanswered)
+	d.endGap(c, rest, now, unanswered)
 	if g.families == [len(bgp.Families)]bool{} {
 		c.gap = nil
 	}
@@ -178,32 +186,32 @@ func unanswered(*peer) rib.Outcome { return rib.Unknown }
 
 // newOwner leaves a collector's gap without anybody who answers it. Its new owner says a gap that reaches as far back, before it
 // says anything else; otherwise the gap is given up then.
-func (o *Detector) newOwner(c *collector) {
-	o.endCheck(c, false)
+func (d *Detector) newOwner(c *collector) {
+	d.endCheck(c, false)
 	if c.gap != nil {
 		c.gap.orphan = true
 	}
 }
 
 // giveUp ends a collector's gap without an answer.
-func (o *Detector) giveUp(c *collector, now int64) {
+func (d *Detector) giveUp(c *collector, now int64) {
 	if c.gap != nil {
-		o.endGap(c, c.gap.families, now, unanswered)
+		d.endGap(c, c.gap.families, now, unanswered)
 		c.gap = nil
 	}
 }
 
 // recordsLost makes what a collector's peers hold unknown: they do not vote before a table came. A gap that is open stays unanswered.
-func (o *Detector) recordsLost(c *collector, now int64) {
-	o.endCheck(c, false)
-	o.giveUp(c, now)
-	for _, f := range o.families {
-		slots := c.covered(&gap{families: [len(bgp.Families)]bool{true, true}}, f)
+func (d *Detector) recordsLost(c *collector, now int64) {
+	d.endCheck(c, false)
+	d.giveUp(c, now)
+	for _, f := range d.families {
+		slots := c.slotsOf(f, func(*peer) bool { return true })
 		for _, slot := range slots {
 			f.panel.Session(slot).GapBegin(true)
 		}
 		f.rib.BeginGap(slots...)
-		o.settle(f, rib.Unknown, slots...)
+		d.settle(f, rib.Unknown, slots...)
 		for _, slot := range slots {
 			f.panel.Session(slot).Hold()
 		}
@@ -211,9 +219,9 @@ func (o *Detector) recordsLost(c *collector, now int64) {
 }
 
 // endGap ends the collector's gap in families; outcome says how for each peer.
-func (o *Detector) endGap(c *collector, which [len(bgp.Families)]bool, now int64, outcome func(*peer) rib.Outcome) {
+func (d *Detector) endGap(c *collector, which [len(bgp.Families)]bool, now int64, outcome func(*peer) rib.Outcome) {
 	g := c.gap
-	for i, f := range o.families {
+	for i, f := range d.families {
 		if !which[i] {
 			continue
 		}
@@ -223,17 +231,17 @@ func (o *Detector) endGap(c *collector, which [len(bgp.Families)]bool, now int64
 			slots[out] = append(slots[out], slot)
 		}
 		for out, s := range slots {
-			o.settle(f, rib.Outcome(out), s...)
+			d.settle(f, rib.Outcome(out), s...)
 		}
 		for _, slot := range slices.Concat(slots[rib.Tabled], slots[rib.Filled]) {
-			o.settleSession(f, slot, now)
+			d.settleSession(f, slot, now)
 		}
 		g.families[i] = false
 	}
 }
 
 // settle ends a gap for slots of a family.
-func (o *Detector) settle(f *familyState, out rib.Outcome, slots ...int) {
+func (d *Detector) settle(f *familyState, out rib.Outcome, slots ...int) {
 	f.rib.EndGap(out, slots...)
 	for _, slot := range slots {
 		s, p := f.panel.Session(slot), f.peers[slot]
@@ -252,7 +260,7 @@ func (o *Detector) settle(f *familyState, out rib.Outcome, slots ...int) {
 }
 
 // settleSession makes a peer's session what the fill said of it.
-func (o *Detector) settleSession(f *familyState, slot int, now int64) {
+func (d *Detector) settleSession(f *familyState, slot int, now int64) {
 	s, p := f.panel.Session(slot), f.peers[slot]
 	x := &p.gap
 	switch {
@@ -260,12 +268,12 @@ func (o *Detector) settleSession(f *familyState, slot int, now int64) {
 		p.upAt, p.down = 0, true
 		s.PeerDown()
 	case x.filled != unsaid:
-		s.PeerUp(x.since, o.cfg.Panel.TransferSeconds)
+		s.PeerUp(x.since, d.cfg.Panel.TransferSeconds)
 		s.LastHeard = max(s.LastHeard, x.since)
 		if p.down = false; x.filled == cameUp {
 			p.upAt = x.since
 		}
-		if x.told[f.family-bgp.IPv4] || x.since+o.cfg.Panel.TransferSeconds <= now {
+		if x.told[f.family-bgp.IPv4] || x.since+d.cfg.Panel.TransferSeconds <= now {
 			s.EndOfRIB()
 		}
 	}

@@ -33,7 +33,7 @@ func (s *stage) say(lane string, t, at int64, body any) {
 	s.f.until(at)
 	r := record(collectorName(0), t, body)
 	r.Position.Lane = lane
-	if err := s.f.op.Apply(r, at*1e6); err != nil {
+	if err := s.f.detector.Apply(r, at*1e6); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -71,7 +71,7 @@ func (s *stage) chunk(id string, peers []int, prefixes ...string) *pb.TableChunk
 // sees lists the upstreams over which the peers of collector 0 hold a prefix: 0 where one does not hold it.
 func (s *stage) sees(prefix string) string {
 	s.t.Helper()
-	fam := s.f.op.family(bgp.IPv4)
+	fam := s.f.detector.family(bgp.IPv4)
 	_, k, _ := rib.KeyOf(netip.MustParsePrefix(prefix))
 	row, ok := fam.rib.Row(k)
 	out := make([]uint32, s.peers)
@@ -80,7 +80,7 @@ func (s *stage) sees(prefix string) string {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		slot := s.f.op.collectors[collectorName(0)].peers[key].slots[0].slot
+		slot := s.f.detector.collectors[collectorName(0)].peers[key].slots[0].slot
 		if !ok || fam.rib.Held(row)[slot>>6]&(1<<(slot&63)) == 0 {
 			continue
 		}
@@ -98,7 +98,7 @@ func (s *stage) votes() string {
 	s.t.Helper()
 	s.f.close()
 	var out []string
-	for _, p := range s.f.op.family(bgp.IPv4).panel.Places(s.f.window) {
+	for _, p := range s.f.detector.family(bgp.IPv4).panel.Statuses(s.f.window) {
 		switch {
 		case p.Session.Key.Collector != collectorName(0):
 		case p.Votes:
@@ -236,10 +236,10 @@ func TestSessionWithinGap(t *testing.T) {
 	s.want("10.2.0.0/16", s.sees("10.2.0.0/16"), "[0 0 8 64400]")
 	s.want("after", s.votes(), "[down transferring votes votes]")
 	s.f.until(at + 600)
-	s.want("ten minutes after", s.votes(), "[down votes partial votes]") // two sent hardly anything; the one keeps its place till then
+	s.want("ten minutes after", s.votes(), "[down votes partial votes]") // two sent hardly anything; the one stays a member till then
 }
 
-// TestGapWithinGap: a gap takes the place of one that is still open, and what was known before that stays known.
+// TestGapWithinGap: a gap replaces one that is still open, and what was known before that stays known.
 func TestGapWithinGap(t *testing.T) {
 	t.Parallel()
 	s := newStageWorld(t)
@@ -313,7 +313,7 @@ func TestLostWithinGap(t *testing.T) {
 	s.say("table/g", at, at+90, &pb.GapEnd{Id: "g", Complete: true})
 	s.want("10.0.0.0/16", s.sees("10.0.0.0/16"), "[0 0 0 0]")
 	s.want("10.200.0.0/16", s.sees("10.200.0.0/16"), "[0 0 0 0]")
-	if w := s.f.op.family(bgp.IPv4).rib; w.Forget(0) {
+	if w := s.f.detector.family(bgp.IPv4).rib; w.Forget(0) {
 		t.Error("a row that others hold is forgotten")
 	}
 }
@@ -387,14 +387,14 @@ func TestGapsEnd(t *testing.T) {
 		}
 		s.live(at, &pb.GapBegin{Id: "last"})
 		s.say("table/last", at, at, &pb.GapEnd{Id: "last"})
-		for _, f := range s.f.op.families {
-			for _, p := range f.panel.Places(at) {
+		for _, f := range s.f.detector.families {
+			for _, p := range f.panel.Statuses(at) {
 				if p.Session.Awaiting {
 					rt.Fatalf("%v waits", p.Session.Key)
 				}
 			}
 		}
-		fam := s.f.op.family(bgp.IPv4)
+		fam := s.f.detector.family(bgp.IPv4)
 		_, k, _ := rib.KeyOf(netip.MustParsePrefix("10.202.0.0/16"))
 		if row, ok := fam.rib.TableRow(k); !ok || !fam.rib.Forget(row) {
 			rt.Fatal("something is still noted")

@@ -236,13 +236,13 @@ func (x *teller) compare(why string) {
 	if x.gap != "" || x.lacked != 0 {
 		return
 	}
-	fam := x.s.f.op.family(bgp.IPv4)
+	fam := x.s.f.detector.family(bgp.IPv4)
 	for p := range 4 {
 		key, err := codec.ParsePeer(x.s.peer(0, p))
 		if err != nil {
 			x.rt.Fatal(err)
 		}
-		pr := x.s.f.op.collectors[collectorName(0)].peers[key]
+		pr := x.s.f.detector.collectors[collectorName(0)].peers[key]
 		slot := pr.slots[0].slot
 		se := fam.panel.Session(slot)
 		if x.void[p] || se.Awaiting || !se.Complete && se.Up && pr.upAt == 0 {

@@ -38,17 +38,17 @@ func TestRecordsLost(t *testing.T) {
 	if got := told(f, pb.EntityType_ENTITY_TYPE_COUNTRY); got != nil {
 		t.Errorf("got %v, want no outage", got)
 	}
-	if n := f.op.family(bgp.IPv4).panel.Voters().N; n != 0 {
+	if n := f.detector.family(bgp.IPv4).panel.Voters().N; n != 0 {
 		t.Errorf("%d voters, want none", n)
 	}
-	if got := f.op.Wanted(f.window); len(got) != w.collectors {
+	if got := f.detector.RequestTables(f.window); len(got) != w.collectors {
 		t.Errorf("the tables of %d collectors are wanted, want %d", len(got), w.collectors)
 	}
 	for c := range w.collectors { // as after a start again: what is filled is no table
 		w.add(c, f.window, &pb.GapBegin{Id: "a", SinceUs: (f.window - 30) * 1e6})
 	}
 	play()
-	if got := f.op.Wanted(f.window); len(got) != w.collectors {
+	if got := f.detector.RequestTables(f.window); len(got) != w.collectors {
 		t.Errorf("in a gap: the tables of %d collectors are wanted, want %d", len(got), w.collectors)
 	}
 	for c := range w.collectors {
@@ -59,10 +59,10 @@ func TestRecordsLost(t *testing.T) {
 	}
 	play()
 	f.until(f.window + 3600)
-	if n := f.op.family(bgp.IPv4).panel.Voters().N; n != 32 {
+	if n := f.detector.family(bgp.IPv4).panel.Voters().N; n != 32 {
 		t.Errorf("%d voters after the tables, want 32", n)
 	}
-	if got := f.op.Wanted(f.window); len(got) != 0 {
+	if got := f.detector.RequestTables(f.window); len(got) != 0 {
 		t.Errorf("tables are wanted that are there: %v", got)
 	}
 	began := f.window + 120
@@ -84,27 +84,20 @@ func cmpTime(a, b *pb.RouteRecord) int {
 	return 0
 }
 
-// applied notes which collectors are told that records were lost.
-type applied struct{ names []string }
-
-func (a *applied) Apply(r *pb.RouteRecord, _ int64) error {
-	if r.GetRecordsLost() != nil {
-		a.names = append(a.names, r.GetPosition().GetCollector())
-	}
-	return nil
-}
-
-func (a *applied) CloseWindow(int64) error { return nil }
-
 // TestRecordsLostOfPartition: each collector of the partition is told once that records were lost, those of others are not.
 func TestRecordsLostOfPartition(t *testing.T) {
 	t.Parallel()
-	a := &applied{}
-	c := clock.New(clock.Config{Partitions: 2}, a)
+	var told []string
+	c := clock.New(clock.Config{Partitions: 2})
 	push := func(part int32, r *pb.RouteRecord) {
 		t.Helper()
 		if err := c.Push(part, 0, r, 1); err != nil {
 			t.Fatal(err)
+		}
+		for step := range c.Steps() {
+			if step.Record.GetRecordsLost() != nil {
+				told = append(told, step.Record.GetPosition().GetCollector())
+			}
 		}
 	}
 	tick := func(name string, seq uint64, at int64) *pb.RouteRecord {
@@ -124,7 +117,7 @@ func TestRecordsLostOfPartition(t *testing.T) {
 	for p := range int32(2) {
 		push(p, &pb.RouteRecord{Position: &pb.Position{Lane: "clock/0", Sequence: 1}, TimestampUs: (dawn + 600) * 1e6, Body: &pb.RouteRecord_Clock{Clock: &pb.Clock{End: true}}})
 	}
-	if diff := cmp.Diff([]string{"ris/a", "ris/b"}, a.names); diff != "" {
+	if diff := cmp.Diff([]string{"ris/a", "ris/b"}, told); diff != "" {
 		t.Errorf("collectors told (-want +got):\n%s", diff)
 	}
 }

@@ -20,12 +20,13 @@ const (
 
 // collector is what is known of one.
 type collector struct {
-	name   string
-	masked bool
-	peers  map[bgp.Peer]*peer
-	gap    *gap
-	check  *check
-	pulse  pulse
+	name    string
+	masked  bool
+	peers   map[bgp.Peer]*peer
+	gap     *gap
+	gaps    uint64 // how many there were
+	check   *check
+	beacons beaconLog
 }
 
 // peer is a neighbour of a collector.
@@ -33,24 +34,24 @@ type peer struct {
 	key   bgp.PeerKey
 	upAt  int64 // of the last Peer Up; 0 where there was none
 	down  bool  // Peer Down was the last that was said
-	slots [len(bgp.Families)]place
+	slots [len(bgp.Families)]peerSlot
 	gap   gapPeer
 }
 
-// place is a peer's in one family.
-type place struct {
-	slot   int
-	used   bool
-	named  bool // a table named it
-	turned bool // there was no room; a table may still name it
+// peerSlot is a peer's slot of the rib in one family.
+type peerSlot struct {
+	slot    int
+	used    bool // else the peer has no slot
+	named   bool // a table named the peer
+	refused bool // there was no free slot; a table may still name the peer
 }
 
-func (o *Detector) collector(name string) *collector {
-	c := o.collectors[name]
+func (d *Detector) collector(name string) *collector {
+	c := d.collectors[name]
 	if c == nil {
 		name = strings.Clone(name)
 		c = &collector{name: name, peers: make(map[bgp.Peer]*peer)}
-		o.collectors[name] = c
+		d.collectors[name] = c
 	}
 	return c
 }
@@ -74,36 +75,36 @@ func (c *collector) peer(in *pb.Peer) (*peer, error) {
 
 // heard notes that a peer said something in a family and returns its slot, -1 where it has none. A message from a peer that is
 // not up says that it is: files begin in the middle of sessions, and a Peer Up can be missing.
-func (o *Detector) heard(f *familyState, c *collector, p *peer, now int64) int {
-	pl := &p.slots[f.family-bgp.IPv4]
-	if !pl.used && !o.seat(f, c, p, now) {
+func (d *Detector) heard(f *familyState, c *collector, p *peer, now int64) int {
+	ps := &p.slots[f.family-bgp.IPv4]
+	if !ps.used && !d.seat(f, c, p, now) {
 		return -1
 	}
-	s := f.panel.Session(pl.slot)
+	s := f.panel.Session(ps.slot)
 	s.LastHeard = now
 	if !s.Up {
-		s.PeerUp(now, o.cfg.Panel.TransferSeconds)
+		s.PeerUp(now, d.cfg.Panel.TransferSeconds)
 	}
 	p.down = false
 	if c.gap != nil {
 		c.gap.of(p).spoke = true
 	}
-	return pl.slot
+	return ps.slot
 }
 
 // seat gives a peer a slot in a family.
-func (o *Detector) seat(f *familyState, c *collector, p *peer, now int64) bool {
-	pl := &p.slots[f.family-bgp.IPv4]
-	if pl.turned {
+func (d *Detector) seat(f *familyState, c *collector, p *peer, now int64) bool {
+	ps := &p.slots[f.family-bgp.IPv4]
+	if ps.refused {
 		return false
 	}
 	slot, ok := f.rib.AddSlot()
 	if !ok {
-		pl.turned = true
-		f.turned++
+		ps.refused = true
+		f.refused++
 		return false
 	}
-	pl.slot, pl.used = slot, true
+	ps.slot, ps.used = slot, true
 	for len(f.peers) <= slot {
 		f.peers = append(f.peers, nil)
 	}
@@ -111,11 +112,11 @@ func (o *Detector) seat(f *familyState, c *collector, p *peer, now int64) bool {
 	s := &panel.Session{Key: p.key, Up: true, Masked: c.masked, Since: now, LastHeard: now}
 	switch {
 	case p.upAt != 0:
-		s.PeerUp(p.upAt, o.cfg.Panel.TransferSeconds)
+		s.PeerUp(p.upAt, d.cfg.Panel.TransferSeconds)
 	case p.down:
-		s.PeerUp(now, o.cfg.Panel.TransferSeconds)
+		s.PeerUp(now, d.cfg.Panel.TransferSeconds)
 	default:
-		s.Awaiting = o.trimmed
+		s.Awaiting = d.trimmed
 	}
 	f.panel.Add(slot, s)
 	if g := c.gap; g.covers(f.family, p) {
@@ -147,40 +148,40 @@ func (f *familyState) empty(slots ...int) {
 }
 
 // peerUp begins a session: whatever was left of the one before is void, and its table comes now.
-func (o *Detector) peerUp(c *collector, in *pb.Peer, now int64) error {
+func (d *Detector) peerUp(c *collector, in *pb.Peer, now int64) error {
 	p, err := c.peer(in)
 	if err != nil {
 		return err
 	}
 	p.upAt, p.down = now, false
 	c.leave(p)
-	for _, f := range o.families {
-		pl := &p.slots[f.family-bgp.IPv4]
-		pl.turned = false
-		if pl.used {
-			s := f.panel.Session(pl.slot)
-			s.PeerUp(now, o.cfg.Panel.TransferSeconds)
+	for _, f := range d.families {
+		ps := &p.slots[f.family-bgp.IPv4]
+		ps.refused = false
+		if ps.used {
+			s := f.panel.Session(ps.slot)
+			s.PeerUp(now, d.cfg.Panel.TransferSeconds)
 			s.LastHeard = now
-			f.empty(pl.slot)
+			f.empty(ps.slot)
 		}
 	}
 	return nil
 }
 
 // peerDown ends a session. It is never a withdrawal: the peer leaves every denominator.
-func (o *Detector) peerDown(c *collector, in *pb.Peer, now int64) error {
+func (d *Detector) peerDown(c *collector, in *pb.Peer, now int64) error {
 	p, err := c.peer(in)
 	if err != nil {
 		return err
 	}
 	p.upAt, p.down = 0, true
 	c.leave(p)
-	for _, f := range o.families {
-		if pl := &p.slots[f.family-bgp.IPv4]; pl.used {
-			s := f.panel.Session(pl.slot)
+	for _, f := range d.families {
+		if ps := &p.slots[f.family-bgp.IPv4]; ps.used {
+			s := f.panel.Session(ps.slot)
 			s.PeerDown()
 			s.LastHeard = now
-			f.empty(pl.slot)
+			f.empty(ps.slot)
 		}
 	}
 	return nil
@@ -194,32 +195,32 @@ func (c *collector) leave(p *peer) {
 }
 
 // mask takes a collector's peers out of every denominator, or lets them back.
-func (o *Detector) mask(c *collector, masked bool, now int64) {
+func (d *Detector) mask(c *collector, masked bool, now int64) {
 	if c.masked != masked {
-		c.pulse.disturbed = now
+		c.beacons.disturbed = now
 	}
 	c.masked = masked
 	for _, p := range c.peers {
-		for _, f := range o.families {
-			if pl := &p.slots[f.family-bgp.IPv4]; pl.used {
-				f.panel.Session(pl.slot).Masked = masked
+		for _, f := range d.families {
+			if ps := &p.slots[f.family-bgp.IPv4]; ps.used {
+				f.panel.Session(ps.slot).Masked = masked
 			}
 		}
 	}
 }
 
 // lose ends every session of a collector in one sweep.
-func (o *Detector) lose(c *collector, now int64) {
-	o.endCheck(c, false)
-	for _, f := range o.families {
+func (d *Detector) lose(c *collector, now int64) {
+	d.endCheck(c, false)
+	for _, f := range d.families {
 		var slots []int
 		for _, p := range c.peers {
 			p.upAt, p.down = 0, true
-			if pl := &p.slots[f.family-bgp.IPv4]; pl.used {
-				s := f.panel.Session(pl.slot)
+			if ps := &p.slots[f.family-bgp.IPv4]; ps.used {
+				s := f.panel.Session(ps.slot)
 				s.PeerDown()
 				s.LastHeard = now
-				slots = append(slots, pl.slot)
+				slots = append(slots, ps.slot)
 			}
 		}
 		f.empty(slots...)
@@ -229,10 +230,10 @@ func (o *Detector) lose(c *collector, now int64) {
 	}
 }
 
-// admit makes room when the window that began at start closes. What is too much goes: of the sessions that came in the window those
-// that no table has named; then, for others that one has, older ones whose table is not known and that none has named: a table
-// that comes for them seats them again; then the newcomers that are left. Of each those with the higher keys. Once an hour it forgets
-// sessions that have been down for a day.
+// admit evicts sessions above MaxSessions when the window that began at start closes, in this order: (1) those new in this window
+// that no table names; (2) to make space for new ones that a table names, older ones whose table is not known and that no table
+// names: a table that comes for them gives them a slot again; (3) the new ones that are left. Within a group the highest key goes
+// first. Once an hour it forgets sessions that have been down for a day.
 func (f *familyState) admit(start int64) {
 	var used int
 	var strangers, idle, named []*peer // newcomers, older ones, newcomers that a table named
@@ -264,18 +265,18 @@ func (f *familyState) admit(start int64) {
 	idle = idle[:min(len(idle), len(named))]
 	for _, p := range slices.Concat(strangers, idle, named)[:min(used-MaxSessions, len(strangers)+len(idle)+len(named))] {
 		f.unseat(p)
-		p.slots[f.family-bgp.IPv4].turned = true
-		f.turned++
+		p.slots[f.family-bgp.IPv4].refused = true
+		f.refused++
 	}
 }
 
 // unseat takes a peer's slot away.
 func (f *familyState) unseat(p *peer) {
-	pl := &p.slots[f.family-bgp.IPv4]
-	f.vis.ForgetSlot(pl.slot)
-	f.rib.RemoveSlot(pl.slot)
-	f.panel.Remove(pl.slot)
-	f.peers[pl.slot] = nil
+	ps := &p.slots[f.family-bgp.IPv4]
+	f.vis.ForgetSlot(ps.slot)
+	f.rib.RemoveSlot(ps.slot)
+	f.panel.Remove(ps.slot)
+	f.peers[ps.slot] = nil
 	f.swept = true
-	*pl = place{}
+	*ps = peerSlot{}
 }

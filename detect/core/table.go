@@ -11,7 +11,7 @@ import (
 )
 
 // tableChunk applies a part of a table that answers the open gap, or notes one of the open check's. Another is passed over.
-func (o *Detector) tableChunk(c *collector, in *pb.TableChunk, now int64) error {
+func (d *Detector) tableChunk(c *collector, in *pb.TableChunk, now int64) error {
 	forGap := c.gap.open(in.GetId())
 	if !forGap && (c.check == nil || c.check.id != in.GetId()) {
 		return nil
@@ -20,7 +20,7 @@ func (o *Detector) tableChunk(c *collector, in *pb.TableChunk, now int64) error 
 	if err != nil {
 		return err
 	}
-	fam := o.family(f)
+	fam := d.family(f)
 	slots := make([]int, len(in.GetPeers()))
 	for i, x := range in.GetPeers() {
 		if t := x.GetTable(); t != pb.Table_TABLE_UNSPECIFIED && t != pb.Table_TABLE_PRE {
@@ -32,13 +32,13 @@ func (o *Detector) tableChunk(c *collector, in *pb.TableChunk, now int64) error 
 		case err != nil:
 			return err
 		case forGap:
-			slots[i] = o.tabled(fam, c, p, now)
+			slots[i] = d.tabled(fam, c, p, now)
 		default:
 			slots[i] = c.check.slot(fam, p)
 		}
 	}
 	for _, own := range in.GetOwners() {
-		o.owners.note(own)
+		d.owners.note(own)
 	}
 	if forGap {
 		c.gap.chunks[f-bgp.IPv4] = true
@@ -48,21 +48,21 @@ func (o *Detector) tableChunk(c *collector, in *pb.TableChunk, now int64) error 
 }
 
 // tabled is the slot of a peer that a table is about, -1 where its table is void.
-func (o *Detector) tabled(f *familyState, c *collector, p *peer, now int64) int {
+func (d *Detector) tabled(f *familyState, c *collector, p *peer, now int64) int {
 	g := c.gap
 	if !g.covers(f.family, p) {
 		return -1
 	}
 	g.of(p).tabled = true
-	pl := &p.slots[f.family-bgp.IPv4]
-	pl.turned = false // whoever has a table goes before whoever has none
-	if !pl.used && !o.seat(f, c, p, now) {
+	ps := &p.slots[f.family-bgp.IPv4]
+	ps.refused = false // whoever has a table goes before whoever has none
+	if !ps.used && !d.seat(f, c, p, now) {
 		return -1
 	}
-	pl.named = true
-	s := f.panel.Session(pl.slot)
+	ps.named = true
+	s := f.panel.Session(ps.slot)
 	s.Up = true // the collector had its routes
-	return pl.slot
+	return ps.slot
 }
 
 // tabulate applies a chunk of a table.

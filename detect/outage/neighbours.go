@@ -8,8 +8,8 @@ import (
 
 const neighbourSeconds = 20 * minute
 
-// trouble is an entity that loses something in this minute, seen by its neighbours.
-type trouble struct {
+// neighbour is an entity that loses something in this minute.
+type neighbour struct {
 	code     string
 	first    int64
 	origin   bgp.ASN
@@ -19,8 +19,8 @@ type trouble struct {
 
 // neighbours lists who loses something: prefixes by origin, the others by type; sorted by code.
 type neighbours struct {
-	byOrigin map[bgp.ASN][]trouble
-	byType   map[bgp.EntityType][]trouble
+	byOrigin map[bgp.ASN][]neighbour
+	byType   map[bgp.EntityType][]neighbour
 }
 
 // look builds the list once in a minute. Call it only in the decisions, when all have been measured.
@@ -28,7 +28,7 @@ func (e *Engine) look() *neighbours {
 	if e.neighbours != nil {
 		return e.neighbours
 	}
-	n := &neighbours{byOrigin: map[bgp.ASN][]trouble{}, byType: map[bgp.EntityType][]trouble{}}
+	n := &neighbours{byOrigin: map[bgp.ASN][]neighbour{}, byType: map[bgp.EntityType][]neighbour{}}
 	var list []*entity
 	for _, ent := range e.active {
 		if ent.ev != nil || ent.loss != nil {
@@ -37,7 +37,7 @@ func (e *Engine) look() *neighbours {
 	}
 	sortEntities(list)
 	for _, ent := range list {
-		t, ok := ent.trouble()
+		t, ok := ent.neighbour()
 		switch {
 		case !ok:
 		case ent.key.Type == bgp.EntityPrefix && t.origin != 0:
@@ -50,25 +50,25 @@ func (e *Engine) look() *neighbours {
 	return n
 }
 
-// trouble describes the loss of an entity; ok is false without one.
-func (ent *entity) trouble() (t trouble, ok bool) {
-	t = trouble{code: ent.key.Code}
+// neighbour describes the loss of an entity; ok is false without one.
+func (ent *entity) neighbour() (n neighbour, ok bool) {
+	n = neighbour{code: ent.key.Code}
 	var d *digest
 	switch {
 	case ent.ev != nil && ent.ev.kind == bgp.KindOutage:
-		t.first, t.open, d = ent.ev.first, true, ent.ev.digest
+		n.first, n.open, d = ent.ev.first, true, ent.ev.digest
 	case ent.loss != nil:
-		t.first, d = ent.loss.first, ent.loss.digest
+		n.first, d = ent.loss.first, ent.loss.digest
 	case ent.ev != nil:
-		t.first, d = ent.ev.first, ent.ev.digest
+		n.first, d = ent.ev.first, ent.ev.digest
 	}
 	if d != nil && len(d.origins) > 0 {
-		t.origin = d.origins[0]
+		n.origin = d.origins[0]
 	}
 	if d != nil && len(d.upstreams) > 0 {
-		t.upstream = d.upstreams[0]
+		n.upstream = d.upstreams[0]
 	}
-	return t, t.first != 0
+	return n, n.first != 0
 }
 
 // meet adds the entity's neighbours to the event's: of the same origin in the same minute for a prefix; else those that began

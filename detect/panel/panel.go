@@ -141,7 +141,7 @@ func (p *Panel) limits(sizes []int) (in, out int) {
 	return scale(p.cfg.FullFeedInPermille), scale(p.cfg.FullFeedOutPermille)
 }
 
-// candidates tells by slot who has a full feed. A member that sends its table again keeps its place: the size that it has now
+// candidates tells by slot who has a full feed. A member that sends its table again stays a member: the size that it has now
 // says nothing; so does one that waits for what a gap lacks. A session that was there before anything was known has a whole table when its size proves it.
 func (p *Panel) candidates(now int64, size func(slot int) int, in, out int) []bool {
 	chosen := make([]bool, len(p.sessions))
@@ -199,35 +199,35 @@ func compareBool(a, b bool) int {
 	return 1
 }
 
-// Place is a session's place in the panel.
-type Place struct {
+// Status says whether a session votes, and if not, why.
+type Status struct {
 	Session *Session
 	Slot    int
 	Votes   bool
 	Reason  Reason
 }
 
-// Places lists every session at now, ordered by collector, address, ASN.
-func (p *Panel) Places(now int64) []Place {
-	var out []Place
+// Statuses lists every session at now, ordered by collector, address, ASN.
+func (p *Panel) Statuses(now int64) []Status {
+	var out []Status
 	for slot, s := range p.sessions {
 		if s == nil {
 			continue
 		}
-		pl := Place{Session: s, Slot: slot, Votes: p.votes(slot, now), Reason: s.reason(&p.cfg, now)}
-		if !pl.Votes && pl.Reason == "" {
+		st := Status{Session: s, Slot: slot, Votes: p.votes(slot, now), Reason: s.reason(&p.cfg, now)}
+		if !st.Votes && st.Reason == "" {
 			switch {
 			case s.extra:
-				pl.Reason = SecondFeed
+				st.Reason = SecondFeed
 			case !s.Complete:
-				pl.Reason = TableIncomplete
+				st.Reason = TableIncomplete
 			default:
-				pl.Reason = Partial
+				st.Reason = Partial
 			}
 		}
-		out = append(out, pl)
+		out = append(out, st)
 	}
-	slices.SortFunc(out, func(a, b Place) int { return a.Session.Key.Compare(b.Session.Key) })
+	slices.SortFunc(out, func(a, b Status) int { return a.Session.Key.Compare(b.Session.Key) })
 	return out
 }
 

@@ -44,7 +44,7 @@ func (c *crowd) close(seconds int64) (decided, changed bool) {
 
 func (c *crowd) reasons() map[Reason]int {
 	out := map[Reason]int{}
-	for _, p := range c.Places(c.now) {
+	for _, p := range c.Statuses(c.now) {
 		if p.Votes != (p.Reason == "") {
 			out["contradiction"]++
 		}
@@ -150,7 +150,7 @@ func TestOneVotePerASN(t *testing.T) {
 	}
 }
 
-// TestTransfer: a peer that came up votes after End-of-RIB or ten minutes, not before, and keeps its place meanwhile.
+// TestTransfer: a peer that came up votes after End-of-RIB or ten minutes, not before, and stays a member meanwhile.
 func TestTransfer(t *testing.T) {
 	t.Parallel()
 	for _, eor := range []bool{true, false} {

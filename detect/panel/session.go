@@ -38,11 +38,11 @@ type Session struct {
 	burst         burst
 
 	inGap  bool
-	before before // the oldest open gap
+	before knowledge // when the oldest open gap began
 }
 
-// before is what a session knew when a gap began.
-type before struct {
+// knowledge is what a session knew of its table when a gap began.
+type knowledge struct {
 	complete, awaiting bool
 	transferUntil      int64
 }
@@ -78,11 +78,11 @@ func (s *Session) PeerDown() {
 }
 
 // GapBegin says that messages are missing. With mask set the session does not vote until the gap is answered, and what it knew of
-// its table is void; otherwise it goes on. A gap that begins while another is open takes its place: what the session knew before
+// its table is void; otherwise it goes on. A gap that begins while another is open replaces it: what the session knew before
 // the first one stays remembered.
 func (s *Session) GapBegin(mask bool) {
 	if !s.inGap {
-		s.inGap, s.before = true, before{complete: s.Complete, awaiting: s.Awaiting, transferUntil: s.transferUntil}
+		s.inGap, s.before = true, knowledge{complete: s.Complete, awaiting: s.Awaiting, transferUntil: s.transferUntil}
 	}
 	if mask {
 		s.Awaiting, s.Complete, s.transferUntil = true, false, 0

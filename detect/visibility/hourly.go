@@ -6,7 +6,7 @@ import "github.com/darkmap/darkmap/detect/rib"
 func (s *State) begin(r rib.Row) {
 	p := &s.prefixes[r]
 	t := s.count(r)
-	c := s.taken(r)
+	c := s.withPlace(r)
 	n := s.voters.N
 	p.usual = sampleOf(t.held, n)
 	p.samples[s.hour%dayHours] = p.usual

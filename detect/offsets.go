@@ -1,0 +1,159 @@
+package detect
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/darkmap/darkmap/internal/kafka"
+)
+
+// windowKey begins the metadata of a commit: the last window published, in seconds since 1970.
+const windowKey = "window="
+
+// assignment is what the group's callbacks learn, in the client's goroutine, and the loop takes over.
+type assignment struct {
+	mu        sync.Mutex
+	given     bool
+	lost      bool
+	committed map[int32]int64 // every partition of the topic; -1 where nothing was committed
+	published int64           // last window published; -1 for none
+	log       extent
+}
+
+// extent is what there is of the log when a life of the state begins.
+type extent struct {
+	trimmed bool            // it does not begin with its first record
+	ends    map[int32]int64 // offsets behind its last records
+}
+
+// assigned is called after each rebalance, also where nothing is new.
+func (x *session) assigned(_ context.Context, _ *kgo.Client, m map[string][]int32) {
+	x.a.mu.Lock()
+	defer x.a.mu.Unlock()
+	switch {
+	case len(m[x.topic]) > 0 && x.a.given:
+		x.a.lost = true // the state was built without these partitions
+	case !x.a.given && len(m[x.topic]) == 0:
+		x.reason.Store(nil) // standing by is ready
+	}
+}
+
+func (x *session) revoked(_ context.Context, _ *kgo.Client, m map[string][]int32) {
+	x.a.mu.Lock()
+	defer x.a.mu.Unlock()
+	if len(m[x.topic]) > 0 {
+		x.a.lost = true
+	}
+}
+
+// fromStart makes the client read from the beginning of the log, and remembers what was committed and published.
+func (x *session) fromStart(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	if len(offsets[x.topic]) == 0 {
+		return offsets, nil
+	}
+	committed, published, log, err := x.progress(ctx)
+	if err != nil {
+		return nil, err
+	}
+	x.a.mu.Lock()
+	defer x.a.mu.Unlock()
+	if x.a.given {
+		x.a.lost = true
+	}
+	x.a.given, x.a.committed, x.a.published, x.a.log = true, committed, published, log
+	for p := range offsets[x.topic] {
+		offsets[x.topic][p] = kgo.NewOffset().AtStart()
+	}
+	return offsets, nil
+}
+
+// progress reads the group's offsets, the last window published, and what there is of the log. No transaction is pending: the client has just
+// waited for that, and only the present member can begin another.
+func (x *session) progress(ctx context.Context) (map[int32]int64, int64, extent, error) {
+	adm, err := kafka.NewAdmin(x.d.Kafka, x.d.Log)
+	if err != nil {
+		return nil, 0, extent{}, err
+	}
+	defer adm.Close()
+	resp, err := adm.FetchOffsetsForTopics(kadm.RequireStable(ctx), x.d.Kafka.Group(Name), x.topic)
+	if err == nil {
+		err = resp.Error()
+	}
+	if err != nil {
+		return nil, 0, extent{}, fmt.Errorf("reading the group's offsets: %w", err)
+	}
+	log, err := x.extent(ctx, adm) // behind the offsets, which it bounds
+	if err != nil {
+		return nil, 0, extent{}, err
+	}
+	committed, published := map[int32]int64{}, int64(-1)
+	for p, o := range resp[x.topic] {
+		committed[p] = o.At
+		if end, ok := log.ends[p]; ok && o.At > end {
+			x.d.Log.Warn("the offset that was committed lies behind the end of the log: reading goes on at the end", "topic", x.topic, "partition", p, "committed", o.At, "end", end)
+			committed[p] = end
+		}
+		if v, ok := strings.CutPrefix(o.Metadata, windowKey); ok {
+			w, err := strconv.ParseInt(v, 10, 64)
+			if err != nil {
+				return nil, 0, extent{}, fmt.Errorf("reading the metadata %q of partition %d: %w", o.Metadata, p, err)
+			}
+			published = max(published, w)
+		}
+	}
+	return committed, published, log, nil
+}
+
+// extent asks the broker where the log begins and ends.
+func (x *session) extent(ctx context.Context, adm *kadm.Client) (extent, error) {
+	starts, err := adm.ListStartOffsets(ctx, x.topic)
+	if err == nil {
+		err = starts.Error()
+	}
+	if err != nil {
+		return extent{}, fmt.Errorf("asking where the log begins: %w", err)
+	}
+	ends, err := adm.ListCommittedOffsets(ctx, x.topic)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return extent{}, fmt.Errorf("asking where the log ends: %w", err)
+	}
+	e := extent{ends: map[int32]int64{}}
+	starts.Each(func(o kadm.ListedOffset) { e.trimmed = e.trimmed || o.Offset > 0 })
+	ends.Each(func(o kadm.ListedOffset) { e.ends[o.Partition] = o.Offset })
+	return e, nil
+}
+
+// offsets makes the commit say where each partition was read to, never less than an earlier life of the state did, and
+// which window was published last. It writes all of the request, because the client knows nothing new to commit when a
+// poll takes several transactions.
+func (x *session) offsets(req *kmsg.TxnOffsetCommitRequest, window int64) {
+	for i := range req.Topics {
+		x.topicID = req.Topics[i].TopicID
+	}
+	t := kmsg.NewTxnOffsetCommitRequestTopic()
+	t.Topic, t.TopicID = x.topic, x.topicID
+	metadata := ""
+	if window >= 0 {
+		metadata = windowKey + strconv.FormatInt(window, 10)
+	}
+	for p := range int32(len(x.committed)) {
+		at := max(x.next[p], x.committed[p])
+		if at <= 0 {
+			continue
+		}
+		rp := kmsg.NewTxnOffsetCommitRequestTopicPartition()
+		rp.Partition, rp.Offset, rp.Metadata = p, at, &metadata
+		t.Partitions = append(t.Partitions, rp)
+	}
+	req.Topics = []kmsg.TxnOffsetCommitRequestTopic{t}
+}

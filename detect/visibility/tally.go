@@ -1,0 +1,103 @@
+package visibility
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+
+	"github.com/darkmap/darkmap/detect/rib"
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// tally counts voters for a row.
+type tally struct {
+	held, gone int // hold it; heard it once and do not
+	origins    originID
+}
+
+// maxWords is the longest slot bitset.
+const maxWords = rib.MaxSlots / 64
+
+// count makes a row's tally. Origins count with a fifth of the voters that hold it; 0 where no path told any.
+func (s *State) count(r rib.Row) tally {
+	var held, heard, tmp [maxWords]uint64
+	origins := s.counted.empty()
+	w := s.rib.Words()
+	h := s.rib.Held(r)
+	t := tally{held: s.voters.Fold(held[:w], h)}
+	s.rib.EachPair(r, func(origin, _ bgp.ASN, slots []uint64) {
+		for i, b := range slots {
+			heard[i] |= b
+			tmp[i] = b & h[i]
+		}
+		if origin != 0 {
+			origins.add(origin, s.voters.Count(tmp[:w]))
+		}
+	})
+	s.voters.Fold(tmp[:w], heard[:w])
+	for i := range w {
+		t.gone += bits.OnesCount64(tmp[i] &^ held[i])
+	}
+	t.origins = s.origins.of(origins.atLeastFifth(t.held))
+	return t
+}
+
+// originVotes is how many voters hold an origin's paths.
+type originVotes struct {
+	asn  bgp.ASN
+	seen int
+}
+
+// originCount counts voters by origin, of which there are at most as many as slots. It is used again from row to row.
+type originCount struct {
+	votes []originVotes
+	out   [maxOrigins]bgp.ASN
+}
+
+// empty makes the count begin anew.
+func (o *originCount) empty() *originCount {
+	o.votes = o.votes[:0]
+	return o
+}
+
+func (o *originCount) add(a bgp.ASN, voters int) {
+	if voters == 0 {
+		return
+	}
+	for i := range o.votes {
+		if o.votes[i].asn == a {
+			o.votes[i].seen += voters
+			return
+		}
+	}
+	o.votes = append(o.votes, originVotes{a, voters})
+}
+
+// atLeastFifth lists, sorted, the origins that a fifth of the holders see; of more than maxOrigins those that most see, the
+// lower numbers of equals. In which order they were added makes no difference. The list is valid until the next call.
+func (o *originCount) atLeastFifth(holders int) []bgp.ASN {
+	o.votes = slices.DeleteFunc(o.votes, func(v originVotes) bool { return v.seen*5 < holders })
+	if len(o.votes) > maxOrigins {
+		slices.SortFunc(o.votes, func(a, b originVotes) int { return cmp.Or(cmp.Compare(b.seen, a.seen), cmp.Compare(a.asn, b.asn)) })
+		o.votes = o.votes[:maxOrigins]
+	}
+	for i, v := range o.votes {
+		o.out[i] = v.asn
+	}
+	out := o.out[:len(o.votes)]
+	slices.Sort(out)
+	return out
+}
+
+// lastHeard are the origins from which a fifth of the voters heard a row last.
+func (s *State) lastHeard(r rib.Row) originID {
+	origins := s.counted.empty()
+	total := 0
+	s.rib.EachPair(r, func(origin, _ bgp.ASN, slots []uint64) {
+		if n := s.voters.Count(slots); origin != 0 {
+			origins.add(origin, n)
+			total += n
+		}
+	})
+	return s.origins.of(origins.atLeastFifth(total))
+}

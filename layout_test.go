@@ -31,8 +31,9 @@ var rules = []struct {
 	{"internal/datatest", nil},
 	{"internal/config", []string{"schemas", "internal/bgp"}},
 	{"internal/telemetry", []string{"schemas", "internal/bgp", "internal/config"}},
-	{"internal/kafka", []string{"schemas", "internal/bgp", "internal/config", "internal/telemetry"}},
-	{"internal/runner", []string{"schemas", "internal/bgp", "internal/config", "internal/telemetry", "internal/kafka"}},
+	{"internal/retry", nil},
+	{"internal/kafka", []string{"schemas", "internal/bgp", "internal/config", "internal/telemetry", "internal/retry"}},
+	{"internal/runner", []string{"schemas", "internal/bgp", "internal/config", "internal/telemetry", "internal/retry", "internal/kafka"}},
 	{"internal/codec", []string{"schemas", "internal/bgp"}},
 	{"internal/capture", []string{"internal/bgp"}},
 	{"internal/rislivetest", []string{"schemas", "internal/", "eval/simulate/mrt"}},
@@ -141,7 +142,7 @@ var homes = map[string][]string{
 	"go.yaml.in/yaml/v3":                                      {"internal/config"},
 	"github.com/valyala/fastjson":                             {"internal/bgp/wire"},
 	"github.com/coder/websocket":                              {"ingest/rislive", "internal/rislivetest"},
-	"github.com/cenkalti/backoff/v4":                          {"ingest/rislive"},
+	"github.com/cenkalti/backoff/v4":                          {"internal/retry"},
 	"github.com/prometheus/client_golang/prometheus/promhttp": {"internal/telemetry"},
 }
 

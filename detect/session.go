@@ -16,6 +16,7 @@ import (
 	"github.com/darkmap/darkmap/detect/clock"
 	"github.com/darkmap/darkmap/internal/codec"
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/retry"
 	"github.com/darkmap/darkmap/schemas"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -78,7 +79,7 @@ type session struct {
 }
 
 // session runs one life of the state.
-func (s *Stage) session(ctx context.Context, wait *kafka.Backoff) error {
+func (s *Stage) session(ctx context.Context, wait *retry.Backoff) error {
 	x := &session{Stage: s, a: &assignment{published: -1}, topic: s.d.Kafka.Topic(schemas.TopicRoutes), base: context.WithoutCancel(ctx)}
 	gs, err := kafka.NewSession(ctx, s.d.Kafka, kafka.SessionConfig{Stage: Name, Instance: s.cfg.Instance, Topics: []string{schemas.TopicRoutes}}, s.d.Log, s.d.Registerer,
 		kgo.Balancers(kafka.Sole()),
@@ -370,7 +371,7 @@ func (x *session) caughtUp() bool {
 // was committed then; push passes over what it reads again.
 func (x *session) flush() error {
 	recs, window := x.publisher.take()
-	var wait kafka.Backoff
+	var wait retry.Backoff
 	for range maxAttempts {
 		committed, err := x.transact(recs, window)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/darkmap/darkmap/detect/core"
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/retry"
 	"github.com/darkmap/darkmap/schemas"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -86,7 +87,7 @@ func (s *Stage) Ready() error {
 // Run blocks until ctx ends. It fails where another process took the instance's place, or where the detector fails for
 // another reason than a record's.
 func (s *Stage) Run(ctx context.Context) error {
-	var wait kafka.Backoff
+	var wait retry.Backoff
 	for {
 		s.notReady("joining the group")
 		err := s.session(ctx, &wait)

@@ -18,6 +18,7 @@ import (
 	"github.com/darkmap/darkmap/ingest/bmp"
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/retry"
 	"github.com/darkmap/darkmap/internal/telemetry"
 	"github.com/darkmap/darkmap/schemas"
 )
@@ -184,7 +185,7 @@ func (r *running) run(ctx context.Context, parts ...func(context.Context) error)
 
 // open connects, as soon as Kafka is there; nil where ctx ends before.
 func (l *Live) open(ctx context.Context) (*running, error) {
-	var retry kafka.Backoff
+	var wait retry.Backoff
 	for {
 		r, err := l.connect(ctx)
 		if err == nil {
@@ -198,7 +199,7 @@ func (l *Live) open(ctx context.Context) (*running, error) {
 		}
 		l.notReady(fmt.Errorf("waiting for Kafka: %w", err))
 		l.d.Log.Warn("waiting for Kafka", "err", err)
-		if retry.Wait(ctx) != nil {
+		if wait.Wait(ctx) != nil {
 			return nil, nil //nolint:nilnil // told to end before it began
 		}
 	}

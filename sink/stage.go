@@ -13,6 +13,7 @@ import (
 
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/retry"
 	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
@@ -170,7 +171,7 @@ func (s *Stage) connect() error {
 
 // loop polls until ctx ends or the stage must.
 func (s *Stage) loop(ctx context.Context) error {
-	var backoff kafka.Backoff
+	var wait retry.Backoff
 	for ctx.Err() == nil {
 		fetches := s.poll(ctx)
 		if err := kafka.FetchErr(fetches); kafka.Fenced(err) {
@@ -178,10 +179,10 @@ func (s *Stage) loop(ctx context.Context) error {
 		} else if err != nil {
 			s.deps.Log.Warn("reading failed, trying again", "err", err)
 			s.kafkaReason.set(err)
-			_ = backoff.Wait(ctx)
+			_ = wait.Wait(ctx)
 		} else if fetches.NumRecords() > 0 {
 			s.kafkaReason.set(nil)
-			backoff.Reset()
+			wait.Reset()
 		}
 		err := s.step(ctx, fetches)
 		s.commit(ctx)

@@ -13,6 +13,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/internal/retry"
 )
 
 // Transformer turns one record into any number. It has no state, does no I/O, and is called from several goroutines at
@@ -82,7 +84,7 @@ func (x *Transform) Ready() error {
 // Run blocks until ctx ends, and finishes the transaction it is in. It fails only where another process took the
 // instance's place; everything else is tried again.
 func (x *Transform) Run(ctx context.Context) error {
-	var wait Backoff
+	var wait retry.Backoff
 	for {
 		x.notReady("joining the group")
 		err := x.session(ctx, &wait)
@@ -104,7 +106,7 @@ func (x *Transform) Run(ctx context.Context) error {
 }
 
 // session consumes until something fails or ctx ends.
-func (x *Transform) session(ctx context.Context, wait *Backoff) error {
+func (x *Transform) session(ctx context.Context, wait *retry.Backoff) error {
 	s, err := NewSession(ctx, x.cfg, SessionConfig{Stage: x.tc.Stage, Instance: x.tc.Instance, Topics: []string{x.tc.Input}}, x.log, x.reg,
 		kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) { x.reason.Store(nil) }))
 	if err != nil {

@@ -136,7 +136,7 @@ func (x *session) assigned(_ context.Context, _ *kgo.Client, m map[string][]int3
 	case len(m[x.topic]) > 0 && x.a.given:
 		x.a.lost = true // the state was built without these partitions
 	case !x.a.given && len(m[x.topic]) == 0:
-		x.reason.Store(nil) // standing by is ready
+		x.ready.Set(nil) // standing by is ready
 	}
 }
 
@@ -248,7 +248,7 @@ func (x *session) begin(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	x.notReady("rebuilding the state")
+	x.ready.Set(errors.New("rebuilding the state"))
 	x.publisher = p
 	x.detector = d
 	if r, ok := d.(Restorer); ok && x.a.log.trimmed {
@@ -348,11 +348,11 @@ func (x *session) follow() {
 	for p, at := range x.committed {
 		if x.next[p] < at {
 			w, _ := x.clock.Open()
-			x.notReady("rebuilding the state, at " + time.Unix(w, 0).UTC().Format(time.RFC3339))
+			x.ready.Set(fmt.Errorf("rebuilding the state, at %s", time.Unix(w, 0).UTC().Format(time.RFC3339)))
 			return
 		}
 	}
-	x.reason.Store(nil)
+	x.ready.Set(nil)
 }
 
 // caughtUp reports whether everything that was in the log when the state began has been read.

@@ -61,7 +61,7 @@ func (w *writer) insert(ctx context.Context, b *batch) error {
 		err := w.try(ctx, b, attempt > 0)
 		if err == nil {
 			w.stage.metrics.insert.Observe(time.Since(began).Seconds())
-			w.stage.storeReason.set(nil)
+			w.stage.storeReady.Set(nil)
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -71,7 +71,7 @@ func (w *writer) insert(ctx context.Context, b *batch) error {
 			return err
 		}
 		w.stage.metrics.retries.Inc()
-		w.stage.storeReason.set(err)
+		w.stage.storeReady.Set(err)
 		w.stage.complaints(err).Warn("inserting failed, trying again", "table", w.table.name, "rows", b.rows.count(), "err", err)
 		if err := wait.Wait(ctx); err != nil {
 			return err

@@ -1,40 +1,31 @@
-package mrt
+package wire
 
 import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// ErrTooLong is returned for a message above 4,096 octets (RFC 4271 §4.1), or an AS_SEQUENCE above 255 AS numbers.
+// ErrTooLong is returned for an UPDATE above 4,096 octets (RFC 4271 §4.1), or an AS_SEQUENCE above 255 AS numbers.
 var ErrTooLong = errors.New("message too long")
 
-const (
-	headerLength = 19
-	maxLength    = 4096
-	typeUpdate   = 2
-)
+// maxMessage is the longest BGP message that AppendUpdate writes, in octets (RFC 4271 §4.1).
+const maxMessage = 4096
 
-// The path attributes that are written (RFC 4271 §5, RFC 1997, RFC 4760, RFC 6793).
-const (
-	attrOrigin      = 1
-	attrASPath      = 2
-	attrNextHop     = 3
-	attrMED         = 4
-	attrCommunities = 8
-	attrMPReach     = 14
-	attrMPUnreach   = 15
+// PlainUpdate is an UPDATE of unicast prefixes without path identifiers, for AppendUpdate. IPv4 prefixes go into the
+// message's own fields, IPv6 ones into MP_REACH_NLRI and MP_UNREACH_NLRI.
+type PlainUpdate struct {
+	Withdrawn  []netip.Prefix
+	Announced  []netip.Prefix
+	Attributes PlainAttributes
+}
 
-	flagOptional   = 0x80
-	flagTransitive = 0x40
-	flagExtended   = 0x10
-)
-
-// Attributes are the path attributes of an announcement.
-type Attributes struct {
+// PlainAttributes are the path attributes of the announcements of a PlainUpdate.
+type PlainAttributes struct {
 	// Origin is 0 IGP, 1 EGP, 2 INCOMPLETE.
 	Origin uint8
 	// Path is one AS_SEQUENCE, nearest AS first; it may be empty.
@@ -46,18 +37,18 @@ type Attributes struct {
 	Communities       []uint32
 }
 
-// Update is what an UPDATE says. IPv4 prefixes go into the message's own fields, IPv6 ones into MP_REACH_NLRI and
-// MP_UNREACH_NLRI.
-type Update struct {
-	Withdrawn  []netip.Prefix
-	Announced  []netip.Prefix
-	Attributes Attributes
+// AppendMessage appends a BGP message: the header (RFC 4271 §4.1), then body, of at most 65,516 octets.
+func AppendMessage(b []byte, typ MessageType, body []byte) []byte {
+	start := len(b)
+	b = append(appendHeader(b, typ), body...)
+	setLength(b[start:])
+	return b
 }
 
 // AppendUpdate appends the whole message to b. The error is ErrTooLong; b is then returned as it was.
-func AppendUpdate(b []byte, u Update) ([]byte, error) {
+func AppendUpdate(b []byte, u PlainUpdate) ([]byte, error) {
 	start := len(b)
-	b = appendHeader(b)
+	b = appendHeader(b, MessageUpdate)
 	lengthAt := len(b)
 	b = append(b, 0, 0)
 	b = appendPrefixes(b, u.Withdrawn, bgp.IPv4)
@@ -72,58 +63,65 @@ func AppendUpdate(b []byte, u Update) ([]byte, error) {
 		if len(u.Attributes.Path) > 255 {
 			return b[:start], fmt.Errorf("writing an AS path of %d: %w", len(u.Attributes.Path), ErrTooLong)
 		}
-		b = appendAttributes(b, u.Attributes, holds(u.Announced, bgp.IPv4))
+		b = appendPlain(b, u.Attributes, holds(u.Announced, bgp.IPv4))
 		if holds(u.Announced, bgp.IPv6) {
 			b = appendMPReach(b, u.Attributes.NextHop6, u.Announced)
 		}
 	}
 	binary.BigEndian.PutUint16(b[attributesAt:], uint16(len(b)-attributesAt-2))
 	b = appendPrefixes(b, u.Announced, bgp.IPv4)
-	return finish(b, start)
+	if n := len(b) - start; n > maxMessage {
+		return b[:start], fmt.Errorf("writing an UPDATE of %d octets: %w", n, ErrTooLong)
+	}
+	setLength(b[start:])
+	return b, nil
 }
 
 // AppendEndOfRIB appends an End-of-RIB marker (RFC 4724 §2).
 func AppendEndOfRIB(b []byte, f bgp.Family) []byte {
 	start := len(b)
-	b = append(appendHeader(b), 0, 0, 0, 0)
+	b = append(appendHeader(b, MessageUpdate), 0, 0, 0, 0)
 	if f == bgp.IPv6 {
 		b[len(b)-1] = 6
-		b = append(b, flagOptional, attrMPUnreach, 3, 0, byte(bgp.AFIIPv6), byte(bgp.SAFIUnicast))
+		b = append(b, flagOptional, typeMPUnreach, 3, 0, byte(bgp.AFIIPv6), byte(bgp.SAFIUnicast))
 	}
-	binary.BigEndian.PutUint16(b[start+16:], uint16(len(b)-start))
+	setLength(b[start:])
 	return b
 }
 
-func appendHeader(b []byte) []byte {
-	for range 16 {
-		b = append(b, 0xff)
-	}
-	return append(b, 0, 0, typeUpdate)
+// appendHeader appends the header of a message whose length setLength sets.
+func appendHeader(b []byte, typ MessageType) []byte {
+	b = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(b, math.MaxUint64), math.MaxUint64)
+	return append(b, 0, 0, byte(typ))
 }
 
-func finish(b []byte, start int) ([]byte, error) {
-	n := len(b) - start
-	if n > maxLength {
-		return b[:start], fmt.Errorf("writing an UPDATE of %d octets: %w", n, ErrTooLong)
+func setLength(message []byte) { binary.BigEndian.PutUint16(message[16:], uint16(len(message))) }
+
+// AppendRIBAttributes appends the attributes of a table's entry of one family; the MP_REACH_NLRI of IPv6 is the short
+// form of RFC 6396 §4.3.4.
+func AppendRIBAttributes(b []byte, a PlainAttributes, f bgp.Family) []byte {
+	b = appendPlain(b, a, f == bgp.IPv4)
+	if f == bgp.IPv6 {
+		b = append(b, flagOptional, typeMPReach, 17, 16)
+		b = append(b, a.NextHop6.AsSlice()...)
 	}
-	binary.BigEndian.PutUint16(b[start+16:], uint16(n))
-	return b, nil
+	return b
 }
 
-// appendAttributes appends all attributes but the MP ones; NEXT_HOP only if wanted.
-func appendAttributes(b []byte, a Attributes, nextHop bool) []byte {
-	b = append(b, flagTransitive, attrOrigin, 1, a.Origin)
+// appendPlain appends all attributes but the MP ones; NEXT_HOP only if wanted.
+func appendPlain(b []byte, a PlainAttributes, nextHop bool) []byte {
+	b = append(b, flagTransitive, typeOrigin, 1, a.Origin)
 	b = appendASPath(b, a.Path)
 	if nextHop {
-		b = append(b, flagTransitive, attrNextHop, 4)
+		b = append(b, flagTransitive, typeNextHop, 4)
 		b = append(b, a.NextHop.AsSlice()...)
 	}
 	if a.HasMED {
-		b = append(b, flagOptional, attrMED, 4)
+		b = append(b, flagOptional, typeMED, 4)
 		b = binary.BigEndian.AppendUint32(b, a.MED)
 	}
 	if len(a.Communities) > 0 {
-		b = append(b, flagOptional|flagTransitive|flagExtended, attrCommunities)
+		b = append(b, flagOptional|flagTransitive|flagExtended, typeCommunities)
 		b = binary.BigEndian.AppendUint16(b, uint16(4*len(a.Communities)))
 		for _, c := range a.Communities {
 			b = binary.BigEndian.AppendUint32(b, c)
@@ -133,24 +131,28 @@ func appendAttributes(b []byte, a Attributes, nextHop bool) []byte {
 }
 
 func appendASPath(b []byte, path []bgp.ASN) []byte {
-	n := 0
-	if len(path) > 0 {
-		n = 2 + 4*len(path)
-	}
-	b = append(b, flagTransitive|flagExtended, attrASPath)
-	b = binary.BigEndian.AppendUint16(b, uint16(n))
-	if n == 0 {
-		return b
-	}
-	b = append(b, byte(bgp.ASSequence), byte(len(path)))
-	for _, a := range path {
-		b = binary.BigEndian.AppendUint32(b, uint32(a))
-	}
+	b = append(b, flagTransitive|flagExtended, typeASPath, 0, 0)
+	at := len(b)
+	b = appendSegments(b, bgp.ASSequence, path)
+	binary.BigEndian.PutUint16(b[at-2:], uint16(len(b)-at))
 	return b
 }
 
+// appendSegments appends asns as one segment, or more where they are more than 255.
+func appendSegments(path []byte, typ bgp.SegmentType, asns []bgp.ASN) []byte {
+	for len(asns) > 0 {
+		n := min(len(asns), math.MaxUint8)
+		path = append(path, byte(typ), byte(n))
+		for _, a := range asns[:n] {
+			path = binary.BigEndian.AppendUint32(path, uint32(a))
+		}
+		asns = asns[n:]
+	}
+	return path
+}
+
 func appendMPReach(b []byte, nextHop netip.Addr, prefixes []netip.Prefix) []byte {
-	b = append(b, flagOptional|flagExtended, attrMPReach)
+	b = append(b, flagOptional|flagExtended, typeMPReach)
 	lengthAt := len(b)
 	b = append(b, 0, 0, 0, byte(bgp.AFIIPv6), byte(bgp.SAFIUnicast), 16)
 	b = append(b, nextHop.AsSlice()...)
@@ -161,7 +163,7 @@ func appendMPReach(b []byte, nextHop netip.Addr, prefixes []netip.Prefix) []byte
 }
 
 func appendMPUnreach(b []byte, prefixes []netip.Prefix) []byte {
-	b = append(b, flagOptional|flagExtended, attrMPUnreach)
+	b = append(b, flagOptional|flagExtended, typeMPUnreach)
 	lengthAt := len(b)
 	b = append(b, 0, 0, 0, byte(bgp.AFIIPv6), byte(bgp.SAFIUnicast))
 	b = appendPrefixes(b, prefixes, bgp.IPv6)
@@ -173,20 +175,22 @@ func appendMPUnreach(b []byte, prefixes []netip.Prefix) []byte {
 func appendPrefixes(b []byte, prefixes []netip.Prefix, f bgp.Family) []byte {
 	for _, p := range prefixes {
 		if bgp.FamilyOf(p) == f {
-			b = appendPrefix(b, p)
+			b = AppendPrefix(b, p)
 		}
 	}
 	return b
 }
 
-func appendPrefix(b []byte, p netip.Prefix) []byte {
+// AppendPrefix appends a prefix as NLRI have it (RFC 4271 §4.3); host bits are masked.
+func AppendPrefix(b []byte, p netip.Prefix) []byte {
 	b = append(b, byte(p.Bits()))
+	n := (p.Bits() + 7) / 8
 	if p.Addr().Is4() {
 		a := p.Masked().Addr().As4()
-		return append(b, a[:(p.Bits()+7)/8]...)
+		return append(b, a[:n]...)
 	}
 	a := p.Masked().Addr().As16()
-	return append(b, a[:(p.Bits()+7)/8]...)
+	return append(b, a[:n]...)
 }
 
 func holds(prefixes []netip.Prefix, f bgp.Family) bool {

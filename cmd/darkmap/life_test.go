@@ -32,6 +32,7 @@ import (
 	"github.com/darkmap/darkmap/internal/codec"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/mrt"
+	"github.com/darkmap/darkmap/internal/outagelog"
 	"github.com/darkmap/darkmap/schemas"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -398,7 +399,7 @@ func lifePipeline(t *testing.T, inputs []playback.Input, server *clickhouse.Serv
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &pipeline{cfg: cfg, log: log, dataset: "life", plan: plan, sources: sources, results: newResults()}
+	p := &pipeline{cfg: cfg, log: log, dataset: "life", plan: plan, sources: sources, results: outagelog.New()}
 	if server != nil {
 		p.store = &store{server: *server}
 	}

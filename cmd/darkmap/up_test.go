@@ -25,6 +25,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 	"github.com/darkmap/darkmap/internal/datadir"
+	"github.com/darkmap/darkmap/internal/feedlog"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/kafkatest"
 	"github.com/darkmap/darkmap/internal/mrt"
@@ -143,15 +144,15 @@ func (o *observatory) eventually(what string, ok func() bool) {
 }
 
 // feeds is what `darkmap feeds` prints, by collector.
-func (o *observatory) feeds() map[string]feedRow {
+func (o *observatory) feeds() map[string]feedlog.Row {
 	o.t.Helper()
 	out, errs := &bytes.Buffer{}, &bytes.Buffer{}
 	if code := run(o.t.Context(), []string{"feeds", "--format", "json", "--data-dir", o.dir}, nil, out, errs); code != 0 {
 		return nil // it does not run yet
 	}
-	rows := map[string]feedRow{}
+	rows := map[string]feedlog.Row{}
 	for d := json.NewDecoder(out); d.More(); {
-		var r feedRow
+		var r feedlog.Row
 		if err := d.Decode(&r); err != nil {
 			o.t.Fatal(err)
 		}

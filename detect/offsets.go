@@ -41,7 +41,7 @@ func (x *session) assigned(_ context.Context, _ *kgo.Client, m map[string][]int3
 	case len(m[x.topic]) > 0 && x.a.given:
 		x.a.lost = true // the state was built without these partitions
 	case !x.a.given && len(m[x.topic]) == 0:
-		x.reason.Store(nil) // standing by is ready
+		x.ready.Set(nil) // standing by is ready
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/darkmap/darkmap/detect/clock"
 	"github.com/darkmap/darkmap/internal/codec"
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/retry"
 	"github.com/darkmap/darkmap/schemas"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -55,7 +56,7 @@ type session struct {
 }
 
 // session runs one life of the state.
-func (s *Stage) session(ctx context.Context, wait *kafka.Backoff) error {
+func (s *Stage) session(ctx context.Context, wait *retry.Backoff) error {
 	x := &session{Stage: s, a: &assignment{published: -1}, topic: s.d.Kafka.Topic(schemas.TopicRoutes), base: context.WithoutCancel(ctx)}
 	gs, err := kafka.NewSession(ctx, s.d.Kafka, kafka.SessionConfig{Stage: Name, Instance: s.cfg.Instance, Topics: []string{schemas.TopicRoutes}}, s.d.Log, s.d.Registerer,
 		kgo.Balancers(kafka.Sole()),
@@ -124,7 +125,7 @@ func (x *session) begin(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	x.notReady("rebuilding the state")
+	x.ready.Set(errors.New("rebuilding the state"))
 	x.publisher = p
 	x.detector = d
 	if x.a.log.trimmed {
@@ -271,11 +272,11 @@ func (x *session) follow() {
 	for p, at := range x.committed {
 		if x.next[p] < at {
 			w, _ := x.clock.Open()
-			x.notReady("rebuilding the state, at " + time.Unix(w, 0).UTC().Format(time.RFC3339))
+			x.ready.Set(fmt.Errorf("rebuilding the state, at %s", time.Unix(w, 0).UTC().Format(time.RFC3339)))
 			return
 		}
 	}
-	x.reason.Store(nil)
+	x.ready.Set(nil)
 }
 
 // caughtUp reports whether everything that was in the log when the state began has been read.
@@ -294,7 +295,7 @@ func (x *session) caughtUp() bool {
 // was committed then; push passes over what it reads again.
 func (x *session) flush() error {
 	recs, window := x.publisher.take()
-	var wait kafka.Backoff
+	var wait retry.Backoff
 	for range maxAttempts {
 		committed, err := x.transact(recs, window)
 		if err != nil {

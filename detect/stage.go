@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/darkmap/darkmap/detect/core"
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/retry"
+	"github.com/darkmap/darkmap/internal/telemetry"
 	"github.com/darkmap/darkmap/schemas"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -50,10 +51,10 @@ type Deps struct {
 // a transaction cannot be brought to an end, it throws its state away and builds it again from the beginning of the log,
 // without publishing what was published.
 type Stage struct {
-	cfg    Config
-	d      Deps
-	m      *metrics
-	reason atomic.Pointer[string] // why it is not ready; nil when it is
+	cfg   Config
+	d     Deps
+	m     *metrics
+	ready telemetry.Readiness
 }
 
 // New is inert.
@@ -65,16 +66,14 @@ func New(cfg Config, d Deps) (*Stage, error) {
 		return nil, errors.New("building detect: no detector or no logger")
 	}
 	s := &Stage{cfg: cfg.withDefaults(), d: d, m: newMetrics(d.Registerer)}
-	s.notReady("not started")
+	s.ready.Set(errors.New("not started"))
 	return s, nil
 }
 
-func (s *Stage) notReady(reason string) { s.reason.Store(&reason) }
-
 // Ready is nil while the stage follows the log, or stands by; while it rebuilds its state it is not ready.
 func (s *Stage) Ready() error {
-	if r := s.reason.Load(); r != nil {
-		return fmt.Errorf("%s: %s", Name, *r)
+	if err := s.ready.Ready(); err != nil {
+		return fmt.Errorf("%s: %w", Name, err)
 	}
 	return nil
 }
@@ -82,9 +81,9 @@ func (s *Stage) Ready() error {
 // Run blocks until ctx ends. It fails where another process took the instance's place, or where the detector fails for
 // another reason than a record's.
 func (s *Stage) Run(ctx context.Context) error {
-	var wait kafka.Backoff
+	var wait retry.Backoff
 	for {
-		s.notReady("joining the group")
+		s.ready.Set(errors.New("joining the group"))
 		err := s.session(ctx, &wait)
 		switch {
 		case kafka.Fenced(err):
@@ -99,7 +98,7 @@ func (s *Stage) Run(ctx context.Context) error {
 		}
 		s.m.rebuilds.Inc()
 		s.d.Log.Warn("state thrown away, building it again", "err", err)
-		s.notReady(err.Error())
+		s.ready.Set(err)
 		if wait.Wait(ctx) != nil {
 			return nil
 		}

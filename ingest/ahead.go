@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/retry"
 )
 
 const (
@@ -36,12 +37,12 @@ func (a *ahead) wait(ctx context.Context) error {
 	}
 	t := time.NewTicker(lookAgain)
 	defer t.Stop()
-	var retry kafka.Backoff
+	var wait retry.Backoff
 	for {
 		behind, err := a.behind(ctx)
 		if err != nil { // a broker that is away: writing waits for it too, and says what is final
 			a.log.Warn("cannot tell how far the slower stages are", "err", err)
-			if err := retry.Wait(ctx); err != nil {
+			if err := wait.Wait(ctx); err != nil {
 				return err
 			}
 			continue

@@ -18,6 +18,7 @@ import (
 	"github.com/darkmap/darkmap/ingest/bmp"
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/retry"
 	"github.com/darkmap/darkmap/internal/telemetry"
 	"github.com/darkmap/darkmap/schemas"
 )
@@ -55,7 +56,7 @@ type Live struct {
 	d       LiveDeps
 	metrics liveMetrics
 	running atomic.Pointer[running]
-	reason  atomic.Pointer[error] // why nothing runs yet
+	ready   telemetry.Readiness // while running is nil: why
 }
 
 // running is a Live while it runs.
@@ -87,17 +88,15 @@ func NewLive(cfg Config, d LiveDeps) (*Live, error) {
 		return nil, err
 	}
 	l := &Live{cfg: cfg, d: d, metrics: newLiveMetrics(d.Registerer)}
-	l.notReady(errors.New("not started"))
+	l.ready.Set(errors.New("not started"))
 	return l, nil
 }
-
-func (l *Live) notReady(err error) { l.reason.Store(&err) }
 
 // Ready is nil while every source brings messages and this replica has its place in the group; the error says what is missing.
 func (l *Live) Ready() error {
 	r := l.running.Load()
 	if r == nil {
-		return *l.reason.Load()
+		return l.ready.Ready()
 	}
 	reasons := r.blocked()
 	if !r.share.Joined() {
@@ -150,11 +149,11 @@ func (l *Live) Run(ctx context.Context) error {
 		return err
 	}
 	defer r.close()
-	l.notReady(errors.New("reading what bgp.feeds says of earlier epochs"))
+	l.ready.Set(errors.New("reading what bgp.feeds says of earlier epochs"))
 	r.look(ctx)
 	l.running.Store(r)
 	defer l.running.Store(nil)
-	defer l.notReady(errors.New("ended"))
+	defer l.ready.Set(errors.New("ended"))
 	parts := []func(context.Context) error{r.set.Run, r.share.Run, r.sharing.run, r.answers.Run, r.wanted}
 	for _, s := range r.sources {
 		parts = append(parts, s.Run)
@@ -184,7 +183,7 @@ func (r *running) run(ctx context.Context, parts ...func(context.Context) error)
 
 // open connects, as soon as Kafka is there; nil where ctx ends before.
 func (l *Live) open(ctx context.Context) (*running, error) {
-	var retry kafka.Backoff
+	var wait retry.Backoff
 	for {
 		r, err := l.connect(ctx)
 		if err == nil {
@@ -196,9 +195,9 @@ func (l *Live) open(ctx context.Context) (*running, error) {
 		if ctx.Err() != nil {
 			return nil, nil //nolint:nilnil // told to end before it began
 		}
-		l.notReady(fmt.Errorf("waiting for Kafka: %w", err))
+		l.ready.Set(fmt.Errorf("waiting for Kafka: %w", err))
 		l.d.Log.Warn("waiting for Kafka", "err", err)
-		if retry.Wait(ctx) != nil {
+		if wait.Wait(ctx) != nil {
 			return nil, nil //nolint:nilnil // told to end before it began
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/retry"
 	"github.com/darkmap/darkmap/schemas"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -72,7 +73,7 @@ const (
 func (r *running) look(ctx context.Context) {
 	limited, cancel := context.WithTimeout(ctx, lookFor)
 	defer cancel()
-	var retry kafka.Backoff
+	var wait retry.Backoff
 	for {
 		r.looked = r.now()
 		err := readFeeds(limited, &r.d, r.looked.Add(-lookBack), func(f *pb.FeedRecord, at time.Time) {
@@ -84,7 +85,7 @@ func (r *running) look(ctx context.Context) {
 		if err == nil || ctx.Err() != nil {
 			return
 		}
-		if retry.Wait(limited) != nil {
+		if wait.Wait(limited) != nil {
 			r.d.Log.Warn("going on without what bgp.feeds says of earlier epochs", "err", err)
 			return
 		}

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/retry"
 )
 
 // owner is a source whose collectors are shared out among the replicas.
@@ -83,7 +83,7 @@ func (s *sharing) own(ours func(string) bool) {
 
 // remember tells the set what is known of collectors that are new here. The error is ctx's.
 func (s *sharing) remember(ctx context.Context, next map[string]bool) error {
-	var retry kafka.Backoff
+	var wait retry.Backoff
 	for {
 		now := s.l.now()
 		p, err := readPast(ctx, &s.l.d, now.Add(-s.l.cfg.FillLimit))
@@ -101,7 +101,7 @@ func (s *sharing) remember(ctx context.Context, next map[string]bool) error {
 			return nil //nolint:nilerr // the end is no failure
 		}
 		s.l.d.Log.Warn("cannot tell what is known of the collectors, trying again", "err", err)
-		if retry.Wait(ctx) != nil {
+		if wait.Wait(ctx) != nil {
 			return nil
 		}
 	}

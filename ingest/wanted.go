@@ -8,6 +8,7 @@ import (
 
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/retry"
 	"github.com/darkmap/darkmap/schemas"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -15,10 +16,10 @@ import (
 // wanted answers the detector's wish for tables, and learns of epochs, until ctx ends.
 func (r *running) wanted(ctx context.Context) error {
 	since := r.looked
-	var retry kafka.Backoff
+	var wait retry.Backoff
 	for {
 		err := kafka.TailSince(ctx, r.d.Kafka, r.d.Log, []string{schemas.TopicFeeds}, since, func(rec *kgo.Record) error {
-			retry.Reset()
+			wait.Reset()
 			since = rec.Timestamp
 			return r.feed(ctx, rec)
 		})
@@ -26,7 +27,7 @@ func (r *running) wanted(ctx context.Context) error {
 			return nil
 		}
 		r.d.Log.Warn("cannot follow bgp.feeds, trying again", "err", err)
-		if retry.Wait(ctx) != nil {
+		if wait.Wait(ctx) != nil {
 			return nil
 		}
 	}

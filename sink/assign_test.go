@@ -85,7 +85,7 @@ func TestSilentStore(t *testing.T) {
 		t.Errorf("next attempt: got in %v, want in %v", wait, retryAfter)
 	}
 	s.mu.Unlock()
-	if s.storeReason.get() == nil {
+	if s.storeReady.Ready() == nil {
 		t.Error("ready although ClickHouse does not answer")
 	}
 }
@@ -100,14 +100,14 @@ func TestReadyAgain(t *testing.T) {
 	topic := k.Topic(schemas.TopicRoutes)
 	s.assigned(t.Context(), s.client, map[string][]int32{topic: {0, 1}})
 	fault := errors.New("a fault")
-	s.storeReason.set(fault)
+	s.storeReady.Set(fault)
 	if _, err := s.lookUp(t.Context(), s.parts[topic][0], bgp.LaneKey{Collector: "c", Lane: bgp.LaneLive}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Ready(); err != nil {
 		t.Errorf("after a look-up that worked: %v", err)
 	}
-	s.storeReason.set(fault)
+	s.storeReady.Set(fault)
 	s.revoked(t.Context(), s.client, map[string][]int32{topic: {0}})
 	if err := s.Ready(); !errors.Is(err, fault) {
 		t.Errorf("with a partition left: got %v, want %v", err, fault)

@@ -31,7 +31,7 @@ func (s *Stage) assigned(ctx context.Context, cl *kgo.Client, added map[string][
 		}
 	}
 	cl.ResumeFetchPartitions(added) // the client keeps pauses of an earlier assignment
-	s.kafkaReason.set(nil)
+	s.kafkaReady.Set(nil)
 }
 
 // revoked gives partitions up: what is not acknowledged is dropped, for the next owner to read again.
@@ -60,7 +60,7 @@ func (s *Stage) revoked(_ context.Context, _ *kgo.Client, lost map[string][]int3
 		<-b.finished // soon: its context has ended
 	}
 	if left == 0 {
-		s.storeReason.set(nil) // nothing waits for ClickHouse
+		s.storeReady.Set(nil) // nothing waits for ClickHouse
 	}
 }
 
@@ -195,7 +195,7 @@ func (s *Stage) lookUp(ctx context.Context, p *part, lane bgp.LaneKey) (mark, er
 	m, err := s.highest(ctx, p, lane)
 	err = explain(err)
 	if err == nil || ctx.Err() == nil {
-		s.storeReason.set(err)
+		s.storeReady.Set(err)
 	}
 	return m, err
 }
@@ -223,11 +223,11 @@ func (s *Stage) deadLetter(ctx context.Context, rec *kgo.Record, reason error) e
 	if err := s.client.ProduceSync(limited, kafka.DeadLetter(s.deps.Kafka, Name, rec, reason.Error())).FirstErr(); err != nil {
 		err = fmt.Errorf("writing a dead letter: %w", err)
 		if ctx.Err() == nil {
-			s.kafkaReason.set(err)
+			s.kafkaReady.Set(err)
 		}
 		return err
 	}
-	s.kafkaReason.set(nil)
+	s.kafkaReady.Set(nil)
 	s.metrics.dead.Inc()
 	return nil
 }

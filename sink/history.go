@@ -235,7 +235,7 @@ func (s *Stage) look(ctx context.Context, ask func(context.Context) error) error
 	defer cancel()
 	err := explain(ask(limited))
 	if err == nil || ctx.Err() == nil {
-		s.storeReason.set(err)
+		s.storeReady.Set(err)
 	}
 	return err
 }

@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/retry"
 	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
@@ -38,7 +38,7 @@ type Stage struct {
 	// complain and incurable are the logs for what ClickHouse refuses again and again: failures that may pass, and those that do not.
 	complain, incurable *telemetry.Limited
 	// Why the stage is not ready, by what it depends on.
-	kafkaReason, storeReason reason
+	kafkaReady, storeReady telemetry.Readiness
 
 	client *kgo.Client
 	store  *store
@@ -73,7 +73,7 @@ func New(cfg Config, d Deps) (*Stage, error) {
 	for _, t := range tables {
 		s.writers[d.Kafka.Topic(t.topic)] = &writer{stage: s, table: t, jobs: make(chan *batch, 1), inserter: clickhouse.NewInserter(d.ClickHouse)}
 	}
-	s.kafkaReason.set(errors.New("not started"))
+	s.kafkaReady.Set(errors.New("not started"))
 	return s, nil
 }
 
@@ -86,27 +86,9 @@ func Topics() []string {
 	return all
 }
 
-// reason is why something is not ready; the zero value is ready. It is safe for concurrent use.
-type reason struct{ err atomic.Pointer[error] }
-
-func (r *reason) set(err error) {
-	if err == nil {
-		r.err.Store(nil)
-		return
-	}
-	r.err.Store(&err)
-}
-
-func (r *reason) get() error {
-	if err := r.err.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
-
 // Ready is nil while the stage is a member of its group and ClickHouse takes what it sends.
 func (s *Stage) Ready() error {
-	if err := errors.Join(s.kafkaReason.get(), s.storeReason.get()); err != nil {
+	if err := errors.Join(s.kafkaReady.Ready(), s.storeReady.Ready()); err != nil {
 		return fmt.Errorf("sink: %w", err)
 	}
 	return nil
@@ -124,7 +106,7 @@ func (s *Stage) Run(ctx context.Context) error {
 	for _, w := range s.writers {
 		wg.Go(w.run) // ends when its jobs are closed, below
 	}
-	s.kafkaReason.set(errors.New("joining the group"))
+	s.kafkaReady.Set(errors.New("joining the group"))
 	err := s.loop(ctx)
 	if err == nil {
 		err = s.drain(ctx)
@@ -170,18 +152,18 @@ func (s *Stage) connect() error {
 
 // loop polls until ctx ends or the stage must.
 func (s *Stage) loop(ctx context.Context) error {
-	var backoff kafka.Backoff
+	var wait retry.Backoff
 	for ctx.Err() == nil {
 		fetches := s.poll(ctx)
 		if err := kafka.FetchErr(fetches); kafka.Fenced(err) {
 			return fmt.Errorf("running the sink: instance %q is running elsewhere: %w", s.deps.Instance, err)
 		} else if err != nil {
 			s.deps.Log.Warn("reading failed, trying again", "err", err)
-			s.kafkaReason.set(err)
-			_ = backoff.Wait(ctx)
+			s.kafkaReady.Set(err)
+			_ = wait.Wait(ctx)
 		} else if fetches.NumRecords() > 0 {
-			s.kafkaReason.set(nil)
-			backoff.Reset()
+			s.kafkaReady.Set(nil)
+			wait.Reset()
 		}
 		err := s.step(ctx, fetches)
 		s.commit(ctx)

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/darkmap/darkmap/internal/clickhouse"
-	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/retry"
 )
 
 // writer inserts the batches of one table, one after the other.
@@ -55,13 +55,13 @@ func (w *writer) run() {
 
 // insert tries until the batch is in the table, the partition is taken away, or there is no point in trying.
 func (w *writer) insert(ctx context.Context, b *batch) error {
-	var backoff kafka.Backoff
+	var wait retry.Backoff
 	for attempt := 0; ; attempt++ {
 		began := time.Now()
 		err := w.try(ctx, b, attempt > 0)
 		if err == nil {
 			w.stage.metrics.insert.Observe(time.Since(began).Seconds())
-			w.stage.storeReason.set(nil)
+			w.stage.storeReady.Set(nil)
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -71,9 +71,9 @@ func (w *writer) insert(ctx context.Context, b *batch) error {
 			return err
 		}
 		w.stage.metrics.retries.Inc()
-		w.stage.storeReason.set(err)
+		w.stage.storeReady.Set(err)
 		w.stage.complaints(err).Warn("inserting failed, trying again", "table", w.table.name, "rows", b.rows.count(), "err", err)
-		if err := backoff.Wait(ctx); err != nil {
+		if err := wait.Wait(ctx); err != nil {
 			return err
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/datadir"
+	"github.com/darkmap/darkmap/internal/outagelog"
 )
 
 // datasetRun is one run of replay or demo: a plan played into a dataset.
@@ -40,7 +41,7 @@ const softMemory = 384 << 20
 
 // do plays the plan. The results are nil where nothing was played; an error beside results says what went wrong on the
 // way: damaged input, an interruption.
-func (r *datasetRun) do(ctx context.Context, show func(*progressLine, bgp.Outage)) (_ *results, err error) {
+func (r *datasetRun) do(ctx context.Context, show func(*progressLine, bgp.Outage)) (_ *outagelog.Log, err error) {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(softMemory)
 	}
@@ -51,7 +52,7 @@ func (r *datasetRun) do(ctx context.Context, show func(*progressLine, bgp.Outage
 	}
 	r.lowerPanel()
 	r.cfg.Kafka = r.cfg.Kafka.WithDataset(r.dataset)
-	p := &pipeline{cfg: r.cfg, log: r.g.log, dataset: r.dataset, plan: r.plan, sources: sources, results: newResults()}
+	p := &pipeline{cfg: r.cfg, log: r.g.log, dataset: r.dataset, plan: r.plan, sources: sources, results: outagelog.New()}
 	if r.store {
 		store, err := openStore(ctx, r.g, r.cfg, r.dir, engineEnds)
 		if err != nil {
@@ -75,7 +76,7 @@ func (r *datasetRun) do(ctx context.Context, show func(*progressLine, bgp.Outage
 }
 
 // play runs the pipeline behind a line of progress.
-func (r *datasetRun) play(ctx context.Context, p *pipeline, show func(*progressLine, bgp.Outage)) (*results, error) {
+func (r *datasetRun) play(ctx context.Context, p *pipeline, show func(*progressLine, bgp.Outage)) (*outagelog.Log, error) {
 	line := newProgressLine(r.g.stderr, time.Now())
 	p.damaged = damagePrinter(line, r.g.stderr)
 	if show != nil {
@@ -89,13 +90,16 @@ func (r *datasetRun) play(ctx context.Context, p *pipeline, show func(*progressL
 	drawn := make(chan struct{})
 	go func() { // ends with drawing
 		defer close(drawn)
-		line.run(drawing, p.progress, p.results.count)
+		line.run(drawing, p.progress, p.results.Count)
 	}()
 	err = p.run(ctx, stages)
 	stop()
 	<-drawn
 	end := p.progress()
-	p.results.reached(time.UnixMicro(end.EventTime).UTC())
+	p.results.Reached(time.UnixMicro(end.EventTime).UTC())
+	if n := p.results.Dropped(); n > 0 {
+		fmt.Fprintf(r.g.stderr, "darkmap: of more than %d outages %d are left out here, blips and the oldest first; the store has all\n", outagelog.MaxOutages, n)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return p.results, errors.Join(interruptedError{"interrupted, these are the results so far"}, err)

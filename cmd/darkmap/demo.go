@@ -16,6 +16,7 @@ import (
 	"github.com/darkmap/darkmap/ingest/playback"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/datadir"
+	"github.com/darkmap/darkmap/internal/outagelog"
 )
 
 // demoCmd replays the reconstruction of December 2014.
@@ -106,25 +107,25 @@ func (c *demoCmd) export(g *globals, world *simulate.World) error {
 
 // show prints the beginning and the end of a country's outages as they are found.
 func (c *demoCmd) show(g *globals, line *progressLine, o bgp.Outage) {
-	if o.Entity.Type == bgp.EntityCountry && c.shows(o) && (o.Event == bgp.EventOpened || o.Event == bgp.EventClosed || o.Event == bgp.EventReopened) {
+	if o.Entity.Type == bgp.EntityCountry && c.outages().Shows(o) && (o.Event == bgp.EventOpened || o.Event == bgp.EventClosed || o.Event == bgp.EventReopened) {
 		line.print(g.stdout, eventLine(o))
 	}
 }
 
 // print writes the result: the objects, or the story of the country.
-func (c *demoCmd) print(g *globals, world *simulate.World, r *results) error {
+func (c *demoCmd) print(g *globals, world *simulate.World, r *outagelog.Log) error {
 	if c.Format == "json" {
-		return writeJSON(g.stdout, r.sorted(c.filter))
+		return writeJSON(g.stdout, r.Select(c.outages()))
 	}
 	f := c.filter
 	if f == (filter{}) {
 		f.Country = world.Country()
 	}
-	shown := r.sorted(f)
+	shown := r.Select(f.outages())
 	if err := writeTable(g, shown); err != nil || len(shown) == 0 {
 		return err
 	}
-	all := outages(shown)
+	all := outagelog.Outages(shown)
 	width := terminalWidth(g.stdout)
 	longest := longestOutage(all)
 	of := slices.DeleteFunc(slices.Clone(all), func(o bgp.Outage) bool { return o.Entity != longest.Entity || o.Family != longest.Family })

@@ -9,16 +9,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"github.com/darkmap/darkmap/internal/datadir"
+	"github.com/darkmap/darkmap/internal/feedlog"
 	"github.com/darkmap/darkmap/internal/kafka"
-	"github.com/darkmap/darkmap/schemas"
 )
 
 const (
-	// feedsBack is how far back bgp.feeds and bgp.panel are read: statuses come every few seconds, panels every quarter hour.
-	feedsBack = 2 * time.Hour
 	// watchEvery is how often the table is drawn anew.
 	watchEvery = 2 * time.Second
 	// failedLooks is how often what runs is looked at once reading from it has failed, until that is the failure.
@@ -33,9 +29,6 @@ type feedsCmd struct {
 	Dataset         string `help:"Dataset whose feeds are meant (default: that of what runs, else live)." placeholder:"NAME"`
 }
 
-// feedTopics are those that say how the feeds stand.
-var feedTopics = []string{schemas.TopicFeeds, schemas.TopicPanel}
-
 // Run reads bgp.feeds and bgp.panel of what runs.
 func (c *feedsCmd) Run(ctx context.Context, g *globals) error {
 	if c.PrintConnection {
@@ -48,11 +41,9 @@ func (c *feedsCmd) Run(ctx context.Context, g *globals) error {
 	if c.Watch {
 		return c.watch(ctx, g, cfg, at)
 	}
-	t := newFeedTable()
-	for _, topic := range feedTopics {
-		if err := kafka.ReadSince(ctx, cfg, g.log, topic, time.Now().Add(-feedsBack), t.add); err != nil {
-			return err
-		}
+	t, err := feedlog.Read(ctx, cfg, g.log)
+	if err != nil {
+		return err
 	}
 	return c.print(g, t)
 }
@@ -71,13 +62,8 @@ func (c *feedsCmd) watch(ctx context.Context, g *globals, cfg kafka.Config, at *
 
 // follow follows the topics and draws what they say. It returns what runs in the place of at, or nil when ctx ends.
 func (c *feedsCmd) follow(ctx context.Context, g *globals, cfg kafka.Config, at *datadir.Run) (*datadir.Run, error) {
-	t := newFeedTable()
-	var locked sync.Mutex // t
-	ended, stop := tailFeeds(ctx, g, cfg, func(rec *kgo.Record) error {
-		locked.Lock()
-		defer locked.Unlock()
-		return t.add(rec)
-	})
+	t := feedlog.New()
+	ended, stop := tailFeeds(ctx, g, cfg, t)
 	defer stop()
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
@@ -102,21 +88,18 @@ func (c *feedsCmd) follow(ctx context.Context, g *globals, cfg kafka.Config, at 
 			}
 			looks--
 		}
-		locked.Lock()
 		if isTerminal(g.stdout) {
 			fmt.Fprint(g.stdout, "\x1b[H\x1b[2J")
 		}
-		err = c.print(g, t)
-		locked.Unlock()
-		if err != nil {
+		if err := c.print(g, t); err != nil {
 			return nil, err
 		}
 	}
 	return nil, failed
 }
 
-// tailFeeds reads on until stop, which waits for its end. The channel has the error if there was one.
-func tailFeeds(ctx context.Context, g *globals, cfg kafka.Config, add func(*kgo.Record) error) (<-chan error, func()) {
+// tailFeeds follows the topics into t until stop, which waits for its end. The channel has the error if there was one.
+func tailFeeds(ctx context.Context, g *globals, cfg kafka.Config, t *feedlog.Table) (<-chan error, func()) {
 	log := g.log
 	if !log.Enabled(ctx, slog.LevelDebug) {
 		log = slog.New(slog.DiscardHandler) // the table is redrawn over what it would say
@@ -125,7 +108,7 @@ func tailFeeds(ctx context.Context, g *globals, cfg kafka.Config, add func(*kgo.
 	ended := make(chan error, 1)
 	var done sync.WaitGroup
 	done.Go(func() { // ends with reading, or an error
-		if err := kafka.TailSince(reading, cfg, log, feedTopics, time.Now().Add(-feedsBack), add); err != nil {
+		if err := t.Follow(reading, cfg, log); err != nil {
 			ended <- err
 		}
 	})
@@ -159,8 +142,8 @@ func successor(dir string, at *datadir.Run) (*datadir.Run, error) {
 	return now, nil
 }
 
-func (c *feedsCmd) print(g *globals, t *feedTable) error {
-	rows := t.rows(time.Now())
+func (c *feedsCmd) print(g *globals, t *feedlog.Table) error {
+	rows := t.Rows(time.Now())
 	if c.Format == "json" {
 		return writeFeedsJSON(g.stdout, rows)
 	}

@@ -23,7 +23,6 @@ import (
 	"github.com/darkmap/darkmap/enrich"
 	"github.com/darkmap/darkmap/enrich/asn"
 	"github.com/darkmap/darkmap/enrich/geo"
-	"github.com/darkmap/darkmap/eval/simulate/mrt"
 	"github.com/darkmap/darkmap/ingest/playback"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/bgp/wire"
@@ -32,6 +31,8 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhousetest"
 	"github.com/darkmap/darkmap/internal/codec"
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/mrt"
+	"github.com/darkmap/darkmap/internal/outagelog"
 	"github.com/darkmap/darkmap/schemas"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -54,8 +55,8 @@ func lifeSession(i int) mrt.Session {
 }
 
 // lifePath is the peer's path: AS64496 through via.
-func lifePath(i int, via bgp.ASN) mrt.Attributes {
-	return mrt.Attributes{Path: []bgp.ASN{bgp.ASN(64500 + i), via, 64496}, NextHop: lifeSession(i).PeerAddress}
+func lifePath(i int, via bgp.ASN) wire.PlainAttributes {
+	return wire.PlainAttributes{Path: []bgp.ASN{bgp.ASN(64500 + i), via, 64496}, NextHop: lifeSession(i).PeerAddress}
 }
 
 // lifeFiles writes a table of three peers and the updates of a quarter hour: all three lose lifeGone within seven seconds.
@@ -76,8 +77,8 @@ func lifeFiles(t *testing.T) (inputs []playback.Input, message []byte) {
 		}
 		inputs = append(inputs, playback.Input{Collector: "file/doc", Path: path})
 	}
-	update := func(u mrt.Update) []byte {
-		b, err := mrt.AppendUpdate(nil, u)
+	update := func(u wire.PlainUpdate) []byte {
+		b, err := wire.AppendUpdate(nil, u)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,17 +97,17 @@ func lifeFiles(t *testing.T) (inputs []playback.Input, message []byte) {
 		w.RIB(at, 0, lifeGone, entries)
 		w.RIB(at, 1, lifeKept, entries)
 	})
-	message = update(mrt.Update{Withdrawn: []netip.Prefix{lifeGone}, Announced: []netip.Prefix{lifeKept}, Attributes: lifePath(0, 64498)})
+	message = update(wire.PlainUpdate{Withdrawn: []netip.Prefix{lifeGone}, Announced: []netip.Prefix{lifeKept}, Attributes: lifePath(0, 64498)})
 	out("updates.mrt", func(w *mrt.Writer) {
 		for m := -4; m < 10; m++ { // something has to happen for time to pass
 			t := lifeTime.Truncate(time.Minute).Add(time.Duration(m) * time.Minute)
-			w.Message(t.UnixMicro(), lifeSession(1), update(mrt.Update{Announced: []netip.Prefix{lifeKept}, Attributes: lifePath(1, bgp.ASN(64497+m&1))}))
+			w.Message(t.UnixMicro(), lifeSession(1), update(wire.PlainUpdate{Announced: []netip.Prefix{lifeKept}, Attributes: lifePath(1, bgp.ASN(64497+m&1))}))
 			if m != 0 {
 				continue
 			}
 			w.Message(lifeTime.UnixMicro(), lifeSession(0), message)
 			for i := 1; i < lifePeers; i++ {
-				w.Message(lifeTime.Add(time.Duration(3*i)*time.Second).UnixMicro(), lifeSession(i), update(mrt.Update{Withdrawn: []netip.Prefix{lifeGone}}))
+				w.Message(lifeTime.Add(time.Duration(3*i)*time.Second).UnixMicro(), lifeSession(i), update(wire.PlainUpdate{Withdrawn: []netip.Prefix{lifeGone}}))
 			}
 			w.Message(lifeTime.Add(10*time.Second).UnixMicro(), lifeSession(0), lifeDamaged(message))
 		}
@@ -401,7 +402,7 @@ func lifePipeline(t *testing.T, inputs []playback.Input, server *clickhouse.Serv
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &pipeline{cfg: cfg, log: log, dataset: "life", plan: plan, sources: sources, results: newResults()}
+	p := &pipeline{cfg: cfg, log: log, dataset: "life", plan: plan, sources: sources, results: outagelog.New()}
 	if server != nil {
 		p.store = &store{server: *server}
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/capture"
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/outagelog"
 	"github.com/darkmap/darkmap/internal/runner"
 	"github.com/darkmap/darkmap/schemas"
 	"github.com/darkmap/darkmap/sink"
@@ -48,7 +49,7 @@ type pipeline struct {
 	// damaged is told of every part of the input that could not be read.
 	damaged func(*capture.Damage)
 
-	results *results
+	results *outagelog.Log
 	ingest  *ingest.Stage
 }
 
@@ -198,7 +199,7 @@ func (p *pipeline) watch(ctx context.Context, stop context.CancelCauseFunc) erro
 // follow shows outages as they come.
 func (p *pipeline) follow(ctx context.Context, stop context.CancelCauseFunc) error {
 	err := kafka.Tail(ctx, p.cfg.Kafka, p.log, []string{schemas.TopicOutages}, func(rec *kgo.Record) error {
-		o, err := p.results.add(rec)
+		o, err := p.results.Add(rec)
 		if err == nil && p.show != nil {
 			p.show(o)
 		}
@@ -214,7 +215,7 @@ func (p *pipeline) follow(ctx context.Context, stop context.CancelCauseFunc) err
 // collect reads the outages that follow had not seen when the stages ended.
 func (p *pipeline) collect(ctx context.Context) error {
 	return kafka.ReadToEnd(ctx, p.cfg.Kafka, p.log, schemas.TopicOutages, func(rec *kgo.Record) error {
-		_, err := p.results.add(rec)
+		_, err := p.results.Add(rec)
 		return err
 	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/darkmap/darkmap/ingest/playback"
 	"github.com/darkmap/darkmap/internal/datadir"
+	"github.com/darkmap/darkmap/internal/outagelog"
 )
 
 // replayCmd plays files through the real stages.
@@ -52,7 +53,7 @@ func (c *replayCmd) Run(ctx context.Context, g *globals) (err error) {
 	if results == nil {
 		return err
 	}
-	return errors.Join(err, c.print(g, results.sorted(c.filter)))
+	return errors.Join(err, c.print(g, results.Select(c.outages())))
 }
 
 // check finds what the flags cannot mean.
@@ -100,7 +101,7 @@ func parseInputs(ctx context.Context, g *globals, tmp string, args []string) (in
 }
 
 // print writes the result.
-func (c *replayCmd) print(g *globals, all []result) error {
+func (c *replayCmd) print(g *globals, all []outagelog.Entry) error {
 	if c.Format == "json" {
 		return writeJSON(g.stdout, all)
 	}
@@ -108,12 +109,12 @@ func (c *replayCmd) print(g *globals, all []result) error {
 }
 
 // writeTable prints outages one a line under a heading.
-func writeTable(g *globals, all []result) error {
+func writeTable(g *globals, all []outagelog.Entry) error {
 	if len(all) == 0 {
 		_, err := fmt.Fprintln(g.stdout, "no outages")
 		return err
 	}
-	for _, line := range outageTable(outages(all), terminalWidth(g.stdout)) {
+	for _, line := range outageTable(outagelog.Outages(all), terminalWidth(g.stdout)) {
 		if _, err := fmt.Fprintln(g.stdout, line); err != nil {
 			return err
 		}

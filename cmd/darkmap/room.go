@@ -9,7 +9,7 @@ import (
 	"github.com/ClickHouse/ch-go/proto"
 
 	"github.com/darkmap/darkmap/internal/clickhouse"
-	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/retry"
 	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
@@ -25,7 +25,7 @@ func diskFull(err error) bool {
 // something else.
 func (g *globals) whenRoom(ctx context.Context, dir string, do func() error) error {
 	said := telemetry.NewLimited(g.log, fullEvery, 1)
-	var wait kafka.Backoff
+	var wait retry.Backoff
 	for {
 		err := do()
 		if !diskFull(err) {

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/outagelog"
 	"github.com/darkmap/darkmap/schemas"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -63,20 +64,16 @@ func sameOutside(t *testing.T, quiet, disturbed *observatory, until int64) {
 
 // found lists the outages as they stood at a time, Unix seconds.
 func (o *observatory) found(at int64) []bgp.Outage {
-	r := newResults()
+	r := outagelog.New()
 	o.records(schemas.TopicOutages, func(rec *kgo.Record) error {
 		var msg pb.OutageRecord
 		if err := msg.UnmarshalVT(rec.Value); err != nil || msg.GetDecidedAtUs() > at*1e6 {
 			return err
 		}
-		_, err := r.add(rec)
+		_, err := r.Add(rec)
 		return err
 	})
-	var all []bgp.Outage
-	for _, x := range r.byID {
-		all = append(all, x.outage)
-	}
-	return all
+	return outagelog.Outages(r.Select(outagelog.Filter{All: true}))
 }
 
 // intervals are the gaps of all collectors, each with the minute after it, in which votes become what they were.

@@ -16,6 +16,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/datadir"
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/outagelog"
 	"github.com/darkmap/darkmap/internal/runner"
 	"github.com/darkmap/darkmap/internal/telemetry"
 	"github.com/darkmap/darkmap/schemas"
@@ -164,21 +165,21 @@ func (w *watch) run(ctx context.Context, c *upCmd, sources *enrich.Sources) erro
 // outages prints what begins and ends, and once what is open from before.
 func (w *watch) outages(ctx context.Context, line *progressLine) error {
 	since := time.Now()
-	before := newResults()
+	before := outagelog.New()
 	err := kafka.ReadToEnd(ctx, w.cfg.Kafka, w.g.log, schemas.TopicOutages, func(rec *kgo.Record) error {
-		_, err := before.add(rec)
+		_, err := before.Add(rec)
 		return err
 	})
 	if err != nil {
 		return unlessTold(ctx, fmt.Errorf("reading outages: %w", err))
 	}
-	for _, x := range before.sorted(filter{}) {
-		if x.outage.State == bgp.StateOpen {
-			line.print(w.g.stdout, eventLine(x.outage)+" (from before)")
+	for _, x := range before.Select(outagelog.Filter{}) {
+		if x.Outage.State == bgp.StateOpen {
+			line.print(w.g.stdout, eventLine(x.Outage)+" (from before)")
 		}
 	}
 	return kafka.TailSince(ctx, w.cfg.Kafka, w.g.log, []string{schemas.TopicOutages}, since, func(rec *kgo.Record) error {
-		o, err := before.add(rec)
+		o, err := before.Add(rec)
 		if err == nil && !o.Blip && o.Event != bgp.EventUpdated && o.Event != bgp.EventSuspected {
 			line.print(w.g.stdout, eventLine(o))
 		}

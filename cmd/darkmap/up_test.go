@@ -22,11 +22,13 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/darkmap/darkmap/eval/simulate/mrt"
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/bgp/wire"
 	"github.com/darkmap/darkmap/internal/datadir"
+	"github.com/darkmap/darkmap/internal/feedlog"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/kafkatest"
+	"github.com/darkmap/darkmap/internal/mrt"
 	"github.com/darkmap/darkmap/internal/rislivetest"
 	"github.com/darkmap/darkmap/schemas"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
@@ -142,15 +144,15 @@ func (o *observatory) eventually(what string, ok func() bool) {
 }
 
 // feeds is what `darkmap feeds` prints, by collector.
-func (o *observatory) feeds() map[string]feedRow {
+func (o *observatory) feeds() map[string]feedlog.Row {
 	o.t.Helper()
 	out, errs := &bytes.Buffer{}, &bytes.Buffer{}
 	if code := run(o.t.Context(), []string{"feeds", "--format", "json", "--data-dir", o.dir}, nil, out, errs); code != 0 {
 		return nil // it does not run yet
 	}
-	rows := map[string]feedRow{}
+	rows := map[string]feedlog.Row{}
 	for d := json.NewDecoder(out); d.More(); {
-		var r feedRow
+		var r feedlog.Row
 		if err := d.Decode(&r); err != nil {
 			o.t.Fatal(err)
 		}
@@ -268,7 +270,7 @@ func writeTables(t *testing.T, index string, sched *rislivetest.Schedule, at tim
 			}
 			seen[e.Peer] = true
 			peers = append(peers, mrt.TablePeer{BGPID: netip.MustParseAddr("192.0.2.9"), Address: e.Peer.Address, ASN: e.Peer.ASN})
-			entries = append(entries, mrt.Entry{Peer: uint16(len(entries)), Originated: at, Attributes: mrt.Attributes{Path: []bgp.ASN{e.Peer.ASN, 64496}, NextHop: netip.MustParseAddr("192.0.2.1")}})
+			entries = append(entries, mrt.Entry{Peer: uint16(len(entries)), Originated: at, Attributes: wire.PlainAttributes{Path: []bgp.ASN{e.Peer.ASN, 64496}, NextHop: netip.MustParseAddr("192.0.2.1")}})
 		}
 		var b bytes.Buffer
 		z := gzip.NewWriter(&b)

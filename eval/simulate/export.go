@@ -14,8 +14,9 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
-	"github.com/darkmap/darkmap/eval/simulate/mrt"
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/bgp/wire"
+	"github.com/darkmap/darkmap/internal/mrt"
 )
 
 // File is one file of an export. Collector is empty where it is not MRT.
@@ -162,7 +163,7 @@ func (w *World) writeRecords(m *mrt.Writer, records []record) error {
 			m.StateChange(r.at, session, r.from, r.to)
 			continue
 		case r.endOfRIB != 0:
-			m.Message(r.at, session, mrt.AppendEndOfRIB(message[:0], r.endOfRIB))
+			m.Message(r.at, session, wire.AppendEndOfRIB(message[:0], r.endOfRIB))
 			continue
 		}
 		prefixes = prefixes[:0]
@@ -171,12 +172,12 @@ func (w *World) writeRecords(m *mrt.Writer, records []record) error {
 				prefixes = append(prefixes, p)
 			}
 		}
-		u := mrt.Update{Withdrawn: prefixes}
+		u := wire.PlainUpdate{Withdrawn: prefixes}
 		if r.path != withdrawn {
-			u = mrt.Update{Announced: prefixes, Attributes: w.attributes(r.session, int(r.group), r.path)}
+			u = wire.PlainUpdate{Announced: prefixes, Attributes: w.attributes(r.session, int(r.group), r.path)}
 		}
 		var err error
-		if message, err = mrt.AppendUpdate(message[:0], u); err != nil {
+		if message, err = wire.AppendUpdate(message[:0], u); err != nil {
 			return err
 		}
 		m.Message(r.at, session, message)
@@ -185,9 +186,9 @@ func (w *World) writeRecords(m *mrt.Writer, records []record) error {
 }
 
 // attributes are what the session's peer says of the group when it uses its k-th path.
-func (w *World) attributes(s *session, g int, k int8) mrt.Attributes {
+func (w *World) attributes(s *session, g int, k int8) wire.PlainAttributes {
 	network := w.groups[g].network
-	a := mrt.Attributes{Path: w.path(w.peerIndex(s.peer), network, int(k)), NextHop: s.next, NextHop6: s.next6}
+	a := wire.PlainAttributes{Path: w.path(w.peerIndex(s.peer), network, int(k)), NextHop: s.next, NextHop6: s.next6}
 	if w.topo.networks[network].Country == "KP" || g%9 == 4 {
 		a.Origin = 2
 	}

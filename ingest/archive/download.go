@@ -18,7 +18,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/retry"
 )
 
 // errStalled is a transfer that stands still, or nearly.
@@ -46,7 +46,7 @@ type meta struct {
 
 // download brings file to path, going on where an earlier attempt ended.
 func (f *Fetcher) download(ctx context.Context, file File, path string) error {
-	var pause kafka.Backoff
+	var pause retry.Backoff
 	before := partSize(path)
 	for failures := 1; ; failures++ {
 		select {

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/neterror"
+	"github.com/darkmap/darkmap/internal/retry"
 )
 
 // ErrNotFound is a file that the server does not have, or not yet.
@@ -152,7 +152,7 @@ func (c *client) read(ctx context.Context, url string, limit int64) ([]byte, err
 // retry calls f up to Attempts times, with jittered pauses, or those that the server asks for. Each call may take AnswerAfter and
 // Stalled together, unless f prolongs nothing itself: f gets the context to use.
 func (c *client) retry(ctx context.Context, f func(context.Context) error) error {
-	var pause kafka.Backoff
+	var pause retry.Backoff
 	for i := 1; ; i++ {
 		attempt, cancel := context.WithTimeout(ctx, c.cfg.AnswerAfter+c.cfg.Stalled)
 		err := f(attempt)
@@ -167,19 +167,12 @@ func (c *client) retry(ctx context.Context, f func(context.Context) error) error
 }
 
 // pause waits before another attempt after err.
-func (c *client) pause(ctx context.Context, pause *kafka.Backoff, err error) error {
+func (c *client) pause(ctx context.Context, pause *retry.Backoff, err error) error {
 	s, ok := errors.AsType[*statusError](err)
 	if !ok || s.after == 0 {
 		return pause.Wait(ctx)
 	}
-	t := time.NewTimer(min(s.after, c.cfg.RetryAfter))
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
+	return retry.Sleep(ctx, min(s.after, c.cfg.RetryAfter))
 }
 
 // Answered reports whether err is what a server answers, and not that it cannot be reached.

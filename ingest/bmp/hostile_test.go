@@ -57,7 +57,7 @@ func sized(n uint32) []byte {
 func fat() []byte {
 	n := 65535 - wire.HeaderLength - 4 - 4
 	body := append([]byte{0, 0, byte((n + 4) >> 8), byte(n + 4), 0xd0, 99, byte(n >> 8), byte(n)}, make([]byte, n)...)
-	return bmptest.BGP(wire.MessageUpdate, body)
+	return wire.AppendMessage(nil, wire.MessageUpdate, body)
 }
 
 var attacks = []attack{

@@ -55,7 +55,7 @@ func TestMalformedPeerDown(t *testing.T) {
 		{"no reason", bmptest.OfPeer(wire.BMPPeerDown, p, nil), 1, "no reason given"},
 		{"no NOTIFICATION", bmptest.PeerDown(p, 1), 1, "local system closed"},
 		{"half a NOTIFICATION", bmptest.PeerDown(p, 3, 1, 2, 3), 1, "remote system closed"},
-		{"a KEEPALIVE", bmptest.PeerDown(p, 3, bmptest.BGP(wire.MessageKeepalive, nil)...), 1, "remote system closed"},
+		{"a KEEPALIVE", bmptest.PeerDown(p, 3, wire.AppendMessage(nil, wire.MessageKeepalive, nil)...), 1, "remote system closed"},
 		{"no event", bmptest.PeerDown(p, 2), 1, "local system closed, FSM event 0"},
 	} {
 		set := hear(t, settings(), bmptest.PeerUp(p), bmptest.Monitoring(p, bmptest.Announce(route24, p.ASN)), tt.down)
@@ -110,7 +110,7 @@ func TestOwnAS(t *testing.T) {
 	up := func(p bmptest.Peer, sent, received []byte) []byte {
 		return bmptest.OfPeer(wire.BMPPeerUp, p, slices.Concat(make([]byte, 20), sent, received))
 	}
-	forgotten := bmptest.BGP(wire.MessageOpen, nil)
+	forgotten := wire.AppendMessage(nil, wire.MessageOpen, nil)
 	route := bmptest.Monitoring(p, bmptest.Announce(route24, own, p.ASN))
 	for _, tt := range []struct {
 		name     string

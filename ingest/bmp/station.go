@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/internal/retry"
 	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
@@ -234,12 +235,7 @@ func (s *Station) accept(ctx context.Context, ln net.Listener, start func(*sessi
 			return
 		}
 		s.refused[refusedSessions].Warn("cannot accept a router", "err", err)
-		t := time.NewTimer(acceptAgain)
-		select {
-		case <-ctx.Done():
-		case <-t.C:
-		}
-		t.Stop()
+		_ = retry.Sleep(ctx, acceptAgain) // Accept fails when ctx has ended
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/darkmap/darkmap/ingest/archive"
 	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/internal/retry"
 	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
@@ -282,14 +283,10 @@ func (w *Worker) setTrouble(name string, err error) {
 
 // pause waits Poll.
 func (w *Worker) pause(ctx context.Context) error {
-	t := time.NewTimer(w.cfg.Poll)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
+	if retry.Sleep(ctx, w.cfg.Poll) != nil {
 		return context.Cause(ctx)
-	case <-t.C:
-		return nil
 	}
+	return nil
 }
 
 // enter takes a place in a bounded group, nil for none; leave gives it back.

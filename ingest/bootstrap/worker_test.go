@@ -18,13 +18,14 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/darkmap/darkmap/eval/simulate/mrt"
 	"github.com/darkmap/darkmap/ingest/archive"
 	"github.com/darkmap/darkmap/ingest/archive/archivetest"
 	"github.com/darkmap/darkmap/ingest/bootstrap"
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/ingest/stream/streamtest"
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/bgp/wire"
+	"github.com/darkmap/darkmap/internal/mrt"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
@@ -401,7 +402,7 @@ func TestCutFamily(t *testing.T) {
 		for i := range 505 { // 5 of 100 of IPv6
 			entries := make([]mrt.Entry, len(index))
 			for p := range entries {
-				entries[p] = mrt.Entry{Peer: uint16(p), Originated: at, Attributes: mrt.Attributes{Path: []bgp.ASN{index[p].ASN, 64510}, NextHop: index[p].Address}}
+				entries[p] = mrt.Entry{Peer: uint16(p), Originated: at, Attributes: wire.PlainAttributes{Path: []bgp.ASN{index[p].ASN, 64510}, NextHop: index[p].Address}}
 			}
 			m.RIB(at, uint32(i), sc.w.Prefix(i), entries)
 		}
@@ -582,7 +583,7 @@ func TestTwoTables(t *testing.T) {
 			if p == 0 && i > 5 || p == 1 && i > 7 { // the first two are smaller
 				continue
 			}
-			entries = append(entries, mrt.Entry{Peer: uint16(p), Originated: dumped, Attributes: mrt.Attributes{Path: []bgp.ASN{index[p].ASN, 64510}, NextHop: index[p].Address}})
+			entries = append(entries, mrt.Entry{Peer: uint16(p), Originated: dumped, Attributes: wire.PlainAttributes{Path: []bgp.ASN{index[p].ASN, 64510}, NextHop: index[p].Address}})
 		}
 		m.RIB(dumped, uint32(i), sc.w.Prefix(i), entries)
 	}

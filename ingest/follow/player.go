@@ -11,6 +11,7 @@ import (
 	"github.com/darkmap/darkmap/ingest/updatefile"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/capture"
+	"github.com/darkmap/darkmap/internal/retry"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
@@ -214,12 +215,8 @@ func (p *player) fetch(ctx context.Context, f archive.File) (*archive.Local, err
 func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
+	if retry.Sleep(ctx, d) != nil {
 		return context.Cause(ctx)
-	case <-t.C:
-		return nil
 	}
+	return nil
 }

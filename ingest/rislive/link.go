@@ -13,10 +13,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cenkalti/backoff/v4"
 	"github.com/coder/websocket"
 
 	"github.com/darkmap/darkmap/internal/neterror"
+	"github.com/darkmap/darkmap/internal/retry"
 )
 
 const (
@@ -71,8 +71,7 @@ func (f fatal) Unwrap() error { return f.error }
 // run connects over and over until ctx ends. The error is the producer's.
 func (l *link) run(ctx context.Context) error {
 	cfg := &l.c.cfg
-	retry := backoff.NewExponentialBackOff(backoff.WithInitialInterval(cfg.RetryMin), backoff.WithMaxInterval(cfg.RetryMax),
-		backoff.WithMultiplier(2), backoff.WithMaxElapsedTime(0))
+	backoff := retry.Backoff{Min: cfg.RetryMin, Max: cfg.RetryMax}
 	for {
 		lasted, err := l.connect(ctx)
 		if ctx.Err() != nil {
@@ -82,18 +81,14 @@ func (l *link) run(ctx context.Context) error {
 			return f.error
 		}
 		if lasted >= cfg.Healthy {
-			retry.Reset()
+			backoff.Reset()
 		}
-		wait := retry.NextBackOff()
+		wait := backoff.Next()
 		l.note(err, time.Now().Add(wait))
 		l.c.limited.Warn("no connection to RIS Live", "address", l.c.address, "connection", l.n, "lasted", lasted.Round(time.Millisecond).String(),
 			"next_try", wait.Round(time.Millisecond).String(), "err", short(err.Error()))
-		t := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			t.Stop()
+		if retry.Sleep(ctx, wait) != nil {
 			return nil
-		case <-t.C:
 		}
 	}
 }

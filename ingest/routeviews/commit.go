@@ -13,6 +13,7 @@ import (
 
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/retry"
 )
 
 const (
@@ -79,9 +80,9 @@ func (s *Source) introduce(ctx context.Context) {
 	for _, p := range fresh {
 		points[p] = point{p.next, p.remember()}
 	}
-	var retry kafka.Backoff
+	var wait retry.Backoff
 	for range 5 {
-		if s.send(ctx, points) || retry.Wait(ctx) != nil {
+		if s.send(ctx, points) || wait.Wait(ctx) != nil {
 			return
 		}
 	}

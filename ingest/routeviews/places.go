@@ -14,7 +14,7 @@ import (
 
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/internal/bgp"
-	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/retry"
 )
 
 // unknownFor is how long the cluster may say that it does not know a topic before that is believed: its brokers hear of a new one after
@@ -35,7 +35,7 @@ func (s *Source) places(ctx context.Context, from cluster, at map[string]map[int
 	if len(topics) == 0 {
 		return nil, nil
 	}
-	var retry kafka.Backoff
+	var wait retry.Backoff
 	for began := time.Now(); ; {
 		out, unknown, err := s.ask(ctx, from, topics, at)
 		if err != nil || unknown == "" {
@@ -45,7 +45,7 @@ func (s *Source) places(ctx context.Context, from cluster, at map[string]map[int
 			s.broken.Warn("the cluster does not know a topic that its list names", "topic", unknown)
 			return out, nil
 		}
-		if err := retry.Wait(ctx); err != nil {
+		if err := wait.Wait(ctx); err != nil {
 			return nil, fmt.Errorf("waiting for the cluster to know %s: %w", unknown, err)
 		}
 	}

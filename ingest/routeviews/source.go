@@ -68,7 +68,7 @@ type Source struct {
 	broken      *telemetry.Limited
 
 	heard    atomic.Int64          // when the cluster last answered, Unix nanoseconds
-	undialed atomic.Pointer[error] // why the last connection to the cluster could not be opened; points to nil where it was
+	dialed   telemetry.Readiness   // why the last connection to the cluster could not be opened
 
 	mu         sync.Mutex
 	started    time.Time // zero: Run has not begun
@@ -143,8 +143,8 @@ func (s *Source) Ready() error {
 
 // unheard says why nothing is heard of the cluster.
 func (s *Source) unheard() string {
-	if err := s.undialed.Load(); err != nil && *err != nil {
-		return neterror.Why(*err)
+	if err := s.dialed.Ready(); err != nil {
+		return neterror.Why(err)
 	}
 	return strings.Join(s.cfg.Brokers, ", ") + " does not answer"
 }
@@ -164,7 +164,7 @@ func (s *Source) OnBrokerConnect(meta kgo.BrokerMetadata, _ time.Duration, _ net
 	if err != nil {
 		err = &net.OpError{Op: "dial", Net: "tcp", Addr: broker(net.JoinHostPort(meta.Host, strconv.Itoa(int(meta.Port)))), Err: err}
 	}
-	s.undialed.Store(&err)
+	s.dialed.Set(err)
 }
 
 // OnBrokerRead is kgo's hook: the cluster answers.

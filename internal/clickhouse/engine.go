@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/darkmap/darkmap/internal/retry"
 )
 
 var (
@@ -112,7 +114,7 @@ func StartEngine(ctx context.Context, cfg EngineConfig) (*Engine, error) {
 			}
 			return e, nil
 		}
-		if err := wait(ctx, 200*time.Millisecond); err != nil {
+		if err := retry.Sleep(ctx, 200*time.Millisecond); err != nil {
 			return nil, fmt.Errorf("starting the embedded ClickHouse: %w", err)
 		}
 	}
@@ -162,7 +164,7 @@ func (e *Engine) supervise(ctx context.Context, c *child) {
 		e.unlockErr = e.lock.Close()
 		close(e.done)
 	}()
-	var b backoff
+	r := newRestarts()
 	for {
 		select {
 		case <-ctx.Done():
@@ -173,7 +175,7 @@ func (e *Engine) supervise(ctx context.Context, c *child) {
 		ended, why := time.Now(), c.why()
 		e.down(why, ended)
 		e.cfg.Log.Warn("the embedded ClickHouse has ended and is started again", "why", why.Error())
-		next, err := e.revive(ctx, &b, ended.Sub(c.started), why)
+		next, err := e.revive(ctx, r, ended.Sub(c.started), why)
 		if err != nil {
 			e.err = err
 			return
@@ -189,14 +191,14 @@ func (e *Engine) supervise(ctx context.Context, c *child) {
 
 // revive starts a new child as often as it takes; why is the end of the last one. It fails when ctx
 // ends, or when it gives up.
-func (e *Engine) revive(ctx context.Context, b *backoff, served time.Duration, why error) (*child, error) {
+func (e *Engine) revive(ctx context.Context, r *restarts, served time.Duration, why error) (*child, error) {
 	said := time.Now()
 	for {
-		pause := b.next(served)
-		if e.cfg.GiveUpAfter > 0 && b.ends >= e.cfg.GiveUpAfter {
+		pause := r.next(served)
+		if e.cfg.GiveUpAfter > 0 && r.ends >= e.cfg.GiveUpAfter {
 			return nil, fmt.Errorf("%w: %w", ErrGaveUp, e.Ready())
 		}
-		if err := wait(ctx, pause); err != nil {
+		if err := retry.Sleep(ctx, pause); err != nil {
 			return nil, err
 		}
 		c, err := startChild(ctx, e.cfg, e.server)
@@ -296,15 +298,4 @@ func (e *Engine) Close() error {
 	e.stop()
 	<-e.done
 	return e.unlockErr
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

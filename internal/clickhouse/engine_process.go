@@ -15,6 +15,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/darkmap/darkmap/internal/retry"
 )
 
 // child is one process of the engine.
@@ -176,7 +178,7 @@ func (c *child) handshake(ctx context.Context, s Server) error {
 			return c.whyNot()
 		default:
 		}
-		if wait(ctx, 5*time.Millisecond) != nil {
+		if retry.Sleep(ctx, 5*time.Millisecond) != nil {
 			return fmt.Errorf("waiting for its answer (%w): %w", err, context.Cause(ctx))
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/darkmap/darkmap/internal/retry"
 )
 
 // EngineState says how an embedded engine is.
@@ -69,26 +71,30 @@ func downError(socket string, err error) error {
 
 // The waits between an engine's end and the next start.
 const (
-	backoffFirst = 200 * time.Millisecond
-	backoffMost  = 30 * time.Second
+	restartMin = 200 * time.Millisecond
+	restartMax = 30 * time.Second
 	// healthyAfter is how long an engine has to serve so that its end counts as the first one
 	// again.
 	healthyAfter = time.Minute
 )
 
-// backoff counts the ends of an engine that follow one another. The zero value is ready.
-type backoff struct{ ends int }
+// restarts counts the ends of an engine that follow one another, and spaces the starts.
+type restarts struct {
+	ends    int
+	backoff retry.Backoff
+}
+
+func newRestarts() *restarts {
+	return &restarts{backoff: retry.Backoff{Min: restartMin, Max: restartMax}}
+}
 
 // next returns how long to wait after an engine has ended that had served for so long; 0 for one
 // that did not start.
-func (b *backoff) next(served time.Duration) time.Duration {
+func (r *restarts) next(served time.Duration) time.Duration {
 	if served >= healthyAfter {
-		b.ends = 0
+		r.ends = 0
+		r.backoff.Reset()
 	}
-	b.ends++
-	wait := backoffFirst
-	for i := 1; i < b.ends && wait < backoffMost; i++ {
-		wait *= 2
-	}
-	return min(wait, backoffMost)
+	r.ends++
+	return r.backoff.Next()
 }

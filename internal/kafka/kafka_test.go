@@ -15,6 +15,7 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/kafkatest"
+	"github.com/darkmap/darkmap/internal/retry"
 	"github.com/darkmap/darkmap/schemas"
 )
 
@@ -124,7 +125,7 @@ func testApplyAndRemove(t *testing.T, cfg kafka.Config) {
 		want = kafka.Altered
 	}
 	var changes []kafka.Change
-	for wait := (kafka.Backoff{}); len(changes) == 0; { // a cluster takes a moment to show it
+	for wait := (retry.Backoff{}); len(changes) == 0; { // a cluster takes a moment to show it
 		if changes, err = kafka.Apply(ctx, cfg, log, schemas.Topics); err != nil || wait.Wait(ctx) != nil {
 			t.Fatal(err)
 		}

@@ -9,6 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/internal/retry"
 )
 
 // Reading says which topics of the registry a stage's group reads.
@@ -36,13 +38,13 @@ const lagRetries = 8
 
 // Lag asks how far groups are behind. A group that has committed nothing yet is behind by the whole log.
 func Lag(ctx context.Context, adm *kadm.Client, cfg Config, readings ...Reading) ([]GroupLag, error) {
-	var retry Backoff
+	var wait retry.Backoff
 	for i := 0; ; i++ {
 		lags, err := lagNow(ctx, adm, cfg, readings)
 		if err == nil || !kerr.IsRetriable(err) || i == lagRetries {
 			return lags, err
 		}
-		if err := retry.Wait(ctx); err != nil {
+		if err := wait.Wait(ctx); err != nil {
 			return nil, err
 		}
 	}

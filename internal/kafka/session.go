@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"slices"
 	"strconv"
 	"time"
@@ -151,22 +150,3 @@ func DeadLetter(cfg Config, stage string, rec *kgo.Record, reason string) *kgo.R
 	}
 	return out
 }
-
-// Backoff waits between attempts: 100 ms to 5 s, with jitter. The zero value begins at the shortest.
-type Backoff struct{ last time.Duration }
-
-// Wait waits, or until ctx ends, which it reports.
-func (b *Backoff) Wait(ctx context.Context) error {
-	b.last = min(max(2*b.last, 100*time.Millisecond), 5*time.Second)
-	t := time.NewTimer(b.last/2 + rand.N(b.last/2)) //nolint:gosec // jitter needs no secrecy
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
-}
-
-// Reset begins at the shortest again.
-func (b *Backoff) Reset() { b.last = 0 }

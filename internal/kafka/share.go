@@ -9,6 +9,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/internal/retry"
 )
 
 // Share is a member of a group that shares out the partitions of a topic among processes that do not read it: whoever has a
@@ -71,7 +73,7 @@ func (s *Share) change(m map[string][]int32, given bool) {
 // wrong the client tries again.
 func (s *Share) Run(ctx context.Context) error {
 	defer s.cl.CloseAllowingRebalance()
-	var wait Backoff
+	var wait retry.Backoff
 	for ctx.Err() == nil {
 		err := FetchErr(s.cl.PollFetches(ctx))
 		switch {

@@ -8,11 +8,13 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/internal/retry"
+	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
 // Transformer turns one record into any number. It has no state, does no I/O, and is called from several goroutines at
@@ -52,8 +54,7 @@ type Transform struct {
 	log *slog.Logger
 	reg prometheus.Registerer
 	m   transformMetrics
-	// reason is why the loop is not ready; nil when it is.
-	reason atomic.Pointer[string]
+	ready telemetry.Readiness
 }
 
 // NewTransform is inert. reg may be nil.
@@ -65,16 +66,14 @@ func NewTransform(cfg Config, tc TransformConfig, t Transformer, log *slog.Logge
 		tc.Drain = 10 * time.Second
 	}
 	x := &Transform{cfg: cfg, tc: tc, t: t, log: log, reg: reg, m: newTransformMetrics(reg, tc.Stage)}
-	x.notReady("not started")
+	x.ready.Set(errors.New("not started"))
 	return x
 }
 
-func (x *Transform) notReady(reason string) { x.reason.Store(&reason) }
-
 // Ready is nil while the member has its place in the group.
 func (x *Transform) Ready() error {
-	if r := x.reason.Load(); r != nil {
-		return fmt.Errorf("%s: %s", x.tc.Stage, *r)
+	if err := x.ready.Ready(); err != nil {
+		return fmt.Errorf("%s: %w", x.tc.Stage, err)
 	}
 	return nil
 }
@@ -82,9 +81,9 @@ func (x *Transform) Ready() error {
 // Run blocks until ctx ends, and finishes the transaction it is in. It fails only where another process took the
 // instance's place; everything else is tried again.
 func (x *Transform) Run(ctx context.Context) error {
-	var wait Backoff
+	var wait retry.Backoff
 	for {
-		x.notReady("joining the group")
+		x.ready.Set(errors.New("joining the group"))
 		err := x.session(ctx, &wait)
 		switch {
 		case Fenced(err):
@@ -96,7 +95,7 @@ func (x *Transform) Run(ctx context.Context) error {
 			return nil
 		}
 		x.log.Warn("session ended, trying again", "stage", x.tc.Stage, "err", err)
-		x.notReady(err.Error())
+		x.ready.Set(err)
 		if wait.Wait(ctx) != nil {
 			return nil
 		}
@@ -104,9 +103,9 @@ func (x *Transform) Run(ctx context.Context) error {
 }
 
 // session consumes until something fails or ctx ends.
-func (x *Transform) session(ctx context.Context, wait *Backoff) error {
+func (x *Transform) session(ctx context.Context, wait *retry.Backoff) error {
 	s, err := NewSession(ctx, x.cfg, SessionConfig{Stage: x.tc.Stage, Instance: x.tc.Instance, Topics: []string{x.tc.Input}}, x.log, x.reg,
-		kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) { x.reason.Store(nil) }))
+		kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) { x.ready.Set(nil) }))
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/darkmap/darkmap/internal/datatest"
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/retry"
 )
 
 // apacheVersion is what pom.xml pins.
@@ -149,7 +150,7 @@ func waitReady(tb testing.TB, cfg kafka.Config) {
 		tb.Fatal(err)
 	}
 	defer adm.Close()
-	var wait kafka.Backoff
+	var wait retry.Backoff
 	for {
 		_, err := adm.ListTopics(ctx)
 		if err == nil {

@@ -3,7 +3,6 @@ package rislivetest
 import (
 	"bytes"
 	"cmp"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -186,26 +185,21 @@ func Burst(host string, n int) *Schedule {
 
 // announce writes an UPDATE of count /24s of 10.0.0.0/8 and what follows it, counted from first.
 func announce(first, count int) []byte {
-	attributes := []byte{
-		0x40, 1, 1, 0, // ORIGIN IGP
-		0x40, 2, 14, 2, 3, 0, 0, 0xfb, 0xf4, 0, 0, 0xfb, 0xf5, 0, 0, 0xfb, 0xf6, // AS_PATH 64500 64501 64502
-		0x40, 3, 4, 192, 0, 2, 1, // NEXT_HOP
-	}
-	b := bytes.Repeat([]byte{0xff}, 16)
-	b = append(b, 0, 0, 2, 0, 0)
-	b = binary.BigEndian.AppendUint16(b, uint16(len(attributes)))
-	b = append(b, attributes...)
+	u := wire.PlainUpdate{Attributes: wire.PlainAttributes{Path: []bgp.ASN{64500, 64501, 64502}, NextHop: netip.AddrFrom4([4]byte{192, 0, 2, 1})}}
 	for i := first; i < first+count; i++ {
-		b = append(b, 24, byte(10+i>>16), byte(i>>8), byte(i))
+		u.Announced = append(u.Announced, netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(10 + i>>16), byte(i >> 8), byte(i)}), 24))
 	}
-	binary.BigEndian.PutUint16(b[16:], uint16(len(b)))
+	b, err := wire.AppendUpdate(nil, u)
+	if err != nil {
+		panic(err) // count is too large for a message
+	}
 	return b
 }
 
 // Quiet is a schedule of nothing but KEEPALIVEs, one a second from a peer of each host: a feed that is alive.
 func Quiet(hosts []string, length time.Duration) *Schedule {
 	s := &Schedule{Length: length}
-	keepalive := append(bytes.Repeat([]byte{0xff}, 16), 0, 19, 4)
+	keepalive := wire.AppendMessage(nil, wire.MessageKeepalive, nil)
 	for at := time.Duration(0); at < length; at += time.Second {
 		for _, h := range hosts {
 			peer := bgp.Peer{Address: netip.AddrFrom4([4]byte{192, 0, 2, 1}), ASN: 64500}

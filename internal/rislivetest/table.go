@@ -9,14 +9,14 @@ import (
 	"slices"
 	"time"
 
-	"github.com/darkmap/darkmap/eval/simulate/mrt"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 	"github.com/darkmap/darkmap/internal/capture"
+	"github.com/darkmap/darkmap/internal/mrt"
 )
 
 // table is what the peers of one collector hold: a path as an announcement gives it, AS_SETs apart.
-type table map[bgp.Peer]map[netip.Prefix]mrt.Attributes
+type table map[bgp.Peer]map[netip.Prefix]wire.PlainAttributes
 
 // clone copies all that a play changes.
 func (t table) clone() table {
@@ -40,9 +40,9 @@ func (t table) rib(d *wire.Decoder, it *capture.Item) error {
 	return nil
 }
 
-func (t table) set(p bgp.Peer, prefix netip.Prefix, a mrt.Attributes) {
+func (t table) set(p bgp.Peer, prefix netip.Prefix, a wire.PlainAttributes) {
 	if t[p] == nil {
-		t[p] = map[netip.Prefix]mrt.Attributes{}
+		t[p] = map[netip.Prefix]wire.PlainAttributes{}
 	}
 	t[p][prefix] = a
 }
@@ -72,8 +72,8 @@ func (t table) hear(d *wire.Decoder, e *Event) error {
 	return nil
 }
 
-func attributes(u *wire.Update) mrt.Attributes {
-	a := mrt.Attributes{Origin: u.Attributes.Origin, NextHop: u.Attributes.NextHop, NextHop6: u.Attributes.MPNextHop}
+func attributes(u *wire.Update) wire.PlainAttributes {
+	a := wire.PlainAttributes{Origin: u.Attributes.Origin, NextHop: u.Attributes.NextHop, NextHop6: u.Attributes.MPNextHop}
 	for _, s := range u.Attributes.Path {
 		a.Path = append(a.Path, s.ASNs...)
 	}

@@ -102,7 +102,7 @@ func open(asn uint32, mode byte) []byte {
 		capabilities = append(capabilities, 69, 4, 0, 1, 1, mode)
 	}
 	body := []byte{4, 0x5b, 0xa0, 0, 180, 192, 0, 2, 1, byte(2 + len(capabilities)), 2, byte(len(capabilities))}
-	return message(wire.MessageOpen, append(body, capabilities...))
+	return wire.AppendMessage(nil, wire.MessageOpen, append(body, capabilities...))
 }
 
 // Down is a Peer Down: the remote system closed without notification.
@@ -112,9 +112,3 @@ func (p Peer) Down(timestamp int64) []byte {
 
 // Termination is the end of a router's BMP session, closed by its administrator.
 func Termination() []byte { return bmp(wire.BMPTermination, []byte{0, 1, 0, 2, 0, 0}) }
-
-func message(typ wire.MessageType, body []byte) []byte {
-	b := bytes.Repeat([]byte{0xff}, 16)
-	b = binary.BigEndian.AppendUint16(b, uint16(wire.HeaderLength+len(body)))
-	return append(append(b, byte(typ)), body...)
-}

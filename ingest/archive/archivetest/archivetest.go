@@ -19,8 +19,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/darkmap/darkmap/eval/simulate/mrt"
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/bgp/wire"
+	"github.com/darkmap/darkmap/internal/mrt"
 )
 
 // World is a routing table that some collectors see. IPv6 has every sixth prefix.
@@ -73,7 +74,7 @@ func (w *World) Route(c, p, i, version int) (origin, upstream bgp.ASN) {
 	return origin, bgp.ASN(20_000 + (mix(i/4)+mix((c*w.Peers+p)%5, version)%3)%5_000)
 }
 
-func (w *World) attributes(a *mrt.Attributes, c, p, i, version int) {
+func (w *World) attributes(a *wire.PlainAttributes, c, p, i, version int) {
 	origin, upstream := w.Route(c, p, i, version)
 	peer := w.Peer(c, p)
 	h := mix(i, p, c)
@@ -124,14 +125,14 @@ func (w *World) Changes(c, n, salt int, from, to time.Time) []Change {
 
 // Message returns the BGP message of a change.
 func (w *World) Message(c int, ch Change) ([]byte, error) {
-	var u mrt.Update
+	var u wire.PlainUpdate
 	if ch.Version == 0 {
 		u.Withdrawn = []netip.Prefix{w.Prefix(ch.Prefix)}
 	} else {
 		u.Announced = []netip.Prefix{w.Prefix(ch.Prefix)}
 		w.attributes(&u.Attributes, c, ch.Peer, ch.Prefix, ch.Version)
 	}
-	return mrt.AppendUpdate(nil, u)
+	return wire.AppendUpdate(nil, u)
 }
 
 // WriteUpdates writes changes of collector c as BGP4MP_ET.

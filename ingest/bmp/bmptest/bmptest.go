@@ -4,7 +4,6 @@
 package bmptest
 
 import (
-	"bytes"
 	"encoding/binary"
 	"net/netip"
 
@@ -102,56 +101,36 @@ func Monitoring(p Peer, update []byte) []byte { return OfPeer(wire.BMPRouteMonit
 // Statistics carries no counters.
 func Statistics(p Peer) []byte { return OfPeer(wire.BMPStatistics, p, make([]byte, 4)) }
 
-// BGP frames a BGP message.
-func BGP(typ wire.MessageType, body []byte) []byte {
-	b := append(make([]byte, 0, wire.HeaderLength+len(body)), bytes.Repeat([]byte{0xff}, 16)...)
-	b = binary.BigEndian.AppendUint16(b, uint16(wire.HeaderLength+len(body)))
-	return append(append(b, byte(typ)), body...)
-}
-
 // Open is an OPEN message.
 func Open(asn bgp.ASN) []byte {
 	caps := []byte{1, 4, 0, 1, 0, 1, 1, 4, 0, 2, 0, 1, 65, 4}
 	caps = binary.BigEndian.AppendUint32(caps, uint32(asn))
 	body := binary.BigEndian.AppendUint16([]byte{4}, uint16(min(asn, 23456)))
 	body = append(body, 0, 180, 192, 0, 2, 1, byte(2+len(caps)), 2, byte(len(caps)))
-	return BGP(wire.MessageOpen, append(body, caps...))
+	return wire.AppendMessage(nil, wire.MessageOpen, append(body, caps...))
 }
 
 // Announce is an UPDATE for one prefix of either family.
 func Announce(prefix netip.Prefix, path ...bgp.ASN) []byte {
-	attributes := []byte{0x40, 1, 1, 0, 0x40, 2, byte(2 + 4*len(path)), 2, byte(len(path))}
-	for _, asn := range path {
-		attributes = binary.BigEndian.AppendUint32(attributes, uint32(asn))
-	}
-	if prefix.Addr().Is4() {
-		attributes = append(attributes, 0x40, 3, 4, 192, 0, 2, 254)
-		return update(nil, attributes, nlri(prefix))
-	}
-	reach := append([]byte{0, 2, 1, 16, 0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0}, nlri(prefix)...)
-	return update(nil, append(append(attributes, 0x80, 14, byte(len(reach))), reach...), nil)
+	return update(wire.PlainUpdate{Announced: []netip.Prefix{prefix}, Attributes: wire.PlainAttributes{
+		Path: path, NextHop: netip.AddrFrom4([4]byte{192, 0, 2, 254}), NextHop6: netip.MustParseAddr("2001:db8::1"),
+	}})
 }
 
 // Withdraw is an UPDATE that withdraws one prefix of either family.
 func Withdraw(prefix netip.Prefix) []byte {
-	if prefix.Addr().Is4() {
-		return update(nlri(prefix), nil, nil)
-	}
-	unreach := append([]byte{0, 2, 1}, nlri(prefix)...)
-	return update(nil, append([]byte{0x80, 15, byte(len(unreach))}, unreach...), nil)
+	return update(wire.PlainUpdate{Withdrawn: []netip.Prefix{prefix}})
 }
 
 // EndOfRIB ends an initial table of IPv4 (RFC 4724).
-func EndOfRIB() []byte { return update(nil, nil, nil) }
+func EndOfRIB() []byte { return wire.AppendEndOfRIB(nil, bgp.IPv4) }
 
-func nlri(p netip.Prefix) []byte {
-	return append([]byte{byte(p.Bits())}, p.Addr().AsSlice()[:(p.Bits()+7)/8]...)
-}
-
-func update(withdrawn, attributes, routes []byte) []byte {
-	b := binary.BigEndian.AppendUint16(nil, uint16(len(withdrawn)))
-	b = binary.BigEndian.AppendUint16(append(b, withdrawn...), uint16(len(attributes)))
-	return BGP(wire.MessageUpdate, append(append(b, attributes...), routes...))
+func update(u wire.PlainUpdate) []byte {
+	b, err := wire.AppendUpdate(nil, u)
+	if err != nil {
+		panic(err) // a path of more than 255 AS numbers
+	}
+	return b
 }
 
 // Route is the nth of many IPv4 prefixes of 24 bits, from 10.0.0.0 on.

@@ -35,8 +35,7 @@ type risBuilder struct {
 
 // build encodes one message; the result holds until the next call.
 func (b *risBuilder) build(data *fastjson.Value, typ MessageType) ([]byte, error) {
-	b.buf = append(b.buf[:0], bytes.Repeat([]byte{0xff}, 16)...)
-	b.buf = append(b.buf, 0, 0, byte(typ))
+	b.buf = appendHeader(b.buf[:0], typ)
 	var err error
 	switch typ {
 	case MessageUpdate:
@@ -53,7 +52,7 @@ func (b *risBuilder) build(data *fastjson.Value, typ MessageType) ([]byte, error
 	if len(b.buf) > math.MaxUint16 {
 		return nil, fmt.Errorf("the fields make a message of %d octets: %w", len(b.buf), ErrBadLength)
 	}
-	binary.BigEndian.PutUint16(b.buf[16:], uint16(len(b.buf)))
+	setLength(b.buf)
 	return b.buf, nil
 }
 
@@ -124,9 +123,9 @@ func (b *risBuilder) update(data *fastjson.Value) error {
 			return fmt.Errorf("field withdrawals: %w", err)
 		}
 		if p.Addr().Is4() {
-			b.withdrawn4 = appendPrefix(b.withdrawn4, p)
+			b.withdrawn4 = AppendPrefix(b.withdrawn4, p)
 		} else {
-			b.withdrawn6 = appendPrefix(b.withdrawn6, p)
+			b.withdrawn6 = AppendPrefix(b.withdrawn6, p)
 		}
 	}
 	for _, v := range data.GetArray("announcements") {
@@ -172,14 +171,14 @@ func (b *risBuilder) announcement(v *fastjson.Value) error {
 		}
 		b.seen[p] = struct{}{}
 		if p.Addr().Is4() && hop.Is4() {
-			b.reach4 = appendPrefix(b.reach4, p)
+			b.reach4 = AppendPrefix(b.reach4, p)
 			if !b.next4.IsValid() {
 				b.next4 = hop
 			}
 			continue
 		}
 		f := bgp.FamilyOf(p)
-		b.mp[f] = appendPrefix(b.mp[f], p)
+		b.mp[f] = AppendPrefix(b.mp[f], p)
 		if !b.mpNext[f].IsValid() || b.mpNext[f].IsLinkLocalUnicast() {
 			b.mpNext[f] = netip.AddrFrom16(hop.As16())
 		}
@@ -300,25 +299,6 @@ func (b *risBuilder) optional(data *fastjson.Value) error {
 		b.attribute(flagOptional|flagTransitive, typeCommunities, communities)
 	}
 	return nil
-}
-
-// appendSegments appends asns as one segment, or more where they are more than 255.
-func appendSegments(path []byte, typ bgp.SegmentType, asns []bgp.ASN) []byte {
-	for len(asns) > 0 {
-		n := min(len(asns), math.MaxUint8)
-		path = append(path, byte(typ), byte(n))
-		for _, a := range asns[:n] {
-			path = binary.BigEndian.AppendUint32(path, uint32(a))
-		}
-		asns = asns[n:]
-	}
-	return path
-}
-
-// appendPrefix appends a prefix as NLRI have it (RFC 4271 §4.3).
-func appendPrefix(dst []byte, p netip.Prefix) []byte {
-	a := p.Addr().AsSlice()
-	return append(append(dst, byte(p.Bits())), a[:(p.Bits()+7)/8]...)
 }
 
 // jsonPrefix reads a prefix in any spelling, host bits masked.

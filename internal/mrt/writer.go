@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
 
 // The record types and subtypes that are written (RFC 6396 §4).
@@ -39,7 +40,7 @@ type TablePeer struct {
 type Entry struct {
 	Peer       uint16
 	Originated time.Time
-	Attributes Attributes
+	Attributes wire.PlainAttributes
 }
 
 // Writer writes records, one Write each. It keeps the first error and then writes nothing; it is not safe for
@@ -100,25 +101,20 @@ func (w *Writer) PeerIndexTable(t time.Time, collector netip.Addr, view string, 
 
 // RIB writes one prefix of a table (RFC 6396 §4.3.2); the MP_REACH_NLRI of IPv6 is the short form of §4.3.4.
 func (w *Writer) RIB(t time.Time, sequence uint32, p netip.Prefix, entries []Entry) {
-	subtype := uint16(subtypeRIBIPv4Unicast)
-	six := bgp.FamilyOf(p) == bgp.IPv6
-	if six {
+	subtype, family := uint16(subtypeRIBIPv4Unicast), bgp.FamilyOf(p)
+	if family == bgp.IPv6 {
 		subtype = subtypeRIBIPv6Unicast
 	}
 	w.begin(t.Unix()*1e6, typeTableDumpV2, subtype)
 	w.buf = binary.BigEndian.AppendUint32(w.buf, sequence)
-	w.buf = appendPrefix(w.buf, p)
+	w.buf = wire.AppendPrefix(w.buf, p)
 	w.buf = binary.BigEndian.AppendUint16(w.buf, uint16(len(entries)))
 	for _, e := range entries {
 		w.buf = binary.BigEndian.AppendUint16(w.buf, e.Peer)
 		w.buf = binary.BigEndian.AppendUint32(w.buf, uint32(e.Originated.Unix()))
 		at := len(w.buf)
 		w.buf = append(w.buf, 0, 0)
-		w.buf = appendAttributes(w.buf, e.Attributes, !six)
-		if six {
-			w.buf = append(w.buf, flagOptional, attrMPReach, 17, 16)
-			w.buf = append(w.buf, e.Attributes.NextHop6.AsSlice()...)
-		}
+		w.buf = wire.AppendRIBAttributes(w.buf, e.Attributes, family)
 		binary.BigEndian.PutUint16(w.buf[at:], uint16(len(w.buf)-at-2))
 	}
 	w.end()

@@ -1,0 +1,163 @@
+// Package outagelog folds the records of bgp.outages.v1 to the newest state of each outage, and selects outages by time,
+// place and network.
+//
+// In: records of that topic, in any order; the caller reads them (kafka.ReadToEnd, kafka.TailSince). Out: outages by
+// start. A Log starts no goroutine and may be used by several at once. It holds the newest record of at most MaxOutages
+// outages; Dropped counts those that it gave up.
+package outagelog
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+// MaxOutages is how many outages a Log holds. When there are more it drops a tenth of them: first blips and retracted
+// outages, then closed ones, then open ones, of each those that ended or began first.
+const MaxOutages = 100_000
+
+// Entry is the newest state of an outage.
+type Entry struct {
+	Outage bgp.Outage
+	// JSON is the object of the record, as the topic carries it. It must not be changed.
+	JSON []byte
+}
+
+// Log holds the newest state of each outage. It is safe for concurrent use.
+type Log struct {
+	mu      sync.Mutex
+	newest  map[key]Entry
+	until   time.Time // event time that was reached
+	limit   int
+	dropped int
+}
+
+// key names an outage among those of all datasets.
+type key struct{ dataset, id string }
+
+// New returns a Log without outages.
+func New() *Log { return &Log{newest: map[key]Entry{}, limit: MaxOutages} }
+
+// Add takes a record of bgp.outages.v1, and returns the outage as that record has it. A record with a lower sequence than
+// one that was added before changes nothing. The error names the record that cannot be decoded.
+func (l *Log) Add(rec *kgo.Record) (bgp.Outage, error) {
+	var msg pb.OutageRecord
+	if err := msg.UnmarshalVT(rec.Value); err != nil {
+		return bgp.Outage{}, fmt.Errorf("decoding an outage at offset %d: %w", rec.Offset, err)
+	}
+	var o bgp.Outage
+	if err := json.Unmarshal(msg.GetJson(), &o); err != nil {
+		return bgp.Outage{}, fmt.Errorf("decoding outage %s: %w", msg.GetId(), err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	k := key{o.Dataset, o.ID}
+	if old, ok := l.newest[k]; !ok || old.Outage.Sequence < o.Sequence {
+		l.newest[k] = Entry{o, msg.GetJson()}
+	}
+	if len(l.newest) > l.limit {
+		l.drop()
+	}
+	return o, nil
+}
+
+// drop leaves nine tenths of the limit. mu is held.
+func (l *Log) drop() {
+	order := slices.SortedFunc(maps.Keys(l.newest), func(a, b key) int {
+		x, y := l.newest[a].Outage, l.newest[b].Outage
+		return cmp.Or(rank(x)-rank(y), last(x).Compare(last(y)), cmp.Compare(a.id, b.id), cmp.Compare(a.dataset, b.dataset))
+	})
+	for _, k := range order[:len(order)-l.limit*9/10] {
+		delete(l.newest, k)
+		l.dropped++
+	}
+}
+
+// rank orders outages by how much their loss matters, the least first.
+func rank(o bgp.Outage) int {
+	switch {
+	case hidden(o):
+		return 0
+	case o.End != nil:
+		return 1
+	}
+	return 2
+}
+
+// last is the end of an outage, of an open one its start.
+func last(o bgp.Outage) time.Time {
+	if o.End != nil {
+		return *o.End
+	}
+	return o.Start
+}
+
+// hidden reports whether an outage is shown only where all are asked for.
+func hidden(o bgp.Outage) bool { return o.Blip || o.State == bgp.StateRetracted }
+
+// Reached notes the event time up to which the detector has decided: open outages last until then.
+func (l *Log) Reached(t time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.until = t
+}
+
+// Count returns how many outages there are, blips and retracted ones left out.
+func (l *Log) Count() (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range l.newest {
+		if !hidden(e.Outage) {
+			n++
+		}
+	}
+	return n
+}
+
+// Dropped returns how many outages were given up because there were more than MaxOutages.
+func (l *Log) Dropped() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.dropped
+}
+
+// Select returns the outages that pass the filter, by start, entity type, code, family and id. The duration of an open one
+// counts to the time that was given to Reached.
+func (l *Log) Select(f Filter) []Entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []Entry
+	for _, e := range l.newest {
+		if !f.Shows(e.Outage) {
+			continue
+		}
+		if e.Outage.End == nil && l.until.After(e.Outage.Start) { // its last record may be older
+			e.Outage.DurationSeconds = int64(l.until.Sub(e.Outage.Start).Seconds())
+		}
+		out = append(out, e)
+	}
+	slices.SortFunc(out, func(a, b Entry) int {
+		x, y := a.Outage, b.Outage
+		return cmp.Or(x.Start.Compare(y.Start), cmp.Compare(x.Entity.Type, y.Entity.Type), cmp.Compare(x.Entity.Code, y.Entity.Code),
+			cmp.Compare(x.Family, y.Family), cmp.Compare(x.ID, y.ID), cmp.Compare(x.Dataset, y.Dataset))
+	})
+	return out
+}
+
+// Outages returns the outages of entries, without their JSON.
+func Outages(entries []Entry) []bgp.Outage {
+	out := make([]bgp.Outage, len(entries))
+	for i, e := range entries {
+		out[i] = e.Outage
+	}
+	return out
+}

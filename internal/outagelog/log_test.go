@@ -1,0 +1,212 @@
+package outagelog
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+var start = time.Date(2014, 12, 22, 16, 15, 0, 0, time.UTC)
+
+// record is the record of an outage.
+func record(t *testing.T, o bgp.Outage) *kgo.Record {
+	t.Helper()
+	if o.Entity == (bgp.Entity{}) {
+		o.Entity = bgp.Entity{Type: bgp.EntityCountry, Code: "KP"}
+	}
+	object, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := (&pb.OutageRecord{Id: o.ID, Json: object}).MarshalVT()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &kgo.Record{Topic: "bgp.outages.v1", Offset: 7, Value: b}
+}
+
+func add(t *testing.T, l *Log, all ...bgp.Outage) {
+	t.Helper()
+	for _, o := range all {
+		got, err := l.Add(record(t, o))
+		if err != nil || got.ID != o.ID || got.Sequence != o.Sequence {
+			t.Fatalf("got %+v and %v, want %s, %d", got, err, o.ID, o.Sequence)
+		}
+	}
+}
+
+// states are id, dataset, sequence and state of what passes the filter.
+func states(l *Log, f Filter) (out []string) {
+	for _, e := range l.Select(f) {
+		out = append(out, fmt.Sprintf("%s %s %d %s", e.Outage.Dataset, e.Outage.ID, e.Outage.Sequence, e.Outage.State))
+	}
+	return out
+}
+
+// TestLogNewest keeps the record with the highest sequence, in whichever order they come, and apart by dataset.
+func TestLogNewest(t *testing.T) {
+	t.Parallel()
+	end := start.Add(time.Hour)
+	life := []bgp.Outage{
+		{ID: "a", Dataset: "live", Sequence: 1, State: bgp.StateOpen, Start: start},
+		{ID: "a", Dataset: "live", Sequence: 2, State: bgp.StateClosed, Start: start, End: &end},
+		{ID: "a", Dataset: "live", Sequence: 3, State: bgp.StateOpen, Event: bgp.EventReopened, Start: start},
+	}
+	for _, order := range [][]int{{0, 1, 2}, {2, 1, 0}, {1, 2, 0}, {2, 0, 1, 2}} {
+		l := New()
+		for _, i := range order {
+			add(t, l, life[i])
+		}
+		if diff := cmp.Diff([]string{"live a 3 open"}, states(l, Filter{})); diff != "" {
+			t.Errorf("order %v (-want +got):\n%s", order, diff)
+		}
+	}
+	l := New()
+	add(t, l, life[1], bgp.Outage{ID: "a", Dataset: "demo", Sequence: 1, State: bgp.StateOpen, Start: start}, life[0])
+	if diff := cmp.Diff([]string{"demo a 1 open", "live a 2 closed"}, states(l, Filter{})); diff != "" {
+		t.Errorf("two datasets (-want +got):\n%s", diff)
+	}
+}
+
+// TestLogJSON gives the object as the topic carries it, and the duration of an open outage up to the time reached.
+func TestLogJSON(t *testing.T) {
+	t.Parallel()
+	l := New()
+	o := bgp.Outage{ID: "a", Sequence: 1, State: bgp.StateOpen, Start: start, DurationSeconds: 60}
+	add(t, l, o, bgp.Outage{ID: "b", Sequence: 1, State: bgp.StateRetracted, Start: start})
+	l.Reached(start.Add(2 * time.Hour))
+	got := l.Select(Filter{})
+	if len(got) != 1 || got[0].Outage.DurationSeconds != 7200 || !strings.Contains(string(got[0].JSON), `"duration_seconds":60`) {
+		t.Errorf("got %+v with %s, want 7200 seconds and the record's 60", got, got[0].JSON)
+	}
+	if l.Count() != 1 || len(Outages(l.Select(Filter{All: true}))) != 2 {
+		t.Errorf("got %d, and %d of all, want 1 and 2", l.Count(), len(l.Select(Filter{All: true})))
+	}
+}
+
+// TestLogDamaged names what cannot be decoded, and keeps what it had.
+func TestLogDamaged(t *testing.T) {
+	t.Parallel()
+	l := New()
+	if _, err := l.Add(&kgo.Record{Offset: 7, Value: []byte{0xff}}); err == nil || !strings.Contains(err.Error(), "offset 7") {
+		t.Errorf("got %v, want an error that names the offset", err)
+	}
+	b, err := (&pb.OutageRecord{Id: "a", Json: []byte("{")}).MarshalVT()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Add(&kgo.Record{Value: b}); err == nil || !strings.Contains(err.Error(), "outage a") {
+		t.Errorf("got %v, want an error that names the outage", err)
+	}
+	if n := l.Count(); n != 0 {
+		t.Errorf("got %d outages, want none", n)
+	}
+}
+
+// TestLogBound never holds more than its limit: blips go first, then the outages that ended first, open ones last.
+func TestLogBound(t *testing.T) {
+	t.Parallel()
+	l := New()
+	l.limit = 10
+	for i := range 4 {
+		at := start.Add(time.Duration(i) * time.Minute)
+		end := at.Add(time.Minute)
+		add(t, l,
+			bgp.Outage{ID: fmt.Sprint("open", i), State: bgp.StateOpen, Start: at},
+			bgp.Outage{ID: fmt.Sprint("closed", i), State: bgp.StateClosed, Start: at, End: &end},
+			bgp.Outage{ID: fmt.Sprint("blip", i), State: bgp.StateClosed, Blip: true, Start: at, End: &end})
+		if len(l.newest) > l.limit {
+			t.Fatalf("%d outages, want at most %d", len(l.newest), l.limit)
+		}
+	}
+	var ids []string
+	for _, o := range Outages(l.Select(Filter{All: true})) {
+		ids = append(ids, o.ID)
+	}
+	slices.Sort(ids)
+	want := []string{"blip2", "blip3", "closed0", "closed1", "closed2", "closed3", "open0", "open1", "open2", "open3"}
+	if diff := cmp.Diff(want, ids); diff != "" || l.Dropped() != 2 {
+		t.Errorf("dropped %d, want 2 (-want +got):\n%s", l.Dropped(), diff)
+	}
+}
+
+// TestLogConcurrent is for the race detector.
+func TestLogConcurrent(t *testing.T) {
+	t.Parallel()
+	l := New()
+	records := make([]*kgo.Record, 100)
+	for i := range records {
+		records[i] = record(t, bgp.Outage{ID: fmt.Sprint(i % 10), Sequence: uint32(i), State: bgp.StateOpen, Start: start})
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for i, rec := range records {
+				if _, err := l.Add(rec); err != nil {
+					t.Error(err)
+					return
+				}
+				l.Reached(start.Add(time.Duration(i) * time.Minute))
+				l.Select(Filter{})
+			}
+		})
+	}
+	wg.Wait()
+	if n := l.Count(); n != 10 {
+		t.Errorf("got %d outages, want 10", n)
+	}
+}
+
+// TestFilter passes what each field means.
+func TestFilter(t *testing.T) {
+	t.Parallel()
+	end, asn, other := start.Add(time.Hour), bgp.ASN(64496), bgp.ASN(64497)
+	prefix := bgp.Outage{Start: start, End: &end, Entity: bgp.Entity{Type: bgp.EntityPrefix, Code: "198.51.100.0/24"}, Origins: []bgp.AS{{ASN: asn}}}
+	open := bgp.Outage{Start: start, Entity: bgp.Entity{Type: bgp.EntityCountry, Code: "KP"}}
+	region := bgp.Outage{Start: start, Entity: bgp.Entity{Type: bgp.EntityRegion, Code: "KP-01"}}
+	as := bgp.Outage{Start: start, Entity: bgp.Entity{Type: bgp.EntityAS, Code: asn.String()}}
+	blip := bgp.Outage{Start: start, Blip: true}
+	for name, test := range map[string]struct {
+		filter Filter
+		outage bgp.Outage
+		want   bool
+	}{
+		"all":                        {Filter{}, prefix, true},
+		"a blip":                     {Filter{}, blip, false},
+		"a retracted one":            {Filter{}, bgp.Outage{State: bgp.StateRetracted}, false},
+		"a blip, all asked":          {Filter{All: true}, blip, true},
+		"ended at from":              {Filter{From: end}, prefix, false},
+		"ended after from":           {Filter{From: end.Add(-time.Second)}, prefix, true},
+		"open":                       {Filter{From: end}, open, true},
+		"begins at to":               {Filter{To: start}, prefix, false},
+		"begins before to":           {Filter{To: start.Add(time.Second)}, prefix, true},
+		"country, lower case":        {Filter{Country: "kp"}, open, true},
+		"region of the country":      {Filter{Country: "KP"}, region, true},
+		"other country":              {Filter{Country: "NL"}, open, false},
+		"prefix, country asked":      {Filter{Country: "KP"}, prefix, false},
+		"AS":                         {Filter{ASN: &asn}, as, true},
+		"prefix of the AS":           {Filter{ASN: &asn}, prefix, true},
+		"prefix of another AS":       {Filter{ASN: &other}, prefix, false},
+		"country, AS asked":          {Filter{ASN: &asn}, open, false},
+		"prefix itself":              {Filter{Prefix: netip.MustParsePrefix("198.51.100.0/24")}, prefix, true},
+		"prefix within":              {Filter{Prefix: netip.MustParsePrefix("198.51.0.0/16")}, prefix, true},
+		"prefix that holds it":       {Filter{Prefix: netip.MustParsePrefix("198.51.100.0/25")}, prefix, false},
+		"AS, prefix asked":           {Filter{Prefix: netip.MustParsePrefix("0.0.0.0/0")}, as, false},
+		"prefix of the other family": {Filter{Prefix: netip.MustParsePrefix("::/0")}, prefix, false},
+	} {
+		if got := test.filter.Shows(test.outage); got != test.want {
+			t.Errorf("%s: got %v, want %v", name, got, test.want)
+		}
+	}
+}

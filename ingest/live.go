@@ -15,12 +15,16 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/darkmap/darkmap/ingest/backlog"
 	"github.com/darkmap/darkmap/ingest/bmp"
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/telemetry"
 	"github.com/darkmap/darkmap/schemas"
 )
+
+// Name is the stage's name.
+const Name = "ingest"
 
 // drain bounds the last flush.
 const drain = 10 * time.Second
@@ -53,7 +57,7 @@ type source interface {
 type Live struct {
 	cfg     Config
 	d       LiveDeps
-	metrics liveMetrics
+	waits   prometheus.Counter
 	running atomic.Pointer[running]
 	reason  atomic.Pointer[error] // why nothing runs yet
 }
@@ -70,7 +74,7 @@ type running struct {
 	// life is that of every dead letter: it is written even where its source has ended. end ends it.
 	life    context.Context //nolint:containedctx // as a kafka.Producer's
 	end     context.CancelFunc
-	ahead   ahead
+	backlog backlog.Limit
 	set     *stream.Set
 	id      string // of the installation
 	sources []source
@@ -86,7 +90,7 @@ func NewLive(cfg Config, d LiveDeps) (*Live, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	l := &Live{cfg: cfg, d: d, metrics: newLiveMetrics(d.Registerer)}
+	l := &Live{cfg: cfg, d: d, waits: backlog.NewWaits(d.Registerer)}
 	l.notReady(errors.New("not started"))
 	return l, nil
 }
@@ -188,7 +192,7 @@ func (l *Live) open(ctx context.Context) (*running, error) {
 	for {
 		r, err := l.connect(ctx)
 		if err == nil {
-			if err = r.build(l.metrics); err != nil {
+			if err = r.build(l.waits); err != nil {
 				r.close()
 			}
 			return r, err
@@ -226,9 +230,9 @@ func (l *Live) connect(ctx context.Context) (*running, error) {
 }
 
 // build makes the parts that need the producers.
-func (r *running) build(m liveMetrics) error {
-	r.ahead = ahead{
-		log: r.d.Log, kafka: r.d.Kafka, adm: kadm.NewClient(r.dead), producer: r.updates, consumers: r.d.Consumers, limit: r.cfg.AheadBytes, waits: m.waits,
+func (r *running) build(waits prometheus.Counter) error {
+	r.backlog = backlog.Limit{
+		Log: r.d.Log, Kafka: r.d.Kafka, Admin: kadm.NewClient(r.dead), Producer: r.updates, Consumers: r.d.Consumers, Bytes: r.cfg.AheadBytes, Waits: waits,
 	}
 	var err error
 	r.set, err = stream.NewSet(r.cfg.Stream, stream.Deps{

@@ -12,18 +12,27 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/datatest"
 	"github.com/darkmap/darkmap/internal/fetch"
 )
 
 // Main is what a TestMain of a package that starts engines ends with:
-// os.Exit(clickhousetest.Main(m)). The engine is the test's own program in another role.
+// os.Exit(clickhousetest.Main(m)). The engine is the test's own program in another role. Tests that leave a goroutine behind fail.
 func Main(m *testing.M) int {
 	if code, handled := clickhouse.RunEngineChild(os.Args); handled {
 		return code
 	}
-	return m.Run()
+	code := m.Run()
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	return code
 }
 
 // Library returns the path of the engine's library. Where there is none the test is skipped, or

@@ -64,25 +64,25 @@ type Live struct {
 
 // running is a Live while it runs.
 type running struct {
-	cfg     Config
-	d       LiveDeps
-	updates *kafka.Producer
-	feeds   *kafka.Producer
-	dead    *kgo.Client
-	lost    *telemetry.Limited
-	looked  time.Time // from when on wanted follows bgp.feeds
+	cfg      Config
+	d        LiveDeps
+	updates  *kafka.Producer
+	feeds    *kafka.Producer
+	dead     *kgo.Client
+	lost     *telemetry.Limited
+	caughtUp time.Time // from when on followRequests reads bgp.feeds
 	// life is that of every dead letter: it is written even where its source has ended. end ends it.
-	life    context.Context //nolint:containedctx // as a kafka.Producer's
-	end     context.CancelFunc
-	backlog backlog.Limit
-	set     *stream.Set
-	id      string // of the installation
-	sources []source
-	station *bmp.Station
-	share   *kafka.Share
-	sharing *sharing
-	answers answerer
-	tables  tables
+	life       context.Context //nolint:containedctx // as a kafka.Producer's
+	end        context.CancelFunc
+	backlog    backlog.Limit
+	set        *stream.Set
+	id         string // of the installation
+	sources    []source
+	station    *bmp.Station
+	member     *kafka.GroupMember
+	assignment *assignment
+	answers    answerer
+	tables     tables
 }
 
 // NewLive checks; nothing runs yet.
@@ -104,7 +104,7 @@ func (l *Live) Ready() error {
 		return *l.reason.Load()
 	}
 	reasons := r.blocked()
-	if !r.share.Joined() {
+	if !r.member.Joined() {
 		reasons = append(reasons, errors.New("waiting for a place in the group of replicas"))
 	}
 	for _, s := range r.sources {
@@ -155,11 +155,11 @@ func (l *Live) Run(ctx context.Context) error {
 	}
 	defer r.close()
 	l.notReady(errors.New("reading what bgp.feeds says of earlier sessions"))
-	r.look(ctx)
+	r.catchUp(ctx)
 	l.running.Store(r)
 	defer l.running.Store(nil)
 	defer l.notReady(errors.New("ended"))
-	parts := []func(context.Context) error{r.set.Run, r.share.Run, r.sharing.run, r.answers.Run, r.wanted}
+	parts := []func(context.Context) error{r.set.Run, r.member.Run, r.assignment.run, r.answers.Run, r.followRequests}
 	for _, s := range r.sources {
 		parts = append(parts, s.Run)
 	}
@@ -246,8 +246,8 @@ func (r *running) build(waits prometheus.Counter) error {
 	if err != nil {
 		return err
 	}
-	r.sharing = newSharing(r, owners)
-	r.share, err = kafka.NewShare(r.d.Kafka, Name, r.d.Instance, schemas.TopicUpdates, r.d.Log, r.d.Registerer, r.sharing.changed)
+	r.assignment = newAssignment(r, owners)
+	r.member, err = kafka.NewGroupMember(r.d.Kafka, Name, r.d.Instance, schemas.TopicUpdates, r.d.Log, r.d.Registerer, r.assignment.changed)
 	return err
 }
 

@@ -59,7 +59,7 @@ type session struct {
 func (s *Stage) session(ctx context.Context, wait *retry.Backoff) error {
 	x := &session{Stage: s, a: &assignment{published: -1}, topic: s.d.Kafka.Topic(schemas.TopicRoutes), base: context.WithoutCancel(ctx)}
 	gs, err := kafka.NewSession(ctx, s.d.Kafka, kafka.SessionConfig{Stage: Name, Instance: s.cfg.Instance, Topics: []string{schemas.TopicRoutes}}, s.d.Log, s.d.Registerer,
-		kgo.Balancers(kafka.Sole()),
+		kgo.Balancers(kafka.SingleOwner()),
 		kgo.OnPartitionsAssigned(x.assigned),
 		kgo.OnPartitionsRevoked(x.revoked),
 		kgo.OnPartitionsLost(x.revoked),

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/darkmap/darkmap/ingest"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/codec"
@@ -36,7 +38,7 @@ func TestMain(m *testing.M) {
 	if kafkatest.Child(map[string]func(context.Context, kafka.Config, string) error{"ingest": replica}) {
 		return
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 // chaosHosts are what is followed.

@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/darkmap/darkmap/ingest/backlog"
 	"github.com/darkmap/darkmap/ingest/bmp"
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/internal/kafka"
@@ -22,6 +23,9 @@ import (
 	"github.com/darkmap/darkmap/internal/telemetry"
 	"github.com/darkmap/darkmap/schemas"
 )
+
+// Name is the stage's name.
+const Name = "ingest"
 
 // drain bounds the last flush.
 const drain = 10 * time.Second
@@ -54,32 +58,32 @@ type source interface {
 type Live struct {
 	cfg     Config
 	d       LiveDeps
-	metrics liveMetrics
+	waits   prometheus.Counter
 	running atomic.Pointer[running]
 	ready   telemetry.Readiness // while running is nil: why
 }
 
 // running is a Live while it runs.
 type running struct {
-	cfg     Config
-	d       LiveDeps
-	updates *kafka.Producer
-	feeds   *kafka.Producer
-	dead    *kgo.Client
-	lost    *telemetry.Limited
-	looked  time.Time // from when on wanted follows bgp.feeds
+	cfg      Config
+	d        LiveDeps
+	updates  *kafka.Producer
+	feeds    *kafka.Producer
+	dead     *kgo.Client
+	lost     *telemetry.Limited
+	caughtUp time.Time // from when on followRequests reads bgp.feeds
 	// life is that of every dead letter: it is written even where its source has ended. end ends it.
-	life    context.Context //nolint:containedctx // as a kafka.Producer's
-	end     context.CancelFunc
-	ahead   ahead
-	set     *stream.Set
-	id      string // of the installation
-	sources []source
-	station *bmp.Station
-	share   *kafka.Share
-	sharing *sharing
-	answers answerer
-	tables  tables
+	life       context.Context //nolint:containedctx // as a kafka.Producer's
+	end        context.CancelFunc
+	backlog    backlog.Limit
+	set        *stream.Set
+	id         string // of the installation
+	sources    []source
+	station    *bmp.Station
+	member     *kafka.GroupMember
+	assignment *assignment
+	answers    answerer
+	tables     tables
 }
 
 // NewLive checks; nothing runs yet.
@@ -87,7 +91,7 @@ func NewLive(cfg Config, d LiveDeps) (*Live, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	l := &Live{cfg: cfg, d: d, metrics: newLiveMetrics(d.Registerer)}
+	l := &Live{cfg: cfg, d: d, waits: backlog.NewWaits(d.Registerer)}
 	l.ready.Set(errors.New("not started"))
 	return l, nil
 }
@@ -99,7 +103,7 @@ func (l *Live) Ready() error {
 		return l.ready.Ready()
 	}
 	reasons := r.blocked()
-	if !r.share.Joined() {
+	if !r.member.Joined() {
 		reasons = append(reasons, errors.New("waiting for a place in the group of replicas"))
 	}
 	for _, s := range r.sources {
@@ -150,11 +154,11 @@ func (l *Live) Run(ctx context.Context) error {
 	}
 	defer r.close()
 	l.ready.Set(errors.New("reading what bgp.feeds says of earlier epochs"))
-	r.look(ctx)
+	r.catchUp(ctx)
 	l.running.Store(r)
 	defer l.running.Store(nil)
 	defer l.ready.Set(errors.New("ended"))
-	parts := []func(context.Context) error{r.set.Run, r.share.Run, r.sharing.run, r.answers.Run, r.wanted}
+	parts := []func(context.Context) error{r.set.Run, r.member.Run, r.assignment.run, r.answers.Run, r.followRequests}
 	for _, s := range r.sources {
 		parts = append(parts, s.Run)
 	}
@@ -187,7 +191,7 @@ func (l *Live) open(ctx context.Context) (*running, error) {
 	for {
 		r, err := l.connect(ctx)
 		if err == nil {
-			if err = r.build(l.metrics); err != nil {
+			if err = r.build(l.waits); err != nil {
 				r.close()
 			}
 			return r, err
@@ -225,9 +229,9 @@ func (l *Live) connect(ctx context.Context) (*running, error) {
 }
 
 // build makes the parts that need the producers.
-func (r *running) build(m liveMetrics) error {
-	r.ahead = ahead{
-		log: r.d.Log, kafka: r.d.Kafka, adm: kadm.NewClient(r.dead), producer: r.updates, consumers: r.d.Consumers, limit: r.cfg.AheadBytes, waits: m.waits,
+func (r *running) build(waits prometheus.Counter) error {
+	r.backlog = backlog.Limit{
+		Log: r.d.Log, Kafka: r.d.Kafka, Admin: kadm.NewClient(r.dead), Producer: r.updates, Consumers: r.d.Consumers, Bytes: r.cfg.AheadBytes, Waits: waits,
 	}
 	var err error
 	r.set, err = stream.NewSet(r.cfg.Stream, stream.Deps{
@@ -241,8 +245,8 @@ func (r *running) build(m liveMetrics) error {
 	if err != nil {
 		return err
 	}
-	r.sharing = newSharing(r, owners)
-	r.share, err = kafka.NewShare(r.d.Kafka, Name, r.d.Instance, schemas.TopicUpdates, r.d.Log, r.d.Registerer, r.sharing.changed)
+	r.assignment = newAssignment(r, owners)
+	r.member, err = kafka.NewGroupMember(r.d.Kafka, Name, r.d.Instance, schemas.TopicUpdates, r.d.Log, r.d.Registerer, r.assignment.changed)
 	return err
 }
 

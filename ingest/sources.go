@@ -85,7 +85,7 @@ func (r *running) openArchives() (finder archive.Finder, fetcher *archive.Fetche
 		return nil, nil, err
 	}
 	worker, err := bootstrap.New(r.cfg.Bootstrap, bootstrap.Deps{
-		Log: r.d.Log, Registerer: r.d.Registerer, Finder: finder, Fetcher: fetcher, Now: r.clock(), Wait: r.ahead.wait, Progress: r.tables.note,
+		Log: r.d.Log, Registerer: r.d.Registerer, Finder: finder, Fetcher: fetcher, Now: r.clock(), Wait: r.backlog.Wait, Progress: r.tables.note,
 		DeadLetter: r.set.DeadLetter,
 	})
 	if err != nil {

@@ -74,7 +74,7 @@ func TestOutcomeUnknown(t *testing.T) {
 	conn := open(t, s)
 	p := &proxy{}
 	p.refuses.Store(true)
-	through := clickhousetest.Between(t, s, p.pass)
+	through := clickhousetest.Proxy(t, s, p.pass)
 	k := kafkatest.New(t, 3)
 	total := newWorld().fill(t, k, 60_000)
 

@@ -20,7 +20,7 @@ import (
 const (
 	// maxDamageLines is how many damaged parts of the input a run names one by one.
 	maxDamageLines = 20
-	// maxLocated bounds those whose place in the files is looked up.
+	// maxLocated bounds those whose position in the files is looked up.
 	maxLocated = 10_000
 )
 
@@ -64,7 +64,7 @@ func (r *datasetRun) tellUndecodable(ctx context.Context, p *pipeline) (uint64, 
 	for _, u := range all {
 		wanted[u.at] = struct{}{}
 	}
-	places, err := r.plan.Locate(ctx, wanted)
+	positions, err := r.plan.Locate(ctx, wanted)
 	if err != nil {
 		return n, err
 	}
@@ -73,8 +73,8 @@ func (r *datasetRun) tellUndecodable(ctx context.Context, p *pipeline) (uint64, 
 			fmt.Fprintf(r.g.stderr, "darkmap: and %d more\n", n-maxDamageLines)
 			break
 		}
-		place := places[u.at]
-		fmt.Fprintf(r.g.stderr, "darkmap: %s: record %d at offset %d: %s\n", place.File, place.Number, place.Offset, u.reason)
+		pos := positions[u.at]
+		fmt.Fprintf(r.g.stderr, "darkmap: %s: record %d at offset %d: %s\n", pos.File, pos.Number, pos.Offset, u.reason)
 	}
 	return n, nil
 }

@@ -50,7 +50,7 @@ type pipeline struct {
 	damaged func(*capture.Damage)
 
 	results *outagelog.Log
-	ingest  *ingest.Stage
+	ingest  *playback.Stage
 }
 
 // readings says what the stages read, the way that their groups commit it.
@@ -72,11 +72,10 @@ func (p *pipeline) build() (*runner.Runner, error) {
 	if err := c.add(r); err != nil {
 		return nil, err
 	}
-	var err error
-	p.ingest, err = ingest.New(p.cfg.Ingest, p.plan, ingest.Deps{Log: p.log, Kafka: p.cfg.Kafka, Now: time.Now, Consumers: readings(p.store != nil), Damaged: p.damaged})
-	if err != nil {
-		return nil, err
-	}
+	p.ingest = playback.NewStage(p.plan, playback.Deps{
+		Log: p.log, Kafka: p.cfg.Kafka, Stage: ingest.Name, Now: time.Now, Consumers: readings(p.store != nil), AheadBytes: p.cfg.Ingest.AheadBytes,
+		Damaged: p.damaged,
+	})
 	r.Add(ingest.Name, p.ingest)
 	return r, nil
 }

@@ -154,10 +154,9 @@ func (c *ingestCmd) Run(ctx context.Context, g *globals) error {
 	}
 	reg := telemetry.NewRegistry(version)
 	consumers := []kafka.Reading{{Stage: enrich.Name, Topics: []string{schemas.TopicUpdates}}}
-	s, err := ingest.New(cfg.Ingest, plan, ingest.Deps{Log: g.log, Registerer: reg, Kafka: cfg.Kafka, Now: time.Now, Consumers: consumers})
-	if err != nil {
-		return err
-	}
+	s := playback.NewStage(plan, playback.Deps{
+		Log: g.log, Registerer: reg, Kafka: cfg.Kafka, Stage: ingest.Name, Now: time.Now, Consumers: consumers, AheadBytes: cfg.Ingest.AheadBytes,
+	})
 	if err := c.run(ctx, g, ingest.Name, reg, s); err != nil {
 		return err
 	}

@@ -75,7 +75,7 @@ func (c *upCmd) Run(ctx context.Context, g *globals) (err error) {
 		return err
 	}
 	if !c.NoStore {
-		err := g.whenRoom(ctx, dir.ClickHouse(), func() (err error) {
+		err := g.retryWhileDiskFull(ctx, dir.ClickHouse(), func() (err error) {
 			w.store, err = openStore(ctx, g, cfg, dir, 0)
 			return err
 		})
@@ -89,7 +89,7 @@ func (c *upCmd) Run(ctx context.Context, g *globals) (err error) {
 		return unlessTold(ctx, err)
 	}
 	defer func() { err = errors.Join(err, closeBroker()) }()
-	if err := g.whenRoom(ctx, dir.Path(), func() error { return dir.WriteRun(runRecord("up", w.dataset, cfg.Kafka, w.store)) }); err != nil {
+	if err := g.retryWhileDiskFull(ctx, dir.Path(), func() error { return dir.WriteRun(runRecord("up", w.dataset, cfg.Kafka, w.store)) }); err != nil {
 		return unlessTold(ctx, err)
 	}
 	return w.run(ctx, c, sources)
@@ -97,7 +97,7 @@ func (c *upCmd) Run(ctx context.Context, g *globals) (err error) {
 
 // open opens the data directory, and reads or draws the installation's id. It waits for room on a full disk.
 func (w *watch) open(ctx context.Context) (dir *datadir.Dir, err error) {
-	err = w.g.whenRoom(ctx, w.g.DataDir, func() (err error) {
+	err = w.g.retryWhileDiskFull(ctx, w.g.DataDir, func() (err error) {
 		if dir, err = datadir.Open(w.g.DataDir); err != nil {
 			return err
 		}
@@ -122,7 +122,7 @@ func (w *watch) broker(ctx context.Context, dir string) (func() error, error) {
 	stop := func() error { return nil }
 	if len(w.cfg.Kafka.Brokers) == 0 {
 		var b *kafka.Broker
-		err := w.g.whenRoom(ctx, dir, func() (err error) { // it may have to mend what it holds
+		err := w.g.retryWhileDiskFull(ctx, dir, func() (err error) { // it may have to mend what it holds
 			b, err = kafka.StartBroker(ctx, kafka.BrokerConfig{Dir: dir, Log: w.g.log})
 			return err
 		})
@@ -156,7 +156,7 @@ func (w *watch) run(ctx context.Context, c *upCmd, sources *enrich.Sources) erro
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	told := make(chan error, 1)
-	go func() { told <- w.tell(running) }() // ends with running
+	go func() { told <- w.report(running) }() // ends with running
 	err = runWithAdmin(running, w.g, c.adminFlags, reg, w.stages, w.live)
 	stop()
 	return errors.Join(err, <-told)

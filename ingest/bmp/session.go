@@ -174,7 +174,7 @@ func (s *session) listen(ctx context.Context) error {
 		}
 		conn = c
 	}
-	p := &patience{conn: conn, first: first, whole: s.st.cfg.MessageTimeout, idle: s.st.cfg.IdleTimeout}
+	p := &deadlineReader{conn: conn, first: first, whole: s.st.cfg.MessageTimeout, idle: s.st.cfg.IdleTimeout}
 	s.reader = wire.NewBMPReaderSize(p, s.st.cfg.ReadBufferBytes)
 	s.reader.Strict, s.reader.Grow = true, s.grow
 	defer func() { s.st.large.Release(s.grown) }()
@@ -218,7 +218,7 @@ func (s *session) grow(octets int) error {
 }
 
 // broken turns the reader's error into the session's end. What came and was no message is a dead letter.
-func (s *session) broken(ctx context.Context, p *patience, err error) error {
+func (s *session) broken(ctx context.Context, p *deadlineReader, err error) error {
 	if s.why.Load() != nil {
 		return err
 	}

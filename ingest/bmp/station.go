@@ -50,13 +50,13 @@ type Station struct {
 	news    *telemetry.Limited
 	large   *semaphore.Weighted // of largeBytes
 
-	mu         sync.Mutex
-	ready      error // nil: it listens
-	addr       net.Addr
-	sessions   map[*session]struct{}
-	ofRouter   map[netip.Addr]int
-	seats      map[string]*seat
-	attendance attendance
+	mu       sync.Mutex
+	ready    error // nil: it listens
+	addr     net.Addr
+	sessions map[*session]struct{}
+	ofRouter map[netip.Addr]int
+	seats    map[string]*seat
+	presence presence
 }
 
 // seat is a collector's: one session at a time sits in it.
@@ -80,7 +80,7 @@ func New(cfg Config, d Deps) (*Station, error) {
 		cfg: cfg, d: d, routers: routers, tls: tc, metrics: newMetrics(d.Registerer), refused: map[string]*telemetry.Limited{},
 		news: telemetry.NewLimited(d.Log, linesEvery, 10*linesBurst), large: semaphore.NewWeighted(largeBytes), ready: errors.New("bmp: the station is not listening yet"),
 		sessions: map[*session]struct{}{}, ofRouter: map[netip.Addr]int{}, seats: map[string]*seat{},
-		attendance: attendance{left: map[netip.Prefix]time.Time{}},
+		presence: presence{left: map[netip.Prefix]time.Time{}},
 	}
 	for _, reason := range []string{refusedAddress, refusedSessions, refusedRouter, refusedTLS, refusedFirst, refusedVersion, refusedFraming, refusedInitiation, refusedLarge, badMessage} {
 		s.refused[reason] = telemetry.NewLimited(d.Log, linesEvery, linesBurst)
@@ -98,7 +98,7 @@ func (s *Station) Ready() error {
 	if s.ready != nil {
 		return s.ready
 	}
-	if err := s.attendance.missing(s.routers); err != nil {
+	if err := s.presence.missing(s.routers); err != nil {
 		return telemetry.WaitingError{Err: err}
 	}
 	return nil
@@ -109,7 +109,7 @@ func (s *Station) came() {
 	s.metrics.sessions.Inc()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.attendance.sessions++
+	s.presence.sessions++
 }
 
 // went notes that a session of the router is over.
@@ -117,8 +117,8 @@ func (s *Station) went(r router) {
 	s.metrics.sessions.Dec()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.attendance.sessions--
-	s.attendance.left[r.prefix] = time.Now()
+	s.presence.sessions--
+	s.presence.left[r.prefix] = time.Now()
 }
 
 // Addr is where it listens; nil before that, and without routers.

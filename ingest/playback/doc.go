@@ -1,4 +1,7 @@
-// Package playback turns capture files (MRT, RIS Live JSON, raw BMP) into the records of bgp.updates.v1.
+// Package playback plays capture files (MRT, RIS Live JSON, raw BMP) into bgp.updates.v1.
+//
+// Stage writes to Kafka what a Source yields, to the end of the files. It waits where it is too far ahead of the slowest stage (backlog).
+// What could not be read goes to the dead letters.
 //
 // Input: files, each belonging to a collector. The files of one collector are one stream: tables first, then updates in
 // time order. Output: the streams of all collectors merged on time, with a tick per collector and a clock record at each

@@ -12,8 +12,8 @@ import (
 
 // Locate plays the plan again to find where the messages at the given positions stand. It is for the few that a later stage
 // could not read.
-func (p *Plan) Locate(ctx context.Context, wanted map[bgp.Position]struct{}) (map[bgp.Position]Place, error) {
-	found := make(map[bgp.Position]Place, len(wanted))
+func (p *Plan) Locate(ctx context.Context, wanted map[bgp.Position]struct{}) (map[bgp.Position]FilePosition, error) {
+	found := make(map[bgp.Position]FilePosition, len(wanted))
 	src := p.Open()
 	defer src.Close() //nolint:errcheck // only read
 	for len(found) < len(wanted) {
@@ -33,7 +33,7 @@ func (p *Plan) Locate(ctx context.Context, wanted map[bgp.Position]struct{}) (ma
 		}
 		at := codec.ParsePosition(rec.Update.GetPosition())
 		if _, ok := wanted[at]; ok {
-			found[at] = rec.Place
+			found[at] = rec.FilePosition
 		}
 	}
 	return found, nil

@@ -17,12 +17,12 @@ type Record struct {
 	// Collector is the key; empty on a clock record, which goes to every partition.
 	Collector string
 	Update    *pb.UpdateRecord
-	// Place is where a BGP message stands; zero for what no file holds.
-	Place Place
+	// FilePosition is where a BGP message stands; zero for what no file holds.
+	FilePosition FilePosition
 }
 
-// Place is where a record stands in a file.
-type Place struct {
+// FilePosition is where a record stands in a file.
+type FilePosition struct {
 	File   string
 	Number uint64 // from 1
 	Offset int64  // in the decompressed file
@@ -120,7 +120,7 @@ func (s *Source) Next() (Record, error) {
 		}
 		r := s.stamp(p, p.head.TimestampUs, p.head)
 		if p.head.GetBgpMessage() != nil {
-			r.Place = p.place
+			r.FilePosition = p.filePosition
 		}
 		p.head = nil
 		s.records++

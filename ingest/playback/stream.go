@@ -34,10 +34,10 @@ type stream struct {
 	table   *dump
 	tables  int // how many there were
 	// damaged: something of the present file could not be read.
-	damaged bool
-	message pb.UpdateRecord
-	place   Place // of message
-	raw     pb.BGPMessage
+	damaged      bool
+	message      pb.UpdateRecord
+	filePosition FilePosition // of message
+	raw          pb.BGPMessage
 	// peers are converted once.
 	peers map[peerID]*pb.Peer
 	done  int64 // compressed bytes of the files that were closed
@@ -186,7 +186,7 @@ func (s *stream) convert(it *capture.Item) *pb.UpdateRecord {
 	switch it.Kind {
 	case capture.Message:
 		s.raw = pb.BGPMessage{Peer: s.peer(it.Peer, it.BGPID), Raw: it.Message, AsOctets: uint32(it.ASOctets), AddPathIpv4: it.AddPathIPv4, AddPathIpv6: it.AddPathIPv6}
-		s.place = Place{s.files[s.file].path, it.Number, it.Offset}
+		s.filePosition = FilePosition{s.files[s.file].path, it.Number, it.Offset}
 		s.message = pb.UpdateRecord{Body: &pb.UpdateRecord_BgpMessage{BgpMessage: &s.raw}}
 		return &s.message
 	case capture.PeerUp, capture.PeerDown, capture.State:

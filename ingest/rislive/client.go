@@ -155,7 +155,7 @@ func (c *Client) manage(ctx context.Context) error {
 		case <-c.wake:
 			err = c.own(ctx, owned)
 		case <-t.C:
-			err = c.merger.judge(ctx)
+			err = c.merger.checkHealth(ctx)
 		}
 		if err != nil {
 			return err

@@ -38,8 +38,8 @@ type feed struct {
 
 // side is what a connection has to do with a collector.
 type side struct {
-	hold  hold               // what it brought and was not said
-	ahead sequence[struct{}] // what was said and it has not brought
+	buffer buffer             // what it brought and was not said
+	ahead  sequence[struct{}] // what was said and it has not brought
 	// asked: the subscription was sent; listens: it was acknowledged, or brought something, at heard.
 	asked, listens bool
 	heard          time.Duration
@@ -58,7 +58,7 @@ type side struct {
 // lose forgets a connection. What was said stays known, for it may come again soon after; and that there is what only this
 // connection brought.
 func (s *side) lose(p *pool) {
-	s.hold.strip(p)
+	s.buffer.strip(p)
 	s.recent.end()
 	s.asked, s.listens, s.overlaps, s.brought = false, false, false, 0
 }

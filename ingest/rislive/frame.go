@@ -81,7 +81,7 @@ func (m *merger) twice(c *connection, f *feed, key uint64, sure bool) bool {
 		return false
 	}
 	o, other := &f.sides[1-c.n], m.links[1-c.n]
-	e, ok := o.hold.match(key, &m.pools[1-c.n])
+	e, ok := o.buffer.match(key, &m.pools[1-c.n])
 	if !ok {
 		o.remember(key, c.alive, m.maxAhead)
 		return false
@@ -124,21 +124,21 @@ func (m *merger) follows(ctx context.Context, c *connection, frame []byte) error
 	if err := m.listening(ctx, c, f); err != nil {
 		return err
 	}
-	m.keep(c, f, m.key(f, h.ID, frame), held{data: frame, frame: m.frames, stamp: h.Timestamp, sure: len(h.ID) > 0})
+	m.keep(c, f, m.key(f, h.ID, frame), bufferedFrame{data: frame, frame: m.frames, stamp: h.Timestamp, sure: len(h.ID) > 0})
 	return nil
 }
 
 // keep holds a message that the follower has brought, unless it was written. A message that may have
 // been written and forgotten is held without its data: it is never written from here, and it is missing
 // if the leader does not bring it. mu is held.
-func (m *merger) keep(c *connection, f *feed, key uint64, h held) {
+func (m *merger) keep(c *connection, f *feed, key uint64, h bufferedFrame) {
 	s := &f.sides[c.n]
 	s.brought = c.alive
 	if s.take(key, m.frames) {
 		s.overlaps, c.overlap = true, c.alive
 		return
 	}
-	old, known := m.old(s, h.stamp), s.hold.find(key)
+	old, known := m.old(s, h.stamp), s.buffer.find(key)
 	forgot := m.forgot(s, h.stamp) || old && s.recent.full()
 	switch {
 	case h.sure && (known == nil || known.v.data != nil) && s.recent.repeats(key):
@@ -152,7 +152,7 @@ func (m *merger) keep(c *connection, f *feed, key uint64, h held) {
 		h.data = nil
 	}
 	s.recent.note(key)
-	s.hold.push(key, c.alive, h, &m.pools[c.n])
+	s.buffer.push(key, c.alive, h, &m.pools[c.n])
 	m.makeRoom(c.n)
 }
 
@@ -161,11 +161,11 @@ func (m *merger) makeRoom(n int) {
 	for m.pools[n].bytes > m.cfg.HoldBytes {
 		var most *feed
 		for _, f := range m.feeds {
-			if most == nil || f.sides[n].hold.bytes > most.sides[n].hold.bytes {
+			if most == nil || f.sides[n].buffer.bytes > most.sides[n].buffer.bytes {
 				most = f
 			}
 		}
-		h := &most.sides[n].hold
+		h := &most.sides[n].buffer
 		if h.shed(&m.pools[n]) {
 			continue
 		}

@@ -100,7 +100,7 @@ func (m *merger) remove(collector string) *stream.Stream {
 // forget drops a feed and what is held of it. mu is held.
 func (m *merger) forget(f *feed) {
 	for i := range f.sides {
-		f.sides[i].hold.clear(&m.pools[i])
+		f.sides[i].buffer.clear(&m.pools[i])
 	}
 	delete(m.feeds, f.collector)
 	clear(m.hosts)
@@ -166,7 +166,7 @@ func (m *merger) follow(ctx context.Context, n int, why string) error {
 
 // giveUp forgets what the follower holds: what was not said is missing. mu is held.
 func (m *merger) giveUp(f *feed, n int, why string) {
-	h := &f.sides[n].hold
+	h := &f.sides[n].buffer
 	for e := h.oldest(); e != nil; e = h.oldest() {
 		if e.v.sure {
 			f.lack(e.v.stamp, m.now(), why)
@@ -186,7 +186,7 @@ func (m *merger) overlapping(f *feed, c *connection, late time.Duration) bool {
 	if !s.listens || c.overlap <= max(s.heard, s.whole)+m.cfg.SwitchAfter {
 		return false
 	}
-	e := s.hold.oldest()
+	e := s.buffer.oldest()
 	return e == nil || m.now()-e.at <= late+2*m.cfg.period()
 }
 
@@ -201,7 +201,7 @@ func (m *merger) check(f *feed, err error) error {
 
 // drain says what a link brought and the leader did not. mu is held.
 func (m *merger) drain(ctx context.Context, f *feed, n int) error {
-	h := &f.sides[n].hold
+	h := &f.sides[n].buffer
 	for e := h.oldest(); e != nil; e = h.oldest() {
 		if m.cfg.Connections > 1 {
 			f.sides[1-n].remember(e.key, m.now(), m.maxAhead)
@@ -217,7 +217,7 @@ func (m *merger) drain(ctx context.Context, f *feed, n int) error {
 }
 
 // release says a held frame; if it was forgotten, it is missing. mu is held.
-func (m *merger) release(ctx context.Context, f *feed, n int, h held) error {
+func (m *merger) release(ctx context.Context, f *feed, n int, h bufferedFrame) error {
 	if h.data == nil {
 		return m.missing(ctx, f, h.stamp)
 	}
@@ -267,7 +267,7 @@ func (m *merger) forgot(s *side, stamp int64) bool {
 	if s.forgotten != 0 {
 		forgotten = max(forgotten, s.forgotten)
 	}
-	return m.age(stamp) > m.at-forgotten-m.cfg.patience()
+	return m.age(stamp) > m.at-forgotten-m.cfg.debtLimit()
 }
 
 // age is how old a message with that timestamp, microseconds, was when the latest frame came, by the

@@ -109,7 +109,7 @@ func (w *world) says(host, peer string) string {
 // second judges the connections and lets a second pass.
 func (w *world) second() {
 	w.t.Helper()
-	if err := w.m.judge(w.t.Context()); err != nil {
+	if err := w.m.checkHealth(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
 	w.pass()

@@ -24,8 +24,8 @@ func (s *Source) join() {
 	s.joined = true
 }
 
-// place is where a partition that is new here begins.
-type place struct {
+// startOffset is where a partition that is new here begins.
+type startOffset struct {
 	p          *partition
 	at, end    int64
 	known      bool   // it was followed before
@@ -38,14 +38,14 @@ type place struct {
 // assigned decides where new partitions begin, and opens the streams of collectors that are new here. session ends when the
 // group takes them away again meanwhile.
 func (s *Source) assigned(session, last context.Context, at map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
-	places, err := s.places(session, s.adm, at)
+	starts, err := s.startOffsets(session, s.adm, at)
 	if err != nil {
 		return nil, err
 	}
-	byCollector := map[string][]*place{}
-	for _, pl := range places {
-		if name, err := collectorOf(pl.p.topic); err == nil {
-			byCollector[name] = append(byCollector[name], pl)
+	byCollector := map[string][]*startOffset{}
+	for _, start := range starts {
+		if name, err := collectorOf(start.p.topic); err == nil {
+			byCollector[name] = append(byCollector[name], start)
 		} else {
 			s.broken.Warn("a topic names no collector", "err", err)
 		}
@@ -61,16 +61,16 @@ func (s *Source) assigned(session, last context.Context, at map[string]map[int32
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := map[string]map[int32]kgo.Offset{}
-	for _, pl := range places {
-		t, n := pl.p.topic, pl.p.number
-		pl.p.next = pl.at
+	for _, start := range starts {
+		t, n := start.p.topic, start.p.number
+		start.p.next = start.at
 		if s.parts[t] == nil {
 			s.parts[t] = map[int32]*partition{}
 		}
 		if out[t] == nil {
 			out[t] = map[int32]kgo.Offset{}
 		}
-		s.parts[t][n], out[t][n] = pl.p, kgo.NewOffset().At(pl.at)
+		s.parts[t][n], out[t][n] = start.p, kgo.NewOffset().At(start.at)
 	}
 	s.fault = nil
 	s.count()
@@ -83,49 +83,49 @@ func (s *Source) count() {
 	s.metrics.collectors.Set(float64(len(s.collectors)))
 }
 
-// place compares what was committed with what there is.
-func (s *Source) place(p *partition, begin, end int64, old kadm.Offset) *place {
-	pl := &place{p: p, at: begin, end: end}
+// startOffset compares what was committed with what there is.
+func (s *Source) startOffset(p *partition, begin, end int64, old kadm.Offset) *startOffset {
+	start := &startOffset{p: p, at: begin, end: end}
 	if old.At < 0 { // what was committed of a topic goes with it: this may be another of the same name
 		s.anew(p)
-		return pl
+		return start
 	}
 	m := recall(old.Metadata)
 	// Another program committed this, or an older darkmap: our last offset and the epoch of our positions are not known.
 	if m.At == 0 || m.Epoch == 0 {
-		pl.at = min(max(old.At, begin), end)
-		pl.lost = fmt.Sprintf("the offset of %s partition %d was committed by another program", p.topic, p.number)
+		start.at = min(max(old.At, begin), end)
+		start.lost = fmt.Sprintf("the offset of %s partition %d was committed by another program", p.topic, p.number)
 		s.anew(p)
-		return pl
+		return start
 	}
-	pl.known, pl.memory = true, m
-	p.epoch, p.clock = pl.memory.Epoch, pl.memory.Clock
-	p.bmp.RestoreAddPath(pl.memory.AddPath)
+	start.known, start.memory = true, m
+	p.epoch, p.clock = start.memory.Epoch, start.memory.Clock
+	p.bmp.RestoreAddPath(start.memory.AddPath)
 	switch {
 	case old.At < begin:
-		pl.lost, pl.lostNumber = fmt.Sprintf("%s partition %d begins at offset %d, %d was to come", p.topic, p.number, begin, old.At), begin-old.At
+		start.lost, start.lostNumber = fmt.Sprintf("%s partition %d begins at offset %d, %d was to come", p.topic, p.number, begin, old.At), begin-old.At
 	case old.At > end:
-		pl.lost = fmt.Sprintf("%s partition %d began anew: it ends at offset %d, %d was to come", p.topic, p.number, end, old.At)
+		start.lost = fmt.Sprintf("%s partition %d began anew: it ends at offset %d, %d was to come", p.topic, p.number, end, old.At)
 		s.anew(p)
 	default:
-		pl.at = old.At
+		start.at = old.At
 	}
-	return pl
+	return start
 }
 
 // open gives partitions their collector, whose stream it opens if it is new here. The error is the producer's.
-func (s *Source) open(ctx context.Context, name string, places []*place) error {
+func (s *Source) open(ctx context.Context, name string, starts []*startOffset) error {
 	s.mu.Lock()
 	c := s.collectors[name]
 	s.mu.Unlock()
 	fresh := c == nil
-	known := slices.ContainsFunc(places, func(pl *place) bool { return pl.known })
+	known := slices.ContainsFunc(starts, func(start *startOffset) bool { return start.known })
 	if fresh && !known && s.cfg.Start == startEnd {
-		for _, pl := range places {
-			pl.at = pl.end
+		for _, start := range starts {
+			start.at = start.end
 		}
 	}
-	newest := newestMemory(places)
+	newest := newestMemory(starts)
 	if fresh {
 		past := stream.Past{AsOf: newest.At - heardAfter.Microseconds()}
 		if known && !newest.Open {
@@ -138,41 +138,41 @@ func (s *Source) open(ctx context.Context, name string, places []*place) error {
 		}
 		c = &collector{name: name, stream: st}
 	}
-	if since, why, ok := s.missing(places, fresh, known, fresh && c.stream.Doubted(), newest); ok {
+	if since, why, ok := s.missing(starts, fresh, known, fresh && c.stream.Doubted(), newest); ok {
 		s.d.Log.Info("a gap of routeviews begins", "collector", name, "reason", why)
 		if _, err := c.stream.BeginGap(ctx, since, why); err != nil {
 			return err
 		}
 	}
 	if fresh {
-		c.waiting = slices.ContainsFunc(places, func(pl *place) bool { return pl.at < pl.end })
+		c.waiting = slices.ContainsFunc(starts, func(start *startOffset) bool { return start.at < start.end })
 		if !c.waiting {
 			if err := c.stream.Up(ctx); err != nil {
 				return err
 			}
 		}
 	}
-	s.adopt(c, places)
+	s.adopt(c, starts)
 	return nil
 }
 
 // adopt notes the partitions as the collector's; all are committed soon, also those of quiet topics, so that they are known.
-func (s *Source) adopt(c *collector, places []*place) {
+func (s *Source) adopt(c *collector, starts []*startOffset) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.collectors[c.name] = c
-	for _, pl := range places {
-		pl.p.c, pl.p.end, pl.p.unheard = c, pl.end, pl.at > 0
-		pl.p.lane = c.stream.Source(bgp.RouteViewsLane(pl.p.topic, pl.p.number))
+	for _, start := range starts {
+		start.p.c, start.p.end, start.p.unheard = c, start.end, start.at > 0
+		start.p.lane = c.stream.Source(bgp.RouteViewsLane(start.p.topic, start.p.number))
 		c.parts++
-		if !pl.unknown { // a commit would be refused, and hold up the others
-			s.fresh = append(s.fresh, pl.p)
+		if !start.unknown { // a commit would be refused, and hold up the others
+			s.fresh = append(s.fresh, start.p)
 		}
 	}
 }
 
 // missing tells whether a gap begins where partitions are taken over, since when and why.
-func (s *Source) missing(places []*place, fresh, known, doubted bool, newest memory) (since int64, why string, ok bool) {
+func (s *Source) missing(starts []*startOffset, fresh, known, doubted bool, newest memory) (since int64, why string, ok bool) {
 	switch {
 	case fresh && !known:
 		return 0, "never followed before", true
@@ -181,25 +181,25 @@ func (s *Source) missing(places []*place, fresh, known, doubted bool, newest mem
 	case fresh && newest.Open:
 		since, why, ok = newest.Since, "a gap was open when the collector changed hands", true
 	}
-	for _, pl := range places {
-		if pl.lost == "" {
+	for _, start := range starts {
+		if start.lost == "" {
 			continue
 		}
-		s.metrics.lost.Add(float64(pl.lostNumber))
-		if !ok || pl.memory.Clock < since {
-			since = pl.memory.Clock
+		s.metrics.lost.Add(float64(start.lostNumber))
+		if !ok || start.memory.Clock < since {
+			since = start.memory.Clock
 		}
-		why, ok = pl.lost, true
+		why, ok = start.lost, true
 	}
 	return since, why, ok
 }
 
 // newestMemory is what was committed last.
-func newestMemory(places []*place) memory {
+func newestMemory(starts []*startOffset) memory {
 	var m memory
-	for _, pl := range places {
-		if pl.known && pl.memory.At >= m.At {
-			m = pl.memory
+	for _, start := range starts {
+		if start.known && start.memory.At >= m.At {
+			m = start.memory
 		}
 	}
 	return m

@@ -159,7 +159,7 @@ func TestDoubted(t *testing.T) {
 			t.Fatal("a stream is open")
 		}
 		p := &partition{topic: topicX, peers: map[bgp.Peer]*stream.Peer{}}
-		if err := s.open(t.Context(), "routeviews/x", []*place{{p: p, at: 7, end: 7, known: true, memory: tt.memory}}); err != nil {
+		if err := s.open(t.Context(), "routeviews/x", []*startOffset{{p: p, at: 7, end: 7, known: true, memory: tt.memory}}); err != nil {
 			t.Fatal(err)
 		}
 		var got []int64

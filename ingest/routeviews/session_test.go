@@ -67,13 +67,13 @@ func TestCaughtUp(t *testing.T) {
 	}
 	const topicY = "routeviews.x.64497.bmp_raw"
 	now := time.Now().UnixMicro()
-	var places []*place
+	var starts []*startOffset
 	for _, topic := range []string{topicX, topicY} {
 		p := &partition{topic: topic, next: 7, peers: map[bgp.Peer]*stream.Peer{}}
 		s.parts[topic] = map[int32]*partition{0: p}
-		places = append(places, &place{p: p, at: 7, end: 9, known: true, memory: memory{At: now, Clock: now, Epoch: 7}})
+		starts = append(starts, &startOffset{p: p, at: 7, end: 9, known: true, memory: memory{At: now, Clock: now, Epoch: 7}})
 	}
-	if err := s.open(t.Context(), "routeviews/x", places); err != nil {
+	if err := s.open(t.Context(), "routeviews/x", starts); err != nil {
 		t.Fatal(err)
 	}
 	s.fresh = nil // there is no cluster to commit to
@@ -161,7 +161,7 @@ func TestHandedOver(t *testing.T) {
 		now := time.Now().UnixMicro()
 		p := &partition{topic: topicX, next: tt.at, peers: map[bgp.Peer]*stream.Peer{}}
 		s.parts[topicX] = map[int32]*partition{0: p}
-		if err := s.open(t.Context(), "routeviews/x", []*place{{p: p, at: tt.at, end: tt.at, known: true, memory: memory{At: now, Clock: now, Epoch: 7}}}); err != nil {
+		if err := s.open(t.Context(), "routeviews/x", []*startOffset{{p: p, at: tt.at, end: tt.at, known: true, memory: memory{At: now, Clock: now, Epoch: 7}}}); err != nil {
 			t.Fatal(err)
 		}
 		s.fresh = nil // there is no cluster to commit to

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 		owner(dir)
 		return
 	}
-	os.Exit(clickhousetest.Main(m))
+	os.Exit(clickhousetest.MainWithoutLeaks(m))
 }
 
 func open(t *testing.T, s clickhouse.Server) driver.Conn {

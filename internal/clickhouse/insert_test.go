@@ -135,7 +135,7 @@ func TestCutInsert(t *testing.T) {
 	}
 	for i, after := range []int64{100, 1000, 100_000, 500_000, 524_288 + 700, 580_000} {
 		passed := make(chan int64, 8)
-		through := clickhousetest.Between(t, s, func(client, server net.Conn) {
+		through := clickhousetest.Proxy(t, s, func(client, server net.Conn) {
 			n, _ := io.CopyN(server, client, after)
 			passed <- n
 		})

@@ -106,7 +106,7 @@ func (s Server) compareTable(name string, w, h *tableSchema, exact bool) []diffe
 
 func (s Server) compareColumns(name string, w, h *tableSchema, exact bool) []difference {
 	alter := fmt.Sprintf("ALTER TABLE %s.%s %s ", s.Database, name, s.onCluster())
-	place := " FIRST"
+	position := " FIRST"
 	var all []difference
 	for i := range w.Columns {
 		c := &w.Columns[i]
@@ -119,7 +119,7 @@ func (s Server) compareColumns(name string, w, h *tableSchema, exact bool) []dif
 		case is == nil:
 			d := difference{
 				text: fmt.Sprintf("column %s.%s is missing", name, c.Name), done: fmt.Sprintf("column %s.%s was missing: it was added", name, c.Name),
-				repair: []string{alter + "ADD COLUMN IF NOT EXISTS " + c.definition() + place},
+				repair: []string{alter + "ADD COLUMN IF NOT EXISTS " + c.definition() + position},
 			}
 			if c.DefaultKind != "ALIAS" {
 				d.done += ", with its default value in the rows that are there"
@@ -140,7 +140,7 @@ func (s Server) compareColumns(name string, w, h *tableSchema, exact bool) []dif
 				repair: []string{modify},
 			})
 		}
-		place = " AFTER " + quoteName(c.Name)
+		position = " AFTER " + quoteName(c.Name)
 	}
 	return all
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/datatest"
 	"github.com/darkmap/darkmap/internal/fetch"
@@ -24,6 +26,21 @@ func Main(m *testing.M) int {
 		return code
 	}
 	return m.Run()
+}
+
+// MainWithoutLeaks is Main, and fails where tests leave a goroutine behind.
+func MainWithoutLeaks(m *testing.M) int {
+	if code, handled := clickhouse.RunEngineChild(os.Args); handled {
+		return code
+	}
+	code := m.Run()
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	return code
 }
 
 // Library returns the path of the engine's library. Where there is none the test is skipped, or

@@ -103,7 +103,7 @@ func StartBroker(ctx context.Context, bc BrokerConfig) (*Broker, error) {
 			b.cluster.Close()
 			return nil, fmt.Errorf("starting the embedded broker: %w", err)
 		}
-		b.cluster.Fault(newRoom(bc.Dir, cmp.Or(bc.MinRoomBytes, minRoom), log).faults()...)
+		b.cluster.Fault(newDiskSpace(bc.Dir, cmp.Or(bc.MinRoomBytes, minFree), log).faults()...)
 	}
 	return b, nil
 }

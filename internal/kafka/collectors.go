@@ -24,7 +24,7 @@ func (collectors) ProtocolName() string { return "darkmap-collectors" }
 func (collectors) IsCooperative() bool { return true }
 
 func (collectors) JoinGroupMetadata(interests []string, current map[string][]int32, generation int32) []byte {
-	return sole{}.JoinGroupMetadata(interests, current, generation)
+	return singleOwner{}.JoinGroupMetadata(interests, current, generation)
 }
 
 func (collectors) ParseSyncAssignment(assignment []byte) (map[string][]int32, error) {

@@ -3,7 +3,7 @@
 //
 // The embedded broker is franz-go's kfake, an evaluation broker: one process, no replication. Clients need its password (auth.go). Before it
 // opens its folder, all of it is checked and mended (statecheck.go, logcheck.go, logmend.go); a control record stands where records are lost (Lost).
-// What would write on a full disk is refused before it is begun (room.go): docs/adr/0019. What it writes stands on
+// What would write on a full disk is refused before it is begun (disk_space.go): docs/adr/0019. What it writes stands on
 // disk, with some 90 octets of index in memory per batch: five million records through updates and routes keep the whole
 // process at 205 MB. Without a folder everything is in memory: for tests only. It does not stamp records with its own
 // time (message.timestamp.type is kept but ignored), so producers must leave a record's timestamp zero: the client then

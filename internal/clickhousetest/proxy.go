@@ -12,13 +12,13 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
-// Between returns s as it is reached through pass, which is called for each connection with both
+// Proxy returns s as it is reached through pass, which is called for each connection with both
 // ends and closes neither. Pass may be called several times at once. It must end when an end is
 // closed.
-func Between(t testing.TB, s clickhouse.Server, pass func(client, server net.Conn)) clickhouse.Server {
+func Proxy(t testing.TB, s clickhouse.Server, pass func(client, server net.Conn)) clickhouse.Server {
 	t.Helper()
 	through := s
-	network, addr := "unix", filepath.Join(t.TempDir(), "between.sock")
+	network, addr := "unix", filepath.Join(t.TempDir(), "proxy.sock")
 	if !s.Embedded {
 		network, addr = "tcp", "127.0.0.1:0"
 	}

@@ -8,18 +8,18 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Sole is a balancer that gives one member of the group all partitions; the others stand by. Who has them keeps them
+// SingleOwner is a balancer that gives one member of the group all partitions; the others stand by. Who has them keeps them
 // while it lives, so that a member that joins disturbs nothing; else the first by instance gets them.
-func Sole() kgo.GroupBalancer { return sole{} }
+func SingleOwner() kgo.GroupBalancer { return singleOwner{} }
 
-type sole struct{}
+type singleOwner struct{}
 
-func (sole) ProtocolName() string { return "darkmap-sole" }
+func (singleOwner) ProtocolName() string { return "darkmap-sole" }
 
 // IsCooperative: the owner is not interrupted by a rebalance that leaves it what it has.
-func (sole) IsCooperative() bool { return true }
+func (singleOwner) IsCooperative() bool { return true }
 
-func (sole) JoinGroupMetadata(interests []string, current map[string][]int32, generation int32) []byte {
+func (singleOwner) JoinGroupMetadata(interests []string, current map[string][]int32, generation int32) []byte {
 	meta := kmsg.NewConsumerMemberMetadata()
 	meta.Version = 3
 	meta.Topics = interests
@@ -35,11 +35,11 @@ func (sole) JoinGroupMetadata(interests []string, current map[string][]int32, ge
 	return meta.AppendTo(nil)
 }
 
-func (sole) ParseSyncAssignment(assignment []byte) (map[string][]int32, error) {
+func (singleOwner) ParseSyncAssignment(assignment []byte) (map[string][]int32, error) {
 	return kgo.ParseConsumerSyncAssignment(assignment)
 }
 
-func (s sole) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.GroupMemberBalancer, map[string]struct{}, error) {
+func (s singleOwner) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.GroupMemberBalancer, map[string]struct{}, error) {
 	b, err := kgo.NewConsumerBalancer(s, members)
 	if err != nil {
 		return nil, nil, err
@@ -48,7 +48,7 @@ func (s sole) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.GroupM
 }
 
 // Balance is called by the group's leader; members come sorted by instance.
-func (sole) Balance(b *kgo.ConsumerBalancer, topics map[string]int32) kgo.IntoSyncAssignment {
+func (singleOwner) Balance(b *kgo.ConsumerBalancer, topics map[string]int32) kgo.IntoSyncAssignment {
 	var owner *kmsg.JoinGroupResponseMember
 	newest := int32(-2)
 	b.EachMember(func(m *kmsg.JoinGroupResponseMember, meta *kmsg.ConsumerMemberMetadata) {

@@ -28,9 +28,9 @@ type cluster interface {
 	ListEndOffsets(ctx context.Context, topics ...string) (kadm.ListedOffsets, error)
 }
 
-// places asks the cluster what it has of the partitions, and what was committed. What it goes on not to know begins where it was left, or
+// startOffsets asks the cluster what it has of the partitions, and what was committed. What it goes on not to know begins where it was left, or
 // at its beginning: the group does not come back to what is left out here, and takes away by itself what was deleted.
-func (s *Source) places(ctx context.Context, from cluster, at map[string]map[int32]kgo.Offset) ([]*place, error) {
+func (s *Source) startOffsets(ctx context.Context, from cluster, at map[string]map[int32]kgo.Offset) ([]*startOffset, error) {
 	topics := slices.Sorted(maps.Keys(at))
 	if len(topics) == 0 {
 		return nil, nil
@@ -51,8 +51,8 @@ func (s *Source) places(ctx context.Context, from cluster, at map[string]map[int
 	}
 }
 
-// ask is one attempt at places; unknown is a topic that the cluster does not know, empty where there is none.
-func (s *Source) ask(ctx context.Context, from cluster, topics []string, at map[string]map[int32]kgo.Offset) (out []*place, unknown string, err error) {
+// ask is one attempt at startOffsets; unknown is a topic that the cluster does not know, empty where there is none.
+func (s *Source) ask(ctx context.Context, from cluster, topics []string, at map[string]map[int32]kgo.Offset) (out []*startOffset, unknown string, err error) {
 	committed, err := from.FetchOffsets(ctx, s.group)
 	if err != nil {
 		return nil, "", fmt.Errorf("asking for committed offsets: %w", err)
@@ -78,9 +78,9 @@ func (s *Source) ask(ctx context.Context, from cluster, topics []string, at map[
 				end.Offset = begin.Offset
 			}
 			p := &partition{topic: topic, number: n, peers: map[bgp.Peer]*stream.Peer{}}
-			pl := s.place(p, begin.Offset, end.Offset, old.Offset)
-			pl.unknown = isUnknown
-			out = append(out, pl)
+			start := s.startOffset(p, begin.Offset, end.Offset, old.Offset)
+			start.unknown = isUnknown
+			out = append(out, start)
 		}
 	}
 	return out, unknown, nil

@@ -16,8 +16,8 @@ type owner interface {
 	Own(collectors []string)
 }
 
-// sharing gives owners the collectors whose partitions of bgp.updates this replica has.
-type sharing struct {
+// assignment gives owners the collectors whose partitions of bgp.updates this replica has.
+type assignment struct {
 	l      *running
 	owners []owner
 	// changes holds the newest assignment that was not looked at yet.
@@ -25,12 +25,12 @@ type sharing struct {
 	has     map[string]bool // run's
 }
 
-func newSharing(l *running, owners []owner) *sharing {
-	return &sharing{l: l, owners: owners, changes: make(chan []int32, 1), has: map[string]bool{}}
+func newAssignment(l *running, owners []owner) *assignment {
+	return &assignment{l: l, owners: owners, changes: make(chan []int32, 1), has: map[string]bool{}}
 }
 
 // changed is the group's callback: the newest assignment takes the place of one that waits. One goroutine calls it at a time.
-func (s *sharing) changed(owned []int32) {
+func (s *assignment) changed(owned []int32) {
 	select {
 	case <-s.changes:
 	default:
@@ -39,21 +39,21 @@ func (s *sharing) changed(owned []int32) {
 }
 
 // run follows the assignments until ctx ends.
-func (s *sharing) run(ctx context.Context) error {
+func (s *assignment) run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case owned := <-s.changes:
-			if err := s.take(ctx, owned); err != nil {
+			if err := s.apply(ctx, owned); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-// take lets go of what is not ours any more at once, and takes what is new after looking up what is known of it.
-func (s *sharing) take(ctx context.Context, owned []int32) error {
+// apply lets go of what is not ours any more at once, and takes what is new after looking up what is known of it.
+func (s *assignment) apply(ctx context.Context, owned []int32) error {
 	next, fresh := map[string]bool{}, false
 	for _, o := range s.owners {
 		for _, c := range o.Collectors() {
@@ -63,30 +63,30 @@ func (s *sharing) take(ctx context.Context, owned []int32) error {
 			}
 		}
 	}
-	s.own(func(c string) bool { return next[c] && s.has[c] })
+	s.assign(func(c string) bool { return next[c] && s.has[c] })
 	if fresh {
-		if err := s.remember(ctx, next); err != nil {
+		if err := s.recallHistory(ctx, next); err != nil {
 			return err
 		}
-		s.own(func(c string) bool { return next[c] })
+		s.assign(func(c string) bool { return next[c] })
 	}
 	s.has = next
 	s.l.d.Log.Info("collectors were shared out", "partitions", owned, "collectors", len(next))
 	return nil
 }
 
-func (s *sharing) own(ours func(string) bool) {
+func (s *assignment) assign(ours func(string) bool) {
 	for _, o := range s.owners {
 		o.Own(slices.DeleteFunc(slices.Clone(o.Collectors()), func(c string) bool { return !ours(c) }))
 	}
 }
 
-// remember tells the set what is known of collectors that are new here. The error is ctx's.
-func (s *sharing) remember(ctx context.Context, next map[string]bool) error {
+// recallHistory tells the set what is known of collectors that are new here. The error is ctx's.
+func (s *assignment) recallHistory(ctx context.Context, next map[string]bool) error {
 	var wait retry.Backoff
 	for {
 		now := s.l.now()
-		p, err := readPast(ctx, &s.l.d, now.Add(-s.l.cfg.FillLimit))
+		p, err := readHistory(ctx, &s.l.d, now.Add(-s.l.cfg.FillLimit))
 		if err == nil {
 			for c := range next {
 				if !s.has[c] {

@@ -13,15 +13,15 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// wanted answers the detector's wish for tables, and learns of epochs, until ctx ends.
-func (r *running) wanted(ctx context.Context) error {
-	since := r.looked
+// followRequests answers the detector's requests for tables, and learns of epochs, until ctx ends.
+func (r *running) followRequests(ctx context.Context) error {
+	since := r.caughtUp
 	var wait retry.Backoff
 	for {
 		err := kafka.TailSince(ctx, r.d.Kafka, r.d.Log, []string{schemas.TopicFeeds}, since, func(rec *kgo.Record) error {
 			wait.Reset()
 			since = rec.Timestamp
-			return r.feed(ctx, rec)
+			return r.handleFeed(ctx, rec)
 		})
 		if err == nil || ctx.Err() != nil {
 			return nil
@@ -33,7 +33,7 @@ func (r *running) wanted(ctx context.Context) error {
 	}
 }
 
-func (r *running) feed(ctx context.Context, rec *kgo.Record) error {
+func (r *running) handleFeed(ctx context.Context, rec *kgo.Record) error {
 	var f pb.FeedRecord
 	if err := f.UnmarshalVT(rec.Value); err != nil {
 		return nil //nolint:nilerr // sink keeps what cannot be read
@@ -48,15 +48,15 @@ func (r *running) feed(ctx context.Context, rec *kgo.Record) error {
 			return nil
 		}
 		r.d.Log.Info("the detector wants the tables again", "collector", s.Collector())
-		if err := r.again(ctx, s); !errors.Is(err, stream.ErrClosed) {
+		if err := r.requestTables(ctx, s); !errors.Is(err, stream.ErrClosed) {
 			return err
 		}
 	}
 }
 
-// again makes a collector's tables come again: a router's by ending its session, the others' through a gap since ever. The error wraps
+// requestTables makes a collector's tables come again: a router's by ending its session, the others' through a gap since ever. The error wraps
 // stream.ErrClosed where the stream ended meanwhile.
-func (r *running) again(ctx context.Context, s *stream.Stream) error {
+func (r *running) requestTables(ctx context.Context, s *stream.Stream) error {
 	if r.station.Drop(s.Collector()) {
 		return nil
 	}

@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	// minRoom is what has to be free on the disk for the broker to take anything: far more than one request writes.
-	minRoom = 16 << 20
+	// minFree is what has to be free on the disk for the broker to take anything: far more than one request writes.
+	minFree = 16 << 20
 	// reserve is what the broker holds itself, and gives free when the disk is full, for what it has to write then: the ends of transactions
 	// that are given up, members that come and go.
 	reserve     = 4 << 20
@@ -29,13 +29,13 @@ const (
 	// probeEvery is after how long, and probeBytes after how many octets taken, the disk is asked for room by taking it for a moment: a
 	// quota does not show in what is free.
 	probeEvery = time.Second
-	probeBytes = minRoom / 2
+	probeBytes = minFree / 2
 )
 
-// room decides whether the broker may write. Where it may not, what would write is refused before anything of it is done, with an error on
+// diskSpace decides whether the broker may write. Where it may not, what would write is refused before anything of it is done, with an error on
 // which clients try again: records keep their order and come once. A write that fails half-way could not be repaired by trying again, for
 // the broker notes a record's number before it writes the record. The fields without a comment are the broker's goroutine's.
-type room struct {
+type diskSpace struct {
 	dir  string
 	min  int64
 	said *telemetry.Limited
@@ -48,15 +48,15 @@ type room struct {
 	fullFrom time.Time
 }
 
-// newRoom takes the reserve where there is room for it.
-func newRoom(dir string, least int64, log *slog.Logger) *room {
-	r := &room{dir: dir, min: least, log: log, said: telemetry.NewLimited(log, unkeptEvery, 1)}
+// newDiskSpace takes the reserve where there is room for it.
+func newDiskSpace(dir string, least int64, log *slog.Logger) *diskSpace {
+	r := &diskSpace{dir: dir, min: least, log: log, said: telemetry.NewLimited(log, unkeptEvery, 1)}
 	r.hold()
 	return r
 }
 
 // faults are what the broker answers while there is no room.
-func (r *room) faults() []kfake.Fault {
+func (r *diskSpace) faults() []kfake.Fault {
 	produce := []kmsg.Key{kmsg.Produce}
 	coordinate := []kmsg.Key{kmsg.InitProducerID, kmsg.EndTxn}
 	return []kfake.Fault{
@@ -67,7 +67,7 @@ func (r *room) faults() []kfake.Fault {
 }
 
 // refuses reports whether a request has to be refused for want of room. It is called before the request is done, by the broker's goroutine.
-func (r *room) refuses(req kmsg.Request) bool {
+func (r *diskSpace) refuses(req kmsg.Request) bool {
 	size := int64(0)
 	switch x := req.(type) {
 	case *kmsg.ProduceRequest:
@@ -102,7 +102,7 @@ func (r *room) refuses(req kmsg.Request) bool {
 var errNoRoom = errors.New("not enough room")
 
 // free returns what is free; the error says why nothing may be written.
-func (r *room) free(size int64) (int64, error) {
+func (r *diskSpace) free(size int64) (int64, error) {
 	var fs syscall.Statfs_t
 	if err := syscall.Statfs(r.dir, &fs); err != nil {
 		return 0, fmt.Errorf("asking what is free on the disk: %w", err)
@@ -129,7 +129,7 @@ func (r *room) free(size int64) (int64, error) {
 const minFiles = 64
 
 // hold takes the reserve, if there is room.
-func (r *room) hold() {
+func (r *diskSpace) hold() {
 	if r.held {
 		return
 	}
@@ -137,7 +137,7 @@ func (r *room) hold() {
 }
 
 // release gives the reserve back.
-func (r *room) release() {
+func (r *diskSpace) release() {
 	if r.held {
 		r.held = false
 		_ = os.Remove(filepath.Join(r.dir, reserveFile)) // it cannot be used then

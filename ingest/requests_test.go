@@ -13,9 +13,9 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// TestWanted: the detector's wish for tables makes a gap since ever, at once where the collector is open (also where there is no station
+// TestRequests: the detector's wish for tables makes a gap since ever, at once where the collector is open (also where there is no station
 // for routers, as archives alone have none), else as soon as it is.
-func TestWanted(t *testing.T) {
+func TestRequests(t *testing.T) {
 	t.Parallel()
 	set := streamtest.New(t, stream.DefaultConfig(), nil)
 	r := &running{set: set.Set, d: LiveDeps{Log: kafkatest.Log(), Now: time.Now}}
@@ -25,7 +25,7 @@ func TestWanted(t *testing.T) {
 	}
 	want := func() {
 		t.Helper()
-		if err := r.feed(t.Context(), &kgo.Record{Value: wanted}); err != nil {
+		if err := r.handleFeed(t.Context(), &kgo.Record{Value: wanted}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -50,8 +50,8 @@ func TestWanted(t *testing.T) {
 	}
 }
 
-// TestLook: tables that were wanted while no process was there are wanted still.
-func TestLook(t *testing.T) {
+// TestRequestedBefore: tables that were wanted while no process was there are wanted still.
+func TestRequestedBefore(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.New(t, 2)
 	wanted, err := (&pb.FeedRecord{Collector: "routeviews/x", Event: pb.FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED}).MarshalVT()
@@ -61,7 +61,7 @@ func TestLook(t *testing.T) {
 	kafkatest.Produce(t, k, schemas.TopicFeeds, "routeviews/x", wanted)
 	set := streamtest.New(t, stream.DefaultConfig(), nil)
 	r := &running{set: set.Set, d: LiveDeps{Log: kafkatest.Log(), Kafka: k, Now: time.Now}}
-	r.look(t.Context())
+	r.catchUp(t.Context())
 	for name, want := range map[string]bool{"routeviews/x": true, "routeviews/y": false} {
 		s, err := set.Open(t.Context(), name, stream.Options{})
 		if err != nil || s.Doubted() != want {

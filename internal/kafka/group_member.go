@@ -13,10 +13,10 @@ import (
 	"github.com/darkmap/darkmap/internal/retry"
 )
 
-// Share is a member of a group that shares out the partitions of a topic among processes that do not read it: whoever has a
+// GroupMember is a member of a group that shares out the partitions of a topic among processes that do not read it: whoever has a
 // partition does the work that belongs to its keys. Members are static; a member that dies loses its partitions to the others
 // within the session's timeout, one that is restarted before that keeps them.
-type Share struct {
+type GroupMember struct {
 	cl     *kgo.Client
 	group  string
 	notify func(owned []int32)
@@ -26,10 +26,10 @@ type Share struct {
 	joined bool
 }
 
-// NewShare joins as instance once Run is called. changed is told which partitions this member has, in order, after every change;
+// NewGroupMember joins as instance once Run is called. changed is told which partitions this member has, in order, after every change;
 // it is called by one goroutine at a time and must not block for long: the group waits for it. topic is a name of the registry.
-func NewShare(cfg Config, stage, instance, topic string, log *slog.Logger, reg prometheus.Registerer, changed func(owned []int32)) (*Share, error) {
-	s := &Share{group: cfg.Group(stage), notify: changed, owned: map[int32]bool{}}
+func NewGroupMember(cfg Config, stage, instance, topic string, log *slog.Logger, reg prometheus.Registerer, changed func(owned []int32)) (*GroupMember, error) {
+	s := &GroupMember{group: cfg.Group(stage), notify: changed, owned: map[int32]bool{}}
 	cl, err := NewClient(cfg, log, append(PromptMember(s.group, instance),
 		Metrics(reg, stage+"-share"),
 		kgo.ConsumeTopics(cfg.Topic(topic)),
@@ -48,7 +48,7 @@ func NewShare(cfg Config, stage, instance, topic string, log *slog.Logger, reg p
 }
 
 // change is called by the client's goroutine.
-func (s *Share) change(m map[string][]int32, given bool) {
+func (s *GroupMember) change(m map[string][]int32, given bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.joined = true
@@ -71,7 +71,7 @@ func (s *Share) change(m map[string][]int32, given bool) {
 
 // Run keeps the place in the group until ctx ends. It fails only where another process took the instance's place; what else goes
 // wrong the client tries again.
-func (s *Share) Run(ctx context.Context) error {
+func (s *GroupMember) Run(ctx context.Context) error {
 	defer s.cl.CloseAllowingRebalance()
 	var wait retry.Backoff
 	for ctx.Err() == nil {
@@ -87,7 +87,7 @@ func (s *Share) Run(ctx context.Context) error {
 }
 
 // Joined reports whether the group has given this member its place, if only to stand by.
-func (s *Share) Joined() bool {
+func (s *GroupMember) Joined() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.joined

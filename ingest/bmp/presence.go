@@ -12,14 +12,14 @@ import (
 // mostNamed is how many routers are named that are not there.
 const mostNamed = 5
 
-// attendance knows which routers are there. Station.mu guards it.
-type attendance struct {
+// presence knows which routers are there. Station.mu guards it.
+type presence struct {
 	sessions int
 	left     map[netip.Prefix]time.Time // by the router's entry: when the last session of it ended
 }
 
 // missing says whom the station waits for while nobody is there.
-func (a *attendance) missing(routers []router) error {
+func (a *presence) missing(routers []router) error {
 	if a.sessions > 0 || len(routers) == 0 {
 		return nil
 	}

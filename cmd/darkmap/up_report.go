@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// tellEvery is how often a run looks at how it stands.
-	tellEvery = time.Second
+	// reportEvery is how often a run looks at how it stands.
+	reportEvery = time.Second
 	// remindEvery is after how long what a run waits for is said again.
 	remindEvery = time.Minute
 )
@@ -43,8 +43,8 @@ func (w *watch) announce(c *upCmd, dir *datadir.Dir) {
 	say("http://%s/readyz says what it waits for, `%s` how each feed stands; Ctrl-C ends it.", c.AdminAddr, w.g.command("feeds"))
 }
 
-// tell says what happens until ctx ends: outages on standard output, the rest on standard error.
-func (w *watch) tell(ctx context.Context) error {
+// report says what happens until ctx ends: outages on standard output, the rest on standard error.
+func (w *watch) report(ctx context.Context) error {
 	line := newProgressLine(w.g.stderr, time.Now())
 	defer line.clear()
 	watching, stop := context.WithCancel(ctx)
@@ -52,9 +52,9 @@ func (w *watch) tell(ctx context.Context) error {
 	told := make(chan error, 2)
 	go func() { told <- w.outages(watching, line) }() // ends with watching, or an error
 	go func() { told <- w.panels(watching, line) }()  // likewise
-	t := time.NewTicker(tellEvery)
+	t := time.NewTicker(reportEvery)
 	defer t.Stop()
-	teller := teller{line: line, w: w}
+	reporter := reporter{line: line, w: w}
 	for {
 		select {
 		case <-ctx.Done():
@@ -65,7 +65,7 @@ func (w *watch) tell(ctx context.Context) error {
 			}
 			told <- err
 		case now := <-t.C:
-			teller.look(now)
+			reporter.look(now)
 		}
 	}
 }
@@ -93,8 +93,8 @@ func (w *watch) panels(ctx context.Context, line *progressLine) error {
 	})
 }
 
-// teller remembers what was said.
-type teller struct {
+// reporter remembers what was said.
+type reporter struct {
 	w        *watch
 	line     *progressLine
 	waits    string // for whom, as last said
@@ -104,7 +104,7 @@ type teller struct {
 }
 
 // look says what has changed, and draws how it goes.
-func (t *teller) look(now time.Time) {
+func (t *reporter) look(now time.Time) {
 	var reasons []string
 	if err := t.w.stages.Ready(); err != nil {
 		reasons = strings.Split(err.Error(), "\n")

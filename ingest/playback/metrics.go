@@ -1,8 +1,9 @@
-package ingest
+package playback
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/darkmap/darkmap/ingest/backlog"
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
@@ -18,27 +19,12 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		records:   prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_records_total", Help: "Records written to bgp.updates."}),
 		damaged:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_ingest_damaged_total", Help: "Parts of the input that could not be read, by reason."}, []string{"reason"}),
 		eventTime: prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkmap_ingest_event_time_seconds", Help: "The merged clock of the sources, Unix seconds."}),
-		waits:     newWaits(),
+		waits:     backlog.NewWaits(reg),
 	}
 	if reg != nil {
-		reg.MustRegister(m.records, m.damaged, m.eventTime, m.waits)
+		reg.MustRegister(m.records, m.damaged, m.eventTime)
 	}
 	return m
 }
 
 func (m metrics) damage(d *capture.Damage) { m.damaged.WithLabelValues(string(d.Reason)).Inc() }
-
-func newWaits() prometheus.Counter {
-	return prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_waits_total", Help: "How often reading waited for slower stages."})
-}
-
-// liveMetrics are those of Live itself; its parts have their own.
-type liveMetrics struct{ waits prometheus.Counter }
-
-func newLiveMetrics(reg prometheus.Registerer) liveMetrics {
-	m := liveMetrics{newWaits()}
-	if reg != nil {
-		reg.MustRegister(m.waits)
-	}
-	return m
-}

@@ -10,9 +10,9 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
 
-// patience reads from a connection within limits of time: for the first message as a whole, for the rest of one that has begun to
+// deadlineReader reads from a connection within limits of time: for the first message as a whole, for the rest of one that has begun to
 // come, and for the next to begin. What is spent outside of Read, waiting for the producer, does not count.
-type patience struct {
+type deadlineReader struct {
 	conn        net.Conn
 	reader      *wire.BMPReader
 	first       time.Time // the first message's deadline
@@ -26,7 +26,7 @@ type patience struct {
 const headOctets = 8
 
 // Read sets the deadline anew and reads.
-func (p *patience) Read(b []byte) (int, error) {
+func (p *deadlineReader) Read(b []byte) (int, error) {
 	now := time.Now()
 	var deadline time.Time
 	switch at := p.reader.Offset(); {
@@ -57,7 +57,7 @@ func (p *patience) Read(b []byte) (int, error) {
 }
 
 // foreign says what a connection seems to be that does not begin with BMP; empty: nothing known.
-func (p *patience) foreign() string {
+func (p *deadlineReader) foreign() string {
 	const handshake = 22 // TLS's first record (RFC 8446 §5.1); its version begins with 3
 	switch h := p.head; {
 	case len(h) > 1 && h[0] == handshake && h[1] == 3:

@@ -22,8 +22,8 @@ func (m *merger) leaderLag() time.Duration {
 	return m.links[m.lead].lag(m.now(), m.cfg.period())
 }
 
-// judge looks at the connections once a period: who leads, who is left; and forgets what is old.
-func (m *merger) judge(ctx context.Context) error {
+// checkHealth looks at the connections once a period: who leads, who is left; and forgets what is old.
+func (m *merger) checkHealth(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
@@ -43,7 +43,7 @@ func (m *merger) judge(ctx context.Context) error {
 	}
 	for _, c := range m.links {
 		if c != nil {
-			m.judgeOne(c, now)
+			m.dropUseless(c, now)
 		}
 	}
 	// After a standstill that catches up by and by: what seems to be missing may wait in a socket.
@@ -116,8 +116,8 @@ func (m *merger) switchLead(ctx context.Context, now time.Duration) error {
 	return err
 }
 
-// judgeOne leaves a connection that is of no use. mu is held.
-func (m *merger) judgeOne(c *connection, now time.Duration) {
+// dropUseless leaves a connection that is of no use. mu is held.
+func (m *merger) dropUseless(c *connection, now time.Duration) {
 	lag := c.lag(now, m.cfg.period())
 	if m.cfg.Connections > 1 { // what both are late may be our clock's fault, and a new one would be as late
 		lag -= m.skew

@@ -12,8 +12,8 @@ const (
 	entryBytes = 96
 )
 
-// held is a frame that a follower brought and the leader has not.
-type held struct {
+// bufferedFrame is a frame that a follower brought and the leader has not.
+type bufferedFrame struct {
 	data  []byte // nil: forgotten, what is known is that the message is there
 	frame uint64 // the frame's number (merger.frames)
 	// stamp is the message's timestamp, microseconds; sure says that it has an id, by which the leader's would have been known.
@@ -21,9 +21,9 @@ type held struct {
 	sure  bool
 }
 
-// hold keeps a collector's frames of one connection, in order.
-type hold struct {
-	sequence[held]
+// buffer keeps a collector's frames of one connection, in order.
+type buffer struct {
+	sequence[bufferedFrame]
 	bytes int64  // of them all
 	bare  uint64 // number before which no frame has its data
 }
@@ -52,14 +52,14 @@ func (p *pool) free(b []byte) {
 }
 
 // count notes that n octets more are held.
-func (h *hold) count(n int, p *pool) {
+func (h *buffer) count(n int, p *pool) {
 	h.bytes += int64(n)
 	p.bytes += int64(n)
 }
 
 // push keeps a frame and copies its data, if there are any. It takes the place of a like frame whose
 // data were forgotten.
-func (h *hold) push(key uint64, at time.Duration, f held, p *pool) {
+func (h *buffer) push(key uint64, at time.Duration, f bufferedFrame, p *pool) {
 	if e := h.find(key); e != nil && e.v.data == nil {
 		h.match(key, p)
 	}
@@ -72,7 +72,7 @@ func (h *hold) push(key uint64, at time.Duration, f held, p *pool) {
 
 // match drops a frame like key and returns its entry, whose data are void. It reports false if there
 // is none.
-func (h *hold) match(key uint64, p *pool) (e entry[held], ok bool) {
+func (h *buffer) match(key uint64, p *pool) (e entry[bufferedFrame], ok bool) {
 	if e, ok = h.take(key); ok {
 		h.release(e.v, p)
 	}
@@ -80,22 +80,22 @@ func (h *hold) match(key uint64, p *pool) (e entry[held], ok bool) {
 }
 
 // drop forgets the oldest frame; there must be one.
-func (h *hold) drop(p *pool) { h.release(h.dropOldest(), p) }
+func (h *buffer) drop(p *pool) { h.release(h.dropOldest(), p) }
 
-func (h *hold) release(f held, p *pool) {
+func (h *buffer) release(f bufferedFrame, p *pool) {
 	h.count(-entryBytes-len(f.data), p)
 	p.free(f.data)
 }
 
 // clear forgets all.
-func (h *hold) clear(p *pool) {
+func (h *buffer) clear(p *pool) {
 	for h.oldest() != nil {
 		h.drop(p)
 	}
 }
 
 // shed forgets the data of the oldest frame that has any; false where there is none.
-func (h *hold) shed(p *pool) bool {
+func (h *buffer) shed(p *pool) bool {
 	for h.bare = max(h.bare, h.first); h.bare < h.first+uint64(len(h.list)); h.bare++ {
 		e := &h.list[h.bare-h.first]
 		if e.taken || e.v.data == nil {
@@ -110,7 +110,7 @@ func (h *hold) shed(p *pool) bool {
 }
 
 // strip forgets the data of all.
-func (h *hold) strip(p *pool) {
+func (h *buffer) strip(p *pool) {
 	for h.shed(p) {
 	}
 }

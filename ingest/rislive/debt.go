@@ -8,11 +8,11 @@ import (
 
 // A connection may be sound and yet lack one collector, or a message: the service has many servers. What the other one brings shows it.
 
-// patience is how long a connection may owe what the other one has brought; by then a leader that is late as a whole is replaced for
+// debtLimit is how long a connection may owe what the other one has brought; by then a leader that is late as a whole is replaced for
 // that.
-func (c *Config) patience() time.Duration { return 2 * c.SwitchAfter }
+func (c *Config) debtLimit() time.Duration { return 2 * c.SwitchAfter }
 
-// debt is what the leader has owed of a collector for longer than patience.
+// debt is what the leader has owed of a collector for longer than debtLimit.
 type debt uint8
 
 const (
@@ -24,8 +24,8 @@ const (
 // leaderOwes tells what the leader owes of a collector. What lies in a gap is forgotten: what answers that brings it. mu is held.
 func (m *merger) leaderOwes(f *feed, now time.Duration) debt {
 	lead, to := m.links[m.lead], &f.sides[m.lead]
-	h := &f.sides[1-m.lead].hold
-	for e := h.oldest(); e != nil && now-max(e.at, lead.since) > m.cfg.patience(); e = h.oldest() {
+	h := &f.sides[1-m.lead].buffer
+	for e := h.oldest(); e != nil && now-max(e.at, lead.since) > m.cfg.debtLimit(); e = h.oldest() {
 		switch {
 		case f.broken && !to.asked:
 			return debtNone
@@ -53,7 +53,7 @@ func (m *merger) owedSince(f *feed, now time.Duration) int64 {
 		owe(f.last)
 	}
 	for n := range f.sides {
-		if e := f.sides[n].hold.oldest(); e != nil && e.v.sure {
+		if e := f.sides[n].buffer.oldest(); e != nil && e.v.sure {
 			owe(e.v.stamp)
 		}
 	}
@@ -69,14 +69,14 @@ func (m *merger) owedSince(f *feed, now time.Duration) int64 {
 func (m *merger) followerOwes(f *feed, now time.Duration) bool {
 	s := &f.sides[1-m.lead]
 	e := s.ahead.oldest()
-	return e != nil && now-e.at > m.cfg.patience() && s.listensSince(e.at-m.cfg.SwitchAfter)
+	return e != nil && now-e.at > m.cfg.debtLimit() && s.listensSince(e.at-m.cfg.SwitchAfter)
 }
 
 // replaceLead gives the lead to the follower where the leader owes something, unless another collector would suffer: what the follower
 // holds goes out, and nothing is missing but what came too late for its peer. A leader that brings nothing of a collector is left. mu is
 // held.
 func (m *merger) replaceLead(ctx context.Context, now time.Duration) error {
-	if m.lead < 0 || m.links[1-m.lead] == nil || now-m.stood < m.cfg.patience() {
+	if m.lead < 0 || m.links[1-m.lead] == nil || now-m.stood < m.cfg.debtLimit() {
 		return nil
 	}
 	lead, other := m.links[m.lead], m.links[1-m.lead]
@@ -114,11 +114,11 @@ func (m *merger) replaceLead(ctx context.Context, now time.Duration) error {
 func (m *merger) expire(ctx context.Context, f *feed, now time.Duration) error {
 	for n := range f.sides {
 		s, c := &f.sides[n], m.links[n]
-		for e := s.hold.oldest(); e != nil && e.at < m.forgotten; e = s.hold.oldest() {
+		for e := s.buffer.oldest(); e != nil && e.at < m.forgotten; e = s.buffer.oldest() {
 			if e.v.sure {
 				f.lack(e.v.stamp, now, "the leading connection left out a message that the other brought")
 			}
-			s.hold.drop(&m.pools[n])
+			s.buffer.drop(&m.pools[n])
 			m.pass(passedExpired)
 		}
 		if s.listens && s.heard < m.forgotten {

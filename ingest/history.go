@@ -14,12 +14,12 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// past is what bgp.feeds says of collectors: how far each is known, and the highest epoch.
-type past map[string]stream.Past
+// history is what bgp.feeds says of collectors: how far each is known, and the highest epoch.
+type history map[string]stream.Past
 
-// readPast reads what bgp.feeds took since then. A collector that it does not name has to send its tables.
-func readPast(ctx context.Context, d *LiveDeps, since time.Time) (past, error) {
-	p := past{}
+// readHistory reads what bgp.feeds took since then. A collector that it does not name has to send its tables.
+func readHistory(ctx context.Context, d *LiveDeps, since time.Time) (history, error) {
+	p := history{}
 	err := readFeeds(ctx, d, since, func(f *pb.FeedRecord, _ time.Time) { p.note(f) })
 	if err != nil {
 		return nil, fmt.Errorf("reading what was known of the collectors: %w", err)
@@ -39,7 +39,7 @@ func readFeeds(ctx context.Context, d *LiveDeps, since time.Time, fn func(f *pb.
 }
 
 // note takes a record in; those of a lower epoch are late and count for nothing.
-func (p past) note(f *pb.FeedRecord) {
+func (p history) note(f *pb.FeedRecord) {
 	epoch := f.GetPosition().GetEpoch()
 	x := p[f.GetCollector()]
 	if f.GetEvent() == pb.FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED { // the detector's own epoch is 0
@@ -61,22 +61,22 @@ func (p past) note(f *pb.FeedRecord) {
 }
 
 const (
-	// lookBack is how far back bgp.feeds is read at the start: every stream says there how it stands every few seconds, so that is further
+	// catchUpSpan is how far back bgp.feeds is read at the start: every stream says there how it stands every few seconds, so that is further
 	// than a clock is stepped back, whatever FillLimit is.
-	lookBack = 2 * time.Hour
-	// lookFor bounds how long that may take: a broker that is slow must not keep the feeds away.
-	lookFor = 30 * time.Second
+	catchUpSpan = 2 * time.Hour
+	// catchUpTimeout bounds how long that may take: a broker that is slow must not keep the feeds away.
+	catchUpTimeout = 30 * time.Second
 )
 
-// look reads what bgp.feeds took lately before anything is opened: epochs begin above those of every collector, also of those
+// catchUp reads what bgp.feeds took lately before anything is opened: epochs begin above those of every collector, also of those
 // whose past nobody asks for (routers, RouteViews), and tables that were wanted while no process was there are not forgotten.
-func (r *running) look(ctx context.Context) {
-	limited, cancel := context.WithTimeout(ctx, lookFor)
+func (r *running) catchUp(ctx context.Context) {
+	limited, cancel := context.WithTimeout(ctx, catchUpTimeout)
 	defer cancel()
 	var wait retry.Backoff
 	for {
-		r.looked = r.now()
-		err := readFeeds(limited, &r.d, r.looked.Add(-lookBack), func(f *pb.FeedRecord, at time.Time) {
+		r.caughtUp = r.now()
+		err := readFeeds(limited, &r.d, r.caughtUp.Add(-catchUpSpan), func(f *pb.FeedRecord, at time.Time) {
 			r.set.Saw(f.GetPosition().GetEpoch())
 			if f.GetEvent() == pb.FeedEvent_FEED_EVENT_BOOTSTRAP_WANTED {
 				r.set.Doubt(f.GetCollector(), at)

@@ -1,64 +1,58 @@
-package ingest
+package playback
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"path/filepath"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/darkmap/darkmap/ingest/playback"
 	"github.com/darkmap/darkmap/internal/capture"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/telemetry"
-	"github.com/darkmap/darkmap/schemas"
 )
 
-// Name is the stage's name.
-const Name = "ingest"
+// drain bounds the last flush.
+const drain = 10 * time.Second
 
-// Deps is what a stage is given.
+// Deps is what a Stage is given.
 type Deps struct {
 	Log        *slog.Logger
 	Registerer prometheus.Registerer // nil: no metrics
 	Kafka      kafka.Config
+	// Stage is the stage's name in dead letters.
+	Stage string
 	// Now is the time of reception.
 	Now func() time.Time
-	// Consumers are waited for where the source can be read again; empty is nobody.
-	Consumers []kafka.Reading
+	// Consumers are waited for; empty is nobody. AheadBytes is how far reading may be ahead of the slowest of them.
+	Consumers  []kafka.Reading
+	AheadBytes int64
 	// Damaged is told of every part of the input that could not be read, instead of the log; nil: the log is, of some.
 	Damaged func(*capture.Damage)
 }
 
 // Stage plays files into bgp.updates.v1.
 type Stage struct {
-	cfg      Config
 	d        Deps
-	plan     *playback.Plan
+	plan     *Plan
 	metrics  metrics
 	damaged  *telemetry.Limited
-	progress atomic.Pointer[playback.Progress]
+	progress atomic.Pointer[Progress]
 	done     atomic.Bool
 }
 
-// New checks and allocates; nothing runs yet.
-func New(cfg Config, plan *playback.Plan, d Deps) (*Stage, error) {
-	if err := cfg.Validate(); err != nil {
-		return nil, err
-	}
-	s := &Stage{cfg: cfg, d: d, plan: plan, metrics: newMetrics(d.Registerer), damaged: telemetry.NewLimited(d.Log, time.Minute, 20)}
-	s.progress.Store(&playback.Progress{TotalBytes: plan.Bytes})
-	return s, nil
+// NewStage allocates; nothing runs yet.
+func NewStage(plan *Plan, d Deps) *Stage {
+	s := &Stage{d: d, plan: plan, metrics: newMetrics(d.Registerer), damaged: telemetry.NewLimited(d.Log, time.Minute, 20)}
+	s.progress.Store(&Progress{TotalBytes: plan.Bytes})
+	return s
 }
 
 // Progress is how far the playing is. It may be called from any goroutine.
-func (s *Stage) Progress() playback.Progress { return *s.progress.Load() }
+func (s *Stage) Progress() Progress { return *s.progress.Load() }
 
 // Ready is nil as soon as the stage exists: reading files needs nobody.
 func (s *Stage) Ready() error { return nil }
@@ -96,7 +90,7 @@ func (s *Stage) Run(ctx context.Context) error {
 		}
 		if w.due() {
 			s.note(src)
-			if err := w.wait(ctx); err != nil && ctx.Err() == nil {
+			if err := w.backlog.Wait(ctx); err != nil && ctx.Err() == nil {
 				return err
 			}
 		}
@@ -105,27 +99,8 @@ func (s *Stage) Run(ctx context.Context) error {
 }
 
 // note publishes the progress.
-func (s *Stage) note(src *playback.Source) {
+func (s *Stage) note(src *Source) {
 	p := src.Progress()
 	s.progress.Store(&p)
 	s.metrics.eventTime.Set(float64(p.EventTime / 1_000_000))
-}
-
-// deadLetter counts a damage, logs it within limits, and keeps its octets where it has any.
-func (w *writer) deadLetter(ctx context.Context, collector string, d *capture.Damage) error {
-	w.s.metrics.damage(d)
-	if w.s.d.Damaged != nil {
-		w.s.d.Damaged(d)
-	} else {
-		w.s.damaged.Warn("passed over damaged input", "file", d.File, "offset", d.Offset, "record", d.Number, "reason", string(d.Reason), "err", d.Err)
-	}
-	if len(d.Raw) == 0 {
-		return nil
-	}
-	at := &kgo.Record{Topic: filepath.Base(d.File), Offset: d.Offset, Key: []byte(collector), Value: d.Raw}
-	// One partition, in order with nothing else: the wait is short and rare.
-	if err := w.dead.ProduceSync(ctx, kafka.DeadLetter(w.s.d.Kafka, Name, at, fmt.Sprintf("%s: %v", d.Reason, d.Err))).FirstErr(); err != nil {
-		return fmt.Errorf("writing to %s: %w", schemas.TopicDeadLetter, err)
-	}
-	return nil
 }

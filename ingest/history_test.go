@@ -9,8 +9,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// TestPast: the newest epoch's last status says how far a collector is known; a wish for tables says that it is not.
-func TestPast(t *testing.T) {
+// TestHistory: the newest epoch's last status says how far a collector is known; a wish for tables says that it is not.
+func TestHistory(t *testing.T) {
 	t.Parallel()
 	status := func(epoch uint64, known int64) *pb.FeedRecord {
 		return &pb.FeedRecord{
@@ -34,7 +34,7 @@ func TestPast(t *testing.T) {
 		"and was answered":        {[]*pb.FeedRecord{status(5, 100), gap, status(5, 130)}, stream.Past{Epoch: 5, Known: 130}},
 		"just begun":              {[]*pb.FeedRecord{status(5, 100), up}, stream.Past{Epoch: 9, Known: 100}},
 	} {
-		p := past{}
+		p := history{}
 		for _, r := range tt.recs {
 			p.note(r)
 		}

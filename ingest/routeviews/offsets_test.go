@@ -86,13 +86,13 @@ func TestUnknownTopic(t *testing.T) {
 			}
 			began := time.Now()
 			f := &forgetful{topic: fresh, until: began.Add(tt.hidden), whole: tt.whole, left: tt.left}
-			places, err := s.places(t.Context(), f, map[string]map[int32]kgo.Offset{fresh: {0: {}}, other: {0: {}}})
+			starts, err := s.startOffsets(t.Context(), f, map[string]map[int32]kgo.Offset{fresh: {0: {}}, other: {0: {}}})
 			if err != nil {
 				t.Fatal(err)
 			}
 			got := map[string]found{}
-			for _, pl := range places {
-				got[pl.p.topic] = found{pl.at, pl.unknown}
+			for _, start := range starts {
+				got[start.p.topic] = found{start.at, start.unknown}
 			}
 			if diff := cmp.Diff(map[string]found{fresh: tt.want, other: {At: 10}}, got); diff != "" {
 				t.Errorf("%s: -want +got\n%s", tt.name, diff)
@@ -114,7 +114,7 @@ func TestForeignCommit(t *testing.T) {
 		return bgp.Position{Collector: "routeviews/x", Lane: bgp.RouteViewsLane(topicX, 0), Epoch: p.epoch, Sequence: uint64(offset)<<16 + 1}
 	}
 	last := position(p, p.next-1)
-	other := &place{p: &partition{topic: "routeviews.x.64497.bmp_raw"}, known: true, memory: recall(p.remember())} // beside it, ours
+	other := &startOffset{p: &partition{topic: "routeviews.x.64497.bmp_raw"}, known: true, memory: recall(p.remember())} // beside it, ours
 	for _, tt := range []struct {
 		name   string
 		commit kadm.Offset
@@ -126,12 +126,12 @@ func TestForeignCommit(t *testing.T) {
 		{"reset to earliest", kadm.Offset{At: 0}, 50, true},
 		{"reset into the future", kadm.Offset{At: 1000, Metadata: "by hand"}, 900, true},
 	} {
-		pl := s.place(&partition{topic: topicX, peers: map[bgp.Peer]*stream.Peer{}}, 50, 900, tt.commit)
-		both := []*place{pl, other}
+		start := s.startOffset(&partition{topic: topicX, peers: map[bgp.Peer]*stream.Peer{}}, 50, 900, tt.commit)
+		both := []*startOffset{start, other}
 		since, why, gap := s.missing(both, true, true, false, newestMemory(both))
-		if pl.at != tt.at || gap != tt.gap || since != 0 || !position(pl.p, pl.at).After(last) {
+		if start.at != tt.at || gap != tt.gap || since != 0 || !position(start.p, start.at).After(last) {
 			t.Errorf("%s: begins at %d, want %d; position %v, want one after %v; gap %t since %d (%s), want %t",
-				tt.name, pl.at, tt.at, position(pl.p, pl.at), last, gap, since, why, tt.gap)
+				tt.name, start.at, tt.at, position(start.p, start.at), last, gap, since, why, tt.gap)
 		}
 	}
 }

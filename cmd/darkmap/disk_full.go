@@ -21,9 +21,9 @@ func diskFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || clickhouse.Code(err) == int(proto.ErrNotEnoughSpace)
 }
 
-// whenRoom does something that writes to the folder, again and again while the disk is full, until ctx ends. The error is do's, about
+// retryWhileDiskFull does something that writes to the folder, again and again while the disk is full, until ctx ends. The error is do's, about
 // something else.
-func (g *globals) whenRoom(ctx context.Context, dir string, do func() error) error {
+func (g *globals) retryWhileDiskFull(ctx context.Context, dir string, do func() error) error {
 	said := telemetry.NewLimited(g.log, fullEvery, 1)
 	var wait retry.Backoff
 	for {

@@ -29,7 +29,7 @@ func (s *sharer) has() []int32 {
 func newSharer(t *testing.T, cfg kafka.Config, instance string) *sharer {
 	t.Helper()
 	s := &sharer{}
-	share, err := kafka.NewShare(cfg, "ingest", instance, schemas.TopicUpdates, kafkatest.Log(), nil, func(owned []int32) {
+	share, err := kafka.NewGroupMember(cfg, "ingest", instance, schemas.TopicUpdates, kafkatest.Log(), nil, func(owned []int32) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.owned = owned

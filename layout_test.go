@@ -173,6 +173,7 @@ var homes = map[string][]string{
 	"github.com/oschwald/maxminddb-golang/v2":                 {"enrich/geo"},
 	"github.com/gaissmai/bart":                                {"enrich"},
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp":                 {},
+	"golang.org/x/tools/go/packages":                          {},
 	"github.com/ebitengine/purego":                            {"internal/clickhouse"},
 	"github.com/alecthomas/kong":                              {"cmd/darkmap"},
 	"go.yaml.in/yaml/v3":                                      {"internal/config"},

@@ -159,11 +159,11 @@ func outageRecord(t testing.TB, seq uint64, dataset string) *pb.OutageRecord {
 	t.Helper()
 	begin := time.Date(2014, 12, 22, 16, 15, 0, 0, time.UTC)
 	o := bgp.Outage{
-		ID: "country-KP-ipv4-20141222T1615Z", Sequence: uint32(seq), Kind: "outage", State: "open", Event: "updated", Family: "ipv4",
-		Entity: bgp.Entity{Type: bgp.EntityCountry, Code: "KP", Name: "North Korea"}, Start: begin, DurationSeconds: 60 * int64(seq), Severity: "total",
+		ID: "country-KP-ipv4-20141222T1615Z", Sequence: uint32(seq), Kind: bgp.KindOutage, State: bgp.StateOpen, Event: bgp.EventUpdated, Family: "ipv4",
+		Entity: bgp.Entity{Type: bgp.EntityCountry, Code: "KP", Name: "North Korea"}, Start: begin, DurationSeconds: 60 * int64(seq), Severity: bgp.SeverityTotal,
 		Baseline: bgp.Size{Prefixes: 4, Space: 400}, Peak: bgp.Loss{LostPrefixes: 4, LostSpace: 400, LossPercent: 10000},
 		LostPrefixes: []string{"175.45.176.0/24"}, LostPrefixesTotal: 4, Origins: []bgp.AS{{ASN: 131279}}, Upstreams: []bgp.AS{{ASN: 4837}},
-		Panel: bgp.Panel{Voters: 40, Collectors: 12, Table: "complete"}, Dataset: dataset, Summary: "All 4 networks",
+		Panel: bgp.Panel{Voters: 40, Collectors: 12, Table: bgp.TablesComplete}, Dataset: dataset, Summary: "All 4 networks",
 	}
 	b, err := json.Marshal(o)
 	if err != nil {

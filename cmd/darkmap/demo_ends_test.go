@@ -26,7 +26,7 @@ func TestDemoEnds(t *testing.T) {
 	superseded := 0
 	for _, o := range all {
 		ended := o.State == bgp.StateClosed || o.State == bgp.StateRetracted
-		if ended != (o.EndReason != "") {
+		if ended != (o.EndReason != bgp.NotEnded) {
 			t.Errorf("%s: end reason %q in state %s", o.ID, o.EndReason, o.State)
 		}
 		if !ended || o.End.Before(from) || !o.End.Before(to) {

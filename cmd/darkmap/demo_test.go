@@ -57,7 +57,7 @@ func TestDemo(t *testing.T) {
 	}
 	for i, w := range want {
 		o := country[i]
-		if o.Kind != w.kind || o.State != "closed" || o.Severity != "total" || !within(o.Start, w.start, time.Minute) || !within(*o.End, w.end, 5*time.Minute) {
+		if o.Kind != w.kind || o.State != bgp.StateClosed || o.Severity != bgp.SeverityTotal || !within(o.Start, w.start, time.Minute) || !within(*o.End, w.end, 5*time.Minute) {
 			t.Errorf("event %d: got %s %s %s from %v to %v, want a total %s from %v to %v", i, o.State, o.Severity, o.Kind, o.Start, o.End, w.kind, w.start, w.end)
 		}
 		if o.Peak.LostPrefixes != 4 || o.Baseline.Prefixes != 4 || len(o.Upstreams) != 1 || o.Upstreams[0].ASN != 4837 {
@@ -127,7 +127,7 @@ func TestDemoIsTheSameEveryTime(t *testing.T) {
 			"--set", fmt.Sprintf("kafka.partitions=%d", partitions))
 		if want == nil {
 			want = got
-			checkTruth(t, world, slices.DeleteFunc(parse(t, got), func(o bgp.Outage) bool { return o.Blip || o.State == "retracted" }))
+			checkTruth(t, world, slices.DeleteFunc(parse(t, got), func(o bgp.Outage) bool { return o.Blip || o.State == bgp.StateRetracted }))
 			continue
 		}
 		if diff := cmp.Diff(want, got); diff != "" {

@@ -26,7 +26,7 @@ func exampleOutages(t *testing.T) []bgp.Outage {
 	t.Helper()
 	outage := func(kind bgp.Kind, severity bgp.Severity, start, end string) bgp.Outage {
 		o := bgp.Outage{
-			Kind: kind, Severity: severity, State: "open", Event: "opened", Family: "ipv4", Dataset: "demo",
+			Kind: kind, Severity: severity, State: bgp.StateOpen, Event: bgp.EventOpened, Family: "ipv4", Dataset: "demo",
 			Entity:       bgp.Entity{Type: bgp.EntityCountry, Code: "ZZ", Name: "Nowhere"},
 			Start:        at(t, start),
 			Baseline:     bgp.Size{Prefixes: 4, Space: 400},
@@ -36,16 +36,16 @@ func exampleOutages(t *testing.T) []bgp.Outage {
 		}
 		if end != "" {
 			e := at(t, end)
-			o.End, o.State, o.Event, o.DurationSeconds = &e, "closed", "closed", int64(e.Sub(o.Start)/time.Second)
+			o.End, o.State, o.Event, o.DurationSeconds = &e, bgp.StateClosed, bgp.EventClosed, int64(e.Sub(o.Start)/time.Second)
 		}
 		return o
 	}
-	flaps := outage(bgp.KindIntermittent, "total", "2014-12-22 00:00:00", "2014-12-22 16:15:00")
+	flaps := outage(bgp.KindIntermittent, bgp.SeverityTotal, "2014-12-22 00:00:00", "2014-12-22 16:15:00")
 	flaps.Evidence.LossesInEvent = 62
-	large := outage(bgp.KindOutage, "moderate", "2014-12-24 06:00:00", "")
+	large := outage(bgp.KindOutage, bgp.SeverityModerate, "2014-12-24 06:00:00", "")
 	large.Baseline.Prefixes, large.Peak = 120, bgp.Loss{LostPrefixes: 37, LossPercent: 3083}
 	large.Upstreams = append(large.Upstreams, bgp.AS{ASN: 64501})
-	return []bgp.Outage{flaps, outage(bgp.KindOutage, "total", "2014-12-22 16:15:00", "2014-12-23 01:46:00"), outage(bgp.KindOutage, "total", "2014-12-23 15:41:00", "2014-12-23 16:12:00"), large}
+	return []bgp.Outage{flaps, outage(bgp.KindOutage, bgp.SeverityTotal, "2014-12-22 16:15:00", "2014-12-23 01:46:00"), outage(bgp.KindOutage, bgp.SeverityTotal, "2014-12-23 15:41:00", "2014-12-23 16:12:00"), large}
 }
 
 func TestOutageTable(t *testing.T) {

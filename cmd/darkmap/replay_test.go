@@ -106,11 +106,11 @@ func TestReplayFindsWhatWent(t *testing.T) {
 	}
 	for _, n := range []int{1, 2, 3, 4, 6, 7, 8, 9, 31} { // AS32398
 		p := fmt.Sprintf("41.204.%d.0/24", n)
-		if o := of(p); len(o) != 1 || o[0].State != "open" || o[0].Start.Format("15:04") != "00:19" && o[0].Start.Format("15:04") != "00:20" || o[0].Origins[0].ASN != 32398 {
+		if o := of(p); len(o) != 1 || o[0].State != bgp.StateOpen || o[0].Start.Format("15:04") != "00:19" && o[0].Start.Format("15:04") != "00:20" || o[0].Origins[0].ASN != 32398 {
 			t.Errorf("%s: got %+v, want one of AS32398, open since 00:20", p, o)
 		}
 	}
-	if o := of("67.98.25.0/24"); len(o) != 1 || o[0].State != "closed" || o[0].DurationSeconds < 35*60 || o[0].DurationSeconds > 37*60 {
+	if o := of("67.98.25.0/24"); len(o) != 1 || o[0].State != bgp.StateClosed || o[0].DurationSeconds < 35*60 || o[0].DurationSeconds > 37*60 {
 		t.Errorf("67.98.25.0/24: got %+v, want it away for 36 minutes", o)
 	}
 	blips := 0

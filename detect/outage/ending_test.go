@@ -27,7 +27,7 @@ func (w *world) endings(k Key) []string {
 			continue
 		}
 		line := fmt.Sprintf("%d %s %s", numbers[o.ID], o.Kind, o.Event)
-		if o.EndReason != "" {
+		if o.EndReason != bgp.NotEnded {
 			line += " " + string(o.EndReason)
 		}
 		if o.Successor != "" {

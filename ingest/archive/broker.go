@@ -32,7 +32,7 @@ func NewBroker(base string, cfg Config) *Broker {
 	return &Broker{base: strings.TrimSuffix(base, "/"), c: newClient(cfg)}
 }
 
-// brokerPage is an answer of /search or /latest.
+// brokerPage is an answer of /search.
 type brokerPage struct {
 	Error *string           `json:"error"`
 	Data  []json.RawMessage `json:"data"` // each a brokerItem: one that is none does not spoil the others
@@ -78,12 +78,6 @@ func (b *Broker) Find(ctx context.Context, collector string, kind Kind, from, to
 			return nil, fmt.Errorf("searching %s for %s: %w: more than %d", b.base, collector, ErrTooMany, MaxFiles)
 		}
 	}
-}
-
-// Latest lists the newest file of each kind and collector.
-func (b *Broker) Latest(ctx context.Context) ([]File, error) {
-	files, _, err := b.page(ctx, b.base+"/latest")
-	return files, err
 }
 
 func (b *Broker) page(ctx context.Context, url string) ([]File, int, error) {

@@ -178,9 +178,9 @@ func TestBrokerNames(t *testing.T) {
 	}}
 	server := httptest.NewServer(b)
 	defer server.Close()
-	latest, err := NewBroker(server.URL, quick(t)).Latest(t.Context())
-	if err != nil || len(latest) != 1 || latest[0].Kind != RIB || !latest[0].Begin.Equal(noon.Add(-4*time.Hour)) || latest[0].Size != 0 || latest[0].About() != 1 {
-		t.Errorf("latest: got %+v, %v", latest, err)
+	files, n, err := NewBroker(server.URL, quick(t)).page(t.Context(), server.URL+"/search")
+	if err != nil || n != 2 || len(files) != 1 || files[0].Kind != RIB || !files[0].Begin.Equal(noon.Add(-4*time.Hour)) || files[0].Size != 0 || files[0].About() != 1 {
+		t.Errorf("a page of two, one of them bad: got %+v of %d, %v", files, n, err)
 	}
 }
 

@@ -49,16 +49,6 @@ func (f Family) String() string {
 	return fmt.Sprintf("family(%d)", uint8(f))
 }
 
-// ParseFamily is the inverse of Family.String.
-func ParseFamily(s string) (Family, error) {
-	for _, f := range Families {
-		if f.String() == s {
-			return f, nil
-		}
-	}
-	return 0, fmt.Errorf("unknown address family %q", s)
-}
-
 // MaxLength is the longest prefix that is looked at: a /24 or a /48 (docs/detection.md, A prefix).
 func (f Family) MaxLength() int {
 	if f == IPv4 {

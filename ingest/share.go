@@ -86,7 +86,7 @@ func (s *sharing) remember(ctx context.Context, next map[string]bool) error {
 	var retry kafka.Backoff
 	for {
 		now := s.l.now()
-		p, err := readPast(ctx, &s.l.d, now.Add(-s.l.cfg.FillLimit))
+		p, err := readPast(ctx, &s.l.d, now.Add(-time.Duration(s.l.cfg.FillLimit)))
 		if err == nil {
 			for c := range next {
 				if !s.has[c] {

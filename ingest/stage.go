@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/darkmap/darkmap/ingest/playback"
 	"github.com/darkmap/darkmap/internal/capture"
+	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/telemetry"
 	"github.com/darkmap/darkmap/schemas"
@@ -30,6 +32,8 @@ type Deps struct {
 	Kafka      kafka.Config
 	// Now is the time of reception.
 	Now func() time.Time
+	// Drain bounds the last flush. 0 is kafka.DefaultDrain.
+	Drain time.Duration
 	// Consumers are waited for where the source can be read again; empty is nobody.
 	Consumers []kafka.Reading
 	// Damaged is told of every part of the input that could not be read, instead of the log; nil: the log is, of some.
@@ -49,9 +53,10 @@ type Stage struct {
 
 // New checks and allocates; nothing runs yet.
 func New(cfg Config, plan *playback.Plan, d Deps) (*Stage, error) {
-	if err := cfg.Validate(); err != nil {
+	if err := config.Validate(&cfg); err != nil {
 		return nil, err
 	}
+	d.Drain = cmp.Or(d.Drain, kafka.DefaultDrain)
 	s := &Stage{cfg: cfg, d: d, plan: plan, metrics: newMetrics(d.Registerer), damaged: telemetry.NewLimited(d.Log, time.Minute, 20)}
 	s.progress.Store(&playback.Progress{TotalBytes: plan.Bytes})
 	return s, nil
@@ -73,7 +78,7 @@ func (s *Stage) Run(ctx context.Context) error {
 		return err
 	}
 	defer w.close()
-	defer w.producer.EndAfter(ctx, drain)()
+	defer w.producer.EndAfter(ctx, s.d.Drain)()
 	src := s.plan.Open()
 	defer src.Close() //nolint:errcheck // only read
 	for ctx.Err() == nil {

@@ -117,7 +117,7 @@ func damagedError(n uint64) error {
 // lowerPanel adapts the panel's limits to what the files hold, and says so. Where they name fewer than twice the voters that
 // are needed, a third of the ASNs that they name has to vote: many of those may hold no whole table.
 func (r *datasetRun) lowerPanel() {
-	limits := &r.cfg.Detector.Panel
+	limits := &r.cfg.Detect.Core.Panel
 	voters := limits.MinVoters
 	if r.plan.PeerASNs < 2*voters {
 		voters = max(panel.LeastVoters, min(voters, r.plan.PeerASNs/3))
@@ -157,7 +157,7 @@ func (r *datasetRun) claim(ctx context.Context, s clickhouse.Server, sources *en
 // settings is a hash of all that decides the result beside the inputs.
 func (r *datasetRun) settings(sources *enrich.Sources) (string, error) {
 	h := sha256.New()
-	if err := config.Print(h, r.cfg.Detector); err != nil {
+	if err := config.Print(h, r.cfg.Detect.Core); err != nil {
 		return "", err
 	}
 	fmt.Fprintln(h, sources.Fingerprint())

@@ -77,7 +77,7 @@ func (c *collector) covered(g *gap, f *familyState) []int {
 func (o *Detector) gapBegin(c *collector, in *pb.GapBegin, timestamp, now int64) error {
 	g := &gap{
 		id: strings.Clone(in.GetId()), since: in.GetSinceUs(),
-		short: in.GetSinceUs() != 0 && timestamp-in.GetSinceUs() <= o.cfg.ShortGap.Microseconds(),
+		short: in.GetSinceUs() != 0 && timestamp-in.GetSinceUs() <= o.cfg.Feeds.ShortGap.Microseconds(),
 	}
 	var err error
 	if g.families, err = families(in.GetFamilies()); err != nil {
@@ -260,12 +260,12 @@ func (o *Detector) settleSession(f *familyState, slot int, now int64) {
 		p.upAt, p.down = 0, true
 		s.PeerDown()
 	case x.filled != unsaid:
-		s.PeerUp(x.since, o.cfg.Panel.TransferSeconds)
+		s.PeerUp(x.since, o.cfg.Panel.TransferSeconds())
 		s.LastHeard = max(s.LastHeard, x.since)
 		if p.down = false; x.filled == cameUp {
 			p.upAt = x.since
 		}
-		if x.told[f.family-bgp.IPv4] || x.since+o.cfg.Panel.TransferSeconds <= now {
+		if x.told[f.family-bgp.IPv4] || x.since+o.cfg.Panel.TransferSeconds() <= now {
 			s.EndOfRIB()
 		}
 	}

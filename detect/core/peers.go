@@ -82,7 +82,7 @@ func (o *Detector) heard(f *familyState, c *collector, p *peer, now int64) int {
 	s := f.panel.Session(pl.slot)
 	s.LastHeard = now
 	if !s.Up {
-		s.PeerUp(now, o.cfg.Panel.TransferSeconds)
+		s.PeerUp(now, o.cfg.Panel.TransferSeconds())
 	}
 	p.down = false
 	if c.gap != nil {
@@ -111,9 +111,9 @@ func (o *Detector) seat(f *familyState, c *collector, p *peer, now int64) bool {
 	s := &panel.Session{Key: p.key, Up: true, Masked: c.masked, Since: now, LastHeard: now}
 	switch {
 	case p.upAt != 0:
-		s.PeerUp(p.upAt, o.cfg.Panel.TransferSeconds)
+		s.PeerUp(p.upAt, o.cfg.Panel.TransferSeconds())
 	case p.down:
-		s.PeerUp(now, o.cfg.Panel.TransferSeconds)
+		s.PeerUp(now, o.cfg.Panel.TransferSeconds())
 	default:
 		s.Awaiting = o.trimmed
 	}
@@ -159,7 +159,7 @@ func (o *Detector) peerUp(c *collector, in *pb.Peer, now int64) error {
 		pl.turned = false
 		if pl.used {
 			s := f.panel.Session(pl.slot)
-			s.PeerUp(now, o.cfg.Panel.TransferSeconds)
+			s.PeerUp(now, o.cfg.Panel.TransferSeconds())
 			s.LastHeard = now
 			f.empty(pl.slot)
 		}

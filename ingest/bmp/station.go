@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
@@ -36,6 +37,8 @@ type Deps struct {
 	Registerer prometheus.Registerer // nil: no metrics
 	// Streams takes what routers say.
 	Streams *stream.Set
+	// Drain is the time for the last records of all sessions when the station ends.
+	Drain time.Duration
 }
 
 // Station accepts routers' BMP sessions. New makes one.
@@ -67,7 +70,7 @@ type seat struct {
 
 // New checks and allocates; nothing listens yet. Certificates are read here, so that a missing file is found at start.
 func New(cfg Config, d Deps) (*Station, error) {
-	if err := cfg.Validate(); err != nil {
+	if err := config.Validate(&cfg); err != nil {
 		return nil, err
 	}
 	routers, _ := parseRouters(cfg.Routers)
@@ -194,7 +197,7 @@ func (s *Station) serve(ctx context.Context, ln net.Listener) error {
 			return
 		case <-ctx.Done():
 		}
-		t := time.NewTimer(s.cfg.Drain)
+		t := time.NewTimer(s.d.Drain)
 		defer t.Stop()
 		select {
 		case <-ended:

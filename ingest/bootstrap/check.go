@@ -53,12 +53,12 @@ func (w *Worker) runCheck(ctx context.Context, c *collector) error {
 	w.mu.Lock()
 	s, at, now := c.stream, c.dump, w.d.Now()
 	late := now.Add(leastLead).After(at)
-	c.dump, c.check = time.Time{}, c.check.Add(w.cfg.CheckEvery)
+	c.dump, c.check = time.Time{}, c.check.Add(time.Duration(w.cfg.CheckEvery))
 	switch {
 	case late: // the next dump will do
 		c.check = now
 	case c.check.Before(now):
-		c.check = now.Add(w.cfg.CheckEvery)
+		c.check = now.Add(time.Duration(w.cfg.CheckEvery))
 	}
 	w.mu.Unlock()
 	if late {

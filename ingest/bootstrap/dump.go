@@ -60,7 +60,7 @@ func (t *task) dump(ctx context.Context, id string, lane *stream.Lane, at time.T
 		if t.w.isBad(t.collector, f.URL) {
 			continue
 		}
-		if i > 0 && f.About() > 0 && less(uint64(f.About()), uint64(files[i-1].About()), t.w.cfg.LeastPercent) {
+		if i > 0 && f.About() > 0 && less(uint64(f.About()), uint64(files[i-1].About()), int(t.w.cfg.LeastPercent)) {
 			t.w.setBad(t.collector, f.URL, t.w.cfg.DumpAge)
 			none.err = fmt.Errorf("the dump of %s has %d octets, the one before %d: it is cut short", clock(f.Begin), f.About(), files[i-1].About())
 			continue
@@ -149,7 +149,7 @@ func (w *Worker) believe(name string, s size) (before perFamily, short bgp.Famil
 		return before, 0
 	}
 	before = c.size.routes
-	if short = s.routes.shorter(&before, w.cfg.LeastPercent); short != 0 {
+	if short = s.routes.shorter(&before, int(w.cfg.LeastPercent)); short != 0 {
 		unlike := s.routes.shorter(&c.small.routes, alikePercent) != 0 || c.small.routes.shorter(&s.routes, alikePercent) != 0
 		if c.small.at.IsZero() || s.at.Equal(c.small.at) || unlike {
 			if !s.at.Before(c.small.at) {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/darkmap/darkmap/ingest/archive"
 	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
@@ -85,7 +86,7 @@ var errSuperseded = errors.New("another gap took its place")
 
 // New checks and allocates; nothing runs yet.
 func New(cfg Config, d Deps) (*Worker, error) {
-	if err := cfg.Validate(); err != nil {
+	if err := config.Validate(&cfg); err != nil {
 		return nil, err
 	}
 	return &Worker{
@@ -111,7 +112,7 @@ func (w *Worker) Gap(g *stream.Gap) {
 		w.collectors[name] = c
 	}
 	if c.check.IsZero() && w.cfg.CheckEvery > 0 {
-		c.check = w.d.Now().Add(spread(name, w.cfg.CheckEvery))
+		c.check = w.d.Now().Add(spread(name, time.Duration(w.cfg.CheckEvery)))
 	}
 	c.gap, c.again = g, time.Time{}
 	if c.cancel != nil {

@@ -25,6 +25,7 @@ import (
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/ingest/stream/streamtest"
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/config"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
@@ -486,7 +487,7 @@ func TestStates(t *testing.T) {
 func planned(t *testing.T) *scene {
 	t.Helper()
 	sc := play(t, dumped.Add(-time.Hour), func(c *bootstrap.Config) {
-		c.CheckEvery, c.CheckLead = time.Millisecond, 10*time.Minute
+		c.CheckEvery, c.CheckLead = config.DurationOrOff(time.Millisecond), 10*time.Minute
 	})
 	sc.dump(dumped.Add(-16 * time.Hour))
 	sc.dump(dumped.Add(-8 * time.Hour))
@@ -541,20 +542,20 @@ func TestLateCheck(t *testing.T) {
 // TestConfig: all faults are reported at once; what concerns checks only where there are any.
 func TestConfig(t *testing.T) {
 	cfg := bootstrap.DefaultConfig()
-	if err := cfg.Validate(); err != nil {
+	if err := config.Validate(&cfg); err != nil {
 		t.Errorf("the default: %v", err)
 	}
 	cfg.Parallel, cfg.LeastPercent, cfg.Again, cfg.CheckLead = 0, 101, 0, 89*time.Second
-	want := []string{"again: 0s", "parallel: 0", "least_percent: 101", "check_lead: 1m29s: want at least 1m30s"}
-	err := cfg.Validate()
+	want := []string{"again: got 0s", "parallel: got 0", "least_percent: got 101, want 1 to 100, or off", "check_lead: got 1m29s, want at least a minute and poll"}
+	err := config.Validate(&cfg)
 	for i := range want {
-		if err == nil || !strings.Contains(err.Error(), "ingest.bootstrap."+want[i]) {
+		if err == nil || !strings.Contains(err.Error(), want[i]) {
 			t.Errorf("got %v, want %s in it", err, want[i])
 		}
 	}
 	cfg = bootstrap.DefaultConfig()
 	cfg.CheckEvery, cfg.CheckLead, cfg.Overlap = 0, time.Second, 0
-	if err := cfg.Validate(); err != nil {
+	if err := config.Validate(&cfg); err != nil {
 		t.Errorf("without checks: %v", err)
 	}
 }

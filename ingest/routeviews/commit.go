@@ -134,7 +134,7 @@ func (s *Source) settle(ctx context.Context) {
 	if s.collect(); s.pending == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.Drain)
+	ctx, cancel := context.WithTimeout(ctx, s.d.Drain)
 	defer cancel()
 	t := time.NewTicker(5 * time.Millisecond)
 	defer t.Stop()

@@ -38,8 +38,8 @@ func TestMain(m *testing.M) {
 // dataset names what belongs to one test: the cluster may be shared.
 func dataset(cfg kafka.Config) string { return strings.ToLower(strings.TrimSuffix(cfg.Topic(""), ".")) }
 
-// config follows the topics of the test's dataset.
-func config(cfg kafka.Config) routeviews.Config {
+// follow is the configuration for the topics of the test's dataset.
+func follow(cfg kafka.Config) routeviews.Config {
 	c := routeviews.DefaultConfig()
 	c.Brokers = cfg.Brokers
 	c.Topics = `^routeviews\.` + regexp.QuoteMeta(dataset(cfg)) + `-.+\.bmp_raw$`
@@ -53,7 +53,7 @@ func config(cfg kafka.Config) routeviews.Config {
 
 // child is the function of a process of its own.
 func child(ctx context.Context, cfg kafka.Config, instance string) error {
-	m, err := newMember(ctx, cfg, config(cfg), instance)
+	m, err := newMember(ctx, cfg, follow(cfg), instance)
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func newMember(ctx context.Context, cfg kafka.Config, c routeviews.Config, insta
 	if err != nil {
 		return nil, err
 	}
-	m.source, err = routeviews.New(c, routeviews.Deps{Log: kafkatest.Log(), Streams: m.set, Updates: m.updates, Instance: instance})
+	m.source, err = routeviews.New(c, routeviews.Deps{Log: kafkatest.Log(), Streams: m.set, Updates: m.updates, Instance: instance, Drain: 5 * time.Second})
 	return m, err
 }
 

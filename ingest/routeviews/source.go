@@ -20,6 +20,7 @@ import (
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/bgp/wire"
+	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/neterror"
 	"github.com/darkmap/darkmap/internal/telemetry"
@@ -54,6 +55,8 @@ type Deps struct {
 	// Instance is this member among those of the installation, stable over restarts. Installation is an id that no other
 	// installation in the world has; it is needed where the configuration names no group.
 	Instance, Installation string
+	// Drain is the time for the last acknowledgements when collectors are handed over, or the source ends.
+	Drain time.Duration
 }
 
 // Source follows RouteViews' stream. New makes one.
@@ -97,7 +100,7 @@ type Source struct {
 
 // New checks and allocates; nothing runs yet.
 func New(cfg Config, d Deps) (*Source, error) {
-	if err := cfg.Validate(); err != nil {
+	if err := config.Validate(&cfg); err != nil {
 		return nil, err
 	}
 	s := &Source{
@@ -181,7 +184,7 @@ func (s *Source) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	last, cancel := lasting(ctx, s.cfg.Drain)
+	last, cancel := lasting(ctx, s.d.Drain)
 	defer cancel()
 	if err := s.connect(last); err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/codec"
+	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/kafka"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -106,7 +107,7 @@ const maxDoubted = 4096
 
 // NewSet checks and allocates; nothing runs yet.
 func NewSet(cfg Config, d Deps) (*Set, error) {
-	if err := cfg.Validate(); err != nil {
+	if err := config.Validate(&cfg); err != nil {
 		return nil, err
 	}
 	return &Set{cfg: cfg, d: d, metrics: newMetrics(d.Registerer), streams: map[string]*Stream{}, past: map[string]Past{}, doubted: map[string]int64{}, turned: d.Now()}, nil

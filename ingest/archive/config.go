@@ -41,11 +41,11 @@ type Config struct {
 	// How often a request is made before it is given up.
 	Attempts int `yaml:"attempts" min:"1"`
 	// How long a server may take to begin its answer.
-	AnswerAfter time.Duration `yaml:"answer_after" min:"1ms"`
+	AnswerTimeout time.Duration `yaml:"answer_timeout" min:"1ms"`
 	// How long a server may send nothing, or less than 64 KiB in 30 seconds.
-	Stalled time.Duration `yaml:"stalled" min:"1ms"`
+	StallTimeout time.Duration `yaml:"stall_timeout" min:"1ms"`
 	// The longest pause that a server may ask for (429 and 503).
-	RetryAfter time.Duration `yaml:"retry_after" min:"1ms"`
+	RetryAfterLimit time.Duration `yaml:"retry_after_limit" min:"1ms"`
 	// Hosts that a server may redirect to beside itself, with all below them.
 	RedirectHosts []string `yaml:"redirect_hosts"`
 	// The User-Agent of every request.
@@ -56,7 +56,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Broker: DefaultBroker, CacheBytes: 8 << 30, FileBytes: 2 << 30, Parallel: 4, Attempts: 5,
-		AnswerAfter: 30 * time.Second, Stalled: 30 * time.Second, RetryAfter: 5 * time.Minute,
+		AnswerTimeout: 30 * time.Second, StallTimeout: 30 * time.Second, RetryAfterLimit: 5 * time.Minute,
 		RedirectHosts: []string{hostRIS, hostRouteViews, hostRouteViewsOther}, UserAgent: "darkmap",
 	}
 }

@@ -154,9 +154,9 @@ func TestConfig(t *testing.T) {
 	if err := config.Validate(&cfg); err != nil {
 		t.Error(err)
 	}
-	cfg.Stalled, cfg.Parallel, cfg.Broker = 0, 0, "ftp://x"
+	cfg.StallTimeout, cfg.Parallel, cfg.Broker = 0, 0, "ftp://x"
 	err := config.Validate(&cfg)
-	for _, want := range []string{"stalled", "parallel", "broker"} {
+	for _, want := range []string{"stall_timeout", "parallel", "broker"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s named", err, want)
 		}

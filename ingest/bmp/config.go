@@ -25,10 +25,10 @@ type Config struct {
 	// The time for the rest of a message that has begun to come.
 	MessageTimeout time.Duration `yaml:"message_timeout" min:"1ms" max:"1h"`
 	// How long a router may send nothing. BMP has no keepalive of its own, and a router with quiet neighbours and without statistics
-	// is silent for long: a router that is gone is noticed by keepalive.
+	// is silent for long: a router that is gone is noticed by keepalive_interval.
 	IdleTimeout config.DurationOrOff `yaml:"idle_timeout" min:"1ms" max:"10000h"`
 	// The time after which TCP asks a silent router whether it is there, and again every third of it, three times.
-	Keepalive time.Duration `yaml:"keepalive" min:"1s" max:"1h"`
+	KeepaliveInterval time.Duration `yaml:"keepalive_interval" min:"1s" max:"1h"`
 	// The octets that a session reads at once.
 	ReadBufferBytes int `yaml:"read_buffer_bytes" min:"4096" max:"1048576"`
 	// Encryption on the port.
@@ -59,7 +59,7 @@ type TLS struct {
 func DefaultConfig() Config {
 	return Config{
 		Listen: ":11019", MaxSessions: 1000, InitiationTimeout: 30 * time.Second, MaxInitiations: 16, MaxPeers: 4096, MessageTimeout: time.Minute,
-		IdleTimeout: config.DurationOrOff(24 * time.Hour), Keepalive: 15 * time.Second, ReadBufferBytes: 64 << 10,
+		IdleTimeout: config.DurationOrOff(24 * time.Hour), KeepaliveInterval: 15 * time.Second, ReadBufferBytes: 64 << 10,
 	}
 }
 

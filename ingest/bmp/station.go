@@ -137,7 +137,7 @@ func (s *Station) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	lc := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: s.cfg.Keepalive, Interval: max(s.cfg.Keepalive/3, time.Second), Count: 3}}
+	lc := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: s.cfg.KeepaliveInterval, Interval: max(s.cfg.KeepaliveInterval/3, time.Second), Count: 3}}
 	ln, err := lc.Listen(ctx, "tcp", s.cfg.Listen)
 	if err != nil {
 		err = fmt.Errorf("bmp: opening the port: %w", err)

@@ -11,42 +11,42 @@ type Config struct {
 	// The dumps that are read at one time, and the files of updates.
 	Parallel int `yaml:"parallel" min:"1"`
 	// The time between two questions for a file that is not there yet, or while the archives cannot be reached.
-	Poll time.Duration `yaml:"poll" min:"1ms"`
+	PollInterval time.Duration `yaml:"poll_interval" min:"1ms"`
 	// How long after its first moment a file of updates is waited for, and how long a file that its server answers with an error.
-	PublishedWithin time.Duration `yaml:"published_within" min:"1ms"`
+	UpdatesTimeout time.Duration `yaml:"updates_timeout" min:"1ms"`
 	// How long the dump of a check is waited for.
-	DumpWithin time.Duration `yaml:"dump_within" min:"1ms"`
+	DumpTimeout time.Duration `yaml:"dump_timeout" min:"1ms"`
 	// How old a dump may be to begin with.
-	DumpAge time.Duration `yaml:"dump_age" min:"1ms"`
+	DumpAgeLimit time.Duration `yaml:"dump_age_limit" min:"1ms"`
 	// The longest gap that is filled with updates alone. A longer one begins with a dump again.
-	LongestFill time.Duration `yaml:"longest_fill" min:"1ms"`
+	FillLimit time.Duration `yaml:"fill_limit" min:"1ms"`
 	// How far beyond a gap's end updates are waited for and passed on: clocks differ. 0s is to the end by our clock.
 	Overlap time.Duration `yaml:"overlap" min:"0s"`
 	// The part of the dump before, per cent, that a dump has at least; a smaller one counts as cut short, until another is as small.
 	LeastPercent config.CountOrOff `yaml:"least_percent" min:"1" max:"100"`
 	// The time between two looks for a newer dump after an incomplete answer.
-	Again time.Duration `yaml:"again" min:"1ms"`
+	RetryInterval time.Duration `yaml:"retry_interval" min:"1ms"`
 	// The time between two checks of a collector.
-	CheckEvery config.DurationOrOff `yaml:"check_every" min:"1ms"`
+	CheckInterval config.DurationOrOff `yaml:"check_interval" min:"1ms"`
 	// How long before the nominal time of its dump a check begins.
 	CheckLead time.Duration `yaml:"check_lead" min:"1ms"`
 	// The time between two records of progress.
-	ProgressEvery time.Duration `yaml:"progress_every" min:"1ms"`
+	ProgressInterval time.Duration `yaml:"progress_interval" min:"1ms"`
 }
 
 // DefaultConfig is what stands at each field.
 func DefaultConfig() Config {
 	return Config{
-		Parallel: 2, Poll: 30 * time.Second, PublishedWithin: 45 * time.Minute, DumpWithin: 3 * time.Hour, DumpAge: 26 * time.Hour,
-		LongestFill: 6 * time.Hour, Overlap: time.Minute, LeastPercent: 60, Again: 5 * time.Minute, CheckEvery: config.DurationOrOff(24 * time.Hour),
-		CheckLead: 2 * time.Minute, ProgressEvery: 5 * time.Second,
+		Parallel: 2, PollInterval: 30 * time.Second, UpdatesTimeout: 45 * time.Minute, DumpTimeout: 3 * time.Hour, DumpAgeLimit: 26 * time.Hour,
+		FillLimit: 6 * time.Hour, Overlap: time.Minute, LeastPercent: 60, RetryInterval: 5 * time.Minute, CheckInterval: config.DurationOrOff(24 * time.Hour),
+		CheckLead: 2 * time.Minute, ProgressInterval: 5 * time.Second,
 	}
 }
 
 // Faults are those that tags cannot say.
 func (c Config) Faults() []config.Fault {
-	if c.CheckEvery > 0 && c.CheckLead < leastLead+c.Poll {
-		return []config.Fault{{Key: "check_lead", Value: c.CheckLead, Want: "at least a minute and poll"}}
+	if c.CheckInterval > 0 && c.CheckLead < leastLead+c.PollInterval {
+		return []config.Fault{{Key: "check_lead", Value: c.CheckLead, Want: "at least a minute and poll_interval"}}
 	}
 	return nil
 }

@@ -195,7 +195,7 @@ func TestConfig(t *testing.T) {
 	}
 	cfg = rislive.Config{URL: "http://example.net", Collectors: []string{"rrc00", "route-views2"}, Connections: 3, RetryMin: 2, RetryMax: 1}
 	err := config.Validate(&cfg)
-	for _, want := range []string{"url", "collectors[1]", "connections", "read_limit", "hold_bytes", "silent_after", "retry_max"} {
+	for _, want := range []string{"url", "collectors[1]", "connections", "read_limit", "hold_bytes", "silent_timeout", "retry_max"} {
 		if err == nil || !strings.Contains(err.Error(), want+": ") {
 			t.Errorf("%s is not reported: %v", want, err)
 		}

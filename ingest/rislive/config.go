@@ -30,11 +30,11 @@ type Config struct {
 	// How far the leading connection may be behind the other one.
 	SwitchAfter time.Duration `yaml:"switch_after" min:"1ms"`
 	// How long a connection may bring no message, or leave a ping without an answer, before it is made anew.
-	SilentAfter time.Duration `yaml:"silent_after" min:"1ms"`
+	SilentTimeout time.Duration `yaml:"silent_timeout" min:"1ms"`
 	// How late messages may be before the connection is made anew. At least switch_after.
 	LagLimit time.Duration `yaml:"lag_limit" min:"1ms"`
 	// How long both connections may be gone before the collectors are down.
-	StaleAfter time.Duration `yaml:"stale_after" min:"1ms"`
+	StaleTimeout time.Duration `yaml:"stale_timeout" min:"1ms"`
 	// The time for connecting, and for each write.
 	DialTimeout time.Duration `yaml:"dial_timeout" min:"1ms"`
 	// The first pause before connecting again; each is up to half longer or shorter at random.
@@ -55,8 +55,8 @@ var active = []string{
 func DefaultConfig() Config {
 	return Config{
 		Enabled: true, URL: "wss://ris-live.ripe.net/v1/ws/", Collectors: append([]string(nil), active...), Connections: 2, Compression: true,
-		ReadLimit: wire.MaxRISLiveMessage, Hold: time.Minute, HoldBytes: 128 << 20, SwitchAfter: 5 * time.Second, SilentAfter: 20 * time.Second,
-		LagLimit: 30 * time.Second, StaleAfter: time.Minute, DialTimeout: 10 * time.Second,
+		ReadLimit: wire.MaxRISLiveMessage, Hold: time.Minute, HoldBytes: 128 << 20, SwitchAfter: 5 * time.Second, SilentTimeout: 20 * time.Second,
+		LagLimit: 30 * time.Second, StaleTimeout: time.Minute, DialTimeout: 10 * time.Second,
 		RetryMin: time.Second, RetryMax: time.Minute, Healthy: time.Minute,
 	}
 }

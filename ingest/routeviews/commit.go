@@ -58,7 +58,7 @@ func (s *Source) commit(ctx context.Context) error {
 			s.pending = nil
 		}
 	}
-	if now := time.Now(); s.pending == nil && now.Sub(s.last) >= s.cfg.Commit {
+	if now := time.Now(); s.pending == nil && now.Sub(s.last) >= s.cfg.CommitInterval {
 		s.last = now
 		s.collect()
 	}

@@ -21,11 +21,11 @@ type Config struct {
 	// Where a collector begins that was never followed. Topics that appear later beside known ones are read from their start.
 	Start string `yaml:"start" min:"1" oneof:"end start"`
 	// The time between two looks for new topics.
-	Refresh time.Duration `yaml:"refresh" min:"1ms"`
+	RefreshInterval time.Duration `yaml:"refresh_interval" min:"1ms"`
 	// The time between two commits of offsets.
-	Commit time.Duration `yaml:"commit" min:"1ms"`
+	CommitInterval time.Duration `yaml:"commit_interval" min:"1ms"`
 	// How long the cluster may be silent (it answers heartbeats every 2 s) before the collectors' clocks stop.
-	SuspendAfter time.Duration `yaml:"suspend_after" min:"1ms"`
+	SuspendTimeout time.Duration `yaml:"suspend_timeout" min:"1ms"`
 	// How far a message's own timestamp may be from that of the collector's header. Beyond it the header's counts: a router's table
 	// carries the times at which its routes were learned.
 	TimestampSlack time.Duration `yaml:"timestamp_slack" min:"1ms"`
@@ -37,7 +37,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Enabled: true, Brokers: []string{"stream.routeviews.org:9092"}, Topics: `^routeviews\..+\.bmp_raw$`, Start: startEnd,
-		Refresh: 20 * time.Second, Commit: 5 * time.Second, SuspendAfter: 15 * time.Second, TimestampSlack: time.Minute,
+		RefreshInterval: 20 * time.Second, CommitInterval: 5 * time.Second, SuspendTimeout: 15 * time.Second, TimestampSlack: time.Minute,
 		CollectorASNs: []uint32{6447},
 	}
 }

@@ -44,9 +44,9 @@ func follow(cfg kafka.Config) routeviews.Config {
 	c.Brokers = cfg.Brokers
 	c.Topics = `^routeviews\.` + regexp.QuoteMeta(dataset(cfg)) + `-.+\.bmp_raw$`
 	c.Group = "darkmap-" + dataset(cfg)
-	c.Refresh, c.Commit, c.SuspendAfter = time.Second, 100*time.Millisecond, 3*time.Second
+	c.RefreshInterval, c.CommitInterval, c.SuspendTimeout = time.Second, 100*time.Millisecond, 3*time.Second
 	if d, err := time.ParseDuration(os.Getenv("DARKMAP_TEST_REFRESH")); err == nil {
-		c.Refresh = d
+		c.RefreshInterval = d
 	}
 	return c
 }
@@ -77,7 +77,7 @@ func newMember(ctx context.Context, cfg kafka.Config, c routeviews.Config, insta
 		return nil, err
 	}
 	sc := stream.DefaultConfig()
-	sc.Tick = 100 * time.Millisecond
+	sc.TickInterval = 100 * time.Millisecond
 	m.set, err = stream.NewSet(sc, stream.Deps{Log: kafkatest.Log(), Now: time.Now, Instance: instance, Updates: m.updates, Feeds: m.feeds})
 	if err != nil {
 		return nil, err

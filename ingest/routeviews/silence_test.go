@@ -36,7 +36,7 @@ func TestSilence(t *testing.T) {
 	w.create(topic)
 	w.want[topic] = nil
 	c := follow(w.cfg)
-	c.Brokers, c.SuspendAfter = addrs, time.Second
+	c.Brokers, c.SuspendTimeout = addrs, time.Second
 	m, stop := start(t, w.cfg, c, "a")
 	w.until("followed", time.Minute, func() bool { return w.committed(false) })
 	p := routeviewstest.Peer{Address: testPeer, ASN: 64496}

@@ -134,7 +134,7 @@ func (s *Source) Ready() error {
 		return errors.New("routeviews: not started")
 	case heard == 0:
 		return fmt.Errorf("routeviews: %s", s.unheard())
-	case time.Since(time.Unix(0, heard)) > s.cfg.SuspendAfter:
+	case time.Since(time.Unix(0, heard)) > s.cfg.SuspendTimeout:
 		return fmt.Errorf("routeviews: %s (last answer: %s UTC)", s.unheard(), time.Unix(0, heard).UTC().Format(time.DateTime))
 	case s.fault != nil && time.Since(s.faultAt) < faultFor:
 		return fmt.Errorf("routeviews: %w", neterror.Explain(s.fault))
@@ -226,7 +226,7 @@ func (s *Source) connect(last context.Context) error {
 	opts := slices.Concat(kafka.Member(s.group, s.d.Instance), kafka.FetchBounds(), []kgo.Opt{
 		kgo.FetchMaxWait(fetchWait),
 		kafka.Metrics(s.d.Registerer, "routeviews"), kgo.WithHooks(s), quiet,
-		kgo.ConsumeTopics(s.cfg.Topics), kgo.ConsumeRegex(), kgo.MetadataMaxAge(s.cfg.Refresh), kgo.MetadataMinAge(min(time.Second, s.cfg.Refresh)),
+		kgo.ConsumeTopics(s.cfg.Topics), kgo.ConsumeRegex(), kgo.MetadataMaxAge(s.cfg.RefreshInterval), kgo.MetadataMinAge(min(time.Second, s.cfg.RefreshInterval)),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.KeepControlRecords(), kgo.MaxDecompressBatchBytes(maxDecompressed),
 		kgo.Balancers(kafka.Collectors(groupKey)), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
 		kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) { s.join() }),
@@ -324,14 +324,14 @@ func (s *Source) partition(topic string, number int32) *partition {
 // health suspends the collectors while the cluster is silent.
 func (s *Source) health(ctx context.Context) error {
 	heard := max(s.heard.Load(), s.started.UnixNano())
-	silent := time.Since(time.Unix(0, heard)) > s.cfg.SuspendAfter
+	silent := time.Since(time.Unix(0, heard)) > s.cfg.SuspendTimeout
 	if silent == s.silent {
 		return nil
 	}
 	s.silent = silent
 	if silent {
 		s.metrics.faults.WithLabelValues("silence").Inc()
-		s.d.Log.Warn("routeviews' cluster is silent", "brokers", s.cfg.Brokers, "after", s.cfg.SuspendAfter)
+		s.d.Log.Warn("routeviews' cluster is silent", "brokers", s.cfg.Brokers, "after", s.cfg.SuspendTimeout)
 	} else {
 		s.d.Log.Info("routeviews' cluster answers again", "brokers", s.cfg.Brokers)
 	}

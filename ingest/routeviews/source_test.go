@@ -279,7 +279,7 @@ func TestConfig(t *testing.T) {
 	}
 	bad := routeviews.Config{Enabled: true, Topics: "(", Start: "middle"}
 	err := config.Validate(&bad)
-	for _, name := range []string{"brokers", "topics", "start", "refresh", "commit", "suspend_after", "timestamp_slack"} {
+	for _, name := range []string{"brokers", "topics", "start", "refresh_interval", "commit_interval", "suspend_timeout", "timestamp_slack"} {
 		if err == nil || !strings.Contains(err.Error(), name+": ") {
 			t.Errorf("%s is not named: %v", name, err)
 		}

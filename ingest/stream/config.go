@@ -10,16 +10,16 @@ import (
 // record.
 type Config struct {
 	// The time between two ticks of a collector, and between two clock records.
-	Tick time.Duration `yaml:"tick" min:"1ms"`
+	TickInterval time.Duration `yaml:"tick_interval" min:"1ms"`
 	// How far a collector's message may be behind the clock when it comes. Beyond it the collector is down (stale).
-	StaleAfter time.Duration `yaml:"stale_after" min:"1ms"`
+	StaleTimeout time.Duration `yaml:"stale_timeout" min:"1ms"`
 	// A stale collector is up again once it is as near to the clock as this.
 	FreshWithin time.Duration `yaml:"fresh_within" min:"1ms"`
 	// How far ahead of the clock a timestamp is believed (of a BMP router also how far behind). Beyond it the time of reception stands
 	// in its place.
 	FutureLimit time.Duration `yaml:"future_limit" min:"1ms"`
 	// The time between two records of bgp.feeds that say how a stream stands. Who takes a collector over fills from the last one on.
-	Status time.Duration `yaml:"status" min:"1ms"`
+	StatusInterval time.Duration `yaml:"status_interval" min:"1ms"`
 	// How far apart the times of one message may be in a stream and in an archive: old archives have whole seconds. A fill reaches
 	// beyond the edges of a gap by as much.
 	SameMessage time.Duration `yaml:"same_message" min:"1ms"`
@@ -27,13 +27,13 @@ type Config struct {
 
 // DefaultConfig is what stands at each field.
 func DefaultConfig() Config {
-	return Config{Tick: time.Second, StaleAfter: time.Minute, FreshWithin: 10 * time.Second, FutureLimit: time.Minute, Status: 10 * time.Second, SameMessage: time.Second}
+	return Config{TickInterval: time.Second, StaleTimeout: time.Minute, FreshWithin: 10 * time.Second, FutureLimit: time.Minute, StatusInterval: 10 * time.Second, SameMessage: time.Second}
 }
 
 // Faults are those that tags cannot say.
 func (c Config) Faults() []config.Fault {
-	if c.FreshWithin > c.StaleAfter {
-		return []config.Fault{{Key: "fresh_within", Value: c.FreshWithin, Want: "at most stale_after"}}
+	if c.FreshWithin > c.StaleTimeout {
+		return []config.Fault{{Key: "fresh_within", Value: c.FreshWithin, Want: "at most stale_timeout"}}
 	}
 	return nil
 }

@@ -196,7 +196,7 @@ func (s *Set) remove(st *Stream) {
 
 // Run writes ticks, clock records and statuses until ctx ends. The error is the producer's.
 func (s *Set) Run(ctx context.Context) error {
-	t := time.NewTicker(s.cfg.Tick)
+	t := time.NewTicker(s.cfg.TickInterval)
 	defer t.Stop()
 	status := s.d.Now()
 	for {
@@ -206,7 +206,7 @@ func (s *Set) Run(ctx context.Context) error {
 			}
 			return err
 		}
-		if now := s.d.Now(); now.Sub(status) >= s.cfg.Status {
+		if now := s.d.Now(); now.Sub(status) >= s.cfg.StatusInterval {
 			for _, st := range s.Streams() {
 				if err := st.status(ctx, now.Sub(status)); err != nil && ctx.Err() == nil {
 					return err
@@ -259,7 +259,7 @@ func (s *Set) Live() error {
 	if waiting {
 		s.turned = now
 	}
-	if since := now.Sub(s.turned); since > s.cfg.StaleAfter {
+	if since := now.Sub(s.turned); since > s.cfg.StaleTimeout {
 		return fmt.Errorf("no clock record was written for %v", since.Round(time.Second))
 	}
 	return nil

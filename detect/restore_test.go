@@ -36,7 +36,7 @@ func newRequester(t *testing.T, cfg kafka.Config) *detect.Stage {
 	t.Helper()
 	c := detect.DefaultConfig()
 	c.PollMaxRecords = 50
-	s, err := detect.New(c, detect.Deps{Kafka: cfg, Log: kafkatest.Log(), NewDetector: func() (detect.Detector, error) {
+	s, err := detect.New(c, detect.Deps{Kafka: cfg, Log: kafkatest.Log(), Instance: "0", NewDetector: func() (detect.Detector, error) {
 		return &requester{counter: counter{seen: map[string]uint32{}}}, nil
 	}})
 	if err != nil {

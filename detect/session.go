@@ -58,7 +58,7 @@ type session struct {
 // session runs one life of the state.
 func (s *Stage) session(ctx context.Context, wait *retry.Backoff) error {
 	x := &session{Stage: s, a: &assignment{published: -1}, topic: s.d.Kafka.Topic(schemas.TopicRoutes), base: context.WithoutCancel(ctx)}
-	gs, err := kafka.NewSession(ctx, s.d.Kafka, kafka.SessionConfig{Stage: Name, Instance: s.cfg.Instance, Topics: []string{schemas.TopicRoutes}}, s.d.Log, s.d.Registerer,
+	gs, err := kafka.NewSession(ctx, s.d.Kafka, kafka.SessionConfig{Stage: Name, Instance: s.d.Instance, Topics: []string{schemas.TopicRoutes}}, s.d.Log, s.d.Registerer,
 		kgo.Balancers(kafka.SingleOwner()),
 		kgo.OnPartitionsAssigned(x.assigned),
 		kgo.OnPartitionsRevoked(x.revoked),
@@ -134,7 +134,7 @@ func (x *session) begin(ctx context.Context) (bool, error) {
 	}
 	x.next, x.committed, x.ends = map[int32]int64{}, x.a.committed, x.a.log.ends // the callbacks replace that map, they do not write to it
 	x.clock = clock.New(clock.Config{
-		Partitions: len(x.committed), BufferBytes: x.cfg.BufferMaxBytes, Vanished: x.cfg.VanishedAfter, Back: x.cfg.BackWithin,
+		Partitions: len(x.committed), BufferBytes: x.cfg.BufferMaxBytes, Vanished: x.cfg.Core.Feeds.CollectorTimeout, Back: x.cfg.Core.Feeds.BackWithin,
 	})
 	return true, nil
 }
@@ -322,7 +322,7 @@ func (x *session) lost() bool {
 }
 
 func (x *session) transact(recs []*kgo.Record, window int64) (bool, error) {
-	ctx, cancel := context.WithTimeout(x.base, x.cfg.Drain)
+	ctx, cancel := context.WithTimeout(x.base, x.d.Drain)
 	defer cancel()
 	ctx = kgo.PreTxnCommitFnContext(ctx, func(req *kmsg.TxnOffsetCommitRequest) error {
 		x.offsets(req, window)

@@ -1,14 +1,17 @@
 package detect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/darkmap/darkmap/detect/core"
+	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/retry"
 	"github.com/darkmap/darkmap/internal/telemetry"
@@ -40,6 +43,10 @@ type Detector interface {
 type Deps struct {
 	Kafka kafka.Config
 	Log   *slog.Logger
+	// Instance is this process among those of the stage; it stays over restarts, and no two share one.
+	Instance string
+	// Drain bounds the last transaction when the stage is told to end. 0 is kafka.DefaultDrain.
+	Drain time.Duration
 	// Registerer of metrics; nil is none.
 	Registerer prometheus.Registerer
 	// NewDetector returns a core that knows nothing yet. It is called for every (re)start of the state.
@@ -59,13 +66,14 @@ type Stage struct {
 
 // New is inert.
 func New(cfg Config, d Deps) (*Stage, error) {
-	if err := cfg.Validate(); err != nil {
+	if err := config.Validate(&cfg); err != nil {
 		return nil, err
 	}
-	if d.NewDetector == nil || d.Log == nil {
-		return nil, errors.New("building detect: no detector or no logger")
+	if d.NewDetector == nil || d.Log == nil || d.Instance == "" {
+		return nil, errors.New("building detect: no detector, no logger or no name of the instance")
 	}
-	s := &Stage{cfg: cfg.withDefaults(), d: d, m: newMetrics(d.Registerer)}
+	d.Drain = cmp.Or(d.Drain, kafka.DefaultDrain)
+	s := &Stage{cfg: cfg, d: d, m: newMetrics(d.Registerer)}
 	s.ready.Set(errors.New("not started"))
 	return s, nil
 }
@@ -87,7 +95,7 @@ func (s *Stage) Run(ctx context.Context) error {
 		err := s.session(ctx, &wait)
 		switch {
 		case kafka.Fenced(err):
-			return fmt.Errorf("running detect: instance %q is running elsewhere: %w", s.cfg.Instance, err)
+			return fmt.Errorf("running detect: instance %q is running elsewhere: %w", s.d.Instance, err)
 		case errors.Is(err, errDetector):
 			return fmt.Errorf("running detect: %w", err)
 		case ctx.Err() != nil:

@@ -97,8 +97,8 @@ func newStage(tb testing.TB, cfg kafka.Config, poll int) *detect.Stage {
 
 func newCounter(cfg kafka.Config, instance string, poll int, of counter) (*detect.Stage, error) {
 	c := detect.DefaultConfig()
-	c.Instance, c.PollMaxRecords, c.BufferMaxBytes = instance, poll, 64<<10
-	return detect.New(c, detect.Deps{Kafka: cfg, Log: kafkatest.Log(), NewDetector: func() (detect.Detector, error) {
+	c.PollMaxRecords, c.BufferMaxBytes = poll, 64<<10
+	return detect.New(c, detect.Deps{Kafka: cfg, Log: kafkatest.Log(), Instance: instance, NewDetector: func() (detect.Detector, error) {
 		d := of
 		d.seen = map[string]uint32{}
 		return &d, nil

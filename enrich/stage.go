@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/darkmap/darkmap/internal/codec"
+	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/schemas"
 )
@@ -27,6 +28,8 @@ type Deps struct {
 	// Kafka says where the topics are; Instance is this process's name in the group, which must be stable.
 	Kafka    kafka.Config
 	Instance string
+	// Drain bounds the last transaction when the stage is told to end. 0 is kafka.DefaultDrain.
+	Drain time.Duration
 	// Sources are open; the stage looks for changes of their files while it runs.
 	Sources *Sources
 }
@@ -41,7 +44,7 @@ type Stage struct {
 
 // New is inert.
 func New(cfg Config, d Deps) (*Stage, error) {
-	if err := cfg.Validate(); err != nil {
+	if err := config.Validate(&cfg); err != nil {
 		return nil, err
 	}
 	if d.Sources == nil || d.Log == nil {
@@ -53,7 +56,7 @@ func New(cfg Config, d Deps) (*Stage, error) {
 	}
 	s := &Stage{cfg: cfg, sources: d.Sources, metrics: m}
 	s.loop = kafka.NewTransform(d.Kafka, kafka.TransformConfig{
-		Stage: Name, Instance: d.Instance, Input: schemas.TopicUpdates, Output: schemas.TopicRoutes,
+		Stage: Name, Instance: d.Instance, Input: schemas.TopicUpdates, Output: schemas.TopicRoutes, Drain: d.Drain,
 	}, newTransformer(d.Sources, m), d.Log, d.Registerer)
 	return s, nil
 }
@@ -64,8 +67,7 @@ func (s *Stage) Run(ctx context.Context) error {
 	watching, stop := context.WithCancel(ctx)
 	defer watch.Wait()
 	defer stop()
-	if s.cfg.ReloadSeconds > 0 {
-		interval := time.Duration(s.cfg.ReloadSeconds) * time.Second
+	if interval := time.Duration(s.cfg.ReloadInterval); interval > 0 {
 		watch.Go(func() { s.sources.Watch(watching, interval, s.reloaded) }) // ends when Run does
 	}
 	return s.loop.Run(ctx)

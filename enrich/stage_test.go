@@ -20,6 +20,7 @@ import (
 	"github.com/darkmap/darkmap/enrich/asn"
 	"github.com/darkmap/darkmap/enrich/geo"
 	"github.com/darkmap/darkmap/internal/bgp/wire"
+	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/datatest"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/kafkatest"
@@ -149,9 +150,9 @@ func TestNewRefuses(t *testing.T) {
 	if _, err := New(DefaultConfig(), Deps{Log: kafkatest.Log()}); err == nil {
 		t.Error("a stage without sources was built")
 	}
-	cfg := Config{Geo: geo.Config{Files: []geo.File{{}}}, ASN: asn.Config{Files: []string{""}}, ReloadSeconds: -1}
-	err := cfg.Validate()
-	for _, fault := range []string{"geo.files[0]", "asn.files[0]", "reload_seconds"} {
+	cfg := Config{Geo: geo.Config{Files: []geo.File{{}}}, ASN: asn.Config{Files: []string{""}}, ReloadInterval: -1}
+	err := config.Validate(&cfg)
+	for _, fault := range []string{"geo.files[0].path: is empty", "asn.files[0]: is empty", "reload_interval: got -1ns, want 1s to 24h, or off"} {
 		if err == nil || !strings.Contains(err.Error(), fault) {
 			t.Errorf("Validate = %v, want a fault of %s", err, fault)
 		}

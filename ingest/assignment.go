@@ -86,7 +86,7 @@ func (s *assignment) recallHistory(ctx context.Context, next map[string]bool) er
 	var wait retry.Backoff
 	for {
 		now := s.l.now()
-		p, err := readHistory(ctx, &s.l.d, now.Add(-s.l.cfg.FillLimit))
+		p, err := readHistory(ctx, &s.l.d, now.Add(-time.Duration(s.l.cfg.FillLimit)))
 		if err == nil {
 			for c := range next {
 				if !s.has[c] {

@@ -84,8 +84,8 @@ func TestFailsWhileBlocked(t *testing.T) {
 			time.Sleep(time.Minute)
 			return broken
 		})
-		if took := time.Since(began); !errors.Is(err, broken) || took > time.Minute+2*drain {
-			t.Errorf("got %v after %v, want the failure, %v after it at most", err, took, 2*drain)
+		if took := time.Since(began); !errors.Is(err, broken) || took > time.Minute+2*kafka.DefaultDrain {
+			t.Errorf("got %v after %v, want the failure, %v after it at most", err, took, 2*kafka.DefaultDrain)
 		}
 	})
 }

@@ -49,7 +49,7 @@ func replica(ctx context.Context, k kafka.Config, instance string) error {
 	cfg := ingest.DefaultConfig()
 	cfg.RouteViews.Enabled, cfg.Archives = false, false
 	cfg.RISLive.URL, cfg.RISLive.Collectors = os.Getenv(risLiveEnv), chaosHosts
-	cfg.Stream.Tick, cfg.Stream.Status = 200*time.Millisecond, time.Second
+	cfg.Stream.TickInterval, cfg.Stream.StatusInterval = 200*time.Millisecond, time.Second
 	l, err := ingest.NewLive(cfg, ingest.LiveDeps{Log: kafkatest.Log(), Kafka: k, Instance: instance, Version: "test", Now: time.Now})
 	if err != nil {
 		return err

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/darkmap/darkmap/ingest/archive"
@@ -13,57 +12,45 @@ import (
 	"github.com/darkmap/darkmap/ingest/routeviews"
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/config"
 )
 
-// Config is the section ingest of the configuration.
+// Config is the section ingest.
 type Config struct {
-	// AheadBytes is how far a source that can be read again may be ahead of the slowest stage. Default 256 MiB.
-	AheadBytes int64 `yaml:"ahead_bytes"`
-	// FillLimit is how old a collector's last word may be for the messages since then to be fetched; beyond it its tables are
-	// fetched again. Default 2h.
-	FillLimit time.Duration `yaml:"fill_limit"`
-	// Stream says how live feeds are judged.
+	// How many octets a source that can be read again may be ahead of the slowest stage.
+	AheadBytes int64 `yaml:"ahead_bytes" min:"1048576"`
+	// How old a collector's last record may be for the messages since then to be fetched. Beyond it its tables are fetched again.
+	FillLimit config.DurationOrOff `yaml:"fill_limit" min:"1ms"`
+	// The times by which live feeds are judged.
 	Stream stream.Config `yaml:"stream"`
-	// RISLive is RIPE NCC's stream.
+	// RIPE NCC's stream.
 	RISLive rislive.Config `yaml:"rislive"`
-	// RouteViews is the stream of RouteViews' collectors.
+	// The stream of RouteViews' collectors.
 	RouteViews routeviews.Config `yaml:"routeviews"`
-	// BMP is the station for routers.
+	// The station for routers.
 	BMP bmp.Config `yaml:"bmp"`
-	// Archives lets archives answer gaps: tables at the start, what was missed, the daily check. Without, darkmap learns from updates
-	// alone. Default true.
+	// Whether archives answer gaps: tables at the start, messages that were missed, the daily check. Without, darkmap learns from updates
+	// alone.
 	Archives bool `yaml:"archives"`
-	// Archive says where they are.
+	// Where archives are.
 	Archive archive.Config `yaml:"archive"`
-	// Bootstrap says how they answer.
+	// How archives are waited for.
 	Bootstrap bootstrap.Config `yaml:"bootstrap"`
-	// Follow says what --follow plays.
+	// What --follow plays.
 	Follow follow.Config `yaml:"follow"`
 }
 
 // DefaultConfig is what stands at each field.
 func DefaultConfig() Config {
 	ris := rislive.DefaultConfig()
-	late := follow.Config{Delay: 30 * time.Minute}
+	late := follow.DefaultConfig()
 	for _, c := range ris.Collectors {
 		late.Collectors = append(late.Collectors, bgp.ProjectRIS+"/"+c)
 	}
 	return Config{
-		AheadBytes: 256 << 20, FillLimit: 2 * time.Hour, Stream: stream.DefaultConfig(), RISLive: ris, RouteViews: routeviews.DefaultConfig(),
+		AheadBytes: 256 << 20, FillLimit: config.DurationOrOff(2 * time.Hour), Stream: stream.DefaultConfig(), RISLive: ris, RouteViews: routeviews.DefaultConfig(),
 		BMP: bmp.DefaultConfig(), Archives: true, Archive: archive.DefaultConfig(), Bootstrap: bootstrap.DefaultConfig(), Follow: late,
 	}
-}
-
-// Validate reports all faults, joined.
-func (c *Config) Validate() error {
-	var faults []error
-	if c.AheadBytes < 1<<20 {
-		faults = append(faults, errors.New("ingest.ahead_bytes: want at least 1048576"))
-	}
-	if c.FillLimit < 0 {
-		faults = append(faults, fmt.Errorf("ingest.fill_limit: %v: want 0 or more", c.FillLimit))
-	}
-	return errors.Join(append(faults, c.Follow.Validate(), c.Stream.Validate(), c.RISLive.Validate(), c.RouteViews.Validate(), c.BMP.Validate(), c.Archive.Validate(), c.Bootstrap.Validate())...)
 }
 
 // CheckLive reports what Validate cannot know, for who follows live sources or, with follow, archives: that there is nothing to watch,

@@ -58,7 +58,7 @@ func TestCheckFiles(t *testing.T) {
 		change     func(*ingest.Config)
 	}{
 		{"defaults", "", false, func(*ingest.Config) {}},
-		{"a folder", "", false, func(c *ingest.Config) { c.Archive.Directory, c.Archive.Index = dir, none }},
+		{"a folder", "", false, func(c *ingest.Config) { c.Archive.Directory = dir }},
 		{"no folder", "ingest.archive.directory: ", false, func(c *ingest.Config) { c.Archive.Directory = none }},
 		{"a file as a folder", file + " is no folder", false, func(c *ingest.Config) { c.Archive.Directory = file }},
 		{"a list", "", false, func(c *ingest.Config) { c.Archive.Index = file }},

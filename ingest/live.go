@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -18,6 +19,7 @@ import (
 	"github.com/darkmap/darkmap/ingest/backlog"
 	"github.com/darkmap/darkmap/ingest/bmp"
 	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/retry"
 	"github.com/darkmap/darkmap/internal/telemetry"
@@ -26,9 +28,6 @@ import (
 
 // Name is the stage's name.
 const Name = "ingest"
-
-// drain bounds the last flush.
-const drain = 10 * time.Second
 
 // LiveDeps is what Live is given.
 type LiveDeps struct {
@@ -42,6 +41,8 @@ type LiveDeps struct {
 	Installation string
 	// Consumers are waited for by tables and fills; empty is nobody.
 	Consumers []kafka.Reading
+	// Drain bounds the last flush, and half of it what sources do before that. 0 is kafka.DefaultDrain.
+	Drain time.Duration
 	// Follow plays archives alone, late, instead of the live sources.
 	Follow bool
 }
@@ -88,9 +89,10 @@ type running struct {
 
 // NewLive checks; nothing runs yet.
 func NewLive(cfg Config, d LiveDeps) (*Live, error) {
-	if err := cfg.Validate(); err != nil {
+	if err := config.Validate(&cfg); err != nil {
 		return nil, err
 	}
+	d.Drain = cmp.Or(d.Drain, kafka.DefaultDrain)
 	l := &Live{cfg: cfg, d: d, waits: backlog.NewWaits(d.Registerer)}
 	l.ready.Set(errors.New("not started"))
 	return l, nil
@@ -165,18 +167,18 @@ func (l *Live) Run(ctx context.Context) error {
 	return r.run(ctx, parts...)
 }
 
-// run has parts run until ctx ends or one of them fails, and then waits until what was heard is acknowledged, for drain at most.
+// run has parts run until ctx ends or one of them fails, and then waits until what was heard is acknowledged, for Deps.Drain at most.
 func (r *running) run(ctx context.Context, parts ...func(context.Context) error) error {
 	g, running := errgroup.WithContext(ctx)
 	// Not after ctx: where one part fails the others may be waiting for room.
-	defer r.updates.EndAfter(running, drain)()
-	defer r.feeds.EndAfter(running, drain)()
-	defer kafka.EndAfter(running, drain, r.life, r.end)() // dead letters that are not written by then are lost
+	defer r.updates.EndAfter(running, r.d.Drain)()
+	defer r.feeds.EndAfter(running, r.d.Drain)()
+	defer kafka.EndAfter(running, r.d.Drain, r.life, r.end)() // dead letters that are not written by then are lost
 	for _, part := range parts {
 		g.Go(func() error { return part(running) })
 	}
 	err := g.Wait()
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.d.Drain)
 	defer cancel()
 	err = errors.Join(err, r.updates.Flush(last), r.feeds.Flush(last))
 	if e := r.dead.Flush(last); e != nil {
@@ -277,7 +279,7 @@ func (r *running) close() {
 }
 
 // deadLetter keeps what a source could not decode. Its client's buffer is bounded: sources wait where it is full, also where ctx ends,
-// but not longer than drain.
+// but not longer than Deps.Drain.
 func (r *running) deadLetter(_ context.Context, l stream.DeadLetter) error {
 	at := &kgo.Record{Topic: l.Origin, Offset: l.Offset, Key: []byte(l.Collector), Value: append([]byte(nil), l.Raw...)}
 	rec := kafka.DeadLetter(r.d.Kafka, Name, at, fmt.Sprintf("%s: %v", l.Reason, l.Err))

@@ -25,7 +25,7 @@ func routersOnly(addr string) ingest.Config {
 	cfg.RISLive.Enabled, cfg.RouteViews.Enabled, cfg.Archives = false, false, false
 	cfg.BMP.Listen = addr
 	cfg.BMP.Routers = []bmp.Router{{Address: "127.0.0.1", Name: "lab"}}
-	cfg.Stream.Tick, cfg.Stream.Status = 20*time.Millisecond, 50*time.Millisecond
+	cfg.Stream.TickInterval, cfg.Stream.StatusInterval = 20*time.Millisecond, 50*time.Millisecond
 	return cfg
 }
 

@@ -28,7 +28,7 @@ func (r *running) openSources() ([]owner, error) {
 	var owners []owner
 	switch {
 	case r.d.Follow:
-		f, err := follow.New(r.followConfig(), follow.Deps{
+		f, err := follow.New(r.cfg.Follow, follow.Deps{
 			Registerer: r.d.Registerer, Streams: r.set, Finder: finder, Fetcher: fetcher, Now: r.clock(), DeadLetter: r.set.DeadLetter,
 		})
 		if err != nil {
@@ -48,7 +48,7 @@ func (r *running) openSources() ([]owner, error) {
 	if r.d.Follow {
 		return owners, nil
 	}
-	if r.station, err = bmp.New(r.cfg.BMP, bmp.Deps{Log: r.d.Log, Registerer: r.d.Registerer, Streams: r.set}); err != nil {
+	if r.station, err = bmp.New(r.cfg.BMP, bmp.Deps{Log: r.d.Log, Registerer: r.d.Registerer, Streams: r.set, Drain: r.d.Drain / 2}); err != nil {
 		return nil, err
 	}
 	r.sources = append(r.sources, r.station)
@@ -56,20 +56,13 @@ func (r *running) openSources() ([]owner, error) {
 		return owners, nil
 	}
 	rv, err := routeviews.New(r.cfg.RouteViews, routeviews.Deps{
-		Log: r.d.Log, Registerer: r.d.Registerer, Streams: r.set, Updates: r.updates, Instance: r.d.Instance, Installation: r.id,
+		Log: r.d.Log, Registerer: r.d.Registerer, Streams: r.set, Updates: r.updates, Instance: r.d.Instance, Installation: r.id, Drain: r.d.Drain / 2,
 	})
 	if err != nil {
 		return nil, err
 	}
 	r.sources = append(r.sources, rv)
 	return owners, nil
-}
-
-// followConfig is the follower's configuration: what it shares with the worker stands in the section bootstrap.
-func (r *running) followConfig() follow.Config {
-	c, b := r.cfg.Follow, &r.cfg.Bootstrap
-	c.Poll, c.Missing, c.Step = b.Poll, b.FollowMissing, b.FollowStep
-	return c
 }
 
 // openArchives opens the archives and makes the worker that answers gaps from them. finder and fetcher are nil where no archive is used.

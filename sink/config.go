@@ -2,7 +2,6 @@ package sink
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -15,35 +14,16 @@ import (
 // Name is the stage's name, also that of its consumer group.
 const Name = "sink"
 
-// Config is the section sink of the configuration.
+// Config is the section sink.
 type Config struct {
-	// BatchMaxRows ends a batch; default 65,536. A record is never split, so a batch may be larger by one.
-	BatchMaxRows int `yaml:"batch_max_rows"`
-	// FlushInterval ends a batch after its first record; default 1 s. When no record arrives for 100 ms, batches end too.
-	FlushInterval time.Duration `yaml:"flush_interval"`
-	// Drain bounds how long the last batches may take when the stage ends; default 10 s.
-	Drain time.Duration `yaml:"drain"`
+	// The rows that end a batch. A record is never split, so that a batch may have more.
+	BatchMaxRows int `yaml:"batch_max_rows" min:"1" max:"500000"`
+	// The time after its first record that ends a batch. When no record arrives for 100 ms, batches end too.
+	FlushInterval time.Duration `yaml:"flush_interval" min:"1ms" max:"1m"`
 }
 
 // DefaultConfig returns the defaults.
-func DefaultConfig() Config {
-	return Config{BatchMaxRows: 65_536, FlushInterval: time.Second, Drain: 10 * time.Second}
-}
-
-// Validate reports all faults, joined.
-func (c Config) Validate() error {
-	var faults []error
-	if c.BatchMaxRows < 1 || c.BatchMaxRows > 500_000 {
-		faults = append(faults, fmt.Errorf("sink.batch_max_rows: %d: want 1 to 500000", c.BatchMaxRows))
-	}
-	if c.FlushInterval <= 0 || c.FlushInterval > time.Minute {
-		faults = append(faults, fmt.Errorf("sink.flush_interval: %v: want more than 0, at most 1m", c.FlushInterval))
-	}
-	if c.Drain <= 0 {
-		faults = append(faults, fmt.Errorf("sink.drain: %v: want more than 0", c.Drain))
-	}
-	return errors.Join(faults...)
-}
+func DefaultConfig() Config { return Config{BatchMaxRows: 65_536, FlushInterval: time.Second} }
 
 // Deps is what the stage works with.
 type Deps struct {
@@ -61,6 +41,8 @@ type Deps struct {
 	Dataset string
 	// Instance is this member of the group; it stays over restarts, and two processes must not share one.
 	Instance string
+	// Drain bounds how long the last batches may take when the stage ends. 0 is kafka.DefaultDrain.
+	Drain time.Duration
 }
 
 func (d Deps) validate() error {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/clickhousetest"
+	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/kafkatest"
 	"github.com/darkmap/darkmap/schemas"
@@ -256,11 +257,12 @@ func TestPartitionOfTable(t *testing.T) {
 
 func TestConfig(t *testing.T) {
 	t.Parallel()
-	if err := DefaultConfig().Validate(); err != nil {
+	cfg := DefaultConfig()
+	if err := config.Validate(&cfg); err != nil {
 		t.Errorf("the default: %v", err)
 	}
-	err := Config{BatchMaxRows: -1, FlushInterval: time.Hour}.Validate()
-	for _, want := range []string{"batch_max_rows", "flush_interval", "drain"} {
+	err := config.Validate(&Config{BatchMaxRows: -1, FlushInterval: time.Hour})
+	for _, want := range []string{"batch_max_rows: got -1, want 1 to 500000", "flush_interval: got 1h, want 1ms to 1m"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want a fault of %s", err, want)
 		}

@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/darkmap/darkmap/internal/clickhouse"
+	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/retry"
 	"github.com/darkmap/darkmap/internal/telemetry"
@@ -59,9 +61,10 @@ type Stage struct {
 
 // New checks the configuration. It does not connect.
 func New(cfg Config, d Deps) (*Stage, error) {
-	if err := errors.Join(cfg.Validate(), d.validate()); err != nil {
+	if err := errors.Join(config.Validate(&cfg), d.validate()); err != nil {
 		return nil, fmt.Errorf("configuring the sink: %w", err)
 	}
+	d.Drain = cmp.Or(d.Drain, kafka.DefaultDrain)
 	m, err := newMetrics(d.Registerer)
 	if err != nil {
 		return nil, fmt.Errorf("configuring the sink: %w", err)
@@ -94,7 +97,7 @@ func (s *Stage) Ready() error {
 	return nil
 }
 
-// Run reads and inserts until ctx ends; then it inserts and commits what it has read, within Config.Drain, and returns nil.
+// Run reads and inserts until ctx ends; then it inserts and commits what it has read, within Deps.Drain, and returns nil.
 // It fails where another process has taken its place in the group, or where trying again has no point.
 func (s *Stage) Run(ctx context.Context) error {
 	if err := s.connect(); err != nil {
@@ -364,7 +367,7 @@ func (s *Stage) commit(ctx context.Context) {
 
 // drain inserts and commits what has been read and looked at.
 func (s *Stage) drain(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Drain)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.deps.Drain)
 	defer cancel()
 	for {
 		wait, woke := context.WithCancel(ctx)
@@ -376,7 +379,7 @@ func (s *Stage) drain(ctx context.Context) error {
 		if done || ctx.Err() != nil {
 			s.commit(ctx)
 			if !done {
-				err = fmt.Errorf("ending the sink: not all that was read was inserted within %v; it will be read again", s.cfg.Drain)
+				err = fmt.Errorf("ending the sink: not all that was read was inserted within %v; it will be read again", s.deps.Drain)
 			}
 			return err
 		}

@@ -39,8 +39,8 @@ func TestUpBMP(t *testing.T) {
 	}
 	o := newObservatory(t, "ingest.rislive.enabled=false", "ingest.archives=false", fmt.Sprintf("ingest.bmp.listen=:%d", port),
 		"ingest.bmp.routers=["+strings.Join(routers, ", ")+"]",
-		"detector.panel.min_voters=3", "detector.panel.min_collectors=1", "detector.panel.decide_seconds=60", "detector.panel.transfer_seconds=30",
-		"detector.panel.full_feed_in_permille=100", "detector.panel.full_feed_out_permille=50")
+		"detect.panel.min_voters=3", "detect.panel.min_collectors=1", "detect.panel.decide_interval=1m", "detect.panel.transfer_timeout=30s",
+		"detect.panel.full_feed_in_permille=100", "detect.panel.full_feed_out_permille=50")
 	script := routertest.Script{
 		Lab:   lab,
 		Start: func() { o.start(); o.eventually("it runs", func() bool { return o.feeds() != nil }) },

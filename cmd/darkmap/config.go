@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"runtime/debug"
-
-	"github.com/darkmap/darkmap/detect/core"
+	"time"
 
 	"github.com/darkmap/darkmap/detect"
 	"github.com/darkmap/darkmap/enrich"
@@ -22,33 +20,31 @@ import (
 
 // configuration is the one YAML file: a section for each part.
 type configuration struct {
-	// Kafka says where the topics are.
+	// How long a stage that is told to end may take to write what it has read. After twice that time it is given up.
+	Drain time.Duration `yaml:"drain" min:"1s" max:"1h"`
+	// Where the topics are.
 	Kafka kafka.Config `yaml:"kafka"`
-	// ClickHouse says where the store is.
+	// Where the store is.
 	ClickHouse clickhouse.Config `yaml:"clickhouse"`
-	// Ingest says how sources are read.
+	// Which sources are read, and how.
 	Ingest ingest.Config `yaml:"ingest"`
-	// Enrich names the data on geography and owners.
+	// The data on geography and owners.
 	Enrich enrich.Config `yaml:"enrich"`
-	// Detect says how the detector's stage runs.
+	// What is an outage, and how the stage runs that finds them.
 	Detect detect.Config `yaml:"detect"`
-	// Detector says by what it decides.
-	Detector core.Config `yaml:"detector"`
-	// Sink says how rows are written.
+	// How rows are written.
 	Sink sink.Config `yaml:"sink"`
 }
 
 func defaultConfiguration() *configuration {
 	return &configuration{
-		Kafka: kafka.DefaultConfig(), ClickHouse: clickhouse.DefaultConfig(), Ingest: ingest.DefaultConfig(), Enrich: enrich.DefaultConfig(),
-		Detect: detect.DefaultConfig(), Detector: core.DefaultConfig(), Sink: sink.DefaultConfig(),
+		Drain: kafka.DefaultDrain, Kafka: kafka.DefaultConfig(), ClickHouse: clickhouse.DefaultConfig(), Ingest: ingest.DefaultConfig(), Enrich: enrich.DefaultConfig(),
+		Detect: detect.DefaultConfig(), Sink: sink.DefaultConfig(),
 	}
 }
 
-// Validate reports all faults, joined.
-func (c *configuration) Validate() error {
-	return errors.Join(c.Kafka.Validate(), c.ClickHouse.Validate(), c.Ingest.Validate(), c.Enrich.Validate(), c.Detect.Validate(), c.Detector.Validate(), c.Sink.Validate())
-}
+// stageDrain bounds how long the runner waits for a stage to end: drain, and what the stage does before and after that.
+func (c *configuration) stageDrain() time.Duration { return 2 * c.Drain }
 
 // configuration reads the file and the values set over it.
 func (g *globals) configuration() (*configuration, error) {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/darkmap/darkmap/detect/panel"
@@ -121,7 +122,7 @@ func damagedError(n uint64) error {
 // lowerPanel adapts the panel's limits to what the files hold, and says so. Where they name fewer than twice the voters that
 // are needed, a third of the ASNs that they name has to vote: many of those may hold no whole table.
 func (r *datasetRun) lowerPanel() {
-	limits := &r.cfg.Detector.Panel
+	limits := &r.cfg.Detect.Core.Panel
 	voters := limits.MinVoters
 	if r.plan.PeerASNs < 2*voters {
 		voters = max(panel.LeastVoters, min(voters, r.plan.PeerASNs/3))
@@ -140,10 +141,7 @@ func (r *datasetRun) lowerPanel() {
 
 // claim makes the dataset the run's own: a dataset holds one set of inputs and settings.
 func (r *datasetRun) claim(ctx context.Context, s clickhouse.Server, sources *enrich.Sources) error {
-	settings, err := r.settings(sources)
-	if err != nil {
-		return err
-	}
+	settings := r.settings(sources)
 	if !demoName.MatchString(r.dataset) { // which nothing but demos writes
 		if collected, err := clickhouse.Collected(ctx, s, r.dataset); err != nil {
 			return err
@@ -151,19 +149,27 @@ func (r *datasetRun) claim(ctx context.Context, s clickhouse.Server, sources *en
 			return usageError(fmt.Errorf("dataset %s holds rows that no replay made, as live sources and archives bring them: --dataset NAME names another", r.dataset))
 		}
 	}
-	err = clickhouse.ClaimDataset(ctx, s, r.dataset, r.plan.Hash, settings, r.replace)
+	err := clickhouse.ClaimDataset(ctx, s, r.dataset, r.plan.Hash, settings, r.replace)
 	if errors.Is(err, clickhouse.ErrDatasetTaken) {
 		return usageError(fmt.Errorf("%w; --replace replaces it, --dataset NAME names another", err))
 	}
 	return err
 }
 
+// defaultsEdition counts the changes of defaults that decide results (the keys tagged `result:"yes"`): raise it with each, or a dataset
+// would take up what was made with other defaults. TestDefaultsEdition keeps it.
+const defaultsEdition = 1
+
 // settings is a hash of all that decides the result beside the inputs.
-func (r *datasetRun) settings(sources *enrich.Sources) (string, error) {
+func (r *datasetRun) settings(sources *enrich.Sources) string {
 	h := sha256.New()
-	if err := config.Print(h, r.cfg.Detector); err != nil {
-		return "", err
-	}
+	fmt.Fprintln(h, resultSettings(r.cfg))
 	fmt.Fprintln(h, sources.Fingerprint())
-	return hex.EncodeToString(h.Sum(nil)[:8]), nil
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// resultSettings is the part of the configuration that decides results: the edition of the defaults and what differs from them. So a new
+// key at its default leaves every dataset as it is.
+func resultSettings(cfg *configuration) string {
+	return fmt.Sprintf("defaults %d\n%s", defaultsEdition, strings.Join(config.Results(cfg, defaultConfiguration()), "\n"))
 }

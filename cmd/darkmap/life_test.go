@@ -395,7 +395,7 @@ func lifePipeline(t *testing.T, inputs []playback.Input, server *clickhouse.Serv
 	}
 	cfg := defaultConfiguration()
 	cfg.Enrich = lifeEnrichment(t)
-	cfg.Detector.Panel.MinVoters, cfg.Detector.Panel.MinCollectors = lifePeers, 1
+	cfg.Detect.Core.Panel.MinVoters, cfg.Detect.Core.Panel.MinCollectors = lifePeers, 1
 	cfg.Kafka = cfg.Kafka.WithDataset("life")
 	log := slog.New(slog.DiscardHandler)
 	sources, err := enrich.OpenSources(cfg.Enrich, log)

@@ -26,8 +26,6 @@ import (
 )
 
 const (
-	// stageDrain bounds how long a stage may take to end.
-	stageDrain = 20 * time.Second
 	// instance is the only member of each group of a run.
 	instance = "0"
 	// lookEvery is how often a run asks whether everybody is done.
@@ -67,13 +65,13 @@ func readings(stored bool) []kafka.Reading {
 
 // build makes the stages; nothing runs yet.
 func (p *pipeline) build() (*runner.Runner, error) {
-	r := runner.New(p.log, stageDrain)
+	r := runner.New(p.log, p.cfg.stageDrain())
 	c := consumers{cfg: p.cfg, log: p.log, dataset: p.dataset, sources: p.sources, store: p.store}
 	if err := c.add(r); err != nil {
 		return nil, err
 	}
 	p.ingest = playback.NewStage(p.plan, playback.Deps{
-		Log: p.log, Kafka: p.cfg.Kafka, Stage: ingest.Name, Now: time.Now, Consumers: readings(p.store != nil), AheadBytes: p.cfg.Ingest.AheadBytes,
+		Log: p.log, Kafka: p.cfg.Kafka, Stage: ingest.Name, Now: time.Now, Drain: p.cfg.Drain, Consumers: readings(p.store != nil), AheadBytes: p.cfg.Ingest.AheadBytes,
 		Damaged: p.damaged,
 	})
 	r.Add(ingest.Name, p.ingest)
@@ -102,18 +100,18 @@ func (c *consumers) add(r *runner.Runner) error {
 		r.Add("store", engineStage{c.store.engine})
 	}
 	if c.store != nil {
-		s, err := sink.New(c.cfg.Sink, sink.Deps{Log: c.log, Registerer: c.reg, Kafka: c.cfg.Kafka, ClickHouse: c.store.server, Persist: c.persist, Dataset: c.dataset, Instance: instance})
+		s, err := sink.New(c.cfg.Sink, sink.Deps{Log: c.log, Registerer: c.reg, Kafka: c.cfg.Kafka, ClickHouse: c.store.server, Persist: c.persist, Dataset: c.dataset, Instance: instance, Drain: c.cfg.Drain})
 		if err != nil {
 			return err
 		}
 		r.Add(sink.Name, s)
 	}
-	d, err := detect.New(c.cfg.Detect, detect.Deps{Log: c.log, Registerer: c.reg, Kafka: c.cfg.Kafka, NewDetector: c.cfg.newDetector(c.dataset)})
+	d, err := detect.New(c.cfg.Detect, detect.Deps{Log: c.log, Registerer: c.reg, Kafka: c.cfg.Kafka, Instance: instance, Drain: c.cfg.Drain, NewDetector: c.cfg.newDetector(c.dataset)})
 	if err != nil {
 		return err
 	}
 	r.Add(detect.Name, d)
-	e, err := enrich.New(c.cfg.Enrich, enrich.Deps{Log: c.log, Registerer: c.reg, Kafka: c.cfg.Kafka, Instance: instance, Sources: c.sources})
+	e, err := enrich.New(c.cfg.Enrich, enrich.Deps{Log: c.log, Registerer: c.reg, Kafka: c.cfg.Kafka, Instance: instance, Drain: c.cfg.Drain, Sources: c.sources})
 	if err != nil {
 		return err
 	}

@@ -94,7 +94,7 @@ func playRows(t *testing.T) *rowsPlay {
 	p.srv = rislivetest.Start(t, rislivetest.Options{BehindBytes: 1 << 16, BehindFor: time.Second})
 	go func() { _ = p.srv.Play(t.Context(), p.sched, p.begin, rowsFactor) }() // ends with the test
 	p.o = newObservatory(t, "ingest.rislive.url="+p.srv.URL, "ingest.rislive.collectors=[rrc00, rrc01]", "ingest.archive.index="+index,
-		"ingest.bootstrap.poll=500ms", "ingest.bootstrap.dump_age=2h", "ingest.bootstrap.overlap=2s", "ingest.bootstrap.least_percent=0", "ingest.bootstrap.check_every=0s").withStore()
+		"ingest.bootstrap.poll_interval=500ms", "ingest.bootstrap.dump_age_limit=2h", "ingest.bootstrap.overlap=2s", "ingest.bootstrap.least_percent=off", "ingest.bootstrap.check_interval=off").withStore()
 	p.o.start()
 	p.o.eventually("the tables have come", func() bool { return p.running() && p.answered() })
 	return p

@@ -35,7 +35,7 @@ func TestSoak(t *testing.T) {
 		srv := rislivetest.Start(t, rislivetest.Options{})
 		go func() { _ = srv.Play(t.Context(), sched, begin, soakFactor) }() // ends with the test
 		o := newObservatory(t, append(sets, "ingest.rislive.url="+srv.URL, "ingest.rislive.collectors=["+strings.Join(sched.Hosts(), ", ")+"]", "ingest.archive.index="+index,
-			"ingest.bootstrap.poll=500ms", "ingest.bootstrap.overlap=2s", fmt.Sprintf("ingest.bootstrap.longest_fill=%v", longOutage(*soak)/2), "ingest.bootstrap.check_every=0s")...)
+			"ingest.bootstrap.poll_interval=500ms", "ingest.bootstrap.overlap=2s", fmt.Sprintf("ingest.bootstrap.fill_limit=%v", longOutage(*soak)/2), "ingest.bootstrap.check_interval=off")...)
 		o.start()
 		all, servers = append(all, o), append(servers, srv)
 	}

@@ -80,8 +80,8 @@ func prepareStage(g *globals, dataset string) (*configuration, error) {
 }
 
 // run runs one stage with its admin server until ctx ends.
-func (f memberFlags) run(ctx context.Context, g *globals, name string, reg *prometheus.Registry, s runner.Stage) error {
-	r := runner.New(g.log, stageDrain)
+func (f memberFlags) run(ctx context.Context, g *globals, cfg *configuration, name string, reg *prometheus.Registry, s runner.Stage) error {
+	r := runner.New(g.log, cfg.stageDrain())
 	r.Add(name, s)
 	return runWithAdmin(ctx, g, f.adminFlags, reg, r, s)
 }
@@ -155,9 +155,9 @@ func (c *ingestCmd) Run(ctx context.Context, g *globals) error {
 	reg := telemetry.NewRegistry(version)
 	consumers := []kafka.Reading{{Stage: enrich.Name, Topics: []string{schemas.TopicUpdates}}}
 	s := playback.NewStage(plan, playback.Deps{
-		Log: g.log, Registerer: reg, Kafka: cfg.Kafka, Stage: ingest.Name, Now: time.Now, Consumers: consumers, AheadBytes: cfg.Ingest.AheadBytes,
+		Log: g.log, Registerer: reg, Kafka: cfg.Kafka, Stage: ingest.Name, Now: time.Now, Drain: cfg.Drain, Consumers: consumers, AheadBytes: cfg.Ingest.AheadBytes,
 	})
-	if err := c.run(ctx, g, ingest.Name, reg, s); err != nil {
+	if err := c.run(ctx, g, cfg, ingest.Name, reg, s); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
@@ -177,12 +177,12 @@ func (c *ingestCmd) live(ctx context.Context, g *globals, cfg *configuration) er
 	reg := telemetry.NewRegistry(version)
 	consumers := []kafka.Reading{{Stage: enrich.Name, Topics: []string{schemas.TopicUpdates}}}
 	s, err := ingest.NewLive(cfg.Ingest, ingest.LiveDeps{
-		Log: g.log, Registerer: reg, Kafka: cfg.Kafka, Instance: c.Instance, Version: version, Now: time.Now, Consumers: consumers, Follow: c.Follow,
+		Log: g.log, Registerer: reg, Kafka: cfg.Kafka, Instance: c.Instance, Version: version, Now: time.Now, Drain: cfg.Drain, Consumers: consumers, Follow: c.Follow,
 	})
 	if err != nil {
 		return usageError(err)
 	}
-	return c.run(ctx, g, ingest.Name, reg, s)
+	return c.run(ctx, g, cfg, ingest.Name, reg, s)
 }
 
 type enrichCmd struct {
@@ -201,11 +201,11 @@ func (c *enrichCmd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	reg := telemetry.NewRegistry(version)
-	s, err := enrich.New(cfg.Enrich, enrich.Deps{Log: g.log, Registerer: reg, Kafka: cfg.Kafka, Instance: c.Instance, Sources: sources})
+	s, err := enrich.New(cfg.Enrich, enrich.Deps{Log: g.log, Registerer: reg, Kafka: cfg.Kafka, Instance: c.Instance, Drain: cfg.Drain, Sources: sources})
 	if err != nil {
 		return err
 	}
-	return c.run(ctx, g, enrich.Name, reg, s)
+	return c.run(ctx, g, cfg, enrich.Name, reg, s)
 }
 
 type detectCmd struct {
@@ -218,18 +218,17 @@ func (c *detectCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	cfg.Detect.Instance = c.Instance
 	reg := telemetry.NewRegistry(version)
-	s, err := detect.New(cfg.Detect, detect.Deps{Log: g.log, Registerer: reg, Kafka: cfg.Kafka, NewDetector: cfg.newDetector(c.Dataset)})
+	s, err := detect.New(cfg.Detect, detect.Deps{Log: g.log, Registerer: reg, Kafka: cfg.Kafka, Instance: c.Instance, Drain: cfg.Drain, NewDetector: cfg.newDetector(c.Dataset)})
 	if err != nil {
 		return err
 	}
-	return c.run(ctx, g, detect.Name, reg, s)
+	return c.run(ctx, g, cfg, detect.Name, reg, s)
 }
 
 // newDetector returns how the dataset's detector is made.
 func (c *configuration) newDetector(dataset string) func() (detect.Detector, error) {
-	cfg := c.Detector
+	cfg := c.Detect.Core
 	cfg.Dataset = dataset
 	return func() (detect.Detector, error) { return core.New(cfg) }
 }
@@ -252,11 +251,11 @@ func (c *sinkCmd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	reg := telemetry.NewRegistry(version)
-	s, err := sink.New(cfg.Sink, sink.Deps{Log: g.log, Registerer: reg, Kafka: cfg.Kafka, ClickHouse: server, Persist: true, Dataset: c.Dataset, Instance: c.Instance})
+	s, err := sink.New(cfg.Sink, sink.Deps{Log: g.log, Registerer: reg, Kafka: cfg.Kafka, ClickHouse: server, Persist: true, Dataset: c.Dataset, Instance: c.Instance, Drain: cfg.Drain})
 	if err != nil {
 		return err
 	}
-	return c.run(ctx, g, sink.Name, reg, s)
+	return c.run(ctx, g, cfg, sink.Name, reg, s)
 }
 
 // topicsCmd groups the commands on topics.

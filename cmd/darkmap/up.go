@@ -140,14 +140,14 @@ func (w *watch) broker(ctx context.Context, dir string) (func() error, error) {
 // run makes the stages and runs them, telling what happens.
 func (w *watch) run(ctx context.Context, c *upCmd, sources *enrich.Sources) error {
 	reg := telemetry.NewRegistry(version)
-	w.stages = runner.New(w.g.log, stageDrain)
+	w.stages = runner.New(w.g.log, w.cfg.stageDrain())
 	x := consumers{cfg: w.cfg, log: w.g.log, reg: reg, dataset: w.dataset, sources: sources, store: w.store, persist: true}
 	if err := x.add(w.stages); err != nil {
 		return err
 	}
 	var err error
 	w.live, err = ingest.NewLive(w.cfg.Ingest, ingest.LiveDeps{
-		Log: w.g.log, Registerer: reg, Kafka: w.cfg.Kafka, Instance: instance, Installation: w.id, Version: version, Now: time.Now, Consumers: readings(w.store != nil), Follow: c.Follow,
+		Log: w.g.log, Registerer: reg, Kafka: w.cfg.Kafka, Instance: instance, Installation: w.id, Version: version, Now: time.Now, Drain: w.cfg.Drain, Consumers: readings(w.store != nil), Follow: c.Follow,
 	})
 	if err != nil {
 		return usageError(err)

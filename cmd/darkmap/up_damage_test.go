@@ -41,7 +41,7 @@ func playedObservatory(t *testing.T, dir string) *observatory {
 	srv := rislivetest.Start(t, rislivetest.Options{})
 	go func() { _ = srv.Play(t.Context(), sched, begin, factor) }() // ends with the test
 	o := newObservatory(t, "ingest.rislive.url="+srv.URL, "ingest.rislive.collectors=[rrc00, rrc01]", "ingest.archive.index="+index,
-		"ingest.bootstrap.poll=500ms", "ingest.bootstrap.dump_age=1h", "ingest.bootstrap.overlap=2s", "ingest.bootstrap.least_percent=0")
+		"ingest.bootstrap.poll_interval=500ms", "ingest.bootstrap.dump_age_limit=1h", "ingest.bootstrap.overlap=2s", "ingest.bootstrap.least_percent=off")
 	o.args[slices.Index(o.args, "--data-dir")+1], o.dir = dir, dir
 	return o
 }

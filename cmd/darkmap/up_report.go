@@ -34,7 +34,7 @@ func (w *watch) announce(c *upCmd, dir *datadir.Dir) {
 	for _, s := range w.cfg.Ingest.Describe(c.Follow) {
 		say("  %-11s %s", s.Name, s.Text)
 	}
-	p := w.cfg.Detector.Panel.WithDefaults()
+	p := w.cfg.Detect.Core.Panel
 	first := "First each collector's newest table and the updates since then are fetched"
 	if !w.cfg.Ingest.Archives && !c.Follow {
 		first = "Routers send their tables; of other collectors it learns from updates alone"

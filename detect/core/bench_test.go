@@ -36,7 +36,7 @@ func benchPeer(c, p int) *pb.Peer {
 // benchWorld is a detector with full tables of 40 peers, its first window closed.
 func benchWorld(b *testing.B) *feed {
 	b.Helper()
-	f := newFeed(b, Config{})
+	f := newFeed(b, DefaultConfig())
 	var places []*pb.Place
 	for i := range 200 {
 		places = append(places, &pb.Place{Country: string([]byte{'A' + byte(i/26), 'A' + byte(i%26)})})
@@ -162,7 +162,7 @@ func BenchmarkTables(b *testing.B) {
 		places = append(places, &pb.Place{Country: string([]byte{'A' + byte(i/26), 'A' + byte(i%26)})})
 	}
 	for b.Loop() {
-		f := newFeed(b, Config{})
+		f := newFeed(b, DefaultConfig())
 		heap := heapInUse()
 		for c := range collectors {
 			f.apply(record(fmt.Sprint("ris/c", c), dawn, &pb.GapBegin{Id: "t"}))

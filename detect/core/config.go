@@ -1,43 +1,66 @@
 package core
 
 import (
-	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/darkmap/darkmap/detect/outage"
 	"github.com/darkmap/darkmap/detect/panel"
+	"github.com/darkmap/darkmap/detect/rib"
+	"github.com/darkmap/darkmap/internal/config"
 )
+
+// Config is what the detector decides by: the keys of the section detect that decide results.
+type Config struct {
+	// Dataset is written into every outage.
+	Dataset string `yaml:"-"`
+	// When an outage opens, is updated, and closes.
+	Outage outage.Config `yaml:"outage"`
+	// Who votes.
+	Panel panel.Config `yaml:"panel"`
+	// When a collector's stream is behind, lacks something, or is degraded.
+	Feeds FeedsConfig `yaml:"feeds"`
+	// Prefixes whose routes come and go on purpose: they and those within them make no outages. RIPE's are always among them.
+	Beacons []netip.Prefix `yaml:"beacons" want:"a prefix of /8 to /24 or, IPv6, /16 to /48" result:"yes"`
+}
+
+// FeedsConfig is the section detect.feeds. All instances have the same.
+type FeedsConfig struct {
+	// How far a collector's clock may be behind that of its partition. Beyond it the collector counts as down.
+	CollectorTimeout time.Duration `yaml:"collector_timeout" min:"1us" result:"yes"`
+	// A collector that counts as down for collector_timeout is up again once it is as near as this.
+	BackWithin time.Duration `yaml:"back_within" min:"1us" result:"yes"`
+	// How long a gap in a collector's stream may be for its peers to keep their votes until it is filled.
+	ShortGap time.Duration `yaml:"short_gap" min:"1us" result:"yes"`
+	// How long after its time a RIS beacon may be heard before the feed of a RIS or RouteViews collector that hears them is degraded.
+	// Two hours lie between two beacons.
+	BeaconLate time.Duration `yaml:"beacon_late" min:"1s" max:"1h59m59s" step:"1s" result:"yes"`
+}
 
 // DefaultConfig is what docs/detection.md says.
 func DefaultConfig() Config {
-	return Config{Panel: panel.Config{}.WithDefaults(), Outage: outage.Config{}.WithDefaults()}.withDefaults()
+	return Config{
+		Outage: outage.DefaultConfig(), Panel: panel.DefaultConfig(),
+		Feeds: FeedsConfig{CollectorTimeout: time.Minute, BackWithin: 10 * time.Second, ShortGap: time.Minute, BeaconLate: 20 * time.Minute},
+	}
 }
 
-// withDefaults replaces zeros of what is about feeds.
-func (c Config) withDefaults() Config {
-	if c.ShortGap == 0 {
-		c.ShortGap = time.Minute
+// Faults are those that tags cannot say.
+func (c Config) Faults() []config.Fault {
+	var faults []config.Fault
+	for i, p := range c.Beacons {
+		if _, _, ok := rib.KeyOf(p.Masked()); !ok {
+			faults = append(faults, config.Fault{Key: fmt.Sprintf("beacons[%d]", i), Value: p})
+		}
 	}
-	if c.BeaconLate == 0 {
-		c.BeaconLate = 20 * time.Minute
-	}
-	return c
+	return faults
 }
 
-// validateFeeds reports the faults of what is about feeds, joined.
-func (c Config) validateFeeds() error {
-	var faults []error
-	if c.ShortGap < 0 {
-		faults = append(faults, fmt.Errorf("detector.short_gap: %v: want 0 or more", c.ShortGap))
+// Faults are those that tags cannot say.
+func (c FeedsConfig) Faults() []config.Fault {
+	if c.BackWithin > c.CollectorTimeout {
+		return []config.Fault{{Key: "back_within", Value: c.BackWithin, Want: "at most collector_timeout"}}
 	}
-	if c.BeaconLate < 0 || c.BeaconLate >= beatSeconds*time.Second {
-		faults = append(faults, fmt.Errorf("detector.beacon_late: %v: want less than the two hours between two beacons", c.BeaconLate))
-	}
-	return errors.Join(faults...)
-}
-
-// Validate reports all faults, joined.
-func (c *Config) Validate() error {
-	return errors.Join(c.Panel.Validate(), c.Outage.Validate(), c.validateFeeds())
+	return nil
 }

@@ -3,7 +3,6 @@ package core
 import (
 	"fmt"
 	"net/netip"
-	"time"
 
 	"github.com/darkmap/darkmap/detect/outage"
 	"github.com/darkmap/darkmap/detect/panel"
@@ -11,30 +10,12 @@ import (
 	"github.com/darkmap/darkmap/detect/visibility"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/codec"
+	"github.com/darkmap/darkmap/internal/config"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
 // MaxSessions are kept per family beyond the open window: those that tables name first, of equals those with the lower keys.
 const MaxSessions = 400
-
-// Config is what the detector decides by. The zero value takes every default.
-type Config struct {
-	// Dataset is written into every outage.
-	Dataset string `yaml:"-"`
-	// Panel says who votes.
-	Panel panel.Config `yaml:"panel"`
-	// Outage holds the constants of an outage's life; its family and dataset are set here.
-	Outage outage.Config `yaml:"outage"`
-	// Beacons are prefixes whose routes come and go on purpose: they and what lies within make no outages. RIPE's are among
-	// them always.
-	Beacons []netip.Prefix `yaml:"beacons"`
-	// ShortGap is how long a gap in a collector's stream may be for its peers to keep their votes until it is filled. Default 60s;
-	// 0 is the default.
-	ShortGap time.Duration `yaml:"short_gap"`
-	// BeaconLate is how long after its time a RIS beacon may be heard before the feed of a RIS or RouteViews collector that hears
-	// them is called degraded. Default 20m; 0 is the default; less than the two hours between them.
-	BeaconLate time.Duration `yaml:"beacon_late"`
-}
 
 // risBeacons are RIPE RIS' beacons and anchors.
 var risBeacons = [...]netip.Prefix{netip.MustParsePrefix("84.205.64.0/19"), netip.MustParsePrefix("2001:7fb:fe00::/40")}
@@ -66,12 +47,7 @@ type familyState struct {
 
 // New returns a detector that knows nothing. The error is about cfg.
 func New(cfg Config) (*Detector, error) {
-	cfg.Panel = cfg.Panel.WithDefaults()
-	if err := cfg.Panel.Validate(); err != nil {
-		return nil, fmt.Errorf("configuring detect: %w", err)
-	}
-	cfg = cfg.withDefaults()
-	if err := cfg.validateFeeds(); err != nil {
+	if err := config.Validate(&cfg); err != nil {
 		return nil, fmt.Errorf("configuring detect: %w", err)
 	}
 	d := &Detector{cfg: cfg, collectors: make(map[string]*collector), owners: newOwners()}
@@ -79,10 +55,7 @@ func New(cfg Config) (*Detector, error) {
 		d.families[i] = newFamily(f, &d.cfg, &d.owners)
 	}
 	for _, p := range append(risBeacons[:], cfg.Beacons...) {
-		f, k, ok := rib.KeyOf(p.Masked())
-		if !ok {
-			return nil, fmt.Errorf("configuring detect: beacon %v is longer or shorter than what is looked at", p)
-		}
+		f, k, _ := rib.KeyOf(p.Masked())
 		fam := d.family(f)
 		fam.beacons = append(fam.beacons, k)
 	}

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/darkmap/darkmap/detect/panel"
 	"github.com/darkmap/darkmap/internal/bgp"
@@ -16,12 +18,15 @@ import (
 
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
-	for _, cfg := range []Config{
-		{Panel: panel.Config{MinVoters: 2}},
-		{Beacons: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/25")}},
+	for want, change := range map[string]func(*Config){
+		"panel.min_voters: got 2":                                   func(c *Config) { c.Panel.MinVoters = 2 },
+		"beacons[0]: got 192.0.2.0/25, want a prefix of /8 to /24":  func(c *Config) { c.Beacons = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/25")} },
+		"feeds.back_within: got 2m, want at most collector_timeout": func(c *Config) { c.Feeds.BackWithin = 2 * time.Minute },
 	} {
-		if _, err := New(cfg); err == nil {
-			t.Errorf("%+v: no error", cfg)
+		cfg := DefaultConfig()
+		change(&cfg)
+		if _, err := New(cfg); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want it to say %q", err, want)
 		}
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/darkmap/darkmap/detect/panel"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 	"github.com/darkmap/darkmap/internal/capture"
@@ -36,7 +35,9 @@ func newFeed(tb testing.TB, cfg Config) *feed {
 
 // small is the configuration of a replay.
 func small() Config {
-	return Config{Dataset: "test", Panel: panel.Config{MinVoters: 3, MinCollectors: 1}}
+	cfg := DefaultConfig()
+	cfg.Dataset, cfg.Panel.MinVoters, cfg.Panel.MinCollectors = "test", 3, 1
+	return cfg
 }
 
 // apply gives a record; windows up to its time are closed.

@@ -46,7 +46,7 @@ func (c *collector) beacon(f *familyState, k rib.Key, now int64) bool {
 
 // heartbeat is what is to be published of the feeds' heartbeat at the end of a window.
 func (d *Detector) heartbeat(start int64) []Out {
-	end, late := start+windowSeconds, int64(d.cfg.BeaconLate/time.Second)
+	end, late := start+windowSeconds, int64(d.cfg.Feeds.BeaconLate/time.Second)
 	instant := (end - late) / beatSeconds * beatSeconds
 	due := instant+late > start
 	var out []Out
@@ -67,7 +67,7 @@ func (d *Detector) heartbeat(start int64) []Out {
 		case x.heard >= instant:
 			x.beats++
 		case x.beats >= enoughBeats && x.missed == 0:
-			why := fmt.Sprintf("no RIS beacon was heard within %v after %s; the last one at %s", d.cfg.BeaconLate, clockTime(instant), clockTime(x.heard))
+			why := fmt.Sprintf("no RIS beacon was heard within %v after %s; the last one at %s", d.cfg.Feeds.BeaconLate, clockTime(instant), clockTime(x.heard))
 			out = append(out, feedOut(end, name, pb.FeedEvent_FEED_EVENT_DEGRADED, why))
 			x.missed = end
 		case x.missed == 0:

@@ -83,7 +83,7 @@ func (c *collector) slotsOf(f *familyState, which func(p *peer) bool) []int {
 func (d *Detector) gapBegin(c *collector, in *pb.GapBegin, timestamp, now int64) error {
 	g := &gap{
 		id: strings.Clone(in.GetId()), since: in.GetSinceUs(),
-		short: in.GetSinceUs() != 0 && timestamp-in.GetSinceUs() <= d.cfg.ShortGap.Microseconds(),
+		short: in.GetSinceUs() != 0 && timestamp-in.GetSinceUs() <= d.cfg.Feeds.ShortGap.Microseconds(),
 	}
 	var err error
 	if g.families, err = families(in.GetFamilies()); err != nil {
@@ -268,12 +268,12 @@ func (d *Detector) settleSession(f *familyState, slot int, now int64) {
 		p.upAt, p.down = 0, true
 		s.PeerDown()
 	case x.filled != unsaid:
-		s.PeerUp(x.since, d.cfg.Panel.TransferSeconds)
+		s.PeerUp(x.since, d.cfg.Panel.TransferSeconds())
 		s.LastHeard = max(s.LastHeard, x.since)
 		if p.down = false; x.filled == cameUp {
 			p.upAt = x.since
 		}
-		if x.told[f.family-bgp.IPv4] || x.since+d.cfg.Panel.TransferSeconds <= now {
+		if x.told[f.family-bgp.IPv4] || x.since+d.cfg.Panel.TransferSeconds() <= now {
 			s.EndOfRIB()
 		}
 	}

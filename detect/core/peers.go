@@ -83,7 +83,7 @@ func (d *Detector) heard(f *familyState, c *collector, p *peer, now int64) int {
 	s := f.panel.Session(ps.slot)
 	s.LastHeard = now
 	if !s.Up {
-		s.PeerUp(now, d.cfg.Panel.TransferSeconds)
+		s.PeerUp(now, d.cfg.Panel.TransferSeconds())
 	}
 	p.down = false
 	if c.gap != nil {
@@ -112,9 +112,9 @@ func (d *Detector) seat(f *familyState, c *collector, p *peer, now int64) bool {
 	s := &panel.Session{Key: p.key, Up: true, Masked: c.masked, Since: now, LastHeard: now}
 	switch {
 	case p.upAt != 0:
-		s.PeerUp(p.upAt, d.cfg.Panel.TransferSeconds)
+		s.PeerUp(p.upAt, d.cfg.Panel.TransferSeconds())
 	case p.down:
-		s.PeerUp(now, d.cfg.Panel.TransferSeconds)
+		s.PeerUp(now, d.cfg.Panel.TransferSeconds())
 	default:
 		s.Awaiting = d.trimmed
 	}
@@ -160,7 +160,7 @@ func (d *Detector) peerUp(c *collector, in *pb.Peer, now int64) error {
 		ps.refused = false
 		if ps.used {
 			s := f.panel.Session(ps.slot)
-			s.PeerUp(now, d.cfg.Panel.TransferSeconds)
+			s.PeerUp(now, d.cfg.Panel.TransferSeconds())
 			s.LastHeard = now
 			f.empty(ps.slot)
 		}

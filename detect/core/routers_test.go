@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/codec"
@@ -15,7 +16,7 @@ import (
 func TestRoutersAlone(t *testing.T) {
 	t.Parallel()
 	cfg := small()
-	cfg.Panel.DecideSeconds, cfg.Panel.TransferSeconds = 60, 60
+	cfg.Panel.DecideInterval, cfg.Panel.TransferTimeout = time.Minute, time.Minute
 	f := newFeed(t, cfg)
 	peer := func(i int) *pb.Peer {
 		return codec.Peer(bgp.Peer{Address: netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), ASN: bgp.ASN(64500 + i)}, netip.Addr{})

@@ -9,7 +9,7 @@ import (
 // BenchmarkClose closes minutes of an Internet of 80,000 ASes, of which 5,000 change a little in each minute, while 1,000
 // prefixes are out.
 func BenchmarkClose(b *testing.B) {
-	w := newWorld(b, noon, Config{})
+	w := newWorld(b, noon, DefaultConfig())
 	samples := make([]Sample, 80000)
 	for i := range samples {
 		samples[i] = Sample{

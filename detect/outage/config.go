@@ -1,151 +1,101 @@
 package outage
 
 import (
-	"cmp"
-	"errors"
-	"fmt"
-	"slices"
+	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/config"
 )
 
-// Config holds the constants of docs/detection.md. The zero value of a field means its default.
+// Config is the section detect.outage: the constants of docs/detection.md.
 type Config struct {
 	// Family is the address family that this engine decides.
 	Family bgp.Family `yaml:"-"`
 	// Dataset is written into every outage.
 	Dataset string `yaml:"-"`
 
-	// Label goes before every headline, post and summary where the data are not real:
-	// Reconstruction, Simulation. At most 24 characters, all of which can be seen. Default empty.
-	Label string `yaml:"label"`
+	// Stands before every headline, post and summary where the data are not real: Reconstruction, Simulation.
+	Label string `yaml:"label" want:"at most 24 characters that can be seen" result:"yes"`
 
-	// OpenMinutes is for how many consecutive minutes a loss lasts before an outage opens. Default 5.
-	OpenMinutes int `yaml:"open_minutes"`
-	// SuspectMinutes is after how many minutes a loss of SuspectPermille on SuspectCollectors collectors is suspected.
-	// Defaults 2, 900 and 3.
-	SuspectMinutes    int `yaml:"suspect_minutes"`
-	SuspectPermille   int `yaml:"suspect_permille"`
-	SuspectCollectors int `yaml:"suspect_collectors"`
-	// OpenPermille of the baseline must be lost. Default 100.
-	OpenPermille int `yaml:"open_permille"`
-	// CloseMinutes is how many consecutive quiet minutes close an event. Default 10.
-	CloseMinutes int `yaml:"close_minutes"`
-	// MergeMinutes is how long after its end an event is opened again by a new loss. Default 30.
-	MergeMinutes int `yaml:"merge_minutes"`
+	// How long a loss lasts without a break before an outage opens.
+	OpenAfter time.Duration `yaml:"open_after" min:"1m" max:"672h" step:"1m" result:"yes"`
+	// How long a loss of suspect_permille on suspect_collectors lasts before it is suspected.
+	SuspectAfter time.Duration `yaml:"suspect_after" min:"1m" max:"672h" step:"1m" result:"yes"`
+	// The part of the baseline, in thousandths, that is lost in a suspected outage.
+	SuspectPermille int `yaml:"suspect_permille" min:"1" max:"1000" result:"yes"`
+	// The number of collectors that see the loss in a suspected outage.
+	SuspectCollectors int `yaml:"suspect_collectors" min:"1" max:"1000000" result:"yes"`
+	// The part of the baseline, in thousandths, that must be lost.
+	OpenPermille int `yaml:"open_permille" min:"1" max:"1000" result:"yes"`
+	// How long an event is quiet without a break before it closes.
+	CloseAfter time.Duration `yaml:"close_after" min:"1m" max:"672h" step:"1m" result:"yes"`
+	// How long after its end a new loss opens an event again.
+	MergeWithin time.Duration `yaml:"merge_within" min:"1m" max:"672h" step:"1m" result:"yes"`
 
-	// LargeUnits makes an entity large: then LargePermille, LargeMinUnits and LargeOrigins for LargeMinutes open as well.
-	// Defaults 5,000, 20, 256, 2 and 15.
-	LargeUnits    int `yaml:"large_units"`
-	LargePermille int `yaml:"large_permille"`
-	LargeMinUnits int `yaml:"large_min_units"`
-	LargeOrigins  int `yaml:"large_origins"`
-	LargeMinutes  int `yaml:"large_minutes"`
+	// The number of /24 (IPv6: /48) that makes an entity large. The loss of large_permille, large_min_units and large_origins for
+	// large_after opens an outage of it as well.
+	LargeUnits int `yaml:"large_units" min:"1" max:"1000000" result:"yes"`
+	// The part of a large entity's baseline, in thousandths, that must be lost.
+	LargePermille int `yaml:"large_permille" min:"1" max:"1000" result:"yes"`
+	// The number of /24 (IPv6: /48) of a large entity that must be lost.
+	LargeMinUnits int `yaml:"large_min_units" min:"1" max:"1000000" result:"yes"`
+	// The number of origin ASes of a large entity that must lose prefixes.
+	LargeOrigins int `yaml:"large_origins" min:"1" max:"1000000" result:"yes"`
+	// How long such a loss of a large entity lasts before an outage opens.
+	LargeAfter time.Duration `yaml:"large_after" min:"1m" max:"672h" step:"1m" result:"yes"`
 
-	// PartialLowPermille and PartialHighPermille bound the share of its usual voters at which a prefix is partial, the upper
-	// one excluded; PartialMinutes is for how long. Defaults 200, 800 and 10.
-	PartialLowPermille  int `yaml:"partial_low_permille"`
-	PartialHighPermille int `yaml:"partial_high_permille"`
-	PartialMinutes      int `yaml:"partial_minutes"`
-	// MovedMinutes is for how long others originate a prefix before that is an event. Default 5.
-	MovedMinutes int `yaml:"moved_minutes"`
+	// A prefix is partial while the share of its usual voters, in thousandths, is at least this much and below partial_high_permille.
+	PartialLowPermille int `yaml:"partial_low_permille" min:"1" max:"1000" result:"yes"`
+	// The share of its usual voters, in thousandths, from which on a prefix is partial no more.
+	PartialHighPermille int `yaml:"partial_high_permille" min:"1" max:"1000" result:"yes"`
+	// How long a prefix is partial before that is an event.
+	PartialAfter time.Duration `yaml:"partial_after" min:"1m" max:"672h" step:"1m" result:"yes"`
+	// How long others originate a prefix before that is an event.
+	MovedAfter time.Duration `yaml:"moved_after" min:"1m" max:"672h" step:"1m" result:"yes"`
 
-	// FlapLosses short losses that begin within FlapMinutes are an intermittent event. Defaults 3 and 60.
-	FlapLosses  int `yaml:"flap_losses"`
-	FlapMinutes int `yaml:"flap_minutes"`
-	// FlapQuietMinutes without a loss end it. Default 60.
-	FlapQuietMinutes int `yaml:"flap_quiet_minutes"`
+	// This many short losses within flap_within are an intermittent event.
+	FlapLosses int `yaml:"flap_losses" min:"1" max:"1000000" result:"yes"`
+	// The time within which the short losses of an intermittent event begin.
+	FlapWithin time.Duration `yaml:"flap_within" min:"1m" max:"672h" step:"1m" result:"yes"`
+	// How long there is no loss before an intermittent event closes.
+	FlapCloseAfter time.Duration `yaml:"flap_close_after" min:"1m" max:"672h" step:"1m" result:"yes"`
 
-	// FreezeMinutes is how long a baseline stands still at most. Default 10,080 (7 days).
-	FreezeMinutes int `yaml:"freeze_minutes"`
-	// UpdateMinutes lie at least between two `updated` records of an event, FlapUpdateMinutes between those of an intermittent
-	// one. Defaults 5 and 60.
-	UpdateMinutes     int `yaml:"update_minutes"`
-	FlapUpdateMinutes int `yaml:"flap_update_minutes"`
+	// How long an event lasts at most. After that what is left is the new baseline.
+	FreezeLimit time.Duration `yaml:"freeze_limit" min:"1m" max:"672h" step:"1m" result:"yes"`
+	// The least time between two records `updated` of an event.
+	UpdateInterval time.Duration `yaml:"update_interval" min:"1m" max:"672h" step:"1m" result:"yes"`
+	// The least time between two records `updated` of an intermittent event.
+	FlapUpdateInterval time.Duration `yaml:"flap_update_interval" min:"1m" max:"672h" step:"1m" result:"yes"`
 
-	// MaxPrefixes, MaxOrigins and MaxNeighbours cap the lists of an event. Defaults 50, 20 and 10.
-	MaxPrefixes   int `yaml:"max_prefixes"`
-	MaxOrigins    int `yaml:"max_origins"`
-	MaxNeighbours int `yaml:"max_neighbours"`
+	// The most prefixes that an event lists.
+	MaxPrefixes int `yaml:"max_prefixes" min:"1" max:"1000000" result:"yes"`
+	// The most origin ASes that an event lists.
+	MaxOrigins int `yaml:"max_origins" min:"1" max:"1000000" result:"yes"`
+	// The most neighbouring countries or ASes that an event lists.
+	MaxNeighbours int `yaml:"max_neighbours" min:"1" max:"1000000" result:"yes"`
 }
 
-// WithDefaults returns c with every zero field set.
-func (c Config) WithDefaults() Config {
-	for _, f := range []struct {
-		field *int
-		value int
-	}{
-		{&c.OpenMinutes, 5},
-		{&c.SuspectMinutes, 2},
-		{&c.SuspectPermille, 900},
-		{&c.SuspectCollectors, 3},
-		{&c.OpenPermille, 100},
-		{&c.CloseMinutes, 10},
-		{&c.MergeMinutes, 30},
-		{&c.LargeUnits, 5000},
-		{&c.LargePermille, 20},
-		{&c.LargeMinUnits, 256},
-		{&c.LargeOrigins, 2},
-		{&c.LargeMinutes, 15},
-		{&c.PartialLowPermille, 200},
-		{&c.PartialHighPermille, 800},
-		{&c.PartialMinutes, 10},
-		{&c.MovedMinutes, 5},
-		{&c.FlapLosses, 3},
-		{&c.FlapMinutes, 60},
-		{&c.FlapQuietMinutes, 60},
-		{&c.FreezeMinutes, 7 * 24 * 60},
-		{&c.UpdateMinutes, 5},
-		{&c.FlapUpdateMinutes, 60},
-		{&c.MaxPrefixes, 50},
-		{&c.MaxOrigins, 20},
-		{&c.MaxNeighbours, 10},
-	} {
-		if *f.field == 0 {
-			*f.field = f.value
-		}
+// DefaultConfig is what docs/detection.md says.
+func DefaultConfig() Config {
+	return Config{
+		OpenAfter: 5 * time.Minute, SuspectAfter: 2 * time.Minute, SuspectPermille: 900, SuspectCollectors: 3, OpenPermille: 100,
+		CloseAfter: 10 * time.Minute, MergeWithin: 30 * time.Minute,
+		LargeUnits: 5000, LargePermille: 20, LargeMinUnits: 256, LargeOrigins: 2, LargeAfter: 15 * time.Minute,
+		PartialLowPermille: 200, PartialHighPermille: 800, PartialAfter: 10 * time.Minute, MovedAfter: 5 * time.Minute,
+		FlapLosses: 3, FlapWithin: time.Hour, FlapCloseAfter: time.Hour,
+		FreezeLimit: 7 * 24 * time.Hour, UpdateInterval: 5 * time.Minute, FlapUpdateInterval: time.Hour,
+		MaxPrefixes: 50, MaxOrigins: 20, MaxNeighbours: 10,
 	}
-	return c
 }
 
-// wholePermille is the part of a prefix's usual visibility at which a partial event ends.
-func (c *Config) wholePermille() int { return (1000 + c.PartialHighPermille) / 2 }
-
-// Validate reports all faults of a configuration with defaults at once: whole numbers above 0 and not absurd, shares within a
-// whole.
-func (c Config) Validate() error {
-	const week = 7 * 24 * 60
-	var faults []error
-	between := func(name string, v, low, high int) {
-		if v < low || v > high {
-			faults = append(faults, fmt.Errorf("outage.%s is %d: want %d to %d", name, v, low, high))
-		}
-	}
-	for name, v := range map[string]int{
-		"open_minutes": c.OpenMinutes, "suspect_minutes": c.SuspectMinutes, "close_minutes": c.CloseMinutes, "merge_minutes": c.MergeMinutes,
-		"large_minutes": c.LargeMinutes, "partial_minutes": c.PartialMinutes, "moved_minutes": c.MovedMinutes, "flap_minutes": c.FlapMinutes,
-		"flap_quiet_minutes": c.FlapQuietMinutes, "freeze_minutes": c.FreezeMinutes, "update_minutes": c.UpdateMinutes, "flap_update_minutes": c.FlapUpdateMinutes,
-	} {
-		between(name, v, 1, 4*week)
-	}
-	for name, v := range map[string]int{
-		"suspect_permille": c.SuspectPermille, "open_permille": c.OpenPermille, "large_permille": c.LargePermille,
-		"partial_low_permille": c.PartialLowPermille, "partial_high_permille": c.PartialHighPermille,
-	} {
-		between(name, v, 1, 1000)
-	}
-	for name, v := range map[string]int{
-		"suspect_collectors": c.SuspectCollectors, "large_units": c.LargeUnits, "large_min_units": c.LargeMinUnits, "large_origins": c.LargeOrigins,
-		"flap_losses": c.FlapLosses, "max_prefixes": c.MaxPrefixes, "max_origins": c.MaxOrigins, "max_neighbours": c.MaxNeighbours,
-	} {
-		between(name, v, 1, 1_000_000)
-	}
+// Faults are those that tags cannot say.
+func (c Config) Faults() []config.Fault {
+	var faults []config.Fault
 	if clean(c.Label) != c.Label || !labelSize.holds(c.Label) {
-		faults = append(faults, fmt.Errorf("outage.label is %q: want at most %d characters that can be seen", c.Label, labelSize.graphemes))
+		faults = append(faults, config.Fault{Key: "label", Value: c.Label})
 	}
 	if c.PartialLowPermille >= c.PartialHighPermille {
-		faults = append(faults, fmt.Errorf("outage.partial_low_permille is %d: want it below partial_high_permille, %d", c.PartialLowPermille, c.PartialHighPermille))
+		faults = append(faults, config.Fault{Key: "partial_low_permille", Value: c.PartialLowPermille, Want: "less than partial_high_permille"})
 	}
-	slices.SortFunc(faults, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
-	return errors.Join(faults...)
+	return faults
 }

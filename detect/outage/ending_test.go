@@ -237,7 +237,7 @@ func TestEndReasonOfPrefix(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, noon, Config{})
+			w := newWorld(t, noon, DefaultConfig())
 			p := netip.MustParsePrefix("192.0.2.0/24")
 			k := prefixKey(p)
 			w.add(k, []netip.Prefix{p})
@@ -273,7 +273,7 @@ func TestEndReasonOfSpace(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, noon, Config{})
+			w := newWorld(t, noon, DefaultConfig())
 			k := country("AA")
 			w.add(k, networks(20)) // the threshold is 2
 			w.minutes(30)
@@ -296,7 +296,7 @@ func TestEndReasonOfSpace(t *testing.T) {
 // TestMovedASIsNotBack: all prefixes of an AS are lost, and others originate them then.
 func TestMovedASIsNotBack(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, noon, Config{})
+	w := newWorld(t, noon, DefaultConfig())
 	k := asKey(64500)
 	w.add(k, networks(10))
 	w.minutes(30)

@@ -15,7 +15,7 @@ type Event struct {
 
 // Engine decides one address family. It is not safe for concurrent use.
 type Engine struct {
-	cfg      Config
+	cfg      limits
 	view     View
 	entities map[Key]*entity
 	// active holds the entities that are looked at each minute: those with a run or an open event.
@@ -34,10 +34,10 @@ type Engine struct {
 	out        []Event
 }
 
-// New returns an engine without history. Zero fields of cfg are set to their defaults.
+// New returns an engine without history.
 func New(cfg Config, view View) *Engine {
 	return &Engine{
-		cfg:      cfg.WithDefaults(),
+		cfg:      newLimits(cfg),
 		view:     view,
 		entities: make(map[Key]*entity),
 		active:   make(map[Key]*entity),

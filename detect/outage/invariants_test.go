@@ -145,7 +145,7 @@ type step struct {
 // walk plays steps and returns the events of every window.
 func walk(tb testing.TB, steps []step, skip bool) []Event {
 	tb.Helper()
-	w := newWorld(tb, "2024-03-01T00:00Z", Config{})
+	w := newWorld(tb, "2024-03-01T00:00Z", DefaultConfig())
 	nets := networks(30)
 	keys := []Key{country("AA"), asKey(64500), prefixKey(nets[20]), prefixKey(nets[21])}
 	w.add(keys[0], nets[:4])

@@ -109,7 +109,7 @@ func TestPrefix(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, noon, Config{})
+			w := newWorld(t, noon, DefaultConfig())
 			p := netip.MustParsePrefix("192.0.2.0/24")
 			k := prefixKey(p)
 			w.add(k, []netip.Prefix{p})
@@ -140,7 +140,7 @@ func (w *world) move(k Key, n int) {
 // TestMovedAS: what others originate is no loss, and a real loss beside it is an outage that ends when it ends.
 func TestMovedAS(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, noon, Config{})
+	w := newWorld(t, noon, DefaultConfig())
 	k := asKey(64500)
 	w.add(k, networks(10))
 	w.minutes(1)
@@ -178,7 +178,7 @@ func TestMovedAS(t *testing.T) {
 
 func TestCoveredAndDeaggregated(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, noon, Config{})
+	w := newWorld(t, noon, DefaultConfig())
 	own, foreign := networks(2)[0], networks(2)[1]
 	a, b := prefixKey(own), prefixKey(foreign)
 	w.add(a, []netip.Prefix{own})
@@ -223,7 +223,7 @@ func TestLarge(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, noon, Config{})
+			w := newWorld(t, noon, DefaultConfig())
 			k := country("AA")
 			w.add(k, networks(6000))
 			w.now -= 30 * minute
@@ -245,7 +245,7 @@ func TestLarge(t *testing.T) {
 // TestLargeGrows: an entity whose small loss is of one origin only is looked at again when it changes.
 func TestLargeGrows(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, noon, Config{})
+	w := newWorld(t, noon, DefaultConfig())
 	k := country("AA")
 	w.add(k, networks(6000))
 	w.minutes(30)
@@ -262,7 +262,7 @@ func TestLargeGrows(t *testing.T) {
 // TestLearned: from updates alone only prefixes are decided.
 func TestLearned(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, noon, Config{})
+	w := newWorld(t, noon, DefaultConfig())
 	w.view.panel.Table = bgp.TablesLearned
 	p := networks(1)
 	k := prefixKey(p[0])
@@ -285,7 +285,7 @@ func TestLearned(t *testing.T) {
 // TestNeighbours: prefixes of one origin that go in the same minute name each other, countries those within 20 minutes.
 func TestNeighbours(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, noon, Config{})
+	w := newWorld(t, noon, DefaultConfig())
 	nets := networks(6)
 	for _, p := range nets {
 		w.add(prefixKey(p), []netip.Prefix{p})

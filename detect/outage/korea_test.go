@@ -11,7 +11,7 @@ import (
 // TestDecember2014 runs the reconstruction's schedule, seen from the engine.
 func TestDecember2014(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "2014-12-21T00:00Z", Config{})
+	w := newWorld(t, "2014-12-21T00:00Z", DefaultConfig())
 	kp := country("KP")
 	w.add(kp, networks(4))
 	w.until("2014-12-22T00:00Z")

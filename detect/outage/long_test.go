@@ -57,7 +57,7 @@ func TestLong(t *testing.T) {
 		for _, k := range []Key{country("AA"), prefixKey(nets[0])} {
 			t.Run(tt.name+", "+k.Code, func(t *testing.T) {
 				t.Parallel()
-				w := newWorld(t, noon, Config{})
+				w := newWorld(t, noon, DefaultConfig())
 				w.add(k, nets)
 				w.now -= 48 * 60 * minute
 				w.minutes(48 * 60)
@@ -76,7 +76,7 @@ func TestLong(t *testing.T) {
 // TestPeerDown: voters that go while an outage is open neither close nor open anything.
 func TestPeerDown(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, noon, Config{})
+	w := newWorld(t, noon, DefaultConfig())
 	k := country("AA")
 	w.add(k, networks(4))
 	w.minutes(60)
@@ -98,7 +98,7 @@ func TestPeerDown(t *testing.T) {
 // TestSuspended: without verdicts pending openings are cancelled and open events stand still.
 func TestSuspended(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, noon, Config{})
+	w := newWorld(t, noon, DefaultConfig())
 	open, pending, gone := country("AA"), country("AB"), country("AC")
 	for _, k := range []Key{open, pending, gone} {
 		w.add(k, networks(20))
@@ -137,7 +137,7 @@ func TestSuspended(t *testing.T) {
 // TestQuietCostsNothing: a prefix in order is not remembered, one that was in trouble is forgotten in time.
 func TestQuietCostsNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, noon, Config{})
+	w := newWorld(t, noon, DefaultConfig())
 	for _, p := range networks(2000) {
 		w.known[prefixKey(p)] = nil
 		w.set(Sample{Key: prefixKey(p), Space: 256, Prefixes: 1, KnownSpace: 256, KnownPrefixes: 1, SharePermille: 1000})

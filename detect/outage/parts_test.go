@@ -5,8 +5,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/config"
 )
 
 // TestNewID: an id that an earlier event has taken is not given again.
@@ -51,7 +53,8 @@ func TestSeverity(t *testing.T) {
 
 func TestThreshold(t *testing.T) {
 	t.Parallel()
-	v4, v6 := Config{Family: bgp.IPv4}.WithDefaults(), Config{Family: bgp.IPv6}.WithDefaults()
+	v4, v6 := DefaultConfig(), DefaultConfig()
+	v4.Family, v6.Family = bgp.IPv4, bgp.IPv6
 	tests := []struct {
 		name        string
 		cfg         Config
@@ -78,7 +81,7 @@ func TestThreshold(t *testing.T) {
 // TestNoise: an entity that goes up and down a little every few minutes has a baseline and a threshold that allow for it.
 func TestNoise(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, noon, Config{})
+	w := newWorld(t, noon, DefaultConfig())
 	k := country("AA")
 	w.add(k, networks(100))
 	for i := range 24 * 12 {
@@ -163,7 +166,7 @@ func TestFlapLog(t *testing.T) {
 // TestSameTime: outages at about the same time of day on the days before.
 func TestSameTime(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "2024-03-01T00:00Z", Config{})
+	w := newWorld(t, "2024-03-01T00:00Z", DefaultConfig())
 	k := country("AA")
 	w.add(k, networks(4))
 	for _, s := range []string{"2024-03-01T04:00Z", "2024-03-02T04:20Z", "2024-03-03T09:00Z", "2024-03-04T03:59Z", "2024-03-05T04:01Z"} {
@@ -196,7 +199,7 @@ func TestSpan(t *testing.T) {
 func TestWords(t *testing.T) {
 	t.Parallel()
 	nets := networks(200)
-	w := newWorld(t, noon, Config{})
+	w := newWorld(t, noon, DefaultConfig())
 	w.origin = 64500
 	big, as, only := country("IR"), asKey(64500), asKey(64501)
 	w.add(big, nets)
@@ -234,7 +237,7 @@ func TestWords(t *testing.T) {
 // TestGapsAreBounded: an entity that goes up and down for days lists its last pauses and counts them all.
 func TestGapsAreBounded(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, noon, Config{})
+	w := newWorld(t, noon, DefaultConfig())
 	k := country("AA")
 	w.add(k, networks(20))
 	for range 150 {
@@ -250,12 +253,16 @@ func TestGapsAreBounded(t *testing.T) {
 
 func TestConfigValidate(t *testing.T) {
 	t.Parallel()
-	if err := (Config{}).WithDefaults().Validate(); err != nil {
+	cfg := DefaultConfig()
+	if err := config.Validate(&cfg); err != nil {
 		t.Errorf("the defaults: got %v", err)
 	}
-	bad := Config{OpenMinutes: -5, OpenPermille: 2000, PartialLowPermille: 900, Label: "a label that is far too long"}.WithDefaults()
-	err := bad.Validate()
-	for _, want := range []string{"open_minutes is -5", "open_permille is 2000", "partial_low_permille is 900", "outage.label is"} {
+	cfg.OpenAfter, cfg.CloseAfter, cfg.OpenPermille, cfg.PartialLowPermille, cfg.Label = -5*time.Minute, 90*time.Second, 2000, 900, "a label that is far too long"
+	err := config.Validate(&cfg)
+	for _, want := range []string{
+		"open_after: got -5m, want 1m to 672h, whole minutes", "close_after: got 1m30s, want 1m to 672h, whole minutes", "open_permille: got 2000, want 1 to 1000",
+		"partial_low_permille: got 900, want less than partial_high_permille", `label: got "a label that is far too long", want at most 24 characters`,
+	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want it to say %q", err, want)
 		}

@@ -17,7 +17,6 @@ func TestRules(t *testing.T) {
 	tests := []struct {
 		name string
 		size int // of the country, in /24s
-		cfg  Config
 		play func(w *world, k Key)
 		want []string
 	}{
@@ -125,7 +124,7 @@ func TestRules(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, noon, tt.cfg)
+			w := newWorld(t, noon, DefaultConfig())
 			k := country("AA")
 			w.add(k, networks(tt.size))
 			w.now -= 60 * minute
@@ -230,7 +229,7 @@ func TestFlapping(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, noon, Config{})
+			w := newWorld(t, noon, DefaultConfig())
 			k := country("AA")
 			w.add(k, networks(20))
 			w.now -= 60 * minute
@@ -245,7 +244,7 @@ func TestFlapping(t *testing.T) {
 
 func TestIntermittentFigures(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, noon, Config{})
+	w := newWorld(t, noon, DefaultConfig())
 	k := country("AA")
 	w.add(k, networks(4))
 	w.minutes(60)
@@ -270,7 +269,7 @@ func TestIntermittentFigures(t *testing.T) {
 // TestFigures checks what an outage with a pause says.
 func TestFigures(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "2024-03-01T11:00Z", Config{})
+	w := newWorld(t, "2024-03-01T11:00Z", DefaultConfig())
 	w.origin, w.up = 64500, []bgp.ASN{64510}
 	k := country("AA")
 	w.add(k, networks(20))

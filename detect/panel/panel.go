@@ -67,7 +67,7 @@ func (p *Panel) Close(now int64, size func(slot int) int) (decided, changed bool
 			s.transferUntil, s.Complete = 0, true
 		}
 	}
-	if now%p.cfg.DecideSeconds == 0 || !p.Verdicts() && p.knowledge != bgp.TablesComplete {
+	if now%p.cfg.decideSeconds() == 0 || !p.Verdicts() && p.knowledge != bgp.TablesComplete {
 		decided = p.decide(now, size)
 	}
 	v := newVoters(p.sessions, func(slot int) bool { return p.votes(slot, now) })
@@ -156,7 +156,7 @@ func (p *Panel) candidates(now int64, size func(slot int) int, in, out int) []bo
 		case s.Awaiting || s.transferUntil != 0:
 		case s.Complete:
 			chosen[slot] = n >= in || s.member && n >= out
-		case p.knowledge == bgp.TablesComplete && now-s.Since >= p.cfg.TransferSeconds && n >= in:
+		case p.knowledge == bgp.TablesComplete && now-s.Since >= p.cfg.TransferSeconds() && n >= in:
 			s.Complete, chosen[slot] = true, true
 		}
 	}

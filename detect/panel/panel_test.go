@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/config"
 )
 
 const dawn = int64(1_400_000_400) // a full hour
@@ -21,7 +23,7 @@ type crowd struct {
 
 // newCrowd has n sessions with whole tables, an AS each, on three collectors.
 func newCrowd(cfg Config, n int) *crowd {
-	c := &crowd{Panel: New(cfg.WithDefaults(), bgp.IPv4), now: dawn}
+	c := &crowd{Panel: New(cfg, bgp.IPv4), now: dawn}
 	for i := range n {
 		c.join(bgp.ASN(100+i), 1000)
 		c.Session(i).Complete = true
@@ -53,14 +55,29 @@ func (c *crowd) reasons() map[Reason]int {
 	return out
 }
 
+// with is the default configuration with a change.
+func with(change func(*Config)) Config {
+	c := DefaultConfig()
+	change(&c)
+	return c
+}
+
 func TestValidate(t *testing.T) {
 	t.Parallel()
-	if err := (Config{}).WithDefaults().Validate(); err != nil {
-		t.Errorf("defaults: %v", err)
+	if c := DefaultConfig(); config.Validate(&c) != nil {
+		t.Errorf("defaults: %v", config.Validate(&c))
 	}
-	for _, c := range []Config{{MinVoters: 2}, {MinCollectors: -1}, {FullFeedOutPermille: 800}, {FloorIPv4: -1}, {DecideSeconds: 10}} {
-		if c.WithDefaults().Validate() == nil {
-			t.Errorf("%+v: no fault found", c)
+	for want, change := range map[string]func(*Config){
+		"min_voters: got 2, want at least 3":                                  func(c *Config) { c.MinVoters = LeastVoters - 1 },
+		"min_collectors: got -1, want at least 1":                             func(c *Config) { c.MinCollectors = -1 },
+		"full_feed_out_permille: got 800, want at most full_feed_in_permille": func(c *Config) { c.FullFeedOutPermille = 800 },
+		"floor_ipv4: got -1, want at least 1, or off":                         func(c *Config) { c.FloorIPv4 = -1 },
+		"decide_interval: got 1m30s, want at least 1m, whole minutes":         func(c *Config) { c.DecideInterval = 90 * time.Second },
+		"silent_timeout: got 100ms, want at least 1s, whole seconds, or off":  func(c *Config) { c.SilentTimeout = config.DurationOrOff(100 * time.Millisecond) },
+	} {
+		c := with(change)
+		if err := config.Validate(&c); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
 		}
 	}
 }
@@ -68,7 +85,7 @@ func TestValidate(t *testing.T) {
 // TestFullFeed: in at 75 % of the 95th percentile, out below 70 %, decided on quarter hours.
 func TestFullFeed(t *testing.T) {
 	t.Parallel()
-	c := newCrowd(Config{}, 21)
+	c := newCrowd(DefaultConfig(), 21)
 	c.sizes[20] = 749
 	if decided, _ := c.close(60); !decided || c.Knowledge() != bgp.TablesComplete || c.Voters().N != 20 || c.Voters().Collectors != 3 {
 		t.Fatalf("got %d voters on %d collectors, %v", c.Voters().N, c.Voters().Collectors, c.Knowledge())
@@ -96,7 +113,7 @@ func TestFullFeed(t *testing.T) {
 
 func TestFloor(t *testing.T) {
 	t.Parallel()
-	c := newCrowd(Config{FloorIPv4: 1001}, 30)
+	c := newCrowd(with(func(c *Config) { c.FloorIPv4 = 1001 }), 30)
 	if c.close(900); c.Verdicts() {
 		t.Error("verdicts from tables below the floor")
 	}
@@ -105,7 +122,7 @@ func TestFloor(t *testing.T) {
 // TestTooFew: below 20 ASNs on 3 collectors there is no verdict.
 func TestTooFew(t *testing.T) {
 	t.Parallel()
-	c := newCrowd(Config{}, 20)
+	c := newCrowd(DefaultConfig(), 20)
 	c.close(60)
 	if !c.Verdicts() {
 		t.Fatal("20 voters: no verdicts")
@@ -119,7 +136,7 @@ func TestTooFew(t *testing.T) {
 // TestOneVotePerASN: two sessions of an AS make one voter, the third does not vote.
 func TestOneVotePerASN(t *testing.T) {
 	t.Parallel()
-	c := newCrowd(Config{MinVoters: 3}, 5)
+	c := newCrowd(with(func(c *Config) { c.MinVoters = 3 }), 5)
 	for range 2 {
 		c.join(100, 1000).Complete = true
 	}
@@ -154,7 +171,7 @@ func TestOneVotePerASN(t *testing.T) {
 func TestTransfer(t *testing.T) {
 	t.Parallel()
 	for _, eor := range []bool{true, false} {
-		c := newCrowd(Config{MinVoters: 3}, 10)
+		c := newCrowd(with(func(c *Config) { c.MinVoters = 3 }), 10)
 		c.close(900)
 		s := c.Session(4)
 		s.PeerDown()
@@ -199,7 +216,7 @@ func TestBurst(t *testing.T) {
 		{"learned, small", 1500, 1500, 0, true, false},
 		{"learned, whole", 12_000, 12_000, 0, true, true},
 	} {
-		c := newCrowd(Config{MinVoters: 3}, 10)
+		c := newCrowd(with(func(c *Config) { c.MinVoters = 3 }), 10)
 		c.close(900)
 		s := c.Session(4)
 		s.Complete = !tt.learned
@@ -222,7 +239,7 @@ func TestBurst(t *testing.T) {
 // TestLearned: without tables everybody votes from the first message on; while tables are on their way, nobody does.
 func TestLearned(t *testing.T) {
 	t.Parallel()
-	c := &crowd{Panel: New(Config{MinVoters: 3, MinCollectors: 1}.WithDefaults(), bgp.IPv4), now: dawn}
+	c := &crowd{Panel: New(with(func(c *Config) { c.MinVoters, c.MinCollectors = 3, 1 }), bgp.IPv4), now: dawn}
 	for i := range 4 {
 		c.join(bgp.ASN(100+i), i)
 	}
@@ -253,7 +270,7 @@ func TestLearned(t *testing.T) {
 // TestStranger: a peer without a state message or a table counts when its size proves it, and not before ten minutes.
 func TestStranger(t *testing.T) {
 	t.Parallel()
-	c := newCrowd(Config{MinVoters: 3}, 10)
+	c := newCrowd(with(func(c *Config) { c.MinVoters = 3 }), 10)
 	c.close(900 - 60)
 	c.join(900, 1000)
 	c.join(901, 10)
@@ -271,7 +288,7 @@ func TestStranger(t *testing.T) {
 // TestMasks: what keeps a member from voting between decisions.
 func TestMasks(t *testing.T) {
 	t.Parallel()
-	c := newCrowd(Config{MinVoters: 3, SilentSeconds: 180}, 10)
+	c := newCrowd(with(func(c *Config) { c.MinVoters, c.SilentTimeout = 3, config.DurationOrOff(3*time.Minute) }), 10)
 	c.close(900)
 	for i := range 10 {
 		c.Session(i).LastHeard = c.now

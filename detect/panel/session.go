@@ -178,7 +178,7 @@ func (s *Session) close(cfg *Config, now int64, size int) {
 	switch {
 	case b.distinct >= least && b.counted <= b.distinct+b.distinct/4 && b.withdrawn*100 <= b.counted:
 		if s.transferUntil == 0 {
-			s.transferUntil = b.since + cfg.TransferSeconds
+			s.transferUntil = b.since + cfg.TransferSeconds()
 		}
 		*b = burst{}
 	case b.window < burstBegins || now-b.since >= burstWindows:
@@ -199,7 +199,7 @@ func (s *Session) reason(cfg *Config, now int64) Reason {
 		return TableIncomplete
 	case s.transferUntil != 0:
 		return Transferring
-	case cfg.SilentSeconds > 0 && now-s.LastHeard > cfg.SilentSeconds:
+	case cfg.silentSeconds() > 0 && now-s.LastHeard > cfg.silentSeconds():
 		return Silent
 	}
 	return ""

@@ -36,7 +36,7 @@ func newBench(t *testing.T, voters int, complete bool) *bench {
 	t.Helper()
 	b := &bench{t: t, rib: rib.New(bgp.IPv4), now: dawn}
 	b.s = New(b.rib, b)
-	b.panel = panel.New(panel.Config{MinVoters: 3, MinCollectors: 1}.WithDefaults(), bgp.IPv4)
+	b.panel = panel.New(few(), bgp.IPv4)
 	for i := range voters {
 		slot, _ := b.rib.AddSlot()
 		k := bgp.PeerKey{Collector: fmt.Sprint("c", i/2), Peer: bgp.Peer{ASN: bgp.ASN(100 + i), Address: netip.AddrFrom4([4]byte{192, 0, 2, byte(i)})}}
@@ -411,4 +411,11 @@ func compareModel(t *testing.T, b *bench, list []rib.Key) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Fatalf("sums (-want +got):\n%s", diff)
 	}
+}
+
+// few is a panel that three voters on one collector are enough for.
+func few() panel.Config {
+	c := panel.DefaultConfig()
+	c.MinVoters, c.MinCollectors = 3, 1
+	return c
 }

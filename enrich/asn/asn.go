@@ -20,11 +20,11 @@ import (
 // maxASes bounds the table of owners; some 120,000 AS numbers are registered.
 const maxASes = 4 << 20
 
-// Config names the files.
+// Config is the section enrich.asn.
 type Config struct {
-	// Files hold names of ASes, prefixes and their origins, or RIR delegations, in order: what the first one says counts.
-	// Empty is no data: ASes have no names then.
-	Files []string `yaml:"files"`
+	// Names of ASes, prefixes and their origins, or RIR delegations: the first file that knows something counts. Empty: the data that
+	// `darkmap fetch` brings.
+	Files []string `yaml:"files" max:"64"`
 	// Registrations are more files, of which only RIR delegations are read, for the countries of AS numbers.
 	Registrations []string `yaml:"-"`
 }

@@ -1,10 +1,5 @@
 package geo
 
-import (
-	"errors"
-	"fmt"
-)
-
 // Kind is how good a location file's countries are.
 type Kind string
 
@@ -18,8 +13,10 @@ const (
 
 // File is a location file. In YAML it is a path, or a map with path and kind.
 type File struct {
-	Path string `yaml:"path"`
-	Kind Kind   `yaml:"kind,omitempty"`
+	// Where the file is. A path alone may stand in the place of the map.
+	Path string `yaml:"path" min:"1"`
+	// How good the file's countries are. Empty: what the content says.
+	Kind Kind `yaml:"kind,omitempty" oneof:"geolocation delegation whois"`
 }
 
 // UnmarshalYAML reads either form, as strictly as the decoder that calls it.
@@ -40,30 +37,9 @@ func (f File) MarshalYAML() (any, error) {
 	return plain(f), nil
 }
 
-// Config names the files.
+// Config is the section enrich.geo.
 type Config struct {
-	// Files hold locations or RIR delegations; among files of one kind the first that knows an address counts. Empty is no
-	// data: nothing has a country then.
-	Files []File `yaml:"files"`
+	// Locations or RIR delegations; among files of one kind the first that knows an address counts. Empty: the data that
+	// `darkmap fetch` brings.
+	Files []File `yaml:"files" max:"64"`
 }
-
-// Validate reports all faults.
-func (c Config) Validate() error {
-	var faults []error
-	for i, f := range c.Files {
-		if f.Path == "" {
-			faults = append(faults, fmt.Errorf("geo.files[%d]: no path", i))
-		}
-		switch f.Kind {
-		case "", KindGeolocation, KindDelegation, KindWhois:
-		default:
-			faults = append(faults, fmt.Errorf("geo.files[%d]: kind %q is none of %s, %s, %s", i, f.Kind, KindGeolocation, KindDelegation, KindWhois))
-		}
-	}
-	if len(c.Files) > maxFiles {
-		faults = append(faults, fmt.Errorf("geo.files: %d files, at most %d", len(c.Files), maxFiles))
-	}
-	return errors.Join(faults...)
-}
-
-const maxFiles = 64

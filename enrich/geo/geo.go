@@ -14,6 +14,7 @@ import (
 
 	"github.com/darkmap/darkmap/enrich/asn"
 	"github.com/darkmap/darkmap/enrich/geo/source"
+	"github.com/darkmap/darkmap/internal/config"
 )
 
 // rules is part of the fingerprint: raise it when the same files begin to give other places.
@@ -58,7 +59,7 @@ type Snapshot struct {
 // Open reads the files. A missing file is a warning, one that cannot be understood an error. asns gives the origins of
 // prefixes and the countries of ASes; nil is none.
 func Open(cfg Config, asns *asn.DB, log *slog.Logger) (*DB, error) {
-	if err := cfg.Validate(); err != nil {
+	if err := config.Validate(&cfg); err != nil {
 		return nil, err
 	}
 	db := &DB{cfg: cfg, asns: asns, log: log}

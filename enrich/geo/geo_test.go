@@ -230,8 +230,6 @@ type section struct {
 	Geo Config `yaml:"geo"`
 }
 
-func (s *section) Validate() error { return s.Geo.Validate() }
-
 func TestConfig(t *testing.T) {
 	t.Parallel()
 	load := func(content string, sets ...string) (Config, error) {
@@ -250,7 +248,7 @@ func TestConfig(t *testing.T) {
 	}
 	for content, fault := range map[string]string{
 		"geo: {files: [{path: /a, kin: whois}]}":             "kin",
-		"geo: {files: [{kind: whois}]}":                      "files[0]",
+		"geo: {files: [{kind: whois}]}":                      "geo.files[0].path: is empty",
 		"geo: {files: [/a, {path: /a, kind: guess}]}":        `"guess"`,
 		"geo: {files: [[/a]]}":                               "line 1",
 		"geo: {files: [" + strings.Repeat("/a, ", 65) + "]}": "at most 64",

@@ -20,7 +20,7 @@ var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 func quick(t *testing.T) Config {
 	t.Helper()
 	cfg := DefaultConfig()
-	cfg.Cache, cfg.AnswerAfter, cfg.Stalled, cfg.RetryAfter = t.TempDir(), 2*time.Second, 200*time.Millisecond, 50*time.Millisecond
+	cfg.Cache, cfg.AnswerTimeout, cfg.StallTimeout, cfg.RetryAfterLimit = t.TempDir(), 2*time.Second, 200*time.Millisecond, 50*time.Millisecond
 	return cfg
 }
 

@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -21,35 +20,35 @@ const (
 	hostRouteViewsOther = "routeviews.org"
 )
 
-// Config says where archives are and how files are fetched.
+// Config is the section ingest.archive: where archives are and how files are fetched.
 type Config struct {
-	// Directory is a folder that holds files as the archives lay them out: rrc00/2026.11/bview.20261124.0800.gz,
+	// A folder that holds files as the archives lay them out: rrc00/2026.11/bview.20261124.0800.gz,
 	// route-views3/bgpdata/2026.11/RIBS/rib.20261124.0800.bz2. Empty: not used.
-	Directory string `yaml:"directory"`
-	// Index is a file or URL that lists files: collector, rib or updates, begin and end (RFC 3339), URL or path relative to the
-	// index, separated by tabs. Empty: not used. A Directory comes first.
+	Directory string `yaml:"directory" want:"a folder of this machine, without index"`
+	// A file or URL that lists files: collector, rib or updates, begin and end (RFC 3339), URL or path relative to the index, separated
+	// by tabs. Empty: not used.
 	Index string `yaml:"index"`
-	// Broker is the BGPKIT Broker's API, used where neither of the two is given. Default https://api.bgpkit.com/v3/broker.
-	Broker string `yaml:"broker"`
-	// Cache is the folder in which fetched files are kept. Default: chosen by the command.
+	// The BGPKIT Broker's API, used where neither directory nor index is given.
+	Broker string `yaml:"broker" min:"1" form:"a URL of http or https"`
+	// The folder in which fetched files are kept. Empty: archive in the folder of fetched data (--cache-dir).
 	Cache string `yaml:"cache"`
-	// CacheBytes is how much the folder may hold; files in use are not removed for it. Default 8 GiB.
-	CacheBytes int64 `yaml:"cache_bytes"`
-	// FileBytes is the largest file that is fetched. Default 2 GiB.
-	FileBytes int64 `yaml:"file_bytes"`
-	// Parallel is how many files are downloaded at once. Default 4.
-	Parallel int `yaml:"parallel"`
-	// Attempts is how often a request is made before it is given up. Default 5.
-	Attempts int `yaml:"attempts"`
-	// AnswerAfter is how long a server may take to begin its answer, Stalled how long it may send nothing, or less than 64 KiB in 30
-	// seconds. Defaults 30s and 30s.
-	AnswerAfter time.Duration `yaml:"answer_after"`
-	Stalled     time.Duration `yaml:"stalled"`
-	// RetryAfter caps how long a server may ask to be left alone (429 and 503). Default 5m.
-	RetryAfter time.Duration `yaml:"retry_after"`
-	// RedirectHosts are hosts that a server may send us to beside itself, with all below them. Default: RIS' and RouteViews'.
+	// The octets that the folder may hold; files in use are not removed for it.
+	CacheBytes int64 `yaml:"cache_bytes" min:"1"`
+	// The octets of the largest file that is fetched.
+	FileBytes int64 `yaml:"file_bytes" min:"1"`
+	// The files that are downloaded at one time.
+	Parallel int `yaml:"parallel" min:"1"`
+	// How often a request is made before it is given up.
+	Attempts int `yaml:"attempts" min:"1"`
+	// How long a server may take to begin its answer.
+	AnswerTimeout time.Duration `yaml:"answer_timeout" min:"1ms"`
+	// How long a server may send nothing, or less than 64 KiB in 30 seconds.
+	StallTimeout time.Duration `yaml:"stall_timeout" min:"1ms"`
+	// The longest pause that a server may ask for (429 and 503).
+	RetryAfterLimit time.Duration `yaml:"retry_after_limit" min:"1ms"`
+	// Hosts that a server may redirect to beside itself, with all below them.
 	RedirectHosts []string `yaml:"redirect_hosts"`
-	// UserAgent is sent with every request. Default darkmap.
+	// The User-Agent of every request.
 	UserAgent string `yaml:"user_agent"`
 }
 
@@ -57,29 +56,17 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Broker: DefaultBroker, CacheBytes: 8 << 30, FileBytes: 2 << 30, Parallel: 4, Attempts: 5,
-		AnswerAfter: 30 * time.Second, Stalled: 30 * time.Second, RetryAfter: 5 * time.Minute,
+		AnswerTimeout: 30 * time.Second, StallTimeout: 30 * time.Second, RetryAfterLimit: 5 * time.Minute,
 		RedirectHosts: []string{hostRIS, hostRouteViews, hostRouteViewsOther}, UserAgent: "darkmap",
 	}
 }
 
-// Validate reports all faults, joined.
-func (c *Config) Validate() error {
-	faults := config.Durations("ingest.archive", *c, time.Millisecond)
-	for _, f := range []struct {
-		name  string
-		value int64
-	}{{"cache_bytes", c.CacheBytes}, {"file_bytes", c.FileBytes}, {"parallel", int64(c.Parallel)}, {"attempts", int64(c.Attempts)}} {
-		if f.value < 1 {
-			faults = append(faults, fmt.Errorf("ingest.archive.%s: %d: want at least 1", f.name, f.value))
-		}
+// Faults are those that tags cannot say.
+func (c Config) Faults() []config.Fault {
+	if c.Directory != "" && (isRemote(c.Directory) || c.Index != "") {
+		return []config.Fault{{Key: "directory", Value: c.Directory}}
 	}
-	if c.Directory == "" && c.Index == "" && !isRemote(c.Broker) {
-		faults = append(faults, fmt.Errorf("ingest.archive.broker: %q: want an http or https URL", c.Broker))
-	}
-	if c.Directory != "" && isRemote(c.Directory) {
-		faults = append(faults, errors.New("ingest.archive.directory: is a URL; an index may be one"))
-	}
-	return errors.Join(faults...)
+	return nil
 }
 
 // CheckFiles reports a folder or list of this machine that is not there. What is remote is not asked.
@@ -119,7 +106,7 @@ func local(location string) string {
 // NewFinder returns the finder that cfg asks for: the directory, else the index, else the Broker. log is told what of an index cannot
 // be read; it may be nil.
 func NewFinder(cfg Config, log *slog.Logger) (Finder, error) {
-	if err := cfg.Validate(); err != nil {
+	if err := config.Validate(&cfg); err != nil {
 		return nil, err
 	}
 	switch {

@@ -101,7 +101,7 @@ func (f *Fetcher) attempt(ctx context.Context, file File, path string) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stalled := time.AfterFunc(f.cfg.AnswerAfter+f.cfg.Stalled, func() { cancel(errStalled) })
+	stalled := time.AfterFunc(f.cfg.AnswerTimeout+f.cfg.StallTimeout, func() { cancel(errStalled) })
 	defer stalled.Stop()
 	resp, err := f.c.do(ctx, file.URL, func(code int) bool { return isOK(code) || have > 0 && code == http.StatusPartialContent }, headers...)
 	if s, ok := errors.AsType[*statusError](err); ok && s.code == http.StatusRequestedRangeNotSatisfiable {
@@ -137,7 +137,7 @@ func (f *Fetcher) attempt(ctx context.Context, file File, path string) error {
 	if err := writeMeta(path, meta{file.URL, validator(resp.Header), size}); err != nil {
 		return err
 	}
-	body := &watched{r: resp.Body, timer: stalled, limit: f.cfg.Stalled, least: max(1, int(leastRate*f.cfg.Stalled.Seconds())), count: f.metrics.bytes.Add}
+	body := &watched{r: resp.Body, timer: stalled, limit: f.cfg.StallTimeout, least: max(1, int(leastRate*f.cfg.StallTimeout.Seconds())), count: f.metrics.bytes.Add}
 	return cause(ctx, f.save(path+partSuffix, body, have, size))
 }
 

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/darkmap/darkmap/internal/config"
 )
 
 // ErrIncomplete is a file that is not what was announced: too short, too long, another checksum.
@@ -44,7 +46,7 @@ type Local struct {
 
 // NewFetcher makes the cache's folder, which is cfg.Cache. reg may be nil.
 func NewFetcher(cfg Config, reg prometheus.Registerer) (*Fetcher, error) {
-	if err := cfg.Validate(); err != nil {
+	if err := config.Validate(&cfg); err != nil {
 		return nil, err
 	}
 	if cfg.Cache == "" {

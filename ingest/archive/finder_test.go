@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/darkmap/darkmap/internal/config"
 )
 
 // TestDirectory: the archives' own layouts are recognised, by project and collector.
@@ -149,12 +151,12 @@ func TestIndexWithBadLines(t *testing.T) {
 func TestConfig(t *testing.T) {
 	t.Parallel()
 	cfg := DefaultConfig()
-	if err := cfg.Validate(); err != nil {
+	if err := config.Validate(&cfg); err != nil {
 		t.Error(err)
 	}
-	cfg.Stalled, cfg.Parallel, cfg.Broker = 0, 0, "ftp://x"
-	err := cfg.Validate()
-	for _, want := range []string{"stalled", "parallel", "broker"} {
+	cfg.StallTimeout, cfg.Parallel, cfg.Broker = 0, 0, "ftp://x"
+	err := config.Validate(&cfg)
+	for _, want := range []string{"stall_timeout", "parallel", "broker"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s named", err, want)
 		}

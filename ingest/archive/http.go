@@ -58,7 +58,7 @@ var errRedirect = errors.New("the redirection is not followed")
 
 func newClient(cfg Config) *client {
 	t := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // it is one
-	t.ResponseHeaderTimeout, t.DisableCompression, t.MaxConnsPerHost = cfg.AnswerAfter, true, cfg.Parallel+2
+	t.ResponseHeaderTimeout, t.DisableCompression, t.MaxConnsPerHost = cfg.AnswerTimeout, true, cfg.Parallel+2
 	c := &client{cfg: cfg, http: &http.Client{Transport: t}}
 	c.http.CheckRedirect = func(req *http.Request, via []*http.Request) error {
 		if len(via) > maxRedirects {
@@ -154,7 +154,7 @@ func (c *client) read(ctx context.Context, url string, limit int64) ([]byte, err
 func (c *client) retry(ctx context.Context, f func(context.Context) error) error {
 	var pause retry.Backoff
 	for i := 1; ; i++ {
-		attempt, cancel := context.WithTimeout(ctx, c.cfg.AnswerAfter+c.cfg.Stalled)
+		attempt, cancel := context.WithTimeout(ctx, c.cfg.AnswerTimeout+c.cfg.StallTimeout)
 		err := f(attempt)
 		cancel()
 		if err == nil || ctx.Err() != nil || i >= c.cfg.Attempts || !retriable(err) {
@@ -172,7 +172,7 @@ func (c *client) pause(ctx context.Context, pause *retry.Backoff, err error) err
 	if !ok || s.after == 0 {
 		return pause.Wait(ctx)
 	}
-	return retry.Sleep(ctx, min(s.after, c.cfg.RetryAfter))
+	return retry.Sleep(ctx, min(s.after, c.cfg.RetryAfterLimit))
 }
 
 // Answered reports whether err is what a server answers, and not that it cannot be reached.

@@ -24,7 +24,7 @@ func TestBusy(t *testing.T) {
 	h := &hostile{}
 	url := start(t, h)
 	cfg := quick(t)
-	cfg.RetryAfter = time.Hour
+	cfg.RetryAfterLimit = time.Hour
 	f := fetcher(t, cfg)
 	ctx, cancel := context.WithCancel(t.Context())
 	var all sync.WaitGroup

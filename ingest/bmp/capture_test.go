@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/darkmap/darkmap/ingest/bmp"
 	"github.com/darkmap/darkmap/ingest/stream"
@@ -32,7 +33,7 @@ func TestCaptures(t *testing.T) {
 			t.Fatal(err)
 		}
 		set := streamtest.New(t, stream.DefaultConfig(), nil)
-		st, err := bmp.New(settings(), bmp.Deps{Log: slog.New(slog.DiscardHandler), Streams: set.Set})
+		st, err := bmp.New(settings(), bmp.Deps{Log: slog.New(slog.DiscardHandler), Streams: set.Set, Drain: 5 * time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}

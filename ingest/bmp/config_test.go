@@ -24,10 +24,10 @@ tls: {cert_file: cert.pem, key_file: key.pem, client_ca_file: ca.pem}
 	if err := config.Decode(&cfg, []byte(good)); err != nil {
 		t.Fatal(err)
 	}
-	if err := cfg.Validate(); err != nil {
+	if err := config.Validate(&cfg); err != nil {
 		t.Error(err)
 	}
-	if cfg.IdleTimeout != time.Hour || len(cfg.Routers) != 3 {
+	if cfg.IdleTimeout != config.DurationOrOff(time.Hour) || len(cfg.Routers) != 3 {
 		t.Errorf("got %+v", cfg)
 	}
 	cfg = bmp.DefaultConfig()
@@ -49,15 +49,15 @@ routers:
 	if err := config.Decode(&cfg, []byte(bad)); err != nil {
 		t.Fatal(err)
 	}
-	err := cfg.Validate()
+	err := config.Validate(&cfg)
 	if err == nil {
 		t.Fatal("no fault found")
 	}
 	for _, want := range []string{
-		"listen: ", "max_sessions: 0", "initiation_timeout: 0s", "cert_file and key_file", "client_ca_file needs",
-		"routers[0]: address", "routers[1]: name: octet 2", "routers[2]: address: \"192.0.2.1\" is that of routers[1]",
-		"routers[3]: name: \"net\": leave name out", "routers[4]: tables: \"inside\"", "routers[6]: name: \"2001-db8--1\" is that of routers[5]",
-		"routers[7]: address: \"203.0.113.1/24\" has bits beyond its mask: want 203.0.113.0/24, or 203.0.113.1 for one router",
+		"listen: ", "max_sessions: got 0, want 1 to 10000", "initiation_timeout: got 0s, want 1ms to 1h", "tls.cert_file: is empty",
+		"routers[0].address: ", `routers[1].name: got "a/b"`, `routers[2].address: got "192.0.2.1", want an IP address, or a prefix without bits`,
+		`routers[3].name: got "net"`, `routers[4].tables[1]: got "inside", want pre, post, loc or out`, `routers[6].name: got "2001-db8--1"`,
+		`routers[7].address: got "203.0.113.1/24"`,
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is missing in\n%v", want, err)
@@ -73,7 +73,7 @@ func TestListen(t *testing.T) {
 	} {
 		cfg := bmp.DefaultConfig()
 		cfg.Listen = listen
-		if err := cfg.Validate(); (err == nil) != sound || err != nil && !strings.HasPrefix(err.Error(), "ingest.bmp.listen: ") {
+		if err := config.Validate(&cfg); (err == nil) != sound || err != nil && !strings.HasPrefix(err.Error(), "listen: ") {
 			t.Errorf("%s: got %v, want sound: %v", listen, err, sound)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/darkmap/darkmap/ingest/bmp"
 	"github.com/darkmap/darkmap/ingest/bmp/bmptest"
@@ -29,7 +30,7 @@ func FuzzStation(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, said []byte) {
 		set := streamtest.New(t, stream.DefaultConfig(), nil)
-		st, err := bmp.New(settings(), bmp.Deps{Log: slog.New(slog.DiscardHandler), Streams: set.Set})
+		st, err := bmp.New(settings(), bmp.Deps{Log: slog.New(slog.DiscardHandler), Streams: set.Set, Drain: 5 * time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -24,7 +25,7 @@ var route24 = netip.MustParsePrefix("198.51.100.0/24")
 func hear(t *testing.T, cfg bmp.Config, messages ...[]byte) *streamtest.Set {
 	t.Helper()
 	set := streamtest.New(t, stream.DefaultConfig(), nil)
-	st, err := bmp.New(cfg, bmp.Deps{Log: slog.New(slog.DiscardHandler), Streams: set.Set})
+	st, err := bmp.New(cfg, bmp.Deps{Log: slog.New(slog.DiscardHandler), Streams: set.Set, Drain: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -169,7 +169,7 @@ func stationProcess(ctx context.Context, cfg kafka.Config, instance string) erro
 	if err != nil {
 		return err
 	}
-	st, err := bmp.New(j.Config, bmp.Deps{Log: log, Streams: set})
+	st, err := bmp.New(j.Config, bmp.Deps{Log: log, Streams: set, Drain: 5 * time.Second})
 	if err != nil {
 		return err
 	}

@@ -174,7 +174,7 @@ func (s *session) listen(ctx context.Context) error {
 		}
 		conn = c
 	}
-	p := &deadlineReader{conn: conn, first: first, whole: s.st.cfg.MessageTimeout, idle: s.st.cfg.IdleTimeout}
+	p := &deadlineReader{conn: conn, first: first, whole: s.st.cfg.MessageTimeout, idle: time.Duration(s.st.cfg.IdleTimeout)}
 	s.reader = wire.NewBMPReaderSize(p, s.st.cfg.ReadBufferBytes)
 	s.reader.Strict, s.reader.Grow = true, s.grow
 	defer func() { s.st.large.Release(s.grown) }()

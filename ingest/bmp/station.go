@@ -16,6 +16,7 @@ import (
 
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/internal/retry"
+	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
@@ -37,6 +38,8 @@ type Deps struct {
 	Registerer prometheus.Registerer // nil: no metrics
 	// Streams takes what routers say.
 	Streams *stream.Set
+	// Drain is the time for the last records of all sessions when the station ends.
+	Drain time.Duration
 }
 
 // Station accepts routers' BMP sessions. New makes one.
@@ -68,7 +71,7 @@ type seat struct {
 
 // New checks and allocates; nothing listens yet. Certificates are read here, so that a missing file is found at start.
 func New(cfg Config, d Deps) (*Station, error) {
-	if err := cfg.Validate(); err != nil {
+	if err := config.Validate(&cfg); err != nil {
 		return nil, err
 	}
 	routers, _ := parseRouters(cfg.Routers)
@@ -135,7 +138,7 @@ func (s *Station) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	lc := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: s.cfg.Keepalive, Interval: max(s.cfg.Keepalive/3, time.Second), Count: 3}}
+	lc := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: s.cfg.KeepaliveInterval, Interval: max(s.cfg.KeepaliveInterval/3, time.Second), Count: 3}}
 	ln, err := lc.Listen(ctx, "tcp", s.cfg.Listen)
 	if err != nil {
 		err = fmt.Errorf("bmp: opening the port: %w", err)
@@ -195,7 +198,7 @@ func (s *Station) serve(ctx context.Context, ln net.Listener) error {
 			return
 		case <-ctx.Done():
 		}
-		t := time.NewTimer(s.cfg.Drain)
+		t := time.NewTimer(s.d.Drain)
 		defer t.Stop()
 		select {
 		case <-ended:

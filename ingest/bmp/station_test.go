@@ -74,7 +74,7 @@ func start(tb testing.TB, cfg bmp.Config) *fixture {
 // run starts a station and waits until it listens; stop ends it and may be called again.
 func run(tb testing.TB, cfg bmp.Config, set *stream.Set, log *slog.Logger) (st *bmp.Station, stop func()) {
 	tb.Helper()
-	st, err := bmp.New(cfg, bmp.Deps{Log: log, Streams: set})
+	st, err := bmp.New(cfg, bmp.Deps{Log: log, Streams: set, Drain: 5 * time.Second})
 	if err != nil {
 		tb.Fatal(err)
 	}

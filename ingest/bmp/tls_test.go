@@ -158,7 +158,7 @@ func TestTLSFiles(t *testing.T) {
 	} {
 		cfg := settings()
 		cfg.TLS = tt.tls
-		if _, err := bmp.New(cfg, bmp.Deps{Log: kafkatest.Log(), Streams: set.Set}); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, err := bmp.New(cfg, bmp.Deps{Log: kafkatest.Log(), Streams: set.Set, Drain: 5 * time.Second}); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%+v: got %v, want %q", tt.tls, err, tt.want)
 		}
 	}

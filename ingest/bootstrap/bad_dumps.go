@@ -5,7 +5,7 @@ import "time"
 const (
 	// badFor is how many times Again a dump is left alone that is listed and cannot be had: perhaps the server has it later.
 	badFor = 3
-	// maxBad bounds the dumps of a collector that are remembered as of no use: more than archives have within any DumpAge.
+	// maxBad bounds the dumps of a collector that are remembered as of no use: more than archives have within any DumpAgeLimit.
 	maxBad = 1024
 )
 
@@ -17,7 +17,7 @@ func (w *Worker) isBad(name, url string) bool {
 	return c != nil && w.d.Now().Before(c.bad[url])
 }
 
-// setBad leaves a dump alone for a time: DumpAge for good, for it is not asked for any more then. Beyond maxBad those that are left
+// setBad leaves a dump alone for a time: DumpAgeLimit for good, for it is not asked for any more then. Beyond maxBad those that are left
 // alone for the shortest are forgotten.
 func (w *Worker) setBad(name, url string, span time.Duration) {
 	w.mu.Lock()

@@ -117,7 +117,7 @@ func (r rig) serve(t testing.TB, dir, cache string) (archive.Finder, *archive.Fe
 // fast is a configuration for tests: all times divided by 30 or more.
 func fast() bootstrap.Config {
 	cfg := bootstrap.DefaultConfig()
-	cfg.Poll, cfg.Again, cfg.ProgressEvery, cfg.CheckEvery = 20*time.Millisecond, 40*time.Millisecond, 20*time.Millisecond, 0
+	cfg.PollInterval, cfg.RetryInterval, cfg.ProgressInterval, cfg.CheckInterval = 20*time.Millisecond, 40*time.Millisecond, 20*time.Millisecond, 0
 	return cfg
 }
 

@@ -12,13 +12,13 @@ import (
 func (w *Worker) planCheck(ctx context.Context, c *collector) error {
 	name := c.stream.Collector()
 	now := w.d.Now()
-	files, err := w.d.Finder.Find(ctx, name, archive.RIB, now.Add(-w.cfg.DumpAge), now)
+	files, err := w.d.Finder.Find(ctx, name, archive.RIB, now.Add(-w.cfg.DumpAgeLimit), now)
 	w.setTrouble(name, err)
 	next := nextDump(files, now.Add(w.cfg.CheckLead))
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err != nil || next.IsZero() {
-		c.check = now.Add(w.cfg.Again)
+		c.check = now.Add(w.cfg.RetryInterval)
 		return nil //nolint:nilerr // said by setTrouble, and tried again
 	}
 	c.dump = next
@@ -53,12 +53,12 @@ func (w *Worker) runCheck(ctx context.Context, c *collector) error {
 	w.mu.Lock()
 	s, at, now := c.stream, c.dump, w.d.Now()
 	late := now.Add(leastLead).After(at)
-	c.dump, c.check = time.Time{}, c.check.Add(w.cfg.CheckEvery)
+	c.dump, c.check = time.Time{}, c.check.Add(time.Duration(w.cfg.CheckInterval))
 	switch {
 	case late: // the next dump will do
 		c.check = now
 	case c.check.Before(now):
-		c.check = now.Add(w.cfg.CheckEvery)
+		c.check = now.Add(time.Duration(w.cfg.CheckInterval))
 	}
 	w.mu.Unlock()
 	if late {
@@ -92,13 +92,13 @@ func (w *Worker) runCheck(ctx context.Context, c *collector) error {
 
 // checked waits until the dump of time at is published and sends it.
 func (t *task) checked(ctx context.Context, id string, send func() (*dump, error), at time.Time) (*dump, error) {
-	deadline := at.Add(t.w.cfg.DumpWithin)
+	deadline := at.Add(t.w.cfg.DumpTimeout)
 	for {
 		if err := t.alive(ctx); err != nil {
 			return nil, err
 		}
 		if t.w.d.Now().After(deadline) {
-			return nil, &missing{err: fmt.Errorf("the dump of %s was not published within %v", clock(at), t.w.cfg.DumpWithin)}
+			return nil, &missing{err: fmt.Errorf("the dump of %s was not published within %v", clock(at), t.w.cfg.DumpTimeout)}
 		}
 		files, err := t.find(ctx, archive.RIB, at, at)
 		if err != nil {

@@ -1,67 +1,52 @@
 package bootstrap
 
 import (
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/darkmap/darkmap/internal/config"
 )
 
-// Config says how archives are waited for.
+// Config is the section ingest.bootstrap: how archives are waited for.
 type Config struct {
-	// Parallel is how many dumps are read at once, and how many files of updates. Default 2.
-	Parallel int `yaml:"parallel"`
-	// Poll is the time between two questions for a file that is not there yet, or while the archives cannot be reached. Default 30s.
-	Poll time.Duration `yaml:"poll"`
-	// PublishedWithin is how long after its first moment a file of updates is waited for, and how long a file that its server answers
-	// with an error. Default 45m.
-	PublishedWithin time.Duration `yaml:"published_within"`
-	// DumpWithin is the same for the dump of a check. Default 3h.
-	DumpWithin time.Duration `yaml:"dump_within"`
-	// DumpAge is how old a dump may be to begin with. Default 26h.
-	DumpAge time.Duration `yaml:"dump_age"`
-	// LongestFill is the longest gap that is filled with updates alone; a longer one begins with a dump again. Default 6h.
-	LongestFill time.Duration `yaml:"longest_fill"`
-	// Overlap is how far beyond a gap's end updates are waited for and said: clocks differ. Default 1m; 0 is to the end by our clock.
-	Overlap time.Duration `yaml:"overlap"`
-	// LeastPercent of the dump before has to be in a dump, or it counts as cut short, until another is as small. Default 60.
-	LeastPercent int `yaml:"least_percent"`
-	// Again is the time between two looks for a newer dump after an incomplete answer. Default 5m.
-	Again time.Duration `yaml:"again"`
-	// CheckEvery is the time between two checks of a collector; 0 is never. Default 24h.
-	CheckEvery time.Duration `yaml:"check_every"`
-	// CheckLead is how long before the nominal time of its dump a check begins. Default 2m. At least a minute, which detect expects, and
-	// Poll, or none could begin in time; without checks it means nothing.
-	CheckLead time.Duration `yaml:"check_lead"`
-	// ProgressEvery is the time between two records of progress. Default 5s.
-	ProgressEvery time.Duration `yaml:"progress_every"`
-	// FollowMissing is how long package follow waits for a file beyond the time at which it should be played. Default 2m.
-	FollowMissing time.Duration `yaml:"follow_missing"`
-	// FollowStep is how often package follow looks for messages that are due. Default 250ms.
-	FollowStep time.Duration `yaml:"follow_step"`
+	// The dumps that are read at one time, and the files of updates.
+	Parallel int `yaml:"parallel" min:"1"`
+	// The time between two questions for a file that is not there yet, or while the archives cannot be reached.
+	PollInterval time.Duration `yaml:"poll_interval" min:"1ms"`
+	// How long after its first moment a file of updates is waited for, and how long a file that its server answers with an error.
+	UpdatesTimeout time.Duration `yaml:"updates_timeout" min:"1ms"`
+	// How long the dump of a check is waited for.
+	DumpTimeout time.Duration `yaml:"dump_timeout" min:"1ms"`
+	// How old a dump may be to begin with.
+	DumpAgeLimit time.Duration `yaml:"dump_age_limit" min:"1ms"`
+	// The longest gap that is filled with updates alone. A longer one begins with a dump again.
+	FillLimit time.Duration `yaml:"fill_limit" min:"1ms"`
+	// How far beyond a gap's end updates are waited for and passed on: clocks differ. 0s is to the end by our clock.
+	Overlap time.Duration `yaml:"overlap" min:"0s"`
+	// The part of the dump before, per cent, that a dump has at least; a smaller one counts as cut short, until another is as small.
+	LeastPercent config.CountOrOff `yaml:"least_percent" min:"1" max:"100"`
+	// The time between two looks for a newer dump after an incomplete answer.
+	RetryInterval time.Duration `yaml:"retry_interval" min:"1ms"`
+	// The time between two checks of a collector.
+	CheckInterval config.DurationOrOff `yaml:"check_interval" min:"1ms"`
+	// How long before the nominal time of its dump a check begins.
+	CheckLead time.Duration `yaml:"check_lead" min:"1ms"`
+	// The time between two records of progress.
+	ProgressInterval time.Duration `yaml:"progress_interval" min:"1ms"`
 }
 
 // DefaultConfig is what stands at each field.
 func DefaultConfig() Config {
 	return Config{
-		Parallel: 2, Poll: 30 * time.Second, PublishedWithin: 45 * time.Minute, DumpWithin: 3 * time.Hour, DumpAge: 26 * time.Hour,
-		LongestFill: 6 * time.Hour, Overlap: time.Minute, LeastPercent: 60, Again: 5 * time.Minute, CheckEvery: 24 * time.Hour,
-		CheckLead: 2 * time.Minute, ProgressEvery: 5 * time.Second, FollowMissing: 2 * time.Minute, FollowStep: 250 * time.Millisecond,
+		Parallel: 2, PollInterval: 30 * time.Second, UpdatesTimeout: 45 * time.Minute, DumpTimeout: 3 * time.Hour, DumpAgeLimit: 26 * time.Hour,
+		FillLimit: 6 * time.Hour, Overlap: time.Minute, LeastPercent: 60, RetryInterval: 5 * time.Minute, CheckInterval: config.DurationOrOff(24 * time.Hour),
+		CheckLead: 2 * time.Minute, ProgressInterval: 5 * time.Second,
 	}
 }
 
-// Validate reports all faults, joined.
-func (c *Config) Validate() error {
-	faults := config.Durations("ingest.bootstrap", *c, time.Millisecond, "overlap", "check_every")
-	if c.Parallel < 1 {
-		faults = append(faults, fmt.Errorf("ingest.bootstrap.parallel: %d: want at least 1", c.Parallel))
+// Faults are those that tags cannot say.
+func (c Config) Faults() []config.Fault {
+	if c.CheckInterval > 0 && c.CheckLead < leastLead+c.PollInterval {
+		return []config.Fault{{Key: "check_lead", Value: c.CheckLead, Want: "at least a minute and poll_interval"}}
 	}
-	if c.LeastPercent < 0 || c.LeastPercent > 100 {
-		faults = append(faults, fmt.Errorf("ingest.bootstrap.least_percent: %d: want 0 to 100", c.LeastPercent))
-	}
-	if least := leastLead + c.Poll; c.CheckEvery > 0 && c.CheckLead < least {
-		faults = append(faults, fmt.Errorf("ingest.bootstrap.check_lead: %v: want at least %v: a minute, and poll", c.CheckLead, least))
-	}
-	return errors.Join(faults...)
+	return nil
 }

@@ -47,7 +47,7 @@ func (t *task) dump(ctx context.Context, id string, lane *stream.Lane, at time.T
 		return nil, err
 	}
 	now := t.w.d.Now()
-	from := now.Add(-t.w.cfg.DumpAge)
+	from := now.Add(-t.w.cfg.DumpAgeLimit)
 	if !at.IsZero() {
 		from, now = at, at
 	}
@@ -60,8 +60,8 @@ func (t *task) dump(ctx context.Context, id string, lane *stream.Lane, at time.T
 		if t.w.isBad(t.collector, f.URL) {
 			continue
 		}
-		if i > 0 && f.About() > 0 && less(uint64(f.About()), uint64(files[i-1].About()), t.w.cfg.LeastPercent) {
-			t.w.setBad(t.collector, f.URL, t.w.cfg.DumpAge)
+		if i > 0 && f.About() > 0 && less(uint64(f.About()), uint64(files[i-1].About()), int(t.w.cfg.LeastPercent)) {
+			t.w.setBad(t.collector, f.URL, t.w.cfg.DumpAgeLimit)
 			none.err = fmt.Errorf("the dump of %s has %d octets, the one before %d: it is cut short", clock(f.Begin), f.About(), files[i-1].About())
 			continue
 		}
@@ -86,7 +86,7 @@ func (t *task) sendFile(ctx context.Context, f archive.File, id string, lane *st
 	local, release, err := t.fetch(ctx, f, t.w.dumps)
 	if err != nil {
 		if isMissing(err) != nil {
-			t.w.setBad(t.collector, f.URL, badFor*t.w.cfg.Again)
+			t.w.setBad(t.collector, f.URL, badFor*t.w.cfg.RetryInterval)
 		}
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func (t *task) sendFile(ctx context.Context, f archive.File, id string, lane *st
 	r := &dumpReader{t: t, file: &f, path: local.Path, lane: lane, chunk: tablechunk.New(id), d: &dump{at: f.Begin, sent: map[bgp.Peer]bool{}, bad: map[bgp.Peer]bool{}}}
 	err = r.read(ctx)
 	if m := isMissing(err); m != nil {
-		t.w.setBad(t.collector, f.URL, t.w.cfg.DumpAge)
+		t.w.setBad(t.collector, f.URL, t.w.cfg.DumpAgeLimit)
 		local.Discard() // perhaps it is published again, whole
 		if r.d.prefixes == 0 {
 			return nil, m
@@ -112,7 +112,7 @@ func (t *task) sendFile(ctx context.Context, f archive.File, id string, lane *st
 		return nil, err
 	}
 	if before, short := t.w.believe(t.collector, size{f.Begin, r.d.of}); short != 0 {
-		t.w.setBad(t.collector, f.URL, t.w.cfg.DumpAge)
+		t.w.setBad(t.collector, f.URL, t.w.cfg.DumpAgeLimit)
 		return r.d, &missing{err: fmt.Errorf("the dump of %s has %d routes of %v, the one before %d: it is cut short", clock(f.Begin), r.d.of[short], short, before[short])}
 	}
 	t.done += uint64(local.Size)
@@ -149,7 +149,7 @@ func (w *Worker) believe(name string, s size) (before perFamily, short bgp.Famil
 		return before, 0
 	}
 	before = c.size.routes
-	if short = s.routes.shorter(&before, w.cfg.LeastPercent); short != 0 {
+	if short = s.routes.shorter(&before, int(w.cfg.LeastPercent)); short != 0 {
 		unlike := s.routes.shorter(&c.small.routes, alikePercent) != 0 || c.small.routes.shorter(&s.routes, alikePercent) != 0
 		if c.small.at.IsZero() || s.at.Equal(c.small.at) || unlike {
 			if !s.at.Before(c.small.at) {

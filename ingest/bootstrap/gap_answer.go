@@ -19,7 +19,7 @@ func (w *Worker) answer(ctx context.Context, g *stream.Gap) error {
 	if g.Superseded() {
 		return nil
 	}
-	if span := time.Duration(g.Until-g.Since) * time.Microsecond; g.Since != 0 && span <= w.cfg.LongestFill {
+	if span := time.Duration(g.Until-g.Since) * time.Microsecond; g.Since != 0 && span <= w.cfg.FillLimit {
 		t.kind = "fill"
 		return t.fill(ctx)
 	}
@@ -102,7 +102,7 @@ func (w *Worker) wantNewer(name string, s *stream.Stream, m *missing) {
 	if c := w.collectors[name]; c != nil && c.stream == s && c.gap == nil {
 		c.again, c.after, c.why = w.d.Now(), m.until, m.Error()
 		if !m.until.IsZero() || len(c.bad) >= maxBad { // where some are forgotten, they are not looked at again at once
-			c.again = c.again.Add(w.cfg.Again)
+			c.again = c.again.Add(w.cfg.RetryInterval)
 		}
 	}
 }
@@ -113,7 +113,7 @@ func (w *Worker) lookAgain(ctx context.Context, c *collector) error {
 	after, why, name := c.after, c.why, c.stream.Collector()
 	w.mu.Unlock()
 	now := w.d.Now()
-	files, err := w.d.Finder.Find(ctx, name, archive.RIB, now.Add(-w.cfg.DumpAge), now)
+	files, err := w.d.Finder.Find(ctx, name, archive.RIB, now.Add(-w.cfg.DumpAgeLimit), now)
 	w.setTrouble(name, err)
 	if err != nil {
 		return nil //nolint:nilerr // said by setTrouble, and tried again
@@ -149,7 +149,7 @@ func (w *Worker) bring(ctx context.Context, name string, f archive.File) (here b
 	case ctx.Err() != nil:
 		return false, context.Cause(ctx)
 	case archive.Final(err):
-		w.setBad(name, f.URL, badFor*w.cfg.Again)
+		w.setBad(name, f.URL, badFor*w.cfg.RetryInterval)
 	default:
 		w.setTrouble(name, err)
 	}

@@ -115,7 +115,7 @@ func TestManyBad(t *testing.T) {
 // TestRefusedDump: a dump that is answered with an error for as long as files are waited for is left for the one before.
 func TestRefusedDump(t *testing.T) {
 	sick := rig{server: refuse("bview.20261124.0800", always(http.StatusInternalServerError)), config: once}
-	sc := sick.play(t, dumped.Add(2*time.Minute), func(c *bootstrap.Config) { c.PublishedWithin = time.Millisecond })
+	sc := sick.play(t, dumped.Add(2*time.Minute), func(c *bootstrap.Config) { c.UpdatesTimeout = time.Millisecond })
 	sc.dump(dumped.Add(-5 * time.Minute))
 	sc.dump(dumped)
 	sc.updates(dumped.Add(-5 * time.Minute))
@@ -127,7 +127,7 @@ func TestRefusedDump(t *testing.T) {
 // TestRefusedUpdates: a file of updates that is answered so is missing.
 func TestRefusedUpdates(t *testing.T) {
 	sick := rig{server: refuse("updates.20261124.0800", always(http.StatusInternalServerError)), config: once}
-	sc := sick.play(t, dumped.Add(7*time.Minute), func(c *bootstrap.Config) { c.PublishedWithin = time.Millisecond })
+	sc := sick.play(t, dumped.Add(7*time.Minute), func(c *bootstrap.Config) { c.UpdatesTimeout = time.Millisecond })
 	sc.updates(dumped)
 	sc.updates(dumped.Add(5*time.Minute), change(dumped.Add(6*time.Minute), 0, 1))
 	sc.gap(dumped.Add(time.Minute))

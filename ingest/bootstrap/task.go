@@ -70,7 +70,7 @@ func (t *task) wrote(ctx context.Context, n int) error {
 // say notes what is being done and tells about it now and then; this process at once where it is something new.
 func (t *task) say(ctx context.Context, doing string, done uint64) error {
 	now := time.Now()
-	due := now.Sub(t.reported) >= t.w.cfg.ProgressEvery
+	due := now.Sub(t.reported) >= t.w.cfg.ProgressInterval
 	p := Progress{Collector: t.collector, Task: t.kind, Doing: doing, Done: t.done + done, Total: max(t.total, t.done+done)}
 	if doing == t.doing && !due {
 		return nil
@@ -136,7 +136,7 @@ func (t *task) find(ctx context.Context, kind archive.Kind, from, to time.Time) 
 
 // patience is until when something due since is waited for: PublishedWithin, and where that is over for more than one question still.
 func (t *task) patience(since time.Time) time.Time {
-	due, soonest := since.Add(t.w.cfg.PublishedWithin), t.w.d.Now().Add(2*t.w.cfg.Poll)
+	due, soonest := since.Add(t.w.cfg.UpdatesTimeout), t.w.d.Now().Add(2*t.w.cfg.PollInterval)
 	if soonest.After(due) {
 		return soonest
 	}

@@ -65,7 +65,7 @@ func (t *task) covering(ctx context.Context, cursor, until time.Time) ([]archive
 			return row, nil
 		}
 		if t.w.d.Now().After(deadline) {
-			m := &missing{until: until, err: fmt.Errorf("no file of updates from %s on was published within %v", clock(cursor), t.w.cfg.PublishedWithin)}
+			m := &missing{until: until, err: fmt.Errorf("no file of updates from %s on was published within %v", clock(cursor), t.w.cfg.UpdatesTimeout)}
 			if len(files) > 0 && files[0].Begin.After(cursor) {
 				m.until = files[0].Begin
 				m.err = fmt.Errorf("the updates from %s to %s are not in the archive", clock(cursor), clock(m.until))

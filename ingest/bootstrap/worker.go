@@ -18,6 +18,7 @@ import (
 	"github.com/darkmap/darkmap/ingest/archive"
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/internal/retry"
+	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
@@ -86,7 +87,7 @@ var errSuperseded = errors.New("another gap took its place")
 
 // New checks and allocates; nothing runs yet.
 func New(cfg Config, d Deps) (*Worker, error) {
-	if err := cfg.Validate(); err != nil {
+	if err := config.Validate(&cfg); err != nil {
 		return nil, err
 	}
 	return &Worker{
@@ -111,8 +112,8 @@ func (w *Worker) Gap(g *stream.Gap) {
 		c = fresh
 		w.collectors[name] = c
 	}
-	if c.check.IsZero() && w.cfg.CheckEvery > 0 {
-		c.check = w.d.Now().Add(spread(name, w.cfg.CheckEvery))
+	if c.check.IsZero() && w.cfg.CheckInterval > 0 {
+		c.check = w.d.Now().Add(spread(name, time.Duration(w.cfg.CheckInterval)))
 	}
 	c.gap, c.again = g, time.Time{}
 	if c.cancel != nil {
@@ -147,7 +148,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	}()
 	g, running := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		t := time.NewTicker(w.cfg.Poll)
+		t := time.NewTicker(w.cfg.PollInterval)
 		defer t.Stop()
 		for {
 			for _, j := range w.due(running) {
@@ -197,7 +198,7 @@ func (w *Worker) due(ctx context.Context) []job {
 			delete(w.trouble, name)
 			continue
 		case !c.again.IsZero() && !now.Before(c.again):
-			c.again = now.Add(w.cfg.Again)
+			c.again = now.Add(w.cfg.RetryInterval)
 			do = w.lookAgain
 		case !c.dump.IsZero() && !now.Before(c.dump.Add(-w.cfg.CheckLead)):
 			do = w.runCheck
@@ -283,7 +284,7 @@ func (w *Worker) setTrouble(name string, err error) {
 
 // pause waits Poll.
 func (w *Worker) pause(ctx context.Context) error {
-	if retry.Sleep(ctx, w.cfg.Poll) != nil {
+	if retry.Sleep(ctx, w.cfg.PollInterval) != nil {
 		return context.Cause(ctx)
 	}
 	return nil

@@ -26,6 +26,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 	"github.com/darkmap/darkmap/internal/mrt"
+	"github.com/darkmap/darkmap/internal/config"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
@@ -66,7 +67,7 @@ func (r rig) play(t *testing.T, start time.Time, change func(*bootstrap.Config))
 		t.Fatal(err)
 	}
 	cfg := fast()
-	cfg.PublishedWithin = time.Hour
+	cfg.UpdatesTimeout = time.Hour
 	if change != nil {
 		change(&cfg)
 	}
@@ -270,7 +271,7 @@ func TestOverlap(t *testing.T) {
 		{"table, missing", time.Time{}, false, "fill complete=false filled=false peers=2 after 1 messages, 0 states"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			sc := play(t, dumped.Add(4*time.Minute+30*time.Second), func(c *bootstrap.Config) { c.PublishedWithin = 10 * time.Minute })
+			sc := play(t, dumped.Add(4*time.Minute+30*time.Second), func(c *bootstrap.Config) { c.UpdatesTimeout = 10 * time.Minute })
 			sc.dump(dumped)
 			sc.updates(dumped, change(dumped.Add(2*time.Minute), 0, 1))
 			sc.gap(test.since)
@@ -291,7 +292,7 @@ func TestOverlap(t *testing.T) {
 
 // TestMissingFile: a file that does not appear is an incomplete answer, never withdrawals; a newer dump makes it good.
 func TestMissingFile(t *testing.T) {
-	sc := play(t, dumped.Add(8*time.Minute), func(c *bootstrap.Config) { c.PublishedWithin = time.Millisecond })
+	sc := play(t, dumped.Add(8*time.Minute), func(c *bootstrap.Config) { c.UpdatesTimeout = time.Millisecond })
 	sc.updates(dumped.Add(5*time.Minute), change(dumped.Add(6*time.Minute), 0, 1))
 	sc.gap(dumped.Add(time.Minute))
 	sc.want(sc.ends(1), "fill complete=false filled=true peers=0 after 0 messages, 0 states")
@@ -340,7 +341,7 @@ func TestCutShort(t *testing.T) {
 // TestShrunk: two dumps that are as small as each other are believed, for the collector has shrunk; one that is listed twice is not.
 func TestShrunk(t *testing.T) {
 	const cut, whole = "table complete=false filled=false peers=0 after 0 messages, 0 states", "fill complete=true filled=false peers=2 after 0 messages, 0 states"
-	sc := play(t, dumped.Add(2*time.Minute), func(c *bootstrap.Config) { c.DumpAge = time.Hour })
+	sc := play(t, dumped.Add(2*time.Minute), func(c *bootstrap.Config) { c.DumpAgeLimit = time.Hour })
 	at := func(hours int) time.Time { return dumped.Add(time.Duration(hours) * time.Hour) }
 	move := func(hours int) {
 		sc.updates(at(hours))
@@ -487,7 +488,7 @@ func TestStates(t *testing.T) {
 func planned(t *testing.T) *scene {
 	t.Helper()
 	sc := play(t, dumped.Add(-time.Hour), func(c *bootstrap.Config) {
-		c.CheckEvery, c.CheckLead = time.Millisecond, 10*time.Minute
+		c.CheckInterval, c.CheckLead = config.DurationOrOff(time.Millisecond), 10*time.Minute
 	})
 	sc.dump(dumped.Add(-16 * time.Hour))
 	sc.dump(dumped.Add(-8 * time.Hour))
@@ -545,20 +546,20 @@ func TestLateCheck(t *testing.T) {
 // TestConfig: all faults are reported at once; what concerns checks only where there are any.
 func TestConfig(t *testing.T) {
 	cfg := bootstrap.DefaultConfig()
-	if err := cfg.Validate(); err != nil {
+	if err := config.Validate(&cfg); err != nil {
 		t.Errorf("the default: %v", err)
 	}
-	cfg.Parallel, cfg.LeastPercent, cfg.Again, cfg.CheckLead = 0, 101, 0, 89*time.Second
-	want := []string{"again: 0s", "parallel: 0", "least_percent: 101", "check_lead: 1m29s: want at least 1m30s"}
-	err := cfg.Validate()
+	cfg.Parallel, cfg.LeastPercent, cfg.RetryInterval, cfg.CheckLead = 0, 101, 0, 89*time.Second
+	want := []string{"retry_interval: got 0s", "parallel: got 0", "least_percent: got 101, want 1 to 100, or off", "check_lead: got 1m29s, want at least a minute and poll_interval"}
+	err := config.Validate(&cfg)
 	for i := range want {
-		if err == nil || !strings.Contains(err.Error(), "ingest.bootstrap."+want[i]) {
+		if err == nil || !strings.Contains(err.Error(), want[i]) {
 			t.Errorf("got %v, want %s in it", err, want[i])
 		}
 	}
 	cfg = bootstrap.DefaultConfig()
-	cfg.CheckEvery, cfg.CheckLead, cfg.Overlap = 0, time.Second, 0
-	if err := cfg.Validate(); err != nil {
+	cfg.CheckInterval, cfg.CheckLead, cfg.Overlap = 0, time.Second, 0
+	if err := config.Validate(&cfg); err != nil {
 		t.Errorf("without checks: %v", err)
 	}
 }

@@ -1,39 +1,41 @@
 package follow
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/config"
 )
 
-// Config says how archives alone are played.
+// Config is the section ingest.follow: how archives alone are played.
 type Config struct {
-	// Delay is how far behind the clock: longer than files take to appear. Default 30m.
-	Delay time.Duration `yaml:"delay"`
-	// Collectors that are followed, as ris/rrc00 or routeviews/route-views2. Default: RIS's active ones.
-	Collectors []string `yaml:"collectors"`
-	// Poll is the time between two questions for a file that is not there yet; ingest.bootstrap.poll.
-	Poll time.Duration `yaml:"-"`
-	// Missing is how long a file is waited for beyond the time at which it should be played; ingest.bootstrap.follow_missing.
-	Missing time.Duration `yaml:"-"`
-	// Step is how often a Follower looks for messages that are due; ingest.bootstrap.follow_step.
-	Step time.Duration `yaml:"-"`
+	// How far behind the clock archives are played: longer than files take to appear.
+	Delay time.Duration `yaml:"delay" min:"1s"`
+	// The collectors that are followed.
+	Collectors []string `yaml:"collectors" want:"ris/rrcNN or routeviews/<name>"`
+	// The time between two questions for a file that is not there yet.
+	PollInterval time.Duration `yaml:"poll_interval" min:"1ms"`
+	// How long a file is waited for beyond the time at which it should be played.
+	FileTimeout time.Duration `yaml:"file_timeout" min:"1ms"`
+	// The time between two looks for messages that are due.
+	StepInterval time.Duration `yaml:"step_interval" min:"1ms"`
 }
 
-// Validate reports all faults of the keys of ingest.follow, joined.
-func (c *Config) Validate() error {
-	var faults []error
-	if c.Delay < time.Second {
-		faults = append(faults, fmt.Errorf("ingest.follow.delay: %v: want at least 1s", c.Delay))
-	}
-	for _, name := range c.Collectors {
+// DefaultConfig names no collectors.
+func DefaultConfig() Config {
+	return Config{Delay: 30 * time.Minute, PollInterval: 30 * time.Second, FileTimeout: 2 * time.Minute, StepInterval: 250 * time.Millisecond}
+}
+
+// Faults are those that tags cannot say.
+func (c Config) Faults() []config.Fault {
+	var faults []config.Fault
+	for i, name := range c.Collectors {
 		project, spelling, _ := strings.Cut(name, "/")
 		if canonical, err := bgp.CollectorName(project, spelling); err != nil || canonical != name {
-			faults = append(faults, fmt.Errorf("ingest.follow.collectors: %q: want ris/rrcNN or routeviews/<name>", name))
+			faults = append(faults, config.Fault{Key: fmt.Sprintf("collectors[%d]", i), Value: name})
 		}
 	}
-	return errors.Join(faults...)
+	return faults
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/darkmap/darkmap/ingest/archive"
 	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/internal/config"
 )
 
 // Deps is what a Follower is given.
@@ -44,7 +45,7 @@ type Follower struct {
 
 // New checks; nothing runs yet.
 func New(cfg Config, d Deps) (*Follower, error) {
-	if err := cfg.Validate(); err != nil {
+	if err := config.Validate(&cfg); err != nil {
 		return nil, err
 	}
 	cfg.Collectors = slices.Clone(cfg.Collectors)

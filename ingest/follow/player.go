@@ -79,9 +79,9 @@ func (p *player) next(ctx context.Context) (archive.File, error) {
 		switch row := updatefile.Consecutive(files, now); {
 		case len(updatefile.Consecutive(files, p.cursor)) > 0:
 			continue
-		case now.Before(p.cursor.Add(p.f.cfg.Step)):
+		case now.Before(p.cursor.Add(p.f.cfg.StepInterval)):
 			early = true
-		case now.Before(p.cursor.Add(p.f.cfg.Missing)):
+		case now.Before(p.cursor.Add(p.f.cfg.FileTimeout)):
 			p.s.Suspend()
 		case err == nil && len(row) > 0:
 			if err := p.skip(ctx, now); err != nil {
@@ -99,7 +99,7 @@ func (p *player) next(ctx context.Context) (archive.File, error) {
 			err = errors.New("no updates from " + clock(p.cursor) + " on")
 		}
 		p.f.note(p.name, err, false)
-		if err := sleep(ctx, p.f.cfg.Poll); err != nil {
+		if err := sleep(ctx, p.f.cfg.PollInterval); err != nil {
 			return archive.File{}, err
 		}
 	}
@@ -107,7 +107,7 @@ func (p *player) next(ctx context.Context) (archive.File, error) {
 
 // until waits for t or a part of the time until then: a clock may be set.
 func (p *player) until(ctx context.Context, t, now time.Time) error {
-	return sleep(ctx, min(max(t.Sub(now), p.f.cfg.Step), p.f.cfg.Poll))
+	return sleep(ctx, min(max(t.Sub(now), p.f.cfg.StepInterval), p.f.cfg.PollInterval))
 }
 
 // skip makes a gap of what lies between the cursor and to, once the late clock has reached that.
@@ -200,13 +200,13 @@ func (p *player) fetch(ctx context.Context, f archive.File) (*archive.Local, err
 		}
 		p.f.note(p.name, err, false)
 		now := p.f.d.Now()
-		if !now.Before(p.cursor.Add(p.f.cfg.Missing)) {
+		if !now.Before(p.cursor.Add(p.f.cfg.FileTimeout)) {
 			return nil, p.skip(ctx, f.End)
 		}
-		if !now.Before(p.cursor.Add(p.f.cfg.Step)) {
+		if !now.Before(p.cursor.Add(p.f.cfg.StepInterval)) {
 			p.s.Suspend()
 		}
-		if err := sleep(ctx, p.f.cfg.Poll); err != nil {
+		if err := sleep(ctx, p.f.cfg.PollInterval); err != nil {
 			return nil, err
 		}
 	}

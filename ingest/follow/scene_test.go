@@ -112,7 +112,7 @@ func (sc *scene) answerGaps() {
 // follow runs a follower of rrc00 on streams.
 func (sc *scene) follow(streams *stream.Set) *follow.Follower {
 	sc.t.Helper()
-	cfg := follow.Config{Delay: time.Second, Collectors: []string{rrc00}, Poll: 7 * time.Second, Missing: 2 * time.Minute, Step: 250 * time.Millisecond}
+	cfg := follow.Config{Delay: time.Second, Collectors: []string{rrc00}, PollInterval: 7 * time.Second, FileTimeout: 2 * time.Minute, StepInterval: 250 * time.Millisecond}
 	f, err := follow.New(cfg, follow.Deps{Streams: streams, Finder: sc.finder, Fetcher: sc.fetcher, Now: sc.now})
 	sc.check(err)
 	sc.run(f.Run)

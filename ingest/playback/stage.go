@@ -1,6 +1,7 @@
 package playback
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -15,9 +16,6 @@ import (
 	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
-// drain bounds the last flush.
-const drain = 10 * time.Second
-
 // Deps is what a Stage is given.
 type Deps struct {
 	Log        *slog.Logger
@@ -27,6 +25,8 @@ type Deps struct {
 	Stage string
 	// Now is the time of reception.
 	Now func() time.Time
+	// Drain bounds the last flush. 0 is kafka.DefaultDrain.
+	Drain time.Duration
 	// Consumers are waited for; empty is nobody. AheadBytes is how far reading may be ahead of the slowest of them.
 	Consumers  []kafka.Reading
 	AheadBytes int64
@@ -46,6 +46,7 @@ type Stage struct {
 
 // NewStage allocates; nothing runs yet.
 func NewStage(plan *Plan, d Deps) *Stage {
+	d.Drain = cmp.Or(d.Drain, kafka.DefaultDrain)
 	s := &Stage{d: d, plan: plan, metrics: newMetrics(d.Registerer), damaged: telemetry.NewLimited(d.Log, time.Minute, 20)}
 	s.progress.Store(&Progress{TotalBytes: plan.Bytes})
 	return s
@@ -67,7 +68,7 @@ func (s *Stage) Run(ctx context.Context) error {
 		return err
 	}
 	defer w.close()
-	defer w.producer.EndAfter(ctx, drain)()
+	defer w.producer.EndAfter(ctx, s.d.Drain)()
 	src := s.plan.Open()
 	defer src.Close() //nolint:errcheck // only read
 	for ctx.Err() == nil {

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
@@ -51,7 +52,7 @@ type Client struct {
 
 // New checks and allocates; nothing runs yet, and no collector is owned.
 func New(cfg Config, d Deps) (*Client, error) {
-	if err := cfg.Validate(); err != nil {
+	if err := config.Validate(&cfg); err != nil {
 		return nil, err
 	}
 	full, err := address(cfg.URL, d.Version, d.Instance)

@@ -11,6 +11,7 @@ import (
 	"github.com/darkmap/darkmap/ingest/rislive"
 	"github.com/darkmap/darkmap/ingest/stream/streamtest"
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/datatest"
 	"github.com/darkmap/darkmap/internal/rislivetest"
 )
@@ -189,13 +190,13 @@ func TestNobodyThere(t *testing.T) {
 func TestConfig(t *testing.T) {
 	t.Parallel()
 	cfg := rislive.DefaultConfig()
-	if err := cfg.Validate(); err != nil {
+	if err := config.Validate(&cfg); err != nil {
 		t.Fatal(err)
 	}
 	cfg = rislive.Config{URL: "http://example.net", Collectors: []string{"rrc00", "route-views2"}, Connections: 3, RetryMin: 2, RetryMax: 1}
-	err := cfg.Validate()
-	for _, want := range []string{"url", "collectors", "connections", "read_limit", "hold_bytes", "silent_after", "retry_max"} {
-		if err == nil || !strings.Contains(err.Error(), "ingest.rislive."+want) {
+	err := config.Validate(&cfg)
+	for _, want := range []string{"url", "collectors[1]", "connections", "read_limit", "hold_bytes", "silent_timeout", "retry_max"} {
+		if err == nil || !strings.Contains(err.Error(), want+": ") {
 			t.Errorf("%s is not reported: %v", want, err)
 		}
 	}

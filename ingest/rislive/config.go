@@ -1,9 +1,7 @@
 package rislive
 
 import (
-	"errors"
 	"fmt"
-	"net/url"
 	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp"
@@ -11,38 +9,40 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 )
 
-// Config is the section ingest.rislive of the configuration.
+// Config is the section ingest.rislive: RIPE NCC's stream.
 type Config struct {
-	// Enabled turns the source on. Default true.
+	// Whether the source is followed.
 	Enabled bool `yaml:"enabled"`
-	// URL of the service, ws or wss. Default wss://ris-live.ripe.net/v1/ws/.
-	URL string `yaml:"url"`
-	// Collectors that are followed, in any spelling. Default: the route collectors of RIS that are active.
-	Collectors []string `yaml:"collectors"`
-	// Connections is 2, or 1 where every lost connection may be a gap. Default 2.
-	Connections int `yaml:"connections"`
-	// Compression asks for permessage-deflate (RFC 7692): a fifth of the traffic for more work. Default true.
+	// The address of the service.
+	URL string `yaml:"url" min:"1" form:"a URL of ws or wss"`
+	// The collectors that are followed.
+	Collectors []string `yaml:"collectors" min:"1" want:"a collector of RIS such as rrc00"`
+	// The number of connections. With 1 every lost connection may be a gap.
+	Connections int `yaml:"connections" min:"1" max:"2"`
+	// Whether permessage-deflate (RFC 7692) is asked for: a fifth of the traffic for more work.
 	Compression bool `yaml:"compression"`
-	// ReadLimit caps one message, octets, unpacked. Default 1 MiB, which is also the most.
-	ReadLimit int64 `yaml:"read_limit"`
-	// Hold is how long what one connection alone has brought is remembered, HoldBytes how much of it. Defaults 60s, 128 MiB.
-	Hold      time.Duration `yaml:"hold"`
-	HoldBytes int64         `yaml:"hold_bytes"`
-	// SwitchAfter is how far the leader may lie behind the follower. Default 5s.
-	SwitchAfter time.Duration `yaml:"switch_after"`
-	// SilentAfter is after how long without a message, or with an unanswered ping, a connection is made anew. Default 20s.
-	SilentAfter time.Duration `yaml:"silent_after"`
-	// LagLimit is how late messages may be before the connection is made anew. Default 30s.
-	LagLimit time.Duration `yaml:"lag_limit"`
-	// StaleAfter is how long both connections may be gone before the collectors are down. Default 60s.
-	StaleAfter time.Duration `yaml:"stale_after"`
-	// DialTimeout bounds connecting, and each write. Default 10s.
-	DialTimeout time.Duration `yaml:"dial_timeout"`
-	// RetryMin and RetryMax are the first and the longest pause before connecting again, halved or half as much again at random;
-	// the pauses begin anew after a connection that was sound for Healthy. Defaults 1s, 60s, 60s.
-	RetryMin time.Duration `yaml:"retry_min"`
-	RetryMax time.Duration `yaml:"retry_max"`
-	Healthy  time.Duration `yaml:"healthy"`
+	// The largest message, octets, unpacked.
+	ReadLimit int64 `yaml:"read_limit" min:"4096" max:"1048576"`
+	// How long a message is remembered that one connection alone has brought. At least twice lag_limit.
+	Hold time.Duration `yaml:"hold" min:"1ms"`
+	// The octets of such messages that are remembered at most.
+	HoldBytes int64 `yaml:"hold_bytes" min:"1048576"`
+	// How far the leading connection may be behind the other one.
+	SwitchAfter time.Duration `yaml:"switch_after" min:"1ms"`
+	// How long a connection may bring no message, or leave a ping without an answer, before it is made anew.
+	SilentTimeout time.Duration `yaml:"silent_timeout" min:"1ms"`
+	// How late messages may be before the connection is made anew. At least switch_after.
+	LagLimit time.Duration `yaml:"lag_limit" min:"1ms"`
+	// How long both connections may be gone before the collectors are down.
+	StaleTimeout time.Duration `yaml:"stale_timeout" min:"1ms"`
+	// The time for connecting, and for each write.
+	DialTimeout time.Duration `yaml:"dial_timeout" min:"1ms"`
+	// The first pause before connecting again; each is up to half longer or shorter at random.
+	RetryMin time.Duration `yaml:"retry_min" min:"1ms"`
+	// The longest pause before connecting again.
+	RetryMax time.Duration `yaml:"retry_max" min:"1ms"`
+	// How long a connection lasts before the pauses begin with retry_min again.
+	Healthy time.Duration `yaml:"healthy" min:"1ms"`
 }
 
 // active are RIS's collectors: rrc02, rrc08, rrc09 and rrc17 are closed.
@@ -55,45 +55,30 @@ var active = []string{
 func DefaultConfig() Config {
 	return Config{
 		Enabled: true, URL: "wss://ris-live.ripe.net/v1/ws/", Collectors: append([]string(nil), active...), Connections: 2, Compression: true,
-		ReadLimit: wire.MaxRISLiveMessage, Hold: time.Minute, HoldBytes: 128 << 20, SwitchAfter: 5 * time.Second, SilentAfter: 20 * time.Second,
-		LagLimit: 30 * time.Second, StaleAfter: time.Minute, DialTimeout: 10 * time.Second,
+		ReadLimit: wire.MaxRISLiveMessage, Hold: time.Minute, HoldBytes: 128 << 20, SwitchAfter: 5 * time.Second, SilentTimeout: 20 * time.Second,
+		LagLimit: 30 * time.Second, StaleTimeout: time.Minute, DialTimeout: 10 * time.Second,
 		RetryMin: time.Second, RetryMax: time.Minute, Healthy: time.Minute,
 	}
 }
 
-// Validate reports all faults, joined.
-func (c *Config) Validate() error {
-	faults := config.Durations("ingest.rislive", *c, time.Millisecond)
-	fault := func(format string, args ...any) {
-		faults = append(faults, fmt.Errorf("ingest.rislive."+format, args...))
-	}
-	if u, err := url.Parse(c.URL); err != nil || u.Scheme != "ws" && u.Scheme != "wss" || u.Host == "" {
-		fault("url: %q: want ws:// or wss:// and a host", c.URL)
-	}
-	if len(c.Collectors) == 0 {
-		fault("collectors: none")
-	}
-	for _, name := range c.Collectors {
+// Faults are those that tags cannot say.
+func (c Config) Faults() []config.Fault {
+	var faults []config.Fault
+	for i, name := range c.Collectors {
 		if _, err := canonical(name); err != nil {
-			fault("collectors: %w", err)
+			faults = append(faults, config.Fault{Key: fmt.Sprintf("collectors[%d]", i), Value: name})
 		}
 	}
-	if c.Connections != 1 && c.Connections != 2 {
-		fault("connections: %d: want 1 or 2", c.Connections)
-	}
-	if c.ReadLimit < 4<<10 || c.ReadLimit > wire.MaxRISLiveMessage {
-		fault("read_limit: %d: want 4096 to %d", c.ReadLimit, wire.MaxRISLiveMessage)
-	}
-	if c.HoldBytes < wire.MaxRISLiveMessage {
-		fault("hold_bytes: %d: want at least %d", c.HoldBytes, wire.MaxRISLiveMessage)
-	}
 	if c.RetryMax < c.RetryMin {
-		fault("retry_max: is below retry_min")
+		faults = append(faults, config.Fault{Key: "retry_max", Value: c.RetryMax, Want: "at least retry_min"})
 	}
-	if c.Hold < 2*c.LagLimit || c.LagLimit < c.SwitchAfter {
-		fault("hold: want at least twice lag_limit, and that at least switch_after")
+	if c.Hold < 2*c.LagLimit {
+		faults = append(faults, config.Fault{Key: "hold", Value: c.Hold, Want: "at least twice lag_limit"})
 	}
-	return errors.Join(faults...)
+	if c.LagLimit < c.SwitchAfter {
+		faults = append(faults, config.Fault{Key: "lag_limit", Value: c.LagLimit, Want: "at least switch_after"})
+	}
+	return faults
 }
 
 // canonical is the one name of a collector, in any spelling: ris/rrc00.

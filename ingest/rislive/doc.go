@@ -31,7 +31,7 @@
 //
 // Invariants: of a collector that is not owned nothing is said. What any connection brought is said once and in its peer's order, or a
 // gap holds it (TestMergeAtRandom). A gap begins before the first record after it, but for what was said after a single message that was
-// left out: what answers the gap says that again. A connection that brings nothing for SilentAfter, or late, is left and made anew, with
+// left out: what answers the gap says that again. A connection that brings nothing for SilentTimeout, or late, is left and made anew, with
 // jittered pauses that grow and never end.
 //
 // Goroutines: for each connection one that dials and subscribes and, while connected, one that reads; one that opens and

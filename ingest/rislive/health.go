@@ -52,7 +52,7 @@ func (m *merger) checkHealth(ctx context.Context) error {
 		if err := m.expire(ctx, f, now); err != nil {
 			return err
 		}
-		if err := m.check(f, f.expire(ctx, now-m.cfg.StaleAfter)); err != nil {
+		if err := m.check(f, f.expire(ctx, now-m.cfg.StaleTimeout)); err != nil {
 			return err
 		}
 		f.stream.Owes(m.owedSince(f, now))
@@ -123,10 +123,10 @@ func (m *merger) dropUseless(c *connection, now time.Duration) {
 		lag -= m.skew
 	}
 	switch {
-	case now-c.alive > m.cfg.SilentAfter:
-		c.drop(fmt.Sprintf("nothing came for %v, not even the answer to a ping", m.cfg.SilentAfter))
-	case m.asked(c.n) && now-c.heard > m.cfg.SilentAfter:
-		c.drop(fmt.Sprintf("no message came for %v", m.cfg.SilentAfter))
+	case now-c.alive > m.cfg.SilentTimeout:
+		c.drop(fmt.Sprintf("nothing came for %v, not even the answer to a ping", m.cfg.SilentTimeout))
+	case m.asked(c.n) && now-c.heard > m.cfg.SilentTimeout:
+		c.drop(fmt.Sprintf("no message came for %v", m.cfg.SilentTimeout))
 	case lag > m.cfg.LagLimit && (c.n != m.lead || m.cfg.Connections == 1) && m.asked(c.n):
 		c.drop(fmt.Sprintf("its messages are %v late", lag.Round(time.Second)))
 	}

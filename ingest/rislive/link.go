@@ -223,7 +223,7 @@ type socketOptions struct {
 
 // command keeps the subscriptions as they are wanted, and pings, until conn ends or the connection does not take them.
 func (l *link) command(conn context.Context, ws *websocket.Conn) error {
-	t := time.NewTicker(max(l.c.cfg.SilentAfter/3, time.Millisecond))
+	t := time.NewTicker(max(l.c.cfg.SilentTimeout/3, time.Millisecond))
 	defer t.Stop()
 	have := map[string]bool{}
 	for {

@@ -52,7 +52,7 @@ func workerFix(ctx context.Context, t *testing.T, index string, gaps <-chan *str
 		return
 	}
 	repair := bootstrap.DefaultConfig()
-	repair.CheckEvery = 0 // there is no dump
+	repair.CheckInterval = 0 // there is no dump
 	w, err := bootstrap.New(repair, bootstrap.Deps{Log: slog.New(slog.DiscardHandler), Finder: finder, Fetcher: fetcher, Now: time.Now})
 	if err != nil {
 		t.Error(err)

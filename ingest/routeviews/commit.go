@@ -59,7 +59,7 @@ func (s *Source) commit(ctx context.Context) error {
 			s.pending = nil
 		}
 	}
-	if now := time.Now(); s.pending == nil && now.Sub(s.last) >= s.cfg.Commit {
+	if now := time.Now(); s.pending == nil && now.Sub(s.last) >= s.cfg.CommitInterval {
 		s.last = now
 		s.collect()
 	}
@@ -135,7 +135,7 @@ func (s *Source) settle(ctx context.Context) {
 	if s.collect(); s.pending == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.Drain)
+	ctx, cancel := context.WithTimeout(ctx, s.d.Drain)
 	defer cancel()
 	t := time.NewTicker(5 * time.Millisecond)
 	defer t.Stop()

@@ -1,43 +1,35 @@
 package routeviews
 
 import (
-	"errors"
-	"fmt"
-	"net"
 	"regexp"
 	"time"
 
 	"github.com/darkmap/darkmap/internal/config"
 )
 
-// Config is the section ingest.routeviews of the configuration.
+// Config is the section ingest.routeviews: the stream of RouteViews' collectors.
 type Config struct {
-	// Enabled follows the stream. Default true.
+	// Whether the source is followed.
 	Enabled bool `yaml:"enabled"`
-	// Brokers of RouteViews' cluster, host:port. Default stream.routeviews.org:9092.
-	Brokers []string `yaml:"brokers"`
-	// Topics is a regular expression of the topics that are followed; they have the form routeviews.<collector>.<peer
-	// ASN>.bmp_raw. Default ^routeviews\..+\.bmp_raw$, all of them.
-	Topics string `yaml:"topics"`
-	// Group is the consumer group's name on that cluster, which the whole world shares: no other installation may have the same.
-	// Default empty: darkmap- and the installation's id.
+	// The brokers of RouteViews' cluster.
+	Brokers []string `yaml:"brokers" form:"host:port"`
+	// The topics that are followed. They have the form routeviews.<collector>.<peer ASN>.bmp_raw.
+	Topics string `yaml:"topics" min:"1" want:"a regular expression"`
+	// The consumer group's name on that cluster, which the whole world shares: no other installation may have the same. Empty:
+	// darkmap- and the installation's id.
 	Group string `yaml:"group"`
-	// Start is where a collector begins that was never followed: end (default) or start. Topics that appear later beside known
-	// ones are read from their start.
-	Start string `yaml:"start"`
-	// Refresh is the time between two looks for new topics. Default 20s.
-	Refresh time.Duration `yaml:"refresh"`
-	// Commit is the time between two commits of offsets. Default 5s.
-	Commit time.Duration `yaml:"commit"`
-	// SuspendAfter is how long the cluster may be silent (it answers heartbeats every 2 s) before the collectors' clocks stop.
-	// Default 15s.
-	SuspendAfter time.Duration `yaml:"suspend_after"`
-	// Drain is the time for the last acknowledgements when collectors are handed over, or the source ends. Default 5s.
-	Drain time.Duration `yaml:"drain"`
-	// TimestampSlack is how far a message's own timestamp may be from that of the collector's header; beyond it the header's
-	// counts: a router's table carries the times at which its routes were learned. Default 1m.
-	TimestampSlack time.Duration `yaml:"timestamp_slack"`
-	// CollectorASNs are the ASes of the collectors themselves, which stand first in every path and are stripped. Default 6447.
+	// Where a collector begins that was never followed. Topics that appear later beside known ones are read from their start.
+	Start string `yaml:"start" min:"1" oneof:"end start"`
+	// The time between two looks for new topics.
+	RefreshInterval time.Duration `yaml:"refresh_interval" min:"1ms"`
+	// The time between two commits of offsets.
+	CommitInterval time.Duration `yaml:"commit_interval" min:"1ms"`
+	// How long the cluster may be silent (it answers heartbeats every 2 s) before the collectors' clocks stop.
+	SuspendTimeout time.Duration `yaml:"suspend_timeout" min:"1ms"`
+	// How far a message's own timestamp may be from that of the collector's header. Beyond it the header's counts: a router's table
+	// carries the times at which its routes were learned.
+	TimestampSlack time.Duration `yaml:"timestamp_slack" min:"1ms"`
+	// The ASes of the collectors themselves, which stand first in every path and are stripped.
 	CollectorASNs []uint32 `yaml:"collector_asns"`
 }
 
@@ -45,7 +37,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Enabled: true, Brokers: []string{"stream.routeviews.org:9092"}, Topics: `^routeviews\..+\.bmp_raw$`, Start: startEnd,
-		Refresh: 20 * time.Second, Commit: 5 * time.Second, SuspendAfter: 15 * time.Second, Drain: 5 * time.Second, TimestampSlack: time.Minute,
+		RefreshInterval: 20 * time.Second, CommitInterval: 5 * time.Second, SuspendTimeout: 15 * time.Second, TimestampSlack: time.Minute,
 		CollectorASNs: []uint32{6447},
 	}
 }
@@ -55,25 +47,14 @@ const (
 	startStart = "start"
 )
 
-// Validate reports all faults, joined.
-func (c *Config) Validate() error {
-	faults := config.Durations("ingest.routeviews", *c, time.Millisecond)
+// Faults are those that tags cannot say.
+func (c Config) Faults() []config.Fault {
+	var faults []config.Fault
 	if c.Enabled && len(c.Brokers) == 0 {
-		faults = append(faults, errors.New("ingest.routeviews.brokers: is empty"))
-	}
-	for _, b := range c.Brokers {
-		if _, _, err := net.SplitHostPort(b); err != nil {
-			faults = append(faults, fmt.Errorf("ingest.routeviews.brokers: %q is not host:port", b))
-		}
-	}
-	if c.Topics == "" {
-		faults = append(faults, errors.New("ingest.routeviews.topics: is empty"))
+		faults = append(faults, config.Fault{Key: "brokers", Value: c.Brokers, Want: "at least one entry, or ingest.routeviews.enabled: false"})
 	}
 	if _, err := regexp.Compile(c.Topics); err != nil {
-		faults = append(faults, fmt.Errorf("ingest.routeviews.topics: %w", err))
+		faults = append(faults, config.Fault{Key: "topics", Value: c.Topics})
 	}
-	if c.Start != startEnd && c.Start != startStart {
-		faults = append(faults, fmt.Errorf("ingest.routeviews.start: %q: want end or start", c.Start))
-	}
-	return errors.Join(faults...)
+	return faults
 }

@@ -104,7 +104,7 @@ type rig struct{ *Source }
 func followed(t *testing.T) (*streamtest.Set, rig) {
 	t.Helper()
 	set := streamtest.New(t, stream.DefaultConfig(), nil)
-	s, err := New(DefaultConfig(), Deps{Log: kafkatest.Log(), Streams: set.Set, Instance: "a", Installation: "test"})
+	s, err := New(DefaultConfig(), Deps{Log: kafkatest.Log(), Streams: set.Set, Instance: "a", Installation: "test", Drain: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestDoubted(t *testing.T) {
 		"an open gap alone":           {time.Time{}, memory{At: now.UnixMicro(), Clock: now.UnixMicro(), Open: true, Since: 5}, []int64{5}},
 	} {
 		set := streamtest.New(t, stream.DefaultConfig(), nil)
-		s, err := New(DefaultConfig(), Deps{Log: kafkatest.Log(), Streams: set.Set, Instance: "a", Installation: "test"})
+		s, err := New(DefaultConfig(), Deps{Log: kafkatest.Log(), Streams: set.Set, Instance: "a", Installation: "test", Drain: 5 * time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}

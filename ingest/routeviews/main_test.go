@@ -38,22 +38,22 @@ func TestMain(m *testing.M) {
 // dataset names what belongs to one test: the cluster may be shared.
 func dataset(cfg kafka.Config) string { return strings.ToLower(strings.TrimSuffix(cfg.Topic(""), ".")) }
 
-// config follows the topics of the test's dataset.
-func config(cfg kafka.Config) routeviews.Config {
+// follow is the configuration for the topics of the test's dataset.
+func follow(cfg kafka.Config) routeviews.Config {
 	c := routeviews.DefaultConfig()
 	c.Brokers = cfg.Brokers
 	c.Topics = `^routeviews\.` + regexp.QuoteMeta(dataset(cfg)) + `-.+\.bmp_raw$`
 	c.Group = "darkmap-" + dataset(cfg)
-	c.Refresh, c.Commit, c.SuspendAfter = time.Second, 100*time.Millisecond, 3*time.Second
+	c.RefreshInterval, c.CommitInterval, c.SuspendTimeout = time.Second, 100*time.Millisecond, 3*time.Second
 	if d, err := time.ParseDuration(os.Getenv("DARKMAP_TEST_REFRESH")); err == nil {
-		c.Refresh = d
+		c.RefreshInterval = d
 	}
 	return c
 }
 
 // child is the function of a process of its own.
 func child(ctx context.Context, cfg kafka.Config, instance string) error {
-	m, err := newMember(ctx, cfg, config(cfg), instance)
+	m, err := newMember(ctx, cfg, follow(cfg), instance)
 	if err != nil {
 		return err
 	}
@@ -77,12 +77,12 @@ func newMember(ctx context.Context, cfg kafka.Config, c routeviews.Config, insta
 		return nil, err
 	}
 	sc := stream.DefaultConfig()
-	sc.Tick = 100 * time.Millisecond
+	sc.TickInterval = 100 * time.Millisecond
 	m.set, err = stream.NewSet(sc, stream.Deps{Log: kafkatest.Log(), Now: time.Now, Instance: instance, Updates: m.updates, Feeds: m.feeds})
 	if err != nil {
 		return nil, err
 	}
-	m.source, err = routeviews.New(c, routeviews.Deps{Log: kafkatest.Log(), Streams: m.set, Updates: m.updates, Instance: instance})
+	m.source, err = routeviews.New(c, routeviews.Deps{Log: kafkatest.Log(), Streams: m.set, Updates: m.updates, Instance: instance, Drain: 5 * time.Second})
 	return m, err
 }
 

@@ -80,7 +80,7 @@ func TestUnknownTopic(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			set := streamtest.New(t, stream.DefaultConfig(), nil)
-			s, err := New(DefaultConfig(), Deps{Log: slog.New(slog.DiscardHandler), Streams: set.Set, Instance: "a", Installation: "test"})
+			s, err := New(DefaultConfig(), Deps{Log: slog.New(slog.DiscardHandler), Streams: set.Set, Instance: "a", Installation: "test", Drain: 5 * time.Second})
 			if err != nil {
 				t.Fatal(err)
 			}

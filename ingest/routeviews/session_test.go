@@ -61,7 +61,7 @@ func TestMalformed(t *testing.T) {
 func TestCaughtUp(t *testing.T) {
 	t.Parallel()
 	set := streamtest.New(t, stream.DefaultConfig(), nil)
-	s, err := New(DefaultConfig(), Deps{Log: slog.New(slog.DiscardHandler), Streams: set.Set, Instance: "a", Installation: "test"})
+	s, err := New(DefaultConfig(), Deps{Log: slog.New(slog.DiscardHandler), Streams: set.Set, Instance: "a", Installation: "test", Drain: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +154,7 @@ func TestHandedOver(t *testing.T) {
 		want []string
 	}{{7, []string{"CollectorUp", "GapBegin"}}, {0, []string{"CollectorUp"}}} {
 		set := streamtest.New(t, stream.DefaultConfig(), nil)
-		s, err := New(DefaultConfig(), Deps{Log: slog.New(slog.DiscardHandler), Streams: set.Set, Instance: "a", Installation: "test"})
+		s, err := New(DefaultConfig(), Deps{Log: slog.New(slog.DiscardHandler), Streams: set.Set, Instance: "a", Installation: "test", Drain: 5 * time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}

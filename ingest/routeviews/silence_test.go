@@ -35,8 +35,8 @@ func TestSilence(t *testing.T) {
 	topic := w.topic("x", 64496)
 	w.create(topic)
 	w.want[topic] = nil
-	c := config(w.cfg)
-	c.Brokers, c.SuspendAfter = addrs, time.Second
+	c := follow(w.cfg)
+	c.Brokers, c.SuspendTimeout = addrs, time.Second
 	m, stop := start(t, w.cfg, c, "a")
 	w.until("followed", time.Minute, func() bool { return w.committed(false) })
 	p := routeviewstest.Peer{Address: testPeer, ASN: 64496}

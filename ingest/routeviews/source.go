@@ -20,6 +20,7 @@ import (
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/bgp/wire"
+	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/neterror"
 	"github.com/darkmap/darkmap/internal/telemetry"
@@ -54,6 +55,8 @@ type Deps struct {
 	// Instance is this member among those of the installation, stable over restarts. Installation is an id that no other
 	// installation in the world has; it is needed where the configuration names no group.
 	Instance, Installation string
+	// Drain is the time for the last acknowledgements when collectors are handed over, or the source ends.
+	Drain time.Duration
 }
 
 // Source follows RouteViews' stream. New makes one.
@@ -97,7 +100,7 @@ type Source struct {
 
 // New checks and allocates; nothing runs yet.
 func New(cfg Config, d Deps) (*Source, error) {
-	if err := cfg.Validate(); err != nil {
+	if err := config.Validate(&cfg); err != nil {
 		return nil, err
 	}
 	s := &Source{
@@ -131,7 +134,7 @@ func (s *Source) Ready() error {
 		return errors.New("routeviews: not started")
 	case heard == 0:
 		return fmt.Errorf("routeviews: %s", s.unheard())
-	case time.Since(time.Unix(0, heard)) > s.cfg.SuspendAfter:
+	case time.Since(time.Unix(0, heard)) > s.cfg.SuspendTimeout:
 		return fmt.Errorf("routeviews: %s (last answer: %s UTC)", s.unheard(), time.Unix(0, heard).UTC().Format(time.DateTime))
 	case s.fault != nil && time.Since(s.faultAt) < faultFor:
 		return fmt.Errorf("routeviews: %w", neterror.Explain(s.fault))
@@ -181,7 +184,7 @@ func (s *Source) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	last, cancel := lasting(ctx, s.cfg.Drain)
+	last, cancel := lasting(ctx, s.d.Drain)
 	defer cancel()
 	if err := s.connect(last); err != nil {
 		return err
@@ -223,7 +226,7 @@ func (s *Source) connect(last context.Context) error {
 	opts := slices.Concat(kafka.Member(s.group, s.d.Instance), kafka.FetchBounds(), []kgo.Opt{
 		kgo.FetchMaxWait(fetchWait),
 		kafka.Metrics(s.d.Registerer, "routeviews"), kgo.WithHooks(s), quiet,
-		kgo.ConsumeTopics(s.cfg.Topics), kgo.ConsumeRegex(), kgo.MetadataMaxAge(s.cfg.Refresh), kgo.MetadataMinAge(min(time.Second, s.cfg.Refresh)),
+		kgo.ConsumeTopics(s.cfg.Topics), kgo.ConsumeRegex(), kgo.MetadataMaxAge(s.cfg.RefreshInterval), kgo.MetadataMinAge(min(time.Second, s.cfg.RefreshInterval)),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.KeepControlRecords(), kgo.MaxDecompressBatchBytes(maxDecompressed),
 		kgo.Balancers(kafka.Collectors(groupKey)), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
 		kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) { s.join() }),
@@ -321,14 +324,14 @@ func (s *Source) partition(topic string, number int32) *partition {
 // health suspends the collectors while the cluster is silent.
 func (s *Source) health(ctx context.Context) error {
 	heard := max(s.heard.Load(), s.started.UnixNano())
-	silent := time.Since(time.Unix(0, heard)) > s.cfg.SuspendAfter
+	silent := time.Since(time.Unix(0, heard)) > s.cfg.SuspendTimeout
 	if silent == s.silent {
 		return nil
 	}
 	s.silent = silent
 	if silent {
 		s.metrics.faults.WithLabelValues("silence").Inc()
-		s.d.Log.Warn("routeviews' cluster is silent", "brokers", s.cfg.Brokers, "after", s.cfg.SuspendAfter)
+		s.d.Log.Warn("routeviews' cluster is silent", "brokers", s.cfg.Brokers, "after", s.cfg.SuspendTimeout)
 	} else {
 		s.d.Log.Info("routeviews' cluster answers again", "brokers", s.cfg.Brokers)
 	}

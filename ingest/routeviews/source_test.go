@@ -16,6 +16,7 @@ import (
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/ingest/stream/streamtest"
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/kafkatest"
 	"github.com/darkmap/darkmap/internal/routeviewstest"
@@ -69,7 +70,7 @@ func TestSession(t *testing.T) {
 	topic := w.topic("x", 64496)
 	w.create(topic)
 	w.want[topic] = nil
-	_, stop := start(t, w.cfg, config(w.cfg), "a")
+	_, stop := start(t, w.cfg, follow(w.cfg), "a")
 	w.until("followed", time.Minute, func() bool { return w.committed(false) })
 	p := routeviewstest.Peer{Address: testPeer, ASN: 64496, BGPID: netip.MustParseAddr("192.0.2.1"), AddPath: true}
 	now := time.Now().UnixMicro()
@@ -126,7 +127,7 @@ func TestResume(t *testing.T) {
 	topic := w.topic("x", 64496)
 	w.create(topic)
 	w.want[topic] = nil
-	m, stop := start(t, w.cfg, config(w.cfg), "a")
+	m, stop := start(t, w.cfg, follow(w.cfg), "a")
 	w.until("followed", time.Minute, func() bool { return w.committed(false) })
 	p := routeviewstest.Peer{Address: testPeer, ASN: 64496, AddPath: true}
 	now := time.Now().UnixMicro()
@@ -143,7 +144,7 @@ func TestResume(t *testing.T) {
 	}
 	w.put(topic, now, p.Monitor(now, path(t, collectorASN, 64496, 64500)), path(t, 64496, 64500))
 	w.flush()
-	_, stop = start(t, w.cfg, config(w.cfg), "a")
+	_, stop = start(t, w.cfg, follow(w.cfg), "a")
 	w.until("committed to the end", time.Minute, func() bool { return w.committed(true) })
 	if err := stop(); err != nil {
 		t.Fatal(err)
@@ -182,7 +183,7 @@ func TestDropped(t *testing.T) {
 	topic := w.topic("x", 64496)
 	w.create(topic)
 	w.want[topic] = nil
-	_, stop := start(t, w.cfg, config(w.cfg), "a")
+	_, stop := start(t, w.cfg, follow(w.cfg), "a")
 	w.until("followed", time.Minute, func() bool { return w.committed(false) })
 	p := routeviewstest.Peer{Address: testPeer, ASN: 64496}
 	now := time.Now().UnixMicro()
@@ -203,7 +204,7 @@ func TestDropped(t *testing.T) {
 	if _, err := w.adm.DeleteRecords(t.Context(), cut); err != nil {
 		t.Fatal(err)
 	}
-	_, stop = start(t, w.cfg, config(w.cfg), "a")
+	_, stop = start(t, w.cfg, follow(w.cfg), "a")
 	w.until("committed to the end", time.Minute, func() bool { return w.committed(true) })
 	if err := stop(); err != nil {
 		t.Fatal(err)
@@ -215,7 +216,7 @@ func TestDropped(t *testing.T) {
 	w.create(topic)
 	w.want[topic] = nil
 	put(2)
-	c := config(w.cfg)
+	c := follow(w.cfg)
 	c.Start = "start"
 	_, stop = start(t, w.cfg, c, "a")
 	w.until("read anew", time.Minute, func() bool {
@@ -251,7 +252,7 @@ func TestDropped(t *testing.T) {
 func TestReady(t *testing.T) {
 	t.Parallel()
 	cfg := kafkatest.Open(t, 2)
-	c := config(cfg)
+	c := follow(cfg)
 	c.Brokers = []string{"127.0.0.1:1"}
 	m, stop := start(t, cfg, c, "a")
 	w := newWorld(t, cfg)
@@ -262,7 +263,7 @@ func TestReady(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Errorf("got %v: an unreachable cluster is no reason to fail", err)
 	}
-	m, _ = start(t, cfg, config(cfg), "b")
+	m, _ = start(t, cfg, follow(cfg), "b")
 	w.until("told", 10*time.Second, func() bool {
 		err := m.source.Ready()
 		return err != nil && strings.Contains(err.Error(), "waiting for topics that fit")
@@ -274,13 +275,13 @@ func TestReady(t *testing.T) {
 func TestConfig(t *testing.T) {
 	t.Parallel()
 	c := routeviews.DefaultConfig()
-	if err := c.Validate(); err != nil {
+	if err := config.Validate(&c); err != nil {
 		t.Error(err)
 	}
 	bad := routeviews.Config{Enabled: true, Topics: "(", Start: "middle"}
-	err := bad.Validate()
-	for _, name := range []string{"brokers", "topics", "start", "refresh", "commit", "suspend_after", "drain", "timestamp_slack"} {
-		if err == nil || !strings.Contains(err.Error(), "ingest.routeviews."+name) {
+	err := config.Validate(&bad)
+	for _, name := range []string{"brokers", "topics", "start", "refresh_interval", "commit_interval", "suspend_timeout", "timestamp_slack"} {
+		if err == nil || !strings.Contains(err.Error(), name+": ") {
 			t.Errorf("%s is not named: %v", name, err)
 		}
 	}

@@ -51,7 +51,7 @@ func BenchmarkRecord(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s, err := New(DefaultConfig(), Deps{Log: kafkatest.Log(), Streams: set, Instance: "a", Installation: "test"})
+	s, err := New(DefaultConfig(), Deps{Log: kafkatest.Log(), Streams: set, Instance: "a", Installation: "test", Drain: 5 * time.Second})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -116,7 +116,7 @@ func (w *world) until(what string, limit time.Duration, f func() bool) time.Dura
 // committed reports whether the group has committed an offset for each topic; all: up to its end.
 func (w *world) committed(all bool) bool {
 	w.t.Helper()
-	offsets, err := w.adm.FetchOffsets(w.t.Context(), config(w.cfg).Group)
+	offsets, err := w.adm.FetchOffsets(w.t.Context(), follow(w.cfg).Group)
 	if errors.Is(err, kerr.GroupIDNotFound) || kerr.IsRetriable(err) {
 		return false
 	}

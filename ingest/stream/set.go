@@ -14,6 +14,7 @@ import (
 
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/codec"
+	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/kafka"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -106,7 +107,7 @@ const maxDoubted = 4096
 
 // NewSet checks and allocates; nothing runs yet.
 func NewSet(cfg Config, d Deps) (*Set, error) {
-	if err := cfg.Validate(); err != nil {
+	if err := config.Validate(&cfg); err != nil {
 		return nil, err
 	}
 	return &Set{cfg: cfg, d: d, metrics: newMetrics(d.Registerer), streams: map[string]*Stream{}, past: map[string]Past{}, doubted: map[string]int64{}, turned: d.Now()}, nil
@@ -195,7 +196,7 @@ func (s *Set) remove(st *Stream) {
 
 // Run writes ticks, clock records and statuses until ctx ends. The error is the producer's.
 func (s *Set) Run(ctx context.Context) error {
-	t := time.NewTicker(s.cfg.Tick)
+	t := time.NewTicker(s.cfg.TickInterval)
 	defer t.Stop()
 	status := s.d.Now()
 	for {
@@ -205,7 +206,7 @@ func (s *Set) Run(ctx context.Context) error {
 			}
 			return err
 		}
-		if now := s.d.Now(); now.Sub(status) >= s.cfg.Status {
+		if now := s.d.Now(); now.Sub(status) >= s.cfg.StatusInterval {
 			for _, st := range s.Streams() {
 				if err := st.status(ctx, now.Sub(status)); err != nil && ctx.Err() == nil {
 					return err
@@ -258,7 +259,7 @@ func (s *Set) Live() error {
 	if waiting {
 		s.turned = now
 	}
-	if since := now.Sub(s.turned); since > s.cfg.StaleAfter {
+	if since := now.Sub(s.turned); since > s.cfg.StaleTimeout {
 		return fmt.Errorf("no clock record was written for %v", since.Round(time.Second))
 	}
 	return nil

@@ -246,7 +246,7 @@ func (s *Stream) tick(ctx context.Context) error {
 		return nil
 	}
 	switch late := time.Duration(s.late) * time.Microsecond; {
-	case s.state == bgp.FeedUp && late > s.set.cfg.StaleAfter:
+	case s.state == bgp.FeedUp && late > s.set.cfg.StaleTimeout:
 		s.state = bgp.FeedStale
 		if err := s.writeDown(ctx, s.now(), pb.DownReason_DOWN_REASON_STALE); err != nil {
 			return err

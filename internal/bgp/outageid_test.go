@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,10 +31,11 @@ func parseOutageID(id string) (outageKey, error) {
 	if err := k.t.UnmarshalText([]byte(kind)); err != nil {
 		return k, err
 	}
-	var err error
-	if k.family, err = ParseFamily(family); err != nil {
-		return k, err
+	i := slices.IndexFunc(Families[:], func(f Family) bool { return f.String() == family })
+	if i < 0 {
+		return k, fmt.Errorf("%q is no family", family)
 	}
+	k.family = Families[i]
 	start, err := time.Parse("20060102T1504Z", minute)
 	if err != nil {
 		return k, err

@@ -1,9 +1,6 @@
 package clickhouse
 
 import (
-	"errors"
-	"fmt"
-	"net"
 	"regexp"
 
 	"github.com/darkmap/darkmap/internal/config"
@@ -12,78 +9,81 @@ import (
 // DefaultDatabase is the database of darkmap's tables.
 const DefaultDatabase = "darkmap"
 
-// Config says which ClickHouse to use.
+// Config is the section clickhouse: which ClickHouse is used.
 type Config struct {
-	// Addresses of a ClickHouse's native protocol, host:port; the first that answers is used. None is the embedded engine.
-	Addresses []string `yaml:"addresses"`
-	// HTTPAddress is its HTTP interface, host:port, which only `darkmap sql` uses; default: port 8123 (8443 with TLS) of the first address.
-	HTTPAddress string `yaml:"http_address"`
-	// Database that holds the tables; default darkmap.
-	Database string `yaml:"database"`
-	// User; default default. The embedded engine has its own.
+	// Addresses of a ClickHouse's native protocol; the first that answers is used. Empty is the embedded engine, which has no use for
+	// the other keys but database, door and engine_memory_bytes.
+	Addresses []string `yaml:"addresses" form:"host:port"`
+	// The address of its HTTP interface, which only `darkmap sql` uses. Empty: port 8123 (8443 with TLS) of the first address.
+	HTTPAddress string `yaml:"http_address" form:"host:port"`
+	// The database that holds the tables.
+	Database string `yaml:"database" want:"a name of letters, digits and _ other than default and system"`
+	// The user who writes. Empty: default.
 	User string `yaml:"user"`
-	// Password of the user; none by default.
+	// The user's password.
 	Password config.Secret `yaml:"password"`
-	// Reader is the user of those who only read (`darkmap sql`); default: the user above with readonly = 2. The embedded engine has its own.
+	// A user who only reads (`darkmap sql`).
 	Reader ReaderConfig `yaml:"reader"`
-	// Door is a fixed address of the embedded engine for other programs, which can only read; default none.
+	// A fixed address of the embedded engine for other programs, which can only read.
 	Door DoorConfig `yaml:"door"`
-	// TLS, checked against the system's authorities; off by default.
+	// Whether connections are encrypted. Certificates are checked against the system's authorities.
 	TLS bool `yaml:"tls"`
-	// Cluster names the cluster (one shard, any number of replicas) that migrations run ON CLUSTER of, with Replicated
-	// engines; default none: plain engines on one server.
-	Cluster string `yaml:"cluster"`
-	// EngineMemoryBytes bounds what the embedded engine may allocate; default 1.5 GB. 0 is the default.
-	EngineMemoryBytes int64 `yaml:"engine_memory_bytes"`
+	// The cluster, of one shard and any number of replicas, ON which migrations run, with Replicated engines. Empty: plain engines on
+	// one server.
+	Cluster string `yaml:"cluster" want:"a name of letters, digits and _"`
+	// The most memory that the embedded engine may allocate, octets.
+	EngineMemoryBytes int64 `yaml:"engine_memory_bytes" min:"268435456"`
 }
 
 // ReaderConfig is a user who may only read.
 type ReaderConfig struct {
-	// User; none by default.
+	// Empty: the user above, with readonly = 2.
 	User string `yaml:"user"`
-	// Password of the user; none by default.
+	// The reader's password.
 	Password config.Secret `yaml:"password"`
 }
 
 // DefaultConfig is the embedded engine.
-func DefaultConfig() Config { return Config{Database: DefaultDatabase} }
+func DefaultConfig() Config {
+	return Config{Database: DefaultDatabase, EngineMemoryBytes: defaultEngineMemory}
+}
 
 // Embedded reports whether c means the embedded engine.
 func (c Config) Embedded() bool { return len(c.Addresses) == 0 }
 
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// Validate reports all faults at once.
-func (c Config) Validate() error {
-	var faults []error
-	for _, a := range c.Addresses {
-		if _, _, err := net.SplitHostPort(a); err != nil {
-			faults = append(faults, fmt.Errorf("clickhouse.addresses: %w", err))
-		}
-	}
-	if c.HTTPAddress != "" {
-		if _, _, err := net.SplitHostPort(c.HTTPAddress); err != nil {
-			faults = append(faults, fmt.Errorf("clickhouse.http_address: %w", err))
-		}
-	}
-	if !identifier.MatchString(c.Database) {
-		faults = append(faults, fmt.Errorf("clickhouse.database: %q is not a name of letters, digits and _", c.Database))
-	}
-	if c.Database == "default" || c.Database == "system" {
-		faults = append(faults, fmt.Errorf("clickhouse.database: %s belongs to ClickHouse", c.Database))
+// Faults are those that tags cannot say.
+func (c Config) Faults() []config.Fault {
+	var faults []config.Fault
+	if !identifier.MatchString(c.Database) || c.Database == "default" || c.Database == "system" {
+		faults = append(faults, config.Fault{Key: "database", Value: c.Database})
 	}
 	if c.Cluster != "" && !identifier.MatchString(c.Cluster) {
-		faults = append(faults, fmt.Errorf("clickhouse.cluster: %q is not a name of letters, digits and _", c.Cluster))
+		faults = append(faults, config.Fault{Key: "cluster", Value: c.Cluster})
 	}
-	if c.Cluster != "" && c.Embedded() {
-		faults = append(faults, errors.New("clickhouse.cluster: the embedded engine has no cluster; configure clickhouse.addresses"))
+	if !c.Embedded() && c.Door != (DoorConfig{}) {
+		return append(faults, config.Fault{Key: "door.listen", Value: c.Door.Listen, Want: "no door beside clickhouse.addresses: it is for the embedded engine"})
 	}
-	if c.Reader.User != "" && c.Embedded() {
-		faults = append(faults, errors.New("clickhouse.reader: the embedded engine has its own reader; configure clickhouse.addresses"))
+	if !c.Embedded() {
+		return faults
 	}
-	faults = append(faults, c.Door.validate(c.Embedded())...)
-	if c.EngineMemoryBytes != 0 && c.EngineMemoryBytes < 256<<20 {
-		faults = append(faults, fmt.Errorf("clickhouse.engine_memory_bytes: %d is below 256 MiB", c.EngineMemoryBytes))
+	for _, f := range []struct {
+		key   string
+		value any
+		set   bool
+	}{
+		{"http_address", c.HTTPAddress, c.HTTPAddress != ""},
+		{"user", c.User, c.User != ""},
+		{"password", "a place", c.Password != (config.Secret{})},
+		{"reader.user", c.Reader.User, c.Reader.User != ""},
+		{"reader.password", "a place", c.Reader.Password != (config.Secret{})},
+		{"tls", c.TLS, c.TLS},
+		{"cluster", c.Cluster, c.Cluster != ""},
+	} {
+		if f.set {
+			faults = append(faults, config.Fault{Key: f.key, Value: f.value, Want: "it only beside clickhouse.addresses: the embedded engine has no use for it"})
+		}
 	}
-	return errors.Join(faults...)
+	return faults
 }

@@ -24,45 +24,31 @@ import (
 
 // DoorConfig is a fixed address of the embedded engine for other programs on this machine, such as Grafana. They can only read.
 type DoorConfig struct {
-	// Listen is the address, HOST:PORT with a loopback address (127.0.0.1, ::1); empty, the default, is no door.
-	Listen string `yaml:"listen"`
-	// User is the name that programs log in with; they have the rights of the embedded engine's reader.
-	User string `yaml:"user"`
-	// Password of the user; it must be set.
+	// Its address. Empty is no door.
+	Listen string `yaml:"listen" want:"a loopback address and a port such as 127.0.0.1:8123"`
+	// The name that programs log in with. They have the rights of the embedded engine's reader.
+	User string `yaml:"user" want:"a name without spaces and colons"`
+	// The password that programs log in with.
 	Password config.Secret `yaml:"password"`
 }
 
 // ErrNotConfined says that the kernel does not keep the engine from the files of its user, so that nobody else may reach it.
 var ErrNotConfined = errors.New("the kernel has no Landlock, so that a statement could read every file of this user: the door stays closed")
 
-// validate reports all faults at once. embedded says whether the engine is the embedded one.
-func (c DoorConfig) validate(embedded bool) []error {
+// Faults are those that tags cannot say.
+func (c DoorConfig) Faults() []config.Fault {
 	if c == (DoorConfig{}) {
 		return nil
 	}
-	var faults []error
-	fault := func(format string, args ...any) {
-		faults = append(faults, fmt.Errorf("clickhouse.door"+format, args...))
-	}
-	if !embedded {
-		fault(": it is for the embedded engine; programs connect to clickhouse.addresses themselves")
-	}
-	addr, err := netip.ParseAddrPort(c.Listen)
-	switch {
-	case c.Listen == "":
-		fault(".listen: is empty: want a loopback address such as 127.0.0.1:8123")
-	case err != nil:
-		fault(".listen: %q: want a loopback address such as 127.0.0.1:8123", c.Listen)
-	case !addr.Addr().IsLoopback():
-		fault(".listen: %s is reached from other machines: want a loopback address such as 127.0.0.1:8123", c.Listen)
-	case addr.Port() == 0:
-		fault(".listen: %s: want a port other than 0", c.Listen)
+	var faults []config.Fault
+	if addr, err := netip.ParseAddrPort(c.Listen); err != nil || !addr.Addr().IsLoopback() || addr.Port() == 0 {
+		faults = append(faults, config.Fault{Key: "listen", Value: c.Listen})
 	}
 	if c.User == "" || strings.ContainsAny(c.User, ": \t\r\n") {
-		fault(".user: %q: want a name without spaces and colons", c.User)
+		faults = append(faults, config.Fault{Key: "user", Value: c.User})
 	}
 	if c.Password == (config.Secret{}) {
-		fault(".password: is not set: name a file or an environment variable")
+		faults = append(faults, config.Fault{Key: "password", Value: "", Want: "file or env beside listen"})
 	}
 	return faults
 }

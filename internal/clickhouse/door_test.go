@@ -306,16 +306,16 @@ func TestDoorConfig(t *testing.T) {
 		{clickhouse.DoorConfig{}, nil},
 		{clickhouse.DoorConfig{Listen: "127.0.0.1:8123", User: "grafana", Password: password}, nil},
 		{clickhouse.DoorConfig{Listen: "[::1]:8123", User: "grafana", Password: password}, nil},
-		{clickhouse.DoorConfig{Listen: "0.0.0.0:8123", User: "grafana", Password: password}, []string{"reached from other machines"}},
+		{clickhouse.DoorConfig{Listen: "0.0.0.0:8123", User: "grafana", Password: password}, []string{"want a loopback address"}},
 		{clickhouse.DoorConfig{Listen: ":8123", User: "grafana", Password: password}, []string{"want a loopback address"}},
 		{clickhouse.DoorConfig{Listen: "example.org:8123", User: "grafana", Password: password}, []string{"want a loopback address"}},
-		{clickhouse.DoorConfig{Listen: "127.0.0.1:0", User: "grafana", Password: password}, []string{"other than 0"}},
-		{clickhouse.DoorConfig{Listen: "127.0.0.1:8123"}, []string{"door.user", "door.password"}},
+		{clickhouse.DoorConfig{Listen: "127.0.0.1:0", User: "grafana", Password: password}, []string{"want a loopback address"}},
+		{clickhouse.DoorConfig{Listen: "127.0.0.1:8123"}, []string{"door.user: ", "door.password: "}},
 		{clickhouse.DoorConfig{User: "a b", Password: password}, []string{"door.listen: is empty", "door.user"}},
 	} {
 		cfg := clickhouse.DefaultConfig()
 		cfg.Door = tt.door
-		err := cfg.Validate()
+		err := config.Validate(&cfg)
 		if (err == nil) != (tt.want == nil) {
 			t.Errorf("%+v: got %v", tt.door, err)
 		}
@@ -325,7 +325,7 @@ func TestDoorConfig(t *testing.T) {
 			}
 		}
 		cfg.Addresses = []string{"192.0.2.1:9000"}
-		if err := cfg.Validate(); tt.door != (clickhouse.DoorConfig{}) && (err == nil || !strings.Contains(fmt.Sprint(err), "for the embedded engine")) {
+		if err := config.Validate(&cfg); tt.door != (clickhouse.DoorConfig{}) && (err == nil || !strings.Contains(fmt.Sprint(err), "for the embedded engine")) {
 			t.Errorf("%+v with a configured server: got %v", tt.door, err)
 		}
 	}

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,7 +9,7 @@ import (
 )
 
 type inner struct {
-	Size  int           `yaml:"size"`
+	Size  int           `yaml:"size" min:"0"`
 	Every time.Duration `yaml:"every"`
 	Files []string      `yaml:"files"`
 	Hosts []host        `yaml:"hosts"`
@@ -23,19 +22,8 @@ type host struct {
 }
 
 type example struct {
-	Name  string `yaml:"name"`
+	Name  string `yaml:"name" min:"1"`
 	Inner inner  `yaml:"inner"`
-}
-
-func (e *example) Validate() error {
-	var faults []error
-	if e.Name == "" {
-		faults = append(faults, errors.New("name: is empty"))
-	}
-	if e.Inner.Size < 0 {
-		faults = append(faults, errors.New("inner.size: is negative"))
-	}
-	return errors.Join(faults...)
 }
 
 func TestLoad(t *testing.T) {
@@ -51,9 +39,9 @@ func TestLoad(t *testing.T) {
 		{name: "file over defaults", yaml: "inner: {every: 3s}", want: example{Name: "d", Inner: inner{Size: 1, Every: 3 * time.Second}}},
 		{name: "set over file", yaml: "inner: {size: 2}", sets: []string{"inner.size=5", "inner.files=[a, b]", "name=x=y"}, want: example{Name: "x=y", Inner: inner{Size: 5, Files: []string{"a", "b"}}}},
 		{name: "unknown key has its line", yaml: "name: a\nnme: b\nother: c\n", errs: []string{"line 2: unknown key nme", "line 3: unknown key other"}},
-		{name: "all invalid at once", yaml: "name: \"\"\ninner: {size: -1}", errs: []string{"name: is empty", "inner.size: is negative"}},
+		{name: "all invalid at once", yaml: "name: \"\"\ninner: {size: -1}", errs: []string{"name: is empty", "inner.size: got -1, want at least 0"}},
 		{name: "set without value", sets: []string{"inner.size"}, errs: []string{"want key=value"}},
-		{name: "set of an unknown key", sets: []string{"inner.sizes=3"}, errs: []string{"--set inner.sizes=3", "unknown key sizes"}},
+		{name: "set of an unknown key", sets: []string{"inner.sizes=3"}, errs: []string{"--set inner.sizes=3", "unknown key inner.sizes"}},
 		{name: "of the wrong kind", yaml: "name: a\ninner:\n  every: 10\n  size: many\n  files: {a: b}\n", errs: []string{
 			"line 3: inner.every: got 10, want a duration such as 10s", "line 4: inner.size: got many, want a whole number", "line 5: inner.files: got a map, want a list such as [a, b]",
 		}},

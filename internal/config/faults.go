@@ -38,8 +38,8 @@ func plain(err error, dst any, b []byte, lines bool) error {
 	var faults []error
 	for _, m := range messages {
 		line := yamlLine.FindString(m)
-		if texts := known[m]; len(texts) > 0 {
-			m, known[m] = line+texts[0], texts[1:]
+		if texts := known[untyped(m)]; len(texts) > 0 {
+			m, known[untyped(m)] = line+texts[0], texts[1:]
 		} else {
 			m = withoutTypes(m)
 		}
@@ -51,9 +51,20 @@ func plain(err error, dst any, b []byte, lines bool) error {
 	return errors.Join(faults...)
 }
 
+// notFound stands in yaml's message on an unknown key, before the name of a Go type.
+const notFound = " not found in type "
+
+// untyped is a message on an unknown key without the type's name.
+func untyped(m string) string {
+	if before, _, ok := strings.Cut(m, notFound); ok {
+		return before + notFound
+	}
+	return m
+}
+
 // withoutTypes takes the types of Go's out of a message.
 func withoutTypes(m string) string {
-	if before, _, ok := strings.Cut(m, " not found in type "); ok {
+	if before, _, ok := strings.Cut(m, notFound); ok {
 		return strings.Replace(before, "field ", "unknown key ", 1)
 	}
 	if before, _, ok := strings.Cut(m, " already set in type "); ok {
@@ -73,21 +84,19 @@ func mismatches(dst any, b []byte) map[string][]string {
 	}
 	out := map[string][]string{}
 	each(&doc, reflect.TypeOf(dst), "", func(n *yaml.Node, t reflect.Type, path string) {
-		value := ""
-		if n.Kind == yaml.ScalarNode {
-			value = n.Value
-			if len(value) > 10 { // as yaml has it
-				value = value[:7] + "..."
-			}
-			value = " `" + value + "`"
+		if t == nil {
+			m := fmt.Sprintf("line %d: field %s", n.Line, n.Value) + notFound
+			out[m] = append(out[m], "unknown key "+path)
+			return
 		}
-		m := fmt.Sprintf("line %d: cannot unmarshal %s%s into %s", n.Line, n.ShortTag(), value, t)
+		m := mismatch(n, t)
 		out[m] = append(out[m], path+": "+found(n, t)+"want "+wanted(t))
 	})
 	return out
 }
 
-// each calls fn with every value of the document that has a place in t, which is dereferenced. Aliases are left out.
+// each calls fn with every value of the document that has a place in t, which is dereferenced, and with every unknown key and no type.
+// Aliases are left out.
 func each(n *yaml.Node, t reflect.Type, path string, fn func(*yaml.Node, reflect.Type, string)) {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -108,7 +117,9 @@ func each(n *yaml.Node, t reflect.Type, path string, fn func(*yaml.Node, reflect
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key := n.Content[i].Value
 			if at, ok := elementType(t, key); ok {
-				each(n.Content[i+1], at, strings.TrimPrefix(path+"."+key, "."), fn)
+				each(n.Content[i+1], at, below(path, key), fn)
+			} else {
+				fn(n.Content[i], nil, below(path, key))
 			}
 		}
 	}
@@ -120,20 +131,17 @@ func elementType(t reflect.Type, key string) (reflect.Type, bool) {
 		return t.Elem(), true
 	}
 	for f := range t.Fields() {
-		if name := keyOf(f); name != "" && name == key {
+		name, inline := keyOf(f)
+		if inline {
+			if at, ok := elementType(f.Type, key); ok {
+				return at, true
+			}
+		}
+		if name != "" && name == key {
 			return f.Type, true
 		}
 	}
 	return nil, false
-}
-
-// keyOf is a field's key, empty where it has none.
-func keyOf(f reflect.StructField) string {
-	name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-	if name == "-" {
-		return ""
-	}
-	return name
 }
 
 // found is what stands where t is wanted. What stands in the place of a map may be a secret.
@@ -146,17 +154,20 @@ func found(n *yaml.Node, t reflect.Type) string {
 	case t.Kind() == reflect.Struct || n.Kind != yaml.ScalarNode:
 		return ""
 	}
-	shown := []rune(n.Value)
-	if len(shown) > maxShown {
-		shown = append(shown[:maxShown:maxShown], '…')
-	}
-	return "got " + string(shown) + ", "
+	return "got " + cut(n.Value) + ", "
 }
 
 // wanted says what a value of the type looks like.
 func wanted(t reflect.Type) string {
-	if t == reflect.TypeFor[time.Duration]() {
+	switch t {
+	case reflect.TypeFor[time.Duration]():
 		return "a duration such as 10s"
+	case reflect.TypeFor[DurationOrOff]():
+		return "a duration such as 10s, or " + off
+	case reflect.TypeFor[CountOrOff]():
+		return "a whole number above 0, or " + off
+	case reflect.TypeFor[CountOrAuto]():
+		return "a whole number above 0, or " + auto
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
@@ -181,7 +192,7 @@ func wanted(t reflect.Type) string {
 	case reflect.Struct:
 		var keys []string
 		for f := range t.Fields() {
-			if name := keyOf(f); name != "" {
+			if name, _ := keyOf(f); name != "" {
 				keys = append(keys, name+": ...")
 			}
 		}

@@ -15,13 +15,10 @@ import (
 // maxBytes bounds a configuration file; YAML aliases cannot expand beyond what yaml/v3 itself allows.
 const maxBytes = 1 << 20
 
-// Validator is a configuration that can tell all its faults, joined with errors.Join.
-type Validator interface{ Validate() error }
-
-// Load decodes the file at path (none if empty) and then each KEY=VALUE of sets over dst, which holds the defaults, and
-// validates the result. Keys are dotted paths; values are YAML. An unknown key is an error with its line. The error
+// Load decodes the file at path (none if empty) and then each KEY=VALUE of sets over dst, a pointer to a struct that
+// holds the defaults, and validates the result (Validate). Keys are dotted paths; values are YAML. An unknown key is an error with its line. The error
 // joins every fault found.
-func Load(dst Validator, path string, sets []string) error {
+func Load(dst any, path string, sets []string) error {
 	var faults []error
 	if path != "" {
 		if err := decodeFile(dst, path); err != nil {
@@ -33,7 +30,7 @@ func Load(dst Validator, path string, sets []string) error {
 			faults = append(faults, err)
 		}
 	}
-	return errors.Join(append(faults, dst.Validate())...)
+	return errors.Join(append(faults, Validate(dst))...)
 }
 
 func decodeFile(dst any, path string) error {

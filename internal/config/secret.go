@@ -8,10 +8,18 @@ import (
 
 // Secret says where a secret is; the secret itself never stands in the configuration. The zero value is none.
 type Secret struct {
-	// File holds the secret in its first line.
+	// A file that holds the secret in its first line.
 	File string `yaml:"file,omitempty"`
-	// Env names an environment variable that holds it.
+	// The name of an environment variable that holds the secret.
 	Env string `yaml:"env,omitempty"`
+}
+
+// Faults says that both places are named.
+func (s Secret) Faults() []Fault {
+	if s.File != "" && s.Env != "" {
+		return []Fault{{"env", s.Env, "either file or env"}}
+	}
+	return nil
 }
 
 // Read returns the secret; empty for the zero value.

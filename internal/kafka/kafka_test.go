@@ -24,15 +24,15 @@ func TestValidate(t *testing.T) {
 	good := kafka.DefaultConfig()
 	good.Brokers = []string{"192.0.2.1:9092", "[2001:db8::1]:9092"}
 	good.SASL = kafka.SASL{Mechanism: "scram-sha-256", User: "darkmap", Password: config.Secret{Env: "P"}}
-	if err := good.Validate(); err != nil {
+	if err := config.Validate(&good); err != nil {
 		t.Errorf("got %v, want no fault", err)
 	}
 	bad := kafka.Config{
 		Brokers: []string{"192.0.2.1"}, TopicPrefix: "a b", Partitions: 0, ReplicationFactor: -1,
 		TLS: kafka.TLS{CertFile: "x"}, SASL: kafka.SASL{Mechanism: "kerberos"},
 	}
-	err := bad.Validate()
-	for _, want := range []string{"kafka.brokers", "kafka.topic_prefix", "kafka.partitions", "kafka.replication_factor", "kafka.tls", "kafka.sasl.mechanism"} {
+	err := config.Validate(&bad)
+	for _, want := range []string{"brokers[0]: ", "topic_prefix: ", "partitions: ", "replication_factor: ", "tls.key_file: ", "tls.enabled: ", "sasl.mechanism: "} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want a fault of %s", err, want)
 		}

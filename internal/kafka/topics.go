@@ -151,7 +151,7 @@ func (c Config) applyTopic(ctx context.Context, adm *kadm.Client, t schemas.Topi
 
 // create reports false where someone else was faster.
 func (c Config) create(ctx context.Context, adm *kadm.Client, name string, w wanted) (bool, error) {
-	factor := c.ReplicationFactor
+	factor := int16(c.ReplicationFactor)
 	if factor == 0 {
 		factor = -1
 		if c.embedded {

@@ -31,6 +31,9 @@ type LostTransformer interface {
 	Lost(rec *kgo.Record, l Lost, emit func(*kgo.Record)) error
 }
 
+// DefaultDrain bounds what a stage that is told to end still has to write.
+const DefaultDrain = 10 * time.Second
+
 // TransformConfig says what a Transform reads and writes.
 type TransformConfig struct {
 	// Stage names group and metrics; Instance is the member (SessionConfig).
@@ -39,7 +42,7 @@ type TransformConfig struct {
 	Input, Output string
 	// MaxPollRecords bounds one transaction. 0 is 10,000.
 	MaxPollRecords int
-	// Drain bounds the last transaction after the stage is told to end. 0 is 10 s.
+	// Drain bounds the last transaction after the stage is told to end. 0 is DefaultDrain.
 	Drain time.Duration
 }
 
@@ -63,7 +66,7 @@ func NewTransform(cfg Config, tc TransformConfig, t Transformer, log *slog.Logge
 		tc.MaxPollRecords = 10_000
 	}
 	if tc.Drain == 0 {
-		tc.Drain = 10 * time.Second
+		tc.Drain = DefaultDrain
 	}
 	x := &Transform{cfg: cfg, tc: tc, t: t, log: log, reg: reg, m: newTransformMetrics(reg, tc.Stage)}
 	x.ready.Set(errors.New("not started"))

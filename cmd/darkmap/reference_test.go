@@ -1,0 +1,153 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	gotoken "go/token"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/config"
+)
+
+// update writes generated documents instead of comparing them.
+var update = flag.Bool("update", false, "write generated documents")
+
+const (
+	referencePage = "../../docs/configuration.md"
+	modulePath    = "github.com/darkmap/darkmap/"
+)
+
+// TestConfigurationPage: docs/configuration.md is what the structs, their tags and their comments say. `make gen` writes it.
+func TestConfigurationPage(t *testing.T) {
+	t.Parallel()
+	want := reference(t)
+	if *update {
+		if err := os.WriteFile(referencePage, []byte(want), 0o644); err != nil { //nolint:gosec // a document
+			t.Fatal(err)
+		}
+		return
+	}
+	got, err := os.ReadFile(referencePage)
+	if err != nil || string(got) != want {
+		t.Errorf("%s is stale (%v): run `make gen`", referencePage, err)
+	}
+}
+
+const referenceHead = `# Configuration
+
+Generated from the code by ` + "`make gen`" + `: do not edit.
+
+` + "`--config FILE`" + ` names one YAML file, and ` + "`--set key=value`" + ` sets one key over it, such as ` + "`--set detect.panel.min_voters=5`" + `. An unknown key is
+an error, and so is a value that its key cannot have; the error names the key. An absent key has its default. A written 0 is a value
+where the column *allowed* permits it; what can be switched off is switched off with ` + "`off`" + `. ` + "`darkmap config check`" + ` checks a file,
+and ` + "`darkmap config print`" + ` prints all keys as they are in force.
+
+A duration is a number with its unit: ` + "`250ms`, `30s`, `5m`, `2h`" + `. Keys with [] belong to each entry of a list. A key marked with R decides
+results: a dataset is refused where it was made with another value ([interfaces.md](interfaces.md)).
+`
+
+// reference is the whole page: a table for each section.
+func reference(t *testing.T) string {
+	t.Helper()
+	comments := map[reflect.Type]map[string]string{}
+	rows := map[string]*strings.Builder{}
+	var sections []string
+	for _, k := range config.Keys(defaultConfiguration()) {
+		section := k.Name[:max(strings.LastIndexByte(k.Name, '.'), 0)]
+		if rows[section] == nil {
+			rows[section] = &strings.Builder{}
+			sections = append(sections, section)
+		}
+		if comments[k.Parent] == nil {
+			comments[k.Parent] = fieldComments(t, k.Parent)
+		}
+		meaning := comments[k.Parent][k.Field.Name]
+		if meaning == "" {
+			t.Errorf("%s has no comment", k.Name)
+		}
+		if k.Field.Tag.Get("result") == "yes" {
+			meaning += " R"
+		}
+		fmt.Fprintf(rows[section], "| `%s` | %s | %s | %s | %s |\n", k.Name, typeWord(k.Field.Type), codeSpan(k.Default()), tableCell(k.Limits.String()), tableCell(meaning))
+	}
+	page := referenceHead
+	for _, section := range sections {
+		title := "`" + section + "`"
+		if section == "" {
+			title = "At the top"
+		}
+		page += fmt.Sprintf("\n## %s\n\n| key | type | default | allowed | meaning |\n|---|---|---|---|---|\n%s", title, rows[section])
+	}
+	return page
+}
+
+// typeWord is a type in the words of the page.
+func typeWord(t reflect.Type) string {
+	switch {
+	case t == reflect.TypeFor[time.Duration](), t == reflect.TypeFor[config.DurationOrOff]():
+		return "duration"
+	case t.Kind() == reflect.Bool:
+		return "true or false"
+	case t.Kind() == reflect.String:
+		return "text"
+	case t.Kind() == reflect.Slice:
+		return "list"
+	default:
+		return "number"
+	}
+}
+
+func codeSpan(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "`" + strings.ReplaceAll(s, "|", `\|`) + "`"
+}
+
+// tableCell escapes what would end a cell of a table, or begin an element of HTML.
+func tableCell(s string) string { return strings.NewReplacer("|", `\|`, "<", "&lt;").Replace(s) }
+
+// fieldComments reads the comments of a struct's fields in the source of its package.
+func fieldComments(t *testing.T, typ reflect.Type) map[string]string {
+	t.Helper()
+	dir := filepath.Join("../..", strings.TrimPrefix(typ.PkgPath(), modulePath))
+	if !strings.HasPrefix(typ.PkgPath(), modulePath) || strings.HasSuffix(typ.PkgPath(), "cmd/darkmap") {
+		dir = "."
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	for _, path := range files {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(gotoken.NewFileSet(), path, nil, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			spec, ok := n.(*ast.TypeSpec)
+			if !ok || spec.Name.Name != typ.Name() {
+				return true
+			}
+			if s, ok := spec.Type.(*ast.StructType); ok {
+				for _, field := range s.Fields.List {
+					for _, name := range field.Names {
+						out[name.Name] = strings.Join(strings.Fields(field.Doc.Text()), " ")
+					}
+				}
+			}
+			return false
+		})
+	}
+	return out
+}

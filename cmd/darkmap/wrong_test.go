@@ -1,0 +1,230 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/darkmap/darkmap/internal/config"
+)
+
+// unfit are wrong values of the keys whose limits a section's Faults check (the tag want).
+var unfit = map[string]string{
+	"kafka.topic_prefix":           "a b",
+	"clickhouse.database":          "system",
+	"clickhouse.cluster":           "a-b",
+	"clickhouse.door.listen":       "192.0.2.1:8123",
+	"clickhouse.door.user":         "a b",
+	"ingest.rislive.collectors":    "[route-views2]",
+	"ingest.routeviews.topics":     "(",
+	"ingest.bmp.routers[].address": "192.0.2.1/24",
+	"ingest.bmp.routers[].name":    "a/b",
+	"ingest.archive.directory":     "https://192.0.2.1/",
+	"ingest.follow.collectors":     "[rrc00]",
+	"detect.beacons":               "[192.0.2.0/25]",
+	"detect.outage.label":          "a label that is far too long",
+}
+
+// needed are other keys of a list's entry, without which it would be wrong anyway.
+var needed = map[string]string{"ingest.bmp.routers[].name": "address: 192.0.2.1, ", "ingest.bmp.routers[].tables": "address: 192.0.2.1, ", "enrich.geo.files[].kind": "path: a, "}
+
+// wholeDoor is a door, of which a test makes one key wrong.
+const wholeDoor = "clickhouse.door={listen: '127.0.0.1:8123', user: a, password: {env: P}}"
+
+// TestWrongValues sets every key that has a limit to each value that breaks it, one by one: the error names that key, and beside it only
+// keys whose rules speak of it.
+func TestWrongValues(t *testing.T) {
+	t.Parallel()
+	var free []string
+	for _, k := range config.Keys(defaultConfiguration()) {
+		values := wrong(t, k)
+		if len(values) == 0 {
+			free = append(free, k.Name)
+		}
+		for _, v := range values {
+			set, want := k.Name+"="+v, k.Name
+			if list, key, ok := strings.Cut(k.Name, "[]."); ok {
+				set, want = fmt.Sprintf("%s=[{%s%s: %s}]", list, needed[k.Name], key, v), list+"[0]."+key
+			}
+			if strings.HasPrefix(k.Name, "clickhouse.door.") {
+				set = wholeDoor + "\n" + set
+			}
+			names(t, set, want)
+		}
+	}
+	t.Logf("%d keys without a limit: %s", len(free), strings.Join(free, ", "))
+}
+
+// names checks that the error of a value set names the key.
+func names(t *testing.T, set, key string) {
+	t.Helper()
+	err := config.Load(defaultConfiguration(), "", strings.Split(set, "\n"))
+	if err == nil {
+		t.Errorf("%s: no error", set)
+		return
+	}
+	found, last := false, key[strings.LastIndexByte(key, '.')+1:]
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		at, words, _ := strings.Cut(strings.TrimPrefix(line, "--set "+set+": "), ": ")
+		switch at = entry.ReplaceAllString(at, ""); {
+		case at == key:
+			found = true
+		case !strings.Contains(words, last):
+			t.Errorf("%s: %q speaks of another key", set, line)
+		}
+	}
+	if !found {
+		t.Errorf("%s: got %v, want %s named", set, err, key)
+	}
+}
+
+// entry is the index of a list's entry that is a value.
+var entry = regexp.MustCompile(`\[\d+\]$`)
+
+// wrong are values, as YAML, that break each limit of a key.
+func wrong(t *testing.T, k config.Key) []string {
+	t.Helper()
+	var values []string
+	tag := func(name string) (string, bool) { return k.Field.Tag.Lookup(name) }
+	kind := k.Field.Type.Kind()
+	for name, step := range map[string]int64{"min": -1, "max": 1} {
+		limit, ok := tag(name)
+		d, err := time.ParseDuration(limit)
+		switch {
+		case !ok:
+		case kind == reflect.String && name == "min", kind == reflect.Slice && name == "min":
+			values = append(values, map[reflect.Kind]string{reflect.String: "''", reflect.Slice: "[]"}[kind])
+		case kind == reflect.String:
+			n, _ := strconv.Atoi(limit)
+			values = append(values, strings.Repeat("x", n+1))
+		case kind == reflect.Slice:
+			n, _ := strconv.Atoi(limit)
+			values = append(values, "["+strings.Repeat("x, ", n+1)+"]")
+		case err == nil && strings.TrimLeft(limit, "0123456789") != "":
+			values = append(values, (d + time.Duration(step)).String())
+		default:
+			n, _ := strconv.ParseInt(limit, 10, 64)
+			values = append(values, strconv.FormatInt(n+step, 10))
+		}
+	}
+	if step, ok := tag("step"); ok {
+		d, _ := time.ParseDuration(step)
+		values = append(values, (d + d/2).String())
+	}
+	_, form := tag("form")
+	if _, oneOf := tag("oneof"); form || oneOf {
+		values = append(values, map[bool]string{true: "[nowhere]", false: "nowhere"}[kind == reflect.Slice])
+	}
+	if _, want := tag("want"); want {
+		if unfit[k.Name] == "" {
+			t.Errorf("%s: no wrong value is known", k.Name)
+		}
+		values = append(values, unfit[k.Name])
+	}
+	if s := k.Default(); s == "off" || s == "auto" || strings.HasSuffix(k.Field.Type.Name(), "OrOff") {
+		values = append(values, "0")
+	}
+	return values
+}
+
+// TestRules breaks the rules between keys: the error names the key that has to change.
+func TestRules(t *testing.T) {
+	t.Parallel()
+	for set, key := range map[string]string{
+		"kafka.tls.cert_file=a\nkafka.tls.enabled=true":                                  "kafka.tls.key_file",
+		"kafka.tls.key_file=a\nkafka.tls.enabled=true":                                   "kafka.tls.cert_file",
+		"kafka.tls.ca_file=a":                                                            "kafka.tls.enabled",
+		"kafka.sasl.user=a":                                                              "kafka.sasl.mechanism",
+		"kafka.sasl.mechanism=plain\nkafka.sasl.password.env=a":                          "kafka.sasl.user",
+		"kafka.sasl.mechanism=plain\nkafka.sasl.user=a":                                  "kafka.sasl.password",
+		"kafka.sasl={mechanism: plain, user: a, password: {file: a, env: b}}":            "kafka.sasl.password.env",
+		"clickhouse.user=a":                                                              "clickhouse.user",
+		"clickhouse.reader.user=a":                                                       "clickhouse.reader.user",
+		"clickhouse.addresses=['192.0.2.1:9000']\nclickhouse.door.listen=127.0.0.1:8123": "clickhouse.door.listen",
+		"clickhouse.door={listen: '127.0.0.1:8123', user: a}":                            "clickhouse.door.password",
+		"ingest.routeviews.brokers=[]":                                                   "ingest.routeviews.brokers",
+		"ingest.bmp.tls.cert_file=a":                                                     "ingest.bmp.tls.key_file",
+		"ingest.bmp.tls.client_ca_file=a":                                                "ingest.bmp.tls.cert_file",
+		"ingest.bmp.routers=[{address: 192.0.2.1}, {address: 192.0.2.1}]":                "ingest.bmp.routers[1].address",
+		"detect.feeds.back_within=2m":                                                    "detect.feeds.back_within",
+		"detect.panel.full_feed_out_permille=800":                                        "detect.panel.full_feed_out_permille",
+		"detect.outage.partial_low_permille=900":                                         "detect.outage.partial_low_permille",
+		"detector.panel.min_voters=5":                                                    "unknown key detector",
+	} {
+		err := config.Load(defaultConfiguration(), "", strings.Split(set, "\n"))
+		if err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("%s: got %v, want %s named", set, err, key)
+		}
+	}
+}
+
+// TestPrintLoads: what `config print` writes can be loaded, and is the same configuration.
+func TestPrintLoads(t *testing.T) {
+	t.Parallel()
+	sets := []string{
+		"detect.panel.silent_timeout=3m", "enrich.reload_interval=off", "kafka.replication_factor=3", "detect.beacons=[192.0.2.0/24]",
+		"enrich.geo.files=[/a, {path: /b, kind: whois}]", "ingest.bmp.routers=[{address: 192.0.2.1, tables: [pre]}]", "detect.outage.label=Test",
+	}
+	for _, s := range [][]string{nil, sets} {
+		first, second := defaultConfiguration(), defaultConfiguration()
+		if err := config.Load(first, "", s); err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		if err := config.Print(&b, first); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "c.yaml")
+		if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := config.Load(second, path, nil); err != nil {
+			t.Fatalf("%v in\n%s", err, b.String())
+		}
+		var again bytes.Buffer
+		if err := config.Print(&again, second); err != nil || cmp.Diff(b.String(), again.String()) != "" {
+			t.Errorf("%v, another configuration (-first +second):\n%s", err, cmp.Diff(b.String(), again.String()))
+		}
+	}
+}
+
+// TestDocumentedKeys: each key that README and docs/ name in a code span is one.
+func TestDocumentedKeys(t *testing.T) {
+	t.Parallel()
+	known := map[string]bool{}
+	for _, k := range config.Keys(defaultConfiguration()) {
+		for name := k.Name; name != ""; name = name[:max(strings.LastIndexByte(name, '.'), 0)] {
+			known[name] = true
+		}
+	}
+	span := regexp.MustCompile("`(?:--set )?'?((?:kafka|clickhouse|ingest|enrich|detect|detector|sink)(?:\\.[a-z0-9_]+)+)(?:[=:][^`]*)?'?`")
+	docs, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, path := range append(docs, "../../README.md") {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range span.FindAllStringSubmatch(string(text), -1) {
+			found++
+			if !known[m[1]] && !strings.Contains(string(text), "["+m[0]+"](../") { // a function of the code has a link
+				t.Errorf("%s names %s, which is no key", path, m[1])
+			}
+		}
+	}
+	if found < 200 {
+		t.Errorf("%d keys found: want those of configuration.md at least", found)
+	}
+}

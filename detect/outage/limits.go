@@ -1,0 +1,27 @@
+package outage
+
+import "time"
+
+// limits is a configuration as the engine uses it: it counts in whole minutes.
+type limits struct {
+	Config
+	OpenMinutes, SuspectMinutes, CloseMinutes, MergeMinutes int
+	LargeMinutes, PartialMinutes, MovedMinutes              int
+	FlapMinutes, FlapQuietMinutes, FreezeMinutes            int
+	UpdateMinutes, FlapUpdateMinutes                        int
+}
+
+// newLimits counts the minutes of c.
+func newLimits(c Config) limits {
+	minutes := func(d time.Duration) int { return int(d / time.Minute) }
+	return limits{
+		Config:      c,
+		OpenMinutes: minutes(c.OpenAfter), SuspectMinutes: minutes(c.SuspectAfter), CloseMinutes: minutes(c.CloseAfter), MergeMinutes: minutes(c.MergeWithin),
+		LargeMinutes: minutes(c.LargeAfter), PartialMinutes: minutes(c.PartialAfter), MovedMinutes: minutes(c.MovedAfter),
+		FlapMinutes: minutes(c.FlapWithin), FlapQuietMinutes: minutes(c.FlapCloseAfter), FreezeMinutes: minutes(c.FreezeLimit),
+		UpdateMinutes: minutes(c.UpdateInterval), FlapUpdateMinutes: minutes(c.FlapUpdateInterval),
+	}
+}
+
+// wholePermille is the part of a prefix's usual visibility at which a partial event ends.
+func (c *Config) wholePermille() int { return (1000 + c.PartialHighPermille) / 2 }

@@ -1,0 +1,75 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strconv"
+	"time"
+)
+
+// Fault is a value that a key must not have.
+type Fault struct {
+	// Key is relative to the section that finds the fault; Validate makes it whole.
+	Key string
+	// Value is what was found.
+	Value any
+	// Want completes "want ...". Empty takes the words of the key's tags.
+	Want string
+}
+
+// Error names the key, the value and what is wanted.
+func (f Fault) Error() string {
+	return f.Key + ": " + got(reflect.ValueOf(f.Value)) + "want " + f.Want
+}
+
+// Section is a configuration with rules that the tags of one field cannot say.
+type Section interface {
+	// Faults returns what breaks those rules, with keys relative to the section.
+	Faults() []Fault
+}
+
+// join makes one error of all faults; nil where there are none.
+func join(faults []Fault) error {
+	all := make([]error, len(faults))
+	for i, f := range faults {
+		all[i] = f
+	}
+	return errors.Join(all...)
+}
+
+// got is how a message shows the value that it is about.
+func got(v reflect.Value) string {
+	if !v.IsValid() {
+		return ""
+	}
+	if v.Kind() == reflect.String && v.Len() == 0 || v.Kind() == reflect.Slice && v.Len() == 0 {
+		return "is empty, "
+	}
+	if v.Kind() == reflect.Slice {
+		return fmt.Sprintf("has %d entries, ", v.Len())
+	}
+	return "got " + text(v) + ", "
+}
+
+// text writes a value as a message and the reference page show it.
+func text(v reflect.Value) string {
+	switch x := v.Interface().(type) {
+	case time.Duration:
+		return Duration(x)
+	case fmt.Stringer:
+		return x.String()
+	}
+	if v.Kind() == reflect.String {
+		return strconv.Quote(cut(v.String()))
+	}
+	return fmt.Sprint(v.Interface())
+}
+
+// cut shortens what is too long for a message.
+func cut(s string) string {
+	if r := []rune(s); len(r) > maxShown {
+		return string(r[:maxShown]) + "…"
+	}
+	return s
+}

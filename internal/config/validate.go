@@ -1,0 +1,45 @@
+package config
+
+import (
+	"reflect"
+	"regexp"
+)
+
+// Validate checks cfg, a pointer to a struct, and all that it holds: each field by its tags (Limits), then each Section by its own
+// rules. The error joins all faults; keys are relative to cfg.
+func Validate(cfg any) error {
+	var faults []Fault
+	words := map[string]string{}
+	root := place{value: reflect.ValueOf(cfg).Elem()}
+	walk(root, func(p place) {
+		if p.parent == nil || isSection(p.value.Type()) {
+			return
+		}
+		l := limitsOf(p.field)
+		words[p.key] = l.String()
+		if p.value.Kind() == reflect.Slice {
+			words[p.key] = l.entry()
+		}
+		faults = append(faults, l.check(p.key, p.value)...)
+	})
+	walk(root, func(p place) {
+		s, ok := p.value.Addr().Interface().(Section)
+		if !ok {
+			return
+		}
+		for _, f := range s.Faults() {
+			f.Key = below(p.key, f.Key)
+			if f.Want == "" {
+				f.Want = words[f.Key]
+			}
+			if f.Want == "" {
+				f.Want = words[lastIndex.ReplaceAllString(f.Key, "")]
+			}
+			faults = append(faults, f)
+		}
+	})
+	return join(faults)
+}
+
+// lastIndex is the index of an entry at the end of a key.
+var lastIndex = regexp.MustCompile(`\[\d+\]$`)

@@ -1,0 +1,30 @@
+package kafka
+
+// WithDataset returns the configuration of a dataset: topics, groups and transactional ids of its own. The live dataset
+// has the plain names; so has the empty one.
+func (c Config) WithDataset(name string) Config {
+	if name == LiveDataset {
+		name = ""
+	}
+	c.dataset = name
+	return c
+}
+
+// Embedded reports whether the brokers are the embedded one.
+func (c Config) Embedded() bool { return c.embedded }
+
+// prefix goes before all names.
+func (c Config) prefix() string {
+	if c.dataset == "" {
+		return c.TopicPrefix
+	}
+	return c.TopicPrefix + c.dataset + "."
+}
+
+// Topic is the full name of a topic of the registry.
+func (c Config) Topic(name string) string { return c.prefix() + name }
+
+// Group is the full name of a stage's consumer group.
+func (c Config) Group(stage string) string { return c.prefix() + groupInfix + stage }
+
+const groupInfix = "darkmap."

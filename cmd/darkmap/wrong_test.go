@@ -197,7 +197,7 @@ func TestPrintLoads(t *testing.T) {
 	}
 }
 
-// TestDocumentedKeys: each key that README and docs/ name in a code span is one.
+// TestDocumentedKeys: each key that README and docs/ name in a code span is one, and their YAML examples can be loaded.
 func TestDocumentedKeys(t *testing.T) {
 	t.Parallel()
 	known := map[string]bool{}
@@ -207,6 +207,7 @@ func TestDocumentedKeys(t *testing.T) {
 		}
 	}
 	span := regexp.MustCompile("`(?:--set )?'?((?:kafka|clickhouse|ingest|enrich|detect|detector|sink)(?:\\.[a-z0-9_]+)+)(?:[=:][^`]*)?'?`")
+	block := regexp.MustCompile("(?s)```yaml\n(.*?)```")
 	docs, err := filepath.Glob("../../docs/*.md")
 	if err != nil {
 		t.Fatal(err)
@@ -216,6 +217,15 @@ func TestDocumentedKeys(t *testing.T) {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
+		}
+		for i, m := range block.FindAllStringSubmatch(string(text), -1) {
+			file := filepath.Join(t.TempDir(), fmt.Sprint(i))
+			if err := os.WriteFile(file, []byte(m[1]), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := config.Load(defaultConfiguration(), file, nil); err != nil {
+				t.Errorf("%s: its example cannot be loaded: %v", path, err)
+			}
 		}
 		for _, m := range span.FindAllStringSubmatch(string(text), -1) {
 			found++

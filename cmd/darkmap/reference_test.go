@@ -29,7 +29,7 @@ func TestConfigurationPage(t *testing.T) {
 	t.Parallel()
 	want := reference(t)
 	if *update {
-		if err := os.WriteFile(referencePage, []byte(want), 0o644); err != nil { //nolint:gosec // a document
+		if err := os.WriteFile(referencePage, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return

@@ -73,7 +73,7 @@ func other(t *testing.T, v reflect.Value) {
 		}
 	case reflect.Slice:
 		e := reflect.New(v.Type().Elem()).Elem()
-		if p, ok := e.Addr().Interface().(*netip.Prefix); ok {
+		if p, ok := reflect.TypeAssert[*netip.Prefix](e.Addr()); ok {
 			*p = netip.MustParsePrefix("192.0.2.0/24")
 		}
 		v.Set(reflect.Append(v, e))

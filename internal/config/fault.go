@@ -9,7 +9,7 @@ import (
 )
 
 // Fault is a value that a key must not have.
-type Fault struct {
+type Fault struct { //nolint:errname // a value that sections list; as an error it is one of many that are joined
 	// Key is relative to the section that finds the fault; Validate makes it whole.
 	Key string
 	// Value is what was found.

@@ -86,7 +86,7 @@ func (l Limits) allow(v reflect.Value) bool {
 	case reflect.String:
 		return l.within(int64(len([]rune(v.String())))) && (v.Len() == 0 || l.fits(v.String()))
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		if _, ok := v.Interface().(worded); ok && v.IsZero() {
+		if _, ok := reflect.TypeAssert[worded](v); ok && v.IsZero() {
 			return true
 		}
 		return l.within(v.Int()) && (l.step == 0 || v.Int()%l.step == 0)
@@ -124,7 +124,7 @@ func (l Limits) String() string {
 			parts = append(parts, s)
 		}
 	}
-	if w, ok := reflect.Zero(l.kind).Interface().(worded); ok && len(parts) > 0 {
+	if w, ok := reflect.TypeAssert[worded](reflect.Zero(l.kind)); ok && len(parts) > 0 {
 		return strings.Join(parts, ", ") + ", or " + w.word()
 	}
 	return strings.Join(parts, ", ")

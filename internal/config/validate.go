@@ -23,7 +23,7 @@ func Validate(cfg any) error {
 		faults = append(faults, l.check(p.key, p.value)...)
 	})
 	walk(root, func(p place) {
-		s, ok := p.value.Addr().Interface().(Section)
+		s, ok := reflect.TypeAssert[Section](p.value.Addr())
 		if !ok {
 			return
 		}

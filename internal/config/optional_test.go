@@ -1,0 +1,60 @@
+package config
+
+import (
+	"bytes"
+	"testing"
+	"time"
+)
+
+type optional struct {
+	Idle  DurationOrOff `yaml:"idle" min:"1s"`
+	Floor CountOrOff    `yaml:"floor" min:"1"`
+	Count CountOrAuto   `yaml:"count" min:"1"`
+	Every time.Duration `yaml:"every" min:"1m" step:"1m"`
+}
+
+// TestOptional: what can be off is written off, printed off, and never 0.
+func TestOptional(t *testing.T) {
+	t.Parallel()
+	usual := optional{DurationOrOff(time.Hour), 5, 0, time.Minute}
+	for set, want := range map[string]optional{
+		"idle=off":   {0, 5, 0, time.Minute},
+		"idle=90s":   {DurationOrOff(90 * time.Second), 5, 0, time.Minute},
+		"floor=off":  {DurationOrOff(time.Hour), 0, 0, time.Minute},
+		"floor=7":    {DurationOrOff(time.Hour), 7, 0, time.Minute},
+		"count=auto": usual,
+		"count=3":    {DurationOrOff(time.Hour), 5, 3, time.Minute},
+	} {
+		got := usual
+		if err := Load(&got, "", []string{set}); err != nil || got != want {
+			t.Errorf("%s: got %+v, %v; want %+v", set, got, err, want)
+		}
+		var b bytes.Buffer
+		if err := Print(&b, &got); err != nil {
+			t.Fatal(err)
+		}
+		again := optional{Every: time.Second}
+		if err := Decode(&again, b.Bytes()); err != nil || again != got {
+			t.Errorf("%s: printed as\n%sthat is %+v, %v", set, b.String(), again, err)
+		}
+	}
+	for set, want := range map[string]string{
+		"idle=0":      "--set idle=0: idle: got 0, want a duration such as 10s, or off",
+		"idle=0s":     "--set idle=0s: idle: got 0s, want a duration such as 10s, or off",
+		"floor=0":     "--set floor=0: floor: got 0, want a whole number above 0, or off",
+		"floor=many":  "--set floor=many: floor: got many, want a whole number above 0, or off",
+		"count=off":   "--set count=off: count: got off, want a whole number above 0, or auto",
+		"idle=10ms":   "idle: got 10ms, want at least 1s, or off",
+		"floor=-1":    "floor: got -1, want at least 1, or off",
+		"every=90s":   "every: got 1m30s, want at least 1m, whole minutes",
+		"idle=[1, 2]": "--set idle=[1, 2]: idle: got a list, want a duration such as 10s, or off",
+	} {
+		got := usual
+		if err := Load(&got, "", []string{set}); err == nil || err.Error() != want {
+			t.Errorf("%s: got %v, want %s", set, err, want)
+		}
+	}
+	if got := (optional{}); Validate(&got) == nil {
+		t.Error("every is 0: no fault")
+	}
+}

@@ -137,7 +137,7 @@ func (c *contracts) isWord(e ast.Expr) bool {
 		return false
 	}
 	name, ok := ofDomain(tv.Type)
-	return ok && !(c.test && name == "Lane") && !c.isNamed(e)
+	return ok && (!c.test || name != "Lane") && !c.isNamed(e)
 }
 
 // ofDomain returns the name of a typed string of internal/bgp.

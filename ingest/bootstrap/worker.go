@@ -17,8 +17,8 @@ import (
 
 	"github.com/darkmap/darkmap/ingest/archive"
 	"github.com/darkmap/darkmap/ingest/stream"
-	"github.com/darkmap/darkmap/internal/retry"
 	"github.com/darkmap/darkmap/internal/config"
+	"github.com/darkmap/darkmap/internal/retry"
 	"github.com/darkmap/darkmap/internal/telemetry"
 )
 

@@ -25,8 +25,8 @@ import (
 	"github.com/darkmap/darkmap/ingest/stream/streamtest"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/bgp/wire"
-	"github.com/darkmap/darkmap/internal/mrt"
 	"github.com/darkmap/darkmap/internal/config"
+	"github.com/darkmap/darkmap/internal/mrt"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 

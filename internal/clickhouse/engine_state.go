@@ -71,8 +71,8 @@ func downError(socket string, err error) error {
 
 // The waits between an engine's end and the next start.
 const (
-	restartMin = 200 * time.Millisecond
-	restartMax = 30 * time.Second
+	shortestRestart = 200 * time.Millisecond
+	longestRestart  = 30 * time.Second
 	// healthyAfter is how long an engine has to serve so that its end counts as the first one
 	// again.
 	healthyAfter = time.Minute
@@ -85,7 +85,7 @@ type restarts struct {
 }
 
 func newRestarts() *restarts {
-	return &restarts{backoff: retry.Backoff{Min: restartMin, Max: restartMax}}
+	return &restarts{backoff: retry.Backoff{Min: shortestRestart, Max: longestRestart}}
 }
 
 // next returns how long to wait after an engine has ended that had served for so long; 0 for one

@@ -22,7 +22,7 @@ func oldStore(t *testing.T, conn driver.Conn, s clickhouse.Server, steps int) {
 		"CREATE TABLE "+s.Database+".schema_migrations (version UInt32, name String, applied_at DateTime64(3, 'UTC')) ENGINE = ReplacingMergeTree(applied_at) ORDER BY version")
 	files := fstest.MapFS{}
 	for _, name := range []string{"0001_tables", "0002_feeds", "0003_route_change_log", "0004_outage_end"}[:steps] {
-		b, err := os.ReadFile("testdata/before_epoch/" + name + ".sql") //nolint:gosec // of the test
+		b, err := os.ReadFile("testdata/before_epoch/" + name + ".sql")
 		if err != nil {
 			t.Fatal(err)
 		}

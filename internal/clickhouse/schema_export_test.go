@@ -3,7 +3,6 @@ package clickhouse
 import (
 	"context"
 	"encoding/json"
-	"io/fs"
 )
 
 // DescribeSchema describes the database of s the way that schema.json does.
@@ -23,6 +22,6 @@ func DescribeSchema(ctx context.Context, s Server) ([]byte, error) {
 
 // MigrateFrom is Migrate with other migrations, MigrationsIn renders them.
 var (
-	MigrateFrom  func(context.Context, Server, fs.FS) (Migrated, error) = migrate
-	MigrationsIn func(fs.FS, Server) ([]Migration, error)               = migrationsIn
+	MigrateFrom  = migrate
+	MigrationsIn = migrationsIn
 )

@@ -19,7 +19,7 @@ func listing(t *testing.T, path string) map[string]string {
 		if err != nil || e.IsDir() || name == "lock" {
 			return err
 		}
-		b, err := os.ReadFile(filepath.Join(path, name)) //nolint:gosec // of the test
+		b, err := os.ReadFile(filepath.Join(path, name))
 		all[name] = string(b)
 		return err
 	})

@@ -12,16 +12,16 @@ import (
 
 // The bounds of a Backoff that names none.
 const (
-	DefaultMin = 100 * time.Millisecond
-	DefaultMax = 5 * time.Second
+	ShortestWait = 100 * time.Millisecond
+	LongestWait  = 5 * time.Second
 )
 
 // Backoff waits between attempts. Its interval is Min at first, doubles with each wait, and is at most two thirds of Max;
 // a wait is drawn from half to one and a half of the interval, so that none is longer than Max. The zero value is ready to
 // use. It serves one goroutine.
 type Backoff struct {
-	Min time.Duration // 0: DefaultMin
-	Max time.Duration // 0: DefaultMax
+	Min time.Duration // 0: ShortestWait
+	Max time.Duration // 0: LongestWait
 
 	steps *backoff.ExponentialBackOff // nil before the first wait
 }
@@ -29,8 +29,8 @@ type Backoff struct {
 // Next returns how long to wait before the next attempt, for callers that wait themselves.
 func (b *Backoff) Next() time.Duration {
 	if b.steps == nil {
-		most := cmp.Or(b.Max, DefaultMax) * 2 / 3
-		b.steps = backoff.NewExponentialBackOff(backoff.WithInitialInterval(min(cmp.Or(b.Min, DefaultMin), most)),
+		most := cmp.Or(b.Max, LongestWait) * 2 / 3
+		b.steps = backoff.NewExponentialBackOff(backoff.WithInitialInterval(min(cmp.Or(b.Min, ShortestWait), most)),
 			backoff.WithMaxInterval(most), backoff.WithMultiplier(2), backoff.WithMaxElapsedTime(0))
 	}
 	return b.steps.NextBackOff()

@@ -95,9 +95,10 @@ func newStage(tb testing.TB, cfg kafka.Config, poll int) *detect.Stage {
 	return s
 }
 
+// newCounter makes a stage of counters; poll is detect.poll_max_records, 0 its default.
 func newCounter(cfg kafka.Config, instance string, poll int, of counter) (*detect.Stage, error) {
 	c := detect.DefaultConfig()
-	c.PollMaxRecords, c.BufferMaxBytes = poll, 64<<10
+	c.PollMaxRecords, c.BufferMaxBytes = cmp.Or(poll, c.PollMaxRecords), 64<<10
 	return detect.New(c, detect.Deps{Kafka: cfg, Log: kafkatest.Log(), Instance: instance, NewDetector: func() (detect.Detector, error) {
 		d := of
 		d.seen = map[string]uint32{}

@@ -23,15 +23,15 @@ const (
 
 // leaderOwes tells what the leader owes of a collector. What lies in a gap is forgotten: what answers that brings it. mu is held.
 func (m *merger) leaderOwes(f *feed, now time.Duration) debt {
-	lead, to := m.links[m.lead], &f.sides[m.lead]
+	lead, to := m.leader(), &f.sides[m.lead]
 	h := &f.sides[1-m.lead].buffer
 	for e := h.oldest(); e != nil && now-max(e.at, lead.since) > m.cfg.debtLimit(); e = h.oldest() {
 		switch {
-		case f.broken && !to.asked:
+		case f.state != feedUp && to.state == unsubscribed:
 			return debtNone
-		case to.brought < e.at:
+		case to.frameAt < e.at:
 			return debtAll
-		case f.broken || !e.v.sure:
+		case f.state != feedUp || !e.v.sure:
 			return debtNone
 		case !f.inGap(e.v.stamp):
 			return debtSome
@@ -49,7 +49,7 @@ func (m *merger) owedSince(f *feed, now time.Duration) int64 {
 			since = t
 		}
 	}
-	if f.broken && f.last != 0 {
+	if f.state != feedUp && f.last != 0 {
 		owe(f.last)
 	}
 	for n := range f.sides {
@@ -57,10 +57,8 @@ func (m *merger) owedSince(f *feed, now time.Duration) int64 {
 			owe(e.v.stamp)
 		}
 	}
-	if m.lead >= 0 && m.links[m.lead] != nil {
-		if heard := m.links[m.lead].heard; now-heard > m.cfg.SwitchAfter { // whatever is said waits somewhere
-			owe(m.start.Add(heard + m.set - m.skew - m.cfg.SwitchAfter).UnixMicro())
-		}
+	if lead := m.leader(); lead != nil && now-lead.heard > m.cfg.SwitchAfter { // whatever is said waits somewhere
+		owe(m.start.Add(lead.heard + m.set - m.skew - m.cfg.SwitchAfter).UnixMicro())
 	}
 	return since
 }
@@ -76,17 +74,14 @@ func (m *merger) followerOwes(f *feed, now time.Duration) bool {
 // holds goes out, and nothing is missing but what came too late for its peer. A leader that brings nothing of a collector is left. mu is
 // held.
 func (m *merger) replaceLead(ctx context.Context, now time.Duration) error {
-	if m.lead < 0 || m.links[1-m.lead] == nil || now-m.stood < m.cfg.debtLimit() {
-		return nil
-	}
-	lead, other := m.links[m.lead], m.links[1-m.lead]
-	if !lead.spoke || !other.spoke {
+	lead, other := m.leader(), m.follower()
+	if other == nil || !lead.delivers || !other.delivers || now-m.stood < m.cfg.debtLimit() {
 		return nil
 	}
 	most, host := debtNone, ""
 	for _, f := range m.feeds {
 		owes := m.leaderOwes(f, now)
-		if owes != debtAll && !f.broken && (!m.overlapping(f, other, m.leaderLag()) || m.followerOwes(f, now)) {
+		if owes != debtAll && f.state == feedUp && (!m.overlapping(f, other, m.leaderLag()) || m.followerOwes(f, now)) {
 			return nil
 		}
 		if owes > most || owes == most && owes > debtNone && f.host > host {
@@ -121,7 +116,7 @@ func (m *merger) expire(ctx context.Context, f *feed, now time.Duration) error {
 			s.buffer.drop(&m.pools[n])
 			m.pass(passedExpired)
 		}
-		if s.listens && s.heard < m.forgotten {
+		if s.state == subscribed && s.subscribedAt < m.forgotten {
 			s.recent.settle()
 		}
 		var lacking time.Duration // when the last was said that it has not brought
@@ -129,7 +124,7 @@ func (m *merger) expire(ctx context.Context, f *feed, now time.Duration) error {
 			lacking = e.at
 			s.ahead.dropOldest()
 		}
-		if lacking > 0 && c != nil && n != m.lead && s.listensSince(lacking-m.cfg.SwitchAfter) && s.brought < lacking {
+		if lacking > 0 && c != nil && n != m.lead && s.listensSince(lacking-m.cfg.SwitchAfter) && s.frameAt < lacking {
 			s.partial(now)
 			c.drop(fmt.Sprintf("it brings nothing of %s, the other connection does", f.host))
 		}

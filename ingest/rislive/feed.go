@@ -13,17 +13,42 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// feed is what is known of one collector. The merger's mu guards it.
+// feedState says whether messages of a collector can be written.
+type feedState uint8
+
+// The states. A feed begins suspended.
+const (
+	// feedSuspended: messages were lost, or none was written yet. The next message begins a gap.
+	// begin leads to feedUp, expire after Config.StaleTimeout to feedDown.
+	feedSuspended feedState = iota
+	// feedUp: messages are written. suspend leads to feedSuspended.
+	feedUp
+	// feedDown: as suspended, and the stream says that it is down. begin leads to feedUp.
+	feedDown
+)
+
+func (s feedState) String() string {
+	switch s {
+	case feedSuspended:
+		return "suspended"
+	case feedUp:
+		return "up"
+	case feedDown:
+		return "down"
+	}
+	return "unknown"
+}
+
+// feed is one collector's part of the merger. The merger's mu guards it.
 type feed struct {
 	collector, host string // ris/rrc00, rrc00
 	stream          *stream.Stream
 	peers           map[bgp.Peer]*peer
 	last            int64 // the latest timestamp heard, microseconds; 0 is none
-	// broken: what comes next stands after a gap; why says what broke it, lost when, since the merger's start.
-	broken bool
-	down   bool
-	why    string
-	lost   time.Duration
+	state           feedState
+	// why says why the feed is suspended or down, suspendedAt since when (since the merger's start).
+	why         string
+	suspendedAt time.Duration
 	// lacked and lackedTo are the timestamps of the earliest and the latest message that are known
 	// to be missing and lie in no gap; 0 is none.
 	lacked, lackedTo int64
@@ -35,60 +60,6 @@ type feed struct {
 	since, until, through, resumed int64
 	sides                          [2]side // by link
 }
-
-// side is what a connection has to do with a collector.
-type side struct {
-	buffer buffer             // what it brought and was not said
-	ahead  sequence[struct{}] // what was said and it has not brought
-	// asked: the subscription was sent; listens: it was acknowledged, or brought something, at heard.
-	asked, listens bool
-	heard          time.Duration
-	brought        time.Duration // when it brought anything of the collector last
-	// forgotten is the time up to which ahead has forgotten messages, for want of room; 0 is none.
-	forgotten time.Duration
-	// matched is the number (merger.frames) of the latest frame of the connection whose message was
-	// written to the stream, by whichever connection.
-	matched uint64
-	recent  recent
-	// overlaps: since whole, from when on all that it brings is known, a message of it was brought by the other one as well.
-	overlaps bool
-	whole    time.Duration
-}
-
-// lose forgets a connection. What was said stays known, for it may come again soon after; and that there is what only this
-// connection brought.
-func (s *side) lose(p *pool) {
-	s.buffer.strip(p)
-	s.recent.end()
-	s.asked, s.listens, s.overlaps, s.brought = false, false, false, 0
-}
-
-// take notes that the connection has brought, as the frame with that number, a message that was
-// written before. It reports false if the message was not written.
-func (s *side) take(key, frame uint64) bool {
-	_, ok := s.ahead.take(key)
-	if ok {
-		s.recent.note(key)
-		s.matched = frame
-	}
-	return ok
-}
-
-// remember notes that a message was written that the connection has not brought. It keeps the latest
-// most of them.
-func (s *side) remember(key uint64, now time.Duration, most int) {
-	if len(s.ahead.list) >= most {
-		s.forgotten = s.ahead.oldest().at
-		s.ahead.dropOldest()
-	}
-	s.ahead.push(key, now, struct{}{})
-}
-
-// listensSince tells whether the connection was subscribed to the collector at t.
-func (s *side) listensSince(t time.Duration) bool { return s.listens && s.heard <= t }
-
-// partial notes that something that the connection brought was passed over: whether it overlaps with the other has to be seen anew.
-func (s *side) partial(now time.Duration) { s.overlaps, s.whole = false, now }
 
 type peer struct {
 	handle *stream.Peer
@@ -110,7 +81,10 @@ func (p *peer) handedTo(c *connection) int64 {
 const whyStart = "no message since the start"
 
 func newFeed(s *stream.Stream, now time.Duration) *feed {
-	return &feed{collector: s.Collector(), host: s.Collector()[len(bgp.ProjectRIS)+1:], stream: s, peers: map[bgp.Peer]*peer{}, broken: true, why: whyStart, lost: now}
+	return &feed{
+		collector: s.Collector(), host: s.Collector()[len(bgp.ProjectRIS)+1:], stream: s, peers: map[bgp.Peer]*peer{},
+		state: feedSuspended, why: whyStart, suspendedAt: now,
+	}
 }
 
 // beyond is how far the answer to a gap reaches beyond the gap's end at least. Clocks differ, and
@@ -135,16 +109,16 @@ func (f *feed) begin(ctx context.Context) error {
 	if err := f.stream.Up(ctx); err != nil {
 		return err
 	}
-	f.broken, f.down = false, false
+	f.state = feedUp
 	return nil
 }
 
 // lose notes that no connection follows the feed.
 func (f *feed) lose(now time.Duration, why string) {
-	if f.broken {
+	if f.state != feedUp {
 		return
 	}
-	f.broken, f.why, f.lost = true, why, now
+	f.state, f.why, f.suspendedAt = feedSuspended, why, now
 	f.stream.Suspend()
 }
 
@@ -184,10 +158,10 @@ func (f *feed) heard(stamp int64) {
 
 // expire takes a feed down that was lost before t.
 func (f *feed) expire(ctx context.Context, t time.Duration) error {
-	if !f.broken || f.down || f.lost > t {
+	if f.state != feedSuspended || f.suspendedAt > t {
 		return nil
 	}
-	f.down = true
+	f.state = feedDown
 	return f.stream.Down(ctx, pb.DownReason_DOWN_REASON_STALE, f.why)
 }
 

@@ -40,7 +40,7 @@ func (m *merger) leads(ctx context.Context, c *connection, frame []byte) error {
 	if m.msg.Collector == "" {
 		return m.control(ctx, c, frame)
 	}
-	first := !c.spoke
+	first := !c.delivers
 	c.heardAt(m.msg.Timestamp, m.clock, m.cfg.Hold)
 	if first {
 		if err := m.resumeAll(ctx); err != nil {
@@ -48,7 +48,7 @@ func (m *merger) leads(ctx context.Context, c *connection, frame []byte) error {
 		}
 	}
 	f := m.feeds[m.msg.Collector]
-	if f == nil || !f.sides[c.n].asked { // it was given up, and perhaps taken again
+	if f == nil || f.sides[c.n].state == unsubscribed { // it was given up, and perhaps taken again
 		m.pass(passedForeign)
 		return nil
 	}
@@ -67,7 +67,7 @@ func (m *merger) leads(ctx context.Context, c *connection, frame []byte) error {
 // the message has an id. mu is held.
 func (m *merger) twice(c *connection, f *feed, key uint64, sure bool) bool {
 	s := &f.sides[c.n]
-	s.brought = c.alive
+	s.frameAt = c.alive
 	if s.take(key, m.frames) {
 		s.overlaps, c.overlap = true, c.alive
 		return true
@@ -87,7 +87,7 @@ func (m *merger) twice(c *connection, f *feed, key uint64, sure bool) bool {
 		return false
 	}
 	o.matched = max(o.matched, e.v.frame)
-	if other != nil && o.listens && e.at >= o.whole { // not from before something was passed over
+	if other != nil && o.state == subscribed && e.at >= o.completeSince { // not from before something was passed over
 		o.overlaps, other.overlap = true, c.alive
 	}
 	return false
@@ -97,7 +97,7 @@ func (m *merger) twice(c *connection, f *feed, key uint64, sure bool) bool {
 // it as well. mu is held.
 func (m *merger) unread(c *connection, frame []byte) {
 	var h wire.RISLiveHead
-	if f := m.head(frame, &h); f != nil && f.sides[c.n].asked {
+	if f := m.head(frame, &h); f != nil && f.sides[c.n].state != unsubscribed {
 		m.twice(c, f, m.key(f, h.ID, frame), len(h.ID) > 0)
 	}
 }
@@ -117,7 +117,7 @@ func (m *merger) follows(ctx context.Context, c *connection, frame []byte) error
 		f = m.feeds[m.msg.Collector]
 	}
 	c.heardAt(h.Timestamp, m.clock, m.cfg.Hold)
-	if f == nil || !f.sides[c.n].asked {
+	if f == nil || f.sides[c.n].state == unsubscribed {
 		m.pass(passedForeign)
 		return nil
 	}
@@ -133,7 +133,7 @@ func (m *merger) follows(ctx context.Context, c *connection, frame []byte) error
 // if the leader does not bring it. mu is held.
 func (m *merger) keep(c *connection, f *feed, key uint64, h bufferedFrame) {
 	s := &f.sides[c.n]
-	s.brought = c.alive
+	s.frameAt = c.alive
 	if s.take(key, m.frames) {
 		s.overlaps, c.overlap = true, c.alive
 		return
@@ -211,7 +211,7 @@ func (m *merger) key(f *feed, id, frame []byte) uint64 {
 
 // heardAt notes a message's timestamp, microseconds. One beyond the future is no measure.
 func (c *connection) heardAt(t int64, now time.Time, future time.Duration) {
-	c.heard, c.spoke = c.alive, true
+	c.heard, c.delivers = c.alive, true
 	delay := time.Duration(now.UnixMicro()-t) * time.Microsecond
 	if delay < -future {
 		return
@@ -223,7 +223,8 @@ func (c *connection) heardAt(t int64, now time.Time, future time.Duration) {
 
 // resume ends the break of a collector if the leader is subscribed to it and brings messages, and does not only accept. mu is held.
 func (m *merger) resume(ctx context.Context, f *feed) error {
-	if !f.broken || m.lead < 0 || m.links[m.lead] == nil || !m.links[m.lead].spoke || !f.sides[m.lead].listens {
+	lead := m.leader()
+	if f.state == feedUp || lead == nil || !lead.delivers || f.sides[lead.n].state != subscribed {
 		return nil
 	}
 	return m.check(f, f.begin(ctx))
@@ -241,9 +242,7 @@ func (m *merger) resumeAll(ctx context.Context) error {
 
 // listening notes that a collector's messages come on a connection from now on. mu is held.
 func (m *merger) listening(ctx context.Context, c *connection, f *feed) error {
-	if s := &f.sides[c.n]; !s.listens {
-		s.listens, s.heard, s.whole = true, c.alive, c.alive
-	}
+	f.sides[c.n].confirm(c.alive)
 	return m.resume(ctx, f)
 }
 
@@ -267,7 +266,7 @@ func (m *merger) control(ctx context.Context, c *connection, frame []byte) error
 		if err != nil {
 			return nil //nolint:nilerr // its first message will do
 		}
-		if f := m.feeds[name]; f != nil && f.sides[c.n].asked {
+		if f := m.feeds[name]; f != nil && f.sides[c.n].state != unsubscribed {
 			return m.listening(ctx, c, f)
 		}
 	case wire.RISPong, wire.RISRRCList:

@@ -16,10 +16,11 @@ func (c *connection) lag(now, period time.Duration) time.Duration {
 
 // leaderLag is the leader's. mu is held.
 func (m *merger) leaderLag() time.Duration {
-	if m.lead < 0 || m.links[m.lead] == nil {
+	lead := m.leader()
+	if lead == nil {
 		return 0
 	}
-	return m.links[m.lead].lag(m.now(), m.cfg.period())
+	return lead.lag(m.now(), m.cfg.period())
 }
 
 // checkHealth looks at the connections once a period: who leads, who is left; and forgets what is old.
@@ -97,11 +98,8 @@ func (m *merger) forgive(now time.Duration) {
 // switchLead gives the lead to the follower where the leader is behind it. A leader that is late and not known to overlap with the
 // follower keeps it for a while: what it brings soon may show that. mu is held.
 func (m *merger) switchLead(ctx context.Context, now time.Duration) error {
-	if m.lead < 0 || m.links[1-m.lead] == nil {
-		return nil
-	}
-	lead, other := m.links[m.lead], m.links[1-m.lead]
-	if !other.spoke {
+	lead, other := m.leader(), m.follower()
+	if other == nil || !other.delivers {
 		return nil
 	}
 	period := m.cfg.period()
@@ -135,7 +133,7 @@ func (m *merger) dropUseless(c *connection, now time.Duration) {
 // asked reports whether a link has subscribed to anything. mu is held.
 func (m *merger) asked(n int) bool {
 	for _, f := range m.feeds {
-		if f.sides[n].asked {
+		if f.sides[n].state != unsubscribed {
 			return true
 		}
 	}
@@ -153,8 +151,7 @@ func (m *merger) ask(n int) (hosts []string, all map[string]bool) {
 	}
 	for _, f := range m.feeds {
 		all[f.host] = true
-		if c != nil && !f.sides[n].asked {
-			f.sides[n].asked = true
+		if c != nil && f.sides[n].subscribe() {
 			hosts = append(hosts, f.host)
 		}
 	}

@@ -61,7 +61,7 @@ type connection struct {
 	// alive is when anything came last, heard a message; delay how late the last period's were, at least; -1 none came.
 	alive, heard time.Duration
 	delay, least time.Duration
-	spoke        bool          // a message came
+	delivers     bool          // a message of a collector came
 	overlap      time.Duration // when something came last that the other had brought, or brings later; 0 never
 	drop         func(why string)
 }
@@ -118,9 +118,24 @@ func (m *merger) connected(n int, origin string, drop func(why string)) {
 	m.roles()
 }
 
-func (m *merger) roles() {
-	m.metrics.roles(m.lead >= 0, m.lead >= 0 && m.links[1-m.lead] != nil)
+// leader is the connection that leads; nil if none does. mu is held.
+func (m *merger) leader() *connection {
+	if m.lead < 0 {
+		return nil
+	}
+	return m.links[m.lead]
 }
+
+// follower is the connection beside the leader; nil if there is none. mu is held.
+func (m *merger) follower() *connection {
+	if m.lead < 0 {
+		return nil
+	}
+	return m.links[1-m.lead]
+}
+
+// roles sets the metrics of the connections' roles. mu is held.
+func (m *merger) roles() { m.metrics.roles(m.leader() != nil, m.follower() != nil) }
 
 // lost notes that a link's connection has ended: the other leads, or nobody does.
 func (m *merger) lost(ctx context.Context, n int, why string) error {
@@ -150,7 +165,7 @@ func (m *merger) follow(ctx context.Context, n int, why string) error {
 	now := m.now()
 	for _, f := range m.feeds {
 		switch {
-		case c != nil && f.broken:
+		case c != nil && f.state != feedUp:
 		case c != nil && m.overlapping(f, c, late):
 			if err := m.drain(ctx, f, n); err != nil {
 				return err
@@ -183,7 +198,7 @@ func (m *merger) overlapping(f *feed, c *connection, late time.Duration) bool {
 	if s.overlaps {
 		return true
 	}
-	if !s.listens || c.overlap <= max(s.heard, s.whole)+m.cfg.SwitchAfter {
+	if s.state != subscribed || c.overlap <= max(s.subscribedAt, s.completeSince)+m.cfg.SwitchAfter {
 		return false
 	}
 	e := s.buffer.oldest()
@@ -258,7 +273,7 @@ func (m *merger) missing(ctx context.Context, f *feed, stamp int64) error {
 
 // old reports whether the message that has just come is older than the connection's subscription. mu
 // is held.
-func (m *merger) old(s *side, stamp int64) bool { return m.age(stamp) > m.at-s.heard }
+func (m *merger) old(s *side, stamp int64) bool { return m.age(stamp) > m.at-s.subscribedAt }
 
 // forgot reports whether the message that has just come is so old that it may have been written and
 // forgotten. mu is held.

@@ -18,7 +18,7 @@ type bufferedFrame struct {
 	frame uint64 // the frame's number (merger.frames)
 	// stamp is the message's timestamp, microseconds; sure says that it has an id, by which the leader's would have been known.
 	stamp int64
-	sure  bool
+	hasID bool
 }
 
 // buffer keeps a collector's frames of one connection, in order.

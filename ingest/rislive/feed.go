@@ -49,10 +49,10 @@ type feed struct {
 	// why says why the feed is suspended or down, suspendedAt since when (since the merger's start).
 	why         string
 	suspendedAt time.Duration
-	// lacked and lackedTo are the timestamps of the earliest and the latest message that are known
+	// missingFrom and missingTo are the timestamps of the earliest and the latest message that are known
 	// to be missing and lie in no gap; 0 is none.
-	lacked, lackedTo int64
-	gap              *stream.Gap // the last one
+	missingFrom, missingTo int64
+	gap                    *stream.Gap // the last one
 	// Timestamps: since is where the gap begins; until is when it was over by our clock; through is
 	// the latest message that is known to be missing in it, or since; resumed is the earliest
 	// message after the gap that is not older than through, 0 if there is none. A missing message
@@ -96,16 +96,16 @@ func (f *feed) begin(ctx context.Context) error {
 	since := f.last
 	if since == 0 {
 		since = f.stream.Since()
-	} else if f.lacked != 0 {
-		since = min(since, f.lacked)
+	} else if f.missingFrom != 0 {
+		since = min(since, f.missingFrom)
 	}
 	g, err := f.stream.BeginGap(ctx, since, f.why)
 	if err != nil {
 		return err
 	}
-	f.gap, f.since, f.until, f.through, f.resumed = g, since, g.Until+beyond.Microseconds(), max(since, f.lackedTo), 0
+	f.gap, f.since, f.until, f.through, f.resumed = g, since, g.Until+beyond.Microseconds(), max(since, f.missingTo), 0
 	g.Lacks(f.through)
-	f.lacked, f.lackedTo = 0, 0
+	f.missingFrom, f.missingTo = 0, 0
 	if err := f.stream.Up(ctx); err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (f *feed) begin(ctx context.Context) error {
 }
 
 // lose notes that no connection follows the feed.
-func (f *feed) lose(now time.Duration, why string) {
+func (f *feed) suspend(now time.Duration, why string) {
 	if f.state != feedUp {
 		return
 	}
@@ -123,15 +123,15 @@ func (f *feed) lose(now time.Duration, why string) {
 }
 
 // lack notes that a message is missing, unless a gap holds it; the gap begins where the feed goes on.
-func (f *feed) lack(stamp int64, now time.Duration, why string) {
+func (f *feed) addMissing(stamp int64, now time.Duration, why string) {
 	if f.inGap(stamp) {
 		return
 	}
-	if f.lacked == 0 || stamp < f.lacked {
-		f.lacked = stamp
+	if f.missingFrom == 0 || stamp < f.missingFrom {
+		f.missingFrom = stamp
 	}
-	f.lackedTo = max(f.lackedTo, stamp)
-	f.lose(now, why)
+	f.missingTo = max(f.missingTo, stamp)
+	f.suspend(now, why)
 }
 
 // inGap reports whether the last gap holds a missing message. If so, the gap's answer brings the
@@ -195,7 +195,7 @@ const (
 // say writes a message that a connection brought to the stream, unless its peer has sent a later
 // message that another connection brought: the older one would undo it. overtaken: of two messages
 // with one timestamp, this is the older one. The error is the stream's.
-func (f *feed) say(ctx context.Context, m *wire.RISLiveMessage, from *connection, overtaken bool) (passed, error) {
+func (f *feed) write(ctx context.Context, m *wire.RISLiveMessage, from *connection, overtaken bool) (passed, error) {
 	p := f.peers[m.Peer]
 	if p != nil && len(m.ID) > 0 && m.Timestamp == p.last && bytes.Equal(m.ID, p.id) {
 		return passedTwice, nil // the memory of written messages is too short, or our clock was set
@@ -229,11 +229,11 @@ func (f *feed) say(ctx context.Context, m *wire.RISLiveMessage, from *connection
 		p.handed, p.from, p.last = p.handedTo(from), from, m.Timestamp
 		p.id = append(p.id[:0], m.ID...)
 	}
-	return "", f.write(ctx, m, p.handle)
+	return "", f.writeLive(ctx, m, p.handle)
 }
 
 // write writes an UPDATE, a NOTIFICATION or a state.
-func (f *feed) write(ctx context.Context, m *wire.RISLiveMessage, p *stream.Peer) error {
+func (f *feed) writeLive(ctx context.Context, m *wire.RISLiveMessage, p *stream.Peer) error {
 	lane := f.stream.Live()
 	switch {
 	case m.Kind == wire.RISState && m.State == bgp.Established:

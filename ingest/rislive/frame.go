@@ -2,9 +2,7 @@ package rislive
 
 import (
 	"context"
-	"encoding/json"
 	"hash/maphash"
-	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
@@ -24,24 +22,24 @@ func (m *merger) frame(ctx context.Context, n int, frame []byte) error {
 	if n == m.lead {
 		m.metrics.leaderMessages.Inc()
 		m.metrics.leaderBytes.Add(float64(len(frame)))
-		return m.leads(ctx, c, frame)
+		return m.leaderFrame(ctx, c, frame)
 	}
 	m.metrics.followerMessages.Inc()
 	m.metrics.followerBytes.Add(float64(len(frame)))
-	return m.follows(ctx, c, frame)
+	return m.followerFrame(ctx, c, frame)
 }
 
 // leads says what the leader brings. mu is held.
-func (m *merger) leads(ctx context.Context, c *connection, frame []byte) error {
+func (m *merger) leaderFrame(ctx context.Context, c *connection, frame []byte) error {
 	if err := m.dec.Decode(frame, &m.msg); err != nil {
-		m.unread(c, frame)
+		m.matchUndecodable(c, frame)
 		return m.undecodable(ctx, c, frame, err)
 	}
 	if m.msg.Collector == "" {
-		return m.control(ctx, c, frame)
+		return m.controlFrame(ctx, c, frame)
 	}
 	first := !c.delivers
-	c.heardAt(m.msg.Timestamp, m.clock, m.cfg.Hold)
+	c.noteTimestamp(m.msg.Timestamp, m.clock, m.cfg.Hold)
 	if first {
 		if err := m.resumeAll(ctx); err != nil {
 			return err
@@ -49,30 +47,30 @@ func (m *merger) leads(ctx context.Context, c *connection, frame []byte) error {
 	}
 	f := m.feeds[m.msg.Collector]
 	if f == nil || f.sides[c.n].state == unsubscribed { // it was given up, and perhaps taken again
-		m.pass(passedForeign)
+		m.countPassed(passedForeign)
 		return nil
 	}
-	if err := m.listening(ctx, c, f); err != nil {
+	if err := m.confirm(ctx, c, f); err != nil {
 		return err
 	}
-	if m.twice(c, f, m.key(f, m.msg.ID, frame), len(m.msg.ID) > 0) {
-		m.pass(passedTwice)
+	if m.matchLeader(c, f, m.key(f, m.msg.ID, frame), len(m.msg.ID) > 0) {
+		m.countPassed(passedTwice)
 		return nil
 	}
 	s := &f.sides[c.n]
-	return m.emit(ctx, f, c.n, frame, s.ahead.oldest() != nil || m.forgot(s, m.msg.Timestamp) || m.old(s, m.msg.Timestamp))
+	return m.writeMessage(ctx, f, c.n, frame, s.ahead.oldest() != nil || m.beyondMemory(s, m.msg.Timestamp) || m.beforeSubscription(s, m.msg.Timestamp))
 }
 
-// twice notes that the leader has brought a message, and reports whether it was written already. sure:
+// twice notes that the leader has brought a message, and reports whether it was written already. hasID:
 // the message has an id. mu is held.
-func (m *merger) twice(c *connection, f *feed, key uint64, sure bool) bool {
+func (m *merger) matchLeader(c *connection, f *feed, key uint64, hasID bool) bool {
 	s := &f.sides[c.n]
 	s.frameAt = c.alive
-	if s.take(key, m.frames) {
+	if s.takeAhead(key, m.frames) {
 		s.overlaps, c.overlap = true, c.alive
 		return true
 	}
-	if sure && s.recent.repeats(key) {
+	if hasID && s.recent.repeats(key) {
 		return true
 	}
 	s.recent.note(key)
@@ -83,7 +81,7 @@ func (m *merger) twice(c *connection, f *feed, key uint64, sure bool) bool {
 	o, other := &f.sides[1-c.n], m.links[1-c.n]
 	e, ok := o.buffer.match(key, &m.pools[1-c.n])
 	if !ok {
-		o.remember(key, c.alive, m.maxAhead)
+		o.addAhead(key, c.alive, m.maxAhead)
 		return false
 	}
 	o.matched = max(o.matched, e.v.frame)
@@ -95,69 +93,69 @@ func (m *merger) twice(c *connection, f *feed, key uint64, sure bool) bool {
 
 // unread notes that the leader has brought a message that cannot be decoded, as far as its head can be read: the follower will bring
 // it as well. mu is held.
-func (m *merger) unread(c *connection, frame []byte) {
+func (m *merger) matchUndecodable(c *connection, frame []byte) {
 	var h wire.RISLiveHead
-	if f := m.head(frame, &h); f != nil && f.sides[c.n].state != unsubscribed {
-		m.twice(c, f, m.key(f, h.ID, frame), len(h.ID) > 0)
+	if f := m.scanHead(frame, &h); f != nil && f.sides[c.n].state != unsubscribed {
+		m.matchLeader(c, f, m.key(f, h.ID, frame), len(h.ID) > 0)
 	}
 }
 
 // follows holds what the leader has not brought. mu is held.
-func (m *merger) follows(ctx context.Context, c *connection, frame []byte) error {
+func (m *merger) followerFrame(ctx context.Context, c *connection, frame []byte) error {
 	var h wire.RISLiveHead
-	f := m.head(frame, &h)
+	f := m.scanHead(frame, &h)
 	if h.Host == nil { // what else there is, is rare
 		if err := m.dec.Decode(frame, &m.msg); err != nil {
 			return m.undecodable(ctx, c, frame, err)
 		}
 		if m.msg.Collector == "" {
-			return m.control(ctx, c, frame)
+			return m.controlFrame(ctx, c, frame)
 		}
 		h.Timestamp, h.ID = m.msg.Timestamp, m.msg.ID
 		f = m.feeds[m.msg.Collector]
 	}
-	c.heardAt(h.Timestamp, m.clock, m.cfg.Hold)
+	c.noteTimestamp(h.Timestamp, m.clock, m.cfg.Hold)
 	if f == nil || f.sides[c.n].state == unsubscribed {
-		m.pass(passedForeign)
+		m.countPassed(passedForeign)
 		return nil
 	}
-	if err := m.listening(ctx, c, f); err != nil {
+	if err := m.confirm(ctx, c, f); err != nil {
 		return err
 	}
-	m.keep(c, f, m.key(f, h.ID, frame), bufferedFrame{data: frame, frame: m.frames, stamp: h.Timestamp, sure: len(h.ID) > 0})
+	m.bufferFrame(c, f, m.key(f, h.ID, frame), bufferedFrame{data: frame, frame: m.frames, stamp: h.Timestamp, hasID: len(h.ID) > 0})
 	return nil
 }
 
 // keep holds a message that the follower has brought, unless it was written. A message that may have
 // been written and forgotten is held without its data: it is never written from here, and it is missing
 // if the leader does not bring it. mu is held.
-func (m *merger) keep(c *connection, f *feed, key uint64, h bufferedFrame) {
+func (m *merger) bufferFrame(c *connection, f *feed, key uint64, h bufferedFrame) {
 	s := &f.sides[c.n]
 	s.frameAt = c.alive
-	if s.take(key, m.frames) {
+	if s.takeAhead(key, m.frames) {
 		s.overlaps, c.overlap = true, c.alive
 		return
 	}
-	old, known := m.old(s, h.stamp), s.buffer.find(key)
-	forgot := m.forgot(s, h.stamp) || old && s.recent.full()
+	old, known := m.beforeSubscription(s, h.stamp), s.buffer.find(key)
+	forgot := m.beyondMemory(s, h.stamp) || old && s.recent.full()
 	switch {
-	case h.sure && (known == nil || known.v.data != nil) && s.recent.repeats(key):
-		m.pass(passedTwice)
+	case h.hasID && (known == nil || known.v.data != nil) && s.recent.repeats(key):
+		m.countPassed(passedTwice)
 		return
-	case !h.sure && (forgot || old): // without an id it cannot be told apart
-		s.partial(c.alive)
-		m.pass(passedLate)
+	case !h.hasID && (forgot || old): // without an id it cannot be told apart
+		s.restartOverlap(c.alive)
+		m.countPassed(passedLate)
 		return
 	case forgot:
 		h.data = nil
 	}
 	s.recent.note(key)
 	s.buffer.push(key, c.alive, h, &m.pools[c.n])
-	m.makeRoom(c.n)
+	m.evict(c.n)
 }
 
 // makeRoom forgets, where too much is held, the oldest data of the collector that has most; the leader may bring it yet. mu is held.
-func (m *merger) makeRoom(n int) {
+func (m *merger) evict(n int) {
 	for m.pools[n].bytes > m.cfg.HoldBytes {
 		var most *feed
 		for _, f := range m.feeds {
@@ -169,14 +167,14 @@ func (m *merger) makeRoom(n int) {
 		if h.shed(&m.pools[n]) {
 			continue
 		}
-		most.lack(h.oldest().v.stamp, m.now(), "more is missing than can be remembered")
+		most.addMissing(h.oldest().v.stamp, m.now(), "more is missing than can be remembered")
 		h.drop(&m.pools[n])
-		m.pass(passedExpired)
+		m.countPassed(passedExpired)
 	}
 }
 
 // head finds a frame's head and feed; the head has no host where that cannot be done without decoding. mu is held.
-func (m *merger) head(frame []byte, h *wire.RISLiveHead) *feed {
+func (m *merger) scanHead(frame []byte, h *wire.RISLiveHead) *feed {
 	if !wire.ScanRISLive(frame, h) {
 		h.Host = nil
 		return nil
@@ -207,71 +205,4 @@ func (m *merger) key(f *feed, id, frame []byte) uint64 {
 	_, _ = h.WriteString(f.host) // it never fails
 	_, _ = h.Write(id)
 	return h.Sum64()
-}
-
-// heardAt notes a message's timestamp, microseconds. One beyond the future is no measure.
-func (c *connection) heardAt(t int64, now time.Time, future time.Duration) {
-	c.heard, c.delivers = c.alive, true
-	delay := time.Duration(now.UnixMicro()-t) * time.Microsecond
-	if delay < -future {
-		return
-	}
-	if delay = max(delay, 0); c.least < 0 || delay < c.least {
-		c.least = delay
-	}
-}
-
-// resume ends the break of a collector if the leader is subscribed to it and brings messages, and does not only accept. mu is held.
-func (m *merger) resume(ctx context.Context, f *feed) error {
-	lead := m.leader()
-	if f.state == feedUp || lead == nil || !lead.delivers || f.sides[lead.n].state != subscribed {
-		return nil
-	}
-	return m.check(f, f.begin(ctx))
-}
-
-// resumeAll ends the breaks of all collectors. mu is held.
-func (m *merger) resumeAll(ctx context.Context) error {
-	for _, f := range m.feeds {
-		if err := m.resume(ctx, f); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// listening notes that a collector's messages come on a connection from now on. mu is held.
-func (m *merger) listening(ctx context.Context, c *connection, f *feed) error {
-	f.sides[c.n].confirm(c.alive)
-	return m.resume(ctx, f)
-}
-
-// control takes what is no message of a collector. mu is held.
-func (m *merger) control(ctx context.Context, c *connection, frame []byte) error {
-	switch m.msg.Kind {
-	case wire.RISError:
-		m.limited.Warn("RIS Live says that something is wrong", "address", c.origin, "message", short(m.msg.Text))
-	case wire.RISSubscribeOK:
-		var ack struct {
-			Data struct {
-				Subscription struct {
-					Host string `json:"host"`
-				} `json:"subscription"`
-			} `json:"data"`
-		}
-		if err := json.Unmarshal(frame, &ack); err != nil {
-			return nil //nolint:nilerr // its first message will do
-		}
-		name, err := canonical(ack.Data.Subscription.Host)
-		if err != nil {
-			return nil //nolint:nilerr // its first message will do
-		}
-		if f := m.feeds[name]; f != nil && f.sides[c.n].state != unsubscribed {
-			return m.listening(ctx, c, f)
-		}
-	case wire.RISPong, wire.RISRRCList:
-	default:
-		m.pass(passedOther)
-	}
-	return nil
 }

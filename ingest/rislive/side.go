@@ -46,7 +46,7 @@ type side struct {
 
 // lose forgets a connection. What was said stays known, for it may come again soon after; and that there is what only this
 // connection brought.
-func (s *side) lose(p *pool) {
+func (s *side) disconnect(p *pool) {
 	s.buffer.strip(p)
 	s.recent.end()
 	s.state, s.overlaps, s.frameAt = unsubscribed, false, 0
@@ -54,7 +54,7 @@ func (s *side) lose(p *pool) {
 
 // take notes that the connection has brought, as the frame with that number, a message that was
 // written before. It reports false if the message was not written.
-func (s *side) take(key, frame uint64) bool {
+func (s *side) takeAhead(key, frame uint64) bool {
 	_, ok := s.ahead.take(key)
 	if ok {
 		s.recent.note(key)
@@ -65,7 +65,7 @@ func (s *side) take(key, frame uint64) bool {
 
 // remember notes that a message was written that the connection has not brought. It keeps the latest
 // most of them.
-func (s *side) remember(key uint64, now time.Duration, most int) {
+func (s *side) addAhead(key uint64, now time.Duration, most int) {
 	if len(s.ahead.list) >= most {
 		s.forgotten = s.ahead.oldest().at
 		s.ahead.dropOldest()
@@ -74,10 +74,12 @@ func (s *side) remember(key uint64, now time.Duration, most int) {
 }
 
 // listensSince tells whether the connection was subscribed to the collector at t.
-func (s *side) listensSince(t time.Duration) bool { return s.state == subscribed && s.subscribedAt <= t }
+func (s *side) subscribedSince(t time.Duration) bool {
+	return s.state == subscribed && s.subscribedAt <= t
+}
 
 // partial notes that something that the connection brought was passed over: whether it overlaps with the other has to be seen anew.
-func (s *side) partial(now time.Duration) { s.overlaps, s.completeSince = false, now }
+func (s *side) restartOverlap(now time.Duration) { s.overlaps, s.completeSince = false, now }
 
 // subscribe notes that the subscription is sent. It reports false if it was sent before.
 func (s *side) subscribe() bool {

@@ -1,0 +1,72 @@
+package rislive
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/darkmap/darkmap/internal/bgp/wire"
+)
+
+// asked reports whether a link has subscribed to anything. mu is held.
+func (m *merger) subscribesAny(n int) bool {
+	for _, f := range m.feeds {
+		if f.sides[n].state != unsubscribed {
+			return true
+		}
+	}
+	return false
+}
+
+// ask returns the hosts that link n has yet to subscribe to, and notes that it does; all are those that it may have.
+func (m *merger) ask(n int) (hosts []string, all map[string]bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all = map[string]bool{}
+	c := m.links[n]
+	if c != nil && !m.subscribesAny(n) {
+		c.heard = m.now() // nothing could come before
+	}
+	for _, f := range m.feeds {
+		all[f.host] = true
+		if c != nil && f.sides[n].subscribe() {
+			hosts = append(hosts, f.host)
+		}
+	}
+	return hosts, all
+}
+
+// listening notes that a collector's messages come on a connection from now on. mu is held.
+func (m *merger) confirm(ctx context.Context, c *connection, f *feed) error {
+	f.sides[c.n].confirm(c.alive)
+	return m.resume(ctx, f)
+}
+
+// control takes what is no message of a collector. mu is held.
+func (m *merger) controlFrame(ctx context.Context, c *connection, frame []byte) error {
+	switch m.msg.Kind {
+	case wire.RISError:
+		m.limited.Warn("RIS Live says that something is wrong", "address", c.origin, "message", short(m.msg.Text))
+	case wire.RISSubscribeOK:
+		var ack struct {
+			Data struct {
+				Subscription struct {
+					Host string `json:"host"`
+				} `json:"subscription"`
+			} `json:"data"`
+		}
+		if err := json.Unmarshal(frame, &ack); err != nil {
+			return nil //nolint:nilerr // its first message will do
+		}
+		name, err := canonical(ack.Data.Subscription.Host)
+		if err != nil {
+			return nil //nolint:nilerr // its first message will do
+		}
+		if f := m.feeds[name]; f != nil && f.sides[c.n].state != unsubscribed {
+			return m.confirm(ctx, c, f)
+		}
+	case wire.RISPong, wire.RISRRCList:
+	default:
+		m.countPassed(passedOther)
+	}
+	return nil
+}

@@ -18,8 +18,8 @@ type feedState uint8
 
 // The states. A feed begins suspended.
 const (
-	// feedSuspended: messages were lost, or none was written yet. The next message begins a gap.
-	// begin leads to feedUp, expire after Config.StaleTimeout to feedDown.
+	// feedSuspended: messages were lost, or none was written yet. begin writes the gap and leads to
+	// feedUp; expire leads to feedDown after Config.StaleTimeout.
 	feedSuspended feedState = iota
 	// feedUp: messages are written. suspend leads to feedSuspended.
 	feedUp
@@ -44,40 +44,42 @@ type feed struct {
 	collector, host string // ris/rrc00, rrc00
 	stream          *stream.Stream
 	peers           map[bgp.Peer]*peer
-	last            int64 // the latest timestamp heard, microseconds; 0 is none
+	sides           [2]side // by link
 	state           feedState
-	// why says why the feed is suspended or down, suspendedAt since when (since the merger's start).
-	why         string
-	suspendedAt time.Duration
-	// missingFrom and missingTo are the timestamps of the earliest and the latest message that are known
-	// to be missing and lie in no gap; 0 is none.
-	missingFrom, missingTo int64
-	gap                    *stream.Gap // the last one
-	// Timestamps: since is where the gap begins; until is when it was over by our clock; through is
-	// the latest message that is known to be missing in it, or since; resumed is the earliest
-	// message after the gap that is not older than through, 0 if there is none. A missing message
-	// lies in the gap if it is not before since, not after until, and before resumed.
-	since, until, through, resumed int64
-	sides                          [2]side // by link
+	why             string        // why the feed is suspended or down
+	suspendedAt     time.Duration // when it was suspended, since the merger's start
+	// Timestamps, microseconds, of messages; 0 is none.
+	last        int64 // the latest that came
+	missingFrom int64 // the earliest that is known to be missing and lies in no gap
+	missingTo   int64 // the latest such
+	// The last gap, nil if none. A missing message lies in it if its timestamp is not before since, not
+	// after until, and before resumed.
+	gap     *stream.Gap
+	since   int64 // the gap's begin
+	until   int64 // when the gap was over by our clock
+	through int64 // the latest message known to be missing in the gap, or since
+	resumed int64 // the earliest message after the gap that is not older than through; 0 is none
 }
 
+// peer is a peer of the collector. Timestamps are microseconds.
 type peer struct {
-	handle *stream.Peer
-	last   int64  // timestamp of the last message said, microseconds
-	id     []byte // its id; empty if it has none
-	from   *connection
-	handed int64 // timestamp of the last message that another connection than from said
+	handle    *stream.Peer
+	last      int64       // the timestamp of the last message written
+	id        []byte      // its id; empty if it has none
+	from      *connection // the connection that brought it
+	otherLast int64       // the timestamp of the last message written that another connection brought
 }
 
-// handedTo is up to when another connection than c has said what the peer says.
-func (p *peer) handedTo(c *connection) int64 {
+// lastOfOthers is the timestamp of the peer's last message written that another connection than c
+// brought.
+func (p *peer) lastOfOthers(c *connection) int64 {
 	if p.from == c {
-		return p.handed
+		return p.otherLast
 	}
 	return p.last
 }
 
-// whyStart is why a feed is broken to begin with.
+// whyStart is why a feed is suspended to begin with.
 const whyStart = "no message since the start"
 
 func newFeed(s *stream.Stream, now time.Duration) *feed {
@@ -87,11 +89,11 @@ func newFeed(s *stream.Stream, now time.Duration) *feed {
 	}
 }
 
-// beyond is how far the answer to a gap reaches beyond the gap's end at least. Clocks differ, and
-// bootstrap.Config.Overlap is a minute.
-const beyond = time.Second
+// gapOverlap is how far the answer to a gap reaches beyond the gap's end at least. Clocks differ; backfill
+// asks for a minute.
+const gapOverlap = time.Second
 
-// begin ends a feed's break: the gap, then the stream is up.
+// begin writes the gap of a feed that is suspended or down, and takes it up.
 func (f *feed) begin(ctx context.Context) error {
 	since := f.last
 	if since == 0 {
@@ -103,7 +105,7 @@ func (f *feed) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f.gap, f.since, f.until, f.through, f.resumed = g, since, g.Until+beyond.Microseconds(), max(since, f.missingTo), 0
+	f.gap, f.since, f.until, f.through, f.resumed = g, since, g.Until+gapOverlap.Microseconds(), max(since, f.missingTo), 0
 	g.Lacks(f.through)
 	f.missingFrom, f.missingTo = 0, 0
 	if err := f.stream.Up(ctx); err != nil {
@@ -113,7 +115,7 @@ func (f *feed) begin(ctx context.Context) error {
 	return nil
 }
 
-// lose notes that no connection follows the feed.
+// suspend ends writing. It has no effect unless the feed is up.
 func (f *feed) suspend(now time.Duration, why string) {
 	if f.state != feedUp {
 		return
@@ -122,7 +124,8 @@ func (f *feed) suspend(now time.Duration, why string) {
 	f.stream.Suspend()
 }
 
-// lack notes that a message is missing, unless a gap holds it; the gap begins where the feed goes on.
+// addMissing notes that a message with that timestamp is missing, and suspends the feed, unless the last
+// gap holds the message.
 func (f *feed) addMissing(stamp int64, now time.Duration, why string) {
 	if f.inGap(stamp) {
 		return
@@ -148,7 +151,7 @@ func (f *feed) inGap(stamp int64) bool {
 	return true
 }
 
-// heard notes the timestamp of a message that was said, or says nothing.
+// heard notes the timestamp of a message that came, written or not.
 func (f *feed) heard(stamp int64) {
 	f.last = max(f.last, stamp)
 	if stamp >= f.through && (f.resumed == 0 || stamp < f.resumed) {
@@ -156,7 +159,7 @@ func (f *feed) heard(stamp int64) {
 	}
 }
 
-// expire takes a feed down that was lost before t.
+// expire takes a feed down that was suspended before t.
 func (f *feed) expire(ctx context.Context, t time.Duration) error {
 	if f.state != feedSuspended || f.suspendedAt > t {
 		return nil
@@ -165,7 +168,7 @@ func (f *feed) expire(ctx context.Context, t time.Duration) error {
 	return f.stream.Down(ctx, pb.DownReason_DOWN_REASON_STALE, f.why)
 }
 
-// newPeer begins to know a peer.
+// newPeer adds a peer.
 func (f *feed) newPeer(p bgp.Peer) (*peer, error) {
 	handle, err := f.stream.Peer(p, netip.Addr{})
 	if err != nil {
@@ -176,7 +179,7 @@ func (f *feed) newPeer(p bgp.Peer) (*peer, error) {
 	return known, nil
 }
 
-// passed is why a message says nothing for the stream, of a small closed set; empty where it was said.
+// passed is why a message was not written; empty if it was. It is a label of a metric.
 type passed string
 
 // The reasons.
@@ -192,17 +195,17 @@ const (
 	passedExpired   passed = "expired"
 )
 
-// say writes a message that a connection brought to the stream, unless its peer has sent a later
-// message that another connection brought: the older one would undo it. overtaken: of two messages
-// with one timestamp, this is the older one. The error is the stream's.
+// write writes a message that a connection brought to the stream, unless a later message of its peer
+// was written that another connection brought: the older one would undo it. overtaken says that of two
+// messages with one timestamp this is the older one. The error is the stream's.
 func (f *feed) write(ctx context.Context, m *wire.RISLiveMessage, from *connection, overtaken bool) (passed, error) {
 	p := f.peers[m.Peer]
 	if p != nil && len(m.ID) > 0 && m.Timestamp == p.last && bytes.Equal(m.ID, p.id) {
 		return passedTwice, nil // the memory of written messages is too short, or our clock was set
 	}
-	late := p != nil && (m.Timestamp < p.handedTo(from) || overtaken && m.Timestamp == p.handedTo(from))
-	believable := !f.stream.Ahead(m.Timestamp) // one that cannot be is no measure of what comes later
-	if m.Kind != wire.RISUnknown && believable && !late {
+	late := p != nil && (m.Timestamp < p.lastOfOthers(from) || overtaken && m.Timestamp == p.lastOfOthers(from))
+	plausible := !f.stream.Ahead(m.Timestamp) // a timestamp in the future is no measure of later messages
+	if m.Kind != wire.RISUnknown && plausible && !late {
 		f.heard(m.Timestamp)
 	}
 	switch {
@@ -225,14 +228,14 @@ func (f *feed) write(ctx context.Context, m *wire.RISLiveMessage, from *connecti
 			return "", err
 		}
 	}
-	if believable {
-		p.handed, p.from, p.last = p.handedTo(from), from, m.Timestamp
+	if plausible {
+		p.otherLast, p.from, p.last = p.lastOfOthers(from), from, m.Timestamp
 		p.id = append(p.id[:0], m.ID...)
 	}
 	return "", f.writeLive(ctx, m, p.handle)
 }
 
-// write writes an UPDATE, a NOTIFICATION or a state.
+// writeLive writes an UPDATE, a NOTIFICATION or a state.
 func (f *feed) writeLive(ctx context.Context, m *wire.RISLiveMessage, p *stream.Peer) error {
 	lane := f.stream.Live()
 	switch {
@@ -263,5 +266,5 @@ func notification(raw []byte) string {
 	return what + ": " + n.String()
 }
 
-// ended reports whether the error only means that somebody else has taken the stream.
+// ended reports whether the error says that another process has taken the stream.
 func ended(err error) bool { return errors.Is(err, stream.ErrClosed) }

@@ -29,7 +29,7 @@ func (m *merger) frame(ctx context.Context, n int, frame []byte) error {
 	return m.followerFrame(ctx, c, frame)
 }
 
-// leads says what the leader brings. mu is held.
+// leaderFrame writes the message of a frame that c, the leader, brought. mu is held.
 func (m *merger) leaderFrame(ctx context.Context, c *connection, frame []byte) error {
 	if err := m.dec.Decode(frame, &m.msg); err != nil {
 		m.matchUndecodable(c, frame)
@@ -46,7 +46,7 @@ func (m *merger) leaderFrame(ctx context.Context, c *connection, frame []byte) e
 		}
 	}
 	f := m.feeds[m.msg.Collector]
-	if f == nil || f.sides[c.n].state == unsubscribed { // it was given up, and perhaps taken again
+	if f == nil || f.sides[c.n].state == unsubscribed { // not followed any more, or followed again
 		m.countPassed(passedForeign)
 		return nil
 	}
@@ -61,8 +61,8 @@ func (m *merger) leaderFrame(ctx context.Context, c *connection, frame []byte) e
 	return m.writeMessage(ctx, f, c.n, frame, s.ahead.oldest() != nil || m.beyondMemory(s, m.msg.Timestamp) || m.beforeSubscription(s, m.msg.Timestamp))
 }
 
-// twice notes that the leader has brought a message, and reports whether it was written already. hasID:
-// the message has an id. mu is held.
+// matchLeader notes that c, the leader, has brought a message, and reports whether it was written
+// already. It drops the same message from the follower's buffer. mu is held.
 func (m *merger) matchLeader(c *connection, f *feed, key uint64, hasID bool) bool {
 	s := &f.sides[c.n]
 	s.frameAt = c.alive
@@ -91,8 +91,8 @@ func (m *merger) matchLeader(c *connection, f *feed, key uint64, hasID bool) boo
 	return false
 }
 
-// unread notes that the leader has brought a message that cannot be decoded, as far as its head can be read: the follower will bring
-// it as well. mu is held.
+// matchUndecodable calls matchLeader for a message that cannot be decoded, if its head can be read: the
+// follower will bring it as well. mu is held.
 func (m *merger) matchUndecodable(c *connection, frame []byte) {
 	var h wire.RISLiveHead
 	if f := m.scanHead(frame, &h); f != nil && f.sides[c.n].state != unsubscribed {
@@ -100,11 +100,12 @@ func (m *merger) matchUndecodable(c *connection, frame []byte) {
 	}
 }
 
-// follows holds what the leader has not brought. mu is held.
+// followerFrame buffers a frame that c, the follower, brought, if the leader has not brought its message.
+// mu is held.
 func (m *merger) followerFrame(ctx context.Context, c *connection, frame []byte) error {
 	var h wire.RISLiveHead
 	f := m.scanHead(frame, &h)
-	if h.Host == nil { // what else there is, is rare
+	if h.Host == nil { // other frames are rare
 		if err := m.dec.Decode(frame, &m.msg); err != nil {
 			return m.undecodable(ctx, c, frame, err)
 		}
@@ -126,9 +127,9 @@ func (m *merger) followerFrame(ctx context.Context, c *connection, frame []byte)
 	return nil
 }
 
-// keep holds a message that the follower has brought, unless it was written. A message that may have
-// been written and forgotten is held without its data: it is never written from here, and it is missing
-// if the leader does not bring it. mu is held.
+// bufferFrame buffers a message that c, the follower, has brought, unless it was written. A message that
+// may have been written and forgotten is buffered without its data: it is never written from here, and
+// it is missing if the leader does not bring it. mu is held.
 func (m *merger) bufferFrame(c *connection, f *feed, key uint64, h bufferedFrame) {
 	s := &f.sides[c.n]
 	s.frameAt = c.alive
@@ -154,7 +155,8 @@ func (m *merger) bufferFrame(c *connection, f *feed, key uint64, h bufferedFrame
 	m.evict(c.n)
 }
 
-// makeRoom forgets, where too much is held, the oldest data of the collector that has most; the leader may bring it yet. mu is held.
+// evict forgets data of link n's frames until at most HoldBytes are buffered: the oldest data of the
+// collector that has most. The leader may bring those messages yet. mu is held.
 func (m *merger) evict(n int) {
 	for m.pools[n].bytes > m.cfg.HoldBytes {
 		var most *feed
@@ -164,7 +166,7 @@ func (m *merger) evict(n int) {
 			}
 		}
 		h := &most.sides[n].buffer
-		if h.shed(&m.pools[n]) {
+		if h.evict(&m.pools[n]) {
 			continue
 		}
 		most.addMissing(h.oldest().v.stamp, m.now(), "more is missing than can be remembered")
@@ -173,7 +175,8 @@ func (m *merger) evict(n int) {
 	}
 }
 
-// head finds a frame's head and feed; the head has no host where that cannot be done without decoding. mu is held.
+// scanHead reads a frame's head and returns its feed, nil if it is not followed. The head has no host if
+// it can only be read by decoding the frame. mu is held.
 func (m *merger) scanHead(frame []byte, h *wire.RISLiveHead) *feed {
 	if !wire.ScanRISLive(frame, h) {
 		h.Host = nil
@@ -195,7 +198,7 @@ func (m *merger) scanHead(frame []byte, h *wire.RISLiveHead) *feed {
 	return f
 }
 
-// key recognises a message. mu is held.
+// key is the hash that both connections give a message: of host and id or, without an id, of the frame.
 func (m *merger) key(f *feed, id, frame []byte) uint64 {
 	if len(id) == 0 {
 		return maphash.Bytes(m.seed, frame)

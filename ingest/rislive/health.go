@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// period is the time between two judgements.
+// period is the time between two calls of checkHealth.
 func (c *Config) period() time.Duration { return max(c.SwitchAfter/5, time.Millisecond) }
 
-// checkHealth looks at the connections once a period: who leads, who is left; and forgets what is old.
+// checkHealth is called once a period. It replaces a leader that is late or incomplete, ends connections
+// that are of no use, and forgets messages that are older than Config.Hold.
 func (m *merger) checkHealth(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -33,7 +34,7 @@ func (m *merger) checkHealth(ctx context.Context) error {
 			m.dropUseless(c, now)
 		}
 	}
-	// After a standstill that catches up by and by: what seems to be missing may wait in a socket.
+	// After a standstill forgotten catches up slowly: messages that seem missing may wait in a socket.
 	m.forgotten = min(now-m.cfg.Hold, m.forgotten+4*m.cfg.period())
 	for _, f := range m.feeds {
 		if err := m.expire(ctx, f, now); err != nil {
@@ -48,7 +49,7 @@ func (m *merger) checkHealth(ctx context.Context) error {
 	return nil
 }
 
-// forgive does not hold it against the connections that this process stood still. mu is held.
+// allowStandstill takes a standstill of this process off the silence of the connections. mu is held.
 func (m *merger) allowStandstill(now time.Duration) {
 	stood := m.still.check(now, m.cfg.period(), m.cfg.SwitchAfter)
 	if stood == 0 {
@@ -61,8 +62,9 @@ func (m *merger) allowStandstill(now time.Duration) {
 	}
 }
 
-// switchLead gives the lead to the follower where the leader is behind it. A leader that is late and not known to overlap with the
-// follower keeps it for a while: what it brings soon may show that. mu is held.
+// replaceLate makes the follower the leader if the leader is more than SwitchAfter behind it. While no
+// message shows that the two overlap, a leader that is late but not silent may be LagLimit behind: a
+// message may come that shows it. mu is held.
 func (m *merger) replaceLate(ctx context.Context, now time.Duration) error {
 	lead, other := m.leader(), m.follower()
 	if other == nil || !other.delivers {
@@ -80,10 +82,10 @@ func (m *merger) replaceLate(ctx context.Context, now time.Duration) error {
 	return err
 }
 
-// dropUseless leaves a connection that is of no use. mu is held.
+// dropUseless ends a connection that is silent or late. mu is held.
 func (m *merger) dropUseless(c *connection, now time.Duration) {
 	lag := c.lag(now, m.cfg.period())
-	if m.cfg.Connections > 1 { // what both are late may be our clock's fault, and a new one would be as late
+	if m.cfg.Connections > 1 { // the lateness of both may be our clock's; a new connection would be as late
 		lag -= m.skew.ahead
 	}
 	switch {

@@ -5,7 +5,9 @@ import (
 	"time"
 )
 
-// follow gives the lead to a link, if it is connected: what it has brought and was not said goes out. mu is held.
+// setLeader makes link n the leader or, if it is not connected, leaves no leader. The frames that n
+// has buffered are written where its stream continues the present leader's. Elsewhere the collector is
+// suspended, with the reason why, and the frames are discarded. mu is held.
 func (m *merger) setLeader(ctx context.Context, n int, why string) error {
 	c, late := m.links[n], m.leaderLag()
 	m.lead = n
@@ -16,22 +18,20 @@ func (m *merger) setLeader(ctx context.Context, n int, why string) error {
 	}
 	now := m.now()
 	for _, f := range m.feeds {
-		switch {
-		case c != nil && f.state != feedUp:
-		case c != nil && m.overlapping(f, c, late):
+		if c != nil && f.state == feedUp && m.overlapping(f, c, late) {
 			if err := m.writeBuffer(ctx, f, n); err != nil {
 				return err
 			}
 			continue
-		default: // nobody follows it, or the two are not known to overlap
-			f.suspend(now, why)
 		}
+		f.suspend(now, why)
 		m.discard(f, n, why)
 	}
 	return m.resumeAll(ctx)
 }
 
-// giveUp forgets what the follower holds: what was not said is missing. mu is held.
+// discard empties the buffer of link n. Its messages are missing, but for those without an id. mu is
+// held.
 func (m *merger) discard(f *feed, n int, why string) {
 	h := &f.sides[n].buffer
 	for e := h.oldest(); e != nil; e = h.oldest() {
@@ -42,9 +42,10 @@ func (m *merger) discard(f *feed, n int, why string) {
 	}
 }
 
-// overlapping reports whether what the follower has brought of a collector goes on, without a hole, where the leader, which is late by
-// so much, has come to: a message of it came on both or, where it is quiet, one of another collector well after it was subscribed to. It
-// is not merely quiet where the leader owes something of it. mu is held.
+// overlapping reports whether the frames of c, the follower, continue the leader's stream of a
+// collector without a hole. late is the leader's lag. They do if a message of the collector came on both
+// connections. A quiet collector is taken to overlap if a message of any collector came on both more
+// than SwitchAfter after the subscription, and the leader has nothing overdue. mu is held.
 func (m *merger) overlapping(f *feed, c *connection, late time.Duration) bool {
 	s := &f.sides[c.n]
 	if s.overlaps {
@@ -57,7 +58,7 @@ func (m *merger) overlapping(f *feed, c *connection, late time.Duration) bool {
 	return e == nil || m.now()-e.at <= late+2*m.cfg.period()
 }
 
-// drain says what a link brought and the leader did not. mu is held.
+// writeBuffer writes the frames that link n has buffered, in their order. mu is held.
 func (m *merger) writeBuffer(ctx context.Context, f *feed, n int) error {
 	h := &f.sides[n].buffer
 	for e := h.oldest(); e != nil; e = h.oldest() {
@@ -67,14 +68,14 @@ func (m *merger) writeBuffer(ctx context.Context, f *feed, n int) error {
 		if err := m.writeBuffered(ctx, f, n, e.v); err != nil {
 			return err
 		}
-		if h.oldest() != nil { // else the feed is gone
+		if h.oldest() != nil { // nil if writing has dropped the feed
 			h.drop(&m.pools[n])
 		}
 	}
 	return nil
 }
 
-// leaderLag is the leader's. mu is held.
+// leaderLag is the leader's lag, 0 without a leader. mu is held.
 func (m *merger) leaderLag() time.Duration {
 	lead := m.leader()
 	if lead == nil {
@@ -83,7 +84,8 @@ func (m *merger) leaderLag() time.Duration {
 	return lead.lag(m.now(), m.cfg.period())
 }
 
-// resume ends the break of a collector if the leader is subscribed to it and brings messages, and does not only accept. mu is held.
+// resume begins the gap of a collector that is suspended or down, and takes it up, if the leader is
+// subscribed to it and has brought a message of any collector. mu is held.
 func (m *merger) resume(ctx context.Context, f *feed) error {
 	lead := m.leader()
 	if f.state == feedUp || lead == nil || !lead.delivers || f.sides[lead.n].state != subscribed {
@@ -92,7 +94,7 @@ func (m *merger) resume(ctx context.Context, f *feed) error {
 	return m.dropEnded(f, f.begin(ctx))
 }
 
-// resumeAll ends the breaks of all collectors. mu is held.
+// resumeAll calls resume for all collectors. mu is held.
 func (m *merger) resumeAll(ctx context.Context) error {
 	for _, f := range m.feeds {
 		if err := m.resume(ctx, f); err != nil {

@@ -12,10 +12,10 @@ import (
 	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
-// maxSpellings bounds the spellings of hosts that are remembered.
+// maxSpellings bounds merger.hosts.
 const maxSpellings = 256
 
-// merger makes one stream a collector of two connections.
+// merger merges the messages of two connections into one stream a collector.
 type merger struct {
 	cfg     *Config
 	streams *stream.Set
@@ -24,27 +24,26 @@ type merger struct {
 	limited *telemetry.Limited
 	seed    maphash.Seed
 	start   time.Time
-	// maxAhead bounds the messages of a collector that were written, that a connection has not
-	// brought, and that are remembered.
+	// maxAhead bounds side.ahead.
 	maxAhead int
 	// wall is the clock that timestamps are compared with. Unlike now it may be set.
 	wall func() time.Time
 
-	mu     sync.Mutex // below, and the order of what is said
-	feeds  map[string]*feed
+	mu     sync.Mutex       // guards all fields below, and the order of records
+	feeds  map[string]*feed // by the collector's name
 	hosts  map[string]*feed // by the spelling in frames
-	lead   int              // the link that leads, -1 none
-	frames uint64           // the number of the latest frame; all connections are counted
+	links  [2]*connection   // nil: not connected
+	lead   int              // the link that leads, which is connected; -1: none, and no link is connected
+	frames uint64           // the number of the latest frame; frames of both connections are counted
 	at     time.Duration    // when the latest frame came
-	clock  time.Time        // at, by wall
-	links  [2]*connection   // connected ones
+	clock  time.Time        // the same by wall
 	still  standstill
-	// forgotten is up to when what was said may have been forgotten.
+	skew   skew
+	// forgotten: messages that were written before it may be forgotten.
 	forgotten time.Duration
-	skew      skew
-	pools     [2]pool
+	pools     [2]pool // by link
 	dec       wire.RISLiveDecoder
-	msg       wire.RISLiveMessage
+	msg       wire.RISLiveMessage // the latest that dec has decoded
 }
 
 func newMerger(cfg *Config, set *stream.Set, log *slog.Logger, m metrics) *merger {
@@ -58,7 +57,7 @@ func newMerger(cfg *Config, set *stream.Set, log *slog.Logger, m metrics) *merge
 // now is the time since the merger's start; it never goes back.
 func (m *merger) now() time.Duration { return time.Since(m.start) }
 
-// add begins to follow a collector.
+// add begins to follow the collector of a stream.
 func (m *merger) add(s *stream.Stream) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -66,7 +65,7 @@ func (m *merger) add(s *stream.Stream) {
 	clear(m.hosts)
 }
 
-// remove ends following it and returns its stream.
+// remove ends following a collector and returns its stream; nil if it was not followed.
 func (m *merger) remove(collector string) *stream.Stream {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -78,7 +77,7 @@ func (m *merger) remove(collector string) *stream.Stream {
 	return f.stream
 }
 
-// forget drops a feed and what is held of it. mu is held.
+// forget drops a feed and its buffered frames. mu is held.
 func (m *merger) forget(f *feed) {
 	for i := range f.sides {
 		f.sides[i].buffer.clear(&m.pools[i])
@@ -87,7 +86,8 @@ func (m *merger) forget(f *feed) {
 	clear(m.hosts)
 }
 
-// connected notes that a link has connected.
+// connected notes that link n has connected to the address origin. It leads if no link leads. drop ends
+// the connection.
 func (m *merger) connected(n int, origin string, drop func(why string)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -118,7 +118,8 @@ func (m *merger) follower() *connection {
 // roles sets the metrics of the connections' roles. mu is held.
 func (m *merger) roles() { m.metrics.roles(m.leader() != nil, m.follower() != nil) }
 
-// lost notes that a link's connection has ended: the other leads, or nobody does.
+// lost notes that the connection of link n has ended. If it led, the other one leads or, if it is not
+// connected, none.
 func (m *merger) lost(ctx context.Context, n int, why string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

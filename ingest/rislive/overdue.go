@@ -6,22 +6,36 @@ import (
 	"time"
 )
 
-// A connection may be sound and yet lack one collector, or a message: the service has many servers. What the other one brings shows it.
-
-// debtLimit is how long a connection may owe what the other one has brought; by then a leader that is late as a whole is replaced for
-// that.
+// overdueAfter is how long after the one connection the other one may bring a message. A leader that is
+// late as a whole is replaced earlier (replaceLate).
 func (c *Config) overdueAfter() time.Duration { return 2 * c.SwitchAfter }
 
-// debt is what the leader has owed of a collector for longer than debtLimit.
+// overdue says which messages of a collector the follower brought more than overdueAfter ago and the
+// leader has not brought. The service has many servers: a sound connection may lack one collector or one
+// message.
 type overdue uint8
 
+// The values, in order of weight.
 const (
 	overdueNone overdue = iota
-	overdueSome         // it left something out
-	overdueAll          // it brings nothing since then
+	overdueSome         // the leader left out a message
+	overdueAll          // the leader has brought no message since
 )
 
-// leaderOwes tells what the leader owes of a collector. What lies in a gap is forgotten: what answers that brings it. mu is held.
+func (o overdue) String() string {
+	switch o {
+	case overdueNone:
+		return "none"
+	case overdueSome:
+		return "some"
+	case overdueAll:
+		return "all"
+	}
+	return "unknown"
+}
+
+// leaderOverdue says what the leader has overdue of a collector. It drops overdue messages that lie in
+// the last gap: the gap's answer brings them. mu is held.
 func (m *merger) leaderOverdue(f *feed, now time.Duration) overdue {
 	lead, to := m.leader(), &f.sides[m.lead]
 	h := &f.sides[1-m.lead].buffer
@@ -41,38 +55,40 @@ func (m *merger) leaderOverdue(f *feed, now time.Duration) overdue {
 	return overdueNone
 }
 
-// owedSince is from when on what a collector said may be missing, though nothing is known to be; 0 where all is sound. mu is held.
+// uncertainSince is the timestamp, microseconds, from which on messages of a collector may be missing
+// that lie in no gap yet; 0 if there are none. mu is held.
 func (m *merger) uncertainSince(f *feed, now time.Duration) int64 {
 	since := f.missingFrom
-	owe := func(t int64) {
+	uncertain := func(t int64) {
 		if since == 0 || t < since {
 			since = t
 		}
 	}
 	if f.state != feedUp && f.last != 0 {
-		owe(f.last)
+		uncertain(f.last)
 	}
 	for n := range f.sides {
 		if e := f.sides[n].buffer.oldest(); e != nil && e.v.hasID {
-			owe(e.v.stamp)
+			uncertain(e.v.stamp)
 		}
 	}
-	if lead := m.leader(); lead != nil && now-lead.heard > m.cfg.SwitchAfter { // whatever is said waits somewhere
-		owe(m.start.Add(lead.heard + m.skew.set - m.skew.ahead - m.cfg.SwitchAfter).UnixMicro())
+	if lead := m.leader(); lead != nil && now-lead.heard > m.cfg.SwitchAfter { // its messages wait somewhere
+		uncertain(m.start.Add(lead.heard + m.skew.set - m.skew.ahead - m.cfg.SwitchAfter).UnixMicro())
 	}
 	return since
 }
 
-// followerOwes tells whether the follower owes anything of a collector. mu is held.
+// followerOverdue reports whether the follower has a message of a collector overdue that was written.
+// mu is held.
 func (m *merger) followerOverdue(f *feed, now time.Duration) bool {
 	s := &f.sides[1-m.lead]
 	e := s.ahead.oldest()
 	return e != nil && now-e.at > m.cfg.overdueAfter() && s.subscribedSince(e.at-m.cfg.SwitchAfter)
 }
 
-// replaceLead gives the lead to the follower where the leader owes something, unless another collector would suffer: what the follower
-// holds goes out, and nothing is missing but what came too late for its peer. A leader that brings nothing of a collector is left. mu is
-// held.
+// replaceIncomplete makes the follower the leader if the leader has a message overdue, unless another
+// collector would lose messages by it. Of the buffered messages only those are missing that come too
+// late for their peer. If the leader brings nothing of a collector, its connection is ended. mu is held.
 func (m *merger) replaceIncomplete(ctx context.Context, now time.Duration) error {
 	lead, other := m.leader(), m.follower()
 	if other == nil || !lead.delivers || !other.delivers || now-m.still.ended < m.cfg.overdueAfter() {
@@ -80,12 +96,12 @@ func (m *merger) replaceIncomplete(ctx context.Context, now time.Duration) error
 	}
 	most, host := overdueNone, ""
 	for _, f := range m.feeds {
-		owes := m.leaderOverdue(f, now)
-		if owes != overdueAll && f.state == feedUp && (!m.overlapping(f, other, m.leaderLag()) || m.followerOverdue(f, now)) {
+		late := m.leaderOverdue(f, now)
+		if late != overdueAll && f.state == feedUp && (!m.overlapping(f, other, m.leaderLag()) || m.followerOverdue(f, now)) {
 			return nil
 		}
-		if owes > most || owes == most && owes > overdueNone && f.host > host {
-			most, host = owes, f.host
+		if late > most || late == most && late > overdueNone && f.host > host {
+			most, host = late, f.host
 		}
 	}
 	if most == overdueNone {
@@ -104,8 +120,9 @@ func (m *merger) replaceIncomplete(ctx context.Context, now time.Duration) error
 	return err
 }
 
-// expire forgets what one connection alone brought before forgotten, which the other one will not bring any more: what the leader did not
-// bring is missing. A follower that brings nothing of a collector is of no use to it: its connection is left. mu is held.
+// expire forgets the messages that one connection alone brought before m.forgotten: the other one will
+// not bring them any more. Those that the leader did not bring are missing. The connection of a follower
+// that brings nothing of a collector is ended. mu is held.
 func (m *merger) expire(ctx context.Context, f *feed, now time.Duration) error {
 	for n := range f.sides {
 		s, c := &f.sides[n], m.links[n]
@@ -119,12 +136,12 @@ func (m *merger) expire(ctx context.Context, f *feed, now time.Duration) error {
 		if s.state == subscribed && s.subscribedAt < m.forgotten {
 			s.recent.settle()
 		}
-		var lacking time.Duration // when the last was said that it has not brought
+		var last time.Duration // when the last of the forgotten messages was written
 		for e := s.ahead.oldest(); e != nil && e.at < m.forgotten; e = s.ahead.oldest() {
-			lacking = e.at
+			last = e.at
 			s.ahead.dropOldest()
 		}
-		if lacking > 0 && c != nil && n != m.lead && s.subscribedSince(lacking-m.cfg.SwitchAfter) && s.frameAt < lacking {
+		if last > 0 && c != nil && n != m.lead && s.subscribedSince(last-m.cfg.SwitchAfter) && s.frameAt < last {
 			s.restartOverlap(now)
 			c.drop(fmt.Sprintf("it brings nothing of %s, the other connection does", f.host))
 		}

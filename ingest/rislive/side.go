@@ -26,13 +26,13 @@ func (s sideState) String() string {
 
 // side is one connection's part of a feed.
 type side struct {
-	buffer buffer             // what it brought and was not said
-	ahead  sequence[struct{}] // what was said and it has not brought
+	buffer buffer             // frames that the connection brought and that were not written
+	ahead  sequence[struct{}] // messages that were written and that the connection has not brought
 	state  sideState
 	// subscribedAt is when the side was subscribed last; frameAt when the connection brought a
 	// message of the collector last, 0 if it brought none.
 	subscribedAt, frameAt time.Duration
-	// forgotten is the time up to which ahead has forgotten messages, for want of room; 0 is none.
+	// forgotten is when the latest message was written that ahead has evicted; 0 is none.
 	forgotten time.Duration
 	// matched is the number (merger.frames) of the latest frame of the connection whose message was
 	// written to the stream, by whichever connection.
@@ -44,15 +44,15 @@ type side struct {
 	completeSince time.Duration
 }
 
-// lose forgets a connection. What was said stays known, for it may come again soon after; and that there is what only this
-// connection brought.
+// disconnect ends the subscription. ahead stays, for the next connection may bring those messages. So do
+// the buffered frames, without their data.
 func (s *side) disconnect(p *pool) {
-	s.buffer.strip(p)
+	s.buffer.evictAll(p)
 	s.recent.end()
 	s.state, s.overlaps, s.frameAt = unsubscribed, false, 0
 }
 
-// take notes that the connection has brought, as the frame with that number, a message that was
+// takeAhead notes that the connection has brought, as the frame with that number, a message that was
 // written before. It reports false if the message was not written.
 func (s *side) takeAhead(key, frame uint64) bool {
 	_, ok := s.ahead.take(key)
@@ -63,8 +63,8 @@ func (s *side) takeAhead(key, frame uint64) bool {
 	return ok
 }
 
-// remember notes that a message was written that the connection has not brought. It keeps the latest
-// most of them.
+// addAhead notes that a message was written that the connection has not brought. The latest most of them
+// are kept.
 func (s *side) addAhead(key uint64, now time.Duration, most int) {
 	if len(s.ahead.list) >= most {
 		s.forgotten = s.ahead.oldest().at
@@ -73,12 +73,13 @@ func (s *side) addAhead(key uint64, now time.Duration, most int) {
 	s.ahead.push(key, now, struct{}{})
 }
 
-// listensSince tells whether the connection was subscribed to the collector at t.
+// subscribedSince reports whether the side has been subscribed since t.
 func (s *side) subscribedSince(t time.Duration) bool {
 	return s.state == subscribed && s.subscribedAt <= t
 }
 
-// partial notes that something that the connection brought was passed over: whether it overlaps with the other has to be seen anew.
+// restartOverlap notes that a message that the connection brought was passed over. Only messages after
+// it can show an overlap.
 func (s *side) restartOverlap(now time.Duration) { s.overlaps, s.completeSince = false, now }
 
 // subscribe notes that the subscription is sent. It reports false if it was sent before.

@@ -7,7 +7,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
 
-// asked reports whether a link has subscribed to anything. mu is held.
+// subscribesAny reports whether link n has sent a subscription. mu is held.
 func (m *merger) subscribesAny(n int) bool {
 	for _, f := range m.feeds {
 		if f.sides[n].state != unsubscribed {
@@ -17,7 +17,8 @@ func (m *merger) subscribesAny(n int) bool {
 	return false
 }
 
-// ask returns the hosts that link n has yet to subscribe to, and notes that it does; all are those that it may have.
+// ask returns the hosts that link n has to subscribe to now, and notes that it does. all are the hosts
+// that it may be subscribed to.
 func (m *merger) ask(n int) (hosts []string, all map[string]bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -35,13 +36,13 @@ func (m *merger) ask(n int) (hosts []string, all map[string]bool) {
 	return hosts, all
 }
 
-// listening notes that a collector's messages come on a connection from now on. mu is held.
+// confirm notes that a collector's messages come on c from now on. mu is held.
 func (m *merger) confirm(ctx context.Context, c *connection, f *feed) error {
 	f.sides[c.n].confirm(c.alive)
 	return m.resume(ctx, f)
 }
 
-// control takes what is no message of a collector. mu is held.
+// controlFrame takes a frame that is no message of a collector. mu is held.
 func (m *merger) controlFrame(ctx context.Context, c *connection, frame []byte) error {
 	switch m.msg.Kind {
 	case wire.RISError:

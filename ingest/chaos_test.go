@@ -18,6 +18,7 @@ import (
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/kafkatest"
 	"github.com/darkmap/darkmap/internal/rislivetest"
+	"github.com/darkmap/darkmap/internal/waittest"
 	"github.com/darkmap/darkmap/schemas"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -91,11 +92,11 @@ func TestChaos(t *testing.T) {
 		replicas[n] = kafkatest.Start(t, "ingest", k, n)
 	}
 	// The first owners.
-	eventually(t, "every collector is owned", func() bool { return len(ticking(t, k)) == len(chaosHosts) })
+	waittest.Until(t, 20*time.Second, "every collector is owned", func() bool { return len(ticking(t, k)) == len(chaosHosts) })
 	settled := time.Now()
 	t.Logf("every collector is owned after %v", settled.Sub(began).Round(time.Millisecond))
 	kills := havoc(t, k, names, replicas)
-	eventually(t, "every collector is owned", func() bool { return len(ticking(t, k)) == len(chaosHosts) })
+	waittest.Until(t, 20*time.Second, "every collector is owned", func() bool { return len(ticking(t, k)) == len(chaosHosts) })
 	stop()
 	<-played
 	for _, n := range names {

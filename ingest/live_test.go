@@ -15,6 +15,7 @@ import (
 	"github.com/darkmap/darkmap/ingest/stream/streamtest"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/kafkatest"
+	"github.com/darkmap/darkmap/internal/waittest"
 	"github.com/darkmap/darkmap/schemas"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -58,16 +59,6 @@ func start(t *testing.T, cfg ingest.Config, k kafka.Config) (l *ingest.Live, sto
 	}
 }
 
-// eventually waits for something that comes by itself.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited in vain: %s", what)
-		}
-	}
-}
-
 func updates(t *testing.T, k kafka.Config) []*pb.UpdateRecord {
 	t.Helper()
 	var out []*pb.UpdateRecord
@@ -90,7 +81,7 @@ func TestLiveRouter(t *testing.T) {
 	cfg := routersOnly(freePort(t))
 	for range 2 {
 		l, stop := start(t, cfg, k)
-		eventually(t, "all but the router", func() bool {
+		waittest.Until(t, 20*time.Second, "all but the router", func() bool {
 			return l.Ready().Error() == "bmp: no router has connected yet: waiting for lab (127.0.0.1)"
 		})
 		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", cfg.BMP.Listen)
@@ -101,11 +92,11 @@ func TestLiveRouter(t *testing.T) {
 		if _, err := conn.Write([]byte("\x03\x00\x00\x00\x10\x04\x00\x02\x00\x01r\x00\x01\x00\x01d")); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "the router", func() bool { return l.Progress().Up == 1 && l.Ready() == nil })
+		waittest.Until(t, 20*time.Second, "the router", func() bool { return l.Progress().Up == 1 && l.Ready() == nil })
 		if err := conn.Close(); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "its end", func() bool { return l.Progress().Up == 0 })
+		waittest.Until(t, 20*time.Second, "its end", func() bool { return l.Progress().Up == 0 })
 		if err := l.Live(); err != nil {
 			t.Error(err)
 		}
@@ -150,7 +141,7 @@ func TestLiveClockBack(t *testing.T) {
 	cfg := routersOnly(freePort(t))
 	cfg.FillLimit = 0
 	l, stop := start(t, cfg, k)
-	eventually(t, "all but the router", func() bool { return strings.HasPrefix(fmt.Sprint(l.Ready()), "bmp: no router has connected yet") })
+	waittest.Until(t, 20*time.Second, "all but the router", func() bool { return strings.HasPrefix(fmt.Sprint(l.Ready()), "bmp: no router has connected yet") })
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", cfg.BMP.Listen)
 	if err != nil {
 		t.Fatal(err)
@@ -159,7 +150,7 @@ func TestLiveClockBack(t *testing.T) {
 	if _, err := conn.Write([]byte("\x03\x00\x00\x00\x10\x04\x00\x02\x00\x01r\x00\x01\x00\x01d")); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the router", func() bool { return l.Progress().Up == 1 })
+	waittest.Until(t, 20*time.Second, "the router", func() bool { return l.Progress().Up == 1 })
 	stop()
 	n := 0
 	for _, r := range updates(t, k) {
@@ -181,6 +172,6 @@ func TestLiveWaitsForKafka(t *testing.T) {
 	k := kafka.DefaultConfig()
 	k.Brokers = []string{freePort(t)}
 	l, stop := start(t, routersOnly(freePort(t)), k)
-	eventually(t, "a reason", func() bool { return strings.Contains(l.Ready().Error(), "waiting for Kafka") })
+	waittest.Until(t, 20*time.Second, "a reason", func() bool { return strings.Contains(l.Ready().Error(), "waiting for Kafka") })
 	stop()
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,6 +21,7 @@ import (
 	"github.com/darkmap/darkmap/ingest/bmp"
 	"github.com/darkmap/darkmap/ingest/bmp/bmptest"
 	"github.com/darkmap/darkmap/internal/bgp/wire"
+	"github.com/darkmap/darkmap/internal/waittest"
 )
 
 var (
@@ -178,7 +180,7 @@ func TestHostile(t *testing.T) {
 	p := bmptest.Neighbour(9)
 	calm := bmptest.Dial(t, addr, quiet)
 	calm.Say(bmptest.Initiation("calm"), bmptest.PeerUp(p))
-	time.Sleep(time.Second)
+	waittest.Until(t, 10*time.Second, "the calm router's session in the log", func() bool { return logged(t, j.Log, "address="+quiet+":") })
 	idle := memory(t, pid)
 	var over atomic.Bool
 	var others sync.WaitGroup
@@ -206,10 +208,9 @@ func TestHostile(t *testing.T) {
 	if most > idle+200 && !raced {
 		t.Errorf("%d MB idle, at most %d MB: want at most 200 more", idle, most)
 	}
-	time.Sleep(time.Second)
-	if got := count(t, cfg, said)["bmp/"+quiet]; got != said {
-		t.Errorf("the calm router said %d messages, %d arrived", said, got)
-	}
+	waittest.Until(t, 20*time.Second, fmt.Sprintf("the calm router's %d messages in Kafka", said), func() bool {
+		return count(t, cfg)["bmp/"+quiet] == said
+	})
 	log, err := os.ReadFile(j.Log)
 	if err != nil {
 		t.Fatal(err)
@@ -251,21 +252,24 @@ func (a attack) run(t *testing.T, addr net.Addr, log string) {
 	if a.refused == "" {
 		return
 	}
-	found := false
-	for range 100 {
-		text, err := os.ReadFile(log)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for line := range strings.Lines(string(text)) {
-			found = found || strings.Contains(line, "address=127.0.3.") && strings.Contains(line, "reason="+a.refused+" ")
-		}
-		if found {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
+	waittest.Until(t, 10*time.Second, a.name+": a line in the log with the reason", func() bool {
+		return logged(t, log, "address=127.0.3.", "reason="+a.refused+" ")
+	})
+}
+
+// logged reports whether a line of the log holds all texts.
+func logged(t *testing.T, log string, texts ...string) bool {
+	t.Helper()
+	content, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Errorf("%s: no line in the log says so", a.name)
+	for line := range strings.Lines(string(content)) {
+		if !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(line, text) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // crowd opens many connections and keeps them: from strangers, and from configured addresses.

@@ -21,6 +21,7 @@ import (
 	"github.com/darkmap/darkmap/ingest/bmp/bmptest"
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/ingest/stream/streamtest"
+	"github.com/darkmap/darkmap/internal/waittest"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
@@ -88,29 +89,15 @@ func run(tb testing.TB, cfg bmp.Config, set *stream.Set, log *slog.Logger) (st *
 		}
 	})
 	tb.Cleanup(stop)
-	eventually(tb, func() bool { return st.Addr() != nil || len(cfg.Routers) == 0 })
+	waittest.Until(tb, 20*time.Second, "the station listens", func() bool { return st.Addr() != nil || len(cfg.Routers) == 0 })
 	return st, stop
-}
-
-func eventually(tb testing.TB, ok func() bool) {
-	tb.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	late := time.After(20 * time.Second)
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-late:
-			tb.Fatal("it did not happen")
-		}
-	}
 }
 
 // wait waits for n records of a collector and returns what they are.
 func (f *fixture) wait(collector string, n int) []string {
 	f.tb.Helper()
 	var got []string
-	eventually(f.tb, func() bool {
+	waittest.Until(f.tb, 20*time.Second, fmt.Sprintf("%d records of %s", n, collector), func() bool {
 		got = streamtest.Bodies(f.Updates.Updates(f.tb), collector, "live")
 		return len(got) >= n
 	})
@@ -310,7 +297,7 @@ func TestRefusals(t *testing.T) {
 			case !errors.Is(err, syscall.ECONNRESET):
 				t.Fatal(err)
 			}
-			eventually(t, func() bool { return f.log.count("connection refused") == 1 })
+			waittest.Until(t, 20*time.Second, "a refused connection in the log", func() bool { return f.log.count("connection refused") == 1 })
 			if got := f.log.String(); !strings.Contains(got, "reason="+tt.reason+" ") || !strings.Contains(got, tt.why) {
 				t.Errorf("got\n%s\nwant reason %s and %s", got, tt.reason, tt.why)
 			}
@@ -372,7 +359,7 @@ func TestReady(t *testing.T) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	r.Say(bmptest.Initiation("x"))
-	eventually(t, func() bool { return f.station.Ready() == nil })
+	waittest.Until(t, 20*time.Second, "ready", func() bool { return f.station.Ready() == nil })
 	other := f.dial("127.0.0.1")
 	other.Say(bmptest.Initiation("y"))
 	f.wait("bmp/edge1", 3)
@@ -382,7 +369,7 @@ func TestReady(t *testing.T) {
 		t.Errorf("%v, though edge1 is there", err)
 	}
 	other.Say(bmptest.Termination())
-	eventually(t, func() bool { return f.station.Ready() != nil })
+	waittest.Until(t, 20*time.Second, "not ready", func() bool { return f.station.Ready() != nil })
 	gone := regexp.MustCompile(`^bmp: no router is connected: edge1 \(127\.0\.0\.1\) not since \S+ \S+ UTC, 127\.0\.1\.0/24 not since \S+ \S+ UTC, 192\.0\.2\.1 never, .* and 2 more$`)
 	if err := f.station.Ready(); !gone.MatchString(err.Error()) {
 		t.Errorf("got %v, want %s", err, gone)

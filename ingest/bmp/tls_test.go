@@ -21,6 +21,7 @@ import (
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/ingest/stream/streamtest"
 	"github.com/darkmap/darkmap/internal/kafkatest"
+	"github.com/darkmap/darkmap/internal/waittest"
 )
 
 // authority signs certificates and writes them into a folder.
@@ -131,7 +132,7 @@ func TestTLS(t *testing.T) {
 		conn := tt.conn()
 		_, _ = conn.Write(bmptest.Initiation("y")) // some find out only when they read
 		_, _ = conn.Read(make([]byte, 1))
-		eventually(t, func() bool { return strings.Contains(f.log.String(), tt.why) })
+		waittest.Until(t, 20*time.Second, "the reason in the log", func() bool { return strings.Contains(f.log.String(), tt.why) })
 		_ = conn.Close()
 	}
 	if got := f.log.count("reason=tls"); got != 3 {

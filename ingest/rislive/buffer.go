@@ -16,16 +16,16 @@ const (
 type bufferedFrame struct {
 	data  []byte // nil: forgotten, what is known is that the message is there
 	frame uint64 // the frame's number (merger.frames)
-	// stamp is the message's timestamp, microseconds; sure says that it has an id, by which the leader's would have been known.
-	stamp int64
-	sure  bool
+	stamp int64  // the message's timestamp, microseconds
+	// hasID says that the message has an id. A message without one is never known to be missing.
+	hasID bool
 }
 
 // buffer keeps a collector's frames of one connection, in order.
 type buffer struct {
 	sequence[bufferedFrame]
-	bytes int64  // of them all
-	bare  uint64 // number before which no frame has its data
+	bytes   int64  // of them all
+	evicted uint64 // the number before which no frame has its data
 }
 
 // pool keeps buffers for frames, and counts the octets that are held.
@@ -79,7 +79,7 @@ func (h *buffer) match(key uint64, p *pool) (e entry[bufferedFrame], ok bool) {
 	return e, ok
 }
 
-// drop forgets the oldest frame; there must be one.
+// drop drops the oldest frame; there must be one.
 func (h *buffer) drop(p *pool) { h.release(h.dropOldest(), p) }
 
 func (h *buffer) release(f bufferedFrame, p *pool) {
@@ -87,17 +87,17 @@ func (h *buffer) release(f bufferedFrame, p *pool) {
 	p.free(f.data)
 }
 
-// clear forgets all.
+// clear drops all frames.
 func (h *buffer) clear(p *pool) {
 	for h.oldest() != nil {
 		h.drop(p)
 	}
 }
 
-// shed forgets the data of the oldest frame that has any; false where there is none.
-func (h *buffer) shed(p *pool) bool {
-	for h.bare = max(h.bare, h.first); h.bare < h.first+uint64(len(h.list)); h.bare++ {
-		e := &h.list[h.bare-h.first]
+// evict forgets the data of the oldest frame that has any. It reports false if none has.
+func (h *buffer) evict(p *pool) bool {
+	for h.evicted = max(h.evicted, h.first); h.evicted < h.first+uint64(len(h.list)); h.evicted++ {
+		e := &h.list[h.evicted-h.first]
 		if e.taken || e.v.data == nil {
 			continue
 		}
@@ -109,8 +109,8 @@ func (h *buffer) shed(p *pool) bool {
 	return false
 }
 
-// strip forgets the data of all.
-func (h *buffer) strip(p *pool) {
-	for h.shed(p) {
+// evictAll forgets the data of all frames.
+func (h *buffer) evictAll(p *pool) {
+	for h.evict(p) {
 	}
 }

@@ -138,7 +138,7 @@ func (c *Client) Run(ctx context.Context) error {
 	return err
 }
 
-// manage opens and closes streams as they are owned, and judges the connections, until ctx ends.
+// manage opens and closes streams as they are owned, and checks the connections, until ctx ends.
 func (c *Client) manage(ctx context.Context) error {
 	t := time.NewTicker(c.cfg.period())
 	defer t.Stop()

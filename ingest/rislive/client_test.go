@@ -14,6 +14,7 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/datatest"
 	"github.com/darkmap/darkmap/internal/rislivetest"
+	"github.com/darkmap/darkmap/internal/waittest"
 )
 
 // small is a schedule of a few messages of two collectors within a second, a state change among them.
@@ -36,7 +37,7 @@ func (r *rig) play(t *testing.T, s *rislivetest.Schedule, factor float64, n int)
 	if err := r.srv.Play(t.Context(), s, time.Now(), factor); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "messages", time.Minute, func() bool { return r.messages(t) >= n })
+	waittest.Until(t, time.Minute, "messages", func() bool { return r.messages(t) >= n })
 }
 
 // TestFollows: what the service says is said, in order; an epoch begins with its gap.
@@ -95,7 +96,7 @@ func TestWithoutIDs(t *testing.T) {
 		if err := <-played; err != nil {
 			t.Fatal(err)
 		}
-		until(t, "messages", 10*time.Second, func() bool { return r.messages(t) >= n })
+		waittest.Until(t, 10*time.Second, "messages", func() bool { return r.messages(t) >= n })
 		r.stop()
 		compare(t, want, said(t, r.set.Updates.Updates(t)))
 		for _, f := range r.set.Feeds.Feeds(t) {
@@ -130,7 +131,7 @@ func TestOwn(t *testing.T) {
 	r.listening(t)
 	subscribed := func(n int) {
 		t.Helper()
-		until(t, "subscriptions", 10*time.Second, func() bool {
+		waittest.Until(t, 10*time.Second, "subscriptions", func() bool {
 			for _, c := range r.srv.Conns() {
 				if c.Subscriptions() != n {
 					return false
@@ -178,7 +179,7 @@ func TestNobodyThere(t *testing.T) {
 	r := newRig(t, rislivetest.Options{}, []string{"rrc00"}, func(c *rislive.Config) {
 		c.URL = "ws://127.0.0.1:1/v1/ws/"
 	})
-	until(t, "a reason", 10*time.Second, func() bool {
+	waittest.Until(t, 10*time.Second, "a reason", func() bool {
 		err := r.client.Ready()
 		return err != nil && strings.Contains(err.Error(), "refuses the connection") && strings.Contains(err.Error(), "next try in")
 	})

@@ -13,151 +13,128 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// feed is what is known of one collector. The merger's mu guards it.
+// feedState says whether messages of a collector can be written.
+type feedState uint8
+
+// The states. A feed begins suspended.
+const (
+	// feedSuspended: messages were lost, or none was written yet. begin writes the gap and leads to
+	// feedUp; expire leads to feedDown after Config.StaleTimeout.
+	feedSuspended feedState = iota
+	// feedUp: messages are written. suspend leads to feedSuspended.
+	feedUp
+	// feedDown: as suspended, and the stream says that it is down. begin leads to feedUp.
+	feedDown
+)
+
+func (s feedState) String() string {
+	switch s {
+	case feedSuspended:
+		return "suspended"
+	case feedUp:
+		return "up"
+	case feedDown:
+		return "down"
+	}
+	return "unknown"
+}
+
+// feed is one collector's part of the merger. The merger's mu guards it.
 type feed struct {
 	collector, host string // ris/rrc00, rrc00
 	stream          *stream.Stream
 	peers           map[bgp.Peer]*peer
-	last            int64 // the latest timestamp heard, microseconds; 0 is none
-	// broken: what comes next stands after a gap; why says what broke it, lost when, since the merger's start.
-	broken bool
-	down   bool
-	why    string
-	lost   time.Duration
-	// lacked and lackedTo are the timestamps of the earliest and the latest message that are known
-	// to be missing and lie in no gap; 0 is none.
-	lacked, lackedTo int64
-	gap              *stream.Gap // the last one
-	// Timestamps: since is where the gap begins; until is when it was over by our clock; through is
-	// the latest message that is known to be missing in it, or since; resumed is the earliest
-	// message after the gap that is not older than through, 0 if there is none. A missing message
-	// lies in the gap if it is not before since, not after until, and before resumed.
-	since, until, through, resumed int64
-	sides                          [2]side // by link
+	sides           [2]side // by link
+	state           feedState
+	why             string        // why the feed is suspended or down
+	suspendedAt     time.Duration // when it was suspended, since the merger's start
+	// Timestamps, microseconds, of messages; 0 is none.
+	last        int64 // the latest that came
+	missingFrom int64 // the earliest that is known to be missing and lies in no gap
+	missingTo   int64 // the latest such
+	// The last gap, nil if none. A missing message lies in it if its timestamp is not before since, not
+	// after until, and before resumed.
+	gap     *stream.Gap
+	since   int64 // the gap's begin
+	until   int64 // when the gap was over by our clock
+	through int64 // the latest message known to be missing in the gap, or since
+	resumed int64 // the earliest message after the gap that is not older than through; 0 is none
 }
 
-// side is what a connection has to do with a collector.
-type side struct {
-	buffer buffer             // what it brought and was not said
-	ahead  sequence[struct{}] // what was said and it has not brought
-	// asked: the subscription was sent; listens: it was acknowledged, or brought something, at heard.
-	asked, listens bool
-	heard          time.Duration
-	brought        time.Duration // when it brought anything of the collector last
-	// forgotten is the time up to which ahead has forgotten messages, for want of room; 0 is none.
-	forgotten time.Duration
-	// matched is the number (merger.frames) of the latest frame of the connection whose message was
-	// written to the stream, by whichever connection.
-	matched uint64
-	recent  recent
-	// overlaps: since whole, from when on all that it brings is known, a message of it was brought by the other one as well.
-	overlaps bool
-	whole    time.Duration
-}
-
-// lose forgets a connection. What was said stays known, for it may come again soon after; and that there is what only this
-// connection brought.
-func (s *side) lose(p *pool) {
-	s.buffer.strip(p)
-	s.recent.end()
-	s.asked, s.listens, s.overlaps, s.brought = false, false, false, 0
-}
-
-// take notes that the connection has brought, as the frame with that number, a message that was
-// written before. It reports false if the message was not written.
-func (s *side) take(key, frame uint64) bool {
-	_, ok := s.ahead.take(key)
-	if ok {
-		s.recent.note(key)
-		s.matched = frame
-	}
-	return ok
-}
-
-// remember notes that a message was written that the connection has not brought. It keeps the latest
-// most of them.
-func (s *side) remember(key uint64, now time.Duration, most int) {
-	if len(s.ahead.list) >= most {
-		s.forgotten = s.ahead.oldest().at
-		s.ahead.dropOldest()
-	}
-	s.ahead.push(key, now, struct{}{})
-}
-
-// listensSince tells whether the connection was subscribed to the collector at t.
-func (s *side) listensSince(t time.Duration) bool { return s.listens && s.heard <= t }
-
-// partial notes that something that the connection brought was passed over: whether it overlaps with the other has to be seen anew.
-func (s *side) partial(now time.Duration) { s.overlaps, s.whole = false, now }
-
+// peer is a peer of the collector. Timestamps are microseconds.
 type peer struct {
-	handle *stream.Peer
-	last   int64  // timestamp of the last message said, microseconds
-	id     []byte // its id; empty if it has none
-	from   *connection
-	handed int64 // timestamp of the last message that another connection than from said
+	handle    *stream.Peer
+	last      int64       // the timestamp of the last message written
+	id        []byte      // its id; empty if it has none
+	from      *connection // the connection that brought it
+	otherLast int64       // the timestamp of the last message written that another connection brought
 }
 
-// handedTo is up to when another connection than c has said what the peer says.
-func (p *peer) handedTo(c *connection) int64 {
+// lastOfOthers is the timestamp of the peer's last message written that another connection than c
+// brought.
+func (p *peer) lastOfOthers(c *connection) int64 {
 	if p.from == c {
-		return p.handed
+		return p.otherLast
 	}
 	return p.last
 }
 
-// whyStart is why a feed is broken to begin with.
+// whyStart is why a feed is suspended to begin with.
 const whyStart = "no message since the start"
 
 func newFeed(s *stream.Stream, now time.Duration) *feed {
-	return &feed{collector: s.Collector(), host: s.Collector()[len(bgp.ProjectRIS)+1:], stream: s, peers: map[bgp.Peer]*peer{}, broken: true, why: whyStart, lost: now}
+	return &feed{
+		collector: s.Collector(), host: s.Collector()[len(bgp.ProjectRIS)+1:], stream: s, peers: map[bgp.Peer]*peer{},
+		state: feedSuspended, why: whyStart, suspendedAt: now,
+	}
 }
 
-// beyond is how far the answer to a gap reaches beyond the gap's end at least. Clocks differ, and
-// bootstrap.Config.Overlap is a minute.
-const beyond = time.Second
+// gapOverlap is how far the answer to a gap reaches beyond the gap's end at least. Clocks differ; backfill
+// asks for a minute.
+const gapOverlap = time.Second
 
-// begin ends a feed's break: the gap, then the stream is up.
+// begin writes the gap of a feed that is suspended or down, and takes it up.
 func (f *feed) begin(ctx context.Context) error {
 	since := f.last
 	if since == 0 {
 		since = f.stream.Since()
-	} else if f.lacked != 0 {
-		since = min(since, f.lacked)
+	} else if f.missingFrom != 0 {
+		since = min(since, f.missingFrom)
 	}
 	g, err := f.stream.BeginGap(ctx, since, f.why)
 	if err != nil {
 		return err
 	}
-	f.gap, f.since, f.until, f.through, f.resumed = g, since, g.Until+beyond.Microseconds(), max(since, f.lackedTo), 0
+	f.gap, f.since, f.until, f.through, f.resumed = g, since, g.Until+gapOverlap.Microseconds(), max(since, f.missingTo), 0
 	g.Lacks(f.through)
-	f.lacked, f.lackedTo = 0, 0
+	f.missingFrom, f.missingTo = 0, 0
 	if err := f.stream.Up(ctx); err != nil {
 		return err
 	}
-	f.broken, f.down = false, false
+	f.state = feedUp
 	return nil
 }
 
-// lose notes that no connection follows the feed.
-func (f *feed) lose(now time.Duration, why string) {
-	if f.broken {
+// suspend ends writing. It has no effect unless the feed is up.
+func (f *feed) suspend(now time.Duration, why string) {
+	if f.state != feedUp {
 		return
 	}
-	f.broken, f.why, f.lost = true, why, now
+	f.state, f.why, f.suspendedAt = feedSuspended, why, now
 	f.stream.Suspend()
 }
 
-// lack notes that a message is missing, unless a gap holds it; the gap begins where the feed goes on.
-func (f *feed) lack(stamp int64, now time.Duration, why string) {
+// addMissing notes that a message with that timestamp is missing, and suspends the feed, unless the last
+// gap holds the message.
+func (f *feed) addMissing(stamp int64, now time.Duration, why string) {
 	if f.inGap(stamp) {
 		return
 	}
-	if f.lacked == 0 || stamp < f.lacked {
-		f.lacked = stamp
+	if f.missingFrom == 0 || stamp < f.missingFrom {
+		f.missingFrom = stamp
 	}
-	f.lackedTo = max(f.lackedTo, stamp)
-	f.lose(now, why)
+	f.missingTo = max(f.missingTo, stamp)
+	f.suspend(now, why)
 }
 
 // inGap reports whether the last gap holds a missing message. If so, the gap's answer brings the
@@ -174,7 +151,7 @@ func (f *feed) inGap(stamp int64) bool {
 	return true
 }
 
-// heard notes the timestamp of a message that was said, or says nothing.
+// heard notes the timestamp of a message that came, written or not.
 func (f *feed) heard(stamp int64) {
 	f.last = max(f.last, stamp)
 	if stamp >= f.through && (f.resumed == 0 || stamp < f.resumed) {
@@ -182,16 +159,16 @@ func (f *feed) heard(stamp int64) {
 	}
 }
 
-// expire takes a feed down that was lost before t.
+// expire takes a feed down that was suspended before t.
 func (f *feed) expire(ctx context.Context, t time.Duration) error {
-	if !f.broken || f.down || f.lost > t {
+	if f.state != feedSuspended || f.suspendedAt > t {
 		return nil
 	}
-	f.down = true
+	f.state = feedDown
 	return f.stream.Down(ctx, pb.DownReason_DOWN_REASON_STALE, f.why)
 }
 
-// newPeer begins to know a peer.
+// newPeer adds a peer.
 func (f *feed) newPeer(p bgp.Peer) (*peer, error) {
 	handle, err := f.stream.Peer(p, netip.Addr{})
 	if err != nil {
@@ -202,7 +179,7 @@ func (f *feed) newPeer(p bgp.Peer) (*peer, error) {
 	return known, nil
 }
 
-// passed is why a message says nothing for the stream, of a small closed set; empty where it was said.
+// passed is why a message was not written; empty if it was. It is a label of a metric.
 type passed string
 
 // The reasons.
@@ -218,17 +195,17 @@ const (
 	passedExpired   passed = "expired"
 )
 
-// say writes a message that a connection brought to the stream, unless its peer has sent a later
-// message that another connection brought: the older one would undo it. overtaken: of two messages
-// with one timestamp, this is the older one. The error is the stream's.
-func (f *feed) say(ctx context.Context, m *wire.RISLiveMessage, from *connection, overtaken bool) (passed, error) {
+// write writes a message that a connection brought to the stream, unless a later message of its peer
+// was written that another connection brought: the older one would undo it. overtaken says that of two
+// messages with one timestamp this is the older one. The error is the stream's.
+func (f *feed) write(ctx context.Context, m *wire.RISLiveMessage, from *connection, overtaken bool) (passed, error) {
 	p := f.peers[m.Peer]
 	if p != nil && len(m.ID) > 0 && m.Timestamp == p.last && bytes.Equal(m.ID, p.id) {
 		return passedTwice, nil // the memory of written messages is too short, or our clock was set
 	}
-	late := p != nil && (m.Timestamp < p.handedTo(from) || overtaken && m.Timestamp == p.handedTo(from))
-	believable := !f.stream.Ahead(m.Timestamp) // one that cannot be is no measure of what comes later
-	if m.Kind != wire.RISUnknown && believable && !late {
+	late := p != nil && (m.Timestamp < p.lastOfOthers(from) || overtaken && m.Timestamp == p.lastOfOthers(from))
+	plausible := !f.stream.Ahead(m.Timestamp) // a timestamp in the future is no measure of later messages
+	if m.Kind != wire.RISUnknown && plausible && !late {
 		f.heard(m.Timestamp)
 	}
 	switch {
@@ -251,15 +228,15 @@ func (f *feed) say(ctx context.Context, m *wire.RISLiveMessage, from *connection
 			return "", err
 		}
 	}
-	if believable {
-		p.handed, p.from, p.last = p.handedTo(from), from, m.Timestamp
+	if plausible {
+		p.otherLast, p.from, p.last = p.lastOfOthers(from), from, m.Timestamp
 		p.id = append(p.id[:0], m.ID...)
 	}
-	return "", f.write(ctx, m, p.handle)
+	return "", f.writeLive(ctx, m, p.handle)
 }
 
-// write writes an UPDATE, a NOTIFICATION or a state.
-func (f *feed) write(ctx context.Context, m *wire.RISLiveMessage, p *stream.Peer) error {
+// writeLive writes an UPDATE, a NOTIFICATION or a state.
+func (f *feed) writeLive(ctx context.Context, m *wire.RISLiveMessage, p *stream.Peer) error {
 	lane := f.stream.Live()
 	switch {
 	case m.Kind == wire.RISState && m.State == bgp.Established:
@@ -289,5 +266,5 @@ func notification(raw []byte) string {
 	return what + ": " + n.String()
 }
 
-// ended reports whether the error only means that somebody else has taken the stream.
+// ended reports whether the error says that another process has taken the stream.
 func ended(err error) bool { return errors.Is(err, stream.ErrClosed) }

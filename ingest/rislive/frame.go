@@ -2,9 +2,7 @@ package rislive
 
 import (
 	"context"
-	"encoding/json"
 	"hash/maphash"
-	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
@@ -24,55 +22,55 @@ func (m *merger) frame(ctx context.Context, n int, frame []byte) error {
 	if n == m.lead {
 		m.metrics.leaderMessages.Inc()
 		m.metrics.leaderBytes.Add(float64(len(frame)))
-		return m.leads(ctx, c, frame)
+		return m.leaderFrame(ctx, c, frame)
 	}
 	m.metrics.followerMessages.Inc()
 	m.metrics.followerBytes.Add(float64(len(frame)))
-	return m.follows(ctx, c, frame)
+	return m.followerFrame(ctx, c, frame)
 }
 
-// leads says what the leader brings. mu is held.
-func (m *merger) leads(ctx context.Context, c *connection, frame []byte) error {
+// leaderFrame writes the message of a frame that c, the leader, brought. mu is held.
+func (m *merger) leaderFrame(ctx context.Context, c *connection, frame []byte) error {
 	if err := m.dec.Decode(frame, &m.msg); err != nil {
-		m.unread(c, frame)
+		m.matchUndecodable(c, frame)
 		return m.undecodable(ctx, c, frame, err)
 	}
 	if m.msg.Collector == "" {
-		return m.control(ctx, c, frame)
+		return m.controlFrame(ctx, c, frame)
 	}
-	first := !c.spoke
-	c.heardAt(m.msg.Timestamp, m.clock, m.cfg.Hold)
+	first := !c.delivers
+	c.noteTimestamp(m.msg.Timestamp, m.clock, m.cfg.Hold)
 	if first {
 		if err := m.resumeAll(ctx); err != nil {
 			return err
 		}
 	}
 	f := m.feeds[m.msg.Collector]
-	if f == nil || !f.sides[c.n].asked { // it was given up, and perhaps taken again
-		m.pass(passedForeign)
+	if f == nil || f.sides[c.n].state == unsubscribed { // not followed any more, or followed again
+		m.countPassed(passedForeign)
 		return nil
 	}
-	if err := m.listening(ctx, c, f); err != nil {
+	if err := m.confirm(ctx, c, f); err != nil {
 		return err
 	}
-	if m.twice(c, f, m.key(f, m.msg.ID, frame), len(m.msg.ID) > 0) {
-		m.pass(passedTwice)
+	if m.matchLeader(c, f, m.key(f, m.msg.ID, frame), len(m.msg.ID) > 0) {
+		m.countPassed(passedTwice)
 		return nil
 	}
 	s := &f.sides[c.n]
-	return m.emit(ctx, f, c.n, frame, s.ahead.oldest() != nil || m.forgot(s, m.msg.Timestamp) || m.old(s, m.msg.Timestamp))
+	return m.writeMessage(ctx, f, c.n, frame, s.ahead.oldest() != nil || m.beyondMemory(s, m.msg.Timestamp) || m.beforeSubscription(s, m.msg.Timestamp))
 }
 
-// twice notes that the leader has brought a message, and reports whether it was written already. sure:
-// the message has an id. mu is held.
-func (m *merger) twice(c *connection, f *feed, key uint64, sure bool) bool {
+// matchLeader notes that c, the leader, has brought a message, and reports whether it was written
+// already. It drops the same message from the follower's buffer. mu is held.
+func (m *merger) matchLeader(c *connection, f *feed, key uint64, hasID bool) bool {
 	s := &f.sides[c.n]
-	s.brought = c.alive
-	if s.take(key, m.frames) {
+	s.frameAt = c.alive
+	if s.takeAhead(key, m.frames) {
 		s.overlaps, c.overlap = true, c.alive
 		return true
 	}
-	if sure && s.recent.repeats(key) {
+	if hasID && s.recent.repeats(key) {
 		return true
 	}
 	s.recent.note(key)
@@ -83,81 +81,83 @@ func (m *merger) twice(c *connection, f *feed, key uint64, sure bool) bool {
 	o, other := &f.sides[1-c.n], m.links[1-c.n]
 	e, ok := o.buffer.match(key, &m.pools[1-c.n])
 	if !ok {
-		o.remember(key, c.alive, m.maxAhead)
+		o.addAhead(key, c.alive, m.maxAhead)
 		return false
 	}
 	o.matched = max(o.matched, e.v.frame)
-	if other != nil && o.listens && e.at >= o.whole { // not from before something was passed over
+	if other != nil && o.state == subscribed && e.at >= o.completeSince { // not from before something was passed over
 		o.overlaps, other.overlap = true, c.alive
 	}
 	return false
 }
 
-// unread notes that the leader has brought a message that cannot be decoded, as far as its head can be read: the follower will bring
-// it as well. mu is held.
-func (m *merger) unread(c *connection, frame []byte) {
+// matchUndecodable calls matchLeader for a message that cannot be decoded, if its head can be read: the
+// follower will bring it as well. mu is held.
+func (m *merger) matchUndecodable(c *connection, frame []byte) {
 	var h wire.RISLiveHead
-	if f := m.head(frame, &h); f != nil && f.sides[c.n].asked {
-		m.twice(c, f, m.key(f, h.ID, frame), len(h.ID) > 0)
+	if f := m.scanHead(frame, &h); f != nil && f.sides[c.n].state != unsubscribed {
+		m.matchLeader(c, f, m.key(f, h.ID, frame), len(h.ID) > 0)
 	}
 }
 
-// follows holds what the leader has not brought. mu is held.
-func (m *merger) follows(ctx context.Context, c *connection, frame []byte) error {
+// followerFrame buffers a frame that c, the follower, brought, if the leader has not brought its message.
+// mu is held.
+func (m *merger) followerFrame(ctx context.Context, c *connection, frame []byte) error {
 	var h wire.RISLiveHead
-	f := m.head(frame, &h)
-	if h.Host == nil { // what else there is, is rare
+	f := m.scanHead(frame, &h)
+	if h.Host == nil { // other frames are rare
 		if err := m.dec.Decode(frame, &m.msg); err != nil {
 			return m.undecodable(ctx, c, frame, err)
 		}
 		if m.msg.Collector == "" {
-			return m.control(ctx, c, frame)
+			return m.controlFrame(ctx, c, frame)
 		}
 		h.Timestamp, h.ID = m.msg.Timestamp, m.msg.ID
 		f = m.feeds[m.msg.Collector]
 	}
-	c.heardAt(h.Timestamp, m.clock, m.cfg.Hold)
-	if f == nil || !f.sides[c.n].asked {
-		m.pass(passedForeign)
+	c.noteTimestamp(h.Timestamp, m.clock, m.cfg.Hold)
+	if f == nil || f.sides[c.n].state == unsubscribed {
+		m.countPassed(passedForeign)
 		return nil
 	}
-	if err := m.listening(ctx, c, f); err != nil {
+	if err := m.confirm(ctx, c, f); err != nil {
 		return err
 	}
-	m.keep(c, f, m.key(f, h.ID, frame), bufferedFrame{data: frame, frame: m.frames, stamp: h.Timestamp, sure: len(h.ID) > 0})
+	m.bufferFrame(c, f, m.key(f, h.ID, frame), bufferedFrame{data: frame, frame: m.frames, stamp: h.Timestamp, hasID: len(h.ID) > 0})
 	return nil
 }
 
-// keep holds a message that the follower has brought, unless it was written. A message that may have
-// been written and forgotten is held without its data: it is never written from here, and it is missing
-// if the leader does not bring it. mu is held.
-func (m *merger) keep(c *connection, f *feed, key uint64, h bufferedFrame) {
+// bufferFrame buffers a message that c, the follower, has brought, unless it was written. A message that
+// may have been written and forgotten is buffered without its data: it is never written from here, and
+// it is missing if the leader does not bring it. mu is held.
+func (m *merger) bufferFrame(c *connection, f *feed, key uint64, h bufferedFrame) {
 	s := &f.sides[c.n]
-	s.brought = c.alive
-	if s.take(key, m.frames) {
+	s.frameAt = c.alive
+	if s.takeAhead(key, m.frames) {
 		s.overlaps, c.overlap = true, c.alive
 		return
 	}
-	old, known := m.old(s, h.stamp), s.buffer.find(key)
-	forgot := m.forgot(s, h.stamp) || old && s.recent.full()
+	old, known := m.beforeSubscription(s, h.stamp), s.buffer.find(key)
+	forgot := m.beyondMemory(s, h.stamp) || old && s.recent.full()
 	switch {
-	case h.sure && (known == nil || known.v.data != nil) && s.recent.repeats(key):
-		m.pass(passedTwice)
+	case h.hasID && (known == nil || known.v.data != nil) && s.recent.repeats(key):
+		m.countPassed(passedTwice)
 		return
-	case !h.sure && (forgot || old): // without an id it cannot be told apart
-		s.partial(c.alive)
-		m.pass(passedLate)
+	case !h.hasID && (forgot || old): // without an id it cannot be told apart
+		s.restartOverlap(c.alive)
+		m.countPassed(passedLate)
 		return
 	case forgot:
 		h.data = nil
 	}
 	s.recent.note(key)
 	s.buffer.push(key, c.alive, h, &m.pools[c.n])
-	m.makeRoom(c.n)
+	m.evict(c.n)
 }
 
-// makeRoom forgets, where too much is held, the oldest data of the collector that has most; the leader may bring it yet. mu is held.
-func (m *merger) makeRoom(n int) {
+// evict forgets data of link n's frames until at most HoldBytes are buffered: the oldest data of the
+// collector that has most. The leader may bring those messages yet. mu is held.
+func (m *merger) evict(n int) {
 	for m.pools[n].bytes > m.cfg.HoldBytes {
 		var most *feed
 		for _, f := range m.feeds {
@@ -166,17 +166,18 @@ func (m *merger) makeRoom(n int) {
 			}
 		}
 		h := &most.sides[n].buffer
-		if h.shed(&m.pools[n]) {
+		if h.evict(&m.pools[n]) {
 			continue
 		}
-		most.lack(h.oldest().v.stamp, m.now(), "more is missing than can be remembered")
+		most.addMissing(h.oldest().v.stamp, m.now(), "more is missing than can be remembered")
 		h.drop(&m.pools[n])
-		m.pass(passedExpired)
+		m.countPassed(passedExpired)
 	}
 }
 
-// head finds a frame's head and feed; the head has no host where that cannot be done without decoding. mu is held.
-func (m *merger) head(frame []byte, h *wire.RISLiveHead) *feed {
+// scanHead reads a frame's head and returns its feed, nil if it is not followed. The head has no host if
+// it can only be read by decoding the frame. mu is held.
+func (m *merger) scanHead(frame []byte, h *wire.RISLiveHead) *feed {
 	if !wire.ScanRISLive(frame, h) {
 		h.Host = nil
 		return nil
@@ -197,7 +198,7 @@ func (m *merger) head(frame []byte, h *wire.RISLiveHead) *feed {
 	return f
 }
 
-// key recognises a message. mu is held.
+// key is the hash that both connections give a message: of host and id or, without an id, of the frame.
 func (m *merger) key(f *feed, id, frame []byte) uint64 {
 	if len(id) == 0 {
 		return maphash.Bytes(m.seed, frame)
@@ -207,72 +208,4 @@ func (m *merger) key(f *feed, id, frame []byte) uint64 {
 	_, _ = h.WriteString(f.host) // it never fails
 	_, _ = h.Write(id)
 	return h.Sum64()
-}
-
-// heardAt notes a message's timestamp, microseconds. One beyond the future is no measure.
-func (c *connection) heardAt(t int64, now time.Time, future time.Duration) {
-	c.heard, c.spoke = c.alive, true
-	delay := time.Duration(now.UnixMicro()-t) * time.Microsecond
-	if delay < -future {
-		return
-	}
-	if delay = max(delay, 0); c.least < 0 || delay < c.least {
-		c.least = delay
-	}
-}
-
-// resume ends the break of a collector if the leader is subscribed to it and brings messages, and does not only accept. mu is held.
-func (m *merger) resume(ctx context.Context, f *feed) error {
-	if !f.broken || m.lead < 0 || m.links[m.lead] == nil || !m.links[m.lead].spoke || !f.sides[m.lead].listens {
-		return nil
-	}
-	return m.check(f, f.begin(ctx))
-}
-
-// resumeAll ends the breaks of all collectors. mu is held.
-func (m *merger) resumeAll(ctx context.Context) error {
-	for _, f := range m.feeds {
-		if err := m.resume(ctx, f); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// listening notes that a collector's messages come on a connection from now on. mu is held.
-func (m *merger) listening(ctx context.Context, c *connection, f *feed) error {
-	if s := &f.sides[c.n]; !s.listens {
-		s.listens, s.heard, s.whole = true, c.alive, c.alive
-	}
-	return m.resume(ctx, f)
-}
-
-// control takes what is no message of a collector. mu is held.
-func (m *merger) control(ctx context.Context, c *connection, frame []byte) error {
-	switch m.msg.Kind {
-	case wire.RISError:
-		m.limited.Warn("RIS Live says that something is wrong", "address", c.origin, "message", short(m.msg.Text))
-	case wire.RISSubscribeOK:
-		var ack struct {
-			Data struct {
-				Subscription struct {
-					Host string `json:"host"`
-				} `json:"subscription"`
-			} `json:"data"`
-		}
-		if err := json.Unmarshal(frame, &ack); err != nil {
-			return nil //nolint:nilerr // its first message will do
-		}
-		name, err := canonical(ack.Data.Subscription.Host)
-		if err != nil {
-			return nil //nolint:nilerr // its first message will do
-		}
-		if f := m.feeds[name]; f != nil && f.sides[c.n].asked {
-			return m.listening(ctx, c, f)
-		}
-	case wire.RISPong, wire.RISRRCList:
-	default:
-		m.pass(passedOther)
-	}
-	return nil
 }

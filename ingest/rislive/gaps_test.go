@@ -20,6 +20,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/capture"
 	"github.com/darkmap/darkmap/internal/rislivetest"
+	"github.com/darkmap/darkmap/internal/waittest"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
@@ -223,7 +224,7 @@ func bothBroken(t *testing.T, o rislivetest.Options, fix func(ctx context.Contex
 		t.Fatal(err)
 	}
 	end := time.Now()
-	until(t, "every gap answered", 30*time.Minute, func() bool { return time.Since(end) > time.Second && r.repaired() })
+	waittest.Until(t, 30*time.Minute, "every gap answered", func() bool { return time.Since(end) > time.Second && r.repaired() })
 	cancel()
 	r.stop()
 	recs := r.set.Updates.Updates(t)
@@ -267,7 +268,7 @@ func bothGone(t *testing.T, o rislivetest.Options) {
 	for _, c := range r.srv.Conns() {
 		c.Break(rislivetest.Cut)
 	}
-	until(t, "down", 5*time.Minute, func() bool {
+	waittest.Until(t, 5*time.Minute, "down", func() bool {
 		return slices.Contains(streamtest.Bodies(r.set.Updates.Updates(t), "ris/rrc00", "live"), "CollectorDown")
 	})
 	if err := r.client.Ready(); err == nil || !strings.HasPrefix(err.Error(), "rislive: no connection: connecting: ") {

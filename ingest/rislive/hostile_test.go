@@ -11,6 +11,7 @@ import (
 
 	"github.com/darkmap/darkmap/ingest/rislive"
 	"github.com/darkmap/darkmap/internal/rislivetest"
+	"github.com/darkmap/darkmap/internal/waittest"
 )
 
 // hostileFor is how long each kind of hostile server is borne; bar 8 asks for ten minutes.
@@ -73,7 +74,7 @@ func hostile(t *testing.T, h rislivetest.Hostility, reason string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	until(t, "messages", time.Minute, func() bool { return r.messages(t) >= n })
+	waittest.Until(t, time.Minute, "messages", func() bool { return r.messages(t) >= n })
 	if kept.Subscriptions() != 2 || r.srv.Conns()[0] != kept {
 		t.Error("the other connection was lost as well")
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/darkmap/darkmap/ingest/stream/streamtest"
 	"github.com/darkmap/darkmap/internal/datatest"
 	"github.com/darkmap/darkmap/internal/rislivetest"
+	"github.com/darkmap/darkmap/internal/waittest"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
@@ -93,19 +94,6 @@ func virtual(t *testing.T, test func(t *testing.T, o rislivetest.Options)) {
 	})
 }
 
-// until waits for something that comes about by itself.
-func until(t testing.TB, what string, limit time.Duration, done func() bool) {
-	t.Helper()
-	begun := time.Now()
-	for !done() {
-		past := time.Since(begun)
-		if past > limit {
-			t.Fatalf("%s: not within %v", what, limit)
-		}
-		time.Sleep(2*time.Millisecond + past/20)
-	}
-}
-
 // listening waits until both connections have subscribed to everything.
 func (r *rig) listening(t testing.TB) {
 	t.Helper()
@@ -114,7 +102,7 @@ func (r *rig) listening(t testing.TB) {
 			t.Log(strings.Join(r.logs.lines(), "\n"))
 		}
 	}()
-	until(t, "connections that listen", 5*time.Minute, r.sound)
+	waittest.Until(t, 5*time.Minute, "connections that listen", r.sound)
 }
 
 // messages counts the BGP messages and states of live lanes.

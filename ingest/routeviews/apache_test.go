@@ -167,7 +167,7 @@ func testLateTopic(t *testing.T, cfg kafka.Config, limit time.Duration) {
 	w.put(first, now, peer.Up(now), nil)
 	w.put(first, now, peer.Monitor(now, path(t, collectorASN, 64496, 64500)), path(t, 64496, 64500))
 	w.flush()
-	time.Sleep(time.Second)
+	w.until("committed to the first topic's end", time.Minute, func() bool { return w.committed(true) })
 	w.create(second)
 	w.put(second, now, late.Up(now), nil)
 	w.put(second, now, late.Monitor(now, path(t, collectorASN, 64497, 64500)), path(t, 64497, 64500))

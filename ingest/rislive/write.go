@@ -1,0 +1,99 @@
+package rislive
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/darkmap/darkmap/ingest/stream"
+)
+
+// writeBuffered writes a frame that link n has buffered. A frame whose data were evicted is missing.
+// mu is held.
+func (m *merger) writeBuffered(ctx context.Context, f *feed, n int, h bufferedFrame) error {
+	if h.data == nil {
+		return m.addMissing(ctx, f, h.stamp)
+	}
+	if err := m.dec.Decode(h.data, &m.msg); err != nil {
+		return m.undecodable(ctx, m.links[n], h.data, err)
+	}
+	s := &f.sides[n]
+	return m.writeMessage(ctx, f, n, h.data, h.frame < s.matched || s.ahead.oldest() != nil)
+}
+
+// writeMessage writes m.msg, which link n brought as frame, or counts why it does not. A message that
+// comes too late for its peer is missing. overtaken says that a later message of the link may have been
+// written already. mu is held.
+func (m *merger) writeMessage(ctx context.Context, f *feed, n int, frame []byte, overtaken bool) error {
+	if m.msg.RawError != nil { // it was built from the other fields
+		if err := m.undecodable(ctx, m.links[n], frame, m.msg.RawError); err != nil {
+			return err
+		}
+	}
+	p, err := f.write(ctx, &m.msg, m.links[n], overtaken)
+	if p != "" {
+		m.countPassed(p)
+	}
+	switch {
+	case errors.Is(err, stream.ErrTooManyPeers):
+		return m.undecodable(ctx, m.links[n], frame, err)
+	case p == passedLate && len(m.msg.ID) > 0:
+		return m.addMissing(ctx, f, m.msg.Timestamp)
+	}
+	return m.dropEnded(f, err)
+}
+
+// addMissing notes that the leader left out a message with that timestamp, microseconds, and that it
+// is too late to write it. mu is held.
+func (m *merger) addMissing(ctx context.Context, f *feed, stamp int64) error {
+	f.addMissing(stamp, m.now(), "the connection that led left out a message")
+	return m.resume(ctx, f)
+}
+
+// beforeSubscription reports whether the message that has just come, with that timestamp in
+// microseconds, is older than the side's subscription. mu is held.
+func (m *merger) beforeSubscription(s *side, stamp int64) bool {
+	return m.age(stamp) > m.at-s.subscribedAt
+}
+
+// beyondMemory reports whether the message that has just come, with that timestamp in microseconds, is
+// so old that it may have been written and forgotten. mu is held.
+func (m *merger) beyondMemory(s *side, stamp int64) bool {
+	forgotten := m.forgotten
+	if s.forgotten != 0 {
+		forgotten = max(forgotten, s.forgotten)
+	}
+	return m.age(stamp) > m.at-forgotten-m.cfg.overdueAfter()
+}
+
+// age is how old a message with that timestamp, microseconds, was when the latest frame came, by the
+// collectors' clocks. mu is held.
+func (m *merger) age(stamp int64) time.Duration {
+	return time.Duration(m.clock.UnixMicro()-stamp)*time.Microsecond - m.skew.ahead
+}
+
+// countPassed counts a message that was not written.
+func (m *merger) countPassed(p passed) { m.metrics.passed.WithLabelValues(string(p)).Inc() }
+
+// undecodable logs a frame that cannot be decoded and writes it to the dead letters, without its data
+// if raw is nil. mu is held.
+func (m *merger) undecodable(ctx context.Context, c *connection, raw []byte, err error) error {
+	m.limited.Warn("passed over a message of RIS Live", "address", c.origin, "message", c.frames, "err", short(err.Error()))
+	return m.streams.DeadLetter(ctx, stream.DeadLetter{Origin: c.origin, Offset: c.frames, Raw: raw, Reason: "rislive", Err: err})
+}
+
+// short cuts a text of the server for the log, octets.
+func short(text string) string {
+	const most = 300
+	return text[:min(len(text), most)]
+}
+
+// dropEnded drops the feed if err says that another process has taken its stream, and returns any
+// other error. mu is held.
+func (m *merger) dropEnded(f *feed, err error) error {
+	if !ended(err) {
+		return err
+	}
+	m.forget(f)
+	return nil
+}

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/darkmap/darkmap/ingest/stream"
-	"github.com/darkmap/darkmap/internal/retry"
 	"github.com/darkmap/darkmap/internal/config"
+	"github.com/darkmap/darkmap/internal/retry"
 	"github.com/darkmap/darkmap/internal/telemetry"
 )
 

@@ -70,8 +70,8 @@ type Source struct {
 	undecodable *telemetry.Limited
 	broken      *telemetry.Limited
 
-	heard    atomic.Int64          // when the cluster last answered, Unix nanoseconds
-	dialed   telemetry.Readiness   // why the last connection to the cluster could not be opened
+	heard  atomic.Int64        // when the cluster last answered, Unix nanoseconds
+	dialed telemetry.Readiness // why the last connection to the cluster could not be opened
 
 	mu         sync.Mutex
 	started    time.Time // zero: Run has not begun

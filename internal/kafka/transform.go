@@ -51,12 +51,12 @@ var errCommit = errors.New("transaction not committed")
 
 // Transform is the consume-transform-produce loop: exactly once within Kafka, one goroutine per partition and poll.
 type Transform struct {
-	cfg Config
-	tc  TransformConfig
-	t   Transformer
-	log *slog.Logger
-	reg prometheus.Registerer
-	m   transformMetrics
+	cfg   Config
+	tc    TransformConfig
+	t     Transformer
+	log   *slog.Logger
+	reg   prometheus.Registerer
+	m     transformMetrics
 	ready telemetry.Readiness
 }
 

@@ -31,8 +31,10 @@ var rules = []struct {
 	{"internal/datatest", nil},
 	{"internal/config", []string{"schemas", "internal/bgp"}},
 	{"internal/telemetry", []string{"schemas", "internal/bgp", "internal/config"}},
+	{"internal/atomicfile", nil},
 	{"internal/retry", nil},
-	{"internal/kafka", []string{"schemas", "internal/bgp", "internal/config", "internal/telemetry", "internal/retry"}},
+	{"internal/drain", []string{"internal/retry"}},
+	{"internal/kafka", []string{"schemas", "internal/atomicfile", "internal/bgp", "internal/config", "internal/drain", "internal/telemetry", "internal/retry"}},
 	{"internal/runner", []string{"schemas", "internal/bgp", "internal/config", "internal/telemetry", "internal/retry", "internal/kafka"}},
 	{"internal/codec", []string{"schemas", "internal/bgp"}},
 	{"internal/capture", []string{"internal/bgp"}},
@@ -190,7 +192,6 @@ var builders = map[string][]string{
 	"prometheus.NewRegistry":      {"internal/telemetry"},
 	"ch.Dial":                     {"internal/clickhouse"},
 	"context.Background":          {"cmd/darkmap"},
-	"time.Sleep":                  {},
 }
 
 // TestHomes keeps each library, and each kind of client, in the packages that are its home.

@@ -20,6 +20,7 @@ import (
 	"github.com/darkmap/darkmap/ingest/bmp"
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/internal/config"
+	"github.com/darkmap/darkmap/internal/drain"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/retry"
 	"github.com/darkmap/darkmap/internal/telemetry"
@@ -173,7 +174,7 @@ func (r *running) run(ctx context.Context, parts ...func(context.Context) error)
 	// Not after ctx: where one part fails the others may be waiting for room.
 	defer r.updates.EndAfter(running, r.d.Drain)()
 	defer r.feeds.EndAfter(running, r.d.Drain)()
-	defer kafka.EndAfter(running, r.d.Drain, r.life, r.end)() // dead letters that are not written by then are lost
+	defer drain.EndAfter(running, r.d.Drain, r.life, r.end)() // dead letters that are not written by then are lost
 	for _, part := range parts {
 		g.Go(func() error { return part(running) })
 	}

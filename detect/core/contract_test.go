@@ -9,8 +9,8 @@ import (
 
 	"github.com/darkmap/darkmap/detect/clock"
 	"github.com/darkmap/darkmap/detect/rib"
-	"github.com/darkmap/darkmap/ingest/stream"            //nolint:depguard // what ingest writes is what is tested here
-	"github.com/darkmap/darkmap/ingest/stream/streamtest" //nolint:depguard // what ingest writes is what is tested here
+	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/ingest/stream/streamtest"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 	"github.com/darkmap/darkmap/internal/codec"

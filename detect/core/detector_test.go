@@ -64,7 +64,7 @@ func TestIgnored(t *testing.T) {
 	post.Table = pb.Table_TABLE_POST
 	f.apply(record("file/x", dawn, &pb.RouteChanges{Peer: post, OriginAs: 64500, Announced: []*pb.Route{{Prefix: octets(t, "198.51.100.0/24")}}}))
 	for _, fam := range f.detector.families {
-		if n := fam.rib.Prefixes(); n != 0 {
+		if n := fam.rib.Len(); n != 0 {
 			t.Errorf("%v: %d prefixes, want none", fam.family, n)
 		}
 	}

@@ -118,7 +118,7 @@ func TestWholeTable(t *testing.T) {
 	if r := f.final(); len(r) > 0 {
 		t.Errorf("got %v, want nothing", describeAll(r))
 	}
-	if got := f.detector.family(bgp.IPv4).rib.Prefixes(); got < 565_000 {
+	if got := f.detector.family(bgp.IPv4).rib.Len(); got < 565_000 {
 		t.Errorf("got %d prefixes, want the whole table, but for what is longer than a /24", got)
 	}
 }

@@ -1,10 +1,6 @@
 package rib
 
-import (
-	"math/bits"
-
-	"github.com/darkmap/darkmap/internal/bgp"
-)
+import "github.com/darkmap/darkmap/internal/bgp"
 
 // Row is the number of a prefix in a Table. Rows of forgotten prefixes are used again.
 type Row uint32
@@ -62,9 +58,6 @@ func (t *Table) Family() bgp.Family { return t.family }
 
 // Len is one more than the highest row.
 func (t *Table) Len() int { return len(t.keys) }
-
-// Prefixes is how many rows are in use.
-func (t *Table) Prefixes() int { return len(t.index) }
 
 // Words is the length of every slot bitset.
 func (t *Table) Words() int { return t.words }
@@ -242,13 +235,4 @@ func (t *Table) TakeDirty() []Row {
 	}
 	t.dirty = t.dirty[:0]
 	return d
-}
-
-// Count is the number of bits of b.
-func Count(b []uint64) int {
-	n := 0
-	for _, w := range b {
-		n += bits.OnesCount64(w)
-	}
-	return n
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -65,19 +64,13 @@ func Open(cfg Config, log *slog.Logger) (*DB, error) {
 	return db, nil
 }
 
-// Lookup returns the owner of a; ok is false where the files have nothing.
-func (db *DB) Lookup(a bgp.ASN) (Owner, bool) { return db.Snapshot().Lookup(a) }
-
-// Origin returns the AS that originates p, or the longest prefix around it, according to the files.
-func (db *DB) Origin(p netip.Prefix) (bgp.ASN, bool) { return db.Snapshot().origins.LookupPrefix(p) }
-
 // Fingerprint names the files' content: the same files, in the same order, have the same one.
 func (db *DB) Fingerprint() string { return db.Snapshot().fingerprint }
 
 // Snapshot returns the present state.
 func (db *DB) Snapshot() *Snapshot { return db.current.Load() }
 
-// Lookup is DB.Lookup within one state of the files.
+// Lookup returns the owner of a; ok is false where the files have nothing.
 func (s *Snapshot) Lookup(a bgp.ASN) (Owner, bool) {
 	o, ok := s.owners[a]
 	return o, ok

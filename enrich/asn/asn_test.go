@@ -56,14 +56,14 @@ func TestLookup(t *testing.T) {
 		64500: {"", "", "CN"}, 64501: {"", "", "CN"}, // delegated and nothing else
 		64499: {},
 	} {
-		if got, ok := db.Lookup(a); got != want || ok != (want != Owner{}) {
+		if got, ok := db.Snapshot().Lookup(a); got != want || ok != (want != Owner{}) {
 			t.Errorf("Lookup(%v) = %+v, %t; want %+v", a, got, ok, want)
 		}
 	}
 	for p, want := range map[string]bgp.ASN{
 		"192.0.2.0/24": 64496, "192.0.2.0/25": 64496, "192.0.2.129/32": 64500, "2001:db8:1:2::/64": 64497, "203.0.113.0/24": 0, "192.0.0.0/16": 0,
 	} {
-		if got, ok := db.Origin(netip.MustParsePrefix(p)); got != want || ok != (want != 0) {
+		if got, ok := db.Snapshot().origins.LookupPrefix(netip.MustParsePrefix(p)); got != want || ok != (want != 0) {
 			t.Errorf("Origin(%s) = %v, %t; want %v", p, got, ok, want)
 		}
 	}
@@ -81,7 +81,7 @@ func TestReload(t *testing.T) {
 	if !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), path) {
 		t.Errorf("a missing file was not named as a warning: %s", log.String())
 	}
-	name := func() string { o, _ := db.Lookup(64496); return o.Name }
+	name := func() string { o, _ := db.Snapshot().Lookup(64496); return o.Name }
 	step := func(what string, wantChanged, wantErr bool, wantName string) string {
 		t.Helper()
 		changed, err := db.Reload()
@@ -127,7 +127,7 @@ func TestRealData(t *testing.T) {
 		t.Errorf("%d prefixes, want the 512,621 that the file's own header counts", prefixes)
 	}
 	for _, p := range []string{"175.45.176.0/24", "175.45.177.0/24", "175.45.178.0/24", "175.45.179.0/24"} {
-		if got, _ := db.Origin(netip.MustParsePrefix(p)); got != 131279 {
+		if got, _ := db.Snapshot().origins.LookupPrefix(netip.MustParsePrefix(p)); got != 131279 {
 			t.Errorf("Origin(%s) = %v, want AS131279", p, got)
 		}
 	}
@@ -138,7 +138,7 @@ func TestRealData(t *testing.T) {
 	}
 	got := map[bgp.ASN]Owner{}
 	for a := range want {
-		got[a], _ = db.Lookup(a)
+		got[a], _ = db.Snapshot().Lookup(a)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("owners (-want +got):\n%s", diff)

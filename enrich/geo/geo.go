@@ -76,9 +76,6 @@ func (db *DB) Snapshot() *Snapshot { return db.current.Load() }
 func (db *DB) Fingerprint() string { return db.Snapshot().fingerprint }
 
 // Lookup returns the place of one address; ok is false where it is unknown.
-func (db *DB) Lookup(a netip.Addr) (Place, bool) { return db.Snapshot().Lookup(a) }
-
-// Lookup is DB.Lookup within one state of the files.
 func (s *Snapshot) Lookup(a netip.Addr) (Place, bool) {
 	id, ok := s.table.Lookup(a.Unmap())
 	if !ok {

@@ -220,7 +220,7 @@ func TestReload(t *testing.T) {
 	step("another", true, false, "CN192KP64")
 	write(t, names, "192.0.2.0,192.0.2.255,64496,FR,Docs\n")
 	step("origins without registrations", false, false, "CN192KP64")
-	if address, ok := db.Lookup(netip.MustParseAddr("::ffff:192.0.2.1")); !ok || address.Country != "KP" {
+	if address, ok := db.Snapshot().Lookup(netip.MustParseAddr("::ffff:192.0.2.1")); !ok || address.Country != "KP" {
 		t.Errorf("Lookup of an IPv4-mapped address = %v, %t; want KP", address, ok)
 	}
 }
@@ -287,7 +287,7 @@ func TestRealData(t *testing.T) {
 		for bits := min(p.Addr().BitLen(), 64); bits >= 0 && want == ""; bits-- {
 			want = countries[netip.PrefixFrom(p.Addr(), bits).Masked()]
 		}
-		if got, _ := db.Lookup(p.Addr()); got.Country != want {
+		if got, _ := db.Snapshot().Lookup(p.Addr()); got.Country != want {
 			t.Fatalf("%v lies in %q, want %q", p.Addr(), got.Country, want)
 		}
 		checked++

@@ -70,7 +70,7 @@ func (w *World) Export(dir string) ([]File, error) {
 	for _, f := range []struct{ name, text string }{
 		{"geo.csv", geo},
 		{"asn.csv", asn},
-		{ConfigFile, "# " + w.Label() + "\nenrich:\n  geo:\n    files: [{path: geo.csv, kind: geolocation}]\n  asn:\n    files: [asn.csv]\ndetector:\n  outage:\n    label: " + w.shortLabel() + "\n"},
+		{ConfigFile, "# " + w.Label() + "\nenrich:\n  geo:\n    files: [{path: geo.csv, kind: geolocation}]\n  asn:\n    files: [asn.csv]\ndetect:\n  outage:\n    label: " + w.shortLabel() + "\n"},
 		{"README.txt", w.readme(files)},
 	} {
 		if err := os.WriteFile(filepath.Join(dir, f.name), []byte(f.text), 0o644); err != nil { //nolint:gosec // public by purpose

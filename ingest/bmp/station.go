@@ -16,6 +16,7 @@ import (
 
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/internal/config"
+	"github.com/darkmap/darkmap/internal/drain"
 	"github.com/darkmap/darkmap/internal/retry"
 	"github.com/darkmap/darkmap/internal/telemetry"
 )
@@ -183,29 +184,13 @@ func (s *Station) serve(ctx context.Context, ln net.Listener) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	// What is produced outlives ctx by Drain: a context that ends under a buffered record would take the producer with it.
-	produce, drained := context.WithCancel(context.WithoutCancel(ctx))
-	defer drained()
+	produce, cancel := drain.Context(ctx, s.d.Drain)
+	defer cancel()
 	stop := context.AfterFunc(ctx, func() { // closes what the goroutines below wait for
 		_ = ln.Close() // nothing was promised on it
 		s.closeAll(errStopping)
 	})
 	defer stop()
-	var wg sync.WaitGroup
-	ended := make(chan struct{})
-	wg.Go(func() { // ends with the sessions, or after Drain
-		select {
-		case <-ended:
-			return
-		case <-ctx.Done():
-		}
-		t := time.NewTimer(s.d.Drain)
-		defer t.Stop()
-		select {
-		case <-ended:
-		case <-t.C:
-			drained()
-		}
-	})
 	var sessions sync.WaitGroup
 	s.accept(ctx, ln, func(ss *session) {
 		sessions.Go(func() { // ends when its connection is closed, by the router or by closeAll
@@ -215,8 +200,6 @@ func (s *Station) serve(ctx context.Context, ln net.Listener) error {
 		})
 	})
 	sessions.Wait()
-	close(ended)
-	wg.Wait()
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) {
 		return cause
 	}

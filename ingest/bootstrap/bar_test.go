@@ -225,7 +225,7 @@ func waitFor(t testing.TB, done func() bool, w *bootstrap.Worker) {
 	}
 	for deadline := time.Now().Add(limit); !done(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("not done: %s; %v", w.Progress(), w.Ready())
+			t.Fatalf("not done: %v", w.Ready())
 		}
 	}
 }

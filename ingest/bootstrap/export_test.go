@@ -24,3 +24,15 @@ func (w *Worker) Late() int {
 	}
 	return int(m.GetCounter().GetValue())
 }
+
+// Idle reports whether no job runs.
+func (w *Worker) Idle() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range w.collectors {
+		if c.cancel != nil {
+			return false
+		}
+	}
+	return true
+}

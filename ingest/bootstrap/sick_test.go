@@ -62,7 +62,7 @@ func TestSickHost(t *testing.T) {
 	for i := range 4 {
 		sc.other(fmt.Sprintf("routeviews/route-views%d", i+3))
 	}
-	waitFor(t, func() bool { return strings.Count(sc.worker.Progress(), "waiting for the archives") == 4 }, sc.worker)
+	sc.waitDoing("waiting for the archives", 4)
 	sc.gap(time.Time{})
 	sc.want(sc.ends(1), "fill complete=true filled=false peers=2 after 0 messages, 0 states")
 }

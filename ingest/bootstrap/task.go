@@ -87,11 +87,8 @@ func (t *task) say(ctx context.Context, doing string, done uint64) error {
 	return t.gap.Progress(ctx, p.Done, p.Total, doing)
 }
 
-// tell notes progress for Worker.Progress and passes it on.
+// tell passes progress on.
 func (w *Worker) tell(p Progress) {
-	w.mu.Lock()
-	w.progress[p.Collector] = p
-	w.mu.Unlock()
 	if w.d.Progress != nil {
 		w.d.Progress(p)
 	}

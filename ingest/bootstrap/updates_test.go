@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -35,7 +34,7 @@ func TestCutUpdates(t *testing.T) {
 	}
 	sc.updates(dumped.Add(-5 * time.Minute))
 	sc.gap(dumped)
-	waitFor(t, func() bool { return strings.Contains(sc.worker.Progress(), "waiting for a whole file") }, sc.worker)
+	sc.waitDoing("waiting for a whole file", 1)
 	sc.unsaid()
 	if err := os.WriteFile(name, whole, 0o600); err != nil {
 		t.Fatal(err)
@@ -67,7 +66,7 @@ func TestBadRecords(t *testing.T) {
 		t.Fatal(err)
 	}
 	sc.gap(time.Time{})
-	waitFor(t, func() bool { return letters.Load() > 0 && strings.HasPrefix(sc.worker.Progress(), "no gap") }, sc.worker)
+	waitFor(t, func() bool { return letters.Load() > 0 && sc.worker.Idle() }, sc.worker)
 	if n := letters.Load(); n > 1000 {
 		t.Errorf("%d records were read after the stream was closed", n)
 	}
@@ -86,7 +85,7 @@ func TestOpenFile(t *testing.T) {
 	}
 	write(1)
 	sc.gap(dumped.Add(80 * time.Second))
-	waitFor(t, func() bool { return strings.Contains(sc.worker.Progress(), "waiting for the updates") }, sc.worker)
+	sc.waitDoing("waiting for the updates", 1)
 	write(2)
 	sc.ahead.Store(int64(10 * time.Minute))
 	sc.want(sc.ends(1), "fill complete=true filled=true peers=0 after 2 messages, 0 states")
@@ -112,7 +111,7 @@ func TestGrowing(t *testing.T) {
 		t.Fatal(err)
 	}
 	sc.gap(time.Time{})
-	waitFor(t, func() bool { return strings.Contains(sc.worker.Progress(), "waiting for a whole file") }, sc.worker)
+	sc.waitDoing("waiting for a whole file", 1)
 	sc.ahead.Store(int64(3 * time.Minute))
 	if err := os.WriteFile(name, whole, 0o600); err != nil {
 		t.Fatal(err)
@@ -145,7 +144,7 @@ func TestRepublished(t *testing.T) {
 	sc.updates(dumped, all[30:]...)
 	write(read()[:len(read())-30])
 	sc.gap(time.Time{})
-	waitFor(t, func() bool { return strings.Contains(sc.worker.Progress(), "waiting for a whole file") }, sc.worker)
+	sc.waitDoing("waiting for a whole file", 1)
 	write(whole)
 	sc.ends(1)
 	said := map[int64]bool{}

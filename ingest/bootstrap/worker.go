@@ -63,8 +63,7 @@ type Worker struct {
 	mu         sync.Mutex // all below
 	collectors map[string]*collector
 	running    bool
-	trouble    map[string]error    // by collector: what cannot be reached
-	progress   map[string]Progress // by collector, of what goes on
+	trouble    map[string]error // by collector: what cannot be reached
 }
 
 // collector is what is known of one. Worker.mu guards it.
@@ -93,7 +92,7 @@ func New(cfg Config, d Deps) (*Worker, error) {
 	return &Worker{
 		cfg: cfg, d: d, metrics: newMetrics(d.Registerer), late: telemetry.NewLimited(d.Log, 10*time.Second, 3),
 		dumps: make(chan struct{}, 2*cfg.Parallel), reading: make(chan struct{}, cfg.Parallel), filling: make(chan struct{}, cfg.Parallel),
-		wake: make(chan struct{}, 1), collectors: map[string]*collector{}, trouble: map[string]error{}, progress: map[string]Progress{},
+		wake: make(chan struct{}, 1), collectors: map[string]*collector{}, trouble: map[string]error{},
 	}, nil
 }
 
@@ -227,7 +226,6 @@ func (w *Worker) run(ctx context.Context, j job) error {
 	if c := w.collectors[j.name]; c != nil { // perhaps another stream's by now
 		c.cancel = nil
 	}
-	delete(w.progress, j.name)
 	w.mu.Unlock()
 	w.nudge()
 	if err == nil || ctx.Err() != nil || superseded || errors.Is(err, errSuperseded) || errors.Is(err, stream.ErrClosed) {
@@ -247,25 +245,6 @@ func (w *Worker) Ready() error {
 		return fmt.Errorf("%d collectors wait for the archives; %s: %w", len(w.trouble), name, w.trouble[name])
 	}
 	return nil
-}
-
-// Progress says in words what is being done.
-func (w *Worker) Progress() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.progress) == 0 {
-		return "no gap is being answered"
-	}
-	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(w.progress)) {
-		p := w.progress[name]
-		part := fmt.Sprintf("%s %s: %s", p.Task, name, p.Doing)
-		if p.Total > 0 {
-			part += fmt.Sprintf(" (%d of %d MB)", p.Done/1e6, p.Total/1e6)
-		}
-		parts = append(parts, part)
-	}
-	return strings.Join(parts, "; ")
 }
 
 // setTrouble notes why a collector's archives cannot be used; nil clears it.

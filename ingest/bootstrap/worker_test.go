@@ -41,6 +41,7 @@ type scene struct {
 	a      archivetest.Archive
 	set    *streamtest.Set
 	worker *bootstrap.Worker
+	doing  doing
 	s      *stream.Stream
 	begin  time.Time    // of the wall clock
 	start  time.Time    // of the streams' clock
@@ -71,7 +72,7 @@ func (r rig) play(t *testing.T, start time.Time, change func(*bootstrap.Config))
 	if change != nil {
 		change(&cfg)
 	}
-	d := bootstrap.Deps{Log: slog.New(slog.DiscardHandler), Now: sc.now}
+	d := bootstrap.Deps{Log: slog.New(slog.DiscardHandler), Now: sc.now, Progress: sc.doing.note}
 	d.Finder, d.Fetcher = r.serve(t, sc.a.Dir, t.TempDir())
 	if r.deps != nil {
 		r.deps(&d)
@@ -96,6 +97,9 @@ func (r rig) play(t *testing.T, start time.Time, change func(*bootstrap.Config))
 		}
 	}()
 	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("in progress: %v", &sc.doing)
+		}
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)
@@ -222,9 +226,7 @@ func TestFill(t *testing.T) {
 	g := sc.gap(dumped.Add(time.Minute))
 	sc.live(after)
 	sc.updates(dumped, before, missed1)
-	waitFor(t, func() bool {
-		return strings.Contains(sc.worker.Progress(), "waiting for the updates from 2026-11-24T08:05:00Z")
-	}, sc.worker)
+	sc.waitDoing("waiting for the updates from 2026-11-24T08:05:00Z", 1)
 	sc.unsaid()
 	sc.updates(dumped.Add(5*time.Minute), missed2, after)
 	sc.want(sc.ends(1), "fill complete=true filled=true peers=0 after 3 messages, 0 states") // one of them at the edge: heard, and no harm
@@ -251,7 +253,7 @@ func TestClockBehind(t *testing.T) {
 	sc := play(t, dumped.Add(8*time.Minute), nil)
 	sc.live(change(dumped.Add(8*time.Minute+25*time.Second), 0, 1))
 	sc.gap(dumped.Add(8*time.Minute + 30*time.Second))
-	waitFor(t, func() bool { return strings.Contains(sc.worker.Progress(), "waiting for the updates from") }, sc.worker)
+	sc.waitDoing("waiting for the updates from", 1)
 	sc.ahead.Store(int64(5 * time.Minute))
 	sc.updates(dumped.Add(5*time.Minute), change(dumped.Add(8*time.Minute+40*time.Second), 0, 2), change(dumped.Add(8*time.Minute+41*time.Second), 1, 3))
 	sc.want(sc.ends(1), "fill complete=true filled=true peers=0 after 2 messages, 0 states")
@@ -276,9 +278,7 @@ func TestOverlap(t *testing.T) {
 			sc.updates(dumped, change(dumped.Add(2*time.Minute), 0, 1))
 			sc.gap(test.since)
 			next := dumped.Add(5 * time.Minute)
-			waitFor(t, func() bool {
-				return strings.Contains(sc.worker.Progress(), "waiting for the updates from 2026-11-24T08:05:00Z")
-			}, sc.worker)
+			sc.waitDoing("waiting for the updates from 2026-11-24T08:05:00Z", 1)
 			sc.ahead.Store(int64(6 * time.Minute)) // 08:10:30
 			if test.next {
 				sc.updates(next, change(next.Add(20*time.Second), 0, 2), change(next.Add(50*time.Second), 0, 3))
@@ -441,7 +441,7 @@ func TestNewest(t *testing.T) {
 	sc := play(t, dumped.Add(8*time.Minute), nil)
 	sc.updates(dumped)
 	old := sc.gap(dumped.Add(time.Minute))
-	waitFor(t, func() bool { return strings.Contains(sc.worker.Progress(), "waiting") }, sc.worker)
+	sc.waitDoing("waiting", 1)
 	young := sc.gap(dumped.Add(7 * time.Minute))
 	sc.updates(dumped.Add(5*time.Minute), change(dumped.Add(6*time.Minute), 0, 1))
 	sc.want(sc.ends(1), "fill complete=true filled=true peers=0 after 1 messages, 0 states")
@@ -505,9 +505,7 @@ func planned(t *testing.T) *scene {
 func TestCheck(t *testing.T) {
 	sc := planned(t)
 	sc.ahead.Store(int64(51 * time.Minute)) // within the lead
-	waitFor(t, func() bool {
-		return strings.Contains(sc.worker.Progress(), "waiting for the dump of 2026-11-24T08:00:00Z")
-	}, sc.worker)
+	sc.waitDoing("waiting for the dump of 2026-11-24T08:00:00Z", 1)
 	sc.ahead.Store(int64(61 * time.Minute))
 	sc.dump(dumped)
 	sc.want(sc.ends(2)[1:], "table check complete=true")
@@ -535,9 +533,7 @@ func TestLateCheck(t *testing.T) {
 		t.Errorf("%d checks were late, want 1", got)
 	}
 	sc.ahead.Store(int64(9*time.Hour - 90*time.Second)) // less than half of the lead
-	waitFor(t, func() bool {
-		return strings.Contains(sc.worker.Progress(), "waiting for the dump of 2026-11-24T16:00:00Z")
-	}, sc.worker)
+	sc.waitDoing("waiting for the dump of 2026-11-24T16:00:00Z", 1)
 	if got := sc.worker.Late(); got != 1 {
 		t.Errorf("%d checks were late, want 1 still", got)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/darkmap/darkmap/internal/retry"
 	"github.com/darkmap/darkmap/internal/rislivetest"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -33,14 +34,7 @@ func (r *rig) sound() bool {
 
 // pause waits, and reports whether ctx goes on.
 func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
+	return retry.Sleep(ctx, d) == nil
 }
 
 // playOn plays a schedule, says that it has, and keeps the feed alive until ctx ends.

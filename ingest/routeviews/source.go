@@ -21,6 +21,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 	"github.com/darkmap/darkmap/internal/config"
+	"github.com/darkmap/darkmap/internal/drain"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/neterror"
 	"github.com/darkmap/darkmap/internal/telemetry"
@@ -184,7 +185,7 @@ func (s *Source) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	last, cancel := lasting(ctx, s.d.Drain)
+	last, cancel := drain.Context(ctx, s.d.Drain)
 	defer cancel()
 	if err := s.connect(last); err != nil {
 		return err
@@ -202,16 +203,6 @@ func (s *Source) Run(ctx context.Context) error {
 	}
 	s.closing = true
 	return err
-}
-
-// lasting is ctx, d longer.
-func lasting(ctx context.Context, d time.Duration) (context.Context, func()) {
-	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(d, cancel) })
-	return out, func() {
-		stop()
-		cancel()
-	}
 }
 
 // connect builds the clients: the callbacks use both, and run only once the first poll has begun.

@@ -265,6 +265,3 @@ func (c *Check) Lane() *Lane {
 	l.lacks = &c.lacks
 	return l
 }
-
-// Stream is the check's.
-func (c *Check) Stream() *Stream { return c.s }

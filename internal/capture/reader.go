@@ -233,9 +233,6 @@ func (r *Reader) Close() error {
 	return nil
 }
 
-// Format is the format that was recognised; empty where none was.
-func (r *Reader) Format() Format { return r.format }
-
 // Compression is how the file is packed.
 func (r *Reader) Compression() Compression { return r.plain.compression }
 

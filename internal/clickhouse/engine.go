@@ -247,13 +247,6 @@ func (e *Engine) save() {
 // Server says how to connect to the engine; it stays the same over restarts.
 func (e *Engine) Server() Server { return e.server }
 
-// OwnNetwork reports whether the engine has a network of its own, so that nobody reaches its port.
-func (e *Engine) OwnNetwork() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.child.sharedNetwork == nil && !e.cfg.SharedNetwork
-}
-
 // Ready is nil while the engine serves; the error says why it does not.
 func (e *Engine) Ready() error {
 	s := e.State()
@@ -269,9 +262,6 @@ func (e *Engine) State() EngineState {
 	defer e.mu.Unlock()
 	return e.state
 }
-
-// DataDir is the server's own folder.
-func (e *Engine) DataDir() string { return dataDir(e.cfg.Dir) }
 
 // PID is the process id of the engine's child, or of its last one.
 func (e *Engine) PID() int {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/darkmap/darkmap/internal/atomicfile"
 	"github.com/darkmap/darkmap/internal/retry"
 )
 
@@ -49,11 +50,7 @@ func (s EngineState) write(dir string) error {
 	if err != nil {
 		return fmt.Errorf("writing the engine's state: %w", err)
 	}
-	path := filepath.Join(dir, stateFile)
-	if err := os.WriteFile(path+".tmp", append(b, '\n'), 0o600); err != nil {
-		return fmt.Errorf("writing the engine's state: %w", err)
-	}
-	if err := os.Rename(path+".tmp", path); err != nil {
+	if err := atomicfile.Write(filepath.Join(dir, stateFile), append(b, '\n')); err != nil {
 		return fmt.Errorf("writing the engine's state: %w", err)
 	}
 	return nil

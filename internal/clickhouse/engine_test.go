@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 		owner(dir)
 		return
 	}
-	os.Exit(clickhousetest.MainWithoutLeaks(m))
+	os.Exit(clickhousetest.Main(m))
 }
 
 func open(t *testing.T, s clickhouse.Server) driver.Conn {

@@ -20,16 +20,9 @@ import (
 )
 
 // Main is what a TestMain of a package that starts engines ends with:
-// os.Exit(clickhousetest.Main(m)). The engine is the test's own program in another role.
+// os.Exit(clickhousetest.Main(m)). The engine is the test's own program in another role. The
+// tests fail where they leave a goroutine behind.
 func Main(m *testing.M) int {
-	if code, handled := clickhouse.RunEngineChild(os.Args); handled {
-		return code
-	}
-	return m.Run()
-}
-
-// MainWithoutLeaks is Main, and fails where tests leave a goroutine behind.
-func MainWithoutLeaks(m *testing.M) int {
 	if code, handled := clickhouse.RunEngineChild(os.Args); handled {
 		return code
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/darkmap/darkmap/internal/atomicfile"
 )
 
 // ErrLocked says that another instance has the folder.
@@ -75,7 +77,7 @@ func Open(path string) (*Dir, error) {
 func (d *Dir) prepare() error {
 	found, err := checkVersion(d.path)
 	if err == nil && !found {
-		err = write(filepath.Join(d.path, versionFile), []byte(strconv.Itoa(version)+"\n"))
+		err = atomicfile.Write(filepath.Join(d.path, versionFile), []byte(strconv.Itoa(version)+"\n"))
 	}
 	if err != nil {
 		return err
@@ -169,7 +171,7 @@ func (d *Dir) Installation() (string, error) {
 		return "", fmt.Errorf("reading the installation's id: %w", err)
 	}
 	id := strings.ToLower(rand.Text())
-	return id, write(path, []byte(id+"\n"))
+	return id, atomicfile.Write(path, []byte(id+"\n"))
 }
 
 // Path is the folder's.
@@ -207,18 +209,6 @@ func (d *Dir) release() error {
 	err := errors.Join(syscall.Flock(int(d.lock.Fd()), syscall.LOCK_UN), d.lock.Close())
 	d.lock = nil
 	return err
-}
-
-// write replaces a file as a whole.
-func write(path string, b []byte) error {
-	tmp := path + ".tmp"
-	if err := os.WriteFile(tmp, b, 0o600); err != nil {
-		return fmt.Errorf("writing %s: %w", filepath.Base(path), err)
-	}
-	if err := os.Rename(tmp, path); err != nil {
-		return fmt.Errorf("writing %s: %w", filepath.Base(path), err)
-	}
-	return nil
 }
 
 func removeIfThere(path string) error {

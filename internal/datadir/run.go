@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/darkmap/darkmap/internal/atomicfile"
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/kafka"
 )
@@ -35,7 +36,7 @@ func (d *Dir) WriteRun(r Run) error {
 	if err != nil {
 		return fmt.Errorf("writing run.json: %w", err)
 	}
-	return write(d.runFile(), append(b, '\n'))
+	return atomicfile.Write(d.runFile(), append(b, '\n'))
 }
 
 // ReadRun tells what runs in the folder (the default where path is empty). It is nil where nothing does, also where a dead

@@ -21,3 +21,6 @@ func NewDialLog(log *slog.Logger) kgo.Logger { return newDialLog(log) }
 func CheckFolder(ctx context.Context, dir string, log *slog.Logger) error {
 	return checkFolder(ctx, dir, log)
 }
+
+// Embedded reports whether the brokers are the embedded one.
+func (c Config) Embedded() bool { return c.embedded }

@@ -1,13 +1,14 @@
 package kafka
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"github.com/darkmap/darkmap/internal/atomicfile"
 )
 
 // damaged reports whether something has to be written.
@@ -82,10 +83,10 @@ func (c *partitionCheck) rewrite(s *segment, log *slog.Logger) error {
 	case !s.broken:
 		log.Info("the index of a segment is not that of its records: it is written again, and nothing is lost", "file", c.file(s.base, ".idx"))
 	}
-	if err := replace(c.file(s.base, ".idx"), index); err != nil || !s.broken {
+	if err := atomicfile.Write(c.file(s.base, ".idx"), index); err != nil || !s.broken {
 		return err
 	}
-	return replace(c.file(s.base, ".dat"), out)
+	return atomicfile.Write(c.file(s.base, ".dat"), out)
 }
 
 // batches are the control records that stand for the hole: one, and one more for each further transaction that is open there, as far as
@@ -139,24 +140,6 @@ func (c *partitionCheck) say(h *hole, log *slog.Logger) {
 		return
 	}
 	log.Warn("the embedded Kafka's log is damaged: the records that stood there are lost", attrs...)
-}
-
-// replace writes a file as a whole, so that it is there either as it was or as it is to be.
-func replace(path string, b []byte) (err error) {
-	tmp := path + ".tmp"
-	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) //nolint:gosec // below the data directory
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	err = cmp.Or(err, f.Sync())
-	if err = cmp.Or(err, f.Close()); err == nil {
-		err = os.Rename(tmp, path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(tmp))
-	}
-	return nil
 }
 
 // removeOrphans removes the indexes of segments that are not there.

@@ -10,9 +10,6 @@ func (c Config) WithDataset(name string) Config {
 	return c
 }
 
-// Embedded reports whether the brokers are the embedded one.
-func (c Config) Embedded() bool { return c.embedded }
-
 // prefix goes before all names.
 func (c Config) prefix() string {
 	if c.dataset == "" {

@@ -13,6 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/semaphore"
+
+	"github.com/darkmap/darkmap/internal/drain"
 )
 
 const (
@@ -70,23 +72,10 @@ func NewProducer(ctx context.Context, cfg Config, topic string, log *slog.Logger
 	return p, nil
 }
 
-// EndAfter gives up what is not written drain after ctx has ended: calls that wait for room return then. Until ctx has ended, stop takes
+// EndAfter gives up what is not written d after ctx has ended: calls that wait for room return then. Until ctx has ended, stop takes
 // that back.
-func (p *Producer) EndAfter(ctx context.Context, drain time.Duration) (stop func() bool) {
-	return EndAfter(ctx, drain, p.life, p.end)
-}
-
-// EndAfter ends life, by end, drain after ctx has ended. Until then, stop takes that back.
-func EndAfter(ctx context.Context, drain time.Duration, life context.Context, end context.CancelFunc) (stop func() bool) { //nolint:revive // two contexts: one ends the other
-	return context.AfterFunc(ctx, func() { // ends with life
-		t := time.NewTimer(drain)
-		defer t.Stop()
-		select {
-		case <-life.Done():
-		case <-t.C:
-			end()
-		}
-	})
+func (p *Producer) EndAfter(ctx context.Context, d time.Duration) (stop func() bool) {
+	return drain.EndAfter(ctx, d, p.life, p.end)
 }
 
 // Produce sends a record of a collector. It does not wait for the broker, but for room; value must not be changed afterwards.

@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/darkmap/darkmap/internal/atomicfile"
 )
 
 // Files of the broker's folder.
@@ -207,7 +209,7 @@ func checkTopics(dir string, folders []os.DirEntry, log *slog.Logger) (*topicLis
 	log.Warn("the embedded Kafka's list of topics is damaged or missing: it is written again", "file", path, "from", from)
 	b, err := json.Marshal(l)
 	if err == nil {
-		err = replace(path, b)
+		err = atomicfile.Write(path, b)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("mending the list of topics: %w", err)
@@ -226,7 +228,7 @@ func copyTopics(dir string) error {
 		if was, err = os.ReadFile(filepath.Join(dir, topicsCopy)); err == nil && string(was) == string(b) { //nolint:gosec // below the data directory
 			return nil
 		}
-		err = replace(filepath.Join(dir, topicsCopy), b)
+		err = atomicfile.Write(filepath.Join(dir, topicsCopy), b)
 	}
 	if err != nil {
 		return fmt.Errorf("copying the list of topics: %w", err)
@@ -345,7 +347,7 @@ func checkEntries(path string, log *slog.Logger, what string) ([][]byte, error) 
 	if len(good) == len(data) {
 		return entries, nil
 	}
-	if err := replace(path, good); err != nil {
+	if err := atomicfile.Write(path, good); err != nil {
 		return nil, fmt.Errorf("mending the broker's state: %w", err)
 	}
 	return entries, nil
@@ -368,7 +370,7 @@ func checkRest(dir string, damaged bool, log *slog.Logger) error {
 		if name == metaFile {
 			if id, _ := v["cluster_id"].(string); missing || bad || v["version"] != 1.0 || id == "" {
 				log.Warn("the embedded Kafka's file is damaged or missing: it is written again", "file", path)
-				faults = append(faults, replace(path, []byte(`{"version":1,"cluster_id":"`+clusterID+`"}`)))
+				faults = append(faults, atomicfile.Write(path, []byte(`{"version":1,"cluster_id":"`+clusterID+`"}`)))
 			}
 			continue
 		}

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/darkmap/darkmap/internal/retry"
 )
 
 // Options of a server.
@@ -246,12 +248,8 @@ func (s *Server) Play(ctx context.Context, sched *Schedule, start time.Time, fac
 		t := start.Add(time.Duration(float64(e.At) / factor))
 		m := r.render(e, t)
 		if wait := time.Until(t); wait > time.Millisecond {
-			timer := time.NewTimer(wait)
-			select {
-			case <-ctx.Done():
-				timer.Stop()
-				return ctx.Err()
-			case <-timer.C:
+			if err := retry.Sleep(ctx, wait); err != nil {
+				return err
 			}
 		}
 		s.send(m)

@@ -100,9 +100,6 @@ func health(check func() error) http.Handler {
 	})
 }
 
-// Addr is where it listens.
-func (a *Admin) Addr() string { return a.ln.Addr().String() }
-
 // Run serves until ctx ends, then lets requests finish for at most a second.
 func (a *Admin) Run(ctx context.Context) error {
 	served := make(chan error, 1)

@@ -76,7 +76,7 @@ func TestAdmin(t *testing.T) {
 	} {
 		url := tt.path
 		if strings.HasPrefix(url, "/") {
-			url = "http://" + a.Addr() + url
+			url = "http://" + a.ln.Addr().String() + url
 		}
 		resp, err := client.Get(url)
 		if err != nil {
@@ -105,12 +105,12 @@ func TestAdminRebound(t *testing.T) {
 	served := make(chan error, 1)
 	go func() { served <- a.Run(ctx) }() // ends with cancel below
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	_, port, _ := net.SplitHostPort(a.Addr())
+	_, port, _ := net.SplitHostPort(a.ln.Addr().String())
 	for host, want := range map[string]int{
 		"127.0.0.1:" + port: 200, "localhost:" + port: 200, "LOCALHOST": 200, "[::1]:" + port: 200,
 		"rebound.example:" + port: 421, "rebound.example": 421, "192.0.2.1:" + port: 421, "127.0.0.1.rebound.example": 421,
 	} {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+a.Addr()+"/metrics", nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+a.ln.Addr().String()+"/metrics", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

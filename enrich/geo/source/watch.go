@@ -4,7 +4,6 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"time"
 )
 
 // Stamp tells one state of a file from another without reading it: by its size, its time and which file it is.
@@ -40,11 +39,3 @@ func (s Stamp) same(o Stamp) bool {
 
 // Missing reports whether there was no file.
 func (s Stamp) Missing() bool { return s.info == nil }
-
-// ModTime is when the file was last written; zero where there was none.
-func (s Stamp) ModTime() time.Time {
-	if s.Missing() {
-		return time.Time{}
-	}
-	return s.info.ModTime()
-}

@@ -76,13 +76,12 @@ const (
 	BMPPeerLocRIB BMPPeerType = 3
 )
 
-// The flags of the per-peer header. F has V's place in a Loc-RIB peer's (RFC 9069 §4.2).
+// The flags of the per-peer header.
 const (
 	bmpFlagV = 0x80
 	bmpFlagL = 0x40
 	bmpFlagA = 0x20
 	bmpFlagO = 0x10
-	bmpFlagF = 0x80
 )
 
 // BMPPeer is the per-peer header (RFC 7854 §4.2, RFC 8671 §4, RFC 9069 §4).
@@ -102,12 +101,6 @@ func (p *BMPPeer) IPv6() bool { return p.Type != BMPPeerLocRIB && p.Flags&bmpFla
 
 // TwoOctet is the A flag: AS_PATHs are in the 2-octet form.
 func (p *BMPPeer) TwoOctet() bool { return p.Type != BMPPeerLocRIB && p.Flags&bmpFlagA != 0 }
-
-// Filtered is the F flag: the router sends a part of its Loc-RIB (RFC 9069 §4.2).
-func (p *BMPPeer) Filtered() bool { return p.Type == BMPPeerLocRIB && p.Flags&bmpFlagF != 0 }
-
-// PostPolicy is the L flag, of Adj-RIB-In and Adj-RIB-Out (RFC 7854 §5, RFC 8671 §5).
-func (p *BMPPeer) PostPolicy() bool { return p.Type != BMPPeerLocRIB && p.Flags&bmpFlagL != 0 }
 
 // parseBMPPeer reads the per-peer header at the start of b.
 func parseBMPPeer(b []byte, p *BMPPeer) error {

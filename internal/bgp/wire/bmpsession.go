@@ -72,9 +72,6 @@ func (s *BMPSession) forget(id BMPNeighbour) {
 	delete(s.peers, id)
 }
 
-// Peers is how many peers are up.
-func (s *BMPSession) Peers() int { return len(s.peers) }
-
 func (s *BMPSession) most() int {
 	if s.MaxPeers > 0 {
 		return s.MaxPeers

@@ -54,9 +54,6 @@ func NewMRTReader(r io.Reader) *MRTReader {
 	return &MRTReader{r: r, buf: make([]byte, 64<<10)}
 }
 
-// Offset is how many octets were consumed: where the next record begins.
-func (m *MRTReader) Offset() int64 { return m.offset }
-
 // Next returns the next record, whose body holds until the call after. An error is io.EOF at the end or an *MRTError, after
 // which Next goes on: behind a record whose header is not to be believed it looks for the next sound one.
 func (m *MRTReader) Next() (MRTRecord, error) {

@@ -1,0 +1,4 @@
+package capture
+
+// Format is the format that was recognised; empty where none was.
+func (r *Reader) Format() Format { return r.format }

@@ -56,41 +56,41 @@ func TestMetricsAreMade(t *testing.T) {
 // metricOption is the name in a literal of a metric's options, "" where it is no string literal.
 type metricOption struct{ pkg, place, name string }
 
-// metricOptions finds the options of metrics in all source files but tests and what tests stand on.
+// metricOptions finds the options of metrics in all source files.
 func metricOptions(t *testing.T) []metricOption {
 	t.Helper()
-	const root = "../.."
 	var all []metricOption
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		name := d.Name()
-		if d.IsDir() {
-			if path != root && (strings.HasPrefix(name, ".") || strings.HasSuffix(name, "test") || name == "testdata") {
-				return filepath.SkipDir
-			}
-			return nil
-		}
-		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
-			return nil
-		}
-		pkg, err := filepath.Rel(root, filepath.Dir(path))
-		if err != nil {
-			return err
-		}
+	for _, path := range sourceFiles(t) {
 		fset := gotoken.NewFileSet()
 		f, err := parser.ParseFile(fset, path, nil, parser.SkipObjectResolution)
 		if err != nil {
-			return err
+			t.Fatal(err)
 		}
+		pkg := filepath.ToSlash(strings.TrimPrefix(filepath.Dir(path), filepath.FromSlash("../../")))
 		ast.Inspect(f, func(n ast.Node) bool {
 			if lit, ok := n.(*ast.CompositeLit); ok && isMetricOptions(lit.Type) {
-				all = append(all, metricOption{filepath.ToSlash(pkg), fset.Position(lit.Pos()).String(), optionName(lit)})
+				all = append(all, metricOption{pkg, fset.Position(lit.Pos()).String(), optionName(lit)})
 			}
 			return true
 		})
-		return nil
+	}
+	return all
+}
+
+// sourceFiles are this module's Go files, but tests and what tests stand on.
+func sourceFiles(t *testing.T) []string {
+	t.Helper()
+	const root = "../.."
+	var all []string
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		name := d.Name()
+		switch {
+		case d.IsDir() && path != root && (strings.HasPrefix(name, ".") || strings.HasSuffix(name, "test") || name == "testdata"):
+			return filepath.SkipDir
+		case strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go"):
+			all = append(all, path)
+		}
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -84,9 +84,9 @@ cover: ## Tests with coverage, as coverage.out
 	$(GO) test -tags $(TAGS) -coverprofile coverage.out ./... && $(GO) tool cover -func coverage.out | tail -n 1
 
 .PHONY: gen
-gen: ## Generate code from the schemas, and the page of configuration keys
+gen: ## Generate code from the schemas, and the pages of configuration keys and metrics
 	cd schemas/proto && $(BUF) generate
-	$(GO) test -tags $(TAGS) -run '^TestConfigurationPage$$' ./cmd/darkmap -update
+	$(GO) test -tags $(TAGS) -run '^(TestConfigurationPage|TestMetricsPage)$$' ./cmd/darkmap -update
 
 .PHONY: tidy
 tidy: ## Tidy go.mod
@@ -100,7 +100,7 @@ breaking: ## Compare the schemas with the newest released ones
 .PHONY: ci
 ci: ## What has to pass before anything lands
 	$(MAKE) gen tidy
-	@git diff --exit-code -- schemas docs/configuration.md go.mod go.sum || { echo "make gen tidy changed files: commit them"; exit 1; }
+	@git diff --exit-code -- schemas docs/configuration.md docs/metrics.md go.mod go.sum || { echo "make gen tidy changed files: commit them"; exit 1; }
 	$(MAKE) breaking lint build cross fuzz test
 
 .PHONY: clean

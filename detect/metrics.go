@@ -2,6 +2,7 @@ package detect
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/darkmap/darkmap/schemas"
 )
@@ -31,31 +32,29 @@ type metrics struct {
 
 // newMetrics registers with reg; nil is nowhere.
 func newMetrics(reg prometheus.Registerer) *metrics {
+	f := promauto.With(reg)
 	m := &metrics{
-		in:       prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_detect_records_in_total", Help: "Records read."}),
-		windows:  prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_detect_windows_closed_total", Help: "Windows closed and published."}),
-		rebuilds: prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_detect_rebuilds_total", Help: "Times that the state was built from the log."}),
-		aborts:   prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_detect_transactions_aborted_total", Help: "Transactions that were aborted."}),
-		batch:    prometheus.NewHistogram(prometheus.HistogramOpts{Name: "darkmap_detect_batch_seconds", Help: "Time from a poll to its commit.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}),
-		window:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkmap_detect_window_timestamp_seconds", Help: "Event time: the beginning of the open window."}),
-		buffered: prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkmap_detect_buffered_bytes", Help: "Records that wait for their window."}),
-		success:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkmap_detect_last_success_timestamp_seconds", Help: "When the last transaction was committed."}),
+		in:       f.NewCounter(prometheus.CounterOpts{Name: "darkmap_detect_records_in_total", Help: "Records read from bgp.routes."}),
+		windows:  f.NewCounter(prometheus.CounterOpts{Name: "darkmap_detect_windows_closed_total", Help: "One-minute windows closed and published."}),
+		rebuilds: f.NewCounter(prometheus.CounterOpts{Name: "darkmap_detect_rebuilds_total", Help: "Times the state was built again from bgp.routes."}),
+		aborts:   f.NewCounter(prometheus.CounterOpts{Name: "darkmap_detect_transactions_aborted_total", Help: "Kafka transactions aborted."}),
+		batch:    f.NewHistogram(prometheus.HistogramOpts{Name: "darkmap_detect_batch_seconds", Help: "Time from a poll to its commit.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}),
+		window:   f.NewGauge(prometheus.GaugeOpts{Name: "darkmap_detect_window_timestamp_seconds", Help: "Event time at which the open window begins, Unix seconds."}),
+		buffered: f.NewGauge(prometheus.GaugeOpts{Name: "darkmap_detect_buffered_bytes", Help: "Octets of records that wait for their window."}),
+		success:  f.NewGauge(prometheus.GaugeOpts{Name: "darkmap_detect_last_success_timestamp_seconds", Help: "Wall-clock time of the last committed transaction, Unix seconds."}),
 		out:      map[string]prometheus.Counter{},
 
-		refusedPeers:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkmap_detect_refused_peers", Help: "Peers refused because the session table was full, since the state was built."}),
-		refusedPrefixes: prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkmap_detect_refused_prefixes", Help: "Prefixes refused because the table was full, since the state was built."}),
+		refusedPeers:    f.NewGauge(prometheus.GaugeOpts{Name: "darkmap_detect_refused_peers", Help: "Peers refused since the state was built, because the session table was full."}),
+		refusedPrefixes: f.NewGauge(prometheus.GaugeOpts{Name: "darkmap_detect_refused_prefixes", Help: "Prefixes refused since the state was built, because the prefix table was full."}),
 	}
-	out := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_detect_records_out_total", Help: "Records published."}, []string{"topic"})
+	out := f.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_detect_records_out_total", Help: "Records published, by topic."}, []string{"topic"})
 	for _, t := range outTopics {
 		m.out[t] = out.WithLabelValues(t)
 	}
 	m.out[schemas.TopicDeadLetter] = out.WithLabelValues(schemas.TopicDeadLetter)
-	dropped := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_detect_records_dropped_total", Help: "Records passed over."}, []string{"reason"})
+	dropped := f.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_detect_records_dropped_total", Help: "Records of bgp.routes dropped, by reason."}, []string{"reason"})
 	for d := range drops {
 		m.dropped[d] = dropped.WithLabelValues(d.String())
-	}
-	if reg != nil {
-		reg.MustRegister(m.in, m.windows, m.rebuilds, m.aborts, m.batch, m.window, m.buffered, m.success, m.refusedPeers, m.refusedPrefixes, out, dropped)
 	}
 	return m
 }

@@ -1,6 +1,9 @@
 package enrich
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
 
 // metrics are the stage's own; records in, out and dropped are counted by the loop in internal/kafka.
 type metrics struct {
@@ -13,35 +16,25 @@ type metrics struct {
 }
 
 // newMetrics registers with reg, which may be nil.
-func newMetrics(reg prometheus.Registerer) (*metrics, error) {
-	counter := func(name, help string) prometheus.Counter {
-		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
-	}
-	changes := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "darkmap_enrich_route_changes_total", Help: "Route changes decoded.",
+func newMetrics(reg prometheus.Registerer) *metrics {
+	f := promauto.With(reg)
+	changes := f.NewCounterVec(prometheus.CounterOpts{
+		Name: "darkmap_enrich_route_changes_total", Help: "Route changes decoded, by type.",
 	}, []string{"type"})
-	reloads := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "darkmap_enrich_source_reloads_total", Help: "Changed files of locations or AS data, by what came of it.",
+	reloads := f.NewCounterVec(prometheus.CounterOpts{
+		Name: "darkmap_enrich_source_reloads_total", Help: "Changed files of geography or owners, by result: loaded, or kept_old where the new file is unusable.",
 	}, []string{"result"})
 	m := &metrics{
 		announced:         changes.WithLabelValues("announce"),
 		withdrawn:         changes.WithLabelValues("withdraw"),
-		unlocated:         counter("darkmap_enrich_unlocated_routes_total", "Route changes of prefixes that no file locates."),
-		empty:             counter("darkmap_enrich_empty_messages_total", "BGP messages without a route of IPv4 or IPv6 unicast."),
-		treatedAsWithdraw: counter("darkmap_enrich_treated_as_withdraw_total", "Malformed UPDATEs that became withdrawals (RFC 7606)."),
-		split:             counter("darkmap_enrich_split_records_total", "Records that were split into parts."),
+		unlocated:         f.NewCounter(prometheus.CounterOpts{Name: "darkmap_enrich_unlocated_routes_total", Help: "Route changes of prefixes without a location."}),
+		empty:             f.NewCounter(prometheus.CounterOpts{Name: "darkmap_enrich_empty_messages_total", Help: "BGP messages without a route of IPv4 or IPv6 unicast."}),
+		treatedAsWithdraw: f.NewCounter(prometheus.CounterOpts{Name: "darkmap_enrich_treated_as_withdraw_total", Help: "Malformed UPDATEs treated as withdrawals (RFC 7606)."}),
+		split:             f.NewCounter(prometheus.CounterOpts{Name: "darkmap_enrich_split_records_total", Help: "Records split into several, because one would be too large."}),
 		reloaded:          reloads.WithLabelValues("loaded"),
 		kept:              reloads.WithLabelValues("kept_old"),
 	}
-	if reg == nil {
-		return m, nil
-	}
-	for _, c := range []prometheus.Collector{changes, reloads, m.unlocated, m.empty, m.treatedAsWithdraw, m.split} {
-		if err := reg.Register(c); err != nil {
-			return nil, err
-		}
-	}
-	return m, nil
+	return m
 }
 
 // add counts what an Enricher did and sets its counts to zero.

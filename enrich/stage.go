@@ -50,10 +50,7 @@ func New(cfg Config, d Deps) (*Stage, error) {
 	if d.Sources == nil || d.Log == nil {
 		return nil, errors.New("building enrich: sources and log are needed")
 	}
-	m, err := newMetrics(d.Registerer)
-	if err != nil {
-		return nil, fmt.Errorf("registering the metrics of enrich: %w", err)
-	}
+	m := newMetrics(d.Registerer)
 	s := &Stage{cfg: cfg, sources: d.Sources, metrics: m}
 	s.loop = kafka.NewTransform(d.Kafka, kafka.TransformConfig{
 		Stage: Name, Instance: d.Instance, Input: schemas.TopicUpdates, Output: schemas.TopicRoutes, Drain: d.Drain,

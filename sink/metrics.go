@@ -1,6 +1,9 @@
 package sink
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
 
 // metrics of the stage; children are resolved once.
 type metrics struct {
@@ -13,31 +16,25 @@ type metrics struct {
 	success             prometheus.Gauge
 }
 
-func newMetrics(reg prometheus.Registerer) (*metrics, error) {
-	dropped := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_sink_records_dropped_total", Help: "Records passed over: present already, undecodable and sent to the dead-letter topic, or lost on the broker's disk."}, []string{"reason"})
-	rows := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_sink_rows_total", Help: "Rows inserted and acknowledged."}, []string{"table"})
+// newMetrics registers with reg; nil is nowhere.
+func newMetrics(reg prometheus.Registerer) *metrics {
+	f := promauto.With(reg)
+	dropped := f.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_sink_records_dropped_total", Help: "Records not stored, by reason: present (stored before), undecodable (sent to bgp.deadletter) or lost (on the broker's disk)."}, []string{"reason"})
+	rows := f.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_sink_rows_total", Help: "Rows inserted and acknowledged, by table."}, []string{"table"})
 	m := &metrics{
-		in:        prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_sink_records_in_total", Help: "Records read."}),
+		in:        f.NewCounter(prometheus.CounterOpts{Name: "darkmap_sink_records_in_total", Help: "Records read from Kafka."}),
 		duplicate: dropped.WithLabelValues("present"),
 		dead:      dropped.WithLabelValues("undecodable"),
 		lost:      dropped.WithLabelValues("lost"),
-		retries:   prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_sink_insert_retries_total", Help: "Inserts that failed and were looked into again."}),
-		repeats:   prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_sink_rows_repeated_total", Help: "Rows of route_change_log that show a change again and are left out of route_changes."}),
-		windows:   prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_sink_lookups_total", Help: "Reads of earlier route changes that records may repeat."}),
+		retries:   f.NewCounter(prometheus.CounterOpts{Name: "darkmap_sink_insert_retries_total", Help: "Inserts into ClickHouse that failed and were tried again."}),
+		repeats:   f.NewCounter(prometheus.CounterOpts{Name: "darkmap_sink_rows_repeated_total", Help: "Rows of route_change_log that repeat another row, so that route_changes leaves them out."}),
+		windows:   f.NewCounter(prometheus.CounterOpts{Name: "darkmap_sink_lookups_total", Help: "Queries for earlier route changes that a record may repeat."}),
 		rows:      map[string]prometheus.Counter{},
-		insert:    prometheus.NewHistogram(prometheus.HistogramOpts{Name: "darkmap_sink_batch_seconds", Help: "Time from sending a batch to its acknowledgement.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}),
-		success:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkmap_sink_last_success_timestamp_seconds", Help: "When the last batch was acknowledged."}),
+		insert:    f.NewHistogram(prometheus.HistogramOpts{Name: "darkmap_sink_batch_seconds", Help: "Time from sending a batch to its acknowledgement.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}),
+		success:   f.NewGauge(prometheus.GaugeOpts{Name: "darkmap_sink_last_success_timestamp_seconds", Help: "Wall-clock time of the last acknowledged batch, Unix seconds."}),
 	}
 	for _, t := range tables {
 		m.rows[t.name] = rows.WithLabelValues(t.name)
 	}
-	if reg == nil {
-		return m, nil
-	}
-	for _, c := range []prometheus.Collector{m.in, dropped, rows, m.retries, m.repeats, m.windows, m.insert, m.success} {
-		if err := reg.Register(c); err != nil {
-			return nil, err
-		}
-	}
-	return m, nil
+	return m
 }

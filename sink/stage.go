@@ -65,12 +65,8 @@ func New(cfg Config, d Deps) (*Stage, error) {
 		return nil, fmt.Errorf("configuring the sink: %w", err)
 	}
 	d.Drain = cmp.Or(d.Drain, kafka.DefaultDrain)
-	m, err := newMetrics(d.Registerer)
-	if err != nil {
-		return nil, fmt.Errorf("configuring the sink: %w", err)
-	}
 	s := &Stage{
-		cfg: cfg, deps: d, metrics: m, settings: insertSettings(d.ClickHouse), run: rand.Text()[:8],
+		cfg: cfg, deps: d, metrics: newMetrics(d.Registerer), settings: insertSettings(d.ClickHouse), run: rand.Text()[:8],
 		complain: telemetry.NewLimited(d.Log, complainEvery, 1), incurable: telemetry.NewLimited(d.Log, complainEvery, 1), store: &store{server: d.ClickHouse, dataset: d.Dataset}, parts: map[string]map[int32]*part{}, writers: map[string]*writer{},
 	}
 	for _, t := range tables {

@@ -92,11 +92,7 @@ type consumers struct {
 // add makes the stages and adds them, outputs first.
 func (c *consumers) add(r *runner.Runner) error {
 	if c.store != nil && c.store.engine != nil {
-		if c.reg != nil {
-			if err := c.store.engine.Register(c.reg); err != nil {
-				return fmt.Errorf("making the store's metrics: %w", err)
-			}
-		}
+		c.store.engine.Register(c.reg)
 		r.Add("store", engineStage{c.store.engine})
 	}
 	if c.store != nil {

@@ -27,16 +27,21 @@ const (
 // TestConfigurationPage: docs/configuration.md is what the structs, their tags and their comments say. `make gen` writes it.
 func TestConfigurationPage(t *testing.T) {
 	t.Parallel()
-	want := reference(t)
+	generated(t, referencePage, reference(t))
+}
+
+// generated compares a document with what it should be, or writes it.
+func generated(t *testing.T, path, want string) {
+	t.Helper()
 	if *update {
-		if err := os.WriteFile(referencePage, []byte(want), 0o644); err != nil {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	got, err := os.ReadFile(referencePage)
+	got, err := os.ReadFile(path)
 	if err != nil || string(got) != want {
-		t.Errorf("%s is stale (%v): run `make gen`", referencePage, err)
+		t.Errorf("%s is stale (%v): run `make gen`", path, err)
 	}
 }
 

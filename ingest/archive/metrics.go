@@ -1,26 +1,24 @@
 package archive
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
 
 type metrics struct {
 	files, bytes, retries, failed, evicted prometheus.Counter
 	cache                                  prometheus.Gauge
 }
 
+// newMetrics registers with reg; nil is nowhere.
 func newMetrics(reg prometheus.Registerer) metrics {
-	counter := func(name, help string) prometheus.Counter {
-		return prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_archive_" + name, Help: help})
+	f := promauto.With(reg)
+	return metrics{
+		files:   f.NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_archive_files_total", Help: "Files fetched from archives."}),
+		bytes:   f.NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_archive_bytes_total", Help: "Octets fetched from archives."}),
+		retries: f.NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_archive_retries_total", Help: "Requests to archives that were repeated after a failure."}),
+		failed:  f.NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_archive_failures_total", Help: "Files of archives that could not be fetched."}),
+		evicted: f.NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_archive_evictions_total", Help: "Files removed from the cache because it was full."}),
+		cache:   f.NewGauge(prometheus.GaugeOpts{Name: "darkmap_ingest_archive_cache_bytes", Help: "Size of the cache of archive files when it was last cleaned."}),
 	}
-	m := metrics{
-		files:   counter("files_total", "Files fetched from archives."),
-		bytes:   counter("bytes_total", "Octets fetched from archives."),
-		retries: counter("retries_total", "Requests to archives made again."),
-		failed:  counter("failures_total", "Files of archives given up."),
-		evicted: counter("evictions_total", "Files removed from the cache to make room."),
-		cache:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkmap_ingest_archive_cache_bytes", Help: "What the cache of archive files held when room was made last."}),
-	}
-	if reg != nil {
-		reg.MustRegister(m.files, m.bytes, m.retries, m.failed, m.evicted, m.cache)
-	}
-	return m
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/darkmap/darkmap/internal/kafka"
@@ -31,11 +32,7 @@ type Limit struct {
 
 // NewWaits makes the counter of a Limit; reg may be nil.
 func NewWaits(reg prometheus.Registerer) prometheus.Counter {
-	c := prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_waits_total", Help: "How often reading waited for slower stages."})
-	if reg != nil {
-		reg.MustRegister(c)
-	}
-	return c
+	return promauto.With(reg).NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_waits_total", Help: "Times reading waited for slower stages."})
 }
 
 // Wait waits while the slowest consumer is too far behind. The error is ctx's.

@@ -2,6 +2,7 @@ package bmp
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
@@ -35,32 +36,31 @@ type metrics struct {
 	hollow      prometheus.Counter
 }
 
+// newMetrics registers with reg; nil is nowhere.
 func newMetrics(reg prometheus.Registerer) metrics {
+	f := promauto.With(reg)
 	m := metrics{
-		sessions: prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkmap_ingest_bmp_sessions", Help: "BMP sessions that are up."}),
-		accepted: prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_bmp_connections_total", Help: "Connections to the BMP port, refused ones included."}),
-		refused:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_ingest_bmp_refused_total", Help: "Connections and sessions that were refused, by reason."}, []string{"reason"}),
-		bytes:    prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_bmp_read_bytes_total", Help: "Octets of BMP messages."}),
-		unannounced: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "darkmap_ingest_bmp_unannounced_total", Help: "Route Monitoring of peers without a Peer Up: passed on, read without ADD-PATH.",
+		sessions: f.NewGauge(prometheus.GaugeOpts{Name: "darkmap_ingest_bmp_sessions", Help: "BMP sessions that are up."}),
+		accepted: f.NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_bmp_connections_total", Help: "Connections to the BMP port, including those refused."}),
+		refused:  f.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_ingest_bmp_refused_total", Help: "Connections and sessions refused, by reason."}, []string{"reason"}),
+		bytes:    f.NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_bmp_read_bytes_total", Help: "Octets of BMP messages received."}),
+		unannounced: f.NewCounter(prometheus.CounterOpts{
+			Name: "darkmap_ingest_bmp_unannounced_total", Help: "Route Monitoring messages of peers without a Peer Up, read without ADD-PATH.",
 		}),
-		configured: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "darkmap_ingest_bmp_left_out_total", Help: "Route Monitoring of tables that are configured out.",
+		configured: f.NewCounter(prometheus.CounterOpts{
+			Name: "darkmap_ingest_bmp_left_out_total", Help: "Route Monitoring messages of tables that the configuration leaves out.",
 		}),
-		hollow: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "darkmap_ingest_bmp_hollow_total", Help: "Route Monitoring that withdraws from, or ends, a table of which nothing was announced since its peer came up.",
+		hollow: f.NewCounter(prometheus.CounterOpts{
+			Name: "darkmap_ingest_bmp_hollow_total", Help: "Route Monitoring messages that withdraw from or end a table of which nothing was announced since Peer Up.",
 		}),
 	}
-	vec := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_ingest_bmp_messages_total", Help: "BMP messages, by type."}, []string{"type"})
+	vec := f.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_ingest_bmp_messages_total", Help: "BMP messages received, by type."}, []string{"type"})
 	for i := range m.messages {
 		name := "unknown"
 		if i <= int(wire.BMPRouteMirroring) {
 			name = wire.BMPType(i).String()
 		}
 		m.messages[i] = vec.WithLabelValues(name)
-	}
-	if reg != nil {
-		reg.MustRegister(m.sessions, m.accepted, m.refused, m.bytes, m.unannounced, m.configured, m.hollow, vec)
 	}
 	return m
 }

@@ -1,6 +1,9 @@
 package bootstrap
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
 
 type metrics struct {
 	answers          *prometheus.CounterVec
@@ -9,20 +12,15 @@ type metrics struct {
 	damaged, late    prometheus.Counter
 }
 
+// newMetrics registers with reg; nil is nowhere.
 func newMetrics(reg prometheus.Registerer) *metrics {
-	counter := func(name, help string) prometheus.Counter {
-		return prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_bootstrap_" + name, Help: help})
+	f := promauto.With(reg)
+	return &metrics{
+		answers:  f.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_ingest_bootstrap_answers_total", Help: "Gaps and checks that ended, by kind of answer and result."}, []string{"kind", "result"}),
+		routes:   f.NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_bootstrap_routes_total", Help: "Routes of table dumps written to bgp.updates."}),
+		messages: f.NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_bootstrap_messages_total", Help: "Messages and state changes of update files written to bgp.updates to fill gaps."}),
+		working:  f.NewGauge(prometheus.GaugeOpts{Name: "darkmap_ingest_bootstrap_working", Help: "Collectors whose gap or check is being answered."}),
+		damaged:  f.NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_bootstrap_damaged_total", Help: "Parts of archive files that could not be read."}),
+		late:     f.NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_bootstrap_late_checks_total", Help: "Checks postponed to the next table dump, because it was too late to begin."}),
 	}
-	m := &metrics{
-		answers:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_ingest_bootstrap_answers_total", Help: "Gaps and checks that ended, by what answered them and how."}, []string{"kind", "result"}),
-		routes:   counter("routes_total", "Routes of table dumps written to bgp.updates."),
-		messages: counter("messages_total", "Messages and states of archives written to bgp.updates, in fills."),
-		working:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkmap_ingest_bootstrap_working", Help: "Collectors whose gap or check is being answered."}),
-		damaged:  counter("damaged_total", "Parts of archive files that could not be read."),
-		late:     counter("late_checks_total", "Checks that were too late to begin and wait for the next dump."),
-	}
-	if reg != nil {
-		reg.MustRegister(m.answers, m.routes, m.messages, m.working, m.damaged, m.late)
-	}
-	return m
 }

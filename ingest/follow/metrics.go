@@ -1,20 +1,18 @@
 package follow
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
 
 type metrics struct{ messages, missing, damaged prometheus.Counter }
 
+// newMetrics registers with reg; nil is nowhere.
 func newMetrics(reg prometheus.Registerer) *metrics {
-	counter := func(name, help string) prometheus.Counter {
-		return prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_follow_" + name, Help: help})
+	f := promauto.With(reg)
+	return &metrics{
+		messages: f.NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_follow_messages_total", Help: "Messages and state changes of update files written to bgp.updates."}),
+		missing:  f.NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_follow_missing_files_total", Help: "Update files that were not published when they were due."}),
+		damaged:  f.NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_follow_damaged_total", Help: "Parts of update files that could not be read."}),
 	}
-	m := &metrics{
-		messages: counter("messages_total", "Messages and states of archives played as if live."),
-		missing:  counter("missing_files_total", "Files of updates that were not there when they should have been played."),
-		damaged:  counter("damaged_total", "Parts of files of updates that could not be read."),
-	}
-	if reg != nil {
-		reg.MustRegister(m.messages, m.missing, m.damaged)
-	}
-	return m
 }

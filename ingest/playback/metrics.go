@@ -2,6 +2,7 @@ package playback
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/darkmap/darkmap/ingest/backlog"
 	"github.com/darkmap/darkmap/internal/capture"
@@ -14,17 +15,15 @@ type metrics struct {
 	waits     prometheus.Counter
 }
 
+// newMetrics registers with reg; nil is nowhere.
 func newMetrics(reg prometheus.Registerer) metrics {
-	m := metrics{
-		records:   prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_records_total", Help: "Records written to bgp.updates."}),
-		damaged:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_ingest_damaged_total", Help: "Parts of the input that could not be read, by reason."}, []string{"reason"}),
-		eventTime: prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkmap_ingest_event_time_seconds", Help: "The merged clock of the sources, Unix seconds."}),
+	f := promauto.With(reg)
+	return metrics{
+		records:   f.NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_playback_records_total", Help: "Records of files written to bgp.updates."}),
+		damaged:   f.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_ingest_playback_damaged_total", Help: "Parts of files that could not be read, by reason."}, []string{"reason"}),
+		eventTime: f.NewGauge(prometheus.GaugeOpts{Name: "darkmap_ingest_playback_event_timestamp_seconds", Help: "Event time up to which the files are played, Unix seconds."}),
 		waits:     backlog.NewWaits(reg),
 	}
-	if reg != nil {
-		reg.MustRegister(m.records, m.damaged, m.eventTime)
-	}
-	return m
 }
 
 func (m metrics) damage(d *capture.Damage) { m.damaged.WithLabelValues(string(d.Reason)).Inc() }

@@ -1,6 +1,9 @@
 package rislive
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
 
 // The roles of a connection, as labels.
 const (
@@ -18,22 +21,21 @@ type metrics struct {
 	passed                           *prometheus.CounterVec
 }
 
+// newMetrics registers with reg; nil is nowhere.
 func newMetrics(reg prometheus.Registerer) metrics {
+	f := promauto.With(reg)
 	role := []string{"role"}
-	messages := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_rislive_messages_total", Help: "Messages of RIS Live, by the role of their connection."}, role)
-	octets := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_rislive_received_bytes_total", Help: "Octets of RIS Live's messages, unpacked."}, role)
-	up := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "darkmap_rislive_connected", Help: "1 where there is a connection of that role."}, role)
+	messages := f.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_ingest_rislive_messages_total", Help: "Messages received from RIS Live, by role of the connection."}, role)
+	octets := f.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_ingest_rislive_received_bytes_total", Help: "Octets of RIS Live's messages after decompression, by role of the connection."}, role)
+	up := f.NewGaugeVec(prometheus.GaugeOpts{Name: "darkmap_ingest_rislive_connected", Help: "Whether the connection of that role is up: 1, else 0."}, role)
 	m := metrics{
 		leaderMessages: messages.WithLabelValues(leader), followerMessages: messages.WithLabelValues(follower),
 		leaderBytes: octets.WithLabelValues(leader), followerBytes: octets.WithLabelValues(follower),
 		leaderUp: up.WithLabelValues(leader), followerUp: up.WithLabelValues(follower),
-		held:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "darkmap_rislive_held_bytes", Help: "Octets that the follower brought and the leader has not yet."}),
-		switches: prometheus.NewCounter(prometheus.CounterOpts{Name: "darkmap_rislive_switches_total", Help: "How often the follower took the lead."}),
-		lost:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_rislive_lost_connections_total", Help: "Connections that were lost or not made, by reason."}, []string{"reason"}),
-		passed:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_rislive_passed_over_total", Help: "Messages that say nothing for us, by kind."}, []string{"kind"}),
-	}
-	if reg != nil {
-		reg.MustRegister(messages, octets, up, m.held, m.switches, m.lost, m.passed)
+		held:     f.NewGauge(prometheus.GaugeOpts{Name: "darkmap_ingest_rislive_held_bytes", Help: "Octets of messages that one connection has received and the other has not."}),
+		switches: f.NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_rislive_switches_total", Help: "Times the follower became the leader."}),
+		lost:     f.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_ingest_rislive_lost_connections_total", Help: "Connections lost or not established, by reason."}, []string{"reason"}),
+		passed:   f.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_ingest_rislive_passed_over_total", Help: "Messages ignored, by kind."}, []string{"kind"}),
 	}
 	return m
 }

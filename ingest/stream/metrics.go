@@ -1,6 +1,9 @@
 package stream
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
 
 type metrics struct {
 	messages, undecodable *prometheus.CounterVec
@@ -11,21 +14,19 @@ type metrics struct {
 	peers                 *prometheus.GaugeVec
 }
 
+// newMetrics registers with reg; nil is nowhere.
 func newMetrics(reg prometheus.Registerer) metrics {
+	f := promauto.With(reg)
 	collector := []string{"collector"}
-	m := metrics{
-		messages:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_ingest_messages_total", Help: "BGP messages of live feeds written to bgp.updates."}, collector),
-		undecodable: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_ingest_undecodable_total", Help: "What live sources sent and could not be decoded, by reason."}, []string{"reason"}),
-		corrected:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_ingest_timestamps_corrected_total", Help: "Timestamps that could not be, replaced by the time of reception."}, collector),
-		gaps:        prometheus.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_ingest_gaps_total", Help: "Gaps that began."}, collector),
-		lag:         prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "darkmap_ingest_lag_seconds", Help: "How far the last message lay behind the clock when it came."}, collector),
-		up:          prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "darkmap_ingest_collector_up", Help: "1 where the collector's stream is up and fresh."}, collector),
-		peers:       prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "darkmap_ingest_peers_up", Help: "Peers whose sessions are up."}, collector),
+	return metrics{
+		messages:    f.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_ingest_messages_total", Help: "BGP messages of live sources written to bgp.updates, by collector."}, collector),
+		undecodable: f.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_ingest_undecodable_total", Help: "Messages of live sources that could not be decoded, by reason."}, []string{"reason"}),
+		corrected:   f.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_ingest_timestamps_corrected_total", Help: "Impossible timestamps replaced by the time of reception, by collector."}, collector),
+		gaps:        f.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_ingest_gaps_total", Help: "Gaps that began, by collector."}, collector),
+		lag:         f.NewGaugeVec(prometheus.GaugeOpts{Name: "darkmap_ingest_lag_seconds", Help: "Age of a collector's last message when it was received."}, collector),
+		up:          f.NewGaugeVec(prometheus.GaugeOpts{Name: "darkmap_ingest_collector_up", Help: "Whether a collector's stream is up and not stale: 1, else 0."}, collector),
+		peers:       f.NewGaugeVec(prometheus.GaugeOpts{Name: "darkmap_ingest_peers_up", Help: "Peers of a collector whose sessions are up."}, collector),
 	}
-	if reg != nil {
-		reg.MustRegister(m.messages, m.undecodable, m.corrected, m.gaps, m.lag, m.up, m.peers)
-	}
-	return m
 }
 
 // forget drops the series of a collector that is not followed any more.

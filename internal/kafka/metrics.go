@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
 // dropReason is why a record was passed over.
@@ -20,6 +21,9 @@ func (r dropReason) String() string {
 	return [...]string{"undecodable", "panic", "too_large"}[r]
 }
 
+// namespace begins the name of every metric.
+const namespace = "darkmap"
+
 // transformMetrics of one Transform; children are resolved once.
 type transformMetrics struct {
 	in, out, aborts prometheus.Counter
@@ -29,20 +33,17 @@ type transformMetrics struct {
 }
 
 func newTransformMetrics(reg prometheus.Registerer, stage string) transformMetrics {
-	name := func(what string) string { return prometheus.BuildFQName("darkmap", stage, what) }
+	f := promauto.With(reg)
 	m := transformMetrics{
-		in:      prometheus.NewCounter(prometheus.CounterOpts{Name: name("records_in_total"), Help: "Records read and committed."}),
-		out:     prometheus.NewCounter(prometheus.CounterOpts{Name: name("records_out_total"), Help: "Records published and committed."}),
-		aborts:  prometheus.NewCounter(prometheus.CounterOpts{Name: name("transactions_aborted_total"), Help: "Transactions that were aborted and done again."}),
-		batch:   prometheus.NewHistogram(prometheus.HistogramOpts{Name: name("batch_seconds"), Help: "Time from a poll to its commit.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}),
-		success: prometheus.NewGauge(prometheus.GaugeOpts{Name: name("last_success_timestamp_seconds"), Help: "When the last transaction was committed."}),
+		in:      f.NewCounter(prometheus.CounterOpts{Namespace: namespace, Subsystem: stage, Name: "records_in_total", Help: "Records read and committed."}),
+		out:     f.NewCounter(prometheus.CounterOpts{Namespace: namespace, Subsystem: stage, Name: "records_out_total", Help: "Records published and committed."}),
+		aborts:  f.NewCounter(prometheus.CounterOpts{Namespace: namespace, Subsystem: stage, Name: "transactions_aborted_total", Help: "Kafka transactions aborted and repeated."}),
+		batch:   f.NewHistogram(prometheus.HistogramOpts{Namespace: namespace, Subsystem: stage, Name: "batch_seconds", Help: "Time from a poll to its commit.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}),
+		success: f.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Subsystem: stage, Name: "last_success_timestamp_seconds", Help: "Wall-clock time of the last committed transaction, Unix seconds."}),
 	}
-	dropped := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name("records_dropped_total"), Help: "Records passed over and sent to the dead-letter topic."}, []string{"reason"})
+	dropped := f.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Subsystem: stage, Name: "records_dropped_total", Help: "Records sent to bgp.deadletter instead of being processed, by reason."}, []string{"reason"})
 	for r := range dropReasons {
 		m.dropped[r] = dropped.WithLabelValues(r.String())
-	}
-	if reg != nil {
-		reg.MustRegister(m.in, m.out, m.aborts, m.batch, m.success, dropped)
 	}
 	return m
 }

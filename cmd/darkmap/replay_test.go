@@ -249,7 +249,7 @@ func TestReplayUsage(t *testing.T) {
 		{[]string{"--dataset", "..", file}, "no dot first"},
 		{[]string{"--dataset", "a/b", file}, "letters, digits"},
 		{[]string{"--format", "xml", file}, "must be one of"},
-		{[]string{"--set", "kafka.partition=3", file}, "unknown key partition"},
+		{[]string{"--set", "kafka.partition=3", file}, "unknown key kafka.partition"},
 		{[]string{"--set", "kafka.partitions=0", file}, "kafka.partitions"},
 		{[]string{file, "b=" + file, file}, "hold the same"},
 		{[]string{"-", "b=-"}, "named twice"},

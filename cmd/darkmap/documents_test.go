@@ -133,7 +133,7 @@ func TestPathsExist(t *testing.T) {
 	path := regexp.MustCompile(`(?:^|[^\w/.<$-]|\./)((?:\.ci|cmd|detect|docs|enrich|eval|ingest|internal|schemas|sink|testdata|tools)/[\w./*-]*)`)
 	file := regexp.MustCompile(`^\w+\.(?:go|proto|sql|tsv|md)$`)
 	names := map[string]bool{}
-	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir("../..", func(_ string, d fs.DirEntry, err error) error {
 		if d.IsDir() && d.Name() == ".git" {
 			return filepath.SkipDir
 		}
@@ -304,7 +304,7 @@ func (c commandLine) set(path, word string) {
 func (c commandLine) checkKey(path, span string) {
 	c.t.Helper()
 	key, _, _ := strings.Cut(span, ":")
-	if regexp.MustCompile(`^(kafka|clickhouse|ingest|enrich|detect|sink)(\.[a-z_]+)+$`).MatchString(key) && !c.keys[key] {
+	if regexp.MustCompile(`^(kafka|clickhouse|ingest|enrich|detect|sink)(\.[a-z0-9_]+)+$`).MatchString(key) && !c.keys[key] {
 		c.t.Errorf("%s: there is no configuration key %s", path, key)
 	}
 }

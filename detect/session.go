@@ -52,12 +52,12 @@ type session struct {
 	ends       map[int32]int64 // offsets up to which the log went when the state began
 	incomplete bool            // records are missing, and tables were not requested yet: the state has not caught up
 	due        time.Time       // when what was read has to be committed; zero when nothing waits
-	base       context.Context //nolint:containedctx // of the session, without its end: closing a window may publish
+	ctx        context.Context //nolint:containedctx // the stage's: closing a window may publish
 }
 
 // session runs one life of the state.
 func (s *Stage) session(ctx context.Context, wait *retry.Backoff) error {
-	x := &session{Stage: s, a: &assignment{published: -1}, topic: s.d.Kafka.Topic(schemas.TopicRoutes), base: context.WithoutCancel(ctx)}
+	x := &session{Stage: s, a: &assignment{published: -1}, topic: s.d.Kafka.Topic(schemas.TopicRoutes), ctx: ctx}
 	gs, err := kafka.NewSession(ctx, s.d.Kafka, kafka.SessionConfig{Stage: Name, Instance: s.d.Instance, Topics: []string{schemas.TopicRoutes}}, s.d.Log, s.d.Registerer,
 		kgo.Balancers(kafka.SingleOwner()),
 		kgo.OnPartitionsAssigned(x.assigned),
@@ -308,7 +308,7 @@ func (x *session) flush() error {
 			return nil
 		}
 		x.m.aborts.Inc()
-		if x.lost() || wait.Wait(x.base) != nil {
+		if x.lost() || wait.Wait(context.WithoutCancel(x.ctx)) != nil {
 			break
 		}
 	}
@@ -322,7 +322,7 @@ func (x *session) lost() bool {
 }
 
 func (x *session) transact(recs []*kgo.Record, window int64) (bool, error) {
-	ctx, cancel := context.WithTimeout(x.base, x.d.Drain)
+	ctx, cancel := kafka.TransactionContext(x.ctx, x.d.Drain)
 	defer cancel()
 	ctx = kgo.PreTxnCommitFnContext(ctx, func(req *kmsg.TxnOffsetCommitRequest) error {
 		x.offsets(req, window)

@@ -19,7 +19,7 @@ import (
 type Config struct {
 	// How many octets a source that can be read again may be ahead of the slowest stage.
 	AheadBytes int64 `yaml:"ahead_bytes" min:"1048576"`
-	// How old a collector's last record may be for the messages since then to be fetched. Beyond it its tables are fetched again.
+	// How old a collector's last record may be for the messages since then to be fetched. Beyond it its tables are fetched again; off: they always are.
 	FillLimit config.DurationOrOff `yaml:"fill_limit" min:"1ms"`
 	// The times by which live feeds are judged.
 	Stream stream.Config `yaml:"stream"`
@@ -53,7 +53,7 @@ func DefaultConfig() Config {
 	}
 }
 
-// CheckLive reports what Validate cannot know, for who follows live sources or, with follow, archives: that there is nothing to watch,
+// CheckLive reports what config.Validate cannot know, for who follows live sources or, with follow, archives: that there is nothing to watch,
 // and files and folders that are named and not there.
 func (c *Config) CheckLive(follow bool) error {
 	var faults []error

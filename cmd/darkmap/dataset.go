@@ -89,17 +89,18 @@ func (r *datasetRun) play(ctx context.Context, p *pipeline, show func(*progressL
 	}
 	drawing, stop := context.WithCancel(ctx)
 	drawn := make(chan struct{})
+	count := p.results.Count
 	go func() { // ends with drawing
 		defer close(drawn)
-		line.run(drawing, p.progress, p.results.Count)
+		line.run(drawing, p.progress, count)
 	}()
 	err = p.run(ctx, stages)
 	stop()
 	<-drawn
 	end := p.progress()
 	p.results.Reached(time.UnixMicro(end.EventTime).UTC())
-	if n := p.results.Dropped(); n > 0 {
-		fmt.Fprintf(r.g.stderr, "darkmap: of more than %d outages %d are left out here, blips and the oldest first; the store has all\n", outagelog.MaxOutages, n)
+	if p.results.Dropped() {
+		fmt.Fprintf(r.g.stderr, "darkmap: there are more than %d outages: blips and the oldest are left out here%s\n", outagelog.MaxOutages, map[bool]string{true: "; the store has all"}[p.store != nil])
 	}
 	switch {
 	case ctx.Err() != nil:

@@ -205,8 +205,9 @@ func (p *pipeline) follow(ctx context.Context, stop context.CancelCauseFunc) err
 	return nil
 }
 
-// collect reads the outages that follow had not seen when the stages ended.
+// collect reads all outages again when the stages have ended: follow had not seen the last of them.
 func (p *pipeline) collect(ctx context.Context) error {
+	p.results = outagelog.New()
 	return kafka.ReadToEnd(ctx, p.cfg.Kafka, p.log, schemas.TopicOutages, func(rec *kgo.Record) error {
 		_, err := p.results.Add(rec)
 		return err

@@ -96,7 +96,7 @@ func reference(t *testing.T) string {
 // typeWord is a type in the words of the page.
 func typeWord(t reflect.Type) string {
 	switch {
-	case t == reflect.TypeFor[time.Duration](), t == reflect.TypeFor[config.DurationOrOff]():
+	case t == reflect.TypeFor[time.Duration](), t == reflect.TypeFor[config.DurationOrOff](), t == reflect.TypeFor[config.DurationOrZero]():
 		return "duration"
 	case t.Kind() == reflect.Bool:
 		return "true or false"

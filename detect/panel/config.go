@@ -16,9 +16,9 @@ type Config struct {
 	// With voters on fewer collectors no verdict is given.
 	MinCollectors int `yaml:"min_collectors" min:"1" result:"yes"`
 	// A peer is a full feed when its table has this part, in thousandths, of the 95th percentile of all tables.
-	FullFeedInPermille int `yaml:"full_feed_in_permille" min:"0" max:"1000" result:"yes"`
+	FullFeedInPermille int `yaml:"full_feed_in_permille" min:"1" max:"1000" result:"yes"`
 	// A full feed stays one until its table has less than this part.
-	FullFeedOutPermille int `yaml:"full_feed_out_permille" min:"0" max:"1000" result:"yes"`
+	FullFeedOutPermille int `yaml:"full_feed_out_permille" min:"1" max:"1000" result:"yes"`
 	// The IPv4 prefixes that a full feed has at least.
 	FloorIPv4 config.CountOrOff `yaml:"floor_ipv4" min:"1" result:"yes"`
 	// The IPv6 prefixes that a full feed has at least.

@@ -29,7 +29,7 @@ type Config struct {
 	// by tabs. Empty: not used.
 	Index string `yaml:"index"`
 	// The BGPKIT Broker's API, used where neither directory nor index is given.
-	Broker string `yaml:"broker" min:"1" form:"a URL of http or https"`
+	Broker string `yaml:"broker" form:"a URL of http or https"`
 	// The folder in which fetched files are kept. Empty: archive in the folder of fetched data (--cache-dir).
 	Cache string `yaml:"cache"`
 	// The octets that the folder may hold; files in use are not removed for it.
@@ -65,6 +65,9 @@ func DefaultConfig() Config {
 func (c Config) Faults() []config.Fault {
 	if c.Directory != "" && (isRemote(c.Directory) || c.Index != "") {
 		return []config.Fault{{Key: "directory", Value: c.Directory}}
+	}
+	if c.Broker == "" && c.Directory == "" && c.Index == "" {
+		return []config.Fault{{Key: "broker", Value: c.Broker, Want: "a URL of http or https, where neither directory nor index is given"}}
 	}
 	return nil
 }

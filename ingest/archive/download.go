@@ -25,7 +25,7 @@ import (
 var errStalled = errors.New("the transfer stands still")
 
 const (
-	// leastRate, in octets a second, is below what a transfer counts as standing still: 64 KiB in the default of Stalled.
+	// leastRate, in octets a second, is below what a transfer counts as standing still: 64 KiB in the default of StallTimeout.
 	leastRate = 64 << 10 / 30
 	// progress is how many octets more make attempts count anew.
 	progress = 1 << 20

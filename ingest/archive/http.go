@@ -149,8 +149,8 @@ func (c *client) read(ctx context.Context, url string, limit int64) ([]byte, err
 	return out, err
 }
 
-// retry calls f up to Attempts times, with jittered pauses, or those that the server asks for. Each call may take AnswerAfter and
-// Stalled together, unless f prolongs nothing itself: f gets the context to use.
+// retry calls f up to Attempts times, with jittered pauses, or those that the server asks for. Each call may take AnswerTimeout and
+// StallTimeout together, unless f prolongs nothing itself: f gets the context to use.
 func (c *client) retry(ctx context.Context, f func(context.Context) error) error {
 	var pause retry.Backoff
 	for i := 1; ; i++ {

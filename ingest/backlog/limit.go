@@ -52,7 +52,7 @@ func (l *Limit) Wait(ctx context.Context) error {
 			}
 			continue
 		}
-		if behind < l.Bytes {
+		if behind <= l.Bytes {
 			return nil
 		}
 		l.Waits.Inc()

@@ -3,7 +3,7 @@ package bootstrap
 import "time"
 
 const (
-	// badFor is how many times Again a dump is left alone that is listed and cannot be had: perhaps the server has it later.
+	// badFor is how many RetryIntervals a dump is left alone that is listed and cannot be had: perhaps the server has it later.
 	badFor = 3
 	// maxBad bounds the dumps of a collector that are remembered as of no use: more than archives have within any DumpAgeLimit.
 	maxBad = 1024

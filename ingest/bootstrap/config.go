@@ -18,10 +18,10 @@ type Config struct {
 	DumpTimeout time.Duration `yaml:"dump_timeout" min:"1ms"`
 	// How old a dump may be to begin with.
 	DumpAgeLimit time.Duration `yaml:"dump_age_limit" min:"1ms"`
-	// The longest gap that is filled with updates alone. A longer one begins with a dump again.
-	FillLimit time.Duration `yaml:"fill_limit" min:"1ms"`
-	// How far beyond a gap's end updates are waited for and passed on: clocks differ. 0s is to the end by our clock.
-	Overlap time.Duration `yaml:"overlap" min:"0s"`
+	// The longest gap that is filled with updates alone. A longer one begins with a dump again; off: each does.
+	FillLimit config.DurationOrOff `yaml:"fill_limit" min:"1ms"`
+	// How far beyond a gap's end updates are waited for and passed on: clocks differ. 0 is to the end by our clock.
+	Overlap config.DurationOrZero `yaml:"overlap" min:"0s"`
 	// The part of the dump before, per cent, that a dump has at least; a smaller one counts as cut short, until another is as small.
 	LeastPercent config.CountOrOff `yaml:"least_percent" min:"1" max:"100"`
 	// The time between two looks for a newer dump after an incomplete answer.
@@ -38,7 +38,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Parallel: 2, PollInterval: 30 * time.Second, UpdatesTimeout: 45 * time.Minute, DumpTimeout: 3 * time.Hour, DumpAgeLimit: 26 * time.Hour,
-		FillLimit: 6 * time.Hour, Overlap: time.Minute, LeastPercent: 60, RetryInterval: 5 * time.Minute, CheckInterval: config.DurationOrOff(24 * time.Hour),
+		FillLimit: config.DurationOrOff(6 * time.Hour), Overlap: config.DurationOrZero(time.Minute), LeastPercent: 60, RetryInterval: 5 * time.Minute, CheckInterval: config.DurationOrOff(24 * time.Hour),
 		CheckLead: 2 * time.Minute, ProgressInterval: 5 * time.Second,
 	}
 }

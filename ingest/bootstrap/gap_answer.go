@@ -19,7 +19,7 @@ func (w *Worker) answer(ctx context.Context, g *stream.Gap) error {
 	if g.Superseded() {
 		return nil
 	}
-	if span := time.Duration(g.Until-g.Since) * time.Microsecond; g.Since != 0 && span <= w.cfg.FillLimit {
+	if span := time.Duration(g.Until-g.Since) * time.Microsecond; g.Since != 0 && span <= time.Duration(w.cfg.FillLimit) {
 		t.kind = "fill"
 		return t.fill(ctx)
 	}
@@ -34,7 +34,7 @@ func (t *task) fill(ctx context.Context) error {
 	say := newSayer(t, lane, func(it *capture.Item) bool { return g.Missing(it.Peer, it.Timestamp) })
 	since, until := time.UnixMicro(g.Since), time.UnixMicro(g.Until)
 	if !since.Before(until) { // our clock is behind the collector's
-		since = until.Add(-t.w.cfg.Overlap)
+		since = until.Add(-time.Duration(t.w.cfg.Overlap))
 	}
 	if edge := time.UnixMicro(g.Earliest()); edge.Before(since) { // perhaps the file before has some of it, too
 		since = edge
@@ -93,7 +93,9 @@ func (t *task) bootstrap(ctx context.Context) error {
 }
 
 // last is up to when what the archive has is said: the gap was over at Until, by our clock.
-func (t *task) last() time.Time { return time.UnixMicro(t.gap.Until).Add(t.w.cfg.Overlap) }
+func (t *task) last() time.Time {
+	return time.UnixMicro(t.gap.Until).Add(time.Duration(t.w.cfg.Overlap))
+}
 
 // wantNewer has a dump looked for that is newer than what is missing.
 func (w *Worker) wantNewer(name string, s *stream.Stream, m *missing) {

@@ -131,7 +131,7 @@ func (t *task) find(ctx context.Context, kind archive.Kind, from, to time.Time) 
 	}
 }
 
-// patience is until when something due since is waited for: PublishedWithin, and where that is over for more than one question still.
+// patience is until when something due since is waited for: UpdatesTimeout, and where that is over for more than one question still.
 func (t *task) patience(since time.Time) time.Time {
 	due, soonest := since.Add(t.w.cfg.UpdatesTimeout), t.w.d.Now().Add(2*t.w.cfg.PollInterval)
 	if soonest.After(due) {
@@ -141,7 +141,7 @@ func (t *task) patience(since time.Time) time.Time {
 }
 
 // fetch gets a file, however long the server cannot be reached. A *missing says that the file cannot be had: ErrNotFound,
-// ErrIncomplete, too large, refused, or answered with a server's error for all of PublishedWithin; another error is ctx's. Each attempt
+// ErrIncomplete, too large, refused, or answered with a server's error for all of UpdatesTimeout; another error is ctx's. Each attempt
 // takes a place in group, nil for none, and leaves it again before it waits, for another server may be well; with a file the place is
 // kept until leave is called.
 func (t *task) fetch(ctx context.Context, file archive.File, group chan struct{}) (l *archive.Local, leave func(), err error) {

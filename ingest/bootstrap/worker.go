@@ -261,7 +261,7 @@ func (w *Worker) setTrouble(name string, err error) {
 	w.trouble[name] = err
 }
 
-// pause waits Poll.
+// pause waits PollInterval.
 func (w *Worker) pause(ctx context.Context) error {
 	if retry.Sleep(ctx, w.cfg.PollInterval) != nil {
 		return context.Cause(ctx)

@@ -129,13 +129,16 @@ func recall(metadata string) memory {
 	return m
 }
 
+// settleLimit is how long settle waits, at most: the group's other members wait for it.
+const settleLimit = 5 * time.Second
+
 // settle waits until everything that was read is acknowledged, and commits it. What does not come in time is read again by
 // whoever has the topic next.
 func (s *Source) settle(ctx context.Context) {
 	if s.collect(); s.pending == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.d.Drain)
+	ctx, cancel := context.WithTimeout(ctx, min(s.d.Drain, settleLimit))
 	defer cancel()
 	t := time.NewTicker(5 * time.Millisecond)
 	defer t.Stop()

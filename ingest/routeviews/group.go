@@ -94,7 +94,7 @@ func (s *Source) startOffset(p *partition, begin, end int64, old kadm.Offset) *s
 	// Another program committed this, or an older darkmap: our last offset and the epoch of our positions are not known.
 	if m.At == 0 || m.Epoch == 0 {
 		start.at = min(max(old.At, begin), end)
-		start.lost = fmt.Sprintf("the offset of %s partition %d was committed by another program", p.topic, p.number)
+		start.lost = fmt.Sprintf("the offset of %s partition %d was committed by another program, or by an older darkmap", p.topic, p.number)
 		s.anew(p)
 		return start
 	}

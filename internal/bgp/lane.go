@@ -56,7 +56,8 @@ type LaneKind string
 
 // The kinds of lane.
 const (
-	// LaneKindUnknown: none of the others, or without the name that its kind needs.
+	// LaneKindUnknown: none of the others, or without the name that its kind needs. A table or fill
+	// without a name keeps its kind: it is no live stream.
 	LaneKindUnknown    LaneKind = ""
 	LaneKindLive       LaneKind = "live"
 	LaneKindFollow     LaneKind = "follow"
@@ -83,7 +84,11 @@ func ParseLane[S ~string](lane S) (kind LaneKind, name string) {
 		if !named || after != "" {
 			return kind, after
 		}
-	case LaneKindRouteViews, LaneKindTable, LaneKindFill, LaneKindFile, LaneKindLost:
+	case LaneKindTable, LaneKindFill: // without a name too: it is part of no answer, and no live record
+		if named {
+			return kind, after
+		}
+	case LaneKindRouteViews, LaneKindFile, LaneKindLost:
 		if after != "" {
 			return kind, after
 		}

@@ -26,7 +26,7 @@ func TestParseLane(t *testing.T) {
 		{"", "", LaneKindUnknown, ""},
 		{"/", "/", LaneKindUnknown, "/"},
 		{"fill", "fill", LaneKindUnknown, "fill"},
-		{"fill/", "fill/", LaneKindUnknown, "fill/"},
+		{"fill/", "fill/", LaneKindFill, ""},
 		{"live/1", "live/1", LaneKindUnknown, "live/1"},
 		{"filler/1", "filler/1", LaneKindUnknown, "filler/1"},
 	}

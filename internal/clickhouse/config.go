@@ -11,8 +11,8 @@ const DefaultDatabase = "darkmap"
 
 // Config is the section clickhouse: which ClickHouse is used.
 type Config struct {
-	// Addresses of a ClickHouse's native protocol; the first that answers is used. Empty is the embedded engine, which has no use for
-	// the other keys but database, door and engine_memory_bytes.
+	// Addresses of a ClickHouse's native protocol; the first that answers is used. Empty is the embedded engine: of the other
+	// keys it uses database, door and engine_memory_bytes, and refuses the rest.
 	Addresses []string `yaml:"addresses" form:"host:port"`
 	// The address of its HTTP interface, which only `darkmap sql` uses. Empty: port 8123 (8443 with TLS) of the first address.
 	HTTPAddress string `yaml:"http_address" form:"host:port"`
@@ -31,7 +31,7 @@ type Config struct {
 	// The cluster, of one shard and any number of replicas, ON which migrations run, with Replicated engines. Empty: plain engines on
 	// one server.
 	Cluster string `yaml:"cluster" want:"a name of letters, digits and _"`
-	// The most memory that the embedded engine may allocate, octets.
+	// The most memory that the embedded engine may allocate, octets. It has no place beside addresses.
 	EngineMemoryBytes int64 `yaml:"engine_memory_bytes" min:"268435456"`
 }
 
@@ -66,6 +66,9 @@ func (c Config) Faults() []config.Fault {
 		return append(faults, config.Fault{Key: "door.listen", Value: c.Door.Listen, Want: "no door beside clickhouse.addresses: it is for the embedded engine"})
 	}
 	if !c.Embedded() {
+		if c.EngineMemoryBytes != defaultEngineMemory {
+			faults = append(faults, config.Fault{Key: "engine_memory_bytes", Value: c.EngineMemoryBytes, Want: "no limit beside clickhouse.addresses: it is for the embedded engine"})
+		}
 		return faults
 	}
 	for _, f := range []struct {
@@ -75,9 +78,11 @@ func (c Config) Faults() []config.Fault {
 	}{
 		{"http_address", c.HTTPAddress, c.HTTPAddress != ""},
 		{"user", c.User, c.User != ""},
-		{"password", "a place", c.Password != (config.Secret{})},
+		{"password.file", c.Password.File, c.Password.File != ""},
+		{"password.env", c.Password.Env, c.Password.Env != ""},
 		{"reader.user", c.Reader.User, c.Reader.User != ""},
-		{"reader.password", "a place", c.Reader.Password != (config.Secret{})},
+		{"reader.password.file", c.Reader.Password.File, c.Reader.Password.File != ""},
+		{"reader.password.env", c.Reader.Password.Env, c.Reader.Password.Env != ""},
 		{"tls", c.TLS, c.TLS},
 		{"cluster", c.Cluster, c.Cluster != ""},
 	} {

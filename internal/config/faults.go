@@ -162,6 +162,8 @@ func wanted(t reflect.Type) string {
 	switch t {
 	case reflect.TypeFor[time.Duration]():
 		return "a duration such as 10s"
+	case reflect.TypeFor[DurationOrZero]():
+		return "a duration such as 10s, or 0"
 	case reflect.TypeFor[DurationOrOff]():
 		return "a duration such as 10s, or " + off
 	case reflect.TypeFor[CountOrOff]():

@@ -75,7 +75,7 @@ func number(f reflect.StructField, tag string) (int64, bool) {
 }
 
 func isDuration(t reflect.Type) bool {
-	return t == reflect.TypeFor[time.Duration]() || t == reflect.TypeFor[DurationOrOff]()
+	return t == reflect.TypeFor[time.Duration]() || t == reflect.TypeFor[DurationOrOff]() || t == reflect.TypeFor[DurationOrZero]()
 }
 
 // allow reports whether v keeps to the limits, but for want.

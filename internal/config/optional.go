@@ -19,6 +19,9 @@ const (
 // DurationOrOff is a duration that can be switched off. Off is 0 in Go and `off` in YAML, where a written 0 is refused.
 type DurationOrOff time.Duration
 
+// DurationOrZero is a duration of which 0 is a value: YAML may write 0 without a unit.
+type DurationOrZero time.Duration
+
 // CountOrOff is a whole number that can be switched off. Off is 0 in Go and `off` in YAML, where a written 0 is refused.
 type CountOrOff int
 
@@ -39,6 +42,9 @@ func (d DurationOrOff) String() string {
 	}
 	return Duration(time.Duration(d))
 }
+
+// String is the duration.
+func (d DurationOrZero) String() string { return Duration(time.Duration(d)) }
 
 // String is off or the number.
 func (c CountOrOff) String() string {
@@ -64,6 +70,18 @@ func (d *DurationOrOff) UnmarshalYAML(n *yaml.Node) error {
 		*d = DurationOrOff(v)
 		return err
 	})
+}
+
+// UnmarshalYAML reads a duration, or 0.
+func (d *DurationOrZero) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode && n.Value == "0" {
+		*d = 0
+		return nil
+	}
+	if err := n.Decode((*time.Duration)(d)); err != nil {
+		return &yaml.TypeError{Errors: []string{mismatch(n, reflect.TypeFor[DurationOrZero]())}}
+	}
+	return nil
 }
 
 // UnmarshalYAML reads off or a whole number.
@@ -94,6 +112,9 @@ func decodeWorded(n *yaml.Node, dst worded, number func() error) error {
 
 // MarshalYAML writes off or the duration.
 func (d DurationOrOff) MarshalYAML() (any, error) { return plainNode(d.String()), nil }
+
+// MarshalYAML writes the duration.
+func (d DurationOrZero) MarshalYAML() (any, error) { return plainNode(d.String()), nil }
 
 // MarshalYAML writes off or the number.
 func (c CountOrOff) MarshalYAML() (any, error) { return plainNode(c.String()), nil }

@@ -7,23 +7,26 @@ import (
 )
 
 type optional struct {
-	Idle  DurationOrOff `yaml:"idle" min:"1s"`
-	Floor CountOrOff    `yaml:"floor" min:"1"`
-	Count CountOrAuto   `yaml:"count" min:"1"`
-	Every time.Duration `yaml:"every" min:"1m" step:"1m"`
+	Idle  DurationOrOff  `yaml:"idle" min:"1s"`
+	Floor CountOrOff     `yaml:"floor" min:"1"`
+	Count CountOrAuto    `yaml:"count" min:"1"`
+	Every time.Duration  `yaml:"every" min:"1m" step:"1m"`
+	Over  DurationOrZero `yaml:"over" min:"0s"`
 }
 
 // TestOptional: what can be off is written off, printed off, and never 0.
 func TestOptional(t *testing.T) {
 	t.Parallel()
-	usual := optional{DurationOrOff(time.Hour), 5, 0, time.Minute}
+	usual := optional{DurationOrOff(time.Hour), 5, 0, time.Minute, 0}
 	for set, want := range map[string]optional{
-		"idle=off":   {0, 5, 0, time.Minute},
-		"idle=90s":   {DurationOrOff(90 * time.Second), 5, 0, time.Minute},
-		"floor=off":  {DurationOrOff(time.Hour), 0, 0, time.Minute},
-		"floor=7":    {DurationOrOff(time.Hour), 7, 0, time.Minute},
+		"over=5s":    {DurationOrOff(time.Hour), 5, 0, time.Minute, DurationOrZero(5 * time.Second)},
+		"over=0":     usual,
+		"idle=off":   {0, 5, 0, time.Minute, 0},
+		"idle=90s":   {DurationOrOff(90 * time.Second), 5, 0, time.Minute, 0},
+		"floor=off":  {DurationOrOff(time.Hour), 0, 0, time.Minute, 0},
+		"floor=7":    {DurationOrOff(time.Hour), 7, 0, time.Minute, 0},
 		"count=auto": usual,
-		"count=3":    {DurationOrOff(time.Hour), 5, 3, time.Minute},
+		"count=3":    {DurationOrOff(time.Hour), 5, 3, time.Minute, 0},
 	} {
 		got := usual
 		if err := Load(&got, "", []string{set}); err != nil || got != want {
@@ -44,6 +47,8 @@ func TestOptional(t *testing.T) {
 		"floor=0":     "--set floor=0: floor: got 0, want a whole number above 0, or off",
 		"floor=many":  "--set floor=many: floor: got many, want a whole number above 0, or off",
 		"count=off":   "--set count=off: count: got off, want a whole number above 0, or auto",
+		"over=5":      "--set over=5: over: got 5, want a duration such as 10s, or 0",
+		"over=-1s":    "over: got -1s, want at least 0s",
 		"idle=10ms":   "idle: got 10ms, want at least 1s, or off",
 		"floor=-1":    "floor: got -1, want at least 1, or off",
 		"every=90s":   "every: got 1m30s, want at least 1m, whole minutes",

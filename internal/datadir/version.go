@@ -50,7 +50,7 @@ func checkVersion(path string) (bool, error) {
 		return false, fmt.Errorf("data directory %s has version %d, this darkmap knows %d: %w", path, n, version, ErrNewer)
 	case n < version:
 		return false, fmt.Errorf("data directory %s has version %d, %w, and this darkmap reads version %d alone: %s. "+
-			"The program that wrote it still reads it; to keep its outages, first run that program: darkmap sql --data-dir %s --format JSONEachRow 'SELECT * FROM outage_events' > outage_events.json",
+			"The program that wrote it still reads it; to keep its outages, first run that program: darkmap sql --data-dir %q --format JSONEachRow 'SELECT * FROM outage_events' > outage_events.json",
 			path, n, ErrOlder, version, elsewhere, path)
 	}
 	return true, nil

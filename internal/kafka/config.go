@@ -61,10 +61,21 @@ func DefaultConfig() Config { return Config{Partitions: 4} }
 
 // Faults are those that tags cannot say.
 func (c Config) Faults() []config.Fault {
+	var faults []config.Fault
 	if !validName(c.TopicPrefix) {
-		return []config.Fault{{Key: "topic_prefix", Value: c.TopicPrefix}}
+		faults = append(faults, config.Fault{Key: "topic_prefix", Value: c.TopicPrefix})
 	}
-	return nil
+	if len(c.Brokers) > 0 {
+		return faults
+	}
+	const embedded = "it only beside kafka.brokers: the embedded broker has no use for it"
+	if c.TLS.Enabled {
+		faults = append(faults, config.Fault{Key: "tls.enabled", Value: true, Want: embedded})
+	}
+	if c.SASL.Mechanism != "" {
+		faults = append(faults, config.Fault{Key: "sasl.mechanism", Value: c.SASL.Mechanism, Want: embedded})
+	}
+	return faults
 }
 
 // Faults are those that tags cannot say.

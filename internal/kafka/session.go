@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/darkmap/darkmap/internal/drain"
 	"github.com/darkmap/darkmap/schemas"
 )
 
@@ -73,9 +74,27 @@ func NewSession(ctx context.Context, cfg Config, sc SessionConfig, log *slog.Log
 	return s, nil
 }
 
+// transactionTimeout is how long a transaction may take while its stage runs.
+const transactionTimeout = 10 * time.Second
+
+// TransactionContext returns the context for a transaction of a stage whose context is ctx: it ends after 10 seconds, and drain after the stage was
+// told to end. A stage that ends may take longer than 10 seconds where drain is longer.
+func TransactionContext(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	timeout := transactionTimeout
+	if ctx.Err() != nil {
+		timeout = d
+	}
+	last, stop := drain.Context(ctx, d)
+	out, cancel := context.WithTimeout(last, timeout)
+	return out, func() {
+		cancel()
+		stop()
+	}
+}
+
 // Transact publishes recs and commits what was polled since the last time, in one transaction. It reports false where
 // the transaction was aborted: the session then stands where it stood before the poll. After an error the session must
-// be closed. ctx should not be one that ends with the stage: give it a timeout of its own.
+// be closed. ctx is TransactionContext's: it does not end with the stage.
 func Transact(ctx context.Context, s *kgo.GroupTransactSession, recs []*kgo.Record) (bool, error) {
 	if err := s.Begin(); err != nil {
 		return false, fmt.Errorf("beginning a transaction: %w", err)

@@ -146,7 +146,7 @@ func (x *Transform) session(ctx context.Context, wait *retry.Backoff) error {
 
 // commit gives a transaction time to end although the stage may be ending.
 func (x *Transform) commit(ctx context.Context, s *kgo.GroupTransactSession, out []*kgo.Record) (bool, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), x.tc.Drain)
+	ctx, cancel := TransactionContext(ctx, x.tc.Drain)
 	defer cancel()
 	return Transact(ctx, s, out)
 }

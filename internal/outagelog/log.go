@@ -1,9 +1,9 @@
 // Package outagelog folds the records of bgp.outages.v1 to the newest state of each outage, and selects outages by time,
 // place and network.
 //
-// In: records of that topic, in any order; the caller reads them (kafka.ReadToEnd, kafka.TailSince). Out: outages by
+// In: records of that topic; the caller reads them (kafka.ReadToEnd, kafka.TailSince). Out: outages by
 // start. A Log starts no goroutine and may be used by several at once. It holds the newest record of at most MaxOutages
-// outages; Dropped counts those that it gave up.
+// outages; Dropped tells whether it gave any up. What is given up comes back with the next record of its outage.
 package outagelog
 
 import (
@@ -38,7 +38,7 @@ type Log struct {
 	newest  map[key]Entry
 	until   time.Time // event time that was reached
 	limit   int
-	dropped int
+	dropped bool
 }
 
 // key names an outage among those of all datasets.
@@ -48,7 +48,7 @@ type key struct{ dataset, id string }
 func New() *Log { return &Log{newest: map[key]Entry{}, limit: MaxOutages} }
 
 // Add takes a record of bgp.outages.v1, and returns the outage as that record has it. A record with a lower sequence than
-// one that was added before changes nothing. The error names the record that cannot be decoded.
+// the one that is held changes nothing. The error names the record that cannot be decoded.
 func (l *Log) Add(rec *kgo.Record) (bgp.Outage, error) {
 	var msg pb.OutageRecord
 	if err := msg.UnmarshalVT(rec.Value); err != nil {
@@ -78,7 +78,7 @@ func (l *Log) drop() {
 	})
 	for _, k := range order[:len(order)-l.limit*9/10] {
 		delete(l.newest, k)
-		l.dropped++
+		l.dropped = true
 	}
 }
 
@@ -123,8 +123,8 @@ func (l *Log) Count() (n int) {
 	return n
 }
 
-// Dropped returns how many outages were given up because there were more than MaxOutages.
-func (l *Log) Dropped() int {
+// Dropped reports whether outages were given up because there were more than MaxOutages.
+func (l *Log) Dropped() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.dropped

@@ -136,8 +136,8 @@ func TestLogBound(t *testing.T) {
 	}
 	slices.Sort(ids)
 	want := []string{"blip2", "blip3", "closed0", "closed1", "closed2", "closed3", "open0", "open1", "open2", "open3"}
-	if diff := cmp.Diff(want, ids); diff != "" || l.Dropped() != 2 {
-		t.Errorf("dropped %d, want 2 (-want +got):\n%s", l.Dropped(), diff)
+	if diff := cmp.Diff(want, ids); diff != "" || !l.Dropped() {
+		t.Errorf("dropped is %v, want true (-want +got):\n%s", l.Dropped(), diff)
 	}
 }
 

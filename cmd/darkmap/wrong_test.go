@@ -149,7 +149,7 @@ func TestRules(t *testing.T) {
 		"kafka.sasl={mechanism: plain, user: a, password: {file: a}}":                       "kafka.sasl.mechanism",
 		"clickhouse.addresses=['192.0.2.1:9000']\nclickhouse.engine_memory_bytes=268435456": "clickhouse.engine_memory_bytes",
 		"clickhouse.password.file=a":                                                        "clickhouse.password.file",
-		"ingest.archive.broker=":                                                            "ingest.archive.broker",
+		"ingest.archive.broker=''":                                                          "ingest.archive.broker",
 		"kafka.sasl.mechanism=plain\nkafka.sasl.user=a":                                     "kafka.sasl.password",
 		"kafka.sasl={mechanism: plain, user: a, password: {file: a, env: b}}":               "kafka.sasl.password.env",
 		"clickhouse.user=a":                                                                 "clickhouse.user",

@@ -100,7 +100,11 @@ func (r *datasetRun) play(ctx context.Context, p *pipeline, show func(*progressL
 	end := p.progress()
 	p.results.Reached(time.UnixMicro(end.EventTime).UTC())
 	if p.results.Dropped() {
-		fmt.Fprintf(r.g.stderr, "darkmap: there are more than %d outages: blips and the oldest are left out here%s\n", outagelog.MaxOutages, map[bool]string{true: "; the store has all"}[p.store != nil])
+		elsewhere := ""
+		if p.store != nil {
+			elsewhere = "; the store has all"
+		}
+		fmt.Fprintf(r.g.stderr, "darkmap: there are more than %d outages: blips and the oldest are left out here%s\n", outagelog.MaxOutages, elsewhere)
 	}
 	switch {
 	case ctx.Err() != nil:

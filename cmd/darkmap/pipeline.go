@@ -205,13 +205,17 @@ func (p *pipeline) follow(ctx context.Context, stop context.CancelCauseFunc) err
 	return nil
 }
 
-// collect reads all outages again when the stages have ended: follow had not seen the last of them.
+// collect reads all outages again when the stages have ended: follow had not seen the last of them. Where it fails, what follow saw stays.
 func (p *pipeline) collect(ctx context.Context) error {
-	p.results = outagelog.New()
-	return kafka.ReadToEnd(ctx, p.cfg.Kafka, p.log, schemas.TopicOutages, func(rec *kgo.Record) error {
-		_, err := p.results.Add(rec)
+	all := outagelog.New()
+	err := kafka.ReadToEnd(ctx, p.cfg.Kafka, p.log, schemas.TopicOutages, func(rec *kgo.Record) error {
+		_, err := all.Add(rec)
 		return err
 	})
+	if err == nil {
+		p.results = all
+	}
+	return err
 }
 
 // broker starts the embedded Kafka where none is configured. Its folder is the run's own, and empty.

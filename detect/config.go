@@ -1,6 +1,9 @@
 package detect
 
-import "github.com/darkmap/darkmap/detect/core"
+import (
+	"github.com/darkmap/darkmap/detect/clock"
+	"github.com/darkmap/darkmap/detect/core"
+)
 
 // Config is the section detect.
 type Config struct {
@@ -14,5 +17,5 @@ type Config struct {
 
 // DefaultConfig is what docs/detection.md says.
 func DefaultConfig() Config {
-	return Config{Core: core.DefaultConfig(), PollMaxRecords: 10_000, BufferMaxBytes: 16 << 20}
+	return Config{Core: core.DefaultConfig(), PollMaxRecords: 10_000, BufferMaxBytes: clock.DefaultBufferBytes}
 }

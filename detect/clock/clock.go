@@ -22,6 +22,8 @@ const (
 	DefaultVanished = time.Minute
 	// DefaultBack is Config.Back's.
 	DefaultBack = 10 * time.Second
+	// DefaultBufferBytes is Config.BufferBytes'.
+	DefaultBufferBytes = 16 << 20
 	// maxAhead is how far a timestamp may be ahead of tick and clock.
 	maxAhead = 60 * second
 
@@ -104,7 +106,7 @@ type lastRecord struct {
 // New returns a clock that has read nothing yet.
 func New(cfg Config) *Clock {
 	if cfg.BufferBytes == 0 {
-		cfg.BufferBytes = 16 << 20
+		cfg.BufferBytes = DefaultBufferBytes
 	}
 	if cfg.Vanished == 0 {
 		cfg.Vanished = DefaultVanished

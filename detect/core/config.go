@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/darkmap/darkmap/detect/clock"
 	"github.com/darkmap/darkmap/detect/outage"
 	"github.com/darkmap/darkmap/detect/panel"
 	"github.com/darkmap/darkmap/detect/rib"
@@ -42,7 +43,7 @@ type FeedsConfig struct {
 func DefaultConfig() Config {
 	return Config{
 		Outage: outage.DefaultConfig(), Panel: panel.DefaultConfig(),
-		Feeds: FeedsConfig{CollectorTimeout: time.Minute, BackWithin: 10 * time.Second, ShortGap: time.Minute, BeaconLate: 20 * time.Minute},
+		Feeds: FeedsConfig{CollectorTimeout: clock.DefaultVanished, BackWithin: clock.DefaultBack, ShortGap: time.Minute, BeaconLate: 20 * time.Minute},
 	}
 }
 

@@ -99,7 +99,7 @@ func (p *player) next(ctx context.Context) (archive.File, error) {
 			err = errors.New("no updates from " + clock(p.cursor) + " on")
 		}
 		p.f.note(p.name, err, false)
-		if err := sleep(ctx, p.f.cfg.PollInterval); err != nil {
+		if err := retry.Sleep(ctx, p.f.cfg.PollInterval); err != nil {
 			return archive.File{}, err
 		}
 	}
@@ -107,7 +107,7 @@ func (p *player) next(ctx context.Context) (archive.File, error) {
 
 // until waits for t or a part of the time until then: a clock may be set.
 func (p *player) until(ctx context.Context, t, now time.Time) error {
-	return sleep(ctx, min(max(t.Sub(now), p.f.cfg.StepInterval), p.f.cfg.PollInterval))
+	return retry.Sleep(ctx, min(max(t.Sub(now), p.f.cfg.StepInterval), p.f.cfg.PollInterval))
 }
 
 // skip makes a gap of what lies between the cursor and to, once the late clock has reached that.
@@ -206,17 +206,10 @@ func (p *player) fetch(ctx context.Context, f archive.File) (*archive.Local, err
 		if !now.Before(p.cursor.Add(p.f.cfg.StepInterval)) {
 			p.s.Suspend()
 		}
-		if err := sleep(ctx, p.f.cfg.PollInterval); err != nil {
+		if err := retry.Sleep(ctx, p.f.cfg.PollInterval); err != nil {
 			return nil, err
 		}
 	}
 }
 
 func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-func sleep(ctx context.Context, d time.Duration) error {
-	if retry.Sleep(ctx, d) != nil {
-		return context.Cause(ctx)
-	}
-	return nil
-}

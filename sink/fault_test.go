@@ -20,6 +20,7 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/kafkatest"
+	"github.com/darkmap/darkmap/internal/waittest"
 	"github.com/darkmap/darkmap/schemas"
 )
 
@@ -96,7 +97,7 @@ func TestOutcomeUnknown(t *testing.T) {
 			t.Errorf("sink: %v", err)
 		}
 	}()
-	waitFor(t, "not ready while ClickHouse refuses", func() bool {
+	waittest.Until(t, time.Minute, "not ready while ClickHouse refuses", func() bool {
 		err := stage.Ready()
 		return err != nil && strings.Contains(err.Error(), "ClickHouse")
 	})
@@ -104,7 +105,7 @@ func TestOutcomeUnknown(t *testing.T) {
 	p.refuses.Store(false)
 	// Look-ups are cut, too, over connections of their own: they alone may be ten.
 	// Where all rows arrive before that, more follow: an insert's connection is cut by chance.
-	waitFor(t, "ten cuts, and one of an insert", func() bool {
+	waittest.Until(t, time.Minute, "ten cuts, and one of an insert", func() bool {
 		if value(t, stage.metrics.rows["route_change_log"]) == float64(total) {
 			total += w.fill(t, k, 6_000)
 		}
@@ -133,17 +134,6 @@ func value(t *testing.T, c prometheus.Counter) float64 {
 	return m.GetCounter().GetValue()
 }
 
-func waitFor(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(time.Minute)
-	for !ok() {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for: %s", what)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-}
-
 // TestRebalance adds and removes a member while rows flow.
 func TestRebalance(t *testing.T) {
 	t.Parallel()
@@ -164,7 +154,7 @@ func TestRebalance(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- second.Run(ctx) }()
 	total += w.fill(t, k, 40_000)
-	waitFor(t, "the second member's place", func() bool { return second.Ready() == nil })
+	waittest.Until(t, time.Minute, "the second member's place", func() bool { return second.Ready() == nil })
 	total += w.fill(t, k, 40_000)
 	stopFirst() // a static member: its partitions move when its session times out
 	total += w.fill(t, k, 20_000)
@@ -231,7 +221,7 @@ func TestTransactionsAndIdle(t *testing.T) {
 			t.Fatal(err)
 		}
 		began := time.Now()
-		waitFor(t, "lag 0", func() bool {
+		waittest.Until(t, time.Minute, "lag 0", func() bool {
 			lags, err := kafka.Lag(t.Context(), adm, k, kafka.Reading{Stage: Name, Topics: []string{schemas.TopicRoutes}})
 			return err == nil && lags[0].Records == 0
 		})

@@ -12,6 +12,7 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/clickhousetest"
 	"github.com/darkmap/darkmap/internal/kafkatest"
+	"github.com/darkmap/darkmap/internal/waittest"
 )
 
 // said is a log that may be read while it is written.
@@ -80,7 +81,7 @@ func TestHopelessIsCured(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan error, 1)
 			go func() { done <- stage.Run(ctx) }() // ends with cancel below
-			waitFor(t, "a complaint", func() bool {
+			waittest.Until(t, time.Minute, "a complaint", func() bool {
 				err := stage.Ready()
 				return err != nil && strings.Contains(err.Error(), "darkmap migrate")
 			})

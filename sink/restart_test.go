@@ -12,6 +12,7 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/clickhousetest"
 	"github.com/darkmap/darkmap/internal/kafkatest"
+	"github.com/darkmap/darkmap/internal/waittest"
 )
 
 // TestEngineDies kills the engine under a sink that goes on: it comes back, and every row is there
@@ -33,7 +34,7 @@ func TestEngineDies(t *testing.T) {
 		total += w.fill(t, k, 30_000)
 		time.Sleep(time.Duration(rand.IntN(300)) * time.Millisecond)
 		kill(t, e.PID())
-		waitFor(t, "the engine's return", func() bool { return e.State().Restarts > i && e.Ready() == nil })
+		waittest.Until(t, time.Minute, "the engine's return", func() bool { return e.State().Restarts > i && e.Ready() == nil })
 	}
 	drained(t, k)
 	stop()
@@ -70,7 +71,7 @@ func TestResets(t *testing.T) {
 	}
 	drained(t, k)
 	stop()
-	waitFor(t, "the engine", func() bool { return e.Ready() == nil })
+	waittest.Until(t, time.Minute, "the engine", func() bool { return e.Ready() == nil })
 	t.Logf("%d resets ended the engine %d times", sent, e.State().Restarts)
 	conn := open(t, e.Server())
 	exact(t, conn, "route_changes", total)

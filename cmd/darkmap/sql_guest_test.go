@@ -16,6 +16,7 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/clickhousetest"
 	"github.com/darkmap/darkmap/internal/datadir"
+	"github.com/darkmap/darkmap/internal/waittest"
 )
 
 // migrated makes a store.
@@ -45,7 +46,7 @@ func ask(t *testing.T, dir string, flags ...string) <-chan answer {
 		code := run(t.Context(), args, nil, &out, &errs)
 		ended <- answer{code, out.String(), errs.String()}
 	}()
-	waitUntil(t, "the statement runs", func() bool {
+	waittest.Until(t, time.Minute, "the statement runs", func() bool {
 		r, err := datadir.ReadRun(dir)
 		if err != nil || r == nil || r.ClickHouse == nil {
 			return false
@@ -59,17 +60,6 @@ func ask(t *testing.T, dir string, flags ...string) <-chan answer {
 		return err == nil && strings.TrimSpace(string(b)) != "0"
 	})
 	return ended
-}
-
-func waitUntil(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(time.Minute)
-	for !ok() {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited a minute until %s", what)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
 }
 
 // host starts a session that owns the engine of the folder until the test ends; stop ends it before. What it says goes to said.
@@ -130,7 +120,7 @@ func TestSQLOwnerIsKilled(t *testing.T) {
 		if err := owner.Start(); err != nil {
 			t.Fatal(err)
 		}
-		waitUntil(t, "the owner runs", func() bool {
+		waittest.Until(t, time.Minute, "the owner runs", func() bool {
 			r, err := datadir.ReadRun(dir)
 			return err == nil && r != nil && r.PID == owner.Process.Pid
 		})

@@ -40,7 +40,7 @@ const (
 type Config struct {
 	// Partitions of the topic.
 	Partitions int
-	// BufferBytes bounds the waiting records, as encoded; each partition may use its share. 0 is 16 MiB.
+	// BufferBytes bounds the waiting records, as encoded; each partition may use its share. 0 is DefaultBufferBytes.
 	BufferBytes int
 	// Vanished is how far a collector's tick may be behind the newest clock record of its partition; beyond it the collector is
 	// down until it is within Back again. 0 is DefaultVanished and DefaultBack.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/clickhousetest"
+	"github.com/darkmap/darkmap/internal/waittest"
 )
 
 // block is n rows for the table that insertInto makes.
@@ -185,7 +186,7 @@ func TestKillStalledInsert(t *testing.T) {
 		}
 		return got
 	}
-	waitFor(t, "the insert", func() bool { return running() == "1\n" })
+	waittest.Until(t, 2*time.Minute, "the insert", func() bool { return running() == "1\n" })
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	body, err := s.HTTP(ctx, clickhouse.Query{SQL: "KILL QUERY WHERE startsWith(query_id, 'stalled/') SYNC"})
@@ -216,7 +217,7 @@ func TestReaderThatLeaves(t *testing.T) {
 	if err := body.Close(); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "its end", func() bool {
+	waittest.Until(t, 2*time.Minute, "its end", func() bool {
 		got, err := answer(t, s, "SELECT groupArray(query_id) FROM system.processes")
 		return err == nil && !slices.Contains(strings.Split(got, "'"), "leaves")
 	})

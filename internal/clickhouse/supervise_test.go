@@ -18,18 +18,8 @@ import (
 
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/clickhousetest"
+	"github.com/darkmap/darkmap/internal/waittest"
 )
-
-func waitFor(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(2 * time.Minute)
-	for !ok() {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for: %s", what)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-}
 
 func kill(t *testing.T, pid int) {
 	t.Helper()
@@ -58,11 +48,11 @@ func TestEngineComesBack(t *testing.T) {
 			for i := range 2 {
 				old := e.PID()
 				kill(t, old)
-				waitFor(t, "the engine's end", func() bool { return e.Ready() != nil || e.State().Restarts > i })
+				waittest.Until(t, 2*time.Minute, "the engine's end", func() bool { return e.Ready() != nil || e.State().Restarts > i })
 				if err := e.Ready(); err != nil && !strings.Contains(err.Error(), "killed by signal 9") {
 					t.Errorf("down: got %v, want the signal in it", err)
 				}
-				waitFor(t, "its return", func() bool { return e.Ready() == nil && e.State().Restarts == i+1 })
+				waittest.Until(t, 2*time.Minute, "its return", func() bool { return e.Ready() == nil && e.State().Restarts == i+1 })
 				if e.PID() == old {
 					t.Error("it is the same process")
 				}
@@ -161,7 +151,7 @@ func TestEngineEndsWithItsOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	waitFor(t, "the engine's end", func() bool {
+	waittest.Until(t, 2*time.Minute, "the engine's end", func() bool {
 		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		return err != nil || strings.Contains(string(b), ") Z ")
 	})

@@ -113,7 +113,7 @@ func (r *datasetRun) play(ctx context.Context, p *pipeline, show func(*progressL
 		return p.results, err
 	}
 	undecodable, err := r.tellUndecodable(ctx, p)
-	return p.results, errors.Join(err, damagedError(end.Damaged+undecodable))
+	return p.results, errors.Join(err, damagedError(end.Damaged+undecodable+uint64(r.plan.LeftOut)))
 }
 
 // damagedError says that some input was damaged; nil where none was.
@@ -121,7 +121,7 @@ func damagedError(n uint64) error {
 	if n == 0 {
 		return nil
 	}
-	return &exitError{exitDamaged, fmt.Errorf("%d damaged parts of the input were passed over", n)}
+	return &exitError{exitDamaged, fmt.Errorf("the input has %d damaged parts", n)}
 }
 
 // lowerPanel adapts the panel's limits to what the files hold, and says so. Where they name fewer than twice the voters that

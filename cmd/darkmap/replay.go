@@ -44,6 +44,9 @@ func (c *replayCmd) Run(ctx context.Context, g *globals) (err error) {
 	if err != nil {
 		return usageError(err)
 	}
+	for _, note := range plan.Notes {
+		fmt.Fprintf(g.stderr, "darkmap: %s\n", note)
+	}
 	dataset := c.Dataset
 	if dataset == "" {
 		dataset = "replay-" + plan.Hash[:8]
@@ -89,6 +92,9 @@ func parseInputs(ctx context.Context, g *globals, tmp string, args []string) (in
 		}
 		stdin = stdin || in.Path == playback.Stdin
 		if err == nil && readOnce(in.Path) {
+			if in.Title = in.Path; in.Path == playback.Stdin {
+				in.Title = "standard input"
+			}
 			in.Path, err = spool(ctx, g, tmp, in.Path)
 			copies = append(copies, in.Path)
 		}

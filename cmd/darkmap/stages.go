@@ -152,6 +152,9 @@ func (c *ingestCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return usageError(err)
 	}
+	for _, note := range plan.Notes {
+		g.log.Warn("the times of the files", "note", note)
+	}
 	reg := telemetry.NewRegistry(version)
 	consumers := []kafka.Reading{{Stage: enrich.Name, Topics: []string{schemas.TopicUpdates}}}
 	s := playback.NewStage(plan, playback.Deps{
@@ -163,7 +166,7 @@ func (c *ingestCmd) Run(ctx context.Context, g *globals) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return damagedError(s.Progress().Damaged)
+	return damagedError(s.Progress().Damaged + uint64(plan.LeftOut))
 }
 
 // live follows the live sources, or the archives.

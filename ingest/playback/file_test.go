@@ -32,10 +32,10 @@ func TestParseInput(t *testing.T) {
 		want Input
 		err  string
 	}{
-		{arg: "updates.gz", want: Input{"file/local", "updates.gz"}},
-		{arg: "rrc00=updates.gz", want: Input{"file/rrc00", "updates.gz"}},
-		{arg: "rrc00=-", want: Input{"file/rrc00", "-"}},
-		{arg: odd, want: Input{"file/local", odd}},
+		{arg: "updates.gz", want: Input{Collector: "file/local", Path: "updates.gz"}},
+		{arg: "rrc00=updates.gz", want: Input{Collector: "file/rrc00", Path: "updates.gz"}},
+		{arg: "rrc00=-", want: Input{Collector: "file/rrc00", Path: "-"}},
+		{arg: odd, want: Input{Collector: "file/local", Path: odd}},
 		{arg: "rrc00=", err: "no file"},
 		{arg: "rrc 00=x", err: "letters, digits"},
 		{arg: "=x", err: "letters, digits"},
@@ -140,7 +140,7 @@ func TestOneCollectorInFourFiles(t *testing.T) {
 	t.Parallel()
 	var inputs []Input
 	for _, i := range []int{3, 0, 2, 1} { // the order on the command line does not matter
-		inputs = append(inputs, Input{"file/local", archive(t, i)})
+		inputs = append(inputs, Input{Collector: "file/local", Path: archive(t, i)})
 	}
 	plan, records, damages := play(t, inputs...)
 	if len(damages) > 0 {
@@ -164,7 +164,7 @@ func TestOneCollectorInFourFiles(t *testing.T) {
 
 func TestCollectorsAreMergedOnTime(t *testing.T) {
 	t.Parallel()
-	plan, records, _ := play(t, Input{"file/a", archive(t, 0)}, Input{"file/b", archive(t, 1)}, Input{"file/c", archive(t, 2)})
+	plan, records, _ := play(t, Input{Collector: "file/a", Path: archive(t, 0)}, Input{Collector: "file/b", Path: archive(t, 1)}, Input{Collector: "file/c", Path: archive(t, 2)})
 	check(t, plan, records)
 	var order []string
 	for _, r := range records {
@@ -192,23 +192,23 @@ func TestOverlapIsRefused(t *testing.T) {
 	if err := os.WriteFile(same, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err = NewPlan(t.Context(), []Input{{"file/local", archive(t, 3)}, {"file/local", same}})
+	_, err = NewPlan(t.Context(), []Input{{Collector: "file/local", Path: archive(t, 3)}, {Collector: "file/local", Path: same}})
 	if !errors.Is(err, ErrOverlap) {
 		t.Errorf("the same file twice: got %v, want ErrOverlap", err)
 	}
-	if _, err = NewPlan(t.Context(), []Input{{"file/a", archive(t, 3)}, {"file/b", same}}); err != nil {
+	if _, err = NewPlan(t.Context(), []Input{{Collector: "file/a", Path: archive(t, 3)}, {Collector: "file/b", Path: same}}); err != nil {
 		t.Errorf("in two collectors: got %v", err)
 	}
 	early := datatest.Path(t, "mrt", "ris.rrc06.updates.1427846400.gz")
 	late := datatest.Path(t, "rislive", "morrowc-1k-msgs")
-	if _, err = NewPlan(t.Context(), []Input{{"file/local", early}, {"file/local", late}}); !errors.Is(err, ErrApart) {
+	if _, err = NewPlan(t.Context(), []Input{{Collector: "file/local", Path: early}, {Collector: "file/local", Path: late}}); !errors.Is(err, ErrApart) {
 		t.Errorf("years apart: got %v, want ErrApart", err)
 	}
 }
 
 func TestHoleBetweenFilesIsAGap(t *testing.T) {
 	t.Parallel()
-	plan, records, _ := play(t, Input{"file/local", archive(t, 0)}, Input{"file/local", archive(t, 2)})
+	plan, records, _ := play(t, Input{Collector: "file/local", Path: archive(t, 0)}, Input{Collector: "file/local", Path: archive(t, 2)})
 	check(t, plan, records)
 	var begin, end int
 	var ticked int64
@@ -250,7 +250,7 @@ func TestTable(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.file, func(t *testing.T) {
 			t.Parallel()
-			plan, records, damages := play(t, Input{"file/local", datatest.Path(t, "mrt", tt.file)})
+			plan, records, damages := play(t, Input{Collector: "file/local", Path: datatest.Path(t, "mrt", tt.file)})
 			check(t, plan, records)
 			if len(damages) != tt.damages {
 				t.Errorf("got damages %v, want %d", damages, tt.damages)
@@ -290,19 +290,19 @@ func TestBadFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	plan, records, damages := play(t, Input{"file/a", empty}, Input{"file/b", rubbish}, Input{"file/c", archive(t, 3)})
+	plan, records, damages := play(t, Input{Collector: "file/a", Path: empty}, Input{Collector: "file/b", Path: rubbish}, Input{Collector: "file/c", Path: archive(t, 3)})
 	if got := check(t, plan, records); got != 1342 {
 		t.Errorf("got %d messages beside the bad files, want 1342", got)
 	}
 	if len(damages) != 2 || !strings.Contains(damages[0].Error()+damages[1].Error(), "empty") {
 		t.Errorf("got damages %v", damages)
 	}
-	if _, err := NewPlan(t.Context(), []Input{{"file/a", filepath.Join(dir, "none")}}); !errors.Is(err, os.ErrNotExist) {
+	if _, err := NewPlan(t.Context(), []Input{{Collector: "file/a", Path: filepath.Join(dir, "none")}}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a missing file: got %v", err)
 	}
 }
 
-// TestAbsurdTime sets one record's time to 2099: it is passed over, and the clock does not follow it.
+// TestAbsurdTime sets one record's time to 2099: it is named and played where it stands, and the clock does not follow it.
 func TestAbsurdTime(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile(archive(t, 3))
@@ -323,8 +323,11 @@ func TestAbsurdTime(t *testing.T) {
 	if err := os.WriteFile(path, plain, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	plan, records, damages := play(t, Input{"file/local", path})
-	if got := check(t, plan, records); got != 1341 || len(damages) != 1 || !strings.Contains(damages[0].Error(), "2099-01-01") {
-		t.Errorf("got %d messages and damages %v, want all but one", got, damages)
+	plan, records, damages := play(t, Input{Collector: "file/local", Path: path})
+	if got := check(t, plan, records); got != 1342 || len(damages) != 1 || !strings.Contains(damages[0].Error(), "2099-01-01") {
+		t.Errorf("got %d messages and damages %v, want all and one", got, damages)
+	}
+	if last := records[len(records)-1].GetTimestampUs(); last != 1357002000e6 {
+		t.Errorf("got an end at %s, want 2013-01-01T01:00:00Z", clock(last))
 	}
 }

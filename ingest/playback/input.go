@@ -19,6 +19,7 @@ var validName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 type Input struct {
 	Collector string // file/<NAME>
 	Path      string // or Stdin
+	Title     string // what messages call the file; empty is Path
 }
 
 // ParseInput reads FILE or NAME=FILE. An existing file whose own name holds a = is a FILE.

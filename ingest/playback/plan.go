@@ -8,192 +8,342 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 
 	"github.com/darkmap/darkmap/internal/bgp"
-	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// ErrApart marks files that are more than a year apart: nothing in one says anything about the other.
-var ErrApart = errors.New("the files are more than a year apart")
+// ErrApart marks files that are more than a week apart, where none of the times has most of the files: nothing in one says anything
+// about the other.
+var ErrApart = errors.New("the files are more than a week apart")
 
 // ErrOverlap marks update files of one collector whose times overlap: their order would be a guess.
 var ErrOverlap = errors.New("files of one collector overlap")
 
-// overlapTolerance is how far the first record of a file may lie before the last of the file before it, microseconds:
-// archives cut their files by the second.
-const overlapTolerance = 1_000_000
+// ErrNoTimes marks inputs of which none has times that can be played.
+var ErrNoTimes = errors.New("no file has times that can be played")
 
-// tableSample is how many prefixes of a table are looked at for its peers.
-const tableSample = 1000
+// maxApart is how far files that are played in one go may be apart, microseconds: what stood a week before is no baseline any more.
+const maxApart = 7 * 24 * 60 * minuteMicroseconds
 
 // Plan is what is known of the inputs before they are played: their order and their hash.
 type Plan struct {
 	// Hash is the first 16 hex digits of a SHA-256 over collector and content of every file, in playing order.
 	Hash string
-	// Bytes is the size of all files as they are on disk.
+	// Bytes is the size of the files that are played, as they are on disk.
 	Bytes int64
 	// PeerASNs is how many different ASNs the peers of the files have.
-	PeerASNs   int
+	PeerASNs int
+	// LeftOut is how many files are not played; Notes says why, and where updates are missing.
+	LeftOut int
+	// Notes are sentences on what the times of the files mean for the result.
+	Notes      []string
 	collectors []collectorPlan
 }
 
+// collectorPlan is the files of one collector.
 type collectorPlan struct {
-	name  string
-	files []filePlan
+	name    string
+	tables  []*filePlan // in order of time
+	updates []*filePlan // in order of time
+	peers   bool        // some file names a peer
+	notes   []string
 }
 
+// filePlan is one file.
 type filePlan struct {
-	path  string
-	table bool
+	*glance
+	collector   string
+	path, title string
 	// first and last are the times of the file's records, microseconds; 0 where none has one. A table's last is not known.
 	first, last int64
+	odd         []oddTimes
+	hole        *hole // before the file's first record
+	bytes       int64 // as it is on disk
 	sum         [sha256.Size]byte
 }
 
-// Collectors lists the collectors, sorted.
+// Collectors lists the collectors whose files name peers, sorted.
 func (p *Plan) Collectors() []string {
-	names := make([]string, len(p.collectors))
-	for i, c := range p.collectors {
-		names[i] = c.name
+	var names []string
+	for _, c := range p.collectors {
+		if c.peers {
+			names = append(names, c.name)
+		}
 	}
 	return names
 }
 
-// NewPlan reads every file once (of a table its beginning). It fails with ErrOverlap, or where a file cannot be opened;
-// damaged content is left for the playing to report.
+// NewPlan reads every file once (of a table its beginning). It fails with ErrOverlap, ErrApart, ErrNoTimes, or where a file cannot be
+// opened; damaged content is left for the playing to report.
 func NewPlan(ctx context.Context, inputs []Input) (*Plan, error) {
-	by := map[string][]filePlan{}
 	p := &Plan{}
+	var files []*filePlan
 	for _, in := range inputs {
-		f, size, err := hashFile(in.Path)
+		f, size, err := hashFile(in)
 		if err != nil {
 			return nil, err
 		}
-		p.Bytes += size
-		by[in.Collector] = append(by[in.Collector], f)
-	}
-	asns := map[bgp.ASN]struct{}{}
-	sum := sha256.New()
-	for name, files := range by {
-		if err := order(ctx, name, files, asns); err != nil {
+		if f.glance, err = look(ctx, f.path); err != nil {
 			return nil, err
 		}
-		p.collectors = append(p.collectors, collectorPlan{name, files})
+		f.bytes = size
+		f.settle()
+		files = append(files, f)
 	}
-	slices.SortFunc(p.collectors, func(a, b collectorPlan) int { return cmp.Compare(a.name, b.name) })
-	for _, c := range p.collectors {
-		fmt.Fprintf(sum, "%s %d\n", c.name, len(c.files))
-		for _, f := range c.files {
-			sum.Write(f.sum[:])
-		}
-	}
-	if err := together(p.collectors); err != nil {
+	slices.SortFunc(files, (*filePlan).compare)
+	p.Hash = hash(files)
+	played, err := p.choose(files)
+	if err != nil {
 		return nil, err
 	}
+	asns := map[bgp.ASN]struct{}{}
+	for _, f := range played {
+		maps.Copy(asns, f.asns)
+	}
 	p.PeerASNs = len(asns)
-	p.Hash = hex.EncodeToString(sum.Sum(nil)[:8])
+	for len(played) > 0 {
+		n := 1
+		for n < len(played) && played[n].collector == played[0].collector {
+			n++
+		}
+		c := collectorPlan{name: played[0].collector}
+		if err := c.arrange(played[:n]); err != nil {
+			return nil, err
+		}
+		p.Notes = append(p.Notes, c.missing()...)
+		for _, f := range slices.Concat(c.tables, c.updates) {
+			p.Bytes += f.bytes
+		}
+		p.collectors = append(p.collectors, c)
+		played = played[n:]
+	}
 	return p, nil
 }
 
-func hashFile(path string) (filePlan, int64, error) {
-	f, err := os.Open(path) //nolint:gosec // the user names the file
+// compare orders files by collector, a collector's tables before its updates, and by time.
+func (f *filePlan) compare(o *filePlan) int {
+	tables := 0
+	if f.table != o.table {
+		tables = 1
+		if f.table {
+			tables = -1
+		}
+	}
+	return cmp.Or(cmp.Compare(f.collector, o.collector), tables, cmp.Compare(f.first, o.first), cmp.Compare(f.last, o.last), slices.Compare(f.sum[:], o.sum[:]))
+}
+
+// hash is over the sorted files.
+func hash(files []*filePlan) string {
+	of := map[string]int{}
+	for _, f := range files {
+		of[f.collector]++
+	}
+	sum := sha256.New()
+	for i, f := range files {
+		if i == 0 || files[i-1].collector != f.collector {
+			fmt.Fprintf(sum, "%s %d\n", f.collector, of[f.collector])
+		}
+		sum.Write(f.sum[:])
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:8])
+}
+
+func hashFile(in Input) (*filePlan, int64, error) {
+	f, err := os.Open(in.Path)
 	if err != nil {
-		return filePlan{}, 0, fmt.Errorf("opening an input: %w", err)
+		return nil, 0, fmt.Errorf("opening an input: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // only read
 	h := sha256.New()
 	n, err := io.Copy(h, f)
 	if err != nil {
-		return filePlan{}, 0, fmt.Errorf("reading %s: %w", path, err)
+		return nil, 0, fmt.Errorf("reading %s: %w", in.Path, err)
 	}
-	return filePlan{path: path, sum: [sha256.Size]byte(h.Sum(nil))}, n, nil
+	return &filePlan{collector: in.Collector, path: in.Path, title: cmp.Or(in.Title, in.Path), sum: [sha256.Size]byte(h.Sum(nil))}, n, nil
 }
 
-// order sorts the files of a collector, tables first, and refuses update files that overlap.
-func order(ctx context.Context, collector string, files []filePlan, asns map[bgp.ASN]struct{}) error {
-	for i := range files {
-		if err := files[i].look(ctx, asns); err != nil {
-			return err
+// settle finds out which times of the file are believed, from the file alone.
+func (f *filePlan) settle() {
+	if len(f.rows) > maxStretches || !unusable(f.rows) {
+		f.rows = nil
+		return
+	}
+	strays(f.rows)
+	var rows []*stretch
+	for i := range f.rows {
+		if !f.rows[i].odd {
+			rows = append(rows, &f.rows[i])
 		}
 	}
-	slices.SortFunc(files, func(a, b filePlan) int {
-		if a.table != b.table {
-			if a.table {
-				return -1
+	straighten(rows)
+	f.bounds()
+}
+
+// bounds sets first and last to the times that are believed.
+func (f *filePlan) bounds() {
+	f.first, f.last = 0, 0
+	for i := range f.rows {
+		if s := &f.rows[i]; !s.odd {
+			if f.first == 0 {
+				f.first = s.low
 			}
-			return 1
-		}
-		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.last, b.last), slices.Compare(a.sum[:], b.sum[:]))
-	})
-	for i := 1; i < len(files); i++ {
-		a, b := files[i-1], files[i]
-		if a.sum == b.sum {
-			return fmt.Errorf("%s: %s and %s hold the same: %w", collector, a.path, b.path, ErrOverlap)
-		}
-		if !a.table && a.last > b.first+overlapTolerance {
-			return fmt.Errorf("%s: %s ends at %s, after %s begins at %s (name other collectors as NAME=FILE): %w",
-				collector, a.path, clock(a.last), b.path, clock(b.first), ErrOverlap)
+			f.first, f.last = min(f.first, s.low), max(f.last, s.high)
 		}
 	}
-	return nil
 }
 
-// together refuses files that are too far apart to be played in one go.
-func together(collectors []collectorPlan) error {
-	var all []filePlan
-	for _, c := range collectors {
-		all = append(all, c.files...)
+// choose leaves out files without times, and those that are far from the others.
+func (p *Plan) choose(files []*filePlan) ([]*filePlan, error) {
+	var timed []*filePlan
+	drop := map[*filePlan]bool{}
+	for _, f := range files {
+		switch {
+		case f.first != 0:
+			timed = append(timed, f)
+			if f.last < earliestTime {
+				p.Notes = append(p.Notes, fmt.Sprintf("%s: its times begin at %s: they seem to count from a router's start, and are played as they stand", f.title, clock(f.first)))
+			}
+		case f.records > 0:
+			drop[f] = true
+			why := fmt.Sprintf("none of its %d records has a time", f.records)
+			if f.timed > 0 {
+				why = fmt.Sprintf("the times of its %d records cannot be right", f.records)
+			}
+			p.Notes = append(p.Notes, fmt.Sprintf("%s is left out: %s, and nothing else says when they were received", f.title, why))
+		}
 	}
-	all = slices.DeleteFunc(all, func(f filePlan) bool { return f.first == 0 })
-	slices.SortFunc(all, func(a, b filePlan) int { return cmp.Compare(a.first, b.first) })
-	var last int64
-	for i, f := range all {
-		if jumps(last, f.first) {
-			return fmt.Errorf("%s begins at %s, %s at %s: %w", all[i-1].path, clock(all[i-1].first), f.path, clock(f.first), ErrApart)
+	if len(timed) == 0 && len(drop) > 0 {
+		return nil, fmt.Errorf("%w: %s", ErrNoTimes, p.Notes[len(p.Notes)-1])
+	}
+	groups := apart(timed)
+	most := slices.MaxFunc(groups, func(a, b []*filePlan) int { return cmp.Compare(len(a), len(b)) })
+	for _, g := range groups {
+		switch {
+		case len(groups) == 1 || g[0] == most[0]:
+			continue
+		case 2*len(most) <= len(timed):
+			return nil, fmt.Errorf("%s begins at %s, %s at %s: %w", most[0].title, clock(most[0].first), g[0].title, clock(g[0].first), ErrApart)
+		}
+		for _, f := range g {
+			drop[f] = true
+			p.Notes = append(p.Notes, fmt.Sprintf("%s is left out: its times begin at %s, more than a week from those of most files, which begin at %s", f.title, clock(f.first), clock(most[0].first)))
+		}
+	}
+	p.LeftOut = len(drop)
+	return slices.DeleteFunc(slices.Clone(files), func(f *filePlan) bool { return drop[f] }), nil
+}
+
+// apart groups files, which have times, so that more than maxApart lies between two groups. It returns one group at least.
+func apart(files []*filePlan) [][]*filePlan {
+	sorted := slices.Clone(files)
+	slices.SortStableFunc(sorted, func(a, b *filePlan) int { return cmp.Compare(a.first, b.first) })
+	begin, last := 0, int64(0)
+	var groups [][]*filePlan
+	for i, f := range sorted {
+		if i > 0 && f.first-last > maxApart {
+			groups = append(groups, sorted[begin:i])
+			begin = i
 		}
 		last = max(last, f.last)
 	}
+	return append(groups, sorted[begin:])
+}
+
+// arrange orders the files of the collector, which are sorted by time, finds out which of their times are believed and where updates
+// are missing. It refuses update files that overlap.
+func (c *collectorPlan) arrange(files []*filePlan) error {
+	for i, f := range files {
+		c.peers = c.peers || len(f.asns) > 0
+		if f.table {
+			c.tables = append(c.tables, f)
+		} else {
+			c.updates = append(c.updates, f)
+		}
+		for _, other := range files[:i] {
+			if other.sum == f.sum {
+				return fmt.Errorf("%s: %s and %s hold the same: %w", c.name, other.title, f.title, ErrOverlap)
+			}
+		}
+	}
+	if err := c.agree(); err != nil {
+		return err
+	}
+	c.findHoles()
+	for _, f := range files {
+		f.rows = nil
+	}
 	return nil
 }
 
-// look reads the file for what its records tell: whether they are a table, their times, their peers. What is damaged is
-// left for the playing to report.
-func (f *filePlan) look(ctx context.Context, asns map[bgp.ASN]struct{}) error {
-	r, err := capture.Open(f.path, nil)
-	if err != nil {
-		return err
-	}
-	defer r.Close() //nolint:errcheck // only read
-	seen := 0
-	for {
-		it, err := r.Next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case err != nil || it.Kind == capture.Note:
-			continue
-		}
-		if seen++; seen == 1 {
-			f.table = it.Kind == capture.RIB
-		}
-		if it.Timestamp != 0 && !jumps(f.last, it.Timestamp) {
-			if f.first == 0 {
-				f.first = it.Timestamp
+// agree finds out which times are believed from all files of updates together: the next file may contradict the end of one. Where more
+// than half of a file would not be believed, it covers the same time as another.
+func (c *collectorPlan) agree() error {
+	var rows []*stretch
+	alone := map[*filePlan]int64{}
+	for _, f := range c.updates {
+		for i := range f.rows {
+			if s := &f.rows[i]; !s.odd {
+				rows = append(rows, s)
+				alone[f] += s.records
 			}
-			f.first, f.last = min(f.first, it.Timestamp), max(f.last, it.Timestamp)
 		}
-		if it.Peer.Address.IsValid() {
-			asns[it.Peer.ASN] = struct{}{}
+	}
+	straighten(rows)
+	for i, f := range c.updates {
+		var together int64
+		for k := range f.rows {
+			if s := &f.rows[k]; !s.odd {
+				together += s.records
+			}
 		}
-		for i := range it.Entries {
-			asns[it.Entries[i].Peer.ASN] = struct{}{}
+		if 2*together < alone[f] {
+			other := c.overlapped(i)
+			return fmt.Errorf("%s: %s is from %s to %s, %s from %s to %s (name other collectors as NAME=FILE): %w", c.name,
+				other.title, clock(other.first), clock(other.last), f.title, clock(f.first), clock(f.last), ErrOverlap)
 		}
-		if f.table && seen >= tableSample {
-			return nil
+	}
+	c.repair()
+	return nil
+}
+
+// overlapped is a file whose times overlap with those of the one with number i.
+func (c *collectorPlan) overlapped(i int) *filePlan {
+	f := c.updates[i]
+	for k, other := range c.updates {
+		if k != i && other.first <= f.last && other.last >= f.first && other.first != 0 {
+			return other
 		}
+	}
+	return c.updates[max(0, i-1)]
+}
+
+// repair sets when the records are played whose times are not believed.
+func (c *collectorPlan) repair() {
+	for _, f := range c.updates {
+		f.bounds()
+	}
+	before := int64(0)
+	for i, f := range c.updates {
+		after := int64(0)
+		for _, next := range c.updates[i+1:] {
+			if next.first != 0 {
+				after = next.first
+				break
+			}
+		}
+		f.odd = repair(f.rows, before, after)
+		for _, o := range f.odd {
+			if f.first == 0 {
+				f.first = o.at(o.low)
+			}
+			f.first, f.last = min(f.first, o.at(o.low)), max(f.last, o.at(o.high))
+		}
+		before = max(before, f.last)
+	}
+	for _, f := range c.tables {
+		f.odd = repair(f.rows, 0, 0)
 	}
 }

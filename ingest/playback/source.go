@@ -82,10 +82,7 @@ func (s *Source) Close() error {
 func (s *Source) Progress() Progress {
 	p := Progress{TotalBytes: s.total, EventTime: s.minute, Records: s.records, Damaged: s.damaged}
 	for _, st := range s.streams {
-		p.Bytes += st.done
-		if st.reader != nil {
-			p.Bytes += st.reader.Stats().FileBytes
-		}
+		p.Bytes += st.bytes()
 	}
 	return p
 }

@@ -16,25 +16,27 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// holeMicroseconds is the silence between the last record of a file and the first of the next that counts as a missing
-// file: the shortest archive files hold 5 minutes.
-const holeMicroseconds = 240 * 1_000_000
-
 // stream plays the files of one collector as records without position.
 type stream struct {
 	name    string
-	files   []filePlan
-	file    int // the one being read
-	reader  *capture.Reader
+	updates []*filePlan // still to be opened, in order
+	tables  []*filePlan // the same
+	current *file       // of updates
+	dumps   []*file     // tables that are being read
+	hole    *hole       // before the head of current
 	decoder *wire.Decoder
 	// now is the latest time seen, microseconds: the stream's clock.
 	now int64
 	// pending goes out before anything else is read.
 	pending []*pb.UpdateRecord
-	table   *dump
-	tables  int // how many there were
-	// damaged: something of the present file could not be read.
-	damaged      bool
+	table   *dump  // that is open
+	ntables int    // how many there were
+	nholes  int    // the same
+	gap     string // that which the next table answers; empty is none
+	known   bool   // a whole table has come, and nothing is missing since
+	// followed: a message came after the last table.
+	followed bool
+
 	message      pb.UpdateRecord
 	filePosition FilePosition // of message
 	raw          pb.BGPMessage
@@ -52,15 +54,8 @@ type peerID struct {
 // maxPeers bounds the peers of a stream that are remembered.
 const maxPeers = 4096
 
-// dump is a table dump that is being read.
-type dump struct {
-	chunk    *tablechunk.Builder
-	peers    map[bgp.Peer]netip.Addr
-	families [len(bgp.Families) + 1]bool
-}
-
 func newStream(p collectorPlan) *stream {
-	return &stream{name: p.name, files: p.files, decoder: new(wire.Decoder), peers: map[peerID]*pb.Peer{}}
+	return &stream{name: p.name, updates: p.updates, tables: p.tables, decoder: new(wire.Decoder), peers: map[peerID]*pb.Peer{}}
 }
 
 // next returns the next record, which holds until the next call. A *capture.Damage is not the end; io.EOF and every other
@@ -73,75 +68,178 @@ func (s *stream) next() (*pb.UpdateRecord, error) {
 			s.now = max(s.now, r.GetTimestampUs())
 			return r, nil
 		}
-		it, err := s.read()
+		f, err := s.head()
 		switch {
-		case errors.Is(err, io.EOF):
-			if s.table == nil {
-				return nil, err
-			}
-			s.endTable()
 		case err != nil:
-			s.damaged = true
 			return nil, err
+		case f == nil && s.hole != nil:
+			s.beginHole()
+		case f == nil && s.table == nil:
+			return nil, io.EOF
+		case f == nil:
+			s.endTable()
+		case s.due(max(s.now, f.at)):
 		default:
-			if err := s.take(it); err != nil {
+			if err := s.take(f); err != nil {
 				return nil, err
 			}
 		}
 	}
 }
 
-// read returns the next item of the files.
-func (s *stream) read() (*capture.Item, error) {
+// head returns the file whose head comes next: the earliest, tables first among equals. It is nil where updates are missing before
+// that, and at the end.
+func (s *stream) head() (*file, error) {
+	if err := s.loadUpdates(); err != nil {
+		return nil, err
+	}
+	until := int64(0) // when the updates go on; 0 is never
+	switch {
+	case s.hole != nil:
+		until = s.hole.begin
+	case s.current != nil:
+		until = s.current.at
+	}
+	first, err := s.loadDumps(until)
+	switch {
+	case err != nil:
+		return nil, err
+	case first != nil && (until == 0 || first.at <= until):
+		return first, nil
+	case s.hole != nil:
+		return nil, nil //nolint:nilnil // said above
+	case s.current != nil:
+		return s.current, nil
+	}
+	return first, nil
+}
+
+// loadUpdates reads the head of the files of updates.
+func (s *stream) loadUpdates() error {
 	for {
-		if s.reader == nil {
-			if s.file == len(s.files) {
-				return nil, io.EOF
+		if s.current == nil {
+			if len(s.updates) == 0 {
+				return nil
 			}
-			r, err := capture.Open(s.files[s.file].path, nil)
+			f, err := openFile(s.updates[0])
+			if err != nil {
+				return err
+			}
+			s.updates, s.current, s.hole = s.updates[1:], f, f.plan.hole
+		}
+		err := s.current.load(s.now)
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+		f := s.current
+		s.current = nil
+		if err := s.closeFile(f); err != nil {
+			return err
+		}
+	}
+}
+
+// loadDumps reads the heads of the tables that come before until, and returns that with the earliest.
+func (s *stream) loadDumps(until int64) (*file, error) {
+	for i := 0; ; {
+		if i == len(s.dumps) {
+			opened, err := s.openDump(until)
 			if err != nil {
 				return nil, err
 			}
-			s.reader = r
-			s.hole()
+			if !opened {
+				break
+			}
 		}
-		it, err := s.reader.Next()
-		if !errors.Is(err, io.EOF) {
-			return it, err
-		}
-		if err := s.close(); err != nil {
+		f := s.dumps[i]
+		err := f.load(s.now)
+		switch {
+		case errors.Is(err, io.EOF):
+			s.dumps = slices.Delete(s.dumps, i, i+1)
+			if err := s.closeFile(f); err != nil {
+				return nil, err
+			}
+		case err != nil:
 			return nil, err
+		default:
+			i++
 		}
-		s.file++
 	}
+	var first *file
+	for _, f := range s.dumps {
+		if first == nil || f.at < first.at {
+			first = f
+		}
+	}
+	return first, nil
 }
 
-// close ends the reading of the present file.
-func (s *stream) close() error {
-	if s.reader == nil {
-		return nil
+// openDump opens the next table if it comes before until and is not later than those that are being read.
+func (s *stream) openDump(until int64) (bool, error) {
+	if len(s.tables) == 0 || until != 0 && s.tables[0].first > until {
+		return false, nil
 	}
-	s.done += s.reader.Stats().FileBytes
-	err := s.reader.Close()
-	s.reader = nil
+	for _, f := range s.dumps {
+		if s.tables[0].first > f.at {
+			return false, nil
+		}
+	}
+	f, err := openFile(s.tables[0])
 	if err != nil {
-		return fmt.Errorf("closing %s: %w", s.files[s.file].path, err)
+		return false, err
 	}
-	return nil
+	s.tables, s.dumps = s.tables[1:], append(s.dumps, f)
+	return true, nil
 }
 
-// hole notes a missing file before the one that has just been opened.
-func (s *stream) hole() {
-	if s.file == 0 || s.files[s.file-1].table {
+// closeFile ends the reading of a file.
+func (s *stream) closeFile(f *file) error {
+	s.leave(f)
+	n, err := f.close()
+	s.done += n
+	return err
+}
+
+// close ends the reading of all files.
+func (s *stream) close() error {
+	var errs []error
+	if s.current != nil {
+		errs = append(errs, s.closeFile(s.current))
+	}
+	for _, f := range s.dumps {
+		errs = append(errs, s.closeFile(f))
+	}
+	s.current, s.dumps = nil, nil
+	return errors.Join(errs...)
+}
+
+// bytes is how much of the files was read, as they are on disk.
+func (s *stream) bytes() int64 {
+	n := s.done
+	for _, f := range s.dumps {
+		n += f.reader.Stats().FileBytes
+	}
+	if s.current != nil {
+		n += s.current.reader.Stats().FileBytes
+	}
+	return n
+}
+
+// beginHole says that updates are missing. Where a later table tells what stands then, the gap is open until that; otherwise nothing
+// answers it.
+func (s *stream) beginHole() {
+	h := s.hole
+	s.dropTable()
+	s.hole, s.known = nil, false
+	if h.answered {
+		s.gap = s.tableID()
+		s.push(h.begin, &pb.UpdateRecord{Body: &pb.UpdateRecord_GapBegin{GapBegin: &pb.GapBegin{Id: s.gap}}})
 		return
 	}
-	begin, end := s.files[s.file-1].last, s.files[s.file].first
-	if end-begin <= holeMicroseconds {
-		return
-	}
-	id := fmt.Sprintf("hole/%d", s.file)
-	s.push(begin, &pb.UpdateRecord{Body: &pb.UpdateRecord_GapBegin{GapBegin: &pb.GapBegin{Id: id}}})
-	s.push(end, &pb.UpdateRecord{Body: &pb.UpdateRecord_GapEnd{GapEnd: &pb.GapEnd{Id: id}}})
+	s.nholes++
+	id := fmt.Sprintf("hole/%d", s.nholes)
+	s.push(h.begin, &pb.UpdateRecord{Body: &pb.UpdateRecord_GapBegin{GapBegin: &pb.GapBegin{Id: id}}})
+	s.push(h.end, &pb.UpdateRecord{Body: &pb.UpdateRecord_GapEnd{GapEnd: &pb.GapEnd{Id: id}}})
 }
 
 // push queues a record of time t. The stream's clock follows when it leaves the queue: what begins a gap goes out before the
@@ -151,42 +249,32 @@ func (s *stream) push(t int64, r *pb.UpdateRecord) {
 	s.pending = append(s.pending, r)
 }
 
-// take turns an item into records.
-func (s *stream) take(it *capture.Item) error {
-	t := it.Timestamp
-	if t == 0 {
-		t = s.now
-	}
-	if jumps(s.now, t) {
-		s.damaged = true
-		return &capture.Damage{
-			File: s.files[s.file].path, Offset: it.Offset, Number: it.Number, Reason: capture.BadRecord, Raw: it.Message,
-			Err: fmt.Errorf("its time, %s, lies more than a year after that of the record before, %s", clock(t), clock(s.now)),
-		}
-	}
+// take turns the head of a file into records.
+func (s *stream) take(f *file) error {
+	it, t := f.item, f.at
+	f.item = nil
 	if it.Kind == capture.RIB {
-		return s.rib(it, t)
+		return s.rib(f, it, t)
 	}
 	if it.Local { // the collector's own message, not the peer's
 		return nil
 	}
-	r := s.convert(it)
+	r := s.convert(f, it)
 	if r == nil {
 		return nil
 	}
-	if s.table != nil {
-		s.endTable()
-	}
+	s.leave(f)
+	s.followed = s.followed || it.Kind == capture.Message
 	s.push(t, r)
 	return nil
 }
 
 // convert returns the record of an item that is no table, nil where it changes nothing.
-func (s *stream) convert(it *capture.Item) *pb.UpdateRecord {
+func (s *stream) convert(f *file, it *capture.Item) *pb.UpdateRecord {
 	switch it.Kind {
 	case capture.Message:
 		s.raw = pb.BGPMessage{Peer: s.peer(it.Peer, it.BGPID), Raw: it.Message, AsOctets: uint32(it.ASOctets), AddPathIpv4: it.AddPathIPv4, AddPathIpv6: it.AddPathIPv6}
-		s.filePosition = FilePosition{s.files[s.file].path, it.Number, it.Offset}
+		s.filePosition = FilePosition{f.plan.title, it.Number, it.Offset}
 		s.message = pb.UpdateRecord{Body: &pb.UpdateRecord_BgpMessage{BgpMessage: &s.raw}}
 		return &s.message
 	case capture.PeerUp, capture.PeerDown, capture.State:
@@ -223,75 +311,6 @@ func (s *stream) peer(p bgp.Peer, id netip.Addr) *pb.Peer {
 	s.peers[k] = out
 	return out
 }
-
-// rib adds one prefix of a table.
-func (s *stream) rib(it *capture.Item, t int64) error {
-	if s.table == nil {
-		s.tables++
-		id := fmt.Sprintf("table/%d", s.tables)
-		s.table = &dump{chunk: tablechunk.New(id), peers: map[bgp.Peer]netip.Addr{}}
-		s.push(t, &pb.UpdateRecord{Body: &pb.UpdateRecord_GapBegin{GapBegin: &pb.GapBegin{Id: id}}})
-	}
-	s.now = max(s.now, t)
-	if s.table.chunk.Full(it.Prefix) {
-		s.flushChunk()
-	}
-	s.table.families[bgp.FamilyOf(it.Prefix)] = true
-	var bad error
-	for i := range it.Entries {
-		e := &it.Entries[i]
-		s.table.peers[e.Peer] = e.BGPID
-		origin, upstream, err := tablechunk.Route(s.decoder, e)
-		if err != nil {
-			s.damaged = true
-			bad = &capture.Damage{
-				File: s.files[s.file].path, Offset: it.Offset, Number: it.Number, Reason: capture.BadRecord, Raw: it.Message,
-				Err: fmt.Errorf("route of peer %v to %v: %w", e.Peer.Address, it.Prefix, err),
-			}
-			continue
-		}
-		s.table.chunk.Add(it.Prefix, e.Peer, e.BGPID, origin, upstream)
-	}
-	return bad
-}
-
-// flushChunk queues what the chunk has collected.
-func (s *stream) flushChunk() {
-	if c := s.table.chunk.Take(); c != nil {
-		s.push(s.now, &pb.UpdateRecord{Body: &pb.UpdateRecord_TableChunk{TableChunk: c}})
-	}
-}
-
-// endTable queues the rest of the table and its end.
-func (s *stream) endTable() {
-	s.flushChunk()
-	end := &pb.GapEnd{Id: s.table.chunk.ID(), Complete: !s.damaged}
-	for _, f := range bgp.Families {
-		if s.table.families[f] {
-			end.Families = append(end.Families, codec.Family(f))
-		}
-	}
-	for _, p := range sortedPeers(s.table.peers) {
-		end.Peers = append(end.Peers, codec.Peer(p, s.table.peers[p]))
-	}
-	s.push(s.now, &pb.UpdateRecord{Body: &pb.UpdateRecord_GapEnd{GapEnd: end}})
-	s.table, s.damaged = nil, false
-}
-
-func sortedPeers(m map[bgp.Peer]netip.Addr) []bgp.Peer {
-	peers := make([]bgp.Peer, 0, len(m))
-	for p := range m {
-		peers = append(peers, p)
-	}
-	slices.SortFunc(peers, func(a, b bgp.Peer) int { return bgp.PeerKey{Peer: a}.Compare(bgp.PeerKey{Peer: b}) })
-	return peers
-}
-
-// maxJump is the longest silence that is believed, microseconds: a damaged time would close every window up to it.
-const maxJump = 366 * 24 * 60 * minuteMicroseconds
-
-// jumps reports whether t cannot be the time of a record after one of time now; 0 is no time.
-func jumps(now, t int64) bool { return now != 0 && t-now > maxJump }
 
 // clock writes a time in microseconds for messages.
 func clock(us int64) string { return time.UnixMicro(us).UTC().Format(time.RFC3339) }

@@ -26,6 +26,8 @@ const (
 	BadHeader Reason = "bad_header"
 	// BadRecord: a record that is framed soundly and cannot be decoded.
 	BadRecord Reason = "bad_record"
+	// BadTime: a record that is read, and whose time is not that of the records around it. What it says is played where it stands.
+	BadTime Reason = "bad_time"
 	// NoRecord: nothing that can be read in GiveUpBytes; the rest of the file is given up.
 	NoRecord Reason = "no_record"
 	// ReadFailed: the operating system or the pipe failed.

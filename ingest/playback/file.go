@@ -1,0 +1,112 @@
+package playback
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/darkmap/darkmap/internal/capture"
+)
+
+// file is a file that is being read. Its head is the item that comes next.
+type file struct {
+	plan   *filePlan
+	reader *capture.Reader
+	item   *capture.Item // nil: the next is to be read
+	at     int64         // when it is played, microseconds
+	odd    []oddTimes    // those that are still to come, or being read
+	// damaged: something of the file could not be read.
+	damaged bool
+	in      *dump // the table that the last item was a part of
+	last    int64 // when the item before was played
+}
+
+func openFile(p *filePlan) (*file, error) {
+	r, err := capture.Open(p.path, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &file{plan: p, reader: r, odd: p.odd}, nil
+}
+
+// load reads the head where there is none. A *capture.Damage is not the end, and where it is about a time alone the head is there; io.EOF
+// is the end. now is the time that an item without one gets.
+func (f *file) load(now int64) error {
+	if f.item != nil {
+		return nil
+	}
+	it, err := f.reader.Next()
+	for err == nil && it.Kind == capture.Note {
+		it, err = f.reader.Next()
+	}
+	if err != nil {
+		if d, ok := errors.AsType[*capture.Damage](err); ok {
+			f.damaged, d.File = true, f.plan.title
+		}
+		return err
+	}
+	f.item = it
+	begins := now == 0
+	now = max(now, f.last, f.plan.first)
+	if f.at = it.Timestamp; it.Timestamp == 0 || begins {
+		f.at = max(f.at, now)
+	}
+	var d *capture.Damage
+	switch o := f.oddAt(it); {
+	case o != nil:
+		if f.at = now; it.Timestamp != 0 {
+			f.at = o.at(it.Timestamp)
+		}
+		if it.Number == o.from && max(f.at-it.Timestamp, it.Timestamp-f.at) > tolerated {
+			d = f.damage(it, fmt.Errorf("the time of %s, %s, does not go with those of the records around: played at %s", o.records(), o.times(), clock(f.at)))
+		}
+	case f.plan.table && f.at > now+maxDump: // of a table the plan has seen the beginning alone
+		d = f.damage(it, fmt.Errorf("its time, %s, lies more than a day after that of the record before, %s", clock(f.at), clock(now)))
+		f.at = now
+	case !f.plan.table:
+		f.at = min(f.at, max(f.plan.last, now))
+	}
+	f.last = max(f.last, f.at)
+	if d != nil {
+		return d
+	}
+	return nil
+}
+
+// oddAt is what is known of an item's time if it is not believed, else nil.
+func (f *file) oddAt(it *capture.Item) *oddTimes {
+	for len(f.odd) > 0 && f.odd[0].to < it.Number {
+		f.odd = f.odd[1:]
+	}
+	if len(f.odd) > 0 && f.odd[0].from <= it.Number {
+		return &f.odd[0]
+	}
+	return nil
+}
+
+// damage says that an item's time is not believed.
+func (f *file) damage(it *capture.Item, err error) *capture.Damage {
+	return &capture.Damage{File: f.plan.title, Offset: it.Offset, Number: it.Number, Reason: capture.BadTime, Raw: it.Message, Err: err}
+}
+
+// close ends the reading, and returns how many octets were read of the file on disk.
+func (f *file) close() (int64, error) {
+	n := f.reader.Stats().FileBytes
+	if err := f.reader.Close(); err != nil {
+		return n, fmt.Errorf("closing %s: %w", f.plan.title, err)
+	}
+	return n, nil
+}
+
+func (o *oddTimes) records() string {
+	if o.from == o.to {
+		return "the record"
+	}
+	return fmt.Sprintf("the records from here to %d", o.to)
+}
+
+func (o *oddTimes) times() string {
+	if o.low == o.high {
+		return clock(o.low)
+	}
+	return clock(o.low) + " to " + clock(o.high)
+}

@@ -1,0 +1,193 @@
+package playback
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"time"
+)
+
+const (
+	// leastHole is the shortest silence between two files that may be a missing file, microseconds: the shortest files of the archives
+	// hold 5 minutes.
+	leastHole = 240 * 1_000_000
+	// unusual is how many times the longest silence within files that between two files has to be.
+	unusual = 2
+	// enoughSilences within files tell what is usual, enoughFiles what is usual between them.
+	enoughSilences = 30
+	enoughFiles    = 5
+)
+
+// hole is a part of a collector's stream that no file holds, microseconds.
+type hole struct {
+	begin, end int64
+	named      bool // file names tell it
+	answered   bool // a later table tells what stands since
+}
+
+// rhythm is what is usual of a collector.
+type rhythm struct {
+	longest int64 // silence; 0 where too few records tell
+	step    int64 // between the names of files; 0 where they tell none
+}
+
+// long reports whether a silence between two files is one of the files that are missing.
+func (r rhythm) long(silence int64) bool {
+	return r.longest > 0 && silence > max(leastHole, unusual*r.longest)
+}
+
+// findHoles finds out where updates are missing, and which tables are played.
+func (c *collectorPlan) findHoles() {
+	r := c.rhythm()
+	var before *filePlan
+	last := int64(0)
+	for _, f := range c.updates {
+		if f.first == 0 {
+			continue
+		}
+		if before != nil {
+			f.hole = r.between(before, f, last)
+		}
+		before, last = f, max(last, f.last)
+	}
+	c.chooseTables(r, last)
+}
+
+// between is the hole between two files that follow each other; last is the latest time before f. It is nil where there is none.
+func (r rhythm) between(before, f *filePlan, last int64) *hole {
+	h := &hole{begin: last, end: f.first}
+	if a, b := stamp(before.title), stamp(f.title); r.step > 0 && b-a > r.step {
+		h.named = true
+		if b > last && b < f.first {
+			h.end = b
+		}
+	}
+	if !h.named && !r.long(h.end-h.begin) {
+		return nil
+	}
+	return h
+}
+
+// rhythm measures the silences of the collector within its files, and between them where those are many: most are whole.
+func (c *collectorPlan) rhythm() rhythm {
+	var r rhythm
+	silences, last := int64(0), int64(0)
+	var between []int64
+	for _, f := range c.updates {
+		before := int64(0)
+		for i := range f.rows {
+			s := &f.rows[i]
+			if s.odd {
+				continue
+			}
+			r.longest = max(r.longest, s.step)
+			silences += s.records - 1
+			if before != 0 {
+				r.longest = max(r.longest, s.low-before)
+				silences++
+			}
+			before = max(before, s.high)
+		}
+		if f.first != 0 && last != 0 {
+			between = append(between, f.first-last)
+		}
+		last = max(last, f.last)
+	}
+	if len(between)+1 >= enoughFiles {
+		slices.Sort(between)
+		r.longest = max(r.longest, between[len(between)/2])
+	}
+	if silences < enoughSilences {
+		r.longest = 0
+	}
+	r.step = c.step()
+	return r
+}
+
+// step is how far the names of the collector's files of updates are apart: 5, 15 or 60 minutes, where all that can be read have a time; 0 is not known.
+func (c *collectorPlan) step() int64 {
+	least, before := int64(0), int64(0)
+	for _, f := range c.updates {
+		if f.first == 0 {
+			continue
+		}
+		at := stamp(f.title)
+		if at <= before {
+			return 0
+		}
+		if d := at - before; before != 0 && (least == 0 || d < least) {
+			least = d
+		}
+		before = at
+	}
+	switch least / minuteMicroseconds {
+	case 5, 15, 60:
+		return least
+	}
+	return 0
+}
+
+var stamped = regexp.MustCompile(`(\d{8})[._-]?(\d{4})(?:\D|$)`)
+
+// stamp is the time in the name of an archive's file, as updates.20261124.1205.gz, microseconds; 0 where there is none.
+func stamp(path string) int64 {
+	m := stamped.FindStringSubmatch(filepath.Base(path))
+	if m == nil {
+		return 0
+	}
+	t, err := time.Parse("200601021504", m[1]+m[2])
+	if err != nil {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// chooseTables leaves out the tables that tell nothing of the updates: younger than all, or with updates missing behind them. last is
+// the last update's time, 0 where there are none.
+func (c *collectorPlan) chooseTables(r rhythm, last int64) {
+	var holes []*hole
+	for _, f := range c.updates {
+		if f.hole != nil {
+			holes = append(holes, f.hole)
+		}
+	}
+	var played []*filePlan
+	for _, t := range c.tables {
+		if last != 0 && t.first > last {
+			c.notes = append(c.notes, fmt.Sprintf("%s: the table of %s, %s, is younger than all updates of its collector, the last of %s: it is not played",
+				c.name, clock(t.first), t.title, clock(last)))
+			continue
+		}
+		if i := slices.IndexFunc(holes, func(h *hole) bool { return t.first > h.begin && t.first < h.end && (h.named || r.long(h.end-t.first)) }); i >= 0 {
+			c.notes = append(c.notes, fmt.Sprintf("%s: the table of %s, %s, is not played: updates are missing behind it", c.name, clock(t.first), t.title))
+			continue
+		}
+		played = append(played, t)
+		for _, h := range holes {
+			h.answered = h.answered || t.first > h.begin
+		}
+	}
+	c.tables = played
+}
+
+// missing says where updates are missing and what becomes of that.
+func (c *collectorPlan) missing() []string {
+	out := c.notes
+	for i, f := range c.updates {
+		if f.hole == nil {
+			continue
+		}
+		before := i - 1
+		for before > 0 && c.updates[before].first == 0 {
+			before--
+		}
+		then := "no later table tells what its peers hold from then on"
+		if f.hole.answered {
+			then = "its next table tells what its peers hold; until then they do not vote"
+		}
+		out = append(out, fmt.Sprintf("%s: updates are missing from %s to %s, between %s and %s: %s",
+			c.name, clock(f.hole.begin), clock(f.hole.end), c.updates[before].title, f.title, then))
+	}
+	return out
+}

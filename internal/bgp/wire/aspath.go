@@ -29,6 +29,9 @@ func (d *Decoder) attributes(o Options) {
 		return
 	}
 	a.Path = path
+	if holdsZero(path) {
+		d.malformed(typeASPath, "holds AS 0", TreatAsWithdraw) // RFC 7607 §2
+	}
 	if width == 4 || !l.has(typeAS4Path) || (a.HasAggregator && l.has(typeAS4Aggregator) && l.aggregatorASN != asTrans) {
 		return
 	}
@@ -38,7 +41,21 @@ func (d *Decoder) attributes(o Options) {
 		d.malformed(typeAS4Path, reason, AttributeDiscard)
 		return
 	}
+	if holdsZero(as4) {
+		d.malformed(typeAS4Path, "holds AS 0", AttributeDiscard) // RFC 7607 §2, RFC 6793 §6
+		return
+	}
 	d.merge(path, as4)
+}
+
+// holdsZero reports whether AS 0 stands in a path, where it must not (RFC 7607 §2).
+func holdsZero(path []bgp.PathSegment) bool {
+	for _, s := range path {
+		if slices.Contains(s.ASNs, 0) {
+			return true
+		}
+	}
+	return false
 }
 
 // width is the number of octets of an AS number: as told, or that which parses to the segment boundary, 4 first.

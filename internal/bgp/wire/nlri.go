@@ -31,6 +31,9 @@ func appendFamily(dst []NLRI, b []byte, f AFISAFI, o Options) ([]NLRI, error) {
 // appendIPv4 parses a run of IPv4 prefixes and appends them, host bits masked. marked says that the source promises path
 // identifiers; pathids.go says when that is not believed.
 func appendIPv4(dst []NLRI, b []byte, marked, mp bool) ([]NLRI, error) {
+	if len(b) == 0 {
+		return dst, nil
+	}
 	if marked {
 		return parseIPv4(dst, b, !plainRun(b, 32, leastIPv4), mp, nil)
 	}

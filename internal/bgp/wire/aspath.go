@@ -29,6 +29,9 @@ func (d *Decoder) attributes(o Options) {
 		return
 	}
 	a.Path = path
+	if d.zero {
+		d.malformed(typeASPath, "holds AS 0", TreatAsWithdraw) // RFC 7607 §2
+	}
 	if width == 4 || !l.has(typeAS4Path) || (a.HasAggregator && l.has(typeAS4Aggregator) && l.aggregatorASN != asTrans) {
 		return
 	}
@@ -36,6 +39,10 @@ func (d *Decoder) attributes(o Options) {
 	d.paths[1] = as4
 	if reason != "" {
 		d.malformed(typeAS4Path, reason, AttributeDiscard)
+		return
+	}
+	if d.zero {
+		d.malformed(typeAS4Path, "holds AS 0", AttributeDiscard) // RFC 7607 §2, RFC 6793 §6
 		return
 	}
 	d.merge(path, as4)
@@ -66,8 +73,10 @@ func pathFits(b []byte, width int) bool {
 }
 
 // appendPath parses the segments of an AS_PATH or AS4_PATH (RFC 4271 §4.3, RFC 7606 §7.2). AS_SEQUENCEs that follow each
-// other become one. The AS numbers are in d.arena, which has room. A non-empty reason says why the path is malformed.
+// other become one. The AS numbers are in d.arena, which has room; d.zero tells whether AS 0 is among them. A non-empty reason says
+// why the path is malformed.
 func (d *Decoder) appendPath(path []bgp.PathSegment, b []byte, width int) ([]bgp.PathSegment, string) {
+	d.zero = false
 	for len(b) > 0 {
 		if len(b) < 2 {
 			return path, "ends within a segment's header"
@@ -86,11 +95,15 @@ func (d *Decoder) appendPath(path []bgp.PathSegment, b []byte, width int) ([]bgp
 		values := b[2 : 2+n*width]
 		if width == 4 {
 			for ; len(values) >= 4; values = values[4:] {
-				d.arena = append(d.arena, bgp.ASN(binary.BigEndian.Uint32(values)))
+				a := bgp.ASN(binary.BigEndian.Uint32(values))
+				d.zero = d.zero || a == 0
+				d.arena = append(d.arena, a)
 			}
 		} else {
 			for ; len(values) >= 2; values = values[2:] {
-				d.arena = append(d.arena, bgp.ASN(binary.BigEndian.Uint16(values)))
+				a := bgp.ASN(binary.BigEndian.Uint16(values))
+				d.zero = d.zero || a == 0
+				d.arena = append(d.arena, a)
 			}
 		}
 		path = d.appendSegment(path, kind, start)

@@ -27,6 +27,7 @@ const (
 	typeAS4Aggregator   = 18
 	typeIPv6ExtComm     = 25
 	typeLargeCommunity  = 32
+	typeOTC             = 35
 )
 
 // Attribute flags (RFC 4271 §4.3).
@@ -37,7 +38,7 @@ const (
 )
 
 // wantFlags holds, for the type codes that are checked, the Optional and Transitive bits; 1 where not checked.
-var wantFlags = [33]uint8{
+var wantFlags = [36]uint8{
 	0: 1, typeOrigin: flagTransitive, typeASPath: flagTransitive, typeNextHop: flagTransitive, typeMED: flagOptional,
 	typeLocalPref: flagTransitive, typeAtomicAggregate: flagTransitive, typeAggregator: flagOptional | flagTransitive,
 	typeCommunities: flagOptional | flagTransitive, typeOriginatorID: flagOptional, typeClusterList: flagOptional,
@@ -45,7 +46,7 @@ var wantFlags = [33]uint8{
 	typeExtCommunities: flagOptional | flagTransitive, typeAS4Path: flagOptional | flagTransitive,
 	typeAS4Aggregator: flagOptional | flagTransitive,
 	19:                1, 20: 1, 21: 1, 22: 1, 23: 1, 24: 1, typeIPv6ExtComm: flagOptional | flagTransitive, 26: 1, 27: 1, 28: 1, 29: 1,
-	30: 1, 31: 1, typeLargeCommunity: flagOptional | flagTransitive,
+	30: 1, 31: 1, typeLargeCommunity: flagOptional | flagTransitive, 33: 1, 34: 1, typeOTC: flagOptional | flagTransitive,
 }
 
 // attributeList is what walk has met: where the attributes lie that are read together at the end.
@@ -173,7 +174,7 @@ func (d *Decoder) lists(code uint8, v []byte) {
 					[3]uint32{binary.BigEndian.Uint32(v), binary.BigEndian.Uint32(v[4:]), binary.BigEndian.Uint32(v[8:])})
 			}
 		}
-	case typeOriginatorID:
+	case typeOriginatorID, typeOTC: // RFC 9234 §5 says the same of OTC
 		d.length(code, v, 4, 4)
 	case typeClusterList:
 		d.length(code, v, 4, 1<<16)

@@ -13,6 +13,7 @@ type Decoder struct {
 	update Update
 	list   attributeList
 	arena  []bgp.ASN
+	zero   bool                 // AS 0 stands in the path that was read last
 	paths  [3][]bgp.PathSegment // AS_PATH, AS4_PATH, and the two merged
 }
 

@@ -28,11 +28,31 @@ func appendFamily(dst []NLRI, b []byte, f AFISAFI, o Options) ([]NLRI, error) {
 	return dst, err
 }
 
-// appendIPv4 parses a run of IPv4 prefixes (RFC 4271 §4.3) and appends them, host bits masked.
-func appendIPv4(dst []NLRI, b []byte, addPath, mp bool) ([]NLRI, error) {
+// appendIPv4 parses a run of IPv4 prefixes and appends them, host bits masked. marked says that the source promises path
+// identifiers; pathids.go says when that is not believed.
+func appendIPv4(dst []NLRI, b []byte, marked, mp bool) ([]NLRI, error) {
+	if len(b) == 0 {
+		return dst, nil
+	}
+	if marked {
+		return parseIPv4(dst, b, !plainRun(b, 32, leastIPv4), mp, nil)
+	}
+	var odd oddity
+	out, err := parseIPv4(dst, b, false, mp, &odd)
+	if err == nil && odd.short == 0 {
+		return out, nil
+	}
+	if identifiedRun(b, 32, leastIPv4) {
+		return parseIPv4(out[:len(dst)], b, true, mp, nil)
+	}
+	return out, odd.check(b, err)
+}
+
+// parseIPv4 parses a run of IPv4 prefixes (RFC 4271 §4.3), with path identifiers (RFC 7911 §3) or without. odd may be nil.
+func parseIPv4(dst []NLRI, b []byte, ids, mp bool, odd *oddity) ([]NLRI, error) {
 	for i := 0; i < len(b); {
 		var id uint32
-		if addPath {
+		if ids {
 			if len(b)-i < 5 {
 				return dst, nlriError(b, i, "path identifier is cut")
 			}
@@ -46,6 +66,9 @@ func appendIPv4(dst []NLRI, b []byte, addPath, mp bool) ([]NLRI, error) {
 		}
 		if len(b)-i-1 < octets {
 			return dst, nlriError(b, i, "prefix is cut")
+		}
+		if bits < leastIPv4 && odd != nil {
+			odd.note(bits)
 		}
 		var a uint32
 		switch p := b[i+1:]; octets {
@@ -66,11 +89,27 @@ func appendIPv4(dst []NLRI, b []byte, addPath, mp bool) ([]NLRI, error) {
 	return dst, nil
 }
 
-// appendIPv6 parses a run of IPv6 prefixes (RFC 4760 §5) and appends them, host bits masked.
-func appendIPv6(dst []NLRI, b []byte, addPath bool) ([]NLRI, error) {
+// appendIPv6 is appendIPv4 for IPv6.
+func appendIPv6(dst []NLRI, b []byte, marked bool) ([]NLRI, error) {
+	if marked {
+		return parseIPv6(dst, b, !plainRun(b, 128, leastIPv6), nil)
+	}
+	var odd oddity
+	out, err := parseIPv6(dst, b, false, &odd)
+	if err == nil && odd.short == 0 {
+		return out, nil
+	}
+	if identifiedRun(b, 128, leastIPv6) {
+		return parseIPv6(out[:len(dst)], b, true, nil)
+	}
+	return out, odd.check(b, err)
+}
+
+// parseIPv6 is parseIPv4 for IPv6 (RFC 4760 §5).
+func parseIPv6(dst []NLRI, b []byte, ids bool, odd *oddity) ([]NLRI, error) {
 	for i := 0; i < len(b); {
 		var id uint32
-		if addPath {
+		if ids {
 			if len(b)-i < 5 {
 				return dst, nlriError(b, i, "path identifier is cut")
 			}
@@ -84,6 +123,9 @@ func appendIPv6(dst []NLRI, b []byte, addPath bool) ([]NLRI, error) {
 		}
 		if len(b)-i-1 < octets {
 			return dst, nlriError(b, i, "prefix is cut")
+		}
+		if bits < leastIPv6 && odd != nil {
+			odd.note(bits)
 		}
 		var a [16]byte
 		copy(a[:], b[i+1:i+1+octets])

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -46,6 +47,27 @@ func TestUnansweredGapIsNoLoss(t *testing.T) {
 	for _, r := range f.final() {
 		if r.State == "closed" && r.EndReason != "lost_sight" {
 			t.Errorf("%s ended as %s, want lost_sight", describe(r), r.EndReason)
+		}
+	}
+}
+
+// TestOnlyWithdrawals: routers that withdraw what they never announced prove no loss, not even with a few announcements among it.
+func TestOnlyWithdrawals(t *testing.T) {
+	t.Parallel()
+	for _, injected := range []int{0, 5} {
+		w := newLearnedWorld(t)
+		w.peers = 13 // five more
+		for p := 8; p < 13; p++ {
+			w.announce(0, p, dawn+2*minute, w.networks[:injected]...)
+			for i, n := range w.networks[injected:] {
+				w.withdraw(0, p, dawn+3*minute+int64(i), n.prefix)
+			}
+			for i := range 60 {
+				w.withdraw(0, p, dawn+4*minute+int64(i), fmt.Sprintf("192.168.%d.0/24", i))
+			}
+		}
+		if got := told(w.run(dawn+hours), single); got != nil {
+			t.Errorf("%d announcements: got %v, want nothing", injected, got)
 		}
 	}
 }

@@ -136,12 +136,12 @@ func (t *Table) FillAnnounce(s int, k Key, pathID uint32, origin, upstream bgp.A
 }
 
 // FillWithdraw is Withdraw for a message that a gap lacked, under FillAnnounce's conditions.
-func (t *Table) FillWithdraw(s int, k Key, pathID uint32, learn bool) (r Row, lost, ok bool) {
+func (t *Table) FillWithdraw(s int, k Key, pathID uint32, learn bool) (r Row, w Withdrawn, ok bool) {
 	if !t.fills(s) {
-		return 0, false, false
+		return 0, Nothing, false
 	}
 	if r, ok = t.row(k); !ok || !t.fill(s, r) {
-		return 0, false, false
+		return 0, Nothing, false
 	}
 	return r, t.withdraw(s, r, pathID, learn), true
 }

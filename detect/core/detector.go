@@ -218,7 +218,17 @@ func (d *Detector) changes(c *collector, ch *pb.RouteChanges, now, timestamp int
 func (f *familyState) withdraw(s int, k rib.Key, pathID uint32, timestamp int64) {
 	session := f.panel.Session(s)
 	session.Withdrew()
-	if row, lost, ok := f.rib.Withdraw(s, k, pathID, !session.Complete); ok && lost {
+	if row, w, ok := f.rib.Withdraw(s, k, pathID, !session.Complete); ok {
+		f.withdrew(s, row, w, timestamp)
+	}
+}
+
+// withdrew notes what a withdrawal changed.
+func (f *familyState) withdrew(s int, row rib.Row, w rib.Withdrawn, timestamp int64) {
+	if w == rib.Unheard {
+		f.panel.Session(s).Unheard()
+	}
+	if w != rib.Nothing {
 		f.vis.Withdrew(row, s, timestamp)
 	}
 }

@@ -108,8 +108,8 @@ func (f *familyState) fillWithdraw(s int, k rib.Key, pathID uint32, timestamp in
 	if s < 0 {
 		return
 	}
-	if row, lost, ok := f.rib.FillWithdraw(s, k, pathID, !f.panel.Session(s).Knows()); ok && lost {
-		f.vis.Withdrew(row, s, timestamp)
+	if row, w, ok := f.rib.FillWithdraw(s, k, pathID, !f.panel.Session(s).Knows()); ok {
+		f.withdrew(s, row, w, timestamp)
 	}
 }
 

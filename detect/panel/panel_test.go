@@ -243,6 +243,7 @@ func TestLearned(t *testing.T) {
 	for i := range 4 {
 		c.join(bgp.ASN(100+i), i)
 	}
+	c.Session(0).Announced(0)
 	c.Session(3).Awaiting = true
 	if c.close(60); c.Knowledge() != bgp.TablesUndecided || c.Verdicts() {
 		t.Errorf("with a table on its way: %v", c.Knowledge())
@@ -264,6 +265,49 @@ func TestLearned(t *testing.T) {
 	}
 	if c.close(900); c.Knowledge() != bgp.TablesLearned {
 		t.Error("three whole tables of fifteen peers make a panel")
+	}
+}
+
+// TestOnlyWithdraws: a peer votes once it has announced anything, and not while nearly all that it withdraws was never announced.
+func TestOnlyWithdraws(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		announced, table, unheard int
+		want                      bool
+	}{
+		{0, 0, 0, false},
+		{0, 0, 3, false},
+		{1, 0, 0, true},
+		{1, 0, 49, true},
+		{5, 0, 50, false},
+		{25, 0, 50, true},
+		{100, 0, 201, false},
+		{0, 100, 200, true},
+	} {
+		c := &crowd{Panel: New(with(func(c *Config) { c.MinVoters, c.MinCollectors = 3, 1 }), bgp.IPv4), now: dawn}
+		for i := range 4 {
+			c.join(bgp.ASN(100+i), i).Announced(0)
+		}
+		s := c.join(200, tt.table)
+		for i := range tt.announced {
+			s.Announced(uint32(i))
+		}
+		for range tt.unheard {
+			s.Unheard()
+		}
+		c.close(60)
+		if got := c.Voters().Votes(4); got != tt.want {
+			t.Errorf("%d announced, a table of %d, %d withdrawn and never announced: votes %v, want %v", tt.announced, tt.table, tt.unheard, got, tt.want)
+		}
+		if got := c.reasons()[OnlyWithdraws]; got == 1 == tt.want {
+			t.Errorf("%+v: %d peers with reason %s", tt, got, OnlyWithdraws)
+		}
+		for range 200 {
+			s.Announced(0)
+		}
+		if c.close(60); !c.Voters().Votes(4) {
+			t.Errorf("%+v: does not vote after 200 announcements", tt)
+		}
 	}
 }
 

@@ -16,6 +16,8 @@ const (
 	Silent          Reason = "silent"
 	SecondFeed      Reason = "second_feed"
 	TableIncomplete Reason = "table_incomplete"
+	// OnlyWithdraws: it has announced nothing, or hardly anything of what it withdraws.
+	OnlyWithdraws Reason = "only_withdraws"
 )
 
 // Session is one peer of one collector in one family. The zero value is a session that is down.
@@ -36,6 +38,7 @@ type Session struct {
 	member        bool  // chosen at the last decision
 	extra         bool  // a third feed of its ASN
 	burst         burst
+	spoken        spoken
 
 	inGap  bool
 	before knowledge // when the oldest open gap began
@@ -45,6 +48,27 @@ type Session struct {
 type knowledge struct {
 	complete, awaiting bool
 	transferUntil      int64
+}
+
+// spoken counts what a session has said since it came up. A withdrawal proves that the prefix was held before, unless the peer withdraws
+// what it never announced as a habit: some routers withdraw each prefix that they do not pass on.
+type spoken struct {
+	announced int // announcements
+	unheard   int // withdrawals of prefixes that it was never heard to announce, each prefix once
+	most      int // the most prefixes that it held at the end of a window, those of a table included
+}
+
+// The shape of a session that only withdraws: at least unheardLeast prefixes that it never announced, and more than unheardTimes as many
+// as it announced. Sound peers of eight captures stay below 0.38 as many.
+const (
+	unheardLeast = 50
+	unheardTimes = 2
+)
+
+// witness reports whether its withdrawals say anything.
+func (x *spoken) witness() bool {
+	said := max(x.announced, x.most)
+	return said > 0 && (x.unheard < unheardLeast || x.unheard <= unheardTimes*said)
 }
 
 // burst watches for a table that is sent without a state message: as many distinct prefixes as the table has, each announced
@@ -68,7 +92,7 @@ const (
 func (s *Session) PeerUp(t, transferSeconds int64) {
 	s.Up, s.Awaiting, s.Complete, s.inGap = true, false, false, false
 	s.transferUntil = t + transferSeconds
-	s.burst = burst{}
+	s.burst, s.spoken = burst{}, spoken{}
 }
 
 // PeerDown ends it. A gap is not about it any more.
@@ -137,6 +161,7 @@ func (s *Session) EndOfRIB() {
 
 // Announced counts an announcement of a row of the rib.
 func (s *Session) Announced(row uint32) {
+	s.spoken.announced++
 	b := &s.burst
 	if b.window++; b.seen == nil {
 		if b.window < burstBegins {
@@ -162,8 +187,12 @@ func (s *Session) Withdrew() {
 	}
 }
 
+// Unheard counts a withdrawal of a prefix that the session was never heard to announce.
+func (s *Session) Unheard() { s.spoken.unheard++ }
+
 // close looks at the burst when the window that ends at now closes; size is how many prefixes the session holds.
 func (s *Session) close(cfg *Config, now int64, size int) {
+	s.spoken.most = max(s.spoken.most, size)
 	b := &s.burst
 	if b.window == 0 && b.seen == nil {
 		return
@@ -201,6 +230,8 @@ func (s *Session) reason(cfg *Config, now int64) Reason {
 		return Transferring
 	case cfg.silentSeconds() > 0 && now-s.LastHeard > cfg.silentSeconds():
 		return Silent
+	case !s.spoken.witness():
+		return OnlyWithdraws
 	}
 	return ""
 }

@@ -11,7 +11,8 @@ type Outcome uint8
 
 // The outcomes.
 const (
-	// Unknown is one that was not answered: what neither the answer nor the live stream said is not known any more, its evidence included.
+	// Unknown is one that was not answered. A pair of which neither the answer nor the live stream said anything is not known any
+	// more: neither that the slot held the prefix nor that it withdrew it.
 	Unknown Outcome = iota
 	// Tabled is one that a whole table answered. What neither it nor the live stream said is not held; where it was heard last stays known, as
 	// after a withdrawal.
@@ -135,12 +136,12 @@ func (t *Table) FillAnnounce(s int, k Key, pathID uint32, origin, upstream bgp.A
 }
 
 // FillWithdraw is Withdraw for a message that a gap lacked, under FillAnnounce's conditions.
-func (t *Table) FillWithdraw(s int, k Key, pathID uint32, learn bool) (r Row, lost, ok bool) {
+func (t *Table) FillWithdraw(s int, k Key, pathID uint32, learn bool) (r Row, w Withdrawn, ok bool) {
 	if !t.fills(s) {
-		return 0, false, false
+		return 0, Nothing, false
 	}
 	if r, ok = t.row(k); !ok || !t.fill(s, r) {
-		return 0, false, false
+		return 0, Nothing, false
 	}
 	return r, t.withdraw(s, r, pathID, learn), true
 }
@@ -194,7 +195,9 @@ func (t *Table) EndGap(o Outcome, slots ...int) {
 		for w := range mask {
 			mask[w] &= x.gap[w]
 		}
-		t.settle(mask, o == Unknown)
+		if t.settle(mask, o == Unknown); o == Unknown {
+			t.forget(mask)
+		}
 		for _, s := range slots {
 			t.prunePaths(s)
 		}
@@ -222,6 +225,20 @@ func (t *Table) settle(mask []uint64, forget bool) int {
 		}
 	}
 	return n
+}
+
+// forget makes unknown what was neither touched nor known and is not held: the withdrawal that was heard before the gap says nothing
+// of the time after it.
+func (t *Table) forget(mask []uint64) {
+	x := t.watch
+	for r := range t.keys {
+		for w, m := range mask {
+			i := r*t.words + w
+			if m &^= x.touched[i] | x.known[i] | t.held[i]; m != 0 && t.silence(Row(r), w, m) {
+				t.mark(Row(r))
+			}
+		}
+	}
 }
 
 // prunePaths forgets path ids of rows that a slot does not hold.

@@ -47,7 +47,8 @@ func (m *model) watch(s int, gap, check bool) {
 	}
 }
 
-// end settles a slot.
+// end settles a slot. An unanswered gap leaves nothing known of what nobody spoke of since it began, neither that it was held nor
+// that it was withdrawn. A dump of a check says nothing against a withdrawal.
 func (m *model) end(s int, o Outcome) {
 	for p := range m.cells[s] {
 		c := &m.cells[s][p]
@@ -55,6 +56,9 @@ func (m *model) end(s int, o Outcome) {
 			if c.held = false; o == Unknown {
 				c.up = 0
 			}
+		}
+		if m.gap[s] && !c.touched && !c.known && o == Unknown {
+			c.held, c.up = false, 0
 		}
 		if c.added != 0 && !c.touched && o != Filled {
 			c.held, c.up = true, c.added

@@ -66,12 +66,13 @@ func (t *Table) hearAll(r Row, w int, bits uint64, origin, upstream bgp.ASN) {
 	t.heard[int(want)*t.words+w] |= bits
 }
 
-// silence forgets where the slots of word w in bits heard row r.
-func (t *Table) silence(r Row, w int, bits uint64) {
+// silence forgets where the slots of word w in bits heard row r, and reports whether any did.
+func (t *Table) silence(r Row, w int, bits uint64) (some bool) {
 	before := none
 	for p := t.first[r]; p != none; {
 		next := t.pairs[p].next
 		if x := int(p)*t.words + w; t.heard[x]&bits != 0 {
+			some = true
 			t.heard[x] &^= bits
 			if t.silent(p) {
 				t.unlink(r, p, before)
@@ -81,6 +82,7 @@ func (t *Table) silence(r Row, w int, bits uint64) {
 		}
 		before, p = p, next
 	}
+	return some
 }
 
 // hasHeard reports whether slot s ever heard of row r.

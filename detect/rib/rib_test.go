@@ -99,10 +99,10 @@ func TestEvidence(t *testing.T) {
 	tb.Announce(1, k, 0, 64500, 64511)
 	tb.Announce(2, k, 0, 64500, 64510)
 	tb.Announce(1, k, 0, 64500, 64510) // moves, and leaves an empty pair behind
-	if _, lost, ok := tb.Withdraw(0, k, 0, false); !lost || !ok {
+	if _, w, ok := tb.Withdraw(0, k, 0, false); w != Lost || !ok {
 		t.Error("a withdrawal of a held prefix is no loss")
 	}
-	if _, lost, _ := tb.Withdraw(0, k, 0, false); lost {
+	if _, w, _ := tb.Withdraw(0, k, 0, false); w != Nothing {
 		t.Error("a second withdrawal is a loss")
 	}
 	if got := held(tb, k); got != 0b110 {
@@ -131,13 +131,13 @@ func TestLearn(t *testing.T) {
 	if _, _, ok := tb.Withdraw(0, k, 0, false); ok || len(tb.index) != 0 {
 		t.Error("a withdrawal of an unknown prefix makes a row")
 	}
-	if _, lost, ok := tb.Withdraw(0, k, 0, true); !lost || !ok {
+	if _, w, ok := tb.Withdraw(0, k, 0, true); w != Unheard || !ok {
 		t.Error("a withdrawal teaches nothing")
 	}
 	if diff := cmp.Diff(map[string]uint64{"0>0": 1}, edges(tb, k)); diff != "" {
 		t.Errorf("pairs (-want +got):\n%s", diff)
 	}
-	if _, lost, _ := tb.Withdraw(0, k, 0, true); lost {
+	if _, w, _ := tb.Withdraw(0, k, 0, true); w != Nothing {
 		t.Error("the second withdrawal is news")
 	}
 }
@@ -151,13 +151,13 @@ func TestAddPath(t *testing.T) {
 	tb.Announce(0, k, 1, 64500, 64510)
 	tb.Announce(0, k, 2, 64500, 64511)
 	tb.Announce(0, k, 2, 64500, 64511)
-	if _, lost, _ := tb.Withdraw(0, k, 1, false); lost || held(tb, k) != 1 {
+	if _, w, _ := tb.Withdraw(0, k, 1, false); w != Nothing || held(tb, k) != 1 {
 		t.Error("lost with a path left")
 	}
-	if _, lost, _ := tb.Withdraw(0, k, 7, false); lost || held(tb, k) != 1 {
+	if _, w, _ := tb.Withdraw(0, k, 7, false); w != Nothing || held(tb, k) != 1 {
 		t.Error("an unknown path id takes it")
 	}
-	if _, lost, _ := tb.Withdraw(0, k, 2, false); !lost || held(tb, k) != 0 {
+	if _, w, _ := tb.Withdraw(0, k, 2, false); w != Lost || held(tb, k) != 0 {
 		t.Error("held with no path left")
 	}
 }

@@ -128,39 +128,52 @@ func (t *Table) announce(s int, r Row, pathID uint32, origin, upstream bgp.ASN) 
 	return false
 }
 
-// Withdraw notes that slot s lost k's path id. lost tells that s held it and holds it no more. With learn set, a withdrawal of
-// something never announced is remembered: it proves that the slot held it before. ok is false where k has no row.
-func (t *Table) Withdraw(s int, k Key, pathID uint32, learn bool) (r Row, lost, ok bool) {
+// Withdrawn says what a withdrawal changed.
+type Withdrawn uint8
+
+// What a withdrawal changes.
+const (
+	// Nothing: the slot did not hold the prefix, or holds another path.
+	Nothing Withdrawn = iota
+	// Lost: the slot held it and holds it no more.
+	Lost
+	// Unheard: the slot was never heard to announce it. That it is gone is remembered.
+	Unheard
+)
+
+// Withdraw notes that slot s lost k's path id. With learn set, a withdrawal of something never announced is remembered: the slot may have
+// held it before. ok is false where k has no row.
+func (t *Table) Withdraw(s int, k Key, pathID uint32, learn bool) (r Row, w Withdrawn, ok bool) {
 	if r, ok = t.index[k]; !ok {
 		if !learn && !t.watches(s>>6, uint64(1)<<(s&63)) {
-			return 0, false, false
+			return 0, Nothing, false
 		}
 		if r, ok = t.row(k); !ok {
-			return 0, false, false
+			return 0, Nothing, false
 		}
 	}
 	t.touch(s, r)
 	return r, t.withdraw(s, r, pathID, learn), true
 }
 
-// withdraw ends a path of row r and reports whether slot s lost the prefix with it.
-func (t *Table) withdraw(s int, r Row, pathID uint32, learn bool) bool {
+// withdraw ends a path of row r.
+func (t *Table) withdraw(s int, r Row, pathID uint32, learn bool) Withdrawn {
 	i, bit := int(r)*t.words+s>>6, uint64(1)<<(s&63)
 	if t.slots[s].paths != nil && t.dropPath(s, r, pathID) {
-		return false
+		return Nothing
 	}
 	if t.held[i]&bit != 0 {
 		t.held[i] &^= bit
 		t.slots[s].size--
 		t.mark(r)
-		return true
+		return Lost
 	}
 	if learn && !t.hasHeard(r, s) {
 		t.hear(r, s, 0, 0)
 		t.mark(r)
-		return true
+		return Unheard
 	}
-	return false
+	return Nothing
 }
 
 // row finds or makes the row of k.

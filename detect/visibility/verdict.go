@@ -104,6 +104,7 @@ func (s *State) judgeLearned(r rib.Row) change {
 	c := s.withPlace(r)
 	spoken := t.held + t.gone
 	if spoken < panel.LeastVoters || c.flags&known == 0 && 2*spoken < s.voters.N {
+		s.unlearn(&c)
 		return c
 	}
 	c.flags |= known
@@ -133,6 +134,19 @@ func (s *State) judgeLearned(r rib.Row) change {
 		c.origins = 0
 	}
 	return c
+}
+
+// unlearn makes a prefix unknown of which too few voters have spoken: of one that was lost nobody knows that it still is.
+func (s *State) unlearn(c *change) {
+	if c.flags&known == 0 {
+		return
+	}
+	p := &s.prefixes[c.row]
+	c.flags &^= known | lost | seen
+	c.origins, c.usually = 0, 0
+	p.since, p.share = 0, 1000
+	s.end(s.troughs.losses, c.row, false)
+	s.loss.forget(c.row)
 }
 
 // note keeps the share and since when the prefix is lost or partial.

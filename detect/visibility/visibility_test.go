@@ -79,7 +79,7 @@ func (b *bench) announce(k rib.Key, origin, upstream bgp.ASN, slots ...int) {
 
 func (b *bench) withdraw(k rib.Key, learn bool, slots ...int) {
 	for _, s := range slots {
-		if r, lost, ok := b.rib.Withdraw(s, k, 0, learn); ok && lost {
+		if r, w, ok := b.rib.Withdraw(s, k, 0, learn); ok && w != rib.Nothing {
 			b.s.Withdrew(r, s, b.now)
 		}
 	}

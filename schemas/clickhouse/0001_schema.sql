@@ -185,7 +185,7 @@ CREATE TABLE IF NOT EXISTS {{database}}.panel {{cluster}}
     peer_asn           UInt32                 COMMENT 'its AS number',
     `table`            Enum8('pre' = 1, 'post' = 2, 'loc' = 3, 'out' = 4) COMMENT 'which of the peer''s tables the session shows',
     votes              Bool                   COMMENT 'whether it votes',
-    reason             LowCardinality(String) COMMENT 'why not: partial, transferring, down, collector_down, silent, second_feed, table_incomplete; empty for a voter',
+    reason             LowCardinality(String) COMMENT 'why not: partial, transferring, down, collector_down, silent, second_feed, table_incomplete, only_withdraws, lost_table; empty for a voter',
     prefixes           UInt32                 COMMENT 'prefixes in its table',
     idx                UInt32                 COMMENT 'number of the peer within the record, from 0',
     position_collector LowCardinality(String) COMMENT 'position of the record: detect/ipv4, detect/ipv6',

@@ -443,7 +443,8 @@ type PanelPeer struct {
 	Peer *Peer `protobuf:"bytes,2,opt,name=peer,proto3" json:"peer,omitempty"`
 	// Whether it votes.
 	Votes bool `protobuf:"varint,3,opt,name=votes,proto3" json:"votes,omitempty"`
-	// Why not: partial, transferring, down, collector_down, silent, second_feed, table_incomplete. Empty for a voter.
+	// Why not: partial, transferring, down, collector_down, silent, second_feed, table_incomplete, only_withdraws, lost_table.
+	// Empty for a voter.
 	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Prefixes in its table.
 	Prefixes      uint32 `protobuf:"varint,5,opt,name=prefixes,proto3" json:"prefixes,omitempty"`

@@ -32,6 +32,8 @@ func (e *Engine) returnOf(ent *entity, ev *event, l loss, limit uint64) bgp.EndR
 		return bgp.EndLostSight
 	}
 	switch {
+	case ent.last.Covered:
+		return bgp.EndCovered
 	case ent.last.Space == 0:
 		return bgp.EndSuperseded
 	case r.Settled:
@@ -74,6 +76,9 @@ func (ent *entity) finish(ev *event, reason bgp.EndReason) {
 		return
 	}
 	ev.reason = reason
+	if reason == bgp.EndCovered && ent.last.Covered {
+		ent.covered, ent.toldCovered = nil, true
+	}
 }
 
 // finishShort sets why a short loss ended. Where another event of the entity is open and its

@@ -11,6 +11,9 @@ type entity struct {
 
 	// Conditions that hold: a loss, a small loss of a large entity, a share between partial's bounds, others as origin.
 	loss, large, band, moved *run
+	// covered counts the minutes of a prefix that is lost while routes of its origin carry its addresses; nil once that was told.
+	covered     *run
+	toldCovered bool
 
 	ev     *event // open
 	closed *event // the last that closed and can be opened again
@@ -33,7 +36,7 @@ type entity struct {
 
 // running tells whether any condition holds.
 func (ent *entity) running() bool {
-	return ent.loss != nil || ent.large != nil || ent.band != nil || ent.moved != nil
+	return ent.loss != nil || ent.large != nil || ent.band != nil || ent.moved != nil || ent.covered != nil
 }
 
 // freezes tells whether a condition that may open something holds.
@@ -44,7 +47,7 @@ func (ent *entity) freezes() bool {
 // forgettable tells whether a prefix can leave the memory.
 func (ent *entity) forgettable() bool {
 	return ent.closed == nil && len(ent.recent) == 0 && len(ent.flaps.minutes) == 0 && len(ent.starts) == 0 && ent.settled == nil &&
-		ent.superseded == "" && ent.ev == nil && !ent.running()
+		ent.superseded == "" && ent.ev == nil && !ent.running() && !ent.toldCovered
 }
 
 // quietPrefix tells whether nothing is wrong with a prefix.
@@ -62,6 +65,7 @@ type reading struct {
 	movedLoss loss // that part
 	partial   loss // of a prefix, in voters
 	gone      bool // left the table
+	covered   bool // the prefix is lost, its addresses are not
 
 	ended *run // the loss that ended in this minute
 }
@@ -94,13 +98,16 @@ func (e *Engine) measurePrefix(ent *entity, rd *reading) {
 	rd.base = baseline{space: s.KnownSpace, prefixes: 1}
 	rd.threshold = max(1, s.KnownSpace)
 	share := s.SharePermille
-	lost := !rd.gone && s.Space == 0
-	band := !rd.gone && share >= e.cfg.PartialLowPermille && share < e.cfg.PartialHighPermille
-	moved := !rd.gone && !lost && s.Moved > 0
+	rd.covered = !rd.gone && s.Space == 0 && s.Covered
+	lost := !rd.gone && s.Space == 0 && !rd.covered
+	band := !rd.gone && !rd.covered && share >= e.cfg.PartialLowPermille && share < e.cfg.PartialHighPermille
+	moved := !rd.gone && s.Space > 0 && s.Moved > 0
 	if lost {
 		rd.loss = loss{prefixes: 1, space: s.KnownSpace, percent: 10000}
 	}
-	rd.partial = loss{percent: bgp.Decimal(max(0, 1000-share) * 10)}
+	if !rd.covered {
+		rd.partial = loss{percent: bgp.Decimal(max(0, 1000-share) * 10)}
+	}
 	deep := share < e.cfg.PartialLowPermille
 	if ent.settled != nil {
 		lost, band, moved = ent.unsettled(lost, band, moved, deep)
@@ -110,6 +117,8 @@ func (e *Engine) measurePrefix(ent *entity, rd *reading) {
 	if ent.loss != nil && deep {
 		ent.loss.deep = true
 	}
+	ent.toldCovered = ent.toldCovered && rd.covered
+	extend(&ent.covered, rd.covered && !ent.toldCovered && ent.ev == nil, e.window, loss{})
 }
 
 // unsettled takes out of a prefix's conditions what has become the new normal. It forgets that when

@@ -143,7 +143,7 @@ func (e *Engine) followIntermittent(ent *entity, rd *reading) {
 		ent.finish(ev, e.reasonOf(ent, ev, rd.loss, rd.limit()))
 		e.closeEvent(ent, ent.lastEnd)
 	case e.outlived(ev):
-		e.settle(ent)
+		e.settle(ent, settledLoss)
 	case ev.losses > ev.publishedLosses && e.window-ev.publishedAt >= int64(e.cfg.FlapUpdateMinutes)*minute:
 		e.publish(ent, ev, bgp.EventUpdated)
 	}

@@ -176,6 +176,15 @@ func TestMovedAS(t *testing.T) {
 	}
 }
 
+// cover lets a prefix lose its own routes while its origin still carries its addresses.
+func (w *world) cover(k Key) {
+	w.setDown(k, 1)
+	w.view.lost[k][0].Deaggregated = true
+	s := w.samples[k]
+	s.Covered = true
+	w.set(s)
+}
+
 func TestCoveredAndDeaggregated(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, noon, DefaultConfig())
@@ -184,17 +193,16 @@ func TestCoveredAndDeaggregated(t *testing.T) {
 	w.add(a, []netip.Prefix{own})
 	w.add(b, []netip.Prefix{foreign})
 	w.minutes(10)
-	w.setDown(a, 1)
-	w.view.lost[a][0].Deaggregated = true
+	w.cover(a)
 	w.setDown(b, 1)
 	w.view.lost[b][0].CoveredBy = 64502
 	w.minutes(10)
 	w.setDown(a, 0)
 	w.setDown(b, 0)
 	w.minutes(20)
-	if got := w.final(a); len(got) != 1 || got[0].Severity != bgp.SeverityMinor || got[0].Score != 0 || got[0].Peak.LostSpace != 0 ||
-		got[0].Peak.LostPrefixes != 1 || !slices.Equal(got[0].Evidence.Deaggregated, []string{own.String()}) ||
-		!strings.Contains(got[0].Summary, "Deaggregated: a visible route of the same origin still covers it") {
+	if got := w.finals(a, true); len(got) != 1 || got[0].Sequence != 1 || got[0].State != bgp.StateClosed || got[0].EndReason != bgp.EndCovered ||
+		got[0].Severity != bgp.SeverityMinor || got[0].Score != 0 || got[0].Peak.LostSpace != 0 || got[0].Peak.LostPrefixes != 1 || !slices.Equal(got[0].Evidence.Deaggregated, []string{own.String()}) ||
+		!strings.Contains(got[0].Summary, "Deaggregated: visible routes of the same origin still cover it") {
 		t.Errorf("own aggregate: got %+v", got)
 	}
 	if got := w.final(b); len(got) != 1 || got[0].Severity != bgp.SeverityTotal || got[0].Peak.LostSpace != 100 ||

@@ -19,6 +19,10 @@ func (e *Engine) decide(ent *entity, rd *reading) {
 		e.followOutage(ent, rd)
 		return
 	}
+	if e.movedForGood(ent, rd) {
+		e.settle(ent, "It was closed without a return: the others have originated it for so long that they are its usual origins.")
+		return
+	}
 	if rd.ended != nil {
 		e.endShort(ent, rd.ended, rd)
 	}
@@ -43,11 +47,13 @@ func (e *Engine) followOrOpen(ent *entity, rd *reading) {
 		ent.loss = nil
 	case ent.ev == nil && ent.loss == nil && ent.moved != nil && ent.moved.minutes >= e.cfg.MovedMinutes:
 		e.openOther(ent, bgp.KindMoved, ent.moved, rd)
+	case ent.ev == nil && ent.covered != nil && ent.covered.minutes >= e.cfg.OpenMinutes:
+		e.tellCovered(ent, rd)
 	case ent.ev == nil:
 	case ent.ev.kind == bgp.KindIntermittent:
 		e.followIntermittent(ent, rd)
 	case ent.ev.kind == bgp.KindPartial:
-		e.follow(ent, rd.partial, loss{}, ent.last.SharePermille*2 >= 1000+e.cfg.PartialHighPermille)
+		e.follow(ent, rd.partial, loss{}, rd.covered || ent.last.SharePermille*2 >= 1000+e.cfg.PartialHighPermille)
 	case ent.ev.kind == bgp.KindMoved && ent.key.Type == bgp.EntityPrefix:
 		e.follow(ent, rd.movedLoss, loss{}, ent.last.Moved == 0)
 	case ent.ev.kind == bgp.KindMoved:
@@ -176,7 +182,7 @@ func (e *Engine) openOther(ent *entity, kind bgp.Kind, r *run, rd *reading) {
 	ev := e.newEvent(ent, kind, r, rd)
 	ev.threshold = rd.threshold
 	if kind == bgp.KindMoved {
-		ev.movedTo = movedTo(e.view.Moved(ent.key))
+		ev.movedTo, ev.known = movedTo(e.view.Moved(ent.key)), ent.last.KnownSpace
 	}
 	ent.follows(ev)
 	ent.ev, ent.closed = ev, nil
@@ -233,7 +239,7 @@ func (e *Engine) follow(ent *entity, l, left loss, quiet bool) {
 		ent.finish(ev, e.reasonOf(ent, ev, left, ev.threshold/2))
 		e.closeEvent(ent, ev.quietSince)
 	case ev.quiet == 0 && e.outlived(ev):
-		e.settle(ent)
+		e.settle(ent, settledLoss)
 	case e.window-ev.publishedAt >= int64(e.cfg.UpdateMinutes)*minute && ev.material():
 		e.publish(ent, ev, bgp.EventUpdated)
 	}
@@ -242,7 +248,7 @@ func (e *Engine) follow(ent *entity, l, left loss, quiet bool) {
 // material tells whether the event differs enough from what was last published.
 func (ev *event) material() bool {
 	diff := ev.now.percent - ev.publishedNow.percent
-	return diff >= 1000 || diff <= -1000 || severity(ev.kind, ev.base, ev.peak) != ev.published
+	return diff >= 1000 || diff <= -1000 || ev.severity() != ev.published
 }
 
 // outlived tells whether the loss has lasted for more than the longest freeze.
@@ -259,13 +265,23 @@ func (e *Engine) closeEvent(ent *entity, end int64) {
 	e.publish(ent, ev, bgp.EventClosed)
 }
 
-// settle closes an event that has lasted so long that what stands now is the new normal.
-func (e *Engine) settle(ent *entity) {
+// movedForGood tells whether an AS's moved space is no longer known as its own.
+func (e *Engine) movedForGood(ent *entity, rd *reading) bool {
+	ev := ent.ev
+	return ev != nil && ev.kind == bgp.KindMoved && ent.key.Type != bgp.EntityPrefix && ent.last.KnownSpace < ev.known &&
+		rd.movedLoss.space*2 <= ev.threshold
+}
+
+// settledLoss is the note of an event that ends because it has lasted for the freeze limit.
+const settledLoss = "It was closed without a recovery: after 7 days its state counts as the new normal."
+
+// settle closes an event whose state has become the new normal, and notes why.
+func (e *Engine) settle(ent *entity, note string) {
 	ev := ent.ev
 	ev.settled, ev.reason = true, bgp.EndNewNormal
-	ev.note("It was closed without a recovery: after 7 days its state counts as the new normal.")
+	ev.note(note)
 	e.closeEvent(ent, min(e.window+minute, ev.first+int64(e.cfg.FreezeMinutes)*minute))
-	ent.closed, ent.loss, ent.large, ent.band, ent.moved, ent.frozen = nil, nil, nil, nil, nil, nil
+	ent.closed, ent.loss, ent.large, ent.band, ent.moved, ent.covered, ent.frozen = nil, nil, nil, nil, nil, nil, nil
 	if ent.key.Type == bgp.EntityPrefix {
 		if ev.kind != bgp.KindIntermittent {
 			ent.settled = new(ev.kind)
@@ -281,7 +297,8 @@ func (e *Engine) departed(ent *entity, r *run) {
 	if r != nil && r.suspect != nil {
 		e.retract(ent, r.suspect, e.departure(ent, r.first), "The prefix has left the table.")
 	}
-	ent.loss, ent.large, ent.band, ent.moved, ent.settled, ent.superseded = nil, nil, nil, nil, nil, ""
+	ent.loss, ent.large, ent.band, ent.moved, ent.covered, ent.settled, ent.superseded = nil, nil, nil, nil, nil, nil, ""
+	ent.toldCovered = false
 	ev := ent.ev
 	if ev == nil {
 		return

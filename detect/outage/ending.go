@@ -48,6 +48,22 @@ func (e *Engine) returnOf(ent *entity, ev *event, l loss, limit uint64) bgp.EndR
 	return bgp.EndRecovered
 }
 
+// allowed is how much space may be lost, or visible without proof, when the event ends.
+func (e *Engine) allowed(ev *event, left loss) uint64 {
+	if ev.byNumber {
+		return max(left.space, e.cfg.units(e.cfg.ASMinUnits)/2)
+	}
+	return ev.threshold / 2
+}
+
+// allowedShort is the same of a short loss.
+func (e *Engine) allowedShort(rd *reading) uint64 {
+	if rd.ended != nil && rd.ended.peak.space < rd.threshold {
+		return max(rd.loss.space, e.cfg.units(e.cfg.ASMinUnits)-1)
+	}
+	return max(rd.threshold, 1) - 1
+}
+
 // reasonOf decides why the entity's event ends now. A return that was proven in the first quiet
 // minute stays proven.
 func (e *Engine) reasonOf(ent *entity, ev *event, l loss, limit uint64) bgp.EndReason {
@@ -85,7 +101,7 @@ func (ent *entity) finish(ev *event, reason bgp.EndReason) {
 // condition holds, that one goes on.
 func (e *Engine) finishShort(ent *entity, ev *event, rd *reading) {
 	if ent.ev == nil || ent.band == nil && ent.moved == nil {
-		ent.finish(ev, e.reasonOf(ent, ev, rd.loss, rd.limit()))
+		ent.finish(ev, e.reasonOf(ent, ev, rd.loss, e.allowedShort(rd)))
 		return
 	}
 	ev.reason = bgp.EndSuperseded

@@ -60,6 +60,7 @@ type reading struct {
 	base      baseline
 	threshold uint64 // of the loss
 	largeFrom uint64 // of the small loss of a large entity; 0 for others
+	manyFrom  int    // prefixes whose loss is one of an AS; 0 for others
 
 	loss      loss // what moved elsewhere taken off
 	movedLoss loss // that part
@@ -69,9 +70,6 @@ type reading struct {
 
 	ended *run // the loss that ended in this minute
 }
-
-// limit is how much may be lost when a short loss is over.
-func (rd *reading) limit() uint64 { return max(rd.threshold, 1) - 1 }
 
 // measure compares the sample with the baseline, and counts the minute in the runs.
 func (e *Engine) measure(ent *entity, rd *reading) {
@@ -171,19 +169,26 @@ func (e *Engine) measureSpace(ent *entity, rd *reading) {
 	rd.loss = loss{prefixes: prefixes - movedPrefixes, space: total - moved, percent: percentOf(total-moved, rd.base.space)}
 	rd.movedLoss = loss{prefixes: movedPrefixes, space: moved, percent: percentOf(moved, rd.base.space)}
 
-	lost := rd.loss.space >= rd.threshold
+	if ent.key.Type == bgp.EntityAS {
+		rd.manyFrom = e.cfg.manyPrefixes(rd.base)
+	}
+	lost := rd.loss.space >= rd.threshold || e.cfg.many(rd)
 	large := rd.largeFrom > 0 && rd.loss.space >= rd.largeFrom
 	e.extendRuns(ent, rd, lost, large, false, !lost && moved > 0 && total >= rd.threshold)
 }
 
 // surelyQuiet tells without a median that nothing is lost: no baseline is above the highest value that went into it.
 func (e *Engine) surelyQuiet(ent *entity) bool {
-	high := ent.hist.highest(ent.last.KnownSpace)
+	high, most := ent.hist.highest(ent.last.KnownSpace, ent.last.KnownPrefixes)
 	least := permilleUp(high, e.cfg.OpenPermille)
 	if high >= uint64(e.cfg.LargeUnits)*e.cfg.Family.UnitSpace() {
 		least = permilleUp(high, e.cfg.LargePermille)
 	}
-	return high-min(ent.last.Space, high) < least || high-min(ent.last.Space, high) < e.cfg.Family.UnitSpace()
+	lost := high - min(ent.last.Space, high)
+	if ent.key.Type == bgp.EntityAS && most-min(ent.last.Prefixes, most) >= e.cfg.ASMinPrefixes && lost >= e.cfg.units(e.cfg.ASMinUnits) {
+		return false
+	}
+	return lost < least || lost < e.cfg.Family.UnitSpace()
 }
 
 // lookMoved asks for what others originate now, of an AS that has lost enough to make it worth while.

@@ -253,7 +253,7 @@ func (w *wording) extent() string {
 		return "the only " + family + " prefix"
 	case all < smallPrefixes && lost >= all && w.ev.peak.space >= w.ev.base.space:
 		return fmt.Sprintf("all %d %s prefixes", all, family)
-	case all < smallPrefixes && lost > 0:
+	case all < smallPrefixes && lost > 0, w.ev.byNumber:
 		return fmt.Sprintf("%d of %d %s prefixes", min(lost, all), all, family)
 	}
 	return fmt.Sprintf("%s %% of its %s space", w.o.Peak.LossPercent, family)

@@ -226,6 +226,7 @@ func TestLarge(t *testing.T) {
 		{"for 14 minutes", 256, 14, 2, nil},
 		{"of one origin", 256, 60, 1, nil},
 		{"255", 255, 60, 2, nil},
+		{"of an AS, which has but one origin", 256, 15, 0, []string{"opened outage open 0..-", "closed outage closed 0..15"}},
 		{"a tenth does not wait", 600, 6, 1, []string{"opened outage open 0..-", "updated outage open 0..-", "closed outage closed 0..6"}},
 	}
 	for _, tt := range tests {
@@ -233,6 +234,10 @@ func TestLarge(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, noon, DefaultConfig())
 			k := country("AA")
+			if tt.origins == 0 {
+				k, tt.origins = asKey(64500), 1
+				w.engine.cfg.ASMinPrefixes = 1000 // so that the number of prefixes opens nothing
+			}
 			w.add(k, networks(6000))
 			w.now -= 30 * minute
 			w.minutes(30)

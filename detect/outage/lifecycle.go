@@ -1,6 +1,7 @@
 package outage
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/darkmap/darkmap/internal/bgp"
@@ -28,12 +29,12 @@ func (e *Engine) decide(ent *entity, rd *reading) {
 	}
 	switch {
 	case ent.loss != nil && ent.loss.minutes >= e.cfg.OpenMinutes && (ent.loss.deep || ent.key.Type != bgp.EntityPrefix):
-		e.openOutage(ent, ent.loss, rd, rd.threshold)
+		e.openOutage(ent, ent.loss, rd)
 		return
 	case ent.loss != nil && ent.loss.minutes >= e.cfg.SuspectMinutes:
 		e.suspect(ent, rd)
 	case ent.loss == nil && ent.large != nil && e.broadEnough(ent):
-		e.openOutage(ent, ent.large, rd, rd.largeFrom)
+		e.openOutage(ent, ent.large, rd)
 		return
 	}
 	e.followOrOpen(ent, rd)
@@ -62,14 +63,14 @@ func (e *Engine) followOrOpen(ent *entity, rd *reading) {
 	}
 }
 
-// broadEnough tells whether a large entity's small loss has lasted, and is that of several origins.
+// broadEnough tells whether a large entity's small loss has lasted, and is that of several origins. An AS has but one.
 func (e *Engine) broadEnough(ent *entity) bool {
 	r := ent.large
 	if r.minutes < e.cfg.LargeMinutes || r.minutes > e.cfg.LargeMinutes && !ent.touched {
 		return false
 	}
 	r.digest = e.digestOf(ent.key)
-	r.rejected = r.digest.originCount < e.cfg.LargeOrigins
+	r.rejected = ent.key.Type != bgp.EntityAS && r.digest.originCount < e.cfg.LargeOrigins
 	return !r.rejected
 }
 
@@ -134,7 +135,7 @@ func (e *Engine) refine(ent *entity, r *run) int64 {
 }
 
 // openOutage opens an outage, or the last one again. An event of another kind ends at its start.
-func (e *Engine) openOutage(ent *entity, r *run, rd *reading, threshold uint64) {
+func (e *Engine) openOutage(ent *entity, r *run, rd *reading) {
 	before := ent.ev
 	if before == nil && e.mergeable(ent, bgp.KindOutage, r) {
 		e.reopen(ent, r, rd)
@@ -156,7 +157,10 @@ func (e *Engine) openOutage(ent *entity, r *run, rd *reading, threshold uint64) 
 		} else {
 			ent.follows(ev)
 		}
-		ev.threshold, ev.now = threshold, rd.loss
+		ev.now, ev.threshold = rd.loss, rd.threshold
+		if ev.byNumber = r == ent.loss && r.peak.space < rd.threshold; ev.byNumber || r == ent.large {
+			ev.threshold = cmp.Or(rd.largeFrom, rd.threshold)
+		}
 		ent.ev = ev
 		ent.starts = append(ent.starts, ev.start)
 		e.publish(ent, ev, bgp.EventOpened)
@@ -212,10 +216,11 @@ func (e *Engine) reopen(ent *entity, r *run, rd *reading) {
 func (e *Engine) followOutage(ent *entity, rd *reading) {
 	ev := ent.ev
 	ev.minutes++
-	if rd.loss.space*2 > ev.threshold && (ent.touched && rd.loss.space >= ev.peak.space || ev.minutes == e.cfg.OpenMinutes) {
+	quiet := rd.loss.space*2 <= ev.threshold && !e.cfg.stillMany(rd)
+	if !quiet && (ent.touched && rd.loss.space >= ev.peak.space || ev.minutes == e.cfg.OpenMinutes) {
 		ev.keepWorse(e.digestOf(ent.key))
 	}
-	e.follow(ent, rd.loss, rd.loss, rd.loss.space*2 <= ev.threshold)
+	e.follow(ent, rd.loss, rd.loss, quiet)
 }
 
 // follow counts a minute of the entity's open event and closes, settles or updates it. left is the
@@ -228,7 +233,7 @@ func (e *Engine) follow(ent *entity, l, left loss, quiet bool) {
 		ev.quiet = 0
 	case ev.quiet == 0:
 		ev.quiet, ev.quietSince, ev.quietScore = 1, e.window, ev.score
-		ev.returned = e.returnOf(ent, ev, left, ev.threshold/2)
+		ev.returned = e.returnOf(ent, ev, left, e.allowed(ev, left))
 	default:
 		ev.quiet++
 	}
@@ -236,7 +241,7 @@ func (e *Engine) follow(ent *entity, l, left loss, quiet bool) {
 	switch {
 	case ev.quiet >= e.cfg.CloseMinutes:
 		ev.score = ev.quietScore
-		ent.finish(ev, e.reasonOf(ent, ev, left, ev.threshold/2))
+		ent.finish(ev, e.reasonOf(ent, ev, left, e.allowed(ev, left)))
 		e.closeEvent(ent, ev.quietSince)
 	case ev.quiet == 0 && e.outlived(ev):
 		e.settle(ent, settledLoss)

@@ -105,6 +105,9 @@ func (w *wording) loss(verb ...string) string {
 		return upper(w.subject()) + " " + verb[0] + " its routes"
 	case all == 1 && lost >= 1:
 		return "The only " + familyName(w.o.Family) + " prefix of " + w.subject() + " " + verb[0] + " its routes"
+	case w.ev.byNumber:
+		return fmt.Sprintf("%d of %d %s prefixes of %s %s their routes, with %s %% of its address space (%s of %s %s)", min(lost, all), all,
+			familyName(w.o.Family), w.subject(), many, w.o.Peak.LossPercent, w.o.Peak.LostSpace, w.o.Baseline.Space, unitName(w.o.Family))
 	case all < smallPrefixes && lost >= all && w.ev.peak.space >= w.ev.base.space:
 		return fmt.Sprintf("All %d %s prefixes of %s %s their routes", all, familyName(w.o.Family), w.subject(), many)
 	case all < smallPrefixes && lost > 0:

@@ -59,12 +59,12 @@ func (h *history) prune(minute int64) {
 	h.points = slices.Delete(h.points, 0, first)
 }
 
-// highest is the most space of the list, or atLeast.
-func (h *history) highest(atLeast uint64) uint64 {
+// highest returns the most space and the most prefixes of the list, or these.
+func (h *history) highest(space uint64, prefixes int) (uint64, int) {
 	for _, p := range h.points {
-		atLeast = max(atLeast, p.space)
+		space, prefixes = max(space, p.space), max(prefixes, int(p.prefixes))
 	}
-	return atLeast
+	return space, prefixes
 }
 
 // nextSample is the number of the first 5-minute sample at or after a minute.
@@ -135,6 +135,24 @@ func (c *Config) largeThreshold(b baseline) uint64 {
 		return 0
 	}
 	return max(permilleUp(b.space, c.LargePermille), uint64(c.LargeMinUnits)*unit)
+}
+
+// units is the space of n units.
+func (c *Config) units(n int) uint64 { return uint64(n) * c.Family.UnitSpace() }
+
+// manyPrefixes is how many prefixes an AS must lose to open an outage by their number.
+func (c *Config) manyPrefixes(b baseline) int {
+	return max(c.ASMinPrefixes, int(permilleUp(uint64(b.prefixes), c.ASPermille)))
+}
+
+// many reports whether an AS has lost so many prefixes, and so much space with them, that an outage opens.
+func (c *Config) many(rd *reading) bool {
+	return rd.manyFrom > 0 && rd.loss.prefixes >= rd.manyFrom && rd.loss.space >= c.units(c.ASMinUnits)
+}
+
+// stillMany reports whether an AS has lost more than half of that.
+func (c *Config) stillMany(rd *reading) bool {
+	return rd.manyFrom > 0 && rd.loss.prefixes*2 > rd.manyFrom && rd.loss.space*2 > c.units(c.ASMinUnits)
 }
 
 // permilleUp is that part of v, rounded up; permille is at most 1000.

@@ -39,10 +39,17 @@ type Config struct {
 	LargePermille int `yaml:"large_permille" min:"1" max:"1000" result:"yes"`
 	// The number of /24 (IPv6: /48) of a large entity that must be lost.
 	LargeMinUnits int `yaml:"large_min_units" min:"1" max:"1000000" result:"yes"`
-	// The number of origin ASes of a large entity that must lose prefixes.
+	// The number of origin ASes of a large entity that must lose prefixes; of an AS, its own loss is enough.
 	LargeOrigins int `yaml:"large_origins" min:"1" max:"1000000" result:"yes"`
 	// How long such a loss of a large entity lasts before an outage opens.
 	LargeAfter time.Duration `yaml:"large_after" min:"1m" max:"672h" step:"1m" result:"yes"`
+
+	// The number of prefixes of an AS whose loss opens an outage of it as well, where as_permille and as_min_units are lost with them.
+	ASMinPrefixes int `yaml:"as_min_prefixes" min:"1" max:"1000000" result:"yes"`
+	// The part of an AS's usual number of prefixes, in thousandths, that must be lost.
+	ASPermille int `yaml:"as_permille" min:"1" max:"1000" result:"yes"`
+	// The number of /24 (IPv6: /48) of an AS that must be lost with the prefixes.
+	ASMinUnits int `yaml:"as_min_units" min:"1" max:"1000000" result:"yes"`
 
 	// A prefix is partial while the share of its usual voters, in thousandths, is at least this much and below partial_high_permille.
 	PartialLowPermille int `yaml:"partial_low_permille" min:"1" max:"1000" result:"yes"`
@@ -81,6 +88,7 @@ func DefaultConfig() Config {
 		OpenAfter: 5 * time.Minute, SuspectAfter: 2 * time.Minute, SuspectPermille: 900, SuspectCollectors: 3, OpenPermille: 100,
 		CloseAfter: 10 * time.Minute, MergeWithin: 30 * time.Minute,
 		LargeUnits: 5000, LargePermille: 20, LargeMinUnits: 256, LargeOrigins: 2, LargeAfter: 15 * time.Minute,
+		ASMinPrefixes: 20, ASPermille: 100, ASMinUnits: 20,
 		PartialLowPermille: 200, PartialHighPermille: 800, PartialAfter: 10 * time.Minute, MovedAfter: 5 * time.Minute,
 		FlapLosses: 3, FlapWithin: time.Hour, FlapCloseAfter: time.Hour,
 		FreezeLimit: 7 * 24 * time.Hour, UpdateInterval: 5 * time.Minute, FlapUpdateInterval: time.Hour,

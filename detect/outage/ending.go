@@ -32,6 +32,8 @@ func (e *Engine) returnOf(ent *entity, ev *event, l loss, limit uint64) bgp.EndR
 		return bgp.EndLostSight
 	}
 	switch {
+	case ent.last.Covered:
+		return bgp.EndCovered
 	case ent.last.Space == 0:
 		return bgp.EndSuperseded
 	case r.Settled:
@@ -44,6 +46,22 @@ func (e *Engine) returnOf(ent *entity, ev *event, l loss, limit uint64) bgp.EndR
 		return bgp.EndLostSight
 	}
 	return bgp.EndRecovered
+}
+
+// allowed is how much space may be lost, or visible without proof, when the event ends.
+func (e *Engine) allowed(ev *event, left loss) uint64 {
+	if ev.byNumber {
+		return max(left.space, e.cfg.units(e.cfg.ASMinUnits)/2)
+	}
+	return ev.threshold / 2
+}
+
+// allowedShort is the same of a short loss.
+func (e *Engine) allowedShort(rd *reading) uint64 {
+	if rd.ended != nil && rd.ended.peak.space < rd.threshold {
+		return max(rd.loss.space, e.cfg.units(e.cfg.ASMinUnits)-1)
+	}
+	return max(rd.threshold, 1) - 1
 }
 
 // reasonOf decides why the entity's event ends now. A return that was proven in the first quiet
@@ -74,13 +92,16 @@ func (ent *entity) finish(ev *event, reason bgp.EndReason) {
 		return
 	}
 	ev.reason = reason
+	if reason == bgp.EndCovered && ent.last.Covered {
+		ent.covered, ent.toldCovered = nil, true
+	}
 }
 
 // finishShort sets why a short loss ended. Where another event of the entity is open and its
 // condition holds, that one goes on.
 func (e *Engine) finishShort(ent *entity, ev *event, rd *reading) {
 	if ent.ev == nil || ent.band == nil && ent.moved == nil {
-		ent.finish(ev, e.reasonOf(ent, ev, rd.loss, rd.limit()))
+		ent.finish(ev, e.reasonOf(ent, ev, rd.loss, e.allowedShort(rd)))
 		return
 	}
 	ev.reason = bgp.EndSuperseded

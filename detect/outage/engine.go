@@ -146,7 +146,7 @@ func (e *Engine) suspend(work []*entity) {
 		if ent.loss != nil && ent.loss.suspect != nil {
 			e.retract(ent, ent.loss.suspect, bgp.EndLostSight, "Too few networks were watching to decide it.")
 		}
-		ent.loss, ent.large, ent.band, ent.moved = nil, nil, nil, nil
+		ent.loss, ent.large, ent.band, ent.moved, ent.covered = nil, nil, nil, nil, nil
 		if ent.ev != nil {
 			ent.ev.quiet = 0
 			continue

@@ -11,6 +11,9 @@ type entity struct {
 
 	// Conditions that hold: a loss, a small loss of a large entity, a share between partial's bounds, others as origin.
 	loss, large, band, moved *run
+	// covered counts the minutes of a prefix that is lost while routes of its origin carry its addresses; nil once that was told.
+	covered     *run
+	toldCovered bool
 
 	ev     *event // open
 	closed *event // the last that closed and can be opened again
@@ -33,7 +36,7 @@ type entity struct {
 
 // running tells whether any condition holds.
 func (ent *entity) running() bool {
-	return ent.loss != nil || ent.large != nil || ent.band != nil || ent.moved != nil
+	return ent.loss != nil || ent.large != nil || ent.band != nil || ent.moved != nil || ent.covered != nil
 }
 
 // freezes tells whether a condition that may open something holds.
@@ -44,7 +47,7 @@ func (ent *entity) freezes() bool {
 // forgettable tells whether a prefix can leave the memory.
 func (ent *entity) forgettable() bool {
 	return ent.closed == nil && len(ent.recent) == 0 && len(ent.flaps.minutes) == 0 && len(ent.starts) == 0 && ent.settled == nil &&
-		ent.superseded == "" && ent.ev == nil && !ent.running()
+		ent.superseded == "" && ent.ev == nil && !ent.running() && !ent.toldCovered
 }
 
 // quietPrefix tells whether nothing is wrong with a prefix.
@@ -57,17 +60,16 @@ type reading struct {
 	base      baseline
 	threshold uint64 // of the loss
 	largeFrom uint64 // of the small loss of a large entity; 0 for others
+	manyFrom  int    // prefixes whose loss is one of an AS; 0 for others
 
 	loss      loss // what moved elsewhere taken off
 	movedLoss loss // that part
 	partial   loss // of a prefix, in voters
 	gone      bool // left the table
+	covered   bool // the prefix is lost, its addresses are not
 
 	ended *run // the loss that ended in this minute
 }
-
-// limit is how much may be lost when a short loss is over.
-func (rd *reading) limit() uint64 { return max(rd.threshold, 1) - 1 }
 
 // measure compares the sample with the baseline, and counts the minute in the runs.
 func (e *Engine) measure(ent *entity, rd *reading) {
@@ -94,13 +96,16 @@ func (e *Engine) measurePrefix(ent *entity, rd *reading) {
 	rd.base = baseline{space: s.KnownSpace, prefixes: 1}
 	rd.threshold = max(1, s.KnownSpace)
 	share := s.SharePermille
-	lost := !rd.gone && s.Space == 0
-	band := !rd.gone && share >= e.cfg.PartialLowPermille && share < e.cfg.PartialHighPermille
-	moved := !rd.gone && !lost && s.Moved > 0
+	rd.covered = !rd.gone && s.Space == 0 && s.Covered
+	lost := !rd.gone && s.Space == 0 && !rd.covered
+	band := !rd.gone && !rd.covered && share >= e.cfg.PartialLowPermille && share < e.cfg.PartialHighPermille
+	moved := !rd.gone && s.Space > 0 && s.Moved > 0
 	if lost {
 		rd.loss = loss{prefixes: 1, space: s.KnownSpace, percent: 10000}
 	}
-	rd.partial = loss{percent: bgp.Decimal(max(0, 1000-share) * 10)}
+	if !rd.covered {
+		rd.partial = loss{percent: bgp.Decimal(max(0, 1000-share) * 10)}
+	}
 	deep := share < e.cfg.PartialLowPermille
 	if ent.settled != nil {
 		lost, band, moved = ent.unsettled(lost, band, moved, deep)
@@ -110,6 +115,8 @@ func (e *Engine) measurePrefix(ent *entity, rd *reading) {
 	if ent.loss != nil && deep {
 		ent.loss.deep = true
 	}
+	ent.toldCovered = ent.toldCovered && rd.covered
+	extend(&ent.covered, rd.covered && !ent.toldCovered && ent.ev == nil, e.window, loss{})
 }
 
 // unsettled takes out of a prefix's conditions what has become the new normal. It forgets that when
@@ -162,19 +169,26 @@ func (e *Engine) measureSpace(ent *entity, rd *reading) {
 	rd.loss = loss{prefixes: prefixes - movedPrefixes, space: total - moved, percent: percentOf(total-moved, rd.base.space)}
 	rd.movedLoss = loss{prefixes: movedPrefixes, space: moved, percent: percentOf(moved, rd.base.space)}
 
-	lost := rd.loss.space >= rd.threshold
+	if ent.key.Type == bgp.EntityAS {
+		rd.manyFrom = e.cfg.manyPrefixes(rd.base)
+	}
+	lost := rd.loss.space >= rd.threshold || e.cfg.many(rd)
 	large := rd.largeFrom > 0 && rd.loss.space >= rd.largeFrom
 	e.extendRuns(ent, rd, lost, large, false, !lost && moved > 0 && total >= rd.threshold)
 }
 
 // surelyQuiet tells without a median that nothing is lost: no baseline is above the highest value that went into it.
 func (e *Engine) surelyQuiet(ent *entity) bool {
-	high := ent.hist.highest(ent.last.KnownSpace)
+	high, most := ent.hist.highest(ent.last.KnownSpace, ent.last.KnownPrefixes)
 	least := permilleUp(high, e.cfg.OpenPermille)
 	if high >= uint64(e.cfg.LargeUnits)*e.cfg.Family.UnitSpace() {
 		least = permilleUp(high, e.cfg.LargePermille)
 	}
-	return high-min(ent.last.Space, high) < least || high-min(ent.last.Space, high) < e.cfg.Family.UnitSpace()
+	lost := high - min(ent.last.Space, high)
+	if ent.key.Type == bgp.EntityAS && most-min(ent.last.Prefixes, most) >= e.cfg.ASMinPrefixes && lost >= e.cfg.units(e.cfg.ASMinUnits) {
+		return false
+	}
+	return lost < least || lost < e.cfg.Family.UnitSpace()
 }
 
 // lookMoved asks for what others originate now, of an AS that has lost enough to make it worth while.

@@ -45,6 +45,8 @@ type event struct {
 
 	base      baseline
 	threshold uint64 // the loss that opened it; half of it is quiet
+	byNumber  bool   // opened by the number of an AS's lost prefixes, with less space than opens one
+	known     uint64 // of a moved event: the entity's known space when it opened
 	peak, now loss
 	score     int64 // hundredths of percent-minutes
 

@@ -66,7 +66,7 @@ func (e *Engine) endShort(ent *entity, r *run, rd *reading) {
 	ent.lastEnd = e.window
 	if ent.ev != nil && ent.ev.kind == bgp.KindIntermittent {
 		e.countLoss(ent.ev, r)
-		ent.ev.returned = e.returnOf(ent, ent.ev, rd.loss, rd.limit())
+		ent.ev.returned = e.returnOf(ent, ent.ev, rd.loss, e.allowedShort(rd))
 		return
 	}
 	ent.recent = append(ent.recent, shortLoss{first: r.first, run: r})
@@ -112,7 +112,7 @@ func (e *Engine) openIntermittent(ent *entity, rd *reading) {
 	for _, s := range ent.recent {
 		e.countLoss(ev, s.run)
 	}
-	ev.returned = e.returnOf(ent, ev, rd.loss, rd.limit())
+	ev.returned = e.returnOf(ent, ev, rd.loss, e.allowedShort(rd))
 	ent.ev, ent.closed, ent.recent = ev, nil, nil
 	e.publish(ent, ev, bgp.EventReopened)
 }
@@ -140,10 +140,10 @@ func (e *Engine) followIntermittent(ent *entity, rd *reading) {
 	ev.quiet++
 	switch {
 	case ev.quiet >= e.cfg.FlapQuietMinutes:
-		ent.finish(ev, e.reasonOf(ent, ev, rd.loss, rd.limit()))
+		ent.finish(ev, e.reasonOf(ent, ev, rd.loss, e.allowedShort(rd)))
 		e.closeEvent(ent, ent.lastEnd)
 	case e.outlived(ev):
-		e.settle(ent)
+		e.settle(ent, settledLoss)
 	case ev.losses > ev.publishedLosses && e.window-ev.publishedAt >= int64(e.cfg.FlapUpdateMinutes)*minute:
 		e.publish(ent, ev, bgp.EventUpdated)
 	}

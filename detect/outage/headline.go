@@ -205,6 +205,8 @@ func (w *wording) fact() string {
 		return "short loss at " + start + ", early sign taken back"
 	case w.o.State == bgp.StateRetracted:
 		return "early sign of " + start + " taken back"
+	case w.routesAlone():
+		return "own routes gone at " + start + ", still covered by its origin"
 	case w.o.Blip:
 		return w.extent() + " lost at " + start + " for " + span(w.o.DurationSeconds)
 	case w.ended() && w.o.EndReason == bgp.EndRecovered:
@@ -226,6 +228,8 @@ func (w *wording) brief() string {
 	switch {
 	case w.o.State == bgp.StateSuspected:
 		return "early sign of a loss at " + shortClock(w.o.Start)
+	case w.routesAlone():
+		return "own routes gone, still covered by its origin"
 	case w.o.State == bgp.StateRetracted, w.o.Blip:
 		return "short loss at " + shortClock(w.o.Start)
 	case w.ended():
@@ -249,7 +253,7 @@ func (w *wording) extent() string {
 		return "the only " + family + " prefix"
 	case all < smallPrefixes && lost >= all && w.ev.peak.space >= w.ev.base.space:
 		return fmt.Sprintf("all %d %s prefixes", all, family)
-	case all < smallPrefixes && lost > 0:
+	case all < smallPrefixes && lost > 0, w.ev.byNumber:
 		return fmt.Sprintf("%d of %d %s prefixes", min(lost, all), all, family)
 	}
 	return fmt.Sprintf("%s %% of its %s space", w.o.Peak.LossPercent, family)

@@ -125,6 +125,9 @@ func checkRecord(ev Event, before bgp.Outage, known bool) error {
 	if !known {
 		return nil
 	}
+	if o.Event == bgp.EventUpdated && !differs(o, before) {
+		return fmt.Errorf("says nothing new: now %v, severity %s, %d losses", o.Now, o.Severity, o.Evidence.LossesInEvent)
+	}
 	var p bgp.Outage
 	if err := json.Unmarshal(*o.Previous, &p); err != nil {
 		return fmt.Errorf("reading the previous state: %w", err)
@@ -135,11 +138,19 @@ func checkRecord(ev Event, before bgp.Outage, known bool) error {
 	return nil
 }
 
+// differs tells whether an update says more than the record before it: another kind or severity, a loss that is 10 points off,
+// or further short losses.
+func differs(o, before bgp.Outage) bool {
+	diff := o.Now.LossPercent - before.Now.LossPercent
+	return o.Kind != before.Kind || o.Severity != before.Severity || diff >= 1000 || diff <= -1000 ||
+		o.Kind == bgp.KindIntermittent && o.Evidence.LossesInEvent > before.Evidence.LossesInEvent
+}
+
 // step is a stretch of random time: what stands in it, and for how long.
 type step struct {
 	entity, down, share, moved, minutes int
 	returns                             Returns
-	verdicts                            bool
+	verdicts, covered                   bool
 }
 
 // walk plays steps and returns the events of every window.
@@ -163,6 +174,9 @@ func walk(tb testing.TB, steps []step, skip bool) []Event {
 			sample.Moved = s.moved
 		} else if k.Type == bgp.EntityPrefix {
 			sample.SharePermille = s.share * 499 / 500
+			if sample.Covered = s.covered; s.covered {
+				w.view.lost[k][0].Deaggregated = true
+			}
 		}
 		w.view.moved[k] = nil
 		if s.moved > 0 && k.Type == bgp.EntityAS {
@@ -199,6 +213,7 @@ func drawSteps(t *rapid.T) []step {
 			minutes: rapid.OneOf(short, short, short, short, short, rapid.SampledFrom([]int{11, 31, 61, 61, 61, 1440, 8 * 1440})).
 				Draw(t, "minutes"),
 			verdicts: rapid.IntRange(0, 9).Draw(t, "verdicts") > 0,
+			covered:  rapid.IntRange(0, 4).Draw(t, "covered") == 0,
 		}
 	}), 1, 40).Draw(t, "steps")
 }

@@ -176,6 +176,15 @@ func TestMovedAS(t *testing.T) {
 	}
 }
 
+// cover lets a prefix lose its own routes while its origin still carries its addresses.
+func (w *world) cover(k Key) {
+	w.setDown(k, 1)
+	w.view.lost[k][0].Deaggregated = true
+	s := w.samples[k]
+	s.Covered = true
+	w.set(s)
+}
+
 func TestCoveredAndDeaggregated(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, noon, DefaultConfig())
@@ -184,17 +193,16 @@ func TestCoveredAndDeaggregated(t *testing.T) {
 	w.add(a, []netip.Prefix{own})
 	w.add(b, []netip.Prefix{foreign})
 	w.minutes(10)
-	w.setDown(a, 1)
-	w.view.lost[a][0].Deaggregated = true
+	w.cover(a)
 	w.setDown(b, 1)
 	w.view.lost[b][0].CoveredBy = 64502
 	w.minutes(10)
 	w.setDown(a, 0)
 	w.setDown(b, 0)
 	w.minutes(20)
-	if got := w.final(a); len(got) != 1 || got[0].Severity != bgp.SeverityMinor || got[0].Score != 0 || got[0].Peak.LostSpace != 0 ||
-		got[0].Peak.LostPrefixes != 1 || !slices.Equal(got[0].Evidence.Deaggregated, []string{own.String()}) ||
-		!strings.Contains(got[0].Summary, "Deaggregated: a visible route of the same origin still covers it") {
+	if got := w.finals(a, true); len(got) != 1 || got[0].Sequence != 1 || got[0].State != bgp.StateClosed || got[0].EndReason != bgp.EndCovered ||
+		got[0].Severity != bgp.SeverityMinor || got[0].Score != 0 || got[0].Peak.LostSpace != 0 || got[0].Peak.LostPrefixes != 1 || !slices.Equal(got[0].Evidence.Deaggregated, []string{own.String()}) ||
+		!strings.Contains(got[0].Summary, "Deaggregated: visible routes of the same origin still cover it") {
 		t.Errorf("own aggregate: got %+v", got)
 	}
 	if got := w.final(b); len(got) != 1 || got[0].Severity != bgp.SeverityTotal || got[0].Peak.LostSpace != 100 ||
@@ -218,6 +226,7 @@ func TestLarge(t *testing.T) {
 		{"for 14 minutes", 256, 14, 2, nil},
 		{"of one origin", 256, 60, 1, nil},
 		{"255", 255, 60, 2, nil},
+		{"of an AS, which has but one origin", 256, 15, 0, []string{"opened outage open 0..-", "closed outage closed 0..15"}},
 		{"a tenth does not wait", 600, 6, 1, []string{"opened outage open 0..-", "updated outage open 0..-", "closed outage closed 0..6"}},
 	}
 	for _, tt := range tests {
@@ -225,6 +234,10 @@ func TestLarge(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, noon, DefaultConfig())
 			k := country("AA")
+			if tt.origins == 0 {
+				k, tt.origins = asKey(64500), 1
+				w.engine.cfg.ASMinPrefixes = 1000 // so that the number of prefixes opens nothing
+			}
 			w.add(k, networks(6000))
 			w.now -= 30 * minute
 			w.minutes(30)

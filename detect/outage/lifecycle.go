@@ -1,6 +1,7 @@
 package outage
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/darkmap/darkmap/internal/bgp"
@@ -19,17 +20,21 @@ func (e *Engine) decide(ent *entity, rd *reading) {
 		e.followOutage(ent, rd)
 		return
 	}
+	if e.movedForGood(ent, rd) {
+		e.settle(ent, "It was closed without a return: the others have originated it for so long that they are its usual origins.")
+		return
+	}
 	if rd.ended != nil {
 		e.endShort(ent, rd.ended, rd)
 	}
 	switch {
 	case ent.loss != nil && ent.loss.minutes >= e.cfg.OpenMinutes && (ent.loss.deep || ent.key.Type != bgp.EntityPrefix):
-		e.openOutage(ent, ent.loss, rd, rd.threshold)
+		e.openOutage(ent, ent.loss, rd)
 		return
 	case ent.loss != nil && ent.loss.minutes >= e.cfg.SuspectMinutes:
 		e.suspect(ent, rd)
 	case ent.loss == nil && ent.large != nil && e.broadEnough(ent):
-		e.openOutage(ent, ent.large, rd, rd.largeFrom)
+		e.openOutage(ent, ent.large, rd)
 		return
 	}
 	e.followOrOpen(ent, rd)
@@ -43,11 +48,13 @@ func (e *Engine) followOrOpen(ent *entity, rd *reading) {
 		ent.loss = nil
 	case ent.ev == nil && ent.loss == nil && ent.moved != nil && ent.moved.minutes >= e.cfg.MovedMinutes:
 		e.openOther(ent, bgp.KindMoved, ent.moved, rd)
+	case ent.ev == nil && ent.covered != nil && ent.covered.minutes >= e.cfg.OpenMinutes:
+		e.tellCovered(ent, rd)
 	case ent.ev == nil:
 	case ent.ev.kind == bgp.KindIntermittent:
 		e.followIntermittent(ent, rd)
 	case ent.ev.kind == bgp.KindPartial:
-		e.follow(ent, rd.partial, loss{}, ent.last.SharePermille*2 >= 1000+e.cfg.PartialHighPermille)
+		e.follow(ent, rd.partial, loss{}, rd.covered || ent.last.SharePermille*2 >= 1000+e.cfg.PartialHighPermille)
 	case ent.ev.kind == bgp.KindMoved && ent.key.Type == bgp.EntityPrefix:
 		e.follow(ent, rd.movedLoss, loss{}, ent.last.Moved == 0)
 	case ent.ev.kind == bgp.KindMoved:
@@ -56,14 +63,14 @@ func (e *Engine) followOrOpen(ent *entity, rd *reading) {
 	}
 }
 
-// broadEnough tells whether a large entity's small loss has lasted, and is that of several origins.
+// broadEnough tells whether a large entity's small loss has lasted, and is that of several origins. An AS has but one.
 func (e *Engine) broadEnough(ent *entity) bool {
 	r := ent.large
 	if r.minutes < e.cfg.LargeMinutes || r.minutes > e.cfg.LargeMinutes && !ent.touched {
 		return false
 	}
 	r.digest = e.digestOf(ent.key)
-	r.rejected = r.digest.originCount < e.cfg.LargeOrigins
+	r.rejected = ent.key.Type != bgp.EntityAS && r.digest.originCount < e.cfg.LargeOrigins
 	return !r.rejected
 }
 
@@ -128,7 +135,7 @@ func (e *Engine) refine(ent *entity, r *run) int64 {
 }
 
 // openOutage opens an outage, or the last one again. An event of another kind ends at its start.
-func (e *Engine) openOutage(ent *entity, r *run, rd *reading, threshold uint64) {
+func (e *Engine) openOutage(ent *entity, r *run, rd *reading) {
 	before := ent.ev
 	if before == nil && e.mergeable(ent, bgp.KindOutage, r) {
 		e.reopen(ent, r, rd)
@@ -150,7 +157,10 @@ func (e *Engine) openOutage(ent *entity, r *run, rd *reading, threshold uint64) 
 		} else {
 			ent.follows(ev)
 		}
-		ev.threshold, ev.now = threshold, rd.loss
+		ev.now, ev.threshold = rd.loss, rd.threshold
+		if ev.byNumber = r == ent.loss && r.peak.space < rd.threshold; ev.byNumber || r == ent.large {
+			ev.threshold = cmp.Or(rd.largeFrom, rd.threshold)
+		}
 		ent.ev = ev
 		ent.starts = append(ent.starts, ev.start)
 		e.publish(ent, ev, bgp.EventOpened)
@@ -176,7 +186,7 @@ func (e *Engine) openOther(ent *entity, kind bgp.Kind, r *run, rd *reading) {
 	ev := e.newEvent(ent, kind, r, rd)
 	ev.threshold = rd.threshold
 	if kind == bgp.KindMoved {
-		ev.movedTo = movedTo(e.view.Moved(ent.key))
+		ev.movedTo, ev.known = movedTo(e.view.Moved(ent.key)), ent.last.KnownSpace
 	}
 	ent.follows(ev)
 	ent.ev, ent.closed = ev, nil
@@ -206,10 +216,11 @@ func (e *Engine) reopen(ent *entity, r *run, rd *reading) {
 func (e *Engine) followOutage(ent *entity, rd *reading) {
 	ev := ent.ev
 	ev.minutes++
-	if rd.loss.space*2 > ev.threshold && (ent.touched && rd.loss.space >= ev.peak.space || ev.minutes == e.cfg.OpenMinutes) {
+	quiet := rd.loss.space*2 <= ev.threshold && !e.cfg.stillMany(rd)
+	if !quiet && (ent.touched && rd.loss.space >= ev.peak.space || ev.minutes == e.cfg.OpenMinutes) {
 		ev.keepWorse(e.digestOf(ent.key))
 	}
-	e.follow(ent, rd.loss, rd.loss, rd.loss.space*2 <= ev.threshold)
+	e.follow(ent, rd.loss, rd.loss, quiet)
 }
 
 // follow counts a minute of the entity's open event and closes, settles or updates it. left is the
@@ -222,7 +233,7 @@ func (e *Engine) follow(ent *entity, l, left loss, quiet bool) {
 		ev.quiet = 0
 	case ev.quiet == 0:
 		ev.quiet, ev.quietSince, ev.quietScore = 1, e.window, ev.score
-		ev.returned = e.returnOf(ent, ev, left, ev.threshold/2)
+		ev.returned = e.returnOf(ent, ev, left, e.allowed(ev, left))
 	default:
 		ev.quiet++
 	}
@@ -230,10 +241,10 @@ func (e *Engine) follow(ent *entity, l, left loss, quiet bool) {
 	switch {
 	case ev.quiet >= e.cfg.CloseMinutes:
 		ev.score = ev.quietScore
-		ent.finish(ev, e.reasonOf(ent, ev, left, ev.threshold/2))
+		ent.finish(ev, e.reasonOf(ent, ev, left, e.allowed(ev, left)))
 		e.closeEvent(ent, ev.quietSince)
 	case ev.quiet == 0 && e.outlived(ev):
-		e.settle(ent)
+		e.settle(ent, settledLoss)
 	case e.window-ev.publishedAt >= int64(e.cfg.UpdateMinutes)*minute && ev.material():
 		e.publish(ent, ev, bgp.EventUpdated)
 	}
@@ -242,7 +253,7 @@ func (e *Engine) follow(ent *entity, l, left loss, quiet bool) {
 // material tells whether the event differs enough from what was last published.
 func (ev *event) material() bool {
 	diff := ev.now.percent - ev.publishedNow.percent
-	return diff >= 1000 || diff <= -1000 || severity(ev.kind, ev.base, ev.peak) != ev.published
+	return diff >= 1000 || diff <= -1000 || ev.severity() != ev.published
 }
 
 // outlived tells whether the loss has lasted for more than the longest freeze.
@@ -259,13 +270,23 @@ func (e *Engine) closeEvent(ent *entity, end int64) {
 	e.publish(ent, ev, bgp.EventClosed)
 }
 
-// settle closes an event that has lasted so long that what stands now is the new normal.
-func (e *Engine) settle(ent *entity) {
+// movedForGood tells whether an AS's moved space is no longer known as its own.
+func (e *Engine) movedForGood(ent *entity, rd *reading) bool {
+	ev := ent.ev
+	return ev != nil && ev.kind == bgp.KindMoved && ent.key.Type != bgp.EntityPrefix && ent.last.KnownSpace < ev.known &&
+		rd.movedLoss.space*2 <= ev.threshold
+}
+
+// settledLoss is the note of an event that ends because it has lasted for the freeze limit.
+const settledLoss = "It was closed without a recovery: after 7 days its state counts as the new normal."
+
+// settle closes an event whose state has become the new normal, and notes why.
+func (e *Engine) settle(ent *entity, note string) {
 	ev := ent.ev
 	ev.settled, ev.reason = true, bgp.EndNewNormal
-	ev.note("It was closed without a recovery: after 7 days its state counts as the new normal.")
+	ev.note(note)
 	e.closeEvent(ent, min(e.window+minute, ev.first+int64(e.cfg.FreezeMinutes)*minute))
-	ent.closed, ent.loss, ent.large, ent.band, ent.moved, ent.frozen = nil, nil, nil, nil, nil, nil
+	ent.closed, ent.loss, ent.large, ent.band, ent.moved, ent.covered, ent.frozen = nil, nil, nil, nil, nil, nil, nil
 	if ent.key.Type == bgp.EntityPrefix {
 		if ev.kind != bgp.KindIntermittent {
 			ent.settled = new(ev.kind)
@@ -281,7 +302,8 @@ func (e *Engine) departed(ent *entity, r *run) {
 	if r != nil && r.suspect != nil {
 		e.retract(ent, r.suspect, e.departure(ent, r.first), "The prefix has left the table.")
 	}
-	ent.loss, ent.large, ent.band, ent.moved, ent.settled, ent.superseded = nil, nil, nil, nil, nil, ""
+	ent.loss, ent.large, ent.band, ent.moved, ent.covered, ent.settled, ent.superseded = nil, nil, nil, nil, nil, nil, ""
+	ent.toldCovered = false
 	ev := ent.ev
 	if ev == nil {
 		return

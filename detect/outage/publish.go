@@ -35,7 +35,7 @@ func (e *Engine) outage(ent *entity, ev *event, name bgp.Event) bgp.Outage {
 		Entity:          bgp.Entity{Type: ent.key.Type, Code: ent.key.Code, Name: e.view.Name(ent.key)},
 		Start:           at(ev.start),
 		DurationSeconds: e.window + minute - ev.start,
-		Severity:        severity(ev.kind, ev.base, ev.peak),
+		Severity:        ev.severity(),
 		Score:           (ev.score + 50) / 100,
 		Baseline:        bgp.Size{Prefixes: ev.base.prefixes, Space: bgp.Hundredths(ev.base.space, unit, 1)},
 		Peak:            ev.peak.public(unit),
@@ -48,10 +48,6 @@ func (e *Engine) outage(ent *entity, ev *event, name bgp.Event) bgp.Outage {
 		EndReason:       ev.reason,
 		Successor:       ev.successor,
 		Predecessor:     ev.predecessor,
-	}
-	if ev.onlyDeaggregated(ent.key) {
-		o.Severity, o.Score = bgp.SeverityMinor, 0
-		o.Peak.LostSpace, o.Peak.LossPercent, o.Now.LostSpace, o.Now.LossPercent = 0, 0, 0, 0
 	}
 	if ev.end != 0 {
 		end := at(ev.end)
@@ -74,11 +70,6 @@ func (e *Engine) outage(ent *entity, ev *event, name bgp.Event) bgp.Outage {
 	w := wording{o: &o, ev: ev}
 	w.write(e.cfg.Label)
 	return o
-}
-
-// onlyDeaggregated tells whether a prefix is gone under a visible route of its own origin: a route is lost, but no space.
-func (ev *event) onlyDeaggregated(k Key) bool {
-	return k.Type == bgp.EntityPrefix && ev.digest != nil && ev.digest.allCovered > 0
 }
 
 // public converts a loss from the inside.

@@ -5,6 +5,9 @@ import "github.com/darkmap/darkmap/internal/bgp"
 // smallPrefixes is below how many prefixes an entity speaks in counts.
 const smallPrefixes = 10
 
+// severity is that of the event's greatest loss.
+func (ev *event) severity() bgp.Severity { return severity(ev.kind, ev.base, ev.peak) }
+
 // severity grades a loss: minor below 25 %, moderate below 50, major below 90. A small entity is total only when all is gone, and
 // so is no entity of which a part of the voters still holds the routes.
 func severity(kind bgp.Kind, base baseline, l loss) bgp.Severity {

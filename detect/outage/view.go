@@ -28,6 +28,9 @@ type Sample struct {
 	// Moved is how many prefixes View.Moved would list (AS and prefix entities): others originate them now. It is what
 	// makes a prefix that is visible all the time a `moved` event.
 	Moved int
+	// Covered: the prefix is lost, and visible routes of its usual origins carry all its addresses: one above it, or
+	// more-specific ones together. False for other entities.
+	Covered bool
 }
 
 // View answers what an event needs beyond its samples. It is asked only while a window is being closed, and only about
@@ -98,7 +101,7 @@ type LostPrefix struct {
 	ReroutedVia []bgp.ASN
 	// CoveredBy is the origin of a visible aggregate of another AS; 0 where there is none.
 	CoveredBy bgp.ASN
-	// Deaggregated: a visible route of the same origin covers it, so that it is no loss of space.
+	// Deaggregated: visible routes of the same origin carry all its addresses, so that it is no loss of space.
 	Deaggregated bool
 }
 

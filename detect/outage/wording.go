@@ -49,10 +49,10 @@ func (w *wording) write(label string) {
 func (w *wording) notes() {
 	if d := w.ev.digest; d != nil {
 		if d.allCovered > 0 && d.allCovered == d.total {
-			w.o.Notes = append(w.o.Notes, "Deaggregated: a visible route of the same origin still covers it, so no address space is lost.")
+			w.o.Notes = append(w.o.Notes, "Deaggregated: visible routes of the same origin still cover it, so no address space is lost.")
 		} else if d.allCovered > 0 {
 			w.o.Notes = append(w.o.Notes, fmt.Sprintf(
-				"Deaggregated: %s under a visible route of the same origin went too; that is no loss.", plural(d.allCovered, "more-specific prefix")))
+				"Deaggregated: %s went too that visible routes of the same origin still cover; that is no loss.", plural(d.allCovered, "prefix")))
 		}
 		if len(d.covered) > 0 {
 			w.o.Notes = append(w.o.Notes, fmt.Sprintf("Covered: an aggregate of %s still covers %s.", d.covered[0].By, d.covered[0].Prefix))
@@ -67,6 +67,8 @@ func (w *wording) notes() {
 func (w *wording) observed() string {
 	when := " at " + clock(w.o.Start)
 	switch {
+	case w.routesAlone():
+		return w.loss("lost") + when + "."
 	case w.o.Kind == bgp.KindPartial:
 		return upper(w.subject()) + " was held by only " + (10000 - w.o.Peak.LossPercent).String() + " % of those who usually hold it, from " +
 			clock(w.o.Start) + "."
@@ -87,15 +89,25 @@ func (w *wording) observed() string {
 	return w.loss("lost") + when + "."
 }
 
+// routesAlone reports whether a prefix lost its own routes, and no address.
+func (w *wording) routesAlone() bool {
+	return w.o.Entity.Type == bgp.EntityPrefix && w.o.Blip && w.o.EndReason == bgp.EndCovered && w.ev.peak.space == 0
+}
+
 // loss names the entity and its worst loss around a verb, of which the second form is the plural.
 func (w *wording) loss(verb ...string) string {
 	many := verb[len(verb)-1]
 	lost, all := w.ev.peak.prefixes, w.ev.base.prefixes
 	switch {
+	case w.routesAlone():
+		return upper(w.subject()) + " " + verb[0] + " its own routes"
 	case w.o.Entity.Type == bgp.EntityPrefix:
 		return upper(w.subject()) + " " + verb[0] + " its routes"
 	case all == 1 && lost >= 1:
 		return "The only " + familyName(w.o.Family) + " prefix of " + w.subject() + " " + verb[0] + " its routes"
+	case w.ev.byNumber:
+		return fmt.Sprintf("%d of %d %s prefixes of %s %s their routes, with %s %% of its address space (%s of %s %s)", min(lost, all), all,
+			familyName(w.o.Family), w.subject(), many, w.o.Peak.LossPercent, w.o.Peak.LostSpace, w.o.Baseline.Space, unitName(w.o.Family))
 	case all < smallPrefixes && lost >= all && w.ev.peak.space >= w.ev.base.space:
 		return fmt.Sprintf("All %d %s prefixes of %s %s their routes", all, familyName(w.o.Family), w.subject(), many)
 	case all < smallPrefixes && lost > 0:

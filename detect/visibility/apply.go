@@ -191,7 +191,7 @@ func (s *State) contributeOrigins(p *prefix, space uint64, sign int64) {
 		}
 		if here || covered {
 			e.prefixes += int32(sign)
-		} else if p.flags&seen != 0 && p.origins != 0 && !s.origins.meet(p.origins, p.usually) {
+		} else if s.movedFrom(p, a) {
 			e.moved += int32(sign)
 		}
 		e.knownCount += int32(sign)
@@ -221,14 +221,20 @@ func (s *State) knownUnder(p *prefix, a bgp.ASN) bool {
 	return false
 }
 
+// movedFrom reports whether a, a usual origin of a known prefix, does not originate it now, and others do: also where they
+// were usual origins beside a all along.
+func (s *State) movedFrom(p *prefix, a bgp.ASN) bool {
+	return p.flags&(known|seen) == known|seen && p.origins != 0 && s.origins.has(p.usually, a) && !s.origins.has(p.origins, a)
+}
+
 // movedPrefix reports whether others originate a known prefix now, and its own origin covers it no more.
 func (s *State) movedPrefix(p *prefix) bool {
 	return s.knowledge == bgp.TablesComplete && p.flags&(known|seen) == known|seen && p.origins != 0 && p.usually != 0 &&
 		!s.origins.meet(p.origins, p.usually) && s.covering(p, p.usually) == noRow
 }
 
-// prefixSample is a known prefix as an entity. One that is lost under a visible prefix of the same origin is a lost route all
-// the same; that no space is lost with it, outage.LostPrefix.Deaggregated says.
+// prefixSample is a known prefix as an entity. One that is lost while routes of the same origin carry its addresses is a lost
+// route all the same; that no space is lost with it, Covered says.
 func (s *State) prefixSample(r rib.Row) outage.Sample {
 	p := &s.prefixes[r]
 	k := s.rib.Key(r)
@@ -244,6 +250,7 @@ func (s *State) prefixSample(r rib.Row) outage.Sample {
 	if s.movedPrefix(p) {
 		out.Moved = 1
 	}
+	out.Covered = p.flags&lost != 0 && s.covered(p)
 	return out
 }
 

@@ -111,7 +111,7 @@ func (s *State) lostPrefix(r rib.Row) outage.LostPrefix {
 		out.Origin = o[0]
 	}
 	out.Withdrawals, out.ReroutedVia = s.withdrawals(r)
-	if s.covering(p, p.usually) != noRow {
+	if s.covered(p) {
 		out.Deaggregated = true
 	} else {
 		out.CoveredBy = s.coveredByOther(p)
@@ -202,9 +202,12 @@ func (s *State) Moved(k outage.Key) []outage.MovedPrefix {
 	if k.Type != bgp.EntityAS && k.Type != bgp.EntityPrefix {
 		return nil
 	}
+	from, err := bgp.ParseASN(k.Code)
+	isAS := k.Type == bgp.EntityAS && err == nil
 	var rows []rib.Row
 	s.members(k, func(r rib.Row) {
-		if s.movedPrefix(&s.prefixes[r]) {
+		p := &s.prefixes[r]
+		if isAS && s.movedFrom(p, from) && !s.coveredBy(p, from) || !isAS && s.movedPrefix(p) {
 			rows = append(rows, r)
 		}
 	})
@@ -212,8 +215,9 @@ func (s *State) Moved(k outage.Key) []outage.MovedPrefix {
 	out := make([]outage.MovedPrefix, len(rows))
 	for i, r := range rows {
 		p := &s.prefixes[r]
-		out[i] = outage.MovedPrefix{
-			Prefix: s.rib.Key(r).Prefix(s.family), From: s.origins.list(p.usually)[0], To: s.origins.list(p.origins)[0], Since: s.moved[r],
+		out[i] = outage.MovedPrefix{Prefix: s.rib.Key(r).Prefix(s.family), From: from, To: s.origins.list(p.origins)[0], Since: s.moved[r]}
+		if !isAS {
+			out[i].From = s.origins.list(p.usually)[0]
 		}
 	}
 	return out

@@ -107,7 +107,8 @@ const (
 	EndNewNormal EndReason = "new_normal"
 	// EndLeftTable: the prefix was away for so long that it is no longer known.
 	EndLeftTable EndReason = "left_table"
-	// EndCovered: others originate the prefix, and a route of its usual origin covers it.
+	// EndCovered: the prefix is not as usual, but routes of its usual origin carry its addresses: others originate it, or its
+	// own routes are gone.
 	EndCovered EndReason = "covered"
 	// EndRemoved: the entity was removed from the configuration. No event has this reason yet.
 	EndRemoved EndReason = "removed"

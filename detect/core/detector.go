@@ -68,6 +68,7 @@ func New(cfg Config) (*Detector, error) {
 func newFamily(f bgp.Family, cfg *Config, names *owners) *familyState {
 	fam := &familyState{family: f, rib: rib.New(f), panel: panel.New(cfg.Panel, f), owners: names}
 	fam.vis = visibility.New(fam.rib, fam)
+	fam.vis.LeaveOut(cfg.NotAddressSpace, cfg.LeaveOutUnlocated)
 	oc := cfg.Outage
 	oc.Family, oc.Dataset = f, cfg.Dataset
 	fam.engine = outage.New(oc, view{fam})

@@ -113,8 +113,13 @@ func absolute(dir, path string) string {
 // entities by origin AS remain.
 func (g *globals) withDefaultData(ctx context.Context, c *configuration) {
 	if len(c.Enrich.Geo.Files) == 0 {
+		if dir, ok := g.fetched(ctx, fetch.Delegations); ok {
+			for _, f := range fetch.Delegations.Files {
+				c.Enrich.Geo.Files = append(c.Enrich.Geo.Files, geo.File{Path: filepath.Join(dir, f.Name), Kind: geo.KindDelegation})
+			}
+		}
 		if dir, ok := g.fetched(ctx, fetch.Country); ok {
-			c.Enrich.Geo.Files = []geo.File{{Path: filepath.Join(dir, fetch.Country.Files[0].Name)}}
+			c.Enrich.Geo.Files = append(c.Enrich.Geo.Files, geo.File{Path: filepath.Join(dir, fetch.Country.Files[0].Name)})
 		}
 	}
 	if len(c.Enrich.ASN.Files) == 0 {
@@ -186,8 +191,9 @@ const acknowledgements = `Routes, live and from archives:
   their files are found through the BGPKIT Broker: https://bgpkit.com/broker
 Countries and owners, by default (darkmap fetch):
   IPtoASN, PDDL 1.0: https://iptoasn.com/
-  Route Views, DB-IP (IP Geolocation by DB-IP: https://db-ip.com/) and the NRO (https://www.nro.net/), CC BY 4.0
-  both through ip-location-db: https://github.com/sapics/ip-location-db
+  the five RIRs' statistics by the NRO, CC BY 4.0: https://www.nro.net/
+  Route Views, DB-IP (IP Geolocation by DB-IP: https://db-ip.com/) and the NRO, CC BY 4.0
+  all through ip-location-db: https://github.com/sapics/ip-location-db
 Embedded ClickHouse, by default (darkmap fetch):
   ClickHouse, Apache-2.0: https://clickhouse.com/
   through chDB, Apache-2.0: https://github.com/chdb-io/chdb

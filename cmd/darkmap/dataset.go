@@ -163,7 +163,7 @@ func (r *datasetRun) claim(ctx context.Context, s clickhouse.Server, sources *en
 
 // defaultsEdition counts the changes of defaults that decide results (the keys tagged `result:"yes"`): raise it with each, or a dataset
 // would take up what was made with other defaults. TestDefaultsEdition keeps it.
-const defaultsEdition = 1
+const defaultsEdition = 2
 
 // settings is a hash of all that decides the result beside the inputs.
 func (r *datasetRun) settings(sources *enrich.Sources) string {

@@ -24,6 +24,11 @@ type Config struct {
 	Feeds FeedsConfig `yaml:"feeds"`
 	// Prefixes whose routes come and go on purpose: they and those within them make no outages. RIPE's are always among them.
 	Beacons []netip.Prefix `yaml:"beacons" want:"a prefix of /8 to /24 or, IPv6, /16 to /48" result:"yes"`
+	// Address space that is nobody's: prefixes within it have events of their own and are part of no AS, country, region or world. A list
+	// that is set replaces the default one. Documentation and benchmarking space is not in it.
+	NotAddressSpace []netip.Prefix `yaml:"not_address_space" want:"a prefix without host bits" result:"yes"`
+	// Prefixes that no location file knows are treated in the same way. With RIR statistics these are the ones that no RIR has allocated.
+	LeaveOutUnlocated bool `yaml:"leave_out_unlocated" result:"yes"`
 }
 
 // FeedsConfig is the section detect.feeds. All instances have the same.
@@ -43,7 +48,8 @@ type FeedsConfig struct {
 func DefaultConfig() Config {
 	return Config{
 		Outage: outage.DefaultConfig(), Panel: panel.DefaultConfig(),
-		Feeds: FeedsConfig{CollectorTimeout: clock.DefaultVanished, BackWithin: clock.DefaultBack, ShortGap: time.Minute, BeaconLate: 20 * time.Minute},
+		Feeds:           FeedsConfig{CollectorTimeout: clock.DefaultVanished, BackWithin: clock.DefaultBack, ShortGap: time.Minute, BeaconLate: 20 * time.Minute},
+		NotAddressSpace: notAddressSpace(),
 	}
 }
 
@@ -53,6 +59,11 @@ func (c Config) Faults() []config.Fault {
 	for i, p := range c.Beacons {
 		if _, _, ok := rib.KeyOf(p.Masked()); !ok {
 			faults = append(faults, config.Fault{Key: fmt.Sprintf("beacons[%d]", i), Value: p})
+		}
+	}
+	for i, p := range c.NotAddressSpace {
+		if !p.IsValid() || p != p.Masked() {
+			faults = append(faults, config.Fault{Key: fmt.Sprintf("not_address_space[%d]", i), Value: p})
 		}
 	}
 	return faults

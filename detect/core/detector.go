@@ -17,9 +17,6 @@ import (
 // MaxSessions are kept per family beyond the open window: those that tables name first, of equals those with the lower keys.
 const MaxSessions = 400
 
-// risBeacons are RIPE RIS' beacons and anchors.
-var risBeacons = [...]netip.Prefix{netip.MustParsePrefix("84.205.64.0/19"), netip.MustParsePrefix("2001:7fb:fe00::/40")}
-
 // Detector turns the streams of all collectors into who sees what and what has gone dark. Records of a collector come in its
 // order; how collectors are interleaved within a window makes no difference. It is for one goroutine.
 type Detector struct {
@@ -39,10 +36,10 @@ type familyState struct {
 	engine  *outage.Engine
 	owners  *owners
 	beacons []rib.Key
-	beats   []rib.Key // beacons that are the feeds' heartbeat
-	peers   []*peer   // by slot of the rib
-	swept   bool      // slots were emptied in this window
-	refused uint64    // peers refused because there was no free slot
+	beats   [rhythms][]rib.Key // beacons that are the feeds' heartbeat
+	peers   []*peer            // by slot of the rib
+	swept   bool               // slots were emptied in this window
+	refused uint64             // peers refused because there was no free slot
 }
 
 // New returns a detector that knows nothing. The error is about cfg.
@@ -59,9 +56,11 @@ func New(cfg Config) (*Detector, error) {
 		fam := d.family(f)
 		fam.beacons = append(fam.beacons, k)
 	}
-	for _, p := range heartbeats {
-		f, k, _ := rib.KeyOf(p)
-		d.family(f).beats = append(d.family(f).beats, k)
+	for i, set := range [rhythms][]netip.Prefix{hourly: beats[:], quick: quickBeats[:]} {
+		for _, p := range set {
+			f, k, _ := rib.KeyOf(p)
+			d.family(f).beats[i] = append(d.family(f).beats[i], k)
+		}
 	}
 	return d, nil
 }
@@ -69,6 +68,7 @@ func New(cfg Config) (*Detector, error) {
 func newFamily(f bgp.Family, cfg *Config, names *owners) *familyState {
 	fam := &familyState{family: f, rib: rib.New(f), panel: panel.New(cfg.Panel, f), owners: names}
 	fam.vis = visibility.New(fam.rib, fam)
+	fam.vis.LeaveOut(cfg.NotAddressSpace, cfg.LeaveOutUnlocated)
 	oc := cfg.Outage
 	oc.Family, oc.Dataset = f, cfg.Dataset
 	fam.engine = outage.New(oc, view{fam})

@@ -59,15 +59,17 @@ func KeyOf(p netip.Prefix) (f bgp.Family, k Key, ok bool) {
 	if p.Bits() < f.MinLength() || p.Bits() > f.MaxLength() || p.Masked() != p {
 		return 0, 0, false
 	}
-	var a uint64
-	if f == bgp.IPv4 {
-		b := p.Addr().As4()
-		a = uint64(binary.BigEndian.Uint32(b[:]))
-	} else {
-		b := p.Addr().As16()
-		a = binary.BigEndian.Uint64(b[:8]) >> 16
+	return f, Key(Address(p.Addr())<<lengthBits | uint64(p.Bits())), true
+}
+
+// Address is the part of an address that a Key has, right-aligned in the family's width.
+func Address(a netip.Addr) uint64 {
+	if a.Is4() {
+		b := a.As4()
+		return uint64(binary.BigEndian.Uint32(b[:]))
 	}
-	return f, Key(a<<lengthBits | uint64(p.Bits())), true
+	b := a.As16()
+	return binary.BigEndian.Uint64(b[:8]) >> 16
 }
 
 // Bits is the length of the prefix.

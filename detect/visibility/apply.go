@@ -69,10 +69,10 @@ func (s *State) set(c *change, whole bool) {
 func (s *State) regroup(c *change, p *prefix) {
 	var wasOrigins, isOrigins originID
 	var wasPlace, isPlace placeID
-	if p.flags&known != 0 {
+	if p.flags&known != 0 && s.counts(c.row, p.place) {
 		wasOrigins, wasPlace = p.usually, p.place
 	}
-	if c.flags&known != 0 {
+	if c.flags&known != 0 && s.counts(c.row, c.place) {
 		isOrigins, isPlace = c.usually, c.place
 	}
 	if wasOrigins != isOrigins {
@@ -137,7 +137,7 @@ func (s *State) stand(p *prefix) standing {
 // contribute adds (sign 1) or takes away (sign -1) what a row adds to its entities.
 func (s *State) contribute(r rib.Row, sign int64) {
 	p := &s.prefixes[r]
-	if p.node == 0 {
+	if p.node == 0 || !s.counts(r, p.place) {
 		return
 	}
 	st := s.stand(p)

@@ -57,6 +57,7 @@ type State struct {
 	trie     trie
 	origins  originSets
 	places   places
+	leftOut  leftOut
 
 	entities        []entity
 	byKey           map[outage.Key]uint32

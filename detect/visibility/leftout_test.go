@@ -1,0 +1,63 @@
+package visibility
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/darkmap/darkmap/detect/rib"
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// TestLeaveOut: a prefix within space that is nobody's has an event of its own and is part of nothing else; one above such space counts.
+func TestLeaveOut(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		set       []string
+		unlocated bool
+		prefix    string
+		located   bool
+		counts    bool
+	}{
+		"its own entry":          {[]string{"198.51.100.0/24"}, false, "198.51.100.0/24", true, false},
+		"within an entry":        {[]string{"198.51.0.0/16", "198.0.0.0/8", "2001:db8::/32"}, false, "198.51.100.0/24", true, false},
+		"above an entry":         {[]string{"198.51.100.0/25"}, false, "198.51.0.0/16", true, true},
+		"the unit of an entry":   {[]string{"198.51.100.64/26"}, false, "198.51.100.0/24", true, false},
+		"beside an entry":        {[]string{"198.51.101.0/24", "198.51.99.0/24"}, false, "198.51.100.0/24", true, true},
+		"no entry":               {nil, false, "198.51.100.0/24", false, true},
+		"unlocated and left out": {nil, true, "198.51.100.0/24", false, false},
+		"located":                {nil, true, "198.51.100.0/24", true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, 10, true)
+			var set []netip.Prefix
+			for _, p := range tt.set {
+				set = append(set, netip.MustParsePrefix(p))
+			}
+			b.s.LeaveOut(set, tt.unlocated)
+			k := b.key(tt.prefix)
+			b.announce(k, 64500, 64510, upTo(10)...)
+			for i := range 40 {
+				b.place(rib.Key(uint64(100<<24|i<<16)<<8|16), "DE")
+			}
+			if tt.located {
+				b.place(k, "KP")
+			}
+			before := b.close()
+			b.withdraw(k, false, upTo(10)...)
+			after := b.close()
+			if x := after["prefix "+tt.prefix]; x.Space != 0 || x.KnownSpace != k.Space(bgp.IPv4) {
+				t.Errorf("the prefix is %+v, want it lost", x)
+			}
+			lost := before["world world"].Space - after["world world"].Space
+			if _, changed := after["world world"]; !changed {
+				lost = 0
+			}
+			_, as := after["as AS64500"]
+			_, country := after["country KP"]
+			if want := k.Space(bgp.IPv4); lost != want && tt.counts || lost != 0 && !tt.counts || as != tt.counts || country != (tt.counts && tt.located) {
+				t.Errorf("the world lost %d of %d, the AS is told: %t, the country: %t; want %t", lost, want, as, country, tt.counts)
+			}
+		})
+	}
+}

@@ -267,8 +267,8 @@ func lifeRIB(t *testing.T, c *pb.RouteChanges) {
 	if !ok || ones(table.Held(row)) != 1 {
 		t.Fatalf("%v is not held", gone)
 	}
-	if _, lost, ok := table.Withdraw(slot, gone, c.Withdrawn[0].PathId, false); !ok || !lost || ones(table.Held(row)) != 0 {
-		t.Errorf("got lost %t, held by %d, want it lost", lost, ones(table.Held(row)))
+	if _, lost, ok := table.Withdraw(slot, gone, c.Withdrawn[0].PathId, false); !ok || lost != rib.Lost || ones(table.Held(row)) != 0 {
+		t.Errorf("got %d, held by %d, want it lost", lost, ones(table.Held(row)))
 	}
 	heard := false
 	table.EachPair(row, func(origin, upstream bgp.ASN, slots []uint64) {

@@ -230,12 +230,13 @@ func (m *MRTReader) leads(h mrtHead) bool {
 // skipPadding passes over zeros that are no record's: as many as a header has, or the rest of the stream.
 func (m *MRTReader) skipPadding() {
 	m.fill(mrtHeader)
-	for n := min(m.end-m.start, mrtHeader); n > 0 && zeros(m.buf[m.start:m.start+n]); n = min(m.end-m.start, mrtHeader) {
-		for m.start < m.end && m.buf[m.start] == 0 {
-			m.consume(1)
-		}
-		m.fill(mrtHeader)
+	if n := min(m.end-m.start, mrtHeader); !zeros(m.buf[m.start : m.start+n]) {
+		return
 	}
+	for m.fill(1) && m.buf[m.start] == 0 {
+		m.consume(1)
+	}
+	m.fill(mrtHeader)
 }
 
 func zeros(b []byte) bool {

@@ -63,8 +63,8 @@ func NewEnricher(s *Sources) *Enricher {
 
 // Transform appends to dst the records of bgp.routes.v1 that come of value, a record of bgp.updates.v1: mostly one. They
 // may share memory with value, which must not change any more. The error is non-nil where value cannot be decoded; it
-// names collector, peer and position, and wraps codec.ErrInvalid or the fault of internal/bgp/wire. dst is returned as it
-// was then.
+// names collector, peer and position, and wraps codec.ErrInvalid or the fault of internal/bgp/wire. Then dst is returned as it
+// was, but for a BGP message that can be read in part: the records say what could be read, and what could not.
 func (e *Enricher) Transform(dst [][]byte, value []byte) ([][]byte, error) {
 	if err := e.read(value); err != nil {
 		return dst, err
@@ -76,7 +76,7 @@ func (e *Enricher) Transform(dst [][]byte, value []byte) ([][]byte, error) {
 	}
 	out, err := e.body(dst, value)
 	if err != nil {
-		return dst, fmt.Errorf("enriching %v: %w", codec.ParsePosition(e.in.GetPosition()), err)
+		return out, fmt.Errorf("enriching %v: %w", codec.ParsePosition(e.in.GetPosition()), err)
 	}
 	return out, nil
 }
@@ -93,7 +93,10 @@ func (e *Enricher) body(dst [][]byte, value []byte) ([][]byte, error) {
 	case *pb.UpdateRecord_PeerDown:
 		_, err = codec.ParsePeer(body.PeerDown.GetPeer())
 	}
-	return append(dst, value), err
+	if err != nil {
+		return dst, err
+	}
+	return append(dst, value), nil
 }
 
 // read decodes value into e.in, whose strings and octets are value's own.
@@ -127,23 +130,28 @@ func (e *Enricher) message(dst [][]byte, m *pb.BGPMessage) ([][]byte, error) {
 	if m.AsOctets != 0 && m.AsOctets != 2 && m.AsOctets != 4 {
 		return fail(fmt.Errorf("AS numbers of %d octets: %w", m.AsOctets, codec.ErrInvalid))
 	}
+	o := wire.Options{
+		ASOctets: uint8(m.AsOctets), AddPathIPv4: m.AddPathIpv4, AddPathIPv6: m.AddPathIpv6,
+		Multicast: true, NextHopOptional: peer.Table != bgp.TablePre,
+	}
 	kind, body, err := wire.SplitMessage(m.Raw)
 	if err != nil {
+		dst = e.salvage(dst, m, peer.ASN, o)
 		return fail(err)
 	}
 	switch kind {
 	case wire.MessageUpdate:
-	case wire.MessageOpen, wire.MessageNotification, wire.MessageKeepalive, wire.MessageRouteRefresh:
+	case wire.MessageRouteRefresh:
+		return e.refresh(dst, m.Peer, body), nil
+	case wire.MessageOpen, wire.MessageNotification, wire.MessageKeepalive:
 		e.Counts.Empty++
 		return dst, nil
 	default:
 		return fail(fmt.Errorf("%v: %w", kind, wire.ErrUnsupported))
 	}
-	u, err := e.decoder.DecodeUpdate(body, wire.Options{
-		ASOctets: uint8(m.AsOctets), AddPathIPv4: m.AddPathIpv4, AddPathIPv6: m.AddPathIpv6,
-		Multicast: true, NextHopOptional: peer.Table != bgp.TablePre,
-	})
+	u, err := e.decoder.DecodeUpdate(body, o)
 	if err != nil {
+		dst = e.salvage(dst, m, peer.ASN, o)
 		return fail(err)
 	}
 	if len(u.Withdrawn)+len(u.Announced)+len(u.EndOfRIB) == 0 {
@@ -160,7 +168,7 @@ func (e *Enricher) update(dst [][]byte, peer *pb.Peer, peerASN bgp.ASN, u *wire.
 	c := &e.changes
 	withdrawn, announced, ended := c.Withdrawn, c.Announced, c.EndOfRib
 	c.Reset()
-	c.Peer, c.TreatAsWithdraw = peer, u.TreatAsWithdraw
+	c.Peer, c.TreatAsWithdraw, c.Unread = peer, u.TreatAsWithdraw, unread(u)
 	if u.TreatAsWithdraw {
 		e.Counts.TreatedAsWithdraw++
 	}
@@ -204,7 +212,7 @@ func (e *Enricher) room(dst [][]byte, index uint32) [][]byte {
 	}
 	c := &e.changes
 	dst = append(dst, e.marshal(c, true))
-	c.FirstIndex = index
+	c.FirstIndex, c.Unread = index, nil
 	c.Withdrawn, c.Announced = c.Withdrawn[:0], c.Announced[:0]
 	e.beginChanges()
 	return dst

@@ -123,13 +123,13 @@ func (t *transformer) Transform(rec *kgo.Record, emit func(*kgo.Record)) error {
 	out, err := p.enricher.Transform(p.out[:0], rec.Value)
 	p.busy = false
 	t.metrics.add(&p.enricher.Counts)
-	if err != nil {
-		return err
+	if err != nil && len(out) > 0 {
+		err = kafka.Partly(err)
 	}
 	for _, value := range out {
 		emit(&kgo.Record{Value: value})
 	}
 	clear(out)
 	p.out = out
-	return nil
+	return err
 }

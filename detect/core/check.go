@@ -12,7 +12,7 @@ import (
 type check struct {
 	id       string
 	families [len(bgp.Families)]bool
-	peers    map[bgp.Peer]bool // nil is all
+	peers    map[*peer]bool // nil is all
 	ribs     [len(bgp.Families)]*rib.Check
 	dumped   [len(bgp.Families)][]uint64 // slots that the dump has routes of
 }
@@ -24,7 +24,7 @@ func (d *Detector) checkBegin(c *collector, in *pb.CheckBegin) error {
 	if err != nil {
 		return err
 	}
-	peers, err := peerSet(in.GetPeers())
+	peers, err := c.peerSet(in.GetPeers())
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func (d *Detector) checkBegin(c *collector, in *pb.CheckBegin) error {
 	}
 	x := &check{id: strings.Clone(in.GetId()), families: which, peers: peers}
 	for i, f := range d.families {
-		slots := c.slotsOf(f, func(p *peer) bool { return which[i] && (peers == nil || peers[p.key.Peer]) })
+		slots := c.slotsOf(f, func(p *peer) bool { return which[i] && (peers == nil || peers[p]) })
 		x.ribs[i] = f.rib.BeginCheck(slots...)
 	}
 	c.check = x
@@ -63,7 +63,7 @@ func (d *Detector) endCheck(c *collector, complete bool) {
 // slot is that of a peer whose dump is looked at; -1 for one that is not known, or down: what it had is of another session.
 func (x *check) slot(f *familyState, p *peer) int {
 	ps := p.slots[f.family-bgp.IPv4]
-	if !ps.used || !f.panel.Session(ps.slot).Up || !x.families[f.family-bgp.IPv4] || x.peers != nil && !x.peers[p.key.Peer] {
+	if !ps.used || !f.panel.Session(ps.slot).Up || !x.families[f.family-bgp.IPv4] || x.peers != nil && !x.peers[p] {
 		return -1
 	}
 	return ps.slot

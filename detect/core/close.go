@@ -37,6 +37,7 @@ func (d *Detector) CloseWindow(start int64) ([]Out, error) {
 func (f *familyState) close(start int64) ([]Out, error) {
 	end := start + windowSeconds
 	f.admit(start)
+	f.rib.SettleDoubts()
 	decided, changed := f.panel.Close(end, f.rib.Size)
 	samples := f.vis.Close(visibility.Window{
 		End: end, Voters: f.panel.Voters(), Changed: changed || f.swept, Knowledge: f.panel.Knowledge(), Verdicts: f.panel.Verdicts(),

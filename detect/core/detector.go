@@ -185,6 +185,10 @@ func (d *Detector) changes(c *collector, ch *pb.RouteChanges, now, timestamp int
 		}
 		return fam, slots[f-bgp.IPv4] - 1
 	}
+	d.noteReading(p, ch.GetUnread() != nil)
+	if u := ch.GetUnread(); u != nil {
+		d.unread(p, u, slot)
+	}
 	for _, r := range ch.GetWithdrawn() {
 		f, k, ok := routeKey(r)
 		if !ok {
@@ -203,6 +207,7 @@ func (d *Detector) changes(c *collector, ch *pb.RouteChanges, now, timestamp int
 			fam.announce(s, k, r, ch, timestamp)
 		}
 	}
+	d.refresh(ch, timestamp, slot)
 	for _, e := range ch.GetEndOfRib() {
 		f, err := codec.ParseFamily(e)
 		if err != nil {
@@ -218,7 +223,7 @@ func (d *Detector) changes(c *collector, ch *pb.RouteChanges, now, timestamp int
 func (f *familyState) withdraw(s int, k rib.Key, pathID uint32, timestamp int64) {
 	session := f.panel.Session(s)
 	session.Withdrew()
-	if row, w, ok := f.rib.Withdraw(s, k, pathID, !session.Complete); ok {
+	if row, w, ok := f.rib.Withdraw(s, k, pathID, !session.Complete || f.rib.Doubted(s)); ok {
 		f.withdrew(s, row, w, timestamp)
 	}
 }

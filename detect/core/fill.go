@@ -68,6 +68,9 @@ func (d *Detector) fillChanges(c *collector, ch *pb.RouteChanges, now, timestamp
 	for _, own := range ch.GetOwners() {
 		d.owners.note(own)
 	}
+	if u := ch.GetUnread(); u != nil {
+		d.fillUnread(c, p, u, now)
+	}
 	for _, r := range ch.GetWithdrawn() {
 		if f, k, ok := routeKey(r); ok && !d.family(f).beacon(k) {
 			d.family(f).fillWithdraw(d.filled(d.family(f), c, p, now), k, r.GetPathId(), timestamp)

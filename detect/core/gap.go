@@ -19,7 +19,7 @@ type gap struct {
 	short    bool                    // peers keep their votes over it
 	families [len(bgp.Families)]bool // still open
 	chunks   [len(bgp.Families)]bool // a part of the table has come
-	peers    map[bgp.Peer]bool       // nil is all
+	peers    map[*peer]bool          // nil is all
 }
 
 // gapPeer is what is known of a peer within a gap.
@@ -28,6 +28,7 @@ type gapPeer struct {
 	tabled bool   // it is in the table
 	left   bool   // its session came or went on the live stream: the gap is not about it any more
 	spoke  bool   // the live stream heard it
+	lacks  bool   // a message of its fill could not be read
 	// filled is what the fill says of its session, since when.
 	filled sessionState
 	since  int64
@@ -56,7 +57,7 @@ func (g *gap) of(p *peer) *gapPeer {
 
 // covers reports whether the gap is about a peer in a family.
 func (g *gap) covers(f bgp.Family, p *peer) bool {
-	return g != nil && g.families[f-bgp.IPv4] && (g.peers == nil || g.peers[p.key.Peer]) && !g.of(p).left
+	return g != nil && g.families[f-bgp.IPv4] && (g.peers == nil || g.peers[p]) && !g.of(p).left
 }
 
 // covered are the slots of a collector's peers that a gap is about.
@@ -89,7 +90,7 @@ func (d *Detector) gapBegin(c *collector, in *pb.GapBegin, timestamp, now int64)
 	if g.families, err = families(in.GetFamilies()); err != nil {
 		return err
 	}
-	if g.peers, err = peerSet(in.GetPeers()); err != nil {
+	if g.peers, err = c.peerSet(in.GetPeers()); err != nil {
 		return err
 	}
 	c.gaps++
@@ -120,22 +121,6 @@ func (d *Detector) gapBegin(c *collector, in *pb.GapBegin, timestamp, now int64)
 	return nil
 }
 
-// peerSet reads a list of which empty is all.
-func peerSet(in []*pb.Peer) (map[bgp.Peer]bool, error) {
-	if len(in) == 0 {
-		return nil, nil //nolint:nilnil // nil is all
-	}
-	out := make(map[bgp.Peer]bool, len(in))
-	for _, p := range in {
-		k, err := codec.ParsePeer(p)
-		if err != nil {
-			return nil, err
-		}
-		out[k] = true
-	}
-	return out, nil
-}
-
 // gapEnd ends a gap in the families that it names, and in those of which no part of a table has come: for them it is unanswered.
 // Peers that a table's end does not name, where it names any, were not in the table, or a route of theirs could not be read.
 func (d *Detector) gapEnd(c *collector, in *pb.GapEnd, now int64) error {
@@ -147,16 +132,12 @@ func (d *Detector) gapEnd(c *collector, in *pb.GapEnd, now int64) error {
 	if err != nil {
 		return err
 	}
-	named, err := peerSet(in.GetPeers())
+	named, err := c.peerSet(in.GetPeers())
 	if err != nil {
 		return err
 	}
-	for _, p := range in.GetPeers() {
-		x, err := c.peer(p)
-		if err != nil {
-			return err
-		}
-		g.of(x).tabled = true
+	for p := range named {
+		g.of(p).tabled = true
 	}
 	var rest [len(bgp.Families)]bool
 	for i := range rest {
@@ -167,9 +148,11 @@ func (d *Detector) gapEnd(c *collector, in *pb.GapEnd, now int64) error {
 		switch {
 		case !in.GetComplete():
 			return rib.Unknown
-		case in.GetFilled() && (named == nil || named[p.key.Peer]):
+		case in.GetFilled() && !g.of(p).lacks && (named == nil || named[p]):
 			return rib.Filled
-		case !in.GetFilled() && g.of(p).tabled && (named == nil || named[p.key.Peer]):
+		case !in.GetFilled() && g.of(p).tabled && (named == nil || named[p]) && in.GetUnreadable() > 0:
+			return rib.Partly
+		case !in.GetFilled() && g.of(p).tabled && (named == nil || named[p]):
 			return rib.Tabled
 		}
 		return rib.Unknown
@@ -225,7 +208,7 @@ func (d *Detector) endGap(c *collector, which [len(bgp.Families)]bool, now int64
 		if !which[i] {
 			continue
 		}
-		var slots [rib.Filled + 1][]int
+		var slots [rib.Partly + 1][]int
 		for _, slot := range c.covered(g, f) {
 			out := outcome(f.peers[slot])
 			slots[out] = append(slots[out], slot)
@@ -233,7 +216,7 @@ func (d *Detector) endGap(c *collector, which [len(bgp.Families)]bool, now int64
 		for out, s := range slots {
 			d.settle(f, rib.Outcome(out), s...)
 		}
-		for _, slot := range slices.Concat(slots[rib.Tabled], slots[rib.Filled]) {
+		for _, slot := range slices.Concat(slots[rib.Tabled], slots[rib.Filled], slots[rib.Partly]) {
 			d.settleSession(f, slot, now)
 		}
 		g.families[i] = false
@@ -246,7 +229,7 @@ func (d *Detector) settle(f *familyState, out rib.Outcome, slots ...int) {
 	for _, slot := range slots {
 		s, p := f.panel.Session(slot), f.peers[slot]
 		switch out {
-		case rib.Tabled:
+		case rib.Tabled, rib.Partly:
 			s.GapTabled()
 		case rib.Filled:
 			s.GapFilled()

@@ -1,13 +1,11 @@
 package core
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/darkmap/darkmap/detect/panel"
 	"github.com/darkmap/darkmap/internal/bgp"
-	"github.com/darkmap/darkmap/internal/codec"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
@@ -23,6 +21,8 @@ type collector struct {
 	name    string
 	masked  bool
 	peers   map[bgp.Peer]*peer
+	same    map[bgp.Peer]*peer   // under other AS numbers, see identity.go
+	at      map[bgp.Peer][]*peer // without AS numbers
 	gap     *gap
 	gaps    uint64 // how many there were
 	check   *check
@@ -36,6 +36,8 @@ type peer struct {
 	down  bool  // Peer Down was the last that was said
 	slots [len(bgp.Families)]peerSlot
 	gap   gapPeer
+	// reading is how well its messages can be read.
+	reading reading
 }
 
 // peerSlot is a peer's slot of the rib in one family.
@@ -50,27 +52,10 @@ func (d *Detector) collector(name string) *collector {
 	c := d.collectors[name]
 	if c == nil {
 		name = strings.Clone(name)
-		c = &collector{name: name, peers: make(map[bgp.Peer]*peer)}
+		c = &collector{name: name, peers: make(map[bgp.Peer]*peer), same: make(map[bgp.Peer]*peer), at: make(map[bgp.Peer][]*peer)}
 		d.collectors[name] = c
 	}
 	return c
-}
-
-// peer finds or makes one.
-func (c *collector) peer(in *pb.Peer) (*peer, error) {
-	k, err := codec.ParsePeer(in)
-	if err != nil {
-		return nil, err
-	}
-	p := c.peers[k]
-	if p == nil {
-		if len(c.peers) >= maxPeers {
-			return nil, fmt.Errorf("peer %v: collector %s has %d already: %w", k.Address, c.name, maxPeers, codec.ErrInvalid)
-		}
-		p = &peer{key: bgp.PeerKey{Collector: c.name, Peer: k}}
-		c.peers[k] = p
-	}
-	return p, nil
 }
 
 // heard notes that a peer said something in a family and returns its slot, -1 where it has none. A message from a peer that is
@@ -81,7 +66,7 @@ func (d *Detector) heard(f *familyState, c *collector, p *peer, now int64) int {
 		return -1
 	}
 	s := f.panel.Session(ps.slot)
-	s.LastHeard = now
+	s.LastHeard, s.Key.ASN = now, p.key.ASN
 	if !s.Up {
 		s.PeerUp(now, d.cfg.Panel.TransferSeconds())
 	}
@@ -118,6 +103,7 @@ func (d *Detector) seat(f *familyState, c *collector, p *peer, now int64) bool {
 	default:
 		s.Awaiting = d.trimmed
 	}
+	s.Unreadable = p.reading.poor()
 	f.panel.Add(slot, s)
 	if g := c.gap; g.covers(f.family, p) {
 		s.GapBegin(!g.short)
@@ -153,7 +139,8 @@ func (d *Detector) peerUp(c *collector, in *pb.Peer, now int64) error {
 	if err != nil {
 		return err
 	}
-	p.upAt, p.down = now, false
+	p.upAt, p.down, p.reading = now, false, reading{}
+	d.setUnreadable(p)
 	c.leave(p)
 	for _, f := range d.families {
 		ps := &p.slots[f.family-bgp.IPv4]

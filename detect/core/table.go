@@ -61,7 +61,7 @@ func (d *Detector) tabled(f *familyState, c *collector, p *peer, now int64) int 
 	}
 	ps.named = true
 	s := f.panel.Session(ps.slot)
-	s.Up = true // the collector had its routes
+	s.Up, s.Key.ASN = true, p.key.ASN // the collector had its routes
 	return ps.slot
 }
 

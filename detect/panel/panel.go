@@ -91,7 +91,7 @@ func (p *Panel) votes(slot int, now int64) bool {
 // decide chooses the members, if there are tables to choose from; otherwise everybody learns. It reports whether there is a
 // panel.
 func (p *Panel) decide(now int64, size func(slot int) int) bool {
-	sizes, live, whole, awaiting := []int(nil), map[bgp.ASN]bool{}, map[bgp.ASN]bool{}, false
+	sizes, live, whole, awaiting := []int(nil), map[bgp.PeerKey]bool{}, map[bgp.PeerKey]bool{}, false
 	for slot, s := range p.sessions {
 		if s == nil {
 			continue
@@ -99,9 +99,9 @@ func (p *Panel) decide(now int64, size func(slot int) int) bool {
 		r := s.reason(&p.cfg, now)
 		awaiting = awaiting || r == TableIncomplete
 		if r == "" {
-			live[s.Key.ASN] = true
+			live[ballot(s.Key)] = true
 			if s.Complete {
-				whole[s.Key.ASN] = true
+				whole[ballot(s.Key)] = true
 				sizes = append(sizes, size(slot))
 			}
 		}
@@ -165,7 +165,7 @@ func (p *Panel) candidates(now int64, size func(slot int) int, in, out int) []bo
 
 // thin leaves every ASN two feeds: those that were there before, then the larger, then the lower key.
 func (p *Panel) thin(size func(slot int) int) {
-	byASN := make(map[bgp.ASN][]int)
+	byASN := make(map[bgp.PeerKey][]int)
 	for slot, s := range p.sessions {
 		if s == nil {
 			continue
@@ -174,7 +174,7 @@ func (p *Panel) thin(size func(slot int) int) {
 			s.extra = false
 			continue
 		}
-		byASN[s.Key.ASN] = append(byASN[s.Key.ASN], slot)
+		byASN[ballot(s.Key)] = append(byASN[ballot(s.Key)], slot)
 	}
 	for _, slots := range byASN { // each ASN by itself, so their order does not matter
 		slices.SortFunc(slots, func(a, b int) int {

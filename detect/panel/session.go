@@ -18,6 +18,8 @@ const (
 	TableIncomplete Reason = "table_incomplete"
 	// OnlyWithdraws: it has announced nothing, or hardly anything of what it withdraws.
 	OnlyWithdraws Reason = "only_withdraws"
+	// Unreadable: most of its messages cannot be read.
+	Unreadable Reason = "unreadable"
 )
 
 // Session is one peer of one collector in one family. The zero value is a session that is down.
@@ -31,6 +33,8 @@ type Session struct {
 	Awaiting bool
 	// Complete: the whole table is known.
 	Complete bool
+	// Unreadable: most of what the peer says cannot be read.
+	Unreadable bool
 	// Since is when it was first heard of, LastHeard when it last said something.
 	Since, LastHeard int64
 
@@ -230,6 +234,8 @@ func (s *Session) reason(cfg *Config, now int64) Reason {
 		return Transferring
 	case cfg.silentSeconds() > 0 && now-s.LastHeard > cfg.silentSeconds():
 		return Silent
+	case s.Unreadable:
+		return Unreadable
 	case !s.spoken.witness():
 		return OnlyWithdraws
 	}

@@ -3,6 +3,8 @@ package panel
 import (
 	"math/bits"
 	"slices"
+
+	"github.com/darkmap/darkmap/internal/bgp"
 )
 
 // Voters says which slots vote and how they make ASNs. The zero value has none. It is not changed once made.
@@ -73,14 +75,14 @@ func newVoters(sessions []*Session, votes func(slot int) bool) *Voters {
 		Mask: make([]uint64, n), Leaders: make([]uint64, n),
 		collector: make([]uint16, len(sessions)),
 	}
-	leader := make(map[uint32]int)
+	leader := make(map[bgp.PeerKey]int)
 	collectors := make(map[string]uint16)
 	for slot, s := range sessions {
 		if s == nil || !votes(slot) {
 			continue
 		}
 		setBit(v.Mask, slot)
-		asn := uint32(s.Key.ASN)
+		asn := ballot(s.Key)
 		if l, ok := leader[asn]; ok {
 			v.second = append(v.second, follower{slot, l})
 		} else {

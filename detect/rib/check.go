@@ -84,6 +84,7 @@ func (c *Check) End(apply bool, slots ...int) (dropped, added int, ok bool) {
 		for _, s := range slots {
 			t.prunePaths(s)
 		}
+		t.trust(slots...)
 	}
 	own := t.mask(c.slots)
 	for w := range own {

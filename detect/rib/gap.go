@@ -19,6 +19,8 @@ const (
 	Tabled
 	// Filled is one of which all messages came that were missing. What neither they nor the live stream said stands as before.
 	Filled
+	// Partly is one that a table answered of which some records could not be read: what neither it nor the live stream named is unknown.
+	Partly
 )
 
 // watch is what is noted of the slots whose gap or check is open. Bitsets of slots are words long.
@@ -195,12 +197,14 @@ func (t *Table) EndGap(o Outcome, slots ...int) {
 		for w := range mask {
 			mask[w] &= x.gap[w]
 		}
-		if t.settle(mask, o == Unknown); o == Unknown {
+		unknown := o == Unknown || o == Partly
+		if t.settle(mask, unknown); unknown {
 			t.forget(mask)
 		}
 		for _, s := range slots {
 			t.prunePaths(s)
 		}
+		t.trust(slots...)
 	}
 	t.Unwatch(slots...)
 }

@@ -76,7 +76,8 @@ func (t *Table) ClearSlots(mask []uint64) {
 	for s := range t.slots {
 		if s>>6 < len(mask) && mask[s>>6]&(1<<(s&63)) != 0 {
 			full = full || t.slots[s].size > 0 || t.slots[s].paths != nil
-			t.slots[s].size, t.slots[s].paths = 0, nil
+			t.slots[s].size, t.slots[s].paths, t.slots[s].refresh = 0, nil, nil
+			t.trust(s)
 		}
 	}
 	// A slot of size 0 may still have evidence, so the sweep over pairs is needed; the one over rows is not.

@@ -29,6 +29,8 @@ type Table struct {
 
 	watch *watch // nil where no gap and no check is open
 
+	doubts map[int]*rowSet // by slot that was doubted in this window: the rows that it has named since
+
 	dirty     []Row
 	dirtyBits []uint64
 
@@ -37,9 +39,11 @@ type Table struct {
 
 // slot is one peer's column.
 type slot struct {
-	used  bool
-	size  int32
-	paths *pathSet // nil without ADD-PATH
+	used    bool
+	size    int32    // prefixes that it is known to hold
+	doubted int32    // prefixes that it held before a message was lost, and has not announced since
+	paths   *pathSet // nil without ADD-PATH
+	refresh *refresh // nil unless it sends its routes again
 }
 
 // pair is an (origin, upstream) edge over which slots heard a prefix.
@@ -80,8 +84,8 @@ func (t *Table) Held(r Row) []uint64 {
 	return t.held[i : i+t.words : i+t.words]
 }
 
-// Size is how many prefixes a slot holds.
-func (t *Table) Size(s int) int { return int(t.slots[s].size) }
+// Size is how many prefixes a slot holds, those of which that is doubted included.
+func (t *Table) Size(s int) int { return int(t.slots[s].size + t.slots[s].doubted) }
 
 // EachPair calls f with every pair of the row and the slots that heard it there last; they are the table's own. A withdrawal of
 // something that was never announced stands in the pair (0, 0).
@@ -108,6 +112,11 @@ func (t *Table) touch(s int, r Row) {
 	if w, bit := s>>6, uint64(1)<<(s&63); t.watches(w, bit) {
 		t.watch.touched[int(r)*t.words+w] |= bit
 	}
+	if len(t.doubts) > 0 {
+		if x := t.doubts[s]; x != nil {
+			x.add(r)
+		}
+	}
 }
 
 // announce makes slot s hold row r and reports whether it did not hold it over that pair before.
@@ -116,10 +125,14 @@ func (t *Table) announce(s int, r Row, pathID uint32, origin, upstream bgp.ASN) 
 	if pathID != 0 || t.slots[s].paths != nil {
 		t.addPath(s, r, pathID)
 	}
+	if x := t.slots[s].refresh; x != nil {
+		x.note(r, pathID, t.slots[s].paths != nil)
+	}
 	gained := t.held[i]&bit == 0
 	if gained {
 		t.held[i] |= bit
 		t.slots[s].size++
+		t.slots[s].doubted = max(0, t.slots[s].doubted-1) // most likely it was one of these
 	}
 	if t.hear(r, s, origin, upstream) || gained {
 		t.mark(r)

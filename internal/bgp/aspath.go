@@ -12,6 +12,12 @@ type ASN uint32
 // String returns AS64496.
 func (a ASN) String() string { return "AS" + strconv.FormatUint(uint64(a), 10) }
 
+// Identifies reports whether a names a network: 0 does not (RFC 7607), nor AS_TRANS, which stands for any that 2 octets cannot hold (RFC
+// 6793), nor the last of 2 and of 4 octets (RFC 7300).
+func (a ASN) Identifies() bool {
+	return a != 0 && a != 23456 && a != 1<<16-1 && a != 1<<32-1
+}
+
 // SegmentType is the type of an AS path segment (RFC 4271 §4.3, RFC 5065 §3).
 type SegmentType uint8
 

@@ -81,12 +81,15 @@ func TestDamage(t *testing.T) {
 		{"MRT body cut", ten[:9*one+40], 9, []damage{{10, int64(9 * one), capture.Truncated, 0}}},
 		{"MRT length lies", lying, 9, []damage{{4, int64(3 * one), capture.BadLength, 0}}},
 		{"MRT first length lies", with(ten, 8, 0xff, 0xff), 9, []damage{{1, 0, capture.BadLength, 0}}},
-		{"MRT type wrong", with(ten, 3*one+4, 0x99), 9, []damage{{4, int64(3 * one), capture.BadHeader, one}}},
+		{"MRT type unknown", with(ten, 3*one+4, 0x99), 9, nil},
 		{"MRT type and length wrong", with(ten, 3*one+4, 0x99, 0, 0, 0, 0, 1), 9, []damage{{4, int64(3 * one), capture.BadHeader, 0}}},
 		{"MRT length hides a record", with(ten, 3*one+8, binary.BigEndian.AppendUint32(nil, uint32(2*one-12))...), 9, []damage{{4, int64(3 * one), capture.BadRecord, 2 * one}}},
 		{"MRT first octets lost", ten[7:], 9, []damage{{1, 0, capture.BadLength, 0}}},
 		{"MRT body too short", join(ten[:one], mrt(start, 16, 4, []byte{1, 2, 3}), ten[one:]), 10, []damage{{2, int64(one), capture.BadRecord, 15}}},
-		{"MRT marker wrong", with(ten, one+12+20, 0), 9, []damage{{2, int64(one), capture.BadRecord, one}}},
+		{"MRT marker wrong", with(ten, one+12+20, 0), 10, nil}, // whoever decodes the message says so
+		{"MRT message cut", join(ten[:one], mrt(start, 16, 4, ten[12:one-3]), ten[one:]), 11, nil},
+		{"MRT padding", join(ten[:one], mrt(start, 16, 4, join(ten[12:one], make([]byte, 9))), make([]byte, 100), ten[one:], make([]byte, 7)), 11, nil},
+		{"MRT peer index with octets left over", join(mrt(start, 13, 1, join(peerIndex()[12:], []byte{1})), rib(0), rib(0)), 0, []damage{{1, 0, capture.BadRecord, len(peerIndex()) + 1}}},
 		{"MRT RIB without peers", join(rib(0), peerIndex(), rib(0)), 1, []damage{{1, 0, capture.BadRecord, len(rib(0))}}},
 		{
 			"MRT length hides a table's entry", join(peerIndex(), mrt(start, 13, 2, join(rib(0)[12:], rib(0)[12:])), rib(0)), 2,

@@ -42,7 +42,7 @@ type Item struct {
 	Peer      bgp.Peer
 	// BGPID is invalid where the source has none.
 	BGPID netip.Addr
-	// Message: the whole BGP message from the marker on, and how to read it (wire.Options).
+	// Message: the BGP message from the marker on, whole unless its source cut it, and how to read it (wire.Options).
 	Message                  []byte
 	ASOctets                 uint8
 	AddPathIPv4, AddPathIPv6 bool

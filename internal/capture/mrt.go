@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/bgp/wire"
@@ -17,6 +18,7 @@ const (
 	notePeerIndex   = "peer index table"
 	noteOtherFamily = "other address family"
 	noteOtherRecord = "other MRT record"
+	noteNoPeers     = "prefix of a refused peer index table"
 )
 
 // mrtSource turns MRT records into items.
@@ -24,6 +26,7 @@ type mrtSource struct {
 	r       *wire.MRTReader
 	index   wire.MRTPeerIndex
 	indexed bool
+	refused bool // the peer index table lies: nothing is known of the routes that refer to it
 	rib     wire.MRTRIB
 	entries []RIBEntry
 	after   *Damage // of the record that was handed out last
@@ -51,8 +54,9 @@ func (s *mrtSource) next(it *Item) error {
 		err = s.state(&rec, it)
 	case wire.MRTPeerIndexRecord:
 		it.Kind, it.Note = Note, notePeerIndex
-		s.indexed = true
-		if err = rec.PeerIndex(&s.index); err == nil {
+		err = rec.PeerIndex(&s.index)
+		s.indexed, s.refused = true, errors.Is(err, wire.ErrBadLength)
+		if err == nil {
 			it.Index = s.indexPeers()
 		}
 	case wire.MRTRIBRecord:
@@ -61,24 +65,11 @@ func (s *mrtSource) next(it *Item) error {
 		err = s.tableDump(&rec, it)
 	case wire.MRTOther:
 		it.Kind, it.Note = Note, noteOtherRecord
-		if !assigned(rec.Type) {
-			err := fmt.Errorf("a record of type %d, which is not assigned: %w", rec.Type, wire.ErrUnsupported)
-			return &Damage{Offset: rec.Offset, Reason: BadHeader, Err: err, Raw: rawMRT(&rec)}
-		}
 	}
 	if err != nil {
 		return &Damage{Offset: rec.Offset, Reason: BadRecord, Err: err, Raw: rawMRT(&rec)}
 	}
 	return nil
-}
-
-// assigned reports whether IANA has assigned the MRT type (RFC 6396 §4 and appendix B).
-func assigned(t wire.MRTType) bool {
-	switch uint16(t) {
-	case 16, 17, 32, 33, 48, 49:
-		return true
-	}
-	return t <= 13
 }
 
 // indexPeers are the peers of the peer index table.
@@ -105,19 +96,24 @@ func (s *mrtSource) message(rec *wire.MRTRecord, it *Item) error {
 	return nil
 }
 
-// rest reports octets of a record behind what was decoded: a length that lies hides other records like that.
+// rest reports n octets of a record behind what was decoded: a length that lies hides other records like that. Zeros are padding.
 func (s *mrtSource) rest(rec *wire.MRTRecord, n int) {
-	if n > 0 && s.after == nil {
+	if n > 0 && s.after == nil && slices.ContainsFunc(rec.Body[len(rec.Body)-n:], func(b byte) bool { return b != 0 }) {
 		err := fmt.Errorf("%d octets follow in the record: %w", n, wire.ErrBadLength)
 		s.after = &Damage{Offset: rec.Offset, Reason: BadRecord, Err: err, Raw: rawMRT(rec), partial: true}
 	}
 }
 
-// bgpMessage checks a BGP message's header and sets Kind, Message and Note.
+// bgpMessage checks a BGP message's header and sets Kind, Message and Note. One that is cut, or no message, may have been an UPDATE:
+// it is handed out as it stands, for whoever decodes it says what of it counts.
 func bgpMessage(raw []byte, it *Item) error {
 	typ, body, err := wire.SplitMessage(raw)
 	if err != nil {
-		return err
+		if len(raw) >= wire.HeaderLength && !errors.Is(err, wire.ErrBadMarker) && wire.MessageType(raw[18]) != wire.MessageUpdate {
+			return err
+		}
+		it.Kind, it.Message = Message, raw
+		return nil //nolint:nilerr // enrich says so, with the place
 	}
 	it.Kind, it.Message = Message, raw[:wire.HeaderLength+len(body)]
 	switch typ {
@@ -125,7 +121,9 @@ func bgpMessage(raw []byte, it *Item) error {
 	case wire.MessageKeepalive:
 		it.Kind, it.Note = Note, noteKeepalive
 	case wire.MessageRouteRefresh:
-		it.Kind, it.Note = Note, noteRefresh
+		if kind, _, err := wire.DecodeRefresh(body); err != nil || kind == wire.RefreshRequest {
+			it.Kind, it.Note = Note, noteRefresh
+		}
 	default:
 		return fmt.Errorf("BGP %s: %w", typ, wire.ErrUnsupported)
 	}
@@ -161,6 +159,10 @@ func (s *mrtSource) ribRecord(rec *wire.MRTRecord, it *Item) error {
 	err := rec.RIB(&s.rib)
 	if errors.Is(err, wire.ErrUnsupported) {
 		it.Kind, it.Note, it.Family = Note, noteOtherFamily, rec.Family()
+		return nil
+	}
+	if s.refused {
+		it.Kind, it.Note = Note, noteNoPeers // the damage is said once, of the peer index table
 		return nil
 	}
 	if err == nil && !s.indexed {

@@ -19,11 +19,19 @@ import (
 
 // Transformer turns one record into any number. It has no state, does no I/O, and is called from several goroutines at
 // once, in order within a partition. An error, or a panic, means that the record cannot be understood: nothing that it
-// emitted is published, it goes to the dead-letter topic, and the next one follows.
+// emitted is published (unless the error is Partly's), it goes to the dead-letter topic, and the next one follows.
 type Transformer interface {
 	// Transform may keep parts of rec's key and value in what it emits. An emitted record without a key gets rec's.
 	Transform(rec *kgo.Record, emit func(*kgo.Record)) error
 }
+
+// partly is Partly's error.
+type partly struct{ error }
+
+func (p partly) Unwrap() error { return p.error }
+
+// Partly makes err one of a record of which a part was understood: what was emitted is published beside the dead letter.
+func Partly(err error) error { return partly{err} }
 
 // LostTransformer is a Transformer that can say in its output that records of its input were lost.
 type LostTransformer interface {
@@ -192,7 +200,10 @@ func (x *Transform) partition(recs []*kgo.Record) []*kgo.Record {
 		}
 		if err != nil {
 			x.m.dropped[drop].Inc()
-			out = append(out[:from], DeadLetter(x.cfg, x.tc.Stage, rec, err.Error()))
+			if _, ok := errors.AsType[partly](err); !ok {
+				out = out[:from]
+			}
+			out = append(out, DeadLetter(x.cfg, x.tc.Stage, rec, err.Error()))
 		}
 	}
 	return out

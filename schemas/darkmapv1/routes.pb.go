@@ -465,8 +465,15 @@ type RouteChanges struct {
 	Owners []*Owner `protobuf:"bytes,10,rep,name=owners,proto3" json:"owners,omitempty"`
 	// The withdrawals come from a malformed announcement (RFC 7606 section 2).
 	TreatAsWithdraw bool `protobuf:"varint,11,opt,name=treat_as_withdraw,json=treatAsWithdraw,proto3" json:"treat_as_withdraw,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// What of the message could not be read; absent where all was. It applies before withdrawals and announcements, and stands in the
+	// first part of a record that is split.
+	Unread *Unread `protobuf:"bytes,12,opt,name=unread,proto3" json:"unread,omitempty"`
+	// Families of which the peer begins to send all routes again (BoRR, RFC 7313).
+	RefreshBegins []Family `protobuf:"varint,13,rep,packed,name=refresh_begins,json=refreshBegins,proto3,enum=darkmap.v1.Family" json:"refresh_begins,omitempty"`
+	// Families of which it has sent them all (EoRR, RFC 7313): routes that it did not send again since the beginning are withdrawn.
+	RefreshEnds   []Family `protobuf:"varint,14,rep,packed,name=refresh_ends,json=refreshEnds,proto3,enum=darkmap.v1.Family" json:"refresh_ends,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RouteChanges) Reset() {
@@ -576,6 +583,83 @@ func (x *RouteChanges) GetTreatAsWithdraw() bool {
 	return false
 }
 
+func (x *RouteChanges) GetUnread() *Unread {
+	if x != nil {
+		return x.Unread
+	}
+	return nil
+}
+
+func (x *RouteChanges) GetRefreshBegins() []Family {
+	if x != nil {
+		return x.RefreshBegins
+	}
+	return nil
+}
+
+func (x *RouteChanges) GetRefreshEnds() []Family {
+	if x != nil {
+		return x.RefreshEnds
+	}
+	return nil
+}
+
+// What of a BGP message could not be read, because it was cut or is malformed. Withdrawals and announcements beside it are what could.
+type Unread struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Prefixes that the message names (see Route.prefix): whether the peer holds them is not known.
+	Prefixes [][]byte `protobuf:"bytes,1,rep,name=prefixes,proto3" json:"prefixes,omitempty"`
+	// Families of which it may have named more: what the peer holds of them is not known, but for what it says from here on, until its
+	// table comes.
+	Families      []Family `protobuf:"varint,2,rep,packed,name=families,proto3,enum=darkmap.v1.Family" json:"families,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Unread) Reset() {
+	*x = Unread{}
+	mi := &file_darkmap_v1_routes_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Unread) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Unread) ProtoMessage() {}
+
+func (x *Unread) ProtoReflect() protoreflect.Message {
+	mi := &file_darkmap_v1_routes_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Unread.ProtoReflect.Descriptor instead.
+func (*Unread) Descriptor() ([]byte, []int) {
+	return file_darkmap_v1_routes_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Unread) GetPrefixes() [][]byte {
+	if x != nil {
+		return x.Prefixes
+	}
+	return nil
+}
+
+func (x *Unread) GetFamilies() []Family {
+	if x != nil {
+		return x.Families
+	}
+	return nil
+}
+
 // One prefix of a message.
 type Route struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -594,7 +678,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_darkmap_v1_routes_proto_msgTypes[3]
+	mi := &file_darkmap_v1_routes_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -606,7 +690,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_darkmap_v1_routes_proto_msgTypes[3]
+	mi := &file_darkmap_v1_routes_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -619,7 +703,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_darkmap_v1_routes_proto_rawDescGZIP(), []int{3}
+	return file_darkmap_v1_routes_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Route) GetPrefix() []byte {
@@ -663,7 +747,7 @@ type PathSegment struct {
 
 func (x *PathSegment) Reset() {
 	*x = PathSegment{}
-	mi := &file_darkmap_v1_routes_proto_msgTypes[4]
+	mi := &file_darkmap_v1_routes_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -675,7 +759,7 @@ func (x *PathSegment) String() string {
 func (*PathSegment) ProtoMessage() {}
 
 func (x *PathSegment) ProtoReflect() protoreflect.Message {
-	mi := &file_darkmap_v1_routes_proto_msgTypes[4]
+	mi := &file_darkmap_v1_routes_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -688,7 +772,7 @@ func (x *PathSegment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PathSegment.ProtoReflect.Descriptor instead.
 func (*PathSegment) Descriptor() ([]byte, []int) {
-	return file_darkmap_v1_routes_proto_rawDescGZIP(), []int{4}
+	return file_darkmap_v1_routes_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *PathSegment) GetType() uint32 {
@@ -743,7 +827,7 @@ const file_darkmap_v1_routes_proto_rawDesc = "" +
 	"fromOffset\x12\x1b\n" +
 	"\tto_offset\x18\x03 \x01(\x03R\btoOffset\x12\x19\n" +
 	"\bsince_us\x18\x04 \x01(\x03R\asinceUs\x12\x19\n" +
-	"\buntil_us\x18\x05 \x01(\x03R\auntilUs\"\xdb\x03\n" +
+	"\buntil_us\x18\x05 \x01(\x03R\auntilUs\"\xf9\x04\n" +
 	"\fRouteChanges\x12$\n" +
 	"\x04peer\x18\x01 \x01(\v2\x10.darkmap.v1.PeerR\x04peer\x120\n" +
 	"\aas_path\x18\x02 \x03(\v2\x17.darkmap.v1.PathSegmentR\x06asPath\x12\x1b\n" +
@@ -759,7 +843,13 @@ const file_darkmap_v1_routes_proto_rawDesc = "" +
 	"\x06places\x18\t \x03(\v2\x11.darkmap.v1.PlaceR\x06places\x12)\n" +
 	"\x06owners\x18\n" +
 	" \x03(\v2\x11.darkmap.v1.OwnerR\x06owners\x12*\n" +
-	"\x11treat_as_withdraw\x18\v \x01(\bR\x0ftreatAsWithdraw\"y\n" +
+	"\x11treat_as_withdraw\x18\v \x01(\bR\x0ftreatAsWithdraw\x12*\n" +
+	"\x06unread\x18\f \x01(\v2\x12.darkmap.v1.UnreadR\x06unread\x129\n" +
+	"\x0erefresh_begins\x18\r \x03(\x0e2\x12.darkmap.v1.FamilyR\rrefreshBegins\x125\n" +
+	"\frefresh_ends\x18\x0e \x03(\x0e2\x12.darkmap.v1.FamilyR\vrefreshEnds\"T\n" +
+	"\x06Unread\x12\x1a\n" +
+	"\bprefixes\x18\x01 \x03(\fR\bprefixes\x12.\n" +
+	"\bfamilies\x18\x02 \x03(\x0e2\x12.darkmap.v1.FamilyR\bfamilies\"y\n" +
 	"\x05Route\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\fR\x06prefix\x12\x17\n" +
 	"\apath_id\x18\x02 \x01(\rR\x06pathId\x12!\n" +
@@ -781,59 +871,64 @@ func file_darkmap_v1_routes_proto_rawDescGZIP() []byte {
 	return file_darkmap_v1_routes_proto_rawDescData
 }
 
-var file_darkmap_v1_routes_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_darkmap_v1_routes_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_darkmap_v1_routes_proto_goTypes = []any{
 	(*RouteRecord)(nil),   // 0: darkmap.v1.RouteRecord
 	(*RecordsLost)(nil),   // 1: darkmap.v1.RecordsLost
 	(*RouteChanges)(nil),  // 2: darkmap.v1.RouteChanges
-	(*Route)(nil),         // 3: darkmap.v1.Route
-	(*PathSegment)(nil),   // 4: darkmap.v1.PathSegment
-	(*Position)(nil),      // 5: darkmap.v1.Position
-	(*PeerUp)(nil),        // 6: darkmap.v1.PeerUp
-	(*PeerDown)(nil),      // 7: darkmap.v1.PeerDown
-	(*CollectorUp)(nil),   // 8: darkmap.v1.CollectorUp
-	(*CollectorDown)(nil), // 9: darkmap.v1.CollectorDown
-	(*EpochBegin)(nil),    // 10: darkmap.v1.EpochBegin
-	(*GapBegin)(nil),      // 11: darkmap.v1.GapBegin
-	(*GapEnd)(nil),        // 12: darkmap.v1.GapEnd
-	(*CheckBegin)(nil),    // 13: darkmap.v1.CheckBegin
-	(*CheckEnd)(nil),      // 14: darkmap.v1.CheckEnd
-	(*TableChunk)(nil),    // 15: darkmap.v1.TableChunk
-	(*Tick)(nil),          // 16: darkmap.v1.Tick
-	(*Clock)(nil),         // 17: darkmap.v1.Clock
-	(*Peer)(nil),          // 18: darkmap.v1.Peer
-	(Family)(0),           // 19: darkmap.v1.Family
-	(*Place)(nil),         // 20: darkmap.v1.Place
-	(*Owner)(nil),         // 21: darkmap.v1.Owner
+	(*Unread)(nil),        // 3: darkmap.v1.Unread
+	(*Route)(nil),         // 4: darkmap.v1.Route
+	(*PathSegment)(nil),   // 5: darkmap.v1.PathSegment
+	(*Position)(nil),      // 6: darkmap.v1.Position
+	(*PeerUp)(nil),        // 7: darkmap.v1.PeerUp
+	(*PeerDown)(nil),      // 8: darkmap.v1.PeerDown
+	(*CollectorUp)(nil),   // 9: darkmap.v1.CollectorUp
+	(*CollectorDown)(nil), // 10: darkmap.v1.CollectorDown
+	(*EpochBegin)(nil),    // 11: darkmap.v1.EpochBegin
+	(*GapBegin)(nil),      // 12: darkmap.v1.GapBegin
+	(*GapEnd)(nil),        // 13: darkmap.v1.GapEnd
+	(*CheckBegin)(nil),    // 14: darkmap.v1.CheckBegin
+	(*CheckEnd)(nil),      // 15: darkmap.v1.CheckEnd
+	(*TableChunk)(nil),    // 16: darkmap.v1.TableChunk
+	(*Tick)(nil),          // 17: darkmap.v1.Tick
+	(*Clock)(nil),         // 18: darkmap.v1.Clock
+	(*Peer)(nil),          // 19: darkmap.v1.Peer
+	(Family)(0),           // 20: darkmap.v1.Family
+	(*Place)(nil),         // 21: darkmap.v1.Place
+	(*Owner)(nil),         // 22: darkmap.v1.Owner
 }
 var file_darkmap_v1_routes_proto_depIdxs = []int32{
-	5,  // 0: darkmap.v1.RouteRecord.position:type_name -> darkmap.v1.Position
+	6,  // 0: darkmap.v1.RouteRecord.position:type_name -> darkmap.v1.Position
 	2,  // 1: darkmap.v1.RouteRecord.changes:type_name -> darkmap.v1.RouteChanges
-	6,  // 2: darkmap.v1.RouteRecord.peer_up:type_name -> darkmap.v1.PeerUp
-	7,  // 3: darkmap.v1.RouteRecord.peer_down:type_name -> darkmap.v1.PeerDown
-	8,  // 4: darkmap.v1.RouteRecord.collector_up:type_name -> darkmap.v1.CollectorUp
-	9,  // 5: darkmap.v1.RouteRecord.collector_down:type_name -> darkmap.v1.CollectorDown
-	10, // 6: darkmap.v1.RouteRecord.epoch_begin:type_name -> darkmap.v1.EpochBegin
-	11, // 7: darkmap.v1.RouteRecord.gap_begin:type_name -> darkmap.v1.GapBegin
-	12, // 8: darkmap.v1.RouteRecord.gap_end:type_name -> darkmap.v1.GapEnd
-	13, // 9: darkmap.v1.RouteRecord.check_begin:type_name -> darkmap.v1.CheckBegin
-	14, // 10: darkmap.v1.RouteRecord.check_end:type_name -> darkmap.v1.CheckEnd
-	15, // 11: darkmap.v1.RouteRecord.table_chunk:type_name -> darkmap.v1.TableChunk
-	16, // 12: darkmap.v1.RouteRecord.tick:type_name -> darkmap.v1.Tick
-	17, // 13: darkmap.v1.RouteRecord.clock:type_name -> darkmap.v1.Clock
+	7,  // 2: darkmap.v1.RouteRecord.peer_up:type_name -> darkmap.v1.PeerUp
+	8,  // 3: darkmap.v1.RouteRecord.peer_down:type_name -> darkmap.v1.PeerDown
+	9,  // 4: darkmap.v1.RouteRecord.collector_up:type_name -> darkmap.v1.CollectorUp
+	10, // 5: darkmap.v1.RouteRecord.collector_down:type_name -> darkmap.v1.CollectorDown
+	11, // 6: darkmap.v1.RouteRecord.epoch_begin:type_name -> darkmap.v1.EpochBegin
+	12, // 7: darkmap.v1.RouteRecord.gap_begin:type_name -> darkmap.v1.GapBegin
+	13, // 8: darkmap.v1.RouteRecord.gap_end:type_name -> darkmap.v1.GapEnd
+	14, // 9: darkmap.v1.RouteRecord.check_begin:type_name -> darkmap.v1.CheckBegin
+	15, // 10: darkmap.v1.RouteRecord.check_end:type_name -> darkmap.v1.CheckEnd
+	16, // 11: darkmap.v1.RouteRecord.table_chunk:type_name -> darkmap.v1.TableChunk
+	17, // 12: darkmap.v1.RouteRecord.tick:type_name -> darkmap.v1.Tick
+	18, // 13: darkmap.v1.RouteRecord.clock:type_name -> darkmap.v1.Clock
 	1,  // 14: darkmap.v1.RouteRecord.records_lost:type_name -> darkmap.v1.RecordsLost
-	18, // 15: darkmap.v1.RouteChanges.peer:type_name -> darkmap.v1.Peer
-	4,  // 16: darkmap.v1.RouteChanges.as_path:type_name -> darkmap.v1.PathSegment
-	3,  // 17: darkmap.v1.RouteChanges.withdrawn:type_name -> darkmap.v1.Route
-	3,  // 18: darkmap.v1.RouteChanges.announced:type_name -> darkmap.v1.Route
-	19, // 19: darkmap.v1.RouteChanges.end_of_rib:type_name -> darkmap.v1.Family
-	20, // 20: darkmap.v1.RouteChanges.places:type_name -> darkmap.v1.Place
-	21, // 21: darkmap.v1.RouteChanges.owners:type_name -> darkmap.v1.Owner
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	19, // 15: darkmap.v1.RouteChanges.peer:type_name -> darkmap.v1.Peer
+	5,  // 16: darkmap.v1.RouteChanges.as_path:type_name -> darkmap.v1.PathSegment
+	4,  // 17: darkmap.v1.RouteChanges.withdrawn:type_name -> darkmap.v1.Route
+	4,  // 18: darkmap.v1.RouteChanges.announced:type_name -> darkmap.v1.Route
+	20, // 19: darkmap.v1.RouteChanges.end_of_rib:type_name -> darkmap.v1.Family
+	21, // 20: darkmap.v1.RouteChanges.places:type_name -> darkmap.v1.Place
+	22, // 21: darkmap.v1.RouteChanges.owners:type_name -> darkmap.v1.Owner
+	3,  // 22: darkmap.v1.RouteChanges.unread:type_name -> darkmap.v1.Unread
+	20, // 23: darkmap.v1.RouteChanges.refresh_begins:type_name -> darkmap.v1.Family
+	20, // 24: darkmap.v1.RouteChanges.refresh_ends:type_name -> darkmap.v1.Family
+	20, // 25: darkmap.v1.Unread.families:type_name -> darkmap.v1.Family
+	26, // [26:26] is the sub-list for method output_type
+	26, // [26:26] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_darkmap_v1_routes_proto_init() }
@@ -864,7 +959,7 @@ func file_darkmap_v1_routes_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_darkmap_v1_routes_proto_rawDesc), len(file_darkmap_v1_routes_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -660,7 +660,9 @@ type GapEnd struct {
 	Peers []*Peer `protobuf:"bytes,4,rep,name=peers,proto3" json:"peers,omitempty"`
 	// The gap was bridged by the messages that it lacked (lane fill/<gap>), not by a table: what neither they nor the live stream
 	// touched stands as before.
-	Filled        bool `protobuf:"varint,5,opt,name=filled,proto3" json:"filled,omitempty"`
+	Filled bool `protobuf:"varint,5,opt,name=filled,proto3" json:"filled,omitempty"`
+	// Records of the table that could not be read: what neither it nor the live stream named is not known, instead of not held.
+	Unreadable    uint32 `protobuf:"varint,6,opt,name=unreadable,proto3" json:"unreadable,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -728,6 +730,13 @@ func (x *GapEnd) GetFilled() bool {
 		return x.Filled
 	}
 	return false
+}
+
+func (x *GapEnd) GetUnreadable() uint32 {
+	if x != nil {
+		return x.Unreadable
+	}
+	return 0
 }
 
 // A daily check begins: a table dump will be compared with the state.
@@ -1310,13 +1319,16 @@ const file_darkmap_v1_stream_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\bfamilies\x18\x02 \x03(\x0e2\x12.darkmap.v1.FamilyR\bfamilies\x12&\n" +
 	"\x05peers\x18\x03 \x03(\v2\x10.darkmap.v1.PeerR\x05peers\x12\x19\n" +
-	"\bsince_us\x18\x04 \x01(\x03R\asinceUs\"\xa4\x01\n" +
+	"\bsince_us\x18\x04 \x01(\x03R\asinceUs\"\xc4\x01\n" +
 	"\x06GapEnd\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\bcomplete\x18\x02 \x01(\bR\bcomplete\x12.\n" +
 	"\bfamilies\x18\x03 \x03(\x0e2\x12.darkmap.v1.FamilyR\bfamilies\x12&\n" +
 	"\x05peers\x18\x04 \x03(\v2\x10.darkmap.v1.PeerR\x05peers\x12\x16\n" +
-	"\x06filled\x18\x05 \x01(\bR\x06filled\"t\n" +
+	"\x06filled\x18\x05 \x01(\bR\x06filled\x12\x1e\n" +
+	"\n" +
+	"unreadable\x18\x06 \x01(\rR\n" +
+	"unreadable\"t\n" +
 	"\n" +
 	"CheckBegin\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +

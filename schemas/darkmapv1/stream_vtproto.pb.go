@@ -443,6 +443,11 @@ func (m *GapEnd) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Unreadable != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Unreadable))
+		i--
+		dAtA[i] = 0x30
+	}
 	if m.Filled {
 		i--
 		if m.Filled {
@@ -1199,6 +1204,9 @@ func (m *GapEnd) SizeVT() (n int) {
 	}
 	if m.Filled {
 		n += 2
+	}
+	if m.Unreadable != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.Unreadable))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -2496,6 +2504,25 @@ func (m *GapEnd) UnmarshalVT(dAtA []byte) error {
 				}
 			}
 			m.Filled = bool(v != 0)
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Unreadable", wireType)
+			}
+			m.Unreadable = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Unreadable |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
@@ -4870,6 +4897,25 @@ func (m *GapEnd) UnmarshalVTUnsafe(dAtA []byte) error {
 				}
 			}
 			m.Filled = bool(v != 0)
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Unreadable", wireType)
+			}
+			m.Unreadable = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Unreadable |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])

@@ -327,7 +327,7 @@ type BGPMessage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Who sent it.
 	Peer *Peer `protobuf:"bytes,1,opt,name=peer,proto3" json:"peer,omitempty"`
-	// The whole message from the marker on (RFC 4271 section 4.1).
+	// The message from the marker on (RFC 4271 section 4.1), as far as the source has it: one that was cut is shorter than its header says.
 	Raw []byte `protobuf:"bytes,2,opt,name=raw,proto3" json:"raw,omitempty"`
 	// Octets of an AS number in AS_PATH: 2 or 4; 0 where the source does not say (take the width that parses).
 	AsOctets uint32 `protobuf:"varint,3,opt,name=as_octets,json=asOctets,proto3" json:"as_octets,omitempty"`

@@ -156,7 +156,7 @@ type BMPMessage struct {
 	Salvaged bool
 	// Peer is set where Type.PerPeer().
 	Peer BMPPeer
-	// Update is the whole UPDATE of a Route Monitoring, marker included; Options say how to read it, and Known that they
+	// Update is the UPDATE of a Route Monitoring, marker included, whole unless the router cut it; Options say how to read it, and Known that they
 	// come from a Peer Up. Without one ADD-PATH is taken as off.
 	Update  []byte
 	Options Options

@@ -92,7 +92,7 @@ func TestBMPOptions(t *testing.T) {
 		want           wire.Options
 	}{
 		{"pre-policy", 0, 0, 0, 0, bgp.TablePre, wire.Options{}},
-		{"2-octet AS path", 0, two, 0, 0, bgp.TablePre, wire.Options{ASOctets: 2}},
+		{"2-octet AS path, the OPENs say 4", 0, two, 0, 0, bgp.TablePre, wire.Options{}},
 		{"post-policy", 0, post, 0, 0, bgp.TablePost, wire.Options{NextHopOptional: true}},
 		{"router receives paths that the peer sends", 0, 0, wire.AddPathReceive, wire.AddPathSend, bgp.TablePre, wire.Options{AddPathIPv4: true}},
 		{"both both", 0, post, wire.AddPathBoth, wire.AddPathBoth, bgp.TablePost, wire.Options{AddPathIPv4: true, NextHopOptional: true}},
@@ -388,7 +388,7 @@ func TestBMPSalvaged(t *testing.T) {
 		{"peer up cut", bmpBytes(wire.BMPPeerUp, body[:len(body)-1]), true, false},
 		{"peer up with stray octets", bmpBytes(wire.BMPPeerUp, append(bytes.Clone(body), 0, 0, 0)), true, true},
 		{"peer up of an unknown type of peer", bmpBytes(wire.BMPPeerUp, append([]byte{9}, body[1:]...)), false, true},
-		{"UPDATE cut", bmpBytes(wire.BMPRouteMonitoring, perPeer(0, 0, 0, endOfRIB()[:20])), false, true},
+		{"UPDATE without a length", bmpBytes(wire.BMPRouteMonitoring, perPeer(0, 0, 0, endOfRIB()[:17])), false, true},
 	} {
 		var s wire.BMPSession
 		var m wire.BMPMessage

@@ -37,6 +37,8 @@ type BMPNeighbour struct {
 type bmpPeerState struct {
 	// For received routes (Adj-RIB-In), sent ones (Adj-RIB-Out) and the Loc-RIB.
 	in, out, loc addPath
+	// asOctets is the width of AS numbers that both OPENs agree on (RFC 6793 §4.1); 0 where they do not tell.
+	asOctets uint8
 }
 
 // addPath tells for which family NLRI carry path identifiers.
@@ -128,9 +130,13 @@ func (s *BMPSession) Decode(raw []byte, m *BMPMessage) error {
 	return nil
 }
 
-// routeMonitoring checks that body is one UPDATE (RFC 7854 §4.6), with or without TLVs behind it, and finds how to read it.
+// routeMonitoring checks that body is one UPDATE (RFC 7854 §4.6), with or without TLVs behind it, and finds how to read it. One that is
+// cut is passed on: Decoder.Salvage says what of it counts.
 func (s *BMPSession) routeMonitoring(body []byte, m *BMPMessage) error {
 	typ, update, err := SplitMessage(body)
+	if cutUpdate(body, err) {
+		typ, update, err = MessageUpdate, body[HeaderLength:], nil
+	}
 	if err != nil {
 		return err
 	}
@@ -147,10 +153,7 @@ func (s *BMPSession) routeMonitoring(body []byte, m *BMPMessage) error {
 	m.Update = body[:n]
 	state, known := s.state(m.Peer.Neighbour())
 	m.Known = known
-	if m.Peer.TwoOctet() {
-		m.Options.ASOctets = 2
-	}
-	// Without the A flag it has to be 4 (RFC 7854 §4.2), but FRR 8 sends 2 for its own routes: 0 takes 4 where that parses.
+	m.Options.ASOctets = pathWidth(update, m.Peer.pathWidth(state))
 	m.Options.NextHopOptional = m.Peer.Peer.Table != bgp.TablePre
 	a := state.in
 	switch m.Peer.Peer.Table {
@@ -204,7 +207,47 @@ func negotiated(sent, received *Open) bmpPeerState {
 		in:  addPath{AddPathNegotiated(received, sent, bgp.IPv4), AddPathNegotiated(received, sent, bgp.IPv6)},
 		out: addPath{AddPathNegotiated(sent, received, bgp.IPv4), AddPathNegotiated(sent, received, bgp.IPv6)},
 		loc: addPath{loc(bgp.IPv4), loc(bgp.IPv6)},
+
+		asOctets: negotiatedWidth(sent, received),
 	}
+}
+
+// negotiatedWidth is the width of AS numbers between two speakers: 4 if both have the capability of RFC 6793, 2 if one has not, 0 where
+// an OPEN is missing and the other does not decide.
+func negotiatedWidth(sent, received *Open) uint8 {
+	known := func(o *Open) bool { return o.Version != 0 } // else a header alone, see cutOpen
+	switch {
+	case known(sent) && !sent.FourOctetASN || known(received) && !received.FourOctetASN:
+		return 2
+	case known(sent) && known(received):
+		return 4
+	}
+	return 0
+}
+
+// pathWidth is the width of AS numbers that a peer's UPDATEs should have: that of the OPENs of its Peer Up, for routers set the A flag
+// wrongly; that of the A flag where they do not tell, and of the Loc-RIB, whose OPENs are made up.
+func (p *BMPPeer) pathWidth(state bmpPeerState) uint8 {
+	switch {
+	case state.asOctets != 0 && p.Type != BMPPeerLocRIB:
+		return state.asOctets
+	case p.TwoOctet():
+		return 2
+	}
+	return 4
+}
+
+// pathWidth is how to read the AS_PATH of an UPDATE's body, as in Options: with the width that it should have, or with the other where
+// only that fits. A router may send in 4 octets what it received in 2 (RFC 7854 §4.2), and FRR 8 sends its own routes in 2.
+func pathWidth(body []byte, want uint8) uint8 {
+	if want == 4 {
+		return 0
+	}
+	var p paths
+	if _, attributes, _, err := splitUpdate(body); err == nil && p.find(attributes) && !pathFits(p.path, 2) && pathFits(p.path, 4) {
+		return 4
+	}
+	return 2
 }
 
 // cutOpen decodes the OPEN at the start of b and returns what follows it; whole is the message. A header alone stands for an OPEN that the

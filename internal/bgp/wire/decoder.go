@@ -20,7 +20,7 @@ type Decoder struct {
 // DecodeUpdate parses the body of one UPDATE, without the 19-octet header (RFC 4271 §4.3, RFC 4760 §3 and §4, RFC 6793,
 // RFC 7911). The result holds until d's next call and does not refer to body, but for RawAggregator. A malformed attribute
 // takes the remedy of RFC 7606 and is named in Update.Malformed. The error is non-nil where the message cannot be framed
-// (ErrTruncated, ErrBadLength) or its prefixes cannot be read (ErrBadNLRI): then nothing of it counts.
+// (ErrTruncated, ErrBadLength) or its prefixes cannot be read (ErrBadNLRI): then Salvage says what of it counts.
 func (d *Decoder) DecodeUpdate(body []byte, o Options) (*Update, error) {
 	d.reset(o)
 	u := &d.update
@@ -73,6 +73,7 @@ func (d *Decoder) reset(o Options) {
 	u := &d.update
 	*u = Update{
 		Withdrawn: u.Withdrawn[:0], Announced: u.Announced[:0], EndOfRIB: u.EndOfRIB[:0], Other: u.Other[:0],
+		Unknown: u.Unknown[:0], Lost: u.Lost[:0],
 		ASOctets:   o.ASOctets,
 		Attributes: Attributes{Communities: u.Attributes.Communities[:0], LargeCommunities: u.Attributes.LargeCommunities[:0]},
 	}

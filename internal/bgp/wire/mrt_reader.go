@@ -55,9 +55,10 @@ func NewMRTReader(r io.Reader) *MRTReader {
 }
 
 // Next returns the next record, whose body holds until the call after. An error is io.EOF at the end or an *MRTError, after
-// which Next goes on: behind a record whose header is not to be believed it looks for the next sound one.
+// which Next goes on: behind a record whose header is not to be believed it looks for the next sound one. A record of an unknown type
+// is one like others where records follow it; zeros between records are padding.
 func (m *MRTReader) Next() (MRTRecord, error) {
-	m.fill(mrtHeader)
+	m.skipPadding()
 	have := m.end - m.start
 	if have == 0 {
 		return m.finish()
@@ -67,7 +68,7 @@ func (m *MRTReader) Next() (MRTRecord, error) {
 		return m.damaged(have, m.cut(fmt.Errorf("reading a header: %d of %d octets: %w", have, mrtHeader, ErrTruncated)))
 	}
 	h := m.header(0)
-	if !h.known() && !m.chained(0, h) {
+	if !h.known() && !m.leads(h) {
 		at := m.resync()
 		if h.length > MaxMRTRecord {
 			return m.damaged(at, fmt.Errorf("a length of %d octets: %w", h.length, ErrBadLength))
@@ -208,6 +209,45 @@ func (m *MRTReader) chained(at int, h mrtHead) bool {
 		return m.header(next).known()
 	}
 	return m.end-m.start == next
+}
+
+// leads tells whether the header at the start, of an unknown kind, is to be believed: it leads over others of times near the last sound
+// one's to one of a known kind, to padding, or to the stream's end.
+func (m *MRTReader) leads(h mrtHead) bool {
+	for at := 0; h.length <= MaxMRTRecord && at <= MaxMRTRecord; {
+		at += mrtHeader + int(h.length)
+		if !m.fill(at + mrtHeader) {
+			return m.end-m.start >= at && zeros(m.buf[m.start+at:m.end])
+		}
+		if h = m.header(at); h.known() || h == (mrtHead{}) {
+			return true
+		}
+		if !m.near(h.seconds) {
+			return false
+		}
+	}
+	return false
+}
+
+// skipPadding passes over zeros that are no record's: as many as a header has, or the rest of the stream.
+func (m *MRTReader) skipPadding() {
+	m.fill(mrtHeader)
+	if n := min(m.end-m.start, mrtHeader); !zeros(m.buf[m.start : m.start+n]) {
+		return
+	}
+	for m.fill(1) && m.buf[m.start] == 0 {
+		m.consume(1)
+	}
+	m.fill(mrtHeader)
+}
+
+func zeros(b []byte) bool {
+	for _, x := range b {
+		if x != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // resync returns how many octets lie before the next record to be believed: a known kind, a time near the last one's, and

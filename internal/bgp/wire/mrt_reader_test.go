@@ -98,12 +98,11 @@ func TestMRTReader(t *testing.T) {
 		"garbage between": {
 			slices.Concat(records[0], bytes.Repeat([]byte("garbage!"), 1000), records[1], records[2]), []int64{0, 1, 2}, []error{wire.ErrBadLength}, 8000,
 		},
-		"zeros between": {
-			slices.Concat(records[0], make([]byte, 1000), records[1], records[2]), []int64{0, 1, 2}, []error{wire.ErrUnsupported}, 1000,
-		},
-		"garbage first": {slices.Concat([]byte("#!/bin/sh -e\n# not MRT\n"), whole), []int64{0, 1, 2, 3}, []error{wire.ErrBadLength}, 23},
-		"garbage last":  {slices.Concat(whole, []byte("the end of the file, long enough")), []int64{0, 1, 2, 3}, []error{wire.ErrBadLength}, 32},
-		"nothing else":  {bytes.Repeat([]byte("no MRT at all; "), 10000), nil, []error{wire.ErrBadLength}, 150000},
+		"unknown types in a row": {edit(func(b []byte) { b[second+5], b[2*size+5] = 200, 77 }), []int64{0, 1, 2, 3}, nil, 0},
+		"unknown type last":      {edit(func(b []byte) { b[3*size+4] = 200 }), []int64{0, 1, 2, 3}, nil, 0},
+		"garbage first":          {slices.Concat([]byte("#!/bin/sh -e\n# not MRT\n"), whole), []int64{0, 1, 2, 3}, []error{wire.ErrBadLength}, 23},
+		"garbage last":           {slices.Concat(whole, []byte("the end of the file, long enough")), []int64{0, 1, 2, 3}, []error{wire.ErrBadLength}, 32},
+		"nothing else":           {bytes.Repeat([]byte("no MRT at all; "), 10000), nil, []error{wire.ErrBadLength}, 150000},
 		"another year's record in garbage": {
 			slices.Concat(records[0], []byte("garbage"), bgp4mp(epoch+1e8, body(nil, nil)), records[1]), []int64{0, 1}, []error{wire.ErrBadLength}, int64(7 + size - 4),
 		},
@@ -126,6 +125,23 @@ func TestMRTReader(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestMRTReaderPadding: zeros between records, and behind the last, are no damage.
+func TestMRTReaderPadding(t *testing.T) {
+	t.Parallel()
+	first, second := bgp4mp(epoch, body(net192, nil)), bgp4mp(epoch+1, body(net192, nil))
+	for _, n := range []int{1, 11, 12, 13, 512} {
+		r := wire.NewMRTReader(bytes.NewReader(slices.Concat(first, make([]byte, 12+n), second, make([]byte, n))))
+		for i, at := range []int{0, len(first) + 12 + n} {
+			if rec, err := r.Next(); err != nil || rec.Offset != int64(at) || rec.Number != uint64(i+1) || len(rec.Body) != len(first)-12 {
+				t.Errorf("%d zeros: got record %d at %d, %v, want one at %d", n, rec.Number, rec.Offset, err, at)
+			}
+		}
+		if _, err := r.Next(); !errors.Is(err, io.EOF) {
+			t.Errorf("%d zeros at the end: got %v", n, err)
+		}
 	}
 }
 
@@ -195,6 +211,7 @@ func TestMRTReaderHeap(t *testing.T) {
 					t.Fatalf("the heap grew by %d octets", grown)
 				}
 			}
+			runtime.ReadMemStats(&after)
 			if total := after.TotalAlloc - before.TotalAlloc; total > 4*wire.MaxMRTRecord+64<<20 {
 				t.Errorf("%d octets were allocated in all", total)
 			}

@@ -65,7 +65,7 @@ type MRTPeerIndex struct {
 }
 
 // PeerIndex parses a PEER_INDEX_TABLE into t, whose memory it reuses. The error is ErrTruncated; t then holds the peers
-// before the cut.
+// before the cut. Or it is ErrBadLength: octets are left over, so a width or the count lies, and t holds no peer.
 func (r *MRTRecord) PeerIndex(t *MRTPeerIndex) error {
 	*t = MRTPeerIndex{Peers: t.Peers[:0]}
 	b := r.Body
@@ -97,6 +97,10 @@ func (r *MRTRecord) PeerIndex(t *MRTPeerIndex) error {
 		t.Peers = append(t.Peers, p)
 		b = b[5+size+width:]
 	}
+	if len(b) > 0 {
+		t.Peers = t.Peers[:0]
+		return fmt.Errorf("parsing a peer index table: %d octets follow the %d peers: %w", len(b), count, ErrBadLength)
+	}
 	return nil
 }
 
@@ -104,7 +108,7 @@ func (r *MRTRecord) PeerIndex(t *MRTPeerIndex) error {
 type MRTRIB struct {
 	Sequence uint32
 	Prefix   netip.Prefix // host bits masked
-	AddPath  bool
+	AddPath  bool         // the entries have path identifiers (RFC 8050 §4.1)
 	Entries  []MRTEntry
 }
 
@@ -117,7 +121,8 @@ type MRTEntry struct {
 }
 
 // RIB parses a RIB record of IPv4 or IPv6 unicast into t, whose memory it reuses. The error is ErrTruncated, ErrBadNLRI,
-// ErrBadLength (with the entries before the fault in t), or ErrUnsupported for other families.
+// ErrBadLength (with the entries before the fault in t), or ErrUnsupported for other families. Where the entries do not fill the
+// record as the subtype says, and do with path identifiers instead of without or without instead of with, that is how they are read.
 func (r *MRTRecord) RIB(t *MRTRIB) error {
 	*t = MRTRIB{AddPath: r.Subtype >= subtypeIPv4UnicastAddPath, Entries: t.Entries[:0]}
 	family := r.Family()
@@ -151,17 +156,39 @@ func (r *MRTRecord) RIB(t *MRTRIB) error {
 	if t.Prefix, err = maskedPrefix(raw[:size], bits); err != nil {
 		return err
 	}
-	return r.entries(t, b[octets:])
+	b = b[octets:]
+	if !entriesFit(b, t.AddPath) && entriesFit(b, !t.AddPath) {
+		t.AddPath = !t.AddPath
+	}
+	return t.entries(b)
+}
+
+// entryHeader is the length of a RIB entry without its attributes.
+func entryHeader(addPath bool) int {
+	if addPath {
+		return 12
+	}
+	return 8
+}
+
+// entriesFit reports whether count and entries fill b.
+func entriesFit(b []byte, addPath bool) bool {
+	count, header := int(binary.BigEndian.Uint16(b)), entryHeader(addPath)
+	b = b[2:]
+	for range count {
+		if len(b) < header || int(binary.BigEndian.Uint16(b[header-2:])) > len(b)-header {
+			return false
+		}
+		b = b[header+int(binary.BigEndian.Uint16(b[header-2:])):]
+	}
+	return len(b) == 0
 }
 
 // entries reads the count and the entries.
-func (r *MRTRecord) entries(t *MRTRIB, b []byte) error {
+func (t *MRTRIB) entries(b []byte) error {
 	count := int(binary.BigEndian.Uint16(b))
 	b = b[2:]
-	header := 8
-	if t.AddPath {
-		header = 12
-	}
+	header := entryHeader(t.AddPath)
 	for i := range count {
 		if len(b) < header {
 			return fmt.Errorf("parsing RIB entry %d of %d: %w", i+1, count, ErrTruncated)

@@ -40,6 +40,10 @@ type Update struct {
 	Other []AFISAFI
 	// ASOctets is the width that AS_PATH was read with: Options.ASOctets or, where that was 0, the one that fits.
 	ASOctets uint8
+	// Unknown and Lost are set by Decoder.Salvage alone. Unknown lists prefixes of which the message says something that cannot be read.
+	Unknown []NLRI
+	// Lost lists the families of which the message may have named more prefixes, which cannot be told.
+	Lost []bgp.Family
 	// ASOctetsTied is set where Options.ASOctets was 0 and the AS_PATH parses with either width: 4 was taken, and whoever
 	// knows the path from elsewhere may decode again with 2.
 	ASOctetsTied bool

@@ -1,0 +1,106 @@
+package rib
+
+// rowSet is a set of rows. The zero value is empty.
+type rowSet []uint64
+
+func (x *rowSet) add(r Row) {
+	for len(*x) <= int(r>>6) {
+		*x = append(*x, 0)
+	}
+	(*x)[r>>6] |= 1 << (r & 63)
+}
+
+func (x rowSet) has(r Row) bool { return int(r>>6) < len(x) && x[r>>6]&(1<<(r&63)) != 0 }
+
+// Doubt says that a message of slot s was lost, and that any prefix may have been in it: what the slot held before is not known any more,
+// what it says from here on is. SettleDoubts carries that out.
+func (t *Table) Doubt(s int) {
+	if t.slots[s].size == 0 {
+		delete(t.doubts, s)
+		return
+	}
+	if t.doubts == nil {
+		t.doubts = make(map[int]*rowSet)
+	}
+	t.doubts[s] = new(rowSet)
+}
+
+// SettleDoubts makes unknown what slots held before they were doubted and have not named since. It is called before a window is judged:
+// one pass over the rows for all messages that were lost in it.
+func (t *Table) SettleDoubts() {
+	if len(t.doubts) == 0 {
+		return
+	}
+	slots := make([]int, 0, len(t.doubts))
+	for s := range t.doubts {
+		slots = append(slots, s)
+	}
+	mask := t.mask(slots)
+	for r := range t.keys {
+		for w, m := range mask {
+			i := r*t.words + w
+			if m &= t.held[i]; t.watch != nil {
+				m &^= t.watch.known[i] // the table says so, and is newer
+			}
+			if m == 0 {
+				continue
+			}
+			gone := uint64(0)
+			for b := range eachBit(m) {
+				if !t.doubts[w<<6+b].has(Row(r)) {
+					gone |= 1 << b
+				}
+			}
+			t.unknow(Row(r), w, gone)
+		}
+	}
+	for _, s := range slots {
+		t.prunePaths(s)
+	}
+	t.doubts = nil
+}
+
+// unknow makes the pairs of row r and the slots of word w in bits unknown: neither held nor withdrawn.
+func (t *Table) unknow(r Row, w int, bits uint64) {
+	i := int(r)*t.words + w
+	held := t.held[i] & bits
+	t.held[i] &^= bits
+	t.lose(w, held)
+	for b := range eachBit(held) {
+		t.slots[w<<6+b].doubted++
+	}
+	if t.silence(r, w, bits) || held != 0 {
+		t.mark(r)
+	}
+}
+
+// Unknow says that a message of slot s that names the keys could not be read: whether the slot holds them is not known.
+func (t *Table) Unknow(s int, keys ...Key) {
+	for _, k := range keys {
+		if r, ok := t.index[k]; ok {
+			t.unknow(r, s>>6, 1<<(s&63))
+		}
+	}
+	t.prunePaths(s)
+}
+
+// FillUnknow is Unknow for a message that a gap lacked, under FillAnnounce's conditions.
+func (t *Table) FillUnknow(s int, keys ...Key) {
+	for _, k := range keys {
+		if r, ok := t.index[k]; ok && t.fills(s) && t.fill(s, r) {
+			t.unknow(r, s>>6, 1<<(s&63))
+		}
+	}
+	t.prunePaths(s)
+}
+
+// Doubted reports whether a slot may hold prefixes that it is not known to hold, because messages of it were lost.
+func (t *Table) Doubted(s int) bool { return t.slots[s].doubted > 0 || t.doubts[s] != nil }
+
+// trust ends the doubts about slots: a table of theirs has come, or their session is another.
+func (t *Table) trust(slots ...int) {
+	for _, s := range slots {
+		t.slots[s].doubted = 0
+		delete(t.doubts, s)
+	}
+}

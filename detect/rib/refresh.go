@@ -1,0 +1,52 @@
+package rib
+
+// refresh is what a slot has sent again since its BoRR (RFC 7313).
+type refresh struct {
+	rows rowSet
+	ids  map[pathKey]struct{} // nil without ADD-PATH
+}
+
+// note notes an announcement.
+func (x *refresh) note(r Row, pathID uint32, ids bool) {
+	x.rows.add(r)
+	if ids {
+		if x.ids == nil {
+			x.ids = make(map[pathKey]struct{})
+		}
+		if len(x.ids) < maxPathsPerSlot {
+			x.ids[pathKey{r, pathID}] = struct{}{}
+		}
+	}
+}
+
+// BeginRefresh says that slot s sends all its routes again from here on.
+func (t *Table) BeginRefresh(s int) { t.slots[s].refresh = &refresh{} }
+
+// EndRefresh says that it has sent them: what it did not send again since BeginRefresh is withdrawn, and lost is called with each row
+// that it holds no more. Without a beginning nothing changes.
+func (t *Table) EndRefresh(s int, lost func(Row)) {
+	x := t.slots[s].refresh
+	if x == nil {
+		return
+	}
+	t.slots[s].refresh = nil
+	t.trust(s)
+	if p := t.slots[s].paths; p != nil && len(x.ids) < maxPathsPerSlot {
+		for k := range p.ids {
+			if _, again := x.ids[k]; !again && x.rows.has(k.row) {
+				t.dropPath(s, k.row, k.id)
+			}
+		}
+	}
+	w, bit := s>>6, uint64(1)<<(s&63)
+	for r := range t.keys {
+		if i := r*t.words + w; t.held[i]&bit != 0 && !x.rows.has(Row(r)) {
+			t.touch(s, Row(r))
+			t.held[i] &^= bit
+			t.slots[s].size--
+			t.mark(Row(r))
+			lost(Row(r))
+		}
+	}
+	t.prunePaths(s)
+}

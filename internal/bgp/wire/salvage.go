@@ -1,0 +1,234 @@
+package wire
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// Salvage reads what can be told of a message that SplitMessage or DecodeUpdate refuses: one that is cut (its header says more octets
+// than there are), or whose fields cannot be read. message begins with the marker. ok is false where it is no UPDATE: then nothing was
+// lost.
+//
+// The fields are read in the order of RFC 7606 §5.1. Prefixes that are withdrawn count as far as they stand whole in front of a cut, so
+// do those that are announced if all path attributes stand there too. In a message that is not cut, withdrawals of sound fields count, and
+// prefixes that are announced are in Update.Unknown. Update.Lost holds the families of which prefixes may be missing.
+func (d *Decoder) Salvage(message []byte, o Options) (u *Update, ok bool) {
+	d.reset(o)
+	said, body := 0, []byte(nil)
+	if len(message) >= HeaderLength {
+		if typ := MessageType(message[18]); typ != MessageUpdate && binary.BigEndian.Uint64(message) == 1<<64-1 {
+			return nil, false
+		}
+		said, body = int(binary.BigEndian.Uint16(message[16:]))-HeaderLength, message[HeaderLength:]
+	}
+	if said < 4 || len(body) < 2 || binary.BigEndian.Uint64(message)&binary.BigEndian.Uint64(message[8:]) != 1<<64-1 {
+		d.lose(bgp.IPv4, bgp.IPv6)
+		return &d.update, true
+	}
+	s := salvage{d: d, o: o, cut: said > len(body)}
+	s.fields(body[:min(len(body), said)], said)
+	return &d.update, true
+}
+
+// cutUpdate reports whether raw is an UPDATE of which err, SplitMessage's, says that it is cut.
+func cutUpdate(raw []byte, err error) bool {
+	return err != nil && len(raw) >= HeaderLength && MessageType(raw[18]) == MessageUpdate &&
+		int(binary.BigEndian.Uint16(raw[16:])) > len(raw) && binary.BigEndian.Uint64(raw)&binary.BigEndian.Uint64(raw[8:]) == 1<<64-1
+}
+
+// lose notes that prefixes of the families may be missing.
+func (d *Decoder) lose(families ...bgp.Family) {
+	for _, f := range families {
+		if !slices.Contains(d.update.Lost, f) {
+			d.update.Lost = append(d.update.Lost, f)
+		}
+	}
+}
+
+// salvage reads one message.
+type salvage struct {
+	d   *Decoder
+	o   Options
+	cut bool
+}
+
+// fields reads the three fields of an UPDATE of which the octets b are there and said were sent.
+func (s *salvage) fields(b []byte, said int) {
+	d := s.d
+	u := &d.update
+	n := int(binary.BigEndian.Uint16(b))
+	if n > said-4 {
+		d.lose(bgp.IPv4, bgp.IPv6)
+		return
+	}
+	withdrawn, b := b[2:min(len(b), 2+n)], b[min(len(b), 2+n):]
+	if len(withdrawn) < n {
+		u.Withdrawn = s.run(u.Withdrawn, withdrawn, AFISAFI{bgp.AFIIPv4, bgp.SAFIUnicast}, false)
+		d.lose(bgp.IPv4)
+		if said > n+4 { // path attributes follow, and may be of any family
+			d.lose(bgp.IPv6)
+		}
+		return
+	}
+	u.Withdrawn = s.run(u.Withdrawn, withdrawn, AFISAFI{bgp.AFIIPv4, bgp.SAFIUnicast}, false)
+	said -= 2 + n
+	if len(b) < 2 {
+		d.lose(bgp.IPv4, bgp.IPv6)
+		return
+	}
+	n = int(binary.BigEndian.Uint16(b))
+	if n > said-2 {
+		d.lose(bgp.IPv4, bgp.IPv6)
+		return
+	}
+	attributes, nlri := b[2:min(len(b), 2+n)], b[min(len(b), 2+n):]
+	whole := len(attributes) == n
+	s.attributes(attributes, whole)
+	if !whole {
+		d.lose(bgp.IPv4, bgp.IPv6)
+	}
+	u.Announced = s.run(u.Announced, nlri, AFISAFI{bgp.AFIIPv4, bgp.SAFIUnicast}, false)
+	if len(nlri) < said-2-n {
+		d.lose(bgp.IPv4)
+	}
+	s.announcements(whole, said-2-n > 0)
+}
+
+// announcements settles what becomes of what was announced: it counts if all attributes are there and only the end is cut off.
+func (s *salvage) announcements(whole, nlri bool) {
+	d := s.d
+	u := &d.update
+	if s.cut && whole {
+		d.attributes(s.o)
+		d.require(nlri && !s.o.NextHopOptional)
+		if u.TreatAsWithdraw {
+			u.Withdrawn = append(u.Withdrawn, u.Announced...)
+			u.Announced = u.Announced[:0]
+		}
+		return
+	}
+	u.Unknown = append(u.Unknown, u.Announced...)
+	u.Announced, u.TreatAsWithdraw = u.Announced[:0], false
+}
+
+// run appends the prefixes of a field: all of them, those in front of the cut, or none where the octets lie. mp says that it is an
+// attribute's.
+func (s *salvage) run(dst []NLRI, b []byte, f AFISAFI, mp bool) []NLRI {
+	if s.cut {
+		b = s.whole(b, f)
+	}
+	first := len(dst)
+	var err error
+	if mp {
+		dst, err = appendFamily(dst, b, f, s.o)
+	} else {
+		dst, err = appendIPv4(dst, b, s.o.AddPathIPv4, false)
+	}
+	if err != nil {
+		if f.SAFI == bgp.SAFIUnicast {
+			s.d.lose(bgp.Family(f.AFI))
+		}
+		return dst[:first]
+	}
+	return dst
+}
+
+// whole is what stands in front of the first prefix of b that is cut, read as pathids.go says.
+func (s *salvage) whole(b []byte, f AFISAFI) []byte {
+	most, least, marked := 32, leastIPv4, s.o.AddPathIPv4
+	if f.AFI == bgp.AFIIPv6 {
+		most, least, marked = 128, leastIPv6, s.o.AddPathIPv6
+	}
+	plain, ids := b[:wholeOctets(b, 0)], b[:wholeOctets(b, 4)]
+	switch sound := len(plain) > 0 && plainRun(plain, most, least); {
+	case sound:
+		return plain
+	case marked || len(ids) > 0 && identifiedRun(ids, most, least):
+		return ids
+	}
+	return plain
+}
+
+// wholeOctets is how many octets of b the whole prefixes at its start take, with as many octets before each.
+func wholeOctets(b []byte, skip int) int {
+	n := 0
+	for n+skip < len(b) {
+		next := n + skip + 1 + (int(b[n+skip])+7)/8
+		if next > len(b) {
+			break
+		}
+		n = next
+	}
+	return n
+}
+
+// attributes reads the path attributes of b, or, where not all are there, those that name prefixes.
+func (s *salvage) attributes(b []byte, whole bool) {
+	d := s.d
+	for rest := b; len(rest) > 0; {
+		code, header, n, ok := attributeHeader(rest)
+		if !ok {
+			s.partial(rest)
+			break
+		}
+		value := rest[header : header+n]
+		rest = rest[header+n:]
+		switch {
+		case code == typeMPReach || code == typeMPUnreach:
+			s.mp(code, value)
+		case code < 64 && d.list.has(code):
+			d.malformed(code, "appears more than once", AttributeDiscard)
+			continue
+		case whole:
+			_ = d.attribute(code, value, s.o, false) // fails for MP_REACH_NLRI and MP_UNREACH_NLRI only
+		}
+		if code < 64 {
+			d.list.seen |= 1 << code
+		}
+		d.list.count++
+	}
+}
+
+// partial reads the attribute at the start of b, whose end is not there.
+func (s *salvage) partial(b []byte) {
+	d := s.d
+	header := 3
+	if len(b) > 0 && b[0]&flagExtended != 0 {
+		header = 4
+	}
+	if s.cut && len(b) > header && (b[1] == typeMPReach || b[1] == typeMPUnreach) {
+		s.mp(b[1], b[header:])
+	}
+	d.lose(bgp.IPv4, bgp.IPv6)
+}
+
+// mp reads the prefixes of MP_REACH_NLRI or MP_UNREACH_NLRI as far as they are there.
+func (s *salvage) mp(code uint8, v []byte) {
+	d := s.d
+	u := &d.update
+	if len(v) < 3 {
+		d.lose(bgp.IPv4, bgp.IPv6)
+		return
+	}
+	family := AFISAFI{AFI: bgp.AFI(binary.BigEndian.Uint16(v)), SAFI: bgp.SAFI(v[2])}
+	if !d.wanted(family, s.o) {
+		return
+	}
+	if code == typeMPUnreach {
+		u.Withdrawn = s.run(u.Withdrawn, v[3:], family, true)
+		return
+	}
+	if len(v) < 5 || int(v[3]) > len(v)-5 {
+		if family.unicast() {
+			d.lose(bgp.Family(family.AFI)) // AFI 1 and 2 are the families' numbers
+		}
+		return
+	}
+	n := int(v[3])
+	if !d.nextHop(v[4:4+n], family.AFI) {
+		d.malformed(typeMPReach, "bad length of the next hop", TreatAsWithdraw)
+	}
+	u.Announced = s.run(u.Announced, v[5+n:], family, true)
+}

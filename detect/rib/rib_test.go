@@ -117,7 +117,7 @@ func TestEvidence(t *testing.T) {
 	if len(tb.TakeDirty()) != 1 || len(tb.TakeDirty()) != 0 {
 		t.Error("the row is to be dirty once")
 	}
-	if _, changed, _ := tb.Announce(1, k, 0, 64500, 64510); changed || len(tb.TakeDirty()) != 0 {
+	if _, a, _ := tb.Announce(1, k, 0, 64500, 64510); a != Again || len(tb.TakeDirty()) != 0 {
 		t.Error("the same announcement again changes something")
 	}
 }

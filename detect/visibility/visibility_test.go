@@ -72,8 +72,8 @@ func (b *bench) key(s string) rib.Key {
 
 func (b *bench) announce(k rib.Key, origin, upstream bgp.ASN, slots ...int) {
 	for _, s := range slots {
-		r, rerouted, _ := b.rib.Announce(s, k, 0, origin, upstream)
-		b.s.Announced(r, s, b.now, upstream, rerouted)
+		r, a, _ := b.rib.Announce(s, k, 0, origin, upstream)
+		b.s.Announced(r, s, b.now, upstream, a != rib.Again)
 	}
 }
 

@@ -39,6 +39,8 @@ type Session struct {
 	extra         bool  // a third feed of its ASN
 	burst         burst
 	spoken        spoken
+	growing       bool  // its table grew by a burst in this window
+	lapse         lapse // of the session before
 
 	inGap  bool
 	before knowledge // when the oldest open gap began
@@ -142,7 +144,7 @@ func (s *Session) GapUnknown() {
 	if !s.Awaiting {
 		s.transferUntil = 0
 	}
-	s.Awaiting, s.Complete, s.inGap = false, false, false
+	s.Awaiting, s.Complete, s.inGap, s.lapse = false, false, false, lapse{}
 }
 
 // Knows reports whether the session's table is known, or will be once a gap is filled.
@@ -202,6 +204,7 @@ func (s *Session) Unheard() { s.spoken.unheard++ }
 
 // close looks at the burst when the window that ends at now closes; size is how many prefixes the session holds.
 func (s *Session) close(cfg *Config, now int64, size int) {
+	s.growing = size >= s.spoken.most+burstBegins
 	s.spoken.most = max(s.spoken.most, size)
 	b := &s.burst
 	if s.transferUntil != 0 || b.window == 0 && b.seen == nil {

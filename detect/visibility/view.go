@@ -110,7 +110,7 @@ func (s *State) lostPrefix(r rib.Row) outage.LostPrefix {
 	} else if o := s.origins.list(p.usually); len(o) > 0 {
 		out.Origin = o[0]
 	}
-	out.Withdrawals, out.ReroutedVia = s.withdrawals(r)
+	out.Withdrawals, out.Lapsed, out.ReroutedVia = s.withdrawals(r)
 	if s.covering(p, p.usually) != noRow {
 		out.Deaggregated = true
 	} else {
@@ -129,15 +129,19 @@ func byVoters(count map[bgp.ASN]int) []bgp.ASN {
 	return out
 }
 
-// withdrawals are the times at which voters lost a row, an ASN's being that of its last session, and through whom it was still
-// heard.
-func (s *State) withdrawals(r rib.Row) (times []int64, via []bgp.ASN) {
+// withdrawals are the times at which voters lost a row, an ASN's being that of its last session, whether most of them were ends of
+// sessions, and through whom it was still heard.
+func (s *State) withdrawals(r rib.Row) (times []int64, lapsed bool, via []bgp.ASN) {
 	x := s.loss.rows[r]
 	if x == nil {
-		return nil, nil
+		return nil, false, nil
 	}
+	ends := 0
 	last := make(map[bgp.ASN]int64)
 	for _, e := range x.entries {
+		if e.lapsed {
+			ends++
+		}
 		if k, ok := s.peers.Peer(int(e.slot)); ok {
 			last[k.ASN] = max(last[k.ASN], int64(e.at))
 		}
@@ -146,7 +150,7 @@ func (s *State) withdrawals(r rib.Row) (times []int64, via []bgp.ASN) {
 		times = append(times, t)
 	}
 	slices.Sort(times)
-	return times, slices.Clone(x.upstream)
+	return times, 2*ends > len(x.entries), slices.Clone(x.upstream)
 }
 
 // coveredByOther is the first origin of the nearest visible prefix above p, 0 where there is none.

@@ -11,7 +11,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// members calls f with every known prefix of an entity, in no order.
+// members calls f with every prefix that counts in an entity, in no order: a prefix's own if it is known.
 func (s *State) members(k outage.Key, f func(r rib.Row)) {
 	if k.Type == bgp.EntityPrefix {
 		if r, ok := s.rowOf(k.Code); ok && s.prefixes[r].flags&known != 0 {
@@ -24,7 +24,7 @@ func (s *State) members(k outage.Key, f func(r rib.Row)) {
 	case !ok:
 	case i == world:
 		s.trie.walk(s.trie.root, func(row uint32) {
-			if s.prefixes[row].flags&known != 0 {
+			if s.prefixes[row].flags&counted != 0 {
 				f(rib.Row(row))
 			}
 		})
@@ -156,7 +156,7 @@ func (s *State) withdrawals(r rib.Row) (times []int64, lapsed bool, via []bgp.AS
 // coveredByOther is the first origin of the nearest visible prefix above p, 0 where there is none.
 func (s *State) coveredByOther(p *prefix) bgp.ASN {
 	for row, at := s.trie.above(p.node); row != noRow; row, at = s.trie.above(at) {
-		if a := &s.prefixes[row]; a.flags&seen != 0 {
+		if a := &s.prefixes[row]; a.flags&p.coveredWhen() != 0 {
 			if o := s.origins.list(a.origins); len(o) > 0 {
 				return o[0]
 			}

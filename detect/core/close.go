@@ -39,6 +39,9 @@ func (f *familyState) close(start int64) ([]Out, error) {
 	f.admit(start)
 	f.rib.SettleDoubts()
 	decided, changed := f.panel.Close(end, f.rib.Size)
+	if f.panel.Verdicts() {
+		f.lapse()
+	}
 	samples := f.vis.Close(visibility.Window{
 		End: end, Voters: f.panel.Voters(), Changed: changed || f.swept, Knowledge: f.panel.Knowledge(), Verdicts: f.panel.Verdicts(),
 	})

@@ -239,11 +239,11 @@ func (f *familyState) withdrew(s int, row rib.Row, w rib.Withdrawn, timestamp in
 }
 
 func (f *familyState) announce(s int, k rib.Key, r *pb.Route, ch *pb.RouteChanges, timestamp int64) {
-	row, rerouted, ok := f.rib.Announce(s, k, r.GetPathId(), bgp.ASN(ch.GetOriginAs()), bgp.ASN(ch.GetUpstreamAs()))
+	row, a, ok := f.rib.Announce(s, k, r.GetPathId(), bgp.ASN(ch.GetOriginAs()), bgp.ASN(ch.GetUpstreamAs()))
 	if !ok {
 		return
 	}
-	f.panel.Session(s).Announced(uint32(row))
+	f.panel.Session(s).Announced(uint32(row), a == rib.First)
 	f.vis.SetPlace(row, ch.GetPlaces(), r.GetPlaceShares())
-	f.vis.Announced(row, s, timestamp, bgp.ASN(ch.GetUpstreamAs()), rerouted)
+	f.vis.Announced(row, s, timestamp, bgp.ASN(ch.GetUpstreamAs()), a != rib.Again)
 }

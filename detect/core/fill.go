@@ -120,12 +120,12 @@ func (f *familyState) fillAnnounce(s int, k rib.Key, r *pb.Route, ch *pb.RouteCh
 	if s < 0 {
 		return
 	}
-	row, rerouted, ok := f.rib.FillAnnounce(s, k, r.GetPathId(), bgp.ASN(ch.GetOriginAs()), bgp.ASN(ch.GetUpstreamAs()))
+	row, a, ok := f.rib.FillAnnounce(s, k, r.GetPathId(), bgp.ASN(ch.GetOriginAs()), bgp.ASN(ch.GetUpstreamAs()))
 	if !ok {
 		return
 	}
 	f.vis.SetPlace(row, ch.GetPlaces(), r.GetPlaceShares())
-	f.vis.Announced(row, s, timestamp, bgp.ASN(ch.GetUpstreamAs()), rerouted)
+	f.vis.Announced(row, s, timestamp, bgp.ASN(ch.GetUpstreamAs()), a != rib.Again)
 }
 
 // fillEndOfRIB notes that a session that the fill saw come up has sent its table, or one that was sending it before the gap.

@@ -17,9 +17,10 @@ const (
 	hours  = 60 * minute
 	days   = 24 * hours
 
-	country = pb.EntityType_ENTITY_TYPE_COUNTRY
-	as      = pb.EntityType_ENTITY_TYPE_AS
-	single  = pb.EntityType_ENTITY_TYPE_PREFIX
+	country    = pb.EntityType_ENTITY_TYPE_COUNTRY
+	as         = pb.EntityType_ENTITY_TYPE_AS
+	single     = pb.EntityType_ENTITY_TYPE_PREFIX
+	everything = pb.EntityType_ENTITY_TYPE_WORLD
 )
 
 // TestLife plays the life cycles that an outage can have, from routes to events.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/darkmap/darkmap/detect/panel"
+	"github.com/darkmap/darkmap/detect/rib"
 	"github.com/darkmap/darkmap/internal/bgp"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -120,17 +121,39 @@ func (f *familyState) Peer(slot int) (bgp.PeerKey, bool) {
 	return f.peers[slot].key, true
 }
 
-// empty clears a peer's column: whatever it held is unknown from here on.
-func (f *familyState) empty(slots ...int) {
+// end clears the columns of peers whose sessions end at now. Of a whole table the evidence stays: what the next table of the peer lacks
+// was lost with the session. Of another nothing is known from here on.
+func (f *familyState) end(now int64, slots ...int) {
 	if len(slots) == 0 {
 		return
 	}
 	mask := make([]uint64, f.rib.Words())
+	var whole, part []int
 	for _, s := range slots {
-		mask[s>>6] |= 1 << (s & 63)
+		switch f.panel.Session(s).Lapse(now, f.rib.Size(s)) {
+		case panel.WholeTable:
+			whole = append(whole, s)
+		case panel.PartOfTable:
+			part = append(part, s)
+		case panel.NoTable:
+			mask[s>>6] |= 1 << (s & 63)
+		}
 	}
 	f.rib.ClearSlots(mask)
+	f.rib.Vacate(true, whole...)
+	f.rib.Vacate(false, part...)
 	f.swept = true
+}
+
+// lapse notes what the new tables of sessions lack, once there are verdicts: it was lost when the session before ended.
+func (f *familyState) lapse() {
+	for _, l := range f.panel.Lapses(f.rib.Size) {
+		if !l.Comparable {
+			f.rib.ForgetLapsed(l.Slot)
+			continue
+		}
+		f.rib.Lapsed(l.Slot, func(r rib.Row) { f.vis.Lapsed(r, l.Slot, l.At) })
+	}
 }
 
 // peerUp begins a session: whatever was left of the one before is void, and its table comes now.
@@ -146,10 +169,10 @@ func (d *Detector) peerUp(c *collector, in *pb.Peer, now int64) error {
 		ps := &p.slots[f.family-bgp.IPv4]
 		ps.refused = false
 		if ps.used {
+			f.end(now, ps.slot)
 			s := f.panel.Session(ps.slot)
 			s.PeerUp(now, d.cfg.Panel.TransferSeconds())
 			s.LastHeard = now
-			f.empty(ps.slot)
 		}
 	}
 	return nil
@@ -165,10 +188,10 @@ func (d *Detector) peerDown(c *collector, in *pb.Peer, now int64) error {
 	c.leave(p)
 	for _, f := range d.families {
 		if ps := &p.slots[f.family-bgp.IPv4]; ps.used {
+			f.end(now, ps.slot)
 			s := f.panel.Session(ps.slot)
 			s.PeerDown()
 			s.LastHeard = now
-			f.empty(ps.slot)
 		}
 	}
 	return nil
@@ -204,13 +227,15 @@ func (d *Detector) lose(c *collector, now int64) {
 		for _, p := range c.peers {
 			p.upAt, p.down = 0, true
 			if ps := &p.slots[f.family-bgp.IPv4]; ps.used {
-				s := f.panel.Session(ps.slot)
-				s.PeerDown()
-				s.LastHeard = now
 				slots = append(slots, ps.slot)
 			}
 		}
-		f.empty(slots...)
+		f.end(now, slots...)
+		for _, slot := range slots {
+			s := f.panel.Session(slot)
+			s.PeerDown()
+			s.LastHeard = now
+		}
 	}
 	for _, p := range c.peers {
 		c.leave(p)

@@ -36,6 +36,7 @@ type digest struct {
 
 	withdrawals int   // how many times are known
 	tenth       int64 // their 10th percentile
+	lapsed      bool  // most of the prefixes were lost with sessions that ended
 	spread      *bgp.Spread
 	shape       string
 
@@ -149,7 +150,11 @@ func (d *digest) countUpstreams(lost []LostPrefix, limit int) {
 // measureTimes sums up when the voters lost the prefixes; what they lost more than an hour ago belongs to something else.
 func (d *digest) measureTimes(lost []LostPrefix, window int64) {
 	var all, each []int64
+	lapsed := 0
 	for i := range lost {
+		if lost[i].Lapsed {
+			lapsed++
+		}
 		w := lost[i].Withdrawals
 		from, _ := slices.BinarySearch(w, window-earlySeconds)
 		if w = w[from:]; len(w) > 0 {
@@ -162,7 +167,7 @@ func (d *digest) measureTimes(lost []LostPrefix, window int64) {
 	}
 	slices.Sort(all)
 	slices.Sort(each)
-	d.withdrawals, d.tenth = len(all), percentile(all, 10)
+	d.withdrawals, d.tenth, d.lapsed = len(all), percentile(all, 10), 2*lapsed > len(lost)
 	d.spread = &bgp.Spread{P10: d.tenth - all[0], P50: percentile(all, 50) - all[0], P90: percentile(all, 90) - all[0]}
 	d.shape = shape(each)
 }

@@ -121,13 +121,17 @@ func (e *Engine) newEvent(ent *entity, kind bgp.Kind, r *run, rd *reading) *even
 }
 
 // refine sets the start of a loss to the 10th percentile of the withdrawals, near the minute in which it showed, and not
-// before the end of what was there before.
+// before the end of what was there before. What was lost with sessions shows when their next tables are whole, up to an hour later.
 func (e *Engine) refine(ent *entity, r *run) int64 {
 	start := r.first
 	if r.digest != nil && r.digest.withdrawals > 0 {
 		start = r.digest.tenth
 	}
-	low := max(r.first-int64(e.cfg.OpenMinutes)*minute, ent.lastEnd)
+	near := int64(e.cfg.OpenMinutes) * minute
+	if r.digest != nil && r.digest.lapsed {
+		near = earlySeconds
+	}
+	low := max(r.first-near, ent.lastEnd)
 	if ent.ev != nil {
 		low = max(low, ent.ev.start)
 	}

@@ -95,6 +95,8 @@ type LostPrefix struct {
 	Upstreams []bgp.ASN
 	// Withdrawals are the times at which voters lost it in this loss, Unix seconds, sorted; one a voter.
 	Withdrawals []int64
+	// Lapsed: most of these times are ends of sessions, whose next tables lacked the prefix.
+	Lapsed bool
 	// Collectors is on how many collectors it was lost.
 	Collectors int
 	// ReroutedVia are upstreams through which voters heard it after the first withdrawal of this loss.

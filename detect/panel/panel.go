@@ -63,7 +63,7 @@ func (p *Panel) Close(now int64, size func(slot int) int) (decided, changed bool
 			continue
 		}
 		s.close(&p.cfg, now, size(slot))
-		if s.transferUntil != 0 && now >= s.transferUntil {
+		if s.transferUntil != 0 && now >= s.transferUntil && !s.growing {
 			s.transferUntil, s.Complete = 0, true
 		}
 	}

@@ -200,28 +200,31 @@ func TestTransfer(t *testing.T) {
 	}
 }
 
-// TestBurst: a table sent without a state message is a transfer; the same prefixes over and over, or many withdrawals, are none.
+// TestBurst: a table sent without a state message is a transfer; the same prefixes over and over, prefixes that were known, or many
+// withdrawals, are none.
 func TestBurst(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name                    string
 		announced, of, withdraw int
+		known                   bool // before
 		learned                 bool
 		want                    bool
 	}{
-		{"a table", 1500, 1500, 3, false, true},
-		{"path exploration", 6000, 300, 0, false, false},
-		{"an outage's end", 300, 300, 0, false, false},
-		{"with withdrawals", 1500, 1500, 200, false, false},
-		{"learned, small", 1500, 1500, 0, true, false},
-		{"learned, whole", 12_000, 12_000, 0, true, true},
+		{"a table", 1500, 1500, 3, false, false, true},
+		{"path exploration", 6000, 300, 0, false, false, false},
+		{"some new prefixes", 300, 300, 0, false, false, false},
+		{"the end of an outage, or the table again", 1500, 1500, 0, true, false, false},
+		{"with withdrawals", 1500, 1500, 200, false, false, false},
+		{"learned, small", 1500, 1500, 0, false, true, false},
+		{"learned, whole", 12_000, 12_000, 0, false, true, true},
 	} {
 		c := newCrowd(with(func(c *Config) { c.MinVoters = 3 }), 10)
 		c.close(900)
 		s := c.Session(4)
 		s.Complete = !tt.learned
 		for i := range tt.announced {
-			s.Announced(uint32(i % tt.of))
+			s.Announced(uint32(i%tt.of), !tt.known && i < tt.of)
 		}
 		for range tt.withdraw {
 			s.Withdrew()
@@ -236,6 +239,29 @@ func TestBurst(t *testing.T) {
 	}
 }
 
+// TestEndOfRIBInTheMinuteOfItsTable: End-of-RIB ends the transfer of a table of any size that came in the same minute, after Peer Up and
+// without, and the peer votes.
+func TestEndOfRIBInTheMinuteOfItsTable(t *testing.T) {
+	t.Parallel()
+	for _, up := range []bool{true, false} {
+		c := newCrowd(with(func(c *Config) { c.MinVoters = 3 }), 10)
+		c.close(900)
+		s := c.Session(4)
+		if up {
+			s.PeerUp(c.now, 600)
+		}
+		for i := range 1000 {
+			s.Announced(uint32(i), true)
+		}
+		s.EndOfRIB()
+		for range 3 {
+			if c.close(60); !c.Voters().Votes(4) {
+				t.Errorf("Peer Up %v: it does not vote: %v", up, c.reasons())
+			}
+		}
+	}
+}
+
 // TestLearned: without tables everybody votes from the first message on; while tables are on their way, nobody does.
 func TestLearned(t *testing.T) {
 	t.Parallel()
@@ -243,7 +269,7 @@ func TestLearned(t *testing.T) {
 	for i := range 4 {
 		c.join(bgp.ASN(100+i), i)
 	}
-	c.Session(0).Announced(0)
+	c.Session(0).Announced(0, true)
 	c.Session(3).Awaiting = true
 	if c.close(60); c.Knowledge() != bgp.TablesUndecided || c.Verdicts() {
 		t.Errorf("with a table on its way: %v", c.Knowledge())
@@ -286,11 +312,11 @@ func TestOnlyWithdraws(t *testing.T) {
 	} {
 		c := &crowd{Panel: New(with(func(c *Config) { c.MinVoters, c.MinCollectors = 3, 1 }), bgp.IPv4), now: dawn}
 		for i := range 4 {
-			c.join(bgp.ASN(100+i), i).Announced(0)
+			c.join(bgp.ASN(100+i), i).Announced(0, true)
 		}
 		s := c.join(200, tt.table)
 		for i := range tt.announced {
-			s.Announced(uint32(i))
+			s.Announced(uint32(i), true)
 		}
 		for range tt.unheard {
 			s.Unheard()
@@ -303,7 +329,7 @@ func TestOnlyWithdraws(t *testing.T) {
 			t.Errorf("%+v: %d peers with reason %s", tt, got, OnlyWithdraws)
 		}
 		for range 200 {
-			s.Announced(0)
+			s.Announced(0, false)
 		}
 		if c.close(60); !c.Voters().Votes(4) {
 			t.Errorf("%+v: does not vote after 200 announcements", tt)

@@ -43,6 +43,8 @@ type Session struct {
 	extra         bool  // a third feed of its ASN
 	burst         burst
 	spoken        spoken
+	growing       bool  // its table grew by a burst in this window
+	lapse         lapse // of the session before
 
 	inGap  bool
 	before knowledge // when the oldest open gap began
@@ -76,19 +78,21 @@ func (x *spoken) witness() bool {
 }
 
 // burst watches for a table that is sent without a state message: as many distinct prefixes as the table has, each announced
-// once, hardly a withdrawal.
+// once, hardly a withdrawal. Only announcements of prefixes of which nothing was known count, and those that follow them: a table that is
+// sent again says nothing new, and what comes back after an outage was known before.
 type burst struct {
 	since     int64 // of the first window
-	window    int   // announcements in this window
-	counted   int   // announcements since seen exists
+	window    int   // first announcements in this window
+	counted   int   // announcements of rows in seen
 	withdrawn int   // withdrawals since seen exists
 	distinct  int
+	ended     bool     // End-of-RIB came
 	seen      []uint64 // rows
 }
 
 // The shape of a burst.
 const (
-	burstBegins  = 256 // announcements in a window before anything is counted
+	burstBegins  = 256 // first announcements in a window before anything is counted
 	burstWindows = 600 // seconds that a burst may take
 )
 
@@ -144,7 +148,7 @@ func (s *Session) GapUnknown() {
 	if !s.Awaiting {
 		s.transferUntil = 0
 	}
-	s.Awaiting, s.Complete, s.inGap = false, false, false
+	s.Awaiting, s.Complete, s.inGap, s.lapse = false, false, false, lapse{}
 }
 
 // Knows reports whether the session's table is known, or will be once a gap is filled.
@@ -153,32 +157,40 @@ func (s *Session) Knows() bool { return s.Complete || s.inGap && s.before.comple
 // Transferring reports whether the table is being sent.
 func (s *Session) Transferring() bool { return s.transferUntil != 0 }
 
-// EndOfRIB says that the table has been sent (RFC 4724 §2).
+// EndOfRIB says that the table has been sent (RFC 4724 §2). Of one that is sent without a state message the end of the window tells
+// whether it is one.
 func (s *Session) EndOfRIB() {
 	if s.transferUntil != 0 {
-		s.transferUntil, s.Complete = 0, true
+		s.transferUntil, s.Complete, s.burst = 0, true, burst{}
 	}
+	s.burst.ended = s.burst.seen != nil
 	if s.inGap && s.before.transferUntil != 0 {
 		s.before.transferUntil, s.before.complete = 0, true
 	}
 }
 
-// Announced counts an announcement of a row of the rib.
-func (s *Session) Announced(row uint32) {
+// Announced counts an announcement of a row of the rib; first says that nothing was known of the session and the row.
+func (s *Session) Announced(row uint32, first bool) {
 	s.spoken.announced++
 	b := &s.burst
+	w, m := int(row>>6), uint64(1)<<(row&63)
+	if !first {
+		if w < len(b.seen) && b.seen[w]&m != 0 {
+			b.counted++
+		}
+		return
+	}
 	if b.window++; b.seen == nil {
 		if b.window < burstBegins {
 			return
 		}
-		b.seen = make([]uint64, row>>6+1)
+		b.seen = make([]uint64, w+1)
 	}
 	b.counted++
-	w := int(row >> 6)
 	if w >= len(b.seen) {
 		b.seen = append(b.seen, make([]uint64, w+1-len(b.seen))...)
 	}
-	if m := uint64(1) << (row & 63); b.seen[w]&m == 0 {
+	if b.seen[w]&m == 0 {
 		b.seen[w] |= m
 		b.distinct++
 	}
@@ -196,9 +208,11 @@ func (s *Session) Unheard() { s.spoken.unheard++ }
 
 // close looks at the burst when the window that ends at now closes; size is how many prefixes the session holds.
 func (s *Session) close(cfg *Config, now int64, size int) {
+	s.growing = size >= s.spoken.most+burstBegins
 	s.spoken.most = max(s.spoken.most, size)
 	b := &s.burst
-	if b.window == 0 && b.seen == nil {
+	if s.transferUntil != 0 || b.window == 0 && b.seen == nil {
+		*b = burst{}
 		return
 	}
 	if b.since == 0 {
@@ -210,11 +224,11 @@ func (s *Session) close(cfg *Config, now int64, size int) {
 	}
 	switch {
 	case b.distinct >= least && b.counted <= b.distinct+b.distinct/4 && b.withdrawn*100 <= b.counted:
-		if s.transferUntil == 0 {
+		if s.Complete = s.Complete || b.ended; !b.ended {
 			s.transferUntil = b.since + cfg.TransferSeconds()
 		}
 		*b = burst{}
-	case b.window < burstBegins || now-b.since >= burstWindows:
+	case b.ended || b.window < burstBegins || now-b.since >= burstWindows:
 		*b = burst{}
 	default:
 		b.window = 0

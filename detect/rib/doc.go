@@ -3,7 +3,7 @@
 // A Table has rows (prefixes) and slots (peers). Per row it keeps a bitset of the slots that hold the prefix, and per
 // (origin, upstream) pair a bitset of the slots that last heard it there. A withdrawal clears the former and leaves the latter:
 // that is the evidence of where a lost prefix was heard last. With ADD-PATH (RFC 7911) a slot holds a prefix while any path id
-// of it is there.
+// of it is there. A session that ends leaves the same evidence of what it held (Vacate), which its next table is compared with (Lapsed).
 //
 // While a gap of a slot is open (messages of it are missing), two more bitsets note of each pair of row and slot whether the live
 // stream has said something of it since the gap began (touched), and whether what answers the gap has (known): a table applies

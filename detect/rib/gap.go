@@ -127,12 +127,12 @@ func (t *Table) Tabulate(mask []uint64, r Row, origin, upstream bgp.ASN) {
 
 // FillAnnounce is Announce for a message that a gap lacked. It does nothing, and ok is false, where the live stream has said
 // something of the pair since, or the slot is in no gap.
-func (t *Table) FillAnnounce(s int, k Key, pathID uint32, origin, upstream bgp.ASN) (r Row, rerouted, ok bool) {
+func (t *Table) FillAnnounce(s int, k Key, pathID uint32, origin, upstream bgp.ASN) (r Row, a Announced, ok bool) {
 	if !t.fills(s) {
-		return 0, false, false
+		return 0, Again, false
 	}
 	if r, ok = t.row(k); !ok || !t.fill(s, r) {
-		return 0, false, false
+		return 0, Again, false
 	}
 	return r, t.announce(s, r, pathID, origin, upstream), true
 }

@@ -2,9 +2,9 @@ package rib
 
 import "github.com/darkmap/darkmap/internal/bgp"
 
-// hear moves slot s of row r to the pair (origin, upstream) and reports whether it stood elsewhere before. Every pair has a
-// slot, so a row has at most as many pairs as there are slots.
-func (t *Table) hear(r Row, s int, origin, upstream bgp.ASN) bool {
+// hear moves slot s of row r to the pair (origin, upstream) and tells where it stood before. Every pair has a slot, so a row has at
+// most as many pairs as there are slots.
+func (t *Table) hear(r Row, s int, origin, upstream bgp.ASN) Announced {
 	w, bit := s>>6, uint64(1)<<(s&63)
 	have, before, want := none, none, none
 	last := none
@@ -13,7 +13,7 @@ func (t *Table) hear(r Row, s int, origin, upstream bgp.ASN) bool {
 		here := t.heard[int(p)*t.words+w]&bit != 0
 		match := q.origin == origin && q.upstream == upstream
 		if here && match {
-			return false
+			return Again
 		}
 		if match {
 			want = p
@@ -26,7 +26,9 @@ func (t *Table) hear(r Row, s int, origin, upstream bgp.ASN) bool {
 		}
 		last = p
 	}
+	out := First
 	if have != none {
+		out = Rerouted
 		t.heard[int(have)*t.words+w] &^= bit
 		if t.silent(have) {
 			t.unlink(r, have, before)
@@ -37,7 +39,7 @@ func (t *Table) hear(r Row, s int, origin, upstream bgp.ASN) bool {
 		t.first[r] = want
 	}
 	t.heard[int(want)*t.words+w] |= bit
-	return true
+	return out
 }
 
 // hearAll is hear for all slots of word w in bits.

@@ -117,7 +117,7 @@ func TestEvidence(t *testing.T) {
 	if len(tb.TakeDirty()) != 1 || len(tb.TakeDirty()) != 0 {
 		t.Error("the row is to be dirty once")
 	}
-	if _, changed, _ := tb.Announce(1, k, 0, 64500, 64510); changed || len(tb.TakeDirty()) != 0 {
+	if _, a, _ := tb.Announce(1, k, 0, 64500, 64510); a != Again || len(tb.TakeDirty()) != 0 {
 		t.Error("the same announcement again changes something")
 	}
 }
@@ -455,4 +455,33 @@ func ones(b []uint64) int {
 		n += bits.OnesCount64(w)
 	}
 	return n
+}
+
+// TestVacate: a session that ended leaves where it heard what it held, and nothing of what it had withdrawn.
+func TestVacate(t *testing.T) {
+	t.Parallel()
+	tb := New(bgp.IPv4)
+	slotsOf(t, tb, 2)
+	kept, withdrawn := Key(10<<40|8), Key(11<<40|8)
+	for s := range 2 {
+		tb.Announce(s, kept, 0, 64500, 64510)
+		tb.Announce(s, withdrawn, 0, 64500, 64510)
+		tb.Withdraw(s, withdrawn, 0, false)
+	}
+	lapsed := func(s int) (out []Key) {
+		tb.Lapsed(s, func(r Row) { out = append(out, tb.Key(r)) })
+		return out
+	}
+	tb.Vacate(true, 0)
+	if got := lapsed(0); tb.Size(0) != 0 || len(got) != 1 || got[0] != kept {
+		t.Errorf("whole: %d held, lapsed %v, want none held and %v lapsed", tb.Size(0), got, kept)
+	}
+	tb.Announce(0, withdrawn, 0, 64500, 64510) // a part of the new table
+	tb.Vacate(false, 0)
+	if got := lapsed(0); tb.Size(0) != 0 || len(got) != 2 {
+		t.Errorf("part: %d held, lapsed %v, want none held and both lapsed", tb.Size(0), got)
+	}
+	if tb.ForgetLapsed(0); len(lapsed(0)) != 0 || tb.Size(1) != 1 || len(lapsed(1)) != 1 {
+		t.Errorf("forgotten: lapsed %v, and %v of the other slot", lapsed(0), lapsed(1))
+	}
 }

@@ -90,6 +90,51 @@ func (t *Table) ClearSlots(mask []uint64) {
 	t.unwatch(mask)
 }
 
+// Vacate ends the sessions of slots: they hold nothing until their new tables come. Where they heard it stays known, so that what the new
+// tables lack is known to be gone. With whole set, what they held was their whole table, and of what they had withdrawn nothing is known
+// any more. Gaps and checks are not about them any more.
+func (t *Table) Vacate(whole bool, slots ...int) {
+	mask := t.mask(slots)
+	for _, s := range slots {
+		t.slots[s].size, t.slots[s].paths = 0, nil
+	}
+	if !whole {
+		t.sweep(t.held, mask)
+		t.unwatch(mask)
+		return
+	}
+	for r := range t.keys {
+		for w, m := range mask {
+			i := r*t.words + w
+			if gone := m &^ t.held[i]; gone != 0 {
+				t.silence(Row(r), w, gone)
+			}
+			t.held[i] &^= m
+		}
+	}
+	t.unwatch(mask)
+}
+
+// Lapsed calls f with every row that a slot was heard to hold and does not hold.
+func (t *Table) Lapsed(s int, f func(r Row)) {
+	w, bit := s>>6, uint64(1)<<(s&63)
+	for r := range t.keys {
+		if t.held[r*t.words+w]&bit == 0 && t.hasHeard(Row(r), s) {
+			f(Row(r))
+		}
+	}
+}
+
+// ForgetLapsed makes unknown what a slot was heard to hold and does not hold.
+func (t *Table) ForgetLapsed(s int) {
+	w, bit := s>>6, uint64(1)<<(s&63)
+	for r := range t.keys {
+		if t.held[r*t.words+w]&bit == 0 {
+			t.silence(Row(r), w, bit)
+		}
+	}
+}
+
 // sweep clears the mask's bits in every bitset of b and reports whether there were any.
 func (t *Table) sweep(b, mask []uint64) bool {
 	found := uint64(0)

@@ -96,12 +96,24 @@ func (t *Table) EachPair(r Row, f func(origin, upstream bgp.ASN, slots []uint64)
 	}
 }
 
-// Announce notes that slot s holds k with the path id, heard from origin over upstream. changed is false where that was known.
-// rerouted tells that s did not hold it over that pair before. ok is false where the table is full.
-func (t *Table) Announce(s int, k Key, pathID uint32, origin, upstream bgp.ASN) (r Row, rerouted, ok bool) {
+// Announced says what an announcement changed.
+type Announced uint8
+
+// What an announcement changes.
+const (
+	// Again: nothing.
+	Again Announced = iota
+	// Rerouted: the slot did not hold the prefix over that pair before.
+	Rerouted
+	// First: the same, and nothing was known of the slot and the prefix.
+	First
+)
+
+// Announce notes that slot s holds k with the path id, heard from origin over upstream. ok is false where the table is full.
+func (t *Table) Announce(s int, k Key, pathID uint32, origin, upstream bgp.ASN) (r Row, a Announced, ok bool) {
 	r, ok = t.row(k)
 	if !ok {
-		return 0, false, false
+		return 0, Again, false
 	}
 	t.touch(s, r)
 	return r, t.announce(s, r, pathID, origin, upstream), true
@@ -119,8 +131,8 @@ func (t *Table) touch(s int, r Row) {
 	}
 }
 
-// announce makes slot s hold row r and reports whether it did not hold it over that pair before.
-func (t *Table) announce(s int, r Row, pathID uint32, origin, upstream bgp.ASN) bool {
+// announce makes slot s hold row r.
+func (t *Table) announce(s int, r Row, pathID uint32, origin, upstream bgp.ASN) Announced {
 	i, bit := int(r)*t.words+s>>6, uint64(1)<<(s&63)
 	if pathID != 0 || t.slots[s].paths != nil {
 		t.addPath(s, r, pathID)
@@ -134,11 +146,14 @@ func (t *Table) announce(s int, r Row, pathID uint32, origin, upstream bgp.ASN) 
 		t.slots[s].size++
 		t.slots[s].doubted = max(0, t.slots[s].doubted-1) // most likely it was one of these
 	}
-	if t.hear(r, s, origin, upstream) || gained {
-		t.mark(r)
-		return true
+	a := t.hear(r, s, origin, upstream)
+	if gained && a == Again {
+		a = Rerouted
 	}
-	return false
+	if a != Again {
+		t.mark(r)
+	}
+	return a
 }
 
 // Withdrawn says what a withdrawal changed.

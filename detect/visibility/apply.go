@@ -65,14 +65,14 @@ func (s *State) set(c *change, whole bool) {
 	}
 }
 
-// regroup brings the lists of members up to date: known prefixes by usual origin and by place.
+// regroup brings the lists of members up to date: counted prefixes by usual origin and by place.
 func (s *State) regroup(c *change, p *prefix) {
 	var wasOrigins, isOrigins originID
 	var wasPlace, isPlace placeID
-	if p.flags&known != 0 && s.counts(c.row, p.place) {
+	if p.flags&counted != 0 && s.counts(c.row, p.place) {
 		wasOrigins, wasPlace = p.usually, p.place
 	}
-	if c.flags&known != 0 && s.counts(c.row, c.place) {
+	if c.flags&counted != 0 && s.counts(c.row, c.place) {
 		isOrigins, isPlace = c.usually, c.place
 	}
 	if wasOrigins != isOrigins {
@@ -97,21 +97,33 @@ func (s *State) regroup(c *change, p *prefix) {
 type standing struct {
 	region     bool // it is visible, or one above it by the same origin is
 	above      bool // the region of the next one above is
-	knownAbove bool // one above it is known
+	knownAbove bool // one above it is counted
 }
 
 // regionSeen reports whether the region of a prefix in the trie is visible.
 func (s *State) regionSeen(p *prefix) bool {
-	if p.flags&seen != 0 {
+	if p.flags&wide != 0 {
 		return true
 	}
-	return s.covering(p, p.usually) != noRow
+	return s.coveringFor(wide, p, p.usually) != noRow
 }
 
 // covering is the nearest visible prefix above p that one of the origins originates; noRow where there is none.
-func (s *State) covering(p *prefix, origins originID) uint32 {
+func (s *State) covering(p *prefix, origins originID) uint32 { return s.coveringFor(p.coveredWhen(), p, origins) }
+
+// coveredWhen is the flag of prefixes that cover p: those that half of the voters see, or for one that fewer usually see, those that are
+// seen at all.
+func (p *prefix) coveredWhen() uint8 {
+	if p.flags&(known|counted) == known {
+		return seen
+	}
+	return wide
+}
+
+// coveringFor is covering among prefixes with a flag.
+func (s *State) coveringFor(flag uint8, p *prefix, origins originID) uint32 {
 	for row, at := s.trie.above(p.node); row != noRow; row, at = s.trie.above(at) {
-		if a := &s.prefixes[row]; a.flags&seen != 0 && s.origins.meet(a.origins, origins) {
+		if a := &s.prefixes[row]; a.flags&flag != 0 && s.origins.meet(a.origins, origins) {
 			return row
 		}
 	}
@@ -126,7 +138,7 @@ func (s *State) stand(p *prefix) standing {
 		st.above = s.regionSeen(&s.prefixes[row])
 	}
 	for ; row != noRow; row, at = s.trie.above(at) {
-		if s.prefixes[row].flags&known != 0 {
+		if s.prefixes[row].flags&counted != 0 {
 			st.knownAbove = true
 			break
 		}
@@ -151,7 +163,7 @@ func (s *State) contribute(r rib.Row, sign int64) {
 	add := func(i uint32, space uint64) {
 		e := s.touch(i)
 		e.space += sign * visible * int64(space)
-		if p.flags&known == 0 {
+		if p.flags&counted == 0 {
 			return
 		}
 		if !st.knownAbove {
@@ -173,19 +185,19 @@ func (s *State) contribute(r rib.Row, sign int64) {
 // contributeOrigins does the same for ASes. An AS's space is the union of the visible prefixes that it originates.
 func (s *State) contributeOrigins(p *prefix, space uint64, sign int64) {
 	for _, a := range s.origins.list(p.origins) {
-		if !s.origins.has(p.usually, a) || p.flags&known == 0 {
+		if p.flags&wide != 0 && (!s.origins.has(p.usually, a) || p.flags&counted == 0) {
 			if e := s.touch(s.asEntity(a)); !s.coveredBy(p, a) {
 				e.space += sign * int64(space)
 			}
 		}
 	}
-	if p.flags&known == 0 {
+	if p.flags&counted == 0 {
 		return
 	}
 	for _, a := range s.origins.list(p.usually) {
 		e := s.touch(s.asEntity(a))
 		covered := s.coveredBy(p, a)
-		here := p.flags&seen != 0 && s.origins.has(p.origins, a)
+		here := p.flags&wide != 0 && s.origins.has(p.origins, a)
 		if here && !covered {
 			e.space += sign * int64(space)
 		}
@@ -204,17 +216,17 @@ func (s *State) contributeOrigins(p *prefix, space uint64, sign int64) {
 // coveredBy reports whether a visible prefix above p is originated by a.
 func (s *State) coveredBy(p *prefix, a bgp.ASN) bool {
 	for row, at := s.trie.above(p.node); row != noRow; row, at = s.trie.above(at) {
-		if q := &s.prefixes[row]; q.flags&seen != 0 && s.origins.has(q.origins, a) {
+		if q := &s.prefixes[row]; q.flags&wide != 0 && s.origins.has(q.origins, a) {
 			return true
 		}
 	}
 	return false
 }
 
-// knownUnder reports whether a known prefix above p is usually originated by a.
+// knownUnder reports whether a counted prefix above p is usually originated by a.
 func (s *State) knownUnder(p *prefix, a bgp.ASN) bool {
 	for row, at := s.trie.above(p.node); row != noRow; row, at = s.trie.above(at) {
-		if q := &s.prefixes[row]; q.flags&known != 0 && s.origins.has(q.usually, a) {
+		if q := &s.prefixes[row]; q.flags&counted != 0 && s.origins.has(q.usually, a) {
 			return true
 		}
 	}

@@ -22,7 +22,7 @@ type entity struct {
 	minute      uint8 // of the hour at which it is told about, changed or not
 	touched     bool
 	last        outage.Sample
-	members     []rib.Row // known prefixes; not for the world
+	members     []rib.Row // counted prefixes; not for the world
 	everSampled bool
 }
 

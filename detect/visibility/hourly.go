@@ -12,6 +12,9 @@ func (s *State) begin(r rib.Row) {
 	p.samples[s.hour%dayHours] = p.usual
 	if p.usual > 0 && t.held >= leastKnown(n) {
 		c.flags = known | seen
+		if t.held >= half(n) {
+			c.flags |= counted | wide
+		}
 		c.origins, c.usually = t.origins, t.origins
 		p.share = 1000
 	}
@@ -41,6 +44,7 @@ func (s *State) sampleHour(r rib.Row) {
 	}
 	s.settle(p, &c)
 	s.settleOrigins(r, &c)
+	widen(&c, t.held, s.voters.N)
 	s.propose(c)
 }
 
@@ -75,11 +79,24 @@ func (s *State) settle(p *prefix, c *change) {
 		}
 		c.usually = c.origins
 	case !enough && c.flags&known != 0:
-		c.flags &^= known | lost
+		c.flags &^= known | lost | counted
 		c.usually = 0
 		p.since, p.share = 0, 1000
 		s.end(s.troughs.losses, c.row, false)
 		s.end(s.troughs.moves, c.row, false)
+	}
+	s.settleCounted(p, c)
+}
+
+// settleCounted decides whether a prefix counts in larger entities: from when half of the voters usually hold it, until fewer than a
+// quarter do. A prefix that half of them hold more or less does not come and go.
+func (s *State) settleCounted(p *prefix, c *change) {
+	n := s.voters.N
+	switch {
+	case c.flags&known == 0, 4*int(p.usual) < wholeShare:
+		c.flags &^= counted
+	case int(p.usual)*n+n >= wholeShare*half(n):
+		c.flags |= counted
 	}
 }
 

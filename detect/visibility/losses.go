@@ -34,14 +34,16 @@ type loss struct {
 
 // entry is when a slot withdrew.
 type entry struct {
-	slot uint16
-	at   uint32 // Unix seconds
+	slot   uint16
+	lapsed bool   // with the end of its session
+	at     uint32 // Unix seconds
 }
 
 // event is one line of a window's log.
 type event struct {
 	row      rib.Row
 	slot     uint16
+	lapsed   bool
 	at       uint32
 	upstream bgp.ASN
 }
@@ -49,8 +51,18 @@ type event struct {
 // Withdrew notes that a slot lost a row, at the collector's own time (Unix seconds).
 func (s *State) Withdrew(r rib.Row, slot int, at int64) {
 	s.churn.count(r, slot)
-	if l := &s.loss; len(l.withdrawn) < maxLog {
-		l.withdrawn = append(l.withdrawn, event{row: r, slot: uint16(slot), at: uint32(at)})
+	s.loss.log(event{row: r, slot: uint16(slot), at: uint32(at)})
+}
+
+// Lapsed notes that the new table of a slot lacks a row that it held when its session ended.
+func (s *State) Lapsed(r rib.Row, slot int, at int64) {
+	s.loss.log(event{row: r, slot: uint16(slot), at: uint32(at), lapsed: true})
+}
+
+// log keeps the end of a route.
+func (l *losses) log(e event) {
+	if len(l.withdrawn) < maxLog {
+		l.withdrawn = append(l.withdrawn, e)
 	} else {
 		l.overflow = true
 	}
@@ -97,7 +109,7 @@ func (s *State) follow(dirty []rib.Row) {
 			x = &loss{}
 			l.rows[e.row] = x
 		}
-		x.set(e.slot, e.at)
+		x.set(e)
 	}
 	for _, r := range dirty {
 		if x := l.rows[r]; x != nil {
@@ -117,12 +129,15 @@ func (s *State) follow(dirty []rib.Row) {
 }
 
 // set notes a slot's newest withdrawal.
-func (x *loss) set(slot uint16, at uint32) {
-	i, ok := slices.BinarySearchFunc(x.entries, slot, func(e entry, s uint16) int { return cmp.Compare(e.slot, s) })
+func (x *loss) set(v event) {
+	i, ok := slices.BinarySearchFunc(x.entries, v.slot, func(e entry, s uint16) int { return cmp.Compare(e.slot, s) })
 	if !ok {
-		x.entries = slices.Insert(x.entries, i, entry{slot: slot})
+		x.entries = slices.Insert(x.entries, i, entry{slot: v.slot})
 	}
-	x.entries[i].at = at
+	if v.lapsed && x.entries[i].at > v.at {
+		return // it was withdrawn after the session came up again
+	}
+	x.entries[i].at, x.entries[i].lapsed = v.at, v.lapsed
 }
 
 // first is the first withdrawal.

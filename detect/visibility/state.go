@@ -31,6 +31,10 @@ const (
 	lost
 	// seen: visible now. A known prefix is lost or seen; another is seen when half of the voters hold it.
 	seen
+	// counted: known, and usually held by half of the voters. The world, countries, regions and ASes count these prefixes.
+	counted
+	// wide: visible to them. A counted prefix is when it is seen, another when half of the voters hold it.
+	wide
 )
 
 // prefix is what is known of a row.

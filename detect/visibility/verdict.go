@@ -28,7 +28,18 @@ func (s *State) propose(c change) {
 }
 
 // leastKnown is how many voters must usually see a prefix.
-func leastKnown(n int) int { return min(leastHolders, (n+1)/2) }
+func leastKnown(n int) int { return min(leastHolders, half(n)) }
+
+// half is how many of n voters must usually see a prefix for it to count in larger entities.
+func half(n int) int { return (n + 1) / 2 }
+
+// widen says whether larger entities see a row that was judged.
+func widen(c *change, held, n int) {
+	c.flags &^= wide
+	if c.flags&counted != 0 && c.flags&seen != 0 || c.flags&counted == 0 && held >= half(n) {
+		c.flags |= wide
+	}
+}
 
 // look judges a row as the voters see it now.
 func (s *State) look(r rib.Row) {
@@ -76,6 +87,7 @@ func (s *State) judge(r rib.Row, t tally) change {
 			share = max(share, t.held*1000/(t.held+t.gone))
 		}
 	}
+	widen(&c, t.held, n)
 	before := p.since != 0
 	s.note(p, c.flags, share)
 	switch {

@@ -11,7 +11,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// members calls f with every known prefix of an entity, in no order.
+// members calls f with every prefix that counts in an entity, in no order: a prefix's own if it is known.
 func (s *State) members(k outage.Key, f func(r rib.Row)) {
 	if k.Type == bgp.EntityPrefix {
 		if r, ok := s.rowOf(k.Code); ok && s.prefixes[r].flags&known != 0 {
@@ -24,7 +24,7 @@ func (s *State) members(k outage.Key, f func(r rib.Row)) {
 	case !ok:
 	case i == world:
 		s.trie.walk(s.trie.root, func(row uint32) {
-			if p := &s.prefixes[row]; p.flags&known != 0 && s.counts(rib.Row(row), p.place) {
+			if p := &s.prefixes[row]; p.flags&counted != 0 && s.counts(rib.Row(row), p.place) {
 				f(rib.Row(row))
 			}
 		})
@@ -110,7 +110,7 @@ func (s *State) lostPrefix(r rib.Row) outage.LostPrefix {
 	} else if o := s.origins.list(p.usually); len(o) > 0 {
 		out.Origin = o[0]
 	}
-	out.Withdrawals, out.ReroutedVia = s.withdrawals(r)
+	out.Withdrawals, out.Lapsed, out.ReroutedVia = s.withdrawals(r)
 	if s.covered(p) {
 		out.Deaggregated = true
 	} else {
@@ -129,15 +129,19 @@ func byVoters(count map[bgp.ASN]int) []bgp.ASN {
 	return out
 }
 
-// withdrawals are the times at which voters lost a row, an ASN's being that of its last session, and through whom it was still
-// heard.
-func (s *State) withdrawals(r rib.Row) (times []int64, via []bgp.ASN) {
+// withdrawals are the times at which voters lost a row, an ASN's being that of its last session, whether most of them were ends of
+// sessions, and through whom it was still heard.
+func (s *State) withdrawals(r rib.Row) (times []int64, lapsed bool, via []bgp.ASN) {
 	x := s.loss.rows[r]
 	if x == nil {
-		return nil, nil
+		return nil, false, nil
 	}
+	ends := 0
 	last := make(map[bgp.ASN]int64)
 	for _, e := range x.entries {
+		if e.lapsed {
+			ends++
+		}
 		if k, ok := s.peers.Peer(int(e.slot)); ok {
 			last[k.ASN] = max(last[k.ASN], int64(e.at))
 		}
@@ -146,13 +150,13 @@ func (s *State) withdrawals(r rib.Row) (times []int64, via []bgp.ASN) {
 		times = append(times, t)
 	}
 	slices.Sort(times)
-	return times, slices.Clone(x.upstream)
+	return times, 2*ends > len(x.entries), slices.Clone(x.upstream)
 }
 
 // coveredByOther is the first origin of the nearest visible prefix above p, 0 where there is none.
 func (s *State) coveredByOther(p *prefix) bgp.ASN {
 	for row, at := s.trie.above(p.node); row != noRow; row, at = s.trie.above(at) {
-		if a := &s.prefixes[row]; a.flags&seen != 0 {
+		if a := &s.prefixes[row]; a.flags&p.coveredWhen() != 0 {
 			if o := s.origins.list(a.origins); len(o) > 0 {
 				return o[0]
 			}

@@ -72,8 +72,8 @@ func (b *bench) key(s string) rib.Key {
 
 func (b *bench) announce(k rib.Key, origin, upstream bgp.ASN, slots ...int) {
 	for _, s := range slots {
-		r, rerouted, _ := b.rib.Announce(s, k, 0, origin, upstream)
-		b.s.Announced(r, s, b.now, upstream, rerouted)
+		r, a, _ := b.rib.Announce(s, k, 0, origin, upstream)
+		b.s.Announced(r, s, b.now, upstream, a != rib.Again)
 	}
 }
 
@@ -288,7 +288,7 @@ func TestSpaceModel(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(4) {
 		rng := rand.New(rand.NewPCG(seed, 5))
-		const voters = 6
+		const voters = 10
 		b := newBench(t, voters, true)
 		keys := map[rib.Key]bool{}
 		for len(keys) < 60 {
@@ -304,7 +304,7 @@ func TestSpaceModel(t *testing.T) {
 		slices.Sort(list)
 		for i, k := range list {
 			if i%5 > 0 {
-				b.announce(k, bgp.ASN(64500+rng.IntN(4)), 64510, upTo(voters)...)
+				b.announce(k, bgp.ASN(64500+rng.IntN(4)), 64510, upTo(voters)[max(0, rng.IntN(14)-6):]...)
 				placeCells(b, k)
 			}
 		}
@@ -316,7 +316,7 @@ func TestSpaceModel(t *testing.T) {
 				case 0, 1:
 					b.withdraw(k, false, upTo(voters)...)
 				default:
-					b.announce(k, bgp.ASN(64500+rng.IntN(4)), 64510, upTo(voters)[rng.IntN(3):]...)
+					b.announce(k, bgp.ASN(64500+rng.IntN(4)), 64510, upTo(voters)[rng.IntN(8):]...)
 					placeCells(b, k)
 				}
 			}
@@ -364,10 +364,10 @@ func compareModel(t *testing.T, b *bench, list []rib.Key) {
 		}
 		place := []string{"country BB", "country AA"}[1-cell&1]
 		last := over[len(over)-1]
-		visible, isKnown := last.flags&seen != 0, false
+		visible, isKnown := last.flags&wide != 0, false
 		for _, p := range over {
-			visible = visible || p.flags&seen != 0 && s.origins.meet(p.origins, last.usually)
-			isKnown = isKnown || p.flags&known != 0
+			visible = visible || p.flags&wide != 0 && s.origins.meet(p.origins, last.usually)
+			isKnown = isKnown || p.flags&counted != 0
 		}
 		for _, e := range []string{place, "world world"} {
 			if visible {
@@ -380,8 +380,8 @@ func compareModel(t *testing.T, b *bench, list []rib.Key) {
 		for a := bgp.ASN(64500); a < 64504; a++ {
 			has, knows := false, false
 			for _, p := range over {
-				has = has || p.flags&seen != 0 && s.origins.has(p.origins, a)
-				knows = knows || p.flags&known != 0 && s.origins.has(p.usually, a)
+				has = has || p.flags&wide != 0 && s.origins.has(p.origins, a)
+				knows = knows || p.flags&counted != 0 && s.origins.has(p.usually, a)
 			}
 			if has {
 				want["as "+a.String()] += 256

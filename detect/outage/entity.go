@@ -67,6 +67,7 @@ type reading struct {
 	partial   loss // of a prefix, in voters
 	gone      bool // left the table
 	covered   bool // the prefix is lost, its addresses are not
+	brief     bool // what is lost was back for a part of the minute
 
 	ended *run // the loss that ended in this minute
 }
@@ -96,6 +97,7 @@ func (e *Engine) measurePrefix(ent *entity, rd *reading) {
 	rd.base = baseline{space: s.KnownSpace, prefixes: 1}
 	rd.threshold = max(1, s.KnownSpace)
 	share := s.SharePermille
+	rd.brief = !rd.gone && s.Brief > 0
 	rd.covered = !rd.gone && s.Space == 0 && s.Covered
 	lost := !rd.gone && s.Space == 0 && !rd.covered
 	band := !rd.gone && !rd.covered && share >= e.cfg.PartialLowPermille && share < e.cfg.PartialHighPermille
@@ -172,9 +174,19 @@ func (e *Engine) measureSpace(ent *entity, rd *reading) {
 	if ent.key.Type == bgp.EntityAS {
 		rd.manyFrom = e.cfg.manyPrefixes(rd.base)
 	}
+	rd.brief = e.backForAPart(ent, rd)
 	lost := rd.loss.space >= rd.threshold || e.cfg.many(rd)
 	large := rd.largeFrom > 0 && rd.loss.space >= rd.largeFrom
 	e.extendRuns(ent, rd, lost, large, false, !lost && moved > 0 && total >= rd.threshold)
+}
+
+// backForAPart tells whether the loss is but a quiet one without what came back for a part of the minute.
+func (e *Engine) backForAPart(ent *entity, rd *reading) bool {
+	limit := rd.threshold
+	if ent.ev != nil && ent.ev.threshold > 0 {
+		limit = ent.ev.threshold
+	}
+	return ent.last.Brief > 0 && (rd.loss.space-min(rd.loss.space, ent.last.Brief))*2 <= limit
 }
 
 // surelyQuiet tells without a median that nothing is lost: no baseline is above the highest value that went into it.
@@ -206,6 +218,9 @@ func (e *Engine) lookMoved(ent *entity, enough bool) {
 // extendRuns counts the minute. While an outage is open it has its own counters.
 func (e *Engine) extendRuns(ent *entity, rd *reading, lost, large, band, moved bool) {
 	outage := ent.ev != nil && ent.ev.kind == bgp.KindOutage
+	if ent.ev != nil && ent.ev.long && rd.brief {
+		lost = false
+	}
 	rd.ended = extend(&ent.loss, lost && !outage, e.window, rd.loss)
 	extend(&ent.large, large && !outage, e.window, rd.loss)
 	extend(&ent.band, band, e.window, rd.partial)

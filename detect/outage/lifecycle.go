@@ -28,7 +28,7 @@ func (e *Engine) decide(ent *entity, rd *reading) {
 		e.endShort(ent, rd.ended, rd)
 	}
 	switch {
-	case ent.loss != nil && ent.loss.minutes >= e.cfg.OpenMinutes && (ent.loss.deep || ent.key.Type != bgp.EntityPrefix):
+	case ent.loss != nil && ent.loss.minutes >= e.openMinutes(ent) && (ent.loss.deep || ent.key.Type != bgp.EntityPrefix):
 		e.openOutage(ent, ent.loss, rd)
 		return
 	case ent.loss != nil && ent.loss.minutes >= e.cfg.SuspectMinutes:
@@ -38,6 +38,14 @@ func (e *Engine) decide(ent *entity, rd *reading) {
 		return
 	}
 	e.followOrOpen(ent, rd)
+}
+
+// openMinutes is for how many minutes a loss of the entity lasts before it opens an outage.
+func (e *Engine) openMinutes(ent *entity) int {
+	if ent.ev != nil && ent.ev.long {
+		return e.cfg.FlapOutageMinutes
+	}
+	return e.cfg.OpenMinutes
 }
 
 // followOrOpen looks at the kinds that are not outages.
@@ -157,7 +165,7 @@ func (e *Engine) openOutage(ent *entity, r *run, rd *reading) {
 		} else {
 			ent.follows(ev)
 		}
-		ev.now, ev.threshold = rd.loss, rd.threshold
+		ev.now, ev.threshold, ev.spells.since = rd.loss, rd.threshold, r.first
 		if ev.byNumber = r == ent.loss && r.peak.space < rd.threshold; ev.byNumber || r == ent.large {
 			ev.threshold = cmp.Or(rd.largeFrom, rd.threshold)
 		}
@@ -197,11 +205,8 @@ func (e *Engine) openOther(ent *entity, kind bgp.Kind, r *run, rd *reading) {
 func (e *Engine) reopen(ent *entity, r *run, rd *reading) {
 	ev := ent.closed
 	start := e.refine(ent, r)
-	if len(ev.gaps) == maxGaps {
-		ev.gaps = slices.Delete(ev.gaps, 0, 1)
-	}
-	ev.gaps = append(ev.gaps, interval{ev.end, max(start, ev.end)})
-	ev.pauses++
+	ev.pause(ev.end, max(start, ev.end))
+	ev.spells.since, ev.spells.calm = r.first, 0
 	ev.state, ev.end, ev.quiet = bgp.StateOpen, 0, 0
 	ev.resume()
 	ent.superseded = ""
@@ -220,7 +225,9 @@ func (e *Engine) followOutage(ent *entity, rd *reading) {
 	if !quiet && (ent.touched && rd.loss.space >= ev.peak.space || ev.minutes == e.cfg.OpenMinutes) {
 		ev.keepWorse(e.digestOf(ent.key))
 	}
-	e.follow(ent, rd.loss, rd.loss, quiet)
+	if !e.followSpells(ent, rd, quiet) {
+		e.follow(ent, rd.loss, rd.loss, quiet)
+	}
 }
 
 // follow counts a minute of the entity's open event and closes, settles or updates it. left is the

@@ -241,8 +241,8 @@ func TestGapsAreBounded(t *testing.T) {
 	k := country("AA")
 	w.add(k, networks(20))
 	for range 150 {
-		w.minutes(15)
-		w.away(k, 10, 5)
+		w.minutes(20)
+		w.away(k, 10, 20)
 	}
 	w.minutes(10)
 	got := w.final(k)

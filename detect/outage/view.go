@@ -28,6 +28,8 @@ type Sample struct {
 	// Moved is how many prefixes View.Moved would list (AS and prefix entities): others originate them now. It is what
 	// makes a prefix that is visible all the time a `moved` event.
 	Moved int
+	// Brief is lost space that at least half of the usual voters announced within the window and then withdrew again.
+	Brief uint64
 	// Covered: the prefix is lost, and visible routes of its usual origins carry all its addresses: one above it, or
 	// more-specific ones together. False for other entities.
 	Covered bool

@@ -75,8 +75,8 @@ func (w *wording) observed() string {
 	case w.o.Kind == bgp.KindMoved:
 		return w.moved()
 	case w.o.Kind == bgp.KindIntermittent:
-		return fmt.Sprintf("%s again and again from %s: %s, each shorter than 5 minutes, %s %% of the time in all.", w.loss("lost"),
-			clock(w.o.Start), plural(w.ev.losses, "loss"), w.o.Evidence.DutyCyclePercent)
+		return fmt.Sprintf("%s again and again from %s: %s, %s %% of the time in all.", w.loss("lost"), clock(w.o.Start),
+			plural(w.ev.losses, "loss"), w.o.Evidence.DutyCyclePercent)
 	case w.o.State == bgp.StateSuspected:
 		return w.loss("seems to have lost", "seem to have lost") + when + ". This is an early sign, not yet confirmed."
 	case w.o.Blip && w.o.State == bgp.StateRetracted:
@@ -133,7 +133,7 @@ func (w *wording) moved() string {
 // course says how it went on.
 func (w *wording) course() string {
 	s := w.lately()
-	if n := w.ev.pauses; n > 0 && s != "" {
+	if n := w.ev.pauses; n > 0 && s != "" && w.o.Kind != bgp.KindIntermittent {
 		last := w.o.Gaps[len(w.o.Gaps)-1]
 		s = fmt.Sprintf("It was interrupted by %s, the last from %s to %s. ", plural(n, "recovery"), clock(last.Start), clock(last.End)) + s
 	}

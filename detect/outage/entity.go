@@ -27,8 +27,7 @@ type entity struct {
 	superseded string
 	settled    *bgp.Kind // the kind of a prefix's event that has become the new normal; nil when it has gone
 
-	movedSpace    uint64 // that others originate, when it was last looked at
-	movedPrefixes int
+	movedSpace uint64 // that others originate, when it was last looked at
 
 	touched bool // the sample changed in this minute
 	listed  bool // is in this minute's work
@@ -79,8 +78,15 @@ func (e *Engine) measure(ent *entity, rd *reading) {
 	} else {
 		e.measureSpace(ent, rd)
 	}
-	if ent.loss != nil && e.digestDue(ent, ent.loss.minutes) {
-		ent.loss.digest = e.digestOf(ent.key)
+	e.keepDigest(ent, ent.loss, rd)
+	e.keepDigest(ent, ent.large, rd)
+}
+
+// keepDigest looks at the lost prefixes in a minute in which no more was lost before in the run, so that its digest and its peak
+// are of the same minute.
+func (e *Engine) keepDigest(ent *entity, r *run, rd *reading) {
+	if r != nil && e.digestDue(ent, r.minutes) && (r.digest == nil || r.peak == rd.loss) {
+		r.digest = e.digestOf(ent.key)
 	}
 }
 
@@ -166,10 +172,9 @@ func (e *Engine) measureSpace(ent *entity, rd *reading) {
 		e.lookMoved(ent, total*2 >= rd.threshold)
 	}
 	moved := min(ent.movedSpace, total)
-	prefixes := max(0, rd.base.prefixes-s.Prefixes)
-	movedPrefixes := min(ent.movedPrefixes, prefixes)
-	rd.loss = loss{prefixes: prefixes - movedPrefixes, space: total - moved, percent: percentOf(total-moved, rd.base.space)}
-	rd.movedLoss = loss{prefixes: movedPrefixes, space: moved, percent: percentOf(moved, rd.base.space)}
+	prefixes := max(0, s.KnownPrefixes-s.Prefixes-s.Moved)
+	rd.loss = loss{prefixes: prefixes, space: total - moved, percent: percentOf(total-moved, rd.base.space)}
+	rd.movedLoss = loss{prefixes: s.Moved, space: moved, percent: percentOf(moved, rd.base.space)}
 
 	if ent.key.Type == bgp.EntityAS {
 		rd.manyFrom = e.cfg.manyPrefixes(rd.base)
@@ -205,13 +210,12 @@ func (e *Engine) surelyQuiet(ent *entity) bool {
 
 // lookMoved asks for what others originate now, of an AS that has lost enough to make it worth while.
 func (e *Engine) lookMoved(ent *entity, enough bool) {
-	ent.movedSpace, ent.movedPrefixes = 0, 0
+	ent.movedSpace = 0
 	if ent.key.Type != bgp.EntityAS || !enough {
 		return
 	}
 	for _, m := range e.view.Moved(ent.key) {
 		ent.movedSpace += bgp.Space(m.Prefix)
-		ent.movedPrefixes++
 	}
 }
 

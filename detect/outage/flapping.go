@@ -129,10 +129,7 @@ func (e *Engine) countLoss(ev *event, r *run) {
 	ev.losses++
 	ev.lostMinutes += r.minutes
 	ev.score += r.score
-	if r.digest != nil && (ev.digest == nil || r.digest.space >= ev.digest.space) {
-		ev.digest = r.digest
-	}
-	ev.peak = worse(ev.peak, r.peak)
+	ev.worsen(r.peak, r.digest)
 	ev.quiet = 0
 }
 

@@ -77,8 +77,7 @@ func (e *Engine) broadEnough(ent *entity) bool {
 	if r.minutes < e.cfg.LargeMinutes || r.minutes > e.cfg.LargeMinutes && !ent.touched {
 		return false
 	}
-	r.digest = e.digestOf(ent.key)
-	r.rejected = ent.key.Type != bgp.EntityAS && r.digest.originCount < e.cfg.LargeOrigins
+	r.rejected = ent.key.Type != bgp.EntityAS && e.digestOf(ent.key).originCount < e.cfg.LargeOrigins
 	return !r.rejected
 }
 
@@ -211,8 +210,8 @@ func (e *Engine) reopen(ent *entity, r *run, rd *reading) {
 	ev.resume()
 	ent.superseded = ""
 	ev.score += r.score
-	ev.peak, ev.now = worse(ev.peak, r.peak), rd.loss
-	ev.keepWorse(r.digest)
+	ev.now = rd.loss
+	ev.worsen(r.peak, r.digest)
 	ent.ev, ent.closed = ev, nil
 	e.publish(ent, ev, bgp.EventReopened)
 }
@@ -222,8 +221,8 @@ func (e *Engine) followOutage(ent *entity, rd *reading) {
 	ev := ent.ev
 	ev.minutes++
 	quiet := rd.loss.space*2 <= ev.threshold && !e.cfg.stillMany(rd)
-	if !quiet && (ent.touched && rd.loss.space >= ev.peak.space || ev.minutes == e.cfg.OpenMinutes) {
-		ev.keepWorse(e.digestOf(ent.key))
+	if !quiet && (ent.touched || ev.minutes == e.cfg.OpenMinutes) && worse(rd.loss, ev.peak) == rd.loss {
+		ev.digest = e.digestOf(ent.key)
 	}
 	if !e.followSpells(ent, rd, quiet) {
 		e.follow(ent, rd.loss, rd.loss, quiet)
@@ -325,11 +324,12 @@ func (e *Engine) departed(ent *entity, r *run) {
 	ent.closed = nil
 }
 
-// keepWorse replaces the digest by one of more loss, or a fresher one of as much.
-func (ev *event) keepWorse(d *digest) {
-	if d != nil && (ev.digest == nil || d.space >= ev.digest.space && d.total >= ev.digest.total) {
-		ev.digest = d
+// worsen takes over a loss and its digest, where it is no less than the greatest so far.
+func (ev *event) worsen(l loss, d *digest) {
+	if d != nil && (ev.digest == nil || worse(l, ev.peak) == l) {
+		ev.peak, ev.digest = l, d
 	}
+	ev.peak = worse(ev.peak, l)
 }
 
 // movedTo lists who originates the prefixes now.

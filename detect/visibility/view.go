@@ -75,6 +75,9 @@ func (s *State) Lost(k outage.Key) []outage.LostPrefix {
 	for i, r := range rows {
 		out[i] = s.lostPrefix(r)
 		out[i].Space = s.spaceIn(k, r)
+		if a, err := bgp.ParseASN(k.Code); k.Type == bgp.EntityAS && err == nil {
+			out[i].Covered = s.coveredBy(&s.prefixes[r], a)
+		}
 	}
 	return out
 }
@@ -111,7 +114,8 @@ func (s *State) lostPrefix(r rib.Row) outage.LostPrefix {
 		out.Origin = o[0]
 	}
 	out.Withdrawals, out.ReroutedVia = s.withdrawals(r)
-	if s.covered(p) {
+	out.Covered = s.covering(p, p.usually) != noRow
+	if out.Covered || s.filledBelow(p.node, p.usually) {
 		out.Deaggregated = true
 	} else {
 		out.CoveredBy = s.coveredByOther(p)

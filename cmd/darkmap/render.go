@@ -190,9 +190,16 @@ func kindText(o bgp.Outage) string {
 	return string(o.Kind)
 }
 
-// lossText speaks of few prefixes in counts, of many in percent.
+// lossText speaks of few prefixes in counts, of many in percent; of a prefix that part of the networks holds, or others
+// originate, in these.
 func lossText(o bgp.Outage) string {
 	lost, all := o.Peak.LostPrefixes, o.Baseline.Prefixes
+	switch {
+	case o.Kind == bgp.KindPartial:
+		return fmt.Sprintf("%s %% of its networks", o.Peak.LossPercent)
+	case o.Kind == bgp.KindMoved && o.Entity.Type == bgp.EntityPrefix && len(o.Evidence.MovedTo) > 0:
+		return "to " + o.Evidence.MovedTo[0].ASN.String()
+	}
 	if all < 10 {
 		noun := "prefixes"
 		if all == 1 {

@@ -60,12 +60,15 @@ type Config struct {
 	// How long others originate a prefix before that is an event.
 	MovedAfter time.Duration `yaml:"moved_after" min:"1m" max:"672h" step:"1m" result:"yes"`
 
-	// This many short losses within flap_within are an intermittent event.
+	// This many short losses, or returns of an outage, within flap_within are an intermittent event.
 	FlapLosses int `yaml:"flap_losses" min:"1" max:"1000000" result:"yes"`
-	// The time within which the short losses of an intermittent event begin.
+	// The time within which the short losses of an intermittent event begin, or an outage's routes return.
 	FlapWithin time.Duration `yaml:"flap_within" min:"1m" max:"672h" step:"1m" result:"yes"`
 	// How long there is no loss before an intermittent event closes.
 	FlapCloseAfter time.Duration `yaml:"flap_close_after" min:"1m" max:"672h" step:"1m" result:"yes"`
+
+	// How long a loss lasts in an intermittent event that was an outage before it ends that event and opens an outage.
+	FlapOutageAfter time.Duration `yaml:"flap_outage_after" min:"1m" max:"672h" step:"1m" result:"yes"`
 
 	// How long an event lasts at most. After that what is left is the new baseline.
 	FreezeLimit time.Duration `yaml:"freeze_limit" min:"1m" max:"672h" step:"1m" result:"yes"`
@@ -90,7 +93,7 @@ func DefaultConfig() Config {
 		LargeUnits: 5000, LargePermille: 20, LargeMinUnits: 256, LargeOrigins: 2, LargeAfter: 15 * time.Minute,
 		ASMinPrefixes: 20, ASPermille: 100, ASMinUnits: 20,
 		PartialLowPermille: 200, PartialHighPermille: 800, PartialAfter: 10 * time.Minute, MovedAfter: 5 * time.Minute,
-		FlapLosses: 3, FlapWithin: time.Hour, FlapCloseAfter: time.Hour,
+		FlapLosses: 3, FlapWithin: time.Hour, FlapCloseAfter: time.Hour, FlapOutageAfter: 30 * time.Minute,
 		FreezeLimit: 7 * 24 * time.Hour, UpdateInterval: 5 * time.Minute, FlapUpdateInterval: time.Hour,
 		MaxPrefixes: 50, MaxOrigins: 20, MaxNeighbours: 10,
 	}

@@ -47,7 +47,7 @@ type digest struct {
 // digestOf asks for the entity's lost prefixes and sums them up.
 func (e *Engine) digestOf(k Key) *digest {
 	lost := e.view.Lost(k)
-	d := &digest{total: len(lost)}
+	d := &digest{}
 	d.countOrigins(lost, e.cfg.MaxOrigins)
 	d.countUpstreams(lost, e.cfg.MaxOrigins)
 	d.measureTimes(lost, e.window)
@@ -59,8 +59,10 @@ func (e *Engine) digestOf(k Key) *digest {
 		}
 		d.voters = max(d.voters, len(p.Withdrawals))
 		d.collectors = max(d.collectors, p.Collectors)
-		if len(d.lost) < e.cfg.MaxPrefixes {
-			d.lost = append(d.lost, p.Prefix.String())
+		if !p.Covered || k.Type == bgp.EntityPrefix {
+			if d.total++; len(d.lost) < e.cfg.MaxPrefixes {
+				d.lost = append(d.lost, p.Prefix.String())
+			}
 		}
 		if p.CoveredBy != 0 && len(d.covered) < e.cfg.MaxPrefixes {
 			d.covered = append(d.covered, bgp.Covered{Prefix: p.Prefix.String(), By: p.CoveredBy})
@@ -119,14 +121,18 @@ func (d *digest) countUpstreams(lost []LostPrefix, limit int) {
 	single := len(lost) > 0
 	for i := range lost {
 		p := &lost[i]
-		single = single && len(p.Upstreams) == 1
+		rerouted := p.ReroutedVia
+		if len(p.Upstreams) == 1 { // heard again through the same upstream, it took no other way
+			rerouted = slices.DeleteFunc(slices.Clone(rerouted), func(a bgp.ASN) bool { return a == p.Upstreams[0] })
+		}
+		single = single && len(p.Upstreams) == 1 && len(rerouted) == 0
 		for _, u := range p.Upstreams {
 			prefixes[u]++
 			if len(p.Withdrawals) > 0 {
 				times[u] = append(times[u], percentile(p.Withdrawals, 50))
 			}
 		}
-		d.rerouted = append(d.rerouted, p.ReroutedVia...)
+		d.rerouted = append(d.rerouted, rerouted...)
 	}
 	slices.Sort(d.rerouted)
 	d.rerouted = slices.Compact(d.rerouted)

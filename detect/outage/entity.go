@@ -27,8 +27,7 @@ type entity struct {
 	superseded string
 	settled    *bgp.Kind // the kind of a prefix's event that has become the new normal; nil when it has gone
 
-	movedSpace    uint64 // that others originate, when it was last looked at
-	movedPrefixes int
+	movedSpace uint64 // that others originate, when it was last looked at
 
 	touched bool // the sample changed in this minute
 	listed  bool // is in this minute's work
@@ -67,6 +66,7 @@ type reading struct {
 	partial   loss // of a prefix, in voters
 	gone      bool // left the table
 	covered   bool // the prefix is lost, its addresses are not
+	brief     bool // what is lost was back for a part of the minute
 
 	ended *run // the loss that ended in this minute
 }
@@ -78,8 +78,15 @@ func (e *Engine) measure(ent *entity, rd *reading) {
 	} else {
 		e.measureSpace(ent, rd)
 	}
-	if ent.loss != nil && e.digestDue(ent, ent.loss.minutes) {
-		ent.loss.digest = e.digestOf(ent.key)
+	e.keepDigest(ent, ent.loss, rd)
+	e.keepDigest(ent, ent.large, rd)
+}
+
+// keepDigest looks at the lost prefixes in a minute in which no more was lost before in the run, so that its digest and its peak
+// are of the same minute.
+func (e *Engine) keepDigest(ent *entity, r *run, rd *reading) {
+	if r != nil && e.digestDue(ent, r.minutes) && (r.digest == nil || r.peak == rd.loss) {
+		r.digest = e.digestOf(ent.key)
 	}
 }
 
@@ -96,6 +103,7 @@ func (e *Engine) measurePrefix(ent *entity, rd *reading) {
 	rd.base = baseline{space: s.KnownSpace, prefixes: 1}
 	rd.threshold = max(1, s.KnownSpace)
 	share := s.SharePermille
+	rd.brief = !rd.gone && s.Brief > 0
 	rd.covered = !rd.gone && s.Space == 0 && s.Covered
 	lost := !rd.gone && s.Space == 0 && !rd.covered
 	band := !rd.gone && !rd.covered && share >= e.cfg.PartialLowPermille && share < e.cfg.PartialHighPermille
@@ -164,17 +172,26 @@ func (e *Engine) measureSpace(ent *entity, rd *reading) {
 		e.lookMoved(ent, total*2 >= rd.threshold)
 	}
 	moved := min(ent.movedSpace, total)
-	prefixes := max(0, rd.base.prefixes-s.Prefixes)
-	movedPrefixes := min(ent.movedPrefixes, prefixes)
-	rd.loss = loss{prefixes: prefixes - movedPrefixes, space: total - moved, percent: percentOf(total-moved, rd.base.space)}
-	rd.movedLoss = loss{prefixes: movedPrefixes, space: moved, percent: percentOf(moved, rd.base.space)}
+	prefixes := max(0, s.KnownPrefixes-s.Prefixes-s.Moved)
+	rd.loss = loss{prefixes: prefixes, space: total - moved, percent: percentOf(total-moved, rd.base.space)}
+	rd.movedLoss = loss{prefixes: s.Moved, space: moved, percent: percentOf(moved, rd.base.space)}
 
 	if ent.key.Type == bgp.EntityAS {
 		rd.manyFrom = e.cfg.manyPrefixes(rd.base)
 	}
+	rd.brief = e.backForAPart(ent, rd)
 	lost := rd.loss.space >= rd.threshold || e.cfg.many(rd)
 	large := rd.largeFrom > 0 && rd.loss.space >= rd.largeFrom
 	e.extendRuns(ent, rd, lost, large, false, !lost && moved > 0 && total >= rd.threshold)
+}
+
+// backForAPart tells whether the loss is but a quiet one without what came back for a part of the minute.
+func (e *Engine) backForAPart(ent *entity, rd *reading) bool {
+	limit := rd.threshold
+	if ent.ev != nil && ent.ev.threshold > 0 {
+		limit = ent.ev.threshold
+	}
+	return ent.last.Brief > 0 && (rd.loss.space-min(rd.loss.space, ent.last.Brief))*2 <= limit
 }
 
 // surelyQuiet tells without a median that nothing is lost: no baseline is above the highest value that went into it.
@@ -193,19 +210,21 @@ func (e *Engine) surelyQuiet(ent *entity) bool {
 
 // lookMoved asks for what others originate now, of an AS that has lost enough to make it worth while.
 func (e *Engine) lookMoved(ent *entity, enough bool) {
-	ent.movedSpace, ent.movedPrefixes = 0, 0
+	ent.movedSpace = 0
 	if ent.key.Type != bgp.EntityAS || !enough {
 		return
 	}
 	for _, m := range e.view.Moved(ent.key) {
 		ent.movedSpace += bgp.Space(m.Prefix)
-		ent.movedPrefixes++
 	}
 }
 
 // extendRuns counts the minute. While an outage is open it has its own counters.
 func (e *Engine) extendRuns(ent *entity, rd *reading, lost, large, band, moved bool) {
 	outage := ent.ev != nil && ent.ev.kind == bgp.KindOutage
+	if ent.ev != nil && ent.ev.long && rd.brief {
+		lost = false
+	}
 	rd.ended = extend(&ent.loss, lost && !outage, e.window, rd.loss)
 	extend(&ent.large, large && !outage, e.window, rd.loss)
 	extend(&ent.band, band, e.window, rd.partial)

@@ -54,9 +54,12 @@ type event struct {
 	quietSince int64 // the first of them
 	quietScore int64 // of them, taken off again when they end the event
 
-	minutes     int // since it opened
-	losses      int // of an intermittent event
-	lostMinutes int // of an intermittent event
+	spells      spells // of an outage
+	announced   int    // minutes in which the routes came and went again
+	minutes     int    // since it opened
+	losses      int    // of an intermittent event
+	lostMinutes int    // of an intermittent event
+	long        bool   // of an intermittent event: it was an outage, so that its losses may be long
 
 	digest     *digest
 	churn      *bgp.Churn
@@ -101,6 +104,9 @@ type run struct {
 	suspect  *event // sent as suspected
 	rejected bool   // of a large entity: it was looked at and is too narrow
 }
+
+// end is when a run was over that held without a break.
+func (r *run) end() int64 { return r.first + int64(r.minutes)*minute }
 
 // extend counts a minute in which the condition holds or not, and returns the run that ended.
 func extend(r **run, holds bool, window int64, l loss) (ended *run) {

@@ -42,6 +42,7 @@ func (e *Engine) evidence(ev *event) bgp.Evidence {
 		OnTheHour:         onTheHour(ev.start),
 		Neighbours:        append([]string(nil), ev.neighbours...),
 		LossesInEvent:     ev.losses,
+		AnnouncedMinutes:  ev.announced,
 	}
 	if d := ev.digest; d != nil {
 		x.WithdrawalSpreadSeconds = d.spread

@@ -59,12 +59,16 @@ type shortLoss struct {
 
 // endShort takes note of a loss that ended before it opened an outage.
 func (e *Engine) endShort(ent *entity, r *run, rd *reading) {
-	if r.minutes >= e.cfg.OpenMinutes {
+	if r.minutes >= e.openMinutes(ent) {
 		return // a prefix that part of the voters held all the time, for less than a partial event
 	}
 	ent.flaps.add(r.first)
-	ent.lastEnd = e.window
+	before := ent.lastEnd
+	ent.lastEnd = e.endOfLoss(rd)
 	if ent.ev != nil && ent.ev.kind == bgp.KindIntermittent {
+		if r.first > before {
+			ent.ev.pause(before, r.first)
+		}
 		e.countLoss(ent.ev, r)
 		ent.ev.returned = e.returnOf(ent, ent.ev, rd.loss, e.allowedShort(rd))
 		return
@@ -109,7 +113,10 @@ func (e *Engine) openIntermittent(ent *entity, rd *reading) {
 	ent.superseded = ""
 	ev.score, ev.now = 0, rd.loss
 	ev.note("The first of its losses had been sent as a short loss of its own.")
-	for _, s := range ent.recent {
+	for i, s := range ent.recent {
+		if i > 0 {
+			ev.pause(ent.recent[i-1].run.end(), s.run.first)
+		}
 		e.countLoss(ev, s.run)
 	}
 	ev.returned = e.returnOf(ent, ev, rd.loss, e.allowedShort(rd))
@@ -122,10 +129,7 @@ func (e *Engine) countLoss(ev *event, r *run) {
 	ev.losses++
 	ev.lostMinutes += r.minutes
 	ev.score += r.score
-	if r.digest != nil && (ev.digest == nil || r.digest.space >= ev.digest.space) {
-		ev.digest = r.digest
-	}
-	ev.peak = worse(ev.peak, r.peak)
+	ev.worsen(r.peak, r.digest)
 	ev.quiet = 0
 }
 
@@ -133,7 +137,10 @@ func (e *Engine) countLoss(ev *event, r *run) {
 func (e *Engine) followIntermittent(ent *entity, rd *reading) {
 	ev := ent.ev
 	ev.now = rd.loss
-	if ent.loss != nil {
+	if rd.brief {
+		ev.announced++
+	}
+	if ent.loss != nil || rd.brief {
 		ev.quiet = 0
 		return
 	}

@@ -218,7 +218,7 @@ func (w *wording) fact() string {
 	case w.o.Kind == bgp.KindMoved:
 		return w.extent() + " originated by others since " + start
 	case w.o.Kind == bgp.KindIntermittent:
-		return plural(w.ev.losses, "short loss") + " since " + start
+		return plural(w.ev.losses, "loss") + " since " + start
 	}
 	return w.extent() + " lost since " + start
 }

@@ -117,6 +117,9 @@ func checkRecord(ev Event, before bgp.Outage, known bool) error {
 	case o.Entity.Code != ev.Key.Code || o.Entity.Type != ev.Key.Type || o.Family != ev.Key.Family.String() || o.Dataset != "test":
 		return fmt.Errorf("is about %v", o.Entity)
 	}
+	if err := checkSentences(&o); err != nil {
+		return err
+	}
 	for i, g := range o.Gaps {
 		if g.End.Before(g.Start) || i > 0 && g.Start.Before(o.Gaps[i-1].End) {
 			return fmt.Errorf("bad gaps %v", o.Gaps)
@@ -184,6 +187,7 @@ func walk(tb testing.TB, steps []step, skip bool) []Event {
 				w.view.moved[k] = append(w.view.moved[k], MovedPrefix{Prefix: l.Prefix, From: 64500, To: 64501, Since: w.now})
 			}
 			sample.Moved = len(w.view.moved[k])
+			w.view.lost[k] = nil
 		}
 		w.view.returns[k] = s.returns
 		w.set(sample)

@@ -127,6 +127,7 @@ func TestPrefix(t *testing.T) {
 func (w *world) move(k Key, n int) {
 	if k.Type == bgp.EntityAS {
 		w.setDown(k, n)
+		w.view.lost[k] = nil
 	}
 	w.view.moved[k] = nil
 	for _, p := range w.known[k][:n] {
@@ -148,12 +149,14 @@ func TestMovedAS(t *testing.T) {
 	w.move(k, 2)
 	w.until("2024-03-01T14:00Z")
 	// Three more prefixes go dark; the two stay moved.
-	moved := w.view.moved[k]
+	w.move(k, 5)
 	w.setDown(k, 5)
-	w.view.moved[k] = moved
+	w.view.lost[k], w.view.moved[k] = w.view.lost[k][2:], w.view.moved[k][:2]
+	s := w.samples[k]
+	s.Moved = 2
+	w.set(s)
 	w.until("2024-03-01T14:30Z")
-	w.setDown(k, 2)
-	w.view.moved[k] = moved
+	w.move(k, 2)
 	w.until("2024-03-01T15:00Z")
 	w.move(k, 0)
 	w.until("2024-03-01T15:30Z")

@@ -28,7 +28,7 @@ func (e *Engine) decide(ent *entity, rd *reading) {
 		e.endShort(ent, rd.ended, rd)
 	}
 	switch {
-	case ent.loss != nil && ent.loss.minutes >= e.cfg.OpenMinutes && (ent.loss.deep || ent.key.Type != bgp.EntityPrefix):
+	case ent.loss != nil && ent.loss.minutes >= e.openMinutes(ent) && (ent.loss.deep || ent.key.Type != bgp.EntityPrefix):
 		e.openOutage(ent, ent.loss, rd)
 		return
 	case ent.loss != nil && ent.loss.minutes >= e.cfg.SuspectMinutes:
@@ -38,6 +38,14 @@ func (e *Engine) decide(ent *entity, rd *reading) {
 		return
 	}
 	e.followOrOpen(ent, rd)
+}
+
+// openMinutes is for how many minutes a loss of the entity lasts before it opens an outage.
+func (e *Engine) openMinutes(ent *entity) int {
+	if ent.ev != nil && ent.ev.long {
+		return e.cfg.FlapOutageMinutes
+	}
+	return e.cfg.OpenMinutes
 }
 
 // followOrOpen looks at the kinds that are not outages.
@@ -69,8 +77,7 @@ func (e *Engine) broadEnough(ent *entity) bool {
 	if r.minutes < e.cfg.LargeMinutes || r.minutes > e.cfg.LargeMinutes && !ent.touched {
 		return false
 	}
-	r.digest = e.digestOf(ent.key)
-	r.rejected = ent.key.Type != bgp.EntityAS && r.digest.originCount < e.cfg.LargeOrigins
+	r.rejected = ent.key.Type != bgp.EntityAS && e.digestOf(ent.key).originCount < e.cfg.LargeOrigins
 	return !r.rejected
 }
 
@@ -161,7 +168,7 @@ func (e *Engine) openOutage(ent *entity, r *run, rd *reading) {
 		} else {
 			ent.follows(ev)
 		}
-		ev.now, ev.threshold = rd.loss, rd.threshold
+		ev.now, ev.threshold, ev.spells.since = rd.loss, rd.threshold, r.first
 		if ev.byNumber = r == ent.loss && r.peak.space < rd.threshold; ev.byNumber || r == ent.large {
 			ev.threshold = cmp.Or(rd.largeFrom, rd.threshold)
 		}
@@ -201,17 +208,14 @@ func (e *Engine) openOther(ent *entity, kind bgp.Kind, r *run, rd *reading) {
 func (e *Engine) reopen(ent *entity, r *run, rd *reading) {
 	ev := ent.closed
 	start := e.refine(ent, r)
-	if len(ev.gaps) == maxGaps {
-		ev.gaps = slices.Delete(ev.gaps, 0, 1)
-	}
-	ev.gaps = append(ev.gaps, interval{ev.end, max(start, ev.end)})
-	ev.pauses++
+	ev.pause(ev.end, max(start, ev.end))
+	ev.spells.since, ev.spells.calm = r.first, 0
 	ev.state, ev.end, ev.quiet = bgp.StateOpen, 0, 0
 	ev.resume()
 	ent.superseded = ""
 	ev.score += r.score
-	ev.peak, ev.now = worse(ev.peak, r.peak), rd.loss
-	ev.keepWorse(r.digest)
+	ev.now = rd.loss
+	ev.worsen(r.peak, r.digest)
 	ent.ev, ent.closed = ev, nil
 	e.publish(ent, ev, bgp.EventReopened)
 }
@@ -221,10 +225,12 @@ func (e *Engine) followOutage(ent *entity, rd *reading) {
 	ev := ent.ev
 	ev.minutes++
 	quiet := rd.loss.space*2 <= ev.threshold && !e.cfg.stillMany(rd)
-	if !quiet && (ent.touched && rd.loss.space >= ev.peak.space || ev.minutes == e.cfg.OpenMinutes) {
-		ev.keepWorse(e.digestOf(ent.key))
+	if !quiet && (ent.touched || ev.minutes == e.cfg.OpenMinutes) && worse(rd.loss, ev.peak) == rd.loss {
+		ev.digest = e.digestOf(ent.key)
 	}
-	e.follow(ent, rd.loss, rd.loss, quiet)
+	if !e.followSpells(ent, rd, quiet) {
+		e.follow(ent, rd.loss, rd.loss, quiet)
+	}
 }
 
 // follow counts a minute of the entity's open event and closes, settles or updates it. left is the
@@ -322,11 +328,12 @@ func (e *Engine) departed(ent *entity, r *run) {
 	ent.closed = nil
 }
 
-// keepWorse replaces the digest by one of more loss, or a fresher one of as much.
-func (ev *event) keepWorse(d *digest) {
-	if d != nil && (ev.digest == nil || d.space >= ev.digest.space && d.total >= ev.digest.total) {
-		ev.digest = d
+// worsen takes over a loss and its digest, where it is no less than the greatest so far.
+func (ev *event) worsen(l loss, d *digest) {
+	if d != nil && (ev.digest == nil || worse(l, ev.peak) == l) {
+		ev.peak, ev.digest = l, d
 	}
+	ev.peak = worse(ev.peak, l)
 }
 
 // movedTo lists who originates the prefixes now.

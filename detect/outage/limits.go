@@ -7,7 +7,8 @@ type limits struct {
 	Config
 	OpenMinutes, SuspectMinutes, CloseMinutes, MergeMinutes int
 	LargeMinutes, PartialMinutes, MovedMinutes              int
-	FlapMinutes, FlapQuietMinutes, FreezeMinutes            int
+	FlapMinutes, FlapQuietMinutes, FlapOutageMinutes        int
+	FreezeMinutes                                           int
 	UpdateMinutes, FlapUpdateMinutes                        int
 }
 
@@ -18,7 +19,8 @@ func newLimits(c Config) limits {
 		Config:      c,
 		OpenMinutes: minutes(c.OpenAfter), SuspectMinutes: minutes(c.SuspectAfter), CloseMinutes: minutes(c.CloseAfter), MergeMinutes: minutes(c.MergeWithin),
 		LargeMinutes: minutes(c.LargeAfter), PartialMinutes: minutes(c.PartialAfter), MovedMinutes: minutes(c.MovedAfter),
-		FlapMinutes: minutes(c.FlapWithin), FlapQuietMinutes: minutes(c.FlapCloseAfter), FreezeMinutes: minutes(c.FreezeLimit),
+		FlapMinutes: minutes(c.FlapWithin), FlapQuietMinutes: minutes(c.FlapCloseAfter), FlapOutageMinutes: minutes(c.FlapOutageAfter),
+		FreezeMinutes: minutes(c.FreezeLimit),
 		UpdateMinutes: minutes(c.UpdateInterval), FlapUpdateMinutes: minutes(c.FlapUpdateInterval),
 	}
 }

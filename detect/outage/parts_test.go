@@ -216,8 +216,8 @@ func TestWords(t *testing.T) {
 	want := map[Key][]string{
 		big: {
 			"Iran lost the routes to 30 % of its IPv4 address space (60 of 200 /24s) at 12:30 UTC on 1 March 2024.",
-			"60 prefixes were lost within 32 seconds, through all upstreams at once (AS64510 (Example Transit) and AS64511).",
-			"consistent with one cause at a point that all of it shares", "It has lasted 5 minutes so far.",
+			"60 prefixes were lost, through all upstreams at once (AS64510 (Example Transit) and AS64511). Four fifths of the withdrawals came within 32 seconds.",
+			"consistent with one cause at a point that all of it shares", "At 12:35 UTC on 1 March 2024 it had lasted 5 minutes.",
 		},
 		as:   {"AS64500 lost the routes to 100 % of its IPv4 address space (20 of 20 /24s)", "Others lost routes at about the same time"},
 		only: {"The only IPv4 prefix of AS64501 lost its routes at"},
@@ -241,8 +241,8 @@ func TestGapsAreBounded(t *testing.T) {
 	k := country("AA")
 	w.add(k, networks(20))
 	for range 150 {
-		w.minutes(15)
-		w.away(k, 10, 5)
+		w.minutes(20)
+		w.away(k, 10, 20)
 	}
 	w.minutes(10)
 	got := w.final(k)

@@ -29,42 +29,37 @@ func (w *wording) wayOut() string {
 	if d == nil || d.total == 0 || d.spread == nil {
 		return ""
 	}
-	what := "It was lost"
+	what, its, were := "It was lost", "its", "was"
 	switch {
 	case w.o.Entity.Type == bgp.EntityPrefix:
 	case d.total == 1:
 		what = "1 prefix was lost"
 	case d.total == w.ev.base.prefixes && w.ev.peak.prefixes >= d.total:
-		what = fmt.Sprintf("All %d prefixes were lost", d.total)
+		what, its, were = fmt.Sprintf("All %d prefixes were lost", d.total), "their", "were"
 	default:
-		what = fmt.Sprintf("%d prefixes were lost", d.total)
+		what, its, were = fmt.Sprintf("%d prefixes were lost", d.total), "their", "were"
 	}
-	took := d.spread.P90 - d.spread.P10
-	switch {
-	case took <= togetherSeconds:
-		what += fmt.Sprintf(" within %s", seconds(took))
-	case d.shape == shapeStepped:
-		what += fmt.Sprintf(" in steps, over %s", span(took))
-	case d.shape == shapeGradual:
-		what += fmt.Sprintf(" one after the other, over %s", span(took))
-	default:
-		what += fmt.Sprintf(" over %s", span(took))
+	switch d.shape {
+	case shapeStepped:
+		what += " in steps"
+	case shapeGradual:
+		what += " one after the other"
 	}
 	switch {
 	case len(w.o.Upstreams) == 0:
-	case d.onlyOne && d.total == 1:
-		what += " through its only upstream " + asName(w.o.Upstreams[0])
 	case d.onlyOne:
-		what += " through their only upstream " + asName(w.o.Upstreams[0])
+		what += " through " + its + " only upstream " + asName(w.o.Upstreams[0])
 	case d.together != nil && *d.together:
 		what += ", through all upstreams at once (" + list(w.o.Upstreams) + ")"
+	case len(w.o.Upstreams) == 1:
+		what += "; the upstream was " + asName(w.o.Upstreams[0])
 	default:
 		what += "; the upstreams were " + list(w.o.Upstreams)
 	}
 	if len(d.rerouted) > 0 {
-		what += ", and were heard through " + list(reroutes(d.rerouted)) + " for a time"
+		what += ", and " + were + " heard through " + list(reroutes(d.rerouted)) + " for a time"
 	}
-	return what + "."
+	return what + ". Four fifths of the withdrawals came within " + within(d.spread.P90-d.spread.P10) + "."
 }
 
 func reroutes(asns []bgp.ASN) []bgp.AS {
@@ -75,8 +70,13 @@ func reroutes(asns []bgp.ASN) []bgp.AS {
 	return as
 }
 
-// seconds writes a short time for people: at least one second, since observers differ by that.
-func seconds(n int64) string { return plural(int(max(n, 1)), "second") }
+// within writes a time for people that is no shorter than n seconds: at least one second, since observers differ by that.
+func within(n int64) string {
+	if n <= togetherSeconds {
+		return plural(int(max(n, 1)), "second")
+	}
+	return span((n + minute - 1) / minute * minute)
+}
 
 // before tells of the short losses and the outages of the time before.
 func (w *wording) before() string {
@@ -101,7 +101,7 @@ func (w *wording) clockPattern() string {
 	case n > 0:
 		return fmt.Sprintf("Outages of it began at about the same time of day on %s of the last 7.", plural(n, "day"))
 	case w.o.Evidence.OnTheHour && w.o.Kind == bgp.KindOutage:
-		return "It began on the hour."
+		return "It began within two minutes of a full hour."
 	}
 	return ""
 }
@@ -130,11 +130,12 @@ func (w *wording) consistent() (with, less string) {
 		return "", ""
 	}
 	several := d.originCount > 1 || len(d.upstreams) > 1
+	spread := d.originCount > 1 && len(d.upstreams) > 1 // within one network, a gradual loss may be one change that is rolled out
 	abrupt := d.shape == shapeAbrupt && d.total > 1
 	together := d.together != nil && *d.together
 	switch {
 	case w.o.Evidence.OnTheHour && w.o.Evidence.SameTimeLast7Days > 0:
-		return "a planned action that repeats (it began on the hour, and at this time on earlier days)", "a sudden fault"
+		return "a planned action that repeats (it began within two minutes of a full hour, and at this time on earlier days)", "a sudden fault"
 	case f.Day >= 3 && together && d.onlyOne:
 		return fmt.Sprintf("an unstable or overloaded connection to the upstream (%s before it, and everything went through one upstream)",
 			plural(f.Day, "short loss")), "a single planned step, or separate faults inside several networks"
@@ -142,10 +143,10 @@ func (w *wording) consistent() (with, less string) {
 		return fmt.Sprintf("an unstable point that all its connections share (%s before it, and all upstreams went together)",
 			plural(f.Day, "short loss")), "a single planned step, or separate faults of single links"
 	case abrupt && together && several:
-		return "one cause at a point that all of it shares, a decision included (prefixes and upstreams all went within two minutes)",
+		return "one cause at a point that all of it shares, a decision included (four fifths of the prefixes went within two minutes, and so did the upstreams)",
 			"separate faults of single links, or a failure that spreads"
-	case d.shape == shapeGradual && several && !together:
-		return "faults that spread from one part to the next, such as failing power (prefixes went one after the other, and so did the upstreams)",
+	case d.shape == shapeGradual && spread && d.together != nil && !together:
+		return "faults that spread from one part to the next, such as failing power (prefixes of several networks went one after the other, and so did the upstreams)",
 			"one step at a single point"
 	}
 	return "", ""

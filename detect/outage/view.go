@@ -28,6 +28,8 @@ type Sample struct {
 	// Moved is how many prefixes View.Moved would list (AS and prefix entities): others originate them now. It is what
 	// makes a prefix that is visible all the time a `moved` event.
 	Moved int
+	// Brief is lost space that at least half of the usual voters announced within the window and then withdrew again.
+	Brief uint64
 	// Covered: the prefix is lost, and visible routes of its usual origins carry all its addresses: one above it, or
 	// more-specific ones together. False for other entities.
 	Covered bool
@@ -103,6 +105,9 @@ type LostPrefix struct {
 	ReroutedVia []bgp.ASN
 	// CoveredBy is the origin of a visible aggregate of another AS; 0 where there is none.
 	CoveredBy bgp.ASN
+	// Covered: a visible route above it by the same origin carries its addresses. It does not count as lost in its AS, country,
+	// region and the world.
+	Covered bool
 	// Deaggregated: visible routes of the same origin carry all its addresses, so that it is no loss of space.
 	Deaggregated bool
 }

@@ -29,7 +29,7 @@ func (w *wording) write(label string) {
 			}
 		}
 	}
-	add(w.observed(), w.course(), w.seen())
+	add(w.observed(), w.comings(), w.course(), w.seen())
 	if w.o.State == bgp.StateOpen || w.o.State == bgp.StateClosed && !w.o.Blip {
 		w.o.Evidence.Pattern = w.patterns()
 		w.o.Evidence.ConsistentWith, w.o.Evidence.LessTypicalOf = w.consistent()
@@ -75,8 +75,8 @@ func (w *wording) observed() string {
 	case w.o.Kind == bgp.KindMoved:
 		return w.moved()
 	case w.o.Kind == bgp.KindIntermittent:
-		return fmt.Sprintf("%s again and again from %s: %s, each shorter than 5 minutes, %s %% of the time in all.", w.loss("lost"),
-			clock(w.o.Start), plural(w.ev.losses, "loss"), w.o.Evidence.DutyCyclePercent)
+		return fmt.Sprintf("%s again and again from %s: %s, %s %% of the time in all.", w.loss("lost"), clock(w.o.Start),
+			plural(w.ev.losses, "loss"), w.o.Evidence.DutyCyclePercent)
 	case w.o.State == bgp.StateSuspected:
 		return w.loss("seems to have lost", "seem to have lost") + when + ". This is an early sign, not yet confirmed."
 	case w.o.Blip && w.o.State == bgp.StateRetracted:
@@ -130,10 +130,19 @@ func (w *wording) moved() string {
 	return what + " originated by " + by + " since " + clock(w.o.Start) + ", not by its usual origin; that is no loss of routes."
 }
 
+// comings counts the minutes in which the routes came and went again.
+func (w *wording) comings() string {
+	n := w.o.Evidence.AnnouncedMinutes
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("In %s at least half of the networks announced it, and it was lost again within the minute.", plural(n, "minute"))
+}
+
 // course says how it went on.
 func (w *wording) course() string {
 	s := w.lately()
-	if n := w.ev.pauses; n > 0 && s != "" {
+	if n := w.ev.pauses; n > 0 && s != "" && w.o.Kind != bgp.KindIntermittent {
 		last := w.o.Gaps[len(w.o.Gaps)-1]
 		s = fmt.Sprintf("It was interrupted by %s, the last from %s to %s. ", plural(n, "recovery"), clock(last.Start), clock(last.End)) + s
 	}
@@ -145,10 +154,9 @@ func (w *wording) lately() string {
 	switch {
 	case w.o.Blip || w.o.State == bgp.StateSuspected || w.o.State == bgp.StateRetracted:
 		return ""
-	case w.o.End == nil && w.ev.quiet > 0 && w.o.Kind == bgp.KindOutage:
-		return "Routes are coming back."
 	case w.o.End == nil:
-		return "It has lasted " + span(w.o.DurationSeconds) + " so far" + w.still() + "."
+		now := w.o.Start.Add(time.Duration(w.o.DurationSeconds) * time.Second)
+		return "At " + clock(now) + " it had lasted " + span(w.o.DurationSeconds) + w.still() + "."
 	}
 	return w.ending(clock(*w.o.End), span(w.o.DurationSeconds))
 }
@@ -178,19 +186,24 @@ func (w *wording) ending(when, lasted string) string {
 	return "It ended" + at + "."
 }
 
-// still says how much is lost now, where that is less than at worst.
+// still says how much was lost when the record was written, where that is less than at worst.
 func (w *wording) still() string {
-	if w.o.Kind != bgp.KindOutage || w.o.Now.LossPercent >= w.o.Peak.LossPercent {
+	switch {
+	case w.o.Kind != bgp.KindOutage:
 		return ""
+	case w.ev.quiet > 0:
+		return ", and routes were coming back"
+	case w.o.Now.LossPercent < w.o.Peak.LossPercent:
+		return ", and " + w.o.Now.LossPercent.String() + " % was lost"
 	}
-	return "; " + w.o.Now.LossPercent.String() + " % is lost now"
+	return ""
 }
 
 // seen says who noticed.
 func (w *wording) seen() string {
-	if d := w.ev.digest; d != nil && d.voters > 0 && w.o.Kind != bgp.KindMoved {
+	if d := w.ev.digest; d != nil && d.voters > 0 && d.collectors > 0 && w.o.Kind != bgp.KindMoved {
 		return fmt.Sprintf("Seen by %d of %s on %s.", min(d.voters, w.o.Panel.Voters), plural(w.o.Panel.Voters, "independent network"),
-			plural(d.collectors, "collector"))
+			plural(min(d.collectors, w.o.Panel.Collectors), "collector"))
 	}
 	return fmt.Sprintf("Watched by %s on %s.", plural(w.o.Panel.Voters, "independent network"), plural(w.o.Panel.Collectors, "collector"))
 }

@@ -262,6 +262,9 @@ func (s *State) prefixSample(r rib.Row) outage.Sample {
 	if s.movedPrefix(p) {
 		out.Moved = 1
 	}
+	if s.brief.rows[r] {
+		out.Brief = out.KnownSpace
+	}
 	out.Covered = p.flags&lost != 0 && s.covered(p)
 	return out
 }

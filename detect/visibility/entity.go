@@ -19,7 +19,8 @@ type entity struct {
 	prefixes    int32
 	knownCount  int32
 	moved       int32
-	minute      uint8 // of the hour at which it is told about, changed or not
+	brief       uint64 // lost, and announced for a part of the window
+	minute      uint8  // of the hour at which it is told about, changed or not
 	touched     bool
 	last        outage.Sample
 	members     []rib.Row // counted prefixes; not for the world
@@ -72,7 +73,7 @@ func (s *State) touch(i uint32) *entity {
 func (e *entity) sample() outage.Sample {
 	return outage.Sample{
 		Key: e.key, Space: uint64(max(e.space, 0)), Prefixes: int(e.prefixes), KnownSpace: uint64(max(e.known, 0)),
-		KnownPrefixes: int(e.knownCount), SharePermille: 1000, Moved: int(e.moved),
+		KnownPrefixes: int(e.knownCount), SharePermille: 1000, Moved: int(e.moved), Brief: e.brief,
 	}
 }
 

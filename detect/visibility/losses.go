@@ -71,6 +71,7 @@ func (l *losses) log(e event) {
 // Announced notes that a slot announced a row; rerouted says that it did not hold it over that upstream before.
 func (s *State) Announced(r rib.Row, slot int, at int64, upstream bgp.ASN, rerouted bool) {
 	s.churn.count(r, slot)
+	s.noteAnnounced(r, slot)
 	if !rerouted {
 		return
 	}
@@ -186,6 +187,7 @@ func (s *State) ForgetSlot(slot int) {
 	drop := func(e event) bool { return int(e.slot) == slot }
 	s.loss.withdrawn = slices.DeleteFunc(s.loss.withdrawn, drop)
 	s.loss.rerouted = slices.DeleteFunc(s.loss.rerouted, drop)
+	s.brief.announced = slices.DeleteFunc(s.brief.announced, drop)
 }
 
 // hasSlot tells whether a slot is in b.

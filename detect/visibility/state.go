@@ -92,6 +92,7 @@ type State struct {
 	churn churn
 
 	troughs troughs
+	brief   briefs
 }
 
 // Peers tells whose a slot is, also after its session has gone.
@@ -108,6 +109,7 @@ func New(t *rib.Table, peers Peers) *State {
 		byKey: make(map[outage.Key]uint32), byASN: make(map[bgp.ASN]uint32),
 		moved: make(map[rib.Row]int64), open: make(map[rib.Row]outage.Sample),
 		loss: losses{rows: make(map[rib.Row]*loss)}, churn: newChurn(), troughs: newTroughs(),
+		brief: briefs{rows: make(map[rib.Row]bool)},
 	}
 	s.addEntity(outage.Key{Family: s.family, Type: bgp.EntityWorld, Code: "world"})
 	return s
@@ -156,6 +158,7 @@ func (s *State) Close(w Window) []outage.Sample {
 	if !w.Verdicts {
 		s.stale = true
 		s.loss.skip()
+		s.brief.announced = shrink(s.brief.announced)
 		return nil
 	}
 	s.troughs.minute++
@@ -187,6 +190,7 @@ func (s *State) Close(w Window) []outage.Sample {
 	s.staged = s.staged[:0]
 	s.placing = w.End%3600 < 60
 	s.apply()
+	s.closeBriefs()
 	s.follow(dirty)
 	if hourly {
 		s.tidy()

@@ -75,6 +75,9 @@ func (s *State) Lost(k outage.Key) []outage.LostPrefix {
 	for i, r := range rows {
 		out[i] = s.lostPrefix(r)
 		out[i].Space = s.spaceIn(k, r)
+		if a, err := bgp.ParseASN(k.Code); k.Type == bgp.EntityAS && err == nil {
+			out[i].Covered = s.coveredBy(&s.prefixes[r], a)
+		}
 	}
 	return out
 }
@@ -111,6 +114,7 @@ func (s *State) lostPrefix(r rib.Row) outage.LostPrefix {
 		out.Origin = o[0]
 	}
 	out.Withdrawals, out.Lapsed, out.ReroutedVia = s.withdrawals(r)
+	out.Covered = s.covering(p, p.usually) != noRow
 	if s.covered(p) {
 		out.Deaggregated = true
 	} else {

@@ -31,6 +31,9 @@ type Evidence struct {
 	// LossesInEvent and DutyCyclePercent describe an intermittent event: how many losses, and the share of the time that was lost.
 	LossesInEvent    int      `json:"losses_in_event,omitempty"`
 	DutyCyclePercent *Decimal `json:"duty_cycle_percent,omitempty"`
+	// AnnouncedMinutes counts the event's minutes in which at least half of the usual voters announced what was lost, and it was
+	// lost again before the minute ended.
+	AnnouncedMinutes int `json:"announced_minutes,omitempty"`
 	// Pattern says in sentences what the figures above show together.
 	Pattern []string `json:"pattern,omitempty"`
 	// ConsistentWith and LessTypicalOf stand only together, and only on two independent features.

@@ -41,7 +41,7 @@ type Outage struct {
 	Upstreams              []AS     `json:"upstreams,omitempty"`
 	Panel                  Panel    `json:"panel"`
 	Flaps                  Flaps    `json:"flaps"`
-	// Gaps lists the pauses of an outage that was re-opened, the last 100 of them.
+	// Gaps lists the pauses of a minute or more in which the loss did not hold, the last 100 of them.
 	Gaps     []Interval       `json:"gaps,omitempty"`
 	Evidence Evidence         `json:"evidence"`
 	Blip     bool             `json:"blip,omitempty"`

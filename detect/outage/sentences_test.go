@@ -1,0 +1,180 @@
+package outage
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// sentence is one form of a sentence of a summary, and how its figures are those of the record. m holds the submatches.
+type sentence struct {
+	form string
+	true func(o *bgp.Outage, m []string) bool
+}
+
+const (
+	clockForm = `(\d\d:\d\d UTC on \d+ \w+ \d{4})`
+	spanForm  = `(less than a minute|\d+ seconds?|\d+ minutes?|\d+ h \d+ min|\d+ days \d+ h)`
+)
+
+// lossForms are what is said of the greatest loss.
+var lossForms = []sentence{
+	{`The prefix \S+(?: of AS.+)? (?:lost|seems to have lost|seemed to have lost) its routes`, func(o *bgp.Outage, _ []string) bool {
+		return o.Entity.Type == bgp.EntityPrefix && o.Peak.LossPercent > 0
+	}},
+	{`The prefix \S+(?: of AS.+)? lost its own routes`, func(o *bgp.Outage, _ []string) bool {
+		return o.Entity.Type == bgp.EntityPrefix && o.Peak.LossPercent == 0 && o.EndReason == bgp.EndCovered && o.Severity == bgp.SeverityMinor
+	}},
+	{`The only \S+ prefix of .+ (?:lost|seems to have lost|seem to have lost|seemed to have lost) its routes`, func(o *bgp.Outage, _ []string) bool {
+		return o.Baseline.Prefixes == 1 && o.Peak.LostPrefixes >= 1
+	}},
+	{`All (\d+) \S+ prefixes of .+ (?:lost|seem to have lost|seemed to have lost) their routes`, func(o *bgp.Outage, m []string) bool {
+		return is(m[0], o.Baseline.Prefixes) && o.Peak.LostPrefixes >= o.Baseline.Prefixes && o.Peak.LostSpace >= o.Baseline.Space
+	}},
+	{`(\d+) of (\d+) \S+ prefixes of .+ (?:lost|seem to have lost|seemed to have lost) their routes(?:, with ([\d.]+) % of its address space \(([\d.]+) of ([\d.]+) /\d\ds\))?`, func(o *bgp.Outage, m []string) bool {
+		space := m[2] == "" || m[2] == o.Peak.LossPercent.String() && m[3] == o.Peak.LostSpace.String() && m[4] == o.Baseline.Space.String()
+		return space && is(m[0], min(o.Peak.LostPrefixes, o.Baseline.Prefixes)) && is(m[1], o.Baseline.Prefixes)
+	}},
+	{`.+ (?:lost|seems to have lost|seemed to have lost) the routes to ([\d.]+) % of its \S+ address space \(([\d.]+) of ([\d.]+) /\d\ds\)`, func(o *bgp.Outage, m []string) bool {
+		return m[0] == o.Peak.LossPercent.String() && m[1] == o.Peak.LostSpace.String() && m[2] == o.Baseline.Space.String()
+	}},
+}
+
+// whenForms follow them.
+var whenForms = []sentence{
+	{` at ` + clockForm, func(o *bgp.Outage, m []string) bool { return m[0] == clock(o.Start) }},
+	{` at ` + clockForm + `, for ` + spanForm + ` only`, func(o *bgp.Outage, m []string) bool {
+		return o.Blip && m[0] == clock(o.Start) && m[1] == span(o.DurationSeconds)
+	}},
+	{` again and again from ` + clockForm + `: (\d+) loss(?:es)?, ([\d.]+) % of the time in all`, func(o *bgp.Outage, m []string) bool {
+		return m[0] == clock(o.Start) && is(m[1], o.Evidence.LossesInEvent) && m[2] == o.Evidence.DutyCyclePercent.String()
+	}},
+}
+
+var otherForms = []sentence{
+	{`The prefix .+ was held by only ([\d.]+) % of those who usually hold it, from ` + clockForm, func(o *bgp.Outage, m []string) bool {
+		return m[0] == (10000-o.Peak.LossPercent).String() && m[1] == clock(o.Start) && o.Severity != bgp.SeverityTotal
+	}},
+	{`(?:([\d.]+) % of the \S+ address space of )?.+ has been originated by .+ since ` + clockForm + `, not by its usual origin; that is no loss of routes`, func(o *bgp.Outage, m []string) bool {
+		return o.Kind == bgp.KindMoved && m[1] == clock(o.Start) && (m[0] == "" || m[0] == o.Peak.LossPercent.String())
+	}},
+	{`This is an early sign, not yet confirmed`, func(o *bgp.Outage, _ []string) bool { return o.State == bgp.StateSuspected }},
+	{`The early sign is taken back`, func(o *bgp.Outage, _ []string) bool { return o.State == bgp.StateRetracted }},
+	{`In (\d+) minutes? at least half of the networks announced it, and it was lost again within the minute`, func(o *bgp.Outage, m []string) bool {
+		return is(m[0], o.Evidence.AnnouncedMinutes)
+	}},
+	{`At ` + clockForm + ` it had lasted ` + spanForm + `(, and routes were coming back)?(?:, and ([\d.]+) % was lost)?`, func(o *bgp.Outage, m []string) bool {
+		return o.End == nil && m[0] == clock(o.Start.Add(seconds(o.DurationSeconds))) && m[1] == span(o.DurationSeconds) && (m[3] == "" || m[3] == o.Now.LossPercent.String())
+	}},
+	{`It was interrupted by (\d+) recover(?:y|ies), the last from ` + clockForm + ` to ` + clockForm, func(o *bgp.Outage, m []string) bool {
+		last := o.Gaps[len(o.Gaps)-1]
+		n, _ := strconv.Atoi(m[0])
+		return n >= len(o.Gaps) && m[1] == clock(last.Start) && m[2] == clock(last.End)
+	}},
+	{`(The routes were back|It ended|It was lost from sight) at ` + clockForm + `, after ` + spanForm + `(?:[;:] .+)?`, func(o *bgp.Outage, m []string) bool {
+		back := m[0] != "The routes were back" || o.EndReason == bgp.EndRecovered && o.Kind == bgp.KindOutage
+		return back && m[1] == clock(*o.End) && m[2] == span(o.DurationSeconds)
+	}},
+	{`It lasted more than ` + spanForm, func(o *bgp.Outage, m []string) bool { return m[0] == span(o.DurationSeconds) }},
+	{`Seen by (\d+) of (\d+) independent networks? on (\d+) collectors?`, func(o *bgp.Outage, m []string) bool {
+		n, _ := strconv.Atoi(m[0])
+		c, _ := strconv.Atoi(m[2])
+		return n > 0 && n <= o.Panel.Voters && is(m[1], o.Panel.Voters) && c > 0 && c <= o.Panel.Collectors
+	}},
+	{`Watched by (\d+) independent networks? on (\d+) collectors?`, func(o *bgp.Outage, m []string) bool {
+		return is(m[0], o.Panel.Voters) && is(m[1], o.Panel.Collectors)
+	}},
+	{`(It|(?:All )?(\d+) prefix(?:es)?) (was|were) lost( in steps| one after the other)?(.*)`, isWayOut},
+	{`Four fifths of the withdrawals came within ` + spanForm, func(o *bgp.Outage, m []string) bool {
+		w := o.Evidence.WithdrawalSpreadSeconds
+		return m[0] == within(w.P90-w.P10)
+	}},
+	{`It came after (\d+) short loss(?:es)? in 24 hours(?:, (\d+) of them in the last hour)?(?:; usually there are (\d+) a day)?`, func(o *bgp.Outage, m []string) bool {
+		return is(m[0], o.Flaps.Day) && (m[1] == "" || is(m[1], o.Flaps.Hour)) && (m[2] == "" || is(m[2], *o.Flaps.UsualDay))
+	}},
+	{`Outages of it began at about the same time of day on (\d+) days? of the last 7`, func(o *bgp.Outage, m []string) bool {
+		return is(m[0], o.Evidence.SameTimeLast7Days)
+	}},
+	{`It began within two minutes of a full hour`, func(o *bgp.Outage, _ []string) bool { return o.Evidence.OnTheHour }},
+	{`Of the same origin, (.+) went in the same minute`, func(o *bgp.Outage, m []string) bool {
+		return strings.Contains(m[0], o.Evidence.Neighbours[0])
+	}},
+	{`Others lost routes at about the same time or behind the same upstream: (.+)`, func(o *bgp.Outage, m []string) bool {
+		return strings.Contains(m[0], o.Evidence.Neighbours[0])
+	}},
+	{`This is consistent with (.+), and less typical of (.+)`, func(o *bgp.Outage, m []string) bool {
+		return m[0] == o.Evidence.ConsistentWith && m[1] == o.Evidence.LessTypicalOf
+	}},
+	{`BGP cannot tell these apart`, func(o *bgp.Outage, _ []string) bool { return o.Evidence.ConsistentWith != "" }},
+}
+
+// isWayOut compares how the prefixes went with the record.
+func isWayOut(o *bgp.Outage, m []string) bool {
+	e, rest := &o.Evidence, m[4]
+	shape := map[string]string{"": shapeAbrupt, " in steps": shapeStepped, " one after the other": shapeGradual}[m[3]]
+	one := o.LostPrefixesTotal == 1
+	only, together := strings.Contains(rest, "only upstream"), strings.Contains(rest, "all upstreams at once")
+	return e.Shape == shape && one == (m[2] == "was") && (m[0] == "It" || is(m[1], o.LostPrefixesTotal)) &&
+		(m[0] == "It") == (o.Entity.Type == bgp.EntityPrefix) &&
+		(!only || len(o.Upstreams) == 1 && len(e.ReroutedVia) == 0) && (!together || *e.UpstreamsLostTogether) &&
+		(len(e.ReroutedVia) > 0) == strings.Contains(rest, "heard through") && (!strings.Contains(rest, ", and were heard") || !one)
+}
+
+func seconds(n int64) time.Duration { return time.Duration(n) * time.Second }
+
+func asJSON(o *bgp.Outage) string {
+	b, err := json.Marshal(o)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+// is reports whether the digits are n.
+func is(digits string, n int) bool { return digits == strconv.Itoa(n) }
+
+// forms are the sentences, compiled.
+var forms = func() map[*regexp.Regexp]func(*bgp.Outage, []string) bool {
+	all := map[*regexp.Regexp]func(*bgp.Outage, []string) bool{}
+	for _, l := range lossForms {
+		for _, w := range whenForms {
+			n := regexp.MustCompile(l.form).NumSubexp()
+			all[regexp.MustCompile("^"+l.form+w.form+"$")] = func(o *bgp.Outage, m []string) bool { return l.true(o, m[:n]) && w.true(o, m[n:]) }
+		}
+	}
+	for _, s := range otherForms {
+		all[regexp.MustCompile("^"+s.form+"$")] = s.true
+	}
+	return all
+}()
+
+// checkSentences tells which sentence of a record's summary says something else than its figures, or is of no known form.
+func checkSentences(o *bgp.Outage) error {
+	for _, s := range strings.Split(strings.TrimSuffix(o.Summary, "."), ". ") {
+		if s+"." == caveat || slices.ContainsFunc(o.Notes, func(n string) bool { return strings.Contains(n, s) }) {
+			continue
+		}
+		known, right := false, false
+		for form, ok := range forms {
+			if m := form.FindStringSubmatch(s); m != nil {
+				known, right = true, right || ok(o, m[1:])
+			}
+		}
+		switch {
+		case !known:
+			return fmt.Errorf("a sentence of no known form: %q", s)
+		case !right:
+			return fmt.Errorf("the figures are others: %q; %s", s, asJSON(o))
+		}
+	}
+	if o.Entity.Type != bgp.EntityPrefix && o.Kind != bgp.KindMoved && o.LostPrefixesTotal != o.Peak.LostPrefixes {
+		return fmt.Errorf("lost_prefixes_total %d, and %d lost prefixes: %s", o.LostPrefixesTotal, o.Peak.LostPrefixes, asJSON(o))
+	}
+	return nil
+}

@@ -1,0 +1,83 @@
+package visibility
+
+import (
+	"github.com/darkmap/darkmap/detect/rib"
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// briefs notes which lost prefixes came back within a window and were lost again at its end: at least half of their usual voters
+// announced them.
+type briefs struct {
+	announced []event          // of the open window, of prefixes that were lost when it began
+	rows      map[rib.Row]bool // of the window that closed last
+	entities  []uint32         // that they count for
+}
+
+// noteAnnounced keeps an announcement of a lost prefix. Of a window with too many none counts, as for losses.
+func (s *State) noteAnnounced(r rib.Row, slot int) {
+	if int(r) < len(s.prefixes) && s.prefixes[r].flags&lost != 0 && len(s.brief.announced) <= maxLog {
+		s.brief.announced = append(s.brief.announced, event{row: r, slot: uint16(slot)})
+	}
+}
+
+// closeBriefs finds the prefixes that came back within the window. It is called when the window's round has been applied.
+func (s *State) closeBriefs() {
+	b := &s.brief
+	for _, i := range b.entities {
+		s.touch(i).brief = 0
+	}
+	b.entities = b.entities[:0]
+	clear(b.rows)
+	announced := make(map[rib.Row]*[maxWords]uint64)
+	if len(b.announced) > maxLog {
+		b.announced = nil
+	}
+	for _, e := range b.announced {
+		if s.prefixes[e.row].flags&lost == 0 {
+			continue
+		}
+		x := announced[e.row]
+		if x == nil {
+			x = new([maxWords]uint64)
+			announced[e.row] = x
+		}
+		x[e.slot>>6] |= 1 << (e.slot & 63)
+	}
+	b.announced = shrink(b.announced)
+	w := s.rib.Words()
+	for r, x := range announced { // each by itself: their order does not matter
+		var voters [maxWords]uint64
+		if p := &s.prefixes[r]; s.enough(r, p, s.voters.Fold(voters[:w], x[:w])) && !s.covered(p) {
+			b.rows[r] = true
+			s.addBrief(r, p)
+		}
+	}
+}
+
+// enough reports whether n voters are half of those that usually hold a prefix.
+func (s *State) enough(r rib.Row, p *prefix, n int) bool {
+	if s.knowledge == bgp.TablesComplete {
+		return 2*n*wholeShare >= int(p.usual)*s.voters.N
+	}
+	t := s.count(r)
+	return 2*n >= t.held+t.gone
+}
+
+// addBrief counts the space of a prefix for its entities.
+func (s *State) addBrief(r rib.Row, p *prefix) {
+	if s.knowledge != bgp.TablesComplete {
+		return
+	}
+	add := func(i uint32, space uint64) {
+		s.touch(i).brief += space
+		s.brief.entities = append(s.brief.entities, i)
+	}
+	space := s.rib.Key(r).Space(s.family)
+	add(world, space)
+	for _, sh := range s.places.sets[p.place] {
+		add(sh.entity, sh.space)
+	}
+	for _, a := range s.origins.list(p.usually) {
+		add(s.asEntity(a), space)
+	}
+}

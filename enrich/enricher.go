@@ -3,6 +3,7 @@ package enrich
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/darkmap/darkmap/enrich/asn"
@@ -38,8 +39,10 @@ type Enricher struct {
 	owners  *asn.Snapshot
 	places  *geo.Snapshot
 	locator *geo.Locator
-	decoder wire.Decoder
-	limit   int
+	// geography is the encoded field of a RouteRecord that says how much space the places have.
+	geography []byte
+	decoder   wire.Decoder
+	limit     int
 
 	in      pb.UpdateRecord
 	inPos   pb.Position
@@ -73,6 +76,7 @@ func (e *Enricher) Transform(dst [][]byte, value []byte) ([][]byte, error) {
 	if s := e.locator.Refresh(); s != e.places {
 		e.places = s
 		e.build.forget(s.Places())
+		e.geography = geographyOf(s)
 	}
 	out, err := e.body(dst, value)
 	if err != nil {
@@ -88,6 +92,8 @@ func (e *Enricher) body(dst [][]byte, value []byte) ([][]byte, error) {
 		return e.message(dst, body.BgpMessage)
 	case *pb.UpdateRecord_TableChunk:
 		return e.table(dst, body.TableChunk)
+	case *pb.UpdateRecord_CollectorUp, *pb.UpdateRecord_GapBegin, *pb.UpdateRecord_CheckBegin:
+		return append(dst, slices.Concat(value, e.geography)), nil // fields of a message may come in any order
 	case *pb.UpdateRecord_PeerUp:
 		_, err = codec.ParsePeer(body.PeerUp.GetPeer())
 	case *pb.UpdateRecord_PeerDown:

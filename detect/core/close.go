@@ -23,6 +23,7 @@ const windowSeconds = 60
 // chosen anew, what is visible where it changed, and the events of outages.
 func (d *Detector) CloseWindow(start int64) ([]Out, error) {
 	d.owners.close()
+	d.geography.close()
 	var out []Out
 	for _, f := range d.families {
 		next, err := f.close(start)
@@ -49,7 +50,7 @@ func (f *familyState) close(start int64) ([]Out, error) {
 	if f.panel.Verdicts() {
 		out = f.visibilityRecords(out, start, samples)
 	}
-	for _, e := range f.engine.Close(start, samples) {
+	for _, e := range f.engine.Close(start, f.judging.judged(f.panel.Knowledge(), samples)) {
 		rec, err := outageRecord(&e, end)
 		if err != nil {
 			return nil, err
@@ -135,7 +136,9 @@ var _ outage.View = view{}
 // Panel is outage.View's.
 func (v view) Panel(bgp.Family) (bgp.Panel, bool) {
 	p := v.f.panel
-	return bgp.Panel{Voters: p.Voters().N, Collectors: p.Voters().Collectors, Table: p.Knowledge()}, p.Verdicts()
+	return bgp.Panel{
+		Voters: p.Voters().N, Collectors: p.Voters().Collectors, Table: p.Knowledge(), KnownPrefixes: v.f.judging.knownPrefixes(),
+	}, p.Verdicts()
 }
 
 // Lost is outage.View's.

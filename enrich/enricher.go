@@ -3,6 +3,7 @@ package enrich
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"unicode/utf8"
 
@@ -185,7 +186,7 @@ func (e *Enricher) update(dst [][]byte, peer *pb.Peer, peerASN bgp.ASN, u *wire.
 	index, parts := uint32(0), len(dst)
 	for _, n := range u.Withdrawn {
 		dst = e.room(dst, index)
-		c.Withdrawn = append(c.Withdrawn, e.route(n))
+		c.Withdrawn = append(c.Withdrawn, e.cover(e.route(n), n.Prefix))
 		index++
 	}
 	for _, n := range u.Announced {
@@ -220,6 +221,7 @@ func (e *Enricher) room(dst [][]byte, index uint32) [][]byte {
 func (e *Enricher) route(n wire.NLRI) *pb.Route {
 	r := e.build.route()
 	r.Prefix = codec.AppendPrefix(r.Prefix[:0], n.Prefix)
+	r.CoveredLength, r.CoveredOriginAs = 0, 0
 	r.PathId, r.Multicast = n.PathID, n.Multicast
 	e.shares = e.locator.AppendPlaces(e.shares[:0], n.Prefix)
 	if len(e.shares) == 0 {
@@ -227,5 +229,13 @@ func (e *Enricher) route(n wire.NLRI) *pb.Route {
 	}
 	r.PlaceShares = e.build.shares(r.PlaceShares[:0], e.shares, e.places)
 	e.build.size += routeSize(r)
+	return r
+}
+
+// cover adds to a withdrawn route the less-specific prefix that the prefix-to-origin files have.
+func (e *Enricher) cover(r *pb.Route, p netip.Prefix) *pb.Route {
+	if less, origin, ok := e.owners.Cover(p); ok {
+		r.CoveredLength, r.CoveredOriginAs = uint32(less.Bits()), uint32(origin)
+	}
 	return r
 }

@@ -74,3 +74,37 @@ func TestCaseSmallPanel(t *testing.T) {
 		t.Errorf("got %d outages with the rule off, want the world's and DE's among them", len(judged.outages))
 	}
 }
+
+// TestCaseCoveredByTable: updates alone, of which no aggregate is heard. A lost prefix that the prefix-to-origin table has under a
+// less-specific of its origin is told as such; under another's it is not.
+func TestCaseCoveredByTable(t *testing.T) {
+	t.Parallel()
+	background, kp := mrttest.Background(60), mrttest.KP()
+	w := mrttest.NewWorld(caseStart, 3, 4, slices.Concat(background, kp))
+	w.Churn(0, 3*time.Hour, time.Minute, w.Peers, background)
+	w.Announce(10*time.Minute, w.Peers, kp...)
+	w.Withdraw(time.Hour, w.Peers, mrttest.Prefixes(kp)...)
+	w.Announce(100*time.Minute, w.Peers, kp...)
+	var files []caseFile
+	for _, c := range w.Collectors() {
+		files = append(files, caseFile{c, c + ".updates.mrt", w.Updates(c, 0, 1<<62)})
+	}
+	origins := filepath.Join(t.TempDir(), "asn.csv")
+	rows := "175.45.176.0,175.45.177.255,131279,Star\n175.45.178.0,175.45.179.255,64500,Other\n"
+	if err := os.WriteFile(origins, append(w.Origins(), rows...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := replayCase(t, w, files, "--set", "enrich.asn.files=["+origins+"]")
+	for code, want := range map[string]bool{"175.45.176.0/24": true, "175.45.177.0/24": true, "175.45.178.0/24": false} {
+		all := got.of(bgp.EntityPrefix, code)
+		if len(all) != 1 || all[0].Panel.Table != bgp.TablesLearned {
+			t.Errorf("got %d events of %s, want one that is learned:\n%s", len(all), code, got.stderr)
+			continue
+		}
+		cover := all[0].Evidence.CoveredByTable
+		told := strings.Contains(all[0].Summary, "has it within 175.45.176.0/23 of AS131279")
+		if want != (cover != nil && *cover == bgp.Aggregate{Prefix: "175.45.176.0/23", Origin: 131279}) || told != want {
+			t.Errorf("%s: got %v, in words: %t; want %t", code, cover, told, want)
+		}
+	}
+}

@@ -43,6 +43,7 @@ func (f *familyState) close(start int64) ([]Out, error) {
 		End: end, Voters: f.panel.Voters(), Changed: changed || f.swept, Knowledge: f.panel.Knowledge(), Verdicts: f.panel.Verdicts(),
 	})
 	f.swept = false
+	judged := f.judging.judged(f.panel.Knowledge(), samples)
 	var out []Out
 	if decided {
 		out = append(out, f.panelRecord(end))
@@ -50,7 +51,7 @@ func (f *familyState) close(start int64) ([]Out, error) {
 	if f.panel.Verdicts() {
 		out = f.visibilityRecords(out, start, samples)
 	}
-	for _, e := range f.engine.Close(start, f.judging.judged(f.panel.Knowledge(), samples)) {
+	for _, e := range f.engine.Close(start, judged) {
 		rec, err := outageRecord(&e, end)
 		if err != nil {
 			return nil, err
@@ -66,6 +67,7 @@ func (f *familyState) panelRecord(t int64) Out {
 	rec := &pb.PanelRecord{
 		Family: codec.Family(f.family), TimeUs: t * 1e6, Voters: uint32(v.N), Collectors: uint32(v.Collectors),
 		MinVoters: uint32(f.panel.MinVoters()), Table: codec.TableKnowledge(f.panel.Knowledge()),
+		PlacesNotJudged: f.judging.notJudged(),
 	}
 	for _, p := range f.panel.Statuses(t) {
 		rec.Peers = append(rec.Peers, &pb.PanelPeer{
@@ -142,7 +144,7 @@ func (v view) Panel(bgp.Family) (bgp.Panel, bool) {
 }
 
 // Lost is outage.View's.
-func (v view) Lost(k outage.Key) []outage.LostPrefix { return v.f.vis.Lost(k) }
+func (v view) Lost(k outage.Key) []outage.LostPrefix { return v.f.withCovers(v.f.vis.Lost(k)) }
 
 // Surviving is outage.View's.
 func (v view) Surviving(k outage.Key, limit int) ([]netip.Prefix, int) {

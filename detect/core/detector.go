@@ -42,6 +42,7 @@ type familyState struct {
 	swept   bool               // slots were emptied in this window
 	refused uint64             // peers refused because there was no free slot
 	judging judging
+	covers  covers
 }
 
 // New returns a detector that knows nothing. The error is about cfg.
@@ -69,7 +70,7 @@ func New(cfg Config) (*Detector, error) {
 }
 
 func newFamily(f bgp.Family, cfg *Config, names *owners) *familyState {
-	fam := &familyState{family: f, rib: rib.New(f), panel: panel.New(cfg.Panel, f), owners: names}
+	fam := &familyState{family: f, rib: rib.New(f), panel: panel.New(cfg.Panel, f), owners: names, covers: covers{}}
 	fam.vis = visibility.New(fam.rib, fam)
 	fam.vis.LeaveOut(cfg.NotAddressSpace, cfg.LeaveOutUnlocated)
 	oc := cfg.Outage
@@ -197,6 +198,7 @@ func (d *Detector) changes(c *collector, ch *pb.RouteChanges, now, timestamp int
 			continue
 		}
 		if fam, s := slot(f); s >= 0 && !c.beacon(fam, k, now) {
+			fam.withdrawn(k, r)
 			fam.withdraw(s, k, r.GetPathId(), timestamp)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"math/bits"
+	"slices"
+	"strings"
 
 	"github.com/darkmap/darkmap/detect/outage"
 	"github.com/darkmap/darkmap/internal/bgp"
@@ -125,6 +127,44 @@ func (j *judging) knownPrefixes() int {
 		return 0
 	}
 	return j.world.KnownPrefixes
+}
+
+// maxJudged bounds the judged places that notJudged lists.
+const maxJudged = 10
+
+// notJudged says why countries, regions and the world are not judged, and which are; empty where all are.
+func (j *judging) notJudged() string {
+	n := j.knownPrefixes()
+	if n == 0 {
+		return ""
+	}
+	var but []string
+	for k, judged := range j.places {
+		if judged {
+			but = append(but, k.Code)
+		}
+	}
+	slices.Sort(but)
+	except := ""
+	if len(but) > maxJudged {
+		except = fmt.Sprintf(", but for %s and %d more", strings.Join(but[:maxJudged], ", "), len(but)-maxJudged)
+	} else if len(but) > 0 {
+		except = ", but for " + strings.Join(but, ", ")
+	}
+	return fmt.Sprintf("%v: countries, regions and the world are not judged%s: the peers know %d prefixes, %s %% of the address space that the location files have, and %s %% are needed",
+		j.family, except, n, bgp.Hundredths(j.world.KnownSpace, j.geography.space[worldKey(j.family)], 100), bgp.Decimal(j.cfg.worldPermille(j.family)*10))
+}
+
+// NotJudged returns, for each family in which countries, regions and the world are not judged, a sentence that says why and which of them
+// are. Do not call it while Apply or CloseWindow runs.
+func (d *Detector) NotJudged() []string {
+	var out []string
+	for _, f := range d.families {
+		if s := f.judging.notJudged(); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // hasPermille reports whether part is at least that many thousandths of whole.

@@ -706,9 +706,14 @@ type Route struct {
 	// 1/65536 of a /48 (one /64). Empty where unknown.
 	PlaceShares []uint64 `protobuf:"varint,3,rep,packed,name=place_shares,json=placeShares,proto3" json:"place_shares,omitempty"`
 	// A multicast route (SAFI 2, RFC 4760 section 6): it is kept and stored, and no verdict rests on it.
-	Multicast     bool `protobuf:"varint,4,opt,name=multicast,proto3" json:"multicast,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Multicast bool `protobuf:"varint,4,opt,name=multicast,proto3" json:"multicast,omitempty"`
+	// Of a withdrawn route: the length of the nearest less-specific prefix that the prefix-to-origin files have, of the origin that they
+	// give the prefix itself, if they do. 0 where there is none.
+	CoveredLength uint32 `protobuf:"varint,5,opt,name=covered_length,json=coveredLength,proto3" json:"covered_length,omitempty"`
+	// The origin AS of that less-specific prefix.
+	CoveredOriginAs uint32 `protobuf:"varint,6,opt,name=covered_origin_as,json=coveredOriginAs,proto3" json:"covered_origin_as,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Route) Reset() {
@@ -767,6 +772,20 @@ func (x *Route) GetMulticast() bool {
 		return x.Multicast
 	}
 	return false
+}
+
+func (x *Route) GetCoveredLength() uint32 {
+	if x != nil {
+		return x.CoveredLength
+	}
+	return 0
+}
+
+func (x *Route) GetCoveredOriginAs() uint32 {
+	if x != nil {
+		return x.CoveredOriginAs
+	}
+	return 0
 }
 
 // A segment of an AS path.
@@ -886,12 +905,14 @@ const file_darkmap_v1_routes_proto_rawDesc = "" +
 	"\x06places\x18\t \x03(\v2\x11.darkmap.v1.PlaceR\x06places\x12)\n" +
 	"\x06owners\x18\n" +
 	" \x03(\v2\x11.darkmap.v1.OwnerR\x06owners\x12*\n" +
-	"\x11treat_as_withdraw\x18\v \x01(\bR\x0ftreatAsWithdraw\"y\n" +
+	"\x11treat_as_withdraw\x18\v \x01(\bR\x0ftreatAsWithdraw\"\xcc\x01\n" +
 	"\x05Route\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\fR\x06prefix\x12\x17\n" +
 	"\apath_id\x18\x02 \x01(\rR\x06pathId\x12!\n" +
 	"\fplace_shares\x18\x03 \x03(\x04R\vplaceShares\x12\x1c\n" +
-	"\tmulticast\x18\x04 \x01(\bR\tmulticast\"5\n" +
+	"\tmulticast\x18\x04 \x01(\bR\tmulticast\x12%\n" +
+	"\x0ecovered_length\x18\x05 \x01(\rR\rcoveredLength\x12*\n" +
+	"\x11covered_origin_as\x18\x06 \x01(\rR\x0fcoveredOriginAs\"5\n" +
 	"\vPathSegment\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\rR\x04type\x12\x12\n" +
 	"\x04asns\x18\x02 \x03(\rR\x04asnsB.Z,github.com/darkmap/darkmap/schemas/darkmapv1b\x06proto3"

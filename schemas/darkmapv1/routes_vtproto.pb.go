@@ -719,6 +719,16 @@ func (m *Route) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.CoveredOriginAs != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.CoveredOriginAs))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.CoveredLength != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.CoveredLength))
+		i--
+		dAtA[i] = 0x28
+	}
 	if m.Multicast {
 		i--
 		if m.Multicast {
@@ -1170,6 +1180,12 @@ func (m *Route) SizeVT() (n int) {
 	}
 	if m.Multicast {
 		n += 2
+	}
+	if m.CoveredLength != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.CoveredLength))
+	}
+	if m.CoveredOriginAs != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.CoveredOriginAs))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -2919,6 +2935,44 @@ func (m *Route) UnmarshalVT(dAtA []byte) error {
 				}
 			}
 			m.Multicast = bool(v != 0)
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CoveredLength", wireType)
+			}
+			m.CoveredLength = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.CoveredLength |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CoveredOriginAs", wireType)
+			}
+			m.CoveredOriginAs = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.CoveredOriginAs |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
@@ -4812,6 +4866,44 @@ func (m *Route) UnmarshalVTUnsafe(dAtA []byte) error {
 				}
 			}
 			m.Multicast = bool(v != 0)
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CoveredLength", wireType)
+			}
+			m.CoveredLength = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.CoveredLength |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CoveredOriginAs", wireType)
+			}
+			m.CoveredOriginAs = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.CoveredOriginAs |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])

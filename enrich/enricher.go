@@ -3,6 +3,8 @@ package enrich
 import (
 	"errors"
 	"fmt"
+	"net/netip"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/darkmap/darkmap/enrich/asn"
@@ -38,8 +40,10 @@ type Enricher struct {
 	owners  *asn.Snapshot
 	places  *geo.Snapshot
 	locator *geo.Locator
-	decoder wire.Decoder
-	limit   int
+	// geography is the encoded field of a RouteRecord that says how much space the places have.
+	geography []byte
+	decoder   wire.Decoder
+	limit     int
 
 	in      pb.UpdateRecord
 	inPos   pb.Position
@@ -73,6 +77,7 @@ func (e *Enricher) Transform(dst [][]byte, value []byte) ([][]byte, error) {
 	if s := e.locator.Refresh(); s != e.places {
 		e.places = s
 		e.build.forget(s.Places())
+		e.geography = geographyOf(s)
 	}
 	out, err := e.body(dst, value)
 	if err != nil {
@@ -88,6 +93,8 @@ func (e *Enricher) body(dst [][]byte, value []byte) ([][]byte, error) {
 		return e.message(dst, body.BgpMessage)
 	case *pb.UpdateRecord_TableChunk:
 		return e.table(dst, body.TableChunk)
+	case *pb.UpdateRecord_CollectorUp, *pb.UpdateRecord_GapBegin, *pb.UpdateRecord_CheckBegin:
+		return append(dst, slices.Concat(value, e.geography)), nil // fields of a message may come in any order
 	case *pb.UpdateRecord_PeerUp:
 		_, err = codec.ParsePeer(body.PeerUp.GetPeer())
 	case *pb.UpdateRecord_PeerDown:
@@ -187,7 +194,7 @@ func (e *Enricher) update(dst [][]byte, peer *pb.Peer, peerASN bgp.ASN, u *wire.
 	index, parts := uint32(0), len(dst)
 	for _, n := range u.Withdrawn {
 		dst = e.room(dst, index)
-		c.Withdrawn = append(c.Withdrawn, e.route(n))
+		c.Withdrawn = append(c.Withdrawn, e.cover(e.route(n), n.Prefix))
 		index++
 	}
 	for _, n := range u.Announced {
@@ -222,6 +229,7 @@ func (e *Enricher) room(dst [][]byte, index uint32) [][]byte {
 func (e *Enricher) route(n wire.NLRI) *pb.Route {
 	r := e.build.route()
 	r.Prefix = codec.AppendPrefix(r.Prefix[:0], n.Prefix)
+	r.CoveredLength, r.CoveredOriginAs = 0, 0
 	r.PathId, r.Multicast = n.PathID, n.Multicast
 	e.shares = e.locator.AppendPlaces(e.shares[:0], n.Prefix)
 	if len(e.shares) == 0 {
@@ -229,5 +237,13 @@ func (e *Enricher) route(n wire.NLRI) *pb.Route {
 	}
 	r.PlaceShares = e.build.shares(r.PlaceShares[:0], e.shares, e.places)
 	e.build.size += routeSize(r)
+	return r
+}
+
+// cover adds to a withdrawn route the less-specific prefix that the prefix-to-origin files have.
+func (e *Enricher) cover(r *pb.Route, p netip.Prefix) *pb.Route {
+	if less, origin, ok := e.owners.Cover(p); ok {
+		r.CoveredLength, r.CoveredOriginAs = uint32(less.Bits()), uint32(origin)
+	}
 	return r
 }

@@ -3,6 +3,7 @@ package enrich
 import (
 	"bytes"
 	"errors"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"testing"
@@ -136,12 +137,9 @@ func TestTransformPassesOn(t *testing.T) {
 	for _, in := range []*pb.UpdateRecord{
 		{Body: &pb.UpdateRecord_PeerUp{PeerUp: &pb.PeerUp{Peer: peer}}},
 		{Body: &pb.UpdateRecord_PeerDown{PeerDown: &pb.PeerDown{Peer: peer, Reason: pb.DownReason_DOWN_REASON_LOST}}},
-		{Body: &pb.UpdateRecord_CollectorUp{CollectorUp: &pb.CollectorUp{}}},
 		{Body: &pb.UpdateRecord_CollectorDown{CollectorDown: &pb.CollectorDown{Reason: pb.DownReason_DOWN_REASON_STALE}}},
 		{Body: &pb.UpdateRecord_EpochBegin{EpochBegin: &pb.EpochBegin{}}},
-		{Body: &pb.UpdateRecord_GapBegin{GapBegin: &pb.GapBegin{Id: "g1", Families: []pb.Family{1}, Peers: []*pb.Peer{peer}}}},
 		{Body: &pb.UpdateRecord_GapEnd{GapEnd: &pb.GapEnd{Id: "g1", Complete: true}}},
-		{Body: &pb.UpdateRecord_CheckBegin{CheckBegin: &pb.CheckBegin{Id: "c1"}}},
 		{Body: &pb.UpdateRecord_CheckEnd{CheckEnd: &pb.CheckEnd{Id: "c1", Complete: true}}},
 		{Body: &pb.UpdateRecord_Tick{Tick: &pb.Tick{}}},
 		{Position: &pb.Position{Lane: "clock/a", Sequence: 1}, Body: &pb.UpdateRecord_Clock{Clock: &pb.Clock{End: true}}},
@@ -159,6 +157,40 @@ func TestTransformPassesOn(t *testing.T) {
 		out := &pb.RouteRecord{}
 		if err := proto.Unmarshal(got[0], out); err != nil || len(out.ProtoReflect().GetUnknown()) > 0 {
 			t.Errorf("%v is no RouteRecord: %v, %v", in, err, out)
+		}
+	}
+}
+
+// TestTransformAddsGeography: the beginnings of collectors, gaps and checks say how much space the location files give each place.
+func TestTransformAddsGeography(t *testing.T) {
+	t.Parallel()
+	want := &pb.Geography{Places: []*pb.PlaceSpace{
+		{Place: &pb.Place{Country: "MC"}, Ipv4: 128}, {Place: &pb.Place{Country: "AD"}, Ipv4: 128},
+		{Place: &pb.Place{Country: "KP", Region: "KP-01"}, Ipv4: 256}, {Place: &pb.Place{Country: "FR"}, Ipv4: 64},
+		{Place: &pb.Place{Country: "IR"}, Ipv6: 1 << 31},
+	}}
+	for _, in := range []*pb.UpdateRecord{
+		{Body: &pb.UpdateRecord_CollectorUp{CollectorUp: &pb.CollectorUp{}}},
+		{Body: &pb.UpdateRecord_GapBegin{GapBegin: &pb.GapBegin{Id: "g1", Families: []pb.Family{1}, Peers: []*pb.Peer{testPeer()}}}},
+		{Body: &pb.UpdateRecord_CheckBegin{CheckBegin: &pb.CheckBegin{Id: "c1"}}},
+	} {
+		in.Position = &pb.Position{Collector: "ris/rrc00", Lane: "live", Epoch: 9, Sequence: 3}
+		value := encode(t, in)
+		got, err := NewEnricher(testSources(t)).Transform(nil, value)
+		if err != nil || len(got) != 1 || !bytes.HasPrefix(got[0], value) {
+			t.Errorf("Transform(%v) = %x, %v; want the record with more behind it", in, got, err)
+			continue
+		}
+		out := &pb.RouteRecord{}
+		if err := proto.Unmarshal(got[0], out); err != nil || !proto.Equal(out.GetGeography(), want) {
+			t.Errorf("%v gave %v, %v; want %v", in, out.GetGeography(), err, want)
+		}
+		empty, err := OpenSources(Config{}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := NewEnricher(empty).Transform(nil, value); err != nil || len(got) != 1 || !bytes.Equal(got[0], value) {
+			t.Errorf("without location files %v gave %x, %v; want the record as it was", in, got, err)
 		}
 	}
 }

@@ -12,8 +12,10 @@ import (
 const (
 	// worstShares bounds what the places of one prefix take: a pair of varints and an entry in places each.
 	worstShares = geo.MaxShares * (3 + 10 + 16)
-	// worstRoute bounds a Route's encoding: prefix, path id, shares and the lengths around them.
-	worstRoute = 20 + 6 + worstShares + 12
+	// coverSize bounds what a less-specific prefix takes.
+	coverSize = 2 + 6
+	// worstRoute bounds a Route's encoding: prefix, path id, shares, cover and the lengths around them.
+	worstRoute = 20 + 6 + worstShares + coverSize + 12
 	// arenaBytes is how much memory for encoded records is taken at once.
 	arenaBytes = 64 << 10
 )
@@ -114,7 +116,7 @@ func (b *parts) owner(a bgp.ASN, s *asn.Snapshot) {
 
 // routeSize bounds a route's encoding from above.
 func routeSize(r *pb.Route) int {
-	n := len(r.Prefix) + 16
+	n := len(r.Prefix) + coverSize + 16
 	for _, v := range r.PlaceShares {
 		n += 1 + bits.Len64(v)/7
 	}

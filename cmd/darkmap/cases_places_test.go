@@ -3,7 +3,10 @@ package main
 import (
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,5 +40,71 @@ func TestCaseSixToFour(t *testing.T) {
 	as := got.of(bgp.EntityAS, "AS6939")
 	if len(as) != 1 || as[0].Start.Sub(caseStart).Round(time.Minute) != 2*time.Hour || as[0].Severity != bgp.SeverityTotal {
 		t.Errorf("got %v of AS6939, want one total outage from 2h on", as)
+	}
+}
+
+// TestCaseSmallPanel: three routers know 40 prefixes of a country that has a hundred times as many, and all four of another one. What
+// they say of the first is said of the prefixes and networks that they know; the second is a country's outage.
+func TestCaseSmallPanel(t *testing.T) {
+	t.Parallel()
+	known, kp := mrttest.Background(40), mrttest.KP()
+	w := mrttest.NewWorld(caseStart, 3, 4, slices.Concat(known, kp))
+	w.Churn(0, 4*time.Hour, 2*time.Minute, w.Peers, known)
+	w.Withdraw(time.Hour, w.Peers, mrttest.Prefixes(known[:20])...)
+	w.Announce(90*time.Minute, w.Peers, known[:20]...)
+	w.Withdraw(2*time.Hour, w.Peers, mrttest.Prefixes(kp)...)
+	w.Announce(150*time.Minute, w.Peers, kp...)
+	places := filepath.Join(t.TempDir(), "geo.csv")
+	if err := os.WriteFile(places, append(w.Geo(), "20.0.0.0,20.15.255.255,DE\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := replayCase(t, w, wholeFiles(w), "--set", "enrich.geo.files=["+places+"]")
+	if len(got.of(bgp.EntityWorld, "world")) != 0 || len(got.of(bgp.EntityCountry, "DE")) != 0 {
+		t.Errorf("got an outage of the world or of DE of 44 prefixes:\n%v", got.outages)
+	}
+	if all := got.of(bgp.EntityCountry, "KP"); len(all) != 1 || all[0].Severity != bgp.SeverityTotal {
+		t.Errorf("got %v of KP, want one total outage: all of it is known", all)
+	}
+	as := got.of(bgp.EntityAS, "AS20000")
+	if len(as) != 1 || !strings.Contains(as[0].Summary, "of the 44 prefixes that your routers know") || as[0].Panel.KnownPrefixes != 44 {
+		t.Errorf("got %+v of AS20000, want one outage that speaks of the 44 prefixes known", as)
+	}
+	judged := replayCase(t, w, wholeFiles(w), "--set", "enrich.geo.files=["+places+"]", "--set", "detect.geography.world_permille_ipv4=off")
+	if len(judged.of(bgp.EntityWorld, "world")) != 1 || len(judged.of(bgp.EntityCountry, "DE")) != 1 {
+		t.Errorf("got %d outages with the rule off, want the world's and DE's among them", len(judged.outages))
+	}
+}
+
+// TestCaseCoveredByTable: updates alone, of which no aggregate is heard. A lost prefix that the prefix-to-origin table has under a
+// less-specific of its origin is told as such; under another's it is not.
+func TestCaseCoveredByTable(t *testing.T) {
+	t.Parallel()
+	background, kp := mrttest.Background(60), mrttest.KP()
+	w := mrttest.NewWorld(caseStart, 3, 4, slices.Concat(background, kp))
+	w.Churn(0, 3*time.Hour, time.Minute, w.Peers, background)
+	w.Announce(10*time.Minute, w.Peers, kp...)
+	w.Withdraw(time.Hour, w.Peers, mrttest.Prefixes(kp)...)
+	w.Announce(100*time.Minute, w.Peers, kp...)
+	var files []caseFile
+	for _, c := range w.Collectors() {
+		files = append(files, caseFile{c, c + ".updates.mrt", w.Updates(c, 0, 1<<62)})
+	}
+	origins := filepath.Join(t.TempDir(), "asn.csv")
+	rows := "175.45.176.0,175.45.177.255,131279,Star\n175.45.178.0,175.45.179.255,64500,Other\n"
+	if err := os.WriteFile(origins, append(w.Origins(), rows...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := replayCase(t, w, files, "--set", "enrich.asn.files=["+origins+"]")
+	for code, want := range map[string]bool{"175.45.176.0/24": true, "175.45.177.0/24": true, "175.45.178.0/24": false} {
+		all := got.of(bgp.EntityPrefix, code)
+		if len(all) != 1 || all[0].Panel.Table != bgp.TablesLearned {
+			t.Errorf("got %d events of %s, want one that is learned:\n%s", len(all), code, got.stderr)
+			continue
+		}
+		cover := all[0].Evidence.CoveredByTable
+		told := strings.Contains(all[0].Summary, "has it within 175.45.176.0/23 of AS131279")
+		if want != (cover != nil && *cover == bgp.Aggregate{Prefix: "175.45.176.0/23", Origin: 131279}) || told != want {
+			t.Errorf("%s: got %v, in words: %t; want %t", code, cover, told, want)
+		}
 	}
 }

@@ -23,6 +23,7 @@ const windowSeconds = 60
 // chosen anew, what is visible where it changed, and the events of outages.
 func (d *Detector) CloseWindow(start int64) ([]Out, error) {
 	d.owners.close()
+	d.geography.close()
 	var out []Out
 	for _, f := range d.families {
 		next, err := f.close(start)
@@ -46,6 +47,7 @@ func (f *familyState) close(start int64) ([]Out, error) {
 		End: end, Voters: f.panel.Voters(), Changed: changed || f.swept, Knowledge: f.panel.Knowledge(), Verdicts: f.panel.Verdicts(),
 	})
 	f.swept = false
+	judged := f.judging.judged(f.panel.Knowledge(), samples)
 	var out []Out
 	if decided {
 		out = append(out, f.panelRecord(end))
@@ -53,7 +55,7 @@ func (f *familyState) close(start int64) ([]Out, error) {
 	if f.panel.Verdicts() {
 		out = f.visibilityRecords(out, start, samples)
 	}
-	for _, e := range f.engine.Close(start, samples) {
+	for _, e := range f.engine.Close(start, judged) {
 		rec, err := outageRecord(&e, end)
 		if err != nil {
 			return nil, err
@@ -69,6 +71,7 @@ func (f *familyState) panelRecord(t int64) Out {
 	rec := &pb.PanelRecord{
 		Family: codec.Family(f.family), TimeUs: t * 1e6, Voters: uint32(v.N), Collectors: uint32(v.Collectors),
 		MinVoters: uint32(f.panel.MinVoters()), Table: codec.TableKnowledge(f.panel.Knowledge()),
+		PlacesNotJudged: f.judging.notJudged(),
 	}
 	for _, p := range f.panel.Statuses(t) {
 		rec.Peers = append(rec.Peers, &pb.PanelPeer{
@@ -139,11 +142,13 @@ var _ outage.View = view{}
 // Panel is outage.View's.
 func (v view) Panel(bgp.Family) (bgp.Panel, bool) {
 	p := v.f.panel
-	return bgp.Panel{Voters: p.Voters().N, Collectors: p.Voters().Collectors, Table: p.Knowledge()}, p.Verdicts()
+	return bgp.Panel{
+		Voters: p.Voters().N, Collectors: p.Voters().Collectors, Table: p.Knowledge(), KnownPrefixes: v.f.judging.knownPrefixes(),
+	}, p.Verdicts()
 }
 
 // Lost is outage.View's.
-func (v view) Lost(k outage.Key) []outage.LostPrefix { return v.f.vis.Lost(k) }
+func (v view) Lost(k outage.Key) []outage.LostPrefix { return v.f.withCovers(v.f.vis.Lost(k)) }
 
 // Surviving is outage.View's.
 func (v view) Surviving(k outage.Key, limit int) ([]netip.Prefix, int) {

@@ -9,6 +9,7 @@ import (
 	"github.com/darkmap/darkmap/detect/outage"
 	"github.com/darkmap/darkmap/detect/panel"
 	"github.com/darkmap/darkmap/detect/rib"
+	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/config"
 )
 
@@ -22,6 +23,8 @@ type Config struct {
 	Panel panel.Config `yaml:"panel"`
 	// When a collector's stream is behind, lacks something, or is degraded.
 	Feeds FeedsConfig `yaml:"feeds"`
+	// How much of the address space must be known for a verdict on a country, a region or the world.
+	Geography GeographyConfig `yaml:"geography"`
 	// Prefixes whose routes come and go on purpose: they and those within them make no outages. RIPE's are always among them.
 	Beacons []netip.Prefix `yaml:"beacons" want:"a prefix of /8 to /24 or, IPv6, /16 to /48" result:"yes"`
 	// Address space that is nobody's: prefixes within it have events of their own and are part of no AS, country, region or world. A list
@@ -29,6 +32,24 @@ type Config struct {
 	NotAddressSpace []netip.Prefix `yaml:"not_address_space" want:"a prefix without host bits" result:"yes"`
 	// Prefixes that no location file knows are treated in the same way. With RIR statistics these are the ones that no RIR has allocated.
 	LeaveOutUnlocated bool `yaml:"leave_out_unlocated" result:"yes"`
+}
+
+// GeographyConfig is the section detect.geography. The whole is what the location files of enrich give; where none are known, nothing is asked.
+type GeographyConfig struct {
+	// Known IPv4 space, in thousandths of all that the location files have, from which on countries, regions and the world are judged.
+	WorldPermilleIPv4 config.CountOrOff `yaml:"world_permille_ipv4" min:"1" max:"1000" result:"yes"`
+	// The same of IPv6. Of a whole table of 2022 it was 316 thousandths; whole tables of the years before have much less.
+	WorldPermilleIPv6 config.CountOrOff `yaml:"world_permille_ipv6" min:"1" max:"1000" result:"yes"`
+	// Known space of one country or region, in thousandths of its own, from which on it is judged although the world is not.
+	PlacePermille int `yaml:"place_permille" min:"1" max:"1000" result:"yes"`
+}
+
+// worldPermille returns the key of the family.
+func (c GeographyConfig) worldPermille(f bgp.Family) uint64 {
+	if f == bgp.IPv4 {
+		return uint64(c.WorldPermilleIPv4)
+	}
+	return uint64(c.WorldPermilleIPv6)
 }
 
 // FeedsConfig is the section detect.feeds. All instances have the same.
@@ -49,6 +70,7 @@ func DefaultConfig() Config {
 	return Config{
 		Outage: outage.DefaultConfig(), Panel: panel.DefaultConfig(),
 		Feeds:           FeedsConfig{CollectorTimeout: clock.DefaultVanished, BackWithin: clock.DefaultBack, ShortGap: time.Minute, BeaconLate: 20 * time.Minute},
+		Geography:       GeographyConfig{WorldPermilleIPv4: 250, WorldPermilleIPv6: 50, PlacePermille: 500},
 		NotAddressSpace: notAddressSpace(),
 	}
 }

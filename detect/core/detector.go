@@ -24,6 +24,7 @@ type Detector struct {
 	collectors map[string]*collector
 	families   [len(bgp.Families)]*familyState
 	owners     owners
+	geography  geography
 	trimmed    bool // the log does not begin with its first record, or lacks others
 }
 
@@ -40,6 +41,8 @@ type familyState struct {
 	peers   []*peer            // by slot of the rib
 	swept   bool               // slots were emptied in this window
 	refused uint64             // peers refused because there was no free slot
+	judging judging
+	covers  covers
 }
 
 // New returns a detector that knows nothing. The error is about cfg.
@@ -50,6 +53,7 @@ func New(cfg Config) (*Detector, error) {
 	d := &Detector{cfg: cfg, collectors: make(map[string]*collector), owners: newOwners()}
 	for i, f := range bgp.Families {
 		d.families[i] = newFamily(f, &d.cfg, &d.owners)
+		d.families[i].judging = judging{cfg: cfg.Geography, family: f, geography: &d.geography}
 	}
 	for _, p := range append(risBeacons[:], cfg.Beacons...) {
 		f, k, _ := rib.KeyOf(p.Masked())
@@ -66,7 +70,7 @@ func New(cfg Config) (*Detector, error) {
 }
 
 func newFamily(f bgp.Family, cfg *Config, names *owners) *familyState {
-	fam := &familyState{family: f, rib: rib.New(f), panel: panel.New(cfg.Panel, f), owners: names}
+	fam := &familyState{family: f, rib: rib.New(f), panel: panel.New(cfg.Panel, f), owners: names, covers: covers{}}
 	fam.vis = visibility.New(fam.rib, fam)
 	fam.vis.LeaveOut(cfg.NotAddressSpace, cfg.LeaveOutUnlocated)
 	oc := cfg.Outage
@@ -100,6 +104,9 @@ func (d *Detector) Apply(rec *pb.RouteRecord, effective int64) error {
 		return nil // the clock's
 	}
 	c, now := d.collector(rec.GetPosition().GetCollector()), effective/1e6
+	if err := d.geography.note(rec.GetGeography()); err != nil {
+		return err
+	}
 	switch kind, id := bgp.ParseLane(rec.GetPosition().GetLane()); kind {
 	case bgp.LaneKindFill:
 		return d.fill(c, id, rec, now)
@@ -195,6 +202,7 @@ func (d *Detector) changes(c *collector, ch *pb.RouteChanges, now, timestamp int
 			continue
 		}
 		if fam, s := slot(f); s >= 0 && !c.beacon(fam, k, now) {
+			fam.withdrawn(k, r)
 			fam.withdraw(s, k, r.GetPathId(), timestamp)
 		}
 	}

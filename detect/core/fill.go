@@ -73,6 +73,7 @@ func (d *Detector) fillChanges(c *collector, ch *pb.RouteChanges, now, timestamp
 	}
 	for _, r := range ch.GetWithdrawn() {
 		if f, k, ok := routeKey(r); ok && !d.family(f).beacon(k) {
+			d.family(f).withdrawn(k, r)
 			d.family(f).fillWithdraw(d.filled(d.family(f), c, p, now), k, r.GetPathId(), timestamp)
 		}
 	}

@@ -32,7 +32,8 @@ type digest struct {
 
 	covered      []bgp.Covered
 	deaggregated []string
-	allCovered   int // lost prefixes that a route of the same origin still covers
+	table        Cover // of a prefix: what the prefix-to-origin files have above it
+	allCovered   int   // lost prefixes that a route of the same origin still covers
 
 	withdrawals int   // how many times are known
 	tenth       int64 // their 10th percentile
@@ -63,6 +64,9 @@ func (e *Engine) digestOf(k Key) *digest {
 			if d.total++; len(d.lost) < e.cfg.MaxPrefixes {
 				d.lost = append(d.lost, p.Prefix.String())
 			}
+		}
+		if k.Type == bgp.EntityPrefix {
+			d.table = p.Table
 		}
 		if p.CoveredBy != 0 && len(d.covered) < e.cfg.MaxPrefixes {
 			d.covered = append(d.covered, bgp.Covered{Prefix: p.Prefix.String(), By: p.CoveredBy})

@@ -52,6 +52,9 @@ func (e *Engine) evidence(ev *event) bgp.Evidence {
 		x.Covered = d.covered
 		x.Deaggregated = d.deaggregated
 		x.OriginOrder = d.originOrder
+		if d.table.Origin != 0 {
+			x.CoveredByTable = &bgp.Aggregate{Prefix: d.table.Prefix.String(), Origin: d.table.Origin}
+		}
 	}
 	if ev.kind == bgp.KindIntermittent {
 		end := ev.end

@@ -87,6 +87,12 @@ const (
 	WholePermille = 900
 )
 
+// Cover is a less-specific prefix and who originates it.
+type Cover struct {
+	Prefix netip.Prefix
+	Origin bgp.ASN
+}
+
 // LostPrefix is a lost prefix of an entity and what is known of its last hours.
 type LostPrefix struct {
 	Prefix netip.Prefix
@@ -103,6 +109,9 @@ type LostPrefix struct {
 	Collectors int
 	// ReroutedVia are upstreams through which voters heard it after the first withdrawal of this loss.
 	ReroutedVia []bgp.ASN
+	// Table is the less-specific prefix of the same origin that the prefix-to-origin files have, where no tables are known and
+	// no visible route covers it; zero where there is none.
+	Table Cover
 	// CoveredBy is the origin of a visible aggregate of another AS; 0 where there is none.
 	CoveredBy bgp.ASN
 	// Covered: a visible route above it by the same origin carries its addresses. It does not count as lost in its AS, country,

@@ -58,6 +58,14 @@ func (w *wording) notes() {
 			w.o.Notes = append(w.o.Notes, fmt.Sprintf("Covered: an aggregate of %s still covers %s.", d.covered[0].By, d.covered[0].Prefix))
 		}
 	}
+	if c := w.o.Evidence.CoveredByTable; c != nil {
+		w.o.Notes = append(w.o.Notes, fmt.Sprintf(
+			"Covered: the prefix-to-origin table has it within %s of %s. Traffic may still follow a route to that, which was not heard of.", c.Prefix, c.Origin))
+	}
+	if n := w.o.Panel.KnownPrefixes; n > 0 && (w.o.Entity.Type == bgp.EntityAS || w.o.Entity.Type == bgp.EntityPrefix) {
+		w.o.Notes = append(w.o.Notes, fmt.Sprintf(
+			"It is said of the %s that your routers know: too few to speak of countries and the world.", plural(n, "prefix")))
+	}
 	if w.o.Panel.Table == bgp.TablesLearned {
 		w.o.Notes = append(w.o.Notes, "No full table was at hand: this is known from updates alone.")
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -81,6 +82,20 @@ func (s *Snapshot) Registered() bool { return s.registered }
 
 // Origins returns the table of prefixes and the ASes that originate them. It must not be written to.
 func (s *Snapshot) Origins() *bart.Table[bgp.ASN] { return s.origins }
+
+// Cover returns the nearest less-specific prefix of p that has the same origin as p, or where p has none, any; and that origin. ok is false
+// where the files have none. Of files of address ranges it is a part of a range and not of need a route.
+func (s *Snapshot) Cover(p netip.Prefix) (cover netip.Prefix, origin bgp.ASN, ok bool) {
+	for q, a := range s.origins.Supernets(p) {
+		switch {
+		case q == p:
+			origin = a
+		case origin == 0 || a == origin:
+			return q, a, true
+		}
+	}
+	return netip.Prefix{}, 0, false
+}
 
 // Fingerprint is DB.Fingerprint of one state of the files.
 func (s *Snapshot) Fingerprint() string { return s.fingerprint }

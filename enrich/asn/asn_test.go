@@ -1,6 +1,7 @@
 package asn
 
 import (
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -142,5 +143,36 @@ func TestRealData(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("owners (-want +got):\n%s", diff)
+	}
+}
+
+// TestCover: the nearest less-specific of the prefix's own origin, or where it has none, any.
+func TestCover(t *testing.T) {
+	t.Parallel()
+	rows := "192.0.0.0/16 64496\n192.0.0.0/20 64497\n192.0.2.0/24 64496\n198.51.0.0/16 64498\n203.0.113.0/24 64499\n"
+	path := filepath.Join(t.TempDir(), "origins")
+	if err := os.WriteFile(path, []byte(rows), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db, err := Open(Config{Files: []string{path}}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p, want := range map[string]string{
+		"192.0.2.0/24":    "192.0.0.0/16 AS64496", // not the nearer one of another origin
+		"192.0.3.0/24":    "192.0.0.0/20 AS64497",
+		"192.0.0.0/20":    "",
+		"198.51.100.0/24": "198.51.0.0/16 AS64498",
+		"198.51.0.0/16":   "",
+		"203.0.113.0/24":  "",
+		"10.0.0.0/8":      "",
+	} {
+		got := ""
+		if cover, origin, ok := db.Snapshot().Cover(netip.MustParsePrefix(p)); ok {
+			got = fmt.Sprint(cover, " ", origin)
+		}
+		if got != want {
+			t.Errorf("%s lies within %q, want %q", p, got, want)
+		}
 	}
 }

@@ -98,14 +98,19 @@ func (b *builder) origins(s *asn.Snapshot) {
 // snapshot merges the layers into one table of disjoint prefixes.
 func (b *builder) snapshot() *Snapshot {
 	s := &Snapshot{table: &bart.Table[PlaceID]{}}
-	for _, family := range bgp.Families {
-		b.merge(family, s.table)
+	space := make([][len(bgp.Families)]uint64, len(b.places))
+	for i, family := range bgp.Families {
+		b.merge(family, s.table, func(id PlaceID, units uint64) { space[id][i] += units })
 	}
-	s.places = b.places
+	s.places, s.space = b.places, make([]Space, len(space))
+	for id, units := range space {
+		s.space[id] = Space{units[0], units[1]}
+	}
 	return s
 }
 
-func (b *builder) merge(family bgp.Family, table *bart.Table[PlaceID]) {
+// merge puts the places of a family into table, and counts their space.
+func (b *builder) merge(family bgp.Family, table *bart.Table[PlaceID], count func(id PlaceID, units uint64)) {
 	var layers [][]span
 	add := func(all []*layer) (from, to int) {
 		from = len(layers)
@@ -123,6 +128,7 @@ func (b *builder) merge(family bgp.Family, table *bart.Table[PlaceID]) {
 	var run span // the places so far that are the same
 	put := func() {
 		if run.value != 0 {
+			count(PlaceID(run.value-1), run.last-run.first+1)
 			source.EachPrefix(family, run.first, run.last, func(p netip.Prefix) { table.Insert(p, PlaceID(run.value-1)) })
 		}
 	}

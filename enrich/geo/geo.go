@@ -53,6 +53,7 @@ type DB struct {
 type Snapshot struct {
 	places      []Place
 	table       *bart.Table[PlaceID] // disjoint prefixes
+	space       []Space              // by PlaceID
 	fingerprint string
 }
 
@@ -86,6 +87,12 @@ func (s *Snapshot) Lookup(a netip.Addr) (Place, bool) {
 
 // Place returns the place of an id of this snapshot.
 func (s *Snapshot) Place(id PlaceID) Place { return s.places[id] }
+
+// Space is how much there is of a place: IPv4 addresses and IPv6 /64s.
+type Space struct{ IPv4, IPv6 uint64 }
+
+// Space returns how much the files give a place of this snapshot.
+func (s *Snapshot) Space(id PlaceID) Space { return s.space[id] }
 
 // Places returns how many places there are: ids are below it.
 func (s *Snapshot) Places() int { return len(s.places) }

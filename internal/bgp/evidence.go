@@ -24,6 +24,9 @@ type Evidence struct {
 	// Covered: lost prefixes that another AS's aggregate still covers; Deaggregated: more-specifics gone under a route of the same origin.
 	Covered      []Covered `json:"covered,omitempty"`
 	Deaggregated []string  `json:"deaggregated,omitempty"`
+	// CoveredByTable is the less-specific prefix of the same origin that the prefix-to-origin files have above a prefix, where verdicts
+	// rest on updates alone: its route may still be there.
+	CoveredByTable *Aggregate `json:"covered_by_table,omitempty"`
 	// MovedTo is who originates the prefixes of a `moved` event now.
 	MovedTo []AS `json:"moved_to,omitempty"`
 	// OriginOrder lists the origins in the order in which their prefixes went; capped.
@@ -52,6 +55,12 @@ type Spread struct {
 type Churn struct {
 	Hour int `json:"hour"`
 	Day  int `json:"day"`
+}
+
+// Aggregate is a prefix and its origin.
+type Aggregate struct {
+	Prefix string `json:"prefix"`
+	Origin ASN    `json:"origin"`
 }
 
 // Covered is a lost prefix under somebody else's aggregate.

@@ -164,6 +164,9 @@ type Panel struct {
 	Voters     int            `json:"voters"`
 	Collectors int            `json:"collectors"`
 	Table      TableKnowledge `json:"table"`
+	// KnownPrefixes is how many prefixes the peers know, where that is too little of the address space for a verdict on countries and
+	// the world; else absent.
+	KnownPrefixes int `json:"known_prefixes,omitempty"`
 }
 
 // Flaps counts losses before the start.

@@ -52,7 +52,9 @@ type RouteRecord struct {
 	// A record above 512 KiB is split: the number of this part, from 0.
 	Part uint32 `protobuf:"varint,17,opt,name=part,proto3" json:"part,omitempty"`
 	// More parts follow.
-	MoreParts     bool `protobuf:"varint,18,opt,name=more_parts,json=moreParts,proto3" json:"more_parts,omitempty"`
+	MoreParts bool `protobuf:"varint,18,opt,name=more_parts,json=moreParts,proto3" json:"more_parts,omitempty"`
+	// With collector_up, gap_begin and check_begin: what the location files know. Absent where there are none.
+	Geography     *Geography `protobuf:"bytes,20,opt,name=geography,proto3" json:"geography,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -255,6 +257,13 @@ func (x *RouteRecord) GetMoreParts() bool {
 	return false
 }
 
+func (x *RouteRecord) GetGeography() *Geography {
+	if x != nil {
+		return x.Geography
+	}
+	return nil
+}
+
 type isRouteRecord_Body interface {
 	isRouteRecord_Body()
 }
@@ -357,6 +366,116 @@ func (*RouteRecord_Clock) isRouteRecord_Body() {}
 
 func (*RouteRecord_RecordsLost) isRouteRecord_Body() {}
 
+// How much space the location files give each place.
+type Geography struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The places, each once. A region's space is not in the entry of its country without a region.
+	Places        []*PlaceSpace `protobuf:"bytes,1,rep,name=places,proto3" json:"places,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Geography) Reset() {
+	*x = Geography{}
+	mi := &file_darkmap_v1_routes_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Geography) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Geography) ProtoMessage() {}
+
+func (x *Geography) ProtoReflect() protoreflect.Message {
+	mi := &file_darkmap_v1_routes_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Geography.ProtoReflect.Descriptor instead.
+func (*Geography) Descriptor() ([]byte, []int) {
+	return file_darkmap_v1_routes_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Geography) GetPlaces() []*PlaceSpace {
+	if x != nil {
+		return x.Places
+	}
+	return nil
+}
+
+// The space of one place.
+type PlaceSpace struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The place.
+	Place *Place `protobuf:"bytes,1,opt,name=place,proto3" json:"place,omitempty"`
+	// IPv4 addresses (1/256 of a /24).
+	Ipv4 uint64 `protobuf:"varint,2,opt,name=ipv4,proto3" json:"ipv4,omitempty"`
+	// IPv6 /64s (1/65536 of a /48).
+	Ipv6          uint64 `protobuf:"varint,3,opt,name=ipv6,proto3" json:"ipv6,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlaceSpace) Reset() {
+	*x = PlaceSpace{}
+	mi := &file_darkmap_v1_routes_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlaceSpace) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlaceSpace) ProtoMessage() {}
+
+func (x *PlaceSpace) ProtoReflect() protoreflect.Message {
+	mi := &file_darkmap_v1_routes_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlaceSpace.ProtoReflect.Descriptor instead.
+func (*PlaceSpace) Descriptor() ([]byte, []int) {
+	return file_darkmap_v1_routes_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *PlaceSpace) GetPlace() *Place {
+	if x != nil {
+		return x.Place
+	}
+	return nil
+}
+
+func (x *PlaceSpace) GetIpv4() uint64 {
+	if x != nil {
+		return x.Ipv4
+	}
+	return 0
+}
+
+func (x *PlaceSpace) GetIpv6() uint64 {
+	if x != nil {
+		return x.Ipv6
+	}
+	return 0
+}
+
 // Records of a partition were lost on the broker's disk, in bgp.updates before they could be enriched, or in bgp.routes. What the
 // peers of its collectors hold is not known from here on, until their tables come. The position names no collector.
 type RecordsLost struct {
@@ -377,7 +496,7 @@ type RecordsLost struct {
 
 func (x *RecordsLost) Reset() {
 	*x = RecordsLost{}
-	mi := &file_darkmap_v1_routes_proto_msgTypes[1]
+	mi := &file_darkmap_v1_routes_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -389,7 +508,7 @@ func (x *RecordsLost) String() string {
 func (*RecordsLost) ProtoMessage() {}
 
 func (x *RecordsLost) ProtoReflect() protoreflect.Message {
-	mi := &file_darkmap_v1_routes_proto_msgTypes[1]
+	mi := &file_darkmap_v1_routes_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -402,7 +521,7 @@ func (x *RecordsLost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordsLost.ProtoReflect.Descriptor instead.
 func (*RecordsLost) Descriptor() ([]byte, []int) {
-	return file_darkmap_v1_routes_proto_rawDescGZIP(), []int{1}
+	return file_darkmap_v1_routes_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *RecordsLost) GetTopic() string {
@@ -478,7 +597,7 @@ type RouteChanges struct {
 
 func (x *RouteChanges) Reset() {
 	*x = RouteChanges{}
-	mi := &file_darkmap_v1_routes_proto_msgTypes[2]
+	mi := &file_darkmap_v1_routes_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -490,7 +609,7 @@ func (x *RouteChanges) String() string {
 func (*RouteChanges) ProtoMessage() {}
 
 func (x *RouteChanges) ProtoReflect() protoreflect.Message {
-	mi := &file_darkmap_v1_routes_proto_msgTypes[2]
+	mi := &file_darkmap_v1_routes_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -503,7 +622,7 @@ func (x *RouteChanges) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteChanges.ProtoReflect.Descriptor instead.
 func (*RouteChanges) Descriptor() ([]byte, []int) {
-	return file_darkmap_v1_routes_proto_rawDescGZIP(), []int{2}
+	return file_darkmap_v1_routes_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *RouteChanges) GetPeer() *Peer {
@@ -618,7 +737,7 @@ type Unread struct {
 
 func (x *Unread) Reset() {
 	*x = Unread{}
-	mi := &file_darkmap_v1_routes_proto_msgTypes[3]
+	mi := &file_darkmap_v1_routes_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -630,7 +749,7 @@ func (x *Unread) String() string {
 func (*Unread) ProtoMessage() {}
 
 func (x *Unread) ProtoReflect() protoreflect.Message {
-	mi := &file_darkmap_v1_routes_proto_msgTypes[3]
+	mi := &file_darkmap_v1_routes_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -643,7 +762,7 @@ func (x *Unread) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unread.ProtoReflect.Descriptor instead.
 func (*Unread) Descriptor() ([]byte, []int) {
-	return file_darkmap_v1_routes_proto_rawDescGZIP(), []int{3}
+	return file_darkmap_v1_routes_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Unread) GetPrefixes() [][]byte {
@@ -671,14 +790,19 @@ type Route struct {
 	// 1/65536 of a /48 (one /64). Empty where unknown.
 	PlaceShares []uint64 `protobuf:"varint,3,rep,packed,name=place_shares,json=placeShares,proto3" json:"place_shares,omitempty"`
 	// A multicast route (SAFI 2, RFC 4760 section 6): it is kept and stored, and no verdict rests on it.
-	Multicast     bool `protobuf:"varint,4,opt,name=multicast,proto3" json:"multicast,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Multicast bool `protobuf:"varint,4,opt,name=multicast,proto3" json:"multicast,omitempty"`
+	// Of a withdrawn route: the length of the nearest less-specific prefix that the prefix-to-origin files have, of the origin that they
+	// give the prefix itself, if they do. 0 where there is none.
+	CoveredLength uint32 `protobuf:"varint,5,opt,name=covered_length,json=coveredLength,proto3" json:"covered_length,omitempty"`
+	// The origin AS of that less-specific prefix.
+	CoveredOriginAs uint32 `protobuf:"varint,6,opt,name=covered_origin_as,json=coveredOriginAs,proto3" json:"covered_origin_as,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_darkmap_v1_routes_proto_msgTypes[4]
+	mi := &file_darkmap_v1_routes_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -690,7 +814,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_darkmap_v1_routes_proto_msgTypes[4]
+	mi := &file_darkmap_v1_routes_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -703,7 +827,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_darkmap_v1_routes_proto_rawDescGZIP(), []int{4}
+	return file_darkmap_v1_routes_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Route) GetPrefix() []byte {
@@ -734,6 +858,20 @@ func (x *Route) GetMulticast() bool {
 	return false
 }
 
+func (x *Route) GetCoveredLength() uint32 {
+	if x != nil {
+		return x.CoveredLength
+	}
+	return 0
+}
+
+func (x *Route) GetCoveredOriginAs() uint32 {
+	if x != nil {
+		return x.CoveredOriginAs
+	}
+	return 0
+}
+
 // A segment of an AS path.
 type PathSegment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -747,7 +885,7 @@ type PathSegment struct {
 
 func (x *PathSegment) Reset() {
 	*x = PathSegment{}
-	mi := &file_darkmap_v1_routes_proto_msgTypes[5]
+	mi := &file_darkmap_v1_routes_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -759,7 +897,7 @@ func (x *PathSegment) String() string {
 func (*PathSegment) ProtoMessage() {}
 
 func (x *PathSegment) ProtoReflect() protoreflect.Message {
-	mi := &file_darkmap_v1_routes_proto_msgTypes[5]
+	mi := &file_darkmap_v1_routes_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -772,7 +910,7 @@ func (x *PathSegment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PathSegment.ProtoReflect.Descriptor instead.
 func (*PathSegment) Descriptor() ([]byte, []int) {
-	return file_darkmap_v1_routes_proto_rawDescGZIP(), []int{5}
+	return file_darkmap_v1_routes_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *PathSegment) GetType() uint32 {
@@ -794,7 +932,7 @@ var File_darkmap_v1_routes_proto protoreflect.FileDescriptor
 const file_darkmap_v1_routes_proto_rawDesc = "" +
 	"\n" +
 	"\x17darkmap/v1/routes.proto\x12\n" +
-	"darkmap.v1\x1a\x17darkmap/v1/stream.proto\"\xba\a\n" +
+	"darkmap.v1\x1a\x17darkmap/v1/stream.proto\"\xef\a\n" +
 	"\vRouteRecord\x120\n" +
 	"\bposition\x18\x01 \x01(\v2\x14.darkmap.v1.PositionR\bposition\x12!\n" +
 	"\ftimestamp_us\x18\x02 \x01(\x03R\vtimestampUs\x12$\n" +
@@ -819,8 +957,16 @@ const file_darkmap_v1_routes_proto_rawDesc = "" +
 	"\frecords_lost\x18\x13 \x01(\v2\x17.darkmap.v1.RecordsLostH\x00R\vrecordsLost\x12\x12\n" +
 	"\x04part\x18\x11 \x01(\rR\x04part\x12\x1d\n" +
 	"\n" +
-	"more_parts\x18\x12 \x01(\bR\tmorePartsB\x06\n" +
-	"\x04body\"\x97\x01\n" +
+	"more_parts\x18\x12 \x01(\bR\tmoreParts\x123\n" +
+	"\tgeography\x18\x14 \x01(\v2\x15.darkmap.v1.GeographyR\tgeographyB\x06\n" +
+	"\x04body\";\n" +
+	"\tGeography\x12.\n" +
+	"\x06places\x18\x01 \x03(\v2\x16.darkmap.v1.PlaceSpaceR\x06places\"]\n" +
+	"\n" +
+	"PlaceSpace\x12'\n" +
+	"\x05place\x18\x01 \x01(\v2\x11.darkmap.v1.PlaceR\x05place\x12\x12\n" +
+	"\x04ipv4\x18\x02 \x01(\x04R\x04ipv4\x12\x12\n" +
+	"\x04ipv6\x18\x03 \x01(\x04R\x04ipv6\"\x97\x01\n" +
 	"\vRecordsLost\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x1f\n" +
 	"\vfrom_offset\x18\x02 \x01(\x03R\n" +
@@ -849,12 +995,14 @@ const file_darkmap_v1_routes_proto_rawDesc = "" +
 	"\frefresh_ends\x18\x0e \x03(\x0e2\x12.darkmap.v1.FamilyR\vrefreshEnds\"T\n" +
 	"\x06Unread\x12\x1a\n" +
 	"\bprefixes\x18\x01 \x03(\fR\bprefixes\x12.\n" +
-	"\bfamilies\x18\x02 \x03(\x0e2\x12.darkmap.v1.FamilyR\bfamilies\"y\n" +
+	"\bfamilies\x18\x02 \x03(\x0e2\x12.darkmap.v1.FamilyR\bfamilies\"\xcc\x01\n" +
 	"\x05Route\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\fR\x06prefix\x12\x17\n" +
 	"\apath_id\x18\x02 \x01(\rR\x06pathId\x12!\n" +
 	"\fplace_shares\x18\x03 \x03(\x04R\vplaceShares\x12\x1c\n" +
-	"\tmulticast\x18\x04 \x01(\bR\tmulticast\"5\n" +
+	"\tmulticast\x18\x04 \x01(\bR\tmulticast\x12%\n" +
+	"\x0ecovered_length\x18\x05 \x01(\rR\rcoveredLength\x12*\n" +
+	"\x11covered_origin_as\x18\x06 \x01(\rR\x0fcoveredOriginAs\"5\n" +
 	"\vPathSegment\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\rR\x04type\x12\x12\n" +
 	"\x04asns\x18\x02 \x03(\rR\x04asnsB.Z,github.com/darkmap/darkmap/schemas/darkmapv1b\x06proto3"
@@ -871,64 +1019,69 @@ func file_darkmap_v1_routes_proto_rawDescGZIP() []byte {
 	return file_darkmap_v1_routes_proto_rawDescData
 }
 
-var file_darkmap_v1_routes_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_darkmap_v1_routes_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_darkmap_v1_routes_proto_goTypes = []any{
 	(*RouteRecord)(nil),   // 0: darkmap.v1.RouteRecord
-	(*RecordsLost)(nil),   // 1: darkmap.v1.RecordsLost
-	(*RouteChanges)(nil),  // 2: darkmap.v1.RouteChanges
-	(*Unread)(nil),        // 3: darkmap.v1.Unread
-	(*Route)(nil),         // 4: darkmap.v1.Route
-	(*PathSegment)(nil),   // 5: darkmap.v1.PathSegment
-	(*Position)(nil),      // 6: darkmap.v1.Position
-	(*PeerUp)(nil),        // 7: darkmap.v1.PeerUp
-	(*PeerDown)(nil),      // 8: darkmap.v1.PeerDown
-	(*CollectorUp)(nil),   // 9: darkmap.v1.CollectorUp
-	(*CollectorDown)(nil), // 10: darkmap.v1.CollectorDown
-	(*EpochBegin)(nil),    // 11: darkmap.v1.EpochBegin
-	(*GapBegin)(nil),      // 12: darkmap.v1.GapBegin
-	(*GapEnd)(nil),        // 13: darkmap.v1.GapEnd
-	(*CheckBegin)(nil),    // 14: darkmap.v1.CheckBegin
-	(*CheckEnd)(nil),      // 15: darkmap.v1.CheckEnd
-	(*TableChunk)(nil),    // 16: darkmap.v1.TableChunk
-	(*Tick)(nil),          // 17: darkmap.v1.Tick
-	(*Clock)(nil),         // 18: darkmap.v1.Clock
-	(*Peer)(nil),          // 19: darkmap.v1.Peer
-	(Family)(0),           // 20: darkmap.v1.Family
+	(*Geography)(nil),     // 1: darkmap.v1.Geography
+	(*PlaceSpace)(nil),    // 2: darkmap.v1.PlaceSpace
+	(*RecordsLost)(nil),   // 3: darkmap.v1.RecordsLost
+	(*RouteChanges)(nil),  // 4: darkmap.v1.RouteChanges
+	(*Unread)(nil),        // 5: darkmap.v1.Unread
+	(*Route)(nil),         // 6: darkmap.v1.Route
+	(*PathSegment)(nil),   // 7: darkmap.v1.PathSegment
+	(*Position)(nil),      // 8: darkmap.v1.Position
+	(*PeerUp)(nil),        // 9: darkmap.v1.PeerUp
+	(*PeerDown)(nil),      // 10: darkmap.v1.PeerDown
+	(*CollectorUp)(nil),   // 11: darkmap.v1.CollectorUp
+	(*CollectorDown)(nil), // 12: darkmap.v1.CollectorDown
+	(*EpochBegin)(nil),    // 13: darkmap.v1.EpochBegin
+	(*GapBegin)(nil),      // 14: darkmap.v1.GapBegin
+	(*GapEnd)(nil),        // 15: darkmap.v1.GapEnd
+	(*CheckBegin)(nil),    // 16: darkmap.v1.CheckBegin
+	(*CheckEnd)(nil),      // 17: darkmap.v1.CheckEnd
+	(*TableChunk)(nil),    // 18: darkmap.v1.TableChunk
+	(*Tick)(nil),          // 19: darkmap.v1.Tick
+	(*Clock)(nil),         // 20: darkmap.v1.Clock
 	(*Place)(nil),         // 21: darkmap.v1.Place
-	(*Owner)(nil),         // 22: darkmap.v1.Owner
+	(*Peer)(nil),          // 22: darkmap.v1.Peer
+	(Family)(0),           // 23: darkmap.v1.Family
+	(*Owner)(nil),         // 24: darkmap.v1.Owner
 }
 var file_darkmap_v1_routes_proto_depIdxs = []int32{
-	6,  // 0: darkmap.v1.RouteRecord.position:type_name -> darkmap.v1.Position
-	2,  // 1: darkmap.v1.RouteRecord.changes:type_name -> darkmap.v1.RouteChanges
-	7,  // 2: darkmap.v1.RouteRecord.peer_up:type_name -> darkmap.v1.PeerUp
-	8,  // 3: darkmap.v1.RouteRecord.peer_down:type_name -> darkmap.v1.PeerDown
-	9,  // 4: darkmap.v1.RouteRecord.collector_up:type_name -> darkmap.v1.CollectorUp
-	10, // 5: darkmap.v1.RouteRecord.collector_down:type_name -> darkmap.v1.CollectorDown
-	11, // 6: darkmap.v1.RouteRecord.epoch_begin:type_name -> darkmap.v1.EpochBegin
-	12, // 7: darkmap.v1.RouteRecord.gap_begin:type_name -> darkmap.v1.GapBegin
-	13, // 8: darkmap.v1.RouteRecord.gap_end:type_name -> darkmap.v1.GapEnd
-	14, // 9: darkmap.v1.RouteRecord.check_begin:type_name -> darkmap.v1.CheckBegin
-	15, // 10: darkmap.v1.RouteRecord.check_end:type_name -> darkmap.v1.CheckEnd
-	16, // 11: darkmap.v1.RouteRecord.table_chunk:type_name -> darkmap.v1.TableChunk
-	17, // 12: darkmap.v1.RouteRecord.tick:type_name -> darkmap.v1.Tick
-	18, // 13: darkmap.v1.RouteRecord.clock:type_name -> darkmap.v1.Clock
-	1,  // 14: darkmap.v1.RouteRecord.records_lost:type_name -> darkmap.v1.RecordsLost
-	19, // 15: darkmap.v1.RouteChanges.peer:type_name -> darkmap.v1.Peer
-	5,  // 16: darkmap.v1.RouteChanges.as_path:type_name -> darkmap.v1.PathSegment
-	4,  // 17: darkmap.v1.RouteChanges.withdrawn:type_name -> darkmap.v1.Route
-	4,  // 18: darkmap.v1.RouteChanges.announced:type_name -> darkmap.v1.Route
-	20, // 19: darkmap.v1.RouteChanges.end_of_rib:type_name -> darkmap.v1.Family
-	21, // 20: darkmap.v1.RouteChanges.places:type_name -> darkmap.v1.Place
-	22, // 21: darkmap.v1.RouteChanges.owners:type_name -> darkmap.v1.Owner
-	3,  // 22: darkmap.v1.RouteChanges.unread:type_name -> darkmap.v1.Unread
-	20, // 23: darkmap.v1.RouteChanges.refresh_begins:type_name -> darkmap.v1.Family
-	20, // 24: darkmap.v1.RouteChanges.refresh_ends:type_name -> darkmap.v1.Family
-	20, // 25: darkmap.v1.Unread.families:type_name -> darkmap.v1.Family
-	26, // [26:26] is the sub-list for method output_type
-	26, // [26:26] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	8,  // 0: darkmap.v1.RouteRecord.position:type_name -> darkmap.v1.Position
+	4,  // 1: darkmap.v1.RouteRecord.changes:type_name -> darkmap.v1.RouteChanges
+	9,  // 2: darkmap.v1.RouteRecord.peer_up:type_name -> darkmap.v1.PeerUp
+	10, // 3: darkmap.v1.RouteRecord.peer_down:type_name -> darkmap.v1.PeerDown
+	11, // 4: darkmap.v1.RouteRecord.collector_up:type_name -> darkmap.v1.CollectorUp
+	12, // 5: darkmap.v1.RouteRecord.collector_down:type_name -> darkmap.v1.CollectorDown
+	13, // 6: darkmap.v1.RouteRecord.epoch_begin:type_name -> darkmap.v1.EpochBegin
+	14, // 7: darkmap.v1.RouteRecord.gap_begin:type_name -> darkmap.v1.GapBegin
+	15, // 8: darkmap.v1.RouteRecord.gap_end:type_name -> darkmap.v1.GapEnd
+	16, // 9: darkmap.v1.RouteRecord.check_begin:type_name -> darkmap.v1.CheckBegin
+	17, // 10: darkmap.v1.RouteRecord.check_end:type_name -> darkmap.v1.CheckEnd
+	18, // 11: darkmap.v1.RouteRecord.table_chunk:type_name -> darkmap.v1.TableChunk
+	19, // 12: darkmap.v1.RouteRecord.tick:type_name -> darkmap.v1.Tick
+	20, // 13: darkmap.v1.RouteRecord.clock:type_name -> darkmap.v1.Clock
+	3,  // 14: darkmap.v1.RouteRecord.records_lost:type_name -> darkmap.v1.RecordsLost
+	1,  // 15: darkmap.v1.RouteRecord.geography:type_name -> darkmap.v1.Geography
+	2,  // 16: darkmap.v1.Geography.places:type_name -> darkmap.v1.PlaceSpace
+	21, // 17: darkmap.v1.PlaceSpace.place:type_name -> darkmap.v1.Place
+	22, // 18: darkmap.v1.RouteChanges.peer:type_name -> darkmap.v1.Peer
+	7,  // 19: darkmap.v1.RouteChanges.as_path:type_name -> darkmap.v1.PathSegment
+	6,  // 20: darkmap.v1.RouteChanges.withdrawn:type_name -> darkmap.v1.Route
+	6,  // 21: darkmap.v1.RouteChanges.announced:type_name -> darkmap.v1.Route
+	23, // 22: darkmap.v1.RouteChanges.end_of_rib:type_name -> darkmap.v1.Family
+	21, // 23: darkmap.v1.RouteChanges.places:type_name -> darkmap.v1.Place
+	24, // 24: darkmap.v1.RouteChanges.owners:type_name -> darkmap.v1.Owner
+	5,  // 25: darkmap.v1.RouteChanges.unread:type_name -> darkmap.v1.Unread
+	23, // 26: darkmap.v1.RouteChanges.refresh_begins:type_name -> darkmap.v1.Family
+	23, // 27: darkmap.v1.RouteChanges.refresh_ends:type_name -> darkmap.v1.Family
+	23, // 28: darkmap.v1.Unread.families:type_name -> darkmap.v1.Family
+	29, // [29:29] is the sub-list for method output_type
+	29, // [29:29] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_darkmap_v1_routes_proto_init() }
@@ -959,7 +1112,7 @@ func file_darkmap_v1_routes_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_darkmap_v1_routes_proto_rawDesc), len(file_darkmap_v1_routes_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -343,9 +343,11 @@ type PanelRecord struct {
 	// Below this many voters there is no verdict.
 	MinVoters uint32 `protobuf:"varint,7,opt,name=min_voters,json=minVoters,proto3" json:"min_voters,omitempty"`
 	// Every known peer.
-	Peers         []*PanelPeer `protobuf:"bytes,8,rep,name=peers,proto3" json:"peers,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Peers []*PanelPeer `protobuf:"bytes,8,rep,name=peers,proto3" json:"peers,omitempty"`
+	// Why countries, regions and the world are not judged, as a sentence; empty where they are (docs/detection.md, Panel).
+	PlacesNotJudged string `protobuf:"bytes,12,opt,name=places_not_judged,json=placesNotJudged,proto3" json:"places_not_judged,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *PanelRecord) Reset() {
@@ -434,6 +436,13 @@ func (x *PanelRecord) GetPeers() []*PanelPeer {
 	return nil
 }
 
+func (x *PanelRecord) GetPlacesNotJudged() string {
+	if x != nil {
+		return x.PlacesNotJudged
+	}
+	return ""
+}
+
 // One peer's place in the panel.
 type PanelPeer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -443,8 +452,8 @@ type PanelPeer struct {
 	Peer *Peer `protobuf:"bytes,2,opt,name=peer,proto3" json:"peer,omitempty"`
 	// Whether it votes.
 	Votes bool `protobuf:"varint,3,opt,name=votes,proto3" json:"votes,omitempty"`
-	// Why not: partial, transferring, down, collector_down, silent, second_feed, table_incomplete, only_withdraws, lost_table.
-	// Empty for a voter.
+	// Why not: partial, transferring, down, collector_down, silent, second_feed, table_incomplete, only_withdraws, unreadable,
+	// lost_table. Empty for a voter.
 	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Prefixes in its table.
 	Prefixes      uint32 `protobuf:"varint,5,opt,name=prefixes,proto3" json:"prefixes,omitempty"`
@@ -536,7 +545,7 @@ const file_darkmap_v1_visibility_proto_rawDesc = "" +
 	"\bprefixes\x18\x06 \x01(\rR\bprefixes\x12%\n" +
 	"\x0ebaseline_space\x18\a \x01(\x04R\rbaselineSpace\x12+\n" +
 	"\x11baseline_prefixes\x18\b \x01(\rR\x10baselinePrefixes\x12\x16\n" +
-	"\x06voters\x18\t \x01(\rR\x06voters\"\xba\x02\n" +
+	"\x06voters\x18\t \x01(\rR\x06voters\"\xe6\x02\n" +
 	"\vPanelRecord\x120\n" +
 	"\bposition\x18\x01 \x01(\v2\x14.darkmap.v1.PositionR\bposition\x12*\n" +
 	"\x06family\x18\x02 \x01(\x0e2\x12.darkmap.v1.FamilyR\x06family\x12\x17\n" +
@@ -548,7 +557,8 @@ const file_darkmap_v1_visibility_proto_rawDesc = "" +
 	"collectors\x12\x1d\n" +
 	"\n" +
 	"min_voters\x18\a \x01(\rR\tminVoters\x12+\n" +
-	"\x05peers\x18\b \x03(\v2\x15.darkmap.v1.PanelPeerR\x05peers\"\x99\x01\n" +
+	"\x05peers\x18\b \x03(\v2\x15.darkmap.v1.PanelPeerR\x05peers\x12*\n" +
+	"\x11places_not_judged\x18\f \x01(\tR\x0fplacesNotJudged\"\x99\x01\n" +
 	"\tPanelPeer\x12\x1c\n" +
 	"\tcollector\x18\x01 \x01(\tR\tcollector\x12$\n" +
 	"\x04peer\x18\x02 \x01(\v2\x10.darkmap.v1.PeerR\x04peer\x12\x14\n" +

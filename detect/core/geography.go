@@ -1,0 +1,175 @@
+package core
+
+import (
+	"bytes"
+	"fmt"
+	"math/bits"
+	"slices"
+	"strings"
+
+	"github.com/darkmap/darkmap/detect/outage"
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/codec"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+// geography is how much space the location files give countries, regions and the world, in units of bgp.Space. What records of a window
+// say is taken over when it closes; where they disagree, the encoding that sorts last, so that the order of collectors does not matter.
+type geography struct {
+	space   map[outage.Key]uint64
+	encoded []byte
+	staged  []byte
+}
+
+// note stages what a record says; in may be nil. An error wraps codec.ErrInvalid.
+func (g *geography) note(in *pb.Geography) error {
+	if in == nil {
+		return nil
+	}
+	b, err := in.MarshalVT()
+	if err != nil {
+		return fmt.Errorf("encoding a geography: %w: %w", err, codec.ErrInvalid)
+	}
+	if bytes.Compare(b, g.staged) > 0 {
+		g.staged = b
+	}
+	return nil
+}
+
+// close takes over what was staged.
+func (g *geography) close() {
+	staged := g.staged
+	g.staged = nil
+	if staged == nil || bytes.Equal(staged, g.encoded) {
+		return
+	}
+	var in pb.Geography
+	if in.UnmarshalVT(staged) != nil {
+		return // note encoded it
+	}
+	g.encoded, g.space = staged, make(map[outage.Key]uint64)
+	for _, p := range in.GetPlaces() {
+		for _, f := range bgp.Families {
+			space := p.GetIpv4()
+			if f == bgp.IPv6 {
+				space = p.GetIpv6()
+			}
+			g.space[worldKey(f)] += space
+			g.space[outage.Key{Family: f, Type: bgp.EntityCountry, Code: p.GetPlace().GetCountry()}] += space
+			if r := p.GetPlace().GetRegion(); r != "" {
+				g.space[outage.Key{Family: f, Type: bgp.EntityRegion, Code: r}] += space
+			}
+		}
+	}
+}
+
+func worldKey(f bgp.Family) outage.Key {
+	return outage.Key{Family: f, Type: bgp.EntityWorld, Code: "world"}
+}
+
+// judging is which countries, regions and world of a family are judged: peers that know a small part of the address space know nothing of a
+// country or the world. What is judged once stays so until the panel's knowledge changes: events need their end.
+type judging struct {
+	cfg       GeographyConfig
+	family    bgp.Family
+	geography *geography
+	knowledge bgp.TableKnowledge
+	world     outage.Sample
+	all       bool                // the peers know enough of the world
+	places    map[outage.Key]bool // countries and regions of which something is known: judged or not, while all is false
+}
+
+// judged leaves out of samples the entities that are not judged by a panel that knows k.
+func (j *judging) judged(k bgp.TableKnowledge, samples []outage.Sample) []outage.Sample {
+	if k != j.knowledge {
+		j.knowledge, j.all, j.places, j.world = k, false, make(map[outage.Key]bool), outage.Sample{}
+	}
+	for i := range samples {
+		if samples[i].Key.Type == bgp.EntityWorld {
+			j.world = samples[i]
+		}
+	}
+	whole := j.geography.space[worldKey(j.family)]
+	if j.all || whole == 0 || j.knowledge != bgp.TablesComplete {
+		return samples
+	}
+	if j.all = hasPermille(j.world.KnownSpace, whole, j.cfg.worldPermille(j.family)); j.all {
+		return samples
+	}
+	out := make([]outage.Sample, 0, len(samples))
+	for i := range samples {
+		if j.judges(&samples[i]) {
+			out = append(out, samples[i])
+		}
+	}
+	return out
+}
+
+// judges reports whether the entity is judged although too little of the world is known.
+func (j *judging) judges(s *outage.Sample) bool {
+	switch s.Key.Type {
+	case bgp.EntityWorld:
+		return false
+	case bgp.EntityCountry, bgp.EntityRegion:
+		if !j.places[s.Key] {
+			own := j.geography.space[s.Key]
+			j.places[s.Key] = own > 0 && hasPermille(s.KnownSpace, own, uint64(j.cfg.PlacePermille))
+		}
+		return j.places[s.Key]
+	case bgp.EntityAS, bgp.EntityPrefix, bgp.EntityWatch:
+	}
+	return true
+}
+
+// knownPrefixes is how many prefixes the peers know, where that is too little for a verdict on the world; else 0.
+func (j *judging) knownPrefixes() int {
+	if j.all || j.knowledge != bgp.TablesComplete || j.geography.space[worldKey(j.family)] == 0 {
+		return 0
+	}
+	return j.world.KnownPrefixes
+}
+
+// maxJudged bounds the judged places that notJudged lists.
+const maxJudged = 10
+
+// notJudged says why countries, regions and the world are not judged, and which are; empty where all are.
+func (j *judging) notJudged() string {
+	n := j.knownPrefixes()
+	if n == 0 {
+		return ""
+	}
+	var but []string
+	for k, judged := range j.places {
+		if judged {
+			but = append(but, k.Code)
+		}
+	}
+	slices.Sort(but)
+	except := ""
+	if len(but) > maxJudged {
+		except = fmt.Sprintf(", but for %s and %d more", strings.Join(but[:maxJudged], ", "), len(but)-maxJudged)
+	} else if len(but) > 0 {
+		except = ", but for " + strings.Join(but, ", ")
+	}
+	return fmt.Sprintf("%v: countries, regions and the world are not judged%s: the peers know %d prefixes, %s %% of the address space that the location files have, and %s %% are needed",
+		j.family, except, n, bgp.Hundredths(j.world.KnownSpace, j.geography.space[worldKey(j.family)], 100), bgp.Decimal(j.cfg.worldPermille(j.family)*10))
+}
+
+// NotJudged returns, for each family in which countries, regions and the world are not judged, a sentence that says why and which of them
+// are. Do not call it while Apply or CloseWindow runs.
+func (d *Detector) NotJudged() []string {
+	var out []string
+	for _, f := range d.families {
+		if s := f.judging.notJudged(); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// hasPermille reports whether part is at least that many thousandths of whole.
+func hasPermille(part, whole, permille uint64) bool {
+	partHigh, partLow := bits.Mul64(part, 1000)
+	wholeHigh, wholeLow := bits.Mul64(whole, permille)
+	return partHigh > wholeHigh || partHigh == wholeHigh && partLow >= wholeLow
+}

@@ -40,6 +40,9 @@ type familyState struct {
 	peers   []*peer            // by slot of the rib
 	swept   bool               // slots were emptied in this window
 	refused uint64             // peers refused because there was no free slot
+
+	verdicts  verdicts
+	decidable bool // a learned panel had a prefix that could be decided on
 }
 
 // New returns a detector that knows nothing. The error is about cfg.
@@ -66,7 +69,7 @@ func New(cfg Config) (*Detector, error) {
 }
 
 func newFamily(f bgp.Family, cfg *Config, names *owners) *familyState {
-	fam := &familyState{family: f, rib: rib.New(f), panel: panel.New(cfg.Panel, f), owners: names}
+	fam := &familyState{family: f, rib: rib.New(f), panel: panel.New(cfg.Panel, f), owners: names, verdicts: newVerdicts(cfg.Outage.OpenAfter)}
 	fam.vis = visibility.New(fam.rib, fam)
 	fam.vis.LeaveOut(cfg.NotAddressSpace, cfg.LeaveOutUnlocated)
 	oc := cfg.Outage

@@ -18,6 +18,8 @@ const (
 	TableIncomplete Reason = "table_incomplete"
 	// OnlyWithdraws: it has announced nothing, or hardly anything of what it withdraws.
 	OnlyWithdraws Reason = "only_withdraws"
+	// NoPanel: its table is whole, and there are too few such peers for a panel.
+	NoPanel Reason = "no_panel"
 )
 
 // Session is one peer of one collector in one family. The zero value is a session that is down.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -13,6 +14,7 @@ import (
 	"github.com/darkmap/darkmap/internal/codec"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/retry"
+	"github.com/darkmap/darkmap/internal/telemetry"
 	"github.com/darkmap/darkmap/schemas"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -69,6 +71,7 @@ func (s *Stage) session(ctx context.Context, wait *retry.Backoff) error {
 	}
 	x.s = gs
 	defer gs.CloseAllowingRebalance()
+	defer x.tellVerdicts()
 	for {
 		fetches := x.read(ctx)
 		if ctx.Err() != nil {
@@ -267,7 +270,7 @@ func (x *session) recordsMissing() {
 	x.incomplete = true
 }
 
-// follow says whether the state has caught up with what was committed before.
+// follow says whether the state has caught up with what was committed before, and whether a verdict is possible.
 func (x *session) follow() {
 	for p, at := range x.committed {
 		if x.next[p] < at {
@@ -276,7 +279,19 @@ func (x *session) follow() {
 			return
 		}
 	}
-	x.ready.Set(nil)
+	var reason error
+	if lacks := x.detector.NoVerdict(); len(lacks) > 0 {
+		reason = telemetry.WaitingError{Err: &NoVerdictError{strings.Join(lacks, "; ")}}
+	}
+	x.ready.Set(reason)
+}
+
+// tellVerdicts keeps what the detector tells when its session ends.
+func (x *session) tellVerdicts() {
+	if x.detector != nil {
+		v := x.detector.Verdicts()
+		x.verdicts.Store(&v)
+	}
 }
 
 // caughtUp reports whether everything that was in the log when the state began has been read.

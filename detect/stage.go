@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -37,7 +38,16 @@ type Detector interface {
 	// RequestTables is called after RecordsMissing, once the state has caught up with the log, at the end of the window that
 	// began at start. It returns a request for each table that the state lacks, which is published with that window.
 	RequestTables(start int64) []core.Out
+	// NoVerdict says, a sentence each, in which families no verdict is possible at present, and why.
+	NoVerdict() []string
+	// Verdicts tells of each family in how many minutes a verdict was possible.
+	Verdicts() []core.Verdicts
 }
+
+// NoVerdictError is a reason of Ready: the stage does its work, and too little is known for a verdict.
+type NoVerdictError struct{ Text string }
+
+func (e *NoVerdictError) Error() string { return e.Text }
 
 // Deps is what the stage works with.
 type Deps struct {
@@ -62,6 +72,8 @@ type Stage struct {
 	d     Deps
 	m     *metrics
 	ready telemetry.Readiness
+	// verdicts is what the detector of the last session tells; it is stored when a session ends.
+	verdicts atomic.Pointer[[]core.Verdicts]
 }
 
 // New is inert.
@@ -78,7 +90,16 @@ func New(cfg Config, d Deps) (*Stage, error) {
 	return s, nil
 }
 
-// Ready is nil while the stage follows the log, or stands by; while it rebuilds its state it is not ready.
+// Verdicts tells of each family in how many minutes a verdict was possible; nil before the first session has ended.
+func (s *Stage) Verdicts() []core.Verdicts {
+	if v := s.verdicts.Load(); v != nil {
+		return *v
+	}
+	return nil
+}
+
+// Ready is nil while the stage follows the log, or stands by; while it rebuilds its state it is not ready. Where no verdict is possible in a
+// family it says so, as telemetry.WaitingError around NoVerdictError.
 func (s *Stage) Ready() error {
 	if err := s.ready.Ready(); err != nil {
 		return fmt.Errorf("%s: %w", Name, err)

@@ -86,6 +86,10 @@ func (c *counter) RecordsMissing() {}
 
 func (c *counter) RequestTables(int64) []core.Out { return nil }
 
+func (c *counter) NoVerdict() []string { return nil }
+
+func (c *counter) Verdicts() []core.Verdicts { return nil }
+
 func newStage(tb testing.TB, cfg kafka.Config, poll int) *detect.Stage {
 	tb.Helper()
 	s, err := newCounter(cfg, "0", poll, counter{})

@@ -76,6 +76,10 @@ func samples() map[string]proto.Message {
 			Position: out, Family: pb.Family_FAMILY_IPV4, TimeUs: at, Table: pb.TableKnowledge_TABLE_KNOWLEDGE_LEARNED, Voters: 40, Collectors: 12, MinVoters: 20,
 			Peers: []*pb.PanelPeer{{Collector: "file/example", Peer: peer, Votes: true, Reason: "partial", Prefixes: 9}},
 		},
+		"panel-no-verdict": &pb.PanelRecord{
+			Position: out, Family: pb.Family_FAMILY_IPV6, TimeUs: at, Voters: 2, Collectors: 1, MinVoters: 20, MinCollectors: 3, Verdicts: proto.Bool(false), NoVerdict: "voters",
+			Peers: []*pb.PanelPeer{{Collector: "file/example", Peer: peer, Reason: "no_panel", Prefixes: 9}},
+		},
 		"outage": &pb.OutageRecord{
 			Position: out, DecidedAtUs: at, Event: "opened", Id: "prefix-198.51.100.0_24-ipv4-20141222T1615Z", Sequence: 1, Entity: entity, Family: pb.Family_FAMILY_IPV4,
 			StartS: at / 1e6, EndS: proto.Int64(at/1e6 + 60), Kind: "outage", State: "open", Severity: "total", Blip: true, Dataset: "demo", Json: []byte(`{"id":"x"}`),

@@ -15,13 +15,15 @@ import (
 // panelRows is a block of panel: a row per peer, or one without where no peer is known.
 type panelRows struct {
 	originColumns
-	position                      positionColumns
-	timestamp                     *proto.ColDateTime64
-	family, knowledge, table      proto.ColInt8
-	voters, collectors, minVoters proto.ColUInt32
-	collector, peer, reason       lowCard
-	peerASN, prefixes, idx        proto.ColUInt32
-	votes                         proto.ColBool
+	position                 positionColumns
+	timestamp                *proto.ColDateTime64
+	family, knowledge, table proto.ColInt8
+	voters, collectors       proto.ColUInt32
+	minVoters, minCollectors proto.ColUInt32
+	collector, peer, reason  lowCard
+	noVerdict                lowCard
+	peerASN, prefixes, idx   proto.ColUInt32
+	votes, verdicts          proto.ColBool
 
 	rec   pb.PanelRecord
 	pos   bgp.Position
@@ -42,6 +44,9 @@ func (r *panelRows) input() proto.Input {
 		{Name: "voters", Data: &r.voters},
 		{Name: "collectors", Data: &r.collectors},
 		{Name: "min_voters", Data: &r.minVoters},
+		{Name: "min_collectors", Data: &r.minCollectors},
+		{Name: "verdicts", Data: &r.verdicts},
+		{Name: "no_verdict", Data: &r.noVerdict},
 		{Name: "collector", Data: &r.collector},
 		{Name: "peer_address", Data: &r.peer},
 		{Name: "peer_asn", Data: &r.peerASN},
@@ -95,6 +100,9 @@ func (r *panelRows) add(o *origin, m mark) mark {
 		r.voters.Append(r.rec.GetVoters())
 		r.collectors.Append(r.rec.GetCollectors())
 		r.minVoters.Append(r.rec.GetMinVoters())
+		r.minCollectors.Append(r.rec.GetMinCollectors())
+		r.verdicts.Append(r.rec.GetVerdicts())
+		r.noVerdict.add(r.rec.GetNoVerdict(), 1)
 		r.collector.add(p.GetCollector(), 1)
 		r.peer.add(addressText(r.peers[i]), 1)
 		r.peerASN.Append(uint32(r.peers[i].ASN))

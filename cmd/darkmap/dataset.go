@@ -6,13 +6,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
-
-	"github.com/darkmap/darkmap/detect/panel"
 
 	"github.com/darkmap/darkmap/enrich"
 	"github.com/darkmap/darkmap/ingest/playback"
@@ -34,6 +34,8 @@ type datasetRun struct {
 	store   bool
 	// command is what run.json calls it.
 	command string
+	// json has the report of the run as an object too.
+	json bool
 }
 
 // softMemory is from where on the collector of garbage works harder: a run stays below half a gigabyte. GOMEMLIMIT in the
@@ -98,6 +100,7 @@ func (r *datasetRun) play(ctx context.Context, p *pipeline, show func(*progressL
 	stop()
 	<-drawn
 	end := p.progress()
+	undecided := r.tellVerdicts(p.detect.Verdicts())
 	p.results.Reached(time.UnixMicro(end.EventTime).UTC())
 	if p.results.Dropped() {
 		elsewhere := ""
@@ -113,7 +116,7 @@ func (r *datasetRun) play(ctx context.Context, p *pipeline, show func(*progressL
 		return p.results, err
 	}
 	undecodable, err := r.tellUndecodable(ctx, p)
-	return p.results, errors.Join(err, damagedError(end.Damaged+undecodable+uint64(r.plan.LeftOut)))
+	return p.results, errors.Join(undecided, err, damagedError(end.Damaged+undecodable+uint64(r.plan.LeftOut)))
 }
 
 // damagedError says that some input was damaged; nil where none was.
@@ -124,24 +127,29 @@ func damagedError(n uint64) error {
 	return &exitError{exitDamaged, fmt.Errorf("the input has %d damaged parts", n)}
 }
 
-// lowerPanel adapts the panel's limits to what the files hold, and says so. Where they name fewer than twice the voters that
-// are needed, a third of the ASNs that they name has to vote: many of those may hold no whole table.
+// lowerPanel makes a verdict need no more than the files hold, and says so: what their collectors and peers can give at best. While
+// the files are played only those collectors count that have voters (panel.Config.Need).
 func (r *datasetRun) lowerPanel() {
-	limits := &r.cfg.Detect.Core.Panel
-	voters := limits.MinVoters
-	if r.plan.PeerASNs < 2*voters {
-		voters = max(panel.LeastVoters, min(voters, r.plan.PeerASNs/3))
+	c := &r.cfg.Detect.Core.Panel
+	c.Inputs = r.plan.Peers
+	asns, collectors := map[bgp.ASN]bool{}, 0
+	for _, name := range slices.Sorted(maps.Keys(c.Inputs)) {
+		peers := c.Inputs[name]
+		if len(peers) == 0 {
+			fmt.Fprintf(r.g.stderr, "darkmap: the files of %s name no peer: the collector does not count\n", name)
+			continue
+		}
+		collectors++
+		for _, a := range peers {
+			asns[a] = true
+		}
 	}
-	collectors := max(1, min(limits.MinCollectors, len(r.plan.Collectors())))
-	if r.plan.PeerASNs < panel.LeastVoters {
-		fmt.Fprintf(r.g.stderr, "darkmap: no verdict is possible: the files name peers of %d ASNs, and %d have to vote at least\n", r.plan.PeerASNs, panel.LeastVoters)
-	}
-	if voters == limits.MinVoters && collectors == limits.MinCollectors {
+	need := c.Need(len(asns), collectors)
+	if need.Voters == c.MinVoters && need.Collectors == c.MinCollectors {
 		return
 	}
-	fmt.Fprintf(r.g.stderr, "darkmap: the files hold peers of %d ASNs on %d collector(s): here a verdict needs %d voters on %d, not %d on %d\n",
-		r.plan.PeerASNs, len(r.plan.Collectors()), voters, collectors, limits.MinVoters, limits.MinCollectors)
-	limits.MinVoters, limits.MinCollectors = voters, collectors
+	fmt.Fprintf(r.g.stderr, "darkmap: the files hold peers of %d ASNs on %d collector(s): here a verdict needs %d voters on %d at most, not %d on %d\n",
+		len(asns), collectors, need.Voters, need.Collectors, c.MinVoters, c.MinCollectors)
 }
 
 // claim makes the dataset the run's own: a dataset holds one set of inputs and settings.

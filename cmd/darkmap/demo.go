@@ -70,7 +70,7 @@ func (c *demoCmd) Run(ctx context.Context, g *globals) (err error) {
 	if err := cfg.load(filepath.Join(dir, simulate.ConfigFile), nil); err != nil { // the world's own geography
 		return err
 	}
-	r := &datasetRun{g: g, dir: state, cfg: cfg, plan: plan, dataset: c.dataset(), replace: true, store: !c.NoStore, command: "demo"}
+	r := &datasetRun{g: g, dir: state, cfg: cfg, plan: plan, dataset: c.dataset(), replace: true, store: !c.NoStore, command: "demo", json: c.Format == "json"}
 	var show func(*progressLine, bgp.Outage)
 	if c.Format == "table" {
 		show = func(line *progressLine, o bgp.Outage) { c.show(g, line, o) }

@@ -143,11 +143,11 @@ func successor(dir string, at *datadir.Run) (*datadir.Run, error) {
 }
 
 func (c *feedsCmd) print(g *globals, t *feedlog.Table) error {
-	rows := t.Rows(time.Now())
+	rows, panels := t.Rows(time.Now()), t.Panels()
 	if c.Format == "json" {
-		return writeFeedsJSON(g.stdout, rows)
+		return writeFeedsJSON(g.stdout, rows, panels)
 	}
-	lines := feedLines(rows, terminalWidth(g.stdout))
+	lines := append(feedLines(rows, terminalWidth(g.stdout)), panelLines(panels)...)
 	if len(rows) == 0 {
 		lines = []string{"no feed has said anything in the last two hours"}
 	}

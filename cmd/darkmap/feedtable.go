@@ -8,15 +8,32 @@ import (
 	"github.com/darkmap/darkmap/internal/feedlog"
 )
 
-// writeFeedsJSON prints one object a line.
-func writeFeedsJSON(w io.Writer, rows []feedlog.Row) error {
+// writeFeedsJSON prints one object a line: the feeds, then the families.
+func writeFeedsJSON(w io.Writer, rows []feedlog.Row, panels []feedlog.Panel) error {
 	enc := json.NewEncoder(w)
 	for _, r := range rows {
 		if err := enc.Encode(r); err != nil {
 			return fmt.Errorf("writing the feeds: %w", err)
 		}
 	}
+	for _, p := range panels {
+		if err := enc.Encode(p); err != nil {
+			return fmt.Errorf("writing the panels: %w", err)
+		}
+	}
 	return nil
+}
+
+// panelLines say of each family whether verdicts are possible.
+func panelLines(panels []feedlog.Panel) []string {
+	if len(panels) == 0 {
+		return []string{"no verdict is possible yet: no peer has said anything that the detector has decided on"}
+	}
+	var lines []string
+	for _, p := range panels {
+		lines = append(lines, fmt.Sprintf("%s (since %s UTC)", p.Text, p.Since.Format("2006-01-02 15:04")))
+	}
+	return lines
 }
 
 // feedLines draws the rows under a heading, no line longer than width; 0 is unlimited.

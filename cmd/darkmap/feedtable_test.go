@@ -31,3 +31,16 @@ func TestFeedLines(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// TestPanelLines says of each family whether verdicts are possible, and that nothing is known yet.
+func TestPanelLines(t *testing.T) {
+	t.Parallel()
+	since := time.Date(2026, 11, 24, 11, 0, 0, 0, time.UTC)
+	got := panelLines([]feedlog.Panel{{Text: "IPv4: verdicts are possible: 21 networks on 4 collectors vote", Since: since}})
+	if diff := cmp.Diff([]string{"IPv4: verdicts are possible: 21 networks on 4 collectors vote (since 2026-11-24 11:00 UTC)"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := panelLines(nil); len(got) != 1 {
+		t.Errorf("without a panel: got %q", got)
+	}
+}

@@ -25,6 +25,7 @@ const (
 	exitFailed      = 1
 	exitUsage       = 2
 	exitDamaged     = 3
+	exitUndecided   = 4
 	exitInterrupted = 130
 )
 

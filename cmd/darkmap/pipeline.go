@@ -49,6 +49,7 @@ type pipeline struct {
 
 	results *outagelog.Log
 	ingest  *playback.Stage
+	detect  *detect.Stage
 }
 
 // readings says what the stages read, the way that their groups commit it.
@@ -70,6 +71,7 @@ func (p *pipeline) build() (*runner.Runner, error) {
 	if err := c.add(r); err != nil {
 		return nil, err
 	}
+	p.detect = c.detect
 	p.ingest = playback.NewStage(p.plan, playback.Deps{
 		Log: p.log, Kafka: p.cfg.Kafka, Stage: ingest.Name, Now: time.Now, Drain: p.cfg.Drain, Consumers: readings(p.store != nil), AheadBytes: p.cfg.Ingest.AheadBytes,
 		Damaged: p.damaged,
@@ -87,6 +89,7 @@ type consumers struct {
 	sources *enrich.Sources
 	store   *store // nil leaves the sink out
 	persist bool   // the sink goes on where the store refuses what waiting does not cure
+	detect  *detect.Stage
 }
 
 // add makes the stages and adds them, outputs first.
@@ -107,6 +110,7 @@ func (c *consumers) add(r *runner.Runner) error {
 		return err
 	}
 	r.Add(detect.Name, d)
+	c.detect = d
 	e, err := enrich.New(c.cfg.Enrich, enrich.Deps{Log: c.log, Registerer: c.reg, Kafka: c.cfg.Kafka, Instance: instance, Drain: c.cfg.Drain, Sources: c.sources})
 	if err != nil {
 		return err

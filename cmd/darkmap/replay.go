@@ -21,6 +21,15 @@ type replayCmd struct {
 	filter  `embed:""`
 }
 
+// Help is kong's.
+func (replayCmd) Help() string { return replayHelp }
+
+const replayHelp = `At the end standard error says, for IPv4 and IPv6, in how many minutes a verdict was possible, and why not in the others; with
+--format json as an object too.
+
+Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 finished, but some input was damaged; 4 finished, and no verdict was possible in
+any minute: that no outage is shown then says nothing; 130 interrupted.`
+
 // Run replays.
 func (c *replayCmd) Run(ctx context.Context, g *globals) (err error) {
 	if err := c.check(); err != nil {
@@ -51,10 +60,14 @@ func (c *replayCmd) Run(ctx context.Context, g *globals) (err error) {
 	if dataset == "" {
 		dataset = "replay-" + plan.Hash[:8]
 	}
-	r := &datasetRun{g: g, dir: dir, cfg: cfg, plan: plan, dataset: dataset, replace: c.Replace, store: !c.NoStore, command: "replay"}
+	r := &datasetRun{g: g, dir: dir, cfg: cfg, plan: plan, dataset: dataset, replace: c.Replace, store: !c.NoStore, command: "replay", json: c.Format == "json"}
 	results, err := r.do(ctx, nil)
 	if results == nil {
 		return err
+	}
+	if isUndecided(err) && c.Format == "table" {
+		_, printed := fmt.Fprintln(g.stdout, "no verdict was possible")
+		return errors.Join(err, printed)
 	}
 	return errors.Join(err, c.print(g, results.Select(c.outages())))
 }

@@ -38,9 +38,13 @@ func TestSpoiltSchema(t *testing.T) {
 			if code, _, errs := darkmap(t, "", "sql", "--write", "--data-dir", dir, tt.sql); code != 0 {
 				t.Fatal(errs)
 			}
+			want := tt.code
+			if want == 0 && args[0] == "replay" {
+				want = exitUndecided // a message of one peer decides nothing
+			}
 			code, out, errs := darkmap(t, "", args...)
-			if code != tt.code || !strings.Contains(out+errs, tt.said) {
-				t.Errorf("%s, %s: got %d, %s%s; want %d and %q", tt.name, args[0], code, out, errs, tt.code, tt.said)
+			if code != want || !strings.Contains(out+errs, tt.said) {
+				t.Errorf("%s, %s: got %d, %s%s; want %d and %q", tt.name, args[0], code, out, errs, want, tt.said)
 			}
 		}
 	}
@@ -58,7 +62,7 @@ func TestReplayKeepsCollected(t *testing.T) {
 		t.Errorf("got %d, %s", code, errs)
 	}
 	for range 2 {
-		if code, _, errs := darkmap(t, "", append(replay, "other")...); code != 0 {
+		if code, _, errs := darkmap(t, "", append(replay, "other")...); code != exitUndecided { // a message of one peer decides nothing
 			t.Errorf("its own dataset: got %d, %s", code, errs)
 		}
 	}

@@ -9,7 +9,10 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/darkmap/darkmap/detect"
 	"github.com/darkmap/darkmap/ingest"
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/codec"
 	"github.com/darkmap/darkmap/internal/datadir"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/schemas"
@@ -72,22 +75,20 @@ func (w *watch) report(ctx context.Context) error {
 
 // panels prints when verdicts become possible, and when no longer.
 func (w *watch) panels(ctx context.Context, line *progressLine) error {
-	possible := map[pb.Family]bool{}
+	said := map[bgp.Family]bgp.NoVerdict{}
 	return kafka.TailSince(ctx, w.cfg.Kafka, w.g.log, []string{schemas.TopicPanel}, time.Now(), func(rec *kgo.Record) error {
 		var p pb.PanelRecord
 		if err := p.UnmarshalVT(rec.Value); err != nil {
 			return fmt.Errorf("decoding a panel at offset %d: %w", rec.Offset, err)
 		}
-		enough := p.GetVoters() >= p.GetMinVoters()
-		if was, known := possible[p.GetFamily()]; !known || was != enough {
-			possible[p.GetFamily()] = enough
-			then := "verdicts from now on"
-			if !enough {
-				then = fmt.Sprintf("no verdict below %d", p.GetMinVoters())
-			}
-			family := strings.ToLower(strings.TrimPrefix(p.GetFamily().String(), "FAMILY_"))
-			line.print(w.g.stderr, fmt.Sprintf("%s  panel     %s: %d ASNs on %d collectors vote: %s",
-				time.UnixMicro(p.GetTimeUs()).UTC().Format("2006-01-02 15:04:05"), family, p.GetVoters(), p.GetCollectors(), then))
+		family, err := codec.ParseFamily(p.GetFamily())
+		if err != nil {
+			return nil //nolint:nilerr // a family of a later version
+		}
+		why, votes := codec.ParseVerdict(&p)
+		if was, known := said[family]; !known || was != why {
+			said[family] = why
+			line.print(w.g.stderr, time.UnixMicro(p.GetTimeUs()).UTC().Format("2006-01-02 15:04:05")+"  panel     "+why.Sentence(family, votes))
 		}
 		return nil
 	})
@@ -105,10 +106,7 @@ type reporter struct {
 
 // look says what has changed, and draws how it goes.
 func (t *reporter) look(now time.Time) {
-	var reasons []string
-	if err := t.w.stages.Ready(); err != nil {
-		reasons = strings.Split(err.Error(), "\n")
-	}
+	reasons := waitsFor(t.w.stages.Ready())
 	if waits := subjects(reasons); waits != t.waits || t.said.IsZero() || waits != "" && now.Sub(t.said) >= remindEvery {
 		t.waits, t.said = waits, now
 		if waits == "" {
@@ -123,6 +121,19 @@ func (t *reporter) look(now time.Time) {
 		t.line.draw(liveText(p, float64(p.Messages-min(p.Messages, t.messages))/now.Sub(t.looked).Seconds()))
 	}
 	t.messages, t.looked = p.Messages, now
+}
+
+// waitsFor lists the reasons of a run that is not ready. That no verdict is possible is left out: panels says it.
+func waitsFor(err error) (reasons []string) {
+	if err == nil {
+		return nil
+	}
+	for _, e := range parts(err) {
+		if _, told := errors.AsType[*detect.NoVerdictError](e); !told {
+			reasons = append(reasons, strings.Split(e.Error(), "\n")...)
+		}
+	}
+	return reasons
 }
 
 // subjects are what the reasons are about, without what changes from one look to the next.

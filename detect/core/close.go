@@ -20,7 +20,7 @@ import (
 const windowSeconds = 60
 
 // CloseWindow ends the minute that began at start (Unix seconds) and returns what to publish: per family the panel where it was
-// chosen anew, what is visible where it changed, and the events of outages.
+// chosen anew or the answer whether a verdict is possible has changed, what is visible where it changed, and the events of outages.
 func (d *Detector) CloseWindow(start int64) ([]Out, error) {
 	d.owners.close()
 	d.geography.close()
@@ -49,7 +49,7 @@ func (f *familyState) close(start int64) ([]Out, error) {
 	f.swept = false
 	judged := f.judging.judged(f.panel.Knowledge(), samples)
 	var out []Out
-	if decided {
+	if f.noteVerdict(start) || decided && f.panel.Verdicts() || f.verdicts.peers > 0 && f.panel.Decides(end) {
 		out = append(out, f.panelRecord(end))
 	}
 	if f.panel.Verdicts() {
@@ -65,12 +65,13 @@ func (f *familyState) close(start int64) ([]Out, error) {
 	return out, nil
 }
 
-// panelRecord says who votes from t on.
+// panelRecord says who votes from t on, and whether a verdict is possible.
 func (f *familyState) panelRecord(t int64) Out {
-	v := f.panel.Voters()
+	votes, possible := f.verdicts.votes, f.verdicts.why == bgp.VerdictPossible
 	rec := &pb.PanelRecord{
-		Family: codec.Family(f.family), TimeUs: t * 1e6, Voters: uint32(v.N), Collectors: uint32(v.Collectors),
-		MinVoters: uint32(f.panel.MinVoters()), Table: codec.TableKnowledge(f.panel.Knowledge()),
+		Family: codec.Family(f.family), TimeUs: t * 1e6, Voters: uint32(votes.Voters), Collectors: uint32(votes.Collectors),
+		MinVoters: uint32(votes.MinVoters), MinCollectors: uint32(votes.MinCollectors), Table: codec.TableKnowledge(f.panel.Knowledge()),
+		Verdicts: &possible, NoVerdict: string(f.verdicts.why),
 		PlacesNotJudged: f.judging.notJudged(),
 	}
 	for _, p := range f.panel.Statuses(t) {

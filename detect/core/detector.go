@@ -43,6 +43,9 @@ type familyState struct {
 	refused uint64             // peers refused because there was no free slot
 	judging judging
 	covers  covers
+
+	verdicts  verdicts
+	decidable bool // a learned panel had a prefix that could be decided on
 }
 
 // New returns a detector that knows nothing. The error is about cfg.
@@ -70,7 +73,9 @@ func New(cfg Config) (*Detector, error) {
 }
 
 func newFamily(f bgp.Family, cfg *Config, names *owners) *familyState {
-	fam := &familyState{family: f, rib: rib.New(f), panel: panel.New(cfg.Panel, f), owners: names, covers: covers{}}
+	fam := &familyState{
+		family: f, rib: rib.New(f), panel: panel.New(cfg.Panel, f), owners: names, covers: covers{}, verdicts: newVerdicts(cfg.Outage.OpenAfter),
+	}
 	fam.vis = visibility.New(fam.rib, fam)
 	fam.vis.LeaveOut(cfg.NotAddressSpace, cfg.LeaveOutUnlocated)
 	oc := cfg.Outage

@@ -17,12 +17,14 @@ type Panel struct {
 	sessions  []*Session // by slot
 	knowledge bgp.TableKnowledge
 	voters    *Voters
-	threshold int // prefixes that made a full feed at the last decision
+	need      Need
+	chosen    *Voters // who would vote by the last decision; it counts while there is no panel
+	threshold int     // prefixes that made a full feed at the last decision
 }
 
 // New returns a panel without sessions. cfg has its defaults set.
 func New(cfg Config, f bgp.Family) *Panel {
-	return &Panel{cfg: cfg, family: f, voters: &Voters{}}
+	return &Panel{cfg: cfg, family: f, voters: &Voters{}, chosen: &Voters{}, need: Need{cfg.MinVoters, cfg.MinCollectors}}
 }
 
 // Add puts a session at a slot of the rib.
@@ -52,7 +54,7 @@ func (p *Panel) Voters() *Voters { return p.voters }
 
 // Verdicts reports whether there are enough voters for any verdict.
 func (p *Panel) Verdicts() bool {
-	return p.knowledge != bgp.TablesUndecided && p.voters.N >= p.cfg.MinVoters && p.voters.Collectors >= p.cfg.MinCollectors
+	return p.knowledge != bgp.TablesUndecided && p.voters.N >= p.need.Voters && p.voters.Collectors >= p.need.Collectors
 }
 
 // Close ends a window at now. size tells how many prefixes a slot holds. decided says that the panel was chosen anew, changed
@@ -67,13 +69,20 @@ func (p *Panel) Close(now int64, size func(slot int) int) (decided, changed bool
 			s.transferUntil, s.Complete = 0, true
 		}
 	}
-	if now%p.cfg.decideSeconds() == 0 || !p.Verdicts() && p.knowledge != bgp.TablesComplete {
+	if p.Decides(now) || !p.Verdicts() && p.knowledge != bgp.TablesComplete || p.deserted() {
 		decided = p.decide(now, size)
 	}
-	v := newVoters(p.sessions, func(slot int) bool { return p.votes(slot, now) })
+	votes := func(slot int) bool { return p.votes(slot, now) }
+	v := newVoters(p.sessions, votes)
+	p.need = p.needOf(votes)
 	changed = !v.Equal(p.voters) || v.N != p.voters.N
 	p.voters = v
 	return decided && (p.Verdicts() || p.knowledge == bgp.TablesComplete), changed
+}
+
+// deserted reports whether every member is down, or at a collector that is: others need not wait for the next quarter hour.
+func (p *Panel) deserted() bool {
+	return p.knowledge == bgp.TablesComplete && !slices.ContainsFunc(p.sessions, func(s *Session) bool { return s != nil && s.member && s.Up && !s.Masked })
 }
 
 // votes reports whether a slot votes at now.
@@ -107,10 +116,12 @@ func (p *Panel) decide(now int64, size func(slot int) int) bool {
 		}
 	}
 	in, out := p.limits(sizes)
-	chosen := p.candidates(now, size, in, out)
+	chosen := p.candidates(now, size, in, out, len(sizes) > 0)
 	if p.knowledge != bgp.TablesComplete {
-		voters := newVoters(p.sessions, func(slot int) bool { return chosen[slot] })
-		if voters.N < p.cfg.MinVoters || voters.Collectors < p.cfg.MinCollectors || 2*voters.N < len(live) {
+		votes := func(slot int) bool { return chosen[slot] }
+		p.chosen = newVoters(p.sessions, votes)
+		need := p.needOf(votes)
+		if p.chosen.N < need.Voters || p.chosen.Collectors < need.Collectors || 2*p.chosen.N < len(live) {
 			if awaiting || p.knowledge == bgp.TablesUndecided && len(whole) > 0 && 2*len(whole) >= len(live) {
 				return false // tables are on their way, or there and too few
 			}
@@ -142,8 +153,9 @@ func (p *Panel) limits(sizes []int) (in, out int) {
 }
 
 // candidates tells by slot who has a full feed. A member that sends its table again stays a member: the size that it has now
-// says nothing; so does one that waits for what a gap lacks. A session that was there before anything was known has a whole table when its size proves it.
-func (p *Panel) candidates(now int64, size func(slot int) int, in, out int) []bool {
+// says nothing; so does one that waits for what a gap lacks. A session that was there before anything was known has a whole table when its
+// size proves it, beside tables that are known as whole.
+func (p *Panel) candidates(now int64, size func(slot int) int, in, out int, compared bool) []bool {
 	chosen := make([]bool, len(p.sessions))
 	for slot, s := range p.sessions {
 		if s == nil || !s.Up {
@@ -156,7 +168,7 @@ func (p *Panel) candidates(now int64, size func(slot int) int, in, out int) []bo
 		case s.Awaiting || s.transferUntil != 0:
 		case s.Complete:
 			chosen[slot] = n >= in || s.member && n >= out
-		case p.knowledge == bgp.TablesComplete && now-s.Since >= p.cfg.TransferSeconds() && n >= in:
+		case compared && p.knowledge == bgp.TablesComplete && now-s.Since >= p.cfg.TransferSeconds() && n >= in:
 			s.Complete, chosen[slot] = true, true
 		}
 	}
@@ -221,6 +233,8 @@ func (p *Panel) Statuses(now int64) []Status {
 				st.Reason = SecondFeed
 			case !s.Complete:
 				st.Reason = TableIncomplete
+			case p.wouldVote(slot):
+				st.Reason = NoPanel
 			default:
 				st.Reason = Partial
 			}
@@ -231,5 +245,5 @@ func (p *Panel) Statuses(now int64) []Status {
 	return out
 }
 
-// MinVoters is the configured one.
-func (p *Panel) MinVoters() int { return p.cfg.MinVoters }
+// Decides reports whether the panel is chosen anew at now in any case.
+func (p *Panel) Decides(now int64) bool { return now%p.cfg.decideSeconds() == 0 }

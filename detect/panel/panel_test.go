@@ -372,3 +372,75 @@ func TestMasks(t *testing.T) {
 		t.Errorf("reasons (-want +got):\n%s", diff)
 	}
 }
+
+// TestNeed: with the inputs of a replay only collectors that have voters, or whose tables are on their way, count.
+func TestNeed(t *testing.T) {
+	t.Parallel()
+	inputs := map[string][]bgp.ASN{"c2": {900, 901, 902, 903, 904, 905, 906, 907, 908, 909, 910, 911}}
+	for i := range 9 {
+		name := fmt.Sprint("c", i%2)
+		inputs[name] = append(inputs[name], bgp.ASN(100+i))
+	}
+	c := &crowd{Panel: New(with(func(c *Config) { c.Inputs = inputs }), bgp.IPv4), now: dawn}
+	for i := range 9 { // c0 and c1 have nine whole tables
+		s := c.join(bgp.ASN(100+i), 1000)
+		s.Key.Collector, s.Complete = fmt.Sprint("c", i%2), true
+	}
+	late := c.join(900, 1000)
+	late.Key.Collector, late.Awaiting = "c2", true
+	is := func(what string, want bgp.NoVerdict, votes bgp.Votes) {
+		t.Helper()
+		c.close(60)
+		if why, got := c.Lack(); why != want || got != votes {
+			t.Errorf("%s: got %q, %+v, want %q, %+v", what, why, got, want, votes)
+		}
+	}
+	is("c2's table is on its way", bgp.NoVerdictTables, bgp.Votes{Voters: 9, Collectors: 2, MinVoters: 7, MinCollectors: 3})
+	late.Awaiting = false // it broke off
+	is("c2's table is unknown for good", bgp.VerdictPossible, bgp.Votes{Voters: 9, Collectors: 2, MinVoters: 3, MinCollectors: 2})
+	for i := range 9 {
+		c.Session(i).Masked = i%2 == 1
+	}
+	is("c1 has ended", bgp.VerdictPossible, bgp.Votes{Voters: 5, Collectors: 1, MinVoters: 3, MinCollectors: 1})
+	for i := range 9 {
+		c.Session(i).Masked = i > 1
+	}
+	is("two are left, beside that table", bgp.NoVerdictTables, bgp.Votes{Voters: 2, Collectors: 2, MinVoters: 3, MinCollectors: 2})
+}
+
+// TestLack gives the first reason that holds.
+func TestLack(t *testing.T) {
+	t.Parallel()
+	is := func(what string, c *crowd, want bgp.NoVerdict) {
+		t.Helper()
+		c.close(60)
+		if why, _ := c.Lack(); why != want {
+			t.Errorf("%s: got %q, want %q", what, why, want)
+		}
+	}
+	is("nobody", newCrowd(DefaultConfig(), 0), bgp.NoVerdictPeers)
+	is("too few", newCrowd(DefaultConfig(), 19), bgp.NoVerdictVoters)
+	is("enough", newCrowd(DefaultConfig(), 20), bgp.VerdictPossible)
+	is("on too few collectors", newCrowd(with(func(c *Config) { c.MinCollectors = 4 }), 20), bgp.NoVerdictCollectors)
+	c := newCrowd(DefaultConfig(), 20)
+	c.close(60)
+	c.Session(3).GapBegin(true)
+	is("in a gap", c, bgp.NoVerdictTables)
+}
+
+// TestDeserted: where every member's collector is down the panel is chosen anew at once, not at the next quarter hour.
+func TestDeserted(t *testing.T) {
+	t.Parallel()
+	c := newCrowd(with(func(c *Config) { c.MinVoters, c.MinCollectors = 3, 1 }), 6)
+	for i := 3; i < 6; i++ {
+		c.Session(i).Complete = false
+	}
+	c.close(60)
+	for i := range 6 {
+		c.Session(i).Masked, c.Session(i).Complete = i < 3, true
+	}
+	c.close(60)
+	if c.close(60); c.Voters().N != 3 || !c.Voters().Votes(5) {
+		t.Errorf("%d voters, want the three others", c.Voters().N)
+	}
+}

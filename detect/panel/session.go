@@ -20,6 +20,8 @@ const (
 	OnlyWithdraws Reason = "only_withdraws"
 	// Unreadable: most of its messages cannot be read.
 	Unreadable Reason = "unreadable"
+	// NoPanel: its table is whole, and there are too few such peers for a panel.
+	NoPanel Reason = "no_panel"
 )
 
 // Session is one peer of one collector in one family. The zero value is a session that is down.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -149,8 +150,9 @@ func TestOneCollectorInFourFiles(t *testing.T) {
 	if got, want := check(t, plan, records), 18088+18213+19021+1342; got != want {
 		t.Errorf("got %d messages, want %d", got, want)
 	}
-	if plan.PeerASNs < 30 || plan.PeerASNs > 35 {
-		t.Errorf("got %d ASNs of peers", plan.PeerASNs)
+	asns := plan.Peers[plan.Collectors()[0]]
+	if len(plan.Peers) != 1 || len(asns) < 30 || len(asns) > 35 || !slices.IsSorted(asns) {
+		t.Errorf("got the ASNs %v of peers", plan.Peers)
 	}
 	again, err := NewPlan(t.Context(), []Input{inputs[1], inputs[3], inputs[2], inputs[0]})
 	if err != nil || again.Hash != plan.Hash {

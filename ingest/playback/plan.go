@@ -34,8 +34,8 @@ type Plan struct {
 	Hash string
 	// Bytes is the size of the files that are played, as they are on disk.
 	Bytes int64
-	// PeerASNs is how many different ASNs the peers of the files have.
-	PeerASNs int
+	// Peers are the ASNs of each collector's peers in its files, sorted; none where the files name no peer.
+	Peers map[string][]bgp.ASN
 	// LeftOut is how many files are not played; Notes says why, and where updates are missing.
 	LeftOut int
 	// Notes are sentences on what the times of the files mean for the result.
@@ -79,7 +79,7 @@ func (p *Plan) Collectors() []string {
 // NewPlan reads every file once (of a table its beginning). It fails with ErrOverlap, ErrApart, ErrNoTimes, or where a file cannot be
 // opened; damaged content is left for the playing to report.
 func NewPlan(ctx context.Context, inputs []Input) (*Plan, error) {
-	p := &Plan{}
+	p := &Plan{Peers: map[string][]bgp.ASN{}}
 	var files []*filePlan
 	for _, in := range inputs {
 		f, size, err := hashFile(in)
@@ -99,16 +99,16 @@ func NewPlan(ctx context.Context, inputs []Input) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	asns := map[bgp.ASN]struct{}{}
-	for _, f := range played {
-		maps.Copy(asns, f.asns)
-	}
-	p.PeerASNs = len(asns)
 	for len(played) > 0 {
 		n := 1
 		for n < len(played) && played[n].collector == played[0].collector {
 			n++
 		}
+		asns := map[bgp.ASN]struct{}{}
+		for _, f := range played[:n] {
+			maps.Copy(asns, f.asns)
+		}
+		p.Peers[played[0].collector] = slices.Sorted(maps.Keys(asns))
 		c := collectorPlan{name: played[0].collector}
 		if err := c.arrange(played[:n]); err != nil {
 			return nil, err

@@ -49,6 +49,17 @@ func (f Family) String() string {
 	return fmt.Sprintf("family(%d)", uint8(f))
 }
 
+// Title returns IPv4 or IPv6, as in sentences.
+func (f Family) Title() string {
+	switch f {
+	case IPv4:
+		return "IPv4"
+	case IPv6:
+		return "IPv6"
+	}
+	return f.String()
+}
+
 // MaxLength is the longest prefix that is looked at: a /24 or a /48 (docs/detection.md, A prefix).
 func (f Family) MaxLength() int {
 	if f == IPv4 {

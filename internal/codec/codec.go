@@ -104,6 +104,18 @@ func Entity(e bgp.Entity) *pb.Entity {
 	return &pb.Entity{Type: pb.EntityType(e.Type), Code: e.Code, Name: e.Name}
 }
 
+// ParseVerdict returns why no verdict is possible by a panel record, and who votes. A record from before the field says it by its voters.
+func ParseVerdict(rec *pb.PanelRecord) (bgp.NoVerdict, bgp.Votes) {
+	v := bgp.Votes{
+		Voters: int(rec.GetVoters()), Collectors: int(rec.GetCollectors()), MinVoters: int(rec.GetMinVoters()), MinCollectors: int(rec.GetMinCollectors()),
+	}
+	why := bgp.NoVerdict(rec.GetNoVerdict())
+	if rec.Verdicts == nil && v.Voters < v.MinVoters {
+		why = bgp.NoVerdictVoters
+	}
+	return why, v
+}
+
 // TableKnowledge converts what a panel's verdicts rest on.
 func TableKnowledge(k bgp.TableKnowledge) pb.TableKnowledge {
 	switch k {

@@ -2,7 +2,7 @@
 //
 // In: records of both topics, from Kafka (Read, Follow) or one by one (Table.Add), in the order of their partitions. Out:
 // a row for each collector. No goroutine is started; a Table may be used by several at once. It holds at most
-// MaxCollectors feeds and the counts of the newest panel of each family.
+// MaxCollectors feeds, and the counts and the answer of the newest panel of each family.
 package feedlog
 
 import (
@@ -30,8 +30,11 @@ const (
 	MaxCollectors = 4096
 )
 
-// secondFeed is detect's reason of a peer that would vote but for another one of its AS.
-const secondFeed = "second_feed"
+// detect's reasons of peers with a whole table that would vote, but for others of their AS, or for too few such peers.
+const (
+	secondFeed = "second_feed"
+	noPanel    = "no_panel"
+)
 
 // State is how a feed stands: a bgp.FeedState as ingest reported it, or what is concluded here.
 type State string
@@ -67,11 +70,27 @@ type Row struct {
 	Updated time.Time `json:"updated"`
 }
 
+// Panel is whether verdicts are possible in a family, as `darkmap feeds --format json` prints it.
+type Panel struct {
+	Family string `json:"family"`
+	// Verdicts: one is possible. NoVerdict is why none is, Text says so in words.
+	Verdicts  bool          `json:"verdicts"`
+	NoVerdict bgp.NoVerdict `json:"no_verdict,omitempty"`
+	bgp.Votes
+	// Table is what verdicts rest on.
+	Table bgp.TableKnowledge `json:"table,omitempty"`
+	// Since is the event time of the first record read that gave this answer, Updated that of the newest.
+	Since   time.Time `json:"since"`
+	Updated time.Time `json:"updated"`
+	Text    string    `json:"text"`
+}
+
 // Table holds how the feeds of one dataset stand. It is safe for concurrent use.
 type Table struct {
 	mu    sync.Mutex
 	feeds map[string]*feed             // by collector
 	full  map[pb.Family]map[string]int // by collector
+	panel map[bgp.Family]Panel         // the newest
 	limit int
 }
 
@@ -88,7 +107,7 @@ type feed struct {
 
 // New returns a Table without feeds.
 func New() *Table {
-	return &Table{feeds: map[string]*feed{}, full: map[pb.Family]map[string]int{}, limit: MaxCollectors}
+	return &Table{feeds: map[string]*feed{}, full: map[pb.Family]map[string]int{}, panel: map[bgp.Family]Panel{}, limit: MaxCollectors}
 }
 
 // Add takes a record of either topic. The error names the record that cannot be decoded.
@@ -100,7 +119,8 @@ func (t *Table) Add(rec *kgo.Record) error {
 		if err := p.UnmarshalVT(rec.Value); err != nil {
 			return fmt.Errorf("decoding a panel at offset %d: %w", rec.Offset, err)
 		}
-		t.panel(&p)
+		t.count(&p)
+		t.answer(&p)
 		return nil
 	}
 	var f pb.FeedRecord
@@ -113,11 +133,42 @@ func (t *Table) Add(rec *kgo.Record) error {
 	return nil
 }
 
-// panel counts the full feeds: those that vote, and those that would but for another of their AS.
-func (t *Table) panel(p *pb.PanelRecord) {
+// answer takes whether verdicts are possible.
+func (t *Table) answer(p *pb.PanelRecord) {
+	f, err := codec.ParseFamily(p.GetFamily())
+	if err != nil {
+		return // a family of a later version
+	}
+	why, votes := codec.ParseVerdict(p)
+	at := time.UnixMicro(p.GetTimeUs()).UTC()
+	was, known := t.panel[f]
+	now := Panel{Family: f.String(), Verdicts: why == bgp.VerdictPossible, NoVerdict: why, Votes: votes, Since: at, Updated: at}
+	now.Table, _ = codec.ParseTableKnowledge(p.GetTable()) // one of a later version stays unsaid
+	if known && was.NoVerdict == why {
+		now.Since = was.Since
+	}
+	now.Text = why.Sentence(f, votes)
+	t.panel[f] = now
+}
+
+// Panels lists whether verdicts are possible, by family; families that no panel record spoke of are left out.
+func (t *Table) Panels() []Panel {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out []Panel
+	for _, f := range bgp.Families {
+		if p, ok := t.panel[f]; ok {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// count counts the full feeds: those that vote, and those that would but for others of their AS, or for too few of them.
+func (t *Table) count(p *pb.PanelRecord) {
 	full := map[string]int{}
 	for _, x := range p.GetPeers() {
-		if x.GetVotes() || x.GetReason() == secondFeed {
+		if x.GetVotes() || x.GetReason() == secondFeed || x.GetReason() == noPanel {
 			full[x.GetCollector()]++
 		}
 	}

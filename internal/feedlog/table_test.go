@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/darkmap/darkmap/internal/bgp"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
@@ -45,6 +46,7 @@ func TestTable(t *testing.T) {
 	say(9*time.Second, &pb.FeedRecord{Collector: "ris/rrc07", Source: "rislive", Event: pb.FeedEvent_FEED_EVENT_DOWN, Reason: "stale"})
 	panel := &pb.PanelRecord{Family: pb.Family_FAMILY_IPV4, Peers: []*pb.PanelPeer{
 		{Collector: "ris/rrc01", Votes: true}, {Collector: "ris/rrc01", Reason: "second_feed"}, {Collector: "ris/rrc01", Reason: "partial"},
+		{Collector: "ris/rrc03", Reason: "no_panel"},
 	}}
 	b, err := panel.MarshalVT()
 	if err != nil {
@@ -62,10 +64,47 @@ func TestTable(t *testing.T) {
 		row("ris/rrc05", "opening", 10*time.Second), row("ris/rrc07", "down", 10*time.Second),
 	}
 	want[0].PeersUp, want[0].FullFeedsIPv4, want[0].MessagesPerSecond, want[0].LagSeconds, want[0].LastGap = 30, 2, 12.3, new(1.23), &gap
-	want[1].Reason, want[1].LagSeconds = "no beacon", new(0.0)
+	want[1].Reason, want[1].LagSeconds, want[1].FullFeedsIPv4 = "no beacon", new(0.0), 1
 	want[2].Reason = "nobody has spoken for it for 5m0s"
 	want[4].Instance, want[4].Reason = "", "stale"
 	if diff := cmp.Diff(want, table.Rows(now)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestTablePanels: of each family the newest panel says whether a verdict is possible, and since when that was the answer.
+func TestTablePanels(t *testing.T) {
+	t.Parallel()
+	table, at := New(), time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	say := func(minute int64, p *pb.PanelRecord) {
+		t.Helper()
+		p.TimeUs = at.Unix()*1e6 + minute*60e6
+		b, err := p.MarshalVT()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := table.Add(&kgo.Record{Topic: "bgp.panel.v1", Value: b}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	none := func(voters uint32) *pb.PanelRecord {
+		return &pb.PanelRecord{Family: pb.Family_FAMILY_IPV6, Voters: voters, Collectors: 1, MinVoters: 20, MinCollectors: 3, Verdicts: new(false), NoVerdict: "voters"}
+	}
+	say(0, &pb.PanelRecord{Family: pb.Family_FAMILY_IPV6, Voters: 20, Collectors: 3, MinVoters: 20, MinCollectors: 3, Verdicts: new(true), Table: pb.TableKnowledge_TABLE_KNOWLEDGE_COMPLETE})
+	say(1, none(5))
+	say(15, none(1))
+	say(15, &pb.PanelRecord{Family: pb.Family_FAMILY_IPV4, Voters: 21, Collectors: 4, MinVoters: 20}) // of an earlier version
+	want := []Panel{
+		{
+			Family: "ipv4", Verdicts: true, Votes: bgp.Votes{Voters: 21, Collectors: 4, MinVoters: 20}, Since: at.Add(15 * time.Minute), Updated: at.Add(15 * time.Minute),
+			Text: "IPv4: verdicts are possible: 21 networks on 4 collectors vote",
+		},
+		{
+			Family: "ipv6", NoVerdict: bgp.NoVerdictVoters, Votes: bgp.Votes{Voters: 1, Collectors: 1, MinVoters: 20, MinCollectors: 3}, Since: at.Add(time.Minute), Updated: at.Add(15 * time.Minute),
+			Text: "IPv6: no verdict is possible: 1 network on 1 collector can vote, and a verdict needs 20 on 3",
+		},
+	}
+	if diff := cmp.Diff(want, table.Panels()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -177,15 +177,18 @@ CREATE TABLE IF NOT EXISTS {{database}}.panel {{cluster}}
     timestamp          DateTime64(6, 'UTC')   COMMENT 'from when on, event time',
     family             Enum8('ipv4' = 1, 'ipv6' = 2) COMMENT 'address family',
     knowledge          Enum8('unspecified' = 0, 'complete' = 1, 'learned' = 2) COMMENT 'what verdicts rest on: whole tables, or updates alone',
-    voters             UInt32                 COMMENT 'how many ASNs vote',
+    voters             UInt32                 COMMENT 'how many ASNs vote; while there are too few for a panel, how many would',
     collectors         UInt32                 COMMENT 'over how many collectors',
     min_voters         UInt32                 COMMENT 'below this many voters there is no verdict',
+    min_collectors     UInt32                 COMMENT 'with voters on fewer collectors there is no verdict',
+    verdicts           Bool                   COMMENT 'whether a verdict is possible',
+    no_verdict         LowCardinality(String) COMMENT 'why not: tables, voters, collectors, prefixes; empty where one is',
     collector          LowCardinality(String) COMMENT 'the peer''s collector; empty where no peer is known',
     peer_address       LowCardinality(String) COMMENT 'the peer, as text',
     peer_asn           UInt32                 COMMENT 'its AS number',
     `table`            Enum8('pre' = 1, 'post' = 2, 'loc' = 3, 'out' = 4) COMMENT 'which of the peer''s tables the session shows',
     votes              Bool                   COMMENT 'whether it votes',
-    reason             LowCardinality(String) COMMENT 'why not: partial, transferring, down, collector_down, silent, second_feed, table_incomplete, only_withdraws, lost_table; empty for a voter',
+    reason             LowCardinality(String) COMMENT 'why not: partial, transferring, down, collector_down, silent, second_feed, table_incomplete, only_withdraws, lost_table, no_panel (its table is whole, and too few are); empty for a voter',
     prefixes           UInt32                 COMMENT 'prefixes in its table',
     idx                UInt32                 COMMENT 'number of the peer within the record, from 0',
     position_collector LowCardinality(String) COMMENT 'position of the record: detect/ipv4, detect/ipv6',
@@ -202,7 +205,7 @@ PARTITION BY toYYYYMM(appended_at)
 ORDER BY (dataset, position_collector, position_lane, position_epoch, position_sequence, idx)
 TTL appended_at + INTERVAL 365 DAY DELETE
 SETTINGS ttl_only_drop_parts = 1
-COMMENT 'Who votes from a time on, and why the others do not: one row per known peer.';
+COMMENT 'Who votes from a time on, why the others do not, and whether a verdict is possible: one row per known peer.';
 
 CREATE TABLE IF NOT EXISTS {{database}}.feeds {{cluster}}
 (

@@ -325,7 +325,8 @@ func (x *VisibilityRecord) GetVoters() uint32 {
 	return 0
 }
 
-// A record of bgp.panel.v1, keyed by family and time: who votes from then on.
+// A record of bgp.panel.v1, keyed by family and time: who votes from then on, and whether that is enough for a verdict. Sent each
+// quarter hour, and when the answer changes.
 type PanelRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Collector detect/<family>, lane out.
@@ -336,7 +337,7 @@ type PanelRecord struct {
 	TimeUs int64 `protobuf:"varint,3,opt,name=time_us,json=timeUs,proto3" json:"time_us,omitempty"`
 	// Whether the panel knows whole tables or learned from updates alone.
 	Table TableKnowledge `protobuf:"varint,4,opt,name=table,proto3,enum=darkmap.v1.TableKnowledge" json:"table,omitempty"`
-	// How many ASNs vote.
+	// How many ASNs vote. While there are too few for a panel: would vote.
 	Voters uint32 `protobuf:"varint,5,opt,name=voters,proto3" json:"voters,omitempty"`
 	// Over how many collectors.
 	Collectors uint32 `protobuf:"varint,6,opt,name=collectors,proto3" json:"collectors,omitempty"`
@@ -344,6 +345,12 @@ type PanelRecord struct {
 	MinVoters uint32 `protobuf:"varint,7,opt,name=min_voters,json=minVoters,proto3" json:"min_voters,omitempty"`
 	// Every known peer.
 	Peers []*PanelPeer `protobuf:"bytes,8,rep,name=peers,proto3" json:"peers,omitempty"`
+	// With voters on fewer collectors there is no verdict.
+	MinCollectors uint32 `protobuf:"varint,9,opt,name=min_collectors,json=minCollectors,proto3" json:"min_collectors,omitempty"`
+	// Whether a verdict is possible. Absent in records from before this field.
+	Verdicts *bool `protobuf:"varint,10,opt,name=verdicts,proto3,oneof" json:"verdicts,omitempty"`
+	// Why no verdict is possible: tables, voters, collectors, prefixes (docs/detection.md, Panel). Empty where one is.
+	NoVerdict string `protobuf:"bytes,11,opt,name=no_verdict,json=noVerdict,proto3" json:"no_verdict,omitempty"`
 	// Why countries, regions and the world are not judged, as a sentence; empty where they are (docs/detection.md, Panel).
 	PlacesNotJudged string `protobuf:"bytes,12,opt,name=places_not_judged,json=placesNotJudged,proto3" json:"places_not_judged,omitempty"`
 	unknownFields   protoimpl.UnknownFields
@@ -436,6 +443,27 @@ func (x *PanelRecord) GetPeers() []*PanelPeer {
 	return nil
 }
 
+func (x *PanelRecord) GetMinCollectors() uint32 {
+	if x != nil {
+		return x.MinCollectors
+	}
+	return 0
+}
+
+func (x *PanelRecord) GetVerdicts() bool {
+	if x != nil && x.Verdicts != nil {
+		return *x.Verdicts
+	}
+	return false
+}
+
+func (x *PanelRecord) GetNoVerdict() string {
+	if x != nil {
+		return x.NoVerdict
+	}
+	return ""
+}
+
 func (x *PanelRecord) GetPlacesNotJudged() string {
 	if x != nil {
 		return x.PlacesNotJudged
@@ -452,8 +480,8 @@ type PanelPeer struct {
 	Peer *Peer `protobuf:"bytes,2,opt,name=peer,proto3" json:"peer,omitempty"`
 	// Whether it votes.
 	Votes bool `protobuf:"varint,3,opt,name=votes,proto3" json:"votes,omitempty"`
-	// Why not: partial, transferring, down, collector_down, silent, second_feed, table_incomplete, only_withdraws, unreadable,
-	// lost_table. Empty for a voter.
+	// Why not: partial, transferring, down, collector_down, silent, second_feed, table_incomplete, only_withdraws, unreadable, lost_table,
+	// no_panel (its table is whole, and too few are). Empty for a voter.
 	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Prefixes in its table.
 	Prefixes      uint32 `protobuf:"varint,5,opt,name=prefixes,proto3" json:"prefixes,omitempty"`
@@ -545,7 +573,7 @@ const file_darkmap_v1_visibility_proto_rawDesc = "" +
 	"\bprefixes\x18\x06 \x01(\rR\bprefixes\x12%\n" +
 	"\x0ebaseline_space\x18\a \x01(\x04R\rbaselineSpace\x12+\n" +
 	"\x11baseline_prefixes\x18\b \x01(\rR\x10baselinePrefixes\x12\x16\n" +
-	"\x06voters\x18\t \x01(\rR\x06voters\"\xe6\x02\n" +
+	"\x06voters\x18\t \x01(\rR\x06voters\"\xda\x03\n" +
 	"\vPanelRecord\x120\n" +
 	"\bposition\x18\x01 \x01(\v2\x14.darkmap.v1.PositionR\bposition\x12*\n" +
 	"\x06family\x18\x02 \x01(\x0e2\x12.darkmap.v1.FamilyR\x06family\x12\x17\n" +
@@ -557,8 +585,14 @@ const file_darkmap_v1_visibility_proto_rawDesc = "" +
 	"collectors\x12\x1d\n" +
 	"\n" +
 	"min_voters\x18\a \x01(\rR\tminVoters\x12+\n" +
-	"\x05peers\x18\b \x03(\v2\x15.darkmap.v1.PanelPeerR\x05peers\x12*\n" +
-	"\x11places_not_judged\x18\f \x01(\tR\x0fplacesNotJudged\"\x99\x01\n" +
+	"\x05peers\x18\b \x03(\v2\x15.darkmap.v1.PanelPeerR\x05peers\x12%\n" +
+	"\x0emin_collectors\x18\t \x01(\rR\rminCollectors\x12\x1f\n" +
+	"\bverdicts\x18\n" +
+	" \x01(\bH\x00R\bverdicts\x88\x01\x01\x12\x1d\n" +
+	"\n" +
+	"no_verdict\x18\v \x01(\tR\tnoVerdict\x12*\n" +
+	"\x11places_not_judged\x18\f \x01(\tR\x0fplacesNotJudgedB\v\n" +
+	"\t_verdicts\"\x99\x01\n" +
 	"\tPanelPeer\x12\x1c\n" +
 	"\tcollector\x18\x01 \x01(\tR\tcollector\x12$\n" +
 	"\x04peer\x18\x02 \x01(\v2\x10.darkmap.v1.PeerR\x04peer\x12\x14\n" +
@@ -627,6 +661,7 @@ func file_darkmap_v1_visibility_proto_init() {
 		return
 	}
 	file_darkmap_v1_stream_proto_init()
+	file_darkmap_v1_visibility_proto_msgTypes[2].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

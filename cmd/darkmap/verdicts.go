@@ -1,0 +1,114 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/darkmap/darkmap/detect/core"
+	"github.com/darkmap/darkmap/detect/panel"
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// errUndecided says that a run could not decide anything.
+var errUndecided = errors.New("no verdict was possible in any minute: that no outage is shown says nothing about the networks")
+
+// isUndecided reports whether err says so.
+func isUndecided(err error) bool { return errors.Is(err, errUndecided) }
+
+// tellVerdicts says in how many minutes of each family a verdict was possible, and why not in the others; for --format json as an object too. The error
+// is errUndecided where there was none in any family.
+func (r *datasetRun) tellVerdicts(all []core.Verdicts) error {
+	possible := false
+	for i := range all {
+		possible = possible || all[i].Possible > 0
+		for _, line := range verdictLines(&all[i]) {
+			fmt.Fprintln(r.g.stderr, "darkmap: "+line)
+		}
+	}
+	if r.json {
+		b, err := json.Marshal(map[string][]core.Verdicts{"verdicts": all})
+		if err != nil {
+			return fmt.Errorf("encoding the verdicts: %w", err)
+		}
+		fmt.Fprintf(r.g.stderr, "%s\n", b)
+	}
+	if possible {
+		return nil
+	}
+	return &exitError{exitUndecided, errUndecided}
+}
+
+// verdictLines are the sentences about one family.
+func verdictLines(v *core.Verdicts) []string {
+	family := familyNamed(v.Family).Title()
+	if v.Peers == 0 {
+		f := familyNamed(v.Family)
+		return []string{fmt.Sprintf("%s: the input has no %s routes of /%d to /%d: there is nothing to decide", family, family, f.MinLength(), f.MaxLength())}
+	}
+	const layout = "2006-01-02 15:04"
+	first := fmt.Sprintf("%s: a verdict was possible in %s of %s (%s to %s UTC)", family, countOrNone(v.Possible), minutesText(v.Minutes), v.From.Format(layout), v.To.Format(layout))
+	if v.Best != nil {
+		first += fmt.Sprintf("; at best %d networks on %d collector(s) voted, and %d on %d had to", v.Best.Voters, v.Best.Collectors, v.Best.MinVoters, v.Best.MinCollectors)
+	}
+	if v.Possible > 0 && v.Table == bgp.TablesLearned {
+		first += fmt.Sprintf("; without tables, %d of %d prefixes could be decided on", v.Decidable, v.Prefixes)
+	}
+	lines := []string{first}
+	for _, u := range v.NoVerdict {
+		lines = append(lines, fmt.Sprintf("%s: no verdict in %s: %s", family, minutesText(u.Minutes), undecidedText(u)))
+	}
+	return lines
+}
+
+// undecidedText says why no verdict was possible, with what the peers were worth.
+func undecidedText(u core.Undecided) string {
+	s := u.Reason.Text(u.Best)
+	if u.Minutes > 1 && u.Best.Voters > 0 && u.Reason != bgp.NoVerdictMinutes {
+		s = "at best " + s
+	}
+	var peers []string
+	for _, p := range u.Peers {
+		peers = append(peers, fmt.Sprintf("%d %s", p.Peers, cmp.Or(peerWorth[p.Reason], string(p.Reason))))
+	}
+	if len(peers) == 0 {
+		return s
+	}
+	return s + " (peers: " + strings.Join(peers, ", ") + ")"
+}
+
+func minutesText(n int) string {
+	if n == 1 {
+		return "1 minute"
+	}
+	return fmt.Sprintf("%d minutes", n)
+}
+
+// peerWorth says what peers are worth to the panel.
+var peerWorth = map[panel.Reason]string{
+	"":                    "vote",
+	panel.Partial:         "with too small a table",
+	panel.Transferring:    "sending their table",
+	panel.Down:            "down",
+	panel.CollectorDown:   "at a collector whose files have ended, or that is down",
+	panel.Silent:          "silent",
+	panel.SecondFeed:      "beside two others of their network",
+	panel.TableIncomplete: "without a known table",
+	panel.OnlyWithdraws:   "that only withdraw",
+	panel.NoPanel:         "with a whole table",
+}
+
+func countOrNone(n int) string {
+	if n == 0 {
+		return "none"
+	}
+	return fmt.Sprint(n)
+}
+
+// familyNamed is the family of that name.
+func familyNamed(name string) bgp.Family {
+	return bgp.Families[slices.IndexFunc(bgp.Families[:], func(f bgp.Family) bool { return f.String() == name })]
+}

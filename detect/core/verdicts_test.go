@@ -1,0 +1,76 @@
+package core
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/darkmap/darkmap/detect/panel"
+	"github.com/darkmap/darkmap/internal/bgp"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+// TestVerdictsCount counts as possible only minutes of which enough follow each other.
+func TestVerdictsCount(t *testing.T) {
+	t.Parallel()
+	v := newVerdicts(5 * time.Minute)
+	f := newFeed(t, small()).detector.family(bgp.IPv4)
+	start := dawn
+	pass := func(minutes int, why bgp.NoVerdict, voters int) (changed int) {
+		for range minutes {
+			if v.note(start, why, bgp.Votes{Voters: voters}, 9, func() []panel.ReasonCount { return nil }) {
+				changed++
+			}
+			start += 60
+		}
+		return changed
+	}
+	if got := []int{
+		pass(2, bgp.NoVerdictPeers, 0), pass(3, bgp.NoVerdictTables, 1), pass(4, bgp.VerdictPossible, 30), pass(1, bgp.NoVerdictVoters, 2),
+		pass(6, bgp.VerdictPossible, 31), pass(2, bgp.NoVerdictVoters, 4), pass(1, bgp.VerdictPossible, 20),
+	}; !cmp.Equal(got, []int{0, 1, 1, 1, 1, 1, 1}) {
+		t.Errorf("got the changes %v", got)
+	}
+	got := v.report(f)
+	got.Table, got.Prefixes, got.Decidable = "", 0, 0
+	want := Verdicts{
+		Family: "ipv4", From: time.Unix(dawn, 0).UTC(), To: time.Unix(dawn+19*60, 0).UTC(), Minutes: 19, Possible: 6, Peers: 9, Best: &bgp.Votes{Voters: 31},
+		NoVerdict: []Undecided{
+			{Reason: bgp.NoVerdictPeers, Minutes: 2}, {Reason: bgp.NoVerdictTables, Minutes: 3, Best: bgp.Votes{Voters: 1}},
+			{Reason: bgp.NoVerdictVoters, Minutes: 3, Best: bgp.Votes{Voters: 4}}, {Reason: bgp.NoVerdictMinutes, Minutes: 5, Best: bgp.Votes{Voters: 31}},
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestPanelSaysNoVerdict: the panel's record says that no verdict is possible, from the first minute with peers on, and when that changes.
+func TestPanelSaysNoVerdict(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tables()
+	cfg := small()
+	cfg.Panel.MinVoters = 32
+	f := newFeed(t, cfg)
+	down := dawn + 20*60
+	w.add(0, down, &pb.CollectorDown{Reason: pb.DownReason_DOWN_REASON_ENDED})
+	for _, r := range w.records {
+		f.apply(r)
+	}
+	f.until(dawn + 3600)
+	var got []string
+	for _, o := range f.outs {
+		if r, ok := o.Record.(*pb.PanelRecord); ok {
+			got = append(got, time.Unix(r.TimeUs/1e6-dawn, 0).UTC().Format("15:04")+" "+map[bool]string{true: "yes", false: r.NoVerdict}[r.GetVerdicts()])
+		}
+	}
+	want := []string{"00:01 yes", "00:15 yes", "00:21 voters", "00:30 voters", "00:45 voters", "01:00 voters"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := f.detector.NoVerdict(); len(got) != 1 || got[0] != "IPv4: no verdict is possible: 28 networks on 7 collectors can vote, and a verdict needs 32 on 1" {
+		t.Errorf("got %q", got)
+	}
+}

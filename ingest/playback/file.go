@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/darkmap/darkmap/ingest/tablechunk"
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
@@ -14,10 +15,9 @@ type file struct {
 	item   *capture.Item // nil: the next is to be read
 	at     int64         // when it is played, microseconds
 	odd    []oddTimes    // those that are still to come, or being read
-	// damaged: something of the file could not be read.
-	damaged bool
-	in      *dump // the table that the last item was a part of
-	last    int64 // when the item before was played
+	tally  tablechunk.Tally
+	in     *dump // the table that the last item was a part of
+	last   int64 // when the item before was played
 }
 
 func openFile(p *filePlan) (*file, error) {
@@ -40,11 +40,14 @@ func (f *file) load(now int64) error {
 	}
 	if err != nil {
 		if d, ok := errors.AsType[*capture.Damage](err); ok {
-			f.damaged, d.File = true, f.plan.title
+			d.File = f.plan.title
+			f.tally.Damage(d)
 		}
 		return err
 	}
-	f.item = it
+	if f.item = it; it.Kind == capture.RIB {
+		f.tally.Record()
+	}
 	begins := now == 0
 	now = max(now, f.last, f.plan.first)
 	if f.at = it.Timestamp; it.Timestamp == 0 || begins {

@@ -29,11 +29,12 @@ type stream struct {
 	now int64
 	// pending goes out before anything else is read.
 	pending []*pb.UpdateRecord
-	table   *dump  // that is open
-	ntables int    // how many there were
-	nholes  int    // the same
-	gap     string // that which the next table answers; empty is none
-	known   bool   // a whole table has come, and nothing is missing since
+	said    *capture.Damage // about a table, to be handed out next; nil: nothing
+	table   *dump           // that is open
+	ntables int             // how many there were
+	nholes  int             // the same
+	gap     string          // that which the next table answers; empty is none
+	known   bool            // a whole table has come, and nothing is missing since
 	// followed: a message came after the last table.
 	followed bool
 
@@ -67,6 +68,10 @@ func (s *stream) next() (*pb.UpdateRecord, error) {
 			s.pending = s.pending[1:]
 			s.now = max(s.now, r.GetTimestampUs())
 			return r, nil
+		}
+		if d := s.said; d != nil {
+			s.said = nil
+			return nil, d
 		}
 		f, err := s.head()
 		switch {

@@ -1,6 +1,7 @@
 package playback
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -29,11 +30,13 @@ type dump struct {
 	peers    map[bgp.Peer]netip.Addr
 	families [len(bgp.Families) + 1]bool
 	check    bool
-	begin    int64 // time of the table
-	last     int64 // that of its last part
-	files    int   // that are within it
-	some     bool  // a part of it has come
-	damaged  bool  // something of its files could not be read
+	begin    int64  // time of the table
+	last     int64  // that of its last part
+	files    int    // that are within it
+	some     bool   // a part of it has come
+	title    string // of its last file
+	tally    tablechunk.Tally
+	dropped  bool // a part of it is still to come, and does not belong to it any more
 }
 
 // tableID names the next table.
@@ -86,7 +89,8 @@ func (s *stream) leave(f *file) {
 	if d := f.in; d != nil {
 		f.in = nil
 		d.files--
-		d.damaged = d.damaged || f.damaged
+		d.tally.Add(f.tally)
+		d.title, f.tally = f.plan.title, tablechunk.Tally{}
 	}
 }
 
@@ -115,13 +119,11 @@ func (s *stream) rib(f *file, it *capture.Item, t int64) error {
 		e := &it.Entries[i]
 		s.table.peers[e.Peer] = e.BGPID
 		origin, upstream, err := tablechunk.Route(s.decoder, e)
-		if err != nil {
-			f.damaged = true
+		if err != nil { // it holds the prefix all the same
 			bad = &capture.Damage{
 				File: f.plan.title, Offset: it.Offset, Number: it.Number, Reason: capture.BadRecord, Raw: it.Message,
 				Err: fmt.Errorf("route of peer %v to %v: %w", e.Peer.Address, it.Prefix, err),
 			}
-			continue
 		}
 		s.table.chunk.Add(it.Prefix, e.Peer, e.BGPID, origin, upstream)
 	}
@@ -138,13 +140,20 @@ func (s *stream) flushChunk() {
 // endTable queues the rest of the open table and its end.
 func (s *stream) endTable() {
 	s.flushChunk()
-	d, complete := s.table, !s.table.damaged
-	s.table = nil
+	d := s.table
+	why := d.tally.Unusable()
+	if d.dropped {
+		why = errors.New("updates are missing while it is read")
+	}
+	complete := why == nil
+	if s.table = nil; !complete {
+		s.said = &capture.Damage{File: d.title, Reason: capture.BadTable, Err: fmt.Errorf("the table of %s at %s does not count as whole: %w", s.name, clock(d.begin), why)}
+	}
 	if d.check {
 		s.push(s.now, &pb.UpdateRecord{Body: &pb.UpdateRecord_CheckEnd{CheckEnd: &pb.CheckEnd{Id: d.chunk.ID(), Complete: complete && d.some}}})
 		return
 	}
-	end := &pb.GapEnd{Id: d.chunk.ID(), Complete: complete}
+	end := &pb.GapEnd{Id: d.chunk.ID(), Complete: complete, Unreadable: d.tally.Unreadable()}
 	for _, f := range bgp.Families {
 		if d.families[f] {
 			end.Families = append(end.Families, codec.Family(f))
@@ -163,7 +172,7 @@ func (s *stream) dropTable() {
 		return
 	}
 	if s.table.files > 0 {
-		s.table.damaged = true
+		s.table.dropped = true
 	}
 	s.endTable()
 }

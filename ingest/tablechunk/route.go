@@ -7,7 +7,7 @@ import (
 )
 
 // Route reads where a route of a table leads: its origin AS and the neighbour of that. A path without an AS is the peer's own.
-// The error is wire's: the attributes cannot be read.
+// The error is wire's: the attributes cannot be read, and nothing is known but that the peer holds the prefix.
 func Route(d *wire.Decoder, e *capture.RIBEntry) (origin, upstream bgp.ASN, err error) {
 	u, err := d.DecodeAttributes(e.Attributes, wire.Options{ASOctets: e.ASOctets})
 	if err != nil {

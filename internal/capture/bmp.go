@@ -32,7 +32,7 @@ func (s *bmpSource) next(it *Item) error {
 	raw, err := s.r.Next()
 	if err != nil {
 		if e, ok := errors.AsType[*wire.BMPFrameError](err); ok {
-			return &Damage{Offset: e.Offset, Reason: framingReason(e.Err), Err: skipped(e.Err, e.Skipped), Raw: e.Raw}
+			return &Damage{Offset: e.Offset, Reason: framingReason(e.Err), Skipped: e.Skipped, Err: skipped(e.Err, e.Skipped), Raw: e.Raw}
 		}
 		return err
 	}

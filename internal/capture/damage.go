@@ -28,6 +28,8 @@ const (
 	BadRecord Reason = "bad_record"
 	// BadTime: a record that is read, and whose time is not that of the records around it. What it says is played where it stands.
 	BadTime Reason = "bad_time"
+	// BadTable: a table of which too much could not be read to count as whole.
+	BadTable Reason = "bad_table"
 	// NoRecord: nothing that can be read in GiveUpBytes; the rest of the file is given up.
 	NoRecord Reason = "no_record"
 	// ReadFailed: the operating system or the pipe failed.
@@ -42,7 +44,9 @@ type Damage struct { //nolint:errname // it is what dead letters and reports cal
 	Offset int64
 	Number uint64
 	Reason Reason
-	Err    error
+	// Skipped is how many octets from Offset on were passed over because no record could be made out; 0 elsewhere.
+	Skipped int64
+	Err     error
 	// Raw is the record as it stands in the file, at most MaxRaw octets of it; empty where the damage is no record.
 	Raw []byte
 	// partial: the record was handed out without what is damaged.

@@ -42,7 +42,7 @@ func (s *mrtSource) next(it *Item) error {
 	rec, err := s.r.Next()
 	if err != nil {
 		if e, ok := errors.AsType[*wire.MRTError](err); ok {
-			return &Damage{Offset: e.Offset, Reason: framingReason(e.Err), Err: skipped(e.Err, e.Skipped)}
+			return &Damage{Offset: e.Offset, Reason: framingReason(e.Err), Skipped: e.Skipped, Err: skipped(e.Err, e.Skipped)}
 		}
 		return err
 	}

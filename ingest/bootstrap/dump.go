@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"time"
 
@@ -20,7 +21,8 @@ import (
 type dump struct {
 	at               time.Time
 	sent             map[bgp.Peer]bool
-	bad              map[bgp.Peer]bool // some route of theirs could not be read
+	addresses        map[bgp.Peer]bool // sent, without AS numbers: whether one of the address has one
+	unreadable       uint32            // records that could not be read
 	families         []bgp.Family
 	prefixes, routes uint64
 	of               perFamily // routes
@@ -29,15 +31,21 @@ type dump struct {
 // perFamily holds a number for each family.
 type perFamily [len(bgp.Families) + 1]uint64
 
-// peers are those whose whole tables were sent, in order.
-func (d *dump) peers() []bgp.Peer {
-	var out []bgp.Peer
-	for p := range d.sent {
-		if !d.bad[p] {
-			out = append(out, p)
-		}
+// peers are those whose tables were sent, in order.
+func (d *dump) peers() []bgp.Peer { return inOrder(slices.Collect(maps.Keys(d.sent))) }
+
+// has reports whether a peer's table was sent: one of its address, where either AS number names no network.
+func (d *dump) has(p bgp.Peer) bool {
+	if d.sent[p] {
+		return true
 	}
-	return inOrder(out)
+	named, sent := d.addresses[withoutAS(p)]
+	return sent && (!named || !p.ASN.Identifies())
+}
+
+func withoutAS(p bgp.Peer) bgp.Peer {
+	p.ASN = 0
+	return p
 }
 
 // dump sends the newest dump there is, or that of the time at where it is not zero, as chunks that answer id. A *missing says why
@@ -98,7 +106,7 @@ func (t *task) sendFile(ctx context.Context, f archive.File, id string, lane *st
 	}
 	defer leave()
 	t.total += uint64(local.Size)
-	r := &dumpReader{t: t, file: &f, path: local.Path, lane: lane, chunk: tablechunk.New(id), d: &dump{at: f.Begin, sent: map[bgp.Peer]bool{}, bad: map[bgp.Peer]bool{}}}
+	r := &dumpReader{t: t, file: &f, path: local.Path, lane: lane, chunk: tablechunk.New(id), d: &dump{at: f.Begin, sent: map[bgp.Peer]bool{}, addresses: map[bgp.Peer]bool{}}}
 	err = r.read(ctx)
 	if m := isMissing(err); m != nil {
 		t.w.setBad(t.collector, f.URL, t.w.cfg.DumpAgeLimit)
@@ -181,6 +189,8 @@ type dumpReader struct {
 	listed  perFamily // prefixes
 	decoder wire.Decoder
 	counted uint64 // routes in the metrics
+	tally   tablechunk.Tally
+	last    *capture.Damage // the newest; nil: there is none
 }
 
 // errCount says that the peers of a dump have to be counted first.
@@ -197,6 +207,9 @@ func (r *dumpReader) read(ctx context.Context) error {
 	if errors.Is(err, errCount) {
 		c := counts{}
 		err = r.items(ctx, "counting the tables of ", c.add)
+		if err == nil {
+			err = r.usable()
+		}
 		if errors.Is(err, errPeers) {
 			return &missing{err: fmt.Errorf("the table dump of %s is of no use: %w", clock(r.file.Begin), err)}
 		}
@@ -206,11 +219,15 @@ func (r *dumpReader) read(ctx context.Context) error {
 		}
 	}
 	if err == nil {
+		err = r.usable()
+	}
+	if err == nil {
 		err = r.flush(ctx)
 	}
 	if err != nil {
 		return err
 	}
+	r.d.unreadable = r.tally.Unreadable()
 	if r.d.prefixes == 0 {
 		return &missing{err: fmt.Errorf("the file of %s holds no table", clock(r.file.Begin))}
 	}
@@ -222,13 +239,23 @@ func (r *dumpReader) read(ctx context.Context) error {
 	return nil
 }
 
-// items hands out the file's items. A *missing says that it is damaged so that an unknown part is missing.
+// usable returns a *missing where too much of the file cannot be read, or it is cut.
+func (r *dumpReader) usable() error {
+	why := r.tally.Unusable()
+	if why == nil {
+		return nil
+	}
+	return &missing{err: fmt.Errorf("the table dump of %s is damaged: %w: %w", clock(r.file.Begin), why, r.last)}
+}
+
+// items hands out the file's items. What is damaged is passed over; usable tells whether the rest is of use.
 func (r *dumpReader) items(ctx context.Context, doing string, each func(*capture.Item) error) error {
 	c, err := capture.Open(r.path, nil)
 	if err != nil {
 		return &missing{err: err}
 	}
 	defer c.Close() //nolint:errcheck // only read
+	r.tally = tablechunk.Tally{}
 	doing += clock(r.file.Begin)
 	if err := r.t.say(ctx, doing, 0); err != nil {
 		return err
@@ -239,10 +266,17 @@ func (r *dumpReader) items(ctx context.Context, doing string, each func(*capture
 			return nil
 		}
 		if d, ok := errors.AsType[*capture.Damage](err); ok {
-			if err := r.t.w.damaged(ctx, r.t.collector, r.file, d); err != nil {
-				return err
+			r.tally.Damage(d)
+			if r.last == nil || d.Offset > r.last.Offset { // else it was said when the tables were counted
+				if err := r.t.w.damaged(ctx, r.t.collector, r.file, d); err != nil {
+					return err
+				}
+				r.last = d
 			}
-			return &missing{err: fmt.Errorf("the table dump of %s is damaged: %w", clock(r.file.Begin), d)}
+			continue
+		}
+		if it.Kind == capture.RIB {
+			r.tally.Record()
 		}
 		if err := each(it); err != nil {
 			return err
@@ -278,13 +312,12 @@ func (r *dumpReader) send(ctx context.Context, it *capture.Item) error {
 			continue
 		}
 		origin, upstream, err := tablechunk.Route(&r.decoder, e)
-		if err != nil {
-			r.d.bad[e.Peer] = true
+		if err != nil { // it holds the prefix all the same
 			r.t.w.metrics.damaged.Inc()
-			continue
 		}
 		if r.chunk.Add(it.Prefix, e.Peer, e.BGPID, origin, upstream) {
-			r.d.sent[e.Peer] = true
+			at := withoutAS(e.Peer)
+			r.d.sent[e.Peer], r.d.addresses[at] = true, r.d.addresses[at] || e.Peer.ASN.Identifies()
 		}
 		r.d.routes++
 		r.d.of[family]++

@@ -21,13 +21,21 @@ func selective(index []bgp.Peer) bool {
 	if len(index) > fewPeers {
 		return true
 	}
-	n := map[bgp.ASN]int{}
+	n := map[bgp.Peer]int{}
 	for _, p := range index {
-		if n[p.ASN]++; n[p.ASN] > tablesPerAS {
+		if n[network(p)]++; n[network(p)] > tablesPerAS {
 			return true
 		}
 	}
 	return false
+}
+
+// network is the AS of a peer, or the peer itself where its AS number names none.
+func network(p bgp.Peer) bgp.Peer {
+	if p.ASN.Identifies() {
+		return bgp.Peer{ASN: p.ASN}
+	}
+	return p
 }
 
 // maxPeers caps how many peers are counted: a peer index table has no more, and the collectors have some hundred.
@@ -62,10 +70,10 @@ func (c counts) add(it *capture.Item) error {
 // choose returns the peers that have at least half of the largest table in some family, and are among the tablesPerAS largest of
 // their AS: those that may be full feeds. They are sent whole, so that a peer that carries both families may be one more in the other.
 func (c counts) choose() map[bgp.Peer]bool {
-	byAS := map[bgp.ASN][]bgp.Peer{}
+	byAS := map[bgp.Peer][]bgp.Peer{}
 	var largest perFamily
 	for p, n := range c {
-		byAS[p.ASN] = append(byAS[p.ASN], p)
+		byAS[network(p)] = append(byAS[network(p)], p)
 		for _, f := range bgp.Families {
 			largest[f] = max(largest[f], n[f])
 		}

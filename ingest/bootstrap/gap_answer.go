@@ -78,14 +78,17 @@ func (t *task) bootstrap(ctx context.Context) error {
 	if m != nil {
 		return t.end(ctx, tables, stream.Outcome{Why: m.Error()}, m)
 	}
-	say := newSayer(t, fills, func(it *capture.Item) bool { return d.sent[it.Peer] && it.Timestamp >= d.at.UnixMicro() })
+	say := newSayer(t, fills, func(it *capture.Item) bool { return d.has(it.Peer) && it.Timestamp >= d.at.UnixMicro() })
 	_, err = t.updates(ctx, d.at, t.last(), say.item)
 	m = isMissing(err)
 	if err != nil && m == nil {
 		return err
 	}
-	o := stream.Outcome{Complete: m == nil, Families: d.families, Peers: d.peers()}
+	o := stream.Outcome{Complete: m == nil, Families: d.families, Peers: d.peers(), Unreadable: d.unreadable}
 	o.Why = fmt.Sprintf("the table of %s: %d prefixes, %d routes of %d peers, and %d messages since", d.at.UTC().Format(time.RFC3339), d.prefixes, d.routes, len(o.Peers), say.messages)
+	if d.unreadable > 0 {
+		o.Why += fmt.Sprintf("; %d records of the table cannot be read", d.unreadable)
+	}
 	if m != nil {
 		o.Why = m.Error()
 	}

@@ -134,6 +134,8 @@ type Outcome struct {
 	// Families and Peers are those of the table; empty is all of the gap's.
 	Families []bgp.Family
 	Peers    []bgp.Peer
+	// Unreadable is how many records of the table could not be read.
+	Unreadable uint32
 	// Why says in words what was missing, or what answered it.
 	Why string
 }
@@ -160,7 +162,7 @@ func (g *Gap) End(ctx context.Context, l *Lane, o Outcome) error {
 	}
 	g.ended = true
 	o.limit(g.lacks)
-	end := &pb.GapEnd{Id: g.ID, Complete: o.Complete, Filled: o.Filled}
+	end := &pb.GapEnd{Id: g.ID, Complete: o.Complete, Filled: o.Filled, Unreadable: o.Unreadable}
 	for _, f := range o.Families {
 		end.Families = append(end.Families, codec.Family(f))
 	}

@@ -25,7 +25,7 @@ func (m *merger) writeBuffered(ctx context.Context, f *feed, n int, h bufferedFr
 // comes too late for its peer is missing. overtaken says that a later message of the link may have been
 // written already. mu is held.
 func (m *merger) writeMessage(ctx context.Context, f *feed, n int, frame []byte, overtaken bool) error {
-	if m.msg.RawError != nil { // it was built from the other fields
+	if m.msg.FromJSON && m.msg.RawError != nil { // else enrich says so, of what stands for it
 		if err := m.undecodable(ctx, m.links[n], frame, m.msg.RawError); err != nil {
 			return err
 		}

@@ -2,9 +2,11 @@ package routeviews
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -74,6 +76,9 @@ func (s *Source) record(ctx context.Context, p *partition, rec *kgo.Record) erro
 	}
 	for b := s.header.BMP; len(b) > 0; {
 		n, _, err := wire.ParseBMPHeader(b)
+		if err == nil && n > len(b) && len(b) >= wire.BMPHeaderLength+42 {
+			b, n = cutShort(b), len(b) // of a Route Monitoring the peer is told, and the withdrawals in front of the cut
+		}
 		if err == nil && n > len(b) {
 			err = fmt.Errorf("a BMP message of %d octets, %d there: %w", n, len(b), wire.ErrTruncated)
 		}
@@ -89,6 +94,13 @@ func (s *Source) record(ctx context.Context, p *partition, rec *kgo.Record) erro
 		b = b[n:]
 	}
 	return nil
+}
+
+// cutShort makes a BMP message that is cut one of the octets that are there.
+func cutShort(b []byte) []byte {
+	out := slices.Clone(b)
+	binary.BigEndian.PutUint32(out[1:], uint32(len(b)))
+	return out
 }
 
 // message passes on what a BMP message says.

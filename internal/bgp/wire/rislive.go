@@ -70,7 +70,8 @@ type RISLiveMessage struct {
 	// Sent is set where the collector sent the message to the peer.
 	Sent bool
 	// Message is the whole BGP message, marker included, and Options say how to read it. It comes from the field raw;
-	// FromJSON is set where it was built from the other fields, because raw was absent or, as RawError says, unusable.
+	// FromJSON is set where it was built from the other fields, because raw was absent or, as RawError says, unusable. Where they are of
+	// no use either, an UPDATE was lost: Message is what there is of raw, or a header alone (Decoder.Salvage).
 	Message  []byte
 	Options  Options
 	FromJSON bool
@@ -247,13 +248,28 @@ func (d *RISLiveDecoder) bgp(data *fastjson.Value, want MessageType, m *RISLiveM
 	switch {
 	case err == nil:
 		return nil
-	case m.RawError != nil:
-		return fmt.Errorf("%w; and %w", m.RawError, err)
-	case errors.Is(err, errNoPrefixes):
+	case m.RawError == nil && errors.Is(err, errNoPrefixes):
 		m.Kind, m.Text, m.FromJSON = RISUnknown, errNoPrefixes.Error(), false
 		return nil
+	case want == MessageUpdate:
+		if m.RawError != nil {
+			err = fmt.Errorf("%w; and %w", m.RawError, err)
+		}
+		m.FromJSON, m.RawError, m.Message = false, err, d.lostUpdate(m.RawError != nil)
+		return nil
+	case m.RawError != nil:
+		return fmt.Errorf("%w; and %w", m.RawError, err)
 	}
 	return err
+}
+
+// lostUpdate is what stands for an UPDATE that was lost: raw as far as it was read, if there is one, else the header of the shortest.
+func (d *RISLiveDecoder) lostUpdate(raw bool) []byte {
+	if raw && len(d.raw) > HeaderLength && MessageType(d.raw[18]) == MessageUpdate {
+		return d.raw
+	}
+	d.raw = AppendMessage(d.raw[:0], MessageUpdate, make([]byte, 4))[:HeaderLength]
+	return d.raw
 }
 
 // unhex decodes raw and checks that it is a whole message of the type that the JSON says.
@@ -263,7 +279,8 @@ func (d *RISLiveDecoder) unhex(raw []byte, want MessageType, m *RISLiveMessage) 
 		d.raw = make([]byte, n, max(n, 4<<10))
 	}
 	d.raw = d.raw[:n]
-	if _, err := hex.Decode(d.raw, raw); err != nil {
+	n, err := hex.Decode(d.raw, raw)
+	if d.raw = d.raw[:n]; err != nil {
 		return fmt.Errorf("field raw: %w", err)
 	}
 	typ, body, err := SplitMessage(d.raw)

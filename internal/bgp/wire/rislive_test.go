@@ -220,12 +220,40 @@ func TestRISLiveDamagedRaw(t *testing.T) {
 	}
 }
 
+// TestRISLiveLost: of an UPDATE that neither raw nor the other fields tell, what there is of raw is handed out, or a header.
+func TestRISLiveLost(t *testing.T) {
+	t.Parallel()
+	announce := func(s string) string {
+		return `"path":[64496],"origin":"igp","announcements":[` + s + `]`
+	}
+	whole := update(body(slices.Concat(net192, net198), nil))
+	for fields, want := range map[string]string{
+		`"raw":"FF"`:                        "lost ipv4; lost ipv6",
+		`"withdrawals":["x"]`:               "lost ipv4; lost ipv6",
+		`"withdrawals":["198.51.100.0/33"]`: "lost ipv4; lost ipv6",
+		announce(`{"next_hop":"x","prefixes":["198.51.100.0/24"]}`):         "lost ipv4; lost ipv6",
+		announce(`{"next_hop":"203.0.113.1","prefixes":[7]}`):               "lost ipv4; lost ipv6",
+		fmt.Sprintf(`"raw":"%X"`, whole[:len(whole)-4]):                     "W 192.0.2.0/24; lost ipv4",
+		fmt.Sprintf(`"raw":"%X`, whole[:len(whole)-4]) + `Z"`:               "W 192.0.2.0/24; lost ipv4",
+		fmt.Sprintf(`"raw":"%X","withdrawals":["x"]`, whole[:len(whole)-4]): "W 192.0.2.0/24; lost ipv4",
+	} {
+		var d wire.RISLiveDecoder
+		var m wire.RISLiveMessage
+		if err := d.Decode(risMessage("UPDATE", fields), &m); err != nil || m.RawError == nil || m.FromJSON || !m.Peer.Address.IsValid() {
+			t.Errorf("%s: got %+v, %v", fields, m, err)
+			continue
+		}
+		var decoder wire.Decoder
+		u, ok := decoder.Salvage(m.Message, m.Options)
+		if !ok || showSalvaged(u) != want {
+			t.Errorf("%s: got %v, %v, want %s", fields, u, ok, want)
+		}
+	}
+}
+
 func TestRISLiveErrors(t *testing.T) {
 	t.Parallel()
 	good := string(risMessage("KEEPALIVE", ""))
-	announce := func(s string) string {
-		return string(risMessage("UPDATE", `"path":[64496],"origin":"igp","announcements":[`+s+`]`))
-	}
 	for _, line := range []string{
 		"", "x", "{", "[]", "1", `"x"`, "{}", `{"type":1}`, `{"type":"ris_message"}`, `{"type":"ris_message","data":[]}`,
 		strings.Replace(good, "1419264900.25", `"x"`, 1), strings.Replace(good, "1419264900.25", "-1", 1),
@@ -234,11 +262,6 @@ func TestRISLiveErrors(t *testing.T) {
 		strings.Replace(good, `"64496"`, `"AS"`, 1), strings.Replace(good, `"64496"`, `4294967296`, 1),
 		strings.Replace(good, "rrc21.ripe.net", "elsewhere", 1),
 		string(risMessage("STATE", `"state":"drunk"`)),
-		string(risMessage("UPDATE", `"raw":"FF"`)),
-		string(risMessage("UPDATE", `"withdrawals":["x"]`)),
-		string(risMessage("UPDATE", `"withdrawals":["198.51.100.0/33"]`)),
-		announce(`{"next_hop":"x","prefixes":["198.51.100.0/24"]}`),
-		announce(`{"next_hop":"203.0.113.1","prefixes":[7]}`),
 		string(risMessage("NOTIFICATION", "")),
 		string(risMessage("NOTIFICATION", `"notification":{"code":256,"subcode":0}`)),
 		string(risMessage("OPEN", `"asn":1`)),

@@ -79,13 +79,15 @@ func (r *datasetRun) tellUndecodable(ctx context.Context, p *pipeline) (uint64, 
 	return n, nil
 }
 
-// damagePrinter names damages as they are met, the first few of them.
+// damagePrinter names damages as they are met, the first few of them; those of whole tables all.
 func damagePrinter(line *progressLine, w io.Writer) func(*capture.Damage) {
 	told := 0
 	return func(d *capture.Damage) {
-		told++
+		if d.Reason != capture.BadTable { // what a whole table is worth is said of each
+			told++
+		}
 		switch {
-		case told <= maxDamageLines:
+		case d.Reason == capture.BadTable, told <= maxDamageLines:
 			line.print(w, "darkmap: "+d.Error())
 		case told == maxDamageLines+1:
 			line.print(w, "darkmap: and more")

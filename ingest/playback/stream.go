@@ -43,6 +43,7 @@ type stream struct {
 	raw          pb.BGPMessage
 	// peers are converted once.
 	peers map[peerID]*pb.Peer
+	sets  peerSets
 	done  int64 // compressed bytes of the files that were closed
 }
 
@@ -80,7 +81,10 @@ func (s *stream) next() (*pb.UpdateRecord, error) {
 		case f == nil && s.hole != nil:
 			s.beginHole()
 		case f == nil && s.table == nil:
-			return nil, io.EOF
+			s.said, s.sets = s.sets.strangers(s.name), peerSets{}
+			if s.said == nil {
+				return nil, io.EOF
+			}
 		case f == nil:
 			s.endTable()
 		case s.due(max(s.now, f.at)):
@@ -314,6 +318,7 @@ func (s *stream) peer(p bgp.Peer, id netip.Addr) *pb.Peer {
 	}
 	out := codec.Peer(p, id)
 	s.peers[k] = out
+	note(&s.sets.heard, p)
 	return out
 }
 

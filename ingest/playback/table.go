@@ -141,6 +141,9 @@ func (s *stream) flushChunk() {
 func (s *stream) endTable() {
 	s.flushChunk()
 	d := s.table
+	for p := range d.peers {
+		note(&s.sets.tabled, p)
+	}
 	why := d.tally.Unusable()
 	if d.dropped {
 		why = errors.New("updates are missing while it is read")

@@ -58,6 +58,9 @@ const MaxRaw = 1 << 20
 
 // Error names the file, the record, the offset and the fault.
 func (d *Damage) Error() string {
+	if d.Reason == BadTable { // it is about no record
+		return fmt.Sprintf("%s: %s: %v", d.File, d.Reason, d.Err)
+	}
 	return fmt.Sprintf("%s: record %d at offset %d: %s: %v", d.File, d.Number, d.Offset, d.Reason, d.Err)
 }
 

@@ -1,0 +1,60 @@
+package playback
+
+import (
+	"fmt"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/capture"
+)
+
+// peerSets are the peers that a collector's tables and updates name, at most maxPeers each.
+type peerSets struct {
+	tabled, heard map[bgp.Peer]struct{}
+}
+
+func note(set *map[bgp.Peer]struct{}, p bgp.Peer) {
+	if *set == nil {
+		*set = map[bgp.Peer]struct{}{}
+	}
+	if len(*set) < maxPeers {
+		(*set)[p] = struct{}{}
+	}
+}
+
+// strangers says that tables and updates have no peer in common: what the updates say is no change of what the tables hold then. It is nil
+// where they have, or one of them is missing. Where an AS number names no network the address decides, as it does in detect.
+func (x *peerSets) strangers(collector string) *capture.Damage {
+	if len(x.tabled) == 0 || len(x.heard) == 0 {
+		return nil
+	}
+	tabled, named := map[bgp.Peer]struct{}{}, map[bgp.Peer]bool{}
+	for p := range x.tabled {
+		tabled[p] = struct{}{}
+		at := p
+		at.ASN = 0
+		named[at] = named[at] || p.ASN.Identifies()
+	}
+	for p := range x.heard {
+		at := p
+		at.ASN = 0
+		_, same := tabled[p]
+		hasAS, there := named[at]
+		if same || there && !(hasAS && p.ASN.Identifies()) {
+			return nil
+		}
+	}
+	return &capture.Damage{File: collector, Reason: capture.BadTable, Err: fmt.Errorf(
+		"its tables and its updates have no peer in common: %d in the tables, such as %s; %d in the updates, such as %s",
+		len(x.tabled), example(x.tabled), len(x.heard), example(x.heard))}
+}
+
+// example is the first peer of a set that is not empty.
+func example(set map[bgp.Peer]struct{}) string {
+	var first *bgp.Peer
+	for p := range set {
+		if first == nil || (bgp.PeerKey{Peer: p}).Compare(bgp.PeerKey{Peer: *first}) < 0 {
+			first = &p
+		}
+	}
+	return fmt.Sprintf("%v %v", first.Address, first.ASN)
+}

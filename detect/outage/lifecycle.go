@@ -168,7 +168,8 @@ func (e *Engine) openOutage(ent *entity, r *run, rd *reading) {
 		} else {
 			ent.follows(ev)
 		}
-		ev.now, ev.threshold, ev.spells.since = rd.loss, rd.threshold, r.first
+		ev.now, ev.threshold = rd.loss, rd.threshold
+		ev.spells.begin(r)
 		if ev.byNumber = r == ent.loss && r.peak.space < rd.threshold; ev.byNumber || r == ent.large {
 			ev.threshold = cmp.Or(rd.largeFrom, rd.threshold)
 		}
@@ -209,7 +210,7 @@ func (e *Engine) reopen(ent *entity, r *run, rd *reading) {
 	ev := ent.closed
 	start := e.refine(ent, r)
 	ev.pause(ev.end, max(start, ev.end))
-	ev.spells.since, ev.spells.calm = r.first, 0
+	ev.spells.begin(r)
 	ev.state, ev.end, ev.quiet = bgp.StateOpen, 0, 0
 	ev.resume()
 	ent.superseded = ""

@@ -181,6 +181,9 @@ func walk(tb testing.TB, steps []step, skip bool) []Event {
 				w.view.lost[k][0].Deaggregated = true
 			}
 		}
+		for i := range w.view.lost[k] {
+			w.view.lost[k][i].SharePermille = s.share
+		}
 		w.view.moved[k] = nil
 		if s.moved > 0 && k.Type == bgp.EntityAS {
 			for _, l := range w.view.lost[k] {

@@ -195,7 +195,7 @@ func kindText(o bgp.Outage) string {
 func lossText(o bgp.Outage) string {
 	lost, all := o.Peak.LostPrefixes, o.Baseline.Prefixes
 	switch {
-	case o.Kind == bgp.KindPartial:
+	case o.Kind == bgp.KindPartial && o.Entity.Type == bgp.EntityPrefix:
 		return fmt.Sprintf("%s %% of its networks", o.Peak.LossPercent)
 	case o.Kind == bgp.KindMoved && o.Entity.Type == bgp.EntityPrefix && len(o.Evidence.MovedTo) > 0:
 		return "to " + o.Evidence.MovedTo[0].ASN.String()

@@ -93,7 +93,7 @@ func TestEndReasons(t *testing.T) {
 			name: "ten losers leave",
 			play: func(w *world) { lose(w, 20, gone); w.down(10, gone+hours) },
 			want: map[string][]string{
-				"KP": {"outage opened", "outage closed lost_sight"}, "AS131279": {"outage opened", "outage closed lost_sight"},
+				"KP": {"partial opened", "partial closed lost_sight"}, "AS131279": {"partial opened", "partial closed lost_sight"},
 				"175.45.176.0/24": {"partial opened"},
 			},
 		},
@@ -101,14 +101,14 @@ func TestEndReasons(t *testing.T) {
 			name: "all losers leave",
 			play: func(w *world) { lose(w, 20, gone); w.down(20, gone+hours) },
 			want: map[string][]string{
-				"KP": {"outage opened", "outage closed lost_sight"}, "175.45.176.0/24": {"partial opened", "partial closed lost_sight"},
+				"KP": {"partial opened", "partial closed lost_sight"}, "175.45.176.0/24": {"partial opened", "partial closed lost_sight"},
 			},
 		},
 		{
 			name: "ten losers leave, the others announce it",
 			play: func(w *world) { lose(w, 20, gone); w.down(10, gone+hours); again(w, 10, 20, gone+hours+minute) },
 			want: map[string][]string{
-				"KP": {"outage opened", "outage closed recovered"}, "AS131279": {"outage opened", "outage closed recovered"},
+				"KP": {"partial opened", "partial closed recovered"}, "AS131279": {"partial opened", "partial closed recovered"},
 			},
 		},
 		{

@@ -18,6 +18,7 @@ type digest struct {
 	total        int
 	space        uint64
 	suspectSpace uint64 // lost on enough collectors for a suspicion
+	deepSpace    uint64 // of prefixes that are not partial
 	lost         []string
 	surviving    []string
 	survivors    int
@@ -57,6 +58,9 @@ func (e *Engine) digestOf(k Key) *digest {
 		d.space += p.Space
 		if p.Collectors >= e.cfg.SuspectCollectors && !p.Deaggregated {
 			d.suspectSpace += p.Space
+		}
+		if p.SharePermille < e.cfg.PartialLowPermille && !p.Covered {
+			d.deepSpace += p.Space
 		}
 		d.voters = max(d.voters, len(p.Withdrawals))
 		d.collectors = max(d.collectors, p.Collectors)

@@ -18,7 +18,7 @@ func (e *Engine) succession(ent *entity) bool {
 // which ends below or at most limit. It does not look at what follows.
 func (e *Engine) returnOf(ent *entity, ev *event, l loss, limit uint64) bgp.EndReason {
 	q := Ending{Since: ev.first, Permille: LostPermille, Moved: ev.kind == bgp.KindMoved}
-	if ev.kind == bgp.KindPartial {
+	if ev.kind == bgp.KindPartial && ent.key.Type == bgp.EntityPrefix {
 		q.Permille = e.cfg.wholePermille()
 	}
 	r := e.view.Returns(ent.key, q)

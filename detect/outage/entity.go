@@ -182,7 +182,21 @@ func (e *Engine) measureSpace(ent *entity, rd *reading) {
 	rd.brief = e.backForAPart(ent, rd)
 	lost := rd.loss.space >= rd.threshold || e.cfg.many(rd)
 	large := rd.largeFrom > 0 && rd.loss.space >= rd.largeFrom
-	e.extendRuns(ent, rd, lost, large, false, !lost && moved > 0 && total >= rd.threshold)
+	deep := lost && ent.ev != nil && ent.ev.kind == bgp.KindPartial && e.deepNow(ent, rd)
+	open := lost && (deep || ent.ev == nil || ent.ev.kind != bgp.KindPartial)
+	e.extendRuns(ent, rd, open, large, false, !lost && moved > 0 && total >= rd.threshold)
+	if r := ent.loss; r != nil && !r.deep && r.minutes >= e.cfg.SuspectMinutes {
+		r.deep = deep || e.deepNow(ent, rd)
+	}
+}
+
+// deepNow tells whether prefixes that hardly anybody holds make up the loss of an entity, as an outage of a prefix needs it.
+func (e *Engine) deepNow(ent *entity, rd *reading) bool {
+	need := rd.threshold
+	if rd.loss.space < need { // it is a loss by the number of prefixes
+		need = e.cfg.units(e.cfg.ASMinUnits)
+	}
+	return e.digestOf(ent.key).deepSpace >= need
 }
 
 // backForAPart tells whether the loss is but a quiet one without what came back for a part of the minute.

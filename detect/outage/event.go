@@ -100,7 +100,7 @@ type run struct {
 	score    int64
 	peak     loss
 	digest   *digest
-	deep     bool   // of a prefix: in one of the minutes hardly anybody held it
+	deep     bool   // in one of the minutes hardly anybody held the prefix, or enough of the entity's space
 	suspect  *event // sent as suspected
 	rejected bool   // of a large entity: it was looked at and is too narrow
 }

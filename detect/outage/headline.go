@@ -213,6 +213,8 @@ func (w *wording) fact() string {
 		return w.outcome("") + ", after " + span(w.o.DurationSeconds)
 	case w.ended():
 		return w.outcome(" since " + start)
+	case w.o.Kind == bgp.KindPartial && w.o.Entity.Type != bgp.EntityPrefix:
+		return w.extent() + " held by fewer than half of its usual networks since " + start
 	case w.o.Kind == bgp.KindPartial:
 		return fmt.Sprintf("only %s %% of its usual networks hold it since %s", 10000-w.o.Peak.LossPercent, start)
 	case w.o.Kind == bgp.KindMoved:

@@ -142,11 +142,11 @@ func checkRecord(ev Event, before bgp.Outage, known bool) error {
 }
 
 // differs tells whether an update says more than the record before it: another kind or severity, a loss that is 10 points off,
-// or further short losses.
+// or twice as many short losses.
 func differs(o, before bgp.Outage) bool {
 	diff := o.Now.LossPercent - before.Now.LossPercent
 	return o.Kind != before.Kind || o.Severity != before.Severity || diff >= 1000 || diff <= -1000 ||
-		o.Kind == bgp.KindIntermittent && o.Evidence.LossesInEvent > before.Evidence.LossesInEvent
+		o.Kind == bgp.KindIntermittent && o.Evidence.LossesInEvent >= 2*before.Evidence.LossesInEvent
 }
 
 // step is a stretch of random time: what stands in it, and for how long.
@@ -180,6 +180,9 @@ func walk(tb testing.TB, steps []step, skip bool) []Event {
 			if sample.Covered = s.covered; s.covered {
 				w.view.lost[k][0].Deaggregated = true
 			}
+		}
+		for i := range w.view.lost[k] {
+			w.view.lost[k][i].SharePermille = s.share
 		}
 		w.view.moved[k] = nil
 		if s.moved > 0 && k.Type == bgp.EntityAS {

@@ -28,7 +28,7 @@ func (e *Engine) decide(ent *entity, rd *reading) {
 		e.endShort(ent, rd.ended, rd)
 	}
 	switch {
-	case ent.loss != nil && ent.loss.minutes >= e.openMinutes(ent) && (ent.loss.deep || ent.key.Type != bgp.EntityPrefix):
+	case ent.loss != nil && ent.loss.minutes >= e.openMinutes(ent) && ent.loss.deep:
 		e.openOutage(ent, ent.loss, rd)
 		return
 	case ent.loss != nil && ent.loss.minutes >= e.cfg.SuspectMinutes:
@@ -54,6 +54,9 @@ func (e *Engine) followOrOpen(ent *entity, rd *reading) {
 	case ent.ev == nil && ent.band != nil && ent.band.minutes >= e.cfg.PartialMinutes && (ent.loss == nil || !ent.loss.deep):
 		e.openOther(ent, bgp.KindPartial, ent.band, rd)
 		ent.loss = nil
+	case ent.ev == nil && ent.key.Type != bgp.EntityPrefix && ent.loss != nil && ent.loss.minutes >= e.cfg.PartialMinutes && !ent.loss.deep:
+		e.openOther(ent, bgp.KindPartial, ent.loss, rd)
+		ent.loss = nil
 	case ent.ev == nil && ent.loss == nil && ent.moved != nil && ent.moved.minutes >= e.cfg.MovedMinutes:
 		e.openOther(ent, bgp.KindMoved, ent.moved, rd)
 	case ent.ev == nil && ent.covered != nil && ent.covered.minutes >= e.cfg.OpenMinutes:
@@ -61,6 +64,9 @@ func (e *Engine) followOrOpen(ent *entity, rd *reading) {
 	case ent.ev == nil:
 	case ent.ev.kind == bgp.KindIntermittent:
 		e.followIntermittent(ent, rd)
+	case ent.ev.kind == bgp.KindPartial && ent.key.Type != bgp.EntityPrefix:
+		quiet := e.quietLoss(ent, rd)
+		e.follow(ent, rd.loss, rd.loss, quiet)
 	case ent.ev.kind == bgp.KindPartial:
 		e.follow(ent, rd.partial, loss{}, rd.covered || ent.last.SharePermille*2 >= 1000+e.cfg.PartialHighPermille)
 	case ent.ev.kind == bgp.KindMoved && ent.key.Type == bgp.EntityPrefix:
@@ -87,7 +93,7 @@ func (e *Engine) suspect(ent *entity, rd *reading) {
 	if ent.ev != nil || r.suspect != nil || r.digest == nil || len(ent.recent) >= e.cfg.FlapLosses-1 || e.mergeable(ent, bgp.KindOutage, r) {
 		return
 	}
-	if ent.key.Type == bgp.EntityPrefix && !r.deep {
+	if !r.deep {
 		return
 	}
 	need := permilleUp(rd.base.space, e.cfg.SuspectPermille)
@@ -168,7 +174,8 @@ func (e *Engine) openOutage(ent *entity, r *run, rd *reading) {
 		} else {
 			ent.follows(ev)
 		}
-		ev.now, ev.threshold, ev.spells.since = rd.loss, rd.threshold, r.first
+		ev.now, ev.threshold = rd.loss, rd.threshold
+		ev.spells.begin(r)
 		if ev.byNumber = r == ent.loss && r.peak.space < rd.threshold; ev.byNumber || r == ent.large {
 			ev.threshold = cmp.Or(rd.largeFrom, rd.threshold)
 		}
@@ -182,8 +189,11 @@ func (e *Engine) openOutage(ent *entity, r *run, rd *reading) {
 // openOther opens a partial or moved event, or the last one again.
 func (e *Engine) openOther(ent *entity, kind bgp.Kind, r *run, rd *reading) {
 	now := rd.partial
-	if kind == bgp.KindMoved {
+	switch {
+	case kind == bgp.KindMoved:
 		now = rd.movedLoss
+	case ent.key.Type != bgp.EntityPrefix:
+		now = rd.loss
 	}
 	ent.recent = nil
 	if r.digest == nil {
@@ -209,7 +219,7 @@ func (e *Engine) reopen(ent *entity, r *run, rd *reading) {
 	ev := ent.closed
 	start := e.refine(ent, r)
 	ev.pause(ev.end, max(start, ev.end))
-	ev.spells.since, ev.spells.calm = r.first, 0
+	ev.spells.begin(r)
 	ev.state, ev.end, ev.quiet = bgp.StateOpen, 0, 0
 	ev.resume()
 	ent.superseded = ""
@@ -222,15 +232,21 @@ func (e *Engine) reopen(ent *entity, r *run, rd *reading) {
 
 // followOutage counts a minute of an open outage.
 func (e *Engine) followOutage(ent *entity, rd *reading) {
+	quiet := e.quietLoss(ent, rd)
+	if !e.followSpells(ent, rd, quiet) {
+		e.follow(ent, rd.loss, rd.loss, quiet)
+	}
+}
+
+// quietLoss counts a minute of an event that is a loss, and tells whether the loss is quiet in it.
+func (e *Engine) quietLoss(ent *entity, rd *reading) bool {
 	ev := ent.ev
 	ev.minutes++
 	quiet := rd.loss.space*2 <= ev.threshold && !e.cfg.stillMany(rd)
 	if !quiet && (ent.touched || ev.minutes == e.cfg.OpenMinutes) && worse(rd.loss, ev.peak) == rd.loss {
 		ev.digest = e.digestOf(ent.key)
 	}
-	if !e.followSpells(ent, rd, quiet) {
-		e.follow(ent, rd.loss, rd.loss, quiet)
-	}
+	return quiet
 }
 
 // follow counts a minute of the entity's open event and closes, settles or updates it. left is the

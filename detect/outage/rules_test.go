@@ -176,7 +176,7 @@ func TestFlapping(t *testing.T) {
 			play: func(w *world, k Key) { three(w, k); w.until("2024-03-01T14:02Z"); w.away(k, 10, 1); w.minutes(70) },
 			want: []string{
 				"closed outage closed 0..3", "closed outage closed 30..33", "reopened intermittent open 0..-",
-				"updated intermittent open 0..-", "closed intermittent closed 0..123",
+				"closed intermittent closed 0..123",
 			},
 		},
 		{

@@ -61,6 +61,9 @@ var otherForms = []sentence{
 	{`The prefix .+ was held by only ([\d.]+) % of those who usually hold it, from ` + clockForm, func(o *bgp.Outage, m []string) bool {
 		return m[0] == (10000-o.Peak.LossPercent).String() && m[1] == clock(o.Start) && o.Severity != bgp.SeverityTotal
 	}},
+	{`([\d.]+) % of the \S+ address space of .+ \(([\d.]+) of ([\d.]+) /\d\ds\) was held by fewer than half of those who usually hold it, from ` + clockForm, func(o *bgp.Outage, m []string) bool {
+		return m[0] == o.Peak.LossPercent.String() && m[1] == o.Peak.LostSpace.String() && m[2] == o.Baseline.Space.String() && m[3] == clock(o.Start) && o.Severity != bgp.SeverityTotal
+	}},
 	{`(?:([\d.]+) % of the \S+ address space of )?.+ has been originated by .+ since ` + clockForm + `, not by its usual origin; that is no loss of routes`, func(o *bgp.Outage, m []string) bool {
 		return o.Kind == bgp.KindMoved && m[1] == clock(o.Start) && (m[0] == "" || m[0] == o.Peak.LossPercent.String())
 	}},

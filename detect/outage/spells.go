@@ -1,34 +1,46 @@
 package outage
 
-import "github.com/darkmap/darkmap/internal/bgp"
+import (
+	"slices"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
 
 // spells are the stretches of an outage in which its loss held without a break.
 type spells struct {
 	since int64      // the first window of the present one; 0 while the loss pauses
-	calm  int64      // the first quiet window of the present pause; 0 where there was none
+	calm  int64      // the first quiet window of the present pause; 0 where there is none
 	past  []interval // those that ended within FlapMinutes
+	brief []int64    // windows within FlapMinutes in which the routes came and went again
 	count int        // of all that ended
-	lost  int64      // seconds of all that ended
+	lost  int        // minutes in which the loss held all the time
 }
 
-// pass counts a window and reports whether a spell ended with it: the routes are back, or they were for a part of the minute
-// (brief).
-func (s *spells) pass(window int64, quiet, brief bool) (ended bool) {
-	if quiet && s.calm == 0 {
-		s.calm = window
-	}
-	if !quiet && !brief {
-		if s.since == 0 {
-			s.since = window
+// begin starts the first spell, or the next one after the event had been closed.
+func (s *spells) begin(r *run) { s.since, s.calm, s.lost = r.first, 0, s.lost+r.minutes }
+
+// pass counts a window and reports whether the routes are back after a spell, or were for a part of the minute (brief).
+func (s *spells) pass(window int64, quiet, brief bool) (returned bool) {
+	switch {
+	case quiet:
+		if s.calm == 0 {
+			s.calm = window
 		}
-		return false
+		if s.since == 0 {
+			return false
+		}
+		s.past = append(s.past, interval{s.since, window})
+		s.count, s.since = s.count+1, 0
+		return true
+	case s.since == 0:
+		s.since = window
 	}
-	if s.since == 0 {
-		return false
+	if brief {
+		s.brief = append(s.brief, window)
+		return true
 	}
-	s.past = append(s.past, interval{s.since, window})
-	s.count, s.lost, s.since = s.count+1, s.lost+window-s.since, 0
-	return true
+	s.lost++
+	return false
 }
 
 // followSpells counts a minute of an open outage. It reports whether the outage is an intermittent event from now on.
@@ -46,28 +58,30 @@ func (e *Engine) followSpells(ent *entity, rd *reading, quiet bool) bool {
 		return false
 	}
 	ev.kind, ev.long = bgp.KindIntermittent, true
-	ev.losses, ev.lostMinutes = ev.spells.count, int(ev.spells.lost/minute)
+	ev.losses, ev.lostMinutes = ev.spells.count+ev.announced, ev.spells.lost
 	ev.quiet, ev.now = 0, rd.loss
-	ev.note("It was an outage until its routes had returned for the third time within an hour.")
+	ev.note("It was an outage until its routes had come and gone again and again within an hour.")
 	ent.lastEnd = max(ent.lastEnd, e.endOfLoss(rd))
 	ev.returned = e.returnOf(ent, ev, rd.loss, e.allowedShort(rd))
 	e.publish(ent, ev, bgp.EventUpdated)
 	return true
 }
 
-// flapping reports whether the outage's last return makes it an intermittent event: so many within FlapMinutes, of which the
-// loss took two thirds at most.
+// flapping reports whether the outage's last return makes it an intermittent event: so many returns of a minute or more within
+// FlapMinutes, of which the loss took two thirds at most; or in a third of the minutes the routes came and went again.
 func (e *Engine) flapping(ev *event) bool {
-	from := e.window - int64(e.cfg.FlapMinutes)*minute
-	for len(ev.spells.past) > 0 && ev.spells.past[0].end < from {
-		ev.spells.past = ev.spells.past[1:]
-	}
+	s, from := &ev.spells, e.window-int64(e.cfg.FlapMinutes)*minute
+	s.past = slices.DeleteFunc(s.past, func(p interval) bool { return p.end < from })
+	s.brief = slices.DeleteFunc(s.brief, func(w int64) bool { return w < from })
 	from = max(from, ev.first)
 	var lost int64
-	for _, p := range ev.spells.past {
+	for _, p := range s.past {
 		lost += p.end - max(p.start, from)
 	}
-	return len(ev.spells.past) >= e.cfg.FlapLosses && lost*3 <= (e.window-from)*2
+	if len(s.past) >= e.cfg.FlapLosses && s.since == 0 {
+		return lost*3 <= (e.window-from)*2
+	}
+	return len(s.brief) >= e.cfg.FlapLosses && int64(len(s.brief))*3*minute >= e.window+minute-from
 }
 
 // endOfLoss is when a loss was over that does not hold in this window: at its beginning, or at its end where the routes came

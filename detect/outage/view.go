@@ -98,6 +98,8 @@ type LostPrefix struct {
 	Prefix netip.Prefix
 	// Space of it that lies in the entity.
 	Space uint64
+	// SharePermille is v/b in 1/1000.
+	SharePermille int
 	// Origin and Upstreams as the voters last heard them; upstreams with most voters first, then by number.
 	Origin    bgp.ASN
 	Upstreams []bgp.ASN

@@ -77,6 +77,9 @@ func (w *wording) observed() string {
 	switch {
 	case w.routesAlone():
 		return w.loss("lost") + when + "."
+	case w.o.Kind == bgp.KindPartial && w.o.Entity.Type != bgp.EntityPrefix:
+		return fmt.Sprintf("%s %% of the %s address space of %s (%s of %s %s) was held by fewer than half of those who usually hold it, from %s.",
+			w.o.Peak.LossPercent, familyName(w.o.Family), w.subject(), w.o.Peak.LostSpace, w.o.Baseline.Space, unitName(w.o.Family), clock(w.o.Start))
 	case w.o.Kind == bgp.KindPartial:
 		return upper(w.subject()) + " was held by only " + (10000 - w.o.Peak.LossPercent).String() + " % of those who usually hold it, from " +
 			clock(w.o.Start) + "."

@@ -85,7 +85,7 @@ func (s *State) Lost(k outage.Key) []outage.LostPrefix {
 // lostPrefix says what is known of a row's loss.
 func (s *State) lostPrefix(r rib.Row) outage.LostPrefix {
 	p := &s.prefixes[r]
-	out := outage.LostPrefix{Prefix: s.rib.Key(r).Prefix(s.family)}
+	out := outage.LostPrefix{Prefix: s.rib.Key(r).Prefix(s.family), SharePermille: int(p.share)}
 	collectors := make(map[int]struct{})
 	upstreams := make(map[bgp.ASN]int)
 	origins := make(map[bgp.ASN]int)

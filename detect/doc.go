@@ -7,7 +7,8 @@
 // between two steps commits the offset of the record that is pushed, not of the next one.
 //
 // There is no other state on disk. A new process, or one whose transaction was aborted, builds its state again from the beginning of
-// the log and publishes only what comes after that window. If the log lacks its beginning, or records, detect requests tables, once
+// the log and publishes only what comes after that window. With the first one it ends outages that bgp.outages calls open and the new
+// state does not know. If the log lacks its beginning, or records, detect requests tables, once
 // it has caught up. Records that cannot be understood go to the dead-letter topic.
 //
 // Every published record has a position: collector detect/<family> (detect where it is about no family), lane out,

@@ -48,6 +48,7 @@ type session struct {
 	clock      *clock.Clock
 	detector   Detector
 	publisher  *publisher
+	lasting    *lasting        // outages that were published and have not ended; nil once the detector was told
 	next       map[int32]int64 // offset of the next record of each partition
 	committed  map[int32]int64 // assignment's, as it was when the state began
 	topicID    [16]byte
@@ -126,6 +127,10 @@ func (x *session) begin(ctx context.Context) (bool, error) {
 	}
 	p, err := newPublisher(ctx, x)
 	if err != nil {
+		return false, err
+	}
+	x.ready.Set(errors.New("reading which outages last"))
+	if x.lasting, err = x.readLasting(ctx); err != nil {
 		return false, err
 	}
 	x.ready.Set(errors.New("rebuilding the state"))
@@ -253,6 +258,10 @@ func (x *session) apply(step clock.Step) error {
 
 // closeWindow ends a window, and gathers what is to be published of it.
 func (x *session) closeWindow(start int64) error {
+	if x.lasting != nil && start >= x.lasting.until {
+		x.detector.TakeOver(x.lasting.outages, x.lasting.until)
+		x.lasting = nil
+	}
 	outs, err := x.detector.CloseWindow(start)
 	if err != nil {
 		return err

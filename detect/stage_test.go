@@ -17,6 +17,7 @@ import (
 
 	"github.com/darkmap/darkmap/detect"
 	"github.com/darkmap/darkmap/detect/core"
+	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/codec"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/kafkatest"
@@ -85,6 +86,8 @@ func (c *counter) CloseWindow(start int64) ([]core.Out, error) {
 func (c *counter) RecordsMissing() {}
 
 func (c *counter) RequestTables(int64) []core.Out { return nil }
+
+func (c *counter) TakeOver([]bgp.Outage, int64) {}
 
 func (c *counter) NoVerdict() []string { return nil }
 

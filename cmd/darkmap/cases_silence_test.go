@@ -112,23 +112,24 @@ func TestCaseUnreadableBesideGood(t *testing.T) {
 	for i, r := 0, rand.NewChaCha8([32]byte{1}); i < len(noise); i++ {
 		noise[i] = byte(r.Uint64())
 	}
-	quiet := func(months, peers int) *mrttest.World { // c2 of it is no collector of w
-		q := mrttest.NewWorld(caseStart.AddDate(0, months, 0), 3, peers, w.Routes)
+	quiet := func(days, peers int) *mrttest.World { // c2 of it is no collector of w
+		q := mrttest.NewWorld(caseStart.AddDate(0, 0, days), 3, peers, w.Routes)
 		q.Churn(0, 3*time.Hour, 2*time.Minute, q.Peers, mrttest.Background(300))
 		return q
 	}
-	before, after := quiet(-1, 10), quiet(1, 10)
+	before, after, month := quiet(-2, 10), quiet(2, 10), quiet(30, 10)
 	cut := quiet(0, 30).Table("c2", 0, nil)
 	for name, tt := range map[string]struct {
 		file caseFile
 		code int
 	}{
-		"empty":                     {caseFile{"x", "x.mrt", nil}, exitDamaged},
-		"no format":                 {caseFile{"x", "x.mrt", noise}, exitDamaged},
-		"updates of a month before": {caseFile{"x", "x.mrt", before.Updates("c2", 0, 1<<62)}, 0},
-		"updates of a month after":  {caseFile{"x", "x.mrt", after.Updates("c2", 0, 1<<62)}, 0},
-		"table of a month before":   {caseFile{"x", "x.mrt", before.Table("c2", 0, nil)}, 0},
-		"table that breaks off":     {caseFile{"x", "x.mrt", cut[:len(cut)*2/3]}, exitDamaged},
+		"empty":                      {caseFile{"x", "x.mrt", nil}, exitDamaged},
+		"no format":                  {caseFile{"x", "x.mrt", noise}, exitDamaged},
+		"updates of two days before": {caseFile{"x", "x.mrt", before.Updates("c2", 0, 1<<62)}, 0},
+		"updates of two days after":  {caseFile{"x", "x.mrt", after.Updates("c2", 0, 1<<62)}, 0},
+		"updates of another month":   {caseFile{"x", "x.mrt", month.Updates("c2", 0, 1<<62)}, exitDamaged}, // left out
+		"table of two days before":   {caseFile{"x", "x.mrt", before.Table("c2", 0, nil)}, 0},
+		"table that breaks off":      {caseFile{"x", "x.mrt", cut[:len(cut)*2/3]}, exitDamaged},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

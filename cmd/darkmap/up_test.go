@@ -156,7 +156,9 @@ func (o *observatory) feeds() map[string]feedlog.Row {
 		if err := d.Decode(&r); err != nil {
 			o.t.Fatal(err)
 		}
-		rows[r.Collector] = r
+		if r.Collector != "" { // else it is about a family
+			rows[r.Collector] = r
+		}
 	}
 	return rows
 }

@@ -84,6 +84,20 @@ func newFamily(f bgp.Family, cfg *Config, names *owners) *familyState {
 	return fam
 }
 
+// TakeOver tells the detector which outages were published as suspected or open before it was made, and up to which time was decided
+// (Unix seconds), before the first window that is published is closed. What it does not know of them ends with that window, as lost from sight.
+func (d *Detector) TakeOver(published []bgp.Outage, until int64) {
+	for _, f := range d.families {
+		var of []bgp.Outage
+		for i := range published {
+			if published[i].Family == f.family.String() {
+				of = append(of, published[i])
+			}
+		}
+		f.engine.TakeOver(of, until)
+	}
+}
+
 // family returns the state of f, which is one of bgp.Families.
 func (d *Detector) family(f bgp.Family) *familyState { return d.families[f-bgp.IPv4] }
 

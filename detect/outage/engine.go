@@ -32,6 +32,8 @@ type Engine struct {
 	panel      bgp.Panel
 	neighbours *neighbours
 	out        []Event
+
+	taken []Event // what TakeOver ends, for the next Close
 }
 
 // New returns an engine without history.
@@ -52,7 +54,7 @@ func (e *Engine) Close(window int64, changed []Sample) []Event {
 	if e.next == 0 {
 		e.started, e.next = window, window
 	}
-	e.out = nil
+	e.out, e.taken = e.taken, nil
 	for ; e.next < window && len(e.active) > 0; e.next += minute {
 		e.closeMinute(e.next, nil)
 	}

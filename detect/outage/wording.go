@@ -18,9 +18,18 @@ type wording struct {
 	ev *event
 }
 
-// write fills in the texts, each with the label before it, and the evidence's sentences.
+// write fills in the evidence's sentences and the texts, each with the label before it.
 func (w *wording) write(label string) {
 	w.notes()
+	if w.o.State == bgp.StateOpen || w.o.State == bgp.StateClosed && !w.o.Blip {
+		w.o.Evidence.Pattern = w.patterns()
+		w.o.Evidence.ConsistentWith, w.o.Evidence.LessTypicalOf = w.consistent()
+	}
+	w.compose(label)
+}
+
+// compose fills in the texts with the evidence's sentences and the notes that are there.
+func (w *wording) compose(label string) {
 	var s []string
 	add := func(more ...string) {
 		for _, m := range more {
@@ -30,10 +39,6 @@ func (w *wording) write(label string) {
 		}
 	}
 	add(w.observed(), w.comings(), w.course(), w.seen())
-	if w.o.State == bgp.StateOpen || w.o.State == bgp.StateClosed && !w.o.Blip {
-		w.o.Evidence.Pattern = w.patterns()
-		w.o.Evidence.ConsistentWith, w.o.Evidence.LessTypicalOf = w.consistent()
-	}
 	add(w.o.Evidence.Pattern...)
 	if w.o.Evidence.ConsistentWith != "" {
 		add("This is consistent with " + w.o.Evidence.ConsistentWith + ", and less typical of " + w.o.Evidence.LessTypicalOf +

@@ -37,7 +37,9 @@ type Log struct {
 	mu      sync.Mutex
 	newest  map[key]Entry
 	until   time.Time // event time that was reached
+	decided time.Time // of the newest record
 	limit   int
+	lasting bool // only those that have not ended are held
 	dropped bool
 }
 
@@ -46,6 +48,13 @@ type key struct{ dataset, id string }
 
 // New returns a Log without outages.
 func New() *Log { return &Log{newest: map[key]Entry{}, limit: MaxOutages} }
+
+// NewLasting returns a Log that holds an outage until the record that ends it.
+func NewLasting() *Log {
+	l := New()
+	l.lasting = true
+	return l
+}
 
 // Add takes a record of bgp.outages.v1, and returns the outage as that record has it. A record with a lower sequence than
 // the one that is held changes nothing. The error names the record that cannot be decoded.
@@ -60,8 +69,15 @@ func (l *Log) Add(rec *kgo.Record) (bgp.Outage, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if at := time.UnixMicro(msg.GetDecidedAtUs()).UTC(); at.After(l.decided) {
+		l.decided = at
+	}
 	k := key{o.Dataset, o.ID}
-	if old, ok := l.newest[k]; !ok || old.Outage.Sequence < o.Sequence {
+	old, ok := l.newest[k]
+	switch newer := !ok || old.Outage.Sequence < o.Sequence; {
+	case newer && l.lasting && o.End != nil:
+		delete(l.newest, k)
+	case newer:
 		l.newest[k] = Entry{o, msg.GetJson()}
 	}
 	if len(l.newest) > l.limit {
@@ -109,6 +125,13 @@ func (l *Log) Reached(t time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.until = t
+}
+
+// Decided is the time at which the newest record was decided, in event time; zero before the first.
+func (l *Log) Decided() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.decided
 }
 
 // Count returns how many outages there are, blips and retracted ones left out.

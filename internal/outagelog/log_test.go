@@ -141,6 +141,36 @@ func TestLogBound(t *testing.T) {
 	}
 }
 
+// TestLogLasting holds an outage until the record that ends it, and knows when the newest record was decided.
+func TestLogLasting(t *testing.T) {
+	t.Parallel()
+	l, end := NewLasting(), start.Add(time.Hour)
+	a, b := bgp.Outage{ID: "a", Sequence: 1, State: bgp.StateSuspected, Start: start}, bgp.Outage{ID: "b", Sequence: 1, State: bgp.StateOpen, Start: start}
+	add(t, l, a, b)
+	a.Sequence, a.State, a.End = 2, bgp.StateRetracted, &end
+	add(t, l, a)
+	if diff := cmp.Diff([]string{" b 1 open"}, states(l, Filter{All: true})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	a.Sequence, a.State, a.End = 3, bgp.StateOpen, nil
+	rec := record(t, a)
+	var msg pb.OutageRecord
+	if err := msg.UnmarshalVT(rec.Value); err != nil {
+		t.Fatal(err)
+	}
+	msg.DecidedAtUs = end.UnixMicro()
+	var err error
+	if rec.Value, err = msg.MarshalVT(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Add(rec); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{" a 3 open", " b 1 open"}, states(l, Filter{})); diff != "" || !l.Decided().Equal(end) {
+		t.Errorf("decided at %v, want %v (-want +got):\n%s", l.Decided(), end, diff)
+	}
+}
+
 // TestLogConcurrent is for the race detector.
 func TestLogConcurrent(t *testing.T) {
 	t.Parallel()

@@ -1,0 +1,124 @@
+package outage
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// forgotten is why an event ended that an engine does not know.
+const forgotten = "darkmap started again without what it had known before, and does not know what became of it."
+
+// TakeOver tells the engine which events of its family were published as suspected or open before it was made, and the time up to
+// which was decided (Unix seconds). Call it before the first Close after that time. An event that the engine has itself goes on after the sequence
+// number that was published; an open one of the same entity and kind goes on under the published id. The others end at that time, as lost
+// from sight: the next Close returns their last records.
+func (e *Engine) TakeOver(published []bgp.Outage, until int64) {
+	for i := range published {
+		o := &published[i]
+		key := Key{Family: e.cfg.Family, Type: o.Entity.Type, Code: o.Entity.Code}
+		ent := e.entities[key]
+		if ent != nil && e.goesOn(ent, o) {
+			continue
+		}
+		if ent != nil {
+			ent.forget(o)
+		}
+		e.taken = append(e.taken, Event{Outage: e.lose(*o, until), Key: key})
+	}
+	slices.SortFunc(e.taken, func(a, b Event) int { return cmp.Or(compareKeys(a.Key, b.Key), cmp.Compare(a.Outage.ID, b.Outage.ID)) })
+}
+
+// goesOn reports whether an event of the entity is the published one, or goes on in its place.
+func (e *Engine) goesOn(ent *entity, o *bgp.Outage) bool {
+	for _, ev := range ent.events() {
+		if ev.id == o.ID {
+			ev.after(o)
+			return true
+		}
+	}
+	ev := ent.ev
+	if ev == nil || ev.kind != o.Kind || o.State != bgp.StateOpen {
+		return false
+	}
+	start := o.Start.Unix()
+	ev.id, ev.start, ev.first = o.ID, start, min(ev.first, start-start%minute)
+	ev.peak, ev.score = worse(ev.peak, lossOf(o.Peak, e.cfg.Family)), max(ev.score, o.Score*100)
+	ent.lastID = max(ent.lastID, start-start%minute)
+	ev.after(o)
+	return true
+}
+
+// forget makes nothing open an event again that ends as lost from sight, nor take its id.
+func (ent *entity) forget(o *bgp.Outage) {
+	if ent.closed != nil && ent.closed.id == o.ID {
+		ent.closed = nil
+	}
+	start := o.Start.Unix()
+	ent.lastID = max(ent.lastID, start-start%minute)
+}
+
+// events lists the entity's events that can be suspected or open.
+func (ent *entity) events() []*event {
+	var all []*event
+	if ent.ev != nil {
+		all = append(all, ent.ev)
+	}
+	if ent.loss != nil && ent.loss.suspect != nil {
+		all = append(all, ent.loss.suspect)
+	}
+	return all
+}
+
+// after lets the event's next record follow o.
+func (ev *event) after(o *bgp.Outage) {
+	if ev.seq < o.Sequence {
+		ev.seq, ev.previous = o.Sequence, withoutPrevious(*o)
+	}
+}
+
+// lose ends a published event that the engine does not know.
+func (e *Engine) lose(o bgp.Outage, until int64) bgp.Outage {
+	previous, suspected := withoutPrevious(o), o.State == bgp.StateSuspected
+	end := max(until, o.Start.Unix())
+	ended := at(end)
+	o.Event, o.State, o.Sequence = bgp.EventClosed, bgp.StateClosed, o.Sequence+1
+	if suspected {
+		o.Event, o.State = bgp.EventRetracted, bgp.StateRetracted
+	}
+	o.EndReason, o.Previous = bgp.EndLostSight, &previous
+	o.End, o.DurationSeconds = &ended, end-o.Start.Unix()
+	o.Notes = append(slices.Clone(o.Notes), forgotten)
+	w := wording{o: &o, ev: eventOf(&o, e.cfg.Family)}
+	w.compose(e.cfg.Label)
+	return o
+}
+
+// eventOf is as much of a published event as its texts need.
+func eventOf(o *bgp.Outage, f bgp.Family) *event {
+	return &event{
+		kind: o.Kind, state: o.State, pauses: len(o.Gaps), losses: o.Evidence.LossesInEvent, peak: lossOf(o.Peak, f), now: lossOf(o.Now, f),
+		base: baseline{prefixes: o.Baseline.Prefixes, space: spaceOf(o.Baseline.Space, f)},
+	}
+}
+
+// lossOf is the inverse of loss.public, but for what was rounded.
+func lossOf(l bgp.Loss, f bgp.Family) loss {
+	return loss{prefixes: l.LostPrefixes, space: spaceOf(l.LostSpace, f), percent: l.LossPercent}
+}
+
+func spaceOf(units bgp.Decimal, f bgp.Family) uint64 {
+	return uint64(max(units, 0)) * f.UnitSpace() / 100
+}
+
+// withoutPrevious is the object of a record, without that of the record before.
+func withoutPrevious(o bgp.Outage) json.RawMessage {
+	o.Previous = nil
+	b, err := json.Marshal(&o)
+	if err != nil {
+		panic(err) // every field is a string, a number or a time of this century
+	}
+	return b
+}

@@ -165,8 +165,10 @@ func TestTransformPassesOn(t *testing.T) {
 func TestTransformAddsGeography(t *testing.T) {
 	t.Parallel()
 	want := &pb.Geography{Places: []*pb.PlaceSpace{
-		{Place: &pb.Place{Country: "MC"}, Ipv4: 128}, {Place: &pb.Place{Country: "AD"}, Ipv4: 128},
-		{Place: &pb.Place{Country: "KP", Region: "KP-01"}, Ipv4: 256}, {Place: &pb.Place{Country: "FR"}, Ipv4: 64},
+		{Place: &pb.Place{Country: "MC"}, Ipv4: 128},
+		{Place: &pb.Place{Country: "AD"}, Ipv4: 128},
+		{Place: &pb.Place{Country: "KP", Region: "KP-01"}, Ipv4: 256},
+		{Place: &pb.Place{Country: "FR"}, Ipv4: 64},
 		{Place: &pb.Place{Country: "IR"}, Ipv6: 1 << 31},
 	}}
 	for _, in := range []*pb.UpdateRecord{

@@ -69,6 +69,10 @@ func TestCaseSmallPanel(t *testing.T) {
 	if len(as) != 1 || !strings.Contains(as[0].Summary, "of the 44 prefixes that your routers know") || as[0].Panel.KnownPrefixes != 44 {
 		t.Errorf("got %+v of AS20000, want one outage that speaks of the 44 prefixes known", as)
 	}
+	const says = "IPv4: countries, regions and the world are not judged, but for KP: the peers know 44 prefixes, 1.07 % of the address space that the location files have, and 25 % are needed"
+	if !strings.Contains(got.stderr, says) {
+		t.Errorf("got %s, want it to say %q", got.stderr, says)
+	}
 	judged := replayCase(t, w, wholeFiles(w), "--set", "enrich.geo.files=["+places+"]", "--set", "detect.geography.world_permille_ipv4=off")
 	if len(judged.of(bgp.EntityWorld, "world")) != 1 || len(judged.of(bgp.EntityCountry, "DE")) != 1 {
 		t.Errorf("got %d outages with the rule off, want the world's and DE's among them", len(judged.outages))

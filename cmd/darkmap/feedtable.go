@@ -32,6 +32,9 @@ func panelLines(panels []feedlog.Panel) []string {
 	var lines []string
 	for _, p := range panels {
 		lines = append(lines, fmt.Sprintf("%s (since %s UTC)", p.Text, p.Since.Format("2006-01-02 15:04")))
+		if p.PlacesNotJudged != "" {
+			lines = append(lines, p.PlacesNotJudged)
+		}
 	}
 	return lines
 }

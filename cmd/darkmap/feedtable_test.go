@@ -36,8 +36,8 @@ func TestFeedLines(t *testing.T) {
 func TestPanelLines(t *testing.T) {
 	t.Parallel()
 	since := time.Date(2026, 11, 24, 11, 0, 0, 0, time.UTC)
-	got := panelLines([]feedlog.Panel{{Text: "IPv4: verdicts are possible: 21 networks on 4 collectors vote", Since: since}})
-	if diff := cmp.Diff([]string{"IPv4: verdicts are possible: 21 networks on 4 collectors vote (since 2026-11-24 11:00 UTC)"}, got); diff != "" {
+	got := panelLines([]feedlog.Panel{{Text: "IPv4: verdicts are possible: 21 networks on 4 collectors vote", Since: since, PlacesNotJudged: "IPv4: countries are not judged"}})
+	if diff := cmp.Diff([]string{"IPv4: verdicts are possible: 21 networks on 4 collectors vote (since 2026-11-24 11:00 UTC)", "IPv4: countries are not judged"}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if got := panelLines(nil); len(got) != 1 {

@@ -58,6 +58,9 @@ func verdictLines(v *core.Verdicts) []string {
 		first += fmt.Sprintf("; without tables, %d of %d prefixes could be decided on", v.Decidable, v.Prefixes)
 	}
 	lines := []string{first}
+	if v.PlacesNotJudged != "" {
+		lines = append(lines, v.PlacesNotJudged)
+	}
 	for _, u := range v.NoVerdict {
 		lines = append(lines, fmt.Sprintf("%s: no verdict in %s: %s", family, minutesText(u.Minutes), undecidedText(u)))
 	}

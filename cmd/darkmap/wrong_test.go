@@ -31,7 +31,7 @@ var unfit = map[string]string{
 	"ingest.archive.directory":     "https://192.0.2.1/",
 	"ingest.follow.collectors":     "[rrc00]",
 	"detect.beacons":               "[192.0.2.0/25]",
-	"detect.not_address_space":    "[2002::1/16]",
+	"detect.not_address_space":     "[2002::1/16]",
 	"detect.outage.label":          "a label that is far too long",
 }
 

@@ -151,20 +151,8 @@ func (j *judging) notJudged() string {
 	} else if len(but) > 0 {
 		except = ", but for " + strings.Join(but, ", ")
 	}
-	return fmt.Sprintf("%v: countries, regions and the world are not judged%s: the peers know %d prefixes, %s %% of the address space that the location files have, and %s %% are needed",
-		j.family, except, n, bgp.Hundredths(j.world.KnownSpace, j.geography.space[worldKey(j.family)], 100), bgp.Decimal(j.cfg.worldPermille(j.family)*10))
-}
-
-// NotJudged returns, for each family in which countries, regions and the world are not judged, a sentence that says why and which of them
-// are. Do not call it while Apply or CloseWindow runs.
-func (d *Detector) NotJudged() []string {
-	var out []string
-	for _, f := range d.families {
-		if s := f.judging.notJudged(); s != "" {
-			out = append(out, s)
-		}
-	}
-	return out
+	return fmt.Sprintf("%s: countries, regions and the world are not judged%s: the peers know %d prefixes, %s %% of the address space that the location files have, and %s %% are needed",
+		j.family.Title(), except, n, bgp.Hundredths(j.world.KnownSpace, j.geography.space[worldKey(j.family)], 100), bgp.Decimal(j.cfg.worldPermille(j.family)*10))
 }
 
 // hasPermille reports whether part is at least that many thousandths of whole.

@@ -15,8 +15,13 @@ func TestHasPermille(t *testing.T) {
 		part, whole, permille uint64
 		want                  bool
 	}{
-		{0, 0, 250, true}, {25, 100, 250, true}, {24, 100, 250, false}, {1, 100, 0, true},
-		{1 << 62, 1<<63 + 1<<62, 333, true}, {1 << 62, 1<<63 + 1<<62, 334, false}, {1<<64 - 1, 1<<64 - 1, 1000, true},
+		{0, 0, 250, true},
+		{25, 100, 250, true},
+		{24, 100, 250, false},
+		{1, 100, 0, true},
+		{1 << 62, 1<<63 + 1<<62, 333, true},
+		{1 << 62, 1<<63 + 1<<62, 334, false},
+		{1<<64 - 1, 1<<64 - 1, 1000, true},
 	} {
 		if got := hasPermille(tt.part, tt.whole, tt.permille); got != tt.want {
 			t.Errorf("%d of %d, %d thousandths: %t, want %t", tt.part, tt.whole, tt.permille, got, tt.want)

@@ -24,6 +24,8 @@ type Verdicts struct {
 	Table     bgp.TableKnowledge `json:"table,omitempty"`
 	Prefixes  int                `json:"prefixes"`
 	Decidable int                `json:"decidable_prefixes"`
+	// PlacesNotJudged says why countries, regions and the world are not judged at last; empty where they are.
+	PlacesNotJudged string `json:"places_not_judged,omitempty"`
 	// NoVerdict lists the reasons of the other minutes.
 	NoVerdict []Undecided `json:"no_verdict,omitempty"`
 }
@@ -118,6 +120,7 @@ func (v *verdicts) report(f *familyState) Verdicts {
 	}
 	out.From, out.To = time.Unix(v.first, 0).UTC(), time.Unix(v.last+windowSeconds, 0).UTC()
 	out.Decidable, out.Prefixes = f.vis.Decidable()
+	out.PlacesNotJudged = f.judging.notJudged()
 	if v.possible > 0 {
 		out.Best = v.best
 	}

@@ -83,6 +83,8 @@ type Panel struct {
 	Since   time.Time `json:"since"`
 	Updated time.Time `json:"updated"`
 	Text    string    `json:"text"`
+	// PlacesNotJudged says why countries, regions and the world are not judged; empty where they are.
+	PlacesNotJudged string `json:"places_not_judged,omitempty"`
 }
 
 // Table holds how the feeds of one dataset stand. It is safe for concurrent use.
@@ -147,7 +149,7 @@ func (t *Table) answer(p *pb.PanelRecord) {
 	if known && was.NoVerdict == why {
 		now.Since = was.Since
 	}
-	now.Text = why.Sentence(f, votes)
+	now.Text, now.PlacesNotJudged = why.Sentence(f, votes), p.GetPlacesNotJudged()
 	t.panel[f] = now
 }
 

@@ -93,11 +93,11 @@ func TestTablePanels(t *testing.T) {
 	say(0, &pb.PanelRecord{Family: pb.Family_FAMILY_IPV6, Voters: 20, Collectors: 3, MinVoters: 20, MinCollectors: 3, Verdicts: new(true), Table: pb.TableKnowledge_TABLE_KNOWLEDGE_COMPLETE})
 	say(1, none(5))
 	say(15, none(1))
-	say(15, &pb.PanelRecord{Family: pb.Family_FAMILY_IPV4, Voters: 21, Collectors: 4, MinVoters: 20}) // of an earlier version
+	say(15, &pb.PanelRecord{Family: pb.Family_FAMILY_IPV4, Voters: 21, Collectors: 4, MinVoters: 20, PlacesNotJudged: "IPv4: countries are not judged"}) // Verdicts as in an earlier version
 	want := []Panel{
 		{
 			Family: "ipv4", Verdicts: true, Votes: bgp.Votes{Voters: 21, Collectors: 4, MinVoters: 20}, Since: at.Add(15 * time.Minute), Updated: at.Add(15 * time.Minute),
-			Text: "IPv4: verdicts are possible: 21 networks on 4 collectors vote",
+			Text: "IPv4: verdicts are possible: 21 networks on 4 collectors vote", PlacesNotJudged: "IPv4: countries are not judged",
 		},
 		{
 			Family: "ipv6", NoVerdict: bgp.NoVerdictVoters, Votes: bgp.Votes{Voters: 1, Collectors: 1, MinVoters: 20, MinCollectors: 3}, Since: at.Add(time.Minute), Updated: at.Add(15 * time.Minute),

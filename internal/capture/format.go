@@ -75,10 +75,12 @@ func looksLikeMRT(b []byte) bool {
 	}
 	typ, sub := binary.BigEndian.Uint16(b[4:]), binary.BigEndian.Uint16(b[6:])
 	switch typ {
+	case 5: // BGP, deprecated
+		return sub <= 7 && binary.BigEndian.Uint32(b[8:]) <= wire.MaxMRTBGP
 	case 11, 32, 33, 48, 49: // OSPFv2, ISIS, OSPFv3
 		return sub <= 2
 	case 12: // TABLE_DUMP
-		return sub == 1 || sub == 2
+		return 1 <= sub && sub <= 4
 	case 13: // TABLE_DUMP_V2
 		return 1 <= sub && sub <= 12
 	case 16, 17: // BGP4MP, BGP4MP_ET

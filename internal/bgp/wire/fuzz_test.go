@@ -261,6 +261,8 @@ func FuzzMRT(f *testing.F) {
 		}
 	}
 	f.Add(slices.Concat(bgp4mp(epoch, body(net192, nil)), []byte("garbage"), bgp4mp(epoch, body(net192, nil))))
+	ends := []byte{0xfb, 0xf0, 203, 0, 113, 1, 0xfb, 0xff, 203, 0, 113, 254}
+	f.Add(slices.Concat(record(epoch, wire.MRTBGP, 1, slices.Concat(ends, body(net192, nil))), record(epoch, wire.MRTBGP, 3, slices.Concat(ends[:6], []byte{0, 6, 0, 1}))))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		bounded(t, 16*len(file), func() { readFuzzed(t, file) })
 	})

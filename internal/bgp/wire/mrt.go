@@ -11,10 +11,20 @@ type MRTType uint16
 
 // The types that darkmap reads.
 const (
+	MRTBGP         MRTType = 5 // deprecated (RFC 6396 appendix B.2): RIS' first years
 	MRTTableDump   MRTType = 12
 	MRTTableDumpV2 MRTType = 13
 	MRTBGP4MP      MRTType = 16
 	MRTBGP4MPET    MRTType = 17
+)
+
+// Subtypes of BGP (RFC 6396 appendix B.2.1).
+const (
+	subtypeBGPUpdate      = 1
+	subtypeBGPStateChange = 3
+	subtypeBGPOpen        = 5
+	subtypeBGPNotify      = 6
+	subtypeBGPKeepalive   = 7
 )
 
 // Subtypes of BGP4MP and BGP4MP_ET (RFC 6396 §4.4, RFC 8050 §3).
@@ -81,6 +91,13 @@ type MRTRecord struct {
 // Class says which parser reads the record.
 func (r *MRTRecord) Class() MRTClass {
 	switch r.Type {
+	case MRTBGP:
+		switch r.Subtype {
+		case subtypeBGPUpdate, subtypeBGPOpen, subtypeBGPNotify, subtypeBGPKeepalive:
+			return MRTMessageRecord
+		case subtypeBGPStateChange:
+			return MRTStateRecord
+		}
 	case MRTTableDump:
 		if r.Subtype >= 1 && r.Subtype <= 4 {
 			return MRTTableDumpRecord
@@ -104,7 +121,7 @@ func (r *MRTRecord) Class() MRTClass {
 	return MRTOther
 }
 
-// Format is the name that bgpdump prints for records of this kind: BGP4MP, BGP4MP_ET_LOCAL, TABLE_DUMP2_AP and so on.
+// Format is the name that bgpdump prints for records of this kind: BGP4MP (of type BGP, too), BGP4MP_ET_LOCAL, TABLE_DUMP2_AP and so on.
 // Others are named by their numbers.
 func (r *MRTRecord) Format() string {
 	switch r.Class() {
@@ -121,6 +138,9 @@ func (r *MRTRecord) Format() string {
 			"BGP4MP_ET", "BGP4MP_ET_AP", "BGP4MP_ET_LOCAL", "BGP4MP_ET_LOCAL_AP",
 		}
 		i := 0
+		if r.Type == MRTBGP {
+			return names[i]
+		}
 		if r.Subtype >= subtypeMessageAddPath {
 			i++
 		}

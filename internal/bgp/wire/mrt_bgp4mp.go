@@ -18,9 +18,12 @@ type MRTMessage struct {
 	Message                   []byte
 }
 
-// Message parses a BGP4MP or BGP4MP_ET message record. Message.Message is a part of the record's body. The error is
-// ErrTruncated or ErrUnsupported (address family).
+// Message parses a message record of BGP4MP, BGP4MP_ET or BGP. Message.Message is a part of the record's body; of BGP, which leaves out
+// the message's header, a copy with one. The error is ErrTruncated or ErrUnsupported (address family).
 func (r *MRTRecord) Message() (MRTMessage, error) {
+	if r.Type == MRTBGP {
+		return r.oldMessage()
+	}
 	m := MRTMessage{ASOctets: 2, AddPath: r.Subtype >= subtypeMessageAddPath, Local: r.local()}
 	switch r.Subtype {
 	case subtypeMessageAS4, subtypeMessageAS4Local, subtypeMessageAS4AddPath, subtypeMessageAS4LocalAddPath:
@@ -50,9 +53,13 @@ type MRTStateChange struct {
 	Old, New                  bgp.FSMState
 }
 
-// StateChange parses a BGP4MP or BGP4MP_ET state change. The error is ErrTruncated or ErrUnsupported (address family).
+// StateChange parses a state change of BGP4MP, BGP4MP_ET or BGP, which names the peer alone. The error is ErrTruncated or
+// ErrUnsupported (address family).
 func (r *MRTRecord) StateChange() (MRTStateChange, error) {
 	var s MRTStateChange
+	if r.Type == MRTBGP {
+		return r.oldStateChange()
+	}
 	width := 2
 	if r.Subtype == subtypeStateChangeAS4 {
 		width = 4

@@ -176,7 +176,7 @@ func (m *MRTReader) header(at int) mrtHead {
 func (h mrtHead) extended() bool { return h.kind == MRTBGP4MPET || h.kind == 33 || h.kind == 49 }
 
 // minMRTType and maxMRTType are the lowest and the highest type that known knows.
-const minMRTType, maxMRTType = 11, 49
+const minMRTType, maxMRTType = 5, 49
 
 // known tells whether the header is of a kind that RFC 6396 and RFC 8050 define, of a length that is read.
 func (h mrtHead) known() bool {
@@ -184,6 +184,8 @@ func (h mrtHead) known() bool {
 		return false
 	}
 	switch h.kind {
+	case MRTBGP:
+		return h.subtype <= subtypeBGPKeepalive && h.length <= MaxMRTBGP
 	case MRTTableDump:
 		return h.subtype >= 1 && h.subtype <= 4
 	case MRTTableDumpV2:

@@ -64,12 +64,13 @@ func (f *file) place(it *capture.Item, now int64) *capture.Damage {
 	begins := now == 0
 	now = max(now, f.last, f.plan.first)
 	f.at = now
+	old := f.dumps != nil && f.dumps.old(it)
 	if timeless(it) {
 		return nil
 	}
 	t := it.Timestamp + f.plan.shift
 	switch o := f.oddAt(it); {
-	case f.dumps != nil && f.dumps.old(it):
+	case old:
 		f.at = min(t, now)
 	case o != nil:
 		f.at = o.at(t)

@@ -54,20 +54,49 @@ func cut(w *mrttest.World, c string, at ...time.Duration) (files []caseFile) {
 	return files
 }
 
-// TestCaseTablesAmongUpdates: a folder as an archive has it, with a second table, of which one is written while prefixes are away.
+// TestCaseTablesAmongUpdates: a folder as an archive has it, with a second table, of which one is written while prefixes are away; and
+// the same in fewer files.
 func TestCaseTablesAmongUpdates(t *testing.T) {
 	t.Parallel()
+	kp := mrttest.Prefixes(mrttest.KP())
 	for _, at := range []time.Duration{80 * time.Minute, 90 * time.Minute, 2 * time.Hour} {
-		w := timesWorld()
-		kp := mrttest.Prefixes(mrttest.KP())
-		var files []caseFile
-		for _, c := range w.Collectors() {
-			away := at >= time.Hour && at < 100*time.Minute
-			has := func(_ mrttest.Peer, r mrttest.Route) bool { return !away || !slices.Contains(kp, r.Prefix) }
-			files = append(files, cut(w, c, 0, at, 4*time.Hour)...)
-			files = append(files, caseFile{c, c + ".rib.0.mrt", w.Table(c, 0, nil)}, caseFile{c, c + ".rib.1.mrt", w.Table(c, at, has)})
+		for _, form := range []string{"files", "tables in one file", "one file"} {
+			w := timesWorld()
+			var files []caseFile
+			for _, c := range w.Collectors() {
+				away := at >= time.Hour && at < 100*time.Minute
+				has := func(_ mrttest.Peer, r mrttest.Route) bool { return !away || !slices.Contains(kp, r.Prefix) }
+				first, second := w.Table(c, 0, nil), w.Table(c, at, has)
+				updates := cut(w, c, 0, at, 4*time.Hour)
+				switch form {
+				case "files":
+					files = append(append(files, updates...), caseFile{c, c + ".rib.0.mrt", first}, caseFile{c, c + ".rib.1.mrt", second})
+				case "tables in one file":
+					files = append(append(files, updates...), caseFile{c, c + ".ribs.mrt", slices.Concat(first, second)})
+				case "one file":
+					files = append(files, caseFile{c, c + ".mrt", slices.Concat(first, updates[0].bytes, second, updates[1].bytes)})
+				}
+			}
+			replayCase(t, w, files).wantKP(t, 0, time.Hour, 100*time.Minute)
 		}
-		replayCase(t, w, files).wantKP(t, 0, time.Hour, 100*time.Minute)
+	}
+}
+
+// TestCaseFirstTableLate: what comes before the first table is learned from updates; from the table on everything is decided.
+func TestCaseFirstTableLate(t *testing.T) {
+	t.Parallel()
+	w := timesWorld()
+	again := mrttest.KP()
+	w.Withdraw(150*time.Minute, w.Peers, mrttest.Prefixes(again)...)
+	w.Announce(165*time.Minute, w.Peers, again...)
+	var files []caseFile
+	for _, c := range w.Collectors() {
+		files = append(append(files, cut(w, c, 0, 2*time.Hour, 4*time.Hour)...), caseFile{c, c + ".rib.mrt", w.Table(c, 2*time.Hour, nil)})
+	}
+	got := replayCase(t, w, files)
+	country := got.of(bgp.EntityCountry, "KP")
+	if got.code != 0 || len(country) != 1 || country[0].Start.Sub(caseStart).Round(time.Minute) != 150*time.Minute {
+		t.Errorf("got exit %d and %+v of KP, want one from 2h30m:\n%s", got.code, country, got.stderr)
 	}
 }
 

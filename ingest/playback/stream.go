@@ -129,6 +129,7 @@ func (s *stream) loadUpdates() error {
 		}
 		err := s.current.load(s.now)
 		if !errors.Is(err, io.EOF) {
+			s.leaveBehind(s.current)
 			return err
 		}
 		f := s.current
@@ -162,6 +163,7 @@ func (s *stream) loadDumps(until int64) (*file, error) {
 		case err != nil:
 			return nil, err
 		default:
+			s.leaveBehind(f)
 			i++
 		}
 	}

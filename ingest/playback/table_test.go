@@ -25,37 +25,44 @@ func TestTablesInTheStream(t *testing.T) {
 		want   string
 	}{
 		{
-			"one before the updates", []time.Duration{0},
+			"one before the updates",
+			[]time.Duration{0},
 			[][2]time.Duration{{0, time.Hour}},
 			"begin table/1 at 0, chunk table/1 at 0, end table/1 whole at 0",
 		},
 		{
-			"one in between", []time.Duration{0, 30 * time.Minute},
+			"one in between",
+			[]time.Duration{0, 30 * time.Minute},
 			[][2]time.Duration{{0, time.Hour}},
 			"begin table/1 at 0, chunk table/1 at 0, end table/1 whole at 0, check table/2 at 29, chunk table/2 at 3?, end of check table/2 whole at 3?",
 		},
 		{
-			"the first one in between", []time.Duration{30 * time.Minute},
+			"the first one in between",
+			[]time.Duration{30 * time.Minute},
 			[][2]time.Duration{{0, time.Hour}},
 			"begin table/1 at 30, chunk table/1 at 30, end table/1 whole at 30",
 		},
 		{
-			"two before the updates, an hour apart", []time.Duration{0, time.Hour},
+			"two before the updates, an hour apart",
+			[]time.Duration{0, time.Hour},
 			[][2]time.Duration{{time.Hour, 2 * time.Hour}},
 			"begin table/1 at 0, chunk table/1 at 0, end table/1 whole at 0, begin table/2 at 60, chunk table/2 at 60, end table/2 whole at 60",
 		},
 		{
-			"two that are parts of one", []time.Duration{0, time.Minute},
+			"two that are parts of one",
+			[]time.Duration{0, time.Minute},
 			[][2]time.Duration{{time.Minute, time.Hour}},
 			"begin table/1 at 0, chunk table/1 at 1, end table/1 whole at 1",
 		},
 		{
-			"one behind a missing file", []time.Duration{0, 50 * time.Minute},
+			"one behind a missing file",
+			[]time.Duration{0, 50 * time.Minute},
 			[][2]time.Duration{{0, 20 * time.Minute}, {40 * time.Minute, time.Hour}},
 			"begin table/1 at 0, chunk table/1 at 0, end table/1 whole at 0, begin table/2 at 19, chunk table/2 at 50, end table/2 whole at 50",
 		},
 		{
-			"none behind a missing file", []time.Duration{0},
+			"none behind a missing file",
+			[]time.Duration{0},
 			[][2]time.Duration{{0, 20 * time.Minute}, {40 * time.Minute, time.Hour}},
 			"begin table/1 at 0, chunk table/1 at 0, end table/1 whole at 0, begin hole/1 at 19, end hole/1 at 40",
 		},

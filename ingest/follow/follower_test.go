@@ -100,6 +100,29 @@ func TestBoundary(t *testing.T) {
 	})
 }
 
+// TestOddTimes: a record that says a time far outside of its file is played with the one before it, and nobody waits for its time.
+func TestOddTimes(t *testing.T) {
+	t.Parallel()
+	virtual(t, dumped.Add(2*time.Minute), func(sc *scene) {
+		sc.dump(dumped)
+		sc.updates(dumped, change(dumped.Add(150*time.Second), 0, 1), change(dumped.Add(12*time.Hour), 0, 2), change(time.Unix(60, 0), 1, 3), change(dumped.Add(4*time.Minute), 0, 4))
+		sc.follow(sc.set.Set)
+		sc.until(dumped.Add(5 * time.Minute))
+		if diff := cmp.Diff([]string{"0/1", "0/2", "0/3", "0/4"}, sc.followed()); diff != "" {
+			t.Error(diff)
+		}
+		var got []time.Duration
+		for _, r := range sc.set.Updates.Updates(t) {
+			if r.GetPosition().GetLane() == "follow" {
+				got = append(got, time.UnixMicro(r.GetTimestampUs()).Sub(dumped))
+			}
+		}
+		if want := []time.Duration{150 * time.Second, 150 * time.Second, 150 * time.Second, 4 * time.Minute}; !slices.Equal(got, want) {
+			t.Errorf("played at %v, want %v", got, want)
+		}
+	})
+}
+
 // slow is a producer that takes a minute for the record CollectorUp.
 type slow struct{ streamtest.Recorder }
 

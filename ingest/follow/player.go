@@ -3,6 +3,7 @@ package follow
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -155,8 +156,14 @@ func (p *player) file(ctx context.Context, f archive.File) error {
 			}
 			continue
 		}
-		at := time.UnixMicro(it.Timestamp)
-		if !updatefile.Carries(it) || begun && at.Before(p.cursor) {
+		if !updatefile.Carries(it) {
+			continue
+		}
+		at, err := p.time(ctx, f, it, last)
+		if err != nil {
+			return err
+		}
+		if begun && at.Before(p.cursor) {
 			continue
 		}
 		for at.After(now) {
@@ -177,6 +184,24 @@ func (p *player) file(ctx context.Context, f archive.File) error {
 		}
 		p.f.metrics.messages.Inc()
 	}
+}
+
+// oddTime is how far the time of a record may lie outside those that its file covers.
+const oddTime = 10 * time.Minute
+
+// time is when an item of a file is played. Outside of what the file covers its time is damage: it is played with the record before, of
+// time last, and gets that time.
+func (p *player) time(ctx context.Context, f archive.File, it *capture.Item, last time.Time) (time.Time, error) {
+	at := time.UnixMicro(it.Timestamp)
+	if !at.Before(f.Begin.Add(-oddTime)) && !at.After(f.End.Add(oddTime)) {
+		return at, nil
+	}
+	err := p.damaged(ctx, f, &capture.Damage{
+		File: f.URL, Offset: it.Offset, Number: it.Number, Reason: capture.BadTime, Raw: it.Message,
+		Err: fmt.Errorf("its time, %s, is not in the file, which is from %s to %s", clock(at), clock(f.Begin), clock(f.End)),
+	})
+	it.Timestamp = last.UnixMicro()
+	return last, err
 }
 
 func (p *player) damaged(ctx context.Context, f archive.File, d *capture.Damage) error {

@@ -15,6 +15,7 @@ type file struct {
 	item   *capture.Item // nil: the next is to be read
 	at     int64         // when it is played, microseconds
 	odd    []oddTimes    // those that are still to come, or being read
+	dumps  *dumping      // nil: tables are not told from others
 	tally  tablechunk.Tally
 	in     *dump // the table that the last item was a part of
 	last   int64 // when the item before was played
@@ -25,7 +26,11 @@ func openFile(p *filePlan) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &file{plan: p, reader: r, odd: p.odd}, nil
+	f := &file{plan: p, reader: r, odd: p.odd}
+	if p.dumps {
+		f.dumps = newDumping()
+	}
+	return f, nil
 }
 
 // load reads the head where there is none. A *capture.Damage is not the end, and where it is about a time alone the head is there; io.EOF
@@ -48,29 +53,47 @@ func (f *file) load(now int64) error {
 	if f.item = it; it.Kind == capture.RIB {
 		f.tally.Record()
 	}
-	begins := now == 0
-	now = max(now, f.last, f.plan.first)
-	if f.at = it.Timestamp; it.Timestamp == 0 || begins {
-		f.at = max(f.at, now)
-	}
-	var d *capture.Damage
-	switch o := f.oddAt(it); {
-	case o != nil:
-		if f.at = now; it.Timestamp != 0 {
-			f.at = o.at(it.Timestamp)
-		}
-		if it.Number == o.from && max(f.at-it.Timestamp, it.Timestamp-f.at) > tolerated {
-			d = f.damage(it, fmt.Errorf("the time of %s, %s, does not go with those of the records around: played at %s", o.records(), o.times(), clock(f.at)))
-		}
-	case f.plan.table && f.at > now+maxDump: // of a table the plan has seen the beginning alone
-		d = f.damage(it, fmt.Errorf("its time, %s, lies more than a day after that of the record before, %s", clock(f.at), clock(now)))
-		f.at = now
-	case !f.plan.table:
-		f.at = min(f.at, max(f.plan.last, now))
-	}
+	d := f.place(it, now)
 	f.last = max(f.last, f.at)
 	if d != nil {
 		return d
+	}
+	return nil
+}
+
+// place decides when an item is played. now is the time of the stream, 0 before its first record. What it returns says that the item's
+// time is damaged; nil where it is not, or not by much.
+func (f *file) place(it *capture.Item, now int64) *capture.Damage {
+	begins := now == 0
+	now = max(now, f.last, f.plan.first)
+	f.at = now
+	old := f.dumps != nil && f.dumps.old(it)
+	if timeless(it) {
+		return nil
+	}
+	t := it.Timestamp + f.plan.shift
+	switch o := f.oddAt(it); {
+	case old:
+		f.at = min(t, now)
+	case o != nil:
+		f.at = o.at(t)
+		off := t - f.at
+		if it.Type != bmpType { // in BMP an earlier time is when a route was received
+			off = max(off, -off)
+		}
+		if it.Number == o.from && off > tolerated {
+			return f.damage(it, fmt.Errorf("the time of %s, %s, does not go with those of the records around: played at %s", o.records(), o.times(), clock(f.at)))
+		}
+		return nil
+	case f.plan.table && t > now+maxDump: // of a table the plan has seen the beginning alone
+		return f.damage(it, fmt.Errorf("its time, %s, lies more than a day after that of the record before, %s", clock(t), clock(now)))
+	case f.plan.table:
+		f.at = t
+	default:
+		f.at = min(t, max(f.plan.last, now))
+	}
+	if begins {
+		f.at = max(f.at, now)
 	}
 	return nil
 }

@@ -23,7 +23,8 @@ const (
 type hole struct {
 	begin, end int64
 	named      bool // file names tell it
-	answered   bool // a later table tells what stands since
+	known      bool // a table told before what the peers held
+	answered   bool // that is so, and a later table tells what stands since
 }
 
 // rhythm is what is usual of a collector.
@@ -165,7 +166,8 @@ func (c *collectorPlan) chooseTables(r rhythm, last int64) {
 		}
 		played = append(played, t)
 		for _, h := range holes {
-			h.answered = h.answered || t.first > h.begin
+			h.known = h.known || t.first <= h.begin
+			h.answered = h.answered || h.known && t.first > h.begin
 		}
 	}
 	c.tables = played
@@ -182,9 +184,12 @@ func (c *collectorPlan) missing() []string {
 		for before > 0 && c.updates[before].first == 0 {
 			before--
 		}
-		then := "no later table tells what its peers hold from then on"
-		if f.hole.answered {
+		then := "what its peers hold is learned anew"
+		switch {
+		case f.hole.answered:
 			then = "its next table tells what its peers hold; until then they do not vote"
+		case f.hole.known:
+			then = "no later table tells what its peers hold: they do not vote from then on"
 		}
 		out = append(out, fmt.Sprintf("%s: updates are missing from %s to %s, between %s and %s: %s",
 			c.name, clock(f.hole.begin), clock(f.hole.end), c.updates[before].title, f.title, then))

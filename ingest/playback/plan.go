@@ -59,6 +59,7 @@ type filePlan struct {
 	path, title string
 	// first and last are the times of the file's records, microseconds; 0 where none has one. A table's last is not known.
 	first, last int64
+	shift       int64 // what is added to the times of the file's records: they count from a router's start
 	odd         []oddTimes
 	hole        *hole // before the file's first record
 	bytes       int64 // as it is on disk
@@ -171,6 +172,13 @@ func (f *filePlan) settle() {
 		f.rows = nil
 		return
 	}
+	if !slices.ContainsFunc(f.rows, func(s stretch) bool { return !s.odd && s.low >= earliestTime }) {
+		f.shift = routerStart
+		for i := range f.rows {
+			f.rows[i].low += f.shift
+			f.rows[i].high += f.shift
+		}
+	}
 	strays(f.rows)
 	var rows []*stretch
 	for i := range f.rows {
@@ -203,8 +211,8 @@ func (p *Plan) choose(files []*filePlan) ([]*filePlan, error) {
 		switch {
 		case f.first != 0:
 			timed = append(timed, f)
-			if f.last < earliestTime {
-				p.Notes = append(p.Notes, fmt.Sprintf("%s: its times begin at %s: they seem to count from a router's start, and are played as they stand", f.title, clock(f.first)))
+			if f.shift != 0 {
+				p.Notes = append(p.Notes, fmt.Sprintf("%s: its times begin at %s: they seem to count from a router's start, and are played as if that was %s", f.title, clock(f.first-f.shift), clock(f.shift)))
 			}
 		case f.records > 0:
 			drop[f] = true

@@ -138,6 +138,7 @@ func (s *stream) loadUpdates() error {
 		}
 		err := s.current.load(s.now)
 		if !errors.Is(err, io.EOF) {
+			s.leaveBehind(s.current)
 			return err
 		}
 		f := s.current
@@ -171,6 +172,7 @@ func (s *stream) loadDumps(until int64) (*file, error) {
 		case err != nil:
 			return nil, err
 		default:
+			s.leaveBehind(f)
 			i++
 		}
 	}

@@ -94,6 +94,13 @@ func (s *stream) leave(f *file) {
 	}
 }
 
+// leaveBehind notes that a file is within the open table no more, where its head is of a later one.
+func (s *stream) leaveBehind(f *file) {
+	if f.in != nil && f.item != nil && f.at > f.in.last+oneTable {
+		s.leave(f)
+	}
+}
+
 // rib adds one prefix of a table.
 func (s *stream) rib(f *file, it *capture.Item, t int64) error {
 	if s.table != nil && t > s.table.last+oneTable {

@@ -17,6 +17,8 @@ const (
 	strayShare = 10
 	// earliestTime is 1990-01-01: there was no BGP before. A time since 1970 that is earlier counts from a router's start.
 	earliestTime = 631_152_000 * 1_000_000
+	// routerStart is 2000-01-01: where no file says when a router started, times that count from then are played as if it was then.
+	routerStart = 946_684_800 * 1_000_000
 	// latestTime is 2100-01-01: detection takes no time from then on.
 	latestTime = 4_102_444_800 * 1_000_000
 	// maxStretches bounds the stretches of a file: a file with more has times without any order.
@@ -45,14 +47,14 @@ func add(rows []stretch, number uint64, t int64) []stretch {
 	return append(rows, stretch{from: number, to: number, records: 1, low: t, high: t})
 }
 
-// unusable marks the stretches of a file whose times cannot be any: beyond 2100, and before 1990 where others are later. It
+// unusable marks the stretches of a file whose times cannot be any: 0, beyond 2100, and before 1990 where others are later. It
 // reports whether some are left.
 func unusable(rows []stretch) bool {
 	later := slices.ContainsFunc(rows, func(s stretch) bool { return s.high >= earliestTime && s.low < latestTime })
 	some := false
 	for i := range rows {
 		s := &rows[i]
-		s.odd = s.high >= latestTime || later && s.low < earliestTime
+		s.odd = s.high == 0 || s.high >= latestTime || later && s.low < earliestTime
 		some = some || !s.odd
 	}
 	return some
@@ -102,7 +104,11 @@ func strays(rows []stretch) {
 	}
 }
 
-// straighten marks the stretches that are not in the longest row, by records, in which no time goes back by more than clockSlack. Of
+// weight is what a stretch counts: the seconds that it covers, however many records they have. A table that is sent again says the
+// same second many times.
+func (s *stretch) weight() int64 { return 1 + (s.high-s.low)/1_000_000 }
+
+// straighten marks the stretches that are not in the longest row in which no time goes back by more than clockSlack. Of
 // equal rows it takes the one with the later records: a time that the next ones take back is not believed.
 func straighten(rows []*stretch) {
 	highs := make([]int64, 0, len(rows))
@@ -132,7 +138,7 @@ func straighten(rows []*stretch) {
 				before[i] = best[n]
 			}
 		}
-		if length[i] = s.records; before[i] >= 0 {
+		if length[i] = s.weight(); before[i] >= 0 {
 			length[i] += length[before[i]]
 		}
 		n, _ = slices.BinarySearch(highs, s.high)
@@ -164,29 +170,36 @@ type oddTimes struct {
 // at is when a record is played that says t.
 func (o *oddTimes) at(t int64) int64 { return min(max(t+o.shift, o.least), o.max) }
 
-// repair returns the odd times of rows, in order. before and after are the times that are believed next to rows; 0 is none.
+// repair returns the odd times of rows, in order. before and after are the times that are believed next to rows; 0 is none. Stretches
+// that one clock may have told are one.
 func repair(rows []stretch, before, after int64) []oddTimes {
-	next := make([]int64, len(rows)) // the believed time behind each
+	believed := make([]int64, len(rows)+1) // the next time that is, from each stretch on
+	believed[len(rows)] = after
 	for i := len(rows) - 1; i >= 0; i-- {
-		if next[i] = after; !rows[i].odd {
-			after = rows[i].low
+		if believed[i] = believed[i+1]; !rows[i].odd {
+			believed[i] = rows[i].low
 		}
 	}
 	var out []oddTimes
-	for i := range rows {
+	for i := 0; i < len(rows); i++ {
 		s := &rows[i]
 		if !s.odd {
 			before = max(before, s.high)
 			continue
 		}
-		o := oddTimes{from: s.from, to: s.to, low: s.low, high: s.high, least: before, max: next[i]}
-		switch long := s.high - s.low; {
+		o := oddTimes{from: s.from, low: s.low, high: s.high}
+		for ; i+1 < len(rows) && rows[i+1].odd && rows[i+1].low >= o.high-clockSlack && rows[i+1].low-o.high <= strayMicroseconds; i++ {
+			o.high = max(o.high, rows[i+1].high)
+		}
+		o.to = rows[i].to
+		next := believed[i+1]
+		switch long := o.high - o.low; {
 		case before == 0:
-			o.shift, o.least = next[i]-s.high, next[i]-long
-		case next[i] == 0:
-			o.shift, o.max = before-s.low, before+long
+			o.shift, o.least, o.max = next-o.high, next-long, next
+		case next == 0:
+			o.shift, o.least, o.max = before-o.low, before, before+long
 		default:
-			o.shift, o.max = before-s.low, max(before, next[i])
+			o.shift, o.least, o.max = before-o.low, before, max(before, next)
 		}
 		out = append(out, o)
 	}

@@ -36,6 +36,7 @@ type Entry struct {
 type Log struct {
 	mu      sync.Mutex
 	newest  map[key]Entry
+	shown   int       // of newest that are not hidden
 	until   time.Time // event time that was reached
 	limit   int
 	dropped bool
@@ -62,12 +63,24 @@ func (l *Log) Add(rec *kgo.Record) (bgp.Outage, error) {
 	defer l.mu.Unlock()
 	k := key{o.Dataset, o.ID}
 	if old, ok := l.newest[k]; !ok || old.Outage.Sequence < o.Sequence {
+		l.remove(k)
 		l.newest[k] = Entry{o, msg.GetJson()}
+		if !hidden(o) {
+			l.shown++
+		}
 	}
 	if len(l.newest) > l.limit {
 		l.drop()
 	}
 	return o, nil
+}
+
+// remove takes an outage out, if it is there. mu is held.
+func (l *Log) remove(k key) {
+	if old, ok := l.newest[k]; ok && !hidden(old.Outage) {
+		l.shown--
+	}
+	delete(l.newest, k)
 }
 
 // drop leaves nine tenths of the limit. mu is held.
@@ -77,7 +90,7 @@ func (l *Log) drop() {
 		return cmp.Or(rank(x)-rank(y), last(x).Compare(last(y)), cmp.Compare(a.id, b.id), cmp.Compare(a.dataset, b.dataset))
 	})
 	for _, k := range order[:len(order)-l.limit*9/10] {
-		delete(l.newest, k)
+		l.remove(k)
 		l.dropped = true
 	}
 }
@@ -112,15 +125,10 @@ func (l *Log) Reached(t time.Time) {
 }
 
 // Count returns how many outages there are, blips and retracted ones left out.
-func (l *Log) Count() (n int) {
+func (l *Log) Count() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, e := range l.newest {
-		if !hidden(e.Outage) {
-			n++
-		}
-	}
-	return n
+	return l.shown
 }
 
 // Dropped reports whether outages were given up because there were more than MaxOutages.

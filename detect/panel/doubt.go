@@ -5,7 +5,7 @@ import "github.com/darkmap/darkmap/internal/bgp"
 // lostShare: a voter whose table has less than this part of a full feed's has lost nearly all of it.
 const lostShare = 3
 
-// doubt takes the vote of members that have lost nearly all of their tables since the last decision, without an end of their sessions, and
+// doubt takes the vote of members that have withdrawn nearly all of their tables since the last decision, while their sessions went on, and
 // gives it back to those that have a full feed again: an upstream of theirs is gone, or the router, and not the prefixes. Where more than
 // half of the voters lost theirs, nobody knows who is right, and the loss stands. It reports whether anybody's state changed.
 func (p *Panel) doubt(now int64, size func(slot int) int) bool {
@@ -20,7 +20,7 @@ func (p *Panel) doubt(now int64, size func(slot int) int) bool {
 			continue
 		}
 		n := size(slot)
-		if s.lost = lostShare*n < p.in || was[slot] && n < p.out; s.lost {
+		if s.lost = lostShare*n < p.in && lostShare*s.gone >= (lostShare-1)*p.in || was[slot] && n < p.out; s.lost {
 			sick[s.Key.ASN] = true
 		} else {
 			healthy[s.Key.ASN] = true

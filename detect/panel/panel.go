@@ -137,7 +137,7 @@ func (p *Panel) decide(now int64, size func(slot int) int) bool {
 	p.in, p.out = in, out
 	for slot, s := range p.sessions {
 		if s != nil {
-			s.member = chosen[slot]
+			s.member, s.gone = chosen[slot], 0
 		}
 	}
 	p.thin(size)

@@ -44,6 +44,7 @@ type Session struct {
 
 	transferUntil int64 // 0: none
 	member        bool  // chosen at the last decision
+	gone          int   // prefixes that it withdrew since
 	lost          bool  // its table shrank to nearly nothing since
 	extra         bool  // a third feed of its ASN
 	burst         burst
@@ -207,6 +208,9 @@ func (s *Session) Withdrew() {
 		s.burst.withdrawn++
 	}
 }
+
+// Lost counts a withdrawal of a prefix that the session held.
+func (s *Session) Lost() { s.gone++ }
 
 // Unheard counts a withdrawal of a prefix that the session was never heard to announce.
 func (s *Session) Unheard() { s.spoken.unheard++ }

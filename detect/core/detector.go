@@ -257,12 +257,15 @@ func (f *familyState) withdraw(s int, k rib.Key, pathID uint32, timestamp int64)
 
 // withdrew notes what a withdrawal changed.
 func (f *familyState) withdrew(s int, row rib.Row, w rib.Withdrawn, timestamp int64) {
-	if w == rib.Unheard {
+	switch w {
+	case rib.Nothing:
+		return
+	case rib.Lost:
+		f.panel.Session(s).Lost()
+	case rib.Unheard:
 		f.panel.Session(s).Unheard()
 	}
-	if w != rib.Nothing {
-		f.vis.Withdrew(row, s, timestamp)
-	}
+	f.vis.Withdrew(row, s, timestamp)
 }
 
 func (f *familyState) announce(s int, k rib.Key, r *pb.Route, ch *pb.RouteChanges, timestamp int64) {

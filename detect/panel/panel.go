@@ -19,7 +19,8 @@ type Panel struct {
 	voters    *Voters
 	need      Need
 	chosen    *Voters // who would vote by the last decision; it counts while there is no panel
-	threshold int     // prefixes that made a full feed at the last decision
+	// in and out are the prefixes from which a table was a full feed at the last decision, and below which it was one no more.
+	in, out int
 }
 
 // New returns a panel without sessions. cfg has its defaults set.
@@ -71,6 +72,9 @@ func (p *Panel) Close(now int64, size func(slot int) int) (decided, changed bool
 	}
 	if p.Decides(now) || !p.Verdicts() && p.knowledge != bgp.TablesComplete || p.deserted() {
 		decided = p.decide(now, size)
+	}
+	if p.doubt(now, size) {
+		decided = true
 	}
 	votes := func(slot int) bool { return p.votes(slot, now) }
 	v := newVoters(p.sessions, votes)
@@ -130,10 +134,10 @@ func (p *Panel) decide(now int64, size func(slot int) int) bool {
 		}
 		p.knowledge = bgp.TablesComplete
 	}
-	p.threshold = in
+	p.in, p.out = in, out
 	for slot, s := range p.sessions {
 		if s != nil {
-			s.member = chosen[slot]
+			s.member, s.gone = chosen[slot], 0
 		}
 	}
 	p.thin(size)

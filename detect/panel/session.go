@@ -16,6 +16,8 @@ const (
 	Silent          Reason = "silent"
 	SecondFeed      Reason = "second_feed"
 	TableIncomplete Reason = "table_incomplete"
+	// LostTable: it lost nearly all of its table without an end of its session, and most voters did not.
+	LostTable Reason = "lost_table"
 	// OnlyWithdraws: it has announced nothing, or hardly anything of what it withdraws.
 	OnlyWithdraws Reason = "only_withdraws"
 	// Unreadable: most of its messages cannot be read.
@@ -42,6 +44,8 @@ type Session struct {
 
 	transferUntil int64 // 0: none
 	member        bool  // chosen at the last decision
+	gone          int   // prefixes that it withdrew since
+	lost          bool  // its table shrank to nearly nothing since
 	extra         bool  // a third feed of its ASN
 	burst         burst
 	spoken        spoken
@@ -205,6 +209,9 @@ func (s *Session) Withdrew() {
 	}
 }
 
+// Lost counts a withdrawal of a prefix that the session held.
+func (s *Session) Lost() { s.gone++ }
+
 // Unheard counts a withdrawal of a prefix that the session was never heard to announce.
 func (s *Session) Unheard() { s.spoken.unheard++ }
 
@@ -254,6 +261,8 @@ func (s *Session) reason(cfg *Config, now int64) Reason {
 		return Unreadable
 	case !s.spoken.witness():
 		return OnlyWithdraws
+	case s.lost:
+		return LostTable
 	}
 	return ""
 }

@@ -6,11 +6,11 @@ func (s *State) covered(p *prefix) bool {
 	if p.node == 0 {
 		return false
 	}
-	return s.covering(p, p.usually) != noRow || s.filledBelow(p.node, p.coveredWhen(), p.usually)
+	return s.covering(p, p.usually) != noRow || s.filledBelow(p.coveredWhen(), p.node, p.usually)
 }
 
 // filledBelow reports whether prefixes with a flag under a node that one of the origins originates have all of its addresses.
-func (s *State) filledBelow(at uint32, flag uint8, origins originID) bool {
+func (s *State) filledBelow(flag uint8, at uint32, origins originID) bool {
 	n := &s.trie.nodes[at]
 	for _, child := range n.child {
 		if child == 0 || s.trie.nodes[child].key.Bits() != n.key.Bits()+1 {
@@ -18,7 +18,7 @@ func (s *State) filledBelow(at uint32, flag uint8, origins originID) bool {
 		}
 		row := s.trie.nodes[child].row
 		own := row != noRow && s.prefixes[row].flags&flag != 0 && s.origins.meet(s.prefixes[row].origins, origins)
-		if !own && !s.filledBelow(child, flag, origins) {
+		if !own && !s.filledBelow(flag, child, origins) {
 			return false
 		}
 	}

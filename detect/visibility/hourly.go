@@ -1,24 +1,65 @@
 package visibility
 
-import "github.com/darkmap/darkmap/detect/rib"
+import (
+	"github.com/darkmap/darkmap/detect/rib"
+	"github.com/darkmap/darkmap/internal/bgp"
+)
 
-// begin takes what the first panel sees for usual.
-func (s *State) begin(r rib.Row) {
+// begin takes for usual what the first panel sees, and what it withdrew in the minute of the tables: early tells of how many voters.
+func (s *State) begin(r rib.Row, early int) {
 	p := &s.prefixes[r]
 	t := s.count(r)
 	c := s.withPlace(r)
-	n := s.voters.N
-	p.usual = sampleOf(t.held, n)
+	n, usually := s.voters.N, t.held+early
+	p.usual = sampleOf(usually, n)
 	p.samples[s.hour%dayHours] = p.usual
-	if p.usual > 0 && t.held >= leastKnown(n) {
+	if p.usual > 0 && usually >= leastKnown(n) {
 		c.flags = known | seen
-		if t.held >= half(n) {
+		if usually >= half(n) {
 			c.flags |= counted | wide
 		}
 		c.origins, c.usually = t.origins, t.origins
 		p.share = 1000
+		if early > 0 {
+			c.origins = s.lastHeard(r)
+			c.usually = c.origins
+			c = s.decide(c, t)
+		}
 	}
 	s.propose(c)
+}
+
+// early counts, by row, the voters that withdrew it in this window and had announced it.
+func (s *State) early() map[rib.Row]int {
+	slots := make(map[rib.Row]*[maxWords]uint64)
+	for _, e := range s.loss.withdrawn {
+		if s.loss.overflow || e.lapsed || s.rib.Key(e.row) == 0 || hasSlot(s.rib.Held(e.row), e.slot) {
+			continue
+		}
+		if slots[e.row] == nil {
+			slots[e.row] = new([maxWords]uint64)
+		}
+		slots[e.row][e.slot>>6] |= 1 << (e.slot & 63)
+	}
+	out := make(map[rib.Row]int, len(slots))
+	for r, b := range slots {
+		var announced, voters, holders [maxWords]uint64
+		s.rib.EachPair(r, func(origin, upstream bgp.ASN, heard []uint64) {
+			for i, w := range heard {
+				if origin != 0 || upstream != 0 {
+					announced[i] |= w & b[i]
+				}
+			}
+		})
+		w := s.rib.Words()
+		s.voters.Fold(voters[:w], announced[:w])
+		s.voters.Fold(holders[:w], s.rib.Held(r))
+		for i := range voters {
+			voters[i] &^= holders[i] // another session of the voter holds it
+		}
+		out[r] = ones(&voters)
+	}
+	return out
 }
 
 // sampleOf is the share of n voters as a sample.
@@ -152,6 +193,7 @@ func (s *State) tidy() {
 		}
 		p.forget()
 		delete(s.moved, r)
+		delete(s.young, r)
 		s.loss.forget(r)
 		s.churn.forget(r)
 		s.troughs.forget(r)

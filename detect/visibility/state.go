@@ -86,6 +86,7 @@ type State struct {
 	round  uint32
 	rows   []rib.Row // affected rows of the round
 
+	young map[rib.Row]youth // prefixes that may be a new network's
 	moved map[rib.Row]int64 // since when the origins are not the usual ones
 	open  map[rib.Row]outage.Sample
 	loss  losses
@@ -107,7 +108,7 @@ func New(t *rib.Table, peers Peers) *State {
 		family: t.Family(), rib: t, peers: peers, voters: &panel.Voters{}, placing: true, stale: true,
 		trie: newTrie(t.Family()), origins: newOriginSets(), places: newPlaces(),
 		byKey: make(map[outage.Key]uint32), byASN: make(map[bgp.ASN]uint32),
-		moved: make(map[rib.Row]int64), open: make(map[rib.Row]outage.Sample),
+		young: make(map[rib.Row]youth), moved: make(map[rib.Row]int64), open: make(map[rib.Row]outage.Sample),
 		loss: losses{rows: make(map[rib.Row]*loss)}, churn: newChurn(), troughs: newTroughs(),
 		brief: briefs{rows: make(map[rib.Row]bool)},
 	}
@@ -172,7 +173,8 @@ func (s *State) Close(w Window) []outage.Sample {
 	switch {
 	case first:
 		s.hour, s.began = w.End/3600, w.End/3600
-		s.each(s.begin)
+		early := s.early()
+		s.each(func(r rib.Row) { s.begin(r, early[r]) })
 	case hourly:
 		s.skipped = min(w.End/3600-s.hour-1, dayHours-1)
 		s.hour = w.End / 3600
@@ -191,6 +193,7 @@ func (s *State) Close(w Window) []outage.Sample {
 	s.placing = w.End%3600 < 60
 	s.apply()
 	s.closeBriefs()
+	s.adopt()
 	s.follow(dirty)
 	if hourly {
 		s.tidy()
@@ -201,7 +204,7 @@ func (s *State) Close(w Window) []outage.Sample {
 // restart begins anew when the panel's knowledge changes: what updates alone had taught is not compared with tables. Places stay.
 func (s *State) restart(k bgp.TableKnowledge) {
 	s.trie = newTrie(s.family)
-	s.moved = make(map[rib.Row]int64)
+	s.moved, s.young = make(map[rib.Row]int64), make(map[rib.Row]youth)
 	before := s.knowledge
 	s.knowledge, s.troughs = k, newTroughs()
 	if before != bgp.TablesUndecided { // else nothing was lost before

@@ -59,11 +59,13 @@ func (s *State) withPlace(r rib.Row) change {
 	return c
 }
 
-// judge decides with whole tables. Lost is v < b/2, and more of the voters that ever heard it have it not than have it: a voter
+// judge decides a row with whole tables.
+func (s *State) judge(r rib.Row, t tally) change { return s.decide(s.withPlace(r), t) }
+
+// decide says what becomes of a row that stands as c says. Lost is v < b/2, and more of the voters that ever heard it have it not than have it: a voter
 // that is gone is no withdrawal, and neither is a panel that looks at other places.
-func (s *State) judge(r rib.Row, t tally) change {
-	p, n := &s.prefixes[r], s.voters.N
-	c := s.withPlace(r)
+func (s *State) decide(c change, t tally) change {
+	p, n := &s.prefixes[c.row], s.voters.N
 	share := 1000
 	switch usual := int(p.usual) * n; {
 	case c.flags&known == 0:

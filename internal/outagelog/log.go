@@ -36,6 +36,7 @@ type Entry struct {
 type Log struct {
 	mu      sync.Mutex
 	newest  map[key]Entry
+	shown   int       // of newest that are not hidden
 	until   time.Time // event time that was reached
 	decided time.Time // of the newest record
 	limit   int
@@ -76,14 +77,26 @@ func (l *Log) Add(rec *kgo.Record) (bgp.Outage, error) {
 	old, ok := l.newest[k]
 	switch newer := !ok || old.Outage.Sequence < o.Sequence; {
 	case newer && l.lasting && o.End != nil:
-		delete(l.newest, k)
+		l.remove(k)
 	case newer:
+		l.remove(k)
 		l.newest[k] = Entry{o, msg.GetJson()}
+		if !hidden(o) {
+			l.shown++
+		}
 	}
 	if len(l.newest) > l.limit {
 		l.drop()
 	}
 	return o, nil
+}
+
+// remove takes an outage out, if it is there. mu is held.
+func (l *Log) remove(k key) {
+	if old, ok := l.newest[k]; ok && !hidden(old.Outage) {
+		l.shown--
+	}
+	delete(l.newest, k)
 }
 
 // drop leaves nine tenths of the limit. mu is held.
@@ -93,7 +106,7 @@ func (l *Log) drop() {
 		return cmp.Or(rank(x)-rank(y), last(x).Compare(last(y)), cmp.Compare(a.id, b.id), cmp.Compare(a.dataset, b.dataset))
 	})
 	for _, k := range order[:len(order)-l.limit*9/10] {
-		delete(l.newest, k)
+		l.remove(k)
 		l.dropped = true
 	}
 }
@@ -135,15 +148,10 @@ func (l *Log) Decided() time.Time {
 }
 
 // Count returns how many outages there are, blips and retracted ones left out.
-func (l *Log) Count() (n int) {
+func (l *Log) Count() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, e := range l.newest {
-		if !hidden(e.Outage) {
-			n++
-		}
-	}
-	return n
+	return l.shown
 }
 
 // Dropped reports whether outages were given up because there were more than MaxOutages.

@@ -1,0 +1,98 @@
+package visibility
+
+import (
+	"github.com/darkmap/darkmap/detect/outage"
+	"github.com/darkmap/darkmap/detect/rib"
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+const (
+	// A prefix of a new network is known after this.
+	youngSeconds = 30 * 60
+	// A new network has this many prefixes: a single one may be a leak or a hijack.
+	leastYoung = 2
+	// maxYoung prefixes are waited for.
+	maxYoung = 1 << 16
+)
+
+// youth is a prefix that is seen and not known, in a country or region of which nothing was known when it came.
+type youth struct {
+	since  int64 // Unix seconds
+	entity uint32
+}
+
+// adopt makes prefixes known that half of the voters have held for half an hour, in a country or region of which nothing was known
+// before, if there are two of them: what is usual there is what was since they came. Elsewhere half a day tells what is usual.
+func (s *State) adopt() {
+	if s.knowledge != bgp.TablesComplete {
+		return
+	}
+	for i := range s.plan {
+		s.noteYoung(s.plan[i].row)
+	}
+	due := make(map[uint32][]rib.Row)
+	for r, y := range s.young { // each entity's are counted: their order does not matter
+		if s.now-y.since >= youngSeconds {
+			due[y.entity] = append(due[y.entity], r)
+		}
+	}
+	if len(due) == 0 {
+		return
+	}
+	affected := s.rows
+	s.plan, s.rows = s.plan[:0], nil
+	for i, rows := range due {
+		if len(rows) < leastYoung && s.entities[i].knownCount == 0 {
+			continue
+		}
+		for _, r := range rows {
+			delete(s.young, r)
+			s.makeKnown(r)
+		}
+	}
+	if len(s.plan) > 0 {
+		s.apply()
+	}
+	s.rows = append(s.rows, affected...)
+}
+
+// noteYoung keeps a row that changed among the young ones while it is one.
+func (s *State) noteYoung(r rib.Row) {
+	p := &s.prefixes[r]
+	if p.flags&(known|wide) != wide || !s.counts(r, p.place) {
+		delete(s.young, r)
+		return
+	}
+	if _, ok := s.young[r]; ok || len(s.young) >= maxYoung {
+		return
+	}
+	best := uint32(world)
+	for _, sh := range s.places.sets[p.place] {
+		if e := &s.entities[sh.entity]; e.knownCount == 0 && (best == world || before(e.key, s.entities[best].key)) {
+			best = sh.entity
+		}
+	}
+	if best != world {
+		s.young[r] = youth{since: s.now, entity: best}
+	}
+}
+
+// before orders countries before regions, then by code.
+func before(a, b outage.Key) bool {
+	if a.Type != b.Type {
+		return a.Type == bgp.EntityCountry
+	}
+	return a.Code < b.Code
+}
+
+// makeKnown takes for usual what the voters see of a row now.
+func (s *State) makeKnown(r rib.Row) {
+	p, c, t := &s.prefixes[r], s.changeOf(r), s.count(r)
+	p.usual = sampleOf(t.held, s.voters.N)
+	for i := range p.samples {
+		p.samples[i] = p.usual
+	}
+	s.settle(p, &c)
+	widen(&c, t.held, s.voters.N)
+	s.propose(c)
+}

@@ -6,19 +6,19 @@ func (s *State) covered(p *prefix) bool {
 	if p.node == 0 {
 		return false
 	}
-	return s.covering(p, p.usually) != noRow || s.filledBelow(p.node, p.usually)
+	return s.covering(p, p.usually) != noRow || s.filledBelow(p.node, p.coveredWhen(), p.usually)
 }
 
-// filledBelow reports whether visible prefixes under a node that one of the origins originates have all of its addresses.
-func (s *State) filledBelow(at uint32, origins originID) bool {
+// filledBelow reports whether prefixes with a flag under a node that one of the origins originates have all of its addresses.
+func (s *State) filledBelow(at uint32, flag uint8, origins originID) bool {
 	n := &s.trie.nodes[at]
 	for _, child := range n.child {
 		if child == 0 || s.trie.nodes[child].key.Bits() != n.key.Bits()+1 {
 			return false
 		}
 		row := s.trie.nodes[child].row
-		own := row != noRow && s.prefixes[row].flags&seen != 0 && s.origins.meet(s.prefixes[row].origins, origins)
-		if !own && !s.filledBelow(child, origins) {
+		own := row != noRow && s.prefixes[row].flags&flag != 0 && s.origins.meet(s.prefixes[row].origins, origins)
+		if !own && !s.filledBelow(child, flag, origins) {
 			return false
 		}
 	}

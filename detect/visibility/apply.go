@@ -109,7 +109,9 @@ func (s *State) regionSeen(p *prefix) bool {
 }
 
 // covering is the nearest visible prefix above p that one of the origins originates; noRow where there is none.
-func (s *State) covering(p *prefix, origins originID) uint32 { return s.coveringFor(p.coveredWhen(), p, origins) }
+func (s *State) covering(p *prefix, origins originID) uint32 {
+	return s.coveringFor(p.coveredWhen(), p, origins)
+}
 
 // coveredWhen is the flag of prefixes that cover p: those that half of the voters see, or for one that fewer usually see, those that are
 // seen at all.

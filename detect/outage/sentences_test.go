@@ -159,7 +159,7 @@ var forms = func() map[*regexp.Regexp]func(*bgp.Outage, []string) bool {
 
 // checkSentences tells which sentence of a record's summary says something else than its figures, or is of no known form.
 func checkSentences(o *bgp.Outage) error {
-	for _, s := range strings.Split(strings.TrimSuffix(o.Summary, "."), ". ") {
+	for s := range strings.SplitSeq(strings.TrimSuffix(o.Summary, "."), ". ") {
 		if s+"." == caveat || slices.ContainsFunc(o.Notes, func(n string) bool { return strings.Contains(n, s) }) {
 			continue
 		}

@@ -65,7 +65,7 @@ func (s *State) enough(r rib.Row, p *prefix, n int) bool {
 
 // addBrief counts the space of a prefix for its entities.
 func (s *State) addBrief(r rib.Row, p *prefix) {
-	if s.knowledge != bgp.TablesComplete {
+	if s.knowledge != bgp.TablesComplete || p.flags&counted == 0 || !s.counts(r, p.place) {
 		return
 	}
 	add := func(i uint32, space uint64) {

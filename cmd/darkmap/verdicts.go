@@ -101,6 +101,7 @@ var peerWorth = map[panel.Reason]string{
 	panel.SecondFeed:      "beside two others of their network",
 	panel.TableIncomplete: "without a known table",
 	panel.OnlyWithdraws:   "that only withdraw",
+	panel.Unreadable:      "whose messages cannot be read",
 	panel.NoPanel:         "with a whole table",
 }
 

@@ -37,8 +37,10 @@ func TestVerdictsCount(t *testing.T) {
 	want := Verdicts{
 		Family: "ipv4", From: time.Unix(dawn, 0).UTC(), To: time.Unix(dawn+19*60, 0).UTC(), Minutes: 19, Possible: 6, Peers: 9, Best: &bgp.Votes{Voters: 31},
 		NoVerdict: []Undecided{
-			{Reason: bgp.NoVerdictPeers, Minutes: 2}, {Reason: bgp.NoVerdictTables, Minutes: 3, Best: bgp.Votes{Voters: 1}},
-			{Reason: bgp.NoVerdictVoters, Minutes: 3, Best: bgp.Votes{Voters: 4}}, {Reason: bgp.NoVerdictMinutes, Minutes: 5, Best: bgp.Votes{Voters: 31}},
+			{Reason: bgp.NoVerdictPeers, Minutes: 2},
+			{Reason: bgp.NoVerdictTables, Minutes: 3, Best: bgp.Votes{Voters: 1}},
+			{Reason: bgp.NoVerdictVoters, Minutes: 3, Best: bgp.Votes{Voters: 4}},
+			{Reason: bgp.NoVerdictMinutes, Minutes: 5, Best: bgp.Votes{Voters: 31}},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

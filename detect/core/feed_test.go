@@ -33,10 +33,10 @@ func newFeed(tb testing.TB, cfg Config) *feed {
 	return &feed{t: tb, detector: detector}
 }
 
-// small is the configuration of a replay. Private space counts in it: the worlds of these tests are made of that.
+// small is the configuration of a replay.
 func small() Config {
 	cfg := DefaultConfig()
-	cfg.Dataset, cfg.Panel.MinVoters, cfg.Panel.MinCollectors, cfg.NotAddressSpace = "test", 3, 1, nil
+	cfg.Dataset, cfg.Panel.MinVoters, cfg.Panel.MinCollectors = "test", 3, 1
 	return cfg
 }
 

@@ -3,19 +3,16 @@ package core
 import "net/netip"
 
 // notAddressSpace is the default of detect.not_address_space: what the registries of IANA for special purposes (RFC 6890) and its registry
-// of the IPv6 address space give to nobody. Left out of it are anycast services that somebody runs (AS112, AMT), and space for documentation
-// and benchmarking: examples and tests are made of it.
+// of the IPv6 address space give to nobody. Left out of it are anycast services that somebody runs (AS112, AMT), and space for private use,
+// documentation and benchmarking: laboratories, examples and tests are made of it.
 func notAddressSpace() []netip.Prefix {
 	list := [...]string{
 		"0.0.0.0/8",      // this network (RFC 791)
-		"10.0.0.0/8",     // private (RFC 1918)
 		"100.64.0.0/10",  // shared (RFC 6598)
 		"127.0.0.0/8",    // loopback (RFC 1122)
 		"169.254.0.0/16", // link-local (RFC 3927)
-		"172.16.0.0/12",  // private (RFC 1918)
 		"192.0.0.0/24",   // IETF protocol assignments (RFC 6890)
 		"192.88.99.0/24", // 6to4 relays (RFC 7526)
-		"192.168.0.0/16", // private (RFC 1918)
 		"224.0.0.0/4",    // multicast (RFC 1112)
 		"240.0.0.0/4",    // reserved (RFC 1112)
 		"::/3",           // not global unicast (RFC 4291): NAT64 64:ff9b::/96, discard 100::/64

@@ -39,7 +39,7 @@ func (x *peerSets) strangers(collector string) *capture.Damage {
 		at.ASN = 0
 		_, same := tabled[p]
 		hasAS, there := named[at]
-		if same || there && !(hasAS && p.ASN.Identifies()) {
+		if same || there && (!hasAS || !p.ASN.Identifies()) {
 			return nil
 		}
 	}

@@ -277,7 +277,8 @@ func readFuzzed(t *testing.T, file []byte) {
 	var rib wire.MRTRIB
 	at := int64(0)
 	pad := func(to int64) {
-		for ; at < to && file[at] == 0; at++ {
+		for at < to && file[at] == 0 {
+			at++
 		}
 	}
 	for number := uint64(1); ; number++ {

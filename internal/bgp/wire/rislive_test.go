@@ -296,7 +296,8 @@ func BenchmarkRISLive(b *testing.B) {
 	}
 }
 
-// FuzzRISLive: nothing panics, and what is decoded is a whole BGP message, the same with a decoder that has a past.
+// FuzzRISLive: nothing panics, and what is decoded is a whole BGP message, or stands for a lost UPDATE, the same with a decoder that has
+// a past.
 func FuzzRISLive(f *testing.F) {
 	f.Add(risMessage("UPDATE", rawField(endOfRIB())))
 	f.Add(risMessage("UPDATE", `"path":[64496,[64498,64499]],"origin":"igp","med":1,"aggregator":"64499:198.51.100.1","community":[[64496,1]],`+
@@ -315,6 +316,12 @@ func FuzzRISLive(f *testing.F) {
 			t.Fatalf("got %+v %v, then %+v %v", a, errA, b, errB)
 		}
 		if errA != nil || a.Message == nil {
+			return
+		}
+		if a.RawError != nil && !a.FromJSON {
+			if _, ok := d.Salvage(a.Message, a.Options); !ok {
+				t.Fatalf("a lost UPDATE is none: %x", a.Message)
+			}
 			return
 		}
 		typ, body, err := wire.SplitMessage(a.Message)

@@ -75,6 +75,17 @@ func TestCaseUnreadableRecordInATable(t *testing.T) {
 			wantControl(t, replayCase(t, w, withTables(w, func(b []byte) []byte { return slices.Concat(b, tt.add) })), tt.code)
 		})
 	}
+	t.Run("the file is cut", func(t *testing.T) {
+		t.Parallel()
+		w, kp := darkWorld()
+		awayAndBack(w, kp)
+		w.Routes = append(w.Routes, mrttest.Route{Prefix: netip.MustParsePrefix("198.18.0.0/24"), Via: 3000, Origin: 20000}) // in the record that is cut
+		got := replayCase(t, w, withTables(w, func(b []byte) []byte { return b[:len(b)-3] }))
+		wantControl(t, got, exitDamaged)
+		if !strings.Contains(got.stderr, "counts as far as it goes") || len(got.outages) > 0 && got.outages[0].Panel.Table != bgp.TablesComplete {
+			t.Errorf("got panel %v:\n%s", got.outages[0].Panel, got.stderr)
+		}
+	})
 	t.Run("too many", func(t *testing.T) {
 		t.Parallel()
 		w, kp := darkWorld()

@@ -79,7 +79,7 @@ func TestCaseOneMinute(t *testing.T) {
 	for _, length := range []time.Duration{time.Minute, 4 * time.Minute} {
 		background := mrttest.Background(300)
 		w := mrttest.NewWorld(caseStart, 3, 8, background)
-		w.Churn(0, length-time.Second, 30*time.Second, w.Peers, background)
+		w.Churn(0, length-time.Second, 30*time.Second, w.Peers, background[8:])
 		w.Withdraw(10*time.Second, w.Peers, mrttest.Prefixes(background[:8])...)
 		replayCase(t, w, wholeFiles(w)).undecided(t, bgp.NoVerdictMinutes, "a verdict was possible for fewer minutes in a row than a loss has to last")
 	}

@@ -246,8 +246,8 @@ func TestTable(t *testing.T) {
 		damages  int
 	}{
 		{"bview.20020722.2337.gz", 112988, 115521, true, 0},
-		{"rib.20140523.0600_firstMB.bz2", 9072, 270005, false, 2},
-		{"rib6.20151101.0600_firstMB.bz2", 6870, 149578, false, 2},
+		{"rib.20140523.0600_firstMB.bz2", 9072, 270005, true, 2},
+		{"rib6.20151101.0600_firstMB.bz2", 6870, 149578, true, 2},
 	}
 	for _, tt := range tests {
 		t.Run(tt.file, func(t *testing.T) {

@@ -155,9 +155,14 @@ func (s *stream) endTable() {
 	if d.dropped {
 		why = errors.New("updates are missing while it is read")
 	}
-	complete := why == nil
-	if s.table = nil; !complete {
-		s.said = &capture.Damage{File: d.title, Reason: capture.BadTable, Err: fmt.Errorf("the table of %s at %s does not count as whole: %w", s.name, clock(d.begin), why)}
+	cut := !d.check && errors.Is(why, tablechunk.ErrCut) // no other file will hold this table: what was read of it counts
+	complete := why == nil || cut
+	s.table = nil
+	switch {
+	case cut:
+		s.said = d.damage("the table of %s at %s counts as far as it goes, and what it lacks is unknown: %w", s.name, clock(d.begin), why)
+	case !complete:
+		s.said = d.damage("the table of %s at %s does not count as whole: %w", s.name, clock(d.begin), why)
 	}
 	if d.check {
 		s.push(s.now, &pb.UpdateRecord{Body: &pb.UpdateRecord_CheckEnd{CheckEnd: &pb.CheckEnd{Id: d.chunk.ID(), Complete: complete && d.some}}})
@@ -174,6 +179,11 @@ func (s *stream) endTable() {
 	}
 	s.push(s.now, &pb.UpdateRecord{Body: &pb.UpdateRecord_GapEnd{GapEnd: end}})
 	s.gap, s.known, s.followed = "", complete, false
+}
+
+// damage says what is wrong with the table.
+func (d *dump) damage(format string, args ...any) *capture.Damage {
+	return &capture.Damage{File: d.title, Reason: capture.BadTable, Err: fmt.Errorf(format, args...)}
 }
 
 // dropTable ends the table that is open, before updates are missing: incomplete where a part of it is still to come.

@@ -11,8 +11,8 @@ import (
 // outage of an AS or a country begins at a tenth, too.
 const worthless = 10
 
-// errCut is a file of which an unknown part is missing.
-var errCut = errors.New("its file ends too early")
+// ErrCut says that an unknown part of a file is missing.
+var ErrCut = errors.New("its file ends too early")
 
 // Tally tells whether a table can be used by how much of it could be read. Its prefixes that could not be read are unknown; the rest
 // counts. The zero value is an empty table.
@@ -65,7 +65,7 @@ func (t *Tally) Unreadable() uint32 { return uint32(min(t.unreadable, 1<<32-1)) 
 func (t *Tally) Unusable() error {
 	switch {
 	case t.cut:
-		return errCut
+		return ErrCut
 	case t.unreadable*worthless > t.records+t.unreadable:
 		return fmt.Errorf("%d of its %d records cannot be read", t.unreadable, t.records+t.unreadable)
 	}

@@ -77,7 +77,7 @@ func samples() map[string]proto.Message {
 			Peers: []*pb.PanelPeer{{Collector: "file/example", Peer: peer, Votes: true, Reason: "partial", Prefixes: 9}},
 		},
 		"panel-no-verdict": &pb.PanelRecord{
-			Position: out, Family: pb.Family_FAMILY_IPV6, TimeUs: at, Voters: 2, Collectors: 1, MinVoters: 20, MinCollectors: 3, Verdicts: proto.Bool(false), NoVerdict: "voters",
+			Position: out, Family: pb.Family_FAMILY_IPV6, TimeUs: at, Voters: 2, Collectors: 1, MinVoters: 20, MinCollectors: 3, Verdicts: new(false), NoVerdict: "voters",
 			Peers: []*pb.PanelPeer{{Collector: "file/example", Peer: peer, Reason: "no_panel", Prefixes: 9}},
 		},
 		"outage": &pb.OutageRecord{

@@ -109,7 +109,7 @@ func saidOf(f *feed, reason string) int {
 		if r, ok := o.Record.(*pb.PanelRecord); ok {
 			for _, p := range r.Peers {
 				if p.Reason == reason {
-					peers[fmt.Sprint(p.Collector, p.Peer.GetAddress())] = true
+					peers[fmt.Sprintf("%s %x", p.Collector, p.Peer.GetAddress())] = true
 				}
 			}
 		}

@@ -45,7 +45,9 @@ func TestTable(t *testing.T) {
 	say(10*time.Second, status("ris/rrc07", &pb.FeedStatus{State: "up", PeersUp: 3}))
 	say(9*time.Second, &pb.FeedRecord{Collector: "ris/rrc07", Source: "rislive", Event: pb.FeedEvent_FEED_EVENT_DOWN, Reason: "stale"})
 	panel := &pb.PanelRecord{Family: pb.Family_FAMILY_IPV4, Peers: []*pb.PanelPeer{
-		{Collector: "ris/rrc01", Votes: true}, {Collector: "ris/rrc01", Reason: "second_feed"}, {Collector: "ris/rrc01", Reason: "partial"},
+		{Collector: "ris/rrc01", Votes: true},
+		{Collector: "ris/rrc01", Reason: "second_feed"},
+		{Collector: "ris/rrc01", Reason: "partial"},
 		{Collector: "ris/rrc03", Reason: "no_panel"},
 	}}
 	b, err := panel.MarshalVT()

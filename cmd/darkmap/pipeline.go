@@ -209,17 +209,17 @@ func (p *pipeline) follow(ctx context.Context, stop context.CancelCauseFunc) err
 	return nil
 }
 
-// collect reads all outages again when the stages have ended: follow had not seen the last of them. Where it fails, what follow saw stays.
+// collect reads all outages again when the stages have ended: follow had not seen the last of them. What is held already changes
+// nothing, so that no second log stands beside the first; but one that gave outages up begins anew, for which of them it gave up
+// depends on how far it had read.
 func (p *pipeline) collect(ctx context.Context) error {
-	all := outagelog.New()
-	err := kafka.ReadToEnd(ctx, p.cfg.Kafka, p.log, schemas.TopicOutages, func(rec *kgo.Record) error {
-		_, err := all.Add(rec)
+	if p.results.Dropped() {
+		p.results = outagelog.New()
+	}
+	return kafka.ReadToEnd(ctx, p.cfg.Kafka, p.log, schemas.TopicOutages, func(rec *kgo.Record) error {
+		_, err := p.results.Add(rec)
 		return err
 	})
-	if err == nil {
-		p.results = all
-	}
-	return err
 }
 
 // broker starts the embedded Kafka where none is configured. Its folder is the run's own, and empty.

@@ -34,6 +34,8 @@ type Engine struct {
 	out        []Event
 
 	taken []Event // what TakeOver ends, for the next Close
+
+	steps int // neighbours that were looked at, for the tests
 }
 
 // New returns an engine without history.

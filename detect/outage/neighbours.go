@@ -1,6 +1,7 @@
 package outage
 
 import (
+	"iter"
 	"slices"
 
 	"github.com/darkmap/darkmap/internal/bgp"
@@ -17,10 +18,16 @@ type neighbour struct {
 	open     bool
 }
 
-// neighbours lists who loses something: prefixes by origin, the others by type; sorted by code.
+// neighbours lists who loses something: prefixes by origin and the minute in which their loss began, the others by type; sorted by code.
 type neighbours struct {
-	byOrigin map[bgp.ASN][]neighbour
+	byOrigin map[originMinute][]neighbour
 	byType   map[bgp.EntityType][]neighbour
+}
+
+// originMinute is an origin AS and a minute since 1970.
+type originMinute struct {
+	origin bgp.ASN
+	minute int64
 }
 
 // look builds the list once in a minute. Call it only in the decisions, when all have been measured.
@@ -28,7 +35,7 @@ func (e *Engine) look() *neighbours {
 	if e.neighbours != nil {
 		return e.neighbours
 	}
-	n := &neighbours{byOrigin: map[bgp.ASN][]neighbour{}, byType: map[bgp.EntityType][]neighbour{}}
+	n := &neighbours{byOrigin: map[originMinute][]neighbour{}, byType: map[bgp.EntityType][]neighbour{}}
 	var list []*entity
 	for _, ent := range e.active {
 		if ent.ev != nil || ent.loss != nil {
@@ -41,7 +48,8 @@ func (e *Engine) look() *neighbours {
 		switch {
 		case !ok:
 		case ent.key.Type == bgp.EntityPrefix && t.origin != 0:
-			n.byOrigin[t.origin] = append(n.byOrigin[t.origin], t)
+			k := originMinute{t.origin, t.first / minute}
+			n.byOrigin[k] = append(n.byOrigin[k], t)
 		case ent.key.Type != bgp.EntityPrefix:
 			n.byType[ent.key.Type] = append(n.byType[ent.key.Type], t)
 		}
@@ -85,11 +93,12 @@ func (e *Engine) meet(ent *entity, ev *event) {
 		origin = ev.digest.origins[0]
 	}
 	isPrefix := ent.key.Type == bgp.EntityPrefix
-	list := e.look().byType[ent.key.Type]
+	list := slices.Values(e.look().byType[ent.key.Type])
 	if isPrefix {
-		list = e.look().byOrigin[origin]
+		list = e.look().around(origin, ev.first)
 	}
-	for _, t := range list {
+	for t := range list {
+		e.steps++
 		apart := max(t.first-ev.first, ev.first-t.first)
 		near := apart <= neighbourSeconds || t.open && upstream != 0 && t.upstream == upstream
 		if isPrefix {
@@ -103,4 +112,28 @@ func (e *Engine) meet(ent *entity, ev *event) {
 		}
 	}
 	slices.Sort(ev.neighbours)
+}
+
+// around lists the prefixes of an origin whose loss began within a minute of first or little more, by code. Those of other minutes
+// are not looked at: a prefix that goes after many others would look at all of them.
+func (n *neighbours) around(origin bgp.ASN, first int64) iter.Seq[neighbour] {
+	var lists [3][]neighbour
+	for i := range lists {
+		lists[i] = n.byOrigin[originMinute{origin, first/minute + int64(i) - 1}]
+	}
+	return func(yield func(neighbour) bool) {
+		left := lists
+		for {
+			least := -1
+			for i, l := range left {
+				if len(l) > 0 && (least < 0 || l[0].code < left[least][0].code) {
+					least = i
+				}
+			}
+			if least < 0 || !yield(left[least][0]) {
+				return
+			}
+			left[least] = left[least][1:]
+		}
+	}
 }

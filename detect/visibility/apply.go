@@ -25,6 +25,7 @@ func (s *State) apply() {
 	for i := range s.plan {
 		s.set(&s.plan[i], whole)
 	}
+	s.dismiss()
 	if whole {
 		for _, r := range s.rows {
 			s.contribute(r, 1)

@@ -94,13 +94,41 @@ func (s *State) takeEntitySamples() []outage.Sample {
 	return out
 }
 
-// join and leave keep the lists of members.
-func (s *State) join(i uint32, r rib.Row) { s.entities[i].members = append(s.entities[i].members, r) }
+// join and leave keep the lists of members. Who leaves stays on the list until dismiss.
+func (s *State) join(i uint32, r rib.Row) {
+	if _, ok := s.leaving[i][r]; ok {
+		delete(s.leaving[i], r)
+		return
+	}
+	s.entities[i].members = append(s.entities[i].members, r)
+}
 
 func (s *State) leave(i uint32, r rib.Row) {
-	m := s.entities[i].members
-	if j := slices.Index(m, r); j >= 0 {
-		m[j] = m[len(m)-1]
-		s.entities[i].members = m[:len(m)-1]
+	if s.leaving[i] == nil {
+		s.leaving[i] = make(map[rib.Row]struct{})
 	}
+	s.leaving[i][r] = struct{}{}
 }
+
+// dismiss takes those that left out of the lists. It goes once through the list of an entity that many left.
+func (s *State) dismiss() {
+	for i, rows := range s.leaving {
+		e := &s.entities[i]
+		if len(rows) > fewLeave {
+			s.steps += len(e.members)
+			e.members = slices.DeleteFunc(e.members, func(r rib.Row) bool { _, gone := rows[r]; return gone })
+			continue
+		}
+		for r := range rows {
+			if j := slices.Index(e.members, r); j >= 0 {
+				s.steps += j
+				e.members[j] = e.members[len(e.members)-1]
+				e.members = e.members[:len(e.members)-1]
+			}
+		}
+	}
+	clear(s.leaving)
+}
+
+// fewLeave is up to how many rows are looked for in a list one by one, which is quicker than to ask of every member whether it left.
+const fewLeave = 8

@@ -86,6 +86,9 @@ type State struct {
 	round  uint32
 	rows   []rib.Row // affected rows of the round
 
+	leaving map[uint32]map[rib.Row]struct{} // by entity: who leaves its list in the round
+	steps   int                             // members that were looked at when some left, for the tests
+
 	young map[rib.Row]youth // prefixes that may be a new network's
 	moved map[rib.Row]int64 // since when the origins are not the usual ones
 	open  map[rib.Row]outage.Sample
@@ -110,7 +113,7 @@ func New(t *rib.Table, peers Peers) *State {
 		byKey: make(map[outage.Key]uint32), byASN: make(map[bgp.ASN]uint32),
 		young: make(map[rib.Row]youth), moved: make(map[rib.Row]int64), open: make(map[rib.Row]outage.Sample),
 		loss: losses{rows: make(map[rib.Row]*loss)}, churn: newChurn(), troughs: newTroughs(),
-		brief: briefs{rows: make(map[rib.Row]bool)},
+		brief: briefs{rows: make(map[rib.Row]bool)}, leaving: make(map[uint32]map[rib.Row]struct{}),
 	}
 	s.addEntity(outage.Key{Family: s.family, Type: bgp.EntityWorld, Code: "world"})
 	return s

@@ -136,8 +136,12 @@ func mechanismOf(mechanism, user, pass string) (sasl.Mechanism, error) {
 
 // PartitionOf is the partition of a key among n, as Kafka's own clients choose it (murmur2).
 func PartitionOf(collector string, n int32) int32 {
-	return int32(kgo.StickyKeyPartitioner(nil).ForTopic("").Partition(&kgo.Record{Key: []byte(collector)}, int(n)))
+	return int32(byKey.Partition(&kgo.Record{Key: []byte(collector)}, int(n)))
 }
+
+// byKey chooses by the key alone, which no record lacks, and so holds no state that a call changes. To make one costs far more than
+// to ask it: it seeds a source of random numbers.
+var byKey = kgo.StickyKeyPartitioner(nil).ForTopic("")
 
 // Partitions asks how many partitions a topic of the registry has.
 func Partitions(ctx context.Context, adm *kadm.Client, cfg Config, topic string) (int32, error) {

@@ -1,17 +1,19 @@
 package main
 
 import (
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/darkmap/darkmap/ingest/bmp/bmptest"
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/bgp/wire"
 	"github.com/darkmap/darkmap/internal/mrttest"
 )
 
-// bmpOf is a raw recording of a router's BMP: its peers come up and send their tables, then something each two minutes for three hours;
-// KP is away from 01:00 to 01:40. times gives the time of a message that is sent at; table is one of a table.
+// bmpOf is a raw recording of a router's BMP: its peers come up and send their tables, one of each family, then something each two minutes
+// for three hours; KP is away from 01:00 to 01:40. times gives the time of a message that is sent at; table is one of a table.
 func bmpOf(w *mrttest.World, collector string, times func(at time.Duration, table bool) int64) []byte {
 	b := bmptest.Initiation(collector)
 	var peers []bmptest.Peer
@@ -28,10 +30,16 @@ func bmpOf(w *mrttest.World, collector string, times func(at time.Duration, tabl
 	for _, p := range peers {
 		p.Timestamp = times(0, true)
 		b = append(b, bmptest.PeerUp(p)...)
-		for _, r := range w.Routes {
-			send(p, time.Second, true, bmptest.Announce(r.Prefix, path(p, r)...))
+		for _, f := range bgp.Families {
+			for _, r := range w.Routes {
+				if bgp.FamilyOf(r.Prefix) == f {
+					send(p, time.Second, true, bmptest.Announce(r.Prefix, path(p, r)...))
+				}
+			}
+			if slices.ContainsFunc(w.Routes, func(r mrttest.Route) bool { return bgp.FamilyOf(r.Prefix) == f }) {
+				send(p, time.Second, true, wire.AppendEndOfRIB(nil, f))
+			}
 		}
-		send(p, time.Second, true, bmptest.EndOfRIB())
 	}
 	for m := range 180 {
 		at := time.Duration(m) * time.Minute
@@ -58,11 +66,24 @@ func TestCaseTimesOfBMP(t *testing.T) {
 	us := func(t time.Time) int64 { return t.UnixMicro() }
 	at := func(at time.Duration) int64 { return us(caseStart.Add(at)) }
 	w := mrttest.NewWorld(caseStart, 3, 3, slices.Concat(mrttest.Background(50), mrttest.KP()))
+	dual := mrttest.NewWorld(caseStart, 3, 3, slices.Clone(w.Routes))
+	for i := range 30 {
+		p := netip.PrefixFrom(netip.AddrFrom16([16]byte{0x24, 0, byte(i)}), 32)
+		dual.Routes = append(dual.Routes, mrttest.Route{Prefix: p, Via: 3000, Origin: bgp.ASN(20000 + i/4), Country: "DE"})
+	}
+	received := time.Duration(0) // routes of tables
 	for name, times := range map[string]func(time.Duration, bool) int64{
 		"as they were sent": func(d time.Duration, _ bool) int64 { return at(d) },
 		"tables as they were received days before": func(d time.Duration, table bool) int64 {
 			if table {
 				return at(-50 * time.Hour)
+			}
+			return at(d)
+		},
+		"tables as they were received in five hours before": func(d time.Duration, table bool) int64 {
+			if table {
+				received++
+				return at(-5*time.Hour + received%300*time.Minute)
 			}
 			return at(d)
 		},
@@ -75,11 +96,15 @@ func TestCaseTimesOfBMP(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var files []caseFile
-			for _, c := range w.Collectors() {
-				files = append(files, caseFile{c, c + ".bmp", bmpOf(w, c, times)})
+			for _, w := range []*mrttest.World{w, dual} {
+				var files []caseFile
+				for _, c := range w.Collectors() {
+					files = append(files, caseFile{c, c + ".bmp", bmpOf(w, c, times)})
+				}
+				got := replayCase(t, w, files)
+				got.wantKP(t, 0, time.Hour, 100*time.Minute)
+				got.says(t, "IPv4: a verdict was possible in 17")
 			}
-			replayCase(t, w, files).wantKP(t, 0, time.Hour, 100*time.Minute)
 		})
 	}
 	t.Run("none at all", func(t *testing.T) {

@@ -84,38 +84,69 @@ func timeless(it *capture.Item) bool {
 }
 
 // dumping tells the tables of a BMP stream from what comes after them. Their routes say when they were received, a Peer Up when the
-// session came up, which may be long before that is sent (RFC 7854 §4.2).
+// session came up, which may be long before that is sent (RFC 7854 §4.2). Each family has a table and an End-of-RIB of its own.
 type dumping struct {
-	now   map[bgp.Peer]bool // sends its table, or has sent it
-	ended map[bgp.Peer]bool // it has ended a table
+	decoder wire.Decoder
+	peers   map[bgp.Peer]*peerTables // that came up
 }
 
-func newDumping() *dumping { return &dumping{map[bgp.Peer]bool{}, map[bgp.Peer]bool{}} }
+// peerTables are the tables of a peer.
+type peerTables struct {
+	whole [len(bgp.Families) + 1]bool // by family: that of the session was sent
+	ended bool                        // some table ended, of this or a session before
+}
+
+func newDumping() *dumping { return &dumping{peers: map[bgp.Peer]*peerTables{}} }
 
 // old reports whether an item's time may be long before it was written.
 func (d *dumping) old(it *capture.Item) bool {
+	t := d.peers[it.Peer]
 	switch {
 	case it.Kind == capture.PeerUp:
-		d.now[it.Peer] = true
-		return true
-	case it.Kind == capture.Message && d.now[it.Peer]:
-		if endOfRIB(it.Message) {
-			d.now[it.Peer], d.ended[it.Peer] = false, true
+		if t == nil {
+			t = &peerTables{}
+			d.peers[it.Peer] = t
 		}
+		t.whole = [len(t.whole)]bool{}
 		return true
+	case it.Kind == capture.Message && t != nil:
+		return d.tables(t, it)
 	}
 	return false
 }
 
-// told reports whether there are tables, and each peer ended one.
-func (d *dumping) told() bool { return len(d.now) > 0 && len(d.ended) == len(d.now) }
-
-// endOfRIB reports whether an UPDATE is an End-of-RIB (RFC 4724 §2): without anything, or with an empty MP_UNREACH_NLRI.
-func endOfRIB(message []byte) bool {
-	_, b, err := wire.SplitMessage(message)
-	if err != nil {
+// tables reports whether a message is a part of a table, and notes the tables that it ends. One that cannot be read, or names neither IPv4
+// nor IPv6, tells nothing of the time.
+func (d *dumping) tables(t *peerTables, it *capture.Item) bool {
+	if t.whole[bgp.IPv4] && t.whole[bgp.IPv6] {
 		return false
 	}
-	const mpUnreach = 15
-	return len(b) == 4 || (len(b) == 10 || len(b) == 11) && b[0] == 0 && b[1] == 0 && b[5] == mpUnreach
+	typ, body, err := wire.SplitMessage(it.Message)
+	if err != nil || typ != wire.MessageUpdate {
+		return true
+	}
+	u, err := d.decoder.DecodeUpdate(body, wire.Options{ASOctets: it.ASOctets, AddPathIPv4: it.AddPathIPv4, AddPathIPv6: it.AddPathIPv6})
+	if err != nil {
+		return true
+	}
+	old := true
+	for _, list := range [][]wire.NLRI{u.Withdrawn, u.Announced} {
+		for _, n := range list {
+			old = old && !t.whole[bgp.FamilyOf(n.Prefix)]
+		}
+	}
+	for _, f := range u.EndOfRIB {
+		t.whole[f], t.ended = true, true
+	}
+	return old
+}
+
+// told reports whether there are tables, and each peer ended one.
+func (d *dumping) told() bool {
+	for _, t := range d.peers {
+		if !t.ended {
+			return false
+		}
+	}
+	return len(d.peers) > 0
 }

@@ -17,11 +17,11 @@ var ErrCut = errors.New("its file ends too early")
 // Tally tells whether a table can be used by how much of it could be read. Its prefixes that could not be read are unknown; the rest
 // counts. The zero value is an empty table.
 type Tally struct {
-	records, unreadable uint64
-	cut                 bool // the last thing that was read is the end of a file that is cut
+	records, unreadable uint64 // a record is in one of them
+	cut                 bool   // the last thing that was read is the end of a file that is cut
 }
 
-// Record counts a record that could be read, at least in part.
+// Record counts a record that was handed out. What is damaged in it comes next.
 func (t *Tally) Record() {
 	t.records++
 	t.cut = false // the damage before was none of the file's end
@@ -33,6 +33,9 @@ func (t *Tally) Damage(d *capture.Damage) {
 	switch d.Reason {
 	case capture.BadRecord:
 		t.unreadable++
+		if d.Partial && t.records > 0 { // it was counted as one that could be read
+			t.records--
+		}
 	case capture.BadLength, capture.BadHeader, capture.Truncated:
 		t.unreadable += passedOver(d)
 		t.cut = d.Reason == capture.Truncated

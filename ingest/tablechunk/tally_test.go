@@ -10,6 +10,7 @@ import (
 func TestTally(t *testing.T) {
 	t.Parallel()
 	bad := &capture.Damage{Reason: capture.BadRecord}
+	part := &capture.Damage{Reason: capture.BadRecord, Partial: true}
 	cut := &capture.Damage{Reason: capture.Truncated, Number: 10, Offset: 900}
 	skipped := func(octets int64) *capture.Damage {
 		return &capture.Damage{Reason: capture.BadHeader, Number: 10, Offset: 900, Skipped: octets}
@@ -25,6 +26,8 @@ func TestTally(t *testing.T) {
 		"one":                  {42, []*capture.Damage{bad}, 0, 1, ""},
 		"a tenth":              {9, []*capture.Damage{bad}, 0, 1, ""},
 		"more than a tenth":    {8, []*capture.Damage{bad}, 0, 1, "1 of its 9 records cannot be read"},
+		"a tenth, in part":     {10, []*capture.Damage{part}, 0, 1, ""},
+		"more, in part":        {9, []*capture.Damage{part}, 0, 1, "1 of its 9 records cannot be read"},
 		"cut":                  {42, []*capture.Damage{cut}, 0, 1, "its file ends too early"},
 		"a length beyond":      {42, []*capture.Damage{cut}, 1, 1, ""},
 		"a header, one record": {42, []*capture.Damage{skipped(100)}, 5, 1, ""},

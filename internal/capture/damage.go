@@ -49,8 +49,8 @@ type Damage struct { //nolint:errname // it is what dead letters and reports cal
 	Err     error
 	// Raw is the record as it stands in the file, at most MaxRaw octets of it; empty where the damage is no record.
 	Raw []byte
-	// partial: the record was handed out without what is damaged.
-	partial bool
+	// Partial: the record was handed out, just before, without what is damaged.
+	Partial bool
 }
 
 // MaxRaw caps Damage.Raw.

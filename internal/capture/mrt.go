@@ -100,7 +100,7 @@ func (s *mrtSource) message(rec *wire.MRTRecord, it *Item) error {
 func (s *mrtSource) rest(rec *wire.MRTRecord, n int) {
 	if n > 0 && s.after == nil && slices.ContainsFunc(rec.Body[len(rec.Body)-n:], func(b byte) bool { return b != 0 }) {
 		err := fmt.Errorf("%d octets follow in the record: %w", n, wire.ErrBadLength)
-		s.after = &Damage{Offset: rec.Offset, Reason: BadRecord, Err: err, Raw: rawMRT(rec), partial: true}
+		s.after = &Damage{Offset: rec.Offset, Reason: BadRecord, Err: err, Raw: rawMRT(rec), Partial: true}
 	}
 }
 
@@ -184,7 +184,7 @@ func (s *mrtSource) ribRecord(rec *wire.MRTRecord, it *Item) error {
 		})
 	}
 	if err != nil && len(s.entries) > 0 {
-		s.after = &Damage{Offset: rec.Offset, Reason: BadRecord, Err: err, Raw: rawMRT(rec), partial: true}
+		s.after = &Damage{Offset: rec.Offset, Reason: BadRecord, Err: err, Raw: rawMRT(rec), Partial: true}
 		err = nil
 	}
 	it.Kind, it.Prefix, it.Entries = RIB, s.rib.Prefix, s.entries

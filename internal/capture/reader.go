@@ -185,7 +185,7 @@ func (r *Reader) Next() (*Item, error) {
 	if !ok {
 		d = &Damage{Offset: r.plain.n, Reason: BadRecord, Err: err}
 	}
-	if !d.partial {
+	if !d.Partial {
 		r.stats.Records++
 	}
 	if d.Reason == UnknownFormat {

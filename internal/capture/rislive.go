@@ -59,7 +59,7 @@ func (s *risLiveSource) next(it *Item) error {
 	}
 	if m.FromJSON && m.RawError != nil { // else whoever decodes the message says so
 		err := fmt.Errorf("the message was taken from its JSON fields: %w", m.RawError)
-		s.after = &Damage{Offset: offset, Reason: BadRecord, Err: err, Raw: bytes.Clone(line), partial: true}
+		s.after = &Damage{Offset: offset, Reason: BadRecord, Err: err, Raw: bytes.Clone(line), Partial: true}
 	}
 	return nil
 }

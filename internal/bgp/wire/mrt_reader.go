@@ -45,6 +45,7 @@ type MRTReader struct {
 	offset     int64
 	number     uint64
 	last       int64 // timestamp of the last record, seconds; 0 before the first
+	led        int64 // offset up to which records of unknown kinds were found to lead to something known
 	err        error // what r returned
 	empty      int   // reads in a row that brought nothing
 }
@@ -214,12 +215,20 @@ func (m *MRTReader) chained(at int, h mrtHead) bool {
 // leads tells whether the header at the start, of an unknown kind, is to be believed: it leads over others of times near the last sound
 // one's to one of a known kind, to padding, or to the stream's end.
 func (m *MRTReader) leads(h mrtHead) bool {
+	if m.offset < m.led {
+		return true // one of those that lead there
+	}
 	for at := 0; h.length <= MaxMRTRecord && at <= MaxMRTRecord; {
 		at += mrtHeader + int(h.length)
 		if !m.fill(at + mrtHeader) {
-			return m.end-m.start >= at && zeros(m.buf[m.start+at:m.end])
+			if m.end-m.start < at || !zeros(m.buf[m.start+at:m.end]) {
+				return false
+			}
+			m.led = m.offset + int64(at)
+			return true
 		}
 		if h = m.header(at); h.known() || h == (mrtHead{}) {
+			m.led = m.offset + int64(at)
 			return true
 		}
 		if !m.near(h.seconds) {

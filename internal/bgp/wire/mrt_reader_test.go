@@ -128,6 +128,20 @@ func TestMRTReader(t *testing.T) {
 	}
 }
 
+// TestMRTReaderUnknownRow: many records of unknown kinds in a row are read in a time that grows with their number: with the square of it
+// these would take a quarter of an hour.
+func TestMRTReaderUnknownRow(t *testing.T) {
+	t.Parallel()
+	const n = 300_000
+	row := bytes.Repeat(record(epoch, 60, 0, nil), n)
+	for name, end := range map[string][]byte{"a known one": bgp4mp(epoch, body(net192, nil)), "padding": make([]byte, 20), "the end": nil} {
+		seconds, damages := readAll(t, bytes.NewReader(slices.Concat(row, end)))
+		if got := len(seconds); got/n != 1 || len(damages) != 0 {
+			t.Errorf("before %s: got %d records and %d damages", name, got, len(damages))
+		}
+	}
+}
+
 // TestMRTReaderPadding: zeros between records, and behind the last, are no damage.
 func TestMRTReaderPadding(t *testing.T) {
 	t.Parallel()

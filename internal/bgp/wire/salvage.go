@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/binary"
+	"errors"
 	"slices"
 
 	"github.com/darkmap/darkmap/internal/bgp"
@@ -32,10 +33,9 @@ func (d *Decoder) Salvage(message []byte, o Options) (u *Update, ok bool) {
 	return &d.update, true
 }
 
-// cutUpdate reports whether raw is an UPDATE of which err, SplitMessage's, says that it is cut.
-func cutUpdate(raw []byte, err error) bool {
-	return err != nil && len(raw) >= HeaderLength && MessageType(raw[18]) == MessageUpdate &&
-		int(binary.BigEndian.Uint16(raw[16:])) > len(raw) && binary.BigEndian.Uint64(raw)&binary.BigEndian.Uint64(raw[8:]) == 1<<64-1
+// LostUpdate reports whether raw, of which err is SplitMessage's, may have been an UPDATE: what Salvage is for.
+func LostUpdate(raw []byte, err error) bool {
+	return err != nil && (len(raw) < HeaderLength || errors.Is(err, ErrBadMarker) || MessageType(raw[18]) == MessageUpdate)
 }
 
 // lose notes that prefixes of the families may be missing.

@@ -13,8 +13,9 @@ func (x *rowSet) add(r Row) {
 func (x rowSet) has(r Row) bool { return int(r>>6) < len(x) && x[r>>6]&(1<<(r&63)) != 0 }
 
 // Doubt says that a message of slot s was lost, and that any prefix may have been in it: what the slot held before is not known any more,
-// what it says from here on is. SettleDoubts carries that out.
+// what it says from here on is. SettleDoubts carries that out. A refresh of the slot is over.
 func (t *Table) Doubt(s int) {
+	t.dropRefresh(s)
 	if t.slots[s].size == 0 {
 		delete(t.doubts, s)
 		return
@@ -76,6 +77,9 @@ func (t *Table) unknow(r Row, w int, bits uint64) {
 
 // Unknow says that a message of slot s that names the keys could not be read: whether the slot holds them is not known.
 func (t *Table) Unknow(s int, keys ...Key) {
+	if x := t.slots[s].refresh; x != nil && len(keys) > 0 {
+		x.unread = true
+	}
 	for _, k := range keys {
 		if r, ok := t.index[k]; ok {
 			t.unknow(r, s>>6, 1<<(s&63))

@@ -75,8 +75,11 @@ func (t *Table) begin(slots []int, check bool) {
 }
 
 // BeginGap starts to note which pairs of row and slot the live stream touches, and which the answer to the gap knows. Called
-// again while the slots' gap is open, it starts anew; a check of theirs is over.
-func (t *Table) BeginGap(slots ...int) { t.begin(slots, false) }
+// again while the slots' gap is open, it starts anew; a check of theirs is over, and so is a refresh, of which messages may be missing.
+func (t *Table) BeginGap(slots ...int) {
+	t.begin(slots, false)
+	t.dropRefresh(slots...)
+}
 
 // Unwatch ends gaps and checks of slots without effect.
 func (t *Table) Unwatch(slots ...int) { t.unwatch(t.mask(slots)) }

@@ -4,6 +4,8 @@ package rib
 type refresh struct {
 	rows rowSet
 	ids  map[pathKey]struct{} // nil without ADD-PATH
+	// unread: it named prefixes in messages that could not be read, so that it is not known whether the slot holds them.
+	unread bool
 }
 
 // note notes an announcement.
@@ -22,15 +24,25 @@ func (x *refresh) note(r Row, pathID uint32, ids bool) {
 // BeginRefresh says that slot s sends all its routes again from here on.
 func (t *Table) BeginRefresh(s int) { t.slots[s].refresh = &refresh{} }
 
+// dropRefresh ends the refreshes of slots without effect.
+func (t *Table) dropRefresh(slots ...int) {
+	for _, s := range slots {
+		t.slots[s].refresh = nil
+	}
+}
+
 // EndRefresh says that it has sent them: what it did not send again since BeginRefresh is withdrawn, and lost is called with each row
-// that it holds no more. Without a beginning nothing changes.
+// that it holds no more. Without a beginning nothing changes; nor where messages were lost since (BeginGap, Doubt), for what was sent
+// again may have been in them.
 func (t *Table) EndRefresh(s int, lost func(Row)) {
 	x := t.slots[s].refresh
 	if x == nil {
 		return
 	}
 	t.slots[s].refresh = nil
-	t.trust(s)
+	if !x.unread {
+		t.trust(s)
+	}
 	if p := t.slots[s].paths; p != nil && len(x.ids) < maxPathsPerSlot {
 		for k := range p.ids {
 			if _, again := x.ids[k]; !again && x.rows.has(k.row) {

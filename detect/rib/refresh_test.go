@@ -73,3 +73,82 @@ func TestDoubt(t *testing.T) {
 		t.Errorf("after a table: doubted %v, held by %b", tb.Doubted(s), tb.Held(rh)[0])
 	}
 }
+
+// TestRefreshWithLosses: a refresh of which messages may be missing withdraws nothing, and one that names prefixes in messages that cannot
+// be read leaves them in doubt.
+func TestRefreshWithLosses(t *testing.T) {
+	t.Parallel()
+	again, other := keyOf(t, "192.0.2.0/24"), keyOf(t, "198.51.100.0/24")
+	tests := map[string]struct {
+		lose  func(tb *Table, s int, rows []Row)
+		held  int
+		doubt bool
+	}{
+		"a gap that a table answers": {func(tb *Table, s int, rows []Row) {
+			tb.BeginGap(s)
+			for _, r := range rows {
+				tb.Tabulate([]uint64{1 << s}, r, 64500, 64510)
+			}
+			tb.EndGap(Tabled, s)
+		}, 2, false},
+		"a doubt":             {func(tb *Table, s int, _ []Row) { tb.Doubt(s) }, 0, true},
+		"prefixes not read":   {func(tb *Table, s int, _ []Row) { tb.Unknow(s, other) }, 1, true},
+		"nothing was lost":    {func(*Table, int, []Row) {}, 1, false},
+		"a gap not yet ended": {func(tb *Table, s int, _ []Row) { tb.BeginGap(s) }, 2, false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tb := New(bgp.IPv4)
+			s, _ := tb.AddSlot()
+			ra, _, _ := tb.Announce(s, again, 0, 64500, 64510)
+			rb, _, _ := tb.Announce(s, other, 0, 64500, 64510)
+			tb.BeginRefresh(s)
+			tb.Announce(s, again, 0, 64500, 64510)
+			tt.lose(tb, s, []Row{ra, rb})
+			lost := 0
+			tb.EndRefresh(s, func(Row) { lost++ })
+			tb.SettleDoubts()
+			held := 0
+			for _, r := range []Row{ra, rb} {
+				held += int(tb.Held(r)[0])
+			}
+			if want := map[bool]int{true: 1}[name == "nothing was lost"]; lost != want || held != tt.held || tb.Doubted(s) != tt.doubt {
+				t.Errorf("%d withdrawn, %d held, doubted %v; want %d, %d, %v", lost, held, tb.Doubted(s), want, tt.held, tt.doubt)
+			}
+		})
+	}
+}
+
+// TestVacateEndsDoubts: a session that ended leaves its doubts behind, so that the next one's size is its own; and what was doubted is not
+// known to be gone.
+func TestVacateEndsDoubts(t *testing.T) {
+	t.Parallel()
+	for _, settled := range []bool{true, false} {
+		tb := New(bgp.IPv4)
+		s, _ := tb.AddSlot()
+		first, second := keyOf(t, "192.0.2.0/24"), keyOf(t, "198.51.100.0/24")
+		tb.Announce(s, first, 0, 64500, 64510)
+		tb.Announce(s, second, 0, 64500, 64510)
+		tb.Doubt(s)
+		tb.Announce(s, second, 0, 64500, 64510)
+		if settled {
+			tb.SettleDoubts()
+		}
+		tb.BeginRefresh(s)
+		tb.Vacate(true, s)
+		if tb.Size(s) != 0 || tb.Doubted(s) {
+			t.Errorf("settled %v: size %d, doubted %v after the session's end; want 0, false", settled, tb.Size(s), tb.Doubted(s))
+		}
+		a, _ := tb.Row(first)
+		b, _ := tb.Row(second)
+		if tb.hasHeard(a, s) || !tb.hasHeard(b, s) {
+			t.Errorf("settled %v: the doubted prefix heard: %v, the other: %v; want false, true", settled, tb.hasHeard(a, s), tb.hasHeard(b, s))
+		}
+		tb.Announce(s, first, 0, 64500, 64510)
+		tb.EndRefresh(s, func(Row) { t.Errorf("settled %v: the refresh of the session before withdraws", settled) })
+		if tb.Size(s) != 1 {
+			t.Errorf("settled %v: size %d with one route", settled, tb.Size(s))
+		}
+	}
+}

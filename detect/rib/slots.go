@@ -92,12 +92,15 @@ func (t *Table) ClearSlots(mask []uint64) {
 
 // Vacate ends the sessions of slots: they hold nothing until their new tables come. Where they heard it stays known, so that what the new
 // tables lack is known to be gone. With whole set, what they held was their whole table, and of what they had withdrawn nothing is known
-// any more. Gaps and checks are not about them any more.
+// any more. Gaps and checks are not about them any more, refreshes and doubts are over.
 func (t *Table) Vacate(whole bool, slots ...int) {
+	t.SettleDoubts() // what is doubted is not known to be gone
 	mask := t.mask(slots)
 	for _, s := range slots {
 		t.slots[s].size, t.slots[s].paths = 0, nil
 	}
+	t.dropRefresh(slots...)
+	t.trust(slots...)
 	if !whole {
 		t.sweep(t.held, mask)
 		t.unwatch(mask)

@@ -89,6 +89,26 @@ func TestMalformedPeerUp(t *testing.T) {
 	}
 }
 
+// TestLostUpdate: an UPDATE whose header cannot be read is passed on as one that cannot be read, and one with other octets behind it as what
+// it says, which is a dead letter, too.
+func TestLostUpdate(t *testing.T) {
+	t.Parallel()
+	p := bmptest.Neighbour(1)
+	update := bmptest.Announce(route24, p.ASN)
+	route := bmptest.Monitoring(p, update)
+	noMarker := append(make([]byte, 16), update[16:]...)
+	for _, tt := range []struct {
+		name string
+		body []byte
+		dead int
+	}{{"no octet", nil, 0}, {"12 octets", update[:12], 0}, {"no marker", noMarker, 0}, {"octets behind", append(slices.Clone(update), 1, 2, 3), 1}} {
+		got, dead := session(t, hear(t, settings(), bmptest.PeerUp(p), route, bmptest.Monitoring(p, tt.body), route))
+		if diff := cmp.Diff([]string{"PeerUp", "BgpMessage", "BgpMessage", "BgpMessage"}, got); diff != "" || dead != tt.dead {
+			t.Errorf("%s: %d dead letters, want %d; records (-want +got):\n%s", tt.name, dead, tt.dead, diff)
+		}
+	}
+}
+
 // TestLinkLocal: two neighbours with the same link-local address are told apart by their AS.
 func TestLinkLocal(t *testing.T) {
 	t.Parallel()

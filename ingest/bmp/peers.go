@@ -72,7 +72,7 @@ func familyBit(afi uint16) familySet {
 // familiesOf tells of which families an UPDATE announces and withdraws. One that cannot be read announces all: whoever decodes it
 // says what is wrong.
 func familiesOf(update []byte) (announced, withdrawn familySet) {
-	b := update[wire.HeaderLength:]
+	b := update[min(len(update), wire.HeaderLength):]
 	if len(b) < 4 || int(binary.BigEndian.Uint16(b)) > len(b)-4 {
 		return allFamilies, 0
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/darkmap/darkmap/ingest/bmp/bmptest"
 	"github.com/darkmap/darkmap/ingest/stream"
 	"github.com/darkmap/darkmap/ingest/stream/streamtest"
+	"github.com/darkmap/darkmap/internal/bgp/wire"
 	"github.com/darkmap/darkmap/internal/waittest"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -260,14 +261,14 @@ func TestUndecodable(t *testing.T) {
 	p := bmptest.Neighbour(1)
 	r := f.dial("127.0.0.1")
 	init, up := bmptest.Initiation("x"), bmptest.PeerUp(p)
-	bad := bmptest.Monitoring(p, []byte("no UPDATE"))
+	bad := bmptest.Monitoring(p, wire.AppendMessage(nil, wire.MessageKeepalive, nil))
 	r.Say(init, up, bad, bmptest.Monitoring(p, bmptest.EndOfRIB()))
 	f.wait("bmp/edge1", 5)
 	dead := f.Dead()
 	if len(dead) != 1 || !bytes.Equal(dead[0].Raw, bad) || dead[0].Offset != 2 || dead[0].Collector != "bmp/edge1" || !strings.HasPrefix(dead[0].Origin, "127.0.0.1:") {
 		t.Fatalf("dead letters %+v", dead)
 	}
-	if got := dead[0].Err.Error(); !strings.Contains(got, "octet ") || !strings.Contains(got, "truncated") {
+	if got := dead[0].Err.Error(); !strings.Contains(got, "octet ") || !strings.Contains(got, "keepalive instead of an UPDATE") {
 		t.Errorf("error %q", got)
 	}
 }

@@ -102,7 +102,7 @@ func TestDamage(t *testing.T) {
 		{"BMP length 2^32-1", with(session, bmpAt+1, 0xff, 0xff, 0xff, 0xff), 11, []damage{{9, int64(bmpAt), capture.BadLength, bmpOne}}},
 		{"BMP version 4", with(session, bmpAt, 4), 11, []damage{{9, int64(bmpAt), capture.BadHeader, bmpOne}}},
 		{"BMP Peer Down without a reason", join(session, bmp(2, bmpPeer())), 13, []damage{{13, int64(len(session)), capture.BadRecord, 48}}},
-		{"BMP marker wrong", with(session, bmpAt+48, 0), 11, []damage{{9, int64(bmpAt), capture.BadRecord, bmpOne}}},
+		{"BMP marker wrong", with(session, bmpAt+48, 0), 12, nil},
 		{
 			"BMP statistics lie", join(session, bmp(1, bmpPeer(0xff, 0xff, 0xff, 0xff)), bmpUpdate()), 13,
 			[]damage{{13, int64(len(session)), capture.BadRecord, 52}},
@@ -307,6 +307,32 @@ func TestEveryLength(t *testing.T) {
 			if res := readAll(t, r); res.kinds[capture.Message] < 7 || len(res.damages) == 0 {
 				t.Errorf("length %d of a %s record: got %v, %v", n, res.format, res.kinds, res.damages)
 			}
+		}
+	}
+}
+
+// TestOversizeMessage: of octets that are no BGP message no more is handed out than one can have.
+func TestOversizeMessage(t *testing.T) {
+	t.Parallel()
+	one := mrtUpdate(start)
+	head := one[12 : len(one)-len(update())]
+	big := mrt(start, 16, 4, join(head, with(update(), 16, 0, 5), make([]byte, 3<<20)))
+	for name, input := range map[string][]byte{"MRT": join(one, big, one), "BMP": join(bmpSession(1), bmp(0, bmpPeer(join(with(update(), 16, 0, 5), make([]byte, 1<<19))...)), bmpUpdate())} {
+		r, err := capture.New(bytes.NewReader(input), "x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lengths []int
+		for it, err := r.Next(); !errors.Is(err, io.EOF); it, err = r.Next() {
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if it.Kind == capture.Message {
+				lengths = append(lengths, len(it.Message))
+			}
+		}
+		if diff := cmp.Diff([]int{len(update()), wire.MaxMessage, len(update())}, lengths); diff != "" {
+			t.Errorf("%s: octets of the messages: -want +got\n%s", name, diff)
 		}
 	}
 }

@@ -105,14 +105,14 @@ func (s *mrtSource) rest(rec *wire.MRTRecord, n int) {
 }
 
 // bgpMessage checks a BGP message's header and sets Kind, Message and Note. One that is cut, or no message, may have been an UPDATE:
-// it is handed out as it stands, for whoever decodes it says what of it counts.
+// it is handed out as it stands, up to what a message can hold, for whoever decodes it says what of it counts.
 func bgpMessage(raw []byte, it *Item) error {
 	typ, body, err := wire.SplitMessage(raw)
 	if err != nil {
-		if len(raw) >= wire.HeaderLength && !errors.Is(err, wire.ErrBadMarker) && wire.MessageType(raw[18]) != wire.MessageUpdate {
+		if !wire.LostUpdate(raw, err) {
 			return err
 		}
-		it.Kind, it.Message = Message, raw
+		it.Kind, it.Message = Message, raw[:min(len(raw), wire.MaxMessage)]
 		return nil //nolint:nilerr // enrich says so, with the place
 	}
 	it.Kind, it.Message = Message, raw[:wire.HeaderLength+len(body)]

@@ -152,12 +152,12 @@ const (
 type BMPMessage struct {
 	Type BMPType
 	// Salvaged is set where Decode returned an error, and the message counts all the same: a Peer Up or Peer Down whose per-peer header is
-	// sound, of whose body Up or Down hold what could be read.
+	// sound, of whose body Up or Down hold what could be read; an UPDATE with octets behind it that are no TLVs.
 	Salvaged bool
 	// Peer is set where Type.PerPeer().
 	Peer BMPPeer
-	// Update is the UPDATE of a Route Monitoring, marker included, whole unless the router cut it; Options say how to read it, and Known that they
-	// come from a Peer Up. Without one ADD-PATH is taken as off.
+	// Update is the UPDATE of a Route Monitoring, marker included, as the router sent it: it may be cut, or no message at all (LostUpdate).
+	// Options say how to read it, and Known that they come from a Peer Up. Without one ADD-PATH is taken as off.
 	Update  []byte
 	Options Options
 	Known   bool

@@ -197,9 +197,7 @@ func TestBMPErrors(t *testing.T) {
 		{"shorter than its length", monitoring(0, 0, 0)[:60], wire.ErrBadLength},
 		{"no room for the per-peer header", bmpBytes(0, make([]byte, 41)), wire.ErrTruncated},
 		{"peer type 4", monitoring(4, 0, 0), wire.ErrUnsupported},
-		{"no UPDATE", rm(nil), wire.ErrTruncated},
 		{"OPEN instead", rm(openBytes(0)), wire.ErrUnsupported},
-		{"marker", rm(make([]byte, 30)), wire.ErrBadMarker},
 		{"octets behind", rm(append(endOfRIB(), 1, 2, 3)), wire.ErrBadLength},
 		{"peer up cut", bmpBytes(wire.BMPPeerUp, perPeer(0, 0, 0, make([]byte, 19))), wire.ErrTruncated},
 		{"peer up without OPEN", bmpBytes(wire.BMPPeerUp, perPeer(0, 0, 0, make([]byte, 20))), wire.ErrTruncated},
@@ -388,7 +386,8 @@ func TestBMPSalvaged(t *testing.T) {
 		{"peer up cut", bmpBytes(wire.BMPPeerUp, body[:len(body)-1]), true, false},
 		{"peer up with stray octets", bmpBytes(wire.BMPPeerUp, append(bytes.Clone(body), 0, 0, 0)), true, true},
 		{"peer up of an unknown type of peer", bmpBytes(wire.BMPPeerUp, append([]byte{9}, body[1:]...)), false, true},
-		{"UPDATE without a length", bmpBytes(wire.BMPRouteMonitoring, perPeer(0, 0, 0, endOfRIB()[:17])), false, true},
+		{"OPEN instead of an UPDATE", bmpBytes(wire.BMPRouteMonitoring, perPeer(0, 0, 0, openBytes(0))), false, true},
+		{"octets behind an UPDATE", bmpBytes(wire.BMPRouteMonitoring, perPeer(0, 0, 0, append(endOfRIB(), 1, 2, 3))), true, true},
 	} {
 		var s wire.BMPSession
 		var m wire.BMPMessage
@@ -437,5 +436,28 @@ func TestBMPSameAddress(t *testing.T) {
 	}
 	if m := decodeBMP(t, &s, of(2, monitoring(0, 0, 0))); !m.Known {
 		t.Error("the other peer is not known after the first one's Peer Down")
+	}
+}
+
+// TestBMPLostUpdate: an UPDATE whose header cannot be read is passed on, no longer than a message can be, and Salvage says that any prefix
+// may have been in it.
+func TestBMPLostUpdate(t *testing.T) {
+	t.Parallel()
+	eor := endOfRIB()
+	badLength := append(append(bytes.Clone(eor[:16]), 0, 5), eor[18:]...)
+	for name, message := range map[string][]byte{
+		"none": nil, "10 octets": eor[:10], "18 octets": eor[:18], "a length of 5": badLength, "no marker": append(make([]byte, 16), eor[16:]...),
+		"70000 octets": append(badLength, make([]byte, 70000)...),
+	} {
+		var s wire.BMPSession
+		m := decodeBMP(t, &s, bmpBytes(wire.BMPRouteMonitoring, perPeer(0, 0, 0, message)))
+		want := message[:min(len(message), wire.MaxMessage)]
+		if !bytes.Equal(m.Update, want) || m.Salvaged {
+			t.Errorf("%s: %d octets, salvaged %v; want %d, false", name, len(m.Update), m.Salvaged, len(want))
+		}
+		var d wire.Decoder
+		if u, ok := d.Salvage(m.Update, m.Options); !ok || len(u.Lost) != 2 {
+			t.Errorf("%s: Salvage: an UPDATE %v, lost %v", name, ok, u.Lost)
+		}
 	}
 }

@@ -86,8 +86,8 @@ func (s *BMPSession) Reset() { clear(s.peers) }
 
 // Decode decodes one whole message into m. Nothing is copied: m's slices are parts of raw. A message of an unknown type has
 // just its type (RFC 7854 §4.1: to be ignored). The error wraps ErrTruncated, ErrBadLength, ErrBadMarker, ErrBMPVersion,
-// ErrUnsupported or ErrTooManyPeers; the session goes on after it. A Peer Down is one whatever its reason, and a Peer Up whatever is in
-// it, if the peer's header is sound: see BMPMessage.Salvaged.
+// ErrUnsupported or ErrTooManyPeers; the session goes on after it. A Peer Down is one whatever its reason, a Peer Up whatever is in it, and
+// an UPDATE whatever stands behind it, if the peer's header is sound: see BMPMessage.Salvaged.
 func (s *BMPSession) Decode(raw []byte, m *BMPMessage) error {
 	*m = BMPMessage{}
 	n, typ, err := ParseBMPHeader(raw)
@@ -124,18 +124,20 @@ func (s *BMPSession) Decode(raw []byte, m *BMPMessage) error {
 	}
 	if err != nil {
 		m.tlvs = nil
-		m.Salvaged = (typ == BMPPeerUp || typ == BMPPeerDown) && !errors.Is(err, ErrTooManyPeers)
+		m.Salvaged = (typ == BMPPeerUp || typ == BMPPeerDown || m.Update != nil) && !errors.Is(err, ErrTooManyPeers)
 		return fmt.Errorf("decoding a BMP %s: %w", typ, err)
 	}
 	return nil
 }
 
 // routeMonitoring checks that body is one UPDATE (RFC 7854 §4.6), with or without TLVs behind it, and finds how to read it. One that is
-// cut is passed on: Decoder.Salvage says what of it counts.
+// cut, or whose header cannot be read, is passed on: Decoder.Salvage says what of it counts. One with other octets behind it is, too.
 func (s *BMPSession) routeMonitoring(body []byte, m *BMPMessage) error {
 	typ, update, err := SplitMessage(body)
-	if cutUpdate(body, err) {
-		typ, update, err = MessageUpdate, body[HeaderLength:], nil
+	if LostUpdate(body, err) {
+		m.Update = body[:min(len(body), MaxMessage)]
+		s.options(m, m.Update[min(len(m.Update), HeaderLength):])
+		return nil
 	}
 	if err != nil {
 		return err
@@ -144,13 +146,19 @@ func (s *BMPSession) routeMonitoring(body []byte, m *BMPMessage) error {
 		return fmt.Errorf("a BGP %s instead of an UPDATE: %w", typ, ErrUnsupported)
 	}
 	n := HeaderLength + len(update)
+	m.Update = body[:n]
+	s.options(m, update)
 	if n < len(body) { // Huawei marks paths with TLVs behind the UPDATE
 		if _, err := countTLVs(body[n:]); err != nil {
 			return fmt.Errorf("%d octets after the UPDATE: %w", len(body)-n, ErrBadLength)
 		}
 		m.tlvs = body[n:]
 	}
-	m.Update = body[:n]
+	return nil
+}
+
+// options finds how to read the body of an UPDATE.
+func (s *BMPSession) options(m *BMPMessage, update []byte) {
 	state, known := s.state(m.Peer.Neighbour())
 	m.Known = known
 	m.Options.ASOctets = pathWidth(update, m.Peer.pathWidth(state))
@@ -164,7 +172,6 @@ func (s *BMPSession) routeMonitoring(body []byte, m *BMPMessage) error {
 	case bgp.TablePre, bgp.TablePost:
 	}
 	m.Options.AddPathIPv4, m.Options.AddPathIPv6 = a.ipv4, a.ipv6
-	return nil
 }
 
 // peerUp keeps what both OPENs say together (RFC 7854 §4.10). Where they cannot be read nothing is known of the peer any more.

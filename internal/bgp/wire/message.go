@@ -20,6 +20,9 @@ const (
 // HeaderLength is the length of a BGP message's header in octets.
 const HeaderLength = 19
 
+// MaxMessage is the length of the longest BGP message in octets, an extended one (RFC 8654).
+const MaxMessage = 1<<16 - 1
+
 // String returns the RFC's name in lower case.
 func (t MessageType) String() string {
 	switch t {

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/binary"
+	"errors"
 	"slices"
 
 	"github.com/darkmap/darkmap/internal/bgp"
@@ -12,8 +13,8 @@ import (
 // lost.
 //
 // The fields are read in the order of RFC 7606 §5.1. Prefixes that are withdrawn count as far as they stand whole in front of a cut, so
-// do those that are announced if all path attributes stand there too. In a message that is not cut, withdrawals of sound fields count, and
-// prefixes that are announced are in Update.Unknown. Update.Lost holds the families of which prefixes may be missing.
+// do those that are announced if all path attributes stand there too. In a message that is not cut, withdrawals count, of a field that
+// cannot be read those in front of the fault, and prefixes that are announced are in Update.Unknown. Update.Lost holds the families of which prefixes may be missing.
 func (d *Decoder) Salvage(message []byte, o Options) (u *Update, ok bool) {
 	d.reset(o)
 	said, body := 0, []byte(nil)
@@ -32,10 +33,9 @@ func (d *Decoder) Salvage(message []byte, o Options) (u *Update, ok bool) {
 	return &d.update, true
 }
 
-// cutUpdate reports whether raw is an UPDATE of which err, SplitMessage's, says that it is cut.
-func cutUpdate(raw []byte, err error) bool {
-	return err != nil && len(raw) >= HeaderLength && MessageType(raw[18]) == MessageUpdate &&
-		int(binary.BigEndian.Uint16(raw[16:])) > len(raw) && binary.BigEndian.Uint64(raw)&binary.BigEndian.Uint64(raw[8:]) == 1<<64-1
+// LostUpdate reports whether raw, of which err is SplitMessage's, may have been an UPDATE: what Salvage is for.
+func LostUpdate(raw []byte, err error) bool {
+	return err != nil && (len(raw) < HeaderLength || errors.Is(err, ErrBadMarker) || MessageType(raw[18]) == MessageUpdate)
 }
 
 // lose notes that prefixes of the families may be missing.
@@ -57,22 +57,21 @@ type salvage struct {
 // fields reads the three fields of an UPDATE of which the octets b are there and said were sent.
 func (s *salvage) fields(b []byte, said int) {
 	d := s.d
-	u := &d.update
 	n := int(binary.BigEndian.Uint16(b))
 	if n > said-4 {
 		d.lose(bgp.IPv4, bgp.IPv6)
 		return
 	}
 	withdrawn, b := b[2:min(len(b), 2+n)], b[min(len(b), 2+n):]
+	ipv4 := AFISAFI{bgp.AFIIPv4, bgp.SAFIUnicast}
+	s.withdrawn(withdrawn, nlriField{family: ipv4, cut: len(withdrawn) < n})
 	if len(withdrawn) < n {
-		u.Withdrawn = s.run(u.Withdrawn, withdrawn, AFISAFI{bgp.AFIIPv4, bgp.SAFIUnicast}, false)
 		d.lose(bgp.IPv4)
 		if said > n+4 { // path attributes follow, and may be of any family
 			d.lose(bgp.IPv6)
 		}
 		return
 	}
-	u.Withdrawn = s.run(u.Withdrawn, withdrawn, AFISAFI{bgp.AFIIPv4, bgp.SAFIUnicast}, false)
 	said -= 2 + n
 	if len(b) < 2 {
 		d.lose(bgp.IPv4, bgp.IPv6)
@@ -89,7 +88,7 @@ func (s *salvage) fields(b []byte, said int) {
 	if !whole {
 		d.lose(bgp.IPv4, bgp.IPv6)
 	}
-	u.Announced = s.run(u.Announced, nlri, AFISAFI{bgp.AFIIPv4, bgp.SAFIUnicast}, false)
+	s.announced(nlri, nlriField{family: ipv4, cut: len(nlri) < said-2-n})
 	if len(nlri) < said-2-n {
 		d.lose(bgp.IPv4)
 	}
@@ -113,26 +112,53 @@ func (s *salvage) announcements(whole, nlri bool) {
 	u.Announced, u.TreatAsWithdraw = u.Announced[:0], false
 }
 
-// run appends the prefixes of a field: all of them, those in front of the cut, or none where the octets lie. mp says that it is an
-// attribute's.
-func (s *salvage) run(dst []NLRI, b []byte, f AFISAFI, mp bool) []NLRI {
-	if s.cut {
-		b = s.whole(b, f)
-	}
-	first := len(dst)
-	var err error
-	if mp {
-		dst, err = appendFamily(dst, b, f, s.o)
-	} else {
-		dst, err = appendIPv4(dst, b, s.o.AddPathIPv4, false)
-	}
-	if err != nil {
-		if f.SAFI == bgp.SAFIUnicast {
-			s.d.lose(bgp.Family(f.AFI))
+// nlriField is a field of prefixes: an attribute's (mp), or the message's own. The end of one that is cut is not there.
+type nlriField struct {
+	family  AFISAFI
+	mp, cut bool
+}
+
+// withdrawn reads the withdrawals of b. Of a field that cannot be read those in front of the fault count, up to the first that is so short
+// that the fault may lie before it.
+func (s *salvage) withdrawn(b []byte, f nlriField) {
+	u := &s.d.update
+	first := len(u.Withdrawn)
+	out, sound := s.run(u.Withdrawn, b, f)
+	if !sound {
+		least := leastIPv4
+		if f.family.AFI == bgp.AFIIPv6 {
+			least = leastIPv6
 		}
-		return dst[:first]
+		if i := slices.IndexFunc(out[first:], func(n NLRI) bool { return n.Prefix.Bits() < least }); i >= 0 {
+			out = out[:first+i]
+		}
 	}
-	return dst
+	u.Withdrawn = out
+}
+
+// announced reads the announcements of b: none where the field cannot be read.
+func (s *salvage) announced(b []byte, f nlriField) {
+	u := &s.d.update
+	if out, sound := s.run(u.Announced, b, f); sound {
+		u.Announced = out
+	}
+}
+
+// run appends the prefixes of a field: all of them, or those in front of the cut or of what cannot be read; then sound is false.
+func (s *salvage) run(dst []NLRI, b []byte, f nlriField) (out []NLRI, sound bool) {
+	if f.cut {
+		b = s.whole(b, f.family)
+	}
+	var err error
+	if f.mp {
+		out, err = appendFamily(dst, b, f.family, s.o)
+	} else {
+		out, err = appendIPv4(dst, b, s.o.AddPathIPv4, false)
+	}
+	if err != nil && f.family.SAFI == bgp.SAFIUnicast {
+		s.d.lose(bgp.Family(f.family.AFI))
+	}
+	return out, err == nil
 }
 
 // whole is what stands in front of the first prefix of b that is cut, read as pathids.go says.
@@ -177,7 +203,7 @@ func (s *salvage) attributes(b []byte, whole bool) {
 		rest = rest[header+n:]
 		switch {
 		case code == typeMPReach || code == typeMPUnreach:
-			s.mp(code, value)
+			s.mp(code, value, false)
 		case code < 64 && d.list.has(code):
 			d.malformed(code, "appears more than once", AttributeDiscard)
 			continue
@@ -199,15 +225,14 @@ func (s *salvage) partial(b []byte) {
 		header = 4
 	}
 	if s.cut && len(b) > header && (b[1] == typeMPReach || b[1] == typeMPUnreach) {
-		s.mp(b[1], b[header:])
+		s.mp(b[1], b[header:], true)
 	}
 	d.lose(bgp.IPv4, bgp.IPv6)
 }
 
-// mp reads the prefixes of MP_REACH_NLRI or MP_UNREACH_NLRI as far as they are there.
-func (s *salvage) mp(code uint8, v []byte) {
+// mp reads the prefixes of MP_REACH_NLRI or MP_UNREACH_NLRI as far as they are there; cut says that the end is not.
+func (s *salvage) mp(code uint8, v []byte, cut bool) {
 	d := s.d
-	u := &d.update
 	if len(v) < 3 {
 		d.lose(bgp.IPv4, bgp.IPv6)
 		return
@@ -217,7 +242,7 @@ func (s *salvage) mp(code uint8, v []byte) {
 		return
 	}
 	if code == typeMPUnreach {
-		u.Withdrawn = s.run(u.Withdrawn, v[3:], family, true)
+		s.withdrawn(v[3:], nlriField{family, true, cut})
 		return
 	}
 	if len(v) < 5 || int(v[3]) > len(v)-5 {
@@ -230,5 +255,5 @@ func (s *salvage) mp(code uint8, v []byte) {
 	if !d.nextHop(v[4:4+n], family.AFI) {
 		d.malformed(typeMPReach, "bad length of the next hop", TreatAsWithdraw)
 	}
-	u.Announced = s.run(u.Announced, v[5+n:], family, true)
+	s.announced(v[5+n:], nlriField{family, true, cut})
 }

@@ -57,6 +57,7 @@ func TestSalvageOfACutUpdate(t *testing.T) {
 		"path ids without the mark":  {update(body(ids, nil)), 12, wire.Options{}, "W 192.0.2.0/24 id 1; lost ipv4"},
 		"path ids with the mark":     {update(body(ids, nil)), 12, wire.Options{AddPathIPv4: true}, "W 192.0.2.0/24 id 1; lost ipv4"},
 		"the mark without path ids":  {update(body(two, nil)), 8, wire.Options{AddPathIPv4: true}, "W 192.0.2.0/24; lost ipv4"},
+		"MP_UNREACH overruns itself": {update(body(nil, two, igp, path4, hop, attr(0x80, 15, 0, 2, 1, 48, 0x20, 1))), 44, wire.Options{ASOctets: 4}, "A 192.0.2.0/24 via 203.0.113.1; path 64496 64497; lost ipv6; lost ipv4"},
 		"an attribute is missing":    {update(body(nil, two, path4, hop)), len(body(nil, two, path4, hop)) - 1, wire.Options{ASOctets: 4}, "W 192.0.2.0/24; path attribute 1: missing (treat as withdraw); lost ipv4"},
 	}
 	var d wire.Decoder

@@ -44,8 +44,7 @@ type familyState struct {
 	judging judging
 	covers  covers
 
-	verdicts  verdicts
-	decidable bool // a learned panel had a prefix that could be decided on
+	verdicts verdicts
 }
 
 // New returns a detector that knows nothing. The error is about cfg.

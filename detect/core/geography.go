@@ -76,7 +76,7 @@ type judging struct {
 	knowledge bgp.TableKnowledge
 	world     outage.Sample
 	all       bool                // the peers know enough of the world
-	places    map[outage.Key]bool // countries and regions of which something is known: judged or not, while all is false
+	places    map[outage.Key]bool // countries, regions and the world, of which something is known: judged or not, while all is false
 }
 
 // judged leaves out of samples the entities that are not judged by a panel that knows k.
@@ -90,7 +90,11 @@ func (j *judging) judged(k bgp.TableKnowledge, samples []outage.Sample) []outage
 		}
 	}
 	whole := j.geography.space[worldKey(j.family)]
-	if j.all || whole == 0 || j.knowledge != bgp.TablesComplete {
+	if j.all || j.knowledge != bgp.TablesComplete {
+		return samples
+	}
+	if whole == 0 {
+		j.passed(samples)
 		return samples
 	}
 	if j.all = hasPermille(j.world.KnownSpace, whole, j.cfg.worldPermille(j.family)); j.all {
@@ -105,11 +109,22 @@ func (j *judging) judged(k bgp.TableKnowledge, samples []outage.Sample) []outage
 	return out
 }
 
+// passed marks what is judged while no geography is known: it stays judged when one comes.
+func (j *judging) passed(samples []outage.Sample) {
+	for i := range samples {
+		switch k := samples[i].Key; k.Type {
+		case bgp.EntityWorld, bgp.EntityCountry, bgp.EntityRegion:
+			j.places[k] = true
+		case bgp.EntityAS, bgp.EntityPrefix, bgp.EntityWatch:
+		}
+	}
+}
+
 // judges reports whether the entity is judged although too little of the world is known.
 func (j *judging) judges(s *outage.Sample) bool {
 	switch s.Key.Type {
 	case bgp.EntityWorld:
-		return false
+		return j.places[s.Key]
 	case bgp.EntityCountry, bgp.EntityRegion:
 		if !j.places[s.Key] {
 			own := j.geography.space[s.Key]

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/darkmap/darkmap/detect/outage"
@@ -101,5 +102,32 @@ func TestJudged(t *testing.T) {
 	}
 	if got := j.judged(bgp.TablesComplete, []outage.Sample{sample(world, 100)}); len(got) != 1 {
 		t.Error("the world was judged, and is no more")
+	}
+}
+
+// TestGeographyComesLate: what was judged while no geography was known stays judged when one comes by which too little of it is known: its
+// events end.
+func TestGeographyComesLate(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tables()
+	w.gone(dawn+20*minute, w.networks...)
+	w.add(0, dawn+30*minute, &pb.CollectorUp{})
+	w.records[len(w.records)-1].Geography = &pb.Geography{Places: []*pb.PlaceSpace{
+		{Place: &pb.Place{Country: "KP"}, Ipv4: 1 << 30}, {Place: &pb.Place{Country: "AA"}, Ipv4: 1 << 31},
+	}}
+	w.back(dawn+40*minute, w.networks...)
+	f := w.run(dawn + 60*minute)
+	got := told(f, everything, country)
+	for _, want := range []string{"KP outage closed 20-40", "world outage closed 20-40"} {
+		if !slices.Contains(got, want) {
+			t.Errorf("%q is missing in %q", want, got)
+		}
+	}
+	if len(got) != 10 {
+		t.Errorf("got %q, want 9 countries and the world", got)
+	}
+	if v := f.detector.Verdicts()[0]; v.PlacesNotJudged == "" {
+		t.Error("nobody says that too little of the world is known")
 	}
 }

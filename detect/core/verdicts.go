@@ -145,10 +145,8 @@ func (v *verdicts) report(f *familyState) Verdicts {
 // noteVerdict counts a minute that ends, and reports whether the answer has changed.
 func (f *familyState) noteVerdict(start int64) bool {
 	why, votes := f.panel.Lack()
-	if why == bgp.VerdictPossible && f.panel.Knowledge() == bgp.TablesLearned {
-		if f.decidable = f.decidable || f.vis.AnyDecidable(); !f.decidable {
-			why = bgp.NoVerdictPrefixes
-		}
+	if why == bgp.VerdictPossible && f.panel.Knowledge() == bgp.TablesLearned && !f.vis.AnyDecidable() {
+		why = bgp.NoVerdictPrefixes
 	}
 	peers := 0
 	for _, p := range f.peers {

@@ -76,3 +76,24 @@ func TestPanelSaysNoVerdict(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// TestNoPrefixLeftToDecide: where an unanswered gap leaves no prefix of which enough voters have spoken, no verdict is possible, though one was.
+func TestNoPrefixLeftToDecide(t *testing.T) {
+	t.Parallel()
+	w := newLearnedWorld(t)
+	gap := dawn + 30*minute
+	w.add(0, gap, &pb.GapBegin{Id: "g", SinceUs: (gap - 15*minute) * 1e6})
+	w.add(0, gap, &pb.GapEnd{Id: "g"})
+	for p := range w.peers { // each speaks of one prefix: of none do enough
+		w.announce(0, p, gap+minute+int64(p), w.networks[p])
+	}
+	w.everybody(gap+60*minute, func(c, p int, t int64) { w.announce(c, p, t, w.networks...) })
+	f := w.run(gap + 90*minute)
+	got := f.detector.Verdicts()[0]
+	if got.Minutes != 120 || got.Possible != 60 || len(got.NoVerdict) != 1 || got.NoVerdict[0].Reason != bgp.NoVerdictPrefixes || got.NoVerdict[0].Minutes != 60 {
+		t.Errorf("got %+v, want a verdict in 60 of 120 minutes, and no prefixes in the others", got)
+	}
+	if got.Decidable != len(w.networks) || got.Prefixes != len(w.networks) {
+		t.Errorf("%d of %d prefixes can be decided on, want all %d", got.Decidable, got.Prefixes, len(w.networks))
+	}
+}

@@ -47,6 +47,12 @@ func (s *State) set(c *change, whole bool) {
 	if whole {
 		s.regroup(c, p)
 	}
+	switch {
+	case c.flags&known > p.flags&known:
+		s.knownRows++
+	case c.flags&known < p.flags&known:
+		s.knownRows--
+	}
 	p.flags, p.place, p.usually, p.origins = c.flags, c.place, c.usually, c.origins
 	in := c.flags&(known|seen) != 0
 	switch {

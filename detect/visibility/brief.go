@@ -49,8 +49,10 @@ func (s *State) closeBriefs() {
 		var voters [maxWords]uint64
 		if p := &s.prefixes[r]; s.enough(r, p, s.voters.Fold(voters[:w], x[:w])) && !s.covered(p) {
 			b.rows[r] = true
-			s.addBrief(r, p)
 		}
+	}
+	for r := range b.rows {
+		s.addBrief(r, &s.prefixes[r])
 	}
 }
 
@@ -63,7 +65,7 @@ func (s *State) enough(r rib.Row, p *prefix, n int) bool {
 	return 2*n >= t.held+t.gone
 }
 
-// addBrief counts the space of a prefix for its entities.
+// addBrief counts the space of a prefix for its entities, but what a prefix above it that was brief as well has counted already.
 func (s *State) addBrief(r rib.Row, p *prefix) {
 	if s.knowledge != bgp.TablesComplete || p.flags&counted == 0 || !s.counts(r, p.place) {
 		return
@@ -73,11 +75,25 @@ func (s *State) addBrief(r rib.Row, p *prefix) {
 		s.brief.entities = append(s.brief.entities, i)
 	}
 	space := s.rib.Key(r).Space(s.family)
-	add(world, space)
-	for _, sh := range s.places.sets[p.place] {
-		add(sh.entity, sh.space)
+	if !s.briefAbove(p, func(*prefix) bool { return true }) {
+		add(world, space)
+		for _, sh := range s.places.sets[p.place] {
+			add(sh.entity, sh.space)
+		}
 	}
 	for _, a := range s.origins.list(p.usually) {
-		add(s.asEntity(a), space)
+		if !s.briefAbove(p, func(q *prefix) bool { return s.origins.has(q.usually, a) }) {
+			add(s.asEntity(a), space)
+		}
 	}
+}
+
+// briefAbove reports whether a prefix above p is counted for larger entities, was brief, and is one that of accepts.
+func (s *State) briefAbove(p *prefix, of func(*prefix) bool) bool {
+	for row, at := s.trie.above(p.node); row != noRow; row, at = s.trie.above(at) {
+		if q := &s.prefixes[row]; q.flags&counted != 0 && s.brief.rows[rib.Row(row)] && s.counts(rib.Row(row), q.place) && of(q) {
+			return true
+		}
+	}
+	return false
 }

@@ -58,10 +58,12 @@ type State struct {
 	peers  Peers
 
 	prefixes []prefix // by row
-	trie     trie
-	origins  originSets
-	places   places
-	leftOut  leftOut
+	// knownRows is how many of them are known.
+	knownRows int
+	trie      trie
+	origins   originSets
+	places    places
+	leftOut   leftOut
 
 	entities        []entity
 	byKey           map[outage.Key]uint32
@@ -206,7 +208,7 @@ func (s *State) Close(w Window) []outage.Sample {
 
 // restart begins anew when the panel's knowledge changes: what updates alone had taught is not compared with tables. Places stay.
 func (s *State) restart(k bgp.TableKnowledge) {
-	s.trie = newTrie(s.family)
+	s.trie, s.knownRows = newTrie(s.family), 0
 	s.moved, s.young = make(map[rib.Row]int64), make(map[rib.Row]youth)
 	before := s.knowledge
 	s.knowledge, s.troughs = k, newTroughs()

@@ -27,6 +27,7 @@ const MaxOutages = 100_000
 
 // Entry is the newest state of an outage.
 type Entry struct {
+	// Outage is without Previous, which would hold the half of JSON again.
 	Outage bgp.Outage
 	// JSON is the object of the record, as the topic carries it. It must not be changed.
 	JSON []byte
@@ -80,7 +81,9 @@ func (l *Log) Add(rec *kgo.Record) (bgp.Outage, error) {
 		l.remove(k)
 	case newer:
 		l.remove(k)
-		l.newest[k] = Entry{o, msg.GetJson()}
+		held := o
+		held.Previous = nil
+		l.newest[k] = Entry{held, msg.GetJson()}
 		if !hidden(o) {
 			l.shown++
 		}

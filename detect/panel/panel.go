@@ -112,9 +112,9 @@ func (p *Panel) decide(now int64, size func(slot int) int) bool {
 		r := s.reason(&p.cfg, now)
 		awaiting = awaiting || r == TableIncomplete
 		if r == "" {
-			live[ballot(s.Key)] = true
+			live[s.Key.Voter()] = true
 			if s.Complete {
-				whole[ballot(s.Key)] = true
+				whole[s.Key.Voter()] = true
 				sizes = append(sizes, size(slot))
 			}
 		}
@@ -181,7 +181,7 @@ func (p *Panel) candidates(now int64, size func(slot int) int, in, out int, comp
 
 // thin leaves every ASN two feeds: those that were there before, then the larger, then the lower key.
 func (p *Panel) thin(size func(slot int) int) {
-	byASN := make(map[bgp.PeerKey][]int)
+	byVoter := make(map[bgp.PeerKey][]int)
 	for slot, s := range p.sessions {
 		if s == nil {
 			continue
@@ -190,9 +190,9 @@ func (p *Panel) thin(size func(slot int) int) {
 			s.extra = false
 			continue
 		}
-		byASN[ballot(s.Key)] = append(byASN[ballot(s.Key)], slot)
+		byVoter[s.Key.Voter()] = append(byVoter[s.Key.Voter()], slot)
 	}
-	for _, slots := range byASN { // each ASN by itself, so their order does not matter
+	for _, slots := range byVoter { // each ASN by itself, so their order does not matter
 		slices.SortFunc(slots, func(a, b int) int {
 			x, y := p.sessions[a], p.sessions[b]
 			return cmp.Or(compareBool(x.extra, y.extra), cmp.Compare(size(b), size(a)), x.Key.Compare(y.Key))

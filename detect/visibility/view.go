@@ -24,7 +24,7 @@ func (s *State) members(k outage.Key, f func(r rib.Row)) {
 	case !ok:
 	case i == world:
 		s.trie.walk(s.trie.root, func(row uint32) {
-			if p := &s.prefixes[row]; p.flags&counted != 0 && s.counts(rib.Row(row), p.place) {
+			if s.prefixes[row].flags&counted != 0 {
 				f(rib.Row(row))
 			}
 		})

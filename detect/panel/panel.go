@@ -21,6 +21,7 @@ type Panel struct {
 	chosen    *Voters // who would vote by the last decision; it counts while there is no panel
 	// in and out are the prefixes from which a table was a full feed at the last decision, and below which it was one no more.
 	in, out int
+	struck  []Status
 }
 
 // New returns a panel without sessions. cfg has its defaults set.
@@ -81,6 +82,7 @@ func (p *Panel) Close(now int64, size func(slot int) int) (decided, changed bool
 	p.need = p.needOf(votes)
 	changed = !v.Equal(p.voters) || v.N != p.voters.N
 	p.voters = v
+	p.strike(now)
 	return decided && (p.Verdicts() || p.knowledge == bgp.TablesComplete), changed
 }
 

@@ -474,3 +474,28 @@ func TestMostOfTheNamelessLoseTheirTables(t *testing.T) {
 		}
 	}
 }
+
+// TestStruck: who voted and loses the vote because of what it says is told, once; who goes down, or never voted, is not.
+func TestStruck(t *testing.T) {
+	t.Parallel()
+	c := newCrowd(with(func(c *Config) { c.MinVoters = 3 }), 10)
+	c.close(900)
+	c.join(900, 0).Unreadable = true
+	c.Session(2).Unreadable = true
+	c.Session(3).PeerDown()
+	for range 1000 {
+		c.Session(4).Lost()
+	}
+	c.sizes[4] = 0
+	c.close(60)
+	got := map[int]Reason{}
+	for _, s := range c.Struck() {
+		got[s.Slot] = s.Reason
+	}
+	if diff := cmp.Diff(map[int]Reason{2: Unreadable, 4: LostTable}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if c.close(60); len(c.Struck()) != 0 {
+		t.Errorf("a minute later: %v", c.Struck())
+	}
+}

@@ -131,25 +131,24 @@ func damagedError(n uint64) error {
 // the files are played only those collectors count that have voters (panel.Config.Need).
 func (r *datasetRun) lowerPanel() {
 	c := &r.cfg.Detect.Core.Panel
-	c.Inputs = r.plan.Peers
-	asns, collectors := map[bgp.ASN]bool{}, 0
+	c.Inputs = r.plan.Voters
+	voters, collectors := map[bgp.PeerKey]bool{}, 0
 	for _, name := range slices.Sorted(maps.Keys(c.Inputs)) {
-		peers := c.Inputs[name]
-		if len(peers) == 0 {
+		if len(c.Inputs[name]) == 0 {
 			fmt.Fprintf(r.g.stderr, "darkmap: the files of %s name no peer: the collector does not count\n", name)
 			continue
 		}
 		collectors++
-		for _, a := range peers {
-			asns[a] = true
+		for _, v := range c.Inputs[name] {
+			voters[v] = true
 		}
 	}
-	need := c.Need(len(asns), collectors)
+	need := c.Need(len(voters), collectors)
 	if need.Voters == c.MinVoters && need.Collectors == c.MinCollectors {
 		return
 	}
-	fmt.Fprintf(r.g.stderr, "darkmap: the files hold peers of %d ASNs on %d collector(s): here a verdict needs %d voters on %d at most, not %d on %d\n",
-		len(asns), collectors, need.Voters, need.Collectors, c.MinVoters, c.MinCollectors)
+	fmt.Fprintf(r.g.stderr, "darkmap: the files hold peers of %d networks on %d collector(s): here a verdict needs %d voters on %d at most, not %d on %d\n",
+		len(voters), collectors, need.Voters, need.Collectors, c.MinVoters, c.MinCollectors)
 }
 
 // claim makes the dataset the run's own: a dataset holds one set of inputs and settings.

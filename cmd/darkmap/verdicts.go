@@ -64,7 +64,28 @@ func verdictLines(v *core.Verdicts) []string {
 	for _, u := range v.NoVerdict {
 		lines = append(lines, fmt.Sprintf("%s: no verdict in %s: %s", family, minutesText(u.Minutes), undecidedText(u)))
 	}
+	if v.LostVotes != nil {
+		lines = append(lines, family+": "+lostVotesText(v.LostVotes))
+	}
 	return lines
+}
+
+// lostVotesText says which voters lost their vote, and why.
+func lostVotesText(l *core.LostVotes) string {
+	names := strings.Join(l.Names, ", ")
+	if more := l.Peers - len(l.Names); more > 0 {
+		names += fmt.Sprintf(" and %d more", more)
+	}
+	return fmt.Sprintf("%d peer(s) voted and lost the vote, %s: %s", l.Peers, worthText(l.Reasons), names)
+}
+
+// worthText counts peers by what they are worth to the panel.
+func worthText(peers []panel.ReasonCount) string {
+	out := make([]string, len(peers))
+	for i, p := range peers {
+		out[i] = fmt.Sprintf("%d %s", p.Peers, cmp.Or(peerWorth[p.Reason], string(p.Reason)))
+	}
+	return strings.Join(out, ", ")
 }
 
 // undecidedText says why no verdict was possible, with what the peers were worth.
@@ -73,14 +94,10 @@ func undecidedText(u core.Undecided) string {
 	if u.Minutes > 1 && u.Best.Voters > 0 && u.Reason != bgp.NoVerdictMinutes {
 		s = "at best " + s
 	}
-	var peers []string
-	for _, p := range u.Peers {
-		peers = append(peers, fmt.Sprintf("%d %s", p.Peers, cmp.Or(peerWorth[p.Reason], string(p.Reason))))
-	}
-	if len(peers) == 0 {
+	if len(u.Peers) == 0 {
 		return s
 	}
-	return s + " (peers: " + strings.Join(peers, ", ") + ")"
+	return s + " (peers: " + worthText(u.Peers) + ")"
 }
 
 func minutesText(n int) string {
@@ -100,6 +117,7 @@ var peerWorth = map[panel.Reason]string{
 	panel.Silent:          "silent",
 	panel.SecondFeed:      "beside two others of their network",
 	panel.TableIncomplete: "without a known table",
+	panel.LostTable:       "that lost nearly all of their table",
 	panel.OnlyWithdraws:   "that only withdraw",
 	panel.Unreadable:      "whose messages cannot be read",
 	panel.NoPanel:         "with a whole table",

@@ -28,6 +28,8 @@ type Verdicts struct {
 	PlacesNotJudged string `json:"places_not_judged,omitempty"`
 	// NoVerdict lists the reasons of the other minutes.
 	NoVerdict []Undecided `json:"no_verdict,omitempty"`
+	// LostVotes tells which voters lost their vote, for a time at least; nil where none did.
+	LostVotes *LostVotes `json:"lost_votes,omitempty"`
 }
 
 // Undecided is a number of minutes in which no verdict was possible for a reason.
@@ -52,10 +54,11 @@ type verdicts struct {
 	lacking     map[bgp.NoVerdict]*Undecided
 	why         bgp.NoVerdict // of the last minute
 	votes       bgp.Votes
+	struck      map[bgp.PeerKey]panel.Reason
 }
 
 func newVerdicts(openAfter time.Duration) verdicts {
-	return verdicts{enough: int(openAfter / time.Minute), first: -1, lacking: map[bgp.NoVerdict]*Undecided{}}
+	return verdicts{enough: int(openAfter / time.Minute), first: -1, lacking: map[bgp.NoVerdict]*Undecided{}, struck: map[bgp.PeerKey]panel.Reason{}}
 }
 
 // note counts the minute that began at start; the reasons of the peers are asked for where they matter. It reports whether the answer has changed.
@@ -121,6 +124,7 @@ func (v *verdicts) report(f *familyState) Verdicts {
 	out.From, out.To = time.Unix(v.first, 0).UTC(), time.Unix(v.last+windowSeconds, 0).UTC()
 	out.Decidable, out.Prefixes = f.vis.Decidable()
 	out.PlacesNotJudged = f.judging.notJudged()
+	out.LostVotes = v.lostVotes()
 	if v.possible > 0 {
 		out.Best = v.best
 	}
@@ -148,6 +152,7 @@ func (f *familyState) noteVerdict(start int64) bool {
 	if why == bgp.VerdictPossible && f.panel.Knowledge() == bgp.TablesLearned && !f.vis.AnyDecidable() {
 		why = bgp.NoVerdictPrefixes
 	}
+	f.verdicts.noteStruck(f.panel.Struck())
 	peers := 0
 	for _, p := range f.peers {
 		if p != nil {

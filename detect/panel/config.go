@@ -12,9 +12,9 @@ const LeastVoters = 3
 
 // Config is the section detect.panel: who votes.
 type Config struct {
-	// Inputs are the ASNs of the peers of each collector in the files of a replay; nil elsewhere. With them a verdict needs no more
+	// Inputs are the voters (bgp.PeerKey.Voter) that the peers of each collector in the files of a replay can be; nil elsewhere. With them a verdict needs no more
 	// voters and collectors than there are (Config.Need).
-	Inputs map[string][]bgp.ASN `yaml:"-"`
+	Inputs map[string][]bgp.PeerKey `yaml:"-"`
 	// With fewer voting ASNs no verdict is given.
 	MinVoters int `yaml:"min_voters" min:"3" result:"yes"`
 	// With voters on fewer collectors no verdict is given.

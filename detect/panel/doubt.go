@@ -9,7 +9,7 @@ const lostShare = 3
 // gives it back to those that have a full feed again: an upstream of theirs is gone, or the router, and not the prefixes. Where more than
 // half of the voters lost theirs, nobody knows who is right, and the loss stands. It reports whether anybody's state changed.
 func (p *Panel) doubt(now int64, size func(slot int) int) bool {
-	healthy, sick := make(map[bgp.ASN]bool), make(map[bgp.ASN]bool)
+	healthy, sick := make(map[bgp.PeerKey]bool), make(map[bgp.PeerKey]bool)
 	was := make([]bool, len(p.sessions))
 	for slot, s := range p.sessions {
 		if s == nil {
@@ -21,13 +21,13 @@ func (p *Panel) doubt(now int64, size func(slot int) int) bool {
 		}
 		n := size(slot)
 		if s.lost = lostShare*n < p.in && lostShare*s.gone >= (lostShare-1)*p.in || was[slot] && n < p.out; s.lost {
-			sick[s.Key.ASN] = true
+			sick[s.Key.Voter()] = true
 		} else {
-			healthy[s.Key.ASN] = true
+			healthy[s.Key.Voter()] = true
 		}
 	}
-	for asn := range healthy {
-		delete(sick, asn)
+	for voter := range healthy {
+		delete(sick, voter)
 	}
 	stands := len(sick) > len(healthy)
 	changed := false

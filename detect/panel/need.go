@@ -32,13 +32,13 @@ func (p *Panel) needOf(votes func(slot int) bool) Need {
 			counted[s.Key.Collector] = true
 		}
 	}
-	asns := map[bgp.ASN]bool{}
+	voters := map[bgp.PeerKey]bool{}
 	for c := range counted {
-		for _, a := range p.cfg.Inputs[c] {
-			asns[a] = true
+		for _, v := range p.cfg.Inputs[c] {
+			voters[v] = true
 		}
 	}
-	return p.cfg.Need(len(asns), len(counted))
+	return p.cfg.Need(len(voters), len(counted))
 }
 
 // coming reports whether a session's table is on its way.

@@ -21,6 +21,7 @@ type Panel struct {
 	chosen    *Voters // who would vote by the last decision; it counts while there is no panel
 	// in and out are the prefixes from which a table was a full feed at the last decision, and below which it was one no more.
 	in, out int
+	struck  []Status
 }
 
 // New returns a panel without sessions. cfg has its defaults set.
@@ -81,6 +82,7 @@ func (p *Panel) Close(now int64, size func(slot int) int) (decided, changed bool
 	p.need = p.needOf(votes)
 	changed = !v.Equal(p.voters) || v.N != p.voters.N
 	p.voters = v
+	p.strike(now)
 	return decided && (p.Verdicts() || p.knowledge == bgp.TablesComplete), changed
 }
 
@@ -112,9 +114,9 @@ func (p *Panel) decide(now int64, size func(slot int) int) bool {
 		r := s.reason(&p.cfg, now)
 		awaiting = awaiting || r == TableIncomplete
 		if r == "" {
-			live[ballot(s.Key)] = true
+			live[s.Key.Voter()] = true
 			if s.Complete {
-				whole[ballot(s.Key)] = true
+				whole[s.Key.Voter()] = true
 				sizes = append(sizes, size(slot))
 			}
 		}
@@ -181,7 +183,7 @@ func (p *Panel) candidates(now int64, size func(slot int) int, in, out int, comp
 
 // thin leaves every ASN two feeds: those that were there before, then the larger, then the lower key.
 func (p *Panel) thin(size func(slot int) int) {
-	byASN := make(map[bgp.PeerKey][]int)
+	byVoter := make(map[bgp.PeerKey][]int)
 	for slot, s := range p.sessions {
 		if s == nil {
 			continue
@@ -190,9 +192,9 @@ func (p *Panel) thin(size func(slot int) int) {
 			s.extra = false
 			continue
 		}
-		byASN[ballot(s.Key)] = append(byASN[ballot(s.Key)], slot)
+		byVoter[s.Key.Voter()] = append(byVoter[s.Key.Voter()], slot)
 	}
-	for _, slots := range byASN { // each ASN by itself, so their order does not matter
+	for _, slots := range byVoter { // each ASN by itself, so their order does not matter
 		slices.SortFunc(slots, func(a, b int) int {
 			x, y := p.sessions[a], p.sessions[b]
 			return cmp.Or(compareBool(x.extra, y.extra), cmp.Compare(size(b), size(a)), x.Key.Compare(y.Key))

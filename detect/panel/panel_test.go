@@ -376,10 +376,15 @@ func TestMasks(t *testing.T) {
 // TestNeed: with the inputs of a replay only collectors that have voters, or whose tables are on their way, count.
 func TestNeed(t *testing.T) {
 	t.Parallel()
-	inputs := map[string][]bgp.ASN{"c2": {900, 901, 902, 903, 904, 905, 906, 907, 908, 909, 910, 911}}
+	inputs := map[string][]bgp.PeerKey{}
+	input := func(collector string, asn bgp.ASN) {
+		inputs[collector] = append(inputs[collector], bgp.PeerKey{Peer: bgp.Peer{ASN: asn}})
+	}
+	for i := range 12 {
+		input("c2", bgp.ASN(900+i))
+	}
 	for i := range 9 {
-		name := fmt.Sprint("c", i%2)
-		inputs[name] = append(inputs[name], bgp.ASN(100+i))
+		input(fmt.Sprint("c", i%2), bgp.ASN(100+i))
 	}
 	c := &crowd{Panel: New(with(func(c *Config) { c.Inputs = inputs }), bgp.IPv4), now: dawn}
 	for i := range 9 { // c0 and c1 have nine whole tables
@@ -442,5 +447,55 @@ func TestDeserted(t *testing.T) {
 	c.close(60)
 	if c.close(60); c.Voters().N != 3 || !c.Voters().Votes(5) {
 		t.Errorf("%d voters, want the three others", c.Voters().N)
+	}
+}
+
+// TestMostOfTheNamelessLoseTheirTables: peers whose AS number names no network count one by one: where most of them lose their tables the loss
+// stands, where few do they have no vote.
+func TestMostOfTheNamelessLoseTheirTables(t *testing.T) {
+	t.Parallel()
+	for sick, doubted := range map[int]int{3: 3, 8: 0} {
+		c := &crowd{Panel: New(with(func(c *Config) { c.MinVoters = 3 }), bgp.IPv4), now: dawn}
+		for i := range 12 {
+			c.join([]bgp.ASN{0, 23456}[i%2], 1000).Complete = true
+		}
+		if c.close(900); c.Voters().N != 12 {
+			t.Fatalf("%d voters, want 12", c.Voters().N)
+		}
+		for i := range sick {
+			for range 1000 {
+				c.Session(i).Lost()
+			}
+			c.sizes[i] = 0
+		}
+		c.close(60)
+		if got := c.reasons()[LostTable]; got != doubted || c.Voters().N != 12-doubted {
+			t.Errorf("%d of 12 lose their tables: of %d it is said, and %d vote, want %d and %d", sick, got, c.Voters().N, doubted, 12-doubted)
+		}
+	}
+}
+
+// TestStruck: who voted and loses the vote because of what it says is told, once; who goes down, or never voted, is not.
+func TestStruck(t *testing.T) {
+	t.Parallel()
+	c := newCrowd(with(func(c *Config) { c.MinVoters = 3 }), 10)
+	c.close(900)
+	c.join(900, 0).Unreadable = true
+	c.Session(2).Unreadable = true
+	c.Session(3).PeerDown()
+	for range 1000 {
+		c.Session(4).Lost()
+	}
+	c.sizes[4] = 0
+	c.close(60)
+	got := map[int]Reason{}
+	for _, s := range c.Struck() {
+		got[s.Slot] = s.Reason
+	}
+	if diff := cmp.Diff(map[int]Reason{2: Unreadable, 4: LostTable}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if c.close(60); len(c.Struck()) != 0 {
+		t.Errorf("a minute later: %v", c.Struck())
 	}
 }

@@ -47,6 +47,7 @@ type Session struct {
 	gone          int   // prefixes that it withdrew since
 	lost          bool  // its table shrank to nearly nothing since
 	extra         bool  // a third feed of its ASN
+	voted         bool  // when the last window closed
 	burst         burst
 	spoken        spoken
 	growing       bool  // its table grew by a burst in this window

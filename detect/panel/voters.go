@@ -82,11 +82,11 @@ func newVoters(sessions []*Session, votes func(slot int) bool) *Voters {
 			continue
 		}
 		setBit(v.Mask, slot)
-		asn := ballot(s.Key)
-		if l, ok := leader[asn]; ok {
+		voter := s.Key.Voter()
+		if l, ok := leader[voter]; ok {
 			v.second = append(v.second, follower{slot, l})
 		} else {
-			leader[asn] = slot
+			leader[voter] = slot
 			setBit(v.Leaders, slot)
 			v.N++
 		}

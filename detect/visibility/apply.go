@@ -76,10 +76,10 @@ func (s *State) set(c *change, whole bool) {
 func (s *State) regroup(c *change, p *prefix) {
 	var wasOrigins, isOrigins originID
 	var wasPlace, isPlace placeID
-	if p.flags&counted != 0 && s.counts(c.row, p.place) {
+	if p.flags&counted != 0 {
 		wasOrigins, wasPlace = p.usually, p.place
 	}
-	if c.flags&counted != 0 && s.counts(c.row, c.place) {
+	if c.flags&counted != 0 {
 		isOrigins, isPlace = c.usually, c.place
 	}
 	if wasOrigins != isOrigins {
@@ -158,7 +158,7 @@ func (s *State) stand(p *prefix) standing {
 // contribute adds (sign 1) or takes away (sign -1) what a row adds to its entities.
 func (s *State) contribute(r rib.Row, sign int64) {
 	p := &s.prefixes[r]
-	if p.node == 0 || !s.counts(r, p.place) {
+	if p.node == 0 {
 		return
 	}
 	st := s.stand(p)

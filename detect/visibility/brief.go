@@ -67,7 +67,7 @@ func (s *State) enough(r rib.Row, p *prefix, n int) bool {
 
 // addBrief counts the space of a prefix for its entities, but what a prefix above it that was brief as well has counted already.
 func (s *State) addBrief(r rib.Row, p *prefix) {
-	if s.knowledge != bgp.TablesComplete || p.flags&counted == 0 || !s.counts(r, p.place) {
+	if s.knowledge != bgp.TablesComplete || p.flags&counted == 0 {
 		return
 	}
 	add := func(i uint32, space uint64) {
@@ -91,7 +91,7 @@ func (s *State) addBrief(r rib.Row, p *prefix) {
 // briefAbove reports whether a prefix above p is counted for larger entities, was brief, and is one that of accepts.
 func (s *State) briefAbove(p *prefix, of func(*prefix) bool) bool {
 	for row, at := s.trie.above(p.node); row != noRow; row, at = s.trie.above(at) {
-		if q := &s.prefixes[row]; q.flags&counted != 0 && s.brief.rows[rib.Row(row)] && s.counts(rib.Row(row), q.place) && of(q) {
+		if q := &s.prefixes[row]; q.flags&counted != 0 && s.brief.rows[rib.Row(row)] && of(q) {
 			return true
 		}
 	}

@@ -61,3 +61,26 @@ func TestLeaveOut(t *testing.T) {
 		})
 	}
 }
+
+// TestLeftOutUntilLocated: where prefixes without a place are left out, one that gets a place counts from then on.
+func TestLeftOutUntilLocated(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 10, true)
+	b.s.LeaveOut(nil, true)
+	k := b.key("198.51.100.0/24")
+	b.announce(k, 64500, 64510, upTo(10)...)
+	row, _ := b.rib.Row(k)
+	if _, told := b.close()["as AS64500"]; told || b.s.prefixes[row].flags != known|seen {
+		t.Errorf("without a place the AS is told: %t, flags %b", told, b.s.prefixes[row].flags)
+	}
+	b.place(k, "KP")
+	got := b.close()
+	for _, entity := range []string{"world world", "as AS64500", "country KP"} {
+		if x := got[entity]; x.KnownSpace != 256 || x.Space != 256 {
+			t.Errorf("%s is %+v, want 256 addresses known and visible", entity, x)
+		}
+	}
+	if b.withdraw(k, false, upTo(10)...); b.close()["country KP"].Space != 0 {
+		t.Error("the country has lost nothing")
+	}
+}

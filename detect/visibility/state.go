@@ -31,9 +31,10 @@ const (
 	lost
 	// seen: visible now. A known prefix is lost or seen; another is seen when half of the voters hold it.
 	seen
-	// counted: known, and usually held by half of the voters. The world, countries, regions and ASes count these prefixes.
+	// counted: known, usually held by half of the voters, and not left out (leftOut). The world, countries, regions and ASes count these prefixes.
 	counted
-	// wide: visible to them. A counted prefix is when it is seen, another when half of the voters hold it.
+	// wide: the world, countries, regions and ASes take the prefix for visible. A counted prefix is wide while it is seen; one that is not
+	// counted is wide while half of the voters hold it. One that is left out never is.
 	wide
 )
 

@@ -20,9 +20,13 @@ func (s *State) changeOf(r rib.Row) change {
 	return change{row: r, flags: p.flags, place: p.place, usually: p.usually, origins: p.origins}
 }
 
-// propose puts c on the plan unless it changes nothing.
+// propose puts c on the plan unless it changes nothing. A row that is part of no larger entity gets no flag that is about them.
 func (s *State) propose(c change) {
-	if c != s.changeOf(c.row) {
+	now := s.changeOf(c.row)
+	if c != now && !s.counts(c.row, c.place) {
+		c.flags &^= counted | wide
+	}
+	if c != now {
 		s.plan = append(s.plan, c)
 	}
 }
@@ -55,6 +59,9 @@ func (s *State) withPlace(r rib.Row) change {
 	c := s.changeOf(r)
 	if p := &s.prefixes[r]; p.staged != 0 && p.flags&lost == 0 {
 		c.place = p.staged
+		if p.place == 0 && s.leftOut.unlocated {
+			s.settleCounted(p, &c)
+		}
 	}
 	return c
 }

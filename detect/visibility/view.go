@@ -24,7 +24,7 @@ func (s *State) members(k outage.Key, f func(r rib.Row)) {
 	case !ok:
 	case i == world:
 		s.trie.walk(s.trie.root, func(row uint32) {
-			if p := &s.prefixes[row]; p.flags&counted != 0 && s.counts(rib.Row(row), p.place) {
+			if s.prefixes[row].flags&counted != 0 {
 				f(rib.Row(row))
 			}
 		})
@@ -133,7 +133,7 @@ func byVoters(count map[bgp.ASN]int) []bgp.ASN {
 	return out
 }
 
-// withdrawals are the times at which voters lost a row, an ASN's being that of its last session, whether most of them were ends of
+// withdrawals are the times at which voters lost a row, one's being that of its last session, whether most of them were ends of
 // sessions, and through whom it was still heard.
 func (s *State) withdrawals(r rib.Row) (times []int64, lapsed bool, via []bgp.ASN) {
 	x := s.loss.rows[r]
@@ -141,13 +141,13 @@ func (s *State) withdrawals(r rib.Row) (times []int64, lapsed bool, via []bgp.AS
 		return nil, false, nil
 	}
 	ends := 0
-	last := make(map[bgp.ASN]int64)
+	last := make(map[bgp.PeerKey]int64)
 	for _, e := range x.entries {
 		if e.lapsed {
 			ends++
 		}
 		if k, ok := s.peers.Peer(int(e.slot)); ok {
-			last[k.ASN] = max(last[k.ASN], int64(e.at))
+			last[k.Voter()] = max(last[k.Voter()], int64(e.at))
 		}
 	}
 	for _, t := range last {

@@ -419,3 +419,23 @@ func few() panel.Config {
 	c.MinVoters, c.MinCollectors = 3, 1
 	return c
 }
+
+// TestNamelessPeersWithdrawEach: peers whose AS number names no network are told each, those of one AS once.
+func TestNamelessPeersWithdrawEach(t *testing.T) {
+	t.Parallel()
+	for asn, want := range map[bgp.ASN]int{0: 6, 23456: 6, 64600: 1} {
+		b := newBench(t, 6, true)
+		k := b.key("198.51.100.0/24")
+		b.announce(k, 64500, 64510, upTo(6)...)
+		b.close()
+		for i := range b.peers {
+			b.peers[i].ASN = asn
+		}
+		b.withdraw(k, false, upTo(6)...)
+		b.close()
+		lost := b.s.Lost(outage.Key{Family: bgp.IPv4, Type: bgp.EntityAS, Code: "AS64500"})
+		if len(lost) != 1 || len(lost[0].Withdrawals) != want {
+			t.Errorf("peers of %v: got %+v, want one prefix with %d withdrawals", asn, lost, want)
+		}
+	}
+}

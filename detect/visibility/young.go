@@ -59,7 +59,7 @@ func (s *State) adopt() {
 // noteYoung keeps a row that changed among the young ones while it is one.
 func (s *State) noteYoung(r rib.Row) {
 	p := &s.prefixes[r]
-	if p.flags&(known|wide) != wide || !s.counts(r, p.place) {
+	if p.flags&(known|wide) != wide {
 		delete(s.young, r)
 		return
 	}

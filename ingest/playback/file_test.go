@@ -150,9 +150,9 @@ func TestOneCollectorInFourFiles(t *testing.T) {
 	if got, want := check(t, plan, records), 18088+18213+19021+1342; got != want {
 		t.Errorf("got %d messages, want %d", got, want)
 	}
-	asns := plan.Peers[plan.Collectors()[0]]
-	if len(plan.Peers) != 1 || len(asns) < 30 || len(asns) > 35 || !slices.IsSorted(asns) {
-		t.Errorf("got the ASNs %v of peers", plan.Peers)
+	voters := plan.Voters[plan.Collectors()[0]]
+	if len(plan.Voters) != 1 || len(voters) < 30 || len(voters) > 35 || !slices.IsSortedFunc(voters, bgp.PeerKey.Compare) {
+		t.Errorf("got the voters %v", plan.Voters)
 	}
 	again, err := NewPlan(t.Context(), []Input{inputs[1], inputs[3], inputs[2], inputs[0]})
 	if err != nil || again.Hash != plan.Hash {

@@ -22,7 +22,8 @@ type glance struct {
 	// dumps: each session of a BMP stream ends its table with an End-of-RIB, so that the times of tables can be told from others.
 	dumps bool
 	rows  []stretch
-	asns  map[bgp.ASN]struct{}
+	// voters are those of the peers, as if there were one collector.
+	voters map[bgp.PeerKey]struct{}
 }
 
 // look reads the file for what its records tell: whether they are a table (of which only the beginning is read), their times, their
@@ -33,7 +34,7 @@ func look(ctx context.Context, path string) (*glance, error) {
 		return nil, err
 	}
 	defer r.Close() //nolint:errcheck // only read
-	g := &glance{asns: map[bgp.ASN]struct{}{}}
+	g := &glance{voters: map[bgp.PeerKey]struct{}{}}
 	var live []stretch // of the records that tell when they were written
 	d := newDumping()
 	for {
@@ -64,10 +65,10 @@ func look(ctx context.Context, path string) (*glance, error) {
 			}
 		}
 		if it.Peer.Address.IsValid() {
-			g.asns[it.Peer.ASN] = struct{}{}
+			g.voters[bgp.PeerKey{Peer: it.Peer}.Voter()] = struct{}{}
 		}
 		for i := range it.Entries {
-			g.asns[it.Entries[i].Peer.ASN] = struct{}{}
+			g.voters[bgp.PeerKey{Peer: it.Entries[i].Peer}.Voter()] = struct{}{}
 		}
 		if g.table && g.records >= tableSample {
 			return g, nil

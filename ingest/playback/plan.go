@@ -34,8 +34,8 @@ type Plan struct {
 	Hash string
 	// Bytes is the size of the files that are played, as they are on disk.
 	Bytes int64
-	// Peers are the ASNs of each collector's peers in its files, sorted; none where the files name no peer.
-	Peers map[string][]bgp.ASN
+	// Voters are those that each collector's peers in its files can be, sorted; none where the files name no peer.
+	Voters map[string][]bgp.PeerKey
 	// LeftOut is how many files are not played; Notes says why, and where updates are missing.
 	LeftOut int
 	// Notes are sentences on what the times of the files mean for the result.
@@ -80,7 +80,7 @@ func (p *Plan) Collectors() []string {
 // NewPlan reads every file once (of a table its beginning). It fails with ErrOverlap, ErrApart, ErrNoTimes, or where a file cannot be
 // opened; damaged content is left for the playing to report.
 func NewPlan(ctx context.Context, inputs []Input) (*Plan, error) {
-	p := &Plan{Peers: map[string][]bgp.ASN{}}
+	p := &Plan{Voters: map[string][]bgp.PeerKey{}}
 	var files []*filePlan
 	for _, in := range inputs {
 		f, size, err := hashFile(in)
@@ -105,12 +105,8 @@ func NewPlan(ctx context.Context, inputs []Input) (*Plan, error) {
 		for n < len(played) && played[n].collector == played[0].collector {
 			n++
 		}
-		asns := map[bgp.ASN]struct{}{}
-		for _, f := range played[:n] {
-			maps.Copy(asns, f.asns)
-		}
-		p.Peers[played[0].collector] = slices.Sorted(maps.Keys(asns))
 		c := collectorPlan{name: played[0].collector}
+		p.Voters[c.name] = votersOf(c.name, played[:n])
 		if err := c.arrange(played[:n]); err != nil {
 			return nil, err
 		}
@@ -122,6 +118,18 @@ func NewPlan(ctx context.Context, inputs []Input) (*Plan, error) {
 		played = played[n:]
 	}
 	return p, nil
+}
+
+// votersOf are the voters that the peers in a collector's files can be, sorted.
+func votersOf(collector string, files []*filePlan) []bgp.PeerKey {
+	all := map[bgp.PeerKey]struct{}{}
+	for _, f := range files {
+		for v := range f.voters {
+			v.Collector = collector
+			all[v.Voter()] = struct{}{}
+		}
+	}
+	return slices.SortedFunc(maps.Keys(all), bgp.PeerKey.Compare)
 }
 
 // compare orders files by collector, a collector's tables before its updates, and by time.
@@ -264,7 +272,7 @@ func apart(files []*filePlan) [][]*filePlan {
 // are missing. It refuses update files that overlap.
 func (c *collectorPlan) arrange(files []*filePlan) error {
 	for i, f := range files {
-		c.peers = c.peers || len(f.asns) > 0
+		c.peers = c.peers || len(f.voters) > 0
 		if f.table {
 			c.tables = append(c.tables, f)
 		} else {

@@ -45,6 +45,14 @@ type PeerKey struct {
 	Peer
 }
 
+// Voter is what has the one vote of a peer: its AS, whatever else k says, or the peer itself where its AS number names none.
+func (k PeerKey) Voter() PeerKey {
+	if k.ASN.Identifies() {
+		return PeerKey{Peer: Peer{ASN: k.ASN}}
+	}
+	return k
+}
+
 // Compare orders peers by collector, address, ASN, distinguisher and table.
 func (k PeerKey) Compare(o PeerKey) int {
 	switch {

@@ -1,0 +1,24 @@
+package panel
+
+// strike finds the sessions that voted when the window before closed and do not vote any more because of what they say themselves.
+func (p *Panel) strike(now int64) {
+	p.struck = p.struck[:0]
+	for slot, s := range p.sessions {
+		if s == nil {
+			continue
+		}
+		voted := s.voted
+		if s.voted = p.voters.Votes(slot); !voted || s.voted {
+			continue
+		}
+		switch r := s.reason(&p.cfg, now); r {
+		case LostTable, Unreadable, OnlyWithdraws:
+			p.struck = append(p.struck, Status{Session: s, Slot: slot, Reason: r})
+		default:
+		}
+	}
+}
+
+// Struck are the sessions that lost their vote in the window that closed last, as LostTable, Unreadable or OnlyWithdraws. It is valid until
+// the next Close.
+func (p *Panel) Struck() []Status { return p.struck }

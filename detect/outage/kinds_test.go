@@ -1,6 +1,7 @@
 package outage
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -34,7 +35,7 @@ func TestPrefix(t *testing.T) {
 		{
 			name: "a part of the voters for ten minutes is partial",
 			play: func(w *world, k Key) { w.share(k, 600); w.minutes(20); w.share(k, 1000); w.minutes(15) },
-			want: []string{"opened partial open 0..-", "updated partial open 0..-", "closed partial closed 0..20"},
+			want: []string{"opened partial open 0..-", "closed partial closed 0..20"},
 		},
 		{
 			name: "for nine it is nothing",
@@ -80,7 +81,7 @@ func TestPrefix(t *testing.T) {
 			name: "an outage of which one third stays away ends, and partial begins",
 			play: func(w *world, k Key) { w.share(k, 0); w.minutes(20); w.share(k, 650); w.minutes(15) },
 			want: []string{
-				"suspected outage suspected 0..-", "opened outage open 0..-", "updated outage open 0..-", "closed outage closed 0..20",
+				"suspected outage suspected 0..-", "opened outage open 0..-", "closed outage closed 0..20",
 				"opened partial open 20..-",
 			},
 		},
@@ -161,11 +162,10 @@ func TestMovedAS(t *testing.T) {
 	w.move(k, 0)
 	w.until("2024-03-01T15:30Z")
 	want := []string{
-		"opened moved open 60..-", "closed moved closed 60..120", "opened outage open 120..-", "updated outage open 120..-",
+		"opened moved open 60..-", "closed moved closed 60..120", "opened outage open 120..-",
 		"closed outage closed 120..150", "opened moved open 150..-", "closed moved closed 150..180",
 	}
 	got := w.life(k)
-	got = slices.DeleteFunc(got, func(s string) bool { return strings.HasPrefix(s, "updated moved") })
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -176,6 +176,69 @@ func TestMovedAS(t *testing.T) {
 	}
 	if o = w.final(k)[1]; o.Peak.LossPercent != 3000 || o.Peak.LostPrefixes != 3 {
 		t.Errorf("outage: got peak %+v, want the 3 prefixes that nobody originates", o.Peak)
+	}
+}
+
+// TestMovedOfLarge: what others originate is taken off the loss of a large AS, also where that is less than a tenth of it.
+func TestMovedOfLarge(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name        string
+		moved, dark int
+		want        []string
+	}{
+		{"270 moved", 270, 0, nil},
+		{"290 moved", 290, 0, nil},
+		{"330 moved", 330, 0, nil},
+		{"255 lost beside them", 270, 255, nil},
+		{"256 lost beside them", 270, 256, []string{"opened outage open 0..-", "closed outage closed 0..40"}},
+	}
+	for _, many := range []int{10000, 400} { // the prefixes whose loss opens an outage: out of reach, or not
+		for _, tt := range tests {
+			t.Run(fmt.Sprintf("%s, %d open by number", tt.name, many), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, noon, DefaultConfig())
+				w.engine.cfg.ASMinPrefixes, w.engine.cfg.ASPermille = many, 1
+				k := asKey(64500)
+				w.add(k, networks(6000))
+				w.now -= 30 * minute
+				w.minutes(30)
+				w.setDown(k, tt.moved+tt.dark)
+				lost, s := w.view.lost[k][tt.moved:], w.samples[k]
+				w.move(k, tt.moved)
+				w.view.lost[k], s.Moved = lost, tt.moved
+				w.set(s)
+				w.minutes(40)
+				w.setDown(k, 0)
+				w.move(k, 0)
+				w.minutes(30)
+				if diff := cmp.Diff(tt.want, w.life(k)); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+				if got := w.final(k); len(got) > 0 && got[0].Peak.LostPrefixes != tt.dark {
+					t.Errorf("got the peak %+v, want %d prefixes", got[0].Peak, tt.dark)
+				}
+			})
+		}
+	}
+}
+
+// TestMovedByNumber: an AS loses 20 prefixes with little space. A large one that others originate now is no part of the loss.
+func TestMovedByNumber(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, noon, DefaultConfig())
+	k := asKey(64500)
+	w.add(k, networks(1000))
+	w.minutes(30)
+	w.setDown(k, 30)
+	lost, s := w.view.lost[k][10:], w.samples[k]
+	w.engine.cfg.ASPermille = 10
+	w.move(k, 10)
+	w.view.lost[k], s.Moved = lost, 10
+	w.set(s)
+	w.minutes(10)
+	if got := w.final(k); len(got) != 1 || got[0].Peak.LostPrefixes != 20 || got[0].Peak.LostSpace != 2000 {
+		t.Errorf("got %+v, want an outage of 20 prefixes and as many /24s", got)
 	}
 }
 
@@ -230,7 +293,7 @@ func TestLarge(t *testing.T) {
 		{"of one origin", 256, 60, 1, nil},
 		{"255", 255, 60, 2, nil},
 		{"of an AS, which has but one origin", 256, 15, 0, []string{"opened outage open 0..-", "closed outage closed 0..15"}},
-		{"a tenth does not wait", 600, 6, 1, []string{"opened outage open 0..-", "updated outage open 0..-", "closed outage closed 0..6"}},
+		{"a tenth does not wait", 600, 6, 1, []string{"opened outage open 0..-", "closed outage closed 0..6"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -35,7 +35,7 @@ func TestDefaultsEdition(t *testing.T) {
 func TestResultSettings(t *testing.T) {
 	t.Parallel()
 	usual := resultSettings(defaultConfiguration())
-	if usual != "defaults 1\n" {
+	if usual != "defaults 2\n" {
 		t.Errorf("the defaults: got %q", usual)
 	}
 	tagged := 0

@@ -123,6 +123,21 @@ func TestOddTimes(t *testing.T) {
 	})
 }
 
+// TestOddTimesPlayedBefore: of a file that playing begins in the middle of, what lies before is not played, whatever time it says.
+func TestOddTimesPlayedBefore(t *testing.T) {
+	t.Parallel()
+	virtual(t, dumped.Add(2*time.Minute), func(sc *scene) {
+		sc.dump(dumped)
+		odd := dumped.Add(12 * time.Hour)
+		sc.updates(dumped, change(odd, 0, 1), change(dumped.Add(time.Minute), 0, 2), change(odd, 1, 3), change(dumped.Add(150*time.Second), 0, 4), change(odd, 0, 5))
+		sc.follow(sc.set.Set)
+		sc.until(dumped.Add(5 * time.Minute))
+		if diff := cmp.Diff([]string{"0/4", "0/5"}, sc.followed()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
 // slow is a producer that takes a minute for the record CollectorUp.
 type slow struct{ streamtest.Recorder }
 

@@ -139,6 +139,10 @@ func (p *player) file(ctx context.Context, f archive.File) error {
 	defer r.Close() //nolint:errcheck // only read
 	now, last := p.f.d.Now(), p.cursor
 	begun := f.Begin.Before(p.cursor) // its first part was played, or is in a gap
+	said := last                      // the latest time in the file so far
+	if begun {
+		said = f.Begin
+	}
 	for {
 		it, err := r.Next()
 		if errors.Is(err, io.EOF) {
@@ -159,21 +163,18 @@ func (p *player) file(ctx context.Context, f archive.File) error {
 		if !updatefile.Carries(it) {
 			continue
 		}
-		at, err := p.time(ctx, f, it, last)
+		at, err := p.time(ctx, f, it, said)
 		if err != nil {
 			return err
+		}
+		if at.After(said) {
+			said = at
 		}
 		if begun && at.Before(p.cursor) {
 			continue
 		}
-		for at.After(now) {
-			if now = p.f.d.Now(); !at.After(now) {
-				break
-			}
-			if err := p.until(ctx, at, now); err != nil {
-				return err
-			}
-			now = p.f.d.Now()
+		if now, err = p.reach(ctx, at, now); err != nil {
+			return err
 		}
 		if at.After(last) { // a gap does not begin earlier for a record that is out of order
 			last = at
@@ -184,6 +185,20 @@ func (p *player) file(ctx context.Context, f archive.File) error {
 		}
 		p.f.metrics.messages.Inc()
 	}
+}
+
+// reach waits until the late clock, which stood at now, has reached at, and returns what it shows.
+func (p *player) reach(ctx context.Context, at, now time.Time) (time.Time, error) {
+	for at.After(now) {
+		if now = p.f.d.Now(); !at.After(now) {
+			break
+		}
+		if err := p.until(ctx, at, now); err != nil {
+			return now, err
+		}
+		now = p.f.d.Now()
+	}
+	return now, nil
 }
 
 // oddTime is how far the time of a record may lie outside those that its file covers.

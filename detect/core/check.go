@@ -28,7 +28,7 @@ func (d *Detector) checkBegin(c *collector, in *pb.CheckBegin) error {
 	if err != nil {
 		return err
 	}
-	d.endCheck(c, false)
+	d.dropCheck(c)
 	if c.gap != nil {
 		return nil
 	}
@@ -44,19 +44,22 @@ func (d *Detector) checkBegin(c *collector, in *pb.CheckBegin) error {
 // checkEnd ends a check: after a complete dump, what the live stream has not touched becomes what it says.
 func (d *Detector) checkEnd(c *collector, in *pb.CheckEnd) {
 	if c.check != nil && c.check.id == in.GetId() {
-		d.endCheck(c, in.GetComplete())
+		d.endCheck(c, in.GetComplete(), in.GetUnreadable() > 0)
 	}
 }
 
-// endCheck ends a collector's check, if there is one.
-func (d *Detector) endCheck(c *collector, complete bool) {
+// dropCheck ends a collector's check, if there is one, without effect.
+func (d *Detector) dropCheck(c *collector) { d.endCheck(c, false, false) }
+
+// endCheck ends a collector's check, if there is one. Of a dump that could be read partly it takes what it names.
+func (d *Detector) endCheck(c *collector, complete, partly bool) {
 	x := c.check
 	if x == nil {
 		return
 	}
 	c.check = nil
 	for i := range d.families {
-		x.ribs[i].End(complete, slotsIn(x.dumped[i])...)
+		x.ribs[i].End(complete, partly, slotsIn(x.dumped[i])...)
 	}
 }
 

@@ -38,6 +38,20 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// TestCheckPartlyRead: what a dump with unreadable records does not name stands as the updates say; what it names counts.
+func TestCheckPartlyRead(t *testing.T) {
+	t.Parallel()
+	s := newStageWorld(t)
+	at := dawn + 660
+	s.live(at, s.routes(0, 64400, "-10.5.0.0/16"))
+	s.live(at, &pb.CheckBegin{Id: "c"})
+	s.say("table/c", at+60, at+100, s.chunk("c", []int{0, 1, 2}, "10.0.0.0/16", "10.5.0.0/16", "10.201.0.0/16"))
+	s.say("table/c", at+60, at+140, &pb.CheckEnd{Id: "c", Complete: true, Unreadable: 1})
+	s.want("not named", s.sees("10.1.0.0/16"), "[64400 64400 64400 64400]")
+	s.want("missing", s.sees("10.5.0.0/16")+s.sees("10.201.0.0/16"), "[9 64400 64400 64400][9 9 9 0]")
+	s.want("after", s.votes(), allVote)
+}
+
 // TestCheckWithoutEffect: an incomplete dump, and a check that something happened to, change nothing.
 func TestCheckWithoutEffect(t *testing.T) {
 	t.Parallel()

@@ -261,7 +261,7 @@ func TestContract(t *testing.T) {
 	say(lane, chunk(check.ID, 1, 6))
 	c.pass(60, true)
 	c.is("before the check's end", 3, 1, 3, 5)
-	if err := check.End(t.Context(), lane, true, ""); err != nil {
+	if err := check.End(t.Context(), lane, stream.Outcome{Complete: true}); err != nil {
 		t.Fatal(err)
 	}
 	c.pass(60, true)

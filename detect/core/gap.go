@@ -95,7 +95,7 @@ func (d *Detector) gapBegin(c *collector, in *pb.GapBegin, timestamp, now int64)
 	}
 	c.gaps++
 	g.number = c.gaps
-	d.endCheck(c, false)
+	d.dropCheck(c)
 	if old := c.gap; old != nil && old.orphan && g.since > old.since {
 		d.giveUp(c, now)
 	} else if old != nil {
@@ -170,7 +170,7 @@ func unanswered(*peer) rib.Outcome { return rib.Unknown }
 // newOwner leaves a collector's gap without anybody who answers it. Its new owner says a gap that reaches as far back, before it
 // says anything else; otherwise the gap is given up then.
 func (d *Detector) newOwner(c *collector) {
-	d.endCheck(c, false)
+	d.dropCheck(c)
 	if c.gap != nil {
 		c.gap.orphan = true
 	}
@@ -186,7 +186,7 @@ func (d *Detector) giveUp(c *collector, now int64) {
 
 // recordsLost makes what a collector's peers hold unknown: they do not vote before a table came. A gap that is open stays unanswered.
 func (d *Detector) recordsLost(c *collector, now int64) {
-	d.endCheck(c, false)
+	d.dropCheck(c)
 	d.giveUp(c, now)
 	for _, f := range d.families {
 		slots := c.slotsOf(f, func(*peer) bool { return true })

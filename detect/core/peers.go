@@ -221,7 +221,7 @@ func (d *Detector) mask(c *collector, masked bool, now int64) {
 
 // lose ends every session of a collector in one sweep.
 func (d *Detector) lose(c *collector, now int64) {
-	d.endCheck(c, false)
+	d.dropCheck(c)
 	for _, f := range d.families {
 		var slots []int
 		for _, p := range c.peers {

@@ -64,8 +64,9 @@ func (c *Check) Tabulate(mask []uint64, k Key, origin, upstream bgp.ASN) (r Row,
 }
 
 // End ends the check. With apply set, and if no bound was hit, the pairs of slots that the live stream did not touch become what
-// the dump says: others are dropped, as unknown, and missing ones added. It returns how many. Other slots stay as they are.
-func (c *Check) End(apply bool, slots ...int) (dropped, added int, ok bool) {
+// the dump says: others are dropped, as unknown, and missing ones added. It returns how many. Other slots stay as they are. With partly
+// set, some records of the dump could not be read: pairs are dropped of doubted slots alone.
+func (c *Check) End(apply, partly bool, slots ...int) (dropped, added int, ok bool) {
 	t := c.t
 	if t.watch == nil {
 		return 0, 0, false
@@ -75,7 +76,7 @@ func (c *Check) End(apply bool, slots ...int) (dropped, added int, ok bool) {
 		for w := range mask {
 			mask[w] &= t.watch.check[w]
 		}
-		dropped = t.settle(mask, true)
+		dropped = t.settle(c.dropping(mask, partly), true)
 		for _, a := range c.added {
 			if t.supply(a, mask) {
 				added++
@@ -93,6 +94,20 @@ func (c *Check) End(apply bool, slots ...int) (dropped, added int, ok bool) {
 	t.unwatch(own)
 	c.added = nil
 	return dropped, added, apply
+}
+
+// dropping are the slots of mask that lose the pairs which the dump does not name.
+func (c *Check) dropping(mask []uint64, partly bool) []uint64 {
+	if !partly {
+		return mask
+	}
+	out := slices.Clone(mask)
+	for _, s := range c.slots {
+		if !c.t.Doubted(s) {
+			out[s>>6] &^= 1 << (s & 63)
+		}
+	}
+	return out
 }
 
 // supply adds a pair that was missing, if the live stream has not touched it since.

@@ -224,7 +224,7 @@ func (m *model) stepCheck(t *rapid.T, tb *Table) {
 			in = append(in, s)
 		}
 	}
-	m.dump.End(apply, in...)
+	m.dump.End(apply, false, in...)
 	m.dump = nil
 	for s := range m.slots {
 		switch {
@@ -252,7 +252,7 @@ func TestCheckOverflow(t *testing.T) {
 	for i := range MaxAdditions/slots + 1 {
 		c.Tabulate([]uint64{^uint64(0)}, Key(uint64(10<<24|i<<8)<<8|24), 64500, 64510)
 	}
-	dropped, added, ok := c.End(true, all...)
+	dropped, added, ok := c.End(true, false, all...)
 	if got := fmt.Sprint(dropped, added, ok, tb.Size(0), tb.Size(1)); got != "0 0 false 1 0" {
 		t.Errorf("got %s, want 0 0 false 1 0", got)
 	}

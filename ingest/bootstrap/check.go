@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/darkmap/darkmap/ingest/archive"
+	"github.com/darkmap/darkmap/ingest/stream"
 )
 
 // planCheck finds out when the next dump of a collector is due, by those that there are.
@@ -76,18 +77,18 @@ func (w *Worker) runCheck(ctx context.Context, c *collector) error {
 	switch {
 	case isMissing(err) != nil:
 		t.ended(false, err.Error())
-		return check.End(ctx, lane, false, err.Error())
+		return check.End(ctx, lane, stream.Outcome{Why: err.Error()})
 	case ctx.Err() != nil: // a gap began, or everything ends: say so, if the stream is still there
 		t.ended(false, "broken off")
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 		defer cancel()
-		return check.End(last, lane, false, "broken off: "+context.Cause(ctx).Error())
+		return check.End(last, lane, stream.Outcome{Why: "broken off: " + context.Cause(ctx).Error()})
 	case err != nil:
 		return err
 	}
 	why := fmt.Sprintf("the table of %s: %d routes of %d peers", clock(d.at), d.routes, len(d.sent))
 	t.ended(true, why)
-	return check.End(ctx, lane, true, why)
+	return check.End(ctx, lane, stream.Outcome{Complete: true, Unreadable: d.unreadable, Why: why})
 }
 
 // checked waits until the dump of time at is published and sends it.

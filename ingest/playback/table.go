@@ -148,7 +148,7 @@ func (s *stream) flushChunk() {
 func (s *stream) endTable() {
 	s.flushChunk()
 	d := s.table
-	for p := range d.peers {
+	for _, p := range sortedPeers(d.peers) {
 		note(&s.sets.tabled, p)
 	}
 	why := d.tally.Unusable()
@@ -165,7 +165,7 @@ func (s *stream) endTable() {
 		s.said = d.damage("the table of %s at %s does not count as whole: %w", s.name, clock(d.begin), why)
 	}
 	if d.check {
-		s.push(s.now, &pb.UpdateRecord{Body: &pb.UpdateRecord_CheckEnd{CheckEnd: &pb.CheckEnd{Id: d.chunk.ID(), Complete: complete && d.some}}})
+		s.push(s.now, &pb.UpdateRecord{Body: &pb.UpdateRecord_CheckEnd{CheckEnd: &pb.CheckEnd{Id: d.chunk.ID(), Complete: complete && d.some, Unreadable: d.tally.Unreadable()}}})
 		return
 	}
 	end := &pb.GapEnd{Id: d.chunk.ID(), Complete: complete, Unreadable: d.tally.Unreadable()}

@@ -242,23 +242,21 @@ func (s *Stream) BeginCheck(ctx context.Context, t time.Time) (*Check, error) {
 	return c, s.write(ctx, &s.live, s.now(), rec)
 }
 
-// End says whether the whole table was sent.
-func (c *Check) End(ctx context.Context, l *Lane, complete bool, why string) error {
+// End says whether the whole table was sent. Of o it takes Complete, Why and Unreadable.
+func (c *Check) End(ctx context.Context, l *Lane, o Outcome) error {
 	s := c.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	o := Outcome{Complete: complete, Why: why}
 	o.limit(c.lacks)
-	complete, why = o.Complete, o.Why
-	rec := &pb.UpdateRecord{Body: &pb.UpdateRecord_CheckEnd{CheckEnd: &pb.CheckEnd{Id: c.ID, Complete: complete}}}
+	rec := &pb.UpdateRecord{Body: &pb.UpdateRecord_CheckEnd{CheckEnd: &pb.CheckEnd{Id: c.ID, Complete: o.Complete, Unreadable: o.Unreadable}}}
 	if err := s.write(ctx, l, s.now(), rec); err != nil {
 		return err
 	}
 	event := pb.FeedEvent_FEED_EVENT_RECOVERED
-	if !complete {
+	if !o.Complete {
 		event = pb.FeedEvent_FEED_EVENT_DEGRADED
 	}
-	return s.feed(ctx, &pb.FeedRecord{Event: event, GapId: c.ID, Reason: strings.TrimSpace("daily check: " + why)})
+	return s.feed(ctx, &pb.FeedRecord{Event: event, GapId: c.ID, Reason: strings.TrimSpace("daily check: " + o.Why)})
 }
 
 // Lane begins the lane of the check's table.

@@ -104,7 +104,7 @@ func TestTooLarge(t *testing.T) {
 	if err := l.Chunk(t.Context(), w.us(), huge); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.End(t.Context(), l, true, ""); err != nil {
+	if err := c.End(t.Context(), l, stream.Outcome{Complete: true}); err != nil {
 		t.Fatal(err)
 	}
 	var table []uint64

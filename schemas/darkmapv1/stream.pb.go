@@ -809,7 +809,9 @@ type CheckEnd struct {
 	// The check.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Whether the table was complete; an incomplete one changes nothing.
-	Complete      bool `protobuf:"varint,2,opt,name=complete,proto3" json:"complete,omitempty"`
+	Complete bool `protobuf:"varint,2,opt,name=complete,proto3" json:"complete,omitempty"`
+	// Records of the table that could not be read: what it does not name stands as the updates say, instead of not held.
+	Unreadable    uint32 `protobuf:"varint,3,opt,name=unreadable,proto3" json:"unreadable,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -856,6 +858,13 @@ func (x *CheckEnd) GetComplete() bool {
 		return x.Complete
 	}
 	return false
+}
+
+func (x *CheckEnd) GetUnreadable() uint32 {
+	if x != nil {
+		return x.Unreadable
+	}
+	return 0
 }
 
 // The collector's clock has reached the record's timestamp: nothing older will follow.
@@ -1333,10 +1342,13 @@ const file_darkmap_v1_stream_proto_rawDesc = "" +
 	"CheckBegin\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\bfamilies\x18\x02 \x03(\x0e2\x12.darkmap.v1.FamilyR\bfamilies\x12&\n" +
-	"\x05peers\x18\x03 \x03(\v2\x10.darkmap.v1.PeerR\x05peers\"6\n" +
+	"\x05peers\x18\x03 \x03(\v2\x10.darkmap.v1.PeerR\x05peers\"V\n" +
 	"\bCheckEnd\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
-	"\bcomplete\x18\x02 \x01(\bR\bcomplete\"\x06\n" +
+	"\bcomplete\x18\x02 \x01(\bR\bcomplete\x12\x1e\n" +
+	"\n" +
+	"unreadable\x18\x03 \x01(\rR\n" +
+	"unreadable\"\x06\n" +
 	"\x04Tick\"\x19\n" +
 	"\x05Clock\x12\x10\n" +
 	"\x03end\x18\x01 \x01(\bR\x03end\"\xfb\x01\n" +

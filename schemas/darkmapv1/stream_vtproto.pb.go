@@ -614,6 +614,11 @@ func (m *CheckEnd) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Unreadable != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Unreadable))
+		i--
+		dAtA[i] = 0x18
+	}
 	if m.Complete {
 		i--
 		if m.Complete {
@@ -1251,6 +1256,9 @@ func (m *CheckEnd) SizeVT() (n int) {
 	}
 	if m.Complete {
 		n += 2
+	}
+	if m.Unreadable != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.Unreadable))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -2812,6 +2820,25 @@ func (m *CheckEnd) UnmarshalVT(dAtA []byte) error {
 				}
 			}
 			m.Complete = bool(v != 0)
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Unreadable", wireType)
+			}
+			m.Unreadable = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Unreadable |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
@@ -5213,6 +5240,25 @@ func (m *CheckEnd) UnmarshalVTUnsafe(dAtA []byte) error {
 				}
 			}
 			m.Complete = bool(v != 0)
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Unreadable", wireType)
+			}
+			m.Unreadable = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Unreadable |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])

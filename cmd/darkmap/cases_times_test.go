@@ -132,6 +132,7 @@ func TestCaseOddTimes(t *testing.T) {
 		"one 470 s ahead":                  {0, func(n int, t uint32) uint32 { return t + 470*uint32(one(n == 300)) }},
 		"one 12 h ahead":                   {exitDamaged, func(n int, t uint32) uint32 { return t + 12*3600*uint32(one(n == 300)) }},
 		"one a day ahead":                  {exitDamaged, func(n int, t uint32) uint32 { return t + 24*3600*uint32(one(n == 100)) }},
+		"an hour behind after ten min":     {exitDamaged, func(_ int, t uint32) uint32 { return t - 3600*uint32(one(within(t, 10, 21))) }},
 		"a first record of 1970":           {exitDamaged, func(n int, t uint32) uint32 { return t * uint32(one(n > 0)) }},
 		"a clock an hour ahead for 10 min": {exitDamaged, func(_ int, t uint32) uint32 { return t + 3600*uint32(one(within(t, 20, 30))) }},
 		"an hour ahead as it begins":       {exitDamaged, func(_ int, t uint32) uint32 { return t + 3600*uint32(one(within(t, 55, 65))) }},

@@ -186,7 +186,7 @@ func (f *filePlan) settle() {
 			rows = append(rows, &f.rows[i])
 		}
 	}
-	straighten(rows)
+	straighten(excursions(rows))
 	f.bounds()
 }
 
@@ -295,19 +295,16 @@ func (c *collectorPlan) agree() error {
 		for i := range f.rows {
 			if s := &f.rows[i]; !s.odd {
 				rows = append(rows, s)
-				alone[f] += s.records
 			}
 		}
 	}
+	rows = excursions(rows)
+	for _, f := range c.updates {
+		alone[f] = f.believed()
+	}
 	straighten(rows)
 	for i, f := range c.updates {
-		var together int64
-		for k := range f.rows {
-			if s := &f.rows[k]; !s.odd {
-				together += s.records
-			}
-		}
-		if 2*together < alone[f] {
+		if 2*f.believed() < alone[f] {
 			other := c.overlapped(i)
 			return fmt.Errorf("%s: %s is from %s to %s, %s from %s to %s (name other collectors as NAME=FILE): %w", c.name,
 				other.title, clock(other.first), clock(other.last), f.title, clock(f.first), clock(f.last), ErrOverlap)
@@ -315,6 +312,16 @@ func (c *collectorPlan) agree() error {
 	}
 	c.repair()
 	return nil
+}
+
+// believed is how many records of the file have times that are believed.
+func (f *filePlan) believed() (n int64) {
+	for i := range f.rows {
+		if s := &f.rows[i]; !s.odd {
+			n += s.records
+		}
+	}
+	return n
 }
 
 // overlapped is a file whose times overlap with those of the one with number i.

@@ -200,6 +200,9 @@ func repair(rows []stretch, before, after int64) []oddTimes {
 			o.shift, o.least, o.max = before-o.low, before, before+long
 		default:
 			o.shift, o.least, o.max = before-o.low, before, max(before, next)
+			if spare := next - before - long; long > 0 && spare > 0 && spare <= 2*clockSlack {
+				o.shift += spare / 2 // as much silence before it as behind
+			}
 		}
 		out = append(out, o)
 	}

@@ -100,6 +100,29 @@ func TestCaseFirstTableLate(t *testing.T) {
 	}
 }
 
+// TestCaseFirstTableWhileAway: the first tables are written while prefixes are away that updates alone showed as lost: the loss goes on.
+func TestCaseFirstTableWhileAway(t *testing.T) {
+	t.Parallel()
+	kp := mrttest.Prefixes(mrttest.KP())
+	w := timesWorld()
+	w.Announce(10*time.Minute, w.Peers, mrttest.KP()...)
+	away := func(_ mrttest.Peer, r mrttest.Route) bool { return !slices.Contains(kp, r.Prefix) }
+	var files []caseFile
+	for _, c := range w.Collectors() {
+		files = append(append(files, cut(w, c, 0, 70*time.Minute, 4*time.Hour)...), caseFile{c, c + ".rib.mrt", w.Table(c, 70*time.Minute, away)})
+	}
+	got := replayCase(t, w, files)
+	if got.code != 0 || len(got.of(bgp.EntityCountry, "KP")) != 1 || len(got.outages) != 6 {
+		t.Fatalf("got exit %d and %d outages, want 6, one of KP:\n%s", got.code, len(got.outages), got.stderr)
+	}
+	for _, o := range got.outages {
+		start, end := o.Start.Sub(caseStart).Round(time.Minute), o.End.Sub(caseStart).Round(time.Minute)
+		if o.EndReason != bgp.EndRecovered || end != 100*time.Minute || o.Entity.Type == bgp.EntityPrefix && start != time.Hour {
+			t.Errorf("got %s from %s to %s, %s; want it until 1h40m0s, recovered, prefixes from 1h0m0s", o.Entity.Code, start, end, o.EndReason)
+		}
+	}
+}
+
 // TestCaseYoungTable: a table that is younger than all updates is named and not played.
 func TestCaseYoungTable(t *testing.T) {
 	t.Parallel()

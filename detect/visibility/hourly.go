@@ -5,11 +5,15 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// begin takes for usual what the first panel sees, and what it withdrew in the minute of the tables: early tells of how many voters.
-func (s *State) begin(r rib.Row, early int) {
+// begin takes for usual what the first panel sees, and what it withdrew in the minute of the tables: early tells of how many voters. A row
+// that was away before by what updates alone had taught, since that minute since 1970, stays away: what withdrew it had it.
+func (s *State) begin(r rib.Row, early int, since uint32) {
 	p := &s.prefixes[r]
 	t := s.count(r)
 	c := s.withPlace(r)
+	if since != 0 {
+		early = t.gone
+	}
 	n, usually := s.voters.N, t.held+early
 	p.usual = sampleOf(usually, n)
 	p.samples[s.hour%dayHours] = p.usual
@@ -21,6 +25,7 @@ func (s *State) begin(r rib.Row, early int) {
 		c.origins, c.usually = t.origins, t.origins
 		p.share = 1000
 		if early > 0 {
+			p.since = since
 			c.origins = s.lastHeard(r)
 			c.usually = c.origins
 			c = s.decide(c, t)

@@ -415,3 +415,60 @@ func TestReturnsAcrossKnowledge(t *testing.T) {
 		}
 	}
 }
+
+// TestLossGoesOnAcrossKnowledge: what updates alone had shown as lost, and tables then lack, is lost as before; larger entities count it
+// from the tables on, and its return is proven.
+func TestLossGoesOnAcrossKnowledge(t *testing.T) {
+	t.Parallel()
+	const voters = 10
+	for name, announced := range map[string]bool{"heard before": true, "withdrawn alone": false} {
+		b := newBench(t, voters, false)
+		k := b.key(dark)
+		if announced {
+			b.announce(k, 64500, 64510, upTo(voters)...)
+			b.place(k, "KP")
+		}
+		b.close()
+		b.withdraw(k, true, upTo(voters)...)
+		b.close()
+		began := b.now
+		if got := b.s.open[mustRow(t, b, k)]; got.KnownSpace == 0 || got.Space != 0 {
+			t.Fatalf("%s: got %+v, want a loss", name, got)
+		}
+		for slot := range voters {
+			b.panel.Session(slot).Complete = true
+		}
+		var last map[string]outage.Sample
+		for b.panel.Knowledge() != bgp.TablesComplete {
+			last = b.close()
+			if b.now > began+2*3600 {
+				t.Fatal("the panel never has whole tables")
+			}
+		}
+		if got := b.s.open[mustRow(t, b, k)]; got.KnownSpace == 0 || got.Space != 0 {
+			t.Errorf("%s: got %+v with tables, want the loss to go on", name, got)
+		}
+		for _, entity := range []string{"country KP", "as AS64500"} {
+			if got, ok := last[entity]; announced && (!ok || got.Space != 0 || got.KnownSpace == 0) {
+				t.Errorf("%s: got %+v of %s with tables, want it lost; of %v", name, got, entity, last)
+			}
+		}
+		b.announce(k, 64500, 64510, upTo(voters)...)
+		b.close()
+		if got := b.s.Returns(darkKey(), outage.Ending{Since: began, Permille: 500}); got.Unproven != 0 {
+			t.Errorf("%s: got %+v, want a return that is proven", name, got)
+		}
+		if p := &b.s.prefixes[mustRow(t, b, k)]; p.since != 0 || p.flags&seen == 0 {
+			t.Errorf("%s: it is not seen again", name)
+		}
+	}
+}
+
+func mustRow(t *testing.T, b *bench, k rib.Key) rib.Row {
+	t.Helper()
+	r, ok := b.rib.Row(k)
+	if !ok {
+		t.Fatal("the prefix has no row")
+	}
+	return r
+}

@@ -170,8 +170,9 @@ func (s *State) Close(w Window) []outage.Sample {
 	}
 	s.troughs.minute++
 	first := w.Knowledge == bgp.TablesComplete && s.knowledge != bgp.TablesComplete
+	var away map[rib.Row]uint32
 	if w.Knowledge != s.knowledge {
-		s.restart(w.Knowledge)
+		away = s.restart(w.Knowledge)
 	}
 	hourly := w.Knowledge == bgp.TablesComplete && w.End/3600 > s.hour
 	s.plan, s.rows = s.plan[:0], s.rows[:0]
@@ -180,7 +181,7 @@ func (s *State) Close(w Window) []outage.Sample {
 	case first:
 		s.hour, s.began = w.End/3600, w.End/3600
 		early := s.early()
-		s.each(func(r rib.Row) { s.begin(r, early[r]) })
+		s.each(func(r rib.Row) { s.begin(r, early[r], away[r]) })
 	case hourly:
 		s.skipped = min(w.End/3600-s.hour-1, dayHours-1)
 		s.hour = w.End / 3600
@@ -207,8 +208,10 @@ func (s *State) Close(w Window) []outage.Sample {
 	return append(s.takeEntitySamples(), s.takePrefixSamples(dirty)...)
 }
 
-// restart begins anew when the panel's knowledge changes: what updates alone had taught is not compared with tables. Places stay.
-func (s *State) restart(k bgp.TableKnowledge) {
+// restart begins anew when the panel's knowledge changes: what updates alone had taught is not compared with tables. Places stay. It
+// returns since when, in minutes since 1970, the rows are lost that were.
+func (s *State) restart(k bgp.TableKnowledge) map[rib.Row]uint32 {
+	away := make(map[rib.Row]uint32)
 	s.trie, s.knownRows = newTrie(s.family), 0
 	s.moved, s.young = make(map[rib.Row]int64), make(map[rib.Row]youth)
 	before := s.knowledge
@@ -218,10 +221,14 @@ func (s *State) restart(k bgp.TableKnowledge) {
 	}
 	for i := range s.prefixes {
 		p := &s.prefixes[i]
+		if p.flags&(known|lost) == known|lost {
+			away[rib.Row(i)] = p.since
+		}
 		place, staged := p.place, p.staged
 		p.forget()
 		p.place, p.staged = place, staged
 	}
+	return away
 }
 
 // each calls f with every row in use.

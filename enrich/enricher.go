@@ -68,7 +68,8 @@ func NewEnricher(s *Sources) *Enricher {
 // Transform appends to dst the records of bgp.routes.v1 that come of value, a record of bgp.updates.v1: mostly one. They
 // may share memory with value, which must not change any more. The error is non-nil where value cannot be decoded; it
 // names collector, peer and position, and wraps codec.ErrInvalid or the fault of internal/bgp/wire. Then dst is returned as it
-// was, but for a BGP message that can be read in part: the records say what could be read, and what could not.
+// was, but for a BGP message that can be read in part: the records say what could be read, and what could not; and for one whose
+// announcements count as withdrawals (RFC 7606).
 func (e *Enricher) Transform(dst [][]byte, value []byte) ([][]byte, error) {
 	if err := e.read(value); err != nil {
 		return dst, err
@@ -161,7 +162,15 @@ func (e *Enricher) message(dst [][]byte, m *pb.BGPMessage) ([][]byte, error) {
 		dst = e.salvage(dst, m, peer.ASN, o)
 		return fail(err)
 	}
-	if len(u.Withdrawn)+len(u.Announced)+len(u.EndOfRIB) == 0 {
+	said := len(u.Withdrawn)+len(u.Announced)+len(u.EndOfRIB) > 0
+	switch fault := u.Malformed; {
+	case u.TreatAsWithdraw && said:
+		dst = e.update(dst, m.Peer, peer.ASN, u)
+		return fail(fault)
+	case u.TreatAsWithdraw && len(u.Other) == 0: // the fault hides its prefixes
+		dst = e.salvage(dst, m, peer.ASN, o)
+		return fail(fault)
+	case !said:
 		e.Counts.Empty++
 		return dst, nil
 	}

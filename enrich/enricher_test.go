@@ -70,15 +70,6 @@ func TestTransformUpdate(t *testing.T) {
 			updateBody(nil, pathAttributes(), nlri("10.0.0.0/24")),
 			&pb.RouteChanges{OriginAs: 64500, Announced: []*pb.Route{{Prefix: prefix("10.0.0.0/24")}}},
 		},
-		{
-			"a malformed ORIGIN: treat as withdraw",
-			updateBody(nil, append(attribute(0x40, 1, []byte{9}), pathAttributes(64500, 64496)[5:]...), nlri("198.51.100.0/24")),
-			&pb.RouteChanges{
-				Withdrawn:       []*pb.Route{{Prefix: prefix("198.51.100.0/24"), PlaceShares: []uint64{0, 256}}},
-				Places:          []*pb.Place{{Country: "KP", Region: "KP-01"}},
-				TreatAsWithdraw: true,
-			},
-		},
 		{"End-of-RIB of IPv4", updateBody(nil, nil, nil), &pb.RouteChanges{EndOfRib: []pb.Family{pb.Family_FAMILY_IPV4}}},
 		{"End-of-RIB of IPv6", updateBody(nil, mp(15, []byte{0, 2, 1}, nil), nil), &pb.RouteChanges{EndOfRib: []pb.Family{pb.Family_FAMILY_IPV6}}},
 	}

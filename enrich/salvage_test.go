@@ -131,3 +131,36 @@ func TestTransformRefresh(t *testing.T) {
 		}
 	}
 }
+
+// TestTreatAsWithdraw: announcements that count as withdrawals (RFC 7606) are said to be malformed, and where the fault may hide prefixes
+// of any family, that these are lost.
+func TestTreatAsWithdraw(t *testing.T) {
+	t.Parallel()
+	e := NewEnricher(testSources(t))
+	sound, route := pathAttributes(64500, 64496), nlri("198.51.100.0/24")
+	overrun := attribute(0x40, 1, []byte{0})
+	overrun[2] = 200
+	tests := map[string]struct {
+		body      []byte
+		want, why string
+	}{
+		"ORIGIN":                      {updateBody(nil, append(attribute(0x40, 1, []byte{9}), sound[5:]...), route), "W 198.51.100.0/24", "path attribute 1: "},
+		"AS 0 in the path":            {updateBody(nil, pathAttributes(64500, 0, 64496), route), "W 198.51.100.0/24", "path attribute 2: holds AS 0"},
+		"OTC":                         {updateBody(nil, append(sound, attribute(0xc0, 35, []byte{1})...), route), "W 198.51.100.0/24", "path attribute 35: bad length"},
+		"an attribute overruns":       {updateBody(nil, append(overrun, sound...), route), "W 198.51.100.0/24", "path attribute 1: longer than the list"},
+		"one that hides all prefixes": {updateBody(nil, overrun, nil), "lost ipv4; lost ipv6", "path attribute 1: longer than the list"},
+	}
+	for name, tt := range tests {
+		values, err := e.Transform(nil, encode(t, record(message(wire.MessageUpdate, tt.body))))
+		if err == nil || !strings.Contains(err.Error(), tt.why) || !strings.Contains(err.Error(), "peer ") {
+			t.Errorf("%s: got %v, want an error that names the peer and %q", name, err, tt.why)
+		}
+		r := &pb.RouteRecord{}
+		if len(values) != 1 || proto.Unmarshal(values[0], r) != nil {
+			t.Fatalf("%s: %d records", name, len(values))
+		}
+		if got := showChanges(t, r.GetChanges()); got != tt.want {
+			t.Errorf("%s: got %s, want %s", name, got, tt.want)
+		}
+	}
+}

@@ -110,6 +110,37 @@ func TestCaseCutUpdates(t *testing.T) {
 	wantControl(t, replayCase(t, w, wholeFiles(w)), exitDamaged)
 }
 
+// TestCaseMalformedUpdates: the withdrawals in front of a wrong length count, and so do announcements that RFC 7606 treats as withdrawals;
+// both are named.
+func TestCaseMalformedUpdates(t *testing.T) {
+	t.Parallel()
+	_, kp := darkWorld()
+	wrong := mrttest.NLRI(append(mrttest.Prefixes(kp), netip.MustParsePrefix("20.0.7.0/24"))...)
+	wrong[len(wrong)-4] = 77
+	noPath := slices.Concat(mrttest.Attribute(0x40, 1, []byte{0}), mrttest.Attribute(0x40, 2, []byte{2, 9, 0, 1}))
+	for name, tt := range map[string]struct {
+		message []byte
+		why     string
+	}{
+		"a prefix length of 77": {mrttest.Update(wrong, nil, nil), "IPv4 prefix is longer than 32 bits"},
+		"a malformed AS_PATH":   {mrttest.Update(nil, noPath, mrttest.NLRI(mrttest.Prefixes(kp)...)), "path attribute 2: a segment is longer than the path (treat as withdraw)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, kp := darkWorld()
+			for i, p := range w.Peers {
+				w.Message(time.Hour+time.Duration(i)*time.Second, p, tt.message)
+			}
+			w.Announce(100*time.Minute, w.Peers, kp...)
+			got := replayCase(t, w, wholeFiles(w))
+			wantControl(t, got, exitDamaged)
+			if !strings.Contains(got.stderr, tt.why) {
+				t.Errorf("nothing says %q:\n%s", tt.why, got.stderr)
+			}
+		})
+	}
+}
+
 // TestCasePeersWithoutAnAS: a peer index table of AS 0 alone: the addresses join tables and updates.
 func TestCasePeersWithoutAnAS(t *testing.T) {
 	t.Parallel()

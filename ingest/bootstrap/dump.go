@@ -312,8 +312,11 @@ func (r *dumpReader) send(ctx context.Context, it *capture.Item) error {
 			continue
 		}
 		origin, upstream, err := tablechunk.Route(&r.decoder, e)
-		if err != nil { // it holds the prefix all the same
+		if err != nil { // it holds the prefix all the same, if it is a route
 			r.t.w.metrics.damaged.Inc()
+		}
+		if errors.Is(err, tablechunk.ErrNoRoute) {
+			continue
 		}
 		if r.chunk.Add(it.Prefix, e.Peer, e.BGPID, origin, upstream) {
 			at := withoutAS(e.Peer)

@@ -126,13 +126,15 @@ func (s *stream) rib(f *file, it *capture.Item, t int64) error {
 		e := &it.Entries[i]
 		s.table.peers[e.Peer] = e.BGPID
 		origin, upstream, err := tablechunk.Route(s.decoder, e)
-		if err != nil { // it holds the prefix all the same
+		if err != nil { // it holds the prefix all the same, if it is a route
 			bad = &capture.Damage{
 				File: f.plan.title, Offset: it.Offset, Number: it.Number, Reason: capture.BadRecord, Raw: it.Message,
 				Err: fmt.Errorf("route of peer %v to %v: %w", e.Peer.Address, it.Prefix, err),
 			}
 		}
-		s.table.chunk.Add(it.Prefix, e.Peer, e.BGPID, origin, upstream)
+		if !errors.Is(err, tablechunk.ErrNoRoute) {
+			s.table.chunk.Add(it.Prefix, e.Peer, e.BGPID, origin, upstream)
+		}
 	}
 	return bad
 }

@@ -29,7 +29,7 @@ func (d *Decoder) attributes(o Options) {
 		return
 	}
 	a.Path = path
-	if d.zero {
+	if l.noRoute = d.zero; d.zero {
 		d.malformed(typeASPath, "holds AS 0", TreatAsWithdraw) // RFC 7607 §2
 	}
 	if width == 4 || !l.has(typeAS4Path) || (a.HasAggregator && l.has(typeAS4Aggregator) && l.aggregatorASN != asTrans) {

@@ -56,6 +56,7 @@ type attributeList struct {
 	count                          int
 	emptyUnreach                   bgp.Family // an MP_UNREACH_NLRI without a route
 	aggregatorASN                  bgp.ASN    // as in AGGREGATOR itself
+	noRoute                        bool       // AS 0 stands in AS_PATH
 }
 
 func (l *attributeList) has(code uint8) bool { return l.seen&(1<<code) != 0 }

@@ -56,8 +56,8 @@ func (d *Decoder) DecodeUpdate(body []byte, o Options) (*Update, error) {
 }
 
 // DecodeAttributes parses the path attributes of one RIB entry (RFC 6396 §4.3.4): MP_REACH_NLRI may be short, next hop
-// length and next hop alone, or in full as in an UPDATE. Nothing is treated as withdrawn, as it is in the table; a fault is
-// in Update.Malformed, and no attribute is mandatory. Announced and Withdrawn hold what full NLRI attributes list. The
+// length and next hop alone, or in full as in an UPDATE. Nothing is treated as withdrawn, as it is in the table, but a route with AS 0 in
+// its path, which is none (RFC 7607); a fault is in Update.Malformed, and no attribute is mandatory. Announced and Withdrawn hold what full NLRI attributes list. The
 // error is non-nil where those cannot be read.
 func (d *Decoder) DecodeAttributes(attributes []byte, o Options) (*Update, error) {
 	d.reset(o)
@@ -65,7 +65,7 @@ func (d *Decoder) DecodeAttributes(attributes []byte, o Options) (*Update, error
 		return nil, err
 	}
 	d.attributes(o)
-	d.update.TreatAsWithdraw = false
+	d.update.TreatAsWithdraw = d.list.noRoute
 	return &d.update, nil
 }
 

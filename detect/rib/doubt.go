@@ -75,13 +75,19 @@ func (t *Table) unknow(r Row, w int, bits uint64) {
 	}
 }
 
-// Unknow says that a message of slot s that names the keys could not be read: whether the slot holds them is not known.
+// Unknow says that a message of slot s that names the keys could not be read: whether the slot holds them is not known. The answer to an
+// open gap or check is older than that.
 func (t *Table) Unknow(s int, keys ...Key) {
 	if x := t.slots[s].refresh; x != nil && len(keys) > 0 {
 		x.unread = true
 	}
 	for _, k := range keys {
-		if r, ok := t.index[k]; ok {
+		r, ok := t.index[k]
+		if !ok && t.watches(s>>6, 1<<(s&63)) {
+			r, ok = t.row(k)
+		}
+		if ok {
+			t.touch(s, r)
 			t.unknow(r, s>>6, 1<<(s&63))
 		}
 	}

@@ -152,3 +152,25 @@ func TestVacateEndsDoubts(t *testing.T) {
 		}
 	}
 }
+
+// TestUnknowWithinAGap: what a message that cannot be read names stays unknown, whatever the table says that answers the gap.
+func TestUnknowWithinAGap(t *testing.T) {
+	t.Parallel()
+	tb := New(bgp.IPv4)
+	s, _ := tb.AddSlot()
+	held, fresh, other := keyOf(t, "192.0.2.0/24"), keyOf(t, "198.51.100.0/24"), keyOf(t, "203.0.113.0/24")
+	tb.Announce(s, held, 0, 64500, 64510)
+	tb.BeginGap(s)
+	tb.Unknow(s, held, fresh)
+	for _, k := range []Key{held, fresh, other} {
+		r, _ := tb.TableRow(k)
+		tb.Tabulate([]uint64{1 << s}, r, 64500, 64510)
+	}
+	tb.EndGap(Tabled, s)
+	for k, want := range map[Key]uint64{held: 0, fresh: 0, other: 1} {
+		r, _ := tb.Row(k)
+		if tb.Held(r)[0] != want || tb.hasHeard(r, s) != (want == 1) {
+			t.Errorf("%v: held by %b, heard %v; want %b", k.Prefix(bgp.IPv4), tb.Held(r)[0], tb.hasHeard(r, s), want)
+		}
+	}
+}

@@ -66,7 +66,7 @@ func TestCaseSmallPanel(t *testing.T) {
 		t.Errorf("got %v of KP, want one total outage: all of it is known", all)
 	}
 	as := got.of(bgp.EntityAS, "AS20000")
-	if len(as) != 1 || !strings.Contains(as[0].Summary, "of the 44 prefixes that your routers know") || as[0].Panel.KnownPrefixes != 44 {
+	if len(as) != 1 || !strings.Contains(as[0].Summary, "of the 44 prefixes that the peers know") || as[0].Panel.KnownPrefixes != 44 {
 		t.Errorf("got %+v of AS20000, want one outage that speaks of the 44 prefixes known", as)
 	}
 	const says = "IPv4: countries, regions and the world are not judged, but for KP: the peers know 44 prefixes, 1.07 % of the address space that the location files have, and 25 % are needed"

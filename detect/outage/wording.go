@@ -69,7 +69,7 @@ func (w *wording) notes() {
 	}
 	if n := w.o.Panel.KnownPrefixes; n > 0 && (w.o.Entity.Type == bgp.EntityAS || w.o.Entity.Type == bgp.EntityPrefix) {
 		w.o.Notes = append(w.o.Notes, fmt.Sprintf(
-			"It is said of the %s that your routers know: too few to speak of countries and the world.", plural(n, "prefix")))
+			"It is said of the %s that the peers know: too few to speak of countries and the world.", plural(n, "prefix")))
 	}
 	if w.o.Panel.Table == bgp.TablesLearned {
 		w.o.Notes = append(w.o.Notes, "No full table was at hand: this is known from updates alone.")

@@ -67,7 +67,7 @@ type event struct {
 	sameTime   int
 	outages    int // of the 7 days before
 	neighbours []string
-	movedTo    []bgp.ASN
+	movedTo    []bgp.ASN // who has originated its prefixes
 	notes      []string
 	settled    bool // closed as the new normal: nothing re-opens it
 
@@ -76,11 +76,9 @@ type event struct {
 	successor   string
 	predecessor string
 
-	publishedAt     int64 // window
-	publishedNow    loss
-	published       bgp.Severity
-	publishedLosses int
-	previous        json.RawMessage
+	publishedAt int64 // window
+	told        told
+	previous    json.RawMessage
 }
 
 // note adds a sentence once.

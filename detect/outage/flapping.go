@@ -151,7 +151,7 @@ func (e *Engine) followIntermittent(ent *entity, rd *reading) {
 		e.closeEvent(ent, ent.lastEnd)
 	case e.outlived(ev):
 		e.settle(ent, settledLoss)
-	case ev.losses >= 2*ev.publishedLosses && e.window-ev.publishedAt >= int64(e.cfg.FlapUpdateMinutes)*minute:
+	case (ev.losses >= updateFactor*ev.told.losses || ev.worsened()) && e.window-ev.publishedAt >= int64(e.cfg.FlapUpdateMinutes)*minute:
 		e.publish(ent, ev, bgp.EventUpdated)
 	}
 }

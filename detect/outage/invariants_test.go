@@ -141,11 +141,16 @@ func checkRecord(ev Event, before bgp.Outage, known bool) error {
 	return nil
 }
 
-// differs tells whether an update says more than the record before it: another kind or severity, a loss that is 10 points off,
-// or twice as many short losses.
+// differs tells whether an update says more than the record before it: another kind or severity, a greatest or present loss that is
+// 10 points off, other origins or twice or half as many prefixes of a moved event, or twice as many short losses.
 func differs(o, before bgp.Outage) bool {
-	diff := o.Now.LossPercent - before.Now.LossPercent
-	return o.Kind != before.Kind || o.Severity != before.Severity || diff >= 1000 || diff <= -1000 ||
+	apart := func(a, b bgp.Decimal) bool { return a-b >= 1000 || b-a >= 1000 }
+	if o.Kind == bgp.KindMoved {
+		return len(o.Evidence.MovedTo) > len(before.Evidence.MovedTo) || farApart(o.Peak.LostPrefixes, before.Peak.LostPrefixes) ||
+			farApart(o.Now.LostPrefixes, before.Now.LostPrefixes)
+	}
+	return o.Kind != before.Kind || o.Severity != before.Severity || apart(o.Now.LossPercent, before.Now.LossPercent) ||
+		apart(o.Peak.LossPercent, before.Peak.LossPercent) ||
 		o.Kind == bgp.KindIntermittent && o.Evidence.LossesInEvent >= 2*before.Evidence.LossesInEvent
 }
 

@@ -2,7 +2,6 @@ package outage
 
 import (
 	"cmp"
-	"slices"
 
 	"github.com/darkmap/darkmap/internal/bgp"
 )
@@ -70,8 +69,10 @@ func (e *Engine) followOrOpen(ent *entity, rd *reading) {
 	case ent.ev.kind == bgp.KindPartial:
 		e.follow(ent, rd.partial, loss{}, rd.covered || ent.last.SharePermille*2 >= 1000+e.cfg.PartialHighPermille)
 	case ent.ev.kind == bgp.KindMoved && ent.key.Type == bgp.EntityPrefix:
+		e.nameMoved(ent)
 		e.follow(ent, rd.movedLoss, loss{}, ent.last.Moved == 0)
 	case ent.ev.kind == bgp.KindMoved:
+		e.nameMoved(ent)
 		left := loss{space: rd.movedLoss.space + rd.loss.space}
 		e.follow(ent, rd.movedLoss, left, left.space*2 <= ent.ev.threshold)
 	}
@@ -271,15 +272,9 @@ func (e *Engine) follow(ent *entity, l, left loss, quiet bool) {
 		e.closeEvent(ent, ev.quietSince)
 	case ev.quiet == 0 && e.outlived(ev):
 		e.settle(ent, settledLoss)
-	case e.window-ev.publishedAt >= int64(e.cfg.UpdateMinutes)*minute && ev.material():
+	case ev.material() && e.window-ev.publishedAt >= int64(e.cfg.UpdateMinutes)*minute:
 		e.publish(ent, ev, bgp.EventUpdated)
 	}
-}
-
-// material tells whether the event differs enough from what was last published.
-func (ev *event) material() bool {
-	diff := ev.now.percent - ev.publishedNow.percent
-	return diff >= 1000 || diff <= -1000 || ev.severity() != ev.published
 }
 
 // outlived tells whether the loss has lasted for more than the longest freeze.
@@ -350,14 +345,4 @@ func (ev *event) worsen(l loss, d *digest) {
 		ev.peak, ev.digest = l, d
 	}
 	ev.peak = worse(ev.peak, l)
-}
-
-// movedTo lists who originates the prefixes now.
-func movedTo(moved []MovedPrefix) []bgp.ASN {
-	var to []bgp.ASN
-	for _, m := range moved {
-		to = append(to, m.To)
-	}
-	slices.Sort(to)
-	return slices.Compact(to)
 }

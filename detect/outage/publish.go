@@ -23,7 +23,8 @@ func (e *Engine) publish(ent *entity, ev *event, name bgp.Event) {
 		o.Previous = &previous
 	}
 	ev.previous = b
-	ev.publishedAt, ev.publishedNow, ev.published, ev.publishedLosses = e.window, ev.now, o.Severity, ev.losses
+	ev.publishedAt = e.window
+	ev.tell(name, o.Severity)
 	e.out = append(e.out, Event{Outage: o, Key: ent.key})
 }
 

@@ -27,7 +27,7 @@ type Evidence struct {
 	// CoveredByTable is the less-specific prefix of the same origin that the prefix-to-origin files have above a prefix, where verdicts
 	// rest on updates alone: its route may still be there.
 	CoveredByTable *Aggregate `json:"covered_by_table,omitempty"`
-	// MovedTo is who originates the prefixes of a `moved` event now.
+	// MovedTo is who has originated the prefixes of a `moved` event.
 	MovedTo []AS `json:"moved_to,omitempty"`
 	// OriginOrder lists the origins in the order in which their prefixes went; capped.
 	OriginOrder []ASN `json:"origin_order,omitempty"`

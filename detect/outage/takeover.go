@@ -13,14 +13,18 @@ const forgotten = "darkmap started again without what it had known before, and d
 
 // TakeOver tells the engine which events of its family were published as suspected or open before it was made, and the time up to
 // which was decided (Unix seconds). Call it before the first Close after that time. An event that the engine has itself goes on after the sequence
-// number that was published; an open one of the same entity and kind goes on under the published id. The others end at that time, as lost
+// number that was published; an open one of the same entity and kind goes on under the published id, at most one. The others end at that time, as lost
 // from sight: the next Close returns their last records.
 func (e *Engine) TakeOver(published []bgp.Outage, until int64) {
-	for i := range published {
-		o := &published[i]
-		key := Key{Family: e.cfg.Family, Type: o.Entity.Type, Code: o.Entity.Code}
+	own := make(map[*event]bool) // that go on from a published one
+	rest := slices.DeleteFunc(slices.Clone(published), func(o bgp.Outage) bool { return e.known(&o, own) })
+	// Of several for one event, the last that began is the nearest.
+	slices.SortFunc(rest, func(a, b bgp.Outage) int { return cmp.Or(b.Start.Compare(a.Start), cmp.Compare(b.ID, a.ID)) })
+	for i := range rest {
+		o := &rest[i]
+		key := e.keyOf(o)
 		ent := e.entities[key]
-		if ent != nil && e.goesOn(ent, o) {
+		if ent != nil && e.adopt(ent, o, own) {
 			continue
 		}
 		if ent != nil {
@@ -31,18 +35,34 @@ func (e *Engine) TakeOver(published []bgp.Outage, until int64) {
 	slices.SortFunc(e.taken, func(a, b Event) int { return cmp.Or(compareKeys(a.Key, b.Key), cmp.Compare(a.Outage.ID, b.Outage.ID)) })
 }
 
-// goesOn reports whether an event of the entity is the published one, or goes on in its place.
-func (e *Engine) goesOn(ent *entity, o *bgp.Outage) bool {
+// keyOf is the entity of a published event.
+func (e *Engine) keyOf(o *bgp.Outage) Key {
+	return Key{Family: e.cfg.Family, Type: o.Entity.Type, Code: o.Entity.Code}
+}
+
+// known reports whether the engine has the published event itself, under the same id, and lets it go on from there.
+func (e *Engine) known(o *bgp.Outage, own map[*event]bool) bool {
+	ent := e.entities[e.keyOf(o)]
+	if ent == nil {
+		return false
+	}
 	for _, ev := range ent.events() {
 		if ev.id == o.ID {
 			ev.after(o)
+			own[ev] = true
 			return true
 		}
 	}
+	return false
+}
+
+// adopt reports whether an open event of the entity, that goes on from no other published one, goes on in the place of this one.
+func (e *Engine) adopt(ent *entity, o *bgp.Outage, own map[*event]bool) bool {
 	ev := ent.ev
-	if ev == nil || ev.kind != o.Kind || o.State != bgp.StateOpen {
+	if ev == nil || own[ev] || ev.kind != o.Kind || o.State != bgp.StateOpen {
 		return false
 	}
+	own[ev] = true
 	start := o.Start.Unix()
 	ev.id, ev.start, ev.first = o.ID, start, min(ev.first, start-start%minute)
 	ev.peak, ev.score = worse(ev.peak, lossOf(o.Peak, e.cfg.Family)), max(ev.score, o.Score*100)

@@ -90,3 +90,45 @@ func TestTakeOverKnown(t *testing.T) {
 		})
 	}
 }
+
+// TestTakeOverTwo: of two published open events of an entity and kind one goes on, the one with the id that the engine knows, else the
+// later one. The other ends as lost from sight.
+func TestTakeOverTwo(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name          string
+		renamed, turn bool
+	}{{"known first", false, false}, {"known last", false, true}, {"neither known", true, false}, {"neither known, turned", true, true}} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, noon, DefaultConfig())
+			w.add(country("KP"), networks(20))
+			w.minutes(30)
+			w.setDown(country("KP"), 20)
+			w.minutes(20)
+			near := w.final(country("KP"))[0]
+			if tt.renamed {
+				near.ID, near.Start = "country-KP-ipv4-20240301T1215Z", near.Start.Add(-15*time.Minute)
+			}
+			old := near
+			old.ID, old.Start, old.Sequence = "country-KP-ipv4-20240201T1200Z", near.Start.Add(-29*24*time.Hour), 4
+			published := []bgp.Outage{near, old}
+			if tt.turn {
+				published = []bgp.Outage{old, near}
+			}
+			w.events = nil
+			w.engine.TakeOver(published, w.now)
+			w.setDown(country("KP"), 0)
+			w.minutes(30)
+			got := map[string][]bgp.EndReason{}
+			for _, ev := range w.events {
+				got[ev.Outage.ID] = append(got[ev.Outage.ID], ev.Outage.EndReason)
+			}
+			want := map[string][]bgp.EndReason{near.ID: {bgp.EndRecovered}, old.ID: {bgp.EndLostSight}}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			w.events = nil // no life of its own: its first records were published before
+		})
+	}
+}

@@ -137,6 +137,18 @@ func (c *Config) largeThreshold(b baseline) uint64 {
 	return max(permilleUp(b.space, c.LargePermille), uint64(c.LargeMinUnits)*unit)
 }
 
+// leastLoss is the smallest space whose loss opens an outage by any of the rules.
+func (c *Config) leastLoss(rd *reading) uint64 {
+	least := rd.threshold
+	if rd.largeFrom > 0 {
+		least = min(least, rd.largeFrom)
+	}
+	if rd.manyFrom > 0 {
+		least = min(least, c.units(c.ASMinUnits))
+	}
+	return least
+}
+
 // units is the space of n units.
 func (c *Config) units(n int) uint64 { return uint64(n) * c.Family.UnitSpace() }
 

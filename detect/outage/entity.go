@@ -167,18 +167,17 @@ func (e *Engine) measureSpace(ent *entity, rd *reading) {
 	rd.base = *ent.frozen
 	rd.threshold = e.cfg.threshold(rd.base)
 	rd.largeFrom = e.cfg.largeThreshold(rd.base)
+	if ent.key.Type == bgp.EntityAS {
+		rd.manyFrom = e.cfg.manyPrefixes(rd.base)
+	}
 	total := rd.base.space - min(s.Space, rd.base.space)
 	if ent.touched {
-		e.lookMoved(ent, total*2 >= rd.threshold)
+		e.lookMoved(ent, total*2 >= e.cfg.leastLoss(rd))
 	}
 	moved := min(ent.movedSpace, total)
 	prefixes := max(0, s.KnownPrefixes-s.Prefixes-s.Moved)
 	rd.loss = loss{prefixes: prefixes, space: total - moved, percent: percentOf(total-moved, rd.base.space)}
 	rd.movedLoss = loss{prefixes: s.Moved, space: moved, percent: percentOf(moved, rd.base.space)}
-
-	if ent.key.Type == bgp.EntityAS {
-		rd.manyFrom = e.cfg.manyPrefixes(rd.base)
-	}
 	rd.brief = e.backForAPart(ent, rd)
 	lost := rd.loss.space >= rd.threshold || e.cfg.many(rd)
 	large := rd.largeFrom > 0 && rd.loss.space >= rd.largeFrom
@@ -225,7 +224,7 @@ func (e *Engine) surelyQuiet(ent *entity) bool {
 // lookMoved asks for what others originate now, of an AS that has lost enough to make it worth while.
 func (e *Engine) lookMoved(ent *entity, enough bool) {
 	ent.movedSpace = 0
-	if ent.key.Type != bgp.EntityAS || !enough {
+	if ent.key.Type != bgp.EntityAS || ent.last.Moved == 0 || !enough {
 		return
 	}
 	for _, m := range e.view.Moved(ent.key) {

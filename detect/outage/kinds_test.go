@@ -1,6 +1,7 @@
 package outage
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -175,6 +176,69 @@ func TestMovedAS(t *testing.T) {
 	}
 	if o = w.final(k)[1]; o.Peak.LossPercent != 3000 || o.Peak.LostPrefixes != 3 {
 		t.Errorf("outage: got peak %+v, want the 3 prefixes that nobody originates", o.Peak)
+	}
+}
+
+// TestMovedOfLarge: what others originate is taken off the loss of a large AS, also where that is less than a tenth of it.
+func TestMovedOfLarge(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name        string
+		moved, dark int
+		want        []string
+	}{
+		{"270 moved", 270, 0, nil},
+		{"290 moved", 290, 0, nil},
+		{"330 moved", 330, 0, nil},
+		{"255 lost beside them", 270, 255, nil},
+		{"256 lost beside them", 270, 256, []string{"opened outage open 0..-", "closed outage closed 0..40"}},
+	}
+	for _, many := range []int{10000, 400} { // the prefixes whose loss opens an outage: out of reach, or not
+		for _, tt := range tests {
+			t.Run(fmt.Sprintf("%s, %d open by number", tt.name, many), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, noon, DefaultConfig())
+				w.engine.cfg.ASMinPrefixes, w.engine.cfg.ASPermille = many, 1
+				k := asKey(64500)
+				w.add(k, networks(6000))
+				w.now -= 30 * minute
+				w.minutes(30)
+				w.setDown(k, tt.moved+tt.dark)
+				lost, s := w.view.lost[k][tt.moved:], w.samples[k]
+				w.move(k, tt.moved)
+				w.view.lost[k], s.Moved = lost, tt.moved
+				w.set(s)
+				w.minutes(40)
+				w.setDown(k, 0)
+				w.move(k, 0)
+				w.minutes(30)
+				if diff := cmp.Diff(tt.want, w.life(k)); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+				if got := w.final(k); len(got) > 0 && got[0].Peak.LostPrefixes != tt.dark {
+					t.Errorf("got the peak %+v, want %d prefixes", got[0].Peak, tt.dark)
+				}
+			})
+		}
+	}
+}
+
+// TestMovedByNumber: an AS loses 20 prefixes with little space. A large one that others originate now is no part of the loss.
+func TestMovedByNumber(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, noon, DefaultConfig())
+	k := asKey(64500)
+	w.add(k, networks(1000))
+	w.minutes(30)
+	w.setDown(k, 30)
+	lost, s := w.view.lost[k][10:], w.samples[k]
+	w.engine.cfg.ASPermille = 10
+	w.move(k, 10)
+	w.view.lost[k], s.Moved = lost, 10
+	w.set(s)
+	w.minutes(10)
+	if got := w.final(k); len(got) != 1 || got[0].Peak.LostPrefixes != 20 || got[0].Peak.LostSpace != 2000 {
+		t.Errorf("got %+v, want an outage of 20 prefixes and as many /24s", got)
 	}
 }
 

@@ -24,6 +24,8 @@ type Engine struct {
 	behind  map[Key]*entity
 	medians medians
 
+	deepened int64 // the last window in which a prefix became one that hardly anybody holds
+
 	// started is the first window, next the one expected.
 	started, next int64
 
@@ -124,6 +126,9 @@ func (e *Engine) take(changed []Sample) []*entity {
 			}
 			ent = &entity{key: s.Key}
 			e.entities[s.Key] = ent
+		}
+		if isPrefix {
+			e.noteDeep(&ent.last, s)
 		}
 		ent.last, ent.touched = *s, true
 		if !ent.listed {

@@ -27,6 +27,7 @@ type entity struct {
 	superseded string
 	settled    *bgp.Kind // the kind of a prefix's event that has become the new normal; nil when it has gone
 
+	deep       deepness
 	movedSpace uint64 // that others originate, when it was last looked at
 
 	touched bool // the sample changed in this minute
@@ -154,6 +155,9 @@ func (ent *entity) unsettled(lost, band, moved, deep bool) (stillLost, stillBand
 // measureSpace compares visible space with the baseline.
 func (e *Engine) measureSpace(ent *entity, rd *reading) {
 	s := &ent.last
+	if ent.touched {
+		ent.deep.at = 0
+	}
 	if ent.frozen == nil && ent.ev == nil && e.surelyQuiet(ent) {
 		rd.base = baseline{space: s.Space, prefixes: s.Prefixes}
 		e.extendRuns(ent, rd, false, false, false, false)
@@ -181,21 +185,7 @@ func (e *Engine) measureSpace(ent *entity, rd *reading) {
 	rd.brief = e.backForAPart(ent, rd)
 	lost := rd.loss.space >= rd.threshold || e.cfg.many(rd)
 	large := rd.largeFrom > 0 && rd.loss.space >= rd.largeFrom
-	deep := lost && ent.ev != nil && ent.ev.kind == bgp.KindPartial && e.deepNow(ent, rd)
-	open := lost && (deep || ent.ev == nil || ent.ev.kind != bgp.KindPartial)
-	e.extendRuns(ent, rd, open, large, false, !lost && moved > 0 && total >= rd.threshold)
-	if r := ent.loss; r != nil && !r.deep && r.minutes >= e.cfg.SuspectMinutes {
-		r.deep = deep || e.deepNow(ent, rd)
-	}
-}
-
-// deepNow tells whether prefixes that hardly anybody holds make up the loss of an entity, as an outage of a prefix needs it.
-func (e *Engine) deepNow(ent *entity, rd *reading) bool {
-	need := rd.threshold
-	if rd.loss.space < need { // it is a loss by the number of prefixes
-		need = e.cfg.units(e.cfg.ASMinUnits)
-	}
-	return e.digestOf(ent.key).deepSpace >= need
+	e.extendSpaceRuns(ent, rd, lost, large, !lost && moved > 0 && total >= rd.threshold)
 }
 
 // backForAPart tells whether the loss is but a quiet one without what came back for a part of the minute.

@@ -19,12 +19,17 @@ type fakeView struct {
 	moved    map[Key][]MovedPrefix
 	churn    bgp.Churn
 	returns  map[Key]Returns
+	looks    map[Key]int // how often Lost was called
 }
 
 func (v *fakeView) Panel(bgp.Family) (bgp.Panel, bool) { return v.panel, v.verdicts }
-func (v *fakeView) Lost(k Key) []LostPrefix            { return v.lost[k] }
 func (v *fakeView) Churn(Key, int64) bgp.Churn         { return v.churn }
 func (v *fakeView) Moved(k Key) []MovedPrefix          { return v.moved[k] }
+
+func (v *fakeView) Lost(k Key) []LostPrefix {
+	v.looks[k]++
+	return v.lost[k]
+}
 
 func (v *fakeView) Returns(k Key, _ Ending) Returns {
 	return v.returns[k]
@@ -66,7 +71,7 @@ func newWorld(tb testing.TB, start string, cfg Config) *world {
 	cfg.Family, cfg.Dataset = bgp.IPv4, "test"
 	v := &fakeView{
 		panel: bgp.Panel{Voters: 40, Collectors: 12, Table: bgp.TablesComplete}, verdicts: true,
-		lost: map[Key][]LostPrefix{}, visible: map[Key][]netip.Prefix{}, moved: map[Key][]MovedPrefix{}, returns: map[Key]Returns{}, churn: bgp.Churn{Hour: 5, Day: 40},
+		lost: map[Key][]LostPrefix{}, visible: map[Key][]netip.Prefix{}, moved: map[Key][]MovedPrefix{}, returns: map[Key]Returns{}, looks: map[Key]int{}, churn: bgp.Churn{Hour: 5, Day: 40},
 	}
 	w := &world{
 		tb: tb, view: v, engine: New(cfg, v), now: unix(tb, start), known: map[Key][]netip.Prefix{}, samples: map[Key]Sample{},

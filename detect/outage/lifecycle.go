@@ -30,9 +30,9 @@ func (e *Engine) decide(ent *entity, rd *reading) {
 	case ent.loss != nil && ent.loss.minutes >= e.openMinutes(ent) && ent.loss.deep:
 		e.openOutage(ent, ent.loss, rd)
 		return
-	case ent.loss != nil && ent.loss.minutes >= e.cfg.SuspectMinutes:
+	case ent.loss != nil && ent.loss.minutes >= e.cfg.SuspectMinutes && ent.loss.deep:
 		e.suspect(ent, rd)
-	case ent.loss == nil && ent.large != nil && e.broadEnough(ent):
+	case (ent.loss == nil || !ent.loss.deep) && e.broadEnough(ent) && ent.large.deep:
 		e.openOutage(ent, ent.large, rd)
 		return
 	}
@@ -53,9 +53,9 @@ func (e *Engine) followOrOpen(ent *entity, rd *reading) {
 	case ent.ev == nil && ent.band != nil && ent.band.minutes >= e.cfg.PartialMinutes && (ent.loss == nil || !ent.loss.deep):
 		e.openOther(ent, bgp.KindPartial, ent.band, rd)
 		ent.loss = nil
-	case ent.ev == nil && ent.key.Type != bgp.EntityPrefix && ent.loss != nil && ent.loss.minutes >= e.cfg.PartialMinutes && !ent.loss.deep:
-		e.openOther(ent, bgp.KindPartial, ent.loss, rd)
-		ent.loss = nil
+	case ent.ev == nil && ent.key.Type != bgp.EntityPrefix && e.partialRun(ent) != nil:
+		e.openOther(ent, bgp.KindPartial, e.partialRun(ent), rd)
+		ent.loss, ent.large = nil, nil
 	case ent.ev == nil && ent.loss == nil && ent.moved != nil && ent.moved.minutes >= e.cfg.MovedMinutes:
 		e.openOther(ent, bgp.KindMoved, ent.moved, rd)
 	case ent.ev == nil && ent.covered != nil && ent.covered.minutes >= e.cfg.OpenMinutes:
@@ -81,20 +81,33 @@ func (e *Engine) followOrOpen(ent *entity, rd *reading) {
 // broadEnough tells whether a large entity's small loss has lasted, and is that of several origins. An AS has but one.
 func (e *Engine) broadEnough(ent *entity) bool {
 	r := ent.large
-	if r.minutes < e.cfg.LargeMinutes || r.minutes > e.cfg.LargeMinutes && !ent.touched {
+	if r == nil || r.minutes < e.cfg.LargeMinutes {
 		return false
 	}
-	r.rejected = ent.key.Type != bgp.EntityAS && e.digestOf(ent.key).originCount < e.cfg.LargeOrigins
+	if r.minutes == e.cfg.LargeMinutes || ent.touched {
+		r.rejected = ent.key.Type != bgp.EntityAS && e.digestOf(ent.key).originCount < e.cfg.LargeOrigins
+	}
 	return !r.rejected
+}
+
+// partialRun returns the loss of an AS, country, region or the world that has lasted for a partial event and is no outage; nil if there
+// is none. It waits for an outage that the small loss of a large entity opens in the next minutes.
+func (e *Engine) partialRun(ent *entity) *run {
+	switch large := ent.large; {
+	case large != nil && large.deep && !large.rejected:
+		return nil
+	case ent.loss != nil && ent.loss.minutes >= e.cfg.PartialMinutes && !ent.loss.deep:
+		return ent.loss
+	case ent.loss == nil && e.broadEnough(ent) && !large.deep:
+		return large
+	}
+	return nil
 }
 
 // suspect sends an early sign of a nearly total loss. An entity that is known to be unstable gives none.
 func (e *Engine) suspect(ent *entity, rd *reading) {
 	r := ent.loss
 	if ent.ev != nil || r.suspect != nil || r.digest == nil || len(ent.recent) >= e.cfg.FlapLosses-1 || e.mergeable(ent, bgp.KindOutage, r) {
-		return
-	}
-	if !r.deep {
 		return
 	}
 	need := permilleUp(rd.base.space, e.cfg.SuspectPermille)
@@ -207,6 +220,9 @@ func (e *Engine) openOther(ent *entity, kind bgp.Kind, r *run, rd *reading) {
 	}
 	ev := e.newEvent(ent, kind, r, rd)
 	ev.threshold = rd.threshold
+	if r == ent.large {
+		ev.threshold = rd.largeFrom
+	}
 	if kind == bgp.KindMoved {
 		ev.movedTo, ev.known = movedTo(e.view.Moved(ent.key)), ent.last.KnownSpace
 	}

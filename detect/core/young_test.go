@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -67,11 +68,11 @@ func TestLossInTheMinuteOfTheTables(t *testing.T) {
 	}
 }
 
-// TestVotersThatLoseEverything: a quarter of the voters lose their upstream and withdraw all that they held, or nearly all: that is said of
+// TestVotersThatLoseEverything: a quarter of the voters lose their upstream and withdraw all that they held, or much of it: that is said of
 // them, and no prefix is lost. The rest finds the next outage. When all lose everything, everything is lost.
 func TestVotersThatLoseEverything(t *testing.T) {
 	t.Parallel()
-	for _, kept := range []int{0, 1, 8} {
+	for _, kept := range []int{0, 1, 8, 20} {
 		w := newWorld(t)
 		w.tables()
 		for c := range 2 {
@@ -99,6 +100,34 @@ func TestVotersThatLoseEverything(t *testing.T) {
 	w.gone(dawn+17*minute, w.networks...)
 	if got := told(w.run(dawn+25*minute), everything); len(got) != 1 {
 		t.Errorf("everybody loses everything: got %v, want the world", got)
+	}
+}
+
+// TestLossOfMostVotersStands: 20 of 32 voters withdraw everything for 40 minutes. They go on voting, and the losses end when it is back.
+func TestLossOfMostVotersStands(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tables()
+	for c := range 5 {
+		for p := range w.peers {
+			for _, n := range w.networks {
+				w.withdraw(c, p, dawn+20*minute+int64(c), n.prefix)
+			}
+			w.announce(c, p, dawn+60*minute+int64(c), w.networks...)
+		}
+	}
+	f := w.run(dawn + 100*minute)
+	got := told(f, single)
+	if len(got) != len(w.networks) {
+		t.Fatalf("got %q, want one loss of each prefix", got)
+	}
+	for _, s := range got {
+		if !strings.HasSuffix(s, " partial closed 20-60") {
+			t.Errorf("got %q, want it to last until the routes were back", s)
+		}
+	}
+	if n := saidOf(f, "lost_table"); n != 0 {
+		t.Errorf("lost_table is said of %d voters, want none", n)
 	}
 }
 

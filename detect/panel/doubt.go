@@ -2,10 +2,14 @@ package panel
 
 import "github.com/darkmap/darkmap/internal/bgp"
 
-// lostShare: a voter whose table has less than this part of a full feed's has lost nearly all of it.
-const lostShare = 3
+const (
+	// A member whose table has less than this part of a full feed's has lost nearly all of it, and loses its vote at once.
+	lostShare = 3
+	// A member whose table is below a full feed's loses its vote after this: an outage that reaches some voters before others is none of theirs.
+	shrunkSeconds = 300
+)
 
-// doubt takes the vote of members that have withdrawn nearly all of their tables since the last decision, while their sessions went on, and
+// doubt takes the vote of members that had full feeds and have none now, because they withdrew them while their sessions went on, and
 // gives it back to those that have a full feed again: an upstream of theirs is gone, or the router, and not the prefixes. Where more than
 // half of the voters lost theirs, nobody knows who is right, and the loss stands. It reports whether anybody's state changed.
 func (p *Panel) doubt(now int64, size func(slot int) int) bool {
@@ -17,14 +21,20 @@ func (p *Panel) doubt(now int64, size func(slot int) int) bool {
 		}
 		was[slot], s.lost = s.lost, false
 		if p.knowledge != bgp.TablesComplete || !s.member || !s.Complete || s.reason(&p.cfg, now) != "" {
+			s.shrunk = 0
 			continue
 		}
 		n := size(slot)
-		if s.lost = lostShare*n < p.in && lostShare*s.gone >= (lostShare-1)*p.in || was[slot] && n < p.out; s.lost {
-			sick[s.Key.Voter()] = true
-		} else {
+		if n >= p.out || !s.withdrewFrom(n, p.out) {
+			s.shrunk = 0
 			healthy[s.Key.Voter()] = true
+			continue
 		}
+		if s.shrunk == 0 {
+			s.shrunk = now
+		}
+		s.lost = lostShare*n < p.in || now-s.shrunk >= shrunkSeconds
+		sick[s.Key.Voter()] = true
 	}
 	for voter := range healthy {
 		delete(sick, voter)

@@ -139,7 +139,8 @@ func (p *Panel) decide(now int64, size func(slot int) int) bool {
 	p.in, p.out = in, out
 	for slot, s := range p.sessions {
 		if s != nil {
-			s.member, s.gone = chosen[slot], 0
+			s.member = chosen[slot]
+			s.spoken.settle(&p.cfg, size(slot))
 		}
 	}
 	p.thin(size)
@@ -159,7 +160,8 @@ func (p *Panel) limits(sizes []int) (in, out int) {
 }
 
 // candidates tells by slot who has a full feed. A member that sends its table again stays a member: the size that it has now
-// says nothing; so does one that waits for what a gap lacks. A session that was there before anything was known has a whole table when its
+// says nothing; so does one that waits for what a gap lacks. A member that had a full feed in this session stays one, whatever it withdrew:
+// doubt tells whether it votes. A session that was there before anything was known has a whole table when its
 // size proves it, beside tables that are known as whole.
 func (p *Panel) candidates(now int64, size func(slot int) int, in, out int, compared bool) []bool {
 	chosen := make([]bool, len(p.sessions))
@@ -173,7 +175,7 @@ func (p *Panel) candidates(now int64, size func(slot int) int, in, out int, comp
 			chosen[slot] = true
 		case s.Awaiting || s.transferUntil != 0:
 		case s.Complete:
-			chosen[slot] = n >= in || s.member && n >= out
+			chosen[slot] = n >= in || s.member && (n >= out || s.withdrewFrom(n, out))
 		case compared && p.knowledge == bgp.TablesComplete && now-s.Since >= p.cfg.TransferSeconds() && n >= in:
 			s.Complete, chosen[slot] = true, true
 		}

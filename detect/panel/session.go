@@ -16,7 +16,7 @@ const (
 	Silent          Reason = "silent"
 	SecondFeed      Reason = "second_feed"
 	TableIncomplete Reason = "table_incomplete"
-	// LostTable: it lost nearly all of its table without an end of its session, and most voters did not.
+	// LostTable: it withdrew so much of its table that it has no full feed, without an end of its session, and most voters did not.
 	LostTable Reason = "lost_table"
 	// OnlyWithdraws: it has announced nothing, or hardly anything of what it withdraws.
 	OnlyWithdraws Reason = "only_withdraws"
@@ -44,8 +44,8 @@ type Session struct {
 
 	transferUntil int64 // 0: none
 	member        bool  // chosen at the last decision
-	gone          int   // prefixes that it withdrew since
-	lost          bool  // its table shrank to nearly nothing since
+	shrunk        int64 // since when a member withdrew so much that its table is no full feed; 0: it did not
+	lost          bool  // for that it does not vote
 	extra         bool  // a third feed of its ASN
 	voted         bool  // when the last window closed
 	burst         burst
@@ -69,7 +69,18 @@ type spoken struct {
 	announced int // announcements
 	unheard   int // withdrawals of prefixes that it was never heard to announce, each prefix once
 	most      int // the most prefixes that it held at the end of a window, those of a table included
+	gone      int // withdrawals of prefixes that it held, since the last decision at which it held about as many as ever
 }
+
+// settle begins to count gone anew at a decision, unless the session, which holds size prefixes, has lost much of what it held.
+func (x *spoken) settle(cfg *Config, size int) {
+	if size*1000 >= x.most*cfg.FullFeedOutPermille {
+		x.gone = 0
+	}
+}
+
+// withdrewFrom reports whether a session that holds size prefixes would hold at least full if it had withdrawn none.
+func (s *Session) withdrewFrom(size, full int) bool { return size+s.spoken.gone >= full }
 
 // The shape of a session that only withdraws: at least unheardLeast prefixes that it never announced, and more than unheardTimes as many
 // as it announced. Sound peers of eight captures stay below 0.38 as many.
@@ -211,7 +222,7 @@ func (s *Session) Withdrew() {
 }
 
 // Lost counts a withdrawal of a prefix that the session held.
-func (s *Session) Lost() { s.gone++ }
+func (s *Session) Lost() { s.spoken.gone++ }
 
 // Unheard counts a withdrawal of a prefix that the session was never heard to announce.
 func (s *Session) Unheard() { s.spoken.unheard++ }

@@ -133,16 +133,20 @@ func byVoters(count map[bgp.ASN]int) []bgp.ASN {
 	return out
 }
 
-// withdrawals are the times at which voters lost a row, one's being that of its last session, whether most of them were ends of
+// withdrawals are the times at which those that vote now lost a row, one's being that of its last session, whether most of them were ends of
 // sessions, and through whom it was still heard.
 func (s *State) withdrawals(r rib.Row) (times []int64, lapsed bool, via []bgp.ASN) {
 	x := s.loss.rows[r]
 	if x == nil {
 		return nil, false, nil
 	}
-	ends := 0
+	ends, of := 0, 0
 	last := make(map[bgp.PeerKey]int64)
 	for _, e := range x.entries {
+		if !s.voters.Votes(int(e.slot)) {
+			continue // as one that lost its whole table since
+		}
+		of++
 		if e.lapsed {
 			ends++
 		}
@@ -154,7 +158,7 @@ func (s *State) withdrawals(r rib.Row) (times []int64, lapsed bool, via []bgp.AS
 		times = append(times, t)
 	}
 	slices.Sort(times)
-	return times, 2*ends > len(x.entries), slices.Clone(x.upstream)
+	return times, 2*ends > of, slices.Clone(x.upstream)
 }
 
 // coveredByOther is the first origin of the nearest visible prefix above p, 0 where there is none.

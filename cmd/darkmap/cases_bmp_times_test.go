@@ -71,7 +71,7 @@ func TestCaseTimesOfBMP(t *testing.T) {
 		p := netip.PrefixFrom(netip.AddrFrom16([16]byte{0x24, 0, byte(i)}), 32)
 		dual.Routes = append(dual.Routes, mrttest.Route{Prefix: p, Via: 3000, Origin: bgp.ASN(20000 + i/4), Country: "DE"})
 	}
-	received := time.Duration(0) // routes of tables
+	received := 0 // routes of tables
 	for name, times := range map[string]func(time.Duration, bool) int64{
 		"as they were sent": func(d time.Duration, _ bool) int64 { return at(d) },
 		"tables as they were received days before": func(d time.Duration, table bool) int64 {
@@ -83,7 +83,7 @@ func TestCaseTimesOfBMP(t *testing.T) {
 		"tables as they were received in five hours before": func(d time.Duration, table bool) int64 {
 			if table {
 				received++
-				return at(-5*time.Hour + received%300*time.Minute)
+				return at(-5*time.Hour + time.Duration(received%300)*time.Minute)
 			}
 			return at(d)
 		},

@@ -10,12 +10,12 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// hold lets a part of the voters hold all the lost prefixes of an entity but the first n, of two origins. Neither its space nor its
+// hold lets 40 % of the voters hold all the lost prefixes of an entity but the first n, of two origins. Neither its space nor its
 // number of prefixes changes, so there is no sample of it; those of the prefixes tell that the n became deep.
-func (w *world) hold(k Key, n, share int) {
+func (w *world) hold(k Key, n int) {
 	for i := range w.view.lost[k] {
 		p := &w.view.lost[k][i]
-		p.Origin, p.SharePermille, p.Withdrawals = bgp.ASN(64500+i%2), share, nil
+		p.Origin, p.SharePermille, p.Withdrawals = bgp.ASN(64500+i%2), 400, nil
 		if i >= n {
 			continue
 		}
@@ -60,9 +60,9 @@ func TestLargePartial(t *testing.T) {
 				w.now -= 30 * minute
 				w.minutes(30)
 				w.setDown(k, tt.down)
-				w.hold(k, tt.first, 400)
+				w.hold(k, tt.first)
 				w.minutes(30)
-				w.hold(k, max(tt.first, tt.later), 400)
+				w.hold(k, max(tt.first, tt.later))
 				w.minutes(30)
 				w.setDown(k, 0)
 				w.minutes(30)
@@ -87,7 +87,7 @@ func TestSmallPartialOfOneOrigin(t *testing.T) {
 	w.add(k, networks(6000))
 	w.minutes(30)
 	w.setDown(k, 300)
-	w.hold(k, 0, 400)
+	w.hold(k, 0)
 	for i := range w.view.lost[k] {
 		w.view.lost[k][i].Origin = 64500
 	}
@@ -105,7 +105,7 @@ func TestDeepLooks(t *testing.T) {
 	w.add(k, networks(20))
 	w.minutes(30)
 	w.setDown(k, 10)
-	w.hold(k, 0, 400)
+	w.hold(k, 0)
 	w.minutes(20)
 	looks := func(minutes int) int {
 		before := w.view.looks[k]
@@ -124,7 +124,7 @@ func TestDeepLooks(t *testing.T) {
 		w.minutes(1)
 	}
 	before := w.view.looks[k]
-	w.hold(k, 10, 400)
+	w.hold(k, 10)
 	w.minutes(10)
 	if got := w.view.looks[k] - before; got > 6 {
 		t.Errorf("got %d looks in 10 minutes, want few", got)

@@ -124,16 +124,16 @@ func (n *neighbours) around(origin bgp.ASN, first int64) iter.Seq[neighbour] {
 	return func(yield func(neighbour) bool) {
 		left := lists
 		for {
-			least := -1
-			for i, l := range left {
-				if len(l) > 0 && (least < 0 || l[0].code < left[least][0].code) {
-					least = i
+			var least *[]neighbour
+			for i := range left {
+				if l := left[i]; len(l) > 0 && (least == nil || l[0].code < (*least)[0].code) {
+					least = &left[i]
 				}
 			}
-			if least < 0 || !yield(left[least][0]) {
+			if least == nil || !yield((*least)[0]) {
 				return
 			}
-			left[least] = left[least][1:]
+			*least = (*least)[1:]
 		}
 	}
 }

@@ -44,10 +44,7 @@ func FuzzTransform(f *testing.F) {
 		if !bytes.Equal(before, value) {
 			t.Fatal("the input was written to")
 		}
-		if err != nil {
-			if len(got) != 0 {
-				t.Fatalf("%d records beside the error %v", len(got), err)
-			}
+		if err != nil && len(got) == 0 {
 			return
 		}
 		if !decodes {

@@ -348,7 +348,7 @@ func FuzzBMP(f *testing.F) {
 				_ = tlv.Value
 			}
 			_ = m.Down.String()
-			if m.Type == wire.BMPRouteMonitoring {
+			if m.Type == wire.BMPRouteMonitoring && len(m.Update) >= wire.HeaderLength { // what is lost may be shorter
 				_, _ = d.DecodeUpdate(m.Update[wire.HeaderLength:], m.Options) // FuzzUpdate looks at the result
 			}
 		}

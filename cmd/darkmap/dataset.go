@@ -7,9 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -38,16 +36,12 @@ type datasetRun struct {
 	json bool
 }
 
-// softMemory is from where on the collector of garbage works harder: a run stays below half a gigabyte. GOMEMLIMIT in the
-// environment goes before it.
-const softMemory = 384 << 20
-
 // do plays the plan. The results are nil where nothing was played; an error beside results says what went wrong on the
 // way: damaged input, an interruption.
 func (r *datasetRun) do(ctx context.Context, show func(*progressLine, bgp.Outage)) (_ *outagelog.Log, err error) {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(softMemory)
-	}
+	limited, unlimited := context.WithCancel(ctx)
+	defer unlimited()
+	go limitMemory(limited) // ends with the run
 	r.g.withDefaultData(ctx, r.cfg)
 	sources, err := enrich.OpenSources(r.cfg.Enrich, r.g.log)
 	if err != nil {

@@ -207,17 +207,6 @@ func TestReplayOfBadInput(t *testing.T) {
 	}
 }
 
-// TestReplayOfUndecodable replays messages that are framed soundly and cannot be decoded: they are named with file and
-// offset too. With one peer nothing can be decided: that is the exit code.
-func TestReplayOfUndecodable(t *testing.T) {
-	t.Parallel()
-	file := datatest.Path(t, "mrt", "mrtparse-samples", "bird_bgp")
-	code, _, errs := darkmap(t, "", slices.Concat([]string{"replay", "--no-store", "--data-dir", t.TempDir()}, offline(t), []string{file})...)
-	if code != exitUndecided || !strings.Contains(errs, file+": record 8 at offset 390: ") || !strings.Contains(errs, "6 damaged parts") {
-		t.Errorf("got exit %d, want %d and six places:\n%s", code, exitUndecided, errs)
-	}
-}
-
 // TestDatasetNamesNoFolder holds that a dataset cannot name a folder other than its own.
 func TestDatasetNamesNoFolder(t *testing.T) {
 	t.Parallel()

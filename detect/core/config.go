@@ -9,7 +9,6 @@ import (
 	"github.com/darkmap/darkmap/detect/outage"
 	"github.com/darkmap/darkmap/detect/panel"
 	"github.com/darkmap/darkmap/detect/rib"
-	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/config"
 )
 
@@ -43,14 +42,6 @@ type GeographyConfig struct {
 	WorldPermilleIPv6 config.CountOrOff `yaml:"world_permille_ipv6" min:"1" max:"1000" result:"yes"`
 	// Known space of one country or region, in thousandths of its own, from which on it is judged although the world is not.
 	PlacePermille int `yaml:"place_permille" min:"1" max:"1000" result:"yes"`
-}
-
-// worldPermille returns the key of the family.
-func (c GeographyConfig) worldPermille(f bgp.Family) uint64 {
-	if f == bgp.IPv4 {
-		return uint64(c.WorldPermilleIPv4)
-	}
-	return uint64(c.WorldPermilleIPv6)
 }
 
 // FeedsConfig is the section detect.feeds. All instances have the same.

@@ -176,3 +176,11 @@ func hasPermille(part, whole, permille uint64) bool {
 	wholeHigh, wholeLow := bits.Mul64(whole, permille)
 	return partHigh > wholeHigh || partHigh == wholeHigh && partLow >= wholeLow
 }
+
+// worldPermille returns the key of the family.
+func (c GeographyConfig) worldPermille(f bgp.Family) uint64 {
+	if f == bgp.IPv4 {
+		return uint64(c.WorldPermilleIPv4)
+	}
+	return uint64(c.WorldPermilleIPv6)
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -8,12 +9,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/clickhousetest"
 	"github.com/darkmap/darkmap/internal/datatest"
+	"github.com/darkmap/darkmap/internal/mrttest"
 )
 
 // archives are 46 minutes of route-views2 in four files.
@@ -204,6 +207,24 @@ func TestReplayOfBadInput(t *testing.T) {
 	}
 	if !strings.Contains(out, "41.204.1.0/24") {
 		t.Errorf("the sound file's outages are missing:\n%s", out)
+	}
+}
+
+// TestReplayOfUndecodable replays messages that are framed soundly and cannot be decoded: they are named with file and
+// offset too.
+func TestReplayOfUndecodable(t *testing.T) {
+	t.Parallel()
+	w, _ := darkWorld()
+	wrong := mrttest.Update([]byte{33, 192, 0, 2, 0, 0}, nil, nil)
+	for i := range 6 {
+		w.Message(time.Duration(i)*time.Minute, w.Peers[0], wrong)
+	}
+	files := wholeFiles(w)
+	got := replayCase(t, w, files)
+	body := files[1].bytes
+	place := fmt.Sprintf("c0.updates.mrt: record 2 at offset %d: ", 12+binary.BigEndian.Uint32(body[8:]))
+	if got.code != exitDamaged || !strings.Contains(got.stderr, place) || !strings.Contains(got.stderr, "6 damaged parts") {
+		t.Errorf("got exit %d, want %d, %q and six places:\n%s", got.code, exitDamaged, place, got.stderr)
 	}
 }
 

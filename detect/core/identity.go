@@ -33,13 +33,8 @@ func (c *collector) peer(in *pb.Peer) (*peer, error) {
 	}
 	p := &peer{key: bgp.PeerKey{Collector: c.name, Peer: k}}
 	c.peers[k] = p
-	c.at[withoutAS(k)] = append(c.at[withoutAS(k)], p)
+	c.at[k.WithoutASN()] = append(c.at[k.WithoutASN()], p)
 	return p, nil
-}
-
-func withoutAS(p bgp.Peer) bgp.Peer {
-	p.ASN = 0
-	return p
 }
 
 // alike is the peer that k is under another AS number; nil where it is none, or one of several. A peer without an AS number takes that
@@ -47,7 +42,7 @@ func withoutAS(p bgp.Peer) bgp.Peer {
 func (c *collector) alike(k bgp.Peer) *peer {
 	var nameless, named *peer
 	several := false
-	for _, p := range c.at[withoutAS(k)] {
+	for _, p := range c.at[k.WithoutASN()] {
 		if p.key.ASN.Identifies() {
 			several = several || named != nil
 			named = p

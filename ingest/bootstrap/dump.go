@@ -32,20 +32,15 @@ type dump struct {
 type perFamily [len(bgp.Families) + 1]uint64
 
 // peers are those whose tables were sent, in order.
-func (d *dump) peers() []bgp.Peer { return inOrder(slices.Collect(maps.Keys(d.sent))) }
+func (d *dump) peers() []bgp.Peer { return slices.SortedFunc(maps.Keys(d.sent), bgp.Peer.Compare) }
 
 // has reports whether a peer's table was sent: one of its address, where either AS number names no network.
 func (d *dump) has(p bgp.Peer) bool {
 	if d.sent[p] {
 		return true
 	}
-	named, sent := d.addresses[withoutAS(p)]
+	named, sent := d.addresses[p.WithoutASN()]
 	return sent && (!named || !p.ASN.Identifies())
-}
-
-func withoutAS(p bgp.Peer) bgp.Peer {
-	p.ASN = 0
-	return p
 }
 
 // dump sends the newest dump there is, or that of the time at where it is not zero, as chunks that answer id. A *missing says why
@@ -319,7 +314,7 @@ func (r *dumpReader) send(ctx context.Context, it *capture.Item) error {
 			continue
 		}
 		if r.chunk.Add(it.Prefix, e.Peer, e.BGPID, origin, upstream) {
-			at := withoutAS(e.Peer)
+			at := e.Peer.WithoutASN()
 			r.d.sent[e.Peer], r.d.addresses[at] = true, r.d.addresses[at] || e.Peer.ASN.Identifies()
 		}
 		r.d.routes++

@@ -23,19 +23,11 @@ func selective(index []bgp.Peer) bool {
 	}
 	n := map[bgp.Peer]int{}
 	for _, p := range index {
-		if n[network(p)]++; n[network(p)] > tablesPerAS {
+		if n[p.Network()]++; n[p.Network()] > tablesPerAS {
 			return true
 		}
 	}
 	return false
-}
-
-// network is the AS of a peer, or the peer itself where its AS number names none.
-func network(p bgp.Peer) bgp.Peer {
-	if p.ASN.Identifies() {
-		return bgp.Peer{ASN: p.ASN}
-	}
-	return p
 }
 
 // maxPeers caps how many peers are counted: a peer index table has no more, and the collectors have some hundred.
@@ -73,14 +65,14 @@ func (c counts) choose() map[bgp.Peer]bool {
 	byAS := map[bgp.Peer][]bgp.Peer{}
 	var largest perFamily
 	for p, n := range c {
-		byAS[network(p)] = append(byAS[network(p)], p)
+		byAS[p.Network()] = append(byAS[p.Network()], p)
 		for _, f := range bgp.Families {
 			largest[f] = max(largest[f], n[f])
 		}
 	}
 	chosen := map[bgp.Peer]bool{}
 	for _, peers := range byAS {
-		inOrder(peers)
+		slices.SortFunc(peers, bgp.Peer.Compare)
 		for _, f := range bgp.Families {
 			slices.SortStableFunc(peers, func(a, b bgp.Peer) int { return cmp.Compare(c[b][f], c[a][f]) })
 			for _, p := range peers[:min(len(peers), tablesPerAS)] {
@@ -88,14 +80,8 @@ func (c counts) choose() map[bgp.Peer]bool {
 					chosen[p] = true
 				}
 			}
-			inOrder(peers)
+			slices.SortFunc(peers, bgp.Peer.Compare)
 		}
 	}
 	return chosen
-}
-
-// inOrder sorts peers, in place.
-func inOrder(peers []bgp.Peer) []bgp.Peer {
-	slices.SortFunc(peers, func(a, b bgp.Peer) int { return bgp.PeerKey{Peer: a}.Compare(bgp.PeerKey{Peer: b}) })
-	return peers
 }

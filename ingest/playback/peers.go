@@ -2,6 +2,8 @@ package playback
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/capture"
@@ -30,15 +32,12 @@ func (x *peerSets) strangers(collector string) *capture.Damage {
 	tabled, named := map[bgp.Peer]struct{}{}, map[bgp.Peer]bool{}
 	for p := range x.tabled {
 		tabled[p] = struct{}{}
-		at := p
-		at.ASN = 0
+		at := p.WithoutASN()
 		named[at] = named[at] || p.ASN.Identifies()
 	}
 	for p := range x.heard {
-		at := p
-		at.ASN = 0
 		_, same := tabled[p]
-		hasAS, there := named[at]
+		hasAS, there := named[p.WithoutASN()]
 		if same || there && (!hasAS || !p.ASN.Identifies()) {
 			return nil
 		}
@@ -50,11 +49,6 @@ func (x *peerSets) strangers(collector string) *capture.Damage {
 
 // example is the first peer of a set that is not empty.
 func example(set map[bgp.Peer]struct{}) string {
-	var first *bgp.Peer
-	for p := range set {
-		if first == nil || (bgp.PeerKey{Peer: p}).Compare(bgp.PeerKey{Peer: *first}) < 0 {
-			first = &p
-		}
-	}
+	first := slices.MinFunc(slices.Collect(maps.Keys(set)), bgp.Peer.Compare)
 	return fmt.Sprintf("%v %v", first.Address, first.ASN)
 }

@@ -3,6 +3,7 @@ package playback
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -150,7 +151,8 @@ func (s *stream) flushChunk() {
 func (s *stream) endTable() {
 	s.flushChunk()
 	d := s.table
-	for _, p := range sortedPeers(d.peers) {
+	peers := slices.SortedFunc(maps.Keys(d.peers), bgp.Peer.Compare)
+	for _, p := range peers {
 		note(&s.sets.tabled, p)
 	}
 	why := d.tally.Unusable()
@@ -176,7 +178,7 @@ func (s *stream) endTable() {
 			end.Families = append(end.Families, codec.Family(f))
 		}
 	}
-	for _, p := range sortedPeers(d.peers) {
+	for _, p := range peers {
 		end.Peers = append(end.Peers, codec.Peer(p, d.peers[p]))
 	}
 	s.push(s.now, &pb.UpdateRecord{Body: &pb.UpdateRecord_GapEnd{GapEnd: end}})
@@ -197,13 +199,4 @@ func (s *stream) dropTable() {
 		s.table.dropped = true
 	}
 	s.endTable()
-}
-
-func sortedPeers(m map[bgp.Peer]netip.Addr) []bgp.Peer {
-	peers := make([]bgp.Peer, 0, len(m))
-	for p := range m {
-		peers = append(peers, p)
-	}
-	slices.SortFunc(peers, func(a, b bgp.Peer) int { return bgp.PeerKey{Peer: a}.Compare(bgp.PeerKey{Peer: b}) })
-	return peers
 }

@@ -107,4 +107,6 @@ func gave(r *rig, reason string) bool {
 }
 
 // address is the server's.
-func address(r *rig) string { return strings.TrimSuffix(strings.TrimPrefix(r.srv.URL, "ws://"), "/v1/ws/") }
+func address(r *rig) string {
+	return strings.TrimSuffix(strings.TrimPrefix(r.srv.URL, "ws://"), "/v1/ws/")
+}

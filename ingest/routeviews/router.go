@@ -2,6 +2,7 @@ package routeviews
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/darkmap/darkmap/ingest/stream"
@@ -36,15 +37,10 @@ func (s *Source) judge(ctx context.Context, p *partition, offset int64) error {
 // ended takes down peers of a router's session that has ended. Where it may have had others, only the collector's tables tell who is left.
 func (s *Source) ended(ctx context.Context, p *partition, offset int64, gone map[bgp.Peer]*stream.Peer) error {
 	p.doubted = nil
-	keys := make([]bgp.PeerKey, 0, len(gone))
-	for k := range gone {
-		keys = append(keys, bgp.PeerKey{Peer: k})
-	}
-	slices.SortFunc(keys, bgp.PeerKey.Compare)
-	for _, k := range keys {
-		peer := gone[k.Peer]
-		delete(p.peers, k.Peer)
-		p.bmp.Forget(k.Peer)
+	for _, k := range slices.SortedFunc(maps.Keys(gone), bgp.Peer.Compare) {
+		peer := gone[k]
+		delete(p.peers, k)
+		p.bmp.Forget(k)
 		p.seek(offset)
 		if err := p.lane.PeerDown(ctx, peer, s.header.Timestamp, "the router's BMP session ended"); err != nil {
 			return err

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -106,21 +107,18 @@ func (s *Stream) OpenGap() (since int64, ok bool) {
 // upPeers lists the peers that are up, in order; none, which stands for all of the collector, where they are more than maxListed. mu is
 // held.
 func (s *Stream) upPeers() []*pb.Peer {
-	var keys []bgp.PeerKey
 	outs := map[bgp.Peer]*pb.Peer{}
 	for _, p := range s.peers {
 		if p.up && outs[p.key] == nil {
 			outs[p.key] = p.out
-			keys = append(keys, bgp.PeerKey{Peer: p.key})
 		}
 	}
-	if len(keys) > maxListed {
+	if len(outs) > maxListed {
 		return nil
 	}
-	slices.SortFunc(keys, bgp.PeerKey.Compare)
-	list := make([]*pb.Peer, len(keys))
-	for i, k := range keys {
-		list[i] = outs[k.Peer]
+	list := make([]*pb.Peer, 0, len(outs))
+	for _, k := range slices.SortedFunc(maps.Keys(outs), bgp.Peer.Compare) {
+		list = append(list, outs[k])
 	}
 	return list
 }

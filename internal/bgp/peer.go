@@ -1,6 +1,7 @@
 package bgp
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 )
@@ -39,6 +40,25 @@ type Peer struct {
 	Table         Table
 }
 
+// WithoutASN is the peer by all but its AS number.
+func (p Peer) WithoutASN() Peer {
+	p.ASN = 0
+	return p
+}
+
+// Network is the AS of a peer, or the peer itself where its AS number names none.
+func (p Peer) Network() Peer {
+	if p.ASN.Identifies() {
+		return Peer{ASN: p.ASN}
+	}
+	return p
+}
+
+// Compare orders peers by address, ASN, distinguisher and table.
+func (p Peer) Compare(o Peer) int {
+	return cmp.Or(p.Address.Compare(o.Address), cmp.Compare(p.ASN, o.ASN), cmp.Compare(p.Distinguisher, o.Distinguisher), cmp.Compare(p.Table, o.Table))
+}
+
 // PeerKey names a peer among all collectors. It is comparable.
 type PeerKey struct {
 	Collector string
@@ -48,33 +68,14 @@ type PeerKey struct {
 // Voter is what has the one vote of a peer: its AS, whatever else k says, or the peer itself where its AS number names none.
 func (k PeerKey) Voter() PeerKey {
 	if k.ASN.Identifies() {
-		return PeerKey{Peer: Peer{ASN: k.ASN}}
+		return PeerKey{Peer: k.Network()}
 	}
 	return k
 }
 
-// Compare orders peers by collector, address, ASN, distinguisher and table.
+// Compare orders peers by collector, and then as Peer.Compare does.
 func (k PeerKey) Compare(o PeerKey) int {
-	switch {
-	case k.Collector != o.Collector:
-		return compare(k.Collector < o.Collector)
-	case k.Address != o.Address:
-		return k.Address.Compare(o.Address)
-	case k.ASN != o.ASN:
-		return compare(k.ASN < o.ASN)
-	case k.Distinguisher != o.Distinguisher:
-		return compare(k.Distinguisher < o.Distinguisher)
-	case k.Table != o.Table:
-		return compare(k.Table < o.Table)
-	}
-	return 0
-}
-
-func compare(less bool) int {
-	if less {
-		return -1
-	}
-	return 1
+	return cmp.Or(cmp.Compare(k.Collector, o.Collector), k.Peer.Compare(o.Peer))
 }
 
 // FSMState is a state of the BGP finite state machine as MRT numbers it (RFC 6396 §4.4.1).

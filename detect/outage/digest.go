@@ -59,12 +59,12 @@ func (e *Engine) digestOf(k Key) *digest {
 		if p.Collectors >= e.cfg.SuspectCollectors && !p.Deaggregated {
 			d.suspectSpace += p.Space
 		}
-		if p.SharePermille < e.cfg.PartialLowPermille && !p.Covered {
+		if p.SharePermille < e.cfg.PartialLowPermille && !p.UnderAggregate {
 			d.deepSpace += p.Space
 		}
 		d.voters = max(d.voters, len(p.Withdrawals))
 		d.collectors = max(d.collectors, p.Collectors)
-		if !p.Covered || k.Type == bgp.EntityPrefix {
+		if !p.UnderAggregate || k.Type == bgp.EntityPrefix {
 			if d.total++; len(d.lost) < e.cfg.MaxPrefixes {
 				d.lost = append(d.lost, p.Prefix.String())
 			}

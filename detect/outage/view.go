@@ -116,9 +116,9 @@ type LostPrefix struct {
 	Table Cover
 	// CoveredBy is the origin of a visible aggregate of another AS; 0 where there is none.
 	CoveredBy bgp.ASN
-	// Covered: a visible route above it by the same origin carries its addresses. It does not count as lost in its AS, country,
-	// region and the world.
-	Covered bool
+	// UnderAggregate: a visible route above it by the same origin (in an AS: by that AS) carries its addresses. It does not count as
+	// lost in its AS, country, region and the world.
+	UnderAggregate bool
 	// Deaggregated: visible routes of the same origin carry all its addresses, so that it is no loss of space.
 	Deaggregated bool
 }

@@ -1,6 +1,8 @@
 package visibility
 
 import (
+	"iter"
+
 	"github.com/darkmap/darkmap/detect/outage"
 	"github.com/darkmap/darkmap/detect/rib"
 	"github.com/darkmap/darkmap/internal/bgp"
@@ -112,12 +114,7 @@ func (s *State) regionSeen(p *prefix) bool {
 	if p.flags&wide != 0 {
 		return true
 	}
-	return s.coveringFor(wide, p, p.usually) != noRow
-}
-
-// covering is the nearest visible prefix above p that one of the origins originates; noRow where there is none.
-func (s *State) covering(p *prefix, origins originID) uint32 {
-	return s.coveringFor(p.coveredWhen(), p, origins)
+	return s.under(p, wide)
 }
 
 // coveredWhen is the flag of prefixes that cover p: those that half of the voters see, or for one that fewer usually see, those that are
@@ -129,25 +126,39 @@ func (p *prefix) coveredWhen() uint8 {
 	return wide
 }
 
-// coveringFor is covering among prefixes with a flag.
-func (s *State) coveringFor(flag uint8, p *prefix, origins originID) uint32 {
-	for row, at := s.trie.above(p.node); row != noRow; row, at = s.trie.above(at) {
-		if a := &s.prefixes[row]; a.flags&flag != 0 && s.origins.meet(a.origins, origins) {
-			return row
+// above yields the prefixes above p in the trie, the nearest first.
+func (s *State) above(p *prefix) iter.Seq2[rib.Row, *prefix] {
+	return func(yield func(rib.Row, *prefix) bool) {
+		for row, at := s.trie.above(p.node); row != noRow; row, at = s.trie.above(at) {
+			if !yield(rib.Row(row), &s.prefixes[row]) {
+				return
+			}
 		}
 	}
-	return noRow
+}
+
+// underOwn reports whether a visible prefix above p is originated by one of its usual origins.
+func (s *State) underOwn(p *prefix) bool { return s.under(p, p.coveredWhen()) }
+
+// under is underOwn among prefixes with a flag.
+func (s *State) under(p *prefix, flag uint8) bool {
+	for _, a := range s.above(p) {
+		if a.flags&flag != 0 && s.origins.meet(a.origins, p.usually) {
+			return true
+		}
+	}
+	return false
 }
 
 // stand looks at what is above p.
 func (s *State) stand(p *prefix) standing {
 	st := standing{region: s.regionSeen(p)}
-	row, at := s.trie.above(p.node)
-	if row != noRow {
-		st.above = s.regionSeen(&s.prefixes[row])
-	}
-	for ; row != noRow; row, at = s.trie.above(at) {
-		if s.prefixes[row].flags&counted != 0 {
+	nearest := true
+	for _, a := range s.above(p) {
+		if nearest {
+			nearest, st.above = false, s.regionSeen(a)
+		}
+		if a.flags&counted != 0 {
 			st.knownAbove = true
 			break
 		}
@@ -224,8 +235,8 @@ func (s *State) contributeOrigins(p *prefix, space uint64, sign int64) {
 
 // coveredBy reports whether a visible prefix above p is originated by a.
 func (s *State) coveredBy(p *prefix, a bgp.ASN) bool {
-	for row, at := s.trie.above(p.node); row != noRow; row, at = s.trie.above(at) {
-		if q := &s.prefixes[row]; q.flags&wide != 0 && s.origins.has(q.origins, a) {
+	for _, q := range s.above(p) {
+		if q.flags&wide != 0 && s.origins.has(q.origins, a) {
 			return true
 		}
 	}
@@ -234,8 +245,8 @@ func (s *State) coveredBy(p *prefix, a bgp.ASN) bool {
 
 // knownUnder reports whether a counted prefix above p is usually originated by a.
 func (s *State) knownUnder(p *prefix, a bgp.ASN) bool {
-	for row, at := s.trie.above(p.node); row != noRow; row, at = s.trie.above(at) {
-		if q := &s.prefixes[row]; q.flags&counted != 0 && s.origins.has(q.usually, a) {
+	for _, q := range s.above(p) {
+		if q.flags&counted != 0 && s.origins.has(q.usually, a) {
 			return true
 		}
 	}
@@ -251,7 +262,7 @@ func (s *State) movedFrom(p *prefix, a bgp.ASN) bool {
 // movedPrefix reports whether others originate a known prefix now, and its own origin covers it no more.
 func (s *State) movedPrefix(p *prefix) bool {
 	return s.knowledge == bgp.TablesComplete && p.flags&(known|seen) == known|seen && p.origins != 0 && p.usually != 0 &&
-		!s.origins.meet(p.origins, p.usually) && s.covering(p, p.usually) == noRow
+		!s.origins.meet(p.origins, p.usually) && !s.underOwn(p)
 }
 
 // prefixSample is a known prefix as an entity. One that is lost while routes of the same origin carry its addresses is a lost

@@ -90,8 +90,8 @@ func (s *State) addBrief(r rib.Row, p *prefix) {
 
 // briefAbove reports whether a prefix above p is counted for larger entities, was brief, and is one that of accepts.
 func (s *State) briefAbove(p *prefix, of func(*prefix) bool) bool {
-	for row, at := s.trie.above(p.node); row != noRow; row, at = s.trie.above(at) {
-		if q := &s.prefixes[row]; q.flags&counted != 0 && s.brief.rows[rib.Row(row)] && of(q) {
+	for r, q := range s.above(p) {
+		if q.flags&counted != 0 && s.brief.rows[r] && of(q) {
 			return true
 		}
 	}

@@ -3,10 +3,12 @@ package visibility
 // covered reports whether visible routes of the usual origins carry every address of a prefix whose own routes are lost: one
 // above it, or more-specific ones that fill it together.
 func (s *State) covered(p *prefix) bool {
-	if p.node == 0 {
-		return false
-	}
-	return s.covering(p, p.usually) != noRow || s.filledBelow(p.coveredWhen(), p.node, p.usually)
+	return s.underOwn(p) || s.filled(p)
+}
+
+// filled reports whether visible more-specific prefixes of the usual origins have all of a prefix's addresses.
+func (s *State) filled(p *prefix) bool {
+	return p.node != 0 && s.filledBelow(p.coveredWhen(), p.node, p.usually)
 }
 
 // filledBelow reports whether prefixes with a flag under a node that one of the origins originates have all of its addresses.

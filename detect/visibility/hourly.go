@@ -100,9 +100,7 @@ func (s *State) thaw(p *prefix, c *change, held int) {
 	if c.flags&lost != 0 {
 		v = 0
 	}
-	for i := range p.samples {
-		p.samples[i] = v
-	}
+	p.fill(v)
 	p.usual, p.since, p.share = v, 0, 1000
 	c.flags &^= lost
 	s.end(s.troughs.losses, c.row, true)

@@ -291,7 +291,7 @@ func (s *State) addPrefixReturn(out *outage.Returns, r rib.Row, q outage.Ending)
 	case x.settled:
 		out.Settled = true
 	case p.flags&known == 0: // it left the table
-	case s.foreign(r) && s.covering(p, p.usually) != noRow:
+	case s.foreign(r) && s.underOwn(p):
 		out.Covered = true
 	case s.foreign(r), x.learned && s.strange(p, x.usually):
 		out.Foreign = space
@@ -307,7 +307,7 @@ func (s *State) addReturn(out *outage.Returns, k outage.Key, r rib.Row, q outage
 	lostOnce := x != nil && x.lost
 	p := &s.prefixes[r]
 	if s.troughs.losses[r] == nil && y == nil && q.Since < s.troughs.since {
-		if p.flags&(known|seen) == known|seen && s.covering(p, p.usually) == noRow {
+		if p.flags&(known|seen) == known|seen && !s.underOwn(p) {
 			out.Unproven += s.spaceIn(k, r)
 		}
 		return
@@ -316,7 +316,7 @@ func (s *State) addReturn(out *outage.Returns, k outage.Key, r rib.Row, q outage
 		return
 	}
 	switch {
-	case p.flags&(known|seen) != known|seen || s.covering(p, p.usually) != noRow:
+	case p.flags&(known|seen) != known|seen || s.underOwn(p):
 	case s.foreign(r):
 		if lostOnce && y != nil && y.began > x.began {
 			out.Foreign += s.spaceIn(k, r)

@@ -82,7 +82,7 @@ type State struct {
 	placing   bool  // places of known prefixes are taken anew in this window
 	staged    []rib.Row
 
-	counted originCount // of the row that is looked at
+	tallied originCount // of the row that is looked at
 
 	plan   []change
 	stamps []uint32 // by row: the last round in which it was affected
@@ -136,8 +136,13 @@ func (s *State) prefix(r rib.Row) *prefix {
 // forget makes p a prefix that was never seen.
 func (p *prefix) forget() {
 	*p = prefix{}
+	p.fill(absentShare)
+}
+
+// fill takes v for the sample of every hour.
+func (p *prefix) fill(v uint8) {
 	for i := range p.samples {
-		p.samples[i] = absentShare
+		p.samples[i] = v
 	}
 }
 

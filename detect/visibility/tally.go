@@ -21,7 +21,7 @@ const maxWords = rib.MaxSlots / 64
 // count makes a row's tally. Origins count with a fifth of the voters that hold it; 0 where no path told any.
 func (s *State) count(r rib.Row) tally {
 	var held, heard, tmp [maxWords]uint64
-	origins := s.counted.empty()
+	origins := s.tallied.empty()
 	w := s.rib.Words()
 	h := s.rib.Held(r)
 	t := tally{held: s.voters.Fold(held[:w], h)}
@@ -91,7 +91,7 @@ func (o *originCount) atLeastFifth(holders int) []bgp.ASN {
 
 // lastHeard are the origins from which a fifth of the voters heard a row last.
 func (s *State) lastHeard(r rib.Row) originID {
-	origins := s.counted.empty()
+	origins := s.tallied.empty()
 	total := 0
 	s.rib.EachPair(r, func(origin, _ bgp.ASN, slots []uint64) {
 		if n := s.voters.Count(slots); origin != 0 {

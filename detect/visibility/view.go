@@ -71,12 +71,14 @@ func (s *State) Lost(k outage.Key) []outage.LostPrefix {
 		}
 	})
 	s.sortRows(rows)
+	asn, err := bgp.ParseASN(k.Code)
+	isAS := k.Type == bgp.EntityAS && err == nil
 	out := make([]outage.LostPrefix, len(rows))
 	for i, r := range rows {
 		out[i] = s.lostPrefix(r)
 		out[i].Space = s.spaceIn(k, r)
-		if a, err := bgp.ParseASN(k.Code); k.Type == bgp.EntityAS && err == nil {
-			out[i].Covered = s.coveredBy(&s.prefixes[r], a)
+		if isAS {
+			out[i].UnderAggregate = s.coveredBy(&s.prefixes[r], asn)
 		}
 	}
 	return out
@@ -114,10 +116,8 @@ func (s *State) lostPrefix(r rib.Row) outage.LostPrefix {
 		out.Origin = o[0]
 	}
 	out.Withdrawals, out.Lapsed, out.ReroutedVia = s.withdrawals(r)
-	out.Covered = s.covering(p, p.usually) != noRow
-	if s.covered(p) {
-		out.Deaggregated = true
-	} else {
+	out.UnderAggregate = s.underOwn(p)
+	if out.Deaggregated = out.UnderAggregate || s.filled(p); !out.Deaggregated {
 		out.CoveredBy = s.coveredByOther(p)
 	}
 	return out
@@ -163,8 +163,8 @@ func (s *State) withdrawals(r rib.Row) (times []int64, lapsed bool, via []bgp.AS
 
 // coveredByOther is the first origin of the nearest visible prefix above p, 0 where there is none.
 func (s *State) coveredByOther(p *prefix) bgp.ASN {
-	for row, at := s.trie.above(p.node); row != noRow; row, at = s.trie.above(at) {
-		if a := &s.prefixes[row]; a.flags&p.coveredWhen() != 0 {
+	for _, a := range s.above(p) {
+		if a.flags&p.coveredWhen() != 0 {
 			if o := s.origins.list(a.origins); len(o) > 0 {
 				return o[0]
 			}

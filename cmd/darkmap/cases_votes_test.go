@@ -13,8 +13,8 @@ func TestCaseLostVotes(t *testing.T) {
 	t.Parallel()
 	for lost, names := range map[int]string{
 		0: "",
-		1: "IPv4: 1 peer(s) voted and lost the vote, 1 that lost nearly all of their table: file/c0 10.0.0.1 AS64600\n",
-		6: "IPv4: 6 peer(s) voted and lost the vote, 6 that lost nearly all of their table: " +
+		1: "IPv4: 1 peer voted and lost the vote, 1 that lost nearly all of their table: file/c0 10.0.0.1 AS64600\n",
+		6: "IPv4: 6 peers voted and lost the vote, 6 that lost nearly all of their table: " +
 			"file/c0 10.0.0.1 AS64600, file/c0 10.0.0.2 AS64601, file/c0 10.0.0.3 AS64602, file/c0 10.0.0.4 AS64603, file/c0 10.0.0.5 AS64604 and 1 more\n",
 	} {
 		w := outageOfKP(caseStart, 1, 16)

@@ -141,8 +141,8 @@ func (r *datasetRun) lowerPanel() {
 	if need.Voters == c.MinVoters && need.Collectors == c.MinCollectors {
 		return
 	}
-	fmt.Fprintf(r.g.stderr, "darkmap: the files hold peers of %d networks on %d collector(s): here a verdict needs %d voters on %d at most, not %d on %d\n",
-		len(voters), collectors, need.Voters, need.Collectors, c.MinVoters, c.MinCollectors)
+	fmt.Fprintf(r.g.stderr, "darkmap: the files hold peers of %s on %s: here a verdict needs %s on %d at most, not %d on %d\n",
+		bgp.Count(len(voters), "network"), bgp.Count(collectors, "collector"), bgp.Count(need.Voters, "voter"), need.Collectors, c.MinVoters, c.MinCollectors)
 }
 
 // claim makes the dataset the run's own: a dataset holds one set of inputs and settings.

@@ -142,31 +142,7 @@ func sameDay(a, b time.Time) bool {
 
 // durationText writes 9 h 31 min, 31 min, 45 s, 2 d 4 h.
 func durationText(o bgp.Outage) string {
-	return spanText(time.Duration(o.DurationSeconds) * time.Second)
-}
-
-func spanText(d time.Duration) string {
-	if d >= time.Minute {
-		d = d.Round(time.Minute)
-	}
-	switch {
-	case d >= 48*time.Hour:
-		return twoUnits(d, 24*time.Hour, "d", time.Hour, "h")
-	case d >= time.Hour:
-		return twoUnits(d, time.Hour, "h", time.Minute, "min")
-	case d >= time.Minute:
-		return fmt.Sprintf("%d min", d/time.Minute)
-	}
-	return fmt.Sprintf("%d s", d/time.Second)
-}
-
-// twoUnits leaves the smaller unit out where there is nothing of it.
-func twoUnits(d, large time.Duration, largeName string, small time.Duration, smallName string) string {
-	text := fmt.Sprintf("%d %s", d/large, largeName)
-	if rest := d % large / small; rest > 0 {
-		text += fmt.Sprintf(" %d %s", rest, smallName)
-	}
-	return text
+	return bgp.DurationText(time.Duration(o.DurationSeconds) * time.Second)
 }
 
 // entityText writes KP North Korea, AS131279 Ryugyong-dong, 192.0.2.0/24.
@@ -201,13 +177,9 @@ func lossText(o bgp.Outage) string {
 		return "to " + o.Evidence.MovedTo[0].ASN.String()
 	}
 	if all < 10 {
-		noun := "prefixes"
-		if all == 1 {
-			noun = "prefix"
-		}
-		return fmt.Sprintf("%d of %d %s", lost, all, noun)
+		return fmt.Sprintf("%d of %s", lost, bgp.Count(all, "prefix"))
 	}
-	return fmt.Sprintf("%s %% (%d of %d prefixes)", o.Peak.LossPercent, lost, all)
+	return fmt.Sprintf("%s %% (%d of %s)", o.Peak.LossPercent, lost, bgp.Count(all, "prefix"))
 }
 
 // upstreamText names the first upstream and says how many more there are.

@@ -100,18 +100,6 @@ func TestEventLine(t *testing.T) {
 	}
 }
 
-func TestSpanText(t *testing.T) {
-	t.Parallel()
-	for d, want := range map[time.Duration]string{
-		0: "0 s", 59 * time.Second: "59 s", 60 * time.Second: "1 min", 119*time.Second + time.Second/2: "2 min",
-		time.Hour: "1 h", 34260 * time.Second: "9 h 31 min", 47 * time.Hour: "47 h", 192 * time.Hour: "8 d", 50 * time.Hour: "2 d 2 h",
-	} {
-		if got := spanText(d); got != want {
-			t.Errorf("spanText(%v) = %q, want %q", d, got, want)
-		}
-	}
-}
-
 func TestFurtherSQL(t *testing.T) {
 	t.Parallel()
 	o := exampleOutages(t)[1]

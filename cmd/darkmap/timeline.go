@@ -171,7 +171,7 @@ func dayNote(all []bgp.Outage, o timelineOptions, day time.Time) string {
 	}
 	switch {
 	case dark > 0:
-		return "  dark " + spanText(dark)
+		return "  dark " + bgp.DurationText(dark)
 	case flapped:
 		return "  flapping"
 	}
@@ -186,7 +186,7 @@ func legend(drawn [6]rune, perDay, width int) []string {
 		string(drawn[cellFlapping]) + " flapping",
 		string(drawn[cellPartlyDark]) + " dark for a part",
 		string(drawn[cellDark]) + " dark",
-		"one sign is " + spanText(oneDay/time.Duration(perDay)) + ", times are UTC",
+		"one sign is " + bgp.DurationText(oneDay/time.Duration(perDay)) + ", times are UTC",
 	}
 	var lines []string
 	line := ""

@@ -50,9 +50,10 @@ func verdictLines(v *core.Verdicts) []string {
 		return []string{fmt.Sprintf("%s: the input has no %s routes of /%d to /%d: there is nothing to decide", family, family, f.MinLength(), f.MaxLength())}
 	}
 	const layout = "2006-01-02 15:04"
-	first := fmt.Sprintf("%s: a verdict was possible in %s of %s (%s to %s UTC)", family, countOrNone(v.Possible), minutesText(v.Minutes), v.From.Format(layout), v.To.Format(layout))
+	first := fmt.Sprintf("%s: a verdict was possible in %s of %s (%s to %s UTC)", family, countOrNone(v.Possible), bgp.Count(v.Minutes, "minute"), v.From.Format(layout), v.To.Format(layout))
 	if v.Best != nil {
-		first += fmt.Sprintf("; at best %d networks on %d collector(s) voted, and %d on %d had to", v.Best.Voters, v.Best.Collectors, v.Best.MinVoters, v.Best.MinCollectors)
+		first += fmt.Sprintf("; at best %s on %s voted, and %d on %d had to",
+			bgp.Count(v.Best.Voters, "network"), bgp.Count(v.Best.Collectors, "collector"), v.Best.MinVoters, v.Best.MinCollectors)
 	}
 	if v.Possible > 0 && v.Table == bgp.TablesLearned {
 		first += fmt.Sprintf("; without tables, %d of %d prefixes could be decided on", v.Decidable, v.Prefixes)
@@ -62,7 +63,7 @@ func verdictLines(v *core.Verdicts) []string {
 		lines = append(lines, v.PlacesNotJudged)
 	}
 	for _, u := range v.NoVerdict {
-		lines = append(lines, fmt.Sprintf("%s: no verdict in %s: %s", family, minutesText(u.Minutes), undecidedText(u)))
+		lines = append(lines, fmt.Sprintf("%s: no verdict in %s: %s", family, bgp.Count(u.Minutes, "minute"), undecidedText(u)))
 	}
 	if v.LostVotes != nil {
 		lines = append(lines, family+": "+lostVotesText(v.LostVotes))
@@ -76,7 +77,7 @@ func lostVotesText(l *core.LostVotes) string {
 	if more := l.Peers - len(l.Names); more > 0 {
 		names += fmt.Sprintf(" and %d more", more)
 	}
-	return fmt.Sprintf("%d peer(s) voted and lost the vote, %s: %s", l.Peers, worthText(l.Reasons), names)
+	return fmt.Sprintf("%s voted and lost the vote, %s: %s", bgp.Count(l.Peers, "peer"), worthText(l.Reasons), names)
 }
 
 // worthText counts peers by what they are worth to the panel.
@@ -98,13 +99,6 @@ func undecidedText(u core.Undecided) string {
 		return s
 	}
 	return s + " (peers: " + worthText(u.Peers) + ")"
-}
-
-func minutesText(n int) string {
-	if n == 1 {
-		return "1 minute"
-	}
-	return fmt.Sprintf("%d minutes", n)
 }
 
 // peerWorth says what peers are worth to the panel.

@@ -208,9 +208,9 @@ func (w *wording) fact() string {
 	case w.routesAlone():
 		return "own routes gone at " + start + ", still covered by its origin"
 	case w.o.Blip:
-		return w.extent() + " lost at " + start + " for " + span(w.o.DurationSeconds)
+		return w.extent() + " lost at " + start + " for " + w.lasted()
 	case w.ended() && w.o.EndReason == bgp.EndRecovered:
-		return w.outcome("") + ", after " + span(w.o.DurationSeconds)
+		return w.outcome("") + ", after " + w.lasted()
 	case w.ended():
 		return w.outcome(" since " + start)
 	case w.o.Kind == bgp.KindPartial && w.o.Entity.Type != bgp.EntityPrefix:
@@ -220,7 +220,7 @@ func (w *wording) fact() string {
 	case w.o.Kind == bgp.KindMoved:
 		return w.extent() + " originated by others since " + start
 	case w.o.Kind == bgp.KindIntermittent:
-		return plural(w.ev.losses, "loss") + " since " + start
+		return bgp.Count(w.ev.losses, "loss") + " since " + start
 	}
 	return w.extent() + " lost since " + start
 }

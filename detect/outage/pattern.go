@@ -2,6 +2,7 @@ package outage
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp"
 )
@@ -70,12 +71,13 @@ func reroutes(asns []bgp.ASN) []bgp.AS {
 	return as
 }
 
-// within writes a time for people that is no shorter than n seconds: at least one second, since observers differ by that.
+// within writes a duration that is no shorter than n seconds: at least one second, since observers differ by that, and from a
+// minute on whole minutes.
 func within(n int64) string {
-	if n <= togetherSeconds {
-		return plural(int(max(n, 1)), "second")
+	if n >= minute {
+		n = (n + minute - 1) / minute * minute
 	}
-	return span((n + minute - 1) / minute * minute)
+	return bgp.DurationText(time.Duration(max(n, 1)) * time.Second)
 }
 
 // before tells of the short losses and the outages of the time before.
@@ -84,7 +86,7 @@ func (w *wording) before() string {
 	if f.Day == 0 {
 		return ""
 	}
-	s := fmt.Sprintf("It came after %s in 24 hours", plural(f.Day, "short loss"))
+	s := fmt.Sprintf("It came after %s in 24 hours", bgp.Count(f.Day, "short loss"))
 	if f.Hour > 0 {
 		s += fmt.Sprintf(", %d of them in the last hour", f.Hour)
 	}
@@ -99,7 +101,7 @@ func (w *wording) clockPattern() string {
 	n := w.o.Evidence.SameTimeLast7Days
 	switch {
 	case n > 0:
-		return fmt.Sprintf("Outages of it began at about the same time of day on %s of the last 7.", plural(n, "day"))
+		return fmt.Sprintf("Outages of it began at about the same time of day on %s of the last 7.", bgp.Count(n, "day"))
 	case w.o.Evidence.OnTheHour && w.o.Kind == bgp.KindOutage:
 		return "It began within two minutes of a full hour."
 	}
@@ -138,10 +140,10 @@ func (w *wording) consistent() (with, less string) {
 		return "a planned action that repeats (it began within two minutes of a full hour, and at this time on earlier days)", "a sudden fault"
 	case f.Day >= 3 && together && d.onlyOne:
 		return fmt.Sprintf("an unstable or overloaded connection to the upstream (%s before it, and everything went through one upstream)",
-			plural(f.Day, "short loss")), "a single planned step, or separate faults inside several networks"
+			bgp.Count(f.Day, "short loss")), "a single planned step, or separate faults inside several networks"
 	case f.Day >= 3 && together:
 		return fmt.Sprintf("an unstable point that all its connections share (%s before it, and all upstreams went together)",
-			plural(f.Day, "short loss")), "a single planned step, or separate faults of single links"
+			bgp.Count(f.Day, "short loss")), "a single planned step, or separate faults of single links"
 	case abrupt && together && several:
 		return "one cause at a point that all of it shares, a decision included (four fifths of the prefixes went within two minutes, and so did the upstreams)",
 			"separate faults of single links, or a failure that spreads"

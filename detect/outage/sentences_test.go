@@ -20,7 +20,7 @@ type sentence struct {
 
 const (
 	clockForm = `(\d\d:\d\d UTC on \d+ \w+ \d{4})`
-	spanForm  = `(less than a minute|\d+ seconds?|\d+ minutes?|\d+ h \d+ min|\d+ days \d+ h)`
+	spanForm  = `(\d+ s|\d+ min|\d+ h(?: \d+ min)?|\d+ d(?: \d+ h)?)`
 )
 
 // lossForms are what is said of the greatest loss.
@@ -50,7 +50,7 @@ var lossForms = []sentence{
 var whenForms = []sentence{
 	{` at ` + clockForm, func(o *bgp.Outage, m []string) bool { return m[0] == clock(o.Start) }},
 	{` at ` + clockForm + `, for ` + spanForm + ` only`, func(o *bgp.Outage, m []string) bool {
-		return o.Blip && m[0] == clock(o.Start) && m[1] == span(o.DurationSeconds)
+		return o.Blip && m[0] == clock(o.Start) && m[1] == bgp.DurationText(seconds(o.DurationSeconds))
 	}},
 	{` again and again from ` + clockForm + `: (\d+) loss(?:es)?, ([\d.]+) % of the time in all`, func(o *bgp.Outage, m []string) bool {
 		return m[0] == clock(o.Start) && is(m[1], o.Evidence.LossesInEvent) && m[2] == o.Evidence.DutyCyclePercent.String()
@@ -73,7 +73,7 @@ var otherForms = []sentence{
 		return is(m[0], o.Evidence.AnnouncedMinutes)
 	}},
 	{`At ` + clockForm + ` it had lasted ` + spanForm + `(, and routes were coming back)?(?:, and ([\d.]+) % was lost)?`, func(o *bgp.Outage, m []string) bool {
-		return o.End == nil && m[0] == clock(o.Start.Add(seconds(o.DurationSeconds))) && m[1] == span(o.DurationSeconds) && (m[3] == "" || m[3] == o.Now.LossPercent.String())
+		return o.End == nil && m[0] == clock(o.Start.Add(seconds(o.DurationSeconds))) && m[1] == bgp.DurationText(seconds(o.DurationSeconds)) && (m[3] == "" || m[3] == o.Now.LossPercent.String())
 	}},
 	{`It was interrupted by (\d+) recover(?:y|ies), the last from ` + clockForm + ` to ` + clockForm, func(o *bgp.Outage, m []string) bool {
 		last := o.Gaps[len(o.Gaps)-1]
@@ -82,9 +82,9 @@ var otherForms = []sentence{
 	}},
 	{`(The routes were back|It ended|It was lost from sight) at ` + clockForm + `, after ` + spanForm + `(?:[;:] .+)?`, func(o *bgp.Outage, m []string) bool {
 		back := m[0] != "The routes were back" || o.EndReason == bgp.EndRecovered && o.Kind == bgp.KindOutage
-		return back && m[1] == clock(*o.End) && m[2] == span(o.DurationSeconds)
+		return back && m[1] == clock(*o.End) && m[2] == bgp.DurationText(seconds(o.DurationSeconds))
 	}},
-	{`It lasted more than ` + spanForm, func(o *bgp.Outage, m []string) bool { return m[0] == span(o.DurationSeconds) }},
+	{`It lasted more than ` + spanForm, func(o *bgp.Outage, m []string) bool { return m[0] == bgp.DurationText(seconds(o.DurationSeconds)) }},
 	{`Seen by (\d+) of (\d+) independent networks? on (\d+) collectors?`, func(o *bgp.Outage, m []string) bool {
 		n, _ := strconv.Atoi(m[0])
 		c, _ := strconv.Atoi(m[2])

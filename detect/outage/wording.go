@@ -57,7 +57,7 @@ func (w *wording) notes() {
 			w.o.Notes = append(w.o.Notes, "Deaggregated: visible routes of the same origin still cover it, so no address space is lost.")
 		} else if d.allCovered > 0 {
 			w.o.Notes = append(w.o.Notes, fmt.Sprintf(
-				"Deaggregated: %s went too that visible routes of the same origin still cover; that is no loss.", plural(d.allCovered, "prefix")))
+				"Deaggregated: %s went too that visible routes of the same origin still cover; that is no loss.", bgp.Count(d.allCovered, "prefix")))
 		}
 		if len(d.covered) > 0 {
 			w.o.Notes = append(w.o.Notes, fmt.Sprintf("Covered: an aggregate of %s still covers %s.", d.covered[0].By, d.covered[0].Prefix))
@@ -69,7 +69,7 @@ func (w *wording) notes() {
 	}
 	if n := w.o.Panel.KnownPrefixes; n > 0 && (w.o.Entity.Type == bgp.EntityAS || w.o.Entity.Type == bgp.EntityPrefix) {
 		w.o.Notes = append(w.o.Notes, fmt.Sprintf(
-			"It is said of the %s that the peers know: too few to speak of countries and the world.", plural(n, "prefix")))
+			"It is said of the %s that the peers know: too few to speak of countries and the world.", bgp.Count(n, "prefix")))
 	}
 	if w.o.Panel.Table == bgp.TablesLearned {
 		w.o.Notes = append(w.o.Notes, "No full table was at hand: this is known from updates alone.")
@@ -92,15 +92,15 @@ func (w *wording) observed() string {
 		return w.moved()
 	case w.o.Kind == bgp.KindIntermittent:
 		return fmt.Sprintf("%s again and again from %s: %s, %s %% of the time in all.", w.loss("lost"), clock(w.o.Start),
-			plural(w.ev.losses, "loss"), w.o.Evidence.DutyCyclePercent)
+			bgp.Count(w.ev.losses, "loss"), w.o.Evidence.DutyCyclePercent)
 	case w.o.State == bgp.StateSuspected:
 		return w.loss("seems to have lost", "seem to have lost") + when + ". This is an early sign, not yet confirmed."
 	case w.o.Blip && w.o.State == bgp.StateRetracted:
-		return w.loss("lost") + when + ", for " + span(w.o.DurationSeconds) + " only. The early sign is taken back."
+		return w.loss("lost") + when + ", for " + w.lasted() + " only. The early sign is taken back."
 	case w.o.State == bgp.StateRetracted:
 		return w.loss("seemed to have lost") + when + ". The early sign is taken back."
 	case w.o.Blip:
-		return w.loss("lost") + when + ", for " + span(w.o.DurationSeconds) + " only."
+		return w.loss("lost") + when + ", for " + w.lasted() + " only."
 	}
 	return w.loss("lost") + when + "."
 }
@@ -152,7 +152,7 @@ func (w *wording) comings() string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf("In %s at least half of the networks announced it, and it was lost again within the minute.", plural(n, "minute"))
+	return fmt.Sprintf("In %s at least half of the networks announced it, and it was lost again within the minute.", bgp.Count(n, "minute"))
 }
 
 // course says how it went on.
@@ -160,7 +160,7 @@ func (w *wording) course() string {
 	s := w.lately()
 	if n := w.ev.pauses; n > 0 && s != "" && w.o.Kind != bgp.KindIntermittent {
 		last := w.o.Gaps[len(w.o.Gaps)-1]
-		s = fmt.Sprintf("It was interrupted by %s, the last from %s to %s. ", plural(n, "recovery"), clock(last.Start), clock(last.End)) + s
+		s = fmt.Sprintf("It was interrupted by %s, the last from %s to %s. ", bgp.Count(n, "recovery"), clock(last.Start), clock(last.End)) + s
 	}
 	return s
 }
@@ -172,9 +172,9 @@ func (w *wording) lately() string {
 		return ""
 	case w.o.End == nil:
 		now := w.o.Start.Add(time.Duration(w.o.DurationSeconds) * time.Second)
-		return "At " + clock(now) + " it had lasted " + span(w.o.DurationSeconds) + w.still() + "."
+		return "At " + clock(now) + " it had lasted " + w.lasted() + w.still() + "."
 	}
-	return w.ending(clock(*w.o.End), span(w.o.DurationSeconds))
+	return w.ending(clock(*w.o.End), w.lasted())
 }
 
 // ending says why and when it ended.
@@ -218,10 +218,10 @@ func (w *wording) still() string {
 // seen says who noticed.
 func (w *wording) seen() string {
 	if d := w.ev.digest; d != nil && d.voters > 0 && d.collectors > 0 && w.o.Kind != bgp.KindMoved {
-		return fmt.Sprintf("Seen by %d of %s on %s.", min(d.voters, w.o.Panel.Voters), plural(w.o.Panel.Voters, "independent network"),
-			plural(min(d.collectors, w.o.Panel.Collectors), "collector"))
+		return fmt.Sprintf("Seen by %d of %s on %s.", min(d.voters, w.o.Panel.Voters), bgp.Count(w.o.Panel.Voters, "independent network"),
+			bgp.Count(min(d.collectors, w.o.Panel.Collectors), "collector"))
 	}
-	return fmt.Sprintf("Watched by %s on %s.", plural(w.o.Panel.Voters, "independent network"), plural(w.o.Panel.Collectors, "collector"))
+	return fmt.Sprintf("Watched by %s on %s.", bgp.Count(w.o.Panel.Voters, "independent network"), bgp.Count(w.o.Panel.Collectors, "collector"))
 }
 
 // subject names the entity in the middle of a sentence.
@@ -279,34 +279,9 @@ func enumerate(s []string) string {
 // clock writes a time for people.
 func clock(t time.Time) string { return t.Format("15:04 UTC on 2 January 2006") }
 
-// span writes seconds for people, to the nearest minute.
-func span(seconds int64) string {
-	m := (seconds + 30) / 60
-	switch {
-	case m < 1:
-		return "less than a minute"
-	case m < 60:
-		return plural(int(m), "minute")
-	case m < 48*60:
-		return fmt.Sprintf("%d h %d min", m/60, m%60)
-	}
-	return fmt.Sprintf("%d days %d h", m/(24*60), m/60%24)
-}
-
-// plural writes a number and its noun.
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	switch {
-	case strings.HasSuffix(noun, "x"), strings.HasSuffix(noun, "s"):
-		noun += "es"
-	case strings.HasSuffix(noun, "ry"):
-		noun = noun[:len(noun)-1] + "ies"
-	default:
-		noun += "s"
-	}
-	return fmt.Sprintf("%d %s", n, noun)
+// lasted writes how long the outage lasted or, of one that goes on, has lasted.
+func (w *wording) lasted() string {
+	return bgp.DurationText(time.Duration(w.o.DurationSeconds) * time.Second)
 }
 
 // upper makes the beginning of a sentence.

@@ -47,7 +47,7 @@ func (n NoVerdict) Text(v Votes) string {
 	case NoVerdictVoters, NoVerdictCollectors:
 		return fmt.Sprintf("%s can vote, and a verdict needs %s", v.have(), v.need())
 	case NoVerdictPrefixes:
-		return fmt.Sprintf("there are no tables, and of no prefix half of the %s have sent updates", countOf(v.Voters, "voter"))
+		return fmt.Sprintf("there are no tables, and of no prefix half of the %s have sent updates", Count(v.Voters, "voter"))
 	case NoVerdictMinutes:
 		return "a verdict was possible for fewer minutes in a row than a loss has to last"
 	}
@@ -63,14 +63,7 @@ func (n NoVerdict) Sentence(f Family, v Votes) string {
 }
 
 func (v Votes) have() string {
-	return countOf(v.Voters, "network") + " on " + countOf(v.Collectors, "collector")
+	return Count(v.Voters, "network") + " on " + Count(v.Collectors, "collector")
 }
 
 func (v Votes) need() string { return fmt.Sprintf("%d on %d", v.MinVoters, v.MinCollectors) }
-
-func countOf(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}

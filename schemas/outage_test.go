@@ -48,7 +48,7 @@ func everyField(t *testing.T) bgp.Outage {
 		ID: "prefix-198.51.100.0_24-ipv4-20141222T1615Z", Sequence: 2, Kind: bgp.KindIntermittent, State: bgp.StateClosed, Event: bgp.EventClosed, Family: "ipv4",
 		Entity: bgp.Entity{Type: bgp.EntityPrefix, Code: "198.51.100.0/24", Name: "Example"}, Start: start, End: &end, DurationSeconds: 34260, Severity: bgp.SeverityTotal, Score: 57100,
 		Baseline: bgp.Size{Prefixes: 4, Space: 429}, Peak: bgp.Loss{LostPrefixes: 4, LostSpace: 429, LossPercent: 10000}, Now: bgp.Loss{LostSpace: 1, LossPercent: 33},
-		LostPrefixes: []string{"198.51.100.0/24"}, LostPrefixesTotal: 1, SurvivingPrefixes: []string{"2001:db8::/32"}, SurvivingPrefixesTotal: 1, Origins: as, Upstreams: as,
+		LostPrefixes: []string{"198.51.100.0/24"}, LostPrefixesTotal: 1, SurvivingPrefixes: []string{"2001:db8::/32"}, SurvivingPrefixesTotal: 1, Origins: as, Countries: []string{"NL"}, Upstreams: as,
 		Panel: bgp.Panel{Voters: 40, Collectors: 12, Table: bgp.TablesComplete}, Flaps: bgp.Flaps{Hour: 2, Day: 31, UsualDay: &usual}, Gaps: []bgp.Interval{{Start: start, End: end}},
 		Blip: true, Notes: []string{"A note."}, Dataset: "demo", Summary: "All 4 networks.", Headline: "All 4", Post: "All 4.",
 		EndReason: bgp.EndSuperseded, Successor: "prefix-198.51.100.0_24-ipv4-20141223T0146Z", Predecessor: "prefix-198.51.100.0_24-ipv4-20141222T0000Z",

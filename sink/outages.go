@@ -34,6 +34,7 @@ type outageRows struct {
 	baselineSpace, peakSpace, peakLoss proto.ColFloat64
 	lost                               *proto.ColArr[string]
 	origins, upstreams                 *proto.ColArr[uint32]
+	countries                          *proto.ColArr[string]
 	blip                               proto.ColBool
 
 	rec    pb.OutageRecord
@@ -45,6 +46,7 @@ func newOutageRows(dataset string) rows {
 	return &outageRows{
 		originColumns: originColumns{name: dataset}, decided: micros(), end: new(proto.ColDateTime).Nullable(),
 		lost: new(proto.ColStr).Array(), origins: new(proto.ColUInt32).Array(), upstreams: new(proto.ColUInt32).Array(),
+		countries: new(proto.ColStr).Array(),
 	}
 }
 
@@ -78,6 +80,7 @@ func (r *outageRows) input() proto.Input {
 		{Name: "lost_prefixes", Data: r.lost},
 		{Name: "lost_prefixes_total", Data: &r.lostTotal},
 		{Name: "origins", Data: r.origins},
+		{Name: "countries", Data: r.countries},
 		{Name: "upstreams", Data: r.upstreams},
 		{Name: "voters", Data: &r.voters},
 		{Name: "collectors", Data: &r.collectors},
@@ -155,6 +158,7 @@ func (r *outageRows) addOutage(out *bgp.Outage) {
 	r.lost.Append(out.LostPrefixes)
 	r.lostTotal.Append(uint32(out.LostPrefixesTotal))
 	r.origins.Append(asNumbers(out.Origins))
+	r.countries.Append(out.Countries)
 	r.upstreams.Append(asNumbers(out.Upstreams))
 	r.voters.Append(uint32(out.Panel.Voters))
 	r.collectors.Append(uint32(out.Panel.Collectors))

@@ -26,6 +26,8 @@ type digest struct {
 	origins     []bgp.ASN // most space first; capped
 	originOrder []bgp.ASN // in the order in which their prefixes went; capped
 	originCount int
+	usually     []bgp.ASN // of a prefix: its usual origins; capped
+	countries   []string  // of an AS or prefix: where what it lost lies, most space first; capped
 	upstreams   []bgp.ASN // most lost prefixes first; capped
 	onlyOne     bool      // every lost prefix had that one upstream
 	together    *bool     // the upstreams went within two minutes
@@ -53,6 +55,8 @@ func (e *Engine) digestOf(k Key) *digest {
 	d.countOrigins(lost, e.cfg.MaxOrigins)
 	d.countUpstreams(lost, e.cfg.MaxOrigins)
 	d.measureTimes(lost, e.window)
+	d.usually, d.countries = e.view.Belongs(k)
+	d.usually, d.countries = d.usually[:min(len(d.usually), e.cfg.MaxOrigins)], d.countries[:min(len(d.countries), e.cfg.MaxOrigins)]
 	for i := range lost {
 		p := &lost[i]
 		d.space += p.Space

@@ -26,6 +26,18 @@ func (v *fakeView) Panel(bgp.Family) (bgp.Panel, bool) { return v.panel, v.verdi
 func (v *fakeView) Churn(Key, int64) bgp.Churn         { return v.churn }
 func (v *fakeView) Moved(k Key) []MovedPrefix          { return v.moved[k] }
 
+// Belongs is the same of all prefixes and ASes.
+func (v *fakeView) Belongs(k Key) (origins []bgp.ASN, countries []string) {
+	switch k.Type {
+	case bgp.EntityPrefix:
+		return []bgp.ASN{64500}, []string{"NL", "BE"}
+	case bgp.EntityAS:
+		return nil, []string{"NL"}
+	default:
+		return nil, nil
+	}
+}
+
 func (v *fakeView) Lost(k Key) []LostPrefix {
 	v.looks[k]++
 	return v.lost[k]

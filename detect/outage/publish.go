@@ -60,7 +60,12 @@ func (e *Engine) outage(ent *entity, ev *event, name bgp.Event) bgp.Outage {
 	if d := ev.digest; d != nil {
 		o.LostPrefixes, o.LostPrefixesTotal = d.lost, d.total
 		o.SurvivingPrefixes, o.SurvivingPrefixesTotal = d.surviving, d.survivors
-		for _, a := range d.origins {
+		o.Countries = d.countries
+		origins := d.origins
+		if len(origins) == 0 {
+			origins = d.usually
+		}
+		for _, a := range origins {
 			o.Origins = append(o.Origins, e.as(a))
 		}
 		for _, a := range d.upstreams {

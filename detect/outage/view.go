@@ -50,6 +50,10 @@ type View interface {
 	Moved(k Key) []MovedPrefix
 	// Returns tells what does not prove that what an ending event had lost is back.
 	Returns(k Key, q Ending) Returns
+	// Belongs says who usually originates a prefix entity, nil for others, and in which countries the prefixes lie that an AS or
+	// prefix has lost or that others originate now, nil for others; of a prefix entity, those in which it lies. The country with most
+	// space first, then by code.
+	Belongs(k Key) (origins []bgp.ASN, countries []string)
 	// Name is the entity's name, empty where unknown. OwnerName is an AS's.
 	Name(k Key) string
 	OwnerName(a bgp.ASN) string

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
+	"maps"
 	"slices"
 
+	"github.com/darkmap/darkmap/detect/outage"
 	"github.com/darkmap/darkmap/detect/rib"
 	"github.com/darkmap/darkmap/internal/bgp"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
@@ -110,4 +112,30 @@ func addShare(set []share, entity uint32, space uint64) []share {
 		}
 	}
 	return append(set, share{entity, space})
+}
+
+// Belongs says whose a prefix is and in which countries an AS or prefix has lost something, as outage.View says.
+func (s *State) Belongs(k outage.Key) (origins []bgp.ASN, countries []string) {
+	if k.Type != bgp.EntityAS && k.Type != bgp.EntityPrefix {
+		return nil, nil
+	}
+	asn, err := bgp.ParseASN(k.Code)
+	isAS := k.Type == bgp.EntityAS && err == nil
+	space := make(map[string]uint64)
+	s.members(k, func(r rib.Row) {
+		p := &s.prefixes[r]
+		if isAS && p.flags&lost == 0 && !s.movedFrom(p, asn) {
+			return
+		}
+		if !isAS {
+			origins = s.origins.list(p.usually)
+		}
+		for _, sh := range s.places.sets[p.place] {
+			if e := &s.entities[sh.entity]; e.key.Type == bgp.EntityCountry {
+				space[e.key.Code] += sh.space
+			}
+		}
+	})
+	countries = slices.SortedFunc(maps.Keys(space), func(a, b string) int { return cmp.Or(cmp.Compare(space[b], space[a]), cmp.Compare(a, b)) })
+	return origins, countries
 }

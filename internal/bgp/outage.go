@@ -37,10 +37,14 @@ type Outage struct {
 	LostPrefixesTotal      int      `json:"lost_prefixes_total"`
 	SurvivingPrefixes      []string `json:"surviving_prefixes,omitempty"`
 	SurvivingPrefixesTotal int      `json:"surviving_prefixes_total"`
-	Origins                []AS     `json:"origins,omitempty"`
-	Upstreams              []AS     `json:"upstreams,omitempty"`
-	Panel                  Panel    `json:"panel"`
-	Flaps                  Flaps    `json:"flaps"`
+	// Origins originate the lost prefixes, the one that lost most first; of a prefix that is not lost, its usual origins.
+	Origins []AS `json:"origins,omitempty"`
+	// Countries are those in which the prefixes lie that an AS or prefix has lost, or that others originate now, the one with most
+	// space first. Codes of ISO 3166-1. Countries and regions have their code for it.
+	Countries []string `json:"countries,omitempty"`
+	Upstreams []AS     `json:"upstreams,omitempty"`
+	Panel     Panel    `json:"panel"`
+	Flaps     Flaps    `json:"flaps"`
 	// Gaps lists the pauses of a minute or more in which the loss did not hold, the last 100 of them.
 	Gaps     []Interval       `json:"gaps,omitempty"`
 	Evidence Evidence         `json:"evidence"`

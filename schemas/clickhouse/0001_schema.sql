@@ -138,7 +138,8 @@ CREATE TABLE IF NOT EXISTS {{database}}.outage_events {{cluster}}
     peak_loss_percent   Float64                COMMENT 'most space lost at a time, percent of the usual',
     lost_prefixes       Array(String)          COMMENT 'the lost prefixes, capped',
     lost_prefixes_total UInt32                 COMMENT 'how many there are',
-    origins             Array(UInt32)          COMMENT 'AS numbers that originated them',
+    origins             Array(UInt32)          COMMENT 'AS numbers that originated them; of a prefix that is not lost, its usual ones',
+    countries           Array(String)          COMMENT 'of an AS or prefix: the countries in which the prefixes lie that it lost, or that others originate now',
     upstreams           Array(UInt32)          COMMENT 'AS numbers next to the origins',
     voters              UInt32                 COMMENT 'how many ASNs voted',
     collectors          UInt32                 COMMENT 'over how many collectors',
@@ -165,7 +166,7 @@ CREATE VIEW IF NOT EXISTS {{database}}.outages {{cluster}} AS
 SELECT
     dataset, id, sequence, event, decided_at, kind, state, family, entity_type, entity_code, entity_name, start, end, end_reason, successor,
     predecessor, duration_seconds, severity, score, baseline_prefixes, baseline_space, peak_lost_prefixes, peak_lost_space, peak_loss_percent,
-    lost_prefixes, lost_prefixes_total, origins, upstreams, voters, collectors, blip, headline, post, summary, json
+    lost_prefixes, lost_prefixes_total, origins, countries, upstreams, voters, collectors, blip, headline, post, summary, json
 FROM {{database}}.outage_events
 ORDER BY dataset, id, sequence DESC, position_epoch   DESC, position_sequence DESC
 LIMIT 1 BY dataset, id
@@ -268,10 +269,17 @@ COMMENT 'Records that could not be decoded, as they were read.';
 
 CREATE TABLE IF NOT EXISTS {{database}}.datasets {{cluster}}
 (
-    dataset    String               COMMENT 'its name',
-    inputs     String               COMMENT 'hash of the inputs; empty for live',
-    settings   String               COMMENT 'hash of the settings that change results',
-    created_at DateTime64(3, 'UTC') COMMENT 'when it was made'
+    dataset      String               COMMENT 'its name',
+    inputs       String               COMMENT 'hash of the inputs; empty for live',
+    settings     String               COMMENT 'hash of the settings that change results',
+    created_at   DateTime64(3, 'UTC') COMMENT 'when this was entered: as the replay begins, and again as it ends',
+    completed_at DateTime64(3, 'UTC') COMMENT 'when the replay had played all inputs; 1970-01-01 is not yet, or not known',
+    version      String               COMMENT 'the darkmap that made it; empty where an older one did, which kept none of what follows',
+    files        Array(String)        COMMENT 'names of the input files, in playing order',
+    collectors   Array(String)        COMMENT 'the collectors of the input files',
+    begins_at    DateTime64(6, 'UTC') COMMENT 'time of the first record of the inputs; 1970-01-01 is not known',
+    ends_at      DateTime64(6, 'UTC') COMMENT 'time of the last record of the inputs; 1970-01-01 is not known',
+    changed      Array(String)        COMMENT 'the settings that change results and are not at their defaults, key=value'
 )
 ENGINE = {{engine "ReplacingMergeTree" "created_at"}}
 ORDER BY dataset

@@ -73,7 +73,8 @@ func (c *demoCmd) Run(ctx context.Context, g *globals) (err error) {
 	r := &datasetRun{g: g, dir: state, cfg: cfg, plan: plan, dataset: c.dataset(), replace: true, store: !c.NoStore, command: "demo", json: c.Format == "json"}
 	var show func(*progressLine, bgp.Outage)
 	if c.Format == "table" {
-		show = func(line *progressLine, o bgp.Outage) { c.show(g, line, o) }
+		stream := outagelog.NewStream(c.outages())
+		show = func(line *progressLine, o bgp.Outage) { c.show(g, line, stream, o) }
 	}
 	results, err := r.do(ctx, show)
 	if results == nil {
@@ -106,23 +107,28 @@ func (c *demoCmd) export(g *globals, world *simulate.World) error {
 }
 
 // show prints the beginning and the end of a country's outages as they are found.
-func (c *demoCmd) show(g *globals, line *progressLine, o bgp.Outage) {
-	if o.Entity.Type == bgp.EntityCountry && c.outages().Shows(o) && (o.Event == bgp.EventOpened || o.Event == bgp.EventClosed || o.Event == bgp.EventReopened) {
-		line.print(g.stdout, eventLine(o))
+func (c *demoCmd) show(g *globals, line *progressLine, stream *outagelog.Stream, o bgp.Outage) {
+	for _, o := range stream.Add(o) {
+		if o.Entity.Type == bgp.EntityCountry {
+			line.print(g.stdout, eventLine(o))
+		}
 	}
 }
 
 // print writes the result: the objects, or the story of the country.
 func (c *demoCmd) print(g *globals, world *simulate.World, r *outagelog.Log) error {
-	if c.Format == "json" {
-		return writeJSON(g.stdout, r.Select(c.outages()))
+	f := c.outages()
+	if c.Format == "table" && f.IsZero() {
+		f.Countries = []string{world.Country()}
 	}
-	f := c.filter
-	if f == (filter{}) {
-		f.Country = world.Country()
+	shown := r.Select(f)
+	switch {
+	case len(shown) == 0:
+		return writeNothing(g, r.Tally(f), c.Format)
+	case c.Format == "json":
+		return writeJSON(g.stdout, shown)
 	}
-	shown := r.Select(f.outages())
-	if err := writeTable(g, shown); err != nil || len(shown) == 0 {
+	if err := writeTable(g, shown); err != nil {
 		return err
 	}
 	all := outagelog.Outages(shown)
@@ -146,14 +152,19 @@ func (c *demoCmd) print(g *globals, world *simulate.World, r *outagelog.Log) err
 	return err
 }
 
-// longestOutage prefers real outages to other kinds; all is not empty.
+// longestOutage prefers real outages to other kinds, and what is wider to what lies in it; all is not empty.
 func longestOutage(all []bgp.Outage) bgp.Outage {
 	return slices.MaxFunc(all, func(a, b bgp.Outage) int {
 		if x, y := a.Kind == bgp.KindOutage, b.Kind == bgp.KindOutage; x != y {
 			return map[bool]int{true: 1, false: -1}[x]
 		}
-		return cmp.Compare(a.DurationSeconds, b.DurationSeconds)
+		return cmp.Or(cmp.Compare(breadth(a), breadth(b)), cmp.Compare(a.DurationSeconds, b.DurationSeconds))
 	})
+}
+
+// breadth orders entities by what they contain.
+func breadth(o bgp.Outage) int {
+	return slices.Index([]bgp.EntityType{bgp.EntityPrefix, bgp.EntityAS, bgp.EntityRegion, bgp.EntityCountry, bgp.EntityWorld}, o.Entity.Type)
 }
 
 // terminalWidth is that of w; 0, unlimited, where it is no terminal.

@@ -69,7 +69,7 @@ func (c *replayCmd) Run(ctx context.Context, g *globals) (err error) {
 		_, printed := fmt.Fprintln(g.stdout, "no verdict was possible")
 		return errors.Join(err, printed)
 	}
-	return errors.Join(err, c.print(g, results.Select(c.outages())))
+	return errors.Join(err, c.print(g, results))
 }
 
 // check finds what the flags cannot mean.
@@ -120,19 +120,20 @@ func parseInputs(ctx context.Context, g *globals, tmp string, args []string) (in
 }
 
 // print writes the result.
-func (c *replayCmd) print(g *globals, all []outagelog.Entry) error {
+func (c *replayCmd) print(g *globals, results *outagelog.Log) error {
+	f := c.outages()
+	all := results.Select(f)
+	if len(all) == 0 {
+		return writeNothing(g, results.Tally(f), c.Format)
+	}
 	if c.Format == "json" {
 		return writeJSON(g.stdout, all)
 	}
 	return writeTable(g, all)
 }
 
-// writeTable prints outages one a line under a heading.
+// writeTable prints outages one a line under a heading; there is at least one.
 func writeTable(g *globals, all []outagelog.Entry) error {
-	if len(all) == 0 {
-		_, err := fmt.Fprintln(g.stdout, "no outages")
-		return err
-	}
 	for _, line := range outageTable(outagelog.Outages(all), terminalWidth(g.stdout)) {
 		if _, err := fmt.Fprintln(g.stdout, line); err != nil {
 			return err

@@ -4,9 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"regexp"
-	"time"
+	"strings"
 
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/outagelog"
@@ -14,37 +13,106 @@ import (
 
 // filter are the flags that say which outages are printed.
 type filter struct {
-	From    time.Time    `help:"Only outages that end after this time (RFC 3339)." placeholder:"TIME"`
-	To      time.Time    `help:"Only outages that begin before this time (RFC 3339)." placeholder:"TIME"`
-	Country string       `help:"Only this country and its regions (ISO 3166-1)." placeholder:"CC"`
-	ASN     string       `name:"asn" help:"Only outages of this AS or of its prefixes." placeholder:"ASN"`
-	Prefix  netip.Prefix `help:"Only this prefix and those within it." placeholder:"PREFIX"`
-	All     bool         `help:"Blips and retracted outages too."`
+	From         string   `help:"Only outages that end after this time (UTC): 2014-12-22, \"2014-12-22 16:15\" or RFC 3339." placeholder:"TIME"`
+	To           string   `help:"Only outages that begin before this time; of a date the whole day is meant." placeholder:"TIME"`
+	Country      []string `help:"Only these countries, their regions, and the networks and prefixes that lost something there (ISO 3166-1)." placeholder:"CC,..."`
+	ASN          []string `name:"asn" help:"Only outages of these ASes and of the prefixes that they originate." placeholder:"ASN,..."`
+	Prefix       []string `help:"Only outages of exactly these prefixes; an address is a /32 or /128." placeholder:"PREFIX,..."`
+	MoreSpecific bool     `xor:"relation" help:"With --prefix: of the prefixes within it, too."`
+	LessSpecific bool     `xor:"relation" help:"With --prefix: of the prefixes that contain it, too."`
+	Overlapping  bool     `xor:"relation" help:"With --prefix: of both, too."`
+	Family       []string `help:"Only these families: ${enum}." enum:"ipv4,ipv6" placeholder:"FAMILY,..."`
+	Kind         []string `help:"Only outages of these kinds: ${enum}." enum:"outage,partial,intermittent,moved" placeholder:"KIND,..."`
+	State        []string `help:"Only outages in these states: ${enum}." enum:"suspected,open,closed,retracted" placeholder:"STATE,..."`
+	Severity     string   `help:"Only outages of at least this severity: minor, moderate, major, total." placeholder:"SEVERITY"`
+	All          bool     `help:"Blips and retracted outages too."`
 }
 
 // check finds what the flags cannot mean.
 func (f filter) check() error {
-	var faults []error
-	if f.ASN != "" {
-		if _, err := bgp.ParseASN(f.ASN); err != nil {
-			faults = append(faults, fmt.Errorf("--asn %s: want an AS number", f.ASN))
-		}
-	}
-	if f.Country != "" && !countryCode.MatchString(f.Country) {
-		faults = append(faults, fmt.Errorf("--country %s: want two letters (ISO 3166-1)", f.Country))
-	}
-	return errors.Join(faults...)
+	_, err := f.parse()
+	return err
 }
-
-var countryCode = regexp.MustCompile(`^[A-Za-z]{2}$`)
 
 // outages is the filter that the flags mean, once check has passed them.
 func (f filter) outages() outagelog.Filter {
-	o := outagelog.Filter{From: f.From, To: f.To, Country: f.Country, Prefix: f.Prefix, All: f.All}
-	if asn, err := bgp.ParseASN(f.ASN); err == nil {
-		o.ASN = &asn
-	}
+	o, _ := f.parse()
 	return o
+}
+
+// parse reads the flags. The error lists all faults.
+func (f filter) parse() (outagelog.Filter, error) {
+	o := outagelog.Filter{Families: f.Family, MinSeverity: bgp.Severity(f.Severity), All: f.All}
+	var err error
+	o.From, o.To, err = outagelog.ParseWindow(f.From, f.To)
+	faults := []error{err, f.checkModes()}
+	for _, code := range f.Country {
+		if !countryCode.MatchString(code) {
+			faults = append(faults, fmt.Errorf("--country %s: want two letters (ISO 3166-1), as KP", code))
+		}
+		o.Countries = append(o.Countries, strings.ToUpper(code))
+	}
+	for _, text := range f.ASN {
+		asn, err := bgp.ParseASN(text)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("--asn %s: want an AS number, as 64496", text))
+		}
+		o.ASNs = append(o.ASNs, asn)
+	}
+	for _, text := range f.Prefix {
+		m, err := bgp.ParsePrefixMatch(text, f.mode())
+		if err != nil {
+			faults = append(faults, fmt.Errorf("--prefix %w", err))
+		}
+		o.Prefixes = append(o.Prefixes, m)
+	}
+	for _, k := range f.Kind {
+		o.Kinds = append(o.Kinds, bgp.Kind(k))
+	}
+	for _, s := range f.State {
+		o.States = append(o.States, bgp.State(s))
+	}
+	if f.Severity != "" && !severity.MatchString(f.Severity) {
+		faults = append(faults, fmt.Errorf("--severity %s: want minor, moderate, major or total", f.Severity))
+	}
+	return o, errors.Join(faults...)
+}
+
+// mode is how prefixes are matched.
+func (f filter) mode() bgp.PrefixMode {
+	switch {
+	case f.MoreSpecific:
+		return bgp.PrefixMoreSpecific
+	case f.LessSpecific:
+		return bgp.PrefixLessSpecific
+	case f.Overlapping:
+		return bgp.PrefixOverlapping
+	}
+	return bgp.PrefixExact
+}
+
+// checkModes refuses a way to match prefixes where there is none to match.
+func (f filter) checkModes() error {
+	if f.mode() == bgp.PrefixExact || len(f.Prefix) > 0 {
+		return nil
+	}
+	return errors.New("--more-specific, --less-specific and --overlapping say how --prefix is meant: give a --prefix too")
+}
+
+var (
+	countryCode = regexp.MustCompile(`^[A-Za-z]{2}$`)
+	severity    = regexp.MustCompile(`^(minor|moderate|major|total)$`)
+)
+
+// writeNothing says that no outage passes, and what would show some: in the place of a table, or beside the other formats, which have
+// no words.
+func writeNothing(g *globals, t *outagelog.Tally, format string) error {
+	if format == "table" {
+		_, err := fmt.Fprintln(g.stdout, t.Nothing())
+		return err
+	}
+	fmt.Fprintln(g.stderr, "darkmap:", t.Nothing())
+	return nil
 }
 
 // writeJSON prints one object a line.

@@ -32,6 +32,7 @@ const followDataset = "follow"
 type upCmd struct {
 	Follow  bool `help:"Live from the archives alone, half an hour late, instead of the live sources."`
 	NoStore bool `help:"Leave ClickHouse out."`
+	filter  `embed:""`
 	adminFlags
 }
 
@@ -44,10 +45,14 @@ type watch struct {
 	stages  *runner.Runner
 	live    *ingest.Live
 	store   *store // nil without
+	shown   outagelog.Filter
 }
 
 // Run runs every stage until it is told to end, which is no failure.
 func (c *upCmd) Run(ctx context.Context, g *globals) (err error) {
+	if err := c.check(); err != nil {
+		return usageError(err)
+	}
 	cfg, err := g.configuration()
 	if err != nil {
 		return err
@@ -58,7 +63,7 @@ func (c *upCmd) Run(ctx context.Context, g *globals) (err error) {
 	if err := g.prepareLive(cfg, c.Follow); err != nil {
 		return err
 	}
-	w := &watch{g: g, cfg: cfg, dataset: kafka.LiveDataset}
+	w := &watch{g: g, cfg: cfg, dataset: kafka.LiveDataset, shown: c.outages()}
 	if c.Follow {
 		w.dataset = followDataset
 	}
@@ -173,15 +178,21 @@ func (w *watch) outages(ctx context.Context, line *progressLine) error {
 	if err != nil {
 		return unlessTold(ctx, fmt.Errorf("reading outages: %w", err))
 	}
-	for _, x := range before.Select(outagelog.Filter{}) {
-		if x.Outage.State == bgp.StateOpen {
-			line.print(w.g.stdout, eventLine(x.Outage)+" (from before)")
+	stream := outagelog.NewStream(w.shown)
+	for _, x := range before.Select(w.shown) {
+		if x.Outage.State != bgp.StateOpen {
+			continue
+		}
+		for _, o := range stream.Add(x.Outage) {
+			line.print(w.g.stdout, eventLine(o)+" (from before)")
 		}
 	}
 	return kafka.TailSince(ctx, w.cfg.Kafka, w.g.log, []string{schemas.TopicOutages}, since, func(rec *kgo.Record) error {
 		o, err := before.Add(rec)
-		if err == nil && !o.Blip && o.Event != bgp.EventUpdated && o.Event != bgp.EventSuspected {
-			line.print(w.g.stdout, eventLine(o))
+		if err == nil {
+			for _, o := range stream.Add(o) {
+				line.print(w.g.stdout, eventLine(o))
+			}
 		}
 		return err
 	})

@@ -2,6 +2,7 @@ package outagelog
 
 import (
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -9,53 +10,102 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Filter says which outages are meant. The zero value passes all but blips and retracted outages.
+// Filter says which outages are meant. Values within one field are alternatives; every field that is set has to pass. The zero value
+// passes all but blips and retracted outages.
 type Filter struct {
-	// From passes outages that end after it, To those that begin before it; zero passes all.
+	// From passes outages that end after it, To those that begin before it; zero passes all. An outage that ends as it begins is at
+	// that time.
 	From, To time.Time
-	// Country passes this country and its regions, ISO 3166-1 in either case; empty passes all.
-	Country string
-	// ASN passes outages of this AS and of prefixes that it originates; nil passes all.
-	ASN *bgp.ASN
-	// Prefix passes this prefix and those within it; the zero value passes all.
-	Prefix netip.Prefix
+	// Countries passes these countries, their regions, and the ASes and prefixes of which something was lost in one of them
+	// (bgp.Outage.Countries). Codes of ISO 3166-1 in upper case.
+	Countries []string
+	// ASNs passes outages of these ASes and of prefixes that one of them originates.
+	ASNs []bgp.ASN
+	// Prefixes passes outages of prefixes that one of these matches.
+	Prefixes []bgp.PrefixMatch
+	// Families passes outages of these families, as bgp.Family writes them.
+	Families []string
+	// Kinds and States pass outages of one of these kinds, in one of these states.
+	Kinds  []bgp.Kind
+	States []bgp.State
+	// MinSeverity passes outages of this severity or a higher one; empty passes all.
+	MinSeverity bgp.Severity
 	// All passes blips and retracted outages too.
 	All bool
 }
 
+// severities is in rising order.
+var severities = []bgp.Severity{bgp.SeverityMinor, bgp.SeverityModerate, bgp.SeverityMajor, bgp.SeverityTotal}
+
+// IsZero reports whether nothing is set.
+func (f Filter) IsZero() bool { return reflect.ValueOf(f).IsZero() }
+
 // Shows reports whether o passes.
-func (f Filter) Shows(o bgp.Outage) bool {
-	return (f.All || !hidden(o)) && f.inTime(o) && f.inCountry(o) && f.inAS(o) && f.inPrefix(o)
+func (f Filter) Shows(o bgp.Outage) bool { return (f.All || !hidden(o)) && f.matches(o) }
+
+// matches is Shows, without a look at blips and retracted outages.
+func (f Filter) matches(o bgp.Outage) bool {
+	return f.inTime(o) && f.inCountry(o) && f.ofAS(o) && f.ofPrefix(o) && f.ofSort(o)
 }
 
 func (f Filter) inTime(o bgp.Outage) bool {
-	return (f.From.IsZero() || o.End == nil || o.End.After(f.From)) && (f.To.IsZero() || o.Start.Before(f.To))
+	return (f.From.IsZero() || o.End == nil || o.End.After(f.From) || !o.Start.Before(f.From)) && (f.To.IsZero() || o.Start.Before(f.To))
 }
 
 func (f Filter) inCountry(o bgp.Outage) bool {
-	cc := strings.ToUpper(f.Country)
-	return cc == "" || o.Entity.Type == bgp.EntityCountry && o.Entity.Code == cc ||
-		o.Entity.Type == bgp.EntityRegion && strings.HasPrefix(o.Entity.Code, cc+"-")
+	if len(f.Countries) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(f.Countries, func(code string) bool {
+		switch o.Entity.Type {
+		case bgp.EntityCountry:
+			return o.Entity.Code == code
+		case bgp.EntityRegion:
+			return strings.HasPrefix(o.Entity.Code, code+"-")
+		default:
+			return slices.Contains(o.Countries, code)
+		}
+	})
 }
 
-func (f Filter) inAS(o bgp.Outage) bool {
-	if f.ASN == nil {
+func (f Filter) ofAS(o bgp.Outage) bool {
+	if len(f.ASNs) == 0 {
 		return true
 	}
 	switch o.Entity.Type {
 	case bgp.EntityAS:
-		return o.Entity.Code == f.ASN.String()
+		asn, err := bgp.ParseASN(o.Entity.Code)
+		return err == nil && slices.Contains(f.ASNs, asn)
 	case bgp.EntityPrefix:
-		return slices.ContainsFunc(o.Origins, func(a bgp.AS) bool { return a.ASN == *f.ASN })
+		return slices.ContainsFunc(o.Origins, func(a bgp.AS) bool { return slices.Contains(f.ASNs, a.ASN) })
 	default:
 		return false
 	}
 }
 
-func (f Filter) inPrefix(o bgp.Outage) bool {
-	if !f.Prefix.IsValid() {
+func (f Filter) ofPrefix(o bgp.Outage) bool {
+	if len(f.Prefixes) == 0 {
 		return true
 	}
+	if o.Entity.Type != bgp.EntityPrefix {
+		return false
+	}
 	p, err := netip.ParsePrefix(o.Entity.Code)
-	return o.Entity.Type == bgp.EntityPrefix && err == nil && f.Prefix.Bits() <= p.Bits() && f.Prefix.Contains(p.Addr())
+	return err == nil && slices.ContainsFunc(f.Prefixes, func(m bgp.PrefixMatch) bool { return m.Matches(p) })
+}
+
+// ofSort looks at family, kind, state and severity.
+func (f Filter) ofSort(o bgp.Outage) bool {
+	return (len(f.Families) == 0 || slices.Contains(f.Families, o.Family)) && (len(f.Kinds) == 0 || slices.Contains(f.Kinds, o.Kind)) &&
+		(len(f.States) == 0 || slices.Contains(f.States, o.State)) &&
+		(f.MinSeverity == "" || slices.Index(severities, o.Severity) >= slices.Index(severities, f.MinSeverity))
+}
+
+// withMode returns the filter with another way to match its prefixes.
+func (f Filter) withMode(mode bgp.PrefixMode) Filter {
+	f.Prefixes = slices.Clone(f.Prefixes)
+	for i := range f.Prefixes {
+		f.Prefixes[i].Mode = mode
+	}
+	return f
 }

@@ -164,8 +164,8 @@ func (l *Log) Dropped() bool {
 	return l.dropped
 }
 
-// Select returns the outages that pass the filter, by start, entity type, code, family and id. The duration of an open one
-// counts to the time that was given to Reached.
+// Select returns the outages that pass the filter, in the order of Sort. The duration of an open one counts to the time that was
+// given to Reached.
 func (l *Log) Select(f Filter) []Entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -179,12 +179,28 @@ func (l *Log) Select(f Filter) []Entry {
 		}
 		out = append(out, e)
 	}
-	slices.SortFunc(out, func(a, b Entry) int {
+	Sort(out)
+	return out
+}
+
+// Tally counts the outages for a filter: what it says matters where Select finds none.
+func (l *Log) Tally(f Filter) *Tally {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t := NewTally(f)
+	for _, e := range l.newest {
+		t.Add(e.Outage)
+	}
+	return t
+}
+
+// Sort orders entries by start, entity type, code, family, id and dataset.
+func Sort(all []Entry) {
+	slices.SortFunc(all, func(a, b Entry) int {
 		x, y := a.Outage, b.Outage
 		return cmp.Or(x.Start.Compare(y.Start), cmp.Compare(x.Entity.Type, y.Entity.Type), cmp.Compare(x.Entity.Code, y.Entity.Code),
 			cmp.Compare(x.Family, y.Family), cmp.Compare(x.ID, y.ID), cmp.Compare(x.Dataset, y.Dataset))
 	})
-	return out
 }
 
 // Outages returns the outages of entries, without their JSON.

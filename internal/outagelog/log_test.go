@@ -3,7 +3,6 @@ package outagelog
 import (
 	"encoding/json"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -195,48 +194,5 @@ func TestLogConcurrent(t *testing.T) {
 	wg.Wait()
 	if n := l.Count(); n != 10 {
 		t.Errorf("got %d outages, want 10", n)
-	}
-}
-
-// TestFilter passes what each field means.
-func TestFilter(t *testing.T) {
-	t.Parallel()
-	end, asn, other := start.Add(time.Hour), bgp.ASN(64496), bgp.ASN(64497)
-	prefix := bgp.Outage{Start: start, End: &end, Entity: bgp.Entity{Type: bgp.EntityPrefix, Code: "198.51.100.0/24"}, Origins: []bgp.AS{{ASN: asn}}}
-	open := bgp.Outage{Start: start, Entity: bgp.Entity{Type: bgp.EntityCountry, Code: "KP"}}
-	region := bgp.Outage{Start: start, Entity: bgp.Entity{Type: bgp.EntityRegion, Code: "KP-01"}}
-	as := bgp.Outage{Start: start, Entity: bgp.Entity{Type: bgp.EntityAS, Code: asn.String()}}
-	blip := bgp.Outage{Start: start, Blip: true}
-	for name, test := range map[string]struct {
-		filter Filter
-		outage bgp.Outage
-		want   bool
-	}{
-		"all":                        {Filter{}, prefix, true},
-		"a blip":                     {Filter{}, blip, false},
-		"a retracted one":            {Filter{}, bgp.Outage{State: bgp.StateRetracted}, false},
-		"a blip, all asked":          {Filter{All: true}, blip, true},
-		"ended at from":              {Filter{From: end}, prefix, false},
-		"ended after from":           {Filter{From: end.Add(-time.Second)}, prefix, true},
-		"open":                       {Filter{From: end}, open, true},
-		"begins at to":               {Filter{To: start}, prefix, false},
-		"begins before to":           {Filter{To: start.Add(time.Second)}, prefix, true},
-		"country, lower case":        {Filter{Country: "kp"}, open, true},
-		"region of the country":      {Filter{Country: "KP"}, region, true},
-		"other country":              {Filter{Country: "NL"}, open, false},
-		"prefix, country asked":      {Filter{Country: "KP"}, prefix, false},
-		"AS":                         {Filter{ASN: &asn}, as, true},
-		"prefix of the AS":           {Filter{ASN: &asn}, prefix, true},
-		"prefix of another AS":       {Filter{ASN: &other}, prefix, false},
-		"country, AS asked":          {Filter{ASN: &asn}, open, false},
-		"prefix itself":              {Filter{Prefix: netip.MustParsePrefix("198.51.100.0/24")}, prefix, true},
-		"prefix within":              {Filter{Prefix: netip.MustParsePrefix("198.51.0.0/16")}, prefix, true},
-		"prefix that holds it":       {Filter{Prefix: netip.MustParsePrefix("198.51.100.0/25")}, prefix, false},
-		"AS, prefix asked":           {Filter{Prefix: netip.MustParsePrefix("0.0.0.0/0")}, as, false},
-		"prefix of the other family": {Filter{Prefix: netip.MustParsePrefix("::/0")}, prefix, false},
-	} {
-		if got := test.filter.Shows(test.outage); got != test.want {
-			t.Errorf("%s: got %v, want %v", name, got, test.want)
-		}
 	}
 }

@@ -1,0 +1,86 @@
+package outagelog
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// Stream applies a filter to outages as their records come, and passes the beginning and the end of an outage together or neither.
+// It holds the outages that have not ended. It is not safe for concurrent use.
+type Stream struct {
+	filter Filter
+	// begun were passed on and have not ended, with the sequence of the last record; waiting begin before Filter.From and may end
+	// before it.
+	begun   map[key]uint32
+	waiting map[key]bgp.Outage
+	reached time.Time // of the newest record, event time
+}
+
+// NewStream filters a stream.
+func NewStream(f Filter) *Stream {
+	return &Stream{filter: f, begun: map[key]uint32{}, waiting: map[key]bgp.Outage{}}
+}
+
+// Add takes an outage as its newest record has it, and returns what there is to tell: beginnings (opened or reopened; with
+// Filter.All suspected too) and ends (closed, retracted). An outage of which only the end is known to pass comes as both.
+func (s *Stream) Add(o bgp.Outage) []bgp.Outage {
+	k := key{o.Dataset, o.ID}
+	if at := o.Start.Add(time.Duration(o.DurationSeconds) * time.Second); at.After(s.reached) {
+		s.reached = at
+	}
+	ended := o.State == bgp.StateClosed || o.State == bgp.StateRetracted
+	delete(s.waiting, k)
+	out := s.release()
+	sequence, begun := s.begun[k]
+	switch {
+	case begun && ended:
+		delete(s.begun, k)
+		return append(out, o)
+	case begun:
+		if o.Sequence > sequence && (o.Event == bgp.EventOpened || o.Event == bgp.EventReopened) {
+			out = append(out, o)
+		}
+		s.begun[k] = max(sequence, o.Sequence)
+		return out
+	case !s.filter.Shows(o), o.State == bgp.StateSuspected && !s.filter.All:
+		return out
+	case ended:
+		return append(out, beginning(o), o)
+	case o.Start.Before(s.filter.From) && !s.reached.After(s.filter.From):
+		s.waiting[k] = o
+		return out
+	}
+	s.begun[k] = o.Sequence
+	return append(out, beginning(o))
+}
+
+// release passes on what has lasted until Filter.From.
+func (s *Stream) release() []bgp.Outage {
+	if len(s.waiting) == 0 || !s.reached.After(s.filter.From) {
+		return nil
+	}
+	out := slices.SortedFunc(maps.Values(s.waiting), func(a, b bgp.Outage) int {
+		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Dataset, b.Dataset))
+	})
+	for i, o := range out {
+		s.begun[key{o.Dataset, o.ID}] = o.Sequence
+		out[i] = beginning(o)
+	}
+	clear(s.waiting)
+	return out
+}
+
+// beginning is the record that tells that an outage began.
+func beginning(o bgp.Outage) bgp.Outage {
+	switch o.Event {
+	case bgp.EventOpened, bgp.EventReopened, bgp.EventSuspected:
+		return o
+	case bgp.EventUpdated, bgp.EventClosed, bgp.EventRetracted:
+	}
+	o.Event, o.State, o.End, o.EndReason = bgp.EventOpened, bgp.StateOpen, nil, bgp.NotEnded
+	return o
+}

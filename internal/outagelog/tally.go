@@ -1,0 +1,165 @@
+package outagelog
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// Tally applies a filter to outages, one after the other, and counts what tells why nothing passes. It is not safe for concurrent use.
+type Tally struct {
+	filter Filter
+	// Outages counts those that Add was given, blips and retracted ones left out; Hidden counts these.
+	Outages, Hidden int
+	passed          int
+	// All of these pass but for one thing: they are hidden; their record does not say in which country they are; they are prefixes
+	// below, or above, one that is looked for exactly.
+	hidden, unlocated, below, above int
+}
+
+// NewTally counts for a filter.
+func NewTally(f Filter) *Tally { return &Tally{filter: f} }
+
+// Add counts an outage and reports whether it passes.
+func (t *Tally) Add(o bgp.Outage) bool {
+	if hidden(o) {
+		t.Hidden++
+	} else {
+		t.Outages++
+	}
+	shown := t.filter.All || !hidden(o)
+	switch matches := t.filter.matches(o); {
+	case matches && shown:
+		t.passed++
+		return true
+	case matches:
+		t.hidden++
+	case shown:
+		t.countNear(o)
+	}
+	return false
+}
+
+// countNear looks whether one of the filter's parts alone keeps an outage out.
+func (t *Tally) countNear(o bgp.Outage) {
+	f := t.filter
+	if len(f.Countries) > 0 && len(o.Countries) == 0 && (o.Entity.Type == bgp.EntityAS || o.Entity.Type == bgp.EntityPrefix) {
+		f.Countries = nil
+		if f.matches(o) {
+			t.unlocated++
+		}
+		return
+	}
+	if slices.ContainsFunc(f.Prefixes, func(m bgp.PrefixMatch) bool { return m.Mode == bgp.PrefixExact }) {
+		if f.withMode(bgp.PrefixMoreSpecific).matches(o) {
+			t.below++
+		}
+		if f.withMode(bgp.PrefixLessSpecific).matches(o) {
+			t.above++
+		}
+	}
+}
+
+// Nothing says that no outage passed, and what would show some. It is empty where one passed.
+func (t *Tally) Nothing() string {
+	if t.passed > 0 {
+		return ""
+	}
+	all := t.Outages
+	if t.filter.All {
+		all += t.Hidden
+	}
+	words := t.filter.Words()
+	var text string
+	switch {
+	case all == 0 && (words == "" || t.Hidden == 0):
+		text = "no outages"
+	case all == 0:
+		text = "no outages match " + words
+	case all == 1:
+		text = "the only outage does not match " + words
+	default:
+		text = fmt.Sprintf("none of the %d outages matches %s", all, words)
+	}
+	for _, more := range []struct {
+		flag string
+		n    int
+		what string
+	}{
+		{"--all", t.hidden, " (blips and retracted)"},
+		{"--less-specific", t.above, ", of prefixes that contain it"},
+		{"--more-specific", t.below, ", of prefixes within it"},
+	} {
+		if more.n > 0 {
+			text += fmt.Sprintf("; %s shows %d more%s", more.flag, more.n, more.what)
+		}
+	}
+	switch {
+	case t.unlocated == 1:
+		text += "; the record of 1 network or prefix does not say in which country it is"
+	case t.unlocated > 1:
+		text += fmt.Sprintf("; the records of %d networks and prefixes do not say in which country they are", t.unlocated)
+	}
+	return text
+}
+
+// Words writes the filter as flags; it is empty where nothing but All is set.
+func (f Filter) Words() string {
+	var words []string
+	add := func(flag string, values ...string) {
+		if len(values) > 0 && values[0] != "" {
+			words = append(words, flag+" "+strings.Join(values, ","))
+		}
+	}
+	add("--from", timeWord(f.From))
+	add("--to", timeWord(f.To))
+	add("--country", f.Countries...)
+	for i, a := range f.ASNs {
+		if i == 0 {
+			words = append(words, "--asn "+strconv.FormatUint(uint64(a), 10))
+			continue
+		}
+		words[len(words)-1] += "," + strconv.FormatUint(uint64(a), 10)
+	}
+	prefixes := make([]string, len(f.Prefixes))
+	for i, m := range f.Prefixes {
+		prefixes[i] = m.Prefix.String()
+	}
+	add("--prefix", prefixes...)
+	if len(f.Prefixes) > 0 {
+		switch f.Prefixes[0].Mode {
+		case bgp.PrefixMoreSpecific:
+			words = append(words, "--more-specific")
+		case bgp.PrefixLessSpecific:
+			words = append(words, "--less-specific")
+		case bgp.PrefixOverlapping:
+			words = append(words, "--overlapping")
+		case bgp.PrefixExact:
+		}
+	}
+	add("--family", f.Families...)
+	add("--kind", texts(f.Kinds)...)
+	add("--state", texts(f.States)...)
+	add("--severity", string(f.MinSeverity))
+	return strings.Join(words, " ")
+}
+
+func texts[T ~string](all []T) []string {
+	out := make([]string, len(all))
+	for i, x := range all {
+		out[i] = string(x)
+	}
+	return out
+}
+
+// timeWord writes a time as a flag may have it; nothing for the zero time.
+func timeWord(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}

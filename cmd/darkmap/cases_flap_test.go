@@ -63,6 +63,26 @@ func TestCaseNoPauseOfAMinute(t *testing.T) {
 	}
 }
 
+// TestCaseShortLosses: losses of less than five minutes that come again and again are one event, also those that had been published
+// by themselves before it was known; --all lists nothing beside it.
+func TestCaseShortLosses(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ begin, out, back time.Duration }{
+		{0, 2 * time.Minute, 2 * time.Minute}, {0, 80 * time.Second, 40 * time.Second}, {20 * time.Second, 4 * time.Minute, 100 * time.Second},
+	} {
+		w := flapping(time.Hour+tt.begin, 2*time.Hour, tt.out, tt.back)
+		got := replayCase(t, w, wholeFiles(w))
+		if len(got.outages) != 6 {
+			t.Errorf("%s out, %s back: got %d events, want 6", tt.out, tt.back, len(got.outages))
+		}
+		for _, o := range got.outages {
+			if o.Kind != bgp.KindIntermittent || o.End == nil || o.Start.Sub(caseStart).Truncate(time.Minute) != time.Hour {
+				t.Errorf("%s out, %s back: got %s of %s: %s", tt.out, tt.back, o.Kind, o.Entity.Code, o.Summary)
+			}
+		}
+	}
+}
+
 // TestCaseFlapsThenOutage: an intermittent event that was an outage ends when a loss lasts for half an hour, and not before.
 func TestCaseFlapsThenOutage(t *testing.T) {
 	t.Parallel()

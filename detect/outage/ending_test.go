@@ -96,7 +96,7 @@ func TestEndReasonOfPrefix(t *testing.T) {
 			},
 			want: []string{
 				"1 outage suspected", "1 outage retracted recovered", "2 outage suspected", "2 outage retracted recovered", "1 intermittent reopened",
-				"1 intermittent closed superseded for 3", "3 outage opened after 1",
+				"2 outage retracted superseded for 1", "1 intermittent closed superseded for 3", "3 outage opened after 1",
 			},
 		},
 		{
@@ -109,7 +109,8 @@ func TestEndReasonOfPrefix(t *testing.T) {
 				w.minutes(80)
 			},
 			want: []string{
-				"1 outage closed recovered", "2 outage closed recovered", "1 intermittent reopened", "1 intermittent closed recovered",
+				"1 outage closed recovered", "2 outage closed recovered", "1 intermittent reopened", "2 outage retracted superseded for 1",
+				"1 intermittent closed recovered",
 			},
 		},
 		{

@@ -35,6 +35,8 @@ type event struct {
 	state bgp.State
 	seq   uint32
 	blip  bool
+	// within: a short loss that was published by itself, and is told in the intermittent event that is its successor.
+	within bool
 
 	first int64      // the first window with the loss
 	start int64      // refined

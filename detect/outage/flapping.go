@@ -78,10 +78,7 @@ func (e *Engine) endShort(ent *entity, r *run, rd *reading) {
 		return r.first-s.first > int64(e.cfg.FlapMinutes)*minute
 	})
 	if len(ent.recent) >= e.cfg.FlapLosses && ent.ev == nil {
-		if r.suspect != nil {
-			e.endBlip(ent, r, rd)
-		}
-		e.openIntermittent(ent, rd)
+		e.openIntermittent(ent, rd) // this loss was not suspected: so many lie before it
 		return
 	}
 	if over := len(ent.recent) - e.cfg.FlapLosses; over > 0 {
@@ -120,8 +117,21 @@ func (e *Engine) openIntermittent(ent *entity, rd *reading) {
 		e.countLoss(ev, s.run)
 	}
 	ev.returned = e.returnOf(ent, ev, rd.loss, e.allowedShort(rd))
+	told := ent.recent[1:]
 	ent.ev, ent.closed, ent.recent = ev, nil, nil
+	for _, s := range told {
+		if s.ev != nil {
+			e.tellWithin(ent, s.ev)
+		}
+	}
 	e.publish(ent, ev, bgp.EventReopened)
+}
+
+// tellWithin takes back a short loss that was published by itself: from now on it is told in the entity's intermittent event.
+func (e *Engine) tellWithin(ent *entity, short *event) {
+	short.state, short.within = bgp.StateRetracted, true
+	short.reason, short.successor = bgp.EndSuperseded, ent.ev.id
+	e.publish(ent, short, bgp.EventRetracted)
 }
 
 // countLoss adds a loss to an intermittent event.

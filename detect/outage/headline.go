@@ -201,6 +201,8 @@ func (w *wording) fact() string {
 	switch {
 	case w.o.State == bgp.StateSuspected:
 		return w.extent() + " apparently lost since " + start + ", an early sign"
+	case w.ev.within:
+		return "short loss at " + start + ", told in another event"
 	case w.o.State == bgp.StateRetracted && w.o.Blip:
 		return "short loss at " + start + ", early sign taken back"
 	case w.o.State == bgp.StateRetracted:

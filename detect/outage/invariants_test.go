@@ -25,9 +25,9 @@ var (
 		bgp.EventSuspected: {bgp.EventOpened, bgp.EventRetracted},
 		bgp.EventOpened:    {bgp.EventUpdated, bgp.EventClosed},
 		bgp.EventUpdated:   {bgp.EventUpdated, bgp.EventClosed},
-		bgp.EventClosed:    {bgp.EventReopened},
+		bgp.EventClosed:    {bgp.EventReopened, bgp.EventRetracted}, // retracted: a short loss that an intermittent event tells of
 		bgp.EventReopened:  {bgp.EventUpdated, bgp.EventClosed},
-		bgp.EventRetracted: {bgp.EventReopened}, // a short loss that became the first of an intermittent event
+		bgp.EventRetracted: {bgp.EventReopened, bgp.EventRetracted}, // a short loss that became the first of an intermittent event
 	}
 	stateOf = map[bgp.Event]bgp.State{
 		bgp.EventSuspected: bgp.StateSuspected, bgp.EventOpened: bgp.StateOpen, bgp.EventUpdated: bgp.StateOpen,
@@ -57,7 +57,7 @@ func checkLives(events []Event) error {
 		if p := last[o.Predecessor]; o.Predecessor != "" && !known && p.EndReason != bgp.EndSuperseded {
 			return fmt.Errorf("%s follows %q, which ended as %q", o.ID, o.Predecessor, p.EndReason)
 		}
-		if o.Successor != "" {
+		if _, known := last[o.Successor]; o.Successor != "" && !known {
 			heirs[o.Successor] = o.ID
 		}
 		switch id := open[ev.Key]; {

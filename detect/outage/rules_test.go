@@ -156,7 +156,8 @@ func TestFlapping(t *testing.T) {
 			name: "three losses in 60 minutes are an intermittent event under the first one's id",
 			play: func(w *world, k Key) { three(w, k); w.minutes(60) },
 			want: []string{
-				"closed outage closed 0..3", "closed outage closed 30..33", "reopened intermittent open 0..-", "closed intermittent closed 0..63",
+				"closed outage closed 0..3", "closed outage closed 30..33", "reopened intermittent open 0..-",
+				"retracted outage retracted 30..33", "closed intermittent closed 0..63",
 			},
 		},
 		{
@@ -176,6 +177,7 @@ func TestFlapping(t *testing.T) {
 			play: func(w *world, k Key) { three(w, k); w.until("2024-03-01T14:02Z"); w.away(k, 10, 1); w.minutes(70) },
 			want: []string{
 				"closed outage closed 0..3", "closed outage closed 30..33", "reopened intermittent open 0..-",
+				"retracted outage retracted 30..33",
 				"closed intermittent closed 0..123",
 			},
 		},
@@ -184,6 +186,7 @@ func TestFlapping(t *testing.T) {
 			play: func(w *world, k Key) { three(w, k); w.until("2024-03-01T14:03Z"); w.away(k, 10, 1); w.minutes(70) },
 			want: []string{
 				"closed outage closed 0..3", "closed outage closed 30..33", "reopened intermittent open 0..-",
+				"retracted outage retracted 30..33",
 				"closed intermittent closed 0..63", "closed outage closed 123..124",
 			},
 		},
@@ -202,8 +205,10 @@ func TestFlapping(t *testing.T) {
 			},
 			want: []string{
 				"closed outage closed 0..3", "closed outage closed 30..33", "reopened intermittent open 0..-",
+				"retracted outage retracted 30..33",
 				"closed intermittent closed 0..90", "opened outage open 90..-", "closed outage closed 90..110",
 				"closed outage closed 130..133", "closed outage closed 143..146", "reopened intermittent open 130..-",
+				"retracted outage retracted 143..146",
 				"closed intermittent closed 130..159",
 			},
 		},
@@ -221,7 +226,8 @@ func TestFlapping(t *testing.T) {
 			},
 			want: []string{
 				"opened outage open 0..-", "closed outage closed 0..5", "closed outage closed 15..17",
-				"closed outage closed 19..21", "reopened intermittent open 15..-", "closed intermittent closed 15..27",
+				"closed outage closed 19..21", "reopened intermittent open 15..-",
+				"retracted outage retracted 19..21", "closed intermittent closed 15..27",
 				"opened outage open 27..-", "closed outage closed 27..32",
 			},
 		},

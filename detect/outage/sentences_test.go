@@ -52,7 +52,7 @@ var whenForms = []sentence{
 	{` at ` + clockForm + `, for ` + spanForm + ` only`, func(o *bgp.Outage, m []string) bool {
 		return o.Blip && m[0] == clock(o.Start) && m[1] == bgp.DurationText(seconds(o.DurationSeconds))
 	}},
-	{` again and again from ` + clockForm + `: (\d+) loss(?:es)?, ([\d.]+) % of the time in all`, func(o *bgp.Outage, m []string) bool {
+	{` again and again from ` + clockForm + `: (\d+) loss(?:es)?, ([\d.]+) % of the time in all, counted in whole minutes`, func(o *bgp.Outage, m []string) bool {
 		return m[0] == clock(o.Start) && is(m[1], o.Evidence.LossesInEvent) && m[2] == o.Evidence.DutyCyclePercent.String()
 	}},
 }
@@ -68,6 +68,9 @@ var otherForms = []sentence{
 		return o.Kind == bgp.KindMoved && m[1] == clock(o.Start) && (m[0] == "" || m[0] == o.Peak.LossPercent.String())
 	}},
 	{`This is an early sign, not yet confirmed`, func(o *bgp.Outage, _ []string) bool { return o.State == bgp.StateSuspected }},
+	{`It is one of the losses of an intermittent event`, func(o *bgp.Outage, _ []string) bool {
+		return o.State == bgp.StateRetracted && o.Successor != ""
+	}},
 	{`The early sign is taken back`, func(o *bgp.Outage, _ []string) bool { return o.State == bgp.StateRetracted }},
 	{`In (\d+) minutes? at least half of the networks announced it, and it was lost again within the minute`, func(o *bgp.Outage, m []string) bool {
 		return is(m[0], o.Evidence.AnnouncedMinutes)

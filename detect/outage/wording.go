@@ -91,10 +91,12 @@ func (w *wording) observed() string {
 	case w.o.Kind == bgp.KindMoved:
 		return w.moved()
 	case w.o.Kind == bgp.KindIntermittent:
-		return fmt.Sprintf("%s again and again from %s: %s, %s %% of the time in all.", w.loss("lost"), clock(w.o.Start),
+		return fmt.Sprintf("%s again and again from %s: %s, %s %% of the time in all, counted in whole minutes.", w.loss("lost"), clock(w.o.Start),
 			bgp.Count(w.ev.losses, "loss"), w.o.Evidence.DutyCyclePercent)
 	case w.o.State == bgp.StateSuspected:
 		return w.loss("seems to have lost", "seem to have lost") + when + ". This is an early sign, not yet confirmed."
+	case w.ev.within:
+		return w.loss("lost") + when + ", for " + w.lasted() + " only. It is one of the losses of an intermittent event."
 	case w.o.Blip && w.o.State == bgp.StateRetracted:
 		return w.loss("lost") + when + ", for " + w.lasted() + " only. The early sign is taken back."
 	case w.o.State == bgp.StateRetracted:

@@ -136,6 +136,15 @@ func last(o bgp.Outage) time.Time {
 // hidden reports whether an outage is shown only where all are asked for.
 func hidden(o bgp.Outage) bool { return o.Blip || o.State == bgp.StateRetracted }
 
+// within reports whether a short loss is told in the intermittent event of its entity, which began before it. mu is held.
+func (l *Log) within(o bgp.Outage) bool {
+	if o.Successor == "" || !o.Blip || o.State != bgp.StateRetracted {
+		return false
+	}
+	e, ok := l.newest[key{o.Dataset, o.Successor}]
+	return ok && e.Outage.Kind == bgp.KindIntermittent && !e.Outage.Start.After(o.Start)
+}
+
 // Reached notes the event time up to which the detector has decided: open outages last until then.
 func (l *Log) Reached(t time.Time) {
 	l.mu.Lock()
@@ -164,14 +173,14 @@ func (l *Log) Dropped() bool {
 	return l.dropped
 }
 
-// Select returns the outages that pass the filter, in the order of Sort. The duration of an open one counts to the time that was
-// given to Reached.
+// Select returns the outages that pass the filter, in the order of Sort, without short losses that an intermittent event tells of. The
+// duration of an open one counts to the time that was given to Reached.
 func (l *Log) Select(f Filter) []Entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var out []Entry
 	for _, e := range l.newest {
-		if !f.Shows(e.Outage) {
+		if !f.Shows(e.Outage) || l.within(e.Outage) {
 			continue
 		}
 		if e.Outage.End == nil && l.until.After(e.Outage.Start) { // its last record may be older

@@ -94,6 +94,30 @@ func TestLogJSON(t *testing.T) {
 	}
 }
 
+// TestLogWithin: a short loss that was taken back for an intermittent event of its entity is not listed beside it.
+func TestLogWithin(t *testing.T) {
+	t.Parallel()
+	at := func(m int) *time.Time { v := start.Add(time.Duration(m) * time.Minute); return &v }
+	l := New()
+	add(t, l,
+		bgp.Outage{ID: "a", Sequence: 1, State: bgp.StateClosed, Blip: true, Start: start, End: at(2)},
+		bgp.Outage{ID: "b", Sequence: 1, State: bgp.StateClosed, Blip: true, Start: *at(4), End: at(6)},
+		bgp.Outage{ID: "c", Sequence: 1, State: bgp.StateRetracted, Blip: true, Start: *at(4), End: at(6), Successor: "gone"},
+		bgp.Outage{ID: "d", Sequence: 1, State: bgp.StateRetracted, Blip: true, Start: *at(20), End: at(22), Successor: "e"},
+		bgp.Outage{ID: "e", Sequence: 1, State: bgp.StateClosed, Start: *at(22), End: at(50)},
+	)
+	if diff := cmp.Diff([]string{" a 1 closed", " b 1 closed", " c 1 retracted", " d 1 retracted", " e 1 closed"}, states(l, Filter{All: true})); diff != "" {
+		t.Errorf("before (-want +got):\n%s", diff)
+	}
+	add(t, l,
+		bgp.Outage{ID: "a", Sequence: 2, State: bgp.StateOpen, Kind: bgp.KindIntermittent, Start: start},
+		bgp.Outage{ID: "b", Sequence: 2, State: bgp.StateRetracted, Blip: true, Start: *at(4), End: at(6), Successor: "a"},
+	)
+	if diff := cmp.Diff([]string{" a 2 open", " c 1 retracted", " d 1 retracted", " e 1 closed"}, states(l, Filter{All: true})); diff != "" {
+		t.Errorf("after (-want +got):\n%s", diff)
+	}
+}
+
 // TestLogDamaged names what cannot be decoded, and keeps what it had.
 func TestLogDamaged(t *testing.T) {
 	t.Parallel()

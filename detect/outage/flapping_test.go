@@ -1,0 +1,53 @@
+package outage
+
+import (
+	"testing"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// TestFlappersOneEvent: whatever the period of a flapper (1 to 15 minutes) and the share of it that is lost, and whenever it begins,
+// no event of an entity that is told lies within another one of it.
+func TestFlappersOneEvent(t *testing.T) {
+	t.Parallel()
+	for period := 2; period <= 15; period++ {
+		for out := 1; out < period; out++ {
+			w := newWorld(t, noon, DefaultConfig())
+			nets := networks(6)
+			keys := []Key{prefixKey(nets[5]), asKey(64500), country("AA"), {Family: bgp.IPv4, Type: bgp.EntityRegion, Code: "AA-1"}}
+			for i, k := range keys {
+				w.add(k, nets[:max(1, i*2)])
+			}
+			w.add(keys[0], nets[5:])
+			w.minutes(61)
+			for range 240 / period {
+				for _, k := range keys {
+					w.setDown(k, len(w.known[k]))
+				}
+				w.minutes(out)
+				for _, k := range keys {
+					w.setDown(k, 0)
+				}
+				w.minutes(period - out)
+			}
+			w.minutes(90)
+			for _, k := range keys {
+				var told []bgp.Outage
+				for _, o := range w.finals(k, true) {
+					if o.State == bgp.StateRetracted && o.Successor != "" {
+						continue // told in its successor
+					}
+					told = append(told, o)
+				}
+				for i, o := range told {
+					if o.End == nil || i > 0 && o.Start.Before(*told[i-1].End) {
+						t.Errorf("%d of %d minutes lost: %s %s lies within another event, or has no end: %v", out, period, o.Kind, o.ID, w.life(k))
+					}
+				}
+				if len(told) != 1 {
+					t.Errorf("%d of %d minutes lost: %s has %d events, want 1: %v", out, period, k.Code, len(told), w.life(k))
+				}
+			}
+		}
+	}
+}

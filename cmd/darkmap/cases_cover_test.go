@@ -3,6 +3,7 @@ package main
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,6 +89,43 @@ func TestCaseAggregateLostLater(t *testing.T) {
 		if len(lost) != 1 || lost[0].Severity != bgp.SeverityTotal || lost[0].Start.Sub(caseStart).Round(time.Minute) != 3*time.Hour ||
 			lost[0].End == nil || lost[0].End.Sub(caseStart).Round(time.Minute) != 4*time.Hour {
 			t.Errorf("%s: got %+v, want one total outage from 3 h to 4 h", entity.Code, lost)
+		}
+	}
+}
+
+// TestCaseAggregatePartlyReplaced: a /21 is replaced by its /24s an hour before two of these are withdrawn. The prefix, its AS and its
+// country have lost a quarter of their space, until the other six are withdrawn as well.
+func TestCaseAggregatePartlyReplaced(t *testing.T) {
+	t.Parallel()
+	background, specifics := mrttest.Background(100), slash24s("175.45.176.0", 8, 131279, "KP")
+	aggregate := mrttest.Route{Prefix: netip.MustParsePrefix("175.45.176.0/21"), Via: 3000, Origin: 131279, Country: "KP"}
+	w := mrttest.NewWorld(caseStart, 3, 4, slices.Concat(background, []mrttest.Route{aggregate}))
+	w.Churn(0, 5*time.Hour, 2*time.Minute, w.Peers, background)
+	w.Announce(30*time.Minute, w.Peers, specifics...)
+	w.Withdraw(31*time.Minute, w.Peers, aggregate.Prefix)
+	w.Withdraw(90*time.Minute, w.Peers, mrttest.Prefixes(specifics[2:4])...)
+	w.Announce(2*time.Hour, w.Peers, specifics[2:4]...)
+	w.Withdraw(3*time.Hour, w.Peers, mrttest.Prefixes(specifics[2:4])...)
+	w.Withdraw(200*time.Minute, w.Peers, mrttest.Prefixes(specifics[4:])...)
+	w.Withdraw(200*time.Minute, w.Peers, mrttest.Prefixes(specifics[:2])...)
+	w.Announce(4*time.Hour, w.Peers, specifics...)
+	got := replayCase(t, w, wholeFiles(w))
+	for _, entity := range []bgp.Entity{{Type: bgp.EntityPrefix, Code: "175.45.176.0/21"}, {Type: bgp.EntityAS, Code: "AS131279"}, {Type: bgp.EntityCountry, Code: "KP"}} {
+		lost := slices.DeleteFunc(got.of(entity.Type, entity.Code), func(o bgp.Outage) bool { return o.Blip })
+		if len(lost) != 2 {
+			t.Errorf("%s: got %+v, want two outages", entity.Code, lost)
+			continue
+		}
+		part, all := lost[0], lost[1]
+		if part.Severity != bgp.SeverityModerate || part.Peak.LossPercent != 2500 || part.Peak.LostSpace != 200 || part.End == nil ||
+			part.Start.Sub(caseStart).Round(time.Minute) != 90*time.Minute || part.End.Sub(caseStart).Round(time.Minute) != 2*time.Hour {
+			t.Errorf("%s: got %+v, want a quarter lost from 1h30m to 2 h", entity.Code, part)
+		}
+		if !strings.Contains(part.Summary, "with 25 % of its address space (2 of 8 /24s)") || !strings.Contains(part.Summary, "carry 6 of the 8 /24s") {
+			t.Errorf("%s: the part is not told: %s", entity.Code, part.Summary)
+		}
+		if all.Severity != bgp.SeverityTotal || all.Peak.LossPercent != 10000 || all.Start.Sub(caseStart).Round(time.Minute) != 3*time.Hour {
+			t.Errorf("%s: got %+v, want a total loss in the end", entity.Code, all)
 		}
 	}
 }

@@ -166,7 +166,9 @@ func (v view) Moved(k outage.Key) []outage.MovedPrefix { return v.f.vis.Moved(k)
 func (v view) Returns(k outage.Key, q outage.Ending) outage.Returns { return v.f.vis.Returns(k, q) }
 
 // Belongs is outage.View's.
-func (v view) Belongs(k outage.Key) (origins []bgp.ASN, countries []string) { return v.f.vis.Belongs(k) }
+func (v view) Belongs(k outage.Key) (origins []bgp.ASN, countries []string) {
+	return v.f.vis.Belongs(k)
+}
 
 // OwnerName is outage.View's.
 func (v view) OwnerName(a bgp.ASN) string { return v.f.owners.name(a) }

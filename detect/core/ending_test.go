@@ -170,7 +170,7 @@ func TestEndReasons(t *testing.T) {
 			},
 			want: map[string][]string{
 				"KP": {
-					"outage retracted recovered", "outage retracted recovered", "intermittent reopened", "intermittent closed superseded",
+					"outage retracted recovered", "outage retracted recovered", "intermittent reopened", "outage retracted superseded", "intermittent closed superseded",
 					"outage opened after another", "outage closed recovered",
 				},
 			},

@@ -16,7 +16,6 @@ const (
 // digest is what is kept of an entity's lost prefixes, in a bounded size, when its loss was greatest.
 type digest struct {
 	total        int
-	space        uint64
 	suspectSpace uint64 // lost on enough collectors for a suspicion
 	deepSpace    uint64 // of prefixes that are not partial
 	lost         []string
@@ -37,6 +36,10 @@ type digest struct {
 	deaggregated []string
 	table        Cover // of a prefix: what the prefix-to-origin files have above it
 	allCovered   int   // lost prefixes that a route of the same origin still covers
+	// partly counts lost prefixes of which more-specific routes of the same origin carry a part: their space, and that part.
+	partly                     int
+	partlySpace, partlyCarried uint64
+	unit                       uint64 // of space
 
 	withdrawals int   // how many times are known
 	tenth       int64 // their 10th percentile
@@ -51,7 +54,7 @@ type digest struct {
 // digestOf asks for the entity's lost prefixes and sums them up.
 func (e *Engine) digestOf(k Key) *digest {
 	lost := e.view.Lost(k)
-	d := &digest{}
+	d := &digest{unit: e.cfg.Family.UnitSpace()}
 	d.countOrigins(lost, e.cfg.MaxOrigins)
 	d.countUpstreams(lost, e.cfg.MaxOrigins)
 	d.measureTimes(lost, e.window)
@@ -59,12 +62,16 @@ func (e *Engine) digestOf(k Key) *digest {
 	d.usually, d.countries = d.usually[:min(len(d.usually), e.cfg.MaxOrigins)], d.countries[:min(len(d.countries), e.cfg.MaxOrigins)]
 	for i := range lost {
 		p := &lost[i]
-		d.space += p.Space
+		dark := p.Space - min(p.Carried, p.Space)
 		if p.Collectors >= e.cfg.SuspectCollectors && !p.Deaggregated {
-			d.suspectSpace += p.Space
+			d.suspectSpace += dark
 		}
 		if p.SharePermille < e.cfg.PartialLowPermille && !p.UnderAggregate {
-			d.deepSpace += p.Space
+			d.deepSpace += dark
+		}
+		if p.Carried > 0 && !p.Deaggregated {
+			d.partly++
+			d.partlySpace, d.partlyCarried = d.partlySpace+p.Space, d.partlyCarried+min(p.Carried, p.Space)
 		}
 		d.voters = max(d.voters, len(p.Withdrawals))
 		d.collectors = max(d.collectors, p.Collectors)

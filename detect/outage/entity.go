@@ -97,12 +97,13 @@ func (e *Engine) digestDue(ent *entity, n int) bool {
 	return ent.touched || n == 1 || n == e.cfg.SuspectMinutes || n == e.cfg.OpenMinutes
 }
 
-// measurePrefix: a prefix has its whole space or none, and its known space is its baseline.
+// measurePrefix: a prefix has its own routes or not, and its known space is its baseline. Its loss is the space that no visible
+// more-specific route of its origin has.
 func (e *Engine) measurePrefix(ent *entity, rd *reading) {
 	s := &ent.last
 	rd.gone = s.KnownSpace == 0
 	rd.base = baseline{space: s.KnownSpace, prefixes: 1}
-	rd.threshold = max(1, s.KnownSpace)
+	rd.threshold = 1
 	share := s.SharePermille
 	rd.brief = !rd.gone && s.Brief > 0
 	rd.covered = !rd.gone && s.Space == 0 && s.Covered
@@ -110,7 +111,8 @@ func (e *Engine) measurePrefix(ent *entity, rd *reading) {
 	band := !rd.gone && !rd.covered && share >= e.cfg.PartialLowPermille && share < e.cfg.PartialHighPermille
 	moved := !rd.gone && s.Space > 0 && s.Moved > 0
 	if lost {
-		rd.loss = loss{prefixes: 1, space: s.KnownSpace, percent: 10000}
+		dark := max(1, s.KnownSpace-min(s.Carried, s.KnownSpace))
+		rd.loss = loss{prefixes: 1, space: dark, percent: percentOf(dark, s.KnownSpace)}
 	}
 	if !rd.covered {
 		rd.partial = loss{percent: bgp.Decimal(max(0, 1000-share) * 10)}

@@ -250,10 +250,12 @@ func (w *wording) extent() string {
 	family := familyName(w.o.Family)
 	lost, all := w.ev.peak.prefixes, w.ev.base.prefixes
 	switch {
+	case w.o.Entity.Type == bgp.EntityPrefix && w.spaceUnlessAll() != "":
+		return fmt.Sprintf("routes to %s %% of it", w.o.Peak.LossPercent)
 	case w.o.Entity.Type == bgp.EntityPrefix:
 		return "routes"
 	case w.o.Kind == bgp.KindMoved:
-	case all == 1 && lost >= 1:
+	case all == 1 && lost >= 1 && w.spaceUnlessAll() == "":
 		return "the only " + family + " prefix"
 	case all < smallPrefixes && lost >= all && w.ev.peak.space >= w.ev.base.space:
 		return fmt.Sprintf("all %d %s prefixes", all, family)

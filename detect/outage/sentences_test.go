@@ -20,26 +20,26 @@ type sentence struct {
 
 const (
 	clockForm = `(\d\d:\d\d UTC on \d+ \w+ \d{4})`
+	partForm  = `(?:, with ([\d.]+) % of its address space \(([\d.]+) of ([\d.]+) /\d\ds\))?`
 	spanForm  = `(\d+ s|\d+ min|\d+ h(?: \d+ min)?|\d+ d(?: \d+ h)?)`
 )
 
 // lossForms are what is said of the greatest loss.
 var lossForms = []sentence{
-	{`The prefix \S+(?: of AS.+)? (?:lost|seems to have lost|seemed to have lost) its routes`, func(o *bgp.Outage, _ []string) bool {
-		return o.Entity.Type == bgp.EntityPrefix && o.Peak.LossPercent > 0
+	{`The prefix \S+(?: of AS.+)? (?:lost|seems to have lost|seemed to have lost) its routes` + partForm, func(o *bgp.Outage, m []string) bool {
+		return o.Entity.Type == bgp.EntityPrefix && o.Peak.LossPercent > 0 && isPart(o, m)
 	}},
 	{`The prefix \S+(?: of AS.+)? lost its own routes`, func(o *bgp.Outage, _ []string) bool {
 		return o.Entity.Type == bgp.EntityPrefix && o.Peak.LossPercent == 0 && o.EndReason == bgp.EndCovered && o.Severity == bgp.SeverityMinor
 	}},
-	{`The only \S+ prefix of .+ (?:lost|seems to have lost|seem to have lost|seemed to have lost) its routes`, func(o *bgp.Outage, _ []string) bool {
-		return o.Baseline.Prefixes == 1 && o.Peak.LostPrefixes >= 1
+	{`The only \S+ prefix of .+ (?:lost|seems to have lost|seem to have lost|seemed to have lost) its routes` + partForm, func(o *bgp.Outage, m []string) bool {
+		return o.Baseline.Prefixes == 1 && o.Peak.LostPrefixes >= 1 && isPart(o, m)
 	}},
 	{`All (\d+) \S+ prefixes of .+ (?:lost|seem to have lost|seemed to have lost) their routes`, func(o *bgp.Outage, m []string) bool {
 		return is(m[0], o.Baseline.Prefixes) && o.Peak.LostPrefixes >= o.Baseline.Prefixes && o.Peak.LostSpace >= o.Baseline.Space
 	}},
-	{`(\d+) of (\d+) \S+ prefixes of .+ (?:lost|seem to have lost|seemed to have lost) their routes(?:, with ([\d.]+) % of its address space \(([\d.]+) of ([\d.]+) /\d\ds\))?`, func(o *bgp.Outage, m []string) bool {
-		space := m[2] == "" || m[2] == o.Peak.LossPercent.String() && m[3] == o.Peak.LostSpace.String() && m[4] == o.Baseline.Space.String()
-		return space && is(m[0], min(o.Peak.LostPrefixes, o.Baseline.Prefixes)) && is(m[1], o.Baseline.Prefixes)
+	{`(\d+) of (\d+) \S+ prefixes of .+ (?:lost|seem to have lost|seemed to have lost) their routes` + partForm, func(o *bgp.Outage, m []string) bool {
+		return (m[2] == "" || isPart(o, m[2:])) && is(m[0], min(o.Peak.LostPrefixes, o.Baseline.Prefixes)) && is(m[1], o.Baseline.Prefixes)
 	}},
 	{`.+ (?:lost|seems to have lost|seemed to have lost) the routes to ([\d.]+) % of its \S+ address space \(([\d.]+) of ([\d.]+) /\d\ds\)`, func(o *bgp.Outage, m []string) bool {
 		return m[0] == o.Peak.LossPercent.String() && m[1] == o.Peak.LostSpace.String() && m[2] == o.Baseline.Space.String()
@@ -118,6 +118,14 @@ var otherForms = []sentence{
 		return m[0] == o.Evidence.ConsistentWith && m[1] == o.Evidence.LessTypicalOf
 	}},
 	{`BGP cannot tell these apart`, func(o *bgp.Outage, _ []string) bool { return o.Evidence.ConsistentWith != "" }},
+}
+
+// isPart compares the lost space with the record: it is named where it is not all.
+func isPart(o *bgp.Outage, m []string) bool {
+	if m[0] == "" {
+		return o.Peak.LostSpace >= o.Baseline.Space || o.Kind == bgp.KindPartial
+	}
+	return m[0] == o.Peak.LossPercent.String() && m[1] == o.Peak.LostSpace.String() && m[2] == o.Baseline.Space.String()
 }
 
 // isWayOut compares how the prefixes went with the record.

@@ -30,6 +30,8 @@ type Sample struct {
 	Moved int
 	// Brief is lost space that at least half of the usual voters announced within the window and then withdrew again.
 	Brief uint64
+	// Carried is how much of a lost prefix's space visible more-specific routes of its usual origins have.
+	Carried uint64
 	// Covered: the prefix is lost, and visible routes of its usual origins carry all its addresses: one above it, or
 	// more-specific ones together. False for other entities.
 	Covered bool
@@ -102,6 +104,8 @@ type LostPrefix struct {
 	Prefix netip.Prefix
 	// Space of it that lies in the entity.
 	Space uint64
+	// Carried is how much of Space visible more-specific routes of the same origin (in an AS: of that AS) have.
+	Carried uint64
 	// SharePermille is v/b in 1/1000.
 	SharePermille int
 	// Origin and Upstreams as the voters last heard them; upstreams with most voters first, then by number.

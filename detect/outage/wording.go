@@ -59,6 +59,14 @@ func (w *wording) notes() {
 			w.o.Notes = append(w.o.Notes, fmt.Sprintf(
 				"Deaggregated: %s went too that visible routes of the same origin still cover; that is no loss.", bgp.Count(d.allCovered, "prefix")))
 		}
+		if d.partly > 0 {
+			whose := "it"
+			if w.o.Entity.Type != bgp.EntityPrefix {
+				whose = bgp.Count(d.partly, "lost prefix")
+			}
+			w.o.Notes = append(w.o.Notes, fmt.Sprintf("Deaggregated: visible more-specific routes of the same origin carry %s of the %s %s of %s.",
+				bgp.Hundredths(d.partlyCarried, d.unit, 1), bgp.Hundredths(d.partlySpace, d.unit, 1), unitName(w.o.Family), whose))
+		}
 		if len(d.covered) > 0 {
 			w.o.Notes = append(w.o.Notes, fmt.Sprintf("Covered: an aggregate of %s still covers %s.", d.covered[0].By, d.covered[0].Prefix))
 		}
@@ -120,12 +128,11 @@ func (w *wording) loss(verb ...string) string {
 	case w.routesAlone():
 		return upper(w.subject()) + " " + verb[0] + " its own routes"
 	case w.o.Entity.Type == bgp.EntityPrefix:
-		return upper(w.subject()) + " " + verb[0] + " its routes"
+		return upper(w.subject()) + " " + verb[0] + " its routes" + w.spaceUnlessAll()
 	case all == 1 && lost >= 1:
-		return "The only " + familyName(w.o.Family) + " prefix of " + w.subject() + " " + verb[0] + " its routes"
+		return "The only " + familyName(w.o.Family) + " prefix of " + w.subject() + " " + verb[0] + " its routes" + w.spaceUnlessAll()
 	case w.ev.byNumber:
-		return fmt.Sprintf("%d of %d %s prefixes of %s %s their routes, with %s %% of its address space (%s of %s %s)", min(lost, all), all,
-			familyName(w.o.Family), w.subject(), many, w.o.Peak.LossPercent, w.o.Peak.LostSpace, w.o.Baseline.Space, unitName(w.o.Family))
+		return fmt.Sprintf("%d of %d %s prefixes of %s %s their routes%s", min(lost, all), all, familyName(w.o.Family), w.subject(), many, w.space())
 	case all < smallPrefixes && lost >= all && w.ev.peak.space >= w.ev.base.space:
 		return fmt.Sprintf("All %d %s prefixes of %s %s their routes", all, familyName(w.o.Family), w.subject(), many)
 	case all < smallPrefixes && lost > 0:
@@ -133,6 +140,20 @@ func (w *wording) loss(verb ...string) string {
 	}
 	return fmt.Sprintf("%s %s the routes to %s %% of its %s address space (%s of %s %s)", upper(w.subject()), verb[0],
 		w.o.Peak.LossPercent, familyName(w.o.Family), w.o.Peak.LostSpace, w.o.Baseline.Space, unitName(w.o.Family))
+}
+
+// space says how much of the entity's address space was lost.
+func (w *wording) space() string {
+	return fmt.Sprintf(", with %s %% of its address space (%s of %s %s)", w.o.Peak.LossPercent, w.o.Peak.LostSpace, w.o.Baseline.Space,
+		unitName(w.o.Family))
+}
+
+// spaceUnlessAll is space where more-specific routes carry a part of a prefix that lost its own.
+func (w *wording) spaceUnlessAll() string {
+	if w.o.Kind == bgp.KindPartial || w.ev.peak.space >= w.ev.base.space {
+		return ""
+	}
+	return w.space()
 }
 
 // moved names who originates the prefixes now.

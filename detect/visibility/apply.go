@@ -285,7 +285,10 @@ func (s *State) prefixSample(r rib.Row) outage.Sample {
 	if s.brief.rows[r] {
 		out.Brief = out.KnownSpace
 	}
-	out.Covered = p.flags&lost != 0 && s.covered(p)
+	if p.flags&lost != 0 {
+		out.Covered, out.Carried = s.underOwn(p), s.carried(p)
+		out.Covered = out.Covered || out.Carried == out.KnownSpace
+	}
 	return out
 }
 

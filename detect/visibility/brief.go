@@ -47,7 +47,7 @@ func (s *State) closeBriefs() {
 	w := s.rib.Words()
 	for r, x := range announced { // each by itself: their order does not matter
 		var voters [maxWords]uint64
-		if p := &s.prefixes[r]; s.enough(r, p, s.voters.Fold(voters[:w], x[:w])) && !s.covered(p) {
+		if p := &s.prefixes[r]; s.enough(r, p, s.voters.Fold(voters[:w], x[:w])) && !s.covered(r, p) {
 			b.rows[r] = true
 		}
 	}

@@ -1,26 +1,43 @@
 package visibility
 
+import (
+	"iter"
+
+	"github.com/darkmap/darkmap/detect/rib"
+)
+
 // covered reports whether visible routes of the usual origins carry every address of a prefix whose own routes are lost: one
 // above it, or more-specific ones that fill it together.
-func (s *State) covered(p *prefix) bool {
-	return s.underOwn(p) || s.filled(p)
+func (s *State) covered(r rib.Row, p *prefix) bool {
+	return s.underOwn(p) || s.carried(p) == s.rib.Key(r).Space(s.family)
 }
 
-// filled reports whether visible more-specific prefixes of the usual origins have all of a prefix's addresses.
-func (s *State) filled(p *prefix) bool {
-	return p.node != 0 && s.filledBelow(p.coveredWhen(), p.node, p.usually)
+// carried is how much of a prefix's space visible more-specific prefixes of its usual origins have.
+func (s *State) carried(p *prefix) (space uint64) {
+	for r := range s.carriers(p, p.usually) {
+		space += s.rib.Key(r).Space(s.family)
+	}
+	return space
 }
 
-// filledBelow reports whether prefixes with a flag under a node that one of the origins originates have all of its addresses.
-func (s *State) filledBelow(flag uint8, at uint32, origins originID) bool {
-	n := &s.trie.nodes[at]
-	for _, child := range n.child {
-		if child == 0 || s.trie.nodes[child].key.Bits() != n.key.Bits()+1 {
-			return false
+// carriers yields, in order, the visible more-specific prefixes of p that one of the origins originates, and none that lies within another.
+func (s *State) carriers(p *prefix, origins originID) iter.Seq[rib.Row] {
+	return func(yield func(rib.Row) bool) {
+		if p.node != 0 {
+			s.carriersBelow(p.node, p.coveredWhen(), origins, yield)
+		}
+	}
+}
+
+// carriersBelow yields those under a node that have the flag; false where that was stopped.
+func (s *State) carriersBelow(at uint32, flag uint8, origins originID, yield func(rib.Row) bool) bool {
+	for _, child := range s.trie.nodes[at].child {
+		if child == 0 {
+			continue
 		}
 		row := s.trie.nodes[child].row
 		own := row != noRow && s.prefixes[row].flags&flag != 0 && s.origins.meet(s.prefixes[row].origins, origins)
-		if !own && !s.filledBelow(flag, child, origins) {
+		if own && !yield(rib.Row(row)) || !own && !s.carriersBelow(child, flag, origins, yield) {
 			return false
 		}
 	}

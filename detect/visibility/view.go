@@ -73,13 +73,23 @@ func (s *State) Lost(k outage.Key) []outage.LostPrefix {
 	s.sortRows(rows)
 	asn, err := bgp.ParseASN(k.Code)
 	isAS := k.Type == bgp.EntityAS && err == nil
+	var own originID
+	if isAS {
+		own = s.origins.of([]bgp.ASN{asn})
+	}
 	out := make([]outage.LostPrefix, len(rows))
 	for i, r := range rows {
 		out[i] = s.lostPrefix(r)
 		out[i].Space = s.spaceIn(k, r)
+		origins := s.prefixes[r].usually
 		if isAS {
 			out[i].UnderAggregate = s.coveredBy(&s.prefixes[r], asn)
+			origins = own
 		}
+		for carrier := range s.carriers(&s.prefixes[r], origins) {
+			out[i].Carried += s.spaceIn(k, carrier)
+		}
+		out[i].Carried = min(out[i].Carried, out[i].Space)
 	}
 	return out
 }
@@ -117,7 +127,7 @@ func (s *State) lostPrefix(r rib.Row) outage.LostPrefix {
 	}
 	out.Withdrawals, out.Lapsed, out.ReroutedVia = s.withdrawals(r)
 	out.UnderAggregate = s.underOwn(p)
-	if out.Deaggregated = out.UnderAggregate || s.filled(p); !out.Deaggregated {
+	if out.Deaggregated = out.UnderAggregate || s.carried(p) == s.rib.Key(r).Space(s.family); !out.Deaggregated {
 		out.CoveredBy = s.coveredByOther(p)
 	}
 	return out

@@ -184,3 +184,8 @@ func (c GeographyConfig) worldPermille(f bgp.Family) uint64 {
 	}
 	return uint64(c.WorldPermilleIPv6)
 }
+
+// withheld reports whether no verdict is given of a country or region, because the peers know too little of it.
+func (j *judging) withheld(k outage.Key) bool {
+	return j.knownPrefixes() > 0 && (k.Type == bgp.EntityCountry || k.Type == bgp.EntityRegion) && !j.places[k]
+}

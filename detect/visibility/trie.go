@@ -120,18 +120,25 @@ func (t *trie) above(at uint32) (row, atRow uint32) {
 
 // below calls f with every row under k, k's own included, in order.
 func (t *trie) below(k rib.Key, f func(row uint32)) {
+	if at := t.at(k); at != 0 {
+		t.walk(at, f)
+	}
+}
+
+// at is the node of k, or the highest one under it; 0 where there is none.
+func (t *trie) at(k rib.Key) uint32 {
 	at := t.root
 	for at != 0 {
 		n := &t.nodes[at]
 		if k.Contains(t.family, n.key) {
-			t.walk(at, f)
-			return
+			return at
 		}
 		if !n.key.Contains(t.family, k) {
-			return
+			return 0
 		}
 		at = n.child[t.bit(k, n.key.Bits())]
 	}
+	return 0
 }
 
 // walk calls f with every row at and under a node, in order of address and length.
@@ -145,6 +152,15 @@ func (t *trie) walk(at uint32, f func(row uint32)) {
 	}
 	t.walk(n.child[0], f)
 	t.walk(n.child[1], f)
+}
+
+// walkUntil is walk until f returns false; it reports whether it never did.
+func (t *trie) walkUntil(at uint32, f func(row uint32) bool) bool {
+	if at == 0 {
+		return true
+	}
+	n := t.nodes[at]
+	return (n.row == noRow || f(n.row)) && t.walkUntil(n.child[0], f) && t.walkUntil(n.child[1], f)
 }
 
 func (t *trie) add(n node) uint32 {

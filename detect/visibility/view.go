@@ -53,13 +53,7 @@ func (s *State) spaceIn(k outage.Key, r rib.Row) uint64 {
 	if k.Type != bgp.EntityCountry && k.Type != bgp.EntityRegion {
 		return s.rib.Key(r).Space(s.family)
 	}
-	i := s.byKey[k]
-	for _, sh := range s.places.sets[s.prefixes[r].place] {
-		if sh.entity == i {
-			return sh.space
-		}
-	}
-	return 0
+	return s.spaceOf(s.byKey[k], r)
 }
 
 // Lost lists the entity's lost prefixes in order, as outage.View says.

@@ -1,0 +1,50 @@
+package outage
+
+import (
+	"encoding/json"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/query"
+)
+
+// Usual is the baseline of an entity that shows s: the one that its event is measured against, else the median of its last 24 hours.
+func (e *Engine) Usual(s Sample) (space uint64, prefixes int) {
+	ent := e.entities[s.Key]
+	switch {
+	case ent == nil:
+		return s.KnownSpace, s.KnownPrefixes
+	case ent.frozen != nil:
+		return ent.frozen.space, ent.frozen.prefixes
+	}
+	var m medians // the engine's own is of the minute that is decided
+	b := m.at(&ent.hist, e.next/minute, point{space: s.KnownSpace, prefixes: uint32(s.KnownPrefixes)})
+	return b.space, b.prefixes
+}
+
+// Open lists the events of an entity that are open or suspected, as they were published last.
+func (e *Engine) Open(k Key) []query.Outage {
+	ent := e.entities[k]
+	if ent == nil {
+		return nil
+	}
+	var out []query.Outage
+	if ent.ev != nil {
+		out = append(out, e.short(ent, ent.ev))
+	}
+	if ent.loss != nil && ent.loss.suspect != nil {
+		out = append(out, e.short(ent, ent.loss.suspect))
+	}
+	return out
+}
+
+// short is an event as it was published last.
+func (e *Engine) short(ent *entity, ev *event) query.Outage {
+	var out query.Outage
+	if ev.previous == nil || json.Unmarshal(ev.previous, &out) != nil {
+		out = query.Outage{
+			ID: ev.id, Entity: bgp.Entity{Type: ent.key.Type, Code: ent.key.Code, Name: e.view.Name(ent.key)}, Kind: ev.kind, State: ev.state, Start: at(ev.start),
+			Severity: ev.severity(),
+		}
+	}
+	return out
+}

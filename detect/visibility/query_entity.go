@@ -1,0 +1,139 @@
+package visibility
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/darkmap/darkmap/detect/outage"
+	"github.com/darkmap/darkmap/detect/rib"
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/query"
+)
+
+// maxLooked is how many prefixes an answer about an AS, a country or a region looks at: a few milliseconds at most.
+const maxLooked = 1 << 17
+
+// Entity is the present sample of an AS, a country or a region; ok is false where nothing of it was ever seen.
+func (s *State) Entity(k outage.Key) (outage.Sample, bool) {
+	i, ok := s.byKey[k]
+	if !ok {
+		return outage.Sample{}, false
+	}
+	n := s.entities[i].sample()
+	return n, n.Space > 0 || n.KnownSpace > 0 || s.entities[i].everSampled
+}
+
+// LostOf lists up to limit lost prefixes of an AS, a country or a region, those with most space in it first, and counts them. cut says that
+// there were too many to look at all.
+func (s *State) LostOf(k outage.Key, limit int) (list []query.LostPrefix, total int, cut bool) {
+	i, ok := s.byKey[k]
+	if !ok || i == world {
+		return nil, 0, false
+	}
+	best := largest{limit: limit}
+	cut = !s.eachOfEntity(i, func(r rib.Row) {
+		if p := &s.prefixes[r]; p.flags&lost != 0 {
+			total++
+			best.add(r, s.rib.Key(r), s.spaceOf(i, r))
+		}
+	})
+	for _, x := range best.take() {
+		p := &s.prefixes[x.row]
+		l := query.LostPrefix{
+			Prefix: s.rib.Key(x.row).Prefix(s.family).String(), HeldBy: s.voters.Count(s.rib.Held(x.row)), Covered: s.covered(x.row, p),
+			Origins: slices.Clone(s.origins.list(p.usually)),
+		}
+		if p.since != 0 {
+			l.Since = timeOf(int64(p.since)*60 - 60)
+		}
+		upstreams := map[bgp.ASN]int{}
+		s.rib.EachPair(x.row, func(_, upstream bgp.ASN, slots []uint64) {
+			if n := s.voters.Count(slots); n > 0 && upstream != 0 {
+				upstreams[upstream] += n
+			}
+		})
+		l.Upstreams = byVoters(upstreams)
+		trim(&l.Upstreams, maxOrigins)
+		list = append(list, l)
+	}
+	return list, total, cut || total > len(list)
+}
+
+// largest keeps the rows with most space, in that order; of equals those with the lower keys.
+type largest struct {
+	limit int
+	rows  []sized
+	full  bool // the limit is reached, and a row must go before the last of rows
+}
+
+// sized is a row and its space in an entity.
+type sized struct {
+	row   rib.Row
+	key   rib.Key
+	space uint64
+}
+
+func (a sized) compare(b sized) int {
+	return cmp.Or(cmp.Compare(b.space, a.space), cmp.Compare(a.key, b.key))
+}
+
+func (l *largest) add(r rib.Row, k rib.Key, space uint64) {
+	x := sized{r, k, space}
+	if l.full && x.compare(l.rows[l.limit-1]) > 0 {
+		return
+	}
+	if l.rows = append(l.rows, x); len(l.rows) >= 4*l.limit+64 {
+		l.take()
+	}
+}
+
+// take sorts the rows and drops what is beyond the limit.
+func (l *largest) take() []sized {
+	slices.SortFunc(l.rows, sized.compare)
+	l.full = len(l.rows) >= l.limit
+	l.rows = l.rows[:min(len(l.rows), l.limit)]
+	return l.rows
+}
+
+// spaceOf is how much of a row lies in an entity.
+func (s *State) spaceOf(i uint32, r rib.Row) uint64 {
+	if t := s.entities[i].key.Type; t == bgp.EntityCountry || t == bgp.EntityRegion {
+		for _, sh := range s.places.sets[s.prefixes[r].place] {
+			if sh.entity == i {
+				return sh.space
+			}
+		}
+		return 0
+	}
+	return s.rib.Key(r).Space(s.family)
+}
+
+// eachOfEntity calls f with the counted prefixes of an entity, or with those of them that lose if these are fewer. It reports whether all
+// were looked at.
+func (s *State) eachOfEntity(i uint32, f func(r rib.Row)) bool {
+	e := &s.entities[i]
+	looked := 0
+	if len(e.members) <= 8*len(s.open) { // a map takes longer
+		for _, r := range e.members {
+			if looked++; looked > maxLooked {
+				return false
+			}
+			f(r)
+		}
+		return true
+	}
+	asn, err := bgp.ParseASN(e.key.Code)
+	isAS := e.key.Type == bgp.EntityAS && err == nil
+	for r := range s.open {
+		if looked++; looked > maxLooked {
+			return false
+		}
+		p := &s.prefixes[r]
+		in := isAS && s.origins.has(p.usually, asn) ||
+			!isAS && slices.ContainsFunc(s.places.sets[p.place], func(sh share) bool { return sh.entity == i })
+		if p.flags&counted != 0 && in {
+			f(r)
+		}
+	}
+	return true
+}

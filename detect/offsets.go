@@ -42,6 +42,7 @@ func (x *session) assigned(_ context.Context, _ *kgo.Client, m map[string][]int3
 		x.a.lost = true // the state was built without these partitions
 	case !x.a.given && len(m[x.topic]) == 0:
 		x.ready.Set(nil) // standing by is ready
+		x.asking.Set(errStandingBy)
 	}
 }
 

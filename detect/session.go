@@ -87,12 +87,15 @@ func (s *Stage) session(ctx context.Context, wait *retry.Backoff) error {
 		if fetches.NumRecords() > 0 {
 			wait.Reset()
 		}
+		x.answer()
 		gs.AllowRebalance()
 	}
 }
 
-// read polls; while something waits to be committed, not longer than until it has to be.
+// read polls until a question comes; while something waits to be committed, not longer than until it has to be.
 func (x *session) read(ctx context.Context) kgo.Fetches {
+	ctx, done := x.questions.until(ctx)
+	defer done()
 	if x.due.IsZero() {
 		return x.s.PollRecords(ctx, x.cfg.PollMaxRecords)
 	}
@@ -129,11 +132,11 @@ func (x *session) begin(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	x.ready.Set(errors.New("reading which outages last"))
+	x.unready(errors.New("reading which outages last"))
 	if x.lasting, err = x.readLasting(ctx); err != nil {
 		return false, err
 	}
-	x.ready.Set(errors.New("rebuilding the state"))
+	x.unready(errors.New("rebuilding the state"))
 	x.publisher = p
 	x.detector = d
 	if x.a.log.trimmed {
@@ -284,7 +287,7 @@ func (x *session) follow() {
 	for p, at := range x.committed {
 		if x.next[p] < at {
 			w, _ := x.clock.Open()
-			x.ready.Set(fmt.Errorf("rebuilding the state, at %s", time.Unix(w, 0).UTC().Format(time.RFC3339)))
+			x.unready(fmt.Errorf("rebuilding the state, at %s", time.Unix(w, 0).UTC().Format(time.RFC3339)))
 			return
 		}
 	}
@@ -293,6 +296,7 @@ func (x *session) follow() {
 		reason = telemetry.WaitingError{Err: &NoVerdictError{strings.Join(lacks, "; ")}}
 	}
 	x.ready.Set(reason)
+	x.asking.Set(nil)
 }
 
 // tellVerdicts keeps what the detector tells when its session ends.

@@ -15,6 +15,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/query"
 	"github.com/darkmap/darkmap/internal/retry"
 	"github.com/darkmap/darkmap/internal/telemetry"
 	"github.com/darkmap/darkmap/schemas"
@@ -46,6 +47,8 @@ type Detector interface {
 	NoVerdict() []string
 	// Verdicts tells of each family in how many minutes a verdict was possible.
 	Verdicts() []core.Verdicts
+	// Answer tells what is known at present of what a question is about, with limit entries a list at most. It changes nothing.
+	Answer(q query.Question, limit int) query.Answer
 }
 
 // NoVerdictError is a reason of Ready: the stage does its work, and too little is known for a verdict.
@@ -76,6 +79,9 @@ type Stage struct {
 	d     Deps
 	m     *metrics
 	ready telemetry.Readiness
+	// asking is nil while questions can be answered.
+	asking    telemetry.Readiness
+	questions questions
 	// verdicts is what the detector of the last session tells; it is stored when a session ends.
 	verdicts atomic.Pointer[[]core.Verdicts]
 }
@@ -90,7 +96,7 @@ func New(cfg Config, d Deps) (*Stage, error) {
 	}
 	d.Drain = cmp.Or(d.Drain, kafka.DefaultDrain)
 	s := &Stage{cfg: cfg, d: d, m: newMetrics(d.Registerer)}
-	s.ready.Set(errors.New("not started"))
+	s.unready(errors.New("not started"))
 	return s, nil
 }
 
@@ -111,12 +117,18 @@ func (s *Stage) Ready() error {
 	return nil
 }
 
+// unready says why there is no state.
+func (s *Stage) unready(reason error) {
+	s.ready.Set(reason)
+	s.asking.Set(reason)
+}
+
 // Run blocks until ctx ends. It fails where another process took the instance's place, or where the detector fails for
 // another reason than a record's.
 func (s *Stage) Run(ctx context.Context) error {
 	var wait retry.Backoff
 	for {
-		s.ready.Set(errors.New("joining the group"))
+		s.unready(errors.New("joining the group"))
 		err := s.session(ctx, &wait)
 		switch {
 		case kafka.Fenced(err):
@@ -131,7 +143,7 @@ func (s *Stage) Run(ctx context.Context) error {
 		}
 		s.m.rebuilds.Inc()
 		s.d.Log.Warn("state thrown away, building it again", "err", err)
-		s.ready.Set(err)
+		s.unready(err)
 		if wait.Wait(ctx) != nil {
 			return nil
 		}

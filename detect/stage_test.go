@@ -21,6 +21,7 @@ import (
 	"github.com/darkmap/darkmap/internal/codec"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/kafkatest"
+	"github.com/darkmap/darkmap/internal/query"
 	"github.com/darkmap/darkmap/schemas"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -92,6 +93,10 @@ func (c *counter) TakeOver([]bgp.Outage, int64) {}
 func (c *counter) NoVerdict() []string { return nil }
 
 func (c *counter) Verdicts() []core.Verdicts { return nil }
+
+func (c *counter) Answer(q query.Question, limit int) query.Answer {
+	return query.Answer{What: q.Code, OutagesTotal: limit}
+}
 
 func newStage(tb testing.TB, cfg kafka.Config, poll int) *detect.Stage {
 	tb.Helper()

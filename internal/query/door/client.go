@@ -1,0 +1,59 @@
+package door
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/darkmap/darkmap/internal/query"
+)
+
+// maxAnswer bounds what is read of an answer.
+const maxAnswer = 8 << 20
+
+// Client asks the door of a detector.
+type Client struct {
+	// Address is host:port of the detector's admin server, Key the door's.
+	Address, Key string
+}
+
+// RefusedError is an answer of the door that is none.
+type RefusedError struct{ Problem }
+
+// Error is the door's reason, in words.
+func (e *RefusedError) Error() string { return e.Detail }
+
+// Ask asks about q. The error is a *RefusedError where the door says why there is no answer.
+func (c Client) Ask(ctx context.Context, q query.Question, limit int) (answer query.Answer, err error) {
+	u := url.URL{Scheme: "http", Host: c.Address, Path: Path, RawQuery: url.Values{"what": {q.Code}, "limit": {strconv.Itoa(limit)}}.Encode()}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return answer, fmt.Errorf("asking the detector: %w", err)
+	}
+	req.Header.Set("Authorization", "Bearer "+c.Key)
+	transport := &http.Transport{DisableKeepAlives: true} // no proxy: the key is for the detector alone
+	resp, err := (&http.Client{Transport: transport, CheckRedirect: stay}).Do(req)
+	if err != nil {
+		return answer, fmt.Errorf("asking the detector: %w", err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // only read
+	body := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer))
+	if resp.StatusCode != http.StatusOK {
+		refused := &RefusedError{Problem{Status: resp.StatusCode}}
+		if err := body.Decode(&refused.Problem); err != nil || refused.Detail == "" {
+			return answer, fmt.Errorf("asking the detector: %s answered %s, and is no detector's admin port", c.Address, resp.Status)
+		}
+		return answer, refused
+	}
+	if err := body.Decode(&answer); err != nil {
+		return answer, fmt.Errorf("reading the detector's answer: %w", err)
+	}
+	return answer, nil
+}
+
+// stay keeps the key where it was sent to.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

@@ -36,7 +36,7 @@ var rules = []struct {
 	{"internal/runner", []string{"schemas", "internal/bgp", "internal/config", "internal/telemetry", "internal/retry", "internal/kafka"}},
 	{"internal/codec", []string{"schemas", "internal/bgp"}},
 	{"internal/capture", []string{"internal/bgp"}},
-	{"internal/query/door", []string{"internal/query", "internal/telemetry"}},
+	{"internal/querydoor", []string{"internal/query", "internal/telemetry"}},
 	{"internal/query", []string{"internal/bgp"}},
 	{"internal/", []string{"schemas", "internal/"}},
 	{"ingest", []string{"schemas", "internal/", "ingest"}},

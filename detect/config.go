@@ -3,6 +3,7 @@ package detect
 import (
 	"github.com/darkmap/darkmap/detect/clock"
 	"github.com/darkmap/darkmap/detect/core"
+	"github.com/darkmap/darkmap/internal/config"
 )
 
 // Config is the section detect.
@@ -13,6 +14,15 @@ type Config struct {
 	PollMaxRecords int `yaml:"poll_max_records" min:"1" max:"1000000"`
 	// The most octets, as encoded, of records that wait for their minute.
 	BufferMaxBytes int `yaml:"buffer_max_bytes" min:"1"`
+	// The query door at the admin address.
+	Door DoorConfig `yaml:"door"`
+}
+
+// DoorConfig is the section detect.door.
+type DoorConfig struct {
+	// The secret that who asks the detector has to know, and that `darkmap show --detector` sends. Without one `up` draws a new one at each start,
+	// and the door of a `detect` of its own is closed.
+	Key config.Secret `yaml:"key"`
 }
 
 // DefaultConfig is what docs/detection.md says.

@@ -55,6 +55,7 @@ func TestUpBMP(t *testing.T) {
 		Read: func() *routertest.View { return o.routes() },
 	}
 	script.Run()
+	o.showWithdrawn(&script)
 	if *hold > 0 {
 		time.Sleep(2 * time.Minute) // all routers have voted for a while
 		script.WithdrawCommon(0, 1)

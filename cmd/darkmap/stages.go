@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/darkmap/darkmap/ingest"
 	"github.com/darkmap/darkmap/ingest/playback"
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/querydoor"
 	"github.com/darkmap/darkmap/internal/runner"
 	"github.com/darkmap/darkmap/internal/telemetry"
 	"github.com/darkmap/darkmap/schemas"
@@ -83,21 +85,49 @@ func prepareStage(g *globals, dataset string) (*configuration, error) {
 func (f memberFlags) run(ctx context.Context, g *globals, cfg *configuration, name string, reg *prometheus.Registry, s runner.Stage) error {
 	r := runner.New(g.log, cfg.stageDrain())
 	r.Add(name, s)
-	return runWithAdmin(ctx, g, f.adminFlags, reg, r, s)
+	return administration{flags: f.adminFlags, reg: reg, input: s}.run(ctx, g, r)
+}
+
+// runDetect is run for the detector, whose admin server has the query door.
+func (f memberFlags) runDetect(ctx context.Context, g *globals, cfg *configuration, reg *prometheus.Registry, s *detect.Stage) error {
+	key, err := cfg.Detect.Door.Key.Read()
+	if err != nil {
+		return usageError(fmt.Errorf("detect.door.key: %w", err))
+	}
+	r := runner.New(g.log, cfg.stageDrain())
+	r.Add(detect.Name, s)
+	return administration{flags: f.adminFlags, reg: reg, input: s, handlers: map[string]http.Handler{querydoor.Path: querydoor.Handler(key, s.Ask)}}.run(ctx, g, r)
 }
 
 // alive is a stage that can tell whether its loop turns.
 type alive interface{ Live() error }
 
-// runWithAdmin runs stages with an admin server until ctx ends. input is the one that the others live on.
-func runWithAdmin(ctx context.Context, g *globals, f adminFlags, reg *prometheus.Registry, r *runner.Runner, input runner.Stage) error {
-	ac := telemetry.AdminConfig{Addr: string(f.AdminAddr), Gatherer: reg, Ready: r.Ready, Pprof: f.Pprof}
-	if a, ok := input.(alive); ok {
-		ac.Live = a.Live
+// administration is the admin server of stages.
+type administration struct {
+	flags adminFlags
+	reg   *prometheus.Registry
+	// input is the stage that the others live on.
+	input runner.Stage
+	// handlers are served beside /livez, /readyz and /metrics.
+	handlers map[string]http.Handler
+	// bound is told the server's address before the stages run; nil where nobody wants to know.
+	bound func(addr string) error
+}
+
+// run runs stages with an admin server until ctx ends.
+func (a administration) run(ctx context.Context, g *globals, r *runner.Runner) error {
+	ac := telemetry.AdminConfig{Addr: string(a.flags.AdminAddr), Gatherer: a.reg, Ready: r.Ready, Pprof: a.flags.Pprof, Handlers: a.handlers}
+	if x, ok := a.input.(alive); ok {
+		ac.Live = x.Live
 	}
 	admin, err := telemetry.NewAdmin(ctx, ac, g.log)
 	if err != nil {
 		return unlessTold(ctx, fmt.Errorf("%w (--admin-addr names another address)", err))
+	}
+	if a.bound != nil {
+		if err := a.bound(admin.Addr()); err != nil {
+			return errors.Join(err, admin.Close())
+		}
 	}
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx)) // admin ends last
 	served := make(chan error, 1)
@@ -226,7 +256,7 @@ func (c *detectCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	return c.run(ctx, g, cfg, detect.Name, reg, s)
+	return c.runDetect(ctx, g, cfg, reg, s)
 }
 
 // newDetector returns how the dataset's detector is made.

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -17,6 +20,7 @@ import (
 	"github.com/darkmap/darkmap/internal/datadir"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/outagelog"
+	"github.com/darkmap/darkmap/internal/querydoor"
 	"github.com/darkmap/darkmap/internal/runner"
 	"github.com/darkmap/darkmap/internal/telemetry"
 	"github.com/darkmap/darkmap/schemas"
@@ -46,6 +50,7 @@ type watch struct {
 	live    *ingest.Live
 	store   *store // nil without
 	shown   outagelog.Filter
+	dir     *datadir.Dir
 }
 
 // Run runs every stage until it is told to end, which is no failure.
@@ -94,9 +99,7 @@ func (c *upCmd) Run(ctx context.Context, g *globals) (err error) {
 		return unlessTold(ctx, err)
 	}
 	defer func() { err = errors.Join(err, closeBroker()) }()
-	if err := g.retryWhileDiskFull(ctx, dir.Path(), func() error { return dir.WriteRun(runRecord("up", w.dataset, cfg.Kafka, w.store)) }); err != nil {
-		return unlessTold(ctx, err)
-	}
+	w.dir = dir
 	return w.run(ctx, c, sources)
 }
 
@@ -158,13 +161,37 @@ func (w *watch) run(ctx context.Context, c *upCmd, sources *enrich.Sources) erro
 		return usageError(err)
 	}
 	w.stages.Add(ingest.Name, w.live)
+	key, err := w.doorKey()
+	if err != nil {
+		return err
+	}
+	admin := administration{
+		flags: c.adminFlags, reg: reg, input: w.live, handlers: map[string]http.Handler{querydoor.Path: querydoor.Handler(key, x.detect.Ask)},
+		bound: func(addr string) error { return w.writeRun(ctx, addr, key) },
+	}
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	told := make(chan error, 1)
 	go func() { told <- w.report(running) }() // ends with running
-	err = runWithAdmin(running, w.g, c.adminFlags, reg, w.stages, w.live)
+	err = admin.run(running, w.g, w.stages)
 	stop()
 	return errors.Join(err, <-told)
+}
+
+// doorKey is the key of the query door: the configured one, else a new one.
+func (w *watch) doorKey() (string, error) {
+	key, err := w.cfg.Detect.Door.Key.Read()
+	if err != nil {
+		return "", usageError(fmt.Errorf("detect.door.key: %w", err))
+	}
+	return cmp.Or(key, rand.Text()), nil
+}
+
+// writeRun says in run.json what runs, and where the admin server and its query door are.
+func (w *watch) writeRun(ctx context.Context, admin, key string) error {
+	r := runRecord("up", w.dataset, w.cfg.Kafka, w.store)
+	r.Admin, r.DoorKey = admin, key
+	return unlessTold(ctx, w.g.retryWhileDiskFull(ctx, w.dir.Path(), func() error { return w.dir.WriteRun(r) }))
 }
 
 // outages prints what begins and ends, and once what is open from before.

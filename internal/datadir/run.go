@@ -25,6 +25,10 @@ type Run struct {
 	KafkaCredentials kafka.Credentials `json:"kafka_credentials,omitzero"`
 	// ClickHouse is the store; nil where none runs.
 	ClickHouse *clickhouse.Server `json:"clickhouse,omitempty"`
+	// Admin is the address of the admin server; empty where none runs.
+	Admin string `json:"admin,omitempty"`
+	// DoorKey is the key of the detector's query door there; empty where there is no door.
+	DoorKey string `json:"door_key,omitempty"`
 }
 
 func (d *Dir) runFile() string { return filepath.Join(d.path, "run.json") }

@@ -79,6 +79,8 @@ const (
 	NotCounted State = "not_counted"
 	// NeverSeen: no peer was ever heard to announce it.
 	NeverSeen State = "never_seen"
+	// Unknown: the store does not tell. A prefix that is not lost makes no rows of visibility.
+	Unknown State = "unknown"
 )
 
 // Prefix is one prefix as the voters see it.
@@ -91,6 +93,8 @@ type Prefix struct {
 	HeldBy   int `json:"held_by"`
 	GoneFrom int `json:"gone_from"`
 	Voters   int `json:"voters"`
+	// Silent voters sent no update of it: the store does not tell whether they held it. Always 0 in a live answer.
+	Silent int `json:"silent,omitempty"`
 	// OtherPeers that do not vote hold it too.
 	OtherPeers int `json:"other_peers"`
 	// UsualPercent is the part of the voters that usually holds it (median of 24 hours); absent where it is not known.

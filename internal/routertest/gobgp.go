@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/darkmap/darkmap/internal/bgp"
@@ -59,6 +60,24 @@ func (g *gobgp) originate(p netip.Prefix, on bool) error {
 	}
 	_, err := g.gobgp("global", "rib", do, p.String(), "-a", bgp.FamilyOf(p).String(), "origin", "igp")
 	return err
+}
+
+// AnnounceVia makes a GoBGP router originate prefixes behind a path; its own AS comes before that.
+func (r *Router) AnnounceVia(path []bgp.ASN, prefixes ...netip.Prefix) {
+	r.lab.tb.Helper()
+	g, ok := r.soft.(*gobgp)
+	if !ok {
+		r.lab.tb.Fatalf("%s is no GoBGP", r.Name)
+	}
+	var asns []string
+	for _, a := range path {
+		asns = append(asns, strconv.FormatUint(uint64(a), 10))
+	}
+	for _, p := range prefixes {
+		r.originated[p] = true
+		_, err := g.gobgp("global", "rib", "add", p.String(), "-a", bgp.FamilyOf(p).String(), "origin", "igp", "aspath", strings.Join(asns, ","))
+		r.must(err)
+	}
 }
 
 func (g *gobgp) clear(n Neighbour) error {

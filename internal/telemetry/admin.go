@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"net/netip"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -42,6 +43,8 @@ type AdminConfig struct {
 	Live, Ready func() error
 	// Pprof serves /debug/pprof/, which shows the program's memory and command line and can slow it down; off by default.
 	Pprof bool
+	// Handlers are served too, by the pattern of net/http.
+	Handlers map[string]http.Handler
 }
 
 // Admin is the admin server: /livez, /readyz, /metrics and, where asked, /debug/pprof/.
@@ -72,6 +75,9 @@ func (ac AdminConfig) handler() http.Handler {
 	mux.Handle("GET /livez", health(ac.Live))
 	mux.Handle("GET /readyz", health(ac.Ready))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(ac.Gatherer, promhttp.HandlerOpts{}))
+	for pattern, h := range ac.Handlers {
+		mux.Handle(pattern, h)
+	}
 	if !ac.Pprof {
 		return mux
 	}
@@ -99,6 +105,21 @@ func health(check func() error) http.Handler {
 		_, _ = fmt.Fprintln(w, "ok") // the client may be gone
 	})
 }
+
+// Addr is where programs of this machine reach it: host:port. An address that stands for every one is replaced by that of loopback.
+func (a *Admin) Addr() string {
+	addr, err := netip.ParseAddrPort(a.ln.Addr().String())
+	switch {
+	case err != nil || !addr.Addr().IsUnspecified():
+		return a.ln.Addr().String()
+	case addr.Addr().Is4():
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), addr.Port()).String()
+	}
+	return netip.AddrPortFrom(netip.IPv6Loopback(), addr.Port()).String()
+}
+
+// Close frees the address of a server that does not run.
+func (a *Admin) Close() error { return a.ln.Close() }
 
 // Run serves until ctx ends, then lets requests finish for at most a second.
 func (a *Admin) Run(ctx context.Context) error {

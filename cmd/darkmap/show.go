@@ -1,0 +1,250 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/datadir"
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/query"
+	"github.com/darkmap/darkmap/internal/querydoor"
+	"github.com/darkmap/darkmap/internal/querystore"
+)
+
+const (
+	// showWithin bounds how long the detector is waited for; it answers or refuses within two seconds.
+	showWithin = 5 * time.Second
+	// showEnded is how many outages that have ended are shown.
+	showEnded = 5
+)
+
+// showCmd shows what is known of one thing.
+type showCmd struct {
+	What     string    `arg:"" help:"A prefix, an address, an AS (AS64496 or 64496), a country (KP), a region (KP-01), or an outage's id."`
+	Dataset  string    `help:"Ask the store about this dataset, not the running detector." placeholder:"NAME"`
+	At       string    `help:"Ask the store how it stood at this time, UTC (2026-11-29T16:30, or a date); default the end of the dataset." placeholder:"TIME"`
+	Detector adminAddr `help:"Ask the detector whose admin address this is, with the key of detect.door.key." placeholder:"HOST:PORT"`
+	Limit    int       `help:"Entries of each list (default ${default}, at most 500)." default:"20" placeholder:"N"`
+	Format   string    `help:"Form of the result: ${enum}." enum:"table,json" default:"table"`
+}
+
+// Run asks the running detector, or the store.
+func (c *showCmd) Run(ctx context.Context, g *globals) error {
+	q, err := query.Parse(c.What)
+	if err != nil {
+		return usageError(err)
+	}
+	at, err := showTime(c.At)
+	switch {
+	case err != nil:
+		return usageError(err)
+	case c.Dataset != "" && !datasetName.MatchString(c.Dataset):
+		return usageError(fmt.Errorf("--dataset %s: want at most 64 letters, digits, dots, underscores and hyphens", c.Dataset))
+	case c.Limit < 1 || c.Limit > query.MaxLimit:
+		return usageError(fmt.Errorf("--limit %d: want a number from 1 to %d", c.Limit, query.MaxLimit))
+	case c.Detector != "" && (c.Dataset != "" || c.At != ""):
+		return usageError(errors.New("--detector asks about the present: --dataset and --at, which ask the store, do not go with it"))
+	case c.Detector != "" && q.Kind == query.KindOutage:
+		return usageError(errors.New("--detector: a detector does not answer by an outage's id; without it the store or the running darkmap is asked"))
+	case c.Dataset != "" || c.At != "":
+		return c.stored(ctx, g, q, at)
+	}
+	return c.live(ctx, g, q)
+}
+
+// showTime reads a time; zero for an empty text.
+func showTime(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02 15:04", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, text, time.UTC); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("--at %s: want a time such as 2026-11-29T16:30:00Z, 2026-11-29T16:30 (UTC) or 2026-11-29", text)
+}
+
+// live asks the detector about the present, and adds the outages that have ended.
+func (c *showCmd) live(ctx context.Context, g *globals, q query.Question) error {
+	client, running, err := c.reach(g)
+	if err != nil {
+		return err
+	}
+	if q.Kind == query.KindOutage {
+		return c.record(ctx, g, running, q)
+	}
+	limited, cancel := context.WithTimeout(ctx, showWithin)
+	defer cancel()
+	answer, err := client.Ask(limited, q, c.Limit)
+	switch refused, ok := errors.AsType[*querydoor.RefusedError](err); {
+	case ok:
+		return fmt.Errorf("the detector at %s has no answer: %w", client.Address, refused)
+	case err != nil && ctx.Err() == nil && limited.Err() != nil:
+		return fmt.Errorf("the detector at %s did not answer within %v", client.Address, showWithin)
+	case err != nil:
+		return err
+	}
+	if t, code, ok := querystore.Subject(q, answer); ok && running != nil {
+		past, err := g.outagesOf(ctx, running, t, code)
+		if err != nil {
+			return err
+		}
+		addOutages(&answer, past)
+	}
+	return c.print(g, q, answer)
+}
+
+// reach finds the door: that of --detector, else that of what runs on the data directory.
+func (c *showCmd) reach(g *globals) (querydoor.Client, *datadir.Run, error) {
+	if c.Detector != "" {
+		cfg, err := g.configuration()
+		if err != nil {
+			return querydoor.Client{}, nil, err
+		}
+		key, err := cfg.Detect.Door.Key.Read()
+		if err != nil {
+			return querydoor.Client{}, nil, usageError(fmt.Errorf("detect.door.key: %w", err))
+		}
+		return querydoor.Client{Address: string(c.Detector), Key: key}, nil, nil
+	}
+	path, err := datadir.Path(g.DataDir)
+	if err != nil {
+		return querydoor.Client{}, nil, err
+	}
+	running, err := datadir.ReadRun(path)
+	elsewhere := "--detector HOST:PORT asks one elsewhere, and --dataset NAME asks the store"
+	switch busy, busyErr := datadir.InUse(path); {
+	case err != nil || busyErr != nil:
+		return querydoor.Client{}, nil, errors.Join(err, busyErr)
+	case running == nil && busy:
+		return querydoor.Client{}, nil, fmt.Errorf("what runs on the data directory %s has not started yet: ask again", path)
+	case running == nil:
+		return querydoor.Client{}, nil, fmt.Errorf("nothing runs on the data directory %s: start `%s`; %s", path, g.command("up"), elsewhere)
+	case running.DoorKey == "":
+		return querydoor.Client{}, nil, fmt.Errorf("what runs on the data directory, darkmap %s (process %d), answers no questions about the present; %s", running.Command, running.PID, elsewhere)
+	}
+	return querydoor.Client{Address: running.Admin, Key: running.DoorKey}, running, nil
+}
+
+// addOutages adds those that have ended, of which it keeps the newest.
+func addOutages(a *query.Answer, past []query.Outage) {
+	known := map[string]bool{}
+	for _, o := range a.Outages {
+		known[o.ID] = true
+	}
+	for _, o := range past {
+		if !known[o.ID] && o.End != nil {
+			a.Outages = append(a.Outages, o)
+			a.OutagesTotal++
+		}
+	}
+	keepOutages(a)
+}
+
+// keepOutages keeps those that go on and the last few that have ended.
+func keepOutages(a *query.Answer) {
+	ended := 0
+	a.Outages = slices.DeleteFunc(a.Outages, func(o query.Outage) bool {
+		if o.End != nil {
+			ended++
+		}
+		return o.End != nil && ended > showEnded
+	})
+}
+
+// stored asks the store about a dataset at a time; a zero time is its end.
+func (c *showCmd) stored(ctx context.Context, g *globals, q query.Question, at time.Time) (err error) {
+	dataset := c.Dataset
+	if dataset == "" {
+		dataset = kafka.LiveDataset
+		running, err := datadir.ReadRun(g.DataDir)
+		if err != nil {
+			return err
+		}
+		if running != nil && running.Command == "up" {
+			dataset = running.Dataset
+		}
+	}
+	return g.withStore(ctx, func(s *querystore.Store) error {
+		end, err := s.End(ctx, dataset)
+		if err != nil {
+			return err
+		}
+		if end.IsZero() {
+			return noDataset(ctx, s, dataset)
+		}
+		if at.IsZero() {
+			at = end
+		}
+		if at.After(end) {
+			fmt.Fprintf(g.stderr, "darkmap: the dataset %s ends at %s: that is how it stood last\n", dataset, end.Format(time.RFC3339))
+		}
+		if q.Kind == query.KindOutage {
+			record, err := s.Record(ctx, dataset, q.Code, at)
+			if err != nil {
+				return err
+			}
+			return c.printRecord(g, q, dataset, record)
+		}
+		answer, err := s.Answer(ctx, q, dataset, at, c.Limit)
+		if err != nil {
+			return err
+		}
+		keepOutages(&answer)
+		return c.print(g, q, answer)
+	})
+}
+
+// noDataset says which datasets there are.
+func noDataset(ctx context.Context, s *querystore.Store, dataset string) error {
+	names, err := s.Datasets(ctx)
+	if err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		return fmt.Errorf("the store has no dataset %s, and no other", dataset)
+	}
+	return fmt.Errorf("the store has no dataset %s; it has %s", dataset, strings.Join(names, ", "))
+}
+
+// withStore calls f with the store that `sql` would read.
+func (g *globals) withStore(ctx context.Context, f func(*querystore.Store) error) (err error) {
+	s := &session{g: g}
+	defer func() { err = errors.Join(err, s.close(ctx)) }()
+	l, err := s.lease(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.release()) }()
+	return inWords(f(querystore.New(l.server)), false)
+}
+
+func (c *showCmd) print(g *globals, q query.Question, a query.Answer) error {
+	if c.Format == "json" {
+		return json.NewEncoder(g.stdout).Encode(a)
+	}
+	return query.WriteText(g.stdout, q, a)
+}
+
+// printRecord prints an outage's record; nil is none.
+func (c *showCmd) printRecord(g *globals, q query.Question, dataset string, record []byte) error {
+	if record == nil {
+		return fmt.Errorf("there is no outage %s in the dataset %s", q.Code, dataset)
+	}
+	if c.Format == "json" {
+		_, err := fmt.Fprintf(g.stdout, "%s\n", record)
+		return err
+	}
+	var o bgp.Outage
+	if err := json.Unmarshal(record, &o); err != nil {
+		return fmt.Errorf("reading outage %s: %w", q.Code, err)
+	}
+	return query.WriteOutage(g.stdout, o, c.Limit)
+}

@@ -1,0 +1,126 @@
+package querystore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/clickhouse"
+	"github.com/darkmap/darkmap/internal/query"
+)
+
+// Store is a store that is asked.
+type Store struct{ server clickhouse.Server }
+
+// New returns one. It connects for each statement.
+func New(s clickhouse.Server) *Store { return &Store{server: s} }
+
+// view is a dataset at a time, and how long lists are.
+type view struct {
+	dataset string
+	at      time.Time
+	limit   int
+}
+
+// maxRows bounds what is read of an answer.
+const maxRows = 20_000
+
+// ask runs a statement with parameters and decodes its rows.
+func ask[T any](ctx context.Context, s *Store, sql string, params map[string]string) (rows []T, err error) {
+	settings := map[string]string{"wait_end_of_query": "1"}
+	for name, value := range params {
+		settings["param_"+name] = value
+	}
+	body, err := s.server.HTTP(ctx, clickhouse.Query{SQL: sql, Format: "JSONEachRow", Database: s.server.Database, Settings: settings})
+	if err != nil {
+		return nil, fmt.Errorf("asking the store: %w", err)
+	}
+	defer func() { err = errors.Join(err, body.Close()) }()
+	for d := json.NewDecoder(body); len(rows) < maxRows; {
+		var row T
+		if err := d.Decode(&row); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return nil, fmt.Errorf("reading the store's answer: %w", err)
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+// params are those that every statement may use.
+func (v view) params(more ...string) map[string]string {
+	p := map[string]string{"dataset": v.dataset, "at": strconv.FormatInt(v.at.Unix(), 10)}
+	for i := 0; i+1 < len(more); i += 2 {
+		p[more[i]] = more[i+1]
+	}
+	return p
+}
+
+// End is up to which event time a dataset goes; zero where the store has no row of it.
+func (s *Store) End(ctx context.Context, dataset string) (time.Time, error) {
+	rows, err := ask[struct {
+		T int64 `json:"t"`
+	}](ctx, s, `SELECT max(x) AS t FROM (
+		SELECT toUnixTimestamp(max(timestamp)) + 60 * (count() > 0) AS x FROM visibility WHERE dataset = {dataset:String}
+		UNION ALL SELECT toUnixTimestamp(max(timestamp)) FROM panel WHERE dataset = {dataset:String}
+		UNION ALL SELECT toUnixTimestamp(max(decided_at)) FROM outage_events WHERE dataset = {dataset:String})`, view{dataset: dataset}.params())
+	if err != nil || len(rows) == 0 || rows[0].T == 0 {
+		return time.Time{}, err
+	}
+	return time.Unix(rows[0].T, 0).UTC(), nil
+}
+
+// Datasets lists the names of the datasets that have rows.
+func (s *Store) Datasets(ctx context.Context) ([]string, error) {
+	rows, err := ask[struct {
+		Dataset string `json:"dataset"`
+	}](ctx, s, "SELECT dataset FROM (SELECT DISTINCT dataset FROM panel UNION DISTINCT SELECT DISTINCT dataset FROM datasets) ORDER BY dataset", nil)
+	var names []string
+	for _, r := range rows {
+		names = append(names, r.Dataset)
+	}
+	return names, err
+}
+
+// Record is the newest record of an outage by a time, as bgp.Outage in JSON; nil where there is none.
+func (s *Store) Record(ctx context.Context, dataset, id string, at time.Time) ([]byte, error) {
+	rows, err := ask[struct {
+		JSON string `json:"json"`
+	}](ctx, s, `SELECT json FROM outage_events WHERE dataset = {dataset:String} AND id = {id:String} AND decided_at <= fromUnixTimestamp({at:Int64})
+		ORDER BY sequence DESC, position_epoch DESC, position_sequence DESC LIMIT 1`, view{dataset: dataset, at: at}.params("id", id))
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	return []byte(rows[0].JSON), nil
+}
+
+// Outages lists the outages of an entity as they stood at a time, those that began last first.
+func (s *Store) Outages(ctx context.Context, dataset string, t bgp.EntityType, code string, at time.Time) ([]query.Outage, error) {
+	id := bgp.OutageID(t, code, bgp.IPv4, time.Unix(0, 0)) // its beginning is what ids of both families begin with, and the table is ordered by id
+	id = id[:len(id)-len("ipv4-19700101T0000Z")]
+	rows, err := ask[struct {
+		JSON string `json:"json"`
+	}](ctx, s, `SELECT json FROM outage_events
+		WHERE dataset = {dataset:String} AND startsWith(id, {id:String}) AND entity_code = {code:String} AND decided_at <= fromUnixTimestamp({at:Int64})
+		ORDER BY id, sequence DESC, position_epoch DESC, position_sequence DESC LIMIT 1 BY id`, view{dataset: dataset, at: at}.params("id", id, "code", code))
+	if err != nil {
+		return nil, err
+	}
+	var all []query.Outage
+	for _, r := range rows {
+		var o query.Outage
+		if err := json.Unmarshal([]byte(r.JSON), &o); err != nil {
+			return nil, fmt.Errorf("reading an outage of %s: %w", code, err)
+		}
+		all = append(all, o)
+	}
+	slices.SortStableFunc(all, func(a, b query.Outage) int { return b.Start.Compare(a.Start) })
+	return all, nil
+}

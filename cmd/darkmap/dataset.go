@@ -34,6 +34,8 @@ type datasetRun struct {
 	command string
 	// json has the report of the run as an object too.
 	json bool
+	// entry is what the store is told of the dataset, once it is claimed.
+	entry clickhouse.Dataset
 }
 
 // do plays the plan. The results are nil where nothing was played; an error beside results says what went wrong on the
@@ -95,6 +97,7 @@ func (r *datasetRun) play(ctx context.Context, p *pipeline, show func(*progressL
 	<-drawn
 	end := p.progress()
 	undecided := r.tellVerdicts(p.detect.Verdicts())
+	r.tellDataset(p)
 	p.results.Reached(time.UnixMicro(end.EventTime).UTC())
 	if p.results.Dropped() {
 		elsewhere := ""
@@ -108,6 +111,11 @@ func (r *datasetRun) play(ctx context.Context, p *pipeline, show func(*progressL
 		return p.results, errors.Join(interruptedError{"interrupted, these are the results so far"}, err)
 	case err != nil:
 		return p.results, err
+	}
+	if p.store != nil {
+		if err := clickhouse.CompleteDataset(ctx, p.store.server, r.entry); err != nil {
+			return p.results, err
+		}
 	}
 	undecodable, err := r.tellUndecodable(ctx, p)
 	return p.results, errors.Join(undecided, err, damagedError(end.Damaged+undecodable+uint64(r.plan.LeftOut)))
@@ -147,7 +155,7 @@ func (r *datasetRun) lowerPanel() {
 
 // claim makes the dataset the run's own: a dataset holds one set of inputs and settings.
 func (r *datasetRun) claim(ctx context.Context, s clickhouse.Server, sources *enrich.Sources) error {
-	settings := r.settings(sources)
+	r.entry = r.describe(sources)
 	if !demoName.MatchString(r.dataset) { // which nothing but demos writes
 		if collected, err := clickhouse.Collected(ctx, s, r.dataset); err != nil {
 			return err
@@ -155,11 +163,28 @@ func (r *datasetRun) claim(ctx context.Context, s clickhouse.Server, sources *en
 			return usageError(fmt.Errorf("dataset %s holds rows that no replay made, as live sources and archives bring them: --dataset NAME names another", r.dataset))
 		}
 	}
-	err := clickhouse.ClaimDataset(ctx, s, r.dataset, r.plan.Hash, settings, r.replace)
+	err := clickhouse.ClaimDataset(ctx, s, r.entry, r.replace)
 	if errors.Is(err, clickhouse.ErrDatasetTaken) {
 		return usageError(fmt.Errorf("%w; --replace replaces it, --dataset NAME names another", err))
 	}
 	return err
+}
+
+// describe says what the dataset is made of.
+func (r *datasetRun) describe(sources *enrich.Sources) clickhouse.Dataset {
+	d := clickhouse.Dataset{
+		Name: r.dataset, Inputs: r.plan.Hash, Settings: r.settings(sources), Version: version, Files: r.plan.Files(), Collectors: r.plan.Collectors(),
+		Changed: config.Results(r.cfg, defaultConfiguration()),
+	}
+	d.Begins, d.Ends = r.plan.Span()
+	return d
+}
+
+// tellDataset says where the results are kept, and how they are looked at.
+func (r *datasetRun) tellDataset(p *pipeline) {
+	if p.store != nil {
+		fmt.Fprintf(r.g.stderr, "darkmap: the results are in dataset %s: `%s` shows them again\n", r.dataset, r.g.command("outages", "--dataset", r.dataset))
+	}
 }
 
 // defaultsEdition counts the changes of defaults that decide results (the keys tagged `result:"yes"`): raise it with each, or a dataset

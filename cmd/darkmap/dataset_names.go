@@ -11,6 +11,14 @@ import (
 // datasetName is what a dataset may be called.
 var datasetName = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$`)
 
+// checkDatasetName refuses what no dataset can be called; the empty name is none.
+func checkDatasetName(name string) error {
+	if name == "" || datasetName.MatchString(name) {
+		return nil
+	}
+	return fmt.Errorf("--dataset %s: want at most 64 letters, digits, dots, underscores and hyphens, no dot first", name)
+}
+
 // demoName is the name of a demo's dataset, which every demo replaces.
 var demoName = regexp.MustCompile(`^demo(-[0-9]+)?$`)
 

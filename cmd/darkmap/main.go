@@ -50,6 +50,8 @@ type cli struct {
 	Show     showCmd     `cmd:"" help:"Show a prefix, address, AS, country, region or outage: who holds it now, since when, its outages."`
 	Demo     demoCmd     `cmd:"" help:"Replay the reconstruction of December 2014 and show the outages in it."`
 	Replay   replayCmd   `cmd:"" help:"Replay MRT, RIS Live and BMP files through all stages and show the outages in them."`
+	Outages  outagesCmd  `cmd:"" help:"Show and filter the outages that the store knows: live ones, or those of a dataset."`
+	Datasets datasetsCmd `cmd:"" help:"List and drop what the store holds."`
 	Ingest   ingestCmd   `cmd:"" help:"Run one stage: follow the live sources, or play files, into bgp.updates." group:"stages"`
 	Enrich   enrichCmd   `cmd:"" help:"Run one stage: decode and enrich bgp.updates into bgp.routes." group:"stages"`
 	Detect   detectCmd   `cmd:"" help:"Run one stage: find outages in bgp.routes." group:"stages"`

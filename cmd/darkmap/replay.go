@@ -74,11 +74,7 @@ func (c *replayCmd) Run(ctx context.Context, g *globals) (err error) {
 
 // check finds what the flags cannot mean.
 func (c *replayCmd) check() error {
-	faults := []error{c.filter.check()}
-	if c.Dataset != "" && !datasetName.MatchString(c.Dataset) {
-		faults = append(faults, fmt.Errorf("--dataset %s: want at most 64 letters, digits, dots, underscores and hyphens, no dot first", c.Dataset))
-	}
-	return errors.Join(append(faults, checkPlayed(c.Dataset))...)
+	return errors.Join(c.filter.check(), checkDatasetName(c.Dataset), checkPlayed(c.Dataset))
 }
 
 // parseInputs parses the arguments. What can be read only once, standard input and pipes, is copied to files in tmp, which

@@ -107,13 +107,20 @@ var (
 // writeNothing says that no outage passes, and what would show some: in the place of a table, or beside the other formats, which have
 // no words.
 func writeNothing(g *globals, t *outagelog.Tally, format string) error {
-	if format == "table" {
+	if format == formatTable {
 		_, err := fmt.Fprintln(g.stdout, t.Nothing())
 		return err
 	}
 	fmt.Fprintln(g.stderr, "darkmap:", t.Nothing())
 	return nil
 }
+
+// The forms of a result.
+const (
+	formatTable = "table"
+	formatJSON  = "json"
+	formatCSV   = "csv"
+)
 
 // writeJSON prints one object a line.
 func writeJSON(w io.Writer, all []outagelog.Entry) error {

@@ -18,46 +18,134 @@ const emptying = "emptying"
 // datasetTables are those with rows of datasets.
 var datasetTables = []string{"route_change_log", "visibility", "outage_events", "panel", "feeds", "deadletter"}
 
-// ClaimDataset makes the dataset that of the inputs and settings, both hashes. What it holds stays where both are the same;
-// otherwise it fails with ErrDatasetTaken, or deletes it where replace is set. It may be interrupted at any time.
-func ClaimDataset(ctx context.Context, s Server, dataset, inputs, settings string, replace bool) error {
+// Dataset is what a replay enters of the dataset that it makes.
+type Dataset struct {
+	Name string
+	// Inputs and Settings are hashes: what it was made of, and all that decides results beside that. They are empty of what live
+	// sources and archives bring.
+	Inputs, Settings string
+	// Version is the darkmap that made it; empty where an older one did, which kept none of what follows.
+	Version string
+	// Files are the names of the input files and Collectors theirs. Begins and Ends are the first and the last time in them; zero where
+	// that is not known.
+	Files, Collectors []string
+	Begins, Ends      time.Time
+	// Changed lists the settings that change results and are not at their defaults, as key=value.
+	Changed []string
+	// Created is when it was entered, Completed when all inputs had been played; zero is not yet, or not known.
+	Created, Completed time.Time
+}
+
+// ClaimDataset makes the dataset that of its inputs and settings. What it holds stays where both are the same; otherwise it fails with
+// ErrDatasetTaken, or deletes it where replace is set. It may be interrupted at any time.
+func ClaimDataset(ctx context.Context, s Server, d Dataset, replace bool) error {
 	conn, err := Open(ctx, s)
 	if err != nil {
 		return err
 	}
 	defer conn.Close() //nolint:errcheck // nothing is pending
-	var oldInputs, oldSettings string
-	query := fmt.Sprintf("SELECT argMax(inputs, created_at), argMax(settings, created_at) FROM %s.datasets WHERE dataset = ?", s.Database)
-	if err := conn.QueryRow(ctx, query, dataset).Scan(&oldInputs, &oldSettings); err != nil {
-		return fmt.Errorf("looking for dataset %s: %w", dataset, err)
+	old, err := s.entered(ctx, conn, d.Name)
+	if err != nil {
+		return err
 	}
+	d.Completed = time.Time{}
 	switch {
-	case oldInputs == inputs && oldSettings == settings:
-		return nil
-	case oldInputs == "" && oldSettings == "":
-		return s.enter(ctx, conn, dataset, inputs, settings)
-	case oldInputs == emptying || replace:
-	case oldInputs == inputs:
-		return fmt.Errorf("dataset %s was made from the same inputs with other settings: %w", dataset, ErrDatasetTaken)
+	case old.Inputs == d.Inputs && old.Settings == d.Settings:
+		if old.Version != "" {
+			return nil
+		}
+		return s.enter(ctx, conn, d) // an older version kept less of it
+	case old.Inputs == "" && old.Settings == "":
+		return s.enter(ctx, conn, d)
+	case old.Inputs == emptying || replace:
+	case old.Inputs == d.Inputs:
+		return fmt.Errorf("dataset %s was made from the same inputs with other settings: %w", d.Name, ErrDatasetTaken)
 	default:
-		return fmt.Errorf("dataset %s was made from other inputs: %w", dataset, ErrDatasetTaken)
+		return fmt.Errorf("dataset %s was made from other inputs: %w", d.Name, ErrDatasetTaken)
 	}
-	if err := s.enter(ctx, conn, dataset, emptying, ""); err != nil {
+	if err := s.empty(ctx, conn, d.Name); err != nil {
+		return err
+	}
+	return s.enter(ctx, conn, d)
+}
+
+// CompleteDataset enters that all inputs of the dataset have been played, unless that was entered before.
+func CompleteDataset(ctx context.Context, s Server, d Dataset) error {
+	conn, err := Open(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() //nolint:errcheck // nothing is pending
+	old, err := s.entered(ctx, conn, d.Name)
+	if err != nil || old.Inputs != d.Inputs || !old.Completed.IsZero() {
+		return err
+	}
+	d.Completed = time.Now()
+	return s.enter(ctx, conn, d)
+}
+
+// entered is what the newest entry of a dataset says that decides whether it can be claimed.
+func (s Server) entered(ctx context.Context, conn driver.Conn, dataset string) (d Dataset, err error) {
+	var completed int64
+	q := fmt.Sprintf("SELECT argMax(inputs, created_at), argMax(settings, created_at), argMax(version, created_at), argMax(toUnixTimestamp64Milli(completed_at), created_at) "+
+		"FROM %s.datasets WHERE dataset = ?", s.Database)
+	if err := conn.QueryRow(ctx, q, dataset).Scan(&d.Inputs, &d.Settings, &d.Version, &completed); err != nil {
+		return d, fmt.Errorf("looking for dataset %s: %w", dataset, err)
+	}
+	if completed > 0 {
+		d.Completed = time.UnixMilli(completed).UTC()
+	}
+	return d, nil
+}
+
+// empty deletes the rows of a dataset. Its entry says so from the beginning on.
+func (s Server) empty(ctx context.Context, conn driver.Conn, dataset string) error {
+	if err := s.enter(ctx, conn, Dataset{Name: dataset, Inputs: emptying}); err != nil {
 		return err
 	}
 	for _, table := range datasetTables {
-		q := fmt.Sprintf("ALTER TABLE %s.%s %s DELETE WHERE dataset = ? SETTINGS mutations_sync = 2", s.Database, table, s.onCluster())
-		if err := conn.Exec(ctx, q, dataset); err != nil {
-			return fmt.Errorf("emptying dataset %s: %w", dataset, err)
+		if err := s.deleteRows(ctx, conn, table, dataset); err != nil {
+			return err
 		}
 	}
-	return s.enter(ctx, conn, dataset, inputs, settings)
+	return nil
 }
 
-func (s Server) enter(ctx context.Context, conn driver.Conn, dataset, inputs, settings string) error {
-	q := fmt.Sprintf("INSERT INTO %s.datasets (dataset, inputs, settings, created_at) VALUES (?, ?, ?, ?)", s.Database)
-	if err := conn.Exec(ctx, q, dataset, inputs, settings, time.Now().UTC()); err != nil {
-		return fmt.Errorf("entering dataset %s: %w", dataset, err)
+func (s Server) deleteRows(ctx context.Context, conn driver.Conn, table, dataset string) error {
+	q := fmt.Sprintf("ALTER TABLE %s.%s %s DELETE WHERE dataset = ? SETTINGS mutations_sync = 2", s.Database, table, s.onCluster())
+	if err := conn.Exec(ctx, q, dataset); err != nil {
+		return fmt.Errorf("emptying dataset %s: %w", dataset, err)
 	}
 	return nil
+}
+
+func (s Server) enter(ctx context.Context, conn driver.Conn, d Dataset) error {
+	q := fmt.Sprintf("INSERT INTO %s.datasets (dataset, inputs, settings, created_at, completed_at, version, files, collectors, begins_at, ends_at, changed)", s.Database)
+	batch, err := conn.PrepareBatch(ctx, q)
+	if err == nil {
+		err = batch.Append(d.Name, d.Inputs, d.Settings, time.Now().UTC(), orEpoch(d.Completed), d.Version, d.Files, d.Collectors, orEpoch(d.Begins), orEpoch(d.Ends), d.Changed)
+	}
+	if err == nil {
+		err = batch.Send()
+	}
+	if err != nil {
+		return fmt.Errorf("entering dataset %s: %w", d.Name, err)
+	}
+	return nil
+}
+
+// orEpoch is t, and 1970-01-01 where it is zero, which the columns have for not known.
+func orEpoch(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Unix(0, 0).UTC()
+	}
+	return t.UTC()
+}
+
+// orZero undoes orEpoch.
+func orZero(t time.Time) time.Time {
+	if t.Unix() == 0 {
+		return time.Time{}
+	}
+	return t.UTC()
 }

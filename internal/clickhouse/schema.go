@@ -161,9 +161,13 @@ func (s schema) readExtras(ctx context.Context, conn driver.Conn, database strin
 	return err
 }
 
-// each runs a query with one argument and calls fn for every row.
+// each runs a query, with arg for its ? unless that is empty, and calls fn for every row.
 func each(ctx context.Context, conn driver.Conn, query, arg string, fn func(driver.Rows) error) error {
-	rows, err := conn.Query(ctx, query, arg)
+	var args []any
+	if arg != "" {
+		args = append(args, arg)
+	}
+	rows, err := conn.Query(ctx, query, args...)
 	if err != nil {
 		return err
 	}

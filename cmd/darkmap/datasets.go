@@ -1,0 +1,229 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/clickhouse"
+	"github.com/darkmap/darkmap/internal/kafka"
+)
+
+// datasetsCmd is about the datasets of the store.
+type datasetsCmd struct {
+	List datasetsListCmd `cmd:"" help:"List the datasets: what each was made of, how much it holds, whether it is complete."`
+	Drop datasetsDropCmd `cmd:"" help:"Delete datasets with all that they hold. Nothing is asked."`
+}
+
+type datasetsListCmd struct {
+	Format string `help:"Form of the result: ${enum}." enum:"table,json" default:"table"`
+}
+
+type datasetsDropCmd struct {
+	Names []string `arg:"" name:"name" help:"Datasets, as list names them."`
+	Force bool     `help:"Also what was collected from live sources and archives."`
+}
+
+// Run lists.
+func (c *datasetsListCmd) Run(ctx context.Context, g *globals) (err error) {
+	s := &session{g: g}
+	defer func() { err = errors.Join(err, s.close(ctx)) }()
+	l, err := s.lease(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.release()) }()
+	all, err := clickhouse.Datasets(ctx, l.server)
+	if err != nil {
+		return err
+	}
+	if c.Format == formatJSON {
+		out := json.NewEncoder(g.stdout)
+		for _, d := range all {
+			if err := out.Encode(datasetObject(d, l.writes(d.Name))); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	lines := []string{"no datasets: the store is empty"}
+	if len(all) > 0 {
+		lines = datasetLines(all, l.writes)
+	}
+	_, err = fmt.Fprintln(g.stdout, strings.Join(lines, "\n"))
+	return err
+}
+
+// writes reports whether what owns the store writes into the dataset.
+func (l *lease) writes(dataset string) bool { return l.owner != nil && l.owner.Dataset == dataset }
+
+// datasetState says in a word or two how a dataset stands.
+func datasetState(d clickhouse.StoredDataset, written bool) string {
+	switch {
+	case d.Emptying:
+		return "half deleted"
+	case d.Collected:
+		return "collected"
+	case !d.Completed.IsZero():
+		return "complete"
+	case written:
+		return "being made"
+	case d.Version == "":
+		return "not known"
+	}
+	return "not complete"
+}
+
+// datasetLines draws the list: a line each, and below it what the dataset was made of.
+func datasetLines(all []clickhouse.StoredDataset, written func(string) bool) []string {
+	cells := [][]string{{"DATASET", "STATE", "MADE (UTC)", "OUTAGES", "ROUTE CHANGES", "FROM", "TO"}}
+	for _, d := range all {
+		made := d.Completed
+		if made.IsZero() {
+			made = d.Created
+		}
+		cells = append(cells, []string{
+			d.Name, datasetState(d, written(d.Name)), minuteText(made), strconv.FormatUint(d.Outages, 10), strconv.FormatUint(d.RouteChanges, 10), minuteText(d.Begins), minuteText(d.Ends),
+		})
+	}
+	rows := alignedLines(cells, make([]bool, len(cells[0])), 0)
+	lines := rows[:1:1]
+	for i, d := range all {
+		lines = append(lines, rows[i+1])
+		for _, text := range datasetNotes(d) {
+			lines = append(lines, "  "+text)
+		}
+	}
+	return lines
+}
+
+// datasetNotes say what a dataset was made of.
+func datasetNotes(d clickhouse.StoredDataset) []string {
+	switch {
+	case d.Emptying:
+		return []string{"its rows were being deleted when that was interrupted: drop it again"}
+	case d.Collected:
+		return []string{"from live sources or archives"}
+	case d.Version == "":
+		return []string{"made by an older darkmap, which did not note what of"}
+	}
+	notes := []string{fmt.Sprintf("%s of %s: %s", numbered(len(d.Files), "file"), strings.Join(d.Collectors, ", "), firstOf(d.Files, 5))}
+	if len(d.Changed) > 0 {
+		notes = append(notes, "settings: "+strings.Join(d.Changed, ", "))
+	}
+	return notes
+}
+
+// firstOf lists the first n, and how many more there are.
+func firstOf(all []string, n int) string {
+	text := strings.Join(all[:min(len(all), n)], ", ")
+	if len(all) > n {
+		text += fmt.Sprintf(" and %d more", len(all)-n)
+	}
+	return text
+}
+
+// numbered writes 1 file, 2 files.
+func numbered(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// minuteText is a time as the list shows it, UTC; a hyphen where it is not known.
+func minuteText(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format("2006-01-02 15:04")
+}
+
+// datasetJSON is a dataset as an object; absent is not known.
+type datasetJSON struct {
+	Dataset      string     `json:"dataset"`
+	State        string     `json:"state"`
+	Created      *time.Time `json:"created,omitempty"`
+	Completed    *time.Time `json:"completed,omitempty"`
+	Version      string     `json:"version,omitempty"`
+	From         *time.Time `json:"from,omitempty"`
+	To           *time.Time `json:"to,omitempty"`
+	Outages      uint64     `json:"outages"`
+	RouteChanges uint64     `json:"route_changes"`
+	Files        []string   `json:"files,omitempty"`
+	Collectors   []string   `json:"collectors,omitempty"`
+	Settings     []string   `json:"settings,omitempty"`
+	InputsHash   string     `json:"inputs_hash,omitempty"`
+	SettingsHash string     `json:"settings_hash,omitempty"`
+}
+
+func datasetObject(d clickhouse.StoredDataset, written bool) datasetJSON {
+	known := func(t time.Time) *time.Time {
+		if t.IsZero() {
+			return nil
+		}
+		return &t
+	}
+	o := datasetJSON{
+		Dataset: d.Name, State: datasetState(d, written), Created: known(d.Created), Completed: known(d.Completed), Version: d.Version, From: known(d.Begins), To: known(d.Ends),
+		Outages: d.Outages, RouteChanges: d.RouteChanges, Files: d.Files, Collectors: d.Collectors, Settings: d.Changed,
+	}
+	if !d.Emptying {
+		o.InputsHash, o.SettingsHash = d.Inputs, d.Settings
+	}
+	return o
+}
+
+// Run drops, once all names are known and none is refused.
+func (c *datasetsDropCmd) Run(ctx context.Context, g *globals) (err error) {
+	s := &session{g: g, write: true}
+	defer func() { err = errors.Join(err, s.close(ctx)) }()
+	l, err := s.lease(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.release()) }()
+	all, err := clickhouse.Datasets(ctx, l.server)
+	if err != nil {
+		return err
+	}
+	slices.Sort(c.Names)
+	c.Names = slices.Compact(c.Names)
+	if err := c.check(all, l); err != nil {
+		return err
+	}
+	for _, d := range all {
+		if !slices.Contains(c.Names, d.Name) {
+			continue
+		}
+		if err := clickhouse.DropDataset(ctx, l.server, d.Name); err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(g.stdout, "dropped %s: %s, %s\n", d.Name, numbered(int(d.Outages), "outage"), numbered(int(d.RouteChanges), "route change")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// check refuses what is not there, what is being written, and, unless it is forced, what no replay can make again.
+func (c *datasetsDropCmd) check(all []clickhouse.StoredDataset, l *lease) error {
+	for _, name := range c.Names {
+		if l.writes(name) {
+			return fmt.Errorf("darkmap %s (process %d) writes dataset %s: end it first; nothing was dropped", l.owner.Command, l.owner.PID, name)
+		}
+		if err := checkKnown(all, name); err != nil {
+			return fmt.Errorf("%w; nothing was dropped", err)
+		}
+		i := slices.IndexFunc(all, func(d clickhouse.StoredDataset) bool { return d.Name == name })
+		if collected := all[i].Collected || name == kafka.LiveDataset || name == followDataset; collected && !c.Force {
+			return usageError(fmt.Errorf("dataset %s was collected from live sources or archives, and no replay brings it back: --force drops it; nothing was dropped", name))
+		}
+	}
+	return nil
+}

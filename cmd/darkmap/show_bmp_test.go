@@ -61,7 +61,7 @@ func (o *observatory) showWithdrawn(script *routertest.Script) {
 		})
 	}
 	look(fmt.Sprintf("held by 3, gone from 0 of 3, via %d (1)", via))
-	before := time.Now().Truncate(time.Second)
+	before := time.Now().Truncate(time.Second).Add(-time.Second) // GoBGP's times can be a second early
 	script.WithdrawCommon(1, 2)
 	look(fmt.Sprintf("held by 0, gone from 3 of 3, via %d (1)", via))
 	o.checkWithdrawn(lab, f.Prefix, before)

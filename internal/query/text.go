@@ -65,7 +65,7 @@ func (t *textWriter) family(q Question, f *Family) {
 	case q.Prefix.IsValid():
 		t.item("state", "no prefix that holds it was ever seen")
 	case f.Entity != nil:
-		t.entity(f.Entity)
+		t.entity(f.Family, f.Entity)
 	case f.Panel.Table == bgp.TablesLearned:
 		t.item("visible", "unknown: without tables only prefixes are judged, not networks and countries")
 	default:
@@ -152,7 +152,7 @@ func (t *textWriter) times(p *Prefix) {
 	case p.BackSince != nil:
 		t.item("since", "back since the minute %s", p.BackSince.UTC().Format("2006-01-02 15:04"))
 	case p.State == Visible || p.State == NotCounted:
-		t.item("since", "unknown: only losses have a time")
+		t.item("since", "unknown: of what is visible no time is kept")
 	}
 }
 
@@ -193,9 +193,17 @@ func (t *textWriter) briefs(name string, list []Brief, total int) {
 	}
 }
 
-func (t *textWriter) entity(e *Entity) {
-	t.item("visible", "%s of space, %d prefixes", e.Visible.Space, e.Visible.Prefixes)
-	t.item("usual", "%s of space, %d prefixes: %s %% of the space is missing", e.Usual.Space, e.Usual.Prefixes, e.LossPercent)
+// space is how much of a family's space, in words.
+func space(family string, n bgp.Decimal) string {
+	if family == bgp.IPv4.String() {
+		return n.String() + " /24s"
+	}
+	return n.String() + " /48s"
+}
+
+func (t *textWriter) entity(family string, e *Entity) {
+	t.item("visible", "%s, in %s", space(family, e.Visible.Space), count(e.Visible.Prefixes, "prefix"))
+	t.item("usual", "%s, in %s: %s %% of the space is missing", space(family, e.Usual.Space), count(e.Usual.Prefixes, "prefix"), e.LossPercent)
 	if e.Moved > 0 {
 		t.item("moved", "%d prefixes are originated by others", e.Moved)
 	}

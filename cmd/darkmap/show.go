@@ -12,6 +12,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/datadir"
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/outagelog"
 	"github.com/darkmap/darkmap/internal/query"
 	"github.com/darkmap/darkmap/internal/querydoor"
 	"github.com/darkmap/darkmap/internal/querystore"
@@ -28,7 +29,7 @@ const (
 type showCmd struct {
 	What     string    `arg:"" help:"A prefix, an address, an AS (AS64496 or 64496), a country (KP), a region (KP-01), or an outage's id."`
 	Dataset  string    `help:"Ask the store about this dataset, not the running detector." placeholder:"NAME"`
-	At       string    `help:"Ask the store how it stood at this time, UTC (2026-11-29T16:30, or a date); default the end of the dataset." placeholder:"TIME"`
+	At       string    `help:"Ask the store how it stood at this time, UTC (2014-12-22T16:30, or a date); default the end of the dataset." placeholder:"TIME"`
 	Detector adminAddr `help:"Ask the detector whose admin address this is, with the key of detect.door.key." placeholder:"HOST:PORT"`
 	Limit    int       `help:"Entries of each list (default ${default}, at most 500)." default:"20" placeholder:"N"`
 	Format   string    `help:"Form of the result: ${enum}." enum:"table,json" default:"table"`
@@ -40,10 +41,10 @@ func (c *showCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return usageError(err)
 	}
-	at, err := showTime(c.At)
+	at, _, err := outagelog.ParseTime(c.At)
 	switch {
 	case err != nil:
-		return usageError(err)
+		return usageError(fmt.Errorf("--at %w", err))
 	case c.Dataset != "" && !datasetName.MatchString(c.Dataset):
 		return usageError(fmt.Errorf("--dataset %s: want at most 64 letters, digits, dots, underscores and hyphens", c.Dataset))
 	case c.Limit < 1 || c.Limit > query.MaxLimit:
@@ -56,19 +57,6 @@ func (c *showCmd) Run(ctx context.Context, g *globals) error {
 		return c.stored(ctx, g, q, at)
 	}
 	return c.live(ctx, g, q)
-}
-
-// showTime reads a time; zero for an empty text.
-func showTime(text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02 15:04", time.DateOnly} {
-		if t, err := time.ParseInLocation(layout, text, time.UTC); err == nil {
-			return t.UTC(), nil
-		}
-	}
-	return time.Time{}, fmt.Errorf("--at %s: want a time such as 2026-11-29T16:30:00Z, 2026-11-29T16:30 (UTC) or 2026-11-29", text)
 }
 
 // live asks the detector about the present, and adds the outages that have ended.

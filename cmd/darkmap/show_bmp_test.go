@@ -114,7 +114,7 @@ func TestShowNowhere(t *testing.T) {
 	}{
 		{[]string{"192.0.2.0/24"}, exitFailed, "nothing runs on the data directory"},
 		{[]string{"North Korea"}, exitUsage, "want a prefix (192.0.2.0/24)"},
-		{[]string{"KP", "--at", "yesterday"}, exitUsage, "--at yesterday: want a time"},
+		{[]string{"KP", "--at", "yesterday"}, exitUsage, `--at "yesterday" is not a time`},
 		{[]string{"KP", "--limit", "0"}, exitUsage, "--limit 0"},
 		{[]string{"KP", "--dataset", "a b"}, exitUsage, "--dataset a b"},
 		{[]string{"KP", "--detector", "127.0.0.1:9464", "--at", "2014-12-22"}, exitUsage, "--detector asks about the present"},

@@ -11,10 +11,10 @@ var timeForms = []string{"2006-01-02 15:04", "2006-01-02 15:04:05", "2006-01-02T
 // ParseWindow reads the two ends of a window: dates, dates with a time, or RFC 3339. A date begins a window at its first moment, and
 // ends one after its last. An empty text is the zero time. The errors begin with the flag, --from or --to.
 func ParseWindow(from, to string) (begin, end time.Time, err error) {
-	if begin, _, err = parseTime(from); err != nil {
+	if begin, _, err = ParseTime(from); err != nil {
 		return begin, end, fmt.Errorf("--from %w", err)
 	}
-	end, date, err := parseTime(to)
+	end, date, err := ParseTime(to)
 	if err != nil {
 		return begin, end, fmt.Errorf("--to %w", err)
 	}
@@ -27,8 +27,8 @@ func ParseWindow(from, to string) (begin, end time.Time, err error) {
 	return begin, end, nil
 }
 
-// parseTime reads one end of a window, and says whether it is a date alone.
-func parseTime(s string) (t time.Time, date bool, err error) {
+// ParseTime reads a time as ParseWindow does, and says whether it is a date alone: then it is its first moment.
+func ParseTime(s string) (t time.Time, date bool, err error) {
 	if s == "" {
 		return t, false, nil
 	}

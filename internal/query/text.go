@@ -118,7 +118,7 @@ func (t *textWriter) prefix(q Question, p *Prefix) {
 	if p.UsualPercent != nil {
 		usual = fmt.Sprintf(", usually by %s %%", p.UsualPercent)
 	}
-	t.item("held by", "%d of %s now%s; %d had it and have it no more%s%s", p.HeldBy, count(p.Voters, "voter"), usual, p.GoneFrom,
+	t.item("held by", "%d of %s now%s; %d had it and have it no more%s%s", p.HeldBy, bgp.Count(p.Voters, "voter"), usual, p.GoneFrom,
 		more(p.OtherPeers, "; %d more peers without a vote hold it"), more(p.Silent, "; of %d voters no update is stored"))
 	t.times(p)
 	t.heard("origins", p.Origins)
@@ -159,7 +159,7 @@ func (t *textWriter) times(p *Prefix) {
 func (t *textWriter) heard(name string, list []Heard) {
 	var texts []string
 	for _, h := range list {
-		texts = append(texts, fmt.Sprintf("%s (%s)", asText(h.AS), count(h.Voters, "voter")))
+		texts = append(texts, fmt.Sprintf("%s (%s)", asText(h.AS), bgp.Count(h.Voters, "voter")))
 	}
 	if len(texts) > 0 {
 		t.item(name, "%s", strings.Join(texts, ", "))
@@ -186,7 +186,7 @@ func (t *textWriter) briefs(name string, list []Brief, total int) {
 		for _, a := range b.Origins {
 			origins = append(origins, a.String())
 		}
-		t.item(name, "%s, %s, held by %s, from %s", b.Prefix, strings.ReplaceAll(string(b.State), "_", " "), count(b.HeldBy, "voter"), strings.Join(origins, ", "))
+		t.item(name, "%s, %s, held by %s, from %s", b.Prefix, strings.ReplaceAll(string(b.State), "_", " "), bgp.Count(b.HeldBy, "voter"), strings.Join(origins, ", "))
 	}
 	if total > len(list) {
 		t.item("", "and %d more", total-len(list))
@@ -202,12 +202,12 @@ func space(family string, n bgp.Decimal) string {
 }
 
 func (t *textWriter) entity(family string, e *Entity) {
-	t.item("visible", "%s, in %s", space(family, e.Visible.Space), count(e.Visible.Prefixes, "prefix"))
-	t.item("usual", "%s, in %s: %s %% of the space is missing", space(family, e.Usual.Space), count(e.Usual.Prefixes, "prefix"), e.LossPercent)
+	t.item("visible", "%s, in %s", space(family, e.Visible.Space), bgp.Count(e.Visible.Prefixes, "prefix"))
+	t.item("usual", "%s, in %s: %s %% of the space is missing", space(family, e.Usual.Space), bgp.Count(e.Usual.Prefixes, "prefix"), e.LossPercent)
 	if e.Moved > 0 {
 		t.item("moved", "%d prefixes are originated by others", e.Moved)
 	}
-	t.item("lost", "%s", count(e.LostPrefixesTotal, "prefix"))
+	t.item("lost", "%s", bgp.Count(e.LostPrefixesTotal, "prefix"))
 }
 
 // lost lists lost prefixes.
@@ -332,15 +332,4 @@ func more(n int, format string) string {
 		return ""
 	}
 	return fmt.Sprintf(format, n)
-}
-
-// count is a number and its noun.
-func count(n int, noun string) string {
-	switch {
-	case n == 1:
-		return "1 " + noun
-	case strings.HasSuffix(noun, "x"):
-		return fmt.Sprintf("%d %ses", n, noun)
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

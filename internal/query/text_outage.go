@@ -35,8 +35,8 @@ func WriteOutage(w io.Writer, o bgp.Outage, limit int) error {
 			t.item(x.name, "%s", x.id)
 		}
 	}
-	t.item("at most", "%d of %s lost, %s %% of the space", o.Peak.LostPrefixes, count(o.Baseline.Prefixes, "usual prefix"), o.Peak.LossPercent)
-	t.item("panel", "%s on %s", count(o.Panel.Voters, "voter"), count(o.Panel.Collectors, "collector"))
+	t.item("at most", "%d of %s lost, %s %% of the space", o.Peak.LostPrefixes, bgp.Count(o.Baseline.Prefixes, "usual prefix"), o.Peak.LossPercent)
+	t.item("panel", "%s on %s", bgp.Count(o.Panel.Voters, "voter"), bgp.Count(o.Panel.Collectors, "collector"))
 	if len(o.Origins) > 0 {
 		t.item("origins", "%s", ases(o.Origins))
 	}

@@ -3,6 +3,7 @@ package query
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -19,7 +20,7 @@ func WriteText(w io.Writer, q Question, a Answer) error {
 	t.line("%s%s. Dataset %s, %s.", strings.ToUpper(q.String()[:1]), q.String()[1:], a.Dataset, map[Source]string{SourceLive: "as the running detector has it", SourceStore: "from the store"}[a.Source])
 	for i := range a.Families {
 		f := &a.Families[i]
-		if len(a.Families) > 1 && f.Entity == nil && (f.Panel.NoVerdict == bgp.NoVerdictPeers || len(f.Open) == 0) && someEntity(a) {
+		if f.Entity == nil && f.Panel.Table != bgp.TablesLearned && len(f.Open) == 0 && someEntity(a) {
 			t.line("\n%s: nothing of it was ever seen.", title(f.Family))
 			continue
 		}
@@ -32,12 +33,7 @@ func WriteText(w io.Writer, q Question, a Answer) error {
 
 // someEntity reports whether something of the thing was seen in some family.
 func someEntity(a Answer) bool {
-	for i := range a.Families {
-		if a.Families[i].Entity != nil {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(a.Families, func(f Family) bool { return f.Entity != nil })
 }
 
 // title is IPv4 or IPv6.
@@ -119,7 +115,7 @@ func (t *textWriter) prefix(q Question, p *Prefix) {
 		usual = fmt.Sprintf(", usually by %s %%", p.UsualPercent)
 	}
 	t.item("held by", "%d of %s now%s; %d had it and have it no more%s%s", p.HeldBy, bgp.Count(p.Voters, "voter"), usual, p.GoneFrom,
-		more(p.OtherPeers, "; %d more peers without a vote hold it"), more(p.Silent, "; of %d voters no update is stored"))
+		others(p.OtherPeers), silent(p.Silent))
 	t.times(p)
 	t.heard("origins", p.Origins)
 	t.heard("upstreams", p.Upstreams)
@@ -326,10 +322,21 @@ func yesNo(b bool) string {
 	return "no"
 }
 
-// more is a text about n; empty where n is 0.
-func more(n int, format string) string {
+// others tells of peers without a vote that hold a prefix.
+func others(n int) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "; 1 more peer without a vote holds it"
+	}
+	return fmt.Sprintf("; %d more peers without a vote hold it", n)
+}
+
+// silent tells of voters of which the store has no update.
+func silent(n int) string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf(format, n)
+	return "; of " + bgp.Count(n, "voter") + " no update is stored"
 }

@@ -80,9 +80,9 @@ func (c *showCmd) live(ctx context.Context, g *globals, q query.Question) error 
 		return err
 	}
 	if t, code, ok := querystore.Subject(q, answer); ok && running != nil {
-		past, err := g.outagesOf(ctx, running, t, code)
-		if err != nil {
-			return err
+		past, err := g.outagesOf(limited, running, t, code)
+		if err != nil { // what is held now does not depend on it
+			fmt.Fprintln(g.stderr, "darkmap: outages that have ended are not shown:", causes(err))
 		}
 		addOutages(&answer, past)
 	}

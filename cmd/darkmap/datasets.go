@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -112,9 +113,16 @@ func datasetNotes(d clickhouse.StoredDataset) []string {
 	case d.Version == "":
 		return []string{"made by an older darkmap, which did not note what of"}
 	}
-	notes := []string{fmt.Sprintf("%s of %s: %s", numbered(len(d.Files), "file"), strings.Join(d.Collectors, ", "), firstOf(d.Files, 5))}
+	names := make([]string, len(d.Files))
+	for i, f := range d.Files {
+		names[i] = filepath.Base(f)
+	}
+	notes := []string{
+		numbered(len(names), "file") + ": " + firstOf(names, 3),
+		numbered(len(d.Collectors), "collector") + ": " + firstOf(d.Collectors, 5),
+	}
 	if len(d.Changed) > 0 {
-		notes = append(notes, "settings: "+strings.Join(d.Changed, ", "))
+		notes = append(notes, "settings other than the defaults: "+strings.Join(d.Changed, ", "))
 	}
 	return notes
 }

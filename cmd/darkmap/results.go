@@ -21,6 +21,7 @@ type filter struct {
 	MoreSpecific bool     `xor:"relation" help:"With --prefix: of the prefixes within it, too."`
 	LessSpecific bool     `xor:"relation" help:"With --prefix: of the prefixes that contain it, too."`
 	Overlapping  bool     `xor:"relation" help:"With --prefix: of both, too."`
+	Type         []string `help:"Only outages of these, each in a row of its own: ${enum}." enum:"prefix,as,region,country,world" placeholder:"TYPE,..."`
 	Family       []string `help:"Only these families: ${enum}." enum:"ipv4,ipv6" placeholder:"FAMILY,..."`
 	Kind         []string `help:"Only outages of these kinds: ${enum}." enum:"outage,partial,intermittent,moved" placeholder:"KIND,..."`
 	State        []string `help:"Only outages in these states: ${enum}." enum:"suspected,open,closed,retracted" placeholder:"STATE,..."`
@@ -41,9 +42,8 @@ func (f filter) outages() outagelog.Filter {
 }
 
 // parse reads the flags. The error lists all faults.
-func (f filter) parse() (outagelog.Filter, error) {
-	o := outagelog.Filter{Families: f.Family, MinSeverity: bgp.Severity(f.Severity), All: f.All}
-	var err error
+func (f filter) parse() (o outagelog.Filter, err error) {
+	o = f.sorts()
 	o.From, o.To, err = outagelog.ParseWindow(f.From, f.To)
 	faults := []error{err, f.checkModes()}
 	for _, code := range f.Country {
@@ -66,16 +66,28 @@ func (f filter) parse() (outagelog.Filter, error) {
 		}
 		o.Prefixes = append(o.Prefixes, m)
 	}
+	if f.Severity != "" && !severity.MatchString(f.Severity) {
+		faults = append(faults, fmt.Errorf("--severity %s: want minor, moderate, major or total", f.Severity))
+	}
+	return o, errors.Join(faults...)
+}
+
+// sorts are the flags whose values the command line has checked.
+func (f filter) sorts() outagelog.Filter {
+	o := outagelog.Filter{Families: f.Family, MinSeverity: bgp.Severity(f.Severity), All: f.All}
+	for _, name := range f.Type {
+		var t bgp.EntityType
+		if t.UnmarshalText([]byte(name)) == nil {
+			o.Types = append(o.Types, t)
+		}
+	}
 	for _, k := range f.Kind {
 		o.Kinds = append(o.Kinds, bgp.Kind(k))
 	}
 	for _, s := range f.State {
 		o.States = append(o.States, bgp.State(s))
 	}
-	if f.Severity != "" && !severity.MatchString(f.Severity) {
-		faults = append(faults, fmt.Errorf("--severity %s: want minor, moderate, major or total", f.Severity))
-	}
-	return o, errors.Join(faults...)
+	return o
 }
 
 // mode is how prefixes are matched.

@@ -23,6 +23,8 @@ type Filter struct {
 	ASNs []bgp.ASN
 	// Prefixes passes outages of prefixes that one of these matches.
 	Prefixes []bgp.PrefixMatch
+	// Types passes outages of these kinds of entities.
+	Types []bgp.EntityType
 	// Families passes outages of these families, as bgp.Family writes them.
 	Families []string
 	// Kinds and States pass outages of one of these kinds, in one of these states.
@@ -94,9 +96,10 @@ func (f Filter) ofPrefix(o bgp.Outage) bool {
 	return err == nil && slices.ContainsFunc(f.Prefixes, func(m bgp.PrefixMatch) bool { return m.Matches(p) })
 }
 
-// ofSort looks at family, kind, state and severity.
+// ofSort looks at type, family, kind, state and severity.
 func (f Filter) ofSort(o bgp.Outage) bool {
-	return (len(f.Families) == 0 || slices.Contains(f.Families, o.Family)) && (len(f.Kinds) == 0 || slices.Contains(f.Kinds, o.Kind)) &&
+	return (len(f.Types) == 0 || slices.Contains(f.Types, o.Entity.Type)) &&
+		(len(f.Families) == 0 || slices.Contains(f.Families, o.Family)) && (len(f.Kinds) == 0 || slices.Contains(f.Kinds, o.Kind)) &&
 		(len(f.States) == 0 || slices.Contains(f.States, o.State)) &&
 		(f.MinSeverity == "" || slices.Index(severities, o.Severity) >= slices.Index(severities, f.MinSeverity))
 }

@@ -1,7 +1,6 @@
 package outagelog
 
 import (
-	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -137,6 +136,9 @@ func singles(t *testing.T) []single {
 		{"more specific, IPv6", "prefix", Filter{Prefixes: matches(t, bgp.PrefixMoreSpecific, "::/0")}, "v6 v6more"},
 		{"less specific", "prefix", Filter{Prefixes: matches(t, bgp.PrefixLessSpecific, "175.45.176.5")}, "p176 p176x"},
 		{"overlapping", "prefix", Filter{Prefixes: matches(t, bgp.PrefixOverlapping, "175.45.176.0/23")}, "p176 p176x p177"},
+		{"ASes and regions", "type", Filter{Types: []bgp.EntityType{bgp.EntityAS, bgp.EntityRegion}}, "as131279 as64500 kp01 old"},
+		{"the world", "type", Filter{Types: []bgp.EntityType{bgp.EntityWorld}}, "world"},
+		{"watch lists", "type", Filter{Types: []bgp.EntityType{bgp.EntityWatch}}, ""},
 		{"family", "family", Filter{Families: []string{"ipv6"}}, "v6 v6more"},
 		{"kind", "kind", Filter{Kinds: []bgp.Kind{bgp.KindIntermittent}}, "flap"},
 		{"kinds", "kind", Filter{Kinds: []bgp.Kind{bgp.KindIntermittent, bgp.KindPartial}}, "flap v6more"},
@@ -228,13 +230,13 @@ func TestNothing(t *testing.T) {
 	t.Parallel()
 	for want, f := range map[string]Filter{
 		"none of the 13 outages matches --country NL; the record of 1 network or prefix does not say in which country it is": {Countries: []string{"NL"}},
-		"none of the 13 outages matches --asn 13127,4":                                                                           {ASNs: []bgp.ASN{13127, 4}},
-		"none of the 16 outages matches --asn 13127":                                                                             {ASNs: []bgp.ASN{13127}, All: true},
-		"none of the 13 outages matches --state retracted; --all shows 1 more (blips and retracted)":                             {States: []bgp.State{bgp.StateRetracted}},
-		"none of the 13 outages matches --prefix 175.45.176.5/32; --less-specific shows 2 more, of prefixes that contain it":     {Prefixes: matches(t, bgp.PrefixExact, "175.45.176.5")},
-		"none of the 13 outages matches --prefix 175.45.160.0/19; --more-specific shows 4 more, of prefixes within it":           {Prefixes: matches(t, bgp.PrefixExact, "175.45.160.0/19")},
-		"none of the 13 outages matches --prefix 10.0.0.0/8 --overlapping --family ipv4 --kind outage,moved --severity moderate": {Prefixes: matches(t, bgp.PrefixOverlapping, "10.0.0.0/8"), Families: []string{"ipv4"}, Kinds: []bgp.Kind{bgp.KindOutage, bgp.KindMoved}, MinSeverity: bgp.SeverityModerate},
-		"none of the 13 outages matches --from 2014-12-19T00:00:00Z --to 2014-12-19T12:00:00Z":                                   {From: start.Add(-88*time.Hour - 15*time.Minute), To: start.Add(-76*time.Hour - 15*time.Minute)},
+		"none of the 13 outages matches --asn 13127,4":                                                                                            {ASNs: []bgp.ASN{13127, 4}},
+		"none of the 16 outages matches --asn 13127":                                                                                              {ASNs: []bgp.ASN{13127}, All: true},
+		"none of the 13 outages matches --state retracted; --all shows 1 more (blips and retracted)":                                              {States: []bgp.State{bgp.StateRetracted}},
+		"none of the 13 outages matches --prefix 175.45.176.5/32; --less-specific shows 2 more, of prefixes that contain it":                      {Prefixes: matches(t, bgp.PrefixExact, "175.45.176.5")},
+		"none of the 13 outages matches --prefix 175.45.160.0/19; --more-specific shows 4 more, of prefixes within it":                            {Prefixes: matches(t, bgp.PrefixExact, "175.45.160.0/19")},
+		"none of the 13 outages matches --prefix 10.0.0.0/8 --overlapping --type as,prefix --family ipv4 --kind outage,moved --severity moderate": {Prefixes: matches(t, bgp.PrefixOverlapping, "10.0.0.0/8"), Types: []bgp.EntityType{bgp.EntityAS, bgp.EntityPrefix}, Families: []string{"ipv4"}, Kinds: []bgp.Kind{bgp.KindOutage, bgp.KindMoved}, MinSeverity: bgp.SeverityModerate},
+		"none of the 13 outages matches --from 2014-12-19T00:00:00Z --to 2014-12-19T12:00:00Z":                                                    {From: start.Add(-88*time.Hour - 15*time.Minute), To: start.Add(-76*time.Hour - 15*time.Minute)},
 	} {
 		tally := NewTally(f)
 		for _, o := range sample(t) {
@@ -288,68 +290,6 @@ func TestParseWindow(t *testing.T) {
 		}
 		if !strings.Contains(got, want) {
 			t.Errorf("%s: got %s, want %s", in, got, want)
-		}
-	}
-}
-
-// told are the events that a stream passes, in order.
-func told(f Filter, records ...bgp.Outage) (out []string) {
-	s := NewStream(f)
-	for _, o := range records {
-		for _, x := range s.Add(o) {
-			out = append(out, fmt.Sprint(x.ID, " ", x.Event))
-		}
-	}
-	return out
-}
-
-// TestStream: the beginning of an outage is never told without its end, nor an end without its beginning.
-func TestStream(t *testing.T) {
-	t.Parallel()
-	life := func(id string, begin, lasts time.Duration, last ...bgp.Event) (all []bgp.Outage) {
-		end := start.Add(begin + lasts)
-		o := bgp.Outage{ID: id, Start: start.Add(begin), Severity: bgp.SeverityMinor}
-		for i, e := range append([]bgp.Event{bgp.EventSuspected, bgp.EventOpened, bgp.EventUpdated}, last...) {
-			o.Event, o.Sequence, o.DurationSeconds = e, uint32(i+1), 60*int64(i+1)
-			switch e {
-			case bgp.EventSuspected:
-				o.State = bgp.StateSuspected
-			case bgp.EventClosed, bgp.EventRetracted:
-				o.State, o.End, o.EndReason, o.DurationSeconds = bgp.StateClosed, &end, bgp.EndRecovered, int64(lasts.Seconds())
-			default:
-				o.State, o.End, o.EndReason = bgp.StateOpen, nil, bgp.NotEnded
-			}
-			all = append(all, o)
-		}
-		return all
-	}
-	closed := life("a", 0, time.Hour, bgp.EventClosed)
-	grown := life("a", 0, time.Hour, bgp.EventUpdated, bgp.EventClosed)
-	for i := range grown[3:] {
-		grown[3+i].Severity = bgp.SeverityMajor
-	}
-	late := append(life("b", 30*time.Minute, 3*time.Hour), closed...)
-	for name, tt := range map[string]struct {
-		f       Filter
-		records []bgp.Outage
-		want    string
-	}{
-		"a whole life":                    {Filter{}, life("a", 0, time.Hour, bgp.EventClosed, bgp.EventReopened, bgp.EventClosed), "a opened, a closed, a reopened, a closed"},
-		"suspected too":                   {Filter{All: true}, closed, "a suspected, a opened, a closed"},
-		"read twice":                      {Filter{}, slices.Concat(closed[:3], closed[1:]), "a opened, a closed"},
-		"over before the window":          {Filter{From: start.Add(2 * time.Hour)}, closed, ""},
-		"begun before, ends in it":        {Filter{From: start.Add(30 * time.Minute)}, closed, "a opened, a closed"},
-		"begun before, lasts":             {Filter{From: start.Add(45 * time.Minute)}, late, "b opened, a opened, a closed"},
-		"begins in it, ends after it":     {Filter{To: start.Add(time.Minute)}, closed, "a opened, a closed"},
-		"begins after it":                 {Filter{To: start}, closed, ""},
-		"passes only in the course of it": {Filter{MinSeverity: bgp.SeverityMajor}, grown, "a opened, a closed"},
-		"passes at its end alone":         {Filter{MinSeverity: bgp.SeverityMajor}, slices.Concat(closed[:3], grown[4:]), "a opened, a closed"},
-		"does not pass at its end":        {Filter{States: []bgp.State{bgp.StateOpen}}, closed, "a opened, a closed"},
-		"a blip":                          {Filter{}, []bgp.Outage{{ID: "a", Event: bgp.EventClosed, State: bgp.StateClosed, Blip: true, Start: start, End: &start}}, ""},
-		"a blip, all":                     {Filter{All: true}, []bgp.Outage{{ID: "a", Event: bgp.EventClosed, State: bgp.StateClosed, Blip: true, Start: start, End: &start}}, "a opened, a closed"},
-	} {
-		if got := strings.Join(told(tt.f, tt.records...), ", "); got != tt.want {
-			t.Errorf("%s: got %q, want %q", name, got, tt.want)
 		}
 	}
 }

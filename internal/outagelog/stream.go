@@ -10,19 +10,24 @@ import (
 )
 
 // Stream applies a filter to outages as their records come, and passes the beginning and the end of an outage together or neither.
-// It holds the outages that have not ended. It is not safe for concurrent use.
+// It holds the outages that have not ended, and the ids of at most maxTold that have. It is not safe for concurrent use.
 type Stream struct {
 	filter Filter
 	// begun were passed on and have not ended, with the sequence of the last record; waiting begin before Filter.From and may end
 	// before it.
 	begun   map[key]uint32
 	waiting map[key]bgp.Outage
+	// told were passed on to their end: such a one can be reopened. Of any other the first record that passes is its beginning.
+	told    map[key]bool
 	reached time.Time // of the newest record, event time
 }
 
+// maxTold bounds the ended outages that a Stream remembers. When there are more it forgets all of them.
+const maxTold = 100_000
+
 // NewStream filters a stream.
 func NewStream(f Filter) *Stream {
-	return &Stream{filter: f, begun: map[key]uint32{}, waiting: map[key]bgp.Outage{}}
+	return &Stream{filter: f, begun: map[key]uint32{}, waiting: map[key]bgp.Outage{}, told: map[key]bool{}}
 }
 
 // Add takes an outage as its newest record has it, and returns what there is to tell: beginnings (opened or reopened; with
@@ -39,6 +44,7 @@ func (s *Stream) Add(o bgp.Outage) []bgp.Outage {
 	switch {
 	case begun && ended:
 		delete(s.begun, k)
+		s.remember(k)
 		return append(out, o)
 	case begun:
 		if o.Sequence > sequence && (o.Event == bgp.EventOpened || o.Event == bgp.EventReopened) {
@@ -48,14 +54,27 @@ func (s *Stream) Add(o bgp.Outage) []bgp.Outage {
 		return out
 	case !s.filter.Shows(o), o.State == bgp.StateSuspected && !s.filter.All:
 		return out
+	case ended && s.told[k]: // its end was read twice
+		return out
 	case ended:
+		s.remember(k)
 		return append(out, beginning(o), o)
 	case o.Start.Before(s.filter.From) && !s.reached.After(s.filter.From):
 		s.waiting[k] = o
 		return out
 	}
 	s.begun[k] = o.Sequence
+	if s.told[k] && o.Event == bgp.EventReopened {
+		return append(out, o)
+	}
 	return append(out, beginning(o))
+}
+
+func (s *Stream) remember(k key) {
+	if len(s.told) >= maxTold {
+		clear(s.told)
+	}
+	s.told[k] = true
 }
 
 // release passes on what has lasted until Filter.From.
@@ -77,9 +96,9 @@ func (s *Stream) release() []bgp.Outage {
 // beginning is the record that tells that an outage began.
 func beginning(o bgp.Outage) bgp.Outage {
 	switch o.Event {
-	case bgp.EventOpened, bgp.EventReopened, bgp.EventSuspected:
+	case bgp.EventOpened, bgp.EventSuspected:
 		return o
-	case bgp.EventUpdated, bgp.EventClosed, bgp.EventRetracted:
+	case bgp.EventReopened, bgp.EventUpdated, bgp.EventClosed, bgp.EventRetracted:
 	}
 	o.Event, o.State, o.End, o.EndReason = bgp.EventOpened, bgp.StateOpen, nil, bgp.NotEnded
 	return o

@@ -118,13 +118,11 @@ func (f Filter) Words() string {
 	add("--from", timeWord(f.From))
 	add("--to", timeWord(f.To))
 	add("--country", f.Countries...)
+	numbers := make([]string, len(f.ASNs))
 	for i, a := range f.ASNs {
-		if i == 0 {
-			words = append(words, "--asn "+strconv.FormatUint(uint64(a), 10))
-			continue
-		}
-		words[len(words)-1] += "," + strconv.FormatUint(uint64(a), 10)
+		numbers[i] = strconv.FormatUint(uint64(a), 10)
 	}
+	add("--asn", numbers...)
 	prefixes := make([]string, len(f.Prefixes))
 	for i, m := range f.Prefixes {
 		prefixes[i] = m.Prefix.String()
@@ -141,6 +139,11 @@ func (f Filter) Words() string {
 		case bgp.PrefixExact:
 		}
 	}
+	types := make([]string, len(f.Types))
+	for i, t := range f.Types {
+		types[i] = t.String()
+	}
+	add("--type", types...)
 	add("--family", f.Families...)
 	add("--kind", texts(f.Kinds)...)
 	add("--state", texts(f.States)...)

@@ -1,7 +1,7 @@
 // Package outagestore reads outages from ClickHouse.
 //
-// In: the table outage_events. Out: the newest state of each outage of a dataset that passes a filter. ClickHouse decides on dataset and
-// time; everything else is decided by outagelog.Filter, as everywhere. It starts no goroutine.
+// In: the table outage_events. Out: the newest state of each outage of a dataset that passes a filter. ClickHouse leaves out
+// what is of another dataset, time or type; outagelog.Filter decides, as everywhere. It starts no goroutine.
 package outagestore
 
 import (
@@ -59,7 +59,7 @@ func Select(ctx context.Context, s clickhouse.Server, dataset string, f outagelo
 		return nil, err
 	}
 	found.Matched = len(passed)
-	if len(passed) == 0 && !(f.From.IsZero() && f.To.IsZero()) { // what lies outside of the window counts too
+	if len(passed) == 0 && (!f.From.IsZero() || !f.To.IsZero() || len(f.Types) > 0) { // what ClickHouse left out counts too
 		found.Tally = outagelog.NewTally(f)
 		return found, r.briefs(ctx, outagelog.Filter{}, func(b brief) { found.Tally.Add(b.outage) })
 	}
@@ -83,24 +83,9 @@ type reader struct {
 	countries         bool // the store has that column
 }
 
-// briefs calls fn with the newest state of every outage that has a part in the filter's window.
+// briefs calls fn with the newest state of every outage that the filter's window and types can pass, and of few others.
 func (r reader) briefs(ctx context.Context, f outagelog.Filter, fn func(brief)) error {
-	countries := "countries"
-	if !r.countries {
-		countries = "CAST([], 'Array(String)') AS countries"
-	}
-	q := "SELECT id, sequence, position_epoch, position_sequence, toString(entity_type) AS type, entity_code, toString(family) AS fam, kind, state, severity, blip, start, end, origins, " + countries +
-		" FROM " + r.database + ".outage_events WHERE dataset = ? ORDER BY id, sequence DESC, position_epoch DESC, position_sequence DESC LIMIT 1 BY id"
-	q = "SELECT id, sequence, position_epoch, position_sequence, type, entity_code, fam, kind, state, severity, blip, start, end, origins, countries FROM (" + q + ") WHERE 1"
-	args := []any{r.dataset}
-	if !f.From.IsZero() {
-		q += " AND (end IS NULL OR end >= toDateTime(?, 'UTC'))"
-		args = append(args, max(f.From.Unix(), 0))
-	}
-	if !f.To.IsZero() {
-		q += " AND start <= toDateTime(?, 'UTC')"
-		args = append(args, min(max(f.To.Unix(), 0), 1<<32-1))
-	}
+	q, args := r.briefQuery(f)
 	rows, err := r.conn.Query(ctx, q, args...)
 	if err != nil {
 		return fmt.Errorf("looking for outages of %s: %w", r.dataset, err)
@@ -128,6 +113,37 @@ func (r reader) briefs(ctx context.Context, f outagelog.Filter, fn func(brief)) 
 	}
 	return nil
 }
+
+// briefQuery asks for what briefs reads.
+func (r reader) briefQuery(f outagelog.Filter) (q string, args []any) {
+	countries := "countries"
+	if !r.countries {
+		countries = "CAST([], 'Array(String)') AS countries"
+	}
+	q = "SELECT id, sequence, position_epoch, position_sequence, toString(entity_type) AS type, entity_code, toString(family) AS fam, kind, state, severity, blip, start, end, origins, " + countries +
+		" FROM " + r.database + ".outage_events WHERE dataset = ? ORDER BY id, sequence DESC, position_epoch DESC, position_sequence DESC LIMIT 1 BY id"
+	q = "SELECT id, sequence, position_epoch, position_sequence, type, entity_code, fam, kind, state, severity, blip, start, end, origins, countries FROM (" + q + ") WHERE 1"
+	args = []any{r.dataset}
+	if !f.From.IsZero() {
+		q += " AND (end IS NULL OR end >= toDateTime(?, 'UTC'))"
+		args = append(args, seconds(f.From))
+	}
+	if !f.To.IsZero() {
+		q += " AND start <= toDateTime(?, 'UTC')"
+		args = append(args, seconds(f.To))
+	}
+	if len(f.Types) > 0 {
+		types := make([]string, len(f.Types))
+		for i, t := range f.Types {
+			types[i] = quoted(t.String())
+		}
+		q += " AND type IN (" + strings.Join(types, ", ") + ")"
+	}
+	return q, args
+}
+
+// seconds is t as the columns can have it.
+func seconds(t time.Time) int64 { return min(max(t.Unix(), 0), 1<<32-1) }
 
 // whole reads the objects of a page of outages.
 func (r reader) whole(ctx context.Context, page []brief) ([]outagelog.Entry, error) {

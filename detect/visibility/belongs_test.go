@@ -1,0 +1,45 @@
+package visibility
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/darkmap/darkmap/detect/outage"
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// TestBelongs: an AS is in the countries in which it has lost something, the one with most space first; a prefix is where it lies and
+// whose it usually is, lost or not.
+func TestBelongs(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 10, true)
+	for prefix, country := range map[string]string{"198.20.0.0/22": "AA", "198.24.0.0/24": "BB", "198.25.0.0/24": "AB", "198.28.0.0/16": "CC"} {
+		b.announce(b.key(prefix), 64500, 64510, upTo(10)...)
+		b.place(b.key(prefix), country)
+	}
+	b.close()
+	for _, prefix := range []string{"198.20.0.0/22", "198.24.0.0/24", "198.25.0.0/24"} {
+		b.withdraw(b.key(prefix), false, upTo(10)...)
+	}
+	b.close()
+	for _, tt := range []struct {
+		entity    bgp.EntityType
+		code      string
+		origins   []bgp.ASN
+		countries []string
+	}{
+		{bgp.EntityAS, "AS64500", nil, []string{"AA", "AB", "BB"}},
+		{bgp.EntityAS, "AS64490", nil, nil}, // has lost nothing
+		{bgp.EntityPrefix, "198.24.0.0/24", []bgp.ASN{64500}, []string{"BB"}},
+		{bgp.EntityPrefix, "198.28.0.0/16", []bgp.ASN{64500}, []string{"CC"}},
+		{bgp.EntityPrefix, "203.0.113.0/24", nil, nil}, // nobody has it
+		{bgp.EntityCountry, "AA", nil, nil},
+		{bgp.EntityWorld, "world", nil, nil},
+	} {
+		origins, countries := b.s.Belongs(outage.Key{Family: bgp.IPv4, Type: tt.entity, Code: tt.code})
+		if diff := cmp.Diff(tt.origins, origins) + cmp.Diff(tt.countries, countries); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.code, diff)
+		}
+	}
+}

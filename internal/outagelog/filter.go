@@ -101,7 +101,7 @@ func (f Filter) ofSort(o bgp.Outage) bool {
 	return (len(f.Types) == 0 || slices.Contains(f.Types, o.Entity.Type)) &&
 		(len(f.Families) == 0 || slices.Contains(f.Families, o.Family)) && (len(f.Kinds) == 0 || slices.Contains(f.Kinds, o.Kind)) &&
 		(len(f.States) == 0 || slices.Contains(f.States, o.State)) &&
-		(f.MinSeverity == "" || slices.Index(severities, o.Severity) >= slices.Index(severities, f.MinSeverity))
+		slices.Index(severities, o.Severity) >= slices.Index(severities, f.MinSeverity) // of none -1, which all reach
 }
 
 // withMode returns the filter with another way to match its prefixes.

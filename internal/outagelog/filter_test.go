@@ -24,7 +24,7 @@ func sample(t *testing.T) map[string]bgp.Outage {
 			at := moment(t, end)
 			o.End = &at
 		}
-		if o.State == "" {
+		if len(o.State) == 0 {
 			o.State = bgp.StateOpen
 			if o.End != nil {
 				o.State = bgp.StateClosed
@@ -33,7 +33,7 @@ func sample(t *testing.T) map[string]bgp.Outage {
 		if o.Family == "" {
 			o.Family = "ipv4"
 		}
-		if o.Kind == "" {
+		if len(o.Kind) == 0 {
 			o.Kind = bgp.KindOutage
 		}
 		all[id] = o

@@ -6,7 +6,7 @@ import "github.com/darkmap/darkmap/internal/bgp"
 // origin announces an aggregate in its place, or more-specific prefixes. No address is lost, so the event is closed at once.
 func (e *Engine) tellCovered(ent *entity, rd *reading) {
 	r := ent.covered
-	r.digest = e.digestOf(ent.key)
+	r.digest = e.digestOf(ent)
 	r.peak = loss{prefixes: 1}
 	ev := e.newEvent(ent, bgp.KindOutage, r, rd)
 	ev.state, ev.blip, ev.end, ev.reason = bgp.StateClosed, true, ev.start, bgp.EndCovered

@@ -35,7 +35,7 @@ func (e *Engine) needed(rd *reading) uint64 {
 // deepSpace is the entity's lost space of prefixes that hardly anybody holds. It walks through all of them, so it keeps the answer.
 func (e *Engine) deepSpace(ent *entity) uint64 {
 	if e.deepDue(ent) {
-		ent.deep = deepness{space: e.digestOf(ent.key).deepSpace, at: e.window}
+		ent.deep = deepness{space: e.digestOf(ent).deepSpace, at: e.window}
 	}
 	return ent.deep.space
 }

@@ -52,12 +52,17 @@ type digest struct {
 }
 
 // digestOf asks for the entity's lost prefixes and sums them up.
-func (e *Engine) digestOf(k Key) *digest {
+func (e *Engine) digestOf(ent *entity) *digest {
+	k := ent.key
 	lost := e.view.Lost(k)
 	d := &digest{unit: e.cfg.Family.UnitSpace()}
 	d.countOrigins(lost, e.cfg.MaxOrigins)
 	d.countUpstreams(lost, e.cfg.MaxOrigins)
-	d.measureTimes(lost, e.window)
+	early := e.window - earlySeconds
+	if e.sinceTables(ent) {
+		early = 0
+	}
+	d.measureTimes(lost, early)
 	d.usually, d.countries = e.view.Belongs(k)
 	d.usually, d.countries = d.usually[:min(len(d.usually), e.cfg.MaxOrigins)], d.countries[:min(len(d.countries), e.cfg.MaxOrigins)]
 	for i := range lost {
@@ -172,8 +177,16 @@ func (d *digest) countUpstreams(lost []LostPrefix, limit int) {
 	d.rerouted = d.rerouted[:min(len(d.rerouted), limit)]
 }
 
-// measureTimes sums up when the voters lost the prefixes; what they lost more than an hour ago belongs to something else.
-func (d *digest) measureTimes(lost []LostPrefix, window int64) {
+// sinceTables reports whether the entity's loss was there when the first whole tables came: it is as old as its withdrawals.
+func (e *Engine) sinceTables(ent *entity) bool {
+	if ent.ev != nil {
+		return ent.ev.first == e.tabled
+	}
+	return ent.loss != nil && ent.loss.first == e.tabled || ent.large != nil && ent.large.first == e.tabled
+}
+
+// measureTimes sums up when the voters lost the prefixes; what they lost before early (Unix seconds) belongs to something else.
+func (d *digest) measureTimes(lost []LostPrefix, early int64) {
 	var all, each []int64
 	lapsed := 0
 	for i := range lost {
@@ -181,7 +194,7 @@ func (d *digest) measureTimes(lost []LostPrefix, window int64) {
 			lapsed++
 		}
 		w := lost[i].Withdrawals
-		from, _ := slices.BinarySearch(w, window-earlySeconds)
+		from, _ := slices.BinarySearch(w, early)
 		if w = w[from:]; len(w) > 0 {
 			all = append(all, w...)
 			each = append(each, percentile(w, 50))

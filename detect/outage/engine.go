@@ -28,6 +28,8 @@ type Engine struct {
 
 	// started is the first window, next the one expected.
 	started, next int64
+	// tabled is the window in which the first whole tables came after updates alone had been known; 0 is none.
+	tabled int64
 
 	// Of the present minute:
 	window     int64
@@ -74,6 +76,9 @@ func (e *Engine) closeMinute(window int64, changed []Sample) {
 	defer func() { sortEvents(e.out[first:]) }()
 	e.window, e.neighbours = window, nil
 	panel, verdicts := e.view.Panel(e.cfg.Family)
+	if e.panel.Table == bgp.TablesLearned && panel.Table == bgp.TablesComplete {
+		e.tabled = window
+	}
 	e.panel = panel
 	work := e.take(changed)
 	if !verdicts {

@@ -87,7 +87,7 @@ func (e *Engine) measure(ent *entity, rd *reading) {
 // are of the same minute.
 func (e *Engine) keepDigest(ent *entity, r *run, rd *reading) {
 	if r != nil && e.digestDue(ent, r.minutes) && (r.digest == nil || r.peak == rd.loss) {
-		r.digest = e.digestOf(ent.key)
+		r.digest = e.digestOf(ent)
 	}
 }
 

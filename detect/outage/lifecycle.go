@@ -85,7 +85,7 @@ func (e *Engine) broadEnough(ent *entity) bool {
 		return false
 	}
 	if r.minutes == e.cfg.LargeMinutes || ent.touched {
-		r.rejected = ent.key.Type != bgp.EntityAS && e.digestOf(ent.key).originCount < e.cfg.LargeOrigins
+		r.rejected = ent.key.Type != bgp.EntityAS && e.digestOf(ent).originCount < e.cfg.LargeOrigins
 	}
 	return !r.rejected
 }
@@ -148,7 +148,8 @@ func (e *Engine) newEvent(ent *entity, kind bgp.Kind, r *run, rd *reading) *even
 }
 
 // refine sets the start of a loss to the 10th percentile of the withdrawals, near the minute in which it showed, and not
-// before the end of what was there before. What was lost with sessions shows when their next tables are whole, up to an hour later.
+// before the end of what was there before. What was lost with sessions shows when their next tables are whole, up to an hour later;
+// what updates alone had shown of prefixes shows of larger entities with the first whole tables.
 func (e *Engine) refine(ent *entity, r *run) int64 {
 	start := r.first
 	if r.digest != nil && r.digest.withdrawals > 0 {
@@ -159,6 +160,9 @@ func (e *Engine) refine(ent *entity, r *run) int64 {
 		near = earlySeconds
 	}
 	low := max(r.first-near, ent.lastEnd)
+	if r.first == e.tabled {
+		low = ent.lastEnd
+	}
 	if ent.ev != nil {
 		low = max(low, ent.ev.start)
 	}
@@ -211,7 +215,7 @@ func (e *Engine) openOther(ent *entity, kind bgp.Kind, r *run, rd *reading) {
 	}
 	ent.recent = nil
 	if r.digest == nil {
-		r.digest = e.digestOf(ent.key)
+		r.digest = e.digestOf(ent)
 	}
 	rd.loss = now
 	if e.mergeable(ent, kind, r) {
@@ -261,7 +265,7 @@ func (e *Engine) quietLoss(ent *entity, rd *reading) bool {
 	ev.minutes++
 	quiet := rd.loss.space*2 <= ev.threshold && !e.cfg.stillMany(rd)
 	if !quiet && (ent.touched || ev.minutes == e.cfg.OpenMinutes) && worse(rd.loss, ev.peak) == rd.loss {
-		ev.digest = e.digestOf(ent.key)
+		ev.digest = e.digestOf(ent)
 	}
 	return quiet
 }

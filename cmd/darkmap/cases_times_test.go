@@ -123,6 +123,28 @@ func TestCaseFirstTableWhileAway(t *testing.T) {
 	}
 }
 
+// TestCaseReturnInGap: updates are missing while prefixes come back, and a table answers the gap: the record says between which times
+// the end lies. The gap begins with the last record before it.
+func TestCaseReturnInGap(t *testing.T) {
+	t.Parallel()
+	w := timesWorld()
+	var files []caseFile
+	for _, c := range w.Collectors() {
+		files = append(files, caseFile{c, c + ".0.mrt", w.Updates(c, 0, 85*time.Minute)}, caseFile{c, c + ".1.mrt", w.Updates(c, 110*time.Minute, 4*time.Hour)},
+			caseFile{c, c + ".rib.0.mrt", w.Table(c, 0, nil)}, caseFile{c, c + ".rib.1.mrt", w.Table(c, 110*time.Minute, nil)})
+	}
+	got := replayCase(t, w, files)
+	if len(got.outages) != 6 {
+		t.Fatalf("got exit %d and %d outages, want 6:\n%s", got.code, len(got.outages), got.stderr)
+	}
+	for _, o := range got.outages {
+		if o.End == nil || !strings.Contains(strings.Join(o.Notes, " "), "No verdict was possible from 01:23 UTC on 2 March 2026 to 01:50 UTC") ||
+			!strings.Contains(o.Summary, "the end lies between these times") {
+			t.Errorf("got %s: %s", o.Entity.Code, o.Summary)
+		}
+	}
+}
+
 // TestCaseYoungTable: a table that is younger than all updates is named and not played.
 func TestCaseYoungTable(t *testing.T) {
 	t.Parallel()

@@ -30,6 +30,10 @@ type Engine struct {
 	started, next int64
 	// tabled is the window in which the first whole tables came after updates alone had been known; 0 is none.
 	tabled int64
+	// blind are the last windows in a row without verdicts that came after some with; while they last, end is 0.
+	blind interval
+	// decided: a verdict was given once.
+	decided bool
 
 	// Of the present minute:
 	window     int64
@@ -81,7 +85,7 @@ func (e *Engine) closeMinute(window int64, changed []Sample) {
 	}
 	e.panel = panel
 	work := e.take(changed)
-	if !verdicts {
+	if e.noteVerdicts(verdicts); !verdicts {
 		e.suspend(work)
 		return
 	}
@@ -112,6 +116,18 @@ func (e *Engine) closeMinute(window int64, changed []Sample) {
 	}
 	if window%hour == 0 {
 		e.sweep()
+	}
+}
+
+// noteVerdicts keeps the last windows without verdicts.
+func (e *Engine) noteVerdicts(given bool) {
+	switch {
+	case given && !e.decided:
+		e.decided, e.blind = true, interval{}
+	case given && e.blind.start != 0 && e.blind.end == 0:
+		e.blind.end = e.window
+	case !given && e.blind.end != 0, !given && e.blind.start == 0:
+		e.blind = interval{start: e.window}
 	}
 }
 

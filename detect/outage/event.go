@@ -52,6 +52,9 @@ type event struct {
 	peak, now loss
 	score     int64 // hundredths of percent-minutes
 
+	// startBlind and endBlind are minutes without verdicts right before the loss showed, and before the first quiet minute.
+	startBlind, endBlind interval
+
 	quiet      int   // quiet minutes so far
 	quietSince int64 // the first of them
 	quietScore int64 // of them, taken off again when they end the event

@@ -142,6 +142,9 @@ func (e *Engine) newEvent(ent *entity, kind bgp.Kind, r *run, rd *reading) *even
 		kind: kind, state: bgp.StateOpen, first: r.first, start: start, base: rd.base, digest: r.digest,
 		peak: r.peak, now: rd.loss, score: r.score,
 	}
+	if blind := e.blindBefore(r.first); start >= blind.start {
+		ev.startBlind = blind
+	}
 	ev.id = ent.newID(start)
 	e.describeStart(ent, ev)
 	return ev
@@ -277,9 +280,10 @@ func (e *Engine) follow(ent *entity, l, left loss, quiet bool) {
 	ev.now, ev.peak = l, worse(ev.peak, l)
 	switch {
 	case !quiet:
-		ev.quiet = 0
+		ev.quiet, ev.endBlind = 0, interval{}
 	case ev.quiet == 0:
 		ev.quiet, ev.quietSince, ev.quietScore = 1, e.window, ev.score
+		ev.endBlind = e.blindBefore(e.window)
 		ev.returned = e.returnOf(ent, ev, left, e.allowed(ev, left))
 	default:
 		ev.quiet++
@@ -295,6 +299,14 @@ func (e *Engine) follow(ent *entity, l, left loss, quiet bool) {
 	case ev.material() && e.window-ev.publishedAt >= int64(e.cfg.UpdateMinutes)*minute:
 		e.publish(ent, ev, bgp.EventUpdated)
 	}
+}
+
+// blindBefore is the stretch without verdicts right before a window; the zero value where there is none.
+func (e *Engine) blindBefore(window int64) interval {
+	if e.blind.end != window {
+		return interval{}
+	}
+	return e.blind
 }
 
 // outlived tells whether the loss has lasted for more than the longest freeze.

@@ -59,7 +59,7 @@ func (e *Engine) followSpells(ent *entity, rd *reading, quiet bool) bool {
 	}
 	ev.kind, ev.long = bgp.KindIntermittent, true
 	ev.losses, ev.lostMinutes = ev.spells.count+ev.announced, ev.spells.lost
-	ev.quiet, ev.now = 0, rd.loss
+	ev.quiet, ev.endBlind, ev.now = 0, interval{}, rd.loss
 	ev.note("It was an outage until its routes had come and gone again and again within an hour.")
 	ent.lastEnd = max(ent.lastEnd, e.endOfLoss(rd))
 	ev.returned = e.returnOf(ent, ev, rd.loss, e.allowedShort(rd))

@@ -30,7 +30,8 @@ type Sample struct {
 	Moved int
 	// Brief is lost space that at least half of the usual voters announced within the window and then withdrew again.
 	Brief uint64
-	// Carried is how much of a lost prefix's space visible more-specific routes of its usual origins have.
+	// Carried is how much of a lost prefix's space visible more-specific routes of its usual origins have, where no route above it
+	// covers it.
 	Carried uint64
 	// Covered: the prefix is lost, and visible routes of its usual origins carry all its addresses: one above it, or
 	// more-specific ones together. False for other entities.

@@ -52,6 +52,12 @@ func (w *wording) compose(label string) {
 
 // notes adds what holds because of the present figures.
 func (w *wording) notes() {
+	if b := w.ev.startBlind; b.end != 0 {
+		w.o.Notes = append(w.o.Notes, fmt.Sprintf("No verdict was possible from %s to %s: the loss may have begun at any time between.", clock(at(b.start)), clock(at(b.end))))
+	}
+	if b := w.ev.endBlind; b.end != 0 && w.ended() {
+		w.o.Notes = append(w.o.Notes, fmt.Sprintf("No verdict was possible from %s to %s: the end lies between these times.", clock(at(b.start)), clock(at(b.end))))
+	}
 	if d := w.ev.digest; d != nil {
 		if d.allCovered > 0 && d.allCovered == d.total {
 			w.o.Notes = append(w.o.Notes, "Deaggregated: visible routes of the same origin still cover it, so no address space is lost.")

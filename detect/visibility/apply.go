@@ -286,8 +286,10 @@ func (s *State) prefixSample(r rib.Row) outage.Sample {
 		out.Brief = out.KnownSpace
 	}
 	if p.flags&lost != 0 {
-		out.Covered, out.Carried = s.underOwn(p), s.carried(p)
-		out.Covered = out.Covered || out.Carried == out.KnownSpace
+		if out.Covered = s.underOwn(p); !out.Covered {
+			out.Carried = s.carried(p)
+			out.Covered = out.Carried == out.KnownSpace
+		}
 	}
 	return out
 }

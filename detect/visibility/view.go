@@ -80,6 +80,9 @@ func (s *State) Lost(k outage.Key) []outage.LostPrefix {
 			out[i].UnderAggregate = s.coveredBy(&s.prefixes[r], asn)
 			origins = own
 		}
+		if out[i].UnderAggregate {
+			continue
+		}
 		for carrier := range s.carriers(&s.prefixes[r], origins) {
 			out[i].Carried += s.spaceIn(k, carrier)
 		}

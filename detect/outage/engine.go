@@ -176,7 +176,7 @@ func (e *Engine) suspend(work []*entity) {
 		if ent.loss != nil && ent.loss.suspect != nil {
 			e.retract(ent, ent.loss.suspect, bgp.EndLostSight, "Too few networks were watching to decide it.")
 		}
-		ent.loss, ent.large, ent.band, ent.moved, ent.covered = nil, nil, nil, nil, nil
+		ent.clearRuns()
 		if ent.ev != nil {
 			ent.ev.quiet = 0
 			continue

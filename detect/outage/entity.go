@@ -39,6 +39,11 @@ func (ent *entity) running() bool {
 	return ent.loss != nil || ent.large != nil || ent.band != nil || ent.moved != nil || ent.covered != nil
 }
 
+// clearRuns forgets all conditions.
+func (ent *entity) clearRuns() {
+	ent.loss, ent.large, ent.band, ent.moved, ent.covered = nil, nil, nil, nil, nil
+}
+
 // freezes tells whether a condition that may open something holds.
 func (ent *entity) freezes() bool {
 	return ent.loss != nil || ent.large != nil && !ent.large.rejected || ent.band != nil || ent.moved != nil

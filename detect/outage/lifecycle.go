@@ -339,7 +339,8 @@ func (e *Engine) settle(ent *entity, note string) {
 	ev.settled, ev.reason = true, bgp.EndNewNormal
 	ev.note(note)
 	e.closeEvent(ent, min(e.window+minute, ev.first+int64(e.cfg.FreezeMinutes)*minute))
-	ent.closed, ent.loss, ent.large, ent.band, ent.moved, ent.covered, ent.frozen = nil, nil, nil, nil, nil, nil, nil
+	ent.clearRuns()
+	ent.closed, ent.frozen = nil, nil
 	if ent.key.Type == bgp.EntityPrefix {
 		if ev.kind != bgp.KindIntermittent {
 			ent.settled = new(ev.kind)
@@ -355,7 +356,8 @@ func (e *Engine) departed(ent *entity, r *run) {
 	if r != nil && r.suspect != nil {
 		e.retract(ent, r.suspect, e.departure(ent, r.first), "The prefix has left the table.")
 	}
-	ent.loss, ent.large, ent.band, ent.moved, ent.covered, ent.settled, ent.superseded = nil, nil, nil, nil, nil, nil, ""
+	ent.clearRuns()
+	ent.settled, ent.superseded = nil, ""
 	ent.toldCovered = false
 	ev := ent.ev
 	if ev == nil {

@@ -35,14 +35,14 @@ func look(ctx context.Context, path string) (*glance, error) {
 	}
 	defer r.Close() //nolint:errcheck // only read
 	g := &glance{voters: map[bgp.PeerKey]struct{}{}}
-	var live []stretch // of the records that tell when they were written
+	rows := stretches{limit: maxStretches}
 	d := newDumping()
 	for {
 		it, err := r.Next()
 		switch {
 		case errors.Is(err, io.EOF):
-			if d.told() && len(live) > 0 {
-				g.dumps, g.rows = true, live
+			if g.rows = rows.all; d.told() && len(rows.live) > 0 {
+				g.dumps, g.rows = true, rows.live
 			}
 			return g, nil
 		case ctx.Err() != nil:
@@ -58,11 +58,8 @@ func look(ctx context.Context, path string) (*glance, error) {
 		if timed {
 			g.timed++
 		}
-		if timed && len(g.rows) <= maxStretches {
-			g.rows = add(g.rows, it.Number, it.Timestamp)
-			if !old {
-				live = add(live, it.Number, it.Timestamp)
-			}
+		if timed {
+			rows.add(it.Number, it.Timestamp, old)
 		}
 		if it.Peer.Address.IsValid() {
 			g.voters[bgp.PeerKey{Peer: it.Peer}.Voter()] = struct{}{}
@@ -71,8 +68,26 @@ func look(ctx context.Context, path string) (*glance, error) {
 			g.voters[bgp.PeerKey{Peer: it.Entries[i].Peer}.Voter()] = struct{}{}
 		}
 		if g.table && g.records >= tableSample {
+			g.rows = rows.all
 			return g, nil
 		}
+	}
+}
+
+// stretches are the times of a file: of all its records, and of those that tell when they were written. Each grows until there are more
+// than limit.
+type stretches struct {
+	limit     int
+	all, live []stretch
+}
+
+// add takes the time of a record; old says that it may be long before the record was written.
+func (s *stretches) add(number uint64, t int64, old bool) {
+	if len(s.all) <= s.limit {
+		s.all = add(s.all, number, t)
+	}
+	if !old && len(s.live) <= s.limit {
+		s.live = add(s.live, number, t)
 	}
 }
 

@@ -24,6 +24,22 @@ func minutes(spec string) []int64 {
 // someDay is 2026-03-02T00:00:00Z.
 const someDay = 1772409600 * 1_000_000
 
+// TestTimesAfterLargeTable: the times of a table without any order, as of 1.1 million routes in a recording of BMP, are cut off. Those of
+// the records after it are not.
+func TestTimesAfterLargeTable(t *testing.T) {
+	t.Parallel()
+	s := stretches{limit: 3}
+	for i, at := range minutes("500 100 300 900 200 700 400") {
+		s.add(uint64(i), at, true)
+	}
+	for i, at := range minutes("1000-1009") {
+		s.add(uint64(10+i), at, false)
+	}
+	if len(s.all) != 4 || len(s.live) != 1 || s.live[0].records != 10 {
+		t.Errorf("got %d rows, live %+v, want 4 and one of 10 records", len(s.all), s.live)
+	}
+}
+
 // TestTimesOfOneCollector says which times of files of one collector are believed and when the others are played, in minutes.
 func TestTimesOfOneCollector(t *testing.T) {
 	t.Parallel()

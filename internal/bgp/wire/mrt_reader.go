@@ -59,7 +59,11 @@ func NewMRTReader(r io.Reader) *MRTReader {
 // which Next goes on: behind a record whose header is not to be believed it looks for the next sound one. A record of an unknown type
 // is one like others where records follow it; zeros between records are padding.
 func (m *MRTReader) Next() (MRTRecord, error) {
-	m.skipPadding()
+	if n := m.skipPadding(); n > maxPadding {
+		m.number++
+		err := fmt.Errorf("%d zeros in a row: %w", n, ErrUnsupported)
+		return MRTRecord{}, &MRTError{Number: m.number, Offset: m.offset - n, Skipped: n, Err: err}
+	}
 	have := m.end - m.start
 	if have == 0 {
 		return m.finish()
@@ -238,16 +242,21 @@ func (m *MRTReader) leads(h mrtHead) bool {
 	return false
 }
 
-// skipPadding passes over zeros that are no record's: as many as a header has, or the rest of the stream.
-func (m *MRTReader) skipPadding() {
+// maxPadding is how many zeros in a row are padding, in octets. More of them are a part of the file that was never written.
+const maxPadding = 64 << 10
+
+// skipPadding passes over zeros that are no record's: as many as a header has, or the rest of the stream. It returns how many.
+func (m *MRTReader) skipPadding() int64 {
+	from := m.offset
 	m.fill(mrtHeader)
 	if n := min(m.end-m.start, mrtHeader); !zeros(m.buf[m.start : m.start+n]) {
-		return
+		return 0
 	}
 	for m.fill(1) && m.buf[m.start] == 0 {
 		m.consume(1)
 	}
 	m.fill(mrtHeader)
+	return m.offset - from
 }
 
 func zeros(b []byte) bool {

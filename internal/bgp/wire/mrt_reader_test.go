@@ -159,6 +159,24 @@ func TestMRTReaderPadding(t *testing.T) {
 	}
 }
 
+// TestMRTReaderHole: more zeros in a row than padding has are a damage of that many octets; what follows is read.
+func TestMRTReaderHole(t *testing.T) {
+	t.Parallel()
+	const hole = 64<<10 + 1
+	first, second := bgp4mp(epoch, body(net192, nil)), bgp4mp(epoch+1, body(net192, nil))
+	r := wire.NewMRTReader(bytes.NewReader(slices.Concat(first, make([]byte, hole), second)))
+	if _, err := r.Next(); err != nil {
+		t.Fatal(err)
+	}
+	var damage *wire.MRTError
+	if _, err := r.Next(); !errors.As(err, &damage) || damage.Offset != int64(len(first)) || damage.Skipped != hole {
+		t.Errorf("got %v, want a damage of %d octets at %d", err, hole, len(first))
+	}
+	if rec, err := r.Next(); err != nil || rec.Offset != int64(len(first)+hole) {
+		t.Errorf("got a record at %d and %v, want one at %d", rec.Offset, err, len(first)+hole)
+	}
+}
+
 func TestMRTReaderReportsWhatFailed(t *testing.T) {
 	t.Parallel()
 	whole := bgp4mp(epoch, body(net192, nil))

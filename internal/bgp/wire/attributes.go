@@ -264,8 +264,8 @@ func (d *Decoder) unreach(v []byte, o Options) error {
 	if u.Withdrawn, err = appendFamily(u.Withdrawn, v[3:], family, o); err != nil {
 		return fmt.Errorf("decoding MP_UNREACH_NLRI: %w", err)
 	}
-	if len(v) == 3 && family.SAFI == bgp.SAFIUnicast {
-		d.list.emptyUnreach = bgp.Family(family.AFI) // AFI 1 and 2 are the families' numbers
+	if f, unicast := family.Unicast(); unicast && len(v) == 3 {
+		d.list.emptyUnreach = f
 	}
 	return nil
 }

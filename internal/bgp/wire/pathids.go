@@ -1,6 +1,10 @@
 package wire
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
 
 // Whether NLRI carry path identifiers (RFC 7911) is told beside the message, and is told wrongly: MRT subtypes of RFC 8050 that a
 // collector does not use, a Peer Up that was not seen. The octets decide where they can, in each field of NLRI by itself:
@@ -77,4 +81,12 @@ func soundRun(b []byte, most, least, skip int) bool {
 		b = b[octets:]
 	}
 	return true
+}
+
+// lengths are the least and the most bits of a prefix that is believed to be one.
+func lengths(a bgp.AFI) (least, most int) {
+	if a == bgp.AFIIPv6 {
+		return leastIPv6, 128
+	}
+	return leastIPv4, 32
 }

@@ -125,10 +125,7 @@ func (s *salvage) withdrawn(b []byte, f nlriField) {
 	first := len(u.Withdrawn)
 	out, sound := s.run(u.Withdrawn, b, f)
 	if !sound {
-		least := leastIPv4
-		if f.family.AFI == bgp.AFIIPv6 {
-			least = leastIPv6
-		}
+		least, _ := lengths(f.family.AFI)
 		if i := slices.IndexFunc(out[first:], func(n NLRI) bool { return n.Prefix.Bits() < least }); i >= 0 {
 			out = out[:first+i]
 		}
@@ -155,17 +152,18 @@ func (s *salvage) run(dst []NLRI, b []byte, f nlriField) (out []NLRI, sound bool
 	} else {
 		out, err = appendIPv4(dst, b, s.o.AddPathIPv4, false)
 	}
-	if err != nil && f.family.SAFI == bgp.SAFIUnicast {
-		s.d.lose(bgp.Family(f.family.AFI))
+	if family, unicast := f.family.Unicast(); err != nil && unicast {
+		s.d.lose(family)
 	}
 	return out, err == nil
 }
 
 // whole is what stands in front of the first prefix of b that is cut, read as pathids.go says.
 func (s *salvage) whole(b []byte, f AFISAFI) []byte {
-	most, least, marked := 32, leastIPv4, s.o.AddPathIPv4
+	least, most := lengths(f.AFI)
+	marked := s.o.AddPathIPv4
 	if f.AFI == bgp.AFIIPv6 {
-		most, least, marked = 128, leastIPv6, s.o.AddPathIPv6
+		marked = s.o.AddPathIPv6
 	}
 	plain, ids := b[:wholeOctets(b, 0)], b[:wholeOctets(b, 4)]
 	switch sound := len(plain) > 0 && plainRun(plain, most, least); {
@@ -246,8 +244,8 @@ func (s *salvage) mp(code uint8, v []byte, cut bool) {
 		return
 	}
 	if len(v) < 5 || int(v[3]) > len(v)-5 {
-		if family.unicast() {
-			d.lose(bgp.Family(family.AFI)) // AFI 1 and 2 are the families' numbers
+		if f, unicast := family.Unicast(); unicast {
+			d.lose(f)
 		}
 		return
 	}

@@ -33,6 +33,12 @@ func (p partly) Unwrap() error { return p.error }
 // Partly makes err one of a record of which a part was understood: what was emitted is published beside the dead letter.
 func Partly(err error) error { return partly{err} }
 
+// isPartly reports whether err is Partly's.
+func isPartly(err error) bool {
+	_, ok := errors.AsType[partly](err)
+	return ok
+}
+
 // LostTransformer is a Transformer that can say in its output that records of its input were lost.
 type LostTransformer interface {
 	// Lost is called in the place of the records, as Transform is.
@@ -194,13 +200,13 @@ func (x *Transform) partition(recs []*kgo.Record) []*kgo.Record {
 			out = append(out, o)
 		})
 		for _, o := range out[from:] {
-			if size := len(o.Key) + len(o.Value); err == nil && size > MaxRecordBytes {
+			if size := len(o.Key) + len(o.Value); (err == nil || isPartly(err)) && size > MaxRecordBytes {
 				drop, err = dropTooLarge, fmt.Errorf("result of %d octets is above %d", size, MaxRecordBytes)
 			}
 		}
 		if err != nil {
 			x.m.dropped[drop].Inc()
-			if _, ok := errors.AsType[partly](err); !ok {
+			if !isPartly(err) {
 				out = out[:from]
 			}
 			out = append(out, DeadLetter(x.cfg, x.tc.Stage, rec, err.Error()))

@@ -49,6 +49,9 @@ func (doubler) Transform(rec *kgo.Record, emit func(*kgo.Record)) error {
 		return errors.New("not a message")
 	case bytes.HasSuffix(rec.Value, []byte("boom")):
 		panic("index out of range")
+	case bytes.HasSuffix(rec.Value, []byte("partly huge")):
+		emit(&kgo.Record{Value: make([]byte, 2<<20)})
+		return kafka.Partly(errors.New("not all of a message"))
 	case bytes.HasSuffix(rec.Value, []byte("huge")):
 		emit(&kgo.Record{Value: make([]byte, 2<<20)})
 	}
@@ -135,7 +138,7 @@ func testTransform(t *testing.T, cfg kafka.Config) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	for _, v := range []string{"file/0 bad", "file/0 boom", "file/0 huge", "file/0 500"} {
+	for _, v := range []string{"file/0 bad", "file/0 boom", "file/0 huge", "file/0 partly huge", "file/0 500"} {
 		if err := p.Produce(t.Context(), "file/0", []byte(v)); err != nil {
 			t.Fatal(err)
 		}
@@ -162,6 +165,7 @@ func testTransform(t *testing.T, cfg kafka.Config) {
 		fmt.Sprintf("file/0 bad|not a message|enrich|%d|true", base),
 		fmt.Sprintf("file/0 boom|panic: index out of range|enrich|%d|true", base+1),
 		fmt.Sprintf("file/0 huge|result of 2097158 octets is above 983040|enrich|%d|true", base+2),
+		fmt.Sprintf("file/0 partly huge|result of 2097158 octets is above 983040|enrich|%d|true", base+3),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("dead letters (-want +got):\n%s", diff)

@@ -186,6 +186,7 @@ type dumpReader struct {
 	counted uint64 // routes in the metrics
 	tally   tablechunk.Tally
 	last    *capture.Damage // the newest; nil: there is none
+	letters int             // damages that were counted
 }
 
 // errCount says that the peers of a dump have to be counted first.
@@ -243,6 +244,18 @@ func (r *dumpReader) usable() error {
 	return &missing{err: fmt.Errorf("the table dump of %s is damaged: %w: %w", clock(r.file.Begin), why, r.last)}
 }
 
+// maxLetters is of how many damages of a dump there are dead letters. What is wrong with a file that is none shows in fewer.
+const maxLetters = 100
+
+// damaged counts a damage, and makes the first ones dead letters.
+func (r *dumpReader) damaged(ctx context.Context, d *capture.Damage) error {
+	if r.letters++; r.letters > maxLetters {
+		r.t.w.metrics.damaged.Inc()
+		return nil
+	}
+	return r.t.w.damaged(ctx, r.t.collector, r.file, d)
+}
+
 // items hands out the file's items. What is damaged is passed over; usable tells whether the rest is of use.
 func (r *dumpReader) items(ctx context.Context, doing string, each func(*capture.Item) error) error {
 	c, err := capture.Open(r.path, nil)
@@ -263,7 +276,7 @@ func (r *dumpReader) items(ctx context.Context, doing string, each func(*capture
 		if d, ok := errors.AsType[*capture.Damage](err); ok {
 			r.tally.Damage(d)
 			if r.last == nil || d.Offset > r.last.Offset { // else it was said when the tables were counted
-				if err := r.t.w.damaged(ctx, r.t.collector, r.file, d); err != nil {
+				if err := r.damaged(ctx, d); err != nil {
 					return err
 				}
 				r.last = d

@@ -3,13 +3,17 @@ package bootstrap_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/binary"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/darkmap/darkmap/ingest/bootstrap"
+	"github.com/darkmap/darkmap/ingest/stream"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
@@ -27,7 +31,14 @@ func TestUnreadableRecords(t *testing.T) {
 		3:    "fill complete=true filled=false peers=2 after 0 messages, 0 states",
 		1000: "table complete=false filled=false peers=0 after 0 messages, 0 states",
 	} {
-		sc := play(t, dumped.Add(2*time.Minute), nil)
+		var letters atomic.Int32
+		counting := rig{deps: func(d *bootstrap.Deps) {
+			d.DeadLetter = func(context.Context, stream.DeadLetter) error {
+				letters.Add(1)
+				return nil
+			}
+		}}
+		sc := counting.play(t, dumped.Add(2*time.Minute), nil)
 		sc.w.Prefixes = 600
 		sc.dump(dumped)
 		sc.updates(dumped)
@@ -55,6 +66,9 @@ func TestUnreadableRecords(t *testing.T) {
 		}
 		if got := sc.reasons(event); len(got) != 1 || !strings.Contains(got[0], says) {
 			t.Errorf("%d bad records: got reasons %q, want %q", bad, got, says)
+		}
+		if got := int(letters.Load()); got < min(bad, 100) || got > 100 {
+			t.Errorf("%d bad records: got %d dead letters, want one each and 100 at most", bad, got)
 		}
 	}
 }

@@ -4,38 +4,43 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"maps"
-	"slices"
-	"strings"
+	"os"
 
 	"github.com/darkmap/darkmap/ingest/playback"
-	"github.com/darkmap/darkmap/internal/capture"
 	"github.com/darkmap/darkmap/internal/dump"
 )
 
 // dumpCmd prints what the decoders read.
 type dumpCmd struct {
-	Format string   `help:"Form of the lines, ${enum}: as bgpdump -m, or JSON." enum:"bgpdump,json" default:"bgpdump"`
-	Files  []string `arg:"" name:"file" help:"MRT, RIS Live or raw BMP file, packed or not; NAME=FILE names its collector; - is standard input."`
+	Format     string   `help:"Form of the lines, ${enum}: as bgpdump -m, JSON, or columns." enum:"bgpdump,json,tsv" default:"bgpdump"`
+	Columns    []string `help:"Columns of tsv, in this order (default: all)." placeholder:"NAME"`
+	Header     bool     `help:"First a line with the names of the columns (tsv)." default:"true" negatable:""`
+	Output     string   `short:"o" help:"Write to this file instead of standard output." placeholder:"FILE"`
+	Limit      uint64   `help:"End after so many lines." placeholder:"N"`
+	Count      bool     `help:"Print only how many lines there are." xor:"count"`
+	CountFiles bool     `help:"Print only how many lines each file has: number, tab, file." xor:"count"`
+	Recover    bool     `help:"Go on behind damage as far as possible; with --no-recover the first damage ends the run." default:"true" negatable:""`
+	dumpFilter `embed:"" group:"filters"`
+	Files      []string `arg:"" name:"file" help:"MRT, RIS Live or raw BMP file, packed or not; NAME=FILE names its collector; - is standard input."`
 }
 
-const (
-	// dumpFlush is how many octets of lines are gathered before they are written.
-	dumpFlush = 64 << 10
-	// dumpCheck is after how many items it is looked whether to stop.
-	dumpCheck = 1024
-	// dumpWarnings is how many damages of a file are told one by one.
-	dumpWarnings = 20
-)
+// Help is kong's.
+func (dumpCmd) Help() string { return dumpHelp }
 
-// dumpFormatter is one of the forms.
-type dumpFormatter interface {
-	Append(dst []byte, it *capture.Item) ([]byte, error)
-}
+const dumpHelp = `Filters narrow each other; a filter that is given several times, or with a list (a,b), wants any of its values. A line without the field
+does not match: a withdrawal has no path, no origin and no communities, a change of state has no prefix.
+
+What the time, the peer or a table's prefix rules out is not decoded: faults within it are not reported.
+
+Exit codes: 0 done, also where no line matches (that is said); 2 wrong usage; 3 done, but some input was damaged: each damage is named, and what could
+be read behind it is printed; 130 interrupted.`
 
 // Run prints every file in turn and sums up on standard error.
-func (c *dumpCmd) Run(ctx context.Context, g *globals) error {
+func (c *dumpCmd) Run(ctx context.Context, g *globals) (err error) {
+	d, err := c.dumper(g)
+	if err != nil {
+		return usageError(err)
+	}
 	inputs := make([]playback.Input, len(c.Files))
 	for i, arg := range c.Files {
 		in, err := playback.ParseInput(arg)
@@ -44,138 +49,53 @@ func (c *dumpCmd) Run(ctx context.Context, g *globals) error {
 		}
 		inputs[i] = in
 	}
-	d := dumper{out: g.stdout, log: g.stderr, damaged: map[string]uint64{}, notes: map[string]uint64{}}
+	if c.Output != "" {
+		f, err := os.Create(c.Output)
+		if err != nil {
+			return usageError(fmt.Errorf("--output: %w", err))
+		}
+		defer func() { err = errors.Join(err, f.Close()) }()
+		d.out = f
+	}
+	if err := d.begin(); err != nil {
+		return err
+	}
 	for i, in := range inputs {
-		if err := d.file(ctx, c.Format, in, in.Path != c.Files[i], g.input(ctx)); err != nil {
+		if err := d.file(ctx, in, in.Path != c.Files[i], g.input(ctx)); err != nil {
 			return err
 		}
+		if d.stop {
+			break
+		}
 	}
-	summary := d.summary()
-	if len(d.damaged) > 0 {
+	if err := d.end(); err != nil {
+		return err
+	}
+	if summary := d.summary(); len(d.damaged) > 0 {
 		return &exitError{exitDamaged, errors.New(summary)}
-	}
-	_, err := fmt.Fprintln(g.stderr, "darkmap:", summary)
-	return err
-}
-
-// dumper is one run over all files.
-type dumper struct {
-	out, log io.Writer
-	buf      []byte
-	tally    dump.Tally
-
-	records, refused        uint64
-	packedBytes, plainBytes int64
-	damaged, notes          map[string]uint64
-	warned                  int
-}
-
-// file prints one file. The error is that of opening it, of writing, or of ctx.
-func (d *dumper) file(ctx context.Context, format string, in playback.Input, named bool, stdin io.Reader) (err error) {
-	r, err := capture.Open(in.Path, stdin)
-	if err != nil {
-		return usageError(err)
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	d.warned = 0
-	var f dumpFormatter
-	if format == "json" {
-		j := dump.NewJSON(in.Collector, named)
-		defer func() { d.tally.Add(&j.Tally) }()
-		f = j
-	} else {
-		b := dump.NewBGPDump()
-		defer func() { d.tally.Add(&b.Tally) }()
-		f = b
-	}
-	err = d.items(ctx, r, f)
-	d.count(r)
-	if d.warned > dumpWarnings {
-		fmt.Fprintf(d.log, "darkmap: %s: %d more damages\n", in.Path, d.warned-dumpWarnings)
-	}
-	return err
-}
-
-// items prints the items of one file.
-func (d *dumper) items(ctx context.Context, r *capture.Reader, f dumpFormatter) error {
-	for n := 0; ; n++ {
-		if n%dumpCheck == 0 {
-			if err := ctx.Err(); err != nil {
-				return errors.Join(d.flush(), err)
-			}
-		}
-		it, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return d.flush()
-		}
-		if err == nil {
-			if d.buf, err = f.Append(d.buf, it); err != nil {
-				d.refused++
-				d.damaged[string(capture.BadRecord)]++
-				err = &capture.Damage{File: r.Name(), Offset: it.Offset, Number: it.Number, Reason: capture.BadRecord, Err: err}
-			}
-		}
-		if err != nil {
-			if d.warned++; d.warned <= dumpWarnings {
-				fmt.Fprintln(d.log, "darkmap:", err)
-			}
-		}
-		if len(d.buf) >= dumpFlush {
-			if err := d.flush(); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-func (d *dumper) flush() error {
-	if len(d.buf) == 0 {
-		return nil
-	}
-	_, err := d.out.Write(d.buf)
-	d.buf = d.buf[:0]
-	if err != nil {
-		return fmt.Errorf("writing lines: %w", err)
+	} else if _, err := fmt.Fprintln(g.stderr, "darkmap:", summary); err != nil {
+		return err
 	}
 	return nil
 }
 
-// count adds what r says of its file.
-func (d *dumper) count(r *capture.Reader) {
-	s := r.Stats()
-	d.records += s.Records
-	d.packedBytes += s.FileBytes
-	d.plainBytes += s.Bytes
-	d.refused += s.Records - s.Items
-	for reason, n := range s.Damaged {
-		d.damaged[string(reason)] += n
+// dumper returns the run that the flags mean.
+func (c *dumpCmd) dumper(g *globals) (*dumper, error) {
+	filter, err := c.dumpFilter.filter()
+	columns, columnsErr := dump.ParseColumns(c.Columns)
+	if columnsErr != nil {
+		columnsErr = fmt.Errorf("--columns: %w", columnsErr)
 	}
-	for note, n := range s.Notes {
-		d.notes[note] += n
+	if len(c.Columns) > 0 && c.Format != "tsv" {
+		columnsErr = errors.Join(columnsErr, fmt.Errorf("--columns: --format %s has no columns to choose", c.Format))
 	}
-}
-
-// summary says how much was read, and what was skipped and why.
-func (d *dumper) summary() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%d records read, %d octets (%d as packed); %d skipped", d.records, d.plainBytes, d.packedBytes, d.refused)
-	if len(d.damaged) > 0 {
-		b.WriteString(": " + counted(d.damaged))
+	if err := errors.Join(err, columnsErr); err != nil {
+		return nil, err
 	}
-	if len(d.notes) > 0 {
-		b.WriteString("; nothing to print: " + counted(d.notes))
+	d := &dumper{
+		out: g.stdout, log: g.stderr, format: c.Format, columns: columns, header: c.Header, count: c.Count, countFiles: c.CountFiles,
+		recover: c.Recover, damaged: map[string]uint64{}, notes: map[string]uint64{},
 	}
-	for _, line := range d.tally.Lines() {
-		b.WriteString("; " + line)
-	}
-	return b.String()
-}
-
-// counted lists counts by name.
-func counted(counts map[string]uint64) string {
-	list := make([]string, 0, len(counts))
-	for _, name := range slices.Sorted(maps.Keys(counts)) {
-		list = append(list, fmt.Sprintf("%s %d", name, counts[name]))
-	}
-	return strings.Join(list, ", ")
+	d.selection, d.filtered = dump.NewSelection(filter, c.Limit), c.dumpFilter.any()
+	return d, nil
 }

@@ -103,7 +103,7 @@ func newParser(ctx context.Context, c *cli, stdout, stderr io.Writer) (*kong.Kon
 	return kong.New(c, kong.Name("darkmap"), kong.Description("Watches the global routing table and says which networks and countries have gone dark."),
 		kong.Writers(stdout, stderr), kong.BindTo(ctx, (*context.Context)(nil)), kong.Vars{"admin_addr": telemetry.DefaultAdminAddr},
 		kong.NamedMapper("folder", kong.MapperFunc(folder)),
-		kong.ExplicitGroups([]kong.Group{{Key: "stages", Title: "Stages, each a process of its own:"}}))
+		kong.ExplicitGroups([]kong.Group{{Key: "stages", Title: "Stages, each a process of its own:"}, {Key: "filters", Title: "Filters:"}}))
 }
 
 // run is main without the process: it parses, runs one command and returns the exit code.

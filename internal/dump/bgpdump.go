@@ -1,7 +1,6 @@
 package dump
 
 import (
-	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -14,44 +13,28 @@ import (
 // BGPDump formats as bgpdump -m of version 1.6.2 does, its conventions included (docs/interfaces.md, A route, has the two
 // exceptions); multicast is printed like unicast. Items of RIS Live and BMP look like BGP4MP_ET records.
 type BGPDump struct {
-	Tally
+	walk
 
-	decoder wire.Decoder
 	head    []byte // kind, time, letter, peer: up to the prefix
 	tail    []byte // of an announcement, from behind the prefix and its path id
 	tailHop netip.Addr
 }
 
-// NewBGPDump returns a formatter.
-func NewBGPDump() *BGPDump { return &BGPDump{} }
+// NewBGPDump returns a formatter of what the selection wants; nil is everything.
+func NewBGPDump(s *Selection) *BGPDump {
+	return &BGPDump{walk: walk{selection: s, multicast: true}}
+}
 
 // Append appends the lines of it to dst. The error says why it.Message or the attributes of an entry cannot be decoded;
 // entries before that one are appended.
 func (f *BGPDump) Append(dst []byte, it *capture.Item) ([]byte, error) {
-	switch it.Kind {
-	case capture.Message:
-		return f.message(dst, it)
-	case capture.RIB:
-		return f.rib(dst, it)
-	case capture.State:
-		return f.state(dst, it, it.OldState, it.NewState), nil
-	case capture.PeerUp:
-		return f.state(dst, it, bgp.OpenConfirm, bgp.Established), nil
-	case capture.PeerDown:
-		return f.state(dst, it, bgp.Established, bgp.Idle), nil
-	case capture.Note:
-		f.skipped(it)
-	case capture.CollectorUp, capture.CollectorDown:
-	}
-	return dst, nil
+	return f.append(dst, it, bgpdumpForm{f})
 }
 
-func (f *BGPDump) message(dst []byte, it *capture.Item) ([]byte, error) {
-	u, err := decodeMessage(&f.decoder, it, true)
-	if u == nil || err != nil {
-		return dst, err
-	}
-	f.note(u)
+// bgpdumpForm is BGPDump as a form.
+type bgpdumpForm struct{ *BGPDump }
+
+func (f bgpdumpForm) message(dst []byte, it *capture.Item, u *wire.Update) []byte {
 	addPath := it.AddPathIPv4 || it.AddPathIPv6
 	if len(u.Withdrawn) > 0 {
 		f.start(it, 'W', it.Peer, addPath)
@@ -65,7 +48,7 @@ func (f *BGPDump) message(dst []byte, it *capture.Item) ([]byte, error) {
 		}
 	}
 	if len(u.Announced) == 0 {
-		return dst, nil
+		return dst
 	}
 	f.start(it, 'A', it.Peer, addPath)
 	f.tail = f.tail[:0]
@@ -80,33 +63,37 @@ func (f *BGPDump) message(dst []byte, it *capture.Item) ([]byte, error) {
 		}
 		dst = append(dst, f.tail...)
 	}
-	return dst, nil
+	return dst
 }
 
-func (f *BGPDump) rib(dst []byte, it *capture.Item) ([]byte, error) {
-	for i := range it.Entries {
-		e := &it.Entries[i]
-		u, hop, err := decodeEntry(&f.decoder, e)
-		if err != nil {
-			return dst, fmt.Errorf("entry %d: %w", i+1, err)
-		}
-		f.note(u)
-		f.start(it, 'B', e.Peer, e.HasPathID)
-		f.setTail(u, hop)
-		dst = appendPrefix(append(dst, f.head...), it.Prefix)
-		if e.HasPathID {
-			dst = strconv.AppendUint(append(dst, '|'), uint64(e.PathID), 10)
-		}
-		dst = append(dst, f.tail...)
+func (f bgpdumpForm) entry(dst []byte, it *capture.Item, e *capture.RIBEntry, u *wire.Update, hop netip.Addr) []byte {
+	f.start(it, 'B', e.Peer, e.HasPathID)
+	f.setTail(u, hop)
+	dst = appendPrefix(append(dst, f.head...), it.Prefix)
+	if e.HasPathID {
+		dst = strconv.AppendUint(append(dst, '|'), uint64(e.PathID), 10)
 	}
-	return dst, nil
+	return append(dst, f.tail...)
 }
 
-func (f *BGPDump) state(dst []byte, it *capture.Item, old, now bgp.FSMState) []byte {
+func (f bgpdumpForm) state(dst []byte, it *capture.Item) []byte {
+	old, now := statesOf(it)
 	f.start(it, 0, it.Peer, false)
 	dst = strconv.AppendUint(append(dst, f.head...), uint64(old), 10)
 	dst = strconv.AppendUint(append(dst, '|'), uint64(now), 10)
 	return append(dst, '\n')
+}
+
+// statesOf returns the states before and after, also of BMP's Peer Up and Peer Down, which name none.
+func statesOf(it *capture.Item) (old, now bgp.FSMState) {
+	switch it.Kind {
+	case capture.PeerUp:
+		return bgp.OpenConfirm, bgp.Established
+	case capture.PeerDown:
+		return bgp.Established, bgp.Idle
+	case capture.Message, capture.State, capture.RIB, capture.CollectorUp, capture.CollectorDown, capture.Note:
+	}
+	return it.OldState, it.NewState
 }
 
 // start fills head; letter 0 is STATE.
@@ -189,8 +176,7 @@ func appendCommunity(dst []byte, c uint32) []byte {
 	case 0xffffff03:
 		return append(dst, "local-AS"...)
 	}
-	dst = strconv.AppendUint(dst, uint64(c>>16), 10)
-	return strconv.AppendUint(append(dst, ':'), uint64(c&0xffff), 10)
+	return appendPair(dst, c)
 }
 
 // appendAggregator writes AS number and address. bgpdump does not know that RFC 7606 §7.7 discards an attribute of the wrong

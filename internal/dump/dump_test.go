@@ -152,7 +152,7 @@ func TestAppend(t *testing.T) {
 			for _, form := range []struct {
 				f    formatter
 				want string
-			}{{dump.NewBGPDump(), tt.bgpdump}, {dump.NewJSON("file/local", false), tt.json}} {
+			}{{dump.NewBGPDump(nil), tt.bgpdump}, {dump.NewJSON("file/local", false, nil), tt.json}} {
 				got, err := form.f.Append(nil, &tt.item)
 				if err != nil {
 					t.Fatal(err)
@@ -169,7 +169,7 @@ func TestAppendRefuses(t *testing.T) {
 	t.Parallel()
 	bad := capture.Item{Kind: capture.Message, Message: update(nil, []byte{33, 1, 2, 3, 4, 5})}
 	table := capture.Item{Kind: capture.RIB, Entries: []capture.RIBEntry{{Attributes: attr(0x80, 15, 0, 2)}}}
-	for _, f := range []formatter{dump.NewBGPDump(), dump.NewJSON("file/local", true)} {
+	for _, f := range []formatter{dump.NewBGPDump(nil), dump.NewJSON("file/local", true, nil)} {
 		for _, it := range []*capture.Item{&bad, &table} {
 			if got, err := f.Append([]byte("kept"), it); !errors.Is(err, wire.ErrBadNLRI) || string(got) != "kept" {
 				t.Errorf("%T: got %q, %v, want nothing more and %v", f, got, err, wire.ErrBadNLRI)
@@ -180,7 +180,7 @@ func TestAppendRefuses(t *testing.T) {
 
 func TestTally(t *testing.T) {
 	t.Parallel()
-	f, sum := dump.NewJSON("file/local", true), dump.Tally{}
+	f, sum := dump.NewJSON("file/local", true, nil), dump.Tally{}
 	for _, message := range [][]byte{
 		update(nil, nil, attr(0x80, 15, 0, 2, 2, 16, 0x20, 1)), update(nil, nil, attr(0x80, 15, 0, 1, 2)), update(nil, nil, attr(0x80, 15, 0, 1, 2)),
 		update(nil, net198, path, hop), update(nil, net198, origin, path, hop, attr(0x40, 6, 1)),
@@ -222,7 +222,7 @@ func FuzzDump(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		text, object := dump.NewBGPDump(), dump.NewJSON("file/local", false)
+		text, object := dump.NewBGPDump(nil), dump.NewJSON("file/local", false, nil)
 		for {
 			it, err := r.Next()
 			if errors.Is(err, io.EOF) {

@@ -2,7 +2,6 @@ package dump
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/netip"
 	"strconv"
 
@@ -13,66 +12,54 @@ import (
 
 // JSON formats one object a line, as docs/interfaces.md, A route, has them.
 type JSON struct {
-	Tally
+	walk
 
-	decoder   wire.Decoder
-	collector string
-	named     bool
-	quoted    map[string][]byte // collectors as JSON strings; a capture has a few
-	head      []byte            // up to the type's value
-	tail      []byte            // of an announcement, from behind the path id
-	tailHop   netip.Addr
+	names   *collectorNames // as JSON strings
+	head    []byte          // up to the type's value
+	tail    []byte          // of an announcement, from behind the path id
+	tailHop netip.Addr
 }
 
-// maxQuoted bounds JSON.quoted, for what a capture calls its collector is its own affair.
-const maxQuoted = 1024
-
-// NewJSON returns a formatter. The collector stands in every line; where it is not named by the user, what the capture itself
-// calls the collector goes before it.
-func NewJSON(collector string, named bool) *JSON {
-	return &JSON{collector: collector, named: named, quoted: map[string][]byte{}}
+// NewJSON returns a formatter of what the selection wants; nil is everything. The collector stands in every line; where it is not
+// named by the user, what the capture itself calls the collector goes before it.
+func NewJSON(collector string, named bool, s *Selection) *JSON {
+	return &JSON{walk: walk{selection: s, endOfRIB: true}, names: newCollectorNames(collector, named, quote)}
 }
 
 // Append appends the lines of it to dst. The error says why it.Message or the attributes of an entry cannot be decoded;
 // entries before that one are appended.
 func (f *JSON) Append(dst []byte, it *capture.Item) ([]byte, error) {
-	switch it.Kind {
-	case capture.Message:
-		return f.message(dst, it)
-	case capture.RIB:
-		return f.rib(dst, it)
-	case capture.State:
-		dst = f.line(dst, it, it.Peer, it.BGPID, "state")
-		if it.OldState != 0 {
-			dst = append(append(append(dst, `,"old":"`...), it.OldState.String()...), '"')
-		}
-		dst = append(append(dst, `,"new":"`...), it.NewState.String()...)
-		return append(dst, "\"}\n"...), nil
-	case capture.PeerUp:
-		return append(f.line(dst, it, it.Peer, it.BGPID, "peer_up"), "}\n"...), nil
-	case capture.PeerDown:
-		return append(f.line(dst, it, it.Peer, it.BGPID, "peer_down"), "}\n"...), nil
-	case capture.Note:
-		f.skipped(it)
-	case capture.CollectorUp, capture.CollectorDown:
-	}
-	return dst, nil
+	return f.append(dst, it, jsonForm{f})
 }
 
-func (f *JSON) message(dst []byte, it *capture.Item) ([]byte, error) {
-	u, err := decodeMessage(&f.decoder, it, false)
-	if u == nil || err != nil {
-		return dst, err
+// jsonForm is JSON as a form.
+type jsonForm struct{ *JSON }
+
+func (f jsonForm) state(dst []byte, it *capture.Item) []byte {
+	switch it.Kind {
+	case capture.PeerUp:
+		return append(f.line(dst, it, it.Peer, it.BGPID, TypePeerUp), "}\n"...)
+	case capture.PeerDown:
+		return append(f.line(dst, it, it.Peer, it.BGPID, TypePeerDown), "}\n"...)
+	case capture.Message, capture.State, capture.RIB, capture.CollectorUp, capture.CollectorDown, capture.Note:
 	}
-	f.note(u)
+	dst = f.line(dst, it, it.Peer, it.BGPID, TypeState)
+	if it.OldState != 0 {
+		dst = append(append(append(dst, `,"old":"`...), it.OldState.String()...), '"')
+	}
+	dst = append(append(dst, `,"new":"`...), it.NewState.String()...)
+	return append(dst, "\"}\n"...)
+}
+
+func (f jsonForm) message(dst []byte, it *capture.Item, u *wire.Update) []byte {
 	if len(u.Withdrawn) > 0 {
-		f.head = f.line(f.head[:0], it, it.Peer, it.BGPID, "withdraw")
+		f.head = f.line(f.head[:0], it, it.Peer, it.BGPID, TypeWithdraw)
 	}
 	for i := range u.Withdrawn {
 		dst = append(f.prefix(append(dst, f.head...), it, &u.Withdrawn[i]), "}\n"...)
 	}
 	if len(u.Announced) > 0 {
-		f.head = f.line(f.head[:0], it, it.Peer, it.BGPID, "announce")
+		f.head = f.line(f.head[:0], it, it.Peer, it.BGPID, TypeAnnounce)
 	}
 	f.tail = f.tail[:0]
 	for i := range u.Announced {
@@ -83,34 +70,25 @@ func (f *JSON) message(dst []byte, it *capture.Item) ([]byte, error) {
 		dst = append(f.prefix(append(dst, f.head...), it, n), f.tail...)
 	}
 	for _, family := range u.EndOfRIB {
-		dst = f.line(dst, it, it.Peer, it.BGPID, "end_of_rib")
+		dst = f.line(dst, it, it.Peer, it.BGPID, TypeEndOfRIB)
 		dst = append(append(dst, `,"family":"`...), family.String()...)
 		dst = append(dst, "\"}\n"...)
 	}
-	return dst, nil
+	return dst
 }
 
-func (f *JSON) rib(dst []byte, it *capture.Item) ([]byte, error) {
-	for i := range it.Entries {
-		e := &it.Entries[i]
-		u, hop, err := decodeEntry(&f.decoder, e)
-		if err != nil {
-			return dst, fmt.Errorf("entry %d: %w", i+1, err)
-		}
-		f.note(u)
-		f.setTail(u, hop)
-		dst = f.line(dst, it, e.Peer, e.BGPID, "rib")
-		dst = append(it.Prefix.AppendTo(append(dst, `,"prefix":"`...)), '"')
-		if e.HasPathID {
-			dst = strconv.AppendUint(append(dst, `,"path_id":`...), uint64(e.PathID), 10)
-		}
-		dst = append(dst, f.tail...)
+func (f jsonForm) entry(dst []byte, it *capture.Item, e *capture.RIBEntry, u *wire.Update, hop netip.Addr) []byte {
+	f.setTail(u, hop)
+	dst = f.line(dst, it, e.Peer, e.BGPID, TypeRIB)
+	dst = append(it.Prefix.AppendTo(append(dst, `,"prefix":"`...)), '"')
+	if e.HasPathID {
+		dst = strconv.AppendUint(append(dst, `,"path_id":`...), uint64(e.PathID), 10)
 	}
-	return dst, nil
+	return append(dst, f.tail...)
 }
 
 // line begins an object: time, collector, peer, table and type.
-func (f *JSON) line(dst []byte, it *capture.Item, peer bgp.Peer, id netip.Addr, kind string) []byte {
+func (f *JSON) line(dst []byte, it *capture.Item, peer bgp.Peer, id netip.Addr, kind Type) []byte {
 	dst = append(dst, '{')
 	if it.Timestamp != 0 {
 		dst = strconv.AppendInt(append(dst, `"timestamp":`...), it.Timestamp/1e6, 10)
@@ -119,7 +97,7 @@ func (f *JSON) line(dst []byte, it *capture.Item, peer bgp.Peer, id netip.Addr, 
 		}
 		dst = append(dst, ',')
 	}
-	dst = append(append(dst, `"collector":`...), f.quotedCollector(it)...)
+	dst = append(append(dst, `"collector":`...), f.names.of(it)...)
 	dst = append(dst, `,"peer":{`...)
 	if peer.Address.IsValid() {
 		dst = append(peer.Address.AppendTo(append(dst, `"address":"`...)), `",`...)
@@ -131,18 +109,14 @@ func (f *JSON) line(dst []byte, it *capture.Item, peer bgp.Peer, id netip.Addr, 
 	if peer.Distinguisher != 0 {
 		dst = append(appendDistinguisher(append(dst, `,"distinguisher":"`...), peer.Distinguisher), '"')
 	}
-	table := peer.Table
-	if it.Local {
-		table = bgp.TableOut // what the collector itself sent to the peer
-	}
-	dst = append(append(dst, `},"table":"`...), table.String()...)
+	dst = append(append(dst, `},"table":"`...), tableOf(it, peer).String()...)
 	return append(append(append(dst, `","type":"`...), kind...), '"')
 }
 
 // prefix appends prefix and path id.
 func (f *JSON) prefix(dst []byte, it *capture.Item, n *wire.NLRI) []byte {
 	dst = append(n.Prefix.AppendTo(append(dst, `,"prefix":"`...)), '"')
-	if n.Prefix.Addr().Is4() && it.AddPathIPv4 || n.Prefix.Addr().Is6() && it.AddPathIPv6 {
+	if hasPathID(it, n) {
 		dst = strconv.AppendUint(append(dst, `,"path_id":`...), uint64(n.PathID), 10)
 	}
 	return dst
@@ -156,7 +130,7 @@ func (f *JSON) setTail(u *wire.Update, hop netip.Addr) {
 		t = strconv.AppendUint(append(t, `,"origin_as":`...), uint64(origin), 10)
 	}
 	if a.HasOrigin {
-		t = append(append(append(t, `,"origin":"`...), [...]string{"igp", "egp", "incomplete"}[a.Origin]...), '"')
+		t = append(append(append(t, `,"origin":"`...), origins[a.Origin]...), '"')
 	}
 	if hop.IsValid() {
 		t = append(hop.AppendTo(append(t, `,"next_hop":"`...)), '"')
@@ -212,17 +186,14 @@ func appendPath(dst []byte, path bgp.ASPath) []byte {
 func appendCommunities(dst []byte, a *wire.Attributes) []byte {
 	for i, c := range a.Communities {
 		dst = append(dst, separator(i, `,"communities":["`)...)
-		dst = strconv.AppendUint(dst, uint64(c>>16), 10)
-		dst = append(strconv.AppendUint(append(dst, ':'), uint64(c&0xffff), 10), '"')
+		dst = append(appendPair(dst, c), '"')
 	}
 	if len(a.Communities) > 0 {
 		dst = append(dst, ']')
 	}
 	for i, c := range a.LargeCommunities {
 		dst = append(dst, separator(i, `,"large_communities":["`)...)
-		dst = strconv.AppendUint(dst, uint64(c[0]), 10)
-		dst = strconv.AppendUint(append(dst, ':'), uint64(c[1]), 10)
-		dst = append(strconv.AppendUint(append(dst, ':'), uint64(c[2]), 10), '"')
+		dst = append(appendLarge(dst, c), '"')
 	}
 	if len(a.LargeCommunities) > 0 {
 		dst = append(dst, ']')
@@ -254,22 +225,27 @@ func appendDistinguisher(dst []byte, d uint64) []byte {
 	return strconv.AppendUint(append(dst, ':'), d&(1<<48-1), 16)
 }
 
-// quotedCollector returns the collector's name as a JSON string.
-func (f *JSON) quotedCollector(it *capture.Item) []byte {
-	name := it.Collector
-	if f.named || name == "" {
-		name = f.collector
+// origins are the values of ORIGIN (RFC 4271 §5.1.1).
+var origins = [...]string{"igp", "egp", "incomplete"}
+
+// tableOf is the table that the item is about.
+func tableOf(it *capture.Item, peer bgp.Peer) bgp.Table {
+	if it.Local {
+		return bgp.TableOut // what the collector itself sent to the peer
 	}
-	if q, ok := f.quoted[name]; ok {
-		return q
-	}
-	shown := name
-	if ris, err := bgp.CollectorName(bgp.ProjectRIS, name); err == nil {
-		shown = ris
-	}
-	q, err := json.Marshal(shown)
-	if err == nil && len(f.quoted) < maxQuoted {
-		f.quoted[name] = q
+	return peer.Table
+}
+
+// hasPathID reports whether a route of an UPDATE has a path identifier.
+func hasPathID(it *capture.Item, n *wire.NLRI) bool {
+	return n.Prefix.Addr().Is4() && it.AddPathIPv4 || n.Prefix.Addr().Is6() && it.AddPathIPv6
+}
+
+// quote returns s as a JSON string.
+func quote(s string) []byte {
+	q, err := json.Marshal(s)
+	if err != nil { // a string has no cause for it
+		return []byte(`""`)
 	}
 	return q
 }

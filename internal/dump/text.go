@@ -110,3 +110,16 @@ func decodeEntry(d *wire.Decoder, e *capture.RIBEntry) (u *wire.Update, hop neti
 	}
 	return u, hop, nil
 }
+
+// appendPair writes a community (RFC 1997) by its numbers.
+func appendPair(dst []byte, c uint32) []byte {
+	dst = strconv.AppendUint(dst, uint64(c>>16), 10)
+	return strconv.AppendUint(append(dst, ':'), uint64(c&0xffff), 10)
+}
+
+// appendLarge writes a large community (RFC 8092).
+func appendLarge(dst []byte, c [3]uint32) []byte {
+	dst = strconv.AppendUint(dst, uint64(c[0]), 10)
+	dst = strconv.AppendUint(append(dst, ':'), uint64(c[1]), 10)
+	return strconv.AppendUint(append(dst, ':'), uint64(c[2]), 10)
+}

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/darkmap/darkmap/ingest/playback"
+	"github.com/darkmap/darkmap/internal/capture"
+	"github.com/darkmap/darkmap/internal/dump"
+)
+
+const (
+	// dumpFlush is how many octets of lines are gathered before they are written.
+	dumpFlush = 64 << 10
+	// dumpCheck is after how many items it is looked whether to stop.
+	dumpCheck = 1024
+	// dumpWarnings is how many damages of a file are told one by one.
+	dumpWarnings = 20
+)
+
+// dumpFormatter is one of the forms.
+type dumpFormatter interface {
+	Append(dst []byte, it *capture.Item) ([]byte, error)
+}
+
+// dumper is one run over all files.
+type dumper struct {
+	out, log  io.Writer
+	format    string
+	columns   dump.Columns
+	header    bool
+	selection *dump.Selection
+	filtered  bool
+	recover   bool // goes on behind damage
+	stop      bool
+
+	count, countFiles bool
+
+	buf   []byte
+	tally dump.Tally
+
+	records, refused        uint64
+	packedBytes, plainBytes int64
+	damaged, notes          map[string]uint64
+	warned                  int
+	passedOver              int64  // octets that no record could be made out of
+	behind                  uint64 // records that were read behind the first damage of their file
+}
+
+// begin prints what stands before the lines.
+func (d *dumper) begin() error {
+	if d.format == "tsv" && d.header && !d.counting() {
+		d.buf = append(d.buf, d.columns.Header()...)
+	}
+	return d.flush()
+}
+
+// end prints what stands behind the lines.
+func (d *dumper) end() error {
+	if d.count {
+		d.buf = fmt.Appendf(d.buf, "%d\n", d.selection.Matched())
+	}
+	return d.flush()
+}
+
+func (d *dumper) counting() bool { return d.count || d.countFiles }
+
+// formatter returns that of one file, and its tally.
+func (d *dumper) formatter(in playback.Input, named bool) (dumpFormatter, *dump.Tally) {
+	switch {
+	case d.counting():
+		f := dump.NewCount(d.format == "bgpdump", d.selection)
+		return f, &f.Tally
+	case d.format == "json":
+		f := dump.NewJSON(in.Collector, named, d.selection)
+		return f, &f.Tally
+	case d.format == "tsv":
+		f := dump.NewTSV(in.Path, in.Collector, named, d.columns, d.selection)
+		return f, &f.Tally
+	}
+	f := dump.NewBGPDump(d.selection)
+	return f, &f.Tally
+}
+
+// file prints one file. The error is that of opening it, of writing, or of ctx.
+func (d *dumper) file(ctx context.Context, in playback.Input, named bool, stdin io.Reader) (err error) {
+	r, err := capture.Open(in.Path, stdin)
+	if err != nil {
+		return usageError(err)
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	d.warned = 0
+	before := d.selection.Matched()
+	f, tally := d.formatter(in, named)
+	err = d.items(ctx, r, f)
+	d.tally.Add(tally)
+	d.sum(r)
+	if d.warned > dumpWarnings {
+		fmt.Fprintf(d.log, "darkmap: %s: %d more damages\n", in.Path, d.warned-dumpWarnings)
+	}
+	if d.countFiles {
+		d.buf = fmt.Appendf(d.buf, "%d\t%s\n", d.selection.Matched()-before, r.Name())
+		err = errors.Join(err, d.flush())
+	}
+	return err
+}
+
+// items prints the items of one file.
+func (d *dumper) items(ctx context.Context, r *capture.Reader, f dumpFormatter) error {
+	for n := 0; !d.stop; n++ {
+		if n%dumpCheck == 0 {
+			if err := ctx.Err(); err != nil {
+				return errors.Join(d.flush(), err)
+			}
+		}
+		it, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return d.flush()
+		}
+		if err == nil {
+			if d.warned > 0 {
+				d.behind++
+			}
+			if d.buf, err = f.Append(d.buf, it); err != nil {
+				d.refused++
+				d.damaged[string(capture.BadRecord)]++
+				err = &capture.Damage{File: r.Name(), Offset: it.Offset, Number: it.Number, Reason: capture.BadRecord, Err: err}
+			}
+			d.stop = d.selection.Done()
+		}
+		if err != nil {
+			d.damage(err)
+		}
+		if len(d.buf) >= dumpFlush {
+			if err := d.flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return d.flush()
+}
+
+// damage names a part that could not be read.
+func (d *dumper) damage(err error) {
+	if damage, ok := errors.AsType[*capture.Damage](err); ok {
+		d.passedOver += damage.Skipped
+	}
+	if d.warned++; d.warned <= dumpWarnings {
+		fmt.Fprintln(d.log, "darkmap:", err)
+	}
+	d.stop = d.stop || !d.recover
+}
+
+func (d *dumper) flush() error {
+	if len(d.buf) == 0 {
+		return nil
+	}
+	_, err := d.out.Write(d.buf)
+	d.buf = d.buf[:0]
+	if err != nil {
+		return fmt.Errorf("writing lines: %w", err)
+	}
+	return nil
+}
+
+// sum adds what r says of its file.
+func (d *dumper) sum(r *capture.Reader) {
+	s := r.Stats()
+	d.records += s.Records
+	d.packedBytes += s.FileBytes
+	d.plainBytes += s.Bytes
+	d.refused += s.Records - s.Items
+	for reason, n := range s.Damaged {
+		d.damaged[string(reason)] += n
+	}
+	for note, n := range s.Notes {
+		d.notes[note] += n
+	}
+}
+
+// summary says how much was read, what was skipped and why, and how many lines the filters let pass.
+func (d *dumper) summary() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d records read, %d octets (%d as packed); %d skipped", d.records, d.plainBytes, d.packedBytes, d.refused)
+	if len(d.damaged) > 0 {
+		b.WriteString(": " + counted(d.damaged))
+		switch {
+		case !d.recover:
+			b.WriteString("; ended at the first damage (--no-recover)")
+		default:
+			fmt.Fprintf(&b, "; %d octets passed over, %d records read behind damage", d.passedOver, d.behind)
+		}
+	}
+	if len(d.notes) > 0 {
+		b.WriteString("; nothing to print: " + counted(d.notes))
+	}
+	for _, line := range d.tally.Lines() {
+		b.WriteString("; " + line)
+	}
+	switch n := d.selection.Matched(); {
+	case d.selection.Done():
+		fmt.Fprintf(&b, "; ended after %s (--limit): the rest was not read", lineCount(n))
+	case d.filtered && n == 0:
+		b.WriteString("; no line matches the filters")
+	case d.filtered:
+		fmt.Fprintf(&b, "; the filters let %s pass", lineCount(n))
+	}
+	return b.String()
+}
+
+// lineCount is a number of lines in words.
+func lineCount(n uint64) string {
+	if n == 1 {
+		return "1 line"
+	}
+	return fmt.Sprintf("%d lines", n)
+}
+
+// counted lists counts by name.
+func counted(counts map[string]uint64) string {
+	list := make([]string, 0, len(counts))
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		list = append(list, fmt.Sprintf("%s %d", name, counts[name]))
+	}
+	return strings.Join(list, ", ")
+}

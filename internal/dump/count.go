@@ -1,0 +1,32 @@
+package dump
+
+import (
+	"net/netip"
+
+	"github.com/darkmap/darkmap/internal/bgp/wire"
+	"github.com/darkmap/darkmap/internal/capture"
+)
+
+// Count formats nothing: the selection counts.
+type Count struct{ walk }
+
+// NewCount returns one that counts, for multicast the lines as bgpdump has them, else those as JSON has them.
+func NewCount(multicast bool, s *Selection) *Count {
+	return &Count{walk{selection: s, multicast: multicast, endOfRIB: !multicast}}
+}
+
+// Append appends nothing to dst. The error says why it.Message or the attributes of an entry cannot be decoded.
+func (f *Count) Append(dst []byte, it *capture.Item) ([]byte, error) {
+	return f.append(dst, it, nothing{})
+}
+
+// nothing is a form without lines.
+type nothing struct{}
+
+func (nothing) message(dst []byte, _ *capture.Item, _ *wire.Update) []byte { return dst }
+
+func (nothing) entry(dst []byte, _ *capture.Item, _ *capture.RIBEntry, _ *wire.Update, _ netip.Addr) []byte {
+	return dst
+}
+
+func (nothing) state(dst []byte, _ *capture.Item) []byte { return dst }

@@ -13,7 +13,7 @@ import (
 
 // replayCmd plays files through the real stages.
 type replayCmd struct {
-	Files   []string `arg:"" help:"MRT, RIS Live JSON or raw BMP files, FILE or NAME=FILE; - is standard input." placeholder:"FILE"`
+	Files   []string `arg:"" help:"MRT, RIS Live JSON or raw BMP files: FILE, a folder or a pattern in quotes; NAME=... names the collector; - is standard input." placeholder:"FILE"`
 	Format  string   `help:"Form of the result: ${enum}." enum:"table,json" default:"table"`
 	Dataset string   `help:"Name of the dataset in the store (default: replay- and a hash of the inputs)." placeholder:"NAME"`
 	Replace bool     `help:"Replace what the dataset holds."`
@@ -24,7 +24,13 @@ type replayCmd struct {
 // Help is kong's.
 func (replayCmd) Help() string { return replayHelp }
 
-const replayHelp = `At the end standard error says, for IPv4 and IPv6, in how many minutes a verdict was possible, and why not in the others; with
+const replayHelp = `Of a folder every capture in it is played, at any depth. The collector is read from the path, as RIS and RouteViews lay out their archives
+(rrc00/2014.12/updates.20141222.0000.gz, route-views2/bgpdata/2014.12/RIBS/rib.20141222.0000.bz2), else it is local. Hidden and unfinished
+files, checksums and texts are left out, which is said.
+
+--from and --to choose which outages are printed. All files are read whatever they say: what stood before tells what is usual.
+
+At the end standard error says, for IPv4 and IPv6, in how many minutes a verdict was possible, and why not in the others; with
 --format json as an object too.
 
 Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 finished, but some input was damaged; 4 finished, and no verdict was possible in
@@ -80,12 +86,12 @@ func (c *replayCmd) check() error {
 // parseInputs parses the arguments. What can be read only once, standard input and pipes, is copied to files in tmp, which
 // cleanup removes.
 func parseInputs(ctx context.Context, g *globals, tmp string, args []string) (inputs []playback.Input, cleanup func(), err error) {
-	for _, arg := range args {
-		in, err := playback.ParseInput(arg)
-		if err != nil {
-			return nil, nil, usageError(err)
-		}
-		inputs = append(inputs, in)
+	inputs, notes, err := playback.Expand(args)
+	if err != nil {
+		return nil, nil, usageError(err)
+	}
+	for _, note := range notes {
+		fmt.Fprintln(g.stderr, "darkmap:", note)
 	}
 	var copies []string
 	cleanup = func() {
@@ -104,7 +110,7 @@ func parseInputs(ctx context.Context, g *globals, tmp string, args []string) (in
 			if in.Title = in.Path; in.Path == playback.Stdin {
 				in.Title = "standard input"
 			}
-			in.Path, err = spool(ctx, g, tmp, in.Path)
+			in.Path, err = spool(ctx, g, tmp, in.Path, in.Title)
 			copies = append(copies, in.Path)
 		}
 		if err != nil {

@@ -241,9 +241,11 @@ func TestDatasetNamesNoFolder(t *testing.T) {
 func TestReplayUsage(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	file := filepath.Join(dir, "x")
-	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
-		t.Fatal(err)
+	file, page := filepath.Join(dir, "x"), filepath.Join(dir, "page")
+	for path, content := range map[string]string{file: "", page: "<!DOCTYPE html>"} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	tests := []struct {
 		args []string
@@ -271,9 +273,13 @@ func TestReplayUsage(t *testing.T) {
 		{[]string{"--set", "kafka.partitions=0", file}, "kafka.partitions"},
 		{[]string{file, "b=" + file, file}, "hold the same"},
 		{[]string{"-", "b=-"}, "named twice"},
+		{[]string{page}, page + ": it is a web page, not an MRT, RIS Live or BMP file"},
+		{[]string{filepath.Join(dir, "*.gz")}, "nothing matches the pattern " + filepath.Join(dir, "*.gz")},
+		{[]string{t.TempDir()}, "there is no file to play"},
+		{[]string{"-"}, "standard input: it is text, not an MRT, RIS Live or BMP file"},
 	}
 	for _, tt := range tests {
-		code, _, errs := darkmap(t, "", append([]string{"replay", "--no-store", "--data-dir", dir}, tt.args...)...)
+		code, _, errs := darkmap(t, "BGP", append([]string{"replay", "--no-store", "--data-dir", dir}, tt.args...)...)
 		if code != exitUsage || !strings.Contains(errs, tt.want) {
 			t.Errorf("replay %q: exit %d, %q; want %d with %q", tt.args, code, errs, exitUsage, tt.want)
 		}

@@ -19,11 +19,12 @@ func readOnce(path string) bool {
 	return err == nil && !info.Mode().IsRegular() && !info.IsDir()
 }
 
-// spool copies what path names to a file of its own in tmp (the system's folder where it is empty). It ends when ctx does, also while nobody writes.
-func spool(ctx context.Context, g *globals, tmp, path string) (string, error) {
+// spool copies what path names to a file of its own in tmp (the system's folder where it is empty). Errors call it title. It ends when ctx does, also while
+// nobody writes.
+func spool(ctx context.Context, g *globals, tmp, path, title string) (string, error) {
 	f, err := os.CreateTemp(tmp, "darkmap-input-*")
 	if err != nil {
-		return "", fmt.Errorf("keeping %s: %w", path, err)
+		return "", fmt.Errorf("keeping %s: %w", title, err)
 	}
 	copied := make(chan error, 1)
 	go func() { // ends with the input; where ctx ends first, the process is about to
@@ -35,7 +36,7 @@ func spool(ctx context.Context, g *globals, tmp, path string) (string, error) {
 		err = ctx.Err()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
-		return "", errors.Join(fmt.Errorf("keeping %s: %w", path, err), os.Remove(f.Name()))
+		return "", errors.Join(fmt.Errorf("keeping %s: %w", title, err), os.Remove(f.Name()))
 	}
 	return f.Name(), nil
 }

@@ -220,7 +220,7 @@ func FuzzPath(f *testing.F) {
 	f.Add("bgpdata/2026.11/RIBS/rib.20261124.0800.bz2")
 	f.Add("route-views3/rib.00010101.0000") // the year 1, which Go takes for no time
 	f.Fuzz(func(t *testing.T, rel string) {
-		if x, ok := parsePath(rel); ok && (x.Collector == "" || x.Kind == "" || x.Begin.IsZero() || x.End.Before(x.Begin)) {
+		if x, ok := ParsePath(rel); ok && (x.Collector == "" || x.Kind == "" || x.Begin.IsZero() || x.End.Before(x.Begin)) {
 			t.Errorf("%q: got %+v", rel, x)
 		}
 	})

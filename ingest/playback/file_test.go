@@ -132,7 +132,7 @@ func check(t *testing.T, plan *Plan, records []*pb.UpdateRecord) (messages int) 
 	return messages
 }
 
-func archive(t *testing.T, i int) string {
+func archived(t *testing.T, i int) string {
 	t.Helper()
 	return datatest.Path(t, "mrt", "routeviews2-20130101-arch"+string(rune('0'+i))+".mrt.gz")
 }
@@ -141,7 +141,7 @@ func TestOneCollectorInFourFiles(t *testing.T) {
 	t.Parallel()
 	var inputs []Input
 	for _, i := range []int{3, 0, 2, 1} { // the order on the command line does not matter
-		inputs = append(inputs, Input{Collector: "file/local", Path: archive(t, i)})
+		inputs = append(inputs, Input{Collector: "file/local", Path: archived(t, i)})
 	}
 	plan, records, damages := play(t, inputs...)
 	if len(damages) > 0 {
@@ -166,7 +166,7 @@ func TestOneCollectorInFourFiles(t *testing.T) {
 
 func TestCollectorsAreMergedOnTime(t *testing.T) {
 	t.Parallel()
-	plan, records, _ := play(t, Input{Collector: "file/a", Path: archive(t, 0)}, Input{Collector: "file/b", Path: archive(t, 1)}, Input{Collector: "file/c", Path: archive(t, 2)})
+	plan, records, _ := play(t, Input{Collector: "file/a", Path: archived(t, 0)}, Input{Collector: "file/b", Path: archived(t, 1)}, Input{Collector: "file/c", Path: archived(t, 2)})
 	check(t, plan, records)
 	var order []string
 	for _, r := range records {
@@ -186,7 +186,7 @@ func TestCollectorsAreMergedOnTime(t *testing.T) {
 func TestOverlapIsRefused(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	b, err := os.ReadFile(archive(t, 3))
+	b, err := os.ReadFile(archived(t, 3))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,11 +194,11 @@ func TestOverlapIsRefused(t *testing.T) {
 	if err := os.WriteFile(same, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err = NewPlan(t.Context(), []Input{{Collector: "file/local", Path: archive(t, 3)}, {Collector: "file/local", Path: same}})
+	_, err = NewPlan(t.Context(), []Input{{Collector: "file/local", Path: archived(t, 3)}, {Collector: "file/local", Path: same}})
 	if !errors.Is(err, ErrOverlap) {
 		t.Errorf("the same file twice: got %v, want ErrOverlap", err)
 	}
-	if _, err = NewPlan(t.Context(), []Input{{Collector: "file/a", Path: archive(t, 3)}, {Collector: "file/b", Path: same}}); err != nil {
+	if _, err = NewPlan(t.Context(), []Input{{Collector: "file/a", Path: archived(t, 3)}, {Collector: "file/b", Path: same}}); err != nil {
 		t.Errorf("in two collectors: got %v", err)
 	}
 	early := datatest.Path(t, "mrt", "ris.rrc06.updates.1427846400.gz")
@@ -210,7 +210,7 @@ func TestOverlapIsRefused(t *testing.T) {
 
 func TestHoleBetweenFilesIsAGap(t *testing.T) {
 	t.Parallel()
-	plan, records, _ := play(t, Input{Collector: "file/local", Path: archive(t, 0)}, Input{Collector: "file/local", Path: archive(t, 2)})
+	plan, records, _ := play(t, Input{Collector: "file/local", Path: archived(t, 0)}, Input{Collector: "file/local", Path: archived(t, 2)})
 	check(t, plan, records)
 	var begin, end int
 	var ticked int64
@@ -292,12 +292,15 @@ func TestBadFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	plan, records, damages := play(t, Input{Collector: "file/a", Path: empty}, Input{Collector: "file/b", Path: rubbish}, Input{Collector: "file/c", Path: archive(t, 3)})
+	plan, records, damages := play(t, Input{Collector: "file/a", Path: empty}, Input{Collector: "file/b", Path: rubbish}, Input{Collector: "file/c", Path: archived(t, 3)})
 	if got := check(t, plan, records); got != 1342 {
 		t.Errorf("got %d messages beside the bad files, want 1342", got)
 	}
-	if len(damages) != 2 || !strings.Contains(damages[0].Error()+damages[1].Error(), "empty") {
+	if len(damages) != 1 || !strings.HasSuffix(damages[0].Error(), "empty: the file is empty") {
 		t.Errorf("got damages %v", damages)
+	}
+	if want := rubbish + " is left out: it is text, not an MRT, RIS Live or BMP file"; plan.LeftOut != 1 || !slices.Contains(plan.Notes, want) {
+		t.Errorf("%d left out, %q, want %q", plan.LeftOut, plan.Notes, want)
 	}
 	if _, err := NewPlan(t.Context(), []Input{{Collector: "file/a", Path: filepath.Join(dir, "none")}}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a missing file: got %v", err)
@@ -307,7 +310,7 @@ func TestBadFiles(t *testing.T) {
 // TestAbsurdTime sets one record's time to 2099: it is named and played where it stands, and the clock does not follow it.
 func TestAbsurdTime(t *testing.T) {
 	t.Parallel()
-	b, err := os.ReadFile(archive(t, 3))
+	b, err := os.ReadFile(archived(t, 3))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,8 @@ type glance struct {
 	// dumps: each session of a BMP stream ends its table with an End-of-RIB, so that the times of tables can be told from others.
 	dumps bool
 	rows  []stretch
+	// foreign says what the file is if it is no capture.
+	foreign error
 	// voters are those of the peers, as if there were one collector.
 	voters map[bgp.PeerKey]struct{}
 }
@@ -47,7 +49,12 @@ func look(ctx context.Context, path string) (*glance, error) {
 			return g, nil
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
-		case err != nil || it.Kind == capture.Note:
+		case err != nil:
+			if damage, ok := errors.AsType[*capture.Damage](err); ok && damage.NoCapture() && g.records == 0 {
+				g.foreign = damage.Err
+			}
+			continue
+		case it.Kind == capture.Note:
 			continue
 		}
 		if g.records++; g.records == 1 {

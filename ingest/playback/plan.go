@@ -22,6 +22,9 @@ var ErrApart = errors.New("the files are more than a week apart")
 // ErrOverlap marks update files of one collector whose times overlap: their order would be a guess.
 var ErrOverlap = errors.New("files of one collector overlap")
 
+// ErrNoCapture marks inputs of which none is a capture.
+var ErrNoCapture = errors.New("no file is an MRT, RIS Live or BMP file")
+
 // ErrNoTimes marks inputs of which none has times that can be played.
 var ErrNoTimes = errors.New("no file has times that can be played")
 
@@ -77,7 +80,7 @@ func (p *Plan) Collectors() []string {
 	return names
 }
 
-// NewPlan reads every file once (of a table its beginning). It fails with ErrOverlap, ErrApart, ErrNoTimes, or where a file cannot be
+// NewPlan reads every file once (of a table its beginning). It fails with ErrOverlap, ErrApart, ErrNoTimes, ErrNoCapture, or where a file cannot be
 // opened; damaged content is left for the playing to report.
 func NewPlan(ctx context.Context, inputs []Input) (*Plan, error) {
 	p := &Plan{Voters: map[string][]bgp.PeerKey{}}
@@ -117,6 +120,7 @@ func NewPlan(ctx context.Context, inputs []Input) (*Plan, error) {
 		p.collectors = append(p.collectors, c)
 		played = played[n:]
 	}
+	p.Notes = append(p.Notes, otherTimes(p.collectors)...)
 	return p, nil
 }
 
@@ -161,6 +165,7 @@ func hash(files []*filePlan) string {
 }
 
 func hashFile(in Input) (*filePlan, int64, error) {
+	title := cmp.Or(in.Title, in.Path)
 	f, err := os.Open(in.Path)
 	if err != nil {
 		return nil, 0, fmt.Errorf("opening an input: %w", err)
@@ -169,9 +174,9 @@ func hashFile(in Input) (*filePlan, int64, error) {
 	h := sha256.New()
 	n, err := io.Copy(h, f)
 	if err != nil {
-		return nil, 0, fmt.Errorf("reading %s: %w", in.Path, err)
+		return nil, 0, fmt.Errorf("reading %s: %w", title, err)
 	}
-	return &filePlan{collector: in.Collector, path: in.Path, title: cmp.Or(in.Title, in.Path), sum: [sha256.Size]byte(h.Sum(nil))}, n, nil
+	return &filePlan{collector: in.Collector, path: in.Path, title: title, sum: [sha256.Size]byte(h.Sum(nil))}, n, nil
 }
 
 // settle finds out which times of the file are believed, from the file alone.
@@ -211,12 +216,15 @@ func (f *filePlan) bounds() {
 	}
 }
 
-// choose leaves out files without times, and those that are far from the others.
+// choose leaves out files that are no captures, those without times, and those that are far from the others.
 func (p *Plan) choose(files []*filePlan) ([]*filePlan, error) {
 	var timed []*filePlan
 	drop := map[*filePlan]bool{}
 	for _, f := range files {
 		switch {
+		case f.foreign != nil:
+			drop[f] = true
+			p.Notes = append(p.Notes, fmt.Sprintf("%s is left out: %v", f.title, f.foreign))
 		case f.first != 0:
 			timed = append(timed, f)
 			if f.shift != 0 {
@@ -230,6 +238,13 @@ func (p *Plan) choose(files []*filePlan) ([]*filePlan, error) {
 			}
 			p.Notes = append(p.Notes, fmt.Sprintf("%s is left out: %s, and nothing else says when they were received", f.title, why))
 		}
+	}
+	if len(drop) == len(files) && !slices.ContainsFunc(files, func(f *filePlan) bool { return f.foreign == nil }) {
+		f := files[0]
+		if len(files) == 1 {
+			return nil, fmt.Errorf("%s: %w", f.title, f.foreign)
+		}
+		return nil, fmt.Errorf("%w: %s, for example: %w", ErrNoCapture, f.title, f.foreign)
 	}
 	if len(timed) == 0 && len(drop) > 0 {
 		return nil, fmt.Errorf("%w: %s", ErrNoTimes, p.Notes[len(p.Notes)-1])

@@ -58,11 +58,17 @@ const MaxRaw = 1 << 20
 
 // Error names the file, the record, the offset and the fault.
 func (d *Damage) Error() string {
-	if d.Reason == BadTable { // it is about no record
+	switch {
+	case d.NoCapture(), d.Reason == Empty: // it is about the file
+		return fmt.Sprintf("%s: %v", d.File, d.Err)
+	case d.Reason == BadTable: // it is about no record
 		return fmt.Sprintf("%s: %s: %v", d.File, d.Reason, d.Err)
 	}
 	return fmt.Sprintf("%s: record %d at offset %d: %s: %v", d.File, d.Number, d.Offset, d.Reason, d.Err)
 }
+
+// NoCapture reports whether the file is something else than a capture.
+func (d *Damage) NoCapture() bool { return d.Reason == UnknownFormat || d.Reason == NestedCompression }
 
 // Unwrap returns the fault.
 func (d *Damage) Unwrap() error { return d.Err }

@@ -129,7 +129,7 @@ func TestDamage(t *testing.T) {
 				var got []damage
 				for _, d := range res.damages {
 					got = append(got, damage{d.Number, d.Offset, d.Reason, len(d.Raw)})
-					if d.File != "name" || d.Err == nil || !strings.HasPrefix(d.Error(), "name: record ") {
+					if whole := d.NoCapture() || d.Reason == capture.Empty; d.File != "name" || d.Err == nil || strings.HasPrefix(d.Error(), "name: record ") == whole {
 						t.Errorf("damage: got %v", d)
 					}
 				}
@@ -333,6 +333,46 @@ func TestOversizeMessage(t *testing.T) {
 		}
 		if diff := cmp.Diff([]int{len(update()), wire.MaxMessage, len(update())}, lengths); diff != "" {
 			t.Errorf("%s: octets of the messages: -want +got\n%s", name, diff)
+		}
+	}
+}
+
+// TestOtherFormats: what is no capture is told as what it is, though records of ours stand in it, packed or not.
+func TestOtherFormats(t *testing.T) {
+	t.Parallel()
+	records := mrtUpdates(10)
+	for want, start := range map[string]string{
+		"it is a pcap capture of network packets, ":       "\xd4\xc3\xb2\xa1\x02\x00\x04\x00",
+		"it is a pcapng capture of network packets, ":     "\x0a\x0d\x0d\x0a\x1c\x00\x00\x00",
+		"it is a zip archive, which has to be unpacked, ": "PK\x03\x04\x14\x00\x00\x00\x00\x00\x00\x00",
+		"it is a tar archive, which has to be unpacked, ": "updates.20141222.0000" + strings.Repeat("\x00", 236) + "ustar" + strings.Repeat("\x00", 250),
+		"it is packed with xz, which is not supported, ":  "\xfd7zXZ\x00",
+	} {
+		input := join([]byte(start), records)
+		for how, input := range map[string][]byte{"plain": input, "gzip": gz(t, input)} {
+			r, err := capture.New(bytes.NewReader(input), "name")
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := "name: " + want + "not an MRT, RIS Live or BMP file"
+			if res := readAll(t, r); len(res.damages) != 1 || res.damages[0].Error() != want || res.stats.Items != 0 {
+				t.Errorf("%s: got %v and %d items, want %s", how, res.damages, res.stats.Items, want)
+			}
+		}
+	}
+	for input, want := range map[string]string{
+		"BGP4MP|1419264964|W|203.0.113.1|64496|192.0.2.0/24\n": "the text that bgpdump -m prints",
+		"TIME: 12/22/14 16:16:04\nTYPE: BGP4MP\n":              "the text that bgpdump prints",
+		"\xef\xbb\xbf \n<!DOCTYPE html><html>404</html>":       "a web page",
+		"id;name\n1;\u00e4\n":                                  "text",
+		`[{"a": 1}]`:                                           "a JSON array",
+	} {
+		r, err := capture.New(strings.NewReader(input), "name")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res := readAll(t, r); len(res.damages) != 1 || res.damages[0].Error() != "name: it is "+want+", not an MRT, RIS Live or BMP file" {
+			t.Errorf("%q: got %v, want %s", input, res.damages, want)
 		}
 	}
 }

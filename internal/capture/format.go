@@ -3,7 +3,6 @@ package capture
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
@@ -109,29 +108,3 @@ func looksLikeBMP(b []byte) (int, bool) {
 }
 
 var utf8BOM = []byte("\xef\xbb\xbf")
-
-// unknownFormat is ErrUnknownFormat with a word on what the file seems to be instead.
-func unknownFormat(b []byte) error {
-	for _, k := range [...]struct {
-		at    int
-		magic string
-		what  string
-	}{
-		{0, "\xd4\xc3\xb2\xa1", "a pcap capture"},
-		{0, "\xa1\xb2\xc3\xd4", "a pcap capture"},
-		{0, "\x4d\x3c\xb2\xa1", "a pcap capture"},
-		{0, "\x0a\x0d\x0d\x0a", "a pcapng capture"},
-		{0, "PK\x03\x04", "a zip archive"},
-		{0, "\xfd7zXZ\x00", "xz, which is not supported"},
-		{0, "\x04\x22\x4d\x18", "lz4, which is not supported"},
-		{257, "ustar", "a tar archive"},
-		{0, "<", "a web page or XML"},
-		{0, "\x7fELF", "a program"},
-		{0, "[", "a JSON array"},
-	} {
-		if len(b) >= k.at+len(k.magic) && string(b[k.at:k.at+len(k.magic)]) == k.magic {
-			return fmt.Errorf("%w: it looks like %s", ErrUnknownFormat, k.what)
-		}
-	}
-	return ErrUnknownFormat
-}

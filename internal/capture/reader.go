@@ -126,6 +126,10 @@ func (r *Reader) start() {
 	}
 	if r.format = formatOfStart(head); r.format == "" {
 		head, _ = br.Peek(sniffWindow) // a short file is no error here
+		if err := foreignFormat(head); err != nil {
+			r.refuse(UnknownFormat, err)
+			return
+		}
 		r.format = formatOfWindow(head)
 	}
 	r.begin(br, head)

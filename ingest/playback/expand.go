@@ -1,0 +1,134 @@
+package playback
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/darkmap/darkmap/ingest/archive"
+)
+
+// ErrNoFiles marks an argument that leads to no file that can be played.
+var ErrNoFiles = errors.New("there is no file to play")
+
+// MaxFiles caps how many files one run may play.
+const MaxFiles = archive.MaxFiles
+
+// Expand reads the arguments of a run: FILE, a folder or a pattern, each alone or as NAME=...; - is standard input. What a folder or
+// a pattern leads to is in the order of the paths. The notes are sentences on what was found there and what was left out. The errors
+// are wrong usage.
+func Expand(args []string) (inputs []Input, notes []string, err error) {
+	x := expansion{seen: map[string]bool{}}
+	for _, arg := range args {
+		in, err := ParseInput(arg)
+		if err != nil {
+			return nil, nil, err
+		}
+		if err := x.add(in, in.Path != arg); err != nil {
+			return nil, nil, err
+		}
+		if len(x.inputs) > MaxFiles {
+			return nil, nil, fmt.Errorf("%s: more than %d files: name a part of them, a month's folder for example", arg, MaxFiles)
+		}
+	}
+	return x.inputs, x.notes, nil
+}
+
+// expansion is what the arguments so far lead to.
+type expansion struct {
+	inputs []Input
+	notes  []string
+	seen   map[string]bool // collector and real path of files from folders and patterns
+}
+
+func (x *expansion) add(in Input, named bool) error {
+	info, err := os.Stat(in.Path)
+	switch {
+	case in.Path == Stdin:
+	case err == nil && info.IsDir():
+		return x.addFound(in, named, in.Path, []string{in.Path})
+	case errors.Is(err, fs.ErrNotExist) && strings.ContainsAny(in.Path, "*?["):
+		paths, err := filepath.Glob(in.Path)
+		if err != nil {
+			return fmt.Errorf("%s: %w", in.Path, err)
+		}
+		if len(paths) == 0 {
+			return fmt.Errorf("%w: nothing matches the pattern %s", ErrNoFiles, in.Path)
+		}
+		return x.addFound(in, named, in.Path, paths)
+	case !named:
+		if path, err := filepath.Abs(in.Path); err == nil {
+			if _, ok := archive.ParsePath(filepath.ToSlash(path)); ok {
+				in.Collector = cmp.Or(fileCollector(archive.CollectorIn(filepath.ToSlash(path))), in.Collector)
+			}
+		}
+	}
+	x.inputs = append(x.inputs, in)
+	return nil
+}
+
+// addFound adds what is to be played of paths, files or folders, which arg led to.
+func (x *expansion) addFound(in Input, named bool, arg string, paths []string) error {
+	s := newSearch()
+	for _, path := range paths {
+		if err := s.path(path); err != nil {
+			return err
+		}
+	}
+	if err := s.links(); err != nil {
+		return err
+	}
+	of := map[string]int{}
+	for _, f := range s.files {
+		name := in.Collector
+		if !named {
+			name = f.collector()
+		}
+		if key := name + "\n" + f.real; x.seen[key] {
+			continue
+		} else if x.seen[key] = true; true {
+			of[name]++
+			x.inputs = append(x.inputs, Input{Collector: name, Path: f.path})
+		}
+	}
+	if len(s.files) == 0 {
+		return fmt.Errorf("%s: %w%s", arg, ErrNoFiles, s.leftOut())
+	}
+	x.notes = append(x.notes, fmt.Sprintf("%s: %s%s", arg, countOf(of), s.leftOut()))
+	return nil
+}
+
+// countOf says how many files there are of which collector.
+func countOf(of map[string]int) string {
+	total := 0
+	var names []string
+	for name, n := range of {
+		total += n
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%d of %s", of[name], name)
+	}
+	const most = 12
+	if n := len(names) - most; n > 0 {
+		names = append(names[:most], fmt.Sprintf("and of %d more collectors", n))
+	}
+	if total == 1 {
+		return "1 file: " + names[0]
+	}
+	return fmt.Sprintf("%d files: %s", total, strings.Join(names, ", "))
+}
+
+// fileCollector is what a run calls a collector of an archive: file/rrc00 for ris/rrc00, as NAME=FILE would.
+func fileCollector(name string) string {
+	if name == "" {
+		return ""
+	}
+	return "file/" + name[strings.LastIndexByte(name, '/')+1:]
+}

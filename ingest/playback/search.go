@@ -1,0 +1,246 @@
+package playback
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/darkmap/darkmap/ingest/archive"
+	"github.com/darkmap/darkmap/internal/capture"
+)
+
+// maxEntries caps how many entries of folders are looked at.
+const maxEntries = 1 << 20
+
+// Why a file of a folder is left out.
+const (
+	leftHidden  = "hidden"
+	leftPartial = "not complete (.part, .tmp)"
+	leftBeside  = "checksums, indexes or texts"
+	leftOther   = "no MRT, RIS Live or BMP"
+	leftSpecial = "no regular files"
+	leftLinks   = "links to nothing"
+)
+
+// search goes through folders. A file or folder that several links lead to is found once, by its own path where that is among them.
+type search struct {
+	files   []found
+	pending []found // links
+	seen    map[string]bool
+	left    map[string][]string // by why, the first ones
+	count   map[string]int
+	entries int
+}
+
+// found is a file of a folder.
+type found struct {
+	root, path string // the folder that was named, or its own; path begins with it
+	real       string
+}
+
+func newSearch() *search {
+	return &search{seen: map[string]bool{}, left: map[string][]string{}, count: map[string]int{}}
+}
+
+// path searches what was named: a folder, or a file.
+func (s *search) path(path string) error {
+	root := filepath.Dir(path)
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		root = path
+	}
+	return s.visit(found{root: root, path: path}, path == root)
+}
+
+// visit looks at a file or folder. A link is kept for later, unless it was named.
+func (s *search) visit(f found, named bool) error {
+	if s.entries++; s.entries > maxEntries || len(s.files) > MaxFiles {
+		return fmt.Errorf("%s: more than %d files, or %d entries: name a part of them, a month's folder for example", f.root, MaxFiles, maxEntries)
+	}
+	if name := filepath.Base(f.path); !named && strings.HasPrefix(name, ".") {
+		s.leave(leftHidden, name)
+		return nil
+	}
+	info, err := os.Lstat(f.path)
+	if err != nil {
+		return fmt.Errorf("looking through a folder: %w", err)
+	}
+	if info.Mode()&os.ModeSymlink != 0 && !named {
+		s.pending = append(s.pending, f)
+		return nil
+	}
+	return s.enter(f)
+}
+
+// enter takes a file, or goes into a folder, that was not seen yet.
+func (s *search) enter(f found) error {
+	name := filepath.Base(f.path)
+	real, err := filepath.EvalSymlinks(f.path)
+	if err == nil {
+		real, err = filepath.Abs(real)
+	}
+	if err != nil {
+		s.leave(leftLinks, name)
+		return nil //nolint:nilerr // a link that leads nowhere is said
+	}
+	if s.seen[real] {
+		return nil
+	}
+	s.seen[real] = true
+	f.real = real
+	info, err := os.Stat(f.path)
+	if err != nil {
+		return fmt.Errorf("looking through a folder: %w", err)
+	}
+	if !info.IsDir() {
+		return s.file(f, info)
+	}
+	entries, err := os.ReadDir(f.path)
+	if err != nil {
+		return fmt.Errorf("looking through a folder: %w", err)
+	}
+	for _, e := range entries {
+		if err := s.visit(found{root: f.root, path: filepath.Join(f.path, e.Name())}, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// links follows the links, now that everything else was seen, and sorts.
+func (s *search) links() error {
+	for len(s.pending) > 0 {
+		f := s.pending[0]
+		s.pending = s.pending[1:]
+		if err := s.enter(f); err != nil {
+			return err
+		}
+	}
+	slices.SortFunc(s.files, func(a, b found) int { return cmp.Compare(a.path, b.path) })
+	return nil
+}
+
+// file takes a file that is to be played.
+func (s *search) file(f found, info os.FileInfo) error {
+	name := filepath.Base(f.path)
+	switch {
+	case !info.Mode().IsRegular():
+		s.leave(leftSpecial, name)
+	case partial(name):
+		s.leave(leftPartial, name)
+	case beside(name):
+		s.leave(leftBeside, name)
+	default:
+		if _, ok := archive.ParsePath("rrc00/" + name); !ok { // what is named as in an archive is played, or its damage told
+			ok, err := isCapture(f.path)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				s.leave(leftOther, name)
+				return nil
+			}
+		}
+		s.files = append(s.files, f)
+	}
+	return nil
+}
+
+// shownNames is how many names of what is left out are told.
+const shownNames = 3
+
+func (s *search) leave(why, name string) {
+	if s.count[why]++; len(s.left[why]) < shownNames {
+		s.left[why] = append(s.left[why], name)
+	}
+}
+
+// leftOut says what is left out, beginning with a semicolon; empty where nothing is.
+func (s *search) leftOut() string {
+	total := 0
+	var parts []string
+	for _, why := range []string{leftHidden, leftPartial, leftBeside, leftOther, leftSpecial, leftLinks} {
+		n := s.count[why]
+		if n == 0 {
+			continue
+		}
+		total += n
+		names := strings.Join(s.left[why], ", ")
+		if n > shownNames {
+			names += ", ..."
+		}
+		parts = append(parts, fmt.Sprintf("%d %s (%s)", n, why, names))
+	}
+	if total == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; left out: %s", strings.Join(parts, "; "))
+}
+
+// collector is that of the file, by its path as the archives have it, else by its name as `simulate` has it.
+func (f found) collector() string {
+	path, err := filepath.Abs(f.path)
+	if err != nil {
+		path = f.path
+	}
+	sure := archive.CollectorIn(filepath.ToSlash(path))
+	if rel, err := filepath.Rel(f.root, f.path); err == nil && sure == "" {
+		if file, ok := archive.ParsePath(filepath.ToSlash(rel)); ok {
+			return fileCollector(file.Collector)
+		}
+	}
+	return cmp.Or(fileCollector(sure), collectorOfName(filepath.Base(path)), "file/"+defaultName)
+}
+
+// collectorOfName reads rrc00.updates.mrt.gz, rrc00.updates.20141222.0000.gz and ris.rrc00.updates.1419206400.gz.
+func collectorOfName(name string) string {
+	parts := strings.Split(name, ".")
+	kind := slices.IndexFunc(parts, func(p string) bool { return p == "rib" || p == "bview" || p == "updates" })
+	if kind > 1 && (parts[0] == "ris" || parts[0] == "routeviews") {
+		parts, kind = parts[1:], kind-1
+	}
+	if kind < 1 || !validName.MatchString(strings.Join(parts[:kind], ".")) {
+		return ""
+	}
+	return "file/" + strings.Join(parts[:kind], ".")
+}
+
+// partial reports whether a file is being written, by its name.
+func partial(name string) bool {
+	name = strings.ToLower(name)
+	return hasSuffix(name, ".part", ".partial", ".tmp", ".temp", ".crdownload", ".download", ".aria2", ".filepart", ".swp", "~")
+}
+
+// beside reports whether a file stands beside those of an archive and is none of them, by its name.
+func beside(name string) bool {
+	name = strings.ToLower(name)
+	for _, prefix := range []string{"index.htm", "readme", "licen", "md5sum", "sha1sum", "sha256sum", "sha512sum", "checksum"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return hasSuffix(name, ".md5", ".sha1", ".sha256", ".sha512", ".sum", ".sig", ".asc", ".html", ".htm", ".txt", ".md")
+}
+
+func hasSuffix(name string, suffixes ...string) bool {
+	return slices.ContainsFunc(suffixes, func(s string) bool { return strings.HasSuffix(name, s) })
+}
+
+// isCapture reports whether a file's content is that of a capture.
+func isCapture(path string) (ok bool, err error) {
+	r, err := capture.Open(path, nil)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	_, err = r.Next()
+	if errors.Is(err, io.EOF) {
+		return false, nil
+	}
+	d, damaged := errors.AsType[*capture.Damage](err)
+	return !damaged || !d.NoCapture() && d.Reason != capture.Empty, nil
+}

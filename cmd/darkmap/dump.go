@@ -12,8 +12,8 @@ import (
 
 // dumpCmd prints what the decoders read.
 type dumpCmd struct {
-	Format     string   `help:"Form of the lines, ${enum}: as bgpdump -m, JSON, or columns." enum:"bgpdump,json,tsv" default:"bgpdump"`
-	Columns    []string `help:"Columns of tsv, in this order (default: all)." placeholder:"NAME"`
+	Format     string   `help:"Form of the lines, ${enum}: as bgpdump -m, JSON, or columns as text or Parquet." enum:"bgpdump,json,tsv,parquet" default:"bgpdump"`
+	Columns    []string `help:"Columns of tsv and parquet, in this order (default: all)." placeholder:"NAME"`
 	Header     bool     `help:"First a line with the names of the columns (tsv)." default:"true" negatable:""`
 	Output     string   `short:"o" help:"Write to this file instead of standard output." placeholder:"FILE"`
 	Limit      uint64   `help:"End after so many lines." placeholder:"N"`
@@ -62,7 +62,7 @@ func (c *dumpCmd) Run(ctx context.Context, g *globals) (err error) {
 	}
 	for i, in := range inputs {
 		if err := d.file(ctx, in, in.Path != c.Files[i], g.input(ctx)); err != nil {
-			return err
+			return errors.Join(err, d.close())
 		}
 		if d.stop {
 			break
@@ -86,11 +86,14 @@ func (c *dumpCmd) dumper(g *globals) (*dumper, error) {
 	if columnsErr != nil {
 		columnsErr = fmt.Errorf("--columns: %w", columnsErr)
 	}
-	if len(c.Columns) > 0 && c.Format != "tsv" {
+	if len(c.Columns) > 0 && c.Format != "tsv" && c.Format != "parquet" {
 		columnsErr = errors.Join(columnsErr, fmt.Errorf("--columns: --format %s has no columns to choose", c.Format))
 	}
 	if err := errors.Join(err, columnsErr); err != nil {
 		return nil, err
+	}
+	if c.Format == "parquet" && c.Output == "" && !c.Count && !c.CountFiles && isTerminal(g.stdout) {
+		return nil, errors.New("--format parquet is not for a terminal: name a file with --output, or a pipe")
 	}
 	d := &dumper{
 		out: g.stdout, log: g.stderr, format: c.Format, columns: columns, header: c.Header, count: c.Count, countFiles: c.CountFiles,

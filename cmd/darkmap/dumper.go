@@ -41,8 +41,9 @@ type dumper struct {
 
 	count, countFiles bool
 
-	buf   []byte
-	tally dump.Tally
+	parquet *dump.ParquetWriter // of format parquet
+	buf     []byte
+	tally   dump.Tally
 
 	records, refused        uint64
 	packedBytes, plainBytes int64
@@ -57,6 +58,9 @@ func (d *dumper) begin() error {
 	if d.format == "tsv" && d.header && !d.counting() {
 		d.buf = append(d.buf, d.columns.Header()...)
 	}
+	if d.format == "parquet" && !d.counting() {
+		d.parquet = dump.NewParquetWriter(d.out, d.columns)
+	}
 	return d.flush()
 }
 
@@ -65,7 +69,15 @@ func (d *dumper) end() error {
 	if d.count {
 		d.buf = fmt.Appendf(d.buf, "%d\n", d.selection.Matched())
 	}
-	return d.flush()
+	return errors.Join(d.flush(), d.close())
+}
+
+// close writes the end of a Parquet file, without which nobody can read it.
+func (d *dumper) close() error {
+	if d.parquet == nil {
+		return nil
+	}
+	return d.parquet.Close()
 }
 
 func (d *dumper) counting() bool { return d.count || d.countFiles }
@@ -78,6 +90,9 @@ func (d *dumper) formatter(in playback.Input, named bool) (dumpFormatter, *dump.
 		return f, &f.Tally
 	case d.format == "json":
 		f := dump.NewJSON(in.Collector, named, d.selection)
+		return f, &f.Tally
+	case d.parquet != nil:
+		f := dump.NewParquet(in.Path, in.Collector, named, d.parquet, d.selection)
 		return f, &f.Tally
 	case d.format == "tsv":
 		f := dump.NewTSV(in.Path, in.Collector, named, d.columns, d.selection)
@@ -135,6 +150,9 @@ func (d *dumper) items(ctx context.Context, r *capture.Reader, f dumpFormatter) 
 		}
 		if err != nil {
 			d.damage(err)
+		}
+		if d.parquet != nil && d.parquet.Err() != nil {
+			return d.parquet.Err()
 		}
 		if len(d.buf) >= dumpFlush {
 			if err := d.flush(); err != nil {

@@ -2,7 +2,6 @@ package dump
 
 import (
 	"net/netip"
-	"regexp"
 	"slices"
 
 	"github.com/darkmap/darkmap/internal/bgp"
@@ -16,8 +15,8 @@ type Filter struct {
 	Prefixes    []bgp.PrefixMatch
 	Peers       []PeerMatch
 	Origins     []bgp.ASN
-	Path        *regexp.Regexp // of the printed path, see ParsePath
-	PathASNs    []bgp.ASN      // anywhere in the path
+	Path        *PathMatch // nil is any
+	PathASNs    []bgp.ASN  // anywhere in the path
 	Communities []CommunityMatch
 	Types       []Type
 	// From is the first microsecond since 1970 that is wanted, To the first that is not any more; 0 is no limit.
@@ -199,13 +198,16 @@ func crosses(path bgp.ASPath, asns []bgp.ASN) bool {
 // path reports whether the regular expression matches the printed path.
 func (s *Selection) path(p bgp.ASPath) bool {
 	s.text = p.AppendText(s.text[:0])
+	if !s.filter.Path.possible(s.text) {
+		return false
+	}
 	if found, ok := s.paths[string(s.text)]; ok {
 		return found
 	}
 	if len(s.paths) >= maxPaths {
 		clear(s.paths)
 	}
-	found := s.filter.Path.Match(s.text)
+	found := s.filter.Path.re.Match(s.text)
 	s.paths[string(s.text)] = found
 	return found
 }

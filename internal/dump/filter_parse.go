@@ -3,7 +3,6 @@ package dump
 import (
 	"fmt"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,31 +22,6 @@ func ParsePeer(s string) (PeerMatch, error) {
 		return PeerMatch{}, fmt.Errorf("%q is not an address or an AS number, as 192.0.2.1 or AS64496", s)
 	}
 	return PeerMatch{ASN: asn}, nil
-}
-
-// delimiter is what _ stands for: the beginning or the end of the path, or what stands between its numbers.
-const delimiter = `(?:^|$|[ ,{}()\[\]])`
-
-// ParsePath reads a regular expression over the printed path: 64496 64497 {64498,64499}. As in routers' configurations, _ stands for
-// a delimiter, so that _64496_ finds this AS and no AS whose number contains it.
-func ParsePath(s string) (*regexp.Regexp, error) {
-	var b strings.Builder
-	class, escaped := false, false
-	for _, c := range s {
-		switch {
-		case c == '_' && !class && !escaped:
-			b.WriteString(delimiter)
-		default:
-			b.WriteRune(c)
-		}
-		class = !escaped && (c == '[' || class && c != ']') || escaped && class
-		escaped = c == '\\' && !escaped
-	}
-	re, err := regexp.Compile(b.String())
-	if err != nil {
-		return nil, fmt.Errorf("%q is not a regular expression (RE2): %w", s, err)
-	}
-	return re, nil
 }
 
 // CommunityMatch is a community (RFC 1997) or a large one (RFC 8092), each of whose numbers may be any.

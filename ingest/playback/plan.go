@@ -37,6 +37,10 @@ type Plan struct {
 	Hash string
 	// Bytes is the size of the files that are played, as they are on disk.
 	Bytes int64
+	// Work is how much there is to do for all stages together (workOf).
+	Work float64
+	// from and to are the earliest and the latest time of the files' records, microseconds.
+	from, to int64
 	// Voters are those that each collector's peers in its files can be, sorted; none where the files name no peer.
 	Voters map[string][]bgp.PeerKey
 	// LeftOut is how many files are not played; Notes says why, and where updates are missing.
@@ -116,11 +120,14 @@ func NewPlan(ctx context.Context, inputs []Input) (*Plan, error) {
 		p.Notes = append(p.Notes, c.missing()...)
 		for _, f := range slices.Concat(c.tables, c.updates) {
 			p.Bytes += f.bytes
+			p.Work += f.work()
+			p.span(f)
 		}
 		p.collectors = append(p.collectors, c)
 		played = played[n:]
 	}
 	p.Notes = append(p.Notes, otherTimes(p.collectors)...)
+	p.Work += p.passed(p.to)
 	return p, nil
 }
 

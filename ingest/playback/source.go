@@ -31,6 +31,9 @@ type FilePosition struct {
 // Progress is how far the playing is.
 type Progress struct {
 	Bytes, TotalBytes int64
+	// Work is that of what was read, of TotalWork (Plan.Work), once Written records were given to the producer.
+	Work, TotalWork float64
+	Written         int64
 	// EventTime is the merged clock, microseconds since 1970, UTC; 0 before the first record.
 	EventTime int64
 	Records   uint64
@@ -39,13 +42,13 @@ type Progress struct {
 
 // Source plays a plan. It belongs to one goroutine.
 type Source struct {
+	plan    *Plan
 	lane    bgp.Lane
 	streams []*player
 	queue   []Record
 	minute  int64 // the present one's beginning; 0 before the first record
 	clocks  uint64
 	ended   bool
-	total   int64
 	records uint64
 	damaged uint64
 }
@@ -62,7 +65,7 @@ type player struct {
 
 // Open begins to play the plan. Close it when done.
 func (p *Plan) Open() *Source {
-	s := &Source{lane: bgp.FileLane(p.Hash), total: p.Bytes}
+	s := &Source{plan: p, lane: bgp.FileLane(p.Hash)}
 	for _, c := range p.collectors {
 		s.streams = append(s.streams, &player{stream: newStream(c)})
 	}
@@ -80,9 +83,10 @@ func (s *Source) Close() error {
 
 // Progress may be called between calls of Next.
 func (s *Source) Progress() Progress {
-	p := Progress{TotalBytes: s.total, EventTime: s.minute, Records: s.records, Damaged: s.damaged}
+	p := Progress{TotalBytes: s.plan.Bytes, Work: s.plan.passed(s.minute), TotalWork: s.plan.Work, EventTime: s.minute, Records: s.records, Damaged: s.damaged}
 	for _, st := range s.streams {
 		p.Bytes += st.bytes()
+		p.Work += st.work()
 	}
 	return p
 }

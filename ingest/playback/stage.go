@@ -48,7 +48,7 @@ type Stage struct {
 func NewStage(plan *Plan, d Deps) *Stage {
 	d.Drain = cmp.Or(d.Drain, kafka.DefaultDrain)
 	s := &Stage{d: d, plan: plan, metrics: newMetrics(d.Registerer), damaged: telemetry.NewLimited(d.Log, time.Minute, 20)}
-	s.progress.Store(&Progress{TotalBytes: plan.Bytes})
+	s.progress.Store(&Progress{TotalBytes: plan.Bytes, TotalWork: plan.Work})
 	return s
 }
 
@@ -78,7 +78,7 @@ func (s *Stage) Run(ctx context.Context) error {
 			if err := w.flush(ctx); err != nil {
 				return err
 			}
-			s.note(src)
+			s.note(src, w)
 			s.done.Store(true)
 			return nil
 		case damaged:
@@ -90,7 +90,7 @@ func (s *Stage) Run(ctx context.Context) error {
 			return err
 		}
 		if w.due() {
-			s.note(src)
+			s.note(src, w)
 			if err := w.backlog.Wait(ctx); err != nil && ctx.Err() == nil {
 				return err
 			}
@@ -100,8 +100,9 @@ func (s *Stage) Run(ctx context.Context) error {
 }
 
 // note publishes the progress.
-func (s *Stage) note(src *Source) {
+func (s *Stage) note(src *Source, w *writer) {
 	p := src.Progress()
+	p.Written, _ = w.producer.Produced()
 	s.progress.Store(&p)
 	s.metrics.eventTime.Set(float64(p.EventTime / 1_000_000))
 }

@@ -45,6 +45,8 @@ type stream struct {
 	peers map[peerID]*pb.Peer
 	sets  peerSets
 	done  int64 // compressed bytes of the files that were closed
+	// worked is the work of the files that were closed.
+	worked float64
 }
 
 // peerID is a peer and its BGP identifier.
@@ -208,6 +210,7 @@ func (s *stream) closeFile(f *file) error {
 	s.leave(f)
 	n, err := f.close()
 	s.done += n
+	s.worked += f.plan.work()
 	return err
 }
 

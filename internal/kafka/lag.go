@@ -24,6 +24,8 @@ type GroupLag struct {
 	Stage   string
 	Topic   string
 	Records int64
+	// Read and End sum up, over the partitions, where the group stands and the log ends.
+	Read, End int64
 	// partitions: where the group stands and the log ends.
 	partitions []partitionLag
 }
@@ -84,6 +86,8 @@ func lagNow(ctx context.Context, adm *kadm.Client, cfg Config, readings []Readin
 					at = c.At
 				}
 				l.Records += max(0, end.Offset-at)
+				l.Read += at
+				l.End += end.Offset
 				l.partitions = append(l.partitions, partitionLag{p, at, end.Offset})
 			}
 			out = append(out, l)

@@ -23,7 +23,7 @@ func TestNewLogger(t *testing.T) {
 		level, format, want string
 		fails               bool
 	}{
-		{level: "warn", format: "text", want: "level=WARN msg=seen\n"},
+		{level: "warn", format: "text", want: "  warn      seen\n"},
 		{level: "info", format: "json", want: `"msg":"heard"`},
 		{level: "loud", format: "text", fails: true},
 		{level: "info", format: "xml", fails: true},

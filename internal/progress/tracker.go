@@ -1,0 +1,92 @@
+package progress
+
+import "sort"
+
+// Point is how far a run is when At records stand in a topic.
+type Point struct {
+	At int64
+	// Work that is done then, in the plan's units.
+	Work float64
+	// Messages that were played, and the event time that was reached, microseconds since 1970; 0 before the first.
+	Messages  uint64
+	EventTime int64
+}
+
+// trail remembers what was done when a topic had so many records.
+type trail struct{ points []Point }
+
+// maxPoints bounds a trail; beyond it every other point is forgotten.
+const maxPoints = 4096
+
+// add notes a point; one that does not go on from the last is left out.
+func (t *trail) add(p Point) {
+	if n := len(t.points); n > 0 {
+		last := &t.points[n-1]
+		switch {
+		case p.At < last.At || p.Work < last.Work:
+			return
+		case p.At == last.At:
+			*last = p
+			return
+		}
+	}
+	if len(t.points) >= maxPoints {
+		half := t.points[:0]
+		for i := 0; i < len(t.points); i += 2 {
+			half = append(half, t.points[i])
+		}
+		t.points = half
+	}
+	t.points = append(t.points, p)
+}
+
+// at is what was done when the topic had so many records, between two points in proportion.
+func (t *trail) at(records int64) Point {
+	i := sort.Search(len(t.points), func(i int) bool { return t.points[i].At > records })
+	if i == len(t.points) {
+		if i == 0 {
+			return Point{}
+		}
+		return t.points[i-1]
+	}
+	var a Point
+	if i > 0 {
+		a = t.points[i-1]
+	}
+	b := t.points[i]
+	part := float64(max(records, 0)-a.At) / float64(b.At-a.At)
+	p := Point{At: records, Work: a.Work + part*(b.Work-a.Work), Messages: a.Messages + uint64(part*float64(b.Messages-a.Messages)), EventTime: a.EventTime}
+	if a.EventTime == 0 {
+		p.EventTime = b.EventTime
+	}
+	return p
+}
+
+// Reader is where a stage stands in a topic, summed over its partitions: how many records it has finished, and how many there are.
+type Reader struct{ Finished, Written int64 }
+
+// Tracker finds out how much the slowest stage has done. Stages read at different places of different topics: what was read of the
+// files when a topic had so many records tells what a stage has finished that finished so many.
+type Tracker struct {
+	updates, routes trail
+	done            Point
+}
+
+// Look notes how things stand: what was read of the files, with At records written to the first topic; where the stage stands that
+// reads those, and where the stages stand that read what it writes. It returns what all have finished, which never goes back.
+func (t *Tracker) Look(read Point, first Reader, behind ...Reader) Point {
+	t.updates.add(read)
+	slowest := t.updates.at(first.Finished)
+	passed := slowest
+	for _, r := range behind {
+		passed.At = r.Written
+		t.routes.add(passed)
+		if p := t.routes.at(r.Finished); p.Work < slowest.Work {
+			slowest = p
+		}
+	}
+	if slowest.Work > t.done.Work {
+		t.done = slowest
+	}
+	return t.done
+}

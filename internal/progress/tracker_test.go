@@ -1,0 +1,92 @@
+package progress
+
+import (
+	"math"
+	"testing"
+	"time"
+)
+
+// TestTracker plays a table, which is cheap to read and dear to decide on, and updates: reading is done long before the work is. The
+// share is that of the slowest stage at each time, it never goes back, and it is not 100 before the end.
+func TestTracker(t *testing.T) {
+	t.Parallel()
+	const records, total = 10_000, 100.0
+	work := func(n float64) float64 { // of the first n records: a tenth of them has half of the work
+		return total * min(n/2000, 0.5+0.5*max(0, n-1000)/9000)
+	}
+	var tr Tracker
+	last := Point{}
+	for s := range 101 { // seconds; the sink ends at 100, the reading at 20, enrich at 50
+		read, enriched, stored := min(float64(s)/20, 1)*records, min(float64(s)/50, 1)*records, 0.0
+		for stored < records && work(stored) < float64(s) { // it works at one speed
+			stored++
+		}
+		decided := min(enriched, stored+500)
+		got := tr.Look(Point{At: int64(read), Work: work(read), Messages: uint64(read), EventTime: 1 + int64(read)},
+			Reader{int64(enriched), int64(read)}, Reader{int64(2 * decided), int64(2 * enriched)}, Reader{int64(2 * stored), int64(2 * enriched)})
+		if got.Work < last.Work || got.EventTime < last.EventTime || got.Messages < last.Messages {
+			t.Errorf("second %d: it went back from %+v to %+v", s, last, got)
+		}
+		last = got
+		if share := (Run{Done: got, TotalWork: total}).Share(); math.Abs(float64(share-s)) > 5 {
+			t.Errorf("second %d of 100: got %d %%", s, share)
+		}
+	}
+	if share := (Run{Done: Point{Work: 200}, TotalWork: 100}).Share(); share != 99 {
+		t.Errorf("a run that goes on has done %d %%, want 99 at most", share)
+	}
+}
+
+// TestTrailBound forgets every other point, and what it remembers stays right.
+func TestTrailBound(t *testing.T) {
+	t.Parallel()
+	var tr trail
+	for i := range int64(3 * maxPoints) {
+		tr.add(Point{At: 10 * i, Work: float64(i)})
+	}
+	tr.add(Point{At: 5, Work: 7}) // not after the last
+	if len(tr.points) > maxPoints {
+		t.Errorf("%d points are held", len(tr.points))
+	}
+	for _, at := range []int64{0, 5, 777, 100_000} {
+		if got := tr.at(at).Work; math.Abs(got-float64(at)/10) > 1e-6 {
+			t.Errorf("at %d: got %v", at, got)
+		}
+	}
+	if got := (&trail{}).at(5); got != (Point{}) {
+		t.Errorf("of nothing: got %+v", got)
+	}
+}
+
+// TestText words what is known.
+func TestText(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2013, 1, 1, 0, 12, 59, 0, time.UTC).UnixMicro()
+	for _, tt := range []struct {
+		run  Run
+		want string
+	}{
+		{Run{TotalWork: 10}, " 0 %  0 outages"},
+		{Run{Done: Point{Work: 0.1, Messages: 10, EventTime: at}, TotalWork: 10, Took: time.Second}, " 1 %  2013-01-01 00:12 UTC  10 messages/s  0 outages"},
+		{Run{Done: Point{Work: 5, Messages: 3000, EventTime: at}, TotalWork: 10, Took: 30 * time.Second, Outages: 1, Damaged: 2},
+			"50 %  2013-01-01 00:12 UTC  100 messages/s  1 outage  2 parts damaged  about 30 s left"},
+		{Run{Done: Point{Work: 1}, TotalWork: 10, Took: time.Hour}, "10 %  0 outages  about 9 h 0 min left"},
+	} {
+		if got := tt.run.Text(); got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+	for _, tt := range []struct {
+		done, total int64
+		took        time.Duration
+		want        string
+	}{
+		{0, 180_000_000, 0, " 0 %  0 B of 180 MB"},
+		{45_000_000, 180_000_000, 30 * time.Second, "25 %  45 MB of 180 MB  1500 kB/s  about 90 s left"},
+		{45_000, 0, 2 * time.Second, "45 kB  22 kB/s"},
+	} {
+		if got := Transfer(tt.done, tt.total, tt.took); got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+}

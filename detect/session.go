@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -14,7 +13,6 @@ import (
 	"github.com/darkmap/darkmap/internal/codec"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/retry"
-	"github.com/darkmap/darkmap/internal/telemetry"
 	"github.com/darkmap/darkmap/schemas"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -54,6 +52,7 @@ type session struct {
 	topicID    [16]byte
 	ends       map[int32]int64 // offsets up to which the log went when the state began
 	incomplete bool            // records are missing, and tables were not requested yet: the state has not caught up
+	ended      time.Time       // when the last window was closed, or the state began, by our clock
 	due        time.Time       // when what was read has to be committed; zero when nothing waits
 	ctx        context.Context //nolint:containedctx // the stage's: closing a window may publish
 }
@@ -143,6 +142,7 @@ func (x *session) begin(ctx context.Context) (bool, error) {
 		x.recordsMissing()
 		x.d.Log.Warn("the log has lost its beginning: tables are asked for again, and nothing is decided on before they came")
 	}
+	x.ended = time.Now()
 	x.next, x.committed, x.ends = map[int32]int64{}, x.a.committed, x.a.log.ends // the callbacks replace that map, they do not write to it
 	x.clock = clock.New(clock.Config{
 		Partitions: len(x.committed), BufferBytes: x.cfg.BufferMaxBytes, Vanished: x.cfg.Core.Feeds.CollectorTimeout, Back: x.cfg.Core.Feeds.BackWithin,
@@ -265,6 +265,7 @@ func (x *session) closeWindow(start int64) error {
 		x.detector.TakeOver(x.lasting.outages, x.lasting.until)
 		x.lasting = nil
 	}
+	x.ended = time.Now()
 	outs, err := x.detector.CloseWindow(start)
 	if err != nil {
 		return err
@@ -291,11 +292,7 @@ func (x *session) follow() {
 			return
 		}
 	}
-	var reason error
-	if lacks := x.detector.NoVerdict(); len(lacks) > 0 {
-		reason = telemetry.WaitingError{Err: &NoVerdictError{strings.Join(lacks, "; ")}}
-	}
-	x.ready.Set(reason)
+	x.ready.Set(x.undecided(time.Now()))
 	x.asking.Set(nil)
 }
 

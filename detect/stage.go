@@ -109,12 +109,9 @@ func (s *Stage) Verdicts() []core.Verdicts {
 }
 
 // Ready is nil while the stage follows the log, or stands by; while it rebuilds its state it is not ready. Where no verdict is possible in a
-// family it says so, as telemetry.WaitingError around NoVerdictError.
+// family, or no minute ends, it says so, as telemetry.WaitingError around NoVerdictError or HeldError.
 func (s *Stage) Ready() error {
-	if err := s.ready.Ready(); err != nil {
-		return fmt.Errorf("%s: %w", Name, err)
-	}
-	return nil
+	return s.ready.Ready()
 }
 
 // unready says why there is no state.

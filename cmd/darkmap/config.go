@@ -133,7 +133,7 @@ func (g *globals) withDefaultData(ctx context.Context, c *configuration) {
 
 // fetched returns where the item is, fetching it if it has to.
 func (g *globals) fetched(ctx context.Context, item fetch.Item) (string, bool) {
-	dir, err := fetch.Ensure(ctx, g.CacheDir, item, g.stderr)
+	dir, err := fetch.Ensure(ctx, g.CacheDir, item, g.line)
 	if ctx.Err() != nil { // nothing goes on
 		return "", false
 	}

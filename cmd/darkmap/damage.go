@@ -80,7 +80,7 @@ func (r *datasetRun) tellUndecodable(ctx context.Context, p *pipeline) (uint64, 
 }
 
 // damagePrinter names damages as they are met, the first few of them; those of whole tables all.
-func damagePrinter(line *progressLine, w io.Writer) func(*capture.Damage) {
+func damagePrinter(w io.Writer) func(*capture.Damage) {
 	told := 0
 	return func(d *capture.Damage) {
 		if d.Reason != capture.BadTable { // what a whole table is worth is said of each
@@ -88,9 +88,9 @@ func damagePrinter(line *progressLine, w io.Writer) func(*capture.Damage) {
 		}
 		switch {
 		case d.Reason == capture.BadTable, told <= maxDamageLines:
-			line.print(w, "darkmap: "+d.Error())
+			fmt.Fprintln(w, "darkmap: "+d.Error())
 		case told == maxDamageLines+1:
-			line.print(w, "darkmap: and more")
+			fmt.Fprintln(w, "darkmap: and more")
 		}
 	}
 }

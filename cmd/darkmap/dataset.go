@@ -40,7 +40,7 @@ type datasetRun struct {
 
 // do plays the plan. The results are nil where nothing was played; an error beside results says what went wrong on the
 // way: damaged input, an interruption.
-func (r *datasetRun) do(ctx context.Context, show func(*progressLine, bgp.Outage)) (_ *outagelog.Log, err error) {
+func (r *datasetRun) do(ctx context.Context, show func(bgp.Outage)) (_ *outagelog.Log, err error) {
 	limited, unlimited := context.WithCancel(ctx)
 	defer unlimited()
 	go limitMemory(limited) // ends with the run
@@ -51,7 +51,7 @@ func (r *datasetRun) do(ctx context.Context, show func(*progressLine, bgp.Outage
 	}
 	r.lowerPanel()
 	r.cfg.Kafka = r.cfg.Kafka.WithDataset(r.dataset)
-	p := &pipeline{cfg: r.cfg, log: r.g.log, dataset: r.dataset, plan: r.plan, sources: sources, results: outagelog.New()}
+	p := &pipeline{cfg: r.cfg, log: r.g.log, dataset: r.dataset, plan: r.plan, sources: sources, results: outagelog.New(), line: r.g.line, began: r.g.began}
 	if r.store {
 		store, err := openStore(ctx, r.g, r.cfg, r.dir, engineEnds)
 		if err != nil {
@@ -63,6 +63,7 @@ func (r *datasetRun) do(ctx context.Context, show func(*progressLine, bgp.Outage
 		}
 		p.store = store
 	}
+	defer r.g.tellBroker(ctx, r.cfg.Kafka)() // of a cluster
 	closeBroker, err := p.broker(ctx, filepath.Join(r.dir.Kafka(), r.dataset))
 	if err != nil {
 		return nil, err
@@ -75,26 +76,13 @@ func (r *datasetRun) do(ctx context.Context, show func(*progressLine, bgp.Outage
 }
 
 // play runs the pipeline behind a line of progress.
-func (r *datasetRun) play(ctx context.Context, p *pipeline, show func(*progressLine, bgp.Outage)) (*outagelog.Log, error) {
-	line := newProgressLine(r.g.stderr, time.Now())
-	p.damaged = damagePrinter(line, r.g.stderr)
-	if show != nil {
-		p.show = func(o bgp.Outage) { show(line, o) }
-	}
+func (r *datasetRun) play(ctx context.Context, p *pipeline, show func(bgp.Outage)) (*outagelog.Log, error) {
+	p.damaged, p.show = damagePrinter(r.g.stderr), show
 	stages, err := p.build()
 	if err != nil {
 		return nil, err
 	}
-	drawing, stop := context.WithCancel(ctx)
-	drawn := make(chan struct{})
-	count := p.results.Count
-	go func() { // ends with drawing
-		defer close(drawn)
-		line.run(drawing, p.progress, count)
-	}()
 	err = p.run(ctx, stages)
-	stop()
-	<-drawn
 	end := p.progress()
 	undecided := r.tellVerdicts(p.detect.Verdicts())
 	r.tellDataset(p)

@@ -15,7 +15,6 @@ import (
 	"github.com/darkmap/darkmap/eval/simulate"
 	"github.com/darkmap/darkmap/ingest/playback"
 	"github.com/darkmap/darkmap/internal/bgp"
-	"github.com/darkmap/darkmap/internal/datadir"
 	"github.com/darkmap/darkmap/internal/outagelog"
 )
 
@@ -47,7 +46,7 @@ func (c *demoCmd) Run(ctx context.Context, g *globals) (err error) {
 	if err != nil {
 		return err
 	}
-	state, err := datadir.Open(g.DataDir)
+	state, err := g.openDataDir()
 	if err != nil {
 		return err
 	}
@@ -71,10 +70,10 @@ func (c *demoCmd) Run(ctx context.Context, g *globals) (err error) {
 		return err
 	}
 	r := &datasetRun{g: g, dir: state, cfg: cfg, plan: plan, dataset: c.dataset(), replace: true, store: !c.NoStore, command: "demo", json: c.Format == "json"}
-	var show func(*progressLine, bgp.Outage)
+	var show func(bgp.Outage)
 	if c.Format == "table" {
 		stream := outagelog.NewStream(c.outages())
-		show = func(line *progressLine, o bgp.Outage) { c.show(g, line, stream, o) }
+		show = func(o bgp.Outage) { c.show(g, stream, o) }
 	}
 	results, err := r.do(ctx, show)
 	if results == nil {
@@ -107,10 +106,10 @@ func (c *demoCmd) export(g *globals, world *simulate.World) error {
 }
 
 // show prints the beginning and the end of a country's outages as they are found.
-func (c *demoCmd) show(g *globals, line *progressLine, stream *outagelog.Stream, o bgp.Outage) {
+func (c *demoCmd) show(g *globals, stream *outagelog.Stream, o bgp.Outage) {
 	for _, o := range stream.Add(o) {
 		if o.Entity.Type == bgp.EntityCountry {
-			line.print(g.stdout, eventLine(o))
+			_ = g.line.Print(g.stdout, eventLine(o)) // what cannot be written is told by the result
 		}
 	}
 }

@@ -38,6 +38,9 @@ func (c *feedsCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
+	if at == nil {
+		defer g.tellBroker(ctx, cfg)()
+	}
 	if c.Watch {
 		return c.watch(ctx, g, cfg, at)
 	}
@@ -143,7 +146,7 @@ func successor(dir string, at *datadir.Run) (*datadir.Run, error) {
 }
 
 func (c *feedsCmd) print(g *globals, t *feedlog.Table) error {
-	rows, panels := t.Rows(time.Now()), t.Panels()
+	rows, panels := t.Rows(time.Now()), t.Panels(time.Now())
 	if c.Format == "json" {
 		return writeFeedsJSON(g.stdout, rows, panels)
 	}

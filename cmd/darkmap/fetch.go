@@ -16,7 +16,7 @@ type fetchCmd struct{}
 func (c *fetchCmd) Run(ctx context.Context, g *globals) error {
 	var faults []error
 	for _, item := range fetch.Items() {
-		dir, err := fetch.Ensure(ctx, g.CacheDir, item, g.stderr)
+		dir, err := fetch.Ensure(ctx, g.CacheDir, item, g.line)
 		if err != nil {
 			faults = append(faults, err)
 			continue

@@ -13,10 +13,12 @@ import (
 	"regexp"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/darkmap/darkmap/internal/clickhouse"
+	"github.com/darkmap/darkmap/internal/progress"
 	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
@@ -80,7 +82,11 @@ type globals struct {
 
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	log            *slog.Logger
+	// line is the end of standard error: stderr writes above the progress that it draws.
+	line *progress.Line
+	log  *slog.Logger
+	// began is when the program was started.
+	began time.Time
 }
 
 func main() {
@@ -125,11 +131,15 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if !isTerminal(stdout) {
 		stdout = output{stdout}
 	}
-	c.program, c.stdin, c.stdout, c.stderr = os.Args[0], stdin, stdout, stderr
-	if c.log, err = telemetry.NewLogger(stderr, c.LogLevel, c.LogFormat); err != nil {
+	c.line = progress.NewLine(stderr)
+	c.program, c.stdin, c.stdout, c.stderr, c.began = os.Args[0], stdin, stdout, c.line, time.Now()
+	log, err := telemetry.NewLogger(c.line, c.LogLevel, c.LogFormat)
+	if err != nil {
 		return code(ctx, usageError(err), stderr)
 	}
-	c.log = telemetry.Quiet(c.log, ctx.Done())
+	log, flush := telemetry.OneFault(log)
+	defer flush()
+	c.log = telemetry.Quiet(log, ctx.Done())
 	return code(ctx, parsed.Run(&c.globals), stderr)
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/outagelog"
+	"github.com/darkmap/darkmap/internal/progress"
 	"github.com/darkmap/darkmap/internal/runner"
 	"github.com/darkmap/darkmap/schemas"
 	"github.com/darkmap/darkmap/sink"
@@ -41,8 +42,11 @@ type pipeline struct {
 	sources *enrich.Sources
 	// store is where rows go; nil leaves the sink out.
 	store *store
-	// show is told of every outage record as it comes.
+	// show is told of every outage record as it comes; nil: nobody is.
 	show func(bgp.Outage)
+	// line is where the progress is drawn; began is when the program was started.
+	line  *progress.Line
+	began time.Time
 
 	// damaged is told of every part of the input that could not be read.
 	damaged func(*capture.Damage)
@@ -126,9 +130,10 @@ func (p *pipeline) run(ctx context.Context, stages *runner.Runner) error {
 	}
 	running, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	watched := make(chan error, 2)
+	watched := make(chan error, 3)
 	go func() { watched <- p.watch(running, stop) }()  // ends with running
 	go func() { watched <- p.follow(running, stop) }() // ends with running
+	go func() { watched <- p.drawProgress(running) }() // ends with running
 	err := stages.Run(running)
 	stop(nil)
 	for range cap(watched) {

@@ -2,34 +2,18 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"os"
-	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/term"
 
-	"github.com/darkmap/darkmap/ingest/playback"
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/progress"
+	"github.com/darkmap/darkmap/schemas"
 )
 
-// progressEvery is how often the line is drawn.
-const progressEvery = 200 * time.Millisecond
-
-// progressLine draws one line of progress on a terminal, and lets other lines be printed above it. On anything but a
-// terminal it draws nothing. It is safe for concurrent use.
-type progressLine struct {
-	mu    sync.Mutex
-	w     io.Writer
-	draws bool
-	shown bool
-	start time.Time
-}
-
-func newProgressLine(w io.Writer, now time.Time) *progressLine {
-	return &progressLine{w: w, draws: isTerminal(w), start: now}
-}
+// progressEvery is how often a run looks how far it is.
+const progressEvery = 500 * time.Millisecond
 
 // isTerminal reports whether w is a terminal.
 func isTerminal(w any) bool {
@@ -37,79 +21,47 @@ func isTerminal(w any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// run draws until ctx ends, then clears the line.
-func (p *progressLine) run(ctx context.Context, progress func() playback.Progress, outages func() int) {
-	defer p.clear()
+// drawProgress draws how far the run is until ctx ends, then takes the line away. A broker that does not answer leaves it as it is.
+func (p *pipeline) drawProgress(ctx context.Context) error {
+	adm, err := kafka.NewAdmin(p.cfg.Kafka, p.log)
+	if err != nil {
+		return err
+	}
+	defer adm.Close()
+	defer p.line.Clear()
+	began := time.Now()
+	p.line.Begin(began)
 	t := time.NewTicker(progressEvery)
 	defer t.Stop()
+	var tracker progress.Tracker
+	run := progress.Run{Before: began.Sub(p.began)}
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case now := <-t.C:
-			p.draw(progressText(progress(), outages(), now.Sub(p.start)))
+			read := p.ingest.Progress()
+			if lags, err := kafka.Lag(ctx, adm, p.cfg.Kafka, readings(p.store != nil)...); err == nil {
+				at := progress.Point{At: read.Written, Work: read.Work, Messages: read.Records, EventTime: read.EventTime}
+				run.Done = tracker.Look(at, readers(lags, schemas.TopicUpdates)[0], readers(lags, schemas.TopicRoutes)...)
+			}
+			run.TotalWork, run.Damaged, run.Outages, run.Took = read.TotalWork, read.Damaged, p.outages(), now.Sub(began)
+			run.Least = run.Share()
+			p.line.Report(now, run.Text())
 		}
 	}
 }
 
-func (p *progressLine) draw(text string) {
-	if !p.draws {
-		return
+// readers are where the stages stand that read a topic.
+func readers(lags []kafka.GroupLag, topic string) []progress.Reader {
+	var out []progress.Reader
+	for _, l := range lags {
+		if l.Topic == topic {
+			out = append(out, progress.Reader{Finished: l.Read, Written: l.End})
+		}
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	fmt.Fprintf(p.w, "\r\x1b[K%s", text)
-	p.shown = true
+	return out
 }
 
-func (p *progressLine) clear() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.erase()
-}
-
-// erase needs the lock.
-func (p *progressLine) erase() {
-	if p.shown {
-		fmt.Fprint(p.w, "\r\x1b[K")
-		p.shown = false
-	}
-}
-
-// print writes a line to w above the progress.
-func (p *progressLine) print(w io.Writer, line string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.erase()
-	fmt.Fprintln(w, line)
-}
-
-// progressText is the line: bytes, event time, rate, outages so far.
-func progressText(p playback.Progress, outages int, took time.Duration) string {
-	var b strings.Builder
-	if p.TotalBytes > 0 {
-		fmt.Fprintf(&b, "%3d %% of %s", min(100, 100*p.Bytes/p.TotalBytes), byteText(p.TotalBytes))
-	}
-	if p.EventTime > 0 {
-		fmt.Fprintf(&b, "  %s", time.UnixMicro(p.EventTime).UTC().Format("2006-01-02 15:04"))
-	}
-	if s := took.Seconds(); s > 0 {
-		fmt.Fprintf(&b, "  %.0f messages/s", float64(p.Records)/s)
-	}
-	fmt.Fprintf(&b, "  %d outages", outages)
-	if p.Damaged > 0 {
-		fmt.Fprintf(&b, "  %d damaged", p.Damaged)
-	}
-	return b.String()
-}
-
-// byteText writes a size as people do.
-func byteText(n int64) string {
-	switch {
-	case n >= 10<<20:
-		return fmt.Sprintf("%d MB", n/1_000_000)
-	case n >= 10<<10:
-		return fmt.Sprintf("%d kB", n/1000)
-	}
-	return fmt.Sprintf("%d B", n)
-}
+// outages is how many the progress tells of.
+func (p *pipeline) outages() int { return p.results.Count() }

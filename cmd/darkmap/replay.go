@@ -7,7 +7,6 @@ import (
 	"os"
 
 	"github.com/darkmap/darkmap/ingest/playback"
-	"github.com/darkmap/darkmap/internal/datadir"
 	"github.com/darkmap/darkmap/internal/outagelog"
 )
 
@@ -45,7 +44,7 @@ func (c *replayCmd) Run(ctx context.Context, g *globals) (err error) {
 	if err != nil {
 		return err
 	}
-	dir, err := datadir.Open(g.DataDir)
+	dir, err := g.openDataDir()
 	if err != nil {
 		return err
 	}
@@ -55,7 +54,9 @@ func (c *replayCmd) Run(ctx context.Context, g *globals) (err error) {
 		return err
 	}
 	defer cleanup()
+	looked := g.line.Busy("looking at the files")
 	plan, err := playback.NewPlan(ctx, inputs)
+	looked()
 	if err != nil {
 		return usageError(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/clickhousetest"
 	"github.com/darkmap/darkmap/internal/datadir"
+	"github.com/darkmap/darkmap/internal/progress"
 	"github.com/darkmap/darkmap/internal/waittest"
 )
 
@@ -65,7 +66,7 @@ func ask(t *testing.T, dir string, flags ...string) <-chan answer {
 // host starts a session that owns the engine of the folder until the test ends; stop ends it before. What it says goes to said.
 func host(t *testing.T, dir string, said io.Writer) (s *session, stop func()) {
 	t.Helper()
-	s = &session{g: &globals{DataDir: dir, program: "darkmap", stderr: said, log: slog.New(slog.DiscardHandler)}}
+	s = &session{g: &globals{DataDir: dir, program: "darkmap", stderr: said, line: progress.NewLine(said), log: slog.New(slog.DiscardHandler)}}
 	l, err := s.lease(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -88,14 +88,15 @@ func (s *session) lease(ctx context.Context) (*lease, error) {
 	defer cancel()
 	look := time.NewTicker(leaseLook)
 	defer look.Stop()
-	said := false
+	began, said := time.Now(), false
 	for {
 		l, err := s.tryLease(ctx)
 		if !errors.Is(err, datadir.ErrLocked) {
 			return l, err
 		}
-		if !said {
-			fmt.Fprintln(s.g.stderr, "darkmap: another darkmap starts or ends on this data directory: waiting for it")
+		if !said && time.Since(began) > sayAfter {
+			who := cmp.Or(datadir.Holder(s.g.DataDir), "in another process")
+			fmt.Fprintf(s.g.stderr, "darkmap: waiting for the store: darkmap %s starts or ends on this data directory; for %v at most\n", who, leaseLimit)
 			said = true
 		}
 		select {

@@ -83,6 +83,7 @@ func prepareStage(g *globals, dataset string) (*configuration, error) {
 
 // run runs one stage with its admin server until ctx ends.
 func (f memberFlags) run(ctx context.Context, g *globals, cfg *configuration, name string, reg *prometheus.Registry, s runner.Stage) error {
+	defer g.tellBroker(ctx, cfg.Kafka)()
 	r := runner.New(g.log, cfg.stageDrain())
 	r.Add(name, s)
 	return administration{flags: f.adminFlags, reg: reg, input: s}.run(ctx, g, r)
@@ -306,6 +307,7 @@ func (c *topicsApplyCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
+	defer g.tellBroker(ctx, cfg.Kafka)()
 	changes, err := kafka.Apply(ctx, cfg.Kafka, g.log, schemas.Topics)
 	if err == nil && len(changes) == 0 {
 		_, err = fmt.Fprintln(g.stdout, "all topics are as they should be")

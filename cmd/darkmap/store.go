@@ -57,7 +57,7 @@ func startEngine(ctx context.Context, g *globals, cfg *configuration, dir *datad
 	if !ok {
 		return nil, errors.New("there is no embedded ClickHouse for this platform: set clickhouse.addresses, or use --no-store")
 	}
-	library, err := fetch.Ensure(ctx, g.CacheDir, item, g.stderr)
+	library, err := fetch.Ensure(ctx, g.CacheDir, item, g.line)
 	if err != nil {
 		return nil, fmt.Errorf("%w (or set clickhouse.addresses, or use --no-store)", err)
 	}

@@ -12,14 +12,10 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"github.com/darkmap/darkmap/enrich"
 	"github.com/darkmap/darkmap/ingest"
-	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/datadir"
 	"github.com/darkmap/darkmap/internal/kafka"
-	"github.com/darkmap/darkmap/internal/outagelog"
 	"github.com/darkmap/darkmap/internal/querydoor"
 	"github.com/darkmap/darkmap/internal/runner"
 	"github.com/darkmap/darkmap/internal/telemetry"
@@ -34,8 +30,9 @@ const followDataset = "follow"
 
 // upCmd watches the live feeds on this machine.
 type upCmd struct {
-	Follow  bool `help:"Live from the archives alone, half an hour late, instead of the live sources."`
-	NoStore bool `help:"Leave ClickHouse out."`
+	Follow  bool   `help:"Live from the archives alone, half an hour late, instead of the live sources."`
+	Format  string `help:"Form of the events: ${enum}; json is one object a line." enum:"text,json" default:"text"`
+	NoStore bool   `help:"Leave ClickHouse out."`
 	filter  `embed:""`
 	adminFlags
 }
@@ -49,8 +46,19 @@ type watch struct {
 	stages  *runner.Runner
 	live    *ingest.Live
 	store   *store // nil without
-	shown   outagelog.Filter
 	dir     *datadir.Dir
+	events  *events
+}
+
+// check finds what the flags cannot mean.
+func (c *upCmd) check() error {
+	if err := c.filter.check(); err != nil {
+		return err
+	}
+	if f := c.outages(); !f.From.IsZero() || !f.To.IsZero() {
+		return errors.New("--from and --to choose among past outages, and up shows what happens from now on: leave them out")
+	}
+	return nil
 }
 
 // Run runs every stage until it is told to end, which is no failure.
@@ -68,7 +76,7 @@ func (c *upCmd) Run(ctx context.Context, g *globals) (err error) {
 	if err := g.prepareLive(cfg, c.Follow); err != nil {
 		return err
 	}
-	w := &watch{g: g, cfg: cfg, dataset: kafka.LiveDataset, shown: c.outages()}
+	w := &watch{g: g, cfg: cfg, dataset: kafka.LiveDataset, events: c.events(g)}
 	if c.Follow {
 		w.dataset = followDataset
 	}
@@ -94,6 +102,7 @@ func (c *upCmd) Run(ctx context.Context, g *globals) (err error) {
 		}
 		defer func() { err = errors.Join(err, w.store.close()) }()
 	}
+	defer g.tellBroker(ctx, cfg.Kafka)() // of a cluster
 	closeBroker, err := w.broker(ctx, filepath.Join(dir.Kafka(), w.dataset))
 	if err != nil {
 		return unlessTold(ctx, err)
@@ -106,7 +115,7 @@ func (c *upCmd) Run(ctx context.Context, g *globals) (err error) {
 // open opens the data directory, and reads or draws the installation's id. It waits for room on a full disk.
 func (w *watch) open(ctx context.Context) (dir *datadir.Dir, err error) {
 	err = w.g.retryWhileDiskFull(ctx, w.g.DataDir, func() (err error) {
-		if dir, err = datadir.Open(w.g.DataDir); err != nil {
+		if dir, err = w.g.openDataDir(); err != nil {
 			return err
 		}
 		if w.id, err = dir.Installation(); err != nil {
@@ -192,35 +201,4 @@ func (w *watch) writeRun(ctx context.Context, admin, key string) error {
 	r := runRecord("up", w.dataset, w.cfg.Kafka, w.store)
 	r.Admin, r.DoorKey = admin, key
 	return unlessTold(ctx, w.g.retryWhileDiskFull(ctx, w.dir.Path(), func() error { return w.dir.WriteRun(r) }))
-}
-
-// outages prints what begins and ends, and once what is open from before.
-func (w *watch) outages(ctx context.Context, line *progressLine) error {
-	since := time.Now()
-	before := outagelog.New()
-	err := kafka.ReadToEnd(ctx, w.cfg.Kafka, w.g.log, schemas.TopicOutages, func(rec *kgo.Record) error {
-		_, err := before.Add(rec)
-		return err
-	})
-	if err != nil {
-		return unlessTold(ctx, fmt.Errorf("reading outages: %w", err))
-	}
-	stream := outagelog.NewStream(w.shown)
-	for _, x := range before.Select(w.shown) {
-		if x.Outage.State != bgp.StateOpen {
-			continue
-		}
-		for _, o := range stream.Add(x.Outage) {
-			line.print(w.g.stdout, eventLine(o)+" (from before)")
-		}
-	}
-	return kafka.TailSince(ctx, w.cfg.Kafka, w.g.log, []string{schemas.TopicOutages}, since, func(rec *kgo.Record) error {
-		o, err := before.Add(rec)
-		if err == nil {
-			for _, o := range stream.Add(o) {
-				line.print(w.g.stdout, eventLine(o))
-			}
-		}
-		return err
-	})
 }

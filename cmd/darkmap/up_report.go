@@ -14,7 +14,9 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/codec"
 	"github.com/darkmap/darkmap/internal/datadir"
+	"github.com/darkmap/darkmap/internal/feedlog"
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/progress"
 	"github.com/darkmap/darkmap/schemas"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -48,16 +50,15 @@ func (w *watch) announce(c *upCmd, dir *datadir.Dir) {
 
 // report says what happens until ctx ends: outages on standard output, the rest on standard error.
 func (w *watch) report(ctx context.Context) error {
-	line := newProgressLine(w.g.stderr, time.Now())
-	defer line.clear()
+	defer w.g.line.Clear()
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	told := make(chan error, 2)
-	go func() { told <- w.outages(watching, line) }() // ends with watching, or an error
-	go func() { told <- w.panels(watching, line) }()  // likewise
+	go func() { told <- w.outages(watching) }() // ends with watching, or an error
+	go func() { told <- w.panels(watching) }()  // likewise
 	t := time.NewTicker(reportEvery)
 	defer t.Stop()
-	reporter := reporter{line: line, w: w}
+	reporter := reporter{w: w}
 	for {
 		select {
 		case <-ctx.Done():
@@ -73,31 +74,68 @@ func (w *watch) report(ctx context.Context) error {
 	}
 }
 
-// panels prints when verdicts become possible, and when no longer.
-func (w *watch) panels(ctx context.Context, line *progressLine) error {
-	said := map[bgp.Family]bgp.NoVerdict{}
-	return kafka.TailSince(ctx, w.cfg.Kafka, w.g.log, []string{schemas.TopicPanel}, time.Now(), func(rec *kgo.Record) error {
-		var p pb.PanelRecord
-		if err := p.UnmarshalVT(rec.Value); err != nil {
-			return fmt.Errorf("decoding a panel at offset %d: %w", rec.Offset, err)
+// panels prints whether verdicts were possible when the last run ended, then when they become possible, and when no longer.
+func (w *watch) panels(ctx context.Context) error {
+	since := time.Now()
+	said := map[bgp.Family]panelAnswer{}
+	err := kafka.ReadSince(ctx, w.cfg.Kafka, w.g.log, schemas.TopicPanel, since.Add(-feedlog.Back), func(rec *kgo.Record) error {
+		a, err := parseAnswer(rec)
+		if err == nil && a != nil {
+			said[a.family] = *a
 		}
-		family, err := codec.ParseFamily(p.GetFamily())
-		if err != nil {
-			return nil //nolint:nilerr // a family of a later version
+		return err
+	})
+	if err != nil {
+		return unlessTold(ctx, fmt.Errorf("reading the panels: %w", err))
+	}
+	for _, f := range bgp.Families {
+		if a, ok := said[f]; ok {
+			w.g.notice(a.at, "panel", a.text+" (from before)")
 		}
-		why, votes := codec.ParseVerdict(&p)
-		if was, known := said[family]; !known || was != why {
-			said[family] = why
-			line.print(w.g.stderr, time.UnixMicro(p.GetTimeUs()).UTC().Format("2006-01-02 15:04:05")+"  panel     "+why.Sentence(family, votes))
+	}
+	return kafka.TailSince(ctx, w.cfg.Kafka, w.g.log, []string{schemas.TopicPanel}, since, func(rec *kgo.Record) error {
+		a, err := parseAnswer(rec)
+		if err != nil || a == nil {
+			return err
 		}
+		if was, known := said[a.family]; !known || was.why != a.why {
+			w.g.notice(a.at, "panel", a.text)
+		}
+		said[a.family] = *a
 		return nil
 	})
+}
+
+// panelAnswer is whether a verdict is possible in a family.
+type panelAnswer struct {
+	family bgp.Family
+	at     time.Time
+	why    bgp.NoVerdict
+	text   string
+}
+
+// parseAnswer reads a record of bgp.panel; nil where it is about a family of a later version.
+func parseAnswer(rec *kgo.Record) (*panelAnswer, error) {
+	var p pb.PanelRecord
+	if err := p.UnmarshalVT(rec.Value); err != nil {
+		return nil, fmt.Errorf("decoding a panel at offset %d: %w", rec.Offset, err)
+	}
+	family, err := codec.ParseFamily(p.GetFamily())
+	if err != nil {
+		return nil, nil //nolint:nilerr,nilnil // said above
+	}
+	why, votes := codec.ParseVerdict(&p)
+	return &panelAnswer{family, time.UnixMicro(p.GetTimeUs()), why, why.Standing(family, votes, int(p.GetOpenEvents()))}, nil
+}
+
+// notice says on standard error what happened at a time, in the layout of events and of the log.
+func (g *globals) notice(at time.Time, kind, text string) {
+	fmt.Fprintf(g.stderr, "%s  %-9s %s\n", at.UTC().Format(time.DateTime), kind, text)
 }
 
 // reporter remembers what was said.
 type reporter struct {
 	w        *watch
-	line     *progressLine
 	waits    string // for whom, as last said
 	said     time.Time
 	messages uint64
@@ -110,15 +148,15 @@ func (t *reporter) look(now time.Time) {
 	if waits := subjects(reasons); waits != t.waits || t.said.IsZero() || waits != "" && now.Sub(t.said) >= remindEvery {
 		t.waits, t.said = waits, now
 		if waits == "" {
-			t.line.print(t.w.g.stderr, now.UTC().Format("2006-01-02 15:04:05")+"  ready     every source brings messages")
+			t.w.g.notice(now, "ready", "every source brings messages")
 		}
 		for _, r := range reasons {
-			t.line.print(t.w.g.stderr, now.UTC().Format("2006-01-02 15:04:05")+"  waiting   "+r)
+			t.w.g.notice(now, "waiting", r)
 		}
 	}
 	p := t.w.live.Progress()
 	if !t.looked.IsZero() {
-		t.line.draw(liveText(p, float64(p.Messages-min(p.Messages, t.messages))/now.Sub(t.looked).Seconds()))
+		t.w.g.line.Draw(liveText(p, float64(p.Messages-min(p.Messages, t.messages))/now.Sub(t.looked).Seconds()))
 	}
 	t.messages, t.looked = p.Messages, now
 }
@@ -156,7 +194,7 @@ func liveText(p ingest.LiveProgress, rate float64) string {
 	if p.Tables.Open > 0 {
 		fmt.Fprintf(&b, "  tables of %d collectors to come", p.Tables.Open)
 		if p.Tables.TotalBytes > 0 {
-			fmt.Fprintf(&b, ", %s of %s", byteText(p.Tables.DoneBytes), byteText(p.Tables.TotalBytes))
+			fmt.Fprintf(&b, ", %s of %s", progress.Bytes(p.Tables.DoneBytes), progress.Bytes(p.Tables.TotalBytes))
 		}
 		if p.Tables.Left > 0 {
 			fmt.Fprintf(&b, ", about %v left", p.Tables.Left.Round(time.Second))

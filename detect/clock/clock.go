@@ -263,6 +263,20 @@ func (c *Clock) Dropped() uint64 { return c.dropped }
 // Open is the beginning of the open window, seconds since 1970; false before the first.
 func (c *Clock) Open() (int64, bool) { return c.open / second, c.open != none }
 
+// Holding names the collectors, sorted, that are up and whose ticks have not reached the end of the open window: it waits for them.
+func (c *Clock) Holding() []string {
+	var names []string
+	for i := range c.partitions {
+		for name, col := range c.partitions[i].up {
+			if c.open != none && col.tick < c.open+window {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // Buffered is how many octets wait for their windows, as encoded.
 func (c *Clock) Buffered() int {
 	n := 0

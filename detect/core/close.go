@@ -72,7 +72,7 @@ func (f *familyState) panelRecord(t int64) Out {
 		Family: codec.Family(f.family), TimeUs: t * 1e6, Voters: uint32(votes.Voters), Collectors: uint32(votes.Collectors),
 		MinVoters: uint32(votes.MinVoters), MinCollectors: uint32(votes.MinCollectors), Table: codec.TableKnowledge(f.panel.Knowledge()),
 		Verdicts: &possible, NoVerdict: string(f.verdicts.why),
-		PlacesNotJudged: f.judging.notJudged(),
+		PlacesNotJudged: f.judging.notJudged(), OpenEvents: uint32(f.engine.Open()),
 	}
 	for _, p := range f.panel.Statuses(t) {
 		rec.Peers = append(rec.Peers, &pb.PanelPeer{

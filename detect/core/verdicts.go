@@ -177,7 +177,7 @@ func (d *Detector) NoVerdict() []string {
 	var out []string
 	for _, f := range d.families {
 		if v := &f.verdicts; v.peers > 0 && v.why != bgp.VerdictPossible {
-			out = append(out, v.why.Sentence(f.family, v.votes))
+			out = append(out, v.why.Standing(f.family, v.votes, f.engine.Open()))
 		}
 	}
 	return out

@@ -1,6 +1,8 @@
 package core
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,6 +76,35 @@ func TestPanelSaysNoVerdict(t *testing.T) {
 	}
 	if got := f.detector.NoVerdict(); len(got) != 1 || got[0] != "IPv4: no verdict is possible: 28 networks on 7 collectors can vote, and a verdict needs 32 on 1" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// TestPeersKilledBelowMinimum: when too few voters are left the panel's record of that very minute says so, and how many events stay
+// open; the detector's readiness says the same.
+func TestPeersKilledBelowMinimum(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tables()
+	w.gone(dawn+5*60, w.networks[0])
+	w.down(30, dawn+20*60+1)
+	f := newFeed(t, small())
+	for _, r := range w.records {
+		f.apply(r)
+	}
+	f.until(dawn + 21*60)
+	var last *pb.PanelRecord
+	for _, o := range f.outs {
+		if r, ok := o.Record.(*pb.PanelRecord); ok {
+			last = r
+		}
+	}
+	if last.GetTimeUs() != (dawn+21*60)*1e6 || last.GetVerdicts() || last.GetVoters() != 2 || last.GetOpenEvents() == 0 {
+		t.Fatalf("got a panel at %d, verdicts %v, %d voters, %d open events; want one at %d, without verdicts, 2 voters and open events",
+			last.GetTimeUs()/1e6-dawn, last.GetVerdicts(), last.GetVoters(), last.GetOpenEvents(), 21*60)
+	}
+	want := fmt.Sprintf("and a verdict needs 3 on 1; %d events stay open, nothing is decided", last.GetOpenEvents())
+	if got := f.detector.NoVerdict(); len(got) != 1 || !strings.HasSuffix(got[0], want) {
+		t.Errorf("got %q, want %q at its end", got, want)
 	}
 }
 

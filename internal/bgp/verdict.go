@@ -62,6 +62,18 @@ func (n NoVerdict) Sentence(f Family, v Votes) string {
 	return f.Title() + ": no verdict is possible: " + n.Text(v)
 }
 
+// Standing is Sentence, with what becomes of the events of outages that are open while no verdict is possible.
+func (n NoVerdict) Standing(f Family, v Votes, open int) string {
+	s := n.Sentence(f, v)
+	switch {
+	case n == VerdictPossible || open == 0:
+		return s
+	case open == 1:
+		return s + "; 1 event stays open, nothing is decided"
+	}
+	return fmt.Sprintf("%s; %d events stay open, nothing is decided", s, open)
+}
+
 func (v Votes) have() string {
 	return Count(v.Voters, "network") + " on " + Count(v.Collectors, "collector")
 }

@@ -24,6 +24,8 @@ const (
 	// lockWait is how long a predecessor that is ending is waited for, lockLook how often it is looked at.
 	lockWait = 8 * time.Second
 	lockLook = 50 * time.Millisecond
+	// lockSilent is after how long it is said that a predecessor is waited for.
+	lockSilent = time.Second
 )
 
 // Dir is the folder, locked by this process. Close releases it; so does the end of the process, however it ends.
@@ -52,10 +54,17 @@ func Path(path string) (string, error) {
 	return path, nil
 }
 
-// Open makes the folder if it has to, locks it, and checks its version: ErrLocked where another instance keeps it for
+// Waiting is told, once and after a second, that another process has the folder: which it is, as far as known, and for how long it is
+// waited for at most.
+type Waiting func(path, who string, limit time.Duration)
+
+// Open is OpenTelling without a word.
+func Open(path string) (*Dir, error) { return OpenTelling(path, nil) }
+
+// OpenTelling makes the folder if it has to, locks it, and checks its version: ErrLocked where another instance keeps it for
 // more than a few seconds, ErrNewer, ErrOlder or ErrNoVersion where it is not for this darkmap: then it stays as it is.
 // What a dead instance left in run.json is removed.
-func Open(path string) (*Dir, error) {
+func OpenTelling(path string, waiting Waiting) (*Dir, error) {
 	path, err := Path(path)
 	if err != nil {
 		return nil, err
@@ -64,7 +73,7 @@ func Open(path string) (*Dir, error) {
 		return nil, fmt.Errorf("making the data directory: %w", err)
 	}
 	d := &Dir{path: path}
-	if err := d.acquire(); err != nil {
+	if err := d.acquire(waiting); err != nil {
 		return nil, err
 	}
 	if err := d.prepare(); err != nil {
@@ -128,12 +137,12 @@ func HasStore(path string) (bool, error) {
 }
 
 // acquire takes the lock, waiting for a predecessor that is ending.
-func (d *Dir) acquire() error {
+func (d *Dir) acquire(waiting Waiting) error {
 	f, err := os.OpenFile(filepath.Join(d.path, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return fmt.Errorf("locking the data directory: %w", err)
 	}
-	deadline := time.Now().Add(lockWait)
+	began := time.Now()
 	look := time.NewTicker(lockLook)
 	defer look.Stop()
 	for {
@@ -141,23 +150,56 @@ func (d *Dir) acquire() error {
 		switch {
 		case err == nil:
 			d.lock = f
+			d.sign()
 			return nil
 		case !errors.Is(err, syscall.EWOULDBLOCK):
 			return errors.Join(fmt.Errorf("locking the data directory: %w", err), f.Close())
-		case time.Now().After(deadline):
-			return errors.Join(fmt.Errorf("data directory %s: %w%s: end that, or name another directory with --data-dir", d.path, ErrLocked, d.holder()), f.Close())
+		case time.Since(began) > lockWait:
+			return errors.Join(fmt.Errorf("data directory %s: %w%s: end that, or name another directory with --data-dir", d.path, ErrLocked, inBrackets(Holder(d.path))), f.Close())
+		case waiting != nil && time.Since(began) > lockSilent:
+			waiting(d.path, Holder(d.path), lockWait-lockSilent)
+			waiting = nil
 		}
 		<-look.C
 	}
 }
 
-// holder says who has the folder, as far as that is known.
-func (d *Dir) holder() string {
-	r, err := ReadRun(d.path)
-	if err != nil || r == nil {
+// sign writes into the lock who has it, for those who wait. Nothing depends on it: what cannot be written stays unsaid.
+func (d *Dir) sign() {
+	command := "darkmap"
+	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") {
+		command = os.Args[1]
+	}
+	if d.lock.Truncate(0) == nil {
+		_, _ = fmt.Fprintf(d.lock, "%s, process %d\n", command, os.Getpid())
+	}
+}
+
+// Holder says who has the folder (the default where path is empty), as command and process, also before it says in run.json what runs;
+// empty where nobody has it, or it is not known.
+func Holder(path string) string {
+	path, err := Path(path)
+	if err != nil {
 		return ""
 	}
-	return fmt.Sprintf(" (%s, process %d)", r.Command, r.PID)
+	if r, err := ReadRun(path); err == nil && r != nil {
+		return fmt.Sprintf("%s, process %d", r.Command, r.PID)
+	}
+	if busy, err := InUse(path); err != nil || !busy {
+		return ""
+	}
+	b, err := os.ReadFile(filepath.Join(path, "lock")) //nolint:gosec // below the data directory
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b[:min(len(b), 200)]))
+}
+
+func inBrackets(text string) string {
+	if text == "" {
+		return ""
+	}
+	return " (" + text + ")"
 }
 
 // Installation is an id that no other folder has: what it names elsewhere (a consumer group on others' clusters) is its own.

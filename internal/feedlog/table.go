@@ -85,6 +85,8 @@ type Panel struct {
 	Text    string    `json:"text"`
 	// PlacesNotJudged says why countries, regions and the world are not judged; empty where they are.
 	PlacesNotJudged string `json:"places_not_judged,omitempty"`
+	// OpenEvents is how many events of outages were open then. While no verdict is possible they stay so.
+	OpenEvents int `json:"open_events"`
 }
 
 // Table holds how the feeds of one dataset stand. It is safe for concurrent use.
@@ -93,6 +95,7 @@ type Table struct {
 	feeds map[string]*feed             // by collector
 	full  map[pb.Family]map[string]int // by collector
 	panel map[bgp.Family]Panel         // the newest
+	votes map[bgp.Family]voters        // of that
 	limit int
 }
 
@@ -109,7 +112,7 @@ type feed struct {
 
 // New returns a Table without feeds.
 func New() *Table {
-	return &Table{feeds: map[string]*feed{}, full: map[pb.Family]map[string]int{}, panel: map[bgp.Family]Panel{}, limit: MaxCollectors}
+	return &Table{feeds: map[string]*feed{}, full: map[pb.Family]map[string]int{}, panel: map[bgp.Family]Panel{}, votes: map[bgp.Family]voters{}, limit: MaxCollectors}
 }
 
 // Add takes a record of either topic. The error names the record that cannot be decoded.
@@ -149,21 +152,9 @@ func (t *Table) answer(p *pb.PanelRecord) {
 	if known && was.NoVerdict == why {
 		now.Since = was.Since
 	}
-	now.Text, now.PlacesNotJudged = why.Sentence(f, votes), p.GetPlacesNotJudged()
-	t.panel[f] = now
-}
-
-// Panels lists whether verdicts are possible, by family; families that no panel record spoke of are left out.
-func (t *Table) Panels() []Panel {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	var out []Panel
-	for _, f := range bgp.Families {
-		if p, ok := t.panel[f]; ok {
-			out = append(out, p)
-		}
-	}
-	return out
+	now.OpenEvents, now.PlacesNotJudged = int(p.GetOpenEvents()), p.GetPlacesNotJudged()
+	now.Text = why.Standing(f, votes, now.OpenEvents)
+	t.panel[f], t.votes[f] = now, votersOf(p)
 }
 
 // count counts the full feeds: those that vote, and those that would but for others of their AS, or for too few of them.

@@ -106,8 +106,48 @@ func TestTablePanels(t *testing.T) {
 			Text: "IPv6: no verdict is possible: 1 network on 1 collector can vote, and a verdict needs 20 on 3",
 		},
 	}
-	if diff := cmp.Diff(want, table.Panels()); diff != "" {
+	if diff := cmp.Diff(want, table.Panels(at)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestPanelsOfSilentCollectors: where collectors are not up any more and too few voters are left, no verdict is possible, before the
+// detector says so; how many events stay open is told.
+func TestPanelsOfSilentCollectors(t *testing.T) {
+	t.Parallel()
+	table, at := New(), time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	add := func(topic string, m interface{ MarshalVT() ([]byte, error) }) {
+		t.Helper()
+		b, err := m.MarshalVT()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := table.Add(&kgo.Record{Topic: topic, Value: b, Timestamp: at}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	state := func(collector string, s bgp.FeedState) {
+		t.Helper()
+		add("bgp.feeds.v1", &pb.FeedRecord{Collector: collector, Source: "rislive", Event: pb.FeedEvent_FEED_EVENT_STATUS, Status: &pb.FeedStatus{State: string(s)}})
+	}
+	panel := &pb.PanelRecord{Family: pb.Family_FAMILY_IPV4, Voters: 3, Collectors: 2, MinVoters: 2, MinCollectors: 2, Verdicts: new(true), OpenEvents: 3}
+	for i, collector := range []string{"a", "a", "b", "c"} {
+		panel.Peers = append(panel.Peers, &pb.PanelPeer{Collector: collector, Peer: &pb.Peer{Asn: uint32(64496 + i)}, Votes: collector != "c"})
+	}
+	add("bgp.panel.v1", panel)
+	for _, tt := range []struct {
+		a, b bgp.FeedState
+		want string
+	}{
+		{bgp.FeedUp, bgp.FeedBootstrapping, "IPv4: verdicts are possible: 3 networks on 2 collectors vote"},
+		{bgp.FeedUp, bgp.FeedSuspended, "IPv4: no verdict is possible: 2 networks on 1 collector can vote, and a verdict needs 2 on 2; 3 events stay open, nothing is decided (1 collector that voted is not up)"},
+		{bgp.FeedDown, bgp.FeedUp, "IPv4: no verdict is possible: 1 network on 1 collector can vote, and a verdict needs 2 on 2; 3 events stay open, nothing is decided (1 collector that voted is not up)"},
+	} {
+		state("a", tt.a)
+		state("b", tt.b)
+		if got := table.Panels(at); len(got) != 1 || got[0].Text != tt.want || got[0].Verdicts != (got[0].NoVerdict == bgp.VerdictPossible) {
+			t.Errorf("a %s, b %s: got %+v, want %q", tt.a, tt.b, got, tt.want)
+		}
 	}
 }
 

@@ -17,6 +17,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/darkmap/darkmap/internal/progress"
 )
 
 // ErrMissing says that an item is not in the cache.
@@ -52,9 +54,9 @@ func Dir(cacheDir string, item Item) (string, error) {
 	return dir, nil
 }
 
-// Ensure returns the folder that holds the item's files and fetches them first where they are missing. Progress is told in
-// lines to progress, which may be nil. It needs npm and its registry only when something is missing.
-func Ensure(ctx context.Context, cacheDir string, item Item, progress io.Writer) (string, error) {
+// Ensure returns the folder that holds the item's files and fetches them first where they are missing: line says so, and how far it is.
+// It needs npm and its registry only when something is missing.
+func Ensure(ctx context.Context, cacheDir string, item Item, line *progress.Line) (string, error) {
 	cacheDir, err := orDefault(cacheDir)
 	if err != nil {
 		return "", err
@@ -62,10 +64,7 @@ func Ensure(ctx context.Context, cacheDir string, item Item, progress io.Writer)
 	if dir, err := Dir(cacheDir, item); err == nil || !errors.Is(err, ErrMissing) {
 		return dir, err
 	}
-	if progress == nil {
-		progress = io.Discard
-	}
-	fmt.Fprintf(progress, "fetching %s (%s %s)\n", item.Name, item.Package, item.Version)
+	fmt.Fprintf(line, "darkmap: fetching %s (%s %s), %s\n", item.Name, item.Package, item.Version, progress.Bytes(item.Bytes))
 	if err := os.MkdirAll(cacheDir, 0o750); err != nil {
 		return "", fmt.Errorf("creating the cache folder: %w", err)
 	}
@@ -74,7 +73,9 @@ func Ensure(ctx context.Context, cacheDir string, item Item, progress io.Writer)
 		return "", fmt.Errorf("creating a folder to fetch into: %w", err)
 	}
 	defer os.RemoveAll(temp) //nolint:errcheck // at worst it is left in the cache
+	stop := watch(ctx, line, temp, item)
 	archive, err := pack(ctx, temp, item)
+	stop()
 	if err != nil {
 		return "", fmt.Errorf("fetching %s: %w", item.Name, err)
 	}

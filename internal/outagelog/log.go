@@ -8,8 +8,6 @@ package outagelog
 
 import (
 	"cmp"
-	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -18,7 +16,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/darkmap/darkmap/internal/bgp"
-	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
 // MaxOutages is how many outages a Log holds. When there are more it drops a tenth of them: first blips and retracted
@@ -61,18 +58,15 @@ func NewLasting() *Log {
 // Add takes a record of bgp.outages.v1, and returns the outage as that record has it. A record with a lower sequence than
 // the one that is held changes nothing. The error names the record that cannot be decoded.
 func (l *Log) Add(rec *kgo.Record) (bgp.Outage, error) {
-	var msg pb.OutageRecord
-	if err := msg.UnmarshalVT(rec.Value); err != nil {
-		return bgp.Outage{}, fmt.Errorf("decoding an outage at offset %d: %w", rec.Offset, err)
+	e, decided, err := Decode(rec)
+	if err != nil {
+		return bgp.Outage{}, err
 	}
-	var o bgp.Outage
-	if err := json.Unmarshal(msg.GetJson(), &o); err != nil {
-		return bgp.Outage{}, fmt.Errorf("decoding outage %s: %w", msg.GetId(), err)
-	}
+	o := e.Outage
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if at := time.UnixMicro(msg.GetDecidedAtUs()).UTC(); at.After(l.decided) {
-		l.decided = at
+	if decided.After(l.decided) {
+		l.decided = decided
 	}
 	k := key{o.Dataset, o.ID}
 	old, ok := l.newest[k]
@@ -83,7 +77,7 @@ func (l *Log) Add(rec *kgo.Record) (bgp.Outage, error) {
 		l.remove(k)
 		held := o
 		held.Previous = nil
-		l.newest[k] = Entry{held, msg.GetJson()}
+		l.newest[k] = Entry{held, e.JSON}
 		if !hidden(o) {
 			l.shown++
 		}

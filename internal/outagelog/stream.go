@@ -77,6 +77,12 @@ func (s *Stream) remember(k key) {
 	s.told[k] = true
 }
 
+// Follows reports whether the beginning of the outage was passed on, and its end was not.
+func (s *Stream) Follows(o bgp.Outage) bool {
+	_, ok := s.begun[key{o.Dataset, o.ID}]
+	return ok
+}
+
 // release passes on what has lasted until Filter.From.
 func (s *Stream) release() []bgp.Outage {
 	if len(s.waiting) == 0 || !s.reached.After(s.filter.From) {

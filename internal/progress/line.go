@@ -122,3 +122,28 @@ func (l *Line) show() {
 	}
 	fmt.Fprintf(l.w, "\r\x1b[K%s", text)
 }
+
+// Busy says for how long something has been under way that has no share: drawn after a second, and written as a line every Every
+// where there is no terminal. stop ends it.
+func (l *Line) Busy(text string) (stop func()) {
+	began, end, ended := time.Now(), make(chan struct{}), make(chan struct{})
+	l.Begin(began)
+	go func() { // ends with stop
+		defer close(ended)
+		t := time.NewTicker(time.Second)
+		defer t.Stop()
+		for {
+			select {
+			case <-end:
+				return
+			case now := <-t.C:
+				l.Report(now, fmt.Sprintf("%s, for %s", text, Span(now.Sub(began))))
+			}
+		}
+	}()
+	return func() {
+		close(end)
+		<-ended
+		l.Clear()
+	}
+}

@@ -14,16 +14,23 @@ type Run struct {
 	Outages   int
 	// Damaged is how many parts of the input could not be read.
 	Damaged uint64
-	// Took is the time since the run began.
-	Took time.Duration
+	// Before is how long what came before the work took, Took the time since the work began.
+	Before, Took time.Duration
+	// Least is the share that was told before: it never goes back.
+	Least int
 }
 
-// Share is the part of the work that is done, percent. A run that goes on has never done all of it.
+// Share is the part of the whole time that has passed, percent, if the rest of the work takes as long as what is done. A run that goes
+// on has never done all of it.
 func (r Run) Share() int {
-	if r.TotalWork <= 0 {
-		return 0
+	if r.TotalWork <= 0 || r.Done.Work <= 0 {
+		return r.Least
 	}
-	return max(0, min(99, int(100*r.Done.Work/r.TotalWork)))
+	part := min(1, r.Done.Work/r.TotalWork)
+	if whole := r.Before + time.Duration(float64(r.Took)/part); whole > 0 {
+		part = float64(r.Before+r.Took) / float64(whole)
+	}
+	return max(r.Least, min(99, int(100*part)))
 }
 
 // The time left is told once this share was done and this time has passed: before, a guess would jump.
@@ -35,10 +42,10 @@ const (
 // Left is about how long the rest takes; false while that cannot be told.
 func (r Run) Left() (time.Duration, bool) {
 	share := r.Share()
-	if share < leastShare || r.Took < leastTook {
+	if share < leastShare || r.Took < leastTook || r.Done.Work <= 0 {
 		return 0, false
 	}
-	return time.Duration(float64(r.Took) * (r.TotalWork - r.Done.Work) / r.Done.Work), true
+	return time.Duration(float64(r.Took) * max(0, r.TotalWork-r.Done.Work) / r.Done.Work), true
 }
 
 // Text is the line: share, event time, rate, outages, time left.

@@ -71,6 +71,8 @@ func TestText(t *testing.T) {
 		{Run{Done: Point{Work: 5, Messages: 3000, EventTime: at}, TotalWork: 10, Took: 30 * time.Second, Outages: 1, Damaged: 2},
 			"50 %  2013-01-01 00:12 UTC  100 messages/s  1 outage  2 parts damaged  about 30 s left"},
 		{Run{Done: Point{Work: 1}, TotalWork: 10, Took: time.Hour}, "10 %  0 outages  about 9 h 0 min left"},
+		{Run{Done: Point{Work: 5}, TotalWork: 10, Before: 10 * time.Second, Took: 30 * time.Second}, "57 %  0 outages  about 30 s left"},
+		{Run{Done: Point{Work: 5}, TotalWork: 10, Took: 30 * time.Second, Least: 52}, "52 %  0 outages  about 30 s left"},
 	} {
 		if got := tt.run.Text(); got != tt.want {
 			t.Errorf("got %q, want %q", got, tt.want)

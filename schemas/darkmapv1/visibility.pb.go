@@ -353,8 +353,10 @@ type PanelRecord struct {
 	NoVerdict string `protobuf:"bytes,11,opt,name=no_verdict,json=noVerdict,proto3" json:"no_verdict,omitempty"`
 	// Why countries, regions and the world are not judged, as a sentence; empty where they are (docs/detection.md, Panel).
 	PlacesNotJudged string `protobuf:"bytes,12,opt,name=places_not_judged,json=placesNotJudged,proto3" json:"places_not_judged,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// How many events of outages are open. While no verdict is possible they stay so.
+	OpenEvents    uint32 `protobuf:"varint,13,opt,name=open_events,json=openEvents,proto3" json:"open_events,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PanelRecord) Reset() {
@@ -471,6 +473,13 @@ func (x *PanelRecord) GetPlacesNotJudged() string {
 	return ""
 }
 
+func (x *PanelRecord) GetOpenEvents() uint32 {
+	if x != nil {
+		return x.OpenEvents
+	}
+	return 0
+}
+
 // One peer's place in the panel.
 type PanelPeer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -573,7 +582,7 @@ const file_darkmap_v1_visibility_proto_rawDesc = "" +
 	"\bprefixes\x18\x06 \x01(\rR\bprefixes\x12%\n" +
 	"\x0ebaseline_space\x18\a \x01(\x04R\rbaselineSpace\x12+\n" +
 	"\x11baseline_prefixes\x18\b \x01(\rR\x10baselinePrefixes\x12\x16\n" +
-	"\x06voters\x18\t \x01(\rR\x06voters\"\xda\x03\n" +
+	"\x06voters\x18\t \x01(\rR\x06voters\"\xfb\x03\n" +
 	"\vPanelRecord\x120\n" +
 	"\bposition\x18\x01 \x01(\v2\x14.darkmap.v1.PositionR\bposition\x12*\n" +
 	"\x06family\x18\x02 \x01(\x0e2\x12.darkmap.v1.FamilyR\x06family\x12\x17\n" +
@@ -591,7 +600,9 @@ const file_darkmap_v1_visibility_proto_rawDesc = "" +
 	" \x01(\bH\x00R\bverdicts\x88\x01\x01\x12\x1d\n" +
 	"\n" +
 	"no_verdict\x18\v \x01(\tR\tnoVerdict\x12*\n" +
-	"\x11places_not_judged\x18\f \x01(\tR\x0fplacesNotJudgedB\v\n" +
+	"\x11places_not_judged\x18\f \x01(\tR\x0fplacesNotJudged\x12\x1f\n" +
+	"\vopen_events\x18\r \x01(\rR\n" +
+	"openEventsB\v\n" +
 	"\t_verdicts\"\x99\x01\n" +
 	"\tPanelPeer\x12\x1c\n" +
 	"\tcollector\x18\x01 \x01(\tR\tcollector\x12$\n" +

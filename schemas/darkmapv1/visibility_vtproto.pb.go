@@ -189,6 +189,11 @@ func (m *PanelRecord) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.OpenEvents != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.OpenEvents))
+		i--
+		dAtA[i] = 0x68
+	}
 	if len(m.PlacesNotJudged) > 0 {
 		i -= len(m.PlacesNotJudged)
 		copy(dAtA[i:], m.PlacesNotJudged)
@@ -452,6 +457,9 @@ func (m *PanelRecord) SizeVT() (n int) {
 	l = len(m.PlacesNotJudged)
 	if l > 0 {
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
+	}
+	if m.OpenEvents != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.OpenEvents))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -1192,6 +1200,25 @@ func (m *PanelRecord) UnmarshalVT(dAtA []byte) error {
 			}
 			m.PlacesNotJudged = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		case 13:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field OpenEvents", wireType)
+			}
+			m.OpenEvents = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.OpenEvents |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
@@ -2127,6 +2154,25 @@ func (m *PanelRecord) UnmarshalVTUnsafe(dAtA []byte) error {
 			}
 			m.PlacesNotJudged = stringValue
 			iNdEx = postIndex
+		case 13:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field OpenEvents", wireType)
+			}
+			m.OpenEvents = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.OpenEvents |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])

@@ -1,0 +1,14 @@
+package outage
+
+import "github.com/darkmap/darkmap/internal/bgp"
+
+// Open is how many published events are open. While no verdict is possible none of them ends.
+func (e *Engine) Open() int {
+	n := 0
+	for _, ent := range e.active {
+		if ent.ev != nil && ent.ev.state == bgp.StateOpen {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,82 @@
+package feedlog
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+// voters are the AS numbers that vote, by collector.
+type voters map[string][]uint32
+
+func votersOf(p *pb.PanelRecord) voters {
+	v := voters{}
+	for _, x := range p.GetPeers() {
+		if x.GetVotes() {
+			v[x.GetCollector()] = append(v[x.GetCollector()], x.GetPeer().GetAsn())
+		}
+	}
+	return v
+}
+
+// Panels lists whether verdicts are possible as things stand at now, by family; families that no panel record spoke of are left out. The
+// detector says at the end of a minute that too few vote, and a minute may wait for collectors that have fallen silent: where those of
+// which ingest says that they are up have too few voters, no verdict is possible either.
+func (t *Table) Panels(now time.Time) []Panel {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	away := map[string]time.Time{} // since when it is known of each collector that is not up
+	for _, r := range t.rows(now) {
+		switch r.State {
+		case State(bgp.FeedUp), State(bgp.FeedBootstrapping), Degraded:
+		default:
+			away[r.Collector] = r.Updated
+		}
+	}
+	var out []Panel
+	for _, f := range bgp.Families {
+		if p, ok := t.panel[f]; ok {
+			out = append(out, p.without(f, t.votes[f], away))
+		}
+	}
+	return out
+}
+
+// without is the panel where the collectors that are away do not vote, if that leaves too few voters.
+func (p Panel) without(f bgp.Family, all voters, away map[string]time.Time) Panel {
+	if !p.Verdicts {
+		return p
+	}
+	left, asns, since := p.Votes, map[uint32]struct{}{}, time.Time{}
+	left.Collectors = 0
+	gone := 0
+	for collector, of := range all {
+		if at, ok := away[collector]; ok {
+			gone++
+			if at.After(since) {
+				since = at
+			}
+			continue
+		}
+		left.Collectors++
+		for _, asn := range of {
+			asns[asn] = struct{}{}
+		}
+	}
+	left.Voters = len(asns)
+	if gone == 0 || left.Voters >= p.MinVoters && left.Collectors >= p.MinCollectors {
+		return p
+	}
+	p.Verdicts, p.NoVerdict, p.Votes, p.Since = false, bgp.NoVerdictCollectors, left, since
+	if left.Voters < p.MinVoters {
+		p.NoVerdict = bgp.NoVerdictVoters
+	}
+	who := "1 collector that voted is not up"
+	if gone > 1 {
+		who = fmt.Sprintf("%d collectors that voted are not up", gone)
+	}
+	p.Text = p.NoVerdict.Standing(f, left, p.OpenEvents) + " (" + who + ")"
+	return p
+}

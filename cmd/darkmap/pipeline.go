@@ -45,8 +45,9 @@ type pipeline struct {
 	// show is told of every outage record as it comes; nil: nobody is.
 	show func(bgp.Outage)
 	// line is where the progress is drawn; began is when the program was started.
-	line  *progress.Line
-	began time.Time
+	line    *progress.Line
+	began   time.Time
+	tracker progress.Tracker
 
 	// damaged is told of every part of the input that could not be read.
 	damaged func(*capture.Damage)
@@ -78,7 +79,7 @@ func (p *pipeline) build() (*runner.Runner, error) {
 	p.detect = c.detect
 	p.ingest = playback.NewStage(p.plan, playback.Deps{
 		Log: p.log, Kafka: p.cfg.Kafka, Stage: ingest.Name, Now: time.Now, Drain: p.cfg.Drain, Consumers: readings(p.store != nil), AheadBytes: p.cfg.Ingest.AheadBytes,
-		Damaged: p.damaged,
+		Damaged: p.damaged, Noted: p.noted,
 	})
 	r.Add(ingest.Name, p.ingest)
 	return r, nil

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/darkmap/darkmap/ingest/playback"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/progress"
 	"github.com/darkmap/darkmap/schemas"
@@ -33,8 +34,7 @@ func (p *pipeline) drawProgress(ctx context.Context) error {
 	p.line.Begin(began)
 	t := time.NewTicker(progressEvery)
 	defer t.Stop()
-	var tracker progress.Tracker
-	run := progress.Run{Before: began.Sub(p.began)}
+	var run progress.Run
 	for {
 		select {
 		case <-ctx.Done():
@@ -42,14 +42,21 @@ func (p *pipeline) drawProgress(ctx context.Context) error {
 		case now := <-t.C:
 			read := p.ingest.Progress()
 			if lags, err := kafka.Lag(ctx, adm, p.cfg.Kafka, readings(p.store != nil)...); err == nil {
-				at := progress.Point{At: read.Written, Work: read.Work, Messages: read.Records, EventTime: read.EventTime}
-				run.Done = tracker.Look(at, readers(lags, schemas.TopicUpdates)[0], readers(lags, schemas.TopicRoutes)...)
+				run.Done = p.tracker.Look(readers(lags, schemas.TopicUpdates)[0], readers(lags, schemas.TopicRoutes)...)
+			}
+			if run.Before == 0 && run.Done.Work > 0 {
+				run.Before, run.Begun, began = now.Sub(p.began), run.Done.Work, now
 			}
 			run.TotalWork, run.Damaged, run.Outages, run.Took = read.TotalWork, read.Damaged, p.outages(), now.Sub(began)
 			run.Least = run.Share()
 			p.line.Report(now, run.Text())
 		}
 	}
+}
+
+// noted takes how far the reading is.
+func (p *pipeline) noted(read playback.Progress) {
+	p.tracker.Read(progress.Point{At: read.Written, Work: read.Work, Messages: read.Records, EventTime: read.EventTime})
 }
 
 // readers are where the stages stand that read a topic.

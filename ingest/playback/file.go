@@ -19,6 +19,7 @@ type file struct {
 	tally  tablechunk.Tally
 	in     *dump // the table that the last item was a part of
 	last   int64 // when the item before was played
+	read   int64 // items that were read, notes left out
 }
 
 func openFile(p *filePlan) (*file, error) {
@@ -50,6 +51,7 @@ func (f *file) load(now int64) error {
 		}
 		return err
 	}
+	f.read++
 	if f.item = it; it.Kind == capture.RIB {
 		f.tally.Record()
 	}

@@ -32,6 +32,8 @@ type Deps struct {
 	AheadBytes int64
 	// Damaged is told of every part of the input that could not be read, instead of the log; nil: the log is, of some.
 	Damaged func(*capture.Damage)
+	// Noted is told how far the reading is, after every few records, in Run's goroutine; nil: nobody is.
+	Noted func(Progress)
 }
 
 // Stage plays files into bgp.updates.v1.
@@ -89,8 +91,11 @@ func (s *Stage) Run(ctx context.Context) error {
 		if err != nil && ctx.Err() == nil {
 			return err
 		}
-		if w.due() {
+		note, look := w.due()
+		if note {
 			s.note(src, w)
+		}
+		if look {
 			if err := w.backlog.Wait(ctx); err != nil && ctx.Err() == nil {
 				return err
 			}
@@ -104,5 +109,8 @@ func (s *Stage) note(src *Source, w *writer) {
 	p := src.Progress()
 	p.Written, _ = w.producer.Produced()
 	s.progress.Store(&p)
+	if s.d.Noted != nil {
+		s.d.Noted(p)
+	}
 	s.metrics.eventTime.Set(float64(p.EventTime / 1_000_000))
 }

@@ -17,12 +17,12 @@ func (f *filePlan) work() float64 {
 	return float64(f.records)
 }
 
-// worked is the work of what was read of a file that is open.
+// worked is the work of what was read of a file that is open. Octets are read ahead, which does not matter for a table.
 func (f *file) worked() float64 {
-	if f.plan.bytes == 0 {
-		return 0
+	if f.plan.table {
+		return workOfTableByte * float64(min(f.reader.Stats().FileBytes, f.plan.bytes))
 	}
-	return f.plan.work() * float64(min(f.reader.Stats().FileBytes, f.plan.bytes)) / float64(f.plan.bytes)
+	return float64(min(f.read, f.plan.records))
 }
 
 // work is that of what was read of the stream's files.

@@ -14,8 +14,11 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// noteEvery is after how many written bytes the progress is published and the slower stages are looked at.
-const noteEvery = 1 << 20
+const (
+	// noteEvery is after how many written bytes the progress is published, lookEvery the slower stages are looked at.
+	noteEvery = 32 << 10
+	lookEvery = 1 << 20
+)
 
 // writer writes the records of one run. It belongs to Run's goroutine.
 type writer struct {
@@ -24,6 +27,7 @@ type writer struct {
 	dead     *kgo.Client
 	backlog  backlog.Limit
 	noted    int64 // bytes written when the progress was last published
+	looked   int64 // the same of the slower stages
 }
 
 func newWriter(ctx context.Context, s *Stage) (*writer, error) {
@@ -66,14 +70,16 @@ func (w *writer) write(ctx context.Context, rec Record) error {
 
 func (w *writer) flush(ctx context.Context) error { return w.producer.Flush(ctx) }
 
-// due reports whether enough was written to look around.
-func (w *writer) due() bool {
+// due reports whether enough was written to publish the progress, and to look at the slower stages.
+func (w *writer) due() (note, look bool) {
 	_, bytes := w.producer.Produced()
-	if bytes-w.noted < noteEvery {
-		return false
+	if note = bytes-w.noted >= noteEvery; note {
+		w.noted = bytes
 	}
-	w.noted = bytes
-	return true
+	if look = bytes-w.looked >= lookEvery; look {
+		w.looked = bytes
+	}
+	return note, look
 }
 
 // deadLetter counts a damage, logs it within limits, and keeps its octets where it has any.

@@ -2,5 +2,5 @@
 // terminal without disturbing what else is printed there.
 //
 // Tracker and Text are pure: what was read and where the groups stand goes in, the share comes out. Line writes. No goroutine is
-// started. A Line may be used by several at once, a Tracker by one.
+// started. A Line may be used by several at once.
 package progress

@@ -14,8 +14,10 @@ type Run struct {
 	Outages   int
 	// Damaged is how many parts of the input could not be read.
 	Damaged uint64
-	// Before is how long what came before the work took, Took the time since the work began.
-	Before, Took time.Duration
+	// Before is how long it took until the slowest stage had finished something, Begun of the work; Took is the time since then.
+	Before time.Duration
+	Begun  float64
+	Took   time.Duration
 	// Least is the share that was told before: it never goes back.
 	Least int
 }
@@ -23,14 +25,22 @@ type Run struct {
 // Share is the part of the whole time that has passed, percent, if the rest of the work takes as long as what is done. A run that goes
 // on has never done all of it.
 func (r Run) Share() int {
-	if r.TotalWork <= 0 || r.Done.Work <= 0 {
+	part := r.part()
+	if part <= 0 {
 		return r.Least
 	}
-	part := min(1, r.Done.Work/r.TotalWork)
 	if whole := r.Before + time.Duration(float64(r.Took)/part); whole > 0 {
 		part = float64(r.Before+r.Took) / float64(whole)
 	}
 	return max(r.Least, min(99, int(100*part)))
+}
+
+// part is the part of the work that was done in Took; 0 where that is not known.
+func (r Run) part() float64 {
+	if r.TotalWork <= r.Begun || r.Done.Work <= r.Begun {
+		return 0
+	}
+	return min(1, (r.Done.Work-r.Begun)/(r.TotalWork-r.Begun))
 }
 
 // The time left is told once this share was done and this time has passed: before, a guess would jump.
@@ -42,20 +52,25 @@ const (
 // Left is about how long the rest takes; false while that cannot be told.
 func (r Run) Left() (time.Duration, bool) {
 	share := r.Share()
-	if share < leastShare || r.Took < leastTook || r.Done.Work <= 0 {
+	part := r.part()
+	if share < leastShare || r.Took < leastTook || part <= 0 {
 		return 0, false
 	}
-	return time.Duration(float64(r.Took) * max(0, r.TotalWork-r.Done.Work) / r.Done.Work), true
+	return time.Duration(float64(r.Took) * (1 - part) / part), true
 }
 
-// Text is the line: share, event time, rate, outages, time left.
+// Text is the line: share, event time, rate, outages, time left. There is no share before the speed of the slowest stage shows.
 func (r Run) Text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%2d %%", r.Share())
+	if r.part() > 0 || r.Least > 0 {
+		fmt.Fprintf(&b, "%2d %%", r.Share())
+	} else {
+		b.WriteString("starting")
+	}
 	if r.Done.EventTime > 0 {
 		fmt.Fprintf(&b, "  %s UTC", time.UnixMicro(r.Done.EventTime).UTC().Format("2006-01-02 15:04"))
 	}
-	if s := r.Took.Seconds(); s > 0 && r.Done.Messages > 0 {
+	if s := r.Took.Seconds(); s >= 1 && r.Done.Messages > 0 {
 		fmt.Fprintf(&b, "  %.0f messages/s", float64(r.Done.Messages)/s)
 	}
 	fmt.Fprintf(&b, "  %s", countOf(uint64(max(r.Outages, 0)), "outage"))

@@ -1,6 +1,9 @@
 package progress
 
-import "sort"
+import (
+	"sort"
+	"sync"
+)
 
 // Point is how far a run is when At records stand in a topic.
 type Point struct {
@@ -66,27 +69,34 @@ func (t *trail) at(records int64) Point {
 type Reader struct{ Finished, Written int64 }
 
 // Tracker finds out how much the slowest stage has done. Stages read at different places of different topics: what was read of the
-// files when a topic had so many records tells what a stage has finished that finished so many.
+// files when a topic had so many records tells what a stage has finished that finished so many. Read and Look may be called by two
+// goroutines, each by one.
 type Tracker struct {
-	updates, routes trail
-	done            Point
+	mu      sync.Mutex
+	updates trail // what was read of the files, by the records of the first topic
+	passed  trail // Work is how many of those the first stage had finished, by the records of the second topic
+	done    Point
 }
 
-// Look notes how things stand: what was read of the files, with At records written to the first topic; where the stage stands that
-// reads those, and where the stages stand that read what it writes. It returns what all have finished, which never goes back.
-func (t *Tracker) Look(read Point, first Reader, behind ...Reader) Point {
-	t.updates.add(read)
-	slowest := t.updates.at(first.Finished)
-	passed := slowest
+// Read notes what was read of the files once p.At records were written to the first topic.
+func (t *Tracker) Read(p Point) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.updates.add(p)
+}
+
+// Look notes where the stage stands that reads the first topic, and where those stand that read what it writes. It returns what all have
+// finished, which never goes back.
+func (t *Tracker) Look(first Reader, behind ...Reader) Point {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	finished := first.Finished
 	for _, r := range behind {
-		passed.At = r.Written
-		t.routes.add(passed)
-		if p := t.routes.at(r.Finished); p.Work < slowest.Work {
-			slowest = p
-		}
+		t.passed.add(Point{At: r.Written, Work: float64(first.Finished)})
+		finished = min(finished, int64(t.passed.at(r.Finished).Work))
 	}
-	if slowest.Work > t.done.Work {
-		t.done = slowest
+	if p := t.updates.at(finished); p.Work > t.done.Work {
+		t.done = p
 	}
 	return t.done
 }

@@ -132,9 +132,10 @@ func (f *faults) flush() {
 	}
 }
 
-// say logs the last record, with what is known of the others.
+// say logs the last record, at the present time, with what is known of the others.
 func (x *fault) say() {
-	r := slog.NewRecord(x.last.Time, x.last.Level, x.last.Message, 0)
+	now := time.Now()
+	r := slog.NewRecord(now, x.last.Level, x.last.Message, 0)
 	several := func(key string) bool { return len(x.where[key]) > 1 }
 	x.last.Attrs(func(a slog.Attr) bool {
 		if !several(a.Key) {
@@ -149,7 +150,7 @@ func (x *fault) say() {
 	}
 	r.AddAttrs(slog.Int("more", x.more), slog.Time("since", x.since))
 	_ = x.to.Handle(context.Background(), r) // as slog does
-	x.more, x.since, x.where = 0, x.last.Time, map[string][]string{}
+	x.more, x.since, x.where = 0, now, map[string][]string{}
 }
 
 func plural(key string) string {

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/outagelog"
+	"github.com/darkmap/darkmap/internal/progress"
+)
+
+// TestUpEvents: json is the record's object, one event a line; text leaves updates out. Of an outage that passes the filter everything
+// is printed, of another one nothing.
+func TestUpEvents(t *testing.T) {
+	t.Parallel()
+	start, end := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC), time.Date(2026, 11, 24, 13, 0, 0, 0, time.UTC)
+	var all []outagelog.Entry
+	for i, code := range []string{"KP", "IQ"} {
+		entity := bgp.Entity{Type: bgp.EntityCountry, Code: code}
+		for _, event := range []bgp.Event{bgp.EventOpened, bgp.EventUpdated, bgp.EventClosed} {
+			o := bgp.Outage{ID: code, Event: event, State: bgp.StateOpen, Start: start.Add(time.Duration(i) * time.Hour), Entity: entity}
+			if event == bgp.EventClosed {
+				o.State, o.End = bgp.StateClosed, &end
+			}
+			all = append(all, outagelog.Entry{Outage: o, JSON: []byte(`{"id":"` + code + `","event":"` + string(event) + `"}`)})
+		}
+	}
+	for format, want := range map[string][]string{
+		"json": {`{"id":"KP","event":"opened"}`, `{"id":"KP","event":"updated"}`, `{"id":"KP","event":"closed"}`},
+		"text": {"2026-11-24 12:00:00  opened", "2026-11-24 13:00:00  closed"},
+	} {
+		var out bytes.Buffer
+		g := &globals{stdout: &out, line: progress.NewLine(&out)}
+		p := &events{g: g, json: format == "json", shown: outagelog.NewFollowed(outagelog.Filter{To: end})}
+		for _, e := range all {
+			if err := p.print(e, ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got := strings.Split(strings.TrimSpace(out.String()), "\n")
+		if len(got) != len(want) {
+			t.Fatalf("%s: got %q, want %q", format, got, want)
+		}
+		for i := range want {
+			if !strings.HasPrefix(got[i], want[i]) || format == "json" && got[i] != want[i] {
+				t.Errorf("%s: got %q, want %q", format, got[i], want[i])
+			}
+		}
+	}
+}
+
+// TestUpWindow: up shows what happens from now on, and says so where a past time is asked for.
+func TestUpWindow(t *testing.T) {
+	t.Parallel()
+	var out, errs bytes.Buffer
+	code := run(t.Context(), append(newObservatory(t).args, "--from", "2014-12-22T00:00:00Z"), nil, &out, &errs)
+	if code != exitUsage || !strings.Contains(errs.String(), "--from") || strings.Contains(errs.String(), "watches") {
+		t.Errorf("got %d, want %d and a sentence about --from:\n%s", code, exitUsage, errs.String())
+	}
+}

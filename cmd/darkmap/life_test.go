@@ -34,6 +34,7 @@ import (
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/mrt"
 	"github.com/darkmap/darkmap/internal/outagelog"
+	"github.com/darkmap/darkmap/internal/progress"
 	"github.com/darkmap/darkmap/schemas"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -403,7 +404,7 @@ func lifePipeline(t *testing.T, inputs []playback.Input, server *clickhouse.Serv
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &pipeline{cfg: cfg, log: log, dataset: "life", plan: plan, sources: sources, results: outagelog.New()}
+	p := &pipeline{cfg: cfg, log: log, dataset: "life", plan: plan, sources: sources, results: outagelog.New(), line: progress.NewLine(io.Discard), began: time.Now()}
 	if server != nil {
 		p.store = &store{server: *server}
 	}

@@ -33,7 +33,7 @@ func TestUpEvents(t *testing.T) {
 	} {
 		var out bytes.Buffer
 		g := &globals{stdout: &out, line: progress.NewLine(&out)}
-		p := &events{g: g, json: format == "json", shown: outagelog.NewFollowed(outagelog.Filter{To: end})}
+		p := &events{g: g, json: format == "json", stream: outagelog.NewStream(outagelog.Filter{To: end})}
 		for _, e := range all {
 			if err := p.print(e, ""); err != nil {
 				t.Fatal(err)

@@ -139,7 +139,7 @@ func (f *familyState) describe(k rib.Key, limit int) *query.Prefix {
 
 // openAround lists open events of a prefix, of its origins and of its places.
 func (f *familyState) openAround(p *query.Prefix) []query.Outage {
-	out := f.engine.Open(outage.Key{Family: f.family, Type: bgp.EntityPrefix, Code: p.Prefix})
+	out := f.engine.EventsOf(outage.Key{Family: f.family, Type: bgp.EntityPrefix, Code: p.Prefix})
 	origins := p.UsualOrigins
 	if len(origins) == 0 {
 		for _, h := range append(slices.Clone(p.Origins), p.LastOrigins...) {
@@ -147,11 +147,11 @@ func (f *familyState) openAround(p *query.Prefix) []query.Outage {
 		}
 	}
 	for _, o := range origins {
-		out = append(out, f.engine.Open(outage.Key{Family: f.family, Type: bgp.EntityAS, Code: o.ASN.String()})...)
+		out = append(out, f.engine.EventsOf(outage.Key{Family: f.family, Type: bgp.EntityAS, Code: o.ASN.String()})...)
 	}
 	for _, t := range [...]bgp.EntityType{bgp.EntityRegion, bgp.EntityCountry} {
 		for _, code := range p.Places {
-			out = append(out, f.engine.Open(outage.Key{Family: f.family, Type: t, Code: code})...)
+			out = append(out, f.engine.EventsOf(outage.Key{Family: f.family, Type: t, Code: code})...)
 		}
 	}
 	return out
@@ -159,7 +159,7 @@ func (f *familyState) openAround(p *query.Prefix) []query.Outage {
 
 // answerEntity tells of an AS, a country or a region: its sums, and its lost prefixes.
 func (f *familyState) answerEntity(a *query.Family, k outage.Key, limit int) {
-	a.Open = f.engine.Open(k)
+	a.Open = f.engine.EventsOf(k)
 	s, ok := f.vis.Entity(k)
 	if !ok {
 		return

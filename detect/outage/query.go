@@ -21,8 +21,8 @@ func (e *Engine) Usual(s Sample) (space uint64, prefixes int) {
 	return b.space, b.prefixes
 }
 
-// Open lists the events of an entity that are open or suspected, as they were published last.
-func (e *Engine) Open(k Key) []query.Outage {
+// EventsOf lists the events of an entity that are open or suspected, as they were published last.
+func (e *Engine) EventsOf(k Key) []query.Outage {
 	ent := e.entities[k]
 	if ent == nil {
 		return nil

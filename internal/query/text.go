@@ -289,7 +289,7 @@ func (t *textWriter) outage(o Outage) {
 		until = "to " + o.End.UTC().Format(clock)
 	}
 	what := string(o.State)
-	if o.EndReason != "" {
+	if o.EndReason != bgp.NotEnded {
 		what += " (" + strings.ReplaceAll(string(o.EndReason), "_", " ") + ")"
 	}
 	if o.Blip {

@@ -27,7 +27,7 @@ func WriteOutage(w io.Writer, o bgp.Outage, limit int) error {
 		until = "to " + o.End.UTC().Format(clock) + " UTC"
 	}
 	t.item("time", "from %s %s", o.Start.UTC().Format(clock), until)
-	if o.EndReason != "" {
+	if o.EndReason != bgp.NotEnded {
 		t.item("ended as", "%s", strings.ReplaceAll(string(o.EndReason), "_", " "))
 	}
 	for _, x := range []struct{ name, id string }{{"follows", o.Predecessor}, {"goes on as", o.Successor}} {

@@ -74,9 +74,9 @@ func (s *Store) panel(ctx context.Context, v view, f bgp.Family) (query.Panel, e
 		return query.Panel{NoVerdict: bgp.NoVerdictPeers, Text: bgp.NoVerdictPeers.Sentence(f, bgp.Votes{})}, nil
 	}
 	r := rows[0]
-	p := query.Panel{Votes: r.Votes, Verdicts: r.Verdicts, NoVerdict: r.NoVerdict, Text: r.NoVerdict.Sentence(f, r.Votes), Table: bgp.TableKnowledge(r.Knowledge)}
-	if p.Table == "unspecified" {
-		p.Table = bgp.TablesUndecided
+	p := query.Panel{Votes: r.Votes, Verdicts: r.Verdicts, NoVerdict: r.NoVerdict, Text: r.NoVerdict.Sentence(f, r.Votes), Table: bgp.TablesUndecided}
+	if r.Knowledge != "unspecified" { // as the column has it
+		p.Table = bgp.TableKnowledge(r.Knowledge)
 	}
 	return p, nil
 }

@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { os.Exit(clickhousetest.Main(m)) }
 
 var start = time.Date(2014, 12, 22, 16, 0, 0, 0, time.UTC)
 
-// fill stores what a sink would of a country that is lost from 16:15 to 17:00, seen by three voters of which two sent updates.
+// fill stores (with the present as the time of arrival, from which rows live) what a sink would of a country that is lost from 16:15 to 17:00, seen by three voters of which two sent updates.
 func fill(t *testing.T, s clickhouse.Server) {
 	t.Helper()
 	exec := func(format string, args ...any) {
@@ -31,8 +31,8 @@ func fill(t *testing.T, s clickhouse.Server) {
 	}
 	at := func(d time.Duration) string { return start.Add(d).Format("2006-01-02 15:04:05") }
 	for i, asn := range []int{64497, 64498, 64499} {
-		exec(`INSERT INTO {{db}}.panel (dataset, timestamp, family, knowledge, voters, collectors, min_voters, min_collectors, verdicts, no_verdict, collector, peer_address, peer_asn, votes, idx)
-			VALUES ('test', '%s', 'ipv4', 'complete', 3, 1, 3, 1, true, '', 'file/c', '192.0.2.%d', %d, true, %d)`, at(0), i+1, asn, i)
+		exec(`INSERT INTO {{db}}.panel (dataset, timestamp, family, knowledge, voters, collectors, min_voters, min_collectors, verdicts, no_verdict, collector, peer_address, peer_asn, votes, idx, appended_at)
+			VALUES ('test', '%s', 'ipv4', 'complete', 3, 1, 3, 1, true, '', 'file/c', '192.0.2.%d', %d, true, %d, now())`, at(0), i+1, asn, i)
 	}
 	row := 0
 	change := func(d time.Duration, peer int, what, prefix string) {
@@ -41,8 +41,8 @@ func fill(t *testing.T, s clickhouse.Server) {
 		if what == "announce" {
 			path, origin = fmt.Sprintf("'%d 4837 131279'", 64496+peer), 131279
 		}
-		exec(`INSERT INTO {{db}}.route_change_log (dataset, timestamp, collector, lane, sequence, peer_address, peer_asn, table, safi, type, prefix, as_path, origin_as)
-			VALUES ('test', '%s', 'file/c', 'file/x', %d, '192.0.2.%d', %d, 'pre', 'unicast', '%s', '%s', %s, %d)`, at(d), row, peer, 64496+peer, what, prefix, path, origin)
+		exec(`INSERT INTO {{db}}.route_change_log (dataset, timestamp, collector, lane, sequence, peer_address, peer_asn, table, safi, type, prefix, as_path, origin_as, appended_at)
+			VALUES ('test', '%s', 'file/c', 'file/x', %d, '192.0.2.%d', %d, 'pre', 'unicast', '%s', '%s', %s, %d, now())`, at(d), row, peer, 64496+peer, what, prefix, path, origin)
 	}
 	for peer := 1; peer <= 2; peer++ {
 		change(time.Minute, peer, "announce", "175.45.176.0/24")
@@ -51,8 +51,8 @@ func fill(t *testing.T, s clickhouse.Server) {
 		change(time.Hour, peer, "announce", "175.45.176.0/24")
 	}
 	visible := func(d time.Duration, kind, code string, space, usual int) {
-		exec(`INSERT INTO {{db}}.visibility (dataset, timestamp, entity_type, entity_code, family, space, prefixes, baseline_space, baseline_prefixes, voters)
-			VALUES ('test', '%s', '%s', '%s', 'ipv4', %d, %d, %d, %d, 3)`, at(d), kind, code, space, space, usual, usual)
+		exec(`INSERT INTO {{db}}.visibility (dataset, timestamp, entity_type, entity_code, family, space, prefixes, baseline_space, baseline_prefixes, voters, appended_at)
+			VALUES ('test', '%s', '%s', '%s', 'ipv4', %d, %d, %d, %d, 3, now())`, at(d), kind, code, space, space, usual, usual)
 	}
 	visible(15*time.Minute, "prefix", "175.45.176.0/24", 0, 1)
 	visible(time.Hour, "prefix", "175.45.176.0/24", 1, 1)

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -161,7 +160,7 @@ func kindText(o bgp.Outage) string {
 	case o.Blip:
 		return "blip"
 	case o.Evidence.LossesInEvent > 0:
-		return string(o.Kind) + " (" + strconv.Itoa(o.Evidence.LossesInEvent) + " losses)"
+		return string(o.Kind) + " (" + bgp.Count(o.Evidence.LossesInEvent, "loss") + ")"
 	}
 	return string(o.Kind)
 }
@@ -171,6 +170,8 @@ func kindText(o bgp.Outage) string {
 func lossText(o bgp.Outage) string {
 	lost, all := o.Peak.LostPrefixes, o.Baseline.Prefixes
 	switch {
+	case o.EndReason == bgp.EndCovered && o.Peak.LossPercent == 0:
+		return "none, still covered"
 	case o.Kind == bgp.KindPartial && o.Entity.Type == bgp.EntityPrefix:
 		return fmt.Sprintf("%s %% of its networks", o.Peak.LossPercent)
 	case o.Kind == bgp.KindMoved && o.Entity.Type == bgp.EntityPrefix && len(o.Evidence.MovedTo) > 0:

@@ -93,20 +93,27 @@ func clean(name string) string {
 func shortName(name string) string { return nameSize.cut(clean(name)) }
 
 // shortNames returns a copy of the texts' source with short names.
-func (w *wording) shortNames() *wording {
+func (w *wording) shortNames() *wording { return w.withNames(shortName) }
+
+// cleaned returns a copy of the texts' source with names that can be shown.
+func (w *wording) cleaned() *wording { return w.withNames(clean) }
+
+// withNames returns a copy whose names are what change makes of them.
+func (w *wording) withNames(change func(string) string) *wording {
 	o := *w.o
-	o.Entity.Name = shortName(o.Entity.Name)
-	o.Origins, o.Evidence.MovedTo = shortOwners(o.Origins), shortOwners(o.Evidence.MovedTo)
+	o.Entity.Name = change(o.Entity.Name)
+	o.Origins, o.Evidence.MovedTo = withOwners(o.Origins, change), withOwners(o.Evidence.MovedTo, change)
+	o.Upstreams = withOwners(o.Upstreams, change)
 	if o.Entity.Type == bgp.EntityWatch { // its code is a name, too
-		o.Entity.Code = shortName(o.Entity.Code)
+		o.Entity.Code = change(o.Entity.Code)
 	}
 	return &wording{o: &o, ev: w.ev}
 }
 
-func shortOwners(all []bgp.AS) []bgp.AS {
+func withOwners(all []bgp.AS, change func(string) string) []bgp.AS {
 	all = slices.Clone(all)
 	for i := range all {
-		all[i].Name = shortName(all[i].Name)
+		all[i].Name = change(all[i].Name)
 	}
 	return all
 }
@@ -117,16 +124,9 @@ func (w *wording) withoutOwners() *wording {
 	if o.Entity.Type == bgp.EntityAS {
 		o.Entity.Name = ""
 	}
-	o.Origins, o.Evidence.MovedTo = numbersAlone(o.Origins), numbersAlone(o.Evidence.MovedTo)
+	none := func(string) string { return "" }
+	o.Origins, o.Evidence.MovedTo = withOwners(o.Origins, none), withOwners(o.Evidence.MovedTo, none)
 	return &wording{o: &o, ev: w.ev}
-}
-
-func numbersAlone(all []bgp.AS) []bgp.AS {
-	all = slices.Clone(all)
-	for i := range all {
-		all[i].Name = ""
-	}
-	return all
 }
 
 // short fills in the headline and the post, each with the label before it.
@@ -148,14 +148,15 @@ func (w *wording) headline(bare *wording, fact, label string) string {
 
 // post returns the longest of some posts that fits.
 func (w *wording) post(bare *wording, fact, label string) string {
-	observed, course := w.observed(), w.course()
+	observed, meaning, course := w.observed(), w.meaning(), w.course()
 	return firstThatFits(postSize, label,
-		func() string { return sentences(observed, course, w.seen(), shortCaveat) },
-		func() string { return sentences(observed, course, shortCaveat) },
-		func() string { return sentences(bare.observed(), course, shortCaveat) },
-		func() string { return sentences(observed, w.lately(), shortCaveat) },
-		func() string { return sentences(bare.observed(), w.lately(), shortCaveat) },
-		func() string { return sentences(w.title()+": "+fact+".", shortCaveat) },
+		func() string { return sentences(observed, meaning, course, w.seen(), shortCaveat) },
+		func() string { return sentences(observed, meaning, course, shortCaveat) },
+		func() string { return sentences(bare.observed(), meaning, course, shortCaveat) },
+		func() string { return sentences(observed, meaning, w.lately(), shortCaveat) },
+		func() string { return sentences(bare.observed(), meaning, w.lately(), shortCaveat) },
+		func() string { return sentences(w.title()+": "+fact+".", meaning, shortCaveat) },
+		func() string { return sentences(bare.title()+": "+fact+".", meaning, shortCaveat) },
 		func() string { return sentences(bare.title()+": "+fact+".", shortCaveat) })
 }
 
@@ -200,7 +201,7 @@ func (w *wording) fact() string {
 	start := shortClock(w.o.Start)
 	switch {
 	case w.o.State == bgp.StateSuspected:
-		return w.extent() + " apparently lost since " + start + ", an early sign"
+		return w.extent() + " apparently lost since " + start + ", not yet confirmed"
 	case w.ev.within:
 		return "short loss at " + start + ", told in another event"
 	case w.o.State == bgp.StateRetracted && w.o.Blip:
@@ -210,7 +211,7 @@ func (w *wording) fact() string {
 	case w.routesAlone():
 		return "own routes gone at " + start + ", still covered by its origin"
 	case w.o.Blip:
-		return w.extent() + " lost at " + start + " for " + w.lasted()
+		return w.extent() + " lost for " + w.lasted() + " at " + start
 	case w.ended() && w.o.EndReason == bgp.EndRecovered:
 		return w.outcome("") + ", after " + w.lasted()
 	case w.ended():
@@ -218,11 +219,13 @@ func (w *wording) fact() string {
 	case w.o.Kind == bgp.KindPartial && w.o.Entity.Type != bgp.EntityPrefix:
 		return w.extent() + " held by fewer than half of its usual networks since " + start
 	case w.o.Kind == bgp.KindPartial:
-		return fmt.Sprintf("only %s %% of its usual networks hold it since %s", 10000-w.o.Peak.LossPercent, start)
+		return "held by only " + w.holders() + " of its usual networks since " + start
 	case w.o.Kind == bgp.KindMoved:
 		return w.extent() + " originated by others since " + start
-	case w.o.Kind == bgp.KindIntermittent:
+	case w.o.Kind == bgp.KindIntermittent && w.ev.losses > 0:
 		return bgp.Count(w.ev.losses, "loss") + " since " + start
+	case w.o.Kind == bgp.KindIntermittent:
+		return kindName(w.o.Kind) + " since " + start
 	}
 	return w.extent() + " lost since " + start
 }
@@ -239,7 +242,7 @@ func (w *wording) brief() string {
 	case w.ended():
 		return w.outcome("")
 	}
-	return w.kindName() + " since " + shortClock(w.o.Start)
+	return kindName(w.o.Kind) + " since " + shortClock(w.o.Start)
 }
 
 // ended reports whether the event is closed.
@@ -247,27 +250,27 @@ func (w *wording) ended() bool { return w.o.State == bgp.StateClosed && w.o.End 
 
 // extent is how much of the entity is concerned.
 func (w *wording) extent() string {
-	family := familyName(w.o.Family)
-	lost, all := w.ev.peak.prefixes, w.ev.base.prefixes
+	family, all := familyName(w.o.Family), w.ev.base.prefixes
+	lost := min(w.ev.peak.prefixes, all)
 	switch {
 	case w.o.Entity.Type == bgp.EntityPrefix && w.spaceUnlessAll() != "":
 		return fmt.Sprintf("routes to %s %% of it", w.o.Peak.LossPercent)
 	case w.o.Entity.Type == bgp.EntityPrefix:
 		return "routes"
-	case w.o.Kind == bgp.KindMoved:
-	case all == 1 && lost >= 1 && w.spaceUnlessAll() == "":
+	case w.o.Kind == bgp.KindMoved, lost == 0:
+	case all == 1 && w.spaceUnlessAll() == "":
 		return "the only " + family + " prefix"
-	case all < smallPrefixes && lost >= all && w.ev.peak.space >= w.ev.base.space:
-		return fmt.Sprintf("all %d %s prefixes", all, family)
-	case all < smallPrefixes && lost > 0, w.ev.byNumber:
-		return fmt.Sprintf("%d of %d %s prefixes", min(lost, all), all, family)
+	case w.allPrefixes():
+		return "all " + bgp.Count(all, family+" prefix")
+	case all < smallPrefixes, w.ev.byNumber:
+		return fmt.Sprintf("%d of %s", lost, bgp.Count(all, family+" prefix"))
 	}
 	return fmt.Sprintf("%s %% of its %s space", w.o.Peak.LossPercent, family)
 }
 
-// kindName is a headline's word for the kind.
-func (w *wording) kindName() string {
-	switch w.o.Kind {
+// kindName is the word for a kind in texts.
+func kindName(k bgp.Kind) string {
+	switch k {
 	case bgp.KindPartial:
 		return "partial loss"
 	case bgp.KindIntermittent:
@@ -281,7 +284,7 @@ func (w *wording) kindName() string {
 
 // outcome is a headline's fact about an event that ended; since says when it began, or is empty.
 func (w *wording) outcome(since string) string {
-	what, end := w.kindName()+since, shortClock(*w.o.End)
+	what, end := kindName(w.o.Kind)+since, shortClock(*w.o.End)
 	switch w.o.EndReason {
 	case bgp.EndRecovered:
 		if w.o.Kind == bgp.KindOutage {
@@ -293,11 +296,11 @@ func (w *wording) outcome(since string) string {
 	case bgp.EndNewNormal:
 		return what + " is the usual state now"
 	case bgp.EndLeftTable:
-		return what + ": left the table"
+		return what + ", until the prefix left the table"
 	case bgp.EndCovered:
-		return what + ": now covered by its usual origin"
+		return what + ", now covered by its usual origin"
 	case bgp.EndLostSight:
-		return what + " lost from sight at " + end
+		return what + ", lost from sight at " + end
 	case bgp.NotEnded, bgp.EndRemoved:
 	}
 	return what + " ended at " + end

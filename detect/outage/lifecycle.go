@@ -190,7 +190,7 @@ func (e *Engine) openOutage(ent *entity, r *run, rd *reading) {
 			ent.supersede(before, ev.id)
 			e.closeEvent(ent, ev.start)
 			ev.predecessor = before.id
-			ev.note("It follows " + before.id + ".")
+			ev.note(before.earlier())
 			ent.superseded = ""
 		} else {
 			ent.follows(ev)

@@ -178,7 +178,7 @@ func TestSameTime(t *testing.T) {
 	o := got[len(got)-1]
 	if o.Evidence.SameTimeLast7Days != 3 || o.Evidence.OutagesLast7Days != 4 || !o.Evidence.OnTheHour ||
 		!strings.Contains(o.Evidence.ConsistentWith, "planned action that repeats") ||
-		!strings.Contains(o.Summary, "at about the same time of day on 3 days of the last 7") {
+		!strings.Contains(o.Summary, "at about the same time of day on 3 of the last 7 days") {
 		t.Errorf("got %+v\n%s", o.Evidence, o.Summary)
 	}
 }
@@ -214,9 +214,9 @@ func TestWords(t *testing.T) {
 		big: {
 			"Iran lost the routes to 30 % of its IPv4 address space (60 of 200 /24s) at 12:30 UTC on 1 March 2024.",
 			"60 prefixes were lost, through all upstreams at once (AS64510 (Example Transit) and AS64511). Four fifths of the withdrawals came within 32 s.",
-			"consistent with one cause at a point that all of it shares", "At 12:35 UTC on 1 March 2024 it had lasted 5 min.",
+			"consistent with one cause at a point that all of it shares", "At 12:35 UTC it had lasted 5 min.",
 		},
-		as:   {"AS64500 lost the routes to 100 % of its IPv4 address space (20 of 20 /24s)", "Others lost routes at about the same time"},
+		as:   {"AS64500 lost the routes to 100 % of its IPv4 address space (20 of 20 /24s)", "Routes were also lost, at about the same time or behind the same upstream, by AS64501."},
 		only: {"The only IPv4 prefix of AS64501 lost its routes at"},
 	}
 	for k, parts := range want {

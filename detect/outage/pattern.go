@@ -1,6 +1,7 @@
 package outage
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -31,14 +32,12 @@ func (w *wording) wayOut() string {
 		return ""
 	}
 	what, its, were := "It was lost", "its", "was"
-	switch {
-	case w.o.Entity.Type == bgp.EntityPrefix:
-	case d.total == 1:
-		what = "1 prefix was lost"
-	case d.total == w.ev.base.prefixes && w.ev.peak.prefixes >= d.total:
-		what, its, were = fmt.Sprintf("All %d prefixes were lost", d.total), "their", "were"
-	default:
-		what, its, were = fmt.Sprintf("%d prefixes were lost", d.total), "their", "were"
+	if w.o.Entity.Type != bgp.EntityPrefix {
+		its, were = agree(d.total, "its", "their"), agree(d.total, "was", "were")
+		what = bgp.Count(d.total, "prefix") + " " + were + " lost"
+		if d.total > 1 && d.total == w.ev.base.prefixes && w.ev.peak.prefixes >= d.total {
+			what = "All " + what
+		}
 	}
 	switch d.shape {
 	case shapeStepped:
@@ -46,19 +45,18 @@ func (w *wording) wayOut() string {
 	case shapeGradual:
 		what += " one after the other"
 	}
+	upstreams := w.cleaned().o.Upstreams
 	switch {
-	case len(w.o.Upstreams) == 0:
+	case len(upstreams) == 0:
 	case d.onlyOne:
-		what += " through " + its + " only upstream " + asName(w.o.Upstreams[0])
-	case d.together != nil && *d.together:
-		what += ", through all upstreams at once (" + list(w.o.Upstreams) + ")"
-	case len(w.o.Upstreams) == 1:
-		what += "; the upstream was " + asName(w.o.Upstreams[0])
+		what += " through " + its + " only upstream " + asName(upstreams[0])
+	case d.together != nil && *d.together && len(upstreams) > 1:
+		what += ", through all upstreams at once (" + list(upstreams) + ")"
 	default:
-		what += "; the upstreams were " + list(w.o.Upstreams)
+		what += fmt.Sprintf(". The %s %s", agree(len(upstreams), "upstream was", "upstreams were"), list(upstreams))
 	}
 	if len(d.rerouted) > 0 {
-		what += ", and " + were + " heard through " + list(reroutes(d.rerouted)) + " for a time"
+		what += ". After the first withdrawals, routes through " + list(reroutes(d.rerouted)) + " were heard for a time"
 	}
 	return what + ". Four fifths of the withdrawals came within " + within(d.spread.P90-d.spread.P10) + "."
 }
@@ -86,12 +84,15 @@ func (w *wording) before() string {
 	if f.Day == 0 {
 		return ""
 	}
-	s := fmt.Sprintf("It came after %s in 24 hours", bgp.Count(f.Day, "short loss"))
-	if f.Hour > 0 {
+	s := "It came after " + bgp.Count(f.Day, "short loss") + " in 24 hours"
+	switch {
+	case f.Hour > 0 && f.Hour >= f.Day:
+		s = "It came after " + bgp.Count(f.Day, "short loss") + " in an hour"
+	case f.Hour > 0:
 		s += fmt.Sprintf(", %d of them in the last hour", f.Hour)
 	}
 	if f.UsualDay != nil {
-		s += fmt.Sprintf("; usually there are %d a day", *f.UsualDay)
+		s += fmt.Sprintf("; usually there %s a day", agree(*f.UsualDay, "is 1", fmt.Sprintf("are %d", *f.UsualDay)))
 	}
 	return s + "."
 }
@@ -101,7 +102,7 @@ func (w *wording) clockPattern() string {
 	n := w.o.Evidence.SameTimeLast7Days
 	switch {
 	case n > 0:
-		return fmt.Sprintf("Outages of it began at about the same time of day on %s of the last 7.", bgp.Count(n, "day"))
+		return fmt.Sprintf("Outages of it began at about the same time of day on %d of the last 7 days.", n)
 	case w.o.Evidence.OnTheHour && w.o.Kind == bgp.KindOutage:
 		return "It began within two minutes of a full hour."
 	}
@@ -115,13 +116,18 @@ func (w *wording) company() string {
 		return ""
 	}
 	names := append([]string(nil), n[:min(len(n), 4)]...)
+	if w.o.Entity.Type == bgp.EntityCountry {
+		for i, code := range names {
+			names[i] = cmp.Or(bgp.CountryName(code), code)
+		}
+	}
 	if more := len(n) - len(names); more > 0 {
 		names = append(names, fmt.Sprintf("%d more", more))
 	}
 	if w.o.Entity.Type == bgp.EntityPrefix {
-		return "Of the same origin, " + enumerate(names) + " went in the same minute."
+		return "Lost in the same minute, of the same origin: " + enumerate(names) + "."
 	}
-	return "Others lost routes at about the same time or behind the same upstream: " + enumerate(names) + "."
+	return "Routes were also lost, at about the same time or behind the same upstream, by " + enumerate(names) + "."
 }
 
 // consistent returns what the features are consistent with and what they are less typical of, both empty without two

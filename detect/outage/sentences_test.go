@@ -1,6 +1,7 @@
 package outage
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -20,7 +21,8 @@ type sentence struct {
 
 const (
 	clockForm = `(\d\d:\d\d UTC on \d+ \w+ \d{4})`
-	partForm  = `(?:, with ([\d.]+) % of its address space \(([\d.]+) of ([\d.]+) /\d\ds\))?`
+	partForm  = `(?:, with ([\d.]+) % of its address space \(([\d.]+) of ([\d.]+) /\d\ds?\))?`
+	thenForm  = `(\d\d:\d\d UTC(?: on \d+ \w+ \d{4})?)`
 	spanForm  = `(\d+ s|\d+ min|\d+ h(?: \d+ min)?|\d+ d(?: \d+ h)?)`
 )
 
@@ -38,10 +40,10 @@ var lossForms = []sentence{
 	{`All (\d+) \S+ prefixes of .+ (?:lost|seem to have lost|seemed to have lost) their routes`, func(o *bgp.Outage, m []string) bool {
 		return is(m[0], o.Baseline.Prefixes) && o.Peak.LostPrefixes >= o.Baseline.Prefixes && o.Peak.LostSpace >= o.Baseline.Space
 	}},
-	{`(\d+) of (\d+) \S+ prefixes of .+ (?:lost|seem to have lost|seemed to have lost) their routes` + partForm, func(o *bgp.Outage, m []string) bool {
+	{`(\d+) of (\d+) \S+ prefix(?:es)? of .+ (?:lost|seems? to have lost|seemed to have lost) (?:its|their) routes` + partForm, func(o *bgp.Outage, m []string) bool {
 		return (m[2] == "" || isPart(o, m[2:])) && is(m[0], min(o.Peak.LostPrefixes, o.Baseline.Prefixes)) && is(m[1], o.Baseline.Prefixes)
 	}},
-	{`.+ (?:lost|seems to have lost|seemed to have lost) the routes to ([\d.]+) % of its \S+ address space \(([\d.]+) of ([\d.]+) /\d\ds\)`, func(o *bgp.Outage, m []string) bool {
+	{`.+ (?:lost|seems to have lost|seemed to have lost) the routes to ([\d.]+) % of its \S+ address space \(([\d.]+) of ([\d.]+) /\d\ds?\)`, func(o *bgp.Outage, m []string) bool {
 		return m[0] == o.Peak.LossPercent.String() && m[1] == o.Peak.LostSpace.String() && m[2] == o.Baseline.Space.String()
 	}},
 }
@@ -58,34 +60,42 @@ var whenForms = []sentence{
 }
 
 var otherForms = []sentence{
-	{`The prefix .+ was held by only ([\d.]+) % of those who usually hold it, from ` + clockForm, func(o *bgp.Outage, m []string) bool {
-		return m[0] == (10000-o.Peak.LossPercent).String() && m[1] == clock(o.Start) && o.Severity != bgp.SeverityTotal
+	{`Fewer networks than usual held the prefix .+ from ` + clockForm + `: at worst (none|[\d.]+ %) of those that usually hold it`, func(o *bgp.Outage, m []string) bool {
+		share := (10000 - o.Peak.LossPercent).String() + " %"
+		if o.Peak.LossPercent == 10000 {
+			share = "none"
+		}
+		return m[0] == clock(o.Start) && m[1] == share && o.Severity != bgp.SeverityTotal
 	}},
-	{`([\d.]+) % of the \S+ address space of .+ \(([\d.]+) of ([\d.]+) /\d\ds\) was held by fewer than half of those who usually hold it, from ` + clockForm, func(o *bgp.Outage, m []string) bool {
+	{`Some networks lost their routes to it, others kept theirs`, func(o *bgp.Outage, _ []string) bool {
+		return o.Kind == bgp.KindPartial && (o.Entity.Type != bgp.EntityPrefix || o.Peak.LossPercent < 10000)
+	}},
+	{`([\d.]+) % of the \S+ address space of .+ \(([\d.]+) of ([\d.]+) /\d\ds?\) was held by fewer than half of the networks that usually hold it, from ` + clockForm, func(o *bgp.Outage, m []string) bool {
 		return m[0] == o.Peak.LossPercent.String() && m[1] == o.Peak.LostSpace.String() && m[2] == o.Baseline.Space.String() && m[3] == clock(o.Start) && o.Severity != bgp.SeverityTotal
 	}},
-	{`(?:([\d.]+) % of the \S+ address space of )?.+ has been originated by .+ since ` + clockForm + `, not by its usual origin; that is no loss of routes`, func(o *bgp.Outage, m []string) bool {
+	{`(?:([\d.]+) % of the \S+ address space of )?.+ (?:has been|was) originated by .+ (?:since|from) ` + clockForm + `(?: on)?, not by its usual origin`, func(o *bgp.Outage, m []string) bool {
 		return o.Kind == bgp.KindMoved && m[1] == clock(o.Start) && (m[0] == "" || m[0] == o.Peak.LossPercent.String())
 	}},
+	{`That is no loss of routes`, func(o *bgp.Outage, _ []string) bool { return o.Kind == bgp.KindMoved }},
 	{`This is an early sign, not yet confirmed`, func(o *bgp.Outage, _ []string) bool { return o.State == bgp.StateSuspected }},
 	{`It is one of the losses of an intermittent event`, func(o *bgp.Outage, _ []string) bool {
 		return o.State == bgp.StateRetracted && o.Successor != ""
 	}},
 	{`The early sign is taken back`, func(o *bgp.Outage, _ []string) bool { return o.State == bgp.StateRetracted }},
-	{`In (\d+) minutes? at least half of the networks announced it, and it was lost again within the minute`, func(o *bgp.Outage, m []string) bool {
+	{`In (\d+) minutes? at least half of the networks announced the routes, and lost them again before the minute ended`, func(o *bgp.Outage, m []string) bool {
 		return is(m[0], o.Evidence.AnnouncedMinutes)
 	}},
-	{`At ` + clockForm + ` it had lasted ` + spanForm + `(, and routes were coming back)?(?:, and ([\d.]+) % was lost)?`, func(o *bgp.Outage, m []string) bool {
-		return o.End == nil && m[0] == clock(o.Start.Add(seconds(o.DurationSeconds))) && m[1] == bgp.DurationText(seconds(o.DurationSeconds)) && (m[3] == "" || m[3] == o.Now.LossPercent.String())
+	{`At ` + thenForm + ` it had lasted ` + spanForm + `(, and routes were coming back)?(?:, and ([\d.]+) % was still lost)?`, func(o *bgp.Outage, m []string) bool {
+		return o.End == nil && m[0] == then(o, o.Start.Add(seconds(o.DurationSeconds))) && m[1] == bgp.DurationText(seconds(o.DurationSeconds)) && (m[3] == "" || m[3] == o.Now.LossPercent.String())
 	}},
-	{`It was interrupted by (\d+) recover(?:y|ies), the last from ` + clockForm + ` to ` + clockForm, func(o *bgp.Outage, m []string) bool {
+	{`It was interrupted by (\d+) recover(?:y|ies), (?:the last )?from ` + thenForm + ` to ` + thenForm, func(o *bgp.Outage, m []string) bool {
 		last := o.Gaps[len(o.Gaps)-1]
 		n, _ := strconv.Atoi(m[0])
-		return n >= len(o.Gaps) && m[1] == clock(last.Start) && m[2] == clock(last.End)
+		return n >= len(o.Gaps) && m[1] == then(o, last.Start) && m[2] == then(o, last.End)
 	}},
-	{`(The routes were back|It ended|It was lost from sight) at ` + clockForm + `, after ` + spanForm + `(?:[;:] .+)?`, func(o *bgp.Outage, m []string) bool {
+	{`(The routes were back|It ended|It was lost from sight) at ` + thenForm + `, after ` + spanForm + `(?:[;:] .+)?`, func(o *bgp.Outage, m []string) bool {
 		back := m[0] != "The routes were back" || o.EndReason == bgp.EndRecovered && o.Kind == bgp.KindOutage
-		return back && m[1] == clock(*o.End) && m[2] == bgp.DurationText(seconds(o.DurationSeconds))
+		return back && m[1] == then(o, *o.End) && m[2] == bgp.DurationText(seconds(o.DurationSeconds))
 	}},
 	{`It lasted more than ` + spanForm, func(o *bgp.Outage, m []string) bool { return m[0] == bgp.DurationText(seconds(o.DurationSeconds)) }},
 	{`Seen by (\d+) of (\d+) independent networks? on (\d+) collectors?`, func(o *bgp.Outage, m []string) bool {
@@ -101,19 +111,27 @@ var otherForms = []sentence{
 		w := o.Evidence.WithdrawalSpreadSeconds
 		return m[0] == within(w.P90-w.P10)
 	}},
-	{`It came after (\d+) short loss(?:es)? in 24 hours(?:, (\d+) of them in the last hour)?(?:; usually there are (\d+) a day)?`, func(o *bgp.Outage, m []string) bool {
-		return is(m[0], o.Flaps.Day) && (m[1] == "" || is(m[1], o.Flaps.Hour)) && (m[2] == "" || is(m[2], *o.Flaps.UsualDay))
+	{`It came after (\d+) short loss(?:es)? in (?:24 hours|(an hour))(?:, (\d+) of them in the last hour)?(?:; usually there (?:is|are) (\d+) a day)?`, func(o *bgp.Outage, m []string) bool {
+		return is(m[0], o.Flaps.Day) && (m[1] == "" || is(m[0], o.Flaps.Hour)) && (m[2] == "" || is(m[2], o.Flaps.Hour)) && (m[3] == "" || is(m[3], *o.Flaps.UsualDay))
 	}},
-	{`Outages of it began at about the same time of day on (\d+) days? of the last 7`, func(o *bgp.Outage, m []string) bool {
+	{`Outages of it began at about the same time of day on (\d+) of the last 7 days`, func(o *bgp.Outage, m []string) bool {
 		return is(m[0], o.Evidence.SameTimeLast7Days)
 	}},
 	{`It began within two minutes of a full hour`, func(o *bgp.Outage, _ []string) bool { return o.Evidence.OnTheHour }},
-	{`Of the same origin, (.+) went in the same minute`, func(o *bgp.Outage, m []string) bool {
+	{`Lost in the same minute, of the same origin: (.+)`, func(o *bgp.Outage, m []string) bool {
 		return strings.Contains(m[0], o.Evidence.Neighbours[0])
 	}},
-	{`Others lost routes at about the same time or behind the same upstream: (.+)`, func(o *bgp.Outage, m []string) bool {
-		return strings.Contains(m[0], o.Evidence.Neighbours[0])
+	{`Routes were also lost, at about the same time or behind the same upstream, by (.+)`, func(o *bgp.Outage, m []string) bool {
+		first := o.Evidence.Neighbours[0]
+		return strings.Contains(m[0], cmp.Or(bgp.CountryName(first), first))
 	}},
+	{`The (?:upstream was|upstreams were) (.+)`, func(o *bgp.Outage, m []string) bool {
+		return strings.Contains(m[0], o.Upstreams[0].ASN.String())
+	}},
+	{`After the first withdrawals, routes through (.+) were heard for a time`, func(o *bgp.Outage, m []string) bool {
+		return strings.Contains(m[0], o.Evidence.ReroutedVia[0].String())
+	}},
+	{`How many networks watched is not known`, func(o *bgp.Outage, _ []string) bool { return o.Panel.Voters == 0 || o.Panel.Collectors == 0 }},
 	{`This is consistent with (.+), and less typical of (.+)`, func(o *bgp.Outage, m []string) bool {
 		return m[0] == o.Evidence.ConsistentWith && m[1] == o.Evidence.LessTypicalOf
 	}},
@@ -136,9 +154,11 @@ func isWayOut(o *bgp.Outage, m []string) bool {
 	only, together := strings.Contains(rest, "only upstream"), strings.Contains(rest, "all upstreams at once")
 	return e.Shape == shape && one == (m[2] == "was") && (m[0] == "It" || is(m[1], o.LostPrefixesTotal)) &&
 		(m[0] == "It") == (o.Entity.Type == bgp.EntityPrefix) &&
-		(!only || len(o.Upstreams) == 1 && len(e.ReroutedVia) == 0) && (!together || *e.UpstreamsLostTogether) &&
-		(len(e.ReroutedVia) > 0) == strings.Contains(rest, "heard through") && (!strings.Contains(rest, ", and were heard") || !one)
+		(!only || len(o.Upstreams) == 1 && len(e.ReroutedVia) == 0) && (!together || *e.UpstreamsLostTogether)
 }
+
+// then is a time of the outage as its sentences write it: without the date on the day of the start.
+func then(o *bgp.Outage, t time.Time) string { return (&wording{o: o}).then(t) }
 
 func seconds(n int64) time.Duration { return time.Duration(n) * time.Second }
 

@@ -48,7 +48,7 @@ func TestTakeOverUnknown(t *testing.T) {
 			t.Errorf("the summary lacks %q: %s", want, o.Summary)
 		}
 	}
-	if want := "North Korea: loss since 12:30 UTC, 1 Mar 2024 lost from sight at 13:30 UTC, 1 Mar 2024"; o.Headline != want {
+	if want := "North Korea: loss since 12:30 UTC, 1 Mar 2024, lost from sight at 13:30 UTC, 1 Mar 2024"; o.Headline != want {
 		t.Errorf("got the headline %q, want %q", o.Headline, want)
 	}
 }

@@ -38,7 +38,12 @@ func (w *wording) compose(label string) {
 			}
 		}
 	}
-	add(w.observed(), w.comings(), w.course(), w.seen())
+	named := w.cleaned()
+	add(named.observed())
+	if !w.routesAlone() { // of which a note says it
+		add(named.meaning())
+	}
+	add(named.comings(), named.course(), named.seen())
 	add(w.o.Evidence.Pattern...)
 	if w.o.Evidence.ConsistentWith != "" {
 		add("This is consistent with " + w.o.Evidence.ConsistentWith + ", and less typical of " + w.o.Evidence.LessTypicalOf +
@@ -62,16 +67,16 @@ func (w *wording) notes() {
 		if d.allCovered > 0 && d.allCovered == d.total {
 			w.o.Notes = append(w.o.Notes, "Deaggregated: visible routes of the same origin still cover it, so no address space is lost.")
 		} else if d.allCovered > 0 {
-			w.o.Notes = append(w.o.Notes, fmt.Sprintf(
-				"Deaggregated: %s went too that visible routes of the same origin still cover; that is no loss.", bgp.Count(d.allCovered, "prefix")))
+			w.o.Notes = append(w.o.Notes, fmt.Sprintf("Deaggregated: %s lost %s own routes as well. Visible routes of the same origin still cover %s, so that is no loss.",
+				bgp.Count(d.allCovered, "more-specific prefix"), agree(d.allCovered, "its", "their"), agree(d.allCovered, "it", "them")))
 		}
 		if d.partly > 0 {
 			whose := "it"
 			if w.o.Entity.Type != bgp.EntityPrefix {
 				whose = bgp.Count(d.partly, "lost prefix")
 			}
-			w.o.Notes = append(w.o.Notes, fmt.Sprintf("Deaggregated: visible more-specific routes of the same origin carry %s of the %s %s of %s.",
-				bgp.Hundredths(d.partlyCarried, d.unit, 1), bgp.Hundredths(d.partlySpace, d.unit, 1), unitName(w.o.Family), whose))
+			w.o.Notes = append(w.o.Notes, fmt.Sprintf("Deaggregated: visible more-specific routes of the same origin carry %s of %s.",
+				unitsOf(bgp.Hundredths(d.partlyCarried, d.unit, 1), bgp.Hundredths(d.partlySpace, d.unit, 1), w.o.Family), whose))
 		}
 		if len(d.covered) > 0 {
 			w.o.Notes = append(w.o.Notes, fmt.Sprintf("Covered: an aggregate of %s still covers %s.", d.covered[0].By, d.covered[0].Prefix))
@@ -79,11 +84,11 @@ func (w *wording) notes() {
 	}
 	if c := w.o.Evidence.CoveredByTable; c != nil {
 		w.o.Notes = append(w.o.Notes, fmt.Sprintf(
-			"Covered: the prefix-to-origin table has it within %s of %s. Traffic may still follow a route to that, which was not heard of.", c.Prefix, c.Origin))
+			"Covered: in the prefix-to-origin table it lies within %s of %s. Traffic may still follow a route to that prefix; no such route was heard.", c.Prefix, c.Origin))
 	}
 	if n := w.o.Panel.KnownPrefixes; n > 0 && (w.o.Entity.Type == bgp.EntityAS || w.o.Entity.Type == bgp.EntityPrefix) {
 		w.o.Notes = append(w.o.Notes, fmt.Sprintf(
-			"It is said of the %s that the peers know: too few to speak of countries and the world.", bgp.Count(n, "prefix")))
+			"The peers know %s: too few for verdicts on countries and the world.", bgp.Count(n, "prefix")))
 	}
 	if w.o.Panel.Table == bgp.TablesLearned {
 		w.o.Notes = append(w.o.Notes, "No full table was at hand: this is known from updates alone.")
@@ -92,33 +97,61 @@ func (w *wording) notes() {
 
 // observed says what was lost, and when.
 func (w *wording) observed() string {
-	when := " at " + clock(w.o.Start)
+	when := clock(w.o.Start)
 	switch {
 	case w.routesAlone():
-		return w.loss("lost") + when + "."
 	case w.o.Kind == bgp.KindPartial && w.o.Entity.Type != bgp.EntityPrefix:
-		return fmt.Sprintf("%s %% of the %s address space of %s (%s of %s %s) was held by fewer than half of those who usually hold it, from %s.",
-			w.o.Peak.LossPercent, familyName(w.o.Family), w.subject(), w.o.Peak.LostSpace, w.o.Baseline.Space, unitName(w.o.Family), clock(w.o.Start))
+		return fmt.Sprintf("%s %% of the %s address space of %s (%s) was held by fewer than half of the networks that usually hold it, from %s.",
+			w.o.Peak.LossPercent, familyName(w.o.Family), w.subject(), w.units(), when)
 	case w.o.Kind == bgp.KindPartial:
-		return upper(w.subject()) + " was held by only " + (10000 - w.o.Peak.LossPercent).String() + " % of those who usually hold it, from " +
-			clock(w.o.Start) + "."
+		return fmt.Sprintf("Fewer networks than usual held %s from %s: at worst %s of those that usually hold it.", w.subject(), when, w.holders())
 	case w.o.Kind == bgp.KindMoved:
 		return w.moved()
 	case w.o.Kind == bgp.KindIntermittent:
-		return fmt.Sprintf("%s again and again from %s: %s, %s %% of the time in all, counted in whole minutes.", w.loss("lost"), clock(w.o.Start),
-			bgp.Count(w.ev.losses, "loss"), w.o.Evidence.DutyCyclePercent)
+		return w.loss("lost") + " again and again from " + when + w.losses() + "."
 	case w.o.State == bgp.StateSuspected:
-		return w.loss("seems to have lost", "seem to have lost") + when + ". This is an early sign, not yet confirmed."
+		return w.loss("seems to have lost", "seem to have lost") + " at " + when + ". This is an early sign, not yet confirmed."
 	case w.ev.within:
-		return w.loss("lost") + when + ", for " + w.lasted() + " only. It is one of the losses of an intermittent event."
+		return w.loss("lost") + " at " + when + ", for " + w.lasted() + " only. It is one of the losses of an intermittent event."
 	case w.o.Blip && w.o.State == bgp.StateRetracted:
-		return w.loss("lost") + when + ", for " + w.lasted() + " only. The early sign is taken back."
+		return w.loss("lost") + " at " + when + ", for " + w.lasted() + " only. The early sign is taken back."
 	case w.o.State == bgp.StateRetracted:
-		return w.loss("seemed to have lost") + when + ". The early sign is taken back."
+		return w.loss("seemed to have lost") + " at " + when + ". The early sign is taken back."
 	case w.o.Blip:
-		return w.loss("lost") + when + ", for " + w.lasted() + " only."
+		return w.loss("lost") + " at " + when + ", for " + w.lasted() + " only."
 	}
-	return w.loss("lost") + when + "."
+	return w.loss("lost") + " at " + when + "."
+}
+
+// losses counts the losses of an intermittent event, with the share of the time where that is known.
+func (w *wording) losses() string {
+	if w.ev.losses == 0 {
+		return ""
+	}
+	s := ": " + bgp.Count(w.ev.losses, "loss")
+	if duty := w.o.Evidence.DutyCyclePercent; duty != nil {
+		s += ", " + duty.String() + " % of the time in all, counted in whole minutes"
+	}
+	return s
+}
+
+// holders is the share of the usual networks that held a partial prefix when it was fewest.
+func (w *wording) holders() string {
+	if left := 10000 - w.o.Peak.LossPercent; left > 0 {
+		return left.String() + " %"
+	}
+	return "none"
+}
+
+// meaning explains a loss in which no address is out of everybody's reach.
+func (w *wording) meaning() string {
+	switch {
+	case w.routesAlone():
+		return "Other routes of its origin still cover it, so no address space is lost."
+	case w.o.Kind == bgp.KindPartial && (w.o.Entity.Type != bgp.EntityPrefix || w.o.Peak.LossPercent < 10000):
+		return "Some networks lost their routes to it, others kept theirs."
+	}
+	return ""
 }
 
 // routesAlone reports whether a prefix lost its own routes, and no address.
@@ -128,30 +161,50 @@ func (w *wording) routesAlone() bool {
 
 // loss names the entity and its worst loss around a verb, of which the second form is the plural.
 func (w *wording) loss(verb ...string) string {
-	many := verb[len(verb)-1]
-	lost, all := w.ev.peak.prefixes, w.ev.base.prefixes
+	family, all := familyName(w.o.Family), w.ev.base.prefixes
+	lost := min(w.ev.peak.prefixes, all)
+	some, theirs := fmt.Sprintf("%d of %s of %s", lost, bgp.Count(all, family+" prefix"), w.subject()),
+		" "+verb[agree(lost, 0, len(verb)-1)]+" "+agree(lost, "its", "their")+" routes"
 	switch {
 	case w.routesAlone():
 		return upper(w.subject()) + " " + verb[0] + " its own routes"
 	case w.o.Entity.Type == bgp.EntityPrefix:
 		return upper(w.subject()) + " " + verb[0] + " its routes" + w.spaceUnlessAll()
-	case all == 1 && lost >= 1:
-		return "The only " + familyName(w.o.Family) + " prefix of " + w.subject() + " " + verb[0] + " its routes" + w.spaceUnlessAll()
-	case w.ev.byNumber:
-		return fmt.Sprintf("%d of %d %s prefixes of %s %s their routes%s", min(lost, all), all, familyName(w.o.Family), w.subject(), many, w.space())
-	case all < smallPrefixes && lost >= all && w.ev.peak.space >= w.ev.base.space:
-		return fmt.Sprintf("All %d %s prefixes of %s %s their routes", all, familyName(w.o.Family), w.subject(), many)
+	case all == 1 && lost == 1:
+		return "The only " + family + " prefix of " + w.subject() + " " + verb[0] + " its routes" + w.spaceUnlessAll()
+	case w.ev.byNumber && lost > 0:
+		return some + theirs + w.space()
+	case w.allPrefixes():
+		return fmt.Sprintf("All %s of %s %s their routes", bgp.Count(all, family+" prefix"), w.subject(), verb[len(verb)-1])
 	case all < smallPrefixes && lost > 0:
-		return fmt.Sprintf("%d of %d %s prefixes of %s %s their routes", min(lost, all), all, familyName(w.o.Family), w.subject(), many)
+		return some + theirs
 	}
-	return fmt.Sprintf("%s %s the routes to %s %% of its %s address space (%s of %s %s)", upper(w.subject()), verb[0],
-		w.o.Peak.LossPercent, familyName(w.o.Family), w.o.Peak.LostSpace, w.o.Baseline.Space, unitName(w.o.Family))
+	return fmt.Sprintf("%s %s the routes to %s %% of its %s address space (%s)", upper(w.subject()), verb[0], w.o.Peak.LossPercent, family, w.units())
+}
+
+// allPrefixes reports whether an entity of few prefixes lost all of them.
+func (w *wording) allPrefixes() bool {
+	lost, base := w.ev.peak, w.ev.base
+	return base.prefixes > 0 && base.prefixes < smallPrefixes && lost.prefixes >= base.prefixes && lost.space >= base.space
+}
+
+// units is the lost space and the usual space: 60 of 200 /24s, 1 of 1 /24.
+func (w *wording) units() string { return unitsOf(w.o.Peak.LostSpace, w.o.Baseline.Space, w.o.Family) }
+
+func unitsOf(part, whole bgp.Decimal, family string) string {
+	unit := "/24"
+	if family == bgp.IPv6.String() {
+		unit = "/48"
+	}
+	if whole != 100 {
+		unit += "s"
+	}
+	return fmt.Sprintf("%s of %s %s", part, whole, unit)
 }
 
 // space says how much of the entity's address space was lost.
 func (w *wording) space() string {
-	return fmt.Sprintf(", with %s %% of its address space (%s of %s %s)", w.o.Peak.LossPercent, w.o.Peak.LostSpace, w.o.Baseline.Space,
-		unitName(w.o.Family))
+	return fmt.Sprintf(", with %s %% of its address space (%s)", w.o.Peak.LossPercent, w.units())
 }
 
 // spaceUnlessAll is space where more-specific routes carry a part of a prefix that lost its own.
@@ -164,15 +217,23 @@ func (w *wording) spaceUnlessAll() string {
 
 // moved names who originates the prefixes now.
 func (w *wording) moved() string {
-	what := upper(w.subject()) + " has been"
+	what, since := upper(w.subject()), "has been originated by %s since %s"
 	if w.o.Entity.Type != bgp.EntityPrefix {
-		what = fmt.Sprintf("%s %% of the %s address space of %s has been", w.o.Peak.LossPercent, familyName(w.o.Family), w.subject())
+		what = fmt.Sprintf("%s %% of the %s address space of %s", w.o.Peak.LossPercent, familyName(w.o.Family), w.subject())
+	}
+	if w.o.End != nil {
+		since = "was originated by %s from %s on"
 	}
 	by := "others"
 	if to := w.o.Evidence.MovedTo; len(to) > 0 {
 		by = list(to)
 	}
-	return what + " originated by " + by + " since " + clock(w.o.Start) + ", not by its usual origin; that is no loss of routes."
+	return what + " " + fmt.Sprintf(since, by, clock(w.o.Start)) + ", not by its usual origin. That is no loss of routes."
+}
+
+// earlier is the note of an event that goes on in the place of ev.
+func (ev *event) earlier() string {
+	return "It follows an earlier event: " + kindName(ev.kind) + " since " + clock(at(ev.start)) + "."
 }
 
 // comings counts the minutes in which the routes came and went again.
@@ -181,17 +242,17 @@ func (w *wording) comings() string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf("In %s at least half of the networks announced it, and it was lost again within the minute.", bgp.Count(n, "minute"))
+	return fmt.Sprintf("In %s at least half of the networks announced the routes, and lost them again before the minute ended.", bgp.Count(n, "minute"))
 }
 
 // course says how it went on.
 func (w *wording) course() string {
-	s := w.lately()
-	if n := w.ev.pauses; n > 0 && s != "" && w.o.Kind != bgp.KindIntermittent {
-		last := w.o.Gaps[len(w.o.Gaps)-1]
-		s = fmt.Sprintf("It was interrupted by %s, the last from %s to %s. ", bgp.Count(n, "recovery"), clock(last.Start), clock(last.End)) + s
+	s, n := w.lately(), w.ev.pauses
+	if n == 0 || s == "" || len(w.o.Gaps) == 0 || w.o.Kind == bgp.KindIntermittent {
+		return s
 	}
-	return s
+	last := w.o.Gaps[len(w.o.Gaps)-1]
+	return fmt.Sprintf("It was interrupted by %s, %sfrom %s to %s. ", bgp.Count(n, "recovery"), agree(n, "", "the last "), w.then(last.Start), w.then(last.End)) + s
 }
 
 // lately is the course without its pauses.
@@ -201,9 +262,9 @@ func (w *wording) lately() string {
 		return ""
 	case w.o.End == nil:
 		now := w.o.Start.Add(time.Duration(w.o.DurationSeconds) * time.Second)
-		return "At " + clock(now) + " it had lasted " + w.lasted() + w.still() + "."
+		return "At " + w.then(now) + " it had lasted " + w.lasted() + w.still() + "."
 	}
-	return w.ending(clock(*w.o.End), w.lasted())
+	return w.ending(w.then(*w.o.End), w.lasted())
 }
 
 // ending says why and when it ended.
@@ -239,18 +300,22 @@ func (w *wording) still() string {
 	case w.ev.quiet > 0:
 		return ", and routes were coming back"
 	case w.o.Now.LossPercent < w.o.Peak.LossPercent:
-		return ", and " + w.o.Now.LossPercent.String() + " % was lost"
+		return ", and " + w.o.Now.LossPercent.String() + " % was still lost"
 	}
 	return ""
 }
 
 // seen says who noticed.
 func (w *wording) seen() string {
-	if d := w.ev.digest; d != nil && d.voters > 0 && d.collectors > 0 && w.o.Kind != bgp.KindMoved {
-		return fmt.Sprintf("Seen by %d of %s on %s.", min(d.voters, w.o.Panel.Voters), bgp.Count(w.o.Panel.Voters, "independent network"),
-			bgp.Count(min(d.collectors, w.o.Panel.Collectors), "collector"))
+	voters, collectors := w.o.Panel.Voters, w.o.Panel.Collectors
+	if voters == 0 || collectors == 0 {
+		return "How many networks watched is not known."
 	}
-	return fmt.Sprintf("Watched by %s on %s.", bgp.Count(w.o.Panel.Voters, "independent network"), bgp.Count(w.o.Panel.Collectors, "collector"))
+	all := bgp.Count(voters, "independent network")
+	if d := w.ev.digest; d != nil && d.voters > 0 && d.collectors > 0 && w.o.Kind != bgp.KindMoved {
+		return fmt.Sprintf("Seen by %d of %s on %s.", min(d.voters, voters), all, bgp.Count(min(d.collectors, collectors), "collector"))
+	}
+	return "Watched by " + all + " on " + bgp.Count(collectors, "collector") + "."
 }
 
 // subject names the entity in the middle of a sentence.
@@ -308,6 +373,22 @@ func enumerate(s []string) string {
 // clock writes a time for people.
 func clock(t time.Time) string { return t.Format("15:04 UTC on 2 January 2006") }
 
+// then writes a time after the start: without the date on the same day.
+func (w *wording) then(t time.Time) string {
+	if t.Format(time.DateOnly) == w.o.Start.Format(time.DateOnly) {
+		return t.Format("15:04 UTC")
+	}
+	return clock(t)
+}
+
+// agree returns the first form with 1 and the second with any other number.
+func agree[T any](n int, one, many T) T {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
 // lasted writes how long the outage lasted or, of one that goes on, has lasted.
 func (w *wording) lasted() string {
 	return bgp.DurationText(time.Duration(w.o.DurationSeconds) * time.Second)
@@ -326,11 +407,4 @@ func familyName(family string) string {
 		return "IPv6"
 	}
 	return "IPv4"
-}
-
-func unitName(family string) string {
-	if family == bgp.IPv6.String() {
-		return "/48s"
-	}
-	return "/24s"
 }

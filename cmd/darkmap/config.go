@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"runtime/debug"
 	"time"
 
 	"github.com/darkmap/darkmap/detect"
@@ -205,10 +204,6 @@ func (v versionCmd) Run(g *globals) error {
 		_, err := fmt.Fprintln(g.stdout, acknowledgements)
 		return err
 	}
-	goVersion := ""
-	if info, ok := debug.ReadBuildInfo(); ok {
-		goVersion = info.GoVersion
-	}
-	_, err := fmt.Fprintf(g.stdout, "darkmap %s %s\n", version, goVersion)
+	_, err := fmt.Fprintln(g.stdout, versionText())
 	return err
 }

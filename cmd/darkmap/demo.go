@@ -22,8 +22,8 @@ import (
 type demoCmd struct {
 	Seed    uint64 `help:"Draw another country of the world, and shift all times." placeholder:"N"`
 	Export  string `help:"Write the world as MRT files and stop." type:"path" placeholder:"DIR"`
-	Late    string `help:"This collector joins two hours late." placeholder:"COLLECTOR"`
-	Early   string `help:"This collector ends early." placeholder:"COLLECTOR"`
+	Late    string `help:"This collector joins two hours late." type:"collector" placeholder:"COLLECTOR"`
+	Early   string `help:"This collector ends early." type:"collector" placeholder:"COLLECTOR"`
 	Format  string `help:"Form of the result: ${enum}." enum:"table,json" default:"table"`
 	NoStore bool   `help:"Leave ClickHouse out."`
 	filter  `embed:""`

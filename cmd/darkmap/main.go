@@ -62,10 +62,14 @@ type cli struct {
 	Conf     configCmd   `cmd:"" name:"config" help:"Check or print the configuration."`
 	Simulate simulateCmd `cmd:"" help:"Write a synthetic feed with known truth as MRT files."`
 	Version  versionCmd  `cmd:"" help:"Say what this is."`
-	Dump     dumpCmd     `cmd:"" help:"Print what the decoders read in MRT, RIS Live and BMP files."`
-	SQL      sqlCmd      `cmd:"" name:"sql" help:"Run SQL on the store, embedded or not."`
-	Migrate  migrateCmd  `cmd:"" help:"Bring the store's tables to this program's schema."`
-	Fetch    fetchCmd    `cmd:"" help:"Fetch the default data and the embedded ClickHouse; what is there is not fetched again."`
+	Help     helpCmd     `cmd:"" help:"Show the help of a command."`
+
+	Completion completionCmd `cmd:"" help:"Write what a shell (bash, zsh, fish) reads to complete command lines."`
+	Complete   completeCmd   `cmd:"" hidden:"" help:"Print what completes a command line."`
+	Dump       dumpCmd       `cmd:"" help:"Print what the decoders read in MRT, RIS Live and BMP files."`
+	SQL        sqlCmd        `cmd:"" name:"sql" help:"Run SQL on the store, embedded or not."`
+	Migrate    migrateCmd    `cmd:"" help:"Bring the store's tables to this program's schema."`
+	Fetch      fetchCmd      `cmd:"" help:"Fetch the default data and the embedded ClickHouse; what is there is not fetched again."`
 }
 
 // globals is what every command's Run is given.
@@ -76,6 +80,8 @@ type globals struct {
 	CacheDir  string   `help:"Where fetched data is kept (default $$XDG_CACHE_HOME/darkmap)." type:"folder" placeholder:"DIR"`
 	LogLevel  string   `help:"Lowest level that is logged: ${enum}." enum:"debug,info,warn,error" default:"warn"`
 	LogFormat string   `help:"Form of the log: ${enum}." enum:"text,json" default:"text"`
+
+	ShowVersion versionFlag `name:"version" help:"Say what this is, and end."`
 
 	// program is what the program was called as.
 	program string
@@ -108,7 +114,7 @@ func main() {
 func newParser(ctx context.Context, c *cli, stdout, stderr io.Writer) (*kong.Kong, error) {
 	return kong.New(c, kong.Name("darkmap"), kong.Description("Watches the global routing table and says which networks and countries have gone dark."),
 		kong.Writers(stdout, stderr), kong.BindTo(ctx, (*context.Context)(nil)), kong.Vars{"admin_addr": telemetry.DefaultAdminAddr},
-		kong.NamedMapper("folder", kong.MapperFunc(folder)),
+		kong.NamedMapper("folder", kong.MapperFunc(folder)), kong.NamedMapper("collector", kong.MapperFunc(collector)),
 		kong.ExplicitGroups([]kong.Group{{Key: "stages", Title: "Stages, each a process of its own:"}, {Key: "filters", Title: "Filters:"}}))
 }
 
@@ -119,6 +125,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err != nil {
 		fmt.Fprintln(stderr, "darkmap:", err)
 		return exitFailed
+	}
+	if args, err = withHelp(parser.Model, args); err != nil {
+		fmt.Fprintln(stderr, "darkmap:", err)
+		return exitUsage
 	}
 	parsed, err := parser.Parse(args)
 	if errors.Is(err, syscall.EPIPE) { // of --help

@@ -1,9 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"path/filepath"
+	"reflect"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/alecthomas/kong"
 
 	"github.com/darkmap/darkmap/eval/simulate"
 )
@@ -11,26 +17,30 @@ import (
 // simulateCmd writes synthetic feeds with known truth.
 type simulateCmd struct {
 	Scenario string `arg:"" optional:"" help:"Which one; without it they are listed." placeholder:"NAME"`
-	Export   string `help:"Where its MRT files go." type:"path" placeholder:"DIR"`
+	Export   string `help:"Where its MRT files go, with the truth beside them." type:"path" placeholder:"DIR"`
+}
+
+// scenarios are all that there are.
+func scenarios() []simulate.Scenario {
+	return append(simulate.Scenarios(), simulate.FourWithdrawn(time.Date(2015, 1, 6, 12, 0, 0, 0, time.UTC)))
 }
 
 // Run lists the scenarios, or writes one and says what happens in it.
 func (c *simulateCmd) Run(g *globals) error {
-	all := append(simulate.Scenarios(), simulate.FourWithdrawn(time.Date(2015, 1, 6, 12, 0, 0, 0, time.UTC)))
+	all := scenarios()
 	if c.Scenario == "" {
-		for _, s := range all {
-			if _, err := fmt.Fprintf(g.stdout, "%s\t%s to %s\n", s.Name, s.Start.Format(time.RFC3339), s.End.Format(time.RFC3339)); err != nil {
-				return err
-			}
-		}
-		return nil
+		return c.list(g, all)
 	}
 	i := slices.IndexFunc(all, func(s simulate.Scenario) bool { return s.Name == c.Scenario })
 	if i < 0 {
-		return usageError(fmt.Errorf("there is no scenario %s: `darkmap simulate` lists them", c.Scenario))
+		var names []string
+		for _, s := range all {
+			names = append(names, s.Name)
+		}
+		return usageError(fmt.Errorf("there is no scenario %s%s: there is %s", c.Scenario, didYouMean(c.Scenario, names), strings.Join(names, ", ")))
 	}
 	if c.Export == "" {
-		return usageError(fmt.Errorf("where to? --export DIR"))
+		return usageError(fmt.Errorf("--export DIR is missing: the folder into which the files of %s are written", c.Scenario))
 	}
 	world, err := simulate.Build(all[i])
 	if err != nil {
@@ -46,8 +56,41 @@ func (c *simulateCmd) Run(g *globals) error {
 			return err
 		}
 	}
-	for _, e := range world.Truth() {
-		fmt.Fprintf(g.stderr, "truth: %s %v of %v in %s, %s to %s\n", e.Kind, e.Family, e.Prefixes, e.Country, e.Start.Format(time.RFC3339), e.End.Format(time.RFC3339))
+	for _, line := range world.TruthLines() {
+		fmt.Fprintln(g.stderr, "truth:", line)
 	}
+	fmt.Fprintf(g.stderr, "%s has the truth for programs; to find the outages: cd %s and see README.txt\n", filepath.Join(c.Export, simulate.TruthFile), c.Export)
+	return nil
+}
+
+// list names the scenarios, a line each.
+func (c *simulateCmd) list(g *globals, all []simulate.Scenario) error {
+	if c.Export != "" {
+		return usageError(errors.New("--export needs a scenario: `darkmap simulate` lists them"))
+	}
+	width := 0
+	for _, s := range all {
+		width = max(width, len(s.Name))
+	}
+	for _, s := range all {
+		if _, err := fmt.Fprintf(g.stdout, "%-*s  %s to %s  %s\n", width, s.Name, s.Start.Format("2006-01-02 15:04"), s.End.Format("2006-01-02 15:04"), s.About); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintln(g.stderr, "darkmap simulate NAME --export DIR writes one as MRT files, with the truth beside them")
+	return nil
+}
+
+// collector reads a flag that names a collector of the demo.
+func collector(flag *kong.DecodeContext, target reflect.Value) error {
+	var name string
+	known := simulate.CollectorNames()
+	if err := flag.Scan.PopValueInto("collector", &name); err != nil {
+		return fmt.Errorf("a collector is missing: want one of %s", strings.Join(known, ", "))
+	}
+	if !slices.Contains(known, name) {
+		return fmt.Errorf("no collector is called %q%s: want one of %s", name, didYouMean(name, known), strings.Join(known, ", "))
+	}
+	target.SetString(name)
 	return nil
 }

@@ -67,7 +67,13 @@ func (w *World) Export(dir string) ([]File, error) {
 		files = append(files, rib, updates)
 	}
 	geo, asn := w.ranges()
+	truth, err := w.truthJSON()
+	if err != nil {
+		return nil, err
+	}
 	for _, f := range []struct{ name, text string }{
+		{TruthFile, truth},
+		{"truth.txt", w.truthText()},
 		{"geo.csv", geo},
 		{"asn.csv", asn},
 		{ConfigFile, "# " + w.Label() + "\nenrich:\n  geo:\n    files: [{path: geo.csv, kind: geolocation}]\n  asn:\n    files: [asn.csv]\ndetect:\n  outage:\n    label: " + w.shortLabel() + "\n"},
@@ -252,7 +258,7 @@ func (w *World) readme(files []File) string {
 	all, full := w.Peers()
 	fmt.Fprintf(&b, "%s\n\n", w.Label())
 	fmt.Fprintf(&b, "%d collectors, %d peers (%d full feeds), %d networks; %s to %s.\n", len(w.Collectors()), all, full, len(w.topo.networks), w.Start().Format(time.RFC3339), w.End().Format(time.RFC3339))
-	b.WriteString("These are MRT files (RFC 6396): `bgpdump -m FILE` reads them. No message in them is real data.\n\nTo find the outages in them, in this folder:\n\n    darkmap replay --config darkmap.yaml")
+	b.WriteString("These are MRT files (RFC 6396): `bgpdump -m FILE` reads them. No message in them is real data.\nWhat happens in them, and when, stands in truth.txt and, for programs, in truth.json.\n\nTo find the outages in them, in this folder:\n\n    darkmap replay --config darkmap.yaml")
 	for _, a := range Arguments("", files) {
 		b.WriteString(" \\\n        " + a)
 	}

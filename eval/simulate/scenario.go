@@ -16,6 +16,8 @@ import (
 type Scenario struct {
 	// Name labels it.
 	Name string
+	// About says in one line what happens in it.
+	About string
 	// Seed draws delays and the background.
 	Seed       uint64
 	Start, End time.Time

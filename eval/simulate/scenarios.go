@@ -13,15 +13,18 @@ func Scenarios() []Scenario {
 	prefix := netip.MustParsePrefix
 	return []Scenario{
 		{
-			Name: "outage-48h", Seed: 1, Start: start, End: at(6, 0), Background: true,
+			Name: "outage-48h", About: "A country's network is gone for 48 hours.",
+			Seed: 1, Start: start, End: at(6, 0), Background: true,
 			Losses: []Loss{{Origin: 24757, Start: at(2, 10), End: at(4, 10)}},
 		},
 		{
-			Name: "outage-8d", Seed: 2, Start: start, End: at(12, 0), Background: true,
+			Name: "outage-8d", About: "A country's network is gone for eight days, longer than a loss counts as one (detect.outage.freeze_limit).",
+			Seed: 2, Start: start, End: at(12, 0), Background: true,
 			Losses: []Loss{{Origin: 17660, Start: at(2, 10), End: at(10, 10)}},
 		},
 		{
-			Name: "peers-down-during-outage", Seed: 3, Start: start, End: at(3, 0), Background: true,
+			Name: "peers-down-during-outage", About: "While a network is gone, some peers lose their sessions, and come back.",
+			Seed: 3, Start: start, End: at(3, 0), Background: true,
 			Losses: []Loss{{Origin: 24757, Start: at(1, 12), End: at(2, 0)}},
 			Peers: []PeerDown{
 				{ASN: 1299, Down: at(1, 13), Up: at(1, 16), State: true},
@@ -31,16 +34,19 @@ func Scenarios() []Scenario {
 			},
 		},
 		{
-			Name: "origin-change", Seed: 4, Start: start, End: at(3, 0), Background: true,
+			Name: "origin-change", About: "Another AS originates a prefix for six hours; no route is lost.",
+			Seed: 4, Start: start, End: at(3, 0), Background: true,
 			Moves: []Move{{Prefix: prefix("112.134.0.0/15"), From: 9329, To: 18001, Start: at(1, 12), End: at(1, 18)}},
 		},
 		{
-			Name: "lost-under-own-aggregate", Seed: 5, Start: start, End: at(3, 0), Background: true,
+			Name: "lost-under-own-aggregate", About: "A more-specific prefix goes; a route of the same origin still covers it.",
+			Seed: 5, Start: start, End: at(3, 0), Background: true,
 			More:   []Origination{{24757, prefix("213.55.101.0/24")}},
 			Losses: []Loss{{Origin: 24757, Prefixes: []netip.Prefix{prefix("213.55.101.0/24")}, Start: at(1, 12), End: at(1, 17)}},
 		},
 		{
-			Name: "lost-under-foreign-aggregate", Seed: 6, Start: start, End: at(3, 0), Background: true,
+			Name: "lost-under-foreign-aggregate", About: "A more-specific prefix goes; only another AS's aggregate still covers it.",
+			Seed: 6, Start: start, End: at(3, 0), Background: true,
 			More:   []Origination{{36991, prefix("196.0.101.0/24")}},
 			Losses: []Loss{{Origin: 36991, Prefixes: []netip.Prefix{prefix("196.0.101.0/24")}, Start: at(1, 12), End: at(1, 17)}},
 		},
@@ -51,7 +57,8 @@ func Scenarios() []Scenario {
 // over the background: something real to be found while other things are done to the feed. It ends four hours later.
 func FourWithdrawn(at time.Time) Scenario {
 	return Scenario{
-		Name: "four-withdrawn", Seed: 8, Start: at.Add(-12 * time.Hour), End: at.Add(4 * time.Hour), Background: true,
+		Name: "four-withdrawn", About: "The four prefixes of AS131279 are withdrawn for 40 minutes.",
+		Seed: 8, Start: at.Add(-12 * time.Hour), End: at.Add(4 * time.Hour), Background: true,
 		Losses: []Loss{{Origin: 131279, Start: at, End: at.Add(40 * time.Minute)}},
 	}
 }

@@ -69,7 +69,7 @@ func December2014(cfg Config) (*World, error) {
 	w.cfg = cfg
 	for _, name := range []string{cfg.Late, cfg.Early} {
 		if name != "" && !slices.Contains(w.Collectors(), name) {
-			return nil, fmt.Errorf("no collector is called %q", name)
+			return nil, fmt.Errorf("no collector is called %q: there is %s", name, strings.Join(w.Collectors(), ", "))
 		}
 	}
 	rng := rand.New(rand.NewPCG(cfg.Seed, 20141222)) //nolint:gosec // repeatable on purpose
@@ -246,9 +246,20 @@ func (w *World) Peers() (all, full int) {
 }
 
 // Collectors returns the names of the collectors, sorted.
-func (w *World) Collectors() []string {
+func (w *World) Collectors() []string { return collectorsOf(w.peers) }
+
+// CollectorNames lists the collectors that every world has.
+func CollectorNames() []string {
+	peers, err := parsePeers(peersTSV)
+	if err != nil {
+		panic(err) // of a committed table, which the tests read
+	}
+	return collectorsOf(peers)
+}
+
+func collectorsOf(peers []*peer) []string {
 	var out []string
-	for _, p := range w.peers {
+	for _, p := range peers {
 		if !slices.Contains(out, p.collector) {
 			out = append(out, p.collector)
 		}

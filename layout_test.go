@@ -27,7 +27,7 @@ var rules = []struct {
 	{"internal/bgp/wire", []string{"internal/bgp", "internal/bgp/wire"}},
 	{"internal/bgp", nil},
 	{"internal/datatest", nil},
-	{"internal/config", []string{"schemas", "internal/bgp"}},
+	{"internal/config", []string{"schemas", "internal/bgp", "internal/nearest"}},
 	{"internal/telemetry", []string{"schemas", "internal/bgp", "internal/config"}},
 	{"internal/atomicfile", nil},
 	{"internal/retry", nil},

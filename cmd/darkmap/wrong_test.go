@@ -75,7 +75,10 @@ func names(t *testing.T, set, key string) {
 	}
 	found, last := false, key[strings.LastIndexByte(key, '.')+1:]
 	for line := range strings.SplitSeq(err.Error(), "\n") {
-		at, words, _ := strings.Cut(strings.TrimPrefix(line, "--set "+set+": "), ": ")
+		for one := range strings.SplitSeq(set, "\n") {
+			line = strings.TrimPrefix(line, "--set "+one+": ")
+		}
+		at, words, _ := strings.Cut(line, ": ")
 		switch at = entry.ReplaceAllString(at, ""); {
 		case at == key:
 			found = true

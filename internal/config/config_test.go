@@ -38,10 +38,10 @@ func TestLoad(t *testing.T) {
 		{name: "defaults", want: example{Name: "d", Inner: inner{Size: 1}}},
 		{name: "file over defaults", yaml: "inner: {every: 3s}", want: example{Name: "d", Inner: inner{Size: 1, Every: 3 * time.Second}}},
 		{name: "set over file", yaml: "inner: {size: 2}", sets: []string{"inner.size=5", "inner.files=[a, b]", "name=x=y"}, want: example{Name: "x=y", Inner: inner{Size: 5, Files: []string{"a", "b"}}}},
-		{name: "unknown key has its line", yaml: "name: a\nnme: b\nother: c\n", errs: []string{"line 2: unknown key nme", "line 3: unknown key other"}},
-		{name: "all invalid at once", yaml: "name: \"\"\ninner: {size: -1}", errs: []string{"name: is empty", "inner.size: got -1, want at least 0"}},
+		{name: "unknown key has its line", yaml: "name: a\nnme: b\nother: c\n", errs: []string{"c.yaml: line 2: unknown key nme (did you mean name?)\n", "c.yaml: line 3: unknown key other"}},
+		{name: "all invalid at once", yaml: "name: \"\"\ninner: {size: -1}", errs: []string{"c.yaml: line 1: name: is empty", "c.yaml: line 2: inner.size: got -1, want at least 0"}},
 		{name: "set without value", sets: []string{"inner.size"}, errs: []string{"want key=value"}},
-		{name: "set of an unknown key", sets: []string{"inner.sizes=3"}, errs: []string{"--set inner.sizes=3", "unknown key inner.sizes"}},
+		{name: "set of an unknown key", sets: []string{"inner.sizes=3"}, errs: []string{"--set inner.sizes=3", "unknown key inner.sizes (did you mean inner.size?)"}},
 		{name: "of the wrong kind", yaml: "name: a\ninner:\n  every: 10\n  size: many\n  files: {a: b}\n", errs: []string{
 			"line 3: inner.every: got 10, want a duration such as 10s", "line 4: inner.size: got many, want a whole number", "line 5: inner.files: got a map, want a list such as [a, b]",
 		}},
@@ -50,6 +50,10 @@ func TestLoad(t *testing.T) {
 		}},
 		{name: "set of the wrong kind", sets: []string{"inner.hosts=[192.0.2.1]", "inner.every=10"}, errs: []string{
 			"--set inner.hosts=[192.0.2.1]: inner.hosts[0]: want {address: ..., key: ...}", "--set inner.every=10: inner.every: got 10, want a duration such as 10s",
+		}},
+		{name: "set of a value that is out of bounds", yaml: "inner: {size: 3}", sets: []string{"inner.size=-2"}, errs: []string{"--set inner.size=-2: inner.size: got -2, want at least 0"}},
+		{name: "of another section", yaml: "size: 3\ninner:\n  hosts: [{adress: a}]\n", errs: []string{
+			"line 1: unknown key size (did you mean inner.size?)", "line 3: unknown key inner.hosts[0].adress (did you mean inner.hosts[0].address?)",
 		}},
 		{name: "set that is not YAML", sets: []string{"inner.files=[a"}, errs: []string{"--set inner.files=[a: did not find expected"}},
 		{name: "a key twice", yaml: "name: a\nname: b\n", errs: []string{"line 2: mapping key"}},

@@ -61,7 +61,7 @@ func text(v reflect.Value) string {
 		return x.String()
 	}
 	if v.Kind() == reflect.String {
-		return strconv.Quote(cut(v.String()))
+		return strconv.Quote(cut(WithoutSecrets(v.String())))
 	}
 	return fmt.Sprint(v.Interface())
 }

@@ -86,7 +86,7 @@ func mismatches(dst any, b []byte) map[string][]string {
 	each(&doc, reflect.TypeOf(dst), "", func(n *yaml.Node, t reflect.Type, path string) {
 		if t == nil {
 			m := fmt.Sprintf("line %d: field %s", n.Line, n.Value) + notFound
-			out[m] = append(out[m], "unknown key "+path)
+			out[m] = append(out[m], "unknown key "+path+nearestKey(reflect.TypeOf(dst), path))
 			return
 		}
 		m := mismatch(n, t)
@@ -154,7 +154,7 @@ func found(n *yaml.Node, t reflect.Type) string {
 	case t.Kind() == reflect.Struct || n.Kind != yaml.ScalarNode:
 		return ""
 	}
-	return "got " + cut(n.Value) + ", "
+	return "got " + cut(WithoutSecrets(n.Value)) + ", "
 }
 
 // wanted says what a value of the type looks like.

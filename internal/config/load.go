@@ -20,20 +20,24 @@ const maxBytes = 1 << 20
 // joins every fault found.
 func Load(dst any, path string, sets []string) error {
 	var faults []error
+	origin := origins{}
 	if path != "" {
-		if err := decodeFile(dst, path); err != nil {
+		if err := decodeFile(dst, path, origin); err != nil {
 			faults = append(faults, err)
 		}
 	}
 	for _, s := range sets {
-		if err := set(dst, s); err != nil {
+		if err := set(dst, s, origin); err != nil {
 			faults = append(faults, err)
 		}
 	}
-	return errors.Join(append(faults, Validate(dst))...)
+	for _, f := range check(dst) {
+		faults = append(faults, origin.of(f))
+	}
+	return errors.Join(faults...)
 }
 
-func decodeFile(dst any, path string) error {
+func decodeFile(dst any, path string, origin origins) error {
 	f, err := os.Open(path) //nolint:gosec // the operator names the file
 	if err != nil {
 		return fmt.Errorf("opening configuration: %w", err)
@@ -46,8 +50,9 @@ func decodeFile(dst any, path string) error {
 	if len(b) > maxBytes {
 		return fmt.Errorf("reading configuration %s: larger than %d bytes", path, maxBytes)
 	}
+	origin.note(dst, b, func(line int) string { return fmt.Sprintf("%s: line %d", path, line) })
 	if err := Decode(dst, b); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return prefixed(path, err)
 	}
 	return nil
 }
@@ -69,14 +74,15 @@ func decode(dst any, b []byte, lines bool) error {
 }
 
 // set decodes one KEY=VALUE over dst.
-func set(dst any, s string) error {
+func set(dst any, s string, origin origins) error {
 	key, value, ok := strings.Cut(s, "=")
 	if !ok || key == "" {
 		return fmt.Errorf("--set %s: want key=value", s)
 	}
+	shown := "--set " + key + "=" + Masked(key, value)
 	var v yaml.Node
 	if err := yaml.Unmarshal([]byte(value), &v); err != nil {
-		return fmt.Errorf("--set %s: %w", s, plain(err, dst, nil, false))
+		return prefixed(shown, plain(err, dst, nil, false))
 	}
 	node := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null"}
 	if len(v.Content) == 1 {
@@ -87,15 +93,16 @@ func set(dst any, s string) error {
 	}
 	b, err := yaml.Marshal(node)
 	if err != nil {
-		return fmt.Errorf("--set %s: %w", s, err)
+		return prefixed(shown, err)
 	}
+	origin.note(dst, b, func(int) string { return shown })
 	if err := decode(dst, b, false); err != nil {
-		return fmt.Errorf("--set %s: %w", s, err)
+		return prefixed(shown, err)
 	}
 	return nil
 }
 
-// Print writes the configuration as YAML; Secret values print as <redacted>.
+// Print writes the configuration as YAML, without the users and passwords of URLs.
 func Print(w io.Writer, cfg any) error {
 	var b bytes.Buffer // yaml hides what w says
 	e := yaml.NewEncoder(&b)
@@ -103,6 +110,6 @@ func Print(w io.Writer, cfg any) error {
 	if err := errors.Join(e.Encode(cfg), e.Close()); err != nil {
 		return fmt.Errorf("writing configuration: %w", err)
 	}
-	_, err := w.Write(b.Bytes())
+	_, err := io.WriteString(w, WithoutSecrets(b.String()))
 	return err
 }

@@ -48,10 +48,10 @@ func TestOptional(t *testing.T) {
 		"floor=many":  "--set floor=many: floor: got many, want a whole number above 0, or off",
 		"count=off":   "--set count=off: count: got off, want a whole number above 0, or auto",
 		"over=5":      "--set over=5: over: got 5, want a duration such as 10s, or 0",
-		"over=-1s":    "over: got -1s, want at least 0s",
-		"idle=10ms":   "idle: got 10ms, want at least 1s, or off",
-		"floor=-1":    "floor: got -1, want at least 1, or off",
-		"every=90s":   "every: got 1m30s, want at least 1m, whole minutes",
+		"over=-1s":    "--set over=-1s: over: got -1s, want at least 0s",
+		"idle=10ms":   "--set idle=10ms: idle: got 10ms, want at least 1s, or off",
+		"floor=-1":    "--set floor=-1: floor: got -1, want at least 1, or off",
+		"every=90s":   "--set every=90s: every: got 1m30s, want at least 1m, whole minutes",
 		"idle=[1, 2]": "--set idle=[1, 2]: idle: got a list, want a duration such as 10s, or off",
 	} {
 		got := usual

@@ -7,7 +7,10 @@ import (
 
 // Validate checks cfg, a pointer to a struct, and all that it holds: each field by its tags (Limits), then each Section by its own
 // rules. The error joins all faults; keys are relative to cfg.
-func Validate(cfg any) error {
+func Validate(cfg any) error { return join(check(cfg)) }
+
+// check finds the faults that Validate joins.
+func check(cfg any) []Fault {
 	var faults []Fault
 	words := map[string]string{}
 	root := place{value: reflect.ValueOf(cfg).Elem()}
@@ -38,7 +41,7 @@ func Validate(cfg any) error {
 			faults = append(faults, f)
 		}
 	})
-	return join(faults)
+	return faults
 }
 
 // lastIndex is the index of an entry at the end of a key.

@@ -1,0 +1,63 @@
+package config
+
+import (
+	"reflect"
+	"regexp"
+	"strings"
+
+	"github.com/darkmap/darkmap/internal/nearest"
+)
+
+var anyIndex = regexp.MustCompile(`\[\d+\]`)
+
+// nearestKey names the key that an unknown one may have meant: one of the same section that is spelt much alike, else one elsewhere
+// with the same last part. Empty where there is none, or where several are as near.
+func nearestKey(t reflect.Type, path string) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	var all []string
+	collect(t, "", &all)
+	plain := anyIndex.ReplaceAllString(path, "[]")
+	section, last := "", plain
+	if i := strings.LastIndexByte(plain, '.'); i >= 0 {
+		section, last = plain[:i+1], plain[i+1:]
+	}
+	var beside, elsewhere []string
+	for _, key := range all {
+		rest, here := strings.CutPrefix(key, section)
+		if here && !strings.Contains(rest, ".") {
+			beside = append(beside, rest)
+		}
+		if key == last || strings.HasSuffix(key, "."+last) {
+			elsewhere = append(elsewhere, key)
+		}
+	}
+	if near := nearest.Of(last, beside); near != "" {
+		return " (did you mean " + path[:len(path)-len(last)] + near + "?)"
+	}
+	if len(elsewhere) == 1 {
+		return " (did you mean " + elsewhere[0] + "?)"
+	}
+	return ""
+}
+
+// collect lists the whole keys of a type, sections included. Those of a list's entries stand after [].
+func collect(t reflect.Type, at string, all *[]string) {
+	for f := range t.Fields() {
+		name, inline := keyOf(f)
+		key := below(at, name)
+		if !inline && name == "" {
+			continue
+		}
+		if !inline {
+			*all = append(*all, key)
+		}
+		switch ft := f.Type; {
+		case isSection(ft):
+			collect(ft, key, all)
+		case ft.Kind() == reflect.Slice && isSection(ft.Elem()):
+			collect(ft.Elem(), key+"[]", all)
+		}
+	}
+}

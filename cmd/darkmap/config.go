@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -152,12 +153,12 @@ type configCmd struct {
 type configCheckCmd struct{}
 
 // Run checks the configuration.
-func (configCheckCmd) Run(g *globals) error {
+func (configCheckCmd) Run(ctx context.Context, g *globals) error {
 	c, err := g.configuration()
 	if err != nil {
 		return err
 	}
-	if err := c.Ingest.CheckLive(false); err != nil {
+	if err := errors.Join(c.Ingest.CheckLive(false), config.Reach(ctx, c, defaultConfiguration())); err != nil {
 		return usageError(err)
 	}
 	_, err = fmt.Fprintln(g.stdout, "the configuration is sound")

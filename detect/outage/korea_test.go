@@ -65,6 +65,9 @@ func TestDecember2014(t *testing.T) {
 			t.Errorf("event %d: got %s %v to %v, %s, %s; want %v, closed, total", i, o.Kind, o.Start, o.End, o.State, o.Severity, want[i])
 		}
 	}
+	if gaps := got[0].Gaps; len(gaps) == 0 || !gaps[len(gaps)-1].End.Equal(*got[0].End) || gaps[len(gaps)-1].Start.Format("15:04") != "15:18" {
+		t.Errorf("the last of the flapping's gaps are %v, want one from its last loss to its end", gaps[max(len(gaps)-2, 0):])
+	}
 	main := got[1]
 	if main.ID != "country-KP-ipv4-20141222T1615Z" || main.LostPrefixesTotal != 4 || main.Peak.LostPrefixes != 4 || main.Flaps.Day != 62 ||
 		main.Score != 57100 || len(main.Upstreams) != 1 || main.Upstreams[0].ASN != 4837 {

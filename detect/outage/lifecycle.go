@@ -188,6 +188,9 @@ func (e *Engine) openOutage(ent *entity, r *run, rd *reading) {
 		}
 		if before != nil {
 			ent.supersede(before, ev.id)
+			if before.kind == bgp.KindIntermittent && ev.start-ent.lastEnd >= minute {
+				before.pause(ent.lastEnd, ev.start) // since its last loss
+			}
 			e.closeEvent(ent, ev.start)
 			ev.predecessor = before.id
 			ev.note(before.earlier())

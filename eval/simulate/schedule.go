@@ -20,9 +20,36 @@ type Row struct {
 	// Flaps: not one loss but many of Loss, each beginning at most Every after the one before.
 	Flaps       bool
 	Loss, Every time.Duration
-	// StartBasis and EndBasis are published or assumed.
+	// StartBasis and EndBasis are Published or Assumed; Simulated in a world of another country.
 	StartBasis, EndBasis string
 	Source, Note         string
+}
+
+// What a time of the schedule rests on.
+const (
+	Published = "published"
+	Assumed   = "assumed"
+	Simulated = "simulated"
+)
+
+// Basis is what the row's times rest on, in one word or two: published, assumed, simulated, end assumed, start assumed.
+func (r Row) Basis() string {
+	switch {
+	case r.StartBasis == r.EndBasis:
+		return r.StartBasis
+	case r.EndBasis == Assumed:
+		return "end assumed"
+	default:
+		return "start assumed"
+	}
+}
+
+// What says what happens: outage, or many losses.
+func (r Row) What() string {
+	if !r.Flaps {
+		return "outage"
+	}
+	return fmt.Sprintf("losses of %d min, one every %d min or sooner", r.Loss/time.Minute, r.Every/time.Minute)
 }
 
 // Schedule returns the reconstruction's rows, in order of time.
@@ -36,6 +63,11 @@ func parseSchedule(text string) ([]Row, error) {
 	var out []Row
 	for i, f := range table {
 		r := Row{Flaps: f[2] == "flaps", StartBasis: f[5], EndBasis: f[6], Source: f[7], Note: f[8]}
+		for _, basis := range f[5:7] {
+			if basis != Published && basis != Assumed {
+				return nil, fmt.Errorf("reading schedule.tsv line %d: basis %q", i+2, basis)
+			}
+		}
 		if r.Start, err = time.Parse(time.RFC3339, f[0]); err != nil {
 			return nil, fmt.Errorf("reading schedule.tsv line %d: %w", i+2, err)
 		}

@@ -3,6 +3,7 @@ package simulate
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp"
@@ -28,6 +29,58 @@ type Event struct {
 
 // Truth returns everything that happens, sorted by start and family.
 func (w *World) Truth() []Event { return slices.Clone(w.truth) }
+
+// Schedule returns the rows that this world follows, in order of time. For another country than North Korea nothing is published:
+// there the times are simulated, and sources and notes left out.
+func (w *World) Schedule() []Row { return slices.Clone(w.schedule) }
+
+// Row returns the row of the schedule that an outage comes from, by index: the one with which it overlaps for longest. It is -1 where the
+// outage is of another country, or in no row's time.
+func (w *World) Row(o bgp.Outage) int {
+	best, row := time.Duration(0), -1
+	if !w.inCountry(o.Entity) {
+		return row
+	}
+	for i, r := range w.schedule {
+		from, to := r.Start, r.End.Add(time.Minute) // a minute is the detector's window
+		if o.Start.After(from) {
+			from = o.Start
+		}
+		if o.End != nil && o.End.Before(to) {
+			to = *o.End
+		}
+		if d := to.Sub(from); d > best {
+			best, row = d, i
+		}
+	}
+	return row
+}
+
+// inCountry reports whether an entity is the country that goes dark, or one of its regions, networks or prefixes.
+func (w *World) inCountry(e bgp.Entity) bool {
+	switch e.Type {
+	case bgp.EntityCountry, bgp.EntityRegion:
+		country, _, _ := strings.Cut(e.Code, "-")
+		return country == w.country
+	default:
+		return slices.ContainsFunc(w.topo.networks, func(n Network) bool {
+			return n.Country == w.country && (n.ASN.String() == e.Code || slices.ContainsFunc(n.Prefixes, func(p netip.Prefix) bool { return p.String() == e.Code }))
+		})
+	}
+}
+
+// shiftSchedule moves the rows to the times of the world.
+func (w *World) shiftSchedule(schedule []Row) []Row {
+	out := slices.Clone(schedule)
+	for i := range out {
+		r := &out[i]
+		r.Start, r.End = r.Start.Add(w.shift), r.End.Add(w.shift)
+		if w.cfg.Seed != 0 {
+			r.StartBasis, r.EndBasis, r.Source, r.Note = Simulated, Simulated, "", ""
+		}
+	}
+	return out
+}
 
 func (w *World) makeTruth(schedule []Row) []Event {
 	var out []Event

@@ -54,6 +54,7 @@ type World struct {
 	paths      [][][][]bgp.ASN // by peer, network: candidates, best first
 	plan       plan
 	truth      []Event
+	schedule   []Row // of a reconstruction, shifted
 }
 
 // December2014 makes the reconstruction. The error is one of the committed tables or of cfg.
@@ -80,6 +81,7 @@ func December2014(cfg Config) (*World, error) {
 	p.background()
 	w.plan = p.finish()
 	w.truth = w.makeTruth(schedule)
+	w.schedule = w.shiftSchedule(schedule)
 	w.label = december2014Label(w)
 	return w, nil
 }

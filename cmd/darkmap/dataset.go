@@ -40,7 +40,7 @@ type datasetRun struct {
 
 // do plays the plan. The results are nil where nothing was played; an error beside results says what went wrong on the
 // way: damaged input, an interruption.
-func (r *datasetRun) do(ctx context.Context, show func(bgp.Outage)) (_ *outagelog.Log, err error) {
+func (r *datasetRun) do(ctx context.Context) (_ *outagelog.Log, err error) {
 	limited, unlimited := context.WithCancel(ctx)
 	defer unlimited()
 	go limitMemory(limited) // ends with the run
@@ -72,12 +72,12 @@ func (r *datasetRun) do(ctx context.Context, show func(bgp.Outage)) (_ *outagelo
 	if err := r.dir.WriteRun(runRecord(r.command, r.dataset, p.cfg.Kafka, p.store)); err != nil {
 		return nil, err
 	}
-	return r.play(ctx, p, show)
+	return r.play(ctx, p)
 }
 
 // play runs the pipeline behind a line of progress.
-func (r *datasetRun) play(ctx context.Context, p *pipeline, show func(bgp.Outage)) (*outagelog.Log, error) {
-	p.damaged, p.show = damagePrinter(r.g.stderr), show
+func (r *datasetRun) play(ctx context.Context, p *pipeline) (*outagelog.Log, error) {
+	p.damaged = damagePrinter(r.g.stderr)
 	stages, err := p.build()
 	if err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/terminal"
 )
 
 // datasetsCmd is about the datasets of the store.
@@ -54,7 +55,7 @@ func (c *datasetsListCmd) Run(ctx context.Context, g *globals) (err error) {
 	}
 	lines := []string{"no datasets: the store is empty"}
 	if len(all) > 0 {
-		lines = datasetLines(all, l.writes)
+		lines = datasetLines(all, l.writes, terminal.Width(g.stdout))
 	}
 	_, err = fmt.Fprintln(g.stdout, strings.Join(lines, "\n"))
 	return err
@@ -81,26 +82,22 @@ func datasetState(d clickhouse.StoredDataset, written bool) string {
 }
 
 // datasetLines draws the list: a line each, and below it what the dataset was made of.
-func datasetLines(all []clickhouse.StoredDataset, written func(string) bool) []string {
-	cells := [][]string{{"DATASET", "STATE", "MADE (UTC)", "OUTAGES", "ROUTE CHANGES", "FROM", "TO"}}
+func datasetLines(all []clickhouse.StoredDataset, written func(string) bool, width int) []string {
+	table := terminal.Table{Columns: []terminal.Column{
+		{Title: "DATASET"}, {Title: "STATE"}, {Title: "MADE (UTC)"}, {Title: "OUTAGES"}, {Title: "ROUTE CHANGES"}, {Title: "FROM"}, {Title: "TO"},
+	}}
 	for _, d := range all {
 		made := d.Completed
 		if made.IsZero() {
 			made = d.Created
 		}
-		cells = append(cells, []string{
-			d.Name, datasetState(d, written(d.Name)), minuteText(made), strconv.FormatUint(d.Outages, 10), strconv.FormatUint(d.RouteChanges, 10), minuteText(d.Begins), minuteText(d.Ends),
+		table.Rows = append(table.Rows, []terminal.Cell{
+			terminal.Text(d.Name), terminal.Text(datasetState(d, written(d.Name))), terminal.Text(minuteText(made)), terminal.Text(strconv.FormatUint(d.Outages, 10)),
+			terminal.Text(strconv.FormatUint(d.RouteChanges, 10)), terminal.Text(minuteText(d.Begins)), terminal.Text(minuteText(d.Ends)),
 		})
+		table.Notes = append(table.Notes, datasetNotes(d))
 	}
-	rows := alignedLines(cells, make([]bool, len(cells[0])), 0)
-	lines := rows[:1:1]
-	for i, d := range all {
-		lines = append(lines, rows[i+1])
-		for _, text := range datasetNotes(d) {
-			lines = append(lines, "  "+text)
-		}
-	}
-	return lines
+	return table.Lines(width)
 }
 
 // datasetNotes say what a dataset was made of.

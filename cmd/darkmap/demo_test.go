@@ -64,6 +64,8 @@ func TestDemo(t *testing.T) {
 			t.Errorf("event %d: got %d of %d prefixes behind %v, want 4 of 4 behind AS4837", i, o.Peak.LostPrefixes, o.Baseline.Prefixes, o.Upstreams)
 		}
 	}
+	checkDemoTables(t, all)
+	checkDemoStory(t, all)
 }
 
 // TestDemoSeeds lays the schedule on other countries, and expects what the world says that happened, and nothing else.

@@ -285,7 +285,7 @@ func (c commandLine) anyFlag(path, span string) {
 
 func hasFlag(n *kong.Node, name string) bool {
 	for _, group := range n.AllFlags(false) {
-		if slices.ContainsFunc(group, func(f *kong.Flag) bool { return f.Name == name }) {
+		if slices.ContainsFunc(group, func(f *kong.Flag) bool { return f.Name == name || f.Tag.Negatable != "" && "no-"+f.Name == name }) {
 			return true
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/darkmap/darkmap/ingest/playback"
 	"github.com/darkmap/darkmap/internal/dump"
+	"github.com/darkmap/darkmap/internal/terminal"
 )
 
 // dumpCmd prints what the decoders read.
@@ -92,7 +93,7 @@ func (c *dumpCmd) dumper(g *globals) (*dumper, error) {
 	if err := errors.Join(err, columnsErr); err != nil {
 		return nil, err
 	}
-	if c.Format == "parquet" && c.Output == "" && !c.Count && !c.CountFiles && isTerminal(g.stdout) {
+	if c.Format == "parquet" && c.Output == "" && !c.Count && !c.CountFiles && terminal.IsTerminal(g.stdout) {
 		return nil, errors.New("--format parquet is not for a terminal: name a file with --output, or a pipe")
 	}
 	d := &dumper{

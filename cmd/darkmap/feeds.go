@@ -12,6 +12,7 @@ import (
 	"github.com/darkmap/darkmap/internal/datadir"
 	"github.com/darkmap/darkmap/internal/feedlog"
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/terminal"
 )
 
 const (
@@ -91,7 +92,7 @@ func (c *feedsCmd) follow(ctx context.Context, g *globals, cfg kafka.Config, at 
 			}
 			looks--
 		}
-		if isTerminal(g.stdout) {
+		if terminal.IsTerminal(g.stdout) {
 			fmt.Fprint(g.stdout, "\x1b[H\x1b[2J")
 		}
 		if err := c.print(g, t); err != nil {
@@ -150,7 +151,7 @@ func (c *feedsCmd) print(g *globals, t *feedlog.Table) error {
 	if c.Format == "json" {
 		return writeFeedsJSON(g.stdout, rows, panels)
 	}
-	lines := append(feedLines(rows, terminalWidth(g.stdout)), panelLines(panels)...)
+	lines := append(feedLines(rows, terminal.Width(g.stdout)), panelLines(panels)...)
 	if len(rows) == 0 {
 		lines = []string{"no feed has said anything in the last two hours"}
 	}
@@ -161,12 +162,7 @@ func (c *feedsCmd) print(g *globals, t *feedlog.Table) error {
 	if store != "" {
 		lines = append(lines, store)
 	}
-	for _, line := range lines {
-		if _, err := fmt.Fprintln(g.stdout, line); err != nil {
-			return err
-		}
-	}
-	return nil
+	return printLines(g.stdout, lines)
 }
 
 // reachKafka returns the brokers of the instance that runs on the data directory, else the configured ones. An empty dataset is that

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/darkmap/darkmap/internal/feedlog"
+	"github.com/darkmap/darkmap/internal/terminal"
 )
 
 // writeFeedsJSON prints one object a line: the feeds, then the families.
@@ -41,7 +42,18 @@ func panelLines(panels []feedlog.Panel) []string {
 
 // feedLines draws the rows under a heading, no line longer than width; 0 is unlimited.
 func feedLines(rows []feedlog.Row, width int) []string {
-	cells := [][]string{{"COLLECTOR", "SOURCE", "STATE", "PEERS UP", "FULL IPV4", "FULL IPV6", "MESSAGES/S", "LAG", "LAST GAP (UTC)", "WHY"}}
+	table := terminal.Table{Columns: []terminal.Column{
+		{Title: "COLLECTOR"},
+		{Title: "SOURCE", Drop: 1, Said: "source"},
+		{Title: "STATE"},
+		{Title: "PEERS UP"},
+		{Title: "FULL IPV4"},
+		{Title: "FULL IPV6", Drop: 2, Said: "full IPv6 feeds"},
+		{Title: "MESSAGES/S"},
+		{Title: "LAG"},
+		{Title: "LAST GAP (UTC)", Drop: 3, Said: "last gap"},
+		{Title: "WHY", Drop: 4, Said: "why:"},
+	}}
 	for _, r := range rows {
 		gap, lag := "-", "-"
 		if r.LastGap != nil {
@@ -50,10 +62,15 @@ func feedLines(rows []feedlog.Row, width int) []string {
 		if r.LagSeconds != nil {
 			lag = fmt.Sprintf("%.1f s", *r.LagSeconds)
 		}
-		cells = append(cells, []string{
+		row := []string{
 			r.Collector, r.Source, string(r.State), fmt.Sprint(r.PeersUp), fmt.Sprint(r.FullFeedsIPv4), fmt.Sprint(r.FullFeedsIPv6),
 			fmt.Sprintf("%.1f", r.MessagesPerSecond), lag, gap, r.Reason,
-		})
+		}
+		cells := make([]terminal.Cell, len(row))
+		for i, text := range row {
+			cells[i] = terminal.Text(text)
+		}
+		table.Rows = append(table.Rows, cells)
 	}
-	return alignedLines(cells, []bool{9: true}, width)
+	return table.Lines(width)
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/progress"
 	"github.com/darkmap/darkmap/internal/telemetry"
+	"github.com/darkmap/darkmap/internal/terminal"
 )
 
 // Exit codes (docs/interfaces.md).
@@ -138,7 +139,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintln(stderr, "darkmap:", err)
 		return exitUsage
 	}
-	if !isTerminal(stdout) {
+	if !terminal.IsTerminal(stdout) {
 		stdout = output{stdout}
 	}
 	c.line = progress.NewLine(stderr)

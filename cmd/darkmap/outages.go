@@ -73,7 +73,7 @@ func (c *outagesCmd) print(g *globals, found *outagestore.Found) error {
 	case c.Format == formatCSV:
 		err = outagelog.WriteCSV(g.stdout, found.Entries)
 	default:
-		err = writeTable(g, found.Entries)
+		err = c.writeTable(g, found.Entries)
 	}
 	if n := len(found.Entries); n < found.Matched {
 		fmt.Fprintf(g.stderr, "darkmap: %d outages match; these are the %d that began last (--limit N shows more)\n", found.Matched, n)

@@ -125,7 +125,7 @@ func TestDatasetLines(t *testing.T) {
 		}),
 		{Dataset: clickhouse.Dataset{Name: "live"}, Collected: true},
 		{Dataset: clickhouse.Dataset{Name: "z"}, Emptying: true},
-	}, func(name string) bool { return name == "c" })
+	}, func(name string) bool { return name == "c" }, 0)
 	want := []string{
 		"DATASET  STATE         MADE (UTC)        OUTAGES  ROUTE CHANGES  FROM              TO",
 		"a        complete      2026-01-02 03:04  1        20             2026-01-02 03:04  2026-01-02 03:04",

@@ -16,7 +16,6 @@ import (
 	"github.com/darkmap/darkmap/enrich"
 	"github.com/darkmap/darkmap/ingest"
 	"github.com/darkmap/darkmap/ingest/playback"
-	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/capture"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/outagelog"
@@ -42,8 +41,6 @@ type pipeline struct {
 	sources *enrich.Sources
 	// store is where rows go; nil leaves the sink out.
 	store *store
-	// show is told of every outage record as it comes; nil: nobody is.
-	show func(bgp.Outage)
 	// line is where the progress is drawn; began is when the program was started.
 	line    *progress.Line
 	began   time.Time
@@ -199,13 +196,10 @@ func (p *pipeline) watch(ctx context.Context, stop context.CancelCauseFunc) erro
 	}
 }
 
-// follow shows outages as they come.
+// follow counts outages as they come.
 func (p *pipeline) follow(ctx context.Context, stop context.CancelCauseFunc) error {
 	err := kafka.Tail(ctx, p.cfg.Kafka, p.log, []string{schemas.TopicOutages}, func(rec *kgo.Record) error {
-		o, err := p.results.Add(rec)
-		if err == nil && p.show != nil {
-			p.show(o)
-		}
+		_, err := p.results.Add(rec)
 		return err
 	})
 	if err != nil && ctx.Err() == nil {

@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"os"
 	"time"
-
-	"golang.org/x/term"
 
 	"github.com/darkmap/darkmap/ingest/playback"
 	"github.com/darkmap/darkmap/internal/kafka"
@@ -15,12 +12,6 @@ import (
 
 // progressEvery is how often a run looks how far it is.
 const progressEvery = 500 * time.Millisecond
-
-// isTerminal reports whether w is a terminal.
-func isTerminal(w any) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
-}
 
 // drawProgress draws how far the run is until ctx ends, then takes the line away. A broker that does not answer leaves it as it is.
 func (p *pipeline) drawProgress(ctx context.Context) error {

@@ -68,7 +68,7 @@ func (c *replayCmd) Run(ctx context.Context, g *globals) (err error) {
 		dataset = "replay-" + plan.Hash[:8]
 	}
 	r := &datasetRun{g: g, dir: dir, cfg: cfg, plan: plan, dataset: dataset, replace: c.Replace, store: !c.NoStore, command: "replay", json: c.Format == "json"}
-	results, err := r.do(ctx, nil)
+	results, err := r.do(ctx)
 	if results == nil {
 		return err
 	}
@@ -132,15 +132,5 @@ func (c *replayCmd) print(g *globals, results *outagelog.Log) error {
 	if c.Format == "json" {
 		return writeJSON(g.stdout, all)
 	}
-	return writeTable(g, all)
-}
-
-// writeTable prints outages one a line under a heading; there is at least one.
-func writeTable(g *globals, all []outagelog.Entry) error {
-	for _, line := range outageTable(outagelog.Outages(all), terminalWidth(g.stdout)) {
-		if _, err := fmt.Fprintln(g.stdout, line); err != nil {
-			return err
-		}
-	}
-	return nil
+	return c.writeTable(g, all)
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/outagelog"
+	"github.com/darkmap/darkmap/internal/outageview"
+	"github.com/darkmap/darkmap/internal/terminal"
 )
 
 // filter are the flags that say which outages are printed.
@@ -27,6 +29,7 @@ type filter struct {
 	State        []string `help:"Only outages in these states: ${enum}." enum:"suspected,open,closed,retracted" placeholder:"STATE,..."`
 	Severity     string   `help:"Only outages of at least this severity: minor, moderate, major, total." placeholder:"SEVERITY"`
 	All          bool     `help:"Blips and retracted outages too."`
+	Wide         bool     `help:"Show the ids in the table, too."`
 }
 
 // check finds what the flags cannot mean.
@@ -133,6 +136,35 @@ const (
 	formatJSON  = "json"
 	formatCSV   = "csv"
 )
+
+// fold folds what belongs together, or with --type nothing.
+func (f filter) fold(all []bgp.Outage) []outageview.Incident {
+	if len(f.Type) > 0 {
+		return outageview.Unfolded(all)
+	}
+	return outageview.Fold(all)
+}
+
+// writeTable prints an incident a row under a heading, and on standard error how many there are. There is at least one outage.
+func (f filter) writeTable(g *globals, all []outagelog.Entry, more ...outageview.Extra) error {
+	incidents := f.fold(outagelog.Outages(all))
+	count := outageview.Count(incidents)
+	if len(incidents) < len(all) {
+		count += " (--type country,region,as,prefix shows each of them)"
+	}
+	fmt.Fprintln(g.stderr, "darkmap: "+count)
+	return printLines(g.stdout, outageview.Table(incidents, outageview.Options{Width: terminal.Width(g.stdout), Wide: f.Wide, More: more}))
+}
+
+// printLines prints lines.
+func printLines(w io.Writer, lines []string) error {
+	for _, line := range lines {
+		if _, err := fmt.Fprintln(w, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // writeJSON prints one object a line.
 func writeJSON(w io.Writer, all []outagelog.Entry) error {

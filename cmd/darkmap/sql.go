@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/darkmap/darkmap/internal/clickhouse"
+	"github.com/darkmap/darkmap/internal/terminal"
 )
 
 // sqlCmd runs SQL on the store, embedded or not. It reads, unless it is told to write, and never makes a store.
@@ -32,7 +33,7 @@ func (c *sqlCmd) Run(ctx context.Context, g *globals) (err error) {
 	if c.Statement != "" {
 		return c.runAll(ctx, s, c.Statement)
 	}
-	if isTerminal(g.stdin) {
+	if terminal.IsTerminal(g.stdin) {
 		return c.prompt(ctx, s)
 	}
 	b, err := io.ReadAll(io.LimitReader(g.input(ctx), maxStatements+1))
@@ -155,7 +156,7 @@ func (c *sqlCmd) run(ctx context.Context, s *session, l *lease, statement string
 		SQL: statement, Format: c.Format, Database: l.server.Database, ID: queryID(),
 		Settings: map[string]string{"wait_end_of_query": "1"},
 	}
-	if q.Format == "" && isTerminal(s.g.stdout) {
+	if q.Format == "" && terminal.IsTerminal(s.g.stdout) {
 		q.Format = "PrettyCompactMonoBlock"
 	}
 	out, err := l.server.HTTP(ctx, q)

@@ -37,6 +37,9 @@ type upCmd struct {
 	adminFlags
 }
 
+// eventIndent is by how much an event goes on in the next line of a narrow terminal.
+const eventIndent = 4
+
 // watch is one run of up.
 type watch struct {
 	g       *globals

@@ -2,13 +2,18 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/outagelog"
+	"github.com/darkmap/darkmap/internal/outageview"
+	"github.com/darkmap/darkmap/internal/terminal"
 	"github.com/darkmap/darkmap/schemas"
 )
 
@@ -18,17 +23,19 @@ type events struct {
 	json   bool
 	stream *outagelog.Stream
 	filter outagelog.Filter
+	fold   func([]bgp.Outage) []outageview.Incident
+	log    *outagelog.Log // what was read
 }
 
 // events is what the flags mean.
 func (c *upCmd) events(g *globals) *events {
 	f := c.outages()
-	return &events{g: g, json: c.Format == "json", stream: outagelog.NewStream(f), filter: f}
+	return &events{g: g, json: c.Format == "json", stream: outagelog.NewStream(f), filter: f, fold: c.fold, log: outagelog.New()}
 }
 
-// print prints what a record tells, with a note behind it: as text what begins and what ends, as JSON every record of an outage that is
-// followed, as it is.
-func (p *events) print(e outagelog.Entry, note string) error {
+// take prints as JSON every record of an outage that is followed, as it is, and passes on what a record tells as text: what begins and
+// what ends.
+func (p *events) take(e outagelog.Entry, window time.Time, tell func(bgp.Outage, time.Time) error) error {
 	followed := p.stream.Follows(e.Outage)
 	told := p.stream.Add(e.Outage)
 	if p.json {
@@ -38,7 +45,18 @@ func (p *events) print(e outagelog.Entry, note string) error {
 		return nil
 	}
 	for _, o := range told {
-		if err := p.g.line.Print(p.g.stdout, eventLine(o)+note); err != nil {
+		if err := tell(o, window); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// print prints a line for each incident, with a note behind it.
+func (p *events) print(all []outageview.Incident, note string) error {
+	for _, in := range all {
+		text := outageview.Line(in, p.log.Find) + note
+		if err := p.g.line.Print(p.g.stdout, strings.Join(terminal.Wrap(text, terminal.Width(p.g.stdout), eventIndent), "\n")); err != nil {
 			return err
 		}
 	}
@@ -47,27 +65,43 @@ func (p *events) print(e outagelog.Entry, note string) error {
 
 // outages prints once what is open from before, then what begins and ends, until ctx ends.
 func (w *watch) outages(ctx context.Context) error {
-	since := time.Now()
-	before := outagelog.New()
+	since, p := time.Now(), w.events
 	err := kafka.ReadToEnd(ctx, w.cfg.Kafka, w.g.log, schemas.TopicOutages, func(rec *kgo.Record) error {
-		_, err := before.Add(rec)
+		_, err := p.log.Add(rec)
 		return err
 	})
 	if err != nil {
 		return unlessTold(ctx, fmt.Errorf("reading outages: %w", err))
 	}
-	for _, e := range before.Select(w.events.filter) {
-		if e.Outage.End == nil {
-			if err := w.events.print(e, " (from before)"); err != nil {
-				return err
-			}
-		}
+	if err := p.before(); err != nil {
+		return err
 	}
-	return kafka.TailSince(ctx, w.cfg.Kafka, w.g.log, []string{schemas.TopicOutages}, since, func(rec *kgo.Record) error {
-		e, _, err := outagelog.Decode(rec)
+	gather := outageview.NewGather(p.fold, func(all []outageview.Incident) error { return p.print(all, "") })
+	gathering, stop := context.WithCancel(ctx)
+	gathered := make(chan error, 1)
+	go func() { gathered <- gather.Run(gathering) }() // ends with gathering, or an error
+	err = kafka.TailSince(ctx, w.cfg.Kafka, w.g.log, []string{schemas.TopicOutages}, since, func(rec *kgo.Record) error {
+		e, window, err := outagelog.Decode(rec)
 		if err != nil {
 			return err
 		}
-		return w.events.print(e, "")
+		p.log.Put(e, window)
+		return p.take(e, window, gather.Add)
 	})
+	stop()
+	return errors.Join(err, <-gathered)
+}
+
+// before prints what is open from before.
+func (p *events) before() error {
+	var open []bgp.Outage
+	for _, e := range p.log.Select(p.filter) {
+		if e.Outage.End != nil {
+			continue
+		}
+		if err := p.take(e, time.Time{}, func(o bgp.Outage, _ time.Time) error { open = append(open, o); return nil }); err != nil {
+			return err
+		}
+	}
+	return p.print(p.fold(open), " (from before)")
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/outagelog"
+	"github.com/darkmap/darkmap/internal/outageview"
 	"github.com/darkmap/darkmap/internal/progress"
 )
 
@@ -33,9 +34,10 @@ func TestUpEvents(t *testing.T) {
 	} {
 		var out bytes.Buffer
 		g := &globals{stdout: &out, line: progress.NewLine(&out)}
-		p := &events{g: g, json: format == "json", stream: outagelog.NewStream(outagelog.Filter{To: end})}
+		p := &events{g: g, json: format == "json", stream: outagelog.NewStream(outagelog.Filter{To: end}), log: outagelog.New()}
+		tell := func(o bgp.Outage, _ time.Time) error { return p.print(outageview.Unfolded([]bgp.Outage{o}), "") }
 		for _, e := range all {
-			if err := p.print(e, ""); err != nil {
+			if err := p.take(e, start, tell); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -55,13 +55,18 @@ func NewLasting() *Log {
 	return l
 }
 
-// Add takes a record of bgp.outages.v1, and returns the outage as that record has it. A record with a lower sequence than
-// the one that is held changes nothing. The error names the record that cannot be decoded.
+// Add is Put of a record of bgp.outages.v1. The error names the record that cannot be decoded.
 func (l *Log) Add(rec *kgo.Record) (bgp.Outage, error) {
 	e, decided, err := Decode(rec)
 	if err != nil {
 		return bgp.Outage{}, err
 	}
+	l.Put(e, decided)
+	return e.Outage, nil
+}
+
+// Put takes an outage as a record has it that was decided then. One with a lower sequence than the one that is held changes nothing.
+func (l *Log) Put(e Entry, decided time.Time) {
 	o := e.Outage
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -85,7 +90,6 @@ func (l *Log) Add(rec *kgo.Record) (bgp.Outage, error) {
 	if len(l.newest) > l.limit {
 		l.drop()
 	}
-	return o, nil
 }
 
 // remove takes an outage out, if it is there. mu is held.
@@ -144,6 +148,14 @@ func (l *Log) Reached(t time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.until = t
+}
+
+// Find returns an outage of a dataset by its id.
+func (l *Log) Find(dataset, id string) (bgp.Outage, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e, ok := l.newest[key{dataset, id}]
+	return e.Outage, ok
 }
 
 // Decided is the time at which the newest record was decided, in event time; zero before the first.

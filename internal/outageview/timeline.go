@@ -1,16 +1,16 @@
-package main
+package outageview
 
 import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/terminal"
 )
 
-// timelineOptions say what a timeline shows and how.
-type timelineOptions struct {
+// TimelineOptions say what a timeline shows and how.
+type TimelineOptions struct {
 	// Title stands above it; empty leaves it out.
 	Title    string
 	From, To time.Time
@@ -44,9 +44,9 @@ const (
 	oneDay        = 24 * time.Hour
 )
 
-// timeline draws one strip a day (UTC) of the outages given, which should be those of one entity and family: what was dark,
+// Timeline draws one strip a day (UTC) of the outages given, which should be those of one entity and family: what was dark,
 // flapping or visible when. No line is longer than the width. It is a pure function of its arguments.
-func timeline(all []bgp.Outage, o timelineOptions) []string {
+func Timeline(all []bgp.Outage, o TimelineOptions) []string {
 	if o.Width <= 0 {
 		o.Width = 80
 	}
@@ -54,7 +54,7 @@ func timeline(all []bgp.Outage, o timelineOptions) []string {
 	drawn := glyphs(o.ASCII)
 	var lines []string
 	if o.Title != "" {
-		lines = append(lines, clip(o.Title, o.Width))
+		lines = append(lines, terminal.Wrap(terminal.Clean(o.Title), o.Width, 2)...)
 	}
 	lines = append(lines, hourScale(perDay))
 	for day := o.From.UTC().Truncate(oneDay); day.Before(o.To); day = day.Add(oneDay) {
@@ -100,7 +100,7 @@ func hourScale(perDay int) string {
 }
 
 // cell says what the stretch of time looks like.
-func cell(all []bgp.Outage, o timelineOptions, start time.Time, length time.Duration) int {
+func cell(all []bgp.Outage, o TimelineOptions, start time.Time, length time.Duration) int {
 	end := start.Add(length)
 	if !start.Before(o.To) || !end.After(o.From) {
 		return cellOutside
@@ -155,7 +155,7 @@ func between(aStart, aEnd, bStart, bEnd time.Time) time.Duration {
 }
 
 // dayNote says how long the day was dark, or that it flapped.
-func dayNote(all []bgp.Outage, o timelineOptions, day time.Time) string {
+func dayNote(all []bgp.Outage, o TimelineOptions, day time.Time) string {
 	end := day.Add(oneDay)
 	if end.After(o.To) {
 		end = o.To
@@ -194,11 +194,11 @@ func legend(drawn [6]rune, perDay, width int) []string {
 		switch {
 		case line == "":
 			line = w
-		case utf8.RuneCountInString(line)+3+utf8.RuneCountInString(w) > width:
-			lines, line = append(lines, clip(line, width)), w
+		case terminal.Cells(line)+3+terminal.Cells(w) > width:
+			lines, line = append(lines, terminal.Clip(line, width)), w
 		default:
 			line += "   " + w
 		}
 	}
-	return append(lines, clip(line, width))
+	return append(lines, terminal.Clip(line, width))
 }

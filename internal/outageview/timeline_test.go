@@ -1,4 +1,4 @@
-package main
+package outageview
 
 import (
 	"testing"
@@ -9,7 +9,7 @@ import (
 
 func TestTimeline(t *testing.T) {
 	t.Parallel()
-	o := timelineOptions{Title: "Nowhere", From: at(t, "2014-12-21 00:00:00"), To: at(t, "2014-12-24 12:00:00"), Width: 54}
+	o := TimelineOptions{Title: "Nowhere", From: at(t, "2014-12-21 00:00:00"), To: at(t, "2014-12-24 12:00:00"), Width: 54}
 	all := exampleOutages(t)
 	want := []string{
 		"Nowhere",
@@ -22,7 +22,7 @@ func TestTimeline(t *testing.T) {
 		"▄ dark for a part   █ dark",
 		"one sign is 1 h, times are UTC",
 	}
-	if diff := cmp.Diff(want, timeline(all, o)); diff != "" {
+	if diff := cmp.Diff(want, Timeline(all, o)); diff != "" {
 		t.Errorf("timeline (-want +got):\n%s", diff)
 	}
 	o.ASCII, o.Title = true, ""
@@ -32,7 +32,7 @@ func TestTimeline(t *testing.T) {
 		"Mon 22 Dec  ~~~~~~~~~~~~~~~~+#######  dark 7 h 45 min",
 		"Tue 23 Dec  #+.............++.......  dark 2 h 17 min",
 	}
-	if diff := cmp.Diff(want, timeline(all, o)[:4]); diff != "" {
+	if diff := cmp.Diff(want, Timeline(all, o)[:4]); diff != "" {
 		t.Errorf("ASCII timeline (-want +got):\n%s", diff)
 	}
 }
@@ -40,8 +40,8 @@ func TestTimeline(t *testing.T) {
 func TestTimelineFits(t *testing.T) {
 	t.Parallel()
 	for width := 14; width < 180; width++ {
-		o := timelineOptions{Title: "Nowhere", From: at(t, "2014-12-21 00:00:00"), To: at(t, "2014-12-30 00:00:00"), Width: width}
-		lines := timeline(exampleOutages(t), o)
+		o := TimelineOptions{Title: "Nowhere", From: at(t, "2014-12-21 00:00:00"), To: at(t, "2014-12-30 00:00:00"), Width: width}
+		lines := Timeline(exampleOutages(t), o)
 		if len(lines) < 12 {
 			t.Fatalf("width %d: got %d lines, want at least 12", width, len(lines))
 		}

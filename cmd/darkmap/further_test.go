@@ -1,0 +1,33 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+func TestFurtherSQL(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2014, 12, 22, 16, 15, 0, 0, time.UTC)
+	o := bgp.Outage{Dataset: "demo", Entity: bgp.Entity{Type: bgp.EntityCountry, Code: "ZZ"}, Start: start, LostPrefixes: []string{"192.0.2.0/24", "198.51.100.0/24"}}
+	queries := furtherSQL(o)
+	if len(queries) != 3 {
+		t.Fatalf("got %d queries, want 3", len(queries))
+	}
+	for _, q := range queries {
+		for _, part := range []string{"FROM darkmap.route_changes", "dataset = 'demo'", "country = 'ZZ'", "timestamp >= toDateTime64('2014-12-22 16:10:00', 6, 'UTC')"} {
+			if !strings.Contains(q, part) {
+				t.Errorf("%q lacks %q", q, part)
+			}
+		}
+	}
+	o.Entity = bgp.Entity{Type: bgp.EntityAS, Code: "AS64496"}
+	if got, want := sqlEntity(o), "prefix IN ('192.0.2.0/24', '198.51.100.0/24')"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := sqlString(`a'b\`), `'a\'b\\'`; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -31,10 +31,10 @@ func (w *wording) wayOut() string {
 	if d == nil || d.total == 0 || d.spread == nil {
 		return ""
 	}
-	what, its, were := "It was lost", "its", "was"
+	what, its := "It was lost", "its"
 	if w.o.Entity.Type != bgp.EntityPrefix {
-		its, were = agree(d.total, "its", "their"), agree(d.total, "was", "were")
-		what = bgp.Count(d.total, "prefix") + " " + were + " lost"
+		its = agree(d.total, "its", "their")
+		what = bgp.Count(d.total, "prefix") + " " + agree(d.total, "was", "were") + " lost"
 		if d.total > 1 && d.total == w.ev.base.prefixes && w.ev.peak.prefixes >= d.total {
 			what = "All " + what
 		}

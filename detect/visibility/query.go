@@ -239,11 +239,11 @@ func (s *State) Brief(k rib.Key) (query.Brief, bool) {
 }
 
 func (s *State) briefOf(r rib.Row) (query.Brief, bool) {
-	p, any := s.recordOf(r), false
+	p, held := s.recordOf(r), false
 	for _, w := range s.rib.Held(r) {
-		any = any || w != 0
+		held = held || w != 0
 	}
-	if !any && p.flags&known == 0 {
+	if !held && p.flags&known == 0 {
 		return query.Brief{}, false
 	}
 	out := query.Brief{Prefix: s.rib.Key(r).Prefix(s.family).String(), HeldBy: s.voters.Count(s.rib.Held(r))}

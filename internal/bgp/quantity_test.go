@@ -27,9 +27,22 @@ func TestDurationText(t *testing.T) {
 func TestCount(t *testing.T) {
 	t.Parallel()
 	for _, one := range []struct{ noun, many string }{
-		{"prefix", "prefixes"}, {"IPv4 prefix", "IPv4 prefixes"}, {"loss", "losses"}, {"short loss", "short losses"}, {"minute", "minutes"},
-		{"day", "days"}, {"key", "keys"}, {"country", "countries"}, {"recovery", "recoveries"}, {"network", "networks"}, {"AS", "ASes"},
-		{"address", "addresses"}, {"process", "processes"}, {"collector", "collectors"}, {"batch", "batches"}, {"peer", "peers"},
+		{"prefix", "prefixes"},
+		{"IPv4 prefix", "IPv4 prefixes"},
+		{"loss", "losses"},
+		{"short loss", "short losses"},
+		{"minute", "minutes"},
+		{"day", "days"},
+		{"key", "keys"},
+		{"country", "countries"},
+		{"recovery", "recoveries"},
+		{"network", "networks"},
+		{"AS", "ASes"},
+		{"address", "addresses"},
+		{"process", "processes"},
+		{"collector", "collectors"},
+		{"batch", "batches"},
+		{"peer", "peers"},
 	} {
 		if got := Count(1, one.noun); got != "1 "+one.noun {
 			t.Errorf("got %q, want 1 %s", got, one.noun)

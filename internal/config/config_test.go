@@ -52,8 +52,8 @@ func TestLoad(t *testing.T) {
 			"--set inner.hosts=[192.0.2.1]: inner.hosts[0]: want {address: ..., key: ...}", "--set inner.every=10: inner.every: got 10, want a duration such as 10s",
 		}},
 		{name: "set of a value that is out of bounds", yaml: "inner: {size: 3}", sets: []string{"inner.size=-2"}, errs: []string{"--set inner.size=-2: inner.size: got -2, want at least 0"}},
-		{name: "of another section", yaml: "size: 3\ninner:\n  hosts: [{adress: a}]\n", errs: []string{
-			"line 1: unknown key size (did you mean inner.size?)", "line 3: unknown key inner.hosts[0].adress (did you mean inner.hosts[0].address?)",
+		{name: "of another section", yaml: "size: 3\ninner:\n  hosts: [{addrss: a}]\n", errs: []string{
+			"line 1: unknown key size (did you mean inner.size?)", "line 3: unknown key inner.hosts[0].addrss (did you mean inner.hosts[0].address?)",
 		}},
 		{name: "set that is not YAML", sets: []string{"inner.files=[a"}, errs: []string{"--set inner.files=[a: did not find expected"}},
 		{name: "a key twice", yaml: "name: a\nname: b\n", errs: []string{"line 2: mapping key"}},

@@ -198,7 +198,7 @@ func TestFilters(t *testing.T) {
 				continue // wrong usage
 			}
 			want := []string{}
-			for _, id := range strings.Fields(a.want) {
+			for id := range strings.FieldsSeq(a.want) {
 				if slices.Contains(strings.Fields(b.want), id) && (f.All || !hidden(outages[id])) {
 					want = append(want, id)
 				}

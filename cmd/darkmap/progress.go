@@ -21,11 +21,12 @@ func (p *pipeline) drawProgress(ctx context.Context) error {
 	}
 	defer adm.Close()
 	defer p.line.Clear()
-	began := time.Now()
-	p.line.Begin(began)
+	p.line.Begin(time.Now())
 	t := time.NewTicker(progressEvery)
 	defer t.Stop()
+	costs := progress.NewCosts(p.store != nil)
 	var run progress.Run
+	var began time.Time // of the first work that was finished
 	for {
 		select {
 		case <-ctx.Done():
@@ -35,10 +36,14 @@ func (p *pipeline) drawProgress(ctx context.Context) error {
 			if lags, err := kafka.Lag(ctx, adm, p.cfg.Kafka, readings(p.store != nil)...); err == nil {
 				run.Done = p.tracker.Look(readers(lags, schemas.TopicUpdates)[0], readers(lags, schemas.TopicRoutes)...)
 			}
-			if run.Before == 0 && run.Done.Work > 0 {
-				run.Before, run.Begun, began = now.Sub(p.began), run.Done.Work, now
+			if began.IsZero() && run.Done.At > 0 {
+				began = now
 			}
-			run.TotalWork, run.Damaged, run.Outages, run.Took = read.TotalWork, read.Damaged, p.outages(), now.Sub(began)
+			run.Damaged, run.Outages, run.Took = read.Damaged, p.outages(), now.Sub(p.began)
+			costs.Look(run.Took, run.Done.Work, read.TotalWork)
+			if !began.IsZero() {
+				run.Rest, run.Busy = costs.Rest(), now.Sub(began)
+			}
 			run.Least = run.Share()
 			p.line.Report(now, run.Text())
 		}

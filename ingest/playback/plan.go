@@ -13,6 +13,7 @@ import (
 	"slices"
 
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/progress"
 )
 
 // ErrApart marks files that are more than a week apart, where none of the times has most of the files: nothing in one says anything
@@ -37,8 +38,8 @@ type Plan struct {
 	Hash string
 	// Bytes is the size of the files that are played, as they are on disk.
 	Bytes int64
-	// Work is how much there is to do for all stages together (workOf).
-	Work float64
+	// Work is how much there is to do for the stages.
+	Work progress.Work
 	// from and to are the earliest and the latest time of the files' records, microseconds.
 	from, to int64
 	// Voters are those that each collector's peers in its files can be, sorted; none where the files name no peer.
@@ -120,14 +121,14 @@ func NewPlan(ctx context.Context, inputs []Input) (*Plan, error) {
 		p.Notes = append(p.Notes, c.missing()...)
 		for _, f := range slices.Concat(c.tables, c.updates) {
 			p.Bytes += f.bytes
-			p.Work += f.work()
+			p.Work = p.Work.Plus(f.work())
 			p.span(f)
 		}
 		p.collectors = append(p.collectors, c)
 		played = played[n:]
 	}
 	p.Notes = append(p.Notes, otherTimes(p.collectors)...)
-	p.Work += p.passed(p.to)
+	p.Work = p.Work.Plus(p.passed(p.to))
 	return p, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/capture"
 	"github.com/darkmap/darkmap/internal/codec"
+	"github.com/darkmap/darkmap/internal/progress"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
@@ -32,7 +33,7 @@ type FilePosition struct {
 type Progress struct {
 	Bytes, TotalBytes int64
 	// Work is that of what was read, of TotalWork (Plan.Work), once Written records were given to the producer.
-	Work, TotalWork float64
+	Work, TotalWork progress.Work
 	Written         int64
 	// EventTime is the merged clock, microseconds since 1970, UTC; 0 before the first record.
 	EventTime int64
@@ -46,7 +47,8 @@ type Source struct {
 	lane    bgp.Lane
 	streams []*player
 	queue   []Record
-	minute  int64 // the present one's beginning; 0 before the first record
+	minute  int64   // the present one's beginning; 0 before the first record
+	settled float64 // octets of tables that were read when it began
 	clocks  uint64
 	ended   bool
 	records uint64
@@ -83,12 +85,23 @@ func (s *Source) Close() error {
 
 // Progress may be called between calls of Next.
 func (s *Source) Progress() Progress {
-	p := Progress{TotalBytes: s.plan.Bytes, Work: s.plan.passed(s.minute), TotalWork: s.plan.Work, EventTime: s.minute, Records: s.records, Damaged: s.damaged}
+	p := Progress{TotalBytes: s.plan.Bytes, Work: s.work().Plus(s.plan.passed(s.minute)), TotalWork: s.plan.Work, EventTime: s.minute, Records: s.records, Damaged: s.damaged}
+	p.Work[progress.SettledOctets] = s.settled
+	if s.ended { // which closes the last window
+		p.Work[progress.SettledOctets] = p.Work[progress.TableOctets]
+	}
 	for _, st := range s.streams {
 		p.Bytes += st.bytes()
-		p.Work += st.work()
 	}
 	return p
+}
+
+// work is what was read of the files.
+func (s *Source) work() (w progress.Work) {
+	for _, st := range s.streams {
+		w = w.Plus(st.work())
+	}
+	return w
 }
 
 // Next returns the next record, io.EOF after the last. A *capture.Damage is no end: what it names was passed over; the
@@ -162,6 +175,9 @@ func (s *Source) turn(minute int64) {
 		default:
 			s.queue = append(s.queue, s.stamp(p, minute, &pb.UpdateRecord{Body: &pb.UpdateRecord_Tick{Tick: &pb.Tick{}}}))
 		}
+	}
+	if s.minute != 0 {
+		s.settled = s.work()[progress.TableOctets]
 	}
 	s.minute = minute
 	s.queue = append(s.queue, s.clock(minute, false))

@@ -13,6 +13,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 	"github.com/darkmap/darkmap/internal/capture"
 	"github.com/darkmap/darkmap/internal/codec"
+	"github.com/darkmap/darkmap/internal/progress"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
@@ -46,7 +47,7 @@ type stream struct {
 	sets  peerSets
 	done  int64 // compressed bytes of the files that were closed
 	// worked is the work of the files that were closed.
-	worked float64
+	worked progress.Work
 }
 
 // peerID is a peer and its BGP identifier.
@@ -210,7 +211,7 @@ func (s *stream) closeFile(f *file) error {
 	s.leave(f)
 	n, err := f.close()
 	s.done += n
-	s.worked += f.plan.work()
+	s.worked = s.worked.Plus(f.plan.work())
 	return err
 }
 

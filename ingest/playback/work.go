@@ -1,38 +1,35 @@
 package playback
 
-// What the stages have to do for the inputs, in units of a record of updates. Measured with replays of captures of 2013 and of the
-// demo, with a store and without: they differ by less than a factor of two, which the share of a run can bear.
-const (
-	// workOfTableByte is for a byte of a table, as it is on disk.
-	workOfTableByte = 0.02
-	// workOfMinute is for a minute that passes: its window is closed for everything that is held.
-	workOfMinute = 20
-)
+import "github.com/darkmap/darkmap/internal/progress"
 
-// work is what a file costs. Of a table only the beginning was read: it counts by its size.
-func (f *filePlan) work() float64 {
+// work is what a file holds. Of a table only the beginning was read: it counts by its size on disk.
+func (f *filePlan) work() (w progress.Work) {
 	if f.table {
-		return workOfTableByte * float64(f.bytes)
+		w[progress.TableOctets], w[progress.SettledOctets] = float64(f.bytes), float64(f.bytes)
+		return w
 	}
-	return float64(f.records)
+	w[progress.Records] = float64(f.records)
+	return w
 }
 
 // worked is the work of what was read of a file that is open. Octets are read ahead, which does not matter for a table.
-func (f *file) worked() float64 {
+func (f *file) worked() (w progress.Work) {
 	if f.plan.table {
-		return workOfTableByte * float64(min(f.reader.Stats().FileBytes, f.plan.bytes))
+		w[progress.TableOctets] = float64(min(f.reader.Stats().FileBytes, f.plan.bytes))
+		return w
 	}
-	return float64(min(f.read, f.plan.records))
+	w[progress.Records] = float64(min(f.read, f.plan.records))
+	return w
 }
 
 // work is that of what was read of the stream's files.
-func (s *stream) work() float64 {
+func (s *stream) work() progress.Work {
 	w := s.worked
 	for _, f := range s.dumps {
-		w += f.worked()
+		w = w.Plus(f.worked())
 	}
 	if s.current != nil {
-		w += s.current.worked()
+		w = w.Plus(s.current.worked())
 	}
 	return w
 }
@@ -48,10 +45,10 @@ func (p *Plan) span(f *filePlan) {
 	p.to = max(p.to, f.first, f.last)
 }
 
-// passed is the work of the minutes up to a time, microseconds; 0 before the first.
-func (p *Plan) passed(t int64) float64 {
-	if p.from == 0 || t <= p.from {
-		return 0
+// passed is the work of the minutes up to a time, microseconds; none before the first.
+func (p *Plan) passed(t int64) (w progress.Work) {
+	if p.from != 0 && t > p.from {
+		w[progress.Minutes] = float64(min(t, p.to)-p.from) / minuteMicroseconds
 	}
-	return workOfMinute * float64(min(t, p.to)-p.from) / minuteMicroseconds
+	return w
 }

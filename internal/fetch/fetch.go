@@ -80,7 +80,10 @@ func Ensure(ctx context.Context, cacheDir string, item Item, line *progress.Line
 		return "", fmt.Errorf("fetching %s: %w", item.Name, err)
 	}
 	files := filepath.Join(temp, "files")
-	if err := unpack(ctx, archive, files, item); err != nil {
+	stop = line.Busy("unpacking " + item.Name)
+	err = unpack(ctx, archive, files, item)
+	stop()
+	if err != nil {
 		return "", fmt.Errorf("fetching %s: %w", item.Name, err)
 	}
 	return install(cacheDir, files, item)

@@ -28,7 +28,7 @@ func watch(ctx context.Context, line *progress.Line, dir string, item Item) (sto
 		}
 		t := time.NewTicker(watchEvery)
 		defer t.Stop()
-		most := int64(0)
+		most, first := int64(0), began // first: when the first octets were seen
 		for {
 			select {
 			case <-ctx.Done():
@@ -37,7 +37,10 @@ func watch(ctx context.Context, line *progress.Line, dir string, item Item) (sto
 				for _, folder := range folders {
 					most = max(most, written(folder, began))
 				}
-				line.Report(now, "fetching "+item.Name+": "+progress.Transfer(most, item.Bytes, now.Sub(began)))
+				if most == 0 {
+					first = now
+				}
+				line.Report(now, "fetching "+item.Name+": "+progress.Transfer(most, item.Bytes, now.Sub(first)))
 			}
 		}
 	}()

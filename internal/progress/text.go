@@ -8,77 +8,50 @@ import (
 
 // Run is how far a run is.
 type Run struct {
-	// Done is what the slowest stage has finished, of TotalWork.
-	Done      Point
-	TotalWork float64
-	Outages   int
+	// Done is what the slowest stage has finished.
+	Done    Point
+	Outages int
 	// Damaged is how many parts of the input could not be read.
 	Damaged uint64
-	// Before is how long it took until the slowest stage had finished something, Begun of the work; Took is the time since then.
-	Before time.Duration
-	Begun  float64
-	Took   time.Duration
+	// Took is the time since the program was started, Busy the part of it since the slowest stage had finished something.
+	Took, Busy time.Duration
+	// Rest is about how long the rest takes (Costs.Rest).
+	Rest time.Duration
 	// Least is the share that was told before: it never goes back.
 	Least int
 }
 
-// Share is the part of the whole time that has passed, percent, if the rest of the work takes as long as what is done. A run that goes
-// on has never done all of it.
+// Share is the part of the whole time that has passed, percent. It is 99 at most: a run that goes on has never done all.
 func (r Run) Share() int {
-	part := r.part()
-	if part <= 0 {
+	if r.Busy <= 0 {
 		return r.Least
 	}
-	if whole := r.Before + time.Duration(float64(r.Took)/part); whole > 0 {
-		part = float64(r.Before+r.Took) / float64(whole)
-	}
-	return max(r.Least, min(99, int(100*part)))
+	return max(r.Least, min(99, int(100*float64(r.Took)/float64(r.Took+r.Rest))))
 }
 
-// part is the part of the work that was done in Took; 0 where that is not known.
-func (r Run) part() float64 {
-	if r.TotalWork <= r.Begun || r.Done.Work <= r.Begun {
-		return 0
-	}
-	return min(1, (r.Done.Work-r.Begun)/(r.TotalWork-r.Begun))
-}
+// leastBusy is how long the time left is not told: before, a guess would jump.
+const leastBusy = 3 * time.Second
 
-// The time left is told once this share was done and this time has passed: before, a guess would jump.
-const (
-	leastShare = 3
-	leastTook  = 3 * time.Second
-)
-
-// Left is about how long the rest takes; false while that cannot be told.
-func (r Run) Left() (time.Duration, bool) {
-	share := r.Share()
-	part := r.part()
-	if share < leastShare || r.Took < leastTook || part <= 0 {
-		return 0, false
-	}
-	return time.Duration(float64(r.Took) * (1 - part) / part), true
-}
-
-// Text is the line: share, event time, rate, outages, time left. There is no share before the speed of the slowest stage shows.
+// Text is the line: share, event time, rate, outages, time left. There is no share before the slowest stage has finished something.
 func (r Run) Text() string {
 	var b strings.Builder
-	if r.part() > 0 || r.Least > 0 {
-		fmt.Fprintf(&b, "%2d %%", r.Share())
+	if share := r.Share(); share > 0 {
+		fmt.Fprintf(&b, "%2d %%", share)
 	} else {
 		b.WriteString("starting")
 	}
 	if r.Done.EventTime > 0 {
 		fmt.Fprintf(&b, "  %s UTC", time.UnixMicro(r.Done.EventTime).UTC().Format("2006-01-02 15:04"))
 	}
-	if s := r.Took.Seconds(); s >= 1 && r.Done.Messages > 0 {
+	if s := r.Busy.Seconds(); s >= 1 && r.Done.Messages > 0 {
 		fmt.Fprintf(&b, "  %.0f messages/s", float64(r.Done.Messages)/s)
 	}
 	fmt.Fprintf(&b, "  %s", countOf(uint64(max(r.Outages, 0)), "outage"))
 	if r.Damaged > 0 {
 		fmt.Fprintf(&b, "  %s damaged", countOf(r.Damaged, "part"))
 	}
-	if left, ok := r.Left(); ok {
-		fmt.Fprintf(&b, "  about %s left", Span(left))
+	if r.Busy >= leastBusy {
+		fmt.Fprintf(&b, "  about %s left", Span(r.Rest))
 	}
 	return b.String()
 }
@@ -113,18 +86,24 @@ func Bytes(n int64) string {
 	return fmt.Sprintf("%d B", n)
 }
 
-// Transfer words how far a download is: how much of the total (0: not known) came in took.
+// Transfer words how far a download is: how much of the total (0: not known) came in the time since its first octets.
 func Transfer(done, total int64, took time.Duration) string {
+	switch {
+	case total > 0 && done >= total:
+		return Bytes(total) + " have come and are checked"
+	case done == 0 && total > 0:
+		return "waiting for the first of " + Bytes(total)
+	}
 	var b strings.Builder
 	if total > 0 {
-		fmt.Fprintf(&b, "%2d %%  %s of %s", min(100, 100*done/total), Bytes(min(done, total)), Bytes(total))
+		fmt.Fprintf(&b, "%2d %%  %s of %s", 100*done/total, Bytes(done), Bytes(total))
 	} else {
 		b.WriteString(Bytes(done))
 	}
 	if s := took.Seconds(); s >= 1 && done > 0 {
 		rate := float64(done) / s
 		fmt.Fprintf(&b, "  %s/s", Bytes(int64(rate)))
-		if total > done {
+		if total > done && took >= leastBusy {
 			fmt.Fprintf(&b, "  about %s left", Span(time.Duration(float64(total-done)/rate*float64(time.Second))))
 		}
 	}

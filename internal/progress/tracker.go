@@ -8,8 +8,8 @@ import (
 // Point is how far a run is when At records stand in a topic.
 type Point struct {
 	At int64
-	// Work that is done then, in the plan's units.
-	Work float64
+	// Work that is done then.
+	Work Work
 	// Messages that were played, and the event time that was reached, microseconds since 1970; 0 before the first.
 	Messages  uint64
 	EventTime int64
@@ -26,7 +26,7 @@ func (t *trail) add(p Point) {
 	if n := len(t.points); n > 0 {
 		last := &t.points[n-1]
 		switch {
-		case p.At < last.At || p.Work < last.Work:
+		case p.At < last.At:
 			return
 		case p.At == last.At:
 			*last = p
@@ -58,7 +58,7 @@ func (t *trail) at(records int64) Point {
 	}
 	b := t.points[i]
 	part := float64(max(records, 0)-a.At) / float64(b.At-a.At)
-	p := Point{At: records, Work: a.Work + part*(b.Work-a.Work), Messages: a.Messages + uint64(part*float64(b.Messages-a.Messages)), EventTime: a.EventTime}
+	p := Point{At: records, Work: a.Work.between(b.Work, part), Messages: a.Messages + uint64(part*float64(b.Messages-a.Messages)), EventTime: a.EventTime}
 	if a.EventTime == 0 {
 		p.EventTime = b.EventTime
 	}
@@ -74,7 +74,7 @@ type Reader struct{ Finished, Written int64 }
 type Tracker struct {
 	mu      sync.Mutex
 	updates trail // what was read of the files, by the records of the first topic
-	passed  trail // Work is how many of those the first stage had finished, by the records of the second topic
+	passed  trail // Messages is how many of those the first stage had finished, by the records of the second topic
 	done    Point
 }
 
@@ -92,10 +92,10 @@ func (t *Tracker) Look(first Reader, behind ...Reader) Point {
 	defer t.mu.Unlock()
 	finished := first.Finished
 	for _, r := range behind {
-		t.passed.add(Point{At: r.Written, Work: float64(first.Finished)})
-		finished = min(finished, int64(t.passed.at(r.Finished).Work))
+		t.passed.add(Point{At: r.Written, Messages: uint64(max(0, first.Finished))})
+		finished = min(finished, int64(t.passed.at(r.Finished).Messages))
 	}
-	if p := t.updates.at(finished); p.Work > t.done.Work {
+	if p := t.updates.at(finished); p.At > t.done.At {
 		t.done = p
 	}
 	return t.done

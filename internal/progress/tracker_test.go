@@ -23,20 +23,17 @@ func TestTracker(t *testing.T) {
 		}
 		decided := min(enriched, stored+500)
 		for n := float64(0); n <= read; n += 50 {
-			tr.Read(Point{At: int64(n), Work: work(n), Messages: uint64(n), EventTime: 1 + int64(n)})
+			tr.Read(Point{At: int64(n), Work: Work{Records: work(n)}, Messages: uint64(n), EventTime: 1 + int64(n)})
 		}
 		got := tr.Look(Reader{int64(enriched), int64(read)},
 			Reader{int64(2 * decided), int64(2 * enriched)}, Reader{int64(2 * stored), int64(2 * enriched)})
-		if got.Work < last.Work || got.EventTime < last.EventTime || got.Messages < last.Messages {
+		if got.Work[Records] < last.Work[Records] || got.EventTime < last.EventTime || got.Messages < last.Messages {
 			t.Errorf("second %d: it went back from %+v to %+v", s, last, got)
 		}
 		last = got
-		if share := (Run{Done: got, TotalWork: total}).Share(); math.Abs(float64(share-s)) > 5 {
-			t.Errorf("second %d of 100: got %d %%", s, share)
+		if done := got.Work[Records]; math.Abs(done-float64(s)) > 5 {
+			t.Errorf("second %d of 100: %.0f %% of the work is done", s, done)
 		}
-	}
-	if share := (Run{Done: Point{Work: 200}, TotalWork: 100}).Share(); share != 99 {
-		t.Errorf("a run that goes on has done %d %%, want 99 at most", share)
 	}
 }
 
@@ -45,14 +42,14 @@ func TestTrailBound(t *testing.T) {
 	t.Parallel()
 	var tr trail
 	for i := range int64(3 * maxPoints) {
-		tr.add(Point{At: 10 * i, Work: float64(i)})
+		tr.add(Point{At: 10 * i, Work: Work{Minutes: float64(i)}})
 	}
-	tr.add(Point{At: 5, Work: 7}) // not after the last
+	tr.add(Point{At: 5, Work: Work{Minutes: 7}}) // not after the last
 	if len(tr.points) > maxPoints {
 		t.Errorf("%d points are held", len(tr.points))
 	}
 	for _, at := range []int64{0, 5, 777, 100_000} {
-		if got := tr.at(at).Work; math.Abs(got-float64(at)/10) > 1e-6 {
+		if got := tr.at(at).Work[Minutes]; math.Abs(got-float64(at)/10) > 1e-6 {
 			t.Errorf("at %d: got %v", at, got)
 		}
 	}
@@ -69,13 +66,14 @@ func TestText(t *testing.T) {
 		run  Run
 		want string
 	}{
-		{Run{TotalWork: 10}, "starting  0 outages"},
-		{Run{Done: Point{Work: 0.1, Messages: 10, EventTime: at}, TotalWork: 10, Took: time.Second}, " 1 %  2013-01-01 00:12 UTC  10 messages/s  0 outages"},
-		{Run{Done: Point{Work: 5, Messages: 3000, EventTime: at}, TotalWork: 10, Took: 30 * time.Second, Outages: 1, Damaged: 2},
+		{Run{Took: time.Second}, "starting  0 outages"},
+		{Run{Done: Point{Messages: 10, EventTime: at}, Took: 2 * time.Second, Busy: time.Second, Rest: 198 * time.Second}, " 1 %  2013-01-01 00:12 UTC  10 messages/s  0 outages"},
+		{Run{Done: Point{Messages: 3000, EventTime: at}, Took: 30 * time.Second, Busy: 30 * time.Second, Rest: 30 * time.Second, Outages: 1, Damaged: 2},
 			"50 %  2013-01-01 00:12 UTC  100 messages/s  1 outage  2 parts damaged  about 30 s left"},
-		{Run{Done: Point{Work: 1}, TotalWork: 10, Took: time.Hour}, "10 %  0 outages  about 9 h 0 min left"},
-		{Run{Done: Point{Work: 5}, TotalWork: 10, Before: 10 * time.Second, Took: 30 * time.Second}, "57 %  0 outages  about 30 s left"},
-		{Run{Done: Point{Work: 5}, TotalWork: 10, Took: 30 * time.Second, Least: 52}, "52 %  0 outages  about 30 s left"},
+		{Run{Took: time.Hour, Busy: time.Hour, Rest: 9 * time.Hour}, "10 %  0 outages  about 9 h 0 min left"},
+		{Run{Took: 40 * time.Second, Busy: 30 * time.Second, Rest: 30 * time.Second}, "57 %  0 outages  about 30 s left"},
+		{Run{Took: 30 * time.Second, Busy: 30 * time.Second, Rest: 30 * time.Second, Least: 52}, "52 %  0 outages  about 30 s left"},
+		{Run{Took: time.Hour, Busy: time.Hour}, "99 %  0 outages  about 1 s left"},
 	} {
 		if got := tt.run.Text(); got != tt.want {
 			t.Errorf("got %q, want %q", got, tt.want)
@@ -86,7 +84,9 @@ func TestText(t *testing.T) {
 		took        time.Duration
 		want        string
 	}{
-		{0, 180_000_000, 0, " 0 %  0 B of 180 MB"},
+		{0, 180_000_000, 0, "waiting for the first of 180 MB"},
+		{65_000, 18_000_000, 2 * time.Second, " 0 %  65 kB of 18 MB  32 kB/s"},
+		{180_000_000, 180_000_000, time.Minute, "180 MB have come and are checked"},
 		{45_000_000, 180_000_000, 30 * time.Second, "25 %  45 MB of 180 MB  1500 kB/s  about 90 s left"},
 		{45_000, 0, 2 * time.Second, "45 kB  22 kB/s"},
 	} {

@@ -1,0 +1,96 @@
+package progress
+
+import "time"
+
+// Costs learns how long the slowest stage takes for a unit of each kind of work, and estimates how long the rest takes.
+//
+// Each kind begins with a cost that is assumed. The time between two looks is shared out among the kinds that were worked on, in
+// proportion to what they cost as far as is known; the cost of a kind is the time that it had, by the units that were done. It belongs to
+// one goroutine.
+type Costs struct {
+	assumed Work          // seconds a unit
+	had     Work          // seconds that each kind has had
+	done    Work          // units that had them
+	last    Work          // what was done at the last look
+	total   Work          // what is to be done in all
+	at      time.Duration // when something was finished last
+	now     time.Duration // of the last look
+	begun   bool          // something was finished
+}
+
+// assumed and assumedStored are what a unit of each kind takes before it was measured, seconds, without a store and with one: as
+// replays of real captures took it on two cores. How fast a machine is shows with the first kind of work that it does.
+var (
+	assumed       = Work{TableOctets: 1.3e-6, SettledOctets: 1e-6, Records: 3e-5, Minutes: 1e-3}
+	assumedStored = Work{TableOctets: 3e-6, SettledOctets: 0.6e-6, Records: 1e-4, Minutes: 2e-3}
+)
+
+const (
+	// trustInCost is for how many seconds of measuring the assumed cost of a kind counts, trustInSpeed the assumed speed of the machine.
+	trustInCost, trustInSpeed = 1.0, 5.0
+	// unseen is the part of the rest that can have been done since something was finished last.
+	unseen = 0.5
+)
+
+// NewCosts returns Costs for a run with a store or without.
+func NewCosts(stored bool) *Costs {
+	if stored {
+		return &Costs{assumed: assumedStored}
+	}
+	return &Costs{assumed: assumed}
+}
+
+// Look notes what is done, of the total, at a time since the start.
+func (c *Costs) Look(now time.Duration, done, total Work) {
+	c.now, c.total = now, total
+	if done == c.last {
+		return
+	}
+	if c.begun {
+		c.share((now - c.at).Seconds(), done)
+	}
+	c.begun, c.last, c.at = true, done, now
+}
+
+// share gives seconds to the kinds that were worked on since the last look.
+func (c *Costs) share(seconds float64, done Work) {
+	unit, sum := c.unit(), 0.0
+	for k := range unit {
+		sum += unit[k] * (done[k] - c.last[k])
+	}
+	if sum <= 0 {
+		return
+	}
+	for k := range unit {
+		n := done[k] - c.last[k]
+		c.had[k] += seconds * unit[k] * n / sum
+		c.done[k] += n
+	}
+}
+
+// unit is what a unit of each kind costs, seconds: the less was measured, the more the assumed cost counts, at the speed that all
+// kinds together were done.
+func (c *Costs) unit() (out Work) {
+	had, foreseen := trustInSpeed, trustInSpeed
+	for k := range c.had {
+		had += c.had[k]
+		foreseen += c.assumed[k] * c.done[k]
+	}
+	for k := range out {
+		out[k] = (trustInCost + c.had[k]) / (trustInCost*foreseen/(c.assumed[k]*had) + c.done[k])
+	}
+	return out
+}
+
+// Rest is about how long what is left takes, at the last look. What is under way, such as a window of millions of routes, does not show
+// before it is finished: the time since then counts as work that was done.
+func (c *Costs) Rest() time.Duration {
+	unit, rest := c.unit(), 0.0
+	for k := range unit {
+		rest += unit[k] * max(0, c.total[k]-c.last[k])
+	}
+	if c.begun {
+		rest = max((1-unseen)*rest, rest-(c.now-c.at).Seconds())
+	}
+	return time.Duration(rest * float64(time.Second))
+}

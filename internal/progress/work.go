@@ -1,0 +1,36 @@
+package progress
+
+// Kind is a kind of work.
+type Kind int
+
+// The kinds of work that the stages have.
+const (
+	// TableOctets are octets of table dumps, as they are on disk.
+	TableOctets Kind = iota
+	// SettledOctets are those of them after which a window was closed: detect decides then on all that they hold.
+	SettledOctets
+	// Records are records of files of updates.
+	Records
+	// Minutes are minutes of event time: after each a window is closed for everything that is held.
+	Minutes
+	kinds
+)
+
+// Work is how many units of each kind there are.
+type Work [kinds]float64
+
+// Plus is the sum.
+func (w Work) Plus(o Work) Work {
+	for k := range w {
+		w[k] += o[k]
+	}
+	return w
+}
+
+// between is the point that lies the given part of the way from w to o.
+func (w Work) between(o Work, part float64) Work {
+	for k := range w {
+		w[k] += part * (o[k] - w[k])
+	}
+	return w
+}

@@ -23,16 +23,16 @@ type Run struct {
 
 // Share is the part of the whole time that has passed, percent. It is 99 at most: a run that goes on has never done all.
 func (r Run) Share() int {
-	if r.Busy <= 0 {
+	if r.Busy < leastBusy {
 		return r.Least
 	}
 	return max(r.Least, min(99, int(100*float64(r.Took)/float64(r.Took+r.Rest))))
 }
 
-// leastBusy is how long the time left is not told: before, a guess would jump.
+// leastBusy is for how long neither share nor time left is told: before, a guess would jump.
 const leastBusy = 3 * time.Second
 
-// Text is the line: share, event time, rate, outages, time left. There is no share before the slowest stage has finished something.
+// Text is the line: share, event time, rate, outages, time left. There is no share before the slowest stage was measured for leastBusy.
 func (r Run) Text() string {
 	var b strings.Builder
 	if share := r.Share(); share > 0 {

@@ -40,7 +40,7 @@ func (p *pipeline) drawProgress(ctx context.Context) error {
 				began = now
 			}
 			run.Damaged, run.Outages, run.Took = read.Damaged, p.outages(), now.Sub(p.began)
-			costs.Look(run.Took, run.Done.Work, read.TotalWork)
+			costs.Look(run.Took, run.Done.Work.WithRead(read.Work), read.TotalWork.WithRead(read.TotalWork))
 			if !began.IsZero() {
 				run.Rest, run.Busy = costs.Rest(), now.Sub(began)
 			}

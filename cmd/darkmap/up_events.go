@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,7 +40,7 @@ func (p *events) take(e outagelog.Entry, window time.Time, tell func(bgp.Outage,
 	followed := p.stream.Follows(e.Outage)
 	told := p.stream.Add(e.Outage)
 	if p.json {
-		if followed || p.stream.Follows(e.Outage) || e.Outage.Blip && len(told) > 0 {
+		if followed || p.stream.Follows(e.Outage) || slices.ContainsFunc(told, func(o bgp.Outage) bool { return o.ID == e.Outage.ID }) {
 			return p.g.line.Print(p.g.stdout, string(e.JSON))
 		}
 		return nil

@@ -53,6 +53,46 @@ func TestUpEvents(t *testing.T) {
 	}
 }
 
+// TestUpEventsPassLate: one outage passes the filter only once it has grown, another at its end alone. As text their beginnings are printed
+// then, as JSON the records from there on.
+func TestUpEventsPassLate(t *testing.T) {
+	t.Parallel()
+	start, end := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC), time.Date(2026, 11, 24, 13, 0, 0, 0, time.UTC)
+	for format, want := range map[string]string{
+		"json": "KP updated|KP closed|IQ closed|",
+		"text": "2026-11-24 12:00:00  opened|2026-11-24 13:00:00  closed|2026-11-24 12:00:00  opened|2026-11-24 13:00:00  closed|",
+	} {
+		var out bytes.Buffer
+		g := &globals{stdout: &out, line: progress.NewLine(&out)}
+		p := &events{g: g, json: format == "json", stream: outagelog.NewStream(outagelog.Filter{MinSeverity: bgp.SeverityMajor}), log: outagelog.New()}
+		tell := func(o bgp.Outage, _ time.Time) error { return p.print(outageview.Unfolded([]bgp.Outage{o}), "") }
+		for major, code := range []string{"", "KP", "IQ"} { // the record from which on it is major
+			if code == "" {
+				continue
+			}
+			for i, event := range []bgp.Event{bgp.EventOpened, bgp.EventUpdated, bgp.EventClosed} {
+				o := bgp.Outage{ID: code, Sequence: uint32(i + 1), Event: event, State: bgp.StateOpen, Severity: bgp.SeverityMinor, Start: start, Entity: bgp.Entity{Type: bgp.EntityCountry, Code: code}}
+				if i >= major {
+					o.Severity = bgp.SeverityMajor
+				}
+				if event == bgp.EventClosed {
+					o.State, o.End, o.EndReason = bgp.StateClosed, &end, bgp.EndRecovered
+				}
+				if err := p.take(outagelog.Entry{Outage: o, JSON: []byte(code + " " + string(event))}, start, tell); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		got := ""
+		for line := range strings.Lines(out.String()) {
+			got += strings.TrimSpace(line[:min(len(line), len("2026-11-24 12:00:00  opened"))]) + "|"
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", format, got, want)
+		}
+	}
+}
+
 // TestUpWindow: up shows what happens from now on, and says so where a past time is asked for.
 func TestUpWindow(t *testing.T) {
 	t.Parallel()

@@ -2,7 +2,7 @@ package progress
 
 import "time"
 
-// Costs learns how long the slowest stage takes for a unit of each kind of work, and estimates how long the rest takes.
+// Costs learns how long a unit of each kind of work takes, and estimates how long the rest takes.
 //
 // Each kind begins with a cost that is assumed. The time between two looks is shared out among the kinds that were worked on, in
 // proportion to what they cost as far as is known; the cost of a kind is the time that it had, by the units that were done. It belongs to
@@ -21,13 +21,13 @@ type Costs struct {
 // assumed and assumedStored are what a unit of each kind takes before it was measured, seconds, without a store and with one: as
 // replays of real captures took it on two cores. How fast a machine is shows with the first kind of work that it does.
 var (
-	assumed       = Work{TableOctets: 1.3e-6, SettledOctets: 1e-6, Records: 3e-5, Minutes: 1e-3}
-	assumedStored = Work{TableOctets: 3e-6, SettledOctets: 0.6e-6, Records: 1e-4, Minutes: 2e-3}
+	assumed       = Work{TableOctets: 1e-6, SettledOctets: 0.7e-6, Records: 3.5e-5, Minutes: 8e-3, ReadOctets: 1.2e-7, ReadRecords: 1e-5}
+	assumedStored = Work{TableOctets: 1.5e-6, SettledOctets: 0.8e-6, Records: 8e-5, Minutes: 3e-3, ReadOctets: 1.2e-7, ReadRecords: 1e-5}
 )
 
 const (
-	// trustInCost is for how many seconds of measuring the assumed cost of a kind counts, trustInSpeed the assumed speed of the machine.
-	trustInCost, trustInSpeed = 1.0, 5.0
+	// trust is for how many seconds of measuring an assumed cost counts, and the assumed speed of the machine.
+	trust = 5.0
 	// unseen is the part of the rest that can have been done since something was finished last.
 	unseen = 0.5
 )
@@ -71,13 +71,13 @@ func (c *Costs) share(seconds float64, done Work) {
 // unit is what a unit of each kind costs, seconds: the less was measured, the more the assumed cost counts, at the speed that all
 // kinds together were done.
 func (c *Costs) unit() (out Work) {
-	had, foreseen := trustInSpeed, trustInSpeed
+	had, foreseen := trust, trust
 	for k := range c.had {
 		had += c.had[k]
 		foreseen += c.assumed[k] * c.done[k]
 	}
 	for k := range out {
-		out[k] = (trustInCost + c.had[k]) / (trustInCost*foreseen/(c.assumed[k]*had) + c.done[k])
+		out[k] = (trust + c.had[k]) / (trust*foreseen/(c.assumed[k]*had) + c.done[k])
 	}
 	return out
 }

@@ -13,6 +13,10 @@ const (
 	Records
 	// Minutes are minutes of event time: after each a window is closed for everything that is held.
 	Minutes
+	// ReadOctets and ReadRecords are TableOctets and Records that were read of the files: the stages share the processors, so that what is
+	// ahead of the slowest is done, too.
+	ReadOctets
+	ReadRecords
 	kinds
 )
 
@@ -24,6 +28,12 @@ func (w Work) Plus(o Work) Work {
 	for k := range w {
 		w[k] += o[k]
 	}
+	return w
+}
+
+// WithRead is w, and read as what was read of the files.
+func (w Work) WithRead(read Work) Work {
+	w[ReadOctets], w[ReadRecords] = read[TableOctets], read[Records]
 	return w
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/dump"
+	"github.com/darkmap/darkmap/internal/timespan"
 )
 
 // dumpFilter are the flags that say which lines are printed.
@@ -54,16 +55,15 @@ func (f *dumpFilter) filter() (out dump.Filter, err error) {
 		out.Path, err = dump.ParsePath(f.Path)
 		faults = appendFault(faults, "--path", err)
 	}
+	begin, end, err := timespan.ParseWindow(f.From, f.To, true)
+	if err != nil {
+		faults = append(faults, err)
+	}
 	if f.From != "" {
-		out.From, _, err = dump.ParseTime(f.From)
-		faults = appendFault(faults, "--from", err)
+		out.From = begin.UnixMicro()
 	}
 	if f.To != "" {
-		_, out.To, err = dump.ParseTime(f.To)
-		faults = appendFault(faults, "--to", err)
-	}
-	if out.From != 0 && out.To != 0 && out.From >= out.To {
-		faults = append(faults, fmt.Errorf("--from %s is after --to %s", f.From, f.To))
+		out.To = end.UnixMicro()
 	}
 	return out, errors.Join(faults...)
 }
@@ -82,7 +82,7 @@ func appendFault(faults []error, flag string, err error) []error {
 	if err == nil {
 		return faults
 	}
-	return append(faults, fmt.Errorf("%s: %w", flag, err))
+	return append(faults, fmt.Errorf("%s %w", flag, err))
 }
 
 func parseASN(s string) (bgp.ASN, error) {

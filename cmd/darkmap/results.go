@@ -11,6 +11,7 @@ import (
 	"github.com/darkmap/darkmap/internal/outagelog"
 	"github.com/darkmap/darkmap/internal/outageview"
 	"github.com/darkmap/darkmap/internal/terminal"
+	"github.com/darkmap/darkmap/internal/timespan"
 )
 
 // filter are the flags that say which outages are printed.
@@ -47,7 +48,7 @@ func (f filter) outages() outagelog.Filter {
 // parse reads the flags. The error lists all faults.
 func (f filter) parse() (o outagelog.Filter, err error) {
 	o = f.sorts()
-	o.From, o.To, err = outagelog.ParseWindow(f.From, f.To)
+	o.From, o.To, err = timespan.ParseWindow(f.From, f.To, false)
 	faults := []error{err, f.checkModes()}
 	for _, code := range f.Country {
 		if !countryCode.MatchString(code) {

@@ -12,10 +12,10 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/datadir"
 	"github.com/darkmap/darkmap/internal/kafka"
-	"github.com/darkmap/darkmap/internal/outagelog"
 	"github.com/darkmap/darkmap/internal/query"
 	"github.com/darkmap/darkmap/internal/querydoor"
 	"github.com/darkmap/darkmap/internal/querystore"
+	"github.com/darkmap/darkmap/internal/timespan"
 )
 
 const (
@@ -41,7 +41,7 @@ func (c *showCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return usageError(err)
 	}
-	at, _, err := outagelog.ParseTime(c.At)
+	at, _, err := timespan.Parse(c.At)
 	switch {
 	case err != nil:
 		return usageError(fmt.Errorf("--at %w", err))

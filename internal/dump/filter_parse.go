@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/bgp/wire"
@@ -84,39 +83,4 @@ func ParseType(s string) (Type, error) {
 		return t, nil
 	}
 	return "", fmt.Errorf("%q is not one of announce, withdraw, table, state, peer_up, peer_down, end_of_rib", s)
-}
-
-// timeForms are the forms of a time with how long each of them lasts. A time without a zone is UTC.
-var timeForms = []struct {
-	layout string
-	lasts  time.Duration
-}{
-	{time.RFC3339Nano, time.Microsecond},
-	{"2006-01-02T15:04:05.999999", time.Microsecond}, {"2006-01-02 15:04:05.999999", time.Microsecond},
-	{"2006-01-02T15:04Z07:00", time.Minute}, {"2006-01-02T15:04", time.Minute}, {"2006-01-02 15:04", time.Minute},
-	{"2006-01-02", 24 * time.Hour},
-}
-
-// ParseTime reads a date, a date with a time, or seconds since 1970, as bgpdump prints them. It returns the first microsecond of
-// what is named and the first one after it: a date is its whole day.
-func ParseTime(s string) (from, to int64, err error) {
-	if n, err := strconv.ParseFloat(s, 64); err == nil && n > 0 && n < 1e11 {
-		from = int64(n*1e6 + 0.5)
-		if !strings.Contains(s, ".") {
-			return from, from + 1e6, nil
-		}
-		return from, from + 1, nil
-	}
-	for _, f := range timeForms {
-		t, err := time.ParseInLocation(f.layout, s, time.UTC)
-		if err != nil {
-			continue
-		}
-		lasts := f.lasts
-		if lasts == time.Microsecond && !strings.Contains(s, ".") {
-			lasts = time.Second
-		}
-		return t.UnixMicro(), t.Add(lasts).UnixMicro(), nil
-	}
-	return 0, 0, fmt.Errorf("%q is not a time, as 2014-12-22, 2014-12-22T10:30, 2014-12-22T10:30:00Z or 1419244200 (UTC)", s)
 }

@@ -131,21 +131,6 @@ func TestParseFilters(t *testing.T) {
 	if _, err := dump.ParseType("update"); err == nil || !strings.Contains(err.Error(), "announce, withdraw, table") {
 		t.Errorf("type: got %v", err)
 	}
-	const day, minute, second = 86400e6, 60e6, 1e6
-	for s, want := range map[string][2]int64{
-		"1970-01-02": {day, 2 * day}, "1970-01-02T00:01": {day + minute, day + 2*minute}, "1970-01-02 00:01": {day + minute, day + 2*minute},
-		"1970-01-02T00:00:01Z": {day + second, day + 2*second}, "1970-01-02T01:00:01+01:00": {day + second, day + 2*second},
-		"1970-01-02 00:00:01.5": {day + 1500000, day + 1500001}, "86400": {day, day + second}, "86400.25": {day + 250000, day + 250001},
-	} {
-		if from, to, err := dump.ParseTime(s); err != nil || from != want[0] || to != want[1] {
-			t.Errorf("%s: got %d, %d, %v, want %v", s, from, to, err, want)
-		}
-	}
-	for _, s := range []string{"", "yesterday", "22.12.2014", "2014-13-01", "-5", "NaN"} {
-		if from, _, err := dump.ParseTime(s); err == nil {
-			t.Errorf("time %q: got %d", s, from)
-		}
-	}
 }
 
 func TestTSV(t *testing.T) {

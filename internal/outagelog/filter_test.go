@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/timespan"
 )
 
 // sample is a fixed set of outages, by id: countries, regions, ASes and prefixes, of which some lie in two countries, some have not
@@ -99,7 +100,7 @@ func singles(t *testing.T) []single {
 	t.Helper()
 	const everything = "as131279 as64500 blip flap ir kp kp01 moment old p176 p176x p177 taken v6 v6more world"
 	window := func(from, to string) Filter {
-		begin, end, err := ParseWindow(from, to)
+		begin, end, err := timespan.ParseWindow(from, to, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -262,34 +263,6 @@ func TestNothing(t *testing.T) {
 		}
 		if got := tally.Nothing(); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
-		}
-	}
-}
-
-// TestParseWindow: a date without a time begins a window at its first moment and ends one after its last.
-func TestParseWindow(t *testing.T) {
-	t.Parallel()
-	for in, want := range map[string]string{
-		"|":                                         "0001-01-01T00:00:00Z 0001-01-01T00:00:00Z",
-		"2014-12-22|2014-12-22":                     "2014-12-22T00:00:00Z 2014-12-23T00:00:00Z",
-		"2014-12-22 16:15|2014-12-22 16:16:30":      "2014-12-22T16:15:00Z 2014-12-22T16:16:30Z",
-		"2014-12-22T16:15|2014-12-22T17:15:00Z":     "2014-12-22T16:15:00Z 2014-12-22T17:15:00Z",
-		"2014-12-22T16:15Z|2014-12-22T18:15+02:00x": "--to",
-		"2014-12-22T16:15:00+09:00|":                "2014-12-22T07:15:00Z 0001-01-01T00:00:00Z",
-		"2014-12-22|2014-12-21":                     "--from 2014-12-22 --to 2014-12-21: the window ends before it begins",
-		"2014-12-22 16:15|2014-12-22 16:15":         "ends before it begins",
-		"22.12.2014|":                               `--from "22.12.2014" is not a time`,
-		"2014-13-01|":                               "is not a time",
-		"|yesterday":                                `--to "yesterday" is not a time`,
-	} {
-		from, to, _ := strings.Cut(in, "|")
-		begin, end, err := ParseWindow(from, to)
-		got := begin.Format(time.RFC3339) + " " + end.Format(time.RFC3339)
-		if err != nil {
-			got = err.Error()
-		}
-		if !strings.Contains(got, want) {
-			t.Errorf("%s: got %s, want %s", in, got, want)
 		}
 	}
 }

@@ -61,7 +61,7 @@ func (c *demoCmd) Run(ctx context.Context, g *globals) (err error) {
 		return err
 	}
 	defer cleanup()
-	plan, err := playback.NewPlan(ctx, inputs)
+	plan, err := playback.NewPlan(ctx, inputs.Files)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ type dumpCmd struct {
 	CountFiles bool     `help:"Print only how many lines each file has: number, tab, file." xor:"count"`
 	Recover    bool     `help:"Go on behind damage as far as possible; with --no-recover the first damage ends the run." default:"true" negatable:""`
 	dumpFilter `embed:"" group:"filters"`
-	Files      []string `arg:"" name:"file" help:"MRT, RIS Live or raw BMP file, packed or not; NAME=FILE names its collector; - is standard input."`
+	Files      []string `arg:"" name:"file" help:"MRT, RIS Live or raw BMP files, packed or not: FILE, a folder or a pattern in quotes; NAME=... names the collector; - is standard input."`
 }
 
 // Help is kong's.
@@ -33,8 +33,8 @@ does not match: a withdrawal has no path, no origin and no communities, a change
 
 What the time, the peer or a table's prefix rules out is not decoded: faults within it are not reported.
 
-Exit codes: 0 done, also where no line matches (that is said); 2 wrong usage; 3 done, but some input was damaged: each damage is named, and what could
-be read behind it is printed; 130 interrupted.`
+Exit codes: 0 done, also where no line matches (that is said); 2 wrong usage; 3 done, but some input was damaged or, within a folder, cannot be read:
+each damage is named, and what could be read behind it is printed; 130 interrupted.`
 
 // Run prints every file in turn and sums up on standard error.
 func (c *dumpCmd) Run(ctx context.Context, g *globals) (err error) {
@@ -42,14 +42,14 @@ func (c *dumpCmd) Run(ctx context.Context, g *globals) (err error) {
 	if err != nil {
 		return usageError(err)
 	}
-	inputs := make([]playback.Input, len(c.Files))
-	for i, arg := range c.Files {
-		in, err := playback.ParseInput(arg)
-		if err != nil {
-			return usageError(err)
-		}
-		inputs[i] = in
+	inputs, err := playback.Expand(c.Files)
+	if err != nil {
+		return usageError(err)
 	}
+	for _, note := range inputs.Notes {
+		fmt.Fprintln(g.stderr, "darkmap:", note)
+	}
+	d.unread = inputs.Unread
 	if c.Output != "" {
 		f, err := os.Create(c.Output)
 		if err != nil {
@@ -61,8 +61,8 @@ func (c *dumpCmd) Run(ctx context.Context, g *globals) (err error) {
 	if err := d.begin(); err != nil {
 		return err
 	}
-	for i, in := range inputs {
-		if err := d.file(ctx, in, in.Path != c.Files[i], g.input(ctx)); err != nil {
+	for _, in := range inputs.Files {
+		if err := d.file(ctx, in, g.input(ctx)); err != nil {
 			return errors.Join(err, d.close())
 		}
 		if d.stop {
@@ -72,7 +72,7 @@ func (c *dumpCmd) Run(ctx context.Context, g *globals) (err error) {
 	if err := d.end(); err != nil {
 		return err
 	}
-	if summary := d.summary(); len(d.damaged) > 0 {
+	if summary := d.summary(); len(d.damaged) > 0 || d.unread > 0 {
 		return &exitError{exitDamaged, errors.New(summary)}
 	} else if _, err := fmt.Fprintln(g.stderr, "darkmap:", summary); err != nil {
 		return err

@@ -225,10 +225,14 @@ func TestDumpUsage(t *testing.T) {
 		"no MRT":         {[]string{text}, "", exitDamaged, "", []string{"not an MRT, RIS Live or BMP file", "unknown_format 1"}},
 		"empty":          {[]string{"-"}, "", exitDamaged, "", []string{"the file is empty", "empty 1"}},
 		"no such file":   {[]string{filepath.Join(dir, "none")}, "", exitUsage, "", []string{"no such file"}},
-		"a folder":       {[]string{dir}, "", exitUsage, "", []string{"directory"}},
-		"a bad name":     {[]string{"a b=" + whole}, "", exitUsage, "", []string{"name"}},
-		"no file":        {nil, "", exitUsage, "", []string{"<file>"}},
-		"a bad format":   {[]string{"--format", "xml", whole}, "", exitUsage, "", []string{"format"}},
+		"a folder": {[]string{dir}, "", exitDamaged, strings.Repeat(mrtLine, 3), []string{
+			"2 files: 2 of file/local; left out: 1 no MRT, RIS Live or BMP (a=b)", cut + ": record 2 at offset 59: truncated", "4 records read",
+		}},
+		"a pattern":    {[]string{filepath.Join(dir, "who*")}, "", 0, mrtLine + mrtLine, []string{"1 file: 1 of file/local", "2 records read"}},
+		"a lost file":  {[]string{whole, filepath.Join(dir, "none")}, "", exitUsage, "", []string{"none cannot be read: no such file"}},
+		"a bad name":   {[]string{"a b=" + whole}, "", exitUsage, "", []string{"name"}},
+		"no file":      {nil, "", exitUsage, "", []string{"<file>"}},
+		"a bad format": {[]string{"--format", "xml", whole}, "", exitUsage, "", []string{"format"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

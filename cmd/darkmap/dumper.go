@@ -49,6 +49,7 @@ type dumper struct {
 	packedBytes, plainBytes int64
 	damaged, notes          map[string]uint64
 	warned                  int
+	unread                  int    // files and folders that were left out
 	passedOver              int64  // octets that no record could be made out of
 	behind                  uint64 // records that were read behind the first damage of their file
 }
@@ -83,19 +84,19 @@ func (d *dumper) close() error {
 func (d *dumper) counting() bool { return d.count || d.countFiles }
 
 // formatter returns that of one file, and its tally.
-func (d *dumper) formatter(in playback.Input, named bool) (dumpFormatter, *dump.Tally) {
+func (d *dumper) formatter(in playback.Input) (dumpFormatter, *dump.Tally) {
 	switch {
 	case d.counting():
 		f := dump.NewCount(d.format == "bgpdump", d.selection)
 		return f, &f.Tally
 	case d.format == "json":
-		f := dump.NewJSON(in.Collector, named, d.selection)
+		f := dump.NewJSON(in.Collector, in.Named, d.selection)
 		return f, &f.Tally
 	case d.parquet != nil:
-		f := dump.NewParquet(in.Path, in.Collector, named, d.parquet, d.selection)
+		f := dump.NewParquet(in.Path, in.Collector, in.Named, d.parquet, d.selection)
 		return f, &f.Tally
 	case d.format == "tsv":
-		f := dump.NewTSV(in.Path, in.Collector, named, d.columns, d.selection)
+		f := dump.NewTSV(in.Path, in.Collector, in.Named, d.columns, d.selection)
 		return f, &f.Tally
 	}
 	f := dump.NewBGPDump(d.selection)
@@ -103,7 +104,7 @@ func (d *dumper) formatter(in playback.Input, named bool) (dumpFormatter, *dump.
 }
 
 // file prints one file. The error is that of opening it, of writing, or of ctx.
-func (d *dumper) file(ctx context.Context, in playback.Input, named bool, stdin io.Reader) (err error) {
+func (d *dumper) file(ctx context.Context, in playback.Input, stdin io.Reader) (err error) {
 	r, err := capture.Open(in.Path, stdin)
 	if err != nil {
 		return usageError(err)
@@ -111,7 +112,7 @@ func (d *dumper) file(ctx context.Context, in playback.Input, named bool, stdin 
 	defer func() { err = errors.Join(err, r.Close()) }()
 	d.warned = 0
 	before := d.selection.Matched()
-	f, tally := d.formatter(in, named)
+	f, tally := d.formatter(in)
 	err = d.items(ctx, r, f)
 	d.tally.Add(tally)
 	d.sum(r)
@@ -119,7 +120,7 @@ func (d *dumper) file(ctx context.Context, in playback.Input, named bool, stdin 
 		fmt.Fprintf(d.log, "darkmap: %s: %d more damages\n", in.Path, d.warned-dumpWarnings)
 	}
 	if d.countFiles {
-		d.buf = fmt.Appendf(d.buf, "%d\t%s\n", d.selection.Matched()-before, r.Name())
+		d.buf = fmt.Appendf(d.buf, "%d\t%s\n", d.selection.Matched()-before, dump.Field(r.Name()))
 		err = errors.Join(err, d.flush())
 	}
 	return err

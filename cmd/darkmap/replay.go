@@ -55,11 +55,12 @@ func (c *replayCmd) Run(ctx context.Context, g *globals) (err error) {
 	}
 	defer cleanup()
 	looked := g.line.Busy("looking at the files")
-	plan, err := playback.NewPlan(ctx, inputs)
+	plan, err := playback.NewPlan(ctx, inputs.Files)
 	looked()
 	if err != nil {
 		return usageError(err)
 	}
+	plan.LeftOut += inputs.Unread
 	for _, note := range plan.Notes {
 		fmt.Fprintf(g.stderr, "darkmap: %s\n", note)
 	}
@@ -86,12 +87,12 @@ func (c *replayCmd) check() error {
 
 // parseInputs parses the arguments. What can be read only once, standard input and pipes, is copied to files in tmp, which
 // cleanup removes.
-func parseInputs(ctx context.Context, g *globals, tmp string, args []string) (inputs []playback.Input, cleanup func(), err error) {
-	inputs, notes, err := playback.Expand(args)
+func parseInputs(ctx context.Context, g *globals, tmp string, args []string) (inputs *playback.Inputs, cleanup func(), err error) {
+	inputs, err = playback.Expand(args)
 	if err != nil {
 		return nil, nil, usageError(err)
 	}
-	for _, note := range notes {
+	for _, note := range inputs.Notes {
 		fmt.Fprintln(g.stderr, "darkmap:", note)
 	}
 	var copies []string
@@ -101,8 +102,8 @@ func parseInputs(ctx context.Context, g *globals, tmp string, args []string) (in
 		}
 	}
 	stdin := false
-	for i := range inputs {
-		in := &inputs[i]
+	for i := range inputs.Files {
+		in := &inputs.Files[i]
 		if in.Path == playback.Stdin && stdin {
 			err = usageError(errors.New("standard input is named twice"))
 		}

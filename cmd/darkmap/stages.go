@@ -179,10 +179,11 @@ func (c *ingestCmd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	defer cleanup()
-	plan, err := playback.NewPlan(ctx, inputs)
+	plan, err := playback.NewPlan(ctx, inputs.Files)
 	if err != nil {
 		return usageError(err)
 	}
+	plan.LeftOut += inputs.Unread
 	for _, note := range plan.Notes {
 		g.log.Warn("the times of the files", "note", note)
 	}

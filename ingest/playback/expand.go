@@ -19,61 +19,74 @@ var ErrNoFiles = errors.New("there is no file to play")
 // MaxFiles caps how many files one run may play.
 const MaxFiles = archive.MaxFiles
 
+// Inputs are what the arguments of a run lead to.
+type Inputs struct {
+	Files []Input
+	// Notes are sentences on what was found in folders and by patterns, and what was left out.
+	Notes []string
+	// Unread is how many files and folders within were left out because they may not be read.
+	Unread int
+}
+
 // Expand reads the arguments of a run: FILE, a folder or a pattern, each alone or as NAME=...; - is standard input. What a folder or
-// a pattern leads to is in the order of the paths. The notes are sentences on what was found there and what was left out. The errors
-// are wrong usage.
-func Expand(args []string) (inputs []Input, notes []string, err error) {
+// a pattern leads to is in the order of the paths. The errors are wrong usage.
+func Expand(args []string) (*Inputs, error) {
 	x := expansion{seen: map[string]bool{}}
 	for _, arg := range args {
 		in, err := ParseInput(arg)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		if err := x.add(in, in.Path != arg); err != nil {
-			return nil, nil, err
+		if err := x.add(in); err != nil {
+			return nil, err
 		}
-		if len(x.inputs) > MaxFiles {
-			return nil, nil, fmt.Errorf("%s: more than %d files: name a part of them, a month's folder for example", arg, MaxFiles)
+		if len(x.Files) > MaxFiles {
+			return nil, fmt.Errorf("%s: more than %d files: name a part of them, a month's folder for example", arg, MaxFiles)
 		}
 	}
-	return x.inputs, x.notes, nil
+	return &x.Inputs, nil
 }
 
 // expansion is what the arguments so far lead to.
 type expansion struct {
-	inputs []Input
-	notes  []string
-	seen   map[string]bool // collector and real path of files from folders and patterns
+	Inputs
+
+	seen map[string]bool // collector and real path of files from folders and patterns
 }
 
-func (x *expansion) add(in Input, named bool) error {
+func (x *expansion) add(in Input) error {
 	info, err := os.Stat(in.Path)
 	switch {
 	case in.Path == Stdin:
 	case err == nil && info.IsDir():
-		return x.addFound(in, named, in.Path, []string{in.Path})
+		return x.addFound(in, in.Path, []string{in.Path})
 	case errors.Is(err, fs.ErrNotExist) && strings.ContainsAny(in.Path, "*?["):
 		paths, err := filepath.Glob(in.Path)
 		if err != nil {
-			return fmt.Errorf("%s: %w", in.Path, err)
+			return fmt.Errorf("%s: the pattern has a [ without its ]", in.Path)
 		}
 		if len(paths) == 0 {
 			return fmt.Errorf("%w: nothing matches the pattern %s", ErrNoFiles, in.Path)
 		}
-		return x.addFound(in, named, in.Path, paths)
-	case !named:
+		return x.addFound(in, in.Path, paths)
+	case err != nil:
+		return cannotRead(in.Path, err)
+	case info.Mode().IsRegular() && readable(in.Path) != nil:
+		return cannotRead(in.Path, readable(in.Path))
+	}
+	if in.Path != Stdin && !in.Named {
 		if path, err := filepath.Abs(in.Path); err == nil {
 			if _, ok := archive.ParsePath(filepath.ToSlash(path)); ok {
 				in.Collector = cmp.Or(fileCollector(archive.CollectorIn(filepath.ToSlash(path))), in.Collector)
 			}
 		}
 	}
-	x.inputs = append(x.inputs, in)
+	x.Files = append(x.Files, in)
 	return nil
 }
 
 // addFound adds what is to be played of paths, files or folders, which arg led to.
-func (x *expansion) addFound(in Input, named bool, arg string, paths []string) error {
+func (x *expansion) addFound(in Input, arg string, paths []string) error {
 	s := newSearch()
 	for _, path := range paths {
 		if err := s.path(path); err != nil {
@@ -86,20 +99,21 @@ func (x *expansion) addFound(in Input, named bool, arg string, paths []string) e
 	of := map[string]int{}
 	for _, f := range s.files {
 		name := in.Collector
-		if !named {
+		if !in.Named {
 			name = f.collector()
 		}
 		if key := name + "\n" + f.real; x.seen[key] {
 			continue
 		} else if x.seen[key] = true; true {
 			of[name]++
-			x.inputs = append(x.inputs, Input{Collector: name, Path: f.path})
+			x.Files = append(x.Files, Input{Collector: name, Named: in.Named, Path: f.path})
 		}
 	}
 	if len(s.files) == 0 {
 		return fmt.Errorf("%s: %w%s", arg, ErrNoFiles, s.leftOut())
 	}
-	x.notes = append(x.notes, fmt.Sprintf("%s: %s%s", arg, countOf(of), s.leftOut()))
+	x.Unread += s.count[leftUnread]
+	x.Notes = append(x.Notes, fmt.Sprintf("%s: %s%s", arg, countOf(of), s.leftOut()))
 	return nil
 }
 

@@ -81,11 +81,12 @@ func TestFolderEqualsFilesByHand(t *testing.T) {
 		}
 	}
 	of := func(args ...string) ([]string, string) {
-		inputs, notes, err := Expand(args)
+		inputs, err := Expand(args)
 		if err != nil {
 			t.Fatalf("%q: %v", args, err)
 		}
-		plan, records, damages := play(t, inputs...)
+		notes := inputs.Notes
+		plan, records, damages := play(t, inputs.Files...)
 		if len(damages) > 0 {
 			t.Fatalf("%q: %v", args, damages)
 		}
@@ -138,10 +139,12 @@ func TestExpandCollectors(t *testing.T) {
 	if got := f.collector(); got != "file/rrc05" {
 		t.Errorf("a folder below the collector's: got %s", got)
 	}
-	for arg, want := range map[string]string{"/data/rrc05/2014.12/" + updates: "file/rrc05", "/data/rrc05/x.mrt": "file/local", "/data/a/" + updates: "file/local"} {
-		inputs, _, err := Expand([]string{arg})
-		if err != nil || inputs[0].Collector != want {
-			t.Errorf("%s: got %v, %v, want %s", arg, inputs, err, want)
+	dir := t.TempDir()
+	for name, want := range map[string]string{"rrc05/2014.12/" + updates: "file/rrc05", "rrc05/x.mrt": "file/local", "a/" + updates: "file/local"} {
+		write(t, dir, map[string][]byte{name: nil})
+		inputs, err := Expand([]string{filepath.Join(dir, name)})
+		if err != nil || inputs.Files[0].Collector != want || inputs.Files[0].Named {
+			t.Errorf("%s: got %v, %v, want %s", name, inputs, err, want)
 		}
 	}
 }
@@ -159,12 +162,43 @@ func TestExpandRefuses(t *testing.T) {
 		filepath.Join(dir, "*.gz"):     "there is no file to play: nothing matches the pattern " + filepath.Join(dir, "*.gz"),
 		"x=" + filepath.Join(dir, "?"): "nothing matches the pattern",
 	} {
-		if _, _, err := Expand([]string{arg}); !errors.Is(err, ErrNoFiles) || !strings.Contains(err.Error(), want) {
+		if _, err := Expand([]string{arg}); !errors.Is(err, ErrNoFiles) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", arg, err, want)
 		}
 	}
-	if _, _, err := Expand([]string{filepath.Join(dir, "[")}); err == nil {
-		t.Error("a bad pattern: no error")
+	if err := errors.Join(os.Symlink("nowhere", filepath.Join(dir, "dangling")), os.Symlink("loop", filepath.Join(dir, "loop"))); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"[": "the pattern has a [ without its ]", "none.gz": "none.gz cannot be read: no such file", "dangling": "dangling cannot be read: no such file", "loop": "loop cannot be read: too many",
+	} {
+		if _, err := Expand([]string{filepath.Join(dir, name)}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", name, err, want)
+		}
+	}
+}
+
+// TestUnreadable leaves out what may not be read within a folder, by name, and refuses it where it was named itself.
+func TestUnreadable(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() == 0 {
+		t.Skip("root may read everything")
+	}
+	dir := t.TempDir()
+	const updates = "rrc00/2014.12/updates.20141222.0000.gz"
+	write(t, dir, map[string][]byte{updates: []byte("x"), "closed/a": []byte("x"), "b.gz": []byte("x"), "updates.20141222.0005.gz": []byte("x")})
+	for _, name := range []string{"closed", "b.gz", "updates.20141222.0005.gz"} {
+		if err := os.Chmod(filepath.Join(dir, name), 0); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Expand([]string{filepath.Join(dir, name)}); err == nil || !strings.Contains(err.Error(), name+" cannot be read: permission denied") {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	t.Cleanup(func() { _ = os.Chmod(filepath.Join(dir, "closed"), 0o700) }) //nolint:gosec // to remove it
+	in, err := Expand([]string{dir})
+	if err != nil || len(in.Files) != 1 || in.Unread != 3 || !strings.Contains(in.Notes[0], "left out: 3 that cannot be read (b.gz, closed, updates.20141222.0005.gz)") {
+		t.Errorf("got %+v, %v", in, err)
 	}
 }
 

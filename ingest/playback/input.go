@@ -18,15 +18,16 @@ var validName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 // Input is one file of one collector.
 type Input struct {
 	Collector string // file/<NAME>
+	Named     bool   // by the user: NAME=FILE
 	Path      string // or Stdin
 	Title     string // what messages call the file; empty is Path
 }
 
 // ParseInput reads FILE or NAME=FILE. An existing file whose own name holds a = is a FILE.
 func ParseInput(arg string) (Input, error) {
-	name, path, ok := strings.Cut(arg, "=")
-	if _, err := os.Lstat(arg); !ok || err == nil {
-		name, path = defaultName, arg
+	name, path, named := strings.Cut(arg, "=")
+	if _, err := os.Lstat(arg); !named || err == nil {
+		name, path, named = defaultName, arg, false
 	}
 	switch {
 	case path == "":
@@ -34,5 +35,5 @@ func ParseInput(arg string) (Input, error) {
 	case !validName.MatchString(name):
 		return Input{}, fmt.Errorf("%q: a collector's name has letters, digits, dot, underscore and hyphen only", arg)
 	}
-	return Input{Collector: "file/" + name, Path: path}, nil
+	return Input{Collector: "file/" + name, Named: named, Path: path}, nil
 }

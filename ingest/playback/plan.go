@@ -176,7 +176,7 @@ func hashFile(in Input) (*filePlan, int64, error) {
 	title := cmp.Or(in.Title, in.Path)
 	f, err := os.Open(in.Path)
 	if err != nil {
-		return nil, 0, fmt.Errorf("opening an input: %w", err)
+		return nil, 0, fmt.Errorf("an input cannot be read: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // only read
 	h := sha256.New()

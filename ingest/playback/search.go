@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/darkmap/darkmap/ingest/archive"
@@ -25,6 +27,7 @@ const (
 	leftOther   = "no MRT, RIS Live or BMP"
 	leftSpecial = "no regular files"
 	leftLinks   = "links to nothing"
+	leftUnread  = "that cannot be read"
 )
 
 // search goes through folders. A file or folder that several links lead to is found once, by its own path where that is among them.
@@ -67,7 +70,8 @@ func (s *search) visit(f found, named bool) error {
 	}
 	info, err := os.Lstat(f.path)
 	if err != nil {
-		return fmt.Errorf("looking through a folder: %w", err)
+		s.leave(leftUnread, filepath.Base(f.path))
+		return nil //nolint:nilerr // it is said
 	}
 	if info.Mode()&os.ModeSymlink != 0 && !named {
 		s.pending = append(s.pending, f)
@@ -94,14 +98,19 @@ func (s *search) enter(f found) error {
 	f.real = real
 	info, err := os.Stat(f.path)
 	if err != nil {
-		return fmt.Errorf("looking through a folder: %w", err)
+		s.leave(leftUnread, name)
+		return nil //nolint:nilerr // it is said
 	}
 	if !info.IsDir() {
-		return s.file(f, info)
+		s.file(f, info)
+		return nil
 	}
 	entries, err := os.ReadDir(f.path)
-	if err != nil {
-		return fmt.Errorf("looking through a folder: %w", err)
+	switch {
+	case err != nil && f.path == f.root:
+		return cannotRead(f.path, err)
+	case err != nil:
+		s.leave(leftUnread, name)
 	}
 	for _, e := range entries {
 		if err := s.visit(found{root: f.root, path: filepath.Join(f.path, e.Name())}, false); err != nil {
@@ -125,7 +134,7 @@ func (s *search) links() error {
 }
 
 // file takes a file that is to be played.
-func (s *search) file(f found, info os.FileInfo) error {
+func (s *search) file(f found, info os.FileInfo) {
 	name := filepath.Base(f.path)
 	switch {
 	case !info.Mode().IsRegular():
@@ -135,25 +144,47 @@ func (s *search) file(f found, info os.FileInfo) error {
 	case beside(name):
 		s.leave(leftBeside, name)
 	default:
-		if _, ok := archive.ParsePath("rrc00/" + name); !ok { // what is named as in an archive is played, or its damage told
-			ok, err := isCapture(f.path)
-			if err != nil {
-				return err
-			}
-			if !ok {
-				s.leave(leftOther, name)
-				return nil
-			}
+		// What is named as in an archive is played, or its damage told.
+		_, ok := archive.ParsePath("rrc00/" + name)
+		err := readable(f.path)
+		if !ok && err == nil {
+			ok, err = isCapture(f.path)
 		}
-		s.files = append(s.files, f)
+		switch {
+		case err != nil:
+			s.leave(leftUnread, name)
+		case ok:
+			s.files = append(s.files, f)
+		default:
+			s.leave(leftOther, name)
+		}
 	}
-	return nil
+}
+
+// cannotRead says in words why a file or folder that was named cannot be read.
+func cannotRead(path string, err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		err = p.Err // without the name of the system call
+	}
+	return fmt.Errorf("%s cannot be read: %w", path, err)
+}
+
+// readable returns why a file cannot be opened.
+func readable(path string) error {
+	f, err := os.Open(path) //nolint:gosec // the user names it
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // shownNames is how many names of what is left out are told.
 const shownNames = 3
 
 func (s *search) leave(why, name string) {
+	if quoted := strconv.Quote(name); quoted != `"`+name+`"` { // a line break in a name
+		name = quoted
+	}
 	if s.count[why]++; len(s.left[why]) < shownNames {
 		s.left[why] = append(s.left[why], name)
 	}
@@ -163,7 +194,7 @@ func (s *search) leave(why, name string) {
 func (s *search) leftOut() string {
 	total := 0
 	var parts []string
-	for _, why := range []string{leftHidden, leftPartial, leftBeside, leftOther, leftSpecial, leftLinks} {
+	for _, why := range []string{leftHidden, leftPartial, leftBeside, leftOther, leftSpecial, leftLinks, leftUnread} {
 		n := s.count[why]
 		if n == 0 {
 			continue

@@ -217,14 +217,16 @@ type cells struct {
 }
 
 func newCells(file, collector string, named bool, c Columns, s *Selection) cells {
-	names := newCollectorNames(collector, named, func(s string) []byte { return []byte(oneField.Replace(s)) })
+	names := newCollectorNames(collector, named, func(s string) []byte { return []byte(Field(s)) })
 	return cells{
 		walk: walk{selection: s, endOfRIB: true}, columns: c, names: names, values: make([][]byte, len(c)),
-		row: row{file: oneField.Replace(file)},
+		row: row{file: Field(file)},
 	}
 }
 
-// oneField keeps a text that others chose in its field.
+// Field escapes what would end a field or a line in a text that others chose.
+func Field(s string) string { return oneField.Replace(s) }
+
 var oneField = strings.NewReplacer("\\", `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`)
 
 // begin sets what lines of one type in one record have in common.

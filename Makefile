@@ -100,7 +100,7 @@ breaking: ## Compare the schemas with the newest released ones
 .PHONY: ci
 ci: ## What has to pass before anything lands
 	$(MAKE) gen tidy
-	@git diff --exit-code -- schemas docs/configuration.md docs/metrics.md go.mod go.sum || { echo "make gen tidy changed files: commit them"; exit 1; }
+	@git diff --exit-code -- schemas docs/configuration.md docs/metrics.md cmd/darkmap/configuration_keys.json go.mod go.sum || { echo "make gen tidy changed files: commit them"; exit 1; }
 	$(MAKE) breaking lint build cross fuzz test
 
 .PHONY: clean

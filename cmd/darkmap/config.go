@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	_ "embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/darkmap/darkmap/detect"
@@ -147,7 +150,7 @@ func (g *globals) fetched(ctx context.Context, item fetch.Item) (string, bool) {
 // configCmd groups the commands on the configuration.
 type configCmd struct {
 	Check configCheckCmd `cmd:"" help:"Check the configuration; say all faults at once."`
-	Print configPrintCmd `cmd:"" help:"Print the configuration with its defaults."`
+	Print configPrintCmd `cmd:"" help:"Print the configuration with its defaults and the meaning of each key."`
 }
 
 type configCheckCmd struct{}
@@ -165,15 +168,49 @@ func (configCheckCmd) Run(ctx context.Context, g *globals) error {
 	return err
 }
 
-type configPrintCmd struct{}
+type configPrintCmd struct {
+	Plain bool `help:"Without comments."`
+}
+
+// configurationKeysJSON are the meanings of all keys, by name: what docs/configuration.md says. `make gen` writes them.
+//
+//go:embed configuration_keys.json
+var configurationKeysJSON []byte
+
+// keyComments are what `config print` says of each key: its meaning, its default and what is allowed.
+func keyComments() (map[string]string, error) {
+	var comments map[string]string
+	if err := json.Unmarshal(configurationKeysJSON, &comments); err != nil {
+		return nil, fmt.Errorf("reading the meanings of the keys: %w", err)
+	}
+	for _, k := range config.Keys(defaultConfiguration()) {
+		var facts []string
+		if d := k.Default(); d != "" && !strings.Contains(k.Name, "[]") {
+			facts = append(facts, "default "+d)
+		}
+		if l := k.Limits.String(); l != "" {
+			facts = append(facts, "allowed: "+l)
+		}
+		if len(facts) > 0 {
+			comments[k.Name] += " (" + strings.Join(facts, "; ") + ")"
+		}
+	}
+	return comments, nil
+}
 
 // Run prints the configuration.
-func (configPrintCmd) Run(g *globals) error {
+func (p configPrintCmd) Run(g *globals) error {
 	c, err := g.configuration()
 	if err != nil {
 		return err
 	}
-	return config.Print(g.stdout, c)
+	var comments map[string]string
+	if !p.Plain {
+		if comments, err = keyComments(); err != nil {
+			return err
+		}
+	}
+	return config.Print(g.stdout, c, comments)
 }
 
 // version is set by the linker.

@@ -28,7 +28,7 @@ func TestInterfacesNameEverything(t *testing.T) {
 		}
 		for _, group := range leaf.AllFlags(false) {
 			for _, flag := range group {
-				if flag.Name != "help" && !strings.Contains(text, "--"+flag.Name) {
+				if flag.Name != "help" && !strings.Contains(text, "--"+flag.Name) && (flag.Tag.Negatable == "" || !strings.Contains(text, "--no-"+flag.Name)) {
 					t.Errorf("docs/interfaces.md does not name --%s of %s", flag.Name, leaf.Path())
 				}
 			}

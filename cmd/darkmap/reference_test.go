@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"go/ast"
@@ -24,10 +26,19 @@ const (
 	modulePath    = "github.com/darkmap/darkmap/"
 )
 
-// TestConfigurationPage: docs/configuration.md is what the structs, their tags and their comments say. `make gen` writes it.
+// TestConfigurationPage: docs/configuration.md, and configuration_keys.json for `darkmap config print`, are what the structs, their tags and their comments say. `make gen` writes them.
 func TestConfigurationPage(t *testing.T) {
 	t.Parallel()
-	generated(t, referencePage, reference(t))
+	page, meanings := reference(t)
+	generated(t, referencePage, page)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(meanings); err != nil {
+		t.Fatal(err)
+	}
+	generated(t, "configuration_keys.json", b.String())
 }
 
 // generated compares a document with what it should be, or writes it.
@@ -52,15 +63,16 @@ Generated from the code by ` + "`make gen`" + `: do not edit.
 ` + "`--config FILE`" + ` names one YAML file, and ` + "`--set key=value`" + ` sets one key over it, such as ` + "`--set detect.panel.min_voters=5`" + `. An unknown key is
 an error, and so is a value that its key cannot have; the error names the key. An absent key has its default. A written 0 is a value
 where the column *allowed* permits it; what can be switched off is switched off with ` + "`off`" + `. ` + "`darkmap config check`" + ` checks a file,
-and ` + "`darkmap config print`" + ` prints all keys as they are in force.
+and ` + "`darkmap config print`" + ` prints all keys as they are in force, with these meanings as comments (` + "`--plain`" + `: without).
 
 A duration is a number with its unit: ` + "`250ms`, `30s`, `5m`, `2h`" + `. Keys with [] belong to each entry of a list. A key marked with R decides
 results: a dataset is refused where it was made with another value ([interfaces.md](interfaces.md)).
 `
 
-// reference is the whole page: a table for each section.
-func reference(t *testing.T) string {
+// reference is the whole page, a table for each section, and the meaning of each key.
+func reference(t *testing.T) (page string, meanings map[string]string) {
 	t.Helper()
+	meanings = map[string]string{}
 	comments := map[reflect.Type]map[string]string{}
 	rows := map[string]*strings.Builder{}
 	var sections []string
@@ -77,12 +89,13 @@ func reference(t *testing.T) string {
 		if meaning == "" {
 			t.Errorf("%s has no comment", k.Name)
 		}
+		meanings[k.Name] = meaning
 		if k.Field.Tag.Get("result") == "yes" {
 			meaning += " R"
 		}
 		fmt.Fprintf(rows[section], "| `%s` | %s | %s | %s | %s |\n", k.Name, typeWord(k.Field.Type), codeSpan(k.Default()), tableCell(k.Limits.String()), tableCell(meaning))
 	}
-	page := referenceHead
+	page = referenceHead
 	for _, section := range sections {
 		title := "`" + section + "`"
 		if section == "" {
@@ -90,7 +103,7 @@ func reference(t *testing.T) string {
 		}
 		page += fmt.Sprintf("\n## %s\n\n| key | type | default | allowed | meaning |\n|---|---|---|---|---|\n%s", title, rows[section])
 	}
-	return page
+	return page, meanings
 }
 
 // typeWord is a type in the words of the page.

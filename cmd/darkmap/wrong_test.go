@@ -183,13 +183,21 @@ func TestPrintLoads(t *testing.T) {
 		"detect.panel.silent_timeout=3m", "enrich.reload_interval=off", "kafka.replication_factor=3", "detect.beacons=[192.0.2.0/24]",
 		"enrich.geo.files=[/a, {path: /b, kind: whois}]", "ingest.bmp.routers=[{address: 192.0.2.1, tables: [pre]}]", "detect.outage.label=Test",
 	}
-	for _, s := range [][]string{nil, sets} {
+	comments, err := keyComments()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, s := range [][]string{nil, sets, nil, sets} {
+		with := comments
+		if i >= 2 {
+			with = nil
+		}
 		first, second := defaultConfiguration(), defaultConfiguration()
 		if err := config.Load(first, "", s); err != nil {
 			t.Fatal(err)
 		}
 		var b bytes.Buffer
-		if err := config.Print(&b, first); err != nil {
+		if err := config.Print(&b, first, with); err != nil {
 			t.Fatal(err)
 		}
 		path := filepath.Join(t.TempDir(), "c.yaml")
@@ -200,8 +208,32 @@ func TestPrintLoads(t *testing.T) {
 			t.Fatalf("%v in\n%s", err, b.String())
 		}
 		var again bytes.Buffer
-		if err := config.Print(&again, second); err != nil || cmp.Diff(b.String(), again.String()) != "" {
+		if err := config.Print(&again, second, with); err != nil || cmp.Diff(b.String(), again.String()) != "" {
 			t.Errorf("%v, another configuration (-first +second):\n%s", err, cmp.Diff(b.String(), again.String()))
 		}
+	}
+}
+
+// TestPrintComments: `config print` says what each key means, with its default and limits; with --plain it says nothing beside the keys.
+func TestPrintComments(t *testing.T) {
+	t.Parallel()
+	code, out, errs := darkmap(t, "", "config", "print", "--set", "ingest.bmp.routers=[{address: 192.0.2.1}]")
+	words := strings.Join(strings.Fields(strings.ReplaceAll(out, "#", " ")), " ")
+	_, meanings := reference(t)
+	for _, k := range config.Keys(defaultConfiguration()) {
+		if meaning := meanings[k.Name]; !strings.Contains(words, meaning) {
+			t.Errorf("%s: it does not say %q", k.Name, meaning)
+		}
+	}
+	if code != 0 || errs != "" || !strings.Contains(words, "(default 10s; allowed: 1s to 1h) drain: 10s") || !strings.Contains(words, "file: A file that holds the secret in its first line.") {
+		t.Errorf("got %d, %s, %s", code, errs, out)
+	}
+	for line := range strings.Lines(out) {
+		if comment := strings.TrimSpace(line); strings.HasPrefix(comment, "#") && len(comment) > 100 {
+			t.Errorf("a comment of %d octets: %s", len(comment), comment)
+		}
+	}
+	if code, out, errs := darkmap(t, "", "config", "print", "--plain"); code != 0 || errs != "" || strings.Contains(out, "#") {
+		t.Errorf("--plain: got %d, %s, %s", code, errs, out)
 	}
 }

@@ -101,15 +101,3 @@ func set(dst any, s string, origin origins) error {
 	}
 	return nil
 }
-
-// Print writes the configuration as YAML, without the users and passwords of URLs.
-func Print(w io.Writer, cfg any) error {
-	var b bytes.Buffer // yaml hides what w says
-	e := yaml.NewEncoder(&b)
-	e.SetIndent(2)
-	if err := errors.Join(e.Encode(cfg), e.Close()); err != nil {
-		return fmt.Errorf("writing configuration: %w", err)
-	}
-	_, err := io.WriteString(w, WithoutSecrets(b.String()))
-	return err
-}

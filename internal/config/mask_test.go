@@ -34,7 +34,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 		}
 	}
 	var b bytes.Buffer
-	if err := Print(&b, &withSecrets{URL: "wss://user:hunter2@192.0.2.1/path?x=1"}); err != nil || strings.Contains(b.String(), secret) || !strings.Contains(b.String(), "wss://*****@192.0.2.1/path?x=1") {
+	if err := Print(&b, &withSecrets{URL: "wss://user:hunter2@192.0.2.1/path?x=1"}, nil); err != nil || strings.Contains(b.String(), secret) || !strings.Contains(b.String(), "wss://*****@192.0.2.1/path?x=1") {
 		t.Errorf("got %v, %s", err, b.String())
 	}
 }

@@ -33,7 +33,7 @@ func TestOptional(t *testing.T) {
 			t.Errorf("%s: got %+v, %v; want %+v", set, got, err, want)
 		}
 		var b bytes.Buffer
-		if err := Print(&b, &got); err != nil {
+		if err := Print(&b, &got, nil); err != nil {
 			t.Fatal(err)
 		}
 		again := optional{Every: time.Second}

@@ -18,6 +18,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/darkmap/darkmap/internal/clickhouse"
+	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/progress"
 	"github.com/darkmap/darkmap/internal/telemetry"
 	"github.com/darkmap/darkmap/internal/terminal"
@@ -122,6 +123,8 @@ func newParser(ctx context.Context, c *cli, stdout, stderr io.Writer) (*kong.Kon
 // run is main without the process: it parses, runs one command and returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var c cli
+	c.line = progress.NewLine(stderr)
+	stderr = config.Masking(c.line)
 	parser, err := newParser(ctx, &c, stdout, stderr)
 	if err != nil {
 		fmt.Fprintln(stderr, "darkmap:", err)
@@ -142,9 +145,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if !terminal.IsTerminal(stdout) {
 		stdout = output{stdout}
 	}
-	c.line = progress.NewLine(stderr)
-	c.program, c.stdin, c.stdout, c.stderr, c.began = os.Args[0], stdin, stdout, c.line, time.Now()
-	log, err := telemetry.NewLogger(c.line, c.LogLevel, c.LogFormat)
+	c.program, c.stdin, c.stdout, c.stderr, c.began = os.Args[0], stdin, stdout, stderr, time.Now()
+	log, err := telemetry.NewLogger(stderr, c.LogLevel, c.LogFormat)
 	if err != nil {
 		return code(ctx, usageError(err), stderr)
 	}

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,6 +18,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/net/netutil"
+
+	"github.com/darkmap/darkmap/internal/config"
 )
 
 // NewRegistry returns a metrics registry with the Go runtime's and the process's own metrics, and darkmap_build_info.
@@ -82,7 +86,10 @@ func (ac AdminConfig) handler() http.Handler {
 		return mux
 	}
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/cmdline", func(w http.ResponseWriter, _ *http.Request) { // --set may hold a URL with a password
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = fmt.Fprint(w, config.WithoutSecrets(strings.Join(os.Args, "\x00"))) // the client may be gone
+	})
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
@@ -98,7 +105,7 @@ func health(check func() error) http.Handler {
 				if !onlyWaiting(err) {
 					w.WriteHeader(http.StatusServiceUnavailable)
 				}
-				_, _ = fmt.Fprintln(w, err) // the client may be gone
+				_, _ = fmt.Fprintln(w, config.WithoutSecrets(err.Error())) // the client may be gone
 				return
 			}
 		}

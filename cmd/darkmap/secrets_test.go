@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/darkmap/darkmap/internal/config"
+)
+
+// hushed are the secrets of these tests: of a file or variable, and the user and the password of a URL.
+var hushed = []string{"hunter2-of-a-file", "hunter2-of-a-user", "hunter2-of-a-url"}
+
+// secretURL is a URL with secrets, at which nobody listens.
+const secretURL = "://hunter2-of-a-user:hunter2-of-a-url@127.0.0.1:9/"
+
+// hushes checks a text for secrets.
+func hushes(t *testing.T, where, text string) {
+	t.Helper()
+	for _, s := range hushed {
+		if strings.Contains(text, s) {
+			t.Errorf("%s shows %s:\n%s", where, s, text)
+		}
+	}
+}
+
+// endsAtFirst is a writer that cancels a command that has written something: some wait for brokers without end.
+type endsAtFirst struct {
+	bytes.Buffer
+	cancel context.CancelFunc
+}
+
+func (e *endsAtFirst) Write(b []byte) (int, error) {
+	e.cancel()
+	return e.Buffer.Write(b)
+}
+
+// withSecrets are flags that set every key which names a secret to a file that holds it, and servers at which nobody listens.
+func withSecrets(t *testing.T) (flags []string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(path, []byte(hushed[0]+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sets := []string{
+		"kafka.brokers=[127.0.0.1:9]", "kafka.sasl.mechanism=plain", "kafka.sasl.user=a", "clickhouse.addresses=[127.0.0.1:9]", "clickhouse.reader.user=r",
+		"ingest.rislive.url=wss" + secretURL, "ingest.archive.broker=https" + secretURL, "ingest.archive.index=https" + secretURL,
+	}
+	named := 0
+	for _, k := range config.Keys(defaultConfiguration()) {
+		if k.Parent == reflect.TypeFor[config.Secret]() && k.Field.Name == "File" && !strings.HasPrefix(k.Name, "clickhouse.door.") { // a door needs the embedded store
+			named++
+			sets = append(sets, k.Name+"="+path)
+		}
+	}
+	if named < 4 {
+		t.Errorf("found %d keys of secrets: too few to be all", named)
+	}
+	for _, s := range sets {
+		flags = append(flags, "--set", s)
+	}
+	return append(flags, "--data-dir", filepath.Join(t.TempDir(), "data"), "--log-level", "debug")
+}
+
+// TestSecretsAreNotPrinted runs commands that fail, with a secret in every key that names one and in URLs: nothing that is printed holds one.
+func TestSecretsAreNotPrinted(t *testing.T) {
+	t.Parallel()
+	flags := withSecrets(t)
+	for _, command := range []string{
+		"config check", "config print", "config print --plain", "topics apply", "migrate", "sql SELECT_1", "sql --print-connection", "outages", "datasets list", "feeds", "show AS64496",
+		"show AS64496 --detector 127.0.0.1:9", "dump https" + secretURL, "replay https" + secretURL, "enrich --admin-addr 127.0.0.1:0", "ingest --admin-addr 127.0.0.1:0", "https" + secretURL,
+		"config check --set kafka.sasl.password=" + hushed[0], "config check --set clickhouse.password.value=" + hushed[0], "config check --set ingest.rislive.url=x" + secretURL,
+		"config check --set kafka.brokers=[https" + secretURL + "]", "config check --config https" + secretURL,
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		errs, out := endsAtFirst{cancel: cancel}, bytes.Buffer{}
+		code := run(ctx, slices.Concat(strings.Fields(command), flags), strings.NewReader(""), &out, &errs)
+		cancel()
+		if out.Len()+errs.Len() == 0 {
+			t.Errorf("darkmap %s: exit %d and not a word", command, code)
+		}
+		hushes(t, "darkmap "+command, out.String()+errs.String())
+	}
+}
+
+// TestUpHushes runs an up whose sources fail: neither its outputs nor its pages hold the secrets of URLs.
+func TestUpHushes(t *testing.T) {
+	t.Parallel()
+	o := newObservatory(t, "ingest.rislive.url=ws"+secretURL, "ingest.rislive.collectors=[rrc00]", "ingest.archive.broker=http"+secretURL)
+	o.args = append(o.args, "--log-level", "debug")
+	o.start()
+	o.eventually("it says that it cannot connect", func() bool { return strings.Contains(o.said(), "127.0.0.1:9 refuses the connection") && o.get("/readyz") != "" })
+	pages := o.get("/metrics")
+	if !strings.Contains(pages, "darkmap_build_info") {
+		t.Errorf("got no metrics: %s", pages)
+	}
+	pages += o.get("/readyz") + o.get("/debug/pprof/cmdline") + o.doing()
+	o.mu.Lock()
+	printed := o.stdout.String() + o.stderr.String()
+	o.mu.Unlock()
+	hushes(t, "up", printed)
+	hushes(t, "its pages", pages)
+}

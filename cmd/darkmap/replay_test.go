@@ -275,7 +275,7 @@ func TestReplayUsage(t *testing.T) {
 		{[]string{"-", "b=-"}, "named twice"},
 		{[]string{page}, page + ": it is a web page, not an MRT, RIS Live or BMP file"},
 		{[]string{filepath.Join(dir, "*.gz")}, "nothing matches the pattern " + filepath.Join(dir, "*.gz")},
-		{[]string{t.TempDir()}, "there is no file to play"},
+		{[]string{t.TempDir()}, "no capture is found"},
 		{[]string{"-"}, "standard input: it is text, not an MRT, RIS Live or BMP file"},
 	}
 	for _, tt := range tests {

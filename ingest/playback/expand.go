@@ -14,7 +14,7 @@ import (
 )
 
 // ErrNoFiles marks an argument that leads to no file that can be played.
-var ErrNoFiles = errors.New("there is no file to play")
+var ErrNoFiles = errors.New("no capture is found")
 
 // MaxFiles caps how many files one run may play.
 const MaxFiles = archive.MaxFiles

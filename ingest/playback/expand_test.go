@@ -157,9 +157,9 @@ func TestExpandRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for arg, want := range map[string]string{
-		filepath.Join(dir, "empty"):    "empty: there is no file to play",
-		filepath.Join(dir, "only"):     "only: there is no file to play; left out: 1 not complete (.part, .tmp) (a.tmp); 1 checksums, indexes or texts (README)",
-		filepath.Join(dir, "*.gz"):     "there is no file to play: nothing matches the pattern " + filepath.Join(dir, "*.gz"),
+		filepath.Join(dir, "empty"):    "empty: no capture is found",
+		filepath.Join(dir, "only"):     "only: no capture is found; left out: 1 not complete (.part, .tmp) (a.tmp); 1 checksums, indexes or texts (README)",
+		filepath.Join(dir, "*.gz"):     "no capture is found: nothing matches the pattern " + filepath.Join(dir, "*.gz"),
 		"x=" + filepath.Join(dir, "?"): "nothing matches the pattern",
 	} {
 		if _, err := Expand([]string{arg}); !errors.Is(err, ErrNoFiles) || !strings.Contains(err.Error(), want) {

@@ -50,22 +50,18 @@ func (m PeerMatch) matches(p bgp.Peer) bool {
 	return m.ASN == p.ASN
 }
 
-// maxPaths bounds how many paths' results are kept: a regular expression is slower than a look-up.
-const maxPaths = 1 << 16
-
 // Selection applies a Filter to what was decoded, counts what it lets pass and stops at a limit. A nil Selection lets everything
 // pass. It is for one goroutine.
 type Selection struct {
 	filter  Filter
 	limit   uint64 // 0 is none
 	matched uint64
-	paths   map[string]bool // what the regular expression said of a printed path
 	text    []byte
 }
 
 // NewSelection returns one that lets at most limit lines pass; 0 is no limit.
 func NewSelection(f Filter, limit uint64) *Selection {
-	return &Selection{filter: f, limit: limit, paths: map[string]bool{}}
+	return &Selection{filter: f, limit: limit}
 }
 
 // Matched is how many lines passed.
@@ -198,16 +194,5 @@ func crosses(path bgp.ASPath, asns []bgp.ASN) bool {
 // path reports whether the regular expression matches the printed path.
 func (s *Selection) path(p bgp.ASPath) bool {
 	s.text = p.AppendText(s.text[:0])
-	if !s.filter.Path.possible(s.text) {
-		return false
-	}
-	if found, ok := s.paths[string(s.text)]; ok {
-		return found
-	}
-	if len(s.paths) >= maxPaths {
-		clear(s.paths)
-	}
-	found := s.filter.Path.re.Match(s.text)
-	s.paths[string(s.text)] = found
-	return found
+	return s.filter.Path.Match(s.text)
 }

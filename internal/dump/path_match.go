@@ -1,18 +1,19 @@
 package dump
 
 import (
-	"bytes"
 	"fmt"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 )
 
-// PathMatch is a regular expression over the printed path.
+// PathMatch is a regular expression over the printed path. It is for one goroutine.
 type PathMatch struct {
-	re *regexp.Regexp
-	// literal is in every path that matches; empty is unknown. To look for it is much faster than the regular expression.
-	literal []byte
+	re      *regexp.Regexp
+	prog    *syntax.Prog
+	states  []pathState // by number; those before firstState stand for results
+	numbers map[string]int32
 }
 
 // delimiter is what _ stands for: the beginning or the end of the path, or what stands between its numbers.
@@ -36,31 +37,153 @@ func ParsePath(s string) (*PathMatch, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%q is not a regular expression (RE2): %w", s, err)
 	}
-	m := &PathMatch{re: re}
-	if parsed, err := syntax.Parse(b.String(), syntax.Perl); err == nil {
-		m.literal = []byte(required(parsed))
+	parsed, err := syntax.Parse(b.String(), syntax.Perl)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not a regular expression (RE2): %w", s, err)
 	}
-	return m, nil
+	prog, err := syntax.Compile(parsed.Simplify())
+	if err != nil {
+		return nil, fmt.Errorf("%q is not a regular expression (RE2): %w", s, err)
+	}
+	return &PathMatch{re: re, prog: prog}, nil
 }
 
-// required is the longest text that everything which re matches contains, as far as that is easily told.
-func required(re *syntax.Regexp) string {
-	switch {
-	case re.Op == syntax.OpLiteral && re.Flags&syntax.FoldCase == 0:
-		return string(re.Rune)
-	case re.Op == syntax.OpCapture, re.Op == syntax.OpPlus:
-		return required(re.Sub[0])
-	case re.Op == syntax.OpConcat:
-		longest := ""
-		for _, sub := range re.Sub {
-			if text := required(sub); len(text) > len(longest) {
-				longest = text
+const (
+	// maxStates bounds the states that are kept; each has about 600 octets.
+	maxStates = 4096
+	// endOfText is the column of a state's transitions for the end of the text, behind those of ASCII.
+	endOfText = 128
+)
+
+// States that are told from others by their number.
+const (
+	notBuilt int32 = iota
+	matched
+	refused
+	firstState
+)
+
+// pathState is where in the expression a text may be after its last character.
+type pathState struct {
+	pcs  []uint32 // instructions of the program, sorted
+	prev rune     // the character before: -1 at the beginning, else one that stands for its kind
+	next [endOfText + 1]int32
+}
+
+// Match reports whether the expression matches the printed path. It builds the states of an automaton as texts need them, so that a
+// character costs one look-up.
+func (m *PathMatch) Match(text []byte) bool {
+	if len(m.states) == 0 || len(m.states) > maxStates {
+		m.states, m.numbers = make([]pathState, firstState), map[string]int32{}
+		m.state(nil, -1)
+	}
+	at := firstState
+	for i := 0; i <= len(text); i++ {
+		c := byte(endOfText)
+		if i < len(text) {
+			if c = text[i]; c >= endOfText { // a printed path is ASCII
+				return m.re.Match(text)
 			}
 		}
-		return longest
+		next := m.states[at].next[c]
+		if next == notBuilt {
+			next = m.step(at, c)
+		}
+		switch next {
+		case matched:
+			return true
+		case refused:
+			return false
+		}
+		at = next
 	}
-	return ""
+	return false
 }
 
-// possible reports whether the path may match.
-func (m *PathMatch) possible(text []byte) bool { return bytes.Contains(text, m.literal) }
+// step builds the transition of a state for a character.
+func (m *PathMatch) step(at int32, c byte) int32 {
+	r, kind := rune(c), ' '
+	switch {
+	case c == endOfText:
+		r = -1
+	case syntax.IsWordChar(r):
+		kind = '0'
+	}
+	s := &m.states[at]
+	w := closure{prog: m.prog, holds: syntax.EmptyOpContext(s.prev, r), seen: make([]bool, len(m.prog.Inst))}
+	w.add(uint32(m.prog.Start)) // a match may begin anywhere
+	for _, pc := range s.pcs {
+		w.add(pc)
+	}
+	next := refused
+	switch {
+	case w.matched:
+		next = matched
+	case r >= 0:
+		var pcs []uint32
+		for pc, in := range w.seen {
+			if i := &m.prog.Inst[pc]; in && accepts(i, r) {
+				pcs = append(pcs, i.Out)
+			}
+		}
+		slices.Sort(pcs)
+		next = m.state(slices.Compact(pcs), kind)
+	}
+	m.states[at].next[c] = next
+	return next
+}
+
+// state returns the number of a state.
+func (m *PathMatch) state(pcs []uint32, prev rune) int32 {
+	key := fmt.Sprint(prev, pcs)
+	n, ok := m.numbers[key]
+	if !ok {
+		n = int32(len(m.states))
+		m.numbers[key] = n
+		m.states = append(m.states, pathState{pcs: pcs, prev: prev})
+	}
+	return n
+}
+
+// closure is what a program reaches without a character, where these assertions hold.
+type closure struct {
+	prog    *syntax.Prog
+	holds   syntax.EmptyOp
+	seen    []bool
+	matched bool
+}
+
+func (w *closure) add(pc uint32) {
+	if w.seen[pc] {
+		return
+	}
+	w.seen[pc] = true
+	switch i := &w.prog.Inst[pc]; i.Op {
+	case syntax.InstAlt, syntax.InstAltMatch:
+		w.add(i.Out)
+		w.add(i.Arg)
+	case syntax.InstCapture, syntax.InstNop:
+		w.add(i.Out)
+	case syntax.InstEmptyWidth:
+		if syntax.EmptyOp(i.Arg)&^w.holds == 0 {
+			w.add(i.Out)
+		}
+	case syntax.InstMatch:
+		w.matched = true
+	case syntax.InstFail, syntax.InstRune, syntax.InstRune1, syntax.InstRuneAny, syntax.InstRuneAnyNotNL:
+	}
+}
+
+// accepts reports whether an instruction goes on with a character.
+func accepts(i *syntax.Inst, r rune) bool {
+	switch i.Op {
+	case syntax.InstRune, syntax.InstRune1:
+		return i.MatchRune(r)
+	case syntax.InstRuneAny:
+		return true
+	case syntax.InstRuneAnyNotNL:
+		return r != '\n'
+	case syntax.InstAlt, syntax.InstAltMatch, syntax.InstCapture, syntax.InstEmptyWidth, syntax.InstMatch, syntax.InstFail, syntax.InstNop:
+	}
+	return false
+}

@@ -82,7 +82,7 @@ func (c *dumpCmd) Run(ctx context.Context, g *globals) (err error) {
 
 // dumper returns the run that the flags mean.
 func (c *dumpCmd) dumper(g *globals) (*dumper, error) {
-	filter, err := c.dumpFilter.filter()
+	filter, err := c.filter()
 	columns, columnsErr := dump.ParseColumns(c.Columns)
 	if columnsErr != nil {
 		columnsErr = fmt.Errorf("--columns: %w", columnsErr)
@@ -100,6 +100,6 @@ func (c *dumpCmd) dumper(g *globals) (*dumper, error) {
 		out: g.stdout, log: g.stderr, format: c.Format, columns: columns, header: c.Header, count: c.Count, countFiles: c.CountFiles,
 		recover: c.Recover, damaged: map[string]uint64{}, notes: map[string]uint64{},
 	}
-	d.selection, d.filtered = dump.NewSelection(filter, c.Limit), c.dumpFilter.any()
+	d.selection, d.filtered = dump.NewSelection(filter, c.Limit), c.any()
 	return d, nil
 }

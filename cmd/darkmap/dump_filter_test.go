@@ -17,7 +17,8 @@ import (
 // dumpLine is a line of bgpdump -m, by fields.
 type dumpLine []string
 
-func (l dumpLine) has(kinds string) bool { return len(l[2]) == 1 && strings.Contains(kinds, l[2]) }
+// route reports whether it is an announcement or a route of a table.
+func (l dumpLine) route() bool { return l[2] == "A" || l[2] == "B" }
 
 func (l dumpLine) field(i int) string {
 	if i < len(l) {
@@ -87,14 +88,13 @@ type grepFilter struct {
 
 // grepFilters are filters with values of the lines.
 func grepFilters(all []dumpLine) []grepFilter {
-	const routes = "AB"
 	var some dumpLine
 	community := "64496:1"
 	for i, l := range all {
-		if l.has(routes) && len(strings.Fields(l[6])) > 2 && (some == nil || i < len(all)/2) {
+		if l.route() && len(strings.Fields(l[6])) > 2 && (some == nil || i < len(all)/2) {
 			some = l
 		}
-		if l.has(routes) && l.field(11) != "" {
+		if l.route() && l.field(11) != "" {
 			community = strings.Fields(l[11])[0]
 		}
 	}
@@ -103,18 +103,18 @@ func grepFilters(all []dumpLine) []grepFilter {
 	as, _, _ := strings.Cut(community, ":")
 	path := regexp.MustCompile(`(^| )` + second + ` `)
 	within := regexp.MustCompile(`\b` + second + `\b`)
-	inPath := func(l dumpLine) bool { return l.has(routes) && within.MatchString(l[6]) }
+	inPath := func(l dumpLine) bool { return l.route() && within.MatchString(l[6]) }
 	at := func(l dumpLine) int { n, _ := strconv.Atoi(strings.SplitN(l[1], ".", 2)[0]); return n }
 	moment, _ := strconv.Atoi(seconds)
 	communities := func(l dumpLine, has func(string) bool) bool {
-		return l.has(routes) && slices.ContainsFunc(strings.Fields(l.field(11)), has)
+		return l.route() && slices.ContainsFunc(strings.Fields(l.field(11)), has)
 	}
 	return []grepFilter{
 		{[]string{"--prefix", some[5]}, func(l dumpLine) bool { return l[2] != "STATE" && l[5] == some[5] }},
 		{[]string{"--peer", some[3]}, func(l dumpLine) bool { return l[3] == some[3] }},
 		{[]string{"--peer", "AS" + some[4]}, func(l dumpLine) bool { return l[4] == some[4] }},
-		{[]string{"--origin", origin}, func(l dumpLine) bool { return l.has(routes) && strings.HasSuffix(" "+l[6], " "+origin) }},
-		{[]string{"--path", path.String()}, func(l dumpLine) bool { return l.has(routes) && path.MatchString(l[6]) }},
+		{[]string{"--origin", origin}, func(l dumpLine) bool { return l.route() && strings.HasSuffix(" "+l[6], " "+origin) }},
+		{[]string{"--path", path.String()}, func(l dumpLine) bool { return l.route() && path.MatchString(l[6]) }},
 		{[]string{"--path", "_" + second + "_"}, inPath},
 		{[]string{"--path-as", second}, inPath},
 		{[]string{"--community", community}, func(l dumpLine) bool {

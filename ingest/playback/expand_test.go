@@ -195,7 +195,7 @@ func TestUnreadable(t *testing.T) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
-	t.Cleanup(func() { _ = os.Chmod(filepath.Join(dir, "closed"), 0o700) }) //nolint:gosec // to remove it
+	t.Cleanup(func() { _ = os.Chmod(filepath.Join(dir, "closed"), 0o700) })
 	in, err := Expand([]string{dir})
 	if err != nil || len(in.Files) != 1 || in.Unread != 3 || !strings.Contains(in.Notes[0], "left out: 3 that cannot be read (b.gz, closed, updates.20141222.0005.gz)") {
 		t.Errorf("got %+v, %v", in, err)

@@ -83,19 +83,19 @@ func (s *search) visit(f found, named bool) error {
 // enter takes a file, or goes into a folder, that was not seen yet.
 func (s *search) enter(f found) error {
 	name := filepath.Base(f.path)
-	real, err := filepath.EvalSymlinks(f.path)
+	own, err := filepath.EvalSymlinks(f.path)
 	if err == nil {
-		real, err = filepath.Abs(real)
+		own, err = filepath.Abs(own)
 	}
 	if err != nil {
 		s.leave(leftLinks, name)
 		return nil //nolint:nilerr // a link that leads nowhere is said
 	}
-	if s.seen[real] {
+	if s.seen[own] {
 		return nil
 	}
-	s.seen[real] = true
-	f.real = real
+	s.seen[own] = true
+	f.real = own
 	info, err := os.Stat(f.path)
 	if err != nil {
 		s.leave(leftUnread, name)

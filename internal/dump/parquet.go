@@ -21,7 +21,7 @@ const (
 // ParquetWriter writes chosen columns as one Parquet file. Every column is optional; what is absent is null.
 type ParquetWriter struct {
 	columns Columns
-	w       *parquet.Writer
+	w       *parquet.GenericWriter[any]
 	rows    []parquet.Row
 	octets  []byte // that the values of rows refer to
 	err     error
@@ -43,7 +43,7 @@ func NewParquetWriter(out io.Writer, c Columns) *ParquetWriter {
 		fields = append(fields, reflect.StructField{Name: "C" + strconv.Itoa(i), Type: t.is, Tag: reflect.StructTag(tag)})
 	}
 	schema := parquet.SchemaOf(reflect.New(reflect.StructOf(fields)).Interface())
-	return &ParquetWriter{columns: c, w: parquet.NewWriter(out, schema, parquet.MaxRowsPerRowGroup(parquetGroup))}
+	return &ParquetWriter{columns: c, w: parquet.NewGenericWriter[any](out, schema, parquet.MaxRowsPerRowGroup(parquetGroup))}
 }
 
 // row takes the values of a row, which it copies.

@@ -1,6 +1,10 @@
 package dump
 
-import "github.com/darkmap/darkmap/internal/capture"
+import (
+	"strings"
+
+	"github.com/darkmap/darkmap/internal/capture"
+)
 
 // TSV formats chosen columns, separated by tabs. An absent value is an empty field.
 type TSV struct{ cells }
@@ -30,12 +34,9 @@ func (f *TSV) fields(dst []byte) []byte {
 
 // Header is the line with the names of the columns.
 func (c Columns) Header() string {
-	line := ""
-	for i, column := range c {
-		if i > 0 {
-			line += "\t"
-		}
-		line += column.name
+	names := make([]string, len(c))
+	for i := range c {
+		names[i] = c[i].name
 	}
-	return line + "\n"
+	return strings.Join(names, "\t") + "\n"
 }

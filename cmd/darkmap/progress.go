@@ -26,7 +26,6 @@ func (p *pipeline) drawProgress(ctx context.Context) error {
 	defer t.Stop()
 	costs := progress.NewCosts(p.store != nil)
 	var run progress.Run
-	var began time.Time // of the first work that was finished
 	for {
 		select {
 		case <-ctx.Done():
@@ -36,14 +35,9 @@ func (p *pipeline) drawProgress(ctx context.Context) error {
 			if lags, err := kafka.Lag(ctx, adm, p.cfg.Kafka, readings(p.store != nil)...); err == nil {
 				run.Done = p.tracker.Look(readers(lags, schemas.TopicUpdates)[0], readers(lags, schemas.TopicRoutes)...)
 			}
-			if began.IsZero() && run.Done.At > 0 {
-				began = now
-			}
 			run.Damaged, run.Outages, run.Took = read.Damaged, p.outages(), now.Sub(p.began)
 			costs.Look(run.Took, run.Done.Work.WithRead(read.Work), read.TotalWork.WithRead(read.TotalWork))
-			if !began.IsZero() {
-				run.Rest, run.Busy = costs.Rest(), now.Sub(began)
-			}
+			run.Rest, run.Busy = costs.Rest(), costs.Measured()
 			run.Least = run.Share()
 			p.line.Report(now, run.Text())
 		}

@@ -4,15 +4,16 @@ import "time"
 
 // Costs learns how long a unit of each kind of work takes, and estimates how long the rest takes.
 //
-// Each kind begins with a cost that is assumed. The time between two looks is shared out among the kinds that were worked on, in
-// proportion to what they cost as far as is known; the cost of a kind is the time that it had, by the units that were done. It belongs to
-// one goroutine.
+// Each kind begins with a cost that is assumed. The time between two looks at which the slowest stage had finished something is shared
+// out among the kinds that were worked on, in proportion to what they cost as far as is known; the cost of a kind is the time that it
+// had, by the units that were done. It belongs to one goroutine.
 type Costs struct {
 	assumed Work          // seconds a unit
 	had     Work          // seconds that each kind has had
 	done    Work          // units that had them
 	last    Work          // what was done at the last look
 	total   Work          // what is to be done in all
+	first   time.Duration // when something was finished first
 	at      time.Duration // when something was finished last
 	now     time.Duration // of the last look
 	begun   bool          // something was finished
@@ -21,15 +22,15 @@ type Costs struct {
 // assumed and assumedStored are what a unit of each kind takes before it was measured, seconds, without a store and with one: as
 // replays of real captures took it on two cores. How fast a machine is shows with the first kind of work that it does.
 var (
-	assumed       = Work{TableOctets: 1e-6, SettledOctets: 0.7e-6, Records: 3.5e-5, Minutes: 8e-3, ReadOctets: 1.2e-7, ReadRecords: 1e-5}
-	assumedStored = Work{TableOctets: 1.5e-6, SettledOctets: 0.8e-6, Records: 8e-5, Minutes: 3e-3, ReadOctets: 1.2e-7, ReadRecords: 1e-5}
+	assumed       = Work{TableOctets: 1e-6, SettledOctets: 2e-7, Records: 3.5e-5, Minutes: 8e-3, ReadOctets: 1.2e-7, ReadRecords: 1.6e-5}
+	assumedStored = Work{TableOctets: 1.5e-6, SettledOctets: 8e-7, Records: 7e-5, Minutes: 3e-3, ReadOctets: 1.2e-7, ReadRecords: 1.6e-5}
 )
 
 const (
 	// trust is for how many seconds of measuring an assumed cost counts, and the assumed speed of the machine.
 	trust = 5.0
 	// unseen is the part of the rest that can have been done since something was finished last.
-	unseen = 0.5
+	unseen = 0.8
 )
 
 // NewCosts returns Costs for a run with a store or without.
@@ -43,14 +44,19 @@ func NewCosts(stored bool) *Costs {
 // Look notes what is done, of the total, at a time since the start.
 func (c *Costs) Look(now time.Duration, done, total Work) {
 	c.now, c.total = now, total
-	if done == c.last {
+	if done.WithRead(c.last.read()) == c.last { // reading alone does not tell whether the slowest stage is at work on something long
 		return
 	}
 	if c.begun {
 		c.share((now - c.at).Seconds(), done)
+	} else {
+		c.first = now
 	}
 	c.begun, c.last, c.at = true, done, now
 }
+
+// Measured is the time from which the costs are known: from the first work that was finished to the last.
+func (c *Costs) Measured() time.Duration { return c.at - c.first }
 
 // share gives seconds to the kinds that were worked on since the last look.
 func (c *Costs) share(seconds float64, done Work) {

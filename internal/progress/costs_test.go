@@ -26,21 +26,16 @@ func TestCosts(t *testing.T) {
 			looks := readTrace(t, name)
 			whole, total := looks[0].at, looks[0].work
 			c, run, worst := NewCosts(strings.Contains(name, "stored")), Run{}, 0.0
-			first := time.Duration(0) // when the slowest stage had finished something
 			for at, i := time.Duration(0), 0; at < whole; at += 500 * time.Millisecond {
 				var done Work
 				for i+1 < len(looks) && looks[i+1].at <= at {
-					if i++; first == 0 && looks[i].work.finished() {
-						first = at
-					}
+					i++
 				}
 				if i > 0 {
 					done = looks[i].work
 				}
-				if c.Look(at, done, total); first == 0 {
-					continue
-				}
-				run.Took, run.Busy, run.Rest = at, at-first, c.Rest()
+				c.Look(at, done, total)
+				run.Took, run.Busy, run.Rest = at, c.Measured(), c.Rest()
 				share := run.Share()
 				if run.Busy < leastBusy {
 					continue
@@ -64,9 +59,6 @@ func TestCosts(t *testing.T) {
 		})
 	}
 }
-
-// finished reports whether the slowest stage has.
-func (w Work) finished() bool { return w[TableOctets]+w[Records] > 0 }
 
 type look struct {
 	at   time.Duration

@@ -13,7 +13,7 @@ type Run struct {
 	Outages int
 	// Damaged is how many parts of the input could not be read.
 	Damaged uint64
-	// Took is the time since the program was started, Busy the part of it since the slowest stage had finished something.
+	// Took is the time since the program was started, Busy the time in which Done was done (Costs.Measured).
 	Took, Busy time.Duration
 	// Rest is about how long the rest takes (Costs.Rest).
 	Rest time.Duration

@@ -37,6 +37,12 @@ func (w Work) WithRead(read Work) Work {
 	return w
 }
 
+// read is what WithRead took.
+func (w Work) read() (r Work) {
+	r[TableOctets], r[Records] = w[ReadOctets], w[ReadRecords]
+	return r
+}
+
 // between is the point that lies the given part of the way from w to o.
 func (w Work) between(o Work, part float64) Work {
 	for k := range w {

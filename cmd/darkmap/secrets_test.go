@@ -94,7 +94,9 @@ func TestUpHushes(t *testing.T) {
 	o := newObservatory(t, "ingest.rislive.url=ws"+secretURL, "ingest.rislive.collectors=[rrc00]", "ingest.archive.broker=http"+secretURL)
 	o.args = append(o.args, "--log-level", "debug")
 	o.start()
-	o.eventually("it says that it cannot connect", func() bool { return strings.Contains(o.said(), "127.0.0.1:9 refuses the connection") && o.get("/readyz") != "" })
+	o.eventually("it says that it cannot connect", func() bool {
+		return strings.Contains(o.said(), "127.0.0.1:9 refuses the connection") && o.get("/readyz") != ""
+	})
 	pages := o.get("/metrics")
 	if !strings.Contains(pages, "darkmap_build_info") {
 		t.Errorf("got no metrics: %s", pages)

@@ -236,7 +236,9 @@ func TestOtherTimes(t *testing.T) {
 	dir := t.TempDir()
 	w := mrttest.NewWorld(time.Date(2014, 12, 22, 0, 0, 0, 0, time.UTC), 1, 1, mrttest.Background(4))
 	w.Churn(0, 40*time.Hour, time.Minute, w.Peers, w.Routes)
-	part := func(from, to time.Duration) []byte { return w.Updates("c0", from*time.Hour, to*time.Hour) }
+	part := func(from, to int) []byte {
+		return w.Updates("c0", time.Duration(from)*time.Hour, time.Duration(to)*time.Hour)
+	}
 	write(t, dir, map[string][]byte{"a": part(0, 10), "b": part(1, 9), "c": part(2, 3), "d": part(30, 31)})
 	notes := func(names ...string) string {
 		var inputs []Input

@@ -34,8 +34,8 @@ func TestParseInput(t *testing.T) {
 		err  string
 	}{
 		{arg: "updates.gz", want: Input{Collector: "file/local", Path: "updates.gz"}},
-		{arg: "rrc00=updates.gz", want: Input{Collector: "file/rrc00", Path: "updates.gz"}},
-		{arg: "rrc00=-", want: Input{Collector: "file/rrc00", Path: "-"}},
+		{arg: "rrc00=updates.gz", want: Input{Collector: "file/rrc00", Named: true, Path: "updates.gz"}},
+		{arg: "rrc00=-", want: Input{Collector: "file/rrc00", Named: true, Path: "-"}},
 		{arg: odd, want: Input{Collector: "file/local", Path: odd}},
 		{arg: "rrc00=", err: "no file"},
 		{arg: "rrc 00=x", err: "letters, digits"},

@@ -69,8 +69,10 @@ func TestText(t *testing.T) {
 		{Run{Took: time.Second}, "starting  0 outages"},
 		{Run{Done: Point{Messages: 10, EventTime: at}, Took: 5 * time.Second, Busy: time.Second, Rest: 95 * time.Second}, "starting  2013-01-01 00:12 UTC  10 messages/s  0 outages"},
 		{Run{Took: 5 * time.Second, Busy: leastBusy, Rest: 95 * time.Second}, " 5 %  0 outages  about 95 s left"},
-		{Run{Done: Point{Messages: 3000, EventTime: at}, Took: 30 * time.Second, Busy: 30 * time.Second, Rest: 30 * time.Second, Outages: 1, Damaged: 2},
-			"50 %  2013-01-01 00:12 UTC  100 messages/s  1 outage  2 parts damaged  about 30 s left"},
+		{
+			Run{Done: Point{Messages: 3000, EventTime: at}, Took: 30 * time.Second, Busy: 30 * time.Second, Rest: 30 * time.Second, Outages: 1, Damaged: 2},
+			"50 %  2013-01-01 00:12 UTC  100 messages/s  1 outage  2 parts damaged  about 30 s left",
+		},
 		{Run{Took: time.Hour, Busy: time.Hour, Rest: 9 * time.Hour}, "10 %  0 outages  about 9 h 0 min left"},
 		{Run{Took: 40 * time.Second, Busy: 30 * time.Second, Rest: 30 * time.Second}, "57 %  0 outages  about 30 s left"},
 		{Run{Took: 30 * time.Second, Busy: 30 * time.Second, Rest: 30 * time.Second, Least: 52}, "52 %  0 outages  about 30 s left"},

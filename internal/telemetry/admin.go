@@ -88,7 +88,8 @@ func (ac AdminConfig) handler() http.Handler {
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/cmdline", func(w http.ResponseWriter, _ *http.Request) { // --set may hold a URL with a password
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = fmt.Fprint(w, config.WithoutSecrets(strings.Join(os.Args, "\x00"))) // the client may be gone
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		_, _ = fmt.Fprint(w, config.WithoutSecrets(strings.Join(os.Args, "\x00"))) //nolint:gosec // plain text; the client may be gone
 	})
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)

@@ -121,7 +121,7 @@ func TestCaseAggregatePartlyReplaced(t *testing.T) {
 			part.Start.Sub(caseStart).Round(time.Minute) != 90*time.Minute || part.End.Sub(caseStart).Round(time.Minute) != 2*time.Hour {
 			t.Errorf("%s: got %+v, want a quarter lost from 1h30m to 2 h", entity.Code, part)
 		}
-		if !strings.Contains(part.Summary, "with 25 % of its address space (2 of 8 /24s)") || !strings.Contains(part.Summary, "carry 6 of the 8 /24s") {
+		if !strings.Contains(part.Summary, "with 25 % of its address space (2 of 8 /24s)") || !strings.Contains(part.Summary, "carry 6 of 8 /24s") {
 			t.Errorf("%s: the part is not told: %s", entity.Code, part.Summary)
 		}
 		if all.Severity != bgp.SeverityTotal || all.Peak.LossPercent != 10000 || all.Start.Sub(caseStart).Round(time.Minute) != 3*time.Hour {

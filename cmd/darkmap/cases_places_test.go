@@ -66,7 +66,7 @@ func TestCaseSmallPanel(t *testing.T) {
 		t.Errorf("got %v of KP, want one total outage: all of it is known", all)
 	}
 	as := got.of(bgp.EntityAS, "AS20000")
-	if len(as) != 1 || !strings.Contains(as[0].Summary, "of the 44 prefixes that the peers know") || as[0].Panel.KnownPrefixes != 44 {
+	if len(as) != 1 || !strings.Contains(as[0].Summary, "The peers know 44 prefixes: too few for verdicts on countries and the world.") || as[0].Panel.KnownPrefixes != 44 {
 		t.Errorf("got %+v of AS20000, want one outage that speaks of the 44 prefixes known", as)
 	}
 	const says = "IPv4: countries, regions and the world are not judged, but for KP: the peers know 44 prefixes, 1.07 % of the address space that the location files have, and 25 % are needed"
@@ -106,7 +106,7 @@ func TestCaseCoveredByTable(t *testing.T) {
 			continue
 		}
 		cover := all[0].Evidence.CoveredByTable
-		told := strings.Contains(all[0].Summary, "has it within 175.45.176.0/23 of AS131279")
+		told := strings.Contains(all[0].Summary, "it lies within 175.45.176.0/23 of AS131279")
 		if want != (cover != nil && *cover == bgp.Aggregate{Prefix: "175.45.176.0/23", Origin: 131279}) || told != want {
 			t.Errorf("%s: got %v, in words: %t; want %t", code, cover, told, want)
 		}

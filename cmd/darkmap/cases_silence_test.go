@@ -166,14 +166,17 @@ func TestCaseNothingHeardTwice(t *testing.T) {
 	replayCase(t, w, []caseFile{{"c0", "updates.mrt", w.Updates("c0", 0, 1<<62)}}).undecided(t, bgp.NoVerdictPrefixes, "of no prefix half of the 9 voters have sent updates")
 }
 
-// TestCaseRubbish: with nothing to decide on the replay says so.
+// TestCaseRubbish: with nothing to decide on the replay says so, and what is no capture is refused as what it is.
 func TestCaseRubbish(t *testing.T) {
 	t.Parallel()
 	w := outageOfKP(caseStart, 1, 1)
-	for _, b := range [][]byte{nil, []byte("no capture")} {
-		got := replayCase(t, w, []caseFile{{"x", "x", b}})
-		if got.code != exitUndecided || !strings.Contains(got.stderr, "the files of file/x name no peer") || !strings.Contains(got.stderr, errUndecided.Error()) || !strings.Contains(got.stderr, "1 damaged parts") {
-			t.Errorf("got exit %d, want %d:\n%s", got.code, exitUndecided, got.stderr)
+	got := replayCase(t, w, []caseFile{{"x", "x", nil}})
+	if got.code != exitUndecided || !strings.Contains(got.stderr, "the files of file/x name no peer") || !strings.Contains(got.stderr, errUndecided.Error()) || !strings.Contains(got.stderr, "1 damaged part") {
+		t.Errorf("got exit %d, want %d:\n%s", got.code, exitUndecided, got.stderr)
+	}
+	for text, says := range map[string]string{"no capture": "it is text, not an MRT, RIS Live or BMP file", "\x00\xff\x80\x01": "not an MRT, RIS Live or BMP file"} {
+		if got := replayCase(t, w, []caseFile{{"x", "x", []byte(text)}}); got.code != exitUsage || !strings.Contains(got.stderr, says) {
+			t.Errorf("%q: got exit %d, want %d and %q:\n%s", text, got.code, exitUsage, says, got.stderr)
 		}
 	}
 }

@@ -114,7 +114,7 @@ func damagedError(n uint64) error {
 	if n == 0 {
 		return nil
 	}
-	return &exitError{exitDamaged, fmt.Errorf("the input has %d damaged parts", n)}
+	return &exitError{exitDamaged, errors.New("the input has " + bgp.Count(n, "damaged part"))}
 }
 
 // lowerPanel makes a verdict need no more than the files hold, and says so: what their collectors and peers can give at best. While

@@ -73,9 +73,9 @@ func storeSays(t *testing.T, dir string) {
 		code      int
 		out, errs string // a part of each
 	}{
-		{"outages --dataset small --asn 131279 --limit 2", 0, "175.45.17", "5 outages match; these are the 2 that began last (--limit N shows more)"},
+		{"outages --dataset small --asn 131279 --limit 2", 0, "+1 prefix", "5 outages match; these are the 2 that began last (--limit N shows more)"},
 		{"outages --dataset small --prefix 175.45.176.0/24 --format csv", 0, "as,countries", ""},
-		{"outages --dataset small --prefix 175.45.176.0/24", 0, "175.45.176.0/24", ""},
+		{"outages --dataset small --prefix 175.45.176.0/24", 0, "175.45.176.0/24", "1 outage"},
 		{"outages --dataset small --limit 0", exitUsage, "", "--limit 0: want 1 to"},
 		{"outages --dataset smal", exitUsage, "", "there is no dataset smal; the store has small"},
 		{"outages", exitUsage, "", "there is no dataset live; the store has small"},

@@ -177,7 +177,7 @@ var homes = map[string][]string{
 	"github.com/osrg/gobgp/v4/pkg/packet/bgp":                 {},
 	"golang.org/x/tools/go/packages":                          {},
 	"github.com/ebitengine/purego":                            {"internal/clickhouse"},
-	"github.com/alecthomas/kong":                              {"cmd/darkmap"},
+	"github.com/alecthomas/kong":                              {"cmd/darkmap", "internal/completion"},
 	"go.yaml.in/yaml/v3":                                      {"internal/config"},
 	"github.com/valyala/fastjson":                             {"internal/bgp/wire"},
 	"github.com/coder/websocket":                              {"ingest/rislive", "internal/rislivetest"},

@@ -135,7 +135,7 @@ func grepFilters(all []dumpLine) []grepFilter {
 func TestDumpFilterUsage(t *testing.T) {
 	t.Parallel()
 	good := map[string]string{ // standard error
-		"--count -":               "1 records read",
+		"--count -":               "1 record read",
 		"--prefix 192.0.2.0/24 -": "; the filters let 1 line pass",
 		"--prefix 10.0.0.0/8 -":   "; no line matches the filters",
 		"--limit 1 -":             "; ended after 1 line (--limit): the rest was not read",
@@ -169,7 +169,7 @@ func TestDumpFilterUsage(t *testing.T) {
 	bad := strings.Replace(mrtRecord, "\x18\xc0", "\x21\xc0", 1) // a prefix of 33 bits
 	input := []byte(bad + strings.Repeat("\xff", 30) + mrtRecord)
 	code, out, stderr := runDump(t, input, "-")
-	if code != exitDamaged || out != mrtLine || !strings.Contains(stderr, "; 30 octets passed over, 1 records read behind damage") {
+	if code != exitDamaged || out != mrtLine || !strings.Contains(stderr, "; 30 octets passed over, 1 record read behind damage") {
 		t.Errorf("got %d, %q, %s", code, out, stderr)
 	}
 	code, out, stderr = runDump(t, input, "--no-recover", "-")

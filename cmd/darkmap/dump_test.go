@@ -219,7 +219,7 @@ func TestDumpUsage(t *testing.T) {
 		stderr []string // its lines contain
 	}{
 		"file":           {[]string{whole}, "", 0, mrtLine + mrtLine, []string{"2 records read, 118 octets (118 as packed); 0 skipped"}},
-		"standard input": {[]string{"-"}, mrtRecord, 0, mrtLine, []string{"1 records read"}},
+		"standard input": {[]string{"-"}, mrtRecord, 0, mrtLine, []string{"1 record read"}},
 		"two files":      {[]string{whole, "x=" + whole}, "", 0, strings.Repeat(mrtLine, 4), []string{"4 records read, 236 octets"}},
 		"cut":            {[]string{cut}, "", exitDamaged, mrtLine, []string{cut + ": record 2 at offset 59: truncated", "2 records read, 99 octets (99 as packed); 1 skipped: truncated 1"}},
 		"no MRT":         {[]string{text}, "", exitDamaged, "", []string{"not an MRT, RIS Live or BMP file", "unknown_format 1"}},

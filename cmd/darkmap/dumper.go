@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/darkmap/darkmap/ingest/playback"
+	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/capture"
 	"github.com/darkmap/darkmap/internal/dump"
 )
@@ -205,14 +206,14 @@ func (d *dumper) sum(r *capture.Reader) {
 // summary says how much was read, what was skipped and why, and how many lines the filters let pass.
 func (d *dumper) summary() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d records read, %d octets (%d as packed); %d skipped", d.records, d.plainBytes, d.packedBytes, d.refused)
+	fmt.Fprintf(&b, "%s read, %d octets (%d as packed); %d skipped", bgp.Count(d.records, "record"), d.plainBytes, d.packedBytes, d.refused)
 	if len(d.damaged) > 0 {
 		b.WriteString(": " + counted(d.damaged))
 		switch {
 		case !d.recover:
 			b.WriteString("; ended at the first damage (--no-recover)")
 		default:
-			fmt.Fprintf(&b, "; %d octets passed over, %d records read behind damage", d.passedOver, d.behind)
+			fmt.Fprintf(&b, "; %s passed over, %s read behind damage", bgp.Count(d.passedOver, "octet"), bgp.Count(d.behind, "record"))
 		}
 	}
 	if len(d.notes) > 0 {
@@ -223,21 +224,13 @@ func (d *dumper) summary() string {
 	}
 	switch n := d.selection.Matched(); {
 	case d.selection.Done():
-		fmt.Fprintf(&b, "; ended after %s (--limit): the rest was not read", lineCount(n))
+		fmt.Fprintf(&b, "; ended after %s (--limit): the rest was not read", bgp.Count(n, "line"))
 	case d.filtered && n == 0:
 		b.WriteString("; no line matches the filters")
 	case d.filtered:
-		fmt.Fprintf(&b, "; the filters let %s pass", lineCount(n))
+		fmt.Fprintf(&b, "; the filters let %s pass", bgp.Count(n, "line"))
 	}
 	return b.String()
-}
-
-// lineCount is a number of lines in words.
-func lineCount(n uint64) string {
-	if n == 1 {
-		return "1 line"
-	}
-	return fmt.Sprintf("%d lines", n)
 }
 
 // counted lists counts by name.

@@ -21,9 +21,9 @@ var faultWaits = []time.Duration{10 * time.Second, time.Minute, 10 * time.Minute
 var causes = []string{"err", "why", "reason", "message"}
 
 // OneFault returns a logger that says a fault once, and not once for each connection, collector or record that has it: warnings and
-// errors of one message and one cause are one fault. Without a cause (causes) all that they say beside ends has to be the same. The first is logged at once; the others are counted, and said in one line after a
-// while: with how many there were (more), since when, and which collectors, peers and addresses had it. flush says what was counted
-// and not said.
+// errors of one message and one cause are one fault. Without a cause (causes) all that they say beside ends has to be the same. The
+// first is logged at once; the others are counted, and said in one line after a while: with how many there were (more), since when, and
+// which collectors, peers and addresses had it. flush says what was counted and not said.
 func OneFault(log *slog.Logger) (_ *slog.Logger, flush func()) {
 	f := &faults{open: map[string]*fault{}}
 	return slog.New(faultHandler{log.Handler(), f}), f.flush
@@ -37,7 +37,7 @@ type faults struct {
 
 // fault is one that was said.
 type fault struct {
-	to    slog.Handler
+	to    func(slog.Record)
 	last  slog.Record
 	more  int // that were not said
 	since time.Time
@@ -61,13 +61,12 @@ type faultHandler struct {
 
 // Handle logs the record, or counts it.
 func (h faultHandler) Handle(ctx context.Context, r slog.Record) error {
-	if r.Level < slog.LevelWarn || h.f.counts(h.Handler, r.Clone()) {
-		return h.pass(ctx, r)
+	later := func(r slog.Record) { _ = h.Handler.Handle(context.WithoutCancel(ctx), r) } // as slog does
+	if r.Level < slog.LevelWarn || h.f.counts(later, r.Clone()) {
+		return h.Handler.Handle(ctx, r)
 	}
 	return nil
 }
-
-func (h faultHandler) pass(ctx context.Context, r slog.Record) error { return h.Handler.Handle(ctx, r) }
 
 // WithAttrs is slog's.
 func (h faultHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
@@ -80,7 +79,7 @@ func (h faultHandler) WithGroup(name string) slog.Handler {
 }
 
 // counts notes a fault, and reports whether it is to be logged at once.
-func (f *faults) counts(to slog.Handler, r slog.Record) bool {
+func (f *faults) counts(to func(slog.Record), r slog.Record) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	k := faultKey(r)
@@ -149,7 +148,7 @@ func (x *fault) say() {
 		}
 	}
 	r.AddAttrs(slog.Int("more", x.more), slog.Time("since", x.since))
-	_ = x.to.Handle(context.Background(), r) // as slog does
+	x.to(r)
 	x.more, x.since, x.where = 0, now, map[string][]string{}
 }
 

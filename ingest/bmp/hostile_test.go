@@ -252,7 +252,7 @@ func (a attack) run(t *testing.T, addr net.Addr, log string) {
 	if a.refused == "" {
 		return
 	}
-	waittest.Until(t, 10*time.Second, a.name+": a line in the log with the reason", func() bool {
+	waittest.Until(t, time.Minute, a.name+": a line in the log with the reason", func() bool {
 		return logged(t, log, "address=127.0.3.", "reason="+a.refused+" ")
 	})
 }

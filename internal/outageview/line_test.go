@@ -3,6 +3,7 @@ package outageview
 import (
 	"context"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,9 +26,20 @@ func TestLines(t *testing.T) {
 		o.Event, o.State, o.End, o.EndReason = bgp.EventOpened, bgp.StateOpen, nil, bgp.NotEnded
 		return o
 	}
+	var mu sync.Mutex // of got
 	var got []Incident
+	count := func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(got)
+	}
 	synctest.Test(t, func(t *testing.T) {
-		g := NewGather(Fold, func(all []Incident) error { got = append(got, all...); return nil })
+		g := NewGather(Fold, func(all []Incident) error {
+			mu.Lock()
+			defer mu.Unlock()
+			got = append(got, all...)
+			return nil
+		})
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- g.Run(ctx) }() // ends with ctx
@@ -46,13 +58,13 @@ func TestLines(t *testing.T) {
 				}
 			}
 		}
-		if len(got) != 4 {
-			t.Errorf("got %d incidents, want 4 before the last window's", len(got))
+		if n := count(); n != 4 {
+			t.Errorf("got %d incidents, want 4 before the last window's", n)
 		}
 		time.Sleep(2 * gatherFor)
 		synctest.Wait()
-		if len(got) != 5 {
-			t.Errorf("got %d incidents, want 5 once nothing has come for a second", len(got))
+		if n := count(); n != 5 {
+			t.Errorf("got %d incidents, want 5 once nothing has come for a second", n)
 		}
 		stop()
 		if err := <-ended; err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,12 +13,36 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// lines is what a log wrote. It is safe for concurrent use.
+type lines struct {
+	mu  sync.Mutex
+	all bytes.Buffer
+}
+
+// Write keeps b.
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all.Write(b)
+}
+
+// take returns the lines since the last call.
+func (l *lines) take() (out []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for line := range strings.Lines(l.all.String()) {
+		out = append(out, strings.TrimSuffix(line, "\n"))
+	}
+	l.all.Reset()
+	return out
+}
+
 // TestOneFault: many connections with one cause make one line, then one with their number; another cause is another line; what goes
 // on is said again after ten seconds, a minute and ten minutes; what is over is forgotten.
 func TestOneFault(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
+		var out lines
 		plain, err := NewLogger(&out, "info", "text")
 		if err != nil {
 			t.Fatal(err)
@@ -26,14 +51,10 @@ func TestOneFault(t *testing.T) {
 		said := func(want ...string) {
 			t.Helper()
 			synctest.Wait()
-			got := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
-			if out.Len() == 0 {
-				got = nil
-			}
+			got := out.take()
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			out.Reset()
 		}
 		for _, port := range []string{"40001", "40002", "40003"} {
 			for _, collector := range []string{"ris/rrc00", "ris/rrc01"} {

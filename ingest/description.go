@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/darkmap/darkmap/ingest/bmp"
+	"github.com/darkmap/darkmap/internal/bgp"
 )
 
 // Description says in words what a source of the configuration is.
@@ -18,11 +19,11 @@ func (c *Config) Describe(follow bool) []Description {
 		archives.Text = "tables, gaps and the daily check, by " + cmp.Or(c.Archive.Directory, c.Archive.Index, c.Archive.Broker)
 	}
 	if follow {
-		return []Description{{"follows", fmt.Sprintf("%s, %v behind the clock", counted(len(c.Follow.Collectors), "collector"), c.Follow.Delay)}, archives}
+		return []Description{{"follows", fmt.Sprintf("%s, %v behind the clock", bgp.Count(len(c.Follow.Collectors), "collector"), c.Follow.Delay)}, archives}
 	}
 	ris := Description{"RIS Live", "off (ingest.rislive.enabled)"}
 	if c.RISLive.Enabled {
-		ris.Text = fmt.Sprintf("%s of RIPE NCC's Routing Information Service, %s", counted(len(c.RISLive.Collectors), "collector"), c.RISLive.URL)
+		ris.Text = fmt.Sprintf("%s of RIPE NCC's Routing Information Service, %s", bgp.Count(len(c.RISLive.Collectors), "collector"), c.RISLive.URL)
 	}
 	rv := Description{"RouteViews", "off (ingest.routeviews.enabled)"}
 	if c.RouteViews.Enabled {
@@ -45,18 +46,10 @@ func routersText(list []bmp.Router) string {
 	}
 	switch routers := len(list) - networks; {
 	case networks == 0:
-		return counted(routers, "router")
+		return bgp.Count(routers, "router")
 	case routers == 0:
-		return "routers of " + counted(networks, "network")
+		return "routers of " + bgp.Count(networks, "network")
 	default:
-		return counted(routers, "router") + " and those of " + counted(networks, "network")
+		return bgp.Count(routers, "router") + " and those of " + bgp.Count(networks, "network")
 	}
-}
-
-// counted is a number of things that form their plural with an s.
-func counted(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/terminal"
@@ -32,14 +32,11 @@ type datasetsDropCmd struct {
 }
 
 // Run lists.
-func (c *datasetsListCmd) Run(ctx context.Context, g *globals) (err error) {
-	s := &session{g: g}
-	defer func() { err = errors.Join(err, s.close(ctx)) }()
-	l, err := s.lease(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, l.release()) }()
+func (c *datasetsListCmd) Run(ctx context.Context, g *globals) error {
+	return g.withLease(ctx, false, func(l *lease) error { return c.list(ctx, g, l) })
+}
+
+func (c *datasetsListCmd) list(ctx context.Context, g *globals, l *lease) error {
 	all, err := clickhouse.Datasets(ctx, l.server)
 	if err != nil {
 		return err
@@ -115,8 +112,8 @@ func datasetNotes(d clickhouse.StoredDataset) []string {
 		names[i] = filepath.Base(f)
 	}
 	notes := []string{
-		numbered(len(names), "file") + ": " + firstOf(names, 3),
-		numbered(len(d.Collectors), "collector") + ": " + firstOf(d.Collectors, 5),
+		bgp.Count(len(names), "file") + ": " + firstOf(names, 3),
+		bgp.Count(len(d.Collectors), "collector") + ": " + firstOf(d.Collectors, 5),
 	}
 	if len(d.Changed) > 0 {
 		notes = append(notes, "settings other than the defaults: "+strings.Join(d.Changed, ", "))
@@ -131,14 +128,6 @@ func firstOf(all []string, n int) string {
 		text += fmt.Sprintf(" and %d more", len(all)-n)
 	}
 	return text
-}
-
-// numbered writes 1 file, 2 files.
-func numbered(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // minuteText is a time as the list shows it, UTC; a hyphen where it is not known.
@@ -185,14 +174,11 @@ func datasetObject(d clickhouse.StoredDataset, written bool) datasetJSON {
 }
 
 // Run drops, once all names are known and none is refused.
-func (c *datasetsDropCmd) Run(ctx context.Context, g *globals) (err error) {
-	s := &session{g: g, write: true}
-	defer func() { err = errors.Join(err, s.close(ctx)) }()
-	l, err := s.lease(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, l.release()) }()
+func (c *datasetsDropCmd) Run(ctx context.Context, g *globals) error {
+	return g.withLease(ctx, true, func(l *lease) error { return c.drop(ctx, g, l) })
+}
+
+func (c *datasetsDropCmd) drop(ctx context.Context, g *globals, l *lease) error {
 	all, err := clickhouse.Datasets(ctx, l.server)
 	if err != nil {
 		return err
@@ -209,7 +195,7 @@ func (c *datasetsDropCmd) Run(ctx context.Context, g *globals) (err error) {
 		if err := clickhouse.DropDataset(ctx, l.server, d.Name); err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(g.stdout, "dropped %s: %s, %s\n", d.Name, numbered(int(d.Outages), "outage"), numbered(int(d.RouteChanges), "route change")); err != nil {
+		if _, err := fmt.Fprintf(g.stdout, "dropped %s: %s, %s\n", d.Name, bgp.Count(d.Outages, "outage"), bgp.Count(d.RouteChanges, "route change")); err != nil {
 			return err
 		}
 	}

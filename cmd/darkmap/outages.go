@@ -21,17 +21,14 @@ type outagesCmd struct {
 }
 
 // Run shows them.
-func (c *outagesCmd) Run(ctx context.Context, g *globals) (err error) {
+func (c *outagesCmd) Run(ctx context.Context, g *globals) error {
 	if err := c.check(); err != nil {
 		return usageError(err)
 	}
-	s := &session{g: g}
-	defer func() { err = errors.Join(err, s.close(ctx)) }()
-	l, err := s.lease(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, l.release()) }()
+	return g.withLease(ctx, false, func(l *lease) error { return c.show(ctx, g, l) })
+}
+
+func (c *outagesCmd) show(ctx context.Context, g *globals, l *lease) error {
 	dataset := c.Dataset
 	if dataset == "" {
 		dataset = kafka.LiveDataset

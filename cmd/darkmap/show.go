@@ -203,15 +203,8 @@ func noDataset(ctx context.Context, s *querystore.Store, dataset string) error {
 }
 
 // withStore calls f with the store that `sql` would read.
-func (g *globals) withStore(ctx context.Context, f func(*querystore.Store) error) (err error) {
-	s := &session{g: g}
-	defer func() { err = errors.Join(err, s.close(ctx)) }()
-	l, err := s.lease(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, l.release()) }()
-	return inWords(f(querystore.New(l.server)), false)
+func (g *globals) withStore(ctx context.Context, f func(*querystore.Store) error) error {
+	return g.withLease(ctx, false, func(l *lease) error { return inWords(f(querystore.New(l.server)), false) })
 }
 
 func (c *showCmd) print(g *globals, q query.Question, a query.Answer) error {

@@ -78,6 +78,18 @@ func (s *session) newLease(server clickhouse.Server, owner *datadir.Run, guest *
 	return l
 }
 
+// withLease calls f with the store of a session that is for f alone. With write f may change it.
+func (g *globals) withLease(ctx context.Context, write bool, f func(*lease) error) (err error) {
+	s := &session{g: g, write: write}
+	defer func() { err = errors.Join(err, s.close(ctx)) }()
+	l, err := s.lease(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.release()) }()
+	return f(l)
+}
+
 // lease finds the store for the next statement.
 func (s *session) lease(ctx context.Context) (*lease, error) {
 	if s.own != nil {

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/darkmap/darkmap/ingest/archive"
+	"github.com/darkmap/darkmap/internal/bgp"
 )
 
 // ErrNoFiles marks an argument that leads to no file that can be played.
@@ -133,10 +134,7 @@ func countOf(of map[string]int) string {
 	if n := len(names) - most; n > 0 {
 		names = append(names[:most], fmt.Sprintf("and of %d more collectors", n))
 	}
-	if total == 1 {
-		return "1 file: " + names[0]
-	}
-	return fmt.Sprintf("%d files: %s", total, strings.Join(names, ", "))
+	return bgp.Count(total, "file") + ": " + strings.Join(names, ", ")
 }
 
 // fileCollector is what a run calls a collector of an archive: file/rrc00 for ris/rrc00, as NAME=FILE would.

@@ -39,11 +39,11 @@ func Count[N ~int | ~int32 | ~int64 | ~uint | ~uint32 | ~uint64](n N, noun strin
 	if n == 1 {
 		return "1 " + noun
 	}
-	return fmt.Sprintf("%d %s", n, plural(noun))
+	return fmt.Sprintf("%d %s", n, Plural(noun))
 }
 
-// plural makes the plural of a noun by the rules of English spelling: prefixes, losses, countries, days, networks.
-func plural(noun string) string {
+// Plural makes the plural of a noun by the rules of English spelling: prefixes, losses, countries, days, networks.
+func Plural(noun string) string {
 	ending := func(all ...string) bool {
 		for _, s := range all {
 			if strings.HasSuffix(noun, s) {

@@ -3,12 +3,11 @@ package progress
 import (
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"time"
 	"unicode/utf8"
 
-	"golang.org/x/term"
+	"github.com/darkmap/darkmap/internal/terminal"
 )
 
 // Every is the time between two lines of progress where no terminal is there to draw on.
@@ -28,11 +27,8 @@ type Line struct {
 // NewLine returns a Line on w.
 func NewLine(w io.Writer) *Line {
 	l := &Line{w: w}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		l.width = func() int {
-			width, _, _ := term.GetSize(int(f.Fd())) // 0 where it cannot be told
-			return width
-		}
+	if terminal.IsTerminal(w) {
+		l.width = func() int { return terminal.Width(w) }
 	}
 	return l
 }

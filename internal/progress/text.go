@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
 )
 
 // Run is how far a run is.
@@ -46,21 +48,14 @@ func (r Run) Text() string {
 	if s := r.Busy.Seconds(); s >= 1 && r.Done.Messages > 0 {
 		fmt.Fprintf(&b, "  %.0f messages/s", float64(r.Done.Messages)/s)
 	}
-	fmt.Fprintf(&b, "  %s", countOf(uint64(max(r.Outages, 0)), "outage"))
+	fmt.Fprintf(&b, "  %s", bgp.Count(max(r.Outages, 0), "outage"))
 	if r.Damaged > 0 {
-		fmt.Fprintf(&b, "  %s damaged", countOf(r.Damaged, "part"))
+		fmt.Fprintf(&b, "  %s damaged", bgp.Count(r.Damaged, "part"))
 	}
 	if r.Busy >= leastBusy {
 		fmt.Fprintf(&b, "  about %s left", Span(r.Rest))
 	}
 	return b.String()
-}
-
-func countOf(n uint64, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // Span writes a time that is left as people do: whole seconds up to two minutes, then minutes, then hours and minutes.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
 )
 
 // maxFaults bounds the faults that are remembered; what comes beyond them is logged as it comes.
@@ -144,19 +146,12 @@ func (x *fault) say() {
 	})
 	for _, key := range wheres {
 		if several(key) {
-			r.AddAttrs(slog.String(plural(key), strings.Join(x.where[key], ", ")))
+			r.AddAttrs(slog.String(bgp.Plural(key), strings.Join(x.where[key], ", ")))
 		}
 	}
 	r.AddAttrs(slog.Int("more", x.more), slog.Time("since", x.since))
 	x.to(r)
 	x.more, x.since, x.where = 0, now, map[string][]string{}
-}
-
-func plural(key string) string {
-	if strings.HasSuffix(key, "s") {
-		return key + "es"
-	}
-	return key + "s"
 }
 
 // note remembers where the fault is.

@@ -49,8 +49,12 @@ var rules = []struct {
 	{"detect/outage", pure},
 	{"detect", []string{"schemas", "internal/", "detect"}},
 	{"sink", []string{"schemas", "internal/", "sink"}},
+	{"notify/target/text", nil},
+	{"notify/target/", []string{"schemas", "internal/", "notify/target", "notify/target/text"}},
+	{"notify/incident", []string{"schemas", "internal/", "notify/target"}},
+	{"notify", []string{"schemas", "internal/", "notify"}},
 	{"eval", []string{"schemas", "internal/", "detect", "eval"}},
-	{"cmd/darkmap", []string{"schemas", "internal/", "ingest", "enrich", "detect", "sink", "eval"}},
+	{"cmd/darkmap", []string{"schemas", "internal/", "ingest", "enrich", "detect", "sink", "notify", "eval"}},
 }
 
 // pure is what the detector's packages may import from this module: types, not clients. config is for their config.go.

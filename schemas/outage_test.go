@@ -50,6 +50,11 @@ func everyField(t *testing.T) bgp.Outage {
 		Baseline: bgp.Size{Prefixes: 4, Space: 429}, Peak: bgp.Loss{LostPrefixes: 4, LostSpace: 429, LossPercent: 10000}, Now: bgp.Loss{LostSpace: 1, LossPercent: 33},
 		LostPrefixes: []string{"198.51.100.0/24"}, LostPrefixesTotal: 1, SurvivingPrefixes: []string{"2001:db8::/32"}, SurvivingPrefixesTotal: 1, Origins: as, Countries: []string{"NL"}, Upstreams: as,
 		Panel: bgp.Panel{Voters: 40, Collectors: 12, Table: bgp.TablesComplete}, Flaps: bgp.Flaps{Hour: 2, Day: 31, UsualDay: &usual}, Gaps: []bgp.Interval{{Start: start, End: end}},
+		Parents: []bgp.Parent{{Type: bgp.EntityCountry, Code: "NL", ID: "country-NL-ipv4-20141222T1615Z", SharePercent: 10000}},
+		Watch:   []bgp.WatchMember{{List: "my-customers", Title: "Our customers", Member: "AS64496", CoveredBy: "198.51.96.0/20", Public: true}},
+		Unexpected: []bgp.UnexpectedRoute{
+			{Prefix: "198.51.100.0/25", Origin: as[0], Expected: []bgp.ASN{64497}, Voters: 3, Collectors: 2, SharePercent: 750, RPKI: "invalid"},
+		},
 		Blip: true, Notes: []string{"A note."}, Dataset: "demo", Summary: "All 4 networks.", Headline: "All 4", Post: "All 4.",
 		EndReason: bgp.EndSuperseded, Successor: "prefix-198.51.100.0_24-ipv4-20141223T0146Z", Predecessor: "prefix-198.51.100.0_24-ipv4-20141222T0000Z",
 		Evidence: bgp.Evidence{

@@ -7,7 +7,7 @@ import (
 
 // Lane names a sequence of positions within a collector's stream: a kind, and for most kinds a name
 // after a slash. The constants and functions of this file make every lane; ParseLane takes one
-// apart. The kind watch is reserved.
+// apart.
 type Lane string
 
 // The lanes that have no name.
@@ -20,6 +20,8 @@ const (
 	LaneFeed Lane = "feed"
 	// LaneOut: what detect publishes.
 	LaneOut Lane = "out"
+	// LaneWatch: watch lists and the addresses of their hosts.
+	LaneWatch Lane = "watch"
 	// LaneClock: what detect's clock says of a collector that has vanished. No topic holds it.
 	LaneClock Lane = "clock"
 )
@@ -63,6 +65,7 @@ const (
 	LaneKindFollow     LaneKind = "follow"
 	LaneKindFeed       LaneKind = "feed"
 	LaneKindOut        LaneKind = "out"
+	LaneKindWatch      LaneKind = "watch"
 	LaneKindClock      LaneKind = "clock"
 	LaneKindRouteViews LaneKind = "rv"
 	LaneKindTable      LaneKind = "table"
@@ -76,7 +79,7 @@ const (
 func ParseLane[S ~string](lane S) (kind LaneKind, name string) {
 	before, after, named := strings.Cut(string(lane), "/")
 	switch kind = LaneKind(before); kind {
-	case LaneKindLive, LaneKindFollow, LaneKindFeed, LaneKindOut:
+	case LaneKindLive, LaneKindFollow, LaneKindFeed, LaneKindOut, LaneKindWatch:
 		if !named {
 			return kind, ""
 		}

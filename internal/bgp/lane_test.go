@@ -13,6 +13,7 @@ func TestParseLane(t *testing.T) {
 		{LaneLive, "live", LaneKindLive, ""},
 		{LaneFollow, "follow", LaneKindFollow, ""},
 		{LaneFeed, "feed", LaneKindFeed, ""},
+		{LaneWatch, "watch", LaneKindWatch, ""},
 		{LaneOut, "out", LaneKindOut, ""},
 		{LaneClock, "clock", LaneKindClock, ""},
 		{ClockLane("i-1"), "clock/i-1", LaneKindClock, "i-1"},

@@ -46,12 +46,19 @@ type Outage struct {
 	Panel     Panel    `json:"panel"`
 	Flaps     Flaps    `json:"flaps"`
 	// Gaps lists the pauses of a minute or more in which the loss did not hold, the last 100 of them.
-	Gaps     []Interval       `json:"gaps,omitempty"`
-	Evidence Evidence         `json:"evidence"`
-	Blip     bool             `json:"blip,omitempty"`
-	Notes    []string         `json:"notes,omitempty"`
-	Previous *json.RawMessage `json:"previous,omitempty"`
-	Dataset  string           `json:"dataset"`
+	Gaps []Interval `json:"gaps,omitempty"`
+	// Parents are the events of wider entities of the same family that are suspected or open, and lost a part of what this one
+	// lost; the narrowest first: as, region, country, world, then watch lists.
+	Parents []Parent `json:"parents,omitempty"`
+	// Watch names the members of watch lists that the event is about, by list and member; absent where it is about none.
+	Watch []WatchMember `json:"watch,omitempty"`
+	// Unexpected are, of the kind origin, the routes from origins that a watch list does not name, sorted by prefix and origin; capped.
+	Unexpected []UnexpectedRoute `json:"unexpected,omitempty"`
+	Evidence   Evidence          `json:"evidence"`
+	Blip       bool              `json:"blip,omitempty"`
+	Notes      []string          `json:"notes,omitempty"`
+	Previous   *json.RawMessage  `json:"previous,omitempty"`
+	Dataset    string            `json:"dataset"`
 	// Headline, Post and Summary are the outage in words, from short to long. Each begins with the
 	// label of a dataset that is not real. Headline has at most 130 graphemes and 400 octets, Post
 	// 250 and 800.
@@ -69,6 +76,8 @@ const (
 	KindPartial      Kind = "partial"
 	KindIntermittent Kind = "intermittent"
 	KindMoved        Kind = "moved"
+	// KindOrigin: a listed prefix, or a more-specific of it, is announced by an AS that its watch list does not name.
+	KindOrigin Kind = "origin"
 )
 
 // State is the state of an outage after a record.
@@ -114,7 +123,7 @@ const (
 	// EndCovered: the prefix is not as usual, but routes of its usual origin carry its addresses: others originate it, or its
 	// own routes are gone.
 	EndCovered EndReason = "covered"
-	// EndRemoved: the entity was removed from the configuration. No event has this reason yet.
+	// EndRemoved: the entity was removed from the configuration.
 	EndRemoved EndReason = "removed"
 	// EndLostSight: the view changed and not the routes.
 	EndLostSight EndReason = "lost_sight"
@@ -148,6 +157,43 @@ const (
 type AS struct {
 	ASN  ASN    `json:"asn"`
 	Name string `json:"name,omitempty"`
+}
+
+// Parent is an event that another one is a part of.
+type Parent struct {
+	Type EntityType `json:"type"`
+	Code string     `json:"code"`
+	// ID is the event's id.
+	ID string `json:"id"`
+	// SharePercent is which part of what the child lost (or what moved) the parent lost too, by space, at this record.
+	SharePercent Decimal `json:"share_percent"`
+}
+
+// WatchMember is a member of a watch list that an event is about.
+type WatchMember struct {
+	List string `json:"list"`
+	// Title is the list's title where it has one.
+	Title string `json:"title,omitempty"`
+	// Member is as it was written: a prefix, AS64496, TO, www.example.net.
+	Member string `json:"member"`
+	// CoveredBy is the prefix that the member is judged by where it has no route of its own; empty where it has.
+	CoveredBy string `json:"covered_by,omitempty"`
+	// Public tells whether anonymous pages and feeds may name the list.
+	Public bool `json:"public,omitempty"`
+}
+
+// UnexpectedRoute is a prefix that an AS announces which its watch list does not name.
+type UnexpectedRoute struct {
+	Prefix string `json:"prefix"`
+	Origin AS     `json:"origin"`
+	// Expected are the ASes that the list names.
+	Expected []ASN `json:"expected"`
+	// Voters and Collectors are how many hold it, SharePercent is their share of all voters.
+	Voters       int     `json:"voters"`
+	Collectors   int     `json:"collectors"`
+	SharePercent Decimal `json:"share_percent"`
+	// RPKI is valid, invalid or not_found (RFC 6811); empty where no ROAs are loaded.
+	RPKI string `json:"rpki,omitempty"`
 }
 
 // Size is how much there usually is.

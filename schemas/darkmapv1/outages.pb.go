@@ -42,7 +42,7 @@ type OutageRecord struct {
 	StartS int64 `protobuf:"varint,8,opt,name=start_s,json=startS,proto3" json:"start_s,omitempty"`
 	// The end, seconds since 1970, UTC; absent while it lasts.
 	EndS *int64 `protobuf:"varint,9,opt,name=end_s,json=endS,proto3,oneof" json:"end_s,omitempty"`
-	// outage, partial, intermittent, moved; origin is reserved.
+	// outage, partial, intermittent, moved, origin.
 	Kind string `protobuf:"bytes,10,opt,name=kind,proto3" json:"kind,omitempty"`
 	// suspected, open, closed, retracted.
 	State string `protobuf:"bytes,11,opt,name=state,proto3" json:"state,omitempty"`

@@ -48,6 +48,8 @@ type RouteRecord struct {
 	//	*RouteRecord_Tick
 	//	*RouteRecord_Clock
 	//	*RouteRecord_RecordsLost
+	//	*RouteRecord_WatchList
+	//	*RouteRecord_HostAddresses
 	Body isRouteRecord_Body `protobuf_oneof:"body"`
 	// A record above 512 KiB is split: the number of this part, from 0.
 	Part uint32 `protobuf:"varint,17,opt,name=part,proto3" json:"part,omitempty"`
@@ -243,6 +245,24 @@ func (x *RouteRecord) GetRecordsLost() *RecordsLost {
 	return nil
 }
 
+func (x *RouteRecord) GetWatchList() *WatchList {
+	if x != nil {
+		if x, ok := x.Body.(*RouteRecord_WatchList); ok {
+			return x.WatchList
+		}
+	}
+	return nil
+}
+
+func (x *RouteRecord) GetHostAddresses() *HostAddresses {
+	if x != nil {
+		if x, ok := x.Body.(*RouteRecord_HostAddresses); ok {
+			return x.HostAddresses
+		}
+	}
+	return nil
+}
+
 func (x *RouteRecord) GetPart() uint32 {
 	if x != nil {
 		return x.Part
@@ -338,6 +358,16 @@ type RouteRecord_RecordsLost struct {
 	RecordsLost *RecordsLost `protobuf:"bytes,19,opt,name=records_lost,json=recordsLost,proto3,oneof"`
 }
 
+type RouteRecord_WatchList struct {
+	// A watch list.
+	WatchList *WatchList `protobuf:"bytes,21,opt,name=watch_list,json=watchList,proto3,oneof"`
+}
+
+type RouteRecord_HostAddresses struct {
+	// The addresses of a host of a watch list.
+	HostAddresses *HostAddresses `protobuf:"bytes,22,opt,name=host_addresses,json=hostAddresses,proto3,oneof"`
+}
+
 func (*RouteRecord_Changes) isRouteRecord_Body() {}
 
 func (*RouteRecord_PeerUp) isRouteRecord_Body() {}
@@ -365,6 +395,10 @@ func (*RouteRecord_Tick) isRouteRecord_Body() {}
 func (*RouteRecord_Clock) isRouteRecord_Body() {}
 
 func (*RouteRecord_RecordsLost) isRouteRecord_Body() {}
+
+func (*RouteRecord_WatchList) isRouteRecord_Body() {}
+
+func (*RouteRecord_HostAddresses) isRouteRecord_Body() {}
 
 // How much space the location files give each place.
 type Geography struct {
@@ -932,7 +966,7 @@ var File_darkmap_v1_routes_proto protoreflect.FileDescriptor
 const file_darkmap_v1_routes_proto_rawDesc = "" +
 	"\n" +
 	"\x17darkmap/v1/routes.proto\x12\n" +
-	"darkmap.v1\x1a\x17darkmap/v1/stream.proto\"\xef\a\n" +
+	"darkmap.v1\x1a\x17darkmap/v1/stream.proto\"\xeb\b\n" +
 	"\vRouteRecord\x120\n" +
 	"\bposition\x18\x01 \x01(\v2\x14.darkmap.v1.PositionR\bposition\x12!\n" +
 	"\ftimestamp_us\x18\x02 \x01(\x03R\vtimestampUs\x12$\n" +
@@ -954,7 +988,10 @@ const file_darkmap_v1_routes_proto_rawDesc = "" +
 	"tableChunk\x12&\n" +
 	"\x04tick\x18\x0f \x01(\v2\x10.darkmap.v1.TickH\x00R\x04tick\x12)\n" +
 	"\x05clock\x18\x10 \x01(\v2\x11.darkmap.v1.ClockH\x00R\x05clock\x12<\n" +
-	"\frecords_lost\x18\x13 \x01(\v2\x17.darkmap.v1.RecordsLostH\x00R\vrecordsLost\x12\x12\n" +
+	"\frecords_lost\x18\x13 \x01(\v2\x17.darkmap.v1.RecordsLostH\x00R\vrecordsLost\x126\n" +
+	"\n" +
+	"watch_list\x18\x15 \x01(\v2\x15.darkmap.v1.WatchListH\x00R\twatchList\x12B\n" +
+	"\x0ehost_addresses\x18\x16 \x01(\v2\x19.darkmap.v1.HostAddressesH\x00R\rhostAddresses\x12\x12\n" +
 	"\x04part\x18\x11 \x01(\rR\x04part\x12\x1d\n" +
 	"\n" +
 	"more_parts\x18\x12 \x01(\bR\tmoreParts\x123\n" +
@@ -1042,10 +1079,12 @@ var file_darkmap_v1_routes_proto_goTypes = []any{
 	(*TableChunk)(nil),    // 18: darkmap.v1.TableChunk
 	(*Tick)(nil),          // 19: darkmap.v1.Tick
 	(*Clock)(nil),         // 20: darkmap.v1.Clock
-	(*Place)(nil),         // 21: darkmap.v1.Place
-	(*Peer)(nil),          // 22: darkmap.v1.Peer
-	(Family)(0),           // 23: darkmap.v1.Family
-	(*Owner)(nil),         // 24: darkmap.v1.Owner
+	(*WatchList)(nil),     // 21: darkmap.v1.WatchList
+	(*HostAddresses)(nil), // 22: darkmap.v1.HostAddresses
+	(*Place)(nil),         // 23: darkmap.v1.Place
+	(*Peer)(nil),          // 24: darkmap.v1.Peer
+	(Family)(0),           // 25: darkmap.v1.Family
+	(*Owner)(nil),         // 26: darkmap.v1.Owner
 }
 var file_darkmap_v1_routes_proto_depIdxs = []int32{
 	8,  // 0: darkmap.v1.RouteRecord.position:type_name -> darkmap.v1.Position
@@ -1063,25 +1102,27 @@ var file_darkmap_v1_routes_proto_depIdxs = []int32{
 	19, // 12: darkmap.v1.RouteRecord.tick:type_name -> darkmap.v1.Tick
 	20, // 13: darkmap.v1.RouteRecord.clock:type_name -> darkmap.v1.Clock
 	3,  // 14: darkmap.v1.RouteRecord.records_lost:type_name -> darkmap.v1.RecordsLost
-	1,  // 15: darkmap.v1.RouteRecord.geography:type_name -> darkmap.v1.Geography
-	2,  // 16: darkmap.v1.Geography.places:type_name -> darkmap.v1.PlaceSpace
-	21, // 17: darkmap.v1.PlaceSpace.place:type_name -> darkmap.v1.Place
-	22, // 18: darkmap.v1.RouteChanges.peer:type_name -> darkmap.v1.Peer
-	7,  // 19: darkmap.v1.RouteChanges.as_path:type_name -> darkmap.v1.PathSegment
-	6,  // 20: darkmap.v1.RouteChanges.withdrawn:type_name -> darkmap.v1.Route
-	6,  // 21: darkmap.v1.RouteChanges.announced:type_name -> darkmap.v1.Route
-	23, // 22: darkmap.v1.RouteChanges.end_of_rib:type_name -> darkmap.v1.Family
-	21, // 23: darkmap.v1.RouteChanges.places:type_name -> darkmap.v1.Place
-	24, // 24: darkmap.v1.RouteChanges.owners:type_name -> darkmap.v1.Owner
-	5,  // 25: darkmap.v1.RouteChanges.unread:type_name -> darkmap.v1.Unread
-	23, // 26: darkmap.v1.RouteChanges.refresh_begins:type_name -> darkmap.v1.Family
-	23, // 27: darkmap.v1.RouteChanges.refresh_ends:type_name -> darkmap.v1.Family
-	23, // 28: darkmap.v1.Unread.families:type_name -> darkmap.v1.Family
-	29, // [29:29] is the sub-list for method output_type
-	29, // [29:29] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	21, // 15: darkmap.v1.RouteRecord.watch_list:type_name -> darkmap.v1.WatchList
+	22, // 16: darkmap.v1.RouteRecord.host_addresses:type_name -> darkmap.v1.HostAddresses
+	1,  // 17: darkmap.v1.RouteRecord.geography:type_name -> darkmap.v1.Geography
+	2,  // 18: darkmap.v1.Geography.places:type_name -> darkmap.v1.PlaceSpace
+	23, // 19: darkmap.v1.PlaceSpace.place:type_name -> darkmap.v1.Place
+	24, // 20: darkmap.v1.RouteChanges.peer:type_name -> darkmap.v1.Peer
+	7,  // 21: darkmap.v1.RouteChanges.as_path:type_name -> darkmap.v1.PathSegment
+	6,  // 22: darkmap.v1.RouteChanges.withdrawn:type_name -> darkmap.v1.Route
+	6,  // 23: darkmap.v1.RouteChanges.announced:type_name -> darkmap.v1.Route
+	25, // 24: darkmap.v1.RouteChanges.end_of_rib:type_name -> darkmap.v1.Family
+	23, // 25: darkmap.v1.RouteChanges.places:type_name -> darkmap.v1.Place
+	26, // 26: darkmap.v1.RouteChanges.owners:type_name -> darkmap.v1.Owner
+	5,  // 27: darkmap.v1.RouteChanges.unread:type_name -> darkmap.v1.Unread
+	25, // 28: darkmap.v1.RouteChanges.refresh_begins:type_name -> darkmap.v1.Family
+	25, // 29: darkmap.v1.RouteChanges.refresh_ends:type_name -> darkmap.v1.Family
+	25, // 30: darkmap.v1.Unread.families:type_name -> darkmap.v1.Family
+	31, // [31:31] is the sub-list for method output_type
+	31, // [31:31] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_darkmap_v1_routes_proto_init() }
@@ -1105,6 +1146,8 @@ func file_darkmap_v1_routes_proto_init() {
 		(*RouteRecord_Tick)(nil),
 		(*RouteRecord_Clock)(nil),
 		(*RouteRecord_RecordsLost)(nil),
+		(*RouteRecord_WatchList)(nil),
+		(*RouteRecord_HostAddresses)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -201,7 +201,7 @@ type Position struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The collector: ris/rrc00, routeviews/route-views2, bmp/192.0.2.1, file/local. Empty on a clock.
 	Collector string `protobuf:"bytes,1,opt,name=collector,proto3" json:"collector,omitempty"`
-	// The lane: live, rv/<topic>, fill/<gap>, table/<id>, follow, file/<hash of the inputs>, clock/<instance>, out.
+	// The lane: live, rv/<topic>, fill/<gap>, table/<id>, follow, file/<hash of the inputs>, watch, clock/<instance>, out.
 	Lane string `protobuf:"bytes,2,opt,name=lane,proto3" json:"lane,omitempty"`
 	// The fencing epoch of the lane's writer (bgp.Position). Lane live: Unix milliseconds x 1024 + a number drawn per process. Lanes
 	// rv/: when the topic was first followed, Unix milliseconds. Lane follow: the beginning of the file, Unix seconds. 0 elsewhere.
@@ -1297,6 +1297,338 @@ func (x *Owner) GetCountry() string {
 	return ""
 }
 
+// What one watch list names, all of it each time: a record for each part. It stands in the stream of the pseudo-collector watch/<name>,
+// lane watch. That collector has no peers and no ticks. A list holds from the window on in which its last part lies, until the next
+// whole list of a higher position.
+type WatchList struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name of the list: [a-z0-9-], at most 64; the code of its entity.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What the list is called in texts; empty is its name.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// Whether anonymous pages, streams and feeds may show it. Absent: they may not.
+	Public bool `protobuf:"varint,3,opt,name=public,proto3" json:"public,omitempty"`
+	// The country (ISO 3166-1 alpha-2) that "here" and "abroad" are measured against; empty where there is none.
+	Home string `protobuf:"bytes,4,opt,name=home,proto3" json:"home,omitempty"`
+	// The members of this part, in the order of the configuration.
+	Members []*WatchMember `protobuf:"bytes,5,rep,name=members,proto3" json:"members,omitempty"`
+	// The number of this part, from 0.
+	Part uint32 `protobuf:"varint,6,opt,name=part,proto3" json:"part,omitempty"`
+	// More parts follow.
+	MoreParts bool `protobuf:"varint,7,opt,name=more_parts,json=moreParts,proto3" json:"more_parts,omitempty"`
+	// The list was taken out of the configuration: its events end.
+	Removed       bool `protobuf:"varint,8,opt,name=removed,proto3" json:"removed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchList) Reset() {
+	*x = WatchList{}
+	mi := &file_darkmap_v1_stream_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchList) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchList) ProtoMessage() {}
+
+func (x *WatchList) ProtoReflect() protoreflect.Message {
+	mi := &file_darkmap_v1_stream_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchList.ProtoReflect.Descriptor instead.
+func (*WatchList) Descriptor() ([]byte, []int) {
+	return file_darkmap_v1_stream_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *WatchList) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *WatchList) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *WatchList) GetPublic() bool {
+	if x != nil {
+		return x.Public
+	}
+	return false
+}
+
+func (x *WatchList) GetHome() string {
+	if x != nil {
+		return x.Home
+	}
+	return ""
+}
+
+func (x *WatchList) GetMembers() []*WatchMember {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
+func (x *WatchList) GetPart() uint32 {
+	if x != nil {
+		return x.Part
+	}
+	return 0
+}
+
+func (x *WatchList) GetMoreParts() bool {
+	if x != nil {
+		return x.MoreParts
+	}
+	return false
+}
+
+func (x *WatchList) GetRemoved() bool {
+	if x != nil {
+		return x.Removed
+	}
+	return false
+}
+
+// One member of a watch list.
+type WatchMember struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it is.
+	//
+	// Types that are valid to be assigned to Member:
+	//
+	//	*WatchMember_Prefix
+	//	*WatchMember_Asn
+	//	*WatchMember_Country
+	//	*WatchMember_Host
+	Member isWatchMember_Member `protobuf_oneof:"member"`
+	// Of a prefix: the ASes that may originate it and what is more specific. Empty: whoever.
+	Origins       []uint32 `protobuf:"varint,5,rep,packed,name=origins,proto3" json:"origins,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchMember) Reset() {
+	*x = WatchMember{}
+	mi := &file_darkmap_v1_stream_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchMember) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchMember) ProtoMessage() {}
+
+func (x *WatchMember) ProtoReflect() protoreflect.Message {
+	mi := &file_darkmap_v1_stream_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchMember.ProtoReflect.Descriptor instead.
+func (*WatchMember) Descriptor() ([]byte, []int) {
+	return file_darkmap_v1_stream_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *WatchMember) GetMember() isWatchMember_Member {
+	if x != nil {
+		return x.Member
+	}
+	return nil
+}
+
+func (x *WatchMember) GetPrefix() []byte {
+	if x != nil {
+		if x, ok := x.Member.(*WatchMember_Prefix); ok {
+			return x.Prefix
+		}
+	}
+	return nil
+}
+
+func (x *WatchMember) GetAsn() uint32 {
+	if x != nil {
+		if x, ok := x.Member.(*WatchMember_Asn); ok {
+			return x.Asn
+		}
+	}
+	return 0
+}
+
+func (x *WatchMember) GetCountry() string {
+	if x != nil {
+		if x, ok := x.Member.(*WatchMember_Country); ok {
+			return x.Country
+		}
+	}
+	return ""
+}
+
+func (x *WatchMember) GetHost() string {
+	if x != nil {
+		if x, ok := x.Member.(*WatchMember_Host); ok {
+			return x.Host
+		}
+	}
+	return ""
+}
+
+func (x *WatchMember) GetOrigins() []uint32 {
+	if x != nil {
+		return x.Origins
+	}
+	return nil
+}
+
+type isWatchMember_Member interface {
+	isWatchMember_Member()
+}
+
+type WatchMember_Prefix struct {
+	// A prefix, see Route.prefix.
+	Prefix []byte `protobuf:"bytes,1,opt,name=prefix,proto3,oneof"`
+}
+
+type WatchMember_Asn struct {
+	// An AS number.
+	Asn uint32 `protobuf:"varint,2,opt,name=asn,proto3,oneof"`
+}
+
+type WatchMember_Country struct {
+	// A country, ISO 3166-1 alpha-2.
+	Country string `protobuf:"bytes,3,opt,name=country,proto3,oneof"`
+}
+
+type WatchMember_Host struct {
+	// The name of a host; its addresses come as HostAddresses.
+	Host string `protobuf:"bytes,4,opt,name=host,proto3,oneof"`
+}
+
+func (*WatchMember_Prefix) isWatchMember_Member() {}
+
+func (*WatchMember_Asn) isWatchMember_Member() {}
+
+func (*WatchMember_Country) isWatchMember_Member() {}
+
+func (*WatchMember_Host) isWatchMember_Member() {}
+
+// The addresses of one host of a watch list, as DNS last gave them. It stands in the stream of the list.
+type HostAddresses struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The list.
+	List string `protobuf:"bytes,1,opt,name=list,proto3" json:"list,omitempty"`
+	// The host.
+	Host string `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
+	// Its last addresses, 4 or 16 octets each, sorted. They stay for 7 days after the name stopped resolving.
+	Addresses [][]byte `protobuf:"bytes,3,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	// The addresses of the name servers of its zone, sorted.
+	NameServers [][]byte `protobuf:"bytes,4,rep,name=name_servers,json=nameServers,proto3" json:"name_servers,omitempty"`
+	// When addresses were last given, microseconds since 1970, UTC; 0 is never.
+	ResolvedAtUs int64 `protobuf:"varint,5,opt,name=resolved_at_us,json=resolvedAtUs,proto3" json:"resolved_at_us,omitempty"`
+	// Why the newest question got no address (no such name, no answer from the name servers, ...); empty where it got one.
+	Problem       string `protobuf:"bytes,6,opt,name=problem,proto3" json:"problem,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HostAddresses) Reset() {
+	*x = HostAddresses{}
+	mi := &file_darkmap_v1_stream_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HostAddresses) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HostAddresses) ProtoMessage() {}
+
+func (x *HostAddresses) ProtoReflect() protoreflect.Message {
+	mi := &file_darkmap_v1_stream_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HostAddresses.ProtoReflect.Descriptor instead.
+func (*HostAddresses) Descriptor() ([]byte, []int) {
+	return file_darkmap_v1_stream_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *HostAddresses) GetList() string {
+	if x != nil {
+		return x.List
+	}
+	return ""
+}
+
+func (x *HostAddresses) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *HostAddresses) GetAddresses() [][]byte {
+	if x != nil {
+		return x.Addresses
+	}
+	return nil
+}
+
+func (x *HostAddresses) GetNameServers() [][]byte {
+	if x != nil {
+		return x.NameServers
+	}
+	return nil
+}
+
+func (x *HostAddresses) GetResolvedAtUs() int64 {
+	if x != nil {
+		return x.ResolvedAtUs
+	}
+	return 0
+}
+
+func (x *HostAddresses) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
 var File_darkmap_v1_stream_proto protoreflect.FileDescriptor
 
 const file_darkmap_v1_stream_proto_rawDesc = "" +
@@ -1376,7 +1708,31 @@ const file_darkmap_v1_stream_proto_rawDesc = "" +
 	"\x03asn\x18\x01 \x01(\rR\x03asn\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\"\n" +
 	"\forganisation\x18\x03 \x01(\tR\forganisation\x12\x18\n" +
-	"\acountry\x18\x04 \x01(\tR\acountry*B\n" +
+	"\acountry\x18\x04 \x01(\tR\acountry\"\xe1\x01\n" +
+	"\tWatchList\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\x12\x16\n" +
+	"\x06public\x18\x03 \x01(\bR\x06public\x12\x12\n" +
+	"\x04home\x18\x04 \x01(\tR\x04home\x121\n" +
+	"\amembers\x18\x05 \x03(\v2\x17.darkmap.v1.WatchMemberR\amembers\x12\x12\n" +
+	"\x04part\x18\x06 \x01(\rR\x04part\x12\x1d\n" +
+	"\n" +
+	"more_parts\x18\a \x01(\bR\tmoreParts\x12\x18\n" +
+	"\aremoved\x18\b \x01(\bR\aremoved\"\x91\x01\n" +
+	"\vWatchMember\x12\x18\n" +
+	"\x06prefix\x18\x01 \x01(\fH\x00R\x06prefix\x12\x12\n" +
+	"\x03asn\x18\x02 \x01(\rH\x00R\x03asn\x12\x1a\n" +
+	"\acountry\x18\x03 \x01(\tH\x00R\acountry\x12\x14\n" +
+	"\x04host\x18\x04 \x01(\tH\x00R\x04host\x12\x18\n" +
+	"\aorigins\x18\x05 \x03(\rR\aoriginsB\b\n" +
+	"\x06member\"\xb8\x01\n" +
+	"\rHostAddresses\x12\x12\n" +
+	"\x04list\x18\x01 \x01(\tR\x04list\x12\x12\n" +
+	"\x04host\x18\x02 \x01(\tR\x04host\x12\x1c\n" +
+	"\taddresses\x18\x03 \x03(\fR\taddresses\x12!\n" +
+	"\fname_servers\x18\x04 \x03(\fR\vnameServers\x12$\n" +
+	"\x0eresolved_at_us\x18\x05 \x01(\x03R\fresolvedAtUs\x12\x18\n" +
+	"\aproblem\x18\x06 \x01(\tR\aproblem*B\n" +
 	"\x06Family\x12\x16\n" +
 	"\x12FAMILY_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vFAMILY_IPV4\x10\x01\x12\x0f\n" +
@@ -1408,7 +1764,7 @@ func file_darkmap_v1_stream_proto_rawDescGZIP() []byte {
 }
 
 var file_darkmap_v1_stream_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_darkmap_v1_stream_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_darkmap_v1_stream_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_darkmap_v1_stream_proto_goTypes = []any{
 	(Family)(0),           // 0: darkmap.v1.Family
 	(Table)(0),            // 1: darkmap.v1.Table
@@ -1431,6 +1787,9 @@ var file_darkmap_v1_stream_proto_goTypes = []any{
 	(*TablePath)(nil),     // 18: darkmap.v1.TablePath
 	(*Place)(nil),         // 19: darkmap.v1.Place
 	(*Owner)(nil),         // 20: darkmap.v1.Owner
+	(*WatchList)(nil),     // 21: darkmap.v1.WatchList
+	(*WatchMember)(nil),   // 22: darkmap.v1.WatchMember
+	(*HostAddresses)(nil), // 23: darkmap.v1.HostAddresses
 }
 var file_darkmap_v1_stream_proto_depIdxs = []int32{
 	1,  // 0: darkmap.v1.Peer.table:type_name -> darkmap.v1.Table
@@ -1450,11 +1809,12 @@ var file_darkmap_v1_stream_proto_depIdxs = []int32{
 	19, // 14: darkmap.v1.TableChunk.places:type_name -> darkmap.v1.Place
 	20, // 15: darkmap.v1.TableChunk.owners:type_name -> darkmap.v1.Owner
 	18, // 16: darkmap.v1.TablePrefix.paths:type_name -> darkmap.v1.TablePath
-	17, // [17:17] is the sub-list for method output_type
-	17, // [17:17] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	22, // 17: darkmap.v1.WatchList.members:type_name -> darkmap.v1.WatchMember
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_darkmap_v1_stream_proto_init() }
@@ -1462,13 +1822,19 @@ func file_darkmap_v1_stream_proto_init() {
 	if File_darkmap_v1_stream_proto != nil {
 		return
 	}
+	file_darkmap_v1_stream_proto_msgTypes[19].OneofWrappers = []any{
+		(*WatchMember_Prefix)(nil),
+		(*WatchMember_Asn)(nil),
+		(*WatchMember_Country)(nil),
+		(*WatchMember_Host)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_darkmap_v1_stream_proto_rawDesc), len(file_darkmap_v1_stream_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   18,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

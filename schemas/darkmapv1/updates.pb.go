@@ -47,6 +47,8 @@ type UpdateRecord struct {
 	//	*UpdateRecord_TableChunk
 	//	*UpdateRecord_Tick
 	//	*UpdateRecord_Clock
+	//	*UpdateRecord_WatchList
+	//	*UpdateRecord_HostAddresses
 	Body          isUpdateRecord_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -227,6 +229,24 @@ func (x *UpdateRecord) GetClock() *Clock {
 	return nil
 }
 
+func (x *UpdateRecord) GetWatchList() *WatchList {
+	if x != nil {
+		if x, ok := x.Body.(*UpdateRecord_WatchList); ok {
+			return x.WatchList
+		}
+	}
+	return nil
+}
+
+func (x *UpdateRecord) GetHostAddresses() *HostAddresses {
+	if x != nil {
+		if x, ok := x.Body.(*UpdateRecord_HostAddresses); ok {
+			return x.HostAddresses
+		}
+	}
+	return nil
+}
+
 type isUpdateRecord_Body interface {
 	isUpdateRecord_Body()
 }
@@ -296,6 +316,16 @@ type UpdateRecord_Clock struct {
 	Clock *Clock `protobuf:"bytes,16,opt,name=clock,proto3,oneof"`
 }
 
+type UpdateRecord_WatchList struct {
+	// A watch list.
+	WatchList *WatchList `protobuf:"bytes,17,opt,name=watch_list,json=watchList,proto3,oneof"`
+}
+
+type UpdateRecord_HostAddresses struct {
+	// The addresses of a host of a watch list.
+	HostAddresses *HostAddresses `protobuf:"bytes,18,opt,name=host_addresses,json=hostAddresses,proto3,oneof"`
+}
+
 func (*UpdateRecord_BgpMessage) isUpdateRecord_Body() {}
 
 func (*UpdateRecord_PeerUp) isUpdateRecord_Body() {}
@@ -321,6 +351,10 @@ func (*UpdateRecord_TableChunk) isUpdateRecord_Body() {}
 func (*UpdateRecord_Tick) isUpdateRecord_Body() {}
 
 func (*UpdateRecord_Clock) isUpdateRecord_Body() {}
+
+func (*UpdateRecord_WatchList) isUpdateRecord_Body() {}
+
+func (*UpdateRecord_HostAddresses) isUpdateRecord_Body() {}
 
 // One BGP message as received.
 type BGPMessage struct {
@@ -409,7 +443,7 @@ var File_darkmap_v1_updates_proto protoreflect.FileDescriptor
 const file_darkmap_v1_updates_proto_rawDesc = "" +
 	"\n" +
 	"\x18darkmap/v1/updates.proto\x12\n" +
-	"darkmap.v1\x1a\x17darkmap/v1/stream.proto\"\xcf\x06\n" +
+	"darkmap.v1\x1a\x17darkmap/v1/stream.proto\"\xcb\a\n" +
 	"\fUpdateRecord\x120\n" +
 	"\bposition\x18\x01 \x01(\v2\x14.darkmap.v1.PositionR\bposition\x12!\n" +
 	"\ftimestamp_us\x18\x02 \x01(\x03R\vtimestampUs\x12$\n" +
@@ -431,7 +465,10 @@ const file_darkmap_v1_updates_proto_rawDesc = "" +
 	"\vtable_chunk\x18\x0e \x01(\v2\x16.darkmap.v1.TableChunkH\x00R\n" +
 	"tableChunk\x12&\n" +
 	"\x04tick\x18\x0f \x01(\v2\x10.darkmap.v1.TickH\x00R\x04tick\x12)\n" +
-	"\x05clock\x18\x10 \x01(\v2\x11.darkmap.v1.ClockH\x00R\x05clockB\x06\n" +
+	"\x05clock\x18\x10 \x01(\v2\x11.darkmap.v1.ClockH\x00R\x05clock\x126\n" +
+	"\n" +
+	"watch_list\x18\x11 \x01(\v2\x15.darkmap.v1.WatchListH\x00R\twatchList\x12B\n" +
+	"\x0ehost_addresses\x18\x12 \x01(\v2\x19.darkmap.v1.HostAddressesH\x00R\rhostAddressesB\x06\n" +
 	"\x04body\"\xa9\x01\n" +
 	"\n" +
 	"BGPMessage\x12$\n" +
@@ -470,7 +507,9 @@ var file_darkmap_v1_updates_proto_goTypes = []any{
 	(*TableChunk)(nil),    // 12: darkmap.v1.TableChunk
 	(*Tick)(nil),          // 13: darkmap.v1.Tick
 	(*Clock)(nil),         // 14: darkmap.v1.Clock
-	(*Peer)(nil),          // 15: darkmap.v1.Peer
+	(*WatchList)(nil),     // 15: darkmap.v1.WatchList
+	(*HostAddresses)(nil), // 16: darkmap.v1.HostAddresses
+	(*Peer)(nil),          // 17: darkmap.v1.Peer
 }
 var file_darkmap_v1_updates_proto_depIdxs = []int32{
 	2,  // 0: darkmap.v1.UpdateRecord.position:type_name -> darkmap.v1.Position
@@ -487,12 +526,14 @@ var file_darkmap_v1_updates_proto_depIdxs = []int32{
 	12, // 11: darkmap.v1.UpdateRecord.table_chunk:type_name -> darkmap.v1.TableChunk
 	13, // 12: darkmap.v1.UpdateRecord.tick:type_name -> darkmap.v1.Tick
 	14, // 13: darkmap.v1.UpdateRecord.clock:type_name -> darkmap.v1.Clock
-	15, // 14: darkmap.v1.BGPMessage.peer:type_name -> darkmap.v1.Peer
-	15, // [15:15] is the sub-list for method output_type
-	15, // [15:15] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	15, // 14: darkmap.v1.UpdateRecord.watch_list:type_name -> darkmap.v1.WatchList
+	16, // 15: darkmap.v1.UpdateRecord.host_addresses:type_name -> darkmap.v1.HostAddresses
+	17, // 16: darkmap.v1.BGPMessage.peer:type_name -> darkmap.v1.Peer
+	17, // [17:17] is the sub-list for method output_type
+	17, // [17:17] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_darkmap_v1_updates_proto_init() }
@@ -515,6 +556,8 @@ func file_darkmap_v1_updates_proto_init() {
 		(*UpdateRecord_TableChunk)(nil),
 		(*UpdateRecord_Tick)(nil),
 		(*UpdateRecord_Clock)(nil),
+		(*UpdateRecord_WatchList)(nil),
+		(*UpdateRecord_HostAddresses)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

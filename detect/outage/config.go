@@ -5,6 +5,7 @@ import (
 
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/config"
+	"github.com/darkmap/darkmap/internal/plaintext"
 )
 
 // Config is the section detect.outage: the constants of docs/detection.md.
@@ -102,7 +103,7 @@ func DefaultConfig() Config {
 // Faults are those that tags cannot say.
 func (c Config) Faults() []config.Fault {
 	var faults []config.Fault
-	if clean(c.Label) != c.Label || !labelSize.holds(c.Label) {
+	if plaintext.Clean(c.Label) != c.Label || !labelSize.Holds(c.Label) {
 		faults = append(faults, config.Fault{Key: "label", Value: c.Label})
 	}
 	if c.PartialLowPermille >= c.PartialHighPermille {

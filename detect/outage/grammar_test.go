@@ -134,7 +134,7 @@ func TestGrammar(t *testing.T) {
 					rt.Fatal(err)
 				}
 			}
-			if !headlineSize.holds(o.Headline) || !postSize.holds(o.Post) {
+			if !headlineSize.Holds(o.Headline) || !postSize.Holds(o.Post) {
 				rt.Fatalf("too long: %q, %q", o.Headline, o.Post)
 			}
 		}

@@ -5,98 +5,29 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-
-	"github.com/rivo/uniseg"
 
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/plaintext"
 )
 
-// size bounds a text: graphemes are what a reader counts as characters.
-type size struct{ graphemes, octets int }
-
 var (
-	headlineSize = size{130, 400}
-	postSize     = size{250, 800}
-	nameSize     = size{40, 160}
-	labelSize    = size{24, 96}
+	headlineSize = plaintext.Size{Graphemes: 130, Octets: 400}
+	postSize     = plaintext.Size{Graphemes: 250, Octets: 800}
+	nameSize     = plaintext.Size{Graphemes: 40, Octets: 160}
+	labelSize    = plaintext.Size{Graphemes: 24, Octets: 96}
 )
 
 // shortCaveat ends every post.
 const shortCaveat = "Seen in routes alone; service can differ."
 
-// holds reports whether s is within the bounds. No text has more graphemes than octets, and ASCII
-// has as many.
-func (z size) holds(s string) bool {
-	switch {
-	case len(s) > z.octets:
-		return false
-	case len(s) <= z.graphemes:
-		return true
-	case ascii(s):
-		return false
-	}
-	return uniseg.GraphemeClusterCount(s) <= z.graphemes
-}
-
-// ascii reports whether s has nothing but visible ASCII characters and spaces.
-func ascii(s string) bool {
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
-}
-
-// cut shortens s to whole graphemes within the bounds. The last one is then an ellipsis.
-func (z size) cut(s string) string {
-	if z.holds(s) {
-		return s
-	}
-	const ellipsis = "…"
-	kept := 0
-	for rest, n, state := s, 0, -1; rest != "" && n < z.graphemes-1; n++ {
-		var g string
-		g, rest, _, state = uniseg.FirstGraphemeClusterInString(rest, state)
-		if kept+len(g)+len(ellipsis) > z.octets {
-			break
-		}
-		kept += len(g)
-	}
-	if kept == 0 {
-		return ""
-	}
-	return strings.TrimRight(s[:kept], " ") + ellipsis
-}
-
-// clean takes out of a name what cannot be seen or changes how the text around it is shown:
-// control, bidirectional and zero-width characters, marks without a letter, octets that are not
-// UTF-8. Blanks become single spaces.
-func clean(name string) string {
-	if ascii(name) && !strings.Contains(name, "  ") {
-		return strings.Trim(name, " ")
-	}
-	name = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r), r == '\u2028', r == '\u2029':
-			return ' '
-		case unicode.In(r, unicode.C, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector):
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(name, ""))
-	return strings.TrimLeftFunc(strings.Join(strings.Fields(name), " "), func(r rune) bool { return unicode.IsMark(r) || r == ' ' })
-}
-
 // shortName is a name as headlines and posts show it.
-func shortName(name string) string { return nameSize.cut(clean(name)) }
+func shortName(name string) string { return nameSize.Cut(plaintext.Clean(name)) }
 
 // shortNames returns a copy of the texts' source with short names.
 func (w *wording) shortNames() *wording { return w.withNames(shortName) }
 
 // cleaned returns a copy of the texts' source with names that can be shown.
-func (w *wording) cleaned() *wording { return w.withNames(clean) }
+func (w *wording) cleaned() *wording { return w.withNames(plaintext.Clean) }
 
 // withNames returns a copy whose names are what change makes of them.
 func (w *wording) withNames(change func(string) string) *wording {
@@ -162,14 +93,14 @@ func (w *wording) post(bare *wording, fact, label string) string {
 
 // firstThatFits returns the first text that is within the bounds with the label, or the last one
 // cut.
-func firstThatFits(z size, label string, texts ...func() string) string {
+func firstThatFits(z plaintext.Size, label string, texts ...func() string) string {
 	s := ""
 	for _, text := range texts {
-		if s = labelled(label, text()); z.holds(s) {
+		if s = labelled(label, text()); z.Holds(s) {
 			return s
 		}
 	}
-	return z.cut(s)
+	return z.Cut(s)
 }
 
 // labelled puts a label before a text.

@@ -11,6 +11,7 @@ import (
 	"github.com/rivo/uniseg"
 
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/plaintext"
 )
 
 var (
@@ -70,9 +71,9 @@ func written(kind, state, typ, reason uint8, blip, v6 bool, name, owner, label s
 // checkTexts tells what is wrong with an outage's texts.
 func checkTexts(t *testing.T, o *bgp.Outage, label string) {
 	t.Helper()
-	for what, z := range map[string]size{"headline": headlineSize, "post": postSize} {
+	for what, z := range map[string]plaintext.Size{"headline": headlineSize, "post": postSize} {
 		s := map[string]string{"headline": o.Headline, "post": o.Post}[what]
-		if n := uniseg.GraphemeClusterCount(s); n > z.graphemes || len(s) > z.octets || s == "" || !utf8.ValidString(s) {
+		if n := uniseg.GraphemeClusterCount(s); n > z.Graphemes || len(s) > z.Octets || s == "" || !utf8.ValidString(s) {
 			t.Errorf("%s: got %d graphemes, %d octets: %q", what, n, len(s), s)
 		}
 		if strings.ContainsFunc(s, func(r rune) bool {
@@ -140,7 +141,7 @@ func FuzzTexts(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, kind, state, typ, reason uint8, blip, v6 bool, name, owner, label string, figures uint32) {
-		label = labelSize.cut(clean(label))
+		label = labelSize.Cut(plaintext.Clean(label))
 		o := written(kind, state, typ, reason, blip, v6, name, owner, label, figures)
 		checkTexts(t, &o, label)
 	})
@@ -153,7 +154,7 @@ func TestShortName(t *testing.T) {
 		longest:                             "South Georgia and the South Sandwich Is…",
 		"  a\tb\r\nc\u2028d ":               "a b c d",
 		"\u202eevil\u202c \u200bname":       "evil name",
-		"a\u0301\u0301":                     "a\u0301\u0301",
+		"a\u0301\u0301":                     "á\u0301",
 		"\u0301\u0301a":                     "a",
 		"\xffa\xfe":                         "a",
 		strings.Repeat("x", 40):             strings.Repeat("x", 40),

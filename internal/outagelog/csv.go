@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/plaintext"
 )
 
 // csvColumns are the columns of WriteCSV. They are only added to.
@@ -27,7 +28,7 @@ func WriteCSV(w io.Writer, all []Entry) error {
 	for _, e := range all {
 		cells := csvCells(e.Outage)
 		for i := range cells {
-			cells[i] = harmless(cells[i])
+			cells[i] = plaintext.Cell(cells[i])
 		}
 		if err := out.Write(cells); err != nil {
 			return err
@@ -56,12 +57,4 @@ func asWords(all []bgp.AS) string {
 		words[i] = a.ASN.String()
 	}
 	return strings.Join(words, " ")
-}
-
-// harmless makes a cell text for a spreadsheet.
-func harmless(cell string) string {
-	if strings.ContainsAny(cell[:min(len(cell), 1)], "=+-@\t\r") {
-		return "'" + cell
-	}
-	return cell
 }

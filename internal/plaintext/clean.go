@@ -1,0 +1,54 @@
+package plaintext
+
+import (
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// Clean takes out of a text what cannot be seen or changes how the text around it is shown: control, bidirectional and zero-width
+// characters, marks without a letter, octets that are not UTF-8. Blanks and line ends become single spaces. The result is in the
+// normal form NFC.
+func Clean(s string) string {
+	if ascii(s) && !strings.Contains(s, "  ") {
+		return strings.Trim(s, " ")
+	}
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r): // U+2028 and U+2029 are spaces too
+			return ' '
+		case unicode.In(r, unicode.C, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector):
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
+	s = strings.TrimLeftFunc(strings.Join(strings.Fields(s), " "), func(r rune) bool { return unicode.IsMark(r) || r == ' ' })
+	return norm.NFC.String(s)
+}
+
+// CleanLines is Clean for each line of a text that may have several. Lines end with LF; no more than one empty line stands between
+// two, none at the beginning or end.
+func CleanLines(s string) string {
+	var lines []string
+	for line := range strings.SplitSeq(strings.ReplaceAll(s, "\r\n", "\n"), "\n") {
+		if line = Clean(line); line != "" || len(lines) > 0 && lines[len(lines)-1] != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.TrimRight(strings.Join(lines, "\n"), "\n")
+}
+
+// formulas begin a formula in a spreadsheet, also in their wide forms.
+const formulas = "=+-@\t\r\n＝＋－＠"
+
+// Cell makes a text a cell that a spreadsheet shows and does not run: an apostrophe stands before one that would begin a formula.
+func Cell(s string) string {
+	for _, r := range s {
+		if strings.ContainsRune(formulas, r) {
+			return "'" + s
+		}
+		break
+	}
+	return s
+}

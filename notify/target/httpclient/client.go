@@ -1,0 +1,198 @@
+package httpclient
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/neterror"
+	"github.com/darkmap/darkmap/notify/target"
+)
+
+const (
+	// maxAnswer bounds how much of an answer's body is read, in octets.
+	maxAnswer = 64 << 10
+	// maxHeader bounds an answer's header, in octets.
+	maxHeader = 64 << 10
+	// maxRetryAfter bounds how long a server can ask to be left alone.
+	maxRetryAfter = 24 * time.Hour
+)
+
+// Client sends requests. It may be used by several goroutines.
+type Client struct {
+	http      *http.Client
+	transport *http.Transport
+	proxy     func(*http.Request) (*url.URL, error)
+	timeout   time.Duration
+	agent     string
+	now       func() time.Time
+}
+
+// New makes a client. The proxies are those of the environment (HTTPS_PROXY, HTTP_PROXY, NO_PROXY).
+func New(cfg Config, d target.Deps) (*Client, error) {
+	return newClient(cfg, d, http.ProxyFromEnvironment)
+}
+
+func newClient(cfg Config, d target.Deps, proxy func(*http.Request) (*url.URL, error)) (*Client, error) {
+	settings, err := cfg.tls()
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{timeout: cfg.Timeout, agent: "darkmap/" + d.Version, now: d.Now}
+	c.proxy = func(r *http.Request) (*url.URL, error) {
+		p, err := proxy(r)
+		if err != nil { // it would show the proxy's password
+			return nil, errors.New("the proxy of the environment (HTTPS_PROXY, HTTP_PROXY) is no URL")
+		}
+		return p, nil
+	}
+	dialer := &net.Dialer{KeepAlive: 30 * time.Second, ControlContext: refuseMetadata}
+	c.transport = &http.Transport{
+		Proxy: c.proxy, DialContext: dialer.DialContext, TLSClientConfig: settings, ForceAttemptHTTP2: true,
+		MaxIdleConnsPerHost: 2, IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: 10 * time.Second,
+		MaxResponseHeaderBytes: maxHeader, DisableCompression: true,
+	}
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	c.http = &http.Client{Transport: c.transport, CheckRedirect: stay}
+	return c, nil
+}
+
+// Close ends idle connections.
+func (c *Client) Close() { c.transport.CloseIdleConnections() }
+
+// Proxied says, for a log, that a proxy carries the requests to u; empty where none does. The proxy decides then which addresses are reached.
+func (c *Client) Proxied(u *url.URL) string {
+	p, err := c.proxy(&http.Request{URL: u})
+	if err != nil || p == nil {
+		return ""
+	}
+	return fmt.Sprintf("requests to %s go through the proxy %s: the proxy decides which addresses they reach", u.Host, p.Host)
+}
+
+// Request is one request.
+type Request struct {
+	// Method is POST where it is empty.
+	Method string
+	URL    *url.URL
+	Header http.Header
+	Body   []byte
+	// Gone are the statuses by which this server says that the key or the place is no more, beside 410.
+	Gone []int
+}
+
+// Answer is what came back.
+type Answer struct {
+	Status int
+	Header http.Header
+	// Body is the first 64 KiB of the body, or less where the connection broke.
+	Body []byte
+}
+
+// Do makes one attempt. The error is nil if the status is 2xx. Otherwise it is a *target.Fault, or ctx's error where ctx was cancelled; the
+// answer is there where one came, also beside an error.
+func (c *Client) Do(ctx context.Context, r Request) (*Answer, error) {
+	within, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	req, err := c.request(within, r)
+	if err != nil {
+		return nil, &target.Fault{Err: err, Refused: true}
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.unreached(ctx, r.URL, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	// A body that breaks off changes nothing: the status has said what became of the message.
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	a := &Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}
+	if fault := c.fault(r, a); fault != nil {
+		return a, fault
+	}
+	return a, nil
+}
+
+func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) {
+	method := r.Method
+	if method == "" {
+		method = http.MethodPost
+	}
+	req, err := http.NewRequestWithContext(ctx, method, r.URL.String(), bytes.NewReader(r.Body))
+	if err != nil { // it would show the URL
+		return nil, errors.New("the request cannot be made: its method or URL is not valid")
+	}
+	if r.Header != nil {
+		req.Header = r.Header.Clone()
+	}
+	req.Header.Set("User-Agent", c.agent)
+	return req, nil
+}
+
+// unreached says why no answer came, by the host alone.
+func (c *Client) unreached(ctx context.Context, u *url.URL, err error) error {
+	if ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled) {
+		return fmt.Errorf("sending to %s: %w", u.Host, context.Canceled)
+	}
+	if m, ok := errors.AsType[*metadataError](err); ok {
+		return &target.Fault{Err: fmt.Errorf("%s: the address %w", u.Host, m), Refused: true}
+	}
+	why := neterror.Why(err) // of a URL it repeats the host alone
+	if !strings.Contains(why, u.Host) {
+		why = u.Host + ": " + why
+	}
+	return &target.Fault{Err: errors.New(why)}
+}
+
+// fault says what a status asks for; nil for success.
+func (c *Client) fault(r Request, a *Answer) *target.Fault {
+	host := r.URL.Host
+	f := &target.Fault{Status: a.Status}
+	switch {
+	case a.Status >= 200 && a.Status < 300:
+		return nil
+	case a.Status == http.StatusGone, slices.Contains(r.Gone, a.Status):
+		f.Gone = true
+		f.Err = fmt.Errorf("%s says that this address or its key is no longer valid (%s)", host, phrase(a.Status))
+	case a.Status == http.StatusTooManyRequests, a.Status == http.StatusBadGateway, a.Status == http.StatusServiceUnavailable, a.Status == http.StatusGatewayTimeout:
+		f.Throttle = true
+		f.RetryAfter = RetryAfter(a.Header.Get("Retry-After"), c.now())
+		f.Err = fmt.Errorf("%s asks to be left alone for now (%s)", host, phrase(a.Status))
+	case a.Status >= 300 && a.Status < 400:
+		f.Refused = true
+		f.Err = fmt.Errorf("%s redirects%s; redirects are not followed: put the final address into the configuration", host, destination(r.URL, a.Header))
+	case a.Status == http.StatusRequestTimeout, a.Status == http.StatusTooEarly, a.Status >= 500, a.Status < 200:
+		f.RetryAfter = RetryAfter(a.Header.Get("Retry-After"), c.now())
+		f.Err = fmt.Errorf("%s failed (%s)", host, phrase(a.Status))
+	default:
+		f.Refused = true
+		f.Err = fmt.Errorf("%s refuses the message (%s)", host, phrase(a.Status))
+	}
+	return f
+}
+
+// phrase is a status in words.
+func phrase(status int) string {
+	if s := http.StatusText(status); s != "" {
+		return s
+	}
+	return "a status without a name"
+}
+
+// destination is the host that a redirect leads to: its path may be a secret.
+func destination(from *url.URL, h http.Header) string {
+	to, err := from.Parse(h.Get("Location"))
+	switch {
+	case err != nil || h.Get("Location") == "":
+		return ""
+	case to.Host == from.Host && to.Scheme == from.Scheme:
+		return " to another path of itself"
+	}
+	return fmt.Sprintf(" to %s://%s", to.Scheme, to.Host)
+}

@@ -1,0 +1,61 @@
+package httpclient
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/config"
+)
+
+// Config is the section http of a target that speaks HTTP.
+type Config struct {
+	// How long one attempt may last.
+	Timeout time.Duration `yaml:"timeout" min:"1s" max:"2m"`
+	// The certificates, PEM, of the authorities that sign the server's. Empty: the system's.
+	CAFile string `yaml:"ca_file"`
+	// The client's certificate, PEM. Empty: none.
+	CertFile string `yaml:"cert_file"`
+	// The key of cert_file, PEM.
+	KeyFile string `yaml:"key_file"`
+}
+
+// DefaultConfig waits 15 s and trusts what the system trusts.
+func DefaultConfig() Config { return Config{Timeout: 15 * time.Second} }
+
+// Faults are those that tags cannot say.
+func (c Config) Faults() []config.Fault {
+	if (c.CertFile == "") != (c.KeyFile == "") {
+		return []config.Fault{{Key: "key_file", Value: c.KeyFile, Want: "it together with cert_file"}}
+	}
+	return nil
+}
+
+// tls reads the files.
+func (c Config) tls() (*tls.Config, error) {
+	t := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.CAFile != "" {
+		pem, err := os.ReadFile(c.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("reading ca_file: %w", err)
+		}
+		t.RootCAs = x509.NewCertPool()
+		if !t.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("reading ca_file: %s holds no certificate in PEM", c.CAFile)
+		}
+	}
+	if c.CertFile != "" || c.KeyFile != "" {
+		if c.CertFile == "" || c.KeyFile == "" {
+			return nil, errors.New("cert_file and key_file are set together or not at all")
+		}
+		pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("reading cert_file and key_file: %w", err)
+		}
+		t.Certificates = []tls.Certificate{pair}
+	}
+	return t, nil
+}

@@ -44,6 +44,22 @@ func fullAnswer() query.Answer {
 				LostPrefixes: []query.LostPrefix{{Prefix: "192.0.2.0/24", Since: &at, Origins: []bgp.ASN{64496}, Upstreams: []bgp.ASN{64498}, HeldBy: 1, Covered: true}},
 			},
 		}},
+		Watch: []query.WatchList{{
+			Name: "my-customers", Title: "Our customers", Public: true, Home: "TO", Since: &at, Problem: "because", Counts: map[query.State]int{query.Visible: 1, query.Partly: 1, query.Lost: 1, query.NotCounted: 1, query.NeverSeen: 1, query.TooLong: 1, query.NoAddress: 1}, MembersTotal: 2, Cut: true,
+			Open: []query.Outage{outage},
+			Members: []query.WatchMember{{
+				Member: "www.example.net", Kind: query.MemberHost, State: query.Lost, Why: "because", Origins: []bgp.ASN{64496}, Cut: true, ResolvedAt: &at, Problem: "no such name",
+				Open: []query.Outage{outage},
+				Routes: []query.WatchRoute{{
+					Family: "ipv4", Address: "192.0.2.1", NameServer: true, Prefix: "192.0.2.0/23", More: 1, CoveredBy: "192.0.2.0/23", State: query.Lost, HeldBy: 1, Voters: 4,
+					Since: &at, BackSince: &at, Origins: heard, Upstreams: heard, LastUpstreams: heard, Countries: []string{"NL"}, Abroad: true,
+				}},
+				Sums: []query.WatchSum{{Family: "ipv4", Entity: query.Entity{
+					Name: "North Korea", Visible: size, Known: size, Usual: size, LossPercent: 1234, Moved: 1, NotJudged: true, LostPrefixesTotal: 2, Cut: true,
+					LostPrefixes: []query.LostPrefix{{Prefix: "192.0.2.0/24", Since: &at, Origins: []bgp.ASN{64496}, Upstreams: []bgp.ASN{64498}, HeldBy: 1, Covered: true}},
+				}}},
+			}},
+		}},
 	}
 }
 

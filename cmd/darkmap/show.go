@@ -45,6 +45,8 @@ func (c *showCmd) Run(ctx context.Context, g *globals) error {
 	switch {
 	case err != nil:
 		return usageError(fmt.Errorf("--at %w", err))
+	case q.Kind == query.KindWatch:
+		return usageError(fmt.Errorf("%s: `%s` shows watch lists", c.What, g.command("watch status")))
 	case c.Dataset != "" && !datasetName.MatchString(c.Dataset):
 		return usageError(fmt.Errorf("--dataset %s: want at most 64 letters, digits, dots, underscores and hyphens", c.Dataset))
 	case c.Limit < 1 || c.Limit > query.MaxLimit:

@@ -20,6 +20,8 @@ type Answer struct {
 	Outages []Outage `json:"outages"`
 	// OutagesTotal is how many there are; more than in Outages where the list is cut.
 	OutagesTotal int `json:"outages_total"`
+	// Watch are the watch lists that the question is about, by name. Absent in answers about other things.
+	Watch []WatchList `json:"watch,omitempty"`
 }
 
 // Source says who answered.

@@ -20,12 +20,14 @@ const (
 	KindCountry Kind = "country"
 	KindRegion  Kind = "region"
 	KindOutage  Kind = "outage"
+	KindWatch   Kind = "watch"
 )
 
 // Question is what somebody asks about. Parse makes one.
 type Question struct {
 	Kind Kind
-	// Code is how the thing is written everywhere: 192.0.2.0/24, 192.0.2.1, AS64496, KP, KP-01, or an outage's id.
+	// Code is how the thing is written everywhere: 192.0.2.0/24, 192.0.2.1, AS64496, KP, KP-01, an outage's id, or watch/ and the
+	// name of a watch list; watch alone is all lists.
 	Code string
 	// Prefix is the prefix, or the address as a prefix of its whole length; else zero.
 	Prefix netip.Prefix
@@ -35,6 +37,7 @@ var (
 	asPattern      = regexp.MustCompile(`^(?i:as)?[0-9]+$`)
 	countryPattern = regexp.MustCompile(`^[A-Za-z]{2}$`)
 	regionPattern  = regexp.MustCompile(`^[A-Za-z]{2}-[A-Za-z0-9]{1,3}$`)
+	watchPattern   = regexp.MustCompile(`^watch(/[a-z0-9-]{1,64})?$`)
 	outagePattern  = regexp.MustCompile(`^(prefix|as|country|region|world|watch)-[A-Za-z0-9._~-]+-(ipv4|ipv6)-[0-9]{8}T[0-9]{4}Z$`)
 )
 
@@ -52,6 +55,8 @@ func Parse(text string) (Question, error) {
 		return Question{}, fmt.Errorf("%.40q names nothing: want %s", text, Possible)
 	case outagePattern.MatchString(s):
 		return Question{Kind: KindOutage, Code: s}, nil
+	case watchPattern.MatchString(s):
+		return Question{Kind: KindWatch, Code: s}, nil
 	case strings.Contains(s, "/"):
 		p, err := netip.ParsePrefix(s)
 		if err != nil || p.Addr().Is4In6() {
@@ -78,7 +83,7 @@ func Parse(text string) (Question, error) {
 	return Question{Kind: KindAddress, Code: a.String(), Prefix: netip.PrefixFrom(a, a.BitLen())}, nil
 }
 
-// Type is the type of the entity that a question is about; ok is false for addresses and outages.
+// Type is the type of the entity that a question is about; ok is false for addresses, outages and all watch lists.
 func (q Question) Type() (t bgp.EntityType, ok bool) {
 	switch q.Kind {
 	case KindPrefix:
@@ -89,6 +94,8 @@ func (q Question) Type() (t bgp.EntityType, ok bool) {
 		return bgp.EntityCountry, true
 	case KindRegion:
 		return bgp.EntityRegion, true
+	case KindWatch:
+		return bgp.EntityWatch, q.Code != WatchCode
 	case KindAddress, KindOutage:
 	}
 	return 0, false
@@ -103,6 +110,11 @@ func (q Question) String() string {
 		if name := bgp.CountryName(q.Code); name != "" {
 			return "the country " + q.Code + " (" + name + ")"
 		}
+	case KindWatch:
+		if name, ok := strings.CutPrefix(q.Code, WatchCode+"/"); ok {
+			return "the watch list " + name
+		}
+		return "all watch lists"
 	case KindPrefix, KindAddress, KindRegion, KindOutage:
 	}
 	return "the " + string(q.Kind) + " " + q.Code

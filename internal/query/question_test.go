@@ -20,6 +20,8 @@ func TestParse(t *testing.T) {
 		{"kp", "country KP"},
 		{"as", "country AS"}, // American Samoa
 		{"kp-01", "region KP-01"},
+		{"watch", "watch watch"},
+		{"watch/my-customers", "watch watch/my-customers"},
 		{"country-KP-ipv4-20141222T1615Z", "outage country-KP-ipv4-20141222T1615Z"},
 		{"prefix-2001_db8___32-ipv6-20141222T1615Z", "outage prefix-2001_db8___32-ipv6-20141222T1615Z"},
 	} {
@@ -30,7 +32,7 @@ func TestParse(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"": "names nothing", "North Korea": "want a prefix", "192.0.2.0/33": "no prefix", "192.0.2": "want a prefix", "AS4294967296": "no AS number", "KPX": "names nothing",
-		"fe80::1%eth0": "names nothing", "KP-": "names nothing", "::ffff:192.0.2.0/120": "no prefix", strings.Repeat("1", 300): "names nothing", "KP/24": "no prefix",
+		"fe80::1%eth0": "names nothing", "KP-": "names nothing", "::ffff:192.0.2.0/120": "no prefix", strings.Repeat("1", 300): "names nothing", "KP/24": "no prefix", "watch/": "no prefix", "watch/My": "no prefix",
 	} {
 		if q, err := Parse(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %+v, %v; want an error with %q", text, q, err, want)

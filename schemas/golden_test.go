@@ -100,6 +100,9 @@ func samples() map[string]proto.Message {
 		"checkpoint-manifest": &pb.CheckpointRecord{Detector: "detect/ipv4", Slot: 1, Id: "c", Body: &pb.CheckpointRecord_Manifest{
 			Manifest: &pb.CheckpointManifest{Chunks: 3, Offsets: map[int32]int64{0: 7}, WindowUs: at},
 		}},
+		"notify-delivery": &pb.NotifyRecord{
+			Kind: pb.NotifyKind_NOTIFY_KIND_DELIVERY, Target: "noc-pager", Incident: "country-KP-ipv4-20141222T1615Z", Route: "countries", Generation: 3, WrittenUs: at, Json: []byte(`{"number":1}`),
+		},
 	}
 }
 

@@ -31,6 +31,7 @@ const (
 	TopicPanel       = "bgp.panel.v1"
 	TopicFeeds       = "bgp.feeds.v1"
 	TopicCheckpoints = "bgp.checkpoints.v1"
+	TopicNotify      = "bgp.notify.v1"
 	TopicDeadLetter  = "bgp.deadletter.v1"
 )
 
@@ -45,5 +46,6 @@ var Topics = []Topic{
 	{Name: TopicPanel, Key: "family/time", Value: "PanelRecord", Partitions: 1, Retention: 90 * day, EmbeddedRetention: 7 * day, EmbeddedBytes: 256 << 20},
 	{Name: TopicFeeds, Key: "collector or peer", Value: "FeedRecord", Partitions: 1, Retention: 30 * day, EmbeddedRetention: 30 * day, EmbeddedBytes: 256 << 20},
 	{Name: TopicCheckpoints, Key: "detector/slot/chunk", Value: "CheckpointRecord", Partitions: 1, Compacted: true},
+	{Name: TopicNotify, Key: "target/incident", Value: "NotifyRecord", Partitions: 1, Compacted: true},
 	{Name: TopicDeadLetter, Key: "as read", Partitions: 1, Retention: 14 * day, EmbeddedRetention: 14 * day, EmbeddedBytes: 256 << 20},
 }

@@ -459,7 +459,7 @@ func TestDamageAtRandom(t *testing.T) {
 			}
 			var files []string
 			_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, _ error) error {
-				if !d.IsDir() && !strings.Contains(path, schemas.TopicCheckpoints) {
+				if !d.IsDir() && !strings.Contains(path, schemas.TopicCheckpoints) && !strings.Contains(path, schemas.TopicNotify) {
 					files = append(files, path)
 				}
 				return nil

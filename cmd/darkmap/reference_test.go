@@ -65,7 +65,8 @@ an error, and so is a value that its key cannot have; the error names the key. A
 where the column *allowed* permits it; what can be switched off is switched off with ` + "`off`" + `. ` + "`darkmap config check`" + ` checks a file,
 and ` + "`darkmap config print`" + ` prints all keys as they are in force, with these meanings as comments (` + "`--plain`" + `: without).
 
-A duration is a number with its unit: ` + "`250ms`, `30s`, `5m`, `2h`" + `. Keys with [] belong to each entry of a list. A key marked with R decides
+A duration is a number with its unit: ` + "`250ms`, `30s`, `5m`, `2h`" + `. Keys with [] belong to each entry of a list, those with NAME to each entry
+of a map: you choose the name. A key marked with R decides
 results: a dataset is refused where it was made with another value ([interfaces.md](interfaces.md)).
 `
 
@@ -117,6 +118,8 @@ func typeWord(t reflect.Type) string {
 		return "text"
 	case t.Kind() == reflect.Slice:
 		return "list"
+	case t.Kind() == reflect.Map:
+		return "map"
 	default:
 		return "number"
 	}

@@ -6,9 +6,13 @@ import (
 	"strings"
 )
 
+// AnyName stands in the names of keys for that of an entry of a map.
+const AnyName = "NAME"
+
 // Key is one key of a configuration.
 type Key struct {
-	// Name is the whole key. Keys of the entries of a list stand after []: ingest.bmp.routers[].address.
+	// Name is the whole key. Keys of the entries of a list stand after []: ingest.bmp.routers[].address. Those of the entries of a map stand
+	// after AnyName: notify.targets.NAME.max_age.
 	Name string
 	// Parent is the struct that has the Field.
 	Parent reflect.Type
@@ -18,20 +22,30 @@ type Key struct {
 	Limits Limits
 }
 
-// Keys lists the keys of cfg, a pointer to a struct, in the order of its fields. A list of sections is a key itself, and its keys follow.
+// Keys lists the keys of cfg, a pointer to a struct, in the order of its fields. A list or a map of sections is a key itself, and its keys
+// follow. Those of an optional section are listed whether it is there or not.
 func Keys(cfg any) []Key {
 	var keys []Key
 	var add func(p place)
 	add = func(p place) {
 		t := p.value.Type()
-		if p.parent == nil || isSection(t) || strings.Contains(p.key, "[0]") {
+		zero := func(key string, t reflect.Type) place { return place{key: key, value: reflect.New(sectionType(t)).Elem()} }
+		switch {
+		case p.parent == nil || isSection(t) || p.entry:
+			return
+		case isOptional(t):
+			if p.value.IsNil() {
+				walk(zero(p.key, t), add)
+			}
 			return
 		}
 		keys = append(keys, Key{p.key, p.parent, p.field, p.value, limitsOf(p.field)})
-		if t.Kind() != reflect.Slice || !isSection(t.Elem()) {
-			return
+		switch {
+		case t.Kind() == reflect.Slice && isSection(t.Elem()):
+			walk(zero(p.key+"[]", t.Elem()), add)
+		case isMap(t):
+			walk(zero(below(p.key, AnyName), t.Elem()), add)
 		}
-		walk(place{p.key + "[]", reflect.New(t.Elem()).Elem(), nil, reflect.StructField{}}, add)
 	}
 	walk(place{value: reflect.ValueOf(cfg).Elem()}, add)
 	return keys
@@ -40,7 +54,7 @@ func Keys(cfg any) []Key {
 // Default writes the value as the configuration file has it; empty where it is.
 func (k Key) Default() string {
 	switch v := k.Value; {
-	case v.Kind() == reflect.Slice && v.Len() == 0, v.Kind() == reflect.String && v.Len() == 0:
+	case (v.Kind() == reflect.Slice || v.Kind() == reflect.String || v.Kind() == reflect.Map) && v.Len() == 0:
 		return ""
 	case v.Kind() == reflect.Slice:
 		entries := make([]string, v.Len())

@@ -95,6 +95,7 @@ func set(dst any, s string, origin origins) error {
 	if err != nil {
 		return prefixed(shown, err)
 	}
+	shown = withoutMisplaced(shown, dst, node)
 	origin.note(dst, b, func(int) string { return shown })
 	if err := decode(dst, b, false); err != nil {
 		return prefixed(shown, err)

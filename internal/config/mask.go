@@ -2,7 +2,11 @@ package config
 
 import (
 	"io"
+	"reflect"
 	"regexp"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // Mask stands in texts for a secret.
@@ -43,4 +47,26 @@ func Masked(key, value string) string {
 		return Mask
 	}
 	return WithoutSecrets(value)
+}
+
+// withoutMisplaced masks in text what the document n writes out in the place of a Secret of dst: only its file or the name of a variable
+// belongs there.
+func withoutMisplaced(text string, dst any, n *yaml.Node) string {
+	hide := func(n *yaml.Node) {
+		if n.Kind == yaml.ScalarNode && n.Value != "" {
+			text = strings.ReplaceAll(text, n.Value, Mask)
+		}
+	}
+	each(n, reflect.TypeOf(dst), "", func(n *yaml.Node, t reflect.Type, _ string) {
+		if t != reflect.TypeFor[Secret]() {
+			return
+		}
+		hide(n)
+		for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+			if key := n.Content[i].Value; key != "file" && key != "env" {
+				hide(n.Content[i+1])
+			}
+		}
+	})
+	return text
 }

@@ -18,7 +18,7 @@ func nearestKey(t reflect.Type, path string) string {
 	}
 	var all []string
 	collect(t, "", &all)
-	plain := anyIndex.ReplaceAllString(path, "[]")
+	plain := withoutNames(t, anyIndex.ReplaceAllString(path, "[]"))
 	section, last := "", plain
 	if i := strings.LastIndexByte(plain, '.'); i >= 0 {
 		section, last = plain[:i+1], plain[i+1:]
@@ -54,10 +54,35 @@ func collect(t reflect.Type, at string, all *[]string) {
 			*all = append(*all, key)
 		}
 		switch ft := f.Type; {
-		case isSection(ft):
-			collect(ft, key, all)
+		case isSection(sectionType(ft)):
+			collect(sectionType(ft), key, all)
 		case ft.Kind() == reflect.Slice && isSection(ft.Elem()):
 			collect(ft.Elem(), key+"[]", all)
+		case isMap(ft):
+			collect(sectionType(ft.Elem()), below(key, AnyName), all)
 		}
 	}
+}
+
+// withoutNames is a key of t in which AnyName stands for the names of the entries of maps.
+func withoutNames(t reflect.Type, path string) string {
+	parts := strings.Split(path, ".")
+	for i, part := range parts {
+		if isMap(t) {
+			parts[i] = AnyName
+		}
+		name, listed := strings.CutSuffix(part, "[]")
+		next, ok := reflect.Type(nil), false
+		if k := t.Kind(); k == reflect.Struct || k == reflect.Map {
+			next, ok = elementType(t, name)
+		}
+		if !ok {
+			break
+		}
+		if listed && next.Kind() == reflect.Slice {
+			next = next.Elem()
+		}
+		t = sectionType(next)
+	}
+	return strings.Join(parts, ".")
 }

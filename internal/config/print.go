@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -14,7 +15,8 @@ import (
 const commentWidth = 100
 
 // Print writes the configuration as YAML, without the users and passwords of URLs. comments are of keys, by their names as Keys has them; of a
-// list's entries the first has them. Where a section or a list of sections is empty, the keys that may stand there are named. nil is no comments.
+// list's or map's entries the first has them. Where a section, a list or a map of sections is empty, the keys that may stand there are named.
+// nil is no comments.
 func Print(w io.Writer, cfg any, comments map[string]string) error {
 	var root yaml.Node
 	if err := root.Encode(cfg); err != nil {
@@ -48,6 +50,12 @@ func (p *printer) section(n *yaml.Node, at string) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		name := below(at, key.Value)
+		if p.named(at) {
+			if i > 0 {
+				break
+			}
+			name = below(at, AnyName)
+		}
 		lines := wrapped(p.comments[name], "")
 		if len(value.Content) == 0 {
 			lines = append(lines, p.absent(name)...)
@@ -60,6 +68,11 @@ func (p *printer) section(n *yaml.Node, at string) {
 			p.section(value.Content[0], name+"[]")
 		}
 	}
+}
+
+// named reports whether at is the key of a map of sections.
+func (p *printer) named(at string) bool {
+	return slices.ContainsFunc(p.keys, func(k string) bool { return strings.HasPrefix(k, at+"."+AnyName+".") })
 }
 
 // absent names the keys that may stand in an empty section or list.

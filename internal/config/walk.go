@@ -3,6 +3,7 @@ package config
 import (
 	"encoding"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,9 +14,21 @@ type place struct {
 	value  reflect.Value
 	parent reflect.Type        // the struct that has the field; nil for the configuration itself
 	field  reflect.StructField // of parent
+	entry  bool                // it is, or lies in, an entry of a list or map
 }
 
-// walk calls fn with v and with every value below it, from the outside in. Lists of sections go entry by entry.
+// at is the place of another value below or in the place of p.
+func (p place) at(key string, v reflect.Value, parent reflect.Type, f reflect.StructField) place {
+	return place{key, v, parent, f, p.entry}
+}
+
+// inEntry is the place of an entry of the list or map at p.
+func (p place) inEntry(key string, v reflect.Value) place {
+	return place{key, v, p.parent, p.field, true}
+}
+
+// walk calls fn with v and with every value below it, from the outside in. Lists and maps of sections go entry by entry, maps in the order
+// of their keys. An optional section, a pointer, is left out where it is nil. The entries of maps are copies.
 func walk(p place, fn func(place)) {
 	fn(p)
 	v := p.value
@@ -25,16 +38,42 @@ func walk(p place, fn func(place)) {
 			name, inline := keyOf(f)
 			switch {
 			case inline:
-				walk(place{p.key, fv, v.Type(), f}, fn)
+				walk(p.at(p.key, fv, v.Type(), f), fn)
 			case name != "":
-				walk(place{below(p.key, name), fv, v.Type(), f}, fn)
+				walk(p.at(below(p.key, name), fv, v.Type(), f), fn)
 			}
 		}
 	case v.Kind() == reflect.Slice && isSection(v.Type().Elem()):
 		for i := range v.Len() {
-			walk(place{p.key + "[" + strconv.Itoa(i) + "]", v.Index(i), p.parent, p.field}, fn)
+			walk(p.inEntry(p.key+"["+strconv.Itoa(i)+"]", v.Index(i)), fn)
+		}
+	case isOptional(v.Type()) && !v.IsNil():
+		walk(p.at(p.key, v.Elem(), p.parent, p.field), fn)
+	case isMap(v.Type()):
+		keys := v.MapKeys()
+		slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+		for _, k := range keys {
+			e := reflect.New(v.Type().Elem()).Elem()
+			e.Set(v.MapIndex(k))
+			walk(p.inEntry(below(p.key, k.String()), e), fn)
 		}
 	}
+}
+
+// isOptional reports whether a type is a pointer to a section: one that may be absent.
+func isOptional(t reflect.Type) bool { return t.Kind() == reflect.Pointer && isSection(t.Elem()) }
+
+// isMap reports whether a type is a map from names to sections.
+func isMap(t reflect.Type) bool {
+	return t.Kind() == reflect.Map && t.Key().Kind() == reflect.String && (isSection(t.Elem()) || isOptional(t.Elem()))
+}
+
+// sectionType is the type of a section that may be optional.
+func sectionType(t reflect.Type) reflect.Type {
+	if isOptional(t) {
+		return t.Elem()
+	}
+	return t
 }
 
 // isSection reports whether a type is a struct of keys, and not one value such as netip.Prefix.

@@ -14,20 +14,24 @@ import (
 // Write replaces the file at path by one with the content b and mode 0600. After an error, a kill or a power failure the
 // file is either the old one or the new one; after success it is the new one. Until then path + ".tmp" may exist. Two calls
 // for the same path must not run at the same time.
-func Write(path string, b []byte) error {
-	if err := write(path, b); err != nil {
+func Write(path string, b []byte) error { return WriteMode(path, b, 0o600) }
+
+// WriteMode is Write with another mode of the file, whatever the process's umask: feeds that a web server reads need 0644.
+func WriteMode(path string, b []byte, mode os.FileMode) error {
+	if err := write(path, b, mode); err != nil {
 		return fmt.Errorf("writing %s: %w", filepath.Base(path), err)
 	}
 	return nil
 }
 
-func write(path string, b []byte) error {
+func write(path string, b []byte, mode os.FileMode) error {
 	tmp := path + ".tmp"
 	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) //nolint:gosec // the caller names it
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(b)
+	err = cmp.Or(err, f.Chmod(mode))
 	err = cmp.Or(err, f.Sync())
 	if err = cmp.Or(err, f.Close()); err == nil {
 		err = os.Rename(tmp, path)

@@ -33,6 +33,12 @@ func TestWrite(t *testing.T) {
 	if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
 		t.Errorf("got %v, %v, want one file", files, err)
 	}
+	if err := atomicfile.WriteMode(path, []byte("public"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode() != 0o644 {
+		t.Errorf("got mode %v, %v, want 0644", info.Mode(), err)
+	}
 }
 
 // TestNotWritten: after an error the old file is there, and no temporary one.

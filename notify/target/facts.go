@@ -1,0 +1,210 @@
+package target
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// Fact is one line of a message beside its texts: "Seen by", "45 voters on 12 collectors". Both parts are plain text of one line.
+type Fact struct{ Name, Text string }
+
+// maxMembers is how many members of watch lists a fact names.
+const maxMembers = 5
+
+// Facts are what everybody wants to know of the incident, in the order in which it is shown; what does not hold or is not known is left
+// out. The figures are those of the widest event.
+func (m *Message) Facts() []Fact {
+	var all []Fact
+	add := func(name, text string) {
+		if text != "" {
+			all = append(all, Fact{name, text})
+		}
+	}
+	add("Exercise", m.exercise())
+	add("Since", m.since())
+	add("Ended", m.ended())
+	if len(m.Events) > 0 && m.Subject == SubjectOutage {
+		o := &m.Events[0]
+		add("Lost now", lost(o, o.Now, m.End.IsZero() && m.NotMeasuredSince.IsZero()))
+		add("At worst", lost(o, o.Peak, true))
+		add("Unexpected", unexpected(o))
+		add("Seen by", seen(o))
+	}
+	add("Still dark", m.Remainder)
+	add("Not measured", m.notMeasured())
+	add("Late", m.late())
+	add("Watch lists", m.members())
+	return all
+}
+
+// Heading is the headline, and before it what a reader must not miss: that it is a test or an exercise, or late. It has at most 160 graphemes.
+func (m *Message) Heading() string { return m.marked(m.Headline) }
+
+// MarkedPost is the post as Heading is the headline.
+func (m *Message) MarkedPost() string { return m.marked(m.Post) }
+
+// marked puts the marks before a text.
+func (m *Message) marked(text string) string {
+	var marks []string
+	if m.Kind == Test {
+		marks = append(marks, "Test")
+	}
+	if m.Exercise {
+		marks = append(marks, "Exercise")
+	}
+	if m.Late {
+		marks = append(marks, "Late")
+	}
+	if len(marks) == 0 {
+		return text
+	}
+	return strings.Join(marks, ", ") + ": " + text
+}
+
+// Back reports whether the routes are back.
+func (m *Message) Back() bool { return m.Kind == Close && m.Reason == bgp.EndRecovered }
+
+func (m *Message) exercise() string {
+	if !m.Exercise {
+		return ""
+	}
+	return "The data are not live: a reconstruction or a replay. Nothing of this happens now."
+}
+
+// since says when the incident began and, while it lasts, for how long it does.
+func (m *Message) since() string {
+	if m.Start.IsZero() {
+		return ""
+	}
+	if s := Clock(m.Start); m.Kind == Close || m.Kind == TakeBack || !m.Time.After(m.Start) {
+		return s
+	}
+	return fmt.Sprintf("%s (%s)", Clock(m.Start), bgp.DurationText(m.Time.Sub(m.Start)))
+}
+
+// ended says when and why it is over.
+func (m *Message) ended() string {
+	if m.Kind != Close && m.Kind != TakeBack {
+		return ""
+	}
+	if m.Subject != SubjectOutage {
+		return m.lasted()
+	}
+	return m.lasted() + ". " + m.why()
+}
+
+func (m *Message) lasted() string {
+	end := m.End
+	if end.IsZero() {
+		end = m.Time
+	}
+	if m.Start.IsZero() {
+		return Clock(end)
+	}
+	return fmt.Sprintf("%s, after %s", Clock(end), bgp.DurationText(end.Sub(m.Start)))
+}
+
+// why says in a sentence what the end means.
+func (m *Message) why() string {
+	if m.Kind == TakeBack {
+		return "The suspicion did not last and is taken back"
+	}
+	switch m.Reason {
+	case bgp.EndRecovered:
+		return "The routes are back"
+	case bgp.EndSuperseded:
+		return "Another event goes on from this one. The routes are not back as usual"
+	case bgp.EndNewNormal:
+		return "The state has lasted so long that it is the usual one now. The lost routes are not back"
+	case bgp.EndLeftTable:
+		return "The prefix was away so long that it is no longer known. The routes are not back"
+	case bgp.EndCovered:
+		return "Routes of the usual origin carry the addresses. The prefix itself is not as usual"
+	case bgp.EndRemoved:
+		return "It was removed from the configuration. Whether the routes are back is not known"
+	case bgp.EndLostSight, bgp.NotEnded:
+	}
+	return "The view changed and not the routes. Whether the routes are back is not known"
+}
+
+// lost is one loss of an outage, empty where there is none to tell.
+func lost(o *bgp.Outage, l bgp.Loss, tell bool) string {
+	if !tell || o.Kind == bgp.KindOrigin || o.Baseline.Prefixes == 0 {
+		return ""
+	}
+	if o.Kind == bgp.KindMoved {
+		return fmt.Sprintf("%d of %s moved to other origins (%s %% of the space)", l.LostPrefixes, bgp.Count(o.Baseline.Prefixes, "prefix"), l.LossPercent)
+	}
+	return fmt.Sprintf("%d of %s (%s %% of the space)", l.LostPrefixes, bgp.Count(o.Baseline.Prefixes, "prefix"), l.LossPercent)
+}
+
+// unexpected names the first unexpected routes of an event of the kind origin.
+func unexpected(o *bgp.Outage) string {
+	const shown = 3
+	var all []string
+	for i, u := range o.Unexpected {
+		if i == shown {
+			all = append(all, fmt.Sprintf("and %d more", len(o.Unexpected)-shown))
+			break
+		}
+		s := fmt.Sprintf("%s from %s, held by %s (%s %%) on %s", u.Prefix, u.Origin.ASN, bgp.Count(u.Voters, "voter"), u.SharePercent, bgp.Count(u.Collectors, "collector"))
+		if u.RPKI != "" {
+			s += ", RPKI " + strings.ReplaceAll(u.RPKI, "_", " ")
+		}
+		all = append(all, s)
+	}
+	return strings.Join(all, "; ")
+}
+
+func seen(o *bgp.Outage) string {
+	if o.Panel.Voters == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s on %s", bgp.Count(o.Panel.Voters, "voter"), bgp.Count(o.Panel.Collectors, "collector"))
+}
+
+func (m *Message) notMeasured() string {
+	if m.NotMeasuredSince.IsZero() {
+		return ""
+	}
+	return "Not measured since " + Clock(m.NotMeasuredSince) + ": no verdict is possible, so nothing is known of now"
+}
+
+func (m *Message) late() string {
+	if !m.Late {
+		return ""
+	}
+	return "Decided at " + Clock(m.Time) + " and told late"
+}
+
+// members names the members of watch lists that the incident is about, each once: of a message that is not private those of public lists.
+func (m *Message) members() string {
+	var all []string
+	told := map[string]bool{}
+	for i := range m.Events {
+		for _, w := range m.Events[i].Watch {
+			if !w.Public && !m.Private {
+				continue
+			}
+			s := w.Member + " in " + w.List
+			if w.CoveredBy != "" {
+				s += ", covered by " + w.CoveredBy
+			}
+			if told[s] {
+				continue
+			}
+			told[s] = true
+			all = append(all, s)
+		}
+	}
+	if n := len(all); n > maxMembers {
+		all = append(all[:maxMembers], fmt.Sprintf("and %d more", n-maxMembers))
+	}
+	return strings.Join(all, "; ")
+}
+
+// Clock writes a time for people: 22 Dec 2014 16:15 UTC.
+func Clock(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04 UTC") }

@@ -55,7 +55,7 @@ func (s *State) set(c *change, whole bool) {
 	case c.flags&known < p.flags&known:
 		s.knownRows--
 	}
-	p.flags, p.place, p.usually, p.origins = c.flags, c.place, c.usually, c.origins
+	p.flags, p.belonging, p.origins = c.flags, c.belonging, c.origins
 	in := c.flags&(known|seen) != 0
 	switch {
 	case in && p.node == 0:
@@ -71,34 +71,6 @@ func (s *State) set(c *change, whole bool) {
 		delete(s.moved, c.row)
 	} else if _, ok := s.moved[c.row]; !ok {
 		s.moved[c.row] = s.now
-	}
-}
-
-// regroup brings the lists of members up to date: counted prefixes by usual origin and by place.
-func (s *State) regroup(c *change, p *prefix) {
-	var wasOrigins, isOrigins originID
-	var wasPlace, isPlace placeID
-	if p.flags&counted != 0 {
-		wasOrigins, wasPlace = p.usually, p.place
-	}
-	if c.flags&counted != 0 {
-		isOrigins, isPlace = c.usually, c.place
-	}
-	if wasOrigins != isOrigins {
-		for _, a := range s.origins.list(wasOrigins) {
-			s.leave(s.asEntity(a), c.row)
-		}
-		for _, a := range s.origins.list(isOrigins) {
-			s.join(s.asEntity(a), c.row)
-		}
-	}
-	if wasPlace != isPlace {
-		for _, sh := range s.places.sets[wasPlace] {
-			s.leave(sh.entity, c.row)
-		}
-		for _, sh := range s.places.sets[isPlace] {
-			s.join(sh.entity, c.row)
-		}
 	}
 }
 
@@ -180,55 +152,62 @@ func (s *State) contribute(r rib.Row, sign int64) {
 	if st.above {
 		visible--
 	}
-	add := func(i uint32, space uint64) {
-		e := s.touch(i)
-		e.space += sign * visible * int64(space)
+	for _, sh := range s.sharesOf(r) {
+		if sh.asn != 0 {
+			s.contributeOrigin(p, sh, sign)
+			continue
+		}
+		e := s.touch(sh.entity)
+		e.space += sign * visible * int64(sh.space)
 		if p.flags&counted == 0 {
-			return
+			continue
 		}
 		if !st.knownAbove {
-			e.known += sign * int64(space)
+			e.known += sign * int64(sh.space)
 		}
 		e.knownCount += int32(sign)
 		if st.region {
 			e.prefixes += int32(sign)
 		}
 	}
-	space := s.rib.Key(r).Space(s.family)
-	add(world, space)
-	for _, sh := range s.places.sets[p.place] {
-		add(sh.entity, sh.space)
-	}
-	s.contributeOrigins(p, space, sign)
+	s.contributeStrangers(r, p, sign)
 }
 
-// contributeOrigins does the same for ASes. An AS's space is the union of the visible prefixes that it originates.
-func (s *State) contributeOrigins(p *prefix, space uint64, sign int64) {
-	for _, a := range s.origins.list(p.origins) {
-		if p.flags&wide != 0 && (!s.origins.has(p.usually, a) || p.flags&counted == 0) {
-			if e := s.touch(s.asEntity(a)); !s.coveredBy(p, a) {
-				e.space += sign * int64(space)
-			}
-		}
-	}
+// contributeOrigin adds what a prefix adds to an AS that usually originates it. An AS's space is the union of the visible prefixes that
+// it originates.
+func (s *State) contributeOrigin(p *prefix, sh share, sign int64) {
 	if p.flags&counted == 0 {
 		return
 	}
-	for _, a := range s.origins.list(p.usually) {
-		e := s.touch(s.asEntity(a))
-		covered := s.coveredBy(p, a)
-		here := p.flags&wide != 0 && s.origins.has(p.origins, a)
-		if here && !covered {
-			e.space += sign * int64(space)
+	e, space := s.touch(sh.entity), int64(sh.space)
+	covered := s.coveredBy(p, sh.asn)
+	here := p.flags&wide != 0 && s.origins.has(p.origins, sh.asn)
+	if here && !covered {
+		e.space += sign * space
+	}
+	if here || covered {
+		e.prefixes += int32(sign)
+	} else if s.movedFrom(p, sh.asn) {
+		e.moved += int32(sign)
+	}
+	e.knownCount += int32(sign)
+	if !s.knownUnder(p, sh.asn) {
+		e.known += sign * space
+	}
+}
+
+// contributeStrangers adds the space of a visible prefix to the ASes that originate it and do not usually do so, and to all that do where
+// it is not counted: it is seen of them, and nothing of theirs is known with it.
+func (s *State) contributeStrangers(r rib.Row, p *prefix, sign int64) {
+	if p.flags&wide == 0 {
+		return
+	}
+	for _, a := range s.origins.list(p.origins) {
+		if s.origins.has(p.usually, a) && p.flags&counted != 0 {
+			continue
 		}
-		if here || covered {
-			e.prefixes += int32(sign)
-		} else if s.movedFrom(p, a) {
-			e.moved += int32(sign)
-		}
-		e.knownCount += int32(sign)
-		if !s.knownUnder(p, a) {
-			e.known += sign * int64(space)
+		if e := s.touch(s.asEntity(a)); !s.coveredBy(p, a) {
+			e.space += sign * int64(s.rib.Key(r).Space(s.family))
 		}
 	}
 }

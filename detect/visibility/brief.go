@@ -70,21 +70,13 @@ func (s *State) addBrief(r rib.Row, p *prefix) {
 	if s.knowledge != bgp.TablesComplete || p.flags&counted == 0 {
 		return
 	}
-	add := func(i uint32, space uint64) {
-		s.touch(i).brief += space
-		s.brief.entities = append(s.brief.entities, i)
-	}
-	space := s.rib.Key(r).Space(s.family)
-	if !s.briefAbove(p, func(*prefix) bool { return true }) {
-		add(world, space)
-		for _, sh := range s.places.sets[p.place] {
-			add(sh.entity, sh.space)
+	above := s.briefAbove(p, func(*prefix) bool { return true })
+	for _, sh := range s.sharesOf(r) {
+		if above && (sh.asn == 0 || s.briefAbove(p, func(q *prefix) bool { return s.origins.has(q.usually, sh.asn) })) {
+			continue
 		}
-	}
-	for _, a := range s.origins.list(p.usually) {
-		if !s.briefAbove(p, func(q *prefix) bool { return s.origins.has(q.usually, a) }) {
-			add(s.asEntity(a), space)
-		}
+		s.touch(sh.entity).brief += sh.space
+		s.brief.entities = append(s.brief.entities, sh.entity)
 	}
 }
 

@@ -19,12 +19,6 @@ type placeID uint32
 // maxPlaces bounds the sets of places; a prefix beyond it lies nowhere.
 const maxPlaces = 1 << 20
 
-// share is how much of a prefix lies in an entity.
-type share struct {
-	entity uint32
-	space  uint64
-}
-
 // places keeps each distribution over countries and regions once.
 type places struct {
 	sets    [][]share
@@ -111,7 +105,7 @@ func addShare(set []share, entity uint32, space uint64) []share {
 			return set
 		}
 	}
-	return append(set, share{entity, space})
+	return append(set, share{entity: entity, space: space})
 }
 
 // Belongs says whose a prefix is and in which countries an AS or prefix has lost something, as outage.View says.
@@ -130,7 +124,7 @@ func (s *State) Belongs(k outage.Key) (origins []bgp.ASN, countries []string) {
 		if !isAS {
 			origins = s.origins.list(p.usually)
 		}
-		for _, sh := range s.places.sets[p.place] {
+		for _, sh := range s.sharesOf(r) {
 			if e := &s.entities[sh.entity]; e.key.Type == bgp.EntityCountry {
 				space[e.key.Code] += sh.space
 			}

@@ -98,7 +98,7 @@ func (l *largest) take() []sized {
 // spaceOf is how much of a row lies in an entity.
 func (s *State) spaceOf(i uint32, r rib.Row) uint64 {
 	if t := s.entities[i].key.Type; t == bgp.EntityCountry || t == bgp.EntityRegion {
-		for _, sh := range s.places.sets[s.prefixes[r].place] {
+		for _, sh := range s.sharesOf(r) {
 			if sh.entity == i {
 				return sh.space
 			}
@@ -122,16 +122,11 @@ func (s *State) eachOfEntity(i uint32, f func(r rib.Row)) bool {
 		}
 		return true
 	}
-	asn, err := bgp.ParseASN(e.key.Code)
-	isAS := e.key.Type == bgp.EntityAS && err == nil
 	for r := range s.open {
 		if looked++; looked > maxLooked {
 			return false
 		}
-		p := &s.prefixes[r]
-		in := isAS && s.origins.has(p.usually, asn) ||
-			!isAS && slices.ContainsFunc(s.places.sets[p.place], func(sh share) bool { return sh.entity == i })
-		if p.flags&counted != 0 && in {
+		if s.prefixes[r].flags&counted != 0 && holds(s.sharesOf(r), i) {
 			f(r)
 		}
 	}

@@ -46,9 +46,8 @@ type prefix struct {
 	share   uint16 // v/b in 1/1000, at the last look
 	since   uint32 // minutes since 1970: lost or partial since; 0 is neither
 	node    uint32 // in the trie; 0 is not in it
-	place   placeID
-	staged  placeID // its place from the end of the window on
-	usually originID
+	belonging
+	staged  placeID  // its place from the end of the window on
 	origins originID // now
 }
 
@@ -83,6 +82,8 @@ type State struct {
 	staged    []rib.Row
 
 	tallied originCount // of the row that is looked at
+
+	scratch scratch
 
 	plan   []change
 	stamps []uint32 // by row: the last round in which it was affected

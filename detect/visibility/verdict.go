@@ -8,16 +8,16 @@ import (
 
 // change is what a row will be when the window's round is applied.
 type change struct {
-	row              rib.Row
-	flags            uint8
-	place            placeID
-	usually, origins originID
+	row   rib.Row
+	flags uint8
+	belonging
+	origins originID
 }
 
 // changeOf is a row as it stands.
 func (s *State) changeOf(r rib.Row) change {
 	p := &s.prefixes[r]
-	return change{row: r, flags: p.flags, place: p.place, usually: p.usually, origins: p.origins}
+	return change{row: r, flags: p.flags, belonging: p.belonging, origins: p.origins}
 }
 
 // propose puts c on the plan unless it changes nothing. A row that is part of no larger entity gets no flag that is about them.

@@ -1,0 +1,73 @@
+package visibility
+
+import (
+	"slices"
+
+	"github.com/darkmap/darkmap/detect/rib"
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// share is how much of a prefix belongs to an entity. asn is the number of an AS, else 0.
+type share struct {
+	entity uint32
+	asn    bgp.ASN
+	space  uint64
+}
+
+// belonging is what decides to which entities a prefix belongs.
+type belonging struct {
+	place   placeID
+	usually originID
+}
+
+// shares appends the entities that a row belongs to: the world, the places that it lies in, and the ASes that usually originate it.
+// Everything that counts prefixes for entities asks it.
+func (s *State) shares(dst []share, r rib.Row, b belonging) []share {
+	space := s.rib.Key(r).Space(s.family)
+	dst = append(dst, share{entity: world, space: space})
+	dst = append(dst, s.places.sets[b.place]...)
+	for _, a := range s.origins.list(b.usually) {
+		dst = append(dst, share{entity: s.asEntity(a), asn: a, space: space})
+	}
+	return dst
+}
+
+// sharesOf is shares of a row as it stands. The list is valid until the next call.
+func (s *State) sharesOf(r rib.Row) []share {
+	s.scratch.of = s.shares(s.scratch.of[:0], r, s.prefixes[r].belonging)
+	return s.scratch.of
+}
+
+// scratch is memory that is used again.
+type scratch struct{ of, was, is []share }
+
+// holds reports whether a list has a share of an entity.
+func holds(list []share, entity uint32) bool {
+	return slices.ContainsFunc(list, func(sh share) bool { return sh.entity == entity })
+}
+
+// regroup brings the lists of members up to date with what a row will be. Counted prefixes are members; the world has no list.
+func (s *State) regroup(c *change, p *prefix) {
+	countedWas, countedIs := p.flags&counted != 0, c.flags&counted != 0
+	if countedWas == countedIs && (!countedIs || p.belonging == c.belonging) {
+		return
+	}
+	was, is := s.scratch.was[:0], s.scratch.is[:0]
+	if countedWas {
+		was = s.shares(was, c.row, p.belonging)
+	}
+	if countedIs {
+		is = s.shares(is, c.row, c.belonging)
+	}
+	for _, sh := range was {
+		if sh.entity != world && !holds(is, sh.entity) {
+			s.leave(sh.entity, c.row)
+		}
+	}
+	for _, sh := range is {
+		if sh.entity != world && !holds(was, sh.entity) {
+			s.join(sh.entity, c.row)
+		}
+	}
+	s.scratch.was, s.scratch.is = was, is
+}

@@ -1,4 +1,5 @@
-// Package detect finds outages: it reads bgp.routes and publishes to bgp.visibility, bgp.panel, bgp.outages and bgp.feeds.
+// Package detect finds outages: it reads bgp.routes and publishes to bgp.visibility, bgp.panel, bgp.outages (and, as JSON, bgp.outages.json)
+// and bgp.feeds.
 //
 // The core, detect/core, is pure: records and the ends of minutes go in, records to publish come out. The shell, Stage, reads all
 // partitions in one active process (a second one stands by). It pushes each record into detect/clock, which merges the partitions,

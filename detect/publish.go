@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -109,7 +110,25 @@ func (p *publisher) out(start int64, o core.Out, index map[string]uint64) error 
 		return nil
 	}
 	p.pending = append(p.pending, rec)
+	if r, ok := o.Record.(*pb.OutageRecord); ok {
+		p.pending = append(p.pending, p.outageJSON(o.Key, r))
+	}
 	return nil
+}
+
+// outageJSON is the record of bgp.outages.json.v1 that stands beside one of bgp.outages.v1. It is shorter than that one but for its headers.
+func (p *publisher) outageJSON(key []byte, r *pb.OutageRecord) *kgo.Record {
+	const topic = schemas.TopicOutagesJSON
+	return &kgo.Record{
+		Topic: p.cfg.Topic(topic), Partition: kafka.PartitionOf(string(key), p.partitions[topic]), Key: key, Value: r.GetJson(),
+		Headers: []kgo.RecordHeader{
+			{Key: schemas.HeaderContentType, Value: []byte(schemas.ContentTypeJSON)},
+			{Key: schemas.HeaderDataset, Value: []byte(r.GetDataset())},
+			{Key: schemas.HeaderEvent, Value: []byte(r.GetEvent())},
+			{Key: schemas.HeaderState, Value: []byte(r.GetState())},
+			{Key: schemas.HeaderSequence, Value: strconv.AppendUint(nil, uint64(r.GetSequence()), 10)},
+		},
+	}
 }
 
 // family is the collector of what detect publishes: detect/<family>, or detect where a record is about none.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
 
 	"github.com/darkmap/darkmap/detect"
@@ -80,7 +81,8 @@ func (c *counter) CloseWindow(start int64) ([]core.Out, error) {
 		}})
 	}
 	return append(out, core.Out{Topic: schemas.TopicOutages, Key: []byte("sum"), Record: &pb.OutageRecord{
-		Id: "sum", Family: pb.Family_FAMILY_IPV6, StartS: start, Json: fmt.Append(nil, c.sum),
+		Id: "sum", Event: string(bgp.EventUpdated), State: string(bgp.StateOpen), Sequence: uint32(start / 60), Dataset: "counted", Family: pb.Family_FAMILY_IPV6,
+		StartS: start, Json: fmt.Append(nil, c.sum),
 	}}), nil
 }
 
@@ -226,12 +228,19 @@ func published(tb testing.TB, cfg kafka.Config) []string {
 		}
 		add("visibility", v.GetPosition(), fmt.Sprintf("%s %d %d", v.GetEntity().GetCode(), v.GetWindowUs()/1e6-minute0, v.GetPrefixes()))
 	}
-	for _, r := range kafkatest.Read(tb, cfg, schemas.TopicOutages) {
+	beside := kafkatest.Read(tb, cfg, schemas.TopicOutagesJSON)
+	for i, r := range kafkatest.Read(tb, cfg, schemas.TopicOutages) {
 		o := &pb.OutageRecord{}
 		if err := o.UnmarshalVT(r.Value); err != nil {
 			tb.Fatal(err)
 		}
 		add("outages", o.GetPosition(), fmt.Sprintf("%d %s", o.GetStartS()-minute0, o.GetJson()))
+		if i < len(beside) { // others may have come after it was read
+			add("outages.json", o.GetPosition(), besides(beside[i]))
+			if want := besides(outageJSON(r.Key, o)); besides(beside[i]) != want {
+				tb.Errorf("record %d of %s: got\n%s\nwant\n%s", i, schemas.TopicOutagesJSON, besides(beside[i]), want)
+			}
+		}
 	}
 	slices.SortFunc(lines, func(a, b line) int { return cmp.Or(cmp.Compare(a.text, b.text), cmp.Compare(a.seq, b.seq)) })
 	var out []string
@@ -242,6 +251,25 @@ func published(tb testing.TB, cfg kafka.Config) []string {
 		out = append(out, l.text)
 	}
 	return out
+}
+
+// outageJSON is what stands on bgp.outages.json.v1 for a record of bgp.outages.v1.
+func outageJSON(key []byte, o *pb.OutageRecord) *kgo.Record {
+	return &kgo.Record{Key: key, Value: o.GetJson(), Headers: []kgo.RecordHeader{
+		{Key: "content-type", Value: []byte("application/json")},
+		{Key: "dataset", Value: []byte(o.GetDataset())},
+		{Key: "event", Value: []byte(o.GetEvent())},
+		{Key: "state", Value: []byte(o.GetState())},
+		{Key: "sequence", Value: fmt.Append(nil, o.GetSequence())},
+	}}
+}
+
+func besides(r *kgo.Record) string {
+	text := fmt.Sprintf("%s %s", r.Key, r.Value)
+	for _, h := range r.Headers {
+		text += fmt.Sprintf(" %s=%s", h.Key, h.Value)
+	}
+	return text
 }
 
 func start(tb testing.TB, s *detect.Stage) (stop func()) {
@@ -434,7 +462,7 @@ func TestStageDeadLetters(t *testing.T) {
 	reasons := map[string]int{}
 	for _, r := range second {
 		for _, h := range r.Headers {
-			if h.Key == kafka.HeaderReason {
+			if h.Key == schemas.HeaderReason {
 				reasons[string(h.Value)]++
 			}
 		}

@@ -92,7 +92,7 @@ func TestStage(t *testing.T) {
 	for _, r := range letters {
 		reason := ""
 		for _, h := range r.Headers {
-			if h.Key == kafka.HeaderReason {
+			if h.Key == schemas.HeaderReason {
 				reason = string(h.Value)
 			}
 		}

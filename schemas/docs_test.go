@@ -20,7 +20,9 @@ func table() string {
 		if t.PerCollector {
 			partitions = "`kafka.partitions`"
 		}
-		if value == "" {
+		if t.JSON != "" {
+			value = "JSON: [" + t.JSON + "](../schemas/" + t.JSON + ")"
+		} else if value == "" {
 			value = "as read"
 		}
 		if t.Compacted {

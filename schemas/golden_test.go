@@ -180,6 +180,8 @@ func TestTopics(t *testing.T) {
 			t.Errorf("%s: no key", topic.Name)
 		case topic.Value != "" && !known(topic.Value):
 			t.Errorf("%s: no message darkmap.v1.%s", topic.Name, topic.Value)
+		case topic.Value == "" && topic.Holds == "":
+			t.Errorf("%s: nothing says what a record holds", topic.Name)
 		case topic.PerCollector == (topic.Partitions != 0):
 			t.Errorf("%s: either per collector or a number of partitions", topic.Name)
 		case topic.Compacted == (topic.Retention != 0):

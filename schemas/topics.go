@@ -7,8 +7,14 @@ type Topic struct {
 	Name string
 	// Key says what the record key is.
 	Key string
-	// Value is the Protocol Buffers message of the value; empty where it is bytes as they were read.
+	// Value is the Protocol Buffers message of the value; empty where it is none.
 	Value string
+	// JSON is the JSON Schema of a value that is JSON: a file of this folder. Where Value is empty, too, the value is as it was read.
+	JSON string
+	// Holds says what a record is; empty where the comment of the message says it.
+	Holds string
+	// Headers of each record.
+	Headers []Header
 	// PerCollector topics are keyed by collector, and all have the same number of partitions: enrich maps partition to partition.
 	PerCollector bool
 	// Partitions of the others; those per collector have the configured number.
@@ -22,12 +28,40 @@ type Topic struct {
 	Compacted bool
 }
 
+// Header is a header of a record; its value is text.
+type Header struct {
+	Name, Meaning string
+}
+
+// The headers of bgp.outages.json.v1.
+const (
+	HeaderContentType = "content-type"
+	HeaderDataset     = "dataset"
+	HeaderEvent       = "event"
+	HeaderState       = "state"
+	HeaderSequence    = "sequence"
+)
+
+// The headers of dead letters.
+const (
+	HeaderReason    = "darkmap-reason"
+	HeaderStage     = "darkmap-stage"
+	HeaderTopic     = "darkmap-topic"
+	HeaderPartition = "darkmap-partition"
+	HeaderOffset    = "darkmap-offset"
+	HeaderTruncated = "darkmap-truncated"
+)
+
+// ContentTypeJSON is the value of HeaderContentType.
+const ContentTypeJSON = "application/json"
+
 // The names of the topics; a configured prefix goes before them.
 const (
 	TopicUpdates     = "bgp.updates.v1"
 	TopicRoutes      = "bgp.routes.v1"
 	TopicVisibility  = "bgp.visibility.v1"
 	TopicOutages     = "bgp.outages.v1"
+	TopicOutagesJSON = "bgp.outages.json.v1"
 	TopicPanel       = "bgp.panel.v1"
 	TopicFeeds       = "bgp.feeds.v1"
 	TopicCheckpoints = "bgp.checkpoints.v1"
@@ -43,9 +77,34 @@ var Topics = []Topic{
 	{Name: TopicRoutes, Key: "collector", Value: "RouteRecord", PerCollector: true, Retention: 24 * time.Hour, EmbeddedRetention: 2 * time.Hour, EmbeddedBytes: 4 << 30},
 	{Name: TopicVisibility, Key: "entity", Value: "VisibilityRecord", Partitions: 4, Retention: 7 * day, EmbeddedRetention: 2 * time.Hour, EmbeddedBytes: 1 << 30},
 	{Name: TopicOutages, Key: "outage id", Value: "OutageRecord", Partitions: 1, Retention: 90 * day, EmbeddedRetention: 90 * day},
+	{
+		Name: TopicOutagesJSON, Key: "outage id", JSON: "outage.schema.json", Headers: outageHeaders,
+		Holds:      "The outage of a record of bgp.outages.v1, in the same order, octet for octet its field json: for clients without Protocol Buffers.",
+		Partitions: 1, Retention: 90 * day, EmbeddedRetention: 90 * day,
+	},
 	{Name: TopicPanel, Key: "family/time", Value: "PanelRecord", Partitions: 1, Retention: 90 * day, EmbeddedRetention: 7 * day, EmbeddedBytes: 256 << 20},
 	{Name: TopicFeeds, Key: "collector or peer", Value: "FeedRecord", Partitions: 1, Retention: 30 * day, EmbeddedRetention: 30 * day, EmbeddedBytes: 256 << 20},
 	{Name: TopicCheckpoints, Key: "detector/slot/chunk", Value: "CheckpointRecord", Partitions: 1, Compacted: true},
 	{Name: TopicNotify, Key: "target/incident", Value: "NotifyRecord", Partitions: 1, Compacted: true},
-	{Name: TopicDeadLetter, Key: "as read", Partitions: 1, Retention: 14 * day, EmbeddedRetention: 14 * day, EmbeddedBytes: 256 << 20},
+	{
+		Name: TopicDeadLetter, Key: "as read", Headers: deadLetterHeaders, Holds: "A record that a stage could not use, as it was read.",
+		Partitions: 1, Retention: 14 * day, EmbeddedRetention: 14 * day, EmbeddedBytes: 256 << 20,
+	},
+}
+
+var outageHeaders = []Header{
+	{HeaderContentType, ContentTypeJSON + "."},
+	{HeaderDataset, "The outage's dataset: live, demo, or the name of a replay."},
+	{HeaderEvent, "What the record says: suspected, opened, updated, closed, reopened, retracted."},
+	{HeaderState, "The outage's state after the record: suspected, open, closed, retracted."},
+	{HeaderSequence, "The number of the record in the life of the outage, from 1, in decimal."},
+}
+
+var deadLetterHeaders = []Header{
+	{HeaderReason, "Why the record could not be used."},
+	{HeaderStage, "The stage that passed it over."},
+	{HeaderTopic, "The topic that it was read from."},
+	{HeaderPartition, "Its partition there, in decimal."},
+	{HeaderOffset, "Its offset there, in decimal."},
+	{HeaderTruncated, "true where the value was cut and the key left out, for they were too long; absent otherwise."},
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/darkmap/darkmap/internal/bgp"
-	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/schemas"
 )
 
@@ -59,7 +58,7 @@ func (r *deadLetterRows) add(o *origin, m mark) mark {
 	reason := ""
 	for _, h := range r.rec.Headers {
 		headers = append(headers, proto.KV[string, string]{Key: h.Key, Value: string(h.Value)})
-		if h.Key == kafka.HeaderReason {
+		if h.Key == schemas.HeaderReason {
 			reason = string(h.Value)
 		}
 	}

@@ -221,7 +221,7 @@ func everything(t testing.TB, k kafka.Config) (records []*kgo.Record, want map[s
 			Position: codec.Position(live(3)), Collector: "ris/rrc00", Event: pb.FeedEvent_FEED_EVENT_PROGRESS, Source: "archive",
 			Status: &pb.FeedStatus{State: "bootstrapping", PeersUp: 3, Messages: 9, MessagesPerSecond: 1.5, LagUs: 2_500_000, LastGapUs: 4_000_000, DoneBytes: 5, TotalBytes: 10},
 		}),
-		&kgo.Record{Topic: k.Topic(schemas.TopicDeadLetter), Key: []byte("k"), Value: []byte{0xff}, Headers: []kgo.RecordHeader{{Key: kafka.HeaderReason, Value: []byte("why")}}},
+		&kgo.Record{Topic: k.Topic(schemas.TopicDeadLetter), Key: []byte("k"), Value: []byte{0xff}, Headers: []kgo.RecordHeader{{Key: schemas.HeaderReason, Value: []byte("why")}}},
 	)
 	want["panel"], want["feeds"], want["deadletter"] = 3, 3, 1
 	return records, want

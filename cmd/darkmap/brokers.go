@@ -17,7 +17,7 @@ func (g *globals) printBrokers(dataset string) error {
 	if err != nil {
 		return err
 	}
-	text := []string{"The configured Kafka.", "", "  brokers    " + strings.Join(cfg.Brokers, ", "), "  outages    topic " + cfg.Topic(schemas.TopicOutages)}
+	text := []string{"The configured Kafka.", "", "  brokers    " + strings.Join(cfg.Brokers, ", "), "  outages    " + outageTopics(cfg)}
 	if running != nil && running.KafkaCredentials != (kafka.Credentials{}) {
 		path, err := datadir.Path(g.DataDir)
 		if err != nil {
@@ -27,6 +27,11 @@ func (g *globals) printBrokers(dataset string) error {
 	}
 	_, err = fmt.Fprintln(g.stdout, strings.Join(text, "\n"))
 	return err
+}
+
+// outageTopics names the topics that hold outages.
+func outageTopics(cfg kafka.Config) string {
+	return "topic " + cfg.Topic(schemas.TopicOutagesJSON) + " (JSON) or " + cfg.Topic(schemas.TopicOutages) + " (Protocol Buffers)"
 }
 
 // embeddedBrokers says how to reach the embedded broker of what runs.
@@ -40,10 +45,10 @@ func embeddedBrokers(runFile string, running *datadir.Run, cfg kafka.Config) []s
 		"  mechanism  " + strings.ToUpper(c.Mechanism) + ", without TLS (SASL_PLAINTEXT)",
 		"  user       " + c.User,
 		"  password   kafka_credentials.password in " + runFile,
-		"  outages    topic " + cfg.Topic(schemas.TopicOutages),
+		"  outages    " + outageTopics(cfg),
 		"",
 		"kcat, or another program of librdkafka, reads them so (bash):",
-		"  kcat -F <(jq -r '" + settings + "' " + shellWord(runFile) + ") -C -t " + cfg.Topic(schemas.TopicOutages),
+		"  kcat -F <(jq -r '" + settings + "' " + shellWord(runFile) + ") -C -t " + cfg.Topic(schemas.TopicOutagesJSON),
 		"Port and password change with every start.",
 	}
 }

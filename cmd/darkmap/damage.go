@@ -33,13 +33,13 @@ type undecodable struct {
 // deadLetters returns what later stages could not read, and how many there are.
 func (p *pipeline) deadLetters(ctx context.Context) (all []undecodable, n uint64, err error) {
 	err = kafka.ReadToEnd(ctx, p.cfg.Kafka, p.log, schemas.TopicDeadLetter, func(rec *kgo.Record) error {
-		if header(rec, kafka.HeaderStage) == ingest.Name {
+		if header(rec, schemas.HeaderStage) == ingest.Name {
 			return nil // named and counted when it was read
 		}
 		n++
 		var update pb.UpdateRecord
 		if len(all) < maxLocated && update.UnmarshalVT(rec.Value) == nil {
-			all = append(all, undecodable{codec.ParsePosition(update.GetPosition()), header(rec, kafka.HeaderReason)})
+			all = append(all, undecodable{codec.ParsePosition(update.GetPosition()), header(rec, schemas.HeaderReason)})
 		}
 		return nil
 	})

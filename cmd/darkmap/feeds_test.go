@@ -140,7 +140,7 @@ func TestPrintBrokers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{r.Kafka[0], "SCRAM-SHA-256", filepath.Join(dir, "run.json"), "bgp.outages.v1", "kcat -F"} {
+	for _, want := range []string{r.Kafka[0], "SCRAM-SHA-256", filepath.Join(dir, "run.json"), "bgp.outages.v1", "kcat -F", "-t bgp.outages.json.v1"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing:\n%s", want, out.String())
 		}

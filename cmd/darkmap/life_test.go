@@ -379,7 +379,7 @@ func TestLifeOfAMessageToSQL(t *testing.T) {
 				"FROM route_changes WHERE event_id = '" + followed.EventID() + "' ORDER BY idx",
 			fmt.Sprintf("0\twithdraw\t192.0.2.0/24\t\t0\t\tAQ\t64500\t%d\t%s\n1\tannounce\t198.51.100.0/24\t64500 64498 64496\t64496\tExample Net\t\t64500\t%[1]d\t%[2]s", lifeTime.UnixMicro(), where),
 		},
-		{"the damaged one", "SELECT count(), any(key), any(headers['" + kafka.HeaderTopic + "']) FROM deadletter", "1\tfile/doc\tlife.bgp.updates.v1"},
+		{"the damaged one", "SELECT count(), any(key), any(headers['" + schemas.HeaderTopic + "']) FROM deadletter", "1\tfile/doc\tlife.bgp.updates.v1"},
 		{"the outage", "SELECT start, state, peak_lost_prefixes, upstreams FROM outages WHERE entity_code = 'AQ'", "2014-12-22 16:15:02\topen\t1\t[64497]"},
 	} {
 		if got := lifeSQL(t, server, tt.query); got != tt.want {

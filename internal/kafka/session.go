@@ -137,16 +137,6 @@ func FetchErr(f kgo.Fetches) error {
 	return errors.Join(errs...)
 }
 
-// Headers of a dead letter.
-const (
-	HeaderReason    = "darkmap-reason"
-	HeaderStage     = "darkmap-stage"
-	HeaderTopic     = "darkmap-topic"
-	HeaderPartition = "darkmap-partition"
-	HeaderOffset    = "darkmap-offset"
-	HeaderTruncated = "darkmap-truncated"
-)
-
 const (
 	maxReason = 1 << 10
 	// maxDeadValue cuts a dead letter's value so that it fits whatever was read.
@@ -157,15 +147,15 @@ const (
 func DeadLetter(cfg Config, stage string, rec *kgo.Record, reason string) *kgo.Record {
 	out := &kgo.Record{Topic: cfg.Topic(schemas.TopicDeadLetter), Key: rec.Key, Value: rec.Value}
 	out.Headers = []kgo.RecordHeader{
-		{Key: HeaderReason, Value: []byte(reason[:min(len(reason), maxReason)])},
-		{Key: HeaderStage, Value: []byte(stage)},
-		{Key: HeaderTopic, Value: []byte(rec.Topic)},
-		{Key: HeaderPartition, Value: strconv.AppendInt(nil, int64(rec.Partition), 10)},
-		{Key: HeaderOffset, Value: strconv.AppendInt(nil, rec.Offset, 10)},
+		{Key: schemas.HeaderReason, Value: []byte(reason[:min(len(reason), maxReason)])},
+		{Key: schemas.HeaderStage, Value: []byte(stage)},
+		{Key: schemas.HeaderTopic, Value: []byte(rec.Topic)},
+		{Key: schemas.HeaderPartition, Value: strconv.AppendInt(nil, int64(rec.Partition), 10)},
+		{Key: schemas.HeaderOffset, Value: strconv.AppendInt(nil, rec.Offset, 10)},
 	}
 	if len(rec.Key) > maxDeadValue-len(rec.Value) {
 		out.Key, out.Value = nil, rec.Value[:min(len(rec.Value), maxDeadValue)]
-		out.Headers = append(out.Headers, kgo.RecordHeader{Key: HeaderTruncated, Value: []byte("true")})
+		out.Headers = append(out.Headers, kgo.RecordHeader{Key: schemas.HeaderTruncated, Value: []byte("true")})
 	}
 	return out
 }

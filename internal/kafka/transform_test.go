@@ -153,7 +153,7 @@ func testTransform(t *testing.T, cfg kafka.Config) {
 		for _, x := range r.Headers {
 			h[x.Key] = string(x.Value)
 		}
-		got = append(got, fmt.Sprintf("%s|%s|%s|%s|%v", r.Value, h[kafka.HeaderReason], h[kafka.HeaderStage], h[kafka.HeaderOffset], h[kafka.HeaderTopic] == cfg.Topic(schemas.TopicUpdates)))
+		got = append(got, fmt.Sprintf("%s|%s|%s|%s|%v", r.Value, h[schemas.HeaderReason], h[schemas.HeaderStage], h[schemas.HeaderOffset], h[schemas.HeaderTopic] == cfg.Topic(schemas.TopicUpdates)))
 	}
 	base := 0
 	for c := range collectors {

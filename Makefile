@@ -42,6 +42,7 @@ test: build ## Run all tests; what the machine lacks is skipped by name
 deps: build ## Fetch everything that later runs need: modules, tools, the engine, the default data
 	$(GO) mod download
 	@for t in buf protobuf golangci-lint; do (cd tools/$$t && $(GO) mod download) || exit 1; done
+	@if command -v npm >/dev/null 2>&1; then cd tools/asyncapi && npm ci --loglevel=error; else echo "no npm: nothing will check schemas/asyncapi.yaml"; fi
 	$(BIN) fetch
 
 .PHONY: build
@@ -84,8 +85,9 @@ cover: ## Tests with coverage, as coverage.out
 	$(GO) test -tags $(TAGS) -coverprofile coverage.out ./... && $(GO) tool cover -func coverage.out | tail -n 1
 
 .PHONY: gen
-gen: ## Generate code from the schemas, and the pages of configuration keys and metrics
+gen: ## Generate code and the AsyncAPI document from the schemas, and the pages of configuration keys and metrics
 	cd schemas/proto && $(BUF) generate
+	$(GO) test -tags $(TAGS) -run '^TestAsyncAPI$$' ./schemas -update
 	$(GO) test -tags $(TAGS) -run '^(TestConfigurationPage|TestMetricsPage)$$' ./cmd/darkmap -update
 
 .PHONY: tidy

@@ -2,10 +2,13 @@ module github.com/darkmap/darkmap
 
 go 1.26.0
 
+ignore ./tools/asyncapi/node_modules
+
 require (
 	github.com/ClickHouse/ch-go v0.74.0
 	github.com/ClickHouse/clickhouse-go/v2 v2.50.0
 	github.com/alecthomas/kong v1.17.0
+	github.com/bufbuild/protocompile v0.14.1
 	github.com/cenkalti/backoff/v4 v4.3.0
 	github.com/coder/websocket v1.8.15
 	github.com/ebitengine/purego v0.11.3

@@ -1,3 +1,3 @@
 // Package schemas holds every contract: the Protocol Buffers of the topics (proto/, generated into darkmapv1), the topic
-// registry, the JSON Schema of an outage and the ClickHouse migrations. It imports nothing of this module.
+// registry, the JSON Schema of an outage, an AsyncAPI document of all topics and the ClickHouse migrations. It imports nothing of this module.
 package schemas

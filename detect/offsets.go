@@ -3,8 +3,6 @@ package detect
 import (
 	"context"
 	"fmt"
-	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -13,9 +11,6 @@ import (
 
 	"github.com/darkmap/darkmap/internal/kafka"
 )
-
-// windowKey begins the metadata of a commit: the last window published, in seconds since 1970.
-const windowKey = "window="
 
 // assignment is what the group's callbacks learn, in the client's goroutine, and the loop takes over.
 type assignment struct {
@@ -101,13 +96,11 @@ func (x *session) progress(ctx context.Context) (map[int32]int64, int64, extent,
 			x.d.Log.Warn("the offset that was committed lies behind the end of the log: reading goes on at the end", "topic", x.topic, "partition", p, "committed", o.At, "end", end)
 			committed[p] = end
 		}
-		if v, ok := strings.CutPrefix(o.Metadata, windowKey); ok {
-			w, err := strconv.ParseInt(v, 10, 64)
-			if err != nil {
-				return nil, 0, extent{}, fmt.Errorf("reading the metadata %q of partition %d: %w", o.Metadata, p, err)
-			}
-			published = max(published, w)
+		w, err := kafka.ParseWindow(o.Metadata)
+		if err != nil {
+			return nil, 0, extent{}, fmt.Errorf("reading what was committed of partition %d: %w", p, err)
 		}
+		published = max(published, w)
 	}
 	return committed, published, log, nil
 }
@@ -143,10 +136,7 @@ func (x *session) offsets(req *kmsg.TxnOffsetCommitRequest, window int64) {
 	}
 	t := kmsg.NewTxnOffsetCommitRequestTopic()
 	t.Topic, t.TopicID = x.topic, x.topicID
-	metadata := ""
-	if window >= 0 {
-		metadata = windowKey + strconv.FormatInt(window, 10)
-	}
+	metadata := kafka.WindowMetadata(window)
 	for p := range int32(len(x.committed)) {
 		at := max(x.next[p], x.committed[p])
 		if at <= 0 {

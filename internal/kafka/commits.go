@@ -14,42 +14,48 @@ import (
 // for the log to reach the offset, or read all of it again.
 func FromCommitted(cfg Config, log *slog.Logger) kgo.Opt {
 	return kgo.AdjustFetchOffsetsFn(func(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
-		if len(offsets) == 0 {
-			return offsets, nil
-		}
-		adm, err := NewAdmin(cfg, log)
-		if err != nil {
-			return nil, err
-		}
-		defer adm.Close()
-		topics := make([]string, 0, len(offsets))
-		for t := range offsets {
-			topics = append(topics, t)
-		}
-		starts, err := adm.ListStartOffsets(ctx, topics...)
-		if err == nil {
-			err = starts.Error()
-		}
-		if err != nil {
-			return nil, fmt.Errorf("asking where the logs begin: %w", err)
-		}
-		ends, err := adm.ListEndOffsets(ctx, topics...)
-		if err == nil {
-			err = ends.Error()
-		}
-		if err != nil {
-			return nil, fmt.Errorf("asking where the logs end: %w", err)
-		}
-		for t, partitions := range offsets {
-			for p, o := range partitions {
-				at := o.EpochOffset().Offset
-				if within := clamp(log, t, p, at, starts, ends); within != at {
-					partitions[p] = kgo.NewOffset().At(within)
-				}
+		return offsets, WithinLog(ctx, cfg, log, offsets)
+	})
+}
+
+// WithinLog moves the committed offsets of a group into the log, as FromCommitted has it, for members with a kgo.AdjustFetchOffsetsFn of
+// their own.
+func WithinLog(ctx context.Context, cfg Config, log *slog.Logger, offsets map[string]map[int32]kgo.Offset) error {
+	if len(offsets) == 0 {
+		return nil
+	}
+	adm, err := NewAdmin(cfg, log)
+	if err != nil {
+		return err
+	}
+	defer adm.Close()
+	topics := make([]string, 0, len(offsets))
+	for t := range offsets {
+		topics = append(topics, t)
+	}
+	starts, err := adm.ListStartOffsets(ctx, topics...)
+	if err == nil {
+		err = starts.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("asking where the logs begin: %w", err)
+	}
+	ends, err := adm.ListEndOffsets(ctx, topics...)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("asking where the logs end: %w", err)
+	}
+	for t, partitions := range offsets {
+		for p, o := range partitions {
+			at := o.EpochOffset().Offset
+			if within := clamp(log, t, p, at, starts, ends); within != at {
+				partitions[p] = kgo.NewOffset().At(within)
 			}
 		}
-		return offsets, nil
-	})
+	}
+	return nil
 }
 
 // clamp returns the offset at which a group that has committed at goes on; negative offsets stand for the beginning or the end.

@@ -56,6 +56,25 @@ func ReadToEnd(ctx context.Context, cfg Config, log *slog.Logger, topic string, 
 	return read(ctx, cfg, log, topic, nil, fn)
 }
 
+// CommittedEnds asks up to where the partitions of a topic of the registry can be read with read_committed: the offset behind the last record.
+func CommittedEnds(ctx context.Context, cfg Config, log *slog.Logger, topic string) (map[int32]int64, error) {
+	adm, err := NewAdmin(cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	defer adm.Close()
+	ends, err := adm.ListCommittedOffsets(ctx, cfg.Topic(topic))
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("asking where %s ends: %w", cfg.Topic(topic), err)
+	}
+	out := map[int32]int64{}
+	ends.Each(func(o kadm.ListedOffset) { out[o.Partition] = o.Offset })
+	return out, nil
+}
+
 // ReadSince is ReadToEnd from the first record on that the topic took at since or later.
 func ReadSince(ctx context.Context, cfg Config, log *slog.Logger, topic string, since time.Time, fn func(*kgo.Record) error) error {
 	adm, err := NewAdmin(cfg, log)

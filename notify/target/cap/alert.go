@@ -1,0 +1,140 @@
+package cap
+
+import (
+	"encoding/xml"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Namespace is that of CAP 1.2.
+const namespace = "urn:oasis:names:tc:emergency:cap:1.2"
+
+// Values of CAP that are used here (CAP-v1.2 §3.2).
+const (
+	statusActual, statusTest, statusExercise = "Actual", "Test", "Exercise"
+	typeAlert, typeUpdate, typeCancel        = "Alert", "Update", "Cancel"
+)
+
+// alert is an alert of CAP 1.2; the order of its fields is that of the schema.
+type alert struct {
+	XMLName     xml.Name `xml:"urn:oasis:names:tc:emergency:cap:1.2 alert"`
+	Identifier  string   `xml:"identifier"`
+	Sender      string   `xml:"sender"`
+	Sent        moment   `xml:"sent"`
+	Status      string   `xml:"status"`
+	MsgType     string   `xml:"msgType"`
+	Scope       string   `xml:"scope"`
+	Restriction string   `xml:"restriction,omitempty"`
+	Note        string   `xml:"note,omitempty"`
+	// References are sender,identifier,sent of the chain's earlier messages, with spaces between.
+	References string `xml:"references,omitempty"`
+	Incidents  string `xml:"incidents,omitempty"`
+	Info       info   `xml:"info"`
+}
+
+// info is the one info of an alert, in English.
+type info struct {
+	Language     string  `xml:"language"`
+	Category     string  `xml:"category"`
+	Event        string  `xml:"event"`
+	ResponseType string  `xml:"responseType,omitempty"`
+	Urgency      string  `xml:"urgency"`
+	Severity     string  `xml:"severity"`
+	Certainty    string  `xml:"certainty"`
+	Effective    *moment `xml:"effective,omitempty"`
+	Onset        *moment `xml:"onset,omitempty"`
+	Expires      *moment `xml:"expires,omitempty"`
+	SenderName   string  `xml:"senderName,omitempty"`
+	Headline     string  `xml:"headline"`
+	Description  string  `xml:"description"`
+	Web          string  `xml:"web,omitempty"`
+	Contact      string  `xml:"contact,omitempty"`
+	Parameters   []named `xml:"parameter"`
+	Area         area    `xml:"area"`
+}
+
+type area struct {
+	Desc     string  `xml:"areaDesc"`
+	Geocodes []named `xml:"geocode"`
+}
+
+// named is a value under a name.
+type named struct {
+	Name  string `xml:"valueName"`
+	Value string `xml:"value"`
+}
+
+// moment is a time as CAP writes it: whole seconds, and -00:00 for UTC, never Z (CAP-v1.2 §3.3.2).
+type moment struct{ time.Time }
+
+const momentLayout = "2006-01-02T15:04:05"
+
+func at(t time.Time) moment { return moment{t.UTC().Truncate(time.Second)} }
+
+// String returns 2014-12-22T16:15:08-00:00.
+func (m moment) String() string { return m.UTC().Format(momentLayout) + "-00:00" }
+
+// MarshalText writes String.
+func (m moment) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (m *moment) UnmarshalText(b []byte) error {
+	t, err := time.Parse(time.RFC3339, string(b))
+	m.Time = t.UTC()
+	return err
+}
+
+// reference is how a later message names this one.
+func (a *alert) reference() string { return a.Sender + "," + a.Identifier + "," + a.Sent.String() }
+
+// parameter returns the value of a parameter, empty where there is none.
+func (a *alert) parameter(name string) string {
+	for _, p := range a.Info.Parameters {
+		if p.Name == name {
+			return p.Value
+		}
+	}
+	return ""
+}
+
+// chain is what a later message refers to.
+type chain struct {
+	// References are those of the messages so far.
+	References []string `json:"references"`
+	// Ended: the last message was a Cancel, or said that it is over.
+	Ended bool `json:"ended"`
+}
+
+// maxReferences bounds a chain's references: the first message and the newest.
+const maxReferences = 20
+
+// chain is that of an alert and the messages before it.
+func (a *alert) chain() *chain {
+	refs := append(strings.Fields(a.References), a.reference())
+	if n := len(refs); n > maxReferences {
+		refs = append(refs[:1:1], refs[n-maxReferences+1:]...)
+	}
+	return &chain{References: refs, Ended: ends(a.parameter(parameterMessage))}
+}
+
+// write returns the document.
+func (a *alert) write() ([]byte, error) {
+	b, err := xml.MarshalIndent(a, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("writing a CAP alert: %w", err)
+	}
+	return append(append([]byte(xml.Header), b...), '\n'), nil
+}
+
+// readAlert reads what write made.
+func readAlert(b []byte) (*alert, error) {
+	var a alert
+	if err := xml.Unmarshal(b, &a); err != nil {
+		return nil, fmt.Errorf("reading a CAP alert: %w", err)
+	}
+	if a.XMLName.Space != namespace || a.Identifier == "" || a.Sent.IsZero() {
+		return nil, fmt.Errorf("reading a CAP alert: %q is not one of CAP 1.2", a.Identifier)
+	}
+	return &a, nil
+}

@@ -1,0 +1,86 @@
+package target_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/notify/target"
+	"github.com/darkmap/darkmap/notify/target/targettest"
+)
+
+func TestFacts(t *testing.T) {
+	t.Parallel()
+	day := targettest.Day(bgp.EndRecovered)
+	open, over := day[0], day[2]
+	open.Events[0].Now = bgp.Loss{LostPrefixes: 3, LossPercent: 7550}
+	open.Remainder, open.Late, open.Exercise = "3 networks are still dark", true, true
+	open.NotMeasuredSince = open.Start.Add(10 * time.Minute)
+	open.Events[0].Watch = []bgp.WatchMember{{List: "ours", Member: "KP", Public: true}, {List: "secret", Member: "192.0.2.0/24", CoveredBy: "192.0.0.0/16"}, {List: "ours", Member: "KP", Public: true}}
+	want := []target.Fact{
+		{"Exercise", "The data are not live: a reconstruction or a replay. Nothing of this happens now."},
+		{"Since", "22 Dec 2014 16:15 UTC (5 min)"},
+		{"At worst", "4 of 4 prefixes (100 % of the space)"},
+		{"Seen by", "45 voters on 12 collectors"},
+		{"Still dark", "3 networks are still dark"},
+		{"Not measured", "Not measured since 22 Dec 2014 16:25 UTC: no verdict is possible, so nothing is known of now"},
+		{"Late", "Decided at 22 Dec 2014 16:20 UTC and told late"},
+		{"Watch lists", "KP in ours"},
+	}
+	if diff := cmp.Diff(want, open.Facts()); diff != "" {
+		t.Error(diff)
+	}
+	open.NotMeasuredSince, open.Private = time.Time{}, true
+	if got := find(open, "Lost now"); got != "3 of 4 prefixes (75.5 % of the space)" {
+		t.Errorf("got %q", got)
+	}
+	if got := find(open, "Watch lists"); got != "KP in ours; 192.0.2.0/24 in secret, covered by 192.0.0.0/16" {
+		t.Errorf("got %q", got)
+	}
+	if got, want := find(over, "Ended"), "23 Dec 2014 01:46 UTC, after 9 h 31 min. The routes are back"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := open.Heading(); !strings.HasPrefix(got, "Exercise, Late: North Korea") {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestBack: of all reasons recovered alone is good news.
+func TestBack(t *testing.T) {
+	t.Parallel()
+	for _, reason := range []bgp.EndReason{bgp.EndRecovered, bgp.EndSuperseded, bgp.EndNewNormal, bgp.EndLeftTable, bgp.EndCovered, bgp.EndRemoved, bgp.EndLostSight} {
+		m := targettest.Day(reason)[2]
+		recovered := reason == bgp.EndRecovered
+		if m.Back() != recovered || strings.Contains(find(m, "Ended"), "The routes are back") != recovered {
+			t.Errorf("%s: got %v and %q", reason, m.Back(), find(m, "Ended"))
+		}
+	}
+	if m := targettest.Day(bgp.NotEnded)[2]; m.Back() || !strings.Contains(find(m, "Ended"), "taken back") {
+		t.Errorf("a suspicion: got %v and %q", m.Back(), find(m, "Ended"))
+	}
+}
+
+func TestUnexpected(t *testing.T) {
+	t.Parallel()
+	m := targettest.Day(bgp.EndRecovered)[0]
+	m.Events[0].Kind = bgp.KindOrigin
+	for range 5 {
+		m.Events[0].Unexpected = append(m.Events[0].Unexpected, bgp.UnexpectedRoute{Prefix: "192.0.2.0/25", Origin: bgp.AS{ASN: 64497}, Voters: 3, Collectors: 2, SharePercent: 670, RPKI: "not_found"})
+	}
+	one := "192.0.2.0/25 from AS64497, held by 3 voters (6.7 %) on 2 collectors, RPKI not found"
+	if got, want := find(m, "Unexpected"), one+"; "+one+"; "+one+"; and 2 more"; got != want || find(m, "Lost now") != "" {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func find(m *target.Message, name string) string {
+	for _, f := range m.Facts() {
+		if f.Name == name {
+			return f.Text
+		}
+	}
+	return ""
+}

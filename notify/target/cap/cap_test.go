@@ -132,8 +132,10 @@ func validate(t *testing.T, dir string) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("got %v, %v", files, err)
 	}
-	schematest.Validate(t, schematest.CAP, files...)
-	schematest.Validate(t, schematest.Atom, filepath.Join(dir, "feed.atom"))
+	t.Run("schema", func(t *testing.T) { // of its own: a machine without xmllint skips this alone
+		schematest.Validate(t, schematest.CAP, files...)
+		schematest.Validate(t, schematest.Atom, filepath.Join(dir, "feed.atom"))
+	})
 }
 
 // TestChain: Alert, Update and the end, by reason; each message refers to those before it.
@@ -383,7 +385,7 @@ func TestHostileNames(t *testing.T) {
 	send(t, start(t, cfg), nil, targettest.Hostile(target.Open))
 	validate(t, cfg.Folder)
 	for name, content := range contents(t, cfg.Folder) {
-		if strings.ContainsAny(content, "\u202e\u202c\u200b\ufeff\x1b\x07\x00\r") || strings.Contains(content, "<script") || strings.Contains(content, "&#x") {
+		if strings.ContainsAny(content, "\u202e\u202c\u200b\ufeff\x1b\x07\x00\r") || strings.Contains(content, "<script") || strings.Contains(content, "&#xD;") || strings.Contains(content, "\ufffd") {
 			t.Errorf("%s: %s", name, content)
 		}
 	}

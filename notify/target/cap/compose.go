@@ -1,7 +1,6 @@
 package cap
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -29,8 +28,8 @@ func ends(message string) bool {
 	return message == string(target.Close) || message == string(target.TakeBack) || message == string(target.Test)
 }
 
-// clean makes a text of whatever kind fit for XML.
-func clean(s string) string { return text.XML(text.Lines(s)) }
+// clean makes a text one line that is fit for XML.
+func clean(s string) string { return text.XML(text.Line(s)) }
 
 // identifier is the alert's of a message. CAP forbids spaces, commas, < and &.
 func identifier(m *target.Message) string { return filePrefix + token(m.ID) }
@@ -90,7 +89,7 @@ func (c *Config) info(m *target.Message, sent time.Time) info {
 	i := info{
 		Language: "en", Category: "Infra", Event: event(m), Urgency: urgency(m), Severity: severity(m), Certainty: certainty(m),
 		Effective: &now, SenderName: clean(c.SenderName), Headline: text.Cut(clean(m.Heading()), maxHeadline, 4*maxHeadline),
-		Description: text.Cut(clean(description(m)), maxDescription, 4*maxDescription), Web: m.Link, Contact: clean(c.Contact),
+		Description: text.Cut(text.XML(description(m)), maxDescription, 4*maxDescription), Web: m.Link, Contact: clean(c.Contact),
 		Parameters: parameters(m), Area: where(m),
 	}
 	if i.SenderName == "" {
@@ -188,12 +187,12 @@ func certainty(m *target.Message) string {
 
 // description is the summary and the facts, one a line.
 func description(m *target.Message) string {
-	lines := []string{m.Summary}
+	lines := []string{text.Lines(m.Summary)}
 	if m.Summary == "" {
-		lines[0] = m.Headline
+		lines[0] = text.Line(m.Headline)
 	}
 	for _, f := range m.Facts() {
-		lines = append(lines, f.Name+": "+f.Text)
+		lines = append(lines, text.Line(f.Name+": "+f.Text))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -233,7 +232,7 @@ func parameters(m *target.Message) []named {
 
 // where says in words and codes what area the message is about.
 func where(m *target.Message) area {
-	a := area{Desc: clean(m.Title)}
+	a := area{Desc: text.Cut(clean(m.Title), maxHeadline, 4*maxHeadline)}
 	told := map[named]bool{}
 	add := func(name, value string) {
 		if g := (named{name, clean(value)}); value != "" && !told[g] && len(a.Geocodes) < maxGeocodes {
@@ -266,7 +265,7 @@ func where(m *target.Message) area {
 	}
 	if len(m.Events) > 0 {
 		if t := m.Events[0].Entity.Type; t == bgp.EntityAS || t == bgp.EntityPrefix {
-			a.Desc = fmt.Sprintf("%s%s", a.Desc, countries(m.Events[0].Countries))
+			a.Desc += countries(m.Events[0].Countries)
 		}
 	}
 	return a

@@ -2,12 +2,51 @@ package httpclient
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/darkmap/darkmap/internal/config"
 )
+
+// Endpoint is where a target is: exactly one of its fields is set. It stands inline in the configuration of a target.
+type Endpoint struct {
+	// The URL, where it is no secret.
+	URL string `yaml:"url,omitempty" form:"a URL of http or https"`
+	// The URL, where it is a secret or holds a user and a password.
+	URLSecret config.Secret `yaml:"url_secret,omitempty"`
+}
+
+// Faults are those that tags cannot say.
+func (e Endpoint) Faults() []config.Fault {
+	switch known := e.URLSecret != (config.Secret{}); {
+	case known == (e.URL != ""):
+		return []config.Fault{{Key: "url", Value: "", Want: "either url or url_secret"}}
+	case strings.Contains(e.URL, "@"):
+		if u, err := url.Parse(e.URL); err != nil || u.User != nil {
+			return []config.Fault{{Key: "url", Value: e.URL, Want: "a URL without a password here: such a one belongs into url_secret"}}
+		}
+	}
+	return nil
+}
+
+// Read returns the URL. The error does not show it.
+func (e Endpoint) Read() (*url.URL, error) {
+	s, err := e.URL, error(nil)
+	if e.URLSecret != (config.Secret{}) {
+		if s, err = e.URLSecret.Read(); err != nil {
+			return nil, err
+		}
+	}
+	u, err := ParseURL(s)
+	if err != nil {
+		return nil, fmt.Errorf("url: %w", err)
+	}
+	return u, nil
+}
 
 // errAddress shows nothing of what was read: it may be a secret.
 var errAddress = errors.New("want an absolute URL that begins with https:// or http:// and names a host")

@@ -2,6 +2,7 @@ package httpclient
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/darkmap/darkmap/internal/neterror"
 	"github.com/darkmap/darkmap/notify/target"
@@ -33,6 +36,7 @@ type Client struct {
 	proxy     func(*http.Request) (*url.URL, error)
 	timeout   time.Duration
 	agent     string
+	auth      string // the header Authorization; a secret
 	now       func() time.Time
 }
 
@@ -46,7 +50,14 @@ func newClient(cfg Config, d target.Deps, proxy func(*http.Request) (*url.URL, e
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{timeout: cfg.Timeout, agent: "darkmap/" + d.Version, now: d.Now}
+	auth, err := cfg.Authorization.Read()
+	if err != nil {
+		return nil, err
+	}
+	if !httpguts.ValidHeaderFieldValue(auth) {
+		return nil, errors.New("authorization: the secret has characters that a header cannot hold")
+	}
+	c := &Client{timeout: cmp.Or(cfg.Timeout, usualTimeout), agent: "darkmap/" + d.Version, auth: auth, now: d.Now}
 	c.proxy = func(r *http.Request) (*url.URL, error) {
 		p, err := proxy(r)
 		if err != nil { // it would show the proxy's password
@@ -68,13 +79,11 @@ func newClient(cfg Config, d target.Deps, proxy func(*http.Request) (*url.URL, e
 // Close ends idle connections.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }
 
-// Proxied says, for a log, that a proxy carries the requests to u; empty where none does. The proxy decides then which addresses are reached.
-func (c *Client) Proxied(u *url.URL) string {
-	p, err := c.proxy(&http.Request{URL: u})
-	if err != nil || p == nil {
-		return ""
+// LogProxy logs that a proxy carries the requests to u, where one does: the proxy decides then which addresses are reached.
+func (c *Client) LogProxy(d target.Deps, u *url.URL) {
+	if p, err := c.proxy(&http.Request{URL: u}); err == nil && p != nil && d.Logger != nil {
+		d.Logger.Info("requests go through a proxy: the proxy decides which addresses they reach", "target", d.Name, "host", u.Host, "proxy", p.Host)
 	}
-	return fmt.Sprintf("requests to %s go through the proxy %s: the proxy decides which addresses they reach", u.Host, p.Host)
 }
 
 // Request is one request.
@@ -132,6 +141,9 @@ func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) 
 		req.Header = r.Header.Clone()
 	}
 	req.Header.Set("User-Agent", c.agent)
+	if c.auth != "" {
+		req.Header.Set("Authorization", c.auth)
+	}
 	return req, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/pem"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/notify/target"
 )
 
@@ -202,11 +204,16 @@ func TestProxy(t *testing.T) {
 	if _, err := c.Do(t.Context(), Request{URL: u}); err != nil || <-asked != "169.254.169.254" {
 		t.Errorf("got %v", err)
 	}
-	if got := c.Proxied(u); !strings.Contains(got, at.Host+": the proxy decides") || strings.Contains(got, secret) {
-		t.Errorf("Proxied says %q", got)
+	said := func(c *Client) string {
+		var b strings.Builder
+		c.LogProxy(target.Deps{Name: "chat", Logger: slog.New(slog.NewTextHandler(&b, nil))}, u)
+		return b.String()
 	}
-	if got := client(t, DefaultConfig(), noProxy).Proxied(u); got != "" {
-		t.Errorf("without a proxy Proxied says %q", got)
+	if got := said(c); !strings.Contains(got, "proxy decides") || !strings.Contains(got, "proxy="+at.Host) || strings.Contains(got, secret) {
+		t.Errorf("logs %q", got)
+	}
+	if got := said(client(t, DefaultConfig(), noProxy)); got != "" {
+		t.Errorf("without a proxy it logs %q", got)
 	}
 	bad := client(t, DefaultConfig(), func(*http.Request) (*url.URL, error) { return nil, errors.New("invalid proxy address " + secret) })
 	if _, err := bad.Do(t.Context(), Request{URL: u}); err == nil || strings.Contains(err.Error(), secret) || !strings.Contains(err.Error(), "HTTPS_PROXY") {
@@ -246,5 +253,46 @@ func TestParseURL(t *testing.T) {
 		if _, err := ParseURL(bad); err == nil || strings.Contains(err.Error(), secret) {
 			t.Errorf("ParseURL(%q): got error %v", bad, err)
 		}
+	}
+}
+
+// TestEndpoint: exactly one of the two says where a target is, and the header Authorization is a secret that is sent.
+func TestEndpoint(t *testing.T) {
+	t.Parallel()
+	file := func(s string) config.Secret {
+		at := filepath.Join(t.TempDir(), "secret")
+		if err := os.WriteFile(at, []byte(s+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return config.Secret{File: at}
+	}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer "+secret {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	defer s.Close()
+	cfg := DefaultConfig()
+	cfg.Authorization = file("Bearer " + secret)
+	for _, e := range []Endpoint{{URL: s.URL}, {URLSecret: file(s.URL + "/" + secret)}} {
+		u, err := e.Read()
+		if err != nil || len(e.Faults()) != 0 {
+			t.Fatal(err, e.Faults())
+		}
+		if _, err := client(t, cfg, noProxy).Do(t.Context(), Request{URL: u}); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, bad := range []Endpoint{{}, {URL: "http://user:" + secret + "@h"}, {URL: s.URL, URLSecret: config.Secret{File: "x"}}} {
+		if f := bad.Faults(); len(f) != 1 || strings.Contains(f[0].Error(), secret) {
+			t.Errorf("%+v has faults %v", bad, f)
+		}
+	}
+	if _, err := (Endpoint{URLSecret: file(secret)}).Read(); err == nil || strings.Contains(err.Error(), secret) {
+		t.Errorf("a secret that is no URL: got error %v", err)
+	}
+	cfg.Authorization = file("a\x00" + secret)
+	if _, err := newClient(cfg, target.Deps{}, noProxy); err == nil || strings.Contains(err.Error(), secret) {
+		t.Errorf("a secret that is no header: got error %v", err)
 	}
 }

@@ -13,8 +13,10 @@ import (
 
 // Config is the section http of a target that speaks HTTP.
 type Config struct {
-	// How long one attempt may last.
-	Timeout time.Duration `yaml:"timeout" min:"1s" max:"2m"`
+	// How long one attempt may last. 0 is 15s.
+	Timeout time.Duration `yaml:"timeout" min:"0s" max:"2m"`
+	// The value of the header Authorization, such as "Bearer 123". Empty: the header is sent only where the URL has a user and a password.
+	Authorization config.Secret `yaml:"authorization"`
 	// The certificates, PEM, of the authorities that sign the server's. Empty: the system's.
 	CAFile string `yaml:"ca_file"`
 	// The client's certificate, PEM. Empty: none.
@@ -23,8 +25,11 @@ type Config struct {
 	KeyFile string `yaml:"key_file"`
 }
 
-// DefaultConfig waits 15 s and trusts what the system trusts.
-func DefaultConfig() Config { return Config{Timeout: 15 * time.Second} }
+// usualTimeout is how long an attempt may last unless the configuration says.
+const usualTimeout = 15 * time.Second
+
+// DefaultConfig waits 15 s and trusts what the system trusts. The zero value is the same.
+func DefaultConfig() Config { return Config{Timeout: usualTimeout} }
 
 // Faults are those that tags cannot say.
 func (c Config) Faults() []config.Fault {

@@ -1,0 +1,209 @@
+package target
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/plaintext"
+)
+
+// Event names what a message tells, for targets of programs: outage.opened (with the events of outages' records), blind.opened, blind.updated,
+// blind.closed, the same of storm, notice, test.
+func (m *Message) Event() string {
+	switch m.Kind {
+	case Notice, Test:
+		return string(m.Kind)
+	case Open, Update, Close, TakeBack:
+	}
+	if m.Record != nil && len(m.Events) > 0 && m.Events[0].Event != "" {
+		return string(SubjectOutage) + "." + string(m.Events[0].Event)
+	}
+	return string(m.Subject) + "." + string(map[Kind]bgp.Event{
+		Open: bgp.EventOpened, Update: bgp.EventUpdated, Close: bgp.EventClosed, TakeBack: bgp.EventRetracted,
+	}[m.Kind])
+}
+
+// brief is a message that has no record, as targets of programs get it.
+type brief struct {
+	Incident         string        `json:"incident,omitempty"`
+	Kind             Kind          `json:"kind"`
+	Subject          Subject       `json:"subject"`
+	Start            *time.Time    `json:"start,omitempty"`
+	End              *time.Time    `json:"end,omitempty"`
+	Severity         bgp.Severity  `json:"severity,omitempty"`
+	EndReason        bgp.EndReason `json:"end_reason,omitempty"`
+	NotMeasuredSince *time.Time    `json:"not_measured_since,omitempty"`
+	Title            string        `json:"title,omitempty"`
+	Headline         string        `json:"headline"`
+	Post             string        `json:"post,omitempty"`
+	Summary          string        `json:"summary"`
+}
+
+// Data is the message as a JSON object: its record, as schemas/outage.schema.json describes it, or, of a message without one, its texts and times.
+// Strings hold no control or bidirectional characters. Where it would be longer than max octets it is cut: the previous record goes first, then
+// the longest lists lose their ends; the names of what was cut, as paths (lost_prefixes, evidence.voters), are returned.
+func (m *Message) Data(maxOctets int) (data []byte, truncated []string, err error) {
+	from := m.Record
+	if from == nil {
+		from, err = json.Marshal(brief{
+			Incident: m.Incident, Kind: m.Kind, Subject: m.Subject, Start: known(m.Start), End: known(m.End), Severity: m.Severity, EndReason: m.Reason,
+			NotMeasuredSince: known(m.NotMeasuredSince), Title: m.Title, Headline: m.Headline, Post: m.Post, Summary: m.Summary,
+		})
+		if err != nil {
+			return nil, nil, fmt.Errorf("writing message %s: %w", m.ID, err)
+		}
+	}
+	root, err := parse(from)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the record of message %s: %w", m.ID, err)
+	}
+	truncated, err = root.fit(maxOctets)
+	if err != nil {
+		return nil, nil, fmt.Errorf("shortening the record of message %s: %w", m.ID, err)
+	}
+	return root.write(nil), truncated, nil
+}
+
+// known is nil for a time that is not.
+func known(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+// node is a JSON value: an object (its keys and their values, in order), an array (its values), or a text as it is written.
+type node struct {
+	open   byte // {, [ or 0
+	text   []byte
+	keys   []string
+	values []*node
+}
+
+// maxDepth is how deep values may lie in each other.
+const maxDepth = 32
+
+var (
+	errNoObject = errors.New("it is not one JSON object")
+	errDeep     = errors.New("its values lie too deep in each other")
+)
+
+func parse(b []byte) (*node, error) {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	root, err := next(d, maxDepth)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); root.open != '{' || !errors.Is(err, io.EOF) {
+		return nil, errNoObject
+	}
+	return root, nil
+}
+
+// next reads one value that holds at most depth levels.
+func next(d *json.Decoder, depth int) (*node, error) {
+	t, err := d.Token()
+	if err != nil {
+		return nil, err
+	}
+	delim, nested := t.(json.Delim)
+	if !nested {
+		if s, ok := t.(string); ok {
+			t = plaintext.CleanLines(s)
+		}
+		text, err := json.Marshal(t)
+		return &node{text: text}, err
+	}
+	if depth == 0 {
+		return nil, errDeep
+	}
+	n := &node{open: byte(delim)}
+	for d.More() {
+		if n.open == '{' {
+			key, err := d.Token()
+			if err != nil {
+				return nil, err
+			}
+			n.keys = append(n.keys, key.(string)) //nolint:forcetypeassert // the decoder has no other keys
+		}
+		v, err := next(d, depth-1)
+		if err != nil {
+			return nil, err
+		}
+		n.values = append(n.values, v)
+	}
+	_, err = d.Token() // the end
+	return n, err
+}
+
+// write appends the value to b.
+func (n *node) write(b []byte) []byte {
+	if n.open == 0 {
+		return append(b, n.text...)
+	}
+	b = append(b, n.open)
+	for i, v := range n.values {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if n.open == '{' {
+			key, _ := json.Marshal(n.keys[i]) //nolint:errchkjson // a string
+			b = append(append(b, key...), ':')
+		}
+		b = v.write(b)
+	}
+	return append(b, n.open+2) // } and ] are two behind { and [
+}
+
+// size is how many octets write makes.
+func (n *node) size() int { return len(n.write(nil)) }
+
+// fit cuts until the object has at most maxOctets octets, and names what it cut.
+func (n *node) fit(maxOctets int) ([]string, error) {
+	var cut []string
+	if i := slices.Index(n.keys, "previous"); i >= 0 && n.size() > maxOctets {
+		n.keys, n.values = slices.Delete(n.keys, i, i+1), slices.Delete(n.values, i, i+1)
+		cut = append(cut, "previous")
+	}
+	for n.size() > maxOctets {
+		path, longest := n.longest(nil)
+		if longest == nil {
+			return nil, fmt.Errorf("it has more than %d octets without its lists", maxOctets)
+		}
+		longest.values = longest.values[:len(longest.values)/2]
+		if name := strings.Join(path, "."); !slices.Contains(cut, name) {
+			cut = append(cut, name)
+		}
+	}
+	return cut, nil
+}
+
+// longest is the list with most octets that has entries, and where it stands. Lists within lists are cut as entries of the outer one.
+func (n *node) longest(at []string) (path []string, list *node) {
+	if n.open == '[' && len(n.values) > 0 {
+		return slices.Clone(at), n
+	}
+	if n.open != '{' {
+		return nil, nil
+	}
+	most := 0
+	for i, v := range n.values {
+		p, l := v.longest(append(at, n.keys[i]))
+		if l == nil {
+			continue
+		}
+		if s := l.size(); s > most {
+			most, path, list = s, p, l
+		}
+	}
+	return path, list
+}

@@ -170,6 +170,11 @@ func (v view) Belongs(k outage.Key) (origins []bgp.ASN, countries []string) {
 	return v.f.vis.Belongs(k)
 }
 
+// Overlaps is outage.View's.
+func (v view) Overlaps(k outage.Key, moved bool) (space uint64, wider []outage.Overlap) {
+	return v.f.vis.Overlaps(k, moved)
+}
+
 // OwnerName is outage.View's.
 func (v view) OwnerName(a bgp.ASN) string { return v.f.owners.name(a) }
 

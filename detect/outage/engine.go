@@ -39,7 +39,11 @@ type Engine struct {
 	window     int64
 	panel      bgp.Panel
 	neighbours *neighbours
+	pending    []pending
 	out        []Event
+
+	// changed is the breadth of the widest entity of which an event began or ended since the parents were looked for; 0 is none.
+	changed int
 
 	taken []Event // what TakeOver ends, for the next Close
 
@@ -59,7 +63,8 @@ func New(cfg Config, view View) *Engine {
 
 // Close decides the minute that starts at window (Unix seconds) and has just ended. changed holds the entities whose sample
 // differs from the one before; the others keep theirs. Minutes that were passed over count as minutes without a change, of
-// which the view tells the same as of this one. A minute's events are ordered by entity type, code, id and sequence.
+// which the view tells the same as of this one. A minute's events are ordered by entity type, the widest first, so that an event comes after its
+// parents; then by code, id and sequence.
 func (e *Engine) Close(window int64, changed []Sample) []Event {
 	if e.next == 0 {
 		e.started, e.next = window, window
@@ -76,8 +81,7 @@ func (e *Engine) Close(window int64, changed []Sample) []Event {
 }
 
 func (e *Engine) closeMinute(window int64, changed []Sample) {
-	first := len(e.out)
-	defer func() { sortEvents(e.out[first:]) }()
+	defer e.send()
 	e.window, e.neighbours = window, nil
 	panel, verdicts := e.view.Panel(e.cfg.Family)
 	if e.panel.Table == bgp.TablesLearned && panel.Table == bgp.TablesComplete {
@@ -114,6 +118,7 @@ func (e *Engine) closeMinute(window int64, changed []Sample) {
 		e.decide(ent, &readings[i])
 		e.leave(ent)
 	}
+	e.relate(work)
 	if window%hour == 0 {
 		e.sweep()
 	}
@@ -190,6 +195,9 @@ func (e *Engine) suspend(work []*entity) {
 func (e *Engine) leave(ent *entity) {
 	touched := ent.touched
 	ent.listed, ent.touched = false, false
+	if ev := ent.current(); ev != nil && touched {
+		ev.stale = true
+	}
 	if ent.ev != nil || ent.running() {
 		e.active[ent.key] = ent
 	} else {
@@ -233,7 +241,7 @@ func compareKeys(a, b Key) int {
 
 func sortEvents(s []Event) {
 	slices.SortFunc(s, func(a, b Event) int {
-		return cmp.Or(compareKeys(a.Key, b.Key), cmp.Compare(a.Outage.ID, b.Outage.ID), cmp.Compare(a.Outage.Sequence, b.Outage.Sequence))
+		return cmp.Or(widestFirst(a.Key, b.Key), cmp.Compare(a.Outage.ID, b.Outage.ID), cmp.Compare(a.Outage.Sequence, b.Outage.Sequence))
 	})
 }
 

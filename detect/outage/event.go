@@ -82,7 +82,10 @@ type event struct {
 	predecessor string
 
 	publishedAt int64 // window
-	told        told
+	// unknown: the engine took over from another one, and no record of this id was published.
+	unknown bool
+	told    told
+	relation
 	previous    json.RawMessage
 }
 

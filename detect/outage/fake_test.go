@@ -1,6 +1,7 @@
 package outage
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -20,6 +21,8 @@ type fakeView struct {
 	churn    bgp.Churn
 	returns  map[Key]Returns
 	looks    map[Key]int // how often Lost was called
+	overlaps map[Key]int // how often Overlaps was called
+	known    map[Key][]netip.Prefix
 }
 
 func (v *fakeView) Panel(bgp.Family) (bgp.Panel, bool) { return v.panel, v.verdicts }
@@ -41,6 +44,42 @@ func (v *fakeView) Belongs(k Key) (origins []bgp.ASN, countries []string) {
 func (v *fakeView) Lost(k Key) []LostPrefix {
 	v.looks[k]++
 	return v.lost[k]
+}
+
+// Overlaps: of two entities the wider one has lost, or moved, what both list.
+func (v *fakeView) Overlaps(k Key, moved bool) (space uint64, wider []Overlap) {
+	v.overlaps[k]++
+	of := func(k Key) map[netip.Prefix]uint64 {
+		gone := map[netip.Prefix]uint64{}
+		for _, m := range v.moved[k] {
+			if moved {
+				gone[m.Prefix] = bgp.Space(m.Prefix)
+			}
+		}
+		for _, l := range v.lost[k] {
+			if dark := l.Space - min(l.Carried, l.Space); !moved && !l.Deaggregated && !l.UnderAggregate && dark > 0 {
+				gone[l.Prefix] = dark
+			}
+		}
+		return gone
+	}
+	own := of(k)
+	for _, s := range own {
+		space += s
+	}
+	for w := range v.known {
+		o := Overlap{Key: w}
+		for p := range of(w) {
+			o.Space += own[p]
+		}
+		if o.Space > 0 && w.Type.Breadth() > k.Type.Breadth() {
+			wider = append(wider, o)
+		}
+	}
+	slices.SortFunc(wider, func(a, b Overlap) int {
+		return cmp.Or(cmp.Compare(a.Key.Type.Breadth(), b.Key.Type.Breadth()), cmp.Compare(a.Key.Code, b.Key.Code))
+	})
+	return space, wider
 }
 
 func (v *fakeView) Returns(k Key, _ Ending) Returns {
@@ -83,12 +122,13 @@ func newWorld(tb testing.TB, start string, cfg Config) *world {
 	cfg.Family, cfg.Dataset = bgp.IPv4, "test"
 	v := &fakeView{
 		panel: bgp.Panel{Voters: 40, Collectors: 12, Table: bgp.TablesComplete}, verdicts: true,
-		lost: map[Key][]LostPrefix{}, visible: map[Key][]netip.Prefix{}, moved: map[Key][]MovedPrefix{}, returns: map[Key]Returns{}, looks: map[Key]int{}, churn: bgp.Churn{Hour: 5, Day: 40},
+		lost: map[Key][]LostPrefix{}, visible: map[Key][]netip.Prefix{}, moved: map[Key][]MovedPrefix{}, returns: map[Key]Returns{}, looks: map[Key]int{}, overlaps: map[Key]int{}, churn: bgp.Churn{Hour: 5, Day: 40},
 	}
 	w := &world{
 		tb: tb, view: v, engine: New(cfg, v), now: unix(tb, start), known: map[Key][]netip.Prefix{}, samples: map[Key]Sample{},
 		changed: map[Key]bool{}, collect: 12, up: []bgp.ASN{4837}, origin: 131279,
 	}
+	v.known = w.known
 	tb.Cleanup(func() {
 		if err := checkLives(w.events); err != nil {
 			tb.Error(err)
@@ -170,7 +210,12 @@ func (w *world) minutes(n int) {
 			changed = append(changed, w.samples[k])
 		}
 		clear(w.changed)
-		w.events = append(w.events, w.engine.Close(w.now, changed)...)
+		one := w.engine.next == w.now
+		events := w.engine.Close(w.now, changed)
+		w.events = append(w.events, events...)
+		if err := checkParents(w.events, events, one); err != nil {
+			w.tb.Error(err)
+		}
 		w.now += minute
 	}
 }

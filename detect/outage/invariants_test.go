@@ -145,6 +145,9 @@ func checkRecord(ev Event, before bgp.Outage, known bool) error {
 // 10 points off, other origins or twice or half as many prefixes of a moved event, or twice as many short losses.
 func differs(o, before bgp.Outage) bool {
 	apart := func(a, b bgp.Decimal) bool { return a-b >= 1000 || b-a >= 1000 }
+	if !slices.Equal(parentIDs(o), parentIDs(before)) {
+		return true
+	}
 	if o.Kind == bgp.KindMoved {
 		return len(o.Evidence.MovedTo) > len(before.Evidence.MovedTo) || farApart(o.Peak.LostPrefixes, before.Peak.LostPrefixes) ||
 			farApart(o.Now.LostPrefixes, before.Now.LostPrefixes)
@@ -166,11 +169,11 @@ func walk(tb testing.TB, steps []step, skip bool) []Event {
 	tb.Helper()
 	w := newWorld(tb, "2024-03-01T00:00Z", DefaultConfig())
 	nets := networks(30)
-	keys := []Key{country("AA"), asKey(64500), prefixKey(nets[20]), prefixKey(nets[21])}
+	keys := []Key{country("AA"), asKey(64500), prefixKey(nets[0]), prefixKey(nets[3])}
 	w.add(keys[0], nets[:4])
 	w.add(keys[1], nets[:20])
-	w.add(keys[2], nets[20:21])
-	w.add(keys[3], nets[21:22])
+	w.add(keys[2], nets[:1])
+	w.add(keys[3], nets[3:4])
 	w.minutes(3)
 	for _, s := range steps {
 		w.view.verdicts = s.verdicts
@@ -297,4 +300,13 @@ func plainMedian(v []uint64) uint64 {
 		w[i] = weighted{x, 1}
 	}
 	return median(w)
+}
+
+// parentIDs are the ids of the parents that a record names.
+func parentIDs(o bgp.Outage) []string {
+	ids := []string{}
+	for _, p := range o.Parents {
+		ids = append(ids, p.ID)
+	}
+	return ids
 }

@@ -30,7 +30,7 @@ type originMinute struct {
 	minute int64
 }
 
-// look builds the list once in a minute. Call it only in the decisions, when all have been measured.
+// look builds the list once in a minute. Call it when all have been measured.
 func (e *Engine) look() *neighbours {
 	if e.neighbours != nil {
 		return e.neighbours

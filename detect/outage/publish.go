@@ -7,25 +7,55 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// publish sends the whole state of an event under the next sequence number.
+// pending is a record as the decision left it: its parents and the record before it are still to come. An event may have two in a
+// minute.
+type pending struct {
+	ent    *entity
+	ev     *event
+	outage bgp.Outage
+}
+
+// publish puts the whole state of an event on the list of the minute's records, under the next sequence number.
 func (e *Engine) publish(ent *entity, ev *event, name bgp.Event) {
 	ev.seq++
 	if ev.state == bgp.StateOpen && ev.kind != bgp.KindMoved {
 		e.meet(ent, ev)
 	}
 	o := e.outage(ent, ev, name)
-	b, err := json.Marshal(&o)
-	if err != nil {
-		panic(err) // every field is a string, a number or a time of this century
-	}
-	if ev.previous != nil {
-		previous := ev.previous
-		o.Previous = &previous
-	}
-	ev.previous = b
-	ev.publishedAt = e.window
+	ev.publishedAt, ev.unknown = e.window, false
 	ev.tell(name, o.Severity)
-	e.out = append(e.out, Event{Outage: o, Key: ent.key})
+	if name != bgp.EventUpdated {
+		e.changed = max(e.changed, ent.key.Type.Breadth())
+	}
+	e.pending = append(e.pending, pending{ent: ent, ev: ev, outage: o})
+}
+
+// send makes the minute's records when their events have been related: parents before their parts.
+func (e *Engine) send() {
+	first := len(e.out)
+	for i := range e.pending {
+		p := &e.pending[i]
+		p.outage.Parents = e.publicParents(p.ev)
+		b, err := json.Marshal(&p.outage)
+		if err != nil {
+			panic(err) // every field is a string, a number or a time of this century
+		}
+		if p.ev.previous != nil {
+			previous := p.ev.previous
+			p.outage.Previous = &previous
+		}
+		p.ev.previous = b
+		p.ev.named = p.outage.Parents
+		e.out = append(e.out, Event{Outage: p.outage, Key: p.ent.key})
+	}
+	for i := range e.pending {
+		if ev := e.pending[i].ev; ev.end != 0 {
+			ev.parents, ev.wider = nil, nil
+		}
+	}
+	clear(e.pending)
+	e.pending = e.pending[:0]
+	sortEvents(e.out[first:])
 }
 
 // outage builds the object that everybody sees.

@@ -17,6 +17,10 @@ const forgotten = "darkmap started again without what it had known before, and d
 // from sight: the next Close returns their last records.
 func (e *Engine) TakeOver(published []bgp.Outage, until int64) {
 	own := make(map[*event]bool) // that go on from a published one
+	ids := make(map[string]bool, len(published))
+	for i := range published {
+		ids[published[i].ID] = true
+	}
 	rest := slices.DeleteFunc(slices.Clone(published), func(o bgp.Outage) bool { return e.known(&o, own) })
 	// Of several for one event, the last that began is the nearest.
 	slices.SortFunc(rest, func(a, b bgp.Outage) int { return cmp.Or(b.Start.Compare(a.Start), cmp.Compare(b.ID, a.ID)) })
@@ -30,9 +34,15 @@ func (e *Engine) TakeOver(published []bgp.Outage, until int64) {
 		if ent != nil {
 			ent.forget(o)
 		}
-		e.taken = append(e.taken, Event{Outage: e.lose(*o, until), Key: key})
+		e.taken = append(e.taken, Event{Outage: e.lose(*o, until, ids), Key: key})
 	}
-	slices.SortFunc(e.taken, func(a, b Event) int { return cmp.Or(compareKeys(a.Key, b.Key), cmp.Compare(a.Outage.ID, b.Outage.ID)) })
+	sortEvents(e.taken)
+	for _, ent := range e.active {
+		for _, ev := range ent.events() {
+			ev.unknown = !own[ev]
+		}
+	}
+	e.changed = bgp.EntityWatch.Breadth()
 }
 
 // keyOf is the entity of a published event.
@@ -94,13 +104,14 @@ func (ent *entity) events() []*event {
 
 // after lets the event's next record follow o.
 func (ev *event) after(o *bgp.Outage) {
+	ev.named = o.Parents
 	if ev.seq < o.Sequence {
 		ev.seq, ev.previous = o.Sequence, withoutPrevious(*o)
 	}
 }
 
-// lose ends a published event that the engine does not know.
-func (e *Engine) lose(o bgp.Outage, until int64) bgp.Outage {
+// lose ends a published event that the engine does not know. ids are those of all that were published.
+func (e *Engine) lose(o bgp.Outage, until int64, ids map[string]bool) bgp.Outage {
 	previous, suspected := withoutPrevious(o), o.State == bgp.StateSuspected
 	end := max(until, o.Start.Unix())
 	ended := at(end)
@@ -111,6 +122,7 @@ func (e *Engine) lose(o bgp.Outage, until int64) bgp.Outage {
 	o.EndReason, o.Previous = bgp.EndLostSight, &previous
 	o.End, o.DurationSeconds = &ended, end-o.Start.Unix()
 	o.Notes = append(slices.Clone(o.Notes), forgotten)
+	o.Parents = slices.DeleteFunc(slices.Clone(o.Parents), func(p bgp.Parent) bool { return !ids[p.ID] })
 	w := wording{o: &o, ev: eventOf(&o, e.cfg.Family)}
 	w.compose(e.cfg.Label)
 	return o

@@ -57,9 +57,19 @@ type View interface {
 	// prefix has lost or that others originate now, nil for others; of a prefix entity, those in which it lies. The country with most
 	// space first, then by code.
 	Belongs(k Key) (origins []bgp.ASN, countries []string)
+	// Overlaps tells how much space an entity has lost now, and how much of that wider entities have lost too; with moved, how much of it
+	// others originate now, and how much of that belongs to wider entities whose space others originate now. Each address counts once.
+	// Wider is what EntityType.Breadth says. An entity without an overlap is left out; the order is that of breadth, then code.
+	Overlaps(k Key, moved bool) (space uint64, wider []Overlap)
 	// Name is the entity's name, empty where unknown. OwnerName is an AS's.
 	Name(k Key) string
 	OwnerName(a bgp.ASN) string
+}
+
+// Overlap is how much of an entity's lost or moved space a wider entity has lost, or moved, too.
+type Overlap struct {
+	Key   Key
+	Space uint64 // above 0
 }
 
 // Ending is an event that ends, for View.Returns.

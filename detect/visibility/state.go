@@ -101,6 +101,8 @@ type State struct {
 
 	troughs troughs
 	brief   briefs
+
+	overlapped map[uint32]uint64 // what Overlaps sums up, emptied each time
 }
 
 // Peers tells whose a slot is, also after its session has gone.
@@ -117,7 +119,7 @@ func New(t *rib.Table, peers Peers) *State {
 		byKey: make(map[outage.Key]uint32), byASN: make(map[bgp.ASN]uint32),
 		young: make(map[rib.Row]youth), moved: make(map[rib.Row]int64), open: make(map[rib.Row]outage.Sample),
 		loss: losses{rows: make(map[rib.Row]*loss)}, churn: newChurn(), troughs: newTroughs(),
-		brief: briefs{rows: make(map[rib.Row]bool)}, leaving: make(map[uint32]map[rib.Row]struct{}),
+		brief: briefs{rows: make(map[rib.Row]bool)}, leaving: make(map[uint32]map[rib.Row]struct{}), overlapped: make(map[uint32]uint64),
 	}
 	s.addEntity(outage.Key{Family: s.family, Type: bgp.EntityWorld, Code: "world"})
 	return s

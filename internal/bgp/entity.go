@@ -28,6 +28,25 @@ func (t EntityType) String() string {
 	return fmt.Sprintf("entity(%d)", uint8(t))
 }
 
+// Breadth orders the kinds by what they contain: prefix 1, AS 2, region 3, country 4, world 5, and beside them, above all, watch list 6.
+func (t EntityType) Breadth() int {
+	switch t {
+	case EntityPrefix:
+		return 1
+	case EntityAS:
+		return 2
+	case EntityRegion:
+		return 3
+	case EntityCountry:
+		return 4
+	case EntityWorld:
+		return 5
+	case EntityWatch:
+		return 6
+	}
+	return 0
+}
+
 // MarshalText writes String.
 func (t EntityType) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 

@@ -90,6 +90,17 @@ func BenchmarkClose(b *testing.B) {
 			f.apply(record(fmt.Sprint("file/c", c), f.window, &pb.RouteChanges{Peer: benchPeer(c, p), Withdrawn: []*pb.Route{{Prefix: benchPrefix(i / 40 * 7)}}}))
 		}
 	}
+	gone := func(from, to int) { // 8 are an AS, 3000 a country
+		for c := range benchCollectors {
+			for p := range benchPeers {
+				ch := &pb.RouteChanges{Peer: benchPeer(c, p)}
+				for i := from; i < to; i++ {
+					ch.Withdrawn = append(ch.Withdrawn, &pb.Route{Prefix: benchPrefix(i)})
+				}
+				f.apply(record(fmt.Sprint("file/c", c), f.window, ch))
+			}
+		}
+	}
 	for _, tt := range []struct {
 		name string
 		do   func(i int)
@@ -104,6 +115,16 @@ func BenchmarkClose(b *testing.B) {
 			}
 		}},
 		{"an hour", func(int) { f.window += 3600 - f.window%3600 - 60 }},
+		{"an AS more, of 20000 lost prefixes", func(i int) {
+			if i == 0 {
+				gone(0, 20_000)
+				for range 20 {
+					f.close()
+				}
+				f.outs = nil
+			}
+			gone(20_000+8*i, 20_008+8*i)
+		}},
 	} {
 		b.Run(tt.name, func(b *testing.B) {
 			spent, i := int64(0), 0

@@ -100,6 +100,14 @@ func (e *Enricher) body(dst [][]byte, value []byte) ([][]byte, error) {
 		_, err = codec.ParsePeer(body.PeerUp.GetPeer())
 	case *pb.UpdateRecord_PeerDown:
 		_, err = codec.ParsePeer(body.PeerDown.GetPeer())
+	case *pb.UpdateRecord_WatchList: // its field has another number in the other topic
+		e.begin(nil)
+		e.out.Body = &pb.RouteRecord_WatchList{WatchList: body.WatchList}
+		return append(dst, e.encode(false)), nil
+	case *pb.UpdateRecord_HostAddresses:
+		e.begin(nil)
+		e.out.Body = &pb.RouteRecord_HostAddresses{HostAddresses: body.HostAddresses}
+		return append(dst, e.encode(false)), nil
 	}
 	if err != nil {
 		return dst, err

@@ -152,6 +152,33 @@ func TestTransformPassesOn(t *testing.T) {
 	}
 }
 
+// TestTransformWatch: watch lists and addresses are passed on as they are, in the fields of the other topic, between other records.
+func TestTransformWatch(t *testing.T) {
+	t.Parallel()
+	e := NewEnricher(testSources(t))
+	list := &pb.WatchList{Name: "mine", Title: "Mine", Home: "TO", Part: 3, MoreParts: true, Members: []*pb.WatchMember{
+		{Member: &pb.WatchMember_Prefix{Prefix: prefix("192.0.2.0/24")}, Origins: []uint32{64496}}, {Member: &pb.WatchMember_Asn{Asn: 64496}},
+	}}
+	host := &pb.HostAddresses{List: "mine", Host: "www.example.net", Addresses: [][]byte{{192, 0, 2, 1}}, ResolvedAtUs: 5}
+	pos := &pb.Position{Collector: "watch/mine", Lane: "watch", Epoch: 7, Sequence: 9}
+	transform(t, e, record(message(wire.MessageUpdate, updateBody(nil, nil, nil)))) // leaves something behind
+	for _, tt := range []struct {
+		in   *pb.UpdateRecord
+		want *pb.RouteRecord
+	}{
+		{&pb.UpdateRecord{Body: &pb.UpdateRecord_WatchList{WatchList: list}}, &pb.RouteRecord{Body: &pb.RouteRecord_WatchList{WatchList: list}}},
+		{&pb.UpdateRecord{Body: &pb.UpdateRecord_HostAddresses{HostAddresses: host}}, &pb.RouteRecord{Body: &pb.RouteRecord_HostAddresses{HostAddresses: host}}},
+	} {
+		tt.in.Position, tt.in.TimestampUs, tt.in.ReceivedAtUs = pos, 5, 6
+		tt.want.Position, tt.want.TimestampUs, tt.want.ReceivedAtUs = pos, 5, 6
+		got, err := e.Transform(nil, encode(t, tt.in))
+		out := &pb.RouteRecord{}
+		if err != nil || len(got) != 1 || proto.Unmarshal(got[0], out) != nil || !proto.Equal(out, tt.want) {
+			t.Errorf("%v gave %v, %v; want %v", tt.in, out, err, tt.want)
+		}
+	}
+}
+
 // TestTransformAddsGeography: the beginnings of collectors, gaps and checks say how much space the location files give each place.
 func TestTransformAddsGeography(t *testing.T) {
 	t.Parallel()

@@ -1,0 +1,92 @@
+package watchlist
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+const (
+	// MaxLists bounds the lists that hold at once, MaxMembers the members of one.
+	MaxLists   = 1000
+	MaxMembers = 10_000
+	// MaxAddresses bounds the addresses of a host, and those of its name servers.
+	MaxAddresses = 64
+	// MaxName and MaxTitle bound texts, in octets.
+	MaxName  = 64
+	MaxTitle = 256
+	// MaxHost is the longest name of a host (RFC 1035 section 2.3.4).
+	MaxHost = 253
+	// MaxOrigins bounds the ASes that may originate a prefix.
+	MaxOrigins = 256
+)
+
+// List is one watch list, as it holds.
+type List struct {
+	Name string
+	// Title is empty where it has none. Home is an ISO 3166-1 code, or empty.
+	Title, Home string
+	Public      bool
+	// Members are in the order of the configuration, each once.
+	Members []Member
+	// Hosts has the addresses of members that are hosts, as far as they are known.
+	Hosts map[string]Host
+	// Since is the end of the window in which the newest change was taken over, Unix seconds.
+	Since int64
+}
+
+// Called is the title, or the name of a list without one.
+func (l *List) Called() string {
+	if l.Title != "" {
+		return l.Title
+	}
+	return l.Name
+}
+
+// Member is one member: one of Prefix, ASN, Country and Host is set.
+type Member struct {
+	Prefix  netip.Prefix
+	ASN     bgp.ASN
+	Country string
+	Host    string
+	// Origins of a prefix are the ASes that may originate it, sorted; empty: whoever.
+	Origins []bgp.ASN
+}
+
+// String is the member as it is written.
+func (m *Member) String() string {
+	switch {
+	case m.Prefix.IsValid():
+		return m.Prefix.String()
+	case m.ASN != 0:
+		return m.ASN.String()
+	case m.Country != "":
+		return m.Country
+	}
+	return m.Host
+}
+
+// Host is what DNS last said of a host.
+type Host struct {
+	Addresses, NameServers []netip.Addr
+	// ResolvedAt is in Unix seconds; 0 is never.
+	ResolvedAt int64
+	// Problem is why the newest question got no address; empty where it got one.
+	Problem string
+}
+
+func (h *Host) equal(o *Host) bool {
+	return h.ResolvedAt == o.ResolvedAt && h.Problem == o.Problem && h.sameAddresses(o)
+}
+
+func (h *Host) sameAddresses(o *Host) bool {
+	return slices.Equal(h.Addresses, o.Addresses) && slices.Equal(h.NameServers, o.NameServers)
+}
+
+// sameMembers reports whether two lists have the same members with the same origins, in the same order.
+func (l *List) sameMembers(o *List) bool {
+	return slices.EqualFunc(l.Members, o.Members, func(a, b Member) bool {
+		return a.Prefix == b.Prefix && a.ASN == b.ASN && a.Country == b.Country && a.Host == b.Host && slices.Equal(a.Origins, b.Origins)
+	})
+}

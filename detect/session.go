@@ -270,6 +270,11 @@ func (x *session) closeWindow(start int64) error {
 	if err != nil {
 		return err
 	}
+	for _, note := range x.detector.WatchNotes() {
+		if start > x.publisher.last {
+			x.d.Log.Warn("a watch list is not complete", "reason", note)
+		}
+	}
 	if x.incomplete && start > x.publisher.last && x.caughtUp() {
 		outs = append(outs, x.detector.RequestTables(start)...)
 		x.incomplete = false

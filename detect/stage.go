@@ -47,6 +47,8 @@ type Detector interface {
 	NoVerdict() []string
 	// Verdicts tells of each family in how many minutes a verdict was possible.
 	Verdicts() []core.Verdicts
+	// WatchNotes says, a sentence each, what was wrong with watch lists in the windows that closed since the last call.
+	WatchNotes() []string
 	// Answer tells what is known at present of what a question is about, with limit entries a list at most. It changes nothing.
 	Answer(q query.Question, limit int) query.Answer
 }

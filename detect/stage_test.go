@@ -96,6 +96,8 @@ func (c *counter) NoVerdict() []string { return nil }
 
 func (c *counter) Verdicts() []core.Verdicts { return nil }
 
+func (c *counter) WatchNotes() []string { return nil }
+
 func (c *counter) Answer(q query.Question, limit int) query.Answer {
 	return query.Answer{What: q.Code, OutagesTotal: limit}
 }

@@ -24,6 +24,7 @@ const windowSeconds = 60
 func (d *Detector) CloseWindow(start int64) ([]Out, error) {
 	d.owners.close()
 	d.geography.close()
+	d.changeLists(start + windowSeconds)
 	var out []Out
 	for _, f := range d.families {
 		next, err := f.close(start)
@@ -165,6 +166,15 @@ func (v view) Moved(k outage.Key) []outage.MovedPrefix { return v.f.vis.Moved(k)
 // Returns is outage.View's.
 func (v view) Returns(k outage.Key, q outage.Ending) outage.Returns { return v.f.vis.Returns(k, q) }
 
+// Watch is outage.View's.
+func (v view) Watch(q outage.Watched) []bgp.WatchMember { return v.f.vis.Watched(q) }
+
+// Unexpected is outage.View's.
+func (v view) Unexpected() []outage.Unexpected { return v.f.vis.Unexpected() }
+
+// Guarded is outage.View's.
+func (v view) Guarded(k outage.Key) bool { return v.f.vis.Guarded(k) }
+
 // Belongs is outage.View's.
 func (v view) Belongs(k outage.Key) (origins []bgp.ASN, countries []string) {
 	return v.f.vis.Belongs(k)
@@ -178,7 +188,7 @@ func (v view) Overlaps(k outage.Key, moved bool) (space uint64, wider []outage.O
 // OwnerName is outage.View's.
 func (v view) OwnerName(a bgp.ASN) string { return v.f.owners.name(a) }
 
-// Name is outage.View's: a country's, an AS's; regions and prefixes go by their codes.
+// Name is outage.View's: a country's, an AS's, the title of a watch list; regions and prefixes go by their codes.
 func (v view) Name(k outage.Key) string {
 	switch k.Type {
 	case bgp.EntityCountry:
@@ -189,7 +199,9 @@ func (v view) Name(k outage.Key) string {
 		}
 	case bgp.EntityWorld:
 		return "World"
-	case bgp.EntityPrefix, bgp.EntityRegion, bgp.EntityWatch:
+	case bgp.EntityWatch:
+		return v.f.watch.Called(k.Code)
+	case bgp.EntityPrefix, bgp.EntityRegion:
 	}
 	return ""
 }

@@ -24,6 +24,8 @@ type Config struct {
 	Feeds FeedsConfig `yaml:"feeds"`
 	// How much of the address space must be known for a verdict on a country, a region or the world.
 	Geography GeographyConfig `yaml:"geography"`
+	// What opens an event of the kind origin for members of watch lists.
+	Watch WatchConfig `yaml:"watch"`
 	// Prefixes whose routes come and go on purpose: they and those within them make no outages. RIPE's are always among them.
 	Beacons []netip.Prefix `yaml:"beacons" want:"a prefix of /8 to /24 or, IPv6, /16 to /48" result:"yes"`
 	// Address space that is nobody's: prefixes within it have events of their own and are part of no AS, country, region or world. A list
@@ -63,6 +65,7 @@ func DefaultConfig() Config {
 		Outage: outage.DefaultConfig(), Panel: panel.DefaultConfig(),
 		Feeds:           FeedsConfig{CollectorTimeout: clock.DefaultVanished, BackWithin: clock.DefaultBack, ShortGap: time.Minute, BeaconLate: 20 * time.Minute},
 		Geography:       GeographyConfig{WorldPermilleIPv4: 250, WorldPermilleIPv6: 50, PlacePermille: 500},
+		Watch:           WatchConfig{OriginVoters: 3},
 		NotAddressSpace: notAddressSpace(),
 	}
 }

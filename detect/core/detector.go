@@ -8,6 +8,7 @@ import (
 	"github.com/darkmap/darkmap/detect/panel"
 	"github.com/darkmap/darkmap/detect/rib"
 	"github.com/darkmap/darkmap/detect/visibility"
+	"github.com/darkmap/darkmap/detect/watchlist"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/codec"
 	"github.com/darkmap/darkmap/internal/config"
@@ -25,6 +26,7 @@ type Detector struct {
 	families   [len(bgp.Families)]*familyState
 	owners     owners
 	geography  geography
+	watch      *watchlist.Keeper
 	trimmed    bool // the log does not begin with its first record, or lacks others
 }
 
@@ -36,6 +38,7 @@ type familyState struct {
 	vis     *visibility.State
 	engine  *outage.Engine
 	owners  *owners
+	watch   *watchlist.Keeper
 	beacons []rib.Key
 	beats   [rhythms][]rib.Key // beacons that are the feeds' heartbeat
 	peers   []*peer            // by slot of the rib
@@ -52,9 +55,10 @@ func New(cfg Config) (*Detector, error) {
 	if err := config.Validate(&cfg); err != nil {
 		return nil, fmt.Errorf("configuring detect: %w", err)
 	}
-	d := &Detector{cfg: cfg, collectors: make(map[string]*collector), owners: newOwners()}
+	d := &Detector{cfg: cfg, collectors: make(map[string]*collector), owners: newOwners(), watch: watchlist.New()}
 	for i, f := range bgp.Families {
 		d.families[i] = newFamily(f, &d.cfg, &d.owners)
+		d.families[i].watch = d.watch
 		d.families[i].judging = judging{cfg: cfg.Geography, family: f, geography: &d.geography}
 	}
 	for _, p := range append(risBeacons[:], cfg.Beacons...) {
@@ -77,6 +81,7 @@ func newFamily(f bgp.Family, cfg *Config, names *owners) *familyState {
 	}
 	fam.vis = visibility.New(fam.rib, fam)
 	fam.vis.LeaveOut(cfg.NotAddressSpace, cfg.LeaveOutUnlocated)
+	fam.vis.NeedStrangers(cfg.Watch.OriginVoters, min(originCollectors, cfg.Panel.MinCollectors))
 	oc := cfg.Outage
 	oc.Family, oc.Dataset = f, cfg.Dataset
 	fam.engine = outage.New(oc, view{fam})
@@ -120,6 +125,9 @@ func (d *Detector) Apply(rec *pb.RouteRecord, effective int64) error {
 	switch rec.GetBody().(type) {
 	case *pb.RouteRecord_Tick, *pb.RouteRecord_Clock, nil:
 		return nil // the clock's
+	}
+	if ok, err := d.watch.Note(rec); ok {
+		return err
 	}
 	c, now := d.collector(rec.GetPosition().GetCollector()), effective/1e6
 	if err := d.geography.note(rec.GetGeography()); err != nil {

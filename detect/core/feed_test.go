@@ -102,6 +102,10 @@ func record(collector string, t int64, body any) *pb.RouteRecord {
 		r.Body = &pb.RouteRecord_Tick{Tick: b}
 	case *pb.Clock:
 		r.Body = &pb.RouteRecord_Clock{Clock: b}
+	case *pb.WatchList:
+		r.Position, r.Body = watchPosition(b.GetName()), &pb.RouteRecord_WatchList{WatchList: b}
+	case *pb.HostAddresses:
+		r.Position, r.Body = watchPosition(b.GetList()), &pb.RouteRecord_HostAddresses{HostAddresses: b}
 	default:
 		panic(fmt.Sprintf("a record of %T", body))
 	}

@@ -35,6 +35,7 @@ func (d *Detector) Answer(q query.Question, limit int) query.Answer {
 		t, ok := q.Type()
 		key := outage.Key{Family: f.family, Type: t, Code: q.Code}
 		switch {
+		case q.Kind == query.KindWatch:
 		case q.Prefix.IsValid():
 			f.answerPrefix(&a, q, limit)
 		case ok:
@@ -46,6 +47,12 @@ func (d *Detector) Answer(q query.Question, limit int) query.Answer {
 			}
 		}
 		out.Families = append(out.Families, a)
+	}
+	if q.Kind == query.KindWatch {
+		out.Watch = d.answerWatch(q, limit)
+		for i := range out.Watch {
+			out.Outages = append(out.Outages, out.Watch[i].Open...)
+		}
 	}
 	out.OutagesTotal = len(out.Outages)
 	return out

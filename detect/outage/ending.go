@@ -22,6 +22,7 @@ func (e *Engine) returnOf(ent *entity, ev *event, l loss, limit uint64) bgp.EndR
 		q.Permille = e.cfg.wholePermille()
 	}
 	r := e.view.Returns(ent.key, q)
+	r.Unproven += ev.takenAway
 	if ent.key.Type != bgp.EntityPrefix {
 		switch {
 		case l.space+r.Unproven+r.Foreign <= limit:

@@ -47,6 +47,13 @@ type Engine struct {
 
 	taken []Event // what TakeOver ends, for the next Close
 
+	// strange holds the entities with an open event of kind origin, removed those whose watch list was removed since the last window, and
+	// standing what was published of watch lists that are not known again yet.
+	strange  map[Key]*entity
+	removed  []Key
+	standing []standing
+	listed   bool // watch lists changed since the last window
+
 	steps int // neighbours that were looked at, for the tests
 }
 
@@ -58,6 +65,7 @@ func New(cfg Config, view View) *Engine {
 		entities: make(map[Key]*entity),
 		active:   make(map[Key]*entity),
 		behind:   make(map[Key]*entity),
+		strange:  make(map[Key]*entity),
 	}
 }
 
@@ -70,7 +78,7 @@ func (e *Engine) Close(window int64, changed []Sample) []Event {
 		e.started, e.next = window, window
 	}
 	e.out, e.taken = e.taken, nil
-	for ; e.next < window && len(e.active) > 0; e.next += minute {
+	for ; e.next < window && len(e.active)+len(e.strange) > 0; e.next += minute {
 		e.closeMinute(e.next, nil)
 	}
 	e.closeMinute(window, changed)
@@ -88,6 +96,7 @@ func (e *Engine) closeMinute(window int64, changed []Sample) {
 		e.tabled = window
 	}
 	e.panel = panel
+	e.endRemoved()
 	work := e.take(changed)
 	if e.noteVerdicts(verdicts); !verdicts {
 		e.suspend(work)
@@ -118,7 +127,10 @@ func (e *Engine) closeMinute(window int64, changed []Sample) {
 		e.decide(ent, &readings[i])
 		e.leave(ent)
 	}
+	e.followStrange()
 	e.relate(work)
+	e.tellLists(work)
+	e.endStanding()
 	if window%hour == 0 {
 		e.sweep()
 	}
@@ -171,6 +183,9 @@ func (e *Engine) suspend(work []*entity) {
 		ent.listed, ent.touched = false, false
 		e.behind[ent.key] = ent
 	}
+	for _, ent := range e.strange {
+		ent.strange.quiet = 0
+	}
 	work = work[:0]
 	for _, ent := range e.active {
 		work = append(work, ent)
@@ -210,7 +225,7 @@ func (e *Engine) leave(ent *entity) {
 		ent.hist.record(e.window/minute+1, ent.last.Space, ent.last.Prefixes)
 	}
 	ent.frozen = nil
-	if ent.last.KnownSpace == 0 && ent.key.Type != bgp.EntityPrefix && ent.last.Space == 0 && !ent.running() {
+	if ent.last.KnownSpace == 0 && ent.key.Type != bgp.EntityPrefix && ent.key.Type != bgp.EntityWatch && ent.last.Space == 0 && !ent.running() {
 		delete(e.entities, ent.key)
 	}
 }
@@ -226,9 +241,13 @@ func (e *Engine) sweep() {
 		if ent.closed != nil && e.window-ent.closed.end > int64(e.cfg.MergeMinutes+e.cfg.OpenMinutes)*minute+hour {
 			ent.closed = nil
 		}
+		if ent.strangeClosed != nil && e.window-ent.strangeClosed.end > int64(e.cfg.MergeMinutes)*minute+hour {
+			ent.strangeClosed = nil
+		}
 		_, behind := e.behind[k]
 		_, active := e.active[k]
-		if k.Type == bgp.EntityPrefix && !behind && !active && ent.forgettable() {
+		idle := !behind && !active && ent.forgettable()
+		if idle && (k.Type == bgp.EntityPrefix || k.Type == bgp.EntityWatch && ent.last.KnownSpace == 0 && e.window-ent.lastEnd > week) {
 			delete(e.entities, k)
 		}
 	}

@@ -17,6 +17,8 @@ type entity struct {
 
 	ev     *event // open
 	closed *event // the last that closed and can be opened again
+	// strange is the open event of kind origin, which stands beside ev, strangeClosed the last one that can be opened again.
+	strange, strangeClosed *event
 
 	recent  []shortLoss // within FlapMinutes, since the last event opened or closed
 	flaps   flapLog
@@ -52,7 +54,7 @@ func (ent *entity) freezes() bool {
 // forgettable tells whether a prefix can leave the memory.
 func (ent *entity) forgettable() bool {
 	return ent.closed == nil && len(ent.recent) == 0 && len(ent.flaps.minutes) == 0 && len(ent.starts) == 0 && ent.settled == nil &&
-		ent.superseded == "" && ent.ev == nil && !ent.running() && !ent.toldCovered
+		ent.superseded == "" && ent.ev == nil && !ent.running() && !ent.toldCovered && ent.strange == nil && ent.strangeClosed == nil
 }
 
 // quietPrefix tells whether nothing is wrong with a prefix.

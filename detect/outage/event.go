@@ -76,7 +76,12 @@ type event struct {
 	notes      []string
 	settled    bool // closed as the new normal: nothing re-opens it
 
-	returned    bgp.EndReason // how the routes came back in the first quiet minute
+	returned   bgp.EndReason     // how the routes came back in the first quiet minute
+	unexpected []UnexpectedRoute // of kind origin: every route that was seen, with the most voters that held it
+	// takenAway is lost space that left the watch list while the event was open.
+	takenAway uint64
+	watch     []bgp.WatchMember // that the last record named
+
 	reason      bgp.EndReason // set while it is closed or retracted
 	successor   string
 	predecessor string
@@ -86,7 +91,7 @@ type event struct {
 	unknown bool
 	told    told
 	relation
-	previous    json.RawMessage
+	previous json.RawMessage
 }
 
 // note adds a sentence once.

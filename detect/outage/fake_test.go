@@ -23,6 +23,10 @@ type fakeView struct {
 	looks    map[Key]int // how often Lost was called
 	overlaps map[Key]int // how often Overlaps was called
 	known    map[Key][]netip.Prefix
+
+	watch      map[Key][]bgp.WatchMember
+	unexpected []Unexpected
+	guarded    map[Key]bool
 }
 
 func (v *fakeView) Panel(bgp.Family) (bgp.Panel, bool) { return v.panel, v.verdicts }
@@ -85,6 +89,13 @@ func (v *fakeView) Overlaps(k Key, moved bool) (space uint64, wider []Overlap) {
 func (v *fakeView) Returns(k Key, _ Ending) Returns {
 	return v.returns[k]
 }
+
+func (v *fakeView) Watch(q Watched) []bgp.WatchMember {
+	return v.watch[q.Key]
+}
+
+func (v *fakeView) Unexpected() []Unexpected { return v.unexpected }
+func (v *fakeView) Guarded(k Key) bool       { return v.guarded[k] }
 
 func (v *fakeView) Surviving(k Key, limit int) ([]netip.Prefix, int) {
 	p := v.visible[k]

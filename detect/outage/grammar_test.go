@@ -85,6 +85,14 @@ func randomOutage(t *rapid.T) (bgp.Outage, *event) {
 		ev.digest.rerouted = append(ev.digest.rerouted, bgp.ASN(64500+i))
 	}
 	o.Evidence.MovedTo, o.Evidence.AnnouncedMinutes, o.Evidence.SameTimeLast7Days = owners("moved to"), few.Draw(t, "announced"), few.Draw(t, "same time")
+	if o.Kind == bgp.KindOrigin {
+		for i, a := range owners("strangers") {
+			o.Unexpected = append(o.Unexpected, bgp.UnexpectedRoute{Prefix: []string{o.Entity.Code, "198.51.100.0/25", "198.51.100.0/26"}[i%3], Origin: a, Voters: i})
+		}
+		if rapid.Bool().Draw(t, "parts") && len(o.Unexpected) > 0 {
+			o.Unexpected = o.Unexpected[1:]
+		}
+	}
 	o.Evidence.OnTheHour = rapid.Bool().Draw(t, "on the hour")
 	for i := range few.Draw(t, "neighbours") {
 		o.Evidence.Neighbours = append(o.Evidence.Neighbours, []string{"AS64501", "GB", "198.51.100.0/25"}[i%3])

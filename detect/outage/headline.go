@@ -34,7 +34,7 @@ func (w *wording) withNames(change func(string) string) *wording {
 	o := *w.o
 	o.Entity.Name = change(o.Entity.Name)
 	o.Origins, o.Evidence.MovedTo = withOwners(o.Origins, change), withOwners(o.Evidence.MovedTo, change)
-	o.Upstreams = withOwners(o.Upstreams, change)
+	o.Upstreams, o.Unexpected = withOwners(o.Upstreams, change), withOrigins(o.Unexpected, change)
 	if o.Entity.Type == bgp.EntityWatch { // its code is a name, too
 		o.Entity.Code = change(o.Entity.Code)
 	}
@@ -49,6 +49,14 @@ func withOwners(all []bgp.AS, change func(string) string) []bgp.AS {
 	return all
 }
 
+func withOrigins(all []bgp.UnexpectedRoute, change func(string) string) []bgp.UnexpectedRoute {
+	all = slices.Clone(all)
+	for i := range all {
+		all[i].Origin.Name = change(all[i].Origin.Name)
+	}
+	return all
+}
+
 // withoutOwners returns a copy that names ASes by their numbers alone.
 func (w *wording) withoutOwners() *wording {
 	o := *w.o
@@ -57,6 +65,7 @@ func (w *wording) withoutOwners() *wording {
 	}
 	none := func(string) string { return "" }
 	o.Origins, o.Evidence.MovedTo = withOwners(o.Origins, none), withOwners(o.Evidence.MovedTo, none)
+	o.Unexpected = withOrigins(o.Unexpected, none)
 	return &wording{o: &o, ev: w.ev}
 }
 
@@ -153,6 +162,13 @@ func (w *wording) fact() string {
 		return "held by only " + w.holders() + " of its usual networks since " + start
 	case w.o.Kind == bgp.KindMoved:
 		return w.extent() + " originated by others since " + start
+	case w.o.Kind == bgp.KindOrigin:
+		part := ""
+		if len(w.parts()) > 0 {
+			part = "a part of it "
+		}
+		by, _ := w.strangers()
+		return part + "announced by " + by + " since " + start
 	case w.o.Kind == bgp.KindIntermittent && w.ev.losses > 0:
 		return bgp.Count(w.ev.losses, "loss") + " since " + start
 	case w.o.Kind == bgp.KindIntermittent:
@@ -208,6 +224,8 @@ func kindName(k bgp.Kind) string {
 		return "flapping"
 	case bgp.KindMoved:
 		return "change of origin"
+	case bgp.KindOrigin:
+		return "unexpected origin"
 	case bgp.KindOutage:
 	}
 	return "loss"

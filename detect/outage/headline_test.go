@@ -15,7 +15,7 @@ import (
 )
 
 var (
-	kinds   = []bgp.Kind{bgp.KindOutage, bgp.KindPartial, bgp.KindIntermittent, bgp.KindMoved}
+	kinds   = []bgp.Kind{bgp.KindOutage, bgp.KindPartial, bgp.KindIntermittent, bgp.KindMoved, bgp.KindOrigin}
 	states  = []bgp.State{bgp.StateSuspected, bgp.StateOpen, bgp.StateClosed, bgp.StateRetracted}
 	types   = []bgp.EntityType{bgp.EntityPrefix, bgp.EntityAS, bgp.EntityCountry, bgp.EntityRegion, bgp.EntityWorld, bgp.EntityWatch}
 	reasons = []bgp.EndReason{

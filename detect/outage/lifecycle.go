@@ -107,7 +107,7 @@ func (e *Engine) partialRun(ent *entity) *run {
 // suspect sends an early sign of a nearly total loss. An entity that is known to be unstable gives none.
 func (e *Engine) suspect(ent *entity, rd *reading) {
 	r := ent.loss
-	if ent.ev != nil || r.suspect != nil || r.digest == nil || len(ent.recent) >= e.cfg.FlapLosses-1 || e.mergeable(ent, bgp.KindOutage, r) {
+	if ent.ev != nil || r.suspect != nil || r.digest == nil || len(ent.recent) >= e.cfg.FlapLosses-1 || e.mergeable(ent, bgp.KindOutage, r) || e.stands(ent.key) {
 		return
 	}
 	need := permilleUp(rd.base.space, e.cfg.SuspectPermille)

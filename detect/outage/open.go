@@ -4,7 +4,7 @@ import "github.com/darkmap/darkmap/internal/bgp"
 
 // Open is how many published events are open. While no verdict is possible none of them ends.
 func (e *Engine) Open() int {
-	n := 0
+	n := len(e.strange)
 	for _, ent := range e.active {
 		if ent.ev != nil && ent.ev.state == bgp.StateOpen {
 			n++

@@ -17,13 +17,15 @@ type pending struct {
 
 // publish puts the whole state of an event on the list of the minute's records, under the next sequence number.
 func (e *Engine) publish(ent *entity, ev *event, name bgp.Event) {
+	name = e.standFor(ent, ev, name)
 	ev.seq++
-	if ev.state == bgp.StateOpen && ev.kind != bgp.KindMoved {
+	if ev.state == bgp.StateOpen && ev.kind != bgp.KindMoved && ev.kind != bgp.KindOrigin {
 		e.meet(ent, ev)
 	}
 	o := e.outage(ent, ev, name)
 	ev.publishedAt, ev.unknown = e.window, false
 	ev.tell(name, o.Severity)
+	ev.watch = o.Watch
 	if name != bgp.EventUpdated {
 		e.changed = max(e.changed, ent.key.Type.Breadth())
 	}
@@ -102,6 +104,7 @@ func (e *Engine) outage(ent *entity, ev *event, name bgp.Event) bgp.Outage {
 			o.Upstreams = append(o.Upstreams, e.as(a))
 		}
 	}
+	o.Watch, o.Unexpected = e.watchOf(ent, ev), e.publicUnexpected(ev)
 	o.Evidence = e.evidence(ev)
 	w := wording{o: &o, ev: ev}
 	w.write(e.cfg.Label)

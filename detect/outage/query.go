@@ -34,6 +34,9 @@ func (e *Engine) EventsOf(k Key) []query.Outage {
 	if ent.loss != nil && ent.loss.suspect != nil {
 		out = append(out, e.short(ent, ent.loss.suspect))
 	}
+	if ent.strange != nil {
+		out = append(out, e.short(ent, ent.strange))
+	}
 	return out
 }
 

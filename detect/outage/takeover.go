@@ -34,12 +34,18 @@ func (e *Engine) TakeOver(published []bgp.Outage, until int64) {
 		if ent != nil {
 			ent.forget(o)
 		}
-		e.taken = append(e.taken, Event{Outage: e.lose(*o, until, ids), Key: key})
+		if ofLists(o) && o.State == bgp.StateOpen {
+			e.standing = append(e.standing, standing{outage: *o, key: key})
+			continue
+		}
+		e.taken = append(e.taken, Event{Outage: e.lose(*o, until, ids, bgp.EndLostSight, forgotten), Key: key})
 	}
 	sortEvents(e.taken)
-	for _, ent := range e.active {
-		for _, ev := range ent.events() {
-			ev.unknown = !own[ev]
+	for _, all := range []map[Key]*entity{e.active, e.strange} {
+		for _, ent := range all {
+			for _, ev := range ent.events() {
+				ev.unknown = !own[ev]
+			}
 		}
 	}
 	e.changed = bgp.EntityWatch.Breadth()
@@ -69,16 +75,24 @@ func (e *Engine) known(o *bgp.Outage, own map[*event]bool) bool {
 // adopt reports whether an open event of the entity, that goes on from no other published one, goes on in the place of this one.
 func (e *Engine) adopt(ent *entity, o *bgp.Outage, own map[*event]bool) bool {
 	ev := ent.ev
+	if o.Kind == bgp.KindOrigin {
+		ev = ent.strange
+	}
 	if ev == nil || own[ev] || ev.kind != o.Kind || o.State != bgp.StateOpen {
 		return false
 	}
 	own[ev] = true
+	e.takePlace(ent, ev, o)
+	return true
+}
+
+// takePlace lets an event go on under the id of a published one.
+func (e *Engine) takePlace(ent *entity, ev *event, o *bgp.Outage) {
 	start := o.Start.Unix()
 	ev.id, ev.start, ev.first = o.ID, start, min(ev.first, start-start%minute)
 	ev.peak, ev.score = worse(ev.peak, lossOf(o.Peak, e.cfg.Family)), max(ev.score, o.Score*100)
 	ent.lastID = max(ent.lastID, start-start%minute)
 	ev.after(o)
-	return true
 }
 
 // forget makes nothing open an event again that ends as lost from sight, nor take its id.
@@ -99,19 +113,22 @@ func (ent *entity) events() []*event {
 	if ent.loss != nil && ent.loss.suspect != nil {
 		all = append(all, ent.loss.suspect)
 	}
+	if ent.strange != nil {
+		all = append(all, ent.strange)
+	}
 	return all
 }
 
 // after lets the event's next record follow o.
 func (ev *event) after(o *bgp.Outage) {
-	ev.named = o.Parents
+	ev.named, ev.watch = o.Parents, o.Watch
 	if ev.seq < o.Sequence {
 		ev.seq, ev.previous = o.Sequence, withoutPrevious(*o)
 	}
 }
 
-// lose ends a published event that the engine does not know. ids are those of all that were published.
-func (e *Engine) lose(o bgp.Outage, until int64, ids map[string]bool) bgp.Outage {
+// lose ends a published event that the engine does not know, for a reason and with a note. ids are those of all that were published.
+func (e *Engine) lose(o bgp.Outage, until int64, ids map[string]bool, reason bgp.EndReason, note string) bgp.Outage {
 	previous, suspected := withoutPrevious(o), o.State == bgp.StateSuspected
 	end := max(until, o.Start.Unix())
 	ended := at(end)
@@ -119,9 +136,9 @@ func (e *Engine) lose(o bgp.Outage, until int64, ids map[string]bool) bgp.Outage
 	if suspected {
 		o.Event, o.State = bgp.EventRetracted, bgp.StateRetracted
 	}
-	o.EndReason, o.Previous = bgp.EndLostSight, &previous
+	o.EndReason, o.Previous = reason, &previous
 	o.End, o.DurationSeconds = &ended, end-o.Start.Unix()
-	o.Notes = append(slices.Clone(o.Notes), forgotten)
+	o.Notes = append(slices.Clone(o.Notes), note)
 	o.Parents = slices.DeleteFunc(slices.Clone(o.Parents), func(p bgp.Parent) bool { return !ids[p.ID] })
 	w := wording{o: &o, ev: eventOf(&o, e.cfg.Family)}
 	w.compose(e.cfg.Label)

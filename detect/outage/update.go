@@ -19,6 +19,7 @@ type told struct {
 	severity    bgp.Severity
 	losses      int // of an intermittent event
 	movedTo     int // how many others originate
+	routes      int // of kind origin
 	off         int // minutes for which the present loss has been another one than now
 }
 
@@ -28,7 +29,7 @@ func (ev *event) tell(name bgp.Event, severity bgp.Severity) {
 	if name == bgp.EventUpdated && worse(least, ev.told.least) == least {
 		least = ev.told.least
 	}
-	ev.told = told{peak: ev.peak, least: least, now: ev.now, severity: severity, losses: ev.losses, movedTo: len(ev.movedTo)}
+	ev.told = told{peak: ev.peak, least: least, now: ev.now, severity: severity, losses: ev.losses, movedTo: len(ev.movedTo), routes: len(ev.unexpected)}
 }
 
 // material counts a minute and tells whether a reader has to hear of it: the loss is greater or smaller than any record said, others

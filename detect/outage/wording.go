@@ -20,6 +20,10 @@ type wording struct {
 
 // write fills in the evidence's sentences and the texts, each with the label before it.
 func (w *wording) write(label string) {
+	if w.o.Kind == bgp.KindOrigin { // nothing is lost
+		w.compose(label)
+		return
+	}
 	w.notes()
 	if w.o.State == bgp.StateOpen || w.o.State == bgp.StateClosed && !w.o.Blip {
 		w.o.Evidence.Pattern = w.patterns()
@@ -107,6 +111,8 @@ func (w *wording) observed() string {
 		return fmt.Sprintf("Fewer networks than usual held %s from %s: at worst %s of those that usually hold it.", w.subject(), when, w.holders())
 	case w.o.Kind == bgp.KindMoved:
 		return w.moved()
+	case w.o.Kind == bgp.KindOrigin:
+		return w.strange()
 	case w.o.Kind == bgp.KindIntermittent:
 		return w.loss("lost") + " again and again from " + when + w.losses() + "."
 	case w.o.State == bgp.StateSuspected:

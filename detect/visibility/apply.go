@@ -55,6 +55,9 @@ func (s *State) set(c *change, whole bool) {
 	case c.flags&known < p.flags&known:
 		s.knownRows--
 	}
+	if (c.flags^p.flags)&known != 0 && len(s.watch.points) > 0 {
+		s.watch.toggled = append(s.watch.toggled, s.rib.Key(c.row))
+	}
 	p.flags, p.belonging, p.origins = c.flags, c.belonging, c.origins
 	in := c.flags&(known|seen) != 0
 	switch {
@@ -144,21 +147,17 @@ func (s *State) contribute(r rib.Row, sign int64) {
 	if p.node == 0 {
 		return
 	}
-	st := s.stand(p)
-	visible := int64(0)
-	if st.region {
-		visible++
-	}
-	if st.above {
-		visible--
-	}
+	inAll := s.stand(p)
 	for _, sh := range s.sharesOf(r) {
 		if sh.asn != 0 {
 			s.contributeOrigin(p, sh, sign)
 			continue
 		}
-		e := s.touch(sh.entity)
-		e.space += sign * visible * int64(sh.space)
+		st, e := inAll, s.touch(sh.entity)
+		if e.key.Type == bgp.EntityWatch {
+			st = s.listedStanding(p, sh.entity)
+		}
+		e.space += sign * st.visible() * int64(sh.space)
 		if p.flags&counted == 0 {
 			continue
 		}
@@ -171,6 +170,17 @@ func (s *State) contribute(r rib.Row, sign int64) {
 		}
 	}
 	s.contributeStrangers(r, p, sign)
+}
+
+// visible is how often the space of a prefix counts as visible: less what the prefix above it has counted.
+func (st standing) visible() (n int64) {
+	if st.region {
+		n++
+	}
+	if st.above {
+		n--
+	}
+	return n
 }
 
 // contributeOrigin adds what a prefix adds to an AS that usually originates it. An AS's space is the union of the visible prefixes that

@@ -72,12 +72,23 @@ func (s *State) addBrief(r rib.Row, p *prefix) {
 	}
 	above := s.briefAbove(p, func(*prefix) bool { return true })
 	for _, sh := range s.sharesOf(r) {
-		if above && (sh.asn == 0 || s.briefAbove(p, func(q *prefix) bool { return s.origins.has(q.usually, sh.asn) })) {
+		if above && s.briefAbove(p, func(q *prefix) bool { return s.sharesAbove(sh, q) }) {
 			continue
 		}
 		s.touch(sh.entity).brief += sh.space
 		s.brief.entities = append(s.brief.entities, sh.entity)
 	}
+}
+
+// sharesAbove reports whether a prefix above one with a share has counted for the entity already.
+func (s *State) sharesAbove(sh share, q *prefix) bool {
+	switch {
+	case sh.asn != 0:
+		return s.origins.has(q.usually, sh.asn)
+	case s.entities[sh.entity].key.Type == bgp.EntityWatch:
+		return s.inList(q, sh.entity)
+	}
+	return true
 }
 
 // briefAbove reports whether a prefix above p is counted for larger entities, was brief, and is one that of accepts.

@@ -30,14 +30,29 @@ func (s *State) LeaveOut(set []netip.Prefix, unlocated bool) {
 		first := rib.Address(p.Addr())
 		all = append(all, addressRange{first, first | (1<<(rib.Width(s.family)-p.Bits()) - 1)})
 	}
+	s.leftOut = leftOut{ranges: disjoint(all), unlocated: unlocated}
+}
+
+// disjoint sorts ranges of prefixes and drops those that lie within others.
+func disjoint(all []addressRange) (out []addressRange) {
 	slices.SortFunc(all, func(a, b addressRange) int { return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(b.last, a.last)) })
-	out := leftOut{unlocated: unlocated}
 	for _, r := range all {
-		if n := len(out.ranges); n == 0 || r.last > out.ranges[n-1].last { // prefixes overlap only where one lies within the other
-			out.ranges = append(out.ranges, r)
+		if n := len(out); n == 0 || r.last > out[n-1].last { // prefixes overlap only where one lies within the other
+			out = append(out, r)
 		}
 	}
-	s.leftOut = out
+	return out
+}
+
+// rangeOf is the addresses of a prefix.
+func rangeOf(k rib.Key, f bgp.Family) addressRange {
+	return addressRange{k.Address(), k.Address() | (1<<(rib.Width(f)-k.Bits()) - 1)}
+}
+
+// touches reports whether x shares an address with one of disjoint, sorted ranges.
+func touches(ranges []addressRange, x addressRange) bool {
+	i, found := slices.BinarySearchFunc(ranges, x.first, func(r addressRange, a uint64) int { return cmp.Compare(r.first, a) })
+	return found || i < len(ranges) && ranges[i].first <= x.last || i > 0 && ranges[i-1].last >= x.first
 }
 
 // counts reports whether a row, lying at place, is part of ASes, places and the world.
@@ -55,5 +70,5 @@ func (s *State) counts(r rib.Row, place placeID) bool {
 
 // holds reports whether a prefix that does not begin before the range lies within it.
 func (x addressRange) holds(k rib.Key, f bgp.Family) bool {
-	return k.Address()|(1<<(rib.Width(f)-k.Bits())-1) <= x.last
+	return rangeOf(k, f).last <= x.last
 }

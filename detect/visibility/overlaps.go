@@ -88,7 +88,7 @@ func (o *overlaps) holds(p *prefix) bool {
 	case o.key.Type == bgp.EntityAS:
 		return o.s.origins.has(p.usually, o.asn)
 	}
-	return slices.ContainsFunc(o.s.places.sets[p.place], func(sh share) bool { return sh.entity == o.of })
+	return holds(o.s.places.sets[p.place], o.of) || o.s.inList(p, o.of)
 }
 
 // addLost adds what wider entities have lost of a row of which the entity has lost so much.
@@ -106,6 +106,11 @@ func (o *overlaps) addLost(r rib.Row, p *prefix, lost uint64) {
 	}
 	for _, sh := range s.places.sets[p.place] {
 		if o.isWider(s.entities[sh.entity].key) {
+			o.count(sh.entity, sh.space, s.carriedIn(sh.entity, r, p.usually), lost)
+		}
+	}
+	if o.key.Type != bgp.EntityWatch { // lists stand beside each other
+		for _, sh := range s.watch.sets[p.watch] {
 			o.count(sh.entity, sh.space, s.carriedIn(sh.entity, r, p.usually), lost)
 		}
 	}
@@ -140,10 +145,16 @@ func (o *overlaps) addMoved(r rib.Row, p *prefix) {
 	}
 }
 
-// carriedIn is how much of a row's space in an entity visible more-specific routes of the origins have.
+// carriedIn is how much of a row's space in an entity visible more-specific routes of the origins have. All within a prefix that is
+// wholly in a watch list is in it.
 func (s *State) carriedIn(i uint32, r rib.Row, origins originID) (space uint64) {
+	whole := s.entities[i].key.Type == bgp.EntityWatch && s.spaceOf(i, r) == s.rib.Key(r).Space(s.family)
 	for carrier := range s.carriers(&s.prefixes[r], origins) {
-		space += s.spaceOf(i, carrier)
+		if whole {
+			space += s.rib.Key(carrier).Space(s.family)
+		} else {
+			space += s.spaceOf(i, carrier)
+		}
 	}
 	return space
 }

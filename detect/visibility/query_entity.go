@@ -97,7 +97,7 @@ func (l *largest) take() []sized {
 
 // spaceOf is how much of a row lies in an entity.
 func (s *State) spaceOf(i uint32, r rib.Row) uint64 {
-	if t := s.entities[i].key.Type; t == bgp.EntityCountry || t == bgp.EntityRegion {
+	if t := s.entities[i].key.Type; t == bgp.EntityCountry || t == bgp.EntityRegion || t == bgp.EntityWatch {
 		for _, sh := range s.sharesOf(r) {
 			if sh.entity == i {
 				return sh.space

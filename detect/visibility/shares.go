@@ -7,20 +7,24 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// share is how much of a prefix belongs to an entity. asn is the number of an AS, else 0.
+// share is how much of a prefix belongs to an entity. asn is the number of an AS, else 0. covering, of a watch list: the prefix is no
+// member, but covers some that have no route of their own, and space is theirs.
 type share struct {
-	entity uint32
-	asn    bgp.ASN
-	space  uint64
+	entity   uint32
+	asn      bgp.ASN
+	space    uint64
+	covering bool
 }
 
 // belonging is what decides to which entities a prefix belongs.
 type belonging struct {
 	place   placeID
 	usually originID
+	watch   watchID
 }
 
-// shares appends the entities that a row belongs to: the world, the places that it lies in, and the ASes that usually originate it.
+// shares appends the entities that a row belongs to: the world, the places that it lies in, the ASes that usually originate it, and watch
+// lists.
 // Everything that counts prefixes for entities asks it.
 func (s *State) shares(dst []share, r rib.Row, b belonging) []share {
 	space := s.rib.Key(r).Space(s.family)
@@ -29,7 +33,7 @@ func (s *State) shares(dst []share, r rib.Row, b belonging) []share {
 	for _, a := range s.origins.list(b.usually) {
 		dst = append(dst, share{entity: s.asEntity(a), asn: a, space: space})
 	}
-	return dst
+	return append(dst, s.watch.sets[b.watch]...)
 }
 
 // sharesOf is shares of a row as it stands. The list is valid until the next call.

@@ -83,7 +83,9 @@ type State struct {
 
 	tallied originCount // of the row that is looked at
 
-	scratch scratch
+	watch     watch
+	strangers strangers
+	scratch   scratch
 
 	plan   []change
 	stamps []uint32 // by row: the last round in which it was affected
@@ -120,6 +122,7 @@ func New(t *rib.Table, peers Peers) *State {
 		young: make(map[rib.Row]youth), moved: make(map[rib.Row]int64), open: make(map[rib.Row]outage.Sample),
 		loss: losses{rows: make(map[rib.Row]*loss)}, churn: newChurn(), troughs: newTroughs(),
 		brief: briefs{rows: make(map[rib.Row]bool)}, leaving: make(map[uint32]map[rib.Row]struct{}), overlapped: make(map[uint32]uint64),
+		watch: newWatch(), strangers: newStrangers(),
 	}
 	s.addEntity(outage.Key{Family: s.family, Type: bgp.EntityWorld, Code: "world"})
 	return s
@@ -200,6 +203,7 @@ func (s *State) Close(w Window) []outage.Sample {
 		s.lookAt(dirty)
 		s.lookAt(s.staged)
 	}
+	s.closeStrangers(dirty, s.stale, s.stale || w.Changed || first)
 	s.stale = false
 	for _, r := range s.staged {
 		s.prefixes[r].staged = 0
@@ -209,6 +213,7 @@ func (s *State) Close(w Window) []outage.Sample {
 	s.apply()
 	s.closeBriefs()
 	s.adopt()
+	s.rejudge()
 	s.follow(dirty)
 	if hourly {
 		s.tidy()
@@ -222,6 +227,7 @@ func (s *State) restart(k bgp.TableKnowledge) map[rib.Row]uint32 {
 	away := make(map[rib.Row]uint32)
 	s.trie, s.knownRows = newTrie(s.family), 0
 	s.moved, s.young = make(map[rib.Row]int64), make(map[rib.Row]youth)
+	s.watch.forgetRoutes()
 	before := s.knowledge
 	s.knowledge, s.troughs = k, newTroughs()
 	if before != bgp.TablesUndecided { // else nothing was lost before

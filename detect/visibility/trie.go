@@ -141,6 +141,23 @@ func (t *trie) at(k rib.Key) uint32 {
 	return 0
 }
 
+// around calls f with every row whose prefix contains k, k itself included, the shortest first.
+func (t *trie) around(k rib.Key, f func(row uint32)) {
+	for at := t.root; at != 0; {
+		n := &t.nodes[at]
+		if !n.key.Contains(t.family, k) {
+			return
+		}
+		if n.row != noRow {
+			f(n.row)
+		}
+		if n.key.Bits() == k.Bits() {
+			return
+		}
+		at = n.child[t.bit(k, n.key.Bits())]
+	}
+}
+
 // walk calls f with every row at and under a node, in order of address and length.
 func (t *trie) walk(at uint32, f func(row uint32)) {
 	if at == 0 {

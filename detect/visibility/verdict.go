@@ -23,6 +23,9 @@ func (s *State) changeOf(r rib.Row) change {
 // propose puts c on the plan unless it changes nothing. A row that is part of no larger entity gets no flag that is about them.
 func (s *State) propose(c change) {
 	now := s.changeOf(c.row)
+	if len(s.watch.lists) > 0 && (c.belonging != now.belonging || (c.flags^now.flags)&(known|seen) != 0) {
+		c.watch = s.watchOf(&c)
+	}
 	if c != now && !s.counts(c.row, c.place) {
 		c.flags &^= counted | wide
 	}

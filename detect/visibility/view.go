@@ -37,11 +37,7 @@ func (s *State) members(k outage.Key, f func(r rib.Row)) {
 
 // rowOf finds the row of a prefix in words.
 func (s *State) rowOf(code string) (rib.Row, bool) {
-	p, err := netip.ParsePrefix(code)
-	if err != nil {
-		return 0, false
-	}
-	_, k, ok := rib.KeyOf(p)
+	k, ok := keyOf(code)
 	if !ok {
 		return 0, false
 	}
@@ -50,7 +46,7 @@ func (s *State) rowOf(code string) (rib.Row, bool) {
 
 // spaceIn is how much of a row lies in an entity.
 func (s *State) spaceIn(k outage.Key, r rib.Row) uint64 {
-	if k.Type != bgp.EntityCountry && k.Type != bgp.EntityRegion {
+	if k.Type != bgp.EntityCountry && k.Type != bgp.EntityRegion && k.Type != bgp.EntityWatch {
 		return s.rib.Key(r).Space(s.family)
 	}
 	return s.spaceOf(s.byKey[k], r)
@@ -83,10 +79,7 @@ func (s *State) Lost(k outage.Key) []outage.LostPrefix {
 		if out[i].UnderAggregate {
 			continue
 		}
-		for carrier := range s.carriers(&s.prefixes[r], origins) {
-			out[i].Carried += s.spaceIn(k, carrier)
-		}
-		out[i].Carried = min(out[i].Carried, out[i].Space)
+		out[i].Carried = min(s.carriedIn(s.byKey[k], r, origins), out[i].Space)
 	}
 	return out
 }

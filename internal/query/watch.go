@@ -51,8 +51,9 @@ const (
 	MemberHost    MemberKind = "host"
 )
 
-// WatchMember is one member of a watch list. State is the worst of its parts. Never seen means: no voter ever held it, nor a route
-// that covers it.
+// WatchMember is one member of a watch list. State is the worst of its parts. Never seen means: no peer was ever heard to announce it,
+// nor a route that covers it. An AS or country is lost while less than half of its usual space is visible, partly visible while a tenth
+// of it is missing.
 type WatchMember struct {
 	// Member is as it was written: 192.0.2.0/24, AS64496, TO, www.example.net.
 	Member string     `json:"member"`
@@ -62,8 +63,9 @@ type WatchMember struct {
 	Why string `json:"why,omitempty"`
 	// Origins are the ASes that may originate it; absent: whoever.
 	Origins []bgp.ASN `json:"origins,omitempty"`
-	// Routes are what the member is judged by: of a prefix one; of a host one for each address; none of ASes and countries. Cut says
-	// that more were left out.
+	// Routes are what the member is judged by. Of a prefix they are its own route, if it has one, and more-specific ones that are not
+	// visible, or else one of these; or the route that covers it. Of a host there is one for each address; Cut says that more were left
+	// out. ASes and countries have none.
 	Routes []WatchRoute `json:"routes,omitempty"`
 	// Sums are, of an AS or country, its sums in each family in which anything of it is known.
 	Sums []WatchSum `json:"sums,omitempty"`
@@ -81,8 +83,7 @@ type WatchRoute struct {
 	// Address is that of a host; empty of prefixes. NameServer says that it is that of a name server of its zone.
 	Address    string `json:"address,omitempty"`
 	NameServer bool   `json:"name_server,omitempty"`
-	// Prefix is the route; empty where none was ever seen. Of a prefix that has more-specific routes alone it is the member itself, and
-	// More counts these routes.
+	// Prefix is the route; empty where none was ever seen. More counts, at the first one, further known routes within the member.
 	Prefix string `json:"prefix,omitempty"`
 	More   int    `json:"more,omitempty"`
 	// CoveredBy is Prefix where the member has no route of its own.

@@ -1,0 +1,260 @@
+package core
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/darkmap/darkmap/detect/outage"
+	"github.com/darkmap/darkmap/detect/rib"
+	"github.com/darkmap/darkmap/detect/visibility"
+	"github.com/darkmap/darkmap/detect/watchlist"
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/query"
+)
+
+const (
+	// maxMembersLooked is how many members an answer looks at, maxMembersTold how many of all lists it tells of.
+	maxMembersLooked = 1 << 17
+	maxMembersTold   = 2000
+	// maxHostRoutes is of how many addresses of a host an answer tells.
+	maxHostRoutes = 16
+	// maxHeardOfMember is how many upstreams and origins of a member's route are listed.
+	maxHeardOfMember = 5
+)
+
+// answerWatch tells of all watch lists, or of the one that is asked about, with limit members a list.
+func (d *Detector) answerWatch(q query.Question, limit int) []query.WatchList {
+	lists := d.watch.Lists()
+	if name, ok := strings.CutPrefix(q.Code, query.WatchCode+"/"); ok {
+		lists = nil
+		if l := d.watch.List(name); l != nil {
+			lists = []*watchlist.List{l}
+		}
+	}
+	limit = max(1, min(limit, maxMembersTold/max(1, len(lists))))
+	left := maxMembersLooked
+	var out []query.WatchList
+	for _, l := range lists {
+		out = append(out, d.answerList(l, limit, &left))
+	}
+	return out
+}
+
+// answerList tells of a list. left is how many members may still be looked at.
+func (d *Detector) answerList(l *watchlist.List, limit int, left *int) query.WatchList {
+	out := query.WatchList{
+		Name: l.Name, Title: l.Title, Public: l.Public, Home: l.Home, Since: timeOf(l.Since), Problem: d.watch.Problem(l.Name),
+		Counts: make(map[query.State]int), Members: []query.WatchMember{}, MembersTotal: len(l.Members),
+	}
+	for _, f := range d.families {
+		out.Open = append(out.Open, f.engine.EventsOf(outage.Key{Family: f.family, Type: bgp.EntityWatch, Code: l.Name})...)
+	}
+	looked := l.Members[:min(len(l.Members), *left)]
+	*left -= len(looked)
+	states := make([]query.State, len(looked))
+	order := make([]int, len(looked))
+	for i := range looked {
+		order[i], states[i] = i, d.memberState(l, &looked[i])
+		out.Counts[states[i]]++
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		switch {
+		case visibility.Worse(states[a], states[b]):
+			return -1
+		case visibility.Worse(states[b], states[a]):
+			return 1
+		}
+		return 0
+	})
+	for _, i := range order[:min(len(order), limit)] {
+		out.Members = append(out.Members, d.answerMember(l, &looked[i], states[i]))
+	}
+	out.Cut = len(out.Members) < len(l.Members)
+	return out
+}
+
+// addressOf is an address of a host.
+type addressOf struct {
+	netip.Addr
+	nameServer bool
+}
+
+// addressesOf lists the addresses by which a host is judged.
+func addressesOf(l *watchlist.List, host string) (out []addressOf) {
+	h := l.Hosts[host]
+	for _, a := range h.Addresses {
+		out = append(out, addressOf{a, false})
+	}
+	for _, a := range h.NameServers {
+		out = append(out, addressOf{a, true})
+	}
+	return out
+}
+
+// whole is an address as a prefix.
+func whole(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
+
+// memberState is the worst state of a member's parts.
+func (d *Detector) memberState(l *watchlist.List, m *watchlist.Member) query.State {
+	switch {
+	case m.Prefix.IsValid():
+		return d.family(bgp.FamilyOf(m.Prefix)).vis.JudgedBy(m.Prefix).State
+	case m.Host != "":
+		if len(l.Hosts[m.Host].Addresses) == 0 {
+			return query.NoAddress
+		}
+		worst := query.Visible
+		for _, a := range addressesOf(l, m.Host) {
+			p := whole(a.Addr)
+			if s := d.family(bgp.FamilyOf(p)).vis.JudgedBy(p).State; visibility.Worse(s, worst) {
+				worst = s
+			}
+		}
+		return worst
+	}
+	worst := query.NeverSeen
+	for _, f := range d.families {
+		if s, ok := f.sumState(memberKey(f.family, m)); ok && (worst == query.NeverSeen || visibility.Worse(s, worst)) {
+			worst = s
+		}
+	}
+	return worst
+}
+
+// memberKey is the entity of a member that is an AS or a country.
+func memberKey(f bgp.Family, m *watchlist.Member) outage.Key {
+	if m.ASN != 0 {
+		return outage.Key{Family: f, Type: bgp.EntityAS, Code: m.ASN.String()}
+	}
+	return outage.Key{Family: f, Type: bgp.EntityCountry, Code: m.Country}
+}
+
+// sumState is how an AS or country stands: lost while less than half of its usual space is visible, partly while a tenth is missing. ok is
+// false where nothing of it was ever seen.
+func (f *familyState) sumState(k outage.Key) (query.State, bool) {
+	s, ok := f.vis.Entity(k)
+	if !ok {
+		return "", false
+	}
+	space, _ := f.engine.Usual(s)
+	lost := space - min(s.Space, space)
+	switch {
+	case f.panel.Knowledge() != bgp.TablesComplete || f.judging.withheld(k):
+		return query.NotCounted, true
+	case lost*2 > space:
+		return query.Lost, true
+	case lost*10 >= space && space > 0:
+		return query.Partly, true
+	}
+	return query.Visible, true
+}
+
+// answerMember tells of a member.
+func (d *Detector) answerMember(l *watchlist.List, m *watchlist.Member, state query.State) query.WatchMember {
+	out := query.WatchMember{Member: m.String(), State: state, Origins: m.Origins}
+	switch {
+	case m.Prefix.IsValid():
+		out.Kind = query.MemberPrefix
+		f := d.family(bgp.FamilyOf(m.Prefix))
+		out.Why = f.answerRoutes(l, &out, m.Prefix, addressOf{})
+		out.Open = append(out.Open, f.engine.EventsOf(outage.Key{Family: f.family, Type: bgp.EntityPrefix, Code: m.Prefix.String()})...)
+	case m.Host != "":
+		out.Kind = query.MemberHost
+		h := l.Hosts[m.Host]
+		out.ResolvedAt, out.Problem = timeOf(h.ResolvedAt), h.Problem
+		all := addressesOf(l, m.Host)
+		out.Cut = len(all) > maxHostRoutes
+		for _, a := range all[:min(len(all), maxHostRoutes)] {
+			p := whole(a.Addr)
+			d.family(bgp.FamilyOf(p)).answerRoutes(l, &out, p, a)
+		}
+	default:
+		d.answerSums(&out, m)
+	}
+	out.Open = worstFirst(out.Open)
+	return out
+}
+
+// answerSums tells of a member that is an AS or a country.
+func (d *Detector) answerSums(out *query.WatchMember, m *watchlist.Member) {
+	out.Kind = query.MemberCountry
+	if m.ASN != 0 {
+		out.Kind = query.MemberAS
+	}
+	for _, f := range d.families {
+		var a query.Family
+		k := memberKey(f.family, m)
+		f.answerEntity(&a, k, maxHeardOfMember)
+		if a.Entity != nil {
+			out.Sums = append(out.Sums, query.WatchSum{Family: f.family.String(), Entity: *a.Entity})
+		}
+		out.Open = append(out.Open, a.Open...)
+	}
+	switch out.State {
+	case query.NeverSeen:
+		out.Why = "no prefix of it was ever seen"
+	case query.NotCounted:
+		out.Why = "too little is known for a verdict on networks and countries"
+	default:
+	}
+}
+
+// answerRoutes adds the routes by which a prefix, or an address of a host, is judged, and their events. It returns why the state is what
+// it is.
+func (f *familyState) answerRoutes(l *watchlist.List, out *query.WatchMember, p netip.Prefix, a addressOf) (why string) {
+	j := f.vis.JudgedBy(p)
+	base := query.WatchRoute{Family: f.family.String(), NameServer: a.nameServer, State: j.State, Voters: f.panel.Voters().N}
+	if a.IsValid() {
+		base.Address = a.String()
+	}
+	if len(j.Routes) == 0 {
+		out.Routes = append(out.Routes, base)
+	}
+	for i, k := range j.Routes {
+		r := base
+		if i == 0 {
+			r.More = j.More
+		}
+		f.answerRoute(&r, k, l.Home)
+		if j.Covered {
+			r.CoveredBy = r.Prefix
+		}
+		out.Routes = append(out.Routes, r)
+		out.Open = append(out.Open, f.engine.EventsOf(outage.Key{Family: f.family, Type: bgp.EntityPrefix, Code: r.Prefix})...)
+	}
+	return j.Why
+}
+
+// answerRoute fills in what the voters see of a route.
+func (f *familyState) answerRoute(r *query.WatchRoute, k rib.Key, home string) {
+	p := f.describe(k, maxHeardOfMember)
+	r.Prefix, r.State, r.HeldBy, r.Since, r.BackSince = p.Prefix, p.State, p.HeldBy, p.Since, p.BackSince
+	r.Origins, r.Upstreams, r.LastUpstreams = p.Origins, p.Upstreams, p.LastUpstreams
+	for _, code := range p.Places {
+		if !strings.Contains(code, "-") {
+			r.Countries = append(r.Countries, code)
+		}
+	}
+	r.Abroad = home != "" && len(r.Countries) > 0 && !slices.Contains(r.Countries, home)
+}
+
+// worstFirst orders events by severity, the older first, and drops repeated ones.
+func worstFirst(all []query.Outage) []query.Outage {
+	rank := []bgp.Severity{bgp.SeverityMinor, bgp.SeverityModerate, bgp.SeverityMajor, bgp.SeverityTotal}
+	slices.SortFunc(all, func(a, b query.Outage) int {
+		return cmp.Or(cmp.Compare(slices.Index(rank, b.Severity), slices.Index(rank, a.Severity)), a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID))
+	})
+	return slices.CompactFunc(all, func(a, b query.Outage) bool { return a.ID == b.ID })
+}
+
+// timeOf is a time of Unix seconds; nil of 0.
+func timeOf(s int64) *time.Time {
+	if s == 0 {
+		return nil
+	}
+	t := time.Unix(s, 0).UTC()
+	return &t
+}

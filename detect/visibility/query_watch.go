@@ -1,0 +1,112 @@
+package visibility
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/darkmap/darkmap/detect/rib"
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/query"
+)
+
+// maxWithinMember is how many known prefixes within a listed one an answer looks at, maxAmiss how many that are not visible it names.
+const (
+	maxWithinMember = 10_000
+	maxAmiss        = 10
+)
+
+// Judged is by which routes a listed prefix, or an address, is judged.
+type Judged struct {
+	State query.State
+	Why   string
+	// Routes are, where there are known prefixes within, the prefix's own route if it has one, and those that are not visible, or the first
+	// one; else the longest that covers it. More counts the known ones that are left out.
+	Routes []rib.Key
+	More   int
+	// Covered: the route is one that covers the prefix.
+	Covered bool
+}
+
+// severities orders states, what needs a look first.
+var severities = []query.State{query.Lost, query.NoAddress, query.NeverSeen, query.TooLong, query.Partly, query.NotCounted, query.Visible}
+
+// Worse reports whether a state needs a look before another.
+func Worse(a, b query.State) bool { return slices.Index(severities, a) < slices.Index(severities, b) }
+
+// JudgedBy tells of a member of a watch list; an address is a prefix of its whole length.
+func (s *State) JudgedBy(p netip.Prefix) Judged {
+	if bgp.FamilyOf(p) != s.family {
+		return Judged{State: query.NeverSeen}
+	}
+	long := p.Bits() > s.family.MaxLength()
+	if long {
+		p, _ = p.Addr().Prefix(s.family.MaxLength()) // the length is within bounds
+	}
+	_, k, ok := rib.KeyOf(p.Masked())
+	if !ok {
+		return Judged{State: query.TooLong}
+	}
+	if !long {
+		if j, ok := s.judgedWithin(k); ok {
+			return j
+		}
+	}
+	cover := rib.Row(noRow)
+	s.trie.around(k, func(row uint32) {
+		if s.prefixes[row].flags&known != 0 {
+			cover = rib.Row(row)
+		}
+	})
+	if cover != rib.Row(noRow) {
+		j := Judged{Routes: []rib.Key{s.rib.Key(cover)}, Covered: true}
+		j.State, j.Why = s.stateOf(cover, &s.prefixes[cover])
+		return j
+	}
+	for n := k.Bits(); n >= s.family.MinLength(); n-- {
+		at := truncate(k, s.family, n)
+		if r, ok := s.rib.Row(at); ok && s.everAnnounced(r) {
+			j := Judged{Routes: []rib.Key{at}, Covered: long || n < k.Bits()}
+			j.State, j.Why = s.stateOf(r, s.recordOf(r))
+			return j
+		}
+	}
+	if long {
+		return Judged{State: query.TooLong, Why: "no route of its length is looked at, and none that covers it is known"}
+	}
+	return Judged{State: query.NeverSeen, Why: "no peer was heard to announce it, or a route that covers it"}
+}
+
+// judgedWithin is JudgedBy of a prefix in which known ones lie; ok is false where there are none.
+func (s *State) judgedWithin(k rib.Key) (j Judged, ok bool) {
+	looked, some := 0, rib.Key(0)
+	s.trie.walkUntil(s.trie.at(k), func(row uint32) bool {
+		r := rib.Row(row)
+		p := &s.prefixes[r]
+		if p.flags&known == 0 {
+			return true
+		}
+		if looked++; looked > maxWithinMember {
+			return false
+		}
+		key := s.rib.Key(r)
+		if some == 0 {
+			some = key
+		}
+		state, why := s.stateOf(r, p)
+		if j.State == "" || Worse(state, j.State) {
+			j.State, j.Why = state, why
+		}
+		if key == k || state != query.Visible && len(j.Routes) < maxAmiss {
+			j.Routes = append(j.Routes, key)
+		}
+		return true
+	})
+	if looked == 0 {
+		return j, false
+	}
+	if len(j.Routes) == 0 {
+		j.Routes = append(j.Routes, some)
+	}
+	j.More = looked - len(j.Routes)
+	return j, true
+}

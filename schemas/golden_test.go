@@ -100,6 +100,10 @@ func samples() map[string]proto.Message {
 		"checkpoint-manifest": &pb.CheckpointRecord{Detector: "detect/ipv4", Slot: 1, Id: "c", Body: &pb.CheckpointRecord_Manifest{
 			Manifest: &pb.CheckpointManifest{Chunks: 3, Offsets: map[int32]int64{0: 7}, WindowUs: at},
 		}},
+		"watch-list": &pb.WatchMemory{List: "my-customers", Title: "Our customers", Epoch: 7},
+		"watch-host": &pb.WatchMemory{List: "my-customers", Host: &pb.HostAddresses{
+			List: "my-customers", Host: "www.example.net", Addresses: [][]byte{{192, 0, 2, 1}}, NameServers: [][]byte{{192, 0, 2, 53}}, ResolvedAtUs: at, Problem: "no answer",
+		}},
 		"notify-delivery": &pb.NotifyRecord{
 			Kind: pb.NotifyKind_NOTIFY_KIND_DELIVERY, Target: "noc-pager", Incident: "country-KP-ipv4-20141222T1615Z", Route: "countries", Generation: 3, WrittenUs: at, Json: []byte(`{"number":1}`),
 		},

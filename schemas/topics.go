@@ -67,6 +67,7 @@ const (
 	TopicCheckpoints = "bgp.checkpoints.v1"
 	TopicNotify      = "bgp.notify.v1"
 	TopicDeadLetter  = "bgp.deadletter.v1"
+	TopicWatch       = "bgp.watch.v1"
 )
 
 const day = 24 * time.Hour
@@ -85,6 +86,7 @@ var Topics = []Topic{
 	{Name: TopicPanel, Key: "family/time", Value: "PanelRecord", Partitions: 1, Retention: 90 * day, EmbeddedRetention: 7 * day, EmbeddedBytes: 256 << 20},
 	{Name: TopicFeeds, Key: "collector or peer", Value: "FeedRecord", Partitions: 1, Retention: 30 * day, EmbeddedRetention: 30 * day, EmbeddedBytes: 256 << 20},
 	{Name: TopicCheckpoints, Key: "detector/slot/chunk", Value: "CheckpointRecord", Partitions: 1, Compacted: true},
+	{Name: TopicWatch, Key: "list, or list/host", Value: "WatchMemory", Partitions: 1, Compacted: true},
 	{Name: TopicNotify, Key: "target/incident", Value: "NotifyRecord", Partitions: 1, Compacted: true},
 	{
 		Name: TopicDeadLetter, Key: "as read", Headers: deadLetterHeaders, Holds: "A record that a stage could not use, as it was read.",

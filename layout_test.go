@@ -197,6 +197,7 @@ var homes = map[string][]string{
 	"go.yaml.in/yaml/v3":                                      {"internal/config"},
 	"github.com/valyala/fastjson":                             {"internal/bgp/wire"},
 	"github.com/coder/websocket":                              {"ingest/rislive", "internal/rislivetest"},
+	"github.com/miekg/dns":                                    {"ingest/watch/hosts", "internal/dnstest"},
 	"github.com/cenkalti/backoff/v4":                          {"internal/retry"},
 	"github.com/prometheus/client_golang/prometheus/promhttp": {"internal/telemetry"},
 }

@@ -1,0 +1,193 @@
+package hosts
+
+import (
+	"cmp"
+	"context"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// least and most bound for how long an answer is used. A host that did not resolve is asked for again after least.
+	least = 5 * time.Minute
+	most  = time.Hour
+	// Keep is for how long the last addresses of a host stay that does not resolve any more.
+	Keep = 7 * 24 * time.Hour
+	// atOnce is how many hosts are asked for at one time.
+	atOnce = 8
+)
+
+// clamp is for how long an answer is used whose records may be used for ttl.
+func clamp(ttl time.Duration) time.Duration { return min(max(ttl, least), most) }
+
+// Host is what is known of a host. It is comparable with Equal.
+type Host struct {
+	// Addresses are the last that DNS gave, NameServers those of the name servers of its zone; sorted, never changed.
+	Addresses, NameServers []netip.Addr
+	// ResolvedAt is when addresses were last given; zero is never.
+	ResolvedAt time.Time
+	// Problem says why the newest question got no address; empty where it got one.
+	Problem string
+}
+
+// Equal reports whether two hosts differ in nothing but when they were asked for.
+func (h Host) Equal(o Host) bool {
+	return slices.Equal(h.Addresses, o.Addresses) && slices.Equal(h.NameServers, o.NameServers) && h.Problem == o.Problem
+}
+
+// with is the host after an answer.
+func (h Host) with(a Answer, now time.Time) Host {
+	if len(a.NameServers) > 0 {
+		h.NameServers = a.NameServers
+	}
+	if h.Problem = a.Problem; a.Problem == "" {
+		kept := h.Addresses
+		h.ResolvedAt, h.Addresses = now, a.Addresses
+		for _, k := range kept {
+			if k.Is4() && a.Unknown4 || k.Is6() && a.Unknown6 {
+				h.Addresses = append(slices.Clip(h.Addresses), k)
+			}
+		}
+		h.Addresses = routed(h.Addresses)
+		return h
+	}
+	if now.Sub(h.ResolvedAt) > Keep {
+		h.Addresses, h.NameServers = nil, nil
+	}
+	return h
+}
+
+// Ask asks DNS about one host; Resolver.Resolve does.
+type Ask func(ctx context.Context, host string) Answer
+
+// Table keeps what is known of hosts. NewTable makes one. Set and Hosts may be called from any goroutine.
+type Table struct {
+	ask     Ask
+	now     func() time.Time
+	changed chan struct{} // holds one where a host has changed since it was taken out
+	woken   chan struct{} // the same of Set
+
+	mu   sync.Mutex
+	rows map[string]*row
+}
+
+// row is one host; the table's mu.
+type row struct {
+	host  Host
+	asked bool      // once at least
+	due   time.Time // zero: at once
+	busy  bool
+}
+
+// NewTable allocates; nothing runs yet. now is the wall clock.
+func NewTable(ask Ask, now func() time.Time) *Table {
+	return &Table{ask: ask, now: now, changed: make(chan struct{}, 1), woken: make(chan struct{}, 1), rows: map[string]*row{}}
+}
+
+// Set says which hosts are asked for from now on. known is what was known before of those that are new; the others keep what they have.
+func (t *Table) Set(names []string, known map[string]Host) {
+	t.mu.Lock()
+	rows := make(map[string]*row, len(names))
+	for _, name := range names {
+		r := t.rows[name]
+		if r == nil {
+			r = &row{host: known[name]}
+		}
+		rows[name] = r
+	}
+	t.rows = rows
+	t.mu.Unlock()
+	signal(t.woken)
+}
+
+// Hosts returns what is known of those of the hosts that were asked for.
+func (t *Table) Hosts() map[string]Host {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out := map[string]Host{}
+	for name, r := range t.rows {
+		if r.asked {
+			out[name] = r.host
+		}
+	}
+	return out
+}
+
+// Changed holds something where a host was asked for since it was read last.
+func (t *Table) Changed() <-chan struct{} { return t.changed }
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// Run asks until ctx ends.
+func (t *Table) Run(ctx context.Context) error {
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	done := make(chan struct{}, atOnce)
+	for busy := 0; ; {
+		names, next := t.due(atOnce - busy)
+		for _, name := range names {
+			busy++
+			asking.Go(func() { // ends with ctx, or when the host was asked for
+				t.note(ctx, name, t.ask(ctx, name))
+				done <- struct{}{}
+			})
+		}
+		timer := time.NewTimer(next)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-done:
+			busy--
+		case <-t.woken:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// due takes up to n hosts that are to be asked for now, those that wait longest first, and says when to look again.
+func (t *Table) due(n int) (names []string, next time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.now()
+	next = most
+	for name, r := range t.rows {
+		switch {
+		case r.busy:
+		case r.due.After(now):
+			next = min(next, r.due.Sub(now))
+		default:
+			names = append(names, name)
+		}
+	}
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(t.rows[a].due.Compare(t.rows[b].due), cmp.Compare(a, b)) })
+	names = names[:min(len(names), n)]
+	for _, name := range names {
+		t.rows[name].busy = true
+	}
+	return names, next
+}
+
+// note takes an answer in. An answer that comes because ctx ended is none.
+func (t *Table) note(ctx context.Context, name string, a Answer) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r := t.rows[name]
+	if r == nil || ctx.Err() != nil {
+		return
+	}
+	now := t.now()
+	r.host, r.asked, r.busy, r.due = r.host.with(a, now), true, false, now.Add(least)
+	if a.Problem == "" {
+		r.due = now.Add(clamp(a.TTL))
+	}
+	signal(t.changed)
+}

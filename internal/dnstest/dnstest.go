@@ -1,0 +1,188 @@
+// Package dnstest stands in for the DNS servers that a machine asks: a server on loopback, over UDP and TCP, that knows the records a test
+// gives it, and counts questions.
+package dnstest
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/miekg/dns"
+)
+
+// Server answers from records, as a resolver would. It is safe for concurrent use.
+type Server struct {
+	// Addr is where it listens, host:port.
+	Addr string
+
+	mu        sync.Mutex
+	records   map[string][]dns.RR // by name
+	rcodes    map[string]int
+	silent    map[string]bool
+	raw       map[string]func(q *dns.Msg) []byte
+	questions int
+}
+
+// Start starts a server that ends with the test. It knows nothing: every name is NXDOMAIN.
+func Start(tb testing.TB) *Server {
+	tb.Helper()
+	s := &Server{records: map[string][]dns.RR{}, rcodes: map[string]int{}, silent: map[string]bool{}, raw: map[string]func(*dns.Msg) []byte{}}
+	packets, err := new(net.ListenConfig).ListenPacket(tb.Context(), "udp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s.Addr = packets.LocalAddr().String()
+	ln, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", s.Addr)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, server := range []*dns.Server{{PacketConn: packets, Handler: s}, {Listener: ln, Handler: s}} {
+		started := make(chan struct{})
+		server.NotifyStartedFunc = func() { close(started) }
+		ended := make(chan error, 1)
+		go func() { ended <- server.ActivateAndServe() }() // ends with Shutdown
+		<-started
+		tb.Cleanup(func() {
+			_ = server.Shutdown() // what it cannot close ends with the process
+			<-ended
+		})
+	}
+	return s
+}
+
+// Set makes these the records of the names that they are of, in the form of a zone file, and takes back what was said of the names before.
+func (s *Server) Set(tb testing.TB, records ...string) {
+	tb.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []dns.RR
+	for _, text := range records {
+		rr, err := dns.NewRR(text)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		all = append(all, rr)
+		s.forget(strings.ToLower(rr.Header().Name))
+	}
+	for _, rr := range all {
+		name := strings.ToLower(rr.Header().Name)
+		s.records[name] = append(s.records[name], rr)
+	}
+}
+
+// forget takes back what was said of a name; mu is held.
+func (s *Server) forget(name string) {
+	delete(s.records, name)
+	delete(s.rcodes, name)
+	delete(s.silent, name)
+	delete(s.raw, name)
+}
+
+// Fail answers questions about a name with a code (dns.RcodeServerFailure).
+func (s *Server) Fail(name string, rcode int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forget(dns.Fqdn(name))
+	s.rcodes[dns.Fqdn(name)] = rcode
+}
+
+// Silence answers questions about a name with nothing.
+func (s *Server) Silence(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forget(dns.Fqdn(name))
+	s.silent[dns.Fqdn(name)] = true
+}
+
+// Raw answers questions about a name with octets.
+func (s *Server) Raw(name string, answer func(q *dns.Msg) []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forget(dns.Fqdn(name))
+	s.raw[dns.Fqdn(name)] = answer
+}
+
+// Questions is how many came.
+func (s *Server) Questions() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.questions
+}
+
+// ServeDNS is the library's.
+func (s *Server) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.questions++
+	if len(q.Question) != 1 {
+		return
+	}
+	name := strings.ToLower(q.Question[0].Name)
+	if answer := s.raw[name]; answer != nil {
+		_, _ = w.Write(answer(q)) // who does not get it asks again
+		return
+	}
+	if s.silent[name] {
+		return
+	}
+	m := new(dns.Msg).SetReply(q)
+	s.answer(m, name, q.Question[0].Qtype)
+	if _, udp := w.RemoteAddr().(*net.UDPAddr); udp {
+		size := dns.MinMsgSize
+		if o := q.IsEdns0(); o != nil {
+			size = int(o.UDPSize())
+		}
+		m.Truncate(size)
+	}
+	if err := w.WriteMsg(m); err != nil {
+		panic(fmt.Sprintf("dnstest: %v", err)) // a record that a test made cannot be sent
+	}
+}
+
+// answer fills in a reply: aliases are followed as a resolver does, a loop of them once around. mu is held.
+func (s *Server) answer(m *dns.Msg, name string, kind uint16) {
+	for range 20 {
+		if code, ok := s.rcodes[name]; ok {
+			m.Rcode = code
+			return
+		}
+		next, found := "", false
+		for _, rr := range s.records[name] {
+			if c, ok := rr.(*dns.CNAME); ok && kind != dns.TypeCNAME {
+				m.Answer, next = append(m.Answer, rr), strings.ToLower(c.Target)
+			} else if rr.Header().Rrtype == kind {
+				m.Answer, found = append(m.Answer, rr), true
+			}
+		}
+		switch {
+		case found:
+			return
+		case next == "":
+			if len(s.records[name]) == 0 {
+				m.Rcode = dns.RcodeNameError
+			}
+			s.soa(m, name)
+			return
+		}
+		name = next
+	}
+}
+
+// soa names the zone that a name lies in, where one is known. mu is held.
+func (s *Server) soa(m *dns.Msg, name string) {
+	for {
+		for _, rr := range s.records[name] {
+			if rr.Header().Rrtype == dns.TypeSOA {
+				m.Ns = append(m.Ns, rr)
+				return
+			}
+		}
+		_, parent, ok := strings.Cut(name, ".")
+		if !ok {
+			return
+		}
+		name = parent
+	}
+}

@@ -37,24 +37,43 @@ func Load(dst any, path string, sets []string) error {
 	return errors.Join(faults...)
 }
 
+// IsList reports whether the document in a file is a list. One that is no YAML is none.
+func IsList(path string) (bool, error) {
+	b, err := readFile(path)
+	if err != nil {
+		return false, err
+	}
+	var doc yaml.Node
+	return yaml.Unmarshal(b, &doc) == nil && len(doc.Content) == 1 && doc.Content[0].Kind == yaml.SequenceNode, nil
+}
+
 func decodeFile(dst any, path string, origin origins) error {
-	f, err := os.Open(path) //nolint:gosec // the operator names the file
+	b, err := readFile(path)
 	if err != nil {
-		return fmt.Errorf("opening configuration: %w", err)
-	}
-	defer f.Close() //nolint:errcheck // only read
-	b, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
-	if err != nil {
-		return fmt.Errorf("reading configuration: %w", err)
-	}
-	if len(b) > maxBytes {
-		return fmt.Errorf("reading configuration %s: larger than %d bytes", path, maxBytes)
+		return err
 	}
 	origin.note(dst, b, func(line int) string { return fmt.Sprintf("%s: line %d", path, line) })
 	if err := Decode(dst, b); err != nil {
 		return prefixed(path, err)
 	}
 	return nil
+}
+
+// readFile reads a configuration file.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, fmt.Errorf("opening configuration: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // only read
+	b, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading configuration: %w", err)
+	}
+	if len(b) > maxBytes {
+		return nil, fmt.Errorf("reading configuration %s: larger than %d bytes", path, maxBytes)
+	}
+	return b, nil
 }
 
 // Decode decodes one YAML document over dst; unknown keys and further documents are errors.

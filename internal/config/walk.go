@@ -81,9 +81,9 @@ func isSection(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && !reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
-// below is the key of name in the section at; either may be empty.
+// below is the key of name in the section at; either may be empty. [0], and what follows it, is of an entry of the list at.
 func below(at, name string) string {
-	if at == "" || name == "" {
+	if at == "" || name == "" || name[0] == '[' {
 		return at + name
 	}
 	return at + "." + name

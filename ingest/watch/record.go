@@ -1,0 +1,65 @@
+package watch
+
+import (
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/codec"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+const (
+	// partMembers and partBytes bound a part of a list; a member has some 500 octets at most.
+	partMembers = 4_000
+	partBytes   = 256 << 10
+	// memberBytes are those around a member.
+	memberBytes = 4
+	// collectorPrefix comes before a list's name in that of its pseudo-collector.
+	collectorPrefix = "watch/"
+)
+
+// Collector is the pseudo-collector in whose stream a list stands.
+func Collector(list string) string { return collectorPrefix + list }
+
+// Bodies are the parts of a list, in order: at least one.
+func (l List) Bodies() []*pb.WatchList {
+	var parts []*pb.WatchList
+	part := func() *pb.WatchList {
+		p := &pb.WatchList{Name: l.Name, Title: l.Title, Public: l.Public, Home: l.Home, Part: uint32(len(parts))}
+		parts = append(parts, p)
+		return p
+	}
+	p, size := part(), 0
+	for _, m := range l.Members {
+		body := m.body()
+		n := body.SizeVT() + memberBytes
+		if len(p.Members) == partMembers || size+n > partBytes {
+			p.MoreParts = true
+			p, size = part(), 0
+		}
+		p.Members, size = append(p.Members, body), size+n
+	}
+	return parts
+}
+
+// body is the member in a record.
+func (m Member) body() *pb.WatchMember {
+	out := &pb.WatchMember{}
+	switch {
+	case m.Prefix.IsValid():
+		out.Member = &pb.WatchMember_Prefix{Prefix: codec.AppendPrefix(nil, m.Prefix)}
+	case m.ASN != 0:
+		out.Member = &pb.WatchMember_Asn{Asn: uint32(m.ASN)}
+	case m.Country != "":
+		out.Member = &pb.WatchMember_Country{Country: m.Country}
+	default:
+		out.Member = &pb.WatchMember_Host{Host: m.Host}
+	}
+	for _, asn := range m.Origins {
+		out.Origins = append(out.Origins, uint32(asn))
+	}
+	return out
+}
+
+// position is a place in a list's stream.
+func position(list string, epoch, sequence uint64) *pb.Position {
+	return codec.Position(bgp.Position{Collector: Collector(list), Lane: bgp.LaneWatch, Epoch: epoch, Sequence: sequence})
+}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +20,8 @@ import (
 	"github.com/darkmap/darkmap/ingest/backlog"
 	"github.com/darkmap/darkmap/ingest/bmp"
 	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/ingest/watch"
+	"github.com/darkmap/darkmap/ingest/watch/hosts"
 	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/drain"
 	"github.com/darkmap/darkmap/internal/kafka"
@@ -46,6 +49,12 @@ type LiveDeps struct {
 	Drain time.Duration
 	// Follow plays archives alone, late, instead of the live sources.
 	Follow bool
+	// Watch reads the watch lists; nil writes none, and leaves those as they are that were written before. Hosts says where the addresses of
+	// their hosts are asked for.
+	Watch *watch.Reader
+	Hosts hosts.Config
+	// Hangup makes the files of watch lists be read at once; nil: nothing does.
+	Hangup <-chan os.Signal
 }
 
 // source is one kind of feed.
@@ -84,6 +93,7 @@ type running struct {
 	station    *bmp.Station
 	member     *kafka.GroupMember
 	assignment *assignment
+	watch      *watch.Source // nil without
 	answers    answerer
 	tables     tables
 }
@@ -164,6 +174,9 @@ func (l *Live) Run(ctx context.Context) error {
 	parts := []func(context.Context) error{r.set.Run, r.member.Run, r.assignment.run, r.answers.Run, r.followRequests}
 	for _, s := range r.sources {
 		parts = append(parts, s.Run)
+	}
+	if r.watch != nil {
+		parts = append(parts, r.watch.Run)
 	}
 	return r.run(ctx, parts...)
 }
@@ -249,8 +262,21 @@ func (r *running) build(waits prometheus.Counter) error {
 		return err
 	}
 	r.assignment = newAssignment(r, owners)
-	r.member, err = kafka.NewGroupMember(r.d.Kafka, Name, r.d.Instance, schemas.TopicUpdates, r.d.Log, r.d.Registerer, r.assignment.changed)
+	if r.d.Watch != nil {
+		r.watch = watch.NewSource(r.d.Watch, watch.Deps{
+			Log: r.d.Log, Registerer: r.d.Registerer, Now: r.clock(), Kafka: r.d.Kafka, Updates: r.updates, Epochs: r.set, Ask: hosts.NewResolver(r.d.Hosts).Resolve, Hangup: r.d.Hangup,
+		})
+	}
+	r.member, err = kafka.NewGroupMember(r.d.Kafka, Name, r.d.Instance, schemas.TopicUpdates, r.d.Log, r.d.Registerer, r.owns)
 	return err
+}
+
+// owns is told by the group which partitions of bgp.updates this replica has. It does not block.
+func (r *running) owns(partitions []int32) {
+	r.assignment.changed(partitions)
+	if r.watch != nil {
+		r.watch.Own(partitions)
+	}
 }
 
 // installation is the configured id, or one made of the cluster's and of what the topics are called there.

@@ -14,6 +14,8 @@ import (
 	"github.com/darkmap/darkmap/enrich"
 	"github.com/darkmap/darkmap/enrich/geo"
 	"github.com/darkmap/darkmap/ingest"
+	"github.com/darkmap/darkmap/ingest/watch"
+	"github.com/darkmap/darkmap/ingest/watch/hosts"
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/fetch"
@@ -37,6 +39,10 @@ type configuration struct {
 	Detect detect.Config `yaml:"detect"`
 	// How rows are written.
 	Sink sink.Config `yaml:"sink"`
+	// Watch lists: what is yours, so that you are told when it goes dark. Only ingest and up read them; a change needs no restart.
+	Watch watch.Section `yaml:"watch"`
+	// Where the addresses of the hosts of watch lists are asked for.
+	WatchDNS hosts.Config `yaml:"watch_dns"`
 }
 
 func defaultConfiguration() *configuration {
@@ -61,9 +67,7 @@ func (g *globals) configuration() (*configuration, error) {
 // load reads a file over c, then the values set. Relative paths are relative to the file's folder, without one to the
 // present folder.
 func (c *configuration) load(path string, sets []string) error {
-	if err := config.Load(c, path, sets); err != nil {
-		return err
-	}
+	err := config.Load(c, path, sets)
 	dir := ""
 	if path != "" {
 		dir = filepath.Dir(path)
@@ -77,7 +81,8 @@ func (c *configuration) load(path string, sets []string) error {
 	if a := &c.Ingest.Archive; a.Directory != "" {
 		a.Directory = absolute(dir, a.Directory)
 	}
-	return nil
+	c.Watch.Below(dir)
+	return err
 }
 
 // prepareLive makes a configuration fit for who follows live sources or, with follow, archives: it names the folder in which fetched
@@ -157,7 +162,7 @@ type configCheckCmd struct{}
 
 // Run checks the configuration.
 func (configCheckCmd) Run(ctx context.Context, g *globals) error {
-	c, err := g.configuration()
+	c, _, err := g.watching()
 	if err != nil {
 		return err
 	}

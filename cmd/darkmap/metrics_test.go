@@ -26,6 +26,7 @@ import (
 	"github.com/darkmap/darkmap/ingest/rislive"
 	"github.com/darkmap/darkmap/ingest/routeviews"
 	"github.com/darkmap/darkmap/ingest/stream"
+	"github.com/darkmap/darkmap/ingest/watch"
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/runner"
@@ -188,6 +189,9 @@ func everyMetric(t *testing.T) metricRecorder {
 	check(err)
 	_, err = follow.New(cfg.Ingest.Follow, follow.Deps{Registerer: reg, Streams: streams})
 	check(err)
+	lists, err := watch.Open(func() (watch.Loaded, error) { return watch.Loaded{}, nil })
+	check(err)
+	watch.NewSource(lists, watch.Deps{Log: log, Registerer: reg})
 	fetched := cfg.Ingest.Archive
 	fetched.Cache = t.TempDir()
 	_, err = archive.NewFetcher(fetched, reg)

@@ -71,14 +71,19 @@ func prepareStage(g *globals, dataset string) (*configuration, error) {
 	if err != nil {
 		return nil, err
 	}
+	return cfg, cfg.forStage(dataset)
+}
+
+// forStage makes a configuration that of a stage of its own, for a dataset.
+func (c *configuration) forStage(dataset string) error {
 	if !datasetName.MatchString(dataset) {
-		return nil, usageError(fmt.Errorf("--dataset %s: want at most 64 letters, digits, dots, underscores and hyphens", dataset))
+		return usageError(fmt.Errorf("--dataset %s: want at most 64 letters, digits, dots, underscores and hyphens", dataset))
 	}
-	if len(cfg.Kafka.Brokers) == 0 {
-		return nil, usageError(errors.New("kafka.brokers is empty: a stage of its own needs a Kafka that others reach too (the embedded one lives within up, replay and demo)"))
+	if len(c.Kafka.Brokers) == 0 {
+		return usageError(errors.New("kafka.brokers is empty: a stage of its own needs a Kafka that others reach too (the embedded one lives within up, replay and demo)"))
 	}
-	cfg.Kafka = cfg.Kafka.WithDataset(dataset)
-	return cfg, nil
+	c.Kafka = c.Kafka.WithDataset(dataset)
+	return nil
 }
 
 // run runs one stage with its admin server until ctx ends.
@@ -158,12 +163,12 @@ func (c *ingestCmd) dataset() string {
 
 // Run plays files into bgp.updates, or follows live sources.
 func (c *ingestCmd) Run(ctx context.Context, g *globals) error {
+	if len(c.Files) == 0 {
+		return c.live(ctx, g)
+	}
 	cfg, err := prepareStage(g, c.dataset())
 	if err != nil {
 		return err
-	}
-	if len(c.Files) == 0 {
-		return c.live(ctx, g, cfg)
 	}
 	if c.Follow {
 		return usageError(errors.New("--follow and files do not go together"))
@@ -202,7 +207,14 @@ func (c *ingestCmd) Run(ctx context.Context, g *globals) error {
 }
 
 // live follows the live sources, or the archives.
-func (c *ingestCmd) live(ctx context.Context, g *globals, cfg *configuration) error {
+func (c *ingestCmd) live(ctx context.Context, g *globals) error {
+	cfg, lists, err := g.watching()
+	if err != nil {
+		return err
+	}
+	if err := cfg.forStage(c.dataset()); err != nil {
+		return err
+	}
 	if err := checkCollected(c.Follow, c.dataset()); err != nil {
 		return usageError(err)
 	}
@@ -213,6 +225,7 @@ func (c *ingestCmd) live(ctx context.Context, g *globals, cfg *configuration) er
 	consumers := []kafka.Reading{{Stage: enrich.Name, Topics: []string{schemas.TopicUpdates}}}
 	s, err := ingest.NewLive(cfg.Ingest, ingest.LiveDeps{
 		Log: g.log, Registerer: reg, Kafka: cfg.Kafka, Instance: c.Instance, Version: version, Now: time.Now, Drain: cfg.Drain, Consumers: consumers, Follow: c.Follow,
+		Watch: lists, Hosts: cfg.WatchDNS, Hangup: g.hangups(ctx),
 	})
 	if err != nil {
 		return usageError(err)

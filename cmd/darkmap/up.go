@@ -14,6 +14,7 @@ import (
 
 	"github.com/darkmap/darkmap/enrich"
 	"github.com/darkmap/darkmap/ingest"
+	"github.com/darkmap/darkmap/ingest/watch"
 	"github.com/darkmap/darkmap/internal/datadir"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/querydoor"
@@ -40,10 +41,11 @@ type upCmd struct {
 // eventIndent is by how much an event goes on in the next line of a narrow terminal.
 const eventIndent = 4
 
-// watch is one run of up.
-type watch struct {
+// upRun is one run of up.
+type upRun struct {
 	g       *globals
 	cfg     *configuration
+	lists   *watch.Reader
 	dataset string
 	id      string // of the installation
 	stages  *runner.Runner
@@ -69,7 +71,7 @@ func (c *upCmd) Run(ctx context.Context, g *globals) (err error) {
 	if err := c.check(); err != nil {
 		return usageError(err)
 	}
-	cfg, err := g.configuration()
+	cfg, lists, err := g.watching()
 	if err != nil {
 		return err
 	}
@@ -79,7 +81,7 @@ func (c *upCmd) Run(ctx context.Context, g *globals) (err error) {
 	if err := g.prepareLive(cfg, c.Follow); err != nil {
 		return err
 	}
-	w := &watch{g: g, cfg: cfg, dataset: kafka.LiveDataset, events: c.events(g)}
+	w := &upRun{g: g, cfg: cfg, lists: lists, dataset: kafka.LiveDataset, events: c.events(g)}
 	if c.Follow {
 		w.dataset = followDataset
 	}
@@ -116,7 +118,7 @@ func (c *upCmd) Run(ctx context.Context, g *globals) (err error) {
 }
 
 // open opens the data directory, and reads or draws the installation's id. It waits for room on a full disk.
-func (w *watch) open(ctx context.Context) (dir *datadir.Dir, err error) {
+func (w *upRun) open(ctx context.Context) (dir *datadir.Dir, err error) {
 	err = w.g.retryWhileDiskFull(ctx, w.g.DataDir, func() (err error) {
 		if dir, err = w.g.openDataDir(); err != nil {
 			return err
@@ -138,7 +140,7 @@ func unlessTold(ctx context.Context, err error) error {
 }
 
 // broker starts the embedded Kafka on what it holds, where none is configured, and makes the topics that are missing.
-func (w *watch) broker(ctx context.Context, dir string) (func() error, error) {
+func (w *upRun) broker(ctx context.Context, dir string) (func() error, error) {
 	stop := func() error { return nil }
 	if len(w.cfg.Kafka.Brokers) == 0 {
 		var b *kafka.Broker
@@ -158,7 +160,7 @@ func (w *watch) broker(ctx context.Context, dir string) (func() error, error) {
 }
 
 // run makes the stages and runs them, telling what happens.
-func (w *watch) run(ctx context.Context, c *upCmd, sources *enrich.Sources) error {
+func (w *upRun) run(ctx context.Context, c *upCmd, sources *enrich.Sources) error {
 	reg := telemetry.NewRegistry(version)
 	w.stages = runner.New(w.g.log, w.cfg.stageDrain())
 	x := consumers{cfg: w.cfg, log: w.g.log, reg: reg, dataset: w.dataset, sources: sources, store: w.store, persist: true}
@@ -168,6 +170,7 @@ func (w *watch) run(ctx context.Context, c *upCmd, sources *enrich.Sources) erro
 	var err error
 	w.live, err = ingest.NewLive(w.cfg.Ingest, ingest.LiveDeps{
 		Log: w.g.log, Registerer: reg, Kafka: w.cfg.Kafka, Instance: instance, Installation: w.id, Version: version, Now: time.Now, Drain: w.cfg.Drain, Consumers: readings(w.store != nil), Follow: c.Follow,
+		Watch: w.lists, Hosts: w.cfg.WatchDNS, Hangup: w.g.hangups(ctx),
 	})
 	if err != nil {
 		return usageError(err)
@@ -191,7 +194,7 @@ func (w *watch) run(ctx context.Context, c *upCmd, sources *enrich.Sources) erro
 }
 
 // doorKey is the key of the query door: the configured one, else a new one.
-func (w *watch) doorKey() (string, error) {
+func (w *upRun) doorKey() (string, error) {
 	key, err := w.cfg.Detect.Door.Key.Read()
 	if err != nil {
 		return "", usageError(fmt.Errorf("detect.door.key: %w", err))
@@ -200,7 +203,7 @@ func (w *watch) doorKey() (string, error) {
 }
 
 // writeRun says in run.json what runs, and where the admin server and its query door are.
-func (w *watch) writeRun(ctx context.Context, admin, key string) error {
+func (w *upRun) writeRun(ctx context.Context, admin, key string) error {
 	r := runRecord("up", w.dataset, w.cfg.Kafka, w.store)
 	r.Admin, r.DoorKey = admin, key
 	return unlessTold(ctx, w.g.retryWhileDiskFull(ctx, w.dir.Path(), func() error { return w.dir.WriteRun(r) }))

@@ -65,7 +65,7 @@ func (p *events) print(all []outageview.Incident, note string) error {
 }
 
 // outages prints once what is open from before, then what begins and ends, until ctx ends.
-func (w *watch) outages(ctx context.Context) error {
+func (w *upRun) outages(ctx context.Context) error {
 	since, p := time.Now(), w.events
 	err := kafka.ReadToEnd(ctx, w.cfg.Kafka, w.g.log, schemas.TopicOutages, func(rec *kgo.Record) error {
 		_, err := p.log.Add(rec)

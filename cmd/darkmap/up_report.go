@@ -29,7 +29,7 @@ const (
 )
 
 // announce says what is about to happen, before anything that takes long.
-func (w *watch) announce(c *upCmd, dir *datadir.Dir) {
+func (w *upRun) announce(c *upCmd, dir *datadir.Dir) {
 	say := func(format string, args ...any) { fmt.Fprintf(w.g.stderr, format+"\n", args...) }
 	what := "watches the live feeds"
 	if c.Follow {
@@ -49,7 +49,7 @@ func (w *watch) announce(c *upCmd, dir *datadir.Dir) {
 }
 
 // report says what happens until ctx ends: outages on standard output, the rest on standard error.
-func (w *watch) report(ctx context.Context) error {
+func (w *upRun) report(ctx context.Context) error {
 	defer w.g.line.Clear()
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
@@ -75,7 +75,7 @@ func (w *watch) report(ctx context.Context) error {
 }
 
 // panels prints whether verdicts were possible when the last run ended, then when they become possible, and when no longer.
-func (w *watch) panels(ctx context.Context) error {
+func (w *upRun) panels(ctx context.Context) error {
 	since := time.Now()
 	said := map[bgp.Family]panelAnswer{}
 	err := kafka.ReadSince(ctx, w.cfg.Kafka, w.g.log, schemas.TopicPanel, since.Add(-feedlog.Back), func(rec *kgo.Record) error {
@@ -135,7 +135,7 @@ func (g *globals) notice(at time.Time, kind, text string) {
 
 // reporter remembers what was said.
 type reporter struct {
-	w        *watch
+	w        *upRun
 	waits    string // for whom, as last said
 	said     time.Time
 	messages uint64

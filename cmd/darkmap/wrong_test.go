@@ -33,10 +33,20 @@ var unfit = map[string]string{
 	"detect.beacons":               "[192.0.2.0/25]",
 	"detect.not_address_space":     "[2002::1/16]",
 	"detect.outage.label":          "a label that is far too long",
+	"watch[].name":                 "My Customers",
+	"watch[].home":                 "EU",
+	"watch[].prefixes":             "[192.0.2.1/24]",
+	"watch[].asns":                 "[0]",
+	"watch[].countries":            "[Tonga]",
+	"watch[].hosts":                "[192.0.2.1]",
+	"watch_dns.servers":            "[dns.example.net]",
 }
 
 // needed are other keys of a list's entry, without which it would be wrong anyway.
-var needed = map[string]string{"ingest.bmp.routers[].name": "address: 192.0.2.1, ", "ingest.bmp.routers[].tables": "address: 192.0.2.1, ", "enrich.geo.files[].kind": "path: a, "}
+var needed = map[string]string{"ingest.bmp.routers[].name": "address: 192.0.2.1, ", "ingest.bmp.routers[].tables": "address: 192.0.2.1, ", "enrich.geo.files[].kind": "path: a, ",
+	"watch[].name": "asns: [64496], ", "watch[].title": "name: a, asns: [64496], ", "watch[].visibility": "name: a, asns: [64496], ", "watch[].home": "name: a, asns: [64496], ",
+	"watch[].prefixes": "name: a, ", "watch[].asns": "name: a, ", "watch[].countries": "name: a, ", "watch[].hosts": "name: a, ", "watch[].files": "name: a, ",
+}
 
 // wholeDoor is a door, of which a test makes one key wrong.
 const wholeDoor = "clickhouse.door={listen: '127.0.0.1:8123', user: a, password: {env: P}}"
@@ -167,6 +177,10 @@ func TestRules(t *testing.T) {
 		"detect.feeds.back_within=2m":                                                       "detect.feeds.back_within",
 		"detect.panel.full_feed_out_permille=800":                                           "detect.panel.full_feed_out_permille",
 		"detect.outage.partial_low_permille=900":                                            "detect.outage.partial_low_permille",
+		"watch=[{name: a, asns: [64496]}, {name: a, asns: [64496]}]":                        "watch[1].name",
+		"watch=[{name: a}]":                                                                 "watch[0].name",
+		"watch=[{name: a, origins: {192.0.2.0/24: [0]}}]":                                   "watch[0].origins.192.0.2.0/24[0]",
+		"watch=[{name: a, title: \"a\\tb\", asns: [64496]}]":                                "watch[0].title",
 		"detector.panel.min_voters=5":                                                       "unknown key detector",
 	} {
 		err := config.Load(defaultConfiguration(), "", strings.Split(set, "\n"))
@@ -182,6 +196,7 @@ func TestPrintLoads(t *testing.T) {
 	sets := []string{
 		"detect.panel.silent_timeout=3m", "enrich.reload_interval=off", "kafka.replication_factor=3", "detect.beacons=[192.0.2.0/24]",
 		"enrich.geo.files=[/a, {path: /b, kind: whois}]", "ingest.bmp.routers=[{address: 192.0.2.1, tables: [pre]}]", "detect.outage.label=Test",
+		"watch=[{name: a, prefixes: [192.0.2.0/24], asns: [64496], origins: {192.0.2.0/24: [64496]}}]",
 	}
 	comments, err := keyComments()
 	if err != nil {

@@ -142,6 +142,13 @@ func (s *Set) Saw(n uint64) {
 	s.highest = max(s.highest, n)
 }
 
+// Epoch returns a new epoch, for a lane that is no stream's.
+func (s *Set) Epoch() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.epoch()
+}
+
 // epoch returns a new epoch: Unix milliseconds x 1024 + a number drawn, raised above any seen. mu is held.
 func (s *Set) epoch() uint64 {
 	n := uint64(max(s.d.Now().UnixMilli(), 0))<<10 | rand.Uint64N(1<<10) //nolint:gosec // tells processes apart, keeps no secret

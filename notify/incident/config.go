@@ -1,10 +1,6 @@
 package incident
 
-import (
-	"time"
-
-	"github.com/darkmap/darkmap/internal/config"
-)
+import "time"
 
 // Config is the part of the section notify that decides what is told.
 type Config struct {
@@ -90,17 +86,3 @@ type QuietHours struct {
 func DefaultConfig() Config {
 	return Config{Storm: Storm{MoreThan: 20, Within: 5 * time.Minute}}
 }
-
-// Faults are those that tags cannot say.
-func (c Config) Faults() []config.Fault { return nil }
-
-// Known is what routes may name and the section's own keys do not say.
-type Known struct {
-	// Targets by name.
-	Targets map[string]TargetInfo
-	// WatchLists are the names of the watch lists; nil where they are not known, and any name is taken.
-	WatchLists []string
-}
-
-// FaultsWith are the faults of names that stand elsewhere in the configuration: targets and watch lists.
-func (c Config) FaultsWith(_ Known) []config.Fault { return nil }

@@ -43,7 +43,12 @@ type Delivery struct {
 	Handle    target.Handle `json:"handle,omitempty"`
 	// Parked says why the message that waits is given up; empty while it is not.
 	Parked string `json:"parked,omitempty"`
-	// Held says why nothing is told yet, HeldUntil until when, where that is known.
+	// Opened is when the first event counted, by the records' times, Ended when the last one ended; News is the newest record's time.
+	Opened time.Time `json:"opened,omitzero"`
+	Ended  time.Time `json:"ended,omitzero"`
+	News   time.Time `json:"news,omitzero"`
+	// Hold says what holds the message back, Held the same in words, HeldUntil until when, where that is known.
+	Hold      Hold      `json:"hold,omitempty"`
 	Held      string    `json:"held,omitempty"`
 	HeldUntil time.Time `json:"held_until,omitzero"`
 	// Dropped says why the incident is never told; empty where it is.
@@ -59,10 +64,8 @@ type Delivery struct {
 	RecordsParked int         `json:"records_parked,omitempty"`
 	// Notice is the text of a delivery that is about no incident of its own.
 	Notice *Notice `json:"notice,omitempty"`
-	// Blind is set where Subject is blind, Count where it is storm.
+	// Blind is set where Subject is blind.
 	Blind *Blindness `json:"blind,omitempty"`
-	// Members counts the incidents of a storm or digest.
-	Members int `json:"members,omitempty"`
 	// Log are the last answers, at most maxLog.
 	Log []Sent `json:"log,omitempty"`
 	// Silence is set where this is a silence, and Switch where it is the state of the target itself.
@@ -70,10 +73,26 @@ type Delivery struct {
 	Switch  *Switch  `json:"switch,omitempty"`
 	// Tombstone: the key is to be written without a value.
 	Tombstone bool `json:"-"`
+
+	runtime
 }
 
 // Key is the record's key on bgp.notify.v1.
 func (d *Delivery) Key() string { return d.Target + "/" + d.Incident }
+
+// Hold is what holds a message back.
+type Hold string
+
+// The holds.
+const (
+	NotHeld     Hold = ""
+	HoldGroup   Hold = "group_wait"
+	HoldMinutes Hold = "min_minutes"
+	HoldQuiet   Hold = "quiet_hours"
+	HoldSilence Hold = "silence"
+	HoldDigest  Hold = "digest"
+	HoldStorm   Hold = "storm"
+)
 
 // Event is an outage as an incident has it.
 type Event struct {
@@ -92,6 +111,8 @@ type Event struct {
 	Successor string `json:"successor,omitempty"`
 	// Parents are the wider events, without watch lists: entity and id.
 	Parents []Parent `json:"parents,omitempty"`
+	// Watch are the watch lists that it is about, at most maxParents.
+	Watch []string `json:"watch,omitempty"`
 	// Lost is how many prefixes are lost now.
 	Lost int `json:"lost,omitempty"`
 	// Private: a watch list that is not public made the route take it.
@@ -100,7 +121,7 @@ type Event struct {
 	From time.Time `json:"from,omitzero"`
 	// Counted: it has counted once, and does so until it ends.
 	Counted bool `json:"counted,omitempty"`
-	// Seen is when the newest record came.
+	// Seen is when the engine took the newest record.
 	Seen time.Time `json:"seen"`
 	// Body is the newest record, shortened to at most maxBody octets; nil for the narrowest of many.
 	Body json.RawMessage `json:"body,omitempty"`
@@ -122,6 +143,10 @@ type Told struct {
 	Hash     string       `json:"hash,omitempty"`
 	Severity bgp.Severity `json:"severity,omitempty"`
 	At       time.Time    `json:"at,omitzero"`
+	// Entity is what the title was about, Families those in which it was dark; Rest: it was back and what lies in it was not.
+	Entity   string `json:"entity,omitempty"`
+	Families string `json:"families,omitempty"`
+	Rest     bool   `json:"rest,omitempty"`
 	// Maybe: an attempt had no answer, so that the target may know of the incident.
 	Maybe bool `json:"maybe,omitempty"`
 }
@@ -166,7 +191,13 @@ type Sent struct {
 
 // Notice is a message that is about no outage.
 type Notice struct {
-	Title, Headline, Summary string
+	Title    string `json:"title"`
+	Headline string `json:"headline"`
+	Summary  string `json:"summary"`
+	Late     bool   `json:"late,omitempty"`
+	Private  bool   `json:"private,omitempty"`
+	// Exercise: no data in it are live.
+	Exercise bool `json:"exercise,omitempty"`
 }
 
 // Blindness is what a blind incident says.

@@ -1,136 +1,336 @@
 package incident
 
 import (
+	"container/heap"
+	"fmt"
 	"iter"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// Engine decides. Its methods return deliveries that are to be written; they stay the engine's, and are valid until its next call.
-type Engine struct{}
+const (
+	// keep is how long a delivery stays after its incident was closed.
+	keep = 7 * 24 * time.Hour
+	// passing is how long an event that was superseded waits for the one that goes on from it.
+	passing = 3 * time.Minute
+	// maxDeliveries bounds what the engine holds; of too many those that are over go first.
+	maxDeliveries = 200_000
+	// maxOpen are the incidents that one target may be told of at a time.
+	maxOpen = 20_000
+	// maxSaid bounds the sentences that wait for the log.
+	maxSaid = 100
+)
 
-// Attempt is a message that is to be sent.
-type Attempt struct {
-	Target  string
-	Message *target.Message
-	Handle  target.Handle
-	// Number of the attempt, from 1.
-	Number int
-	// Doubtful: an earlier attempt was begun and had no result. A target that is not keyed may be told twice: the caller counts that.
-	Doubtful bool
-	// Repeat: the target asks to be told again what it knows (Traits.Resend). Nothing is written before and after it.
-	Repeat bool
-	// Fetch is the record to be read from bgp.outages.v1, put into Message.Record and, decoded, Message.Events; nil where it is there. One that
-	// is not there any more is reported to Done as a Fault with Refused.
-	Fetch *RecordRef
-	key   string
+// Engine decides. Its methods return deliveries that are to be written; they stay the engine's, and are valid until its next call.
+type Engine struct {
+	cfg      Config
+	places   map[string]*place
+	names    []string // of places, sorted
+	all      map[string]*Delivery
+	dirty    map[*Delivery]bool   // to be decided
+	changed  map[string]*Delivery // to be written
+	timers   timers               // when deliveries have to be decided again
+	silences map[string]*Delivery
+	sight    sight
+	raws     raws
+	first    bool
+	said     []string
+	unsaid   int
+	looked   time.Time // when what is over was last looked through
 }
 
 // New builds the engine from what was saved. An error names what in the configuration cannot be used.
-func New(_ Config, _ []TargetInfo, _ []Delivery, _ time.Time) (*Engine, error) { return &Engine{}, nil }
+func New(cfg Config, targets []TargetInfo, saved []Delivery, now time.Time) (*Engine, error) {
+	e := &Engine{
+		cfg: cfg, places: map[string]*place{}, all: map[string]*Delivery{}, dirty: map[*Delivery]bool{}, changed: map[string]*Delivery{},
+		silences: map[string]*Delivery{}, first: len(saved) == 0, looked: now, raws: newRaws(),
+	}
+	for _, t := range targets {
+		e.place(t.Name, &t)
+	}
+	for _, r := range cfg.Routes {
+		read, err := compile(r)
+		if err != nil {
+			return nil, fmt.Errorf("reading route %s: %w", r.Name, err)
+		}
+		for _, name := range r.To {
+			if p := e.places[name]; p != nil {
+				p.routes = append(p.routes, read)
+			}
+		}
+	}
+	e.sight = newSight(e.places, now)
+	for i := range saved {
+		d := saved[i]
+		e.load(&d, now)
+	}
+	for _, name := range e.names {
+		e.switchOn(e.places[name], now)
+	}
+	for _, d := range e.all {
+		e.touch(d)
+	}
+	return e, nil
+}
 
-// IgnoreBlindness tells the engine that nothing is measured now: a replay, a demo or a look at the past.
-func (e *Engine) IgnoreBlindness() {}
+// place finds or makes the place of a target; info is nil where the configuration does not have it.
+func (e *Engine) place(name string, info *TargetInfo) *place {
+	if p := e.places[name]; p != nil {
+		return p
+	}
+	known := info != nil
+	if !known {
+		info = &TargetInfo{Name: name}
+	}
+	p := newPlace(*info, known)
+	e.places[name] = p
+	e.names = slices.Sorted(maps.Keys(e.places))
+	return p
+}
 
-// First reports whether this is a first run: nothing was saved. Then the caller reads bgp.outages.v1 to its end, gives Begin what is open, and goes on
-// from there.
-func (e *Engine) First() bool { return false }
+// load takes a saved delivery.
+func (e *Engine) load(d *Delivery, now time.Time) {
+	d.runtime = runtime{}
+	e.all[d.Key()] = d
+	if d.Silence != nil {
+		e.silences[d.Silence.ID] = d
+		return
+	}
+	p := e.place(d.Target, nil)
+	d.place = p
+	if d.Switch != nil {
+		p.state = d
+		return
+	}
+	if d.Intent != nil {
+		d.doubtful, d.Told.Maybe = true, true
+	}
+	switch {
+	case d.Subject == target.SubjectStorm && d.Told.State != bgp.StateClosed:
+		p.storm = d
+	case d.Subject == target.SubjectBlind && d.Told.State != bgp.StateClosed:
+		p.blind = d
+	case d.Storm != "":
+		p.join(d, d.Storm)
+	}
+	p.waiting += len(d.Records)
+	if d.Told.At.After(p.lastSent) {
+		p.lastSent = d.Told.At
+	}
+	p.link(d, now)
+}
 
-// Adopt tells targets in one notice what is open at a first run. Nothing older is told.
-func (e *Engine) Adopt(_ []*bgp.Outage, _ time.Time) []*Delivery { return nil }
+// switchOn makes the state of a target where it has none, and tries one again that was switched off with another configuration.
+func (e *Engine) switchOn(p *place, now time.Time) {
+	if p.state == nil {
+		p.state = &Delivery{Target: p.info.Name, Began: now, Switch: &Switch{Revision: p.info.Revision, Began: now}}
+		e.all[p.state.Key()] = p.state
+		e.change(p.state)
+	}
+	if s := p.state.Switch; p.known && s.Off != "" && s.Revision != p.info.Revision {
+		s.Off, s.Revision = "", p.info.Revision
+		e.change(p.state)
+	}
+}
 
-// Record takes a record of bgp.outages.v1, in order; raw is its JSON, ref where it stands (Partition and Offset). Records that were taken before change nothing.
-func (e *Engine) Record(_ *bgp.Outage, _ []byte, _ RecordRef, _ time.Time) {}
+// change notes that a delivery has to be written, touch that it has to be decided.
+func (e *Engine) change(d *Delivery) { e.changed[d.Key()] = d }
+func (e *Engine) touch(d *Delivery) {
+	if d.place != nil {
+		e.dirty[d] = true
+	}
+}
 
-// Verdicts says whether a verdict is possible in a family, as of bgp.panel.v1, and why not since when.
-func (e *Engine) Verdicts(_ bgp.Family, _ bool, _ string, _, _ time.Time) {}
-
-// Decided says which is the newest minute that detect has decided.
-func (e *Engine) Decided(_, _ time.Time) {}
-
-// Healthy reports whether the windows of a family are decided; why not is a sentence without its period.
-func (e *Engine) Healthy(_ bgp.Family, _ time.Time) (why string, ok bool) { return "", false }
-
-// Families are those that routes ask for.
-func (e *Engine) Families() []bgp.Family { return nil }
-
-// Silence begins a silence, or changes the one with its id. An empty id gets one. EndSilence reports whether there was one.
-func (e *Engine) Silence(_ Silence, _ time.Time) *Delivery { return nil }
-
-// EndSilence ends a silence; nil where there is none with that id.
-func (e *Engine) EndSilence(_ string, _ time.Time) *Delivery { return nil }
-
-// Silences are those that hold.
-func (e *Engine) Silences(_ time.Time) []Silence { return nil }
-
-// Next is when Advance has to be called, and Ready asked, although nothing comes; zero is never.
-func (e *Engine) Next(_ time.Time) time.Time { return time.Time{} }
-
-// Advance decides, and returns the deliveries that have changed since it was last called, by records and by time.
-func (e *Engine) Advance(_ time.Time) []*Delivery { return nil }
-
-// Ready are the messages that may be sent now, at most one for each target that none is being sent to.
-func (e *Engine) Ready(_ time.Time) []Attempt { return nil }
-
-// Begin notes that an attempt begins. The delivery is to be written before the message is sent; nil for a Repeat.
-func (e *Engine) Begin(_ Attempt, _ time.Time) *Delivery { return nil }
-
-// Done notes an attempt's answer. The deliveries are to be written.
-func (e *Engine) Done(_ Attempt, _ target.Handle, _ error, _ time.Time) []*Delivery { return nil }
-
-// Cancel notes that an attempt ended without a word sent: the stage stops, or its epoch is over.
-func (e *Engine) Cancel(_ Attempt, _ time.Time) []*Delivery { return nil }
+// say keeps a sentence for the log.
+func (e *Engine) say(format string, args ...any) {
+	if len(e.said) < maxSaid {
+		e.said = append(e.said, fmt.Sprintf(format, args...))
+		return
+	}
+	e.unsaid++
+}
 
 // Said are sentences for the log since the last call: what was parked, switched off, cut, or not understood.
-func (e *Engine) Said() []string { return nil }
-
-// Verdict is why an outage was told or not, by a route, to a target.
-type Verdict struct {
-	Route, Target string
-	// Matched: the route takes the outage. Else Why names the condition that does not hold.
-	Matched bool
-	Why     string
-	// Incident is the incident that the outage is in, where it is in one.
-	Incident string
-	// Lines say in order what became of it: held, silenced, folded, waiting, sent with which answer.
-	Lines []string
+func (e *Engine) Said() []string {
+	out := e.said
+	if e.unsaid > 0 {
+		out = append(out, bgp.Count(e.unsaid, "more sentence")+" like these were left out")
+	}
+	e.said, e.unsaid = nil, 0
+	return out
 }
 
-// Explain says for each route and target what became of an outage. o is its newest record; nil where that is not known.
-func (e *Engine) Explain(_ string, _ *bgp.Outage, _ time.Time) []Verdict { return nil }
+// First reports whether this is a first run: nothing was saved. Then the caller reads bgp.outages.v1 to its end, gives Adopt what is open, and goes on
+// from there.
+func (e *Engine) First() bool { return e.first }
 
-// Status is how a target stands.
-type Status struct {
-	Target string
-	// Known: the configuration has the target. Deliveries of others stay and wait for it.
-	Known bool
-	// Off says why it is switched off.
-	Off string
-	// Open counts the incidents that it was told of and that last, Waiting the messages that wait, Parked those that were given up.
-	Open, Waiting, Parked int
-	// Oldest is since when the oldest message waits.
-	Oldest time.Time
-	// LastSent is when it was last told something, LastError what went wrong last.
-	LastSent  time.Time
-	LastError string
+// Record takes a record of bgp.outages.v1, in order; raw is its JSON, ref where it stands (Partition and Offset) and when it was published (At; now where
+// that is zero). Records that were taken before change nothing.
+func (e *Engine) Record(o *bgp.Outage, raw []byte, ref RecordRef, now time.Time) {
+	if ref.At.IsZero() {
+		ref.At = now
+	}
+	ref.Sequence, ref.State = o.Sequence, o.State
+	in := incoming{Outage: o, ref: ref, raw: raw, now: now}
+	for _, name := range e.names {
+		p := e.places[name]
+		if p.records() {
+			e.recordOf(p, &in)
+		} else {
+			e.eventOf(p, &in)
+		}
+	}
 }
 
-// Status is how all targets stand, by name, those that only the ledger knows as well.
-func (e *Engine) Status(_ time.Time) []Status { return nil }
-
-// Deliveries are all that the engine holds, by key.
-func (e *Engine) Deliveries() iter.Seq[*Delivery] { return func(func(*Delivery) bool) {} }
-
-// PastRecord is a record with when it was published.
-type PastRecord struct {
-	Outage *bgp.Outage
-	At     time.Time
+// Advance decides, and returns the deliveries that have changed since it was last called, by records and by time.
+func (e *Engine) Advance(now time.Time) []*Delivery {
+	for {
+		x, ok := e.timers.first(func(d *Delivery) time.Time { return d.wake })
+		if !ok || x.at.After(now) {
+			break
+		}
+		heap.Pop(&e.timers)
+		x.d.wake = time.Time{}
+		e.touch(x.d)
+	}
+	e.endSilences(now)
+	e.settle(now)
+	for _, name := range e.names {
+		e.digests(e.places[name], now)
+	}
+	e.blindness(now)
+	e.lateNotices(now)
+	e.settle(now)
+	e.sweep(now)
+	return e.take()
 }
 
-// Past returns the messages that would have been sent of past records, in their order, if every target had answered at once; and the deliveries after them,
-// by which a lost ledger is built again. It ends with the state at until.
-func Past(_ Config, _ []TargetInfo, _ iter.Seq[PastRecord], _ time.Time) ([]Attempt, []Delivery, error) {
-	return nil, nil, nil
+// settle decides what has to be decided, storms after their members.
+func (e *Engine) settle(now time.Time) {
+	for len(e.dirty) > 0 {
+		all := slices.SortedFunc(maps.Keys(e.dirty), func(a, b *Delivery) int {
+			if x, y := a.Subject == target.SubjectStorm, b.Subject == target.SubjectStorm; x != y {
+				if x {
+					return 1
+				}
+				return -1
+			}
+			return older(a, b)
+		})
+		for _, d := range all {
+			if e.dirty[d] {
+				delete(e.dirty, d)
+				e.decide(d, now)
+			}
+		}
+	}
 }
+
+// take are the deliveries that changed, by key.
+func (e *Engine) take() []*Delivery {
+	out := make([]*Delivery, 0, len(e.changed))
+	for _, key := range slices.Sorted(maps.Keys(e.changed)) {
+		out = append(out, e.changed[key])
+	}
+	clear(e.changed)
+	return out
+}
+
+// wakeAt has a delivery decided again at a time.
+func (e *Engine) wakeAt(d *Delivery, at time.Time) {
+	if !at.IsZero() && (d.wake.IsZero() || at.Before(d.wake)) {
+		d.wake = at
+		heap.Push(&e.timers, timer{at, d.News, d})
+	}
+}
+
+// drop forgets a delivery: its key is written without a value.
+func (e *Engine) drop(d *Delivery) {
+	d.Tombstone, d.wake, d.repeat = true, time.Time{}, time.Time{}
+	delete(e.all, d.Key())
+	delete(e.dirty, d)
+	if p := d.place; p != nil {
+		p.unlink(d)
+		for i := range d.Events {
+			if p.byEvent[d.Events[i].ID] == d {
+				delete(p.byEvent, d.Events[i].ID)
+			}
+		}
+		p.waiting -= len(d.Records)
+		if m := p.members[d.Storm]; m != nil {
+			delete(m, d)
+		}
+		if p.storm == d {
+			p.storm = nil
+		}
+		if p.blind == d {
+			p.blind = nil
+		}
+	}
+	e.change(d)
+}
+
+// sweep drops, of too many deliveries, those that are over, the oldest first. It looks at most once an hour.
+func (e *Engine) sweep(now time.Time) {
+	if len(e.all) <= maxDeliveries || now.Sub(e.looked) < time.Hour {
+		return
+	}
+	e.looked = now
+	over := slices.DeleteFunc(slices.Collect(maps.Values(e.all)), func(d *Delivery) bool { return !d.done() })
+	slices.SortFunc(over, func(a, b *Delivery) int { return a.News.Compare(b.News) })
+	gone := first(over, len(e.all)-maxDeliveries*9/10)
+	for _, d := range gone {
+		e.drop(d)
+	}
+	e.say("%s that are over were forgotten early: notify holds at most %d", bgp.Count(len(gone), "incident"), maxDeliveries)
+}
+
+// done reports whether nothing is to be said of it any more.
+func (d *Delivery) done() bool {
+	return d.place != nil && d.Switch == nil && !d.active && !d.knows() && (d.Waiting == nil || d.Parked != "") && len(d.Records) == 0
+}
+
+// Next is when Advance has to be called, and Ready asked, although nothing comes; zero is never.
+func (e *Engine) Next(now time.Time) time.Time {
+	if len(e.dirty) > 0 || len(e.changed) > 0 {
+		return now
+	}
+	next := e.sight.next(now)
+	sooner := func(at time.Time) {
+		if !at.IsZero() && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
+	if x, ok := e.timers.first(func(d *Delivery) time.Time { return d.wake }); ok {
+		sooner(x.at)
+	}
+	for _, d := range e.silences {
+		sooner(d.Silence.Until)
+	}
+	for _, p := range e.places {
+		if !p.known || p.off() != "" || p.sending != "" {
+			continue
+		}
+		for _, r := range p.routes {
+			if r.digest != nil {
+				sooner(r.digest.next(p.lastDigest(r)))
+			}
+		}
+		if x, ok := p.ready.first((*Delivery).nextSend); ok {
+			sooner(latest(x.at, p.free()))
+		}
+	}
+	return next
+}
+
+// latest is the last of some times.
+func latest(all ...time.Time) time.Time {
+	return slices.MaxFunc(all, time.Time.Compare)
+}
+
+// Deliveries are all that the engine holds, in no order.
+func (e *Engine) Deliveries() iter.Seq[*Delivery] { return maps.Values(e.all) }

@@ -1,0 +1,298 @@
+package incident
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/notify/target"
+)
+
+// decide works out what a target has to be told of a delivery now, when, and what holds it back.
+func (e *Engine) decide(d *Delivery, now time.Time) {
+	p := d.place
+	if p == nil || d.Tombstone || d.Switch != nil || p.sending == d.Key() {
+		return
+	}
+	before := d.mark()
+	switch {
+	case p.records() && d.Subject == target.SubjectOutage:
+		e.decideRecords(d, now)
+	case d.Subject == target.SubjectStorm:
+		e.decideStorm(d, now)
+	case d.Subject == target.SubjectOutage:
+		e.decideIncident(d, now)
+	default:
+		e.expire(d, now)
+	}
+	if d.Tombstone {
+		return
+	}
+	e.park(d)
+	d.repeats(now)
+	p.schedule(d)
+	if d.mark() != before {
+		e.change(d)
+	}
+}
+
+// mark is what of a delivery decisions change.
+func (d *Delivery) mark() string {
+	waiting := Waiting{}
+	if d.Waiting != nil {
+		waiting = *d.Waiting
+	}
+	return fmt.Sprint(waiting, d.Due, d.Hold, d.Held, d.HeldUntil, d.Dropped, d.Parked, d.Storm, d.Opened, d.Ended, d.Told.Number, d.Told.State, len(d.Events), len(d.Records))
+}
+
+// decideIncident decides of an incident.
+func (e *Engine) decideIncident(d *Delivery, now time.Time) {
+	p := d.place
+	r := p.route(d.Route)
+	s := d.standing(r, now)
+	if d.FoldedInto != "" {
+		s = standing{state: bgp.StateClosed, top: s.top, severity: s.severity}
+	}
+	d.timeline(&s)
+	if active := len(s.active) > 0; active != d.active {
+		if d.active = active; d.Storm != "" {
+			e.touch(e.all[p.info.Name+"/"+d.Storm])
+		}
+	}
+	e.wakeAt(d, s.waits)
+	if s.goesOn {
+		e.wakeAt(d, d.passesUntil(now))
+	}
+	d.Hold, d.Held, d.HeldUntil = NotHeld, "", time.Time{}
+	want := d.wanted(&s, r, p.info.Traits.Style)
+	switch {
+	case s.state == "" && !s.waits.IsZero():
+		d.Hold, d.HeldUntil = HoldMinutes, s.waits
+		d.Held = fmt.Sprintf("it has to last %d min", r.Match.MinMinutes)
+		d.unwait()
+	case want == "":
+		d.unwait()
+		e.missed(d, r, &s, now)
+		e.expire(d, now)
+	default:
+		e.gate(d, r, &s, want, now)
+	}
+}
+
+// timeline notes when the incident opened and ended.
+func (d *Delivery) timeline(s *standing) {
+	lasts := s.state == bgp.StateOpen || s.state == bgp.StateSuspected
+	switch {
+	case lasts && (d.Opened.IsZero() || !d.Ended.IsZero()):
+		d.Opened, d.Ended, d.Dropped = latest(d.News, s.top.From), time.Time{}, ""
+		d.place.opened = append(d.place.opened, d)
+	case s.state == bgp.StateClosed && !s.goesOn && d.Ended.IsZero():
+		d.Ended = d.News
+	}
+}
+
+// passesUntil is when the last event that was superseded is waited for no more.
+func (d *Delivery) passesUntil(now time.Time) time.Time {
+	var out time.Time
+	for i := range d.Events {
+		if ev := &d.Events[i]; ev.passing(now) {
+			out = latest(out, ev.Seen.Add(passing))
+		}
+	}
+	return out
+}
+
+// gate holds a message back, or has it sent.
+func (e *Engine) gate(d *Delivery, r *route, s *standing, want target.Kind, now time.Time) {
+	p := d.place
+	since := d.News
+	due := now
+	switch want {
+	case target.Open:
+		if d.Dropped != "" && !e.dropsNoMore(d, r, s, now) {
+			d.unwait()
+			return
+		}
+		since = d.Opened
+		due = d.Opened.Add(p.groupWait(r))
+	case target.Update:
+		if s.differs(d) < worse {
+			due = d.News.Add(p.groupWait(r))
+		}
+	}
+	if d.Waiting != nil && d.Waiting.Kind == want { // the oldest news counts, and what waits does not wait longer for being changed
+		since = d.Waiting.Since
+		if d.Hold == NotHeld && d.Due.Before(due) && d.Attempts == 0 {
+			due = d.Due
+		}
+	}
+	if e.holds(d, r, s, want, now) {
+		d.unwait()
+		return
+	}
+	if want == target.Open && due.After(now) {
+		d.Hold, d.Held, d.HeldUntil = HoldGroup, "it waits for wider events", due
+		d.unwait()
+		e.wakeAt(d, due)
+		return
+	}
+	if want == target.Open && e.storms(d, r, now) {
+		d.unwait()
+		return
+	}
+	d.await(want, since, due)
+}
+
+// await has a message sent. One of another kind than the one that was tried takes a number of its own.
+func (d *Delivery) await(want target.Kind, since, due time.Time) {
+	if d.Waiting == nil || d.Waiting.Kind != want {
+		d.unwait()
+		d.Waiting = &Waiting{Kind: want, Since: since}
+	}
+	if d.Attempts == 0 {
+		d.Due = due
+	}
+}
+
+// unwait takes back what waits.
+func (d *Delivery) unwait() {
+	if d.Waiting == nil {
+		return
+	}
+	if d.Attempts > 0 {
+		d.Told.Number++ // its number may have been seen
+	}
+	d.Waiting, d.Attempts, d.Due, d.Parked, d.Intent = nil, 0, time.Time{}, "", nil
+}
+
+// holds reports whether silences, quiet hours or a digest keep a message back.
+func (e *Engine) holds(d *Delivery, r *route, s *standing, want target.Kind, now time.Time) bool {
+	p := d.place
+	ends := want == target.Close || want == target.TakeBack
+	if r.digest != nil {
+		d.Hold, d.Held, d.HeldUntil = HoldDigest, "it goes into the digest", r.digest.next(p.lastDigest(r))
+		return true
+	}
+	if sil := e.silenced(d, s, now); sil != nil && !ends {
+		d.Hold, d.HeldUntil = HoldSilence, sil.Until
+		d.Held = "silenced: " + sil.words()
+		e.wakeAt(d, sil.Until)
+		return true
+	}
+	until := r.quiet.until(now, s.severity)
+	if until.IsZero() || ends && (p.info.Traits.Style == target.Pager || p.info.Traits.Style == target.Feed) {
+		return false
+	}
+	d.Hold, d.Held, d.HeldUntil = HoldQuiet, "quiet hours", until
+	if r.quiet.drop && want == target.Open {
+		d.Dropped = "it began in quiet hours that drop what begins in them"
+	}
+	e.wakeAt(d, until)
+	return true
+}
+
+// dropsNoMore reports whether an incident that was dropped is told after all: its severity is excepted now, or it was over in between.
+func (e *Engine) dropsNoMore(d *Delivery, r *route, s *standing, _ time.Time) bool {
+	if r.quiet == nil || slices.Contains(r.quiet.except, string(s.severity)) {
+		d.Dropped = ""
+		return true
+	}
+	d.Hold, d.Held = HoldQuiet, d.Dropped
+	return false
+}
+
+// missed decides of an incident that ended before its target was told that it began. One that ended while it waited for wider events, or was silenced, is
+// told nowhere. Otherwise chats are told in one line why they hear of it late, and pagers and feeds nothing.
+func (e *Engine) missed(d *Delivery, r *route, s *standing, now time.Time) {
+	p := d.place
+	if d.Told.State != "" || s.state != bgp.StateClosed || s.goesOn || d.Dropped != "" || d.FoldedInto != "" || d.Storm != "" || d.Ended.IsZero() || r.digest != nil {
+		if r.digest != nil && s.state == bgp.StateClosed && d.Told.State != bgp.StateClosed {
+			d.Hold, d.Held, d.HeldUntil = HoldDigest, "it goes into the digest", r.digest.next(p.lastDigest(r))
+		}
+		return
+	}
+	switch {
+	case d.Ended.Sub(d.Opened) <= p.groupWait(r) && d.LastError == "":
+		d.Dropped = "it was over before the wait for wider events ended"
+	case e.wasSilenced(d, s):
+		d.Dropped = "it was over while it was silenced"
+	case p.info.Traits.Style != target.Chat:
+		d.Dropped = "it was over before this target could be told"
+	case now.Sub(d.Ended) > p.maxAge():
+		d.Dropped = "it was over before this target could be told, and is older than max_age"
+		e.say("%s is not told of %s, which began and ended while nothing was sent: it is older than max_age", p.info.Name, d.Incident)
+	default:
+		d.Dropped = "it was over before this target could be told: told late in one line"
+		e.tellMissed(d, r, s, now)
+	}
+}
+
+// maxAge is after what time news is late.
+func (p *place) maxAge() time.Duration {
+	if a := p.info.Traits.MaxAge; a > 0 {
+		return a
+	}
+	switch p.info.Traits.Style {
+	case target.Pager:
+		return 15 * time.Minute
+	case target.Records:
+		return 75 * time.Hour
+	case target.Chat, target.Feed:
+	}
+	return 6 * time.Hour
+}
+
+// expire drops a delivery when it was over for long enough.
+func (e *Engine) expire(d *Delivery, now time.Time) {
+	if d.active || d.Waiting != nil && d.Parked == "" || d.Subject == target.SubjectOutage && d.knows() {
+		return
+	}
+	end := latest(d.News, d.Told.At, d.Began).Add(keep)
+	if d.Subject == target.SubjectBlind && d == d.place.blind || d.Subject == target.SubjectStorm && d == d.place.storm {
+		return
+	}
+	if !now.Before(end) {
+		e.drop(d)
+		return
+	}
+	e.wakeAt(d, end)
+	for i := range d.Events { // words for a close that may be told again; the records stay on bgp.outages.v1
+		if i > 0 && d.Waiting == nil {
+			d.Events[i].Body = nil
+		}
+	}
+}
+
+// park gives up what waits for a target that is switched off.
+func (e *Engine) park(d *Delivery) {
+	if d.Waiting == nil && len(d.Records) == 0 {
+		return
+	}
+	const off = "the target is switched off: "
+	switch why := d.place.off(); {
+	case why != "" && d.Parked == "":
+		d.Parked = off + why
+		e.say("%s is not told of %s: %s", d.Target, d.Incident, d.Parked)
+	case why == "" && strings.HasPrefix(d.Parked, off):
+		d.Parked = ""
+	}
+}
+
+// repeats schedules what a target has to be told again while it lasts, and a close for a quarter of an hour.
+func (d *Delivery) repeats(now time.Time) {
+	every := d.place.info.Traits.Resend
+	open := d.Told.State == bgp.StateOpen || d.Told.State == bgp.StateSuspected
+	closing := d.Told.State == bgp.StateClosed && d.Told.Number > 0 && now.Sub(d.Told.At) < resendClose
+	if every <= 0 || d.Told.At.IsZero() && !d.Adopted || !open && !closing {
+		d.repeat = time.Time{}
+		return
+	}
+	if d.repeat.IsZero() {
+		d.repeat = latest(d.Told.At.Add(every), now)
+	}
+}
+
+// resendClose is how long the end of an incident is told again to a target that is told again what lasts.
+const resendClose = 15 * time.Minute

@@ -1,0 +1,258 @@
+package incident
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/notify/target"
+)
+
+// maxLines are the lines of a digest.
+const maxLines = 50
+
+// lastDigest is when the last digest of a route was made; before the first, when the target began.
+func (p *place) lastDigest(r *route) time.Time {
+	if at, ok := p.state.Switch.Digests[r.Name]; ok {
+		return at
+	}
+	return p.state.Switch.Began
+}
+
+// digests makes the digests that are due.
+func (e *Engine) digests(p *place, now time.Time) {
+	for _, r := range p.routes {
+		if r.digest == nil {
+			continue
+		}
+		since := p.lastDigest(r)
+		due := r.digest.next(since)
+		if due.After(now) {
+			continue
+		}
+		for next := r.digest.next(due); !next.After(now); next = r.digest.next(next) { // those that nobody was there to make are one
+			due = next
+		}
+		if p.state.Switch.Digests == nil {
+			p.state.Switch.Digests = map[string]time.Time{}
+		}
+		p.state.Switch.Digests[r.Name] = due
+		e.change(p.state)
+		e.digest(p, r, since, due, now)
+	}
+}
+
+// digest tells in one notice what began and ended on a route since the last one.
+func (e *Engine) digest(p *place, r *route, since, due, now time.Time) {
+	var began, ended, lasting []string
+	n := Notice{Title: "Digest of " + r.Name, Exercise: true}
+	for _, d := range e.ofRoute(p, r.Name) {
+		s := d.standing(r, now)
+		if s.top == nil || d.FoldedInto != "" || s.state == bgp.StateClosed && d.Told.State == bgp.StateClosed {
+			continue
+		}
+		o := s.top.outage()
+		text := line(o.Headline)
+		if text == "" {
+			text = named(&o)
+		}
+		if rest := d.remainder(&s, &o); rest != "" {
+			text = rest
+		}
+		switch {
+		case s.state == bgp.StateClosed:
+			ended = append(ended, text)
+		case d.Told.State == "":
+			began = append(began, text)
+		default:
+			lasting = append(lasting, text)
+		}
+		n.Private, n.Exercise = n.Private || s.top.Private, n.Exercise && d.Dataset != live
+		number := d.Told.Number + 1
+		d.Told = s.said(d)
+		d.Told.Number, d.Told.At = number, now
+		e.change(d)
+		e.touch(d)
+	}
+	n.Exercise = n.Exercise && len(began)+len(ended)+len(lasting) > 0
+	n.Headline = fmt.Sprintf("Since %s: %s began, %s ended, %s from before last", stamp(since), bgp.Count(len(began), "outage"), bgp.Count(len(ended), "outage"), bgp.Count(len(lasting), "outage"))
+	n.Summary = n.Headline + "." + list("Began and last", began) + list("Ended", ended) + list("Last from before", lasting)
+	e.notice(p, r.Name, "digest-"+r.Name+"-"+due.UTC().Format("20060102T1504Z"), n, due, now)
+}
+
+// list writes lines below a title.
+func list(title string, lines []string) string {
+	if len(lines) == 0 {
+		return ""
+	}
+	out := "\n\n" + title + ":\n- " + strings.Join(first(lines, maxLines), "\n- ")
+	if more := len(lines) - maxLines; more > 0 {
+		out += fmt.Sprintf("\n- and %d more", more)
+	}
+	return out
+}
+
+// ofRoute are the incidents of a route at a target, the first first.
+func (e *Engine) ofRoute(p *place, name string) []*Delivery {
+	var out []*Delivery
+	for _, d := range e.all {
+		if d.place == p && d.Route == name && d.Subject == target.SubjectOutage && d.Notice == nil {
+			out = append(out, d)
+		}
+	}
+	slices.SortFunc(out, older)
+	return out
+}
+
+// notice has a target told something that is about no incident.
+func (e *Engine) notice(p *place, routeName, id string, n Notice, news, now time.Time) {
+	n.Title, n.Headline, n.Summary = headlineSize.Cut(n.Title), headlineSize.Cut(n.Headline), summarySize.Cut(n.Summary)
+	d := &Delivery{Target: p.info.Name, Incident: id, Route: routeName, Subject: target.SubjectNone, Began: now, News: news, Notice: &n}
+	d.place = p
+	if e.all[d.Key()] != nil {
+		return
+	}
+	e.all[d.Key()] = d
+	d.await(target.Notice, news, now)
+	e.change(d)
+	e.touch(d)
+}
+
+// lateLine is an incident that was over before its target was told of it.
+type lateLine struct {
+	d    *Delivery
+	text string
+	why  string
+}
+
+// tellMissed notes an incident for lateNotices.
+func (e *Engine) tellMissed(d *Delivery, r *route, s *standing, now time.Time) {
+	o := s.top.outage()
+	why := "the target took no message"
+	switch {
+	case !r.quiet.until(d.Opened, s.severity).IsZero():
+		why = "of the quiet hours"
+	case d.LastError != "":
+		why = "the target took no message: " + d.LastError
+	case now.Sub(d.Ended) > d.place.groupWait(r):
+		why = "notify did not run or could not send"
+	}
+	begin, end := d.start(), d.end()
+	layout := "15:04"
+	if begin.UTC().Format(time.DateOnly) != end.UTC().Format(time.DateOnly) {
+		layout = "2006-01-02 15:04"
+	}
+	text := fmt.Sprintf("%s was dark %s-%s UTC on %s", named(&o), begin.UTC().Format(layout), end.UTC().Format(layout), end.UTC().Format("2 Jan 2006"))
+	if reason := d.reason(s.top); reason != bgp.EndRecovered {
+		text = fmt.Sprintf("%s was dark from %s on and %s at %s", named(&o), stamp(begin), ending(o.Kind, reason), stamp(end))
+	}
+	d.place.late = append(d.place.late, lateLine{d, exercise(d.Dataset) + text, why})
+}
+
+// lateNotices tells targets of what they missed: in one line each, or, where they are too many, in one message.
+func (e *Engine) lateNotices(now time.Time) {
+	for _, name := range e.names {
+		p := e.places[name]
+		all := p.late
+		p.late = nil
+		if len(all) > e.cfg.Storm.MoreThan {
+			n := Notice{
+				Title: bgp.Count(len(all), "outage") + " that are over", Late: true, Exercise: true,
+				Headline: "Told late: " + bgp.Count(len(all), "outage") + " began and ended while nothing was told",
+			}
+			lines := make([]string, len(all))
+			for i, l := range all {
+				lines[i] = l.text + " (told late because " + l.why + ")"
+				n.Private, n.Exercise = n.Private || l.private(), n.Exercise && l.d.Dataset != live
+			}
+			n.Summary = n.Headline + "." + list("They were", lines)
+			e.notice(p, all[0].d.Route, "late-"+all[0].d.Incident+"-"+now.UTC().Format("20060102T150405Z"), n, now, now)
+			continue
+		}
+		for _, l := range all {
+			n := Notice{
+				Title: "Over before it was told", Late: true, Headline: l.text + ", told late", Summary: l.text + ", told late because " + l.why + ".",
+				Private: l.private(), Exercise: l.d.Dataset != live,
+			}
+			e.notice(p, l.d.Route, fmt.Sprintf("late-%s-%d", l.d.Incident, l.d.Ended.Unix()), n, l.d.Ended, now)
+		}
+	}
+}
+
+func (l *lateLine) private() bool {
+	return slices.ContainsFunc(l.d.Events, func(ev Event) bool { return ev.Private })
+}
+
+// Adopt tells targets in one notice what is open at a first run. Nothing older is told. What is adopted is closed for the targets that were told so, and for
+// keyed ones, which may know it from before.
+func (e *Engine) Adopt(open []*bgp.Outage, now time.Time) []*Delivery {
+	open = slices.DeleteFunc(slices.Clone(open), func(o *bgp.Outage) bool { return o.State != bgp.StateOpen })
+	slices.SortFunc(open, func(a, b *bgp.Outage) int {
+		if c := a.Start.Compare(b.Start); c != 0 {
+			return c
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	for _, o := range open {
+		e.Record(o, nil, RecordRef{Partition: -1, At: now}, now)
+	}
+	for _, name := range e.names {
+		e.adoptAt(e.places[name], now)
+	}
+	e.first = false
+	return e.Advance(now)
+}
+
+// adoptAt has a target know what is open.
+func (e *Engine) adoptAt(p *place, now time.Time) {
+	byRoute := map[string][]string{}
+	n := map[string]*Notice{}
+	for _, d := range e.all {
+		if d.place != p || d.Subject != target.SubjectOutage {
+			continue
+		}
+		r := p.route(d.Route)
+		if p.records() {
+			p.waiting -= len(d.Records)
+			d.Records, d.Adopted, d.Events[0].Counted = nil, true, true
+			d.Told = Told{State: bgp.StateOpen}
+			continue
+		}
+		s := d.standing(r, now)
+		if s.state != bgp.StateOpen || p.info.Traits.Style == target.Feed || r.digest != nil {
+			continue
+		}
+		d.Adopted, d.Opened = true, d.News
+		d.Told = s.said(d)
+		o := s.top.outage()
+		text := line(o.Headline)
+		if text == "" {
+			text = named(&o)
+		}
+		byRoute[d.Route] = append(byRoute[d.Route], text)
+		if n[d.Route] == nil {
+			n[d.Route] = &Notice{Title: "Alerts begin", Exercise: true}
+		}
+		n[d.Route].Private, n[d.Route].Exercise = n[d.Route].Private || s.top.Private, n[d.Route].Exercise && d.Dataset != live
+	}
+	if p.info.Traits.Style != target.Chat || len(p.routes) == 0 {
+		return
+	}
+	all := Notice{Title: "Alerts begin", Headline: "Alerts begin: nothing is open", Exercise: len(n) > 0}
+	total := 0
+	var lines []string
+	for _, r := range p.routes {
+		slices.Sort(byRoute[r.Name])
+		lines, total = append(lines, byRoute[r.Name]...), total+len(byRoute[r.Name])
+		if x := n[r.Name]; x != nil {
+			all.Private, all.Exercise = all.Private || x.Private, all.Exercise && x.Exercise
+		}
+	}
+	if total > 0 {
+		all.Headline = "Alerts begin: " + bgp.Count(total, "incident") + " " + verb(total, "is", "are") + " open"
+	}
+	all.Summary = all.Headline + ". What began before is not told again; when it ends, that is told." + list("Open", lines)
+	e.notice(p, p.routes[0].Name, "begin-"+now.UTC().Format("20060102T150405Z"), all, now, now)
+}

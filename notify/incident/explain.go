@@ -1,0 +1,256 @@
+package incident
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/notify/target"
+)
+
+// Verdict is why an outage was told or not, by a route, to a target.
+type Verdict struct {
+	Route  string `json:"route"`
+	Target string `json:"target"`
+	// Matched: the route takes the outage. Else Why names the condition that does not hold.
+	Matched bool   `json:"matched"`
+	Why     string `json:"why,omitempty"`
+	// Incident is the incident that the outage is in, where it is in one.
+	Incident string `json:"incident,omitempty"`
+	// Lines say in order what became of it: held, silenced, folded, waiting, sent with which answer.
+	Lines []string `json:"lines,omitempty"`
+}
+
+// Explain says for each route and target what became of an outage. o is its newest record; nil where that is not known.
+func (e *Engine) Explain(id string, o *bgp.Outage, now time.Time) []Verdict {
+	var out []Verdict
+	for _, name := range e.names {
+		p := e.places[name]
+		d := p.byEvent[id]
+		told := false
+		taken := ""
+		for _, r := range p.routes {
+			v := Verdict{Route: r.Name, Target: name}
+			switch why := "no record of it is at hand"; {
+			case d != nil && d.Route == r.Name:
+				v.Matched, told = true, true
+				v.Incident, v.Lines = d.Incident, e.story(d, id, now)
+			case o != nil && r.unfit(o) != "":
+				v.Why = r.unfit(o)
+			case d != nil:
+				v.Why = "the target hears of it through the route " + d.Route
+			case taken != "":
+				v.Why = "the target would hear of it through the route " + taken
+			case o != nil:
+				v.Matched, taken = true, r.Name
+				v.Lines = []string{"nothing was told: " + p.untold(o)}
+			default:
+				v.Why = why
+			}
+			out = append(out, v)
+		}
+		if d != nil && !told {
+			out = append(out, Verdict{
+				Route: d.Route, Target: name, Matched: true, Incident: d.Incident,
+				Lines: append([]string{"the configuration does not have this route for the target any more; what it knows is closed nevertheless"}, e.story(d, id, now)...),
+			})
+		}
+	}
+	return out
+}
+
+// unfit is mismatch, with the state.
+func (r *route) unfit(o *bgp.Outage) string {
+	if why := r.mismatch(o); why != "" {
+		return why
+	}
+	if !r.suspected && (o.State == bgp.StateSuspected || o.State == bgp.StateRetracted) {
+		return "states: it is " + string(o.State)
+	}
+	return ""
+}
+
+// untold is why nothing is known of an outage that a route takes.
+func (p *place) untold(o *bgp.Outage) string {
+	switch {
+	case o.Start.Before(p.state.Switch.Began):
+		return "it began before the alerts of this target, at " + stamp(p.state.Switch.Began)
+	case o.State == bgp.StateClosed:
+		return "it is over, and the route did not match while it lasted, or it was forgotten a week after its end"
+	}
+	return "its record was not read yet"
+}
+
+// story is what became of an event of a delivery.
+func (e *Engine) story(d *Delivery, id string, now time.Time) []string {
+	var out []string
+	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	if id != d.Incident {
+		say("it is told in the incident of %s", d.Incident)
+	}
+	for key, x := range e.all { // an incident of its own that went into this one
+		if x.Target == d.Target && x.Incident == id && x.FoldedInto != "" {
+			say("its own incident went into the one of %s", x.FoldedInto)
+			for _, s := range x.Log {
+				say("message %d (%s) at %s: %s", s.Number, s.Kind, stamp(s.At), s.Answer)
+			}
+		}
+		_ = key
+	}
+	if d.Adopted {
+		say("it was open when the alerts of this target began, and was told in a notice or not at all")
+	}
+	for _, s := range d.Log {
+		say("message %d (%s) at %s: %s", s.Number, s.Kind, stamp(s.At), s.Answer)
+	}
+	if d.Held != "" {
+		until := ""
+		if !d.HeldUntil.IsZero() {
+			until = ", until " + stamp(d.HeldUntil)
+		}
+		say("held by %s: %s%s", d.Hold, d.Held, until)
+	}
+	switch {
+	case d.Parked != "":
+		say("parked: %s", d.Parked)
+	case d.Dropped != "":
+		say("not told: %s", d.Dropped)
+	case d.Intent != nil:
+		say("message %d (%s) is being sent since %s", d.Intent.Number, d.Intent.Kind, stamp(d.Intent.At))
+	case d.Waiting != nil:
+		say("waiting (%s): next attempt at %s, after %s%s", d.Waiting.Kind, stamp(latest(d.Due, now)), bgp.Count(d.Attempts, "attempt"), because(d.LastError))
+	case len(d.Records) > 0:
+		say("%s waiting: next attempt at %s%s", verb(len(d.Records), "1 record is", bgp.Count(len(d.Records), "record")+" are"), stamp(latest(d.Due, now)), because(d.LastError))
+	}
+	if d.RecordsParked > 0 {
+		say("%s were parked", bgp.Count(d.RecordsParked, "record"))
+	}
+	if s := d.Told.State; s != "" {
+		say("the target knows it as %s since %s", s, stamp(d.Told.At))
+	}
+	return out
+}
+
+func because(err string) string {
+	if err == "" {
+		return ""
+	}
+	return "; the last one failed: " + err
+}
+
+// Status is how a target stands.
+type Status struct {
+	Target string `json:"target"`
+	// Known: the configuration has the target. Deliveries of others stay and wait for it.
+	Known bool `json:"known"`
+	// Off says why it is switched off.
+	Off string `json:"off,omitempty"`
+	// Open counts the incidents that it was told of and that last, Waiting the messages that wait, Held those that are held back, Parked those that were given up.
+	Open    int `json:"open"`
+	Waiting int `json:"waiting"`
+	Held    int `json:"held"`
+	Parked  int `json:"parked"`
+	// Oldest is since when the oldest message waits.
+	Oldest time.Time `json:"oldest,omitzero"`
+	// LastSent is when a send to it began last, LastError what went wrong last; empty after a success.
+	LastSent  time.Time `json:"last_sent,omitzero"`
+	LastError string    `json:"last_error,omitempty"`
+	// Throttled is until when it asked to be left alone; zero where it does not.
+	Throttled time.Time `json:"throttled,omitzero"`
+}
+
+// Status is how all targets stand, by name, those that only the ledger knows as well.
+func (e *Engine) Status(now time.Time) []Status {
+	byName := map[string]*Status{}
+	out := make([]Status, len(e.names))
+	for i, name := range e.names {
+		p := e.places[name]
+		out[i] = Status{Target: name, Known: p.known, Off: p.off(), LastSent: p.lastSent, LastError: p.lastError}
+		if p.throttled.After(now) {
+			out[i].Throttled = p.throttled
+		}
+		byName[name] = &out[i]
+	}
+	for _, d := range e.all {
+		if s := byName[d.Target]; s != nil && d.Silence == nil && d.Switch == nil {
+			s.add(d)
+		}
+	}
+	return out
+}
+
+// add counts a delivery.
+func (s *Status) add(d *Delivery) {
+	if d.Told.State == bgp.StateOpen || d.Told.State == bgp.StateSuspected {
+		s.Open++
+	}
+	s.Parked += d.RecordsParked
+	switch {
+	case d.Parked != "":
+		s.Parked++
+	case d.Hold != NotHeld:
+		s.Held += max(1, len(d.Records))
+	case d.Waiting != nil || len(d.Records) > 0:
+		since := d.News
+		if d.Waiting != nil {
+			since = d.Waiting.Since
+			s.Waiting++
+		} else {
+			since = d.Records[0].At
+			s.Waiting += len(d.Records)
+		}
+		if s.Oldest.IsZero() || since.Before(s.Oldest) {
+			s.Oldest = since
+		}
+	}
+}
+
+// Parked is a message that was given up.
+type Parked struct {
+	Target   string         `json:"target"`
+	Incident string         `json:"incident"`
+	Subject  target.Subject `json:"subject,omitempty"`
+	// Why it was given up; Records counts the records of an outage that were.
+	Why     string    `json:"why"`
+	Records int       `json:"records,omitempty"`
+	Since   time.Time `json:"since"`
+}
+
+// Parked are the messages that were given up, the newest first.
+func (e *Engine) Parked() []Parked {
+	var out []Parked
+	for _, d := range e.all {
+		if d.Parked == "" && d.RecordsParked == 0 {
+			continue
+		}
+		x := Parked{Target: d.Target, Incident: d.Incident, Subject: d.Subject, Why: d.Parked, Records: d.RecordsParked, Since: d.News}
+		if n := len(d.Log); x.Why == "" && n > 0 {
+			x.Why = d.Log[n-1].Answer
+		}
+		out = append(out, x)
+	}
+	slices.SortFunc(out, func(a, b Parked) int {
+		if c := b.Since.Compare(a.Since); c != 0 {
+			return c
+		}
+		if a.Target+"/"+a.Incident < b.Target+"/"+b.Incident {
+			return -1
+		}
+		return 1
+	})
+	return out
+}
+
+// Retry has a parked message tried again; nil where there is none. Records that were parked are not kept.
+func (e *Engine) Retry(targetName, incident string, now time.Time) *Delivery {
+	d := e.all[targetName+"/"+incident]
+	if d == nil || d.Parked == "" {
+		return nil
+	}
+	d.Parked, d.Attempts, d.Due = "", 0, now
+	d.Told.Number++
+	e.change(d)
+	e.touch(d)
+	return d
+}

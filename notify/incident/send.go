@@ -1,0 +1,295 @@
+package incident
+
+import (
+	"hash/fnv"
+	"slices"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/notify/target"
+)
+
+// retries are the waits before the attempts after the first, those of Standard Webhooks.
+var retries = []time.Duration{
+	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
+}
+
+// minThrottle is how long a target that throttles is left alone where it does not say for how long; maxThrottle is the longest time that it may ask for.
+const (
+	minThrottle = 30 * time.Second
+	maxThrottle = 24 * time.Hour
+)
+
+// Attempt is a message that is to be sent.
+type Attempt struct {
+	Target  string
+	Message *target.Message
+	Handle  target.Handle
+	// Number of the attempt, from 1.
+	Number int
+	// Doubtful: an earlier attempt was begun and had no result. A target that is not keyed may be told twice: the caller counts that.
+	Doubtful bool
+	// Repeat: the target asks to be told again what it knows (Traits.Resend). Nothing is written before and after it.
+	Repeat bool
+	// Fetch is the record to be read from bgp.outages.v1 and given to Complete; nil where it is in the message. One that is not there any more is
+	// reported to Done as a Fault with Refused.
+	Fetch *RecordRef
+
+	key  string
+	told Told
+}
+
+// Key is the key of the attempt's delivery.
+func (a *Attempt) Key() string { return a.key }
+
+// free is when the target may be sent to again.
+func (p *place) free() time.Time {
+	at := p.throttled
+	if i := p.info.Traits.Interval; i > 0 && !p.lastSent.IsZero() {
+		at = latest(at, p.lastSent.Add(i))
+	}
+	return at
+}
+
+// Ready are the messages that may be sent now, at most one for each target that none is being sent to.
+func (e *Engine) Ready(now time.Time) []Attempt {
+	var out []Attempt
+	for _, name := range e.names {
+		p := e.places[name]
+		if !p.known || p.off() != "" || p.sending != "" || p.free().After(now) {
+			continue
+		}
+		if x, ok := p.ready.first((*Delivery).nextSend); ok && !x.at.After(now) {
+			out = append(out, e.attempt(x.d, now))
+		}
+	}
+	return out
+}
+
+// attempt makes the next message of a delivery.
+func (e *Engine) attempt(d *Delivery, now time.Time) Attempt {
+	a := Attempt{Target: d.Target, Handle: d.Handle, Number: d.Attempts + 1, Doubtful: d.doubtful, key: d.Key()}
+	switch {
+	case d.Waiting != nil:
+		a.Message, a.told = e.message(d, d.Waiting.Kind, now)
+	case len(d.Records) > 0:
+		ref := d.Records[0]
+		a.Message, a.Fetch = e.recordMessage(d, &ref, now)
+		a.told = Told{State: ref.State, Number: a.Message.Number, At: now}
+	default:
+		e.repeat(d, &a, now)
+	}
+	return a
+}
+
+// repeat says again what the target knows: with the severity that it knows, and under the number of the last message.
+func (e *Engine) repeat(d *Delivery, a *Attempt, now time.Time) {
+	kind := target.Update
+	if d.Told.State == bgp.StateClosed {
+		kind = target.Close
+	}
+	a.Repeat = true
+	a.Message, a.told = e.message(d, kind, now)
+	a.Message.Number = d.Told.Number
+	a.Message.ID = messageID(d.Key(), " ", d.Began.UnixNano(), " ", d.Told.Number)
+	if d.Told.Severity != "" {
+		a.Message.Severity = d.Told.Severity
+	}
+}
+
+// Begin notes that an attempt begins. The delivery is to be written before the message is sent; nil for a Repeat.
+func (e *Engine) Begin(a Attempt, now time.Time) *Delivery {
+	d := e.all[a.key]
+	if d == nil || d.place == nil {
+		return nil
+	}
+	d.place.sending, d.place.lastSent = a.key, now
+	if a.Repeat {
+		return nil
+	}
+	d.Attempts++
+	d.Intent = &Intent{MessageID: a.Message.ID, Number: a.Message.Number, Attempt: d.Attempts, Kind: a.Message.Kind, At: now, Said: a.told}
+	if len(d.Records) > 0 && d.Waiting == nil {
+		d.Intent.Record = &d.Records[0]
+	}
+	return d
+}
+
+// end finds the delivery of an attempt that was begun, and lets the next one begin.
+func (e *Engine) end(a *Attempt) *Delivery {
+	d := e.all[a.key]
+	if d == nil || d.place == nil {
+		if p := e.places[a.Target]; p != nil && p.sending == a.key {
+			p.sending = ""
+		}
+		return nil
+	}
+	d.place.sending, d.doubtful = "", false
+	return d
+}
+
+// Cancel notes that an attempt ended without a word sent: the stage stops, or its epoch is over.
+func (e *Engine) Cancel(a Attempt, now time.Time) []*Delivery {
+	d := e.end(&a)
+	if d == nil || a.Repeat {
+		return nil
+	}
+	d.Intent, d.Attempts = nil, max(d.Attempts-1, 0)
+	e.decide(d, now)
+	return e.written(d)
+}
+
+// Done notes an attempt's answer. The deliveries are to be written.
+func (e *Engine) Done(a Attempt, h target.Handle, err error, now time.Time) []*Delivery {
+	d := e.end(&a)
+	if d == nil {
+		return nil
+	}
+	p := d.place
+	if err == nil {
+		p.lastError = ""
+	} else {
+		p.lastError = lineSize.Cut(line(err.Error()))
+	}
+	if f := target.FaultOf(err); f != nil && f.Throttle {
+		p.throttled = now.Add(min(max(f.RetryAfter, minThrottle), maxThrottle))
+		if f.RetryAfter > 0 {
+			p.throttled = now.Add(min(f.RetryAfter, maxThrottle))
+		}
+	}
+	switch {
+	case a.Repeat:
+		return e.repeated(d, err, now)
+	case err == nil:
+		e.succeeded(d, &a, h, now)
+	default:
+		e.failed(d, &a, err, now)
+	}
+	if d.Tombstone {
+		return e.written(d)
+	}
+	e.decide(d, now)
+	if f := target.FaultOf(err); f != nil && f.Gone {
+		return e.written(d, p.state)
+	}
+	return e.written(d)
+}
+
+// written takes deliveries out of those that Advance returns: they are written now.
+func (e *Engine) written(all ...*Delivery) []*Delivery {
+	for _, d := range all {
+		delete(e.changed, d.Key())
+	}
+	return all
+}
+
+// repeated notes the answer to what was told again.
+func (e *Engine) repeated(d *Delivery, err error, now time.Time) []*Delivery {
+	every := d.place.info.Traits.Resend
+	if err != nil {
+		every = min(every, 15*time.Second)
+	}
+	d.repeat = now.Add(every)
+	if f := target.FaultOf(err); f != nil && f.Gone {
+		e.switchOff(d.place, err)
+		return e.written(d.place.state)
+	}
+	d.repeats(now)
+	d.place.schedule(d)
+	return nil
+}
+
+// succeeded notes that the target knows.
+func (e *Engine) succeeded(d *Delivery, a *Attempt, h target.Handle, now time.Time) {
+	if h != nil {
+		d.Handle = h
+	}
+	d.log(Sent{Number: a.Message.Number, Kind: a.Message.Kind, At: now, Answer: "ok"})
+	d.LastError = ""
+	if a.told.State != "" && d.Waiting == nil && len(d.Records) > 0 { // a record
+		e.raws.remove(position{d.Records[0].Partition, d.Records[0].Offset})
+		d.Told = a.told
+		d.next()
+		return
+	}
+	d.Told = a.told
+	d.Waiting, d.Intent, d.Attempts, d.Due, d.Parked = nil, nil, 0, time.Time{}, ""
+	d.repeat = time.Time{}
+	if d.Subject == target.SubjectBlind && d.Told.State == bgp.StateClosed && d.place.blind == d {
+		d.place.blind = nil
+	}
+}
+
+// failed notes what went wrong, and when the message is tried again.
+func (e *Engine) failed(d *Delivery, a *Attempt, err error, now time.Time) {
+	why := lineSize.Cut(line(err.Error()))
+	d.LastError, d.Intent = why, nil
+	d.log(Sent{Number: a.Message.Number, Kind: a.Message.Kind, At: now, Answer: why})
+	f := target.FaultOf(err)
+	if f == nil || f.Status == 0 && !f.Refused && !f.Gone {
+		d.Told.Maybe = d.Told.Maybe || a.Message.Kind == target.Open
+	}
+	switch {
+	case f != nil && f.Gone:
+		e.switchOff(d.place, err)
+	case f != nil && f.Refused && len(d.Records) > 0 && d.Waiting == nil:
+		e.giveUp(d, "refused: "+why)
+	case f != nil && f.Refused:
+		d.Parked = "refused: " + why
+		e.say("%s refused a message of %s, which is parked: %s", d.Target, d.Incident, why)
+	case f != nil && f.Throttle:
+		d.Attempts, d.Due = max(d.Attempts-1, 1), d.place.throttled // being asked to wait is no failed attempt
+	default:
+		e.again(d, a, f, now)
+	}
+}
+
+// again plans the next attempt, or gives up after the last one.
+func (e *Engine) again(d *Delivery, a *Attempt, f *target.Fault, now time.Time) {
+	waits := d.place.info.Traits.Retries
+	if waits == nil {
+		waits = retries
+	}
+	if d.Attempts > len(waits) {
+		why := "given up after " + bgp.Count(d.Attempts, "attempt") + ": " + d.LastError
+		if len(d.Records) > 0 && d.Waiting == nil {
+			e.giveUp(d, why)
+			return
+		}
+		d.Parked = why
+		e.say("%s is not told of %s: %s", d.Target, d.Incident, why)
+		return
+	}
+	wait := jitter(waits[d.Attempts-1], a.Message.ID, d.Attempts)
+	if f != nil {
+		wait = max(wait, min(f.RetryAfter, maxThrottle))
+	}
+	d.Due = now.Add(wait)
+}
+
+// jitter changes a wait by up to a tenth, by the message's id: the same for each run.
+func jitter(wait time.Duration, id string, attempt int) time.Duration {
+	h := fnv.New32a()
+	_, _ = h.Write(append([]byte(id), byte(attempt)))
+	return wait + wait/10*time.Duration(int64(h.Sum32()%2001)-1000)/1000
+}
+
+// switchOff stops sending to a target until its configuration changes. What waits is parked.
+func (e *Engine) switchOff(p *place, err error) {
+	p.state.Switch.Off, p.state.Switch.Revision = lineSize.Cut(line(err.Error())), p.info.Revision
+	e.say("%s is switched off until its configuration changes: %s", p.info.Name, p.state.Switch.Off)
+	e.change(p.state)
+	for _, d := range e.all {
+		if d.place == p && (d.Waiting != nil || len(d.Records) > 0) {
+			e.touch(d)
+		}
+	}
+}
+
+// log keeps an answer.
+func (d *Delivery) log(s Sent) {
+	d.Log = append(d.Log, s)
+	if n := len(d.Log) - maxLog; n > 0 {
+		d.Log = slices.Clone(d.Log[n:])
+	}
+}

@@ -1,0 +1,233 @@
+package incident
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/notify/target"
+)
+
+// standing is the state of an incident now.
+type standing struct {
+	// state is nothing while no event has counted, suspected, open or closed.
+	state bgp.State
+	// goesOn: all have ended, and one of them for an event that has not come yet.
+	goesOn bool
+	// top is the widest event, of those that ended, too; rest: its entity is not dark any more, and others are.
+	top  *Event
+	rest bool
+	// severity is the highest of the active events, or of all where none is; families are those of the top entity's active events.
+	severity bgp.Severity
+	families string
+	// active are the events that count and last, the widest first.
+	active []*Event
+	// retracted: every event was taken back.
+	retracted bool
+	// waits is when the next event begins to count; zero where none will.
+	waits time.Time
+}
+
+// standing works out the state of an incident. Events that end before they count are taken out.
+func (d *Delivery) standing(r *route, now time.Time) standing {
+	d.Events = slices.DeleteFunc(d.Events, func(ev Event) bool { return ev.over() && !ev.Counted })
+	s := standing{retracted: true}
+	var counted []*Event
+	for i := range d.Events {
+		ev := &d.Events[i]
+		if !ev.Counted && now.Before(ev.From) {
+			if s.waits.IsZero() || ev.From.Before(s.waits) {
+				s.waits = ev.From
+			}
+			continue
+		}
+		ev.Counted = true
+		counted = append(counted, ev)
+		s.retracted = s.retracted && ev.State == bgp.StateRetracted
+	}
+	if len(counted) == 0 {
+		return s
+	}
+	slices.SortFunc(counted, wider)
+	s.top = d.top(counted)
+	s.state = bgp.StateClosed
+	for _, ev := range counted {
+		switch {
+		case ev.State == bgp.StateOpen:
+			s.state, s.active = bgp.StateOpen, append(s.active, ev)
+		case ev.State == bgp.StateSuspected && (r.suspected || ev.carries(counted)):
+			if s.active = append(s.active, ev); s.state == bgp.StateClosed {
+				s.state = bgp.StateSuspected
+			}
+		case ev.passing(now) && !ev.carriedOn(counted):
+			s.goesOn = true
+		}
+	}
+	s.goesOn = s.goesOn && len(s.active) == 0
+	s.grade(counted)
+	return s
+}
+
+// grade fills in severity, families and rest.
+func (s *standing) grade(counted []*Event) {
+	all, families := s.active, map[string]bool{}
+	if len(all) == 0 {
+		all = counted
+	}
+	for _, ev := range all {
+		if severities[ev.Severity] > severities[s.severity] {
+			s.severity = ev.Severity
+		}
+		if ev.entity() == s.top.entity() {
+			families[ev.Family] = true
+		}
+	}
+	s.rest = len(s.active) > 0 && len(families) == 0
+	for _, f := range bgp.Families {
+		if families[f.String()] {
+			s.families += " " + f.Title()
+		}
+	}
+	s.families = strings.TrimSpace(s.families)
+}
+
+// top is the widest of the events that count. Of equally wide entities the one that the target knows stays.
+func (d *Delivery) top(counted []*Event) *Event {
+	best := counted[0]
+	if d.Told.Entity != "" && best.entity() != d.Told.Entity {
+		for _, ev := range counted {
+			if ev.entity() == d.Told.Entity && ranks[ev.Type] == ranks[best.Type] {
+				best = ev
+				break
+			}
+		}
+	}
+	for _, ev := range counted { // of its entity one that lasts, or else the one that ended last
+		if ev.entity() == best.entity() && (best.over() && !ev.over() || best.over() && ev.End.After(best.End)) {
+			best = ev
+		}
+	}
+	return best
+}
+
+// carries reports whether the event goes on from another one of the incident: the target does not hear that it is only suspected.
+func (ev *Event) carries(counted []*Event) bool {
+	return slices.ContainsFunc(counted, func(o *Event) bool { return o.Successor == ev.ID })
+}
+
+// carriedOn reports whether the event that goes on from it has come.
+func (ev *Event) carriedOn(counted []*Event) bool {
+	return slices.ContainsFunc(counted, func(o *Event) bool {
+		return o.ID == ev.Successor || o.ID != ev.ID && o.entity() == ev.entity() && o.Family == ev.Family && !o.Seen.Before(ev.Seen) && o.Start.After(ev.Start)
+	})
+}
+
+// said is what a target knows when it was told this.
+func (s *standing) said(d *Delivery) Told {
+	t := d.Told
+	t.State, t.Maybe = s.state, false
+	if s.top != nil {
+		t.Entity, t.Families, t.Severity, t.Rest = s.top.entity(), s.families, s.severity, s.rest
+	}
+	t.Hash = d.hash()
+	return t
+}
+
+// hash is of the newest records of the incident.
+func (d *Delivery) hash() string {
+	h := sha256.New()
+	for i := range d.Events {
+		fmt.Fprintln(h, d.Events[i].ID, d.Events[i].Sequence)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// change is how much an open incident differs from what the target knows.
+type change int
+
+const (
+	same change = iota
+	// detail: another figure.
+	detail
+	// course: the widest entity is another one, or is back in one family or wholly, or in fewer or more families.
+	course
+	// worse: the severity is higher, or what was suspected is open.
+	worse
+)
+
+func (s *standing) differs(d *Delivery) change {
+	t := &d.Told
+	switch {
+	case severities[s.severity] > severities[t.Severity], t.State == bgp.StateSuspected && s.state == bgp.StateOpen:
+		return worse
+	case s.top.entity() != t.Entity, s.rest != t.Rest, !s.rest && s.families != t.Families:
+		return course
+	case d.hash() != t.Hash:
+		return detail
+	}
+	return same
+}
+
+// reason is why the widest entity's events ended: in each family the last one. It is recovered only where that holds for all of them.
+func (d *Delivery) reason(top *Event) bgp.EndReason {
+	last := map[string]*Event{}
+	for i := range d.Events {
+		ev := &d.Events[i]
+		if x := last[ev.Family]; ev.entity() == top.entity() && ev.over() && ev.Counted && (x == nil || ev.End.After(x.End)) {
+			last[ev.Family] = ev
+		}
+	}
+	out := top.Reason
+	for _, f := range bgp.Families {
+		if ev := last[f.String()]; ev != nil && (out == "" || ev.Reason != bgp.EndRecovered) {
+			out = ev.Reason
+		}
+	}
+	return out
+}
+
+// wanted is the kind of message that a target has to be told; "" is none.
+func (d *Delivery) wanted(s *standing, r *route, style target.Style) target.Kind {
+	lasts := s.state == bgp.StateOpen || s.state == bgp.StateSuspected
+	switch d.Told.State {
+	case "", bgp.StateClosed, bgp.StateRetracted:
+		switch {
+		case lasts:
+			return target.Open
+		case d.Told.Maybe && s.state == bgp.StateClosed && !s.goesOn:
+			return target.Close
+		}
+	case bgp.StateSuspected, bgp.StateOpen:
+		switch {
+		case s.goesOn, s.state == "":
+		case lasts && d.updates(s, r):
+			return target.Update
+		case lasts:
+		case d.Told.State == bgp.StateSuspected && s.retracted:
+			return target.TakeBack
+		case r.closes || style == target.Pager || d.place.info.Traits.Keyed:
+			return target.Close
+		}
+	}
+	return ""
+}
+
+// updates reports whether the route tells what has changed. That a suspicion is open is always told.
+func (d *Delivery) updates(s *standing, r *route) bool {
+	c := s.differs(d)
+	switch {
+	case d.Told.State == bgp.StateSuspected && s.state == bgp.StateOpen:
+		return true
+	case d.place.info.Traits.Style == target.Feed: // a feed shows the newest state
+		return c != same
+	case r.Updates == "none":
+		return false
+	case r.Updates == "all":
+		return c != same
+	}
+	return c >= course
+}

@@ -1,0 +1,171 @@
+package incident
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/notify/target"
+)
+
+// storms reports whether a storm speaks for an incident that would be told now. It begins when more incidents than storm.more_than have opened within
+// storm.within, and takes all of them that the target was not told of yet.
+func (e *Engine) storms(d *Delivery, r *route, now time.Time) bool {
+	p := d.place
+	if p.info.Traits.Style == target.Feed || r.digest != nil {
+		return false
+	}
+	if d.Storm != "" && e.all[p.info.Name+"/"+d.Storm] == nil {
+		p.leave(d)
+	}
+	if d.Storm == "" && d.Told.State == "" {
+		e.gather(d, now)
+	}
+	if d.Storm == "" {
+		return false
+	}
+	d.Hold, d.Held = HoldStorm, "one message tells of many incidents: "+d.Storm
+	return true
+}
+
+// gather joins the incidents that opened of late into a storm, if they are too many.
+func (e *Engine) gather(d *Delivery, now time.Time) {
+	p := d.place
+	oldest := d.Opened.Add(-e.cfg.Storm.Within)
+	p.opened = slices.DeleteFunc(p.opened, func(o *Delivery) bool {
+		return o.Tombstone || o.FoldedInto != "" || o.Opened.Before(oldest.Add(-e.cfg.Storm.Within))
+	})
+	var recent []*Delivery
+	for _, o := range p.opened {
+		if o.Opened.After(oldest) && !slices.Contains(recent, o) && p.route(o.Route).digest == nil {
+			recent = append(recent, o)
+		}
+	}
+	if len(recent) <= e.cfg.Storm.MoreThan {
+		return
+	}
+	if p.storm == nil || p.storm.Told.State == bgp.StateClosed {
+		p.storm = &Delivery{
+			Target: p.info.Name, Incident: "storm-" + d.Incident, Route: d.Route, Dataset: d.Dataset, Subject: target.SubjectStorm, Began: now,
+			Opened: d.Opened, News: d.News,
+		}
+		p.storm.place = p
+		e.all[p.storm.Key()] = p.storm
+		e.change(p.storm)
+	}
+	for _, o := range recent {
+		if o.Storm == "" && !o.knows() && o.Told.State == "" && o.Dataset == p.storm.Dataset {
+			p.join(o, p.storm.Incident)
+			e.change(o)
+			e.touch(o)
+		}
+	}
+	e.touch(p.storm)
+}
+
+// join makes an incident a member of a storm.
+func (p *place) join(d *Delivery, storm string) {
+	d.Storm = storm
+	if p.members[storm] == nil {
+		p.members[storm] = map[*Delivery]bool{}
+	}
+	p.members[storm][d] = true
+}
+
+func (p *place) leave(d *Delivery) {
+	delete(p.members[d.Storm], d)
+	d.Storm = ""
+}
+
+// gale is the state of a storm.
+type gale struct {
+	members, active []*Delivery // the widest first
+	recovered       int
+	severity        bgp.Severity
+	private         bool
+}
+
+// widest is the widest event of an incident; nil where it has none.
+func (d *Delivery) widest() *Event {
+	var out *Event
+	for i := range d.Events {
+		if ev := &d.Events[i]; out == nil || wider(ev, out) < 0 {
+			out = ev
+		}
+	}
+	return out
+}
+
+func (p *place) gale(storm *Delivery) gale {
+	var g gale
+	for d := range p.members[storm.Incident] {
+		if len(d.Events) > 0 {
+			g.members = append(g.members, d)
+		}
+	}
+	slices.SortFunc(g.members, func(a, b *Delivery) int {
+		return cmp.Or(wider(a.widest(), b.widest()), older(a, b))
+	})
+	for _, d := range g.members {
+		for i := range d.Events {
+			g.private = g.private || d.Events[i].Private
+			if s := d.Events[i].Severity; severities[s] > severities[g.severity] {
+				g.severity = s
+			}
+		}
+		switch {
+		case d.active:
+			g.active = append(g.active, d)
+		case d.reason(d.widest()) == bgp.EndRecovered:
+			g.recovered++
+		}
+	}
+	return g
+}
+
+// decideStorm decides of a storm: it opens, says now and then how many there are, and closes with its last member.
+func (e *Engine) decideStorm(d *Delivery, now time.Time) {
+	p := d.place
+	g := p.gale(d)
+	d.active = len(g.active) > 0
+	told := d.Told.State == bgp.StateOpen
+	for _, m := range g.members {
+		d.News = latest(d.News, m.News)
+	}
+	switch {
+	case d.active && !told:
+		d.await(target.Open, d.News, now)
+	case d.active && d.Told.Hash != g.hash():
+		due := d.Told.At.Add(e.cfg.Storm.Within)
+		if len(g.active) > 0 && g.active[0].widest().entity() != d.Told.Entity && ranks[g.active[0].widest().Type] > ranks[bgp.EntityAS] {
+			due = d.Told.At.Add(time.Minute)
+		}
+		d.await(target.Update, d.News, latest(due, now))
+	case d.active:
+		d.unwait()
+	case told || d.Told.Maybe:
+		d.await(target.Close, d.News, now)
+	default:
+		d.unwait()
+		if d == p.storm {
+			p.storm = nil
+		}
+		e.expire(d, now)
+	}
+}
+
+func (g *gale) hash() string { return fmt.Sprintf("%d of %d", len(g.active), len(g.members)) }
+
+// said is what a target knows when it was told of the storm.
+func (g *gale) said(d *Delivery) Told {
+	t := d.Told
+	t.State, t.Maybe, t.Hash, t.Severity = bgp.StateOpen, false, g.hash(), g.severity
+	if len(g.active) > 0 {
+		t.Entity = g.active[0].widest().entity()
+	} else {
+		t.State = bgp.StateClosed
+	}
+	return t
+}

@@ -1,0 +1,123 @@
+package incident
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"text/template"
+	"text/template/parse"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/plaintext"
+	"github.com/darkmap/darkmap/notify/target"
+)
+
+// maxTemplate and maxOutput bound a template and what it writes, in octets.
+const (
+	maxTemplate = 8 << 10
+	maxOutput   = 8 << 10
+)
+
+// TemplateData is what a route's template may use.
+type TemplateData struct {
+	// Kind is open, update, close, take_back or notice; Severity and Reason as in outages.
+	Kind, Severity, Reason string
+	// Title, Headline, Post, Summary, Remainder, Link and Route are darkmap's own texts.
+	Title, Headline, Post, Summary, Remainder, Link, Route, Incident string
+	// Time is when it was decided, Start and End when the incident began and ended; End is zero while it lasts.
+	Time, Start, End time.Time
+	// Late and Exercise as in darkmap's texts.
+	Late, Exercise bool
+	// Events are the incident's outages, the widest first.
+	Events []bgp.Outage
+}
+
+// functions are what a template may call: local "Asia/Seoul" .Start writes a time in a zone.
+var functions = template.FuncMap{"local": func(zone string, t time.Time) (string, error) {
+	at, err := parseZone(zone)
+	if err != nil {
+		return "", err
+	}
+	if t.IsZero() {
+		return "", nil
+	}
+	return t.In(at).Format("2006-01-02 15:04 MST"), nil
+}}
+
+// parseTemplate reads a template and runs it with an example; nil where s is empty.
+func parseTemplate(s string) (*template.Template, error) {
+	if s == "" {
+		return nil, nil //nolint:nilnil // no template is none
+	}
+	if len(s) > maxTemplate {
+		return nil, errors.New("it is longer than 8 KiB")
+	}
+	t, err := template.New("template").Option("missingkey=error").Funcs(functions).Parse(s)
+	if err != nil {
+		return nil, err
+	}
+	if t.Tree == nil || counts(t.Root) {
+		return nil, errors.New("range needs a list of the message, such as .Events")
+	}
+	at := time.Date(2014, 12, 22, 16, 15, 0, 0, time.UTC)
+	_, err = render(t, &target.Message{
+		Kind: target.Open, Severity: bgp.SeverityTotal, Title: "Example", Headline: "Example: all 4 IPv4 prefixes lost", Time: at, Start: at,
+		Events: []bgp.Outage{{ID: "country-KP-ipv4-20141222T1615Z", Family: bgp.IPv4.String(), Start: at}},
+	})
+	return t, err
+}
+
+// counts reports whether a template ranges over a number, or over what is no field: that could go on for ever.
+func counts(n parse.Node) bool {
+	switch n := n.(type) {
+	case *parse.ListNode:
+		if n != nil {
+			for _, c := range n.Nodes {
+				if counts(c) {
+					return true
+				}
+			}
+		}
+	case *parse.IfNode:
+		return counts(n.List) || counts(n.ElseList)
+	case *parse.WithNode:
+		return counts(n.List) || counts(n.ElseList)
+	case *parse.TemplateNode: // it may call itself
+		return true
+	case *parse.RangeNode:
+		for _, c := range n.Pipe.Cmds {
+			if len(c.Args) != 1 || c.Args[0].Type() != parse.NodeField {
+				return true
+			}
+		}
+		return counts(n.List) || counts(n.ElseList)
+	}
+	return false
+}
+
+// render writes a message by a template, cleaned and at most maxOutput octets long.
+func render(t *template.Template, m *target.Message) (string, error) {
+	out := bounded{left: maxOutput}
+	err := t.Execute(&out, TemplateData{
+		Kind: string(m.Kind), Severity: string(m.Severity), Reason: string(m.Reason), Title: m.Title, Headline: m.Headline, Post: m.Post, Summary: m.Summary,
+		Remainder: m.Remainder, Link: m.Link, Route: m.Route, Incident: m.Incident, Time: m.Time, Start: m.Start, End: m.End, Late: m.Late,
+		Exercise: m.Exercise, Events: m.Events,
+	})
+	return plaintext.CleanLines(out.String()), err
+}
+
+// bounded takes so many octets and then fails.
+type bounded struct {
+	strings.Builder
+	left int
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.left -= len(p); b.left < 0 {
+		return 0, errors.New("it writes more than 8 KiB")
+	}
+	return b.Builder.Write(p)
+}
+
+var _ io.Writer = (*bounded)(nil)

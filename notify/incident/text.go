@@ -1,0 +1,261 @@
+package incident
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/plaintext"
+	"github.com/darkmap/darkmap/notify/target"
+)
+
+// The bounds of texts (target.Message).
+var (
+	headlineSize = plaintext.Size{Graphemes: 130, Octets: 400}
+	postSize     = plaintext.Size{Graphemes: 250, Octets: 800}
+	summarySize  = plaintext.Size{Graphemes: 2500, Octets: 8000}
+	nameSize     = plaintext.Size{Graphemes: 40, Octets: 160}
+	lineSize     = plaintext.Size{Graphemes: 200, Octets: 400}
+)
+
+// caveat ends every post that detect did not write.
+const caveat = "Seen in routes alone; service can differ."
+
+// stamp writes a time in a sentence.
+func stamp(t time.Time) string { return t.UTC().Format("15:04 UTC, 2 Jan 2006") }
+
+// verb chooses the form of a verb.
+func verb(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+// named is what people call an entity.
+func named(o *bgp.Outage) string {
+	name := nameSize.Cut(plaintext.Clean(o.Entity.Name))
+	code := codeSize.Cut(plaintext.Clean(o.Entity.Code))
+	switch {
+	case o.Entity.Type == bgp.EntityAS && name != "":
+		return code + " " + name
+	case o.Entity.Type == bgp.EntityWorld:
+		return "The world"
+	case o.Entity.Type == bgp.EntityCountry && bgp.CountryName(code) != "":
+		return bgp.CountryName(code)
+	case name != "":
+		return name
+	}
+	return code
+}
+
+// nouns are what the entities of each type are called in a count, the widest first.
+var nouns = []struct {
+	t    bgp.EntityType
+	noun string
+}{
+	{bgp.EntityWorld, "world"},
+	{bgp.EntityCountry, "country"},
+	{bgp.EntityRegion, "region"},
+	{bgp.EntityAS, "network"},
+	{bgp.EntityPrefix, "prefix"},
+	{bgp.EntityWatch, "watch list"},
+}
+
+// count writes how many entities of each type there are: 3 networks, 41 prefixes. n is all of them.
+func count(events []*Event, except string) (text string, n int) {
+	entities := map[bgp.EntityType]map[string]bool{}
+	for _, ev := range events {
+		if ev.entity() == except {
+			continue
+		}
+		if entities[ev.Type] == nil {
+			entities[ev.Type] = map[string]bool{}
+		}
+		entities[ev.Type][ev.Code] = true
+	}
+	var parts []string
+	for _, x := range nouns {
+		if k := len(entities[x.t]); k > 0 {
+			parts, n = append(parts, bgp.Count(k, x.noun)), n+k
+		}
+	}
+	return strings.Join(parts, ", "), n
+}
+
+// ending says how an entity's event ended. Only recovered is back.
+func ending(k bgp.Kind, r bgp.EndReason) string {
+	switch r {
+	case bgp.EndRecovered:
+		if k == bgp.KindOutage || k == "" {
+			return "is back"
+		}
+		return "is as usual again"
+	case bgp.EndSuperseded:
+		return "goes on as another event"
+	case bgp.EndNewNormal:
+		return "stays as it is: that is the usual state now"
+	case bgp.EndLeftTable:
+		return "left the table"
+	case bgp.EndCovered:
+		return "is covered by other routes of its usual origin"
+	case bgp.EndRemoved:
+		return "was removed from the configuration"
+	case bgp.EndLostSight:
+		return "was lost from sight"
+	case bgp.NotEnded:
+	}
+	return "has ended"
+}
+
+// remainder says what is still dark although the widest is not: Syria is back; 3 networks, 41 prefixes are not.
+func (d *Delivery) remainder(s *standing, top *bgp.Outage) string {
+	if !s.rest {
+		return ""
+	}
+	text, n := count(s.active, "")
+	reason := d.reason(s.top)
+	if reason == bgp.EndRecovered && top.Kind == bgp.KindOutage {
+		return named(top) + " is back; " + text + " " + verb(n, "is not", "are not")
+	}
+	return named(top) + " " + ending(top.Kind, reason) + "; " + text + " " + verb(n, "goes on", "go on")
+}
+
+// words fills in the texts of a message about an incident: those of the widest event, which detect wrote, and what is to be added.
+func (d *Delivery) words(m *target.Message, s *standing, top *bgp.Outage) {
+	m.Title = named(top)
+	m.Headline, m.Post, m.Summary = line(top.Headline), line(top.Post), plaintext.CleanLines(top.Summary)
+	m.Remainder = d.remainder(s, top)
+	if m.Headline == "" {
+		m.Headline = headlineSize.Cut(m.Title + ": " + plainState(s, top))
+	}
+	if m.Post == "" {
+		m.Post = postSize.Cut(m.Headline + ". " + caveat)
+	}
+	if m.Summary == "" {
+		m.Summary = m.Post
+	}
+	switch {
+	case m.Remainder != "":
+		m.Headline = headlineSize.Cut(exercise(d.Dataset) + m.Remainder)
+		m.Post = fit(exercise(d.Dataset)+m.Remainder+".", caveat)
+		m.Summary = m.Remainder + ". " + m.Summary
+	case len(s.active) > 0:
+		if text, n := count(s.active, s.top.entity()); n > 0 {
+			m.Summary += " Dark with it: " + text + "."
+		}
+		if top.Now != top.Peak && top.Peak.LossPercent > 0 {
+			m.Summary += fmt.Sprintf(" Now %s %% of it is lost (%s), at worst %s %% (%s).",
+				top.Now.LossPercent, bgp.Count(top.Now.LostPrefixes, "prefix"), top.Peak.LossPercent, bgp.Count(top.Peak.LostPrefixes, "prefix"))
+		}
+	case m.End.Sub(s.top.End) >= time.Minute && !s.top.End.IsZero():
+		m.Summary += " The last event in it ended at " + stamp(m.End) + "."
+	}
+	m.Summary = summarySize.Cut(m.Summary)
+}
+
+// plainState is a headline's fact where detect wrote none.
+func plainState(s *standing, top *bgp.Outage) string {
+	if len(s.active) > 0 {
+		return "routes lost since " + stamp(top.Start)
+	}
+	return ending(top.Kind, top.EndReason)
+}
+
+// line is a text of detect on one line.
+func line(s string) string { return plaintext.Clean(s) }
+
+// exercise stands before texts of data that are not live and that detect did not write.
+func exercise(dataset string) string {
+	if dataset == live || dataset == "" {
+		return ""
+	}
+	return "Exercise (" + nameSize.Cut(plaintext.Clean(dataset)) + "): "
+}
+
+// fit joins sentences to a post. The last one, a caveat or a link's place, is always in it.
+func fit(s, last string) string {
+	if postSize.Holds(s + " " + last) {
+		return s + " " + last
+	}
+	short := plaintext.Size{Graphemes: postSize.Graphemes - len(last) - 1, Octets: postSize.Octets - len(last) - 1}
+	return short.Cut(s) + " " + last
+}
+
+// pointer fills in the texts of the last message of an incident that went into an older one.
+func (d *Delivery) pointer(m *target.Message, into string) {
+	m.Reason = bgp.EndSuperseded
+	m.Headline = headlineSize.Cut(exercise(d.Dataset) + m.Title + ": told together with " + into + " from now on")
+	m.Post = fit(exercise(d.Dataset)+m.Title+" is not back. It is told together with "+into+" from now on.", caveat)
+	m.Summary = m.Title + " is not back. It turned out to be a part of the incident of " + into + " (" + d.FoldedInto + "), which was told before, and is told there from now on."
+}
+
+// late says in all texts of a message that it is late, and why.
+func late(m *target.Message, since time.Time, why string) {
+	m.Late = true
+	m.Headline = headlineSize.Cut("Told late: " + m.Headline)
+	said := "Told late (news of " + stamp(since)
+	if why != "" {
+		said += "; " + why
+	}
+	said = lineSize.Cut(said + ")")
+	m.Summary = summarySize.Cut(said + ". " + m.Summary)
+	m.Post = prefixed("Told late. ", m.Post)
+}
+
+// prefixed puts words before a post and keeps its end, the caveat, where it has one.
+func prefixed(before, post string) string {
+	if postSize.Holds(before + post) {
+		return before + post
+	}
+	if body, ok := strings.CutSuffix(post, caveat); ok {
+		return fit(before+strings.TrimSpace(body), caveat)
+	}
+	return postSize.Cut(before + post)
+}
+
+// unmeasured says since when nothing is measured.
+func unmeasured(m *target.Message, since time.Time) {
+	m.NotMeasuredSince = since
+	said := "Not measured since " + stamp(since) + "."
+	m.Post = prefixed(said+" ", m.Post)
+	m.Summary = summarySize.Cut(said + " " + m.Summary)
+}
+
+// words fills in the texts of a storm.
+func (g *gale) words(m *target.Message, within time.Duration) {
+	n := len(g.members)
+	m.Title = bgp.Count(n, "outage") + " within " + bgp.DurationText(within)
+	var names []string
+	for _, d := range first(g.members, 10) {
+		o := d.widest().outage()
+		names = append(names, named(&o))
+	}
+	widest := ""
+	if len(names) > 0 {
+		widest = " The widest: " + names[0] + "."
+	}
+	switch {
+	case m.Kind == target.Close && g.recovered == n:
+		m.Headline = bgp.Count(n, "outage") + " that began close together: all are back."
+	case m.Kind == target.Close:
+		m.Headline = fmt.Sprintf("%s that began close together: all have ended, %d of them are back.", bgp.Count(n, "outage"), g.recovered)
+	default:
+		m.Headline = fmt.Sprintf("%s began close together; %d %s.", bgp.Count(n, "outage"), len(g.active), verb(len(g.active), "lasts", "last"))
+	}
+	m.Post = fit(m.Headline+widest, caveat)
+	m.Summary = summarySize.Cut(m.Headline + " Among them, the widest first: " + strings.Join(names, ", ") + ". They are told together, as one storm, and not one by one.")
+	m.Headline = headlineSize.Cut(m.Headline)
+}
+
+// widestBodies are the newest records of the incident's events, the widest first.
+func widestBodies(events []*Event, n int) []bgp.Outage {
+	slices.SortFunc(events, wider)
+	out := make([]bgp.Outage, 0, min(n, len(events)))
+	for _, ev := range first(events, n) {
+		out = append(out, ev.outage())
+	}
+	return out
+}

@@ -86,11 +86,16 @@ func (d *Delivery) timeline(s *standing) {
 	lasts := s.state == bgp.StateOpen || s.state == bgp.StateSuspected
 	switch {
 	case lasts && (d.Opened.IsZero() || !d.Ended.IsZero()):
-		d.Opened, d.Ended, d.Dropped = latest(d.News, s.top.From), time.Time{}, ""
-		d.place.opened = append(d.place.opened, d)
+		d.opens(latest(d.News, s.top.From))
 	case s.state == bgp.StateClosed && !s.goesOn && d.Ended.IsZero():
 		d.Ended = d.News
 	}
+}
+
+// opens notes that the incident begins to count, for the first time or anew.
+func (d *Delivery) opens(at time.Time) {
+	d.Opened, d.Ended, d.Dropped = at, time.Time{}, ""
+	d.place.opened = append(d.place.opened, d)
 }
 
 // passesUntil is when the last event that was superseded is waited for no more.
@@ -177,7 +182,7 @@ func (e *Engine) holds(d *Delivery, r *route, s *standing, want target.Kind, now
 	}
 	if sil := e.silenced(d, s, now); sil != nil && !ends {
 		d.Hold, d.HeldUntil = HoldSilence, sil.Until
-		d.Held = "silenced: " + sil.words()
+		d.Held, d.LateBecause = "silenced: "+sil.words(), "it was silenced"
 		e.wakeAt(d, sil.Until)
 		return true
 	}
@@ -185,7 +190,7 @@ func (e *Engine) holds(d *Delivery, r *route, s *standing, want target.Kind, now
 	if until.IsZero() || ends && (p.info.Traits.Style == target.Pager || p.info.Traits.Style == target.Feed) {
 		return false
 	}
-	d.Hold, d.Held, d.HeldUntil = HoldQuiet, "quiet hours", until
+	d.Hold, d.Held, d.HeldUntil, d.LateBecause = HoldQuiet, "quiet hours", until, "quiet hours"
 	if r.quiet.drop && want == target.Open {
 		d.Dropped = "it began in quiet hours that drop what begins in them"
 	}

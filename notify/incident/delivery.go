@@ -51,6 +51,8 @@ type Delivery struct {
 	Hold      Hold      `json:"hold,omitempty"`
 	Held      string    `json:"held,omitempty"`
 	HeldUntil time.Time `json:"held_until,omitzero"`
+	// LateBecause says what held back what waits now, for the words of a late message.
+	LateBecause string `json:"late_because,omitempty"`
 	// Dropped says why the incident is never told; empty where it is.
 	Dropped string `json:"dropped,omitempty"`
 	// FoldedInto is the older incident that its events went to.

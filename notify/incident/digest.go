@@ -79,7 +79,7 @@ func (e *Engine) digest(p *place, r *route, since, due, now time.Time) {
 	n.Exercise = n.Exercise && len(began)+len(ended)+len(lasting) > 0
 	n.Headline = fmt.Sprintf("Since %s: %s began, %s ended, %s from before last", stamp(since), bgp.Count(len(began), "outage"), bgp.Count(len(ended), "outage"), bgp.Count(len(lasting), "outage"))
 	n.Summary = n.Headline + "." + list("Began and last", began) + list("Ended", ended) + list("Last from before", lasting)
-	e.notice(p, r.Name, "digest-"+r.Name+"-"+due.UTC().Format("20060102T1504Z"), n, due, now)
+	e.notice(p, r, "digest-"+r.Name+"-"+due.UTC().Format("20060102T1504Z"), n, due, now)
 }
 
 // list writes lines below a title.
@@ -106,16 +106,16 @@ func (e *Engine) ofRoute(p *place, name string) []*Delivery {
 	return out
 }
 
-// notice has a target told something that is about no incident.
-func (e *Engine) notice(p *place, routeName, id string, n Notice, news, now time.Time) {
+// notice has a target told something that is about no incident, after the quiet hours of its route.
+func (e *Engine) notice(p *place, r *route, id string, n Notice, news, now time.Time) {
 	n.Title, n.Headline, n.Summary = headlineSize.Cut(n.Title), headlineSize.Cut(n.Headline), summarySize.Cut(n.Summary)
-	d := &Delivery{Target: p.info.Name, Incident: id, Route: routeName, Subject: target.SubjectNone, Began: now, News: news, Notice: &n}
+	d := &Delivery{Target: p.info.Name, Incident: id, Route: r.Name, Subject: target.SubjectNone, Began: now, News: news, Notice: &n}
 	d.place = p
 	if e.all[d.Key()] != nil {
 		return
 	}
 	e.all[d.Key()] = d
-	d.await(target.Notice, news, now)
+	d.await(target.Notice, news, latest(now, r.quiet.until(now, "")))
 	e.change(d)
 	e.touch(d)
 }
@@ -168,7 +168,7 @@ func (e *Engine) lateNotices(now time.Time) {
 				n.Private, n.Exercise = n.Private || l.private(), n.Exercise && l.d.Dataset != live
 			}
 			n.Summary = n.Headline + "." + list("They were", lines)
-			e.notice(p, all[0].d.Route, "late-"+all[0].d.Incident+"-"+now.UTC().Format("20060102T150405Z"), n, now, now)
+			e.notice(p, p.route(all[0].d.Route), "late-"+all[0].d.Incident+"-"+now.UTC().Format("20060102T150405Z"), n, now, now)
 			continue
 		}
 		for _, l := range all {
@@ -176,7 +176,7 @@ func (e *Engine) lateNotices(now time.Time) {
 				Title: "Over before it was told", Late: true, Headline: l.text + ", told late", Summary: l.text + ", told late because " + l.why + ".",
 				Private: l.private(), Exercise: l.d.Dataset != live,
 			}
-			e.notice(p, l.d.Route, fmt.Sprintf("late-%s-%d", l.d.Incident, l.d.Ended.Unix()), n, l.d.Ended, now)
+			e.notice(p, p.route(l.d.Route), fmt.Sprintf("late-%s-%d", l.d.Incident, l.d.Ended.Unix()), n, l.d.Ended, now)
 		}
 	}
 }
@@ -254,5 +254,5 @@ func (e *Engine) adoptAt(p *place, now time.Time) {
 		all.Headline = "Alerts begin: " + bgp.Count(total, "incident") + " " + verb(total, "is", "are") + " open"
 	}
 	all.Summary = all.Headline + ". What began before is not told again; when it ends, that is told." + list("Open", lines)
-	e.notice(p, p.routes[0].Name, "begin-"+now.UTC().Format("20060102T150405Z"), all, now, now)
+	e.notice(p, p.routes[0], "begin-"+now.UTC().Format("20060102T150405Z"), all, now, now)
 }

@@ -22,7 +22,7 @@ func TestDualStack(t *testing.T) {
 	s.give(s.ended(kp6, bgp.EndRecovered))
 	s.run(time.Hour)
 	s.want("chat", "open North Korea; close North Korea")
-	if m := s.last("chat"); m.Incident != kp.ID || m.Reason != bgp.EndRecovered || m.Number != 2 || m.Link != "https://darkmap.example.net/outages/"+kp.ID {
+	if m := s.last("chat"); m.Incident != kp.ID || m.Reason != bgp.EndRecovered || m.Number != 2 || m.Link != "https://darkmap.example.net/outages/"+kp6.ID {
 		t.Errorf("got %+v", m)
 	}
 }

@@ -129,6 +129,9 @@ func (e *Engine) update(d *Delivery, in *incoming) {
 	if r := d.place.route(d.Route); old.over() && !ev.over() && r.Match.MinMinutes > 0 && !d.knows() {
 		ev.From = ev.Start.Add(time.Duration(r.Match.MinMinutes) * time.Minute)
 	}
+	if active := old.State == bgp.StateOpen; active && ev.over() && !ev.End.Before(ev.From) { // it counted, and nobody was there to see it
+		ev.Counted = true
+	}
 	d.Events[i] = ev
 	e.arrived(d, in)
 }
@@ -136,6 +139,13 @@ func (e *Engine) update(d *Delivery, in *incoming) {
 // arrived follows a record into a delivery: others that turn out to be the same incident are folded.
 func (e *Engine) arrived(d *Delivery, in *incoming) {
 	d.News = in.ref.At
+	for i := range d.Events {
+		if ev := &d.Events[i]; ev.ID == in.ID && ev.State == bgp.StateOpen && !in.ref.At.Before(ev.From) {
+			if ev.Counted = true; d.Opened.IsZero() || !d.Ended.IsZero() {
+				d.opens(in.ref.At)
+			}
+		}
+	}
 	d.bound()
 	d.place.link(d, in.now)
 	e.change(d)

@@ -158,7 +158,11 @@ func (d *Delivery) events(m *target.Message, r *route) {
 // timely says in the texts what is late and what is not measured.
 func (e *Engine) timely(d *Delivery, m *target.Message, s *standing, now time.Time) {
 	if d.Waiting != nil && now.Sub(d.Waiting.Since) > d.place.maxAge() {
-		late(m, d.Waiting.Since, d.LastError)
+		why := d.LateBecause
+		if d.LastError != "" {
+			why = d.LastError
+		}
+		late(m, d.Waiting.Since, why)
 	}
 	var since time.Time
 	for _, ev := range s.active {

@@ -138,7 +138,7 @@ func (e *Engine) decideRecords(d *Delivery, now time.Time) {
 	r := p.route(d.Route)
 	d.active = !ev.over()
 	d.Hold, d.Held, d.HeldUntil = NotHeld, "", time.Time{}
-	for len(d.Records) > 0 && now.Sub(d.Records[0].At) > p.maxAge() && p.sending != d.Key() {
+	for len(d.Records) > 0 && d.Attempts == 0 && now.Sub(d.Records[0].At) > p.maxAge() && p.sending != d.Key() { // of others the retries come to an end
 		e.giveUp(d, "it is older than max_age, "+bgp.DurationText(p.maxAge()))
 	}
 	if !ev.Counted && len(d.Records) > 0 {

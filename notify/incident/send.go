@@ -205,7 +205,7 @@ func (e *Engine) succeeded(d *Delivery, a *Attempt, h target.Handle, now time.Ti
 		d.Handle = h
 	}
 	d.log(Sent{Number: a.Message.Number, Kind: a.Message.Kind, At: now, Answer: "ok"})
-	d.LastError = ""
+	d.LastError, d.LateBecause = "", ""
 	if a.told.State != "" && d.Waiting == nil && len(d.Records) > 0 { // a record
 		e.raws.remove(position{d.Records[0].Partition, d.Records[0].Offset})
 		d.Told = a.told
@@ -238,7 +238,7 @@ func (e *Engine) failed(d *Delivery, a *Attempt, err error, now time.Time) {
 		d.Parked = "refused: " + why
 		e.say("%s refused a message of %s, which is parked: %s", d.Target, d.Incident, why)
 	case f != nil && f.Throttle:
-		d.Attempts, d.Due = max(d.Attempts-1, 1), d.place.throttled // being asked to wait is no failed attempt
+		d.Attempts, d.Due = max(d.Attempts-1, 0), d.place.throttled // being asked to wait is no failed attempt
 	default:
 		e.again(d, a, f, now)
 	}

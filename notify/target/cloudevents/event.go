@@ -1,0 +1,98 @@
+package cloudevents
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/darkmap/darkmap/notify/target"
+	"github.com/darkmap/darkmap/notify/target/text"
+)
+
+const (
+	// maxEvent bounds an event, in octets: what every intermediary forwards (CloudEvents 1.0.2, Size Limits).
+	maxEvent = 64 << 10
+	// typePrefix stands before the name of what happened: net.darkmap.outage.opened.
+	typePrefix = "net.darkmap."
+	// schema names schemas/outage.schema.json.
+	schema = "urn:darkmap:schema:outage:v1"
+
+	typeJSON  = "application/json"
+	typeEvent = "application/cloudevents+json; charset=UTF-8"
+)
+
+// attribute is a context attribute: its name and its value as text.
+type attribute struct{ name, value string }
+
+// event is one event: its context attributes, without datacontenttype, and its data, which is JSON.
+type event struct {
+	attributes []attribute
+	data       []byte
+	// key is the outage's id, by which events keep their order.
+	key string
+}
+
+// makeEvent makes the same event of the same message.
+func makeEvent(m *target.Message, source string) (*event, error) {
+	e := &event{key: m.Incident}
+	add := func(name, value string) {
+		if value = text.Line(value); value != "" { // the type String has no control characters (CloudEvents 1.0.2, Type System)
+			e.attributes = append(e.attributes, attribute{name, value})
+		}
+	}
+	add("specversion", "1.0")
+	add("type", typePrefix+m.Event())
+	add("source", source)
+	id, subject, sequence, dataSchema := m.ID, string(m.Subject), m.Number, ""
+	if m.Record != nil && len(m.Events) > 0 {
+		o := &m.Events[0]
+		e.key, dataSchema, sequence = o.ID, schema, uint64(o.Sequence)
+		id, subject = fmt.Sprintf("%s/%d", o.ID, o.Sequence), o.Entity.Type.String()+"/"+o.Entity.Code
+	}
+	add("id", id)
+	add("time", m.Time.UTC().Format(time.RFC3339))
+	add("subject", subject)
+	add("dataschema", dataSchema)
+	// Extensions: sequence and partitionkey are documented ones, the others are darkmap's.
+	add("sequence", fmt.Sprintf("%010d", sequence))
+	add("partitionkey", e.key)
+	add("incident", m.Incident)
+	add("route", m.Route)
+	add("link", m.Link)
+	if m.Exercise {
+		add("exercise", "true")
+	}
+	room := maxEvent - 4096 // for what is cut, and for what JSON and headers add
+	for _, a := range e.attributes {
+		room -= 3 * (len(a.name) + len(a.value)) // percent-encoded at worst
+	}
+	data, truncated, err := m.Data(room)
+	if err != nil {
+		return nil, err
+	}
+	e.data = data
+	add("truncated", strings.Join(truncated, " "))
+	return e, nil
+}
+
+// document is the event in structured mode.
+func (e *event) document() ([]byte, error) {
+	b := []byte(`{`)
+	for _, a := range e.attributes {
+		value, err := json.Marshal(a.value)
+		if err != nil {
+			return nil, fmt.Errorf("writing an event: %w", err)
+		}
+		b = fmt.Appendf(b, "%q:%s,", a.name, value)
+	}
+	b = fmt.Appendf(b, `"datacontenttype":%q,"data":`, typeJSON)
+	return append(append(b, e.data...), '}'), nil
+}
+
+// source is the attribute source of a target.
+func (e Event) source(d target.Deps) string { return cmp.Or(e.Source, d.PublicURL, "urn:darkmap") }
+
+// mode is the content mode.
+func (e Event) mode() string { return cmp.Or(e.Mode, structured) }

@@ -41,7 +41,7 @@ test: build ## Run all tests; what the machine lacks is skipped by name
 .PHONY: deps
 deps: build ## Fetch everything that later runs need: modules, tools, the engine, the default data
 	$(GO) mod download
-	@for t in buf protobuf golangci-lint; do (cd tools/$$t && $(GO) mod download) || exit 1; done
+	@for t in buf protobuf golangci-lint alertmanager; do (cd tools/$$t && $(GO) mod download) || exit 1; done
 	@if command -v npm >/dev/null 2>&1; then cd tools/asyncapi && npm ci --loglevel=error; else echo "no npm: nothing will check schemas/asyncapi.yaml"; fi
 	$(BIN) fetch
 

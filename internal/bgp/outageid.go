@@ -1,7 +1,10 @@
 package bgp
 
 import (
+	"encoding/hex"
+	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -11,6 +14,57 @@ import (
 // URL's path. The year of start is at most 9999.
 func OutageID(t EntityType, code string, f Family, start time.Time) string {
 	return t.String() + "-" + escapeCode(t, code) + "-" + f.String() + "-" + start.UTC().Format("20060102T1504Z")
+}
+
+// ParseOutageID is the inverse of OutageID.
+func ParseOutageID(id string) (t EntityType, code string, f Family, start time.Time, err error) {
+	kind, rest, _ := strings.Cut(id, "-") // a type and the end of an id hold no more hyphens
+	rest, minute, _ := cutLast(rest, "-")
+	rest, family, _ := cutLast(rest, "-")
+	if err := t.UnmarshalText([]byte(kind)); err != nil {
+		return 0, "", 0, time.Time{}, err
+	}
+	i := slices.IndexFunc(Families[:], func(f Family) bool { return f.String() == family })
+	if i < 0 {
+		return 0, "", 0, time.Time{}, fmt.Errorf("%q is no family", family)
+	}
+	if start, err = time.Parse("20060102T1504Z", minute); err != nil {
+		return 0, "", 0, time.Time{}, err
+	}
+	if network, bits, ok := cutLast(rest, "_"); ok {
+		return t, strings.ReplaceAll(network, "_", ":") + "/" + bits, Families[i], start, nil
+	}
+	code, err = unescapeCode(rest)
+	return t, code, Families[i], start, err
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}
+
+// unescapeCode is the inverse of escapeCode for codes without a _.
+func unescapeCode(s string) (string, error) {
+	var b strings.Builder
+	for s != "" {
+		before, after, found := strings.Cut(s, "~")
+		b.WriteString(before)
+		if !found {
+			break
+		}
+		if len(after) < 2 {
+			return "", fmt.Errorf("an escape of %d digits", len(after))
+		}
+		octet, err := hex.DecodeString(after[:2])
+		if err != nil {
+			return "", err
+		}
+		b.Write(octet)
+		s = after[2:]
+	}
+	return b.String(), nil
 }
 
 // escapeCode writes a code with the letters, digits and . - _ ~ of ASCII. A prefix has _ for / and

@@ -1,11 +1,7 @@
 package bgp
 
 import (
-	"encoding/hex"
-	"fmt"
 	"net/url"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 )
@@ -20,61 +16,6 @@ type outageKey struct {
 
 func (k outageKey) id() string {
 	return OutageID(k.t, k.code, k.family, time.Unix(k.minute*60, 0))
-}
-
-// parseOutageID is the inverse of OutageID. A type and the end of an id hold no more hyphens.
-func parseOutageID(id string) (outageKey, error) {
-	var k outageKey
-	kind, rest, _ := strings.Cut(id, "-")
-	code, minute, _ := cutLast(rest, "-")
-	code, family, _ := cutLast(code, "-")
-	if err := k.t.UnmarshalText([]byte(kind)); err != nil {
-		return k, err
-	}
-	i := slices.IndexFunc(Families[:], func(f Family) bool { return f.String() == family })
-	if i < 0 {
-		return k, fmt.Errorf("%q is no family", family)
-	}
-	k.family = Families[i]
-	start, err := time.Parse("20060102T1504Z", minute)
-	if err != nil {
-		return k, err
-	}
-	k.minute = start.Unix() / 60
-	if network, bits, ok := cutLast(code, "_"); ok {
-		k.code = strings.ReplaceAll(network, "_", ":") + "/" + bits
-		return k, nil
-	}
-	k.code, err = unescapeCode(code)
-	return k, err
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
-}
-
-func unescapeCode(s string) (string, error) {
-	var b strings.Builder
-	for s != "" {
-		before, after, found := strings.Cut(s, "~")
-		b.WriteString(before)
-		if !found {
-			break
-		}
-		if len(after) < 2 {
-			return "", fmt.Errorf("an escape of %d digits", len(after))
-		}
-		octet, err := hex.DecodeString(after[:2])
-		if err != nil {
-			return "", err
-		}
-		b.Write(octet)
-		s = after[2:]
-	}
-	return b.String(), nil
 }
 
 func TestOutageID(t *testing.T) {
@@ -106,6 +47,15 @@ func TestOutageID(t *testing.T) {
 	}
 }
 
+func TestParseOutageID(t *testing.T) {
+	t.Parallel()
+	for _, bad := range []string{"", "blind-20141222T161500Z", "country-KP-ipv4-yesterday", "country-KP-ipv5-20141222T1615Z", "planet-x-ipv4-20141222T1615Z", "watch-~2-ipv4-20141222T1615Z", "watch-~zz-ipv4-20141222T1615Z"} {
+		if _, code, _, _, err := ParseOutageID(bad); err == nil {
+			t.Errorf("%q is read, as code %q", bad, code)
+		}
+	}
+}
+
 // FuzzOutageID: an id leads back to what it was made of, so no two are the same, and a URL's path
 // takes it as it is.
 func FuzzOutageID(f *testing.F) {
@@ -127,7 +77,8 @@ func FuzzOutageID(f *testing.F) {
 		}
 		k.minute %= 1 << 40
 		id := k.id()
-		if got, err := parseOutageID(id); err != nil || got != k {
+		typ, code, family, start, err := ParseOutageID(id)
+		if got := (outageKey{typ, code, family, start.Unix() / 60}); err != nil || got != k {
 			t.Errorf("%+v has the id %s, which reads as %+v, %v", k, id, got, err)
 		}
 		if escaped := url.PathEscape(id); escaped != id {

@@ -40,22 +40,29 @@ func Fediverse(s string) string { return calm(s) }
 // MatrixBody makes a text harmless as the body of a Matrix event, whose push rules look for @room in it.
 func MatrixBody(s string) string { return calm(s) }
 
+// Relay makes a text harmless for a program that passes it on to places which nobody here knows, such as Alertmanager: a space behind each @,
+// # and <, so that it calls nobody and is no markup in any of them.
+func Relay(s string) string { return spaced(s, "@#＠＃<") }
+
 // HTML escapes a text for HTML, both in elements and in quoted attributes, and for Matrix's formatted_body.
 func HTML(s string) string { return html.EscapeString(s) }
 
 // calm puts a space behind each @ and # that something follows.
-func calm(s string) string {
-	if !strings.ContainsAny(s, "@#＠＃") {
+func calm(s string) string { return spaced(s, "@#＠＃") }
+
+// spaced puts a space behind each of the characters that something else follows.
+func spaced(s, characters string) string {
+	if !strings.ContainsAny(s, characters) {
 		return s
 	}
 	var b strings.Builder
-	calls := false
+	alone := false
 	for _, r := range s {
-		if calls && r != ' ' {
+		if alone && r != ' ' {
 			b.WriteByte(' ')
 		}
 		b.WriteRune(r)
-		calls = strings.ContainsRune("@#＠＃", r)
+		alone = strings.ContainsRune(characters, r)
 	}
 	return b.String()
 }

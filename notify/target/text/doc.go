@@ -12,6 +12,7 @@
 //	Matrix, formatted_body HTML            all markup
 //	HTML, Atom's HTML      HTML            all markup
 //	Markdown               Markdown        all markup, @channel, #tag
+//	programs that pass on  Relay           @name, #tag, <!channel>, <b>
 //	mail headers           MailHeader      another header, an encoded word
 //	XML 1.0                XML             characters that XML 1.0 does not have; encoding/xml escapes the rest
 //	CSV                    plaintext.Cell  a formula

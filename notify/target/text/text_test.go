@@ -60,6 +60,7 @@ func TestName(t *testing.T) {
 
 var (
 	called    = regexp.MustCompile(`[@＠#＃]\S`)
+	opened    = regexp.MustCompile(`<\S`)
 	command   = regexp.MustCompile(`(^|[^\w])/[a-z]`)
 	bareMark  = regexp.MustCompile("(^|[^\\\\])[*_`<>\\[\\]|~]")
 	bareBegin = regexp.MustCompile(`^(\s|[-+=#>]|\d+[.)] )`)
@@ -97,6 +98,9 @@ func TestEveryProtocol(t *testing.T) {
 			}
 			if got := terminal.Clean(name); control.MatchString(got) {
 				t.Errorf("terminal.Clean(%q) = %q", name, got)
+			}
+			if got := text.Relay(name); called.MatchString(got) || opened.MatchString(got) {
+				t.Errorf("Relay(%q) = %q", name, got)
 			}
 			checkHeader(t, name)
 			checkXML(t, name)
@@ -156,7 +160,7 @@ func TestWords(t *testing.T) {
 	const plain = "North Korea: all 4 IPv4 prefixes lost since 16:15 UTC, 22 Dec 2014. 175.45.176.0/24 of AS131279; 95.5 % of it."
 	for what, escape := range map[string]func(string) string{
 		"Slack": text.Slack, "Telegram": text.Telegram, "Fediverse": text.Fediverse, "MatrixBody": text.MatrixBody, "HTML": text.HTML,
-		"MailHeader": text.MailHeader, "XML": text.XML, "Cell": plaintext.Cell, "terminal.Clean": terminal.Clean,
+		"Relay": text.Relay, "MailHeader": text.MailHeader, "XML": text.XML, "Cell": plaintext.Cell, "terminal.Clean": terminal.Clean,
 	} {
 		if got := escape(plain); got != plain {
 			t.Errorf("%s(%q) = %q", what, plain, got)

@@ -1,0 +1,134 @@
+package alertmanagertest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/waittest"
+)
+
+// Notification is what a receiver is told about one group of alerts (Alertmanager's webhook, version 4).
+type Notification struct {
+	// Status is firing or resolved.
+	Status      string
+	GroupLabels map[string]string
+	Alerts      []Alert
+}
+
+// Alert is one alert of a notification.
+type Alert struct {
+	Status              string
+	Labels, Annotations map[string]string
+	StartsAt, EndsAt    time.Time
+	GeneratorURL        string
+}
+
+// Server is a running Alertmanager.
+type Server struct {
+	// URL is where it is, without a slash at its end.
+	URL string
+	// Stop ends it before the test's end.
+	Stop func()
+
+	mu   sync.Mutex
+	told []Notification
+}
+
+// The times of its only route: how long a new group waits, and how long a group waits between notifications. resolve_timeout is as short, so that
+// an alert without an end of its own would resolve at once.
+const (
+	GroupWait      = 500 * time.Millisecond
+	GroupInterval  = time.Second
+	ResolveTimeout = time.Second
+)
+
+// Start runs an Alertmanager that groups by outage_id.
+func Start(tb testing.TB) *Server {
+	tb.Helper()
+	path := program(tb)
+	s := &Server{}
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var n Notification
+		if err := json.NewDecoder(r.Body).Decode(&n); err != nil {
+			tb.Errorf("reading a notification: %v", err)
+		}
+		s.mu.Lock()
+		s.told = append(s.told, n)
+		s.mu.Unlock()
+	}))
+	tb.Cleanup(receiver.Close)
+	dir := tb.TempDir()
+	cfg := fmt.Sprintf(`global: {resolve_timeout: %v}
+route: {receiver: test, group_by: [outage_id], group_wait: %v, group_interval: %v, repeat_interval: 1h}
+receivers: [{name: test, webhook_configs: [{url: %q, send_resolved: true}]}]
+`, ResolveTimeout, GroupWait, GroupInterval, receiver.URL)
+	file := filepath.Join(dir, "alertmanager.yml")
+	if err := os.WriteFile(file, []byte(cfg), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	address := free(tb)
+	s.URL = "http://" + address
+	// Not with the test's context: that ends before the clean-up.
+	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), path, "--config.file="+file, "--storage.path="+dir, "--web.listen-address="+address, "--cluster.listen-address=") //nolint:gosec // our own arguments
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	s.Stop = sync.OnceFunc(func() {
+		_ = cmd.Process.Kill() // by id; an error means that it has ended already
+		_ = cmd.Wait()
+		if tb.Failed() {
+			tb.Logf("Alertmanager: %s", &out)
+		}
+	})
+	tb.Cleanup(s.Stop)
+	waittest.Until(tb, time.Minute, "Alertmanager is ready", func() bool {
+		req, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, s.URL+"/-/ready", http.NoBody)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return false
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
+	return s
+}
+
+// Told are the notifications so far, of the group of an outage_id.
+func (s *Server) Told(outageID string) (all []Notification) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range s.told {
+		if n.GroupLabels["outage_id"] == outageID {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+// free is a loopback address that nobody listens on at the moment.
+func free(tb testing.TB) string {
+	tb.Helper()
+	var lc net.ListenConfig
+	ln, err := lc.Listen(tb.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }() // it has served its purpose
+	return ln.Addr().String()
+}

@@ -1,0 +1,179 @@
+package alertmanager
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/notify/target"
+	"github.com/darkmap/darkmap/notify/target/text"
+)
+
+// alert is one of the list that POST /api/v2/alerts takes (postableAlert of Alertmanager's OpenAPI document).
+type alert struct {
+	Labels       map[string]string `json:"labels"`
+	Annotations  map[string]string `json:"annotations,omitempty"`
+	StartsAt     time.Time         `json:"startsAt"`
+	EndsAt       time.Time         `json:"endsAt"`
+	GeneratorURL string            `json:"generatorURL,omitempty"`
+}
+
+// repeatEnd is for how long the end of an alert that another severity took the place of is said again. It is said once more when the incident
+// ends, for an instance that was away for longer.
+const repeatEnd = 15 * time.Minute
+
+// memory is the handle: which alerts of the incident were fired.
+type memory struct {
+	// Severity is that of the alert that fires, or fired last.
+	Severity bgp.Severity `json:"severity"`
+	// Ended are the alerts of other severities, by when they ended.
+	Ended map[bgp.Severity]time.Time `json:"ended,omitempty"`
+}
+
+// severities are all that an incident can have had.
+var severities = []bgp.Severity{bgp.SeverityMinor, bgp.SeverityModerate, bgp.SeverityMajor, bgp.SeverityTotal}
+
+// remember reads a handle. Where it was lost, which a first message has no need of, every other severity may be firing: all of them end now.
+func remember(h target.Handle, m *target.Message) (memory, error) {
+	var was memory
+	if len(h) > 0 {
+		if err := json.Unmarshal(h, &was); err != nil {
+			return was, fmt.Errorf("reading what was told of %s: %w", m.Incident, err)
+		}
+		return was, nil
+	}
+	was.Severity = m.Severity
+	if m.Kind == target.Open {
+		return was, nil
+	}
+	was.Ended = map[bgp.Severity]time.Time{}
+	for _, s := range severities {
+		if s != m.Severity {
+			was.Ended[s] = m.Time
+		}
+	}
+	return was, nil
+}
+
+// next is what is remembered once the message was taken.
+func (was memory) next(m *target.Message) memory {
+	is := memory{Severity: m.Severity, Ended: map[bgp.Severity]time.Time{}}
+	if over(m) { // the severity of a close is the highest that there was, not that of the alert that fires
+		is.Severity = was.Severity
+	}
+	for s, at := range was.Ended {
+		if s != is.Severity {
+			is.Ended[s] = at
+		}
+	}
+	if was.Severity != is.Severity {
+		is.Ended[was.Severity] = m.Time
+	}
+	return is
+}
+
+// alerts are what is to be posted: the alert that fires or ends, and those that another severity took the place of.
+func (is memory) alerts(m *target.Message, resolveAfter time.Duration, now time.Time, publicURL string) []alert {
+	start := m.Start
+	if start.IsZero() || start.After(now) {
+		start = now
+	}
+	end := now.Add(resolveAfter)
+	if over(m) {
+		end = m.End
+		if end.IsZero() {
+			end = m.Time
+		}
+		end = between(start, end, now)
+	}
+	var all []alert
+	add := func(s bgp.Severity, end time.Time) {
+		all = append(all, alert{
+			Labels: labels(m, s), Annotations: annotations(m), StartsAt: start.UTC(), EndsAt: end.UTC(), GeneratorURL: generator(m.Link, publicURL),
+		})
+	}
+	for _, s := range severities {
+		if at, ended := is.Ended[s]; ended && (over(m) || now.Sub(at) < repeatEnd) {
+			add(s, between(start, at, now))
+		}
+	}
+	add(is.Severity, end)
+	return all
+}
+
+// over reports whether the message ends the incident.
+func over(m *target.Message) bool { return m.Kind == target.Close || m.Kind == target.TakeBack }
+
+// between keeps t from lying before least or after most. An end in the future would be none: Alertmanager takes the latest end that lies there.
+func between(least, t, most time.Time) time.Time {
+	if t.After(most) {
+		t = most
+	}
+	if t.Before(least) {
+		t = least
+	}
+	return t
+}
+
+// names are the alerts' names, by what the incident is about.
+var names = map[target.Subject]string{
+	target.SubjectOutage: "DarkmapOutage", target.SubjectBlind: "DarkmapBlind", target.SubjectStorm: "DarkmapStorm", target.SubjectNone: "DarkmapTest",
+}
+
+// labels are made of nothing that changes while the incident lasts, but for the severity.
+func labels(m *target.Message, s bgp.Severity) map[string]string {
+	l := map[string]string{"alertname": names[m.Subject], "severity": string(s), "outage_id": m.Incident, "route": text.Line(m.Route)}
+	if m.Incident == "" {
+		l["outage_id"] = m.ID
+	}
+	if typ, code, family, _, err := bgp.ParseOutageID(m.Incident); err == nil {
+		l["entity_type"], l["code"], l["family"] = typ.String(), text.Line(code), family.String()
+	}
+	for name, value := range l {
+		if value == "" { // Alertmanager takes an empty label for none
+			delete(l, name)
+		}
+	}
+	return l
+}
+
+// annotations are for people. Alertmanager passes them on to chats and mails by templates that do not escape them.
+func annotations(m *target.Message) map[string]string {
+	a := map[string]string{}
+	add := func(name, value string) {
+		if value = text.Relay(text.Lines(value)); value != "" {
+			a[name] = value
+		}
+	}
+	at := func(name string, t time.Time) {
+		if !t.IsZero() {
+			add(name, t.UTC().Format(time.RFC3339))
+		}
+	}
+	add("title", m.Title)
+	add("summary", m.Headline)
+	add("description", m.Summary)
+	add("still_dark", m.Remainder)
+	add("end_reason", string(m.Reason))
+	at("since", m.Start)
+	at("not_measured_since", m.NotMeasuredSince)
+	if m.Late {
+		add("late", "decided at "+m.Time.UTC().Format(time.RFC3339)+", told late")
+	}
+	return a
+}
+
+// generator is a valid URI, or empty.
+func generator(candidates ...string) string {
+	i := slices.IndexFunc(candidates, func(s string) bool {
+		u, err := url.Parse(s)
+		return err == nil && u.IsAbs() && u.Host != ""
+	})
+	if i < 0 {
+		return ""
+	}
+	return candidates[i]
+}

@@ -1,0 +1,177 @@
+package alertmanager
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/notify/target"
+	"github.com/darkmap/darkmap/notify/target/httpclient"
+)
+
+// retries are close to each other: an alert that comes an hour after its Alertmanager is back is of no use. They reach over a day.
+var retries = slices.Concat(
+	[]time.Duration{5 * time.Second, 15 * time.Second, 30 * time.Second},
+	slices.Repeat([]time.Duration{time.Minute}, 240), slices.Repeat([]time.Duration{10 * time.Minute}, 120))
+
+// testLasts is for how long the alert of a test fires.
+const testLasts = 5 * time.Minute
+
+// instance is one Alertmanager. Send alone uses it.
+type instance struct {
+	url    *url.URL // ends before /api/v2
+	failed bool     // at the last Send
+}
+
+// Alertmanager is a set of Alertmanagers that are told the same.
+type Alertmanager struct {
+	client       *httpclient.Client
+	instances    []*instance
+	resolveAfter time.Duration
+	publicURL    string
+	name         string
+	now          func() time.Time
+	log          *slog.Logger
+}
+
+// New makes a target. It does not connect.
+func New(cfg Config, d target.Deps) (*Alertmanager, error) {
+	a := &Alertmanager{resolveAfter: cmp.Or(cfg.ResolveAfter, usualResolveAfter), publicURL: d.PublicURL, name: d.Name, now: d.Now, log: d.Logger}
+	if len(cfg.Instances) == 0 {
+		return nil, errors.New("instances: want at least one Alertmanager")
+	}
+	var err error
+	if a.client, err = httpclient.New(cfg.HTTP, d); err != nil {
+		return nil, err
+	}
+	for i, e := range cfg.Instances {
+		u, err := e.Read()
+		if err != nil {
+			return nil, fmt.Errorf("instances[%d]: %w", i, err)
+		}
+		a.client.LogProxy(d, u)
+		a.instances = append(a.instances, &instance{url: u})
+	}
+	return a, nil
+}
+
+// Traits: a pager that is told again each minute what lasts. News of an open incident is never too late for it: its alerts are a state.
+func (a *Alertmanager) Traits() target.Traits {
+	return target.Traits{Style: target.Pager, Keyed: true, MaxAge: 24 * time.Hour, Resend: time.Minute, GroupWait: time.Minute, Retries: retries}
+}
+
+// Close ends idle connections.
+func (a *Alertmanager) Close() error {
+	a.client.Close()
+	return nil
+}
+
+// Check asks every instance for its status. It fails where none answers.
+func (a *Alertmanager) Check(ctx context.Context) error {
+	errs := a.each(func(i *instance) error {
+		_, err := a.client.Do(ctx, httpclient.Request{Method: http.MethodGet, URL: i.url.JoinPath("api", "v2", "status")})
+		return err
+	})
+	if slices.Contains(errs, nil) {
+		return nil
+	}
+	return worst(errs)
+}
+
+// Send posts the incident's alerts to every instance. It fails where none takes them.
+func (a *Alertmanager) Send(ctx context.Context, m *target.Message, h target.Handle) (target.Handle, error) {
+	now := a.now()
+	var alerts []alert
+	var is memory
+	switch {
+	case m.Kind == target.Test:
+		alerts = a.test(m, now)
+	case m.Kind == target.Notice: // it is about no incident, and an alert is one
+		return nil, nil
+	case m.Exercise:
+		return nil, &target.Fault{Err: errors.New("the data are not live: an Alertmanager is not told of exercises"), Refused: true}
+	default:
+		was, err := remember(h, m)
+		if err != nil {
+			return nil, &target.Fault{Err: err, Refused: true}
+		}
+		is = was.next(m)
+		alerts = is.alerts(m, a.resolveAfter, now, a.publicURL)
+	}
+	body, err := json.Marshal(alerts)
+	if err != nil {
+		return nil, &target.Fault{Err: fmt.Errorf("writing the alerts of %s: %w", m.Incident, err), Refused: true}
+	}
+	err = a.outcome(a.each(func(i *instance) error {
+		_, err := a.client.Do(ctx, httpclient.Request{URL: i.url.JoinPath("api", "v2", "alerts"), Header: http.Header{"Content-Type": {"application/json"}}, Body: body})
+		return err
+	}))
+	if err != nil || m.Kind == target.Test {
+		return nil, err
+	}
+	after, err := json.Marshal(is)
+	return after, err
+}
+
+// test is an alert that ends by itself.
+func (a *Alertmanager) test(m *target.Message, now time.Time) []alert {
+	t := *m
+	t.Incident, t.Subject, t.Start = "", target.SubjectNone, now
+	return memory{Severity: bgp.SeverityMinor}.alerts(&t, testLasts, now, a.publicURL)
+}
+
+// each calls do for all instances at once, and returns their errors in order.
+func (a *Alertmanager) each(do func(*instance) error) []error {
+	errs := make([]error, len(a.instances))
+	var all sync.WaitGroup
+	for n, i := range a.instances {
+		all.Go(func() { errs[n] = do(i) })
+	}
+	all.Wait()
+	return errs
+}
+
+// outcome is nil where one instance took it. An instance that fails, or takes alerts again, is logged once.
+func (a *Alertmanager) outcome(errs []error) error {
+	taken := slices.Contains(errs, nil)
+	for n, i := range a.instances {
+		switch err := errs[n]; {
+		case err != nil && taken && !i.failed:
+			a.log.Warn("an Alertmanager does not take alerts: others do", "target", a.name, "instance", i.url.Host, "err", err)
+		case err == nil && i.failed:
+			a.log.Info("an Alertmanager takes alerts again", "target", a.name, "instance", i.url.Host)
+		}
+		i.failed = errs[n] != nil && taken
+	}
+	if taken {
+		return nil
+	}
+	return worst(errs)
+}
+
+// worst is the error of all instances. Only where every one refuses is it refused, and gone where all are.
+func worst(errs []error) error {
+	all := &target.Fault{Refused: true, Gone: true}
+	var texts []string
+	for _, err := range errs {
+		f := target.FaultOf(err)
+		if f == nil {
+			return err // it was cancelled
+		}
+		texts = append(texts, f.Err.Error())
+		all.Status, all.Refused, all.Gone = f.Status, all.Refused && (f.Refused || f.Gone), all.Gone && f.Gone
+		all.RetryAfter = max(all.RetryAfter, f.RetryAfter)
+	}
+	all.Err, all.Refused = errors.New(strings.Join(texts, "; ")), all.Refused && !all.Gone
+	return all
+}

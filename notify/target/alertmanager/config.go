@@ -1,0 +1,26 @@
+package alertmanager
+
+import (
+	"time"
+
+	"github.com/darkmap/darkmap/notify/target/httpclient"
+)
+
+// usualResolveAfter is for how long an alert fires that nobody says again.
+const usualResolveAfter = 24 * time.Hour
+
+// Config is a target that is a set of Alertmanagers.
+type Config struct {
+	// Every instance of the cluster, not a balancer before them. The URL is the one that ends before /api/v2.
+	Instances []httpclient.Endpoint `yaml:"instances" min:"1" max:"16"`
+	// After what time an alert resolves of which darkmap says nothing more. Shorter than darkmap may be away, and Alertmanager says that a country
+	// is back which is dark. 0 is 24h.
+	ResolveAfter time.Duration `yaml:"resolve_after" min:"0s" max:"720h"`
+	// How the instances are spoken to.
+	HTTP httpclient.Config `yaml:"http"`
+}
+
+// DefaultConfig is a target without an instance.
+func DefaultConfig() Config {
+	return Config{ResolveAfter: usualResolveAfter, HTTP: httpclient.DefaultConfig()}
+}

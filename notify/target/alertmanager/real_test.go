@@ -1,0 +1,120 @@
+package alertmanager
+
+import (
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/alertmanagertest"
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/waittest"
+	"github.com/darkmap/darkmap/notify/target"
+	"github.com/darkmap/darkmap/notify/target/httpclient"
+)
+
+// life sends messages of one incident to a real Alertmanager.
+type life struct {
+	t        *testing.T
+	a        *Alertmanager
+	incident string
+	began    time.Time
+	handle   target.Handle
+}
+
+func begin(t *testing.T, s *alertmanagertest.Server, incident string, resolveAfter time.Duration) *life {
+	t.Helper()
+	a, err := New(Config{Instances: []httpclient.Endpoint{{URL: s.URL}}, ResolveAfter: resolveAfter}, deps(io.Discard))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = a.Close() })
+	return &life{t: t, a: a, incident: incident, began: time.Now().Add(-time.Hour)}
+}
+
+// say sends a message. repeat is one of those that the engine sends each minute: the handle stays.
+func (l *life) say(kind target.Kind, s bgp.Severity, repeat bool) {
+	l.t.Helper()
+	m := message(kind, s, time.Now())
+	m.Incident, m.Start = l.incident, l.began
+	if kind == target.Close {
+		m.End = time.Now().Add(-10 * time.Minute)
+	}
+	h, err := l.a.Send(l.t.Context(), m, l.handle)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	if !repeat {
+		l.handle = h
+	}
+}
+
+// TestReal: a real Alertmanager, whose group_wait is 0.5 s and group_interval 1 s, is told of an outage that opens, rises twice, is said again many
+// times in between, and closes: one notification of each severity that fires, one that all is resolved. While nobody says anything, nothing
+// resolves: 24 h of resolve_after stand against 30 minutes of silence as here an hour against the time in which the control resolves, whose
+// resolve_after is 2 s and of which nobody says anything either.
+func TestReal(t *testing.T) {
+	t.Parallel()
+	s := alertmanagertest.Start(t)
+	korea := begin(t, s, incident, time.Hour)
+	if err := korea.a.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for n, severity := range []bgp.Severity{bgp.SeverityModerate, bgp.SeverityMajor, bgp.SeverityTotal} {
+		kind := target.Update
+		if n == 0 {
+			kind = target.Open
+		}
+		korea.say(kind, severity, false)
+		for range 3 {
+			korea.say(target.Update, severity, true)
+		}
+		waittest.Until(t, time.Minute, "a notification of severity "+string(severity), func() bool { return len(s.Told(incident)) > n })
+		for range 3 {
+			korea.say(target.Update, severity, true)
+		}
+	}
+
+	const control = "country-TO-ipv4-20141222T1615Z"
+	begin(t, s, control, 2*time.Second).say(target.Open, bgp.SeverityMajor, false)
+	waittest.Until(t, time.Minute, "the control resolves by itself", func() bool {
+		all := s.Told(control)
+		return len(all) > 0 && all[len(all)-1].Status == "resolved"
+	})
+	if got := s.Told(incident); len(got) != 3 || got[2].Status != "firing" {
+		t.Errorf("after a silence: got %+v", got)
+	}
+
+	korea.say(target.Close, bgp.SeverityTotal, false)
+	waittest.Until(t, time.Minute, "a notification of the end", func() bool { return len(s.Told(incident)) > 3 })
+	for range 3 {
+		korea.say(target.Close, bgp.SeverityTotal, true)
+	}
+	// Another life in the same Alertmanager is how long nothing more may come of the first.
+	const later = "country-IR-ipv4-20141222T1615Z"
+	other := begin(t, s, later, time.Hour)
+	other.say(target.Open, bgp.SeverityMajor, false)
+	waittest.Until(t, time.Minute, "a notification of another incident", func() bool { return len(s.Told(later)) > 0 })
+	other.say(target.Close, bgp.SeverityMajor, false)
+	waittest.Until(t, time.Minute, "the end of another incident", func() bool { return len(s.Told(later)) > 1 })
+
+	want := []string{"moderate", "major", "total", ""} // the one severity that fires in each notification
+	all := s.Told(incident)
+	if len(all) != len(want) {
+		t.Fatalf("got %d notifications: %+v", len(all), all)
+	}
+	for i, n := range all {
+		var fires []string
+		for _, a := range n.Alerts {
+			if a.Status == "firing" {
+				fires = append(fires, a.Labels["severity"])
+			}
+		}
+		if got := strings.Join(fires, " "); got != want[i] || (n.Status == "resolved") != (i == 3) {
+			t.Errorf("notification %d: %s, %q fires, want %q", i, n.Status, got, want[i])
+		}
+	}
+	if a := s.Told(incident)[3].Alerts[0]; a.Labels["code"] != "KP" || a.Annotations["summary"] == "" || a.GeneratorURL == "" || !a.EndsAt.Before(time.Now()) || a.EndsAt.Before(a.StartsAt) {
+		t.Errorf("got %+v", a)
+	}
+}

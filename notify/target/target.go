@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -37,6 +38,13 @@ type Traits struct {
 	GroupWait time.Duration
 	// Retries are the waits before the attempts after the first; nil is the default of notify.
 	Retries []time.Duration
+}
+
+// StateRetries are the waits of targets that hold the state of an incident and for which news an hour late is of no use: close to each other at
+// first, and over more than a day.
+func StateRetries() []time.Duration {
+	return slices.Concat([]time.Duration{5 * time.Second, 15 * time.Second, 30 * time.Second},
+		slices.Repeat([]time.Duration{time.Minute}, 240), slices.Repeat([]time.Duration{10 * time.Minute}, 120))
 }
 
 // Handle is what a target remembers of an incident between messages, such as the id of a chat message or the chain of references, at most

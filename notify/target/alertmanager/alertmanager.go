@@ -19,11 +19,6 @@ import (
 	"github.com/darkmap/darkmap/notify/target/httpclient"
 )
 
-// retries are close to each other: an alert that comes an hour after its Alertmanager is back is of no use. They reach over a day.
-var retries = slices.Concat(
-	[]time.Duration{5 * time.Second, 15 * time.Second, 30 * time.Second},
-	slices.Repeat([]time.Duration{time.Minute}, 240), slices.Repeat([]time.Duration{10 * time.Minute}, 120))
-
 // testLasts is for how long the alert of a test fires.
 const testLasts = 5 * time.Minute
 
@@ -67,7 +62,7 @@ func New(cfg Config, d target.Deps) (*Alertmanager, error) {
 
 // Traits: a pager that is told again each minute what lasts. News of an open incident is never too late for it: its alerts are a state.
 func (a *Alertmanager) Traits() target.Traits {
-	return target.Traits{Style: target.Pager, Keyed: true, MaxAge: 24 * time.Hour, Resend: time.Minute, GroupWait: time.Minute, Retries: retries}
+	return target.Traits{Style: target.Pager, Keyed: true, MaxAge: 24 * time.Hour, Resend: time.Minute, GroupWait: time.Minute, Retries: target.StateRetries()}
 }
 
 // Close ends idle connections.

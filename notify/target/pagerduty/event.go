@@ -1,0 +1,157 @@
+package pagerduty
+
+import (
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/notify/target"
+	"github.com/darkmap/darkmap/notify/target/text"
+)
+
+// The actions of an event.
+const (
+	trigger = "trigger"
+	resolve = "resolve"
+)
+
+const (
+	// maxSummary bounds payload.summary, in characters.
+	maxSummary = 1024
+	// maxDetail bounds one of custom_details, in octets; an event has at most 512 KB.
+	maxDetail = 4096
+	// maxMembers is how many members of watch lists are named.
+	maxMembers = 20
+)
+
+// event is what POST /v2/enqueue takes.
+type event struct {
+	RoutingKey string  `json:"routing_key"`
+	Action     string  `json:"event_action"`
+	DedupKey   string  `json:"dedup_key"`
+	Client     string  `json:"client"`
+	ClientURL  string  `json:"client_url,omitempty"`
+	Links      []link  `json:"links,omitempty"`
+	Payload    payload `json:"payload"`
+}
+
+type link struct {
+	Href string `json:"href"`
+	Text string `json:"text"`
+}
+
+type payload struct {
+	Summary       string         `json:"summary"`
+	Source        string         `json:"source"`
+	Severity      string         `json:"severity"`
+	Timestamp     string         `json:"timestamp,omitempty"`
+	Component     string         `json:"component,omitempty"`
+	Group         string         `json:"group,omitempty"`
+	Class         string         `json:"class,omitempty"`
+	CustomDetails map[string]any `json:"custom_details,omitempty"`
+}
+
+// severities are PagerDuty's words for darkmap's.
+var severities = map[bgp.Severity]string{
+	bgp.SeverityTotal: "critical", bgp.SeverityMajor: "error", bgp.SeverityModerate: "warning", bgp.SeverityMinor: "info",
+}
+
+// makeEvent makes the event of a message.
+func makeEvent(m *target.Message, publicURL string) event {
+	e := event{Action: trigger, DedupKey: m.Key(), Client: "darkmap", ClientURL: publicURL}
+	if m.Kind == target.Close || m.Kind == target.TakeBack {
+		e.Action = resolve
+	}
+	if m.Link != "" {
+		e.Links = []link{{m.Link, "Evidence and course"}}
+	}
+	e.Payload = payload{
+		Summary: text.Cut(text.Relay(text.Line(m.Headline)), maxSummary, maxSummary), Source: source(publicURL), Severity: "info", Class: string(m.Subject), Group: name(m.Route),
+		CustomDetails: details(m),
+	}
+	if e.Payload.Summary == "" {
+		e.Payload.Summary = "darkmap: " + m.Event()
+	}
+	if s, ok := severities[m.Severity]; ok {
+		e.Payload.Severity = s
+	}
+	if !m.Start.IsZero() {
+		e.Payload.Timestamp = m.Start.UTC().Format(time.RFC3339)
+	}
+	if len(m.Events) > 0 {
+		o := &m.Events[0]
+		e.Payload.Component = name(o.Entity.Code)
+		if m.Subject == target.SubjectOutage {
+			e.Payload.Class = string(o.Kind)
+		}
+	}
+	return e
+}
+
+// name makes a name harmless wherever PagerDuty passes it on to.
+func name(s string) string { return text.Relay(text.Name(s)) }
+
+// source is where the event comes from: the host of public_url.
+func source(publicURL string) string {
+	if u, err := url.Parse(publicURL); err == nil && u.Host != "" {
+		return u.Host
+	}
+	return "darkmap"
+}
+
+// details are for the one who is paged.
+func details(m *target.Message) map[string]any {
+	d := map[string]any{}
+	add := func(name, value string) {
+		if value = text.Cut(text.Relay(text.Lines(value)), maxDetail, maxDetail); value != "" {
+			d[name] = value
+		}
+	}
+	at := func(name string, t time.Time) {
+		if !t.IsZero() {
+			add(name, t.UTC().Format(time.RFC3339))
+		}
+	}
+	add("title", m.Title)
+	add("summary", m.Summary)
+	add("severity", string(m.Severity))
+	add("still_dark", m.Remainder)
+	add("end_reason", string(m.Reason))
+	add("incident", m.Incident)
+	at("start", m.Start)
+	at("end", m.End)
+	at("not_measured_since", m.NotMeasuredSince)
+	if m.Late {
+		add("late", "decided at "+m.Time.UTC().Format(time.RFC3339)+", told late")
+	}
+	if len(m.Events) == 0 {
+		return d
+	}
+	o := &m.Events[0]
+	d["events"] = m.EventsTotal
+	if m.Subject == target.SubjectOutage && o.Baseline.Prefixes > 0 {
+		d["lost_prefixes"], d["usual_prefixes"], d["voters"], d["collectors"] = o.Now.LostPrefixes, o.Baseline.Prefixes, o.Panel.Voters, o.Panel.Collectors
+	}
+	add("watch", members(m))
+	return d
+}
+
+// members names the members of watch lists that the incident is about, each once.
+func members(m *target.Message) string {
+	var all []string
+	seen := map[string]bool{}
+	for i := range m.Events {
+		for _, w := range m.Events[i].Watch {
+			member := w.List + ": " + text.Name(w.Member)
+			if seen[member] {
+				continue
+			}
+			if seen[member] = true; len(all) == maxMembers {
+				return strings.Join(all, ", ") + " and more"
+			}
+			all = append(all, member)
+		}
+	}
+	return strings.Join(all, ", ")
+}

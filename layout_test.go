@@ -200,6 +200,8 @@ var homes = map[string][]string{
 	"github.com/miekg/dns":                                    {"ingest/watch/hosts", "internal/dnstest"},
 	"github.com/cenkalti/backoff/v4":                          {"internal/retry"},
 	"github.com/prometheus/client_golang/prometheus/promhttp": {"internal/telemetry"},
+	"github.com/wneessen/go-mail":                             {"notify/target/mail"},
+	"github.com/emersion/go-smtp":                             {},
 }
 
 // builders says where something that there should be one way to build is built.

@@ -1,0 +1,38 @@
+package slack
+
+import (
+	"github.com/darkmap/darkmap/internal/config"
+	"github.com/darkmap/darkmap/notify/target/httpclient"
+)
+
+// Config is an entry of notify.targets with type: slack. Either url, or token and channel.
+type Config struct {
+	// The URL of an incoming webhook. It is a secret.
+	URL config.Secret `yaml:"url"`
+	// A bot's token, xoxb-..., with the scope chat:write.
+	Token config.Secret `yaml:"token"`
+	// The channel for the token: its id such as C0123456789. The bot has to be in it.
+	Channel string `yaml:"channel" want:"the id of a channel, together with token"`
+	// Where Slack's methods are.
+	API string `yaml:"api" form:"a URL of http or https"`
+	// The connection.
+	HTTP httpclient.Config `yaml:"http"`
+}
+
+// DefaultConfig has everything but the webhook or the token.
+func DefaultConfig() Config {
+	return Config{API: "https://slack.com/api/", HTTP: httpclient.DefaultConfig()}
+}
+
+// Faults are those that tags cannot say.
+func (c Config) Faults() []config.Fault {
+	hook, token := c.URL != config.Secret{}, c.Token != config.Secret{}
+	var faults []config.Fault
+	if hook == token {
+		faults = append(faults, config.Fault{Key: "url", Value: hook, Want: "either url, or token and channel"})
+	}
+	if token != (c.Channel != "") {
+		faults = append(faults, config.Fault{Key: "channel", Value: c.Channel})
+	}
+	return faults
+}

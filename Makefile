@@ -10,6 +10,9 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 TAGS    := embedded
 LINT    := $(GO) tool -modfile=tools/golangci-lint/go.mod golangci-lint
 BUF     := $(GO) tool -modfile=$(CURDIR)/tools/buf/go.mod buf
+# What tests of the AsyncAPI document and of the example in Python need.
+ASYNCAPI := tools/asyncapi/node_modules/.package-lock.json
+VENV     := examples/consumers/python/.venv/installed
 FUZZTIME ?= 10s
 # The race detector needs cgo and a C compiler; without one the tests run without it.
 RACE    := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
@@ -42,8 +45,18 @@ test: build ## Run all tests; what the machine lacks is skipped by name
 deps: build ## Fetch everything that later runs need: modules, tools, the engine, the default data
 	$(GO) mod download
 	@for t in buf protobuf golangci-lint alertmanager; do (cd tools/$$t && $(GO) mod download) || exit 1; done
-	@if command -v npm >/dev/null 2>&1; then cd tools/asyncapi && npm ci --loglevel=error; else echo "no npm: nothing will check schemas/asyncapi.yaml"; fi
+	@$(MAKE) --no-print-directory $(ASYNCAPI) || echo "the parser of AsyncAPI is not installed: its tests are skipped"
+	@$(MAKE) --no-print-directory $(VENV) || echo "the Kafka client for Python is not installed: the test of its example is skipped"
 	$(BIN) fetch
+
+$(ASYNCAPI): tools/asyncapi/package-lock.json
+	cd tools/asyncapi && npm ci --loglevel=error
+	@touch $@
+
+$(VENV): examples/consumers/python/requirements.txt
+	python3 -m venv --clear $(@D)
+	$(@D)/bin/pip install --quiet --requirement $<
+	@touch $@
 
 .PHONY: build
 build: ## Build bin/darkmap

@@ -58,6 +58,7 @@ var rules = []struct {
 	{"notify/incident", []string{"schemas", "internal/", "notify/incident", "=notify/target", "notify/target/text"}},
 	{"notify", []string{"schemas", "internal/", "notify"}},
 	{"eval", []string{"schemas", "internal/", "detect", "eval"}},
+	{"examples", nil},
 	{"cmd/darkmap", []string{"schemas", "internal/", "ingest", "enrich", "detect", "sink", "notify", "eval"}},
 }
 
@@ -206,7 +207,7 @@ var homes = map[string][]string{
 
 // builders says where something that there should be one way to build is built.
 var builders = map[string][]string{
-	"kgo.NewClient":               {"internal/kafka"},
+	"kgo.NewClient":               {"internal/kafka", "examples"},
 	"kgo.NewGroupTransactSession": {"internal/kafka"},
 	"prometheus.NewRegistry":      {"internal/telemetry"},
 	"prometheus.NewDesc":          {}, // metrics are made with promauto, which registers them
@@ -222,7 +223,7 @@ var builders = map[string][]string{
 	"prometheus.NewSummaryVec":    {},
 	"prometheus.NewUntypedFunc":   {},
 	"ch.Dial":                     {"internal/clickhouse"},
-	"context.Background":          {"cmd/darkmap"},
+	"context.Background":          {"cmd/darkmap", "examples"},
 }
 
 // TestHomes keeps each library, and each kind of client, in the packages that are its home.

@@ -36,6 +36,9 @@ type outageRows struct {
 	origins, upstreams                 *proto.ColArr[uint32]
 	countries                          *proto.ColArr[string]
 	blip                               proto.ColBool
+	parents                            parentColumn
+	watch                              watchColumn
+	unexpected                         unexpectedColumn
 
 	rec    pb.OutageRecord
 	pos    bgp.Position
@@ -46,7 +49,7 @@ func newOutageRows(dataset string) rows {
 	return &outageRows{
 		originColumns: originColumns{name: dataset}, decided: micros(), end: new(proto.ColDateTime).Nullable(),
 		lost: new(proto.ColStr).Array(), origins: new(proto.ColUInt32).Array(), upstreams: new(proto.ColUInt32).Array(),
-		countries: new(proto.ColStr).Array(),
+		countries: new(proto.ColStr).Array(), unexpected: newUnexpectedColumn(),
 	}
 }
 
@@ -82,6 +85,9 @@ func (r *outageRows) input() proto.Input {
 		{Name: "origins", Data: r.origins},
 		{Name: "countries", Data: r.countries},
 		{Name: "upstreams", Data: r.upstreams},
+		{Name: "parents", Data: r.parents.column()},
+		{Name: "watch", Data: r.watch.column()},
+		{Name: "unexpected", Data: r.unexpected.column()},
 		{Name: "voters", Data: &r.voters},
 		{Name: "collectors", Data: &r.collectors},
 		{Name: "blip", Data: &r.blip},
@@ -160,6 +166,9 @@ func (r *outageRows) addOutage(out *bgp.Outage) {
 	r.origins.Append(asNumbers(out.Origins))
 	r.countries.Append(out.Countries)
 	r.upstreams.Append(asNumbers(out.Upstreams))
+	r.parents.add(out.Parents)
+	r.watch.add(out.Watch)
+	r.unexpected.add(out.Unexpected)
 	r.voters.Append(uint32(out.Panel.Voters))
 	r.collectors.Append(uint32(out.Panel.Collectors))
 	r.headline.Append(out.Headline)

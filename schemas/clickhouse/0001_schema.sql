@@ -117,7 +117,7 @@ CREATE TABLE IF NOT EXISTS {{database}}.outage_events {{cluster}}
     sequence            UInt32                 COMMENT 'number of the record in the life of the outage, from 1',
     event               LowCardinality(String) COMMENT 'suspected, opened, updated, closed, reopened, retracted',
     decided_at          DateTime64(6, 'UTC')   COMMENT 'when the window closed that decided it, event time',
-    kind                LowCardinality(String) COMMENT 'outage, partial, intermittent, moved',
+    kind                LowCardinality(String) COMMENT 'outage, partial, intermittent, moved, origin',
     state               LowCardinality(String) COMMENT 'suspected, open, closed, retracted',
     family              Enum8('ipv4' = 1, 'ipv6' = 2) COMMENT 'address family',
     entity_type         Enum8('prefix' = 1, 'as' = 2, 'country' = 3, 'region' = 4, 'world' = 5, 'watch' = 6) COMMENT 'kind of entity',
@@ -141,6 +141,9 @@ CREATE TABLE IF NOT EXISTS {{database}}.outage_events {{cluster}}
     origins             Array(UInt32)          COMMENT 'AS numbers that originated them; of a prefix that is not lost, its usual ones',
     countries           Array(String)          COMMENT 'of an AS or prefix: the countries in which the prefixes lie that it lost, or that others originate now',
     upstreams           Array(UInt32)          COMMENT 'AS numbers next to the origins',
+    parents             Array(Tuple(type String, code String, id String, share_percent Float64)) COMMENT 'events of wider entities, suspected or open at decided_at, that lost a part of what this one lost; the narrowest first. share_percent: of its lost (or moved) space, percent',
+    watch               Array(Tuple(list String, title String, member String, covered_by String, public Bool)) COMMENT 'members of watch lists that it is about; covered_by: the prefix that a member without a route of its own is judged by; public: anonymous pages may name the list',
+    unexpected          Array(Tuple(prefix String, origin UInt32, expected Array(UInt32), voters UInt32, collectors UInt32, share_percent Float64, rpki String)) COMMENT 'of the kind origin: routes from AS numbers that a watch list does not name, capped. expected: those that it names; voters and collectors that hold it; share_percent: of all voters; rpki: valid, invalid, not_found, empty without ROAs',
     voters              UInt32                 COMMENT 'how many ASNs voted',
     collectors          UInt32                 COMMENT 'over how many collectors',
     blip                Bool                   COMMENT 'shorter than five minutes: stored, not notified',
@@ -166,7 +169,7 @@ CREATE VIEW IF NOT EXISTS {{database}}.outages {{cluster}} AS
 SELECT
     dataset, id, sequence, event, decided_at, kind, state, family, entity_type, entity_code, entity_name, start, end, end_reason, successor,
     predecessor, duration_seconds, severity, score, baseline_prefixes, baseline_space, peak_lost_prefixes, peak_lost_space, peak_loss_percent,
-    lost_prefixes, lost_prefixes_total, origins, countries, upstreams, voters, collectors, blip, headline, post, summary, json
+    lost_prefixes, lost_prefixes_total, origins, countries, upstreams, parents, watch, unexpected, voters, collectors, blip, headline, post, summary, json
 FROM {{database}}.outage_events
 ORDER BY dataset, id, sequence DESC, position_epoch   DESC, position_sequence DESC
 LIMIT 1 BY dataset, id

@@ -117,7 +117,7 @@ func longestOutage(all []bgp.Outage, world *simulate.World) bgp.Outage {
 		return 0
 	}
 	return slices.MaxFunc(all, func(a, b bgp.Outage) int {
-		return cmp.Or(outage(a)-outage(b), outageview.Compare(a.Entity.Type, b.Entity.Type), rank(a)-rank(b), cmp.Compare(a.DurationSeconds, b.DurationSeconds))
+		return cmp.Or(outage(a)-outage(b), cmp.Compare(a.Entity.Type.Breadth(), b.Entity.Type.Breadth()), rank(a)-rank(b), cmp.Compare(a.DurationSeconds, b.DurationSeconds))
 	})
 }
 

@@ -21,31 +21,28 @@ type Incident struct {
 // looked for in the same 20 minutes (bgp.Evidence).
 const foldNear = 20 * time.Minute
 
-// level orders entities by what they contain. The world is above nothing: every country would fold under it, and nobody would see
-// which.
-var level = map[bgp.EntityType]int{bgp.EntityPrefix: 1, bgp.EntityAS: 2, bgp.EntityRegion: 3, bgp.EntityCountry: 4}
+// halfPercent is a share of a half.
+const halfPercent bgp.Decimal = 5000
 
-// Compare orders kinds of entities by what they contain: prefixes first, the world last.
-func Compare(a, b bgp.EntityType) int { return cmp.Compare(breadth(a), breadth(b)) }
-
-func breadth(t bgp.EntityType) int {
-	if n := level[t]; n > 0 {
-		return n
-	}
-	return len(level) + 1
+// folds reports whether outages of one kind of entity fold under those of another. Nothing folds under the world or a watch list: all
+// countries would, and nobody would see which.
+func folds(part, whole bgp.EntityType) bool {
+	return part.Breadth() > 0 && part.Breadth() < whole.Breadth() && whole.Breadth() <= bgp.EntityCountry.Breadth()
 }
 
 // Fold gathers outages into incidents: prefixes under their AS, or else their region or country; ASes under their region or country;
-// regions under their country. The order is that of the outages that stay. An outage folds under another where all of this holds:
+// regions under their country. The order is that of the outages that stay. An outage folds under the narrowest of the parents that it
+// names that is among all and holds at least half of what it lost, of these the one with the greatest share. One that names none, as a short loss, folds under another where all of this
+// holds:
 //
-//   - dataset and family are the same, and so is the sort: a loss (outage, partial, intermittent), moved, blip, retracted;
-//   - it begins at most 20 minutes before the other and not after its end, and it ends at most 20 minutes after it. So an outage that
-//     goes on after the other stays a line of its own;
+//   - it begins at most 20 minutes before the other and not after its end;
 //   - a prefix: the other is of its origin AS, or lists it among its lost prefixes. An AS: more than half of its lost prefixes are among
 //     the other's; where the other's list is cut short, it names the AS among its origins, and has lost as many prefixes. A region: its
 //     code begins with the country's.
 //
-// Of several it folds under the lowest kind of entity, and of these under the one with which it overlaps for longest.
+// Of several it folds under the lowest kind of entity, and of these under the one with which it overlaps for longest. In both cases
+// dataset and family are the same, and so is the sort: a loss (outage, partial, intermittent), moved, blip, retracted; and it ends at most
+// 20 minutes after the other. So an outage that goes on after the other stays a line of its own.
 func Fold(all []bgp.Outage) []Incident {
 	above := parents(all)
 	root := func(i int) int {
@@ -82,11 +79,22 @@ func Unfolded(all []bgp.Outage) []Incident {
 
 // parents returns for each outage the one that it folds under, by index; -1 for none.
 func parents(all []bgp.Outage) []int {
-	index := indexAbove(all)
+	index, ids := indexAbove(all), map[string]int{}
+	for i := range all {
+		ids[all[i].Dataset+"/"+all[i].ID] = i
+	}
 	above := make([]int, len(all))
 	for i := range all {
 		above[i] = -1
 		o := &all[i]
+		if named := foldable(o); len(named) > 0 {
+			for _, p := range named {
+				if j, ok := ids[o.Dataset+"/"+p.ID]; ok && above[i] < 0 && p.SharePercent >= halfPercent && alike(o, &all[j]) && endsWith(o, &all[j]) {
+					above[i] = j
+				}
+			}
+			continue
+		}
 		for _, name := range namesOf(o) {
 			for j := range index[name].during(o) {
 				if j != above[i] && belongs(o, &all[j]) && (above[i] < 0 || better(o, &all[j], &all[above[i]])) {
@@ -96,6 +104,15 @@ func parents(all []bgp.Outage) []int {
 		}
 	}
 	return above
+}
+
+// foldable are the parents that an outage names whose kind it folds under, the narrowest first, of these the one with the greatest share.
+func foldable(o *bgp.Outage) []bgp.Parent {
+	named := slices.DeleteFunc(slices.Clone(o.Parents), func(p bgp.Parent) bool { return !folds(o.Entity.Type, p.Type) })
+	slices.SortStableFunc(named, func(a, b bgp.Parent) int {
+		return cmp.Or(cmp.Compare(a.Type.Breadth(), b.Type.Breadth()), cmp.Compare(b.SharePercent, a.SharePercent))
+	})
+	return named
 }
 
 // candidates are outages that share a name, by start. until is how long the longest of those up to it lasts.
@@ -109,7 +126,7 @@ type candidates struct {
 func indexAbove(all []bgp.Outage) map[string]*candidates {
 	var order []int
 	for i := range all {
-		if level[all[i].Entity.Type] >= level[bgp.EntityAS] {
+		if folds(bgp.EntityPrefix, all[i].Entity.Type) {
 			order = append(order, i)
 		}
 	}
@@ -177,10 +194,12 @@ func namesOf(o *bgp.Outage) []string {
 	return slices.Compact(names)
 }
 
-// belongs reports whether o folds under p.
-func belongs(o, p *bgp.Outage) bool {
-	return level[o.Entity.Type] > 0 && level[o.Entity.Type] < level[p.Entity.Type] &&
-		during(o, p) && o.Dataset == p.Dataset && o.Family == p.Family && sortOf(o) == sortOf(p) && within(o, p)
+// belongs reports whether o, which names no parents, folds under p.
+func belongs(o, p *bgp.Outage) bool { return alike(o, p) && during(o, p) && within(o, p) }
+
+// alike reports whether an outage of o's kind can be a part of one of p's.
+func alike(o, p *bgp.Outage) bool {
+	return folds(o.Entity.Type, p.Entity.Type) && o.Dataset == p.Dataset && o.Family == p.Family && sortOf(o) == sortOf(p)
 }
 
 // sortOf tells what is no loss of routes, or none that lasted, from what is.
@@ -198,13 +217,15 @@ func sortOf(o *bgp.Outage) string {
 
 // during reports whether o happened in the time of p.
 func during(o, p *bgp.Outage) bool {
-	if o.Start.Before(p.Start.Add(-foldNear)) {
-		return false
-	}
+	return !o.Start.Before(p.Start.Add(-foldNear)) && (p.End == nil || !o.Start.After(*p.End)) && endsWith(o, p)
+}
+
+// endsWith reports whether o ends in the time of p, or a little later.
+func endsWith(o, p *bgp.Outage) bool {
 	if p.End == nil {
 		return o.End == nil || !o.End.Before(p.Start)
 	}
-	return !o.Start.After(*p.End) && o.End != nil && !o.End.Before(p.Start) && !o.End.After(p.End.Add(foldNear))
+	return o.End != nil && !o.End.Before(p.Start) && !o.End.After(p.End.Add(foldNear))
 }
 
 // within reports whether what o lost is a part of what p lost.
@@ -232,7 +253,7 @@ func within(o, p *bgp.Outage) bool {
 // better reports whether o folds under p rather than under q.
 func better(o, p, q *bgp.Outage) bool {
 	return cmp.Or(
-		cmp.Compare(level[q.Entity.Type], level[p.Entity.Type]),
+		cmp.Compare(q.Entity.Type.Breadth(), p.Entity.Type.Breadth()),
 		cmp.Compare(common(o, p), common(o, q)),
 		q.Start.Compare(p.Start), cmp.Compare(q.ID, p.ID)) > 0
 }

@@ -22,7 +22,20 @@ func summary(all []Incident) (out []string) {
 func TestFold(t *testing.T) {
 	t.Parallel()
 	dark := exampleOutages(t)[1]
-	with := func(o bgp.Outage, change func(*bgp.Outage)) bgp.Outage { change(&o); return o }
+	with := func(o bgp.Outage, change ...func(*bgp.Outage)) bgp.Outage {
+		for _, c := range change {
+			c(&o)
+		}
+		return o
+	}
+	names := func(p bgp.Outage, percent bgp.Decimal) func(*bgp.Outage) {
+		return func(o *bgp.Outage) {
+			o.Parents = append(slices.Clone(o.Parents), bgp.Parent{Type: p.Entity.Type, Code: p.Entity.Code, ID: p.ID, SharePercent: 100 * percent})
+		}
+	}
+	toYY := func(o *bgp.Outage) {
+		o.ID, o.Entity = "country-YY", bgp.Entity{Type: bgp.EntityCountry, Code: "YY"}
+	}
 	later := func(d time.Duration) func(*bgp.Outage) {
 		return func(o *bgp.Outage) { o.Start = o.Start.Add(d) }
 	}
@@ -60,6 +73,16 @@ func TestFold(t *testing.T) {
 		"goes on":                              {[]bgp.Outage{dark, with(exampleAS(dark), open)}, []string{"ZZ ", "AS64496 "}},
 		"both go on":                           {[]bgp.Outage{with(dark, open), with(exampleAS(dark), open)}, []string{"ZZ +1 AS"}},
 		"closed, the country's goes on":        {[]bgp.Outage{with(dark, open), exampleAS(dark)}, []string{"ZZ +1 AS"}},
+		"40 min before, and names it":          {[]bgp.Outage{with(exampleAS(dark), later(-40*time.Minute), names(dark, 100)), dark}, []string{"ZZ +1 AS"}},
+		"half elsewhere, and names it":         {[]bgp.Outage{dark, with(foreign, names(dark, 50))}, []string{"ZZ +1 AS"}},
+		"more elsewhere, and names it":         {[]bgp.Outage{dark, with(exampleAS(dark), names(dark, 49))}, []string{"ZZ ", "AS64496 "}},
+		"names it, ends 21 min later":          {[]bgp.Outage{dark, with(exampleAS(dark), ends(21*time.Minute), names(dark, 100))}, []string{"ZZ ", "AS64496 "}},
+		"names it, goes on":                    {[]bgp.Outage{dark, with(exampleAS(dark), open, names(dark, 100))}, []string{"ZZ ", "AS64496 "}},
+		"names it, retracted":                  {[]bgp.Outage{dark, with(exampleAS(dark), names(dark, 100), func(o *bgp.Outage) { o.State = bgp.StateRetracted })}, []string{"ZZ ", "AS64496 "}},
+		"names another":                        {[]bgp.Outage{dark, with(exampleAS(dark), names(with(dark, func(o *bgp.Outage) { o.ID = "other" }), 100))}, []string{"ZZ ", "AS64496 "}},
+		"names the world and a list alone":     {[]bgp.Outage{dark, with(exampleAS(dark), names(part(dark, bgp.Entity{Type: bgp.EntityWorld, Code: "world"}, 1), 1), names(part(dark, bgp.Entity{Type: bgp.EntityWatch, Code: "w"}, 1), 1))}, []string{"ZZ +1 AS"}},
+		"names two countries":                  {[]bgp.Outage{dark, with(dark, toYY), with(exampleAS(dark), names(dark, 40), names(with(dark, toYY), 60))}, []string{"ZZ ", "YY +1 AS"}},
+		"names country and region":             {[]bgp.Outage{dark, region, with(exampleAS(dark), names(region, 10), names(dark, 100))}, []string{"ZZ +1 region, +1 AS"}},
 		"the world folds nothing":              {[]bgp.Outage{part(dark, bgp.Entity{Type: bgp.EntityWorld, Code: "world"}, 64496, "192.0.2.0/24"), dark}, []string{"world ", "ZZ "}},
 	} {
 		if diff := cmp.Diff(tt.want, summary(Fold(tt.outages))); diff != "" {

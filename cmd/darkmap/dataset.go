@@ -27,6 +27,7 @@ type datasetRun struct {
 	dir     *datadir.Dir
 	cfg     *configuration
 	plan    *playback.Plan
+	watch   string // the file of the plan's watch lists; empty is none
 	dataset string
 	replace bool
 	store   bool
@@ -161,10 +162,13 @@ func (r *datasetRun) claim(ctx context.Context, s clickhouse.Server, sources *en
 // describe says what the dataset is made of.
 func (r *datasetRun) describe(sources *enrich.Sources) clickhouse.Dataset {
 	d := clickhouse.Dataset{
-		Name: r.dataset, Inputs: r.plan.Hash, Settings: r.settings(sources), Version: version, Files: r.plan.Files(), Collectors: r.plan.Collectors(),
+		Name: r.dataset, Inputs: r.plan.Inputs(), Settings: r.settings(sources), Version: version, Files: r.plan.Files(), Collectors: r.plan.Collectors(),
 		Changed: config.Results(r.cfg, defaultConfiguration()),
 	}
 	d.Begins, d.Ends = r.plan.Span()
+	if r.watch != "" {
+		d.Files = append(d.Files, r.watch)
+	}
 	return d
 }
 

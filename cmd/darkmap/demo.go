@@ -19,6 +19,7 @@ type demoCmd struct {
 	Late    string `help:"This collector joins two hours late." type:"collector" placeholder:"COLLECTOR"`
 	Early   string `help:"This collector ends early." type:"collector" placeholder:"COLLECTOR"`
 	Format  string `help:"Form of the result: ${enum}." enum:"table,json" default:"table"`
+	Watch   string `help:"Watch lists that hold from the first record on: a file with a section watch, or a list of lists. DNS is not asked." type:"path" placeholder:"FILE"`
 	NoStore bool   `help:"Leave ClickHouse out."`
 	// Schedule has no other effect.
 	Schedule bool `help:"Print what happens when in the world, which of it was published and where, and stop."`
@@ -45,6 +46,10 @@ func (c *demoCmd) Run(ctx context.Context, g *globals) (err error) {
 	if err != nil {
 		return err
 	}
+	lists, err := g.watchFile(c.Watch)
+	if err != nil {
+		return err
+	}
 	state, err := g.openDataDir()
 	if err != nil {
 		return err
@@ -65,10 +70,11 @@ func (c *demoCmd) Run(ctx context.Context, g *globals) (err error) {
 	if err != nil {
 		return err
 	}
+	plan.Watch = lists
 	if err := cfg.load(filepath.Join(dir, simulate.ConfigFile), nil); err != nil { // the world's own geography
 		return err
 	}
-	r := &datasetRun{g: g, dir: state, cfg: cfg, plan: plan, dataset: c.dataset(), replace: true, store: !c.NoStore, command: "demo", json: c.Format == "json"}
+	r := &datasetRun{g: g, dir: state, cfg: cfg, plan: plan, watch: c.Watch, dataset: c.dataset(), replace: true, store: !c.NoStore, command: "demo", json: c.Format == "json"}
 	results, err := r.do(ctx)
 	if results == nil {
 		return err

@@ -16,6 +16,7 @@ type replayCmd struct {
 	Format  string   `help:"Form of the result: ${enum}." enum:"table,json" default:"table"`
 	Dataset string   `help:"Name of the dataset in the store (default: replay- and a hash of the inputs)." placeholder:"NAME"`
 	Replace bool     `help:"Replace what the dataset holds."`
+	Watch   string   `help:"Watch lists that hold from the first record on: a file with a section watch, or a list of lists. DNS is not asked." type:"path" placeholder:"FILE"`
 	NoStore bool     `help:"Leave ClickHouse out."`
 	filter  `embed:""`
 }
@@ -44,6 +45,10 @@ func (c *replayCmd) Run(ctx context.Context, g *globals) (err error) {
 	if err != nil {
 		return err
 	}
+	lists, err := g.watchFile(c.Watch)
+	if err != nil {
+		return err
+	}
 	dir, err := g.openDataDir()
 	if err != nil {
 		return err
@@ -61,14 +66,15 @@ func (c *replayCmd) Run(ctx context.Context, g *globals) (err error) {
 		return usageError(err)
 	}
 	plan.LeftOut += inputs.Unread
+	plan.Watch = lists
 	for _, note := range plan.Notes {
 		fmt.Fprintf(g.stderr, "darkmap: %s\n", note)
 	}
 	dataset := c.Dataset
 	if dataset == "" {
-		dataset = "replay-" + plan.Hash[:8]
+		dataset = "replay-" + plan.Inputs()[:8]
 	}
-	r := &datasetRun{g: g, dir: dir, cfg: cfg, plan: plan, dataset: dataset, replace: c.Replace, store: !c.NoStore, command: "replay", json: c.Format == "json"}
+	r := &datasetRun{g: g, dir: dir, cfg: cfg, plan: plan, watch: c.Watch, dataset: dataset, replace: c.Replace, store: !c.NoStore, command: "replay", json: c.Format == "json"}
 	results, err := r.do(ctx)
 	if results == nil {
 		return err

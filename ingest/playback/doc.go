@@ -8,6 +8,8 @@
 // stream: updates in time order, each table at its time, before the updates of the same time. The first table, and one that
 // answers a gap, stands between GapBegin and GapEnd, another between CheckBegin and CheckEnd. docs/feeds.md (Files) has the rules.
 //
+// Watch lists of the plan stand after the first clock record, at its time.
+//
 // Output: the streams of all collectors merged on time, with a tick per collector and a clock record at each
 // minute of the merged event time in which something happened, and an end (docs/architecture.md, Time). The order depends
 // on the inputs alone, so every position is the same in every run.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/darkmap/darkmap/ingest/watch"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/progress"
 )
@@ -47,7 +48,9 @@ type Plan struct {
 	// LeftOut is how many files are not played; Notes says why, and where updates are missing.
 	LeftOut int
 	// Notes are sentences on what the times of the files mean for the result.
-	Notes      []string
+	Notes []string
+	// Watch are watch lists that hold from the first record on; whoever has made the plan sets them.
+	Watch      []watch.List
 	collectors []collectorPlan
 }
 
@@ -154,6 +157,21 @@ func (f *filePlan) compare(o *filePlan) int {
 		}
 	}
 	return cmp.Or(cmp.Compare(f.collector, o.collector), tables, cmp.Compare(f.first, o.first), cmp.Compare(f.last, o.last), slices.Compare(f.sum[:], o.sum[:]))
+}
+
+// Inputs tells the inputs of the plan apart: Hash or, with watch lists, a hash of both. The lists decide what is found beside the files, so the same
+// files with other lists are other inputs.
+func (p *Plan) Inputs() string {
+	if len(p.Watch) == 0 {
+		return p.Hash
+	}
+	sum := sha256.New()
+	fmt.Fprintln(sum, p.Hash)
+	for _, l := range p.Watch {
+		one := l.Sum()
+		sum.Write(one[:])
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:8])
 }
 
 // hash is over the sorted files.

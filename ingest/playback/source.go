@@ -176,11 +176,25 @@ func (s *Source) turn(minute int64) {
 			s.queue = append(s.queue, s.stamp(p, minute, &pb.UpdateRecord{Body: &pb.UpdateRecord_Tick{Tick: &pb.Tick{}}}))
 		}
 	}
-	if s.minute != 0 {
+	first := s.minute == 0
+	if !first {
 		s.settled = s.work()[progress.TableOctets]
 	}
 	s.minute = minute
 	s.queue = append(s.queue, s.clock(minute, false))
+	if first {
+		s.watch(minute)
+	}
+}
+
+// watch queues the watch lists, as of a time. Their hosts have no addresses: what DNS says today is not what it said then.
+func (s *Source) watch(t int64) {
+	for _, l := range s.plan.Watch {
+		for _, r := range l.Played() {
+			r.TimestampUs = t
+			s.queue = append(s.queue, Record{Collector: r.GetPosition().GetCollector(), Update: r})
+		}
+	}
 }
 
 // end returns the last clock record, then io.EOF.

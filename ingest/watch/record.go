@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"github.com/darkmap/darkmap/ingest/watch/hosts"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/codec"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
@@ -57,6 +58,27 @@ func (m Member) body() *pb.WatchMember {
 		out.Origins = append(out.Origins, uint32(asn))
 	}
 	return out
+}
+
+// notAsked is why a host that is played has no addresses.
+const notAsked = "a replay asks no DNS: the addresses of today are not those of then"
+
+// Played are the records of a list in a replay, with positions and without times: the list, then each host, of which nothing is asked.
+func (l List) Played() []*pb.UpdateRecord {
+	var all []*pb.UpdateRecord
+	add := func(r *pb.UpdateRecord) {
+		r.Position = position(l.Name, 0, uint64(len(all)+1))
+		all = append(all, r)
+	}
+	for _, body := range l.Bodies() {
+		add(&pb.UpdateRecord{Body: &pb.UpdateRecord_WatchList{WatchList: body}})
+	}
+	for _, m := range l.Members {
+		if m.Host != "" {
+			add(&pb.UpdateRecord{Body: &pb.UpdateRecord_HostAddresses{HostAddresses: hostBody(l.Name, m.Host, hosts.Host{Problem: notAsked})}})
+		}
+	}
+	return all
 }
 
 // position is a place in a list's stream.

@@ -261,9 +261,7 @@ func (e *Engine) drop(d *Delivery) {
 			}
 		}
 		p.waiting -= len(d.Records)
-		if m := p.members[d.Storm]; m != nil {
-			delete(m, d)
-		}
+		e.leave(d)
 		if p.storm == d {
 			p.storm = nil
 		}

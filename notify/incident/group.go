@@ -174,6 +174,7 @@ func (e *Engine) fold(all []*Delivery, now time.Time) {
 			into.Opened = d.Opened
 		}
 		p.unlink(d)
+		e.leave(d)
 		if d.Told.Number == 0 && !d.knows() {
 			d.Events = nil
 			e.drop(d)

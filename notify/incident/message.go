@@ -44,8 +44,13 @@ func (e *Engine) message(d *Delivery, kind target.Kind, now time.Time) (*target.
 	default:
 		told = e.incidentMessage(d, m, now)
 	}
-	if told.State != bgp.StateClosed {
-		m.End = time.Time{}
+	switch kind {
+	case target.Close, target.TakeBack, target.Notice:
+		told.State = bgp.StateClosed
+	case target.Open, target.Update, target.Test: // what has changed since it was decided is told next
+		if m.End = (time.Time{}); told.State != bgp.StateSuspected {
+			told.State = bgp.StateOpen
+		}
 	}
 	told.Number, told.At = m.Number, now
 	return m, told
@@ -109,7 +114,6 @@ func (e *Engine) incidentMessage(d *Delivery, m *target.Message, now time.Time) 
 	m.Start, m.Link = d.start(), e.link(s.top.ID)
 	m.Severity = s.severity
 	if m.Kind == target.Close || m.Kind == target.TakeBack {
-		told.State = bgp.StateClosed
 		m.End = d.end()
 		m.Reason = d.reason(s.top)
 		for i := range d.Events {

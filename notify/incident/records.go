@@ -90,6 +90,9 @@ func (e *Engine) recordOf(p *place, in *incoming) {
 		}
 	}
 	ev := eventOf(in.Outage, nil, in.now)
+	if old := &d.Events[0]; old.over() && !ev.over() {
+		d.Dropped = ""
+	}
 	ev.Private, ev.From, ev.Counted = d.Events[0].Private, d.Events[0].From, d.Events[0].Counted
 	if p.route(d.Route).closes || ev.State != bgp.StateClosed {
 		e.queue(d, in)
@@ -182,5 +185,6 @@ func (e *Engine) holdRecords(d *Delivery, r *route, now time.Time) {
 		if d.Dropped == "" {
 			d.Dropped = "it was over before it could be told: " + d.Held
 		}
+		d.Hold, d.Held, d.HeldUntil = NotHeld, "", time.Time{}
 	}
 }

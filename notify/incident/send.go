@@ -53,6 +53,7 @@ func (p *place) free() time.Time {
 
 // Ready are the messages that may be sent now, at most one for each target that none is being sent to.
 func (e *Engine) Ready(now time.Time) []Attempt {
+	e.settle(now)
 	var out []Attempt
 	for _, name := range e.names {
 		p := e.places[name]

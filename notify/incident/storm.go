@@ -18,7 +18,7 @@ func (e *Engine) storms(d *Delivery, r *route, now time.Time) bool {
 		return false
 	}
 	if d.Storm != "" && e.all[p.info.Name+"/"+d.Storm] == nil {
-		p.leave(d)
+		e.leave(d)
 	}
 	if d.Storm == "" && d.Told.State == "" {
 		e.gather(d, now)
@@ -48,7 +48,7 @@ func (e *Engine) gather(d *Delivery, now time.Time) {
 	}
 	if p.storm == nil || p.storm.Told.State == bgp.StateClosed {
 		p.storm = &Delivery{
-			Target: p.info.Name, Incident: "storm-" + d.Incident, Route: d.Route, Dataset: d.Dataset, Subject: target.SubjectStorm, Began: now,
+			Target: p.info.Name, Incident: "storm-" + d.Incident + "-" + now.UTC().Format("20060102T150405Z"), Route: d.Route, Dataset: d.Dataset, Subject: target.SubjectStorm, Began: now,
 			Opened: d.Opened, News: d.News,
 		}
 		p.storm.place = p
@@ -74,8 +74,15 @@ func (p *place) join(d *Delivery, storm string) {
 	p.members[storm][d] = true
 }
 
-func (p *place) leave(d *Delivery) {
-	delete(p.members[d.Storm], d)
+// leave takes an incident out of its storm.
+func (e *Engine) leave(d *Delivery) {
+	if d.Storm == "" {
+		return
+	}
+	delete(d.place.members[d.Storm], d)
+	if storm := e.all[d.Target+"/"+d.Storm]; storm != nil {
+		e.touch(storm)
+	}
 	d.Storm = ""
 }
 

@@ -58,7 +58,7 @@ func Start(tb testing.TB) *Server {
 	tb.Helper()
 	path := program(tb)
 	s := &Server{}
-	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		var n Notification
 		if err := json.NewDecoder(r.Body).Decode(&n); err != nil {
 			tb.Errorf("reading a notification: %v", err)

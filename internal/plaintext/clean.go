@@ -3,6 +3,7 @@ package plaintext
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -44,11 +45,8 @@ const formulas = "=+-@\t\r\n＝＋－＠"
 
 // Cell makes a text a cell that a spreadsheet shows and does not run: an apostrophe stands before one that would begin a formula.
 func Cell(s string) string {
-	for _, r := range s {
-		if strings.ContainsRune(formulas, r) {
-			return "'" + s
-		}
-		break
+	if r, size := utf8.DecodeRuneInString(s); size > 0 && strings.ContainsRune(formulas, r) {
+		return "'" + s
 	}
 	return s
 }

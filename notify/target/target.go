@@ -68,7 +68,7 @@ type Checker interface {
 }
 
 // Fault is an answer that says what to do.
-type Fault struct {
+type Fault struct { //nolint:errname // an answer, of which the error is a part
 	// Err is what went wrong, without secrets.
 	Err error
 	// Status is the HTTP or SMTP status; 0 where there is none.

@@ -59,24 +59,24 @@ func remember(h target.Handle, m *target.Message) (memory, error) {
 }
 
 // next is what is remembered once the message was taken.
-func (was memory) next(m *target.Message) memory {
+func (f memory) next(m *target.Message) memory {
 	is := memory{Severity: m.Severity, Ended: map[bgp.Severity]time.Time{}}
 	if over(m) { // the severity of a close is the highest that there was, not that of the alert that fires
-		is.Severity = was.Severity
+		is.Severity = f.Severity
 	}
-	for s, at := range was.Ended {
+	for s, at := range f.Ended {
 		if s != is.Severity {
 			is.Ended[s] = at
 		}
 	}
-	if was.Severity != is.Severity {
-		is.Ended[was.Severity] = m.Time
+	if f.Severity != is.Severity {
+		is.Ended[f.Severity] = m.Time
 	}
 	return is
 }
 
 // alerts are what is to be posted: the alert that fires or ends, and those that another severity took the place of.
-func (is memory) alerts(m *target.Message, resolveAfter time.Duration, now time.Time, publicURL string) []alert {
+func (f memory) alerts(m *target.Message, resolveAfter time.Duration, now time.Time, publicURL string) []alert {
 	start := m.Start
 	if start.IsZero() || start.After(now) {
 		start = now
@@ -96,11 +96,11 @@ func (is memory) alerts(m *target.Message, resolveAfter time.Duration, now time.
 		})
 	}
 	for _, s := range severities {
-		if at, ended := is.Ended[s]; ended && (over(m) || now.Sub(at) < repeatEnd) {
+		if at, ended := f.Ended[s]; ended && (over(m) || now.Sub(at) < repeatEnd) {
 			add(s, between(start, at, now))
 		}
 	}
-	add(is.Severity, end)
+	add(f.Severity, end)
 	return all
 }
 

@@ -35,7 +35,7 @@ func New(cfg Config, d target.Deps) (*Server, error) {
 	return s, nil
 }
 
-// Traits: records; source and id tell a double.
+// Traits are those of records; source and id tell a double.
 func (s *Server) Traits() target.Traits {
 	return target.Traits{Style: target.Records, Keyed: true, MaxAge: maxAge}
 }

@@ -47,7 +47,7 @@ func NewTopic(cfg TopicConfig, own kafka.Config, d target.Deps) (*Topic, error) 
 	return t, err
 }
 
-// Traits: records; source and id tell a double.
+// Traits are those of records; source and id tell a double.
 func (t *Topic) Traits() target.Traits {
 	return target.Traits{Style: target.Records, Keyed: true, MaxAge: maxAge}
 }

@@ -35,10 +35,11 @@ func (e Endpoint) Faults() []config.Fault {
 
 // Read returns the URL. The error does not show it.
 func (e Endpoint) Read() (*url.URL, error) {
-	s, err := e.URL, error(nil)
+	s := e.URL
 	if e.URLSecret != (config.Secret{}) {
+		var err error
 		if s, err = e.URLSecret.Read(); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("url_secret: %w", err)
 		}
 	}
 	u, err := ParseURL(s)

@@ -57,7 +57,7 @@ func New(cfg Config, d target.Deps) (*Webhook, error) {
 	return w, nil
 }
 
-// Traits: records, each with an id by which a receiver knows it again.
+// Traits are those of records, each with an id by which a receiver knows it again.
 func (w *Webhook) Traits() target.Traits {
 	return target.Traits{Style: target.Records, Keyed: true, MaxAge: 76 * time.Hour, Retries: retries}
 }

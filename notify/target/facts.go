@@ -11,6 +11,9 @@ import (
 // Fact is one line of a message beside its texts: "Seen by", "45 voters on 12 collectors". Both parts are plain text of one line.
 type Fact struct{ Name, Text string }
 
+// Key is the name as a key of a map: seen_by.
+func (f Fact) Key() string { return strings.ReplaceAll(strings.ToLower(f.Name), " ", "_") }
+
 // maxMembers is how many members of watch lists a fact names.
 const maxMembers = 5
 

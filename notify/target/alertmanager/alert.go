@@ -148,20 +148,12 @@ func annotations(m *target.Message) map[string]string {
 			a[name] = value
 		}
 	}
-	at := func(name string, t time.Time) {
-		if !t.IsZero() {
-			add(name, t.UTC().Format(time.RFC3339))
-		}
-	}
 	add("title", m.Title)
-	add("summary", m.Headline)
+	add("summary", m.Heading())
 	add("description", m.Summary)
-	add("still_dark", m.Remainder)
 	add("end_reason", string(m.Reason))
-	at("since", m.Start)
-	at("not_measured_since", m.NotMeasuredSince)
-	if m.Late {
-		add("late", "decided at "+m.Time.UTC().Format(time.RFC3339)+", told late")
+	for _, f := range m.Facts() {
+		add(f.Key(), f.Text)
 	}
 	return a
 }

@@ -168,7 +168,8 @@ func TestAlert(t *testing.T) {
 	want := []alert{{
 		Labels: map[string]string{"alertname": "DarkmapOutage", "severity": "major", "outage_id": incident, "route": "countries", "entity_type": "country", "code": "KP", "family": "ipv4"},
 		Annotations: map[string]string{
-			"title": "North Korea", "summary": "< !channel> @ everyone\n# x [31m: lost", "description": m.Summary, "still_dark": "3 networks", "end_reason": "lost_sight", "since": "2014-12-22T16:15:00Z",
+			"title": "North Korea", "summary": "< !channel> @ everyone\n# x [31m: lost", "description": m.Summary, "still_dark": "3 networks", "end_reason": "lost_sight",
+			"since": "22 Dec 2014 16:15 UTC", "ended": got[0].Annotations["ended"],
 		},
 		StartsAt: start, EndsAt: start,
 	}}

@@ -2,7 +2,6 @@ package pagerduty
 
 import (
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp"
@@ -21,8 +20,6 @@ const (
 	maxSummary = 1024
 	// maxDetail bounds one of custom_details, in octets; an event has at most 512 KB.
 	maxDetail = 4096
-	// maxMembers is how many members of watch lists are named.
-	maxMembers = 20
 )
 
 // event is what POST /v2/enqueue takes.
@@ -67,7 +64,7 @@ func makeEvent(m *target.Message, publicURL string) event {
 		e.Links = []link{{m.Link, "Evidence and course"}}
 	}
 	e.Payload = payload{
-		Summary: text.Cut(text.Relay(text.Line(m.Headline)), maxSummary, maxSummary), Source: source(publicURL), Severity: "info", Class: string(m.Subject), Group: name(m.Route),
+		Summary: text.Cut(text.Relay(text.Line(m.Heading())), maxSummary, maxSummary), Source: source(publicURL), Severity: "info", Class: string(m.Subject), Group: name(m.Route),
 		CustomDetails: details(m),
 	}
 	if e.Payload.Summary == "" {
@@ -100,58 +97,24 @@ func source(publicURL string) string {
 	return "darkmap"
 }
 
-// details are for the one who is paged.
+// details are for the one who is paged: the texts and facts of the message.
 func details(m *target.Message) map[string]any {
 	d := map[string]any{}
-	add := func(name, value string) {
+	add := func(key, value string) {
 		if value = text.Cut(text.Relay(text.Lines(value)), maxDetail, maxDetail); value != "" {
-			d[name] = value
-		}
-	}
-	at := func(name string, t time.Time) {
-		if !t.IsZero() {
-			add(name, t.UTC().Format(time.RFC3339))
+			d[key] = value
 		}
 	}
 	add("title", m.Title)
 	add("summary", m.Summary)
 	add("severity", string(m.Severity))
-	add("still_dark", m.Remainder)
 	add("end_reason", string(m.Reason))
 	add("incident", m.Incident)
-	at("start", m.Start)
-	at("end", m.End)
-	at("not_measured_since", m.NotMeasuredSince)
-	if m.Late {
-		add("late", "decided at "+m.Time.UTC().Format(time.RFC3339)+", told late")
+	for _, f := range m.Facts() {
+		add(f.Key(), f.Text)
 	}
-	if len(m.Events) == 0 {
-		return d
+	if m.EventsTotal > 0 {
+		d["events"] = m.EventsTotal
 	}
-	o := &m.Events[0]
-	d["events"] = m.EventsTotal
-	if m.Subject == target.SubjectOutage && o.Baseline.Prefixes > 0 {
-		d["lost_prefixes"], d["usual_prefixes"], d["voters"], d["collectors"] = o.Now.LostPrefixes, o.Baseline.Prefixes, o.Panel.Voters, o.Panel.Collectors
-	}
-	add("watch", members(m))
 	return d
-}
-
-// members names the members of watch lists that the incident is about, each once.
-func members(m *target.Message) string {
-	var all []string
-	seen := map[string]bool{}
-	for i := range m.Events {
-		for _, w := range m.Events[i].Watch {
-			member := w.List + ": " + text.Name(w.Member)
-			if seen[member] {
-				continue
-			}
-			if seen[member] = true; len(all) == maxMembers {
-				return strings.Join(all, ", ") + " and more"
-			}
-			all = append(all, member)
-		}
-	}
-	return strings.Join(all, ", ")
 }

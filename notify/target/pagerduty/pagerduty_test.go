@@ -110,7 +110,7 @@ func message(kind target.Kind, s bgp.Severity) *target.Message {
 		Title: "North Korea", Headline: "North Korea: all 4 IPv4 prefixes lost", Summary: "All 4 IPv4 prefixes of North Korea lost their routes.", Link: "https://darkmap.example.net/outages/x",
 		Events: []bgp.Outage{{
 			Kind: bgp.KindOutage, Entity: bgp.Entity{Type: bgp.EntityCountry, Code: "KP"}, Baseline: bgp.Size{Prefixes: 4}, Now: bgp.Loss{LostPrefixes: 4},
-			Watch: []bgp.WatchMember{{List: "mine", Member: "KP"}, {List: "mine", Member: "KP"}},
+			Watch: []bgp.WatchMember{{List: "mine", Member: "KP", Public: true}, {List: "mine", Member: "KP", Public: true}},
 		}}, EventsTotal: 6,
 	}
 }
@@ -145,7 +145,7 @@ func TestLife(t *testing.T) {
 	}
 	got := s.events[0]
 	if got.DedupKey != "country-KP-ipv4-20141222T1615Z" || got.Payload.Timestamp != "2014-12-22T16:15:00Z" || got.Payload.Source != "darkmap.example.net" || got.Payload.Component != "KP" ||
-		got.Payload.Class != "outage" || got.Payload.CustomDetails["lost_prefixes"] != 4.0 || got.Payload.CustomDetails["watch"] != "mine: KP" || len(got.Links) != 1 {
+		got.Payload.Class != "outage" || got.Payload.CustomDetails["events"] != 6.0 || got.Payload.CustomDetails["watch_lists"] != "KP in mine" || got.Payload.CustomDetails["lost_now"] != "4 of 4 prefixes (0 % of the space)" || len(got.Links) != 1 {
 		t.Errorf("got %+v", got)
 	}
 	blind := message(target.Open, bgp.SeverityMajor)
@@ -169,7 +169,7 @@ func TestHostile(t *testing.T) {
 	m.Headline = "<!channel> @everyone\r\n\x1b[31m\u202e" + strings.Repeat("é国", 1000)
 	m.Summary, m.Title, m.Route, m.Events[0].Entity.Code = m.Headline, m.Headline, m.Headline, m.Headline
 	for range 1000 {
-		m.Events[0].Watch = append(m.Events[0].Watch, bgp.WatchMember{List: "mine", Member: strings.Repeat("x", len(m.Events[0].Watch))})
+		m.Events[0].Watch = append(m.Events[0].Watch, bgp.WatchMember{List: "mine", Member: strings.Repeat("x", len(m.Events[0].Watch)), Public: true})
 	}
 	if _, err := to(t, s).Send(t.Context(), m, nil); err != nil {
 		t.Fatal(err)
@@ -186,8 +186,8 @@ func TestHostile(t *testing.T) {
 			t.Errorf("got %q", text)
 		}
 	}
-	if watch, ok := got.CustomDetails["watch"].(string); !ok || !strings.HasSuffix(watch, " and more") {
-		t.Errorf("got %v", got.CustomDetails["watch"])
+	if watch, ok := got.CustomDetails["watch_lists"].(string); !ok || !strings.HasSuffix(watch, " more") {
+		t.Errorf("got %v", got.CustomDetails["watch_lists"])
 	}
 }
 

@@ -203,6 +203,7 @@ var homes = map[string][]string{
 	"github.com/prometheus/client_golang/prometheus/promhttp": {"internal/telemetry"},
 	"github.com/wneessen/go-mail":                             {"notify/target/mail"},
 	"github.com/emersion/go-smtp":                             {},
+	"github.com/nicholas-fedor/shoutrrr/pkg/router":           {"notify/target/shoutrrr"},
 }
 
 // builders says where something that there should be one way to build is built.

@@ -1,0 +1,27 @@
+package httpclient
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"github.com/darkmap/darkmap/notify/target"
+)
+
+// Refuse returns a refusal if a host is, or has the name of, a metadata service. It is for libraries that connect by themselves; a Client looks at each
+// address that it connects to, and needs no such question. A name that cannot be looked up is not refused.
+func Refuse(ctx context.Context, host string) error {
+	addrs := []netip.Addr{}
+	if a, err := netip.ParseAddr(host); err == nil {
+		addrs = append(addrs, a)
+	} else if found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host); err == nil {
+		addrs = found
+	}
+	for _, a := range addrs {
+		if isMetadata(a) {
+			return &target.Fault{Err: fmt.Errorf("%s: the address %w", host, &metadataError{a}), Refused: true}
+		}
+	}
+	return nil
+}

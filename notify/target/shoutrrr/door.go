@@ -1,0 +1,139 @@
+package shoutrrr
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/discord"
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/mattermost"
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/rocketchat"
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/telegram"
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/push/gotify"
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/push/ntfy"
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/push/pushover"
+	"github.com/nicholas-fedor/shoutrrr/pkg/types"
+	"github.com/nicholas-fedor/shoutrrr/pkg/util/jsonclient"
+
+	"github.com/darkmap/darkmap/notify/target"
+	"github.com/darkmap/darkmap/notify/target/httpclient"
+)
+
+// errStopped ends the library's attempt: what went wrong stands in the door. It is no error that the library tries again.
+var errStopped = errors.New("the request failed")
+
+// door is the way out of one attempt: the library's requests go through httpclient, and what becomes of them is kept. mu guards the last two.
+type door struct {
+	client *httpclient.Client
+	gone   []int
+
+	mu     sync.Mutex
+	passed int   // requests that were answered with 2xx
+	fault  error // of the last one that was not
+}
+
+// RoundTrip sends a request. After a failure no other one is sent: the library would try again by itself.
+func (d *door) RoundTrip(r *http.Request) (*http.Response, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.fault != nil {
+		return nil, errStopped
+	}
+	var body []byte
+	if r.Body != nil {
+		var err error
+		if body, err = io.ReadAll(r.Body); err != nil {
+			return nil, err
+		}
+		if err := r.Body.Close(); err != nil {
+			return nil, err
+		}
+	}
+	a, err := d.client.Do(r.Context(), httpclient.Request{Method: r.Method, URL: r.URL, Header: r.Header, Body: body, Gone: d.gone})
+	if err != nil {
+		d.fault = err
+		if f := target.FaultOf(err); f != nil && a != nil && f.Throttle && f.RetryAfter == 0 {
+			f.RetryAfter = retryAfter(a.Body)
+		}
+		return nil, errStopped
+	}
+	d.passed++
+	return &http.Response{
+		Status: http.StatusText(a.Status), StatusCode: a.Status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: a.Header,
+		Body: io.NopCloser(bytes.NewReader(a.Body)), ContentLength: int64(len(a.Body)), Request: r,
+	}, nil
+}
+
+// maxRetry bounds how long a service can ask to be left alone.
+const maxRetry = time.Hour
+
+// retryAfter reads how long Telegram asks to be left alone; 0 where it does not.
+func retryAfter(body []byte) time.Duration {
+	var said struct {
+		Parameters struct {
+			RetryAfter float64 `json:"retry_after"`
+		} `json:"parameters"`
+	}
+	if json.Unmarshal(body, &said) != nil {
+		return 0
+	}
+	return time.Duration(min(max(said.Parameters.RetryAfter, 0), maxRetry.Seconds()) * float64(time.Second))
+}
+
+// result is what became of the attempt: nil only if the service has answered with 2xx, whatever the library says. (Its Telegram calls a request that
+// got no answer a success.)
+func (d *door) result(err error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.fault != nil:
+		return d.fault
+	case d.passed == 0:
+		return &target.Fault{Err: errors.New("the library sent no request: its URL has a parameter that cannot be used"), Refused: true}
+	case err != nil: // the service answered 2xx and said no
+		return &target.Fault{Err: errors.New("the service did not take the message"), Refused: true}
+	}
+	return nil
+}
+
+// awake is a sleep that is none: notify waits between attempts, not the library.
+type awake struct{}
+
+// Sleep returns at once.
+func (awake) Sleep(time.Duration) {}
+
+// telegramMu is held while jsonclient.DefaultClient is another: the library's Telegram has no client of its own.
+var telegramMu sync.Mutex
+
+// through makes a service send through the door, and returns how.
+func (d *door) through(s types.Service) func(string, *types.Params) error {
+	c := &http.Client{Transport: d}
+	switch s := s.(type) {
+	case *discord.Service:
+		s.HTTPClient, s.Sleeper = c, awake{}
+	case *ntfy.Service:
+		s.SetHTTPClient(c)
+	case *gotify.Service:
+		*s.GetHTTPClient() = *c
+	case *mattermost.Service:
+		*s.GetHTTPClient() = *c
+	case *rocketchat.Service:
+		s.Client = c
+	case *pushover.Service:
+		s.Client = c
+	case *telegram.Service:
+		return func(message string, p *types.Params) error {
+			telegramMu.Lock()
+			defer telegramMu.Unlock()
+			before := jsonclient.DefaultClient
+			defer func() { jsonclient.DefaultClient = before }()
+			jsonclient.DefaultClient = jsonclient.NewWithHTTPClient(c)
+			return s.Send(message, p)
+		}
+	}
+	return s.Send
+}

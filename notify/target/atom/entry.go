@@ -16,9 +16,9 @@ const (
 
 // The terms of an entry's category that says how things stand.
 const (
-	termOpen   = "open"   // the incident lasts
-	termBack   = "back"   // it is over, and the routes are back
-	termEnded  = "ended"  // it is over, and the routes are not back, or that is not known
+	termOpen   = "open"  // the incident lasts
+	termBack   = "back"  // it is over, and the routes are back
+	termEnded  = "ended" // it is over, and the routes are not back, or that is not known
 	termTaken  = "taken-back"
 	termNotice = "notice" // it is about no incident
 )

@@ -16,7 +16,7 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/schematest"
 	"github.com/darkmap/darkmap/notify/target"
-	"github.com/darkmap/darkmap/notify/target/cap"
+	capalert "github.com/darkmap/darkmap/notify/target/cap"
 	"github.com/darkmap/darkmap/notify/target/targettest"
 )
 
@@ -48,19 +48,19 @@ type parsed struct {
 	} `xml:"info"`
 }
 
-func settings(t *testing.T) cap.Config {
+func settings(t *testing.T) capalert.Config {
 	t.Helper()
-	cfg := cap.DefaultConfig()
+	cfg := capalert.DefaultConfig()
 	cfg.Folder, cfg.Sender = filepath.Join(t.TempDir(), "cap"), "darkmap@example.net"
 	return cfg
 }
 
-func start(t *testing.T, cfg cap.Config) target.Target {
+func start(t *testing.T, cfg capalert.Config) target.Target {
 	t.Helper()
 	if err := config.Validate(&cfg); err != nil {
 		t.Fatal(err)
 	}
-	tg, err := cap.New(cfg, targettest.Deps(t))
+	tg, err := capalert.New(cfg, targettest.Deps(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +220,7 @@ func TestRestart(t *testing.T) {
 		h = send(t, start(t, restarted), h, m)
 		send(t, start(t, forgot), nil, m)
 	}
-	for name, cfg := range map[string]cap.Config{"restarted": restarted, "without handles": forgot} {
+	for name, cfg := range map[string]capalert.Config{"restarted": restarted, "without handles": forgot} {
 		got := contents(t, cfg.Folder)
 		for file, content := range want {
 			if got[file] != content {
@@ -400,10 +400,10 @@ func TestHostileNames(t *testing.T) {
 
 func TestFaults(t *testing.T) {
 	t.Parallel()
-	for name, change := range map[string]func(*cap.Config){
-		"sender": func(c *cap.Config) { c.Sender = "a, b" }, "status": func(c *cap.Config) { c.Status = "Real" },
-		"feed_id": func(c *cap.Config) { c.FeedID = "https://example.net" }, "files": func(c *cap.Config) { c.Files = 10 },
-		"url": func(c *cap.Config) { c.URL = "https://user:secret@example.net/" },
+	for name, change := range map[string]func(*capalert.Config){
+		"sender": func(c *capalert.Config) { c.Sender = "a, b" }, "status": func(c *capalert.Config) { c.Status = "Real" },
+		"feed_id": func(c *capalert.Config) { c.FeedID = "https://example.net" }, "files": func(c *capalert.Config) { c.Files = 10 },
+		"url": func(c *capalert.Config) { c.URL = "https://user:secret@example.net/" },
 	} {
 		cfg := settings(t)
 		change(&cfg)
@@ -413,7 +413,7 @@ func TestFaults(t *testing.T) {
 	}
 	cfg := settings(t)
 	cfg.Folder = filepath.Join(cfg.Folder, "missing", "cap")
-	if _, err := cap.New(cfg, targettest.Deps(t)); err == nil {
+	if _, err := capalert.New(cfg, targettest.Deps(t)); err == nil {
 		t.Error("a folder without a parent is taken")
 	}
 	cfg = settings(t)

@@ -42,7 +42,7 @@ func DefaultConfig() Config { return Config{Timeout: 30 * time.Second} }
 // The values of Config.TLS.
 const (
 	tlsStart   = "starttls"
-	tlsWhole  = "tls"
+	tlsWhole   = "tls"
 	tlsWithout = "none"
 )
 

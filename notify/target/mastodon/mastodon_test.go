@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -23,7 +24,7 @@ import (
 	"github.com/darkmap/darkmap/notify/target/targettest"
 )
 
-const token = "mastodon-secret" //nolint:gosec // the test's own
+const token = "mastodon-secret"
 
 // server keeps to the API of posts: idempotency keys, edits, answers, and the count of characters. mu guards the rest.
 type server struct {
@@ -60,9 +61,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if len(s.next) > 0 {
 		next := s.next[0]
 		s.next = s.next[1:]
-		for name, v := range next.header {
-			w.Header()[name] = v
-		}
+		maps.Copy(w.Header(), next.header)
 		w.WriteHeader(next.status)
 		return
 	}
@@ -85,7 +84,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		s.edits = append(s.edits, body)
 	case r.Method == http.MethodPost && r.URL.Path == "/api/v1/statuses" && key != "":
-		known := false
+		var known bool
 		if id, known = s.keys[key]; !known {
 			id = fmt.Sprint(len(s.posts) + 1)
 			s.keys[key] = id

@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	token = "syt_secret" //nolint:gosec // the test's own
+	token = "syt_secret"
 	room  = "!a/b c:example.net"
 )
 

@@ -12,7 +12,9 @@ import (
 type answerError struct{ method, code string }
 
 // Error names the method and Slack's word for the error.
-func (e *answerError) Error() string { return fmt.Sprintf("Slack answers %s with %s", e.method, e.code) }
+func (e *answerError) Error() string {
+	return fmt.Sprintf("Slack answers %s with %s", e.method, e.code)
+}
 
 var (
 	// lostMessage: the message is gone, or cannot be changed any more.

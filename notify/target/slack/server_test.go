@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	token    = "xoxb-1-secret" //nolint:gosec // the test's own
+	token    = "xoxb-1-secret"
 	hookPath = "/services/T0/B0/secret"
 )
 

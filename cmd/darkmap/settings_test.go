@@ -17,7 +17,7 @@ import (
 // default is what darkmap did before, only replaces the hash.
 func TestDefaultsEdition(t *testing.T) {
 	t.Parallel()
-	editions := map[int]string{2: "2daad898f7811dd1"}
+	editions := map[int]string{2: "47cd6880dfb4c390"}
 	h := sha256.New()
 	cfg := defaultConfiguration()
 	for _, k := range config.Keys(cfg) {

@@ -74,8 +74,44 @@ func cpu(b *testing.B) int64 {
 }
 
 // BenchmarkClose closes windows over 600,000 prefixes and 40 peers.
-func BenchmarkClose(b *testing.B) {
+func BenchmarkClose(b *testing.B) { benchClose(b, benchWorld(b)) }
+
+// BenchmarkCloseWatched does the same with 10,000 members in 200 watch lists.
+func BenchmarkCloseWatched(b *testing.B) {
 	f := benchWorld(b)
+	for _, r := range benchLists() {
+		f.apply(r)
+	}
+	benchClose(b, f)
+}
+
+// benchLists are 200 watch lists of 50 members each: 40 prefixes of which 35 have routes of their own, 5 ASes, a country and 4 hosts.
+func benchLists() (out []*pb.RouteRecord) {
+	for i := range 200 {
+		l := &pb.WatchList{Name: fmt.Sprint("list-", i)}
+		add := func(m *pb.WatchMember) { l.Members = append(l.Members, m) }
+		for j := range 35 {
+			add(&pb.WatchMember{Member: &pb.WatchMember_Prefix{Prefix: benchPrefix(i*3000 + j*80 + 1)}, Origins: []uint32{uint32(1000 + (i*3000+j*80+1)/8)}})
+		}
+		for j := range 5 { // more specific than a /20, and not announced
+			add(&pb.WatchMember{Member: &pb.WatchMember_Prefix{Prefix: codec.AppendPrefix(nil, netip.PrefixFrom(netip.AddrFrom4([4]byte{100, byte(i), byte(j), 0}), 24))}})
+			add(&pb.WatchMember{Member: &pb.WatchMember_Asn{Asn: uint32(1000 + i*370 + j)}})
+		}
+		add(&pb.WatchMember{Member: &pb.WatchMember_Country{Country: "TO"}})
+		for j := range 4 {
+			host := fmt.Sprintf("h%d.example.net", j)
+			add(&pb.WatchMember{Member: &pb.WatchMember_Host{Host: host}})
+			at := netip.MustParsePrefix("1.0.0.0/24").Addr().As4()
+			at[1], at[2], at[3] = byte(i%9), byte(j*16+1), 7
+			out = append(out, record("", dawn, &pb.HostAddresses{List: l.Name, Host: host, Addresses: [][]byte{at[:]}, ResolvedAtUs: 1}))
+		}
+		out = append(out, record("", dawn, l))
+	}
+	return out
+}
+
+func benchClose(b *testing.B, f *feed) {
+	b.Helper()
 	began := cpu(b)
 	f.close()
 	b.Logf("first window, tables of 24 M routes: %d ms", (cpu(b)-began)/1e6)
@@ -83,7 +119,7 @@ func BenchmarkClose(b *testing.B) {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	b.Logf("heap: %d MiB", m.HeapAlloc>>20)
+	b.Logf("heap: %d kB", m.HeapAlloc/1000)
 	change := func(n int) {
 		for i := range n {
 			c, p := i%benchCollectors, i/benchCollectors%benchPeers
@@ -144,8 +180,19 @@ func BenchmarkClose(b *testing.B) {
 }
 
 // BenchmarkApply applies messages of four announcements and one withdrawal.
-func BenchmarkApply(b *testing.B) {
+func BenchmarkApply(b *testing.B) { benchApply(b, benchWorld(b)) }
+
+// BenchmarkApplyWatched does the same with 10,000 members in 200 watch lists.
+func BenchmarkApplyWatched(b *testing.B) {
 	f := benchWorld(b)
+	for _, r := range benchLists() {
+		f.apply(r)
+	}
+	benchApply(b, f)
+}
+
+func benchApply(b *testing.B, f *feed) {
+	b.Helper()
 	f.close()
 	rng := rand.New(rand.NewPCG(1, 1))
 	var recs []*pb.RouteRecord

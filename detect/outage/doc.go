@@ -8,6 +8,6 @@
 // A minute has three steps: every entity is decided, the events are related (which wider ones hold a part of their loss), and the records
 // are made.
 //
-// Invariants: an entity has at most one open event; an event's sequence rises by one with each record; its id never changes; its
+// Invariants: an entity has at most one open event, and beside it one of kind origin; an event's sequence rises by one with each record; its id never changes; its
 // end is not before its start; once closed or retracted it changes only by being reopened.
 package outage

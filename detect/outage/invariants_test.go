@@ -128,6 +128,9 @@ func checkRecord(ev Event, before bgp.Outage, known bool) error {
 	if !known {
 		return nil
 	}
+	if o.Kind == bgp.KindOrigin && len(o.Unexpected) > len(before.Unexpected) {
+		return nil
+	}
 	if o.Event == bgp.EventUpdated && !differs(o, before) {
 		return fmt.Errorf("says nothing new: now %v, severity %s, %d losses", o.Now, o.Severity, o.Evidence.LossesInEvent)
 	}

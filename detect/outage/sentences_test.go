@@ -59,7 +59,18 @@ var whenForms = []sentence{
 	}},
 }
 
+// strangeForm is what is said of an event of kind origin; strangeBy follows it.
+const strangeForm = `(?:The prefix \S+(?: of AS.+)?|\S+, a part of the prefix .+,|\d+ prefixes within the prefix .+) (?:has been|have been|was|were) announced by (?:AS.+|another network) (?:since|from) ` + clockForm + `(?: on)?`
+
 var otherForms = []sentence{
+	{strangeForm, func(o *bgp.Outage, m []string) bool { return o.Kind == bgp.KindOrigin && m[0] == clock(o.Start) }},
+	{`The watch list does not name (?:this network|these networks)`, func(o *bgp.Outage, _ []string) bool { return o.Kind == bgp.KindOrigin }},
+	{`At most ([\d.]+) % of the networks that watch held such a route`, func(o *bgp.Outage, m []string) bool {
+		return o.Kind == bgp.KindOrigin && m[0] == o.Peak.LossPercent.String()
+	}},
+	{`(?:The watch list was removed from the configuration|No watch list names the origins of the prefix any more)`, func(o *bgp.Outage, _ []string) bool {
+		return o.EndReason == bgp.EndRemoved
+	}},
 	{`Fewer networks than usual held the prefix .+ from ` + clockForm + `: at worst (none|[\d.]+ %) of those that usually hold it`, func(o *bgp.Outage, m []string) bool {
 		share := (10000 - o.Peak.LossPercent).String() + " %"
 		if o.Peak.LossPercent == 10000 {

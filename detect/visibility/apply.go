@@ -56,7 +56,7 @@ func (s *State) set(c *change, whole bool) {
 		s.knownRows--
 	}
 	if (c.flags^p.flags)&known != 0 && len(s.watch.points) > 0 {
-		s.watch.toggled = append(s.watch.toggled, s.rib.Key(c.row))
+		s.watch.toggle(s.rib.Key(c.row), s.family)
 	}
 	p.flags, p.belonging, p.origins = c.flags, c.belonging, c.origins
 	in := c.flags&(known|seen) != 0

@@ -10,12 +10,15 @@
 //     s(p) x (visible(p) - visible(parent of p)), so a prefix that changes touches itself and what lies below it, no more;
 //   - an AS's is the union of the visible prefixes that it originates: nobody else's prefix changes it.
 //
+//   - a watch list's is the same sum over the prefixes that belong to the list, of which only those count as above. A prefix that only
+//     covers members without routes of their own stands alone, with their space.
+//
 // Only entities that are touched are counted again. What was lost, moved, withdrawn when and by whom is kept for prefixes that
 // are losing, and answers outage.View.
 //
 // Of a prefix that is lost, partial or moved, a trough keeps the worst minute: who voted, and who still held it. It tells a return
 // of the routes from a change of the panel (docs/detection.md, Why an event ended).
 //
-// A prefix costs 52 octets here, one in the trie 24 to 48 more, one with a trough some 250 more. Nothing depends on the order in which collectors are interleaved
+// A prefix costs 56 octets here, one in the trie 24 to 48 more, one with a trough some 250 more. Nothing depends on the order in which collectors are interleaved
 // within a window, on map order or on floats. A State is for one goroutine.
 package visibility

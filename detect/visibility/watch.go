@@ -27,18 +27,16 @@ type member struct{ list, member int32 }
 type watch struct {
 	lists    []*watchlist.List // by name
 	entities []uint32          // of each list
-	byName   map[bgp.WatchMember]member
 
 	ranges    []addressRange // of listed prefixes and of points, disjoint and sorted
 	lengths   uint64         // bit n: a prefix of that length is listed, or a point
-	listed    map[rib.Key][]member
 	asns      map[bgp.ASN][]member
 	countries map[string][]member
 
 	points  []point            // sorted by key
 	pointAt map[rib.Key]uint32 // its number
 	covers  map[rib.Row][]uint32
-	toggled []rib.Key // prefixes that became known or unknown since the points were judged
+	toggled []rib.Key // prefixes around points that became known or unknown since the points were judged
 
 	sets  [][]share
 	index map[string]watchID
@@ -131,15 +129,14 @@ func (s *State) replan(r rib.Row) {
 // compile takes over what lists name in the family.
 func (s *State) compile(lists []*watchlist.List) {
 	w := &s.watch
-	w.lists, w.entities, w.byName = lists, w.entities[:0], make(map[bgp.WatchMember]member)
-	w.listed, w.asns, w.countries = make(map[rib.Key][]member), make(map[bgp.ASN][]member), make(map[string][]member)
+	w.lists, w.entities = lists, w.entities[:0]
+	w.asns, w.countries = make(map[bgp.ASN][]member), make(map[string][]member)
 	w.points, w.pointAt, w.lengths = nil, make(map[rib.Key]uint32), 0
 	clear(w.covers)
 	for i, l := range lists {
 		w.entities = append(w.entities, s.entity(bgp.EntityWatch, l.Name))
 		for j := range l.Members {
 			m, at := &l.Members[j], member{int32(i), int32(j)}
-			w.byName[bgp.WatchMember{List: l.Name, Member: m.String()}] = at
 			switch {
 			case m.ASN != 0:
 				w.asns[m.ASN] = append(w.asns[m.ASN], at)
@@ -193,7 +190,13 @@ func (s *State) addPoint(p netip.Prefix, m member, via bool) {
 		return
 	}
 	w.points[i].own = append(w.points[i].own, m)
-	w.listed[k] = append(w.listed[k], m)
+}
+
+// toggle notes that a prefix has become known or unknown.
+func (w *watch) toggle(k rib.Key, f bgp.Family) {
+	if w.near(k, f) {
+		w.toggled = append(w.toggled, k)
+	}
 }
 
 // near reports whether a prefix lies within a point, or a point within it.
@@ -270,12 +273,10 @@ func (s *State) rejudge() {
 	}
 	again := make(map[uint32]struct{})
 	for _, k := range w.toggled {
-		if w.near(k, s.family) {
-			w.eachAround(k, s.family, func(i uint32) { again[i] = struct{}{} })
-			w.eachWithin(k, s.family, func(i uint32) { again[i] = struct{}{} })
-		}
+		w.eachAround(k, s.family, func(i uint32) { again[i] = struct{}{} })
+		w.eachWithin(k, s.family, func(i uint32) { again[i] = struct{}{} })
 	}
-	w.toggled = w.toggled[:0]
+	w.toggled = nil // mostly few, and many once
 	rows := make(map[rib.Row]struct{})
 	for i := range again { // each by itself: their order does not matter
 		p := &w.points[i]

@@ -7,6 +7,7 @@ import (
 
 	"github.com/darkmap/darkmap/detect/outage"
 	"github.com/darkmap/darkmap/detect/rib"
+	"github.com/darkmap/darkmap/detect/watchlist"
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
@@ -83,12 +84,22 @@ func (s *State) Watched(q outage.Watched) []bgp.WatchMember {
 		}
 	}
 	for _, m := range q.Named {
-		if at, still := w.byName[bgp.WatchMember{List: m.List, Member: m.Member}]; still {
+		if at, still := w.member(m.List, m.Member); still {
 			n.add(at, m.CoveredBy)
 		}
 	}
 	sortMembers(n.out)
 	return n.out
+}
+
+// member finds a member by the name of its list and its own; ok is false where it is none any more.
+func (w *watch) member(list, name string) (m member, ok bool) {
+	i, ok := slices.BinarySearchFunc(w.lists, list, func(l *watchlist.List, name string) int { return cmp.Compare(l.Name, name) })
+	if !ok {
+		return m, false
+	}
+	j := slices.IndexFunc(w.lists[i].Members, func(x watchlist.Member) bool { return x.Is(name) })
+	return member{int32(i), int32(j)}, j >= 0
 }
 
 // watchedPrefix names the members that a prefix is about.

@@ -67,6 +67,14 @@ func (m *Member) String() string {
 	return m.Host
 }
 
+// Is reports whether the member is written as s. It allocates little, so that many can be asked.
+func (m *Member) Is(s string) bool {
+	if m.Country == s && s != "" || m.Host == s && s != "" {
+		return true
+	}
+	return (m.Prefix.IsValid() || m.ASN != 0) && m.String() == s
+}
+
 // Host is what DNS last said of a host.
 type Host struct {
 	Addresses, NameServers []netip.Addr

@@ -209,8 +209,8 @@ func sortOf(o *bgp.Outage) string {
 		return "retracted"
 	case o.Blip:
 		return "blip"
-	case o.Kind == bgp.KindMoved:
-		return "moved"
+	case o.Kind == bgp.KindMoved, o.Kind == bgp.KindOrigin:
+		return string(o.Kind)
 	}
 	return "loss"
 }

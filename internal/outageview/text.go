@@ -98,6 +98,10 @@ func lossCell(o bgp.Outage) terminal.Cell {
 		return terminal.Text(fmt.Sprintf("%s %% of its networks", o.Peak.LossPercent))
 	case o.Kind == bgp.KindMoved && o.Entity.Type == bgp.EntityPrefix && len(o.Evidence.MovedTo) > 0:
 		return terminal.Text("to " + o.Evidence.MovedTo[0].ASN.String())
+	case o.Kind == bgp.KindOrigin && len(o.Unexpected) > 0:
+		return terminal.Text("none, by " + o.Unexpected[0].Origin.ASN.String())
+	case o.Kind == bgp.KindOrigin:
+		return terminal.Text("none")
 	}
 	count := fmt.Sprintf("%d of %s", lost, bgp.Count(all, "prefix"))
 	if all < 10 {
@@ -112,6 +116,9 @@ func endedText(o bgp.Outage, next *bgp.Outage) string {
 	case bgp.NotEnded:
 		return ""
 	case bgp.EndRecovered:
+		if o.Kind == bgp.KindOrigin {
+			return "no longer announced"
+		}
 		return "routes back"
 	case bgp.EndSuperseded:
 		return passedText(next)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/darkmap/darkmap/ingest"
 	"github.com/darkmap/darkmap/ingest/bmp"
 	"github.com/darkmap/darkmap/ingest/stream/streamtest"
+	"github.com/darkmap/darkmap/ingest/watch"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/kafkatest"
 	"github.com/darkmap/darkmap/internal/waittest"
@@ -163,6 +165,55 @@ func TestLiveClockBack(t *testing.T) {
 	}
 	if n == 0 {
 		t.Error("nothing was said of the router")
+	}
+}
+
+// TestLiveWatchLists: of two replicas each writes the watch lists whose streams go to its partitions, and no list is written by both.
+func TestLiveWatchLists(t *testing.T) {
+	t.Parallel()
+	k := kafkatest.New(t, 4)
+	var section watch.Section
+	for i := range 20 {
+		section = append(section, watch.ListConfig{Name: fmt.Sprint("list-", i), ASNs: []string{"64496"}})
+	}
+	var stops []func()
+	for i := range 2 {
+		r, err := watch.Open(func() (watch.Loaded, error) { return watch.Load(section, "") })
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := ingest.NewLive(routersOnly(freePort(t)), ingest.LiveDeps{Log: kafkatest.Log(), Kafka: k, Instance: fmt.Sprint(i), Version: "test", Now: time.Now, Watch: r})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- l.Run(ctx) }() // ends with stop
+		stops = append(stops, func() {
+			cancel()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	lists := func() map[string][]uint64 {
+		epochs := map[string][]uint64{}
+		for _, u := range updates(t, k) {
+			if u.GetWatchList() != nil {
+				name := u.GetWatchList().GetName()
+				epochs[name] = append(epochs[name], u.GetPosition().GetEpoch())
+			}
+		}
+		return epochs
+	}
+	waittest.Until(t, 30*time.Second, "all lists", func() bool { return len(lists()) == len(section) })
+	for _, stop := range stops {
+		stop()
+	}
+	for name, epochs := range lists() {
+		if !slices.IsSorted(epochs) || len(slices.Compact(epochs)) > 2 { // the first replica may have had all before the second came
+			t.Errorf("%s is written in the epochs %v", name, epochs)
+		}
 	}
 }
 

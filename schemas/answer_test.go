@@ -41,6 +41,7 @@ func fullAnswer() query.Answer {
 			},
 			Entity: &query.Entity{
 				Name: "North Korea", Visible: size, Known: size, Usual: size, LossPercent: 1234, Moved: 1, NotJudged: true, LostPrefixesTotal: 2, Cut: true,
+				Prefixes: []query.Brief{{Prefix: "192.0.2.0/24", State: query.Lost, HeldBy: 1, Origins: []bgp.ASN{64496}}}, PrefixesTotal: 2,
 				LostPrefixes: []query.LostPrefix{{Prefix: "192.0.2.0/24", Since: &at, Origins: []bgp.ASN{64496}, Upstreams: []bgp.ASN{64498}, HeldBy: 1, Covered: true}},
 			},
 		}},

@@ -52,6 +52,7 @@ type cli struct {
 	Up       upCmd       `cmd:"" help:"Watch the live feeds: everything on this machine."`
 	Feeds    feedsCmd    `cmd:"" help:"Show how the feeds stand: collectors, peers, lag, gaps."`
 	Show     showCmd     `cmd:"" help:"Show a prefix, address, AS, country, region or outage: who holds it now, since when, its outages."`
+	Watch    watchCmd    `cmd:"" help:"Make, check and look at watch lists: what is yours, so that you are told when it goes dark."`
 	Demo     demoCmd     `cmd:"" help:"Replay the reconstruction of December 2014 and show the outages in it."`
 	Replay   replayCmd   `cmd:"" help:"Replay MRT, RIS Live and BMP files through all stages and show the outages in them."`
 	Outages  outagesCmd  `cmd:"" help:"Show and filter the outages that the store knows: live ones, or those of a dataset."`

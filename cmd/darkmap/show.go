@@ -63,7 +63,7 @@ func (c *showCmd) Run(ctx context.Context, g *globals) error {
 
 // live asks the detector about the present, and adds the outages that have ended.
 func (c *showCmd) live(ctx context.Context, g *globals, q query.Question) error {
-	client, running, err := c.reach(g)
+	client, running, err := g.detector(c.Detector, "--detector HOST:PORT asks one elsewhere, and --dataset NAME asks the store")
 	if err != nil {
 		return err
 	}
@@ -72,13 +72,8 @@ func (c *showCmd) live(ctx context.Context, g *globals, q query.Question) error 
 	}
 	limited, cancel := context.WithTimeout(ctx, showWithin)
 	defer cancel()
-	answer, err := client.Ask(limited, q, c.Limit)
-	switch refused, ok := errors.AsType[*querydoor.RefusedError](err); {
-	case ok:
-		return fmt.Errorf("the detector at %s has no answer: %w", client.Address, refused)
-	case err != nil && ctx.Err() == nil && limited.Err() != nil:
-		return fmt.Errorf("the detector at %s did not answer within %v", client.Address, showWithin)
-	case err != nil:
+	answer, err := askDetector(limited, client, q, c.Limit)
+	if err != nil {
 		return err
 	}
 	if t, code, ok := querystore.Subject(q, answer); ok && running != nil {
@@ -91,9 +86,22 @@ func (c *showCmd) live(ctx context.Context, g *globals, q query.Question) error 
 	return c.print(g, q, answer)
 }
 
-// reach finds the door: that of --detector, else that of what runs on the data directory.
-func (c *showCmd) reach(g *globals) (querydoor.Client, *datadir.Run, error) {
-	if c.Detector != "" {
+// askDetector asks a detector. The error says in words why there is no answer.
+func askDetector(ctx context.Context, client querydoor.Client, q query.Question, limit int) (query.Answer, error) {
+	answer, err := client.Ask(ctx, q, limit)
+	if refused, ok := errors.AsType[*querydoor.RefusedError](err); ok {
+		return answer, fmt.Errorf("the detector at %s has no answer: %w", client.Address, refused)
+	}
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return answer, fmt.Errorf("the detector at %s did not answer within %v", client.Address, showWithin)
+	}
+	return answer, err
+}
+
+// detector finds the door of the detector at an admin address or, without one, that of what runs on the data directory. elsewhere says what else a
+// user can do where nothing answers.
+func (g *globals) detector(at adminAddr, elsewhere string) (querydoor.Client, *datadir.Run, error) {
+	if at != "" {
 		cfg, err := g.configuration()
 		if err != nil {
 			return querydoor.Client{}, nil, err
@@ -102,14 +110,13 @@ func (c *showCmd) reach(g *globals) (querydoor.Client, *datadir.Run, error) {
 		if err != nil {
 			return querydoor.Client{}, nil, usageError(fmt.Errorf("detect.door.key: %w", err))
 		}
-		return querydoor.Client{Address: string(c.Detector), Key: key}, nil, nil
+		return querydoor.Client{Address: string(at), Key: key}, nil, nil
 	}
 	path, err := datadir.Path(g.DataDir)
 	if err != nil {
 		return querydoor.Client{}, nil, err
 	}
 	running, err := datadir.ReadRun(path)
-	elsewhere := "--detector HOST:PORT asks one elsewhere, and --dataset NAME asks the store"
 	switch busy, busyErr := datadir.InUse(path); {
 	case err != nil || busyErr != nil:
 		return querydoor.Client{}, nil, errors.Join(err, busyErr)

@@ -181,5 +181,8 @@ func (f *familyState) answerEntity(a *query.Family, k outage.Key, limit int) {
 		LossPercent: bgp.Hundredths(space-min(s.Space, space), space, 100),
 	}
 	e.LostPrefixes, e.LostPrefixesTotal, e.Cut = f.vis.LostOf(k, limit)
+	if k.Type == bgp.EntityAS {
+		e.Prefixes, e.PrefixesTotal = f.vis.PrefixesOf(k, limit)
+	}
 	a.Entity = e
 }

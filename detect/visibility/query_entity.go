@@ -59,6 +59,29 @@ func (s *State) LostOf(k outage.Key, limit int) (list []query.LostPrefix, total 
 	return list, total, cut || total > len(list)
 }
 
+// PrefixesOf lists up to limit prefixes that an AS usually originates, sorted by address, and counts them.
+func (s *State) PrefixesOf(k outage.Key, limit int) (list []query.Brief, total int) {
+	i, ok := s.byKey[k]
+	if !ok {
+		return nil, 0
+	}
+	members := s.entities[i].members
+	if total = len(members); total > maxLooked {
+		return nil, total
+	}
+	keys := make([]rib.Key, 0, total)
+	for _, r := range members {
+		keys = append(keys, s.rib.Key(r))
+	}
+	slices.Sort(keys)
+	for _, k := range keys[:min(total, limit)] {
+		if b, ok := s.Brief(k); ok {
+			list = append(list, b)
+		}
+	}
+	return list, total
+}
+
 // largest keeps the rows with most space, in that order; of equals those with the lower keys.
 type largest struct {
 	limit int

@@ -174,6 +174,9 @@ type Entity struct {
 	// LostPrefixes lists those with most space first; LostPrefixesTotal counts them.
 	LostPrefixes      []LostPrefix `json:"lost_prefixes,omitempty"`
 	LostPrefixesTotal int          `json:"lost_prefixes_total"`
+	// Prefixes are, of an AS, those that it usually originates, sorted by address; PrefixesTotal counts them.
+	Prefixes      []Brief `json:"prefixes,omitempty"`
+	PrefixesTotal int     `json:"prefixes_total,omitempty"`
 	// Cut: LostPrefixes is not whole, or not all prefixes could be looked at.
 	Cut bool `json:"cut,omitempty"`
 }

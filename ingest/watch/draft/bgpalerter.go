@@ -1,0 +1,262 @@
+package draft
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/plaintext"
+)
+
+// alerted is an entry of BGPalerter's prefixes.yml: a prefix.
+type alerted struct {
+	Description         string    `yaml:"description"`
+	ASN                 yaml.Node `yaml:"asn"`
+	IgnoreMorespecifics bool      `yaml:"ignoreMorespecifics"`
+	Ignore              bool      `yaml:"ignore"`
+	Group               yaml.Node `yaml:"group"`
+	IncludeMonitors     yaml.Node `yaml:"includeMonitors"`
+	ExcludeMonitors     yaml.Node `yaml:"excludeMonitors"`
+	Path                yaml.Node `yaml:"path"`
+}
+
+// monitored is an AS of options.monitorASns.
+type monitored struct {
+	Group       yaml.Node `yaml:"group"`
+	Upstreams   yaml.Node `yaml:"upstreams"`
+	Downstreams yaml.Node `yaml:"downstreams"`
+}
+
+// importer reads one file.
+type importer struct {
+	other  string           // the list of what has no group
+	lists  map[string]*List // by name
+	lacks  map[string][]string
+	order  []string // of lacks
+	faults []error
+}
+
+// BGPalerter makes lists of BGPalerter's prefixes.yml: one for each group; what has none, or the group default or noc, is in the list other.
+// lacks are sentences on what has no equal here. The error joins all faults, each with its line.
+func BGPalerter(b []byte, other string) (lists []List, lacks []string, err error) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(b, &doc); err != nil {
+		return nil, nil, fmt.Errorf("reading BGPalerter's prefixes: %w", err)
+	}
+	if len(doc.Content) != 1 || doc.Content[0].Kind != yaml.MappingNode {
+		return nil, nil, fmt.Errorf("reading BGPalerter's prefixes: want a map of prefixes, as prefixes.yml has it")
+	}
+	im := &importer{other: other, lists: map[string]*List{}, lacks: map[string][]string{}}
+	entries := doc.Content[0].Content
+	for i := 0; i+1 < len(entries); i += 2 {
+		if entries[i].Value == "options" {
+			im.options(entries[i+1])
+		} else {
+			im.prefix(entries[i], entries[i+1])
+		}
+	}
+	if len(im.faults) > 0 {
+		return nil, nil, joinFirst(im.faults)
+	}
+	for _, name := range slices.Sorted(maps.Keys(im.lists)) {
+		lists = append(lists, *im.lists[name])
+	}
+	if len(lists) == 0 {
+		return nil, nil, fmt.Errorf("reading BGPalerter's prefixes: the file names no prefix and no AS to watch")
+	}
+	for _, what := range im.order {
+		lacks = append(lacks, fmt.Sprintf("%s (%s)", what, some(im.lacks[what])))
+	}
+	return lists, append(lacks, elsewhere), nil
+}
+
+// elsewhere is what BGPalerter does by another file than that of prefixes.
+const elsewhere = "config.yml of BGPalerter says which of its monitors run: monitorVisibility is what darkmap tells as outages, monitorHijack and monitorNewPrefix as the kind origin; " +
+	"monitorPath, monitorPathNeighbors, monitorRPKI, monitorROAS and monitorAS have no equal here"
+
+// maxFaults is how many faults of a file are named.
+const maxFaults = 20
+
+// joinFirst joins the first faults and counts the others.
+func joinFirst(faults []error) error {
+	var lines []string
+	for _, f := range faults[:min(len(faults), maxFaults)] {
+		lines = append(lines, f.Error())
+	}
+	if n := len(faults) - maxFaults; n > 0 {
+		lines = append(lines, "and "+bgp.Count(n, "more fault"))
+	}
+	return fmt.Errorf("%s", strings.Join(lines, "\n"))
+}
+
+func (im *importer) fault(n *yaml.Node, format string, args ...any) {
+	im.faults = append(im.faults, fmt.Errorf("line %d: "+format, append([]any{n.Line}, args...)...))
+}
+
+// lack notes that something has no equal here.
+func (im *importer) lack(what, of string) {
+	if im.lacks[what] == nil {
+		im.order = append(im.order, what)
+	}
+	im.lacks[what] = append(im.lacks[what], of)
+}
+
+// list is the list of a group.
+func (im *importer) list(group string) *List {
+	name := im.other
+	if group != "" && group != "default" && group != "noc" {
+		name = ListName(group, im.other)
+	}
+	l := im.lists[name]
+	if l == nil {
+		l = &List{Name: name}
+		if group != "" && ListName(group, im.other) == name && group != name {
+			l.Title = group
+		}
+		im.lists[name] = l
+	}
+	return l
+}
+
+func (im *importer) prefix(key, value *yaml.Node) {
+	p, err := netip.ParsePrefix(key.Value)
+	switch {
+	case err != nil:
+		im.fault(key, "got %q, want a prefix", plaintext.Clean(key.Value))
+		return
+	case p.Masked() != p:
+		im.lack("the prefixes have bits set beyond their length, which were cleared", key.Value)
+		p = p.Masked()
+	}
+	var a alerted
+	if err := value.Decode(&a); err != nil {
+		im.fault(value, "the entry of %s is none of BGPalerter's: %v", p, err)
+		return
+	}
+	im.unknown(value, p.String(), "description", "asn", "ignoreMorespecifics", "ignore", "group", "includeMonitors", "excludeMonitors", "path")
+	if a.Ignore {
+		im.lack("ignore: true: they are left out; what covers them still watches their routes as more-specific ones", p.String())
+		return
+	}
+	if a.IgnoreMorespecifics {
+		im.lack("ignoreMorespecifics: true has no equal: the kind origin looks at more-specific routes too", p.String())
+	}
+	if !a.IncludeMonitors.IsZero() || !a.ExcludeMonitors.IsZero() {
+		im.lack("includeMonitors and excludeMonitors have no equal: routes of notify choose by kind (match.kinds)", p.String())
+	}
+	if !a.Path.IsZero() {
+		im.lack("path has no equal: nothing is told of AS paths", p.String())
+	}
+	out := Prefix{Prefix: p, Note: a.Description}
+	for _, n := range scalars(&a.ASN) {
+		asn, err := bgp.ParseASN(n.Value)
+		if err != nil || asn == 0 {
+			im.fault(n, "%s: got %q, want an AS number", p, plaintext.Clean(n.Value))
+			continue
+		}
+		out.Origins = append(out.Origins, asn)
+	}
+	slices.Sort(out.Origins)
+	out.Origins = slices.Compact(out.Origins)
+	for _, group := range groups(&a.Group) {
+		l := im.list(group)
+		if !slices.ContainsFunc(l.Prefixes, func(x Prefix) bool { return x.Prefix == p }) {
+			l.Prefixes = append(l.Prefixes, out)
+		}
+	}
+}
+
+// options reads what stands beside the prefixes.
+func (im *importer) options(n *yaml.Node) {
+	if n.Kind != yaml.MappingNode {
+		return
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		switch {
+		case key.Value == "generate" || key.Value == "persistStatus": // how BGPalerter makes its file anew
+		case key.Value != "monitorASns" || value.Kind != yaml.MappingNode:
+			im.lack("options have no equal", plaintext.Clean(key.Value))
+		default:
+			for j := 0; j+1 < len(value.Content); j += 2 {
+				im.network(value.Content[j], value.Content[j+1])
+			}
+		}
+	}
+}
+
+// network reads an AS that is watched as a whole.
+func (im *importer) network(key, value *yaml.Node) {
+	asn, err := bgp.ParseASN(key.Value)
+	if err != nil || asn == 0 {
+		im.fault(key, "monitorASns: got %q, want an AS number", plaintext.Clean(key.Value))
+		return
+	}
+	var m monitored
+	if err := value.Decode(&m); err != nil {
+		im.fault(value, "the entry of %s is none of BGPalerter's: %v", asn, err)
+		return
+	}
+	im.unknown(value, asn.String(), "group", "upstreams", "downstreams")
+	if !m.Upstreams.IsZero() || !m.Downstreams.IsZero() {
+		im.lack("upstreams and downstreams of monitorASns have no equal: nothing is told of new neighbours", asn.String())
+	}
+	for _, group := range groups(&m.Group) {
+		l := im.list(group)
+		l.ASNs = append(l.ASNs, AS{ASN: asn})
+	}
+}
+
+// unknown notes attributes that are not known.
+func (im *importer) unknown(n *yaml.Node, of string, known ...string) {
+	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+		if name := n.Content[i].Value; !slices.Contains(known, name) {
+			im.lack("the attribute "+note(name)+" is not known", of)
+		}
+	}
+}
+
+// groups are those of an entry: a text or a list; one without a name where there is none.
+func groups(n *yaml.Node) []string {
+	var all []string
+	for _, s := range scalars(n) {
+		all = append(all, s.Value)
+	}
+	if len(all) == 0 {
+		return []string{""}
+	}
+	return all
+}
+
+// scalars are the values of a node that is one value, or a list of them.
+func scalars(n *yaml.Node) []*yaml.Node {
+	switch n.Kind {
+	case yaml.ScalarNode:
+		if n.Tag == "!!null" {
+			return nil
+		}
+		return []*yaml.Node{n}
+	case yaml.SequenceNode:
+		return n.Content
+	case yaml.AliasNode:
+		return scalars(n.Alias)
+	case yaml.DocumentNode, yaml.MappingNode:
+	}
+	return nil
+}
+
+// maxSome is how many things a sentence names.
+const maxSome = 5
+
+// some names the first few and counts the others.
+func some(all []string) string {
+	if len(all) <= maxSome {
+		return strings.Join(all, ", ")
+	}
+	return strings.Join(all[:maxSome], ", ") + fmt.Sprintf(" and %d more", len(all)-maxSome)
+}

@@ -1,0 +1,53 @@
+package draft
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/capture"
+	"github.com/darkmap/darkmap/internal/dump"
+)
+
+// checkEvery is after how many records of a capture it is asked whether to end.
+const checkEvery = 1024
+
+// Read adds what an AS originates in a capture. damaged counts what could not be read. The error is that of opening the file, or of ctx.
+func (s Seen) Read(ctx context.Context, path string, asn bgp.ASN) (damaged int, err error) {
+	r, err := capture.Open(path, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	columns, err := dump.ParseColumns([]string{"prefix"})
+	if err != nil {
+		return 0, fmt.Errorf("reading prefixes: %w", err)
+	}
+	lines := dump.NewTSV(path, "", false, columns, dump.NewSelection(dump.Filter{Origins: []bgp.ASN{asn}}, 0))
+	var buf []byte
+	for n := 0; ; n++ {
+		if n%checkEvery == 0 && ctx.Err() != nil {
+			return damaged, ctx.Err()
+		}
+		it, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return damaged, nil
+		}
+		if err == nil {
+			buf, err = lines.Append(buf[:0], it)
+		}
+		if err != nil {
+			damaged++
+			continue
+		}
+		for line := range bytes.Lines(buf) {
+			if p, err := netip.ParsePrefix(string(bytes.TrimSpace(line))); err == nil { // a line without a prefix is no route
+				s.Add(p, asn)
+			}
+		}
+	}
+}

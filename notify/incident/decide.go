@@ -95,7 +95,10 @@ func (d *Delivery) timeline(s *standing) {
 // opens notes that the incident begins to count, for the first time or anew.
 func (d *Delivery) opens(at time.Time) {
 	d.Opened, d.Ended, d.Dropped = at, time.Time{}, ""
-	d.place.opened = append(d.place.opened, d)
+	p := d.place
+	if p.opened = append(p.opened, d); len(p.opened)%1024 == 0 {
+		p.opened = slices.DeleteFunc(p.opened, func(o *Delivery) bool { return o.Tombstone || !o.active && o.Opened.Before(at.Add(-time.Hour)) })
+	}
 }
 
 // passesUntil is when the last event that was superseded is waited for no more.
@@ -152,7 +155,7 @@ func (e *Engine) gate(d *Delivery, r *route, s *standing, want target.Kind, now 
 
 // await has a message sent. One of another kind than the one that was tried takes a number of its own.
 func (d *Delivery) await(want target.Kind, since, due time.Time) {
-	if d.Waiting == nil || d.Waiting.Kind != want {
+	if d.Waiting == nil || d.Waiting.Kind != want || d.Parked != "" && d.News.After(d.ParkedNews) {
 		d.unwait()
 		d.Waiting = &Waiting{Kind: want, Since: since}
 	}
@@ -278,7 +281,7 @@ func (e *Engine) park(d *Delivery) {
 	const off = "the target is switched off: "
 	switch why := d.place.off(); {
 	case why != "" && d.Parked == "":
-		d.Parked = off + why
+		d.Parked, d.ParkedNews = off+why, d.News
 		e.say("%s is not told of %s: %s", d.Target, d.Incident, d.Parked)
 	case why == "" && strings.HasPrefix(d.Parked, off):
 		d.Parked = ""

@@ -43,6 +43,8 @@ type Delivery struct {
 	Handle    target.Handle `json:"handle,omitempty"`
 	// Parked says why the message that waits is given up; empty while it is not.
 	Parked string `json:"parked,omitempty"`
+	// ParkedNews is which news it was: what comes later is tried again.
+	ParkedNews time.Time `json:"parked_news,omitzero"`
 	// Opened is when the first event counted, by the records' times, Ended when the last one ended; News is the newest record's time.
 	Opened time.Time `json:"opened,omitzero"`
 	Ended  time.Time `json:"ended,omitzero"`
@@ -76,7 +78,7 @@ type Delivery struct {
 	// Tombstone: the key is to be written without a value.
 	Tombstone bool `json:"-"`
 
-	runtime
+	fleeting
 }
 
 // Key is the record's key on bgp.notify.v1.

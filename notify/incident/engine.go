@@ -94,7 +94,7 @@ func (e *Engine) place(name string, info *TargetInfo) *place {
 
 // load takes a saved delivery.
 func (e *Engine) load(d *Delivery, now time.Time) {
-	d.runtime = runtime{}
+	d.fleeting = fleeting{}
 	e.all[d.Key()] = d
 	if d.Silence != nil {
 		e.silences[d.Silence.ID] = d

@@ -191,9 +191,9 @@ func (e *Engine) fold(all []*Delivery, now time.Time) {
 	e.touch(into)
 }
 
-// closeUnknown tells a keyed target that an outage is over which began before the target's deliveries were known: it may know of it from before.
+// closeUnknown tells a pager with keys that an outage is over which began before the target's deliveries were known: it may know of it from before.
 func (e *Engine) closeUnknown(p *place, r *route, in *incoming) {
-	if !p.info.Traits.Keyed || in.State != bgp.StateClosed || in.Blip || !in.Start.Before(p.state.Switch.Began) {
+	if !p.info.Traits.Keyed || p.info.Traits.Style != target.Pager || in.State != bgp.StateClosed || in.Blip || !in.Start.Before(p.state.Switch.Began) {
 		return
 	}
 	ev := in.event()

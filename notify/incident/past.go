@@ -20,28 +20,24 @@ type PastRecord struct {
 func Past(cfg Config, targets []TargetInfo, records iter.Seq[PastRecord], until time.Time) (sent []Attempt, after []Delivery, err error) {
 	var e *Engine
 	cut := false
+	var now time.Time
 	step := func(to time.Time) {
-		for at := e.Next(to); !at.IsZero() && !at.After(to); at = e.Next(to) {
-			now := at
+		for !now.After(to) {
 			e.Advance(now)
-			ready := e.Ready(now)
-			for _, a := range ready {
-				if a.Repeat {
-					a.Message = nil
-				}
-				e.Begin(a, now)
-				e.Done(a, nil, nil, now)
-				switch {
-				case a.Message == nil:
-				case len(sent) < maxPast:
-					sent = append(sent, a)
-				default:
-					cut = true
+			for ready := e.Ready(now); len(ready) > 0; ready = e.Ready(now) {
+				for _, a := range ready {
+					e.Begin(a, now)
+					e.Done(a, nil, nil, now)
+					if cut = cut || len(sent) >= maxPast; !cut {
+						sent = append(sent, a)
+					}
 				}
 			}
-			if len(ready) == 0 && len(e.dirty) == 0 && len(e.changed) == 0 && !e.Next(to).After(now) {
-				return // nothing moves any more at this time
+			next := e.Next(now)
+			if next.IsZero() || next.After(to) {
+				return
 			}
+			now = latest(next, now.Add(time.Millisecond))
 		}
 	}
 	offset := int64(0)
@@ -55,9 +51,12 @@ func Past(cfg Config, targets []TargetInfo, records iter.Seq[PastRecord], until 
 				return nil, nil, err
 			}
 		}
-		step(r.At.Add(-time.Nanosecond))
+		if !now.IsZero() {
+			step(r.At.Add(-time.Nanosecond))
+		}
+		now = latest(now, r.At)
 		raw, _ := json.Marshal(r.Outage)
-		e.Record(r.Outage, raw, RecordRef{Offset: offset, At: r.At}, r.At)
+		e.Record(r.Outage, raw, RecordRef{Offset: offset, At: r.At}, now)
 		offset++
 	}
 	if e == nil {

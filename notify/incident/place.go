@@ -33,8 +33,8 @@ type place struct {
 	late      []lateLine // what was over before it was told
 }
 
-// runtime is what an engine knows of a delivery and can find again.
-type runtime struct {
+// fleeting is what an engine knows of a delivery and can find again.
+type fleeting struct {
 	place *place
 	links []string
 	// wake is when it has to be decided again; zero is never.

@@ -236,7 +236,7 @@ func (e *Engine) failed(d *Delivery, a *Attempt, err error, now time.Time) {
 	case f != nil && f.Refused && len(d.Records) > 0 && d.Waiting == nil:
 		e.giveUp(d, "refused: "+why)
 	case f != nil && f.Refused:
-		d.Parked = "refused: " + why
+		d.Parked, d.ParkedNews = "refused: "+why, d.News
 		e.say("%s refused a message of %s, which is parked: %s", d.Target, d.Incident, why)
 	case f != nil && f.Throttle:
 		d.Attempts, d.Due = max(d.Attempts-1, 0), d.place.throttled // being asked to wait is no failed attempt
@@ -257,7 +257,7 @@ func (e *Engine) again(d *Delivery, a *Attempt, f *target.Fault, now time.Time) 
 			e.giveUp(d, why)
 			return
 		}
-		d.Parked = why
+		d.Parked, d.ParkedNews = why, d.News
 		e.say("%s is not told of %s: %s", d.Target, d.Incident, why)
 		return
 	}

@@ -39,7 +39,7 @@ func (e *Engine) gather(d *Delivery, now time.Time) {
 	})
 	var recent []*Delivery
 	for _, o := range p.opened {
-		if o.Opened.After(oldest) && !slices.Contains(recent, o) && p.route(o.Route).digest == nil {
+		if o.Opened.After(oldest) && !slices.Contains(recent, o) && !e.quiet(o, now) {
 			recent = append(recent, o)
 		}
 	}
@@ -63,6 +63,16 @@ func (e *Engine) gather(d *Delivery, now time.Time) {
 		}
 	}
 	e.touch(p.storm)
+}
+
+// quiet reports whether an incident is told later or not at all, whatever a storm does.
+func (e *Engine) quiet(d *Delivery, now time.Time) bool {
+	r := d.place.route(d.Route)
+	if r.digest != nil || d.Dropped != "" {
+		return true
+	}
+	s := d.standing(r, now)
+	return e.silenced(d, &s, now) != nil || !r.quiet.until(now, s.severity).IsZero()
 }
 
 // join makes an incident a member of a storm.
@@ -155,6 +165,9 @@ func (e *Engine) decideStorm(d *Delivery, now time.Time) {
 	case told || d.Told.Maybe:
 		d.await(target.Close, d.News, now)
 	default:
+		if d.Waiting != nil && p.info.Traits.Style == target.Chat && len(g.members) > 0 {
+			p.late = append(p.late, lateLine{d, exercise(d.Dataset) + bgp.Count(len(g.members), "outage") + " that began close together are over", "the target took no message"})
+		}
 		d.unwait()
 		if d == p.storm {
 			p.storm = nil

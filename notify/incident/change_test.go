@@ -124,7 +124,7 @@ func TestTemplate(t *testing.T) {
 	if m := s.last("chat"); !strings.Contains(m.Summary, "AS64496 lost all its routes. (The route's template failed: ") || len(s.e.Said()) != 1 {
 		t.Errorf("a template that fails: got %q", m.Summary)
 	}
-	for _, bad := range []string{"{{", "{{.Nothing}}", "{{range 1000000000}}{{end}}", `{{local "Nowhere/Here" .Start}}`, strings.Repeat("x", maxOutput), `{{define "a"}}{{template "a"}}{{end}}{{template "a"}}`, `{{local "Local" .Start}}`} {
+	for _, bad := range []string{"{{", "{{.Nothing}}", "{{range 1000000000}}{{end}}", `{{local "Nowhere/Here" .Start}}`, strings.Repeat("x", maxOutput+1), `{{define "a"}}{{template "a"}}{{end}}{{template "a"}}`, `{{local "Local" .Start}}`} {
 		if _, err := parseTemplate(bad); err == nil {
 			t.Errorf("%q is taken", bad[:min(len(bad), 40)])
 		}

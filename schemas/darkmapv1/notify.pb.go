@@ -29,7 +29,7 @@ const (
 	NotifyKind_NOTIFY_KIND_UNSPECIFIED NotifyKind = 0
 	// What a target was told of an incident, and what it still has to be told. Key: target/incident.
 	NotifyKind_NOTIFY_KIND_DELIVERY NotifyKind = 1
-	// A silence. Key: silence/id.
+	// A silence. Key: /id.
 	NotifyKind_NOTIFY_KIND_SILENCE NotifyKind = 2
 	// Somebody asks for a parked message to be sent again. Key: retry/target/incident.
 	NotifyKind_NOTIFY_KIND_RETRY NotifyKind = 3

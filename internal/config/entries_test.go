@@ -112,3 +112,24 @@ func TestKeysOfMaps(t *testing.T) {
 		}
 	}
 }
+
+// TestFingerprint: it changes with a value and with what a secret's file holds, and with nothing else.
+func TestFingerprint(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "secret")
+	print := func(secret string, size int) string {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(secret), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := Fingerprint(&entry{Size: size, Place1: &place1{URL: Secret{File: path}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	first := print("a", 1)
+	if print("a", 1) != first || print("b", 1) == first || print("a", 2) == first {
+		t.Errorf("got %s, %s with another secret, %s with another size", print("a", 1), print("b", 1), print("a", 2))
+	}
+}

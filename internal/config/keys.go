@@ -29,7 +29,6 @@ func Keys(cfg any) []Key {
 	var add func(p place)
 	add = func(p place) {
 		t := p.value.Type()
-		zero := func(key string, t reflect.Type) place { return place{key: key, value: reflect.New(sectionType(t)).Elem()} }
 		switch {
 		case p.parent == nil || isSection(t) || p.entry:
 			return
@@ -49,6 +48,18 @@ func Keys(cfg any) []Key {
 	}
 	walk(place{value: reflect.ValueOf(cfg).Elem()}, add)
 	return keys
+}
+
+// Defaulted is a section that knows its defaults: where it may be absent, Keys shows them. Optional sections within it are filled too.
+type Defaulted interface{ SetDefaults() }
+
+// zero is the place of a section that is not there, with its defaults.
+func zero(key string, t reflect.Type) place {
+	v := reflect.New(sectionType(t))
+	if d, ok := v.Interface().(Defaulted); ok {
+		d.SetDefaults()
+	}
+	return place{key: key, value: v.Elem()}
 }
 
 // Default writes the value as the configuration file has it; empty where it is.

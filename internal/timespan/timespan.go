@@ -75,3 +75,20 @@ func ParseWindow(from, to string, whole bool) (begin, end time.Time, err error) 
 	}
 	return begin, end, nil
 }
+
+// ParseLength reads how long something is: as Go's durations, and days: 7d, 1d12h, 90m. It is above 0.
+func ParseLength(s string) (time.Duration, error) {
+	days, rest, found := strings.Cut(s, "d")
+	if !found {
+		days, rest = "0", s
+	}
+	n, err := strconv.ParseUint(days, 10, 16)
+	var d time.Duration
+	if err == nil && rest != "" {
+		d, err = time.ParseDuration(rest)
+	}
+	if d += time.Duration(n) * Day; err != nil || d <= 0 {
+		return 0, fmt.Errorf("%q is not a length of time: write it as 7d, 2h, 90m or 1d12h", s)
+	}
+	return d, nil
+}

@@ -1,0 +1,198 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/outagelog"
+	"github.com/darkmap/darkmap/notify/incident"
+	"github.com/darkmap/darkmap/notify/ledger"
+	"github.com/darkmap/darkmap/schemas"
+)
+
+// overlap is how much older than the newest record of the ledger the records are that are read again where the group's offsets are lost.
+const overlap = 10 * time.Minute
+
+// begin builds the engine once the partition is given; false while standing by.
+func (x *session) begin(ctx, following context.Context) (bool, error) { //nolint:revive // the second is that of the followers
+	given, lost, committed, from := x.a.state()
+	switch {
+	case lost:
+		return false, errLost
+	case !given:
+		return false, nil
+	case x.engine != nil:
+		return true, nil
+	}
+	x.ready.Set(errors.New("reading what was told"))
+	began := x.d.Now()
+	book, err := ledger.Load(ctx, x.d.Kafka, x.d.Log)
+	if err != nil {
+		return false, err
+	}
+	for _, key := range book.Unreadable {
+		x.d.Log.Warn("a record of bgp.notify.v1 cannot be read: what was told under its key is not known", "key", key)
+	}
+	_, generation := x.s.Client().GroupMetadata()
+	x.writer = ledger.Writer{Kafka: x.d.Kafka, Generation: max(generation, 1), Now: x.d.Now}
+	x.next = from
+	if err := x.restore(ctx, book, committed, from); err != nil {
+		return false, err
+	}
+	if err := x.recall(book); err != nil {
+		return false, err
+	}
+	for name, p := range x.d.Targets {
+		x.startSender(name, p)
+	}
+	x.follow(following, began)
+	for _, key := range slices.Sorted(maps.Keys(book.Retries)) {
+		if err := x.retry(key, x.d.Now()); err != nil {
+			return false, err
+		}
+	}
+	x.ready.Set(nil)
+	return true, nil
+}
+
+// recall notes answers of an earlier session that were not written, where the ledger still waits for them.
+func (x *session) recall(book *ledger.Book) error {
+	unsaved := x.Stage.unsaved
+	x.Stage.unsaved = nil
+	for _, o := range unsaved {
+		in := book.Deliveries[o.attempt.Key()].Intent
+		if in == nil || in.MessageID != o.attempt.Message.ID {
+			continue
+		}
+		if err := x.answer(o, x.d.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restore builds the engine from the ledger, or without one:
+//
+//   - at a first run what is open is told in one notice, and reading goes on from there;
+//   - where the ledger was lost it is built again from the outages up to where the group has read, as if all of them had been told: nothing is told
+//     again, and what is open is closed when it is over;
+//   - where the group's offsets were lost, what came shortly before the newest record of the ledger is read again. What is known changes nothing.
+func (x *session) restore(ctx context.Context, book *ledger.Book, committed bool, from map[int32]int64) (err error) {
+	switch {
+	case !book.Begun && !committed:
+		return x.firstRun(ctx, book, from)
+	case !book.Begun:
+		return x.rebuild(ctx, book, from)
+	}
+	if x.engine, err = x.newEngine(book.Saved()); err != nil || committed {
+		return err
+	}
+	x.d.Log.Warn("the offsets of the group are lost: outages that came since the last message are read again", "since", book.Newest)
+	now := x.d.Now()
+	return kafka.ReadSince(ctx, x.d.Kafka, x.d.Log, schemas.TopicOutages, book.Newest.Add(-overlap), func(rec *kgo.Record) error {
+		if rec.Offset < from[rec.Partition] {
+			x.apply(rec, now)
+		}
+		return nil
+	})
+}
+
+// firstRun tells what is open.
+func (x *session) firstRun(ctx context.Context, book *ledger.Book, from map[int32]int64) (err error) {
+	if x.engine, err = x.newEngine(book.Saved()); err != nil {
+		return err
+	}
+	all := map[string]*bgp.Outage{}
+	err = kafka.ReadToEnd(ctx, x.d.Kafka, x.d.Log, schemas.TopicOutages, func(rec *kgo.Record) error {
+		e, _, err := outagelog.Decode(rec)
+		if err != nil || rec.Offset >= from[rec.Partition] {
+			return nil //nolint:nilerr // record counts it when it is read
+		}
+		if e.Outage.End != nil || e.Outage.State == bgp.StateRetracted {
+			delete(all, e.Outage.ID)
+		} else {
+			all[e.Outage.ID] = &e.Outage
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("reading what is open: %w", err)
+	}
+	open := make([]*bgp.Outage, 0, len(all))
+	for _, id := range slices.Sorted(maps.Keys(all)) {
+		open = append(open, all[id])
+	}
+	if err := x.put(x.engine.Adopt(open, x.d.Now())...); err != nil {
+		return err
+	}
+	return x.putBegun()
+}
+
+// rebuild makes a ledger of the outages that were applied before.
+func (x *session) rebuild(ctx context.Context, book *ledger.Book, from map[int32]int64) error {
+	x.d.Log.Warn("what was told is lost (bgp.notify.v1 is empty): it is concluded from the outages of the last 90 days, and nothing is told again")
+	saved, err := x.past(ctx, from)
+	if err != nil {
+		return err
+	}
+	for i := range saved {
+		if err := x.put(&saved[i]); err != nil {
+			return err
+		}
+	}
+	if x.engine, err = x.newEngine(append(saved, book.Saved()...)); err != nil {
+		return err
+	}
+	return x.putBegun()
+}
+
+// past are the deliveries that the outages up to from lead to.
+func (x *session) past(ctx context.Context, from map[int32]int64) ([]incident.Delivery, error) {
+	p := past{kafka: x.d.Kafka, log: x.d.Log, before: from}
+	_, saved, err := incident.Past(x.cfg.Config, x.infos(), p.records(ctx), x.d.Now())
+	if err := errors.Join(p.err, err); err != nil {
+		return nil, fmt.Errorf("concluding what was told: %w", err)
+	}
+	return saved, nil
+}
+
+// putBegun notes that the ledger was begun.
+func (x *session) putBegun() error {
+	rec, err := x.writer.Begun()
+	if err == nil {
+		x.pending.put(rec)
+	}
+	return err
+}
+
+// record takes a record of bgp.outages.v1; one that was read before an aborted transaction is passed over.
+func (x *session) record(rec *kgo.Record, now time.Time) {
+	if rec.Offset < x.next[rec.Partition] {
+		return
+	}
+	x.next[rec.Partition] = rec.Offset + 1
+	if rec.Attrs.IsControl() {
+		return
+	}
+	x.m.in.Inc()
+	x.apply(rec, now)
+}
+
+// apply gives the engine a record.
+func (x *session) apply(rec *kgo.Record, now time.Time) {
+	e, _, err := outagelog.Decode(rec)
+	if err != nil {
+		x.m.undecodable.Inc()
+		x.d.Log.Warn("an outage cannot be read: nobody is told of it", "err", err)
+		return
+	}
+	x.engine.Record(&e.Outage, e.JSON, incident.RecordRef{Partition: rec.Partition, Offset: rec.Offset, Sequence: e.Outage.Sequence, State: e.Outage.State, At: now}, now)
+}

@@ -1,0 +1,197 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/notify/incident"
+	"github.com/darkmap/darkmap/schemas"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+const (
+	// MaxDeliveries bounds what is held of the topic: incidents of the last 7 days for each target. Load fails above it.
+	MaxDeliveries = 1_000_000
+	// retryKey begins the key of a request to send a parked message again; the delivery's key follows.
+	retryKey = "retry/"
+	// silenceKey begins the key of a silence, which is of no target; its id follows.
+	silenceKey = "/"
+	// begunKey is the key of the record that says that the topic was begun.
+	begunKey = "begun"
+)
+
+// Book is what the topic holds.
+type Book struct {
+	// Deliveries by key; silences and the state of targets are among them.
+	Deliveries map[string]incident.Delivery
+	// Retries are the keys of parked deliveries that somebody wants to be sent again.
+	Retries map[string]bool
+	// Begun says that the topic was begun once: without it, it is new or was lost.
+	Begun bool
+	// Newest is when the newest record was written; zero where there is none.
+	Newest time.Time
+	// Unreadable are the keys of records that could not be decoded, at most maxUnreadable.
+	Unreadable []string
+}
+
+const maxUnreadable = 20
+
+// Saved lists the deliveries in the order of their keys.
+func (b *Book) Saved() []incident.Delivery {
+	out := make([]incident.Delivery, 0, len(b.Deliveries))
+	for _, k := range slices.Sorted(maps.Keys(b.Deliveries)) {
+		out = append(out, b.Deliveries[k])
+	}
+	return out
+}
+
+// Load reads the topic to the end that it has now, committed records only.
+func Load(ctx context.Context, cfg kafka.Config, log *slog.Logger) (*Book, error) {
+	b := &Book{Deliveries: map[string]incident.Delivery{}, Retries: map[string]bool{}}
+	err := kafka.ReadToEnd(ctx, cfg, log, schemas.TopicNotify, b.add)
+	if err != nil {
+		return nil, fmt.Errorf("reading what was told: %w", err)
+	}
+	return b, nil
+}
+
+// add takes a record.
+func (b *Book) add(rec *kgo.Record) error {
+	if rec.Timestamp.After(b.Newest) {
+		b.Newest = rec.Timestamp
+	}
+	key := string(rec.Key)
+	e, err := Parse(rec)
+	switch {
+	case err != nil:
+		if len(b.Unreadable) < maxUnreadable {
+			b.Unreadable = append(b.Unreadable, key)
+		}
+	case e.Retry != "":
+		if e.Gone {
+			delete(b.Retries, e.Retry)
+		} else {
+			b.Retries[e.Retry] = true
+		}
+	case key == begunKey:
+		b.Begun = !e.Gone
+	case e.Gone:
+		delete(b.Deliveries, key)
+	case e.Delivery != nil:
+		b.Deliveries[key] = *e.Delivery
+	}
+	if len(b.Deliveries) > MaxDeliveries {
+		return fmt.Errorf("%s holds more than %d deliveries", schemas.TopicNotify, MaxDeliveries)
+	}
+	return nil
+}
+
+// Entry is what one record says.
+type Entry struct {
+	// Gone: the key is removed.
+	Gone bool
+	// Delivery is that of the key; nil where the record holds another thing.
+	Delivery *incident.Delivery
+	// Silence is the id of a silence; empty where the record holds another thing.
+	Silence string
+	// Retry is the key of a delivery that is to be sent again; empty where the record holds another thing.
+	Retry string
+	// Foreign: a command wrote it, and not the stage.
+	Foreign bool
+}
+
+// Parse reads a record of the topic.
+func Parse(rec *kgo.Record) (Entry, error) {
+	key := string(rec.Key)
+	retry, isRetry := strings.CutPrefix(key, retryKey)
+	e := Entry{Gone: len(rec.Value) == 0}
+	if isRetry {
+		e.Retry = retry
+	}
+	if id, ok := strings.CutPrefix(key, silenceKey); ok {
+		e.Silence = id
+	}
+	if e.Gone {
+		return e, nil
+	}
+	var msg pb.NotifyRecord
+	if err := msg.UnmarshalVT(rec.Value); err != nil {
+		return Entry{}, fmt.Errorf("decoding %s of %s: %w", key, schemas.TopicNotify, err)
+	}
+	e.Foreign = msg.GetGeneration() == 0
+	if k := msg.GetKind(); k != pb.NotifyKind_NOTIFY_KIND_DELIVERY && k != pb.NotifyKind_NOTIFY_KIND_SILENCE {
+		return e, nil
+	}
+	e.Delivery = &incident.Delivery{}
+	if err := json.Unmarshal(msg.GetJson(), e.Delivery); err != nil {
+		return Entry{}, fmt.Errorf("decoding %s of %s: %w", key, schemas.TopicNotify, err)
+	}
+	return e, nil
+}
+
+// Writer makes the records of the topic.
+type Writer struct {
+	Kafka kafka.Config
+	// Generation of the group; 0 for commands.
+	Generation int32
+	Now        func() time.Time
+}
+
+// Delivery is the record of a delivery, or its tombstone.
+func (w Writer) Delivery(d *incident.Delivery) (*kgo.Record, error) {
+	if d.Tombstone {
+		return w.record(d.Key(), nil)
+	}
+	kind := pb.NotifyKind_NOTIFY_KIND_DELIVERY
+	if d.Silence != nil {
+		kind = pb.NotifyKind_NOTIFY_KIND_SILENCE
+	}
+	b, err := json.Marshal(d)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the delivery %s: %w", d.Key(), err)
+	}
+	return w.record(d.Key(), &pb.NotifyRecord{Kind: kind, Target: d.Target, Incident: d.Incident, Route: d.Route, Json: b})
+}
+
+// SilenceEnded is the tombstone of a silence.
+func (w Writer) SilenceEnded(id string) (*kgo.Record, error) { return w.record(silenceKey+id, nil) }
+
+// Begun is the record that says that the topic was begun.
+func (w Writer) Begun() (*kgo.Record, error) {
+	return w.record(begunKey, &pb.NotifyRecord{Kind: pb.NotifyKind_NOTIFY_KIND_BEGUN})
+}
+
+// Retry asks for a parked delivery to be sent again; RetryDone takes that back.
+func (w Writer) Retry(key string) (*kgo.Record, error) {
+	return w.record(retryKey+key, &pb.NotifyRecord{Kind: pb.NotifyKind_NOTIFY_KIND_RETRY})
+}
+
+// RetryDone says that a retry was seen.
+func (w Writer) RetryDone(key string) (*kgo.Record, error) { return w.record(retryKey+key, nil) }
+
+// record is a record of the topic's one partition; nil makes a tombstone.
+func (w Writer) record(key string, msg *pb.NotifyRecord) (*kgo.Record, error) {
+	rec := &kgo.Record{Topic: w.Kafka.Topic(schemas.TopicNotify), Key: []byte(key)}
+	if msg == nil {
+		return rec, nil
+	}
+	msg.Generation, msg.WrittenUs = w.Generation, w.Now().UnixMicro()
+	b, err := msg.MarshalVT()
+	if err != nil {
+		return nil, fmt.Errorf("encoding %s: %w", key, err)
+	}
+	if n := len(key) + len(b); n > kafka.MaxRecordBytes {
+		return nil, fmt.Errorf("writing %s: %d octets: %w", key, n, kafka.ErrTooLarge)
+	}
+	rec.Value = b
+	return rec, nil
+}

@@ -1,0 +1,77 @@
+package notify
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/darkmap/darkmap/notify/incident"
+)
+
+// metrics of the stage; children are resolved once.
+type metrics struct {
+	in, undecodable, aborts prometheus.Counter
+	beats, missed           prometheus.Counter
+	success                 prometheus.Gauge
+	targets                 map[string]*targetMetrics // by name
+}
+
+// targetMetrics are those of one target.
+type targetMetrics struct {
+	sent, failed, doubled             prometheus.Counter
+	open, waiting, parked, oldest, on prometheus.Gauge
+}
+
+// newMetrics registers with reg; nil is nowhere.
+func newMetrics(reg prometheus.Registerer, targets map[string]*Place) *metrics {
+	f := promauto.With(reg)
+	m := &metrics{
+		in:          f.NewCounter(prometheus.CounterOpts{Name: "darkmap_notify_records_in_total", Help: "Records of bgp.outages read from Kafka."}),
+		undecodable: f.NewCounter(prometheus.CounterOpts{Name: "darkmap_notify_records_undecodable_total", Help: "Records of bgp.outages that could not be decoded: nobody is told of them."}),
+		aborts:      f.NewCounter(prometheus.CounterOpts{Name: "darkmap_notify_transactions_aborted_total", Help: "Transactions that the broker aborted and that were tried again."}),
+		beats:       f.NewCounter(prometheus.CounterOpts{Name: "darkmap_notify_heartbeats_total", Help: "Heartbeats that were answered."}),
+		missed:      f.NewCounter(prometheus.CounterOpts{Name: "darkmap_notify_heartbeats_failed_total", Help: "Heartbeats that failed."}),
+		success:     f.NewGauge(prometheus.GaugeOpts{Name: "darkmap_notify_last_success_timestamp_seconds", Help: "Wall-clock time of the last committed transaction, Unix seconds."}),
+		targets:     map[string]*targetMetrics{},
+	}
+	label := []string{"target"}
+	counter := func(name, help string) *prometheus.CounterVec {
+		return f.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, label)
+	}
+	gauge := func(name, help string) *prometheus.GaugeVec {
+		return f.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, label)
+	}
+	sent := counter("darkmap_notify_sent_total", "Messages that a target has taken.")
+	failed := counter("darkmap_notify_failed_total", "Attempts that a target has not taken.")
+	doubled := counter("darkmap_notify_maybe_doubled_total", "Messages sent again although an earlier attempt may have come through, to targets without keys.")
+	open := gauge("darkmap_notify_open_incidents", "Incidents that a target was told of and that last.")
+	waiting := gauge("darkmap_notify_waiting_messages", "Messages that wait for a target.")
+	parked := gauge("darkmap_notify_parked_messages", "Messages for a target that were given up.")
+	oldest := gauge("darkmap_notify_oldest_waiting_seconds", "Since when the oldest message waits for a target; 0 where none waits.")
+	on := gauge("darkmap_notify_target_on", "Whether messages are sent to a target: 0 where it was switched off because it is gone or refuses its key.")
+	for name := range targets {
+		m.targets[name] = &targetMetrics{
+			sent: sent.WithLabelValues(name), failed: failed.WithLabelValues(name), doubled: doubled.WithLabelValues(name), open: open.WithLabelValues(name),
+			waiting: waiting.WithLabelValues(name), parked: parked.WithLabelValues(name), oldest: oldest.WithLabelValues(name), on: on.WithLabelValues(name),
+		}
+		m.targets[name].on.Set(1)
+	}
+	return m
+}
+
+// status takes in how a target stands.
+func (m *targetMetrics) status(st incident.Status, now time.Time) {
+	m.open.Set(float64(st.Open))
+	m.waiting.Set(float64(st.Waiting))
+	m.parked.Set(float64(st.Parked))
+	age := 0.0
+	if !st.Oldest.IsZero() {
+		age = max(0, now.Sub(st.Oldest).Seconds())
+	}
+	m.oldest.Set(age)
+	m.on.Set(1)
+	if st.Off != "" {
+		m.on.Set(0)
+	}
+}

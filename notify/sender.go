@@ -1,0 +1,129 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/darkmap/darkmap/notify/incident"
+	"github.com/darkmap/darkmap/notify/target"
+)
+
+// sendTimeout bounds one send.
+const sendTimeout = 15 * time.Second
+
+// errNotOurs: the place in the group may have another member by now.
+var errNotOurs = errors.New("not sent: the place in the group may be another's")
+
+// outcome is what became of an attempt.
+type outcome struct {
+	attempt incident.Attempt
+	handle  target.Handle
+	err     error
+	// unsent: no word was sent.
+	unsent bool
+	// unknown: the session ended before there was an answer. The intent stands, and says so.
+	unknown bool
+}
+
+// sender sends the messages of one target, one at a time. Its goroutine ends when attempts is closed.
+type sender struct {
+	place    *Place
+	attempts chan incident.Attempt // takes one: the engine has one attempt a target
+	reader   *reader
+}
+
+// startSender starts the goroutine of a target.
+func (x *session) startSender(name string, p *Place) {
+	s := &sender{place: p, attempts: make(chan incident.Attempt, 1), reader: newReader(x.d.Kafka, x.d.Log)}
+	x.senders[name] = s
+	x.working.Go(func() { // ends when attempts is closed
+		defer s.reader.close()
+		for a := range s.attempts {
+			o := x.deliver(s, a)
+			x.outcomes <- o // has room for one of each target
+			x.stir()
+		}
+	})
+}
+
+// send gives attempts to their senders; their intents are written.
+func (x *session) send(attempts []incident.Attempt) {
+	for _, a := range attempts {
+		s := x.senders[a.Target]
+		if s == nil { // of a target that is not in the configuration
+			continue
+		}
+		if a.Doubtful && !s.place.Info.Traits.Keyed {
+			x.m.targets[a.Target].doubled.Inc()
+		}
+		x.inflight++
+		s.attempts <- a
+	}
+}
+
+// deliver sends one message. It refuses to where the place in the group may not be ours any more, and gives up when the session ends.
+func (x *session) deliver(s *sender, a incident.Attempt) outcome {
+	ctx, cancel := context.WithTimeout(x.sending, sendTimeout)
+	defer cancel()
+	if a.Fetch != nil {
+		e, err := s.reader.get(ctx, a.Fetch.Partition, a.Fetch.Offset)
+		switch {
+		case errors.Is(err, errGone):
+			return outcome{attempt: a, err: &target.Fault{Err: err, Refused: true}}
+		case err != nil:
+			return outcome{attempt: a, err: err, unsent: true}
+		}
+		a.Complete(&e.Outage, e.JSON)
+	}
+	if x.sending.Err() != nil || !x.a.ours(time.Now()) {
+		return outcome{attempt: a, err: errNotOurs, unsent: true}
+	}
+	h, err := s.place.Send(ctx, a.Message, a.Handle)
+	if err != nil && x.sending.Err() != nil {
+		return outcome{attempt: a, err: err, unknown: true}
+	}
+	return outcome{attempt: a, handle: h, err: err}
+}
+
+// answered takes the outcomes that are there.
+func (x *session) answered(now time.Time) error {
+	for {
+		select {
+		case o := <-x.outcomes:
+			if err := x.outcome(o, now); err != nil {
+				return err
+			}
+		default:
+			return nil
+		}
+	}
+}
+
+// outcome takes one outcome: it is counted, and the engine is told.
+func (x *session) outcome(o outcome, now time.Time) error {
+	x.inflight--
+	m := x.m.targets[o.attempt.Target]
+	switch {
+	case o.unknown:
+		return nil
+	case o.unsent:
+		return x.put(x.engine.Cancel(o.attempt, now)...)
+	case o.err != nil:
+		m.failed.Inc()
+		x.d.Log.Warn("a message was not taken", "target", o.attempt.Target, "err", o.err)
+	default:
+		m.sent.Inc()
+	}
+	return x.answer(o, now)
+}
+
+// answer notes what a target answered. It is kept until it is written.
+func (x *session) answer(o outcome, now time.Time) error {
+	if o.attempt.Repeat && o.err == nil {
+		x.engine.Done(o.attempt, o.handle, nil, now)
+		return nil
+	}
+	x.unwritten = append(x.unwritten, o)
+	return x.put(x.engine.Done(o.attempt, o.handle, o.err, now)...)
+}

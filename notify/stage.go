@@ -1,0 +1,130 @@
+package notify
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/darkmap/darkmap/internal/config"
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/retry"
+	"github.com/darkmap/darkmap/internal/telemetry"
+	"github.com/darkmap/darkmap/notify/incident"
+	"github.com/darkmap/darkmap/notify/target"
+)
+
+// Name names the stage's group and its members.
+const Name = "notify"
+
+// detectName names the group whose commits say which minutes are decided.
+const detectName = "detect"
+
+// Place is a target of the configuration, opened.
+type Place struct {
+	target.Target
+	Info incident.TargetInfo
+}
+
+// Deps is what the stage works with.
+type Deps struct {
+	Kafka kafka.Config
+	Log   *slog.Logger
+	// Instance is this process among those of the stage; it stays over restarts, and no two share one.
+	Instance string
+	// Drain bounds the last sends and the last transaction when the stage is told to end. 0 is kafka.DefaultDrain.
+	Drain time.Duration
+	// Registerer of metrics; nil is none.
+	Registerer prometheus.Registerer
+	// Targets by name. Run closes them.
+	Targets map[string]*Place
+	// Heart beats; nil is none.
+	Heart *Heart
+	// Now is the clock by which messages are due, late and so on.
+	Now func() time.Time
+}
+
+// Stage reads bgp.outages.v1, in one active process, and tells the targets. What it decides and what was answered stands on bgp.notify.v1, in
+// one transaction with the offsets. A message is sent only after its intent was written while this process had its place in the group.
+type Stage struct {
+	cfg   Config
+	d     Deps
+	m     *metrics
+	ready telemetry.Readiness
+	// health is how the routes' families stood when the loop looked last.
+	health atomic.Pointer[health]
+	// unsaved are answers that were not written before a session ended. They belong to Run's goroutine.
+	unsaved []outcome
+}
+
+// New is inert.
+func New(cfg Config, d Deps) (*Stage, error) {
+	if err := config.Validate(&cfg); err != nil {
+		return nil, err
+	}
+	if d.Log == nil || d.Instance == "" || d.Now == nil {
+		return nil, errors.New("building notify: no logger, no clock or no name of the instance")
+	}
+	d.Drain = cmp.Or(d.Drain, kafka.DefaultDrain)
+	s := &Stage{cfg: cfg, d: d, m: newMetrics(d.Registerer, d.Targets)}
+	s.ready.Set(errors.New("not started"))
+	if _, err := s.newEngine(nil); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// newEngine builds an engine from what was saved.
+func (s *Stage) newEngine(saved []incident.Delivery) (*incident.Engine, error) {
+	e, err := incident.New(s.cfg.Config, s.infos(), saved, s.d.Now())
+	if err != nil {
+		return nil, fmt.Errorf("building notify: %w", err)
+	}
+	return e, nil
+}
+
+// infos are what the engine has to know of the targets.
+func (s *Stage) infos() []incident.TargetInfo { return infos(s.d.Targets) }
+
+// Ready is nil while the stage reads, or stands by. That a target is down is told by metrics and `darkmap notify status`.
+func (s *Stage) Ready() error { return s.ready.Ready() }
+
+// Run blocks until ctx ends, and closes the targets. It fails only where another process took the instance's place.
+func (s *Stage) Run(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, Close(s.d.Targets)) }()
+	var wait retry.Backoff
+	for {
+		s.ready.Set(errors.New("joining the group"))
+		err := s.session(ctx, &wait)
+		switch {
+		case kafka.Fenced(err):
+			return fmt.Errorf("running notify: instance %q is running elsewhere: %w", s.d.Instance, err)
+		case ctx.Err() != nil:
+			if err != nil {
+				s.d.Log.Warn("the last answers could not be written: targets without keys may be told twice", "err", err)
+			}
+			return nil
+		}
+		s.d.Log.Warn("nothing is told until Kafka answers", "err", err)
+		s.ready.Set(err)
+		if wait.Wait(ctx) != nil {
+			return nil
+		}
+	}
+}
+
+// Close closes targets.
+func Close(places map[string]*Place) error {
+	var faults []error
+	for name, p := range places {
+		if err := p.Close(); err != nil {
+			faults = append(faults, fmt.Errorf("closing the target %s: %w", name, err))
+		}
+	}
+	return errors.Join(faults...)
+}

@@ -20,6 +20,7 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/fetch"
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/notify"
 	"github.com/darkmap/darkmap/sink"
 )
 
@@ -43,12 +44,31 @@ type configuration struct {
 	Watch watch.Section `yaml:"watch"`
 	// Where the addresses of the hosts of watch lists are asked for.
 	WatchDNS hosts.Config `yaml:"watch_dns"`
+	// Who is told of which outages.
+	Notify notify.Config `yaml:"notify"`
+}
+
+// Faults are those between sections: routes that name watch lists which are not there. Without the section watch any name is taken: notify may run
+// without it.
+func (c configuration) Faults() []config.Fault {
+	if len(c.Watch) == 0 {
+		return nil
+	}
+	lists := make([]string, len(c.Watch))
+	for i, l := range c.Watch {
+		lists[i] = l.Name
+	}
+	faults := c.Notify.FaultsOfLists(lists)
+	for i := range faults {
+		faults[i].Key = "notify." + faults[i].Key
+	}
+	return faults
 }
 
 func defaultConfiguration() *configuration {
 	return &configuration{
 		Drain: kafka.DefaultDrain, Kafka: kafka.DefaultConfig(), ClickHouse: clickhouse.DefaultConfig(), Ingest: ingest.DefaultConfig(), Enrich: enrich.DefaultConfig(),
-		Detect: detect.DefaultConfig(), Sink: sink.DefaultConfig(),
+		Detect: detect.DefaultConfig(), Sink: sink.DefaultConfig(), Notify: notify.DefaultConfig(),
 	}
 }
 
@@ -82,6 +102,9 @@ func (c *configuration) load(path string, sets []string) error {
 		a.Directory = absolute(dir, a.Directory)
 	}
 	c.Watch.Below(dir)
+	for _, path := range c.Notify.Paths() {
+		*path = absolute(dir, *path)
+	}
 	return err
 }
 

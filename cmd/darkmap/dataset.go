@@ -35,6 +35,8 @@ type datasetRun struct {
 	command string
 	// json has the report of the run as an object too.
 	json bool
+	// notify: the targets are told, as an exercise.
+	notify bool
 	// entry is what the store is told of the dataset, once it is claimed.
 	entry clickhouse.Dataset
 }
@@ -107,6 +109,9 @@ func (r *datasetRun) play(ctx context.Context, p *pipeline) (*outagelog.Log, err
 		}
 	}
 	undecodable, err := r.tellUndecodable(ctx, p)
+	if r.notify {
+		err = errors.Join(err, r.g.exercise(ctx, r.cfg, p.cfg.Kafka))
+	}
 	return p.results, errors.Join(undecided, err, damagedError(end.Damaged+undecodable+uint64(r.plan.LeftOut)))
 }
 

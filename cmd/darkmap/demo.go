@@ -21,6 +21,7 @@ type demoCmd struct {
 	Format  string `help:"Form of the result: ${enum}." enum:"table,json" default:"table"`
 	Watch   string `help:"Watch lists that hold from the first record on: a file with a section watch, or a list of lists. DNS is not asked." type:"path" placeholder:"FILE"`
 	NoStore bool   `help:"Leave ClickHouse out."`
+	Notify  bool   `help:"Tell the targets of the configuration too, as an exercise. A route has to name the dataset."`
 	// Schedule has no other effect.
 	Schedule bool `help:"Print what happens when in the world, which of it was published and where, and stop."`
 	filter   `embed:""`
@@ -50,6 +51,11 @@ func (c *demoCmd) Run(ctx context.Context, g *globals) (err error) {
 	if err != nil {
 		return err
 	}
+	if c.Notify {
+		if err := cfg.checkExercise(c.dataset()); err != nil {
+			return err
+		}
+	}
 	state, err := g.openDataDir()
 	if err != nil {
 		return err
@@ -74,7 +80,7 @@ func (c *demoCmd) Run(ctx context.Context, g *globals) (err error) {
 	if err := cfg.load(filepath.Join(dir, simulate.ConfigFile), nil); err != nil { // the world's own geography
 		return err
 	}
-	r := &datasetRun{g: g, dir: state, cfg: cfg, plan: plan, watch: c.Watch, dataset: c.dataset(), replace: true, store: !c.NoStore, command: "demo", json: c.Format == "json"}
+	r := &datasetRun{g: g, dir: state, cfg: cfg, plan: plan, watch: c.Watch, dataset: c.dataset(), replace: true, store: !c.NoStore, command: "demo", json: c.Format == "json", notify: c.Notify}
 	results, err := r.do(ctx)
 	if results == nil {
 		return err

@@ -61,6 +61,7 @@ type cli struct {
 	Enrich   enrichCmd   `cmd:"" help:"Run one stage: decode and enrich bgp.updates into bgp.routes." group:"stages"`
 	Detect   detectCmd   `cmd:"" help:"Run one stage: find outages in bgp.routes." group:"stages"`
 	Sink     sinkCmd     `cmd:"" help:"Run one stage: write the topics into ClickHouse." group:"stages"`
+	Notify   notifyCmd   `cmd:"" help:"Run one stage: tell people and programs of outages; and the commands about it." group:"stages"`
 	Topics   topicsCmd   `cmd:"" help:"Create and check topics." group:"stages"`
 	Conf     configCmd   `cmd:"" name:"config" help:"Check or print the configuration."`
 	Simulate simulateCmd `cmd:"" help:"Write a synthetic feed with known truth as MRT files."`

@@ -31,6 +31,7 @@ import (
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/runner"
 	"github.com/darkmap/darkmap/internal/telemetry"
+	"github.com/darkmap/darkmap/notify"
 )
 
 const metricsPage = "../../docs/metrics.md"
@@ -49,6 +50,7 @@ var metricSections = []struct{ prefix, title string }{
 	{"darkmap_enrich_", "enrich"},
 	{"darkmap_detect_", "detect"},
 	{"darkmap_sink_", "sink"},
+	{"darkmap_notify_", "notify"},
 	{"darkmap_store_", "The embedded ClickHouse"},
 }
 
@@ -192,6 +194,8 @@ func everyMetric(t *testing.T) metricRecorder {
 	lists, err := watch.Open(func() (watch.Loaded, error) { return watch.Loaded{}, nil })
 	check(err)
 	watch.NewSource(lists, watch.Deps{Log: log, Registerer: reg})
+	_, err = notify.New(cfg.Notify, notify.Deps{Log: log, Registerer: reg, Instance: "test", Now: time.Now, Targets: map[string]*notify.Place{"test": {}}})
+	check(err)
 	fetched := cfg.Ingest.Archive
 	fetched.Cache = t.TempDir()
 	_, err = archive.NewFetcher(fetched, reg)

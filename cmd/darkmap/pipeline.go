@@ -21,6 +21,7 @@ import (
 	"github.com/darkmap/darkmap/internal/outagelog"
 	"github.com/darkmap/darkmap/internal/progress"
 	"github.com/darkmap/darkmap/internal/runner"
+	"github.com/darkmap/darkmap/notify"
 	"github.com/darkmap/darkmap/schemas"
 	"github.com/darkmap/darkmap/sink"
 )
@@ -89,8 +90,9 @@ type consumers struct {
 	reg     prometheus.Registerer // nil: no metrics
 	dataset string
 	sources *enrich.Sources
-	store   *store // nil leaves the sink out
-	persist bool   // the sink goes on where the store refuses what waiting does not cure
+	store   *store        // nil leaves the sink out
+	persist bool          // the sink goes on where the store refuses what waiting does not cure
+	notify  *notify.Stage // nil leaves it out
 	detect  *detect.Stage
 }
 
@@ -106,6 +108,9 @@ func (c *consumers) add(r *runner.Runner) error {
 			return err
 		}
 		r.Add(sink.Name, s)
+	}
+	if c.notify != nil {
+		r.Add(notify.Name, c.notify)
 	}
 	d, err := detect.New(c.cfg.Detect, detect.Deps{Log: c.log, Registerer: c.reg, Kafka: c.cfg.Kafka, Instance: instance, Drain: c.cfg.Drain, NewDetector: c.cfg.newDetector(c.dataset)})
 	if err != nil {

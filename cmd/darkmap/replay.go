@@ -18,6 +18,7 @@ type replayCmd struct {
 	Replace bool     `help:"Replace what the dataset holds."`
 	Watch   string   `help:"Watch lists that hold from the first record on: a file with a section watch, or a list of lists. DNS is not asked." type:"path" placeholder:"FILE"`
 	NoStore bool     `help:"Leave ClickHouse out."`
+	Notify  bool     `help:"Tell the targets of the configuration too, as an exercise. A route has to name the dataset."`
 	filter  `embed:""`
 }
 
@@ -74,7 +75,12 @@ func (c *replayCmd) Run(ctx context.Context, g *globals) (err error) {
 	if dataset == "" {
 		dataset = "replay-" + plan.Inputs()[:8]
 	}
-	r := &datasetRun{g: g, dir: dir, cfg: cfg, plan: plan, watch: c.Watch, dataset: dataset, replace: c.Replace, store: !c.NoStore, command: "replay", json: c.Format == "json"}
+	if c.Notify {
+		if err := cfg.checkExercise(dataset); err != nil {
+			return err
+		}
+	}
+	r := &datasetRun{g: g, dir: dir, cfg: cfg, plan: plan, watch: c.Watch, dataset: dataset, replace: c.Replace, store: !c.NoStore, command: "replay", json: c.Format == "json", notify: c.Notify}
 	results, err := r.do(ctx)
 	if results == nil {
 		return err

@@ -50,10 +50,15 @@ func withSecrets(t *testing.T) (flags []string) {
 	sets := []string{
 		"kafka.brokers=[127.0.0.1:9]", "kafka.sasl.mechanism=plain", "kafka.sasl.user=a", "clickhouse.addresses=[127.0.0.1:9]", "clickhouse.reader.user=r",
 		"ingest.rislive.url=wss" + secretURL, "ingest.archive.broker=https" + secretURL, "ingest.archive.index=https" + secretURL,
+		"notify.heartbeat={url_secret: {file: PATH}}", "notify.routes=[{name: all, to: [hook, chat, page, other]}]",
+		"notify.targets={hook: {webhook: {url_secret: {file: PATH}, secrets: [{file: PATH}]}}, chat: {slack: {url: {file: PATH}}}, page: {pagerduty: {routing_key: {file: PATH}}}, other: {shoutrrr: {url: {file: PATH}}}}",
+	}
+	for i := range sets {
+		sets[i] = strings.ReplaceAll(sets[i], "PATH", path)
 	}
 	named := 0
 	for _, k := range config.Keys(defaultConfiguration()) {
-		if k.Parent == reflect.TypeFor[config.Secret]() && k.Field.Name == "File" && !strings.HasPrefix(k.Name, "clickhouse.door.") { // a door needs the embedded store
+		if k.Parent == reflect.TypeFor[config.Secret]() && k.Field.Name == "File" && !strings.HasPrefix(k.Name, "clickhouse.door.") && !strings.HasPrefix(k.Name, "notify.") { // a door needs the embedded store; notify is set above
 			named++
 			sets = append(sets, k.Name+"="+path)
 		}
@@ -76,6 +81,8 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 		"show AS64496 --detector 127.0.0.1:9", "dump https" + secretURL, "replay https" + secretURL, "enrich --admin-addr 127.0.0.1:0", "ingest --admin-addr 127.0.0.1:0", "https" + secretURL,
 		"config check --set kafka.sasl.password=" + hushed[0], "config check --set clickhouse.password.value=" + hushed[0], "config check --set ingest.rislive.url=x" + secretURL,
 		"config check --set kafka.brokers=[https" + secretURL + "]", "config check --config https" + secretURL,
+		"notify --admin-addr 127.0.0.1:0", "notify status", "notify check", "notify parked", "notify explain x", "notify silence --all --for 2h", "notify test hook", "notify test chat", "notify test page", "notify test other",
+		"config check --set notify.targets.chat.slack.url=https" + secretURL, "config check --set notify.heartbeat.url_secret=" + hushed[0],
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
 		errs, out := endsAtFirst{cancel: cancel}, bytes.Buffer{}

@@ -164,10 +164,15 @@ func (w *upRun) run(ctx context.Context, c *upCmd, sources *enrich.Sources) erro
 	reg := telemetry.NewRegistry(version)
 	w.stages = runner.New(w.g.log, w.cfg.stageDrain())
 	x := consumers{cfg: w.cfg, log: w.g.log, reg: reg, dataset: w.dataset, sources: sources, store: w.store, persist: true}
+	var err error
+	if w.cfg.Notify.Enabled() {
+		if x.notify, err = w.g.newNotify(w.cfg, instance, reg); err != nil {
+			return err
+		}
+	}
 	if err := x.add(w.stages); err != nil {
 		return err
 	}
-	var err error
 	w.live, err = ingest.NewLive(w.cfg.Ingest, ingest.LiveDeps{
 		Log: w.g.log, Registerer: reg, Kafka: w.cfg.Kafka, Instance: instance, Installation: w.id, Version: version, Now: time.Now, Drain: w.cfg.Drain, Consumers: readings(w.store != nil), Follow: c.Follow,
 		Watch: w.lists, Hosts: w.cfg.WatchDNS, Hangup: w.g.hangups(ctx),

@@ -39,6 +39,7 @@ func (w *upRun) announce(c *upCmd, dir *datadir.Dir) {
 	for _, s := range w.cfg.Ingest.Describe(c.Follow) {
 		say("  %-11s %s", s.Name, s.Text)
 	}
+	w.g.announceNotify(w.cfg)
 	p := w.cfg.Detect.Core.Panel
 	first := "First each collector's newest table and the updates since then are fetched"
 	if !w.cfg.Ingest.Archives && !c.Follow {

@@ -22,7 +22,7 @@ func (m *Message) Event() string {
 		return string(m.Kind)
 	case Open, Update, Close, TakeBack:
 	}
-	if m.Record != nil && len(m.Events) > 0 && m.Events[0].Event != "" {
+	if m.Record != nil && len(m.Events) > 0 && len(m.Events[0].Event) > 0 {
 		return string(SubjectOutage) + "." + string(m.Events[0].Event)
 	}
 	return string(m.Subject) + "." + string(map[Kind]bgp.Event{

@@ -98,9 +98,9 @@ cover: ## Tests with coverage, as coverage.out
 	$(GO) test -tags $(TAGS) -coverprofile coverage.out ./... && $(GO) tool cover -func coverage.out | tail -n 1
 
 .PHONY: gen
-gen: ## Generate code and the AsyncAPI document from the schemas, and the pages of configuration keys and metrics
+gen: ## Generate code, the AsyncAPI document and a page from the schemas, and the pages of configuration keys and metrics
 	cd schemas/proto && $(BUF) generate
-	$(GO) test -tags $(TAGS) -run '^TestAsyncAPI$$' ./schemas -update
+	$(GO) test -tags $(TAGS) -run '^(TestAsyncAPI|TestOutagePage)$$' ./schemas -update
 	$(GO) test -tags $(TAGS) -run '^(TestConfigurationPage|TestMetricsPage)$$' ./cmd/darkmap -update
 
 .PHONY: tidy
@@ -115,7 +115,7 @@ breaking: ## Compare the schemas with the newest released ones
 .PHONY: ci
 ci: ## What has to pass before anything lands
 	$(MAKE) gen tidy
-	@git diff --exit-code -- schemas docs/configuration.md docs/metrics.md cmd/darkmap/configuration_keys.json go.mod go.sum || { echo "make gen tidy changed files: commit them"; exit 1; }
+	@git diff --exit-code -- schemas docs/outage.md docs/configuration.md docs/metrics.md cmd/darkmap/configuration_keys.json go.mod go.sum || { echo "make gen tidy changed files: commit them"; exit 1; }
 	$(MAKE) breaking lint build cross fuzz test
 
 .PHONY: clean

@@ -19,7 +19,7 @@ type lasting struct {
 	until int64
 }
 
-// readLasting reads them from bgp.outages; nil where there is none. At most outagelog.MaxOutages are held. No transaction of an owner before is
+// readLasting reads them from bgp.outages; nil where there is none and nothing was decided before. At most outagelog.MaxOutages are held. No transaction of an owner before is
 // pending (session.progress).
 func (x *session) readLasting(ctx context.Context) (*lasting, error) {
 	open, undecodable := outagelog.NewLasting(), 0
@@ -36,7 +36,7 @@ func (x *session) readLasting(ctx context.Context) (*lasting, error) {
 		x.d.Log.Warn("not all outages that were published are known: of some that last no end will be told", "undecodable", undecodable, "too_many", open.Dropped())
 	}
 	l := &lasting{outages: outagelog.Outages(open.Select(outagelog.Filter{All: true})), until: open.Decided().Unix()}
-	if len(l.outages) == 0 {
+	if len(l.outages) == 0 && x.a.published < 0 {
 		return nil, nil //nolint:nilnil // there is none
 	}
 	if x.a.published >= 0 {

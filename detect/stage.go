@@ -35,8 +35,8 @@ type Detector interface {
 	Apply(rec *pb.RouteRecord, effective int64) error
 	// CloseWindow ends the minute that began at start, seconds since 1970, and returns what to publish.
 	CloseWindow(start int64) ([]core.Out, error)
-	// TakeOver is called once, before the first window that was not published before is closed, where outages were published as suspected or open
-	// up to a time (seconds since 1970). What the detector does not know of them it ends with that window.
+	// TakeOver is called once, before the first window that was not published before is closed, where anything was published: with the outages that
+	// were suspected or open up to a time (seconds since 1970). What the detector does not know of them it ends with that window.
 	TakeOver(published []bgp.Outage, until int64)
 	// RecordsMissing is called before any record where the log does not begin with its first, and where records are lost.
 	RecordsMissing()

@@ -56,7 +56,7 @@ func (ent *entity) current() *event {
 	return nil
 }
 
-// relate finds the parents of the events when the minute has been decided, and sends those out that have to be told of new ones. work
+// relate finds the parents of the events when the minute has been decided, and publishes those events that have to tell of new ones. work
 // holds all entities with an event that is suspected or open, and others.
 func (e *Engine) relate(work []*entity) {
 	widest := 0

@@ -44,11 +44,12 @@ func (e *Engine) TakeOver(published []bgp.Outage, until int64) {
 	for _, all := range []map[Key]*entity{e.active, e.strange} {
 		for _, ent := range all {
 			for _, ev := range ent.events() {
-				ev.unknown = !own[ev]
+				if ev.unknown = !own[ev]; ev.unknown {
+					e.changed = bgp.EntityWatch.Breadth()
+				}
 			}
 		}
 	}
-	e.changed = bgp.EntityWatch.Breadth()
 }
 
 // keyOf is the entity of a published event.
@@ -93,6 +94,7 @@ func (e *Engine) takePlace(ent *entity, ev *event, o *bgp.Outage) {
 	ev.peak, ev.score = worse(ev.peak, lossOf(o.Peak, e.cfg.Family)), max(ev.score, o.Score*100)
 	ent.lastID = max(ent.lastID, start-start%minute)
 	ev.after(o)
+	e.changed = bgp.EntityWatch.Breadth() // those that are a part of it know it under the id that it had
 }
 
 // forget makes nothing open an event again that ends as lost from sight, nor take its id.

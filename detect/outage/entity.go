@@ -153,7 +153,7 @@ func (ent *entity) unsettled(lost, band, moved, deep bool) (stillLost, stillBand
 	case bgp.KindMoved:
 		gone = !moved && !lost
 		moved = false
-	case bgp.KindIntermittent: // is never settled
+	case bgp.KindIntermittent, bgp.KindOrigin: // are never settled
 	}
 	if gone {
 		ent.settled = nil

@@ -8,6 +8,7 @@
 //   - a country's, region's and the world's visible space is the sum of the regions that are visible: whose prefix is, or one
 //     above it by the same origin. With s(p) the share of a prefix in the entity that is the sum over all prefixes of
 //     s(p) x (visible(p) - visible(parent of p)), so a prefix that changes touches itself and what lies below it, no more;
+//
 //   - an AS's is the union of the visible prefixes that it originates: nobody else's prefix changes it.
 //
 //   - a watch list's is the same sum over the prefixes that belong to the list, of which only those count as above. A prefix that only

@@ -7,14 +7,17 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
+// Bounds; those of texts are in octets.
 const (
-	// MaxLists bounds the lists that hold at once, MaxMembers the members of one.
-	MaxLists   = 1000
+	// MaxLists bounds the lists that hold at once.
+	MaxLists = 1000
+	// MaxMembers bounds the members of a list.
 	MaxMembers = 10_000
 	// MaxAddresses bounds the addresses of a host, and those of its name servers.
 	MaxAddresses = 64
-	// MaxName and MaxTitle bound texts, in octets.
-	MaxName  = 64
+	// MaxName bounds the name of a list.
+	MaxName = 64
+	// MaxTitle bounds its title.
 	MaxTitle = 256
 	// MaxHost is the longest name of a host (RFC 1035 section 2.3.4).
 	MaxHost = 253

@@ -26,8 +26,6 @@ const (
 	MaxHosts = 10_000
 	// MaxOrigins is the most ASes that may originate one prefix.
 	MaxOrigins = 100
-	// maxFiles is the most files of members of one list.
-	maxFiles = 100
 )
 
 // Section is the section watch.

@@ -396,7 +396,6 @@ func TestReplicas(t *testing.T) {
 // TestParts: a list of any size is written in parts that brokers take, which hold its members in order.
 func TestParts(t *testing.T) {
 	t.Parallel()
-	l := watch.List{Name: "a", Title: "a"}
 	origins := make([]string, watch.MaxOrigins)
 	for i := range origins {
 		origins[i] = fmt.Sprint(4200000000 + i)
@@ -414,7 +413,7 @@ func TestParts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l = lists[0]
+	l := lists[0]
 	parts, n := l.Bodies(), 0
 	for i, p := range parts {
 		if size := p.SizeVT(); size > kafka.MaxRecordBytes/2 || p.GetPart() != uint32(i) || p.GetMoreParts() != (i < len(parts)-1) {

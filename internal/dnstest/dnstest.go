@@ -46,7 +46,7 @@ func Start(tb testing.TB) *Server {
 		<-started
 		tb.Cleanup(func() {
 			_ = server.Shutdown() // what it cannot close ends with the process
-			<-ended
+			_ = <-ended           // the same
 		})
 	}
 	return s

@@ -37,6 +37,7 @@ func addresses(all []netip.Addr) string {
 
 // zone is example.net with its name servers.
 func zone(t *testing.T, s *dnstest.Server) {
+	t.Helper()
 	s.Set(t, "example.net. 3600 IN SOA ns1.example.net. h.example.net. 1 2 3 4 5", "example.net. 3600 IN NS ns1.example.net.", "example.net. 3600 IN NS ns2.example.org.",
 		"ns1.example.net. 60 IN A 192.0.2.53", "ns2.example.org. 60 IN A 198.51.100.53", "ns2.example.org. 60 IN AAAA 2001:db8:53::1")
 }

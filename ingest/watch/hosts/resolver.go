@@ -178,7 +178,9 @@ func addressOf(rr dns.RR, kind uint16) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-func seconds(rr dns.RR) time.Duration { return max(1, time.Duration(rr.Header().Ttl)) * time.Second }
+func seconds(rr dns.RR) time.Duration {
+	return max(time.Second, time.Duration(int64(rr.Header().Ttl)*int64(time.Second)))
+}
 
 // canonical is a name as names are compared: in lower case, without a dot at its end.
 func canonical(name string) string { return strings.TrimSuffix(strings.ToLower(name), ".") }

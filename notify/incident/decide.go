@@ -119,7 +119,7 @@ func (e *Engine) gate(d *Delivery, r *route, s *standing, want target.Kind, now 
 	due := now
 	switch want {
 	case target.Open:
-		if d.Dropped != "" && !e.dropsNoMore(d, r, s, now) {
+		if d.Dropped != "" && !d.dropsNoMore(r, s) {
 			d.unwait()
 			return
 		}
@@ -202,7 +202,7 @@ func (e *Engine) holds(d *Delivery, r *route, s *standing, want target.Kind, now
 }
 
 // dropsNoMore reports whether an incident that was dropped is told after all: its severity is excepted now, or it was over in between.
-func (e *Engine) dropsNoMore(d *Delivery, r *route, s *standing, _ time.Time) bool {
+func (d *Delivery) dropsNoMore(r *route, s *standing) bool {
 	if r.quiet == nil || slices.Contains(r.quiet.except, string(s.severity)) {
 		d.Dropped = ""
 		return true

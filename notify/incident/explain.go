@@ -89,14 +89,13 @@ func (e *Engine) story(d *Delivery, id string, now time.Time) []string {
 	if id != d.Incident {
 		say("it is told in the incident of %s", d.Incident)
 	}
-	for key, x := range e.all { // an incident of its own that went into this one
+	for _, x := range e.all { // an incident of its own that went into this one
 		if x.Target == d.Target && x.Incident == id && x.FoldedInto != "" {
 			say("its own incident went into the one of %s", x.FoldedInto)
 			for _, s := range x.Log {
 				say("message %d (%s) at %s: %s", s.Number, s.Kind, stamp(s.At), s.Answer)
 			}
 		}
-		_ = key
 	}
 	if d.Adopted {
 		say("it was open when the alerts of this target began, and was told in a notice or not at all")

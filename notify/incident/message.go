@@ -132,14 +132,14 @@ func (e *Engine) incidentMessage(d *Delivery, m *target.Message, now time.Time) 
 		}
 		d.pointer(m, into)
 	}
-	d.events(m, r)
+	d.events(m)
 	e.timely(d, m, &s, now)
 	e.render(d, m, r)
 	return told
 }
 
 // events puts the incident's records into a message. Feeds that anybody can read get no names of lists that are not public.
-func (d *Delivery) events(m *target.Message, r *route) {
+func (d *Delivery) events(m *target.Message) {
 	var counted []*Event
 	for i := range d.Events {
 		if ev := &d.Events[i]; ev.Counted {
@@ -156,7 +156,6 @@ func (d *Delivery) events(m *target.Message, r *route) {
 		o.Watch = slices.DeleteFunc(o.Watch, func(w bgp.WatchMember) bool { return !w.Public })
 		o.Parents = slices.DeleteFunc(o.Parents, func(p bgp.Parent) bool { return p.Type == bgp.EntityWatch })
 	}
-	_ = r
 }
 
 // timely says in the texts what is late and what is not measured.
@@ -219,7 +218,7 @@ func (d *Delivery) end() time.Time {
 }
 
 // recordMessage is a message of one record.
-func (e *Engine) recordMessage(d *Delivery, ref *RecordRef, now time.Time) (m *target.Message, fetch *RecordRef) {
+func (e *Engine) recordMessage(d *Delivery, ref *RecordRef) (m *target.Message, fetch *RecordRef) {
 	kind := map[bgp.State]target.Kind{bgp.StateClosed: target.Close, bgp.StateRetracted: target.TakeBack}[ref.State]
 	if kind == "" {
 		if kind = target.Update; d.Told.State != bgp.StateOpen && d.Told.State != bgp.StateSuspected {
@@ -230,7 +229,7 @@ func (e *Engine) recordMessage(d *Delivery, ref *RecordRef, now time.Time) (m *t
 	m = &target.Message{
 		ID: messageID("record ", d.Target, " ", d.Incident, " ", ref.Sequence), Incident: d.Incident, Number: d.Told.Number + 1, Kind: kind,
 		Subject: target.SubjectOutage, Route: d.Route, Time: ref.At, Start: ev.Start, Severity: ev.Severity, Exercise: d.Dataset != live, Private: ev.Private,
-		Link: e.link(d.Incident), EventsTotal: 1, Late: false,
+		Link: e.link(d.Incident), EventsTotal: 1,
 	}
 	x, ok := e.raws.all[position{ref.Partition, ref.Offset}]
 	if !ok {
@@ -238,7 +237,6 @@ func (e *Engine) recordMessage(d *Delivery, ref *RecordRef, now time.Time) (m *t
 		return m, &c
 	}
 	fill(m, x.outage, x.raw)
-	_ = now
 	return m, nil
 }
 

@@ -75,7 +75,7 @@ func (e *Engine) attempt(d *Delivery, now time.Time) Attempt {
 		a.Message, a.told = e.message(d, d.Waiting.Kind, now)
 	case len(d.Records) > 0:
 		ref := d.Records[0]
-		a.Message, a.Fetch = e.recordMessage(d, &ref, now)
+		a.Message, a.Fetch = e.recordMessage(d, &ref)
 		a.told = Told{State: ref.State, Number: a.Message.Number, At: now}
 	default:
 		e.repeat(d, &a, now)

@@ -55,7 +55,7 @@ func (t *atomTarget) entry(m *target.Message, id string, published atomfeed.Time
 	if e.Title == "" {
 		e.Title = "darkmap"
 	}
-	if m.Severity != "" {
+	if len(m.Severity) > 0 {
 		e.Categories = append(e.Categories, atomfeed.Category{Term: string(m.Severity)})
 	}
 	if m.Exercise {

@@ -43,7 +43,8 @@ func (m *Message) Facts() []Fact {
 	return all
 }
 
-// Heading is the headline, and before it what a reader must not miss: that it is a test or an exercise, or late. It has at most 160 graphemes.
+// Heading is the headline, and before it that it is a test or an exercise, where it does not begin so. That it is late stands in the headline. It
+// has at most 150 graphemes.
 func (m *Message) Heading() string { return m.marked(m.Headline) }
 
 // MarkedPost is the post as Heading is the headline.
@@ -52,14 +53,11 @@ func (m *Message) MarkedPost() string { return m.marked(m.Post) }
 // marked puts the marks before a text.
 func (m *Message) marked(text string) string {
 	var marks []string
-	if m.Kind == Test {
+	if m.Kind == Test && !strings.HasPrefix(text, "Test") {
 		marks = append(marks, "Test")
 	}
-	if m.Exercise {
+	if m.Exercise && !strings.HasPrefix(text, "Exercise") {
 		marks = append(marks, "Exercise")
-	}
-	if m.Late {
-		marks = append(marks, "Late")
 	}
 	if len(marks) == 0 {
 		return text

@@ -43,8 +43,11 @@ func TestFacts(t *testing.T) {
 	if got, want := find(over, "Ended"), "23 Dec 2014 01:46 UTC, after 9 h 31 min. The routes are back"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got := open.Heading(); !strings.HasPrefix(got, "Exercise, Late: North Korea") {
+	if got := open.Heading(); !strings.HasPrefix(got, "Exercise: North Korea") {
 		t.Errorf("got %q", got)
+	}
+	if open.Headline = open.Heading(); open.Heading() != open.Headline {
+		t.Errorf("got %q: said twice", open.Heading())
 	}
 }
 

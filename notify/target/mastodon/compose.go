@@ -19,8 +19,9 @@ const (
 	maxFact = 120
 )
 
-// shown are the facts that a post has where there is room, the most important first.
-var shown = []string{"Not measured", "Late", "Ended", "Still dark", "Lost now", "At worst", "Seen by"}
+// shown are the facts that a post has where there is room and its text does not have them, the most important first. That it is late stands
+// in the text.
+var shown = []string{"Not measured", "Ended", "Still dark", "Lost now", "At worst", "Seen by"}
 
 // harmless makes a text one line that calls nobody and makes no tag and no link.
 func harmless(s string) string {
@@ -44,7 +45,7 @@ func compose(m *target.Message) string {
 	facts := m.Facts()
 	for _, name := range shown {
 		for _, f := range facts {
-			if f.Name != name {
+			if f.Name != name || strings.Contains(s, "Not measured") && name == "Not measured" || strings.Contains(s, f.Text) {
 				continue
 			}
 			line := "\n" + f.Name + ": " + text.Cut(harmless(f.Text), maxFact, 4*maxFact)

@@ -67,6 +67,7 @@ func New(cfg Config, d target.Deps) (target.Target, error) {
 	if t.token == "" || strings.ContainsFunc(t.token, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return nil, errors.New("the secret token is empty, or holds characters that no token has")
 	}
+	t.client.LogProxy(d, t.server)
 	return t, nil
 }
 

@@ -165,7 +165,7 @@ func TestIncident(t *testing.T) {
 	if len(posts) != 2 || len(edits) != 4 || posts[0]["visibility"] != "unlisted" || posts[0]["language"] != "en" || posts[0]["in_reply_to_id"] != "" || posts[1]["in_reply_to_id"] != "1" {
 		t.Fatalf("got %v and %v", posts, edits)
 	}
-	for _, want := range []string{day[0].Post, "At worst: 4 of 4 prefixes", "Seen by: 45 voters on 12 collectors", day[0].Link} {
+	for _, want := range []string{day[0].Post, "At worst: 4 of 4 prefixes", "45 voters on 12 collectors", day[0].Link} {
 		if !strings.Contains(posts[0]["status"], want) {
 			t.Errorf("%q is missing in %q", want, posts[0]["status"])
 		}
@@ -185,10 +185,10 @@ func TestMarks(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
 	m := targettest.Message(1, target.Open, targettest.Start)
-	m.Late, m.Exercise, m.NotMeasuredSince, m.Remainder = true, true, targettest.Start, "3 networks are still dark"
+	m.Exercise, m.NotMeasuredSince, m.Remainder = true, targettest.Start, "3 networks are still dark"
 	send(t, start(t, s), nil, m)
 	posts, _ := s.got()
-	for _, want := range []string{"Exercise, Late: ", "Not measured since", "3 networks are still dark"} {
+	for _, want := range []string{"Exercise: ", "Not measured since", "3 networks are still dark"} {
 		if !strings.Contains(posts[0]["status"], want) {
 			t.Errorf("%q is missing in %q", want, posts[0]["status"])
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -30,6 +31,8 @@ var errStopped = errors.New("the request failed")
 type door struct {
 	client *httpclient.Client
 	gone   []int
+	// proxied is called with the address of each request.
+	proxied func(*url.URL)
 
 	mu     sync.Mutex
 	passed int   // requests that were answered with 2xx
@@ -43,6 +46,7 @@ func (d *door) RoundTrip(r *http.Request) (*http.Response, error) {
 	if d.fault != nil {
 		return nil, errStopped
 	}
+	d.proxied(r.URL)
 	var body []byte
 	if r.Body != nil {
 		var err error

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nicholas-fedor/shoutrrr/pkg/router"
@@ -32,7 +33,7 @@ const (
 	maxHanging = 4
 )
 
-// shoutrrrTarget is a service. Its fields are not changed.
+// shoutrrrTarget is a service.
 type shoutrrrTarget struct {
 	url     string // a secret
 	scheme  string
@@ -40,6 +41,8 @@ type shoutrrrTarget struct {
 	service service
 	client  *httpclient.Client
 	hanging chan struct{} // has a place for each attempt that runs
+	deps    target.Deps
+	proxied sync.Once // guards the line of the log that says that a proxy is used
 }
 
 // New makes the target. It does not ask the service.
@@ -51,7 +54,7 @@ func New(cfg Config, d target.Deps) (target.Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &shoutrrrTarget{url: strings.TrimSpace(secret), hanging: make(chan struct{}, maxHanging)}
+	t := &shoutrrrTarget{url: strings.TrimSpace(secret), hanging: make(chan struct{}, maxHanging), deps: d}
 	u, err := url.Parse(t.url)
 	if err != nil {
 		return nil, errors.New("the secret url is no URL")
@@ -147,7 +150,7 @@ func (t *shoutrrrTarget) attempt(s types.Service, m *target.Message) error {
 	if !t.service.guarded {
 		return t.understood(s.Send(message, &params))
 	}
-	d := &door{client: t.client, gone: t.service.gone}
+	d := &door{client: t.client, gone: t.service.gone, proxied: func(u *url.URL) { t.proxied.Do(func() { t.client.LogProxy(t.deps, u) }) }}
 	return d.result(d.through(s)(message, &params))
 }
 

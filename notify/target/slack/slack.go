@@ -71,6 +71,7 @@ func New(cfg Config, d target.Deps) (target.Target, error) {
 		if t.hook, err = httpclient.ParseURL(s); err != nil {
 			return nil, fmt.Errorf("the secret url: %w", err)
 		}
+		t.client.LogProxy(d, t.hook)
 		return t, nil
 	}
 	if t.token, err = cfg.Token.Read(); err != nil {
@@ -82,6 +83,7 @@ func New(cfg Config, d target.Deps) (target.Target, error) {
 	if t.api, err = httpclient.ParseURL(cfg.API); err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}
+	t.client.LogProxy(d, t.api)
 	return t, nil
 }
 

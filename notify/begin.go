@@ -22,7 +22,7 @@ import (
 const overlap = 10 * time.Minute
 
 // begin builds the engine once the partition is given; false while standing by.
-func (x *session) begin(ctx, following context.Context) (bool, error) { //nolint:revive // the second is that of the followers
+func (x *session) begin(ctx, following context.Context) (bool, error) {
 	given, lost, committed, from := x.a.state()
 	switch {
 	case lost:
@@ -65,8 +65,8 @@ func (x *session) begin(ctx, following context.Context) (bool, error) { //nolint
 
 // recall notes answers of an earlier session that were not written, where the ledger still waits for them.
 func (x *session) recall(book *ledger.Book) error {
-	unsaved := x.Stage.unsaved
-	x.Stage.unsaved = nil
+	unsaved := x.unsaved
+	x.unsaved = nil
 	for _, o := range unsaved {
 		in := book.Deliveries[o.attempt.Key()].Intent
 		if in == nil || in.MessageID != o.attempt.Message.ID {

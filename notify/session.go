@@ -232,10 +232,10 @@ func (x *session) end() {
 	}
 	x.working.Wait()
 	close(x.outcomes)
-	x.Stage.unsaved = x.unwritten
+	x.unsaved = x.unwritten
 	for o := range x.outcomes {
 		if !o.unsent && !o.unknown && !o.attempt.Repeat {
-			x.Stage.unsaved = append(x.Stage.unsaved, o)
+			x.unsaved = append(x.unsaved, o)
 		}
 	}
 }

@@ -102,7 +102,7 @@ func (p *poster) Send(ctx context.Context, m *target.Message, h target.Handle) (
 	if err != nil {
 		return nil, err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode >= 300 {
 		return nil, &target.Fault{Err: errors.New("refused"), Status: resp.StatusCode}
 	}
@@ -127,8 +127,8 @@ func newReceiver(t *testing.T) *receiver {
 	r := &receiver{got: map[string][]received{}}
 	r.Server = httptest.NewServer(http.HandlerFunc(r.take))
 	t.Cleanup(func() {
-		r.Server.CloseClientConnections()
-		r.Server.Close()
+		r.CloseClientConnections()
+		r.Close()
 		http.DefaultClient.CloseIdleConnections()
 	})
 	return r
@@ -361,7 +361,7 @@ func TestDeadTarget(t *testing.T) {
 			t.Errorf("outage %d took %v", i, took)
 		}
 	}
-	r.Server.CloseClientConnections()
+	r.CloseClientConnections()
 }
 
 // check looks at what the targets were told of outages that are all over: opens and closes are as many, each state once for those with a

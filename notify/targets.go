@@ -15,7 +15,7 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 	"github.com/darkmap/darkmap/notify/target/alertmanager"
 	"github.com/darkmap/darkmap/notify/target/atom"
-	"github.com/darkmap/darkmap/notify/target/cap"
+	capfeed "github.com/darkmap/darkmap/notify/target/cap"
 	"github.com/darkmap/darkmap/notify/target/cloudevents"
 	"github.com/darkmap/darkmap/notify/target/mail"
 	"github.com/darkmap/darkmap/notify/target/mastodon"
@@ -51,7 +51,7 @@ type Target struct {
 	// Mail.
 	Mail *mail.Config `yaml:"mail,omitempty"`
 	// A folder of alerts of CAP 1.2, with a feed.
-	CAP *cap.Config `yaml:"cap,omitempty"`
+	CAP *capfeed.Config `yaml:"cap,omitempty"`
 	// An Atom file.
 	Atom *atom.Config `yaml:"atom,omitempty"`
 }
@@ -105,7 +105,7 @@ var kinds = []kind{
 	section("mastodon", func(t *Target) **mastodon.Config { return &t.Mastodon }, mastodon.DefaultConfig, mastodon.New),
 	section("shoutrrr", func(t *Target) **shoutrrr.Config { return &t.Shoutrrr }, shoutrrr.DefaultConfig, shoutrrr.New),
 	section("mail", func(t *Target) **mail.Config { return &t.Mail }, mail.DefaultConfig, mail.New),
-	section("cap", func(t *Target) **cap.Config { return &t.CAP }, cap.DefaultConfig, cap.New),
+	section("cap", func(t *Target) **capfeed.Config { return &t.CAP }, capfeed.DefaultConfig, capfeed.New),
 	section("atom", func(t *Target) **atom.Config { return &t.Atom }, atom.DefaultConfig, atom.New),
 }
 

@@ -117,7 +117,7 @@ func TestKeysOfMaps(t *testing.T) {
 func TestFingerprint(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "secret")
-	print := func(secret string, size int) string {
+	fingerprint := func(secret string, size int) string {
 		t.Helper()
 		if err := os.WriteFile(path, []byte(secret), 0o600); err != nil {
 			t.Fatal(err)
@@ -128,8 +128,8 @@ func TestFingerprint(t *testing.T) {
 		}
 		return f
 	}
-	first := print("a", 1)
-	if print("a", 1) != first || print("b", 1) == first || print("a", 2) == first {
-		t.Errorf("got %s, %s with another secret, %s with another size", print("a", 1), print("b", 1), print("a", 2))
+	first := fingerprint("a", 1)
+	if fingerprint("a", 1) != first || fingerprint("b", 1) == first || fingerprint("a", 2) == first {
+		t.Errorf("got %s, %s with another secret, %s with another size", fingerprint("a", 1), fingerprint("b", 1), fingerprint("a", 2))
 	}
 }

@@ -56,7 +56,7 @@ type Defaulted interface{ SetDefaults() }
 // zero is the place of a section that is not there, with its defaults.
 func zero(key string, t reflect.Type) place {
 	v := reflect.New(sectionType(t))
-	if d, ok := v.Interface().(Defaulted); ok {
+	if d, ok := reflect.TypeAssert[Defaulted](v); ok {
 		d.SetDefaults()
 	}
 	return place{key: key, value: v.Elem()}

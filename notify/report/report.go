@@ -23,8 +23,8 @@ type Form struct {
 	Now   time.Time
 }
 
-// print writes a table, or nothing in words.
-func print(w io.Writer, f Form, t terminal.Table, nothing string) error {
+// draw writes a table, or nothing in words.
+func draw(w io.Writer, f Form, t terminal.Table, nothing string) error {
 	lines := []string{nothing}
 	if len(t.Rows) > 0 {
 		lines = t.Lines(f.Width)
@@ -120,7 +120,7 @@ func Status(w io.Writer, all []incident.Status, f Form) error {
 		}
 		t.Notes = append(t.Notes, notes)
 	}
-	return print(w, f, t, "no targets: notify.targets is empty, and nobody was ever told anything")
+	return draw(w, f, t, "no targets: notify.targets is empty, and nobody was ever told anything")
 }
 
 // verdictObject is a verdict as JSON.
@@ -197,7 +197,7 @@ func Messages(w io.Writer, all []incident.Attempt, f Form) error {
 		m := a.Message
 		t.Rows = append(t.Rows, row(moment(m.Time), a.Target, m.Route, strings.ReplaceAll(string(m.Kind), "_", " "), m.Headline))
 	}
-	return print(w, f, t, "nothing would have been sent")
+	return draw(w, f, t, "nothing would have been sent")
 }
 
 // Parked prints what was given up. The id is what --retry takes.
@@ -213,7 +213,7 @@ func Parked(w io.Writer, all []incident.Parked, f Form) error {
 		}
 		t.Rows = append(t.Rows, row(p.Target+"/"+p.Incident, moment(p.Since), why))
 	}
-	return print(w, f, t, "nothing is parked: every message was sent, or waits")
+	return draw(w, f, t, "nothing is parked: every message was sent, or waits")
 }
 
 // Silences prints the silences that hold.
@@ -225,7 +225,7 @@ func Silences(w io.Writer, all []incident.Silence, f Form) error {
 	for _, s := range all {
 		t.Rows = append(t.Rows, row(s.ID, moment(s.Until), Of(s), s.Reason, s.Who))
 	}
-	return print(w, f, t, "no silence holds")
+	return draw(w, f, t, "no silence holds")
 }
 
 // Of says what a silence is of.

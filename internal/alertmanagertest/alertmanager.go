@@ -56,7 +56,6 @@ const (
 // Start runs an Alertmanager that groups by outage_id.
 func Start(tb testing.TB) *Server {
 	tb.Helper()
-	path := program(tb)
 	s := &Server{}
 	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		var n Notification
@@ -68,19 +67,33 @@ func Start(tb testing.TB) *Server {
 		s.mu.Unlock()
 	}))
 	tb.Cleanup(receiver.Close)
-	dir := tb.TempDir()
 	cfg := fmt.Sprintf(`global: {resolve_timeout: %v}
 route: {receiver: test, group_by: [outage_id], group_wait: %v, group_interval: %v, repeat_interval: 1h}
 receivers: [{name: test, webhook_configs: [{url: %q, send_resolved: true}]}]
 `, ResolveTimeout, GroupWait, GroupInterval, receiver.URL)
-	file := filepath.Join(dir, "alertmanager.yml")
+	file := filepath.Join(tb.TempDir(), "alertmanager.yml")
 	if err := os.WriteFile(file, []byte(cfg), 0o600); err != nil {
 		tb.Fatal(err)
 	}
-	address := free(tb)
+	s.run(tb, file)
+	return s
+}
+
+// StartWith runs an Alertmanager with the configuration of a file. Nothing is known of what it tells.
+func StartWith(tb testing.TB, file string) *Server {
+	tb.Helper()
+	s := &Server{}
+	s.run(tb, file)
+	return s
+}
+
+// run starts the program and waits until it is ready.
+func (s *Server) run(tb testing.TB, file string) {
+	tb.Helper()
+	path, address := program(tb), free(tb)
 	s.URL = "http://" + address
 	// Not with the test's context: that ends before the clean-up.
-	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), path, "--config.file="+file, "--storage.path="+dir, "--web.listen-address="+address, "--cluster.listen-address=") //nolint:gosec // our own arguments
+	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), path, "--config.file="+file, "--storage.path="+tb.TempDir(), "--web.listen-address="+address, "--cluster.listen-address=") //nolint:gosec // our own arguments
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
@@ -106,7 +119,6 @@ receivers: [{name: test, webhook_configs: [{url: %q, send_resolved: true}]}]
 		_ = resp.Body.Close()
 		return resp.StatusCode == http.StatusOK
 	})
-	return s
 }
 
 // Told are the notifications so far, of the group of an outage_id.

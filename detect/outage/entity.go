@@ -30,6 +30,7 @@ type entity struct {
 	settled    *bgp.Kind // the kind of a prefix's event that has become the new normal; nil when it has gone
 
 	deep       deepness
+	near       nearness // of the present minute; of a prefix always none
 	movedSpace uint64 // that others originate, when it was last looked at
 
 	touched bool // the sample changed in this minute
@@ -168,6 +169,7 @@ func (e *Engine) measureSpace(ent *entity, rd *reading) {
 		ent.deep.at = 0
 	}
 	if ent.frozen == nil && ent.ev == nil && e.surelyQuiet(ent) {
+		e.noteNear(ent, nearness{})
 		rd.base = baseline{space: s.Space, prefixes: s.Prefixes}
 		e.extendRuns(ent, rd, false, false, false, false)
 		return
@@ -195,6 +197,7 @@ func (e *Engine) measureSpace(ent *entity, rd *reading) {
 	lost := rd.loss.space >= rd.threshold || e.cfg.many(rd)
 	large := rd.largeFrom > 0 && rd.loss.space >= rd.largeFrom
 	e.extendSpaceRuns(ent, rd, lost, large, !lost && moved > 0 && total >= rd.threshold)
+	e.noteNear(ent, e.nearnessOf(ent, rd))
 }
 
 // backForAPart tells whether the loss is but a quiet one without what came back for a part of the minute.
@@ -206,7 +209,7 @@ func (e *Engine) backForAPart(ent *entity, rd *reading) bool {
 	return ent.last.Brief > 0 && (rd.loss.space-min(rd.loss.space, ent.last.Brief))*2 <= limit
 }
 
-// surelyQuiet tells without a median that nothing is lost: no baseline is above the highest value that went into it.
+// surelyQuiet tells without a median that not even half of what opens something is lost: no baseline is above the highest value that went into it.
 func (e *Engine) surelyQuiet(ent *entity) bool {
 	high, most := ent.hist.highest(ent.last.KnownSpace, ent.last.KnownPrefixes)
 	least := permilleUp(high, e.cfg.OpenPermille)
@@ -217,7 +220,7 @@ func (e *Engine) surelyQuiet(ent *entity) bool {
 	if ent.key.Type == bgp.EntityAS && most-min(ent.last.Prefixes, most) >= e.cfg.ASMinPrefixes && lost >= e.cfg.units(e.cfg.ASMinUnits) {
 		return false
 	}
-	return lost < least || lost < e.cfg.Family.UnitSpace()
+	return lost*2 < least || lost < e.cfg.Family.UnitSpace()
 }
 
 // lookMoved asks for what others originate now, of an AS that has lost enough to make it worth while.

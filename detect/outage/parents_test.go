@@ -26,7 +26,13 @@ func checkParents(events, window []Event, one bool) error {
 		for j, p := range o.Parents {
 			known, ok := last[p.ID]
 			switch {
+			case p.ID == "" && (o.State == bgp.StateOpen || o.State == bgp.StateSuspected): // it is pending
+				known = bgp.Outage{Entity: bgp.Entity{Type: p.Type, Code: p.Code}, Family: o.Family, State: bgp.StateOpen}
 			case !ok:
+				return fmt.Errorf("%s names the parent %+v, which no record is about", o.ID, p)
+			}
+			switch {
+			case !ok && p.ID != "":
 				return fmt.Errorf("%s names the parent %s, which no record is about", o.ID, p.ID)
 			case known.State != bgp.StateOpen && known.State != bgp.StateSuspected && !closing[p.ID]:
 				return fmt.Errorf("%s names the parent %s, which is %s", o.ID, p.ID, known.State)
@@ -81,6 +87,9 @@ func (w *world) named(k Key, from int64) []string {
 		}
 		for _, p := range o.Parents {
 			s += fmt.Sprintf(" %s %d.%02d", p.Code, p.SharePercent/100, p.SharePercent%100)
+			if p.ID == "" {
+				s += " pending"
+			}
 		}
 		out = append(out, s)
 	}
@@ -131,8 +140,8 @@ func TestParentsOfACountry(t *testing.T) {
 	}
 }
 
-// TestParentsJoin: a large country opens by the small rule, long after its ASes and prefixes. The ASes and prefixes without an AS's event
-// hear of it; the prefixes of an AS do not, for the AS leads to it. When that AS's event ends, they do.
+// TestParentsJoin: a large country opens by the small rule, long after its ASes and prefixes, which name it as pending before. When it opens the ASes and
+// the prefixes without an AS's event hear of it; the prefixes of an AS do not, for the AS leads to it. When that AS's event ends, they do.
 func TestParentsJoin(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, noon, DefaultConfig())
@@ -160,13 +169,13 @@ func TestParentsJoin(t *testing.T) {
 	w.minutes(20)
 	for k, want := range map[Key][]string{
 		country("AA"):        {"opened 14"},
-		asKey(64500):         {"suspected 1", "opened 4", "updated 14 AA 100.00", "closed AA 100.00"},
-		asKey(64501):         {"suspected 1", "opened 4", "updated 14 AA 100.00"},
+		asKey(64500):         {"suspected 1 AA 100.00 pending", "opened 4 AA 100.00 pending", "updated 14 AA 100.00", "closed AA 100.00"},
+		asKey(64501):         {"suspected 1 AA 100.00 pending", "opened 4 AA 100.00 pending", "updated 14 AA 100.00"},
 		asKey(64502):         nil,
-		prefixKey(nets[0]):   {"suspected 1 AS64500 100.00", "opened 4 AS64500 100.00", "updated 49 AA 100.00"},
-		prefixKey(nets[1]):   {"suspected 1 AS64500 100.00", "opened 4 AS64500 100.00", "closed AS64500 100.00 AA 100.00"},
-		prefixKey(nets[200]): {"suspected 1 AS64501 100.00", "opened 4 AS64501 100.00"},
-		prefixKey(nets[400]): {"suspected 1", "opened 4", "updated 14 AA 100.00"},
+		prefixKey(nets[0]):   {"suspected 1 AS64500 100.00 AA 100.00 pending", "opened 4 AS64500 100.00 AA 100.00 pending", "updated 49 AA 100.00"},
+		prefixKey(nets[1]):   {"suspected 1 AS64500 100.00 AA 100.00 pending", "opened 4 AS64500 100.00 AA 100.00 pending", "closed AS64500 100.00 AA 100.00"},
+		prefixKey(nets[200]): {"suspected 1 AS64501 100.00 AA 100.00 pending", "opened 4 AS64501 100.00 AA 100.00 pending"},
+		prefixKey(nets[400]): {"suspected 1 AA 100.00 pending", "opened 4 AA 100.00 pending", "updated 14 AA 100.00"},
 	} {
 		if diff := gocmp.Diff(want, w.named(k, from)); diff != "" {
 			t.Errorf("%v (-want +got):\n%s", k, diff)
@@ -241,6 +250,60 @@ func TestParentsOfMoves(t *testing.T) {
 		}
 		if diff := gocmp.Diff(want, w.named(prefixKey(p), from)); diff != "" {
 			t.Fatalf("%s (-want +got):\n%s", p, diff)
+		}
+	}
+}
+
+// TestParentsOfFlaps: events that become intermittent in the minute in which nothing is lost any more name each other from their first record on.
+func TestParentsOfFlaps(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, noon, DefaultConfig())
+	nets := networks(4)
+	w.add(country("KP"), nets)
+	w.add(asKey(131279), nets)
+	w.add(prefixKey(nets[0]), nets[:1])
+	w.minutes(30)
+	for range 3 {
+		w.down(nets...)
+		w.minutes(1)
+		w.down()
+		w.minutes(8)
+	}
+	for k, want := range map[Key]int{prefixKey(nets[0]): 2, asKey(131279): 1, country("KP"): 0} {
+		all := w.final(k)
+		i := slices.IndexFunc(all, func(o bgp.Outage) bool { return o.Kind == bgp.KindIntermittent })
+		if i < 0 || len(all[i].Parents) != want || want > 0 && all[i].Parents[want-1].ID == "" || all[i].Event != bgp.EventReopened {
+			t.Errorf("%v: got %+v, want an intermittent event with %d parents in its first record", k, all, want)
+		}
+	}
+}
+
+// TestParentsNear: a country that grows dark slowly is named as pending once it has lost half of what opens an event, by what was dark before, too; one that
+// has lost less is not.
+func TestParentsNear(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, noon, DefaultConfig())
+	nets := networks(100)
+	w.add(country("AA"), nets)
+	for i := range 3 {
+		w.add(asKey(64500+bgp.ASN(i)), nets[i*3:i*3+3])
+	}
+	w.minutes(30)
+	from := w.now
+	w.down(nets[:3]...)
+	w.minutes(8)
+	w.down(nets[:6]...)
+	w.minutes(8)
+	w.down(nets[:9]...)
+	w.minutes(12)
+	for k, want := range map[Key][]string{
+		asKey(64500): {"suspected 1", "opened 4", "updated 9 AA 100.00 pending"},
+		asKey(64501): {"suspected 9 AA 100.00 pending", "opened 12 AA 100.00 pending"},
+		asKey(64502): {"suspected 17 AA 100.00 pending", "opened 20 AA 100.00 pending"},
+		country("AA"): nil,
+	} {
+		if diff := gocmp.Diff(want, w.named(k, from)); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", k, diff)
 		}
 	}
 }

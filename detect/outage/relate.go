@@ -19,7 +19,8 @@ const (
 
 // parent is a wider event that holds a part of an event's loss.
 type parent struct {
-	key   Key
+	key Key
+	// ev is nil while the event is pending: no record is about it, and it has no id.
 	ev    *event
 	share bgp.Decimal // of the event's lost or moved space, in percent
 }
@@ -38,6 +39,14 @@ type relation struct {
 	space uint64
 	since int64
 	wider []Overlap
+}
+
+// id is that of the parent's event, empty while it is pending.
+func (p *parent) id() string {
+	if p.ev == nil {
+		return ""
+	}
+	return p.ev.id
 }
 
 // published reports whether a record says that the event is suspected or open.
@@ -59,15 +68,11 @@ func (ent *entity) current() *event {
 // relate finds the parents of the events when the minute has been decided, and publishes those events that have to tell of new ones. work
 // holds all entities with an event that is suspected or open, and others.
 func (e *Engine) relate(work []*entity) {
-	widest := 0
-	for _, ent := range work {
-		if ev := ent.current(); ev != nil && ev.published() {
-			widest = max(widest, ent.key.Type.Breadth())
-		}
-	}
 	for _, ent := range work {
 		if ev := ent.current(); ev != nil {
-			e.findParents(ent, ev, widest)
+			e.findParents(ent, ev)
+		} else if ev := ent.flapping(e.cfg.FlapLosses); ev != nil {
+			e.lookWider(ent, ev)
 		}
 	}
 	e.changed = 0
@@ -83,10 +88,19 @@ func (e *Engine) relate(work []*entity) {
 	}
 }
 
-// findParents sets the parents of an event, of which widest is the breadth of the widest that there may be.
-func (e *Engine) findParents(ent *entity, ev *event, widest int) {
+// flapping is the event that becomes intermittent when the present short loss ends, nil where there is none. Then nothing is lost any more, so that the view
+// is asked before.
+func (ent *entity) flapping(losses int) *event {
+	if ent.ev != nil || ent.loss == nil || len(ent.recent) < losses-1 || len(ent.recent) == 0 {
+		return nil
+	}
+	return ent.recent[0].ev
+}
+
+// findParents sets the parents of an event.
+func (e *Engine) findParents(ent *entity, ev *event) {
 	own := ent.key.Type.Breadth()
-	if own >= bgp.EntityWorld.Breadth() || widest <= own {
+	if own >= bgp.EntityWorld.Breadth() {
 		ev.parents = nil
 		return
 	}
@@ -102,8 +116,14 @@ func (e *Engine) findParents(ent *entity, ev *event, widest int) {
 			continue
 		}
 		p := wide.current()
-		if p != nil && p.published() && alike(ev.kind, p.kind) && ev.since >= p.first-parentSeconds {
-			ev.parents = append(ev.parents, parent{key: wide.key, ev: p, share: max(1, bgp.Hundredths(o.Space, ev.space, 100))})
+		share := max(1, bgp.Hundredths(o.Space, ev.space, 100))
+		switch {
+		case p != nil && p.published():
+			if alike(ev.kind, p.kind) && ev.since >= p.first-parentSeconds {
+				ev.parents = append(ev.parents, parent{key: wide.key, ev: p, share: share})
+			}
+		case p == nil && wide.pendingFor(ev.kind) && ev.since >= e.window-parentSeconds:
+			ev.parents = append(ev.parents, parent{key: wide.key, share: share})
 		}
 	}
 	if len(ev.parents) > maxParents {
@@ -167,22 +187,27 @@ func (e *Engine) joins(ev *event) bool {
 
 // leadsTo reports whether the event's last record names a parent, or one that goes on and is a part of that parent.
 func (ev *event) leadsTo(p parent) bool {
-	if ev.names(p.ev.id) {
+	if ev.names(&p) || p.ev == nil && ev.namesEntity(p.key) {
 		return true
 	}
 	return slices.ContainsFunc(ev.parents, func(q parent) bool {
-		return ev.names(q.ev.id) && slices.ContainsFunc(q.ev.parents, func(r parent) bool { return r.ev == p.ev })
+		return q.ev != nil && ev.names(&q) && slices.ContainsFunc(q.ev.parents, func(r parent) bool { return r.key == p.key && r.ev == p.ev })
 	})
 }
 
 // names reports whether the event's last record names a parent.
-func (ev *event) names(id string) bool {
-	return slices.ContainsFunc(ev.named, func(t bgp.Parent) bool { return t.ID == id })
+func (ev *event) names(p *parent) bool {
+	return slices.ContainsFunc(ev.named, func(t bgp.Parent) bool { return t.ID == p.id() && t.Type == p.key.Type && t.Code == p.key.Code })
+}
+
+// namesEntity reports whether it names an event of the entity, one that has ended too.
+func (ev *event) namesEntity(k Key) bool {
+	return slices.ContainsFunc(ev.named, func(t bgp.Parent) bool { return t.Type == k.Type && t.Code == k.Code })
 }
 
 // hasLeft reports whether a parent that the last record names goes on, and is none any more.
 func (e *Engine) hasLeft(ev *event, t bgp.Parent) bool {
-	if slices.ContainsFunc(ev.parents, func(p parent) bool { return p.ev.id == t.ID }) {
+	if slices.ContainsFunc(ev.parents, func(p parent) bool { return p.id() == t.ID }) {
 		return false
 	}
 	ent := e.entities[Key{Family: e.cfg.Family, Type: t.Type, Code: t.Code}]
@@ -193,12 +218,12 @@ func (e *Engine) hasLeft(ev *event, t bgp.Parent) bool {
 	return p != nil && p.id == t.ID
 }
 
-// publicParents writes an event's parents: those that are suspected or open at the end of the minute, or end in it.
+// publicParents writes an event's parents: those that are suspected or open at the end of the minute, or end in it, or are pending.
 func (e *Engine) publicParents(ev *event) []bgp.Parent {
 	var out []bgp.Parent
 	for _, p := range ev.parents {
-		if p.ev.published() || p.ev.publishedAt == e.window {
-			out = append(out, bgp.Parent{Type: p.key.Type, Code: p.key.Code, ID: p.ev.id, SharePercent: p.share})
+		if p.ev == nil && ev.end == 0 && e.entities[p.key].pendingFor(ev.kind) || p.ev != nil && (p.ev.published() || p.ev.publishedAt == e.window) {
+			out = append(out, bgp.Parent{Type: p.key.Type, Code: p.key.Code, ID: p.id(), SharePercent: p.share})
 		}
 	}
 	return out

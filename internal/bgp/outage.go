@@ -47,7 +47,7 @@ type Outage struct {
 	Flaps     Flaps    `json:"flaps"`
 	// Gaps lists the pauses of a minute or more in which the loss did not hold, the last 100 of them.
 	Gaps []Interval `json:"gaps,omitempty"`
-	// Parents are the events of wider entities of the same family that are suspected or open, and lost a part of what this one
+	// Parents are the events of wider entities of the same family that are suspected, open or pending, and lost a part of what this one
 	// lost; the narrowest first: as, region, country, world, then watch lists.
 	Parents []Parent `json:"parents,omitempty"`
 	// Watch names the members of watch lists that the event is about, by list and member; absent where it is about none.
@@ -163,8 +163,8 @@ type AS struct {
 type Parent struct {
 	Type EntityType `json:"type"`
 	Code string     `json:"code"`
-	// ID is the event's id.
-	ID string `json:"id"`
+	// ID is the event's id. Empty while the event is pending: no record is about it, and it may never open.
+	ID string `json:"id,omitempty"`
 	// SharePercent is which part of what the child lost (or what moved) the parent lost too, by space, at this record.
 	SharePercent Decimal `json:"share_percent"`
 }

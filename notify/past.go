@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -68,6 +69,8 @@ type Told struct {
 	// Sent counts the messages by target; Failed has those that no try delivered, with the last error of each target.
 	Sent, Failed map[string]int
 	Errors       map[string]error
+	// LiveOnly are the targets that hear of live data alone, sorted: pagers and Alertmanagers.
+	LiveOnly []string
 }
 
 // Exercise tells the targets what they would have been told of all that bgp.outages.v1 holds, in order, one after the other: of a demo, or of a
@@ -78,6 +81,12 @@ func Exercise(ctx context.Context, cfg Config, d Deps) (*Told, error) {
 		return nil, err
 	}
 	told := &Told{Sent: map[string]int{}, Failed: map[string]int{}, Errors: map[string]error{}}
+	for name, p := range d.Targets {
+		if p.Info.Traits.LiveOnly {
+			told.LiveOnly = append(told.LiveOnly, name)
+		}
+	}
+	slices.Sort(told.LiveOnly)
 	handles := map[string]target.Handle{}
 	for _, a := range attempts {
 		p, key := d.Targets[a.Target], a.Target+"/"+a.Message.Incident

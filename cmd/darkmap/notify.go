@@ -322,6 +322,10 @@ func (g *globals) exercise(ctx context.Context, cfg *configuration, k kafka.Conf
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(places)) {
+		if slices.Contains(told.LiveOnly, name) {
+			fmt.Fprintf(g.stderr, "darkmap: %s is told nothing: the data are not live, and it hears of live data alone\n", name)
+			continue
+		}
 		fmt.Fprintf(g.stderr, "darkmap: %s has taken %s\n", name, bgp.Count(told.Sent[name], "message"))
 		if n := told.Failed[name]; n > 0 {
 			err = errors.Join(err, fmt.Errorf("%s has not taken %s: %w", name, bgp.Count(n, "message"), told.Errors[name]))

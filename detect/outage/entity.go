@@ -31,7 +31,7 @@ type entity struct {
 
 	deep       deepness
 	near       nearness // of the present minute; of a prefix always none
-	movedSpace uint64 // that others originate, when it was last looked at
+	movedSpace uint64   // that others originate, when it was last looked at
 
 	touched bool // the sample changed in this minute
 	listed  bool // is in this minute's work

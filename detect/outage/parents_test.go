@@ -297,9 +297,9 @@ func TestParentsNear(t *testing.T) {
 	w.down(nets[:9]...)
 	w.minutes(12)
 	for k, want := range map[Key][]string{
-		asKey(64500): {"suspected 1", "opened 4", "updated 9 AA 100.00 pending"},
-		asKey(64501): {"suspected 9 AA 100.00 pending", "opened 12 AA 100.00 pending"},
-		asKey(64502): {"suspected 17 AA 100.00 pending", "opened 20 AA 100.00 pending"},
+		asKey(64500):  {"suspected 1", "opened 4", "updated 9 AA 100.00 pending"},
+		asKey(64501):  {"suspected 9 AA 100.00 pending", "opened 12 AA 100.00 pending"},
+		asKey(64502):  {"suspected 17 AA 100.00 pending", "opened 20 AA 100.00 pending"},
 		country("AA"): nil,
 	} {
 		if diff := gocmp.Diff(want, w.named(k, from)); diff != "" {

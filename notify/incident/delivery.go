@@ -147,6 +147,8 @@ type Told struct {
 	Hash     string       `json:"hash,omitempty"`
 	Severity bgp.Severity `json:"severity,omitempty"`
 	At       time.Time    `json:"at,omitzero"`
+	// Kind is that of the title's event: outage, partial, intermittent, moved or origin.
+	Kind bgp.Kind `json:"kind,omitempty"`
 	// Entity is what the title was about, Families those in which it was dark; Rest: it was back and what lies in it was not.
 	Entity   string `json:"entity,omitempty"`
 	Families string `json:"families,omitempty"`

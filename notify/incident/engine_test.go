@@ -207,10 +207,10 @@ func TestSuperseded(t *testing.T) {
 		s.restart()
 		s.give(next)
 		s.run(time.Hour)
-		s.want("chat", "open North Korea")
+		s.want("chat", "open North Korea; update North Korea")
 		s.give(s.ended(next, bgp.EndRecovered))
 		s.run(time.Hour)
-		s.want("chat", "open North Korea; close North Korea")
+		s.want("chat", "open North Korea; update North Korea; close North Korea")
 		if m := s.last("chat"); m.Reason != bgp.EndRecovered || m.Incident != flap.ID {
 			t.Errorf("got %s %s", m.Reason, m.Incident)
 		}

@@ -36,6 +36,8 @@ func (e *Engine) Explain(id string, o *bgp.Outage, now time.Time) []Verdict {
 			case d != nil && d.Route == r.Name:
 				v.Matched, told = true, true
 				v.Incident, v.Lines = d.Incident, e.story(d, id, now)
+			case o != nil && p.refuses(o) != "":
+				v.Why = p.refuses(o)
 			case o != nil && r.unfit(o) != "":
 				v.Why = r.unfit(o)
 			case d != nil:

@@ -63,12 +63,23 @@ func (e *Engine) eventOf(p *place, in *incoming) {
 
 // takes is the first route that matches; nil where none does.
 func (p *place) takes(o *bgp.Outage) *route {
+	if p.refuses(o) != "" {
+		return nil
+	}
 	for _, r := range p.routes {
 		if r.mismatch(o) == "" {
 			return r
 		}
 	}
 	return nil
+}
+
+// refuses says why the target is told of no outage of a dataset, whatever routes say; empty where it is.
+func (p *place) refuses(o *bgp.Outage) string {
+	if p.info.Traits.LiveOnly && o.Dataset != live && o.Dataset != "" {
+		return "the data are not live (dataset " + line(o.Dataset) + "), and this target is told of live data alone"
+	}
+	return ""
 }
 
 // before is the delivery with the event that an outage goes on from; nil where there is none.

@@ -131,7 +131,7 @@ func (s *standing) said(d *Delivery) Told {
 	t := d.Told
 	t.State, t.Maybe = s.state, false
 	if s.top != nil {
-		t.Entity, t.Families, t.Severity, t.Rest = s.top.entity(), s.families, s.severity, s.rest
+		t.Entity, t.Families, t.Kind, t.Severity, t.Rest = s.top.entity(), s.families, s.top.Kind, s.severity, s.rest
 	}
 	t.Hash = d.hash()
 	return t
@@ -153,18 +153,21 @@ const (
 	same change = iota
 	// detail: another figure.
 	detail
-	// course: the widest entity is another one, or is back in one family or wholly, or in fewer or more families.
+	// course: the widest entity is another one, or is back in one family or wholly, or in fewer or more families, or its event is of another kind.
 	course
-	// worse: the severity is higher, or what was suspected is open.
+	// worse: the severity is higher, what was suspected is open, or an intermittent or partial loss or a move has become an outage.
 	worse
 )
 
 func (s *standing) differs(d *Delivery) change {
 	t := &d.Told
+	kind := s.top.entity() == t.Entity && !s.rest && !t.Rest && t.Kind != "" && s.top.Kind != t.Kind
 	switch {
+	case kind && s.top.Kind == bgp.KindOutage:
+		return worse
 	case severities[s.severity] > severities[t.Severity], t.State == bgp.StateSuspected && s.state == bgp.StateOpen:
 		return worse
-	case s.top.entity() != t.Entity, s.rest != t.Rest, !s.rest && s.families != t.Families:
+	case kind, s.top.entity() != t.Entity, s.rest != t.Rest, !s.rest && s.families != t.Families:
 		return course
 	case d.hash() != t.Hash:
 		return detail

@@ -80,10 +80,23 @@ func (m *Message) since() string {
 	if m.Start.IsZero() {
 		return ""
 	}
-	if s := Clock(m.Start); m.Kind == Close || m.Kind == TakeBack || !m.Time.After(m.Start) {
-		return s
+	start := m.begin()
+	s := Clock(start)
+	if m.Kind != Close && m.Kind != TakeBack && m.Time.After(start) {
+		s = fmt.Sprintf("%s (%s)", s, bgp.DurationText(m.Time.Sub(start)))
 	}
-	return fmt.Sprintf("%s (%s)", Clock(m.Start), bgp.DurationText(m.Time.Sub(m.Start)))
+	if !start.Equal(m.Start) {
+		s += ". The first loss of this incident: " + Clock(m.Start)
+	}
+	return s
+}
+
+// begin is when the widest event began, of which the texts tell; when the incident began where it has none, or where that is within a minute.
+func (m *Message) begin() time.Time {
+	if m.Subject == SubjectOutage && len(m.Events) > 0 && m.Events[0].Start.Sub(m.Start) >= time.Minute {
+		return m.Events[0].Start
+	}
+	return m.Start
 }
 
 // ended says when and why it is over.
@@ -105,7 +118,7 @@ func (m *Message) lasted() string {
 	if m.Start.IsZero() {
 		return Clock(end)
 	}
-	return fmt.Sprintf("%s, after %s", Clock(end), bgp.DurationText(end.Sub(m.Start)))
+	return fmt.Sprintf("%s, after %s", Clock(end), bgp.DurationText(end.Sub(m.begin())))
 }
 
 // why says in a sentence what the end means.

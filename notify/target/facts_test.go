@@ -43,6 +43,13 @@ func TestFacts(t *testing.T) {
 	if got, want := find(over, "Ended"), "23 Dec 2014 01:46 UTC, after 9 h 31 min. The routes are back"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
+	over.Start = over.Start.Add(-16 * time.Hour) // an intermittent loss went before: figures are those of the outage that the texts tell of
+	if got, want := find(over, "Ended"), "23 Dec 2014 01:46 UTC, after 9 h 31 min. The routes are back"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := find(over, "Since"), "22 Dec 2014 16:15 UTC. The first loss of this incident: 22 Dec 2014 00:15 UTC"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 	if got := open.Heading(); !strings.HasPrefix(got, "Exercise: North Korea") {
 		t.Errorf("got %q", got)
 	}

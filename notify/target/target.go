@@ -28,6 +28,8 @@ type Traits struct {
 	Style Style
 	// Keyed: a message that is sent twice has the effect of one.
 	Keyed bool
+	// LiveOnly: it is told of live data alone, and never of a replay or a demo.
+	LiveOnly bool
 	// MaxAge is after what time news is late, unless the configuration says another; Records targets are given up after it.
 	MaxAge time.Duration
 	// Interval is the least time between two messages; 0 is none.

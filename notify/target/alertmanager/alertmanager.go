@@ -62,7 +62,7 @@ func New(cfg Config, d target.Deps) (*Alertmanager, error) {
 
 // Traits are those of a pager that is told again each minute what lasts. News of an open incident is never too late for it: its alerts are a state.
 func (a *Alertmanager) Traits() target.Traits {
-	return target.Traits{Style: target.Pager, Keyed: true, MaxAge: 24 * time.Hour, Resend: time.Minute, GroupWait: time.Minute, Retries: target.StateRetries()}
+	return target.Traits{Style: target.Pager, Keyed: true, LiveOnly: true, MaxAge: 24 * time.Hour, Resend: time.Minute, GroupWait: time.Minute, Retries: target.StateRetries()}
 }
 
 // Close ends idle connections.

@@ -51,7 +51,7 @@ func New(cfg Config, d target.Deps) (*PagerDuty, error) {
 
 // Traits are those of a pager whose key is the incident's id.
 func (p *PagerDuty) Traits() target.Traits {
-	return target.Traits{Style: target.Pager, Keyed: true, MaxAge: 15 * time.Minute, GroupWait: time.Minute, Retries: target.StateRetries()}
+	return target.Traits{Style: target.Pager, Keyed: true, LiveOnly: true, MaxAge: 15 * time.Minute, GroupWait: time.Minute, Retries: target.StateRetries()}
 }
 
 // Close ends idle connections.

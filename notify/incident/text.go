@@ -113,7 +113,7 @@ func ending(k bgp.Kind, r bgp.EndReason) string {
 // remainder says what is still dark although the widest is not: Syria is back; 3 networks, 41 prefixes are not.
 func (d *Delivery) remainder(s *standing, top *bgp.Outage) string {
 	if !s.rest {
-		return ""
+		return d.halfBack(s, top)
 	}
 	text, n := count(s.active, "")
 	reason := d.reason(s.top)
@@ -121,6 +121,38 @@ func (d *Delivery) remainder(s *standing, top *bgp.Outage) string {
 		return named(top) + " is back; " + text + " " + verb(n, "is not", "are not")
 	}
 	return named(top) + " " + ending(top.Kind, reason) + "; " + text + " " + verb(n, "goes on", "go on")
+}
+
+// halfBack says that the widest entity is dark in one family and not in the other any more; empty where that is not so, or where the target knows it.
+func (d *Delivery) halfBack(s *standing, top *bgp.Outage) string {
+	if len(s.active) == 0 {
+		return ""
+	}
+	var over *Event
+	for i := range d.Events {
+		if ev := &d.Events[i]; ev.Counted && ev.over() && ev.entity() == s.top.entity() && strings.Contains(d.Told.Families, familyTitle(ev.Family)) &&
+			!strings.Contains(s.families, familyTitle(ev.Family)) && (over == nil || ev.End.After(over.End)) {
+			over = ev
+		}
+	}
+	if over == nil {
+		return ""
+	}
+	rest := "goes on"
+	if over.Reason == bgp.EndRecovered && over.Kind == bgp.KindOutage {
+		rest = "is not"
+	}
+	return fmt.Sprintf("%s: %s %s; %s %s", named(top), familyTitle(over.Family), ending(over.Kind, over.Reason), s.families, rest)
+}
+
+// familyTitle is how texts write a family: IPv4.
+func familyTitle(name string) string {
+	for _, f := range bgp.Families {
+		if f.String() == name {
+			return f.Title()
+		}
+	}
+	return name
 }
 
 // words fills in the texts of a message about an incident: those of the widest event, which detect wrote, and what is to be added.
@@ -143,6 +175,9 @@ func (d *Delivery) words(m *target.Message, s *standing, top *bgp.Outage) {
 		m.Post = fit(exercise(d.Dataset)+m.Remainder+".", caveat)
 		m.Summary = m.Remainder + ". " + m.Summary
 	case len(s.active) > 0:
+		if len(strings.Fields(s.families)) > 1 {
+			m.Summary += " Routes of " + strings.Join(strings.Fields(s.families), " and ") + " are concerned."
+		}
 		if text, n := count(s.active, s.top.entity()); n > 0 {
 			m.Summary += " Dark with it: " + text + "."
 		}

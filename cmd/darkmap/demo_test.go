@@ -20,10 +20,16 @@ var seeds = flag.Int("seeds", 2, "how many worlds TestDemoSeeds draws; the publi
 // within reports whether the times differ by no more than d.
 func within(a, b time.Time, d time.Duration) bool { return a.Sub(b).Abs() <= d }
 
-// TestDemo holds what was published of December 2014.
+// TestDemo holds what was published of December 2014, and what targets of every kind are told of it.
 func TestDemo(t *testing.T) {
 	t.Parallel()
-	all := parse(t, lines(t, "demo", "--no-store", "--format", "json", "--data-dir", t.TempDir()))
+	l := listen(t)
+	code, out, errs := darkmap(t, "", "demo", "--no-store", "--format", "json", "--notify", "--config", l.config, "--data-dir", t.TempDir())
+	if code != 0 {
+		t.Fatalf("exit %d\n%s", code, errs)
+	}
+	all := parse(t, strings.Split(strings.TrimSuffix(out, "\n"), "\n"))
+	l.checkTold(t, errs)
 	at := func(s string) time.Time {
 		v, err := time.Parse("2 Jan 15:04", s)
 		if err != nil {

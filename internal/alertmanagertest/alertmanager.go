@@ -133,6 +133,18 @@ func (s *Server) Told(outageID string) (all []Notification) {
 	return all
 }
 
+// All are the notifications so far that hold alerts of a name.
+func (s *Server) All(alertname string) (all []Notification) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range s.told {
+		if len(n.Alerts) > 0 && n.Alerts[0].Labels["alertname"] == alertname {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
 // free is a loopback address that nobody listens on at the moment.
 func free(tb testing.TB) string {
 	tb.Helper()

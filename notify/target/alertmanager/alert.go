@@ -29,15 +29,22 @@ const repeatEnd = 15 * time.Minute
 type memory struct {
 	// Severity is that of the alert that fires, or fired last.
 	Severity bgp.Severity `json:"severity"`
-	// Ended are the alerts of other severities, by when they ended.
-	Ended map[bgp.Severity]time.Time `json:"ended,omitempty"`
+	// Ended are the alerts of other severities.
+	Ended map[bgp.Severity]ended `json:"ended,omitempty"`
+}
+
+// ended is an alert that another severity took the place of.
+type ended struct {
+	// At is when that was decided. Said is when Alertmanager was first told, which is later where news is late.
+	At   time.Time `json:"at"`
+	Said time.Time `json:"said"`
 }
 
 // severities are all that an incident can have had.
 var severities = []bgp.Severity{bgp.SeverityMinor, bgp.SeverityModerate, bgp.SeverityMajor, bgp.SeverityTotal}
 
 // remember reads a handle. Where it was lost, which a first message has no need of, every other severity may be firing: all of them end now.
-func remember(h target.Handle, m *target.Message) (memory, error) {
+func remember(h target.Handle, m *target.Message, now time.Time) (memory, error) {
 	var was memory
 	if len(h) > 0 {
 		if err := json.Unmarshal(h, &was); err != nil {
@@ -49,28 +56,28 @@ func remember(h target.Handle, m *target.Message) (memory, error) {
 	if m.Kind == target.Open {
 		return was, nil
 	}
-	was.Ended = map[bgp.Severity]time.Time{}
+	was.Ended = map[bgp.Severity]ended{}
 	for _, s := range severities {
 		if s != m.Severity {
-			was.Ended[s] = m.Time
+			was.Ended[s] = ended{At: m.Time, Said: now}
 		}
 	}
 	return was, nil
 }
 
 // next is what is remembered once the message was taken.
-func (f memory) next(m *target.Message) memory {
-	is := memory{Severity: m.Severity, Ended: map[bgp.Severity]time.Time{}}
+func (f memory) next(m *target.Message, now time.Time) memory {
+	is := memory{Severity: m.Severity, Ended: map[bgp.Severity]ended{}}
 	if over(m) { // the severity of a close is the highest that there was, not that of the alert that fires
 		is.Severity = f.Severity
 	}
-	for s, at := range f.Ended {
+	for s, e := range f.Ended {
 		if s != is.Severity {
-			is.Ended[s] = at
+			is.Ended[s] = e
 		}
 	}
 	if f.Severity != is.Severity {
-		is.Ended[f.Severity] = m.Time
+		is.Ended[f.Severity] = ended{At: m.Time, Said: now}
 	}
 	return is
 }
@@ -96,8 +103,8 @@ func (f memory) alerts(m *target.Message, resolveAfter time.Duration, now time.T
 		})
 	}
 	for _, s := range severities {
-		if at, ended := f.Ended[s]; ended && (over(m) || now.Sub(at) < repeatEnd) {
-			add(s, between(start, at, now))
+		if e, ok := f.Ended[s]; ok && (over(m) || now.Sub(e.Said) < repeatEnd) {
+			add(s, between(start, e.At, now))
 		}
 	}
 	add(f.Severity, end)

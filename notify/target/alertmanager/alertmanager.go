@@ -96,11 +96,11 @@ func (a *Alertmanager) Send(ctx context.Context, m *target.Message, h target.Han
 	case m.Exercise:
 		return nil, &target.Fault{Err: errors.New("the data are not live: an Alertmanager is not told of exercises"), Refused: true}
 	default:
-		was, err := remember(h, m)
+		was, err := remember(h, m, now)
 		if err != nil {
 			return nil, &target.Fault{Err: err, Refused: true}
 		}
-		is = was.next(m)
+		is = was.next(m, now)
 		alerts = is.alerts(m, a.resolveAfter, now, a.publicURL)
 	}
 	body, err := json.Marshal(alerts)

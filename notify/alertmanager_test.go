@@ -127,13 +127,13 @@ func TestAlertmanager(t *testing.T) {
 	}
 
 	w.restart(30 * time.Minute)
-	settle(t, s, w.am, "country-TO-ipv4-20260302T1000Z")
+	settle(t, s, "country-TO-ipv4-20260302T1000Z")
 	w.run(30)
 	w.record(replayed(o))
 	w.still = true // Kafka is away: nothing is decided, nothing comes
 	w.run(30)
 	w.still = false
-	settle(t, s, w.am, "country-SY-ipv4-20260302T1000Z")
+	settle(t, s, "country-SY-ipv4-20260302T1000Z")
 	w.run(30)
 	if got := s.Told(o.ID); len(got) != 3 || got[2].Status != "firing" {
 		t.Errorf("while the country is dark: got %+v", got)
@@ -145,7 +145,7 @@ func TestAlertmanager(t *testing.T) {
 	w.run(20)
 	waittest.Until(t, time.Minute, "a notification of the end", func() bool { return len(s.Told(o.ID)) > 3 })
 	w.run(20)
-	settle(t, s, w.am, "country-IR-ipv4-20260302T1000Z")
+	settle(t, s, "country-IR-ipv4-20260302T1000Z")
 
 	var got []string
 	for _, n := range s.Told(o.ID) {
@@ -179,7 +179,7 @@ func replayed(o bgp.Outage) bgp.Outage {
 }
 
 // settle waits until an alert of which nobody says anything any more has resolved by itself: what another one has to survive.
-func settle(t *testing.T, s *alertmanagertest.Server, am *alertmanager.Alertmanager, id string) {
+func settle(t *testing.T, s *alertmanagertest.Server, id string) {
 	t.Helper()
 	short, err := alertmanager.New(alertmanager.Config{Instances: []httpclient.Endpoint{{URL: s.URL}}, ResolveAfter: time.Second},
 		target.Deps{Name: "control", Version: "test", Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Now: time.Now})

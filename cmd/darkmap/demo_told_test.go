@@ -238,8 +238,10 @@ func (l *audience) checkChats(t *testing.T) {
 	}
 	want := []string{"3 losses since 00:00 UTC, 22 Dec 2014"}
 	for _, x := range [][2]string{
-		{"16:15 UTC, 22 Dec 2014", "01:46 UTC, 23 Dec 2014, after 9 h 31 min"}, {"08:00 UTC, 23 Dec 2014", "08:10 UTC, 23 Dec 2014, after 10 min"},
-		{"15:41 UTC, 23 Dec 2014", "16:12 UTC, 23 Dec 2014, after 31 min"}, {"10:30 UTC, 27 Dec 2014", "12:30 UTC, 27 Dec 2014, after 2 h"},
+		{"16:15 UTC, 22 Dec 2014", "01:46 UTC, 23 Dec 2014, after 9 h 31 min"},
+		{"08:00 UTC, 23 Dec 2014", "08:10 UTC, 23 Dec 2014, after 10 min"},
+		{"15:41 UTC, 23 Dec 2014", "16:12 UTC, 23 Dec 2014, after 31 min"},
+		{"10:30 UTC, 27 Dec 2014", "12:30 UTC, 27 Dec 2014, after 2 h"},
 		{"04:00 UTC, 28 Dec 2014", "05:00 UTC, 28 Dec 2014, after 1 h"},
 	} {
 		want = append(want, "all 4 IPv4 prefixes lost since "+x[0], "routes back at "+x[1])

@@ -98,13 +98,13 @@ func (w *world) dualTables(six []network) {
 	}
 }
 
-// many adds networks /24 of one AS each to a country: n ASes of each prefixes.
-func (w *world) many(country string, first, n, each int) (ases [][]network) {
+// many adds to Tonga n ASes of each prefixes, which are /24s.
+func (w *world) many(n, each int) (ases [][]network) {
 	for i := range n {
 		var of []network
 		for j := range each {
-			k := first + i*each + j
-			of = append(of, network{fmt.Sprintf("20.%d.%d.0/24", k/256, k%256), uint32(4000 + first + i), 64400, country})
+			k := i*each + j
+			of = append(of, network{fmt.Sprintf("20.%d.%d.0/24", k/256, k%256), uint32(4000 + i), 64400, "TO"})
 		}
 		w.networks = append(w.networks, of...)
 		ases = append(ases, of)
@@ -129,7 +129,7 @@ func TestIncidents(t *testing.T) {
 			return dawn + 240*60
 		}, []string{"35 open North Korea", "100 update: North Korea: IPv4 is back; IPv6 is not", "130 close North Korea"}},
 		{"grows over 20 minutes", func(w *world) int64 {
-			ases := w.many("TO", 0, 20, 2)
+			ases := w.many(20, 2)
 			w.tables()
 			for i, of := range ases[:10] {
 				w.gone(dawn+int64(30+2*i)*60, of...)
@@ -141,7 +141,7 @@ func TestIncidents(t *testing.T) {
 		}, []string{"35 open AS4000", "37 update Tonga", "130 close Tonga"}},
 		{"large country", func(w *world) int64 {
 			w.networks = append(w.networks, network{"30.0.0.0/11", 3000, 64400, "TO"}) // 8192 /24
-			ases := w.many("TO", 0, 3, 100)
+			ases := w.many(3, 100)
 			w.tables()
 			for _, of := range ases {
 				w.gone(dawn+30*60, of...)
@@ -153,14 +153,14 @@ func TestIncidents(t *testing.T) {
 			return dawn + 300*60
 		}, []string{"35 open AS4000", "45 update Tonga", "130 update: Tonga is back; 1 network, 100 prefixes are not", "190 close Tonga"}},
 		{"moved", func(w *world) int64 {
-			ases := w.many("TO", 0, 1, 200)
+			ases := w.many(1, 200)
 			w.tables()
 			w.back(dawn+30*60, hijack(ases[0])...)
 			w.back(dawn+60*60, ases[0]...)
 			return dawn + 180*60
 		}, []string{"35 open AS4000", "70 close AS4000"}},
 		{"remainder", func(w *world) int64 {
-			ases := w.many("TO", 0, 10, 4)
+			ases := w.many(10, 4)
 			w.tables()
 			for _, of := range ases {
 				w.gone(dawn+30*60, of...)

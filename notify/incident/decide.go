@@ -68,7 +68,7 @@ func (e *Engine) decideIncident(d *Delivery, now time.Time) {
 	d.Hold, d.Held, d.HeldUntil = NotHeld, "", time.Time{}
 	want := d.wanted(&s, r, p.info.Traits.Style)
 	switch {
-	case s.state == "" && !s.waits.IsZero():
+	case s.state == untold && !s.waits.IsZero():
 		d.Hold, d.HeldUntil = HoldMinutes, s.waits
 		d.Held = fmt.Sprintf("it has to last %d min", r.Match.MinMinutes)
 		d.unwait()
@@ -215,7 +215,7 @@ func (d *Delivery) dropsNoMore(r *route, s *standing) bool {
 // told nowhere. Otherwise chats are told in one line why they hear of it late, and pagers and feeds nothing.
 func (e *Engine) missed(d *Delivery, r *route, s *standing, now time.Time) {
 	p := d.place
-	if d.Told.State != "" || s.state != bgp.StateClosed || s.goesOn || d.Dropped != "" || d.FoldedInto != "" || d.Storm != "" || d.Ended.IsZero() || r.digest != nil {
+	if d.Told.State != untold || s.state != bgp.StateClosed || s.goesOn || d.Dropped != "" || d.FoldedInto != "" || d.Storm != "" || d.Ended.IsZero() || r.digest != nil {
 		if r.digest != nil && s.state == bgp.StateClosed && d.Told.State != bgp.StateClosed {
 			d.Hold, d.Held, d.HeldUntil = HoldDigest, "it goes into the digest", r.digest.next(p.lastDigest(r))
 		}

@@ -64,7 +64,7 @@ func (e *Engine) digest(p *place, r *route, since, due, now time.Time) {
 		switch {
 		case s.state == bgp.StateClosed:
 			ended = append(ended, text)
-		case d.Told.State == "":
+		case d.Told.State == untold:
 			began = append(began, text)
 		default:
 			lasting = append(lasting, text)
@@ -115,7 +115,7 @@ func (e *Engine) notice(p *place, r *route, id string, n Notice, news, now time.
 		return
 	}
 	e.all[d.Key()] = d
-	d.await(target.Notice, news, latest(now, r.quiet.until(now, "")))
+	d.await(target.Notice, news, latest(now, r.quiet.until(now, ungraded)))
 	e.change(d)
 	e.touch(d)
 }

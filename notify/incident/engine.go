@@ -139,6 +139,7 @@ func (e *Engine) switchOn(p *place, now time.Time) {
 
 // change notes that a delivery has to be written, touch that it has to be decided.
 func (e *Engine) change(d *Delivery) { e.changed[d.Key()] = d }
+
 func (e *Engine) touch(d *Delivery) {
 	if d.place != nil {
 		e.dirty[d] = true

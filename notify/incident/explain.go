@@ -127,7 +127,7 @@ func (e *Engine) story(d *Delivery, id string, now time.Time) []string {
 	if d.RecordsParked > 0 {
 		say("%s were parked", bgp.Count(d.RecordsParked, "record"))
 	}
-	if s := d.Told.State; s != "" {
+	if s := d.Told.State; s != untold {
 		say("the target knows it as %s since %s", s, stamp(d.Told.At))
 	}
 	return out

@@ -128,7 +128,7 @@ func (w *walk) tell(l *life) {
 			o.Start, o.ID = w.now, bgp.OutageID(o.Entity.Type, o.Entity.Code, map[string]bgp.Family{"ipv4": bgp.IPv4, "ipv6": bgp.IPv6}[o.Family], w.now)
 			record.Start, record.ID = o.Start, o.ID
 		}
-		record.State, record.EndReason, record.End, record.Sequence = []bgp.State{bgp.StateSuspected, bgp.StateOpen}[w.r.IntN(2)], "", nil, 0
+		record.State, record.EndReason, record.End, record.Sequence = []bgp.State{bgp.StateSuspected, bgp.StateOpen}[w.r.IntN(2)], bgp.NotEnded, nil, 0
 	case o.State == bgp.StateSuspected && w.r.IntN(3) == 0:
 		record = w.retracted(record)
 	case o.State == bgp.StateSuspected:

@@ -93,7 +93,7 @@ func (e *Engine) repeat(d *Delivery, a *Attempt, now time.Time) {
 	a.Message, a.told = e.message(d, kind, now)
 	a.Message.Number = d.Told.Number
 	a.Message.ID = messageID(d.Key(), " ", d.Began.UnixNano(), " ", d.Told.Number)
-	if d.Told.Severity != "" {
+	if d.Told.Severity != ungraded {
 		a.Message.Severity = d.Told.Severity
 	}
 }
@@ -207,7 +207,7 @@ func (e *Engine) succeeded(d *Delivery, a *Attempt, h target.Handle, now time.Ti
 	}
 	d.log(Sent{Number: a.Message.Number, Kind: a.Message.Kind, At: now, Answer: "ok"})
 	d.LastError, d.LateBecause = "", ""
-	if a.told.State != "" && d.Waiting == nil && len(d.Records) > 0 { // a record
+	if a.told.State != untold && d.Waiting == nil && len(d.Records) > 0 { // a record
 		e.raws.remove(position{d.Records[0].Partition, d.Records[0].Offset})
 		d.Told = a.told
 		d.next()

@@ -12,6 +12,13 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
+// The zero values of what a target was told, and of what a record may leave out.
+var (
+	untold   bgp.State
+	ungraded bgp.Severity
+	unnamed  bgp.Kind
+)
+
 // standing is the state of an incident now.
 type standing struct {
 	// state is nothing while no event has counted, suspected, open or closed.
@@ -161,7 +168,7 @@ const (
 
 func (s *standing) differs(d *Delivery) change {
 	t := &d.Told
-	kind := s.top.entity() == t.Entity && !s.rest && !t.Rest && t.Kind != "" && s.top.Kind != t.Kind
+	kind := s.top.entity() == t.Entity && !s.rest && !t.Rest && t.Kind != unnamed && s.top.Kind != t.Kind
 	switch {
 	case kind && s.top.Kind == bgp.KindOutage:
 		return worse
@@ -186,7 +193,7 @@ func (d *Delivery) reason(top *Event) bgp.EndReason {
 	}
 	out := top.Reason
 	for _, f := range bgp.Families {
-		if ev := last[f.String()]; ev != nil && (out == "" || ev.Reason != bgp.EndRecovered) {
+		if ev := last[f.String()]; ev != nil && (out == bgp.NotEnded || ev.Reason != bgp.EndRecovered) {
 			out = ev.Reason
 		}
 	}
@@ -197,7 +204,7 @@ func (d *Delivery) reason(top *Event) bgp.EndReason {
 func (d *Delivery) wanted(s *standing, r *route, style target.Style) target.Kind {
 	lasts := s.state == bgp.StateOpen || s.state == bgp.StateSuspected
 	switch d.Told.State {
-	case "", bgp.StateClosed, bgp.StateRetracted:
+	case untold, bgp.StateClosed, bgp.StateRetracted:
 		switch {
 		case lasts:
 			return target.Open
@@ -206,7 +213,7 @@ func (d *Delivery) wanted(s *standing, r *route, style target.Style) target.Kind
 		}
 	case bgp.StateSuspected, bgp.StateOpen:
 		switch {
-		case s.goesOn, s.state == "":
+		case s.goesOn, s.state == untold:
 		case lasts && d.updates(s, r):
 			return target.Update
 		case lasts:

@@ -20,7 +20,7 @@ func (e *Engine) storms(d *Delivery, r *route, now time.Time) bool {
 	if d.Storm != "" && e.all[p.info.Name+"/"+d.Storm] == nil {
 		e.leave(d)
 	}
-	if d.Storm == "" && d.Told.State == "" {
+	if d.Storm == "" && d.Told.State == untold {
 		e.gather(d, now)
 	}
 	if d.Storm == "" {
@@ -56,7 +56,7 @@ func (e *Engine) gather(d *Delivery, now time.Time) {
 		e.change(p.storm)
 	}
 	for _, o := range recent {
-		if o.Storm == "" && !o.knows() && o.Told.State == "" && o.Dataset == p.storm.Dataset {
+		if o.Storm == "" && !o.knows() && o.Told.State == untold && o.Dataset == p.storm.Dataset {
 			p.join(o, p.storm.Incident)
 			e.change(o)
 			e.touch(o)

@@ -89,7 +89,7 @@ func count(events []*Event, except string) (text string, n int) {
 func ending(k bgp.Kind, r bgp.EndReason) string {
 	switch r {
 	case bgp.EndRecovered:
-		if k == bgp.KindOutage || k == "" {
+		if k == bgp.KindOutage || k == unnamed {
 			return "is back"
 		}
 		return "is as usual again"

@@ -48,7 +48,7 @@ func (c Config) Describe() []string {
 
 // Test sends a test message to a target. Where the target can look at its settings, that is done first.
 func Test(ctx context.Context, c Config, p *Place, now time.Time) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*sendTimeout)
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	if checker, ok := p.Target.(target.Checker); ok {
 		if err := checker.Check(ctx); err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// sendTimeout bounds one send.
-const sendTimeout = 15 * time.Second
+// sendTimeout bounds one send; targets that reach over the network have timeouts of their own, which are at most as long.
+const sendTimeout = 2 * time.Minute
 
 // errNotOurs: the place in the group may have another member by now.
 var errNotOurs = errors.New("not sent: the place in the group may be another's")

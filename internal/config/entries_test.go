@@ -81,6 +81,29 @@ func TestEntriesOfMaps(t *testing.T) {
 	}
 }
 
+// TestSetOfEntry: what is set of an entry leaves the rest of it, and the other entries, as they were.
+func TestSetOfEntry(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "c.yaml")
+	if err := os.WriteFile(path, []byte("all:\n  a: {size: 1, place1: {url: {env: X}}}\n  b: {place2: {room: r}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var got entries
+	if err := Load(&got, path, []string{"all.a.size=2", "all.b.place2.room=q", "all.c={place2: {room: new}}", "all.a.place1.url.env=Y", "all.d.size=1", "all.d={place2: {room: whole}}"}); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]*entry{"a": {Size: 2, Place1: &place1{URL: Secret{Env: "Y"}}}, "b": {Place2: &place2{"q"}}, "c": {Place2: &place2{"new"}}, "d": {Place2: &place2{"whole"}}}
+	if diff := cmp.Diff(want, got.All); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	err := Load(&got, path, []string{"all.a.siz=2", "all.b.size=4"})
+	for _, want := range []string{"--set all.a.siz=2: unknown key all.a.siz (did you mean all.a.size?)", "--set all.b.size=4: all.b.size: got 4, want at most 3"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
 // TestKeysOfMaps: the keys of a map's entries are known although there is none, and `config print` says what they mean.
 func TestKeysOfMaps(t *testing.T) {
 	t.Parallel()

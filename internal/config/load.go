@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -107,7 +108,8 @@ func set(dst any, s string, origin origins) error {
 	if len(v.Content) == 1 {
 		node = v.Content[0]
 	}
-	for _, part := range slices.Backward(strings.Split(key, ".")) {
+	parts := strings.Split(key, ".")
+	for _, part := range slices.Backward(parts) {
 		node = &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Value: part}, node}}
 	}
 	b, err := yaml.Marshal(node)
@@ -116,8 +118,81 @@ func set(dst any, s string, origin origins) error {
 	}
 	shown = withoutMisplaced(shown, dst, node)
 	origin.note(dst, b, func(int) string { return shown })
+	if node, err = overEntry(reflect.ValueOf(dst), node, len(parts)); err == nil {
+		b, err = yaml.Marshal(node)
+	}
+	if err != nil {
+		return prefixed(shown, err)
+	}
 	if err := decode(dst, b, false); err != nil {
 		return prefixed(shown, err)
 	}
 	return nil
+}
+
+// overEntry returns a document of one key, of so many parts, with the rest of the map's entry that it is in: an entry that is decoded replaces the
+// one that was there. v is what the document is decoded over.
+func overEntry(v reflect.Value, n *yaml.Node, parts int) (*yaml.Node, error) {
+	for v.Kind() == reflect.Pointer && !v.IsNil() {
+		v = v.Elem()
+	}
+	if parts < 2 { // it is the entry itself
+		return n, nil
+	}
+	key, value := n.Content[0], n.Content[1]
+	switch {
+	case isMap(v.Type()):
+		entry := v.MapIndex(reflect.ValueOf(key.Value))
+		if !entry.IsValid() || entry.Kind() == reflect.Pointer && entry.IsNil() {
+			return n, nil
+		}
+		var old yaml.Node
+		if err := old.Encode(entry.Interface()); err != nil {
+			return nil, err
+		}
+		lay(&old, value)
+		return &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{key, &old}}, nil
+	case isSection(v.Type()):
+		below, ok := fieldOf(v, key.Value)
+		if !ok {
+			return n, nil
+		}
+		over, err := overEntry(below, value, parts-1)
+		return &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{key, over}}, err
+	}
+	return n, nil
+}
+
+// fieldOf is the value of a key of a section.
+func fieldOf(v reflect.Value, key string) (reflect.Value, bool) {
+	for f, fv := range v.Fields() {
+		name, inline := keyOf(f)
+		if inline {
+			if found, ok := fieldOf(fv, key); ok {
+				return found, true
+			}
+		} else if name == key {
+			return fv, true
+		}
+	}
+	return reflect.Value{}, false
+}
+
+// lay writes the keys of a document over those of another.
+func lay(old, over *yaml.Node) {
+	if old.Kind != yaml.MappingNode || over.Kind != yaml.MappingNode {
+		*old = *over
+		return
+	}
+	for i := 0; i+1 < len(over.Content); i += 2 {
+		at := 0
+		for at < len(old.Content) && old.Content[at].Value != over.Content[i].Value {
+			at += 2
+		}
+		if at < len(old.Content) {
+			lay(old.Content[at+1], over.Content[i+1])
+		} else {
+			old.Content = append(old.Content, over.Content[i], over.Content[i+1])
+		}
+	}
 }

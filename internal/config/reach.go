@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"strings"
@@ -23,17 +24,17 @@ var (
 // resolveTimeout bounds the look-up of one name.
 const resolveTimeout = 3 * time.Second
 
-// Reach checks what Validate cannot see: files and folders that do not exist or cannot be read, environment variables that are not
-// set, names that do not resolve, and port 0. What is as in defaults is not looked at: nobody wrote it. The error joins all faults.
+// Reach checks what Validate cannot see: files and folders that do not exist or cannot be read, of those that are made (the tag `made`) the folder
+// that they are made in, environment variables that are not set, names that do not resolve, and port 0. What is as in defaults is not looked at: nobody wrote it. The error joins all faults.
 func Reach(ctx context.Context, cfg, defaults any) error {
 	usual := map[string]string{}
-	texts(defaults, func(key, _, value string) { usual[key] = value })
+	texts(defaults, func(key string, _ reflect.StructTag, value string) { usual[key] = value })
 	var faults []error
-	texts(cfg, func(key, form, value string) {
+	texts(cfg, func(key string, tag reflect.StructTag, value string) {
 		if usual[key] == value {
 			return
 		}
-		if err := reach(ctx, key, form, value); err != nil {
+		if err := reach(ctx, key, tag, value); err != nil {
 			faults = append(faults, fmt.Errorf("%s: got %q: %w", key, WithoutSecrets(value), err))
 		}
 	})
@@ -41,28 +42,31 @@ func Reach(ctx context.Context, cfg, defaults any) error {
 }
 
 // texts calls fn with every text of a configuration that is not empty, those of lists one by one.
-func texts(cfg any, fn func(key, form, value string)) {
-	look := func(key, form, value string) {
+func texts(cfg any, fn func(key string, tag reflect.StructTag, value string)) {
+	look := func(key string, tag reflect.StructTag, value string) {
 		if value != "" {
-			fn(key, form, value)
+			fn(key, tag, value)
 		}
 	}
 	walk(place{value: reflect.ValueOf(cfg).Elem()}, func(p place) {
 		switch v := p.value; {
 		case p.parent == nil:
 		case v.Kind() == reflect.String:
-			look(p.key, p.field.Tag.Get("form"), v.String())
+			look(p.key, p.field.Tag, v.String())
 		case v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.String:
 			for i := range v.Len() {
-				look(fmt.Sprintf("%s[%d]", p.key, i), p.field.Tag.Get("form"), v.Index(i).String())
+				look(fmt.Sprintf("%s[%d]", p.key, i), p.field.Tag, v.Index(i).String())
 			}
 		}
 	})
 }
 
 // reach says why a value cannot be reached.
-func reach(ctx context.Context, key, form, value string) error {
+func reach(ctx context.Context, key string, tag reflect.StructTag, value string) error {
+	form := tag.Get("form")
 	switch {
+	case tag.Get("made") != "":
+		return folderOf(value)
 	case pathKey.MatchString(key):
 		f, err := os.Open(value) //nolint:gosec // the operator names the file
 		if pathErr := (*os.PathError)(nil); errors.As(err, &pathErr) {
@@ -87,6 +91,19 @@ func reach(ctx context.Context, key, form, value string) error {
 		return resolve(ctx, u.Hostname())
 	}
 	return nil
+}
+
+// folderOf says why the folder in which a path is made cannot be used.
+func folderOf(path string) error {
+	dir := filepath.Dir(path)
+	info, err := os.Stat(dir)
+	if pathErr := (*os.PathError)(nil); errors.As(err, &pathErr) {
+		return fmt.Errorf("the folder %s: %w", dir, pathErr.Err)
+	}
+	if err == nil && !info.IsDir() {
+		return fmt.Errorf("%s is no folder", dir)
+	}
+	return err
 }
 
 // resolve looks a name up. Addresses, and no host at all, need none.

@@ -11,7 +11,7 @@ import (
 // Config is an entry of notify.targets with type: cap.
 type Config struct {
 	// The folder of the alerts. It is made if it is missing; its parent has to be there.
-	Folder string `yaml:"folder" min:"1"`
+	Folder string `yaml:"folder" min:"1" made:"yes"`
 	// Who sends: a name within a domain of the sender's own, such as darkmap@example.net. It must never change.
 	Sender string `yaml:"sender" min:"1" want:"an address such as darkmap@example.net: no spaces, commas, < or &"`
 	// The sender's name for people. Empty: darkmap.

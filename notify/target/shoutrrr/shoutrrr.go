@@ -29,6 +29,8 @@ const (
 	maxAge    = 6 * time.Hour
 	groupWait = time.Minute
 	interval  = 2 * time.Second
+	// timeout is how long an attempt is waited for.
+	timeout = 15 * time.Second
 	// maxHanging is how many attempts may hang: services that are not guarded have no limit of time.
 	maxHanging = 4
 )
@@ -107,6 +109,8 @@ func (t *shoutrrrTarget) Traits() target.Traits {
 
 // Send sends the message. The library knows no context: where an attempt hangs, Send returns and the attempt goes on.
 func (t *shoutrrrTarget) Send(ctx context.Context, m *target.Message, _ target.Handle) (target.Handle, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 	s, err := t.locate()
 	if err != nil {
 		return nil, &target.Fault{Err: err, Refused: true}

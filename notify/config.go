@@ -1,7 +1,6 @@
 package notify
 
 import (
-	"cmp"
 	"maps"
 	"regexp"
 	"slices"
@@ -17,7 +16,7 @@ import (
 type Config struct {
 	incident.Config `yaml:",inline"`
 	// A URL that is asked for again and again while windows are decided: what does not hear it for long enough raises the alarm.
-	Heartbeat *HeartbeatConfig `yaml:"heartbeat,omitempty"`
+	Heartbeat *HeartbeatConfig `yaml:"heartbeat"`
 	// Who can be told, by name. Each names one kind of target.
 	Targets map[string]*Target `yaml:"targets" want:"names of a-z, 0-9 and -, at most 64 characters"`
 }
@@ -32,12 +31,6 @@ type HeartbeatConfig struct {
 	// How the server is spoken to.
 	HTTP httpclient.Config `yaml:"http"`
 }
-
-// usualInterval is the time between two heartbeats unless the configuration says another.
-const usualInterval = time.Minute
-
-// every is the time between two heartbeats.
-func (c HeartbeatConfig) every() time.Duration { return cmp.Or(c.Interval, usualInterval) }
 
 // DefaultConfig tells nobody anything.
 func DefaultConfig() Config {

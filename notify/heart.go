@@ -17,11 +17,17 @@ import (
 // staleAfter is how old the loop's last look may be: a loop that waits for Kafka decides nothing.
 const staleAfter = 30 * time.Second
 
+// usualInterval is the time between two heartbeats unless the configuration says another.
+const usualInterval = time.Minute
+
 // health is how the routes' families stood when the loop looked.
 type health struct {
 	at  time.Time
 	why string // empty: the windows of all families are decided
 }
+
+// every is the time between two heartbeats.
+func (c HeartbeatConfig) every() time.Duration { return cmp.Or(c.Interval, usualInterval) }
 
 // Heart is a dead man's switch: it asks for a URL again and again while windows are decided, so that whoever is not asked for long enough
 // raises the alarm.

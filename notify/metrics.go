@@ -36,20 +36,14 @@ func newMetrics(reg prometheus.Registerer, targets map[string]*Place) *metrics {
 		targets:     map[string]*targetMetrics{},
 	}
 	label := []string{"target"}
-	counter := func(name, help string) *prometheus.CounterVec {
-		return f.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, label)
-	}
-	gauge := func(name, help string) *prometheus.GaugeVec {
-		return f.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, label)
-	}
-	sent := counter("darkmap_notify_sent_total", "Messages that a target has taken.")
-	failed := counter("darkmap_notify_failed_total", "Attempts that a target has not taken.")
-	doubled := counter("darkmap_notify_maybe_doubled_total", "Messages sent again although an earlier attempt may have come through, to targets without keys.")
-	open := gauge("darkmap_notify_open_incidents", "Incidents that a target was told of and that last.")
-	waiting := gauge("darkmap_notify_waiting_messages", "Messages that wait for a target.")
-	parked := gauge("darkmap_notify_parked_messages", "Messages for a target that were given up.")
-	oldest := gauge("darkmap_notify_oldest_waiting_seconds", "Since when the oldest message waits for a target; 0 where none waits.")
-	on := gauge("darkmap_notify_target_on", "Whether messages are sent to a target: 0 where it was switched off because it is gone or refuses its key.")
+	sent := f.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_notify_sent_total", Help: "Messages that a target has taken."}, label)
+	failed := f.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_notify_failed_total", Help: "Attempts that a target has not taken."}, label)
+	doubled := f.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_notify_maybe_doubled_total", Help: "Messages sent again although an earlier attempt may have come through, to targets without keys."}, label)
+	open := f.NewGaugeVec(prometheus.GaugeOpts{Name: "darkmap_notify_open_incidents", Help: "Incidents that a target was told of and that last."}, label)
+	waiting := f.NewGaugeVec(prometheus.GaugeOpts{Name: "darkmap_notify_waiting_messages", Help: "Messages that wait for a target."}, label)
+	parked := f.NewGaugeVec(prometheus.GaugeOpts{Name: "darkmap_notify_parked_messages", Help: "Messages for a target that were given up."}, label)
+	oldest := f.NewGaugeVec(prometheus.GaugeOpts{Name: "darkmap_notify_oldest_waiting_seconds", Help: "Since when the oldest message waits for a target; 0 where none waits."}, label)
+	on := f.NewGaugeVec(prometheus.GaugeOpts{Name: "darkmap_notify_target_on", Help: "Whether messages are sent to a target: 0 where it was switched off because it is gone or refuses its key."}, label)
 	for name := range targets {
 		m.targets[name] = &targetMetrics{
 			sent: sent.WithLabelValues(name), failed: failed.WithLabelValues(name), doubled: doubled.WithLabelValues(name), open: open.WithLabelValues(name),

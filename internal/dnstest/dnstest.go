@@ -29,15 +29,8 @@ type Server struct {
 func Start(tb testing.TB) *Server {
 	tb.Helper()
 	s := &Server{records: map[string][]dns.RR{}, rcodes: map[string]int{}, silent: map[string]bool{}, raw: map[string]func(*dns.Msg) []byte{}}
-	packets, err := new(net.ListenConfig).ListenPacket(tb.Context(), "udp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
+	packets, ln := listen(tb)
 	s.Addr = packets.LocalAddr().String()
-	ln, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", s.Addr)
-	if err != nil {
-		tb.Fatal(err)
-	}
 	for _, server := range []*dns.Server{{PacketConn: packets, Handler: s}, {Listener: ln, Handler: s}} {
 		started := make(chan struct{})
 		server.NotifyStartedFunc = func() { close(started) }
@@ -50,6 +43,26 @@ func Start(tb testing.TB) *Server {
 		})
 	}
 	return s
+}
+
+// listen finds a port that is free for UDP and for TCP.
+func listen(tb testing.TB) (net.PacketConn, net.Listener) {
+	tb.Helper()
+	var lc net.ListenConfig
+	for try := 0; ; try++ {
+		packets, err := lc.ListenPacket(tb.Context(), "udp", "127.0.0.1:0")
+		if err != nil {
+			tb.Fatal(err)
+		}
+		ln, err := lc.Listen(tb.Context(), "tcp", packets.LocalAddr().String())
+		if err == nil {
+			return packets, ln
+		}
+		_ = packets.Close() // another program has the port for TCP
+		if try == 20 {
+			tb.Fatal(err)
+		}
+	}
 }
 
 // Set makes these the records of the names that they are of, in the form of a zone file, and takes back what was said of the names before.

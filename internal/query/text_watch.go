@@ -16,8 +16,14 @@ var memberStates = []struct {
 	state State
 	word  string
 }{
-	{Lost, "lost"}, {NoAddress, "no address"}, {NeverSeen, "never seen"}, {TooLong, "too long to be visible"}, {Partly, "partly visible"},
-	{NotCounted, "no verdict"}, {Unknown, "unknown"}, {Visible, "visible"},
+	{Lost, "lost"},
+	{NoAddress, "no address"},
+	{NeverSeen, "never seen"},
+	{TooLong, "too long to be visible"},
+	{Partly, "partly visible"},
+	{NotCounted, "no verdict"},
+	{Unknown, "unknown"},
+	{Visible, "visible"},
 }
 
 // memberWord is a member's state in words.

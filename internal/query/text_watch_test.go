@@ -17,8 +17,10 @@ func TestWriteWatch(t *testing.T) {
 		Name: "my-customers", Title: "Our customers", Home: "TO", Since: &at, MembersTotal: 9, Problem: "",
 		Counts: map[State]int{Visible: 3, Lost: 1, NeverSeen: 1, TooLong: 1, NoAddress: 1, Partly: 2},
 		Members: []WatchMember{
-			{Member: "192.0.2.0/24", Kind: MemberPrefix, State: Lost, Routes: []WatchRoute{{Family: "ipv4", Prefix: "192.0.2.0/24", State: Lost, HeldBy: 2, Voters: 45, Since: &at, LastUpstreams: through}},
-				Open: []Outage{{Kind: bgp.KindOutage, State: bgp.StateOpen, Start: at}}},
+			{
+				Member: "192.0.2.0/24", Kind: MemberPrefix, State: Lost, Routes: []WatchRoute{{Family: "ipv4", Prefix: "192.0.2.0/24", State: Lost, HeldBy: 2, Voters: 45, Since: &at, LastUpstreams: through}},
+				Open: []Outage{{Kind: bgp.KindOutage, State: bgp.StateOpen, Start: at}},
+			},
 			{Member: "never.example.net", Kind: MemberHost, State: NoAddress, Problem: "there is no such name (NXDOMAIN)"},
 			{Member: "198.51.100.0/24", Kind: MemberPrefix, State: NeverSeen, Routes: []WatchRoute{{Family: "ipv4", State: NeverSeen, Voters: 45}}},
 			{Member: "203.0.113.64/26", Kind: MemberPrefix, State: Visible, Routes: []WatchRoute{{Family: "ipv4", Prefix: "203.0.112.0/20", CoveredBy: "203.0.112.0/20", State: Visible, HeldBy: 43, Voters: 45, Upstreams: through, Origins: through[:1]}}},

@@ -141,9 +141,9 @@ func TestBGPalerterFaults(t *testing.T) {
 		"a: [":     "reading BGPalerter's prefixes",
 		"options:": "names no prefix",
 		"192.0.2.0/24:\n  asn: [64496]\nwww.example.net:\n  asn: 1\n": `line 3: got "www.example.net", want a prefix`,
-		"192.0.2.0/24:\n  asn: [64496,\n    AS-SET]\n":               `line 3: 192.0.2.0/24: got "AS-SET", want an AS number`,
-		"192.0.2.0/24: yes\n":                                       "line 1: the entry of 192.0.2.0/24 is none of BGPalerter's",
-		"options:\n  monitorASns:\n    x: {group: a}\n":             `line 3: monitorASns: got "x", want an AS number`,
+		"192.0.2.0/24:\n  asn: [64496,\n    AS-SET]\n":                `line 3: 192.0.2.0/24: got "AS-SET", want an AS number`,
+		"192.0.2.0/24: yes\n":                           "line 1: the entry of 192.0.2.0/24 is none of BGPalerter's",
+		"options:\n  monitorASns:\n    x: {group: a}\n": `line 3: monitorASns: got "x", want an AS number`,
 	} {
 		if _, _, err := draft.BGPalerter([]byte(text), "a"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", text, err, want)

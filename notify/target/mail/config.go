@@ -79,22 +79,3 @@ func (c Config) loopback() bool {
 	a, err := netip.ParseAddr(c.Host)
 	return c.Host == "localhost" || err == nil && a.IsLoopback()
 }
-
-// encryption is TLS with its default.
-func (c Config) encryption() string {
-	switch {
-	case c.TLS != "":
-		return c.TLS
-	case c.loopback():
-		return tlsWithout
-	}
-	return tlsStart
-}
-
-// port is Port with its default.
-func (c Config) port() int {
-	if c.Port != 0 {
-		return c.Port
-	}
-	return map[string]int{tlsStart: 587, tlsWhole: 465, tlsWithout: 25}[c.encryption()]
-}

@@ -66,11 +66,16 @@ var places = map[string]target.Traits{
 	"records": {Style: target.Records, Keyed: true, MaxAge: time.Hour, Retries: []time.Duration{time.Second, time.Second, time.Minute}},
 }
 
-// newStage makes a stage with the targets at a receiver.
+// newStage makes a stage with the usual targets at a receiver, and without storms.
 func newStage(cfg kafka.Config, instance, receiver string, reg prometheus.Registerer) (*notify.Stage, error) {
+	return newStageOf(cfg, instance, receiver, reg, places, 1000, "0")
+}
+
+// newStageOf makes a stage with targets at a receiver. Of more incidents than moreThan it makes a storm; new ones wait for groupWait.
+func newStageOf(cfg kafka.Config, instance, receiver string, reg prometheus.Registerer, places map[string]target.Traits, moreThan int, groupWait string) (*notify.Stage, error) {
 	c := notify.DefaultConfig()
-	c.Storm.MoreThan = 1000
-	c.Routes = []incident.Route{{Name: "all", To: slices.Sorted(maps.Keys(places)), GroupWait: "0"}}
+	c.Storm.MoreThan = moreThan
+	c.Routes = []incident.Route{{Name: "all", To: slices.Sorted(maps.Keys(places)), GroupWait: groupWait}}
 	c.Targets = map[string]*notify.Target{}
 	d := notify.Deps{Kafka: cfg, Log: kafkatest.Log(), Instance: instance, Registerer: reg, Now: time.Now, Targets: map[string]*notify.Place{}}
 	for name, traits := range places {

@@ -266,9 +266,9 @@ func start(t *testing.T, s *notify.Stage) (stop func()) {
 	return stop
 }
 
-func mustStage(t *testing.T, cfg kafka.Config, instance, receiver string) *notify.Stage {
+func mustStage(t *testing.T, cfg kafka.Config, receiver string) *notify.Stage {
 	t.Helper()
-	s, err := newStage(cfg, instance, receiver, nil)
+	s, err := newStage(cfg, "0", receiver, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,14 +287,14 @@ func TestStage(t *testing.T) {
 	cfg, r := kafkatest.New(t, 1), newReceiver(t)
 	w := newWorld(t, cfg)
 	w.decide()
-	stop := start(t, mustStage(t, cfg, "0", r.URL))
+	stop := start(t, mustStage(t, cfg, r.URL))
 	first := w.say(64496, bgp.StateOpen)
 	second := w.say(64497, bgp.StateOpen)
 	for name := range places {
 		eventually(t, name+" hears of both", func() bool { return len(r.of(name)) == 2 })
 	}
 	stop()
-	stop = start(t, mustStage(t, cfg, "0", r.URL))
+	stop = start(t, mustStage(t, cfg, r.URL))
 	w.say(64496, bgp.StateClosed)
 	for name := range places {
 		eventually(t, name+" hears that one is over", func() bool { return len(r.of(name)) == 3 })
@@ -330,7 +330,7 @@ func TestStage(t *testing.T) {
 	if _, err := kafka.Apply(t.Context(), cfg, kafkatest.Log(), schemas.Topics); err != nil {
 		t.Fatal(err)
 	}
-	stop = start(t, mustStage(t, cfg, "0", r.URL))
+	stop = start(t, mustStage(t, cfg, r.URL))
 	w.say(64497, bgp.StateClosed)
 	for name := range places {
 		eventually(t, name+" hears that the other is over", func() bool { return len(r.of(name)) == 4 })
@@ -355,7 +355,7 @@ func TestDeadTarget(t *testing.T) {
 	})
 	w := newWorld(t, cfg)
 	w.decide()
-	start(t, mustStage(t, cfg, "0", r.URL))
+	start(t, mustStage(t, cfg, r.URL))
 	for i := range 20 {
 		began := time.Now()
 		w.say(64500+i, bgp.StateOpen)

@@ -127,8 +127,9 @@ func (x *session) extent(ctx context.Context, adm *kadm.Client) (extent, error) 
 	return e, nil
 }
 
-// offsets makes the commit say where each partition was read to, never less than an earlier life of the state did, and
-// which window was published last. It writes all of the request, because the client knows nothing new to commit when a
+// offsets makes the commit say where each partition was read to, and which window was published last. While the state is built again,
+// that is where an earlier life was: a partition that is ahead of others has led to nothing yet, and whoever waits until all is read
+// (kafka.Drained) would be told so too early. It writes all of the request, because the client knows nothing new to commit when a
 // poll takes several transactions.
 func (x *session) offsets(req *kmsg.TxnOffsetCommitRequest, window int64) {
 	for i := range req.Topics {
@@ -137,8 +138,12 @@ func (x *session) offsets(req *kmsg.TxnOffsetCommitRequest, window int64) {
 	t := kmsg.NewTxnOffsetCommitRequestTopic()
 	t.Topic, t.TopicID = x.topic, x.topicID
 	metadata := kafka.WindowMetadata(window)
+	rebuilding := x.rebuilding()
 	for p := range int32(len(x.committed)) {
-		at := max(x.next[p], x.committed[p])
+		at := x.next[p]
+		if rebuilding {
+			at = x.committed[p]
+		}
 		if at <= 0 {
 			continue
 		}
@@ -147,4 +152,14 @@ func (x *session) offsets(req *kmsg.TxnOffsetCommitRequest, window int64) {
 		t.Partitions = append(t.Partitions, rp)
 	}
 	req.Topics = []kmsg.TxnOffsetCommitRequestTopic{t}
+}
+
+// rebuilding reports whether a partition was not read up to where an earlier life of the state was.
+func (x *session) rebuilding() bool {
+	for p, at := range x.committed {
+		if x.next[p] < at {
+			return true
+		}
+	}
+	return false
 }

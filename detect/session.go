@@ -290,12 +290,10 @@ func (x *session) recordsMissing() {
 
 // follow says whether the state has caught up with what was committed before, and whether a verdict is possible.
 func (x *session) follow() {
-	for p, at := range x.committed {
-		if x.next[p] < at {
-			w, _ := x.clock.Open()
-			x.unready(fmt.Errorf("rebuilding the state, at %s", time.Unix(w, 0).UTC().Format(time.RFC3339)))
-			return
-		}
+	if x.rebuilding() {
+		w, _ := x.clock.Open()
+		x.unready(fmt.Errorf("rebuilding the state, at %s", time.Unix(w, 0).UTC().Format(time.RFC3339)))
+		return
 	}
 	x.ready.Set(x.undecided(time.Now()))
 	x.asking.Set(nil)

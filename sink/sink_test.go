@@ -205,6 +205,14 @@ func everything(t testing.TB, k kafka.Config) (records []*kgo.Record, want map[s
 		records = append(records, record(t, k, schemas.TopicOutages, "x", outageRecord(t, seq+1, "test")))
 	}
 	want["outage_events"], want["outages"] = 3, 1
+	list := codec.Position(bgp.Position{Collector: "watch/mine", Lane: bgp.LaneWatch, Epoch: 1, Sequence: 1})
+	records = append(records, // watch lists make no rows
+		record(t, k, schemas.TopicRoutes, list.Collector, &pb.RouteRecord{Position: list, Body: &pb.RouteRecord_WatchList{WatchList: &pb.WatchList{
+			Name: "mine", Members: []*pb.WatchMember{{Member: &pb.WatchMember_Asn{Asn: 64496}}},
+		}}}),
+		record(t, k, schemas.TopicRoutes, list.Collector, &pb.RouteRecord{Position: list, Body: &pb.RouteRecord_HostAddresses{HostAddresses: &pb.HostAddresses{
+			List: "mine", Host: "www.example.net", Addresses: [][]byte{{192, 0, 2, 1}},
+		}}}))
 	peer := codec.Peer(bgp.Peer{Address: netip.MustParseAddr("2001:db8::1"), ASN: 64496, Table: bgp.TableLoc}, netip.Addr{})
 	records = append(records,
 		record(t, k, schemas.TopicPanel, "ipv4", &pb.PanelRecord{

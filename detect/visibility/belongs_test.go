@@ -1,6 +1,7 @@
 package visibility
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -40,6 +41,40 @@ func TestBelongs(t *testing.T) {
 		origins, countries := b.s.Belongs(outage.Key{Family: bgp.IPv4, Type: tt.entity, Code: tt.code})
 		if diff := cmp.Diff(tt.origins, origins) + cmp.Diff(tt.countries, countries); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.code, diff)
+		}
+	}
+}
+
+// TestPrefixesOf: the prefixes that an AS usually originates come in the order of their addresses, those that it lost too; a more-specific
+// one is one of its own. The total counts what the limit leaves out.
+func TestPrefixesOf(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 10, true)
+	for _, prefix := range []string{"198.28.0.0/16", "198.20.0.0/22", "198.20.1.0/24"} {
+		b.announce(b.key(prefix), 64500, 64510, upTo(10)...)
+	}
+	b.announce(b.key("198.30.0.0/24"), 64501, 64510, upTo(10)...)
+	b.close()
+	b.withdraw(b.key("198.20.0.0/22"), false, upTo(10)...)
+	b.close()
+	for _, tt := range []struct {
+		code  string
+		limit int
+		want  []string
+		total int
+	}{
+		{"AS64500", 9, []string{"198.20.0.0/22 lost 0", "198.20.1.0/24 visible 10", "198.28.0.0/16 visible 10"}, 3},
+		{"AS64500", 1, []string{"198.20.0.0/22 lost 0"}, 3},
+		{"AS64501", 9, []string{"198.30.0.0/24 visible 10"}, 1},
+		{"AS64502", 9, nil, 0},
+	} {
+		list, total := b.s.PrefixesOf(outage.Key{Family: bgp.IPv4, Type: bgp.EntityAS, Code: tt.code}, tt.limit)
+		var got []string
+		for _, x := range list {
+			got = append(got, fmt.Sprintf("%s %s %d", x.Prefix, x.State, x.HeldBy))
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" || total != tt.total {
+			t.Errorf("%s, at most %d: %d in all, want %d (-want +got):\n%s", tt.code, tt.limit, total, tt.total, diff)
 		}
 	}
 }

@@ -81,13 +81,16 @@ func (t *textWriter) watchList(l *WatchList) {
 	table := tabwriter.NewWriter(&t.b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "  MEMBER\tSTATE\tSEEN BY\tSINCE\tTHROUGH\tNOTE") // a strings.Builder does not fail
 	for i := range l.Members {
-		for _, row := range l.Members[i].rows() {
+		for _, row := range l.Members[i].rows(l.Home) {
 			fmt.Fprintln(table, "  "+strings.Join(row, "\t"))
 		}
 	}
 	_ = table.Flush()
 	if n := l.MembersTotal - len(l.Members); n > 0 {
 		t.line("  and %s (--limit N shows more)", bgp.Count(n, "more member"))
+	}
+	if slices.ContainsFunc(l.Members, func(m WatchMember) bool { return m.Kind == MemberHost }) {
+		t.line("  Of a host the routes to its addresses are seen, not where it stands and not whether it answers. The address of an anycast service or a CDN is many machines.")
 	}
 }
 
@@ -110,18 +113,18 @@ func (l *WatchList) counts() string {
 	return bgp.Count(l.MembersTotal, "member") + ": " + strings.Join(parts, ", ")
 }
 
-// rows are the lines of a member: one of itself, and where it has several routes one of each below it.
-func (m *WatchMember) rows() [][]string {
+// rows are the lines of a member: one of itself, and where it has several routes one of each below it. home is the list's.
+func (m *WatchMember) rows(home string) [][]string {
 	first := []string{m.Member, memberWord(m.State), "", "", "", m.about()}
 	if len(m.Routes) == 1 && m.Routes[0].Address == "" {
-		r := m.Routes[0].row(m.Member)
+		r := m.Routes[0].row(m.Member, home)
 		copy(first[2:5], r[2:5])
 		first[5] = joined(first[5], r[5])
 		return [][]string{first}
 	}
 	rows := [][]string{first}
 	for i := range m.Routes {
-		rows = append(rows, m.Routes[i].row(m.Member))
+		rows = append(rows, m.Routes[i].row(m.Member, home))
 	}
 	for _, s := range m.Sums {
 		rows = append(rows, []string{"  " + title(s.Family), "", fmt.Sprintf("%d of %s", s.Visible.Prefixes, bgp.Count(s.Known.Prefixes, "prefix")), "", "", lostText(s)})
@@ -147,7 +150,10 @@ func (m *WatchMember) about() string {
 		default:
 			parts = append(parts, "addresses as of "+timeText(m.ResolvedAt))
 		}
-		if m.Problem != "" {
+		switch {
+		case m.Problem != "" && m.ResolvedAt != nil:
+			parts = append(parts, "does not resolve since: "+m.Problem)
+		case m.Problem != "":
 			parts = append(parts, m.Problem)
 		}
 	}
@@ -164,7 +170,7 @@ func (m *WatchMember) about() string {
 }
 
 // row is the line of a route.
-func (r *WatchRoute) row(member string) []string {
+func (r *WatchRoute) row(member, home string) []string {
 	name := "  " + r.Prefix
 	if r.Address != "" {
 		name = "  " + r.Address
@@ -183,11 +189,11 @@ func (r *WatchRoute) row(member string) []string {
 	if r.State == Lost && len(through) == 0 {
 		through = r.LastUpstreams
 	}
-	return []string{name, memberWord(r.State), seen, since, heardText(through), r.note(member)}
+	return []string{name, memberWord(r.State), seen, since, heardText(through), r.note(member, home)}
 }
 
 // note says what else there is to know of a route.
-func (r *WatchRoute) note(member string) string {
+func (r *WatchRoute) note(member, home string) string {
 	var parts []string
 	if r.NameServer {
 		parts = append(parts, "name server")
@@ -212,8 +218,11 @@ func (r *WatchRoute) note(member string) string {
 	}
 	if len(r.Countries) > 0 {
 		where := "in "
-		if r.Abroad {
-			where = "abroad, in "
+		switch {
+		case r.Abroad:
+			where = "announced abroad, in "
+		case home != "":
+			where = "announced here, in "
 		}
 		parts = append(parts, where+strings.Join(r.Countries, ", "))
 	}

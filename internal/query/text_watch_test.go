@@ -26,7 +26,7 @@ func TestWriteWatch(t *testing.T) {
 			{Member: "203.0.113.64/26", Kind: MemberPrefix, State: Visible, Routes: []WatchRoute{{Family: "ipv4", Prefix: "203.0.112.0/20", CoveredBy: "203.0.112.0/20", State: Visible, HeldBy: 43, Voters: 45, Upstreams: through, Origins: through[:1]}}},
 			{Member: "www.example.net", Kind: MemberHost, State: Visible, ResolvedAt: &at, Problem: "no answer from the DNS servers", Routes: []WatchRoute{
 				{Family: "ipv4", Address: "192.0.2.1", Prefix: "192.0.2.0/24", State: Visible, HeldBy: 43, Voters: 45, BackSince: &at, Countries: []string{"NL"}, Abroad: true},
-				{Family: "ipv4", Address: "192.0.2.53", NameServer: true, Prefix: "192.0.2.0/24", State: Visible, HeldBy: 43, Voters: 45},
+				{Family: "ipv4", Address: "192.0.2.53", NameServer: true, Prefix: "192.0.2.0/24", State: Visible, HeldBy: 43, Voters: 45, Countries: []string{"TO"}},
 			}},
 			{Member: "AS64496", Kind: MemberAS, State: Visible, Sums: []WatchSum{{Family: "ipv4", Entity: Entity{Visible: bgp.Size{Prefixes: 7}, Known: bgp.Size{Prefixes: 8}, LostPrefixesTotal: 1, LossPercent: 1250}}}},
 		},
@@ -40,12 +40,13 @@ func TestWriteWatch(t *testing.T) {
   never.example.net  no address                                                          never resolved; there is no such name (NXDOMAIN)
   198.51.100.0/24    never seen
   203.0.113.64/26    visible     43 of 45                              AS64510, AS64511  covered by 203.0.112.0/20; from AS64510
-  www.example.net    visible                                                             addresses as of 2026-11-30 14:02:00; no answer from the DNS servers
-    192.0.2.1        visible     43 of 45         2026-11-30 14:02:00                    route 192.0.2.0/24; back since then; abroad, in NL
-    192.0.2.53       visible     43 of 45                                                name server; route 192.0.2.0/24
+  www.example.net    visible                                                             addresses as of 2026-11-30 14:02:00; does not resolve since: no answer from the DNS servers
+    192.0.2.1        visible     43 of 45         2026-11-30 14:02:00                    route 192.0.2.0/24; back since then; announced abroad, in NL
+    192.0.2.53       visible     43 of 45                                                name server; route 192.0.2.0/24; announced here, in TO
   AS64496            visible
     IPv4                         7 of 8 prefixes                                         1 prefix lost, 12.5 % of its usual space
   and 3 more members (--limit N shows more)
+  Of a host the routes to its addresses are seen, not where it stands and not whether it answers. The address of an anycast service or a CDN is many machines.
 
 empty, public
   members     none

@@ -155,7 +155,7 @@ const maxImport = 16 << 20
 
 // Run drafts lists.
 func (c *watchBGPalerterCmd) Run(g *globals) error {
-	in := io.Reader(g.stdin)
+	in := g.stdin
 	if c.File != "-" {
 		f, err := os.Open(c.File)
 		if err != nil {

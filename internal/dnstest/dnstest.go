@@ -39,7 +39,7 @@ func Start(tb testing.TB) *Server {
 		<-started
 		tb.Cleanup(func() {
 			_ = server.Shutdown() // what it cannot close ends with the process
-			_ = <-ended           // the same
+			<-ended               // the same
 		})
 	}
 	return s

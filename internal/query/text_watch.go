@@ -144,10 +144,9 @@ func lostText(s WatchSum) string {
 func (m *WatchMember) about() string {
 	var parts []string
 	if m.Kind == MemberHost {
-		switch {
-		case m.ResolvedAt == nil:
+		if m.ResolvedAt == nil {
 			parts = append(parts, "never resolved")
-		default:
+		} else {
 			parts = append(parts, "addresses as of "+timeText(m.ResolvedAt))
 		}
 		switch {

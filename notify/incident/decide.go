@@ -129,6 +129,7 @@ func (e *Engine) gate(d *Delivery, r *route, s *standing, want target.Kind, now 
 		if s.differs(d) < worse {
 			due = d.News.Add(p.groupWait(r))
 		}
+	case target.Close, target.TakeBack, target.Notice, target.Test: // wait for nothing
 	}
 	if d.Waiting != nil && d.Waiting.Kind == want { // the oldest news counts, and what waits does not wait longer for being changed
 		since = d.Waiting.Since

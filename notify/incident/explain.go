@@ -193,7 +193,7 @@ func (s *Status) add(d *Delivery) {
 	case d.Hold != NotHeld:
 		s.Held += max(1, len(d.Records))
 	case d.Waiting != nil || len(d.Records) > 0:
-		since := d.News
+		var since time.Time
 		if d.Waiting != nil {
 			since = d.Waiting.Since
 			s.Waiting++

@@ -118,6 +118,7 @@ func isIn(o *bgp.Outage, country string) bool {
 		return o.Entity.Code == country
 	case bgp.EntityRegion:
 		return strings.HasPrefix(o.Entity.Code, country+"-")
+	case bgp.EntityPrefix, bgp.EntityAS, bgp.EntityWorld, bgp.EntityWatch:
 	}
 	return slices.Contains(o.Countries, country)
 }
@@ -129,6 +130,7 @@ func isOf(o *bgp.Outage, asn bgp.ASN) bool {
 		return o.Entity.Code == asn.String()
 	case bgp.EntityPrefix:
 		return slices.ContainsFunc(o.Origins, func(a bgp.AS) bool { return a.ASN == asn })
+	case bgp.EntityCountry, bgp.EntityRegion, bgp.EntityWorld, bgp.EntityWatch:
 	}
 	return false
 }

@@ -60,7 +60,7 @@ func (d *Delivery) noticeMessage(m *target.Message) Told {
 	m.Incident, m.Subject, m.Late, m.Private = "", target.SubjectNone, d.Notice.Late, d.Notice.Private
 	m.Exercise = d.Notice.Exercise
 	m.Title, m.Headline, m.Summary = d.Notice.Title, d.Notice.Headline, d.Notice.Summary
-	m.Post = fit(strings.TrimSuffix(m.Headline, ".")+".", caveat)
+	m.Post = fit(strings.TrimSuffix(m.Headline, ".") + ".")
 	m.Start, m.End = time.Time{}, time.Time{}
 	return Told{State: bgp.StateClosed}
 }

@@ -203,7 +203,7 @@ func (t timers) Less(i, j int) bool {
 	return t[i].d.Key() < t[j].d.Key()
 }
 func (t timers) Swap(i, j int) { t[i], t[j] = t[j], t[i] }
-func (t *timers) Push(x any)   { *t = append(*t, x.(timer)) } //nolint:errcheck,forcetypeassert // only timers are pushed
+func (t *timers) Push(x any)   { *t = append(*t, x.(timer)) } //nolint:forcetypeassert // only timers are pushed
 
 // Pop takes the last one away.
 func (t *timers) Pop() any {

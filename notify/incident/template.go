@@ -3,6 +3,7 @@ package incident
 import (
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"text/template"
 	"text/template/parse"
@@ -72,13 +73,7 @@ func parseTemplate(s string) (*template.Template, error) {
 func counts(n parse.Node) bool {
 	switch n := n.(type) {
 	case *parse.ListNode:
-		if n != nil {
-			for _, c := range n.Nodes {
-				if counts(c) {
-					return true
-				}
-			}
-		}
+		return n != nil && slices.ContainsFunc(n.Nodes, counts)
 	case *parse.IfNode:
 		return counts(n.List) || counts(n.ElseList)
 	case *parse.WithNode:

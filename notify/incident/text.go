@@ -172,7 +172,7 @@ func (d *Delivery) words(m *target.Message, s *standing, top *bgp.Outage) {
 	switch {
 	case m.Remainder != "":
 		m.Headline = headlineSize.Cut(exercise(d.Dataset) + m.Remainder)
-		m.Post = fit(exercise(d.Dataset)+m.Remainder+".", caveat)
+		m.Post = fit(exercise(d.Dataset) + m.Remainder + ".")
 		m.Summary = m.Remainder + ". " + m.Summary
 	case len(s.active) > 0:
 		if len(strings.Fields(s.families)) > 1 {
@@ -210,20 +210,20 @@ func exercise(dataset string) string {
 	return "Exercise (" + nameSize.Cut(plaintext.Clean(dataset)) + "): "
 }
 
-// fit joins sentences to a post. The last one, a caveat or a link's place, is always in it.
-func fit(s, last string) string {
-	if postSize.Holds(s + " " + last) {
-		return s + " " + last
+// fit joins sentences to a post, which always ends with the caveat.
+func fit(s string) string {
+	if postSize.Holds(s + " " + caveat) {
+		return s + " " + caveat
 	}
-	short := plaintext.Size{Graphemes: postSize.Graphemes - len(last) - 1, Octets: postSize.Octets - len(last) - 1}
-	return short.Cut(s) + " " + last
+	short := plaintext.Size{Graphemes: postSize.Graphemes - len(caveat) - 1, Octets: postSize.Octets - len(caveat) - 1}
+	return short.Cut(s) + " " + caveat
 }
 
 // pointer fills in the texts of the last message of an incident that went into an older one.
 func (d *Delivery) pointer(m *target.Message, into string) {
 	m.Reason = bgp.EndSuperseded
 	m.Headline = headlineSize.Cut(exercise(d.Dataset) + m.Title + ": told together with " + into + " from now on")
-	m.Post = fit(exercise(d.Dataset)+m.Title+" is not back. It is told together with "+into+" from now on.", caveat)
+	m.Post = fit(exercise(d.Dataset) + m.Title + " is not back. It is told together with " + into + " from now on.")
 	m.Summary = m.Title + " is not back. It turned out to be a part of the incident of " + into + " (" + d.FoldedInto + "), which was told before, and is told there from now on."
 }
 
@@ -246,7 +246,7 @@ func prefixed(before, post string) string {
 		return before + post
 	}
 	if body, ok := strings.CutSuffix(post, caveat); ok {
-		return fit(before+strings.TrimSpace(body), caveat)
+		return fit(before + strings.TrimSpace(body))
 	}
 	return postSize.Cut(before + post)
 }
@@ -280,7 +280,7 @@ func (g *gale) words(m *target.Message, within time.Duration) {
 	default:
 		m.Headline = fmt.Sprintf("%s began close together; %d %s.", bgp.Count(n, "outage"), len(g.active), verb(len(g.active), "lasts", "last"))
 	}
-	m.Post = fit(m.Headline+widest, caveat)
+	m.Post = fit(m.Headline + widest)
 	m.Summary = summarySize.Cut(m.Headline + " Among them, the widest first: " + strings.Join(names, ", ") + ". They are told together, as one storm, and not one by one.")
 	m.Headline = headlineSize.Cut(m.Headline)
 }

@@ -34,12 +34,15 @@ func Start(tb testing.TB) *Server {
 	for _, server := range []*dns.Server{{PacketConn: packets, Handler: s}, {Listener: ln, Handler: s}} {
 		started := make(chan struct{})
 		server.NotifyStartedFunc = func() { close(started) }
-		ended := make(chan error, 1)
-		go func() { ended <- server.ActivateAndServe() }() // ends with Shutdown
+		ended := make(chan struct{})
+		go func() { // ends with Shutdown
+			defer close(ended)
+			_ = server.ActivateAndServe() // a question without an answer fails the test
+		}()
 		<-started
 		tb.Cleanup(func() {
 			_ = server.Shutdown() // what it cannot close ends with the process
-			<-ended               // the same
+			<-ended
 		})
 	}
 	return s

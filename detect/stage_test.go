@@ -28,7 +28,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if kafkatest.Child(map[string]func(context.Context, kafka.Config, string) error{"detect": runCounter}) {
+	if kafkatest.Child(map[string]func(context.Context, kafka.Config, string) error{"detect": runCounter, "core": runCore}) {
 		return
 	}
 	code := m.Run()

@@ -46,6 +46,9 @@ func (d *dark) produce(t *testing.T, minutes int, first ...*pb.RouteRecord) {
 		for _, r := range append(first, &pb.RouteRecord{Body: &pb.RouteRecord_Tick{Tick: &pb.Tick{}}}) {
 			d.seq++
 			r.TimestampUs, r.Position = us, &pb.Position{Collector: "ris/rrc00", Lane: string(bgp.LaneLive), Epoch: 1, Sequence: d.seq}
+			if l := r.GetWatchList(); l != nil {
+				r.Position.Collector, r.Position.Lane = "watch/"+l.GetName(), string(bgp.LaneWatch)
+			}
 			d.send(t, p, r)
 		}
 		first = nil
@@ -64,7 +67,7 @@ func (d *dark) send(t *testing.T, p *kafka.Producer, r *pb.RouteRecord) {
 		if r.GetClock() != nil {
 			err = p.ProduceAll(t.Context(), b)
 		} else {
-			err = p.Produce(t.Context(), "ris/rrc00", b)
+			err = p.Produce(t.Context(), r.GetPosition().GetCollector(), b)
 		}
 	}
 	if err != nil {
@@ -133,13 +136,18 @@ func (d *dark) life(t *testing.T, prefix string) []string {
 
 func newCore(t *testing.T, cfg kafka.Config) *detect.Stage {
 	t.Helper()
-	c := detect.DefaultConfig()
-	c.Core.Panel.MinVoters, c.Core.Panel.MinCollectors, c.Core.NotAddressSpace = 3, 1, nil
-	s, err := detect.New(c, detect.Deps{Kafka: cfg, Log: kafkatest.Log(), Instance: "0", NewDetector: func() (detect.Detector, error) { return core.New(c.Core) }})
+	s, err := coreStage(cfg, "0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// coreStage detects with the real core, from three voters on.
+func coreStage(cfg kafka.Config, instance string) (*detect.Stage, error) {
+	c := detect.DefaultConfig()
+	c.Core.Panel.MinVoters, c.Core.Panel.MinCollectors, c.Core.NotAddressSpace = 3, 1, nil
+	return detect.New(c, detect.Deps{Kafka: cfg, Log: kafkatest.Log(), Instance: instance, NewDetector: func() (detect.Detector, error) { return core.New(c.Core) }})
 }
 
 // TestTakeOver: an outage is open when detect ends. With the whole log it goes on; where the log has lost what it was known from it ends as lost from

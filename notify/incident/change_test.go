@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -148,7 +149,7 @@ func TestHostileName(t *testing.T) {
 
 func TestPrivate(t *testing.T) {
 	t.Parallel()
-	feed := TargetInfo{Name: "feed", Traits: target.Traits{Style: target.Feed}}
+	feed := TargetInfo{Name: "feed", Traits: target.Traits{Style: target.Feed, Public: true}}
 	watched := func(o *bgp.Outage) {
 		o.Watch = []bgp.WatchMember{{List: "mine", Member: "AS64496"}, {List: "ours", Member: "AS64496", Public: true}}
 	}
@@ -220,5 +221,46 @@ func TestExplain(t *testing.T) {
 	s.run(2 * time.Minute)
 	if got := text(); !strings.Contains(got, "message 1 (open) at 10:01 UTC, 2 Mar 2026: no answer; ") || !strings.Contains(got, "next attempt at") {
 		t.Errorf("got %s", got)
+	}
+}
+
+// TestPublicTarget: a target that anybody can read hears of a country that a private list has as a member, without the list's name, and of
+// nothing that is there only because of a private list. Others hear of all of it.
+func TestPublicTarget(t *testing.T) {
+	t.Parallel()
+	public := chat("public")
+	public.Traits.Public = true
+	s := newSim(t, []Route{
+		{Name: "mine", To: []string{"public"}, Match: Match{Watch: []string{"mine"}}},
+		{Name: "all", To: []string{"public", "ours"}},
+	}, public, chat("ours"))
+	member := func(o *bgp.Outage) {
+		o.Watch = []bgp.WatchMember{{List: "mine", Title: "Secret customers", Member: "KP"}}
+	}
+	country := an(bgp.EntityCountry, "KP", member)
+	list := an(bgp.EntityWatch, "mine", member, func(o *bgp.Outage) { o.Parents = []bgp.Parent{{Type: bgp.EntityCountry, Code: "KP", ID: country.ID}} })
+	country.Parents = []bgp.Parent{{Type: bgp.EntityWatch, Code: "mine", ID: list.ID}}
+	origin := an(bgp.EntityPrefix, "192.0.2.0/24", member, func(o *bgp.Outage) { o.Kind = bgp.KindOrigin })
+	s.give(list, country, origin)
+	s.run(2 * time.Minute)
+	s.want("public", "open North Korea")
+	s.give(s.ended(list, bgp.EndRecovered), s.ended(origin, bgp.EndRecovered), s.ended(country, bgp.EndRecovered))
+	s.run(5 * time.Minute)
+	s.want("public", "open North Korea; close North Korea")
+	if n := len(s.sent["ours"]); n < 4 {
+		t.Errorf("the operator's own target got %d messages", n)
+	}
+	for _, m := range s.sent["public"] {
+		b, err := json.Marshal(m)
+		if err != nil || m.Private || strings.Contains(string(b), "mine") || strings.Contains(string(b), "Secret") {
+			t.Errorf("got private %v: %s", m.Private, b)
+		}
+	}
+	for _, o := range []bgp.Outage{list, origin} {
+		if !slices.ContainsFunc(s.e.Explain(o.ID, &o, s.now), func(v Verdict) bool {
+			return v.Target == "public" && v.Route == "all" && strings.HasPrefix(v.Why, "anybody can read the target")
+		}) {
+			t.Errorf("explain %s: %+v", o.ID, s.e.Explain(o.ID, &o, s.now))
+		}
 	}
 }

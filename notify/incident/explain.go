@@ -40,6 +40,8 @@ func (e *Engine) Explain(id string, o *bgp.Outage, now time.Time) []Verdict {
 				v.Why = p.refuses(o)
 			case o != nil && r.unfit(o) != "":
 				v.Why = r.unfit(o)
+			case o != nil && p.hides(r, o):
+				v.Why = "anybody can read the target, and the outage is told for a private watch list"
 			case d != nil:
 				v.Why = "the target hears of it through the route " + d.Route
 			case taken != "":

@@ -38,6 +38,7 @@ func (e *Engine) eventOf(p *place, in *incoming) {
 	if d := p.before(in.Outage); d != nil {
 		ev := in.event()
 		ev.Counted = true // it goes on from one that counted, whatever its kind is
+		ev.Private = p.route(d.Route).isPrivate(in.Outage)
 		e.add(d, &ev, in)
 		return
 	}
@@ -61,13 +62,13 @@ func (e *Engine) eventOf(p *place, in *incoming) {
 	e.begin(p, r, &ev, in)
 }
 
-// takes is the first route that matches; nil where none does.
+// takes is the first route that matches; nil where none does. A target that anybody can read takes nothing private.
 func (p *place) takes(o *bgp.Outage) *route {
 	if p.refuses(o) != "" {
 		return nil
 	}
 	for _, r := range p.routes {
-		if r.mismatch(o) == "" {
+		if r.mismatch(o) == "" && !p.hides(r, o) {
 			return r
 		}
 	}
@@ -81,6 +82,9 @@ func (p *place) refuses(o *bgp.Outage) string {
 	}
 	return ""
 }
+
+// hides reports whether the target may not be told of an outage because of a private watch list.
+func (p *place) hides(r *route, o *bgp.Outage) bool { return p.info.Traits.Public && r.isPrivate(o) }
 
 // before is the delivery with the event that an outage goes on from; nil where there is none.
 func (p *place) before(o *bgp.Outage) *Delivery {
@@ -137,6 +141,9 @@ func (e *Engine) update(d *Delivery, in *incoming) {
 	}
 	old, ev := d.Events[i], in.event()
 	ev.Private, ev.From, ev.Counted = old.Private, old.From, old.Counted
+	if len(in.Watch) > 0 { // a list can become private, but what was private stays so
+		ev.Private = ev.Private || d.place.route(d.Route).isPrivate(in.Outage)
+	}
 	if r := d.place.route(d.Route); old.over() && !ev.over() && r.Match.MinMinutes > 0 && !d.knows() {
 		ev.From = ev.Start.Add(time.Duration(r.Match.MinMinutes) * time.Minute)
 	}

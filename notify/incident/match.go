@@ -140,13 +140,17 @@ func isWatched(o *bgp.Outage, list string) bool {
 	return o.Entity.Type == bgp.EntityWatch && o.Entity.Code == list || slices.ContainsFunc(o.Watch, func(m bgp.WatchMember) bool { return m.List == list })
 }
 
-// isPrivate reports whether the route took the outage for a watch list that is not public, or the outage is of one.
+// isPrivate reports whether the route takes the outage for watch lists that are not public, or the outage is there only because of such
+// lists: that of a list itself, and unexpected origins. What everybody can see is not private because a private list has it as a member.
 func (r *route) isPrivate(o *bgp.Outage) bool {
 	public := func(list string) bool {
 		return slices.ContainsFunc(o.Watch, func(m bgp.WatchMember) bool { return m.List == list && m.Public })
 	}
-	if o.Entity.Type == bgp.EntityWatch {
+	switch {
+	case o.Entity.Type == bgp.EntityWatch:
 		return !public(o.Entity.Code)
+	case o.Kind == bgp.KindOrigin && !slices.ContainsFunc(o.Watch, func(m bgp.WatchMember) bool { return m.Public }):
+		return true
 	}
 	return len(r.Match.Watch) > 0 && !slices.ContainsFunc(r.Match.Watch, public)
 }

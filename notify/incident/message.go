@@ -138,7 +138,7 @@ func (e *Engine) incidentMessage(d *Delivery, m *target.Message, now time.Time) 
 	return told
 }
 
-// events puts the incident's records into a message. Feeds that anybody can read get no names of lists that are not public.
+// events puts the incident's records into a message. Targets that anybody can read get no names of lists that are not public.
 func (d *Delivery) events(m *target.Message) {
 	var counted []*Event
 	for i := range d.Events {
@@ -148,7 +148,7 @@ func (d *Delivery) events(m *target.Message) {
 		}
 	}
 	m.Events = widestBodies(counted, maxBodies)
-	if d.place.info.Traits.Style != target.Feed {
+	if !d.place.info.Traits.Public {
 		return
 	}
 	for i := range m.Events {

@@ -68,7 +68,8 @@ type Message struct {
 	NotMeasuredSince time.Time
 	// Exercise: the data are not live (demo, replay). Such a message says so and must not wake anybody.
 	Exercise bool
-	// Private: the incident is about watch lists that are not public. Feeds that anybody can read leave it out.
+	// Private: the incident is told for watch lists that are not public. A target whose Traits say Public gets no such message, unless a list that
+	// was public is not any more: then it takes back what it showed.
 	Private bool
 	// Title names what it is about: "North Korea", "AS131279 STAR-KP", "37 outages within 5 minutes".
 	Title string

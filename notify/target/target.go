@@ -30,6 +30,8 @@ type Traits struct {
 	Keyed bool
 	// LiveOnly: it is told of live data alone, and never of a replay or a demo.
 	LiveOnly bool
+	// Public: anybody can read it. It is told nothing of private watch lists.
+	Public bool
 	// MaxAge is after what time news is late, unless the configuration says another; Records targets are given up after it.
 	MaxAge time.Duration
 	// Interval is the least time between two messages; 0 is none.

@@ -58,7 +58,7 @@ func New(cfg Config, _ target.Deps) (target.Target, error) {
 
 // Traits of a feed. An entry that is written twice is the same.
 func (t *atomTarget) Traits() target.Traits {
-	return target.Traits{Style: target.Feed, Keyed: true, MaxAge: maxAge, GroupWait: groupWait}
+	return target.Traits{Style: target.Feed, Keyed: true, Public: true, MaxAge: maxAge, GroupWait: groupWait}
 }
 
 // Send puts the message's entry in the place of the incident's earlier one, and writes the file.

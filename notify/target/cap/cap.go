@@ -43,7 +43,7 @@ func New(cfg Config, d target.Deps) (target.Target, error) {
 
 // Traits of a feed. The file of a message that is sent twice is the same.
 func (t *capTarget) Traits() target.Traits {
-	return target.Traits{Style: target.Feed, Keyed: true, MaxAge: maxAge, GroupWait: groupWait}
+	return target.Traits{Style: target.Feed, Keyed: true, Public: t.cfg.Restriction == "", MaxAge: maxAge, GroupWait: groupWait}
 }
 
 // Send writes the alert of the message, if it makes one, and the feed. The handle repeats the chain's references for the case that the

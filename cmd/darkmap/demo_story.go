@@ -51,6 +51,9 @@ func (c *demoCmd) print(g *globals, world *simulate.World, r *outagelog.Log) err
 
 // basisText says what an outage's times rest on, and which row of the schedule says so.
 func basisText(world *simulate.World, o bgp.Outage) string {
+	if o.Entity.Type == bgp.EntityWatch {
+		return "that of its members"
+	}
 	row := world.Row(o)
 	if row < 0 {
 		return "not in the schedule"
@@ -101,8 +104,8 @@ func assumption(world *simulate.World) string {
 	return "simulated"
 }
 
-// longestOutage prefers real outages to other kinds, then what is wider to its parts, then those of which both times were published;
-// all is not empty.
+// longestOutage prefers what the world tells of to watch lists, real outages to other kinds, then what is wider to its parts, then those of
+// which both times were published; all is not empty.
 func longestOutage(all []bgp.Outage, world *simulate.World) bgp.Outage {
 	rank := func(o bgp.Outage) int {
 		if row := world.Row(o); row >= 0 && world.Schedule()[row].Basis() == simulate.Published {
@@ -116,8 +119,14 @@ func longestOutage(all []bgp.Outage, world *simulate.World) bgp.Outage {
 		}
 		return 0
 	}
+	told := func(o bgp.Outage) int {
+		if o.Entity.Type == bgp.EntityWatch {
+			return 0
+		}
+		return 1
+	}
 	return slices.MaxFunc(all, func(a, b bgp.Outage) int {
-		return cmp.Or(outage(a)-outage(b), cmp.Compare(a.Entity.Type.Breadth(), b.Entity.Type.Breadth()), rank(a)-rank(b), cmp.Compare(a.DurationSeconds, b.DurationSeconds))
+		return cmp.Or(told(a)-told(b), outage(a)-outage(b), cmp.Compare(a.Entity.Type.Breadth(), b.Entity.Type.Breadth()), rank(a)-rank(b), cmp.Compare(a.DurationSeconds, b.DurationSeconds))
 	})
 }
 

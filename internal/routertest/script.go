@@ -16,7 +16,7 @@ type Script struct {
 	Start, Kill, Stop func()
 	// Read reads all that it has written.
 	Read func() *View
-	// Withdrawn is what the routers really took back.
+	// Withdrawn is what the routers really took back. What is in it before Run may be said to be taken back as well.
 	Withdrawn map[netip.Prefix]bool
 }
 
@@ -27,7 +27,9 @@ const flips = 3
 func (s *Script) Run() *View {
 	tb := s.Lab.tb
 	tb.Helper()
-	s.Withdrawn = map[netip.Prefix]bool{}
+	if s.Withdrawn == nil {
+		s.Withdrawn = map[netip.Prefix]bool{}
+	}
 	routers := s.Lab.Routers
 	for i, r := range routers {
 		r.Announce(Networks(i, 0, 5)...)

@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	netmail "net/mail"
 	"net/textproto"
 	"os"
@@ -19,7 +21,6 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/neterror"
 	"github.com/darkmap/darkmap/notify/target"
-	"github.com/darkmap/darkmap/notify/target/text"
 )
 
 const (
@@ -27,8 +28,6 @@ const (
 	maxAge    = 6 * time.Hour
 	groupWait = time.Minute
 	interval  = time.Second
-	// maxAnswer bounds what is repeated of a server's answer, in graphemes.
-	maxAnswer = 200
 )
 
 // mailTarget is a mail server and its recipients. mu guards the last two fields.
@@ -95,16 +94,16 @@ func (t *mailTarget) Traits() target.Traits {
 	return target.Traits{Style: target.Chat, MaxAge: maxAge, Interval: interval, GroupWait: groupWait}
 }
 
-// client is a connection to be made.
-func (t *mailTarget) client() (*mail.Client, error) {
+// client is a connection to be made, with a dialer where it is not encrypted from its beginning: there go-mail asks for one of its own.
+func (t *mailTarget) client(dial mail.DialContextFunc) (*mail.Client, error) {
 	options := []mail.Option{mail.WithPort(t.cfg.port()), mail.WithTimeout(t.cfg.Timeout), mail.WithTLSConfig(t.tls)}
 	switch t.cfg.encryption() {
 	case tlsWhole:
 		options = append(options, mail.WithSSL())
 	case tlsStart:
-		options = append(options, mail.WithTLSPolicy(mail.TLSMandatory))
+		options = append(options, mail.WithTLSPolicy(mail.TLSMandatory), mail.WithDialContextFunc(dial))
 	default:
-		options = append(options, mail.WithTLSPolicy(mail.NoTLS))
+		options = append(options, mail.WithTLSPolicy(mail.NoTLS), mail.WithDialContextFunc(dial))
 	}
 	if t.cfg.User != "" {
 		options = append(options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(t.cfg.User), mail.WithPassword(t.password))
@@ -114,11 +113,18 @@ func (t *mailTarget) client() (*mail.Client, error) {
 
 // dial connects.
 func (t *mailTarget) dial(ctx context.Context) (*mail.Client, error) {
-	c, err := t.client()
+	var opened net.Conn
+	c, err := t.client(func(ctx context.Context, network, address string) (_ net.Conn, err error) {
+		opened, err = new(net.Dialer).DialContext(ctx, network, address)
+		return opened, err
+	})
 	if err != nil {
 		return nil, &target.Fault{Err: fmt.Errorf("%s: the settings of the mail server cannot be used: %w", t.cfg.Host, err), Refused: true}
 	}
 	if err := c.DialWithContext(ctx); err != nil {
+		if opened != nil { // go-mail leaves it open where the server takes no password
+			_ = opened.Close()
+		}
 		return nil, t.undialled(err)
 	}
 	return c, nil
@@ -210,7 +216,8 @@ func (t *mailTarget) answered(code int, err error) *target.Fault {
 
 // reason is an error in one line of bounded length.
 func (t *mailTarget) reason(err error) string {
-	return text.Cut(text.Line(neterror.Why(err)), maxAnswer, 4*maxAnswer)
+	coded := base64.StdEncoding.EncodeToString // AUTH sends them so (RFC 4616 and LOGIN)
+	return target.Quote(neterror.Why(err), t.password, coded([]byte(t.password)), coded([]byte("\x00"+t.cfg.User+"\x00"+t.password)))
 }
 
 // Check connects, names the user, and sends nothing.

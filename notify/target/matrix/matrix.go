@@ -13,7 +13,6 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/notify/target"
 	"github.com/darkmap/darkmap/notify/target/httpclient"
-	"github.com/darkmap/darkmap/notify/target/text"
 )
 
 const (
@@ -120,7 +119,7 @@ func (t *matrixTarget) do(ctx context.Context, method string, u *url.URL, body [
 	if json.Unmarshal(got.Body, &said) != nil || said.ErrCode == "" {
 		return got, err
 	}
-	f.Err = fmt.Errorf("%w: %s", f.Err, text.Cut(text.Line(said.ErrCode), 80, 160))
+	f.Err = fmt.Errorf("%w: %s", f.Err, target.Quote(said.ErrCode, t.token))
 	switch said.ErrCode {
 	case "M_LIMIT_EXCEEDED":
 		wait := time.Duration(min(max(said.RetryAfterMS, 0), float64(maxRetry.Milliseconds()))) * time.Millisecond

@@ -12,10 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/notify/target"
 	"github.com/darkmap/darkmap/notify/target/httpclient"
-	"github.com/darkmap/darkmap/notify/target/text"
 )
 
 // routingKey is what an integration key looks like.
@@ -103,6 +101,5 @@ func (p *PagerDuty) explain(f *target.Fault, a *httpclient.Answer) {
 	if json.Unmarshal(a.Body, &said) != nil || said.Message == "" {
 		return
 	}
-	why := strings.ReplaceAll(strings.Join(append([]string{said.Message}, said.Errors...), ": "), p.key, config.Mask)
-	f.Err = fmt.Errorf("%w: %s", f.Err, text.Cut(text.Line(why), 200, 800))
+	f.Err = fmt.Errorf("%w: %s", f.Err, target.Quote(strings.Join(append([]string{said.Message}, said.Errors...), ": "), p.key))
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/notify/target"
 	"github.com/darkmap/darkmap/notify/target/httpclient"
-	"github.com/darkmap/darkmap/notify/target/text"
 )
 
 const (
@@ -147,7 +146,7 @@ func (t *slackTarget) call(ctx context.Context, method string, body any) (*answe
 		return nil, &target.Fault{Err: fmt.Errorf("%s answers %s with no JSON", t.api.Host, method)}
 	}
 	if !a.OK {
-		return nil, fault(method, text.Cut(text.Line(a.Error), 80, 160), httpclient.RetryAfter(got.Header.Get("Retry-After"), time.Time{}))
+		return nil, fault(method, target.Quote(a.Error, t.token), httpclient.RetryAfter(got.Header.Get("Retry-After"), time.Time{}))
 	}
 	return &a, nil
 }

@@ -304,7 +304,7 @@ func (c commandLine) set(path, word string) {
 func (c commandLine) checkKey(path, span string) {
 	c.t.Helper()
 	key, _, _ := strings.Cut(span, ":")
-	if regexp.MustCompile(`^(kafka|clickhouse|ingest|enrich|detect|sink)(\.[a-z0-9_]+)+$`).MatchString(key) && !c.keys[key] {
+	if regexp.MustCompile(`^(kafka|clickhouse|ingest|enrich|detect|sink|notify)(\.[a-z0-9_]+)+$`).MatchString(key) && !c.keys[key] {
 		c.t.Errorf("%s: there is no configuration key %s", path, key)
 	}
 }

@@ -41,6 +41,19 @@ var unfit = map[string]string{
 	"watch[].hosts":                "[192.0.2.1]",
 	"watch_dns.servers":            "[dns.example.net]",
 	"notify.targets":               "{A_b: {slack: {url: {env: A}}}}",
+
+	"notify.targets.NAME.cloudevents.source":       "a b",
+	"notify.targets.NAME.cloudevents_topic.source": "a b",
+	"notify.targets.NAME.cloudevents_topic.topic":  "a b",
+	"notify.targets.NAME.slack.channel":            "''",
+	"notify.targets.NAME.matrix.room":              "'#a:b'",
+	"notify.targets.NAME.mail.from":                "nobody",
+	"notify.targets.NAME.mail.to":                  "[nobody]",
+	"notify.targets.NAME.mail.reply_to":            "nobody",
+	"notify.targets.NAME.mail.unsubscribe":         "ftp://a.example",
+	"notify.targets.NAME.cap.sender":               "a b",
+	"notify.targets.NAME.cap.feed_id":              "a b",
+	"notify.targets.NAME.atom.id":                  "a b",
 }
 
 // needed are other keys of a list's entry, without which it would be wrong anyway.
@@ -53,8 +66,7 @@ var needed = map[string]string{
 // wholeDoor is a door, of which a test makes one key wrong.
 const wholeDoor = "clickhouse.door={listen: '127.0.0.1:8123', user: a, password: {env: P}}"
 
-// notTried are keys of entries that are wrong without their other keys, and without each other: the tests of notify/incident, of the targets and of
-// package config break their limits.
+// notTried are keys of entries that are wrong without their other keys: TestWrongTargets tries them.
 var notTried = regexp.MustCompile(`^notify\.(targets\.` + config.AnyName + `|routes\[\]|heartbeat)\.`)
 
 // TestWrongValues sets every key that has a limit to each value that breaks it, one by one: the error names that key, and beside it only
@@ -96,6 +108,9 @@ func names(t *testing.T, set, key string) {
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		for one := range strings.SplitSeq(set, "\n") {
 			line = strings.TrimPrefix(line, "--set "+one+": ")
+			if key, _, ok := strings.Cut(one, "="); ok { // the value may be a secret
+				line = strings.TrimPrefix(line, "--set "+key+"="+config.Mask+": ")
+			}
 		}
 		at, words, _ := strings.Cut(line, ": ")
 		switch at = entry.ReplaceAllString(at, ""); {

@@ -8,7 +8,7 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 )
 
-// Config is an entry of notify.targets with type: atom.
+// Config is the section atom of an entry of notify.targets.
 type Config struct {
 	// The file, such as /var/www/outages.atom; its folder has to be there. Everybody on the machine may read it.
 	File string `yaml:"file" min:"1" made:"yes"`

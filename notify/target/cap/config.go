@@ -8,7 +8,7 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 )
 
-// Config is an entry of notify.targets with type: cap.
+// Config is the section cap of an entry of notify.targets.
 type Config struct {
 	// The folder of the alerts. It is made if it is missing; its parent has to be there.
 	Folder string `yaml:"folder" min:"1" made:"yes"`

@@ -1,6 +1,8 @@
 package httpclient
 
 import (
+	"errors"
+	"strings"
 	"time"
 
 	"github.com/darkmap/darkmap/internal/config"
@@ -32,4 +34,16 @@ func (c Config) Faults() []config.Fault {
 		return []config.Fault{{Key: "key_file", Value: c.KeyFile, Want: "it together with cert_file"}}
 	}
 	return nil
+}
+
+// ReadToken reads the token that a target sends in a header. The error does not show it.
+func ReadToken(s config.Secret) (string, error) {
+	token, err := s.Read()
+	if err != nil {
+		return "", err
+	}
+	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", errors.New("the secret token is empty, or holds characters that no token has")
+	}
+	return token, nil
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 )
 
-// Config is an entry of notify.targets with type: mail.
+// Config is the section mail of an entry of notify.targets.
 type Config struct {
 	// The host of the mail server that takes mails from darkmap.
 	Host string `yaml:"host" min:"1"`

@@ -5,7 +5,7 @@ import (
 	"github.com/darkmap/darkmap/notify/target/httpclient"
 )
 
-// Config is an entry of notify.targets with type: mastodon.
+// Config is the section mastodon of an entry of notify.targets.
 type Config struct {
 	// The server, such as https://mastodon.example.net.
 	Server string `yaml:"server" min:"1" form:"a URL of http or https"`

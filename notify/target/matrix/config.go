@@ -7,7 +7,7 @@ import (
 	"github.com/darkmap/darkmap/notify/target/httpclient"
 )
 
-// Config is an entry of notify.targets with type: matrix.
+// Config is the section matrix of an entry of notify.targets.
 type Config struct {
 	// The homeserver's base URL, such as https://matrix.example.net.
 	Server string `yaml:"server" min:"1" form:"a URL of http or https"`

@@ -3,11 +3,9 @@ package matrix
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/darkmap/darkmap/internal/config"
@@ -51,11 +49,8 @@ func New(cfg Config, d target.Deps) (target.Target, error) {
 	if t.server, err = httpclient.ParseURL(cfg.Server); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	if t.token, err = cfg.Token.Read(); err != nil {
+	if t.token, err = httpclient.ReadToken(cfg.Token); err != nil {
 		return nil, err
-	}
-	if t.token == "" || strings.ContainsFunc(t.token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return nil, errors.New("the secret token is empty, or holds characters that no token has")
 	}
 	t.client.LogProxy(d, t.server)
 	return t, nil

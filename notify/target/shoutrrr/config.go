@@ -5,7 +5,7 @@ import (
 	"github.com/darkmap/darkmap/notify/target/httpclient"
 )
 
-// Config is an entry of notify.targets with type: shoutrrr.
+// Config is the section shoutrrr of an entry of notify.targets.
 type Config struct {
 	// The URL of the service, as shoutrrr has it: discord://TOKEN@ID, telegram://TOKEN@telegram?chats=ID, ntfy://ntfy.sh/TOPIC. It is a secret.
 	URL config.Secret `yaml:"url"`

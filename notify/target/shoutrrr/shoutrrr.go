@@ -63,7 +63,7 @@ func New(cfg Config, d target.Deps) (target.Target, error) {
 	}
 	t.scheme, _, _ = strings.Cut(u.Scheme, "+")
 	if kind := own[t.scheme]; kind != "" {
-		return nil, fmt.Errorf("the secret url is of %s, for which there is a target of its own: type: %s", t.scheme, kind)
+		return nil, fmt.Errorf("the secret url is of %s, for which there is a target of its own: the section %s", t.scheme, kind)
 	}
 	var found bool
 	if t.service, found = services[t.scheme]; !found {

@@ -256,8 +256,8 @@ func TestRefused(t *testing.T) {
 	for u, want := range map[string]string{
 		"":                             "begins with no service",
 		"logger://":                    "begins with no service",
-		"slack://secret@x":             "type: slack",
-		"smtp://secret@x":              "type: mail",
+		"slack://secret@x":             "the section slack",
+		"smtp://secret@x":              "the section mail",
 		"telegram://secret-key@x":      "does not have the form",
 		"discord://secret-key":         "does not have the form",
 		"ntfy://user:secret%zz@host/x": "is no URL",

@@ -5,7 +5,7 @@ import (
 	"github.com/darkmap/darkmap/notify/target/httpclient"
 )
 
-// Config is an entry of notify.targets with type: slack. Either url, or token and channel.
+// Config is the section slack of an entry of notify.targets. Either url, or token and channel.
 type Config struct {
 	// The URL of an incoming webhook. It is a secret.
 	URL config.Secret `yaml:"url"`

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/darkmap/darkmap/internal/config"
@@ -73,11 +72,8 @@ func New(cfg Config, d target.Deps) (target.Target, error) {
 		t.client.LogProxy(d, t.hook)
 		return t, nil
 	}
-	if t.token, err = cfg.Token.Read(); err != nil {
+	if t.token, err = httpclient.ReadToken(cfg.Token); err != nil {
 		return nil, err
-	}
-	if t.token == "" || strings.ContainsFunc(t.token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return nil, errors.New("the secret token is empty, or holds characters that no token has")
 	}
 	if t.api, err = httpclient.ParseURL(cfg.API); err != nil {
 		return nil, fmt.Errorf("api: %w", err)

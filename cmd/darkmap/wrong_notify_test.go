@@ -37,7 +37,8 @@ func TestWrongTargets(t *testing.T) {
 		if !notTried.MatchString(k.Name) {
 			continue
 		}
-		base, key, kind := "", k.Name, "other"
+		key, kind := k.Name, "other"
+		var base string
 		m := ofTarget.FindStringSubmatch(k.Name)
 		switch {
 		case m != nil && strings.Contains(m[2], "[]"): // the tests of the kind break them

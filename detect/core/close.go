@@ -167,7 +167,7 @@ func (v view) Moved(k outage.Key) []outage.MovedPrefix { return v.f.vis.Moved(k)
 func (v view) Returns(k outage.Key, q outage.Ending) outage.Returns { return v.f.vis.Returns(k, q) }
 
 // Watch is outage.View's.
-func (v view) Watch(q outage.Watched) []bgp.WatchMember { return v.f.vis.Watched(q) }
+func (v view) Watch(q outage.Watched) []bgp.WatchMember { return v.f.withHosts(v.f.vis.Watched(q)) }
 
 // Unexpected is outage.View's.
 func (v view) Unexpected() []outage.Unexpected { return v.f.vis.Unexpected() }

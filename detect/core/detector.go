@@ -39,6 +39,7 @@ type familyState struct {
 	engine  *outage.Engine
 	owners  *owners
 	watch   *watchlist.Keeper
+	all     *[len(bgp.Families)]*familyState // the detector's: a host has addresses of each family
 	beacons []rib.Key
 	beats   [rhythms][]rib.Key // beacons that are the feeds' heartbeat
 	peers   []*peer            // by slot of the rib
@@ -58,7 +59,7 @@ func New(cfg Config) (*Detector, error) {
 	d := &Detector{cfg: cfg, collectors: make(map[string]*collector), owners: newOwners(), watch: watchlist.New()}
 	for i, f := range bgp.Families {
 		d.families[i] = newFamily(f, &d.cfg, &d.owners)
-		d.families[i].watch = d.watch
+		d.families[i].watch, d.families[i].all = d.watch, &d.families
 		d.families[i].judging = judging{cfg: cfg.Geography, family: f, geography: &d.geography}
 	}
 	for _, p := range append(risBeacons[:], cfg.Beacons...) {

@@ -60,15 +60,7 @@ func (d *Detector) answerList(l *watchlist.List, limit int, left *int) query.Wat
 		order[i], states[i] = i, d.memberState(l, &looked[i])
 		out.Counts[states[i]]++
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch {
-		case visibility.Worse(states[a], states[b]):
-			return -1
-		case visibility.Worse(states[b], states[a]):
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(order, func(a, b int) int { return visibility.CompareStates(states[a], states[b]) })
 	for _, i := range order[:min(len(order), limit)] {
 		out.Members = append(out.Members, d.answerMember(l, &looked[i], states[i]))
 	}
@@ -108,8 +100,7 @@ func (d *Detector) memberState(l *watchlist.List, m *watchlist.Member) query.Sta
 		}
 		worst := query.Visible
 		for _, a := range addressesOf(l, m.Host) {
-			p := whole(a.Addr)
-			if s := d.family(bgp.FamilyOf(p)).vis.JudgedBy(p).State; visibility.Worse(s, worst) {
+			if s := d.family(bgp.FamilyOf(whole(a.Addr))).vis.JudgedAddress(a.Addr).State; visibility.Worse(s, worst) {
 				worst = s
 			}
 		}
@@ -159,7 +150,9 @@ func (d *Detector) answerMember(l *watchlist.List, m *watchlist.Member, state qu
 	case m.Prefix.IsValid():
 		out.Kind = query.MemberPrefix
 		f := d.family(bgp.FamilyOf(m.Prefix))
-		out.Why = f.answerRoutes(l, &out, m.Prefix, addressOf{})
+		j := f.vis.JudgedBy(m.Prefix)
+		f.answerRoutes(l, &out, j, addressOf{})
+		out.Why = j.Why
 		out.Open = append(out.Open, f.engine.EventsOf(outage.Key{Family: f.family, Type: bgp.EntityPrefix, Code: m.Prefix.String()})...)
 	case m.Host != "":
 		out.Kind = query.MemberHost
@@ -168,8 +161,8 @@ func (d *Detector) answerMember(l *watchlist.List, m *watchlist.Member, state qu
 		all := addressesOf(l, m.Host)
 		out.Cut = len(all) > maxHostRoutes
 		for _, a := range all[:min(len(all), maxHostRoutes)] {
-			p := whole(a.Addr)
-			d.family(bgp.FamilyOf(p)).answerRoutes(l, &out, p, a)
+			f := d.family(bgp.FamilyOf(whole(a.Addr)))
+			f.answerRoutes(l, &out, f.vis.JudgedAddress(a.Addr), a)
 		}
 	default:
 		d.answerSums(&out, m)
@@ -202,10 +195,8 @@ func (d *Detector) answerSums(out *query.WatchMember, m *watchlist.Member) {
 	}
 }
 
-// answerRoutes adds the routes by which a prefix, or an address of a host, is judged, and their events. It returns why the state is what
-// it is.
-func (f *familyState) answerRoutes(l *watchlist.List, out *query.WatchMember, p netip.Prefix, a addressOf) (why string) {
-	j := f.vis.JudgedBy(p)
+// answerRoutes adds the routes by which a prefix, or an address of a host, is judged, and their events.
+func (f *familyState) answerRoutes(l *watchlist.List, out *query.WatchMember, j visibility.Judged, a addressOf) {
 	base := query.WatchRoute{Family: f.family.String(), NameServer: a.nameServer, State: j.State, Voters: f.panel.Voters().N}
 	if a.IsValid() {
 		base.Address = a.String()
@@ -225,7 +216,6 @@ func (f *familyState) answerRoutes(l *watchlist.List, out *query.WatchMember, p 
 		out.Routes = append(out.Routes, r)
 		out.Open = append(out.Open, f.engine.EventsOf(outage.Key{Family: f.family, Type: bgp.EntityPrefix, Code: r.Prefix})...)
 	}
-	return j.Why
 }
 
 // answerRoute fills in what the voters see of a route.
@@ -233,12 +223,8 @@ func (f *familyState) answerRoute(r *query.WatchRoute, k rib.Key, home string) {
 	p := f.describe(k, maxHeardOfMember)
 	r.Prefix, r.State, r.HeldBy, r.Since, r.BackSince = p.Prefix, p.State, p.HeldBy, p.Since, p.BackSince
 	r.Origins, r.Upstreams, r.LastUpstreams = p.Origins, p.Upstreams, p.LastUpstreams
-	for _, code := range p.Places {
-		if !strings.Contains(code, "-") {
-			r.Countries = append(r.Countries, code)
-		}
-	}
-	r.Abroad = home != "" && len(r.Countries) > 0 && !slices.Contains(r.Countries, home)
+	r.Countries = f.vis.Countries(k)
+	r.Abroad = isAbroad(home, r.Countries)
 }
 
 // worstFirst orders events by severity, the older first, and drops repeated ones.

@@ -129,14 +129,16 @@ func (e *Engine) watchOf(ent *entity, ev *event) []bgp.WatchMember {
 	return all
 }
 
-// tellLists sends those open events of the minute's work out again that are about other members since watch lists changed.
+// tellLists sends those open events of the minute's work out again that are about other members since watch lists or addresses of hosts
+// changed, or of whose hosts they say something new.
 func (e *Engine) tellLists(work []*entity) {
 	if !e.listed {
 		return
 	}
 	e.listed = false
+	same := func(a, b bgp.WatchMember) bool { return a.Same(&b) }
 	tell := func(ent *entity, ev *event) {
-		if ev != nil && ev.publishedAt != e.window && !slices.Equal(ev.watch, e.watchOf(ent, ev)) {
+		if ev != nil && ev.publishedAt != e.window && !slices.EqualFunc(ev.watch, e.watchOf(ent, ev), same) {
 			e.publish(ent, ev, bgp.EventUpdated)
 		}
 	}

@@ -61,7 +61,7 @@ type View interface {
 	// others originate now, and how much of that belongs to wider entities whose space others originate now. Each address counts once.
 	// Wider is what EntityType.Breadth says. An entity without an overlap is left out; the order is that of breadth, then code.
 	Overlaps(k Key, moved bool) (space uint64, wider []Overlap)
-	// Watch lists the members of watch lists that an event is about, by list and member.
+	// Watch lists the members of watch lists that an event is about, by list and member. The caller may keep what it gets.
 	Watch(q Watched) []bgp.WatchMember
 	// Unexpected lists, by code, the listed prefixes that enough voters hold from an origin that their watch list does not name, or a
 	// more-specific of them. Guarded reports whether a watch list names origins of a prefix.

@@ -1,6 +1,7 @@
 package visibility
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 
@@ -30,10 +31,40 @@ type Judged struct {
 // severities orders states, what needs a look first.
 var severities = []query.State{query.Lost, query.NoAddress, query.NeverSeen, query.TooLong, query.Partly, query.NotCounted, query.Visible}
 
-// Worse reports whether a state needs a look before another.
-func Worse(a, b query.State) bool { return slices.Index(severities, a) < slices.Index(severities, b) }
+// CompareStates orders states, the one that needs a look first.
+func CompareStates(a, b query.State) int {
+	return cmp.Compare(slices.Index(severities, a), slices.Index(severities, b))
+}
 
-// JudgedBy tells of a member of a watch list; an address is a prefix of its whole length.
+// Worse reports whether a state needs a look before another.
+func Worse(a, b query.State) bool { return CompareStates(a, b) < 0 }
+
+// Countries lists the countries that a prefix lies in, sorted; none where that is not known.
+func (s *State) Countries(k rib.Key) []string {
+	r, ok := s.rib.Row(k)
+	if !ok {
+		return nil
+	}
+	var out []string
+	for _, sh := range s.places.sets[s.recordOf(r).place] {
+		if e := &s.entities[sh.entity]; e.key.Type == bgp.EntityCountry {
+			out = append(out, e.key.Code)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// JudgedAddress tells of an address of a host.
+func (s *State) JudgedAddress(a netip.Addr) Judged {
+	j := s.JudgedBy(netip.PrefixFrom(a, a.BitLen()))
+	if j.State == query.TooLong { // a listed prefix can be too long, an address cannot
+		j.State, j.Why = query.NeverSeen, "no peer was heard to announce a route to it"
+	}
+	return j
+}
+
+// JudgedBy tells of a listed prefix.
 func (s *State) JudgedBy(p netip.Prefix) Judged {
 	if bgp.FamilyOf(p) != s.family {
 		return Judged{State: query.NeverSeen}

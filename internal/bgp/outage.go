@@ -2,6 +2,7 @@ package bgp
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -180,6 +181,46 @@ type WatchMember struct {
 	CoveredBy string `json:"covered_by,omitempty"`
 	// Public tells whether anonymous pages and feeds may name the list.
 	Public bool `json:"public,omitempty"`
+	// Host is what is known of a member that is a host; nil of others, and of a host of which no record has come.
+	Host *WatchHost `json:"host,omitempty"`
+}
+
+// WatchHost is a host of a watch list as the newest HostAddresses record of the log has it, and the routes to its addresses.
+type WatchHost struct {
+	// ResolvedAt is when DNS last gave addresses; absent: never, or more than 7 days ago.
+	ResolvedAt *time.Time `json:"resolved_at,omitempty"`
+	// Problem says why the newest question to DNS got no address; empty where it got one.
+	Problem string `json:"problem,omitempty"`
+	// Addresses are the first of the host's own, then the first of its name servers'; AddressesTotal counts all.
+	Addresses      []HostAddress `json:"addresses,omitempty"`
+	AddressesTotal int           `json:"addresses_total"`
+}
+
+// HostAddress is an address of a host, or of a name server of its zone, with the route that it is judged by.
+type HostAddress struct {
+	Address    string `json:"address"`
+	NameServer bool   `json:"name_server,omitempty"`
+	// Prefix is the route; empty where none is known.
+	Prefix string `json:"prefix,omitempty"`
+	// State is visible, partly, lost, not_counted, never_seen or too_long.
+	State string `json:"state"`
+	// Countries are those that the route lies in. Abroad: the list has a home, and the route does not lie there.
+	Countries []string `json:"countries,omitempty"`
+	Abroad    bool     `json:"abroad,omitempty"`
+}
+
+// Same reports whether two records say the same of a member. When its addresses were confirmed does not count.
+func (m *WatchMember) Same(o *WatchMember) bool {
+	return m.List == o.List && m.Title == o.Title && m.Member == o.Member && m.CoveredBy == o.CoveredBy && m.Public == o.Public && m.Host.same(o.Host)
+}
+
+func (h *WatchHost) same(o *WatchHost) bool {
+	if h == nil || o == nil {
+		return h == o
+	}
+	return h.Problem == o.Problem && h.AddressesTotal == o.AddressesTotal && slices.EqualFunc(h.Addresses, o.Addresses, func(a, b HostAddress) bool {
+		return a.Address == b.Address && a.NameServer == b.NameServer && a.Prefix == b.Prefix && a.State == b.State && a.Abroad == b.Abroad && slices.Equal(a.Countries, b.Countries)
+	})
 }
 
 // UnexpectedRoute is a prefix that an AS announces which its watch list does not name.

@@ -80,9 +80,10 @@ func shorten(o *bgp.Outage) json.RawMessage {
 		func() {
 			c.LostPrefixes, c.SurvivingPrefixes, c.Gaps = first(c.LostPrefixes, 10), nil, nil
 			c.Origins, c.Upstreams, c.Countries = first(c.Origins, 5), nil, first(c.Countries, 10)
+			c.Watch = shortHosts(c.Watch, 6)
 		},
 		func() { c.Evidence = bgp.Evidence{} },
-		func() { c.Watch, c.Unexpected = first(c.Watch, 5), first(c.Unexpected, 3) },
+		func() { c.Watch, c.Unexpected = shortHosts(first(c.Watch, 5), 2), first(c.Unexpected, 3) },
 		func() {
 			c.Notes, c.LostPrefixes, c.Origins, c.Parents = nil, nil, first(c.Origins, 1), first(c.Parents, maxParents)
 			c.Summary = plaintext.Size{Graphemes: 500, Octets: 800}.Cut(c.Summary)
@@ -103,6 +104,19 @@ func shorten(o *bgp.Outage) json.RawMessage {
 		}
 	}
 	return nil
+}
+
+// shortHosts are the members with the first n addresses of hosts.
+func shortHosts(all []bgp.WatchMember, n int) []bgp.WatchMember {
+	out := slices.Clone(all)
+	for i := range out {
+		if h := out[i].Host; h != nil {
+			short := *h
+			short.Addresses = first(h.Addresses, n)
+			out[i].Host = &short
+		}
+	}
+	return out
 }
 
 // first are the first n of a list.

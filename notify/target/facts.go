@@ -2,6 +2,7 @@ package target
 
 import (
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
@@ -40,6 +41,7 @@ func (m *Message) Facts() []Fact {
 	add("Not measured", m.notMeasured())
 	add("Late", m.late())
 	add("Watch lists", m.members())
+	add("Hosts", m.hosts())
 	return all
 }
 
@@ -194,22 +196,29 @@ func (m *Message) late() string {
 	return "Decided at " + Clock(m.Time) + " and told late"
 }
 
-// members names the members of watch lists that the incident is about, each once: of a message that is not private those of public lists.
+// watched yields the members of watch lists that the incident is about: of a message that is not private those of public lists.
+func (m *Message) watched() iter.Seq[*bgp.WatchMember] {
+	return func(yield func(*bgp.WatchMember) bool) {
+		for i := range m.Events {
+			for j := range m.Events[i].Watch {
+				if w := &m.Events[i].Watch[j]; (w.Public || m.Private) && !yield(w) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// members names the members of watch lists that the incident is about, each once.
 func (m *Message) members() string {
 	var all []string
 	told := map[string]bool{}
-	for i := range m.Events {
-		for _, w := range m.Events[i].Watch {
-			if !w.Public && !m.Private {
-				continue
-			}
-			s := w.Member + " in " + w.List
-			if w.CoveredBy != "" {
-				s += ", covered by " + w.CoveredBy
-			}
-			if told[s] {
-				continue
-			}
+	for w := range m.watched() {
+		s := w.Member + " in " + w.List
+		if w.CoveredBy != "" {
+			s += ", covered by " + w.CoveredBy
+		}
+		if !told[s] {
 			told[s] = true
 			all = append(all, s)
 		}

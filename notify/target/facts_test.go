@@ -40,6 +40,23 @@ func TestFacts(t *testing.T) {
 	if got := find(open, "Watch lists"); got != "KP in ours; 192.0.2.0/24 in secret, covered by 192.0.0.0/16" {
 		t.Errorf("got %q", got)
 	}
+	asOf := open.Start.Add(-35 * time.Minute)
+	open.Events[0].Watch = []bgp.WatchMember{
+		{List: "secret", Member: "www.example.net", Host: &bgp.WatchHost{ResolvedAt: &asOf, Problem: "no answer from the DNS servers", AddressesTotal: 7, Addresses: []bgp.HostAddress{
+			{Address: "192.0.2.1", State: "lost"}, {Address: "203.0.113.1", State: "visible", Countries: []string{"NL"}, Abroad: true}, {Address: "2001:db8::1", State: "never_seen"},
+			{Address: "192.0.2.53", NameServer: true, State: "lost"}, {Address: "192.0.2.54", NameServer: true, State: "lost"},
+		}}},
+		{List: "ours", Member: "www.example.net", Public: true, Host: &bgp.WatchHost{}},
+		{List: "ours", Member: "never.example.net", Public: true, Host: &bgp.WatchHost{Problem: "there is no such name (NXDOMAIN)"}},
+	}
+	if got, want := find(open, "Hosts"), "www.example.net: addresses as of 22 Dec 2014 15:40 UTC, does not resolve since (no answer from the DNS servers): 192.0.2.1 lost, "+
+		"203.0.113.1 visible and announced abroad (NL), 2001:db8::1 never seen, name server 192.0.2.53 lost, and 3 more; never.example.net never resolved (there is no such name (NXDOMAIN))"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	open.Private = false
+	if got, want := find(open, "Hosts"), "www.example.net never resolved; never.example.net never resolved (there is no such name (NXDOMAIN))"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 	if got, want := find(over, "Ended"), "23 Dec 2014 01:46 UTC, after 9 h 31 min. The routes are back"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

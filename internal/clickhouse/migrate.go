@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
-	"regexp"
 	"strconv"
 	"strings"
-	"text/template"
 	"time"
 
 	"github.com/ClickHouse/ch-go/proto"
@@ -18,93 +15,8 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-var comment = regexp.MustCompile(`(?m)^--.*\n`)
-
 // ErrNewer says that the database has migrations that this program does not know.
 var ErrNewer = errors.New("the database was migrated by a newer darkmap")
-
-// Migration is one numbered step, rendered for its target.
-type Migration struct {
-	Version    uint32
-	Name       string
-	Statements []string
-}
-
-// Migrations renders all steps, in order, for s: plain engines, or Replicated ones ON CLUSTER where s names a cluster.
-func Migrations(s Server) ([]Migration, error) { return migrationsIn(schemas.ClickHouse, s) }
-
-// migrationsIn is Migrations of other files, clickhouse/NNNN_name.sql.
-func migrationsIn(files fs.FS, s Server) ([]Migration, error) {
-	names, err := fs.Glob(files, "clickhouse/*.sql")
-	if err != nil {
-		return nil, fmt.Errorf("listing migrations: %w", err)
-	}
-	all := make([]Migration, 0, len(names))
-	for i, name := range names { // Glob sorts
-		number, title, ok := strings.Cut(strings.TrimSuffix(path.Base(name), ".sql"), "_")
-		version, err := strconv.ParseUint(number, 10, 32)
-		if !ok || err != nil || version != uint64(i+1) {
-			return nil, fmt.Errorf("migration %s: want the number %04d", name, i+1)
-		}
-		b, err := fs.ReadFile(files, name)
-		if err != nil {
-			return nil, fmt.Errorf("reading a migration: %w", err)
-		}
-		sql, err := s.render(string(b))
-		if err != nil {
-			return nil, fmt.Errorf("rendering %s: %w", name, err)
-		}
-		all = append(all, Migration{uint32(version), title, statements(sql)})
-	}
-	return all, nil
-}
-
-func (s Server) render(text string) (string, error) {
-	t, err := template.New("").Funcs(template.FuncMap{
-		"database": func() string { return s.Database },
-		"cluster":  s.onCluster,
-		"engine":   s.engine,
-	}).Parse(text)
-	if err != nil {
-		return "", err
-	}
-	var b strings.Builder
-	if err := t.Execute(&b, nil); err != nil {
-		return "", err
-	}
-	return b.String(), nil
-}
-
-func (s Server) onCluster() string {
-	if s.Cluster == "" {
-		return ""
-	}
-	return "ON CLUSTER " + s.Cluster
-}
-
-// engine names a table engine with its arguments.
-func (s Server) engine(name string, args ...string) string {
-	if s.Cluster != "" {
-		name = "Replicated" + name
-		args = append([]string{"'/clickhouse/tables/{uuid}/{shard}'", "'{replica}'"}, args...)
-	}
-	if len(args) == 0 {
-		return name
-	}
-	return name + "(" + strings.Join(args, ", ") + ")"
-}
-
-// statements splits at semicolons that end a line, and leaves comment lines out.
-func statements(sql string) []string {
-	var out []string
-	sql = comment.ReplaceAllString(sql, "")
-	for part := range strings.SplitSeq(sql, ";\n") {
-		if part = strings.TrimSpace(part); part != "" {
-			out = append(out, part)
-		}
-	}
-	return out
-}
 
 // Migrated is what Migrate did.
 type Migrated struct {
@@ -117,8 +29,9 @@ type Migrated struct {
 // Migrate brings the database to this program's schema: it applies the migrations that are missing, then compares the tables, views,
 // columns, types, indexes and projections with those that the migrations make, and mends what can be mended without losing a row.
 // It fails with ErrOldForm or ErrNewer, and changes nothing, where another program has made or migrated it, with ErrSchema where something is different that it may not change.
-// Steps are recorded in schema_migrations, after they are done; every statement may run twice, so a step that was interrupted is
-// repeated, and several processes may migrate at once.
+// Every statement that has passed is recorded in schema_progress, with the partition that it was for, and every step in
+// schema_migrations: an interrupted step goes on after its last statement. A statement may have passed without being recorded, so each may
+// run twice, and several processes may migrate at once.
 func Migrate(ctx context.Context, s Server) (Migrated, error) {
 	return migrate(ctx, s, schemas.ClickHouse)
 }
@@ -145,14 +58,14 @@ func migrate(ctx context.Context, s Server, files fs.FS) (Migrated, error) {
 		return result, fmt.Errorf("migration %d of database %s: %w", done, s.Database, ErrNewer)
 	}
 	for _, m := range all[done:] {
-		err := m.apply(ctx, conn, s)
+		err := m.apply(ctx, conn, s, false)
 		if err != nil && m.Version > 1 && Hopeless(err) { // something that an earlier step made may be missing
 			repairs, repairErr := s.repair(ctx, conn, files, int(m.Version)-1)
 			if len(repairs) == 0 {
 				return result, errors.Join(err, repairErr)
 			}
 			result.Repairs = append(result.Repairs, repairs...)
-			err = m.apply(ctx, conn, s)
+			err = m.apply(ctx, conn, s, true)
 		}
 		if err != nil {
 			return result, err
@@ -164,11 +77,28 @@ func migrate(ctx context.Context, s Server, files fs.FS) (Migrated, error) {
 	return result, err
 }
 
-// apply runs one step and records it.
-func (m Migration) apply(ctx context.Context, conn driver.Conn, s Server) error {
-	for i, statement := range m.Statements {
-		if err := conn.Exec(ctx, statement); err != nil && !renamed(statement, err) {
-			return fmt.Errorf("migrating to %04d_%s, statement %d: %w", m.Version, m.Name, i+1, err)
+// apply runs the statements of one step that have not passed yet, and records each, then the step. With again, which is for after a
+// repair, it repeats those that run once.
+func (m Migration) apply(ctx context.Context, conn driver.Conn, s Server, again bool) error {
+	passed, err := s.readProgress(ctx, conn)
+	if err != nil {
+		return err
+	}
+	for i, st := range m.Statements {
+		partitions := []string{""}
+		if st.Each != "" {
+			if partitions, err = s.partitions(ctx, conn, st.Each); err != nil {
+				return fmt.Errorf("migrating to %04d_%s, statement %d: %w", m.Version, m.Name, i+1, err)
+			}
+		}
+		for _, partition := range partitions {
+			k := progressKey{m.Version, uint32(i + 1), partition}
+			if hash, ok := passed[k]; ok && hash == st.hash() && !(again && st.Each == "") {
+				continue
+			}
+			if err := s.runStep(ctx, conn, k, st); err != nil {
+				return fmt.Errorf("migrating to %04d_%s, statement %d%s: %w", m.Version, m.Name, k.statement, k.ofPartition(st.Each), err)
+			}
 		}
 	}
 	record := fmt.Sprintf("INSERT INTO %s.schema_migrations (version, name, applied_at) VALUES (?, ?, ?)", s.Database)
@@ -176,6 +106,15 @@ func (m Migration) apply(ctx context.Context, conn driver.Conn, s Server) error 
 		return fmt.Errorf("recording migration %d: %w", m.Version, err)
 	}
 	return nil
+}
+
+// runStep runs one statement, for one partition where it has any, and records it.
+func (s Server) runStep(ctx context.Context, conn driver.Conn, k progressKey, st Statement) error {
+	began := time.Now()
+	if err := conn.Exec(ctx, st.For(k.partition)); err != nil && !renamed(st.SQL, err) {
+		return err
+	}
+	return s.recordProgress(ctx, conn, k, st.hash(), time.Since(began))
 }
 
 // renamed reports whether a RENAME failed because an earlier run has done it: its target is there.
@@ -193,7 +132,7 @@ func (s Server) migrationsTable() string {
 // applied makes sure that the database and schema_migrations exist and returns the number of the last step taken.
 func applied(ctx context.Context, conn driver.Conn, s Server) (uint32, error) {
 	for _, statement := range []string{
-		fmt.Sprintf("CREATE DATABASE IF NOT EXISTS %s %s", s.Database, s.onCluster()), s.migrationsTable(),
+		fmt.Sprintf("CREATE DATABASE IF NOT EXISTS %s %s", s.Database, s.onCluster()), s.migrationsTable(), s.progressTable(),
 	} {
 		if err := conn.Exec(ctx, statement); err != nil {
 			return 0, fmt.Errorf("preparing database %s: %w", s.Database, err)

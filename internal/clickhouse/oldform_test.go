@@ -33,7 +33,9 @@ func oldStore(t *testing.T, conn driver.Conn, s clickhouse.Server, steps int) {
 		t.Fatal(err)
 	}
 	for _, m := range all {
-		must(t, conn, m.Statements...)
+		for _, st := range m.Statements {
+			must(t, conn, st.SQL)
+		}
 		must(t, conn, fmt.Sprintf("INSERT INTO %s.schema_migrations (version, name) VALUES (%d, '%s')", s.Database, m.Version, m.Name))
 	}
 	for _, epoch := range []int{7, 8} {

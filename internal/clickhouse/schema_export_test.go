@@ -25,3 +25,13 @@ var (
 	MigrateFrom  = migrate
 	MigrationsIn = migrationsIn
 )
+
+// RecordStatement records that statement number n of a step has passed for a partition.
+func RecordStatement(ctx context.Context, s Server, m Migration, n int, partition string) error {
+	conn, err := Open(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() //nolint:errcheck // nothing is pending
+	return s.recordProgress(ctx, conn, progressKey{m.Version, uint32(n), partition}, m.Statements[n-1].hash(), 0)
+}

@@ -70,7 +70,7 @@ func (s Server) wanted(ctx context.Context, conn driver.Conn, files fs.FS, steps
 
 // build runs the migrations in the empty database and describes it.
 func (s Server) build(ctx context.Context, conn driver.Conn, steps []Migration) (schema, error) {
-	for _, statement := range append([]string{s.migrationsTable()}, flatten(steps)...) {
+	for _, statement := range append([]string{s.migrationsTable(), s.progressTable()}, once(steps)...) {
 		if err := conn.Exec(ctx, statement); err != nil {
 			return nil, err
 		}
@@ -78,10 +78,15 @@ func (s Server) build(ctx context.Context, conn driver.Conn, steps []Migration) 
 	return readSchema(ctx, conn, s.Database)
 }
 
-func flatten(steps []Migration) []string {
+// once are the statements of the steps that run once: an empty database has no partitions for the others.
+func once(steps []Migration) []string {
 	var all []string
 	for _, m := range steps {
-		all = append(all, m.Statements...)
+		for _, st := range m.Statements {
+			if st.Each == "" {
+				all = append(all, st.SQL)
+			}
+		}
 	}
 	return all
 }

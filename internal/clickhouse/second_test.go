@@ -9,54 +9,75 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/clickhousetest"
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// withSecond are the migrations of this program and the made-up one of testdata after them.
-func withSecond(t *testing.T) fs.FS {
+// withFurther are the migrations of this program and the made-up one of testdata after them.
+func withFurther(t *testing.T) fs.FS {
 	t.Helper()
-	second, err := os.ReadFile(filepath.Join("testdata", "0002_made_up.sql"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := fstest.MapFS{"clickhouse/0002_made_up.sql": {Data: second}}
+	files := fstest.MapFS{}
 	names, err := fs.Glob(schemas.ClickHouse, "clickhouse/*.sql")
-	if err != nil || len(names) != 1 {
-		t.Fatalf("got migrations %v, %v; want one: this test's has the number 2", names, err)
-	}
-	first, err := schemas.ClickHouse.ReadFile(names[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	files[names[0]] = &fstest.MapFile{Data: first}
+	for _, name := range names {
+		b, err := schemas.ClickHouse.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = &fstest.MapFile{Data: b}
+	}
+	further, err := os.ReadFile(filepath.Join("testdata", "made_up.sql"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files[fmt.Sprintf("clickhouse/%04d_made_up.sql", len(names)+1)] = &fstest.MapFile{Data: further}
 	return files
 }
 
-// TestSecondMigration applies a second migration to a store that has rows, with an interruption after each of its statements: the
+// letters puts rows into the table deadletter, into so many partitions.
+func letters(t *testing.T, conn driver.Conn, s clickhouse.Server, partitions int) {
+	t.Helper()
+	must(t, conn, fmt.Sprintf("INSERT INTO %s.deadletter (dataset, topic, offset, appended_at) SELECT 't', 'x', number, addMonths(toStartOfMonth(now('UTC')) + 60, number %% %d) FROM numbers(40000)", s.Database, partitions))
+}
+
+// TestFurtherMigration applies a further migration to a store that has rows, with an interruption after each of its statements: the
 // table is renamed, and every row is there.
-func TestSecondMigration(t *testing.T) {
+func TestFurtherMigration(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)
 	conn := open(t, s)
-	files := withSecond(t)
+	files := withFurther(t)
 	all, err := clickhouse.MigrationsIn(files, s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range all[1].Statements {
-		// The store as it was, then the second step up to a statement, and then the whole of it.
-		must(t, conn, "DROP TABLE IF EXISTS "+s.Database+".deadletter SYNC", "DROP TABLE IF EXISTS "+s.Database+".letters SYNC", "TRUNCATE TABLE "+s.Database+".schema_migrations")
-		must(t, conn, all[0].Statements...)
-		must(t, conn, fmt.Sprintf("INSERT INTO %s.schema_migrations (version, name) VALUES (1, '%s')", s.Database, all[0].Name),
-			"INSERT INTO "+s.Database+".deadletter (dataset, topic, offset, appended_at) SELECT 't', 'x', number, now() FROM numbers(40000)")
-		must(t, conn, all[1].Statements[:i+1]...)
+	last := all[len(all)-1]
+	const partitions = 3
+	for i := range last.Statements {
+		// The store as it was, then the last step up to a statement, and then the whole of it.
+		for _, table := range []string{"letters_to_letters_by_offset", "letters_by_offset", "deadletter", "letters"} {
+			must(t, conn, "DROP TABLE IF EXISTS "+s.Database+"."+table+" SYNC")
+		}
+		for _, st := range all[0].Statements {
+			must(t, conn, st.SQL)
+		}
+		must(t, conn, fmt.Sprintf("DELETE FROM %s.schema_migrations WHERE version = %d", s.Database, last.Version), "TRUNCATE TABLE "+s.Database+".schema_progress")
+		letters(t, conn, s, partitions)
+		for _, st := range last.Statements[:i+1] {
+			if st.Each == "" {
+				must(t, conn, st.SQL)
+			}
+		}
 		got, err := clickhouse.MigrateFrom(t.Context(), s, files)
 		if err != nil || got.Steps != 1 || len(got.Repairs) > 0 {
 			t.Fatalf("interrupted after statement %d: got %+v, %v; want one step", i+1, got, err)
 		}
-		for _, table := range []string{"letters", "deadletter"} {
+		for _, table := range []string{"letters", "deadletter", "letters_by_offset FINAL"} {
 			if n := one[uint64](t, conn, "SELECT count() FROM "+s.Database+"."+table); n != 40000 {
 				t.Errorf("interrupted after statement %d: %s has %d rows", i+1, table, n)
 			}
@@ -65,6 +86,64 @@ func TestSecondMigration(t *testing.T) {
 	if got, err := clickhouse.MigrateFrom(t.Context(), s, files); err != nil || got.Steps != 0 || len(got.Repairs) > 0 {
 		t.Errorf("again: got %+v, %v; want nothing done", got, err)
 	}
+	if n := one[uint64](t, conn, "SELECT count() FROM "+s.Database+".schema_progress FINAL WHERE version = ? AND statement = ?", last.Version, len(last.Statements)); n != partitions {
+		t.Errorf("the copy is recorded for %d partitions, want %d", n, partitions)
+	}
+}
+
+// TestCopyGoesOn interrupts the step that copies rows, partition by partition: what is recorded is not copied again.
+func TestCopyGoesOn(t *testing.T) {
+	t.Parallel()
+	s := clickhousetest.Server(t)
+	conn := open(t, s)
+	files := withFurther(t)
+	letters(t, conn, s, 3)
+	must(t, conn, "CREATE TABLE "+s.Database+".letters_by_offset (n UInt8) ENGINE = MergeTree ORDER BY n") // so that the copy fails
+	if _, err := clickhouse.MigrateFrom(t.Context(), s, files); err == nil || !strings.Contains(err.Error(), "made_up, statement 5") {
+		t.Fatalf("got %v, want that statement 5 failed", err)
+	}
+	must(t, conn, "DROP TABLE "+s.Database+".letters_by_offset SYNC")
+	all, err := clickhouse.MigrationsIn(files, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := all[len(all)-1]
+	must(t, conn, last.Statements[3].SQL)
+	month := one[string](t, conn, "SELECT min(partition_id) FROM system.parts WHERE active AND database = ? AND table = 'letters'", s.Database)
+	if err := clickhouse.RecordStatement(t.Context(), s, last, len(last.Statements), month); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := clickhouse.MigrateFrom(t.Context(), s, files); err != nil || got.Steps != 1 || len(got.Repairs) > 0 {
+		t.Fatalf("got %+v, %v; want one step", got, err)
+	}
+	want := one[uint64](t, conn, "SELECT count() FROM "+s.Database+".letters WHERE _partition_id != ?", month)
+	if n := one[uint64](t, conn, "SELECT count() FROM "+s.Database+".letters_by_offset FINAL"); n != want || n == 0 {
+		t.Errorf("%d rows were copied, want %d: those of a partition that is recorded are not copied again", n, want)
+	}
+}
+
+// TestDirective reads statements that run for each partition, and refuses those whose directive and {{partition}} do not go together.
+func TestDirective(t *testing.T) {
+	t.Parallel()
+	read := func(sql string) ([]clickhouse.Statement, error) {
+		all, err := clickhouse.MigrationsIn(fstest.MapFS{"clickhouse/0001_x.sql": {Data: []byte(sql)}}, clickhouse.Server{Database: "d"})
+		if err != nil {
+			return nil, err
+		}
+		return all[0].Statements, nil
+	}
+	got, err := read("-- Words; more words;\nSELECT 1\n-- between\nFROM {{database}}.t;\n\n-- each partition of t\n-- words\nINSERT INTO {{database}}.c SELECT 'it''s;' FROM {{database}}.t WHERE _partition_id = {{partition}};\nSELECT 2")
+	if err != nil || len(got) != 3 || got[0].SQL != "SELECT 1\nFROM d.t" || got[1].Each != "t" || got[2] != (clickhouse.Statement{SQL: "SELECT 2"}) {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+	if sql := got[1].For("2026'1"); sql != `INSERT INTO d.c SELECT 'it''s;' FROM d.t WHERE _partition_id = '2026\'1'` {
+		t.Errorf("for a partition: got %s", sql)
+	}
+	for _, sql := range []string{"SELECT {{partition}};", "-- each partition of t\nSELECT 1;", "SELECT 1;\n-- each partition of t\n"} {
+		if got, err := read(sql); err == nil {
+			t.Errorf("%q: got %+v, want an error", sql, got)
+		}
+	}
 }
 
 // TestStepAfterADrop: a step that needs a table which was dropped by hand makes it again first.
@@ -72,7 +151,7 @@ func TestStepAfterADrop(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)
 	must(t, open(t, s), "DROP TABLE "+s.Database+".deadletter SYNC")
-	got, err := clickhouse.MigrateFrom(t.Context(), s, withSecond(t))
+	got, err := clickhouse.MigrateFrom(t.Context(), s, withFurther(t))
 	if err != nil || got.Steps != 1 || len(got.Repairs) == 0 || !strings.Contains(got.Repairs[0], "table deadletter was missing") {
 		t.Errorf("got %+v, %v; want one step and that deadletter was missing", got, err)
 	}

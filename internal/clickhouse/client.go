@@ -95,9 +95,9 @@ type QueryError struct {
 func (e *QueryError) Error() string { return e.Message }
 
 // HTTP runs one statement over the HTTP interface and returns its output as it comes; the caller
-// closes it. A statement that fails gives a *QueryError. Ending ctx does not end the statement:
-// kill it by its ID.
-func (s Server) HTTP(ctx context.Context, q Query) (io.ReadCloser, error) {
+// closes it. A statement that fails gives a *QueryError, here or when its output is read. Ending ctx
+// does not end the statement: kill it by its ID.
+func (s Server) HTTP(ctx context.Context, q Query) (*Answer, error) {
 	v := url.Values{}
 	for name, value := range map[string]string{"default_format": q.Format, "database": q.Database, "query_id": q.ID} {
 		if value != "" {
@@ -128,7 +128,7 @@ func (s Server) HTTP(ctx context.Context, q Query) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("asking ClickHouse: %w", err)
 	}
 	if resp.StatusCode == http.StatusOK {
-		return resp.Body, nil
+		return newAnswer(resp), nil
 	}
 	defer resp.Body.Close() //nolint:errcheck // only read
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxMessage))

@@ -31,11 +31,13 @@ func TestUpBMP(t *testing.T) {
 		t.Fatal(err)
 	}
 	port := ln.Addr().(*net.TCPAddr).Port
+	tap := routertest.NewTap(t, port)
 	_ = ln.Close() // nothing was accepted
-	lab := routertest.Start(t, port, routertest.FRR, routertest.GoBGP, routertest.FRR)
+	lab := routertest.Start(t, tap.Port, routertest.FRR, routertest.GoBGP, routertest.FRR)
+	tap.Watch(lab)
 	var routers []string
 	for _, r := range lab.Routers {
-		routers = append(routers, fmt.Sprintf("{address: %v, name: %s}", r.Address, r.Name))
+		routers = append(routers, fmt.Sprintf("{address: %v, name: %s}", tap.Address(r), r.Name))
 	}
 	names, told := dnstest.Start(t), newHook(t)
 	names.Set(t, "www.example.net. 60 IN A "+hostAddress().String())
@@ -49,6 +51,7 @@ func TestUpBMP(t *testing.T) {
 	o := newObservatory(t, settings...)
 	script := routertest.Script{
 		Lab:   lab,
+		Tap:   tap,
 		Start: func() { o.start(); o.eventually("it runs", func() bool { return o.feeds() != nil }) },
 		Kill:  o.kill,
 		Stop: func() {
@@ -61,10 +64,6 @@ func TestUpBMP(t *testing.T) {
 		Read: func() *routertest.View { return o.routes() },
 	}
 	if *hold > 0 {
-		script.Withdrawn = map[netip.Prefix]bool{}
-		for _, p := range customers { // of many routes some are said to be withdrawn once a session is back, it seems from the queue of FRR
-			script.Withdrawn[p] = true
-		}
 		for _, r := range lab.Routers {
 			r.Announce(customers...)
 		}

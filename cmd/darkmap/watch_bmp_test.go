@@ -144,6 +144,9 @@ func (o *observatory) tellOfCustomers(script *routertest.Script, h *hook, within
 			do(r)
 		}
 	}
+	for _, p := range customers {
+		script.Withdrawn[p] = true
+	}
 	each(func(r *routertest.Router) { r.Withdraw(customers...) })
 	each(func(r *routertest.Router) { r.Announce(netip.MustParsePrefix("10.108.20.0/24"), narrow) })
 	script.Withdrawn[wide], script.Withdrawn[narrow], script.Withdrawn[netip.MustParsePrefix("10.108.20.0/24")] = true, true, true // events of theirs are no faults

@@ -17,11 +17,11 @@ type strangers struct {
 	voters, collectors int // that must hold one
 
 	lists   []*watchlist.List
-	ranges  []addressRange // of listed prefixes with origins, disjoint and sorted
-	lengths uint64         // bit n: one of that length
+	ranges  rangeSet // of listed prefixes with origins
+	lengths uint64   // bit n: one of that length
 	guarded map[rib.Key][]member
 	stale   bool                     // the lists changed: all prefixes must be looked at
-	rows    map[rib.Row]struct{}     // that lie in ranges
+	rows    map[rib.Row]struct{}     // that lie within ranges
 	found   map[rib.Row][]strangerOf // that enough voters hold from others
 }
 
@@ -59,7 +59,7 @@ func (x *strangers) list(s *State, lists []*watchlist.List) {
 			}
 		}
 	}
-	x.ranges = disjoint(all)
+	x.ranges = newRangeSet(all, s.family)
 }
 
 // Guarded reports whether a list names origins of a prefix.
@@ -79,11 +79,17 @@ func (s *State) closeStrangers(dirty []rib.Row, anew, all bool) {
 	if x.stale || anew {
 		clear(x.rows)
 		clear(x.found)
-		s.each(x.meet(s))
+		if len(x.guarded) > 0 {
+			s.each(func(r rib.Row) {
+				if x.ranges.holds(rangeOf(s.rib.Key(r), s.family)) {
+					x.rows[r] = struct{}{}
+				}
+			})
+		}
 		all = true
 	} else {
 		for _, r := range dirty {
-			if x.meet(s)(r); !all {
+			if x.meet(s, r); !all {
 				s.lookForStrangers(r)
 			}
 		}
@@ -96,15 +102,13 @@ func (s *State) closeStrangers(dirty []rib.Row, anew, all bool) {
 	}
 }
 
-// meet notes which rows lie in a listed prefix with origins.
-func (x *strangers) meet(s *State) func(r rib.Row) {
-	return func(r rib.Row) {
-		if k := s.rib.Key(r); k != 0 && len(x.ranges) > 0 && touches(x.ranges, rangeOf(k, s.family)) {
-			x.rows[r] = struct{}{}
-		} else if len(x.rows) > 0 {
-			delete(x.rows, r)
-			delete(x.found, r)
-		}
+// meet notes whether a row that changed lies in a listed prefix with origins.
+func (x *strangers) meet(s *State, r rib.Row) {
+	if k := s.rib.Key(r); k != 0 && x.ranges.holds(rangeOf(k, s.family)) {
+		x.rows[r] = struct{}{}
+	} else if _, was := x.rows[r]; was {
+		delete(x.rows, r)
+		delete(x.found, r)
 	}
 }
 

@@ -28,10 +28,11 @@ type watch struct {
 	lists    []*watchlist.List // by name
 	entities []uint32          // of each list
 
-	ranges    []addressRange // of listed prefixes and of points, disjoint and sorted
-	lengths   uint64         // bit n: a prefix of that length is listed, or a point
+	ranges    rangeSet // of listed prefixes and of points
+	lengths   uint64   // bit n: a prefix of that length is listed, or a point
 	asns      map[bgp.ASN][]member
 	countries map[string][]member
+	places    [][]memberSpace // by placeID: members that are its countries; shorter than the places, of which the last were not looked at yet
 
 	points  []point            // sorted by key
 	pointAt map[rib.Key]uint32 // its number
@@ -131,6 +132,7 @@ func (s *State) compile(lists []*watchlist.List) {
 	w := &s.watch
 	w.lists, w.entities = lists, w.entities[:0]
 	w.asns, w.countries = make(map[bgp.ASN][]member), make(map[string][]member)
+	w.places = nil
 	w.points, w.pointAt, w.lengths = nil, make(map[rib.Key]uint32), 0
 	clear(w.covers)
 	for i, l := range lists {
@@ -160,7 +162,7 @@ func (s *State) compile(lists []*watchlist.List) {
 		w.lengths |= 1 << k.Bits()
 		all = append(all, rangeOf(k, s.family))
 	}
-	w.ranges = disjoint(all)
+	w.ranges = newRangeSet(all, s.family)
 }
 
 // addPoint makes a member be judged by routes around or, unless via is set, within a prefix.
@@ -192,15 +194,12 @@ func (s *State) addPoint(p netip.Prefix, m member, via bool) {
 	w.points[i].own = append(w.points[i].own, m)
 }
 
-// toggle notes that a prefix has become known or unknown.
+// toggle notes that a prefix has become known or unknown that lies within a point, or a point within it.
 func (w *watch) toggle(k rib.Key, f bgp.Family) {
-	if w.near(k, f) {
+	if w.ranges.touches(rangeOf(k, f)) {
 		w.toggled = append(w.toggled, k)
 	}
 }
-
-// near reports whether a prefix lies within a point, or a point within it.
-func (w *watch) near(k rib.Key, f bgp.Family) bool { return touches(w.ranges, rangeOf(k, f)) }
 
 // truncate is the prefix of n bits that k lies in.
 func truncate(k rib.Key, f bgp.Family, n int) rib.Key {
@@ -210,7 +209,7 @@ func truncate(k rib.Key, f bgp.Family, n int) rib.Key {
 
 // eachAround calls f with every point that k lies in, k itself included, the shortest first.
 func (w *watch) eachAround(k rib.Key, family bgp.Family, f func(i uint32)) {
-	if !w.near(k, family) {
+	if !w.ranges.holds(rangeOf(k, family)) {
 		return
 	}
 	for n := w.lengths & (1<<(k.Bits()+1) - 1); n != 0; n &= n - 1 {
@@ -329,19 +328,33 @@ func (s *State) watchOf(c *change) watchID {
 			w.add(m, whole)
 		}
 	}
-	if len(w.countries) > 0 {
-		for _, sh := range s.places.sets[c.place] {
-			if e := &s.entities[sh.entity]; e.key.Type == bgp.EntityCountry {
-				for _, m := range w.countries[e.key.Code] {
-					w.add(m, min(sh.space, whole))
-				}
-			}
-		}
+	for _, m := range s.listedPlace(c.place) {
+		w.add(m.member, min(m.space, whole))
 	}
 	for _, m := range w.coveredSpace(c.row, s.family) {
 		w.addCovering(m)
 	}
 	return w.intern()
+}
+
+// listedPlace is how much of a place lies in countries that are members.
+func (s *State) listedPlace(id placeID) []memberSpace {
+	w := &s.watch
+	if len(w.countries) == 0 {
+		return nil
+	}
+	for int(id) >= len(w.places) {
+		var in []memberSpace
+		for _, sh := range s.places.sets[len(w.places)] {
+			if e := &s.entities[sh.entity]; e.key.Type == bgp.EntityCountry {
+				for _, m := range w.countries[e.key.Code] {
+					in = append(in, memberSpace{m, sh.space})
+				}
+			}
+		}
+		w.places = append(w.places, in)
+	}
+	return w.places[id]
 }
 
 // add gives a list a share of the prefix at hand, the greatest of those in which the prefix is in it.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -14,10 +15,18 @@ import (
 	"github.com/darkmap/darkmap/eval/simulate"
 )
 
-// simulateCmd writes synthetic feeds with known truth.
+// simulateCmd writes synthetic feeds with known truth, or a year of results.
 type simulateCmd struct {
 	Scenario string `arg:"" optional:"" help:"Which one; without it they are listed." placeholder:"NAME"`
 	Export   string `help:"Where its MRT files go, with the truth beside them." type:"path" placeholder:"DIR"`
+
+	Store   bool    `help:"Write a simulated year straight into the store instead, for queries to ask (docs/sql.md)."`
+	Days    int     `help:"With --store: how long it lasts." default:"365" placeholder:"N"`
+	Scale   float64 `help:"With --store: how much there is, from 0.001 to 1. 1 is 80,000 ASes and takes some minutes and 2 GB; 0.01 takes seconds." default:"1" placeholder:"F"`
+	Seed    uint64  `help:"With --store: what draws everything that is no story." default:"1" placeholder:"N"`
+	Dataset string  `help:"With --store: the name of the dataset; what a replay of the last 30 days would have found is in NAME-replay." default:"year" placeholder:"NAME"`
+	Until   string  `help:"With --store: the day after the last, UTC." default:"2026-01-01" placeholder:"DATE"`
+	Replace bool    `help:"With --store: replace the dataset where it holds something else."`
 }
 
 // scenarios are all that there are.
@@ -25,8 +34,11 @@ func scenarios() []simulate.Scenario {
 	return append(simulate.Scenarios(), simulate.FourWithdrawn(time.Date(2015, 1, 6, 12, 0, 0, 0, time.UTC)))
 }
 
-// Run lists the scenarios, or writes one and says what happens in it.
-func (c *simulateCmd) Run(g *globals) error {
+// Run lists the scenarios, or writes one and says what happens in it, or fills the store.
+func (c *simulateCmd) Run(ctx context.Context, g *globals) error {
+	if c.Store {
+		return c.store(ctx, g)
+	}
 	all := scenarios()
 	if c.Scenario == "" {
 		return c.list(g, all)
@@ -77,7 +89,7 @@ func (c *simulateCmd) list(g *globals, all []simulate.Scenario) error {
 			return err
 		}
 	}
-	fmt.Fprintln(g.stderr, "darkmap simulate NAME --export DIR writes one as MRT files, with the truth beside them")
+	fmt.Fprintln(g.stderr, "darkmap simulate NAME --export DIR writes one as MRT files, with the truth beside them; darkmap simulate --store fills the store with a year")
 	return nil
 }
 

@@ -2,8 +2,6 @@ package core
 
 import (
 	"cmp"
-	"encoding/json"
-	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -57,11 +55,11 @@ func (f *familyState) close(start int64) ([]Out, error) {
 		out = f.visibilityRecords(out, start, samples)
 	}
 	for _, e := range f.engine.Close(start, judged) {
-		rec, err := outageRecord(&e, end)
+		rec, err := codec.OutageRecord(&e.Outage, e.Key.Family, end*1e6)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, rec)
+		out = append(out, Out{Topic: schemas.TopicOutages, Key: []byte(rec.GetId()), Record: rec})
 	}
 	return out, nil
 }
@@ -115,25 +113,6 @@ func (f *familyState) visibilityRecords(out []Out, start int64, samples []outage
 		})
 	}
 	return out
-}
-
-// outageRecord is one event in the life of an outage, decided at t.
-func outageRecord(e *outage.Event, t int64) (Out, error) {
-	o := &e.Outage
-	b, err := json.Marshal(o)
-	if err != nil {
-		return Out{}, fmt.Errorf("encoding outage %s: %w", o.ID, err)
-	}
-	rec := &pb.OutageRecord{
-		DecidedAtUs: t * 1e6, Event: string(o.Event), Id: o.ID, Sequence: o.Sequence, Entity: codec.Entity(o.Entity),
-		Family: codec.Family(e.Key.Family), StartS: o.Start.Unix(), Kind: string(o.Kind), State: string(o.State), Severity: string(o.Severity),
-		Blip: o.Blip, Dataset: o.Dataset, Json: b, EndReason: string(o.EndReason), Successor: o.Successor, Predecessor: o.Predecessor,
-	}
-	if o.End != nil {
-		end := o.End.Unix()
-		rec.EndS = &end
-	}
-	return Out{Topic: schemas.TopicOutages, Key: []byte(o.ID), Record: rec}, nil
 }
 
 // view answers the engine's questions about a family.

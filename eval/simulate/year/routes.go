@@ -1,0 +1,157 @@
+package year
+
+import (
+	"cmp"
+	"iter"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// fullRoutes are the route changes of 30 days at scale 1 that belong to no outage.
+const fullRoutes = 20_000_000
+
+// maxRoutes bounds the prefixes of one message.
+const maxRoutes = 64
+
+// update is a message of a peer of one collector: count prefixes of a family from first on.
+type update struct {
+	at       int64 // microseconds
+	peer     int   // of the collector
+	family   int
+	withdraw bool
+	origin   int // world.ases
+	place    int // world.ases: where the prefixes lie
+	first    int
+	count    int
+	upstream int // world.ases
+	variant  int // which path
+}
+
+// routeRecords yields the messages of a collector in the last 30 days.
+func (y *Year) routeRecords(c int) iter.Seq2[*kgo.Record, error] {
+	return func(yield func(*kgo.Record, error) bool) {
+		rng := rand.New(rand.NewPCG(y.cfg.Seed, 100+uint64(c))) //nolint:gosec // repeatable on purpose
+		from := y.end - routeDays*day
+		told := y.outageUpdates(c, from, rng)
+		told = append(told, y.storyUpdates(c, rng)...)
+		sortUpdates(told)
+		enc := newRouteEncoder(y, c)
+		var all []update
+		for d := from; d < y.end; d += day {
+			all = y.background(all[:0], c, d, rng)
+			n, _ := slices.BinarySearchFunc(told, at(d+day), func(u update, t int64) int { return cmp.Compare(u.at, t) })
+			all, told = append(all, told[:n]...), told[n:]
+			sortUpdates(all)
+			for i := range all {
+				if !yield(enc.record(&all[i])) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func sortUpdates(all []update) {
+	slices.SortStableFunc(all, func(a, b update) int { return cmp.Compare(a.at, b.at) })
+}
+
+// background draws the messages of a day that belong to no outage: a third of them about one network in a hundred.
+func (y *Year) background(all []update, c int, from int64, rng *rand.Rand) []update {
+	w := y.world
+	n := max(20, int(fullRoutes*y.cfg.Scale)/routeDays/len(w.collectors)/2) // two prefixes each
+	networks := len(w.ases) - storyASes
+	for range n {
+		i := storyASes + rng.IntN(networks)
+		if rng.IntN(3) == 0 {
+			i = storyASes + rng.IntN(networks/100+1)*97%networks
+		}
+		a := &w.ases[i]
+		u := update{at: at(from) + rng.Int64N(day*1_000_000), peer: rng.IntN(len(w.collectors[c].peers)), origin: i, place: i, upstream: a.upstreams[0], variant: rng.IntN(4)}
+		if a.prefixes[1] > 0 && rng.IntN(6) == 0 {
+			u.family = 1
+		}
+		u.first, u.count = a.first[u.family]+rng.IntN(a.prefixes[u.family]), 1
+		u.count = min(1+rng.IntN(3), a.first[u.family]+a.prefixes[u.family]-u.first)
+		if rng.IntN(12) == 0 { // it goes and comes back at once
+			back := u
+			back.at += 20_000_000 + rng.Int64N(60_000_000)
+			u.withdraw = true
+			all = append(all, back)
+		}
+		all = append(all, u)
+	}
+	return all
+}
+
+// delay is how long after an event a peer says it, microseconds. The first peer of ris/rrc05 is always the first of all.
+func (y *Year) delay(c, peer int, rng *rand.Rand) int64 {
+	if c == 5 && peer == 0 {
+		return 1_000_000 + rng.Int64N(1_000_000)
+	}
+	n := int64(c*len(y.world.collectors[0].peers) + peer)
+	return (5+n*37%90)*1_000_000 + rng.Int64N(4_000_000)
+}
+
+// outageUpdates are the withdrawals and announcements of the outages that begin from a time on.
+func (y *Year) outageUpdates(c int, from int64, rng *rand.Rand) (all []update) {
+	for _, o := range y.outages {
+		if !o.routes || o.start < from || len(o.sample) == 0 {
+			continue
+		}
+		u := update{family: o.family, origin: o.origins[0], place: o.origins[0], first: o.sample[0], count: min(o.lost, maxRoutes), upstream: o.upstreams[0]}
+		for peer := range y.world.collectors[c].peers {
+			u.peer = peer
+			for _, span := range o.spans() {
+				gone, back := u, u
+				gone.at, gone.withdraw = at(span[0])+y.delay(c, peer, rng), true
+				back.at = at(span[1]) + y.delay(c, peer, rng)
+				if gone.at >= at(y.end) {
+					continue
+				}
+				all = append(all, gone)
+				if back.at < at(y.end) && o.reason != bgp.EndLeftTable {
+					all = append(all, back)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// storyUpdates are the messages of the stories that are no losses.
+func (y *Year) storyUpdates(c int, rng *rand.Rand) (all []update) {
+	w := y.world
+	of := func(i, peer int, t int64) update {
+		a := &w.ases[i]
+		return update{at: at(t) + y.delay(c, peer, rng), peer: peer, origin: i, place: i, first: a.first[0], count: 1, upstream: a.upstreams[0]}
+	}
+	for peer := range w.collectors[c].peers {
+		number := c*len(w.collectors[c].peers) + peer
+		for t := int64(0); t < churnFor; t += 6 * minute {
+			u := of(churner, peer, y.end-churnAt+t)
+			u.variant = int(t/minute/6) % 2
+			all = append(all, u)
+		}
+		if number%3 == 0 { // the hijack reaches a third of the peers
+			u, back := of(victim, peer, y.end-hijackAt), of(victim, peer, y.end-hijackAt+hijackFor)
+			u.origin, u.upstream = hijacker, w.ases[hijacker].upstreams[0]
+			all = append(all, u, back)
+		}
+		if number%2 == 0 { // peers disagree
+			u, back := of(disputed, peer, y.end-disputeAt), of(disputed, peer, y.end-disputeAt+disputeFor)
+			u.withdraw = true
+			all = append(all, u, back)
+		}
+		u := of(young, peer, y.end-youngAt)
+		u.count = storyPrefixes
+		all = append(all, u)
+		u = of(movedAS, peer, y.end-14*day)
+		u.count, u.origin, u.upstream = storyPrefixes, mover, w.ases[mover].upstreams[0]
+		all = append(all, u)
+	}
+	return all
+}

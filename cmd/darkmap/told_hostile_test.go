@@ -18,6 +18,10 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/darkmap/darkmap/enrich"
+	"github.com/darkmap/darkmap/enrich/asn"
+	"github.com/darkmap/darkmap/enrich/geo"
+	"github.com/darkmap/darkmap/ingest/watch"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/outagelog"
 	"github.com/darkmap/darkmap/internal/outageview"
@@ -67,6 +71,44 @@ func evilOutages() []incident.PastRecord {
 	return all
 }
 
+// evilFiles are outages of a network whose name a stranger wrote into a file of AS names and a geography file, as the files, a watch list with such a title,
+// enrich and detect make them. It comes back.
+func evilFiles(t *testing.T) []incident.PastRecord {
+	t.Helper()
+	w := hostWorld(targettest.Start.Add(-3 * time.Hour))
+	w.Announce(40*time.Minute, w.Peers, w.Routes[40])
+	names, err := json.Marshal(map[string]string{"64496": "=cmd " + targettest.Evil, "4837": targettest.Evil, "64497": "@everyone"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := strings.NewReplacer("\n", " ", "\r", " ", "\x00", "").Replace(targettest.Evil)
+	list := watch.Section{{Name: "customers", Title: "<!channel> @everyone @room #tag =cmd \u202etxt.exe\u202c [text](https://evil.example)", Visibility: "public", ASNs: []string{"64496"}}}
+	loaded, err := watch.Load(list, "lists.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	updates := worldUpdates(t, w, time.Hour)
+	for _, l := range loaded.Lists {
+		for _, u := range l.Played() {
+			u.TimestampUs = w.Start.Add(time.Minute).UnixMicro()
+			updates = append(updates, u)
+		}
+	}
+	all := detected(t, enrich.Config{
+		Geo: geo.Config{Files: []geo.File{{Path: written(t, "places.csv", string(w.Geo())+"198.51.101.0,198.51.101.255,TO,64496,\""+line+"\"\n")}}},
+		ASN: asn.Config{Files: []string{written(t, "names.json", string(names))}},
+	}, updates)
+	named, back := false, false
+	for _, r := range all {
+		named = named || r.Outage.Entity.Code == "AS64496" && strings.Contains(r.Outage.Entity.Name, "<!channel>") && len(r.Outage.Watch) == 1 && strings.Contains(r.Outage.Watch[0].Title, "<!channel>")
+		back = back || r.Outage.EndReason == bgp.EndRecovered
+	}
+	if !named || !back {
+		t.Fatalf("%d records: the name is there %v, a record says that the routes are back %v", len(all), named, back)
+	}
+	return all
+}
+
 // unseen is what a reader does not see, or a terminal acts on.
 func unseen(r rune) bool {
 	return r != '\n' && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point)
@@ -90,7 +132,8 @@ func words(v any, key string) []string {
 	return all
 }
 
-// TestHostileNames: a name that a stranger wrote is no more than a name in any target, table, file or log.
+// TestHostileNames: a name that a stranger wrote, into a file that enrich reads, a watch list or an outage record, is no more than a name in any target, table,
+// file or log.
 func TestHostileNames(t *testing.T) {
 	t.Parallel()
 	l := listen(t)
@@ -106,7 +149,7 @@ func TestHostileNames(t *testing.T) {
 	for _, p := range places {
 		infos = append(infos, p.Info)
 	}
-	records := evilOutages()
+	records := slices.Concat(evilFiles(t), evilOutages())
 	attempts, after, err := incident.Past(cfg.Notify.Config, infos, slices.Values(records), targettest.Back.Add(time.Hour))
 	if err != nil || len(places) < 12 {
 		t.Fatalf("%d targets, %v", len(places), err)
@@ -224,7 +267,7 @@ func checkScreens(t *testing.T, records []incident.PastRecord, attempts []incide
 	t.Helper()
 	var entries []outagelog.Entry
 	var all []bgp.Outage
-	for _, r := range records[:2] {
+	for _, r := range records {
 		entries, all = append(entries, outagelog.Entry{Outage: *r.Outage}), append(all, *r.Outage)
 	}
 	var out bytes.Buffer
@@ -232,7 +275,7 @@ func checkScreens(t *testing.T, records []incident.PastRecord, attempts []incide
 		t.Fatal(err)
 	}
 	rows, err := csv.NewReader(&out).ReadAll()
-	if err != nil || len(rows) != 3 {
+	if err != nil || len(rows) != 1+len(records) {
 		t.Fatalf("got %d rows, %v", len(rows), err)
 	}
 	for _, cell := range slices.Concat(rows...) {

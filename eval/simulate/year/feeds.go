@@ -66,7 +66,7 @@ func (y *Year) feedRecords() iter.Seq2[*kgo.Record, error] {
 			c := y.world.collectors[b.collector]
 			gap := pb.FeedRecord{
 				TimestampUs: at(b.begin + minute), Collector: c.name, Event: pb.FeedEvent_FEED_EVENT_GAP, Reason: b.reason, GapId: gapID(n),
-				Source: c.source, Instance: "simulate", BeginUs: at(b.begin),
+				Source: c.source, Instance: "simulate", BeginUs: at(b.begin), EndUs: at(b.end),
 			}
 			back := pb.FeedRecord{
 				TimestampUs: at(b.end + 2*minute), Collector: c.name, Event: pb.FeedEvent_FEED_EVENT_RECOVERED, Reason: "filled from the archive", GapId: gap.GapId,

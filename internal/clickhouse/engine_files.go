@@ -75,7 +75,8 @@ var engineXML = template.Must(template.New("engine.xml").Parse(`<clickhouse>
 
 // usersXML: the server's own session runs as default, which has no password, so it may do nothing
 // but start to listen and block. The writer has its database and those whose names begin with that
-// name. The reader may only read. In constraints the least is 1, as 0 means no limit.
+// name. The reader may only read. Dictionaries read their tables as the user lookup, who has no password and
+// whom the rules for HTTP do not let in. In constraints the least is 1, as 0 means no limit.
 var usersXML = template.Must(template.New("users.xml").Parse(`<clickhouse>
   <profiles>
     <default>
@@ -133,9 +134,18 @@ var usersXML = template.Must(template.New("users.xml").Parse(`<clickhouse>
         <query>GRANT SELECT, SHOW ON system.*</query>
         <query>GRANT SELECT, SHOW ON information_schema.*</query>
         <query>GRANT TABLE ENGINE ON *</query>
-        <query>GRANT CREATE TEMPORARY TABLE, KILL QUERY ON *.*</query>
+        <query>GRANT CREATE TEMPORARY TABLE, KILL QUERY, SYSTEM RELOAD DICTIONARY ON *.*</query>
       </grants>
     </{{.Writer}}>
+    <{{.Lookup}}>
+      <password></password>
+      <profile>default</profile>
+      <quota>default</quota>
+      <networks><ip>127.0.0.1</ip></networks>
+      <grants>
+        <query>GRANT SELECT ON {{.Database}}.lookup_*</query>
+      </grants>
+    </{{.Lookup}}>
     <{{.Reader}}>
       <password_sha256_hex>{{.ReaderHash}}</password_sha256_hex>
       <profile>reader</profile>
@@ -189,6 +199,7 @@ func writeConfiguration(cfg EngineConfig, s Server) error {
 	}
 	return writeXML(filepath.Join(conf, "users.xml"), usersXML, map[string]any{
 		"Database": cfg.Database, "Writer": s.User, "WriterHash": hash(s.Password), "Reader": s.Reader.User, "ReaderHash": hash(s.Reader.Password),
+		"Lookup":      lookupUser,
 		"QueryMemory": cfg.MemoryBytes / 5 * 2, "UserMemory": cfg.MemoryBytes / 5 * 3,
 	})
 }

@@ -36,8 +36,10 @@ func (st Statement) For(partition string) string {
 	return strings.ReplaceAll(st.SQL, partitionMark, quoteText(partition))
 }
 
-// text is the statement for people, with {{partition}} as it was written.
-func (st Statement) text() string { return strings.ReplaceAll(st.SQL, partitionMark, "{{partition}}") }
+// text is the statement for people, with {{partition}} as it was written and without a password.
+func (st Statement) text() string {
+	return sourcePassword.ReplaceAllString(strings.ReplaceAll(st.SQL, partitionMark, "{{partition}}"), "PASSWORD '[HIDDEN]' QUERY")
+}
 
 // hash tells the text of a statement from that of another; it is not for security.
 func (st Statement) hash() uint64 {
@@ -85,6 +87,7 @@ func (s Server) render(text string) (string, error) {
 		"cluster":   s.onCluster,
 		"engine":    s.engine,
 		"partition": func() string { return partitionMark },
+		"lookup":    s.lookup,
 	}).Parse(text)
 	if err != nil {
 		return "", err

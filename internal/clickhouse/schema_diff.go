@@ -31,7 +31,7 @@ func (s Server) create(t *tableSchema, replace bool) string {
 	if replace {
 		head = "CREATE OR REPLACE ${1} ${2} " + s.onCluster()
 	}
-	return createHead.ReplaceAllString(t.Create, head)
+	return s.withLogin(createHead.ReplaceAllString(t.Create, head))
 }
 
 // compare lists in which points have is not as want: tables first, then views, by name. Tables, columns, indexes and projections that
@@ -50,8 +50,11 @@ func (s Server) compare(want, have schema, exact bool) []difference {
 		switch {
 		case h == nil:
 			d := difference{text: w.kind() + " " + name + " is missing", done: w.kind() + " " + name + " was missing: it was made again", repair: []string{s.create(w, false)}}
-			if w.kind() == "table" {
+			switch w.kind() {
+			case "table":
 				d.done += ", without rows"
+			case "materialized view":
+				d.done += "; what was inserted without it is not in the table that it fills"
 			}
 			if !exact && s.Cluster != "" {
 				d.repair, d.todo = nil, "run darkmap migrate as a user that may create databases"
@@ -91,11 +94,15 @@ func (s Server) compareTable(name string, w, h *tableSchema, exact bool) []diffe
 	}
 	if w.kind() == "table" {
 		all = append(all, s.compareColumns(name, w, h, exact)...)
-	} else if exact && w.Create != h.Create {
-		all = append(all, difference{
+	} else if exact && w.Create != h.Create { // a materialized view into a table, or a dictionary: neither has rows of its own
+		d := difference{
 			text: fmt.Sprintf("%s %s is not the one of this program", w.kind(), name),
-			todo: fmt.Sprintf("drop it (darkmap sql --write \"DROP TABLE %s.%s\"), then run darkmap migrate", s.Database, name),
-		})
+			done: fmt.Sprintf("%s %s was not the one of this program: it was replaced", w.kind(), name), repair: []string{s.create(w, true)},
+		}
+		if w.kind() == "materialized view" { // it cannot be replaced in one statement
+			d.repair = []string{fmt.Sprintf("DROP VIEW IF EXISTS %s.%s %s SYNC", s.Database, name, s.onCluster()), s.create(w, false)}
+		}
+		all = append(all, d)
 	}
 	if exact {
 		all = append(all, s.compareExtras(name, "INDEX", w.Indexes, h.Indexes)...)

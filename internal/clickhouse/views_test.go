@@ -1,0 +1,88 @@
+package clickhouse_test
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/darkmap/darkmap/internal/clickhouse"
+	"github.com/darkmap/darkmap/internal/clickhousetest"
+)
+
+// viewRows are what the sink could have inserted: two prefixes, a country that loses half of its space at 10:05, its outage, a gap.
+var viewRows = []string{
+	`INSERT INTO darkmap.route_change_log (dataset, timestamp, collector, lane, epoch, sequence, idx, repeats, peer_address, peer_asn, table, safi, type, prefix, as_path, origin_as, topic, appended_at)
+	SELECT 'd', toDateTime64('2026-11-30 10:00:00', 6, 'UTC') + 60 * number, 'ris/rrc00', 'live', 1, number, 0, number = 9, '192.0.2.1', 64500, 'pre', 'unicast', if(number % 4 = 3, 'withdraw', 'announce'),
+		['198.51.100.0/24', '198.51.0.0/16', '2001:db8::/32', '203.0.113.0/24'][1 + number % 4], '64500 64501', 64501, 'bgp.routes.v1', now() FROM numbers(16)`,
+	`INSERT INTO darkmap.visibility (dataset, timestamp, entity_type, entity_code, entity_name, family, space, prefixes, baseline_space, baseline_prefixes, voters, position_sequence, appended_at)
+	SELECT 'd', toDateTime('2026-11-30 09:50:00', 'UTC') + x.1, 'country', 'KP', 'North Korea', 'ipv4', x.2, 4, 4, 4, 30, x.1, now()
+	FROM (SELECT arrayJoin([(0, 4), (900, 2), (1800, 4), (3600, 3)]) AS x)`,
+	`INSERT INTO darkmap.outage_events (dataset, id, sequence, event, decided_at, state, family, entity_type, entity_code, entity_name, start, origins, json, position_sequence, appended_at)
+	SELECT 'd', 'country-KP', number + 1, 'updated', toDateTime64('2026-11-30 10:05:00', 6, 'UTC'), if(number < 2, 'suspected', 'open'), 'ipv4', 'country', 'KP', 'North Korea', toDateTime('2026-11-30 10:05:00', 'UTC'), [64501, 64502],
+		'{"origins":[{"asn":64501,"name":"NORTH"},{"asn":64502}],"upstreams":[]}', number, now() FROM numbers(3)`,
+	`INSERT INTO darkmap.feeds (dataset, timestamp, collector, event, reason, gap_id, source, gap_begin, gap_end, state, peers_up, position_sequence, appended_at)
+	SELECT 'd', toDateTime64('2026-11-30 10:00:00', 6, 'UTC') + x.1, 'ris/rrc00', x.2, x.3, x.4, 'rislive', toDateTime64('2026-11-30 09:59:00', 6, 'UTC'), toDateTime64('2026-11-30 10:00:00', 6, 'UTC'), x.5, x.1, x.1, now()
+	FROM (SELECT arrayJoin([(1, 'gap', 'lost', 'g1', ''), (2, 'status', '', '', 'down'), (3, 'recovered', 'filled', 'g1', ''), (4, 'status', '', '', 'up'), (5, 'gap', 'late', 'g2', '')]) AS x)`,
+	`INSERT INTO darkmap.panel (dataset, timestamp, family, voters, verdicts, collector, peer_address, peer_asn, votes, idx, position_sequence, appended_at)
+	SELECT 'd', toDateTime64('2026-11-30 10:00:00', 6, 'UTC'), 'ipv4', 30, true, 'ris/rrc00', '192.0.2.1', 64501 + number, number = 0, number, 1, now() FROM numbers(2)`,
+	`INSERT INTO darkmap.lookup_ases VALUES ('s', 64500, 'TRANSIT', 'Transit', 'DE'), ('s', 64501, 'NORTH', 'North', 'KP'), ('old', 64501, 'SOUTH', '', '')`,
+	`INSERT INTO darkmap.lookup_prefixes VALUES ('s', '198.51.0.0/16', 64501, 'KP'), ('s', '2001:db8::/32', 64500, 'DE')`,
+	`INSERT INTO darkmap.lookup_snapshots VALUES ('ases', 's', now64(3), 2), ('prefixes', 's', now64(3), 2)`,
+	`SYSTEM RELOAD DICTIONARY darkmap.as_info`, `SYSTEM RELOAD DICTIONARY darkmap.prefix_info`,
+}
+
+const viewRange = "from = '2026-11-30 10:00:00', to = '2026-11-30 11:00:00'"
+
+// viewAnswers are questions to the views, and answers of TSV with | between columns and a space between rows.
+var viewAnswers = map[string]string{
+	"SELECT prefix, count() FROM prefix_history WHERE dataset = 'd' GROUP BY prefix ORDER BY prefix":                                                 "198.51.0.0/16|3 198.51.100.0/24|4 2001:db8::/32|4 203.0.113.0/24|4",
+	"SELECT begin, length, origin_name, peer_name, min(timestamp) FROM prefix_history WHERE dataset = 'd' AND prefix = '2001:db8::/32' GROUP BY ALL": "2001:db8::|32|NORTH|TRANSIT|2026-11-30_10:02:00.000000",
+	"SELECT prefix, count() FROM prefixes_containing(dataset = 'd', address = '198.51.100.7', " + viewRange + ") GROUP BY prefix ORDER BY prefix":    "198.51.0.0/16|3 198.51.100.0/24|4",
+	"SELECT prefix, count() FROM prefixes_containing(dataset = 'd', address = '198.51.0.0/20', " + viewRange + ") GROUP BY prefix":                   "198.51.0.0/16|3",
+	"SELECT prefix, count() FROM prefixes_containing(dataset = 'd', address = '2001:db8::1', " + viewRange + ") GROUP BY prefix":                     "2001:db8::/32|4",
+	"SELECT prefix, count() FROM prefixes_within(dataset = 'd', prefix = '198.51.0.0/16', " + viewRange + ") GROUP BY prefix ORDER BY prefix":        "198.51.0.0/16|3 198.51.100.0/24|4",
+	"SELECT prefix FROM prefixes_within(dataset = 'd', prefix = '::/0', " + viewRange + ") GROUP BY prefix":                                          "2001:db8::/32",
+	"SELECT minute, announcements, withdrawals, peers, origins FROM prefix_minutes(dataset = 'd', prefix = '203.0.113.0/24', " + viewRange + ", step = 1200) ORDER BY minute": "2026-11-30_10:00:00|0|4|1|[64501] " +
+		"2026-11-30_10:20:00|0|0|0|[] 2026-11-30_10:40:00|0|0|0|[]",
+	"SELECT minute, space, loss_percent, row_at FROM entity_minutes(dataset = 'd', entity_type = 'country', entity_code = 'KP', family = 'ipv4', " + viewRange + ", step = 900) ORDER BY minute": "2026-11-30_10:00:00|4|0|2026-11-30_09:50:00 " +
+		"2026-11-30_10:15:00|2|50|2026-11-30_10:05:00 2026-11-30_10:30:00|4|0|2026-11-30_10:20:00 2026-11-30_10:45:00|4|0|2026-11-30_10:20:00",
+	"SELECT count() FROM entity_history WHERE entity_code = 'KP'":                                                                               "4",
+	"SELECT hour, min_space, max_space, space, max_loss_percent, voters FROM entity_hours ORDER BY hour":                                        "2026-11-30_09:00:00|4|4|4|0|30 2026-11-30_10:00:00|2|4|3|50|30",
+	"SELECT id, sequence, origin_names FROM open_outages WHERE entity_code = 'KP'":                                                              "country-KP|3|['NORTH','']",
+	"SELECT count(), max(sequence) FROM outages":                                                                                                "1|3",
+	"SELECT count() FROM outage_history":                                                                                                        "3",
+	"SELECT gap_id, answered_at, complete, reason, answer FROM feed_gaps ORDER BY gap_id":                                                       `g1|2026-11-30_10:00:03.000000|true|lost|filled g2|\N|\N|late|`,
+	"SELECT collector, state, peers_up FROM feed_status":                                                                                        "ris/rrc00|up|4",
+	"SELECT voters, verdicts FROM panel_history":                                                                                                "30|true",
+	"SELECT peer_asn, peer_name, votes FROM panel_peers ORDER BY peer_asn":                                                                      "64501|NORTH|true 64502||false",
+	"SELECT dictGet('darkmap.prefix_info', 'country', toIPv4('198.51.100.7')), dictGet('darkmap.prefix_info', 'origin', toIPv6('2001:db8::1'))": "KP|64500",
+	"SELECT dictGet('darkmap.as_info', 'organisation', 64500)":                                                                                  "Transit",
+}
+
+// TestViews asks every view as the reader, after every row was inserted twice.
+func TestViews(t *testing.T) {
+	t.Parallel()
+	s := clickhousetest.Server(t)
+	for range 2 {
+		for _, sql := range viewRows {
+			if _, err := answer(t, s, strings.ReplaceAll(sql, "darkmap.", s.Database+".")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for sql, want := range viewAnswers {
+		body, err := s.AsReader().HTTP(t.Context(), clickhouse.Query{SQL: strings.ReplaceAll(sql, "darkmap.", s.Database+"."), Database: s.Database})
+		if err != nil {
+			t.Errorf("%s: %v", sql, err)
+			continue
+		}
+		got, err := io.ReadAll(body)
+		if err = errors.Join(err, body.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if text := strings.TrimSuffix(strings.NewReplacer(" ", "_", "\t", "|", "\n", " ").Replace(string(got)), " "); text != want {
+			t.Errorf("%s:\n got %s\nwant %s", sql, text, want)
+		}
+	}
+}

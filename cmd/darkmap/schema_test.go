@@ -68,18 +68,20 @@ func TestReplayKeepsCollected(t *testing.T) {
 	}
 }
 
-// TestMigrateKeepsNewer: a store of a newer program is left alone.
+// TestMigrateKeepsNewer: a store of a newer program is left alone by whatever opens it.
 func TestMigrateKeepsNewer(t *testing.T) {
 	t.Parallel()
 	dir := migrated(t)
 	if code, _, errs := darkmap(t, "", "sql", "--write", "--data-dir", dir, "INSERT INTO schema_migrations (version, name) VALUES (9999, 'later')"); code != 0 {
 		t.Fatal(errs)
 	}
-	if code, _, errs := darkmap(t, "", "migrate", "--data-dir", dir); code != exitFailed || !strings.Contains(errs, "newer darkmap") {
-		t.Errorf("migrate: got %d, %s", code, errs)
-	}
-	if code, out, errs := darkmap(t, "", "sql", "--data-dir", dir, "SELECT 1"); code != 0 || out != "1\n" || !strings.Contains(errs, "made by a newer darkmap") {
-		t.Errorf("sql: got %d, %q, %s", code, out, errs)
+	for _, args := range [][]string{
+		{"migrate"}, {"migrate", "--status"}, {"migrate", "--dry-run"}, {"sql", "SELECT 1"}, {"sql", "--write", "SELECT 1"}, {"outages"}, {"feeds"}, {"show", "AS64496"}, {"datasets", "list"},
+		slices.Concat([]string{"replay"}, offline(t), []string{datatest.Path(t, "mrt", "updates.long_withdrawal.gz")}),
+	} {
+		if code, out, errs := darkmap(t, "", append(args, "--data-dir", dir)...); code != exitFailed || out != "" || !strings.Contains(errs, "a newer darkmap has migrated it") || !strings.Contains(errs, "has version 9999 of the schema") {
+			t.Errorf("%q: got %d, %q, %s", args, code, out, errs)
+		}
 	}
 }
 

@@ -127,7 +127,11 @@ func (s *session) tryLease(ctx context.Context) (*lease, error) {
 	}
 	running, err := datadir.ReadRun(s.g.DataDir)
 	if err == nil && running != nil && running.ClickHouse != nil {
-		return s.newLease(*running.ClickHouse, running, guest), nil
+		l := s.newLease(*running.ClickHouse, running, guest)
+		if err := s.refuseNewer(ctx, l); err != nil {
+			return nil, errors.Join(err, l.release())
+		}
+		return l, nil
 	}
 	if err = errors.Join(err, guest.Close()); err != nil {
 		return nil, err
@@ -203,7 +207,24 @@ func (s *session) check(ctx context.Context, l *lease) error {
 	case have < want:
 		fmt.Fprintf(s.g.stderr, "darkmap: the store has version %d of the schema, and this program %d: `%s` brings it there\n", have, want, s.g.command("migrate"))
 	case have > want:
-		fmt.Fprintf(s.g.stderr, "darkmap: the store has version %d of the schema, made by a newer darkmap, and this program knows %d\n", have, want)
+		return l.server.NewerError(have, want)
+	}
+	return nil
+}
+
+// refuseNewer fails with ErrNewer where the store of another instance is of a newer program. A store that does not answer is the
+// statement's affair.
+func (s *session) refuseNewer(ctx context.Context, l *lease) error {
+	if s.checked {
+		return nil
+	}
+	have, want, err := clickhouse.SchemaVersion(ctx, l.server)
+	if err != nil {
+		return nil //nolint:nilerr // the statement finds out, and waits where that helps
+	}
+	s.checked = true
+	if have > want {
+		return l.server.NewerError(have, want)
 	}
 	return nil
 }

@@ -295,7 +295,7 @@ func (c *sinkCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return usageError(err)
 	}
-	if err := g.prepareSchema(ctx, server); err != nil {
+	if err := g.prepareSchema(ctx, server, cfg); err != nil {
 		return err
 	}
 	reg := telemetry.NewRegistry(version)

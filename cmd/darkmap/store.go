@@ -44,7 +44,7 @@ func openStore(ctx context.Context, g *globals, cfg *configuration, dir *datadir
 			return nil, usageError(err)
 		}
 	}
-	if err := g.prepareSchema(ctx, s.server); err != nil {
+	if err := g.prepareSchema(ctx, s.server, cfg); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil

@@ -140,8 +140,11 @@ func (s Server) HTTP(ctx context.Context, q Query) (*Answer, error) {
 }
 
 // Ask runs a statement over the HTTP interface whose output does not matter. Its errors are those of HTTP.
-func (s Server) Ask(ctx context.Context, sql string) error {
-	body, err := s.HTTP(ctx, Query{SQL: sql})
+func (s Server) Ask(ctx context.Context, sql string) error { return s.ask(ctx, Query{SQL: sql}) }
+
+// ask is Ask of a statement with settings.
+func (s Server) ask(ctx context.Context, q Query) error {
+	body, err := s.HTTP(ctx, q)
 	if err != nil {
 		return err
 	}

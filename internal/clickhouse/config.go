@@ -31,6 +31,9 @@ type Config struct {
 	// The cluster, of one shard and any number of replicas, ON which migrations run, with Replicated engines. Empty: plain engines on
 	// one server.
 	Cluster string `yaml:"cluster" want:"a name of letters, digits and _"`
+	// For how long the tables keep rows, from their arrival; forever (or 0) keeps them. migrate, and every start of what writes, changes
+	// the tables that keep rows for another time.
+	Retention RetentionConfig `yaml:"retention"`
 	// The most memory that the embedded engine may allocate, octets. It has no place beside addresses.
 	EngineMemoryBytes int64 `yaml:"engine_memory_bytes" min:"268435456"`
 }
@@ -45,7 +48,7 @@ type ReaderConfig struct {
 
 // DefaultConfig is the embedded engine.
 func DefaultConfig() Config {
-	return Config{Database: DefaultDatabase, EngineMemoryBytes: defaultEngineMemory}
+	return Config{Database: DefaultDatabase, Retention: DefaultRetention(), EngineMemoryBytes: defaultEngineMemory}
 }
 
 // Embedded reports whether c means the embedded engine.

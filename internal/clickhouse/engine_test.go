@@ -29,6 +29,12 @@ func TestMain(m *testing.M) {
 		owner(dir)
 		return
 	}
+	if server := os.Getenv(runnerEnv); server != "" {
+		if err := runner(server); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		return
+	}
 	os.Exit(clickhousetest.Main(m))
 }
 

@@ -2,11 +2,12 @@ package clickhouse
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/ClickHouse/ch-go/proto"
@@ -16,7 +17,20 @@ import (
 )
 
 // ErrNewer says that the database has migrations that this program does not know.
-var ErrNewer = errors.New("the database was migrated by a newer darkmap")
+var ErrNewer = errors.New("a newer darkmap has migrated it")
+
+// Migrator brings a database to this program's schema.
+type Migrator struct {
+	Server Server
+	// Program names this program and its version, for the record of steps and for those who wait.
+	Program string
+	// Retention is for how long the tables keep rows; nil leaves that as it is.
+	Retention *RetentionConfig
+	// Say is told what takes its time: that another runner is waited for, how far a copy is. Nil: nobody is told.
+	Say func(string)
+
+	files fs.FS // nil: this program's
+}
 
 // Migrated is what Migrate did.
 type Migrated struct {
@@ -24,129 +38,209 @@ type Migrated struct {
 	Steps int
 	// Repairs says, a sentence each, what was missing or different and was mended.
 	Repairs []string
+	// Retention says, a sentence each, what is kept for another time now.
+	Retention []string
+}
+
+// Migrate is Migrator.Migrate without a record of the program, and with the times to live as they are.
+func Migrate(ctx context.Context, s Server) (Migrated, error) {
+	return Migrator{Server: s}.Migrate(ctx)
 }
 
 // Migrate brings the database to this program's schema: it applies the migrations that are missing, then compares the tables, views,
 // columns, types, indexes and projections with those that the migrations make, and mends what can be mended without losing a row.
-// It fails with ErrOldForm or ErrNewer, and changes nothing, where another program has made or migrated it, with ErrSchema where something is different that it may not change.
+// It fails with ErrOldForm or ErrNewer, and changes nothing, where another program has made or migrated it, with ErrSchema where
+// something is different that it may not change.
+//
 // Every statement that has passed is recorded in schema_progress, with the partition that it was for, and every step in
-// schema_migrations: an interrupted step goes on after its last statement. A statement may have passed without being recorded, so each may
-// run twice, and several processes may migrate at once.
-func Migrate(ctx context.Context, s Server) (Migrated, error) {
-	return migrate(ctx, s, schemas.ClickHouse)
+// schema_migrations: an interrupted step goes on after its last statement. A statement may have passed without being recorded, so each
+// may run twice. Where there is something to do, Migrate claims the schema first, and waits while another process has it.
+func (m Migrator) Migrate(ctx context.Context) (Migrated, error) {
+	r, err := m.open(ctx)
+	if err != nil {
+		return Migrated{}, err
+	}
+	defer r.close()
+	if err := r.prepare(ctx); err != nil {
+		return Migrated{}, err
+	}
+	todo, err := r.todo(ctx)
+	if err != nil || !todo {
+		return Migrated{}, err
+	}
+	locked, lock, err := r.server.lockSchema(ctx, r.conn, r.Program, r.Say)
+	if err != nil {
+		return Migrated{}, err
+	}
+	done, err := r.migrate(locked)
+	if cause := context.Cause(locked); err != nil && errors.Is(cause, ErrLockLost) {
+		err = fmt.Errorf("%w: %w", cause, err)
+	}
+	return done, errors.Join(err, lock.release(ctx))
 }
 
-func migrate(ctx context.Context, s Server, files fs.FS) (Migrated, error) {
+// migration is one run of a Migrator.
+type migration struct {
+	Migrator
+	server Server
+	conn   driver.Conn
+	steps  []Migration
+}
+
+// open connects, and refuses what another program has made. It changes nothing.
+func (m Migrator) open(ctx context.Context) (*migration, error) {
+	if m.files == nil {
+		m.files = schemas.ClickHouse
+	}
+	if m.Program == "" {
+		m.Program = "darkmap"
+	}
+	if m.Say == nil {
+		m.Say = func(string) {}
+	}
+	steps, err := migrationsIn(m.files, m.Server)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := Open(ctx, m.Server)
+	if err != nil {
+		return nil, err
+	}
+	r := &migration{m, m.Server, conn, steps}
+	err = r.server.refuseOldFormOn(ctx, conn)
+	if err == nil {
+		_, err = r.state(ctx)
+	}
+	if err != nil {
+		r.close()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *migration) close() { _ = r.conn.Close() } // nothing is pending
+
+// todo reports whether anything is missing or different.
+func (r *migration) todo(ctx context.Context) (bool, error) {
+	st, err := r.state(ctx)
+	if err != nil || st.done < len(r.steps) {
+		return true, err
+	}
+	differences, err := r.differences(ctx, st.done)
+	if err != nil || len(differences) > 0 {
+		return true, err
+	}
+	changes, err := r.retention(ctx)
+	return len(changes) > 0, err
+}
+
+// migrate does what Migrate says, with the schema claimed.
+func (r *migration) migrate(ctx context.Context) (Migrated, error) {
 	var result Migrated
-	all, err := migrationsIn(files, s)
+	st, err := r.state(ctx)
 	if err != nil {
 		return result, err
 	}
-	conn, err := Open(ctx, s)
-	if err != nil {
-		return result, err
-	}
-	defer conn.Close() //nolint:errcheck // nothing is pending
-	if err := s.refuseOldFormOn(ctx, conn); err != nil {
-		return result, err
-	}
-	done, err := applied(ctx, conn, s)
-	if err != nil {
-		return result, err
-	}
-	if done > uint32(len(all)) {
-		return result, fmt.Errorf("migration %d of database %s: %w", done, s.Database, ErrNewer)
-	}
-	for _, m := range all[done:] {
-		err := m.apply(ctx, conn, s, false)
+	for _, m := range r.steps[st.done:] {
+		err := r.apply(ctx, m, false)
 		if err != nil && m.Version > 1 && Hopeless(err) { // something that an earlier step made may be missing
-			repairs, repairErr := s.repair(ctx, conn, files, int(m.Version)-1)
+			repairs, repairErr := r.repair(ctx, int(m.Version)-1)
 			if len(repairs) == 0 {
 				return result, errors.Join(err, repairErr)
 			}
 			result.Repairs = append(result.Repairs, repairs...)
-			err = m.apply(ctx, conn, s, true)
+			err = r.apply(ctx, m, true)
 		}
 		if err != nil {
 			return result, err
 		}
 		result.Steps++
 	}
-	repairs, err := s.repair(ctx, conn, files, len(all))
+	repairs, err := r.repair(ctx, len(r.steps))
 	result.Repairs = append(result.Repairs, repairs...)
+	if err != nil {
+		return result, err
+	}
+	result.Retention, err = r.keep(ctx)
 	return result, err
 }
 
 // apply runs the statements of one step that have not passed yet, and records each, then the step. With again, which is for after a
 // repair, it repeats those that run once.
-func (m Migration) apply(ctx context.Context, conn driver.Conn, s Server, again bool) error {
-	passed, err := s.readProgress(ctx, conn)
+func (r *migration) apply(ctx context.Context, m Migration, again bool) error {
+	st, err := r.state(ctx)
 	if err != nil {
 		return err
 	}
-	for i, st := range m.Statements {
-		partitions := []string{""}
-		if st.Each != "" {
-			if partitions, err = s.partitions(ctx, conn, st.Each); err != nil {
+	for i, statement := range m.Statements {
+		partitions := []partition{{}}
+		if statement.Each != "" {
+			if partitions, err = r.server.partitions(ctx, r.conn, statement.Each); err != nil {
 				return fmt.Errorf("migrating to %04d_%s, statement %d: %w", m.Version, m.Name, i+1, err)
 			}
 		}
-		for _, partition := range partitions {
-			k := progressKey{m.Version, uint32(i + 1), partition}
-			if hash, ok := passed[k]; ok && hash == st.hash() && !(again && st.Each == "") {
+		for n, part := range partitions {
+			k := progressKey{m.Version, uint32(i + 1), part.id}
+			if st.passed.has(k, statement) && !(again && statement.Each == "") {
 				continue
 			}
-			if err := s.runStep(ctx, conn, k, st); err != nil {
-				return fmt.Errorf("migrating to %04d_%s, statement %d%s: %w", m.Version, m.Name, k.statement, k.ofPartition(st.Each), err)
+			if part.id != "" {
+				r.Say(fmt.Sprintf("%04d_%s: copying partition %d of %d of %s", m.Version, m.Name, n+1, len(partitions), statement.Each))
+			}
+			if err := r.run(ctx, k, statement); err != nil {
+				return fmt.Errorf("migrating to %04d_%s, statement %d%s: %w", m.Version, m.Name, k.statement, k.ofPartition(statement.Each), err)
 			}
 		}
 	}
-	record := fmt.Sprintf("INSERT INTO %s.schema_migrations (version, name, applied_at) VALUES (?, ?, ?)", s.Database)
-	if err := conn.Exec(ctx, record, m.Version, m.Name, time.Now().UTC()); err != nil {
-		return fmt.Errorf("recording migration %d: %w", m.Version, err)
-	}
-	return nil
+	return r.recordStep(ctx, m)
 }
 
-// runStep runs one statement, for one partition where it has any, and records it.
-func (s Server) runStep(ctx context.Context, conn driver.Conn, k progressKey, st Statement) error {
+// run runs one statement, for one partition where it has any, and records it.
+func (r *migration) run(ctx context.Context, k progressKey, statement Statement) error {
 	began := time.Now()
-	if err := conn.Exec(ctx, st.For(k.partition)); err != nil && !renamed(st.SQL, err) {
-		return err
-	}
-	return s.recordProgress(ctx, conn, k, st.hash(), time.Since(began))
-}
-
-// renamed reports whether a RENAME failed because an earlier run has done it: its target is there.
-func renamed(statement string, err error) bool {
-	return Code(err) == int(proto.ErrTableAlreadyExists) && strings.HasPrefix(statement, "RENAME TABLE ")
-}
-
-// migrationsTable makes the table that records the steps.
-func (s Server) migrationsTable() string {
-	return fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s.schema_migrations %s (version UInt32 COMMENT 'number of the step', name String COMMENT 'its name', "+
-		"applied_at DateTime64(3, 'UTC') COMMENT 'when it was taken') ENGINE = %s ORDER BY version COMMENT 'Steps that the schema has taken.'",
-		s.Database, s.onCluster(), s.engine("ReplacingMergeTree", "applied_at"))
-}
-
-// applied makes sure that the database and schema_migrations exist and returns the number of the last step taken.
-func applied(ctx context.Context, conn driver.Conn, s Server) (uint32, error) {
-	for _, statement := range []string{
-		fmt.Sprintf("CREATE DATABASE IF NOT EXISTS %s %s", s.Database, s.onCluster()), s.migrationsTable(), s.progressTable(),
-	} {
-		if err := conn.Exec(ctx, statement); err != nil {
-			return 0, fmt.Errorf("preparing database %s: %w", s.Database, err)
+	if err := r.exec(ctx, statement.For(k.partition)); err != nil {
+		if done, asked := r.renamed(ctx, statement.SQL, err); !done {
+			return errors.Join(err, asked)
 		}
 	}
-	var done uint32
-	if err := conn.QueryRow(ctx, fmt.Sprintf("SELECT max(version) FROM %s.schema_migrations", s.Database)).Scan(&done); err != nil {
-		return 0, fmt.Errorf("reading the schema's version: %w", err)
+	return r.server.recordProgress(ctx, r.conn, k, statement.hash(), r.Program, time.Since(began))
+}
+
+// exec runs a statement without a limit of time: a copy of rows may take hours. Where ctx ends, the statement ends too.
+func (r *migration) exec(ctx context.Context, sql string) error {
+	if !r.server.Embedded {
+		return r.conn.Exec(ctx, sql)
 	}
-	return done, nil
+	id := "migrate/" + rand.Text()
+	err := r.server.ask(ctx, Query{SQL: sql, ID: id})
+	if ctx.Err() != nil { // over HTTP it would go on
+		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), scratchDrop)
+		defer cancel()
+		return errors.Join(context.Cause(ctx), err, r.server.Ask(limited, "KILL QUERY WHERE query_id = "+quoteText(id)+" SYNC"))
+	}
+	return err
+}
+
+// renames is a statement that gives a table another name: the names of before and after.
+var renames = regexp.MustCompile(`^RENAME TABLE (?:IF EXISTS )?(\S+) TO (\S+)`)
+
+// renamed reports whether a RENAME failed because an earlier run has done it: its target is there.
+func (r *migration) renamed(ctx context.Context, statement string, err error) (bool, error) {
+	m := renames.FindStringSubmatch(statement)
+	code := proto.Error(Code(err))
+	if m == nil || code != proto.ErrTableAlreadyExists && code != proto.ErrUnknownTable {
+		return false, nil
+	}
+	var there uint8
+	if err := r.conn.QueryRow(ctx, "EXISTS TABLE "+m[2]).Scan(&there); err != nil {
+		return false, fmt.Errorf("looking for %s: %w", m[2], err)
+	}
+	return there == 1, nil
 }
 
 // SchemaVersion reads the number of the last migration of the database, and that of this program's last one. A database without
-// darkmap's tables has 0. It fails with ErrOldForm where Migrate does. It needs no more than to read.
+// darkmap's tables has 0, one in the midst of a step of a newer program that step's number. It fails with ErrOldForm where Migrate does.
+// It needs no more than to read.
 func SchemaVersion(ctx context.Context, s Server) (have, want uint32, err error) {
 	all, err := Migrations(s)
 	if err != nil {
@@ -156,16 +250,40 @@ func SchemaVersion(ctx context.Context, s Server) (have, want uint32, err error)
 	if err := s.refuseOldForm(func(query string) (string, error) { return s.askText(ctx, query) }); err != nil {
 		return 0, want, err
 	}
-	text, err := s.askText(ctx, "SELECT max(version) FROM "+s.Database+".schema_migrations")
-	if e, ok := errors.AsType[*QueryError](err); ok && (e.Code == int(proto.ErrUnknownTable) || e.Code == int(proto.ErrUnknownDatabase)) {
-		return 0, want, nil
+	have, err = s.highestVersion(ctx, "schema_migrations")
+	if err != nil {
+		return 0, want, err
+	}
+	begun, err := s.highestVersion(ctx, "schema_progress")
+	if begun > want {
+		have = max(have, begun)
+	}
+	return have, want, err
+}
+
+// highestVersion reads the highest version in a table of ours, 0 where the table is not there.
+func (s Server) highestVersion(ctx context.Context, table string) (uint32, error) {
+	text, err := s.askText(ctx, "SELECT max(version) FROM "+s.Database+"."+table)
+	if missing(err) {
+		return 0, nil
+	}
+	var n uint64
+	if err == nil {
+		n, err = strconv.ParseUint(text, 10, 32)
 	}
 	if err != nil {
-		return 0, want, fmt.Errorf("reading the schema's version: %w", err)
+		return 0, fmt.Errorf("reading the schema's version: %w", err)
 	}
-	n, err := strconv.ParseUint(text, 10, 32)
-	if err != nil {
-		return 0, want, fmt.Errorf("reading the schema's version: %w", err)
-	}
-	return uint32(n), want, nil
+	return uint32(n), nil
+}
+
+// missing reports whether a query failed because its table or database is not there.
+func missing(err error) bool {
+	code := proto.Error(Code(err))
+	return code == proto.ErrUnknownTable || code == proto.ErrUnknownDatabase
+}
+
+// NewerError says that have is above want: ErrNewer with what to do.
+func (s Server) NewerError(have, want uint32) error {
+	return fmt.Errorf("database %s has version %d of the schema, and this program knows %d: %w; use that one, or a newer one", s.Database, have, want, ErrNewer)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ClickHouse/ch-go/proto"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
@@ -22,9 +23,42 @@ func (k progressKey) ofPartition(table string) string {
 	return ", partition " + k.partition + " of " + table
 }
 
-// progress are the statements of a step that have passed, with the hashes of their texts. A statement whose text is another now has
-// not passed.
-type progress map[progressKey]uint64
+// passedStatement is the record of one statement.
+type passedStatement struct {
+	hash uint64
+	at   time.Time
+}
+
+// progress are the statements that have passed.
+type progress map[progressKey]passedStatement
+
+// has reports whether the statement has passed. One whose text is another now has not.
+func (p progress) has(k progressKey, st Statement) bool {
+	is, ok := p[k]
+	return ok && is.hash == st.hash()
+}
+
+// takenStep is the record of one step.
+type takenStep struct {
+	name, program string
+	at            time.Time
+}
+
+// schemaState is what a database says of its migrations.
+type schemaState struct {
+	// done is the number of the last step taken.
+	done   int
+	taken  map[uint32]takenStep
+	passed progress
+}
+
+// migrationsTable makes the table that records the steps.
+func (s Server) migrationsTable() string {
+	return fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s.schema_migrations %s (version UInt32 COMMENT 'number of the step', name String COMMENT 'its name', "+
+		"applied_at DateTime64(3, 'UTC') COMMENT 'when it was taken', program String COMMENT 'the darkmap that took it; empty where an older one did, which kept no record') "+
+		"ENGINE = %s ORDER BY version COMMENT 'Steps that the schema has taken.'",
+		s.Database, s.onCluster(), s.engine("ReplacingMergeTree", "applied_at"))
+}
 
 // progressTable makes the table that records the statements of steps.
 func (s Server) progressTable() string {
@@ -32,49 +66,114 @@ func (s Server) progressTable() string {
 		"statement UInt32 COMMENT 'number of the statement within the step, from 1', "+
 		"partition String COMMENT 'id of the partition that the statement was run for; empty where it runs once', "+
 		"hash UInt64 COMMENT 'a hash of the statement', finished_at DateTime64(3, 'UTC') COMMENT 'when it had passed', "+
-		"seconds Float64 COMMENT 'how long it took, seconds') "+
+		"seconds Float64 COMMENT 'how long it took, seconds', program String COMMENT 'the darkmap that ran it') "+
 		"ENGINE = %s ORDER BY (version, statement, partition) COMMENT 'Statements of the schema''s steps that have passed: an interrupted step goes on after them.'",
 		s.Database, s.onCluster(), s.engine("ReplacingMergeTree", "finished_at"))
 }
 
-// readProgress reads which statements have passed.
-func (s Server) readProgress(ctx context.Context, conn driver.Conn) (progress, error) {
-	passed := progress{}
-	q := fmt.Sprintf("SELECT version, statement, partition, hash FROM %s.schema_progress FINAL", s.Database)
-	err := each(ctx, conn, q, "", func(rows driver.Rows) error {
+// ownTables makes the tables in which a Migrator keeps its records.
+func (s Server) ownTables() []string {
+	return []string{s.migrationsTable(), s.progressTable(), s.lockTable()}
+}
+
+// prepare makes the database and the tables of records, where they are missing.
+func (r *migration) prepare(ctx context.Context) error {
+	s := r.server
+	var there uint64
+	q := "SELECT count() FROM system.columns WHERE database = " + quoteText(s.Database) + " AND table IN ('schema_migrations', 'schema_progress', 'schema_lock') AND name IN ('program', 'until')"
+	if err := r.conn.QueryRow(ctx, q).Scan(&there); err != nil {
+		return fmt.Errorf("preparing database %s: %w", s.Database, err)
+	}
+	if there == 3 {
+		return nil
+	}
+	statements := append([]string{fmt.Sprintf("CREATE DATABASE IF NOT EXISTS %s %s", s.Database, s.onCluster())}, s.ownTables()...)
+	// Databases of before have no column program.
+	statements = append(statements, fmt.Sprintf("ALTER TABLE %s.schema_migrations %s ADD COLUMN IF NOT EXISTS program String COMMENT 'the darkmap that took it; empty where an older one did, which kept no record'", s.Database, s.onCluster()))
+	for _, statement := range statements {
+		if err := r.conn.Exec(ctx, statement); err != nil {
+			return fmt.Errorf("preparing database %s: %w", s.Database, err)
+		}
+	}
+	return nil
+}
+
+// state reads what the database says of its migrations; it is empty where it has no tables of darkmap. It fails with ErrNewer where a newer
+// program has taken a step or has begun with one.
+func (r *migration) state(ctx context.Context) (schemaState, error) {
+	s := r.server
+	st := schemaState{taken: map[uint32]takenStep{}, passed: progress{}}
+	read := func(program string) error {
+		return each(ctx, r.conn, fmt.Sprintf("SELECT version, name, applied_at, %s FROM %s.schema_migrations FINAL", program, s.Database), "", func(rows driver.Rows) error {
+			var version uint32
+			var step takenStep
+			err := rows.Scan(&version, &step.name, &step.at, &step.program)
+			st.taken[version] = step
+			st.done = max(st.done, int(version))
+			return err
+		})
+	}
+	err := read("program")
+	if Code(err) == int(proto.ErrUnknownIdentifier) { // a database of before
+		err = read("''")
+	}
+	if err != nil && !missing(err) {
+		return st, fmt.Errorf("reading the schema's version: %w", err)
+	}
+	begun := uint32(0)
+	err = each(ctx, r.conn, fmt.Sprintf("SELECT version, statement, partition, hash, finished_at FROM %s.schema_progress FINAL", s.Database), "", func(rows driver.Rows) error {
 		var k progressKey
-		var hash uint64
-		err := rows.Scan(&k.version, &k.statement, &k.partition, &hash)
-		passed[k] = hash
+		var is passedStatement
+		err := rows.Scan(&k.version, &k.statement, &k.partition, &is.hash, &is.at)
+		st.passed[k] = is
+		begun = max(begun, k.version)
 		return err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("reading the progress of migrations: %w", err)
+	if err != nil && !missing(err) {
+		return st, fmt.Errorf("reading the progress of migrations: %w", err)
 	}
-	return passed, nil
+	if have := max(uint32(st.done), begun); have > uint32(len(r.steps)) {
+		return st, s.NewerError(have, uint32(len(r.steps)))
+	}
+	return st, nil
+}
+
+// recordStep records that a step is done.
+func (r *migration) recordStep(ctx context.Context, m Migration) error {
+	record := fmt.Sprintf("INSERT INTO %s.schema_migrations (version, name, applied_at, program) VALUES (?, ?, ?, ?)", r.server.Database)
+	if err := r.conn.Exec(ctx, record, m.Version, m.Name, time.Now().UTC(), r.Program); err != nil {
+		return fmt.Errorf("recording migration %d: %w", m.Version, err)
+	}
+	return nil
 }
 
 // recordProgress records that a statement has passed.
-func (s Server) recordProgress(ctx context.Context, conn driver.Conn, k progressKey, hash uint64, took time.Duration) error {
-	q := fmt.Sprintf("INSERT INTO %s.schema_progress (version, statement, partition, hash, finished_at, seconds) VALUES (?, ?, ?, ?, ?, ?)", s.Database)
-	if err := conn.Exec(ctx, q, k.version, k.statement, k.partition, hash, time.Now().UTC(), took.Seconds()); err != nil {
+func (s Server) recordProgress(ctx context.Context, conn driver.Conn, k progressKey, hash uint64, program string, took time.Duration) error {
+	q := fmt.Sprintf("INSERT INTO %s.schema_progress (version, statement, partition, hash, finished_at, seconds, program) VALUES (?, ?, ?, ?, ?, ?, ?)", s.Database)
+	if err := conn.Exec(ctx, q, k.version, k.statement, k.partition, hash, time.Now().UTC(), took.Seconds(), program); err != nil {
 		return fmt.Errorf("recording statement %d of migration %d: %w", k.statement, k.version, err)
 	}
 	return nil
 }
 
-// partitions lists the ids of a table's active partitions.
-func (s Server) partitions(ctx context.Context, conn driver.Conn, table string) ([]string, error) {
-	var ids []string
-	q := "SELECT DISTINCT partition_id FROM system.parts WHERE active AND database = " + quoteText(s.Database) + " AND table = ? ORDER BY partition_id"
+// partition is an active partition of a table.
+type partition struct {
+	id   string
+	rows uint64
+}
+
+// partitions lists the active partitions of a table; none where it is not there.
+func (s Server) partitions(ctx context.Context, conn driver.Conn, table string) ([]partition, error) {
+	var all []partition
+	q := "SELECT partition_id, sum(rows) FROM system.parts WHERE active AND database = " + quoteText(s.Database) + " AND table = ? GROUP BY partition_id ORDER BY partition_id"
 	err := each(ctx, conn, q, table, func(rows driver.Rows) error {
-		var id string
-		err := rows.Scan(&id)
-		ids = append(ids, id)
+		var p partition
+		err := rows.Scan(&p.id, &p.rows)
+		all = append(all, p)
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("listing the partitions of table %s: %w", table, err)
 	}
-	return ids, nil
+	return all, nil
 }

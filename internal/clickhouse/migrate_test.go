@@ -35,7 +35,7 @@ func TestMigrate(t *testing.T) {
 	if err := rows.Err(); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"datasets", "deadletter", "feeds", "outage_events", "outages", "panel", "route_change_log", "route_changes", "schema_migrations", "schema_progress", "visibility"}
+	want := []string{"datasets", "deadletter", "feeds", "outage_events", "outages", "panel", "route_change_log", "route_changes", "schema_lock", "schema_migrations", "schema_progress", "visibility"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("tables (-want +got):\n%s", diff)
 	}

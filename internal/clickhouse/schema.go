@@ -19,6 +19,8 @@ type tableSchema struct {
 	Engine       string `json:"engine"`
 	SortingKey   string `json:"sorting_key,omitempty"`
 	PartitionKey string `json:"partition_key,omitempty"`
+	// EngineFull is the engine with its keys, times to live and settings.
+	EngineFull string `json:"-"`
 	// Create is the statement that makes the table.
 	Create string `json:"create"`
 	// Columns are in the table's order.
@@ -93,10 +95,10 @@ func quoteText(text string) string {
 // readSchema describes the database; it is empty where the database is not there.
 func readSchema(ctx context.Context, conn driver.Conn, database string) (schema, error) {
 	all := schema{}
-	err := each(ctx, conn, "SELECT name, engine, sorting_key, partition_key, create_table_query FROM system.tables WHERE database = ?", database, func(rows driver.Rows) error {
+	err := each(ctx, conn, "SELECT name, engine, sorting_key, partition_key, engine_full, create_table_query FROM system.tables WHERE database = ?", database, func(rows driver.Rows) error {
 		var name string
 		t := &tableSchema{Indexes: map[string]string{}, Projections: map[string]string{}}
-		err := rows.Scan(&name, &t.Engine, &t.SortingKey, &t.PartitionKey, &t.Create)
+		err := rows.Scan(&name, &t.Engine, &t.SortingKey, &t.PartitionKey, &t.EngineFull, &t.Create)
 		t.Create = definer.ReplaceAllString(t.Create, "")
 		all[name] = t
 		return err

@@ -3,6 +3,8 @@ package clickhouse
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"io/fs"
 )
 
 // DescribeSchema describes the database of s the way that schema.json does.
@@ -20,11 +22,19 @@ func DescribeSchema(ctx context.Context, s Server) ([]byte, error) {
 	return append(b, '\n'), err
 }
 
-// MigrateFrom is Migrate with other migrations, MigrationsIn renders them.
-var (
-	MigrateFrom  = migrate
-	MigrationsIn = migrationsIn
-)
+// MigrateFrom is Migrate with other migrations.
+func MigrateFrom(ctx context.Context, s Server, files fs.FS) (Migrated, error) {
+	return MigratorOf(Migrator{Server: s}, files).Migrate(ctx)
+}
+
+// MigratorOf is m with other migrations.
+func MigratorOf(m Migrator, files fs.FS) Migrator {
+	m.files = files
+	return m
+}
+
+// MigrationsIn renders other migrations.
+var MigrationsIn = migrationsIn
 
 // RecordStatement records that statement number n of a step has passed for a partition.
 func RecordStatement(ctx context.Context, s Server, m Migration, n int, partition string) error {
@@ -33,5 +43,18 @@ func RecordStatement(ctx context.Context, s Server, m Migration, n int, partitio
 		return err
 	}
 	defer conn.Close() //nolint:errcheck // nothing is pending
-	return s.recordProgress(ctx, conn, progressKey{m.Version, uint32(n), partition}, m.Statements[n-1].hash(), 0)
+	return s.recordProgress(ctx, conn, progressKey{m.Version, uint32(n), partition}, m.Statements[n-1].hash(), "test", 0)
+}
+
+// Lock claims the schema as a runner does. The function gives it back.
+func Lock(ctx context.Context, s Server, program string, say func(string)) (context.Context, func() error, error) {
+	conn, err := Open(ctx, s)
+	if err != nil {
+		return nil, nil, err
+	}
+	locked, l, err := s.lockSchema(ctx, conn, program, say)
+	if err != nil {
+		return nil, nil, errors.Join(err, conn.Close())
+	}
+	return locked, func() error { return errors.Join(l.release(ctx), conn.Close()) }, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 	"time"
 
@@ -18,33 +17,48 @@ var ErrSchema = errors.New("the database does not have this program's schema")
 // castLimit bounds how long the values of a column are looked through before its type is changed back.
 const castLimit = time.Minute
 
-// repair compares the database with the schema after the given number of migrations in files and mends what can be mended without losing a
-// row. It returns what it did; the error is ErrSchema where something else is left. Several processes may repair at once.
-func (s Server) repair(ctx context.Context, conn driver.Conn, files fs.FS, steps int) ([]string, error) {
-	want, exact, err := s.wanted(ctx, conn, files, steps)
+// differences compares the database with the schema after so many steps.
+func (r *migration) differences(ctx context.Context, steps int) ([]difference, error) {
+	if steps == 0 {
+		return nil, nil
+	}
+	want, exact, err := r.server.wanted(ctx, r.conn, r.files, steps)
 	if err != nil {
 		return nil, err
 	}
-	have, err := readSchema(ctx, conn, s.Database)
+	have, err := readSchema(ctx, r.conn, r.server.Database)
+	return r.server.compare(want, have, exact), err
+}
+
+// repair compares the database with the schema after so many steps and mends what can be mended without losing a row. It returns what it
+// did; the error is ErrSchema where something else is left.
+func (r *migration) repair(ctx context.Context, steps int) ([]string, error) {
+	s := r.server
+	want, exact, err := s.wanted(ctx, r.conn, r.files, steps)
+	if err != nil {
+		return nil, err
+	}
+	have, err := readSchema(ctx, r.conn, s.Database)
 	if err != nil {
 		return nil, err
 	}
 	var done []string
 	var faults []error
+	unfilled := want.unfilled(have, exact)
 	// What is made may be needed by what comes later in the list, as tables by views and views by views: so a fault ends only the
 	// rounds in which nothing else was mended.
 	for differences := s.compare(want, have, exact); len(differences) > 0; {
 		faults = nil
 		mended := 0
 		for _, d := range differences {
-			if err := s.mend(ctx, conn, d); err != nil {
+			if err := s.mend(ctx, r.conn, d); err != nil {
 				faults = append(faults, err)
 				continue
 			}
 			done = append(done, d.done)
 			mended++
 		}
-		if have, err = readSchema(ctx, conn, s.Database); err != nil {
+		if have, err = readSchema(ctx, r.conn, s.Database); err != nil {
 			return done, err
 		}
 		left := s.compare(want, have, exact)
@@ -61,7 +75,8 @@ func (s Server) repair(ctx context.Context, conn driver.Conn, files fs.FS, steps
 	if len(faults) > 0 {
 		return done, fmt.Errorf("%w (database %s): %w", ErrSchema, s.Database, errors.Join(faults...))
 	}
-	return done, nil
+	filled, err := r.fill(ctx, want, unfilled)
+	return append(done, filled...), err
 }
 
 // mend removes one difference.

@@ -70,7 +70,7 @@ func (s Server) wanted(ctx context.Context, conn driver.Conn, files fs.FS, steps
 
 // build runs the migrations in the empty database and describes it.
 func (s Server) build(ctx context.Context, conn driver.Conn, steps []Migration) (schema, error) {
-	for _, statement := range append([]string{s.migrationsTable(), s.progressTable()}, once(steps)...) {
+	for _, statement := range append(s.ownTables(), once(steps)...) {
 		if err := conn.Exec(ctx, statement); err != nil {
 			return nil, err
 		}

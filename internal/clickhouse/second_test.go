@@ -16,26 +16,32 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// withFurther are the migrations of this program and the made-up one of testdata after them.
-func withFurther(t *testing.T) fs.FS {
-	t.Helper()
+// furtherFiles are the migrations of this program and the made-up one of testdata after them.
+func furtherFiles() (fstest.MapFS, error) {
 	files := fstest.MapFS{}
 	names, err := fs.Glob(schemas.ClickHouse, "clickhouse/*.sql")
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	for _, name := range names {
 		b, err := schemas.ClickHouse.ReadFile(name)
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		files[name] = &fstest.MapFile{Data: b}
 	}
-	further, err := os.ReadFile(filepath.Join("testdata", "made_up.sql"))
+	b, err := os.ReadFile(filepath.Join("testdata", "made_up.sql"))
+	files[fmt.Sprintf("clickhouse/%04d_made_up.sql", len(names)+1)] = &fstest.MapFile{Data: b}
+	return files, err
+}
+
+// withFurther is furtherFiles.
+func withFurther(t *testing.T) fs.FS {
+	t.Helper()
+	files, err := furtherFiles()
 	if err != nil {
 		t.Fatal(err)
 	}
-	files[fmt.Sprintf("clickhouse/%04d_made_up.sql", len(names)+1)] = &fstest.MapFile{Data: further}
 	return files
 }
 

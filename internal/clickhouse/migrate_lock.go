@@ -1,0 +1,200 @@
+package clickhouse
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// ErrLockLost says that a runner of migrations could not renew its claim on the schema in time. What it has done stays.
+var ErrLockLost = errors.New("the claim on the schema could not be renewed in time, so another darkmap may migrate now; run it again")
+
+const (
+	// lockLease is for how long a claim on the schema counts after it was made or renewed.
+	lockLease = 15 * time.Second
+	// lockLook is how often a runner looks whether the claim of another one has ended.
+	lockLook = 250 * time.Millisecond
+	// lockRelease bounds the giving back of a claim.
+	lockRelease = 5 * time.Second
+)
+
+// claim is the newest row of schema_lock: who changes the schema, and until when that counts.
+type claim struct {
+	Generation uint64
+	// Token is a random name of the holder; Owner says in words who it is.
+	Token, Owner string
+	// Machine names the running system and its set of processes, PID the process in it; Machine is empty where it is not known.
+	Machine string
+	PID     uint32
+	// Held is set while the claim counts, by the server's clock; Since is when it was first made.
+	Held  bool
+	Since time.Time
+}
+
+// schemaLock is a claim of this process, which it renews until release.
+type schemaLock struct {
+	server Server
+	conn   driver.Conn
+	claim  claim
+	lease  time.Duration
+	stop   context.CancelFunc
+	done   sync.WaitGroup
+}
+
+// lockTable makes the table of claims. The newest row counts. Two inserts of one generation carry one insert_deduplication_token, so the
+// server drops the second, on a cluster by ClickHouse Keeper: that makes an insert a compare-and-set.
+func (s Server) lockTable() string {
+	return fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s.schema_lock %s (slot UInt8 COMMENT 'always 0: the row of the highest generation counts', "+
+		"generation UInt64 COMMENT 'number of the claim', token String COMMENT 'random name of the holder', owner String COMMENT 'the holder in words', "+
+		"machine String COMMENT 'the running system of the holder', pid UInt32 COMMENT 'its process there', "+
+		"since DateTime64(3, 'UTC') COMMENT 'when the holder began', until DateTime64(3, 'UTC') COMMENT 'until when the claim counts unless it is renewed') "+
+		"ENGINE = %s ORDER BY slot SETTINGS non_replicated_deduplication_window = 1000 COMMENT 'Who changes the schema: the row of the highest generation, until its time.'",
+		s.Database, s.onCluster(), s.engine("ReplacingMergeTree", "generation"))
+}
+
+// lockSchema claims the schema, and waits for the end of another's claim, which it says once. The context that it returns ends with
+// ErrLockLost where the claim is lost. See docs/adr/0032 for what two runners can do to each other.
+func (s Server) lockSchema(ctx context.Context, conn driver.Conn, program string, say func(string)) (context.Context, *schemaLock, error) {
+	l := &schemaLock{server: s, conn: conn, lease: lockLease}
+	host, _ := os.Hostname() // only words
+	l.claim = claim{Token: rand.Text(), Owner: fmt.Sprintf("%s (process %d on %s)", program, os.Getpid(), host), Machine: machine(), PID: uint32(os.Getpid())}
+	look := time.NewTicker(lockLook)
+	defer look.Stop()
+	said := ""
+	refused := refusal{}
+	for {
+		newest, err := s.newestClaim(ctx, conn)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !newest.Held || newest.abandoned() {
+			newest, err := l.try(ctx, refused.next(newest.Generation, l.lease))
+			if err != nil {
+				return nil, nil, err
+			}
+			if l.mine(newest) {
+				ctx, cancel := context.WithCancelCause(ctx)
+				renewing, stop := context.WithCancel(ctx)
+				l.stop = stop
+				l.done.Go(func() { l.renew(renewing, cancel) }) // ends with stop
+				return ctx, l, nil
+			}
+		} else if said != newest.Token {
+			say(fmt.Sprintf("waiting: %s has been changing the schema of %s since %s", newest.Owner, s, newest.Since.UTC().Format("15:04:05")))
+			said = newest.Token
+		}
+		select {
+		case <-ctx.Done():
+			return nil, nil, fmt.Errorf("waiting for the schema of %s: %w", s, context.Cause(ctx))
+		case <-look.C:
+		}
+	}
+}
+
+// refusal remembers the generation that was claimed last, and since when it is tried.
+type refusal struct {
+	generation uint64
+	since      time.Time
+}
+
+// next is the generation to claim after newest. An insert of it may be dropped because a replica has not shown us the row of another
+// yet, or because its row was never finished (a crash between the token and the row). Only after a whole lease it is skipped.
+func (r *refusal) next(newest uint64, lease time.Duration) uint64 {
+	if newest+1 > r.generation {
+		*r = refusal{newest + 1, time.Now()}
+	} else if time.Since(r.since) > lease {
+		*r = refusal{r.generation + 1, time.Now()}
+	}
+	return r.generation
+}
+
+// newestClaim reads the row that counts; the zero claim where there is none.
+func (s Server) newestClaim(ctx context.Context, conn driver.Conn) (claim, error) {
+	var c claim
+	q := fmt.Sprintf("SELECT generation, token, owner, machine, pid, until > now64(3), since FROM %s.schema_lock ORDER BY generation DESC LIMIT 1", s.Database)
+	err := conn.QueryRow(ctx, q).Scan(&c.Generation, &c.Token, &c.Owner, &c.Machine, &c.PID, &c.Held, &c.Since)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return c, fmt.Errorf("reading who changes the schema: %w", err)
+	}
+	return c, nil
+}
+
+// abandoned reports whether the holder was a process of this machine that is no more.
+func (c claim) abandoned() bool {
+	return c.Machine != "" && c.Machine == machine() && !processExists(int(c.PID))
+}
+
+// try claims a generation and returns the row that counts then.
+func (l *schemaLock) try(ctx context.Context, generation uint64) (claim, error) {
+	if err := l.insert(ctx, generation, l.lease); err != nil {
+		return claim{}, err
+	}
+	newest, err := l.server.newestClaim(ctx, l.conn)
+	if err == nil && newest.Generation == generation && newest.Token == l.claim.Token {
+		l.claim = newest
+	}
+	return newest, err
+}
+
+// mine reports whether the row is this process's newest claim.
+func (l *schemaLock) mine(c claim) bool {
+	return c.Token == l.claim.Token && c.Generation == l.claim.Generation
+}
+
+// insert writes a row of a generation, unless there is one already.
+func (l *schemaLock) insert(ctx context.Context, generation uint64, lease time.Duration) error {
+	since := "now64(3)"
+	if l.claim.Generation > 0 {
+		since = fmt.Sprintf("fromUnixTimestamp64Milli(%d, 'UTC')", l.claim.Since.UnixMilli())
+	}
+	q := fmt.Sprintf("INSERT INTO %s.schema_lock (slot, generation, token, owner, machine, pid, since, until) SETTINGS insert_deduplicate = 1, insert_deduplication_token = %s "+
+		"VALUES (0, %d, %s, %s, %s, %d, %s, now64(3) + toIntervalMillisecond(%d))",
+		l.server.Database, quoteText(strconv.FormatUint(generation, 10)), generation, quoteText(l.claim.Token), quoteText(l.claim.Owner), quoteText(l.claim.Machine), l.claim.PID, since, lease.Milliseconds())
+	if err := l.conn.Exec(ctx, q); err != nil {
+		return fmt.Errorf("claiming the schema: %w", err)
+	}
+	return nil
+}
+
+// renew claims the next generation every third of a lease. Where another has claimed it, or no claim passed for a lease, it cancels.
+func (l *schemaLock) renew(ctx context.Context, cancel context.CancelCauseFunc) {
+	tick := time.NewTicker(l.lease / 3)
+	defer tick.Stop()
+	for last := time.Now(); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		next := l.claim.Generation + 1
+		limited, end := context.WithTimeout(ctx, l.lease/3)
+		newest, err := l.try(limited, next)
+		end()
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil && l.mine(newest) && newest.Generation == next:
+			last = time.Now()
+		case err == nil && newest.Generation >= next || time.Since(last) > l.lease-l.lease/3:
+			cancel(ErrLockLost)
+			return
+		}
+	}
+}
+
+// release gives the claim back, also where ctx has ended.
+func (l *schemaLock) release(ctx context.Context) error {
+	l.stop()
+	l.done.Wait()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lockRelease)
+	defer cancel()
+	return l.insert(ctx, l.claim.Generation+1, 0)
+}

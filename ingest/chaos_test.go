@@ -36,7 +36,7 @@ var (
 const risLiveEnv = "DARKMAP_TEST_RISLIVE"
 
 func TestMain(m *testing.M) {
-	if kafkatest.Child(map[string]func(context.Context, kafka.Config, string) error{"ingest": replica}) {
+	if kafkatest.Child(map[string]func(context.Context, kafka.Config, string) error{"ingest": replica, "lists": lister}) {
 		return
 	}
 	goleak.VerifyTestMain(m)

@@ -62,7 +62,7 @@ func (h *Heart) run(ctx context.Context, s *Stage) {
 	for {
 		if why := s.unwell(time.Now()); why != "" {
 			h.log.Warn("no heartbeat: nothing is decided", "reason", why)
-		} else if err := h.beat(ctx); err != nil {
+		} else if err := h.Beat(ctx); err != nil {
 			s.m.missed.Inc()
 			h.log.Warn("the heartbeat failed", "err", err)
 		} else {
@@ -76,7 +76,8 @@ func (h *Heart) run(ctx context.Context, s *Stage) {
 	}
 }
 
-func (h *Heart) beat(ctx context.Context) error {
+// Beat asks for the URL once. The error does not show it.
+func (h *Heart) Beat(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, min(h.interval, sendTimeout))
 	defer cancel()
 	_, err := h.client.Do(ctx, h.request)

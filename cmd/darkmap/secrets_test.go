@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -95,23 +96,58 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	}
 }
 
-// TestUpHushes runs an up whose sources fail: neither its outputs nor its pages hold the secrets of URLs.
+// secretProxies are variables that name a proxy with a password, at which nobody listens.
+func secretProxies() []string {
+	return []string{"HTTP_PROXY=http" + secretURL, "HTTPS_PROXY=http" + secretURL}
+}
+
+// TestUpHushes runs an up whose sources fail, and whose targets and heartbeat are reached by a proxy with a password: neither its outputs, its pages nor
+// its run.json hold the secrets of URLs.
 func TestUpHushes(t *testing.T) {
 	t.Parallel()
-	o := newObservatory(t, "ingest.rislive.url=ws"+secretURL, "ingest.rislive.collectors=[rrc00]", "ingest.archive.broker=http"+secretURL)
-	o.args = append(o.args, "--log-level", "debug")
+	hook := written(t, "hook", "http://"+hushed[1]+":"+hushed[2]+"@hook.example.net/"+hushed[0]+"\n")
+	secret := written(t, "whsec", "whsec_aHVudGVyMi1vZi1hLXdlYmhvb2std2l0aC1hLXNlY3JldA==\n")
+	o := newObservatory(t, "ingest.rislive.url=ws"+secretURL, "ingest.rislive.collectors=[rrc00]", "ingest.archive.broker=http"+secretURL,
+		"notify.heartbeat={url_secret: {file: "+hook+"}}", "notify.targets={hook: {webhook: {url_secret: {file: "+hook+"}, secrets: [{file: "+secret+"}]}}}",
+		"notify.routes=[{name: all, to: [hook]}]")
+	o.args, o.env = append(o.args, "--log-level", "debug"), secretProxies()
 	o.start()
-	o.eventually("it says that it cannot connect", func() bool {
-		return strings.Contains(o.said(), "127.0.0.1:9 refuses the connection") && o.get("/readyz") != ""
+	o.eventually("it says that it cannot connect, and why there is no heartbeat", func() bool {
+		said := o.said()
+		return strings.Contains(said, "127.0.0.1:9 refuses the connection") && strings.Contains(said, "no heartbeat") && o.get("/readyz") != ""
 	})
 	pages := o.get("/metrics")
-	if !strings.Contains(pages, "darkmap_build_info") {
+	if !strings.Contains(pages, "darkmap_build_info") || !strings.Contains(pages, `darkmap_notify_sent_total{target="hook"}`) {
 		t.Errorf("got no metrics: %s", pages)
+	}
+	state, err := os.ReadFile(filepath.Join(o.dir, "run.json"))
+	if err != nil {
+		t.Error(err)
 	}
 	pages += o.get("/readyz") + o.get("/debug/pprof/cmdline") + o.doing()
 	o.mu.Lock()
 	printed := o.stdout.String() + o.stderr.String()
 	o.mu.Unlock()
+	if !strings.Contains(printed, "proxy=127.0.0.1:9") && !strings.Contains(printed, `"proxy":"127.0.0.1:9"`) {
+		t.Errorf("it does not say that a proxy is used: %s", printed)
+	}
 	hushes(t, "up", printed)
 	hushes(t, "its pages", pages)
+	hushes(t, "run.json", string(state))
+
+	for _, env := range [][]string{secretProxies(), {"HTTP_PROXY=http://" + hushed[1] + ":" + hushed[2] + "@[::1"}} {
+		args := []string{"notify", "test", "hook", "--log-level", "debug"}
+		for i, a := range o.args {
+			if a == "--set" {
+				args = append(args, a, o.args[i+1])
+			}
+		}
+		test := exec.CommandContext(t.Context(), os.Args[0], args...)
+		test.Env = slices.Concat(os.Environ(), env, []string{asDarkmap + "=1"})
+		out, err := test.CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "proxy") {
+			t.Errorf("notify test: got %v: %s", err, out)
+		}
+		hushes(t, "notify test", string(out))
+	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/darkmap/darkmap/internal/query"
 	"github.com/darkmap/darkmap/internal/querydoor"
 	"github.com/darkmap/darkmap/internal/querystore"
+	"github.com/darkmap/darkmap/internal/terminal"
 	"github.com/darkmap/darkmap/internal/timespan"
 )
 
@@ -220,7 +221,7 @@ func (c *showCmd) print(g *globals, q query.Question, a query.Answer) error {
 	if c.Format == "json" {
 		return json.NewEncoder(g.stdout).Encode(a)
 	}
-	return query.WriteText(g.stdout, q, a)
+	return query.WriteText(terminal.NewCleaner(g.stdout), q, a)
 }
 
 // printRecord prints an outage's record; nil is none.
@@ -236,5 +237,5 @@ func (c *showCmd) printRecord(g *globals, q query.Question, dataset string, reco
 	if err := json.Unmarshal(record, &o); err != nil {
 		return fmt.Errorf("reading outage %s: %w", q.Code, err)
 	}
-	return query.WriteOutage(g.stdout, o, c.Limit)
+	return query.WriteOutage(terminal.NewCleaner(g.stdout), o, c.Limit)
 }

@@ -25,7 +25,9 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/outagelog"
 	"github.com/darkmap/darkmap/internal/outageview"
+	"github.com/darkmap/darkmap/internal/query"
 	"github.com/darkmap/darkmap/internal/schematest"
+	"github.com/darkmap/darkmap/internal/terminal"
 	"github.com/darkmap/darkmap/notify"
 	"github.com/darkmap/darkmap/notify/incident"
 	"github.com/darkmap/darkmap/notify/report"
@@ -296,6 +298,10 @@ func checkScreens(t *testing.T, records []incident.PastRecord, attempts []incide
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+	answer := query.Answer{Watch: []query.WatchList{{Name: "customers", Title: targettest.Evil, Problem: targettest.Evil, Members: []query.WatchMember{{Member: "www.example.net", Problem: targettest.Evil}}}}}
+	if err := query.WriteWatch(terminal.NewCleaner(&screen), answer); err != nil {
+		t.Fatal(err)
 	}
 	printed += screen.String()
 	if strings.ContainsFunc(printed, unseen) || strings.Contains(printed, "\nBcc:") {

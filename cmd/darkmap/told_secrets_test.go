@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/notify"
@@ -43,6 +45,7 @@ notify:
     ntfy: {shoutrrr: {url: {file: DIR/ntfy}}}
     gotify: {shoutrrr: {url: {file: DIR/gotify}}}
     mail: {mail: {host: 127.0.0.1, timeout: 5s, port: PORT, tls: none, user: someone, password: {file: DIR/secret}, from: a@example.net, to: [b@example.net]}}
+  heartbeat: {url_secret: {file: DIR/hook}, http: {authorization: {file: DIR/secret}}}
   routes: [{name: all, to: [webhook, events, am, pager, slack, slackhook, matrix, mastodon, ntfy, gotify, mail]}]
 `
 
@@ -115,7 +118,8 @@ func grumbler(t *testing.T) (address string) {
 	return ln.Addr().String()
 }
 
-// TestTargetsHush has every target fail in every way that a server can: nothing that is printed, logged, kept or measured holds a secret.
+// TestTargetsHush has every target fail in every way that a server can: nothing that is printed, logged, kept or measured holds a secret. The heartbeat fails the
+// same way.
 func TestTargetsHush(t *testing.T) {
 	t.Parallel()
 	// tell answers with all that the request holds, as a server that is being debugged does.
@@ -149,6 +153,24 @@ func TestTargetsHush(t *testing.T) {
 			hushTargets(t, base, what)
 		})
 	}
+}
+
+// measured are the metrics of notify.
+func measured(t *testing.T, cfg notify.Config, places map[string]*notify.Place) string {
+	t.Helper()
+	reg := prometheus.NewPedanticRegistry()
+	if _, err := notify.New(cfg, notify.Deps{Log: slog.New(slog.DiscardHandler), Instance: "test", Now: time.Now, Registerer: reg, Targets: places}); err != nil {
+		t.Fatal(err)
+	}
+	families, err := reg.Gather()
+	if err != nil || len(families) < 10 {
+		t.Fatalf("%d metrics, %v", len(families), err)
+	}
+	var b strings.Builder
+	for _, f := range families {
+		b.WriteString(f.String() + "\n")
+	}
+	return b.String()
 }
 
 // hushTargets sends messages to all targets at a URL, and looks through what came of it.
@@ -202,6 +224,16 @@ func hushTargets(t *testing.T, base, what string) {
 			failed[name], all = true, all+"\n"+err.Error()
 		}
 	}
+	heart, err := cfg.Notify.OpenHeart(notify.OpenDeps{Log: logger, Version: "test", Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := heart.Beat(t.Context()); err != nil {
+		all += "\n" + err.Error()
+	} else if !strings.HasPrefix(what, "answers 20") {
+		t.Error("a heartbeat that nobody took")
+	}
+	all += measured(t, cfg.Notify, places)
 	if !strings.HasPrefix(what, "answers 20") && len(failed) < len(places) {
 		t.Errorf("only %v failed", failed)
 	}

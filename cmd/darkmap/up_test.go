@@ -38,6 +38,7 @@ import (
 type observatory struct {
 	t      *testing.T
 	args   []string
+	env    []string // beside the test's own
 	dir    string
 	admin  string
 	cmd    *exec.Cmd
@@ -79,7 +80,7 @@ func (o *observatory) withStore() *observatory {
 func (o *observatory) start() {
 	o.t.Helper()
 	o.cmd = exec.CommandContext(o.t.Context(), os.Args[0], o.args...)
-	o.cmd.Env = append(os.Environ(), asDarkmap+"=1")
+	o.cmd.Env = slices.Concat(os.Environ(), o.env, []string{asDarkmap + "=1"})
 	o.cmd.Stdout, o.cmd.Stderr = locked{o, &o.stdout}, locked{o, &o.stderr}
 	if err := o.cmd.Start(); err != nil {
 		o.t.Fatal(err)

@@ -213,7 +213,7 @@ func (c *watchStatusCmd) Run(ctx context.Context, g *globals) error {
 	case len(a.Watch) == 0 && c.Name != "":
 		return fmt.Errorf("the detector knows no watch list %s: `%s` names those that it knows", c.Name, g.command("watch", "status"))
 	}
-	return query.WriteWatch(g.stdout, a)
+	return query.WriteWatch(terminal.NewCleaner(g.stdout), a)
 }
 
 type watchTestCmd struct {

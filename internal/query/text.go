@@ -42,7 +42,19 @@ func title(family string) string { return strings.Replace(family, "ipv", "IPv", 
 // textWriter gathers lines.
 type textWriter struct{ b strings.Builder }
 
-func (t *textWriter) line(format string, args ...any) { fmt.Fprintf(&t.b, format+"\n", args...) }
+// line writes a line; no text among args ends it.
+func (t *textWriter) line(format string, args ...any) {
+	args = slices.Clone(args)
+	for i, a := range args {
+		if text, ok := a.(string); ok {
+			args[i] = oneLine.Replace(text)
+		}
+	}
+	fmt.Fprintf(&t.b, format+"\n", args...)
+}
+
+// oneLine keeps a text in its line, and a cell in its column.
+var oneLine = strings.NewReplacer("\n", " ", "\r", " ", "\t", " ")
 
 // item is a line with a name.
 func (t *textWriter) item(name, format string, args ...any) {

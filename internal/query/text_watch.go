@@ -82,6 +82,9 @@ func (t *textWriter) watchList(l *WatchList) {
 	fmt.Fprintln(table, "  MEMBER\tSTATE\tSEEN BY\tSINCE\tTHROUGH\tNOTE") // a strings.Builder does not fail
 	for i := range l.Members {
 		for _, row := range l.Members[i].rows(l.Home) {
+			for j := range row {
+				row[j] = oneLine.Replace(row[j])
+			}
 			fmt.Fprintln(table, "  "+strings.Join(row, "\t"))
 		}
 	}

@@ -97,3 +97,24 @@ func FuzzWrap(f *testing.F) {
 }
 
 func abs(n int) int { return max(n, -(n + 1)) }
+
+// TestCleaner: however a text is cut into writes, nothing of it acts on the terminal, and no character is lost.
+func TestCleaner(t *testing.T) {
+	t.Parallel()
+	const text = "東京\x1b[2J\t\u202eevil\nnext\r\n\xff end é"
+	const want = `東京\x1b[2J` + "\t" + `\u202eevil` + "\n" + `next\x0d` + "\n" + `\xff end é`
+	for size := 1; size <= len(text); size++ {
+		var b strings.Builder
+		c := NewCleaner(&b)
+		for rest := text; rest != ""; {
+			n := min(size, len(rest))
+			if m, err := c.Write([]byte(rest[:n])); m != n || err != nil {
+				t.Fatalf("wrote %d of %d, %v", m, n, err)
+			}
+			rest = rest[n:]
+		}
+		if b.String() != want {
+			t.Errorf("in parts of %d: got %q, want %q", size, b.String(), want)
+		}
+	}
+}

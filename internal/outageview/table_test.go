@@ -94,3 +94,23 @@ func TestTableWide(t *testing.T) {
 		}
 	}
 }
+
+// TestOrigins: of several origins the one that most voters hold is named, and the others are counted.
+func TestOrigins(t *testing.T) {
+	t.Parallel()
+	by := func(asn bgp.ASN, voters int) bgp.UnexpectedRoute {
+		return bgp.UnexpectedRoute{Prefix: "192.0.2.0/24", Origin: bgp.AS{ASN: asn}, Voters: voters}
+	}
+	prefix := bgp.Entity{Type: bgp.EntityPrefix, Code: "192.0.2.0/24"}
+	for want, o := range map[string]bgp.Outage{
+		"none":                {Kind: bgp.KindOrigin},
+		"none, by AS64497":    {Kind: bgp.KindOrigin, Unexpected: []bgp.UnexpectedRoute{by(64497, 3), by(64497, 5)}},
+		"none, by AS64499 +2": {Kind: bgp.KindOrigin, Unexpected: []bgp.UnexpectedRoute{by(64497, 3), by(64498, 4), by(64499, 9), by(64497, 5)}},
+		"to AS64511":          {Kind: bgp.KindMoved, Entity: prefix, Evidence: bgp.Evidence{MovedTo: []bgp.AS{{ASN: 64511}}}},
+		"to AS64511 +1":       {Kind: bgp.KindMoved, Entity: prefix, Evidence: bgp.Evidence{MovedTo: []bgp.AS{{ASN: 64511}, {ASN: 64510}}}},
+	} {
+		if got := text(lossCell(o)); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

@@ -1,7 +1,10 @@
 package outageview
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp"
@@ -97,9 +100,9 @@ func lossCell(o bgp.Outage) terminal.Cell {
 	case o.Kind == bgp.KindPartial && o.Entity.Type == bgp.EntityPrefix:
 		return terminal.Text(fmt.Sprintf("%s %% of its networks", o.Peak.LossPercent))
 	case o.Kind == bgp.KindMoved && o.Entity.Type == bgp.EntityPrefix && len(o.Evidence.MovedTo) > 0:
-		return terminal.Text("to " + o.Evidence.MovedTo[0].ASN.String())
+		return terminal.Text("to " + first(o.Evidence.MovedTo[0].ASN, len(o.Evidence.MovedTo)))
 	case o.Kind == bgp.KindOrigin && len(o.Unexpected) > 0:
-		return terminal.Text("none, by " + o.Unexpected[0].Origin.ASN.String())
+		return terminal.Text("none, by " + strangers(o.Unexpected))
 	case o.Kind == bgp.KindOrigin:
 		return terminal.Text("none")
 	}
@@ -108,6 +111,24 @@ func lossCell(o bgp.Outage) terminal.Cell {
 		return terminal.Text(count)
 	}
 	return terminal.Cell{Head: o.Peak.LossPercent.String() + " %", Body: " (" + count + ")"}
+}
+
+// strangers names the unexpected origin that most voters hold, the lower number first, and says how many more there are.
+func strangers(all []bgp.UnexpectedRoute) string {
+	voters := map[bgp.ASN]int{}
+	for _, u := range all {
+		voters[u.Origin.ASN] = max(voters[u.Origin.ASN], u.Voters)
+	}
+	order := slices.SortedFunc(maps.Keys(voters), func(a, b bgp.ASN) int { return cmp.Or(voters[b]-voters[a], cmp.Compare(a, b)) })
+	return first(order[0], len(order))
+}
+
+// first is the first of n ASes, and how many more there are: AS64497 +2.
+func first(a bgp.ASN, n int) string {
+	if n == 1 {
+		return a.String()
+	}
+	return fmt.Sprintf("%s +%d", a, n-1)
 }
 
 // endedText says how an outage ended. next is the event that goes on from it, if that is known.

@@ -79,5 +79,8 @@ func TestWrongTargets(t *testing.T) {
 		first, _, _ := strings.Cut(route, "\n")
 		names(t, first+"\nnotify.routes=[{"+entry+"}]", "notify.routes[0]."+key)
 	}
+	for _, channel := range []string{"'#outages'", "outages", "c0123456789", "X0123456789", "C01"} { // chat.update takes ids alone
+		names(t, "notify.targets={a: {slack: {token: {env: A}, channel: "+channel+"}}}", "notify.targets.a.slack.channel")
+	}
 	t.Logf("tried: %v", tried)
 }

@@ -13,7 +13,21 @@ type answerError struct{ method, code string }
 
 // Error names the method and Slack's word for the error.
 func (e *answerError) Error() string {
-	return fmt.Sprintf("Slack answers %s with %s", e.method, e.code)
+	s := fmt.Sprintf("Slack answers %s with %s", e.method, e.code)
+	if hint := hints[e.code]; hint != "" {
+		s += ": " + hint
+	}
+	return s
+}
+
+// hints say what to do about errors that a wrong configuration makes.
+var hints = map[string]string{
+	"channel_not_found": "there is no channel with this id, or the bot is not in it",
+	"not_in_channel":    "invite the bot into the channel",
+	"is_archived":       "the channel is archived",
+	"missing_scope":     "the bot's token needs the scope chat:write",
+	"invalid_auth":      "the token is not valid",
+	"token_revoked":     "the token was revoked",
 }
 
 var (
@@ -30,7 +44,7 @@ var (
 // busyWait is how long Slack is left alone where it does not say how long.
 const busyWait = 30 * time.Second
 
-// fault says what an error of Slack's asks for. An error that is not known refuses the message.
+// fault classifies an error of Slack. An error that is not known refuses the message.
 func fault(method, code string, retryAfter time.Duration) *target.Fault {
 	f := &target.Fault{Err: &answerError{method, code}}
 	switch {

@@ -33,7 +33,7 @@ type slackTarget struct {
 	logger  *slog.Logger
 }
 
-// handle is what is kept of an incident: the channel's id and the message's.
+// handle identifies an incident's message: the channel's id and the message's.
 type handle struct {
 	Channel string `json:"channel"`
 	TS      string `json:"ts"`
@@ -87,7 +87,7 @@ func (t *slackTarget) Traits() target.Traits {
 	return target.Traits{Style: target.Chat, MaxAge: maxAge, GroupWait: groupWait, Interval: interval}
 }
 
-// Send makes the incident's message, or changes it and says in its thread what is new.
+// Send posts the incident's message, or edits it and adds the news to its thread.
 func (t *slackTarget) Send(ctx context.Context, m *target.Message, h target.Handle) (target.Handle, error) {
 	no := false
 	p := post{Text: fallback(m), Blocks: blocks(m), UnfurlLinks: &no, UnfurlMedia: &no}
@@ -123,7 +123,7 @@ func (t *slackTarget) begin(ctx context.Context, p post) (target.Handle, error) 
 	return json.Marshal(handle{Channel: a.Channel, TS: a.TS})
 }
 
-// answer is what a method answers.
+// answer is the answer of a method.
 type answer struct {
 	OK      bool   `json:"ok"`
 	Error   string `json:"error"`

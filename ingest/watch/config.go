@@ -10,7 +10,7 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 )
 
-// Bounds of what is watched.
+// Bounds of a section.
 const (
 	// MaxLists is the most lists, MaxMembers the most members of one.
 	MaxLists   = 1_000
@@ -64,7 +64,7 @@ func (s Section) Below(dir string) {
 	}
 }
 
-// names is what the name of a list looks like.
+// names matches the name of a list.
 var names = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)
 
 // Faults are those of the lists among each other.
@@ -105,5 +105,5 @@ func (l ListConfig) Faults() []config.Fault {
 	return faults
 }
 
-// tooMany is what is wanted where a list has too many members.
+// tooMany is the wanted value that a fault of a list with too many members names.
 var tooMany = fmt.Sprintf("a list of at most %d members: make several lists of it", MaxMembers)

@@ -18,7 +18,7 @@ type Description struct {
 	List    string    `json:"list"`
 	Member  string    `json:"member"`
 	Origins []bgp.ASN `json:"origins,omitempty"`
-	// What says in words what is watched, or why nothing is.
+	// What describes the routes that are watched, or the reason why none are.
 	What string `json:"what"`
 	// Addresses and NameServers are those of a host, Problem why it has none.
 	Addresses   []netip.Addr `json:"addresses,omitempty"`
@@ -55,7 +55,7 @@ func Describe(ctx context.Context, lists []List, ask hosts.Ask) []Description {
 	return all
 }
 
-// what says in words what is watched of a member.
+// what describes the routes that are watched for a member.
 func (m Member) what(a hosts.Answer) string {
 	switch {
 	case m.TooLong():

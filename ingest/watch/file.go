@@ -78,7 +78,7 @@ func contentOf(path string, limit int64) ([]byte, error) {
 	return b, nil
 }
 
-// oneALine is what a line of a file may be.
+// oneALine names the allowed forms of a line in a file.
 const oneALine = "one prefix, AS or host (# begins a comment)"
 
 // parseLine reads a line that has more than blanks and comments.
@@ -105,7 +105,7 @@ func parseLine(s string) (m Member, want string) {
 	return m, want
 }
 
-// shown quotes what stands in a file, cut where it is long.
+// shown quotes text of a file. Long text is cut.
 func shown(s string) string {
 	if r := []rune(s); len(r) > maxShown {
 		s = string(r[:maxShown]) + "…"

@@ -11,7 +11,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// List is a watch list, complete: what it names and what its files name.
+// List is a complete watch list: its own members and those of its files.
 type List struct {
 	// Name is that of the configuration; Title is never empty.
 	Name, Title string
@@ -102,7 +102,7 @@ func Read(s Section) (lists []List, notes []string, err error) {
 }
 
 // once keeps the first of equal members, with the origins of all of them. repeated names those that are listed more than once, unlisted
-// those that stand among the origins only.
+// prefixes that only the key origins names.
 func once(all []Member) (members []Member, repeated, unlisted []string) {
 	at := map[string]int{}
 	listed := make([]int, 0, len(all)) // how often, by member, beside the origins
@@ -130,7 +130,7 @@ func once(all []Member) (members []Member, repeated, unlisted []string) {
 	return members, repeated, unlisted
 }
 
-// notes say what may be a mistake in a list.
+// notes describes likely mistakes in a list.
 func (l List) notes(repeated, unlisted []string) (notes []string) {
 	say := func(members []string, one, many string) {
 		if len(members) == 1 {

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// members are those that stand in the configuration itself, in its order, repeated ones too. Faults have keys relative to the list.
+// members returns the members that the configuration itself names, in its order, repeated ones too. Faults have keys relative to the list.
 func (l ListConfig) members() (all []Member, faults []config.Fault) {
 	note := func(key, value, want string) {
 		faults = append(faults, config.Fault{Key: key, Value: value, Want: want})
@@ -57,7 +57,7 @@ func (l ListConfig) members() (all []Member, faults []config.Fault) {
 	return all, faults
 }
 
-// prefix reads a prefix; want says what is wanted instead of a wrong one.
+// prefix parses a prefix. want describes the accepted form if s is not one.
 func prefix(s string) (m Member, want string) {
 	p, err := netip.ParsePrefix(s)
 	if err != nil {

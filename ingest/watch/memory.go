@@ -15,7 +15,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// memory is bgp.watch.v1: what was written of each list, and of each host of it. It belongs to the source's goroutine.
+// memory is bgp.watch.v1: the last written state of each list, and of each of its hosts. It belongs to the source's goroutine.
 type memory struct {
 	cfg      kafka.Config
 	log      *slog.Logger
@@ -23,14 +23,14 @@ type memory struct {
 	stop     func() bool     // of the producer's end
 }
 
-// remembered is what is known of a list that was written, by this process or another.
+// remembered is the last written state of a list, written by this process or another.
 type remembered struct {
 	title string
 	epoch uint64
 	hosts map[string]hosts.Host
 }
 
-// read returns what is remembered, by list.
+// read returns the remembered state, by list.
 func (m *memory) read(ctx context.Context) (map[string]*remembered, error) {
 	all := map[string]*remembered{}
 	of := func(list string) *remembered {
@@ -51,7 +51,7 @@ func (m *memory) read(ctx context.Context) (map[string]*remembered, error) {
 			if r := all[list]; r != nil {
 				delete(r.hosts, host)
 			}
-		case u.UnmarshalVT(rec.Value) != nil: // nobody else writes here: what cannot be read tells nothing
+		case u.UnmarshalVT(rec.Value) != nil: // only ingest writes here: a record that cannot be decoded is passed over
 		case host == "":
 			r := of(list)
 			r.title, r.epoch = u.GetTitle(), u.GetEpoch()
@@ -66,7 +66,7 @@ func (m *memory) read(ctx context.Context) (map[string]*remembered, error) {
 	return all, nil
 }
 
-// note keeps what is known of a list or of a host of it; nil forgets it. It does not wait for the broker.
+// note saves the state of a list or of one of its hosts; nil deletes it. It does not wait for the broker.
 func (m *memory) note(ctx context.Context, key string, rec *pb.WatchMemory) error {
 	if m.producer == nil {
 		var err error
@@ -85,7 +85,7 @@ func (m *memory) note(ctx context.Context, key string, rec *pb.WatchMemory) erro
 	return m.producer.Produce(ctx, key, value)
 }
 
-// flush waits until what was noted is acknowledged.
+// flush waits until all notes are acknowledged.
 func (m *memory) flush(ctx context.Context) error {
 	if m.producer == nil {
 		return nil
@@ -93,7 +93,7 @@ func (m *memory) flush(ctx context.Context) error {
 	return m.producer.Flush(ctx)
 }
 
-// drop begins anew with the next note: a producer that failed never works again.
+// drop closes the producer; the next note makes a new one. A producer that failed never works again.
 func (m *memory) drop() {
 	if m.producer != nil {
 		m.stop()

@@ -10,17 +10,17 @@ import (
 )
 
 const (
-	// lookEvery is how often files are looked at. What has changed is read when it has stood still from one look to the next: a file may be
+	// lookEvery is the time between two checks of the files. A changed file is read once two checks in a row find the same content: a file may be
 	// half written.
 	lookEvery = 2 * time.Second
 	// maxReads bounds how often files are read in a row until those that are named are known.
 	maxReads = 4
 )
 
-// Loaded is what a configuration says of watch lists.
+// Loaded are the watch lists of a configuration.
 type Loaded struct {
 	Lists []List
-	// Notes are sentences on what is no fault and may be a mistake.
+	// Notes are sentences about likely mistakes that are no faults.
 	Notes []string
 	// Files are the files that it was read from, also where there are faults.
 	Files []string
@@ -46,7 +46,7 @@ func (r *Reader) Lists() []List { return r.now.Lists }
 // Notes are those on the lists.
 func (r *Reader) Notes() []string { return r.now.Notes }
 
-// read reads the lists, and remembers what the files were just before. With a fault the lists stay as they were.
+// read reads the lists. It takes the fingerprint of the files just before. With a fault the lists stay as they were.
 func (r *Reader) read() (Loaded, error) {
 	files := r.now.Files
 	var l Loaded
@@ -98,10 +98,10 @@ func (r *Reader) follow(ctx context.Context, log *slog.Logger, hangup <-chan os.
 	}
 }
 
-// maxPrint bounds what is read of a file to find out whether it has changed: no file that is read is larger.
+// maxPrint bounds how many octets of a file are read to find a change: no accepted file is larger.
 const maxPrint = maxFileBytes
 
-// fingerprint tells contents of files apart. What is linked counts, not the link.
+// fingerprint hashes the contents of files. Symbolic links are followed.
 func fingerprint(files []string) [sha256.Size]byte {
 	h := sha256.New()
 	for _, path := range files {
@@ -116,8 +116,8 @@ func fingerprint(files []string) [sha256.Size]byte {
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
-// Load makes what a configuration says of watch lists of its section, without Faults, and of the files that it names. at is the file that
-// the section stands in, empty where there is none. The error joins all faults of the files.
+// Load reads the watch lists of a section without Faults, and the files that it names. at is the file that
+// contains the section, empty if there is none. The error joins all faults of the files.
 func Load(s Section, at string) (l Loaded, err error) {
 	if at != "" {
 		l.Files = append(l.Files, at)

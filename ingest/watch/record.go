@@ -17,7 +17,7 @@ const (
 	collectorPrefix = "watch/"
 )
 
-// Collector is the pseudo-collector in whose stream a list stands.
+// Collector returns the pseudo-collector whose stream holds a list's records.
 func Collector(list string) string { return collectorPrefix + list }
 
 // Bodies are the parts of a list, in order: at least one.

@@ -22,13 +22,13 @@ import (
 )
 
 const (
-	// again is after how long a list that has not changed is written anew.
+	// again is the time after which an unchanged list is written again.
 	again = time.Hour
-	// turnEvery is how often the source looks for what is due.
+	// turnEvery is the time between two turns of the loop.
 	turnEvery = time.Second
 	// retryEvery is how often it tries again to reach its memory.
 	retryEvery = 5 * time.Second
-	// lastWrite bounds what is written to the memory when it ends.
+	// lastWrite bounds the time for the last writes to the memory at the end.
 	lastWrite = 5 * time.Second
 )
 
@@ -46,7 +46,7 @@ type Epochs interface {
 	Saw(n uint64)
 }
 
-// Deps is what a Source is given.
+// Deps are the dependencies of a Source.
 type Deps struct {
 	Log        *slog.Logger
 	Registerer prometheus.Registerer // nil: no metrics
@@ -88,7 +88,7 @@ type owned struct {
 	sum [sha256.Size]byte
 }
 
-// written is what this process has written of a list.
+// written is the state of a list as this process last wrote it.
 type written struct {
 	epoch, sequence uint64
 	sum             [sha256.Size]byte
@@ -147,7 +147,7 @@ func (s *Source) Run(ctx context.Context) error {
 	return err
 }
 
-// write is the loop of Run's goroutine. What it cannot do now it tries again at the next turn.
+// write is the loop of Run's goroutine. A step that fails is tried again at the next turn.
 func (s *Source) write(ctx context.Context) error {
 	t := time.NewTicker(turnEvery)
 	defer t.Stop()
@@ -172,7 +172,7 @@ func (s *Source) write(ctx context.Context) error {
 	}
 }
 
-// turn brings what is written up to what is configured. The error is that of bgp.updates; the memory's is tried again.
+// turn writes the differences between the written and the configured lists. The error is that of bgp.updates; the memory's is tried again.
 func (s *Source) turn(ctx context.Context, dirty bool) error {
 	if s.known == nil && !s.recall(ctx) {
 		return nil
@@ -201,7 +201,7 @@ func (s *Source) turn(ctx context.Context, dirty bool) error {
 	return nil
 }
 
-// recall reads the memory after partitions came, and lets go of what is not ours any more. It reports whether that was possible.
+// recall reads the memory after partitions came, and forgets lists that belong to other replicas now. It reports whether that was possible.
 func (s *Source) recall(ctx context.Context) bool {
 	now := time.Now()
 	if now.Before(s.retry) {
@@ -258,7 +258,7 @@ func (s *Source) choose() {
 	s.metrics.lists.Set(float64(len(ours)))
 }
 
-// writeList writes a list that has changed, or was not written for an hour, and then what is known of its hosts.
+// writeList writes a list that has changed, or was not written for an hour, and then the addresses of its hosts.
 func (s *Source) writeList(ctx context.Context, l *owned) error {
 	w := s.written[l.Name]
 	if w != nil && w.sum == l.sum && s.d.Now().Sub(w.at) < again {
@@ -320,7 +320,7 @@ func (s *Source) begin(ctx context.Context, l List) *written {
 	return w
 }
 
-// produce writes a record of a list; what it says of a host is kept in the memory too.
+// produce writes a record of a list. A record about a host is saved in the memory too.
 func (s *Source) produce(ctx context.Context, list string, w *written, rec *pb.UpdateRecord) error {
 	w.sequence++
 	now := s.d.Now().UnixMicro()
@@ -343,7 +343,7 @@ func (s *Source) produce(ctx context.Context, list string, w *written, rec *pb.U
 	return nil
 }
 
-// writeHosts writes what has changed of the hosts of all lists.
+// writeHosts writes the changed hosts of all lists.
 func (s *Source) writeHosts(ctx context.Context) error {
 	for _, name := range slices.Sorted(maps.Keys(s.lists)) {
 		if w := s.written[name]; w != nil {

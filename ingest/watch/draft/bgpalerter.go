@@ -34,15 +34,15 @@ type monitored struct {
 
 // importer reads one file.
 type importer struct {
-	other  string           // the list of what has no group
+	other  string           // the list of prefixes without a group
 	lists  map[string]*List // by name
 	lacks  map[string][]string
 	order  []string // of lacks
 	faults []error
 }
 
-// BGPalerter makes lists of BGPalerter's prefixes.yml: one for each group; what has none, or the group default or noc, is in the list other.
-// lacks are sentences on what has no equal here. The error joins all faults, each with its line.
+// BGPalerter makes lists of BGPalerter's prefixes.yml: one for each group. Prefixes without a group, or with the group default or noc, go into the list other.
+// lacks are sentences that name options without an equal in darkmap. The error joins all faults, each with its line.
 func BGPalerter(b []byte, other string) (lists []List, lacks []string, err error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(b, &doc); err != nil {
@@ -98,7 +98,7 @@ func (im *importer) fault(n *yaml.Node, format string, args ...any) {
 	im.faults = append(im.faults, fmt.Errorf("line %d: "+format, append([]any{n.Line}, args...)...))
 }
 
-// lack notes that something has no equal here.
+// lack notes an option that has no equal in darkmap.
 func (im *importer) lack(what, of string) {
 	if im.lacks[what] == nil {
 		im.order = append(im.order, what)
@@ -171,7 +171,7 @@ func (im *importer) prefix(key, value *yaml.Node) {
 	}
 }
 
-// options reads what stands beside the prefixes.
+// options reads the keys beside the prefixes.
 func (im *importer) options(n *yaml.Node) {
 	if n.Kind != yaml.MappingNode {
 		return
@@ -179,7 +179,7 @@ func (im *importer) options(n *yaml.Node) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		switch {
-		case key.Value == "generate" || key.Value == "persistStatus": // how BGPalerter makes its file anew
+		case key.Value == "generate" || key.Value == "persistStatus": // they tell BGPalerter how to generate its file again
 		case key.Value != "monitorASns" || value.Kind != yaml.MappingNode:
 			im.lack("options have no equal", plaintext.Clean(key.Value))
 		default:

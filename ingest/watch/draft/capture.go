@@ -16,7 +16,7 @@ import (
 // checkEvery is after how many records of a capture it is asked whether to end.
 const checkEvery = 1024
 
-// Read adds what an AS originates in a capture. damaged counts what could not be read. The error is that of opening the file, or of ctx.
+// Read adds the prefixes that an AS originates in a capture. damaged counts the parts that could not be read. The error is that of opening the file, or of ctx.
 func (s Seen) Read(ctx context.Context, path string, asn bgp.ASN) (damaged int, err error) {
 	r, err := capture.Open(path, nil)
 	if err != nil {

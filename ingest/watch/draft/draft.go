@@ -22,7 +22,7 @@ type List struct {
 	Countries []string
 }
 
-// Prefix is a prefix of a list, its expected origins (empty: any) and what somebody wrote about it.
+// Prefix is a prefix of a list, its expected origins (empty: any) and its description.
 type Prefix struct {
 	Prefix  netip.Prefix
 	Origins []bgp.ASN

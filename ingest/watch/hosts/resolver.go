@@ -22,7 +22,7 @@ const (
 	maxCached = 4096
 )
 
-// Answer is what DNS says of a host.
+// Answer is the result of asking DNS about a host.
 type Answer struct {
 	// Addresses and NameServers are sorted, each once.
 	Addresses, NameServers []netip.Addr
@@ -155,7 +155,7 @@ func (a *asking) follow(ctx context.Context, name string, kind uint16) (found []
 	}
 }
 
-// alias is what a name stands for in a message; empty where it is no alias.
+// alias returns the target of a CNAME in a message; empty if the name is no alias.
 func alias(msg *dns.Msg, name string) (string, time.Duration) {
 	for _, rr := range msg.Answer {
 		if c, ok := rr.(*dns.CNAME); ok && canonical(c.Hdr.Name) == name {

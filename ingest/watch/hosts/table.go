@@ -22,7 +22,7 @@ const (
 // clamp is for how long an answer is used whose records may be used for ttl.
 func clamp(ttl time.Duration) time.Duration { return min(max(ttl, least), most) }
 
-// Host is what is known of a host. It is comparable with Equal.
+// Host holds the last known addresses of a host. Compare it with Equal.
 type Host struct {
 	// Addresses are the last that DNS gave, NameServers those of the name servers of its zone; sorted, never changed.
 	Addresses, NameServers []netip.Addr
@@ -62,7 +62,7 @@ func (h Host) with(a Answer, now time.Time) Host {
 // Ask asks DNS about one host; Resolver.Resolve does.
 type Ask func(ctx context.Context, host string) Answer
 
-// Table keeps what is known of hosts. NewTable makes one. Set and Hosts may be called from any goroutine.
+// Table keeps the last known addresses of hosts. NewTable makes one. Set and Hosts may be called from any goroutine.
 type Table struct {
 	ask     Ask
 	now     func() time.Time
@@ -86,7 +86,7 @@ func NewTable(ask Ask, now func() time.Time) *Table {
 	return &Table{ask: ask, now: now, changed: make(chan struct{}, 1), woken: make(chan struct{}, 1), rows: map[string]*row{}}
 }
 
-// Set says which hosts are asked for from now on. known is what was known before of those that are new; the others keep what they have.
+// Set replaces the set of hosts that are asked for. known holds earlier answers for new hosts; the other hosts keep their state.
 func (t *Table) Set(names []string, known map[string]Host) {
 	t.mu.Lock()
 	rows := make(map[string]*row, len(names))
@@ -102,7 +102,7 @@ func (t *Table) Set(names []string, known map[string]Host) {
 	signal(t.woken)
 }
 
-// Hosts returns what is known of those of the hosts that were asked for.
+// Hosts returns the state of each host that was asked for at least once.
 func (t *Table) Hosts() map[string]Host {
 	t.mu.Lock()
 	defer t.mu.Unlock()

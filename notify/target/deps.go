@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Deps is what a target is given beside its configuration.
+// Deps are the dependencies of a target, beside its configuration.
 type Deps struct {
 	// Name is the target's name in the configuration; metrics and logs show it.
 	Name string
@@ -15,6 +15,6 @@ type Deps struct {
 	PublicURL string
 	// Now is the clock.
 	Now func() time.Time
-	// Logger is told what no answer of Send can say, such as that one of several servers is down.
+	// Logger gets events that the result of Send cannot carry, such as one of several servers being down.
 	Logger *slog.Logger
 }

@@ -18,7 +18,7 @@ func (f Fact) Key() string { return strings.ReplaceAll(strings.ToLower(f.Name), 
 // maxMembers is how many members of watch lists a fact names.
 const maxMembers = 5
 
-// Facts are what everybody wants to know of the incident, in the order in which it is shown; what does not hold or is not known is left
+// Facts lists the facts of the incident, in the order in which they are shown. A fact that does not apply or is not known is left
 // out. The figures are those of the widest event.
 func (m *Message) Facts() []Fact {
 	var all []Fact
@@ -45,7 +45,7 @@ func (m *Message) Facts() []Fact {
 	return all
 }
 
-// Heading is the headline, and before it that it is a test or an exercise, where it does not begin so. That it is late stands in the headline. It
+// Heading is the headline, and before it that it is a test or an exercise, where it does not begin so. The headline itself mentions late news. It
 // has at most 150 graphemes.
 func (m *Message) Heading() string { return m.marked(m.Headline) }
 
@@ -123,7 +123,7 @@ func (m *Message) lasted() string {
 	return fmt.Sprintf("%s, after %s", Clock(end), bgp.DurationText(end.Sub(m.begin())))
 }
 
-// why says in a sentence what the end means.
+// why explains the end in a sentence.
 func (m *Message) why() string {
 	if m.Kind == TakeBack {
 		return "The suspicion did not last and is taken back"

@@ -28,7 +28,7 @@ func (m *Message) hosts() string {
 	return strings.Join(all, "; ")
 }
 
-// hostText is a host in words: of when its addresses are, whether it resolves, and how the routes to its addresses stand.
+// hostText describes a host: the time of its last addresses, whether it resolves, and the state of the routes to its addresses.
 func hostText(name string, h *bgp.WatchHost) string {
 	s := name + " never resolved"
 	if h.ResolvedAt != nil {

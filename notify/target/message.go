@@ -6,7 +6,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Kind says what a message does.
+// Kind is the effect of a message.
 type Kind string
 
 // The kinds of message.
@@ -17,20 +17,20 @@ const (
 	Update Kind = "update"
 	// Close: the incident is over. Only with Reason recovered are the routes back.
 	Close Kind = "close"
-	// TakeBack: what was told as a suspicion did not last.
+	// TakeBack retracts a suspicion.
 	TakeBack Kind = "take_back"
-	// Notice: a message that is about no outage: a digest, what is open at the first start, a silence that ended. It opens nothing.
+	// Notice: a message about no single outage: a digest, the outages open at the first start, the end of a silence. It opens nothing.
 	Notice Kind = "notice"
 	// Test: somebody asked for it with `darkmap notify test`. It opens nothing.
 	Test Kind = "test"
 )
 
-// Subject says what an incident is about.
+// Subject is the sort of an incident.
 type Subject string
 
 // The subjects of incidents.
 const (
-	// SubjectOutage: outages of an entity and of what lies in it.
+	// SubjectOutage: outages of an entity and of its parts.
 	SubjectOutage Subject = "outage"
 	// SubjectBlind: nothing can be decided.
 	SubjectBlind Subject = "blind"
@@ -40,12 +40,12 @@ const (
 	SubjectNone Subject = "none"
 )
 
-// Message is what a target is told. Its texts are plain: no markup, and not escaped; names in them come from strangers, so that each target
+// Message is a message to a target. Its texts are plain: no markup, and not escaped; names in them come from strangers, so that each target
 // escapes them for its protocol with package text. No text holds control characters or bidirectional marks.
 type Message struct {
 	// ID names the message for ever: the same through all attempts, another for the next message. 32 hex digits.
 	ID string
-	// Incident is the id of the incident's first event and never changes; the key by which targets find what they were told. At most 255 octets.
+	// Incident is the id of the incident's first event and never changes; the key by which targets find their earlier messages. At most 255 octets.
 	// Empty for notices and tests.
 	Incident string
 	// Number counts the messages of this incident to this target, from 1.
@@ -71,11 +71,11 @@ type Message struct {
 	// Private: the incident is told for watch lists that are not public. A target whose Traits say Public gets no such message, unless a list that
 	// was public is not any more: then it takes back what it showed.
 	Private bool
-	// Title names what it is about: "North Korea", "AS131279 STAR-KP", "37 outages within 5 minutes".
+	// Title names the entity: "North Korea", "AS131279 STAR-KP", "37 outages within 5 minutes".
 	Title string
 	// Headline has at most 130 graphemes, Post 250 with its caveat and without the link, Summary is whole sentences.
 	Headline, Post, Summary string
-	// Remainder says in one line what is still dark although the widest is back; empty where nothing is.
+	// Remainder lists in one line the parts that are still dark although the widest entity is back; empty if none are.
 	Remainder string
 	// Link leads to the incident (notify.public_url); empty where no URL is configured.
 	Link string
@@ -83,7 +83,7 @@ type Message struct {
 	// A target that takes records gets one: the record that it is told of.
 	Events      []bgp.Outage
 	EventsTotal int
-	// Record is the JSON of the one record, as it stands on bgp.outages.v1, for targets that take records; else nil.
+	// Record is the JSON of the one record, as published on bgp.outages.v1, for targets that take records; else nil.
 	Record []byte
 }
 

@@ -7,11 +7,11 @@ import (
 	"github.com/darkmap/darkmap/internal/plaintext"
 )
 
-// quoteSize bounds what an error repeats of an answer.
+// quoteSize bounds the part of an answer that an error repeats.
 var quoteSize = plaintext.Size{Graphemes: 200, Octets: 800}
 
-// Quote is what an error may repeat of a server's answer: one line of at most 200 graphemes, in which the secrets that the server was told
-// are masked, because some servers repeat what they refuse.
+// Quote returns the part of a server's answer that an error may repeat: one line of at most 200 graphemes, in which the secrets that the server was told
+// are masked, because some servers repeat the request.
 func Quote(answer string, secrets ...string) string {
 	for _, s := range secrets {
 		if s != "" {

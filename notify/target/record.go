@@ -14,7 +14,7 @@ import (
 	"github.com/darkmap/darkmap/internal/plaintext"
 )
 
-// Event names what a message tells, for targets of programs: outage.opened (with the events of outages' records), blind.opened, blind.updated,
+// Event is the name of a message for programs: outage.opened (with the events of outages' records), blind.opened, blind.updated,
 // blind.closed, the same of storm, notice, test.
 func (m *Message) Event() string {
 	switch m.Kind {
@@ -48,7 +48,7 @@ type brief struct {
 
 // Data is the message as a JSON object: its record, as schemas/outage.schema.json describes it, or, of a message without one, its texts and times.
 // Strings hold no control or bidirectional characters. Where it would be longer than max octets it is cut: the previous record goes first, then
-// the longest lists lose their ends; the names of what was cut, as paths (lost_prefixes, evidence.voters), are returned.
+// the longest lists lose their ends; the paths of the cut fields (lost_prefixes, evidence.voters), are returned.
 func (m *Message) Data(maxOctets int) (data []byte, truncated []string, err error) {
 	from := m.Record
 	if from == nil {
@@ -167,7 +167,7 @@ func (n *node) write(b []byte) []byte {
 // size is how many octets write makes.
 func (n *node) size() int { return len(n.write(nil)) }
 
-// fit cuts until the object has at most maxOctets octets, and names what it cut.
+// fit cuts until the object has at most maxOctets octets, and returns the paths of the cut fields.
 func (n *node) fit(maxOctets int) ([]string, error) {
 	var cut []string
 	if i := slices.Index(n.keys, "previous"); i >= 0 && n.size() > maxOctets {
@@ -187,7 +187,7 @@ func (n *node) fit(maxOctets int) ([]string, error) {
 	return cut, nil
 }
 
-// longest is the list with most octets that has entries, and where it stands. Lists within lists are cut as entries of the outer one.
+// longest returns the non-empty list with most octets, and its path. Lists within lists are cut as entries of the outer one.
 func (n *node) longest(at []string) (path []string, list *node) {
 	if n.open == '[' && len(n.values) > 0 {
 		return slices.Clone(at), n

@@ -23,7 +23,7 @@ const (
 	Feed
 )
 
-// Traits is what notify has to know of a target.
+// Traits describes a target to notify.
 type Traits struct {
 	Style Style
 	// Keyed: a message that is sent twice has the effect of one.
@@ -36,7 +36,7 @@ type Traits struct {
 	MaxAge time.Duration
 	// Interval is the least time between two messages; 0 is none.
 	Interval time.Duration
-	// Resend is how often what is open has to be said again (Alertmanager); 0 is never.
+	// Resend is the time between two repetitions of an open incident (Alertmanager); 0 is never.
 	Resend time.Duration
 	// GroupWait is how long a new incident waits for wider events, unless the configuration says another.
 	GroupWait time.Duration
@@ -51,7 +51,7 @@ func StateRetries() []time.Duration {
 		slices.Repeat([]time.Duration{time.Minute}, 240), slices.Repeat([]time.Duration{10 * time.Minute}, 120))
 }
 
-// Handle is what a target remembers of an incident between messages, such as the id of a chat message or the chain of references, at most
+// Handle is the state that a target keeps of an incident between messages, such as the id of a chat message or the chain of references, at most
 // 4 KiB. nil is nothing yet. notify keeps it; it is lost only where the topic of deliveries is lost.
 type Handle []byte
 
@@ -61,7 +61,7 @@ type Target interface {
 	// Send delivers one message within the context's deadline and returns the new handle (nil: it stays as it was). A *Fault says what to
 	// do about an error; another error is tried again. Errors name neither secrets nor URLs that hold them.
 	Send(ctx context.Context, m *Message, h Handle) (Handle, error)
-	// Close ends what the target holds open.
+	// Close ends connections and goroutines of the target.
 	Close() error
 }
 
@@ -73,7 +73,7 @@ type Checker interface {
 
 // Fault is an answer that says what to do.
 type Fault struct { //nolint:errname // an answer, of which the error is a part
-	// Err is what went wrong, without secrets.
+	// Err is the cause, without secrets.
 	Err error
 	// Status is the HTTP or SMTP status; 0 where there is none.
 	Status int
@@ -87,7 +87,7 @@ type Fault struct { //nolint:errname // an answer, of which the error is a part
 	Gone bool
 }
 
-// Error says what went wrong.
+// Error returns the cause.
 func (f *Fault) Error() string {
 	if f.Status != 0 {
 		return fmt.Sprintf("status %d: %v", f.Status, f.Err)

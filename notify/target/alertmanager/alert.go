@@ -65,7 +65,7 @@ func remember(h target.Handle, m *target.Message, now time.Time) (memory, error)
 	return was, nil
 }
 
-// next is what is remembered once the message was taken.
+// next returns the handle after the message was accepted.
 func (f memory) next(m *target.Message, now time.Time) memory {
 	is := memory{Severity: m.Severity, Ended: map[bgp.Severity]ended{}}
 	if over(m) { // the severity of a close is the highest that there was, not that of the alert that fires
@@ -82,7 +82,7 @@ func (f memory) next(m *target.Message, now time.Time) memory {
 	return is
 }
 
-// alerts are what is to be posted: the alert that fires or ends, and those that another severity took the place of.
+// alerts returns the alerts to post: the one that fires or ends, and those of severities that it replaces.
 func (f memory) alerts(m *target.Message, resolveAfter time.Duration, now time.Time, publicURL string) []alert {
 	start := m.Start
 	if start.IsZero() || start.After(now) {
@@ -125,7 +125,7 @@ func between(least, t, most time.Time) time.Time {
 	return t
 }
 
-// names are the alerts' names, by what the incident is about.
+// names are the alerts' names, by subject.
 var names = map[target.Subject]string{
 	target.SubjectOutage: "DarkmapOutage", target.SubjectBlind: "DarkmapBlind", target.SubjectStorm: "DarkmapStorm", target.SubjectNone: "DarkmapTest",
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/darkmap/darkmap/notify/target/httpclient"
 )
 
-// usualResolveAfter is for how long an alert fires that nobody says again.
+// usualResolveAfter is the time after which an alert ends unless it is sent again.
 const usualResolveAfter = 24 * time.Hour
 
 // Config is a target that is a set of Alertmanagers.

@@ -14,7 +14,7 @@ const (
 	maxTitle, maxSummary = 160, 4000
 )
 
-// The terms of an entry's category that says how things stand.
+// The terms of an entry's category: the state of the incident.
 const (
 	termOpen   = "open"  // the incident lasts
 	termBack   = "back"  // it is over, and the routes are back
@@ -26,7 +26,7 @@ const (
 // clean makes a text one line that is fit for XML.
 func clean(s string) string { return text.XML(text.Line(s)) }
 
-// term says how things stand after a message.
+// term returns the state of the incident after a message.
 func term(m *target.Message) string {
 	switch {
 	case m.Kind == target.Open, m.Kind == target.Update:

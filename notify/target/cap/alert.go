@@ -98,7 +98,7 @@ func (a *alert) parameter(name string) string {
 	return ""
 }
 
-// chain is what a later message refers to.
+// chain holds the references for the next message.
 type chain struct {
 	// References are those of the messages so far.
 	References []string `json:"references"`

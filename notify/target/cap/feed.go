@@ -32,7 +32,7 @@ func (c *Config) link(name string) string {
 	return strings.TrimSuffix(c.URL, "/") + "/" + name
 }
 
-// writeFeed writes the feed of the newest alert of each incident. It says nothing that does not stand in the alerts.
+// writeFeed writes the feed of the newest alert of each incident. It repeats the content of the alerts only.
 func (f *folder) writeFeed(c *Config) error {
 	all := f.sorted()
 	if len(all) == 0 {

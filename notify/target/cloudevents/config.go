@@ -14,7 +14,7 @@ const (
 	binary     = "binary"
 )
 
-// Event is what the configurations of both transports share.
+// Event holds the keys that both transports share.
 type Event struct {
 	// How events are written: structured is one JSON document, binary has the data as the body and all else in headers. Empty: structured.
 	Mode string `yaml:"mode" oneof:"structured binary"`

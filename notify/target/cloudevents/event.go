@@ -14,7 +14,7 @@ import (
 const (
 	// maxEvent bounds an event, in octets: what every intermediary forwards (CloudEvents 1.0.2, Size Limits).
 	maxEvent = 64 << 10
-	// typePrefix stands before the name of what happened: net.darkmap.outage.opened.
+	// typePrefix comes before the name of an event: net.darkmap.outage.opened.
 	typePrefix = "net.darkmap."
 	// schema names schemas/outage.schema.json.
 	schema = "urn:darkmap:schema:outage:v1"
@@ -64,7 +64,7 @@ func makeEvent(m *target.Message, source string) (*event, error) {
 	if m.Exercise {
 		add("exercise", "true")
 	}
-	room := maxEvent - 4096 // for what is cut, and for what JSON and headers add
+	room := maxEvent - 4096 // for the attribute truncated, and the overhead of JSON and headers
 	for _, a := range e.attributes {
 		room -= 3 * (len(a.name) + len(a.value)) // percent-encoded at worst
 	}

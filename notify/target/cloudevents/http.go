@@ -72,7 +72,7 @@ func (e *event) headers() http.Header {
 	return h
 }
 
-// percent encodes a value for a header: what is not a visible ASCII character, and blanks, " and % (HTTP protocol binding §3.1.3.2).
+// percent encodes a value for a header: characters that are not visible ASCII, and blanks, " and % (HTTP protocol binding §3.1.3.2).
 func percent(s string) string {
 	const hex = "0123456789ABCDEF"
 	var b strings.Builder

@@ -90,7 +90,7 @@ func (t *Topic) create(ctx context.Context) error {
 	return nil
 }
 
-// fault says what a failure asks for.
+// fault classifies a failure.
 func (t *Topic) fault(err error) error {
 	switch {
 	case errors.Is(err, context.Canceled):

@@ -12,7 +12,7 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 )
 
-// Endpoint is where a target is: exactly one of its fields is set. It stands inline in the configuration of a target.
+// Endpoint is the address of a target: exactly one of its fields is set. It is inlined into a target's configuration.
 type Endpoint struct {
 	// The URL, where it is no secret.
 	URL string `yaml:"url,omitempty" form:"a URL of http or https"`
@@ -49,7 +49,7 @@ func (e Endpoint) Read() (*url.URL, error) {
 	return u, nil
 }
 
-// errAddress shows nothing of what was read: it may be a secret.
+// errAddress does not repeat the address: it may be a secret.
 var errAddress = errors.New("want an absolute URL that begins with https:// or http:// and names a host")
 
 // ParseURL reads the address of a target, with blanks around it taken off. The error does not show it.

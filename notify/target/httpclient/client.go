@@ -97,7 +97,7 @@ type Request struct {
 	Gone []int
 }
 
-// Answer is what came back.
+// Answer is the response.
 type Answer struct {
 	Status int
 	Header http.Header
@@ -162,7 +162,7 @@ func (c *Client) unreached(ctx context.Context, u *url.URL, err error) error {
 	return &target.Fault{Err: errors.New(why)}
 }
 
-// fault says what a status asks for; nil for success.
+// fault classifies a status; nil for success.
 func (c *Client) fault(r Request, a *Answer) *target.Fault {
 	host := r.URL.Host
 	f := &target.Fault{Status: a.Status}

@@ -25,7 +25,7 @@ type Config struct {
 // usualTimeout is how long an attempt may last unless the configuration says.
 const usualTimeout = 15 * time.Second
 
-// DefaultConfig waits 15 s and trusts what the system trusts. The zero value is the same.
+// DefaultConfig has a timeout of 15 s and the system's certificate authorities. The zero value is the same.
 func DefaultConfig() Config { return Config{Timeout: usualTimeout} }
 
 // Faults are those that tags cannot say.

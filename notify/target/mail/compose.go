@@ -18,7 +18,7 @@ const (
 	maxSubject, maxBody = 160, 4000
 )
 
-// thread is what the handle keeps of an incident: Message-IDs without brackets.
+// thread is the handle of an incident: Message-IDs without brackets.
 type thread struct {
 	First string `json:"first"`
 	Last  string `json:"last"`

@@ -188,7 +188,7 @@ func (t *mailTarget) Send(ctx context.Context, m *target.Message, h target.Handl
 func (t *mailTarget) sendOne(c *mail.Client, m *target.Message, to *netmail.Address, before thread) error {
 	msg := t.compose(m, to, before)
 	err := c.Send(msg)
-	if err == nil || msg.IsDelivered() { // what comes after the server took it does not matter
+	if err == nil || msg.IsDelivered() { // errors after the server accepted the mail do not matter
 		return nil
 	}
 	if e, ok := errors.AsType[*mail.SendError](err); ok && e.ErrorCode() != 0 {

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// maxCharacters is Mastodon's limit, and linkCharacters what it counts for a link of any length.
+	// maxCharacters is Mastodon's limit. linkCharacters is the length it counts for any link.
 	maxCharacters  = 500
 	linkCharacters = 23
 	// maxPost bounds the text before the facts, in graphemes.
@@ -23,7 +23,7 @@ const (
 // in the text.
 var shown = []string{"Not measured", "Ended", "Still dark", "Lost now", "At worst", "Seen by"}
 
-// harmless makes a text one line that calls nobody and makes no tag and no link.
+// harmless makes a text one line without mentions, tags and links.
 func harmless(s string) string {
 	return strings.ReplaceAll(text.Fediverse(text.Line(s)), "://", ":// ")
 }

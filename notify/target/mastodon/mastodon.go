@@ -33,7 +33,7 @@ type mastodonTarget struct {
 	now    func() time.Time
 }
 
-// status is a post: what is sent and what is answered.
+// status is a post, as it is sent and as it is answered.
 type status struct {
 	ID          string `json:"id,omitempty"`
 	Status      string `json:"status,omitempty"`
@@ -42,7 +42,7 @@ type status struct {
 	InReplyToID string `json:"in_reply_to_id,omitempty"`
 }
 
-// handle is what is kept of an incident: its post.
+// handle identifies an incident's post.
 type handle struct {
 	ID string `json:"id"`
 }

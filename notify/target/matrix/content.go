@@ -21,7 +21,7 @@ type content struct {
 	Body          string    `json:"body"`
 	Format        string    `json:"format,omitempty"`
 	FormattedBody string    `json:"formatted_body,omitempty"`
-	Mentions      struct{}  `json:"m.mentions"` // nobody
+	Mentions      struct{}  `json:"m.mentions"` // empty: no mentions
 	NewContent    *content  `json:"m.new_content,omitempty"`
 	RelatesTo     *relation `json:"m.relates_to,omitempty"`
 }

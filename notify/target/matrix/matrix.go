@@ -30,7 +30,7 @@ type matrixTarget struct {
 	room   string
 }
 
-// handle is what is kept of an incident: its event, and the last one of the thread.
+// handle identifies an incident's event, and the last one of its thread.
 type handle struct {
 	Root string `json:"root"`
 	Last string `json:"last"`
@@ -61,7 +61,7 @@ func (t *matrixTarget) Traits() target.Traits {
 	return target.Traits{Style: target.Chat, Keyed: true, MaxAge: maxAge, GroupWait: groupWait, Interval: interval}
 }
 
-// Send makes the incident's event, or changes it and says in its thread what is new.
+// Send creates the incident's event, or edits it and adds the news to its thread.
 func (t *matrixTarget) Send(ctx context.Context, m *target.Message, h target.Handle) (target.Handle, error) {
 	var before handle
 	if m.Incident == "" || m.Kind == target.Open || json.Unmarshal(h, &before) != nil || before.Root == "" {
@@ -99,7 +99,7 @@ func (t *matrixTarget) put(ctx context.Context, transaction string, c content) (
 	return a.EventID, nil
 }
 
-// do sends a request and reads what the server says of an error.
+// do sends a request and decodes the error of an answer.
 func (t *matrixTarget) do(ctx context.Context, method string, u *url.URL, body []byte) (*httpclient.Answer, error) {
 	header := http.Header{"Authorization": {"Bearer " + t.token}, "Content-Type": {"application/json"}}
 	got, err := t.client.Do(ctx, httpclient.Request{Method: method, URL: u, Header: header, Body: body, Gone: []int{http.StatusUnauthorized}})

@@ -16,7 +16,7 @@ import (
 	"github.com/darkmap/darkmap/notify/target/httpclient"
 )
 
-// routingKey is what an integration key looks like.
+// routingKey matches an integration key.
 var routingKey = regexp.MustCompile(`^[A-Za-z0-9]{32}$`)
 
 // PagerDuty is one service.
@@ -62,7 +62,7 @@ func (p *PagerDuty) Close() error {
 func (p *PagerDuty) Send(ctx context.Context, m *target.Message, _ target.Handle) (target.Handle, error) {
 	e := makeEvent(m, p.publicURL)
 	switch {
-	case m.Kind == target.Notice: // nobody is paged for it
+	case m.Kind == target.Notice: // a notice pages no one
 		return nil, nil
 	case m.Kind == target.Test:
 		e.DedupKey, e.Payload.Severity = m.ID, "info"

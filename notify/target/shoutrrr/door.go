@@ -24,7 +24,7 @@ import (
 	"github.com/darkmap/darkmap/notify/target/httpclient"
 )
 
-// errStopped ends the library's attempt: what went wrong stands in the door. It is no error that the library tries again.
+// errStopped ends the library's attempt; the door holds the cause. It is no error that the library tries again.
 var errStopped = errors.New("the request failed")
 
 // door is the way out of one attempt: the library's requests go through httpclient, and what becomes of them is kept. mu guards the last two.
@@ -88,7 +88,7 @@ func retryAfter(body []byte) time.Duration {
 	return time.Duration(min(max(said.Parameters.RetryAfter, 0), maxRetry.Seconds()) * float64(time.Second))
 }
 
-// result is what became of the attempt: nil only if the service has answered with 2xx, whatever the library says. (Its Telegram calls a request that
+// result is the outcome of the attempt: nil only if the service has answered with 2xx, whatever the library says. (Its Telegram calls a request that
 // got no answer a success.)
 func (d *door) result(err error) error {
 	d.mu.Lock()

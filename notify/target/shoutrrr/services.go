@@ -8,7 +8,7 @@ import (
 	"github.com/darkmap/darkmap/notify/target/text"
 )
 
-// service is what has to be known of a service of the library.
+// service describes a service of the library.
 type service struct {
 	// escape makes a text harmless.
 	escape func(string) string
@@ -20,7 +20,7 @@ type service struct {
 	title bool
 	// gone are statuses that say that the key or the place is no more, beside 410.
 	gone []int
-	// quiet are parameters that wake nobody, for exercises.
+	// quiet are parameters for a silent message, for exercises.
 	quiet map[string]string
 }
 

@@ -165,7 +165,7 @@ var (
 	statuses = regexp.MustCompile(`\b[45]\d\d\b`)
 )
 
-// understood makes a Fault of what the library says. Its text is not repeated: it shows the URL.
+// understood makes a Fault of an error of the library. Its text is not repeated: it shows the URL.
 func (t *shoutrrrTarget) understood(err error) error {
 	if err == nil {
 		return nil

@@ -13,7 +13,7 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// Deps is what targets are given: a logger that writes to the test, and a clock that stands.
+// Deps returns dependencies for targets: a logger that writes to the test, and a clock that does not move.
 func Deps(t testing.TB) target.Deps {
 	t.Helper()
 	return target.Deps{

@@ -33,15 +33,15 @@ func isWord(r rune) bool {
 	return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '_' || r > '~'
 }
 
-// Fediverse makes a text harmless for Mastodon and Bluesky: a space behind each @ and #, also in their wide forms, so that nobody is called
+// Fediverse makes a text harmless for Mastodon and Bluesky: a space behind each @ and #, also in their wide forms, so that no account is mentioned
 // and no tag is made. The wide forms are no help themselves: both take ＃tag for a tag.
 func Fediverse(s string) string { return calm(s) }
 
 // MatrixBody makes a text harmless as the body of a Matrix event, whose push rules look for @room in it.
 func MatrixBody(s string) string { return calm(s) }
 
-// Relay makes a text harmless for a program that passes it on to places which nobody here knows, such as Alertmanager: a space behind each @,
-// # and <, so that it calls nobody and is no markup in any of them.
+// Relay makes a text harmless for a program that passes it on to unknown places, such as Alertmanager: a space behind each @,
+// # and <, so that it is no mention and no markup in any of them.
 func Relay(s string) string { return spaced(s, "@#＠＃<") }
 
 // HTML escapes a text for HTML, both in elements and in quoted attributes, and for Matrix's formatted_body.

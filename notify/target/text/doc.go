@@ -1,6 +1,6 @@
 // Package text is the one table of escapes: how a name that a stranger wrote (an AS name, a sysName, a community), or a text that holds
 // such names, is put into a message of each protocol so that it stays a name. Name and Line come first: they take out what cannot be
-// seen. The function of the protocol comes second, and what the protocol has a limit for is cut after it, because escapes make a text
+// seen. The function of the protocol comes second, and a text with a limit is cut after it, because escapes make a text
 // longer. Nothing is to be escaped twice.
 //
 //	protocol               function        what a name can no longer do
@@ -18,5 +18,5 @@
 //	CSV                    plaintext.Cell  a formula
 //	terminals              terminal.Clean  escape sequences
 //
-// The last two have other users too and stand in internal/plaintext and internal/terminal; the test of this package holds them too.
+// The last two have other users too and are in internal/plaintext and internal/terminal; the test of this package holds them too.
 package text

@@ -15,7 +15,7 @@ func Markdown(s string) string {
 // lineEnds are those of CommonMark (§2.1).
 var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
-// markdownLine escapes what is markup everywhere, and what begins a list or underlines a heading where it can.
+// markdownLine escapes characters that are markup everywhere, and those that are markup at the beginning of a line.
 func markdownLine(s string) string {
 	body := strings.TrimLeft(s, " \t") // four blanks would begin a block of code
 	switch digits := strings.TrimLeft(body, "0123456789"); {

@@ -5,7 +5,7 @@ import "github.com/darkmap/darkmap/internal/plaintext"
 // nameSize bounds a name. The octets leave four for each grapheme: more are combining characters without end.
 var nameSize = plaintext.Size{Graphemes: 64, Octets: 256}
 
-// Name makes a name of what a stranger wrote as one: without control, bidirectional and zero-width characters and without line ends, in the
+// Name cleans a name that a stranger wrote: without control, bidirectional and zero-width characters and without line ends, in the
 // normal form NFC, of at most 64 graphemes and 256 octets. An ellipsis says that it was cut.
 func Name(s string) string { return nameSize.Cut(plaintext.Clean(s)) }
 

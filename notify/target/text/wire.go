@@ -7,12 +7,12 @@ import (
 )
 
 // MailHeader makes a text the value of a mail header: one line, and nothing in it that a reader decodes as an encoded word (RFC 2047 §2).
-// What is not ASCII is left for the library that writes the mail to encode.
+// The library that writes the mail encodes characters that are not ASCII.
 func MailHeader(s string) string {
 	return strings.ReplaceAll(plaintext.Clean(s), "=?", "= ?")
 }
 
-// XML takes out of a text the characters that XML 1.0 (§2.2) does not have, and octets that are not UTF-8. encoding/xml escapes what is left;
+// XML takes out of a text the characters that XML 1.0 (§2.2) does not have, and octets that are not UTF-8. encoding/xml escapes the rest;
 // alone it would write U+FFFD for each of them.
 func XML(s string) string {
 	return strings.Map(func(r rune) rune {

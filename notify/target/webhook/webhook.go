@@ -94,14 +94,14 @@ type envelope struct {
 	Link     string `json:"link,omitempty"`
 	// Exercise: the data are not live.
 	Exercise bool `json:"exercise,omitempty"`
-	// Truncated names what of data was cut, so that the body stays below 20 kB.
+	// Truncated names the fields of data that were cut to keep the body below 20 kB.
 	Truncated []string        `json:"truncated,omitempty"`
 	Data      json.RawMessage `json:"data"`
 }
 
 // payload makes the body: the same octets for the same message.
 func payload(m *target.Message) ([]byte, error) {
-	const truncated = 2000 // room for the names of what is cut
+	const truncated = 2000 // room for the names of cut fields
 	e := envelope{
 		Type: m.Event(), Timestamp: m.Time.UTC(), Incident: m.Incident, Route: m.Route, Link: m.Link, Exercise: m.Exercise, Data: json.RawMessage("{}"),
 	}

@@ -17,7 +17,7 @@ import (
 // place: the group gives it to another one 6 s after the last heartbeat.
 const leaseLimit = 4 * time.Second
 
-// assignment is what the group's callbacks learn, in the client's goroutine, and the loop and the senders ask.
+// assignment holds this process's place in the group. The group's callbacks write it, in the client's goroutine; the loop and the senders read it.
 type assignment struct {
 	mu    sync.Mutex
 	given bool
@@ -29,7 +29,7 @@ type assignment struct {
 	leased time.Time
 }
 
-// state is a copy of what is known.
+// state returns a copy.
 func (a *assignment) state() (given, lost, committed bool, begin map[int32]int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

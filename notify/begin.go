@@ -81,10 +81,10 @@ func (x *session) recall(book *ledger.Book) error {
 
 // restore builds the engine from the ledger, or without one:
 //
-//   - at a first run what is open is told in one notice, and reading goes on from there;
+//   - at a first run one notice lists the open outages, and reading goes on from there;
 //   - where the ledger was lost it is built again from the outages up to where the group has read, as if all of them had been told: nothing is told
-//     again, and what is open is closed when it is over;
-//   - where the group's offsets were lost, what came shortly before the newest record of the ledger is read again. What is known changes nothing.
+//     again, and open incidents are closed when they are over;
+//   - where the group's offsets were lost, the records shortly before the newest record of the ledger are read again. A record that was read before changes nothing.
 func (x *session) restore(ctx context.Context, book *ledger.Book, committed bool, from map[int32]int64) (err error) {
 	switch {
 	case !book.Begun && !committed:
@@ -105,7 +105,7 @@ func (x *session) restore(ctx context.Context, book *ledger.Book, committed bool
 	})
 }
 
-// firstRun tells what is open.
+// firstRun makes the notice that lists the open outages.
 func (x *session) firstRun(ctx context.Context, book *ledger.Book, from map[int32]int64) (err error) {
 	if x.engine, err = x.newEngine(book.Saved()); err != nil {
 		return err

@@ -32,12 +32,12 @@ type HeartbeatConfig struct {
 	HTTP httpclient.Config `yaml:"http"`
 }
 
-// DefaultConfig tells nobody anything.
+// DefaultConfig has no routes and no targets.
 func DefaultConfig() Config {
 	return Config{Config: incident.DefaultConfig()}
 }
 
-// targetName is what a target may be called.
+// targetName matches the name of a target.
 var targetName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`)
 
 // Faults are those that tags cannot say.

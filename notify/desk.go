@@ -19,7 +19,7 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// Desk is where commands ask what notify knows, and write what they want it to do. It sends nothing.
+// Desk answers commands about notify's state, and writes their requests to the ledger. It sends nothing.
 type Desk struct {
 	cfg    kafka.Config
 	log    *slog.Logger
@@ -40,7 +40,7 @@ func OpenDesk(ctx context.Context, cfg Config, d Deps) (*Desk, error) {
 	return &Desk{cfg: d.Kafka, log: d.Log, now: d.Now, engine: engine}, nil
 }
 
-// Status is how the targets stand.
+// Status returns the status of each target.
 func (k *Desk) Status() []incident.Status { return k.engine.Status(k.now()) }
 
 // Silences are those that hold.
@@ -103,7 +103,7 @@ func (k *Desk) EndSilence(ctx context.Context, id string) error {
 // Retry asks for a parked message, TARGET/INCIDENT, to be sent again.
 func (k *Desk) Retry(ctx context.Context, key string) error {
 	name, id, _ := strings.Cut(key, "/")
-	if k.engine.Retry(name, id, k.now()) == nil { // a rehearsal: this engine is nobody's
+	if k.engine.Retry(name, id, k.now()) == nil { // a rehearsal: this engine sends nothing
 		return fmt.Errorf("nothing is parked as %s", key)
 	}
 	rec, err := k.writer().Retry(key)

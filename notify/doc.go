@@ -1,7 +1,7 @@
 // Package notify is the stage that tells people and programs what bgp.outages.v1 says (docs/alerts.md).
 //
-// What is told, to whom and when is decided by notify/incident, which is pure: records and the time go in, deliveries and messages come out.
-// The shell, Stage, reads bgp.outages.v1 in one active process (a second one stands by), bgp.panel.v1 for whether verdicts are possible, and
+// notify/incident decides which messages are sent, to which target and when. It is pure: records and the time go in, deliveries and messages come out.
+// The shell, Stage, reads bgp.outages.v1 in one active process (a second one is standing by), bgp.panel.v1 for whether verdicts are possible, and
 // the commits of detect for the newest decided minute. It writes each delivery that has changed to bgp.notify.v1 (notify/ledger), in one
 // transaction with the offsets of the records that changed it.
 //

@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	// maxInbox bounds what the followers have learned and the loop has not taken: they wait then.
+	// maxInbox bounds the inputs that the loop has not taken yet. At the bound the followers wait.
 	maxInbox = 256
 	// panelBack is how far back bgp.panel.v1 is read at a start: panels come every quarter hour.
 	panelBack = 2 * time.Hour
@@ -29,7 +29,7 @@ const (
 	ledgerBack = time.Minute
 )
 
-// input is what a follower has learned: one of its fields is set.
+// input is one item from a follower: exactly one field is set.
 type input struct {
 	verdict *verdict
 	decided time.Time
@@ -149,7 +149,7 @@ func (x *session) followLedger(ctx context.Context, began time.Time) error {
 	})
 }
 
-// learn takes what the followers have learned.
+// learn takes the inputs of the followers.
 func (x *session) learn(now time.Time) error {
 	for {
 		select {

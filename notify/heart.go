@@ -20,7 +20,7 @@ const staleAfter = 30 * time.Second
 // usualInterval is the time between two heartbeats unless the configuration says another.
 const usualInterval = time.Minute
 
-// health is how the routes' families stood when the loop looked.
+// health is the state of the routes' families at the loop's last check.
 type health struct {
 	at  time.Time
 	why string // empty: the windows of all families are decided
@@ -29,8 +29,8 @@ type health struct {
 // every is the time between two heartbeats.
 func (c HeartbeatConfig) every() time.Duration { return cmp.Or(c.Interval, usualInterval) }
 
-// Heart is a dead man's switch: it asks for a URL again and again while windows are decided, so that whoever is not asked for long enough
-// raises the alarm.
+// Heart is a dead man's switch: it asks for a URL again and again while windows are decided, so that a watchdog
+// that gets no request for long enough raises the alarm.
 type Heart struct {
 	client   *httpclient.Client
 	request  httpclient.Request
@@ -96,7 +96,7 @@ func (s *Stage) unwell(now time.Time) string {
 	return h.why
 }
 
-// look notes how the families stand, and counts what waits.
+// look saves the state of the families, and updates the metrics of waiting messages.
 func (x *session) look(now time.Time) {
 	var why []string
 	for _, f := range x.engine.Families() {

@@ -22,7 +22,7 @@ type outcome struct {
 	err     error
 	// unsent: no word was sent.
 	unsent bool
-	// unknown: the session ended before there was an answer. The intent stands, and says so.
+	// unknown: the session ended before there was an answer. The intent is in the ledger.
 	unknown bool
 }
 
@@ -118,7 +118,7 @@ func (x *session) outcome(o outcome, now time.Time) error {
 	return x.answer(o, now)
 }
 
-// answer notes what a target answered. It is kept until it is written.
+// answer keeps a target's answer until it is written.
 func (x *session) answer(o outcome, now time.Time) error {
 	if o.attempt.Repeat && o.err == nil {
 		x.engine.Done(o.attempt, o.handle, nil, now)

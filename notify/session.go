@@ -21,13 +21,13 @@ import (
 var errLost = errors.New("partition lost or transaction aborted")
 
 const (
-	// maxPoll bounds the records that are applied before what they lead to is written.
+	// maxPoll bounds the records that are applied before their results are written.
 	maxPoll = 1000
 	// commitInterval is how long the offsets of records that lead to nothing may wait.
 	commitInterval = time.Second
 	// lookInterval is how long the loop waits at most before it looks at the time.
 	lookInterval = time.Second
-	// statusInterval is how often the metrics of targets are counted anew.
+	// statusInterval is the time between two updates of the metrics of targets.
 	statusInterval = 5 * time.Second
 	// maxAttempts is how often a transaction is tried before the session is given up.
 	maxAttempts = 5
@@ -47,7 +47,7 @@ type session struct {
 	senders     map[string]*sender
 	working     sync.WaitGroup
 	outcomes    chan outcome  // takes one of each target
-	inbox       chan input    // what the followers learn
+	inbox       chan input    // items of the followers
 	faults      chan error    // of the followers
 	wake        chan struct{} // ends the poll that is under way
 	stopping    bool          // nothing new is begun
@@ -61,7 +61,7 @@ type session struct {
 	next    map[int32]int64 // offset of the next record of each partition
 	topicID [16]byte
 	pending pending
-	due     time.Time // when what was read has to be committed; zero when nothing waits
+	due     time.Time // deadline for committing the records read; zero when none wait
 	counted time.Time // when the metrics of targets were counted
 }
 
@@ -151,7 +151,7 @@ func (x *session) stir() {
 	}
 }
 
-// turn applies what was read, learned and answered, writes what follows from it in one transaction, and begins what may be sent.
+// turn applies records, inputs and answers, writes the resulting deliveries in one transaction, and starts the sends that are due.
 func (x *session) turn(fetches kgo.Fetches) error {
 	select {
 	case err := <-x.faults:
@@ -189,7 +189,7 @@ func (x *session) turn(fetches kgo.Fetches) error {
 	return nil
 }
 
-// attempts begins what may be sent; the intents are to be written before it is.
+// attempts starts the sends that are due. Their intents must be written before.
 func (x *session) attempts(now time.Time) ([]incident.Attempt, error) {
 	if x.stopping {
 		return nil, nil
@@ -205,7 +205,7 @@ func (x *session) attempts(now time.Time) ([]incident.Attempt, error) {
 	return attempts, nil
 }
 
-// finish waits for the answers of what is being sent when the stage is told to end, and writes them.
+// finish waits for the answers of running sends when the stage ends, and writes them.
 func (x *session) finish() error {
 	if x.engine == nil {
 		return nil
@@ -240,8 +240,8 @@ func (x *session) end() {
 	}
 }
 
-// flush writes what is pending, with where the log was read to, in one transaction. One that the broker aborts although the place is still ours
-// is done again: the client goes back to what was committed then, and record passes over what it reads again.
+// flush writes pending deliveries and the read offsets in one transaction. One that the broker aborts although the place is still ours
+// is repeated: the client goes back to the committed offsets, and record passes over records that it reads again.
 func (x *session) flush() error {
 	recs := x.pending.records()
 	var wait retry.Backoff

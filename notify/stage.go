@@ -31,7 +31,7 @@ type Place struct {
 	Info incident.TargetInfo
 }
 
-// Deps is what the stage works with.
+// Deps are the dependencies of the stage.
 type Deps struct {
 	Kafka kafka.Config
 	Log   *slog.Logger
@@ -49,14 +49,14 @@ type Deps struct {
 	Now func() time.Time
 }
 
-// Stage reads bgp.outages.v1, in one active process, and tells the targets. What it decides and what was answered stands on bgp.notify.v1, in
+// Stage reads bgp.outages.v1, in one active process, and tells the targets. Decisions and answers are written to bgp.notify.v1, in
 // one transaction with the offsets. A message is sent only after its intent was written while this process had its place in the group.
 type Stage struct {
 	cfg   Config
 	d     Deps
 	m     *metrics
 	ready telemetry.Readiness
-	// health is how the routes' families stood when the loop looked last.
+	// health is the state of the routes' families at the loop's last check.
 	health atomic.Pointer[health]
 	// unsaved are answers that were not written before a session ended. They belong to Run's goroutine.
 	unsaved []outcome
@@ -79,7 +79,7 @@ func New(cfg Config, d Deps) (*Stage, error) {
 	return s, nil
 }
 
-// newEngine builds an engine from what was saved.
+// newEngine builds an engine from saved deliveries.
 func (s *Stage) newEngine(saved []incident.Delivery) (*incident.Engine, error) {
 	e, err := incident.New(s.cfg.Config, s.infos(), saved, s.d.Now())
 	if err != nil {
@@ -88,10 +88,10 @@ func (s *Stage) newEngine(saved []incident.Delivery) (*incident.Engine, error) {
 	return e, nil
 }
 
-// infos are what the engine has to know of the targets.
+// infos describes the targets to the engine.
 func (s *Stage) infos() []incident.TargetInfo { return infos(s.d.Targets) }
 
-// Ready is nil while the stage reads, or stands by. That a target is down is told by metrics and `darkmap notify status`.
+// Ready is nil while the stage reads or is standing by. Metrics and `darkmap notify status` report targets that are down.
 func (s *Stage) Ready() error { return s.ready.Ready() }
 
 // Run blocks until ctx ends, and closes the targets. It fails only where another process took the instance's place.

@@ -231,7 +231,7 @@ func (c Config) open(name string, d OpenDeps) (*Place, error) {
 	return &Place{Target: opened, Info: info}, nil
 }
 
-// infos are what the engine has to know of targets, by name.
+// infos describes the targets to the engine, by name.
 func infos(places map[string]*Place) []incident.TargetInfo {
 	out := make([]incident.TargetInfo, 0, len(places))
 	for _, name := range slices.Sorted(maps.Keys(places)) {

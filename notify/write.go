@@ -60,7 +60,7 @@ func (x *session) transact(recs []*kgo.Record) (bool, error) {
 	return kafka.Transact(ctx, x.s, copies)
 }
 
-// say logs what the engine has to say.
+// say logs the engine's sentences.
 func (x *session) say() {
 	for _, text := range x.engine.Said() {
 		x.d.Log.Warn("of what is told", "reason", text)

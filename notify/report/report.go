@@ -200,7 +200,7 @@ func Messages(w io.Writer, all []incident.Attempt, f Form) error {
 	return draw(w, f, t, "nothing would have been sent")
 }
 
-// Parked prints what was given up. The id is what --retry takes.
+// Parked prints the parked messages. --retry takes their id.
 func Parked(w io.Writer, all []incident.Parked, f Form) error {
 	if f.JSON {
 		return objects(w, all)
@@ -228,7 +228,7 @@ func Silences(w io.Writer, all []incident.Silence, f Form) error {
 	return draw(w, f, t, "no silence holds")
 }
 
-// Of says what a silence is of.
+// Of describes the scope of a silence.
 func Of(s incident.Silence) string {
 	var parts []string
 	for _, p := range []struct {

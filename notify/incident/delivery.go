@@ -8,7 +8,7 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// TargetInfo is what the engine has to know of a target of the configuration.
+// TargetInfo describes a configured target to the engine.
 type TargetInfo struct {
 	Name string
 	// Traits as the target says them, with max_age and group_wait of the configuration where it has them.
@@ -30,9 +30,9 @@ type Delivery struct {
 	// Events are the incident's events as last seen, at most maxEvents; EventsTotal counts all that ever were.
 	Events      []Event `json:"events,omitempty"`
 	EventsTotal int     `json:"events_total,omitempty"`
-	// Told is what the target was told last.
+	// Told is the state that the target was told last.
 	Told Told `json:"told"`
-	// Waiting is what it has to be told; nil when nothing.
+	// Waiting is the next message; nil if there is none.
 	Waiting *Waiting `json:"waiting,omitempty"`
 	// Intent is a send that was begun and has no result; nil when none.
 	Intent *Intent `json:"intent,omitempty"`
@@ -43,7 +43,7 @@ type Delivery struct {
 	Handle    target.Handle `json:"handle,omitempty"`
 	// Parked says why the message that waits is given up; empty while it is not.
 	Parked string `json:"parked,omitempty"`
-	// ParkedNews is which news it was: what comes later is tried again.
+	// ParkedNews identifies the parked news; later news is tried again.
 	ParkedNews time.Time `json:"parked_news,omitzero"`
 	// Opened is when the first event counted, by the records' times, Ended when the last one ended; News is the newest record's time.
 	Opened time.Time `json:"opened,omitzero"`
@@ -53,7 +53,7 @@ type Delivery struct {
 	Hold      Hold      `json:"hold,omitempty"`
 	Held      string    `json:"held,omitempty"`
 	HeldUntil time.Time `json:"held_until,omitzero"`
-	// LateBecause says what held back what waits now, for the words of a late message.
+	// LateBecause is the reason why the waiting message is late, for its text.
 	LateBecause string `json:"late_because,omitempty"`
 	// Dropped says why the incident is never told; empty where it is.
 	Dropped string `json:"dropped,omitempty"`
@@ -138,18 +138,18 @@ type Parent struct {
 	ID   string         `json:"id,omitempty"`
 }
 
-// Told is what a target was told.
+// Told is the state that a target was told.
 type Told struct {
 	// State is nothing (""), suspected, open or closed.
 	State bgp.State `json:"state,omitempty"`
-	// Number is that of the last message, 0 when there was none; Hash is of what it said.
+	// Number is that of the last message, 0 when there was none; Hash is that of its content.
 	Number   uint64       `json:"number,omitempty"`
 	Hash     string       `json:"hash,omitempty"`
 	Severity bgp.Severity `json:"severity,omitempty"`
 	At       time.Time    `json:"at,omitzero"`
 	// Kind is that of the title's event: outage, partial, intermittent, moved or origin.
 	Kind bgp.Kind `json:"kind,omitempty"`
-	// Entity is what the title was about, Families those in which it was dark; Rest: it was back and what lies in it was not.
+	// Entity is the entity of the title, Families those in which it was dark. Rest: it was back and parts of it were not.
 	Entity   string `json:"entity,omitempty"`
 	Families string `json:"families,omitempty"`
 	Rest     bool   `json:"rest,omitempty"`
@@ -157,7 +157,7 @@ type Told struct {
 	Maybe bool `json:"maybe,omitempty"`
 }
 
-// Waiting is what a target has to be told.
+// Waiting is the next message for a target.
 type Waiting struct {
 	Kind target.Kind `json:"kind"`
 	// Since is when the oldest news in it was decided.
@@ -171,7 +171,7 @@ type Intent struct {
 	Attempt   int         `json:"attempt"`
 	Kind      target.Kind `json:"kind"`
 	At        time.Time   `json:"at"`
-	// Said is what the target knows when the send has succeeded.
+	// Said is the told state after the send has succeeded.
 	Said Told `json:"said"`
 	// Record is the one that is sent, of a target that takes records.
 	Record *RecordRef `json:"record,omitempty"`
@@ -191,7 +191,7 @@ type Sent struct {
 	Number uint64      `json:"number"`
 	Kind   target.Kind `json:"kind"`
 	At     time.Time   `json:"at"`
-	// Answer is ok, or what went wrong.
+	// Answer is ok, or the error.
 	Answer string `json:"answer"`
 }
 
@@ -206,12 +206,12 @@ type Notice struct {
 	Exercise bool `json:"exercise,omitempty"`
 }
 
-// Blindness is what a blind incident says.
+// Blindness is the content of a blind incident.
 type Blindness struct {
 	Since    time.Time `json:"since"`
 	Families []string  `json:"families"`
 	Reason   string    `json:"reason"`
-	// Unmeasured are the names of the open events that nobody measures, at most 20; Total counts them.
+	// Unmeasured are the names of open events without a verdict, at most 20; Total counts them.
 	Unmeasured []string `json:"unmeasured,omitempty"`
 	Total      int      `json:"total,omitempty"`
 }
@@ -223,7 +223,7 @@ type Switch struct {
 	Revision string `json:"revision,omitempty"`
 	// Digests holds by route when its last digest was made.
 	Digests map[string]time.Time `json:"digests,omitempty"`
-	// Began: what was open at the first run was told, or there was nothing.
+	// Began: the notice of the first run was made, or no outage was open.
 	Began time.Time `json:"began,omitzero"`
 }
 

@@ -32,7 +32,7 @@ func (e *Engine) digests(p *place, now time.Time) {
 		if due.After(now) {
 			continue
 		}
-		for next := r.digest.next(due); !next.After(now); next = r.digest.next(next) { // those that nobody was there to make are one
+		for next := r.digest.next(due); !next.After(now); next = r.digest.next(next) { // digests that were missed are one
 			due = next
 		}
 		if p.state.Switch.Digests == nil {
@@ -151,7 +151,7 @@ func (e *Engine) tellMissed(d *Delivery, r *route, s *standing, now time.Time) {
 	d.place.late = append(d.place.late, lateLine{d, exercise(d.Dataset) + text, why})
 }
 
-// lateNotices tells targets of what they missed: in one line each, or, where they are too many, in one message.
+// lateNotices makes messages about missed incidents: one line each or, if there are too many, one message.
 func (e *Engine) lateNotices(now time.Time) {
 	for _, name := range e.names {
 		p := e.places[name]
@@ -185,7 +185,7 @@ func (l *lateLine) private() bool {
 	return slices.ContainsFunc(l.d.Events, func(ev Event) bool { return ev.Private })
 }
 
-// Adopt tells targets in one notice what is open at a first run. Nothing older is told. What is adopted is closed for the targets that were told so, and for
+// Adopt makes one notice to each target about the outages open at a first run. Older outages are not told. Adopted incidents are closed for the targets that were told so, and for
 // keyed ones, which may know it from before.
 func (e *Engine) Adopt(open []*bgp.Outage, now time.Time) []*Delivery {
 	open = slices.DeleteFunc(slices.Clone(open), func(o *bgp.Outage) bool { return o.State != bgp.StateOpen })
@@ -205,7 +205,7 @@ func (e *Engine) Adopt(open []*bgp.Outage, now time.Time) []*Delivery {
 	return e.Advance(now)
 }
 
-// adoptAt has a target know what is open.
+// adoptAt marks the open outages as told to a target.
 func (e *Engine) adoptAt(p *place, now time.Time) {
 	byRoute := map[string][]string{}
 	n := map[string]*Notice{}

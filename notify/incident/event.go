@@ -24,7 +24,7 @@ const (
 // names and ids in records have these bounds; detect keeps to them.
 var codeSize = plaintext.Size{Graphemes: 100, Octets: 200}
 
-// ranks orders entities by what they contain. A watch list stands beside: it is no wider than an AS.
+// ranks orders entity types by size. A watch list is no wider than an AS.
 var ranks = map[bgp.EntityType]int{bgp.EntityPrefix: 1, bgp.EntityWatch: 2, bgp.EntityAS: 3, bgp.EntityRegion: 4, bgp.EntityCountry: 5, bgp.EntityWorld: 6}
 
 // severities orders severities.
@@ -55,10 +55,10 @@ func eventOf(o *bgp.Outage, body json.RawMessage, at time.Time) Event {
 // over reports whether the event has ended.
 func (ev *Event) over() bool { return ev.State == bgp.StateClosed || ev.State == bgp.StateRetracted }
 
-// entity is what the event is about.
+// entity is the key of the entity.
 func (ev *Event) entity() string { return ev.Type.String() + "/" + ev.Code }
 
-// outage is the record that the incident kept; what the event itself says where it kept none.
+// outage returns the kept record, or one made of the event's fields.
 func (ev *Event) outage() bgp.Outage {
 	o := bgp.Outage{
 		ID: ev.ID, Sequence: ev.Sequence, Kind: ev.Kind, State: ev.State, Family: ev.Family, Entity: bgp.Entity{Type: ev.Type, Code: ev.Code},

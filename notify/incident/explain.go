@@ -142,7 +142,7 @@ func because(err string) string {
 	return "; the last one failed: " + err
 }
 
-// Status is how a target stands.
+// Status is the status of a target.
 type Status struct {
 	Target string `json:"target"`
 	// Known: the configuration has the target. Deliveries of others stay and wait for it.
@@ -156,14 +156,14 @@ type Status struct {
 	Parked  int `json:"parked"`
 	// Oldest is since when the oldest message waits.
 	Oldest time.Time `json:"oldest,omitzero"`
-	// LastSent is when a send to it began last, LastError what went wrong last; empty after a success.
+	// LastSent is when a send to it began last, LastError the last error; empty after a success.
 	LastSent  time.Time `json:"last_sent,omitzero"`
 	LastError string    `json:"last_error,omitempty"`
 	// Throttled is until when it asked to be left alone; zero where it does not.
 	Throttled time.Time `json:"throttled,omitzero"`
 }
 
-// Status is how all targets stand, by name, those that only the ledger knows as well.
+// Status returns the status of all targets, by name, including targets that only the ledger knows.
 func (e *Engine) Status(now time.Time) []Status {
 	byName := map[string]*Status{}
 	out := make([]Status, len(e.names))

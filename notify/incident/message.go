@@ -27,7 +27,7 @@ func (e *Engine) link(id string) string {
 	return strings.TrimSuffix(e.cfg.PublicURL, "/") + "/outages/" + url.PathEscape(id)
 }
 
-// message is what a delivery has to say, and what the target knows afterwards.
+// message makes the message of a delivery, and the told state after it.
 func (e *Engine) message(d *Delivery, kind target.Kind, now time.Time) (*target.Message, Told) {
 	m := &target.Message{
 		ID: messageID(d.Key(), " ", d.Began.UnixNano(), " ", d.Told.Number+1), Incident: d.Incident, Number: d.Told.Number + 1, Kind: kind, Subject: d.Subject,
@@ -47,7 +47,7 @@ func (e *Engine) message(d *Delivery, kind target.Kind, now time.Time) (*target.
 	switch kind {
 	case target.Close, target.TakeBack, target.Notice:
 		told.State = bgp.StateClosed
-	case target.Open, target.Update, target.Test: // what has changed since it was decided is told next
+	case target.Open, target.Update, target.Test: // later changes are told next
 		if m.End = (time.Time{}); told.State != bgp.StateSuspected {
 			told.State = bgp.StateOpen
 		}
@@ -107,7 +107,7 @@ func (e *Engine) incidentMessage(d *Delivery, m *target.Message, now time.Time) 
 	r := d.place.route(d.Route)
 	s := d.standing(r, now)
 	told := s.said(d)
-	if s.top == nil { // nothing of it counts any more: only what was told
+	if s.top == nil { // none of its events counts any more: only the told state is left
 		s.top = d.widest()
 	}
 	top := s.top.outage()
@@ -158,7 +158,7 @@ func (d *Delivery) events(m *target.Message) {
 	}
 }
 
-// timely says in the texts what is late and what is not measured.
+// timely adds to the texts that news is late, or that events are not measured.
 func (e *Engine) timely(d *Delivery, m *target.Message, s *standing, now time.Time) {
 	if d.Waiting != nil && now.Sub(d.Waiting.Since) > d.place.maxAge() {
 		why := d.LateBecause

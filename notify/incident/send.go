@@ -29,7 +29,7 @@ type Attempt struct {
 	Number int
 	// Doubtful: an earlier attempt was begun and had no result. A target that is not keyed may be told twice: the caller counts that.
 	Doubtful bool
-	// Repeat: the target asks to be told again what it knows (Traits.Resend). Nothing is written before and after it.
+	// Repeat: the message repeats the told state (Traits.Resend). Nothing is written before and after it.
 	Repeat bool
 	// Fetch is the record to be read from bgp.outages.v1 and given to Complete; nil where it is in the message. One that is not there any more is
 	// reported to Done as a Fault with Refused.
@@ -83,7 +83,7 @@ func (e *Engine) attempt(d *Delivery, now time.Time) Attempt {
 	return a
 }
 
-// repeat says again what the target knows: with the severity that it knows, and under the number of the last message.
+// repeat makes a message of the told state, with the told severity and the number of the last message.
 func (e *Engine) repeat(d *Delivery, a *Attempt, now time.Time) {
 	kind := target.Update
 	if d.Told.State == bgp.StateClosed {
@@ -184,7 +184,7 @@ func (e *Engine) written(all ...*Delivery) []*Delivery {
 	return all
 }
 
-// repeated notes the answer to what was told again.
+// repeated takes the answer to a repeated message.
 func (e *Engine) repeated(d *Delivery, err error, now time.Time) []*Delivery {
 	every := d.place.info.Traits.Resend
 	if err != nil {
@@ -221,7 +221,7 @@ func (e *Engine) succeeded(d *Delivery, a *Attempt, h target.Handle, now time.Ti
 	}
 }
 
-// failed notes what went wrong, and when the message is tried again.
+// failed saves the error and the time of the next attempt.
 func (e *Engine) failed(d *Delivery, a *Attempt, err error, now time.Time) {
 	why := lineSize.Cut(line(err.Error()))
 	d.LastError, d.Intent = why, nil
@@ -275,7 +275,7 @@ func jitter(wait time.Duration, id string, attempt int) time.Duration {
 	return wait + wait/10*time.Duration(int64(h.Sum32()%2001)-1000)/1000
 }
 
-// switchOff stops sending to a target until its configuration changes. What waits is parked.
+// switchOff stops sending to a target until its configuration changes. Waiting messages are parked.
 func (e *Engine) switchOff(p *place, err error) {
 	p.state.Switch.Off, p.state.Switch.Revision = lineSize.Cut(line(err.Error())), p.info.Revision
 	e.say("%s is switched off until its configuration changes: %s", p.info.Name, p.state.Switch.Off)

@@ -19,7 +19,7 @@ const (
 	maxUnmeasured = 20
 )
 
-// sight is what can be measured: verdicts for each family, and the newest minute that was decided.
+// sight holds, for each family, whether verdicts are possible, and the newest decided minute.
 type sight struct {
 	ignored bool
 	began   time.Time
@@ -164,7 +164,7 @@ func (e *Engine) blindness(now time.Time) {
 	}
 }
 
-// blindOf says what of a target's families nobody measures for longer than blindAfter; nil where all is measured.
+// blindOf returns the families of a target without a verdict for longer than blindAfter; nil if there are none.
 func (e *Engine) blindOf(p *place, now time.Time) *Blindness {
 	var b Blindness
 	var why []string
@@ -230,7 +230,7 @@ func (e *Engine) seesAgain(p *place, now time.Time) {
 	e.touch(d)
 }
 
-// words say since when what is not measured, and which events are open meanwhile.
+// words names the families that are not measured, since when, and the events open meanwhile.
 func (b *Blindness) words() (headline, summary string) {
 	families := make([]string, len(b.Families))
 	for i, f := range b.Families {

@@ -12,7 +12,7 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// The zero values of what a target was told, and of what a record may leave out.
+// Zero values of told states and of absent fields of records.
 var (
 	untold   bgp.State
 	ungraded bgp.Severity
@@ -133,7 +133,7 @@ func (ev *Event) carriedOn(counted []*Event) bool {
 	})
 }
 
-// said is what a target knows when it was told this.
+// said is the told state after this message.
 func (s *standing) said(d *Delivery) Told {
 	t := d.Told
 	t.State, t.Maybe = s.state, false
@@ -153,7 +153,7 @@ func (d *Delivery) hash() string {
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// change is how much an open incident differs from what the target knows.
+// change is how much an open incident differs from the told state.
 type change int
 
 const (
@@ -162,7 +162,7 @@ const (
 	detail
 	// course: the widest entity is another one, or is back in one family or wholly, or in fewer or more families, or its event is of another kind.
 	course
-	// worse: the severity is higher, what was suspected is open, or an intermittent or partial loss or a move has become an outage.
+	// worse: the severity is higher, a suspected event is open, or an intermittent or partial loss or a move has become an outage.
 	worse
 )
 
@@ -226,7 +226,7 @@ func (d *Delivery) wanted(s *standing, r *route, style target.Style) target.Kind
 	return ""
 }
 
-// updates reports whether the route tells what has changed. That a suspicion is open is always told.
+// updates reports whether the route tells this change. The opening of a suspicion is always told.
 func (d *Delivery) updates(s *standing, r *route) bool {
 	c := s.differs(d)
 	switch {

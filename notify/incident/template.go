@@ -14,13 +14,13 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// maxTemplate and maxOutput bound a template and what it writes, in octets.
+// maxTemplate and maxOutput bound a template and its output, in octets.
 const (
 	maxTemplate = 8 << 10
 	maxOutput   = 8 << 10
 )
 
-// TemplateData is what a route's template may use.
+// TemplateData are the fields that a route's template may use.
 type TemplateData struct {
 	// Kind is open, update, close, take_back or notice; Severity and Reason as in outages.
 	Kind, Severity, Reason string
@@ -34,7 +34,7 @@ type TemplateData struct {
 	Events []bgp.Outage
 }
 
-// functions are what a template may call: local "Asia/Seoul" .Start writes a time in a zone.
+// functions are the functions that a template may call: local "Asia/Seoul" .Start writes a time in a zone.
 var functions = template.FuncMap{"local": func(zone string, t time.Time) (string, error) {
 	at, err := parseZone(zone)
 	if err != nil {
@@ -69,7 +69,7 @@ func parseTemplate(s string) (*template.Template, error) {
 	return t, err
 }
 
-// counts reports whether a template ranges over a number, or over what is no field: that could go on for ever.
+// counts reports whether a template ranges over a number, or over a value that is no field: that could run without end.
 func counts(n parse.Node) bool {
 	switch n := n.(type) {
 	case *parse.ListNode:

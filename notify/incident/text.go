@@ -51,7 +51,7 @@ func named(o *bgp.Outage) string {
 	return code
 }
 
-// nouns are what the entities of each type are called in a count, the widest first.
+// nouns are the words for counting entities of each type, the widest type first.
 var nouns = []struct {
 	t    bgp.EntityType
 	noun string
@@ -110,7 +110,7 @@ func ending(k bgp.Kind, r bgp.EndReason) string {
 	return "has ended"
 }
 
-// remainder says what is still dark although the widest is not: Syria is back; 3 networks, 41 prefixes are not.
+// remainder lists the parts that are still dark although the widest entity is back: Syria is back; 3 networks, 41 prefixes are not.
 func (d *Delivery) remainder(s *standing, top *bgp.Outage) string {
 	if !s.rest {
 		return d.halfBack(s, top)
@@ -155,7 +155,7 @@ func familyTitle(name string) string {
 	return name
 }
 
-// words fills in the texts of a message about an incident: those of the widest event, which detect wrote, and what is to be added.
+// words fills in the texts of a message about an incident: those of the widest event, which detect wrote, and additions.
 func (d *Delivery) words(m *target.Message, s *standing, top *bgp.Outage) {
 	m.Title = named(top)
 	m.Headline, m.Post, m.Summary = line(top.Headline), line(top.Post), plaintext.CleanLines(top.Summary)
@@ -202,7 +202,7 @@ func plainState(s *standing, top *bgp.Outage) string {
 // line is a text of detect on one line.
 func line(s string) string { return plaintext.Clean(s) }
 
-// exercise stands before texts of data that are not live and that detect did not write.
+// exercise is the prefix of texts about data that are not live and that detect did not write.
 func exercise(dataset string) string {
 	if dataset == live || dataset == "" {
 		return ""

@@ -37,7 +37,7 @@ func (c Config) Faults() []config.Fault {
 	return faults
 }
 
-// faults are those of a route; key stands before each.
+// faults returns the faults of a route, each with the prefix key.
 func (r Route) faults(key string) []config.Fault {
 	var faults []config.Fault
 	add := func(name string, value any, want string) {
@@ -170,7 +170,7 @@ type Known struct {
 	WatchLists []string
 }
 
-// FaultsWith are the faults of names that stand elsewhere in the configuration: targets and watch lists.
+// FaultsWith returns the faults of references to other parts of the configuration: targets and watch lists.
 func (c Config) FaultsWith(known Known) []config.Fault {
 	var faults []config.Fault
 	for i, r := range c.Routes {

@@ -10,7 +10,7 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// decide works out what a target has to be told of a delivery now, when, and what holds it back.
+// decide works out the next message of a delivery, its time, and the reason if it is held back.
 func (e *Engine) decide(d *Delivery, now time.Time) {
 	p := d.place
 	if p == nil || d.Tombstone || d.Switch != nil || p.sending == d.Key() {
@@ -38,7 +38,7 @@ func (e *Engine) decide(d *Delivery, now time.Time) {
 	}
 }
 
-// mark is what of a delivery decisions change.
+// mark holds the fields of a delivery that decisions change.
 func (d *Delivery) mark() string {
 	waiting := Waiting{}
 	if d.Waiting != nil {
@@ -92,7 +92,7 @@ func (d *Delivery) timeline(s *standing) {
 	}
 }
 
-// opens notes that the incident begins to count, for the first time or anew.
+// opens notes that the incident begins to count, for the first time or again.
 func (d *Delivery) opens(at time.Time) {
 	d.Opened, d.Ended, d.Dropped = at, time.Time{}, ""
 	p := d.place
@@ -131,7 +131,7 @@ func (e *Engine) gate(d *Delivery, r *route, s *standing, want target.Kind, now 
 		}
 	case target.Close, target.TakeBack, target.Notice, target.Test: // wait for nothing
 	}
-	if d.Waiting != nil && d.Waiting.Kind == want { // the oldest news counts, and what waits does not wait longer for being changed
+	if d.Waiting != nil && d.Waiting.Kind == want { // the oldest news counts, and a change does not extend the wait
 		since = d.Waiting.Since
 		if d.Hold == NotHeld && d.Due.Before(due) && d.Attempts == 0 {
 			due = d.Due
@@ -165,7 +165,7 @@ func (d *Delivery) await(want target.Kind, since, due time.Time) {
 	}
 }
 
-// unwait takes back what waits.
+// unwait removes the waiting message.
 func (d *Delivery) unwait() {
 	if d.Waiting == nil {
 		return
@@ -274,7 +274,7 @@ func (e *Engine) expire(d *Delivery, now time.Time) {
 	}
 }
 
-// park gives up what waits for a target that is switched off.
+// park gives up the waiting messages of a target that is switched off.
 func (e *Engine) park(d *Delivery) {
 	if d.Waiting == nil && len(d.Records) == 0 {
 		return
@@ -289,7 +289,7 @@ func (e *Engine) park(d *Delivery) {
 	}
 }
 
-// repeats schedules what a target has to be told again while it lasts, and a close for a quarter of an hour.
+// repeats schedules the repetitions of an open incident, and a close for a quarter of an hour.
 func (d *Delivery) repeats(now time.Time) {
 	every := d.place.info.Traits.Resend
 	open := d.Told.State == bgp.StateOpen || d.Told.State == bgp.StateSuspected

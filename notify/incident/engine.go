@@ -17,7 +17,7 @@ const (
 	keep = 7 * 24 * time.Hour
 	// passing is how long an event that was superseded waits for the one that goes on from it.
 	passing = 3 * time.Minute
-	// maxDeliveries bounds what the engine holds; of too many those that are over go first.
+	// maxDeliveries bounds the deliveries in the engine. Beyond it deliveries that are over go first.
 	maxDeliveries = 200_000
 	// maxOpen are the incidents that one target may be told of at a time.
 	maxOpen = 20_000
@@ -40,10 +40,10 @@ type Engine struct {
 	first    bool
 	said     []string
 	unsaid   int
-	looked   time.Time // when what is over was last looked through
+	looked   time.Time // last check of deliveries that are over
 }
 
-// New builds the engine from what was saved. An error names what in the configuration cannot be used.
+// New builds the engine from saved deliveries. An error names the keys of the configuration that cannot be used.
 func New(cfg Config, targets []TargetInfo, saved []Delivery, now time.Time) (*Engine, error) {
 	e := &Engine{
 		cfg: cfg, places: map[string]*place{}, all: map[string]*Delivery{}, dirty: map[*Delivery]bool{}, changed: map[string]*Delivery{},
@@ -155,7 +155,7 @@ func (e *Engine) say(format string, args ...any) {
 	e.unsaid++
 }
 
-// Said are sentences for the log since the last call: what was parked, switched off, cut, or not understood.
+// Said are sentences for the log since the last call: parked messages, targets that were switched off, cut or unreadable records.
 func (e *Engine) Said() []string {
 	out := e.said
 	if e.unsaid > 0 {
@@ -210,7 +210,7 @@ func (e *Engine) Advance(now time.Time) []*Delivery {
 	return e.take()
 }
 
-// settle decides what has to be decided, storms after their members.
+// settle makes pending decisions, storms after their members.
 func (e *Engine) settle(now time.Time) {
 	for len(e.dirty) > 0 {
 		all := slices.SortedFunc(maps.Keys(e.dirty), func(a, b *Delivery) int {

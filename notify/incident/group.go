@@ -37,7 +37,7 @@ func (e *Engine) eventOf(p *place, in *incoming) {
 	}
 	if d := p.before(in.Outage); d != nil {
 		ev := in.event()
-		ev.Counted = true // it goes on from one that counted, whatever its kind is
+		ev.Counted = true // it goes on from one that counted, of any kind
 		ev.Private = p.route(d.Route).isPrivate(in.Outage)
 		e.add(d, &ev, in)
 		return
@@ -141,13 +141,13 @@ func (e *Engine) update(d *Delivery, in *incoming) {
 	}
 	old, ev := d.Events[i], in.event()
 	ev.Private, ev.From, ev.Counted = old.Private, old.From, old.Counted
-	if len(in.Watch) > 0 { // a list can become private, but what was private stays so
+	if len(in.Watch) > 0 { // a public list can become private; a private event stays private
 		ev.Private = ev.Private || d.place.route(d.Route).isPrivate(in.Outage)
 	}
 	if r := d.place.route(d.Route); old.over() && !ev.over() && r.Match.MinMinutes > 0 && !d.knows() {
 		ev.From = ev.Start.Add(time.Duration(r.Match.MinMinutes) * time.Minute)
 	}
-	if active := old.State == bgp.StateOpen; active && ev.over() && !ev.End.Before(ev.From) { // it counted, and nobody was there to see it
+	if active := old.State == bgp.StateOpen; active && ev.over() && !ev.End.Before(ev.From) { // it counted while notify was away
 		ev.Counted = true
 	}
 	d.Events[i] = ev

@@ -10,7 +10,7 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// place is a target with what it is and will be told.
+// place is a target with its deliveries.
 type place struct {
 	info   TargetInfo
 	known  bool // the configuration has it
@@ -30,10 +30,10 @@ type place struct {
 	opened    []*Delivery                   // incidents that have begun of late, for storms
 	blind     *Delivery
 	waiting   int        // records that wait
-	late      []lateLine // what was over before it was told
+	late      []lateLine // incidents that were over before they were told
 }
 
-// fleeting is what an engine knows of a delivery and can find again.
+// fleeting is state of a delivery that is not saved, because it can be computed again.
 type fleeting struct {
 	place *place
 	links []string
@@ -41,7 +41,7 @@ type fleeting struct {
 	wake time.Time
 	// scheduled is the time of its newest entry in place.ready.
 	scheduled time.Time
-	// repeat is when what is open is told again.
+	// repeat is the time of the next repetition.
 	repeat time.Time
 	// doubtful: Intent was there when the engine was built.
 	doubtful bool

@@ -16,14 +16,14 @@ const (
 	maxRaws = 16 << 20
 )
 
-// raws holds the newest records as they stand on bgp.outages.v1.
+// raws holds the newest records as they were published on bgp.outages.v1.
 type raws struct {
 	all   map[position]rawRecord
 	order []position
 	size  int
 }
 
-// position is where a record stands.
+// position is the partition and offset of a record.
 type position struct {
 	partition int32
 	offset    int64
@@ -61,7 +61,7 @@ func (r *raws) remove(at position) {
 	}
 }
 
-// cost is about what a record takes, with its decoded form.
+// cost estimates the memory of a record, with its decoded form.
 func cost(raw []byte) int { return 2 * len(raw) }
 
 // recordOf takes a record for a target that takes each record.

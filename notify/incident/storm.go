@@ -178,7 +178,7 @@ func (e *Engine) decideStorm(d *Delivery, now time.Time) {
 
 func (g *gale) hash() string { return fmt.Sprintf("%d of %d", len(g.active), len(g.members)) }
 
-// said is what a target knows when it was told of the storm.
+// said is the told state after a message about the storm.
 func (g *gale) said(d *Delivery) Told {
 	t := d.Told
 	t.State, t.Maybe, t.Hash, t.Severity = bgp.StateOpen, false, g.hash(), g.severity

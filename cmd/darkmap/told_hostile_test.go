@@ -260,6 +260,7 @@ func (l *audience) checkXML(t *testing.T) {
 		}
 	}
 	t.Run("schema", func(t *testing.T) { // of its own: a machine without xmllint skips this alone
+		schematest.Validate(t, schematest.CAP, alerts...)
 		schematest.Validate(t, schematest.Atom, filepath.Join(l.dir, "feed.atom"))
 	})
 }

@@ -25,6 +25,10 @@ func (c *simulateCmd) store(ctx context.Context, g *globals) (err error) {
 	if err != nil {
 		return usageError(err)
 	}
+	cfg, err := g.configuration()
+	if err != nil {
+		return err
+	}
 	s := &session{g: g, write: true, create: true}
 	defer func() { err = errors.Join(err, s.close(ctx)) }()
 	l, err := s.lease(ctx)
@@ -32,7 +36,7 @@ func (c *simulateCmd) store(ctx context.Context, g *globals) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.release()) }()
-	if err := g.prepareSchema(ctx, l.server); err != nil {
+	if err := g.prepareSchema(ctx, l.server, cfg); err != nil {
 		return err
 	}
 	begin, end := y.Span()

@@ -117,11 +117,13 @@ func TestTemplate(t *testing.T) {
 	s.cfg.Routes[0].Template = `{{.Title}} since {{local "Asia/Seoul" .Start}}{{with .Remainder}}: {{.}}{{end}}`
 	s.restart()
 	s.give(as)
+	s.run(burstBound)
 	if m := s.last("chat"); m.Summary != "AS64496 since 2026-03-02 19:00 KST" || m.Post != m.Summary {
 		t.Errorf("got %q %q", m.Summary, m.Post)
 	}
 	s = newSim(t, []Route{{Name: "all", To: []string{"chat"}, GroupWait: "0", Template: `{{if eq .Severity "major"}}{{index .Reason 99}}{{end}}x`}}, chat("chat"))
 	s.give(as)
+	s.run(burstBound)
 	if m := s.last("chat"); !strings.Contains(m.Summary, "AS64496 lost all its routes. (The route's template failed: ") || len(s.e.Said()) != 1 {
 		t.Errorf("a template that fails: got %q", m.Summary)
 	}

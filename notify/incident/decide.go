@@ -39,12 +39,25 @@ func (e *Engine) decide(d *Delivery, now time.Time) {
 }
 
 // mark holds the fields of a delivery that decisions change.
-func (d *Delivery) mark() string {
-	waiting := Waiting{}
-	if d.Waiting != nil {
-		waiting = *d.Waiting
+type mark struct {
+	waiting                       Waiting
+	due, heldUntil, opened, ended time.Time
+	hold                          Hold
+	held, dropped, parked, storm  string
+	number                        uint64
+	state                         bgp.State
+	events, records               int
+}
+
+func (d *Delivery) mark() mark {
+	m := mark{
+		due: d.Due, heldUntil: d.HeldUntil, opened: d.Opened, ended: d.Ended, hold: d.Hold, held: d.Held, dropped: d.Dropped, parked: d.Parked, storm: d.Storm,
+		number: d.Told.Number, state: d.Told.State, events: len(d.Events), records: len(d.Records),
 	}
-	return fmt.Sprint(waiting, d.Due, d.Hold, d.Held, d.HeldUntil, d.Dropped, d.Parked, d.Storm, d.Opened, d.Ended, d.Told.Number, d.Told.State, len(d.Events), len(d.Records))
+	if d.Waiting != nil {
+		m.waiting = *d.Waiting
+	}
+	return m
 }
 
 // decideIncident decides of an incident.
@@ -124,7 +137,7 @@ func (e *Engine) gate(d *Delivery, r *route, s *standing, want target.Kind, now 
 			return
 		}
 		since = d.Opened
-		due = d.Opened.Add(p.groupWait(r))
+		due = latest(d.Opened.Add(p.groupWait(r)), d.burst.over())
 	case target.Update:
 		if s.differs(d) < worse {
 			due = d.News.Add(p.groupWait(r))
@@ -143,6 +156,9 @@ func (e *Engine) gate(d *Delivery, r *route, s *standing, want target.Kind, now 
 	}
 	if want == target.Open && due.After(now) {
 		d.Hold, d.Held, d.HeldUntil = HoldGroup, "it waits for wider events", due
+		if p.groupWait(r) == 0 {
+			d.Held = "it waits for what else is decided in its minute"
+		}
 		d.unwait()
 		e.wakeAt(d, due)
 		return

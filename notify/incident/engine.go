@@ -37,6 +37,7 @@ type Engine struct {
 	silences map[string]*Delivery
 	sight    sight
 	raws     raws
+	burst    *burst // of the newest record; nil before the first one
 	first    bool
 	said     []string
 	unsaid   int
@@ -121,6 +122,13 @@ func (e *Engine) load(d *Delivery, now time.Time) {
 	if d.Told.At.After(p.lastSent) {
 		p.lastSent = d.Told.At
 	}
+	if d.Subject == target.SubjectOutage && !d.Opened.IsZero() && (d.Ended.IsZero() || now.Sub(d.Opened) < time.Hour) {
+		p.opened = append(p.opened, d)
+	}
+	if d.Hold == HoldGroup { // more of its burst may come
+		e.arrives(now)
+		d.burst = e.burst
+	}
 	p.link(d, now)
 }
 
@@ -176,6 +184,7 @@ func (e *Engine) Record(o *bgp.Outage, raw []byte, ref RecordRef, now time.Time)
 		ref.At = now
 	}
 	ref.Sequence, ref.State = o.Sequence, o.State
+	e.arrives(now)
 	in := incoming{Outage: o, ref: ref, raw: raw, now: now}
 	for _, name := range e.names {
 		p := e.places[name]

@@ -53,7 +53,7 @@ func (e *Engine) eventOf(p *place, in *incoming) {
 	ev := in.event()
 	ev.Private = r.isPrivate(in.Outage)
 	if r.Match.MinMinutes > 0 {
-		ev.From = in.Start.Add(time.Duration(r.Match.MinMinutes) * time.Minute)
+		ev.From = r.countsFrom(in.Start)
 	}
 	if linked := p.linked(&ev, r.Name, in.Dataset); len(linked) > 0 {
 		e.add(linked[0], &ev, in)
@@ -145,7 +145,7 @@ func (e *Engine) update(d *Delivery, in *incoming) {
 		ev.Private = ev.Private || d.place.route(d.Route).isPrivate(in.Outage)
 	}
 	if r := d.place.route(d.Route); old.over() && !ev.over() && r.Match.MinMinutes > 0 && !d.knows() {
-		ev.From = ev.Start.Add(time.Duration(r.Match.MinMinutes) * time.Minute)
+		ev.From = r.countsFrom(ev.Start)
 	}
 	if active := old.State == bgp.StateOpen; active && ev.over() && !ev.End.Before(ev.From) { // it counted while notify was away
 		ev.Counted = true
@@ -157,6 +157,9 @@ func (e *Engine) update(d *Delivery, in *incoming) {
 // arrived follows a record into a delivery: others that turn out to be the same incident are folded.
 func (e *Engine) arrived(d *Delivery, in *incoming) {
 	d.News = in.ref.At
+	if d.Told.State == untold {
+		d.burst = e.burst
+	}
 	for i := range d.Events {
 		if ev := &d.Events[i]; ev.ID == in.ID && ev.State == bgp.StateOpen && !in.ref.At.Before(ev.From) {
 			if ev.Counted = true; d.Opened.IsZero() || !d.Ended.IsZero() {

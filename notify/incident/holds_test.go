@@ -152,8 +152,8 @@ func TestCatchUp(t *testing.T) {
 	put(over, t0.Add(40*time.Minute))
 	s.run(time.Hour)
 	s.want("pager", "open AS64496")
-	s.want("chat", "open AS64496; notice Over before it was told")
-	if m := s.last("chat"); !strings.Contains(m.Headline, "was dark from 10:00 UTC, 2 Mar 2026 on and was lost from sight at 10:30 UTC") {
+	s.want("chat", "notice Over before it was told; open AS64496")
+	if m := s.sent["chat"][0]; !strings.Contains(m.Headline, "was dark from 10:00 UTC, 2 Mar 2026 on and was lost from sight at 10:30 UTC") {
 		t.Errorf("got %q", m.Headline)
 	}
 }

@@ -58,6 +58,16 @@ func parseWait(s string) (time.Duration, error) {
 	return time.ParseDuration(s)
 }
 
+// countsFrom is the end of the first minute in which an outage has lasted min_minutes: outages are decided by the minute, so what begins in the same
+// minute counts from the same time on.
+func (r *route) countsFrom(start time.Time) time.Time {
+	at := start.Add(time.Duration(r.Match.MinMinutes) * time.Minute)
+	if whole := at.Truncate(time.Minute); whole.Before(at) {
+		return whole.Add(time.Minute)
+	}
+	return at
+}
+
 // takesDataset reports whether the route is about a dataset.
 func (r *route) takesDataset(dataset string) bool {
 	if len(r.Match.Datasets) == 0 {

@@ -47,6 +47,8 @@ type fleeting struct {
 	doubtful bool
 	// active: an event of it counts and has not ended.
 	active bool
+	// burst has the record that came last while the target knew nothing of it.
+	burst *burst
 }
 
 func newPlace(info TargetInfo, known bool) *place {

@@ -86,7 +86,7 @@ func (e *Engine) recordOf(p *place, in *incoming) {
 		e.all[d.Key()], p.byEvent[in.ID] = d, d
 		d.Events[0].Private = r.isPrivate(in.Outage)
 		if r.Match.MinMinutes > 0 {
-			d.Events[0].From = in.Start.Add(time.Duration(r.Match.MinMinutes) * time.Minute)
+			d.Events[0].From = r.countsFrom(in.Start)
 		}
 	}
 	ev := eventOf(in.Outage, nil, in.now)
@@ -156,7 +156,9 @@ func (e *Engine) decideRecords(d *Delivery, now time.Time) {
 		if d.Due.IsZero() {
 			d.Due = d.Records[0].At
 		}
-		e.wakeAt(d, d.Records[0].At.Add(p.maxAge()+time.Second))
+		if old := d.Records[0].At.Add(p.maxAge() + time.Second); old.After(now) { // later its retries come to an end
+			e.wakeAt(d, old)
+		}
 	}
 }
 

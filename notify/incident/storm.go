@@ -38,9 +38,10 @@ func (e *Engine) gather(d *Delivery, now time.Time) {
 		return o.Tombstone || o.FoldedInto != "" || o.Opened.Before(oldest.Add(-e.cfg.Storm.Within))
 	})
 	var recent []*Delivery
-	for _, o := range p.opened {
-		if o.Opened.After(oldest) && !slices.Contains(recent, o) && !e.quiet(o, now) {
-			recent = append(recent, o)
+	seen := make(map[*Delivery]bool, len(p.opened))
+	for _, o := range p.opened { // one that opened again is there twice
+		if !seen[o] && o.Opened.After(oldest) && !e.quiet(o, now) {
+			seen[o], recent = true, append(recent, o)
 		}
 	}
 	if len(recent) <= e.cfg.Storm.MoreThan {

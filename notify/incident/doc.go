@@ -16,7 +16,8 @@
 //     notice of one line, within max_age.
 //   - An attempt without an answer may have told the target: the end is told to it in any case.
 //   - After an event was superseded, its successor is waited for, for 3 minutes. The successor stays in the incident, even if the route does not match it.
-//   - Storms take incidents that were not told of yet. Feeds have no storms.
+//   - Storms take incidents that were not told of yet. Feeds have no storms. Records that are read close together are decided
+//     together, also without group_wait: so 1,000 outages of a minute are one page.
 //   - A delivery is kept for 7 days after its end. A target that the configuration does not have any more keeps its deliveries, which wait for it.
 //
 // No method may be called while another runs.

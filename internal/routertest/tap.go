@@ -49,7 +49,9 @@ func NewTap(tb testing.TB, station int) *Tap {
 }
 
 // Address is where the station sees a router's session come from.
-func (*Tap) Address(r *Router) netip.Addr { return netip.AddrFrom4([4]byte{127, 0, 1, byte(r.index + 1)}) }
+func (*Tap) Address(r *Router) netip.Addr {
+	return netip.AddrFrom4([4]byte{127, 0, 1, byte(r.index + 1)})
+}
 
 // Watch begins to take the connections of a lab's routers.
 func (t *Tap) Watch(l *Lab) {

@@ -2,6 +2,7 @@ package query
 
 import (
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/darkmap/darkmap/internal/bgp"
@@ -43,6 +44,21 @@ func WriteOutage(w io.Writer, o bgp.Outage, limit int) error {
 	if len(o.Upstreams) > 0 {
 		t.item("last via", "%s", ases(o.Upstreams))
 	}
+	var members, hosts []string
+	for _, m := range o.Watch {
+		text := m.Member + " in " + m.List
+		if m.CoveredBy != "" {
+			text += ", covered by " + m.CoveredBy
+		}
+		members = append(members, text)
+		if m.Host != nil {
+			if text := m.Host.Text(m.Member); !slices.Contains(hosts, text) { // a host can be in several lists
+				hosts = append(hosts, text)
+			}
+		}
+	}
+	t.list("watched", members, len(members), limit)
+	t.list("hosts", hosts, len(hosts), limit)
 	t.list("lost", o.LostPrefixes, o.LostPrefixesTotal, limit)
 	t.list("still seen", o.SurvivingPrefixes, o.SurvivingPrefixesTotal, limit)
 	_, err := io.WriteString(w, t.b.String())

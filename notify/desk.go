@@ -83,7 +83,7 @@ func (k *Desk) Explain(ctx context.Context, id string) ([]incident.Verdict, erro
 func (k *Desk) Silence(ctx context.Context, s incident.Silence) (incident.Silence, error) {
 	d := k.engine.Silence(s, k.now())
 	if d == nil || d.Silence == nil {
-		return s, errors.New("the silence was not taken")
+		return s, errors.New("there are too many silences: end one first (`darkmap notify silence list` names them)")
 	}
 	return *d.Silence, k.writeDelivery(ctx, d)
 }
@@ -91,7 +91,7 @@ func (k *Desk) Silence(ctx context.Context, s incident.Silence) (incident.Silenc
 // EndSilence ends a silence.
 func (k *Desk) EndSilence(ctx context.Context, id string) error {
 	if !slices.ContainsFunc(k.Silences(), func(s incident.Silence) bool { return s.ID == id }) {
-		return fmt.Errorf("no silence %s holds", id)
+		return fmt.Errorf("no silence with the id %s holds: `darkmap notify silence list` names those that do", id)
 	}
 	rec, err := k.writer().SilenceEnded(id)
 	if err != nil {
@@ -104,7 +104,7 @@ func (k *Desk) EndSilence(ctx context.Context, id string) error {
 func (k *Desk) Retry(ctx context.Context, key string) error {
 	name, id, _ := strings.Cut(key, "/")
 	if k.engine.Retry(name, id, k.now()) == nil { // a rehearsal: this engine sends nothing
-		return fmt.Errorf("nothing is parked as %s", key)
+		return fmt.Errorf("nothing is parked as %s: `darkmap notify parked` names what is", key)
 	}
 	rec, err := k.writer().Retry(key)
 	if err != nil {

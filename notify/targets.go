@@ -210,7 +210,10 @@ func (c Config) Open(d OpenDeps, names ...string) (map[string]*Place, error) {
 func (c Config) open(name string, d OpenDeps) (*Place, error) {
 	t := c.Targets[name]
 	if t == nil {
-		return nil, errors.New("there is no such target in the configuration")
+		if len(c.Targets) == 0 {
+			return nil, errors.New("there is no such target: the configuration has none (notify.targets)")
+		}
+		return nil, fmt.Errorf("there is no such target: the configuration has %s", strings.Join(slices.Sorted(maps.Keys(c.Targets)), ", "))
 	}
 	k, ok := kindOf(t)
 	if !ok {

@@ -7,12 +7,15 @@ import (
 	"maps"
 	"os/user"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/darkmap/darkmap/ingest/watch"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/query"
 	"github.com/darkmap/darkmap/internal/telemetry"
 	"github.com/darkmap/darkmap/internal/terminal"
 	"github.com/darkmap/darkmap/internal/timespan"
@@ -23,11 +26,11 @@ import (
 
 // notifyCmd groups the stage that tells people, and the commands about it.
 type notifyCmd struct {
-	Run     notifyRunCmd     `cmd:"" default:"withargs" help:"Run the stage: tell the targets of the configuration which outages begin and end."`
+	Run     notifyRunCmd     `cmd:"" default:"withargs" help:"Run the stage: send messages to the configured targets when outages begin, change and end."`
 	Test    notifyTestCmd    `cmd:"" help:"Send a test message to targets, now."`
-	Check   notifyCheckCmd   `cmd:"" help:"Show what would have been sent of past outages. Nothing is sent."`
-	Explain notifyExplainCmd `cmd:"" help:"Say of an outage which route took it or why not, and what became of it at each target."`
-	Status  notifyStatusCmd  `cmd:"" help:"Show how the targets stand: what is open, what waits, what went wrong."`
+	Check   notifyCheckCmd   `cmd:"" help:"Show the messages that past outages would have caused. Nothing is sent."`
+	Explain notifyExplainCmd `cmd:"" help:"Explain which route took an outage, or why none did, and what each target answered."`
+	Status  notifyStatusCmd  `cmd:"" help:"Show for each target its open incidents, waiting messages and last error."`
 	Parked  notifyParkedCmd  `cmd:"" help:"Show messages that were given up, or send them again."`
 	Silence silenceCmd       `cmd:"" help:"Hold messages back for a while."`
 }
@@ -184,6 +187,9 @@ func (c *notifyCheckCmd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	defer done()
+	if len(cfg.Routes) == 0 {
+		return usageError(errors.New("nothing can be sent: the configuration has no notify.routes"))
+	}
 	attempts, err := notify.Check(ctx, cfg, d, time.Now().Add(-length))
 	if err != nil {
 		return err
@@ -251,7 +257,7 @@ type silenceBeginCmd struct {
 	Watch     []string `help:"Of members of this watch list." placeholder:"LIST"`
 	Code      []string `help:"Of the entity with this code: KP, AS131279, 175.45.176.0/24." placeholder:"CODE"`
 	Type      []string `help:"Of entities of this type: prefix, as, country, region, world, watch." placeholder:"TYPE" enum:"prefix,as,country,region,world,watch"`
-	Route     []string `help:"Of what this route takes." placeholder:"ROUTE"`
+	Route     []string `help:"Of outages that this route takes." placeholder:"ROUTE"`
 	All       bool     `help:"Of everything."`
 	For       string   `help:"How long: 2h, 90m, 1d." required:"" placeholder:"LENGTH"`
 	Reason    string   `help:"Why, for those who see it later." placeholder:"TEXT"`
@@ -267,8 +273,17 @@ func (c *silenceBeginCmd) Run(ctx context.Context, g *globals) error {
 	if named := len(c.Watch)+len(c.Code)+len(c.Type)+len(c.Route) > 0; named == c.All {
 		return usageError(errors.New("say what is to be silent: --watch, --code, --type or --route, or --all for everything"))
 	}
+	codes, err := entityCodes(c.Code)
+	if err != nil {
+		return usageError(err)
+	}
+	cfg, err := g.configuration()
+	if err != nil {
+		return err
+	}
+	c.tellUnknown(g, cfg)
 	now := time.Now().UTC().Truncate(time.Second)
-	s := incident.Silence{Watch: c.Watch, Codes: c.Code, Types: c.Type, Routes: c.Route, From: now, Until: now.Add(length), Reason: c.Reason}
+	s := incident.Silence{Watch: c.Watch, Codes: codes, Types: c.Type, Routes: c.Route, From: now, Until: now.Add(length), Reason: c.Reason}
 	if u, err := user.Current(); err == nil {
 		s.Who = u.Username
 	}
@@ -277,9 +292,41 @@ func (c *silenceBeginCmd) Run(ctx context.Context, g *globals) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(g.stdout, "silent until %s: %s (id %s). What is still dark then is told.\n", s.Until.UTC().Format(time.DateTime), report.Of(s), s.ID)
+		_, err = fmt.Fprintf(g.stdout, "silent until %s UTC: %s (id %s). Outages that still last then are told.\n", s.Until.UTC().Format(time.DateTime), report.Of(s), s.ID)
 		return err
 	})
+}
+
+// entityCodes writes codes of entities as outages have them: AS64496 for 64496. The error says what is possible.
+func entityCodes(all []string) (codes []string, err error) {
+	for _, text := range all {
+		q, err := query.Parse(text)
+		t, ok := q.Type()
+		switch {
+		case strings.EqualFold(text, bgp.EntityWorld.String()):
+			q.Code = bgp.EntityWorld.String()
+		case err == nil && ok && t == bgp.EntityWatch:
+			return nil, fmt.Errorf("--code %s: a watch list is named by --watch", text)
+		case err != nil || !ok:
+			return nil, fmt.Errorf("--code %.100q: want the code of an entity: KP, KP-01, AS64496, 192.0.2.0/24 or world", text)
+		}
+		codes = append(codes, q.Code)
+	}
+	return codes, nil
+}
+
+// tellUnknown says which names of the command the configuration does not have: notify may run with another one.
+func (c *silenceBeginCmd) tellUnknown(g *globals, cfg *configuration) {
+	for _, name := range c.Route {
+		if !slices.ContainsFunc(cfg.Notify.Routes, func(r incident.Route) bool { return r.Name == name }) {
+			fmt.Fprintf(g.stderr, "darkmap: the configuration has no route %s: unless that of the running notify has one, this silence holds nothing back of it\n", name)
+		}
+	}
+	for _, name := range c.Watch {
+		if !slices.ContainsFunc(cfg.Watch, func(l watch.ListConfig) bool { return l.Name == name }) {
+			fmt.Fprintf(g.stderr, "darkmap: the configuration has no watch list %s: unless that of the running ingest has one, this silence holds nothing back of it\n", name)
+		}
+	}
 }
 
 type silenceListCmd struct {

@@ -21,8 +21,8 @@ import (
 
 // watchCmd groups the commands on watch lists.
 type watchCmd struct {
-	Init   watchInitCmd   `cmd:"" help:"Draft a watch list of what an AS originates now, ready to paste into the configuration."`
-	Import watchImportCmd `cmd:"" help:"Draft watch lists of what another program watches."`
+	Init   watchInitCmd   `cmd:"" help:"Draft a watch list of the prefixes that an AS originates now, ready to paste into the configuration."`
+	Import watchImportCmd `cmd:"" help:"Draft watch lists from the file of another program."`
 	Status watchStatusCmd `cmd:"" help:"Show the members of watch lists as the running detector sees them."`
 	Test   watchTestCmd   `cmd:"" help:"Check the watch lists of the configuration and their files, and resolve their hosts once."`
 }
@@ -31,7 +31,7 @@ type watchInitCmd struct {
 	ASN      []string  `help:"An AS whose prefixes are listed; may be repeated." placeholder:"N"`
 	Country  string    `help:"A country that is watched too, and that here and abroad are measured against." placeholder:"CODE"`
 	Name     string    `help:"Name of the list (default that of the AS or country)." placeholder:"NAME"`
-	From     []string  `help:"Read what the AS originates from these captures, instead of asking the running detector." placeholder:"FILE"`
+	From     []string  `help:"Read the AS's prefixes from these captures, instead of asking the running detector." placeholder:"FILE"`
 	Detector adminAddr `help:"Ask the detector whose admin address this is, with the key of detect.door.key." placeholder:"HOST:PORT"`
 }
 
@@ -76,6 +76,15 @@ func (c *watchInitCmd) list() (draft.List, error) {
 	}
 	var faults []error
 	for _, f := range section.Faults() {
+		key, _, _ := strings.Cut(f.Key, "[")
+		switch key { // the flags that made them
+		case "home":
+			continue // the country is told once
+		case "asns":
+			f.Key = "asn"
+		case "countries":
+			f.Key = "country"
+		}
 		if f.Want == "" {
 			f.Want = "at most 64 letters a to z, digits and hyphens"
 		}
@@ -243,7 +252,7 @@ func (c *watchTestCmd) Run(ctx context.Context, g *globals) error {
 		_, err := fmt.Fprintln(g.stdout, "the configuration has no watch list")
 		return err
 	}
-	table := terminal.Table{Columns: []terminal.Column{{Title: "LIST"}, {Title: "MEMBER"}, {Title: "ORIGINS"}, {Title: "WHAT IS WATCHED", Shrink: 1}}}
+	table := terminal.Table{Columns: []terminal.Column{{Title: "LIST"}, {Title: "MEMBER"}, {Title: "ORIGINS"}, {Title: "WATCHED ROUTES", Shrink: 1}}}
 	for _, r := range rows {
 		var origins []string
 		for _, o := range r.Origins {

@@ -99,14 +99,14 @@ func TestWatchDrafts(t *testing.T) {
 		}
 	}
 	for want, args := range map[string][]string{
-		"want --asn N or --country CODE":          {"init"},
-		"--asns[0]: got \"0\", want an AS number": {"init", "--asn", "0"},
-		"codes of countries":                      {"init", "--country", "EU"},
-		"nothing runs on the data directory":      {"init", "--asn", "64496", "--data-dir", t.TempDir()},
-		"no such file":                            {"import", "bgpalerter", "/nowhere"},
-		"names no prefix":                         {"import", "bgpalerter", written(t, "empty.yml", "options: {}\n")},
-		"is no name of a watch list":              {"status", "My Customers"},
-		"start `":                                 {"status", "--data-dir", t.TempDir()},
+		"want --asn N or --country CODE":      {"init"},
+		"--asn: got \"0\", want an AS number": {"init", "--asn", "0"},
+		"codes of countries":                  {"init", "--country", "EU"},
+		"nothing runs on the data directory":  {"init", "--asn", "64496", "--data-dir", t.TempDir()},
+		"no such file":                        {"import", "bgpalerter", "/nowhere"},
+		"names no prefix":                     {"import", "bgpalerter", written(t, "empty.yml", "options: {}\n")},
+		"is no name of a watch list":          {"status", "My Customers"},
+		"start `":                             {"status", "--data-dir", t.TempDir()},
 	} {
 		if code, _, errs := darkmap(t, "", append([]string{"watch"}, args...)...); want != "codes of countries" && (code == 0 || !strings.Contains(errs, want)) || code == 0 {
 			t.Errorf("%v: got %d, %s, want %q", args, code, errs, want)

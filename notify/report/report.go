@@ -197,7 +197,7 @@ func Messages(w io.Writer, all []incident.Attempt, f Form) error {
 		m := a.Message
 		t.Rows = append(t.Rows, row(moment(m.Time), a.Target, m.Route, strings.ReplaceAll(string(m.Kind), "_", " "), m.Headline))
 	}
-	return draw(w, f, t, "nothing would have been sent")
+	return draw(w, f, t, "nothing would have been sent: no outage of that time fits a route, or each was over before it could be told")
 }
 
 // Parked prints the parked messages. --retry takes their id.

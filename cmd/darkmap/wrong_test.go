@@ -19,11 +19,13 @@ import (
 
 // unfit are wrong values of the keys whose limits a section's Faults check (the tag want).
 var unfit = map[string]string{
-	"kafka.topic_prefix":           "a b",
-	"clickhouse.database":          "system",
-	"clickhouse.cluster":           "a-b",
-	"clickhouse.door.listen":       "192.0.2.1:8123",
-	"clickhouse.door.user":         "a b",
+	"kafka.topic_prefix":                 "a b",
+	"clickhouse.database":                "system",
+	"clickhouse.cluster":                 "a-b",
+	"clickhouse.door.listen":             "192.0.2.1:8123",
+	"clickhouse.door.user":               "a b",
+	"clickhouse.retention.route_changes": "30", "clickhouse.retention.visibility": "five years", "clickhouse.retention.visibility_hours": "1.5y", "clickhouse.retention.outages": "never",
+	"clickhouse.retention.panel": "-1d", "clickhouse.retention.feeds": "0d", "clickhouse.retention.deadletter": "30 days",
 	"ingest.rislive.collectors":    "[route-views2]",
 	"ingest.routeviews.topics":     "(",
 	"ingest.bmp.routers[].address": "192.0.2.1/24",

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/darkmap/darkmap/internal/bgp"
@@ -42,6 +43,8 @@ func TestMigrate(t *testing.T) {
 	if n := one[uint64](t, conn, "SELECT count() FROM system.columns WHERE database = ? AND comment = '' AND table NOT IN ('outages')", s.Database); n != 0 {
 		t.Errorf("%d columns have no comment", n)
 	}
+
+	parses(t, conn)
 
 	// An interrupted step is repeated.
 	if err := conn.Exec(t.Context(), "TRUNCATE TABLE "+s.Database+".schema_migrations"); err != nil {
@@ -101,6 +104,24 @@ func TestMigrationsForCluster(t *testing.T) {
 			}
 			if strings.Contains(sql, "ENGINE =") && !strings.Contains(sql, "ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}'") {
 				t.Errorf("%s: a table that is not replicated: %.80s", m.Name, sql)
+			}
+		}
+	}
+}
+
+// parses: the server reads every statement as it is rendered for a cluster.
+func parses(t *testing.T, conn driver.Conn) {
+	t.Helper()
+	cluster := clickhouse.Server{Database: "d", Cluster: "c", User: "u"}
+	all, err := clickhouse.Migrations(cluster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range append(all, clickhouse.Migration{Name: "records", Statements: clickhouse.OwnStatements(cluster)}) {
+		for i, st := range m.Statements {
+			must(t, conn, "EXPLAIN AST "+st.For("20261130"))
+			if st.Each == "" && !strings.Contains(st.SQL, "ON CLUSTER c") {
+				t.Errorf("%s, statement %d: it does not run ON CLUSTER: %.80s", m.Name, i+1, st.SQL)
 			}
 		}
 	}

@@ -44,7 +44,7 @@ func (st Statement) text() string {
 // hash tells the text of a statement from that of another; it is not for security.
 func (st Statement) hash() uint64 {
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(st.Each + partitionMark + st.SQL)) // it never fails
+	_, _ = h.Write([]byte(st.Each + partitionMark + st.text())) // it never fails
 	return h.Sum64()
 }
 

@@ -3,7 +3,6 @@ package clickhouse
 import (
 	"context"
 	"fmt"
-	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -16,19 +15,19 @@ import (
 // RetentionConfig is the section clickhouse.retention: for how long the tables keep rows, from their arrival.
 type RetentionConfig struct {
 	// Route changes, as they came (route_change_log) and by prefix (prefix_changes).
-	RouteChanges string `yaml:"route_changes" tables:"route_change_log prefix_changes" want:"a time as 12h, 30d, 8w or 5y, or forever"`
+	RouteChanges string `yaml:"route_changes" want:"a time as 12h, 30d, 8w or 5y, or forever"`
 	// What was visible, by the minute.
-	Visibility string `yaml:"visibility" tables:"visibility" want:"a time as 12h, 30d, 8w or 5y, or forever"`
+	Visibility string `yaml:"visibility" want:"a time as 12h, 30d, 8w or 5y, or forever"`
 	// What was visible, by the hour.
-	VisibilityHours string `yaml:"visibility_hours" tables:"visibility_hours" want:"a time as 12h, 30d, 8w or 5y, or forever"`
+	VisibilityHours string `yaml:"visibility_hours" want:"a time as 12h, 30d, 8w or 5y, or forever"`
 	// Outages.
-	Outages string `yaml:"outages" tables:"outage_events" want:"a time as 12h, 30d, 8w or 5y, or forever"`
+	Outages string `yaml:"outages" want:"a time as 12h, 30d, 8w or 5y, or forever"`
 	// Who voted.
-	Panel string `yaml:"panel" tables:"panel" want:"a time as 12h, 30d, 8w or 5y, or forever"`
+	Panel string `yaml:"panel" want:"a time as 12h, 30d, 8w or 5y, or forever"`
 	// What happened to the feeds.
-	Feeds string `yaml:"feeds" tables:"feeds" want:"a time as 12h, 30d, 8w or 5y, or forever"`
+	Feeds string `yaml:"feeds" want:"a time as 12h, 30d, 8w or 5y, or forever"`
 	// Records that could not be decoded.
-	Deadletter string `yaml:"deadletter" tables:"deadletter" want:"a time as 12h, 30d, 8w or 5y, or forever"`
+	Deadletter string `yaml:"deadletter" want:"a time as 12h, 30d, 8w or 5y, or forever"`
 }
 
 // forever is the word for rows that are kept; 0 is another one.
@@ -58,18 +57,20 @@ func interval(text string) (expression string, ok bool) {
 }
 
 // each calls f with every key, its value and its tables.
-func (c RetentionConfig) each(f func(key, value string, tables []string)) {
-	v := reflect.ValueOf(c)
-	for i := range v.NumField() {
-		field := v.Type().Field(i)
-		f(field.Tag.Get("yaml"), v.Field(i).String(), strings.Fields(field.Tag.Get("tables")))
-	}
+func (c RetentionConfig) each(f func(key, value string, tables ...string)) {
+	f("route_changes", c.RouteChanges, "route_change_log", "prefix_changes")
+	f("visibility", c.Visibility, "visibility")
+	f("visibility_hours", c.VisibilityHours, "visibility_hours")
+	f("outages", c.Outages, "outage_events")
+	f("panel", c.Panel, "panel")
+	f("feeds", c.Feeds, "feeds")
+	f("deadletter", c.Deadletter, "deadletter")
 }
 
 // Faults are the values that are no times.
 func (c RetentionConfig) Faults() []config.Fault {
 	var faults []config.Fault
-	c.each(func(key, value string, _ []string) {
+	c.each(func(key, value string, _ ...string) {
 		if _, ok := interval(value); !ok {
 			faults = append(faults, config.Fault{Key: key, Value: value})
 		}
@@ -98,7 +99,7 @@ func (r *migration) retention(ctx context.Context) ([]lifeChange, error) {
 		return nil, err
 	}
 	var changes []lifeChange
-	r.Retention.each(func(_, value string, tables []string) {
+	r.Retention.each(func(_, value string, tables ...string) {
 		for _, name := range tables {
 			t := have[name]
 			if t == nil || t.column("appended_at") == nil {

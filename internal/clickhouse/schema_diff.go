@@ -50,11 +50,8 @@ func (s Server) compare(want, have schema, exact bool) []difference {
 		switch {
 		case h == nil:
 			d := difference{text: w.kind() + " " + name + " is missing", done: w.kind() + " " + name + " was missing: it was made again", repair: []string{s.create(w, false)}}
-			switch w.kind() {
-			case "table":
+			if w.kind() == "table" {
 				d.done += ", without rows"
-			case "materialized view":
-				d.done += "; what was inserted without it is not in the table that it fills"
 			}
 			if !exact && s.Cluster != "" {
 				d.repair, d.todo = nil, "run darkmap migrate as a user that may create databases"

@@ -58,3 +58,12 @@ func Lock(ctx context.Context, s Server, program string, say func(string)) (cont
 	}
 	return locked, func() error { return errors.Join(l.release(ctx), conn.Close()) }, nil
 }
+
+// OwnStatements make the tables of records.
+func OwnStatements(s Server) []Statement {
+	var all []Statement
+	for _, sql := range s.ownTables() {
+		all = append(all, Statement{SQL: sql})
+	}
+	return all
+}

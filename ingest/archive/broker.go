@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -20,6 +21,9 @@ const (
 	// searchMargin widens a search: the Broker looks back less than one file for some collectors.
 	searchMargin = 30 * time.Minute
 )
+
+// searched are the parameters of a search.
+var searched = [...]string{"ts_start", "ts_end", "data_type", "page_size", "project", "collector_id", "page"}
 
 // Broker finds files through the HTTP API of a BGPKIT Broker.
 type Broker struct {
@@ -51,13 +55,16 @@ type brokerItem struct {
 
 // Find implements Finder.
 func (b *Broker) Find(ctx context.Context, collector string, kind Kind, from, to time.Time) ([]File, error) {
-	project, id, err := brokerID(collector)
-	if err != nil {
-		return nil, err
-	}
 	q := url.Values{
 		"ts_start": {strconv.FormatInt(from.Add(-searchMargin).Unix(), 10)}, "ts_end": {strconv.FormatInt(to.Unix()+1, 10)},
-		"project": {project}, "collector_id": {id}, "data_type": {string(kind)}, "page_size": {strconv.Itoa(pageSize)},
+		"data_type": {string(kind)}, "page_size": {strconv.Itoa(pageSize)},
+	}
+	if collector != Every {
+		project, id, err := brokerID(collector)
+		if err != nil {
+			return nil, err
+		}
+		q["project"], q["collector_id"] = []string{project}, []string{id}
 	}
 	var all []File
 	for page := 1; ; page++ {
@@ -67,7 +74,7 @@ func (b *Broker) Find(ctx context.Context, collector string, kind Kind, from, to
 			return nil, err
 		}
 		for _, f := range files {
-			if f.Collector == collector && f.Kind == kind && f.touches(from, to) {
+			if f.wanted(collector, kind, from, to) {
 				all = append(all, f)
 			}
 		}
@@ -75,7 +82,7 @@ func (b *Broker) Find(ctx context.Context, collector string, kind Kind, from, to
 			return inOrder(all), nil
 		}
 		if page*pageSize >= MaxFiles {
-			return nil, fmt.Errorf("searching %s for %s: %w: more than %d", b.base, collector, ErrTooMany, MaxFiles)
+			return nil, fmt.Errorf("searching %s for %s: %w: more than %d", Shown(b.base), cmp.Or(collector, "all collectors"), ErrTooMany, MaxFiles)
 		}
 	}
 }
@@ -87,7 +94,7 @@ func (b *Broker) page(ctx context.Context, url string) ([]File, int, error) {
 	}
 	files, n, err := parsePage(body)
 	if err != nil {
-		return nil, 0, fmt.Errorf("reading %s: %w", url, err)
+		return nil, 0, fmt.Errorf("reading %s: %w", Shown(url), err)
 	}
 	return files, n, nil
 }

@@ -49,7 +49,7 @@ func (b *fakeBroker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var found []brokerItem
 	for _, it := range b.items {
 		at, _ := brokerTime(it.Start)
-		if it.Collector == q.Get("collector_id") && it.Type == q.Get("data_type") && at.Unix() > from-900 && at.Unix() < to {
+		if (it.Collector == q.Get("collector_id") || !q.Has("collector_id")) && it.Type == q.Get("data_type") && at.Unix() > from-900 && at.Unix() < to {
 			found = append(found, it)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,7 +37,7 @@ type Config struct {
 	CacheBytes int64 `yaml:"cache_bytes" min:"1"`
 	// The octets of the largest file that is fetched.
 	FileBytes int64 `yaml:"file_bytes" min:"1"`
-	// The files that are downloaded at one time.
+	// The files that are downloaded from one server at one time.
 	Parallel int `yaml:"parallel" min:"1"`
 	// How often a request is made before it is given up.
 	Attempts int `yaml:"attempts" min:"1"`
@@ -95,10 +96,52 @@ func (c *Config) CheckFiles() error {
 	return nil
 }
 
+// Where says in words where files are looked for.
+func (c *Config) Where() string {
+	switch {
+	case c.Directory != "":
+		return "the folder " + c.Directory
+	case c.Index != "":
+		return "the list " + Shown(c.Index)
+	}
+	return "the BGPKIT Broker at " + Shown(c.Broker)
+}
+
 // isRemote reports whether a location is a URL that is asked over HTTP.
 func isRemote(location string) bool {
 	u, err := url.Parse(location)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}
+
+// Shown is a location as messages name it: a URL without its user, password and query, which may be secrets. Those of the Broker's own
+// searches are none.
+func Shown(location string) string {
+	u, err := url.Parse(location)
+	if err != nil || !isRemote(location) {
+		return config.WithoutSecrets(location)
+	}
+	query := u.Query()
+	u.User, u.Fragment, u.RawQuery = nil, "", ""
+	switch {
+	case len(query) == 0:
+		return u.String()
+	case query.Has("ts_start") && query.Has("data_type") && strings.HasSuffix(u.Path, "/search"):
+		for name := range query {
+			if !slices.Contains(searched[:], name) {
+				query.Del(name)
+			}
+		}
+		return u.String() + "?" + query.Encode()
+	}
+	return u.String() + "?..."
+}
+
+// Server is where a file is fetched from; empty where it is on this machine.
+func Server(location string) string {
+	if u, err := url.Parse(location); err == nil && isRemote(location) {
+		return u.Host
+	}
+	return ""
 }
 
 // local returns the path of a location that is not remote.

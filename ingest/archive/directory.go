@@ -36,7 +36,7 @@ func (d *Directory) Find(ctx context.Context, collector string, kind Kind, from,
 			return nil
 		}
 		f, ok := ParsePath(rel)
-		if !ok || f.Collector != collector || f.Kind != kind || !f.touches(from, to) {
+		if !ok || !f.wanted(collector, kind, from, to) {
 			return nil
 		}
 		path := filepath.Join(d.root, filepath.FromSlash(rel))

@@ -46,16 +46,19 @@ type meta struct {
 
 // download brings file to path, going on where an earlier attempt ended.
 func (f *Fetcher) download(ctx context.Context, file File, path string) error {
+	if whole(path, file.URL) { // we were killed before it was named
+		return f.keep(file, path)
+	}
 	var pause retry.Backoff
-	before := partSize(path)
+	before, slots := partSize(path), f.slot(Server(file.URL))
 	for failures := 1; ; failures++ {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case f.slots <- struct{}{}:
+		case slots <- struct{}{}:
 		}
 		err := f.attempt(ctx, file, path)
-		<-f.slots // before a pause: another server may be well
+		<-slots // before a pause: another file may come
 		if err == nil {
 			break
 		}
@@ -78,6 +81,11 @@ func (f *Fetcher) download(ctx context.Context, file File, path string) error {
 			return err
 		}
 	}
+	return f.keep(file, path)
+}
+
+// keep gives what was downloaded its name, if it is what was announced.
+func (f *Fetcher) keep(file File, path string) error {
 	if err := verify(path+partSuffix, file.Checksum); err != nil {
 		return errors.Join(err, f.forget(path))
 	}
@@ -137,8 +145,14 @@ func (f *Fetcher) attempt(ctx context.Context, file File, path string) error {
 	if err := writeMeta(path, meta{file.URL, validator(resp.Header), size}); err != nil {
 		return err
 	}
-	body := &watched{r: resp.Body, timer: stalled, limit: f.cfg.StallTimeout, least: max(1, int(leastRate*f.cfg.StallTimeout.Seconds())), count: f.metrics.bytes.Add}
+	body := &watched{r: resp.Body, timer: stalled, limit: f.cfg.StallTimeout, least: max(1, int(leastRate*f.cfg.StallTimeout.Seconds())), count: f.count}
 	return cause(ctx, f.save(path+partSuffix, body, have, size))
+}
+
+// count notes octets that came.
+func (f *Fetcher) count(n int) {
+	f.metrics.bytes.Add(float64(n))
+	f.received.Add(int64(n))
 }
 
 // cause says that a transfer stood still where that is why err came.
@@ -183,12 +197,12 @@ type watched struct {
 	limit time.Duration
 	least int // octets within limit
 	came  int // octets since timer was set
-	count func(float64)
+	count func(int)
 }
 
 func (w *watched) Read(b []byte) (int, error) {
 	n, err := w.r.Read(b)
-	w.count(float64(n))
+	w.count(n)
 	if w.came += n; w.came >= w.least {
 		w.came = 0
 		w.timer.Reset(w.limit)
@@ -253,6 +267,13 @@ func readMeta(path, url string) (meta, int64) {
 		return meta{}, 0 // it was whole, and was not taken
 	}
 	return m, n
+}
+
+// whole reports whether all of url's file was downloaded: what is refused then is removed.
+func whole(path, url string) bool {
+	text, err := os.ReadFile(path + metaSuffix) //nolint:gosec // a name of our own
+	var m meta
+	return err == nil && json.Unmarshal(text, &m) == nil && m.URL == url && m.Size > 0 && partSize(path) == m.Size
 }
 
 func partSize(path string) int64 {

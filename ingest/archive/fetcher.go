@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,12 +26,15 @@ var ErrIncomplete = errors.New("the file is incomplete")
 type Fetcher struct {
 	cfg     Config
 	c       *client
-	slots   chan struct{} // one for each download under way
 	metrics metrics
+
+	received atomic.Int64 // octets that came from servers
 
 	mu    sync.Mutex
 	pins  map[string]int      // by name in the cache: how many use it
 	locks map[string]chan any // by name: closed when whoever downloads it is done
+	// slots has, by server, one for each download under way: a slow server does not keep others waiting.
+	slots map[string]chan struct{}
 }
 
 // Local is a fetched file. Release it when it was read.
@@ -56,8 +60,8 @@ func NewFetcher(cfg Config, reg prometheus.Registerer) (*Fetcher, error) {
 		return nil, fmt.Errorf("making the archives' cache: %w", err)
 	}
 	return &Fetcher{
-		cfg: cfg, c: newClient(cfg), slots: make(chan struct{}, cfg.Parallel), metrics: newMetrics(reg),
-		pins: map[string]int{}, locks: map[string]chan any{},
+		cfg: cfg, c: newClient(cfg), metrics: newMetrics(reg),
+		pins: map[string]int{}, locks: map[string]chan any{}, slots: map[string]chan struct{}{},
 	}, nil
 }
 
@@ -69,6 +73,9 @@ func (l *Local) Release() {
 		}
 	})
 }
+
+// Matches reports whether the file has a checksum as File.Checksum writes it; nil: it has.
+func (l *Local) Matches(checksum string) error { return verify(l.Path, checksum) }
 
 // Discard releases the file and removes it from the cache: its content is damaged, and the next Get fetches it anew.
 func (l *Local) Discard() {
@@ -83,6 +90,48 @@ func (l *Local) Discard() {
 	})
 }
 
+// Received is how many octets came from servers so far.
+func (f *Fetcher) Received() int64 { return f.received.Load() }
+
+// Have is how many octets of a file are on this machine already; whole tells whether that is all of it.
+func (f *Fetcher) Have(file File) (n int64, whole bool) {
+	path := local(file.URL)
+	if isRemote(file.URL) {
+		path = filepath.Join(f.cfg.Cache, cacheName(file.URL))
+	}
+	if info, err := os.Stat(path); err == nil {
+		return info.Size(), true
+	}
+	if isRemote(file.URL) {
+		n = partSize(path)
+	}
+	return n, false
+}
+
+// Keep keeps the cache from removing what it has, or will have, of files, until release.
+func (f *Fetcher) Keep(files []File) (release func()) {
+	var names []string
+	for _, file := range files {
+		if isRemote(file.URL) {
+			names = append(names, cacheName(file.URL))
+			f.pin(cacheName(file.URL))
+		}
+	}
+	return sync.OnceFunc(func() {
+		for _, name := range names {
+			f.unpin(name)
+		}
+	})
+}
+
+// Part returns what came of a file whose transfers all broke off; Local.Size is 0 where that is nothing.
+func (f *Fetcher) Part(file File) *Local {
+	name := cacheName(file.URL)
+	f.pin(name)
+	path := filepath.Join(f.cfg.Cache, name)
+	return &Local{Path: path + partSuffix, Size: partSize(path), f: f, name: name}
+}
+
 // Get returns a file of this machine as it is, another one from the cache, if it is still what is announced, or after fetching it. The
 // error is ErrNotFound where the server does not have it, ErrIncomplete where it has not all of it.
 func (f *Fetcher) Get(ctx context.Context, file File) (*Local, error) {
@@ -91,7 +140,7 @@ func (f *Fetcher) Get(ctx context.Context, file File) (*Local, error) {
 	}
 	name := cacheName(file.URL)
 	if err := f.lock(ctx, name); err != nil {
-		return nil, fmt.Errorf("fetching %s: %w", file.URL, err)
+		return nil, fmt.Errorf("fetching %s: %w", Shown(file.URL), err)
 	}
 	defer f.unlock(name)
 	l := &Local{Path: filepath.Join(f.cfg.Cache, name), f: f, name: name}
@@ -112,7 +161,7 @@ func (f *Fetcher) Get(ctx context.Context, file File) (*Local, error) {
 	}
 	f.unpin(name)
 	f.metrics.failed.Inc()
-	return nil, fmt.Errorf("fetching %s: %w", file.URL, err)
+	return nil, fmt.Errorf("fetching %s: %w", Shown(file.URL), err)
 }
 
 // onDisk checks a file that is here already.
@@ -146,6 +195,16 @@ func cacheName(url string) string {
 		return '_'
 	}, base)
 	return hex.EncodeToString(sum[:8]) + "-" + clean[max(0, len(clean)-80):]
+}
+
+// slot is where downloads from a server wait for each other.
+func (f *Fetcher) slot(server string) chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.slots[server] == nil {
+		f.slots[server] = make(chan struct{}, f.cfg.Parallel)
+	}
+	return f.slots[server]
 }
 
 // lock waits until nobody else downloads name.

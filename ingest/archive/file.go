@@ -56,8 +56,11 @@ type File struct {
 // About is the size in bytes, if only roughly; 0 is unknown.
 func (f *File) About() int64 { return cmp.Or(f.Size, f.Rough) }
 
-// Finder lists the files of a collector that touch the span from from to to, by time. A collector that it does not know has none.
-// It is safe for concurrent use.
+// Every stands for all collectors in a search.
+const Every = ""
+
+// Finder lists the files of a collector that touch the span from from to to, by time; with Every those of all collectors. A collector that it
+// does not know has none. It is safe for concurrent use.
 type Finder interface {
 	Find(ctx context.Context, collector string, kind Kind, from, to time.Time) ([]File, error)
 }
@@ -70,12 +73,19 @@ func (f *File) touches(from, to time.Time) bool {
 	return !f.Begin.After(to) && f.End.After(from)
 }
 
+// wanted reports whether f is a file of a search.
+func (f *File) wanted(collector string, kind Kind, from, to time.Time) bool {
+	return (collector == Every || f.Collector == collector) && f.Kind == kind && f.touches(from, to)
+}
+
 // inOrder sorts files by time and drops those that are listed twice.
 func inOrder(files []File) []File {
 	slices.SortStableFunc(files, func(a, b File) int {
-		return cmp.Or(a.Begin.Compare(b.Begin), a.End.Compare(b.End), strings.Compare(a.URL, b.URL))
+		return cmp.Or(a.Begin.Compare(b.Begin), a.End.Compare(b.End), strings.Compare(a.Collector, b.Collector), strings.Compare(a.URL, b.URL))
 	})
-	return slices.CompactFunc(files, func(a, b File) bool { return a.Begin.Equal(b.Begin) && a.End.Equal(b.End) })
+	return slices.CompactFunc(files, func(a, b File) bool {
+		return a.Collector == b.Collector && a.Begin.Equal(b.Begin) && a.End.Equal(b.End)
+	})
 }
 
 // brokerID returns a collector's project and id as the Broker spells them: the inverse of bgp.CollectorName.

@@ -53,6 +53,9 @@ type client struct {
 	http *http.Client
 }
 
+// errRequest is a location that no request can be made of.
+var errRequest = errors.New("it is no URL")
+
 // errRedirect is a redirection that is not followed.
 var errRedirect = errors.New("the redirection is not followed")
 
@@ -62,13 +65,13 @@ func newClient(cfg Config) *client {
 	c := &client{cfg: cfg, http: &http.Client{Transport: t}}
 	c.http.CheckRedirect = func(req *http.Request, via []*http.Request) error {
 		if len(via) > maxRedirects {
-			return fmt.Errorf("to %s: %d redirections: %w", req.URL.Redacted(), len(via), errRedirect)
+			return fmt.Errorf("to %s: %d redirections: %w", Shown(req.URL.String()), len(via), errRedirect)
 		}
 		if host := req.URL.Hostname(); host != via[0].URL.Hostname() && !c.trusted(host) {
-			return fmt.Errorf("to %s, another host: %w", req.URL.Redacted(), errRedirect)
+			return fmt.Errorf("to %s, another host: %w", Shown(req.URL.String()), errRedirect)
 		}
 		if via[0].URL.Scheme == "https" && req.URL.Scheme != "https" {
-			return fmt.Errorf("to %s, without TLS: %w", req.URL.Redacted(), errRedirect)
+			return fmt.Errorf("to %s, without TLS: %w", Shown(req.URL.String()), errRedirect)
 		}
 		return nil
 	}
@@ -88,7 +91,7 @@ func (c *client) trusted(host string) bool {
 func (c *client) do(ctx context.Context, url string, ok func(int) bool, headers ...string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
-		return nil, fmt.Errorf("asking for %s: %w", url, err)
+		return nil, fmt.Errorf("asking for %s: %w", Shown(url), errRequest)
 	}
 	req.Header.Set("User-Agent", c.cfg.UserAgent)
 	for i := 0; i+1 < len(headers); i += 2 {
@@ -101,7 +104,7 @@ func (c *client) do(ctx context.Context, url string, ok func(int) bool, headers 
 	if !ok(resp.StatusCode) {
 		_ = resp.Body.Close() // nothing of it is wanted
 		e := &statusError{status: resp.Status, code: resp.StatusCode, after: retryAfter(resp.Header.Get("Retry-After"))}
-		return nil, fmt.Errorf("asking for %s: %w", req.URL.Redacted(), e)
+		return nil, fmt.Errorf("asking for %s: %w", Shown(req.URL.String()), e)
 	}
 	return resp, nil
 }
@@ -109,7 +112,7 @@ func (c *client) do(ctx context.Context, url string, ok func(int) bool, headers 
 // unanswered is what Do failed with, in words, and without the URL that net/http puts before it.
 func unanswered(req *http.Request, err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok && errors.Is(err, errRedirect) {
-		return fmt.Errorf("asking for %s: %w", req.URL.Redacted(), e.Err)
+		return fmt.Errorf("asking for %s: %w", Shown(req.URL.String()), e.Err)
 	}
 	return neterror.Explain(err)
 }
@@ -142,7 +145,7 @@ func (c *client) read(ctx context.Context, url string, limit int64) ([]byte, err
 			err = fmt.Errorf("more than %d octets: %w", limit, errTooLarge)
 		}
 		if err != nil {
-			return fmt.Errorf("reading %s: %w", resp.Request.URL.Redacted(), err)
+			return fmt.Errorf("reading %s: %w", Shown(resp.Request.URL.String()), err)
 		}
 		return nil
 	})
@@ -188,3 +191,6 @@ func Final(err error) bool {
 	}
 	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrIncomplete) || errors.Is(err, errTooLarge) || errors.Is(err, errRedirect)
 }
+
+// BrokenOff reports whether err is that of a transfer that a server ended too early.
+func BrokenOff(err error) bool { return errors.Is(err, io.ErrUnexpectedEOF) }

@@ -48,12 +48,12 @@ func (x *Index) Find(ctx context.Context, collector string, kind Kind, from, to 
 		err = bad.err() // nothing in it is a line of an index
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading the index %s: %w", x.location, err)
+		return nil, fmt.Errorf("reading the index %s: %w", Shown(x.location), err)
 	}
 	x.warn(bad)
 	var out []File
 	for _, f := range files {
-		if f.Collector == collector && f.Kind == kind && f.touches(from, to) {
+		if f.wanted(collector, kind, from, to) {
 			out = append(out, f)
 		}
 	}
@@ -70,7 +70,7 @@ func (x *Index) read(ctx context.Context) ([]byte, error) {
 		return nil, fmt.Errorf("reading an index: %w", err)
 	}
 	if info.Size() > indexBytes {
-		return nil, fmt.Errorf("the index %s has %d octets, at most %d are read: %w", x.location, info.Size(), indexBytes, ErrTooMany)
+		return nil, fmt.Errorf("the index %s has %d octets, at most %d are read: %w", Shown(x.location), info.Size(), indexBytes, ErrTooMany)
 	}
 	text, err := os.ReadFile(path) //nolint:gosec // the user names it
 	if err != nil {
@@ -85,7 +85,7 @@ func (x *Index) warn(bad badLines) {
 	defer x.mu.Unlock()
 	text := bad.String()
 	if text != "" && text != x.said {
-		x.log.Warn("lines of the archives' index cannot be read; the others are used", "index", x.location, "lines", bad.count, "err", text)
+		x.log.Warn("lines of the archives' index cannot be read; the others are used", "index", Shown(x.location), "lines", bad.count, "err", text)
 	}
 	x.said = text
 }

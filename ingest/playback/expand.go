@@ -78,7 +78,7 @@ func (x *expansion) add(in Input) error {
 	if in.Path != Stdin && !in.Named {
 		if path, err := filepath.Abs(in.Path); err == nil {
 			if _, ok := archive.ParsePath(filepath.ToSlash(path)); ok {
-				in.Collector = cmp.Or(fileCollector(archive.CollectorIn(filepath.ToSlash(path))), in.Collector)
+				in.Collector = cmp.Or(FileCollector(archive.CollectorIn(filepath.ToSlash(path))), in.Collector)
 			}
 		}
 	}
@@ -137,8 +137,8 @@ func countOf(of map[string]int) string {
 	return bgp.Count(total, "file") + ": " + strings.Join(names, ", ")
 }
 
-// fileCollector is what a run calls a collector of an archive: file/rrc00 for ris/rrc00, as NAME=FILE would.
-func fileCollector(name string) string {
+// FileCollector is what a run calls a collector of an archive: file/rrc00 for ris/rrc00, as NAME=FILE would.
+func FileCollector(name string) string {
 	if name == "" {
 		return ""
 	}

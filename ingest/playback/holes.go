@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -22,9 +23,29 @@ const (
 // hole is a part of a collector's stream that no file holds, microseconds.
 type hole struct {
 	begin, end int64
-	named      bool // file names tell it
-	known      bool // a table told before what the peers held
-	answered   bool // that is so, and a later table tells what stands since
+	named      bool   // file names tell it
+	known      bool   // a table told before what the peers held
+	answered   bool   // that is so, and a later table tells what stands since
+	why        string // what is known to be missing; may be empty
+}
+
+// Missing is a stretch of time of which a collector's updates are known to be missing, as those of a file that its archive lacks.
+type Missing struct {
+	Collector  string // as Input's
+	Begin, End time.Time
+	Name       string // of what is missing
+}
+
+// missingOf are the stretches of a collector, by time.
+func missingOf(all []Missing, collector string) []Missing {
+	var out []Missing
+	for _, m := range all {
+		if m.Collector == collector {
+			out = append(out, m)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Missing) int { return a.Begin.Compare(b.Begin) })
+	return out
 }
 
 // rhythm is what is usual of a collector.
@@ -50,9 +71,59 @@ func (c *collectorPlan) findHoles() {
 		if before != nil {
 			f.hole = r.between(before, f, last)
 		}
+		c.explain(before, f, last)
 		before, last = f, max(last, f.last)
 	}
+	c.endsEarly(before, last)
 	c.chooseTables(r, last)
+}
+
+// explain says why updates are missing between two files that follow each other, where that is known: the former is cut, or the archive
+// lacks a file. before is nil where f is the first; last is the latest time before f.
+func (c *collectorPlan) explain(before, f *filePlan, last int64) {
+	h := hole{begin: last, end: f.first, named: true}
+	if b := stamp(f.title); b > last && b < f.first {
+		h.end = b
+	}
+	var why []string
+	if before != nil && before.cut {
+		why = append(why, before.title+" ends too early")
+	}
+	for len(c.missing) > 0 && c.missing[0].Begin.UnixMicro() <= f.first {
+		m := c.missing[0]
+		if c.missing = c.missing[1:]; before == nil && h.begin == 0 {
+			h.begin = m.Begin.UnixMicro()
+		}
+		why = append(why, m.Name+" is missing in the archive")
+	}
+	if len(why) == 0 {
+		return
+	}
+	if f.hole == nil {
+		h.end = max(h.end, h.begin)
+		f.hole = &h
+	}
+	f.hole.named, f.hole.why = true, strings.Join(why, ", ")
+}
+
+// endsEarly notes what is missing behind the last update, as far as it is known.
+func (c *collectorPlan) endsEarly(before *filePlan, last int64) {
+	h := hole{begin: last, end: last}
+	var why []string
+	if before != nil && before.cut {
+		why = append(why, before.title+" ends too early")
+	}
+	for _, m := range c.missing {
+		h.end = max(h.end, m.End.UnixMicro())
+		if h.begin == 0 {
+			h.begin = m.Begin.UnixMicro()
+		}
+		why = append(why, m.Name+" is missing in the archive")
+	}
+	if len(why) > 0 {
+		h.why = strings.Join(why, ", ")
+		c.after = &h
+	}
 }
 
 // between is the hole between two files that follow each other; last is the latest time before f. It is nil where there is none.
@@ -173,16 +244,27 @@ func (c *collectorPlan) chooseTables(r rhythm, last int64) {
 	c.tables = played
 }
 
-// missing says where updates are missing and what becomes of that.
-func (c *collectorPlan) missing() []string {
+// tellHoles says where updates are missing and what becomes of that.
+func (c *collectorPlan) tellHoles() []string {
 	out := c.notes
+	for _, g := range c.gaps() {
+		out = append(out, c.name+": "+g.text)
+	}
+	return out
+}
+
+// gap is a hole in words.
+type gap struct {
+	*hole
+	text string
+}
+
+// gaps are the holes of the collector, by time.
+func (c *collectorPlan) gaps() []gap {
+	var out []gap
 	for i, f := range c.updates {
 		if f.hole == nil {
 			continue
-		}
-		before := i - 1
-		for before > 0 && c.updates[before].first == 0 {
-			before--
 		}
 		then := "what its peers hold is learned anew"
 		switch {
@@ -191,8 +273,44 @@ func (c *collectorPlan) missing() []string {
 		case f.hole.known:
 			then = "no later table tells what its peers hold: they do not vote from then on"
 		}
-		out = append(out, fmt.Sprintf("%s: updates are missing from %s to %s, between %s and %s: %s",
-			c.name, clock(f.hole.begin), clock(f.hole.end), c.updates[before].title, f.title, then))
+		where := "before " + f.title
+		if before := c.before(i); before != nil {
+			where = fmt.Sprintf("between %s and %s", before.title, f.title)
+		}
+		if f.hole.why != "" {
+			where += " (" + f.hole.why + ")"
+		}
+		out = append(out, gap{f.hole, fmt.Sprintf("updates are missing from %s to %s, %s: %s", clock(f.hole.begin), clock(f.hole.end), where, then)})
+	}
+	if c.after != nil {
+		until := ""
+		if c.after.end > c.after.begin {
+			until = " to " + clock(c.after.end)
+		}
+		out = append(out, gap{c.after, fmt.Sprintf("updates are missing from %s%s, at its end (%s): it counts as down from then on", clock(c.after.begin), until, c.after.why)})
 	}
 	return out
+}
+
+// Unanswered are the stretches of which updates are missing between a collector's files while no later table tells what its peers hold.
+func (p *Plan) Unanswered() []Missing {
+	var out []Missing
+	for _, c := range p.collectors {
+		for _, f := range c.updates {
+			if h := f.hole; h != nil && !h.answered {
+				out = append(out, Missing{Collector: c.name, Begin: time.UnixMicro(h.begin).UTC(), End: time.UnixMicro(h.end).UTC(), Name: f.title})
+			}
+		}
+	}
+	return out
+}
+
+// before is the file of updates with times before the one with number i; nil where there is none.
+func (c *collectorPlan) before(i int) *filePlan {
+	for i--; i >= 0; i-- {
+		if c.updates[i].first != 0 {
+			return c.updates[i]
+		}
+	}
+	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/darkmap/darkmap/ingest/tablechunk"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 	"github.com/darkmap/darkmap/internal/capture"
@@ -22,6 +23,8 @@ type glance struct {
 	// dumps: each session of a BMP stream ends its table with an End-of-RIB, so that the times of tables can be told from others.
 	dumps bool
 	rows  []stretch
+	// cut: the file ends too early, and it is not known how much is missing.
+	cut bool
 	// foreign says what the file is if it is no capture.
 	foreign error
 	// voters are those of the peers, as if there were one collector.
@@ -39,6 +42,8 @@ func look(ctx context.Context, path string) (*glance, error) {
 	g := &glance{voters: map[bgp.PeerKey]struct{}{}}
 	rows := stretches{limit: maxStretches}
 	d := newDumping()
+	var tally tablechunk.Tally
+	records := false // of MRT
 	for {
 		it, err := r.Next()
 		switch {
@@ -46,17 +51,23 @@ func look(ctx context.Context, path string) (*glance, error) {
 			if g.rows = rows.all; d.told() && len(rows.live) > 0 {
 				g.dumps, g.rows = true, rows.live
 			}
+			g.cut = records && errors.Is(tally.Unusable(), tablechunk.ErrCut)
 			return g, nil
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		case err != nil:
-			if damage, ok := errors.AsType[*capture.Damage](err); ok && damage.NoCapture() && g.records == 0 {
-				g.foreign = damage.Err
+			if damage, ok := errors.AsType[*capture.Damage](err); ok {
+				tally.Damage(damage)
+				if damage.NoCapture() && g.records == 0 {
+					g.foreign = damage.Err
+				}
 			}
 			continue
 		case it.Kind == capture.Note:
 			continue
 		}
+		tally.Record()
+		records = records || strings.HasPrefix(it.Type, "BGP4MP")
 		if g.records++; g.records == 1 {
 			g.table = it.Kind == capture.RIB
 		}

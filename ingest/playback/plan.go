@@ -60,6 +60,8 @@ type collectorPlan struct {
 	tables  []*filePlan // in order of time
 	updates []*filePlan // in order of time
 	peers   bool        // some file names a peer
+	missing []Missing   // in order of time
+	after   *hole       // behind the last update; nil: none is known
 	notes   []string
 }
 
@@ -88,9 +90,9 @@ func (p *Plan) Collectors() []string {
 	return names
 }
 
-// NewPlan reads every file once (of a table its beginning). It fails with ErrOverlap, ErrApart, ErrNoTimes, ErrNoCapture, or where a file cannot be
+// NewPlan reads every file once (of a table its beginning). missing are files that are known to be missing between them. It fails with ErrOverlap, ErrApart, ErrNoTimes, ErrNoCapture, or where a file cannot be
 // opened; damaged content is left for the playing to report.
-func NewPlan(ctx context.Context, inputs []Input) (*Plan, error) {
+func NewPlan(ctx context.Context, inputs []Input, missing ...Missing) (*Plan, error) {
 	p := &Plan{Voters: map[string][]bgp.PeerKey{}}
 	var files []*filePlan
 	for _, in := range inputs {
@@ -106,7 +108,7 @@ func NewPlan(ctx context.Context, inputs []Input) (*Plan, error) {
 		files = append(files, f)
 	}
 	slices.SortFunc(files, (*filePlan).compare)
-	p.Hash = hash(files)
+	p.Hash = hash(files, missing)
 	played, err := p.choose(files)
 	if err != nil {
 		return nil, err
@@ -116,12 +118,12 @@ func NewPlan(ctx context.Context, inputs []Input) (*Plan, error) {
 		for n < len(played) && played[n].collector == played[0].collector {
 			n++
 		}
-		c := collectorPlan{name: played[0].collector}
+		c := collectorPlan{name: played[0].collector, missing: missingOf(missing, played[0].collector)}
 		p.Voters[c.name] = votersOf(c.name, played[:n])
 		if err := c.arrange(played[:n]); err != nil {
 			return nil, err
 		}
-		p.Notes = append(p.Notes, c.missing()...)
+		p.Notes = append(p.Notes, c.tellHoles()...)
 		for _, f := range slices.Concat(c.tables, c.updates) {
 			p.Bytes += f.bytes
 			p.Work = p.Work.Plus(f.work())
@@ -174,8 +176,8 @@ func (p *Plan) Inputs() string {
 	return hex.EncodeToString(sum.Sum(nil)[:8])
 }
 
-// hash is over the sorted files.
-func hash(files []*filePlan) string {
+// hash is over the sorted files and what is missing between them.
+func hash(files []*filePlan, missing []Missing) string {
 	of := map[string]int{}
 	for _, f := range files {
 		of[f.collector]++
@@ -186,6 +188,9 @@ func hash(files []*filePlan) string {
 			fmt.Fprintf(sum, "%s %d\n", f.collector, of[f.collector])
 		}
 		sum.Write(f.sum[:])
+	}
+	for _, m := range missing {
+		fmt.Fprintf(sum, "%s lacks %d %d\n", m.Collector, m.Begin.UnixMicro(), m.End.UnixMicro())
 	}
 	return hex.EncodeToString(sum.Sum(nil)[:8])
 }

@@ -221,10 +221,10 @@ func (f found) collector() string {
 	sure := archive.CollectorIn(filepath.ToSlash(path))
 	if rel, err := filepath.Rel(f.root, f.path); err == nil && sure == "" {
 		if file, ok := archive.ParsePath(filepath.ToSlash(rel)); ok {
-			return fileCollector(file.Collector)
+			return FileCollector(file.Collector)
 		}
 	}
-	return cmp.Or(fileCollector(sure), collectorOfName(filepath.Base(path)), "file/"+defaultName)
+	return cmp.Or(FileCollector(sure), collectorOfName(filepath.Base(path)), "file/"+defaultName)
 }
 
 // collectorOfName reads rrc00.updates.mrt.gz, rrc00.updates.20141222.0000.gz and ris.rrc00.updates.1419206400.gz.

@@ -71,6 +71,12 @@ func (s *Stage) Run(ctx context.Context) error {
 	}
 	defer w.close()
 	defer w.producer.EndAfter(ctx, s.d.Drain)()
+	if err := s.writeFeeds(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // it was told to end
+		}
+		return err
+	}
 	src := s.plan.Open()
 	defer src.Close() //nolint:errcheck // only read
 	for ctx.Err() == nil {

@@ -183,7 +183,7 @@ func TestHoles(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.findHoles()
-		got := c.missing()
+		got := c.tellHoles()
 		if len(got) != len(tt.want) || len(c.tables) != tt.played {
 			t.Errorf("%s: got %d tables and notes %q, want %d and %q", tt.name, len(c.tables), got, tt.played, tt.want)
 			continue

@@ -114,6 +114,11 @@ func (g *globals) prepareLive(c *configuration, follow bool) error {
 	if err := c.Ingest.CheckLive(follow); err != nil {
 		return usageError(err)
 	}
+	return g.nameArchiveCache(c)
+}
+
+// nameArchiveCache names the folder in which fetched archives are kept, where none is named.
+func (g *globals) nameArchiveCache(c *configuration) error {
 	if c.Ingest.Archive.Cache != "" {
 		return nil
 	}

@@ -6,20 +6,23 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/darkmap/darkmap/ingest/past"
 	"github.com/darkmap/darkmap/ingest/playback"
+	"github.com/darkmap/darkmap/internal/datadir"
 	"github.com/darkmap/darkmap/internal/outagelog"
 )
 
 // replayCmd plays files through the real stages.
 type replayCmd struct {
-	Files   []string `arg:"" help:"MRT, RIS Live JSON or raw BMP files: FILE, a folder or a pattern in quotes; NAME=... names the collector; - is standard input." placeholder:"FILE"`
-	Format  string   `help:"Form of the result: ${enum}." enum:"table,json" default:"table"`
-	Dataset string   `help:"Name of the dataset in the store (default: replay- and a hash of the inputs)." placeholder:"NAME"`
-	Replace bool     `help:"Replace what the dataset holds."`
-	Watch   string   `help:"Watch lists that hold from the first record on: a file with a section watch, or a list of lists. DNS is not asked." type:"path" placeholder:"FILE"`
-	NoStore bool     `help:"Leave ClickHouse out."`
-	Notify  bool     `help:"Tell the targets of the configuration too, as an exercise. A route has to name the dataset."`
-	filter  `embed:""`
+	Files     []string `arg:"" optional:"" help:"MRT, RIS Live JSON or raw BMP files: FILE, a folder or a pattern in quotes; NAME=... names the collector; - is standard input. None: what the archives hold from --from to --to." placeholder:"FILE"`
+	Format    string   `help:"Form of the result: ${enum}." enum:"table,json" default:"table"`
+	Dataset   string   `help:"Name of the dataset in the store (default: replay- and a hash of the inputs)." placeholder:"NAME"`
+	Replace   bool     `help:"Replace what the dataset holds."`
+	Watch     string   `help:"Watch lists that hold from the first record on: a file with a section watch, or a list of lists. DNS is not asked." type:"path" placeholder:"FILE"`
+	NoStore   bool     `help:"Leave ClickHouse out."`
+	Notify    bool     `help:"Tell the targets of the configuration too, as an exercise. A route has to name the dataset."`
+	pastFlags `embed:""`
+	filter    `embed:""`
 }
 
 // Help is kong's.
@@ -29,7 +32,12 @@ const replayHelp = `Of a folder every capture in it is played, at any depth. The
 (rrc00/2014.12/updates.20141222.0000.gz, route-views2/bgpdata/2014.12/RIBS/rib.20141222.0000.bz2), else it is local. Hidden and unfinished
 files, checksums and texts are left out, which is said.
 
---from and --to choose which outages are printed. All files are read whatever they say: what stood before tells what is usual.
+Without files, --from and --to say what is replayed, any time that the archives hold: for each collector the newest table before it and the updates from then on are fetched from
+the public archives (found through the BGPKIT Broker, in the folder ingest.archive.directory, or in the list ingest.archive.index) and kept in the cache.
+Standard error says beforehand how many files and octets that is. Interrupted, the same command goes on: nothing is fetched twice. 1 is also the end
+where a server does not answer; what was fetched is kept.
+
+With files, --from and --to choose which outages are printed. All files are read whatever they say: what stood before tells what is usual.
 
 At the end standard error says, for IPv4 and IPv6, in how many minutes a verdict was possible, and why not in the others; with
 --format json as an object too.
@@ -50,23 +58,23 @@ func (c *replayCmd) Run(ctx context.Context, g *globals) (err error) {
 	if err != nil {
 		return err
 	}
+	var fetched *past.Fetched
+	if len(c.Files) == 0 {
+		if fetched, err = c.fetch(ctx, g, cfg); err != nil || c.DryRun {
+			return err
+		}
+		defer fetched.Release()
+	}
 	dir, err := g.openDataDir()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
-	inputs, cleanup, err := parseInputs(ctx, g, dir.Temp(), c.Files)
+	plan, cleanup, err := c.plan(ctx, g, dir, fetched)
 	if err != nil {
 		return err
 	}
 	defer cleanup()
-	looked := g.line.Busy("looking at the files")
-	plan, err := playback.NewPlan(ctx, inputs.Files)
-	looked()
-	if err != nil {
-		return usageError(err)
-	}
-	plan.LeftOut += inputs.Unread
 	plan.Watch = lists
 	for _, note := range plan.Notes {
 		fmt.Fprintf(g.stderr, "darkmap: %s\n", note)
@@ -94,7 +102,38 @@ func (c *replayCmd) Run(ctx context.Context, g *globals) (err error) {
 
 // check finds what the flags cannot mean.
 func (c *replayCmd) check() error {
-	return errors.Join(c.filter.check(), checkDatasetName(c.Dataset), checkPlayed(c.Dataset))
+	return errors.Join(c.filter.check(), checkDatasetName(c.Dataset), checkPlayed(c.Dataset), c.checkPast())
+}
+
+// plan looks at what is to be played: what was fetched, or else the files that are named. cleanup removes copies.
+func (c *replayCmd) plan(ctx context.Context, g *globals, dir *datadir.Dir, fetched *past.Fetched) (plan *playback.Plan, cleanup func(), err error) {
+	inputs, missing, cleanup := &playback.Inputs{}, []playback.Missing(nil), func() {}
+	if fetched != nil {
+		inputs.Files, missing = fetched.Inputs, fetched.Missing
+	} else if inputs, cleanup, err = parseInputs(ctx, g, dir.Temp(), c.Files); err != nil {
+		return nil, nil, err
+	}
+	if plan, err = g.look(ctx, inputs.Files, missing); err == nil && fetched != nil {
+		more, failed := fetched.More(ctx, plan.Unanswered())
+		if failed != nil {
+			return nil, nil, failed
+		}
+		if more {
+			plan, err = g.look(ctx, fetched.Inputs, missing)
+		}
+	}
+	if err != nil {
+		cleanup()
+		return nil, nil, usageError(err)
+	}
+	plan.LeftOut += inputs.Unread + len(missing)
+	return plan, cleanup, nil
+}
+
+// look makes the plan of files.
+func (g *globals) look(ctx context.Context, files []playback.Input, missing []playback.Missing) (*playback.Plan, error) {
+	defer g.line.Busy("looking at the files")()
+	return playback.NewPlan(ctx, files, missing...)
 }
 
 // parseInputs parses the arguments. What can be read only once, standard input and pipes, is copied to files in tmp, which

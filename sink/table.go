@@ -75,7 +75,7 @@ var tables = []*table{
 			ORDER BY dataset DESC, collector DESC, lane DESC, epoch DESC, sequence DESC, idx DESC LIMIT 1`,
 	},
 	{
-		name: "visibility", topic: schemas.TopicVisibility, period: day, rows: newVisibilityRows, perPartition: true,
+		name: "visibility", topic: schemas.TopicVisibility, period: month, rows: newVisibilityRows, perPartition: true,
 		highest: `SELECT tupleElement(m, 1), tupleElement(m, 2), toUInt32(0) FROM (SELECT max((position_epoch, position_sequence)) AS m FROM {db}.visibility
 			WHERE dataset = ? AND position_collector = ? AND position_lane = ? AND topic = ? AND partition = ?
 			GROUP BY dataset, topic, partition, position_collector, position_lane)`,

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/darkmap/darkmap/internal/clickhouse"
+	"github.com/darkmap/darkmap/internal/clickhousetest"
+)
+
+const cookbookPage = "../../docs/sql.md"
+
+// question is a section of docs/sql.md.
+type question struct {
+	title, sql, excerpt string
+	end                 int // of the query in the page
+	excerptEnd          int // of the excerpt in the page, or end
+}
+
+var (
+	questionTitle = regexp.MustCompile(`(?m)^### \d+\. (.+)$`)
+	questionSQL   = regexp.MustCompile("(?s)```sql\n(.*?)\n```\n")
+	questionText  = regexp.MustCompile("^\n```text\n(?s)(.*?)```\n")
+)
+
+// readCookbook takes the page apart.
+func readCookbook(t *testing.T, page string) (all []question) {
+	t.Helper()
+	titles := questionTitle.FindAllStringSubmatchIndex(page, -1)
+	for i, m := range titles {
+		to := len(page)
+		if i+1 < len(titles) {
+			to = titles[i+1][0]
+		}
+		q := question{title: page[m[2]:m[3]]}
+		body := page[m[1]:to]
+		s := questionSQL.FindStringSubmatchIndex(body)
+		if s == nil {
+			t.Errorf("%s has no query", q.title)
+			continue
+		}
+		q.sql, q.end = body[s[2]:s[3]], m[1]+s[1]
+		q.excerptEnd = q.end
+		if e := questionText.FindStringSubmatchIndex(page[q.end:]); e != nil {
+			q.excerpt, q.excerptEnd = page[q.end+e[2]:q.end+e[3]], q.end+e[1]
+		}
+		all = append(all, q)
+	}
+	return all
+}
+
+// answer is what a query gives: names of columns, and rows as texts.
+type answer struct {
+	columns []string
+	rows    [][]string
+}
+
+// col returns a column.
+func (a *answer) col(t *testing.T, name string) []string {
+	t.Helper()
+	i := slices.Index(a.columns, name)
+	if i < 0 {
+		t.Fatalf("there is no column %s: %v", name, a.columns)
+	}
+	var all []string
+	for _, r := range a.rows {
+		all = append(all, r[i])
+	}
+	return all
+}
+
+func ask(t *testing.T, s clickhouse.Server, sql string) *answer {
+	t.Helper()
+	body, err := s.HTTP(t.Context(), clickhouse.Query{SQL: sql + "\nFORMAT JSONCompactStrings", Database: s.Database})
+	if err != nil {
+		t.Errorf("%v", err)
+		return nil
+	}
+	defer body.Close() //nolint:errcheck // only read
+	var result struct {
+		Meta []struct{ Name string }
+		Data [][]string
+	}
+	if err := json.NewDecoder(body).Decode(&result); err != nil {
+		t.Errorf("%v", err)
+		return nil
+	}
+	a := &answer{rows: result.Data}
+	for _, m := range result.Meta {
+		a.columns = append(a.columns, m.Name)
+	}
+	return a
+}
+
+// excerptRows and excerptWidth bound what the page shows of an answer.
+const (
+	excerptRows  = 6
+	excerptWidth = 44
+)
+
+// excerpt draws the first rows of an answer.
+func (a *answer) excerpt() string {
+	rows := append([][]string{a.columns}, a.rows[:min(len(a.rows), excerptRows)]...)
+	width := make([]int, len(a.columns))
+	cell := func(s string) string {
+		if utf8.RuneCountInString(s) > excerptWidth {
+			s = string([]rune(s)[:excerptWidth-1]) + "…"
+		}
+		return s
+	}
+	for _, r := range rows {
+		for i, s := range r {
+			width[i] = max(width[i], utf8.RuneCountInString(cell(s)))
+		}
+	}
+	var b strings.Builder
+	for _, r := range rows {
+		var line strings.Builder
+		for i, s := range r {
+			s = cell(s)
+			line.WriteString(s + strings.Repeat(" ", width[i]-utf8.RuneCountInString(s)+2))
+		}
+		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+	}
+	if n := len(a.rows) - excerptRows; n > 0 {
+		fmt.Fprintf(&b, "(%d more)\n", n)
+	}
+	return b.String()
+}
+
+// fillCountries gives the dictionary country_info the countries of the year.
+func fillCountries(t *testing.T, s clickhouse.Server) {
+	t.Helper()
+	var rows []string
+	for continent, codes := range map[string]string{
+		"Africa": "SD TD SS GA KE NG", "Asia": "IQ MM IN JP", "Europe": "DE FR", "North America": "US CU", "Oceania": "TO", "South America": "BR",
+	} {
+		for _, code := range strings.Fields(codes) {
+			neighbours := "[]"
+			if code == "SD" {
+				neighbours = "['SS', 'TD']"
+			}
+			rows = append(rows, fmt.Sprintf("('cookbook', '%s', '', '%s', %s)", code, continent, neighbours))
+		}
+	}
+	for _, sql := range []string{
+		"INSERT INTO {db}.lookup_countries (snapshot, code, name, continent, neighbours) VALUES " + strings.Join(rows, ", "),
+		fmt.Sprintf("INSERT INTO {db}.lookup_snapshots (lookup, snapshot, filled_at, entries) VALUES ('countries', 'cookbook', now64(3), %d)", len(rows)),
+		"SYSTEM RELOAD DICTIONARY {db}.country_info",
+	} {
+		if err := s.Ask(t.Context(), strings.ReplaceAll(sql, "{db}", s.Database)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// differs are questions whose answers differ from store to store.
+var differs = map[string]bool{"Storage per table": true}
+
+// TestCookbook makes the year of docs/sql.md once, asks every question of the page as a reader, and looks whether the answer makes sense and is the
+// one that the page shows. -update writes the answers into the page.
+func TestCookbook(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile(cookbookPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(b)
+	all := readCookbook(t, page)
+	if len(all) < 30 {
+		t.Fatalf("the page has %d questions", len(all))
+	}
+	s := clickhousetest.Server(t) // skips where there is no engine
+	c := simulateCmd{Store: true, Days: 365, Scale: 0.003, Seed: 1, Dataset: "year", Until: "2026-01-01"}
+	y, err := c.year(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := loadYear(t.Context(), s, y, func(int64) {}); err != nil {
+		t.Fatal(err)
+	}
+	fillCountries(t, s)
+	var out strings.Builder
+	from := 0
+	for _, q := range all {
+		reader := s.AsReader()
+		if strings.Contains(q.sql, "system.") {
+			reader = s
+		}
+		a := ask(t, reader, q.sql)
+		if a == nil || len(a.rows) == 0 {
+			t.Errorf("%s: no answer", q.title)
+			continue
+		}
+		check := cookbookChecks[q.title]
+		if check == nil {
+			t.Errorf("%s: nothing is asked of its answer", q.title)
+			continue
+		}
+		t.Run(q.title, func(t *testing.T) { check(t, a) }) //nolint:paralleltest // they share the store
+		if got := a.excerpt(); got != q.excerpt && !*update && !differs[q.title] {
+			t.Errorf("%s: the page shows\n%sand the answer is now (-update writes it)\n%s", q.title, q.excerpt, got)
+		}
+		text := a.excerpt()
+		if differs[q.title] && q.excerpt != "" {
+			text = q.excerpt
+		}
+		out.WriteString(page[from:q.end] + "\n```text\n" + text + "```\n")
+		from = q.excerptEnd
+	}
+	for title := range cookbookChecks {
+		if !slices.ContainsFunc(all, func(q question) bool { return q.title == title }) {
+			t.Errorf("the page has no question %q", title)
+		}
+	}
+	if *update && !t.Failed() {
+		if err := os.WriteFile(cookbookPage, []byte(out.String()+page[from:]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

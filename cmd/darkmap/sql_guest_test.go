@@ -31,21 +31,21 @@ func migrated(t *testing.T) string {
 	return dir
 }
 
-// answer is what a statement of another session came to.
-type answer struct {
+// outcome is what a statement of another session came to.
+type outcome struct {
 	code      int
 	out, errs string
 }
 
 // ask runs a statement that takes about three seconds, and returns when the store is working on it.
-func ask(t *testing.T, dir string, flags ...string) <-chan answer {
+func ask(t *testing.T, dir string, flags ...string) <-chan outcome {
 	t.Helper()
-	ended := make(chan answer, 1)
+	ended := make(chan outcome, 1)
 	go func() { // ends with the statement
 		var out, errs bytes.Buffer
 		args := append([]string{"sql", "--data-dir", dir, "SELECT sum(sleepEachRow(0.1)) + 30 FROM numbers(30) SETTINGS max_block_size = 1"}, flags...)
 		code := run(t.Context(), args, nil, &out, &errs)
-		ended <- answer{code, out.String(), errs.String()}
+		ended <- outcome{code, out.String(), errs.String()}
 	}()
 	waittest.Until(t, time.Minute, "the statement runs", func() bool {
 		r, err := datadir.ReadRun(dir)
@@ -95,7 +95,7 @@ func TestSQLOwnerWaits(t *testing.T) {
 	if !strings.Contains(said.String(), "waiting for statements of process ") {
 		t.Errorf("the owner said %q, want that it waits", said.String())
 	}
-	if got := <-guest; got != (answer{0, "30\n", ""}) {
+	if got := <-guest; got != (outcome{0, "30\n", ""}) {
 		t.Errorf("the guest got %+v, want its answer", got)
 	}
 	if code, out, errs := darkmap(t, "", "sql", "--data-dir", dir, "SELECT 1"); code != 0 || out != "1\n" {

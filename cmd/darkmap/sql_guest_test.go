@@ -37,8 +37,8 @@ type outcome struct {
 	out, errs string
 }
 
-// ask runs a statement that takes about three seconds, and returns when the store is working on it.
-func ask(t *testing.T, dir string, flags ...string) <-chan outcome {
+// askSlowly runs a statement that takes about three seconds, and returns when the store is working on it.
+func askSlowly(t *testing.T, dir string, flags ...string) <-chan outcome {
 	t.Helper()
 	ended := make(chan outcome, 1)
 	go func() { // ends with the statement
@@ -90,7 +90,7 @@ func TestSQLOwnerWaits(t *testing.T) {
 	dir := migrated(t)
 	var said bytes.Buffer
 	_, stop := host(t, dir, &said)
-	guest := ask(t, dir)
+	guest := askSlowly(t, dir)
 	stop()
 	if !strings.Contains(said.String(), "waiting for statements of process ") {
 		t.Errorf("the owner said %q, want that it waits", said.String())
@@ -125,7 +125,7 @@ func TestSQLOwnerIsKilled(t *testing.T) {
 			r, err := datadir.ReadRun(dir)
 			return err == nil && r != nil && r.PID == owner.Process.Pid
 		})
-		guest := ask(t, dir, tt.flags...)
+		guest := askSlowly(t, dir, tt.flags...)
 		if err := owner.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
@@ -142,7 +142,7 @@ func TestSQLEngineIsKilled(t *testing.T) {
 	t.Parallel()
 	dir := migrated(t)
 	owner, _ := host(t, dir, io.Discard)
-	guest := ask(t, dir)
+	guest := askSlowly(t, dir)
 	engine, err := os.FindProcess(owner.own.engine.PID())
 	if err != nil {
 		t.Fatal(err)

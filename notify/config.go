@@ -66,7 +66,17 @@ func (c Config) known() map[string]incident.TargetInfo {
 	return out
 }
 
+// beats reports whether a target takes heartbeats.
+func (c Config) beats() bool {
+	for _, t := range c.Targets {
+		if t != nil && t.Alertmanager != nil && t.Alertmanager.Heartbeat != "" {
+			return true
+		}
+	}
+	return false
+}
+
 // Enabled reports whether there is anything to do: a target that a route names, or a heartbeat.
 func (c Config) Enabled() bool {
-	return c.Heartbeat != nil || len(c.Targets) > 0 && len(c.Routes) > 0
+	return c.Heartbeat != nil || len(c.Targets) > 0 && (len(c.Routes) > 0 || c.beats())
 }

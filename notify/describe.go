@@ -40,8 +40,8 @@ func (c Config) Describe() []string {
 			lines = append(lines, fmt.Sprintf("%-11s no route names %s: it is told nothing", Name, name))
 		}
 	}
-	if c.Heartbeat != nil {
-		lines = append(lines, fmt.Sprintf("%-11s a heartbeat goes out every %s while windows are decided", Name, config.Duration(c.Heartbeat.every())))
+	if c.Heartbeat != nil || c.beats() {
+		lines = append(lines, fmt.Sprintf("%-11s a heartbeat goes out every %s while windows are decided", Name, config.Duration(c.beatInterval())))
 	}
 	return lines
 }

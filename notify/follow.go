@@ -104,7 +104,7 @@ func parseVerdict(rec *kgo.Record) (verdict, bool) {
 	why, votes := codec.ParseVerdict(&p)
 	v := verdict{family: family, possible: len(why) == 0, since: time.UnixMicro(p.GetTimeUs()).UTC()}
 	if !v.possible {
-		v.reason = why.Standing(family, votes, int(p.GetOpenEvents()))
+		v.reason = why.Text(votes)
 	}
 	return v, true
 }

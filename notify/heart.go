@@ -5,8 +5,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp"
@@ -14,8 +17,8 @@ import (
 	"github.com/darkmap/darkmap/notify/target/httpclient"
 )
 
-// staleAfter is how old the loop's last look may be: a loop that waits for Kafka decides nothing.
-const staleAfter = 30 * time.Second
+// maxLook is how old the loop's last look may be: a loop that waits for Kafka decides nothing.
+const maxLook = 30 * time.Second
 
 // usualInterval is the time between two heartbeats unless the configuration says another.
 const usualInterval = time.Minute
@@ -26,47 +29,75 @@ type health struct {
 	why string // empty: the windows of all families are decided
 }
 
-// every is the time between two heartbeats.
-func (c HeartbeatConfig) every() time.Duration { return cmp.Or(c.Interval, usualInterval) }
+// beatInterval is the time between two heartbeats.
+func (c Config) beatInterval() time.Duration {
+	if c.Heartbeat == nil {
+		return usualInterval
+	}
+	return cmp.Or(c.Heartbeat.Interval, usualInterval)
+}
 
-// Heart is a dead man's switch: it asks for a URL again and again while windows are decided, so that a watchdog
-// that gets no request for long enough raises the alarm.
+// beater is a target that takes heartbeats.
+type beater interface {
+	// Beats reports whether it is configured to.
+	Beats() bool
+	// Beat says that darkmap lives; interval is the time until the next one.
+	Beat(ctx context.Context, interval time.Duration) error
+}
+
+// Heart is a dead man's switch: it asks for a URL, and tells targets that take heartbeats, again and again while windows are decided. Who hears none
+// for long enough raises the alarm.
 type Heart struct {
-	client   *httpclient.Client
+	client   *httpclient.Client // nil: there is no URL
 	request  httpclient.Request
+	targets  []namedBeater
 	interval time.Duration
 	log      *slog.Logger
 }
 
-// OpenHeart makes the heart of the configuration; nil where none is wanted. The error does not show the URL.
-func (c Config) OpenHeart(d OpenDeps) (*Heart, error) {
+type namedBeater struct {
+	name string
+	beater
+}
+
+// OpenHeart makes the heart of the configuration and of the targets that take heartbeats; nil where none is wanted. The error does not show the URL.
+func (c Config) OpenHeart(d OpenDeps, places map[string]*Place) (*Heart, error) {
+	h := &Heart{interval: c.beatInterval(), log: d.Log}
+	for _, name := range slices.Sorted(maps.Keys(places)) {
+		if b, ok := places[name].Target.(beater); ok && b.Beats() {
+			h.targets = append(h.targets, namedBeater{name, b})
+		}
+	}
 	if c.Heartbeat == nil {
-		return nil, nil //nolint:nilnil // none is wanted
+		if len(h.targets) == 0 {
+			return nil, nil //nolint:nilnil // none is wanted
+		}
+		return h, nil
 	}
 	u, err := c.Heartbeat.Read()
 	if err != nil {
 		return nil, fmt.Errorf("notify.heartbeat: %w", err)
 	}
-	client, err := httpclient.New(c.Heartbeat.HTTP, target.Deps{Name: "heartbeat", Version: d.Version, Now: d.Now, Logger: d.Log})
+	h.client, err = httpclient.New(c.Heartbeat.HTTP, target.Deps{Name: "heartbeat", Version: d.Version, Now: d.Now, Logger: d.Log})
 	if err != nil {
 		return nil, fmt.Errorf("notify.heartbeat: %w", err)
 	}
-	request := httpclient.Request{Method: cmp.Or(c.Heartbeat.Method, http.MethodGet), URL: u}
-	return &Heart{client: client, request: request, interval: c.Heartbeat.every(), log: d.Log}, nil
+	h.request = httpclient.Request{Method: cmp.Or(c.Heartbeat.Method, http.MethodGet), URL: u}
+	return h, nil
 }
 
 // run beats until ctx ends.
 func (h *Heart) run(ctx context.Context, s *Stage) {
 	t := time.NewTicker(h.interval)
 	defer t.Stop()
+	if h.client != nil {
+		defer h.client.Close()
+	}
 	for {
-		if why := s.unwell(time.Now()); why != "" {
+		if why := s.unwell(time.Now(), h.staleAfter()); why != "" {
 			h.log.Warn("no heartbeat: nothing is decided", "reason", why)
-		} else if err := h.Beat(ctx); err != nil {
-			s.m.missed.Inc()
-			h.log.Warn("the heartbeat failed", "err", err)
 		} else {
-			s.m.beats.Inc()
+			h.beat(ctx, s.m)
 		}
 		select {
 		case <-ctx.Done():
@@ -76,16 +107,38 @@ func (h *Heart) run(ctx context.Context, s *Stage) {
 	}
 }
 
-// Beat asks for the URL once. The error does not show it.
-func (h *Heart) Beat(ctx context.Context) error {
+// beat sends one heartbeat to everybody at once, so that one who hangs delays no other.
+func (h *Heart) beat(ctx context.Context, m *metrics) {
 	ctx, cancel := context.WithTimeout(ctx, min(h.interval, sendTimeout))
 	defer cancel()
-	_, err := h.client.Do(ctx, h.request)
-	return err
+	var all sync.WaitGroup
+	send := func(to string, do func() error) {
+		all.Go(func() { // ends with ctx at the latest
+			if err := do(); err != nil {
+				m.missed.Inc()
+				h.log.Warn("the heartbeat failed", "to", to, "err", err)
+				return
+			}
+			m.beats.Inc()
+		})
+	}
+	if h.client != nil {
+		send(h.request.URL.Host, func() error {
+			_, err := h.client.Do(ctx, h.request)
+			return err
+		})
+	}
+	for _, b := range h.targets {
+		send("target "+b.name, func() error { return b.Beat(ctx, h.interval) })
+	}
+	all.Wait()
 }
 
+// staleAfter is how old the loop's last look may be: half of a short interval, so that no beat goes out long after Kafka has gone.
+func (h *Heart) staleAfter() time.Duration { return min(maxLook, max(h.interval/2, 2*lookInterval)) }
+
 // unwell is why no heartbeat goes out; empty where one does.
-func (s *Stage) unwell(now time.Time) string {
+func (s *Stage) unwell(now time.Time, staleAfter time.Duration) string {
 	h := s.health.Load()
 	switch {
 	case h == nil:
@@ -99,7 +152,11 @@ func (s *Stage) unwell(now time.Time) string {
 // look saves the state of the families, and updates the metrics of waiting messages.
 func (x *session) look(now time.Time) {
 	var why []string
-	for _, f := range x.engine.Families() {
+	families := x.engine.Families()
+	if len(families) == 0 { // no route asks for live data, and the heartbeat is asked for all the same
+		families = bgp.Families[:]
+	}
+	for _, f := range families {
 		if reason, ok := x.engine.Healthy(f, now); !ok {
 			why = append(why, reason)
 		}

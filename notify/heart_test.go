@@ -47,7 +47,7 @@ func TestHeart(t *testing.T) {
 	lines := make(said, 1000)
 	c := DefaultConfig()
 	c.Heartbeat = &HeartbeatConfig{Endpoint: httpclient.Endpoint{URL: server.URL}, Interval: 10 * time.Millisecond, Method: http.MethodPost}
-	h, err := c.OpenHeart(OpenDeps{Log: slog.New(lines), Now: time.Now})
+	h, err := c.OpenHeart(OpenDeps{Log: slog.New(lines), Now: time.Now}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestHeart(t *testing.T) {
 	}
 	s.health.Store(&health{at: time.Now().Add(time.Hour), why: "detect has decided no minute since 10:02"})
 	silent("detect has decided no minute since 10:02")
-	s.health.Store(&health{at: time.Now().Add(-staleAfter - time.Second)})
+	s.health.Store(&health{at: time.Now().Add(-maxLook - time.Second)})
 	silent("notify waits for Kafka since 31 s")
 	mu.Lock()
 	answer = http.StatusInternalServerError

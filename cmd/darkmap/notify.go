@@ -68,9 +68,9 @@ func (g *globals) newNotify(cfg *configuration, instance string, reg prometheus.
 	if err != nil {
 		return nil, usageError(err)
 	}
-	heart, err := cfg.Notify.OpenHeart(g.openDeps(cfg.Kafka))
+	heart, err := cfg.Notify.OpenHeart(g.openDeps(cfg.Kafka), places)
 	if err != nil {
-		return nil, usageError(err)
+		return nil, usageError(errors.Join(err, notify.Close(places)))
 	}
 	s, err := notify.New(cfg.Notify, notify.Deps{
 		Kafka: cfg.Kafka, Log: g.log, Instance: instance, Drain: cfg.Drain, Registerer: reg, Targets: places, Heart: heart, Now: time.Now,

@@ -49,6 +49,7 @@ var unfit = map[string]string{
 	"notify.targets.NAME.cloudevents_topic.topic":  "a b",
 	"notify.targets.NAME.slack.channel":            "''",
 	"notify.targets.NAME.matrix.room":              "'#a:b'",
+	"notify.targets.NAME.alertmanager.heartbeat":   "'two words'",
 	"notify.targets.NAME.mail.from":                "nobody",
 	"notify.targets.NAME.mail.to":                  "[nobody]",
 	"notify.targets.NAME.mail.reply_to":            "nobody",

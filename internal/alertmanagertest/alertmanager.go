@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -53,7 +54,8 @@ const (
 	ResolveTimeout = time.Second
 )
 
-// Start runs an Alertmanager that groups by outage_id.
+// Start runs an Alertmanager that groups by outage_id. The alert DarkmapHeartbeat of a darkmap keeps its alert DarkmapSilent quiet, as in
+// examples/alertmanager.
 func Start(tb testing.TB) *Server {
 	tb.Helper()
 	s := &Server{}
@@ -68,8 +70,11 @@ func Start(tb testing.TB) *Server {
 	}))
 	tb.Cleanup(receiver.Close)
 	cfg := fmt.Sprintf(`global: {resolve_timeout: %v}
-route: {receiver: test, group_by: [outage_id], group_wait: %v, group_interval: %v, repeat_interval: 1h}
-receivers: [{name: test, webhook_configs: [{url: %q, send_resolved: true}]}]
+route:
+  {receiver: test, group_by: [outage_id], group_wait: %v, group_interval: %v, repeat_interval: 1h,
+   routes: [{receiver: nobody, matchers: [alertname = DarkmapHeartbeat]}, {receiver: test, matchers: [alertname = DarkmapSilent], group_by: [darkmap]}]}
+receivers: [{name: test, webhook_configs: [{url: %q, send_resolved: true}]}, {name: nobody}]
+inhibit_rules: [{source_matchers: [alertname = DarkmapHeartbeat], target_matchers: [alertname = DarkmapSilent], equal: [darkmap, since]}]
 `, ResolveTimeout, GroupWait, GroupInterval, receiver.URL)
 	file := filepath.Join(tb.TempDir(), "alertmanager.yml")
 	if err := os.WriteFile(file, []byte(cfg), 0o600); err != nil {
@@ -143,6 +148,25 @@ func (s *Server) All(alertname string) (all []Notification) {
 		}
 	}
 	return all
+}
+
+// Fires reports whether an alert of a name fires, also where nobody is notified of it.
+func (s *Server) Fires(tb testing.TB, alertname string) bool {
+	tb.Helper()
+	req, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, s.URL+"/api/v2/alerts?filter="+url.QueryEscape("alertname="+alertname), http.NoBody)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var all []struct{}
+	if err := json.NewDecoder(resp.Body).Decode(&all); err != nil {
+		tb.Fatalf("asking which alerts fire: %v", err)
+	}
+	return len(all) > 0
 }
 
 // free is a loopback address that nobody listens on at the moment.

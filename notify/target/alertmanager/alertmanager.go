@@ -22,10 +22,11 @@ import (
 // testLasts is for how long the alert of a test fires.
 const testLasts = 5 * time.Minute
 
-// instance is one Alertmanager. Send alone uses it.
+// instance is one Alertmanager.
 type instance struct {
 	url    *url.URL // ends before /api/v2
-	failed bool     // at the last Send
+	failed bool     // at the last Send, which alone uses it
+	missed bool     // the last heartbeat; Beat alone uses it
 }
 
 // Alertmanager is a set of Alertmanagers that are told the same.
@@ -35,6 +36,7 @@ type Alertmanager struct {
 	resolveAfter time.Duration
 	publicURL    string
 	name         string
+	heart        heartbeat
 	now          func() time.Time
 	log          *slog.Logger
 }
@@ -42,6 +44,7 @@ type Alertmanager struct {
 // New makes a target. It does not connect.
 func New(cfg Config, d target.Deps) (*Alertmanager, error) {
 	a := &Alertmanager{resolveAfter: cmp.Or(cfg.ResolveAfter, usualResolveAfter), publicURL: d.PublicURL, name: d.Name, now: d.Now, log: d.Logger}
+	a.heart.name = cfg.Heartbeat
 	if len(cfg.Instances) == 0 {
 		return nil, errors.New("instances: want at least one Alertmanager")
 	}
@@ -107,15 +110,18 @@ func (a *Alertmanager) Send(ctx context.Context, m *target.Message, h target.Han
 	if err != nil {
 		return nil, &target.Fault{Err: fmt.Errorf("writing the alerts of %s: %w", m.Incident, err), Refused: true}
 	}
-	err = a.outcome(a.each(func(i *instance) error {
-		_, err := a.client.Do(ctx, httpclient.Request{URL: i.url.JoinPath("api", "v2", "alerts"), Header: http.Header{"Content-Type": {"application/json"}}, Body: body})
-		return err
-	}))
+	err = a.outcome(a.each(func(i *instance) error { return a.post(ctx, i, body) }), "alerts", func(i *instance) *bool { return &i.failed })
 	if err != nil || m.Kind == target.Test {
 		return nil, err
 	}
 	after, err := json.Marshal(is)
 	return after, err
+}
+
+// post posts a list of alerts to an instance.
+func (a *Alertmanager) post(ctx context.Context, i *instance, body []byte) error {
+	_, err := a.client.Do(ctx, httpclient.Request{URL: i.url.JoinPath("api", "v2", "alerts"), Header: http.Header{"Content-Type": {"application/json"}}, Body: body})
+	return err
 }
 
 // test is an alert that ends by itself.
@@ -136,17 +142,18 @@ func (a *Alertmanager) each(do func(*instance) error) []error {
 	return errs
 }
 
-// outcome is nil where one instance took it. An instance that fails, or takes alerts again, is logged once.
-func (a *Alertmanager) outcome(errs []error) error {
+// outcome is nil where one instance took it. That an instance fails, or takes it again, is logged once; failed is where an instance remembers that.
+func (a *Alertmanager) outcome(errs []error, what string, failed func(*instance) *bool) error {
 	taken := slices.Contains(errs, nil)
 	for n, i := range a.instances {
+		was := failed(i)
 		switch err := errs[n]; {
-		case err != nil && taken && !i.failed:
-			a.log.Warn("an Alertmanager does not take alerts: others do", "target", a.name, "instance", i.url.Host, "err", err)
-		case err == nil && i.failed:
-			a.log.Info("an Alertmanager takes alerts again", "target", a.name, "instance", i.url.Host)
+		case err != nil && taken && !*was:
+			a.log.Warn("an Alertmanager does not take what is sent: others do", "target", a.name, "instance", i.url.Host, "what", what, "err", err)
+		case err == nil && *was:
+			a.log.Info("an Alertmanager takes what is sent again", "target", a.name, "instance", i.url.Host, "what", what)
 		}
-		i.failed = errs[n] != nil && taken
+		*was = errs[n] != nil && taken
 	}
 	if taken {
 		return nil

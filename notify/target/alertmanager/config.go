@@ -1,8 +1,10 @@
 package alertmanager
 
 import (
+	"regexp"
 	"time"
 
+	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/notify/target/httpclient"
 )
 
@@ -16,6 +18,9 @@ type Config struct {
 	// After what time an alert resolves of which darkmap says nothing more. Shorter than darkmap may be away, and Alertmanager says that a country
 	// is back which is dark. 0 is 24h.
 	ResolveAfter time.Duration `yaml:"resolve_after" min:"0s" max:"720h"`
+	// The name of this darkmap in the heartbeat's alerts DarkmapHeartbeat and DarkmapSilent, which every instance gets once a minute while windows are
+	// decided. They need the inhibition rule of docs/alerts.md, or DarkmapSilent fires at once. Empty: no heartbeat.
+	Heartbeat string `yaml:"heartbeat" want:"a name of a-z, A-Z, 0-9, '.', '_' and '-', at most 64 characters"`
 	// How the instances are spoken to.
 	HTTP httpclient.Config `yaml:"http"`
 }
@@ -23,4 +28,15 @@ type Config struct {
 // DefaultConfig is a target without an instance.
 func DefaultConfig() Config {
 	return Config{ResolveAfter: usualResolveAfter, HTTP: httpclient.DefaultConfig()}
+}
+
+// heartbeatName is what a darkmap may be called.
+var heartbeatName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,64}$`)
+
+// Faults are those that tags cannot say.
+func (c Config) Faults() []config.Fault {
+	if c.Heartbeat != "" && !heartbeatName.MatchString(c.Heartbeat) {
+		return []config.Fault{{Key: "heartbeat", Value: c.Heartbeat}}
+	}
+	return nil
 }

@@ -118,3 +118,58 @@ func TestReal(t *testing.T) {
 		t.Errorf("got %+v", a)
 	}
 }
+
+// TestHeartbeat: a real Alertmanager, whose group_interval is 1 s, tells nobody anything while heartbeats come. When none comes any more DarkmapSilent
+// fires; when they come again, from another process, it is resolved. A second darkmap at the same Alertmanager changes nothing of it.
+func TestHeartbeat(t *testing.T) {
+	t.Parallel()
+	s := alertmanagertest.Start(t)
+	const interval = 2 * time.Second // two and a half of them are until DarkmapSilent fires
+	open := func(name string) *Alertmanager {
+		a, err := New(Config{Instances: []httpclient.Endpoint{{URL: s.URL}}, Heartbeat: name}, deps(io.Discard))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = a.Close() })
+		return a
+	}
+	beat := func(a *Alertmanager) {
+		t.Helper()
+		if err := a.Beat(t.Context(), interval); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first, other := open("first"), open("other")
+	for range 4 {
+		beat(first)
+		beat(other)
+		<-time.After(interval / 4)
+	}
+	last := time.Now()
+	if n := len(s.All("DarkmapSilent")) + len(s.All("DarkmapHeartbeat")); n > 0 {
+		t.Errorf("%d notifications while heartbeats come", n)
+	}
+	told := func(status string) func() bool {
+		return func() bool {
+			beat(other)
+			all := s.All("DarkmapSilent")
+			return len(all) > 0 && all[len(all)-1].Status == status
+		}
+	}
+	waittest.Until(t, time.Minute, "DarkmapSilent fires", told("firing"))
+	if took := time.Since(last); took < lasts(interval)-time.Second { // it is told in whole intervals
+		t.Errorf("DarkmapSilent fired %v after the last heartbeat", took)
+	}
+	again := open("first")
+	beat(again)
+	waittest.Until(t, time.Minute, "DarkmapSilent is resolved", func() bool { beat(again); return told("resolved")() })
+	all := s.All("DarkmapSilent")
+	for _, n := range all {
+		if n.GroupLabels["darkmap"] != "first" || n.Alerts[0].Annotations["summary"] != "darkmap first is silent: nobody is told of outages" {
+			t.Errorf("got %+v", n)
+		}
+	}
+	if len(all) != 2 {
+		t.Errorf("got %d notifications, want one that fires and one that is resolved: %+v", len(all), all)
+	}
+}

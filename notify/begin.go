@@ -82,8 +82,8 @@ func (x *session) recall(book *ledger.Book) error {
 // restore builds the engine from the ledger, or without one:
 //
 //   - at a first run one notice lists the open outages, and reading goes on from there;
-//   - where the ledger was lost it is built again from the outages up to where the group has read, as if all of them had been told: nothing is told
-//     again, and open incidents are closed when they are over;
+//   - where the ledger was lost it is built again from the outages up to where the group has read, as if all of them had been told: only the messages
+//     of the last minute are sent again, and open incidents are closed when they are over;
 //   - where the group's offsets were lost, the records shortly before the newest record of the ledger are read again. A record that was read before changes nothing.
 func (x *session) restore(ctx context.Context, book *ledger.Book, committed bool, from map[int32]int64) (err error) {
 	switch {
@@ -138,11 +138,15 @@ func (x *session) firstRun(ctx context.Context, book *ledger.Book, from map[int3
 
 // rebuild makes a ledger of the outages that were applied before.
 func (x *session) rebuild(ctx context.Context, book *ledger.Book, from map[int32]int64) error {
-	x.d.Log.Warn("what was told is lost (bgp.notify.v1 is empty): it is concluded from the outages of the last 90 days, and nothing is told again")
+	x.d.Log.Warn("what was told is lost (bgp.notify.v1 is empty): it is concluded from the outages of the last 90 days, and only the messages of the last minute are sent again")
 	saved, err := x.past(ctx, from)
 	if err != nil {
 		return err
 	}
+	saved = slices.DeleteFunc(saved, func(d incident.Delivery) bool { // what was written after the loss is newer
+		_, ok := book.Deliveries[d.Key()]
+		return ok
+	})
 	for i := range saved {
 		if err := x.put(&saved[i]); err != nil {
 			return err
@@ -157,7 +161,7 @@ func (x *session) rebuild(ctx context.Context, book *ledger.Book, from map[int32
 // past are the deliveries that the outages up to from lead to.
 func (x *session) past(ctx context.Context, from map[int32]int64) ([]incident.Delivery, error) {
 	p := past{kafka: x.d.Kafka, log: x.d.Log, before: from}
-	_, saved, err := incident.Past(x.cfg.Config, x.infos(), p.records(ctx), x.d.Now())
+	saved, err := incident.Rebuild(x.cfg.Config, x.infos(), p.records(ctx), x.d.Now())
 	if err := errors.Join(p.err, err); err != nil {
 		return nil, fmt.Errorf("concluding what was told: %w", err)
 	}

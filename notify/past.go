@@ -40,7 +40,7 @@ func (p *past) records(ctx context.Context) iter.Seq[incident.PastRecord] {
 				return nil
 			}
 			e, at, err := outagelog.Decode(rec)
-			if err == nil && !yield(incident.PastRecord{Outage: &e.Outage, At: at}) {
+			if err == nil && !yield(incident.PastRecord{Outage: &e.Outage, At: at, Partition: rec.Partition, Offset: rec.Offset}) {
 				return enough
 			}
 			return nil

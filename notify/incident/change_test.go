@@ -3,6 +3,7 @@ package incident
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -174,7 +175,7 @@ func TestPast(t *testing.T) {
 	closed.State, closed.EndReason, closed.End, closed.Sequence = bgp.StateClosed, bgp.EndRecovered, &end, 2
 	opened := as
 	opened.Sequence = 1
-	records := slices.Values([]PastRecord{{&opened, t0.Add(5 * time.Minute)}, {&closed, t0.Add(30 * time.Minute)}})
+	records := slices.Values([]PastRecord{{Outage: &opened, At: t0.Add(5 * time.Minute)}, {Outage: &closed, At: t0.Add(30 * time.Minute)}})
 	cfg := DefaultConfig()
 	cfg.Routes = to("chat", "hook")
 	sent, after, err := Past(cfg, []TargetInfo{chat("chat"), recordsTarget("hook")}, records, t0.Add(time.Hour))
@@ -264,5 +265,51 @@ func TestPublicTarget(t *testing.T) {
 		}) {
 			t.Errorf("explain %s: %+v", o.ID, s.e.Explain(o.ID, &o, s.now))
 		}
+	}
+}
+
+// TestRebuild: of a ledger that was lost, what was sent shortly before the last record goes out again under the id that it had; what is older does not.
+func TestRebuild(t *testing.T) {
+	t.Parallel()
+	early, late := as, as
+	early.ID, early.Sequence = "as-AS64500-ipv4-20261130T0000Z", 1
+	late.Sequence = 1
+	records := []PastRecord{{Outage: &early, At: t0.Add(5 * time.Minute), Offset: 3}, {Outage: &late, At: t0.Add(30 * time.Minute), Offset: 4}}
+	cfg := DefaultConfig()
+	cfg.Routes = to("chat", "hook")
+	targets := []TargetInfo{chat("chat"), recordsTarget("hook")}
+	until := t0.Add(40 * time.Minute)
+	sent, _, err := Past(cfg, targets, slices.Values(records), until)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := map[string]string{} // of what was sent of the late one, by target
+	for _, a := range sent {
+		if a.Message.Incident == late.ID {
+			ids[a.Target] = a.Message.ID
+		}
+	}
+	saved, err := Rebuild(cfg, targets, slices.Values(records), until)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := New(cfg, targets, saved, until)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.IgnoreBlindness()
+	e.Advance(until)
+	again := map[string]string{}
+	for ready := e.Ready(until); len(ready) > 0; ready = e.Ready(until) {
+		for _, a := range ready {
+			if e.Begin(a, until); a.Fetch != nil && a.Fetch.Offset != 4 || !a.Doubtful {
+				t.Errorf("%s: got the record %v, doubtful %v", a.Target, a.Fetch, a.Doubtful)
+			}
+			again[a.Target] = a.Message.ID
+			e.Done(a, nil, nil, until)
+		}
+	}
+	if len(ids) != 2 || !maps.Equal(again, ids) {
+		t.Errorf("sent again: %v, want %v", again, ids)
 	}
 }

@@ -27,6 +27,9 @@ type Delivery struct {
 	Subject  target.Subject `json:"subject,omitempty"`
 	// Began is when the engine made it.
 	Began time.Time `json:"began"`
+	// First is the sequence of the record that it was made of: the ids of its messages are made of it, so that they are the same when a lost ledger is
+	// concluded again. 0: they are made of Began.
+	First uint32 `json:"first,omitempty"`
 	// Events are the incident's events as last seen, at most maxEvents; EventsTotal counts all that ever were.
 	Events      []Event `json:"events,omitempty"`
 	EventsTotal int     `json:"events_total,omitempty"`
@@ -83,6 +86,14 @@ type Delivery struct {
 
 // Key is the record's key on bgp.notify.v1.
 func (d *Delivery) Key() string { return d.Target + "/" + d.Incident }
+
+// seed is what tells messages of this delivery from those of an earlier one under the same key.
+func (d *Delivery) seed() int64 {
+	if d.First > 0 {
+		return int64(d.First)
+	}
+	return d.Began.UnixNano()
+}
 
 // Hold is what holds a message back.
 type Hold string

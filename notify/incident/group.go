@@ -113,7 +113,7 @@ func (p *place) before(o *bgp.Outage) *Delivery {
 
 // begin makes a delivery of a first event.
 func (e *Engine) begin(p *place, r *route, ev *Event, in *incoming) {
-	d := &Delivery{Target: p.info.Name, Incident: ev.ID, Route: r.Name, Dataset: in.Dataset, Subject: target.SubjectOutage, Began: in.now}
+	d := &Delivery{Target: p.info.Name, Incident: ev.ID, Route: r.Name, Dataset: in.Dataset, Subject: target.SubjectOutage, Began: in.now, First: in.Sequence}
 	d.place = p
 	if old := e.all[d.Key()]; old != nil { // the incident began with this event, which was forgotten or went elsewhere
 		d = old
@@ -220,7 +220,7 @@ func (e *Engine) closeUnknown(p *place, r *route, in *incoming) {
 	ev := in.event()
 	ev.Counted, ev.Private = true, r.isPrivate(in.Outage)
 	d := &Delivery{
-		Target: p.info.Name, Incident: ev.ID, Route: r.Name, Dataset: in.Dataset, Subject: target.SubjectOutage, Began: in.now, Opened: in.Start,
+		Target: p.info.Name, Incident: ev.ID, Route: r.Name, Dataset: in.Dataset, Subject: target.SubjectOutage, Began: in.now, First: in.Sequence, Opened: in.Start,
 		Adopted: true, Told: Told{State: bgp.StateOpen}, Events: []Event{ev}, EventsTotal: 1, News: in.ref.At,
 	}
 	d.place = p

@@ -30,7 +30,7 @@ func (e *Engine) link(id string) string {
 // message makes the message of a delivery, and the told state after it.
 func (e *Engine) message(d *Delivery, kind target.Kind, now time.Time) (*target.Message, Told) {
 	m := &target.Message{
-		ID: messageID(d.Key(), " ", d.Began.UnixNano(), " ", d.Told.Number+1), Incident: d.Incident, Number: d.Told.Number + 1, Kind: kind, Subject: d.Subject,
+		ID: messageID(d.Key(), " ", d.seed(), " ", d.Told.Number+1), Incident: d.Incident, Number: d.Told.Number + 1, Kind: kind, Subject: d.Subject,
 		Route: d.Route, Time: d.News, Start: d.Opened, End: d.Ended, Exercise: d.Dataset != live && d.Dataset != "",
 	}
 	var told Told

@@ -4,72 +4,159 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// PastRecord is a record with when it was published.
+// PastRecord is a record with when it was published, and where it stands. Without a place it cannot be sent again.
 type PastRecord struct {
-	Outage *bgp.Outage
-	At     time.Time
+	Outage    *bgp.Outage
+	At        time.Time
+	Partition int32
+	Offset    int64
 }
 
-// Past returns the messages that would have been sent of past records, in their order, if every target had answered at once; and the deliveries after them,
-// by which a lost ledger is built again. It ends with the state at until. Of more than maxPast messages it returns the first, and ErrTooMany.
+// Past returns the messages that would have been sent of past records, in their order, if every target had answered at once, and the deliveries after
+// them. It ends with the state at until. Of more than maxPast messages it returns the first, and ErrTooMany.
 func Past(cfg Config, targets []TargetInfo, records iter.Seq[PastRecord], until time.Time) (sent []Attempt, after []Delivery, err error) {
-	var e *Engine
 	cut := false
-	var now time.Time
-	step := func(to time.Time) {
-		for !now.After(to) {
-			e.Advance(now)
-			for ready := e.Ready(now); len(ready) > 0; ready = e.Ready(now) {
-				for _, a := range ready {
-					e.Begin(a, now)
-					e.Done(a, nil, nil, now)
-					if cut = cut || len(sent) >= maxPast; !cut {
-						sent = append(sent, a)
-					}
-				}
-			}
-			next := e.Next(now)
-			if next.IsZero() || next.After(to) {
-				return
-			}
-			now = latest(next, now.Add(time.Millisecond))
+	r := rehearsal{cfg: cfg, targets: targets, answered: func(a *Attempt, _ *Delivery, _ time.Time) {
+		if cut = cut || len(sent) >= maxPast; !cut {
+			sent = append(sent, *a)
 		}
-	}
-	offset := int64(0)
-	for r := range records {
-		if e == nil {
-			begin := r.At.Add(-time.Second)
-			if r.Outage.Start.Before(begin) {
-				begin = r.Outage.Start
-			}
-			if e, err = pastEngine(cfg, targets, begin); err != nil {
-				return nil, nil, err
-			}
-		}
-		if !now.IsZero() {
-			step(r.At.Add(-time.Nanosecond))
-		}
-		now = latest(now, r.At)
-		raw, _ := json.Marshal(r.Outage)
-		e.Record(r.Outage, raw, RecordRef{Offset: offset, At: r.At}, now)
-		offset++
-	}
-	if e == nil {
-		return nil, nil, nil
-	}
-	step(until)
-	for d := range e.Deliveries() {
-		after = append(after, *d)
-	}
-	if cut {
+	}}
+	if after, err = r.run(records, until); err == nil && cut {
 		err = ErrTooMany
 	}
 	return sent, after, err
+}
+
+// Rebuild returns the deliveries of a lost ledger: those after past records, if every target had answered at once. Messages since a minute before the
+// last record have an intent and no answer, because the ledger may have been lost before they were sent: they go out again, under the same ids.
+func Rebuild(cfg Config, targets []TargetInfo, records iter.Seq[PastRecord], until time.Time) ([]Delivery, error) {
+	u := unsure{all: map[string]*doubt{}}
+	r := rehearsal{cfg: cfg, targets: targets, answered: u.note, took: func(at time.Time) { u.since = at.Add(-unsureFor) }}
+	after, err := r.run(records, until)
+	for i := range after {
+		u.apply(&after[i])
+	}
+	return after, err
+}
+
+// rehearsal is an engine that is given past records.
+type rehearsal struct {
+	cfg     Config
+	targets []TargetInfo
+	// answered is called with each message, before its answer is noted; took, if set, with the time of each record.
+	answered func(a *Attempt, d *Delivery, now time.Time)
+	took     func(at time.Time)
+
+	e   *Engine
+	now time.Time
+}
+
+// run returns the deliveries at until.
+func (r *rehearsal) run(records iter.Seq[PastRecord], until time.Time) (after []Delivery, err error) {
+	for rec := range records {
+		if r.e == nil {
+			begin := rec.At.Add(-time.Second)
+			if rec.Outage.Start.Before(begin) {
+				begin = rec.Outage.Start
+			}
+			if r.e, err = pastEngine(r.cfg, r.targets, begin); err != nil {
+				return nil, err
+			}
+		}
+		if !r.now.IsZero() {
+			r.step(rec.At.Add(-time.Nanosecond))
+		}
+		r.now = latest(r.now, rec.At)
+		if r.took != nil {
+			r.took(rec.At)
+		}
+		raw, _ := json.Marshal(rec.Outage)
+		r.e.Record(rec.Outage, raw, RecordRef{Partition: rec.Partition, Offset: rec.Offset, Sequence: rec.Outage.Sequence, State: rec.Outage.State, At: rec.At}, r.now)
+	}
+	if r.e == nil {
+		return nil, nil
+	}
+	r.step(until)
+	for d := range r.e.Deliveries() {
+		after = append(after, *d)
+	}
+	return after, nil
+}
+
+// step lets time pass, with everything sent when it is due.
+func (r *rehearsal) step(to time.Time) {
+	for !r.now.After(to) {
+		r.e.Advance(r.now)
+		for ready := r.e.Ready(r.now); len(ready) > 0; ready = r.e.Ready(r.now) {
+			for _, a := range ready {
+				if d := r.e.Begin(a, r.now); d != nil {
+					r.answered(&a, d, r.now)
+				}
+				r.e.Done(a, nil, nil, r.now)
+			}
+		}
+		next := r.e.Next(r.now)
+		if next.IsZero() || next.After(to) {
+			return
+		}
+		r.now = latest(next, r.now.Add(time.Millisecond))
+	}
+}
+
+// unsureFor is how much older than the last record a message is that may not have been sent when a ledger was lost.
+const unsureFor = time.Minute
+
+// unsure knows what was sent since a time, by the delivery's key.
+type unsure struct {
+	since time.Time
+	all   map[string]*doubt
+}
+
+// doubt is how a delivery stood when its last message was begun, and the records that were sent of it since unsure.since.
+type doubt struct {
+	at       time.Time
+	told     Told
+	waiting  *Waiting
+	intent   *Intent
+	attempts int
+	records  []RecordRef
+}
+
+// note keeps how a delivery stands whose message was begun.
+func (u *unsure) note(_ *Attempt, d *Delivery, now time.Time) {
+	was := u.all[d.Key()]
+	x := &doubt{at: now, told: d.Told, waiting: d.Waiting, intent: d.Intent, attempts: d.Attempts}
+	if d.Intent.Record != nil {
+		if was != nil {
+			x.records = slices.DeleteFunc(was.records, func(r RecordRef) bool { return r.At.Before(u.since) })
+			if len(x.records) > 0 { // it goes on from the first that may not have been sent
+				x.told, x.intent = was.told, was.intent
+			}
+		}
+		record := *d.Intent.Record
+		x.records = append(x.records, record)
+	}
+	u.all[d.Key()] = x
+}
+
+// apply takes the answer of what may not have been sent back from a delivery.
+func (u *unsure) apply(d *Delivery) {
+	x := u.all[d.Key()]
+	if x == nil || x.at.Before(u.since) {
+		return
+	}
+	d.Told, d.Intent, d.Attempts = x.told, x.intent, x.attempts
+	if x.waiting != nil {
+		d.Waiting = x.waiting
+		return
+	}
+	d.Records = slices.Concat(x.records, d.Records)
 }
 
 // maxPast bounds the messages that Past returns.

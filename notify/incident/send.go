@@ -92,7 +92,7 @@ func (e *Engine) repeat(d *Delivery, a *Attempt, now time.Time) {
 	a.Repeat = true
 	a.Message, a.told = e.message(d, kind, now)
 	a.Message.Number = d.Told.Number
-	a.Message.ID = messageID(d.Key(), " ", d.Began.UnixNano(), " ", d.Told.Number)
+	a.Message.ID = messageID(d.Key(), " ", d.seed(), " ", d.Told.Number)
 	if d.Told.Severity != ungraded {
 		a.Message.Severity = d.Told.Severity
 	}

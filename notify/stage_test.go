@@ -44,7 +44,7 @@ var (
 const receiverEnv = "DARKMAP_NOTIFY_RECEIVER"
 
 func TestMain(m *testing.M) {
-	if kafkatest.Child(map[string]func(context.Context, kafka.Config, string) error{"notify": runChild}) {
+	if kafkatest.Child(map[string]func(context.Context, kafka.Config, string) error{"notify": runChild, "watched": runWatched, "broker": runBroker}) {
 		return
 	}
 	goleak.VerifyTestMain(m)
@@ -326,18 +326,7 @@ func TestStage(t *testing.T) {
 			t.Errorf("%s has an intent or waits: %+v", d.Key(), d)
 		}
 	}
-	// The ledger is lost.
-	adm, err := kafka.NewAdmin(cfg, kafkatest.Log())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer adm.Close()
-	if _, err := adm.DeleteTopics(t.Context(), cfg.Topic(schemas.TopicNotify)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := kafka.Apply(t.Context(), cfg, kafkatest.Log(), schemas.Topics); err != nil {
-		t.Fatal(err)
-	}
+	loseLedger(t, cfg)
 	stop = start(t, mustStage(t, cfg, r.URL))
 	w.say(64497, bgp.StateClosed)
 	for name := range places {
@@ -348,6 +337,22 @@ func TestStage(t *testing.T) {
 		if diff := cmp.Diff(append(want, "close "+second), r.told(name)); diff != "" {
 			t.Errorf("%s after the loss (-want +got):\n%s", name, diff)
 		}
+	}
+}
+
+// loseLedger deletes bgp.notify.v1, and makes it anew.
+func loseLedger(t *testing.T, cfg kafka.Config) {
+	t.Helper()
+	adm, err := kafka.NewAdmin(cfg, kafkatest.Log())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer adm.Close()
+	if _, err := adm.DeleteTopics(t.Context(), cfg.Topic(schemas.TopicNotify)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := kafka.Apply(t.Context(), cfg, kafkatest.Log(), schemas.Topics); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -425,10 +430,11 @@ func TestKilled(t *testing.T) { //nolint:paralleltest // it sets the environment
 	testKilled(t, kafkatest.New(t, 1))
 }
 
-// TestKilledApache is TestKilled on a real Kafka.
+// TestKilledApache is TestKilled on a real Kafka, and TestSilent.
 func TestKilledApache(t *testing.T) { //nolint:paralleltest // it sets the environment of children
-	cfg := kafkatest.Apache(t)
-	testKilled(t, kafkatest.Dataset(t, cfg, 1))
+	b := kafkatest.StartApache(t)
+	testKilled(t, kafkatest.Dataset(t, b.Config, 1))
+	testSilent(t, kafkatest.Dataset(t, b.Config, 1), b.Kill, b.Start)
 }
 
 func testKilled(t *testing.T, cfg kafka.Config) {
@@ -447,6 +453,10 @@ func testKilled(t *testing.T, cfg kafka.Config) {
 			eventually(t, "it is told", func() bool { return slices.Contains(r.told("keyed"), "open "+ids[i]) })
 		}
 		<-time.After(rand.N(300 * time.Millisecond))
+		if i == *kills/2 {
+			loseLedger(t, cfg)
+			<-time.After(rand.N(300 * time.Millisecond))
+		}
 		p.Kill()
 		p = kafkatest.Start(t, "notify", cfg, "0")
 		eventually(t, "it is told at last", func() bool {

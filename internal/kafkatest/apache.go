@@ -25,9 +25,28 @@ const apacheVersion = "4.4.0"
 // startLimit is generous: a busy machine starts a JVM slowly.
 const startLimit = 3 * time.Minute
 
-// Apache starts a real Apache Kafka, one broker in KRaft mode on loopback, and ends it with the test. Where Java or Maven
-// is missing the test is skipped by name. The first start on a machine fetches 43 MB from Maven's repository.
+// ApacheBroker is a real Apache Kafka.
+type ApacheBroker struct {
+	// Config reaches it.
+	Config kafka.Config
+
+	tb     testing.TB
+	java   string
+	args   []string
+	dir    string
+	cmd    *exec.Cmd // nil: it does not run
+	output bytes.Buffer
+}
+
+// Apache is the configuration of a real Apache Kafka that runs until the test ends.
 func Apache(tb testing.TB) kafka.Config {
+	tb.Helper()
+	return StartApache(tb).Config
+}
+
+// StartApache starts a real Apache Kafka, one broker in KRaft mode on loopback, and ends it with the test. Where Java or Maven
+// is missing the test is skipped by name. The first start on a machine fetches 43 MB from Maven's repository.
+func StartApache(tb testing.TB) *ApacheBroker {
 	tb.Helper()
 	java, err := exec.LookPath("java")
 	if err != nil {
@@ -47,25 +66,39 @@ func Apache(tb testing.TB) kafka.Config {
 	if out, err := format.CombinedOutput(); err != nil {
 		tb.Fatalf("formatting Kafka's storage: %v\n%s", err, out)
 	}
-	var output bytes.Buffer
-	// Not with the test's context: that ends before the clean-up, which still needs the broker.
-	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), java, "-Xmx512m", "-cp", classpath, "kafka.Kafka", properties) //nolint:gosec // our own arguments
-	cmd.Stdout, cmd.Stderr, cmd.Dir = &output, &output, dir
-	if err := cmd.Start(); err != nil {
-		tb.Fatal(err)
-	}
+	b := &ApacheBroker{Config: kafka.DefaultConfig(), tb: tb, java: java, args: []string{"-Xmx512m", "-cp", classpath, "kafka.Kafka", properties}, dir: dir}
+	b.Config.Brokers = []string{client}
+	b.Config.ReplicationFactor = 1
 	tb.Cleanup(func() {
-		_ = cmd.Process.Kill() // by id; an error means that it has ended already
-		_ = cmd.Wait()
-		if tb.Failed() && output.Len() > 0 {
-			tb.Logf("Kafka: %s", &output)
+		b.Kill()
+		if tb.Failed() && b.output.Len() > 0 {
+			tb.Logf("Kafka: %s", &b.output)
 		}
 	})
-	cfg := kafka.DefaultConfig()
-	cfg.Brokers = []string{client}
-	cfg.ReplicationFactor = 1
-	waitReady(tb, cfg)
-	return cfg
+	b.Start()
+	return b
+}
+
+// Start starts it, with what it holds, and waits until it answers.
+func (b *ApacheBroker) Start() {
+	b.tb.Helper()
+	// Not with the test's context: that ends before the clean-up, which still needs the broker.
+	b.cmd = exec.CommandContext(context.WithoutCancel(b.tb.Context()), b.java, b.args...) //nolint:gosec // our own arguments
+	b.cmd.Stdout, b.cmd.Stderr, b.cmd.Dir = &b.output, &b.output, b.dir
+	if err := b.cmd.Start(); err != nil {
+		b.tb.Fatal(err)
+	}
+	waitReady(b.tb, b.Config)
+}
+
+// Kill ends it with SIGKILL, if it runs.
+func (b *ApacheBroker) Kill() {
+	if b.cmd == nil {
+		return
+	}
+	_ = b.cmd.Process.Kill() // by id; an error means that it has ended already
+	_ = b.cmd.Wait()
+	b.cmd = nil
 }
 
 // apacheLibrary returns the folder of Kafka's jars, fetching them if they are not there. Several test processes may do so

@@ -142,6 +142,22 @@ func Check(ctx context.Context, cfg Config, d Deps, since time.Time) ([]incident
 	return attempts, nil
 }
 
+// Unknown says which names of a silence stand nowhere in the configuration, a sentence each: nothing is held back because of them. Without lists any
+// name of a list is taken.
+func (c Config) Unknown(s incident.Silence, lists []string) (out []string) {
+	for _, name := range s.Watch {
+		if len(lists) > 0 && !slices.Contains(lists, name) {
+			out = append(out, fmt.Sprintf("no watch list of this configuration is named %q: nothing is held back because of it", name))
+		}
+	}
+	for _, name := range s.Routes {
+		if !slices.ContainsFunc(c.Routes, func(r incident.Route) bool { return r.Name == name }) {
+			out = append(out, fmt.Sprintf("no route of this configuration is named %q: nothing is held back because of it", name))
+		}
+	}
+	return out
+}
+
 // Names reports the datasets that routes name.
 func (c Config) Names(dataset string) bool {
 	for _, r := range c.Routes {

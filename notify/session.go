@@ -211,6 +211,9 @@ func (x *session) finish() error {
 		return nil
 	}
 	x.stopping = true
+	if x.inflight > 0 {
+		x.d.Log.Warn("waiting for answers of targets before the end", "messages", x.inflight, "at_most", x.d.Drain)
+	}
 	for x.inflight > 0 {
 		select {
 		case o := <-x.outcomes:

@@ -54,15 +54,20 @@ func (c configuration) Faults() []config.Fault {
 	if len(c.Watch) == 0 {
 		return nil
 	}
-	lists := make([]string, len(c.Watch))
-	for i, l := range c.Watch {
-		lists[i] = l.Name
-	}
-	faults := c.Notify.FaultsOfLists(lists)
+	faults := c.Notify.FaultsOfLists(c.lists())
 	for i := range faults {
 		faults[i].Key = "notify." + faults[i].Key
 	}
 	return faults
+}
+
+// lists are the names of the watch lists.
+func (c configuration) lists() []string {
+	names := make([]string, len(c.Watch))
+	for i, l := range c.Watch {
+		names[i] = l.Name
+	}
+	return names
 }
 
 func defaultConfiguration() *configuration {

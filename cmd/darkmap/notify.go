@@ -287,6 +287,13 @@ func (c *silenceBeginCmd) Run(ctx context.Context, g *globals) error {
 	if u, err := user.Current(); err == nil {
 		s.Who = u.Username
 	}
+	cfg, err := g.configuration()
+	if err != nil {
+		return err
+	}
+	for _, line := range cfg.Notify.Unknown(s, cfg.lists()) {
+		fmt.Fprintln(g.stderr, line)
+	}
 	return c.with(ctx, g, func(k *notify.Desk) error {
 		s, err := k.Silence(ctx, s)
 		if err != nil {

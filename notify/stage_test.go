@@ -44,7 +44,7 @@ var (
 const receiverEnv = "DARKMAP_NOTIFY_RECEIVER"
 
 func TestMain(m *testing.M) {
-	if kafkatest.Child(map[string]func(context.Context, kafka.Config, string) error{"notify": runChild, "watched": runWatched, "broker": runBroker}) {
+	if kafkatest.Child(map[string]func(context.Context, kafka.Config, string) error{"notify": runChild, "watched": runWatched, "broker": runBroker, "storm": runStorm}) {
 		return
 	}
 	goleak.VerifyTestMain(m)
@@ -213,6 +213,16 @@ func newWorld(t *testing.T, cfg kafka.Config) *world {
 // say writes the next record of an AS's outage.
 func (w *world) say(asn int, state bgp.State) string {
 	w.t.Helper()
+	id := w.produce(asn, state)
+	if err := w.out.Flush(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+	return id
+}
+
+// produce is say without waiting for the broker.
+func (w *world) produce(asn int, state bgp.State) string {
+	w.t.Helper()
 	id := fmt.Sprintf("as-AS%d-ipv4-20261130T0000Z", asn)
 	now := time.Now().UTC().Truncate(time.Second)
 	w.seq[id]++
@@ -235,7 +245,7 @@ func (w *world) say(asn int, state bgp.State) string {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if err := errors.Join(w.out.Produce(w.t.Context(), id, b), w.out.Flush(w.t.Context())); err != nil {
+	if err := w.out.Produce(w.t.Context(), id, b); err != nil {
 		w.t.Fatal(err)
 	}
 	return id

@@ -107,9 +107,10 @@ func (w *writer) try(ctx context.Context, b *batch, again bool) error {
 	return nil
 }
 
-// insertSettings make one part of one block. Rows never double within a block, so it need not be looked through for that.
+// insertSettings make one part of one block in its own table; the copies that views fill are in partitions of event time, of which a
+// replay's block may hold many. Rows never double within a block, so it need not be looked through for that.
 func insertSettings(s clickhouse.Server) map[string]string {
-	settings := map[string]string{"async_insert": "0", "optimize_on_insert": "0"}
+	settings := map[string]string{"async_insert": "0", "optimize_on_insert": "0", "max_partitions_per_insert_block": "0"}
 	if s.Cluster != "" { // positions are read from any replica
 		settings["insert_quorum"], settings["insert_quorum_parallel"] = "auto", "0"
 	}

@@ -114,7 +114,7 @@ func TestPortWithoutKey(t *testing.T) {
 	base := "http://127.0.0.1:" + strconv.Itoa(clickhousetest.Port(t, e))
 	user, reader := "user="+s.User+"&password="+s.Password, "user="+s.Reader.User+"&password="+s.Reader.Password
 	var paths []string
-	for _, login := range []string{"", user, reader, "user=default"} {
+	for _, login := range []string{"", user, reader, "user=default", "user=lookup"} {
 		for _, path := range []string{"/?query=SELECT+1&", "/?add_http_cors_header=1&query=SELECT+1&", "/ping?", "/play?", "/dashboard?", "/replicas_status?", "/metrics?", "/?query=SELECT+file('/etc/passwd')&"} {
 			paths = append(paths, path+login)
 		}
@@ -147,7 +147,7 @@ func TestPortWithoutKey(t *testing.T) {
 	}
 }
 
-// TestDefaultUserIsClosed: with the key, too, the user without a password is none.
+// TestDefaultUserIsClosed: with the key, too, the users without a password are none.
 func TestDefaultUserIsClosed(t *testing.T) {
 	t.Parallel()
 	for _, n := range networks {
@@ -156,8 +156,8 @@ func TestDefaultUserIsClosed(t *testing.T) {
 			e, _ := n.start(t)
 			transport := e.Server().Transport()
 			t.Cleanup(transport.CloseIdleConnections)
-			for _, query := range []string{"user=default", "", "user=default&password="} {
-				for _, user := range []string{"default", "none", ""} {
+			for _, query := range []string{"user=default", "", "user=default&password=", "user=lookup"} {
+				for _, user := range []string{"default", "lookup", "none", ""} {
 					u := e.Server().BaseURL()
 					u.RawQuery = query + "&query=SELECT+1"
 					req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, u.String(), nil)
@@ -251,7 +251,8 @@ func TestReader(t *testing.T) {
 	for _, sql := range []string{
 		"DROP TABLE darkmap.panel", "DROP DATABASE darkmap", "TRUNCATE TABLE darkmap.panel", "ALTER TABLE darkmap.panel DELETE WHERE 1", "OPTIMIZE TABLE darkmap.panel",
 		"INSERT INTO darkmap.datasets (dataset) VALUES ('x')", "CREATE TABLE darkmap.x (a Int8) ENGINE = Memory", "CREATE VIEW darkmap.x AS SELECT 1", "RENAME TABLE darkmap.panel TO darkmap.x",
-		"SELECT * FROM system.users", "SELECT * FROM system.server_settings", "SYSTEM FLUSH LOGS", "SYSTEM STOP MERGES darkmap.panel", "BACKUP TABLE darkmap.panel TO File('/tmp/x')",
+		"SELECT * FROM system.users", "SELECT * FROM system.server_settings", "SYSTEM FLUSH LOGS", "SYSTEM STOP MERGES darkmap.panel", "SYSTEM RELOAD DICTIONARY darkmap.as_info",
+		"DROP VIEW darkmap.prefix_changes_filled", "INSERT INTO darkmap.prefix_changes (dataset) VALUES ('x')", "CREATE DICTIONARY darkmap.x (a UInt64) PRIMARY KEY a SOURCE(NULL()) LAYOUT(FLAT())", "BACKUP TABLE darkmap.panel TO File('/tmp/x')",
 		"SELECT 1 SETTINGS readonly = 0", "SELECT 1 SETTINGS max_memory_usage = 0", "SELECT 1 SETTINGS max_memory_usage = 100000000000", "SELECT 1 SETTINGS max_execution_time = 0",
 		"SELECT 1 SETTINGS max_execution_time = 100000", "SELECT 1 SETTINGS max_result_rows = 0", "SELECT 1 SETTINGS max_threads = 1000", "SELECT 1 SETTINGS max_untracked_memory = 100000000000",
 		"SELECT 1 SETTINGS max_memory_usage_for_user = 0", "SELECT 1 SETTINGS max_concurrent_queries_for_user = 0",

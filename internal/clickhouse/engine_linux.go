@@ -52,10 +52,10 @@ func (f lockedFile) Close() error {
 }
 
 // engineEnv is the child's environment: nothing of ours changes the server, and a reader may see
-// all of it.
+// all of it. Its time zone is UTC, as everywhere: now() and times in statements are read and shown so.
 func engineEnv() []string {
-	env := []string{"GOTRACEBACK=single", "GOMAXPROCS=2"}
-	for _, name := range []string{"TZ", "LANG", "LD_LIBRARY_PATH"} {
+	env := []string{"GOTRACEBACK=single", "GOMAXPROCS=2", "TZ=UTC"}
+	for _, name := range []string{"LANG", "LD_LIBRARY_PATH"} {
 		if v, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+v)
 		}

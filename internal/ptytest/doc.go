@@ -1,0 +1,2 @@
+// Package ptytest gives tests a terminal: a pseudo-terminal of the kernel's, in which a program runs.
+package ptytest

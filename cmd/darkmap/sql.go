@@ -1,49 +1,117 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
 	"strings"
 
+	"github.com/darkmap/darkmap/ingest/playback"
 	"github.com/darkmap/darkmap/internal/clickhouse"
+	"github.com/darkmap/darkmap/internal/datadir"
+	"github.com/darkmap/darkmap/internal/sqlshell"
 	"github.com/darkmap/darkmap/internal/terminal"
 )
 
 // sqlCmd runs SQL on the store, embedded or not. It reads, unless it is told to write, and never makes a store.
 type sqlCmd struct {
-	Statement       string `arg:"" optional:"" help:"What to run; several statements are separated by semicolons. Without it they are read from standard input."`
-	Format          string `help:"A ClickHouse output format, such as TSV, CSVWithNames or JSONEachRow (default pretty on a terminal, else TSV)." placeholder:"FORMAT"`
-	Write           bool   `help:"Run the statements as the user who may change the store; without it they can only read."`
-	PrintConnection bool   `help:"Say how other programs connect to the store, and run nothing."`
+	Statement       string            `arg:"" optional:"" help:"What to run; several statements are separated by semicolons. Without it they are read from standard input, with history and completion where that is a terminal."`
+	File            string            `help:"Read the statements from a file." placeholder:"FILE" type:"path"`
+	Param           map[string]string `help:"A value for {NAME:Type} in the statements; may be repeated." placeholder:"NAME=VALUE" mapsep:"none"`
+	Format          string            `help:"A ClickHouse output format, such as TSV, CSVWithNames or JSONEachRow (default a table on a terminal, what the end of --output says, else TSV)." placeholder:"FORMAT"`
+	Output          string            `help:"Write the output to a file when the statement is through: .parquet, .csv, .tsv, .json, .jsonl, .arrow, .orc and others choose the format, .gz or .zst behind them packs it." placeholder:"FILE" type:"path"`
+	Force           bool              `help:"Let --output replace a file."`
+	Write           bool              `help:"Run the statements as the user who may change the store; without it they can only read."`
+	PrintConnection bool              `help:"Say how other programs connect to the store, and run nothing."`
 }
-
-// maxStatements bounds what is read from standard input at a time.
-const maxStatements = 16 << 20
 
 // Run runs the statements.
 func (c *sqlCmd) Run(ctx context.Context, g *globals) (err error) {
 	if c.PrintConnection {
 		return g.printConnection()
 	}
+	out, err := c.output(g)
+	if err = errors.Join(err, checkParams(c.Param)); err != nil {
+		return usageError(err)
+	}
 	s := &session{g: g, write: c.Write}
 	defer func() { err = errors.Join(err, s.close(ctx)) }()
-	if c.Statement != "" {
-		return c.runAll(ctx, s, c.Statement)
+	store := &sqlStore{session: s, params: c.Param}
+	if c.Statement == "" && c.File == "" && c.Output == "" && terminal.IsTerminal(g.stdin) {
+		return c.prompt(ctx, store)
 	}
-	if terminal.IsTerminal(g.stdin) {
-		return c.prompt(ctx, s)
-	}
-	b, err := io.ReadAll(io.LimitReader(g.input(ctx), maxStatements+1))
+	text, err := c.text(ctx, g)
 	if err != nil {
-		return fmt.Errorf("reading statements: %w", err)
+		return err
 	}
-	if len(b) > maxStatements {
-		return fmt.Errorf("reading statements: more than %d bytes", maxStatements)
+	statements, _ := sqlshell.Split(text) // the last one needs no semicolon
+	for _, statement := range statements {
+		if err := store.Run(ctx, c.query(statement.SQL, out), out); err != nil {
+			return err
+		}
+		if screen, ok := out.(*sqlshell.Screen); ok && screen.More {
+			fmt.Fprintln(g.stderr, "darkmap:", screen.Note())
+		}
 	}
-	return c.runAll(ctx, s, string(b))
+	return nil
+}
+
+// text is what the statements are read from.
+func (c *sqlCmd) text(ctx context.Context, g *globals) (string, error) {
+	switch {
+	case c.Statement != "" && c.File != "":
+		return "", usageError(errors.New("statements stand in the command line and in --file: want one of them"))
+	case c.Statement != "":
+		return c.Statement, nil
+	case c.File != "" && c.File != playback.Stdin:
+		return sqlshell.ReadFile(c.File)
+	}
+	b, err := io.ReadAll(io.LimitReader(g.input(ctx), sqlshell.MaxText+1))
+	if err != nil {
+		return "", fmt.Errorf("reading statements: %w", err)
+	}
+	if len(b) > sqlshell.MaxText {
+		return "", fmt.Errorf("reading statements: more than %d bytes", sqlshell.MaxText)
+	}
+	return string(b), nil
+}
+
+// output is where the output of statements goes. Its errors are wrong usage.
+func (c *sqlCmd) output(g *globals) (sqlshell.Output, error) {
+	switch {
+	case c.Output == "" && c.Force:
+		return nil, errors.New("--force is for --output, which is missing")
+	case c.Output == "" && terminal.IsTerminal(g.stdout):
+		return &sqlshell.Screen{W: g.stdout, Width: func() int { return terminal.Width(g.stdout) }}, nil
+	case c.Output == "" || c.Output == playback.Stdin:
+		return sqlshell.Stream{W: g.stdout}, nil
+	}
+	f := &sqlshell.File{Path: c.Output, Force: c.Force}
+	if c.Format == "" {
+		if f.Format = sqlshell.FormatOf(c.Output); f.Format == "" {
+			return nil, fmt.Errorf("the end of %s says no format: want --format, or one of %s, with .gz or .zst behind it if you like", c.Output, sqlshell.Endings())
+		}
+	}
+	return f, f.Check()
+}
+
+// query is a statement in the format that the output needs.
+func (c *sqlCmd) query(sql string, out sqlshell.Output) clickhouse.Query {
+	q := clickhouse.Query{SQL: sql, Format: c.Format}
+	if q.Format != "" {
+		return q
+	}
+	switch out := out.(type) {
+	case *sqlshell.Screen:
+		q.Format, q.Settings = sqlshell.RowsFormat, sqlshell.Settings()
+	case *sqlshell.File:
+		q.Format = out.Format
+	}
+	return q
 }
 
 // who names the user and the database for a prompt.
@@ -55,139 +123,48 @@ func who(server clickhouse.Server) string {
 	return user + "@" + server.Database
 }
 
-// prompt reads statements from a terminal, each ended by a semicolon, until its end or exit. What fails is said.
-func (c *sqlCmd) prompt(ctx context.Context, s *session) error {
-	l, err := s.lease(ctx) // what cannot be opened is said before a question is asked
+// prompt reads statements from a terminal.
+func (c *sqlCmd) prompt(ctx context.Context, s *sqlStore) error {
+	l, err := s.session.lease(ctx) // what cannot be opened is said before a question is asked
 	if err != nil {
 		return err
 	}
 	if err := l.release(); err != nil {
 		return err
 	}
-	in := bufio.NewScanner(s.g.input(ctx))
-	in.Buffer(nil, maxStatements)
+	g := s.session.g
 	may := "statements can only read (--write lets them change the store)"
-	if s.write {
+	if s.session.write {
 		may = "statements can change the store"
 	}
-	fmt.Fprintf(s.g.stderr, "%s: %s; a statement ends with a semicolon, exit ends\n", l.server, may)
-	first := who(l.server) + "> "
-	var text strings.Builder
-	for {
-		mark := first
-		if text.Len() > 0 {
-			mark = strings.Repeat(" ", max(0, len(first)-3)) + "-> "
-		}
-		fmt.Fprint(s.g.stderr, mark)
-		if !in.Scan() {
-			fmt.Fprintln(s.g.stderr)
-			return in.Err()
-		}
-		line := strings.TrimSpace(in.Text())
-		if word := strings.TrimSuffix(line, ";"); text.Len() == 0 && (word == "exit" || word == "quit") {
-			return nil
-		}
-		text.WriteString(in.Text() + "\n")
-		statements, open := splitSQL(text.String())
-		if open {
-			continue
-		}
-		text.Reset()
-		for _, statement := range statements {
-			if err := c.runOne(ctx, s, statement); err != nil {
-				if ctx.Err() != nil {
-					return err
-				}
-				fmt.Fprintln(s.g.stderr, err)
-			}
-		}
+	fmt.Fprintf(g.stderr, "%s: %s. A statement ends with a semicolon, \\? helps, \\d lists what there is, exit ends.\n", l.server, may)
+	interrupts := make(chan os.Signal, 1)
+	signal.Reset(os.Interrupt) // Ctrl-C ends a statement, and not the program
+	signal.Notify(interrupts, os.Interrupt)
+	defer signal.Stop(interrupts) // while others' statements are waited for, it ends the program
+	in, _ := g.stdin.(*os.File)   // a terminal
+	shell := &sqlshell.Shell{
+		Store: s, Prompt: who(l.server), In: in, Out: g.stdout, Err: g.stderr, Format: c.Format, HistoryFile: historyFile(), Interrupts: interrupts,
 	}
+	return shell.Run(ctx)
 }
 
-// runAll runs statements up to the first that fails.
-func (c *sqlCmd) runAll(ctx context.Context, s *session, text string) error {
-	statements, _ := splitSQL(text) // the last one needs no semicolon
-	for _, statement := range statements {
-		if err := c.runOne(ctx, s, statement); err != nil {
-			return err
+// historyFile is where the statements of a terminal are kept; empty where the user has no such folder. It is no part of a data
+// directory: a folder that holds it alone would be taken for one of another program.
+func historyFile() string {
+	state, err := datadir.Default()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(filepath.Dir(state), "darkmap-sql-history")
+}
+
+// checkParams checks the names of parameters.
+func checkParams(params map[string]string) error {
+	for name := range params {
+		if name == "" || strings.ContainsAny(name, " \t={}:") {
+			return fmt.Errorf("--param %q: want NAME=VALUE", name)
 		}
 	}
 	return nil
-}
-
-// runOne runs one statement. One that only reads is run once more where its store ended before it answered.
-func (c *sqlCmd) runOne(ctx context.Context, s *session, statement string) error {
-	for again := false; ; again = true {
-		l, err := s.awaitLease(ctx, again)
-		if err != nil {
-			return err
-		}
-		written, err := c.run(ctx, s, l, statement)
-		if releaseErr := l.release(); err == nil {
-			return releaseErr
-		}
-		_, refused := errors.AsType[*clickhouse.QueryError](err)
-		switch {
-		case ctx.Err() != nil, errors.Is(err, errClosedPipe), errors.Is(err, errWriting):
-			return err
-		case refused:
-			return inWords(err, s.write)
-		}
-		why := s.lost(l, err)
-		switch {
-		case s.write:
-			return fmt.Errorf("%w; whether the statement was carried out is not known: look before you run it again", why)
-		case written > 0:
-			return fmt.Errorf("%w; the output is not complete", why)
-		case again:
-			return why
-		}
-		fmt.Fprintf(s.g.stderr, "darkmap: %v; the statement only reads and is run again\n", why)
-	}
-}
-
-// errWriting says that the output could not be written.
-var errWriting = errors.New("writing the output")
-
-// run runs one statement on the leased store and copies its output; written is how many octets of it. The server holds the output
-// back until the statement is through, so that a failure is known as one and not part of the output.
-func (c *sqlCmd) run(ctx context.Context, s *session, l *lease, statement string) (written int64, err error) {
-	q := clickhouse.Query{
-		SQL: statement, Format: c.Format, Database: l.server.Database, ID: queryID(),
-		Settings: map[string]string{"wait_end_of_query": "1"},
-	}
-	if q.Format == "" && terminal.IsTerminal(s.g.stdout) {
-		q.Format = "PrettyCompactMonoBlock"
-	}
-	out, err := l.server.HTTP(ctx, q)
-	if err == nil {
-		w := &countingWriter{w: s.g.stdout}
-		_, err = io.Copy(w, out)
-		err = errors.Join(err, out.Close())
-		if written = w.n; w.err != nil {
-			err = fmt.Errorf("%w: %w", errWriting, w.err)
-		}
-	}
-	if ctx.Err() != nil {
-		l.kill(ctx, q.ID)
-		return written, ctx.Err()
-	}
-	return written, err
-}
-
-// countingWriter counts what it writes and keeps its error apart from those of the reader.
-type countingWriter struct {
-	w   io.Writer
-	n   int64
-	err error
-}
-
-// Write writes on.
-func (c *countingWriter) Write(b []byte) (int, error) {
-	n, err := c.w.Write(b)
-	c.n += int64(n)
-	if err != nil {
-		c.err = err
-	}
-	return n, err
 }

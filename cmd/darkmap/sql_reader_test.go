@@ -57,7 +57,7 @@ func TestSQLReads(t *testing.T) {
 		{"SELECT 1 SETTINGS max_execution_time = 0", limits},
 		{"SELECT 1 SETTINGS max_threads = 64", limits},
 		{"SELECT 1 SETTINGS readonly = 0", ""},
-		{"SELECT * FROM numbers(20000000)", "beyond the limits of a reader"},
+		{"SELECT * FROM numbers(20000000) FORMAT Null", "beyond the limits of a reader"},
 		{"SELECT count() FROM (SELECT groupArray(number) FROM numbers(200000000))", "beyond the limits of a reader"},
 	} {
 		code, out, errs := darkmap(t, "", "sql", "--data-dir", dir, tt.sql)

@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/darkmap/darkmap/internal/clickhousetest"
 	"github.com/darkmap/darkmap/internal/datadir"
 )
@@ -28,30 +26,6 @@ func TestMain(m *testing.M) {
 		probeMain() // never returns
 	}
 	os.Exit(clickhousetest.Main(m))
-}
-
-func TestSplitSQL(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		text string
-		want []string
-		open bool
-	}{
-		{"", nil, false},
-		{" ; ;\n-- nothing\n/* ; */;", nil, false},
-		{"SELECT 1", []string{"SELECT 1"}, true},
-		{"SELECT 1;", []string{"SELECT 1"}, false},
-		{"SELECT 1; SELECT 2", []string{"SELECT 1", "SELECT 2"}, true},
-		{`SELECT ';', "a;b", ` + "`c;d`" + `; SELECT 'it''s;', 'a\';b';`, []string{`SELECT ';', "a;b", ` + "`c;d`", `SELECT 'it''s;', 'a\';b'`}, false},
-		{"SELECT 1 -- one; two\n; SELECT /* ; */ 2;", []string{"SELECT 1 -- one; two", "SELECT /* ; */ 2"}, false},
-		{"SELECT 'open; ", []string{"SELECT 'open;"}, true},
-	}
-	for _, tt := range tests {
-		got, open := splitSQL(tt.text)
-		if diff := cmp.Diff(tt.want, got); diff != "" || open != tt.open {
-			t.Errorf("%q: open %v, want %v (-want +got):\n%s", tt.text, open, tt.open, diff)
-		}
-	}
 }
 
 // darkmap runs the command line in this process.
@@ -76,6 +50,7 @@ func TestSQL(t *testing.T) {
 		out, errPart string
 	}{
 		{"migrate has made the tables", "", []string{"SELECT count() FROM route_changes"}, 0, "0\n", ""},
+		{"times are UTC", "", []string{"SELECT timezone(), serverTimezone()"}, 0, "UTC\tUTC\n", ""},
 		{"TSV by default", "", []string{"SELECT 1, 'a'"}, 0, "1\ta\n", ""},
 		{"any format", "", []string{"SELECT 1 AS n", "--format", "JSONEachRow"}, 0, "{\"n\":1}\n", ""},
 		{"the statement's own format wins", "", []string{"SELECT 1 AS n FORMAT CSVWithNames", "--format", "TSV"}, 0, "\"n\"\n1\n", ""},

@@ -1,0 +1,154 @@
+package sqlshell
+
+import (
+	"bufio"
+	"cmp"
+	"compress/gzip"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/darkmap/darkmap/internal/clickhouse"
+)
+
+// File writes the output of one statement to a file. Until the statement is through, the output stands in a temporary file beside
+// it; where the statement fails, nothing is left. It is not safe for concurrent use.
+type File struct {
+	// Path names the file. Its end says whether it is compressed (.gz, .zst).
+	Path string
+	// Force lets it replace a file.
+	Force bool
+	// Format is the format that the file's name asks for; empty is any.
+	Format string
+
+	filled bool
+}
+
+// Check says before a statement runs that the file cannot be made.
+func (f *File) Check() error {
+	info, err := os.Stat(f.Path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		_, err = os.Stat(filepath.Dir(f.Path))
+		if err != nil {
+			return fmt.Errorf("writing %s: %w", f.Path, err)
+		}
+		return nil
+	case err != nil:
+		return fmt.Errorf("writing the output: %w", err)
+	case info.IsDir():
+		return fmt.Errorf("%s is a folder: want the name of a file", f.Path)
+	case info.Mode().IsRegular() && !f.Force:
+		return fmt.Errorf("%s is there already: --force replaces it", f.Path)
+	}
+	return nil
+}
+
+// Take writes an answer. Nothing is written where it fails.
+func (f *File) Take(a *clickhouse.Answer) (written int64, err error) {
+	if f.Format != "" && a.Format != "" && a.Format != f.Format {
+		return 0, fmt.Errorf("%w: the statement says FORMAT %s, and the name of %s asks for %s: leave FORMAT out, or choose another name", ErrOutput, a.Format, f.Path, f.Format)
+	}
+	in := bufio.NewReader(a)
+	if _, err := in.Peek(1); errors.Is(err, io.EOF) { // as of SET
+		return 0, nil
+	} else if err != nil {
+		return 0, err
+	}
+	if f.filled {
+		return 0, fmt.Errorf("%w: two statements have output, and %s takes that of one", ErrOutput, f.Path)
+	}
+	if info, err := os.Stat(f.Path); err == nil && !info.Mode().IsRegular() { // a device or a pipe
+		out, err := os.OpenFile(f.Path, os.O_WRONLY, 0)
+		if err != nil {
+			return 0, fmt.Errorf("%w: %w", ErrOutput, err)
+		}
+		written, err = f.copy(out, in)
+		f.filled = err == nil
+		return written, err
+	}
+	// Not CreateTemp: the file gets the mode that the umask gives.
+	temporary := filepath.Join(filepath.Dir(f.Path), "."+filepath.Base(f.Path)+"."+rand.Text()[:8]+".tmp")
+	out, err := os.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666) //nolint:gosec // the user names it, and the umask is theirs
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrOutput, err)
+	}
+	n, err := f.copy(out, in)
+	if err == nil {
+		err = f.rename(temporary)
+	}
+	if err != nil {
+		if removeErr := os.Remove(temporary); !errors.Is(removeErr, fs.ErrNotExist) {
+			err = errors.Join(err, removeErr)
+		}
+		return 0, err
+	}
+	f.filled = true
+	return n, nil
+}
+
+// copy writes to out, compressed as the name says, and closes it.
+func (f *File) copy(out *os.File, in io.Reader) (int64, error) {
+	w := &writer{w: out}
+	packed, err := compressed(f.Path, w)
+	var n int64
+	if err == nil {
+		n, err = io.Copy(packed, in)
+		err = cmp.Or(err, packed.Close())
+	}
+	if info, statErr := out.Stat(); err == nil && statErr == nil && info.Mode().IsRegular() {
+		w.err = out.Sync()
+	}
+	if closeErr := out.Close(); w.err == nil {
+		w.err = closeErr
+	}
+	if w.err != nil {
+		return n, fmt.Errorf("%w: %w", ErrOutput, w.err)
+	}
+	return n, err
+}
+
+// compressed is a writer into w by the end of the name; its Close leaves w open.
+func compressed(path string, w io.Writer) (io.WriteCloser, error) {
+	switch _, ending := compression(path); ending {
+	case ".gz":
+		return gzip.NewWriter(w), nil
+	case ".zst":
+		return zstd.NewWriter(w)
+	}
+	return plain{w}, nil
+}
+
+// plain is a writer that needs no end.
+type plain struct{ io.Writer }
+
+func (plain) Close() error { return nil }
+
+// rename gives the file its name. Without Force a file that came there meanwhile is kept.
+func (f *File) rename(temporary string) error {
+	if f.Force {
+		if err := os.Rename(temporary, f.Path); err != nil {
+			return fmt.Errorf("%w: %w", ErrOutput, err)
+		}
+		return nil
+	}
+	err := os.Link(temporary, f.Path)
+	switch {
+	case err == nil:
+		err = os.Remove(temporary)
+	case errors.Is(err, fs.ErrExist):
+		return fmt.Errorf("%w: %s was made by somebody else meanwhile: --force replaces it", ErrOutput, f.Path)
+	default: // a file system without hard links
+		err = os.Rename(temporary, f.Path)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrOutput, err)
+	}
+	return nil
+}

@@ -1,0 +1,170 @@
+package sqlshell
+
+import (
+	"strings"
+	"unicode"
+)
+
+// Statement is one statement of a text.
+type Statement struct {
+	SQL string
+	// Vertical is set where it ends with \G in the place of the semicolon.
+	Vertical bool
+}
+
+// Split splits text at semicolons outside of quotes, heredocs and comments, as ClickHouse's own lexer reads them, and leaves out
+// statements that hold nothing but comments. open means that the last statement is not ended.
+func Split(text string) (statements []Statement, open bool) {
+	begin, code := 0, false
+	end := func(i int, vertical bool) {
+		if code {
+			statements = append(statements, Statement{strings.TrimSpace(text[begin:i]), vertical})
+		}
+	}
+	for i := 0; i < len(text); {
+		n, kind := token(text[i:])
+		switch kind {
+		case tokenEnd, tokenVertical:
+			end(i, kind == tokenVertical)
+			begin, code = i+n, false
+		case tokenCode, tokenWord, tokenQuoted:
+			code = true
+		case tokenBlank:
+		}
+		i += n
+	}
+	end(len(text), false)
+	return statements, code
+}
+
+type tokenKind uint8
+
+const (
+	tokenBlank    tokenKind = iota // space, comment
+	tokenWord                      // keyword, name or number
+	tokenQuoted                    // string, quoted name, heredoc
+	tokenCode                      // any other character
+	tokenEnd                       // the semicolon
+	tokenVertical                  // \G
+)
+
+// quotes are the characters that quoted text begins with, and those that end it. Only the first three know escapes.
+var quotes = []struct {
+	begin, end string
+	escapes    bool
+}{{"'", "'", true}, {`"`, `"`, true}, {"`", "`", true}, {"‘", "’", false}, {"“", "”", false}}
+
+// token is the next piece of SQL, at least one octet.
+func token(s string) (length int, kind tokenKind) {
+	for _, p := range []string{"--", "//", "#!", "# "} {
+		if strings.HasPrefix(s, p) {
+			return until(s, len(p), "\n"), tokenBlank
+		}
+	}
+	for _, q := range quotes {
+		switch {
+		case !strings.HasPrefix(s, q.begin):
+		case q.escapes:
+			return quoted(s), tokenQuoted
+		default:
+			return until(s, len(q.begin), q.end), tokenQuoted
+		}
+	}
+	switch c := s[0]; {
+	case c == ';':
+		return 1, tokenEnd
+	case strings.HasPrefix(s, `\G`):
+		return 2, tokenVertical
+	case strings.HasPrefix(s, "/*"):
+		return comment(s), tokenBlank
+	case c == '$':
+		if n := heredoc(s); n > 0 {
+			return n, tokenQuoted
+		}
+		return 1, tokenCode
+	case strings.IndexByte(" \t\n\r\f\v", c) >= 0:
+		return 1, tokenBlank
+	case inWord(c):
+		return word(s), tokenWord
+	}
+	return 1, tokenCode
+}
+
+// inWord reports whether c can begin a name.
+func inWord(c byte) bool {
+	return c == '_' || c < unicode.MaxASCII && (unicode.IsLetter(rune(c)) || unicode.IsDigit(rune(c)))
+}
+
+// word is the length of the name that s begins with. Names can hold a dollar, which then begins no heredoc.
+func word(s string) int {
+	for i := range len(s) {
+		if !inWord(s[i]) && s[i] != '$' {
+			return i
+		}
+	}
+	return len(s)
+}
+
+// until is the length up to and with the mark, or all of s.
+func until(s string, from int, mark string) int {
+	if i := strings.Index(s[from:], mark); i >= 0 {
+		return from + i + len(mark)
+	}
+	return len(s)
+}
+
+// comment is the length of the comment that s begins with. Comments can stand in comments.
+func comment(s string) int {
+	depth := 0
+	for i := 0; i < len(s); i++ {
+		switch {
+		case strings.HasPrefix(s[i:], "/*"):
+			depth++
+			i++
+		case strings.HasPrefix(s[i:], "*/"):
+			depth--
+			i++
+		}
+		if depth == 0 {
+			return i + 1
+		}
+	}
+	return len(s)
+}
+
+// heredoc is the length of the heredoc, $tag$...$tag$, that s begins with; 0 is none. One that does not end takes all of s.
+func heredoc(s string) int {
+	i := 1
+	for i < len(s) && inWord(s[i]) {
+		i++
+	}
+	if i == len(s) || s[i] != '$' {
+		return 0
+	}
+	return until(s, i+1, s[:i+1])
+}
+
+// quoted is the length of the quoted text that s begins with. A doubled quote reads as two texts, which is as well.
+func quoted(s string) int {
+	for i := 1; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case s[0]:
+			return i + 1
+		}
+	}
+	return len(s)
+}
+
+// words are the first words of a statement, in upper case, without what else stands between them.
+func words(sql string, n int) (out []string) {
+	for len(sql) > 0 && len(out) < n {
+		length, kind := token(sql)
+		if kind == tokenWord {
+			out = append(out, strings.ToUpper(sql[:length]))
+		}
+		sql = sql[length:]
+	}
+	return out
+}

@@ -48,7 +48,7 @@ deps: build ## Fetch everything that later runs need: modules, tools, the engine
 	$(GO) mod download
 	@for t in buf protobuf golangci-lint alertmanager; do (cd tools/$$t && $(GO) mod download) || exit 1; done
 	@$(MAKE) --no-print-directory $(ASYNCAPI) || echo "the parser of AsyncAPI is not installed: its tests are skipped"
-	@$(MAKE) --no-print-directory $(VENV) || echo "the Kafka client for Python is not installed: the test of its example is skipped"
+	@$(MAKE) --no-print-directory $(VENV) || echo "the clients for Python (Kafka, ClickHouse) are not installed: their tests are skipped"
 	$(BIN) fetch
 
 $(ASYNCAPI): tools/asyncapi/package-lock.json

@@ -8,6 +8,7 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/datadir"
+	"github.com/darkmap/darkmap/internal/sqlshell"
 )
 
 // printConnection says how other programs connect to the store. It names where passwords are, and prints none.
@@ -27,7 +28,7 @@ func (g *globals) printConnection() error {
 	var text []string
 	switch {
 	case running != nil && running.ClickHouse != nil && running.ClickHouse.Embedded:
-		text = embeddedConnection(filepath.Join(path, "run.json"), running, cfg.ClickHouse.Door)
+		text = embeddedConnection(filepath.Join(path, "run.json"), running)
 	case running != nil && running.ClickHouse != nil:
 		text = configuredConnection(*running.ClickHouse, cfg.ClickHouse)
 	case !cfg.ClickHouse.Embedded():
@@ -51,7 +52,7 @@ func (g *globals) printConnection() error {
 }
 
 // embeddedConnection says how to reach the embedded engine of what runs.
-func embeddedConnection(runFile string, running *datadir.Run, door clickhouse.DoorConfig) []string {
+func embeddedConnection(runFile string, running *datadir.Run) []string {
 	s := running.ClickHouse
 	text := []string{fmt.Sprintf("The embedded ClickHouse of darkmap %s (process %d), database %s.", running.Command, running.PID, s.Database), ""}
 	if s.Door != nil {
@@ -59,9 +60,14 @@ func embeddedConnection(runFile string, running *datadir.Run, door clickhouse.Do
 			"Programs on this machine that only read:",
 			"  address   http://"+s.Door.Address+" (HTTP interface)",
 			"  user      "+s.Door.User,
-			"  password  "+whereSecret(door.Password), "")
+			"  password  "+whereSecret(config.Secret{File: s.Door.PasswordFile, Env: s.Door.PasswordEnv}), "")
+		text = append(append(text, sqlshell.Recipes(*s.Door, s.Database)...), "")
 	} else {
-		text = append(text, "Programs that need an address and a password, such as Grafana: set clickhouse.door in the configuration.", "")
+		text = append(text,
+			"Programs that need an address and a password, such as Grafana, notebooks and clients in Python and Go, come in through a door.",
+			"Make a password, and start darkmap up with the door; this then says how clients use it:",
+			"  (umask 077; head -c 24 /dev/urandom | base64 > PASSWORD-FILE)",
+			"  --set 'clickhouse.door={listen: 127.0.0.1:8123, user: reader, password: {file: PASSWORD-FILE}}'", "")
 	}
 	if s.Reader == nil {
 		return text

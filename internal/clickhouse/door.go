@@ -12,6 +12,7 @@ import (
 	"net/http/httputil"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -57,6 +58,9 @@ func (c DoorConfig) Faults() []config.Fault {
 type DoorAddress struct {
 	Address string `json:"address"`
 	User    string `json:"user"`
+	// PasswordFile or PasswordEnv says where the password is kept: in the first line of a file, or in an environment variable.
+	PasswordFile string `json:"password_file,omitempty"`
+	PasswordEnv  string `json:"password_env,omitempty"`
 }
 
 const (
@@ -75,7 +79,7 @@ const (
 type Door struct {
 	listener net.Listener
 	server   *http.Server
-	user     string
+	address  DoorAddress
 	idle     func()
 }
 
@@ -98,7 +102,15 @@ func OpenDoor(ctx context.Context, cfg DoorConfig, s Server, log *slog.Logger) (
 	}
 	reader := s.AsReader()
 	transport := reader.Transport()
-	d := &Door{listener: netutil.LimitListener(l, doorConnections), user: cfg.User, idle: transport.CloseIdleConnections}
+	d := &Door{
+		listener: netutil.LimitListener(l, doorConnections), idle: transport.CloseIdleConnections,
+		address: DoorAddress{Address: l.Addr().String(), User: cfg.User, PasswordEnv: cfg.Password.Env},
+	}
+	if cfg.Password.File != "" {
+		if d.address.PasswordFile, err = filepath.Abs(cfg.Password.File); err != nil {
+			return nil, errors.Join(fmt.Errorf("opening clickhouse.door: password: %w", err), l.Close())
+		}
+	}
 	d.server = &http.Server{
 		Handler: guard{user: digest(cfg.User), password: digest(password), next: passOn(reader, transport, log)},
 		// A read deadline that passes while a statement runs would end the statement: so it is as late as that of the answer.
@@ -109,9 +121,7 @@ func OpenDoor(ctx context.Context, cfg DoorConfig, s Server, log *slog.Logger) (
 }
 
 // Address says where the door is.
-func (d *Door) Address() DoorAddress {
-	return DoorAddress{Address: d.listener.Addr().String(), User: d.user}
-}
+func (d *Door) Address() DoorAddress { return d.address }
 
 // Run serves until ctx ends; statements that are under way then end.
 func (d *Door) Run(ctx context.Context) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -98,7 +99,8 @@ func TestReplayPast(t *testing.T) {
 	config := filepath.Join(t.TempDir(), "darkmap.yaml")
 	geo := filepath.Join(filepath.Dir(config), "geo.csv")
 	write(t, geo, w.Geo())
-	write(t, config, fmt.Appendf(nil, "ingest: {archive: {index: %q, cache: %q}}\nenrich: {geo: {files: [{path: geo.csv, kind: geolocation}]}, asn: {files: [geo.csv]}}\n", index, filepath.Join(t.TempDir(), "cache")))
+	write(t, filepath.Join(filepath.Dir(config), "asn.csv"), w.Origins())
+	write(t, config, fmt.Appendf(nil, "ingest: {archive: {index: %q, cache: %q}}\nenrich: {geo: {files: [{path: geo.csv, kind: geolocation}]}, asn: {files: [asn.csv]}}\n", index, filepath.Join(t.TempDir(), "cache")))
 	dir := t.TempDir()
 	args := []string{"replay", "--config", config, "--format", "json", "--all", "--dataset", "past"}
 	if !*pastStore {
@@ -188,12 +190,16 @@ func killPast(t *testing.T, a *pastArchive, files int, args []string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
 	cmd.Env = append(os.Environ(), asDarkmap+"=1")
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
 	a.mu.Lock()
 	a.at, a.reached = files, func() { _ = cmd.Process.Kill() }
 	a.mu.Unlock()
-	out, err := cmd.CombinedOutput()
-	if err == nil || cmd.ProcessState.Exited() {
-		t.Fatalf("it was not killed: %v\n%s", err, out)
+	if err := cmd.Wait(); err == nil || cmd.ProcessState.Exited() {
+		t.Fatalf("it was not killed: %v\n%s", err, errs.String())
 	}
 	a.mu.Lock()
 	a.reached = nil

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -252,6 +253,17 @@ func TestFetch(t *testing.T) {
 	}
 	if _, _, _, err := bring(t, t.TempDir(), files, 10*time.Hour, 5000); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("a small cache: got %v", err)
+	}
+	unsized := slices.Clone(files)
+	for i := range unsized {
+		unsized[i].Size = 0
+	}
+	fresh := t.TempDir()
+	if _, _, _, err := bring(t, fresh, unsized, 10*time.Hour, 5000); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("a small cache, and sizes that are not known: got %v", err)
+	}
+	if here, err := os.ReadDir(fresh); err != nil || len(here) > 60 {
+		t.Errorf("a cache for 50 files has %d, %v", len(here), err)
 	}
 }
 

@@ -71,21 +71,18 @@ type server struct {
 
 // bring fetches the files with these numbers.
 func (s *server) bring(ctx context.Context, numbers []int) error {
-	var g errgroup.Group
+	g, fetching := errgroup.WithContext(ctx)
 	g.SetLimit(s.f.d.Parallel)
 	for _, i := range numbers {
 		g.Go(func() error { // ends with the file, or ctx
-			if err := ctx.Err(); err != nil {
+			if err := fetching.Err(); err != nil {
 				return err
 			}
-			s.out[i] = s.one(ctx, s.files[i].file)
+			s.out[i] = s.one(fetching, s.files[i].file)
 			return s.f.weigh(s.out[i].local, s.remote)
 		})
 	}
 	err := g.Wait()
-	if ctx.Err() != nil {
-		err = errors.Join(ctx.Err(), err)
-	}
 	for _, i := range numbers {
 		if o := &s.out[i]; err == nil && o.cut != nil && s.givenUp.Load() { // it is not the file that is cut
 			o.local.Release()

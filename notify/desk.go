@@ -142,17 +142,17 @@ func Check(ctx context.Context, cfg Config, d Deps, since time.Time) ([]incident
 	return attempts, nil
 }
 
-// Unknown says which names of a silence stand nowhere in the configuration, a sentence each: nothing is held back because of them. Without lists any
-// name of a list is taken.
+// Unknown says which names of a silence stand nowhere in the configuration, a sentence each. The notify and the ingest that run
+// may have another one.
 func (c Config) Unknown(s incident.Silence, lists []string) (out []string) {
 	for _, name := range s.Watch {
-		if len(lists) > 0 && !slices.Contains(lists, name) {
-			out = append(out, fmt.Sprintf("no watch list of this configuration is named %q: nothing is held back because of it", name))
+		if !slices.Contains(lists, name) {
+			out = append(out, fmt.Sprintf("the configuration has no watch list %s: unless that of the running ingest has one, this silence holds nothing back of it", name))
 		}
 	}
 	for _, name := range s.Routes {
 		if !slices.ContainsFunc(c.Routes, func(r incident.Route) bool { return r.Name == name }) {
-			out = append(out, fmt.Sprintf("no route of this configuration is named %q: nothing is held back because of it", name))
+			out = append(out, fmt.Sprintf("the configuration has no route %s: unless that of the running notify has one, this silence holds nothing back of it", name))
 		}
 	}
 	return out

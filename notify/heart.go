@@ -3,13 +3,13 @@ package notify
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp"
@@ -107,31 +107,48 @@ func (h *Heart) run(ctx context.Context, s *Stage) {
 	}
 }
 
-// beat sends one heartbeat to everybody at once, so that one who hangs delays no other.
-func (h *Heart) beat(ctx context.Context, m *metrics) {
+// Beat sends one heartbeat to all at once, so that one that hangs delays no other. It returns how many took it and how many did not, and why. The error does
+// not show the URL.
+func (h *Heart) Beat(ctx context.Context) (taken, missed int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, min(h.interval, sendTimeout))
 	defer cancel()
-	var all sync.WaitGroup
-	send := func(to string, do func() error) {
-		all.Go(func() { // ends with ctx at the latest
-			if err := do(); err != nil {
-				m.missed.Inc()
-				h.log.Warn("the heartbeat failed", "to", to, "err", err)
-				return
-			}
-			m.beats.Inc()
-		})
-	}
+	beats := make(map[string]func() error, len(h.targets)+1)
 	if h.client != nil {
-		send(h.request.URL.Host, func() error {
+		beats[h.request.URL.Host] = func() error {
 			_, err := h.client.Do(ctx, h.request)
 			return err
-		})
+		}
 	}
 	for _, b := range h.targets {
-		send("target "+b.name, func() error { return b.Beat(ctx, h.interval) })
+		beats["target "+b.name] = func() error { return b.Beat(ctx, h.interval) }
 	}
-	all.Wait()
+	answers := make(chan error, len(beats))
+	for to, send := range beats {
+		go func() { // ends with ctx at the latest
+			err := send()
+			if err != nil {
+				err = fmt.Errorf("%s: %w", to, err)
+			}
+			answers <- err
+		}()
+	}
+	for range beats {
+		if failed := <-answers; failed != nil {
+			err = errors.Join(err, failed)
+			missed++
+		}
+	}
+	return len(beats) - missed, missed, err
+}
+
+// beat sends one heartbeat, counts it and logs what failed.
+func (h *Heart) beat(ctx context.Context, m *metrics) {
+	taken, missed, err := h.Beat(ctx)
+	m.beats.Add(float64(taken))
+	m.missed.Add(float64(missed))
+	if err != nil {
+		h.log.Warn("the heartbeat failed", "err", err)
+	}
 }
 
 // staleAfter is how old the loop's last look may be: half of a short interval, so that no beat goes out long after Kafka has gone.

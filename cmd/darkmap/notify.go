@@ -12,7 +12,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/darkmap/darkmap/ingest/watch"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/query"
@@ -281,18 +280,13 @@ func (c *silenceBeginCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	c.tellUnknown(g, cfg)
 	now := time.Now().UTC().Truncate(time.Second)
 	s := incident.Silence{Watch: c.Watch, Codes: codes, Types: c.Type, Routes: c.Route, From: now, Until: now.Add(length), Reason: c.Reason}
 	if u, err := user.Current(); err == nil {
 		s.Who = u.Username
 	}
-	cfg, err := g.configuration()
-	if err != nil {
-		return err
-	}
 	for _, line := range cfg.Notify.Unknown(s, cfg.lists()) {
-		fmt.Fprintln(g.stderr, line)
+		fmt.Fprintln(g.stderr, "darkmap:", line)
 	}
 	return c.with(ctx, g, func(k *notify.Desk) error {
 		s, err := k.Silence(ctx, s)
@@ -320,20 +314,6 @@ func entityCodes(all []string) (codes []string, err error) {
 		codes = append(codes, q.Code)
 	}
 	return codes, nil
-}
-
-// tellUnknown says which names of the command the configuration does not have: notify may run with another one.
-func (c *silenceBeginCmd) tellUnknown(g *globals, cfg *configuration) {
-	for _, name := range c.Route {
-		if !slices.ContainsFunc(cfg.Notify.Routes, func(r incident.Route) bool { return r.Name == name }) {
-			fmt.Fprintf(g.stderr, "darkmap: the configuration has no route %s: unless that of the running notify has one, this silence holds nothing back of it\n", name)
-		}
-	}
-	for _, name := range c.Watch {
-		if !slices.ContainsFunc(cfg.Watch, func(l watch.ListConfig) bool { return l.Name == name }) {
-			fmt.Fprintf(g.stderr, "darkmap: the configuration has no watch list %s: unless that of the running ingest has one, this silence holds nothing back of it\n", name)
-		}
-	}
 }
 
 type silenceListCmd struct {

@@ -224,11 +224,11 @@ func hushTargets(t *testing.T, base, what string) {
 			failed[name], all = true, all+"\n"+err.Error()
 		}
 	}
-	heart, err := cfg.Notify.OpenHeart(notify.OpenDeps{Log: logger, Version: "test", Now: time.Now})
+	heart, err := cfg.Notify.OpenHeart(notify.OpenDeps{Log: logger, Version: "test", Now: time.Now}, places)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := heart.Beat(t.Context()); err != nil {
+	if _, _, err := heart.Beat(t.Context()); err != nil {
 		all += "\n" + err.Error()
 	} else if !strings.HasPrefix(what, "answers 20") {
 		t.Error("a heartbeat that nobody took")

@@ -3,13 +3,15 @@ package capture
 import (
 	"bufio"
 	"bytes"
-	"compress/bzip2"
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/darkmap/darkmap/internal/bzip2"
 )
 
 // Compression is how a file is packed.
@@ -60,7 +62,7 @@ func unpack(br *bufio.Reader) (io.Reader, Compression, error) {
 		}
 		return zr, c, nil
 	case Bzip2:
-		return bzip2.NewReader(br), c, nil
+		return bzip2.NewReader(br, runtime.GOMAXPROCS(0)), c, nil
 	case Zstd:
 		zr, err := zstd.NewReader(br, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(zstdMaxWindow))
 		if err != nil {

@@ -5,11 +5,10 @@
 // the next boundary until io.EOF. Nothing of a damaged file is passed over in silence, and no input makes it panic or hang.
 //
 // Bounds. Memory: a record is at most wire.MaxMRTRecord octets, buffers are fixed, a zstd window is at most 8 MiB (RFC 8878
-// §3.1.1.1.2), and nothing waits in a queue, so the heap stays under 4 records and 64 MiB whatever the input claims. bzip2 is
-// the standard library's for that reason: it undoes the run-length coding as it is read, where pbzip2 holds whole blocks of
-// up to 46 MB, several at a time, and decodes them in goroutines whose panics nobody can catch. Time: reading is linear in
+// §3.1.1.1.2), so the heap stays under 4 records and 64 MiB whatever the input claims. bzip2 is
+// unpacked a few blocks ahead, by goroutines of internal/bzip2, which says how much they hold. Time: reading is linear in
 // the decompressed octets, and a stream that yields no record in GiveUpBytes of them is given up, so that a bomb of zeros
 // ends after those. Compressed data inside compressed data is refused.
 //
-// A Reader starts no goroutine and is for one of them; only Progress may be called from others.
+// A Reader is for one goroutine, and has to be closed; only Progress may be called from others.
 package capture

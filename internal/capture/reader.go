@@ -100,7 +100,7 @@ func (r *Reader) start() {
 	r.plain.compression = compression
 	if err != nil {
 		r.plain.err = err
-		r.refuse(r.plain.reason(r.file.failed), err)
+		r.refuse(r.plain.reason(r.file.failed.Load()), err)
 		return
 	}
 	if c, ok := plain.(io.Closer); ok {
@@ -114,7 +114,7 @@ func (r *Reader) start() {
 	head, err := br.Peek(sniffFirst)
 	if len(head) == 0 && err != nil {
 		if r.plain.err != nil {
-			r.refuse(r.plain.reason(r.file.failed), r.plain.err)
+			r.refuse(r.plain.reason(r.file.failed.Load()), r.plain.err)
 			return
 		}
 		r.refuse(Empty, ErrEmpty)
@@ -146,7 +146,7 @@ func (r *Reader) begin(br *bufio.Reader, head []byte) {
 		r.src = newBMPSource(br)
 	default:
 		if r.plain.err != nil {
-			r.refuse(r.plain.reason(r.file.failed), r.plain.err)
+			r.refuse(r.plain.reason(r.file.failed.Load()), r.plain.err)
 			return
 		}
 		r.refuse(UnknownFormat, unknownFormat(head))
@@ -198,7 +198,7 @@ func (r *Reader) Next() (*Item, error) {
 	}
 	if d.Reason == Truncated && r.plain.err != nil {
 		// The record is cut because the stream is: one damage, not two.
-		d.Reason, d.Err = r.plain.reason(r.file.failed), fmt.Errorf("%w: %w", d.Err, r.plain.err)
+		d.Reason, d.Err = r.plain.reason(r.file.failed.Load()), fmt.Errorf("%w: %w", d.Err, r.plain.err)
 		r.plain.err = nil
 		r.final = true
 	}
@@ -211,7 +211,7 @@ func (r *Reader) end() error {
 	if r.plain.err == nil {
 		return io.EOF
 	}
-	d := &Damage{Offset: r.plain.n, Reason: r.plain.reason(r.file.failed), Err: r.plain.err}
+	d := &Damage{Offset: r.plain.n, Reason: r.plain.reason(r.file.failed.Load()), Err: r.plain.err}
 	r.plain.err = nil
 	return r.damaged(d)
 }

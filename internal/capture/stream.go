@@ -5,6 +5,8 @@ import (
 	"io"
 	"io/fs"
 	"sync/atomic"
+
+	"github.com/darkmap/darkmap/internal/bzip2"
 )
 
 // GiveUpBytes is how many decompressed octets may pass without a record before the rest of a stream is given up: many times
@@ -15,8 +17,8 @@ const GiveUpBytes = 64 << 20
 type counter struct {
 	r io.Reader
 	n atomic.Int64
-	// failed is an error of the operating system, as against one of the data.
-	failed error
+	// failed says that there was an error of the operating system, as against one of the data.
+	failed atomic.Bool
 }
 
 // Read reads from the file.
@@ -24,7 +26,7 @@ func (c *counter) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n.Add(int64(n))
 	if err != nil && !errors.Is(err, io.EOF) {
-		c.failed = err
+		c.failed.Store(true)
 	}
 	return n, err
 }
@@ -61,12 +63,15 @@ func (s *stream) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// reason classes why the stream ended before its time.
-func (s *stream) reason(failed error) Reason {
+// reason classes why the stream ended before its time. bzip2 reads ahead: its file may have failed behind a block that is damaged.
+func (s *stream) reason(failed bool) Reason {
+	_, format := errors.AsType[bzip2.FormatError](s.err)
 	switch {
 	case errors.Is(s.err, ErrNoRecord):
 		return NoRecord
-	case failed != nil || errors.Is(s.err, fs.ErrClosed):
+	case format:
+		return BadCompression
+	case failed || errors.Is(s.err, fs.ErrClosed):
 		return ReadFailed
 	case errors.Is(s.err, io.ErrUnexpectedEOF):
 		return Truncated

@@ -44,12 +44,12 @@ func (h *huffman) set(lengths []uint8) bool {
 		h.limit[l] = code << (maxCodeBits - l)
 		code <<= 1
 	}
-	h.setQuick(lengths, counts[:])
+	h.setQuick(counts[:])
 	return true
 }
 
 // setQuick fills the table of the short codes.
-func (h *huffman) setQuick(lengths []uint8, counts []uint32) {
+func (h *huffman) setQuick(counts []uint32) {
 	clear(h.quick[:])
 	at, index := 0, 0
 	for l := 1; l <= quickBits; l++ {

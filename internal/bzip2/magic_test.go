@@ -58,7 +58,9 @@ func sumOf(t *testing.T, symbols []byte) uint32 {
 		t.Fatal(err)
 	}
 	var r runs
-	for room := make([]byte, 1000); r.read(b.octets, room) > 0; {
+	room := make([]byte, 1000)
+	for n := 1; n > 0; {
+		n = r.read(b.octets, room)
 	}
 	return r.sum()
 }

@@ -23,7 +23,7 @@ import (
 // pack packs data with the program bzip2.
 func pack(t testing.TB, data []byte, options ...string) []byte {
 	t.Helper()
-	cmd := exec.Command("bzip2", append([]string{"-c"}, options...)...) //nolint:gosec,noctx // it ends with its input
+	cmd := exec.Command("bzip2", append([]string{"-c"}, options...)...) //nolint:noctx // it ends with its input
 	cmd.Stdin = bytes.NewReader(data)
 	out, err := cmd.Output()
 	if err != nil {
@@ -42,7 +42,7 @@ func unpack(data []byte, workers int) ([]byte, error) {
 // texts are octets of several kinds: none, one, runs about the lengths at which a run is written another way, octets without
 // order, blocks that are full to the last octet.
 func texts() map[string][]byte {
-	rnd := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // to test
+	rnd := rand.New(rand.NewPCG(1, 2))
 	noise := make([]byte, 250_000)
 	for i := range noise {
 		noise[i] = byte(rnd.Uint32())

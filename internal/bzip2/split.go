@@ -152,14 +152,16 @@ func (s *splitter) block(room []byte) piece {
 		if s.ended == nil {
 			return piece{err: FormatError("a block has no end")}
 		}
-		p.data = append(room[:0], s.buf[begin:]...)
+		room = append(room[:0], s.buf[begin:]...)
+		p.data = room
 		s.bit = len(s.buf) * 8
 		s.drop()
 		return p
 	}
 	p.whole = true
 	p.end = end - begin*8
-	p.data = append(room[:0], s.buf[begin:min((end+7)>>3, len(s.buf))]...)
+	room = append(room[:0], s.buf[begin:min((end+7)>>3, len(s.buf))]...)
+	p.data = room
 	s.bit = end
 	s.drop()
 	return p

@@ -12,7 +12,7 @@ import (
 // copying describes a materialized view: it fills the table to from the table from by a query. The groups of CREATE MATERIALIZED VIEW as
 // ClickHouse writes it are to, the query, and what follows it.
 var (
-	copying    = regexp.MustCompile("(?s)^CREATE MATERIALIZED VIEW \\S+ TO (\\S+) \\(.*?\\) AS ((?:SELECT|WITH) .*?)(?: COMMENT '.*)?$")
+	copying    = regexp.MustCompile("(?s)^CREATE MATERIALIZED VIEW \\S+ TO (\\S+) \\(.*?\\)(?: SQL SECURITY [A-Z]+)? AS ((?:SELECT|WITH) .*?)(?: COMMENT '.*)?$")
 	copiedFrom = regexp.MustCompile(`(?s)^(.* FROM )(\S+?)(?: AS (\S+))?((?: .*)?)$`)
 )
 
@@ -68,7 +68,7 @@ func (r *migration) fill(ctx context.Context, want schema, views []string) ([]st
 // copies returns the tables of a materialized view and the statement that copies one partition, for Statement.For.
 func (t *tableSchema) copies() (to, from, statement string, ok bool) {
 	m := copying.FindStringSubmatch(t.Create)
-	if m == nil {
+	if m == nil || strings.Count(m[2], " FROM ") != 1 {
 		return "", "", "", false
 	}
 	q := copiedFrom.FindStringSubmatch(m[2])

@@ -12,7 +12,7 @@ const DefaultDatabase = "darkmap"
 // Config is the section clickhouse: which ClickHouse is used.
 type Config struct {
 	// Addresses of a ClickHouse's native protocol; the first that answers is used. Empty is the embedded engine: of the other
-	// keys it uses database, door and engine_memory_bytes, and refuses the rest.
+	// keys it uses database, door, retention and engine_memory_bytes, and refuses the rest.
 	Addresses []string `yaml:"addresses" form:"host:port"`
 	// The address of its HTTP interface, which only `darkmap sql` uses. Empty: port 8123 (8443 with TLS) of the first address.
 	HTTPAddress string `yaml:"http_address" form:"host:port"`

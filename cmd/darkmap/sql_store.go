@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"time"
 
 	"github.com/ClickHouse/ch-go/proto"
 
@@ -41,7 +42,7 @@ func (s *sqlStore) Run(ctx context.Context, q clickhouse.Query, out sqlshell.Out
 		if err != nil {
 			return err
 		}
-		written, err := s.once(ctx, l, q, out)
+		written, err := s.unlocked(ctx, l, q, out)
 		if releaseErr := l.release(); err == nil {
 			return releaseErr
 		}
@@ -64,6 +65,27 @@ func (s *sqlStore) Run(ctx context.Context, q clickhouse.Query, out sqlshell.Out
 			return why
 		}
 		fmt.Fprintf(s.session.g.stderr, "darkmap: %v; the statement only reads and is run again\n", why)
+	}
+}
+
+// unlockLimit bounds how long a statement waits until the one before, which was cancelled, has ended and let go of the session.
+const unlockLimit = 10 * time.Second
+
+// unlocked is once, as soon as the statement before has ended.
+func (s *sqlStore) unlocked(ctx context.Context, l *lease, q clickhouse.Query, out sqlshell.Output) (written int64, err error) {
+	began := time.Now()
+	look := time.NewTicker(leaseLook)
+	defer look.Stop()
+	for {
+		written, err = s.once(ctx, l, q, out)
+		if proto.Error(clickhouse.Code(err)) != proto.ErrSessionIsLocked || time.Since(began) > unlockLimit {
+			return written, err
+		}
+		select {
+		case <-ctx.Done():
+			return written, ctx.Err()
+		case <-look.C:
+		}
 	}
 }
 

@@ -101,7 +101,7 @@ func TestReadyAgain(t *testing.T) {
 	s.assigned(t.Context(), s.client, map[string][]int32{topic: {0, 1}})
 	fault := errors.New("a fault")
 	s.storeReady.Set(fault)
-	if _, err := s.lookUp(t.Context(), s.parts[topic][0], bgp.LaneKey{Collector: "c", Lane: bgp.LaneLive}); err != nil {
+	if _, err := s.lookUp(t.Context(), s.parts[topic][0], &kgo.Record{}, bgp.LaneKey{Collector: "c", Lane: bgp.LaneLive}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Ready(); err != nil {

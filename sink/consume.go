@@ -132,7 +132,7 @@ func (s *Stage) record(ctx context.Context, p *part, rec *kgo.Record, now time.T
 	}
 	w := s.writers[p.kafkaTopic]
 	if p.open == nil {
-		p.open = &batch{part: p, rows: w.block(), period: period, since: now, first: rec.Offset, next: kgo.EpochOffset{Epoch: rec.LeaderEpoch, Offset: rec.Offset}, finished: make(chan struct{})}
+		p.open = &batch{part: p, rows: w.block(), period: period, since: now, first: rec.Offset, appended: rec.Timestamp, next: kgo.EpochOffset{Epoch: rec.LeaderEpoch, Offset: rec.Offset}, finished: make(chan struct{})}
 	}
 	b := p.open
 	if l, ok := kafka.ParseLost(rec); ok {
@@ -165,7 +165,7 @@ func (s *Stage) add(ctx context.Context, b *batch, rec *kgo.Record) error {
 	at := p.marks[lane]
 	if at == nil {
 		lane = laneOf(pos)
-		m, err := s.lookUp(ctx, p, lane)
+		m, err := s.lookUp(ctx, p, rec, lane)
 		if err != nil {
 			return err
 		}
@@ -191,8 +191,8 @@ func (s *Stage) add(ctx context.Context, b *batch, rec *kgo.Record) error {
 }
 
 // lookUp reads the highest position of a lane; whether that works is whether ClickHouse is ready.
-func (s *Stage) lookUp(ctx context.Context, p *part, lane bgp.LaneKey) (mark, error) {
-	m, err := s.highest(ctx, p, lane)
+func (s *Stage) lookUp(ctx context.Context, p *part, rec *kgo.Record, lane bgp.LaneKey) (mark, error) {
+	m, err := s.highest(ctx, p, rec, lane)
 	err = explain(err)
 	if err == nil || ctx.Err() == nil {
 		s.storeReady.Set(err)
@@ -200,8 +200,9 @@ func (s *Stage) lookUp(ctx context.Context, p *part, lane bgp.LaneKey) (mark, er
 	return m, err
 }
 
-// highest reads the highest position of a lane, and before the first one ends what a predecessor may have left running.
-func (s *Stage) highest(ctx context.Context, p *part, lane bgp.LaneKey) (mark, error) {
+// highest reads the highest position of a lane. Before the first one, that of rec, it ends what a predecessor may have left running, and
+// copies what that may have left half: rows from rec on that are in the table already.
+func (s *Stage) highest(ctx context.Context, p *part, rec *kgo.Record, lane bgp.LaneKey) (mark, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
 	if err := s.store.open(ctx); err != nil {
@@ -209,6 +210,9 @@ func (s *Stage) highest(ctx context.Context, p *part, lane bgp.LaneKey) (mark, e
 	}
 	if !p.cleared {
 		if err := s.store.kill(ctx, p.queryPrefix()); err != nil {
+			return mark{}, err
+		}
+		if err := s.store.refill(ctx, p, rec.Offset, rec.Timestamp); err != nil {
 			return mark{}, err
 		}
 		p.cleared = true

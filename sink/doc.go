@@ -13,7 +13,8 @@
 // wholly or not at all, and is acknowledged before that table's next is sent. Offsets are committed after that. After an
 // assignment, and after an insert whose outcome is unknown, the inserts that may still run for the Kafka partition are
 // killed by their query id, sink/<table>/<topic>/<partition>/<n>, and the highest position in the table is read for each
-// lane that occurs; what is not above it is dropped. Positions decide, not offsets: a dataset that is replayed from new
+// lane that occurs; what is not above it is dropped. Views fill other tables with each insert; one that was cut short may be in
+// the table and not there, so its rows are copied there again (refill). Positions decide, not offsets: a dataset that is replayed from new
 // topics adds nothing. What cannot be decoded goes to the dead-letter topic.
 //
 // How a message comes to be shown once. The log holds messages again: a fill says what the live

@@ -31,7 +31,7 @@ type part struct {
 	backlog      []*kgo.Record
 	backlogBytes int
 	paused       bool
-	// cleared: inserts that a predecessor may have left behind were killed.
+	// cleared: inserts that a predecessor may have left behind were killed, and what they left half was made whole.
 	cleared bool
 	// marks has the highest row of each lane that has occurred.
 	marks map[bgp.LaneKey]*mark
@@ -54,8 +54,10 @@ type batch struct {
 	period int
 	// since is when its first record came.
 	since time.Time
-	first int64
-	next  kgo.EpochOffset
+	// first is the offset of its first record, appended when Kafka took that one.
+	first    int64
+	appended time.Time
+	next     kgo.EpochOffset
 	// lane and last are those of the last row.
 	lane bgp.LaneKey
 	last mark

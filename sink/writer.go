@@ -91,7 +91,7 @@ func (w *writer) try(ctx context.Context, b *batch, again bool) error {
 			return err
 		}
 		if m == b.last {
-			return nil
+			return w.stage.store.refill(ctx, b.part, b.first, b.appended)
 		}
 	}
 	w.queries++

@@ -1,0 +1,47 @@
+package sink
+
+import (
+	"testing"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/clickhousetest"
+)
+
+// TestRefill: an insert that was cut short is in a table and not in its copies. What is from its offset on is copied again; a row that is
+// copied twice is one row.
+func TestRefill(t *testing.T) {
+	t.Parallel()
+	s := clickhousetest.Server(t)
+	st := &store{server: s, dataset: "d"}
+	if err := st.open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = st.close() })
+	since := time.Now().Add(-time.Minute)
+	for _, sql := range []string{
+		`INSERT INTO {db}.route_change_log (dataset, timestamp, sequence, repeats, prefix, topic, partition, offset, appended_at)
+			SELECT if(number = 9, 'other', 'd'), now64(6) - 86400 * 60 * number, number, number = 8, '198.51.100.0/24', 'bgp.routes.v1', number = 7, number, now() FROM numbers(10) SETTINGS max_partitions_per_insert_block = 0`,
+		`INSERT INTO {db}.visibility (dataset, timestamp, entity_code, space, topic, offset, appended_at) SELECT 'd', now() - 3600 * number, 'KP', 4, 'bgp.visibility.v1', number, now() FROM numbers(5)`,
+		`TRUNCATE TABLE {db}.prefix_changes`, `TRUNCATE TABLE {db}.visibility_hours`,
+	} {
+		if err := st.conn.Exec(t.Context(), st.sql(sql)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		for _, table := range tables[:2] {
+			if err := st.refill(t.Context(), newPart(t.Context(), table, "topic", 0), 2, since); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for sql, want := range map[string]uint64{
+		"SELECT count() FROM {db}.prefix_changes FINAL":   5, // 2 to 6
+		"SELECT count() FROM {db}.visibility_hours FINAL": 3,
+		"SELECT count() FROM {db}.route_change_log":       10,
+	} {
+		if got := one[uint64](t, st.conn, st.sql(sql)); got != want {
+			t.Errorf("%s: got %d, want %d", sql, got, want)
+		}
+	}
+}

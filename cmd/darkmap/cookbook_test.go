@@ -56,14 +56,14 @@ func readCookbook(t *testing.T, page string) (all []question) {
 	return all
 }
 
-// answer is what a query gives: names of columns, and rows as texts.
-type answer struct {
+// reply is what a query gives: names of columns, and rows as texts.
+type reply struct {
 	columns []string
 	rows    [][]string
 }
 
 // col returns a column.
-func (a *answer) col(t *testing.T, name string) []string {
+func (a *reply) col(t *testing.T, name string) []string {
 	t.Helper()
 	i := slices.Index(a.columns, name)
 	if i < 0 {
@@ -76,7 +76,7 @@ func (a *answer) col(t *testing.T, name string) []string {
 	return all
 }
 
-func ask(t *testing.T, s clickhouse.Server, sql string) *answer {
+func askStore(t *testing.T, s clickhouse.Server, sql string) *reply {
 	t.Helper()
 	body, err := s.HTTP(t.Context(), clickhouse.Query{SQL: sql + "\nFORMAT JSONCompactStrings", Database: s.Database})
 	if err != nil {
@@ -92,7 +92,7 @@ func ask(t *testing.T, s clickhouse.Server, sql string) *answer {
 		t.Errorf("%v", err)
 		return nil
 	}
-	a := &answer{rows: result.Data}
+	a := &reply{rows: result.Data}
 	for _, m := range result.Meta {
 		a.columns = append(a.columns, m.Name)
 	}
@@ -106,7 +106,7 @@ const (
 )
 
 // excerpt draws the first rows of an answer.
-func (a *answer) excerpt() string {
+func (a *reply) excerpt() string {
 	rows := append([][]string{a.columns}, a.rows[:min(len(a.rows), excerptRows)]...)
 	width := make([]int, len(a.columns))
 	cell := func(s string) string {
@@ -194,7 +194,7 @@ func TestCookbook(t *testing.T) {
 		if strings.Contains(q.sql, "system.") {
 			reader = s
 		}
-		a := ask(t, reader, q.sql)
+		a := askStore(t, reader, q.sql)
 		if a == nil || len(a.rows) == 0 {
 			t.Errorf("%s: no answer", q.title)
 			continue

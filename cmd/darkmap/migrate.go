@@ -42,7 +42,9 @@ func (c migrateCmd) Run(ctx context.Context, g *globals) (err error) {
 		return c.status(ctx, g, m)
 	}
 	done, err := m.Migrate(ctx)
-	fmt.Fprintf(g.stdout, "%d steps\n", done.Steps) // errors of writing show below
+	if err == nil || done.Steps > 0 {
+		fmt.Fprintf(g.stdout, "%d steps\n", done.Steps) // errors of writing show below
+	}
 	for _, said := range append(done.Repairs, done.Retention...) {
 		if _, err := fmt.Fprintln(g.stdout, said); err != nil {
 			return err

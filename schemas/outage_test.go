@@ -51,7 +51,7 @@ func everyField(t *testing.T) bgp.Outage {
 		LostPrefixes: []string{"198.51.100.0/24"}, LostPrefixesTotal: 1, SurvivingPrefixes: []string{"2001:db8::/32"}, SurvivingPrefixesTotal: 1, Origins: as, Countries: []string{"NL"}, Upstreams: as,
 		Panel: bgp.Panel{Voters: 40, Collectors: 12, Table: bgp.TablesComplete}, Flaps: bgp.Flaps{Hour: 2, Day: 31, UsualDay: &usual}, Gaps: []bgp.Interval{{Start: start, End: end}},
 		Parents: []bgp.Parent{{Type: bgp.EntityCountry, Code: "NL", ID: "country-NL-ipv4-20141222T1615Z", SharePercent: 10000}},
-		Watch:   []bgp.WatchMember{{List: "my-customers", Title: "Our customers", Member: "AS64496", CoveredBy: "198.51.96.0/20", Public: true, Host: &bgp.WatchHost{
+		Watch: []bgp.WatchMember{{List: "my-customers", Title: "Our customers", Member: "AS64496", CoveredBy: "198.51.96.0/20", Public: true, Host: &bgp.WatchHost{
 			ResolvedAt: &start, Problem: "no answer from the DNS servers", AddressesTotal: 1,
 			Addresses: []bgp.HostAddress{{Address: "198.51.100.1", NameServer: true, Prefix: "198.51.96.0/20", State: "lost", Countries: []string{"NL"}, Abroad: true}},
 		}}},

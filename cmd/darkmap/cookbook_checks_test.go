@@ -98,6 +98,7 @@ var cookbookChecks = map[string]func(*testing.T, *reply){
 	"Suspicions that were taken back":    every(holds("entity_code", "FR", "JP", "IN", "DE"), between("duration_seconds", 60, 600)),
 	"What went on as another event":      every(exactly("entity", "AS4200000025"), exactly("first_kind", "partial"), exactly("then_kind", "outage")),
 	"Prefixes that moved to another network": func(t *testing.T, a *reply) {
+		t.Helper()
 		if got := strings.Join(a.col(t, "moved_to"), " "); !strings.Contains(got, "4200000022") {
 			t.Errorf("moved to %s", got)
 		}
@@ -105,6 +106,7 @@ var cookbookChecks = map[string]func(*testing.T, *reply){
 	"Outages by region":    every(first("entity_code", "BR-02"), falling("outages")),
 	"Outages by continent": every(first("continent", "Asia", "Africa"), between("countries", 1, 6), falling("outages")),
 	"Which of my prefixes fell with the country": every(between("share_percent", 100, 100), func(t *testing.T, a *reply) {
+		t.Helper()
 		for _, s := range a.col(t, "start") {
 			if !strings.HasPrefix(s, "2025-12-31 18:0") {
 				t.Errorf("a start at %s", s)
@@ -117,6 +119,7 @@ var cookbookChecks = map[string]func(*testing.T, *reply){
 	"Hijacks":                       every(exactly("announced_by", "4200000014"), exactly("prefix", "240.0.104.0/24"), exactly("expected", "[4200000013]")),
 	"Shutdowns by local clock":      every(first("local_start", "01:00"), first("nights", "21"), between("mean_hours", 7.9, 8.1)),
 	"Exam seasons: the same minute of many days": every(first("entity_code", "IQ"), first("time_utc", "01:00"), holds("entity_code", "MM"), func(t *testing.T, a *reply) {
+		t.Helper()
 		if got := a.col(t, "weekdays")[0]; strings.ContainsAny(got, "56") {
 			t.Errorf("examinations on weekdays %s", got)
 		}
@@ -126,6 +129,7 @@ var cookbookChecks = map[string]func(*testing.T, *reply){
 	"Usual against now":         every(first("entity_code", "CU"), falling("lost_percent"), between("lost_percent", 0, 100)),
 	"The world at one moment":   every(first("entity_code", "IQ"), falling("max_loss_percent"), between("max_loss_percent", 0, 100)),
 	"A country's year by the hour": func(t *testing.T, a *reply) {
+		t.Helper()
 		hours, lost := a.col(t, "hours"), a.col(t, "hours_with_loss")
 		if len(hours) != 12 || hours[0] != "744" || hours[1] != "672" {
 			t.Errorf("hours of the months: %v", hours)
@@ -136,6 +140,7 @@ var cookbookChecks = map[string]func(*testing.T, *reply){
 	},
 	"An AS's month at 5 minutes": every(exactly("steps", "8928"), exactly("fewest", "0"), exactly("most", "8"), between("minutes_lost", 100, 400)),
 	"IPv4 against IPv6": func(t *testing.T, a *reply) {
+		t.Helper()
 		v4, v6 := a.col(t, "ipv4"), a.col(t, "ipv6")
 		if len(v4) != 10 || v4[0] == "0" || v4[4] != "0" || v4[9] == "0" {
 			t.Errorf("IPv4: %v", v4)
@@ -147,6 +152,7 @@ var cookbookChecks = map[string]func(*testing.T, *reply){
 	"Who lost sight first":             every(first("collector", "ris/rrc05"), between("withdrawals", 1, 64)),
 	"What contained this address then": every(holds("origin_as", "4200000014", "4200000013"), holds("prefix", "240.0.104.0/24")),
 	"Peers that disagree": func(t *testing.T, a *reply) {
+		t.Helper()
 		for i, gone := range a.col(t, "gone") {
 			if n := number(t, gone); n < 2 || n > 15 || a.col(t, "back")[i] != "0" {
 				t.Errorf("gone %v, back %v", a.col(t, "gone"), a.col(t, "back"))
@@ -154,17 +160,20 @@ var cookbookChecks = map[string]func(*testing.T, *reply){
 		}
 	},
 	"Churn without loss": every(first("prefix", "240.0.96.0/24"), falling("changes"), func(t *testing.T, a *reply) {
+		t.Helper()
 		if number(t, a.col(t, "changes")[0]) < 10*number(t, a.col(t, "changes")[1]) {
 			t.Errorf("it does not stand out: %v", a.col(t, "changes"))
 		}
 	}),
 	"A prefix's month by the day": func(t *testing.T, a *reply) {
+		t.Helper()
 		got := a.col(t, "announcements")
 		if len(got) != 6 || got[0] != "0" || number(t, got[2]) < 1000 || number(t, got[3]) < 1000 || number(t, got[5]) != 0 {
 			t.Errorf("announcements by day: %v", got)
 		}
 	},
 	"All of a /16": every(falling("withdrawals"), func(t *testing.T, a *reply) {
+		t.Helper()
 		for _, p := range a.col(t, "prefix") {
 			if !strings.HasPrefix(p, "240.0.") {
 				t.Errorf("%s is not in 240.0.0.0/16", p)
@@ -176,17 +185,20 @@ var cookbookChecks = map[string]func(*testing.T, *reply){
 	"Our own gaps":        every(first("collector", "ris/rrc03"), first("minutes", "120"), falling("minutes")),
 	"How the feeds stand": every(between("lag_seconds", 0, 120), first("state", "up"), holds("collector", "ris/rrc00", "routeviews/route-views3")),
 	"Our own lag": every(between("most_seconds", 0.3, 120), func(t *testing.T, a *reply) {
+		t.Helper()
 		if got := a.col(t, "collector")[0]; !strings.HasPrefix(got, "routeviews/") {
 			t.Errorf("the latest is %s", got)
 		}
 	}),
 	"How many voters stood behind the verdicts": every(exactly("family", "ipv4", "ipv6"), func(t *testing.T, a *reply) {
+		t.Helper()
 		if got := a.col(t, "day"); got[0] != "2025-12-17" {
 			t.Errorf("days %v", got)
 		}
 	}),
 	"Who does not vote, and why": every(exactly("collector", "ris/rrc07"), exactly("reason", "partial")),
 	"A replay against the live dataset": func(t *testing.T, a *reply) {
+		t.Helper()
 		got := a.col(t, "found_by")
 		if len(got) != 2 || got[0] != "both" || got[1] != "live only" {
 			t.Errorf("found by %v", got)

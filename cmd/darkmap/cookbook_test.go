@@ -142,7 +142,7 @@ func fillCountries(t *testing.T, s clickhouse.Server) {
 	for continent, codes := range map[string]string{
 		"Africa": "SD TD SS GA KE NG", "Asia": "IQ MM IN JP", "Europe": "DE FR", "North America": "US CU", "Oceania": "TO", "South America": "BR",
 	} {
-		for _, code := range strings.Fields(codes) {
+		for code := range strings.FieldsSeq(codes) {
 			neighbours := "[]"
 			if code == "SD" {
 				neighbours = "['SS', 'TD']"

@@ -76,7 +76,14 @@ func TestMigrateKeepsNewer(t *testing.T) {
 		t.Fatal(errs)
 	}
 	for _, args := range [][]string{
-		{"migrate"}, {"migrate", "--status"}, {"migrate", "--dry-run"}, {"sql", "SELECT 1"}, {"sql", "--write", "SELECT 1"}, {"outages"}, {"show", "AS64496", "--dataset", "live"}, {"datasets", "list"},
+		{"migrate"},
+		{"migrate", "--status"},
+		{"migrate", "--dry-run"},
+		{"sql", "SELECT 1"},
+		{"sql", "--write", "SELECT 1"},
+		{"outages"},
+		{"show", "AS64496", "--dataset", "live"},
+		{"datasets", "list"},
 		slices.Concat([]string{"replay"}, offline(t), []string{datatest.Path(t, "mrt", "updates.long_withdrawal.gz")}),
 	} {
 		if code, out, errs := darkmap(t, "", append(args, "--data-dir", dir)...); code != exitFailed || out != "" || !strings.Contains(errs, "a newer darkmap has migrated it") || !strings.Contains(errs, "has version 9999 of the schema") {

@@ -91,7 +91,7 @@ func (s *sqlStore) unlocked(ctx context.Context, l *lease, q clickhouse.Query, o
 
 // inWords says what a refusal means.
 func (s *sqlStore) inWords(err error) error {
-	switch proto.Error(clickhouse.Code(err)) {
+	switch proto.Error(clickhouse.Code(err)) { //nolint:exhaustive // all others are refusals of a statement
 	case proto.ErrSessionNotFound:
 		s.kept.Forget()
 		return errors.New("what SET, USE and CREATE TEMPORARY TABLE said is lost: the store was started again, or an hour has passed; say it again, then the statement")

@@ -199,7 +199,7 @@ func TestListOrder(t *testing.T) {
 		at := dawn + hours + int64(i)*minute
 		w.watch(at, "mine", append(all[:10+i:10+i], "KP", "www.example.net", "30.0.1.0/24=AS65100")...)
 		w.watch(at, "other", all[i:]...)
-		w.host(at+1, "mine", "www.example.net", fmt.Sprintf("30.0.%d.1", i), "20.0.1.1")
+		w.host(at+1, "www.example.net", fmt.Sprintf("30.0.%d.1", i), "20.0.1.1")
 	}
 	w.gone(dawn+hours+2*minute, append(w.in("KP"), w.networks[44:48]...)...)
 	w.everybody(dawn+hours+3*minute, func(c, p int, at int64) { w.announce(c, p, at, network{"30.0.1.0/24", 66666, 64401, "ZZ"}) })

@@ -51,10 +51,10 @@ func TestHostsTold(t *testing.T) {
 	w.records = append(w.records, record("", dawn, &pb.WatchList{
 		Name: "mine", Home: "TO", Members: members("dark.example.net", "two.example.net", "ns.example.net", "abroad.example.net", "never.example.net"),
 	}))
-	w.host(dawn+5, "mine", "dark.example.net", "20.0.1.1", "-", "20.0.1.53")
-	w.host(dawn+5, "mine", "two.example.net", "20.0.1.2", "20.0.3.2", "2001:db8::2")
-	w.host(dawn+5, "mine", "ns.example.net", "20.0.3.3", "-", "20.0.1.53")
-	w.host(dawn+5, "mine", "abroad.example.net", "20.0.3.4", "-", "20.0.3.53")
+	w.host(dawn+5, "dark.example.net", "20.0.1.1", "-", "20.0.1.53")
+	w.host(dawn+5, "two.example.net", "20.0.1.2", "20.0.3.2", "2001:db8::2")
+	w.host(dawn+5, "ns.example.net", "20.0.3.3", "-", "20.0.1.53")
+	w.host(dawn+5, "abroad.example.net", "20.0.3.4", "-", "20.0.3.53")
 	w.records = append(w.records, record("", dawn+5, &pb.HostAddresses{List: "mine", Host: "never.example.net", Problem: "there is no such name (NXDOMAIN)"}))
 	w.gone(dawn+hours, home)
 	const answer = "no answer from the DNS servers"

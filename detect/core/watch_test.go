@@ -53,9 +53,9 @@ func (w *world) watch(t int64, name string, texts ...string) {
 	w.records = append(w.records, record("", t, &pb.WatchList{Name: name, Title: "Our " + name, Members: members(texts...)}))
 }
 
-// host adds the addresses of a host of a list; those after - are of its name servers.
-func (w *world) host(t int64, list, host string, addresses ...string) {
-	h := &pb.HostAddresses{List: list, Host: host, ResolvedAtUs: t * 1e6}
+// host adds the addresses of a host of the list mine; those after - are of its name servers.
+func (w *world) host(t int64, host string, addresses ...string) {
+	h := &pb.HostAddresses{List: "mine", Host: host, ResolvedAtUs: t * 1e6}
 	to := &h.Addresses
 	for _, a := range addresses {
 		if a == "-" {
@@ -180,7 +180,7 @@ func TestCovered(t *testing.T) {
 		network{"30.0.0.0/16", 65100, 64400, "AA"}, network{"30.0.0.0/12", 65101, 64400, "AA"}, network{"30.0.9.0/24", 65102, 64400, "AA"})
 	w.tables()
 	w.watch(dawn, "mine", "30.0.5.0/24", "30.0.9.0/24", "30.0.7.0/25", "www.example.net", "30.1.1.0/24")
-	w.host(dawn+5, "mine", "www.example.net", "30.0.9.1", "-", "30.0.200.1")
+	w.host(dawn+5, "www.example.net", "30.0.9.1", "-", "30.0.200.1")
 	w.gone(dawn+hours, w.networks[44])
 	f := w.run(dawn + 2*hours)
 	o := outagesOf(t, f, "30.0.0.0/16")
@@ -373,7 +373,7 @@ func TestStatus(t *testing.T) {
 	w.tables()
 	list := record("", dawn, &pb.WatchList{Name: "mine", Home: "TO", Members: members("20.0.1.0/24", "20.0.2.0/24", "30.0.5.0/24", "50.0.0.0/24", "50.0.0.0/25", "30.0.9.0/25", "AS65101", "KP", "www.example.net", "no.example.net")})
 	w.records = append(w.records, list)
-	w.host(dawn+5, "mine", "www.example.net", "20.0.1.1", "20.0.2.1", "-", "30.0.1.1")
+	w.host(dawn+5, "www.example.net", "20.0.1.1", "20.0.2.1", "-", "30.0.1.1")
 	w.records = append(w.records, record("", dawn+5, &pb.HostAddresses{List: "mine", Host: "no.example.net", Problem: "no such name"}))
 	w.gone(dawn+hours, w.networks[45])
 	f := w.run(dawn + 2*hours)

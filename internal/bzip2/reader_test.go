@@ -23,7 +23,7 @@ import (
 // pack packs data with the program bzip2.
 func pack(t testing.TB, data []byte, options ...string) []byte {
 	t.Helper()
-	cmd := exec.Command("bzip2", append([]string{"-c"}, options...)...) //nolint:noctx // it ends with its input
+	cmd := exec.Command("bzip2", append([]string{"-c"}, options...)...)
 	cmd.Stdin = bytes.NewReader(data)
 	out, err := cmd.Output()
 	if err != nil {

@@ -181,7 +181,7 @@ func (r *migration) apply(ctx context.Context, m Migration, again bool) error {
 		}
 		for n, part := range partitions {
 			k := progressKey{m.Version, uint32(i + 1), part.id}
-			if st.passed.has(k, statement) && !(again && statement.Each == "") {
+			if st.passed.has(k, statement) && (!again || statement.Each != "") {
 				continue
 			}
 			if part.id != "" {

@@ -95,7 +95,7 @@ func TestKilledRunner(t *testing.T) {
 		}
 	}
 
-	cmd := exec.Command(os.Args[0]) //nolint:gosec // the test's own program
+	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), runnerEnv+"="+string(server))
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {

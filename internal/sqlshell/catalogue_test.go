@@ -11,9 +11,18 @@ import (
 func TestComplete(t *testing.T) {
 	t.Parallel()
 	c := catalogue{words: []Word{
-		{"outages", "table", "", ""}, {"outage_events", "table", "", ""}, {"feeds", "table", "", ""},
-		{"collector", "column", "feeds", ""}, {"country", "column", "outages", ""}, {"code", "column", "outages", ""}, {"code", "column", "feeds", ""},
-		{"count", "function", "", ""}, {"concat", "function", "", ""}, {"SELECT", "keyword", "", ""}, {"FROM", "keyword", "", ""}, {"CSV", "format", "", ""},
+		{"outages", "table", "", ""},
+		{"outage_events", "table", "", ""},
+		{"feeds", "table", "", ""},
+		{"collector", "column", "feeds", ""},
+		{"country", "column", "outages", ""},
+		{"code", "column", "outages", ""},
+		{"code", "column", "feeds", ""},
+		{"count", "function", "", ""},
+		{"concat", "function", "", ""},
+		{"SELECT", "keyword", "", ""},
+		{"FROM", "keyword", "", ""},
+		{"CSV", "format", "", ""},
 	}}
 	for _, tt := range []struct {
 		before, behind string

@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -17,7 +18,7 @@ func NewCleaner(w io.Writer) *Cleaner { return &Cleaner{w: w} }
 
 // Write writes what is whole, and keeps the beginning of a character for the next call.
 func (c *Cleaner) Write(b []byte) (int, error) {
-	all := append(c.rest, b...)
+	all := slices.Concat(c.rest, b)
 	whole := len(all)
 	for n := 1; n < utf8.UTFMax && n <= len(all); n++ {
 		if tail := all[len(all)-n:]; utf8.RuneStart(tail[0]) {

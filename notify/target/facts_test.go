@@ -43,8 +43,11 @@ func TestFacts(t *testing.T) {
 	asOf := open.Start.Add(-35 * time.Minute)
 	open.Events[0].Watch = []bgp.WatchMember{
 		{List: "secret", Member: "www.example.net", Host: &bgp.WatchHost{ResolvedAt: &asOf, Problem: "no answer from the DNS servers", AddressesTotal: 7, Addresses: []bgp.HostAddress{
-			{Address: "192.0.2.1", State: "lost"}, {Address: "203.0.113.1", State: "visible", Countries: []string{"NL"}, Abroad: true}, {Address: "2001:db8::1", State: "never_seen"},
-			{Address: "192.0.2.53", NameServer: true, State: "lost"}, {Address: "192.0.2.54", NameServer: true, State: "lost"},
+			{Address: "192.0.2.1", State: "lost"},
+			{Address: "203.0.113.1", State: "visible", Countries: []string{"NL"}, Abroad: true},
+			{Address: "2001:db8::1", State: "never_seen"},
+			{Address: "192.0.2.53", NameServer: true, State: "lost"},
+			{Address: "192.0.2.54", NameServer: true, State: "lost"},
 		}}},
 		{List: "ours", Member: "www.example.net", Public: true, Host: &bgp.WatchHost{}},
 		{List: "ours", Member: "never.example.net", Public: true, Host: &bgp.WatchHost{Problem: "there is no such name (NXDOMAIN)"}},

@@ -26,8 +26,10 @@ type Config struct {
 
 // The bounds of Config.
 const (
-	MinDays, MaxDays   = 40, 3660
-	MinScale, MaxScale = 0.001, 1.0
+	MinDays  = 40
+	MaxDays  = 3660
+	MinScale = 0.001
+	MaxScale = 1.0
 )
 
 // validate reports what is wrong.

@@ -79,8 +79,8 @@ func (y *Year) fill(rec *pb.VisibilityRecord, d *sample, family int, s *sender) 
 	rec.Position = s.decided(f, d.minute*minute)
 	rec.Entity = codec.Entity(d.e.entity)
 	rec.WindowUs = at(d.minute * minute)
-	rec.Space, rec.Prefixes = uint64(d.visible)*uint64(unit), uint32(d.visible)
-	rec.BaselineSpace, rec.BaselinePrefixes = uint64(d.base)*uint64(unit), uint32(d.base)
+	rec.Space, rec.Prefixes = uint64(d.visible)*unit, uint32(d.visible)
+	rec.BaselineSpace, rec.BaselinePrefixes = uint64(d.base)*unit, uint32(d.base)
 	rec.Voters = uint32(y.votersAt(d.minute * minute))
 }
 
@@ -95,8 +95,9 @@ func (e *seen) inHour(due []sample, from int64, first bool, rng *rand.Rand) []sa
 		due = append(due, sample{m, e, visible, e.usual})
 	}
 	told := !e.hourly && !first
-	for m := from; e.next < len(e.steps) && e.steps[e.next].minute < from+60; e.next++ {
-		if m = e.steps[e.next].minute; !told && m > from+e.each {
+	for ; e.next < len(e.steps) && e.steps[e.next].minute < from+60; e.next++ {
+		m := e.steps[e.next].minute
+		if !told && m > from+e.each {
 			say(from + e.each)
 			told = true
 		}
@@ -172,6 +173,7 @@ func (y *Year) steps(family int) map[entityKey][]step {
 			}
 		case bgp.EntityRegion:
 			note(bgp.EntityRegion, o.entity.Code, o.lost)
+		case bgp.EntityWorld, bgp.EntityWatch: // no story is about them
 		case bgp.EntityCountry:
 			for r := range c.regions {
 				note(bgp.EntityRegion, c.regions[r].code, c.regions[r].prefixes[family]*o.lost/max(1, o.usual))

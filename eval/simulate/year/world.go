@@ -74,8 +74,22 @@ var storyCountries = []struct {
 	code   string
 	offset int64
 }{
-	{"US", -5 * hour}, {"DE", hour}, {"BR", -3 * hour}, {"IQ", 3 * hour}, {"MM", 6*hour + 30*minute}, {"SD", 2 * hour}, {"TD", hour}, {"SS", 2 * hour},
-	{"GA", hour}, {"CU", -5 * hour}, {"TO", 13 * hour}, {"KE", 3 * hour}, {"NG", hour}, {"IN", 5*hour + 30*minute}, {"FR", hour}, {"JP", 9 * hour},
+	{"US", -5 * hour},
+	{"DE", hour},
+	{"BR", -3 * hour},
+	{"IQ", 3 * hour},
+	{"MM", 6*hour + 30*minute},
+	{"SD", 2 * hour},
+	{"TD", hour},
+	{"SS", 2 * hour},
+	{"GA", hour},
+	{"CU", -5 * hour},
+	{"TO", 13 * hour},
+	{"KE", 3 * hour},
+	{"NG", hour},
+	{"IN", 5*hour + 30*minute},
+	{"FR", hour},
+	{"JP", 9 * hour},
 }
 
 // newWorld draws a world.

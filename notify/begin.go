@@ -82,8 +82,8 @@ func (x *session) recall(book *ledger.Book) error {
 // restore builds the engine from the ledger, or without one:
 //
 //   - at a first run one notice lists the open outages, and reading goes on from there;
-//   - where the ledger was lost it is built again from the outages up to where the group has read, as if all of them had been told: only the messages
-//     of the last minute are sent again, and open incidents are closed when they are over;
+//   - where the ledger was lost it is built again from the outages up to where the group has read, as if all of them had been told. What may be untold all
+//     the same is sent again (incident.Rebuild), and open incidents are closed when they are over;
 //   - where the group's offsets were lost, the records shortly before the newest record of the ledger are read again. A record that was read before changes nothing.
 func (x *session) restore(ctx context.Context, book *ledger.Book, committed bool, from map[int32]int64) (err error) {
 	switch {
@@ -138,7 +138,7 @@ func (x *session) firstRun(ctx context.Context, book *ledger.Book, from map[int3
 
 // rebuild makes a ledger of the outages that were applied before.
 func (x *session) rebuild(ctx context.Context, book *ledger.Book, from map[int32]int64) error {
-	x.d.Log.Warn("what was told is lost (bgp.notify.v1 is empty): it is concluded from the outages of the last 90 days, and only the messages of the last minute are sent again")
+	x.d.Log.Warn("what was told is lost (bgp.notify.v1 is empty): it is concluded from the outages of the last 90 days. Sent again are the messages of the last minute and, to targets that take a message once, those about open incidents. Chats get a list of what is open")
 	saved, err := x.past(ctx, from)
 	if err != nil {
 		return err

@@ -3,11 +3,12 @@ package incident
 import (
 	"encoding/json"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/notify/target"
@@ -268,26 +269,36 @@ func TestPublicTarget(t *testing.T) {
 	}
 }
 
-// TestRebuild: of a ledger that was lost, what was sent shortly before the last record goes out again under the id that it had; what is older does not.
+// TestRebuild: of a ledger that was lost, what was sent shortly before the last record goes out again under the id that it had. Of what is older and open,
+// targets with a key get the last message again, and chats a notice. What is over is not told again.
 func TestRebuild(t *testing.T) {
 	t.Parallel()
-	early, late := as, as
-	early.ID, early.Sequence = "as-AS64500-ipv4-20261130T0000Z", 1
-	late.Sequence = 1
-	records := []PastRecord{{Outage: &early, At: t0.Add(5 * time.Minute), Offset: 3}, {Outage: &late, At: t0.Add(30 * time.Minute), Offset: 4}}
+	gone, early, late := an(bgp.EntityAS, "AS64498"), an(bgp.EntityAS, "AS64500"), an(bgp.EntityAS, "AS64496")
+	gone.Sequence, early.Sequence, late.Sequence = 1, 1, 1
+	over, end := gone, t0.Add(8*time.Minute)
+	over.State, over.Event, over.EndReason, over.End, over.Sequence = bgp.StateClosed, bgp.EventClosed, bgp.EndRecovered, &end, 2
+	records := []PastRecord{
+		{Outage: &gone, At: t0.Add(4 * time.Minute), Offset: 2},
+		{Outage: &early, At: t0.Add(5 * time.Minute), Offset: 3},
+		{Outage: &over, At: end, Offset: 4},
+		{Outage: &late, At: t0.Add(30 * time.Minute), Offset: 5},
+	}
 	cfg := DefaultConfig()
-	cfg.Routes = to("chat", "hook")
-	targets := []TargetInfo{chat("chat"), recordsTarget("hook")}
+	cfg.Routes = to("chat", "hook", "page")
+	targets := []TargetInfo{chat("chat"), recordsTarget("hook"), pager("page")}
 	until := t0.Add(40 * time.Minute)
 	sent, _, err := Past(cfg, targets, slices.Values(records), until)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ids := map[string]string{} // of what was sent of the late one, by target
+	want := map[string]bool{} // target, incident and id of what is sent again
 	for _, a := range sent {
-		if a.Message.Incident == late.ID {
-			ids[a.Target] = a.Message.ID
+		if id := a.Message.Incident; id == late.ID || id == early.ID && a.Target != "chat" {
+			want[a.Target+" "+id+" "+a.Message.ID] = true
 		}
+	}
+	if len(want) != 5 {
+		t.Fatalf("sent: %v", want)
 	}
 	saved, err := Rebuild(cfg, targets, slices.Values(records), until)
 	if err != nil {
@@ -299,17 +310,24 @@ func TestRebuild(t *testing.T) {
 	}
 	e.IgnoreBlindness()
 	e.Advance(until)
-	again := map[string]string{}
+	again := map[string]bool{}
+	var notices []string
 	for ready := e.Ready(until); len(ready) > 0; ready = e.Ready(until) {
 		for _, a := range ready {
-			if e.Begin(a, until); a.Fetch != nil && a.Fetch.Offset != 4 || !a.Doubtful {
-				t.Errorf("%s: got the record %v, doubtful %v", a.Target, a.Fetch, a.Doubtful)
+			e.Begin(a, until)
+			if a.Message.Kind == target.Notice {
+				notices = append(notices, a.Target+": "+a.Message.Summary)
+			} else if again[a.Target+" "+a.Message.Incident+" "+a.Message.ID] = true; !a.Doubtful {
+				t.Errorf("%s %s is not said to be doubtful", a.Target, a.Message.Incident)
 			}
-			again[a.Target] = a.Message.ID
 			e.Done(a, nil, nil, until)
 		}
 	}
-	if len(ids) != 2 || !maps.Equal(again, ids) {
-		t.Errorf("sent again: %v, want %v", again, ids)
+	if diff := cmp.Diff(want, again); diff != "" {
+		t.Errorf("sent again (-want +got):\n%s", diff)
+	}
+	said := "chat: darkmap has lost its record of messages: 1 incident is open. Some of these may not have been told before. When they end, that is told.\n\nOpen:\n- " + early.Headline
+	if diff := cmp.Diff([]string{said}, notices); diff != "" {
+		t.Errorf("notices (-want +got):\n%s", diff)
 	}
 }

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -207,52 +208,54 @@ func (e *Engine) Adopt(open []*bgp.Outage, now time.Time) []*Delivery {
 
 // adoptAt marks the open outages as told to a target.
 func (e *Engine) adoptAt(p *place, now time.Time) {
-	byRoute := map[string][]string{}
-	n := map[string]*Notice{}
+	var open []*Delivery
 	for _, d := range e.all {
 		if d.place != p || d.Subject != target.SubjectOutage {
 			continue
 		}
-		r := p.route(d.Route)
 		if p.records() {
 			p.waiting -= len(d.Records)
 			d.Records, d.Adopted, d.Events[0].Counted = nil, true, true
 			d.Told = Told{State: bgp.StateOpen}
 			continue
 		}
+		r := p.route(d.Route)
 		s := d.standing(r, now)
 		if s.state != bgp.StateOpen || p.info.Traits.Style == target.Feed || r.digest != nil {
 			continue
 		}
 		d.Adopted, d.Opened = true, d.News
 		d.Told = s.said(d)
-		o := s.top.outage()
-		text := line(o.Headline)
-		if text == "" {
-			text = named(&o)
-		}
-		byRoute[d.Route] = append(byRoute[d.Route], text)
-		if n[d.Route] == nil {
-			n[d.Route] = &Notice{Title: "Alerts begin", Exercise: true}
-		}
-		n[d.Route].Private, n[d.Route].Exercise = n[d.Route].Private || s.top.Private, n[d.Route].Exercise && d.Dataset != live
+		open = append(open, d)
 	}
 	if p.info.Traits.Style != target.Chat || len(p.routes) == 0 {
 		return
 	}
-	all := Notice{Title: "Alerts begin", Headline: "Alerts begin: nothing is open", Exercise: len(n) > 0}
-	total := 0
+	n := p.listOpen("Alerts begin", " What began before is not told again; when it ends, that is told.", open, now)
+	e.notice(p, p.routes[0], "begin-"+now.UTC().Format("20060102T150405Z"), n, now, now)
+}
+
+// listOpen is a notice of open incidents. Its headline begins with the title; sentences stand behind it, each after a space.
+func (p *place) listOpen(title, sentences string, open []*Delivery, now time.Time) Notice {
+	all := Notice{Title: title, Headline: title + ": nothing is open", Exercise: len(open) > 0}
 	var lines []string
 	for _, r := range p.routes {
-		slices.Sort(byRoute[r.Name])
-		lines, total = append(lines, byRoute[r.Name]...), total+len(byRoute[r.Name])
-		if x := n[r.Name]; x != nil {
-			all.Private, all.Exercise = all.Private || x.Private, all.Exercise && x.Exercise
+		var ofRoute []string
+		for _, d := range open {
+			s := d.standing(r, now)
+			if d.Route != r.Name || s.top == nil {
+				continue
+			}
+			o := s.top.outage()
+			ofRoute = append(ofRoute, cmp.Or(line(o.Headline), named(&o)))
+			all.Private, all.Exercise = all.Private || s.top.Private, all.Exercise && d.Dataset != live
 		}
+		slices.Sort(ofRoute)
+		lines = append(lines, ofRoute...)
 	}
-	if total > 0 {
-		all.Headline = "Alerts begin: " + bgp.Count(total, "incident") + " " + verb(total, "is", "are") + " open"
+	if n := len(lines); n > 0 {
+		all.Headline = title + ": " + bgp.Count(n, "incident") + " " + verb(n, "is", "are") + " open"
 	}
-	all.Summary = all.Headline + ". What began before is not told again; when it ends, that is told." + list("Open", lines)
-	e.notice(p, p.routes[0], "begin-"+now.UTC().Format("20060102T150405Z"), all, now, now)
+	all.Summary = all.Headline + "." + sentences + list("Open", lines)
+	return all
 }

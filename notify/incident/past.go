@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/notify/target"
 )
 
 // PastRecord is a record with when it was published, and where it stands. Without a place it cannot be sent again.
@@ -27,22 +28,35 @@ func Past(cfg Config, targets []TargetInfo, records iter.Seq[PastRecord], until 
 			sent = append(sent, *a)
 		}
 	}}
-	if after, err = r.run(records, until); err == nil && cut {
+	if err = r.run(records, until); err == nil && cut {
 		err = ErrTooMany
 	}
-	return sent, after, err
+	return sent, r.deliveries(), err
 }
 
-// Rebuild returns the deliveries of a lost ledger: those after past records, if every target had answered at once. Messages since a minute before the
-// last record have an intent and no answer, because the ledger may have been lost before they were sent: they go out again, under the same ids.
+// Rebuild returns the deliveries of a lost ledger: those after past records, if every target had answered at once. What may not have been sent has an intent
+// and no answer, so that it goes out again, under the same id: messages since a minute before the last record, because the ledger may have been lost
+// before they were sent, and for pagers, feeds and targets of records with a key the last message of each incident that is open, because the target may have
+// been down for longer. Chats get one notice that lists the other open incidents.
 func Rebuild(cfg Config, targets []TargetInfo, records iter.Seq[PastRecord], until time.Time) ([]Delivery, error) {
 	u := unsure{all: map[string]*doubt{}}
 	r := rehearsal{cfg: cfg, targets: targets, answered: u.note, took: func(at time.Time) { u.since = at.Add(-unsureFor) }}
-	after, err := r.run(records, until)
-	for i := range after {
-		u.apply(&after[i])
+	if err := r.run(records, until); err != nil || r.e == nil {
+		return nil, err
 	}
-	return after, err
+	open := map[*place][]*Delivery{} // what is not sent again
+	for d := range r.e.Deliveries() {
+		if !u.apply(d) && d.Subject == target.SubjectOutage && d.FoldedInto == "" && d.active && (d.Told.State == bgp.StateOpen || d.Storm != "") {
+			open[d.place] = append(open[d.place], d)
+		}
+	}
+	for p, all := range open {
+		if p.info.Traits.Style == target.Chat && len(p.routes) > 0 {
+			n := p.listOpen("darkmap has lost its record of messages", " Some of these may not have been told before. When they end, that is told.", all, until)
+			r.e.notice(p, p.routes[0], "lost-"+until.UTC().Format("20060102T150405Z"), n, until, until)
+		}
+	}
+	return r.deliveries(), nil
 }
 
 // rehearsal is an engine that is given past records.
@@ -57,8 +71,8 @@ type rehearsal struct {
 	now time.Time
 }
 
-// run returns the deliveries at until.
-func (r *rehearsal) run(records iter.Seq[PastRecord], until time.Time) (after []Delivery, err error) {
+// run takes the records and lets time pass up to until. Without records there is no engine after it.
+func (r *rehearsal) run(records iter.Seq[PastRecord], until time.Time) (err error) {
 	for rec := range records {
 		if r.e == nil {
 			begin := rec.At.Add(-time.Second)
@@ -66,7 +80,7 @@ func (r *rehearsal) run(records iter.Seq[PastRecord], until time.Time) (after []
 				begin = rec.Outage.Start
 			}
 			if r.e, err = pastEngine(r.cfg, r.targets, begin); err != nil {
-				return nil, err
+				return err
 			}
 		}
 		if !r.now.IsZero() {
@@ -79,14 +93,21 @@ func (r *rehearsal) run(records iter.Seq[PastRecord], until time.Time) (after []
 		raw, _ := json.Marshal(rec.Outage)
 		r.e.Record(rec.Outage, raw, RecordRef{Partition: rec.Partition, Offset: rec.Offset, Sequence: rec.Outage.Sequence, State: rec.Outage.State, At: rec.At}, r.now)
 	}
+	if r.e != nil {
+		r.step(until)
+	}
+	return nil
+}
+
+// deliveries are copies of all that the engine holds.
+func (r *rehearsal) deliveries() (out []Delivery) {
 	if r.e == nil {
-		return nil, nil
+		return nil
 	}
-	r.step(until)
 	for d := range r.e.Deliveries() {
-		after = append(after, *d)
+		out = append(out, *d)
 	}
-	return after, nil
+	return out
 }
 
 // step lets time pass, with everything sent when it is due.
@@ -125,13 +146,14 @@ type doubt struct {
 	waiting  *Waiting
 	intent   *Intent
 	attempts int
+	due      time.Time
 	records  []RecordRef
 }
 
 // note keeps how a delivery stands whose message was begun.
 func (u *unsure) note(_ *Attempt, d *Delivery, now time.Time) {
 	was := u.all[d.Key()]
-	x := &doubt{at: now, told: d.Told, waiting: d.Waiting, intent: d.Intent, attempts: d.Attempts}
+	x := &doubt{at: now, told: d.Told, waiting: d.Waiting, intent: d.Intent, attempts: d.Attempts, due: d.Due}
 	if d.Intent.Record != nil {
 		if was != nil {
 			x.records = slices.DeleteFunc(was.records, func(r RecordRef) bool { return r.At.Before(u.since) })
@@ -145,18 +167,27 @@ func (u *unsure) note(_ *Attempt, d *Delivery, now time.Time) {
 	u.all[d.Key()] = x
 }
 
-// apply takes the answer of what may not have been sent back from a delivery.
-func (u *unsure) apply(d *Delivery) {
+// apply takes the answer of what may not have been sent back from a delivery, and reports whether it did.
+func (u *unsure) apply(d *Delivery) bool {
 	x := u.all[d.Key()]
-	if x == nil || x.at.Before(u.since) {
-		return
+	if x == nil || x.at.Before(u.since) && !d.repeatable() {
+		return false
 	}
 	d.Told, d.Intent, d.Attempts = x.told, x.intent, x.attempts
 	if x.waiting != nil {
-		d.Waiting = x.waiting
-		return
+		d.Waiting, d.Due = x.waiting, x.due // without a time it would never be sent
+		d.LateBecause = "darkmap has lost its record of messages"
+		return true
 	}
 	d.Records = slices.Concat(x.records, d.Records)
+	return true
+}
+
+// repeatable reports whether the last message of an open incident can be sent once more and nobody sees it twice: chats show it again once their keys are
+// forgotten.
+func (d *Delivery) repeatable() bool {
+	t := d.place.info.Traits
+	return t.Keyed && t.Style != target.Chat && (d.Told.State == bgp.StateOpen || d.Told.State == bgp.StateSuspected)
 }
 
 // maxPast bounds the messages that Past returns.

@@ -12,7 +12,7 @@ import (
 func TestShortenHosts(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{1, 2, 30} {
-		o := bgp.Outage{ID: "prefix-192.0.2.0_24-ipv4-20141222T1615Z", Summary: "192.0.2.0/24 lost its routes."}
+		o := bgp.Outage{ID: "prefix-192.0.2.0_24-ipv4-20141222T1615Z", Entity: bgp.Entity{Type: bgp.EntityPrefix, Code: "192.0.2.0/24"}, Summary: "192.0.2.0/24 lost its routes."}
 		for i := range n {
 			h := &bgp.WatchHost{Problem: "no answer from the DNS servers", AddressesTotal: 16}
 			for j := range 16 {

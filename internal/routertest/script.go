@@ -18,8 +18,8 @@ type Script struct {
 	Read func() *View
 	// Withdrawn is what the routers were told to take back.
 	Withdrawn map[netip.Prefix]bool
-	// Tap, if set, knows what the routers sent. FRR withdraws routes that nobody took back: its queue holds prefixes, and it withdraws those that
-	// the peer does not have when their turn comes. After the peer's session was down and is up again it has none of them yet.
+	// Tap, if set, knows what the routers sent. FRR was seen to withdraw routes over BMP that nobody took back, after a peer's session was down and up
+	// again. Why is not known. A guess: its queue holds prefixes, and it withdraws those that the peer does not have when their turn comes.
 	Tap *Tap
 }
 

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"cmp"
 	"compress/gzip"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -70,30 +69,36 @@ func (f *File) Take(a *clickhouse.Answer) (written int64, err error) {
 			return 0, fmt.Errorf("%w: %w", ErrOutput, err)
 		}
 		written, err = f.copy(out, in)
+		if closeErr := out.Close(); err == nil && closeErr != nil {
+			err = fmt.Errorf("%w: %w", ErrOutput, closeErr)
+		}
 		f.filled = err == nil
 		return written, err
 	}
-	// Not CreateTemp: the file gets the mode that the umask gives.
-	temporary := filepath.Join(filepath.Dir(f.Path), "."+filepath.Base(f.Path)+"."+rand.Text()[:8]+".tmp")
-	out, err := os.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666) //nolint:gosec // the user names it, and the umask is theirs
+	out, err := f.temporary()
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w", ErrOutput, err)
 	}
 	n, err := f.copy(out, in)
 	if err == nil {
-		err = f.rename(temporary)
+		err = f.rename(out.Name())
 	}
 	if err != nil {
-		if removeErr := os.Remove(temporary); !errors.Is(removeErr, fs.ErrNotExist) {
+		if removeErr := os.Remove(out.Name()); !errors.Is(removeErr, fs.ErrNotExist) {
 			err = errors.Join(err, removeErr)
 		}
+	}
+	if closeErr := out.Close(); err == nil && closeErr != nil { // it was locked until here
+		err = fmt.Errorf("%w: %w", ErrOutput, closeErr)
+	}
+	if err != nil {
 		return 0, err
 	}
 	f.filled = true
 	return n, nil
 }
 
-// copy writes to out, compressed as the name says, and closes it.
+// copy writes to out, compressed as the name says.
 func (f *File) copy(out *os.File, in io.Reader) (int64, error) {
 	w := &writer{w: out}
 	packed, err := compressed(f.Path, w)
@@ -104,9 +109,6 @@ func (f *File) copy(out *os.File, in io.Reader) (int64, error) {
 	}
 	if info, statErr := out.Stat(); err == nil && statErr == nil && info.Mode().IsRegular() {
 		w.err = out.Sync()
-	}
-	if closeErr := out.Close(); w.err == nil {
-		w.err = closeErr
 	}
 	if w.err != nil {
 		return n, fmt.Errorf("%w: %w", ErrOutput, w.err)

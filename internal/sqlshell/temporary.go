@@ -1,0 +1,78 @@
+package sqlshell
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"syscall"
+)
+
+// temporary makes the file in which output stands until its statement is through, beside the file that it becomes. It is locked until
+// it is closed. What processes left that were killed is removed first.
+func (f *File) temporary() (*os.File, error) {
+	folder, begin := filepath.Dir(f.Path), "."+filepath.Base(f.Path)+"."
+	if err := sweep(folder, begin); err != nil {
+		return nil, err
+	}
+	for { // ends: another process removes the file at most once, between its creation and its lock
+		// Not CreateTemp: the file gets the mode that the umask gives.
+		name := filepath.Join(folder, begin+rand.Text()[:8]+".tmp")
+		out, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666) //nolint:gosec // the user names it, and the umask is theirs
+		if err != nil {
+			return nil, err
+		}
+		// Where the file system has no locks, nobody takes the file for one that was left.
+		if err := syscall.Flock(int(out.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); !errors.Is(err, syscall.EWOULDBLOCK) {
+			if _, err := os.Stat(name); err == nil {
+				return out, nil
+			}
+		}
+		if err := out.Close(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// temporaryEnd is the end of the name of a temporary file.
+var temporaryEnd = regexp.MustCompile(`^[A-Z2-7]{8}\.tmp$`)
+
+// sweep removes temporary files that begin so and that no process has locked.
+func sweep(folder, begin string) error {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		name := e.Name()
+		if !e.Type().IsRegular() || len(name) < len(begin) || name[:len(begin)] != begin || !temporaryEnd.MatchString(name[len(begin):]) {
+			continue
+		}
+		if err := removeLeft(filepath.Join(folder, name)); err != nil {
+			return fmt.Errorf("removing what an earlier statement left: %w", err)
+		}
+	}
+	return nil
+}
+
+// removeLeft removes a file unless a process has it locked. Files of other users are theirs.
+func removeLeft(name string) error {
+	left, err := os.OpenFile(name, os.O_WRONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer left.Close() //nolint:errcheck // nothing was written
+	if syscall.Flock(int(left.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+		return nil
+	}
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
+}

@@ -113,7 +113,7 @@ func TestSQLOwnerIsKilled(t *testing.T) {
 		out   string
 		said  string
 	}{
-		{nil, 0, "30\n", "to which the store belonged, has ended before it answered; the statement only reads and is run again"},
+		{nil, 0, "30\n", "to which the store belonged, has ended before its answer was complete; the statement only reads and is run again"},
 		{[]string{"--write"}, exitFailed, "", "whether the statement was carried out is not known"},
 	} {
 		owner := exec.CommandContext(t.Context(), os.Args[0], "sql", "--data-dir", dir, "SELECT sleepEachRow(0.5) FROM numbers(1000) SETTINGS max_block_size = 1, max_execution_time = 600 FORMAT Null")
@@ -137,20 +137,51 @@ func TestSQLOwnerIsKilled(t *testing.T) {
 	}
 }
 
-// TestSQLEngineIsKilled: where the owner goes on, its engine is started again, and the statement with it.
+// stalled is an output that takes nothing more behind its first octets until goOn is closed.
+type stalled struct {
+	began, goOn chan struct{}
+	n           int
+}
+
+func (s *stalled) Write(b []byte) (int, error) {
+	if s.n += len(b); s.n == len(b) {
+		close(s.began)
+	}
+	<-s.goOn
+	return len(b), nil
+}
+
+// TestSQLEngineIsKilled: where the owner goes on, its engine is started again, and the statement with it. One whose output others have
+// seen is not run again.
 func TestSQLEngineIsKilled(t *testing.T) {
 	t.Parallel()
 	dir := migrated(t)
 	owner, _ := host(t, dir, io.Discard)
+	kill := func() {
+		t.Helper()
+		engine, err := os.FindProcess(owner.own.engine.PID())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := engine.Kill(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	guest := askSlowly(t, dir)
-	engine, err := os.FindProcess(owner.own.engine.PID())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := engine.Kill(); err != nil {
-		t.Fatal(err)
-	}
+	kill()
 	if got := <-guest; got.code != 0 || got.out != "30\n" || !strings.Contains(got.errs, "is started again; the statement only reads and is run again") {
 		t.Errorf("got %+v, want an answer after a second run", got)
+	}
+	out := &stalled{began: make(chan struct{}), goOn: make(chan struct{})}
+	var errs bytes.Buffer
+	ended := make(chan int, 1)
+	go func() { // ends with the engine
+		ended <- run(t.Context(), []string{"sql", "--data-dir", dir, "SELECT number, repeat('x', 200) FROM numbers(5000000)"}, nil, out, &errs)
+	}()
+	<-out.began
+	kill()
+	close(out.goOn)
+	if code := <-ended; code != exitFailed || !strings.Contains(errs.String(), "ended before its answer was complete, and is started again; the output is not complete") {
+		t.Errorf("in the midst of output: got %d, %d octets, %q; want that it is not complete", code, out.n, errs.String())
 	}
 }

@@ -270,13 +270,13 @@ func (s *session) lost(l *lease, err error) error {
 		return fmt.Errorf("the server %s did not answer to the end: %w", l.server, err)
 	}
 	if l.owner == nil {
-		return fmt.Errorf("the embedded ClickHouse ended before it answered: %w", cmp.Or(s.own.engine.Ready(), err))
+		return fmt.Errorf("the embedded ClickHouse ended before its answer was complete: %w", cmp.Or(s.own.engine.Ready(), err))
 	}
 	running, readErr := datadir.ReadRun(s.g.DataDir)
 	if readErr == nil && running != nil && running.PID == l.owner.PID {
-		return fmt.Errorf("the embedded ClickHouse of darkmap %s (process %d) ended before it answered, and is started again", l.owner.Command, l.owner.PID)
+		return fmt.Errorf("the embedded ClickHouse of darkmap %s (process %d) ended before its answer was complete, and is started again", l.owner.Command, l.owner.PID)
 	}
-	return fmt.Errorf("darkmap %s (process %d), to which the store belonged, has ended before it answered", l.owner.Command, l.owner.PID)
+	return fmt.Errorf("darkmap %s (process %d), to which the store belonged, has ended before its answer was complete", l.owner.Command, l.owner.PID)
 }
 
 // close ends the engine, where this process has started it, after the statements of other processes.

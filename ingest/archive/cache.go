@@ -8,22 +8,25 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 )
 
 // ours matches what cacheName makes: nothing else in the folder is ever removed.
 var ours = regexp.MustCompile(`^[0-9a-f]{16}-[0-9A-Za-z._-]*$`)
 
+// belongs matches what the names of a file's companions have at their end.
+var belongs = regexp.MustCompile(`(` + regexp.QuoteMeta(partSuffix) + `|` + regexp.QuoteMeta(metaSuffix) + `|` + regexp.QuoteMeta(copySuffix) + `\d+)$`)
+
 // cached is a file of the cache with what belongs to it.
 type cached struct {
 	name  string
+	files []string
 	bytes int64
 	used  time.Time
 }
 
 // makeRoom removes what was not used for the longest time until need more octets fit. What is in use, or being downloaded,
-// stays, even where the cache gets too large by that.
+// here or by another process, stays, even where the cache gets too large by that.
 func (f *Fetcher) makeRoom(need int64) error {
 	_, err := f.evict(func(total, _ int64) bool { return total+need <= f.cfg.CacheBytes })
 	return err
@@ -52,16 +55,30 @@ func (f *Fetcher) evict(enough func(total, freed int64) bool) (freed int64, err 
 		if busy || f.pins[c.name] > 0 {
 			continue
 		}
-		for _, suffix := range [...]string{"", partSuffix, metaSuffix} {
-			if err := os.Remove(filepath.Join(f.cfg.Cache, c.name+suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return freed, fmt.Errorf("making room in the cache: %w", err)
-			}
+		if free, err := f.claims.unused(c.name); err != nil {
+			return freed, fmt.Errorf("making room in the cache: %w", err)
+		} else if !free {
+			continue // another process uses it
+		}
+		err := f.remove(c.files)
+		f.claims.free(c.name, using)
+		if err != nil {
+			return freed, fmt.Errorf("making room in the cache: %w", err)
 		}
 		total, freed = total-c.bytes, freed+c.bytes
 		f.metrics.evicted.Inc()
 	}
 	f.metrics.cache.Set(float64(total))
 	return freed, nil
+}
+
+func (f *Fetcher) remove(names []string) error {
+	for _, name := range names {
+		if err := os.Remove(filepath.Join(f.cfg.Cache, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // list returns the files of the cache and how much they have together. mu is held.
@@ -78,13 +95,14 @@ func (f *Fetcher) list() ([]cached, int64, error) {
 		if err != nil || !info.Mode().IsRegular() || !ours.MatchString(e.Name()) {
 			continue // gone, or somebody else's
 		}
-		name := strings.TrimSuffix(strings.TrimSuffix(e.Name(), metaSuffix), partSuffix)
+		name := belongs.ReplaceAllString(e.Name(), "")
 		i, ok := at[name]
 		if !ok {
 			i = len(all)
 			at[name] = i
 			all = append(all, cached{name: name})
 		}
+		all[i].files = append(all[i].files, e.Name())
 		all[i].bytes += info.Size()
 		if info.ModTime().After(all[i].used) {
 			all[i].used = info.ModTime()

@@ -7,7 +7,7 @@
 // In: HTTP, directories. Out: paths of files that are complete as far as their length and checksum tell; what is inside is
 // judged by whoever reads it (internal/capture).
 //
-// Invariants: a file appears under its name in the cache only whole; what is in use is never removed; every response has a cap;
+// Invariants: a file appears under its name in the cache only whole; what is in use, here or by another process, is not removed; every response has a cap;
 // an error names the URL. A Fetcher and the Finders are safe for concurrent use and start no goroutine. Fetcher.mu is not held
 // while anything is read or written but for looking at the cache's folder.
 package archive

@@ -34,6 +34,7 @@ const (
 const (
 	partSuffix = ".part" // of what was downloaded so far
 	metaSuffix = ".meta" // of what is known about that
+	copySuffix = ".cut-" // and a number: of a copy of what was downloaded so far
 )
 
 // meta tells whether a download that was broken off may go on.
@@ -42,6 +43,8 @@ type meta struct {
 	// Validator is what If-Range takes: a strong ETag or a Last-Modified.
 	Validator string `json:"validator"`
 	Size      int64  `json:"size"`
+	// Refused, beside a file that is whole, is a checksum of the index that it does not have, though it was fetched anew for it.
+	Refused string `json:"refused,omitempty"`
 }
 
 // download brings file to path, going on where an earlier attempt ended.
@@ -142,7 +145,7 @@ func (f *Fetcher) attempt(ctx context.Context, file File, path string) error {
 			return err
 		}
 	}
-	if err := writeMeta(path, meta{file.URL, validator(resp.Header), size}); err != nil {
+	if err := writeMeta(path, meta{URL: file.URL, Validator: validator(resp.Header), Size: size}); err != nil {
 		return err
 	}
 	body := &watched{r: resp.Body, timer: stalled, limit: f.cfg.StallTimeout, least: max(1, int(leastRate*f.cfg.StallTimeout.Seconds())), count: f.count}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -29,6 +30,8 @@ type Fetcher struct {
 	metrics metrics
 
 	received atomic.Int64 // octets that came from servers
+	waiting  atomic.Int64 // files that another process downloads
+	claims   *claims
 
 	mu    sync.Mutex
 	pins  map[string]int      // by name in the cache: how many use it
@@ -46,6 +49,7 @@ type Local struct {
 	f    *Fetcher
 	name string // in the cache; empty outside of it
 	once sync.Once
+	copy bool // of a part: it is removed when it is released
 }
 
 // NewFetcher makes the cache's folder, which is cfg.Cache. reg may be nil.
@@ -59,8 +63,12 @@ func NewFetcher(cfg Config, reg prometheus.Registerer) (*Fetcher, error) {
 	if err := os.MkdirAll(cfg.Cache, 0o750); err != nil {
 		return nil, fmt.Errorf("making the archives' cache: %w", err)
 	}
+	claims, err := openClaims(cfg.Cache)
+	if err != nil {
+		return nil, err
+	}
 	return &Fetcher{
-		cfg: cfg, c: newClient(cfg), metrics: newMetrics(reg),
+		cfg: cfg, claims: claims, c: newClient(cfg), metrics: newMetrics(reg),
 		pins: map[string]int{}, locks: map[string]chan any{}, slots: map[string]chan struct{}{},
 	}, nil
 }
@@ -68,16 +76,17 @@ func NewFetcher(cfg Config, reg prometheus.Registerer) (*Fetcher, error) {
 // Release lets the cache remove the file.
 func (l *Local) Release() {
 	l.once.Do(func() {
+		if l.copy {
+			_ = os.Remove(l.Path) // else it makes room as others do
+		}
 		if l.name != "" {
 			l.f.unpin(l.name)
 		}
 	})
 }
 
-// Matches reports whether the file has a checksum as File.Checksum writes it; nil: it has.
-func (l *Local) Matches(checksum string) error { return verify(l.Path, checksum) }
-
-// Discard releases the file and removes it from the cache: its content is damaged, and the next Get fetches it anew.
+// Discard releases the file and removes it from the cache: its content is damaged, and the next Get fetches it anew. One that is still used
+// elsewhere stays until then.
 func (l *Local) Discard() {
 	l.once.Do(func() {
 		if l.name == "" {
@@ -85,13 +94,28 @@ func (l *Local) Discard() {
 		}
 		l.f.mu.Lock()
 		defer l.f.mu.Unlock()
-		_ = os.Remove(l.Path) // at worst it is found again
 		l.f.drop(l.name)
+		alone := false
+		if l.f.pins[l.name] == 0 {
+			alone, _ = l.f.claims.unused(l.name) // at worst it stays, as discarded
+		}
+		if !alone {
+			_ = os.Chtimes(l.Path, discarded, discarded)
+			return
+		}
+		_ = os.Remove(l.Path) // at worst it is found again
+		l.f.claims.free(l.name, using)
 	})
 }
 
+// discarded is when a file was used last that is to be fetched anew.
+var discarded = time.Unix(0, 0)
+
 // Received is how many octets came from servers so far.
 func (f *Fetcher) Received() int64 { return f.received.Load() }
+
+// Waiting is for how many files another process is waited for, which has the same cache and downloads them.
+func (f *Fetcher) Waiting() int64 { return f.waiting.Load() }
 
 // Have is how many octets of a file are on this machine already; whole tells whether that is all of it.
 func (f *Fetcher) Have(file File) (n int64, whole bool) {
@@ -108,33 +132,64 @@ func (f *Fetcher) Have(file File) (n int64, whole bool) {
 	return n, false
 }
 
-// Keep keeps the cache from removing what it has, or will have, of files, until release.
-func (f *Fetcher) Keep(files []File) (release func()) {
+// Keep keeps this and other processes from removing what the cache has, or will have, of files, until release, which is never nil.
+func (f *Fetcher) Keep(files []File) (release func(), err error) {
 	var names []string
 	for _, file := range files {
 		if isRemote(file.URL) {
+			if err = f.pin(cacheName(file.URL)); err != nil {
+				break
+			}
 			names = append(names, cacheName(file.URL))
-			f.pin(cacheName(file.URL))
 		}
 	}
 	return sync.OnceFunc(func() {
 		for _, name := range names {
 			f.unpin(name)
 		}
-	})
+	}), err
 }
 
-// Part returns what came of a file whose transfers all broke off; Local.Size is 0 where that is nothing.
-func (f *Fetcher) Part(file File) *Local {
+// Part copies what came of a file whose transfers all broke off: another process may go on with it. Local.Size is 0 where nothing came.
+func (f *Fetcher) Part(file File) (*Local, error) {
 	name := cacheName(file.URL)
-	f.pin(name)
+	if err := f.pin(name); err != nil {
+		return nil, err
+	}
 	path := filepath.Join(f.cfg.Cache, name)
-	return &Local{Path: path + partSuffix, Size: partSize(path), f: f, name: name}
+	l := &Local{f: f, name: name, copy: true}
+	err := f.makeRoom(partSize(path))
+	if err == nil {
+		l.Path, l.Size, err = copied(path+partSuffix, f.cfg.Cache, name+copySuffix+"*")
+	}
+	if err != nil {
+		l.Release()
+		return nil, fmt.Errorf("copying what came of %s: %w", Shown(file.URL), err)
+	}
+	return l, nil
+}
+
+// copied makes a copy of a file, with a name that os.CreateTemp makes, and returns its path and octets.
+func copied(path, dir, pattern string) (string, int64, error) {
+	in, err := os.Open(path) //nolint:gosec // a name of our own
+	if err != nil {
+		return "", 0, err
+	}
+	defer in.Close() //nolint:errcheck // only read
+	out, err := os.CreateTemp(dir, pattern)
+	if err != nil {
+		return "", 0, err
+	}
+	n, err := io.Copy(out, in)
+	return out.Name(), n, errors.Join(err, out.Close())
 }
 
 // Get returns a file of this machine as it is, another one from the cache, if it is still what is announced, or after fetching it. The
 // error is ErrNotFound where the server does not have it, ErrIncomplete where it has not all of it.
-func (f *Fetcher) Get(ctx context.Context, file File) (*Local, error) {
+func (f *Fetcher) Get(ctx context.Context, file File) (*Local, error) { return f.get(ctx, file, false) }
+
+// get is Get; anew fetches a file of a server even where the cache has it.
+func (f *Fetcher) get(ctx context.Context, file File, anew bool) (*Local, error) {
 	if !isRemote(file.URL) {
 		return f.onDisk(file)
 	}
@@ -144,14 +199,19 @@ func (f *Fetcher) Get(ctx context.Context, file File) (*Local, error) {
 	}
 	defer f.unlock(name)
 	l := &Local{Path: filepath.Join(f.cfg.Cache, name), f: f, name: name}
-	f.pin(name)
-	if info, err := os.Stat(l.Path); err == nil && (file.Size == 0 || info.Size() == file.Size) && verify(l.Path, file.Checksum) == nil {
-		now := time.Now()
-		_ = os.Chtimes(l.Path, now, now) // when it was used last
-		l.Size = info.Size()
+	err := f.pin(name)
+	if err != nil {
+		return nil, fmt.Errorf("fetching %s: %w", Shown(file.URL), err)
+	}
+	if !anew && l.have(file) {
 		return l, nil
 	}
-	err := f.download(ctx, file, l.Path)
+	if err = f.claims.load(ctx, name, func() { f.waiting.Add(1) }, func() { f.waiting.Add(-1) }); err == nil {
+		if anew || !l.have(file) { // another process may have fetched it meanwhile
+			err = f.download(ctx, file, l.Path)
+		}
+		f.claims.free(name, loading)
+	}
 	if err == nil {
 		var info os.FileInfo
 		if info, err = os.Stat(l.Path); err == nil {
@@ -162,6 +222,18 @@ func (f *Fetcher) Get(ctx context.Context, file File) (*Local, error) {
 	f.unpin(name)
 	f.metrics.failed.Inc()
 	return nil, fmt.Errorf("fetching %s: %w", Shown(file.URL), err)
+}
+
+// have reports whether the cache has a file as it is announced, which counts as used now.
+func (l *Local) have(file File) bool {
+	info, err := os.Stat(l.Path)
+	if err != nil || info.ModTime().Equal(discarded) || file.Size != 0 && info.Size() != file.Size || verify(l.Path, file.Checksum) != nil {
+		return false
+	}
+	now := time.Now()
+	_ = os.Chtimes(l.Path, now, now)
+	l.Size = info.Size()
+	return true
 }
 
 // onDisk checks a file that is here already.
@@ -207,7 +279,7 @@ func (f *Fetcher) slot(server string) chan struct{} {
 	return f.slots[server]
 }
 
-// lock waits until nobody else downloads name.
+// lock waits until nobody else in this process downloads name.
 func (f *Fetcher) lock(ctx context.Context, name string) error {
 	for {
 		f.mu.Lock()
@@ -233,10 +305,16 @@ func (f *Fetcher) unlock(name string) {
 	delete(f.locks, name)
 }
 
-func (f *Fetcher) pin(name string) {
+func (f *Fetcher) pin(name string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.pins[name] == 0 {
+		if err := f.claims.use(name); err != nil {
+			return err
+		}
+	}
 	f.pins[name]++
+	return nil
 }
 
 func (f *Fetcher) unpin(name string) {
@@ -249,5 +327,6 @@ func (f *Fetcher) unpin(name string) {
 func (f *Fetcher) drop(name string) {
 	if f.pins[name]--; f.pins[name] <= 0 {
 		delete(f.pins, name)
+		f.claims.free(name, using)
 	}
 }

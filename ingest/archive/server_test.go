@@ -118,7 +118,7 @@ func TestWholePart(t *testing.T) {
 		if err := os.WriteFile(path+partSuffix, []byte("there!"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := writeMeta(path, meta{url, `"1"`, 6}); err != nil {
+		if err := writeMeta(path, meta{URL: url, Validator: `"1"`, Size: 6}); err != nil {
 			t.Fatal(err)
 		}
 		if n, whole := f.Have(File{URL: url}); n != 6 || whole {

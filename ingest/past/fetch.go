@@ -82,23 +82,30 @@ func (s *Selection) Fetch(ctx context.Context, d Deps) (*Fetched, error) {
 func (f *fetch) run(ctx context.Context) error {
 	var todo []wanted
 	for i := range f.Sources {
-		todo = append(todo, f.unasked(&f.Sources[i])...)
+		files, err := f.unasked(&f.Sources[i])
+		if err != nil {
+			return err
+		}
+		todo = append(todo, files...)
 	}
 	return f.bringAll(ctx, todo)
 }
 
 // unasked are the files of a source that were not asked for yet; they are from now on.
-func (f *fetch) unasked(src *Source) []wanted {
-	var out []wanted
+func (f *fetch) unasked(src *Source) (out []wanted, err error) {
 	files := src.files()
-	f.releases = append(f.releases, f.d.Fetcher.Keep(files))
+	release, err := f.d.Fetcher.Keep(files)
+	f.releases = append(f.releases, release)
+	if err != nil {
+		return nil, err
+	}
 	for _, file := range files {
 		if !f.asked[file.URL] {
 			f.asked[file.URL] = true
 			out = append(out, wanted{src, file})
 		}
 	}
-	return out
+	return out, nil
 }
 
 // bringAll fetches files and what takes the place of those that are missing.
@@ -113,7 +120,11 @@ func (f *fetch) bringAll(ctx context.Context, todo []wanted) error {
 			if err := f.replace(ctx, w); err != nil {
 				return err
 			}
-			todo = append(todo, f.unasked(w.src)...)
+			files, err := f.unasked(w.src)
+			if err != nil {
+				return err
+			}
+			todo = append(todo, files...)
 		}
 	}
 	return nil
@@ -155,7 +166,11 @@ func (f *fetch) more(ctx context.Context, unanswered []playback.Missing) (bool, 
 				src.answer([]playback.Missing{m})
 			}
 		}
-		todo = append(todo, f.unasked(src)...)
+		files, err := f.unasked(src)
+		if err != nil {
+			return false, err
+		}
+		todo = append(todo, files...)
 	}
 	before := len(f.out.Inputs)
 	err := f.bringAll(ctx, todo)
@@ -197,7 +212,7 @@ func (f *fetch) batch(ctx context.Context, files []wanted) (lacking []wanted, er
 		case w.file.Size > 0 && o.local.Size != w.file.Size:
 			f.d.Said(fmt.Sprintf("%s: %s has %d octets, and the index says %d: it is played as it is", w.src.Name, archive.Shown(w.file.URL), o.local.Size, w.file.Size))
 		case o.differs != nil:
-			f.d.Said(fmt.Sprintf("%s: %s is not what the index says, also when fetched anew: it is played as it is (%v)", w.src.Name, archive.Shown(w.file.URL), o.differs))
+			f.d.Said(fmt.Sprintf("%s: %s is not what the index says: it is played as it is (%v)", w.src.Name, archive.Shown(w.file.URL), o.differs))
 		}
 		f.releases = append(f.releases, o.local.Release)
 		f.out.Inputs = append(f.out.Inputs, playback.Input{Collector: f.player(w.src.Name), Path: o.local.Path, Title: archive.Shown(w.file.URL)})

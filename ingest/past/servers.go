@@ -101,17 +101,16 @@ func (s *server) one(ctx context.Context, file archive.File) (o outcome) {
 	file.Size, file.Checksum = 0, ""
 	o.local, o.err = s.f.d.Fetcher.Get(ctx, file)
 	if o.err == nil && checksum != "" {
-		if o.differs = o.local.Matches(checksum); o.differs != nil && s.remote {
-			o.local.Discard()
-			if o.local, o.err = s.f.d.Fetcher.Get(ctx, file); o.err == nil {
-				o.differs = o.local.Matches(checksum)
-			}
-		}
+		o.local, o.differs = s.f.d.Fetcher.Against(ctx, o.local, file, checksum)
 	}
-	if o.err != nil && archive.BrokenOff(o.err) {
-		if part := s.f.d.Fetcher.Part(file); part.Size > 0 {
+	if archive.BrokenOff(o.err) {
+		part, err := s.f.d.Fetcher.Part(file)
+		switch {
+		case err != nil:
+			o.err = errors.Join(o.err, err)
+		case part.Size > 0:
 			o.local, o.cut, o.err = part, o.err, nil
-		} else {
+		default:
 			part.Release()
 		}
 	}

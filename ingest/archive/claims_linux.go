@@ -1,0 +1,9 @@
+package archive
+
+import "golang.org/x/sys/unix"
+
+// The locks belong to the open file, not to the process: two Fetchers of one process are kept apart too.
+const (
+	setLock     = unix.F_OFD_SETLK
+	setLockWait = unix.F_OFD_SETLKW
+)

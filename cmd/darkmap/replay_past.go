@@ -11,6 +11,7 @@ import (
 
 	"github.com/darkmap/darkmap/ingest/archive"
 	"github.com/darkmap/darkmap/ingest/past"
+	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/progress"
 	"github.com/darkmap/darkmap/internal/timespan"
 )
@@ -99,7 +100,12 @@ func notFound(ctx context.Context, a archive.Config, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return interruptedError{"interrupted before anything was fetched"}
-	case errors.Is(err, past.ErrNothing), errors.Is(err, archive.ErrNoArchive), errors.Is(err, archive.ErrTooMany):
+	case errors.Is(err, past.ErrNothing) && a.Directory != "":
+		return usageError(fmt.Errorf("%w. ingest.archive.directory names a folder that is laid out as the archives are, with paths as rrc00/2014.12/updates.20141222.1200.gz: "+
+			"%s has no such file of this time", err, a.Directory))
+	case errors.Is(err, past.ErrNothing):
+		return usageError(fmt.Errorf("%w: %s has no file of it", err, a.Where()))
+	case errors.Is(err, archive.ErrNoArchive), errors.Is(err, archive.ErrTooMany):
 		return usageError(err)
 	case a.Directory == "" && a.Index == "":
 		return fmt.Errorf("the BGPKIT Broker cannot be asked which files there are: %w. Without it, ingest.archive.directory names a folder that is laid out as the archives are, "+
@@ -123,7 +129,11 @@ func (c *replayCmd) bring(ctx context.Context, g *globals, s *past.Selection, d 
 			case <-end:
 				return
 			case now := <-t.C:
-				g.line.Report(now, "fetching: "+progress.Transfer(min(d.Fetcher.Received(), rest-1), rest, now.Sub(began)))
+				text := "fetching: " + progress.Transfer(min(d.Fetcher.Received(), rest-1), rest, now.Sub(began))
+				if n := d.Fetcher.Waiting(); n > 0 {
+					text += fmt.Sprintf("; another process with the same cache fetches %s of these", bgp.Count(n, "file"))
+				}
+				g.line.Report(now, text)
 			}
 		}
 	}()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -39,6 +41,7 @@ type pastArchive struct {
 	at       int           // when so many files were asked for, reached is called
 	reached  func()        // nil: nothing is
 	gate     chan struct{} // the slow server waits for it
+	half     string        // a pattern: what came of its table
 }
 
 func (a *pastArchive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -60,8 +63,23 @@ func (a *pastArchive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, strings.NewReader(string(body)))
 }
 
-// slow waits for the gate.
+// slow sends the first half of a file, and the rest never; what goes on with a file waits for the gate.
 func (a *pastArchive) slow(w http.ResponseWriter, r *http.Request) {
+	select {
+	case <-a.gate:
+		a.ServeHTTP(w, r)
+		return
+	default:
+	}
+	if r.Header.Get("Range") == "" {
+		body := a.files[strings.TrimPrefix(r.URL.Path, "/")]
+		w.Header().Set("ETag", `"1"`)
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		_, _ = w.Write(body[:len(body)/2])
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+		return
+	}
 	select {
 	case <-a.gate:
 		a.ServeHTTP(w, r)
@@ -101,6 +119,8 @@ func TestReplayPast(t *testing.T) {
 	write(t, geo, w.Geo())
 	write(t, filepath.Join(filepath.Dir(config), "asn.csv"), w.Origins())
 	write(t, config, fmt.Appendf(nil, "ingest: {archive: {index: %q, cache: %q}}\nenrich: {geo: {files: [{path: geo.csv, kind: geolocation}]}, asn: {files: [asn.csv]}}\n", index, filepath.Join(t.TempDir(), "cache")))
+	first := sha256.Sum256([]byte(slow.URL + "/rrc03/2026.03/bview.20260302.0000.gz"))
+	a.half = filepath.Join(cacheOf(t, config), fmt.Sprintf("%x-*.part", first[:8]))
 	dir := t.TempDir()
 	args := []string{"replay", "--config", config, "--format", "json", "--all", "--dataset", "past"}
 	if !*pastStore {
@@ -137,14 +157,17 @@ func TestReplayPast(t *testing.T) {
 	if n := a.count() - before; code != exitDamaged || n > total+2-whole || cachedWhole(t, config) != total+2-1 { // the tables behind what is missing and what is cut
 		t.Errorf("got %d, and %d of %d files were asked for though %d were here\n%s", code, n, total+2, whole, errs)
 	}
-	for _, want := range []string{"updates.20260302.0030.gz is missing in the archive", "updates.20260302.0040.gz ends too early", "its next table tells", "6 collectors"} {
+	if a.ranges == 0 {
+		t.Error("the halves that the slow server sent before the kill were fetched again")
+	}
+	for _, want := range []string{"missing in the archive: updates.20260302.0030.gz", "updates.20260302.0040.gz ends too early", "its next table tells", "6 collectors"} {
 		if !strings.Contains(errs, want) {
 			t.Errorf("standard error lacks %q:\n%s", want, errs)
 		}
 	}
 	if *pastStore {
-		const gaps = "SELECT collector, countIf(reason LIKE '%is missing in the archive%'), countIf(reason LIKE '%ends too early%') FROM feeds WHERE event = 'gap' GROUP BY collector ORDER BY collector"
-		if got := sqlRows(t, dir, gaps); got != "file/rrc01\t1\t0\nfile/rrc02\t0\t1\n" {
+		const gaps = "SELECT collector, countIf(reason LIKE '%missing in the archive: %'), countIf(reason LIKE '%ends too early%') FROM feeds WHERE event = 'gap' GROUP BY collector ORDER BY collector"
+		if got := sqlRows(t, dir, gaps); got != "file/rrc01\t1\t0\nfile/rrc02\t0\t1" {
 			t.Errorf("feeds: got %q", got)
 		}
 	}
@@ -185,7 +208,7 @@ func write(t *testing.T, path string, octets []byte) {
 	}
 }
 
-// killPast runs the command, and kills it when so many files were asked for.
+// killPast runs the command, and kills it when so many files were asked for and the first half of the slow server's table came.
 func killPast(t *testing.T, a *pastArchive, files int, args []string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
@@ -196,7 +219,12 @@ func killPast(t *testing.T, a *pastArchive, files int, args []string) {
 		t.Fatal(err)
 	}
 	a.mu.Lock()
-	a.at, a.reached = files, func() { _ = cmd.Process.Kill() }
+	a.at, a.reached = files, func() {
+		for tries := 0; tries < 3000 && !hasOctets(a.half); tries++ {
+			time.Sleep(10 * time.Millisecond)
+		}
+		_ = cmd.Process.Kill()
+	}
 	a.mu.Unlock()
 	if err := cmd.Wait(); err == nil || cmd.ProcessState.Exited() {
 		t.Fatalf("it was not killed: %v\n%s", err, errs.String())
@@ -206,15 +234,29 @@ func killPast(t *testing.T, a *pastArchive, files int, args []string) {
 	a.mu.Unlock()
 }
 
-// cachedWhole is how many files of archives are in the cache whole.
-func cachedWhole(t *testing.T, config string) (n int) {
+// hasOctets reports whether a file that the pattern matches has some.
+func hasOctets(pattern string) bool {
+	names, _ := filepath.Glob(pattern)
+	return slices.ContainsFunc(names, func(name string) bool {
+		info, err := os.Stat(name)
+		return err == nil && info.Size() > 0
+	})
+}
+
+// cacheOf is the archives' cache of a configuration.
+func cacheOf(t *testing.T, config string) string {
 	t.Helper()
 	text, err := os.ReadFile(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := regexp.MustCompile(`cache: "([^"]*)"`).FindSubmatch(text)[1]
-	entries, err := os.ReadDir(string(dir))
+	return string(regexp.MustCompile(`cache: "([^"]*)"`).FindSubmatch(text)[1])
+}
+
+// cachedWhole is how many files of archives are in the cache whole.
+func cachedWhole(t *testing.T, config string) (n int) {
+	t.Helper()
+	entries, err := os.ReadDir(cacheOf(t, config))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,7 +312,7 @@ func TestReplayPastWrong(t *testing.T) {
 		{"--from 2014-12-22 --to 2014-12-22 --collectors nobody/x", exitUsage, "--collectors nobody/x"},
 		{"--from 2014-12-22 --to 2014-12-22 --collectors rrc00 --all-collectors", exitUsage, "give one of them"},
 		{"--dry-run file.mrt", exitUsage, "name no files then"},
-		{"--from 2014-12-22 --to 2014-12-22 --set ingest.archive.directory=" + t.TempDir(), exitUsage, "holds nothing of this time"},
+		{"--from 2014-12-22 --to 2014-12-22 --set ingest.archive.directory=" + t.TempDir(), exitUsage, "ingest.archive.directory names a folder that is laid out as the archives are"},
 		{"--from 2014-12-22 --to 2014-12-22 --set ingest.archive.attempts=1 --set ingest.archive.broker=" + strings.Replace(away.URL, "http://", "http://me:hush@", 1), exitFailed, "ingest.archive.directory"},
 	} {
 		code, out, errs := darkmap(t, "", slices.Concat([]string{"replay"}, strings.Fields(tt.args), cache)...)

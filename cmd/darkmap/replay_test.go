@@ -252,7 +252,7 @@ func TestReplayUsage(t *testing.T) {
 		want string
 	}{
 		{[]string{filepath.Join(dir, "none")}, "no such file"},
-		{[]string{}, "expected"},
+		{[]string{}, "name files, or a time with --from and --to"},
 		{[]string{"a b=" + file}, "letters, digits"},
 		{[]string{"--asn", "x", file}, "AS number"},
 		{[]string{"--country", "Korea", file}, "ISO 3166"},

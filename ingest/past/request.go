@@ -130,13 +130,17 @@ func (s *Selection) source(ctx context.Context, name string) (*Source, error) {
 		slices.Reverse(src.older)
 		src.Voters = voters(tables[i])
 	}
+	if err := s.updates(ctx, src); err != nil {
+		return nil, err
+	}
 	switch {
+	case src.Table == nil && len(src.Updates) == 0: // which is said otherwise
 	case src.Table == nil:
 		s.note("%s has no table from %s to %s: what its peers hold is learned from its updates", name, minute(s.From.Add(-reach)), minute(s.Until))
 	case src.Table.Begin.After(s.From):
 		s.note("%s has no table in the %d hours before %s: its first is of %s", name, int(reach.Hours()), minute(s.From), minute(src.Table.Begin))
 	}
-	return src, s.updates(ctx, src)
+	return src, nil
 }
 
 // start is the number of the table to begin with: the newest that leaves time to warm up, else the newest before from, else the first after

@@ -94,7 +94,7 @@ func (c *collectorPlan) explain(before, f *filePlan, last int64) {
 		if c.missing = c.missing[1:]; before == nil && h.begin == 0 {
 			h.begin = m.Begin.UnixMicro()
 		}
-		why = append(why, m.Name+" is missing in the archive")
+		why = append(why, "missing in the archive: "+m.Name)
 	}
 	if len(why) == 0 {
 		return
@@ -118,7 +118,7 @@ func (c *collectorPlan) endsEarly(before *filePlan, last int64) {
 		if h.begin == 0 {
 			h.begin = m.Begin.UnixMicro()
 		}
-		why = append(why, m.Name+" is missing in the archive")
+		why = append(why, "missing in the archive: "+m.Name)
 	}
 	if len(why) > 0 {
 		h.why = strings.Join(why, ", ")

@@ -30,9 +30,9 @@ func TestKnownHoles(t *testing.T) {
 	}{
 		{"cut", []int{0, -5, 10}, nil, []int{0}, []string{"to 2026-03-02T00:10:00Z, between", "00.05.mrt.gz ends too early", "do not vote from then on"}, "table/1 hole/1"},
 		{"cut, and a table later", []int{0, -5, 10, 15}, nil, []int{0, 12}, []string{"ends too early", "its next table tells"}, "table/1 table/2"},
-		{"missing", []int{0, 10}, []int{5}, []int{0}, []string{"from 2026-03-02T00:04:", "to 2026-03-02T00:10:00Z", "lacked.5 is missing in the archive"}, "table/1 hole/1"},
-		{"the first", []int{5, 10}, []int{0}, []int{0}, []string{"from 2026-03-02T00:00:00Z to 2026-03-02T00:05:00Z, before", "lacked.0 is missing"}, "table/1 hole/1"},
-		{"the last", []int{0, 5}, []int{10}, []int{0}, []string{"to 2026-03-02T00:15:00Z, at its end", "lacked.10 is missing", "counts as down"}, "table/1"},
+		{"missing", []int{0, 10}, []int{5}, []int{0}, []string{"from 2026-03-02T00:04:", "to 2026-03-02T00:10:00Z", "missing in the archive: lacked.5"}, "table/1 hole/1"},
+		{"the first", []int{5, 10}, []int{0}, []int{0}, []string{"from 2026-03-02T00:00:00Z to 2026-03-02T00:05:00Z, before", "missing in the archive: lacked.0"}, "table/1 hole/1"},
+		{"the last", []int{0, 5}, []int{10}, []int{0}, []string{"to 2026-03-02T00:15:00Z, at its end", "missing in the archive: lacked.10", "counts as down"}, "table/1"},
 		{"the last is cut", []int{0, -5}, nil, []int{0}, []string{"at its end", "ends too early"}, "table/1"},
 	} {
 		dir := t.TempDir()

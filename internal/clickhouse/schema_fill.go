@@ -10,9 +10,9 @@ import (
 )
 
 // copying describes a materialized view: it fills the table to from the table from by a query. The groups of CREATE MATERIALIZED VIEW as
-// ClickHouse writes it are to, the query, and what follows it.
+// ClickHouse writes it are to and the query; a comment stands before or behind the query.
 var (
-	copying    = regexp.MustCompile(`(?s)^CREATE MATERIALIZED VIEW \S+ TO (\S+) \(.*?\)(?: SQL SECURITY [A-Z]+)? AS ((?:SELECT|WITH) .*?)(?: COMMENT '.*)?$`)
+	copying    = regexp.MustCompile(`(?s)^CREATE MATERIALIZED VIEW \S+ TO (\S+) \(.*?\)(?: SQL SECURITY [A-Z]+)?(?: COMMENT '(?:[^'\\]|\\.)*')? AS ((?:SELECT|WITH) .*?)(?: COMMENT '.*)?$`)
 	copiedFrom = regexp.MustCompile(`(?s)^(.* FROM )(\S+?)(?: AS (\S+))?((?: .*)?)$`)
 )
 

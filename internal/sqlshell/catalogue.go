@@ -79,6 +79,7 @@ func prefixOf(text string) (prefix string, open bool) {
 				return "", false
 			case tokenBlank:
 				return "", strings.TrimSpace(text) == ""
+			case tokenCode, tokenEnd, tokenVertical: // a name may follow
 			}
 		}
 		text = text[n:]

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"strings"
 
@@ -41,9 +42,7 @@ var editorSettings = map[string]any{
 
 func newEditor(s *Shell, history *History) *editor {
 	e := &editor{shell: readline.NewShell(), s: s}
-	for name, value := range editorSettings {
-		e.shell.Config.Vars[name] = value
-	}
+	maps.Copy(e.shell.Config.Vars, editorSettings)
 	e.shell.History.Delete()
 	e.shell.History.Add("statements", history)
 	e.shell.AcceptMultiline = func(line []rune) bool { return complete(string(line)) }

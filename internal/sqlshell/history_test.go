@@ -45,7 +45,7 @@ func TestHistoryIsBounded(t *testing.T) {
 	for n := range 2*maxHistory + 5 {
 		fmt.Fprintf(&text, "\"SELECT %d;\"\n", n)
 	}
-	if err := os.WriteFile(path, []byte(text.String()), 0o644); err != nil { //nolint:gosec // as a mistaken program leaves it
+	if err := os.WriteFile(path, []byte(text.String()), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	h := OpenHistory(path, failing(t))

@@ -65,7 +65,7 @@ func TestRowsOnATerminal(t *testing.T) {
 		`["\u001b]0;title\u0007\r\nx\u202e\u0085", ` + path + `, "` + strings.Repeat("日", 200) + `"]` + "\n"
 	for _, width := range []int{20, 40, 80, 200} {
 		for _, expanded := range []Expanded{ExpandedAuto, ExpandedOn, ExpandedOff} {
-			for _, line := range strings.Split(drawn(t, answer, width, expanded), "\n") {
+			for line := range strings.SplitSeq(drawn(t, answer, width, expanded), "\n") {
 				if terminal.Cells(line) > width || terminal.Clean(line) != line {
 					t.Errorf("width %d, %d: %d cells: %q", width, expanded, terminal.Cells(line), line)
 				}

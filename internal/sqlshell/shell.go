@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -84,13 +85,14 @@ func (s *Shell) Run(ctx context.Context) error {
 			return fmt.Errorf("reading statements: %w", err)
 		}
 		interrupted = false
-		if err := s.entry(ctx, text); errors.Is(err, errQuit) {
+		switch err := s.entry(ctx, text); {
+		case errors.Is(err, errQuit):
 			return nil
-		} else if ctx.Err() != nil {
+		case ctx.Err() != nil:
 			return ctx.Err()
-		} else if errors.Is(err, ErrOutput) && !terminal.IsTerminal(s.Out) {
+		case errors.Is(err, ErrOutput) && !terminal.IsTerminal(s.Out):
 			return err
-		} else if err != nil {
+		case err != nil:
 			fmt.Fprintln(s.Err, plaintext.CleanLines(err.Error()))
 		}
 	}
@@ -192,8 +194,11 @@ func (s *Shell) statement(ctx context.Context, statement Statement) error {
 	return nil
 }
 
+// changing are the first words of statements that may change which names there are.
+var changing = []string{"CREATE", "DROP", "ALTER", "RENAME", "EXCHANGE", "ATTACH", "DETACH", "UNDROP", "USE"}
+
 // changes reports whether a statement may change which names there are.
 func changes(sql string) bool {
 	first := words(sql, 1)
-	return len(first) == 1 && strings.Contains(" CREATE DROP ALTER RENAME EXCHANGE ATTACH DETACH UNDROP USE ", " "+first[0]+" ")
+	return len(first) == 1 && slices.Contains(changing, first[0])
 }

@@ -57,6 +57,11 @@ func (o *observatory) showWithdrawn(script *routertest.Script) {
 			if got != want {
 				return fmt.Errorf("got %s, want %s", got, want)
 			}
+			for _, x := range f.Prefix.Peers { // a router that has just come back votes after others
+				if !x.Votes {
+					return fmt.Errorf("%s %s does not vote yet", x.Collector, x.Address)
+				}
+			}
 			return nil
 		})
 	}

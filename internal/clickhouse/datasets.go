@@ -124,7 +124,7 @@ func (s Server) countRows(ctx context.Context, conn driver.Conn, all map[string]
 // columns are the names of a table's columns; an older store lacks some.
 func (s Server) columns(ctx context.Context, conn driver.Conn, table string) (map[string]bool, error) {
 	names := map[string]bool{}
-	err := each(ctx, conn, fmt.Sprintf("SELECT name FROM system.columns WHERE database = %s AND table = ?", quoteText(s.Database)), table, func(rows driver.Rows) error {
+	err := each(ctx, conn, fmt.Sprintf("SELECT name FROM system.columns WHERE database = %s AND table = ?", QuoteText(s.Database)), table, func(rows driver.Rows) error {
 		var name string
 		err := rows.Scan(&name)
 		names[name] = true

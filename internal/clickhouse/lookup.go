@@ -20,10 +20,10 @@ func (s Server) lookup() string {
 	}
 	text := "HOST '127.0.0.1' " // itself, and no name that has to be looked up
 	if user != "" {
-		text += "USER " + quoteText(user) + " "
+		text += "USER " + QuoteText(user) + " "
 	}
 	if password != "" {
-		text += "PASSWORD " + quoteText(password) + " "
+		text += "PASSWORD " + QuoteText(password) + " "
 	}
 	return text
 }

@@ -216,7 +216,7 @@ func (r *migration) exec(ctx context.Context, sql string) error {
 	if ctx.Err() != nil { // over HTTP it would go on
 		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), scratchDrop)
 		defer cancel()
-		return errors.Join(context.Cause(ctx), err, r.server.Ask(limited, "KILL QUERY WHERE query_id = "+quoteText(id)+" SYNC"))
+		return errors.Join(context.Cause(ctx), err, r.server.Ask(limited, "KILL QUERY WHERE query_id = "+QuoteText(id)+" SYNC"))
 	}
 	return err
 }

@@ -157,7 +157,7 @@ func (l *schemaLock) insert(ctx context.Context, generation uint64, lease time.D
 	}
 	q := fmt.Sprintf("INSERT INTO %s.schema_lock (slot, generation, token, owner, machine, pid, since, until) SETTINGS insert_deduplicate = 1, insert_deduplication_token = %s "+
 		"VALUES (0, %d, %s, %s, %s, %d, %s, now64(3) + toIntervalMillisecond(%d))",
-		l.server.Database, quoteText(strconv.FormatUint(generation, 10)), generation, quoteText(l.claim.Token), quoteText(l.claim.Owner), quoteText(l.claim.Machine), l.claim.PID, since, lease.Milliseconds())
+		l.server.Database, QuoteText(strconv.FormatUint(generation, 10)), generation, QuoteText(l.claim.Token), QuoteText(l.claim.Owner), QuoteText(l.claim.Machine), l.claim.PID, since, lease.Milliseconds())
 	if err := l.conn.Exec(ctx, q); err != nil {
 		return fmt.Errorf("claiming the schema: %w", err)
 	}

@@ -80,7 +80,7 @@ func (s Server) ownTables() []string {
 func (r *migration) prepare(ctx context.Context) error {
 	s := r.server
 	var there uint64
-	q := "SELECT count() FROM system.columns WHERE database = " + quoteText(s.Database) + " AND table IN ('schema_migrations', 'schema_progress', 'schema_lock') AND name IN ('program', 'until')"
+	q := "SELECT count() FROM system.columns WHERE database = " + QuoteText(s.Database) + " AND table IN ('schema_migrations', 'schema_progress', 'schema_lock') AND name IN ('program', 'until')"
 	if err := r.conn.QueryRow(ctx, q).Scan(&there); err != nil {
 		return fmt.Errorf("preparing database %s: %w", s.Database, err)
 	}
@@ -165,7 +165,7 @@ type partition struct {
 // partitions lists the active partitions of a table; none where it is not there.
 func (s Server) partitions(ctx context.Context, conn driver.Conn, table string) ([]partition, error) {
 	var all []partition
-	q := "SELECT partition_id, sum(rows) FROM system.parts WHERE active AND database = " + quoteText(s.Database) + " AND table = ? GROUP BY partition_id ORDER BY partition_id"
+	q := "SELECT partition_id, sum(rows) FROM system.parts WHERE active AND database = " + QuoteText(s.Database) + " AND table = ? GROUP BY partition_id ORDER BY partition_id"
 	err := each(ctx, conn, q, table, func(rows driver.Rows) error {
 		var p partition
 		err := rows.Scan(&p.id, &p.rows)

@@ -226,7 +226,7 @@ func (r *migration) withoutPassword(statement string) string {
 	if r.server.Password == "" {
 		return statement
 	}
-	return strings.ReplaceAll(statement, quoteText(r.server.Password), "'[HIDDEN]'")
+	return strings.ReplaceAll(statement, QuoteText(r.server.Password), "'[HIDDEN]'")
 }
 
 // tableOf is the name without the database.

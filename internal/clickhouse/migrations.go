@@ -33,7 +33,7 @@ const partitionMark = "\x00"
 
 // For is the statement for one partition of the table Each.
 func (st Statement) For(partition string) string {
-	return strings.ReplaceAll(st.SQL, partitionMark, quoteText(partition))
+	return strings.ReplaceAll(st.SQL, partitionMark, QuoteText(partition))
 }
 
 // text is the statement for people, with {{partition}} as it was written and without a password.

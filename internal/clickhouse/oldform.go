@@ -20,7 +20,7 @@ var ErrOldForm = errors.New("the database was made by a darkmap from before the 
 // a sorting key, and the old migrations, which are there although a table was dropped.
 func (s Server) oldForm() []string {
 	return []string{
-		"SELECT arrayStringConcat(arraySort(groupArray(concat('column ', table, '.', name))), ', ') FROM system.columns WHERE database = " + quoteText(s.Database) +
+		"SELECT arrayStringConcat(arraySort(groupArray(concat('column ', table, '.', name))), ', ') FROM system.columns WHERE database = " + QuoteText(s.Database) +
 			" AND name IN ('session', 'position_session') AND is_in_sorting_key" +
 			" AND table IN ('route_changes', 'route_change_log', 'visibility', 'outage_events', 'panel', 'feeds')",
 		"SELECT arrayStringConcat(arraySort(groupUniqArray(concat('migration ', toString(version), ' ', name))), ', ') FROM " + s.Database + ".schema_migrations" +

@@ -81,14 +81,15 @@ func (c *columnSchema) definition() string {
 		d += " " + c.DefaultKind + " " + c.Default
 	}
 	if c.Comment != "" {
-		d += " COMMENT " + quoteText(c.Comment)
+		d += " COMMENT " + QuoteText(c.Comment)
 	}
 	return d
 }
 
 func quoteName(name string) string { return "`" + strings.ReplaceAll(name, "`", "\\`") + "`" }
 
-func quoteText(text string) string {
+// QuoteText writes text as a literal of SQL.
+func QuoteText(text string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(text) + "'"
 }
 

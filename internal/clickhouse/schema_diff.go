@@ -134,7 +134,7 @@ func (s Server) compareColumns(name string, w, h *tableSchema, exact bool) []dif
 				text:   fmt.Sprintf("column %s.%s has the type %s, and this program wants %s", name, c.Name, is.Type, c.Type),
 				done:   fmt.Sprintf("column %s.%s had the type %s: it has %s again, with every value kept", name, c.Name, is.Type, c.Type),
 				repair: []string{alter + "MODIFY COLUMN " + c.definition()},
-				check:  fmt.Sprintf("SELECT countIf(toString(accurateCast(%s, %s)) != toString(%s)) FROM %s.%s", quoteName(c.Name), quoteText(c.Type), quoteName(c.Name), s.Database, name),
+				check:  fmt.Sprintf("SELECT countIf(toString(accurateCast(%s, %s)) != toString(%s)) FROM %s.%s", quoteName(c.Name), QuoteText(c.Type), quoteName(c.Name), s.Database, name),
 				todo: fmt.Sprintf("look at its values, then change it back (darkmap sql --write \"ALTER TABLE %s.%s MODIFY COLUMN %s %s\"), or move the table away and run darkmap migrate",
 					s.Database, name, c.Name, c.Type),
 			})

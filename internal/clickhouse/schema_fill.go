@@ -9,12 +9,8 @@ import (
 	"strings"
 )
 
-// copying describes a materialized view: it fills the table to from the table from by a query. The groups of CREATE MATERIALIZED VIEW as
-// ClickHouse writes it are to and the query; a comment stands before or behind the query.
-var (
-	copying    = regexp.MustCompile(`(?s)^CREATE MATERIALIZED VIEW \S+ TO (\S+) \(.*?\)(?: SQL SECURITY [A-Z]+)?(?: COMMENT '(?:[^'\\]|\\.)*')? AS ((?:SELECT|WITH) .*?)(?: COMMENT '.*)?$`)
-	copiedFrom = regexp.MustCompile(`(?s)^(.* FROM )(\S+?)(?: AS (\S+))?((?: .*)?)$`)
-)
+// target matches the table that a materialized view fills, in its CREATE as ClickHouse writes it.
+var target = regexp.MustCompile(`^CREATE MATERIALIZED VIEW \S+ TO [^ .]+\.(\S+)`)
 
 // unfilled are the materialized views that were not there, or were others, or whose table was not there: that table lacks rows.
 func (want schema) unfilled(have schema, exact bool) []string {
@@ -26,9 +22,8 @@ func (want schema) unfilled(have schema, exact bool) []string {
 		}
 		h := have[name]
 		lost := h == nil || exact && h.Create != w.Create
-		if m := copying.FindStringSubmatch(w.Create); m != nil && !lost {
-			_, table, _ := strings.Cut(m[1], ".")
-			lost = have[table] == nil
+		if m := target.FindStringSubmatch(w.Create); m != nil && !lost {
+			lost = have[m[1]] == nil
 		}
 		if lost {
 			names = append(names, name)
@@ -37,55 +32,44 @@ func (want schema) unfilled(have schema, exact bool) []string {
 	return names
 }
 
-// fill runs the queries of materialized views on the rows that are there, partition by partition, and says so. A row that is in the table
-// already comes twice, which the tables that views fill make one under FINAL.
-func (r *migration) fill(ctx context.Context, want schema, views []string) ([]string, error) {
+// fill copies the rows that are there once more by the materialized views, partition by partition, and says so.
+func (r *migration) fill(ctx context.Context, views []string) ([]string, error) {
+	if len(views) == 0 {
+		return nil, nil
+	}
+	all, err := r.server.Copyings(ctx, r.conn)
+	if err != nil {
+		return nil, err
+	}
 	var done []string
 	for _, name := range views {
-		to, from, query, ok := want[name].copies()
-		if !ok {
+		i := slices.IndexFunc(all, func(c Copying) bool { return c.View == name })
+		if i < 0 || strings.Count(all[i].query, " FROM ") != 1 {
 			return done, fmt.Errorf("%w (database %s): the query of materialized view %s is not one of one table, so what it missed cannot be filled", ErrSchema, r.server.Database, name)
 		}
-		partitions, err := r.server.partitions(ctx, r.conn, from)
+		rows, err := r.copyAgain(ctx, all[i])
 		if err != nil {
 			return done, err
 		}
-		var rows uint64
-		for n, p := range partitions {
-			r.Say(fmt.Sprintf("filling %s again from %s: partition %d of %d", to, from, n+1, len(partitions)))
-			if err := r.exec(ctx, Statement{SQL: query}.For(p.id)); err != nil {
-				return done, fmt.Errorf("filling %s from partition %s of %s: %w", to, p.id, from, err)
-			}
-			rows += p.rows
-		}
 		if rows > 0 {
-			done = append(done, fmt.Sprintf("table %s was filled again from the %d rows of %s", to, rows, from))
+			done = append(done, fmt.Sprintf("table %s was filled again from the %d rows of %s", all[i].To, rows, all[i].From))
 		}
 	}
 	return done, nil
 }
 
-// copies returns the tables of a materialized view and the statement that copies one partition, for Statement.For.
-func (t *tableSchema) copies() (to, from, statement string, ok bool) {
-	m := copying.FindStringSubmatch(t.Create)
-	if m == nil || strings.Count(m[2], " FROM ") != 1 {
-		return "", "", "", false
+// copyAgain copies all rows of a materialized view's table once more, and returns how many there are.
+func (r *migration) copyAgain(ctx context.Context, c Copying) (rows uint64, err error) {
+	partitions, err := r.server.partitions(ctx, r.conn, c.From)
+	if err != nil {
+		return 0, err
 	}
-	q := copiedFrom.FindStringSubmatch(m[2])
-	if q == nil || strings.HasPrefix(q[2], "(") {
-		return "", "", "", false
+	for n, p := range partitions {
+		r.Say(fmt.Sprintf("filling %s again from %s: partition %d of %d", c.To, c.From, n+1, len(partitions)))
+		if err := r.exec(ctx, c.Again(r.server.Database, "_partition_id = "+QuoteText(p.id))); err != nil {
+			return 0, fmt.Errorf("filling %s from partition %s of %s: %w", c.To, p.id, c.From, err)
+		}
+		rows += p.rows
 	}
-	_, to, _ = strings.Cut(m[1], ".")
-	_, from, _ = strings.Cut(q[2], ".")
-	alias := q[3]
-	if alias == "" {
-		alias = from
-	}
-	names := make([]string, len(t.Columns))
-	for i, c := range t.Columns {
-		names[i] = quoteName(c.Name)
-	}
-	statement = fmt.Sprintf("INSERT INTO %s (%s) %s(SELECT * FROM %s WHERE _partition_id = %s) AS %s%s SETTINGS asterisk_include_alias_columns = 1, max_partitions_per_insert_block = 0",
-		m[1], strings.Join(names, ", "), q[1], q[2], partitionMark, alias, q[4])
-	return to, from, statement, true
+	return rows, nil
 }

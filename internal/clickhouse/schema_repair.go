@@ -75,7 +75,7 @@ func (r *migration) repair(ctx context.Context, steps int) ([]string, error) {
 	if len(faults) > 0 {
 		return done, fmt.Errorf("%w (database %s): %w", ErrSchema, s.Database, errors.Join(faults...))
 	}
-	filled, err := r.fill(ctx, want, unfilled)
+	filled, err := r.fill(ctx, unfilled)
 	return append(done, filled...), err
 }
 

@@ -1,0 +1,45 @@
+package clickhouse
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// Copying is a materialized view: what is inserted into the table From is copied into the table To, both of the view's database.
+type Copying struct {
+	View, From, To string
+
+	// columns are those that the view fills, in order; query is its SELECT, as ClickHouse writes it, in one line.
+	columns, query string
+}
+
+// Copyings lists the materialized views on the tables of the server's database.
+func (s Server) Copyings(ctx context.Context, conn driver.Conn) ([]Copying, error) {
+	db := QuoteText(s.Database)
+	q := `SELECT v.name, any(f.name), extract(any(v.create_table_query), ' TO [^ .]+\\.(\\S+)'),
+		arrayStringConcat(arrayMap(c -> concat('\x60', c.2, '\x60'), arraySort(groupArray((c.position, c.name)))), ', '), any(v.as_select)
+		FROM system.tables AS v
+		JOIN (SELECT name, arrayJoin(dependencies_table) AS view FROM system.tables WHERE database = ` + db + `) AS f ON f.view = v.name
+		JOIN system.columns AS c ON c.database = v.database AND c.table = v.name
+		WHERE v.database = ` + db + ` AND v.engine = 'MaterializedView' GROUP BY v.name ORDER BY v.name`
+	var all []Copying
+	err := each(ctx, conn, q, "", func(rows driver.Rows) error {
+		var c Copying
+		err := rows.Scan(&c.View, &c.From, &c.To, &c.columns, &c.query)
+		all = append(all, c)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing the materialized views of database %s: %w", s.Database, err)
+	}
+	return all, nil
+}
+
+// Again is the statement that copies those rows of From once more for which the condition holds. A row that is in To already comes twice,
+// which the tables that views fill make one under FINAL.
+func (c Copying) Again(database, condition string) string {
+	return fmt.Sprintf("INSERT INTO %s.%s (%s) %s SETTINGS additional_table_filters = {%s: %s}, max_partitions_per_insert_block = 0",
+		quoteName(database), c.To, c.columns, c.query, QuoteText(database+"."+c.From), QuoteText(condition))
+}

@@ -118,29 +118,15 @@ func notFound(ctx context.Context, a archive.Config, err error) error {
 func (c *replayCmd) bring(ctx context.Context, g *globals, s *past.Selection, d past.Deps) (*past.Fetched, error) {
 	size := s.Size(d.Fetcher)
 	rest := max(size.Remote-size.Here, 1)
-	began, end, ended := time.Now(), make(chan struct{}), make(chan struct{})
-	g.line.Begin(began)
-	go func() { // ends with end
-		defer close(ended)
-		t := time.NewTicker(time.Second)
-		defer t.Stop()
-		for {
-			select {
-			case <-end:
-				return
-			case now := <-t.C:
-				text := "fetching: " + progress.Transfer(min(d.Fetcher.Received(), rest-1), rest, now.Sub(began))
-				if n := d.Fetcher.Waiting(); n > 0 {
-					text += fmt.Sprintf("; another process with the same cache fetches %s of these", bgp.Count(n, "file"))
-				}
-				g.line.Report(now, text)
-			}
+	stop := g.line.Follow(func(running time.Duration) string {
+		text := "fetching: " + progress.Transfer(min(d.Fetcher.Received(), rest-1), rest, running)
+		if n := d.Fetcher.Waiting(); n > 0 {
+			text += fmt.Sprintf("; another process with the same cache fetches %s of these", bgp.Count(n, "file"))
 		}
-	}()
+		return text
+	})
 	fetched, err := s.Fetch(ctx, d)
-	close(end)
-	<-ended
-	g.line.Clear()
+	stop()
 	switch {
 	case ctx.Err() != nil:
 		return nil, interruptedError{"interrupted while fetching: what is here is kept, and the same command goes on"}

@@ -122,6 +122,12 @@ func (l *Line) show() {
 // Busy says for how long something has been under way that has no share: drawn after a second, and written as a line every Every
 // where there is no terminal. stop ends it.
 func (l *Line) Busy(text string) (stop func()) {
+	return l.Follow(func(running time.Duration) string { return fmt.Sprintf("%s, for %s", text, Span(running)) })
+}
+
+// Follow reports every second what text returns, which is given for how long that has gone on. stop ends it and clears the line. text is
+// called by another goroutine.
+func (l *Line) Follow(text func(running time.Duration) string) (stop func()) {
 	began, end, ended := time.Now(), make(chan struct{}), make(chan struct{})
 	l.Begin(began)
 	go func() { // ends with stop
@@ -133,7 +139,7 @@ func (l *Line) Busy(text string) (stop func()) {
 			case <-end:
 				return
 			case now := <-t.C:
-				l.Report(now, fmt.Sprintf("%s, for %s", text, Span(now.Sub(began))))
+				l.Report(now, text(now.Sub(began)))
 			}
 		}
 	}()

@@ -37,6 +37,13 @@ func worldUpdates(t *testing.T, w *mrttest.World, until time.Duration) (all []*p
 			inputs = append(inputs, playback.Input{Collector: "file/" + c, Path: path})
 		}
 	}
+	playInputs(t, inputs, func(rec playback.Record) { all = append(all, proto.Clone(rec.Update).(*pb.UpdateRecord)) })
+	return all
+}
+
+// playInputs hands every record that inputs are played as to take, which may not keep it, and returns their plan.
+func playInputs(t *testing.T, inputs []playback.Input, take func(playback.Record)) *playback.Plan {
+	t.Helper()
 	plan, err := playback.NewPlan(t.Context(), inputs)
 	if err != nil {
 		t.Fatal(err)
@@ -46,12 +53,12 @@ func worldUpdates(t *testing.T, w *mrttest.World, until time.Duration) (all []*p
 	for {
 		rec, err := src.Next()
 		if errors.Is(err, io.EOF) {
-			return all
+			return plan
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, proto.Clone(rec.Update).(*pb.UpdateRecord))
+		take(rec)
 	}
 }
 

@@ -175,32 +175,19 @@ func lifeCapture(t *testing.T, path string, message []byte) {
 // lifeIngest is step 2 and 3: the records of bgp.updates.v1, and which of them holds the message.
 func lifeIngest(t *testing.T, inputs []playback.Input, message []byte) (records [][]byte, followed bgp.Position) {
 	t.Helper()
-	plan, err := playback.NewPlan(t.Context(), inputs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	src := plan.Open()
-	defer src.Close() //nolint:errcheck // only read
-	for {
-		rec, err := src.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+	plan := playInputs(t, inputs, func(rec playback.Record) {
 		value, err := rec.Update.MarshalVT()
 		if err != nil {
 			t.Fatal(err)
 		}
 		records = append(records, value)
 		if m := rec.Update.GetBgpMessage(); m == nil || rec.Update.TimestampUs != lifeTime.UnixMicro() {
-			continue
+			return
 		} else if rec.Collector != "file/doc" || !cmp.Equal(m.Raw, message) || m.AsOctets != 4 {
 			t.Errorf("got key %s and %v, want the message as it was received", rec.Collector, m)
 		}
 		followed = codec.ParsePosition(rec.Update.Position)
-	}
+	})
 	if followed.Collector != "file/doc" || followed.Lane != bgp.FileLane(plan.Hash) || followed.Epoch != 0 || followed.Sequence == 0 || len(followed.EventID()) != 32 {
 		t.Errorf("got position %v, event %s", followed, followed.EventID())
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
 // furtherSQL returns queries that show what is behind an outage, each ready for `darkmap sql`. They use route_changes and
@@ -13,7 +14,7 @@ import (
 func furtherSQL(o bgp.Outage) []string {
 	from := o.Start.Add(-5 * time.Minute)
 	to := o.Start.Add(10 * time.Minute)
-	where := fmt.Sprintf("dataset = %s AND %s AND timestamp >= %s AND timestamp < %s", sqlString(o.Dataset), sqlEntity(o), sqlTime(from), sqlTime(to))
+	where := fmt.Sprintf("dataset = %s AND %s AND timestamp >= %s AND timestamp < %s", clickhouse.QuoteText(o.Dataset), sqlEntity(o), sqlTime(from), sqlTime(to))
 	return []string{
 		"SELECT toStartOfMinute(timestamp) AS minute, countIf(type = 'announce') AS announced, countIf(type = 'withdraw') AS withdrawn, uniqExact(peer_asn) AS peers " +
 			"FROM darkmap.route_changes WHERE " + where + " GROUP BY minute ORDER BY minute",
@@ -30,9 +31,9 @@ func sqlEntity(o bgp.Outage) string {
 	prefixes := o.LostPrefixes
 	switch {
 	case o.Entity.Type == bgp.EntityCountry:
-		return "country = " + sqlString(o.Entity.Code)
+		return "country = " + clickhouse.QuoteText(o.Entity.Code)
 	case o.Entity.Type == bgp.EntityRegion:
-		return "region = " + sqlString(o.Entity.Code)
+		return "region = " + clickhouse.QuoteText(o.Entity.Code)
 	case o.Entity.Type == bgp.EntityPrefix:
 		prefixes = []string{o.Entity.Code}
 	case len(prefixes) == 0:
@@ -40,13 +41,9 @@ func sqlEntity(o bgp.Outage) string {
 	}
 	quoted := make([]string, len(prefixes))
 	for i, p := range prefixes {
-		quoted[i] = sqlString(p)
+		quoted[i] = clickhouse.QuoteText(p)
 	}
 	return "prefix IN (" + strings.Join(quoted, ", ") + ")"
-}
-
-func sqlString(s string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
 }
 
 func sqlTime(t time.Time) string {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
 func TestFurtherSQL(t *testing.T) {
@@ -27,7 +28,7 @@ func TestFurtherSQL(t *testing.T) {
 	if got, want := sqlEntity(o), "prefix IN ('192.0.2.0/24', '198.51.100.0/24')"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got, want := sqlString(`a'b\`), `'a\'b\\'`; got != want {
+	if got, want := clickhouse.QuoteText(`a'b\`), `'a\'b\\'`; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -135,7 +135,7 @@ func (r reader) briefQuery(f outagelog.Filter) (q string, args []any) {
 	if len(f.Types) > 0 {
 		types := make([]string, len(f.Types))
 		for i, t := range f.Types {
-			types[i] = quoted(t.String())
+			types[i] = clickhouse.QuoteText(t.String())
 		}
 		q += " AND type IN (" + strings.Join(types, ", ") + ")"
 	}
@@ -149,7 +149,7 @@ func seconds(t time.Time) int64 { return min(max(t.Unix(), 0), 1<<32-1) }
 func (r reader) whole(ctx context.Context, page []brief) ([]outagelog.Entry, error) {
 	keys := make([]string, len(page))
 	for i, b := range page {
-		keys[i] = fmt.Sprintf("(%s, %d, %d, %d)", quoted(b.outage.ID), b.outage.Sequence, b.epoch, b.serial)
+		keys[i] = fmt.Sprintf("(%s, %d, %d, %d)", clickhouse.QuoteText(b.outage.ID), b.outage.Sequence, b.epoch, b.serial)
 	}
 	q := "SELECT id, any(json) FROM " + r.database + ".outage_events WHERE dataset = ? AND (id, sequence, position_epoch, position_sequence) IN (" + strings.Join(keys, ", ") + ") GROUP BY id"
 	rows, err := r.conn.Query(ctx, q, r.dataset)
@@ -174,10 +174,6 @@ func (r reader) whole(ctx context.Context, page []brief) ([]outagelog.Entry, err
 		return nil, fmt.Errorf("reading outages of %s: %w", r.dataset, err)
 	}
 	return out, nil
-}
-
-func quoted(text string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(text) + "'"
 }
 
 // lengthen lets the duration of open outages count to the time up to which the dataset has decided.

@@ -8,6 +8,8 @@ import (
 	"io"
 	"regexp"
 	"strings"
+
+	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
 // rows are those of an answer in RowsFormat, as text.
@@ -96,7 +98,7 @@ func text(value json.RawMessage, nested bool) string {
 			return string(value)
 		}
 		if nested {
-			return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
+			return clickhouse.QuoteText(s)
 		}
 		return s
 	case '[':

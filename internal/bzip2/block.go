@@ -11,6 +11,11 @@ type FormatError string
 // Error implements error.
 func (e FormatError) Error() string { return "bzip2 data invalid: " + string(e) }
 
+// errLengths says that no Huffman code has the lengths that a table names: the codes of all would need more than all bits.
+// The standard library gives some symbols of such a table longer codes than it names, and bzip2 itself gives some none. No packer
+// writes one.
+const errLengths FormatError = "the lengths are not those of a Huffman code"
+
 // errShort says that a block goes on behind the data.
 var errShort = errors.New("bzip2 block ends too early")
 
@@ -148,7 +153,7 @@ func readTable(b *bitReader, h *huffman, symbols int) (what string) {
 		lengths[i] = uint8(length)
 	}
 	if !h.set(lengths[:symbols]) {
-		return "the lengths are not those of a Huffman code"
+		return string(errLengths)
 	}
 	return ""
 }

@@ -133,6 +133,7 @@ func TestManyOutages(t *testing.T) { //nolint:paralleltest // it sets the enviro
 	t.Setenv(heapEnv, m.URL)
 	w := newWorld(t, cfg)
 	w.decide()
+	decideWhile(t, cfg, 10*time.Second, func() bool { return true })
 	p := kafkatest.Start(t, "storm", cfg, "0")
 	eventually(t, "the first run is told of", func() bool { return r.notices("slow") > 0 })
 	eventually(t, "the memory is told", func() bool { now, _ := m.read(); return now.Heap > 0 })

@@ -43,6 +43,11 @@ func (s *Sources) Fingerprint() string {
 	return hex.EncodeToString(sum[:16])
 }
 
+// Snapshots returns the present state of both.
+func (s *Sources) Snapshots() (*geo.Snapshot, *asn.Snapshot) {
+	return s.geo.Snapshot(), s.asn.Snapshot()
+}
+
 // Reload reads what changed since the last call and reports whether anything did. What cannot be read keeps its old state.
 func (s *Sources) Reload() (changed bool, err error) {
 	asnChanged, asnErr := s.asn.Reload()

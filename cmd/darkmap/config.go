@@ -153,18 +153,35 @@ func absolute(dir, path string) string {
 // withDefaultData fills in the fetched data where the configuration names none. What is missing is said, and left out:
 // entities by origin AS remain.
 func (g *globals) withDefaultData(ctx context.Context, c *configuration) {
+	c.useData(func(item fetch.Item) (string, bool) { return g.fetched(ctx, item) })
+}
+
+// withFetchedData is withDefaultData that fetches nothing. It returns the names of what was not fetched.
+func (g *globals) withFetchedData(c *configuration) (missing []string) {
+	c.useData(func(item fetch.Item) (string, bool) {
+		dir, err := fetch.Dir(g.CacheDir, item)
+		if err != nil {
+			missing = append(missing, item.Name)
+		}
+		return dir, err == nil
+	})
+	return missing
+}
+
+// useData fills in the data of items, whose folders find knows, where the configuration names none.
+func (c *configuration) useData(find func(fetch.Item) (string, bool)) {
 	if len(c.Enrich.Geo.Files) == 0 {
-		if dir, ok := g.fetched(ctx, fetch.Delegations); ok {
+		if dir, ok := find(fetch.Delegations); ok {
 			for _, f := range fetch.Delegations.Files {
 				c.Enrich.Geo.Files = append(c.Enrich.Geo.Files, geo.File{Path: filepath.Join(dir, f.Name), Kind: geo.KindDelegation})
 			}
 		}
-		if dir, ok := g.fetched(ctx, fetch.Country); ok {
+		if dir, ok := find(fetch.Country); ok {
 			c.Enrich.Geo.Files = append(c.Enrich.Geo.Files, geo.File{Path: filepath.Join(dir, fetch.Country.Files[0].Name)})
 		}
 	}
 	if len(c.Enrich.ASN.Files) == 0 {
-		if dir, ok := g.fetched(ctx, fetch.ASN); ok {
+		if dir, ok := find(fetch.ASN); ok {
 			for _, f := range fetch.ASN.Files {
 				c.Enrich.ASN.Files = append(c.Enrich.ASN.Files, filepath.Join(dir, f.Name))
 			}

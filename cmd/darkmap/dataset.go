@@ -65,6 +65,8 @@ func (r *datasetRun) do(ctx context.Context) (_ *outagelog.Log, err error) {
 			return nil, err
 		}
 		p.store = store
+		names := lookups{server: store.server, sources: sources, simulated: r.command == "demo", log: r.g.log}
+		defer names.begin(ctx, r.g)()
 	}
 	defer r.g.tellBroker(ctx, r.cfg.Kafka)() // of a cluster
 	closeBroker, err := p.broker(ctx, filepath.Join(r.dir.Kafka(), r.dataset))

@@ -60,6 +60,7 @@ func TestUpEngineDies(t *testing.T) {
 		return fmt.Sprint(code, out)
 	}
 	o.eventually("it runs", func() bool { return strings.HasPrefix(feeds(), "0") })
+	o.eventually("the store has names", func() bool { return sqlRows(t, o.dir, namesQuery) == "Example\tNorth Korea\tKP" })
 	const kills = 2
 	for i := range kills {
 		o.killEngine()

@@ -17,7 +17,7 @@ type migrateCmd struct {
 	Status bool `help:"Print which steps were taken, when and by which darkmap, and what is missing or different; change nothing." xor:"look"`
 }
 
-// Run migrates, mends what was missing or different, and says what it did. It is the command that makes a store where there is none,
+// Run migrates, mends what was missing or different, fills the tables of names, and says what it did. It is the command that makes a store where there is none,
 // which it says first.
 func (c migrateCmd) Run(ctx context.Context, g *globals) (err error) {
 	cfg, err := g.configuration()
@@ -49,6 +49,13 @@ func (c migrateCmd) Run(ctx context.Context, g *globals) (err error) {
 		if _, err := fmt.Fprintln(g.stdout, said); err != nil {
 			return err
 		}
+	}
+	if err != nil {
+		return err
+	}
+	filled, err := g.fillLookups(ctx, l.server, cfg)
+	for _, f := range filled {
+		fmt.Fprintln(g.stdout, f) // errors of writing showed above
 	}
 	return err
 }

@@ -141,6 +141,9 @@ func sqlRows(t *testing.T, dir, query string) string {
 
 const countRows = "SELECT countIf(type = 'announce'), countIf(type = 'withdraw'), uniqExact(collector, lane, epoch, sequence, idx), uniqExact(event_id) FROM route_changes"
 
+// namesQuery asks for names that the tests' own data and the program give.
+const namesQuery = "SELECT dictGet('as_info', 'name', 64496), dictGet('country_info', 'name', 'KP'), dictGet('prefix_info', 'country', toIPv4('192.0.2.7'))"
+
 // TestReplayStores replays into the store, twice, and counts.
 func TestReplayStores(t *testing.T) {
 	t.Parallel()
@@ -151,6 +154,9 @@ func TestReplayStores(t *testing.T) {
 	const want = "123682\t13730\t137412\t56663"
 	const outagesQuery = "SELECT count(), uniqExact(id), countIf(NOT blip AND state != 'retracted') FROM outages"
 	firstOutages := sqlRows(t, dir, outagesQuery)
+	if got := sqlRows(t, dir, namesQuery); got != "Example\tNorth Korea\tKP" {
+		t.Errorf("names: got %s", got)
+	}
 	for i := range 2 {
 		for _, final := range []string{"", " FINAL"} {
 			got := sqlRows(t, dir, countRows+final)

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/darkmap/darkmap/enrich/lookup"
 	"github.com/darkmap/darkmap/eval/simulate/year"
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/timespan"
@@ -37,6 +38,9 @@ func (c *simulateCmd) store(ctx context.Context, g *globals) (err error) {
 	}
 	defer func() { err = errors.Join(err, l.release()) }()
 	if err := g.prepareSchema(ctx, l.server, cfg); err != nil {
+		return err
+	}
+	if _, err := clickhouse.FillLookups(ctx, l.server, "darkmap "+version+", filling in names", lookup.Countries(), nil); err != nil { // the year's ASes have no names
 		return err
 	}
 	begin, end := y.Span()

@@ -25,7 +25,7 @@ func migrated(t *testing.T) string {
 	t.Helper()
 	clickhousetest.StartIn(t, t.TempDir()) // skips where there is no engine
 	dir := filepath.Join(t.TempDir(), "data")
-	if code, _, errs := darkmap(t, "", "migrate", "--data-dir", dir); code != 0 {
+	if code, _, errs := darkmap(t, "", append(offline(t), "migrate", "--data-dir", dir)...); code != 0 {
 		t.Fatal(errs)
 	}
 	return dir

@@ -173,6 +173,9 @@ func (w *upRun) run(ctx context.Context, c *upCmd, sources *enrich.Sources) erro
 	if err := x.add(w.stages); err != nil {
 		return err
 	}
+	if w.store != nil {
+		w.stages.Add("lookups", lookups{server: w.store.server, sources: sources, log: w.g.log})
+	}
 	w.live, err = ingest.NewLive(w.cfg.Ingest, ingest.LiveDeps{
 		Log: w.g.log, Registerer: reg, Kafka: w.cfg.Kafka, Instance: instance, Installation: w.id, Version: version, Now: time.Now, Drain: w.cfg.Drain, Consumers: readings(w.store != nil), Follow: c.Follow,
 		Watch: w.lists, Hosts: w.cfg.WatchDNS, Hangup: w.g.hangups(ctx),

@@ -5,7 +5,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -76,6 +78,9 @@ func (s *Snapshot) Lookup(a bgp.ASN) (Owner, bool) {
 	o, ok := s.owners[a]
 	return o, ok
 }
+
+// Owners returns every AS that the files know, in no order.
+func (s *Snapshot) Owners() iter.Seq2[bgp.ASN, Owner] { return maps.All(s.owners) }
 
 // Registered reports whether any AS has a country.
 func (s *Snapshot) Registered() bool { return s.registered }

@@ -76,6 +76,9 @@ func (db *DB) Snapshot() *Snapshot { return db.current.Load() }
 // Fingerprint names the files' content and the rules that made places of them.
 func (db *DB) Fingerprint() string { return db.Snapshot().fingerprint }
 
+// Fingerprint is DB.Fingerprint of one state of the files.
+func (s *Snapshot) Fingerprint() string { return s.fingerprint }
+
 // Lookup returns the place of one address; ok is false where it is unknown.
 func (s *Snapshot) Lookup(a netip.Addr) (Place, bool) {
 	id, ok := s.table.Lookup(a.Unmap())

@@ -9,41 +9,42 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
-// furtherSQL returns queries that show what is behind an outage, each ready for `darkmap sql`. They use route_changes and
-// outages alone.
+// furtherSQL returns queries that show what is behind an outage, each ready for `darkmap sql`. They read prefix_history where the outage
+// names prefixes, which is quick, and route_changes elsewhere.
 func furtherSQL(o bgp.Outage) []string {
 	from := o.Start.Add(-5 * time.Minute)
 	to := o.Start.Add(10 * time.Minute)
-	where := fmt.Sprintf("dataset = %s AND %s AND timestamp >= %s AND timestamp < %s", clickhouse.QuoteText(o.Dataset), sqlEntity(o), sqlTime(from), sqlTime(to))
+	view, entity := sqlEntity(o)
+	rows := fmt.Sprintf("FROM darkmap.%s WHERE dataset = %s AND %s AND timestamp >= %s AND timestamp < %s", view, clickhouse.QuoteText(o.Dataset), entity, sqlTime(from), sqlTime(to))
 	return []string{
 		"SELECT toStartOfMinute(timestamp) AS minute, countIf(type = 'announce') AS announced, countIf(type = 'withdraw') AS withdrawn, uniqExact(peer_asn) AS peers " +
-			"FROM darkmap.route_changes WHERE " + where + " GROUP BY minute ORDER BY minute",
+			rows + " GROUP BY minute ORDER BY minute",
 		"SELECT collector, peer_asn, max(timestamp) AS withdrawn_at, count() AS withdrawals " +
-			"FROM darkmap.route_changes WHERE " + where + " AND type = 'withdraw' GROUP BY collector, peer_asn ORDER BY withdrawn_at",
+			rows + " AND type = 'withdraw' GROUP BY collector, peer_asn ORDER BY withdrawn_at",
 		"SELECT as_path, uniqExact(peer_asn) AS peers, count() AS announcements " +
-			"FROM darkmap.route_changes WHERE " + where + " AND type = 'announce' GROUP BY as_path ORDER BY peers DESC, announcements DESC LIMIT 20",
+			rows + " AND type = 'announce' GROUP BY as_path ORDER BY peers DESC, announcements DESC LIMIT 20",
 	}
 }
 
-// sqlEntity is the condition that picks the entity's rows. Withdrawals carry no origin, so an AS is picked by the prefixes
-// that it lost.
-func sqlEntity(o bgp.Outage) string {
+// sqlEntity is the view to read and the condition that picks the entity's rows. Withdrawals carry no origin, so an AS is picked by the
+// prefixes that it lost.
+func sqlEntity(o bgp.Outage) (view, condition string) {
 	prefixes := o.LostPrefixes
 	switch {
 	case o.Entity.Type == bgp.EntityCountry:
-		return "country = " + clickhouse.QuoteText(o.Entity.Code)
+		return "route_changes", "country = " + clickhouse.QuoteText(o.Entity.Code)
 	case o.Entity.Type == bgp.EntityRegion:
-		return "region = " + clickhouse.QuoteText(o.Entity.Code)
+		return "route_changes", "region = " + clickhouse.QuoteText(o.Entity.Code)
 	case o.Entity.Type == bgp.EntityPrefix:
 		prefixes = []string{o.Entity.Code}
 	case len(prefixes) == 0:
-		return "1"
+		return "route_changes", "1"
 	}
 	quoted := make([]string, len(prefixes))
 	for i, p := range prefixes {
 		quoted[i] = clickhouse.QuoteText(p)
 	}
-	return "prefix IN (" + strings.Join(quoted, ", ") + ")"
+	return "prefix_history", "prefix IN (" + strings.Join(quoted, ", ") + ")"
 }
 
 func sqlTime(t time.Time) string {

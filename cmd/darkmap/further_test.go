@@ -25,8 +25,8 @@ func TestFurtherSQL(t *testing.T) {
 		}
 	}
 	o.Entity = bgp.Entity{Type: bgp.EntityAS, Code: "AS64496"}
-	if got, want := sqlEntity(o), "prefix IN ('192.0.2.0/24', '198.51.100.0/24')"; got != want {
-		t.Errorf("got %q, want %q", got, want)
+	if got, want := furtherSQL(o)[0], "FROM darkmap.prefix_history WHERE dataset = 'demo' AND prefix IN ('192.0.2.0/24', '198.51.100.0/24') AND "; !strings.Contains(got, want) {
+		t.Errorf("%q lacks %q", got, want)
 	}
 	if got, want := clickhouse.QuoteText(`a'b\`), `'a\'b\\'`; got != want {
 		t.Errorf("got %q, want %q", got, want)

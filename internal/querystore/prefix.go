@@ -3,6 +3,7 @@ package querystore
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -34,20 +35,28 @@ func (r peerRow) upstream() bgp.ASN {
 	return 0
 }
 
+// sqlPrefix is the first address of a prefix and its length, as a literal: ClickHouse then looks at the sorting key of prefix_history.
+func sqlPrefix(p netip.Prefix) string {
+	return fmt.Sprintf("(toIPv6('%v'), %d)", netip.AddrFrom16(p.Addr().As16()), p.Bits())
+}
+
 // prefix tells of a prefix, or of the longest that has an address, and what is above it.
 func (s *Store) prefix(ctx context.Context, v view, f bgp.Family, q query.Question, fam *query.Family) error {
 	var above []string
 	for n := min(q.Prefix.Bits(), f.MaxLength()); n >= f.MinLength(); n-- {
 		if p, err := q.Prefix.Addr().Prefix(n); err == nil {
-			above = append(above, p.String())
+			above = append(above, sqlPrefix(p))
 		}
+	}
+	if len(above) == 0 { // shorter than what is counted
+		above = append(above, sqlPrefix(q.Prefix))
 	}
 	rows, err := ask[struct {
 		Prefix  string    `json:"prefix"`
 		Origins []bgp.ASN `json:"origins"`
-	}](ctx, s, `SELECT prefix, groupUniqArray(8)(origin_as) AS origins FROM route_changes
-		WHERE dataset = {dataset:String} AND prefix IN splitByChar(',', {prefixes:String}) AND safi = 'unicast' AND type = 'announce' AND timestamp <= fromUnixTimestamp({at:Int64})
-		GROUP BY prefix`, v.params("prefixes", strings.Join(above, ",")))
+	}](ctx, s, `SELECT prefix, groupUniqArray(8)(origin_as) AS origins FROM prefix_history
+		WHERE dataset = {dataset:String} AND (begin, length) IN (`+strings.Join(above, ", ")+`) AND safi = 'unicast' AND type = 'announce' AND timestamp <= fromUnixTimestamp({at:Int64})
+		GROUP BY prefix`, v.params())
 	if err != nil {
 		return err
 	}
@@ -81,12 +90,17 @@ func (s *Store) prefix(ctx context.Context, v view, f bgp.Family, q query.Questi
 
 // onePrefix is a prefix by what the peers said last of it, and by the last row of visibility.
 func (s *Store) onePrefix(ctx context.Context, v view, f bgp.Family, code string) (*query.Prefix, error) {
+	name, err := netip.ParsePrefix(code)
+	if err != nil {
+		return nil, fmt.Errorf("reading a prefix of the store: %w", err)
+	}
 	rows, err := ask[peerRow](ctx, s, `SELECT collector, peer_address, peer_asn, toString(argMax(type, (timestamp, epoch, sequence, idx))) AS last,
 			toUnixTimestamp(max(timestamp)) AS at, argMaxIf(origin_as, (timestamp, epoch, sequence, idx), type = 'announce') AS origin,
-			argMaxIf(as_path_asns, (timestamp, epoch, sequence, idx), type = 'announce') AS path, argMaxIf(owner, (timestamp, epoch, sequence, idx), type = 'announce') AS owner_name
-		FROM route_changes
-		WHERE dataset = {dataset:String} AND prefix = {code:String} AND safi = 'unicast' AND route_changes.table = 'pre' AND timestamp < fromUnixTimestamp({at:Int64})
-		GROUP BY collector, peer_address, peer_asn ORDER BY collector, peer_address, peer_asn`, v.params("code", code))
+			arrayMap(a -> toUInt32(a), extractAll(argMaxIf(as_path, (timestamp, epoch, sequence, idx), type = 'announce'), '[0-9]+')) AS path,
+			argMaxIf(origin_name, (timestamp, epoch, sequence, idx), type = 'announce') AS owner_name
+		FROM prefix_history
+		WHERE dataset = {dataset:String} AND (begin, length) IN (`+sqlPrefix(name)+`) AND safi = 'unicast' AND prefix_history.table = 'pre' AND timestamp < fromUnixTimestamp({at:Int64})
+		GROUP BY collector, peer_address, peer_asn ORDER BY collector, peer_address, peer_asn`, v.params())
 	if err != nil {
 		return nil, err
 	}

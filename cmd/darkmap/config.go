@@ -286,6 +286,8 @@ Countries and owners, by default (darkmap fetch):
   the five RIRs' statistics by the NRO, CC BY 4.0: https://www.nro.net/
   Route Views, DB-IP (IP Geolocation by DB-IP: https://db-ip.com/) and the NRO, CC BY 4.0
   all through ip-location-db: https://github.com/sapics/ip-location-db
+Names of regions, in the program:
+  Unicode CLDR, Unicode License v3: https://cldr.unicode.org/
 Embedded ClickHouse, by default (darkmap fetch):
   ClickHouse, Apache-2.0: https://clickhouse.com/
   through chDB, Apache-2.0: https://github.com/chdb-io/chdb

@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/darkmap/darkmap/enrich/lookup"
 	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/clickhousetest"
 )
@@ -135,32 +136,6 @@ func (a *reply) excerpt() string {
 	return b.String()
 }
 
-// fillCountries gives the dictionary country_info the countries of the year.
-func fillCountries(t *testing.T, s clickhouse.Server) {
-	t.Helper()
-	var rows []string
-	for continent, codes := range map[string]string{
-		"Africa": "SD TD SS GA KE NG", "Asia": "IQ MM IN JP", "Europe": "DE FR", "North America": "US CU", "Oceania": "TO", "South America": "BR",
-	} {
-		for code := range strings.FieldsSeq(codes) {
-			neighbours := "[]"
-			if code == "SD" {
-				neighbours = "['SS', 'TD']"
-			}
-			rows = append(rows, fmt.Sprintf("('cookbook', '%s', '', '%s', %s)", code, continent, neighbours))
-		}
-	}
-	for _, sql := range []string{
-		"INSERT INTO {db}.lookup_countries (snapshot, code, name, continent, neighbours) VALUES " + strings.Join(rows, ", "),
-		fmt.Sprintf("INSERT INTO {db}.lookup_snapshots (lookup, snapshot, filled_at, entries) VALUES ('countries', 'cookbook', now64(3), %d)", len(rows)),
-		"SYSTEM RELOAD DICTIONARY {db}.country_info",
-	} {
-		if err := s.Ask(t.Context(), strings.ReplaceAll(sql, "{db}", s.Database)); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 // differs are questions whose answers differ from store to store.
 var differs = map[string]bool{"Storage per table": true}
 
@@ -186,7 +161,9 @@ func TestCookbook(t *testing.T) {
 	if _, err := loadYear(t.Context(), s, y, func(int64) {}); err != nil {
 		t.Fatal(err)
 	}
-	fillCountries(t, s)
+	if _, err := clickhouse.FillLookups(t.Context(), s, "test", lookup.Countries(), nil); err != nil {
+		t.Fatal(err)
+	}
 	var out strings.Builder
 	from := 0
 	for _, q := range all {

@@ -32,6 +32,10 @@ type Dataset struct {
 	Begins, Ends      time.Time
 	// Changed lists the settings that change results and are not at their defaults, as key=value.
 	Changed []string
+	// GeographyDate and OwnersDate are the days of the locations and the AS data that it was made with; zero is not known. GeographyFiles are
+	// the files.
+	GeographyDate, OwnersDate time.Time
+	GeographyFiles            []string
 	// Created is when it was entered, Completed when all inputs had been played; zero is not yet, or not known.
 	Created, Completed time.Time
 }
@@ -120,10 +124,11 @@ func (s Server) deleteRows(ctx context.Context, conn driver.Conn, table, dataset
 }
 
 func (s Server) enter(ctx context.Context, conn driver.Conn, d Dataset) error {
-	q := fmt.Sprintf("INSERT INTO %s.datasets (dataset, inputs, settings, created_at, completed_at, version, files, collectors, begins_at, ends_at, changed)", s.Database)
+	q := fmt.Sprintf("INSERT INTO %s.datasets (dataset, inputs, settings, created_at, completed_at, version, files, collectors, begins_at, ends_at, changed, geography_date, owners_date, geography_files)", s.Database)
 	batch, err := conn.PrepareBatch(ctx, q)
 	if err == nil {
-		err = batch.Append(d.Name, d.Inputs, d.Settings, time.Now().UTC(), orEpoch(d.Completed), d.Version, d.Files, d.Collectors, orEpoch(d.Begins), orEpoch(d.Ends), d.Changed)
+		err = batch.Append(d.Name, d.Inputs, d.Settings, time.Now().UTC(), orEpoch(d.Completed), d.Version, d.Files, d.Collectors, orEpoch(d.Begins), orEpoch(d.Ends), d.Changed,
+			orEpoch(d.GeographyDate), orEpoch(d.OwnersDate), d.GeographyFiles)
 	}
 	if err == nil {
 		err = batch.Send()

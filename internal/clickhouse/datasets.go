@@ -54,13 +54,16 @@ func (s Server) enteredDatasets(ctx context.Context, conn driver.Conn) (map[stri
 		}
 		return otherwise + " AS " + name
 	}
-	q := fmt.Sprintf("SELECT dataset, inputs, settings, created_at, %s, %s, %s, %s, %s, %s, %s FROM %s.datasets ORDER BY dataset, created_at DESC LIMIT 1 BY dataset",
+	q := fmt.Sprintf("SELECT dataset, inputs, settings, created_at, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s FROM %s.datasets ORDER BY dataset, created_at DESC LIMIT 1 BY dataset",
 		or("completed_at", "toDateTime64(0, 3, 'UTC')"), or("version", "''"), or("files", "CAST([], 'Array(String)')"), or("collectors", "CAST([], 'Array(String)')"),
-		or("begins_at", "toDateTime64(0, 6, 'UTC')"), or("ends_at", "toDateTime64(0, 6, 'UTC')"), or("changed", "CAST([], 'Array(String)')"), s.Database)
+		or("begins_at", "toDateTime64(0, 6, 'UTC')"), or("ends_at", "toDateTime64(0, 6, 'UTC')"), or("changed", "CAST([], 'Array(String)')"),
+		or("geography_date", "toDate(0)"), or("owners_date", "toDate(0)"), or("geography_files", "CAST([], 'Array(String)')"), s.Database)
 	all := map[string]*StoredDataset{}
 	err = each(ctx, conn, q, "", func(rows driver.Rows) error {
 		d := &StoredDataset{}
-		err := rows.Scan(&d.Name, &d.Inputs, &d.Settings, &d.Created, &d.Completed, &d.Version, &d.Files, &d.Collectors, &d.Begins, &d.Ends, &d.Changed)
+		err := rows.Scan(&d.Name, &d.Inputs, &d.Settings, &d.Created, &d.Completed, &d.Version, &d.Files, &d.Collectors, &d.Begins, &d.Ends, &d.Changed,
+			&d.GeographyDate, &d.OwnersDate, &d.GeographyFiles)
+		d.GeographyDate, d.OwnersDate = orZero(d.GeographyDate), orZero(d.OwnersDate)
 		d.Created, d.Completed, d.Begins, d.Ends = orZero(d.Created), orZero(d.Completed), orZero(d.Begins), orZero(d.Ends)
 		d.Emptying = d.Inputs == emptying
 		all[d.Name] = d

@@ -25,7 +25,8 @@ func TestDatasets(t *testing.T) {
 	began := time.Date(2014, 12, 22, 16, 15, 0, 1000, time.UTC)
 	a := clickhouse.Dataset{
 		Name: "a", Inputs: "i", Settings: "s", Version: "1", Files: []string{"x.gz", "it's.gz"}, Collectors: []string{"file/x"}, Begins: began, Ends: began.Add(time.Hour),
-		Changed: []string{"key=value"},
+		Changed: []string{"key=value"}, GeographyDate: time.Date(2022, 2, 24, 0, 0, 0, 0, time.UTC), OwnersDate: time.Date(2021, 12, 1, 0, 0, 0, 0, time.UTC),
+		GeographyFiles: []string{"/data/2022-02-24/x.gz (2022-02-24)", "own.csv"},
 	}
 	list := func(want ...string) []clickhouse.StoredDataset {
 		t.Helper()
@@ -76,7 +77,7 @@ func TestDatasets(t *testing.T) {
 	}
 	do(clickhouse.ClaimDataset(ctx, s, b, true))
 	list("a 0 outages 0 changes complete false collected false", "live 1 outages 0 changes complete false collected true")
-	for _, column := range []string{"completed_at", "version", "files", "collectors", "begins_at", "ends_at", "changed"} {
+	for _, column := range []string{"completed_at", "version", "files", "collectors", "begins_at", "ends_at", "changed", "geography_date", "owners_date", "geography_files"} {
 		must(t, conn, fmt.Sprintf("ALTER TABLE %s.datasets DROP COLUMN %s", s.Database, column))
 	}
 	if d := list("a 0 outages 0 changes complete false collected false", "live 1 outages 0 changes complete false collected true")[0]; d.Version != "" || len(d.Files) > 0 || d.Created.IsZero() {

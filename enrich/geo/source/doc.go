@@ -1,5 +1,5 @@
 // Package source reads files that say where addresses are, which AS originates them and who an AS is. It recognises a file
-// by its content, gzipped or not:
+// by its content, packed with gzip or bzip2 or not:
 //
 //   - MMDB (MaxMind's format) in the field layouts of GeoLite2 and GeoIP2, DB-IP, IPinfo and ip-location-db;
 //   - ranges: comma- or tab-separated rows of start and end address (dotted, IPv6 or decimal integers) or of one prefix, then

@@ -13,12 +13,9 @@ import (
 // readMMDB reads the whole file into memory, so that nobody can change it underneath, and every network of it. Networks
 // share their data records: each of those is decoded once.
 func readMMDB(in *input, info *Info, v Visitor) error {
-	content, err := io.ReadAll(in.text)
+	content, err := readAll(in)
 	if err != nil {
-		return fmt.Errorf("reading: %w", errors.Join(err, ErrDamaged))
-	}
-	if len(content) > MaxBytes {
-		return fmt.Errorf("more than %d bytes: %w", MaxBytes, ErrTooLarge)
+		return err
 	}
 	db, err := maxminddb.OpenBytes(content)
 	if err != nil {
@@ -55,6 +52,18 @@ func readMMDB(in *input, info *Info, v Visitor) error {
 		}
 	}
 	return nil
+}
+
+// readAll reads the rest of a file into memory.
+func readAll(in *input) ([]byte, error) {
+	content, err := io.ReadAll(in.text)
+	if err != nil {
+		return nil, fmt.Errorf("reading: %w", errors.Join(err, ErrDamaged))
+	}
+	if len(content) > MaxBytes {
+		return nil, fmt.Errorf("more than %d bytes: %w", MaxBytes, ErrTooLarge)
+	}
+	return content, nil
 }
 
 // recordOf reads an MMDB record in any of the known layouts.

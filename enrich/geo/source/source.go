@@ -2,6 +2,8 @@ package source
 
 import (
 	"bufio"
+	"bytes"
+	"compress/bzip2"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -177,12 +179,15 @@ func open(r io.Reader) (*input, error) {
 	file := bufio.NewReaderSize(in.raw, 1<<16)
 	in.raw = file
 	content := io.Reader(file)
-	if magic, _ := file.Peek(2); len(magic) == 2 && magic[0] == 0x1f && magic[1] == 0x8b {
+	switch magic, _ := file.Peek(4); {
+	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
 		z, err := gzip.NewReader(file)
 		if err != nil {
-			return nil, fmt.Errorf("decompressing: %w", err)
+			return nil, fmt.Errorf("decompressing: %w", errors.Join(err, ErrDamaged))
 		}
 		content = z
+	case bytes.HasPrefix(magic, []byte("BZh")):
+		content = bzip2.NewReader(file) // a few MB: one core does it, and leaves no goroutine that reads beside sum
 	}
 	in.budget = &io.LimitedReader{R: content, N: MaxBytes + 1}
 	in.text = bufio.NewReaderSize(in.budget, sniffBytes)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/darkmap/darkmap/enrich/asn"
+	"github.com/darkmap/darkmap/enrich/dated"
 	"github.com/darkmap/darkmap/enrich/geo"
 	"github.com/darkmap/darkmap/internal/config"
 )
@@ -14,6 +15,10 @@ type Config struct {
 	Geo geo.Config `yaml:"geo"`
 	// Who ASes are and what they originate.
 	ASN asn.Config `yaml:"asn"`
+	// The geography and the owners of days of the past.
+	Snapshots dated.Config `yaml:"snapshots"`
+	// OriginsApart says that owners and origins are of a later time than the places: then they decide no place.
+	OriginsApart bool `yaml:"-"`
 	// The time between two looks at the files for a change.
 	ReloadInterval config.DurationOrOff `yaml:"reload_interval" min:"1s" max:"24h"`
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/darkmap/darkmap/detect"
 	"github.com/darkmap/darkmap/enrich"
-	"github.com/darkmap/darkmap/enrich/geo"
 	"github.com/darkmap/darkmap/ingest"
 	"github.com/darkmap/darkmap/ingest/watch"
 	"github.com/darkmap/darkmap/ingest/watch/hosts"
@@ -103,6 +102,9 @@ func (c *configuration) load(path string, sets []string) error {
 	for i := range c.Enrich.ASN.Files {
 		c.Enrich.ASN.Files[i] = absolute(dir, c.Enrich.ASN.Files[i])
 	}
+	if c.Enrich.Snapshots.Directory != "" {
+		c.Enrich.Snapshots.Directory = absolute(dir, c.Enrich.Snapshots.Directory)
+	}
 	if a := &c.Ingest.Archive; a.Directory != "" {
 		a.Directory = absolute(dir, a.Directory)
 	}
@@ -127,15 +129,20 @@ func (g *globals) nameArchiveCache(c *configuration) error {
 	if c.Ingest.Archive.Cache != "" {
 		return nil
 	}
-	dir := g.CacheDir
-	if dir == "" {
-		var err error
-		if dir, err = fetch.DefaultCacheDir(); err != nil {
-			return err
-		}
+	dir, err := g.cacheDir()
+	if err != nil {
+		return err
 	}
 	c.Ingest.Archive.Cache = filepath.Join(dir, "archive")
 	return nil
+}
+
+// cacheDir is the folder of fetched data.
+func (g *globals) cacheDir() (string, error) {
+	if g.CacheDir != "" {
+		return g.CacheDir, nil
+	}
+	return fetch.DefaultCacheDir()
 }
 
 // absolute makes a path absolute, from dir on.
@@ -148,58 +155,6 @@ func absolute(dir, path string) string {
 		return path
 	}
 	return abs
-}
-
-// withDefaultData fills in the fetched data where the configuration names none. What is missing is said, and left out:
-// entities by origin AS remain.
-func (g *globals) withDefaultData(ctx context.Context, c *configuration) {
-	c.useData(func(item fetch.Item) (string, bool) { return g.fetched(ctx, item) })
-}
-
-// withFetchedData is withDefaultData that fetches nothing. It returns the names of what was not fetched.
-func (g *globals) withFetchedData(c *configuration) (missing []string) {
-	c.useData(func(item fetch.Item) (string, bool) {
-		dir, err := fetch.Dir(g.CacheDir, item)
-		if err != nil {
-			missing = append(missing, item.Name)
-		}
-		return dir, err == nil
-	})
-	return missing
-}
-
-// useData fills in the data of items, whose folders find knows, where the configuration names none.
-func (c *configuration) useData(find func(fetch.Item) (string, bool)) {
-	if len(c.Enrich.Geo.Files) == 0 {
-		if dir, ok := find(fetch.Delegations); ok {
-			for _, f := range fetch.Delegations.Files {
-				c.Enrich.Geo.Files = append(c.Enrich.Geo.Files, geo.File{Path: filepath.Join(dir, f.Name), Kind: geo.KindDelegation})
-			}
-		}
-		if dir, ok := find(fetch.Country); ok {
-			c.Enrich.Geo.Files = append(c.Enrich.Geo.Files, geo.File{Path: filepath.Join(dir, fetch.Country.Files[0].Name)})
-		}
-	}
-	if len(c.Enrich.ASN.Files) == 0 {
-		if dir, ok := find(fetch.ASN); ok {
-			for _, f := range fetch.ASN.Files {
-				c.Enrich.ASN.Files = append(c.Enrich.ASN.Files, filepath.Join(dir, f.Name))
-			}
-		}
-	}
-}
-
-// fetched returns where the item is, fetching it if it has to.
-func (g *globals) fetched(ctx context.Context, item fetch.Item) (string, bool) {
-	dir, err := fetch.Ensure(ctx, g.CacheDir, item, g.line)
-	if ctx.Err() != nil { // nothing goes on
-		return "", false
-	}
-	if err != nil {
-		fmt.Fprintf(g.stderr, "darkmap: going on without %s: %v\n", item.Name, err)
-		return "", false
-	}
-	return dir, true
 }
 
 // configCmd groups the commands on the configuration.

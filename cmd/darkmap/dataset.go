@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/darkmap/darkmap/enrich"
+	"github.com/darkmap/darkmap/enrich/dated"
 	"github.com/darkmap/darkmap/ingest/playback"
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/clickhouse"
@@ -37,6 +38,10 @@ type datasetRun struct {
 	json bool
 	// notify: the targets are told, as an exercise.
 	notify bool
+	// byDate: the geography is that of the time of the files.
+	byDate bool
+	// data are the files of locations and AS data that were chosen.
+	data dated.Choice
 	// entry is what the store is told of the dataset, once it is claimed.
 	entry clickhouse.Dataset
 }
@@ -47,7 +52,9 @@ func (r *datasetRun) do(ctx context.Context) (_ *outagelog.Log, err error) {
 	limited, unlimited := context.WithCancel(ctx)
 	defer unlimited()
 	go limitMemory(limited) // ends with the run
-	r.g.withDefaultData(ctx, r.cfg)
+	if err := r.chooseData(ctx); err != nil {
+		return nil, err
+	}
 	sources, err := enrich.OpenSources(r.cfg.Enrich, r.g.log)
 	if err != nil {
 		return nil, err
@@ -78,6 +85,21 @@ func (r *datasetRun) do(ctx context.Context) (_ *outagelog.Log, err error) {
 		return nil, err
 	}
 	return r.play(ctx, p)
+}
+
+// chooseData takes the locations and AS data of the time of the files, and says so.
+func (r *datasetRun) chooseData(ctx context.Context) (err error) {
+	var first, last time.Time
+	if r.byDate {
+		first, last = r.plan.Span()
+	}
+	if r.data, _, err = r.g.chooseData(ctx, r.cfg, first); err != nil {
+		return err
+	}
+	for _, line := range append(r.data.Notes, r.data.Says(first, last)...) {
+		fmt.Fprintln(r.g.stderr, "darkmap:", line)
+	}
+	return nil
 }
 
 // play runs the pipeline behind a line of progress.
@@ -170,7 +192,8 @@ func (r *datasetRun) claim(ctx context.Context, s clickhouse.Server, sources *en
 func (r *datasetRun) describe(sources *enrich.Sources) clickhouse.Dataset {
 	d := clickhouse.Dataset{
 		Name: r.dataset, Inputs: r.plan.Inputs(), Settings: r.settings(sources), Version: version, Files: r.plan.Files(), Collectors: r.plan.Collectors(),
-		Changed: config.Results(r.cfg, defaultConfiguration()),
+		Changed:       config.Results(r.cfg, defaultConfiguration()),
+		GeographyDate: r.data.Places.Day, OwnersDate: r.data.Owners.Day, GeographyFiles: r.data.Files(),
 	}
 	d.Begins, d.Ends = r.plan.Span()
 	if r.watch != "" {

@@ -115,10 +115,30 @@ func datasetNotes(d clickhouse.StoredDataset) []string {
 		bgp.Count(len(names), "file") + ": " + firstOf(names, 3),
 		bgp.Count(len(d.Collectors), "collector") + ": " + firstOf(d.Collectors, 5),
 	}
+	if text := geographyText(d.Dataset); text != "" {
+		notes = append(notes, text)
+	}
 	if len(d.Changed) > 0 {
 		notes = append(notes, "settings other than the defaults: "+strings.Join(d.Changed, ", "))
 	}
 	return notes
+}
+
+// geographyText says of which days the geography and the AS data are; empty where neither is known.
+func geographyText(d clickhouse.Dataset) string {
+	day := func(t time.Time) string {
+		if t.IsZero() {
+			return "of a day that is not known"
+		}
+		return "of " + t.Format(time.DateOnly)
+	}
+	switch {
+	case d.GeographyDate.IsZero() && d.OwnersDate.IsZero():
+		return ""
+	case d.GeographyDate.Equal(d.OwnersDate):
+		return "geography and AS data " + day(d.GeographyDate)
+	}
+	return "geography " + day(d.GeographyDate) + ", AS data " + day(d.OwnersDate)
 }
 
 // firstOf lists the first n, and how many more there are.
@@ -152,8 +172,12 @@ type datasetJSON struct {
 	Files        []string   `json:"files,omitempty"`
 	Collectors   []string   `json:"collectors,omitempty"`
 	Settings     []string   `json:"settings,omitempty"`
-	InputsHash   string     `json:"inputs_hash,omitempty"`
-	SettingsHash string     `json:"settings_hash,omitempty"`
+	// GeographyDate and OwnersDate are days.
+	GeographyDate  string   `json:"geography_date,omitempty"`
+	OwnersDate     string   `json:"owners_date,omitempty"`
+	GeographyFiles []string `json:"geography_files,omitempty"`
+	InputsHash     string   `json:"inputs_hash,omitempty"`
+	SettingsHash   string   `json:"settings_hash,omitempty"`
 }
 
 func datasetObject(d clickhouse.StoredDataset, written bool) datasetJSON {
@@ -166,6 +190,13 @@ func datasetObject(d clickhouse.StoredDataset, written bool) datasetJSON {
 	o := datasetJSON{
 		Dataset: d.Name, State: datasetState(d, written), Created: known(d.Created), Completed: known(d.Completed), Version: d.Version, From: known(d.Begins), To: known(d.Ends),
 		Outages: d.Outages, RouteChanges: d.RouteChanges, Files: d.Files, Collectors: d.Collectors, Settings: d.Changed,
+		GeographyFiles: d.GeographyFiles,
+	}
+	if !d.GeographyDate.IsZero() {
+		o.GeographyDate = d.GeographyDate.Format(time.DateOnly)
+	}
+	if !d.OwnersDate.IsZero() {
+		o.OwnersDate = d.OwnersDate.Format(time.DateOnly)
 	}
 	if !d.Emptying {
 		o.InputsHash, o.SettingsHash = d.Inputs, d.Settings

@@ -10,10 +10,15 @@ import (
 )
 
 // fetchCmd brings what later runs need, so that they work offline.
-type fetchCmd struct{}
+type fetchCmd struct {
+	GeoDate string `help:"Fetch the geography of this day instead, from the RIRs or whom the configuration names, for replays of that time." placeholder:"DATE"`
+}
 
 // Run fetches every item that is missing and says where all of them are.
 func (c *fetchCmd) Run(ctx context.Context, g *globals) error {
+	if c.GeoDate != "" {
+		return g.bringSnapshot(ctx, c.GeoDate)
+	}
 	var faults []error
 	for _, item := range fetch.Items() {
 		dir, err := fetch.Ensure(ctx, g.CacheDir, item, g.line)

@@ -82,7 +82,11 @@ func (l lookups) begin(ctx context.Context, g *globals) (wait func()) {
 
 // fillLookups fills at once from the configured files, else from what was fetched before; it fetches nothing.
 func (g *globals) fillLookups(ctx context.Context, server clickhouse.Server, cfg *configuration) ([]clickhouse.FilledLookup, error) {
-	if missing := g.withFetchedData(cfg); len(missing) > 0 {
+	missing, err := g.chooseHere(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if len(missing) > 0 {
 		fmt.Fprintf(g.stderr, "darkmap: the store gets no names of ASes or places of prefixes from %s: `darkmap fetch` brings it\n", strings.Join(missing, ", "))
 	}
 	sources, err := enrich.OpenSources(cfg.Enrich, g.log)

@@ -39,6 +39,9 @@ where a server does not answer; what was fetched is kept.
 
 With files, --from and --to choose which outages are printed. All files are read whatever they say: what stood before tells what is usual.
 
+Countries and owners are those of the time of the files, where enrich.snapshots.directory or "darkmap fetch --geo-date" has data of that
+time; else standard error says how many years newer they are.
+
 At the end standard error says, for IPv4 and IPv6, in how many minutes a verdict was possible, and why not in the others; with
 --format json as an object too.
 
@@ -88,7 +91,7 @@ func (c *replayCmd) Run(ctx context.Context, g *globals) (err error) {
 			return err
 		}
 	}
-	r := &datasetRun{g: g, dir: dir, cfg: cfg, plan: plan, watch: c.Watch, dataset: dataset, replace: c.Replace, store: !c.NoStore, command: "replay", json: c.Format == "json", notify: c.Notify}
+	r := &datasetRun{g: g, dir: dir, cfg: cfg, plan: plan, watch: c.Watch, dataset: dataset, replace: c.Replace, store: !c.NoStore, command: "replay", byDate: true, json: c.Format == "json", notify: c.Notify}
 	results, err := r.do(ctx)
 	if results == nil {
 		return err

@@ -234,6 +234,7 @@ func (c *ingestCmd) live(ctx context.Context, g *globals) error {
 }
 
 type enrichCmd struct {
+	GeoDate    string `help:"Take the geography that was in force on this day, and keep it (default: the newest, and newer ones as they come)." placeholder:"DATE"`
 	stageFlags `embed:""`
 }
 
@@ -243,8 +244,7 @@ func (c *enrichCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	g.withDefaultData(ctx, cfg)
-	sources, err := enrich.OpenSources(cfg.Enrich, g.log)
+	sources, err := g.openSourcesOf(ctx, cfg, c.GeoDate)
 	if err != nil {
 		return err
 	}

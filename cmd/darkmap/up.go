@@ -92,8 +92,7 @@ func (c *upCmd) Run(ctx context.Context, g *globals) (err error) {
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
 	w.announce(c, dir)
-	g.withDefaultData(ctx, cfg)
-	sources, err := enrich.OpenSources(cfg.Enrich, g.log)
+	sources, err := g.openSources(ctx, cfg)
 	if err != nil {
 		return err
 	}

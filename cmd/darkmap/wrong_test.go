@@ -44,6 +44,8 @@ var unfit = map[string]string{
 	"watch_dns.servers":            "[dns.example.net]",
 	"notify.targets":               "{A_b: {slack: {url: {env: A}}}}",
 
+	"enrich.snapshots.sources[].urls": "['ftp://192.0.2.1/{yyyymmdd}']",
+
 	"notify.targets.NAME.cloudevents.source":       "a b",
 	"notify.targets.NAME.cloudevents_topic.source": "a b",
 	"notify.targets.NAME.cloudevents_topic.topic":  "a b",
@@ -62,6 +64,7 @@ var unfit = map[string]string{
 // needed are other keys of a list's entry, without which it would be wrong anyway.
 var needed = map[string]string{
 	"ingest.bmp.routers[].name": "address: 192.0.2.1, ", "ingest.bmp.routers[].tables": "address: 192.0.2.1, ", "enrich.geo.files[].kind": "path: a, ",
+	"enrich.snapshots.sources[].name": "urls: ['http://192.0.2.1/{yyyymmdd}'], ", "enrich.snapshots.sources[].urls": "name: a, ",
 	"watch[].name": "asns: [64496], ", "watch[].title": "name: a, asns: [64496], ", "watch[].visibility": "name: a, asns: [64496], ", "watch[].home": "name: a, asns: [64496], ",
 	"watch[].prefixes": "name: a, ", "watch[].asns": "name: a, ", "watch[].countries": "name: a, ", "watch[].hosts": "name: a, ", "watch[].files": "name: a, ",
 }

@@ -46,7 +46,7 @@ type DB struct {
 	log     *slog.Logger
 	current atomic.Pointer[Snapshot]
 
-	mu     sync.Mutex // one reload at a time; owns stamps
+	mu     sync.Mutex // one reload at a time; owns cfg and stamps
 	stamps []source.Stamp
 }
 
@@ -124,6 +124,13 @@ func (db *DB) Reload() (changed bool, err error) {
 	}
 	old := db.current.Swap(next)
 	return old == nil || old.fingerprint != next.fingerprint, nil
+}
+
+// Use reads other files from the next Reload on.
+func (db *DB) Use(cfg Config) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.cfg, db.stamps = cfg, nil
 }
 
 func (db *DB) load(stamps []source.Stamp) (*Snapshot, error) {

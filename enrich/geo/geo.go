@@ -44,7 +44,7 @@ type DB struct {
 	log     *slog.Logger
 	current atomic.Pointer[Snapshot]
 
-	mu     sync.Mutex // one reload at a time; owns stamps and origins
+	mu     sync.Mutex // one reload at a time; owns cfg, stamps and origins
 	stamps []source.Stamp
 	origin *asn.Snapshot
 }
@@ -127,6 +127,13 @@ func (db *DB) Reload() (changed bool, err error) {
 	}
 	old := db.current.Swap(next)
 	return old == nil || old.fingerprint != next.fingerprint, nil
+}
+
+// Use reads other files from the next Reload on.
+func (db *DB) Use(cfg Config) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.cfg, db.stamps = cfg, nil
 }
 
 func (db *DB) load(stamps []source.Stamp, origin *asn.Snapshot) (*Snapshot, error) {

@@ -1,6 +1,10 @@
 package fetch
 
-import "runtime"
+import (
+	"runtime"
+	"strings"
+	"time"
+)
 
 // Item is a package and those of its files that are kept. Items are values of the table below.
 type Item struct {
@@ -58,6 +62,16 @@ var ASN = Item{
 	Bytes:   18706936,
 	Files:   []File{{"asn-ipv4.csv", 23843547}, {"asn-ipv6.csv", 8764890}},
 	Licence: "CC-BY-4.0 (University of Oregon Route Views Project; DB-IP.com; through ip-location-db)",
+}
+
+// Day is the day that the item's version names in its last part, 2.3.2026061719; zero where it names none.
+func (i Item) Day() time.Time {
+	last := i.Version[strings.LastIndexByte(i.Version, '.')+1:]
+	day, err := time.Parse("20060102", last[:min(len(last), 8)])
+	if err != nil {
+		return time.Time{}
+	}
+	return day
 }
 
 // Engine is the embedded ClickHouse, libchdb.so, for this platform; ok is false where there is none.

@@ -1,0 +1,140 @@
+package dated
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"time"
+
+	"github.com/darkmap/darkmap/enrich/geo/source"
+)
+
+// ErrNotFound is a file that a server does not have. Who gives a Get returns it.
+var ErrNotFound = errors.New("the server does not have it")
+
+// maxBack is how many days before the day are looked at: now and then a registry skips some.
+const maxBack = 7
+
+// Get brings the file at url to this machine. discard removes it again; without that it may be found by the next Get.
+type Get func(ctx context.Context, url string) (path string, discard func(), err error)
+
+// Bring makes the snapshot of a day in dir from the sources, one file of each: that of the day, or the newest of the seven days before,
+// which say is told. It returns the snapshot's folder. All of it is there, or none: one source that cannot be had fails all, and what came
+// of the others is found again by get. What the folder has of the day is left as it is.
+func Bring(ctx context.Context, dir string, day time.Time, sources []Source, get Get, say func(string)) (string, error) {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return "", fmt.Errorf("making the folder of snapshots: %w", err)
+	}
+	all, _, err := List(dir)
+	if err != nil {
+		return "", err
+	}
+	for _, s := range all {
+		if s.Day.Equal(day) {
+			say(fmt.Sprintf("the snapshot of %s is here already", s))
+			return s.Paths[0], nil
+		}
+	}
+	temp, err := os.MkdirTemp(dir, ".fetch-")
+	if err != nil {
+		return "", fmt.Errorf("making a folder to fetch into: %w", err)
+	}
+	defer os.RemoveAll(temp) //nolint:errcheck // at worst a hidden folder is left
+	var faults []error
+	var discards []func()
+	for i, s := range sources {
+		discard, err := s.bring(ctx, filepath.Join(temp, fmt.Sprintf("%02d-", i)), day, get, say)
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", s.Name, err))
+			continue
+		}
+		discards = append(discards, discard)
+	}
+	if len(faults) > 0 {
+		return "", fmt.Errorf("the snapshot of %s was not made: %w", dayText(day), errors.Join(faults...))
+	}
+	target := filepath.Join(dir, dayText(day))
+	if err := os.Rename(temp, target); err != nil {
+		return "", fmt.Errorf("naming the snapshot of %s: %w", dayText(day), err)
+	}
+	for _, discard := range discards {
+		discard()
+	}
+	return target, nil
+}
+
+// bring copies the source's file to a path that begins with prefix. Files are read in the order of the sources.
+func (s Source) bring(ctx context.Context, prefix string, day time.Time, get Get, say func(string)) (discard func(), err error) {
+	for back := range maxBack + 1 {
+		at := day.AddDate(0, 0, -back)
+		for _, pattern := range s.URLs {
+			from := fill(pattern, at)
+			local, discard, err := get(ctx, from)
+			if errors.Is(err, ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			if err := check(local); err != nil {
+				discard()
+				return nil, fmt.Errorf("what %s has is no file of locations or AS data: %w", shown(from), err)
+			}
+			if err := copyFile(local, prefix+path.Base(shown(from))); err != nil {
+				return nil, err
+			}
+			if back > 0 {
+				say(fmt.Sprintf("%s has no file of %s: that of %s is taken", s.Name, dayText(day), dayText(at)))
+			}
+			return discard, nil
+		}
+	}
+	return nil, fmt.Errorf("no file of %s or of the %d days before, asked for %s: %w", dayText(day), maxBack, shown(fill(s.URLs[0], day)), ErrNotFound)
+}
+
+// shown is a URL without what may be secret in it.
+func shown(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return "a URL that cannot be read"
+	}
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	return u.String()
+}
+
+// check reads all of a file: a page of an error, or a part, is not kept.
+func check(path string) error {
+	info, err := source.Read(path, source.Visitor{})
+	if err == nil && info.Rows == 0 {
+		err = ErrEmpty
+	}
+	return err
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from) //nolint:gosec // what get brought
+	if err != nil {
+		return fmt.Errorf("copying a fetched file: %w", err)
+	}
+	defer in.Close()                                                      //nolint:errcheck // only read
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640) //nolint:gosec // in a folder of our own
+	if err != nil {
+		return fmt.Errorf("copying a fetched file: %w", err)
+	}
+	_, err = io.Copy(out, in)
+	if err == nil {
+		err = out.Sync()
+	}
+	if err := errors.Join(err, out.Close()); err != nil {
+		return fmt.Errorf("copying a fetched file: %w", err)
+	}
+	return nil
+}

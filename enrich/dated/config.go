@@ -1,0 +1,81 @@
+package dated
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/config"
+)
+
+// Config is the section enrich.snapshots.
+type Config struct {
+	// A folder of dated snapshots: files, or folders of files, with a day in their names, as 2022-02-24. Replay takes the newest that is not
+	// newer than the first record, live sources the newest of all. Empty: snapshots in the folder of fetched data (--cache-dir).
+	Directory string `yaml:"directory"`
+	// Where `darkmap fetch --geo-date` gets the files of a day, one of each source. Empty: the delegated-extended statistics of the five
+	// RIRs, from their own servers.
+	Sources []Source `yaml:"sources" max:"64"`
+}
+
+// Source is where the files of any day can be had: one file a day.
+type Source struct {
+	// What the source is called in messages, as ripencc.
+	Name string `yaml:"name" min:"1"`
+	// URLs of the file of a day: {yyyy}, {mm}, {dd} and {yyyymmdd} are filled in. The first that the server has is taken.
+	URLs []string `yaml:"urls" min:"1" max:"8" want:"URLs of http or https with {yyyymmdd}, or {yyyy}, {mm} and {dd}"`
+}
+
+// fill puts a day into a URL.
+func fill(url string, day time.Time) string {
+	return strings.NewReplacer("{yyyymmdd}", day.Format("20060102"), "{yyyy}", day.Format("2006"), "{mm}", day.Format("01"), "{dd}", day.Format("02")).Replace(url)
+}
+
+// Faults are those that tags cannot say: URLs of which no day can be told.
+func (s Source) Faults() []config.Fault {
+	for i, text := range s.URLs {
+		a, b := time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2001, 1, 2, 0, 0, 0, 0, time.UTC)
+		u, err := url.Parse(fill(text, a))
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || fill(text, a) == fill(text, b) {
+			return []config.Fault{{Key: fmt.Sprintf("urls[%d]", i), Value: text}}
+		}
+	}
+	return nil
+}
+
+// Fetched are the sources in use: those that are configured, else RIRs.
+func (c Config) Fetched() []Source {
+	if len(c.Sources) > 0 {
+		return c.Sources
+	}
+	return RIRs()
+}
+
+// RIRs are the five RIRs' own archives of their delegated-extended statistics; where there is none, as in the first years, those
+// without the column of holders do. ARIN moves the files of past years, packed, into a folder for each year; LACNIC and AFRINIC keep some
+// in a folder for each year and some beside it.
+func RIRs() []Source {
+	return []Source{
+		{Name: "afrinic", URLs: both("https://ftp.afrinic.net/pub/stats/afrinic/{yyyy}/delegated-afrinic-extended-{yyyymmdd}",
+			"https://ftp.afrinic.net/pub/stats/afrinic/delegated-afrinic-extended-{yyyymmdd}")},
+		{Name: "apnic", URLs: both("https://ftp.apnic.net/stats/apnic/{yyyy}/delegated-apnic-extended-{yyyymmdd}.gz",
+			"https://ftp.apnic.net/stats/apnic/delegated-apnic-extended-{yyyymmdd}")},
+		{Name: "arin", URLs: both("https://ftp.arin.net/pub/stats/arin/archive/{yyyy}/delegated-arin-extended-{yyyymmdd}.gz",
+			"https://ftp.arin.net/pub/stats/arin/archive/{yyyy}/delegated-arin-extended-{yyyymmdd}",
+			"https://ftp.arin.net/pub/stats/arin/delegated-arin-extended-{yyyymmdd}")},
+		{Name: "lacnic", URLs: both("https://ftp.lacnic.net/pub/stats/lacnic/delegated-lacnic-extended-{yyyymmdd}",
+			"https://ftp.lacnic.net/pub/stats/lacnic/archive/{yyyy}/delegated-lacnic-extended-{yyyymmdd}")},
+		{Name: "ripencc", URLs: both("https://ftp.ripe.net/pub/stats/ripencc/{yyyy}/delegated-ripencc-extended-{yyyymmdd}.bz2")},
+	}
+}
+
+// both are the URLs of extended statistics, and behind them those of the others.
+func both(extended ...string) []string {
+	all := slices.Clone(extended)
+	for _, url := range extended {
+		all = append(all, strings.Replace(url, "-extended", "", 1))
+	}
+	return all
+}

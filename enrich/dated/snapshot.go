@@ -1,0 +1,151 @@
+package dated
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/darkmap/darkmap/enrich/geo"
+	"github.com/darkmap/darkmap/enrich/geo/source"
+)
+
+// maxFiles bounds the files of one snapshot.
+const maxFiles = 64
+
+// Errors that a caller may tell apart.
+var (
+	// ErrEmpty: a snapshot has no file of places or owners, or a folder has no snapshot.
+	ErrEmpty = errors.New("nothing that can be used")
+	errMany  = fmt.Errorf("more than %d files", maxFiles)
+)
+
+// Snapshot is what a folder has of one day.
+type Snapshot struct {
+	// Day is its first moment, UTC.
+	Day time.Time
+	// Paths are the entries of the folder, sorted: files, and folders of files.
+	Paths []string
+}
+
+// String names the snapshot: its day and where it is.
+func (s Snapshot) String() string { return dayText(s.Day) + " (" + strings.Join(s.Paths, ", ") + ")" }
+
+// Data are files, of which those of a list that come first count first.
+type Data struct {
+	Places []geo.File
+	Owners []string
+}
+
+// List returns the snapshots of a folder, oldest first, and the names of the entries that name no day. Hidden entries are passed over.
+func List(dir string) (all []Snapshot, left []string, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, nil, fmt.Errorf("looking for snapshots: %w", err)
+	}
+	byDay := map[time.Time][]string{}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		if day, ok := source.DateInName(e.Name()); ok {
+			byDay[day] = append(byDay[day], filepath.Join(dir, e.Name()))
+		} else {
+			left = append(left, e.Name())
+		}
+	}
+	for day, paths := range byDay {
+		all = append(all, Snapshot{day, paths})
+	}
+	slices.SortFunc(all, func(a, b Snapshot) int { return a.Day.Compare(b.Day) })
+	return all, left, nil
+}
+
+// Read tells what the snapshot's files give. A file that is of no known form, or empty, is an error that names it; so is a snapshot
+// without a file that gives anything.
+func (s Snapshot) Read() (Data, error) {
+	var paths []string
+	for _, p := range s.Paths {
+		found, err := filesIn(p)
+		if err != nil {
+			return Data{}, fmt.Errorf("looking at the snapshot of %s: %w", dayText(s.Day), err)
+		}
+		paths = append(paths, found...)
+	}
+	if len(paths) > maxFiles {
+		return Data{}, fmt.Errorf("reading the snapshot of %s: %w", s, errMany)
+	}
+	slices.Sort(paths)
+	var d Data
+	for _, p := range paths {
+		gives, err := source.Look(p)
+		switch {
+		case err != nil:
+			return Data{}, fmt.Errorf("reading the snapshot of %s: %s: %w", dayText(s.Day), p, err)
+		case gives == source.Gives{}:
+			return Data{}, fmt.Errorf("reading the snapshot of %s: %s has no countries and no ASes: %w", dayText(s.Day), p, ErrEmpty)
+		}
+		if gives.Places {
+			d.Places = append(d.Places, geo.File{Path: p, Kind: kindOf(p)})
+		}
+		if gives.Owners {
+			d.Owners = append(d.Owners, p)
+		}
+	}
+	if len(d.Places)+len(d.Owners) == 0 {
+		return Data{}, fmt.Errorf("the snapshot of %s holds no file of locations or AS data: %w", s, ErrEmpty)
+	}
+	return d, nil
+}
+
+// filesIn lists the files at path or below it. Hidden ones, checksums, signatures and texts about the data are passed over.
+func filesIn(path string) (files []string, err error) {
+	root, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it names the path
+	}
+	err = filepath.WalkDir(root, func(p string, e fs.DirEntry, err error) error {
+		switch name := filepath.Base(p); {
+		case err != nil:
+			return err
+		case p != root && strings.HasPrefix(name, "."):
+			if e.IsDir() {
+				return filepath.SkipDir
+			}
+			return nil
+		case e.IsDir() || aside(name):
+			return nil
+		}
+		if len(files) >= maxFiles {
+			return fmt.Errorf("%s: %w", path, errMany)
+		}
+		files = append(files, p)
+		return nil
+	})
+	return files, err
+}
+
+// aside reports whether a file by its name is about the data and not data.
+func aside(name string) bool {
+	name = strings.ToLower(name)
+	if slices.Contains([]string{".md5", ".sha1", ".sha256", ".sha512", ".asc", ".sig", ".md"}, filepath.Ext(name)) {
+		return true
+	}
+	return slices.ContainsFunc([]string{"readme", "license", "licence", "copyright", "copying", "notice"}, func(p string) bool { return strings.HasPrefix(name, p) })
+}
+
+// kindOf is the kind that a folder above the file names; empty is what the content says.
+func kindOf(path string) geo.Kind {
+	switch k := geo.Kind(filepath.Base(filepath.Dir(path))); k {
+	case geo.KindGeolocation, geo.KindDelegation, geo.KindWhois:
+		return k
+	}
+	return ""
+}
+
+// dayText is a day as messages have it.
+func dayText(day time.Time) string { return day.Format(time.DateOnly) }

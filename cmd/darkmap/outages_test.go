@@ -117,8 +117,12 @@ func TestDatasetLines(t *testing.T) {
 		return d
 	}
 	got := datasetLines([]clickhouse.StoredDataset{
-		made("a", func(d *clickhouse.StoredDataset) { d.Changed = []string{"k=v"} }),
-		made("b", func(d *clickhouse.StoredDataset) { d.Completed, d.Files = time.Time{}, d.Files[:1] }),
+		made("a", func(d *clickhouse.StoredDataset) {
+			d.Changed, d.GeographyDate, d.OwnersDate = []string{"k=v"}, day.Truncate(24*time.Hour), day.Truncate(24*time.Hour)
+		}),
+		made("b", func(d *clickhouse.StoredDataset) {
+			d.Completed, d.Files, d.GeographyDate = time.Time{}, d.Files[:1], day.Truncate(24*time.Hour)
+		}),
 		made("c", func(d *clickhouse.StoredDataset) { d.Completed = time.Time{} }),
 		made("old", func(d *clickhouse.StoredDataset) {
 			d.Dataset = clickhouse.Dataset{Name: "old", Inputs: "i", Created: day}
@@ -131,10 +135,12 @@ func TestDatasetLines(t *testing.T) {
 		"a        complete      2026-01-02 03:04  1        20             2026-01-02 03:04  2026-01-02 03:04",
 		"  4 files: a, b, c and 1 more",
 		"  1 collector: file/x",
+		"  geography and AS data of 2026-01-02",
 		"  settings other than the defaults: k=v",
 		"b        not complete  2026-01-02 03:04  1        20             2026-01-02 03:04  2026-01-02 03:04",
 		"  1 file: a",
 		"  1 collector: file/x",
+		"  geography of 2026-01-02, AS data of a day that is not known",
 		"c        being made    2026-01-02 03:04  1        20             2026-01-02 03:04  2026-01-02 03:04",
 		"  4 files: a, b, c and 1 more",
 		"  1 collector: file/x",

@@ -44,7 +44,10 @@ func Bring(ctx context.Context, dir string, day time.Time, sources []Source, get
 	if err != nil {
 		return "", fmt.Errorf("making a folder to fetch into: %w", err)
 	}
-	defer os.RemoveAll(temp) //nolint:errcheck // at worst a hidden folder is left
+	defer os.RemoveAll(temp)                      //nolint:errcheck // at worst a hidden folder is left
+	if err := os.Chmod(temp, 0o750); err != nil { //nolint:gosec // as the folder that it is in
+		return "", fmt.Errorf("making a folder to fetch into: %w", err)
+	}
 	var faults []error
 	var discards []func()
 	for i, s := range sources {

@@ -106,7 +106,7 @@ func (s Snapshot) Read() (Data, error) {
 func filesIn(path string) (files []string, err error) {
 	root, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // it names the path
+		return nil, err // it names the path
 	}
 	err = filepath.WalkDir(root, func(p string, e fs.DirEntry, err error) error {
 		switch name := filepath.Base(p); {

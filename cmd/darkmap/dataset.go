@@ -91,7 +91,7 @@ func (r *datasetRun) do(ctx context.Context) (_ *outagelog.Log, err error) {
 func (r *datasetRun) chooseData(ctx context.Context) (err error) {
 	var first, last time.Time
 	if r.byDate {
-		first, last = r.plan.Span()
+		first, last = r.plan.RealSpan()
 	}
 	if r.data, _, err = r.g.chooseData(ctx, r.cfg, first); err != nil {
 		return err

@@ -10,18 +10,32 @@ func (p *Plan) Files() []string {
 }
 
 // Span is the first and the last time in the files that are played; zero where no record has one.
-func (p *Plan) Span() (first, last time.Time) {
-	var low, high int64
+func (p *Plan) Span() (first, last time.Time) { return times(p.from, p.to) }
+
+// RealSpan is Span of the files whose times are those of the world; zero where all of them count from a router's start.
+func (p *Plan) RealSpan() (first, last time.Time) {
+	return times(p.between(func(f *filePlan) bool { return f.shift == 0 }))
+}
+
+// between is the first and the last time, microseconds, in the files that of takes; 0 where no record has one.
+func (p *Plan) between(of func(*filePlan) bool) (first, last int64) {
 	p.each(func(f *filePlan) {
-		if f.first != 0 && (low == 0 || f.first < low) {
-			low = f.first
+		if f.first == 0 || !of(f) {
+			return
 		}
-		high = max(high, f.first, f.last)
+		if first == 0 || f.first < first {
+			first = f.first
+		}
+		last = max(last, f.first, f.last)
 	})
-	if low == 0 {
-		return first, last
+	return first, last
+}
+
+func times(first, last int64) (from, to time.Time) {
+	if first == 0 {
+		return from, to
 	}
-	return time.UnixMicro(low).UTC(), time.UnixMicro(high).UTC()
+	return time.UnixMicro(first).UTC(), time.UnixMicro(last).UTC()
 }
 
 func (p *Plan) each(f func(*filePlan)) {

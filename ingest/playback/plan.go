@@ -127,12 +127,12 @@ func NewPlan(ctx context.Context, inputs []Input, missing ...Missing) (*Plan, er
 		for _, f := range slices.Concat(c.tables, c.updates) {
 			p.Bytes += f.bytes
 			p.Work = p.Work.Plus(f.work())
-			p.span(f)
 		}
 		p.collectors = append(p.collectors, c)
 		played = played[n:]
 	}
 	p.Notes = append(p.Notes, otherTimes(p.collectors)...)
+	p.from, p.to = p.between(func(*filePlan) bool { return true })
 	p.Work = p.Work.Plus(p.passed(p.to))
 	return p, nil
 }

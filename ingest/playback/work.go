@@ -34,17 +34,6 @@ func (s *stream) work() progress.Work {
 	return w
 }
 
-// span notes between which times the records of the files are.
-func (p *Plan) span(f *filePlan) {
-	if f.first == 0 {
-		return
-	}
-	if p.from == 0 || f.first < p.from {
-		p.from = f.first
-	}
-	p.to = max(p.to, f.first, f.last)
-}
-
 // passed is the work of the minutes up to a time, microseconds; none before the first.
 func (p *Plan) passed(t int64) (w progress.Work) {
 	if p.from != 0 && t > p.from {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/darkmap/darkmap/enrich"
@@ -59,6 +60,7 @@ func (g *globals) datedInputs(c *configuration, find func(fetch.Item) (string, b
 	day := fetch.Delegations.Day()
 	return dated.Inputs{
 		Dir: dir, Configured: c.Enrich.Snapshots.Directory != "", Listed: dated.Data{Places: c.Enrich.Geo.Files, Owners: c.Enrich.ASN.Files}, DefaultDay: day,
+		Now: time.Now,
 		DefaultPlaces: func() (d dated.Data) {
 			if dir, ok := find(fetch.Delegations); ok {
 				for _, f := range fetch.Delegations.Files {
@@ -116,8 +118,12 @@ func (g *globals) openSources(ctx context.Context, c *configuration) (*enrich.So
 	}
 	next := dated.Follow(in, choice)
 	sources.Follow(func() (enrich.Config, error) {
-		choice, err := next()
-		return withChoice(c.Enrich, choice), err
+		now, err := next()
+		if !slices.Equal(now.Files(), choice.Files()) || !slices.Equal(now.Notes, choice.Notes) {
+			choice = now
+			g.logChoice(choice)
+		}
+		return withChoice(c.Enrich, now), err
 	})
 	return sources, nil
 }

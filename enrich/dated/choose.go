@@ -20,6 +20,8 @@ type Inputs struct {
 	Configured bool
 	// Listed are the files that enrich.geo.files and enrich.asn.files name.
 	Listed Data
+	// Now is the clock; nil is none. For the present, snapshots of days that it has not reached are left out.
+	Now func() time.Time
 	// DefaultPlaces and DefaultOwners return the default data of a kind, which may have to be fetched. DefaultDay is their day.
 	DefaultPlaces, DefaultOwners func() Data
 	DefaultDay                   time.Time
@@ -44,6 +46,8 @@ type Choice struct {
 	// days are those of all snapshots.
 	days []time.Time
 	at   time.Time
+	// listOnly says that places are listed and no folder is configured: then snapshots that are fetched would not be read.
+	listOnly bool
 }
 
 // kind is places or owners.
@@ -69,7 +73,7 @@ type candidate struct {
 // Choose takes for places and for owners each the newest data whose day is not after at, else the oldest after it, else files whose day is
 // not known. The zero time is the present: files of a list whose day is not known count as the newest.
 func Choose(in Inputs, at time.Time) (Choice, error) {
-	c := Choice{at: at}
+	c := Choice{at: at, listOnly: places.has(in.Listed) && !in.Configured}
 	snapshots, err := in.snapshots(&c)
 	if err != nil {
 		return c, err
@@ -110,23 +114,60 @@ func (in Inputs) snapshots(c *Choice) ([]candidate, error) {
 		return nil, nil
 	}
 	all, left, err := List(in.Dir)
-	switch {
-	case err != nil && !in.Configured && errors.Is(err, fs.ErrNotExist):
+	if err != nil && !in.Configured && errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
-	case err != nil:
+	}
+	if err != nil {
 		return nil, err
-	case in.Configured && len(all) == 0:
-		return nil, fmt.Errorf("%s holds no snapshot, want files or folders with a day in their names, as 2022-02-24: %w", in.Dir, ErrEmpty)
 	}
 	if len(left) > 0 && in.Configured {
 		c.Notes = append(c.Notes, fmt.Sprintf("in %s these are left out, whose names do not have one day, as 2022-02-24: %s", in.Dir, firstOf(left, 5)))
 	}
+	all, future := in.reached(all, c.at)
+	if len(future) > 0 {
+		c.Notes = append(c.Notes, "left out, for the day lies in the future: the snapshot of "+future[0].String()+others(len(future)-1))
+	}
+	if in.Configured && len(all) == 0 {
+		return nil, noSnapshot(in.Dir, left, future)
+	}
 	out := make([]candidate, 0, len(all))
 	for _, s := range all {
 		c.days = append(c.days, s.Day)
-		out = append(out, candidate{day: s.Day, from: strings.Join(s.Paths, ", "), snapshot: true, read: sync.OnceValues(s.Read)})
+		out = append(out, candidate{day: s.Day, from: s.where(), snapshot: true, read: sync.OnceValues(s.Read)})
 	}
 	return out, nil
+}
+
+// reached splits snapshots, oldest first, into those that may be chosen from, and for the present those of days to come.
+func (in Inputs) reached(all []Snapshot, at time.Time) (now, future []Snapshot) {
+	if in.Now == nil || !at.IsZero() {
+		return all, nil
+	}
+	limit := in.Now()
+	n := slices.IndexFunc(all, func(s Snapshot) bool { return s.Day.After(limit) })
+	if n < 0 {
+		return all, nil
+	}
+	return all[:n], all[n:]
+}
+
+// noSnapshot is the error of a folder that holds none that can be chosen; left are the names in it without a day.
+func noSnapshot(dir string, left []string, future []Snapshot) error {
+	switch {
+	case len(future) > 0:
+		return fmt.Errorf("%w in %s: the day of the snapshot of %s%s lies in the future", ErrEmpty, dir, future[0], others(len(future)-1))
+	case len(left) > 0:
+		return fmt.Errorf("%w in %s: a snapshot is a file or a folder with one day in its name, as 2022-02-24, and no name there has one: %s", ErrEmpty, dir, firstOf(left, 5))
+	}
+	return fmt.Errorf("%w in %s: the folder is empty; a snapshot is a file or a folder with one day in its name, as 2022-02-24", ErrEmpty, dir)
+}
+
+// others says that there are n more; empty where there are none.
+func others(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", and %d more", n)
 }
 
 // listedDay is the newest day that listed files tell of themselves. For the present it is of use beside snapshots alone.

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/darkmap/darkmap/enrich/geo"
 )
 
 // tree writes files below a new folder, by path.
@@ -116,11 +118,14 @@ func TestSays(t *testing.T) {
 	}
 	for _, tt := range []struct{ begin, end, want string }{
 		{"2022-02-24", "2022-02-25", "the geography and the AS data are those of 2022-02-24 (DIR/2022-02-24)"},
-		{"2022-03-01", "2026-02-01", "the geography and the AS data are those of 2022-02-24 (DIR/2022-02-24)\n" +
+		{"2022-12-01", "2026-02-01", "the geography and the AS data are those of 2022-02-24 (DIR/2022-02-24)\n" +
 			"the snapshot of 2026-01-10 comes into force within these files and is not used: a replay has one geography, so that no outage is one of the files' change"},
-		{"2018-02-24", "2022-03-01", "the geography and the AS data are those of 2022-02-24 (DIR/2022-02-24)\n" +
-			"warning: the files begin on 2018-02-24, the geography and the AS data are of 2022-02-24 (DIR/2022-02-24), 4.0 years later: space counts for the country of that day " +
-			"(of Ukraine's, 14 % changed its country between 2022 and 2026). `darkmap fetch --geo-date 2018-02-24` brings the delegations of the day"},
+		{"2018-02-24", "2022-03-01", "warning: the files begin on 2018-02-24, the geography and the AS data are of 2022-02-24 (DIR/2022-02-24), 4.0 years later. " +
+			"Space counts for the country that it was in then: of Ukraine's, 14 % changed its country between 2022 and 2026. " +
+			"`darkmap fetch --geo-date 2018-02-24` brings the delegations of the day"},
+		{"2025-02-24", "2025-02-25", "warning: the files begin on 2025-02-24, the geography and the AS data are of 2022-02-24 (DIR/2022-02-24), 3.0 years earlier. " +
+			"Space counts for the country that it was in then: of Ukraine's, 14 % changed its country between 2022 and 2026. " +
+			"`darkmap fetch --geo-date 2025-02-24` brings the delegations of the day"},
 		{"2022-02-20", "2022-02-21", "the geography and the AS data are those of 2022-02-24 (DIR/2022-02-24)"},
 	} {
 		if diff := cmp.Diff(tt.want, says(in, tt.begin, tt.end)); diff != "" {
@@ -130,6 +135,11 @@ func TestSays(t *testing.T) {
 	none := Inputs{DefaultDay: at("2026-06-17"), DefaultPlaces: func() Data { return Data{} }, DefaultOwners: func() Data { return Data{Owners: []string{"/x"}} }}
 	if got := says(none, "2026-03-01", "2026-03-02"); got != "warning: the files begin on 2026-03-01, the AS data are of 2026-06-17 (the default data), 108 days later: names and owners are those of that day" {
 		t.Errorf("of default data: got %q", got)
+	}
+	list := filepath.Join(dir, "2026-01-10", "delegated")
+	listed := Inputs{Listed: Data{Places: []geo.File{{Path: list}}}, DefaultOwners: func() Data { return Data{} }}
+	if got := says(listed, "2014-01-01", "2014-01-02"); !strings.Contains(got, "(enrich.geo.files), 8.1 years later") || !strings.Contains(got, "if enrich.snapshots.directory names their folder") {
+		t.Errorf("of a list: got %q", got)
 	}
 }
 
@@ -150,7 +160,8 @@ func TestWrongSnapshots(t *testing.T) {
 		files map[string]string
 		want  []string
 	}{
-		"no snapshot":        {map[string]string{"a/b": delegated}, []string{"holds no snapshot", "2022-02-24"}},
+		"no snapshot":        {map[string]string{"a/b": delegated}, []string{"no usable data in", "one day in its name, as 2022-02-24, and no name there has one: a"}},
+		"wrong dates":        {map[string]string{"2022-02-30/b": delegated, "20221301": delegated, "2022-02-24_2022-02-25": delegated}, []string{"no name there has one: 2022-02-24_2022-02-25, 2022-02-30, 20221301"}},
 		"an empty folder":    {map[string]string{"2022-02-24/README": "x"}, []string{"snapshot of 2022-02-24", "holds no file of locations or AS data"}},
 		"an empty file":      {map[string]string{"2022-02-24/delegated": ""}, []string{"2022-02-24/delegated", "empty file"}},
 		"a page of an error": {map[string]string{"2022-02-24/delegated": "<html>not found</html>\n"}, []string{"2022-02-24/delegated", "not a known form"}},
@@ -166,11 +177,40 @@ func TestWrongSnapshots(t *testing.T) {
 	if _, err := Choose(Inputs{Dir: "/no/such/folder", Configured: true}, time.Time{}); err == nil || !strings.Contains(err.Error(), "/no/such/folder") {
 		t.Errorf("a folder that is not there: got %v", err)
 	}
+	if _, err := Choose(Inputs{Dir: t.TempDir(), Configured: true}, time.Time{}); !errors.Is(err, ErrEmpty) || !strings.Contains(err.Error(), "the folder is empty") {
+		t.Errorf("an empty folder of snapshots: got %v", err)
+	}
 	// A snapshot that is damaged, and not in force, is told and passed over.
 	in := Inputs{Dir: tree(t, map[string]string{"2022-02-24/delegated": delegated, "2021-01-01/x": "<html>", "2020-01-01/names": names}), Configured: true}
 	c, err := Choose(in, at("2022-02-24"))
 	if err != nil || dayText(c.Owners.Day) != "2020-01-01" || !strings.Contains(strings.Join(c.Notes, "\n"), "2021-01-01/x") {
 		t.Errorf("got %s, %q, %v; want owners of 2020 and a note on 2021", chosen(c), c.Notes, err)
+	}
+}
+
+// TestFuture: for the present, a snapshot of a day to come is told and left out until the day has come; a replay does not look at the clock.
+func TestFuture(t *testing.T) {
+	t.Parallel()
+	now := at("2026-01-01")
+	in := Inputs{Dir: tree(t, map[string]string{"2026-01-02/delegated": delegated, "2026-01-02/names": names}), Configured: true, Now: func() time.Time { return now }}
+	if _, err := Choose(in, time.Time{}); !errors.Is(err, ErrEmpty) || !strings.Contains(err.Error(), "2026-01-02") || !strings.Contains(err.Error(), "future") {
+		t.Errorf("nothing else: got %v", err)
+	}
+	if c, err := Choose(in, at("2025-12-31")); err != nil || dayText(c.Places.Day) != "2026-01-02" || len(c.Notes) > 0 {
+		t.Errorf("a replay: got %s, %q, %v", chosen(c), c.Notes, err)
+	}
+	if err := errors.Join(os.WriteFile(filepath.Join(in.Dir, "delegated-20250101"), []byte(delegated), 0o600), os.WriteFile(filepath.Join(in.Dir, "names-20250101"), []byte(names), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Choose(in, time.Time{})
+	if err != nil || dayText(c.Places.Day) != "2025-01-01" || len(c.Notes) != 1 || !strings.Contains(c.Notes[0], "2026-01-02") {
+		t.Fatalf("the day before: got %s, %q, %v", chosen(c), c.Notes, err)
+	}
+	next := Follow(in, c)
+	now = now.AddDate(0, 0, 1)
+	_, first := next()
+	if c, err := next(); errors.Join(first, err) != nil || dayText(c.Places.Day) != "2026-01-02" || len(c.Notes) > 0 {
+		t.Errorf("on the day: got %s, %q, %v", chosen(c), c.Notes, err)
 	}
 }
 
@@ -193,15 +233,39 @@ func TestFollow(t *testing.T) {
 	step("2022-02-24", false)
 	write := func(name, content string) {
 		t.Helper()
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(content), 0o600)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	write("delegated-20260101", delegated)
+	step("2022-02-24", false)
 	step("2026-01-01", false)
 	write("delegated-20260102", "<html>")
+	step("2026-01-01", false)
 	step("2026-01-01", true)
 	step("2026-01-01", false)
+	// The bad file is replaced, and a folder is filled file by file: it is taken up once no more come.
+	write("delegated-20260102", delegated)
+	step("2026-01-01", false)
+	step("2026-01-02", false)
+	write("2026-01-03/README", "x")
+	write("2026-01-03/a", delegated)
+	step("2026-01-02", false)
+	write("2026-01-03/b", delegated)
+	step("2026-01-02", false)
+	step("2026-01-03", false)
+	write("2026-01-03/c", delegated)
+	step("2026-01-03", false)
+	if c, err := next(); err != nil || len(c.Places.Places) != 3 {
+		t.Errorf("got %v, %v; want three files", c.Places, err)
+	}
+	if err := os.Rename(dir, dir+"-away"); err != nil {
+		t.Fatal(err)
+	}
+	step("2026-01-03", false)
+	step("2026-01-03", true)
+	step("2026-01-03", false)
 }
 
 // TestBring: the file of each source, of the day or a day before; all or nothing; once.

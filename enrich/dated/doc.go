@@ -7,5 +7,5 @@
 // Entries of the same day are one snapshot. What a file gives is told from its content; files below a folder named geolocation,
 // delegation or whois are of that kind. A snapshot is in force from 00:00 UTC of its day on, until the next one.
 //
-// It starts no goroutine and looks at no clock.
+// It starts no goroutine and looks at no clock but the one that it is given.
 package dated

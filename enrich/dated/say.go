@@ -11,22 +11,30 @@ import (
 const (
 	day  = 24 * time.Hour
 	year = 365.25 * 24 * time.Hour
-	// soon is up to when data that are newer than the records are not worth a warning: registries change little in a month.
+	// soon is up to when data that are newer than the records are not worth a warning: registries change little in a month. old is the same for
+	// older data, which were in force until others came.
 	soon = 30 * day
+	old  = year
 )
 
-// Says are sentences for whoever replays records from begin to end: which snapshots are in force, how much newer the data are where none
-// is, and that a later snapshot is not used.
+// far reports whether the data are of so much another time than begin that it is worth a warning.
+func (s Set) far(begin time.Time) bool {
+	return !s.Day.IsZero() && !begin.IsZero() && (s.Day.Sub(begin) >= soon || begin.Sub(s.Day) >= time.Duration(old))
+}
+
+// Says are sentences for whoever replays records from begin to end: which snapshots are in force, how far their days are from the records
+// where that is much, and that a later snapshot is not used.
 func (c Choice) Says(begin, end time.Time) (lines []string) {
 	p, o := c.Places, c.Owners
+	sayPlaces, sayOwners := p.Snapshot && !p.far(begin), o.Snapshot && !o.far(begin)
 	switch {
-	case p.Snapshot && o.Snapshot && p.From == o.From:
+	case sayPlaces && sayOwners && p.From == o.From:
 		lines = append(lines, fmt.Sprintf("the geography and the AS data are those of %s (%s)", dayText(p.Day), p.From))
-	case p.Snapshot && o.Snapshot:
+	case sayPlaces && sayOwners:
 		lines = append(lines, fmt.Sprintf("the geography is that of %s (%s), the AS data are those of %s (%s)", dayText(p.Day), p.From, dayText(o.Day), o.From))
-	case p.Snapshot:
+	case sayPlaces:
 		lines = append(lines, fmt.Sprintf("the geography is that of %s (%s)", dayText(p.Day), p.From))
-	case o.Snapshot:
+	case sayOwners:
 		lines = append(lines, fmt.Sprintf("the AS data are those of %s (%s)", dayText(o.Day), o.From))
 	}
 	if warning := c.warning(begin); warning != "" {
@@ -42,29 +50,34 @@ func (c Choice) Says(begin, end time.Time) (lines []string) {
 	return lines
 }
 
-// warning says how much newer the data are than the first record; empty where they are not, or by less than a month.
+// warning says how far the days of the data are from the first record; empty where that is not worth one.
 func (c Choice) warning(begin time.Time) string {
-	if begin.IsZero() {
-		return ""
-	}
-	far := func(s Set) bool { return s.Day.Sub(begin) >= soon }
 	p, o := c.Places, c.Owners
 	what := ""
 	switch {
-	case far(p) && far(o) && p.Day.Equal(o.Day):
-		what = fmt.Sprintf("the geography and the AS data are of %s (%s), %s later", dayText(p.Day), from(p, o), apart(p.Day.Sub(begin)))
-	case far(p) && far(o):
-		what = fmt.Sprintf("the geography is of %s (%s), %s later, the AS data are of %s (%s), %s later",
-			dayText(p.Day), p.From, apart(p.Day.Sub(begin)), dayText(o.Day), o.From, apart(o.Day.Sub(begin)))
-	case far(p):
-		what = fmt.Sprintf("the geography is of %s (%s), %s later", dayText(p.Day), p.From, apart(p.Day.Sub(begin)))
-	case far(o):
-		return fmt.Sprintf("warning: the files begin on %s, the AS data are of %s (%s), %s later: names and owners are those of that day", dayText(begin), dayText(o.Day), o.From, apart(o.Day.Sub(begin)))
+	case p.far(begin) && o.far(begin) && p.Day.Equal(o.Day):
+		what = fmt.Sprintf("the geography and the AS data are of %s (%s), %s", dayText(p.Day), from(p, o), apart(begin, p.Day))
+	case p.far(begin) && o.far(begin):
+		what = fmt.Sprintf("the geography is of %s (%s), %s, the AS data are of %s (%s), %s",
+			dayText(p.Day), p.From, apart(begin, p.Day), dayText(o.Day), o.From, apart(begin, o.Day))
+	case p.far(begin):
+		what = fmt.Sprintf("the geography is of %s (%s), %s", dayText(p.Day), p.From, apart(begin, p.Day))
+	case o.far(begin):
+		return fmt.Sprintf("warning: the files begin on %s, the AS data are of %s (%s), %s: names and owners are those of that day", dayText(begin), dayText(o.Day), o.From, apart(begin, o.Day))
 	default:
 		return ""
 	}
-	return fmt.Sprintf("warning: the files begin on %s, %s: space counts for the country of that day (of Ukraine's, 14 %% changed its country between 2022 and 2026). "+
-		"`darkmap fetch --geo-date %s` brings the delegations of the day", dayText(begin), what, dayText(begin))
+	return fmt.Sprintf("warning: the files begin on %s, %s. Space counts for the country that it was in then: of Ukraine's, 14 %% changed its country between 2022 and 2026. %s",
+		dayText(begin), what, c.advice(begin))
+}
+
+// advice says how to get the geography of the day.
+func (c Choice) advice(begin time.Time) string {
+	brings := fmt.Sprintf("`darkmap fetch --geo-date %s` brings the delegations of the day", dayText(begin))
+	if c.listOnly {
+		return brings + ", which are read if enrich.snapshots.directory names their folder: enrich.geo.files goes before the default folder"
+	}
+	return brings
 }
 
 // from names where both kinds are from.
@@ -75,10 +88,14 @@ func from(p, o Set) string {
 	return p.From + ", " + o.From
 }
 
-// apart is a length of time in years, or below one in days.
-func apart(d time.Duration) string {
-	if d < time.Duration(year) {
-		return bgp.Count(int(d/day), "day")
+// apart says how much later or earlier than begin a day is, in years, or below one in days.
+func apart(begin, at time.Time) string {
+	d, way := at.Sub(begin), "later"
+	if d < 0 {
+		d, way = -d, "earlier"
 	}
-	return fmt.Sprintf("%.1f years", float64(d)/float64(year))
+	if d < time.Duration(year) {
+		return bgp.Count(int(d/day), "day") + " " + way
+	}
+	return fmt.Sprintf("%.1f years %s", float64(d)/float64(year), way)
 }

@@ -20,7 +20,7 @@ const maxFiles = 64
 // Errors that a caller may tell apart.
 var (
 	// ErrEmpty: a snapshot has no file of places or owners, or a folder has no snapshot.
-	ErrEmpty = errors.New("nothing that can be used")
+	ErrEmpty = errors.New("no usable data")
 	errMany  = fmt.Errorf("more than %d files", maxFiles)
 )
 
@@ -33,7 +33,10 @@ type Snapshot struct {
 }
 
 // String names the snapshot: its day and where it is.
-func (s Snapshot) String() string { return dayText(s.Day) + " (" + strings.Join(s.Paths, ", ") + ")" }
+func (s Snapshot) String() string { return dayText(s.Day) + " (" + s.where() + ")" }
+
+// where lists the entries: several are read as one.
+func (s Snapshot) where() string { return strings.Join(s.Paths, " together with ") }
 
 // Data are files, of which those of a list that come first count first.
 type Data struct {
@@ -87,7 +90,7 @@ func (s Snapshot) Read() (Data, error) {
 		case err != nil:
 			return Data{}, fmt.Errorf("reading the snapshot of %s: %s: %w", dayText(s.Day), p, err)
 		case gives == source.Gives{}:
-			return Data{}, fmt.Errorf("reading the snapshot of %s: %s has no countries and no ASes: %w", dayText(s.Day), p, ErrEmpty)
+			return Data{}, fmt.Errorf("reading the snapshot of %s: %w in %s: it has no countries and no ASes", dayText(s.Day), ErrEmpty, p)
 		}
 		if gives.Places {
 			d.Places = append(d.Places, geo.File{Path: p, Kind: kindOf(p)})
@@ -97,7 +100,7 @@ func (s Snapshot) Read() (Data, error) {
 		}
 	}
 	if len(d.Places)+len(d.Owners) == 0 {
-		return Data{}, fmt.Errorf("the snapshot of %s holds no file of locations or AS data: %w", s, ErrEmpty)
+		return Data{}, fmt.Errorf("%w in the snapshot of %s: it holds no file of locations or AS data", ErrEmpty, s)
 	}
 	return d, nil
 }

@@ -1,7 +1,6 @@
 package source
 
 import (
-	"errors"
 	"fmt"
 	"io"
 
@@ -19,7 +18,7 @@ func readMMDB(in *input, info *Info, v Visitor) error {
 	}
 	db, err := maxminddb.OpenBytes(content)
 	if err != nil {
-		return fmt.Errorf("reading as MMDB: %w", errors.Join(err, ErrUnrecognised))
+		return fmt.Errorf("%w: reading as MMDB: %w", ErrUnrecognised, err)
 	}
 	defer db.Close() //nolint:errcheck // holds nothing but memory
 	if err := (mmdbTree{content, uint32(db.Metadata.NodeCount), db.Metadata.RecordSize}).check(); err != nil {
@@ -29,13 +28,13 @@ func readMMDB(in *input, info *Info, v Visitor) error {
 	records := map[uintptr]Range{}
 	for network := range db.Networks() {
 		if err := network.Err(); err != nil {
-			return fmt.Errorf("reading MMDB networks: %w", errors.Join(err, ErrDamaged))
+			return fmt.Errorf("%w: reading MMDB networks: %w", ErrDamaged, err)
 		}
 		r, ok := records[network.Offset()]
 		if !ok {
 			var m map[string]any
 			if err := network.Decode(&m); err != nil {
-				return fmt.Errorf("reading MMDB record of %v: %w", network.Prefix(), errors.Join(err, ErrDamaged))
+				return fmt.Errorf("%w: reading MMDB record of %v: %w", ErrDamaged, network.Prefix(), err)
 			}
 			r = recordOf(m)
 			records[network.Offset()] = r
@@ -58,7 +57,7 @@ func readMMDB(in *input, info *Info, v Visitor) error {
 func readAll(in *input) ([]byte, error) {
 	content, err := io.ReadAll(in.text)
 	if err != nil {
-		return nil, fmt.Errorf("reading: %w", errors.Join(err, ErrDamaged))
+		return nil, fmt.Errorf("%w: reading: %w", ErrDamaged, err)
 	}
 	if len(content) > MaxBytes {
 		return nil, fmt.Errorf("more than %d bytes: %w", MaxBytes, ErrTooLarge)

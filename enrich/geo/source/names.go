@@ -3,7 +3,6 @@ package source
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -45,16 +44,16 @@ func readNames(in *input, info *Info, v Visitor) error {
 func readJSONNames(in *input, info *Info, v Visitor) error {
 	d := json.NewDecoder(in.text)
 	if _, err := d.Token(); err != nil {
-		return fmt.Errorf("reading names: %w", errors.Join(err, ErrDamaged))
+		return fmt.Errorf("%w: reading names: %w", ErrDamaged, err)
 	}
 	for d.More() {
 		key, err := d.Token()
 		if err != nil {
-			return fmt.Errorf("reading names: %w", errors.Join(err, ErrDamaged))
+			return fmt.Errorf("%w: reading names: %w", ErrDamaged, err)
 		}
 		value, err := d.Token()
 		if err != nil {
-			return fmt.Errorf("reading names: %w", errors.Join(err, ErrDamaged))
+			return fmt.Errorf("%w: reading names: %w", ErrDamaged, err)
 		}
 		number, _ := key.(string)
 		name, isText := value.(string)
@@ -74,7 +73,7 @@ func readJSONNames(in *input, info *Info, v Visitor) error {
 		}
 	}
 	if _, err := d.Token(); err != nil {
-		return fmt.Errorf("reading names: %w", errors.Join(err, ErrDamaged))
+		return fmt.Errorf("%w: reading names: %w", ErrDamaged, err)
 	}
 	return nil
 }

@@ -2,7 +2,7 @@ package source
 
 import (
 	"bytes"
-	"errors"
+	"fmt"
 )
 
 var mmdbMarker = []byte("\xab\xcd\xefMaxMind.com")
@@ -12,7 +12,7 @@ var mmdbMarker = []byte("\xab\xcd\xefMaxMind.com")
 func recognise(head []byte, whole bool) (Format, layout, error) {
 	switch {
 	case len(head) == 0:
-		return 0, layout{}, errors.Join(errors.New("empty file"), ErrUnrecognised)
+		return 0, layout{}, fmt.Errorf("%w: an empty file", ErrUnrecognised)
 	case bytes.IndexByte(head, 0) >= 0 || bytes.Contains(head, mmdbMarker):
 		return FormatMMDB, layout{}, nil
 	case head[0] == '{':

@@ -183,7 +183,7 @@ func open(r io.Reader) (*input, error) {
 	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
 		z, err := gzip.NewReader(file)
 		if err != nil {
-			return nil, fmt.Errorf("decompressing: %w", errors.Join(err, ErrDamaged))
+			return nil, fmt.Errorf("%w: decompressing: %w", ErrDamaged, err)
 		}
 		content = z
 	case bytes.HasPrefix(magic, []byte("BZh")):
@@ -193,7 +193,7 @@ func open(r io.Reader) (*input, error) {
 	in.text = bufio.NewReaderSize(in.budget, sniffBytes)
 	head, err := in.text.Peek(sniffBytes)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("reading: %w", errors.Join(err, ErrDamaged))
+		return nil, fmt.Errorf("%w: reading: %w", ErrDamaged, err)
 	}
 	in.format, in.layout, in.err = recognise(head, err != nil)
 	return in, nil
@@ -236,7 +236,7 @@ func readLines(in *input, info *Info, row func(line []byte) (bool, error)) error
 	case errors.Is(err, bufio.ErrTooLong):
 		return fmt.Errorf("a line of more than %d bytes: %w", maxLine, ErrDamaged)
 	case err != nil:
-		return fmt.Errorf("reading: %w", errors.Join(err, ErrDamaged))
+		return fmt.Errorf("%w: reading: %w", ErrDamaged, err)
 	}
 	return nil
 }

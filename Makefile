@@ -100,10 +100,11 @@ cover: ## Tests with coverage, as coverage.out
 	$(GO) test -tags $(TAGS) -coverprofile coverage.out ./... && $(GO) tool cover -func coverage.out | tail -n 1
 
 .PHONY: gen
-gen: ## Generate code, the AsyncAPI document and a page from the schemas, and the pages of configuration keys and metrics
+gen: ## Generate code, the AsyncAPI document and a page from the schemas, the pages of configuration keys and metrics, and the boards
 	cd schemas/proto && $(BUF) generate
 	$(GO) test -tags $(TAGS) -run '^(TestAsyncAPI|TestOutagePage)$$' ./schemas -update
 	$(GO) test -tags $(TAGS) -run '^(TestConfigurationPage|TestMetricsPage)$$' ./cmd/darkmap -update
+	$(GO) test -run '^TestBoards$$' ./deploy/grafana -update
 
 .PHONY: tidy
 tidy: ## Tidy go.mod
@@ -117,7 +118,7 @@ breaking: ## Compare the schemas with the newest released ones
 .PHONY: ci
 ci: ## What has to pass before anything lands
 	$(MAKE) gen tidy
-	@git diff --exit-code -- schemas docs/outage.md docs/configuration.md docs/metrics.md cmd/darkmap/configuration_keys.json go.mod go.sum || { echo "make gen tidy changed files: commit them"; exit 1; }
+	@git diff --exit-code -- schemas docs/outage.md docs/configuration.md docs/metrics.md cmd/darkmap/configuration_keys.json deploy/grafana/dashboards go.mod go.sum || { echo "make gen tidy changed files: commit them"; exit 1; }
 	$(MAKE) breaking lint build cross
 	$(MAKE) fuzz FUZZTIME=5s
 	$(MAKE) test

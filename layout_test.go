@@ -60,6 +60,7 @@ var rules = []struct {
 	{"notify", []string{"schemas", "internal/", "notify"}},
 	{"eval", []string{"schemas", "internal/", "detect", "eval"}},
 	{"examples", nil},
+	{"deploy", nil},
 	{"cmd/darkmap", []string{"schemas", "internal/", "ingest", "enrich", "detect", "sink", "notify", "eval"}},
 }
 

@@ -1,0 +1,81 @@
+package grafana
+
+import (
+	"bytes"
+	"os"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// storeSettings are those of grafana-clickhouse-datasource 4.20 that a provisioned data source may have: its pkg/plugin/settings.go reads them, and
+// passes over all others in silence.
+type storeSettings struct {
+	Host            string `yaml:"host"`
+	Port            int    `yaml:"port"`
+	Protocol        string `yaml:"protocol"`
+	Secure          *bool  `yaml:"secure"`
+	TLSSkipVerify   *bool  `yaml:"tlsSkipVerify"`
+	Username        string `yaml:"username"`
+	DefaultDatabase string `yaml:"defaultDatabase"`
+	DialTimeout     string `yaml:"dialTimeout"`
+	QueryTimeout    string `yaml:"queryTimeout"`
+}
+
+// strictYAML reads a file; what v does not know is an error.
+func strictYAML(t *testing.T, path string, v any) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := yaml.NewDecoder(bytes.NewReader(b))
+	d.KnownFields(true)
+	if err := d.Decode(v); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+}
+
+// TestProvisioning reads what Grafana is given at its start.
+func TestProvisioning(t *testing.T) {
+	t.Parallel()
+	var sources struct {
+		APIVersion  int `yaml:"apiVersion"`
+		Datasources []struct {
+			Name           string            `yaml:"name"`
+			UID            string            `yaml:"uid"`
+			Type           string            `yaml:"type"`
+			Access         string            `yaml:"access"`
+			URL            string            `yaml:"url"`
+			Editable       *bool             `yaml:"editable"`
+			JSONData       storeSettings     `yaml:"jsonData"`
+			SecureJSONData map[string]string `yaml:"secureJsonData"`
+		} `yaml:"datasources"`
+	}
+	strictYAML(t, "provisioning/datasources/darkmap.yaml", &sources)
+	if sources.APIVersion != 1 || len(sources.Datasources) != 2 || sources.Datasources[1].Type != "prometheus" {
+		t.Fatalf("got %+v", sources)
+	}
+	store := sources.Datasources[0]
+	if store.Type != storePlugin || store.JSONData.Protocol != "http" || store.JSONData.TLSSkipVerify == nil || *store.JSONData.TLSSkipVerify || store.JSONData.DefaultDatabase != "darkmap" {
+		t.Errorf("got %+v", store)
+	}
+	if len(store.SecureJSONData) != 1 || store.SecureJSONData["password"] != "${DARKMAP_STORE_PASSWORD}" {
+		t.Errorf("got the secrets %v, want the password alone, from the environment", store.SecureJSONData)
+	}
+	var boards struct {
+		APIVersion int `yaml:"apiVersion"`
+		Providers  []struct {
+			Name           string            `yaml:"name"`
+			Folder         string            `yaml:"folder"`
+			Type           string            `yaml:"type"`
+			AllowUIUpdates bool              `yaml:"allowUiUpdates"`
+			UpdateInterval int               `yaml:"updateIntervalSeconds"`
+			Options        map[string]string `yaml:"options"`
+		} `yaml:"providers"`
+	}
+	strictYAML(t, "provisioning/dashboards/darkmap.yaml", &boards)
+	if boards.APIVersion != 1 || len(boards.Providers) != 1 || boards.Providers[0].Type != "file" || boards.Providers[0].Options["path"] != "${DARKMAP_DASHBOARDS}" {
+		t.Errorf("got %+v", boards)
+	}
+}

@@ -1,0 +1,186 @@
+package grafana
+
+import (
+	"strings"
+
+	"github.com/grafana/grafana-foundation-sdk/go/common"
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+	"github.com/grafana/grafana-foundation-sdk/go/prometheus"
+)
+
+// gridWidth is how wide Grafana's grid is.
+const gridWidth = 24
+
+// tag is on all boards: their menu lists what has it.
+const tag = "darkmap"
+
+func ptr[T any](v T) *T { return &v }
+
+// dashboardV1 is a dashboard as a file holds it. The SDK prefers the second version of dashboards.
+type dashboardV1 = dashboard.Dashboard //nolint:staticcheck // Grafana 11 does not read the second version
+
+// render makes the dashboard of a board.
+func (b board) render() *dashboardV1 {
+	d := dashboard.NewDashboard()
+	d.Uid, d.Title, d.Description = ptr("darkmap-"+b.name), ptr(b.title), ptr(b.description)
+	d.Tags, d.Timezone, d.Refresh = []string{tag}, ptr("utc"), ptr("1m")
+	d.GraphTooltip = ptr(dashboard.DashboardCursorSyncCrosshair)
+	d.Time = &dashboard.DashboardDashboardTime{From: b.from, To: "now"}
+	d.Links = []dashboard.DashboardLink{{
+		Title: "Boards of darkmap", Type: dashboard.DashboardLinkTypeDashboards, Icon: "external link", Tooltip: "the other boards, with the same time and dataset", Tags: []string{tag},
+		AsDropdown: true, IncludeVars: true, KeepTime: true,
+	}}
+	for _, v := range b.variables {
+		d.Templating.List = append(d.Templating.List, v.render())
+	}
+	for _, a := range b.annotations {
+		d.Annotations.List = append(d.Annotations.List, a.render())
+	}
+	var x, y, row uint32
+	for i, p := range b.panels {
+		if x+p.width > gridWidth {
+			x, y, row = 0, y+row, 0
+		}
+		made := p.render(uint32(i) + 1)
+		made.GridPos = &dashboard.GridPos{H: p.height, W: p.width, X: x, Y: y}
+		d.Panels = append(d.Panels, dashboard.PanelOrRowPanel{Panel: made})
+		x, row = x+p.width, max(row, p.height)
+	}
+	return d
+}
+
+// render makes a variable. Grafana looks for its values when a board is loaded and when the time changes.
+func (v variable) render() dashboard.VariableModel {
+	m := dashboard.VariableModel{Name: v.name, Label: ptr(v.label), Description: ptr(v.description)}
+	if v.hidden {
+		m.Hide = ptr(dashboard.VariableHideHideVariable)
+	}
+	if v.all {
+		m.IncludeAll = ptr(true)
+		m.Current = &dashboard.VariableOption{Text: dashboard.StringOrArrayOfString{String: ptr("All")}, Value: dashboard.StringOrArrayOfString{String: ptr("$__all")}}
+	}
+	switch {
+	case v.source != "":
+		m.Type, m.Query = dashboard.VariableTypeDatasource, &dashboard.StringOrMap{String: ptr(v.source)}
+		return m
+	case v.options != "":
+		m.Type, m.Query = dashboard.VariableTypeCustom, &dashboard.StringOrMap{String: ptr(v.options)}
+	default:
+		m.Type, m.Datasource, m.Refresh, m.Definition = dashboard.VariableTypeQuery, ref(storePlugin, "source"), ptr(dashboard.VariableRefreshOnTimeRangeChanged), ptr(v.sql)
+		m.Query, m.Sort = &dashboard.StringOrMap{Map: map[string]any{"refId": "var", "queryType": "sql", "rawSql": v.sql}}, ptr(dashboard.VariableSortDisabled)
+	}
+	m.Multi, m.AllowCustomValue = ptr(v.several), ptr(v.free)
+	return m
+}
+
+func (a annotation) render() dashboard.AnnotationQuery {
+	q := newQuery(a.sql, false)
+	q.RefID = "annotation"
+	return dashboard.AnnotationQuery{Name: a.name, Datasource: ref(storePlugin, "source"), Enable: true, IconColor: a.colour, Target: q}
+}
+
+// render makes a panel, without its place.
+func (p panel) render(id uint32) *dashboard.Panel {
+	made := &dashboard.Panel{
+		Id: &id, Title: ptr(p.title), Description: ptr(p.description), Datasource: ref(storePlugin, "source"),
+		FieldConfig: &dashboard.FieldConfigSource{Defaults: p.defaults(), Overrides: []dashboard.DashboardFieldConfigSourceOverrides{}},
+	}
+	if p.interval != "" {
+		made.Interval = ptr(p.interval)
+	}
+	if len(p.series) > 0 {
+		made.Datasource = ref("prometheus", "prometheus")
+	} else {
+		made.Targets = append(made.Targets, newQuery(p.sql, p.kind == lines || p.kind == bars))
+	}
+	for i, s := range p.series {
+		made.Targets = append(made.Targets, prometheus.Dataquery{
+			RefId: ptr(string(rune('A' + i))), Datasource: ref("prometheus", "prometheus"), Expr: s.expr, LegendFormat: ptr(s.legend), Range: ptr(true),
+		})
+	}
+	for _, c := range p.columns {
+		made.FieldConfig.Overrides = append(made.FieldConfig.Overrides, c.render(p.kind))
+	}
+	made.Type, made.Options = p.options()
+	return made
+}
+
+// render makes what is different for one column.
+func (c column) render(k kind) dashboard.DashboardFieldConfigSourceOverrides {
+	var all []dashboard.DynamicConfigValue
+	set := func(id string, value any) { all = append(all, dashboard.DynamicConfigValue{Id: id, Value: value}) }
+	if c.title != "" {
+		set("displayName", c.title)
+	}
+	if c.unit != "" {
+		set("unit", c.unit)
+	}
+	if c.width > 0 {
+		set("custom.width", c.width)
+	}
+	if c.hidden && k == rows {
+		set("custom.hidden", true)
+	}
+	if len(c.links) > 0 {
+		var links []map[string]any
+		for _, l := range c.links {
+			links = append(links, map[string]any{"title": l.title, "url": l.url})
+		}
+		set("links", links)
+	}
+	return dashboard.DashboardFieldConfigSourceOverrides{Matcher: dashboard.MatcherConfig{Id: "byName", Options: c.name}, Properties: all}
+}
+
+// defaults are what holds for all columns of a panel.
+func (p panel) defaults() dashboard.FieldConfig {
+	f := dashboard.FieldConfig{NoValue: ptr(p.empty), Color: &dashboard.FieldColor{Mode: dashboard.FieldColorModeIdPaletteClassic}}
+	if p.unit != "" {
+		f.Unit = ptr(p.unit)
+	}
+	if p.red > 0 {
+		f.Color.Mode = dashboard.FieldColorModeIdThresholds
+		f.Thresholds = &dashboard.ThresholdsConfig{Mode: dashboard.ThresholdsModeAbsolute, Steps: []dashboard.Threshold{{Color: "green"}, {Color: "red", Value: ptr(p.red)}}}
+	}
+	switch p.kind {
+	case rows:
+		f.Custom = &common.TableFieldOptions{Align: common.FieldTextAlignmentAuto}
+	case lines, bars:
+		custom := common.NewGraphFieldConfig()
+		custom.DrawStyle, custom.ShowPoints = ptr(common.GraphDrawStyleLine), ptr(common.VisibilityModeNever)
+		custom.LineInterpolation, custom.FillOpacity = ptr(common.LineInterpolationStepAfter), ptr(5.0)
+		custom.SpanNulls = &common.BoolOrFloat64{Bool: ptr(true)}
+		if p.kind == bars {
+			custom.DrawStyle, custom.FillOpacity = ptr(common.GraphDrawStyleBars), ptr(80.0)
+			custom.SpanNulls = nil
+			custom.Stacking = &common.StackingConfig{Mode: ptr(common.StackingModeNormal), Group: ptr("A")}
+		}
+		f.Custom, f.Min = custom, ptr(0.0)
+		if strings.Contains(p.sql, "AS series") {
+			f.DisplayName = ptr("${__field.labels.series}")
+		}
+	case numbers, worldMap:
+	}
+	return f
+}
+
+// lossLayer colours and sizes a country by what it has lost.
+func lossLayer() common.MapLayerOptions {
+	return common.MapLayerOptions{
+		Type: "markers", Name: "loss", Tooltip: ptr(true),
+		Location: &common.FrameGeometrySource{Mode: common.FrameGeometrySourceModeLookup, Lookup: ptr("country"), Gazetteer: ptr("public/gazetteer/countries.json")},
+		Config: map[string]any{
+			"showLegend": true,
+			"style": map[string]any{
+				"color":   map[string]any{"field": "loss_percent", "fixed": "dark-green"},
+				"size":    map[string]any{"field": "loss_percent", "fixed": 5, "min": 3, "max": 20},
+				"opacity": 0.6,
+				"symbol":  map[string]any{"mode": "fixed", "fixed": "img/icons/marker/circle.svg"},
+			},
+		},
+	}
+}
+
+// url is the address of a board with the dataset of the one that is looked at, and a rest.
+func url(board, rest string) string {
+	return "/d/darkmap-" + board + "?var-source=${source}&var-dataset=${dataset}" + rest
+}

@@ -57,10 +57,10 @@ func readCookbook(t *testing.T, page string) (all []question) {
 	return all
 }
 
-// reply is what a query gives: names of columns, and rows as texts.
+// reply is what a query gives: names and types of columns, and rows as texts.
 type reply struct {
-	columns []string
-	rows    [][]string
+	columns, types []string
+	rows           [][]string
 }
 
 // col returns a column.
@@ -86,7 +86,7 @@ func askStore(t *testing.T, s clickhouse.Server, sql string) *reply {
 	}
 	defer body.Close() //nolint:errcheck // only read
 	var result struct {
-		Meta []struct{ Name string }
+		Meta []struct{ Name, Type string }
 		Data [][]string
 	}
 	if err := json.NewDecoder(body).Decode(&result); err != nil {
@@ -95,7 +95,7 @@ func askStore(t *testing.T, s clickhouse.Server, sql string) *reply {
 	}
 	a := &reply{rows: result.Data}
 	for _, m := range result.Meta {
-		a.columns = append(a.columns, m.Name)
+		a.columns, a.types = append(a.columns, m.Name), append(a.types, m.Type)
 	}
 	return a
 }
@@ -164,6 +164,7 @@ func TestCookbook(t *testing.T) {
 	if _, err := clickhouse.FillLookups(t.Context(), s, "test", lookup.Countries(), nil); err != nil {
 		t.Fatal(err)
 	}
+	t.Run("boards", func(t *testing.T) { askBoards(t, s.AsReader()) }) //nolint:paralleltest // they share the store
 	var out strings.Builder
 	from := 0
 	for _, q := range all {

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -82,6 +81,10 @@ type Query struct {
 	ID string
 	// Settings are ClickHouse settings.
 	Settings map[string]string
+	// External are rows that go with the query; nil is none. The text is then part of the address: at most some hundred thousand octets.
+	External *External
+	// Body is what an INSERT with FORMAT at its end takes; nil is nothing. It does not go together with External.
+	Body io.Reader
 }
 
 // QueryError is what the server says to a statement that failed, in one line.
@@ -110,13 +113,10 @@ func (s Server) HTTP(ctx context.Context, q Query) (*Answer, error) {
 	if s.ReadOnly {
 		v.Set("readonly", "2")
 	}
-	u := s.BaseURL()
-	u.RawQuery = v.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), strings.NewReader(q.SQL))
+	req, err := s.request(ctx, q, v)
 	if err != nil {
-		return nil, fmt.Errorf("asking ClickHouse: %w", err)
+		return nil, err
 	}
-	s.Authorize(req.Header)
 	client := http.DefaultClient
 	if s.Embedded {
 		t := s.Transport()

@@ -10,9 +10,11 @@ import (
 // Copying is a materialized view: what is inserted into the table From is copied into the table To, both of the view's database.
 type Copying struct {
 	View, From, To string
+	// Query is the view's SELECT, as ClickHouse writes it, in one line.
+	Query string
 
-	// columns are those that the view fills, in order; query is its SELECT, as ClickHouse writes it, in one line.
-	columns, query string
+	// columns are those that the view fills, in order.
+	columns string
 }
 
 // Copyings lists the materialized views on the tables of the server's database.
@@ -27,7 +29,7 @@ func (s Server) Copyings(ctx context.Context, conn driver.Conn) ([]Copying, erro
 	var all []Copying
 	err := each(ctx, conn, q, "", func(rows driver.Rows) error {
 		var c Copying
-		err := rows.Scan(&c.View, &c.From, &c.To, &c.columns, &c.query)
+		err := rows.Scan(&c.View, &c.From, &c.To, &c.columns, &c.Query)
 		all = append(all, c)
 		return err
 	})
@@ -41,5 +43,5 @@ func (s Server) Copyings(ctx context.Context, conn driver.Conn) ([]Copying, erro
 // which the tables that views fill make one under FINAL.
 func (c Copying) Again(database, condition string) string {
 	return fmt.Sprintf("INSERT INTO %s.%s (%s) %s SETTINGS additional_table_filters = {%s: %s}, max_partitions_per_insert_block = 0",
-		quoteName(database), c.To, c.columns, c.query, QuoteText(database+"."+c.From), QuoteText(condition))
+		quoteName(database), c.To, c.columns, c.Query, QuoteText(database+"."+c.From), QuoteText(condition))
 }

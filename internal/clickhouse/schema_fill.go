@@ -44,7 +44,7 @@ func (r *migration) fill(ctx context.Context, views []string) ([]string, error) 
 	var done []string
 	for _, name := range views {
 		i := slices.IndexFunc(all, func(c Copying) bool { return c.View == name })
-		if i < 0 || strings.Count(all[i].query, " FROM ") != 1 {
+		if i < 0 || strings.Count(all[i].Query, " FROM ") != 1 {
 			return done, fmt.Errorf("%w (database %s): the query of materialized view %s is not one of one table, so what it missed cannot be filled", ErrSchema, r.server.Database, name)
 		}
 		rows, err := r.copyAgain(ctx, all[i])

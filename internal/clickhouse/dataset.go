@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -15,8 +16,11 @@ var ErrDatasetTaken = errors.New("the dataset holds something else")
 // emptying stands as the inputs of a dataset while its rows are being deleted: whoever finds it has to finish that.
 const emptying = "emptying"
 
-// datasetTables are those with rows of datasets.
+// datasetTables are those with rows of datasets. Views fill further tables from them (Copyings).
 var datasetTables = []string{"route_change_log", "visibility", "outage_events", "panel", "feeds", "deadletter"}
+
+// DatasetTables are the tables with rows of datasets, without those that views fill from them.
+func DatasetTables() []string { return slices.Clone(datasetTables) }
 
 // Dataset is what a replay enters of the dataset that it makes.
 type Dataset struct {
@@ -107,7 +111,22 @@ func (s Server) empty(ctx context.Context, conn driver.Conn, dataset string) err
 	if err := s.enter(ctx, conn, Dataset{Name: dataset, Inputs: emptying}); err != nil {
 		return err
 	}
-	for _, table := range datasetTables {
+	return s.deleteAll(ctx, conn, dataset)
+}
+
+// deleteAll deletes the rows of a dataset in all tables, those that views fill too.
+func (s Server) deleteAll(ctx context.Context, conn driver.Conn, dataset string) error {
+	copyings, err := s.Copyings(ctx, conn)
+	if err != nil {
+		return err
+	}
+	tables := slices.Clone(datasetTables)
+	for _, c := range copyings {
+		if slices.Contains(datasetTables, c.From) {
+			tables = append(tables, c.To)
+		}
+	}
+	for _, table := range tables {
 		if err := s.deleteRows(ctx, conn, table, dataset); err != nil {
 			return err
 		}

@@ -146,10 +146,8 @@ func DropDataset(ctx context.Context, s Server, dataset string) error {
 		return err
 	}
 	defer conn.Close() //nolint:errcheck // nothing is pending
-	for _, table := range datasetTables {
-		if err := s.deleteRows(ctx, conn, table, dataset); err != nil {
-			return err
-		}
+	if err := s.deleteAll(ctx, conn, dataset); err != nil {
+		return err
 	}
 	return s.deleteRows(ctx, conn, "datasets", dataset)
 }

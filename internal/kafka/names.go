@@ -1,5 +1,7 @@
 package kafka
 
+import "cmp"
+
 // WithDataset returns the configuration of a dataset: topics, groups and transactional ids of its own. The live dataset
 // has the plain names; so has the empty one.
 func (c Config) WithDataset(name string) Config {
@@ -25,3 +27,6 @@ func (c Config) Topic(name string) string { return c.prefix() + name }
 func (c Config) Group(stage string) string { return c.prefix() + groupInfix + stage }
 
 const groupInfix = "darkmap."
+
+// Dataset is the name of the dataset whose topics these are.
+func (c Config) Dataset() string { return cmp.Or(c.dataset, LiveDataset) }

@@ -165,6 +165,8 @@ func (c *feedsCmd) print(g *globals, t *feedlog.Table) error {
 	return printLines(g.stdout, lines)
 }
 
+var errNothingRuns = errors.New("nothing runs on this data directory, and kafka.brokers is empty: start darkmap up, or name the brokers")
+
 // reachKafka returns the brokers of the instance that runs on the data directory, else the configured ones. An empty dataset is that
 // of what runs, else live. The run is nil where the brokers are the configured ones.
 func (g *globals) reachKafka(dataset string) (kafka.Config, *datadir.Run, error) {
@@ -184,7 +186,7 @@ func (g *globals) reachKafka(dataset string) (kafka.Config, *datadir.Run, error)
 	case len(cfg.Kafka.Brokers) == 0 && running != nil && len(running.Kafka) > 0:
 		return kafka.Config{}, nil, fmt.Errorf("what runs on this data directory, darkmap %s, has the dataset %s and not %s", running.Command, running.Dataset, dataset)
 	case len(cfg.Kafka.Brokers) == 0:
-		return kafka.Config{}, nil, errors.New("nothing runs on this data directory, and kafka.brokers is empty: start darkmap up, or name the brokers")
+		return kafka.Config{}, nil, errNothingRuns
 	}
 	return cfg.Kafka.WithDataset(dataset), nil, nil
 }

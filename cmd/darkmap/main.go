@@ -60,7 +60,7 @@ type cli struct {
 	Ingest   ingestCmd   `cmd:"" help:"Run one stage: follow the live sources, or play files, into bgp.updates." group:"stages"`
 	Enrich   enrichCmd   `cmd:"" help:"Run one stage: decode and enrich bgp.updates into bgp.routes." group:"stages"`
 	Detect   detectCmd   `cmd:"" help:"Run one stage: find outages in bgp.routes." group:"stages"`
-	Sink     sinkCmd     `cmd:"" help:"Run one stage: write the topics into ClickHouse." group:"stages"`
+	Sink     sinkCmd     `cmd:"" help:"Run one stage: write the topics into ClickHouse; and compare the two." group:"stages"`
 	Notify   notifyCmd   `cmd:"" help:"Run one stage: tell people and programs of outages; and the commands about it." group:"stages"`
 	Topics   topicsCmd   `cmd:"" help:"Create and check topics." group:"stages"`
 	Conf     configCmd   `cmd:"" name:"config" help:"Check or print the configuration."`
@@ -73,6 +73,8 @@ type cli struct {
 	Dump       dumpCmd       `cmd:"" help:"Print what the decoders read in MRT, RIS Live and BMP files."`
 	SQL        sqlCmd        `cmd:"" name:"sql" help:"Run SQL on the store, embedded or not."`
 	Migrate    migrateCmd    `cmd:"" help:"Bring the store's tables to this program's schema."`
+	Export     exportCmd     `cmd:"" help:"Write a dataset of the store, or a range of it, as Parquet files with a manifest."`
+	Import     importCmd     `cmd:"" help:"Read what export wrote into the store."`
 	Fetch      fetchCmd      `cmd:"" help:"Fetch the default data and the embedded ClickHouse; what is there is not fetched again."`
 }
 

@@ -123,6 +123,9 @@ func (p *rowsPlay) complete() int {
 	got := strings.Split(sqlRows(t, o.dir, `SELECT collector, peer_address, type, prefix, toUnixTimestamp64Milli(timestamp) FROM route_changes ORDER BY ALL`), "\n")
 	slices.Sort(got)
 	compareRows(t, want, got)
+	if code, out, errs := darkmap(t, "", "sink", "verify", "--data-dir", o.dir); code != 0 || !strings.Contains(out, "The tables of dataset live equal the log.") {
+		t.Errorf("sink verify: got %d, %s%s", code, out, errs)
+	}
 	t.Logf("%d rows were sent; route_changes has %d, route_change_log %s; by lane: %q", len(want), len(got), last,
 		sqlRows(t, o.dir, "SELECT splitByChar('/', toString(lane))[1] AS kind, uniq(lane, epoch), count(), countIf(repeats != 0) FROM route_change_log GROUP BY kind ORDER BY kind"))
 	all, err := strconv.Atoi(last)

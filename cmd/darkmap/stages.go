@@ -281,12 +281,18 @@ func (c *configuration) newDetector(dataset string) func() (detect.Detector, err
 	return func() (detect.Detector, error) { return core.New(cfg) }
 }
 
+// sinkCmd groups the stage and the command about what it has stored.
 type sinkCmd struct {
+	Run    sinkRunCmd    `cmd:"" default:"withargs" help:"Run the stage: write the topics into ClickHouse."`
+	Verify sinkVerifyCmd `cmd:"" help:"Compare the tables with the log: what is missing, doubled or different."`
+}
+
+type sinkRunCmd struct {
 	stageFlags `embed:""`
 }
 
 // Run writes the topics into ClickHouse.
-func (c *sinkCmd) Run(ctx context.Context, g *globals) error {
+func (c *sinkRunCmd) Run(ctx context.Context, g *globals) error {
 	cfg, err := c.prepare(g)
 	if err != nil {
 		return err

@@ -198,6 +198,7 @@ func TestCookbook(t *testing.T) {
 			t.Errorf("the page has no question %q", title)
 		}
 	}
+	t.Run("disturbed", func(t *testing.T) { disturbed(t, s, all) }) //nolint:paralleltest // it uses the store's engine
 	if *update && !t.Failed() {
 		if err := os.WriteFile(cookbookPage, []byte(out.String()+page[from:]), 0o600); err != nil {
 			t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +25,10 @@ func TestMain(m *testing.M) {
 	}
 	if os.Getenv(asProbe) == "1" {
 		probeMain() // never returns
+	}
+	if os.Getenv(asSink) != "" {
+		fmt.Fprintln(os.Stderr, "sink:", sinkMain())
+		os.Exit(1)
 	}
 	os.Exit(clickhousetest.Main(m))
 }

@@ -19,7 +19,7 @@ const (
 
 // far reports whether the data are of so much another time than begin that it is worth a warning.
 func (s Set) far(begin time.Time) bool {
-	return !s.Day.IsZero() && !begin.IsZero() && (s.Day.Sub(begin) >= soon || begin.Sub(s.Day) >= time.Duration(old))
+	return !s.Day.IsZero() && !begin.IsZero() && (s.Day.Sub(begin) >= soon || begin.Sub(s.Day) >= old)
 }
 
 // Says are sentences for whoever replays records from begin to end: which snapshots are in force, how far their days are from the records
@@ -53,7 +53,7 @@ func (c Choice) Says(begin, end time.Time) (lines []string) {
 // warning says how far the days of the data are from the first record; empty where that is not worth one.
 func (c Choice) warning(begin time.Time) string {
 	p, o := c.Places, c.Owners
-	what := ""
+	var what string
 	switch {
 	case p.far(begin) && o.far(begin) && p.Day.Equal(o.Day):
 		what = fmt.Sprintf("the geography and the AS data are of %s (%s), %s", dayText(p.Day), from(p, o), apart(begin, p.Day))
@@ -94,7 +94,7 @@ func apart(begin, at time.Time) string {
 	if d < 0 {
 		d, way = -d, "earlier"
 	}
-	if d < time.Duration(year) {
+	if d < year {
 		return bgp.Count(int(d/day), "day") + " " + way
 	}
 	return fmt.Sprintf("%.1f years %s", float64(d)/float64(year), way)

@@ -1,10 +1,10 @@
 package source
 
 import (
-	"bytes"
 	"encoding/base64"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -67,7 +67,7 @@ func TestLook(t *testing.T) {
 			t.Errorf("%s: got %+v, %v, day %q; want %+v, day %q", name, got, err, day, tt.want, tt.day)
 		}
 	}
-	if rows, _, err := tryRead(bz); err != nil || len(rows) != 1 || !bytes.Contains([]byte(rows[0]), []byte("KP")) {
+	if rows, _, err := tryRead(bz); err != nil || len(rows) != 1 || !strings.Contains(rows[0], "KP") {
 		t.Errorf("packed by bzip2: got %q, %v", rows, err)
 	}
 	if _, _, err := tryRead(bz[:len(bz)-8]); err == nil {

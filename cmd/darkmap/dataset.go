@@ -52,6 +52,7 @@ func (r *datasetRun) do(ctx context.Context) (_ *outagelog.Log, err error) {
 	limited, unlimited := context.WithCancel(ctx)
 	defer unlimited()
 	go limitMemory(limited) // ends with the run
+	present := *r.cfg
 	if err := r.chooseData(ctx); err != nil {
 		return nil, err
 	}
@@ -72,8 +73,8 @@ func (r *datasetRun) do(ctx context.Context) (_ *outagelog.Log, err error) {
 			return nil, err
 		}
 		p.store = store
-		names := lookups{server: store.server, sources: sources, simulated: r.command == "demo", log: r.g.log}
-		defer names.begin(ctx, r.g)()
+		names := lookups{server: store.server, simulated: r.command == "demo", log: r.g.log}
+		defer names.begin(ctx, r.g, func() (*enrich.Sources, error) { return r.presentSources(&present, sources) })()
 	}
 	defer r.g.tellBroker(ctx, r.cfg.Kafka)() // of a cluster
 	closeBroker, err := p.broker(ctx, filepath.Join(r.dir.Kafka(), r.dataset))
@@ -85,6 +86,22 @@ func (r *datasetRun) do(ctx context.Context) (_ *outagelog.Log, err error) {
 		return nil, err
 	}
 	return r.play(ctx, p)
+}
+
+// presentSources are what the store's names come from, which are those of today: the sources of the run, unless those are of another time.
+// present is the configuration before files of a time were chosen. Nothing is fetched.
+func (r *datasetRun) presentSources(present *configuration, sources *enrich.Sources) (*enrich.Sources, error) {
+	if !r.byDate {
+		return sources, nil
+	}
+	if _, err := r.g.chooseHere(present); err != nil {
+		return nil, err
+	}
+	now, then := present.Enrich, r.cfg.Enrich
+	if slices.Equal(now.Geo.Files, then.Geo.Files) && slices.Equal(now.ASN.Files, then.ASN.Files) && now.OriginsApart == then.OriginsApart {
+		return sources, nil
+	}
+	return enrich.OpenSources(now, r.g.log)
 }
 
 // chooseData takes the locations and AS data of the time of the files, and says so.

@@ -66,11 +66,15 @@ func (l lookups) Run(ctx context.Context) error {
 // Ready is nil: nothing waits for names.
 func (l lookups) Ready() error { return nil }
 
-// begin fills beside a run that ends; the function that it returns waits for the end of that, and says what went wrong.
-func (l lookups) begin(ctx context.Context, g *globals) (wait func()) {
+// begin fills beside a run that ends, from what open returns; the function that it returns waits for the end of that, and says what went
+// wrong.
+func (l lookups) begin(ctx context.Context, g *globals, open func() (*enrich.Sources, error)) (wait func()) {
 	done := make(chan error, 1)
 	go func() { // ends with ctx or when all is filled
-		_, err := l.fill(ctx)
+		var err error
+		if l.sources, err = open(); err == nil {
+			_, err = l.fill(ctx)
+		}
 		done <- err
 	}()
 	return func() {

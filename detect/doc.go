@@ -1,4 +1,4 @@
-// Package detect finds outages: it reads bgp.routes and publishes to bgp.visibility, bgp.panel, bgp.outages (and, as JSON, bgp.outages.json)
+// Package detect finds outages: it reads bgp.routes and publishes to bgp.visibility, bgp.prefixes, bgp.panel, bgp.outages (and, as JSON, bgp.outages.json)
 // and bgp.feeds.
 //
 // The core, detect/core, is pure: records and the ends of minutes go in, records to publish come out. The shell, Stage, reads all

@@ -91,6 +91,8 @@ func (p *publisher) out(start int64, o core.Out, index map[string]uint64) error 
 	switch r := o.Record.(type) {
 	case *pb.VisibilityRecord:
 		r.Position = pos
+	case *pb.PrefixRecord:
+		r.Position = pos
 	case *pb.PanelRecord:
 		r.Position = pos
 	case *pb.OutageRecord:

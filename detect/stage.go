@@ -26,7 +26,7 @@ import (
 const Name = core.Name
 
 // outTopics are those that a detector publishes to.
-var outTopics = []string{schemas.TopicVisibility, schemas.TopicPanel, schemas.TopicOutages, schemas.TopicOutagesJSON, schemas.TopicFeeds}
+var outTopics = []string{schemas.TopicVisibility, schemas.TopicPrefixes, schemas.TopicPanel, schemas.TopicOutages, schemas.TopicOutagesJSON, schemas.TopicFeeds}
 
 // Detector is the pure core that the stage drives, *core.Detector or a test's. Errors that wrap codec.ErrInvalid are about the
 // record: it goes to the dead-letter topic and the next one follows.

@@ -60,6 +60,7 @@ const (
 	TopicUpdates     = "bgp.updates.v1"
 	TopicRoutes      = "bgp.routes.v1"
 	TopicVisibility  = "bgp.visibility.v1"
+	TopicPrefixes    = "bgp.prefixes.v1"
 	TopicOutages     = "bgp.outages.v1"
 	TopicOutagesJSON = "bgp.outages.json.v1"
 	TopicPanel       = "bgp.panel.v1"
@@ -77,6 +78,10 @@ var Topics = []Topic{
 	{Name: TopicUpdates, Key: "collector", Value: "UpdateRecord", PerCollector: true, Retention: 48 * time.Hour, EmbeddedRetention: 2 * time.Hour, EmbeddedBytes: 4 << 30},
 	{Name: TopicRoutes, Key: "collector", Value: "RouteRecord", PerCollector: true, Retention: 24 * time.Hour, EmbeddedRetention: 2 * time.Hour, EmbeddedBytes: 4 << 30},
 	{Name: TopicVisibility, Key: "entity", Value: "VisibilityRecord", Partitions: 4, Retention: 7 * day, EmbeddedRetention: 2 * time.Hour, EmbeddedBytes: 1 << 30},
+	// Every prefix is said once a day, so 30 hours hold the newest record of each.
+	{
+		Name: TopicPrefixes, Key: "family/prefix", Value: "PrefixRecord", Partitions: 4, Retention: 2 * day, EmbeddedRetention: 30 * time.Hour, EmbeddedBytes: 1 << 30,
+	},
 	{Name: TopicOutages, Key: "outage id", Value: "OutageRecord", Partitions: 1, Retention: 90 * day, EmbeddedRetention: 90 * day},
 	{
 		Name: TopicOutagesJSON, Key: "outage id", JSON: "outage.schema.json", Headers: outageHeaders,

@@ -3,6 +3,7 @@
 //	bgp.routes      route_change_log  route changes only: ticks, states, gaps and tables make no rows
 //	                                  (route_changes is a view of it)
 //	bgp.visibility  visibility
+//	bgp.prefixes    prefix_states
 //	bgp.outages     outage_events   (outages is a view of it)
 //	bgp.panel       panel
 //	bgp.feeds       feeds

@@ -17,7 +17,7 @@ func FuzzRows(f *testing.F) {
 	if err != nil || len(golden) == 0 {
 		f.Fatalf("no golden records: %v", err)
 	}
-	tables := []func(string) rows{newRouteRows, newVisibilityRows, newOutageRows, newPanelRows, newFeedRows, newDeadLetterRows}
+	tables := []func(string) rows{newRouteRows, newVisibilityRows, newPrefixRows, newOutageRows, newPanelRows, newFeedRows, newDeadLetterRows}
 	for i := range tables {
 		for _, path := range golden {
 			b, err := os.ReadFile(path)

@@ -201,6 +201,17 @@ func everything(t testing.TB, k kafka.Config) (records []*kgo.Record, want map[s
 		}))
 	}
 	want["visibility"] = 50
+	for seq := range uint64(20) {
+		prefix := netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 51, byte(seq % 7), 0}), 24)
+		records = append(records, record(t, k, schemas.TopicPrefixes, "ipv4/"+prefix.String(), &pb.PrefixRecord{
+			Position: codec.Position(bgp.Position{Collector: "detect/ipv4", Lane: bgp.LaneOut, Sequence: seq + 1}), Prefix: codec.AppendPrefix(nil, prefix), Family: pb.Family_FAMILY_IPV4,
+			WindowUs: int64(seq) * 60e6, State: pb.PrefixState_PREFIX_STATE_PARTLY, SinceUs: 60e6, Origins: []*pb.PrefixAS{{Asn: 64496, Voters: 3}, {Asn: 64497, Voters: 4}},
+			Upstreams: []*pb.PrefixAS{{Asn: 64500, Voters: 7}}, SeenBy: 7, Voters: 9, UsualPermille: new(uint32(985)), Places: []*pb.PrefixPlace{
+				{Place: &pb.Place{Country: "KR"}, Space: 96}, {Place: &pb.Place{Country: "KP", Region: "KP-01"}, Space: 80}, {Place: &pb.Place{Country: "KP", Region: "KP-02"}, Space: 64},
+			},
+		}))
+	}
+	want["prefix_states"] = 20
 	for seq := range uint64(3) {
 		records = append(records, record(t, k, schemas.TopicOutages, "x", outageRecord(t, seq+1, "test")))
 	}
@@ -270,6 +281,11 @@ func TestEveryTopic(t *testing.T) {
 	}
 	if got := one[string](t, conn, "SELECT formatRow('TSV', toString(entity_type), space, baseline_space, toString(timestamp)) FROM darkmap.visibility ORDER BY timestamp LIMIT 1"); got != "as\t1.5\t2\t1970-01-01 00:00:00\n" {
 		t.Errorf("visibility: got %q", got)
+	}
+	if got := one[string](t, conn, `SELECT formatRow('TSV', prefix, begin, length, family, state, toUnixTimestamp(timestamp), toUnixTimestamp(since), origins, origin_voters, upstreams, upstream_voters,
+		seen_by, voters, usual_percent, country, region, places, space) FROM darkmap.prefix_states ORDER BY timestamp LIMIT 1`); got != "198.51.0.0/24\t::ffff:198.51.0.0\t24\tipv4\tpartly\t0\t60\t"+
+		"[64496,64497]\t[3,4]\t[64500]\t[7]\t7\t9\t98.5\tKP\tKP-01\t[('KR','',0.375),('KP','KP-01',0.3125),('KP','KP-02',0.25)]\t1\n" {
+		t.Errorf("prefix_states: got %q", got)
 	}
 	if got := one[string](t, conn, "SELECT formatRow('TSV', id, sequence, end, upstreams, peak_loss_percent, JSONExtractString(json, 'summary')) FROM darkmap.outages"); got != "country-KP-ipv4-20141222T1615Z\t3\t\\N\t[4837]\t100\tAll 4 networks\n" {
 		t.Errorf("outages: got %q", got)

@@ -81,6 +81,12 @@ var tables = []*table{
 			GROUP BY dataset, topic, partition, position_collector, position_lane)`,
 	},
 	{
+		name: "prefix_states", topic: schemas.TopicPrefixes, period: day, rows: newPrefixRows, perPartition: true,
+		highest: `SELECT tupleElement(m, 1), tupleElement(m, 2), toUInt32(0) FROM (SELECT max((position_epoch, position_sequence)) AS m FROM {db}.prefix_states
+			WHERE dataset = ? AND position_collector = ? AND position_lane = ? AND topic = ? AND partition = ?
+			GROUP BY dataset, topic, partition, position_collector, position_lane)`,
+	},
+	{
 		name: "outage_events", topic: schemas.TopicOutages, period: month, rows: newOutageRows,
 		highest: `SELECT position_epoch, position_sequence, toUInt32(0) FROM {db}.outage_events` + byPosition,
 	},

@@ -24,7 +24,7 @@ var unfit = map[string]string{
 	"clickhouse.cluster":                 "a-b",
 	"clickhouse.door.listen":             "192.0.2.1:8123",
 	"clickhouse.door.user":               "a b",
-	"clickhouse.retention.route_changes": "30", "clickhouse.retention.visibility": "five years", "clickhouse.retention.visibility_hours": "1.5y", "clickhouse.retention.outages": "never",
+	"clickhouse.retention.route_changes": "30", "clickhouse.retention.visibility": "five years", "clickhouse.retention.visibility_hours": "1.5y", "clickhouse.retention.prefixes": "a year", "clickhouse.retention.outages": "never",
 	"clickhouse.retention.panel": "-1d", "clickhouse.retention.feeds": "0d", "clickhouse.retention.deadletter": "30 days",
 	"ingest.rislive.collectors":    "[route-views2]",
 	"ingest.routeviews.topics":     "(",

@@ -18,7 +18,8 @@ import (
 const windowSeconds = 60
 
 // CloseWindow ends the minute that began at start (Unix seconds) and returns what to publish: per family the panel where it was
-// chosen anew or the answer whether a verdict is possible has changed, what is visible where it changed, and the events of outages.
+// chosen anew or the answer whether a verdict is possible has changed, what is visible where it changed, who holds prefixes where that
+// changed or is due, and the events of outages.
 func (d *Detector) CloseWindow(start int64) ([]Out, error) {
 	d.owners.close()
 	d.geography.close()
@@ -53,6 +54,7 @@ func (f *familyState) close(start int64) ([]Out, error) {
 	}
 	if f.panel.Verdicts() {
 		out = f.visibilityRecords(out, start, samples)
+		out = f.prefixRecords(out, start)
 	}
 	for _, e := range f.engine.Close(start, judged) {
 		rec, err := codec.OutageRecord(&e.Outage, e.Key.Family, end*1e6)

@@ -25,6 +25,10 @@ func (p *dayPlayer) keep(o Out) {
 	switch r := o.Record.(type) {
 	case *pb.VisibilityRecord:
 		line(r.WindowUs, "", fmt.Sprint("visibility ", r), "")
+	case *pb.PrefixRecord: // since when, over whom, and when a change was said may be as a disturbance left it
+		if r.Daily {
+			line(r.WindowUs, "", fmt.Sprint("prefix ", string(o.Key), " ", r.State, " ", r.SeenBy, " ", r.Origins), "")
+		}
 	case *pb.PanelRecord:
 		line(r.TimeUs, "", fmt.Sprint("panel ", r), "")
 	case *pb.OutageRecord:

@@ -20,6 +20,8 @@
 // Of a prefix that is lost, partial or moved, a trough keeps the worst minute: who voted, and who still held it. It tells a return
 // of the routes from a change of the panel (docs/detection.md, Why an event ended).
 //
-// A prefix costs 56 octets here, one in the trie 24 to 48 more, one with a trough some 250 more. Nothing depends on the order in which collectors are interleaved
+// Holdings says who holds the prefixes and who sees them, where that changed and once a day (docs/detection.md, Who holds a prefix).
+//
+// A prefix costs 66 octets here, one in the trie 24 to 48 more, one with a trough some 250 more. Nothing depends on the order in which collectors are interleaved
 // within a window, on map order or on floats. A State is for one goroutine.
 package visibility

@@ -191,12 +191,13 @@ func (s *State) tidy() {
 				return
 			}
 		}
-		if _, ok := s.open[r]; ok || !s.rib.Forget(r) {
+		if _, ok := s.open[r]; ok || !s.holdings.ended(r) || !s.rib.Forget(r) {
 			return
 		}
 		p.forget()
 		delete(s.moved, r)
 		delete(s.young, r)
+		s.holdings.forget(r)
 		s.loss.forget(r)
 		s.churn.forget(r)
 		s.troughs.forget(r)

@@ -133,3 +133,21 @@ func (s *State) Belongs(k outage.Key) (origins []bgp.ASN, countries []string) {
 	countries = slices.SortedFunc(maps.Keys(space), func(a, b string) int { return cmp.Or(cmp.Compare(space[b], space[a]), cmp.Compare(a, b)) })
 	return origins, countries
 }
+
+// heldPlaces lists where a prefix with places id lies, most space first; at most maxHeldPlaces.
+func (s *State) heldPlaces(id placeID) []HeldPlace {
+	var out []HeldPlace
+	text := func(b []byte) (string, []byte) { return string(b[1 : 1+b[0]]), b[1+b[0]:] }
+	for b := s.places.content[id]; len(b) > 0; {
+		var p HeldPlace
+		p.Country, b = text(b)
+		p.Region, b = text(b)
+		space, n := binary.Uvarint(b)
+		p.Space, b = space, b[n:]
+		out = append(out, p)
+	}
+	slices.SortFunc(out, func(a, b HeldPlace) int {
+		return cmp.Or(cmp.Compare(b.Space, a.Space), cmp.Compare(a.Country, b.Country), cmp.Compare(a.Region, b.Region))
+	})
+	return out[:min(len(out), maxHeldPlaces)]
+}

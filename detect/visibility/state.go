@@ -78,11 +78,13 @@ type State struct {
 	began     int64 // the hour of the first samples
 	skipped   int64 // hours between the last samples and these
 	stale     bool  // all rows must be looked at
+	first     bool  // the window is the first one with whole tables
 	placing   bool  // places of known prefixes are taken anew in this window
 	staged    []rib.Row
 
 	tallied originCount // of the row that is looked at
 
+	holdings  holdings
 	watch     watch
 	strangers strangers
 	scratch   scratch
@@ -122,7 +124,7 @@ func New(t *rib.Table, peers Peers) *State {
 		young: make(map[rib.Row]youth), moved: make(map[rib.Row]int64), open: make(map[rib.Row]outage.Sample),
 		loss: losses{rows: make(map[rib.Row]*loss)}, churn: newChurn(), troughs: newTroughs(),
 		brief: briefs{rows: make(map[rib.Row]bool)}, leaving: make(map[uint32]map[rib.Row]struct{}), overlapped: make(map[uint32]uint64),
-		watch: newWatch(), strangers: newStrangers(),
+		watch: newWatch(), strangers: newStrangers(), holdings: newHoldings(),
 	}
 	s.addEntity(outage.Key{Family: s.family, Type: bgp.EntityWorld, Code: "world"})
 	return s
@@ -135,6 +137,7 @@ func (s *State) prefix(r rib.Row) *prefix {
 		p.forget()
 		s.prefixes = append(s.prefixes, p)
 		s.stamps = append(s.stamps, 0)
+		s.holdings.grow()
 	}
 	return &s.prefixes[r]
 }
@@ -181,6 +184,7 @@ func (s *State) Close(w Window) []outage.Sample {
 	}
 	s.troughs.minute++
 	first := w.Knowledge == bgp.TablesComplete && s.knowledge != bgp.TablesComplete
+	s.first = first
 	var away map[rib.Row]uint32
 	if w.Knowledge != s.knowledge {
 		away = s.restart(w.Knowledge)

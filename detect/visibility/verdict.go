@@ -29,6 +29,7 @@ func (s *State) propose(c change) {
 	if c != now && !s.counts(c.row, c.place) {
 		c.flags &^= counted | wide
 	}
+	s.noteHolding(&c, s.first)
 	if c != now {
 		s.plan = append(s.plan, c)
 	}

@@ -17,7 +17,7 @@ var ErrDatasetTaken = errors.New("the dataset holds something else")
 const emptying = "emptying"
 
 // datasetTables are those with rows of datasets. Views fill further tables from them (Copyings).
-var datasetTables = []string{"route_change_log", "visibility", "outage_events", "panel", "feeds", "deadletter"}
+var datasetTables = []string{"route_change_log", "visibility", "prefix_states", "outage_events", "panel", "feeds", "deadletter"}
 
 // DatasetTables are the tables with rows of datasets, without those that views fill from them.
 func DatasetTables() []string { return slices.Clone(datasetTables) }

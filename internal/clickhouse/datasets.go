@@ -83,7 +83,11 @@ func (s Server) countRows(ctx context.Context, conn driver.Conn, all map[string]
 		}
 		return all[name]
 	}
-	for _, table := range datasetTables {
+	tables, err := s.presentTables(ctx, conn)
+	if err != nil {
+		return err
+	}
+	for _, table := range tables {
 		count := "count()"
 		if table == "outage_events" {
 			count = "uniqExact(id)"
@@ -108,7 +112,7 @@ func (s Server) countRows(ctx context.Context, conn driver.Conn, all map[string]
 	}
 	// The panel says of which time verdicts were looked for, also of datasets whose inputs are not known.
 	q := fmt.Sprintf("SELECT dataset, min(timestamp), max(timestamp) FROM %s.panel GROUP BY dataset", s.Database)
-	err := each(ctx, conn, q, "", func(rows driver.Rows) error {
+	err = each(ctx, conn, q, "", func(rows driver.Rows) error {
 		var d Dataset
 		if err := rows.Scan(&d.Name, &d.Begins, &d.Ends); err != nil {
 			return err
@@ -122,6 +126,21 @@ func (s Server) countRows(ctx context.Context, conn driver.Conn, all map[string]
 		return fmt.Errorf("looking for the times of datasets: %w", err)
 	}
 	return nil
+}
+
+// presentTables are the tables with rows of datasets; an older store lacks some.
+func (s Server) presentTables(ctx context.Context, conn driver.Conn) ([]string, error) {
+	var present []string
+	for _, table := range datasetTables {
+		columns, err := s.columns(ctx, conn, table)
+		if err != nil {
+			return nil, err
+		}
+		if len(columns) > 0 {
+			present = append(present, table)
+		}
+	}
+	return present, nil
 }
 
 // columns are the names of a table's columns; an older store lacks some.

@@ -84,5 +84,6 @@ func TestDatasets(t *testing.T) {
 		t.Errorf("of an older store: got %+v", d)
 	}
 	do(clickhouse.DropDataset(ctx, s, "a"))
+	must(t, conn, "DROP TABLE "+s.Database+".prefix_states SYNC") // as before the table came
 	list("live 1 outages 0 changes complete false collected true")
 }

@@ -20,6 +20,8 @@ type RetentionConfig struct {
 	Visibility string `yaml:"visibility" want:"a time as 12h, 30d, 8w or 5y, or forever"`
 	// What was visible, by the hour.
 	VisibilityHours string `yaml:"visibility_hours" want:"a time as 12h, 30d, 8w or 5y, or forever"`
+	// Who held prefixes and who saw them: a row a day and prefix, and one for each change.
+	Prefixes string `yaml:"prefixes" want:"a time as 12h, 30d, 8w or 5y, or forever"`
 	// Outages.
 	Outages string `yaml:"outages" want:"a time as 12h, 30d, 8w or 5y, or forever"`
 	// Who voted.
@@ -35,7 +37,7 @@ const forever = "forever"
 
 // DefaultRetention keeps visibility for years, and what takes the most room for a month.
 func DefaultRetention() RetentionConfig {
-	return RetentionConfig{RouteChanges: "30d", Visibility: "5y", VisibilityHours: "10y", Outages: forever, Panel: "365d", Feeds: "90d", Deadletter: "30d"}
+	return RetentionConfig{RouteChanges: "30d", Visibility: "5y", VisibilityHours: "10y", Prefixes: "1y", Outages: forever, Panel: "365d", Feeds: "90d", Deadletter: "30d"}
 }
 
 // span is a time as a table's time to live has it.
@@ -61,6 +63,7 @@ func (c RetentionConfig) each(f func(key, value string, tables ...string)) {
 	f("route_changes", c.RouteChanges, "route_change_log", "prefix_changes")
 	f("visibility", c.Visibility, "visibility")
 	f("visibility_hours", c.VisibilityHours, "visibility_hours")
+	f("prefixes", c.Prefixes, "prefix_states")
 	f("outages", c.Outages, "outage_events")
 	f("panel", c.Panel, "panel")
 	f("feeds", c.Feeds, "feeds")

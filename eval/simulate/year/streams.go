@@ -30,6 +30,8 @@ func (y *Year) Streams() []Stream {
 	}
 	return append(all,
 		Stream{name, schemas.TopicVisibility, y.visibilityRecords(1)},
+		Stream{name, schemas.TopicPrefixes, y.prefixRecords(0)},
+		Stream{name, schemas.TopicPrefixes, y.prefixRecords(1)},
 		Stream{name, schemas.TopicOutages, y.outageRecords(name, y.begin, func(int) bool { return false })},
 		Stream{name, schemas.TopicPanel, y.panelRecords()},
 		Stream{name, schemas.TopicFeeds, y.feedRecords()},

@@ -62,7 +62,7 @@ func TestRepeatable(t *testing.T) {
 	if first == other {
 		t.Error("another seed made the same records")
 	}
-	for _, topic := range []string{schemas.TopicVisibility, schemas.TopicRoutes, schemas.TopicOutages, schemas.TopicPanel, schemas.TopicFeeds} {
+	for _, topic := range []string{schemas.TopicVisibility, schemas.TopicRoutes, schemas.TopicPrefixes, schemas.TopicOutages, schemas.TopicPanel, schemas.TopicFeeds} {
 		if counts["year "+topic] == 0 {
 			t.Errorf("no record of %s", topic)
 		}

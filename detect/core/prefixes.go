@@ -1,0 +1,46 @@
+package core
+
+import (
+	"github.com/darkmap/darkmap/detect/visibility"
+	"github.com/darkmap/darkmap/internal/codec"
+	"github.com/darkmap/darkmap/schemas"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+// prefixStates are the standings as records say them.
+var prefixStates = map[visibility.Standing]pb.PrefixState{
+	visibility.StandingNew:     pb.PrefixState_PREFIX_STATE_NEW,
+	visibility.StandingVisible: pb.PrefixState_PREFIX_STATE_VISIBLE,
+	visibility.StandingPartly:  pb.PrefixState_PREFIX_STATE_PARTLY,
+	visibility.StandingLost:    pb.PrefixState_PREFIX_STATE_LOST,
+	visibility.StandingGone:    pb.PrefixState_PREFIX_STATE_GONE,
+}
+
+// prefixRecords appends who holds the prefixes of which that changed or is said today, ordered by prefix.
+func (f *familyState) prefixRecords(out []Out, start int64) []Out {
+	all := f.vis.Holdings()
+	for i := range all {
+		h := &all[i]
+		prefix := h.Key.Prefix(f.family)
+		rec := &pb.PrefixRecord{
+			Prefix: codec.AppendPrefix(nil, prefix), Family: codec.Family(f.family), WindowUs: start * 1e6, State: prefixStates[h.Standing], SinceUs: h.Since * 1e6,
+			SinceAtLeast: h.AtLeast, Origins: prefixASes(h.Origins), Upstreams: prefixASes(h.Upstreams), SeenBy: uint32(h.SeenBy), Voters: uint32(h.Voters), Daily: h.Daily,
+		}
+		if h.UsualPermille >= 0 {
+			rec.UsualPermille = new(uint32(h.UsualPermille))
+		}
+		for _, p := range h.Places {
+			rec.Places = append(rec.Places, &pb.PrefixPlace{Place: &pb.Place{Country: p.Country, Region: p.Region}, Space: p.Space})
+		}
+		out = append(out, Out{Topic: schemas.TopicPrefixes, Key: []byte(f.family.String() + "/" + prefix.String()), Record: rec})
+	}
+	return out
+}
+
+func prefixASes(all []visibility.HeardFrom) []*pb.PrefixAS {
+	out := make([]*pb.PrefixAS, len(all))
+	for i, a := range all {
+		out[i] = &pb.PrefixAS{Asn: uint32(a.ASN), Voters: uint32(a.Voters)}
+	}
+	return out
+}

@@ -1,0 +1,372 @@
+package visibility
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/darkmap/darkmap/detect/rib"
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+const (
+	// A change is said when it has lasted for so many minutes. That a prefix is lost or back is said at once, but not sooner after the last
+	// change that was said. So of a prefix that flaps there is a record each five minutes at most.
+	settleMinutes = 5
+	// maxChanges are said in a window. The rest follows in the next ones, the oldest changes first.
+	maxChanges = 20_000
+	// A day has so many turns: a prefix is said in the minute of the day that its key hashes to.
+	dayTurns = 24 * 60
+	// maxTurns are taken in a window: where all prefixes are to be said, as when the first verdict is possible, it takes an hour.
+	maxTurns = 25
+	// noTurn is that of a row of which nothing is said.
+	noTurn = ^uint16(0)
+	// maxUpstreams and maxHeldPlaces of a prefix are said.
+	maxUpstreams  = 8
+	maxHeldPlaces = 32
+)
+
+// Standing is how the voters see a prefix.
+type Standing uint8
+
+// The standings. NoStanding: nothing is known of the prefix.
+const (
+	NoStanding Standing = iota
+	// StandingNew: half of the voters hold it, and did not in most of the last day.
+	StandingNew
+	// StandingVisible: four fifths of its usual voters hold it.
+	StandingVisible
+	// StandingPartly: fewer do, and it is not lost.
+	StandingPartly
+	// StandingLost: fewer than half of its usual voters hold it.
+	StandingLost
+	// StandingGone: it was one of these, and is not any more.
+	StandingGone
+	// owed: it was there at the first verdict, and its turn has not come.
+	owed
+)
+
+// Holding says who holds a prefix and who sees it.
+type Holding struct {
+	Key      rib.Key
+	Standing Standing
+	// Since is the beginning of the minute from which on standing and origins are these, Unix seconds. AtLeast: they were so before; it is
+	// the first minute that was decided.
+	Since   int64
+	AtLeast bool
+	// Origins are sorted by number; Upstreams by voters, most first.
+	Origins, Upstreams []HeardFrom
+	// SeenBy of Voters hold it.
+	SeenBy, Voters int
+	// UsualPermille is the share of the voters that usually hold it; -1 where verdicts rest on updates alone.
+	UsualPermille int
+	Places        []HeldPlace
+	// Daily: nothing changed.
+	Daily bool
+}
+
+// HeardFrom is an AS, and how many voters hold a prefix from it or over it.
+type HeardFrom struct {
+	ASN    bgp.ASN
+	Voters int
+}
+
+// HeldPlace is how much of a prefix lies in a place, in units of bgp.Space.
+type HeldPlace struct {
+	Country, Region string
+	Space           uint64
+}
+
+// said is what was said of a row last. The zero value is nothing.
+type said struct {
+	origins originID
+	when    uint32 // since, minutes since 1970, in 28 bits; then atLeast; then the standing in 3 bits
+}
+
+const atLeastBit = 1 << 28
+
+func saidOf(at Standing, since int64, atLeast bool, origins originID) said {
+	x := said{origins: origins, when: uint32(at)<<29 | uint32(since)&(atLeastBit-1)}
+	if atLeast {
+		x.when |= atLeastBit
+	}
+	return x
+}
+
+func (x said) standing() Standing { return Standing(x.when >> 29) }
+func (x said) since() int64       { return int64(x.when & (atLeastBit - 1)) }
+func (x said) atLeast() bool      { return x.when&atLeastBit != 0 }
+
+// wait is a change that has not been said.
+type wait struct {
+	standing Standing
+	origins  originID
+	since    int64 // minutes since 1970
+}
+
+// holdings is what was said of prefixes, 10 octets a row, and what waits to be said.
+type holdings struct {
+	said  []said   // by row
+	turns []uint16 // by row
+	// differ are rows that were judged in the window and are not what was said, some of them more than once.
+	differ []rib.Row
+	waits  map[rib.Row]wait
+	paid   int64 // the minute since 1970 whose turn was taken last; 0 is none
+}
+
+func newHoldings() holdings { return holdings{waits: make(map[rib.Row]wait)} }
+
+// grow makes room for one row more.
+func (h *holdings) grow() {
+	h.said = append(h.said, said{})
+	h.turns = append(h.turns, noTurn)
+}
+
+// forget is called when a row is used for another prefix.
+func (h *holdings) forget(r rib.Row) {
+	h.said[r], h.turns[r] = said{}, noTurn
+	delete(h.waits, r)
+}
+
+// ended reports whether nothing is left to be said of a row that nobody holds.
+func (h *holdings) ended(r rib.Row) bool {
+	at := h.said[r].standing()
+	return at == NoStanding || at == StandingGone
+}
+
+// standingOf is how a row stands with flags, and partly or not.
+func standingOf(flags uint8, partly bool) Standing {
+	switch {
+	case flags&(known|lost) == known|lost:
+		return StandingLost
+	case flags&known != 0 && partly:
+		return StandingPartly
+	case flags&known != 0:
+		return StandingVisible
+	case flags&seen != 0:
+		return StandingNew
+	}
+	return NoStanding
+}
+
+// noteHolding notes a row that was judged, and will be what c says. first: with the first verdict.
+func (s *State) noteHolding(c *change, first bool) {
+	h := &s.holdings
+	is, was := standingOf(c.flags, s.prefixes[c.row].since != 0), h.said[c.row]
+	switch at := was.standing(); {
+	case first && at == NoStanding && is != NoStanding && is != StandingLost:
+		h.said[c.row] = saidOf(owed, s.now/60-1, true, 0)
+		h.turns[c.row] = turnOf(s.rib.Key(c.row))
+	case at == owed && is != StandingLost && is != NoStanding:
+	case is == NoStanding && (at == NoStanding || at == StandingGone):
+	case is != at || is != StandingLost && was.origins != c.heldBy():
+		h.differ = append(h.differ, c.row)
+	}
+}
+
+// heldBy are the origins that are said of a row.
+func (c *change) heldBy() originID {
+	if c.flags&lost != 0 || c.origins == 0 {
+		return c.usually
+	}
+	return c.origins
+}
+
+// turnOf is the minute of the day at which a prefix is said. The mixing is that of MurmurHash3: neighbours have different turns.
+func turnOf(k rib.Key) uint16 {
+	h := uint64(k)
+	h = (h ^ h>>33) * 0xff51afd7ed558ccd
+	h = (h ^ h>>33) * 0xc4ceb9fe1a85ec53
+	return uint16(h >> 32 * dayTurns >> 32)
+}
+
+// Holdings returns what is to be said of prefixes at the end of the window that Close ended, in the order of their keys: what changed, and
+// those whose turn of the day it is. It is for once a window.
+func (s *State) Holdings() []Holding {
+	if !s.verdicts {
+		return nil
+	}
+	h := &s.holdings
+	minute := s.now/60 - 1
+	out := s.sayChanges(minute)
+	out = append(out, s.sayTurns(minute, out)...)
+	slices.SortFunc(out, func(a, b Holding) int { return cmp.Compare(a.Key, b.Key) })
+	h.differ = h.differ[:0]
+	if cap(h.differ) > maxLog {
+		h.differ = nil
+	}
+	return out
+}
+
+// standsNow is how a row stands after the window, and by whom it is held. ok is false where nothing can be told.
+func (s *State) standsNow(r rib.Row) (at Standing, origins originID, ok bool) {
+	p, was := &s.prefixes[r], s.holdings.said[r]
+	at = standingOf(p.flags, p.since != 0)
+	if at != NoStanding {
+		c := s.changeOf(r)
+		return at, c.heldBy(), true
+	}
+	// Of what updates alone tell, a prefix of which few voters have spoken is not gone.
+	return StandingGone, was.origins, s.knowledge == bgp.TablesComplete && was.standing() != NoStanding
+}
+
+// sayChanges says the changes that are due, and keeps the others.
+func (s *State) sayChanges(minute int64) []Holding {
+	h := &s.holdings
+	for _, r := range h.differ {
+		if _, ok := h.waits[r]; !ok {
+			h.waits[r] = wait{}
+		}
+	}
+	var due []rib.Row
+	for r, w := range h.waits { // each by itself: their order does not matter
+		at, origins, ok := s.standsNow(r)
+		was := h.said[r]
+		if !ok || at == was.standing() && (origins == was.origins || at == StandingLost || at == StandingGone) {
+			delete(h.waits, r)
+			continue
+		}
+		if at == StandingGone && was.standing() == owed { // it went before it was said
+			h.forget(r)
+			continue
+		}
+		if at != w.standing || origins != w.origins && at != StandingLost {
+			w = wait{at, origins, minute}
+			h.waits[r] = w
+		}
+		since := w.since
+		if crosses := at == StandingLost || was.standing() == StandingLost && at != StandingGone; crosses {
+			since = was.since()
+		}
+		if minute-since >= settleMinutes {
+			due = append(due, r)
+		}
+	}
+	slices.SortFunc(due, func(a, b rib.Row) int {
+		return cmp.Or(cmp.Compare(h.waits[a].since, h.waits[b].since), cmp.Compare(s.rib.Key(a), s.rib.Key(b)))
+	})
+	due = due[:min(len(due), maxChanges)]
+	out := make([]Holding, 0, len(due))
+	for _, r := range due {
+		out = append(out, s.sayChange(r, h.waits[r]))
+	}
+	return out
+}
+
+// sayChange says what a row has become.
+func (s *State) sayChange(r rib.Row, w wait) Holding {
+	h := &s.holdings
+	was := h.said[r].standing()
+	atLeast := was == NoStanding && s.knowledge != bgp.TablesComplete
+	if p := &s.prefixes[r]; w.standing == StandingLost && was == NoStanding && p.since != 0 {
+		w.since = int64(p.since) - 1 // lost before the tables came
+	}
+	h.said[r], h.turns[r] = saidOf(w.standing, w.since, atLeast, w.origins), turnOf(s.rib.Key(r))
+	if w.standing == StandingGone {
+		h.turns[r] = noTurn
+	}
+	delete(h.waits, r)
+	return s.holding(r, false)
+}
+
+// sayTurns says the prefixes whose turns have come since the last window in which any were said. changed were said in this window.
+func (s *State) sayTurns(minute int64, changed []Holding) []Holding {
+	h := &s.holdings
+	h.paid = max(h.paid, minute-dayTurns)
+	n := min(minute-h.paid, maxTurns)
+	from, to := uint16((h.paid+1)%dayTurns), uint16((h.paid+n)%dayTurns)
+	h.paid += n
+	if n <= 0 {
+		return nil
+	}
+	already := make(map[rib.Key]bool, len(changed))
+	for i := range changed {
+		already[changed[i].Key] = true
+	}
+	var out []Holding
+	for row, t := range h.turns {
+		if t == noTurn || from <= to && (t < from || t > to) || from > to && t < from && t > to {
+			continue
+		}
+		r := rib.Row(row)
+		if already[s.rib.Key(r)] {
+			continue
+		}
+		if x, ok := s.sayTurn(r, minute); ok {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// sayTurn says a row whose turn it is: also a change that waits.
+func (s *State) sayTurn(r rib.Row, minute int64) (Holding, bool) {
+	h := &s.holdings
+	at, origins, ok := s.standsNow(r)
+	was := h.said[r]
+	switch {
+	case !ok:
+		return Holding{}, false
+	case was.standing() == owed:
+		if at == StandingGone { // it went before it was said
+			h.forget(r)
+			return Holding{}, false
+		}
+		h.said[r] = saidOf(at, was.since(), true, origins)
+		delete(h.waits, r)
+		return s.holding(r, false), true
+	case at == was.standing() && (origins == was.origins || at == StandingLost):
+		return s.holding(r, true), true
+	}
+	w, waits := h.waits[r]
+	if !waits || w.standing != at || w.origins != origins {
+		w = wait{at, origins, minute}
+	}
+	return s.sayChange(r, w), true
+}
+
+// holding is what is said of a row, whose standing and origins were noted as said.
+func (s *State) holding(r rib.Row, daily bool) Holding {
+	x, p := s.holdings.said[r], &s.prefixes[r]
+	out := Holding{
+		Key: s.rib.Key(r), Standing: x.standing(), Since: x.since() * 60, AtLeast: x.atLeast(), SeenBy: s.voters.Count(s.rib.Held(r)), Voters: s.voters.N,
+		UsualPermille: -1, Places: s.heldPlaces(p.place), Daily: daily,
+	}
+	if s.knowledge == bgp.TablesComplete {
+		out.UsualPermille = int(p.usual) * 1000 / wholeShare
+	}
+	out.Origins, out.Upstreams = s.heardFrom(r, x)
+	return out
+}
+
+// heardFrom counts the voters by origin and upstream: those that hold a row, or where it is lost or gone, all that heard it last.
+func (s *State) heardFrom(r rib.Row, x said) (origins, upstreams []HeardFrom) {
+	var tmp [maxWords]uint64
+	held, words, all := s.rib.Held(r), s.rib.Words(), 0
+	last := x.standing() == StandingLost || x.standing() == StandingGone
+	for _, a := range s.origins.list(x.origins) {
+		origins = append(origins, HeardFrom{ASN: a})
+	}
+	s.rib.EachPair(r, func(origin, upstream bgp.ASN, slots []uint64) {
+		for i, b := range slots {
+			if tmp[i] = b; !last {
+				tmp[i] &= held[i]
+			}
+		}
+		n := s.voters.Count(tmp[:words])
+		all += n
+		if i := slices.IndexFunc(origins, func(h HeardFrom) bool { return h.ASN == origin }); i >= 0 {
+			origins[i].Voters += n
+		}
+		if upstream == 0 || n == 0 {
+			return
+		}
+		i := slices.IndexFunc(upstreams, func(h HeardFrom) bool { return h.ASN == upstream })
+		if i < 0 {
+			i, upstreams = len(upstreams), append(upstreams, HeardFrom{ASN: upstream})
+		}
+		upstreams[i].Voters += n
+	})
+	upstreams = slices.DeleteFunc(upstreams, func(h HeardFrom) bool { return h.Voters*20 < all })
+	slices.SortFunc(upstreams, func(a, b HeardFrom) int { return cmp.Or(cmp.Compare(b.Voters, a.Voters), cmp.Compare(a.ASN, b.ASN)) })
+	return origins, upstreams[:min(len(upstreams), maxUpstreams)]
+}

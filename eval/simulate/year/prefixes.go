@@ -1,0 +1,141 @@
+package year
+
+import (
+	"cmp"
+	"iter"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/codec"
+	"github.com/darkmap/darkmap/schemas"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+const (
+	// prefixDays are the last days of which bgp.prefixes is told: each prefix has a record a day.
+	prefixDays = 2
+	// dayTurns is how many minutes of the day prefixes are told in.
+	dayTurns = 24 * 60
+)
+
+// turn is a change of a prefix.
+type turn struct {
+	minute int64
+	prefix int
+	lost   bool
+}
+
+// prefixTurns are the changes of prefixes that ASes and prefixes lost in the last days, in the order of time. One that was lost before is so
+// at their beginning.
+func (y *Year) prefixTurns(family int) []turn {
+	begin := (y.end - prefixDays*day) / minute
+	var all []turn
+	for _, o := range y.outages {
+		if o.family != family || !o.routes || len(o.sample) == 0 {
+			continue
+		}
+		for _, span := range o.spans() {
+			gone, back := span[0]/minute, span[1]/minute+1
+			if back <= begin || gone >= y.end/minute {
+				continue
+			}
+			for i := range min(o.lost, maxRoutes) {
+				all = append(all, turn{max(gone, begin), o.sample[0] + i, true})
+				if back < y.end/minute && o.reason != bgp.EndLeftTable {
+					all = append(all, turn{back, o.sample[0] + i, false})
+				}
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b turn) int { return cmp.Or(cmp.Compare(a.minute, b.minute), cmp.Compare(a.prefix, b.prefix)) })
+	return slices.CompactFunc(all, func(a, b turn) bool { return a.minute == b.minute && a.prefix == b.prefix })
+}
+
+// prefixRecords yields the records of a family's prefixes: a change when it comes, and each prefix once a day.
+func (y *Year) prefixRecords(family int) iter.Seq2[*kgo.Record, error] {
+	return func(yield func(*kgo.Record, error) bool) {
+		e := newPrefixEncoder(y, family)
+		turns := y.prefixTurns(family)
+		lost := map[int]int64{} // since when
+		back := map[int]int64{}
+		for m := (y.end - prefixDays*day) / minute; m < y.end/minute; m++ {
+			changed := map[int]bool{}
+			for ; len(turns) > 0 && turns[0].minute == m; turns = turns[1:] {
+				t := turns[0]
+				if _, is := lost[t.prefix]; is == t.lost {
+					continue
+				}
+				if delete(lost, t.prefix); t.lost {
+					lost[t.prefix] = m
+				} else {
+					back[t.prefix] = m
+				}
+				changed[t.prefix] = true
+				if !yield(e.record(t.prefix, m, m, t.lost, false)) {
+					return
+				}
+			}
+			for n := int(m % dayTurns); n < y.world.prefixes[family]; n += dayTurns {
+				since, is := lost[n]
+				if !is {
+					since = max(back[n], y.begin/minute)
+				}
+				if !changed[n] && !yield(e.record(n, m, since, is, true)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// prefixEncoder makes the records of a family's prefixes. Its parts are used again for each.
+type prefixEncoder struct {
+	y         *Year
+	family    int
+	send      sender
+	of        []int32 // by prefix: world.ases
+	rec       pb.PrefixRecord
+	origin    pb.PrefixAS
+	upstreams [2]pb.PrefixAS
+	place     pb.PrefixPlace
+	usual     uint32
+}
+
+func newPrefixEncoder(y *Year, family int) *prefixEncoder {
+	e := &prefixEncoder{y: y, family: family, of: make([]int32, y.world.prefixes[family]), usual: 1000}
+	for i := range y.world.ases {
+		a := &y.world.ases[i]
+		for n := range a.prefixes[family] {
+			e.of[a.first[family]+n] = int32(i)
+		}
+	}
+	e.place.Place = &pb.Place{}
+	e.rec = pb.PrefixRecord{
+		Family: codec.Family(bgp.Families[family]), Origins: []*pb.PrefixAS{&e.origin}, Upstreams: []*pb.PrefixAS{&e.upstreams[0], &e.upstreams[1]},
+		UsualPermille: &e.usual, Places: []*pb.PrefixPlace{&e.place},
+	}
+	return e
+}
+
+// record tells of the n-th prefix in a minute since 1970.
+func (e *prefixEncoder) record(n int, m, since int64, lost, daily bool) (*kgo.Record, error) {
+	w, f, r := e.y.world, bgp.Families[e.family], &e.rec
+	i := int(e.of[n])
+	a, p := &w.ases[i], prefix(e.family, n)
+	c := &w.countries[a.country]
+	voters := uint32(e.y.votersAt(m * minute))
+	r.Position, r.Prefix = e.send.decided(f, m*minute), codec.AppendPrefix(r.Prefix[:0], p)
+	r.WindowUs, r.SinceUs, r.SinceAtLeast, r.Daily = at(m*minute), at(since*minute), since*minute == e.y.begin, daily
+	r.Voters, r.SeenBy, r.State = voters, voters, pb.PrefixState_PREFIX_STATE_VISIBLE
+	if lost {
+		r.SeenBy, r.State = 0, pb.PrefixState_PREFIX_STATE_LOST
+	}
+	e.origin.Asn, e.origin.Voters = uint32(asn(i)), voters
+	for j, share := range [2]uint32{voters - voters/4, voters / 4} {
+		e.upstreams[j].Asn, e.upstreams[j].Voters = uint32(asn(a.upstreams[j])), share
+	}
+	e.place.Place.Country, e.place.Place.Region, e.place.Space = c.code, c.regions[a.region].code, bgp.Space(p)
+	return e.send.record(schemas.TopicPrefixes, int32(e.family), e.y.taken((m+1)*minute), r)
+}

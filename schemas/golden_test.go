@@ -72,6 +72,9 @@ func samples() map[string]proto.Message {
 		"route-table-chunk": rt(11, &pb.RouteRecord{Body: &pb.RouteRecord_TableChunk{TableChunk: chunk}}),
 		"route-tick":        rt(12, &pb.RouteRecord{Body: &pb.RouteRecord_Tick{Tick: &pb.Tick{}}}),
 		"visibility":        &pb.VisibilityRecord{Position: out, Entity: entity, Family: pb.Family_FAMILY_IPV4, WindowUs: at, Space: 256, Prefixes: 1, BaselineSpace: 512, BaselinePrefixes: 2, Voters: 40},
+		"visibility-usual": &pb.VisibilityRecord{
+			Position: out, Entity: entity, Family: pb.Family_FAMILY_IPV4, WindowUs: at, Space: 256, Prefixes: 1, BaselineSpace: 512, BaselinePrefixes: 2, Voters: 40, UsualSpace: proto.Uint64(768), UsualPrefixes: proto.Uint32(3),
+		},
 		"prefix": &pb.PrefixRecord{
 			Position: out, Prefix: []byte{4, 24, 198, 51, 100}, Family: pb.Family_FAMILY_IPV4, WindowUs: at, State: pb.PrefixState_PREFIX_STATE_PARTLY, SinceUs: at - 60e6, SinceAtLeast: true,
 			Origins: []*pb.PrefixAS{{Asn: 64497, Voters: 20}}, Upstreams: []*pb.PrefixAS{{Asn: 64496, Voters: 18}, {Asn: 64498, Voters: 2}}, SeenBy: 20, Voters: 40,

@@ -197,7 +197,7 @@ func everything(t testing.TB, k kafka.Config) (records []*kgo.Record, want map[s
 		entity := fmt.Sprintf("AS%d", 64496+seq%7)
 		records = append(records, record(t, k, schemas.TopicVisibility, entity, &pb.VisibilityRecord{
 			Position: codec.Position(bgp.Position{Collector: "detect/ipv4", Lane: bgp.LaneOut, Sequence: seq + 1}), Entity: codec.Entity(bgp.Entity{Type: bgp.EntityAS, Code: entity}),
-			Family: pb.Family_FAMILY_IPV4, WindowUs: int64(seq) * 60e6, Space: 384, Prefixes: 2, BaselineSpace: 512, BaselinePrefixes: 2, Voters: 40,
+			Family: pb.Family_FAMILY_IPV4, WindowUs: int64(seq) * 60e6, Space: 384, Prefixes: 2, BaselineSpace: 512, BaselinePrefixes: 2, Voters: 40, UsualSpace: new(uint64(640)), UsualPrefixes: new(uint32(3)),
 		}))
 	}
 	want["visibility"] = 50
@@ -279,7 +279,7 @@ func TestEveryTopic(t *testing.T) {
 	if w := (row{"announce", "10.0.1.0/24", "64496 64500 64511", "KP", "KP-01", "EXAMPLE", "192.0.2.1", pos.EventID(), 64511}); got != w {
 		t.Errorf("got %+v, want %+v", got, w)
 	}
-	if got := one[string](t, conn, "SELECT formatRow('TSV', toString(entity_type), space, baseline_space, toString(timestamp)) FROM darkmap.visibility ORDER BY timestamp LIMIT 1"); got != "as\t1.5\t2\t1970-01-01 00:00:00\n" {
+	if got := one[string](t, conn, "SELECT formatRow('TSV', toString(entity_type), space, baseline_space, usual_space, usual_prefixes, toString(timestamp)) FROM darkmap.visibility ORDER BY timestamp LIMIT 1"); got != "as\t1.5\t2\t2.5\t3\t1970-01-01 00:00:00\n" {
 		t.Errorf("visibility: got %q", got)
 	}
 	if got := one[string](t, conn, `SELECT formatRow('TSV', prefix, begin, length, family, state, toUnixTimestamp(timestamp), toUnixTimestamp(since), origins, origin_voters, upstreams, upstream_voters,

@@ -20,8 +20,9 @@ type visibilityRows struct {
 	entityType, family                 proto.ColInt8
 	code                               proto.ColStr
 	name                               lowCard
-	space, baselineSpace               proto.ColFloat64
+	space, baselineSpace, usualSpace   proto.ColFloat64
 	prefixes, baselinePrefixes, voters proto.ColUInt32
+	usualPrefixes                      proto.ColUInt32
 
 	rec      pb.VisibilityRecord
 	pos      bgp.Position
@@ -45,6 +46,8 @@ func (r *visibilityRows) input() proto.Input {
 		{Name: "prefixes", Data: &r.prefixes},
 		{Name: "baseline_space", Data: &r.baselineSpace},
 		{Name: "baseline_prefixes", Data: &r.baselinePrefixes},
+		{Name: "usual_space", Data: &r.usualSpace},
+		{Name: "usual_prefixes", Data: &r.usualPrefixes},
 		{Name: "voters", Data: &r.voters},
 	})
 }
@@ -87,6 +90,12 @@ func (r *visibilityRows) add(o *origin, m mark) mark {
 	r.prefixes = append(r.prefixes, r.rec.GetPrefixes())
 	r.baselineSpace = append(r.baselineSpace, float64(r.rec.GetBaselineSpace())/unit)
 	r.baselinePrefixes = append(r.baselinePrefixes, r.rec.GetBaselinePrefixes())
+	usualSpace, usualPrefixes := r.rec.GetBaselineSpace(), r.rec.GetBaselinePrefixes()
+	if r.rec.UsualSpace != nil {
+		usualSpace, usualPrefixes = r.rec.GetUsualSpace(), r.rec.GetUsualPrefixes()
+	}
+	r.usualSpace = append(r.usualSpace, float64(usualSpace)/unit)
+	r.usualPrefixes = append(r.usualPrefixes, usualPrefixes)
 	r.voters = append(r.voters, r.rec.GetVoters())
 	return markOf(r.pos, 0)
 }

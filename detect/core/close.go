@@ -52,11 +52,12 @@ func (f *familyState) close(start int64) ([]Out, error) {
 	if f.noteVerdict(start) || decided && f.panel.Verdicts() || f.verdicts.peers > 0 && f.panel.Decides(end) {
 		out = append(out, f.panelRecord(end))
 	}
+	events := f.engine.Close(start, judged)
 	if f.panel.Verdicts() {
 		out = f.visibilityRecords(out, start, samples)
 		out = f.prefixRecords(out, start)
 	}
-	for _, e := range f.engine.Close(start, judged) {
+	for _, e := range events {
 		rec, err := codec.OutageRecord(&e.Outage, e.Key.Family, end*1e6)
 		if err != nil {
 			return nil, err
@@ -104,13 +105,14 @@ func (f *familyState) visibilityRecords(out []Out, start int64, samples []outage
 	for i := range all {
 		s := &all[i]
 		name := view{f}.Name(s.Key)
+		space, prefixes := f.engine.Usual(*s)
 		out = append(out, Out{
 			Topic: schemas.TopicVisibility,
 			Key:   []byte(f.family.String() + "/" + s.Key.Type.String() + "/" + s.Key.Code),
 			Record: &pb.VisibilityRecord{
 				Entity: codec.Entity(bgp.Entity{Type: s.Key.Type, Code: s.Key.Code, Name: name}), Family: codec.Family(f.family),
 				WindowUs: start * 1e6, Space: s.Space, Prefixes: uint32(s.Prefixes), BaselineSpace: s.KnownSpace,
-				BaselinePrefixes: uint32(s.KnownPrefixes), Voters: voters,
+				BaselinePrefixes: uint32(s.KnownPrefixes), UsualSpace: &space, UsualPrefixes: new(uint32(prefixes)), Voters: voters,
 			},
 		})
 	}

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -221,6 +222,9 @@ func TestRecords(t *testing.T) {
 			if r.Entity.Code == "KP" && r.Entity.Name != "North Korea" {
 				t.Errorf("name %q, want North Korea", r.Entity.Name)
 			}
+			if r.Entity.Code == "KP" && (r.GetUsualSpace() != 4<<8 || r.GetUsualPrefixes() != 4) {
+				t.Errorf("usual: %v", r)
+			}
 		case *pb.OutageRecord:
 			if string(o.Key) != r.Id || len(r.Json) == 0 || r.Family != pb.Family_FAMILY_IPV4 || r.DecidedAtUs%60e6 != 0 {
 				t.Errorf("outage: %v", r)
@@ -233,7 +237,16 @@ func TestRecords(t *testing.T) {
 	if world != 40<<16 {
 		t.Errorf("world: %d addresses at last, want those of 40 /16s", world)
 	}
-	for _, topic := range []string{schemas.TopicOutages, schemas.TopicPanel, schemas.TopicVisibility} {
+	for _, r := range f.final() {
+		var o bgp.Outage
+		if err := json.Unmarshal(r.Json, &o); err != nil {
+			t.Fatal(err)
+		}
+		if r.Entity.Code == "KP" && (o.Baseline != bgp.Size{Prefixes: 4, Space: 400}) {
+			t.Errorf("baseline %+v, want the usual of the visibility records", o.Baseline)
+		}
+	}
+	for _, topic := range []string{schemas.TopicOutages, schemas.TopicPanel, schemas.TopicVisibility, schemas.TopicPrefixes} {
 		if count[topic] == 0 {
 			t.Errorf("nothing for %s", topic)
 		}

@@ -222,12 +222,17 @@ type VisibilityRecord struct {
 	Space uint64 `protobuf:"varint,5,opt,name=space,proto3" json:"space,omitempty"`
 	// Visible prefixes.
 	Prefixes uint32 `protobuf:"varint,6,opt,name=prefixes,proto3" json:"prefixes,omitempty"`
-	// Usual space, same unit.
+	// Known space: visible or lost, same unit.
 	BaselineSpace uint64 `protobuf:"varint,7,opt,name=baseline_space,json=baselineSpace,proto3" json:"baseline_space,omitempty"`
-	// Usual prefixes.
+	// Known prefixes: visible or lost.
 	BaselinePrefixes uint32 `protobuf:"varint,8,opt,name=baseline_prefixes,json=baselinePrefixes,proto3" json:"baseline_prefixes,omitempty"`
 	// How many ASNs voted.
-	Voters        uint32 `protobuf:"varint,9,opt,name=voters,proto3" json:"voters,omitempty"`
+	Voters uint32 `protobuf:"varint,9,opt,name=voters,proto3" json:"voters,omitempty"`
+	// What is usually visible, same unit: the baseline that the entity's outage is measured against, and while there is none, the median of the
+	// last 24 hours. Absent in records from before this field.
+	UsualSpace *uint64 `protobuf:"varint,10,opt,name=usual_space,json=usualSpace,proto3,oneof" json:"usual_space,omitempty"`
+	// How many prefixes are usually visible. Absent in records from before this field.
+	UsualPrefixes *uint32 `protobuf:"varint,11,opt,name=usual_prefixes,json=usualPrefixes,proto3,oneof" json:"usual_prefixes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -321,6 +326,20 @@ func (x *VisibilityRecord) GetBaselinePrefixes() uint32 {
 func (x *VisibilityRecord) GetVoters() uint32 {
 	if x != nil {
 		return x.Voters
+	}
+	return 0
+}
+
+func (x *VisibilityRecord) GetUsualSpace() uint64 {
+	if x != nil && x.UsualSpace != nil {
+		return *x.UsualSpace
+	}
+	return 0
+}
+
+func (x *VisibilityRecord) GetUsualPrefixes() uint32 {
+	if x != nil && x.UsualPrefixes != nil {
+		return *x.UsualPrefixes
 	}
 	return 0
 }
@@ -572,7 +591,7 @@ const file_darkmap_v1_visibility_proto_rawDesc = "" +
 	"\x06Entity\x12*\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x16.darkmap.v1.EntityTypeR\x04type\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\tR\x04code\x12\x12\n" +
-	"\x04name\x18\x03 \x01(\tR\x04name\"\xd7\x02\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\"\xcc\x03\n" +
 	"\x10VisibilityRecord\x120\n" +
 	"\bposition\x18\x01 \x01(\v2\x14.darkmap.v1.PositionR\bposition\x12*\n" +
 	"\x06entity\x18\x02 \x01(\v2\x12.darkmap.v1.EntityR\x06entity\x12*\n" +
@@ -582,7 +601,13 @@ const file_darkmap_v1_visibility_proto_rawDesc = "" +
 	"\bprefixes\x18\x06 \x01(\rR\bprefixes\x12%\n" +
 	"\x0ebaseline_space\x18\a \x01(\x04R\rbaselineSpace\x12+\n" +
 	"\x11baseline_prefixes\x18\b \x01(\rR\x10baselinePrefixes\x12\x16\n" +
-	"\x06voters\x18\t \x01(\rR\x06voters\"\xfb\x03\n" +
+	"\x06voters\x18\t \x01(\rR\x06voters\x12$\n" +
+	"\vusual_space\x18\n" +
+	" \x01(\x04H\x00R\n" +
+	"usualSpace\x88\x01\x01\x12*\n" +
+	"\x0eusual_prefixes\x18\v \x01(\rH\x01R\rusualPrefixes\x88\x01\x01B\x0e\n" +
+	"\f_usual_spaceB\x11\n" +
+	"\x0f_usual_prefixes\"\xfb\x03\n" +
 	"\vPanelRecord\x120\n" +
 	"\bposition\x18\x01 \x01(\v2\x14.darkmap.v1.PositionR\bposition\x12*\n" +
 	"\x06family\x18\x02 \x01(\x0e2\x12.darkmap.v1.FamilyR\x06family\x12\x17\n" +
@@ -672,6 +697,7 @@ func file_darkmap_v1_visibility_proto_init() {
 		return
 	}
 	file_darkmap_v1_stream_proto_init()
+	file_darkmap_v1_visibility_proto_msgTypes[1].OneofWrappers = []any{}
 	file_darkmap_v1_visibility_proto_msgTypes[2].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -101,6 +101,16 @@ func (m *VisibilityRecord) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.UsualPrefixes != nil {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(*m.UsualPrefixes))
+		i--
+		dAtA[i] = 0x58
+	}
+	if m.UsualSpace != nil {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(*m.UsualSpace))
+		i--
+		dAtA[i] = 0x50
+	}
 	if m.Voters != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Voters))
 		i--
@@ -405,6 +415,12 @@ func (m *VisibilityRecord) SizeVT() (n int) {
 	}
 	if m.Voters != 0 {
 		n += 1 + protohelpers.SizeOfVarint(uint64(m.Voters))
+	}
+	if m.UsualSpace != nil {
+		n += 1 + protohelpers.SizeOfVarint(uint64(*m.UsualSpace))
+	}
+	if m.UsualPrefixes != nil {
+		n += 1 + protohelpers.SizeOfVarint(uint64(*m.UsualPrefixes))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -861,6 +877,46 @@ func (m *VisibilityRecord) UnmarshalVT(dAtA []byte) error {
 					break
 				}
 			}
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field UsualSpace", wireType)
+			}
+			var v uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.UsualSpace = &v
+		case 11:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field UsualPrefixes", wireType)
+			}
+			var v uint32
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.UsualPrefixes = &v
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
@@ -1807,6 +1863,46 @@ func (m *VisibilityRecord) UnmarshalVTUnsafe(dAtA []byte) error {
 					break
 				}
 			}
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field UsualSpace", wireType)
+			}
+			var v uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.UsualSpace = &v
+		case 11:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field UsualPrefixes", wireType)
+			}
+			var v uint32
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.UsualPrefixes = &v
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])

@@ -53,7 +53,7 @@ func (y *Year) visibilityRecords(family int) iter.Seq2[*kgo.Record, error] {
 		rng := rand.New(rand.NewPCG(y.cfg.Seed, 10+uint64(family))) //nolint:gosec // repeatable on purpose
 		entities := y.entities(family)
 		var due []sample
-		rec := &pb.VisibilityRecord{Family: codec.Family(bgp.Families[family])}
+		rec := &pb.VisibilityRecord{Family: codec.Family(bgp.Families[family]), UsualSpace: new(uint64), UsualPrefixes: new(uint32)}
 		for h := y.begin / hour; h < y.end/hour; h++ {
 			due = due[:0]
 			for _, e := range entities {
@@ -81,6 +81,7 @@ func (y *Year) fill(rec *pb.VisibilityRecord, d *sample, family int, s *sender) 
 	rec.WindowUs = at(d.minute * minute)
 	rec.Space, rec.Prefixes = uint64(d.visible)*unit, uint32(d.visible)
 	rec.BaselineSpace, rec.BaselinePrefixes = uint64(d.base)*unit, uint32(d.base)
+	*rec.UsualSpace, *rec.UsualPrefixes = rec.BaselineSpace, rec.BaselinePrefixes
 	rec.Voters = uint32(y.votersAt(d.minute * minute))
 }
 

@@ -45,6 +45,7 @@ type digest struct {
 	tenth       int64 // their 10th percentile
 	lapsed      bool  // most of the prefixes were lost with sessions that ended
 	spread      *bgp.Spread
+	withdrawn   *bgp.Withdrawals
 	shape       string
 
 	voters     int // who lost a prefix, at most
@@ -63,6 +64,7 @@ func (e *Engine) digestOf(ent *entity) *digest {
 		early = 0
 	}
 	d.measureTimes(lost, early)
+	d.measureWithdrawals(lost, k.Type == bgp.EntityPrefix, early)
 	d.usually, d.countries = e.view.Belongs(k)
 	d.usually, d.countries = d.usually[:min(len(d.usually), e.cfg.MaxOrigins)], d.countries[:min(len(d.countries), e.cfg.MaxOrigins)]
 	for i := range lost {

@@ -192,11 +192,12 @@ func (w *world) setDown(k Key, n int) {
 			continue
 		}
 		var times []int64
+		var by []bgp.ASN
 		for j := range int64(40) {
-			times = append(times, w.now+5+j)
+			times, by = append(times, w.now+5+j), append(by, bgp.ASN(100+j))
 		}
 		w.view.lost[k] = append(w.view.lost[k], LostPrefix{
-			Prefix: p, Space: bgp.Space(p), Origin: w.origin, Upstreams: w.up, Withdrawals: times, Collectors: w.collect,
+			Prefix: p, Space: bgp.Space(p), Origin: w.origin, Upstreams: w.up, Withdrawals: times, WithdrawnBy: by, Collectors: w.collect,
 		})
 	}
 	s := Sample{

@@ -106,6 +106,9 @@ func (e *Engine) outage(ent *entity, ev *event, name bgp.Event) bgp.Outage {
 	}
 	o.Watch, o.Unexpected = e.watchOf(ent, ev), e.publicUnexpected(ev)
 	o.Evidence = e.evidence(ev)
+	if name == bgp.EventClosed && ev.digest != nil {
+		o.Evidence.Withdrawals = ev.digest.withdrawn
+	}
 	w := wording{o: &o, ev: ev}
 	w.write(e.cfg.Label)
 	return o

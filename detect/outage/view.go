@@ -130,6 +130,8 @@ type LostPrefix struct {
 	Upstreams []bgp.ASN
 	// Withdrawals are the times at which voters lost it in this loss, Unix seconds, sorted; one a voter.
 	Withdrawals []int64
+	// WithdrawnBy are these voters.
+	WithdrawnBy []bgp.ASN
 	// Lapsed: most of these times are ends of sessions, whose next tables lacked the prefix.
 	Lapsed bool
 	// Collectors is on how many collectors it was lost.

@@ -115,7 +115,7 @@ func (s *State) lostPrefix(r rib.Row) outage.LostPrefix {
 	} else if o := s.origins.list(p.usually); len(o) > 0 {
 		out.Origin = o[0]
 	}
-	out.Withdrawals, out.Lapsed, out.ReroutedVia = s.withdrawals(r)
+	out.Withdrawals, out.WithdrawnBy, out.Lapsed, out.ReroutedVia = s.withdrawals(r)
 	out.UnderAggregate = s.underOwn(p)
 	if out.Deaggregated = out.UnderAggregate || s.carried(p) == s.rib.Key(r).Space(s.family); !out.Deaggregated {
 		out.CoveredBy = s.coveredByOther(p)
@@ -133,12 +133,12 @@ func byVoters(count map[bgp.ASN]int) []bgp.ASN {
 	return out
 }
 
-// withdrawals are the times at which those that vote now lost a row, one's being that of its last session, whether most of them were ends of
-// sessions, and through whom it was still heard.
-func (s *State) withdrawals(r rib.Row) (times []int64, lapsed bool, via []bgp.ASN) {
+// withdrawals are the times at which those that vote now lost a row and who they are, one's time being that of its last session, whether
+// most of them were ends of sessions, and through whom it was still heard.
+func (s *State) withdrawals(r rib.Row) (times []int64, by []bgp.ASN, lapsed bool, via []bgp.ASN) {
 	x := s.loss.rows[r]
 	if x == nil {
-		return nil, false, nil
+		return nil, nil, false, nil
 	}
 	ends, of := 0, 0
 	last := make(map[bgp.PeerKey]int64)
@@ -154,11 +154,20 @@ func (s *State) withdrawals(r rib.Row) (times []int64, lapsed bool, via []bgp.AS
 			last[k.Voter()] = max(last[k.Voter()], int64(e.at))
 		}
 	}
-	for _, t := range last {
-		times = append(times, t)
+	type voter struct {
+		at  int64
+		asn bgp.ASN
 	}
-	slices.Sort(times)
-	return times, 2*ends > of, slices.Clone(x.upstream)
+	voters := make([]voter, 0, len(last))
+	for k, at := range last {
+		voters = append(voters, voter{at, k.ASN})
+	}
+	slices.SortFunc(voters, func(a, b voter) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.asn, b.asn)) })
+	times, by = make([]int64, len(voters)), make([]bgp.ASN, len(voters))
+	for i, v := range voters {
+		times[i], by[i] = v.at, v.asn
+	}
+	return times, by, 2*ends > of, slices.Clone(x.upstream)
 }
 
 // coveredByOther is the first origin of the nearest visible prefix above p, 0 where there is none.

@@ -248,7 +248,7 @@ func TestView(t *testing.T) {
 	key := outage.Key{Family: bgp.IPv4, Type: bgp.EntityCountry, Code: "KP"}
 	want := []outage.LostPrefix{{
 		Prefix: netip.MustParsePrefix("198.51.100.0/24"), Space: 256, Origin: 64500, Upstreams: []bgp.ASN{64510, 64511, 64520},
-		Withdrawals: []int64{at, at, at, at + 20, at + 20, at + 20}, Collectors: 3, ReroutedVia: []bgp.ASN{64520}, CoveredBy: 64777,
+		Withdrawals: []int64{at, at, at, at + 20, at + 20, at + 20}, WithdrawnBy: []bgp.ASN{100, 101, 102, 103, 104, 105}, Collectors: 3, ReroutedVia: []bgp.ASN{64520}, CoveredBy: 64777,
 	}}
 	if diff := cmp.Diff(want, b.s.Lost(key), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
 		t.Errorf("lost (-want +got):\n%s", diff)

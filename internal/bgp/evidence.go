@@ -1,9 +1,13 @@
 package bgp
 
+import "time"
+
 // Evidence is computed from routes only; it never says why (docs/detection.md, Evidence). Absent means unknown.
 type Evidence struct {
 	// WithdrawalSpreadSeconds counts from the first withdrawal of a lost prefix by a voter.
 	WithdrawalSpreadSeconds *Spread `json:"withdrawal_spread_seconds,omitempty"`
+	// Withdrawals tell who lost the prefixes when; of the record with which the outage closes alone.
+	Withdrawals *Withdrawals `json:"withdrawals,omitempty"`
 	// UpstreamsLostTogether: every upstream edge of the lost prefixes went in the same two minutes.
 	UpstreamsLostTogether *bool `json:"upstreams_lost_together,omitempty"`
 	// Shape is abrupt, stepped or gradual.
@@ -67,4 +71,35 @@ type Aggregate struct {
 type Covered struct {
 	Prefix string `json:"prefix"`
 	By     ASN    `json:"by"`
+}
+
+// Withdrawals tell how voters lost the prefixes of an outage, at its greatest loss. In JSON it has at most 2 kB.
+type Withdrawals struct {
+	// First is when the first voter lost a prefix. Seconds count from here.
+	First time.Time `json:"first"`
+	// Voters is how many lost one.
+	Voters int `json:"voters"`
+	// Curve has points of seconds, and voters that had lost half of their prefixes by then; at most 32.
+	Curve [][2]int64 `json:"curve"`
+	// Prefixes are those with most space, sorted; at most 8.
+	Prefixes []PrefixWithdrawals `json:"prefixes"`
+}
+
+// PrefixWithdrawals tell how voters lost a prefix.
+type PrefixWithdrawals struct {
+	Prefix string `json:"prefix"`
+	// Upstream is the neighbour of the origin through which most voters heard it last; absent where unknown.
+	Upstream ASN `json:"upstream,omitempty"`
+	// Voters is how many lost it, HalfSeconds when half of them had.
+	Voters      int   `json:"voters"`
+	HalfSeconds int64 `json:"half_seconds"`
+	// First and Last are the first and the last voter that lost it.
+	First VoterWithdrawal `json:"first"`
+	Last  VoterWithdrawal `json:"last"`
+}
+
+// VoterWithdrawal is a voter and when it lost a prefix.
+type VoterWithdrawal struct {
+	ASN     ASN   `json:"asn"`
+	Seconds int64 `json:"seconds"`
 }

@@ -39,7 +39,7 @@ func TestMigrate(t *testing.T) {
 	}
 	want := []string{
 		"as_info", "country_info", "country_networks_at", "datasets", "deadletter", "entity_history", "entity_hours", "entity_minutes", "feed_gaps", "feed_status", "feeds", "lookup_ases",
-		"lookup_countries", "lookup_prefixes", "lookup_regions", "lookup_snapshots", "open_outages", "origin_prefixes_at", "outage_events", "outage_history", "outages", "panel",
+		"lookup_countries", "lookup_prefixes", "lookup_regions", "lookup_snapshots", "open_outages", "origin_prefixes_at", "outage_events", "outage_history", "outage_withdrawal_curve", "outage_withdrawals", "outages", "panel",
 		"panel_history", "panel_peers", "prefix_changes", "prefix_changes_filled", "prefix_history", "prefix_holders", "prefix_holders_at", "prefix_info", "prefix_minutes", "prefix_states", "prefixes_containing",
 		"prefixes_within", "region_info", "route_change_log", "route_changes", "schema_lock", "schema_migrations", "schema_progress", "visibility",
 		"visibility_hours", "visibility_hours_filled",

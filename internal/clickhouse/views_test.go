@@ -21,6 +21,9 @@ var viewRows = []string{
 	`INSERT INTO darkmap.outage_events (dataset, id, sequence, event, decided_at, state, family, entity_type, entity_code, entity_name, start, origins, json, position_sequence, appended_at)
 	SELECT 'd', 'country-KP', number + 1, 'updated', toDateTime64('2026-11-30 10:05:00', 6, 'UTC'), if(number < 2, 'suspected', 'open'), 'ipv4', 'country', 'KP', 'North Korea', toDateTime('2026-11-30 10:05:00', 'UTC'), [64501, 64502],
 		'{"origins":[{"asn":64501,"name":"NORTH"},{"asn":64502}],"upstreams":[]}', number, now() FROM numbers(3)`,
+	`INSERT INTO darkmap.outage_events (dataset, id, sequence, event, state, family, entity_type, entity_code, start, json, position_sequence, appended_at)
+	SELECT 'd', 'prefix-x', 1, 'closed', 'closed', 'ipv4', 'prefix', '198.51.100.0/24', toDateTime('2026-11-30 10:05:00', 'UTC'), '{"evidence":{"withdrawals":{"first":"2026-11-30T10:05:03Z","voters":3,
+		"curve":[[0,1],[4,3]],"prefixes":[{"prefix":"198.51.100.0/24","upstream":64500,"voters":3,"half_seconds":4,"first":{"asn":64501,"seconds":0},"last":{"asn":64499,"seconds":9}}]}}}', 9, now()`,
 	`INSERT INTO darkmap.feeds (dataset, timestamp, collector, event, reason, gap_id, source, gap_begin, gap_end, state, peers_up, position_sequence, appended_at)
 	SELECT 'd', toDateTime64('2026-11-30 10:00:00', 6, 'UTC') + x.1, 'ris/rrc00', x.2, x.3, x.4, 'rislive', toDateTime64('2026-11-30 09:59:00', 6, 'UTC'), toDateTime64('2026-11-30 10:00:00', 6, 'UTC'), x.5, x.1, x.1, now()
 	FROM (SELECT arrayJoin([(1, 'gap', 'lost', 'g1', ''), (2, 'status', '', '', 'down'), (3, 'recovered', 'filled', 'g1', ''), (4, 'status', '', '', 'up'), (5, 'gap', 'late', 'g2', '')]) AS x)`,
@@ -76,6 +79,9 @@ var viewAnswers = map[string]string{
 	"SELECT prefix, state FROM origin_prefixes_at(dataset = 'd', origin = 64501, at = '2026-11-30 01:10:00') ORDER BY prefix":                                                                                "198.51.0.0/16|lost 203.0.113.0/24|visible",
 	"SELECT origin, origin_name, prefixes, visible_prefixes, space, visible_space FROM country_networks_at(dataset = 'd', country = 'KP', at = '2026-11-30 01:10:00') WHERE family = 'ipv4' ORDER BY origin": "64501|NORTH|2|1|257|1 64502||1|1|1|1",
 	"SELECT origin, origin_name, prefixes, visible_prefixes, space, visible_space FROM country_networks_at(dataset = 'd', country = 'KP', at = '2026-11-30 12:10:00') ORDER BY origin":                       "64500|TRANSIT|1|1|65536|65536 64501|NORTH|2|2|256|256",
+	"SELECT timestamp, seconds, voters FROM outage_withdrawal_curve WHERE id = 'prefix-x' ORDER BY seconds":                                                                                                  "2026-11-30_10:05:03|0|1 2026-11-30_10:05:07|4|3",
+	"SELECT prefix, upstream, upstream_name, voters, first_at, first_asn, first_name, half_at, last_at, last_asn FROM outage_withdrawals WHERE dataset = 'd' AND id = 'prefix-x'": "198.51.100.0/24|64500|TRANSIT|3|" +
+		"2026-11-30_10:05:03|64501|NORTH|2026-11-30_10:05:07|2026-11-30_10:05:12|64499",
 	"SELECT count() FROM outage_history WHERE entity_code = 'KP'":                                                                               "3",
 	"SELECT gap_id, answered_at, complete, reason, answer FROM feed_gaps ORDER BY gap_id":                                                       `g1|2026-11-30_10:00:03.000000|true|lost|filled g2|\N|\N|late|`,
 	"SELECT collector, state, peers_up FROM feed_status":                                                                                        "ris/rrc00|up|4",

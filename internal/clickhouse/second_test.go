@@ -187,3 +187,26 @@ func TestRouteChangesIsAView(t *testing.T) {
 		}
 	}
 }
+
+// TestViewsSkipOtherTimes: of tables that are sorted by something else, a question about a time reads the parts that have the time.
+func TestViewsSkipOtherTimes(t *testing.T) {
+	t.Parallel()
+	s := clickhousetest.Server(t)
+	conn := open(t, s)
+	for _, month := range []string{"2099-01", "2099-02", "2099-03"} { // a partition each, which no retention drops
+		for _, table := range []string{"panel (dataset, timestamp, collector, idx, position_collector, position_sequence, appended_at)", "feeds (dataset, timestamp, collector, peer_asn, position_collector, position_sequence, appended_at)"} {
+			must(t, conn, "INSERT INTO "+s.Database+"."+table+" SELECT 'live', toDateTime64('"+month+"-10 00:00:00', 6) + number, 'ris/rrc00', number % 2, 'x', toUInt64(toDateTime('"+month+"-10 00:00:00')) + number, '"+month+"-10 00:00:00' FROM numbers(1000)")
+		}
+		must(t, conn, "INSERT INTO "+s.Database+".visibility (dataset, entity_type, entity_code, family, timestamp, appended_at) SELECT 'live', 'country', ['KP', 'SY'][number % 2 + 1], 'ipv4', toDateTime('"+month+"-10 00:00:00') + number, '"+month+"-10 00:00:00' FROM numbers(1000)")
+	}
+	for view, where := range map[string]string{"panel_history": "1", "panel_peers": "1", "feeds": "1", "entity_history": "entity_type = 'country' AND entity_code = 'KP'"} {
+		plan := one[string](t, conn, "SELECT arrayStringConcat(groupArray(trim(explain)), ' ') FROM (EXPLAIN indexes = 1 SELECT * FROM "+s.Database+"."+view+" WHERE dataset = 'live' AND "+where+
+			" AND timestamp >= '2099-02-10 00:01:00' AND timestamp < '2099-02-10 00:02:00')")
+		if _, index, _ := strings.Cut(plan, "Name: by_timestamp"); !strings.Contains(index, "Parts: 1/3 ") {
+			t.Errorf("%s reads other months:\n%s", view, plan)
+		}
+	}
+	if n := one[uint64](t, conn, "SELECT count() FROM "+s.Database+".panel_peers WHERE dataset = 'live' AND timestamp >= '2099-02-10 00:01:00' AND timestamp < '2099-02-10 00:02:00'"); n != 60 {
+		t.Errorf("a minute has %d rows, want 60", n)
+	}
+}

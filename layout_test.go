@@ -58,10 +58,15 @@ var rules = []struct {
 	{"notify/target", []string{"schemas", "internal/"}},
 	{"notify/incident", []string{"schemas", "internal/", "notify/incident", "=notify/target", "notify/target/text"}},
 	{"notify", []string{"schemas", "internal/", "notify"}},
+	{"serve/access", []string{"internal/telemetry"}},
+	{"serve/live", []string{"schemas", "internal/", "serve/live"}},
+	{"serve/history", []string{"schemas", "internal/", "serve/live"}},
+	{"serve/api", []string{"schemas", "internal/", "serve"}},
+	{"serve", []string{"schemas", "internal/", "serve"}},
 	{"eval", []string{"schemas", "internal/", "detect", "eval"}},
 	{"examples", nil},
 	{"deploy", nil},
-	{"cmd/darkmap", []string{"schemas", "internal/", "ingest", "enrich", "detect", "sink", "notify", "eval"}},
+	{"cmd/darkmap", []string{"schemas", "internal/", "ingest", "enrich", "detect", "sink", "notify", "serve", "eval"}},
 }
 
 // pure is what the detector's packages may import from this module: types, not clients. config is for their config.go.

@@ -49,6 +49,16 @@ func (f Family) String() string {
 	return fmt.Sprintf("family(%d)", uint8(f))
 }
 
+// FamilyNamed is the inverse of String; false where no family is called so.
+func FamilyNamed(name string) (Family, bool) {
+	for _, f := range Families {
+		if f.String() == name {
+			return f, true
+		}
+	}
+	return 0, false
+}
+
 // Title returns IPv4 or IPv6, as in sentences.
 func (f Family) Title() string {
 	switch f {

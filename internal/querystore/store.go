@@ -3,9 +3,7 @@ package querystore
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"time"
@@ -32,26 +30,9 @@ type view struct {
 const maxRows = 20_000
 
 // ask runs a statement with parameters and decodes its rows.
-func ask[T any](ctx context.Context, s *Store, sql string, params map[string]string) (rows []T, err error) {
-	settings := map[string]string{"wait_end_of_query": "1"}
-	for name, value := range params {
-		settings["param_"+name] = value
-	}
-	body, err := s.server.HTTP(ctx, clickhouse.Query{SQL: sql, Format: "JSONEachRow", Database: s.server.Database, Settings: settings})
-	if err != nil {
-		return nil, fmt.Errorf("asking the store: %w", err)
-	}
-	defer func() { err = errors.Join(err, body.Close()) }()
-	for d := json.NewDecoder(body); len(rows) < maxRows; {
-		var row T
-		if err := d.Decode(&row); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			return nil, fmt.Errorf("reading the store's answer: %w", err)
-		}
-		rows = append(rows, row)
-	}
-	return rows, nil
+func ask[T any](ctx context.Context, s *Store, sql string, params map[string]string) ([]T, error) {
+	rows, _, err := clickhouse.Rows[T](ctx, s.server, sql, params, nil, maxRows)
+	return rows, err
 }
 
 // params are those that every statement may use.

@@ -1,0 +1,68 @@
+package access
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	// CookieName is the cookie of who has logged in. Its prefix makes browsers take it over encrypted connections (or loopback) alone, for this
+	// host alone.
+	CookieName = "__Host-darkmap"
+	// cookieFor is for how long a login holds.
+	cookieFor = 14 * 24 * time.Hour
+	// cookiePurpose keeps a cookie's signature apart from any other use of a key.
+	cookiePurpose = "darkmap cookie 1\n"
+)
+
+// Cookie is a cookie for one who has given a key. It is false where the key is none.
+func (g *Gate) Cookie(key string) (*http.Cookie, bool) {
+	if !g.Knows(key) {
+		return nil, false
+	}
+	hashed := sha256.Sum256([]byte(key))
+	text := strconv.FormatInt(g.now().Add(cookieFor).Unix(), 10) + "." + rand.Text()
+	return cookie(text+"."+sign(hashed, text), int(cookieFor.Seconds())), true
+}
+
+// NoCookie removes the cookie from a browser.
+func NoCookie() *http.Cookie { return cookie("", -1) }
+
+func cookie(value string, maxAge int) *http.Cookie {
+	return &http.Cookie{Name: CookieName, Value: value, Path: "/", MaxAge: maxAge, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode}
+}
+
+// hasCookie reports whether the request has a cookie that was made with one of the keys, and holds still.
+func (g *Gate) hasCookie(r *http.Request) bool {
+	c, err := r.Cookie(CookieName)
+	if err != nil || len(c.Value) > 200 {
+		return false
+	}
+	i := strings.LastIndexByte(c.Value, '.')
+	if i < 0 {
+		return false
+	}
+	text, mac := c.Value[:i], c.Value[i+1:]
+	until, _, _ := strings.Cut(text, ".")
+	at, err := strconv.ParseInt(until, 10, 64)
+	if err != nil || g.now().Unix() >= at {
+		return false
+	}
+	found := false
+	for _, k := range g.keys {
+		found = hmac.Equal([]byte(mac), []byte(sign(k, text))) || found
+	}
+	return found
+}
+
+func sign(key [sha256.Size]byte, text string) string {
+	h := hmac.New(sha256.New, key[:])
+	h.Write([]byte(cookiePurpose + text)) // never fails
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
+}

@@ -1,0 +1,2 @@
+// Package api answers programs. In: the present and the past (serve.Deps). Out: JSON. It holds no state.
+package api

@@ -1,0 +1,48 @@
+package history
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// Network is an AS that originates prefixes in a country.
+type Network struct {
+	bgp.AS
+	Family string
+	// Known is what it originates there, lost prefixes included; Visible what of it the voters see.
+	Known, Visible bgp.Size
+}
+
+// networksSQL asks the view country_networks_at.
+const networksSQL = `SELECT toString(family) AS family, origin AS asn, origin_name AS name, prefixes, visible_prefixes, space, visible_space
+	FROM country_networks_at(dataset = {dataset:String}, country = {country:String}, at = {at:String}) ORDER BY space DESC, origin LIMIT {limit:UInt32}`
+
+// Networks lists the networks of a country at a time, those with most space there first. A zero time is the newest that the scope's window
+// is of: callers give the end of the minute.
+func (s *Store) Networks(ctx context.Context, sc Scope, country string, at time.Time, limit int) ([]Network, error) {
+	question := fmt.Sprintf("networks %s %d %d", country, at.Unix(), limit)
+	return answer(ctx, s, sc, question, func(ctx context.Context, a *asker) ([]Network, error) {
+		type row struct {
+			Family   string  `json:"family"`
+			ASN      bgp.ASN `json:"asn"`
+			Name     string  `json:"name"`
+			Prefixes int     `json:"prefixes,string"`
+			Visible  int     `json:"visible_prefixes,string"`
+			Space    float64 `json:"space"`
+			Seen     float64 `json:"visible_space"`
+		}
+		found, err := rows[row](ctx, a, networksSQL, sc.params("country", country, "at", sqlTime(at), "limit", strconv.Itoa(limit)))
+		out := make([]Network, len(found))
+		for i, r := range found {
+			out[i] = Network{
+				AS: bgp.AS{ASN: r.ASN, Name: r.Name}, Family: r.Family, Known: bgp.Size{Prefixes: r.Prefixes, Space: hundredths(r.Space)},
+				Visible: bgp.Size{Prefixes: r.Visible, Space: hundredths(r.Seen)},
+			}
+		}
+		return out, err
+	})
+}

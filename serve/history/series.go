@@ -1,0 +1,88 @@
+package history
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/serve/live"
+)
+
+// MaxPoints is how many points a series has at most: a longer time gets longer steps.
+const MaxPoints = 2000
+
+// Point is how visible an entity was at the beginning of a step.
+type Point struct {
+	At time.Time
+	// Known is false where nothing was measured: nothing was said for longer than an hour. All else is zero then.
+	Known          bool
+	Visible, Usual bgp.Size
+	LossPercent    bgp.Decimal
+	Voters         int
+}
+
+// Series is how visible an entity was over a time.
+type Series struct {
+	Key      live.Key
+	From, To time.Time
+	Step     time.Duration
+	Points   []Point
+}
+
+// seriesSQL asks the view entity_minutes, which begins with the first row known. Its from is a while before the first point, for the row that
+// holds then.
+const seriesSQL = `SELECT toUnixTimestamp(minute) AS at, toUnixTimestamp(row_at) AS row_at, space, prefixes, baseline_space, baseline_prefixes, loss_percent, voters
+	FROM entity_minutes(dataset = {dataset:String}, entity_type = {type:String}, entity_code = {code:String}, family = {family:String},
+		from = {from:String}, to = {to:String}, step = {step:UInt32}) ORDER BY minute`
+
+// measuredFor is for how long a row tells how an entity stands: one comes each hour.
+const measuredFor = 70 * time.Minute
+
+// Series returns how visible an entity was from a time to another one, at steps of whole minutes, or of a longer step where there would be more than MaxPoints.
+func (s *Store) Series(ctx context.Context, sc Scope, k live.Key, from, to time.Time, step time.Duration) (Series, error) {
+	step = max(step, (to.Sub(from)/MaxPoints + time.Minute - 1), time.Minute).Truncate(time.Minute)
+	from = from.UTC().Truncate(step)
+	out := Series{Key: k, From: from, To: to.UTC(), Step: step}
+	if !to.After(from) {
+		return out, nil
+	}
+	question := fmt.Sprintf("series %v %d %d %d", k, from.Unix(), to.Unix(), step/time.Second)
+	return answer(ctx, s, sc, question, func(ctx context.Context, a *asker) (Series, error) {
+		type row struct {
+			At               int64   `json:"at"`
+			RowAt            int64   `json:"row_at"`
+			Space            float64 `json:"space"`
+			Prefixes         int     `json:"prefixes"`
+			BaselineSpace    float64 `json:"baseline_space"`
+			BaselinePrefixes int     `json:"baseline_prefixes"`
+			Loss             float64 `json:"loss_percent"`
+			Voters           int     `json:"voters"`
+		}
+		found, err := rows[row](ctx, a, seriesSQL, sc.params("type", k.Type.String(), "code", k.Code, "family", k.Family.String(),
+			"from", sqlTime(from), "to", sqlTime(to), "step", strconv.FormatInt(int64(step/time.Second), 10)))
+		if err != nil {
+			return Series{}, err
+		}
+		byTime := make(map[int64]row, len(found))
+		for _, r := range found {
+			byTime[r.At] = r
+		}
+		for at := from; at.Before(to); at = at.Add(step) {
+			p := Point{At: at}
+			if r, ok := byTime[at.Unix()]; ok && at.Unix()-r.RowAt <= int64(measuredFor/time.Second) {
+				p.Known, p.Voters, p.LossPercent = true, r.Voters, hundredths(r.Loss)
+				p.Visible = bgp.Size{Prefixes: r.Prefixes, Space: hundredths(r.Space)}
+				p.Usual = bgp.Size{Prefixes: r.BaselinePrefixes, Space: hundredths(r.BaselineSpace)}
+			}
+			out.Points = append(out.Points, p)
+		}
+		return out, nil
+	})
+}
+
+func hundredths(x float64) bgp.Decimal { return bgp.Decimal(x*100 + 0.5) }
+
+// sqlTime is a time as a parameter of a view.
+func sqlTime(t time.Time) string { return t.UTC().Format(time.DateTime) }

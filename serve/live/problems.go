@@ -1,0 +1,69 @@
+package live
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/feedlog"
+)
+
+// namedFeeds is how many collectors a sentence names.
+const namedFeeds = 5
+
+// problems says whether what is shown may be over, and what keeps it from telling all. minute is the newest decided one.
+func (s standing) problems(minute time.Time) (stale bool, sentences []string) {
+	if s.away != "" {
+		sentences = append(sentences, fmt.Sprintf("Kafka cannot be read since %s: %s.", clock(s.awaySince), s.away))
+	}
+	sentences = append(sentences, s.waits...)
+	if minute.IsZero() {
+		return true, append(sentences, "No minute has been decided yet, so nothing can be said of outages.")
+	}
+	until := minute.Add(time.Minute)
+	if age := s.now.Sub(until) - s.late; age > StaleAfter && !s.past {
+		stale = true
+		sentences = append(sentences, fmt.Sprintf("No minute has been decided since %s, for %s: what is shown is as of then, and may be over.", clock(until), bgp.DurationText(s.now.Sub(until).Truncate(time.Minute))))
+	}
+	if len(s.families) == 0 {
+		sentences = append(sentences, "It is not known who votes: no panel was chosen in the last two hours.")
+	}
+	for _, p := range s.families {
+		if !p.Verdicts {
+			sentences = append(sentences, p.Text+".")
+		}
+		if p.PlacesNotJudged != "" {
+			sentences = append(sentences, strings.TrimSuffix(p.PlacesNotJudged, ".")+".")
+		}
+	}
+	if text := feedsText(s.feeds); text != "" {
+		sentences = append(sentences, text)
+	}
+	return stale, sentences
+}
+
+// clock writes a time as pages do.
+func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+
+// feedsText names the collectors that do not bring messages as they should; empty where all do.
+func feedsText(rows []feedlog.Row) string {
+	var bad []string
+	for _, r := range rows {
+		if r.State != feedlog.State(bgp.FeedUp) {
+			bad = append(bad, fmt.Sprintf("%s (%s)", r.Collector, r.State))
+		}
+	}
+	if len(bad) == 0 {
+		return ""
+	}
+	names := strings.Join(bad[:min(len(bad), namedFeeds)], ", ")
+	if more := len(bad) - namedFeeds; more > 0 {
+		names += fmt.Sprintf(" and %d more", more)
+	}
+	verb := "are"
+	if len(bad) == 1 {
+		verb = "is"
+	}
+	return fmt.Sprintf("%d of %s %s not up: %s.", len(bad), bgp.Count(len(rows), "collector"), verb, names)
+}

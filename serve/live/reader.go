@@ -1,0 +1,273 @@
+package live
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/internal/feedlog"
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/schemas"
+)
+
+const (
+	// detectName is the group whose commits name the newest decided minute.
+	detectName = "detect"
+	// askEvery is how often it is asked for, askWithin how long that may take.
+	askEvery  = time.Second
+	askWithin = 5 * time.Second
+	// valuesBack is how far before the newest decided minute bgp.visibility.v1 is read: an hour in which each entity has a value, and the minutes
+	// of the ring.
+	valuesBack = 2*time.Hour + 10*time.Minute
+)
+
+// reader reads the topics of one dataset into a fold. One goroutine uses it.
+type reader struct {
+	p    *Present
+	cfg  kafka.Config
+	adm  *kadm.Client
+	cl   *kgo.Client
+	fold *Fold
+	at   map[string]map[int32]int64 // offset behind what was polled, by full topic and partition
+	// minute is decided, and is closed when the partitions were read up to ends; zero where nothing waits.
+	minute time.Time
+	ends   map[string]map[int32]int64
+}
+
+// follow reads until ctx ends or reading fails.
+func (p *Present) follow(ctx context.Context) error {
+	r := &reader{p: p, cfg: p.cfg.Kafka, at: map[string]map[int32]int64{}}
+	var err error
+	if r.adm, err = kafka.NewAdmin(r.cfg, p.cfg.Log); err != nil {
+		return err
+	}
+	defer r.adm.Close()
+	if err := r.begin(ctx); err != nil {
+		return err
+	}
+	defer r.cl.Close()
+	return r.loop(ctx)
+}
+
+// begin finds where to read from, seeds the fold, and makes the client.
+func (r *reader) begin(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, 4*askWithin)
+	defer cancel()
+	decided, err := kafka.LastWindow(limited, r.adm, r.cfg, detectName, schemas.TopicRoutes)
+	if err != nil {
+		return err
+	}
+	generation, err := r.generation(limited)
+	if err != nil {
+		return err
+	}
+	starts, err := r.starts(limited, decided)
+	if err != nil {
+		return err
+	}
+	r.fold = NewFold(r.p.cfg.Dataset, generation, r.ofMinutes(starts))
+	r.seed(ctx, decided)
+	consume := map[string]map[int32]kgo.Offset{}
+	for topic, of := range starts {
+		r.at[topic], consume[topic] = of, map[int32]kgo.Offset{}
+		for p, o := range of {
+			consume[topic][p] = kgo.NewOffset().At(o)
+		}
+	}
+	r.cl, err = kafka.NewClient(r.cfg, r.p.cfg.Log, append(kafka.FetchBounds(),
+		kgo.ConsumePartitions(consume), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxWait(askEvery/2))...)
+	if err != nil {
+		return err
+	}
+	r.p.restarted(r.fold)
+	return nil
+}
+
+// seed takes what the store knows. Without it the topics have to do.
+func (r *reader) seed(ctx context.Context, decided int64) {
+	if r.p.cfg.Seed == nil || decided < 0 {
+		return
+	}
+	seed, err := r.p.cfg.Seed(ctx, time.Unix(decided, 0).Add(time.Minute))
+	if err != nil {
+		r.p.cfg.Log.Warn("the store tells nothing of the present: values older than those in Kafka are not known", "err", err)
+		return
+	}
+	for _, v := range seed.Values {
+		r.fold.SeedValue(v)
+	}
+	for _, e := range seed.Outages {
+		r.fold.SeedOutage(e)
+	}
+}
+
+// generation names the topics as they were created.
+func (r *reader) generation(ctx context.Context) (string, error) {
+	var names []string
+	for _, t := range minuteTopics {
+		names = append(names, r.cfg.Topic(t))
+	}
+	listed, err := r.adm.ListTopics(ctx, names...)
+	if err != nil {
+		return "", fmt.Errorf("describing topics: %w", err)
+	}
+	var ids []string
+	for _, n := range names {
+		d, ok := listed[n]
+		if !ok || d.Err != nil {
+			return "", fmt.Errorf("describing topic %s: %w", n, d.Err)
+		}
+		ids = append(ids, d.ID.String())
+	}
+	return digest(strings.Join(ids, " ")), nil
+}
+
+// minuteTopics are those whose records belong to minutes, and so name the place of a window.
+var minuteTopics = []string{schemas.TopicOutages, schemas.TopicVisibility}
+
+// starts is where each topic is read from: outages from the beginning, what is repeated from a while before the newest decided minute.
+func (r *reader) starts(ctx context.Context, decided int64) (map[string]map[int32]int64, error) {
+	back := r.p.cfg.Now()
+	if decided >= 0 && !r.p.cfg.Played {
+		back = time.Unix(min(decided, back.Unix()), 0)
+	}
+	out := map[string]map[int32]int64{}
+	for topic, since := range map[string]time.Time{
+		schemas.TopicOutages: {}, schemas.TopicVisibility: back.Add(-valuesBack), schemas.TopicPanel: back.Add(-feedlog.Back), schemas.TopicFeeds: back.Add(-feedlog.Back),
+	} {
+		full := r.cfg.Topic(topic)
+		var listed kadm.ListedOffsets
+		var err error
+		if since.IsZero() || r.p.cfg.Played {
+			listed, err = r.adm.ListStartOffsets(ctx, full)
+		} else {
+			listed, err = r.adm.ListOffsetsAfterMilli(ctx, since.UnixMilli(), full)
+		}
+		if err == nil {
+			err = listed.Error()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("listing offsets of %s: %w", full, err)
+		}
+		out[full] = offsets(listed)[full]
+	}
+	return out, nil
+}
+
+// ofMinutes are the offsets of the topics whose records belong to minutes, by their names in the registry.
+func (r *reader) ofMinutes(all map[string]map[int32]int64) map[string]map[int32]int64 {
+	out := map[string]map[int32]int64{}
+	for _, t := range minuteTopics {
+		out[t] = all[r.cfg.Topic(t)]
+	}
+	return out
+}
+
+func offsets(listed kadm.ListedOffsets) map[string]map[int32]int64 {
+	out := map[string]map[int32]int64{}
+	listed.Each(func(o kadm.ListedOffset) {
+		if out[o.Topic] == nil {
+			out[o.Topic] = map[int32]int64{}
+		}
+		out[o.Topic][o.Partition] = o.Offset
+	})
+	return out
+}
+
+// loop polls records, and asks each second which minute is decided.
+func (r *reader) loop(ctx context.Context) error {
+	var asked time.Time
+	for {
+		if now := r.p.cfg.Now(); now.Sub(asked) >= askEvery && r.minute.IsZero() {
+			asked = now
+			if err := r.ask(ctx); err != nil {
+				return err
+			}
+		}
+		limited, cancel := context.WithTimeout(ctx, askEvery)
+		fetches := r.cl.PollFetches(limited)
+		cancel()
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err := kafka.FetchErr(fetches); err != nil {
+			return err
+		}
+		r.take(fetches)
+		r.settle()
+	}
+}
+
+// take applies records.
+func (r *reader) take(fetches kgo.Fetches) {
+	r.p.mu.Lock()
+	defer r.p.mu.Unlock()
+	for it := fetches.RecordIter(); !it.Done(); {
+		rec := it.Next()
+		r.at[rec.Topic][rec.Partition] = rec.Offset + 1
+		if rec.Attrs.IsControl() {
+			continue
+		}
+		if err := r.fold.Apply(rec); err != nil {
+			r.p.cfg.Log.Warn("a record of the present was passed over", "topic", rec.Topic, "partition", rec.Partition, "err", err)
+		}
+	}
+}
+
+// ask asks which minute is decided; where it is a new one, it asks up to where the topics have to be read for it.
+func (r *reader) ask(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	decided, err := kafka.LastWindow(limited, r.adm, r.cfg, detectName, schemas.TopicRoutes)
+	if err != nil {
+		return err
+	}
+	minute := time.Unix(max(0, decided), 0).UTC()
+	if r.p.ready.Load() && !minute.After(r.p.Snapshot().Minute) {
+		r.p.alive()
+		return nil
+	}
+	var names []string
+	for _, t := range Topics() {
+		names = append(names, r.cfg.Topic(t))
+	}
+	ends, err := r.adm.ListCommittedOffsets(limited, names...)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("asking where the topics end: %w", err)
+	}
+	r.minute, r.ends = minute, offsets(ends)
+	return nil
+}
+
+// settle closes the minute that waits when all records of it were read.
+func (r *reader) settle() {
+	if r.minute.IsZero() {
+		return
+	}
+	for topic, of := range r.ends {
+		for p, end := range of {
+			if r.at[topic][p] < end {
+				return
+			}
+		}
+	}
+	minute := r.minute
+	r.minute, r.ends = time.Time{}, nil
+	r.p.ready.Store(true)
+	r.p.closed(r.fold, minute)
+}
+
+// digest is a short name of a text: eight hex digits.
+func digest(text string) string {
+	h := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(h[:4])
+}

@@ -1,0 +1,130 @@
+package live
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/feedlog"
+	"github.com/darkmap/darkmap/internal/outagelog"
+)
+
+// closedFor is for how long outages that have ended are shown.
+const closedFor = 24 * time.Hour
+
+// state is what the decided minutes tell. It never changes once it is made.
+type state struct {
+	minute                  time.Time
+	open, suspected, closed []outagelog.Entry
+	values                  map[bgp.EntityType]map[Key]Value
+	windows                 []*Window       // the oldest first
+	lists                   map[string]bool // the watch lists that are public
+	public                  func() *state
+}
+
+// newState sorts the outages that are held as of the end of the minute.
+func newState(minute time.Time, outages map[string]outagelog.Entry) *state {
+	s := &state{minute: minute}
+	until := minute.Add(time.Minute)
+	for _, e := range outages {
+		o := &e.Outage
+		switch o.State {
+		case bgp.StateOpen, bgp.StateSuspected:
+			if until.After(o.Start) {
+				o.DurationSeconds = int64(until.Sub(o.Start).Seconds())
+			}
+			if o.State == bgp.StateOpen {
+				s.open = append(s.open, e)
+			} else {
+				s.suspected = append(s.suspected, e)
+			}
+		case bgp.StateClosed:
+			if !o.Blip && o.End != nil && until.Sub(*o.End) <= closedFor {
+				s.closed = append(s.closed, e)
+			}
+		case bgp.StateRetracted:
+		}
+	}
+	outagelog.Sort(s.open)
+	outagelog.Sort(s.suspected)
+	outagelog.Sort(s.closed)
+	slices.SortStableFunc(s.closed, func(a, b outagelog.Entry) int { return b.Outage.End.Compare(*a.Outage.End) })
+	return s
+}
+
+// setValues takes a copy of the values, and measures those of entities with an open outage by it.
+func (s *state) setValues(values map[bgp.EntityType]map[Key]Value) {
+	s.values = make(map[bgp.EntityType]map[Key]Value, len(values))
+	for t, of := range values {
+		s.values[t] = maps.Clone(of)
+	}
+	for _, e := range s.open {
+		o := &e.Outage
+		family, _ := bgp.FamilyNamed(o.Family)
+		k := Key{family, o.Entity.Type, o.Entity.Code}
+		if v, ok := s.values[k.Type][k]; ok {
+			s.values[k.Type][k] = v.withOutage(o)
+		}
+	}
+}
+
+// seal makes the public form once, when it is asked for.
+func (s *state) seal() *state {
+	s.public = sync.OnceValue(func() *state {
+		out := *s
+		out.open, out.suspected, out.closed = publicEntries(s.open), publicEntries(s.suspected), publicEntries(s.closed)
+		out.values = maps.Clone(s.values)
+		if lists := maps.Clone(s.values[bgp.EntityWatch]); lists != nil {
+			maps.DeleteFunc(lists, func(_ Key, v Value) bool { return !publicValue(v, s.lists) })
+			out.values[bgp.EntityWatch] = lists
+		}
+		out.windows = make([]*Window, len(s.windows))
+		for i, w := range s.windows {
+			out.windows[i] = w.Public()
+		}
+		out.public = func() *state { return &out }
+		return &out
+	})
+	return s
+}
+
+// snapshot is the state with how the reading stands.
+func (s *state) snapshot(st standing) *Snapshot {
+	out := &Snapshot{
+		Dataset: st.dataset, Minute: s.minute, LearnedAt: st.learnedAt, Made: st.now, Past: st.past, Families: st.families, Open: s.open, Suspected: s.suspected,
+		Closed: s.closed, Feeds: st.feeds, PrivateFeeds: st.privateFeeds, state: s, standing: st,
+	}
+	out.Stale, out.Problems = st.problems(s.minute)
+	return out
+}
+
+// standing is how the reading stands, as of now.
+type standing struct {
+	dataset        string
+	now, learnedAt time.Time
+	past           bool
+	late           time.Duration
+	families       []feedlog.Panel
+	feeds          []feedlog.Row
+	privateFeeds   int
+	waits          []string // for what the start waits, in sentences
+	away           string   // why Kafka cannot be read; empty while it can
+	awaySince      time.Time
+}
+
+// public is the standing without routers of the operator's own.
+func (s standing) public() standing {
+	feeds := slices.DeleteFunc(slices.Clone(s.feeds), func(r feedlog.Row) bool { return bgp.PrivateCollector(r.Collector) })
+	s.privateFeeds, s.feeds, s.waits = s.privateFeeds+len(s.feeds)-len(feeds), feeds, nil
+	return s
+}
+
+// sortValues orders values by family, type and code.
+func sortValues(all []Value) {
+	slices.SortFunc(all, func(a, b Value) int {
+		return cmp.Or(cmp.Compare(a.Family, b.Family), cmp.Compare(a.Type, b.Type), cmp.Compare(a.Code, b.Code))
+	})
+}

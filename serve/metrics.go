@@ -1,0 +1,85 @@
+package serve
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// Why a request was refused at the doors.
+const (
+	refusedHost  = "host"
+	refusedLogin = "login"
+	refusedSite  = "site"
+	refusedLimit = "limit"
+)
+
+type metrics struct {
+	requests *prometheus.CounterVec
+	seconds  prometheus.Histogram
+	refused  *prometheus.CounterVec
+	streams  prometheus.Gauge
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	f := promauto.With(reg)
+	return &metrics{
+		requests: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "darkmap_serve_requests_total", Help: "Requests that were answered. class: 2xx, 3xx, 4xx, 5xx.",
+		}, []string{"class"}),
+		seconds: f.NewHistogram(prometheus.HistogramOpts{
+			Name: "darkmap_serve_request_seconds", Help: "How long answers took that are no streams.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 15),
+		}),
+		refused: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "darkmap_serve_refused_total", Help: "Requests that were refused before a route. reason: host (another name was asked for), login, site (a page of another site), limit (too many).",
+		}, []string{"reason"}),
+		streams: f.NewGauge(prometheus.GaugeOpts{Name: "darkmap_serve_streams", Help: "Streams that are open."}),
+	}
+}
+
+// count counts requests by the class of their status.
+func (m *metrics) count(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		c := &counted{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(c, r)
+		m.requests.WithLabelValues(strconv.Itoa(c.status/100) + "xx").Inc()
+		if !c.stream {
+			m.seconds.Observe(time.Since(began).Seconds())
+		}
+	})
+}
+
+// counted remembers the status. A ResponseController reaches what is below it.
+type counted struct {
+	http.ResponseWriter
+	status int
+	wrote  bool
+	stream bool // it was flushed
+}
+
+// WriteHeader notes the status.
+func (c *counted) WriteHeader(status int) {
+	if !c.wrote && status >= 200 {
+		c.status, c.wrote = status, true
+	}
+	c.ResponseWriter.WriteHeader(status)
+}
+
+// Write notes that the status was 200 where none was said.
+func (c *counted) Write(b []byte) (int, error) {
+	c.wrote = true
+	return c.ResponseWriter.Write(b)
+}
+
+// Flush sends what is written.
+func (c *counted) Flush() {
+	c.stream = true
+	_ = http.NewResponseController(c.ResponseWriter).Flush() // the client may be gone
+}
+
+// Unwrap is for http.ResponseController.
+func (c *counted) Unwrap() http.ResponseWriter { return c.ResponseWriter }

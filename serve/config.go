@@ -20,9 +20,9 @@ type Config struct {
 	// The address under which browsers reach the pages, with the path below which a proxy has them (https://example.net/darkmap). Its name is
 	// accepted in requests, and links in feeds and messages begin with it.
 	PublicURL string `yaml:"public_url" form:"a URL of http or https" want:"a URL without user, query and fragment"`
-	// The secrets that let in: programs send one as a bearer token, people log in with one. Without any, `up` draws one at each start (serve_key in
+	// The secrets that let in: programs send one as a bearer token, people log in with one. Without any, what serves pages draws one at each start (serve_key in
 	// run.json).
-	Keys []config.Secret `yaml:"keys" max:"100"`
+	Keys []config.Secret `yaml:"keys"`
 	// The addresses of proxies whose X-Forwarded-For is believed, as prefixes (10.0.0.0/8) or addresses.
 	TrustedProxies []string `yaml:"trusted_proxies" want:"addresses or prefixes such as 192.0.2.1 and 10.0.0.0/8"`
 	// The header in which a trusted proxy names who is logged in (X-Remote-User). Whoever it names may see what is private. Empty: none.
@@ -127,13 +127,13 @@ func isOrigin(s string) bool {
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && s == u.Scheme+"://"+u.Host && !strings.ContainsAny(s, " ;,'\"*")
 }
 
-// base is the path below which the pages are, without a slash at its end.
-func (c Config) base() string {
+// base is the path below which the pages are, as links write it and as it is decoded, without a slash at its end.
+func (c Config) base() (escaped, decoded string) {
 	u, err := url.Parse(c.PublicURL)
 	if err != nil {
-		return ""
+		return "", ""
 	}
-	return strings.TrimRight(u.EscapedPath(), "/")
+	return strings.TrimRight(u.EscapedPath(), "/"), strings.TrimRight(u.Path, "/")
 }
 
 // publicHost is the name in public_url, without a port.

@@ -51,7 +51,8 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, rt Route) bool {
 	case rt.Form == FormPage && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 		s.metrics.refused.WithLabelValues(refusedLogin).Inc()
 		w.Header().Set("Cache-Control", "no-store")
-		http.Redirect(w, r, s.cfg.base()+"/login?to="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther) //nolint:gosec // a path of this server
+		base, _ := s.cfg.base()
+		http.Redirect(w, r, base+"/login?to="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther) //nolint:gosec // a path of this server
 		return false
 	default:
 		s.metrics.refused.WithLabelValues(refusedLogin).Inc()

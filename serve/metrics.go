@@ -28,13 +28,13 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	f := promauto.With(reg)
 	return &metrics{
 		requests: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "darkmap_serve_requests_total", Help: "Requests that were answered. class: 2xx, 3xx, 4xx, 5xx.",
+			Name: "darkmap_serve_requests_total", Help: "Requests that were answered, by the class of their status (2xx, 3xx, 4xx, 5xx).",
 		}, []string{"class"}),
 		seconds: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "darkmap_serve_request_seconds", Help: "How long answers took that are no streams.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 15),
 		}),
 		refused: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "darkmap_serve_refused_total", Help: "Requests that were refused before a route. reason: host (another name was asked for), login, site (a page of another site), limit (too many).",
+			Name: "darkmap_serve_refused_total", Help: "Requests that were refused: another name was asked for (host), a login is wanted (login), a page of another site asked (site), too many (limit).",
 		}, []string{"reason"}),
 		streams: f.NewGauge(prometheus.GaugeOpts{Name: "darkmap_serve_streams", Help: "Streams that are open."}),
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/darkmap/darkmap/internal/retry"
 	"github.com/darkmap/darkmap/internal/telemetry"
 	"github.com/darkmap/darkmap/serve/access"
+	"github.com/darkmap/darkmap/serve/live"
 )
 
 const (
@@ -47,13 +48,15 @@ type Options struct {
 	Now        func() time.Time
 	// Bound is told where the server can be reached once it listens; nil: nobody is.
 	Bound func(url string)
-	// Taken is told, once, that the address cannot be listened on: the server then tries again until it can. nil: Run fails instead.
+	// Taken is told, once, that the address cannot be listened on: the server then tries again until it can, and is ready meanwhile. nil: Run fails
+	// instead.
 	Taken func(error)
 }
 
-// Server answers HTTP. It is a stage (runner.Stage).
+// Server answers HTTP, and runs the present that it answers from. It is a stage (runner.Stage).
 type Server struct {
 	cfg     Config
+	present *live.Present
 	opt     Options
 	gate    *access.Gate
 	limits  *limiter
@@ -62,7 +65,7 @@ type Server struct {
 	drained context.Context // ends when the server drains: streams end with it
 	drain   context.CancelFunc
 
-	mu    sync.Mutex // of problem
+	mu    sync.Mutex // of state
 	state error      // why it is not ready
 }
 
@@ -80,17 +83,18 @@ func New(cfg Config, deps *Deps, opt Options, parts ...Part) (*Server, error) {
 		keys = append(keys, key)
 	}
 	s := &Server{
-		cfg: cfg, opt: opt, metrics: newMetrics(opt.Registerer), state: errors.New("it does not listen yet"), limits: newLimiter(cfg.Limits, opt.Now),
+		cfg: cfg, present: deps.Present, opt: opt, metrics: newMetrics(opt.Registerer), state: errors.New("it does not listen yet"), limits: newLimiter(cfg.Limits, opt.Now),
 		gate: access.New(access.Policy{
 			Public: cfg.Public, Loopback: telemetry.LoopbackHost(cfg.Listen), Keys: keys, Proxies: networks(cfg.TrustedProxies), UserHeader: cfg.UserHeader,
 		}, opt.Now),
 	}
-	deps.Base, deps.PublicURL = cfg.base(), cfg.PublicURL
+	deps.Base, _ = cfg.base()
+	deps.PublicURL = cfg.PublicURL
 	handler, err := s.handler(deps, parts)
 	if err != nil {
 		return nil, err
 	}
-	s.drained, s.drain = context.WithCancel(context.Background()) //nolint:forbidigo // ended by Run
+	s.drained, s.drain = context.WithCancel(context.Background()) // Run ends it
 	s.http = &http.Server{
 		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: writeWithin, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(opt.Log.Handler(), slog.LevelDebug), TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){},
@@ -215,23 +219,27 @@ func sameHost(a, b string) bool {
 
 // withoutBase takes the path of public_url off the front of a request's: a proxy may pass it on or leave it out.
 func (s *Server) withoutBase(r *http.Request) *http.Request {
-	base := s.cfg.base()
+	escaped, base := s.cfg.base()
 	if base == "" || r.URL.Path != base && !strings.HasPrefix(r.URL.Path, base+"/") {
 		return r
 	}
 	out := r.Clone(r.Context())
-	out.URL.Path, out.URL.RawPath = strings.TrimPrefix(r.URL.Path, base), strings.TrimPrefix(r.URL.RawPath, base)
+	out.URL.Path, out.URL.RawPath = strings.TrimPrefix(r.URL.Path, base), strings.TrimPrefix(r.URL.RawPath, escaped)
 	if out.URL.Path == "" {
 		out.URL.Path, out.URL.RawPath = "/", ""
 	}
 	return out
 }
 
-// Ready is nil while the server listens; the error says why it does not.
+// Ready is nil while the server listens and the present is known; the error says what is missing. With Options.Taken it is nil always: the process does
+// its work without pages.
 func (s *Server) Ready() error {
+	if s.opt.Taken != nil {
+		return nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.state
+	return errors.Join(s.state, s.present.Ready())
 }
 
 func (s *Server) setState(err error) {
@@ -243,6 +251,16 @@ func (s *Server) setState(err error) {
 // Run serves until ctx ends, then lets requests end for Options.Drain at most; streams end at once.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.drain()
+	reading, stop := context.WithCancel(ctx)
+	read := make(chan error, 1)
+	go func() { read <- s.present.Run(reading) }() // ends with reading
+	err := s.serve(ctx)
+	stop()
+	return errors.Join(err, <-read)
+}
+
+// serve is Run without the present.
+func (s *Server) serve(ctx context.Context) error {
 	l, err := s.listen(ctx)
 	if err != nil || l == nil {
 		return err

@@ -10,9 +10,9 @@ import (
 )
 
 // Rows runs a statement over the HTTP interface with values bound to its parameters ({name:Type}) and decodes its rows, at most limit of
-// them, from JSON. It returns how many octets they were. settings may be nil.
+// them, from JSON, in which whole numbers are numbers. It returns how many octets they were. settings may be nil.
 func Rows[T any](ctx context.Context, s Server, sql string, params, settings map[string]string, limit int) (rows []T, octets int, err error) {
-	all := map[string]string{"wait_end_of_query": "1"}
+	all := map[string]string{"wait_end_of_query": "1", "output_format_json_quote_64bit_integers": "0"}
 	maps.Copy(all, settings)
 	for name, value := range params {
 		all["param_"+name] = value

@@ -29,6 +29,8 @@ type Run struct {
 	Admin string `json:"admin,omitempty"`
 	// DoorKey is the key of the detector's query door there; empty where there is no door.
 	DoorKey string `json:"door_key,omitempty"`
+	// ServeKey lets in to what the pages keep private; empty where the configuration names keys, or there are no pages.
+	ServeKey string `json:"serve_key,omitempty"`
 }
 
 func (d *Dir) runFile() string { return filepath.Join(d.path, "run.json") }

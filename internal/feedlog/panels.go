@@ -44,6 +44,20 @@ func (t *Table) Panels(now time.Time) []Panel {
 	return out
 }
 
+// Answers lists whether verdicts were possible by the newest panel records, by family, whatever has become of the collectors since: for a dataset that is
+// played from files, whose times are not those of the clock.
+func (t *Table) Answers() []Panel {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out []Panel
+	for _, f := range bgp.Families {
+		if p, ok := t.panel[f]; ok {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
 // without is the panel where the collectors that are away do not vote, if that leaves too few voters.
 func (p Panel) without(f bgp.Family, all voters, away map[string]time.Time) Panel {
 	if !p.Verdicts {

@@ -70,8 +70,8 @@ func (g *Gate) Look(r *http.Request) Viewer {
 	if trusted {
 		client = g.client(r, peer)
 	}
-	local := g.policy.Loopback && peer.IsLoopback() && !forwarded
-	v := Viewer{Client: network(client), Secure: r.TLS != nil || local && telemetry.LoopbackHost(r.Host) || trusted && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")}
+	local := g.policy.Loopback && peer.IsLoopback() && !forwarded && telemetry.LoopbackHost(r.Host)
+	v := Viewer{Client: network(client), Secure: r.TLS != nil || local || trusted && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")}
 	v.LoggedIn = g.hasBearer(r) || g.hasCookie(r) || trusted && g.policy.UserHeader != "" && r.Header.Get(g.policy.UserHeader) != ""
 	v.May = v.LoggedIn || g.policy.Public || local
 	return v

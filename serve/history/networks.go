@@ -30,8 +30,8 @@ func (s *Store) Networks(ctx context.Context, sc Scope, country string, at time.
 			Family   string  `json:"family"`
 			ASN      bgp.ASN `json:"asn"`
 			Name     string  `json:"name"`
-			Prefixes int     `json:"prefixes,string"`
-			Visible  int     `json:"visible_prefixes,string"`
+			Prefixes int     `json:"prefixes"`
+			Visible  int     `json:"visible_prefixes"`
 			Space    float64 `json:"space"`
 			Seen     float64 `json:"visible_space"`
 		}

@@ -36,7 +36,7 @@ func (s *Store) Outage(ctx context.Context, sc Scope, id string) (Outage, error)
 	return answer(ctx, s, sc, "outage "+id, func(ctx context.Context, a *asker) (Outage, error) {
 		type row struct {
 			Revision
-			Decided int64  `json:"decided,string"`
+			Decided int64  `json:"decided"`
 			JSON    string `json:"json"`
 		}
 		found, err := rows[row](ctx, a, outageSQL, sc.params("id", id))

@@ -129,8 +129,9 @@ func valuesAt(ctx context.Context, a *asker, dataset string, at time.Time, back 
 		BaselinePrefixes int            `json:"baseline_prefixes"`
 		Voters           int            `json:"voters"`
 	}
-	sql := `SELECT toString(entity_type) AS type, entity_code, toString(family) AS fam, toUnixTimestamp(max(timestamp)) AS at,
-			argMax((entity_name, space, prefixes, baseline_space, baseline_prefixes, voters), (timestamp, position_epoch, position_sequence)) AS newest,
+	sql := `SELECT toString(entity_type) AS type, entity_code, toString(family) AS fam, toUnixTimestamp(max(visibility.timestamp)) AS at,
+			argMax((entity_name, visibility.space, visibility.prefixes, visibility.baseline_space, visibility.baseline_prefixes, visibility.voters),
+				(visibility.timestamp, position_epoch, position_sequence)) AS newest,
 			newest.1 AS name, newest.2 AS space, newest.3 AS prefixes, newest.4 AS baseline_space, newest.5 AS baseline_prefixes, newest.6 AS voters
 		FROM visibility WHERE dataset = {dataset:String} AND entity_type IN (` + types + `)
 			AND visibility.timestamp < fromUnixTimestamp({at:Int64}) AND visibility.timestamp >= fromUnixTimestamp({from:Int64})
@@ -153,7 +154,7 @@ func panelsAt(ctx context.Context, a *asker, dataset string, at time.Time) ([]fe
 	type row struct {
 		bgp.Votes
 		Family    string        `json:"fam"`
-		At        int64         `json:"at,string"`
+		At        int64         `json:"at"`
 		Knowledge string        `json:"knowledge"`
 		Verdicts  bool          `json:"verdicts"`
 		NoVerdict bgp.NoVerdict `json:"no_verdict"`

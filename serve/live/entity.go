@@ -46,9 +46,12 @@ func (v Value) losing() bool {
 	return v.Visible.Space < v.Usual.Space || v.Visible.Prefixes < v.Usual.Prefixes
 }
 
-// withOutage is the value measured by an open outage.
+// withOutage is the value measured by an open outage, where that has a baseline.
 func (v Value) withOutage(o *bgp.Outage) Value {
-	v.Outage, v.Usual = o.ID, o.Baseline
+	v.Outage = o.ID
+	if o.Baseline != (bgp.Size{}) {
+		v.Usual = o.Baseline
+	}
 	return v.measured()
 }
 

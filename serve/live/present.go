@@ -37,7 +37,8 @@ type Config struct {
 	Waits func() []string
 	// Seed reads what the store knows as of the end of the newest decided minute; nil without a store.
 	Seed func(ctx context.Context, until time.Time) (Seed, error)
-	// Load, where it is set, makes the one snapshot that there is: of a moment of the past. Kafka is not read.
+	// At is the moment of the past that is shown; zero is the present. Load makes its snapshot, the only one that there is; Kafka is not read then.
+	At   time.Time
 	Load func(context.Context) (*Snapshot, error)
 }
 
@@ -147,24 +148,34 @@ func (p *Present) publish() {
 	if !p.ready.Load() {
 		st.waits = append(st.waits, "The present is being read: what is shown is not whole yet.")
 	}
-	if p.fold != nil {
+	switch {
+	case p.fold == nil:
+	case p.cfg.Played: // the times of its feeds are not those of our clock
+		st.families = p.fold.feeds.Answers()
+	default:
 		st.families, st.feeds = p.fold.feeds.Panels(st.now), p.fold.feeds.Rows(st.now)
-		if p.cfg.Played { // the clock of the files is not ours
-			st.feeds = nil
-		}
 	}
 	p.newest.Store(p.state.snapshot(st))
 }
 
-// lost notes that Kafka cannot be read.
+// warnAfter is for how long the present may be away without a word in the log: at a start topics may have to be made first.
+const warnAfter = 10 * time.Second
+
+// lost notes that the topics, or the store of the one snapshot, cannot be read.
 func (p *Present) lost(err error) {
-	p.cfg.Log.Warn("the present cannot be read", "dataset", p.cfg.Dataset, "err", err)
 	p.mu.Lock()
 	if p.stand.away == "" {
 		p.stand.awaySince = p.cfg.Now().UTC()
 	}
-	p.stand.away = err.Error()
+	since := p.stand.awaySince
+	p.stand.away = "Kafka"
+	if p.cfg.Load != nil {
+		p.stand.away = "the store"
+	}
 	p.mu.Unlock()
+	if p.cfg.Now().Sub(since) >= warnAfter {
+		p.cfg.Log.Warn("the present cannot be read", "dataset", p.cfg.Dataset, "since", since, "err", err)
+	}
 	p.publish()
 }
 

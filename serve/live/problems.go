@@ -15,7 +15,7 @@ const namedFeeds = 5
 // problems says whether what is shown may be over, and what keeps it from telling all. minute is the newest decided one.
 func (s standing) problems(minute time.Time) (stale bool, sentences []string) {
 	if s.away != "" {
-		sentences = append(sentences, fmt.Sprintf("Kafka cannot be read since %s: %s.", clock(s.awaySince), s.away))
+		sentences = append(sentences, fmt.Sprintf("Since %s %s does not answer, so nothing new is known.", clock(s.awaySince), s.away))
 	}
 	sentences = append(sentences, s.waits...)
 	if minute.IsZero() {

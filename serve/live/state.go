@@ -111,7 +111,7 @@ type standing struct {
 	feeds          []feedlog.Row
 	privateFeeds   int
 	waits          []string // for what the start waits, in sentences
-	away           string   // why Kafka cannot be read; empty while it can
+	away           string   // what does not answer: Kafka, or the store; empty while it does
 	awaySince      time.Time
 }
 

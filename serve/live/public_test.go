@@ -1,0 +1,128 @@
+package live
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/feedlog"
+)
+
+// TestPublic: what is known from private watch lists alone, and routers of the operator's own, is in no public snapshot; nor are the names of
+// private lists in outages that all may see.
+func TestPublic(t *testing.T) {
+	t.Parallel()
+	f := newFeed(t)
+	secret := []bgp.WatchMember{{List: "secret", Title: "Our customers", Member: "TO"}}
+	open := []bgp.WatchMember{{List: "open", Member: "TO", Public: true}}
+	country := dark("country-TO", tonga, 1)
+	country.Watch, country.Parents = slices.Concat(secret, open), []bgp.Parent{{Type: bgp.EntityWatch, Code: "secret", ID: "watch-secret"}, {Type: bgp.EntityWatch, Code: "open", ID: "watch-open"}}
+	before, err := json.Marshal(bgp.Outage{ID: "country-TO", Entity: tonga, Watch: secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	country.Previous = (*json.RawMessage)(&before)
+	list := dark("watch-secret", bgp.Entity{Type: bgp.EntityWatch, Code: "secret", Name: "Our customers"}, 1)
+	list.Watch = secret
+	shown := dark("watch-open", bgp.Entity{Type: bgp.EntityWatch, Code: "open"}, 1)
+	shown.Watch = open
+	origin := dark("prefix-x", bgp.Entity{Type: bgp.EntityPrefix, Code: "192.0.2.0/24"}, 1)
+	origin.Kind, origin.Watch = bgp.KindOrigin, secret
+	for _, o := range []bgp.Outage{country, list, shown, origin} {
+		f.outage(1, o)
+	}
+	f.value(1, bgp.EntityWatch, "secret", 1, 4)
+	f.value(1, bgp.EntityWatch, "open", 1, 4)
+	f.value(1, bgp.EntityCountry, "TO", 1, 4)
+	f.fold.Close(minute(1))
+	rows := []feedlog.Row{{Collector: "bmp/secret-edge", State: "down"}, {Collector: "ris/rrc00", State: "stale"}}
+	s := f.fold.state.snapshot(standing{now: minute(2), feeds: rows, families: []feedlog.Panel{{Verdicts: true}}, waits: []string{"It waits for secret-edge."}})
+	if len(s.Open) != 4 || len(s.Feeds) != 2 || !strings.Contains(strings.Join(s.Problems, " "), "secret-edge") {
+		t.Fatalf("the whole: got %d open, %d feeds, %q", len(s.Open), len(s.Feeds), s.Problems)
+	}
+	p := s.Public()
+	var said []string
+	for _, e := range p.Open {
+		said = append(said, e.Outage.ID)
+		b, err := json.Marshal(e.Outage)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{string(e.JSON), string(b)} {
+			if strings.Contains(text, "secret") || strings.Contains(text, "Our customers") {
+				t.Errorf("%s tells of a private list: %s", e.Outage.ID, text)
+			}
+		}
+	}
+	slices.Sort(said)
+	if got := strings.Join(said, " "); got != "country-TO watch-open" {
+		t.Errorf("got the outages %s", got)
+	}
+	if w := p.Last(); len(w.Outages) != 2 || len(w.Values) != 2 || w.ID != s.Last().ID {
+		t.Errorf("changes: got %d outages and %d values", len(w.Outages), len(w.Values))
+	}
+	if _, ok := p.Value(Key{bgp.IPv4, bgp.EntityWatch, "secret"}); ok {
+		t.Error("the value of a private list is there")
+	}
+	if _, ok := p.Value(Key{bgp.IPv4, bgp.EntityWatch, "open"}); !ok {
+		t.Error("the value of a public list is not there")
+	}
+	if len(p.Feeds) != 1 || p.PrivateFeeds != 1 || strings.Contains(strings.Join(p.Problems, " "), "secret") {
+		t.Errorf("feeds: got %+v, %d private, %q", p.Feeds, p.PrivateFeeds, p.Problems)
+	}
+	if len(s.Open) != 4 || len(p.Public().Open) != 2 {
+		t.Error("the whole has changed, or the public form of the public form is another one")
+	}
+}
+
+// TestProblems: what keeps a snapshot from telling all is said in sentences, and then nothing is quiet.
+func TestProblems(t *testing.T) {
+	t.Parallel()
+	good := []feedlog.Panel{{Family: "ipv4", Verdicts: true}}
+	up := feedlog.Row{Collector: "ris/rrc00", State: feedlog.State(bgp.FeedUp)}
+	for _, tt := range []struct {
+		name  string
+		st    standing
+		none  bool // no minute is decided
+		stale bool
+		quiet bool
+		want  []string
+	}{
+		{name: "all is well", st: standing{now: minute(3), families: good, feeds: []feedlog.Row{up}}, quiet: true},
+		{name: "3 minutes", st: standing{now: minute(5), families: good}, quiet: true},
+		{name: "longer", st: standing{now: minute(5).Add(time.Second), families: good}, stale: true, want: []string{"No minute has been decided since 2014-12-22 16:02 UTC, for 3 min"}},
+		{name: "three hours", st: standing{now: minute(182), families: good}, stale: true, want: []string{"for 3 h"}},
+		{name: "late by nature", st: standing{now: minute(34), late: 30 * time.Minute, families: good}, quiet: true},
+		{name: "late, and more", st: standing{now: minute(36), late: 30 * time.Minute, families: good}, stale: true, want: []string{"for 34 min"}},
+		{name: "the past", st: standing{now: minute(9999), past: true, families: good}, quiet: true},
+		{name: "nothing decided", none: true, st: standing{now: minute(3)}, stale: true, want: []string{"No minute has been decided yet"}},
+		{name: "nobody votes", st: standing{now: minute(3)}, want: []string{"It is not known who votes"}},
+		{
+			name: "no verdict", st: standing{now: minute(3), families: append(good, feedlog.Panel{Family: "ipv6", Text: "IPv6: no verdict is possible: 3 networks"})},
+			want: []string{"IPv6: no verdict is possible: 3 networks."},
+		},
+		{name: "Kafka", st: standing{now: minute(3), families: good, away: "Kafka", awaySince: minute(2)}, quiet: true, want: []string{"Since 2014-12-22 16:02 UTC Kafka does not answer"}},
+		{
+			name: "feeds", st: standing{now: minute(3), families: good, feeds: []feedlog.Row{up, {Collector: "ris/rrc01", State: feedlog.Gone}}}, quiet: true,
+			want: []string{"1 of 2 collectors is not up: ris/rrc01 (gone)."},
+		},
+	} {
+		f := newFeed(t)
+		if !tt.none {
+			f.fold.Close(minute(1))
+		}
+		s := f.fold.state.snapshot(tt.st)
+		if s.Stale != tt.stale || s.Quiet() != tt.quiet || len(s.Problems) != len(tt.want) {
+			t.Errorf("%s: got stale %t, quiet %t, %q", tt.name, s.Stale, s.Quiet(), s.Problems)
+			continue
+		}
+		for i, want := range tt.want {
+			if !strings.Contains(s.Problems[i], want) {
+				t.Errorf("%s: got %q, want %q", tt.name, s.Problems[i], want)
+			}
+		}
+	}
+}

@@ -20,6 +20,7 @@ import (
 	"github.com/darkmap/darkmap/internal/fetch"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/notify"
+	"github.com/darkmap/darkmap/serve"
 	"github.com/darkmap/darkmap/sink"
 )
 
@@ -45,6 +46,8 @@ type configuration struct {
 	WatchDNS hosts.Config `yaml:"watch_dns"`
 	// Who is told of which outages.
 	Notify notify.Config `yaml:"notify"`
+	// Pages and the API: where they are, and who may read them.
+	Serve serve.Config `yaml:"serve"`
 }
 
 // Faults are those between sections: routes that name watch lists which are not there. Without the section watch any name is taken: notify may run
@@ -72,7 +75,7 @@ func (c configuration) lists() []string {
 func defaultConfiguration() *configuration {
 	return &configuration{
 		Drain: kafka.DefaultDrain, Kafka: kafka.DefaultConfig(), ClickHouse: clickhouse.DefaultConfig(), Ingest: ingest.DefaultConfig(), Enrich: enrich.DefaultConfig(),
-		Detect: detect.DefaultConfig(), Sink: sink.DefaultConfig(), Notify: notify.DefaultConfig(),
+		Detect: detect.DefaultConfig(), Sink: sink.DefaultConfig(), Notify: notify.DefaultConfig(), Serve: serve.DefaultConfig(),
 	}
 }
 
@@ -109,6 +112,9 @@ func (c *configuration) load(path string, sets []string) error {
 		a.Directory = absolute(dir, a.Directory)
 	}
 	c.Watch.Below(dir)
+	if m := &c.Serve.MapFile; *m != "" {
+		*m = absolute(dir, *m)
+	}
 	for _, path := range c.Notify.Paths() {
 		*path = absolute(dir, *path)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -42,6 +43,10 @@ type datasetRun struct {
 	byDate bool
 	// data are the files of locations and AS data that were chosen.
 	data dated.Choice
+	// pages serves pages of the dataset while it is played; finished is then called with the results, and returns when the pages may end.
+	pages    bool
+	serveKey string // of the pages, where the configuration names none
+	finished func(context.Context, *outagelog.Log) error
 	// entry is what the store is told of the dataset, once it is claimed.
 	entry clickhouse.Dataset
 }
@@ -82,8 +87,16 @@ func (r *datasetRun) do(ctx context.Context) (_ *outagelog.Log, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, closeBroker()) }()
-	if err := r.dir.WriteRun(runRecord(r.command, r.dataset, p.cfg.Kafka, p.store)); err != nil {
+	running := runRecord(r.command, r.dataset, p.cfg.Kafka, p.store)
+	if r.pages && len(r.cfg.Serve.Keys) == 0 {
+		r.serveKey = rand.Text()
+		running.ServeKey = r.serveKey
+	}
+	if err := r.dir.WriteRun(running); err != nil {
 		return nil, err
+	}
+	if r.pages {
+		return r.playWithPages(ctx, p)
 	}
 	return r.play(ctx, p)
 }

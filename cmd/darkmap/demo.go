@@ -9,6 +9,7 @@ import (
 
 	"github.com/darkmap/darkmap/eval/simulate"
 	"github.com/darkmap/darkmap/ingest/playback"
+	"github.com/darkmap/darkmap/internal/outagelog"
 	"github.com/darkmap/darkmap/internal/terminal"
 )
 
@@ -22,6 +23,7 @@ type demoCmd struct {
 	Watch   string `help:"Watch lists that hold from the first record on: a file with a section watch, or a list of lists. DNS is not asked." type:"path" placeholder:"FILE"`
 	NoStore bool   `help:"Leave ClickHouse out."`
 	Notify  bool   `help:"Tell the targets of the configuration too, as an exercise. A route has to name the dataset."`
+	Serve   bool   `help:"Serve pages that show the days as they are played, and stay until Ctrl-C."`
 	// Schedule has no other effect.
 	Schedule bool `help:"Print what happens when in the world, which of it was published and where, and stop."`
 	filter   `embed:""`
@@ -81,11 +83,25 @@ func (c *demoCmd) Run(ctx context.Context, g *globals) (err error) {
 		return err
 	}
 	r := &datasetRun{g: g, dir: state, cfg: cfg, plan: plan, watch: c.Watch, dataset: c.dataset(), replace: true, store: !c.NoStore, command: "demo", json: c.Format == "json", notify: c.Notify}
+	if c.Serve {
+		r.pages = true
+		r.finished = func(ctx context.Context, results *outagelog.Log) error { return c.stay(ctx, g, world, results) }
+	}
 	results, err := r.do(ctx)
-	if results == nil {
+	if results == nil || c.Serve {
 		return err
 	}
 	return errors.Join(err, c.print(g, world, results))
+}
+
+// stay prints the results and waits for the end of ctx.
+func (c *demoCmd) stay(ctx context.Context, g *globals, world *simulate.World, results *outagelog.Log) error {
+	err := c.print(g, world, results)
+	if err == nil {
+		fmt.Fprintln(g.stderr, "darkmap: the pages stay until Ctrl-C")
+		<-ctx.Done()
+	}
+	return err
 }
 
 // dataset is demo, and for a seed its own.

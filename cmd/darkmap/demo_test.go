@@ -20,11 +20,11 @@ var seeds = flag.Int("seeds", 2, "how many worlds TestDemoSeeds draws; the publi
 // within reports whether the times differ by no more than d.
 func within(a, b time.Time, d time.Duration) bool { return a.Sub(b).Abs() <= d }
 
-// TestDemo holds what was published of December 2014, and what targets of every kind are told of it.
+// TestDemo holds what was published of December 2014, and what targets of every kind are told of it; the pages show it while it is played.
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	l := listen(t)
-	code, out, errs := darkmap(t, "", "demo", "--no-store", "--format", "json", "--notify", "--config", l.config, "--data-dir", t.TempDir())
+	code, out, errs := playedPages(t, "demo", "--no-store", "--format", "json", "--notify", "--config", l.config, "--data-dir", t.TempDir())
 	if code != 0 {
 		t.Fatalf("exit %d\n%s", code, errs)
 	}

@@ -69,15 +69,15 @@ func TestStranger(t *testing.T) {
 	o.start()
 	o.serves()
 	to := reachable(t, o.cmd.Process.Pid, o.dir, "")
-	if len(to.Addresses) < 3 || len(to.Sockets) == 0 { // admin, Kafka and the door
+	if len(to.Addresses) < 4 || len(to.Sockets) == 0 { // admin, Kafka, the pages and the door
 		t.Fatalf("too little to try: %+v", to)
 	}
 	answers, speak := probe(t, strangersBinary(t), to)
 	for _, answer := range answers {
 		t.Error(answer)
 	}
-	if len(speak) != 2 || !slices.Contains(speak, o.admin) {
-		t.Errorf("%v answered HTTP, want the admin port %s and the door", speak, o.admin)
+	if len(speak) != 3 || !slices.Contains(speak, o.admin) {
+		t.Errorf("%v answered HTTP, want the admin port %s, the pages and the door", speak, o.admin)
 	}
 	if o.get("/livez") == "" {
 		t.Error("it has ended")

@@ -60,6 +60,7 @@ type cli struct {
 	Ingest   ingestCmd   `cmd:"" help:"Run one stage: follow the live sources, or play files, into bgp.updates." group:"stages"`
 	Enrich   enrichCmd   `cmd:"" help:"Run one stage: decode and enrich bgp.updates into bgp.routes." group:"stages"`
 	Detect   detectCmd   `cmd:"" help:"Run one stage: find outages in bgp.routes." group:"stages"`
+	Serve    serveCmd    `cmd:"" help:"Serve pages and an API: the world now, or as it stood."`
 	Sink     sinkCmd     `cmd:"" help:"Run one stage: write the topics into ClickHouse; and compare the two." group:"stages"`
 	Notify   notifyCmd   `cmd:"" help:"Run one stage: tell people and programs of outages; and the commands about it." group:"stages"`
 	Topics   topicsCmd   `cmd:"" help:"Create and check topics." group:"stages"`

@@ -32,6 +32,7 @@ import (
 	"github.com/darkmap/darkmap/internal/runner"
 	"github.com/darkmap/darkmap/internal/telemetry"
 	"github.com/darkmap/darkmap/notify"
+	"github.com/darkmap/darkmap/serve"
 )
 
 const metricsPage = "../../docs/metrics.md"
@@ -51,6 +52,7 @@ var metricSections = []struct{ prefix, title string }{
 	{"darkmap_detect_", "detect"},
 	{"darkmap_sink_", "sink"},
 	{"darkmap_notify_", "notify"},
+	{"darkmap_serve_", "serve"},
 	{"darkmap_store_", "The embedded ClickHouse"},
 }
 
@@ -195,6 +197,9 @@ func everyMetric(t *testing.T) metricRecorder {
 	check(err)
 	watch.NewSource(lists, watch.Deps{Log: log, Registerer: reg})
 	_, err = notify.New(cfg.Notify, notify.Deps{Log: log, Registerer: reg, Instance: "test", Now: time.Now, Targets: map[string]*notify.Place{"test": {}}})
+	check(err)
+	p := &site{cfg: cfg, dataset: "test", reg: reg}
+	_, err = p.server(&globals{log: log}, serve.Options{})
 	check(err)
 	fetched := cfg.Ingest.Archive
 	fetched.Cache = t.TempDir()

@@ -128,7 +128,7 @@ func probeHTTP(addr string, files []string, found func(string, ...any)) {
 						found(spokeHTTP + addr)
 					}
 					metrics := strings.HasPrefix(path, "/metrics") && strings.Contains(body, "darkmap_")
-					if err == nil && answered(status, body, header) && !metrics {
+					if err == nil && answered(status, body, header) && !metrics && !isPage(body, header) {
 						found("%s %s%s %q with %v: %d %.200q", method, addr, path, statement, h, status, body)
 					}
 				}
@@ -145,6 +145,11 @@ func answered(status int, body string, header http.Header) bool {
 		return strings.Contains(body, "DB::Exception") || header.Get("Access-Control-Allow-Origin") != "" || header.Get("X-Clickhouse-Server-Display-Name") != ""
 	}
 	return true
+}
+
+// isPage reports whether the pages' server answers, which anybody on this machine may read: with no more than a page, and not for other sites.
+func isPage(body string, header http.Header) bool {
+	return header.Get("Content-Security-Policy") != "" && header.Get("Access-Control-Allow-Origin") == "" && !strings.Contains(body, "DB::") && header.Get("X-Clickhouse-Format") == ""
 }
 
 // askHTTP makes one request, with the statement as parameter of a GET and as body otherwise.

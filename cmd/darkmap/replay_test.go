@@ -157,6 +157,7 @@ func TestReplayStores(t *testing.T) {
 	if got := sqlRows(t, dir, namesQuery); got != "Example\tNorth Korea\tKP" {
 		t.Errorf("names: got %s", got)
 	}
+	checkPastPages(t, dir, "rv", parse(t, first))
 	for i := range 2 {
 		for _, final := range []string{"", " FINAL"} {
 			got := sqlRows(t, dir, countRows+final)

@@ -32,7 +32,12 @@ const (
 type session struct {
 	g             *globals
 	write, create bool
-	own           *ownStore // nil until this process has started the engine
+	// command is what run.json calls what starts the engine; empty is sql. guest: the engine is not started here.
+	command string
+	guest   bool
+	// serveKey is that of run.json, where pages are served.
+	serveKey string
+	own      *ownStore // nil until this process has started the engine
 	// checked is set when the schema of a store that this process does not know from its owner was looked at.
 	checked bool
 	// made says that there was no store before.
@@ -151,6 +156,9 @@ func (s *session) tryLease(ctx context.Context) (*lease, error) {
 	if running != nil {
 		return nil, fmt.Errorf("what runs on this data directory, darkmap %s (process %d), has no store to ask (--no-store)", running.Command, running.PID)
 	}
+	if s.guest {
+		return nil, errors.New("nothing that has a store runs on this data directory")
+	}
 	if err := s.start(ctx, cfg); err != nil {
 		return nil, err
 	}
@@ -182,7 +190,7 @@ func (s *session) start(ctx context.Context, cfg *configuration) error {
 	s.own, s.made = &ownStore{dir, engine}, !found
 	server := engine.Server()
 	s.g.sayParts(ctx, server, dir)
-	return dir.WriteRun(datadir.Run{Command: "sql", ClickHouse: &server})
+	return dir.WriteRun(datadir.Run{Command: cmp.Or(s.command, "sql"), ClickHouse: &server, ServeKey: s.serveKey})
 }
 
 // check says where the schema is not this program's. A store without darkmap's tables is an error, unless they are about to be made.

@@ -53,6 +53,8 @@ type upRun struct {
 	store   *store // nil without
 	dir     *datadir.Dir
 	events  *events
+	// serveKey lets in to the pages where serve.keys names no key.
+	serveKey string
 }
 
 // check finds what the flags cannot mean.
@@ -175,6 +177,9 @@ func (w *upRun) run(ctx context.Context, c *upCmd, sources *enrich.Sources) erro
 	if w.store != nil {
 		w.stages.Add("lookups", lookups{server: w.store.server, sources: sources, log: w.g.log})
 	}
+	if err := w.pages(reg, x.detect.Ask); err != nil {
+		return err
+	}
 	w.live, err = ingest.NewLive(w.cfg.Ingest, ingest.LiveDeps{
 		Log: w.g.log, Registerer: reg, Kafka: w.cfg.Kafka, Instance: instance, Installation: w.id, Version: version, Now: time.Now, Drain: w.cfg.Drain, Consumers: readings(w.store != nil), Follow: c.Follow,
 		Watch: w.lists, Hosts: w.cfg.WatchDNS, Hangup: w.g.hangups(ctx),
@@ -212,6 +217,6 @@ func (w *upRun) doorKey() (string, error) {
 // writeRun says in run.json what runs, and where the admin server and its query door are.
 func (w *upRun) writeRun(ctx context.Context, admin, key string) error {
 	r := runRecord("up", w.dataset, w.cfg.Kafka, w.store)
-	r.Admin, r.DoorKey = admin, key
+	r.Admin, r.DoorKey, r.ServeKey = admin, key, w.serveKey
 	return unlessTold(ctx, w.g.retryWhileDiskFull(ctx, w.dir.Path(), func() error { return w.dir.WriteRun(r) }))
 }

@@ -64,7 +64,7 @@ func newObservatory(t *testing.T, sets ...string) *observatory {
 	t.Helper()
 	o := &observatory{t: t, dir: t.TempDir(), admin: freeAddress(t)}
 	o.args = slices.Concat([]string{"up", "--no-store", "--data-dir", o.dir, "--admin-addr", o.admin, "--pprof"}, offline(t))
-	for _, s := range append([]string{"ingest.routeviews.enabled=false", "ingest.archive.cache=" + t.TempDir(), "ingest.stream.status_interval=500ms"}, sets...) {
+	for _, s := range append([]string{"ingest.routeviews.enabled=false", "ingest.archive.cache=" + t.TempDir(), "ingest.stream.status_interval=500ms", "serve.listen=127.0.0.1:0"}, sets...) {
 		o.args = append(o.args, "--set", s)
 	}
 	t.Cleanup(o.kill)

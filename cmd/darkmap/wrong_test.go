@@ -42,6 +42,12 @@ var unfit = map[string]string{
 	"watch[].countries":            "[Tonga]",
 	"watch[].hosts":                "[192.0.2.1]",
 	"watch_dns.servers":            "[dns.example.net]",
+	"serve.public_url":             "https://map.example.net/?a=b",
+	"serve.trusted_proxies":        "[10.0.0.1/8]",
+	"serve.user_header":            "X-Remote-User",
+	"serve.hosts":                  "['map.example.net:443']",
+	"serve.embed":                  "[https://news.example.net/page]",
+	"serve.limits.exempt":          "[somebody]",
 	"notify.targets":               "{A_b: {slack: {url: {env: A}}}}",
 
 	"enrich.snapshots.sources[].urls": "['ftp://192.0.2.1/{yyyymmdd}']",

@@ -1,8 +1,16 @@
 package bgp
 
+import (
+	"maps"
+	"slices"
+)
+
 // CountryName returns the name in English, as people say it, of a country's ISO 3166-1 alpha-2 code in upper case; XK, which
 // ISO leaves to its users, is Kosovo. It is empty for everything else: EU, AP, ZZ and the like are not countries.
 func CountryName(code string) string { return countryNames[code] }
+
+// CountryCodes are the codes that CountryName knows, in order.
+func CountryCodes() []string { return slices.Sorted(maps.Keys(countryNames)) }
 
 // countryNames holds every officially assigned code of ISO 3166-1, and XK. It is never written.
 var countryNames = map[string]string{

@@ -1,6 +1,9 @@
 package bgp
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 func TestCountryName(t *testing.T) {
 	t.Parallel()
@@ -11,6 +14,9 @@ func TestCountryName(t *testing.T) {
 		if got := CountryName(code); got != want {
 			t.Errorf("CountryName(%q) = %q, want %q", code, got, want)
 		}
+	}
+	if codes := CountryCodes(); len(codes) != 250 || codes[0] != "AD" || codes[249] != "ZW" || !slices.IsSorted(codes) {
+		t.Errorf("codes: %v", codes)
 	}
 	if got := len(countryNames); got != 249+1 {
 		t.Errorf("%d countries, want the 249 of ISO 3166-1 and XK", got)

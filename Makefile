@@ -50,6 +50,7 @@ deps: build ## Fetch everything that later runs need: modules, tools, the engine
 	@$(MAKE) --no-print-directory $(ASYNCAPI) || echo "the parser of AsyncAPI is not installed: its tests are skipped"
 	@$(MAKE) --no-print-directory $(VENV) || echo "the clients for Python (Kafka, ClickHouse) are not installed: their tests are skipped"
 	$(BIN) fetch
+	@$(GO) run ./serve/worldmap/make -fetch || echo "Natural Earth (npm's world-atlas) is not fetched: whether the world map is up to date is not tested"
 
 $(ASYNCAPI): tools/asyncapi/package-lock.json
 	cd tools/asyncapi && npm ci --loglevel=error
@@ -105,6 +106,10 @@ gen: ## Generate code, the AsyncAPI document and a page from the schemas, the pa
 	$(GO) test -tags $(TAGS) -run '^(TestAsyncAPI|TestOutagePage)$$' ./schemas -update
 	$(GO) test -tags $(TAGS) -run '^(TestConfigurationPage|TestMetricsPage)$$' ./cmd/darkmap -update
 	$(GO) test -run '^TestBoards$$' ./deploy/grafana -update
+
+.PHONY: map
+map: ## Draw the world map again, from Natural Earth
+	cd serve/worldmap && $(GO) run ./make
 
 .PHONY: tidy
 tidy: ## Tidy go.mod

@@ -62,6 +62,9 @@ var rules = []struct {
 	{"serve/live", []string{"schemas", "internal/", "serve/live"}},
 	{"serve/history", []string{"schemas", "internal/", "serve/live"}},
 	{"serve/api", []string{"schemas", "internal/", "serve"}},
+	{"serve/worldmap/geometry", nil},
+	{"serve/worldmap/make", []string{"internal/", "serve/worldmap"}},
+	{"serve/worldmap", []string{"internal/bgp", "internal/plaintext", "serve/worldmap/geometry"}},
 	{"serve", []string{"schemas", "internal/", "serve"}},
 	{"eval", []string{"schemas", "internal/", "detect", "eval"}},
 	{"examples", nil},
@@ -211,6 +214,7 @@ var homes = map[string][]string{
 	"github.com/wneessen/go-mail":                             {"notify/target/mail"},
 	"github.com/emersion/go-smtp":                             {},
 	"github.com/nicholas-fedor/shoutrrr/pkg/router":           {"notify/target/shoutrrr"},
+	"github.com/paulmach/orb":                                 {"serve/worldmap"},
 }
 
 // builders says where something that there should be one way to build is built.
@@ -231,7 +235,7 @@ var builders = map[string][]string{
 	"prometheus.NewSummaryVec":    {},
 	"prometheus.NewUntypedFunc":   {},
 	"ch.Dial":                     {"internal/clickhouse"},
-	"context.Background":          {"cmd/darkmap", "examples"},
+	"context.Background":          {"cmd/darkmap", "examples", "serve/worldmap/make"},
 }
 
 // TestHomes keeps each library, and each kind of client, in the packages that are its home.

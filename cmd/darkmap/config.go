@@ -249,6 +249,9 @@ Countries and owners, by default (darkmap fetch):
   all through ip-location-db: https://github.com/sapics/ip-location-db
 Names of regions, in the program:
   Unicode CLDR, Unicode License v3: https://cldr.unicode.org/
+World map, in the program:
+  made with Natural Earth, public domain: https://www.naturalearthdata.com/
+  through world-atlas: https://github.com/topojson/world-atlas
 Embedded ClickHouse, by default (darkmap fetch):
   ClickHouse, Apache-2.0: https://clickhouse.com/
   through chDB, Apache-2.0: https://github.com/chdb-io/chdb

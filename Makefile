@@ -101,8 +101,9 @@ cover: ## Tests with coverage, as coverage.out
 	$(GO) test -tags $(TAGS) -coverprofile coverage.out ./... && $(GO) tool cover -func coverage.out | tail -n 1
 
 .PHONY: gen
-gen: ## Generate code, the AsyncAPI document and a page from the schemas, the pages of configuration keys and metrics, and the boards
+gen: ## Generate code, the AsyncAPI document and a page from the schemas, what the pages load, the pages of configuration keys and metrics, and the boards
 	cd schemas/proto && $(BUF) generate
+	$(GO) generate ./serve/page
 	$(GO) test -tags $(TAGS) -run '^(TestAsyncAPI|TestOutagePage)$$' ./schemas -update
 	$(GO) test -tags $(TAGS) -run '^(TestConfigurationPage|TestMetricsPage)$$' ./cmd/darkmap -update
 	$(GO) test -run '^TestBoards$$' ./deploy/grafana -update

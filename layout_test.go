@@ -62,6 +62,7 @@ var rules = []struct {
 	{"serve/live", []string{"schemas", "internal/", "serve/live"}},
 	{"serve/history", []string{"schemas", "internal/", "serve/live"}},
 	{"serve/api", []string{"schemas", "internal/", "serve"}},
+	{"serve/page", []string{"schemas", "internal/", "serve"}},
 	{"serve/worldmap/geometry", nil},
 	{"serve/worldmap/make", []string{"internal/", "serve/worldmap"}},
 	{"serve/worldmap", []string{"internal/bgp", "internal/plaintext", "serve/worldmap/geometry"}},

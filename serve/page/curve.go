@@ -1,0 +1,178 @@
+package page
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/serve/history"
+)
+
+// curveView is who lost the prefixes in which second.
+type curveView struct {
+	chart *chart
+	// Sentence says it in words.
+	Sentence string
+	Seconds  []secondRow
+	Peers    []peerRow
+	// PeersMore says how many are left out.
+	PeersMore string
+	SQL       string
+	// Problem is why it is not known.
+	Problem string
+}
+
+// Drawn reports whether there is a curve.
+func (c curveView) Drawn() bool { return c.chart != nil }
+
+// SVG is the drawing.
+func (c curveView) SVG() any { return c.chart.SVG() }
+
+// secondRow is a second in which something was lost.
+type secondRow struct {
+	At time.Time
+	// Losses fell into it; Total up to its end, of all that are known: percent.
+	Losses, Total int
+	Share         string
+	// Value is Total, for the cursor.
+	Value float64
+}
+
+// peerRow is a voter that lost something.
+type peerRow struct {
+	Name, Link, Collector string
+	Prefixes              string
+	First, Last           time.Time
+}
+
+// maxPeers bounds the voters that a page lists.
+const maxPeers = 200
+
+// curve makes a curve of what the store tells.
+func (a *asked) curve(o bgp.Outage, w history.Withdrawals, lost []string) curveView {
+	c := curveView{SQL: withdrawalsSQL(a, o, lost, w.From, w.To)}
+	if len(w.Curve) == 0 {
+		c.Problem = "The store has no withdrawals of these prefixes around the start. Route changes are kept for 30 days."
+		return c
+	}
+	total := 0
+	for _, s := range w.Curve {
+		total += s.Losses
+	}
+	first, last := w.Curve[0].At, w.Curve[len(w.Curve)-1].At
+	span := max(last.Sub(first), 10*time.Second)
+	ch := &chart{ID: "curve", From: first.Add(-span / 10).Truncate(time.Second), To: last.Add(span / 10).Add(time.Second), Top: 100, Unit: "%"}
+	ch.Ticks = timeTicks(ch.From, ch.To)
+	ch.Points = append(ch.Points, chartPoint{At: ch.From, Known: true})
+	sum := 0
+	for _, s := range w.Curve {
+		sum += s.Losses
+		share := bgp.Hundredths(uint64(sum), uint64(total), 100)
+		ch.Points = append(ch.Points, chartPoint{At: s.At, Known: true, Value: float64(share) / 100})
+		c.Seconds = append(c.Seconds, secondRow{s.At, s.Losses, sum, percent(share), float64(share) / 100})
+	}
+	ch.Label = fmt.Sprintf("Withdrawal curve: the share of the losses that had happened, second by second, from %s to %s. The table below has the same numbers.", first.Format(secondForm), last.Format(secondForm))
+	c.chart = ch
+	c.Sentence = fmt.Sprintf("%s lost %s between %s and %s.", bgp.Count(len(w.Peers), "voter"), bgp.Count(len(w.Prefixes), "prefix"), first.Format("15:04:05"), last.Format(secondForm))
+	for i, p := range w.Peers {
+		if i == maxPeers {
+			c.PeersMore = fmt.Sprintf("The table has the first %d of %s. The SQL gives all.", maxPeers, bgp.Count(len(w.Peers), "voter"))
+			break
+		}
+		c.Peers = append(c.Peers, peerRow{
+			asText(p.AS), a.LinkEntity(bgp.EntityAS, p.ASN.String()), p.Collector, fmt.Sprintf("%d of %d", p.Prefixes, len(w.Prefixes)), p.First, p.Last,
+		})
+	}
+	return c
+}
+
+// withdrawalsSQL is the statement with its parameters filled in.
+func withdrawalsSQL(a *asked, o bgp.Outage, lost []string, from, to time.Time) string {
+	if from.IsZero() {
+		from, to = curveSpan(o)
+	}
+	all := make([]string, len(lost))
+	for i, p := range lost {
+		all[i] = quoted(p)
+	}
+	return strings.NewReplacer(
+		"{dataset:String}", quoted(a.Dataset), "{family:String}", quoted(o.Family), "{prefixes:Array(String)}", "["+strings.Join(all, ", ")+"]",
+		"{start:DateTime('UTC')}", sqlTime(o.Start), "{from:DateTime('UTC')}", sqlTime(from), "{to:DateTime('UTC')}", sqlTime(to),
+	).Replace(history.WithdrawalsSQL(a.scope.Private)) + "\nORDER BY lost_at, prefix, peer_asn"
+}
+
+// prefixRow is a prefix of the outage.
+type prefixRow struct {
+	Prefix, Link string
+	// Lost: it was lost at the peak; else it stayed visible.
+	Lost bool
+	// First, Median and Last are when voters lost it; zero where that is not known.
+	First, Median, Last time.Time
+	Voters              string
+	Upstream            string
+	Now                 string
+}
+
+// maxPrefixRows bounds the prefixes that a page lists.
+const maxPrefixRows = 300
+
+// prefixes lists the prefixes of the outage: those that went, the first one first, those of which nothing more is known, and those that stayed.
+func (d *outageView) prefixes(a *asked, w history.Withdrawals, lost []string) {
+	known := map[string]bool{}
+	add := func(r prefixRow) {
+		known[r.Prefix] = true
+		if len(d.Prefixes) < maxPrefixRows {
+			r.Link, r.Now = a.LinkEntity(bgp.EntityPrefix, r.Prefix), a.prefixNow(d.Outage, r.Prefix)
+			d.Prefixes = append(d.Prefixes, r)
+		}
+	}
+	for _, p := range w.Prefixes {
+		r := prefixRow{Prefix: p.Prefix, Lost: true, First: p.First, Median: p.Median, Last: p.Last, Voters: number(p.Voters), Upstream: "as in the table"}
+		if p.Upstream.ASN != 0 {
+			r.Upstream = asText(d.named(p.Upstream))
+		}
+		add(r)
+	}
+	for _, p := range lost {
+		if !known[p] {
+			add(prefixRow{Prefix: p, Lost: true})
+		}
+	}
+	for _, p := range d.SurvivingPrefixes {
+		if !known[p] {
+			add(prefixRow{Prefix: p})
+		}
+	}
+	all := max(d.LostPrefixesTotal, len(lost)) + d.SurvivingPrefixesTotal
+	if all > len(d.Prefixes) {
+		d.PrefixesMore = fmt.Sprintf("The table has %d of %s.", len(d.Prefixes), bgp.Count(all, "prefix"))
+	}
+}
+
+// prefixNow says how a prefix stands at the newest minute.
+func (a *asked) prefixNow(o bgp.Outage, prefix string) string {
+	f, _ := bgp.FamilyNamed(o.Family)
+	v, ok := a.Snapshot.Value(keyOf(bgp.EntityPrefix, prefix, f))
+	switch {
+	case ok && v.Visible.Space == 0:
+		return "lost"
+	case ok && v.Visible.Space < v.Usual.Space:
+		return "partly visible"
+	case o.State == bgp.StateClosed && o.EndReason == bgp.EndRecovered:
+		return "back"
+	}
+	return "not known here"
+}
+
+// named is an AS with the name that the record has for it, where it has none itself.
+func (d *outageView) named(x bgp.AS) bgp.AS {
+	for _, all := range [][]bgp.AS{d.Outage.Upstreams, d.Outage.Origins} {
+		for _, y := range all {
+			if x.Name == "" && y.ASN == x.ASN {
+				return y
+			}
+		}
+	}
+	return x
+}

@@ -1,0 +1,297 @@
+package page
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/feedlog"
+	"github.com/darkmap/darkmap/internal/outagelog"
+	"github.com/darkmap/darkmap/serve"
+	"github.com/darkmap/darkmap/serve/access"
+	"github.com/darkmap/darkmap/serve/history"
+	"github.com/darkmap/darkmap/serve/live"
+)
+
+// korea is the outage of the tests' world, outageID its id.
+const outageID = "country-KP-ipv4-20141222T1615Z"
+
+var minute = time.Date(2014, 12, 22, 16, 59, 0, 0, time.UTC)
+
+func entry(t *testing.T, o bgp.Outage) outagelog.Entry {
+	t.Helper()
+	b, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return outagelog.Entry{Outage: o, JSON: b}
+}
+
+// koreaOutage has all 4 prefixes of North Korea lost since 16:15.
+func koreaOutage() bgp.Outage {
+	return bgp.Outage{
+		ID: outageID, Sequence: 1, Kind: bgp.KindOutage, State: bgp.StateOpen, Event: bgp.EventOpened, Family: "ipv4", Dataset: "demo",
+		Entity: bgp.Entity{Type: bgp.EntityCountry, Code: "KP", Name: "North Korea"}, Start: time.Date(2014, 12, 22, 16, 15, 8, 0, time.UTC), Severity: bgp.SeverityTotal,
+		Baseline: bgp.Size{Prefixes: 4, Space: 400}, Peak: bgp.Loss{LostPrefixes: 4, LostSpace: 400, LossPercent: 100_00}, Now: bgp.Loss{LostPrefixes: 4, LostSpace: 400, LossPercent: 100_00},
+		LostPrefixes: []string{"175.45.176.0/24", "175.45.177.0/24", "175.45.178.0/24", "175.45.179.0/24"}, LostPrefixesTotal: 4,
+		Origins: []bgp.AS{{ASN: 131279, Name: "Ryugyong-dong <b>"}}, Upstreams: []bgp.AS{{ASN: 4837, Name: "China Unicom"}},
+		Panel: bgp.Panel{Voters: 45, Collectors: 12, Table: bgp.TablesComplete}, Headline: "North Korea: all routes lost", Summary: "All 4 prefixes lost their routes.", Post: "North Korea went dark.",
+	}
+}
+
+// panel is who votes in a family.
+func panel(f bgp.Family, verdicts bool) feedlog.Panel {
+	votes := bgp.Votes{Voters: 45, Collectors: 12, MinVoters: 7, MinCollectors: 3}
+	why := bgp.VerdictPossible
+	if !verdicts {
+		votes.Voters, why = 2, bgp.NoVerdictVoters
+	}
+	return feedlog.Panel{Family: f.String(), Verdicts: verdicts, NoVerdict: why, Votes: votes, Text: why.Sentence(f, votes)}
+}
+
+// koreaWorld has North Korea dark, and a value of France.
+func koreaWorld(t *testing.T) live.World {
+	t.Helper()
+	value := func(code string, visible, usual int) live.Value {
+		return live.NewValue(bgp.Entity{Type: bgp.EntityCountry, Code: code, Name: bgp.CountryName(code)}, bgp.IPv4, minute,
+			bgp.Size{Prefixes: visible, Space: bgp.Decimal(100 * visible)}, bgp.Size{Prefixes: usual, Space: bgp.Decimal(100 * usual)}, 45)
+	}
+	return live.World{
+		Dataset: "demo", Minute: minute, Families: []feedlog.Panel{panel(bgp.IPv4, true)}, Outages: []outagelog.Entry{entry(t, koreaOutage())},
+		Values: []live.Value{value("KP", 0, 4), value("FR", 1000, 1000)},
+	}
+}
+
+// present is a Present that shows one snapshot.
+func present(t *testing.T, s *live.Snapshot) *live.Present {
+	t.Helper()
+	p := live.New(live.Config{
+		Dataset: s.Dataset, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return minute.Add(90 * time.Second) }, At: s.Until(),
+		Load: func(context.Context) (*live.Snapshot, error) { return s, nil },
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }() // ends with ctx
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	for p.Ready() != nil {
+		select {
+		case <-ctx.Done():
+			t.Fatal("the snapshot did not come")
+		default:
+		}
+	}
+	return p
+}
+
+// handler answers as the server does, without its doors and without a store.
+func handler(t *testing.T, s *live.Snapshot, base string) http.Handler {
+	t.Helper()
+	pages, err := New("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	deps := &serve.Deps{
+		Present: present(t, s), History: history.New(history.Config{WhyNone: "There is no store in this test.", Log: slog.New(slog.DiscardHandler)}), Dataset: s.Dataset,
+		Base: base, Version: "test", Log: slog.New(slog.NewTextHandler(os.Stderr, nil)), Now: func() time.Time { return minute.Add(90 * time.Second) },
+	}
+	for _, r := range pages.Routes(deps) {
+		mux.Handle(r.Pattern, r.Handler)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mux.ServeHTTP(w, r.WithContext(access.With(r.Context(), access.Viewer{May: true})))
+	})
+}
+
+// get reads a page.
+func get(t *testing.T, h http.Handler, path string, status int) (*html.Node, string) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	if w.Code != status {
+		t.Fatalf("%s: got status %d, want %d\n%s", path, w.Code, status, w.Body)
+	}
+	doc, err := html.Parse(strings.NewReader(w.Body.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc, w.Body.String()
+}
+
+// pagesOfKorea are pages that a server without a store can show of koreaWorld, with their status.
+var pagesOfKorea = map[string]int{
+	"/": 200, "/?family=ipv4": 200, "/?family=ipv6": 200, "/outage/" + outageID: 200, "/country/KP": 200, "/country/FR": 200, "/country/XX": 404, "/?at=yesterday": 400,
+	"/?dataset=other": 503, "/?at=2014-12-22T12:00Z": 503, "/outage/nothing": 404, "/?family=ipv5": 400,
+}
+
+// TestPages: every page is one document that is whole by itself: no style, no script but one file, no duplicate ids, links that stay below the base path.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	h := handler(t, live.Past(koreaWorld(t)), "/below/here")
+	for path, status := range pagesOfKorea {
+		doc, text := get(t, h, path, status)
+		check(t, path, doc)
+		if strings.Contains(text, "Ryugyong-dong <b>") {
+			t.Errorf("%s: a name of strangers is not escaped", path)
+		}
+	}
+}
+
+// elsewhere are the links to other hosts that pages may have.
+var elsewhere = []string{"https://ris.ripe.net/", "https://www.routeviews.org/", "https://db-ip.com/"}
+
+func check(t *testing.T, path string, doc *html.Node) {
+	t.Helper()
+	ids, headings := map[string]bool{}, 0
+	for n := range doc.Descendants() {
+		if n.Type != html.ElementNode {
+			continue
+		}
+		switch n.Data {
+		case "h1":
+			headings++
+		case "style":
+			t.Errorf("%s has a style element", path)
+		case "th":
+			if attribute(n, "scope") == "" {
+				t.Errorf("%s has a table header without scope", path)
+			}
+		}
+		for _, a := range n.Attr {
+			switch {
+			case a.Key == "style" || strings.HasPrefix(a.Key, "on"):
+				t.Errorf("%s has the attribute %s on %s", path, a.Key, n.Data)
+			case a.Key == "id" && ids[a.Val]:
+				t.Errorf("%s has the id %s twice", path, a.Val)
+			case a.Key == "id":
+				ids[a.Val] = true
+			case a.Key == "href" || a.Key == "src" || a.Key == "action" || a.Key == "data-stream":
+				checkLink(t, path, a.Val)
+			}
+		}
+	}
+	if headings != 1 {
+		t.Errorf("%s has %d first headings, want 1", path, headings)
+	}
+}
+
+func checkLink(t *testing.T, path, link string) {
+	t.Helper()
+	for _, e := range elsewhere {
+		if link == e {
+			return
+		}
+	}
+	for _, inside := range []string{"/below/here/", "http://example.com/below/here/", "#"} {
+		if strings.HasPrefix(link, inside) {
+			return
+		}
+	}
+	t.Errorf("%s links to %s", path, link)
+}
+
+func attribute(n *html.Node, key string) string {
+	for _, a := range n.Attr {
+		if a.Key == key {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+// content is the text of the element with an id or of the first one of a name, with single blanks.
+func textOf(doc *html.Node, name string) string {
+	for n := range doc.Descendants() {
+		if n.Type == html.ElementNode && (n.Data == name || attribute(n, "id") == name) {
+			var b strings.Builder
+			for c := range n.Descendants() {
+				if c.Type == html.TextNode {
+					b.WriteString(c.Data + " ")
+				}
+			}
+			return strings.Join(strings.Fields(b.String()), " ")
+		}
+	}
+	return ""
+}
+
+// TestHeadline: that nothing is dark is said only where it is decided.
+func TestHeadline(t *testing.T) {
+	t.Parallel()
+	with := func(change func(*live.World)) *live.Snapshot {
+		w := koreaWorld(t)
+		w.Outages, w.Families = nil, []feedlog.Panel{panel(bgp.IPv4, true), panel(bgp.IPv6, true)}
+		change(&w)
+		return live.Past(w)
+	}
+	part := koreaOutage()
+	part.ID, part.Entity, part.Now.LossPercent = "country-FR-ipv4-20141222T1615Z", bgp.Entity{Type: bgp.EntityCountry, Code: "FR", Name: "France"}, 30_00
+	tests := []struct {
+		name   string
+		s      *live.Snapshot
+		family string
+		want   string
+	}{
+		{"dark", with(func(w *live.World) { w.Outages = []outagelog.Entry{entry(t, koreaOutage())} }), "", "1 country was dark at 2014-12-22 17:00 UTC"},
+		{"other family", with(func(w *live.World) { w.Outages = []outagelog.Entry{entry(t, koreaOutage())} }), "ipv6", "Nothing was dark at 2014-12-22 17:00 UTC"},
+		{"part", with(func(w *live.World) { w.Outages = []outagelog.Entry{entry(t, part)} }), "", "Nothing was dark at 2014-12-22 17:00 UTC, 1 country lost a part"},
+		{"quiet", with(func(*live.World) {}), "", "Nothing was dark at 2014-12-22 17:00 UTC"},
+		{"one family", with(func(w *live.World) { w.Families[1] = panel(bgp.IPv6, false) }), "", "Nothing was dark at 2014-12-22 17:00 UTC in IPv4; of IPv6 that cannot be decided"},
+		{"no verdict", with(func(w *live.World) { w.Families = []feedlog.Panel{panel(bgp.IPv4, false)} }), "", "It cannot be decided what was dark at 2014-12-22 17:00 UTC"},
+		{"no panel", with(func(w *live.World) { w.Families = nil }), "", "It cannot be decided what was dark at 2014-12-22 17:00 UTC"},
+		{"nothing yet", live.New(live.Config{Dataset: "live", Now: func() time.Time { return minute }}).Snapshot(), "", "It is not known yet what is dark"},
+	}
+	for _, tt := range tests {
+		shows := func(f string) bool { return tt.family == "" || f == tt.family }
+		if got := headline(tt.s, shows); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestWorldWithoutStore: the first page tells of the present where the store is away, and a link's name holds the loss.
+func TestWorldWithoutStore(t *testing.T) {
+	t.Parallel()
+	doc, text := get(t, handler(t, live.Past(koreaWorld(t)), ""), "/", http.StatusOK)
+	if got, want := textOf(doc, "h1"), "1 country was dark at 2014-12-22 17:00 UTC"; got != want {
+		t.Errorf("heading: got %q, want %q", got, want)
+	}
+	found := false
+	for n := range doc.Descendants() {
+		if n.Data == "a" && attribute(n, "href") == "/outage/"+outageID {
+			found = true
+			if got := textOf(n.Parent, "a"); got != "North Korea , IPv4, lost: 4 of 4 prefixes" {
+				t.Errorf("the link of the outage is called %q", got)
+			}
+		}
+	}
+	if !found {
+		t.Errorf("no link leads to the outage:\n%s", text)
+	}
+}
+
+// TestOutageWithoutStore: the page of an outage that is open shows what the present knows, and says what is missing.
+func TestOutageWithoutStore(t *testing.T) {
+	t.Parallel()
+	doc, _ := get(t, handler(t, live.Past(koreaWorld(t)), ""), "/outage/"+outageID, http.StatusOK)
+	got := textOf(doc, "main")
+	for _, want := range []string{"It goes on.", "All 4 prefixes lost their routes.", "175.45.179.0/24", "The past cannot be shown: There is no store in this test.", "AS4837 China Unicom", "North Korea went dark."} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the page lacks %q:\n%s", want, got)
+		}
+	}
+}

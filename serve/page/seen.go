@@ -1,0 +1,110 @@
+package page
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/query"
+	"github.com/darkmap/darkmap/serve"
+	"github.com/darkmap/darkmap/serve/live"
+)
+
+// keyOf names an entity in a family.
+func keyOf(t bgp.EntityType, code string, f bgp.Family) live.Key {
+	return live.Key{Family: f, Type: t, Code: code}
+}
+
+// maxAsked is of how many prefixes a page asks the detector who holds them.
+const maxAsked = 4
+
+// maxHolders is how many peers of a prefix the detector lists.
+const maxHolders = 100
+
+// seenView is who holds prefixes this second.
+type seenView struct {
+	Prefixes []seenPrefix
+	// Problem is why that is not known; empty where it is.
+	Problem string
+}
+
+// seenPrefix is who holds one prefix.
+type seenPrefix struct {
+	Prefix, Link string
+	Sentence     string
+	Holding      []seenPeer
+	More         string
+}
+
+// seenPeer is a peer that holds the prefix.
+type seenPeer struct {
+	Name, Link, Collector, Upstream string
+	Votes                           bool
+}
+
+// seen asks the detector who still holds what an outage lost.
+func (d *outageView) seen(a *asked) {
+	switch {
+	case a.Dataset != a.site.deps.Dataset || a.site.deps.Voters == nil:
+		d.Seen.Problem = "Who holds them this second is known only where the detector runs."
+		return
+	case d.State == bgp.StateClosed || d.State == bgp.StateRetracted:
+		d.Seen.Problem = "The outage is over. The page of each prefix shows who holds it now."
+		return
+	}
+	lost := d.LostPrefixes
+	if d.Entity.Type == bgp.EntityPrefix {
+		lost = []string{d.Entity.Code}
+	}
+	for _, p := range lost[:min(len(lost), maxAsked)] {
+		prefix, err := netip.ParsePrefix(p)
+		if err != nil {
+			continue
+		}
+		s, err := a.holders(prefix)
+		if err != nil {
+			d.Seen.Problem = "The detector did not answer. It starts, or builds its state again."
+			return
+		}
+		d.Seen.Prefixes = append(d.Seen.Prefixes, s)
+	}
+}
+
+// holders asks the detector who holds a prefix this second.
+func (a *asked) holders(p netip.Prefix) (seenPrefix, error) {
+	ctx, cancel := deadline(a.Context())
+	defer cancel()
+	out := seenPrefix{Prefix: p.String(), Link: a.LinkEntity(bgp.EntityPrefix, p.String())}
+	answer, err := a.site.deps.Voters(ctx, query.Question{Kind: query.KindPrefix, Code: p.String(), Prefix: p}, maxHolders)
+	if err != nil {
+		return out, err
+	}
+	hidden := map[string]int{}
+	if !serve.Viewer(a.Request).LoggedIn {
+		answer, hidden = serve.PublicAnswer(answer)
+	}
+	out.Sentence = "No voter was ever heard to announce it."
+	for _, f := range answer.Families {
+		if f.Prefix == nil || f.Prefix.Prefix != p.String() {
+			continue
+		}
+		x := f.Prefix
+		out.Sentence = fmt.Sprintf("%d of %s hold it; %d held it before and do not now. %s.", x.HeldBy, bgp.Count(x.Voters, "voter"), x.GoneFrom, bgp.Count(x.OtherPeers, "further peer")+" that do not vote hold it")
+		for _, peer := range x.Peers {
+			if !peer.Holds {
+				continue
+			}
+			s := seenPeer{Name: peer.ASN.String(), Link: a.LinkEntity(bgp.EntityAS, peer.ASN.String()), Collector: peer.Collector, Votes: peer.Votes}
+			if peer.Upstream != 0 {
+				s.Upstream = peer.Upstream.String()
+			}
+			out.Holding = append(out.Holding, s)
+		}
+		if n := hidden[f.Family]; n > 0 {
+			out.More = bgp.Count(n, "private peer") + " not listed."
+		} else if x.Cut {
+			out.More = "The list is cut."
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,163 @@
+package page
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/feedlog"
+	"github.com/darkmap/darkmap/internal/outagelog"
+	"github.com/darkmap/darkmap/serve/live"
+)
+
+// darkFrom is the loss in percent from which on an entity is called dark: that of the severity total.
+const darkFrom bgp.Decimal = 90_00
+
+// headline says what is dark, for the families that a page is about. It says that nothing is only where that is decided.
+func headline(s *live.Snapshot, shows func(family string) bool) string {
+	dark, losing := tally(s, shows)
+	when := ""
+	is, are := "is", "are"
+	if s.Stale || s.Past {
+		when, is, are = " at "+clock(s.Until()), "was", "were"
+	}
+	decided, undecided := verdicts(s, shows)
+	switch {
+	case s.Minute.IsZero():
+		return "It is not known yet what is dark"
+	case dark.total() > 0:
+		if dark.total() == 1 {
+			are = is
+		}
+		return dark.words() + " " + are + " dark" + when
+	case losing.total() > 0:
+		return "Nothing " + is + " dark" + when + ", " + losing.words() + " lost a part"
+	case len(decided) == 0:
+		return "It cannot be decided what " + is + " dark" + when
+	case s.Stale:
+		return "Nothing was known to be dark" + when
+	case len(undecided) > 0:
+		return "Nothing " + is + " dark" + when + " in " + listed(decided) + "; of " + listed(undecided) + " that cannot be decided"
+	}
+	return "Nothing " + is + " dark" + when
+}
+
+// verdicts are the families in which a verdict is possible, and those in which none is. A family that no peer speaks of is in neither.
+func verdicts(s *live.Snapshot, shows func(string) bool) (decided, undecided []string) {
+	for _, p := range s.Families {
+		switch {
+		case !shows(p.Family):
+		case p.Verdicts:
+			decided = append(decided, familyTitle(p.Family))
+		default:
+			undecided = append(undecided, familyTitle(p.Family))
+		}
+	}
+	return decided, undecided
+}
+
+// counts are numbers of entities by type.
+type counts map[bgp.EntityType]int
+
+func (c counts) total() int {
+	n := 0
+	for _, x := range c {
+		n += x
+	}
+	return n
+}
+
+// words writes 3 countries, 12 networks; prefixes only where there is nothing wider.
+func (c counts) words() string {
+	var words []string
+	for _, t := range []bgp.EntityType{bgp.EntityWorld, bgp.EntityCountry, bgp.EntityRegion, bgp.EntityAS, bgp.EntityPrefix, bgp.EntityWatch} {
+		n := c[t]
+		switch {
+		case n == 0, t == bgp.EntityRegion && c[bgp.EntityCountry] > 0, t == bgp.EntityPrefix && len(words) > 0:
+		case t == bgp.EntityWorld:
+			words = append(words, "the world")
+		default:
+			words = append(words, bgp.Count(n, kindOfEntity(t)))
+		}
+	}
+	return listed(words)
+}
+
+// tally counts the entities that are dark, and those that have lost less. An entity of two families counts once, for the worse.
+func tally(s *live.Snapshot, shows func(string) bool) (dark, losing counts) {
+	dark, losing = counts{}, counts{}
+	worst := map[bgp.Entity]bgp.Decimal{}
+	for _, e := range s.Open {
+		o := &e.Outage
+		if !shows(o.Family) || o.Kind == bgp.KindMoved || o.Kind == bgp.KindOrigin {
+			continue
+		}
+		k := bgp.Entity{Type: o.Entity.Type, Code: o.Entity.Code}
+		if o.Kind == bgp.KindOutage {
+			worst[k] = max(worst[k], lossNow(s, o))
+		} else {
+			worst[k] = max(worst[k], 0)
+		}
+	}
+	for k, loss := range worst {
+		if loss >= darkFrom {
+			dark[k.Type]++
+		} else {
+			losing[k.Type]++
+		}
+	}
+	return dark, losing
+}
+
+// lossNow is the loss of an open outage in percent: by the newest value, or as its newest record says.
+func lossNow(s *live.Snapshot, o *bgp.Outage) bgp.Decimal {
+	if f, ok := bgp.FamilyNamed(o.Family); ok {
+		if v, ok := s.Value(live.Key{Family: f, Type: o.Entity.Type, Code: o.Entity.Code}); ok && v.Outage == o.ID && v.Fresh(s.Minute) {
+			return v.LossPercent
+		}
+	}
+	return o.Now.LossPercent
+}
+
+// voters says who votes: 412 voters on 38 collectors; by family where they differ.
+func voters(s *live.Snapshot, shows func(string) bool) string {
+	var said []string
+	var before bgp.Votes
+	for _, p := range s.Families {
+		if !shows(p.Family) {
+			continue
+		}
+		if len(said) > 0 && p.Voters == before.Voters && p.Collectors == before.Collectors {
+			said[len(said)-1] = strings.Replace(said[len(said)-1], " (", " ("+familyTitle(p.Family)+" and ", 1)
+			continue
+		}
+		before = p.Votes
+		said = append(said, fmt.Sprintf("%s on %s (%s)", bgp.Count(p.Voters, "voter"), bgp.Count(p.Collectors, "collector"), familyTitle(p.Family)))
+	}
+	if len(said) == 1 {
+		text, _, _ := strings.Cut(said[0], " (")
+		return text
+	}
+	return strings.Join(said, ", ")
+}
+
+// hasPanel returns who votes in a family, and whether that is known.
+func hasPanel(s *live.Snapshot, family string) (feedlog.Panel, bool) {
+	i := slices.IndexFunc(s.Families, func(p feedlog.Panel) bool { return p.Family == family })
+	if i < 0 {
+		return feedlog.Panel{}, false
+	}
+	return s.Families[i], true
+}
+
+// entriesOf are the entries that pass.
+func entriesOf(all []outagelog.Entry, pass func(*bgp.Outage) bool) []outagelog.Entry {
+	var out []outagelog.Entry
+	for _, e := range all {
+		if pass(&e.Outage) {
+			out = append(out, e)
+		}
+	}
+	return out
+}

@@ -1,0 +1,59 @@
+package page
+
+import (
+	"html/template"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// world is what the first page shows.
+type world struct {
+	Headline, Voters string
+	// Families says of each family whether verdicts are possible.
+	Families []string
+	Map      template.HTML
+	Legend   []legendEntry
+	Open     table
+	// Suspected are not confirmed.
+	Suspected table
+	Closed    table
+	Slider    *slider
+	Choices   []step
+}
+
+// worldPage is `/`.
+func (s *site) worldPage(a *asked) (*content, error) {
+	snap := a.Snapshot
+	d := world{
+		Headline: headline(snap, a.shows), Voters: voters(snap, a.shows), Slider: a.slider(), Choices: a.familyChoices("/"),
+		Open:      a.table("Open outages", snap.Open, false),
+		Suspected: a.table("Suspected outages", snap.Suspected, false),
+		Closed:    a.table("Outages that ended in the 24 hours before", snap.Closed, true),
+	}
+	for _, p := range snap.Families {
+		if a.shows(p.Family) {
+			d.Families = append(d.Families, p.Text+".")
+		}
+	}
+	var err error
+	if d.Map, err = a.drawMap(); err != nil {
+		return nil, err
+	}
+	if s.world != nil {
+		d.Legend = s.world.legend()
+	}
+	text := d.Headline + "; " + d.Voters
+	if !a.Until().IsZero() {
+		text += "; decided up to " + clock(a.Until())
+	}
+	return &content{Template: "world", Title: d.Headline, Description: text + ".", Data: d}, nil
+}
+
+// familyChoices are links to the page for all families and for each.
+func (a *asked) familyChoices(path string) []step {
+	out := []step{{Text: "IPv4 and IPv6", Link: a.Link(path, "family", ""), Current: a.Family == 0}}
+	for _, f := range bgp.Families {
+		out = append(out, step{Text: f.Title(), Link: a.Link(path, "family", f.String()), Current: a.Family == f})
+	}
+	return out
+}

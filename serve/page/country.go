@@ -26,7 +26,7 @@ func (s *site) countryPage(a *asked) (*content, error) {
 		return nil, notFound("There is no such country", "Countries have the two letters of ISO 3166-1, as KP.")
 	}
 	c, d, err := a.entity(bgp.Entity{Type: bgp.EntityCountry, Code: code})
-	if err != nil && c.Lacks {
+	if err != nil && !c.Lacks {
 		return nil, err
 	}
 	c.Title = d.Name + " (" + code + ")"

@@ -29,12 +29,22 @@ type entityView struct {
 	HistoryProblem string
 	Blips          string
 	Below          table
-	// Country parts.
+	// Networks are those of a country, by size.
 	Networks []networkRow
 	// NetworksProblem says why they are not known.
 	NetworksProblem string
-	// Detail is what the page of one type has beside that.
-	Detail any
+	// Part is the country of a region.
+	Part *namedLink
+	// Prefixes are those of a network; of a prefix who held it when.
+	Prefixes        []heldRow
+	PrefixesProblem string
+	// Covering are the less specific prefixes of a prefix.
+	Covering []heldRow
+	// Voters is who holds a prefix this second.
+	Voters *seenView
+	// Members are those of a watch list.
+	Members        []memberRow
+	MembersProblem string
 }
 
 // nowView is how an entity stands in a family.
@@ -51,7 +61,7 @@ const (
 	blipDays    = 30
 )
 
-// entity fills in what the pages of entities have in common.
+// entity fills in what the pages of entities have in common. The error says that nothing is known of it, as far as could be read (content.Lacks).
 func (a *asked) entity(e bgp.Entity) (*content, *entityView, error) {
 	d := &entityView{Entity: e, Noun: kindOfEntity(e.Type), Span: spanOf(a)}
 	past, err := a.past(e)
@@ -83,7 +93,7 @@ func (a *asked) entity(e bgp.Entity) (*content, *entityView, error) {
 	for _, n := range d.Now {
 		c.Description += ". " + n.Sentence
 	}
-	if !known && !c.Lacks {
+	if !known {
 		return c, d, &problem{http.StatusNotFound, "Nothing is known of " + d.Name, fmt.Sprintf("The dataset %s holds nothing of the %s %s.", a.Dataset, d.Noun, e.Code)}
 	}
 	return c, d, nil

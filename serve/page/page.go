@@ -42,6 +42,14 @@ func (p *Pages) Routes(d *serve.Deps) []serve.Route {
 		{"GET /{$}", s.worldPage},
 		{"GET /outage/{id}", s.outagePage},
 		{"GET /country/{code}", s.countryPage},
+		{"GET /region/{code}", s.regionPage},
+		{"GET /as/{number}", s.asPage},
+		{"GET /prefix/{prefix...}", s.prefixPage},
+		{"GET /watch/{list}", s.watchPage},
+		{"GET /feeds", s.feedsPage},
+		{"GET /about", s.aboutPage},
+		{"GET /methods", s.methodsPage},
+		{"GET /search", s.searchPage},
 	} {
 		routes = append(routes, serve.Route{Pattern: x.pattern, Handler: s.page(x.answer)})
 	}

@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/query"
@@ -32,14 +33,16 @@ type seenView struct {
 type seenPrefix struct {
 	Prefix, Link string
 	Sentence     string
-	Holding      []seenPeer
-	More         string
+	// Peers are all that are listed, Holding those of them that hold it.
+	Peers, Holding []seenPeer
+	More           string
 }
 
 // seenPeer is a peer that holds the prefix.
 type seenPeer struct {
 	Name, Link, Collector, Upstream string
-	Votes                           bool
+	Votes, Holds                    bool
+	Withdrawn                       *time.Time
 }
 
 // seen asks the detector who still holds what an outage lost.
@@ -89,16 +92,18 @@ func (a *asked) holders(p netip.Prefix) (seenPrefix, error) {
 			continue
 		}
 		x := f.Prefix
-		out.Sentence = fmt.Sprintf("%d of %s hold it; %d held it before and do not now. %s.", x.HeldBy, bgp.Count(x.Voters, "voter"), x.GoneFrom, bgp.Count(x.OtherPeers, "further peer")+" that do not vote hold it")
+		out.Sentence = fmt.Sprintf("%d of %s hold it; %d held it before and do not now. %s.", x.HeldBy, bgp.Count(x.Voters, "voter"), x.GoneFrom, othersText(x.OtherPeers))
 		for _, peer := range x.Peers {
-			if !peer.Holds {
-				continue
+			s := seenPeer{
+				Name: peer.ASN.String(), Link: a.LinkEntity(bgp.EntityAS, peer.ASN.String()), Collector: peer.Collector, Votes: peer.Votes, Holds: peer.Holds, Withdrawn: peer.Withdrawn,
 			}
-			s := seenPeer{Name: peer.ASN.String(), Link: a.LinkEntity(bgp.EntityAS, peer.ASN.String()), Collector: peer.Collector, Votes: peer.Votes}
 			if peer.Upstream != 0 {
 				s.Upstream = peer.Upstream.String()
 			}
-			out.Holding = append(out.Holding, s)
+			out.Peers = append(out.Peers, s)
+			if peer.Holds {
+				out.Holding = append(out.Holding, s)
+			}
 		}
 		if n := hidden[f.Family]; n > 0 {
 			out.More = bgp.Count(n, "private peer") + " not listed."
@@ -107,4 +112,12 @@ func (a *asked) holders(p netip.Prefix) (seenPrefix, error) {
 		}
 	}
 	return out, nil
+}
+
+// othersText counts peers that hold a prefix and do not vote.
+func othersText(n int) string {
+	if n == 1 {
+		return "1 peer that does not vote holds it"
+	}
+	return fmt.Sprintf("%d peers that do not vote hold it", n)
 }

@@ -53,9 +53,9 @@ type change struct {
 type figure struct {
 	ID, Title string
 	// Unit says what the numbers count.
-	Unit  string
-	chart     *chart
-	Changes   []change
+	Unit    string
+	chart   *chart
+	Changes []change
 	// More says how many changes are left out.
 	More string
 	// Problem is why there is no chart; empty where there is one. Empty: nothing was ever measured.

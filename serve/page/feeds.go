@@ -1,0 +1,187 @@
+package page
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/feedlog"
+	"github.com/darkmap/darkmap/serve/history"
+)
+
+// feedsView is what the page of the feeds shows.
+type feedsView struct {
+	Sentence   string
+	Panels     []panelRow
+	Collectors []collectorRow
+	// Private says how many collectors are not shown.
+	Private string
+	// NoCollectors says why there are none.
+	NoCollectors string
+	Peers        []familyPeers
+	PeersProblem string
+	Hidden       string
+}
+
+// panelRow is who votes in a family.
+type panelRow struct {
+	Family, Text string
+	Since        time.Time
+	Verdicts     bool
+}
+
+// collectorRow is how a collector stands.
+type collectorRow struct {
+	Name, State, Reason string
+	Bad                 bool
+	PeersUp             string
+	Full4, Full6        string
+	Messages, Lag       string
+	LastGap             *time.Time
+	Updated             time.Time
+}
+
+// familyPeers are the peers of a family.
+type familyPeers struct {
+	Family  string
+	Voters  []voterRow
+	Reasons []reasonRow
+	Others  []voterRow
+}
+
+// voterRow is a peer.
+type voterRow struct {
+	Name, Link, Collector, Address, Prefixes, Reason string
+}
+
+// reasonRow is why peers do not vote.
+type reasonRow struct {
+	Meaning string
+	Count   int
+}
+
+// feedsPage is `/feeds`.
+func (s *site) feedsPage(a *asked) (*content, error) {
+	d := &feedsView{}
+	for _, p := range a.Snapshot.Families {
+		if a.shows(p.Family) {
+			d.Panels = append(d.Panels, panelRow{familyTitle(p.Family), p.Text + ".", p.Since, p.Verdicts})
+		}
+	}
+	up := 0
+	for _, f := range a.Snapshot.Feeds {
+		r := collector(f)
+		if !r.Bad {
+			up++
+		}
+		d.Collectors = append(d.Collectors, r)
+	}
+	d.Sentence = fmt.Sprintf("%d of %s are up", up, bgp.Count(len(d.Collectors), "collector"))
+	if len(d.Collectors) == 1 {
+		d.Sentence = "The only collector is " + d.Collectors[0].State
+	}
+	if len(d.Collectors) == 0 {
+		d.Sentence = "It is not known how the collectors stand"
+		d.NoCollectors = "No collector has said how it stands in the last two hours."
+		if a.Snapshot.Past {
+			d.Sentence = "Who voted at " + clock(a.Until())
+			d.NoCollectors = "How the collectors stood is told of the present alone."
+		}
+	}
+	if n := a.Snapshot.PrivateFeeds; n > 0 {
+		d.Private = bgp.Count(n, "private collector") + " not shown."
+	}
+	c := &content{Template: "feeds", Title: "Feeds: " + strings.ToLower(d.Sentence[:1]) + d.Sentence[1:], Description: d.Sentence + ". " + voters(a.Snapshot, a.shows) + ".", Data: d}
+	if a.Until().IsZero() {
+		return c, nil
+	}
+	peers, hidden, err := s.deps.History.Peers(a.Context(), a.scope, a.Until())
+	if err != nil {
+		d.PeersProblem, c.Lacks = reason(err), true
+	}
+	if hidden > 0 {
+		d.Hidden = bgp.Count(hidden, "private peer") + " not shown."
+	}
+	for _, f := range a.families() {
+		if x := a.peersOf(f, peers); len(x.Voters)+len(x.Others) > 0 {
+			d.Peers = append(d.Peers, x)
+		}
+	}
+	return c, nil
+}
+
+// collector is a row of the feeds.
+func collector(f feedlog.Row) collectorRow {
+	r := collectorRow{
+		Name: f.Collector, State: string(f.State), Reason: f.Reason, Bad: f.State != feedlog.State(bgp.FeedUp), PeersUp: number(int(f.PeersUp)), Full4: number(f.FullFeedsIPv4),
+		Full6: number(f.FullFeedsIPv6), Messages: fmt.Sprintf("%.1f", f.MessagesPerSecond), LastGap: f.LastGap, Updated: f.Updated,
+	}
+	if f.LagSeconds != nil {
+		r.Lag = fmt.Sprintf("%.1f s", *f.LagSeconds)
+	}
+	return r
+}
+
+// peersOf are the peers of a family: voters, and the others with their reasons, the most frequent one first.
+func (a *asked) peersOf(f bgp.Family, all []history.Peer) familyPeers {
+	out := familyPeers{Family: f.Title()}
+	reasons := map[string]int{}
+	for _, p := range all {
+		if p.Family != f.String() {
+			continue
+		}
+		r := voterRow{Name: asText(p.AS), Link: a.LinkEntity(bgp.EntityAS, p.ASN.String()), Collector: p.Collector, Prefixes: number(p.Prefixes), Reason: reasonMeaning(p.Reason)}
+		if p.Address.IsValid() {
+			r.Address = p.Address.String()
+		}
+		if p.Votes {
+			out.Voters = append(out.Voters, r)
+			continue
+		}
+		out.Others = append(out.Others, r)
+		reasons[r.Reason]++
+	}
+	for m, n := range reasons {
+		out.Reasons = append(out.Reasons, reasonRow{m, n})
+	}
+	slices.SortFunc(out.Reasons, func(x, y reasonRow) int {
+		if x.Count != y.Count {
+			return y.Count - x.Count
+		}
+		return strings.Compare(x.Meaning, y.Meaning)
+	})
+	return out
+}
+
+// reasonMeaning says why a peer does not vote.
+func reasonMeaning(reason string) string {
+	switch reason {
+	case "partial":
+		return "it sends a part of the table"
+	case "transferring":
+		return "its table is being sent"
+	case "down":
+		return "its session is down"
+	case "collector_down":
+		return "its collector is down"
+	case "silent":
+		return "it has been silent"
+	case "second_feed":
+		return "another session of its network votes"
+	case "table_incomplete":
+		return "its whole table is not known"
+	case "only_withdraws":
+		return "it only withdraws"
+	case "unreadable":
+		return "most of its messages cannot be read"
+	case "lost_table":
+		return "it withdrew most of its table, and the others did not"
+	case "no_panel":
+		return "its table is whole, and too few peers have one"
+	case "":
+		return "not known"
+	}
+	return strings.ReplaceAll(reason, "_", " ")
+}

@@ -1,0 +1,123 @@
+package page
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/query"
+	"github.com/darkmap/darkmap/serve/history"
+)
+
+// searchView is what was found.
+type searchView struct {
+	Query string
+	Found []foundRow
+	// Problem says why something was not looked for.
+	Problem, Hint string
+}
+
+// foundRow is something that a text names.
+type foundRow struct{ Name, Noun, Link string }
+
+const (
+	maxFound = 50
+	maxQuery = 200
+)
+
+// searchPage is `/search?q=`. What a text names exactly is led to at once.
+func (s *site) searchPage(a *asked) (*content, error) {
+	text := strings.TrimSpace(a.URL.Query().Get("q"))
+	if len(text) > maxQuery {
+		text = strings.ToValidUTF8(text[:maxQuery], "")
+	}
+	d := &searchView{Query: text, Hint: "Search for a country (North Korea, KP), a region (KP-01), a network (AS131279, or a part of its name), a prefix, an address, or the id of an outage."}
+	c := &content{Template: "search", Title: "Search", Description: d.Hint, Data: d}
+	if text == "" {
+		return c, nil
+	}
+	c.Title = "Search: " + text
+	if q, err := query.Parse(text); err == nil {
+		if to, err := a.leads(q); to != "" || err != nil {
+			if err != nil {
+				d.Problem, c.Lacks = reason(err), true
+				return c, nil
+			}
+			c.redirect = to
+			return c, nil
+		}
+		if q.Kind == query.KindAddress {
+			d.Problem = fmt.Sprintf("No prefix is known that contains %s.", q.Code)
+			return c, nil
+		}
+	}
+	d.countries(a, text)
+	at := a.Until()
+	if at.IsZero() {
+		at = s.deps.Now()
+	}
+	if err := d.named(a, text, at); err != nil {
+		d.Problem, c.Lacks = "Names of networks and regions were not looked for. "+reason(err), true
+	}
+	if len(d.Found) == 1 && d.Problem == "" {
+		c.redirect = d.Found[0].Link
+	}
+	if len(d.Found) == 0 {
+		c.status = http.StatusOK
+	}
+	return c, nil
+}
+
+// leads is the page that a question leads to; empty where it leads to none.
+func (a *asked) leads(q query.Question) (string, error) {
+	switch q.Kind {
+	case query.KindOutage:
+		return a.LinkOutage(q.Code), nil
+	case query.KindCountry:
+		if bgp.CountryName(q.Code) == "" {
+			return "", nil
+		}
+	case query.KindAddress:
+		found, err := a.site.deps.History.Holders(a.Context(), a.scope, q.Prefix, a.Until())
+		if errors.Is(err, history.ErrNotFound) || err == nil && len(found) == 0 {
+			return "", nil
+		}
+		if err != nil {
+			return "", err
+		}
+		return a.LinkEntity(bgp.EntityPrefix, found[0].Prefix), nil
+	case query.KindWatch:
+		if list, ok := strings.CutPrefix(q.Code, query.WatchCode+"/"); ok {
+			return a.LinkEntity(bgp.EntityWatch, list), nil
+		}
+		return "", nil
+	case query.KindPrefix, query.KindAS, query.KindRegion:
+	}
+	t, ok := q.Type()
+	if !ok {
+		return "", nil
+	}
+	return a.LinkEntity(t, q.Code), nil
+}
+
+// countries finds countries by a part of their name.
+func (d *searchView) countries(a *asked, text string) {
+	for i := range 26 * 26 {
+		code := string([]byte{'A' + byte(i/26), 'A' + byte(i%26)})
+		if name := bgp.CountryName(code); name != "" && strings.Contains(strings.ToLower(name), strings.ToLower(text)) {
+			d.Found = append(d.Found, foundRow{name + " (" + code + ")", "country", a.LinkEntity(bgp.EntityCountry, code)})
+		}
+	}
+}
+
+// named finds regions, networks and watch lists by a part of their name.
+func (d *searchView) named(a *asked, text string, at time.Time) error {
+	found, err := a.site.deps.History.Named(a.Context(), a.scope, text, at, maxFound)
+	for _, e := range found {
+		d.Found = append(d.Found, foundRow{entityName(e), kindOfEntity(e.Type), a.LinkEntity(e.Type, e.Code)})
+	}
+	return err
+}

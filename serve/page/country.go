@@ -25,10 +25,7 @@ func (s *site) countryPage(a *asked) (*content, error) {
 	if bgp.CountryName(code) == "" {
 		return nil, notFound("There is no such country", "Countries have the two letters of ISO 3166-1, as KP.")
 	}
-	c, d, err := a.entity(bgp.Entity{Type: bgp.EntityCountry, Code: code})
-	if err != nil && !c.Lacks {
-		return nil, err
-	}
+	c, d, _ := a.entity(bgp.Entity{Type: bgp.EntityCountry, Code: code}) // the page of a country of which nothing is known says that
 	c.Title = d.Name + " (" + code + ")"
 	if err := d.networks(a); err != nil {
 		d.NetworksProblem, c.Lacks = reason(err), true

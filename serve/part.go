@@ -57,10 +57,10 @@ type Deps struct {
 	Dataset string
 	// Base is the path below which all is, without a slash at its end; PublicURL the address that browsers use, "" where it is not configured.
 	Base, PublicURL string
-	// Version is the program's. MapFile names a file of country shapes; empty is the built-in one.
-	Version, MapFile string
-	Log              *slog.Logger
-	Now              func() time.Time
+	// Version is the program's.
+	Version string
+	Log     *slog.Logger
+	Now     func() time.Time
 }
 
 // URL is a link to a path of this server: URL("/country/KP").

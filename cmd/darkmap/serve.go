@@ -23,6 +23,7 @@ import (
 	"github.com/darkmap/darkmap/serve/api"
 	"github.com/darkmap/darkmap/serve/history"
 	"github.com/darkmap/darkmap/serve/live"
+	"github.com/darkmap/darkmap/serve/page"
 )
 
 const serveName = "serve"
@@ -189,9 +190,13 @@ func (p *site) server(g *globals, opt serve.Options) (*serve.Server, error) {
 	}
 	opt.Log, opt.Registerer, opt.Now, opt.Drain = g.log, p.reg, time.Now, p.cfg.Drain
 	deps := &serve.Deps{
-		Present: live.New(present), History: past, Voters: p.voters, Dataset: p.dataset, Version: version, MapFile: p.cfg.Serve.MapFile, Log: g.log, Now: time.Now,
+		Present: live.New(present), History: past, Voters: p.voters, Dataset: p.dataset, Version: version, Log: g.log, Now: time.Now,
 	}
-	return serve.New(p.cfg.Serve, deps, opt, api.API{})
+	pages, err := page.New(p.cfg.Serve.MapFile, func(note string) { fmt.Fprintf(g.stderr, "darkmap: serve.map_file: %s\n", note) })
+	if err != nil {
+		return nil, err
+	}
+	return serve.New(p.cfg.Serve, deps, opt, api.API{}, pages)
 }
 
 // pages adds the pages of what up runs, where serve.listen names an address. Where the configuration names no key, it draws one.

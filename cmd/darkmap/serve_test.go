@@ -142,7 +142,7 @@ func playedPages(t *testing.T, args ...string) (code int, out, errs string) {
 	if h := s.health(); h.Stale || len(h.Problems) > 0 || h.Open != 0 || len(h.Families) != 2 || !strings.Contains(h.History, "--no-store") {
 		t.Errorf("at the end: got %+v", h)
 	}
-	if status, page := s.get("/"); status != http.StatusOK || !strings.Contains(page, "Nothing is dark") || !strings.Contains(page, "2014-12-29 23:59 UTC") {
+	if status, page := s.get("/"); status != http.StatusOK || !strings.Contains(page, "<h1>Nothing was dark at 2014-12-30 00:00 UTC</h1>") {
 		t.Errorf("the page at the end: %d %s", status, page)
 	}
 	return s.stop(), s.out.String(), s.errs.String()

@@ -2,14 +2,12 @@ package api
 
 import (
 	"encoding/json"
-	"html/template"
 	"net/http"
 	"time"
 
 	"github.com/darkmap/darkmap/internal/feedlog"
 	"github.com/darkmap/darkmap/internal/outagelog"
 	"github.com/darkmap/darkmap/serve"
-	"github.com/darkmap/darkmap/serve/live"
 )
 
 // API is the part of the server for programs.
@@ -18,7 +16,6 @@ type API struct{}
 // Routes lists the paths.
 func (API) Routes(d *serve.Deps) []serve.Route {
 	return []serve.Route{
-		{Pattern: "GET /{$}", Form: serve.FormPage, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { front(w, r, d) })},
 		{Pattern: "GET /v1/health", Form: serve.FormData, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { health(w, r, d) })},
 		{Pattern: "GET /v1/outages", Form: serve.FormData, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { outages(w, r, d) })},
 	}
@@ -73,28 +70,4 @@ func outages(w http.ResponseWriter, r *http.Request, d *serve.Deps) {
 func write(w http.ResponseWriter, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(body) // the client may be gone
-}
-
-var frontPage = template.Must(template.New("front").Parse(`<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>darkmap</title>
-<main><h1>darkmap</h1>
-{{with .S}}{{range .Problems}}<p role="status">{{.}}</p>{{end}}
-{{if .Quiet}}<p>Nothing is dark.</p>{{end}}
-{{if not .Minute.IsZero}}<p>Last minute decided: <time datetime="{{.Minute.Format "2006-01-02T15:04:05Z07:00"}}">{{.Minute.Format "2006-01-02 15:04 UTC"}}</time>, dataset {{.Dataset}}.</p>{{end}}
-{{range .Families}}<p>{{.Text}}.</p>{{end}}
-<h2>Open</h2><ul>{{range .Open}}<li>{{.Outage.Headline}}</li>{{else}}<li>none is known</li>{{end}}</ul>
-<h2>Ended in the last 24 hours</h2><ul>{{range .Closed}}<li>{{.Outage.Headline}}</li>{{else}}<li>none is known</li>{{end}}</ul>{{end}}
-<p><a href="{{.Base}}/v1/outages">outages as JSON</a>, <a href="{{.Base}}/v1/health">health as JSON</a></p></main></html>
-`))
-
-func front(w http.ResponseWriter, r *http.Request, d *serve.Deps) {
-	s := d.Snapshot(r)
-	if serve.Fresh(w, r, s.Tag(), s.Dataset, r.URL.Path) {
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_ = frontPage.Execute(w, struct { // the client may be gone
-		S    *live.Snapshot
-		Base string
-	}{s, d.Base})
 }

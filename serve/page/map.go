@@ -1,50 +1,63 @@
 package page
 
 import (
+	"errors"
 	"fmt"
 	"html/template"
-	"io"
+	"os"
 	"strings"
 
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/outageview"
 	"github.com/darkmap/darkmap/serve/live"
+	"github.com/darkmap/darkmap/serve/worldmap"
 )
 
-// worldMap draws the world as one svg element.
-type worldMap interface {
-	// draw writes it. link is where a country's link leads, status what is known of it.
-	draw(w io.Writer, label string, link func(code string) string, status func(code string) status) error
-	// legend lists the classes of colour with their words.
-	legend() []legendEntry
-}
-
-// status is what is known of a country.
-type status struct {
-	Measured bool
-	// Loss is the lost share of its usual space, 0 to 1.
-	Loss float64
-	// Text is said after the country's name.
-	Text string
+// openMap reads the map of an operator's file, or the built-in one where file is empty. note is told in sentences what of the file could not be used.
+func openMap(file string, note func(string)) (m *worldmap.Map, err error) {
+	if file == "" {
+		return worldmap.World(), nil
+	}
+	f, err := os.Open(file) //nolint:gosec // the operator names it
+	if err != nil {
+		return nil, fmt.Errorf("serve.map_file: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	m, notes, err := worldmap.Read(f)
+	if err != nil {
+		return nil, fmt.Errorf("serve.map_file: %s: %w", file, err)
+	}
+	for _, n := range notes {
+		note(n)
+	}
+	return m, nil
 }
 
 type legendEntry struct{ Class, Words string }
 
+// legend lists the classes of colour with their words.
+func legend() []legendEntry {
+	var out []legendEntry
+	for _, l := range worldmap.Levels() {
+		out = append(out, legendEntry{l.Class(), l.String()})
+	}
+	return out
+}
+
 // drawMap draws the world of a page.
 func (a *asked) drawMap() (template.HTML, error) {
-	if a.site.world == nil {
-		return "", nil
-	}
 	var b strings.Builder
-	label := "Map of the world: the countries by the loss of their usual address space"
-	err := a.site.world.draw(&b, label, func(code string) string { return a.LinkEntity(bgp.EntityCountry, code) }, a.country)
+	err := a.site.world.WriteSVG(&b, worldmap.View{
+		Label: "Map of the world: the countries by the loss of their usual address space", Status: a.country,
+		Link: func(code string) string { return a.LinkEntity(bgp.EntityCountry, code) },
+	})
 	return template.HTML(b.String()), err //nolint:gosec // the map escapes what it writes
 }
 
 // country tells of a country: of the family in which it lost most. Where no verdict is possible, and where no value is newer than an hour, there is no
 // measurement.
-func (a *asked) country(code string) status {
-	var worst status
+func (a *asked) country(code string) worldmap.Status {
+	var worst worldmap.Status
 	for _, f := range a.families() {
 		if p, ok := hasPanel(a.Snapshot, f.String()); !ok || !p.Verdicts {
 			continue
@@ -57,7 +70,7 @@ func (a *asked) country(code string) status {
 		if worst.Measured && loss <= worst.Loss {
 			continue
 		}
-		worst = status{Measured: true, Loss: loss, Text: a.countryText(f, v)}
+		worst = worldmap.Status{Measured: true, Loss: loss, Text: a.countryText(f, v)}
 	}
 	if !worst.Measured {
 		worst.Text = "no measurement"

@@ -1,27 +1,44 @@
 package page
 
 import (
+	"embed"
+	"fmt"
 	"html/template"
-	"net/http"
+	"io/fs"
 
 	"github.com/darkmap/darkmap/serve"
+	"github.com/darkmap/darkmap/serve/worldmap"
 )
+
+//go:generate go run -C ../../tools/web . ../../serve/page/web
+
+// built holds what go generate makes of web.
+//
+//go:embed web/dist
+var built embed.FS
 
 // Pages is the part of the server for people.
 type Pages struct {
 	templates map[string]*template.Template // by name: world
-	assets    assets
-	world     worldMap
+	assets    *serve.Assets
+	world     *worldmap.Map
 }
 
-// New reads the templates, the files that pages load, and the map: that of mapFile, or the built-in one where it is empty.
-func New(mapFile string) (*Pages, error) {
-	p := &Pages{assets: embedded()}
-	var err error
-	if p.world, err = openMap(mapFile); err != nil {
+// New reads the templates, the files that pages load, and the map: that of mapFile, or the built-in one where it is empty. note is told in sentences
+// what of mapFile could not be used.
+func New(mapFile string, note func(string)) (*Pages, error) {
+	files, err := fs.Sub(built, "web/dist")
+	if err != nil {
+		return nil, fmt.Errorf("reading what pages load: %w", err)
+	}
+	p := &Pages{}
+	if p.assets, err = serve.NewAssets(files); err != nil {
 		return nil, err
 	}
-	p.templates, err = parse(p.assets)
+	if p.world, err = openMap(mapFile, note); err != nil {
+		return nil, err
+	}
+	p.templates, err = parse()
 	return p, err
 }
 
@@ -34,7 +51,7 @@ type site struct {
 // Routes lists the pages.
 func (p *Pages) Routes(d *serve.Deps) []serve.Route {
 	s := &site{p, d}
-	var routes []serve.Route
+	routes := []serve.Route{p.assets.Route()}
 	for _, x := range []struct {
 		pattern string
 		answer  func(*asked) (*content, error)
@@ -53,5 +70,5 @@ func (p *Pages) Routes(d *serve.Deps) []serve.Route {
 	} {
 		routes = append(routes, serve.Route{Pattern: x.pattern, Handler: s.page(x.answer)})
 	}
-	return append(routes, serve.Route{Pattern: "GET /assets/{name}", Free: true, Handler: http.HandlerFunc(p.assets.serve)})
+	return routes
 }

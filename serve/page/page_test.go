@@ -100,7 +100,7 @@ func present(t *testing.T, s *live.Snapshot) *live.Present {
 // handler answers as the server does, without its doors and without a store.
 func handler(t *testing.T, s *live.Snapshot, base string) http.Handler {
 	t.Helper()
-	pages, err := New("")
+	pages, err := New("", func(n string) { t.Error(n) })
 	if err != nil {
 		t.Fatal(err)
 	}

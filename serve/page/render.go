@@ -43,7 +43,6 @@ type content struct {
 type view struct {
 	*asked
 	*content
-	assets assets
 }
 
 // Stream is where the page hears of new minutes; empty where it shows a moment that does not change.
@@ -55,7 +54,7 @@ func (v view) Stream() string {
 }
 
 // Asset is the path of a file that pages load.
-func (v view) Asset(name string) string { return v.site.deps.URL("/assets/" + v.assets[name].name) }
+func (v view) Asset(name string) string { return v.site.deps.URL(v.site.assets.Path(name)) }
 
 // Canonical is the address of the page for others.
 func (v view) Canonical() string {
@@ -92,7 +91,7 @@ var functions = template.FuncMap{
 }
 
 // parse reads the templates: each page has the layout and the common parts.
-func parse(_ assets) (map[string]*template.Template, error) {
+func parse() (map[string]*template.Template, error) {
 	pages, err := fs.Glob(sources, "templates/*.html")
 	if err != nil {
 		return nil, err
@@ -131,7 +130,7 @@ func (s *site) page(answer func(*asked) (*content, error)) http.Handler {
 		if c.status == 0 {
 			c.status = http.StatusOK
 		}
-		s.write(w, view{a, c, s.assets})
+		s.write(w, view{a, c})
 	})
 }
 

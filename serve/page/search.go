@@ -105,9 +105,8 @@ func (a *asked) leads(q query.Question) (string, error) {
 
 // countries finds countries by a part of their name.
 func (d *searchView) countries(a *asked, text string) {
-	for i := range 26 * 26 {
-		code := string([]byte{'A' + byte(i/26), 'A' + byte(i%26)})
-		if name := bgp.CountryName(code); name != "" && strings.Contains(strings.ToLower(name), strings.ToLower(text)) {
+	for _, code := range bgp.CountryCodes() {
+		if name := bgp.CountryName(code); strings.Contains(strings.ToLower(name), strings.ToLower(text)) {
 			d.Found = append(d.Found, foundRow{name + " (" + code + ")", "country", a.LinkEntity(bgp.EntityCountry, code)})
 		}
 	}

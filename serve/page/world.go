@@ -25,7 +25,7 @@ type world struct {
 func (s *site) worldPage(a *asked) (*content, error) {
 	snap := a.Snapshot
 	d := world{
-		Headline: headline(snap, a.shows), Voters: voters(snap, a.shows), Slider: a.slider(), Choices: a.familyChoices("/"),
+		Headline: headline(snap, a.shows), Voters: voters(snap, a.shows), Slider: a.slider(), Choices: a.familyChoices("/"), Legend: legend(),
 		Open:      a.table("Open outages", snap.Open, false),
 		Suspected: a.table("Suspected outages", snap.Suspected, false),
 		Closed:    a.table("Outages that ended in the 24 hours before", snap.Closed, true),
@@ -38,9 +38,6 @@ func (s *site) worldPage(a *asked) (*content, error) {
 	var err error
 	if d.Map, err = a.drawMap(); err != nil {
 		return nil, err
-	}
-	if s.world != nil {
-		d.Legend = s.world.legend()
 	}
 	text := d.Headline + "; " + d.Voters
 	if !a.Until().IsZero() {

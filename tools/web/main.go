@@ -1,5 +1,4 @@
-// Command web bundles the files that the pages load: DIR/page.ts with what it imports, DIR/page.css, DIR/icon.svg, to DIR/dist, each with a hash of its content in
-// its name. It removes what was in DIR/dist before.
+// Command web bundles the files that the pages load: DIR/page.ts with what it imports, DIR/page.css, DIR/icon.svg, to DIR/dist. It removes what was in DIR/dist before.
 package main
 
 import (
@@ -32,7 +31,7 @@ func bundle(dir string) error {
 	}
 	result := api.Build(api.BuildOptions{
 		EntryPoints: []string{filepath.Join(dir, "page.ts"), filepath.Join(dir, "page.css"), filepath.Join(dir, "icon.svg")},
-		EntryNames:  "[name]-[hash]", AssetNames: "[name]-[hash]", Outdir: out, AbsWorkingDir: dir, Write: true, Bundle: true,
+		Outdir:      out, AbsWorkingDir: dir, Write: true, Bundle: true,
 		MinifyWhitespace: true, MinifyIdentifiers: true, MinifySyntax: true, Format: api.FormatESModule, Target: api.ES2022,
 		Loader:        map[string]api.Loader{".svg": api.LoaderCopy},
 		LegalComments: api.LegalCommentsNone, LogLevel: api.LogLevelWarning,

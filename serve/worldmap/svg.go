@@ -66,7 +66,7 @@ func (m *Map) WriteSVG(w io.Writer, v View) error {
 	b := bufio.NewWriter(w)
 	fmt.Fprintf(b, `<svg class="worldmap" viewBox="%s" role="group" aria-label="%s">%s`, m.ViewBox(), html.EscapeString(v.Label), patterns)
 	// The fill is inherited by what has no measurement; every other class has a colour in CSS, which outranks it.
-	b.WriteString("\n<g class=\"shapes\" fill=\"url(#worldmap-unmeasured)\">")
+	fmt.Fprint(b, "\n<g class=\"shapes\" fill=\"url(#worldmap-unmeasured)\">")
 	for _, d := range all {
 		switch {
 		case d.Path == "":
@@ -76,15 +76,15 @@ func (m *Map) WriteSVG(w io.Writer, v View) error {
 			fmt.Fprintf(b, "\n<a%s>%s<path d=\"%s\"/></a>", d.attributes, d.title, d.Path)
 		}
 	}
-	b.WriteString("\n</g>")
+	fmt.Fprint(b, "\n</g>")
 	m.writeDisputed(b)
-	b.WriteString("\n<g class=\"dots\" fill=\"url(#worldmap-unmeasured)\">")
+	fmt.Fprint(b, "\n<g class=\"dots\" fill=\"url(#worldmap-unmeasured)\">")
 	for _, d := range all {
 		if d.Dot != nil {
 			fmt.Fprintf(b, "\n<a%s>%s%s</a>", d.attributes, d.title, d.circle())
 		}
 	}
-	b.WriteString("\n</g></svg>\n")
+	fmt.Fprint(b, "\n</g></svg>\n")
 	if err := b.Flush(); err != nil {
 		return fmt.Errorf("writing the map: %w", err)
 	}
@@ -126,7 +126,7 @@ func (d drawn) circle() string {
 // writeDisputed hatches areas and dashes borders. They take no part in clicks and are silent to a screen reader. A light line below
 // the dashes sets them off from the outline of a loss.
 func (m *Map) writeDisputed(b *bufio.Writer) {
-	b.WriteString("\n<g class=\"disputed\" aria-hidden=\"true\">")
+	fmt.Fprint(b, "\n<g class=\"disputed\" aria-hidden=\"true\">")
 	for _, a := range m.Areas {
 		if a.Code == "" {
 			fmt.Fprintf(b, `<path class="land" d="%s"/>`, a.Path)
@@ -140,5 +140,5 @@ func (m *Map) writeDisputed(b *bufio.Writer) {
 	if borders.Len() > 0 {
 		fmt.Fprintf(b, `<path class="ground" d="%s"/><path class="border" d="%s"/>`, borders.String(), borders.String())
 	}
-	b.WriteString("</g>")
+	fmt.Fprint(b, "</g>")
 }

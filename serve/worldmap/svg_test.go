@@ -143,8 +143,20 @@ func TestLevelOf(t *testing.T) {
 		loss float64
 		want Level
 	}{
-		{0, Whole}, {0.0099, Whole}, {0.01, Slight}, {0.0999, Slight}, {0.1, Minor}, {0.25, Moderate}, {0.5, Major}, {0.8999, Major},
-		{0.9, Total}, {1, Total}, {1.2, Total}, {-0.3, Whole}, {math.Inf(-1), Whole}, {math.NaN(), Unmeasured},
+		{0, Whole},
+		{0.0099, Whole},
+		{0.01, Slight},
+		{0.0999, Slight},
+		{0.1, Minor},
+		{0.25, Moderate},
+		{0.5, Major},
+		{0.8999, Major},
+		{0.9, Total},
+		{1, Total},
+		{1.2, Total},
+		{-0.3, Whole},
+		{math.Inf(-1), Whole},
+		{math.NaN(), Unmeasured},
 	} {
 		if got := LevelOf(tt.loss); got != tt.want {
 			t.Errorf("LevelOf(%v) = %v, want %v", tt.loss, got, tt.want)

@@ -22,25 +22,25 @@ func Middle(polygon orb.Polygon, circles []Circle) (orb.Point, float64) {
 	const cells = 24
 	bound := polygon.Bound()
 	near := within(circles, bound)
-	best, clearance := bound.Center(), math.Inf(-1)
+	best, most := bound.Center(), math.Inf(-1)
 	for range 4 {
 		width, height := bound.Max[0]-bound.Min[0], bound.Max[1]-bound.Min[1]
 		for i := range cells {
 			for j := range cells {
 				p := orb.Point{bound.Min[0] + (float64(i)+0.5)*width/cells, bound.Min[1] + (float64(j)+0.5)*height/cells}
-				if c := clear(polygon, near, p, clearance); c > clearance {
-					best, clearance = p, c
+				if c := clearance(polygon, near, p, most); c > most {
+					best, most = p, c
 				}
 			}
 		}
 		half := orb.Point{2 * width / cells, 2 * height / cells}
 		bound = orb.Bound{Min: orb.Point{best[0] - half[0], best[1] - half[1]}, Max: orb.Point{best[0] + half[0], best[1] + half[1]}}
 	}
-	return best, clearance
+	return best, most
 }
 
-// clear is how far p is from the polygon's edge and from circles; anything up to least where it is not more than that, or outside.
-func clear(polygon orb.Polygon, circles []Circle, p orb.Point, least float64) float64 {
+// clearance is how far p is from the polygon's edge and from circles; anything up to least where it is not more than that, or outside.
+func clearance(polygon orb.Polygon, circles []Circle, p orb.Point, least float64) float64 {
 	c := math.Inf(1)
 	for _, circle := range circles {
 		if c = min(c, planar.Distance(p, circle.Center)-circle.Radius); c <= least {

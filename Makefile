@@ -12,6 +12,7 @@ LINT    := $(GO) tool -modfile=tools/golangci-lint/go.mod golangci-lint
 BUF     := $(GO) tool -modfile=$(CURDIR)/tools/buf/go.mod buf
 # What tests of the AsyncAPI document and of the example in Python need.
 ASYNCAPI := tools/asyncapi/node_modules/.package-lock.json
+BROWSER := serve/page/browser/node_modules/.package-lock.json
 VENV     := examples/consumers/python/.venv/installed
 FUZZTIME ?= 10s
 # The race detector needs cgo and a C compiler; without one the tests run without it.
@@ -46,14 +47,19 @@ test: build ## Run all tests; what the machine lacks is skipped by name
 .PHONY: deps
 deps: build ## Fetch everything that later runs need: modules, tools, the engine, the default data
 	$(GO) mod download
-	@for t in buf protobuf golangci-lint alertmanager; do (cd tools/$$t && $(GO) mod download) || exit 1; done
+	@for t in buf protobuf golangci-lint alertmanager web; do (cd tools/$$t && $(GO) mod download) || exit 1; done
 	@$(MAKE) --no-print-directory $(ASYNCAPI) || echo "the parser of AsyncAPI is not installed: its tests are skipped"
+	@$(MAKE) --no-print-directory $(BROWSER) || echo "playwright-core and axe-core are not installed: tests of the pages in a browser are skipped"
 	@$(MAKE) --no-print-directory $(VENV) || echo "the clients for Python (Kafka, ClickHouse) are not installed: their tests are skipped"
 	$(BIN) fetch
 	@$(GO) run ./serve/worldmap/make -fetch || echo "Natural Earth (npm's world-atlas) is not fetched: whether the world map is up to date is not tested"
 
 $(ASYNCAPI): tools/asyncapi/package-lock.json
 	cd tools/asyncapi && npm ci --loglevel=error
+	@touch $@
+
+$(BROWSER): serve/page/browser/package-lock.json
+	cd serve/page/browser && npm ci --loglevel=error
 	@touch $@
 
 $(VENV): examples/consumers/python/requirements.txt

@@ -208,8 +208,14 @@ func timeTicks(from, to time.Time) []tick {
 		step time.Duration
 		form string
 	}{
-		{2 * time.Minute, 15 * time.Second, "15:04:05"}, {8 * time.Minute, time.Minute, "15:04"}, {40 * time.Minute, 5 * time.Minute, "15:04"}, {3 * time.Hour, 20 * time.Minute, "15:04"},
-		{12 * time.Hour, 2 * time.Hour, "15:04"}, {2 * day, 3 * time.Hour, "15:04"}, {10 * day, day, "01-02"}, {100 * day, 5 * day, "01-02"},
+		{2 * time.Minute, 15 * time.Second, "15:04:05"},
+		{8 * time.Minute, time.Minute, "15:04"},
+		{40 * time.Minute, 5 * time.Minute, "15:04"},
+		{3 * time.Hour, 20 * time.Minute, "15:04"},
+		{12 * time.Hour, 2 * time.Hour, "15:04"},
+		{2 * day, 3 * time.Hour, "15:04"},
+		{10 * day, day, "01-02"},
+		{100 * day, 5 * day, "01-02"},
 	} {
 		step, form = x.step, x.form
 		if span <= x.up {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -173,11 +174,7 @@ func within(o *bgp.Outage, e bgp.Entity) bool {
 		if o.Entity.Type == bgp.EntityRegion {
 			return strings.HasPrefix(o.Entity.Code, e.Code+"-")
 		}
-		for _, c := range o.Countries {
-			if c == e.Code {
-				return true
-			}
-		}
+		return slices.Contains(o.Countries, e.Code)
 	case bgp.EntityRegion, bgp.EntityWatch:
 		for _, p := range o.Parents {
 			if p.Type == e.Type && p.Code == e.Code {

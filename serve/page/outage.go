@@ -80,10 +80,9 @@ func (s *site) outagePage(a *asked) (*content, error) {
 	c := &content{Template: "outage", Newest: true}
 	got, err := s.deps.History.Outage(a.Context(), a.scope, id)
 	d := &outageView{}
-	switch {
-	case err == nil:
+	if err == nil {
 		d.Outage = got.Newest.Outage
-	default:
+	} else {
 		e, ok := a.Snapshot.Find(id)
 		if !ok {
 			return nil, err
@@ -222,8 +221,10 @@ func (d *outageView) facts(a *asked) []fact {
 		fact{"Address family", f.Title(), sql("family")},
 		fact{"Kind", outageview.Kind(o), sql("kind")},
 		fact{"Severity at its worst", string(o.Severity), sql("severity")},
-		fact{"Lost at its worst", fmt.Sprintf("%s: %s of %s, %s of %s", percent(o.Peak.LossPercent), number(o.Peak.LostPrefixes), bgp.Count(o.Baseline.Prefixes, "prefix"), space(o.Peak.LostSpace, f), space(o.Baseline.Space, f)),
-			sql("peak_loss_percent, peak_lost_prefixes, baseline_prefixes, peak_lost_space, baseline_space")},
+		fact{
+			"Lost at its worst", fmt.Sprintf("%s: %s of %s, %s of %s", percent(o.Peak.LossPercent), number(o.Peak.LostPrefixes), bgp.Count(o.Baseline.Prefixes, "prefix"), space(o.Peak.LostSpace, f), space(o.Baseline.Space, f)),
+			sql("peak_loss_percent, peak_lost_prefixes, baseline_prefixes, peak_lost_space, baseline_space"),
+		},
 		fact{"Lost at the newest record", fmt.Sprintf("%s: %s", percent(o.Now.LossPercent), bgp.Count(o.Now.LostPrefixes, "prefix")), fieldSQL(a.Dataset, o.ID, "now")},
 		fact{"Seen by", fmt.Sprintf("%s on %s", bgp.Count(o.Panel.Voters, "voter"), bgp.Count(o.Panel.Collectors, "collector")), sql("voters, collectors")},
 		fact{"Verdicts rest on", tableMeaning(o.Panel.Table), fieldSQL(a.Dataset, o.ID, "panel.table")},

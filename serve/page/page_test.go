@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -196,10 +197,8 @@ func check(t *testing.T, path string, doc *html.Node) {
 
 func checkLink(t *testing.T, path, link string) {
 	t.Helper()
-	for _, e := range elsewhere {
-		if link == e {
-			return
-		}
+	if slices.Contains(elsewhere, link) {
+		return
 	}
 	for _, inside := range []string{"/below/here/", "http://example.com/below/here/", "#"} {
 		if strings.HasPrefix(link, inside) {

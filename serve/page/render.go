@@ -58,17 +58,17 @@ func (v view) Asset(name string) string { return v.site.deps.URL(v.site.assets.P
 
 // Canonical is the address of the page for others.
 func (v view) Canonical() string {
-	return v.site.deps.Absolute(v.Request, strings.TrimPrefix(v.Request.URL.RequestURI(), v.site.deps.Base))
+	return v.site.deps.Absolute(v.Request, strings.TrimPrefix(v.URL.RequestURI(), v.site.deps.Base))
 }
 
 // Problems says what keeps the page from telling all.
 func (v view) Problems() []string { return v.Snapshot.Problems }
 
 // LinkNewest is this page of the newest moment.
-func (v view) LinkNewest() string { return v.Link(v.Request.URL.EscapedPath(), "at", "") }
+func (v view) LinkNewest() string { return v.Link(v.URL.EscapedPath(), "at", "") }
 
 // Query is what was searched for.
-func (v view) Query() string { return v.Request.URL.Query().Get("q") }
+func (v view) Query() string { return v.URL.Query().Get("q") }
 
 // DatasetField is the name of the dataset where forms have to send it on; empty elsewhere.
 func (v view) DatasetField() string {

@@ -136,6 +136,7 @@ func TestQuestions(t *testing.T) {
 	t.Parallel()
 	server := clickhousetest.Server(t)
 	fill(t, server)
+	fillEvidence(t, server)
 	s, reg := newStore(server)
 	t.Run("outages", func(t *testing.T) { testOutages(t, s) })
 	t.Run("pages", func(t *testing.T) { testPages(t, s) })
@@ -143,6 +144,9 @@ func TestQuestions(t *testing.T) {
 	t.Run("series", func(t *testing.T) { testSeries(t, s) })
 	t.Run("world", func(t *testing.T) { testWorld(t, s) })
 	t.Run("seed", func(t *testing.T) { testSeed(t, s) })
+	t.Run("withdrawals", func(t *testing.T) { testWithdrawals(t, s) })
+	t.Run("peers", func(t *testing.T) { testPeers(t, s) })
+	t.Run("named", func(t *testing.T) { testNamed(t, s) })
 	t.Run("shared", func(t *testing.T) { testShared(t, s, reg) })
 	t.Run("no answer", func(t *testing.T) { testNoAnswer(t, server) })
 }
@@ -270,8 +274,12 @@ func testWorld(t *testing.T, s *Store) {
 		loss         bgp.Decimal
 		quiet        bool
 	}{
-		{10, "", "", 0, true}, {30, "KP AS131279", "", 10000, false}, {90, "", "AS131279 KP", 0, true},
-		{150, "", "AS131279 KP", 0, false}, {255, "192.0.2.0/24 TO", "AS131279 KP", 2500, false}, {300, "TO", "192.0.2.0/24 AS131279 KP", 0, false},
+		{10, "", "", 0, true},
+		{30, "KP AS131279", "", 10000, false},
+		{90, "", "AS131279 KP", 0, true},
+		{150, "", "AS131279 KP", 0, false},
+		{255, "192.0.2.0/24 TO", "AS131279 KP", 2500, false},
+		{300, "TO", "192.0.2.0/24 AS131279 KP", 0, false},
 	} {
 		w, err := s.World(t.Context(), public, at(tt.n))
 		if err != nil {
@@ -292,7 +300,7 @@ func testWorld(t *testing.T, s *Store) {
 	if end, err := s.End(t.Context(), public); err != nil || !end.Equal(at(390)) {
 		t.Errorf("it ends at %v, %v", end, err)
 	}
-	if names, err := s.Datasets(t.Context(), public); err != nil || !slices.Equal(names, []string{"test"}) {
+	if names, err := s.Datasets(t.Context(), public); err != nil || !slices.Equal(names, []string{"evidence", "test"}) {
 		t.Errorf("datasets: %v, %v", names, err)
 	}
 }

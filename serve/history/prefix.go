@@ -37,7 +37,7 @@ const (
 		WHERE dataset = {dataset:String} AND begin = toIPv6({begin:String}) AND length = {length:UInt8} AND since < toDateTime({to:UInt32}, 'UTC')
 			AND (until IS NULL OR until > toDateTime({from:UInt32}, 'UTC')) ORDER BY since DESC LIMIT {limit:UInt32}`
 	holdersSQL = `SELECT ` + holderColumns + `, NULL AS until, toUnixTimestamp(said_at) AS said
-		FROM holders_at(dataset = {dataset:String}, address = {address:String}, at = {at:String})`
+		FROM prefix_holders_at(dataset = {dataset:String}, address = {address:String}, at = {at:String})`
 )
 
 // Prefix lists who held a prefix between two times, the newest first, at most limit of them.

@@ -12,10 +12,10 @@ import (
 // curveView is who lost the prefixes in which second.
 type curveView struct {
 	chart *chart
-	// Sentence says it in words.
-	Sentence string
-	Seconds  []secondRow
-	Peers    []peerRow
+	// Sentence says it in words; Counts is what is counted: losses.
+	Sentence, Counts string
+	Seconds          []secondRow
+	Peers            []peerRow
 	// PeersMore says how many are left out.
 	PeersMore string
 	SQL       string
@@ -53,28 +53,13 @@ const maxPeers = 200
 func (a *asked) curve(o bgp.Outage, w history.Withdrawals, lost []string) curveView {
 	c := curveView{SQL: withdrawalsSQL(a, o, lost, w.From, w.To)}
 	if len(w.Curve) == 0 {
-		c.Problem = "The store has no withdrawals of these prefixes around the start. Route changes are kept for 30 days."
-		return c
-	}
-	total := 0
-	for _, s := range w.Curve {
-		total += s.Losses
+		return a.recordedCurve(o, c)
 	}
 	first, last := w.Curve[0].At, w.Curve[len(w.Curve)-1].At
-	span := max(last.Sub(first), 10*time.Second)
-	ch := &chart{ID: "curve", From: first.Add(-span / 10).Truncate(time.Second), To: last.Add(span / 10).Add(time.Second), Top: 100, Unit: "%"}
-	ch.Ticks = timeTicks(ch.From, ch.To)
-	ch.Points = append(ch.Points, chartPoint{At: ch.From, Known: true})
-	sum := 0
-	for _, s := range w.Curve {
-		sum += s.Losses
-		share := bgp.Hundredths(uint64(sum), uint64(total), 100)
-		ch.Points = append(ch.Points, chartPoint{At: s.At, Known: true, Value: float64(share) / 100})
-		c.Seconds = append(c.Seconds, secondRow{s.At, s.Losses, sum, percent(share), float64(share) / 100})
-	}
-	ch.Label = fmt.Sprintf("Withdrawal curve: the share of the losses that had happened, second by second, from %s to %s. The table below has the same numbers.", first.Format(secondForm), last.Format(secondForm))
-	c.chart = ch
-	c.Sentence = fmt.Sprintf("%s lost %s between %s and %s.", bgp.Count(len(w.Peers), "voter"), bgp.Count(len(w.Prefixes), "prefix"), first.Format("15:04:05"), last.Format(secondForm))
+	c.Counts = "Losses"
+	c.draw(w.Curve)
+	c.Sentence = fmt.Sprintf("%s lost %s between %s and %s. The line is the share of all losses that had happened. A loss is one voter without one prefix.",
+		bgp.Count(len(w.Peers), "voter"), bgp.Count(len(w.Prefixes), "prefix"), first.Format("15:04:05"), last.Format(secondForm))
 	for i, p := range w.Peers {
 		if i == maxPeers {
 			c.PeersMore = fmt.Sprintf("The table has the first %d of %s. The SQL gives all.", maxPeers, bgp.Count(len(w.Peers), "voter"))
@@ -85,6 +70,47 @@ func (a *asked) curve(o bgp.Outage, w history.Withdrawals, lost []string) curveV
 		})
 	}
 	return c
+}
+
+// recordedCurve makes a curve of what the record of the outage keeps, where the store has no route changes of that time any more.
+func (a *asked) recordedCurve(o bgp.Outage, c curveView) curveView {
+	kept := o.Evidence.Withdrawals
+	if kept == nil || len(kept.Curve) == 0 {
+		c.Problem = "The store has no withdrawals of these prefixes around the start. Route changes are kept for 30 days."
+		return c
+	}
+	c.SQL, c.Counts = fieldSQL(a.Dataset, o.ID, "evidence.withdrawals"), "Voters"
+	var all []history.SecondLoss
+	before := int64(0)
+	for _, p := range kept.Curve {
+		all = append(all, history.SecondLoss{At: kept.First.Add(time.Duration(p[0]) * time.Second), Losses: int(p[1] - before)})
+		before = p[1]
+	}
+	c.draw(all)
+	c.Sentence = fmt.Sprintf("%s lost prefixes from %s on. The line is the share of them that had lost half of their prefixes.", bgp.Count(kept.Voters, "voter"), kept.First.UTC().Format(secondForm))
+	return c
+}
+
+// draw draws losses by second, the first one first, as shares of all.
+func (c *curveView) draw(all []history.SecondLoss) {
+	total := 0
+	for _, s := range all {
+		total += s.Losses
+	}
+	first, last := all[0].At.UTC(), all[len(all)-1].At.UTC()
+	span := max(last.Sub(first), 10*time.Second)
+	ch := &chart{ID: "curve", From: first.Add(-span / 10).Truncate(time.Second), To: last.Add(span / 10).Add(time.Second), Top: 100, Unit: "%"}
+	ch.Ticks = timeTicks(ch.From, ch.To)
+	ch.Points = append(ch.Points, chartPoint{At: ch.From, Known: true})
+	sum := 0
+	for _, s := range all {
+		sum += s.Losses
+		share := bgp.Hundredths(uint64(max(sum, 0)), uint64(max(total, 0)), 100)
+		ch.Points = append(ch.Points, chartPoint{At: s.At, Known: true, Value: float64(share) / 100})
+		c.Seconds = append(c.Seconds, secondRow{s.At, s.Losses, sum, percent(share), float64(share) / 100})
+	}
+	ch.Label = fmt.Sprintf("Withdrawal curve, second by second, from %s to %s. The table below has the same numbers.", first.Format(secondForm), last.Format(secondForm))
+	c.chart = ch
 }
 
 // withdrawalsSQL is the statement with its parameters filled in.
@@ -136,7 +162,7 @@ func (d *outageView) prefixes(a *asked, w history.Withdrawals, lost []string) {
 	}
 	for _, p := range lost {
 		if !known[p] {
-			add(prefixRow{Prefix: p, Lost: true})
+			add(d.recorded(p))
 		}
 	}
 	for _, p := range d.SurvivingPrefixes {
@@ -175,4 +201,24 @@ func (d *outageView) named(x bgp.AS) bgp.AS {
 		}
 	}
 	return x
+}
+
+// recorded is a lost prefix as the record of the outage keeps it.
+func (d *outageView) recorded(prefix string) prefixRow {
+	r := prefixRow{Prefix: prefix, Lost: true}
+	kept := d.Outage.Evidence.Withdrawals
+	if kept == nil {
+		return r
+	}
+	after := func(seconds int64) time.Time { return kept.First.Add(time.Duration(seconds) * time.Second) }
+	for _, p := range kept.Prefixes {
+		if p.Prefix == prefix {
+			r.First, r.Median, r.Last, r.Voters = after(p.First.Seconds), after(p.HalfSeconds), after(p.Last.Seconds), number(p.Voters)
+			r.Upstream = asText(d.named(bgp.AS{ASN: p.Upstream}))
+			if p.Upstream == 0 {
+				r.Upstream = "not known"
+			}
+		}
+	}
+	return r
 }

@@ -299,3 +299,26 @@ func TestOutageWithoutStore(t *testing.T) {
 		}
 	}
 }
+
+// TestRecordedCurve: where the store has no route changes any more, the curve and the prefixes are those of the record.
+func TestRecordedCurve(t *testing.T) {
+	t.Parallel()
+	w := koreaWorld(t)
+	o := koreaOutage()
+	o.Evidence.Withdrawals = &bgp.Withdrawals{
+		First: o.Start, Voters: 45, Curve: [][2]int64{{0, 1}, {14, 23}, {60, 45}},
+		Prefixes: []bgp.PrefixWithdrawals{{Prefix: "175.45.176.0/24", Upstream: 4837, Voters: 45, HalfSeconds: 14, First: bgp.VoterWithdrawal{ASN: 64501}, Last: bgp.VoterWithdrawal{ASN: 64502, Seconds: 60}}},
+	}
+	w.Outages = []outagelog.Entry{entry(t, o)}
+	doc, text := get(t, handler(t, live.Past(w), "/below/here"), "/outage/"+outageID, http.StatusOK)
+	check(t, "recorded", doc)
+	got := textOf(doc, "main")
+	for _, want := range []string{"45 voters lost prefixes from 2014-12-22 16:15:08 UTC on.", "16:15:22 22 23 51.11 %", "175.45.176.0/24 lost 16:15:08 16:15:22 16:16:08 45 AS4837 China Unicom"} {
+		if !strings.Contains(strings.ReplaceAll(got, "\u00a0", " "), want) {
+			t.Errorf("the page lacks %q:\n%s", want, got)
+		}
+	}
+	if !strings.Contains(text, `<path class="line" d="M0.0 200.0H`) {
+		t.Error("there is no curve")
+	}
+}

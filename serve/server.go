@@ -62,8 +62,8 @@ type Server struct {
 	limits  *limiter
 	metrics *metrics
 	http    *http.Server
-	drained context.Context // ends when the server drains: streams end with it
-	drain   context.CancelFunc
+	drain   func()        // closes drained; it may be called again
+	drained chan struct{} // closed when the server drains: streams end then
 
 	mu    sync.Mutex // of state
 	state error      // why it is not ready
@@ -94,7 +94,8 @@ func New(cfg Config, deps *Deps, opt Options, parts ...Part) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.drained, s.drain = context.WithCancel(context.Background()) // Run ends it
+	s.drained = make(chan struct{})
+	s.drain = sync.OnceFunc(func() { close(s.drained) })
 	s.http = &http.Server{
 		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: writeWithin, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(opt.Log.Handler(), slog.LevelDebug), TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){},
@@ -191,7 +192,13 @@ func (s *Server) route(rt Route, zip func(http.Handler) http.HandlerFunc) http.H
 		if rt.Stream {
 			ctx, cancel := context.WithCancel(r.Context())
 			defer cancel()
-			defer context.AfterFunc(s.drained, cancel)()
+			go func() { // ends with the stream
+				select {
+				case <-s.drained:
+					cancel()
+				case <-ctx.Done():
+				}
+			}()
 			s.metrics.streams.Inc()
 			defer s.metrics.streams.Dec()
 			h.ServeHTTP(w, r.WithContext(ctx))

@@ -82,7 +82,7 @@ func (f filler) outage(decided int, o bgp.Outage) {
 func (f filler) life(from, to int, o bgp.Outage) {
 	f.t.Helper()
 	o.Start, o.Sequence, o.State, o.Event = at(from), 1, bgp.StateOpen, bgp.EventOpened
-	if o.Kind == "" {
+	if o.Kind != bgp.KindOrigin {
 		o.Kind = bgp.KindOutage
 	}
 	f.outage(from+2, o)

@@ -52,7 +52,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, rt Route) bool {
 		s.metrics.refused.WithLabelValues(refusedLogin).Inc()
 		w.Header().Set("Cache-Control", "no-store")
 		base, _ := s.cfg.base()
-		http.Redirect(w, r, base+"/login?to="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther) //nolint:gosec // a path of this server
+		http.Redirect(w, r, base+"/login?to="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
 		return false
 	default:
 		s.metrics.refused.WithLabelValues(refusedLogin).Inc()

@@ -163,6 +163,7 @@ func codes(all []outagelog.Entry) string {
 }
 
 func testOutages(t *testing.T, s *Store) {
+	t.Helper()
 	for _, tt := range []struct {
 		name string
 		sc   Scope
@@ -201,6 +202,7 @@ func testOutages(t *testing.T, s *Store) {
 }
 
 func testPages(t *testing.T, s *Store) {
+	t.Helper()
 	for _, sort := range []Sort{SortNewest, SortOldest, SortLongest, SortLoss} {
 		var all []outagelog.Entry
 		cursor, pages := "", 0

@@ -28,6 +28,7 @@ type feed struct {
 }
 
 func newFeed(t *testing.T) *feed {
+	t.Helper()
 	starts := map[string]map[int32]int64{schemas.TopicOutages: {0: 0}, schemas.TopicVisibility: {0: 0, 1: 0}}
 	return &feed{t: t, fold: NewFold("live", "abcd", starts), next: map[slot]int64{}}
 }

@@ -51,18 +51,24 @@ func Refuse(w http.ResponseWriter, r *http.Request, status int, detail string) {
 	_ = refusal.Execute(w, p) // the client may be gone
 }
 
-// Failed answers for a question that has no answer: 404, 400 or 503 by what the error is, in words that a page may show (Reason).
+// Failed answers for a question that has no answer, in words that a page may show (StatusOf, Reason).
 func Failed(w http.ResponseWriter, r *http.Request, err error) {
-	status := http.StatusServiceUnavailable
-	switch {
-	case errors.Is(err, history.ErrNotFound):
-		status = http.StatusNotFound
-	case errors.Is(err, history.ErrCursor):
-		status = http.StatusBadRequest
-	default:
+	status := StatusOf(err)
+	if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "2")
 	}
 	Refuse(w, r, status, Reason(err))
+}
+
+// StatusOf is 404, 400 or 503, by why a question has no answer.
+func StatusOf(err error) int {
+	switch {
+	case errors.Is(err, history.ErrNotFound):
+		return http.StatusNotFound
+	case errors.Is(err, history.ErrCursor):
+		return http.StatusBadRequest
+	}
+	return http.StatusServiceUnavailable
 }
 
 // Reason says in a sentence why a question has no answer. It holds nothing of the store's own words.

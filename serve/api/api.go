@@ -1,12 +1,15 @@
 package api
 
 import (
-	"encoding/json"
+	"context"
+	"fmt"
 	"net/http"
-	"time"
+	"slices"
+	"strings"
 
-	"github.com/darkmap/darkmap/internal/feedlog"
-	"github.com/darkmap/darkmap/internal/outagelog"
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
 	"github.com/darkmap/darkmap/serve"
 )
 
@@ -15,59 +18,144 @@ type API struct{}
 
 // Routes lists the paths.
 func (API) Routes(d *serve.Deps) []serve.Route {
-	return []serve.Route{
-		{Pattern: "GET /v1/health", Form: serve.FormData, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { health(w, r, d) })},
-		{Pattern: "GET /v1/outages", Form: serve.FormData, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { outages(w, r, d) })},
-	}
+	s := &service{Deps: d}
+	return slices.Concat(s.v1().routes, s.ioda(), s.others(), s.documents())
 }
 
-// Health is how the server and what it shows stand.
-type Health struct {
-	Dataset string `json:"dataset"`
-	// Minute is the beginning of the newest decided minute; absent before the first.
-	Minute *time.Time `json:"minute,omitempty"`
-	// Stale: what is shown may be over. Problems says in sentences what keeps it from telling all.
-	Stale    bool            `json:"stale"`
-	Problems []string        `json:"problems"`
-	Families []feedlog.Panel `json:"families"`
-	Open     int             `json:"open"`
-	// History says why the past cannot be shown; empty where it can, as far as is known.
-	History string `json:"history,omitempty"`
-	Version string `json:"version"`
+// service answers the questions of programs. It is safe for concurrent use.
+type service struct {
+	*serve.Deps
 }
 
-func health(w http.ResponseWriter, r *http.Request, d *serve.Deps) {
-	s := d.Snapshot(r)
-	h := Health{Dataset: s.Dataset, Stale: s.Stale, Problems: append([]string{}, s.Problems...), Families: append([]feedlog.Panel{}, s.Families...), Open: len(s.Open), Version: d.Version}
-	if !s.Minute.IsZero() {
-		h.Minute = &s.Minute
+// v1 is what /v1 is made of: the operations that huma answers, their document, and the server's routes to them.
+type v1 struct {
+	api    huma.API
+	mux    *http.ServeMux
+	routes []serve.Route
+}
+
+// v1 registers the operations of /v1.
+func (s *service) v1() *v1 {
+	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	v := &v1{mux: http.NewServeMux()}
+	v.api = humago.New(v.mux, huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0", Components: &huma.Components{Schemas: registry},
+			Info:    &huma.Info{Title: "darkmap", Version: "1", Description: documentText},
+			Servers: []*huma.Server{{URL: "/"}},
+		},
+		Formats: huma.DefaultFormats, DefaultFormat: "application/json", RejectUnknownQueryParameters: true,
+	})
+	v.api.UseMiddleware(s.withExchange)
+	s.registerOutages(v)
+	s.registerEntities(v)
+	s.registerFeeds(v)
+	v.describeStream()
+	return v
+}
+
+// register adds an operation. cached: its answer changes with the newest minute alone, so that a client that has it already is told so.
+func register[I, O any](v *v1, op huma.Operation, cached bool, handler func(context.Context, *I) (*O, error)) {
+	op.Method = http.MethodGet
+	op.Errors = []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusServiceUnavailable}
+	op.Metadata = map[string]any{cachedKey: cached}
+	huma.Register(v.api, op, handler)
+	v.routes = append(v.routes, serve.Route{Pattern: "GET " + op.Path, Form: serve.FormData, Handler: quietErrors(v.mux)})
+}
+
+// cachedKey is the key of an operation's metadata that says whether its answer may be kept.
+const cachedKey = "cached"
+
+// exchange is the request that an operation answers, and its answer.
+type exchange struct {
+	r *http.Request
+	w http.ResponseWriter
+}
+
+type exchangeKey struct{}
+
+// exchangeOf is the exchange of an operation's context.
+func exchangeOf(ctx context.Context) exchange {
+	x, _ := ctx.Value(exchangeKey{}).(exchange)
+	return x
+}
+
+// withExchange gives operations their exchange, and answers 304 where the client has the answer already.
+func (s *service) withExchange(ctx huma.Context, next func(huma.Context)) {
+	r, w := humago.Unwrap(ctx)
+	h := w.Header()
+	h.Add("Vary", "Accept")
+	if cached, _ := ctx.Operation().Metadata[cachedKey].(bool); cached {
+		if s.fresh(w, r, r.URL.Query().Get("dataset"), r.Header.Get("Accept")) {
+			return
+		}
+	} else {
+		h.Set("Cache-Control", "no-store")
 	}
-	if err := d.History.Known(); err != nil {
-		h.History = serve.Reason(err)
+	next(huma.WithValue(ctx, exchangeKey{}, exchange{r, w}))
+}
+
+// fresh sets the ETag of an answer that changes with the newest minute alone; it reports true, and has answered, where the client has it.
+func (s *service) fresh(w http.ResponseWriter, r *http.Request, dataset, form string) bool {
+	if dataset == "" {
+		dataset = s.Dataset
 	}
+	return serve.Fresh(w, r, s.Snapshot(r).Tag(), s.ScopeOf(r, dataset).Window, dataset, r.URL.RequestURI(), form)
+}
+
+// notKept takes back what fresh has set: the answer lacks something that the next one may have.
+func notKept(w http.ResponseWriter) {
+	w.Header().Del("ETag")
 	w.Header().Set("Cache-Control", "no-store")
-	write(w, h)
 }
 
-// outages lists what is open and what ended in the last 24 hours: the objects of the records.
-func outages(w http.ResponseWriter, r *http.Request, d *serve.Deps) {
-	s := d.Snapshot(r)
-	if serve.Fresh(w, r, s.Tag(), s.Dataset, r.URL.Path) {
-		return
+// quietErrors keeps caches from keeping errors.
+func quietErrors(h http.Handler) http.Handler { return keepFrom(http.StatusBadRequest, h) }
+
+// keepFrom keeps caches from keeping answers of a status and of higher ones.
+func keepFrom(status int, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(&errorHeaders{w, status}, r) })
+}
+
+type errorHeaders struct {
+	http.ResponseWriter
+	from int // the least status of an answer that is not kept
+}
+
+func (w *errorHeaders) WriteHeader(status int) {
+	if status >= w.from {
+		notKept(w.ResponseWriter)
 	}
-	all := []json.RawMessage{}
-	for _, of := range [][]outagelog.Entry{s.Open, s.Closed} {
-		for _, e := range of {
-			all = append(all, e.JSON)
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (w *errorHeaders) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// failed is the answer for a question that has none.
+func failed(ctx context.Context, err error) error {
+	status := serve.StatusOf(err)
+	if status == http.StatusServiceUnavailable {
+		exchangeOf(ctx).w.Header().Set("Retry-After", "2")
+	}
+	return huma.NewError(status, serve.Reason(err))
+}
+
+// refused is the answer for a question that cannot be asked so. key names the parameter.
+func refused(key, format string, args ...any) error {
+	return huma.Error422UnprocessableEntity("The parameter "+key+" cannot be read.", &huma.ErrorDetail{Location: "query." + key, Message: fmt.Sprintf(format, args...)})
+}
+
+// wantsCSV reports whether a request asks for CSV rather than for JSON.
+func wantsCSV(accept string) bool {
+	for part := range strings.SplitSeq(accept, ",") {
+		kind, _, _ := strings.Cut(part, ";")
+		switch strings.ToLower(strings.TrimSpace(kind)) {
+		case "text/csv":
+			return true
+		case "application/json", "*/*", "application/*":
+			return false
 		}
 	}
-	write(w, struct {
-		Dataset string            `json:"dataset"`
-		Outages []json.RawMessage `json:"outages"`
-	}{s.Dataset, all})
-}
-
-func write(w http.ResponseWriter, body any) {
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(body) // the client may be gone
+	return false
 }

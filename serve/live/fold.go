@@ -258,3 +258,8 @@ func (f *Fold) finish() {
 	s.windows, s.lists = f.windows, f.lists
 	f.state = s.seal()
 }
+
+// Snapshot is how things stand after the last decided minute, as of a time by the clock, as far as the records tell.
+func (f *Fold) Snapshot(now time.Time) *Snapshot {
+	return f.state.snapshot(standing{dataset: f.dataset, now: now, families: f.feeds.Panels(now), feeds: f.feeds.Rows(now)})
+}

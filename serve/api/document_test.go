@@ -1,0 +1,47 @@
+package api
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/darkmap/darkmap/serve"
+)
+
+var update = flag.Bool("update", false, "write openapi.json anew")
+
+// TestDocument: the committed document is that of the operations. -update writes it.
+func TestDocument(t *testing.T) {
+	t.Parallel()
+	got, err := (&service{Deps: &serve.Deps{}}).v1().document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile("openapi.json", got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if !bytes.Equal(got, openAPI) {
+		t.Error("openapi.json is not what the operations give: go test ./serve/api -run TestDocument -update")
+	}
+}
+
+// contract reads the committed document; schemas in it are found by their place.
+func contract(t *testing.T) *jsonschema.Compiler {
+	t.Helper()
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(openAPI))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	if err := c.AddResource("openapi.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}

@@ -1,0 +1,201 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/darkmap/darkmap/serve"
+	"github.com/darkmap/darkmap/serve/access"
+	"github.com/darkmap/darkmap/serve/live"
+)
+
+const (
+	// commentEvery is how often a stream without news says that it is there; retryAfter what clients wait before they connect again.
+	commentEvery = 15 * time.Second
+	retryAfter   = "retry: 3000\n\n"
+	// streamFor is how long a stream lasts: the client then connects again, and is asked who it is.
+	streamFor = time.Hour
+	// writeWithin is how long a client may take to read an event.
+	writeWithin = 20 * time.Second
+)
+
+// stream answers /v1/stream.
+type stream struct {
+	snapshot func(access.Viewer) *live.Snapshot
+	next     func(context.Context, access.Viewer, *live.Snapshot) (*live.Snapshot, error)
+	version  string
+	events   eventCache
+}
+
+func (s *service) stream() *stream {
+	return &stream{snapshot: s.SnapshotFor, next: s.Next, version: s.Version}
+}
+
+// hello is the event at the beginning, after what is said of the state has changed, and, as reset, after minutes that the client cannot get.
+type hello struct {
+	Dataset  string     `json:"dataset" doc:"The dataset."`
+	Minute   *time.Time `json:"minute,omitempty" doc:"The beginning of the newest decided minute; absent before the first."`
+	Stale    bool       `json:"stale" doc:"What is shown may be over."`
+	Problems []string   `json:"problems" doc:"What keeps the server from telling all, in sentences."`
+	Open     int        `json:"open" doc:"Outages that go on."`
+	Version  string     `json:"version" doc:"The program's version."`
+}
+
+// window is the event of a decided minute.
+type window struct {
+	ID       string    `json:"id" doc:"The event's id."`
+	Minute   time.Time `json:"minute" doc:"The beginning of the minute."`
+	Outages  []record  `json:"outages" doc:"The records of outages that were decided in it, in order."`
+	Entities []value   `json:"entities" doc:"The entities whose values came; prefixes too."`
+}
+
+// ServeHTTP streams until the client goes, the server drains, or streamFor is over.
+func (t *stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), streamFor)
+	defer cancel()
+	viewer := serve.Viewer(r)
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no")
+	out := &events{w: w, control: http.NewResponseController(w)}
+	_ = out.control.SetReadDeadline(time.Time{}) // the server's own bounds a request, and would end the stream
+	snapshot := t.snapshot(viewer)
+	out.text(retryAfter)
+	t.begin(out, snapshot, r.Header.Get("Last-Event-ID"))
+	said := standing(snapshot)
+	for out.err == nil {
+		wait, done := context.WithTimeout(ctx, commentEvery)
+		next, err := t.next(wait, viewer, snapshot)
+		done()
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			if now := t.snapshot(viewer); standing(now) != said {
+				said = standing(now)
+				out.event("hello", "", t.hello(now))
+			} else {
+				out.text(":\n\n")
+			}
+		default:
+			t.windows(out, next, idOf(snapshot))
+			snapshot, said = next, standing(next)
+		}
+	}
+}
+
+// standing is what a snapshot says of how it came about: it may change without a decided minute.
+func standing(s *live.Snapshot) string { return strings.Join(s.Problems, "\n") }
+
+// idOf is the id of the newest minute; empty before the first.
+func idOf(s *live.Snapshot) string {
+	if w := s.Last(); w != nil {
+		return w.ID
+	}
+	return ""
+}
+
+// begin says hello, or goes on after the minute that the client has.
+func (t *stream) begin(out *events, s *live.Snapshot, last string) {
+	if last == "" {
+		out.event("hello", idOf(s), t.hello(s))
+		return
+	}
+	t.windows(out, s, last)
+}
+
+// windows sends the minutes after one; reset where they are not known any more.
+func (t *stream) windows(out *events, s *live.Snapshot, after string) {
+	missed, ok := s.Changes(after)
+	if !ok {
+		out.event("reset", idOf(s), t.hello(s))
+		return
+	}
+	for _, w := range missed {
+		out.bytes(t.events.of(w))
+	}
+}
+
+func (t *stream) hello(s *live.Snapshot) []byte {
+	h := hello{Dataset: s.Dataset, Stale: s.Stale, Problems: append([]string{}, s.Problems...), Open: len(s.Open), Version: t.version}
+	if !s.Minute.IsZero() {
+		h.Minute = &s.Minute
+	}
+	b, err := json.Marshal(h)
+	if err != nil {
+		return nil
+	}
+	return b
+}
+
+// events writes events to a client; err is why it cannot.
+type events struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	err     error
+}
+
+func (e *events) event(name, id string, data []byte) { e.bytes(eventOf(name, id, data)) }
+
+func (e *events) text(s string) { e.bytes([]byte(s)) }
+
+func (e *events) bytes(b []byte) {
+	if e.err != nil {
+		return
+	}
+	_ = e.control.SetWriteDeadline(time.Now().Add(writeWithin)) // a writer without deadlines has none to pass
+	if _, e.err = e.w.Write(b); e.err == nil {
+		e.err = e.control.Flush()
+	}
+}
+
+// eventOf is an event as it is sent; data is one line.
+func eventOf(name, id string, data []byte) []byte {
+	var b []byte
+	if id != "" {
+		b = append(b, "id: "+id+"\n"...)
+	}
+	b = append(b, "event: "+name+"\ndata: "...)
+	return append(append(b, data...), "\n\n"...)
+}
+
+// cachedEvents is how many minutes are kept as bytes: the newest, of those who are logged in and of others.
+const cachedEvents = 4
+
+// eventCache keeps the newest minutes as bytes, so that a minute is written once however many streams send it.
+type eventCache struct {
+	mu     sync.Mutex
+	newest []cachedEvent
+}
+
+type cachedEvent struct {
+	of    *live.Window
+	bytes []byte
+}
+
+// of is a minute as an event.
+func (c *eventCache) of(w *live.Window) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i := slices.IndexFunc(c.newest, func(e cachedEvent) bool { return e.of == w }); i >= 0 {
+		return c.newest[i].bytes
+	}
+	body := window{ID: w.ID, Minute: w.Minute, Outages: records(w.Outages), Entities: make([]value, len(w.Values))}
+	for i, v := range w.Values {
+		body.Entities[i] = valueOf(v, w.Minute)
+	}
+	data, err := json.Marshal(body)
+	if err != nil {
+		return nil
+	}
+	b := eventOf("window", w.ID, data)
+	c.newest = append(c.newest, cachedEvent{w, b})
+	c.newest = c.newest[max(0, len(c.newest)-cachedEvents):]
+	return b
+}

@@ -1,0 +1,48 @@
+package history
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/outagelog"
+)
+
+// Event is a record of an outage, and when it was decided.
+type Event struct {
+	outagelog.Entry
+	DecidedAt time.Time
+}
+
+// Events lists the newest records of the outages that pass, the newest first. Of the query From, To, MinDuration, Sort and Cursor do not count.
+func (s *Store) Events(ctx context.Context, sc Scope, q OutagesQuery) ([]Event, error) {
+	if q.Limit < 1 || q.Limit > MaxOutages {
+		q.Limit = 100
+	}
+	c := &conditions{params: sc.params("limit", strconv.Itoa(q.Limit))}
+	q.ofSort(c)
+	q.ofPlace(c)
+	sql := `SELECT toUnixTimestamp64Micro(decided_at) AS decided, json FROM outage_events WHERE dataset = {dataset:String}` + sc.shown() + c.sql.String() +
+		` ORDER BY decided_at DESC, id, sequence DESC, position_epoch DESC, position_sequence DESC LIMIT 1 BY id, sequence LIMIT {limit:UInt32}`
+	return answer(ctx, s, sc, "events "+sql+fmt.Sprint(c.params), func(ctx context.Context, a *asker) ([]Event, error) {
+		found, err := rows[struct {
+			Decided int64  `json:"decided,string"`
+			JSON    string `json:"json"`
+		}](ctx, a, sql, c.params)
+		if err != nil {
+			return nil, err
+		}
+		out := make([]Event, 0, len(found))
+		for _, r := range found {
+			e, ok, err := entry(sc, r.JSON)
+			if err != nil {
+				return nil, err
+			}
+			if ok {
+				out = append(out, Event{e, time.UnixMicro(r.Decided).UTC()})
+			}
+		}
+		return out, nil
+	})
+}

@@ -114,19 +114,28 @@ func quietErrors(h http.Handler) http.Handler { return keepFrom(http.StatusBadRe
 
 // keepFrom keeps caches from keeping answers of a status and of higher ones.
 func keepFrom(status int, h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(&errorHeaders{w, status}, r) })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(&errorHeaders{ResponseWriter: w, from: status}, r) })
 }
 
 type errorHeaders struct {
 	http.ResponseWriter
-	from int // the least status of an answer that is not kept
+	from  int // the least status of an answer that is not kept
+	begun bool
 }
 
 func (w *errorHeaders) WriteHeader(status int) {
-	if status >= w.from {
+	if status >= w.from && !w.begun {
 		notKept(w.ResponseWriter)
 	}
+	w.begun = true
 	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *errorHeaders) Write(b []byte) (int, error) {
+	if !w.begun {
+		w.WriteHeader(http.StatusOK)
+	}
+	return w.ResponseWriter.Write(b)
 }
 
 // Unwrap is for http.ResponseController.

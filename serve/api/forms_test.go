@@ -2,7 +2,6 @@ package api
 
 import (
 	"encoding/json"
-	"encoding/xml"
 	"net/http"
 	"strings"
 	"testing"
@@ -78,7 +77,7 @@ func TestAtom(t *testing.T) {
 				t.Errorf("%s: the id %s is no tag", path, e.ID)
 			}
 		}
-		if err := xml.Unmarshal([]byte(a.body), new(any)); err == nil && !strings.Contains(a.body, `rel="self"`) {
+		if !strings.Contains(a.body, `rel="self"`) {
 			t.Errorf("%s has no self", path)
 		}
 	}

@@ -78,10 +78,12 @@ func (s *service) seen(m moment, p netip.Prefix, peers int) (*answered, map[stri
 	if err != nil {
 		return nil, nil, "The detector did not say who sees it this second: it starts, or builds its state again."
 	}
+	got.Families, got.Outages = append([]query.Family{}, got.Families...), append([]query.Outage{}, got.Outages...) // lists, though empty
 	if serve.Viewer(m.r).LoggedIn {
 		return &answered{got}, nil, ""
 	}
 	shown, hidden := serve.PublicAnswer(got)
+	shown.Outages = append([]query.Outage{}, shown.Outages...)
 	for family, n := range hidden {
 		if n == 0 {
 			delete(hidden, family)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -122,9 +123,7 @@ func (c Column) hashed() string {
 // names a FORMAT must not be given.
 func (s Server) AskRows(ctx context.Context, q Query, take func(*json.Decoder) error) error {
 	settings := map[string]string{"output_format_json_quote_64bit_integers": "0"}
-	for name, value := range q.Settings {
-		settings[name] = value
-	}
+	maps.Copy(settings, q.Settings)
 	q.Format, q.Settings = "JSONEachRow", settings
 	answer, err := s.HTTP(ctx, q)
 	if err != nil {

@@ -116,4 +116,7 @@ func TestViews(t *testing.T) {
 			t.Errorf("%s:\n got %s\nwant %s", sql, text, want)
 		}
 	}
+	t.Run("bounds", func(t *testing.T) { boundsAreExact(t, s) }) //nolint:paralleltest // they share the store
+	t.Run("times", func(t *testing.T) { timesAreExact(t, s) })   //nolint:paralleltest // they share the store
+	t.Run("views", func(t *testing.T) { viewsAreExact(t, s) })   //nolint:paralleltest // they share the store
 }

@@ -15,7 +15,7 @@ func furtherSQL(o bgp.Outage) []string {
 	from := o.Start.Add(-5 * time.Minute)
 	to := o.Start.Add(10 * time.Minute)
 	view, entity := sqlEntity(o)
-	rows := fmt.Sprintf("FROM darkmap.%s WHERE dataset = %s AND %s AND timestamp >= %s AND timestamp < %s", view, clickhouse.QuoteText(o.Dataset), entity, sqlTime(from), sqlTime(to))
+	rows := fmt.Sprintf("FROM darkmap.%s WHERE dataset = %s AND %s AND timestamp >= %s AND timestamp < %s", view, clickhouse.QuoteText(o.Dataset), entity, clickhouse.QuoteTime(from), clickhouse.QuoteTime(to))
 	return []string{
 		"SELECT toStartOfMinute(timestamp) AS minute, countIf(type = 'announce') AS announced, countIf(type = 'withdraw') AS withdrawn, uniqExact(peer_asn) AS peers " +
 			rows + " GROUP BY minute ORDER BY minute",
@@ -45,8 +45,4 @@ func sqlEntity(o bgp.Outage) (view, condition string) {
 		quoted[i] = clickhouse.QuoteText(p)
 	}
 	return "prefix_history", "prefix IN (" + strings.Join(quoted, ", ") + ")"
-}
-
-func sqlTime(t time.Time) string {
-	return "toDateTime64('" + t.UTC().Format("2006-01-02 15:04:05") + "', 6, 'UTC')"
 }

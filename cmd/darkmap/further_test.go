@@ -18,7 +18,7 @@ func TestFurtherSQL(t *testing.T) {
 		t.Fatalf("got %d queries, want 3", len(queries))
 	}
 	for _, q := range queries {
-		for _, part := range []string{"FROM darkmap.route_changes", "dataset = 'demo'", "country = 'ZZ'", "timestamp >= toDateTime64('2014-12-22 16:10:00', 6, 'UTC')"} {
+		for _, part := range []string{"FROM darkmap.route_changes", "dataset = 'demo'", "country = 'ZZ'", "timestamp >= toDateTime64('2014-12-22 16:10:00.000000', 6, 'UTC')"} {
 			if !strings.Contains(q, part) {
 				t.Errorf("%q lacks %q", q, part)
 			}

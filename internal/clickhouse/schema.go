@@ -89,11 +89,14 @@ func (c *columnSchema) definition() string {
 
 func quoteName(name string) string { return "`" + strings.ReplaceAll(name, "`", "\\`") + "`" }
 
-// QuoteTime is SQL for a time of microseconds. A column of microseconds must not be compared with a time of seconds: ClickHouse takes
-// x < toDateTime(t) for x <= t - 1 s where it uses an index, and leaves out what lies between.
+// QuoteTime is SQL for a time of microseconds. A column of microseconds must not be compared with a time of seconds by < or >: ClickHouse 26.7
+// takes x < toDateTime(t) for x <= t - 1 s where it uses an index, and leaves out what lies between. A column of seconds may be compared with it.
 func QuoteTime(t time.Time) string {
-	return "toDateTime64('" + t.UTC().Format("2006-01-02 15:04:05.000000") + "', 6, 'UTC')"
+	return "toDateTime64('" + TimeText(t) + "', 6, 'UTC')"
 }
+
+// TimeText is the value of a parameter {name:DateTime64(6, 'UTC')}.
+func TimeText(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000000") }
 
 // QuoteText writes text as a literal of SQL.
 func QuoteText(text string) string {

@@ -65,7 +65,7 @@ func (s *Store) panel(ctx context.Context, v view, f bgp.Family) (query.Panel, e
 		Verdicts  bool          `json:"verdicts"`
 		NoVerdict bgp.NoVerdict `json:"no_verdict"`
 	}](ctx, s, `SELECT toString(knowledge) AS knowledge, voters, collectors, min_voters, min_collectors, verdicts, no_verdict FROM panel
-		WHERE dataset = {dataset:String} AND family = {family:String} AND timestamp <= fromUnixTimestamp({at:Int64})
+		WHERE dataset = {dataset:String} AND family = {family:String} AND timestamp <= {at:DateTime64(6,'UTC')}
 		ORDER BY timestamp DESC, position_epoch DESC, position_sequence DESC LIMIT 1`, v.params("family", f.String()))
 	if err != nil {
 		return query.Panel{}, err
@@ -95,7 +95,7 @@ type sample struct {
 func (s *Store) sample(ctx context.Context, v view, f bgp.Family, t bgp.EntityType, code string) (*sample, error) {
 	rows, err := ask[sample](ctx, s, `SELECT toUnixTimestamp(timestamp) AS at, entity_name, space, prefixes, baseline_space, baseline_prefixes FROM visibility
 		WHERE dataset = {dataset:String} AND entity_type = {type:String} AND entity_code = {code:String} AND family = {family:String}
-			AND timestamp < fromUnixTimestamp({at:Int64})
+			AND timestamp < {at:DateTime64(6,'UTC')}
 		ORDER BY timestamp DESC, position_epoch DESC, position_sequence DESC LIMIT 1`, v.params("type", t.String(), "code", code, "family", f.String()))
 	if err != nil || len(rows) == 0 {
 		return nil, err

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp"
@@ -35,9 +34,9 @@ func ask[T any](ctx context.Context, s *Store, sql string, params map[string]str
 	return rows, err
 }
 
-// params are those that every statement may use.
+// params are those that every statement may use. The time is of microseconds, as the columns are (clickhouse.QuoteTime).
 func (v view) params(more ...string) map[string]string {
-	p := map[string]string{"dataset": v.dataset, "at": strconv.FormatInt(v.at.Unix(), 10)}
+	p := map[string]string{"dataset": v.dataset, "at": clickhouse.TimeText(v.at)}
 	for i := 0; i+1 < len(more); i += 2 {
 		p[more[i]] = more[i+1]
 	}
@@ -74,7 +73,7 @@ func (s *Store) Datasets(ctx context.Context) ([]string, error) {
 func (s *Store) Record(ctx context.Context, dataset, id string, at time.Time) ([]byte, error) {
 	rows, err := ask[struct {
 		JSON string `json:"json"`
-	}](ctx, s, `SELECT json FROM outage_events WHERE dataset = {dataset:String} AND id = {id:String} AND decided_at <= fromUnixTimestamp({at:Int64})
+	}](ctx, s, `SELECT json FROM outage_events WHERE dataset = {dataset:String} AND id = {id:String} AND decided_at <= {at:DateTime64(6,'UTC')}
 		ORDER BY sequence DESC, position_epoch DESC, position_sequence DESC LIMIT 1`, view{dataset: dataset, at: at}.params("id", id))
 	if err != nil || len(rows) == 0 {
 		return nil, err
@@ -89,7 +88,7 @@ func (s *Store) Outages(ctx context.Context, dataset string, t bgp.EntityType, c
 	rows, err := ask[struct {
 		JSON string `json:"json"`
 	}](ctx, s, `SELECT json FROM outage_events
-		WHERE dataset = {dataset:String} AND startsWith(id, {id:String}) AND entity_code = {code:String} AND decided_at <= fromUnixTimestamp({at:Int64})
+		WHERE dataset = {dataset:String} AND startsWith(id, {id:String}) AND entity_code = {code:String} AND decided_at <= {at:DateTime64(6,'UTC')}
 		ORDER BY id, sequence DESC, position_epoch DESC, position_sequence DESC LIMIT 1 BY id`, view{dataset: dataset, at: at}.params("id", id, "code", code))
 	if err != nil {
 		return nil, err

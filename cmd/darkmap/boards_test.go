@@ -180,6 +180,9 @@ func askBoards(t *testing.T, s clickhouse.Server) {
 				}
 				values := f.choose(t, s, choice, at)
 				for _, q := range f.queries() {
+					if i == 0 && j == 0 {
+						exactTimes(t, s, q.where, expandBoard(t, q.sql, values, at))
+					}
 					a := askBoard(t, s, q, values, at)
 					if a != nil && len(a.rows) > 0 {
 						answered[q.where] = true
@@ -212,6 +215,7 @@ func askMarks(t *testing.T, s clickhouse.Server) {
 	}
 	for i, m := range blocks {
 		q := boardSQL{where: fmt.Sprintf("query %d of docs/grafana.md", i+1), sql: strings.ReplaceAll(m[1], "'live'", "'year'"), columns: []string{"time", "timeEnd", "text", "tags"}}
+		exactTimes(t, s, q.where, expandBoard(t, q.sql, nil, boardTimes[0]))
 		if a := askBoard(t, s, q, nil, boardTimes[0]); a != nil && len(a.rows) == 0 {
 			t.Errorf("%s: no answer", q.where)
 		}
@@ -229,7 +233,11 @@ func (f boardFile) choose(t *testing.T, s clickhouse.Server, choice map[string][
 		if !ok {
 			continue
 		}
-		a := askStore(t, s, expandBoard(t, query["rawSql"].(string), values, at))
+		sql := expandBoard(t, query["rawSql"].(string), values, at)
+		if at == boardTimes[0] {
+			exactTimes(t, s, f.UID+", the variable "+v.Name, sql)
+		}
+		a := askStore(t, s, sql)
 		if a == nil {
 			t.Errorf("%s: the variable %s: no answer", f.UID, v.Name)
 			continue

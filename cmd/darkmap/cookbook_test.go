@@ -100,6 +100,14 @@ func askStore(t *testing.T, s clickhouse.Server, sql string) *reply {
 	return a
 }
 
+// exactTimes tells of comparisons in a query that leave out rows.
+func exactTimes(t *testing.T, s clickhouse.Server, where, sql string) {
+	t.Helper()
+	for _, types := range clickhousetest.InexactTimes(t, s, sql, nil) {
+		t.Errorf("%s compares by < or > %s: compare with toDateTime64(..., 6, 'UTC')", where, types)
+	}
+}
+
 // excerptRows and excerptWidth bound what the page shows of an answer.
 const (
 	excerptRows  = 6
@@ -172,6 +180,7 @@ func TestCookbook(t *testing.T) {
 		if strings.Contains(q.sql, "system.") {
 			reader = s
 		}
+		exactTimes(t, reader, q.title, q.sql)
 		a := askStore(t, reader, q.sql)
 		if a == nil || len(a.rows) == 0 {
 			t.Errorf("%s: no answer", q.title)

@@ -58,8 +58,8 @@ LIMIT 1000`,
 				sql: `SELECT collector, peer_asn, any(peer_name) AS peer_name, peer_address, min(timestamp) AS first, count() AS withdrawals
 FROM prefix_history
 WHERE ` + ofDataset + ` AND type = 'withdraw' AND ` + lost + `
-    AND timestamp >= (SELECT min(start) FROM outages WHERE ` + this + `) - INTERVAL 10 MINUTE
-    AND timestamp < (SELECT min(start) FROM outages WHERE ` + this + `) + INTERVAL 10 MINUTE
+    AND timestamp >= (SELECT toDateTime64(min(start), 6, 'UTC') FROM outages WHERE ` + this + `) - INTERVAL 10 MINUTE
+    AND timestamp < (SELECT toDateTime64(min(start), 6, 'UTC') FROM outages WHERE ` + this + `) + INTERVAL 10 MINUTE
 GROUP BY collector, peer_asn, peer_address
 ORDER BY first, collector, peer_address
 LIMIT 100`,

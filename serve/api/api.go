@@ -114,7 +114,9 @@ func quietErrors(h http.Handler) http.Handler { return keepFrom(http.StatusBadRe
 
 // keepFrom keeps caches from keeping answers of a status and of higher ones.
 func keepFrom(status int, h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(&errorHeaders{ResponseWriter: w, from: status}, r) })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(&errorHeaders{ResponseWriter: w, from: status}, r)
+	})
 }
 
 type errorHeaders struct {

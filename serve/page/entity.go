@@ -39,6 +39,8 @@ type entityView struct {
 	// Prefixes are those of a network; of a prefix who held it when.
 	Prefixes        []heldRow
 	PrefixesProblem string
+	// PrefixesMore says how many are left out.
+	PrefixesMore string
 	// Covering are the less specific prefixes of a prefix.
 	Covering []heldRow
 	// Voters is who holds a prefix this second.

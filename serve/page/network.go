@@ -80,7 +80,7 @@ func (a *asked) held(all []history.Holder) []heldRow {
 		if h.UsualPercent > 0 {
 			r.Usual = percent(h.UsualPercent)
 		}
-		if h.Until != nil {
+		if h.Until != nil && !h.Until.After(a.Until()) { // else: it was so still at the moment that the page shows
 			r.Until = *h.Until
 		}
 		out = append(out, r)

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -10,7 +11,7 @@ import (
 const (
 	// heldBack is how far back a page tells who held a prefix, heldRows how many rows it has.
 	heldBack = 365 * 24 * time.Hour
-	heldRows = 100
+	heldRows = 25
 )
 
 // prefixPage is `/prefix/{prefix}`.
@@ -32,6 +33,9 @@ func (s *site) prefixPage(a *asked) (*content, error) {
 		d.PrefixesProblem, c.Lacks = reason(err), true
 	}
 	d.Prefixes = a.held(held)
+	if len(held) == heldRows {
+		d.PrefixesMore = fmt.Sprintf("The table has the newest %d rows of the year before.", heldRows)
+	}
 	covering, err := s.deps.History.Holders(a.Context(), a.scope, p, until)
 	if err != nil {
 		c.Lacks = true

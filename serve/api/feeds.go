@@ -43,8 +43,8 @@ type peer struct {
 	Prefixes  int    `json:"prefixes"`
 }
 
-// healthBody is how the server and what it shows stand.
-type healthBody struct {
+// Health is how the server and what it shows stand.
+type Health struct {
 	Dataset  string          `json:"dataset" doc:"The dataset."`
 	Minute   *time.Time      `json:"minute,omitempty" doc:"The beginning of the newest decided minute; absent before the first."`
 	Stale    bool            `json:"stale" doc:"What is shown may be over: no minute was decided for three minutes."`
@@ -68,13 +68,13 @@ func (s *service) registerFeeds(v *v1) {
 	}, false, s.panel)
 	register(v, huma.Operation{
 		OperationID: "get-health", Path: "/v1/health", Summary: "How the server and what it shows stand", Tags: []string{"state"},
-		Responses: responseOf[healthBody](v, "How they stand.", false),
+		Responses: responseOf[Health](v, "How they stand.", false),
 	}, false, s.health)
 }
 
 func (s *service) health(ctx context.Context, _ *struct{}) (*output, error) {
 	p := s.Snapshot(exchangeOf(ctx).r)
-	h := healthBody{
+	h := Health{
 		Dataset: p.Dataset, Stale: p.Stale, Quiet: p.Quiet(), Problems: append([]string{}, p.Problems...), Families: append([]feedlog.Panel{}, p.Families...), Open: len(p.Open),
 		History: reason(s.History.Known()), Version: s.Version,
 	}

@@ -21,7 +21,7 @@ RACE    := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
 # Whole runs of the pipeline, many of them, are too slow under the race detector: a few of them have to do. So are feeds that are played at
 # 30 times speed against limits that are 30 times as short: they run by themselves. TestBombs unpacks tens of gigabytes, in 5 s or, under the race
 # detector, in 170 s: it runs without it. Vet is a part of lint.
-TEST    := $(GO) test -vet=off -shuffle=on -tags $(TAGS) -timeout 25m
+TEST    := $(GO) test -vet=off -shuffle=on -tags $(TAGS) -timeout 40m
 
 .PHONY: help
 help: ## List the targets

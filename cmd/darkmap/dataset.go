@@ -234,9 +234,15 @@ func (r *datasetRun) describe(sources *enrich.Sources) clickhouse.Dataset {
 
 // tellDataset says where the results are kept, and how they are looked at.
 func (r *datasetRun) tellDataset(p *pipeline) {
-	if p.store != nil {
-		fmt.Fprintf(r.g.stderr, "darkmap: the results are in dataset %s: `%s` shows them again\n", r.dataset, r.g.command("outages", "--dataset", r.dataset))
+	if p.store == nil {
+		return
 	}
+	fmt.Fprintf(r.g.stderr, "darkmap: the results are in dataset %s: `%s` shows them again\n", r.dataset, r.g.command("outages", "--dataset", r.dataset))
+	look := []string{"serve", "--dataset", r.dataset}
+	if r.dataset == "demo" {
+		look = append(look, "--at", "2014-12-22T17:00Z") // 45 minutes after the last route went
+	}
+	fmt.Fprintf(r.g.stderr, "darkmap: `%s` shows them on a map\n", r.g.command(look...))
 }
 
 // defaultsEdition counts the changes of defaults that decide results (the keys tagged `result:"yes"`): raise it with each, or a dataset

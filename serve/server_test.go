@@ -327,7 +327,7 @@ func TestLimits(t *testing.T) {
 	}
 	streams := begin(t, func(c *Config) { c.Limits.Streams = 2 })
 	for range 2 {
-		streams.stream()
+		streams.stream() //nolint:bodyclose // it ends with the test
 	}
 	streams.wants(429, http.MethodGet, "/v1/stream")
 	streams.wants(200, http.MethodGet, "/")
@@ -356,7 +356,7 @@ func (r *running) stream() *http.Response {
 func TestDrain(t *testing.T) {
 	t.Parallel()
 	r := begin(t, nil)
-	stream := r.stream()
+	stream := r.stream() //nolint:bodyclose // it ends with the test
 	answered := make(chan int, 1)
 	go func() {
 		resp, err := http.Get(r.url + "/held")

@@ -1,5 +1,7 @@
 package grafana
 
+import "strings"
+
 // The variables that boards share. Their names are the same everywhere, so that a link keeps what was chosen. code is what a board is about: a country,
 // an AS, a prefix, a watch list.
 
@@ -156,10 +158,11 @@ func outageColumns() []column {
 
 // outageTable is a table of outages.
 func outageTable(title, description, empty string, width, height uint32, where, order string, more ...column) panel {
-	sql := "SELECT entity_type, entity_code, entity_name, family, start, end, duration_seconds, severity, peak_loss_percent"
+	var names strings.Builder
 	for _, c := range more {
-		sql += ", " + c.name
+		names.WriteString(", " + c.name)
 	}
+	sql := "SELECT entity_type, entity_code, entity_name, family, start, end, duration_seconds, severity, peak_loss_percent" + names.String()
 	return panel{
 		title: title, description: description + " Click an entity to see the outage, or all of the entity.", empty: empty, kind: rows, width: width, height: height,
 		sql:     sql + ",\n    " + linkColumns + "\nFROM outages\nWHERE " + ofDataset + " AND " + where + "\nORDER BY " + order + "\nLIMIT 200",

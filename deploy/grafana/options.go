@@ -21,8 +21,8 @@ func (p panel) options() (plugin string, options any) {
 		return "table", o
 	case worldMap:
 		o := geomap.NewOptions()
-		o.View = geomap.MapViewConfig{Id: "coords", Lat: ptr[int64](20), Lon: ptr[int64](10), Zoom: ptr[int64](1)}
-		o.Controls = geomap.ControlsOptions{ShowZoom: ptr(true), MouseWheelZoom: ptr(false), ShowAttribution: ptr(true)}
+		o.View = geomap.MapViewConfig{Id: "coords", Lat: new(int64(20)), Lon: new(int64(10)), Zoom: new(int64(1))}
+		o.Controls = geomap.ControlsOptions{ShowZoom: new(true), MouseWheelZoom: new(false), ShowAttribution: new(true)}
 		o.Basemap = common.MapLayerOptions{Type: "default", Name: "map"}
 		o.Layers, o.Tooltip = []common.MapLayerOptions{lossLayer()}, geomap.TooltipOptions{Mode: geomap.TooltipModeDetails}
 		return "geomap", o

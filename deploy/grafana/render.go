@@ -14,17 +14,15 @@ const gridWidth = 24
 // tag is on all boards: their menu lists what has it.
 const tag = "darkmap"
 
-func ptr[T any](v T) *T { return &v }
-
 // dashboardV1 is a dashboard as a file holds it. The SDK prefers the second version of dashboards.
 type dashboardV1 = dashboard.Dashboard //nolint:staticcheck // Grafana 11 does not read the second version
 
 // render makes the dashboard of a board.
 func (b board) render() *dashboardV1 {
 	d := dashboard.NewDashboard()
-	d.Uid, d.Title, d.Description = ptr("darkmap-"+b.name), ptr(b.title), ptr(b.description)
-	d.Tags, d.Timezone, d.Refresh = []string{tag}, ptr("utc"), ptr("1m")
-	d.GraphTooltip = ptr(dashboard.DashboardCursorSyncCrosshair)
+	d.Uid, d.Title, d.Description = new("darkmap-"+b.name), new(b.title), new(b.description)
+	d.Tags, d.Timezone, d.Refresh = []string{tag}, new("utc"), new("1m")
+	d.GraphTooltip = new(dashboard.DashboardCursorSyncCrosshair)
 	d.Time = &dashboard.DashboardDashboardTime{From: b.from, To: "now"}
 	d.Links = []dashboard.DashboardLink{{
 		Title: "Boards of darkmap", Type: dashboard.DashboardLinkTypeDashboards, Icon: "external link", Tooltip: "the other boards, with the same time and dataset", Tags: []string{tag},
@@ -51,25 +49,25 @@ func (b board) render() *dashboardV1 {
 
 // render makes a variable. Grafana looks for its values when a board is loaded and when the time changes.
 func (v variable) render() dashboard.VariableModel {
-	m := dashboard.VariableModel{Name: v.name, Label: ptr(v.label), Description: ptr(v.description)}
+	m := dashboard.VariableModel{Name: v.name, Label: new(v.label), Description: new(v.description)}
 	if v.hidden {
-		m.Hide = ptr(dashboard.VariableHideHideVariable)
+		m.Hide = new(dashboard.VariableHideHideVariable)
 	}
 	if v.all {
-		m.IncludeAll = ptr(true)
-		m.Current = &dashboard.VariableOption{Text: dashboard.StringOrArrayOfString{String: ptr("All")}, Value: dashboard.StringOrArrayOfString{String: ptr("$__all")}}
+		m.IncludeAll = new(true)
+		m.Current = &dashboard.VariableOption{Text: dashboard.StringOrArrayOfString{String: new("All")}, Value: dashboard.StringOrArrayOfString{String: new("$__all")}}
 	}
 	switch {
 	case v.source != "":
-		m.Type, m.Query = dashboard.VariableTypeDatasource, &dashboard.StringOrMap{String: ptr(v.source)}
+		m.Type, m.Query = dashboard.VariableTypeDatasource, &dashboard.StringOrMap{String: new(v.source)}
 		return m
 	case v.options != "":
-		m.Type, m.Query = dashboard.VariableTypeCustom, &dashboard.StringOrMap{String: ptr(v.options)}
+		m.Type, m.Query = dashboard.VariableTypeCustom, &dashboard.StringOrMap{String: new(v.options)}
 	default:
-		m.Type, m.Datasource, m.Refresh, m.Definition = dashboard.VariableTypeQuery, ref(storePlugin, "source"), ptr(dashboard.VariableRefreshOnTimeRangeChanged), ptr(v.sql)
-		m.Query, m.Sort = &dashboard.StringOrMap{Map: map[string]any{"refId": "var", "queryType": "sql", "rawSql": v.sql}}, ptr(dashboard.VariableSortDisabled)
+		m.Type, m.Datasource, m.Refresh, m.Definition = dashboard.VariableTypeQuery, ref(storePlugin, "source"), new(dashboard.VariableRefreshOnTimeRangeChanged), new(v.sql)
+		m.Query, m.Sort = &dashboard.StringOrMap{Map: map[string]any{"refId": "var", "queryType": "sql", "rawSql": v.sql}}, new(dashboard.VariableSortDisabled)
 	}
-	m.Multi, m.AllowCustomValue = ptr(v.several), ptr(v.free)
+	m.Multi, m.AllowCustomValue = new(v.several), new(v.free)
 	return m
 }
 
@@ -82,11 +80,11 @@ func (a annotation) render() dashboard.AnnotationQuery {
 // render makes a panel, without its place.
 func (p panel) render(id uint32) *dashboard.Panel {
 	made := &dashboard.Panel{
-		Id: &id, Title: ptr(p.title), Description: ptr(p.description), Datasource: ref(storePlugin, "source"),
+		Id: &id, Title: new(p.title), Description: new(p.description), Datasource: ref(storePlugin, "source"),
 		FieldConfig: &dashboard.FieldConfigSource{Defaults: p.defaults(), Overrides: []dashboard.DashboardFieldConfigSourceOverrides{}},
 	}
 	if p.interval != "" {
-		made.Interval = ptr(p.interval)
+		made.Interval = new(p.interval)
 	}
 	if len(p.series) > 0 {
 		made.Datasource = ref("prometheus", "prometheus")
@@ -95,7 +93,7 @@ func (p panel) render(id uint32) *dashboard.Panel {
 	}
 	for i, s := range p.series {
 		made.Targets = append(made.Targets, prometheus.Dataquery{
-			RefId: ptr(string(rune('A' + i))), Datasource: ref("prometheus", "prometheus"), Expr: s.expr, LegendFormat: ptr(s.legend), Range: ptr(true),
+			RefId: new(string(rune('A' + i))), Datasource: ref("prometheus", "prometheus"), Expr: s.expr, LegendFormat: new(s.legend), Range: new(true),
 		})
 	}
 	for _, c := range p.columns {
@@ -133,30 +131,30 @@ func (c column) render(k kind) dashboard.DashboardFieldConfigSourceOverrides {
 
 // defaults are what holds for all columns of a panel.
 func (p panel) defaults() dashboard.FieldConfig {
-	f := dashboard.FieldConfig{NoValue: ptr(p.empty), Color: &dashboard.FieldColor{Mode: dashboard.FieldColorModeIdPaletteClassic}}
+	f := dashboard.FieldConfig{NoValue: new(p.empty), Color: &dashboard.FieldColor{Mode: dashboard.FieldColorModeIdPaletteClassic}}
 	if p.unit != "" {
-		f.Unit = ptr(p.unit)
+		f.Unit = new(p.unit)
 	}
 	if p.red > 0 {
 		f.Color.Mode = dashboard.FieldColorModeIdThresholds
-		f.Thresholds = &dashboard.ThresholdsConfig{Mode: dashboard.ThresholdsModeAbsolute, Steps: []dashboard.Threshold{{Color: "green"}, {Color: "red", Value: ptr(p.red)}}}
+		f.Thresholds = &dashboard.ThresholdsConfig{Mode: dashboard.ThresholdsModeAbsolute, Steps: []dashboard.Threshold{{Color: "green"}, {Color: "red", Value: new(p.red)}}}
 	}
 	switch p.kind {
 	case rows:
 		f.Custom = &common.TableFieldOptions{Align: common.FieldTextAlignmentAuto}
 	case lines, bars:
 		custom := common.NewGraphFieldConfig()
-		custom.DrawStyle, custom.ShowPoints = ptr(common.GraphDrawStyleLine), ptr(common.VisibilityModeNever)
-		custom.LineInterpolation, custom.FillOpacity = ptr(common.LineInterpolationStepAfter), ptr(5.0)
-		custom.SpanNulls = &common.BoolOrFloat64{Bool: ptr(true)}
+		custom.DrawStyle, custom.ShowPoints = new(common.GraphDrawStyleLine), new(common.VisibilityModeNever)
+		custom.LineInterpolation, custom.FillOpacity = new(common.LineInterpolationStepAfter), new(5.0)
+		custom.SpanNulls = &common.BoolOrFloat64{Bool: new(true)}
 		if p.kind == bars {
-			custom.DrawStyle, custom.FillOpacity = ptr(common.GraphDrawStyleBars), ptr(80.0)
+			custom.DrawStyle, custom.FillOpacity = new(common.GraphDrawStyleBars), new(80.0)
 			custom.SpanNulls = nil
-			custom.Stacking = &common.StackingConfig{Mode: ptr(common.StackingModeNormal), Group: ptr("A")}
+			custom.Stacking = &common.StackingConfig{Mode: new(common.StackingModeNormal), Group: new("A")}
 		}
-		f.Custom, f.Min = custom, ptr(0.0)
+		f.Custom, f.Min = custom, new(0.0)
 		if strings.Contains(p.sql, "AS series") {
-			f.DisplayName = ptr("${__field.labels.series}")
+			f.DisplayName = new("${__field.labels.series}")
 		}
 	case numbers, worldMap:
 	}
@@ -166,8 +164,8 @@ func (p panel) defaults() dashboard.FieldConfig {
 // lossLayer colours and sizes a country by what it has lost.
 func lossLayer() common.MapLayerOptions {
 	return common.MapLayerOptions{
-		Type: "markers", Name: "loss", Tooltip: ptr(true),
-		Location: &common.FrameGeometrySource{Mode: common.FrameGeometrySourceModeLookup, Lookup: ptr("country"), Gazetteer: ptr("public/gazetteer/countries.json")},
+		Type: "markers", Name: "loss", Tooltip: new(true),
+		Location: &common.FrameGeometrySource{Mode: common.FrameGeometrySourceModeLookup, Lookup: new("country"), Gazetteer: new("public/gazetteer/countries.json")},
 		Config: map[string]any{
 			"showLegend": true,
 			"style": map[string]any{

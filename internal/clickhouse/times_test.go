@@ -53,6 +53,7 @@ func count(t *testing.T, s clickhouse.Server, sql string) int {
 
 // boundsAreExact: the rows from one bound to another are those up to a bound between them and those from it on, in every view that has bounds.
 func boundsAreExact(t *testing.T, s clickhouse.Server) {
+	t.Helper()
 	for _, sql := range boundRows {
 		must(t, open(t, s), strings.ReplaceAll(sql, "darkmap.", s.Database+"."))
 	}
@@ -77,6 +78,7 @@ func boundsAreExact(t *testing.T, s clickhouse.Server) {
 // timesAreExact compares a column of microseconds with each kind of time, with an index and without. Those of microseconds have the same rows;
 // where others do not, InexactTimes says so.
 func timesAreExact(t *testing.T, s clickhouse.Server) {
+	t.Helper()
 	const right, lost = true, false
 	noon := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
 	rows := "FROM darkmap.prefix_changes WHERE dataset = 'bounds' AND begin = toIPv6('198.51.100.0') AND length = 24 AND "
@@ -105,6 +107,7 @@ func timesAreExact(t *testing.T, s clickhouse.Server) {
 
 // viewsAreExact: no view compares a time of microseconds with one of seconds.
 func viewsAreExact(t *testing.T, s clickhouse.Server) {
+	t.Helper()
 	const noon = "2026-11-30 12:00:00"
 	params := map[string]string{
 		"dataset": "d", "from": noon, "to": noon, "at": noon, "step": "60", "address": "198.51.100.7", "prefix": "198.51.100.0/24", "country": "KP", "origin": "64501",

@@ -165,8 +165,10 @@ func (e *Export) made(ctx context.Context, m *Manifest) error {
 		if d.Emptying {
 			return fmt.Errorf("dataset %s was being deleted when that was interrupted: there is nothing to export", e.Dataset)
 		}
-		m.Made = Made{Files: d.Files, Collectors: d.Collectors, Settings: d.Changed, SettingsHash: d.Settings, Begins: orNil(d.Begins), Ends: orNil(d.Ends),
-			GeographyDate: orNil(d.GeographyDate), OwnersDate: orNil(d.OwnersDate), GeographyFiles: d.GeographyFiles}
+		m.Made = Made{
+			Files: d.Files, Collectors: d.Collectors, Settings: d.Changed, SettingsHash: d.Settings, Begins: orNil(d.Begins), Ends: orNil(d.Ends),
+			GeographyDate: orNil(d.GeographyDate), OwnersDate: orNil(d.OwnersDate), GeographyFiles: d.GeographyFiles,
+		}
 		return nil
 	}
 	return fmt.Errorf("the store has no dataset %s: `darkmap datasets list` lists them", e.Dataset)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -223,7 +224,7 @@ func (i *Import) clear(ctx context.Context, r *rows, f *File, where string) erro
 
 // insert sends the file.
 func (i *Import) insert(ctx context.Context, r *rows, f *File) error {
-	in, err := os.Open(filepath.Join(i.Dir, f.Name)) //nolint:gosec // the user names the folder; the name has no folders
+	in, err := os.Open(filepath.Join(i.Dir, f.Name))
 	if err != nil {
 		return err
 	}
@@ -234,9 +235,7 @@ func (i *Import) insert(ctx context.Context, r *rows, f *File) error {
 			clickhouse.QuoteText(i.Dataset), clickhouse.QuoteText(r.table.Structure())),
 		ID: i.queries() + rand.Text(), Body: in, Settings: settings(),
 	}
-	for name, value := range map[string]string{"async_insert": "0", "max_partitions_per_insert_block": "0", "insert_deduplicate": "0", "optimize_on_insert": "0", "input_format_parquet_allow_missing_columns": "0"} {
-		q.Settings[name] = value
-	}
+	maps.Copy(q.Settings, map[string]string{"async_insert": "0", "max_partitions_per_insert_block": "0", "insert_deduplicate": "0", "optimize_on_insert": "0", "input_format_parquet_allow_missing_columns": "0"})
 	answer, err := i.Server.HTTP(ctx, q)
 	if err != nil {
 		return err

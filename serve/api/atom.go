@@ -1,7 +1,6 @@
 package api
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -23,12 +22,12 @@ const feedEntries = 50
 // feedKeys are the parameters of a feed.
 var feedKeys = []string{"country", "as", "severity", "type", "family", "entries", "dataset"}
 
-// feedInput reads which feed is asked for.
-func feedInput(r *http.Request) (in outagesInput, events bool, err error) {
+// feedInput reads which feed is asked for. fault says in a sentence why that cannot be told.
+func feedInput(r *http.Request) (in outagesInput, events bool, fault string) {
 	values := r.URL.Query()
 	for key := range values {
 		if !slices.Contains(feedKeys, key) {
-			return in, false, errors.New("A feed has the parameters " + strings.Join(feedKeys, ", ") + ".")
+			return in, false, "A feed has the parameters " + strings.Join(feedKeys, ", ") + "."
 		}
 	}
 	list := func(key string) []string {
@@ -49,13 +48,13 @@ func feedInput(r *http.Request) (in outagesInput, events bool, err error) {
 	kind := values.Get("entries")
 	switch {
 	case kind != "" && kind != "events" && kind != "outages":
-		return in, false, errors.New("The parameter entries is outages or events.")
+		return in, false, "The parameter entries is outages or events."
 	case in.Severity != "" && !slices.Contains([]string{"minor", "moderate", "major", "total"}, in.Severity):
-		return in, false, errors.New("The parameter severity is minor, moderate, major or total.")
+		return in, false, "The parameter severity is minor, moderate, major or total."
 	case in.Dataset != "" && !datasetName.MatchString(in.Dataset):
-		return in, false, errors.New("There is no such dataset.")
+		return in, false, "There is no such dataset."
 	}
-	return in, kind == "events", nil
+	return in, kind == "events", ""
 }
 
 // feedEntry is a record for a feed.
@@ -66,9 +65,9 @@ type feedEntry struct {
 
 // atom answers a feed: an entry for each outage, or for each of their records.
 func (s *service) atom(w http.ResponseWriter, r *http.Request) {
-	in, events, err := feedInput(r)
-	if err != nil {
-		serve.Refuse(w, r, http.StatusBadRequest, err.Error())
+	in, events, fault := feedInput(r)
+	if fault != "" {
+		serve.Refuse(w, r, http.StatusBadRequest, fault)
 		return
 	}
 	q, err := in.query()
@@ -94,7 +93,7 @@ func (s *service) atom(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/atom+xml; charset=utf-8")
-	_, _ = w.Write(b) // the client may be gone
+	_, _ = w.Write(b) //nolint:gosec // XML, whose texts are escaped; the client may be gone
 }
 
 func (s *service) feedEntries(m moment, q history.OutagesQuery, events bool) (out []feedEntry, problem string, err error) {

@@ -40,5 +40,5 @@ func (s *service) llms(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = w.Write([]byte(strings.ReplaceAll(llmsText, "URL/", base+"/"))) // the client may be gone
+	_, _ = w.Write([]byte(strings.ReplaceAll(llmsText, "URL/", base+"/"))) //nolint:gosec // plain text; the client may be gone
 }

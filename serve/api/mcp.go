@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/darkmap/darkmap/internal/bgp"
@@ -110,11 +111,7 @@ func asked[I, O any](r *http.Request, f func(*http.Request, I) (O, error)) mcp.T
 
 // sentence is an error in words that an assistant may see.
 func sentence(err error) string {
-	var fault interface {
-		GetStatus() int
-		Error() string
-	}
-	if errors.As(err, &fault) {
+	if fault, ok := errors.AsType[huma.StatusError](err); ok {
 		return "A parameter cannot be read: " + fault.Error()
 	}
 	return serve.Reason(err)

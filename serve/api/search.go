@@ -110,9 +110,8 @@ func (s *service) nameOf(m moment, q query.Question) string {
 // countriesNamed are the countries whose names hold a text, in any case.
 func countriesNamed(text string) []string {
 	var out []string
-	for i := range 26 * 26 {
-		code := string([]byte{'A' + byte(i/26), 'A' + byte(i%26)})
-		if name := bgp.CountryName(code); name != "" && strings.Contains(strings.ToLower(name), strings.ToLower(text)) {
+	for _, code := range bgp.CountryCodes() {
+		if strings.Contains(strings.ToLower(bgp.CountryName(code)), strings.ToLower(text)) {
 			out = append(out, code)
 		}
 	}

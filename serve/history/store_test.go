@@ -226,6 +226,7 @@ func testPages(t *testing.T, s *Store) {
 }
 
 func testOutage(t *testing.T, s *Store) {
+	t.Helper()
 	id := bgp.OutageID(bgp.EntityCountry, "KP", bgp.IPv4, at(15))
 	o, err := s.Outage(t.Context(), public, id)
 	if err != nil || len(o.Revisions) != 2 || o.Newest.Outage.State != bgp.StateClosed || o.Revisions[0].Event != bgp.EventOpened || !o.Revisions[0].DecidedAt.Equal(at(17)) || o.Revisions[1].Sequence != 2 {
@@ -248,6 +249,7 @@ func testOutage(t *testing.T, s *Store) {
 }
 
 func testSeries(t *testing.T, s *Store) {
+	t.Helper()
 	got, err := s.Series(t.Context(), public, live.Key{Family: bgp.IPv4, Type: bgp.EntityCountry, Code: "KP"}, at(0), at(240), 30*time.Minute)
 	var line []string
 	for _, p := range got.Points {
@@ -269,6 +271,7 @@ func testSeries(t *testing.T, s *Store) {
 }
 
 func testWorld(t *testing.T, s *Store) {
+	t.Helper()
 	kp := live.Key{Family: bgp.IPv4, Type: bgp.EntityCountry, Code: "KP"}
 	for _, tt := range []struct {
 		n            int
@@ -308,6 +311,7 @@ func testWorld(t *testing.T, s *Store) {
 }
 
 func testSeed(t *testing.T, s *Store) {
+	t.Helper()
 	seed, err := s.Seed(t.Context(), "test", at(300))
 	var values []string
 	for _, v := range seed.Values {
@@ -321,6 +325,7 @@ func testSeed(t *testing.T, s *Store) {
 
 // testShared: many who ask the same at the same time cost one statement; another window is another one; the logged-in share nothing with others.
 func testShared(t *testing.T, s *Store, reg *prometheus.Registry) {
+	t.Helper()
 	asked := func() float64 {
 		var m dto.Metric
 		if err := s.metrics.questions.WithLabelValues(resultAsked).Write(&m); err != nil {
@@ -353,6 +358,7 @@ func testShared(t *testing.T, s *Store, reg *prometheus.Registry) {
 
 // testNoAnswer: without a store, with one that is away, and with too many questions the error says which it is, and nothing of the statement.
 func testNoAnswer(t *testing.T, server clickhouse.Server) {
+	t.Helper()
 	none := New(Config{WhyNone: "It is a test.", Log: slog.New(slog.DiscardHandler)})
 	if _, err := none.Datasets(t.Context(), public); !errors.Is(err, ErrNoStore) || !strings.Contains(err.Error(), "It is a test.") {
 		t.Errorf("no store: got %v", err)

@@ -171,8 +171,9 @@ func (p *partition) nameStrangers(ctx context.Context, from, to int64) error {
 
 // before counts the rows that were stored from records that the log does not hold any more.
 func (p *partition) before(ctx context.Context) error {
-	first, err := p.first, error(nil)
+	first := p.first
 	if first.IsZero() { // the first record may be one that is not compared
+		var err error
 		if first, err = p.timeOf(ctx, p.span.Start); err != nil {
 			return err
 		}

@@ -127,10 +127,10 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// TestPathsExist: a path that begins with a folder of this repository, and a file name in a code span, is in the repository.
+// TestPathsExist: a path that begins with a folder of this repository and is no text in double quotes, and a file name in a code span, is in the repository.
 func TestPathsExist(t *testing.T) {
 	t.Parallel()
-	path := regexp.MustCompile(`(?:^|[^\w/.<$-]|\./)((?:\.ci|cmd|deploy|detect|docs|enrich|eval|examples|ingest|internal|schemas|sink|testdata|tools)/[\w./*-]*)`)
+	path := regexp.MustCompile(`(?:^|[^\w/.<$"-]|\./)((?:\.ci|cmd|deploy|detect|docs|enrich|eval|examples|ingest|internal|notify|schemas|serve|sink|testdata|tools)/[\w./*-]*)`)
 	file := regexp.MustCompile(`^\w+\.(?:go|proto|sql|tsv|md)$`)
 	names := map[string]bool{}
 	err := filepath.WalkDir("../..", func(_ string, d fs.DirEntry, err error) error {

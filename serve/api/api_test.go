@@ -68,7 +68,7 @@ func (s *story) value(n int, e bgp.Entity, prefixes, usual int) {
 func (s *story) outage(n int, o bgp.Outage) {
 	s.t.Helper()
 	o.Dataset, o.Family, o.Headline, o.Summary = "live", "ipv4", o.Entity.Name+" is dark", "It is dark."
-	o.Panel, o.Severity = bgp.Panel{Voters: 40, Collectors: 12, Table: "complete"}, bgp.SeverityTotal
+	o.Panel, o.Severity = bgp.Panel{Voters: 40, Collectors: 12, Table: bgp.TablesComplete}, bgp.SeverityTotal
 	object, err := json.Marshal(o)
 	if err != nil {
 		s.t.Fatal(err)

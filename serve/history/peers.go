@@ -25,7 +25,7 @@ type Peer struct {
 const peersSQL = `SELECT toString(family) AS fam, collector, peer_address, peer_asn, peer_name, votes, reason, prefixes FROM panel_peers
 	WHERE dataset = {dataset:String} AND (family, timestamp) IN (
 		SELECT family, max(timestamp) FROM panel_history
-		WHERE dataset = {dataset:String} AND timestamp <= toDateTime({at:UInt32}, 'UTC') AND timestamp > toDateTime({at:UInt32}, 'UTC') - INTERVAL 2 HOUR
+		WHERE dataset = {dataset:String} AND timestamp <= toDateTime({at:UInt32}, 'UTC') AND timestamp > toDateTime64({at:UInt32}, 6, 'UTC') - INTERVAL 2 HOUR
 		GROUP BY family)
 	ORDER BY family, votes DESC, collector, peer_asn, peer_address`
 

@@ -65,7 +65,7 @@ FROM (
     arrayMin(arrayFilter(t -> t > announced, groupArrayIf(timestamp, type = 'withdraw'))) AS gone
   FROM prefix_history
   WHERE dataset = {dataset:String} AND prefix IN {prefixes:Array(String)}` + publicPeers + `
-    AND timestamp >= {from:DateTime('UTC')} AND timestamp < {to:DateTime('UTC')}
+    AND timestamp >= {from:DateTime('UTC')} AND timestamp < toDateTime64({to:DateTime('UTC')}, 6, 'UTC')
     AND peer_asn IN (
       SELECT peer_asn FROM panel_peers
       WHERE dataset = {dataset:String} AND family = {family:String} AND votes AND timestamp = (
@@ -117,7 +117,7 @@ func prefixLosses(ctx context.Context, a *asker, losses string, params map[strin
 			any(paths.upstream) AS upstream, dictGet('as_info', 'name', upstream) AS name
 		FROM (`+losses+`) AS losses LEFT JOIN (
 			SELECT prefix, toUInt32OrZero(extractAll(argMax(as_path, timestamp), '[0-9]+')[-2]) AS upstream FROM prefix_history
-			WHERE dataset = {dataset:String} AND prefix IN {prefixes:Array(String)} AND type = 'announce' AND timestamp >= {day:DateTime('UTC')} AND timestamp < {to:DateTime('UTC')}
+			WHERE dataset = {dataset:String} AND prefix IN {prefixes:Array(String)} AND type = 'announce' AND timestamp >= {day:DateTime('UTC')} AND timestamp < toDateTime64({to:DateTime('UTC')}, 6, 'UTC')
 			GROUP BY prefix) AS paths USING (prefix)
 		GROUP BY prefix ORDER BY min(lost_at), prefix`, params)
 	out := make([]PrefixLoss, len(found))

@@ -134,7 +134,7 @@ func valuesAt(ctx context.Context, a *asker, dataset string, at time.Time, back 
 				(visibility.timestamp, position_epoch, position_sequence)) AS newest,
 			newest.1 AS name, newest.2 AS space, newest.3 AS prefixes, newest.4 AS baseline_space, newest.5 AS baseline_prefixes, newest.6 AS voters
 		FROM visibility WHERE dataset = {dataset:String} AND entity_type IN (` + types + `)
-			AND visibility.timestamp < fromUnixTimestamp({at:Int64}) AND visibility.timestamp >= fromUnixTimestamp({from:Int64})
+			AND visibility.timestamp < toDateTime64({at:Int64}, 6, 'UTC') AND visibility.timestamp >= fromUnixTimestamp({from:Int64})
 		GROUP BY entity_type, entity_code, family LIMIT {limit:UInt32}`
 	found, err := manyRows[row](ctx, a, sql, Scope{Dataset: dataset}.params("at", seconds(at), "from", seconds(at.Add(-back)), "limit", fmt.Sprint(maxValues)), maxValues)
 	out := make([]live.Value, 0, len(found))
@@ -160,7 +160,7 @@ func panelsAt(ctx context.Context, a *asker, dataset string, at time.Time) ([]fe
 		NoVerdict bgp.NoVerdict `json:"no_verdict"`
 	}
 	found, err := rows[row](ctx, a, `SELECT toString(family) AS fam, toUnixTimestamp64Micro(timestamp) AS at, toString(knowledge) AS knowledge, voters, collectors, min_voters, min_collectors,
-			verdicts, no_verdict FROM panel_history WHERE dataset = {dataset:String} AND timestamp <= fromUnixTimestamp({at:Int64}) AND timestamp > fromUnixTimestamp({from:Int64})
+			verdicts, no_verdict FROM panel_history WHERE dataset = {dataset:String} AND timestamp <= fromUnixTimestamp({at:Int64}) AND timestamp > toDateTime64({from:Int64}, 6, 'UTC')
 		ORDER BY family, timestamp DESC LIMIT 1 BY family`, Scope{Dataset: dataset}.params("at", seconds(at), "from", seconds(at.Add(-feedlog.Back))))
 	out := make([]feedlog.Panel, 0, len(found))
 	for _, r := range found {

@@ -27,7 +27,7 @@ func (s *Store) Events(ctx context.Context, sc Scope, q OutagesQuery) ([]Event, 
 		` ORDER BY decided_at DESC, id, sequence DESC, position_epoch DESC, position_sequence DESC LIMIT 1 BY id, sequence LIMIT {limit:UInt32}`
 	return answer(ctx, s, sc, "events "+sql+fmt.Sprint(c.params), func(ctx context.Context, a *asker) ([]Event, error) {
 		found, err := rows[struct {
-			Decided int64  `json:"decided,string"`
+			Decided int64  `json:"decided"`
 			JSON    string `json:"json"`
 		}](ctx, a, sql, c.params)
 		if err != nil {

@@ -141,6 +141,7 @@ func TestQuestions(t *testing.T) {
 	t.Run("outages", func(t *testing.T) { testOutages(t, s) })
 	t.Run("pages", func(t *testing.T) { testPages(t, s) })
 	t.Run("outage", func(t *testing.T) { testOutage(t, s) })
+	t.Run("events", func(t *testing.T) { testEvents(t, s) })
 	t.Run("series", func(t *testing.T) { testSeries(t, s) })
 	t.Run("world", func(t *testing.T) { testWorld(t, s) })
 	t.Run("seed", func(t *testing.T) { testSeed(t, s) })
@@ -245,6 +246,27 @@ func testOutage(t *testing.T, s *Store) {
 		if _, err := s.Outage(t.Context(), public, id); !errors.Is(err, ErrNotFound) {
 			t.Errorf("%s: got %v", id, err)
 		}
+	}
+}
+
+func testEvents(t *testing.T, s *Store) {
+	t.Helper()
+	all, err := s.Events(t.Context(), private, OutagesQuery{})
+	shown, publicErr := s.Events(t.Context(), public, OutagesQuery{})
+	if err != nil || publicErr != nil || len(all) <= len(shown) || len(shown) < 2 {
+		t.Fatalf("got %d records, %d of them for everybody: %v, %v", len(all), len(shown), err, publicErr)
+	}
+	for i, e := range shown {
+		if strings.Contains(string(e.JSON), "secret") {
+			t.Errorf("it tells of a private list: %s", e.JSON)
+		}
+		if i > 0 && e.DecidedAt.After(shown[i-1].DecidedAt) {
+			t.Errorf("record %d was decided at %v, after the one before it", i, e.DecidedAt)
+		}
+	}
+	one, err := s.Events(t.Context(), public, OutagesQuery{Codes: []string{"KP"}, Limit: 1})
+	if err != nil || len(one) != 1 || one[0].Outage.Entity.Code != "KP" {
+		t.Errorf("got %+v, %v", one, err)
 	}
 }
 

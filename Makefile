@@ -130,7 +130,7 @@ breaking: ## Compare the schemas with the newest released ones
 .PHONY: ci
 ci: ## What has to pass before anything lands
 	$(MAKE) gen tidy
-	@git diff --exit-code -- schemas docs/outage.md docs/configuration.md docs/metrics.md cmd/darkmap/configuration_keys.json deploy/grafana/dashboards go.mod go.sum || { echo "make gen tidy changed files: commit them"; exit 1; }
+	@git diff --exit-code -- schemas docs/outage.md docs/configuration.md docs/metrics.md cmd/darkmap/configuration_keys.json deploy/grafana/dashboards serve/page/web/dist go.mod go.sum || { echo "make gen tidy changed files: commit them"; exit 1; }
 	$(MAKE) breaking lint build cross
 	$(MAKE) fuzz FUZZTIME=5s
 	$(MAKE) test

@@ -43,10 +43,9 @@ type datasetRun struct {
 	byDate bool
 	// data are the files of locations and AS data that were chosen.
 	data dated.Choice
-	// pages serves pages of the dataset while it is played; finished is then called with the results, and returns when the pages may end.
-	pages    bool
+	// stay is called with the results where pages show the dataset as it is played, and returns when they may end; nil: there are no pages.
+	stay     func(context.Context, *outagelog.Log) error
 	serveKey string // of the pages, where the configuration names none
-	finished func(context.Context, *outagelog.Log) error
 	// entry is what the store is told of the dataset, once it is claimed.
 	entry clickhouse.Dataset
 }
@@ -88,14 +87,14 @@ func (r *datasetRun) do(ctx context.Context) (_ *outagelog.Log, err error) {
 	}
 	defer func() { err = errors.Join(err, closeBroker()) }()
 	running := runRecord(r.command, r.dataset, p.cfg.Kafka, p.store)
-	if r.pages && len(r.cfg.Serve.Keys) == 0 {
+	if r.stay != nil && len(r.cfg.Serve.Keys) == 0 {
 		r.serveKey = rand.Text()
 		running.ServeKey = r.serveKey
 	}
 	if err := r.dir.WriteRun(running); err != nil {
 		return nil, err
 	}
-	if r.pages {
+	if r.stay != nil {
 		return r.playWithPages(ctx, p)
 	}
 	return r.play(ctx, p)

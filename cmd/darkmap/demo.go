@@ -84,8 +84,7 @@ func (c *demoCmd) Run(ctx context.Context, g *globals) (err error) {
 	}
 	r := &datasetRun{g: g, dir: state, cfg: cfg, plan: plan, watch: c.Watch, dataset: c.dataset(), replace: true, store: !c.NoStore, command: "demo", json: c.Format == "json", notify: c.Notify}
 	if c.Serve {
-		r.pages = true
-		r.finished = func(ctx context.Context, results *outagelog.Log) error { return c.stay(ctx, g, world, results) }
+		r.stay = func(ctx context.Context, results *outagelog.Log) error { return c.stay(ctx, g, world, results) }
 	}
 	results, err := r.do(ctx)
 	if results == nil || c.Serve {

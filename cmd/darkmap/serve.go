@@ -233,7 +233,7 @@ func sentences(texts []string) []string {
 	return out
 }
 
-// playWithPages is play behind pages that show the dataset, until finished returns.
+// playWithPages is play behind pages that show the dataset, until stay returns.
 func (r *datasetRun) playWithPages(ctx context.Context, p *pipeline) (*outagelog.Log, error) {
 	if r.cfg.Serve.Listen == "" {
 		return nil, usageError(errors.New("serve.listen is empty: name the address of the pages there"))
@@ -255,7 +255,7 @@ func (r *datasetRun) playWithPages(ctx context.Context, p *pipeline) (*outagelog
 	}()
 	results, err := r.play(serving, p)
 	if results != nil {
-		err = errors.Join(err, r.finished(serving, results))
+		err = errors.Join(err, r.stay(serving, results))
 	}
 	stop()
 	if failed := <-served; failed != nil {

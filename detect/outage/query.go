@@ -16,8 +16,7 @@ func (e *Engine) Usual(s Sample) (space uint64, prefixes int) {
 	case ent.frozen != nil:
 		return ent.frozen.space, ent.frozen.prefixes
 	}
-	var m medians // the engine's own is of the minute that is decided
-	b := m.at(&ent.hist, e.next/minute, point{space: s.KnownSpace, prefixes: uint32(s.KnownPrefixes)})
+	b := e.medians.at(&ent.hist, e.next/minute, point{space: s.KnownSpace, prefixes: uint32(s.KnownPrefixes)})
 	return b.space, b.prefixes
 }
 

@@ -273,18 +273,21 @@ func (s *State) sayTurns(minute int64, changed []Holding) []Holding {
 	h := &s.holdings
 	h.paid = max(h.paid, minute-dayTurns)
 	n := min(minute-h.paid, maxTurns)
-	from, to := uint16((h.paid+1)%dayTurns), uint16((h.paid+n)%dayTurns)
-	h.paid += n
 	if n <= 0 {
 		return nil
 	}
+	first := uint16((h.paid + 1) % dayTurns)
+	h.paid += n
 	already := make(map[rib.Key]bool, len(changed))
 	for i := range changed {
 		already[changed[i].Key] = true
 	}
 	var out []Holding
 	for row, t := range h.turns {
-		if t == noTurn || from <= to && (t < from || t > to) || from > to && t < from && t > to {
+		if t < first {
+			t += dayTurns // of the next day
+		}
+		if t-first >= uint16(n) { // so is noTurn
 			continue
 		}
 		r := rib.Row(row)

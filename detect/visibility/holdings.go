@@ -346,9 +346,12 @@ func (s *State) heardFrom(r rib.Row, x said) (origins, upstreams []HeardFrom) {
 	var tmp [maxWords]uint64
 	held, words, all := s.rib.Held(r), s.rib.Words(), 0
 	last := x.standing() == StandingLost || x.standing() == StandingGone
-	for _, a := range s.origins.list(x.origins) {
-		origins = append(origins, HeardFrom{ASN: a})
+	of := s.origins.list(x.origins)
+	origins = make([]HeardFrom, len(of))
+	for i, a := range of {
+		origins[i].ASN = a
 	}
+	count := s.tallied.empty()
 	s.rib.EachPair(r, func(origin, upstream bgp.ASN, slots []uint64) {
 		for i, b := range slots {
 			if tmp[i] = b; !last {
@@ -360,16 +363,11 @@ func (s *State) heardFrom(r rib.Row, x said) (origins, upstreams []HeardFrom) {
 		if i := slices.IndexFunc(origins, func(h HeardFrom) bool { return h.ASN == origin }); i >= 0 {
 			origins[i].Voters += n
 		}
-		if upstream == 0 || n == 0 {
-			return
+		if upstream != 0 {
+			count.add(upstream, n)
 		}
-		i := slices.IndexFunc(upstreams, func(h HeardFrom) bool { return h.ASN == upstream })
-		if i < 0 {
-			i, upstreams = len(upstreams), append(upstreams, HeardFrom{ASN: upstream})
-		}
-		upstreams[i].Voters += n
 	})
-	upstreams = slices.DeleteFunc(upstreams, func(h HeardFrom) bool { return h.Voters*20 < all })
-	slices.SortFunc(upstreams, func(a, b HeardFrom) int { return cmp.Or(cmp.Compare(b.Voters, a.Voters), cmp.Compare(a.ASN, b.ASN)) })
-	return origins, upstreams[:min(len(upstreams), maxUpstreams)]
+	count.keep(all, 20)
+	count.sort()
+	return origins, slices.Clone(count.votes[:min(len(count.votes), maxUpstreams)])
 }

@@ -82,7 +82,7 @@ type State struct {
 	placing   bool  // places of known prefixes are taken anew in this window
 	staged    []rib.Row
 
-	tallied originCount // of the row that is looked at
+	tallied asCount // of the row that is looked at
 
 	holdings  holdings
 	watch     watch

@@ -42,47 +42,51 @@ func (s *State) count(r rib.Row) tally {
 	return t
 }
 
-// originVotes is how many voters hold an origin's paths.
-type originVotes struct {
-	asn  bgp.ASN
-	seen int
-}
-
-// originCount counts voters by origin, of which there are at most as many as slots. It is used again from row to row.
-type originCount struct {
-	votes []originVotes
+// asCount counts voters by AS, origin or upstream, of which there are at most as many as slots. It is used again from row to row.
+type asCount struct {
+	votes []HeardFrom
 	out   [maxOrigins]bgp.ASN
 }
 
-// empty makes the count begin anew.
-func (o *originCount) empty() *originCount {
+// empty sets the count back to nothing.
+func (o *asCount) empty() *asCount {
 	o.votes = o.votes[:0]
 	return o
 }
 
-func (o *originCount) add(a bgp.ASN, voters int) {
+func (o *asCount) add(a bgp.ASN, voters int) {
 	if voters == 0 {
 		return
 	}
 	for i := range o.votes {
-		if o.votes[i].asn == a {
-			o.votes[i].seen += voters
+		if o.votes[i].ASN == a {
+			o.votes[i].Voters += voters
 			return
 		}
 	}
-	o.votes = append(o.votes, originVotes{a, voters})
+	o.votes = append(o.votes, HeardFrom{a, voters})
+}
+
+// keep drops the ASes that fewer than holders/part voters see.
+func (o *asCount) keep(holders, part int) {
+	o.votes = slices.DeleteFunc(o.votes, func(v HeardFrom) bool { return v.Voters*part < holders })
+}
+
+// sort orders the ASes by voters, most first, then by number.
+func (o *asCount) sort() {
+	slices.SortFunc(o.votes, func(a, b HeardFrom) int { return cmp.Or(cmp.Compare(b.Voters, a.Voters), cmp.Compare(a.ASN, b.ASN)) })
 }
 
 // atLeastFifth lists, sorted, the origins that a fifth of the holders see; of more than maxOrigins those that most see, the
 // lower numbers of equals. In which order they were added makes no difference. The list is valid until the next call.
-func (o *originCount) atLeastFifth(holders int) []bgp.ASN {
-	o.votes = slices.DeleteFunc(o.votes, func(v originVotes) bool { return v.seen*5 < holders })
+func (o *asCount) atLeastFifth(holders int) []bgp.ASN {
+	o.keep(holders, 5)
 	if len(o.votes) > maxOrigins {
-		slices.SortFunc(o.votes, func(a, b originVotes) int { return cmp.Or(cmp.Compare(b.seen, a.seen), cmp.Compare(a.asn, b.asn)) })
+		o.sort()
 		o.votes = o.votes[:maxOrigins]
 	}
 	for i, v := range o.votes {
-		o.out[i] = v.asn
+		o.out[i] = v.ASN
 	}
 	out := o.out[:len(o.votes)]
 	slices.Sort(out)

@@ -11,17 +11,17 @@ import (
 // TestOriginsInAnyOrder: an origin whose voters come over several paths counts with all of them, whatever comes between.
 func TestOriginsInAnyOrder(t *testing.T) {
 	t.Parallel()
-	pairs := []originVotes{{64520, 2}}
+	pairs := []HeardFrom{{64520, 2}}
 	for i := range bgp.ASN(8) {
-		pairs = append(pairs, originVotes{64500 + i, 2})
+		pairs = append(pairs, HeardFrom{64500 + i, 2})
 	}
-	pairs = append(pairs, originVotes{64520, 2}, originVotes{64520, 2}, originVotes{64510, 1})
+	pairs = append(pairs, HeardFrom{64520, 2}, HeardFrom{64520, 2}, HeardFrom{64510, 1})
 	r := rand.New(rand.NewPCG(1, 2))
-	var o originCount
+	var o asCount
 	for range 20 {
 		o.empty()
 		for _, p := range pairs {
-			o.add(p.asn, p.seen)
+			o.add(p.ASN, p.Voters)
 		}
 		if got, want := o.atLeastFifth(23), []bgp.ASN{64520}; !slices.Equal(got, want) {
 			t.Errorf("%v: got %v, want %v", pairs, got, want)
@@ -33,7 +33,7 @@ func TestOriginsInAnyOrder(t *testing.T) {
 // TestOriginsAreBounded: of too many the most seen stay, the lower numbers of equals.
 func TestOriginsAreBounded(t *testing.T) {
 	t.Parallel()
-	var o originCount
+	var o asCount
 	for i := range bgp.ASN(12) {
 		o.add(64511-i, 1+int(i&1))
 	}

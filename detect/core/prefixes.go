@@ -32,15 +32,16 @@ func (f *familyState) prefixRecords(out []Out, start int64) []Out {
 		for _, p := range h.Places {
 			rec.Places = append(rec.Places, &pb.PrefixPlace{Place: &pb.Place{Country: p.Country, Region: p.Region}, Space: p.Space})
 		}
-		out = append(out, Out{Topic: schemas.TopicPrefixes, Key: []byte(f.family.String() + "/" + prefix.String()), Record: rec})
+		out = append(out, Out{Topic: schemas.TopicPrefixes, Key: prefix.AppendTo([]byte(f.family.String() + "/")), Record: rec})
 	}
 	return out
 }
 
 func prefixASes(all []visibility.HeardFrom) []*pb.PrefixAS {
-	out := make([]*pb.PrefixAS, len(all))
+	out, of := make([]*pb.PrefixAS, len(all)), make([]pb.PrefixAS, len(all))
 	for i, a := range all {
-		out[i] = &pb.PrefixAS{Asn: uint32(a.ASN), Voters: uint32(a.Voters)}
+		out[i] = &of[i]
+		out[i].Asn, out[i].Voters = uint32(a.ASN), uint32(a.Voters)
 	}
 	return out
 }

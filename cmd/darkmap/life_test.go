@@ -318,7 +318,11 @@ func lifeDetect(t *testing.T, routes []*pb.RouteRecord, at int) {
 		t.Errorf("effective time %v, %d rejected", time.UnixMicro(effective).UTC(), len(c.Rejected()))
 	}
 	opened := map[string]bgp.Outage{}
+	var states []pb.PrefixState
 	for _, out := range outs {
+		if r, ok := out.Record.(*pb.PrefixRecord); ok && string(out.Key) == "ipv4/192.0.2.0/24" && r.GetSinceUs() == lifeTime.Truncate(time.Minute).UnixMicro() {
+			states = append(states, r.GetState())
+		}
 		if r, ok := out.Record.(*pb.OutageRecord); ok && r.GetEvent() == "opened" {
 			var o bgp.Outage
 			if err := json.Unmarshal(r.GetJson(), &o); err != nil {
@@ -326,6 +330,9 @@ func lifeDetect(t *testing.T, routes []*pb.RouteRecord, at int) {
 			}
 			opened[o.Entity.Code] = o
 		}
+	}
+	if len(states) == 0 || states[0] != pb.PrefixState_PREFIX_STATE_LOST {
+		t.Errorf("192.0.2.0/24: got the states %v since 16:15, want lost", states)
 	}
 	for _, code := range []string{"192.0.2.0/24", "AS64496", "AQ"} {
 		o, ok := opened[code]
@@ -367,6 +374,7 @@ func TestLifeOfAMessageToSQL(t *testing.T) {
 			fmt.Sprintf("0\twithdraw\t192.0.2.0/24\t\t0\t\tAQ\t64500\t%d\t%s\n1\tannounce\t198.51.100.0/24\t64500 64498 64496\t64496\tExample Net\t\t64500\t%[1]d\t%[2]s", lifeTime.UnixMicro(), where),
 		},
 		{"the damaged one", "SELECT count(), any(key), any(headers['" + schemas.HeaderTopic + "']) FROM deadletter", "1\tfile/doc\tlife.bgp.updates.v1"},
+		{"who holds it", "SELECT state, origins, seen_by, voters, upstreams, country, since FROM prefix_holders WHERE prefix = '192.0.2.0/24' AND until IS NULL", "lost\t[64496]\t0\t3\t[64497]\tAQ\t2014-12-22 16:15:00"},
 		{"the outage", "SELECT start, state, peak_lost_prefixes, upstreams FROM outages WHERE entity_code = 'AQ'", "2014-12-22 16:15:02\topen\t1\t[64497]"},
 	} {
 		if got := lifeSQL(t, server, tt.query); got != tt.want {

@@ -56,8 +56,7 @@ func (e Export) Run(ctx context.Context) (m *Manifest, wrote int, err error) {
 	for i := range m.Files {
 		f := &m.Files[i]
 		if f.written() {
-			octets, hash, err := hashFile(filepath.Join(e.Dir, f.Name))
-			if err == nil && octets == f.Octets && hash == f.SHA256 {
+			if f.check(e.Dir) == nil {
 				continue
 			}
 			f.SHA256 = "" // it is written again

@@ -28,15 +28,14 @@ type Loader struct {
 
 // NewLoader does not connect yet. topic is one of the registry that has a table.
 func NewLoader(s clickhouse.Server, dataset, topic string) (*Loader, error) {
-	for _, t := range tables {
-		if t.topic == topic {
-			return &Loader{
-				table: t, rows: t.rows(dataset), inserter: clickhouse.NewInserter(s), settings: insertSettings(s),
-				run: "load/" + rand.Text()[:8], max: maxLoaded,
-			}, nil
-		}
+	t, err := tableOf(topic)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("no table holds the records of %s", topic)
+	return &Loader{
+		table: t, rows: t.rows(dataset), inserter: clickhouse.NewInserter(s), settings: insertSettings(s),
+		run: "load/" + rand.Text()[:8], max: maxLoaded,
+	}, nil
 }
 
 // maxLoaded is how many rows a block of a Loader has: more than one of the stage, which must not wait for so many.

@@ -1,8 +1,6 @@
 package sink
 
 import (
-	"fmt"
-
 	"github.com/ClickHouse/ch-go/proto"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -19,12 +17,11 @@ type Rebuilder struct {
 
 // NewRebuilder is for one partition of a topic of Topics.
 func NewRebuilder(dataset, topic string) (*Rebuilder, error) {
-	for _, t := range tables {
-		if t.topic == topic {
-			return &Rebuilder{table: t, rows: t.rows(dataset), marks: map[bgp.LaneKey]*mark{}}, nil
-		}
+	t, err := tableOf(topic)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("no table holds the records of %s", topic)
+	return &Rebuilder{table: t, rows: t.rows(dataset), marks: map[bgp.LaneKey]*mark{}}, nil
 }
 
 // Table is the name of the table that the rows are for.

@@ -1,6 +1,8 @@
 package sink
 
 import (
+	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -105,6 +107,15 @@ var tables = []*table{
 		highest: `SELECT toUInt64(0), toUInt64(offset), toUInt32(0) FROM {db}.deadletter
 			WHERE dataset = ? AND topic = ? AND partition = toInt32(?) ORDER BY offset DESC LIMIT 1`,
 	},
+}
+
+// tableOf is the table of a topic of the registry.
+func tableOf(topic string) (*table, error) {
+	i := slices.IndexFunc(tables, func(t *table) bool { return t.topic == topic })
+	if i < 0 {
+		return nil, fmt.Errorf("no table holds the records of %s", topic)
+	}
+	return tables[i], nil
 }
 
 // deadLetterPosition is the place of a dead letter as a position: lane and sequence are its partition and offset.

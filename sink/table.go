@@ -69,6 +69,13 @@ func month(t time.Time) int { return t.Year()*12 + int(t.Month()) }
 
 const byPosition = ` WHERE dataset = ? AND position_collector = ? AND position_lane = ? ORDER BY position_epoch DESC, position_sequence DESC LIMIT 1`
 
+// greatest and byPartition, around the table's name, ask for the highest position of a lane that is spread over partitions.
+const (
+	greatest    = `SELECT tupleElement(m, 1), tupleElement(m, 2), toUInt32(0) FROM (SELECT max((position_epoch, position_sequence)) AS m FROM `
+	byPartition = ` WHERE dataset = ? AND position_collector = ? AND position_lane = ? AND topic = ? AND partition = ?
+			GROUP BY dataset, topic, partition, position_collector, position_lane)`
+)
+
 // tables lists them all; a topic goes to one table.
 var tables = []*table{
 	{
@@ -78,15 +85,11 @@ var tables = []*table{
 	},
 	{
 		name: "visibility", topic: schemas.TopicVisibility, period: month, rows: newVisibilityRows, perPartition: true,
-		highest: `SELECT tupleElement(m, 1), tupleElement(m, 2), toUInt32(0) FROM (SELECT max((position_epoch, position_sequence)) AS m FROM {db}.visibility
-			WHERE dataset = ? AND position_collector = ? AND position_lane = ? AND topic = ? AND partition = ?
-			GROUP BY dataset, topic, partition, position_collector, position_lane)`,
+		highest: greatest + `{db}.visibility` + byPartition,
 	},
 	{
 		name: "prefix_states", topic: schemas.TopicPrefixes, period: day, rows: newPrefixRows, perPartition: true,
-		highest: `SELECT tupleElement(m, 1), tupleElement(m, 2), toUInt32(0) FROM (SELECT max((position_epoch, position_sequence)) AS m FROM {db}.prefix_states
-			WHERE dataset = ? AND position_collector = ? AND position_lane = ? AND topic = ? AND partition = ?
-			GROUP BY dataset, topic, partition, position_collector, position_lane)`,
+		highest: greatest + `{db}.prefix_states` + byPartition,
 	},
 	{
 		name: "outage_events", topic: schemas.TopicOutages, period: month, rows: newOutageRows,

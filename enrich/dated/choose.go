@@ -53,13 +53,21 @@ type Choice struct {
 // kind is places or owners.
 type kind struct {
 	name, key string // in messages, and the list's key
-	has       func(Data) bool
+	paths     func(Data) []string
 }
 
 var (
-	places = kind{"geography", "enrich.geo.files", func(d Data) bool { return len(d.Places) > 0 }}
-	owners = kind{"AS data", "enrich.asn.files", func(d Data) bool { return len(d.Owners) > 0 }}
+	places = kind{"geography", "enrich.geo.files", func(d Data) (paths []string) {
+		for _, f := range d.Places {
+			paths = append(paths, f.Path)
+		}
+		return paths
+	}}
+	owners = kind{"AS data", "enrich.asn.files", func(d Data) []string { return d.Owners }}
 )
+
+// has reports whether data are of the kind.
+func (k kind) has(d Data) bool { return len(k.paths(d)) > 0 }
 
 // candidate is data that may be chosen.
 type candidate struct {
@@ -175,14 +183,7 @@ func (in Inputs) listedDay(k kind, at time.Time, beside bool) (day time.Time) {
 	if at.IsZero() && !beside {
 		return day
 	}
-	paths := slices.Clone(in.Listed.Owners)
-	if k.key == places.key {
-		paths = paths[:0]
-		for _, f := range in.Listed.Places {
-			paths = append(paths, f.Path)
-		}
-	}
-	for _, p := range paths {
+	for _, p := range k.paths(in.Listed) {
 		if d := source.DateOf(p); d.After(day) {
 			day = d
 		}
@@ -250,21 +251,18 @@ func (c Choice) newer(s Set) bool { return !c.at.IsZero() && s.Day.After(c.at) }
 
 // Files are the names of all files that are read, each with the day of its data where that is known.
 func (c Choice) Files() (files []string) {
-	add := func(s Set, path string) {
-		text := path
-		if !s.Day.IsZero() {
-			text += " (" + dayText(s.Day) + ")"
+	add := func(s Set, paths []string) {
+		for _, text := range paths {
+			if !s.Day.IsZero() {
+				text += " (" + dayText(s.Day) + ")"
+			}
+			if !slices.Contains(files, text) {
+				files = append(files, text)
+			}
 		}
-		if !slices.Contains(files, text) {
-			files = append(files, text)
-		}
 	}
-	for _, f := range c.Places.Places {
-		add(c.Places, f.Path)
-	}
-	for _, p := range c.Owners.Owners {
-		add(c.Owners, p)
-	}
+	add(c.Places, places.paths(c.Places.Data))
+	add(c.Owners, owners.paths(c.Owners.Data))
 	return files
 }
 

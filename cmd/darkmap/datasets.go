@@ -61,6 +61,14 @@ func (c *datasetsListCmd) list(ctx context.Context, g *globals, l *lease) error 
 // writes reports whether what owns the store writes into the dataset.
 func (l *lease) writes(dataset string) bool { return l.owner != nil && l.owner.Dataset == dataset }
 
+// refuseWritten fails where what owns the store writes into the dataset.
+func (l *lease) refuseWritten(dataset string) error {
+	if !l.writes(dataset) {
+		return nil
+	}
+	return fmt.Errorf("darkmap %s (process %d) writes dataset %s: end it first", l.owner.Command, l.owner.PID, dataset)
+}
+
 // datasetState says in a word or two how a dataset stands.
 func datasetState(d clickhouse.StoredDataset, written bool) string {
 	switch {
@@ -236,8 +244,8 @@ func (c *datasetsDropCmd) drop(ctx context.Context, g *globals, l *lease) error 
 // check refuses what is not there, what is being written, and, unless it is forced, what no replay can make again.
 func (c *datasetsDropCmd) check(all []clickhouse.StoredDataset, l *lease) error {
 	for _, name := range c.Names {
-		if l.writes(name) {
-			return fmt.Errorf("darkmap %s (process %d) writes dataset %s: end it first; nothing was dropped", l.owner.Command, l.owner.PID, name)
+		if err := l.refuseWritten(name); err != nil {
+			return fmt.Errorf("%w; nothing was dropped", err)
 		}
 		if err := checkKnown(all, name); err != nil {
 			return fmt.Errorf("%w; nothing was dropped", err)

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -17,20 +16,20 @@ type migrateCmd struct {
 	Status bool `help:"Print which steps were taken, when and by which darkmap, and what is missing or different; change nothing." xor:"look"`
 }
 
-// Run migrates, mends what was missing or different, fills the tables of names, and says what it did. It is the command that makes a store where there is none,
-// which it says first.
-func (c migrateCmd) Run(ctx context.Context, g *globals) (err error) {
+// Run migrates, mends what was missing or different, fills the tables of names, and says what it did. It is the command that makes a
+// store where there is none, which it says first.
+func (c migrateCmd) Run(ctx context.Context, g *globals) error {
 	cfg, err := g.configuration()
 	if err != nil {
 		return err
 	}
 	s := &session{g: g, write: true, create: !c.DryRun && !c.Status, checked: true}
-	defer func() { err = errors.Join(err, s.close(ctx)) }()
-	l, err := s.lease(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, l.release()) }()
+	return s.with(ctx, func(l *lease) error { return c.do(ctx, s, l, cfg) })
+}
+
+// do migrates the store of a session.
+func (c migrateCmd) do(ctx context.Context, s *session, l *lease, cfg *configuration) error {
+	g := s.g
 	if s.made {
 		fmt.Fprintf(g.stderr, "darkmap: nothing was stored in %s: a new store is made there\n", s.own.dir.Path())
 	}

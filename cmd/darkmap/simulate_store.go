@@ -21,7 +21,7 @@ import (
 )
 
 // store writes a simulated year into the store. The same year again is already there, or is made anew where it was interrupted.
-func (c *simulateCmd) store(ctx context.Context, g *globals) (err error) {
+func (c *simulateCmd) store(ctx context.Context, g *globals) error {
 	y, err := c.year(time.Now())
 	if err != nil {
 		return usageError(err)
@@ -31,12 +31,11 @@ func (c *simulateCmd) store(ctx context.Context, g *globals) (err error) {
 		return err
 	}
 	s := &session{g: g, write: true, create: true}
-	defer func() { err = errors.Join(err, s.close(ctx)) }()
-	l, err := s.lease(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, l.release()) }()
+	return s.with(ctx, func(l *lease) error { return c.fill(ctx, g, cfg, l, y) })
+}
+
+// fill writes the year into a store that may be new.
+func (c *simulateCmd) fill(ctx context.Context, g *globals, cfg *configuration, l *lease, y *year.Year) error {
 	if err := g.prepareSchema(ctx, l.server, cfg); err != nil {
 		return err
 	}
@@ -111,8 +110,8 @@ func (c *simulateCmd) claim(ctx context.Context, l *lease, y *year.Year) (there 
 	entries := c.entries(y)
 	complete := 0
 	for _, d := range entries {
-		if l.writes(d.Name) {
-			return false, fmt.Errorf("darkmap %s (process %d) writes dataset %s: end it first; nothing was written", l.owner.Command, l.owner.PID, d.Name)
+		if err := l.refuseWritten(d.Name); err != nil {
+			return false, fmt.Errorf("%w; nothing was written", err)
 		}
 		for _, s := range stored {
 			switch {

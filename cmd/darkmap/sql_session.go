@@ -84,8 +84,12 @@ func (s *session) newLease(server clickhouse.Server, owner *datadir.Run, guest *
 }
 
 // withLease calls f with the store of a session that is for f alone. With write f may change it.
-func (g *globals) withLease(ctx context.Context, write bool, f func(*lease) error) (err error) {
-	s := &session{g: g, write: write}
+func (g *globals) withLease(ctx context.Context, write bool, f func(*lease) error) error {
+	return (&session{g: g, write: write}).with(ctx, f)
+}
+
+// with calls f with the store of the session, and closes the session.
+func (s *session) with(ctx context.Context, f func(*lease) error) (err error) {
 	defer func() { err = errors.Join(err, s.close(ctx)) }()
 	l, err := s.lease(ctx)
 	if err != nil {

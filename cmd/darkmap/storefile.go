@@ -59,7 +59,7 @@ type importCmd struct {
 }
 
 // Run imports, once all files are checked.
-func (c *importCmd) Run(ctx context.Context, g *globals) (err error) {
+func (c *importCmd) Run(ctx context.Context, g *globals) error {
 	if err := checkDatasetName(c.Dataset); err != nil {
 		return usageError(err)
 	}
@@ -80,14 +80,13 @@ func (c *importCmd) Run(ctx context.Context, g *globals) (err error) {
 		return err
 	}
 	s := &session{g: g, write: true, create: true}
-	defer func() { err = errors.Join(err, s.close(ctx)) }()
-	l, err := s.lease(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, l.release()) }()
-	if l.writes(in.Dataset) {
-		return fmt.Errorf("darkmap %s (process %d) writes dataset %s: end it first; nothing was imported", l.owner.Command, l.owner.PID, in.Dataset)
+	return s.with(ctx, func(l *lease) error { return c.fill(ctx, g, cfg, l, in, m) })
+}
+
+// fill imports into a store that may be new.
+func (c *importCmd) fill(ctx context.Context, g *globals, cfg *configuration, l *lease, in storefile.Import, m *storefile.Manifest) error {
+	if err := l.refuseWritten(in.Dataset); err != nil {
+		return fmt.Errorf("%w; nothing was imported", err)
 	}
 	if err := g.prepareSchema(ctx, l.server, cfg); err != nil {
 		return err

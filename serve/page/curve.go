@@ -35,8 +35,6 @@ type secondRow struct {
 	// Losses fell into it; Total up to its end, of all that are known: percent.
 	Losses, Total int
 	Share         string
-	// Value is Total, for the cursor.
-	Value float64
 }
 
 // peerRow is a voter that lost something.
@@ -107,7 +105,7 @@ func (c *curveView) draw(all []history.SecondLoss) {
 		sum += s.Losses
 		share := bgp.Hundredths(uint64(max(sum, 0)), uint64(max(total, 0)), 100)
 		ch.Points = append(ch.Points, chartPoint{At: s.At, Known: true, Value: float64(share) / 100})
-		c.Seconds = append(c.Seconds, secondRow{s.At, s.Losses, sum, percent(share), float64(share) / 100})
+		c.Seconds = append(c.Seconds, secondRow{s.At, s.Losses, sum, percent(share)})
 	}
 	ch.Label = fmt.Sprintf("Withdrawal curve, second by second, from %s to %s. The table below has the same numbers.", first.Format(secondForm), last.Format(secondForm))
 	c.chart = ch

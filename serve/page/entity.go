@@ -52,7 +52,6 @@ type entityView struct {
 
 // nowView is how an entity stands in a family.
 type nowView struct {
-	Family string
 	// State is one word, for a class: lost, losing, visible, unmeasured.
 	State    string
 	Sentence string
@@ -201,7 +200,7 @@ func within(o *bgp.Outage, e bgp.Entity) bool {
 
 // now says how an entity stands in a family: by the newest value that is known, or by that of the store. It is false where none is.
 func (a *asked) now(k live.Key, newest *history.Point, failed bool) (nowView, bool) {
-	n := nowView{Family: k.Family.Title(), State: "unmeasured"}
+	n := nowView{State: "unmeasured"}
 	minute := a.Snapshot.Minute
 	v, ok := a.Snapshot.Value(k)
 	if ok = ok && v.Fresh(minute); !ok && newest != nil && minute.Sub(newest.At) < 2*time.Hour {

@@ -27,9 +27,8 @@ type feedsView struct {
 
 // panelRow is who votes in a family.
 type panelRow struct {
-	Family, Text string
-	Since        time.Time
-	Verdicts     bool
+	Text     string
+	Verdicts bool
 }
 
 // collectorRow is how a collector stands.
@@ -67,7 +66,7 @@ func (s *site) feedsPage(a *asked) (*content, error) {
 	d := &feedsView{}
 	for _, p := range a.Snapshot.Families {
 		if a.shows(p.Family) {
-			d.Panels = append(d.Panels, panelRow{familyTitle(p.Family), p.Text + ".", p.Since, p.Verdicts})
+			d.Panels = append(d.Panels, panelRow{p.Text + ".", p.Verdicts})
 		}
 	}
 	up := 0

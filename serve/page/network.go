@@ -61,21 +61,18 @@ type heldRow struct {
 	Seen               string
 	Usual              string
 	Origins, Upstreams []namedLink
-	Space              string
-	SaidAt             time.Time
 }
 
 // held makes rows of holders.
 func (a *asked) held(all []history.Holder) []heldRow {
 	var out []heldRow
 	for _, h := range all {
-		f, _ := bgp.FamilyNamed(h.Family)
 		if !a.shows(h.Family) {
 			continue
 		}
 		r := heldRow{
-			Prefix: h.Prefix, Link: a.LinkEntity(bgp.EntityPrefix, h.Prefix), State: stateMeaning(h.State), Since: h.Since, AtLeast: h.SinceAtLeast, SaidAt: h.SaidAt,
-			Seen: fmt.Sprintf("%s of %s", number(h.SeenBy), number(h.Voters)), Origins: a.networks(h.Origins), Upstreams: a.networks(h.Upstreams), Space: space(h.Space, f),
+			Prefix: h.Prefix, Link: a.LinkEntity(bgp.EntityPrefix, h.Prefix), State: stateMeaning(h.State), Since: h.Since, AtLeast: h.SinceAtLeast,
+			Seen: fmt.Sprintf("%s of %s", number(h.SeenBy), number(h.Voters)), Origins: a.networks(h.Origins), Upstreams: a.networks(h.Upstreams),
 		}
 		if h.UsualPercent > 0 {
 			r.Usual = percent(h.UsualPercent)

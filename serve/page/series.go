@@ -45,13 +45,11 @@ type change struct {
 	Prefixes       string
 	Loss           string
 	Voters         int
-	// Value and UsualValue are the numbers, for the cursor.
-	Value, UsualValue float64
 }
 
 // figure is a chart with the table of its numbers.
 type figure struct {
-	ID, Title string
+	Title string
 	// Unit says what the numbers count.
 	Unit    string
 	chart   *chart
@@ -71,7 +69,7 @@ func (f figure) SVG() any { return f.chart.SVG() }
 func (a *asked) figureOf(k live.Key, s span, outages []bgp.Outage) (f figure, now *history.Point) {
 	to := a.Until()
 	from := to.Add(-s.length)
-	f = figure{ID: "chart-" + k.Family.String(), Title: k.Family.Title(), Unit: unitMeaning(k.Family), SQL: seriesSQL(a.Dataset, k, from, to, s.step)}
+	f = figure{Title: k.Family.Title(), Unit: unitMeaning(k.Family), SQL: seriesSQL(a.Dataset, k, from, to, s.step)}
 	if to.IsZero() {
 		f.Problem = "No minute is decided yet."
 		return f, nil
@@ -81,7 +79,7 @@ func (a *asked) figureOf(k live.Key, s span, outages []bgp.Outage) (f figure, no
 		f.Problem = reason(err)
 		return f, nil
 	}
-	c := &chart{ID: f.ID, From: got.From, To: to, Unit: unit(k.Family), HasUsual: true, Ticks: timeTicks(got.From, to)}
+	c := &chart{ID: "chart-" + k.Family.String(), From: got.From, To: to, Unit: unit(k.Family), HasUsual: true, Ticks: timeTicks(got.From, to)}
 	f.Empty = true
 	for i, p := range got.Points {
 		f.Empty = f.Empty && !p.Known
@@ -127,7 +125,6 @@ func (f *figure) changes(s history.Series, family bgp.Family) {
 		f.Changes = append(f.Changes, change{
 			At: p.At, Known: p.Known, Visible: space(p.Visible.Space, family), Usual: space(p.Usual.Space, family), Loss: percent(p.LossPercent),
 			Prefixes: fmt.Sprintf("%s of %s", number(p.Visible.Prefixes), number(p.Usual.Prefixes)), Voters: p.Voters,
-			Value: float64(p.Visible.Space) / 100, UsualValue: float64(p.Usual.Space) / 100,
 		})
 	}
 	if n > maxChanges {

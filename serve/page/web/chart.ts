@@ -13,7 +13,7 @@ function rowsOf(figure: Element): Row[] {
   return [...table.querySelectorAll("tbody tr")].map((tr) => {
     const time = tr.querySelector("time");
     const cells = [...tr.querySelectorAll("td")].map((td, i) => (td.colSpan > 1 ? td.textContent : `${heads[i + 1]} ${td.textContent}`));
-    return { at: Date.parse(time?.dateTime ?? "") / 1000, text: `${cells.join(", ")}` };
+    return { at: Date.parse(time?.dateTime ?? "") / 1000, text: cells.join(", ") };
   });
 }
 

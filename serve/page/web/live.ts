@@ -33,20 +33,18 @@ export class Live {
     }, lookEvery);
   }
 
-  // load shows the page of an address in the place of this one. It reports whether that worked.
-  async load(url: string): Promise<boolean> {
+  // load shows the page of an address in the place of this one.
+  async load(url: string): Promise<void> {
     if (this.busy) {
       this.again = true;
-      return false;
+      return;
     }
     this.busy = true;
     this.waits = false;
-    let ok = false;
     try {
       const answer = await fetch(url, { cache: "no-cache", credentials: "same-origin" });
       const text = await answer.text();
-      ok = answer.ok;
-      if (ok) {
+      if (answer.ok) {
         this.show(new DOMParser().parseFromString(text, "text/html"));
         this.fresh = Date.now();
       } else this.lost("The server answers " + answer.status + ".");
@@ -57,9 +55,8 @@ export class Live {
     }
     if (this.again) {
       this.again = false;
-      return this.load(location.href);
+      await this.load(location.href);
     }
-    return ok;
   }
 
   private show(next: Document): void {

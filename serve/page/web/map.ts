@@ -44,9 +44,8 @@ export function mapTips(): void {
     if (link && link !== shown) show(link);
   });
   figure.addEventListener("pointerout", (e) => {
-    if (e.relatedTarget !== tip && !(e.relatedTarget instanceof Element && e.relatedTarget.closest(".worldmap a"))) hide();
+    if (!(e.relatedTarget instanceof Element && e.relatedTarget.closest(".worldmap a"))) hide();
   });
-  tip.addEventListener("pointerleave", hide);
   figure.addEventListener("focusin", (e) => {
     const link = linkOf(e);
     if (link?.matches(":focus-visible")) show(link);

@@ -3,6 +3,7 @@ package bgp
 import (
 	"maps"
 	"slices"
+	"strings"
 )
 
 // CountryName returns the name in English, as people say it, of a country's ISO 3166-1 alpha-2 code in upper case; XK, which
@@ -11,6 +12,12 @@ func CountryName(code string) string { return countryNames[code] }
 
 // CountryCodes are the codes that CountryName knows, in order.
 func CountryCodes() []string { return slices.Sorted(maps.Keys(countryNames)) }
+
+// CountriesNamed are the codes of the countries whose names contain a text, in any case, in order.
+func CountriesNamed(part string) []string {
+	part = strings.ToLower(part)
+	return slices.DeleteFunc(CountryCodes(), func(code string) bool { return !strings.Contains(strings.ToLower(countryNames[code]), part) })
+}
 
 // countryNames holds every officially assigned code of ISO 3166-1, and XK. It is never written.
 var countryNames = map[string]string{

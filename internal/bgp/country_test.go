@@ -32,3 +32,12 @@ func TestCountryName(t *testing.T) {
 		seen[name] = code
 	}
 }
+
+func TestCountriesNamed(t *testing.T) {
+	t.Parallel()
+	for part, want := range map[string][]string{"korea": {"KP", "KR"}, "ÅLAND": {"AX"}, "united a": {"AE"}, "KP": {}} {
+		if got := CountriesNamed(part); !slices.Equal(got, want) {
+			t.Errorf("CountriesNamed(%q) = %v, want %v", part, got, want)
+		}
+	}
+}

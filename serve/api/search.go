@@ -44,7 +44,7 @@ func (s *service) search(ctx context.Context, in *searchInput) (*output, error) 
 	text := strings.TrimSpace(in.Text)
 	q, err := query.Parse(text)
 	if err != nil || q.Kind == query.KindCountry && bgp.CountryName(q.Code) == "" {
-		for _, code := range countriesNamed(text) {
+		for _, code := range bgp.CountriesNamed(text) {
 			add("country", code, bgp.CountryName(code))
 		}
 		at, err := s.end(m)
@@ -105,17 +105,6 @@ func (s *service) nameOf(m moment, q query.Question) string {
 		}
 	}
 	return ""
-}
-
-// countriesNamed are the countries whose names hold a text, in any case.
-func countriesNamed(text string) []string {
-	var out []string
-	for _, code := range bgp.CountryCodes() {
-		if strings.Contains(strings.ToLower(bgp.CountryName(code)), strings.ToLower(text)) {
-			out = append(out, code)
-		}
-	}
-	return out
 }
 
 // pathOf is a code in the path of a page: a prefix keeps its slash.

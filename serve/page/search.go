@@ -54,7 +54,9 @@ func (s *site) searchPage(a *asked) (*content, error) {
 			return c, nil
 		}
 	}
-	d.countries(a, text)
+	for _, code := range bgp.CountriesNamed(text) {
+		d.Found = append(d.Found, foundRow{bgp.CountryName(code) + " (" + code + ")", "country", a.LinkEntity(bgp.EntityCountry, code)})
+	}
 	at := a.Until()
 	if at.IsZero() {
 		at = s.deps.Now()
@@ -101,15 +103,6 @@ func (a *asked) leads(q query.Question) (string, error) {
 		return "", nil
 	}
 	return a.LinkEntity(t, q.Code), nil
-}
-
-// countries finds countries by a part of their name.
-func (d *searchView) countries(a *asked, text string) {
-	for _, code := range bgp.CountryCodes() {
-		if name := bgp.CountryName(code); strings.Contains(strings.ToLower(name), strings.ToLower(text)) {
-			d.Found = append(d.Found, foundRow{name + " (" + code + ")", "country", a.LinkEntity(bgp.EntityCountry, code)})
-		}
-	}
 }
 
 // named finds regions, networks and watch lists by a part of their name.

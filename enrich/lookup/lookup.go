@@ -59,7 +59,7 @@ func asRows(owners *asn.Snapshot) func(yield func(clickhouse.LookupAS) bool) {
 // countries are all that have a code, by code.
 func countries() []clickhouse.LookupCountry {
 	var all []clickhouse.LookupCountry
-	for _, code := range slices.Sorted(maps.Keys(continentOf())) {
+	for _, code := range bgp.CountryCodes() {
 		all = append(all, clickhouse.LookupCountry{Code: code, Name: bgp.CountryName(code), Continent: continentOf()[code], Neighbours: neighboursOf()[code]})
 	}
 	return all

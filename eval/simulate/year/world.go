@@ -100,7 +100,7 @@ func newWorld(scale float64, seed uint64) *world {
 		w.addCountry(s.code, s.offset)
 	}
 	want := max(len(storyCountries), int(fullCountries*math.Sqrt(scale)))
-	for _, code := range countryCodes() {
+	for _, code := range bgp.CountryCodes() {
 		if _, have := w.byCode[code]; !have && len(w.countries) < min(want, fullCountries) {
 			w.addCountry(code, int64(rng.IntN(24)-11)*hour)
 		}
@@ -114,18 +114,6 @@ func newWorld(scale float64, seed uint64) *world {
 	w.addASes(max(storyASes+8*len(w.countries), int(fullASes*scale)), rng)
 	w.addCollectors(max(60, int(fullPeers*min(scale, 1))))
 	return w
-}
-
-// countryCodes are all codes that have a name.
-func countryCodes() (codes []string) {
-	for a := 'A'; a <= 'Z'; a++ {
-		for b := 'A'; b <= 'Z'; b++ {
-			if code := string([]rune{a, b}); bgp.CountryName(code) != "" {
-				codes = append(codes, code)
-			}
-		}
-	}
-	return codes
 }
 
 func (w *world) addCountry(code string, offset int64) {

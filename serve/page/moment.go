@@ -39,18 +39,18 @@ func (p *problem) Error() string { return p.title + ": " + p.detail }
 
 func notFound(title, detail string) error { return &problem{http.StatusNotFound, title, detail} }
 
-// datasetName is what a dataset may be called.
+// datasetName is what another dataset than the server's may be called.
 var datasetName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
 
 // ask reads of which moment a request is, and finds it.
 func (s *site) ask(r *http.Request) (*asked, error) {
 	q := r.URL.Query()
 	a := &asked{Request: r, site: s, Dataset: s.deps.Dataset, Snapshot: s.deps.Snapshot(r)}
-	if name := q.Get("dataset"); name != "" {
+	if name := q.Get("dataset"); name != "" && name != a.Dataset {
 		a.Dataset = name
-	}
-	if !datasetName.MatchString(a.Dataset) {
-		return a, notFound("There is no such dataset", "A dataset has a name of small letters, digits, hyphens and underscores.")
+		if !datasetName.MatchString(name) {
+			return a, notFound("There is no such dataset", "A dataset has a name of small letters, digits, hyphens and underscores.")
+		}
 	}
 	if f := q.Get("family"); f != "" {
 		var ok bool

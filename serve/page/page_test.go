@@ -288,6 +288,17 @@ func TestWorldWithoutStore(t *testing.T) {
 	}
 }
 
+// TestOwnDataset: the pages show the server's dataset, however it is called.
+func TestOwnDataset(t *testing.T) {
+	t.Parallel()
+	w := koreaWorld(t)
+	w.Dataset = "Korea.2014"
+	h := handler(t, live.Past(w), "")
+	for path, status := range map[string]int{"/": http.StatusOK, "/?dataset=Korea.2014": http.StatusOK, "/?dataset=Korea.2015": http.StatusNotFound} {
+		get(t, h, path, status)
+	}
+}
+
 // TestOutageWithoutStore: the page of an outage that is open shows what the present knows, and says what is missing.
 func TestOutageWithoutStore(t *testing.T) {
 	t.Parallel()

@@ -179,9 +179,7 @@ func (d *outageView) fill(a *asked, revisions []history.Revision) {
 		})
 	}
 	d.RevisionsSQL = historySQL(a.Dataset, o.ID)
-	path := "/outage/" + o.ID
-	query := strings.TrimPrefix(a.LinkOutage(o.ID), a.site.deps.URL(path))
-	d.Permanent = a.site.deps.Absolute(a.Request, path+query)
+	d.Permanent = a.site.deps.Absolute(a.Request, strings.TrimPrefix(a.LinkOutage(o.ID), a.site.deps.Base))
 	d.JSON, d.CSV = a.Link("/v1/outages/"+o.ID, "at", "", "family", ""), a.Link("/v1/outages/"+o.ID+".csv", "at", "", "family", "")
 	d.Post = post{Text: plaintext.Clean(o.Post), Link: d.Permanent}
 	if d.Post.Text == "" {

@@ -299,6 +299,18 @@ func TestOwnDataset(t *testing.T) {
 	}
 }
 
+// TestCanonical: the address of a page for others holds the base path once, also where that is the beginning of the page's own.
+func TestCanonical(t *testing.T) {
+	t.Parallel()
+	h := handler(t, live.Past(koreaWorld(t)), "/country")
+	for path, want := range map[string]string{"/country/KP": "/country/country/KP", "/?family=ipv4": "/country/?family=ipv4"} {
+		_, text := get(t, h, path, http.StatusOK)
+		if link := `<meta property="og:url" content="http://example.com` + want + `">`; !strings.Contains(text, link) {
+			t.Errorf("%s: the page lacks %s", path, link)
+		}
+	}
+}
+
 // TestOutageWithoutStore: the page of an outage that is open shows what the present knows, and says what is missing.
 func TestOutageWithoutStore(t *testing.T) {
 	t.Parallel()

@@ -58,7 +58,7 @@ func (v view) Asset(name string) string { return v.site.deps.URL(v.site.assets.P
 
 // Canonical is the address of the page for others.
 func (v view) Canonical() string {
-	return v.site.deps.Absolute(v.Request, strings.TrimPrefix(v.URL.RequestURI(), v.site.deps.Base))
+	return v.site.deps.Absolute(v.Request, v.URL.RequestURI())
 }
 
 // Problems says what keeps the page from telling all.

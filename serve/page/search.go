@@ -3,7 +3,6 @@ package page
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -41,15 +40,15 @@ func (s *site) searchPage(a *asked) (*content, error) {
 	}
 	c.Title = "Search: " + text
 	if q, err := query.Parse(text); err == nil {
-		if to, err := a.leads(q); to != "" || err != nil {
-			if err != nil {
-				d.Problem, c.Lacks = reason(err), true
-				return c, nil
-			}
+		to, err := a.leads(q)
+		switch {
+		case err != nil:
+			d.Problem, c.Lacks = reason(err), true
+			return c, nil
+		case to != "":
 			c.redirect = to
 			return c, nil
-		}
-		if q.Kind == query.KindAddress {
+		case q.Kind == query.KindAddress:
 			d.Problem = fmt.Sprintf("No prefix is known that contains %s.", q.Code)
 			return c, nil
 		}
@@ -66,9 +65,6 @@ func (s *site) searchPage(a *asked) (*content, error) {
 	}
 	if len(d.Found) == 1 && d.Problem == "" {
 		c.redirect = d.Found[0].Link
-	}
-	if len(d.Found) == 0 {
-		c.status = http.StatusOK
 	}
 	return c, nil
 }

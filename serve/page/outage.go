@@ -245,10 +245,7 @@ func tableMeaning(t bgp.TableKnowledge) string {
 func (d *outageView) withdrawals(a *asked) error {
 	o := d.Outage
 	f, ok := bgp.FamilyNamed(o.Family)
-	lost := o.LostPrefixes
-	if o.Entity.Type == bgp.EntityPrefix {
-		lost = []string{o.Entity.Code}
-	}
+	lost := lostPrefixes(o)
 	if !ok || len(lost) == 0 {
 		return nil
 	}
@@ -260,6 +257,14 @@ func (d *outageView) withdrawals(a *asked) error {
 		d.Curve.Problem = reason(err)
 	}
 	return err
+}
+
+// lostPrefixes are those that an outage lost: of a prefix it is the prefix itself.
+func lostPrefixes(o bgp.Outage) []string {
+	if o.Entity.Type == bgp.EntityPrefix {
+		return []string{o.Entity.Code}
+	}
+	return o.LostPrefixes
 }
 
 // before and after say how long around the start of an outage withdrawals are looked for.

@@ -51,7 +51,7 @@ func (s *site) prefixPage(a *asked) (*content, error) {
 			d.Voters = &seenView{Prefixes: []seenPrefix{x}}
 			missing = nil
 		} else {
-			d.Voters.Problem = "The detector did not answer. It starts, or builds its state again."
+			d.Voters.Problem = noAnswer
 		}
 	}
 	if missing != nil && !c.Lacks && len(d.Prefixes) == 0 && len(d.Covering) == 0 {

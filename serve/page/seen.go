@@ -22,6 +22,9 @@ const maxAsked = 4
 // maxHolders is how many peers of a prefix the detector lists.
 const maxHolders = 100
 
+// noAnswer says why the detector does not tell who holds a prefix.
+const noAnswer = "The detector did not answer. It starts, or builds its state again."
+
 // seenView is who holds prefixes this second.
 type seenView struct {
 	Prefixes []seenPrefix
@@ -55,10 +58,7 @@ func (d *outageView) seen(a *asked) {
 		d.Seen.Problem = "The outage is over. The page of each prefix shows who holds it now."
 		return
 	}
-	lost := d.LostPrefixes
-	if d.Entity.Type == bgp.EntityPrefix {
-		lost = []string{d.Entity.Code}
-	}
+	lost := lostPrefixes(d.Outage)
 	for _, p := range lost[:min(len(lost), maxAsked)] {
 		prefix, err := netip.ParsePrefix(p)
 		if err != nil {
@@ -66,7 +66,7 @@ func (d *outageView) seen(a *asked) {
 		}
 		s, err := a.holders(prefix)
 		if err != nil {
-			d.Seen.Problem = "The detector did not answer. It starts, or builds its state again."
+			d.Seen.Problem = noAnswer
 			return
 		}
 		d.Seen.Prefixes = append(d.Seen.Prefixes, s)

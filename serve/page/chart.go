@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html"
 	"html/template"
+	"iter"
 	"math"
 	"strings"
 	"time"
@@ -109,9 +110,10 @@ func (c *chart) SVG() template.HTML {
 	value := func(p chartPoint) float64 { return p.Value }
 	fmt.Fprintf(&b, `<path class="area" d="%s"/><path class="line" d="%s"/></svg>`, c.line(value, true), c.line(value, false))
 	c.gaps(&b)
+	unit := c.Unit // the lowest mark has it
 	for _, m := range marks[1:] {
-		fmt.Fprintf(&b, `<text class="mark" x="0" y="%.1f%%" dy="-4">%s</text>`, c.y(m)/chartHeight*plotShare, html.EscapeString(markText(m, c.Unit)))
-		c.Unit = ""
+		fmt.Fprintf(&b, `<text class="mark" x="0" y="%.1f%%" dy="-4">%s</text>`, c.y(m)/chartHeight*plotShare, html.EscapeString(markText(m, unit)))
+		unit = ""
 	}
 	for _, t := range c.Ticks {
 		class := "tick"
@@ -147,45 +149,44 @@ func markText(v float64, unit string) string {
 	return text
 }
 
+// runs yields the points in a row that are known, or those that are not, and where in the drawing the run ends.
+func (c *chart) runs(known bool) iter.Seq2[[]chartPoint, float64] {
+	return func(yield func([]chartPoint, float64) bool) {
+		for i := 0; i < len(c.Points); {
+			from := i
+			for i < len(c.Points) && c.Points[i].Known == c.Points[from].Known {
+				i++
+			}
+			end := chartWidth
+			if i < len(c.Points) {
+				end = c.x(c.Points[i].At)
+			}
+			if c.Points[from].Known == known && !yield(c.Points[from:i], end) {
+				return
+			}
+		}
+	}
+}
+
 // gaps hatches where nothing was measured. They are drawn outside of the stretched box, or the hatch would be stretched too.
 func (c *chart) gaps(b *strings.Builder) {
-	for i := 0; i < len(c.Points); {
-		if c.Points[i].Known {
-			i++
-			continue
-		}
-		from := c.Points[i].At
-		for i < len(c.Points) && !c.Points[i].Known {
-			i++
-		}
-		x, end := c.x(from), chartWidth
-		if i < len(c.Points) {
-			end = c.x(c.Points[i].At)
-		}
+	for run, end := range c.runs(false) {
+		x := c.x(run[0].At)
 		fmt.Fprintf(b, `<rect class="gap" fill="url(#%s-gap)" x="%.2f%%" y="0" width="%.2f%%" height="%d%%"><title>no measurement</title></rect>`, c.ID, x/10, (end-x)/10, plotShare)
 	}
 }
 
-// line is the path of steps. It ends where nothing was measured, and begins anew behind. As an area it goes back along the ground.
+// line is the path of steps. It ends where nothing was measured, and begins again behind. As an area it goes back along the ground.
 func (c *chart) line(value func(chartPoint) float64, area bool) string {
 	var b strings.Builder
-	for i := 0; i < len(c.Points); {
-		if !c.Points[i].Known {
-			i++
-			continue
-		}
-		x, y := c.x(c.Points[i].At), c.y(value(c.Points[i]))
-		begin := x
-		fmt.Fprintf(&b, "M%.1f %.1f", x, y)
-		for i++; i < len(c.Points) && c.Points[i].Known; i++ {
-			if next := c.y(value(c.Points[i])); next != y {
-				fmt.Fprintf(&b, "H%.1fV%.1f", c.x(c.Points[i].At), next)
+	for run, end := range c.runs(true) {
+		begin, y := c.x(run[0].At), c.y(value(run[0]))
+		fmt.Fprintf(&b, "M%.1f %.1f", begin, y)
+		for _, p := range run[1:] {
+			if next := c.y(value(p)); next != y {
+				fmt.Fprintf(&b, "H%.1fV%.1f", c.x(p.At), next)
 				y = next
 			}
-		}
-		end := chartWidth
-		if i < len(c.Points) {
-			end = c.x(c.Points[i].At)
 		}
 		fmt.Fprintf(&b, "H%.1f", end)
 		if area {

@@ -89,11 +89,13 @@ type sample struct {
 	Prefixes         int     `json:"prefixes"`
 	BaselineSpace    float64 `json:"baseline_space"`
 	BaselinePrefixes int     `json:"baseline_prefixes"`
+	UsualSpace       float64 `json:"usual_space"`
+	UsualPrefixes    int     `json:"usual_prefixes"`
 }
 
 // sample is the last one of an entity by the time; nil where there is none.
 func (s *Store) sample(ctx context.Context, v view, f bgp.Family, t bgp.EntityType, code string) (*sample, error) {
-	rows, err := ask[sample](ctx, s, `SELECT toUnixTimestamp(timestamp) AS at, entity_name, space, prefixes, baseline_space, baseline_prefixes FROM visibility
+	rows, err := ask[sample](ctx, s, `SELECT toUnixTimestamp(timestamp) AS at, entity_name, space, prefixes, baseline_space, baseline_prefixes, usual_space, usual_prefixes FROM visibility
 		WHERE dataset = {dataset:String} AND entity_type = {type:String} AND entity_code = {code:String} AND family = {family:String}
 			AND timestamp < {at:DateTime64(6,'UTC')}
 		ORDER BY timestamp DESC, position_epoch DESC, position_sequence DESC LIMIT 1`, v.params("type", t.String(), "code", code, "family", f.String()))
@@ -110,8 +112,9 @@ func (s *Store) entity(ctx context.Context, v view, f bgp.Family, t bgp.EntityTy
 		return nil, err
 	}
 	known := bgp.Size{Prefixes: x.BaselinePrefixes, Space: hundredths(x.BaselineSpace)}
-	e := &query.Entity{Name: x.Name, Visible: bgp.Size{Prefixes: x.Prefixes, Space: hundredths(x.Space)}, Known: known, Usual: known}
-	e.LossPercent = bgp.Hundredths(uint64(max(0, known.Space-e.Visible.Space)), uint64(known.Space), 100)
+	usual := bgp.Size{Prefixes: x.UsualPrefixes, Space: hundredths(x.UsualSpace)}
+	e := &query.Entity{Name: x.Name, Visible: bgp.Size{Prefixes: x.Prefixes, Space: hundredths(x.Space)}, Known: known, Usual: usual}
+	e.LossPercent = bgp.Hundredths(uint64(max(0, usual.Space-e.Visible.Space)), uint64(usual.Space), 100)
 	e.LostPrefixesTotal = max(0, x.BaselinePrefixes-x.Prefixes)
 	return e, nil
 }

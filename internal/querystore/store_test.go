@@ -58,6 +58,8 @@ func fill(t *testing.T, s clickhouse.Server) {
 	visible(time.Hour, "prefix", "175.45.176.0/24", 1, 1)
 	visible(time.Minute, "country", "KP", 4, 4)
 	visible(15*time.Minute, "country", "KP", 3, 4)
+	exec(`INSERT INTO {{db}}.visibility (dataset, timestamp, entity_type, entity_code, family, space, prefixes, baseline_space, baseline_prefixes, usual_space, usual_prefixes, voters, appended_at)
+		VALUES ('test', '%s', 'country', 'TO', 'ipv4', 3, 3, 8, 8, 4, 4, 3, now())`, at(time.Minute))
 	visible(time.Hour, "country", "KP", 4, 4)
 	for _, e := range []struct{ kind, code string }{{"country", "KP"}, {"prefix", "175.45.176.0/24"}} {
 		for seq, state := range []bgp.State{bgp.StateOpen, bgp.StateClosed} {
@@ -115,7 +117,7 @@ func TestStore(t *testing.T) {
 	fill(t, server)
 	s := New(server.AsReader())
 	got := map[string]string{}
-	for _, what := range []string{"175.45.176.0/24", "175.45.176.7", "KP", "ZZ", "AS131279", "198.51.100.0/24"} {
+	for _, what := range []string{"175.45.176.0/24", "175.45.176.7", "KP", "TO", "ZZ", "AS131279", "198.51.100.0/24"} {
 		for _, minutes := range []int{10, 30, 65} {
 			q, err := query.Parse(what)
 			if err != nil {
@@ -138,7 +140,8 @@ func TestStore(t *testing.T) {
 		"KP 10":              "visible 4 of 4, lost 0",
 		"KP 30":              "visible 3 of 4, lost 1 175.45.176.0/24 open",
 		"KP 65":              "visible 4 of 4, lost 0 closed",
-		"ZZ 10":              "", "ZZ 30": "", "ZZ 65": "", "AS131279 10": "", "AS131279 30": "", "AS131279 65": "",
+		"TO 10":              "visible 3 of 4, lost 5", "TO 30": "visible 3 of 4, lost 5", "TO 65": "visible 3 of 4, lost 5", // 8 are known
+		"ZZ 10": "", "ZZ 30": "", "ZZ 65": "", "AS131279 10": "", "AS131279 30": "", "AS131279 65": "",
 		"198.51.100.0/24 10": "198.51.100.0/24 unknown held 0 gone 0 silent 3 of 3",
 		"198.51.100.0/24 30": "198.51.100.0/24 unknown held 0 gone 0 silent 3 of 3",
 		"198.51.100.0/24 65": "198.51.100.0/24 unknown held 0 gone 0 silent 3 of 3",

@@ -33,7 +33,7 @@ type Series struct {
 
 // seriesSQL asks the view entity_minutes, which begins with the first row known. Its from is a while before the first point, for the row that
 // holds then.
-const seriesSQL = `SELECT toUnixTimestamp(minute) AS at, toUnixTimestamp(row_at) AS row_at, space, prefixes, baseline_space, baseline_prefixes, loss_percent, voters
+const seriesSQL = `SELECT toUnixTimestamp(minute) AS at, toUnixTimestamp(row_at) AS row_at, space, prefixes, usual_space, usual_prefixes, loss_percent, voters
 	FROM entity_minutes(dataset = {dataset:String}, entity_type = {type:String}, entity_code = {code:String}, family = {family:String},
 		from = {from:String}, to = {to:String}, step = {step:UInt32}) ORDER BY minute`
 
@@ -51,14 +51,14 @@ func (s *Store) Series(ctx context.Context, sc Scope, k live.Key, from, to time.
 	question := fmt.Sprintf("series %v %d %d %d", k, from.Unix(), to.Unix(), step/time.Second)
 	return answer(ctx, s, sc, question, func(ctx context.Context, a *asker) (Series, error) {
 		type row struct {
-			At               int64   `json:"at"`
-			RowAt            int64   `json:"row_at"`
-			Space            float64 `json:"space"`
-			Prefixes         int     `json:"prefixes"`
-			BaselineSpace    float64 `json:"baseline_space"`
-			BaselinePrefixes int     `json:"baseline_prefixes"`
-			Loss             float64 `json:"loss_percent"`
-			Voters           int     `json:"voters"`
+			At            int64   `json:"at"`
+			RowAt         int64   `json:"row_at"`
+			Space         float64 `json:"space"`
+			Prefixes      int     `json:"prefixes"`
+			UsualSpace    float64 `json:"usual_space"`
+			UsualPrefixes int     `json:"usual_prefixes"`
+			Loss          float64 `json:"loss_percent"`
+			Voters        int     `json:"voters"`
 		}
 		found, err := rows[row](ctx, a, seriesSQL, sc.params("type", k.Type.String(), "code", k.Code, "family", k.Family.String(),
 			"from", sqlTime(from), "to", sqlTime(to), "step", strconv.FormatInt(int64(step/time.Second), 10)))
@@ -74,7 +74,7 @@ func (s *Store) Series(ctx context.Context, sc Scope, k live.Key, from, to time.
 			if r, ok := byTime[at.Unix()]; ok && at.Unix()-r.RowAt <= int64(measuredFor/time.Second) {
 				p.Known, p.Voters, p.LossPercent = true, r.Voters, hundredths(r.Loss)
 				p.Visible = bgp.Size{Prefixes: r.Prefixes, Space: hundredths(r.Space)}
-				p.Usual = bgp.Size{Prefixes: r.BaselinePrefixes, Space: hundredths(r.BaselineSpace)}
+				p.Usual = bgp.Size{Prefixes: r.UsualPrefixes, Space: hundredths(r.UsualSpace)}
 			}
 			out.Points = append(out.Points, p)
 		}

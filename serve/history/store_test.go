@@ -45,10 +45,11 @@ func (f filler) exec(format string, args ...any) {
 	}
 }
 
+// value stores a value; one more is known than is usual.
 func (f filler) value(n int, kind, code string, space, usual int) {
 	f.t.Helper()
-	f.exec(`INSERT INTO {{db}}.visibility (dataset, timestamp, entity_type, entity_code, family, space, prefixes, baseline_space, baseline_prefixes, voters, appended_at)
-		VALUES ('test', '%s', '%s', '%s', 'ipv4', %d, %d, %d, %d, 40, now())`, sqlAt(n), kind, code, space, space, usual, usual)
+	f.exec(`INSERT INTO {{db}}.visibility (dataset, timestamp, entity_type, entity_code, family, space, prefixes, baseline_space, baseline_prefixes, usual_space, usual_prefixes, voters, appended_at)
+		VALUES ('test', '%s', '%s', '%s', 'ipv4', %d, %d, %d, %d, %d, %d, 40, now())`, sqlAt(n), kind, code, space, space, usual+1, usual+1, usual, usual)
 }
 
 // outage stores a record that was decided at a minute.
@@ -280,6 +281,9 @@ func testSeries(t *testing.T, s *Store) {
 			continue
 		}
 		line = append(line, fmt.Sprintf("%s/%v", p.Visible.Space, p.LossPercent))
+		if want := (bgp.Size{Prefixes: 4, Space: 400}); p.Usual != want {
+			t.Errorf("usual at %v: got %+v, want %+v", p.At, p.Usual, want)
+		}
 	}
 	if want := "4/0 0/100 4/0 4/0 4/0 - - 3/25"; err != nil || strings.Join(line, " ") != want || got.Step != 30*time.Minute {
 		t.Errorf("got %q every %v, %v, want %q", line, got.Step, err, want)

@@ -118,21 +118,21 @@ func outagesAt(ctx context.Context, a *asker, dataset string, at time.Time) ([]o
 // valuesAt reads the newest value of each entity of some types, types being words of SQL of this file.
 func valuesAt(ctx context.Context, a *asker, dataset string, at time.Time, back time.Duration, types string) ([]live.Value, error) {
 	type row struct {
-		Type             bgp.EntityType `json:"type"`
-		Code             string         `json:"entity_code"`
-		Name             string         `json:"name"`
-		Family           string         `json:"fam"`
-		At               int64          `json:"at"`
-		Space            float64        `json:"space"`
-		Prefixes         int            `json:"prefixes"`
-		BaselineSpace    float64        `json:"baseline_space"`
-		BaselinePrefixes int            `json:"baseline_prefixes"`
-		Voters           int            `json:"voters"`
+		Type          bgp.EntityType `json:"type"`
+		Code          string         `json:"entity_code"`
+		Name          string         `json:"name"`
+		Family        string         `json:"fam"`
+		At            int64          `json:"at"`
+		Space         float64        `json:"space"`
+		Prefixes      int            `json:"prefixes"`
+		UsualSpace    float64        `json:"usual_space"`
+		UsualPrefixes int            `json:"usual_prefixes"`
+		Voters        int            `json:"voters"`
 	}
 	sql := `SELECT toString(entity_type) AS type, entity_code, toString(family) AS fam, toUnixTimestamp(max(visibility.timestamp)) AS at,
-			argMax((entity_name, visibility.space, visibility.prefixes, visibility.baseline_space, visibility.baseline_prefixes, visibility.voters),
+			argMax((entity_name, visibility.space, visibility.prefixes, visibility.usual_space, visibility.usual_prefixes, visibility.voters),
 				(visibility.timestamp, position_epoch, position_sequence)) AS newest,
-			newest.1 AS name, newest.2 AS space, newest.3 AS prefixes, newest.4 AS baseline_space, newest.5 AS baseline_prefixes, newest.6 AS voters
+			newest.1 AS name, newest.2 AS space, newest.3 AS prefixes, newest.4 AS usual_space, newest.5 AS usual_prefixes, newest.6 AS voters
 		FROM visibility WHERE dataset = {dataset:String} AND entity_type IN (` + types + `)
 			AND visibility.timestamp < toDateTime64({at:Int64}, 6, 'UTC') AND visibility.timestamp >= fromUnixTimestamp({from:Int64})
 		GROUP BY entity_type, entity_code, family LIMIT {limit:UInt32}`
@@ -144,7 +144,7 @@ func valuesAt(ctx context.Context, a *asker, dataset string, at time.Time, back 
 			continue
 		}
 		out = append(out, live.NewValue(bgp.Entity{Type: r.Type, Code: r.Code, Name: r.Name}, family, time.Unix(r.At, 0).UTC(),
-			bgp.Size{Prefixes: r.Prefixes, Space: hundredths(r.Space)}, bgp.Size{Prefixes: r.BaselinePrefixes, Space: hundredths(r.BaselineSpace)}, r.Voters))
+			bgp.Size{Prefixes: r.Prefixes, Space: hundredths(r.Space)}, bgp.Size{Prefixes: r.UsualPrefixes, Space: hundredths(r.UsualSpace)}, r.Voters))
 	}
 	return out, err
 }

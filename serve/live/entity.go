@@ -22,7 +22,8 @@ type Value struct {
 	Family bgp.Family
 	// Minute is the beginning of the minute, UTC. A value is repeated at least once an hour: an older one is no measurement (Fresh).
 	Minute time.Time
-	// Visible is what the voters see, Usual what losses are measured against: the baseline of the entity's open outage where there is one.
+	// Visible is what the voters see, Usual what losses are measured against: the baseline of the entity's open outage where there is one. Of
+	// records from before usual_space it is the known space while there is none.
 	Visible, Usual bgp.Size
 	// LossPercent is the space that is missing of Usual; 0 where more is visible than usual.
 	LossPercent bgp.Decimal
@@ -83,6 +84,10 @@ func parseValue(b []byte) (Value, error) {
 	unit := f.UnitSpace()
 	e := bgp.Entity{Type: t, Code: rec.GetEntity().GetCode(), Name: rec.GetEntity().GetName()}
 	visible := bgp.Size{Prefixes: int(rec.GetPrefixes()), Space: bgp.Hundredths(rec.GetSpace(), unit, 1)}
-	usual := bgp.Size{Prefixes: int(rec.GetBaselinePrefixes()), Space: bgp.Hundredths(rec.GetBaselineSpace(), unit, 1)}
+	space, prefixes := rec.GetBaselineSpace(), rec.GetBaselinePrefixes()
+	if rec.UsualSpace != nil {
+		space, prefixes = rec.GetUsualSpace(), rec.GetUsualPrefixes()
+	}
+	usual := bgp.Size{Prefixes: int(prefixes), Space: bgp.Hundredths(space, unit, 1)}
 	return NewValue(e, f, time.UnixMicro(rec.GetWindowUs()).UTC(), visible, usual, int(rec.GetVoters())), nil
 }

@@ -42,7 +42,7 @@ func (f *feed) apply(topic string, partition int32, value []byte) {
 	f.next[s]++
 }
 
-// value says what of an entity is visible in the n-th minute.
+// value says what of an entity is visible in the n-th minute, as records did before usual_space.
 func (f *feed) value(n int, t bgp.EntityType, code string, prefixes, usual int) {
 	f.t.Helper()
 	b, err := (&pb.VisibilityRecord{
@@ -117,6 +117,26 @@ func TestWholeMinutes(t *testing.T) {
 	}
 	if v, _ := f.snapshot().Value(key); v.Visible.Prefixes != 2 || v.Fresh(minute(100)) {
 		t.Errorf("afterwards: got %+v", v)
+	}
+}
+
+// TestUsual: losses are measured against what the detector says is usual, where a record says it.
+func TestUsual(t *testing.T) {
+	t.Parallel()
+	space, prefixes := uint64(4*256), uint32(4)
+	b, err := (&pb.VisibilityRecord{
+		Entity: &pb.Entity{Type: pb.EntityType_ENTITY_TYPE_COUNTRY, Code: "TO"}, Family: pb.Family_FAMILY_IPV4, WindowUs: minute(1).UnixMicro(), Space: 3 * 256, Prefixes: 3,
+		BaselineSpace: 8 * 256, BaselinePrefixes: 8, UsualSpace: &space, UsualPrefixes: &prefixes, Voters: 40,
+	}).MarshalVT()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFeed(t)
+	f.apply(schemas.TopicVisibility, 0, b)
+	added := f.fold.Close(minute(1))
+	v, _ := f.snapshot().Value(Key{bgp.IPv4, bgp.EntityCountry, "TO"})
+	if want := (bgp.Size{Prefixes: 4, Space: 400}); v.Usual != want || v.LossPercent != 2500 || len(added) != 1 || added[0].Values[0] != v {
+		t.Errorf("got %+v, want 3 of 4", v)
 	}
 }
 

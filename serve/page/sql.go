@@ -19,7 +19,7 @@ func sqlTime(t time.Time) string { return quoted(t.UTC().Format(time.DateTime)) 
 
 // seriesSQL gives the numbers of a chart.
 func seriesSQL(dataset string, k live.Key, from, to time.Time, step time.Duration) string {
-	return fmt.Sprintf(`SELECT minute, space, prefixes, baseline_space, baseline_prefixes, loss_percent, voters
+	return fmt.Sprintf(`SELECT minute, space, prefixes, usual_space, usual_prefixes, loss_percent, voters
 FROM entity_minutes(dataset = %s, entity_type = %s, entity_code = %s,
   family = %s, from = %s, to = %s, step = %d)
 ORDER BY minute`, quoted(dataset), quoted(k.Type.String()), quoted(k.Code), quoted(k.Family.String()), sqlTime(from), sqlTime(to), int64(step/time.Second))

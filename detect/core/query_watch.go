@@ -229,9 +229,8 @@ func (f *familyState) answerRoute(r *query.WatchRoute, k rib.Key, home string) {
 
 // worstFirst orders events by severity, the older first, and drops repeated ones.
 func worstFirst(all []query.Outage) []query.Outage {
-	rank := []bgp.Severity{bgp.SeverityMinor, bgp.SeverityModerate, bgp.SeverityMajor, bgp.SeverityTotal}
 	slices.SortFunc(all, func(a, b query.Outage) int {
-		return cmp.Or(cmp.Compare(slices.Index(rank, b.Severity), slices.Index(rank, a.Severity)), a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(slices.Index(bgp.Severities, b.Severity), slices.Index(bgp.Severities, a.Severity)), a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID))
 	})
 	return slices.CompactFunc(all, func(a, b query.Outage) bool { return a.ID == b.ID })
 }

@@ -141,6 +141,9 @@ const (
 	SeverityTotal    Severity = "total"
 )
 
+// Severities are all of them, from the lowest. It must not be changed.
+var Severities = []Severity{SeverityMinor, SeverityModerate, SeverityMajor, SeverityTotal}
+
 // TableKnowledge says what the verdicts of a panel rest on.
 type TableKnowledge string
 

@@ -36,9 +36,6 @@ type Filter struct {
 	All bool
 }
 
-// severities is in rising order.
-var severities = []bgp.Severity{bgp.SeverityMinor, bgp.SeverityModerate, bgp.SeverityMajor, bgp.SeverityTotal}
-
 // IsZero reports whether nothing is set.
 func (f Filter) IsZero() bool { return reflect.ValueOf(f).IsZero() }
 
@@ -101,7 +98,7 @@ func (f Filter) ofSort(o bgp.Outage) bool {
 	return (len(f.Types) == 0 || slices.Contains(f.Types, o.Entity.Type)) &&
 		(len(f.Families) == 0 || slices.Contains(f.Families, o.Family)) && (len(f.Kinds) == 0 || slices.Contains(f.Kinds, o.Kind)) &&
 		(len(f.States) == 0 || slices.Contains(f.States, o.State)) &&
-		slices.Index(severities, o.Severity) >= slices.Index(severities, f.MinSeverity) // of none -1, which all reach
+		slices.Index(bgp.Severities, o.Severity) >= slices.Index(bgp.Severities, f.MinSeverity) // of none -1, which all reach
 }
 
 // withMode returns the filter with another way to match its prefixes.

@@ -49,7 +49,7 @@ func feedInput(r *http.Request) (in outagesInput, events bool, fault string) {
 	switch {
 	case kind != "" && kind != "events" && kind != "outages":
 		return in, false, "The parameter entries is outages or events."
-	case in.Severity != "" && !slices.Contains([]string{"minor", "moderate", "major", "total"}, in.Severity):
+	case in.Severity != "" && !slices.Contains(bgp.Severities, bgp.Severity(in.Severity)):
 		return in, false, "The parameter severity is minor, moderate, major or total."
 	case in.Dataset != "" && !datasetName.MatchString(in.Dataset):
 		return in, false, "There is no such dataset."

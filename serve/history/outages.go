@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -174,9 +175,6 @@ func (q OutagesQuery) inTime(c *conditions) {
 	}
 }
 
-// severities are those of at least one, the lowest first.
-var severities = []bgp.Severity{bgp.SeverityMinor, bgp.SeverityModerate, bgp.SeverityMajor, bgp.SeverityTotal}
-
 func (q OutagesQuery) ofSort(c *conditions) {
 	if !q.All {
 		c.and("NOT blip AND state != 'retracted'")
@@ -186,10 +184,8 @@ func (q OutagesQuery) ofSort(c *conditions) {
 	c.in("kind", "kinds", strung(q.Kinds))
 	c.in("state", "states", strung(q.States))
 	c.in("entity_code", "codes", q.Codes)
-	for i, s := range severities {
-		if s == q.MinSeverity {
-			c.in("severity", "severities", strung(severities[i:]))
-		}
+	if i := slices.Index(bgp.Severities, q.MinSeverity); i >= 0 {
+		c.in("severity", "severities", strung(bgp.Severities[i:]))
 	}
 }
 

@@ -40,9 +40,6 @@ type ended struct {
 	Said time.Time `json:"said"`
 }
 
-// severities are all that an incident can have had.
-var severities = []bgp.Severity{bgp.SeverityMinor, bgp.SeverityModerate, bgp.SeverityMajor, bgp.SeverityTotal}
-
 // remember reads a handle. Where it was lost, which a first message has no need of, every other severity may be firing: all of them end now.
 func remember(h target.Handle, m *target.Message, now time.Time) (memory, error) {
 	var was memory
@@ -57,7 +54,7 @@ func remember(h target.Handle, m *target.Message, now time.Time) (memory, error)
 		return was, nil
 	}
 	was.Ended = map[bgp.Severity]ended{}
-	for _, s := range severities {
+	for _, s := range bgp.Severities {
 		if s != m.Severity {
 			was.Ended[s] = ended{At: m.Time, Said: now}
 		}
@@ -102,7 +99,7 @@ func (f memory) alerts(m *target.Message, resolveAfter time.Duration, now time.T
 			Labels: labels(m, s), Annotations: annotations(m), StartsAt: start.UTC(), EndsAt: end.UTC(), GeneratorURL: generator(m.Link, publicURL),
 		})
 	}
-	for _, s := range severities {
+	for _, s := range bgp.Severities {
 		if e, ok := f.Ended[s]; ok && (over(m) || now.Sub(e.Said) < repeatEnd) {
 			add(s, between(start, e.At, now))
 		}

@@ -83,14 +83,14 @@ func (s *Store) panel(ctx context.Context, v view, f bgp.Family) (query.Panel, e
 
 // sample is a row of visibility.
 type sample struct {
-	At               int64   `json:"at"`
-	Name             string  `json:"entity_name"`
-	Space            float64 `json:"space"`
-	Prefixes         int     `json:"prefixes"`
-	BaselineSpace    float64 `json:"baseline_space"`
-	BaselinePrefixes int     `json:"baseline_prefixes"`
-	UsualSpace       float64 `json:"usual_space"`
-	UsualPrefixes    int     `json:"usual_prefixes"`
+	At               int64       `json:"at"`
+	Name             string      `json:"entity_name"`
+	Space            bgp.Decimal `json:"space"`
+	Prefixes         int         `json:"prefixes"`
+	BaselineSpace    bgp.Decimal `json:"baseline_space"`
+	BaselinePrefixes int         `json:"baseline_prefixes"`
+	UsualSpace       bgp.Decimal `json:"usual_space"`
+	UsualPrefixes    int         `json:"usual_prefixes"`
 }
 
 // sample is the last one of an entity by the time; nil where there is none.
@@ -111,15 +111,13 @@ func (s *Store) entity(ctx context.Context, v view, f bgp.Family, t bgp.EntityTy
 	if err != nil || x == nil {
 		return nil, err
 	}
-	known := bgp.Size{Prefixes: x.BaselinePrefixes, Space: hundredths(x.BaselineSpace)}
-	usual := bgp.Size{Prefixes: x.UsualPrefixes, Space: hundredths(x.UsualSpace)}
-	e := &query.Entity{Name: x.Name, Visible: bgp.Size{Prefixes: x.Prefixes, Space: hundredths(x.Space)}, Known: known, Usual: usual}
+	known := bgp.Size{Prefixes: x.BaselinePrefixes, Space: x.BaselineSpace}
+	usual := bgp.Size{Prefixes: x.UsualPrefixes, Space: x.UsualSpace}
+	e := &query.Entity{Name: x.Name, Visible: bgp.Size{Prefixes: x.Prefixes, Space: x.Space}, Known: known, Usual: usual}
 	e.LossPercent = bgp.Hundredths(uint64(max(0, usual.Space-e.Visible.Space)), uint64(usual.Space), 100)
 	e.LostPrefixesTotal = max(0, x.BaselinePrefixes-x.Prefixes)
 	return e, nil
 }
-
-func hundredths(x float64) bgp.Decimal { return bgp.Decimal(x*100 + 0.5) }
 
 // lost lists the lost prefixes of an AS or a country, as its outages that are open at the time have them, and takes their baseline.
 func (s *Store) lost(ctx context.Context, v view, a *query.Answer) error {

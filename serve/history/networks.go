@@ -27,20 +27,20 @@ func (s *Store) Networks(ctx context.Context, sc Scope, country string, at time.
 	question := fmt.Sprintf("networks %s %d %d", country, at.Unix(), limit)
 	return answer(ctx, s, sc, question, func(ctx context.Context, a *asker) ([]Network, error) {
 		type row struct {
-			Family   string  `json:"family"`
-			ASN      bgp.ASN `json:"asn"`
-			Name     string  `json:"name"`
-			Prefixes int     `json:"prefixes"`
-			Visible  int     `json:"visible_prefixes"`
-			Space    float64 `json:"space"`
-			Seen     float64 `json:"visible_space"`
+			Family   string      `json:"family"`
+			ASN      bgp.ASN     `json:"asn"`
+			Name     string      `json:"name"`
+			Prefixes int         `json:"prefixes"`
+			Visible  int         `json:"visible_prefixes"`
+			Space    bgp.Decimal `json:"space"`
+			Seen     bgp.Decimal `json:"visible_space"`
 		}
 		found, err := rows[row](ctx, a, networksSQL, sc.params("country", country, "at", sqlTime(at), "limit", strconv.Itoa(limit)))
 		out := make([]Network, len(found))
 		for i, r := range found {
 			out[i] = Network{
-				AS: bgp.AS{ASN: r.ASN, Name: r.Name}, Family: r.Family, Known: bgp.Size{Prefixes: r.Prefixes, Space: hundredths(r.Space)},
-				Visible: bgp.Size{Prefixes: r.Visible, Space: hundredths(r.Seen)},
+				AS: bgp.AS{ASN: r.ASN, Name: r.Name}, Family: r.Family, Known: bgp.Size{Prefixes: r.Prefixes, Space: r.Space},
+				Visible: bgp.Size{Prefixes: r.Visible, Space: r.Seen},
 			}
 		}
 		return out, err

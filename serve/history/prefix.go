@@ -60,22 +60,22 @@ func (s *Store) Holders(ctx context.Context, sc Scope, p netip.Prefix, at time.T
 // holders runs a statement that gives holderColumns, until and said.
 func holders(ctx context.Context, a *asker, sql string, params map[string]string) ([]Holder, error) {
 	type row struct {
-		Family        string    `json:"family"`
-		Prefix        string    `json:"prefix"`
-		State         string    `json:"state"`
-		Since         int64     `json:"since"`
-		AtLeast       bool      `json:"since_at_least"`
-		Until         *int64    `json:"until"`
-		Said          int64     `json:"said"`
-		Origins       []bgp.ASN `json:"origins"`
-		OriginNames   []string  `json:"origin_names"`
-		Upstreams     []bgp.ASN `json:"upstreams"`
-		UpstreamNames []string  `json:"upstream_names"`
-		SeenBy        int       `json:"seen_by"`
-		Voters        int       `json:"voters"`
-		Usual         float64   `json:"usual_percent"`
-		Country       string    `json:"country"`
-		Space         float64   `json:"space"`
+		Family        string      `json:"family"`
+		Prefix        string      `json:"prefix"`
+		State         string      `json:"state"`
+		Since         int64       `json:"since"`
+		AtLeast       bool        `json:"since_at_least"`
+		Until         *int64      `json:"until"`
+		Said          int64       `json:"said"`
+		Origins       []bgp.ASN   `json:"origins"`
+		OriginNames   []string    `json:"origin_names"`
+		Upstreams     []bgp.ASN   `json:"upstreams"`
+		UpstreamNames []string    `json:"upstream_names"`
+		SeenBy        int         `json:"seen_by"`
+		Voters        int         `json:"voters"`
+		Usual         bgp.Decimal `json:"usual_percent"`
+		Country       string      `json:"country"`
+		Space         bgp.Decimal `json:"space"`
 	}
 	found, err := rows[row](ctx, a, sql, params)
 	out := make([]Holder, len(found))
@@ -83,7 +83,7 @@ func holders(ctx context.Context, a *asker, sql string, params map[string]string
 		h := Holder{
 			Prefix: r.Prefix, Family: r.Family, State: r.State, Since: time.Unix(r.Since, 0).UTC(), SinceAtLeast: r.AtLeast, SaidAt: time.Unix(r.Said, 0).UTC(),
 			Origins: named(r.Origins, r.OriginNames), Upstreams: named(r.Upstreams, r.UpstreamNames), SeenBy: r.SeenBy, Voters: r.Voters,
-			UsualPercent: hundredths(r.Usual), Country: r.Country, Space: hundredths(r.Space),
+			UsualPercent: r.Usual, Country: r.Country, Space: r.Space,
 		}
 		if r.Until != nil {
 			until := time.Unix(*r.Until, 0).UTC()

@@ -51,14 +51,14 @@ func (s *Store) Series(ctx context.Context, sc Scope, k live.Key, from, to time.
 	question := fmt.Sprintf("series %v %d %d %d", k, from.Unix(), to.Unix(), step/time.Second)
 	return answer(ctx, s, sc, question, func(ctx context.Context, a *asker) (Series, error) {
 		type row struct {
-			At            int64   `json:"at"`
-			RowAt         int64   `json:"row_at"`
-			Space         float64 `json:"space"`
-			Prefixes      int     `json:"prefixes"`
-			UsualSpace    float64 `json:"usual_space"`
-			UsualPrefixes int     `json:"usual_prefixes"`
-			Loss          float64 `json:"loss_percent"`
-			Voters        int     `json:"voters"`
+			At            int64       `json:"at"`
+			RowAt         int64       `json:"row_at"`
+			Space         bgp.Decimal `json:"space"`
+			Prefixes      int         `json:"prefixes"`
+			UsualSpace    bgp.Decimal `json:"usual_space"`
+			UsualPrefixes int         `json:"usual_prefixes"`
+			Loss          bgp.Decimal `json:"loss_percent"`
+			Voters        int         `json:"voters"`
 		}
 		found, err := rows[row](ctx, a, seriesSQL, sc.params("type", k.Type.String(), "code", k.Code, "family", k.Family.String(),
 			"from", sqlTime(from), "to", sqlTime(to), "step", strconv.FormatInt(int64(step/time.Second), 10)))
@@ -72,17 +72,15 @@ func (s *Store) Series(ctx context.Context, sc Scope, k live.Key, from, to time.
 		for at := from; at.Before(to); at = at.Add(step) {
 			p := Point{At: at}
 			if r, ok := byTime[at.Unix()]; ok && at.Unix()-r.RowAt <= int64(measuredFor/time.Second) {
-				p.Known, p.Voters, p.LossPercent = true, r.Voters, hundredths(r.Loss)
-				p.Visible = bgp.Size{Prefixes: r.Prefixes, Space: hundredths(r.Space)}
-				p.Usual = bgp.Size{Prefixes: r.UsualPrefixes, Space: hundredths(r.UsualSpace)}
+				p.Known, p.Voters, p.LossPercent = true, r.Voters, r.Loss
+				p.Visible = bgp.Size{Prefixes: r.Prefixes, Space: r.Space}
+				p.Usual = bgp.Size{Prefixes: r.UsualPrefixes, Space: r.UsualSpace}
 			}
 			out.Points = append(out.Points, p)
 		}
 		return out, nil
 	})
 }
-
-func hundredths(x float64) bgp.Decimal { return bgp.Decimal(x*100 + 0.5) }
 
 // sqlTime is a time as a parameter of a view.
 func sqlTime(t time.Time) string { return t.UTC().Format(time.DateTime) }

@@ -123,9 +123,9 @@ func valuesAt(ctx context.Context, a *asker, dataset string, at time.Time, back 
 		Name          string         `json:"name"`
 		Family        string         `json:"fam"`
 		At            int64          `json:"at"`
-		Space         float64        `json:"space"`
+		Space         bgp.Decimal    `json:"space"`
 		Prefixes      int            `json:"prefixes"`
-		UsualSpace    float64        `json:"usual_space"`
+		UsualSpace    bgp.Decimal    `json:"usual_space"`
 		UsualPrefixes int            `json:"usual_prefixes"`
 		Voters        int            `json:"voters"`
 	}
@@ -144,7 +144,7 @@ func valuesAt(ctx context.Context, a *asker, dataset string, at time.Time, back 
 			continue
 		}
 		out = append(out, live.NewValue(bgp.Entity{Type: r.Type, Code: r.Code, Name: r.Name}, family, time.Unix(r.At, 0).UTC(),
-			bgp.Size{Prefixes: r.Prefixes, Space: hundredths(r.Space)}, bgp.Size{Prefixes: r.UsualPrefixes, Space: hundredths(r.UsualSpace)}, r.Voters))
+			bgp.Size{Prefixes: r.Prefixes, Space: r.Space}, bgp.Size{Prefixes: r.UsualPrefixes, Space: r.UsualSpace}, r.Voters))
 	}
 	return out, err
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/outagelog"
 	"github.com/darkmap/darkmap/serve/live"
 )
@@ -209,7 +210,7 @@ func (q OutagesQuery) ofPlace(c *conditions) {
 func textArray(all []string) string {
 	quoted := make([]string, len(all))
 	for i, s := range all {
-		quoted[i] = "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
+		quoted[i] = clickhouse.QuoteText(s)
 	}
 	return "[" + strings.Join(quoted, ",") + "]"
 }

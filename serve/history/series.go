@@ -37,9 +37,6 @@ const seriesSQL = `SELECT toUnixTimestamp(minute) AS at, toUnixTimestamp(row_at)
 	FROM entity_minutes(dataset = {dataset:String}, entity_type = {type:String}, entity_code = {code:String}, family = {family:String},
 		from = {from:String}, to = {to:String}, step = {step:UInt32}) ORDER BY minute`
 
-// measuredFor is for how long a row tells how an entity stands: one comes each hour.
-const measuredFor = 70 * time.Minute
-
 // Series returns how visible an entity was from a time to another one, at steps of whole minutes, or of a longer step where there would be more than MaxPoints.
 func (s *Store) Series(ctx context.Context, sc Scope, k live.Key, from, to time.Time, step time.Duration) (Series, error) {
 	step = max(step, (to.Sub(from)/MaxPoints + time.Minute - 1), time.Minute).Truncate(time.Minute)
@@ -71,7 +68,7 @@ func (s *Store) Series(ctx context.Context, sc Scope, k live.Key, from, to time.
 		}
 		for at := from; at.Before(to); at = at.Add(step) {
 			p := Point{At: at}
-			if r, ok := byTime[at.Unix()]; ok && at.Unix()-r.RowAt <= int64(measuredFor/time.Second) {
+			if r, ok := byTime[at.Unix()]; ok && at.Unix()-r.RowAt <= int64(live.FreshFor/time.Second) {
 				p.Known, p.Voters, p.LossPercent = true, r.Voters, r.Loss
 				p.Visible = bgp.Size{Prefixes: r.Prefixes, Space: r.Space}
 				p.Usual = bgp.Size{Prefixes: r.UsualPrefixes, Space: r.UsualSpace}

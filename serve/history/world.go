@@ -80,7 +80,7 @@ func world(ctx context.Context, a *asker, dataset string, at time.Time) (*live.S
 	if w.Outages, err = outagesAt(ctx, a, dataset, at); err != nil {
 		return nil, err
 	}
-	if w.Values, err = valuesAt(ctx, a, dataset, at, measuredFor, placeTypes); err != nil {
+	if w.Values, err = valuesAt(ctx, a, dataset, at, live.FreshFor, placeTypes); err != nil {
 		return nil, err
 	}
 	w.Dataset, w.Minute = dataset, at.Add(-time.Minute)

@@ -33,14 +33,14 @@ type Value struct {
 	Outage string
 }
 
-// freshFor is for how long a value tells of the present: it is repeated once an hour.
-const freshFor = 70 * time.Minute
+// FreshFor is for how long a value tells how its entity stands: it is repeated once an hour.
+const FreshFor = 70 * time.Minute
 
 // Key is the key of the value.
 func (v Value) Key() Key { return Key{v.Family, v.Type, v.Code} }
 
 // Fresh reports whether the value tells how the entity stood in the minute; where it does not, a page says that there is no measurement.
-func (v Value) Fresh(minute time.Time) bool { return minute.Sub(v.Minute) <= freshFor }
+func (v Value) Fresh(minute time.Time) bool { return minute.Sub(v.Minute) <= FreshFor }
 
 // losing reports whether less is visible than usual.
 func (v Value) losing() bool {

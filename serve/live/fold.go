@@ -30,7 +30,7 @@ type Fold struct {
 	dataset    string
 	generation string
 	feeds      *feedlog.Table
-	outages    map[string]outagelog.Entry // newest by id: open, suspected, or ended in the last 24 hours
+	outages    map[string]*held // by id: open, suspected, or ended in the last 24 hours
 	values     map[bgp.EntityType]map[Key]Value
 	held       int // values
 	lists      map[string]bool
@@ -55,7 +55,7 @@ type waiting struct {
 // the partitions that tell of minutes begins, by topic and partition.
 func NewFold(dataset, generation string, starts map[string]map[int32]int64) *Fold {
 	f := &Fold{
-		dataset: dataset, generation: generation, feeds: feedlog.New(), outages: map[string]outagelog.Entry{}, values: map[bgp.EntityType]map[Key]Value{},
+		dataset: dataset, generation: generation, feeds: feedlog.New(), outages: map[string]*held{}, values: map[bgp.EntityType]map[Key]Value{},
 		lists: map[string]bool{}, waiting: map[int64][]waiting{}, positions: map[slot]position{},
 	}
 	for topic, partitions := range starts {
@@ -208,7 +208,7 @@ func (f *Fold) setOutage(e outagelog.Entry) {
 	for _, m := range e.Outage.Watch {
 		f.lists = withList(f.lists, m.List, m.Public)
 	}
-	f.outages[id] = e
+	f.outages[id] = newHeld(e)
 }
 
 // withList is lists with one more, or without one; lists that others hold stay as they are.
@@ -250,8 +250,8 @@ func (f *Fold) setValue(v Value) {
 // finish makes the state as of the last decided minute.
 func (f *Fold) finish() {
 	minute := time.Unix(f.last*60, 0).UTC()
-	maps.DeleteFunc(f.outages, func(_ string, e outagelog.Entry) bool {
-		return e.Outage.End != nil && minute.Sub(*e.Outage.End) > closedFor
+	maps.DeleteFunc(f.outages, func(_ string, h *held) bool {
+		return h.Outage.End != nil && minute.Sub(*h.Outage.End) > closedFor
 	})
 	s := newState(minute, f.outages)
 	s.setValues(f.values)

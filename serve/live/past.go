@@ -20,9 +20,9 @@ type World struct {
 
 // Past makes a snapshot of a moment of the past. It has no feeds and no changes.
 func Past(w World) *Snapshot {
-	outages, lists := map[string]outagelog.Entry{}, map[string]bool{}
+	outages, lists := map[string]*held{}, map[string]bool{}
 	for _, e := range w.Outages {
-		outages[e.Outage.ID] = e
+		outages[e.Outage.ID] = newHeld(e)
 		for _, m := range e.Outage.Watch {
 			lists[m.List] = m.Public
 		}

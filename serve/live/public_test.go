@@ -78,6 +78,29 @@ func TestPublic(t *testing.T) {
 	}
 }
 
+// TestPublicMinutes: of an outage that goes on the public duration counts on with the minutes, and its newer record takes the place of the older one.
+func TestPublicMinutes(t *testing.T) {
+	t.Parallel()
+	f := newFeed(t)
+	o := dark("country-TO", tonga, 1)
+	o.Watch = []bgp.WatchMember{{List: "secret", Member: "TO"}}
+	f.outage(1, o)
+	for _, x := range []struct {
+		n        int
+		sequence uint32
+	}{{10, 1}, {20, 1}, {30, 2}} {
+		if o.Sequence < x.sequence {
+			o.Sequence, o.Event = x.sequence, bgp.EventUpdated
+			f.outage(x.n, o)
+		}
+		f.fold.Close(minute(x.n))
+		e, ok := f.snapshot().Public().Find("country-TO")
+		if !ok || e.Outage.Sequence != x.sequence || e.Outage.DurationSeconds != int64(x.n)*60 || len(e.Outage.Watch) != 0 || strings.Contains(string(e.JSON), "secret") {
+			t.Errorf("minute %d: got %+v, %s", x.n, e.Outage, e.JSON)
+		}
+	}
+}
+
 // TestProblems: what keeps a snapshot from telling all is said in sentences, and then nothing is quiet.
 func TestProblems(t *testing.T) {
 	t.Parallel()

@@ -19,17 +19,29 @@ const closedFor = 24 * time.Hour
 type state struct {
 	minute                  time.Time
 	open, suspected, closed []outagelog.Entry
+	outages                 map[string]*held // by id
 	values                  map[bgp.EntityType]map[Key]Value
 	windows                 []*Window       // the oldest first
 	lists                   map[string]bool // the watch lists that are public
 	public                  func() *state
 }
 
+// held is the newest record of an outage. Its public form is made once, when it is asked for, whatever minutes pass.
+type held struct {
+	outagelog.Entry
+	public func() (outagelog.Entry, bool)
+}
+
+func newHeld(e outagelog.Entry) *held {
+	return &held{e, sync.OnceValues(func() (outagelog.Entry, bool) { return PublicEntry(e) })}
+}
+
 // newState sorts the outages that are held as of the end of the minute.
-func newState(minute time.Time, outages map[string]outagelog.Entry) *state {
-	s := &state{minute: minute}
+func newState(minute time.Time, outages map[string]*held) *state {
+	s := &state{minute: minute, outages: maps.Clone(outages)}
 	until := minute.Add(time.Minute)
-	for _, e := range outages {
+	for _, h := range outages {
+		e := h.Entry
 		o := &e.Outage
 		switch o.State {
 		case bgp.StateOpen, bgp.StateSuspected:
@@ -75,7 +87,7 @@ func (s *state) setValues(values map[bgp.EntityType]map[Key]Value) {
 func (s *state) seal() *state {
 	s.public = sync.OnceValue(func() *state {
 		out := *s
-		out.open, out.suspected, out.closed = publicEntries(s.open), publicEntries(s.suspected), publicEntries(s.closed)
+		out.open, out.suspected, out.closed = s.publicOf(s.open), s.publicOf(s.suspected), s.publicOf(s.closed)
 		out.values = maps.Clone(s.values)
 		if lists := maps.Clone(s.values[bgp.EntityWatch]); lists != nil {
 			maps.DeleteFunc(lists, func(_ Key, v Value) bool { return !publicValue(v, s.lists) })
@@ -89,6 +101,18 @@ func (s *state) seal() *state {
 		return &out
 	})
 	return s
+}
+
+// publicOf are entries of the state without what is private. Their durations are those of the state.
+func (s *state) publicOf(all []outagelog.Entry) []outagelog.Entry {
+	out := make([]outagelog.Entry, 0, len(all))
+	for i := range all {
+		if shown, ok := s.outages[all[i].Outage.ID].public(); ok {
+			shown.Outage.DurationSeconds = all[i].Outage.DurationSeconds
+			out = append(out, shown)
+		}
+	}
+	return out
 }
 
 // snapshot is the state with how the reading stands.

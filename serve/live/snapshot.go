@@ -76,10 +76,8 @@ func (s *Snapshot) Values(t bgp.EntityType) iter.Seq[Value] { return maps.Values
 
 // Find returns an outage that is open, suspected or ended in the last 24 hours, by its id.
 func (s *Snapshot) Find(id string) (outagelog.Entry, bool) {
-	for _, all := range [][]outagelog.Entry{s.Open, s.Suspected, s.Closed} {
-		if i := slices.IndexFunc(all, func(e outagelog.Entry) bool { return e.Outage.ID == id }); i >= 0 {
-			return all[i], true
-		}
+	if e, ok := s.byID[id]; ok {
+		return *e, true
 	}
 	return outagelog.Entry{}, false
 }

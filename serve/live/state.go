@@ -19,7 +19,8 @@ const closedFor = 24 * time.Hour
 type state struct {
 	minute                  time.Time
 	open, suspected, closed []outagelog.Entry
-	outages                 map[string]*held // by id
+	byID                    map[string]*outagelog.Entry // of these three
+	outages                 map[string]*held            // by id
 	values                  map[bgp.EntityType]map[Key]Value
 	windows                 []*Window       // the oldest first
 	lists                   map[string]bool // the watch lists that are public
@@ -83,11 +84,13 @@ func (s *state) setValues(values map[bgp.EntityType]map[Key]Value) {
 	}
 }
 
-// seal makes the public form once, when it is asked for.
+// seal finds outages by their ids, and makes the public form once, when it is asked for.
 func (s *state) seal() *state {
+	s.byID = indexed(s.open, s.suspected, s.closed)
 	s.public = sync.OnceValue(func() *state {
 		out := *s
 		out.open, out.suspected, out.closed = s.publicOf(s.open), s.publicOf(s.suspected), s.publicOf(s.closed)
+		out.byID = indexed(out.open, out.suspected, out.closed)
 		out.values = maps.Clone(s.values)
 		if lists := maps.Clone(s.values[bgp.EntityWatch]); lists != nil {
 			maps.DeleteFunc(lists, func(_ Key, v Value) bool { return !publicValue(v, s.lists) })
@@ -101,6 +104,17 @@ func (s *state) seal() *state {
 		return &out
 	})
 	return s
+}
+
+// indexed finds the entries by their ids.
+func indexed(lists ...[]outagelog.Entry) map[string]*outagelog.Entry {
+	out := map[string]*outagelog.Entry{}
+	for _, all := range lists {
+		for i := range all {
+			out[all[i].Outage.ID] = &all[i]
+		}
+	}
+	return out
 }
 
 // publicOf are entries of the state without what is private. Their durations are those of the state.

@@ -9,6 +9,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/query"
 	"github.com/darkmap/darkmap/serve"
+	"github.com/darkmap/darkmap/serve/live"
 )
 
 // searchInput is a text.
@@ -99,8 +100,8 @@ func (s *service) nameOf(m moment, q query.Question) string {
 	if !ok {
 		return ""
 	}
-	for v := range m.present.Values(t) {
-		if v.Code == q.Code {
+	for _, f := range bgp.Families {
+		if v, ok := m.present.Value(live.Key{Family: f, Type: t, Code: q.Code}); ok {
 			return v.Name
 		}
 	}

@@ -82,21 +82,26 @@ func (d *Deps) Absolute(r *http.Request, path string) string {
 func (d *Deps) Snapshot(r *http.Request) *live.Snapshot { return d.SnapshotFor(Viewer(r)) }
 
 // SnapshotFor is Snapshot for a viewer.
-func (d *Deps) SnapshotFor(v access.Viewer) *live.Snapshot {
-	s := d.Present.Snapshot()
-	if v.LoggedIn {
-		return s
+func (d *Deps) SnapshotFor(v access.Viewer) *live.Snapshot { return d.shown(d.Present.Snapshot(), v) }
+
+// shown is a snapshot as far as a viewer may see it. Where the store does not answer, that is one more problem.
+func (d *Deps) shown(s *live.Snapshot, v access.Viewer) *live.Snapshot {
+	if !v.LoggedIn {
+		s = s.Public()
 	}
-	return s.Public()
+	if since := d.History.AwaySince(); !since.IsZero() {
+		s = s.WithProblem("Since " + since.Format("2006-01-02 15:04 UTC") + " the store does not answer: the past cannot be shown. What is shown of the present goes on.")
+	}
+	return s
 }
 
 // Next waits for the next decided minute, as far as a viewer may see it. The error is ctx's.
 func (d *Deps) Next(ctx context.Context, v access.Viewer, after *live.Snapshot) (*live.Snapshot, error) {
 	s, err := d.Present.Next(ctx, after)
-	if err != nil || v.LoggedIn {
-		return s, err
+	if err != nil {
+		return nil, err
 	}
-	return s.Public(), nil
+	return d.shown(s, v), nil
 }
 
 // Scope is that of questions to the store about the dataset of the present.

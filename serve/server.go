@@ -21,6 +21,7 @@ import (
 	"github.com/darkmap/darkmap/internal/retry"
 	"github.com/darkmap/darkmap/internal/telemetry"
 	"github.com/darkmap/darkmap/serve/access"
+	"github.com/darkmap/darkmap/serve/history"
 	"github.com/darkmap/darkmap/serve/live"
 )
 
@@ -57,6 +58,7 @@ type Options struct {
 type Server struct {
 	cfg     Config
 	present *live.Present
+	history *history.Store
 	opt     Options
 	gate    *access.Gate
 	limits  *limiter
@@ -83,7 +85,7 @@ func New(cfg Config, deps *Deps, opt Options, parts ...Part) (*Server, error) {
 		keys = append(keys, key)
 	}
 	s := &Server{
-		cfg: cfg, present: deps.Present, opt: opt, metrics: newMetrics(opt.Registerer), state: errors.New("it does not listen yet"), limits: newLimiter(cfg.Limits, opt.Now),
+		cfg: cfg, present: deps.Present, history: deps.History, opt: opt, metrics: newMetrics(opt.Registerer), state: errors.New("it does not listen yet"), limits: newLimiter(cfg.Limits, opt.Now),
 		gate: access.New(access.Policy{
 			Public: cfg.Public, Loopback: telemetry.LoopbackHost(cfg.Listen), Keys: keys, Proxies: networks(cfg.TrustedProxies), UserHeader: cfg.UserHeader,
 		}, opt.Now),
@@ -261,8 +263,11 @@ func (s *Server) Run(ctx context.Context) error {
 	reading, stop := context.WithCancel(ctx)
 	read := make(chan error, 1)
 	go func() { read <- s.present.Run(reading) }() // ends with reading
+	var watch sync.WaitGroup
+	watch.Go(func() { s.history.Watch(reading) }) // ends with reading
 	err := s.serve(ctx)
 	stop()
+	watch.Wait()
 	return errors.Join(err, <-read)
 }
 

@@ -411,7 +411,7 @@ func TestTaken(t *testing.T) {
 	cfg.Listen = l.Addr().String()
 	log := slog.New(slog.DiscardHandler)
 	deps := func() *Deps {
-		return &Deps{Present: live.New(live.Config{Log: log, Now: time.Now, Load: func(context.Context) (*live.Snapshot, error) { return nil, errors.New("none") }}), Log: log, Now: time.Now}
+		return &Deps{Present: live.New(live.Config{Log: log, Now: time.Now, Load: func(context.Context) (*live.Snapshot, error) { return nil, errors.New("none") }}), History: history.New(history.Config{Log: log}), Log: log, Now: time.Now}
 	}
 	s, err := New(cfg, deps(), Options{Log: log, Now: time.Now})
 	if err != nil {

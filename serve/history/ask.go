@@ -93,6 +93,7 @@ func ask[T any](ctx context.Context, s *Store, f func(context.Context, *asker) (
 // away says to the log why there is no answer, and to who asks that there is none: the store's words may tell of the statement.
 func (s *Store) away(err error) error {
 	s.cfg.Log.Warn("a question to the store failed", "err", err)
+	s.doubts()
 	return ErrAway
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -66,11 +67,14 @@ type Store struct {
 	flights singleflight.Group
 	cache   *cache
 	metrics *metrics
+
+	awaySince atomic.Pointer[time.Time] // nil while the store answers; Watch writes it
+	doubt     chan struct{}             // wakes Watch
 }
 
 // New returns a Store. It asks nothing yet.
 func New(cfg Config) *Store {
-	return &Store{cfg: cfg, slots: semaphore.NewWeighted(MaxQueries), cache: newCache(), metrics: newMetrics(cfg.Registerer)}
+	return &Store{cfg: cfg, slots: semaphore.NewWeighted(MaxQueries), cache: newCache(), metrics: newMetrics(cfg.Registerer), doubt: make(chan struct{}, 1)}
 }
 
 // Known reports whether there is a store to ask; the error says why not.

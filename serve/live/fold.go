@@ -261,5 +261,5 @@ func (f *Fold) finish() {
 
 // Snapshot is how things stand after the last decided minute, as of a time by the clock, as far as the records tell.
 func (f *Fold) Snapshot(now time.Time) *Snapshot {
-	return f.state.snapshot(standing{dataset: f.dataset, now: now, families: f.feeds.Panels(now), feeds: f.feeds.Rows(now)})
+	return f.state.snapshot(standing{dataset: f.dataset, now: now, dropped: f.dropped, families: f.feeds.Panels(now), feeds: f.feeds.Rows(now)})
 }

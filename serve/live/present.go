@@ -145,8 +145,9 @@ func (p *Present) publish() {
 	if p.cfg.Waits != nil {
 		st.waits = p.cfg.Waits()
 	}
-	if !p.ready.Load() {
-		st.waits = append(st.waits, "The present is being read: what is shown is not whole yet.")
+	st.reading = !p.ready.Load()
+	if p.fold != nil {
+		st.dropped = p.fold.dropped
 	}
 	switch {
 	case p.fold == nil:

@@ -18,7 +18,13 @@ func (s standing) problems(minute time.Time) (stale bool, sentences []string) {
 		sentences = append(sentences, fmt.Sprintf("Since %s %s does not answer, so nothing new is known.", clock(s.awaySince), s.away))
 	}
 	sentences = append(sentences, s.waits...)
-	if minute.IsZero() {
+	if s.reading {
+		sentences = append(sentences, "The present is being read: what is shown is not whole yet.")
+	}
+	switch {
+	case minute.IsZero() && s.away != "":
+		return true, append(sentences, "No decided minute is known yet, so nothing can be said of outages.")
+	case minute.IsZero():
 		return true, append(sentences, "No minute has been decided yet, so nothing can be said of outages.")
 	}
 	until := minute.Add(time.Minute)
@@ -37,10 +43,24 @@ func (s standing) problems(minute time.Time) (stale bool, sentences []string) {
 			sentences = append(sentences, strings.TrimSuffix(p.PlacesNotJudged, ".")+".")
 		}
 	}
-	if text := feedsText(s.feeds); text != "" {
+	switch text := feedsText(s.feeds); {
+	case text != "":
 		sentences = append(sentences, text)
+	case len(s.feeds)+s.privateFeeds == 0 && !s.past:
+		sentences = append(sentences, "No collector has reported its state in the last two hours.")
+	}
+	if s.dropped > 0 {
+		sentences = append(sentences, fmt.Sprintf("%s left out: the server holds as many as it may.", droppedText(s.dropped)))
 	}
 	return stale, sentences
+}
+
+// droppedText counts what was beyond the bounds of the fold.
+func droppedText(n int) string {
+	if n == 1 {
+		return "1 record of outages or values was"
+	}
+	return fmt.Sprintf("%d records of outages and values were", n)
 }
 
 // clock writes a time as pages do.

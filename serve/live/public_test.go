@@ -106,6 +106,7 @@ func TestProblems(t *testing.T) {
 	t.Parallel()
 	good := []feedlog.Panel{{Family: "ipv4", Verdicts: true}}
 	up := feedlog.Row{Collector: "ris/rrc00", State: feedlog.State(bgp.FeedUp)}
+	well := []feedlog.Row{up}
 	for _, tt := range []struct {
 		name  string
 		st    standing
@@ -114,24 +115,28 @@ func TestProblems(t *testing.T) {
 		quiet bool
 		want  []string
 	}{
-		{name: "all is well", st: standing{now: minute(3), families: good, feeds: []feedlog.Row{up}}, quiet: true},
-		{name: "3 minutes", st: standing{now: minute(5), families: good}, quiet: true},
-		{name: "longer", st: standing{now: minute(5).Add(time.Second), families: good}, stale: true, want: []string{"No minute has been decided since 2014-12-22 16:02 UTC, for 3 min"}},
-		{name: "three hours", st: standing{now: minute(182), families: good}, stale: true, want: []string{"for 3 h"}},
-		{name: "late by nature", st: standing{now: minute(34), late: 30 * time.Minute, families: good}, quiet: true},
-		{name: "late, and more", st: standing{now: minute(36), late: 30 * time.Minute, families: good}, stale: true, want: []string{"for 34 min"}},
+		{name: "all is well", st: standing{now: minute(3), families: good, feeds: well}, quiet: true},
+		{name: "3 minutes", st: standing{now: minute(5), families: good, feeds: well}, quiet: true},
+		{name: "longer", st: standing{now: minute(5).Add(time.Second), families: good, feeds: well}, stale: true, want: []string{"No minute has been decided since 2014-12-22 16:02 UTC, for 3 min"}},
+		{name: "three hours", st: standing{now: minute(182), families: good, feeds: well}, stale: true, want: []string{"for 3 h"}},
+		{name: "late by nature", st: standing{now: minute(34), late: 30 * time.Minute, families: good, feeds: well}, quiet: true},
+		{name: "late, and more", st: standing{now: minute(36), late: 30 * time.Minute, families: good, feeds: well}, stale: true, want: []string{"for 34 min"}},
 		{name: "the past", st: standing{now: minute(9999), past: true, families: good}, quiet: true},
-		{name: "nothing decided", none: true, st: standing{now: minute(3)}, stale: true, want: []string{"No minute has been decided yet"}},
-		{name: "nobody votes", st: standing{now: minute(3)}, want: []string{"It is not known who votes"}},
+		{name: "nothing decided", none: true, st: standing{now: minute(3), feeds: well}, stale: true, want: []string{"No minute has been decided yet"}},
+		{name: "Kafka was never there", none: true, st: standing{now: minute(3), away: "Kafka", awaySince: minute(2)}, stale: true, want: []string{"Kafka does not answer", "No decided minute is known yet"}},
+		{name: "nobody votes", st: standing{now: minute(3), feeds: well}, want: []string{"It is not known who votes"}},
 		{
-			name: "no verdict", st: standing{now: minute(3), families: append(good, feedlog.Panel{Family: "ipv6", Text: "IPv6: no verdict is possible: 3 networks"})},
+			name: "no verdict", st: standing{now: minute(3), feeds: well, families: append(good, feedlog.Panel{Family: "ipv6", Text: "IPv6: no verdict is possible: 3 networks"})},
 			want: []string{"IPv6: no verdict is possible: 3 networks."},
 		},
-		{name: "Kafka", st: standing{now: minute(3), families: good, away: "Kafka", awaySince: minute(2)}, quiet: true, want: []string{"Since 2014-12-22 16:02 UTC Kafka does not answer"}},
+		{name: "Kafka", st: standing{now: minute(3), families: good, feeds: well, away: "Kafka", awaySince: minute(2)}, want: []string{"Since 2014-12-22 16:02 UTC Kafka does not answer"}},
 		{
-			name: "feeds", st: standing{now: minute(3), families: good, feeds: []feedlog.Row{up, {Collector: "ris/rrc01", State: feedlog.Gone}}}, quiet: true,
+			name: "feeds", st: standing{now: minute(3), families: good, feeds: []feedlog.Row{up, {Collector: "ris/rrc01", State: feedlog.Gone}}},
 			want: []string{"1 of 2 collectors is not up: ris/rrc01 (gone)."},
 		},
+		{name: "no feeds", st: standing{now: minute(3), families: good}, want: []string{"No collector has reported its state in the last two hours."}},
+		{name: "the start", st: standing{now: minute(3), families: good, feeds: well, reading: true}, want: []string{"The present is being read"}},
+		{name: "too much", st: standing{now: minute(3), families: good, feeds: well, dropped: 2}, want: []string{"2 records of outages and values were left out"}},
 	} {
 		f := newFeed(t)
 		if !tt.none {

@@ -184,11 +184,16 @@ func offsets(listed kadm.ListedOffsets) map[string]map[int32]int64 {
 func (r *reader) loop(ctx context.Context) error {
 	var asked time.Time
 	for {
-		if now := r.p.cfg.Now(); now.Sub(asked) >= askEvery && r.minute.IsZero() {
+		var err error
+		switch now := r.p.cfg.Now(); {
+		case now.Sub(asked) >= askEvery && r.minute.IsZero():
+			asked, err = now, r.ask(ctx)
+		case now.Sub(asked) >= askWithin: // a minute waits for records: they do not come where Kafka is away
 			asked = now
-			if err := r.ask(ctx); err != nil {
-				return err
-			}
+			_, err = r.decided(ctx)
+		}
+		if err != nil {
+			return err
 		}
 		limited, cancel := context.WithTimeout(ctx, askEvery)
 		fetches := r.cl.PollFetches(limited)
@@ -220,15 +225,22 @@ func (r *reader) take(fetches kgo.Fetches) {
 	}
 }
 
-// ask asks which minute is decided; where it is a new one, it asks up to where the topics have to be read for it.
-func (r *reader) ask(ctx context.Context) error {
+// decided asks which minute is decided.
+func (r *reader) decided(ctx context.Context) (time.Time, error) {
 	limited, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
 	decided, err := kafka.LastWindow(limited, r.adm, r.cfg, detectName, schemas.TopicRoutes)
+	return time.Unix(max(0, decided), 0).UTC(), err
+}
+
+// ask asks which minute is decided; where it is a new one, it asks up to where the topics have to be read for it.
+func (r *reader) ask(ctx context.Context) error {
+	minute, err := r.decided(ctx)
 	if err != nil {
 		return err
 	}
-	minute := time.Unix(max(0, decided), 0).UTC()
+	limited, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
 	if r.p.ready.Load() && !minute.After(r.p.Snapshot().Minute) {
 		r.p.alive()
 		return nil

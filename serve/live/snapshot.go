@@ -58,10 +58,20 @@ func (s *Snapshot) Until() time.Time {
 }
 
 // Quiet reports whether a page may say that nothing is dark: a minute is decided and not stale, verdicts are possible in every family that is spoken
-// of, and no outage is open.
+// of, no outage is open, and nothing keeps the snapshot from telling all.
 func (s *Snapshot) Quiet() bool {
-	return !s.Minute.IsZero() && !s.Stale && len(s.Open) == 0 && len(s.Families) > 0 &&
+	return s.Whole() && len(s.Open) == 0 && len(s.Families) > 0 &&
 		!slices.ContainsFunc(s.Families, func(p feedlog.Panel) bool { return !p.Verdicts })
+}
+
+// Whole reports whether nothing keeps the snapshot from telling all: a minute is decided and not stale, and there are no problems.
+func (s *Snapshot) Whole() bool { return !s.Minute.IsZero() && !s.Stale && len(s.Problems) == 0 }
+
+// WithProblem is the snapshot with one more problem, in a sentence. s is not changed.
+func (s *Snapshot) WithProblem(sentence string) *Snapshot {
+	out := *s
+	out.Problems = append(slices.Clone(s.Problems), sentence)
+	return &out
 }
 
 // Value is the newest value of an entity; false where none is known. Prefixes are there while they lose. A value that is not Fresh is no

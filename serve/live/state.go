@@ -148,7 +148,9 @@ type standing struct {
 	families       []feedlog.Panel
 	feeds          []feedlog.Row
 	privateFeeds   int
+	reading        bool     // the topics are not read to their end yet
 	waits          []string // for what the start waits, in sentences
+	dropped        int      // records, values and outages beyond the bounds of the fold
 	away           string   // what does not answer: Kafka, or the store; empty while it does
 	awaySince      time.Time
 }

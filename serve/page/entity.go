@@ -207,26 +207,32 @@ func (a *asked) now(k live.Key, newest *history.Point, failed bool) (nowView, bo
 		v, ok = live.NewValue(bgp.Entity{Type: k.Type, Code: k.Code}, k.Family, newest.At, newest.Visible, newest.Usual, newest.Voters), true
 	}
 	p, voted := hasPanel(a.Snapshot, k.Family.String())
+	is, are := "is", "are"
+	family := k.Family.Title()
+	if a.Snapshot.Stale {
+		is, are = "was", "were"
+		family += " at " + clock(a.Until())
+	}
 	switch {
 	case !ok && failed:
-		n.Sentence = k.Family.Title() + ": not known."
+		n.Sentence = family + ": not known."
 	case !ok:
-		n.Sentence = k.Family.Title() + ": no measurement."
+		n.Sentence = family + ": no measurement."
 	case voted && !p.Verdicts:
-		n.Sentence = fmt.Sprintf("%s: no verdict is possible. The last value is of %s: %s of %s were visible.", k.Family.Title(), clock(v.Minute), space(v.Visible.Space, k.Family), space(v.Usual.Space, k.Family))
+		n.Sentence = fmt.Sprintf("%s: no verdict %s possible. The last value is of %s: %s of %s were visible.", family, is, clock(v.Minute), space(v.Visible.Space, k.Family), space(v.Usual.Space, k.Family))
 	case v.Visible.Space >= v.Usual.Space:
 		n.State = "visible"
-		n.Sentence = fmt.Sprintf("%s: all of the usual %s (%s) are visible.", k.Family.Title(), space(v.Usual.Space, k.Family), bgp.Count(v.Usual.Prefixes, "prefix"))
+		n.Sentence = fmt.Sprintf("%s: all of the usual %s (%s) %s visible.", family, space(v.Usual.Space, k.Family), bgp.Count(v.Usual.Prefixes, "prefix"), are)
 	case v.Visible.Space == 0:
 		n.State = "lost"
-		n.Sentence = fmt.Sprintf("%s: nothing of the usual %s (%s) is visible.", k.Family.Title(), space(v.Usual.Space, k.Family), bgp.Count(v.Usual.Prefixes, "prefix"))
+		n.Sentence = fmt.Sprintf("%s: nothing of the usual %s (%s) %s visible.", family, space(v.Usual.Space, k.Family), bgp.Count(v.Usual.Prefixes, "prefix"), is)
 	default:
 		n.State = "losing"
 		if v.LossPercent >= darkFrom {
 			n.State = "lost"
 		}
-		n.Sentence = fmt.Sprintf("%s: %s of the usual %s are visible (%s of %s). %s are lost.", k.Family.Title(), space(v.Visible.Space, k.Family), space(v.Usual.Space, k.Family),
-			number(v.Visible.Prefixes), bgp.Count(v.Usual.Prefixes, "prefix"), percent(v.LossPercent))
+		n.Sentence = fmt.Sprintf("%s: %s of the usual %s %s visible (%s of %s). %s %s lost.", family, space(v.Visible.Space, k.Family), space(v.Usual.Space, k.Family), are,
+			number(v.Visible.Prefixes), bgp.Count(v.Usual.Prefixes, "prefix"), percent(v.LossPercent), are)
 	}
 	return n, ok
 }

@@ -254,7 +254,7 @@ func TestHeadline(t *testing.T) {
 		{"other family", with(func(w *live.World) { w.Outages = []outagelog.Entry{entry(t, koreaOutage())} }), "ipv6", "Nothing was dark at 2014-12-22 17:00 UTC"},
 		{"part", with(func(w *live.World) { w.Outages = []outagelog.Entry{entry(t, part)} }), "", "Nothing was dark at 2014-12-22 17:00 UTC, 1 country lost a part"},
 		{"quiet", with(func(*live.World) {}), "", "Nothing was dark at 2014-12-22 17:00 UTC"},
-		{"one family", with(func(w *live.World) { w.Families[1] = panel(bgp.IPv6, false) }), "", "Nothing was dark at 2014-12-22 17:00 UTC in IPv4; of IPv6 that cannot be decided"},
+		{"one family", with(func(w *live.World) { w.Families[1] = panel(bgp.IPv6, false) }), "", "Nothing was known to be dark at 2014-12-22 17:00 UTC in IPv4; of IPv6 that cannot be decided"},
 		{"no verdict", with(func(w *live.World) { w.Families = []feedlog.Panel{panel(bgp.IPv4, false)} }), "", "It cannot be decided what was dark at 2014-12-22 17:00 UTC"},
 		{"no panel", with(func(w *live.World) { w.Families = nil }), "", "It cannot be decided what was dark at 2014-12-22 17:00 UTC"},
 		{"nothing yet", live.New(live.Config{Dataset: "live", Now: func() time.Time { return minute }}).Snapshot(), "", "It is not known yet what is dark"},

@@ -14,7 +14,8 @@ import (
 // darkFrom is the loss in percent from which on an entity is called dark: that of the severity total.
 const darkFrom bgp.Decimal = 90_00
 
-// headline says what is dark, for the families that a page is about. It says that nothing is only where that is decided.
+// headline says what is dark, for the families that a page is about. It says that nothing is dark only where that is decided, and nothing keeps the
+// snapshot from telling all.
 func headline(s *live.Snapshot, shows func(family string) bool) string {
 	dark, losing := tally(s, shows)
 	when := ""
@@ -23,6 +24,10 @@ func headline(s *live.Snapshot, shows func(family string) bool) string {
 		when, is, are = " at "+clock(s.Until()), "was", "were"
 	}
 	decided, undecided := verdicts(s, shows)
+	part := ""
+	if losing.total() > 0 {
+		part = ", " + losing.words() + " lost a part"
+	}
 	switch {
 	case s.Minute.IsZero():
 		return "It is not known yet what is dark"
@@ -31,16 +36,14 @@ func headline(s *live.Snapshot, shows func(family string) bool) string {
 			are = is
 		}
 		return dark.words() + " " + are + " dark" + when
-	case losing.total() > 0:
-		return "Nothing " + is + " dark" + when + ", " + losing.words() + " lost a part"
 	case len(decided) == 0:
-		return "It cannot be decided what " + is + " dark" + when
-	case s.Stale:
-		return "Nothing was known to be dark" + when
+		return "It cannot be decided what " + is + " dark" + when + part
+	case !s.Whole() && len(undecided) == 0:
+		return "Nothing " + is + " known to be dark" + when + part
 	case len(undecided) > 0:
-		return "Nothing " + is + " dark" + when + " in " + listed(decided) + "; of " + listed(undecided) + " that cannot be decided"
+		return "Nothing " + is + " known to be dark" + when + " in " + listed(decided) + part + "; of " + listed(undecided) + " that cannot be decided"
 	}
-	return "Nothing " + is + " dark" + when
+	return "Nothing " + is + " dark" + when + part
 }
 
 // verdicts are the families in which a verdict is possible, and those in which none is. A family that no peer speaks of is in neither.

@@ -51,6 +51,7 @@ var rules = []struct {
 	{"detect/panel", pure},
 	{"detect/outage", pure},
 	{"detect/watchlist", pure},
+	{"detect/snapshot", []string{"internal/bgp", "detect/snapshot"}},
 	{"detect", []string{"schemas", "internal/", "detect"}},
 	{"sink", []string{"schemas", "internal/", "sink"}},
 	{"notify/target/text", []string{"internal/plaintext"}},
@@ -74,7 +75,7 @@ var rules = []struct {
 }
 
 // pure is what the detector's packages may import from this module: types, not clients. config is for their config.go.
-var pure = []string{"schemas", "internal/bgp", "internal/codec", "internal/config", "internal/plaintext", "internal/query"}
+var pure = []string{"schemas", "internal/bgp", "internal/codec", "internal/config", "internal/plaintext", "internal/query", "detect/snapshot"}
 
 // unlinked are packages with all that they import, directly or not, and what must not be among it.
 var unlinked = []struct{ pkg, without string }{

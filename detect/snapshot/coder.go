@@ -1,0 +1,253 @@
+package snapshot
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+)
+
+const (
+	magic = "darkmap snapshot"
+	// blockSize is the length from which on a block is written; maxBlock bounds the length of one that is read.
+	blockSize = 64 << 10
+	maxBlock  = 2 * blockSize
+	// piece bounds what is added to a block at once.
+	piece = 16 << 10
+	// header is the length of what stands before a block.
+	header = 8
+	// maxText bounds a text or a slice of octets.
+	maxText = 64 << 20
+)
+
+// ErrInvalid marks a snapshot that is damaged, ends too early, or is none.
+var ErrInvalid = errors.New("the snapshot is damaged")
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Coder writes a snapshot or reads one. After an error it does nothing; what it reads is zero then.
+type Coder struct {
+	w io.Writer
+	r io.Reader // nil while writing
+
+	kind string
+	part string
+	// block is the open block without its header; at is the next octet to read of it.
+	block  []byte
+	at     int
+	number uint32 // of the next block
+	before int64  // octets in the blocks before
+	err    error
+	out    []byte // a block with its header
+}
+
+// NewWriter begins a snapshot of a kind and a format. Close ends it.
+func NewWriter(w io.Writer, kind string, format uint64) *Coder {
+	c := &Coder{w: w, kind: kind, part: "begin", block: make([]byte, 0, blockSize+piece)}
+	m, k := magic, kind
+	Text(c, &m)
+	Text(c, &k)
+	Uint(c, &format)
+	return c
+}
+
+// NewReader begins to read a snapshot that NewWriter began with the same kind and format; Err tells if it is another one. Close ends it.
+// It reads nothing of r beyond the end of the snapshot.
+func NewReader(r io.Reader, kind string, format uint64) *Coder {
+	c := &Coder{r: r, kind: kind, part: "begin"}
+	var m, k string
+	var f uint64
+	if Text(c, &m); c.err == nil && m != magic {
+		c.Fail("it does not begin as a snapshot does")
+	}
+	if Text(c, &k); c.err == nil && k != kind {
+		c.Fail("it is a snapshot of %.40q", k)
+	}
+	if Uint(c, &f); c.err == nil && f != format {
+		c.Fail("it has format %d, and this version of darkmap reads format %d", f, format)
+	}
+	return c
+}
+
+// Reading reports whether the Coder reads.
+func (c *Coder) Reading() bool { return c.r != nil }
+
+// Err is the first error. That of a damaged snapshot wraps ErrInvalid.
+func (c *Coder) Err() error { return c.err }
+
+// Close ends the snapshot and returns the first error.
+func (c *Coder) Close() error {
+	c.Part("end")
+	if c.Reading() {
+		if c.err == nil && c.at != len(c.block) {
+			c.Fail("it goes on after its end")
+		}
+		if c.err == nil && c.next() {
+			c.Fail("it goes on after its end")
+		}
+		return c.err
+	}
+	if len(c.block) > 0 {
+		c.flush()
+	}
+	c.flush()
+	return c.err
+}
+
+// Part begins a part of the snapshot, for errors.
+func (c *Coder) Part(name string) {
+	c.part = name
+	n := name
+	if Text(c, &n); c.err == nil && n != name {
+		c.Fail("the part %.40q is there in its place", n)
+	}
+}
+
+// Fail notes that what was read is impossible.
+func (c *Coder) Fail(format string, args ...any) {
+	c.fail(fmt.Errorf(format+": %w", append(args, ErrInvalid)...))
+}
+
+func (c *Coder) fail(err error) {
+	if c.err != nil {
+		return
+	}
+	what := "writing"
+	if c.Reading() {
+		what = "reading"
+	}
+	c.err = fmt.Errorf("%s the snapshot of %s, part %s, octet %d: %w", what, c.kind, c.part, c.offset(), err)
+	c.block, c.at = c.block[:0], 0
+}
+
+// offset is how many octets of content were written or read, without the headers of blocks.
+func (c *Coder) offset() int64 {
+	if c.Reading() {
+		return c.before + int64(c.at)
+	}
+	return c.before + int64(len(c.block))
+}
+
+// sum is the checksum of a block.
+func sum(number uint32, length []byte, content []byte) uint32 {
+	var n [4]byte
+	binary.LittleEndian.PutUint32(n[:], number)
+	s := crc32.Update(0, castagnoli, n[:])
+	return crc32.Update(crc32.Update(s, castagnoli, length), castagnoli, content)
+}
+
+// flush writes the open block.
+func (c *Coder) flush() {
+	if c.err != nil {
+		return
+	}
+	c.out = binary.LittleEndian.AppendUint32(c.out[:0], uint32(len(c.block)))
+	c.out = binary.LittleEndian.AppendUint32(c.out, sum(c.number, c.out, c.block))
+	c.out = append(c.out, c.block...)
+	if _, err := c.w.Write(c.out); err != nil {
+		c.fail(err)
+		return
+	}
+	c.number++
+	c.before += int64(len(c.block))
+	c.block = c.block[:0]
+}
+
+// next reads a block and reports whether there is one.
+func (c *Coder) next() bool {
+	if c.err != nil {
+		return false
+	}
+	c.before += int64(len(c.block))
+	c.block, c.at = c.block[:0], 0
+	var h [header]byte
+	if _, err := io.ReadFull(c.r, h[:]); err != nil {
+		c.readFailed(err)
+		return false
+	}
+	n := binary.LittleEndian.Uint32(h[:4])
+	if n > maxBlock {
+		c.Fail("a block of %d octets, which is more than %d", n, maxBlock)
+		return false
+	}
+	if cap(c.block) < int(n) {
+		c.block = make([]byte, 0, max(int(n), blockSize+piece))
+	}
+	content := c.block[:n]
+	if _, err := io.ReadFull(c.r, content); err != nil {
+		c.readFailed(err)
+		return false
+	}
+	if sum(c.number, h[:4], content) != binary.LittleEndian.Uint32(h[4:]) {
+		c.Fail("the checksum of block %d is wrong", c.number)
+		return false
+	}
+	c.number++
+	c.block = content
+	return n > 0
+}
+
+func (c *Coder) readFailed(err error) {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		c.Fail("it ends too early")
+		return
+	}
+	c.fail(err)
+}
+
+// more reports whether there is an octet to read, if need be of the next block.
+func (c *Coder) more() bool {
+	if c.at < len(c.block) {
+		return true
+	}
+	if c.err == nil && !c.next() {
+		c.Fail("it ends too early")
+	}
+	return c.at < len(c.block)
+}
+
+// put writes the open block where it is long enough.
+func (c *Coder) put(block []byte) {
+	if c.err != nil {
+		return
+	}
+	c.block = block
+	if len(block) >= blockSize {
+		c.flush()
+	}
+}
+
+// uint reads a varint.
+func (c *Coder) uint() uint64 {
+	if !c.more() {
+		return 0
+	}
+	if b := c.block[c.at]; b < 0x80 {
+		c.at++
+		return uint64(b)
+	}
+	v, n := binary.Uvarint(c.block[c.at:])
+	switch {
+	case n > 0:
+		c.at += n
+	case n == 0:
+		return c.uintAcross()
+	default:
+		c.Fail("a number that is too long")
+	}
+	return v
+}
+
+// uintAcross is uint of a number that lies in two blocks.
+func (c *Coder) uintAcross() (v uint64) {
+	for shift := 0; shift < 64 && c.more(); shift += 7 {
+		b := c.block[c.at]
+		c.at++
+		if v |= uint64(b&0x7f) << shift; b < 0x80 {
+			return v
+		}
+	}
+	c.Fail("a number that is too long")
+	return 0
+}

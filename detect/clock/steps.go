@@ -39,6 +39,7 @@ const (
 type steps struct {
 	phase   phase
 	records []Step  // of the open window
+	taken   int     // of records, in the loop
 	one     [1]Step // where records are kept as long as there is only one
 	until   int64   // windows that end then or before close, microseconds; none before the first window
 }
@@ -48,7 +49,7 @@ func (s *steps) begin() error {
 	if s.phase != toPush {
 		return ErrSteps
 	}
-	s.phase, s.records = toRange, s.one[:0]
+	s.phase, s.records, s.taken = toRange, s.one[:0], 0
 	return nil
 }
 
@@ -65,8 +66,9 @@ func (c *Clock) each(yield func(Step) bool) {
 	}
 	s.phase = ranging
 	for {
-		for _, step := range s.records {
-			if !yield(step) {
+		for s.taken = 0; s.taken < len(s.records); {
+			s.taken++
+			if !yield(s.records[s.taken-1]) {
 				return
 			}
 		}
@@ -75,6 +77,7 @@ func (c *Clock) each(yield func(Step) bool) {
 		}
 		closing := c.open
 		c.openWindow(closing + window)
+		s.taken = 0
 		if !yield(Step{Window: closing / second}) {
 			return
 		}

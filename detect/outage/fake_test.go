@@ -124,8 +124,10 @@ type world struct {
 	changed map[Key]bool
 	events  []Event
 	collect int // collectors that see a loss
-	up      []bgp.ASN
-	origin  bgp.ASN
+	// restores is how often the engine was replaced by one that was read from a snapshot.
+	restores int
+	up       []bgp.ASN
+	origin   bgp.ASN
 }
 
 func newWorld(tb testing.TB, start string, cfg Config) *world {
@@ -214,7 +216,7 @@ func (w *world) set(s Sample) {
 	w.changed[s.Key] = true
 }
 
-// minutes closes n windows.
+// minutes closes n windows. Now and then the engine is one that was read from a snapshot.
 func (w *world) minutes(n int) {
 	for range n {
 		var changed []Sample
@@ -222,6 +224,10 @@ func (w *world) minutes(n int) {
 			changed = append(changed, w.samples[k])
 		}
 		clear(w.changed)
+		if _, ok := w.tb.(*testing.T); ok && len(w.engine.entities) < 100 && w.restores < 10 && w.now/minute%11 == 0 {
+			w.engine = restored(w.tb, w.engine)
+			w.restores++
+		}
 		one := w.engine.next == w.now
 		events := w.engine.Close(w.now, changed)
 		w.events = append(w.events, events...)

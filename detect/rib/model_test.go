@@ -7,6 +7,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/darkmap/darkmap/detect/snapshot"
+	"github.com/darkmap/darkmap/detect/snapshot/snapshottest"
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
@@ -124,11 +126,26 @@ func TestGapsAndChecks(t *testing.T) {
 			step := rapid.IntRange(0, 12).Draw(t, "step")
 			m.step(t, tb, step, s, p, up)
 			if i%8 == 0 {
+				tb = m.restored(t, tb)
 				m.compare(t, tb)
 			}
 		}
 		m.compare(t, tb)
 	})
+}
+
+// restored is a table that was read from a snapshot of tb, with the open check.
+func (m *model) restored(t *rapid.T, tb *Table) *Table {
+	code := func(tb *Table) func(*snapshot.Coder) {
+		return func(c *snapshot.Coder) {
+			if tb.Code(c); m.dump != nil {
+				tb.CodeCheck(c, &m.dump)
+			}
+		}
+	}
+	out := New(bgp.IPv4)
+	snapshottest.Copy(t, code(tb), code(out))
+	return out
 }
 
 // step does one thing to both.

@@ -219,23 +219,28 @@ func (t *Table) row(k Key) (Row, bool) {
 		t.refused++
 		return 0, false
 	default:
-		r = Row(len(t.keys))
-		t.keys = append(t.keys, k)
-		t.first = append(t.first, none)
-		for range t.words {
-			t.held = append(t.held, 0)
-		}
-		if t.watch != nil {
-			for range t.words {
-				t.watch.touched, t.watch.known = append(t.watch.touched, 0), append(t.watch.known, 0)
-			}
-		}
-		if len(t.keys) > 64*len(t.dirtyBits) {
-			t.dirtyBits = append(t.dirtyBits, 0)
-		}
+		r = t.newRow(k)
 	}
 	t.index[k] = r
 	return r, true
+}
+
+// newRow makes a row at the end, which nobody holds.
+func (t *Table) newRow(k Key) Row {
+	t.keys = append(t.keys, k)
+	t.first = append(t.first, none)
+	for range t.words {
+		t.held = append(t.held, 0)
+	}
+	if t.watch != nil {
+		for range t.words {
+			t.watch.touched, t.watch.known = append(t.watch.touched, 0), append(t.watch.known, 0)
+		}
+	}
+	if len(t.keys) > 64*len(t.dirtyBits) {
+		t.dirtyBits = append(t.dirtyBits, 0)
+	}
+	return Row(len(t.keys) - 1)
 }
 
 // Forget gives up a row that nobody holds, with its evidence; false where somebody does, or something was noted of it in a gap or a check

@@ -1,0 +1,262 @@
+package rib
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+
+	"github.com/darkmap/darkmap/detect/snapshot"
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// slotWords is the longest slot bitset.
+const slotWords = MaxSlots / 64
+
+// written is a pair of a row as a snapshot has it.
+type written struct {
+	origin, upstream bgp.ASN
+	n                int // slots
+	slots            [slotWords]uint64
+}
+
+// rowCoder writes or reads rows. A row is the difference between its key and the one before, 0 where it is free; the difference between the
+// slots that heard it and those that heard the one before; those of them that do not hold it; and its pairs. The first pair is that with most
+// slots: it has those that no other pair has. Bitsets of slots are as long as the table's.
+type rowCoder struct {
+	t     *Table
+	c     *snapshot.Coder
+	key   Key
+	slots []uint64 // in use
+	heard []uint64 // the row's
+	last  []uint64 // heard of the row before
+	gone  []uint64
+	rest  []uint64
+	pairs []written
+}
+
+func (t *Table) codeRows(c *snapshot.Coder) {
+	n := len(t.keys)
+	if snapshot.Int(c, &n); n < 0 || n > MaxRows {
+		c.Fail("%d rows, which is more than %d", n, MaxRows)
+		return
+	}
+	bitset := func() []uint64 { return make([]uint64, t.words) }
+	x := &rowCoder{t: t, c: c, slots: bitset(), heard: bitset(), last: bitset(), gone: bitset(), rest: bitset()}
+	for s := range t.slots {
+		x.slots[s>>6] |= 1 << (s & 63)
+	}
+	for r := 0; r < n && c.Err() == nil; r++ {
+		if c.Reading() {
+			x.read()
+		} else {
+			x.write(Row(r))
+		}
+	}
+}
+
+// write writes a row.
+func (x *rowCoder) write(r Row) {
+	t, k := x.t, x.t.keys[r]
+	if k == 0 {
+		d := int64(0)
+		snapshot.Int(x.c, &d)
+		return
+	}
+	d := int64(k) - int64(x.key)
+	snapshot.Int(x.c, &d)
+	x.key = k
+	x.gather(r)
+	for w := range x.rest {
+		x.rest[w] = x.heard[w] ^ x.last[w]
+	}
+	snapshot.Bits(x.c, x.rest)
+	copy(x.gone, x.heard)
+	for w, b := range t.Held(r) {
+		x.gone[w] &^= b
+	}
+	snapshot.Bits(x.c, x.gone)
+	n := len(x.pairs)
+	snapshot.Int(x.c, &n)
+	for i := range x.pairs {
+		p := &x.pairs[i]
+		x.codeAS(p)
+		if i > 0 {
+			snapshot.Bits(x.c, p.slots[:t.words])
+		}
+	}
+	x.heard, x.last = x.last, x.heard
+}
+
+// codeAS is the origin of a pair, as the difference from that of the first one, and the upstream.
+func (x *rowCoder) codeAS(p *written) {
+	first := bgp.ASN(0)
+	if p != &x.pairs[0] {
+		first = x.pairs[0].origin
+	}
+	d := p.origin - first
+	snapshot.Uint(x.c, &d)
+	p.origin = first + d
+	snapshot.Uint(x.c, &p.upstream)
+}
+
+// gather sets pairs to those of a row, that with most slots first, the others by origin and upstream, and heard to their slots.
+func (x *rowCoder) gather(r Row) {
+	clear(x.heard)
+	x.pairs = x.pairs[:0]
+	x.t.EachPair(r, func(origin, upstream bgp.ASN, slots []uint64) {
+		x.pairs = append(x.pairs, written{origin: origin, upstream: upstream})
+		p := &x.pairs[len(x.pairs)-1]
+		for w, b := range slots {
+			p.slots[w] = b
+			p.n += bits.OnesCount64(b)
+			x.heard[w] |= b
+		}
+	})
+	most := 0
+	for i := range x.pairs {
+		if p, q := &x.pairs[i], &x.pairs[most]; cmp.Or(cmp.Compare(q.n, p.n), p.compare(q)) < 0 {
+			most = i
+		}
+	}
+	if len(x.pairs) < 2 {
+		return
+	}
+	x.pairs[0], x.pairs[most] = x.pairs[most], x.pairs[0]
+	slices.SortFunc(x.pairs[1:], func(a, b written) int { return a.compare(&b) })
+}
+
+func (p *written) compare(q *written) int {
+	return cmp.Or(cmp.Compare(p.origin, q.origin), cmp.Compare(p.upstream, q.upstream))
+}
+
+// read reads a row and adds it.
+func (x *rowCoder) read() {
+	var d int64
+	if snapshot.Int(x.c, &d); d == 0 {
+		x.t.addRow(0)
+		return
+	}
+	k := Key(int64(x.key) + d)
+	if _, twice := x.t.index[k]; twice || !k.valid(x.t.family) {
+		x.c.Fail("prefix %x is none of the family, or is there twice", uint64(k))
+		return
+	}
+	x.key = k
+	r := x.t.addRow(k)
+	snapshot.Bits(x.c, x.heard)
+	snapshot.Bits(x.c, x.gone)
+	for w := range x.heard {
+		x.heard[w] ^= x.last[w]
+		if x.heard[w]&^x.slots[w] != 0 || x.gone[w]&^x.heard[w] != 0 {
+			x.c.Fail("row %d has slots that there are not", r)
+		}
+	}
+	if x.readPairs(r); x.c.Err() != nil {
+		return
+	}
+	x.t.fillRow(r, x)
+	x.heard, x.last = x.last, x.heard
+}
+
+// readPairs reads the pairs of a row.
+func (x *rowCoder) readPairs(r Row) {
+	n, some := 0, uint64(0)
+	if snapshot.Int(x.c, &n); n < 0 || n > MaxSlots {
+		x.c.Fail("%d pairs of row %d", n, r)
+		return
+	}
+	copy(x.rest, x.heard)
+	x.pairs = x.pairs[:0]
+	for i := 0; i < n && x.c.Err() == nil; i++ {
+		x.pairs = append(x.pairs, written{})
+		p := &x.pairs[i]
+		if x.codeAS(p); i == 0 {
+			continue
+		}
+		set := p.slots[:x.t.words]
+		snapshot.Bits(x.c, set)
+		for w, b := range set {
+			if b&^x.rest[w] != 0 {
+				x.c.Fail("pair %d of row %d has slots that it has not", i, r)
+			}
+			x.rest[w] &^= b
+		}
+	}
+	for _, b := range x.rest {
+		some |= b
+	}
+	if some == 0 != (n == 0) {
+		x.c.Fail("the first pair of row %d of %d has the wrong slots", r, n)
+	}
+	if n > 0 {
+		copy(x.pairs[0].slots[:], x.rest)
+	}
+}
+
+// addRow adds a row that holds nothing, a free one where k is 0.
+func (t *Table) addRow(k Key) Row {
+	r := t.newRow(k)
+	if k != 0 {
+		t.index[k] = r
+	}
+	return r
+}
+
+// fillRow makes a new row what was read.
+func (t *Table) fillRow(r Row, x *rowCoder) {
+	base := int(r) * t.words
+	for w, b := range x.heard {
+		t.held[base+w] = b &^ x.gone[w]
+	}
+	for i := range x.pairs {
+		p := &x.pairs[i]
+		for w, b := range p.slots[:t.words] {
+			if b != 0 {
+				t.hearAll(r, w, b, p.origin, p.upstream)
+			}
+		}
+	}
+}
+
+// codeWatch is what was noted in open gaps and checks.
+func (t *Table) codeWatch(c *snapshot.Coder) {
+	snapshot.Pointer(c, &t.watch, func(c *snapshot.Coder, x *watch) {
+		for _, v := range []*[]uint64{&x.gap, &x.check, &x.closed} {
+			if c.Reading() {
+				*v = make([]uint64, t.words)
+			}
+			snapshot.Bits(c, *v)
+		}
+		for _, v := range []*[]uint64{&x.touched, &x.known} {
+			if c.Reading() {
+				*v = make([]uint64, len(t.held))
+			}
+			t.codeNotes(c, *v)
+		}
+	})
+}
+
+// codeNotes is a bitset of slots for each row, most of them empty or as the one before.
+func (t *Table) codeNotes(c *snapshot.Coder, v []uint64) {
+	var rows []Row
+	for r := range t.keys {
+		if slices.ContainsFunc(v[r*t.words:(r+1)*t.words], func(w uint64) bool { return w != 0 }) {
+			rows = append(rows, Row(r))
+		}
+	}
+	snapshot.Numbers(c, &rows, len(t.keys))
+	last, now := make([]uint64, t.words), make([]uint64, t.words)
+	for _, r := range rows {
+		notes := v[int(r)*t.words : (int(r)+1)*t.words]
+		for w := range notes {
+			now[w] = notes[w] ^ last[w]
+		}
+		snapshot.Bits(c, now)
+		for w := range notes {
+			if c.Reading() {
+				notes[w] = now[w] ^ last[w]
+			}
+			last[w] = notes[w]
+		}
+	}
+}

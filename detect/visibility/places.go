@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
+	"iter"
 	"maps"
 	"slices"
 
@@ -76,25 +77,49 @@ func (s *State) placeOf(all []*pb.Place, shares []uint64) placeID {
 	if len(b) == 0 || len(s.places.sets) >= maxPlaces {
 		return 0
 	}
+	return s.addPlace(bytes.Clone(b))
+}
+
+// addPlace keeps the places that content lists.
+func (s *State) addPlace(content []byte) placeID {
 	var set []share
-	for i := 0; i+1 < len(shares); i += 2 {
-		if shares[i] >= uint64(len(all)) || shares[i+1] == 0 {
-			continue
+	for p := range eachPlace(content) {
+		if p.Country != "" {
+			set = addShare(set, s.entity(bgp.EntityCountry, p.Country), p.Space)
 		}
-		pl := all[shares[i]]
-		if c := pl.GetCountry(); c != "" && len(c) <= 255 {
-			set = addShare(set, s.entity(bgp.EntityCountry, c), shares[i+1])
-		}
-		if r := pl.GetRegion(); r != "" && len(r) <= 255 {
-			set = addShare(set, s.entity(bgp.EntityRegion, r), shares[i+1])
+		if p.Region != "" {
+			set = addShare(set, s.entity(bgp.EntityRegion, p.Region), p.Space)
 		}
 	}
 	slices.SortFunc(set, func(a, b share) int { return cmp.Compare(a.entity, b.entity) })
 	id := placeID(len(s.places.sets))
 	s.places.sets = append(s.places.sets, set)
-	s.places.content = append(s.places.content, bytes.Clone(b))
-	s.places.index[string(b)] = id
+	s.places.content = append(s.places.content, content)
+	s.places.index[string(content)] = id
 	return id
+}
+
+// eachPlace yields what a content lists. It ends where the content is not whole.
+func eachPlace(content []byte) iter.Seq[HeldPlace] {
+	text := func(b []byte) (string, []byte, bool) {
+		if len(b) == 0 || len(b) <= int(b[0]) {
+			return "", nil, false
+		}
+		return string(b[1 : 1+b[0]]), b[1+b[0]:], true
+	}
+	return func(yield func(HeldPlace) bool) {
+		for b := content; len(b) > 0; {
+			var p HeldPlace
+			var ok, more bool
+			p.Country, b, ok = text(b)
+			p.Region, b, more = text(b)
+			space, n := binary.Uvarint(b)
+			if p.Space = space; !ok || !more || n <= 0 || !yield(p) {
+				return
+			}
+			b = b[n:]
+		}
+	}
 }
 
 // addShare adds to an entity's share.
@@ -136,16 +161,7 @@ func (s *State) Belongs(k outage.Key) (origins []bgp.ASN, countries []string) {
 
 // heldPlaces lists where a prefix with places id lies, most space first; at most maxHeldPlaces.
 func (s *State) heldPlaces(id placeID) []HeldPlace {
-	var out []HeldPlace
-	text := func(b []byte) (string, []byte) { return string(b[1 : 1+b[0]]), b[1+b[0]:] }
-	for b := s.places.content[id]; len(b) > 0; {
-		var p HeldPlace
-		p.Country, b = text(b)
-		p.Region, b = text(b)
-		space, n := binary.Uvarint(b)
-		p.Space, b = space, b[n:]
-		out = append(out, p)
-	}
+	out := slices.Collect(eachPlace(s.places.content[id]))
 	slices.SortFunc(out, func(a, b HeldPlace) int {
 		return cmp.Or(cmp.Compare(b.Space, a.Space), cmp.Compare(a.Country, b.Country), cmp.Compare(a.Region, b.Region))
 	})

@@ -12,6 +12,8 @@ import (
 	"github.com/darkmap/darkmap/detect/outage"
 	"github.com/darkmap/darkmap/detect/panel"
 	"github.com/darkmap/darkmap/detect/rib"
+	"github.com/darkmap/darkmap/detect/snapshot"
+	"github.com/darkmap/darkmap/detect/snapshot/snapshottest"
 	"github.com/darkmap/darkmap/internal/bgp"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -49,9 +51,27 @@ func newBench(t *testing.T, voters int, complete bool) *bench {
 	return b
 }
 
-// close ends a window and returns the samples by entity.
+// restore goes on with a table and a state that were read from a snapshot.
+func (b *bench) restore() {
+	b.t.Helper()
+	t := rib.New(bgp.IPv4)
+	snapshottest.Copy(b.t, b.rib.Code, t.Code)
+	s := New(t, b)
+	s.leftOut, s.steps = b.s.leftOut, b.s.steps
+	s.NeedStrangers(b.s.strangers.voters, b.s.strangers.collectors)
+	code := func(s *State) func(*snapshot.Coder) {
+		return func(c *snapshot.Coder) { s.Code(c, b.s.watch.lists, b.s.voters) }
+	}
+	snapshottest.Copy(b.t, code(b.s), code(s))
+	b.rib, b.s = t, s
+}
+
+// close ends a window and returns the samples by entity. Now and then it goes on with what was read from a snapshot.
 func (b *bench) close() map[string]outage.Sample {
 	b.t.Helper()
+	if b.rib.Len() < 1000 && b.now/60%3 == 0 {
+		b.restore()
+	}
 	b.now += 60
 	_, changed := b.panel.Close(b.now, b.rib.Size)
 	out := map[string]outage.Sample{}

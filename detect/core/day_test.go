@@ -140,6 +140,8 @@ type dayPlayer struct {
 	file     *os.File
 	heap     []int64
 	clocks   uint64
+	twin     *twin    // nil, or what is given the same
+	last     []string // what the record that was pushed last brought, for the twin
 }
 
 func newDayPlayer(t *testing.T, d *day) *dayPlayer {
@@ -181,6 +183,9 @@ func (p *dayPlayer) closed(start int64, outs []Out) {
 	for _, o := range outs {
 		p.keep(o)
 	}
+	if p.twin != nil {
+		p.last = append(p.last, encodedOuts(p.t, outs)...)
+	}
 	if (start-dawn)%3600 == 0 {
 		runtime.GC()
 		var m runtime.MemStats
@@ -206,7 +211,12 @@ func (p *dayPlayer) say(c int, lane string, t int64, body any) {
 func (p *dayPlayer) push(part int, r *pb.RouteRecord) {
 	p.t.Helper()
 	p.offset[part]++
+	p.last = p.last[:0]
 	drive(p.t, p.ck, p.detector, int32(part), p.offset[part], r, p.closed)
+	if p.twin != nil {
+		p.twin.push(int32(part), p.offset[part], r)
+		p.twin.same(p.ck, p.detector, p.last)
+	}
 }
 
 func dayPrefix(n int) []byte {
@@ -355,14 +365,19 @@ func (p *dayPlayer) step(c int, t int64) {
 }
 
 // TestDay plays a day of live streams, and again with take-overs, gaps, a bootstrap and a check in it: outside of them the same is
-// decided, the state is what it really is, and no more memory is in use.
+// decided, the state is what it really is, and no more memory is in use. A twin that is restored from snapshots again and again does the same.
 func TestDay(t *testing.T) { //nolint:paralleltest // measures the heap
 	d := newDay()
 	calm := newDayPlayer(t, d)
 	calm.play()
 	rough := newDayPlayer(t, d)
 	rough.disturb()
+	rough.twin = newTwin(t, clock.Config{Partitions: dayPartitions}, rough.detector, 200)
 	rough.play()
+	rough.twin.sameState(rough.ck, rough.detector)
+	if n := rough.twin.restores; n < 100 {
+		t.Errorf("the twin was restored %d times", n)
+	}
 	want, got := calm.decided(rough.touched), rough.decided(rough.touched)
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("decided (-undisturbed +disturbed):\n%.6000s", diff)

@@ -22,6 +22,8 @@ type feed struct {
 	detector *Detector
 	window   int64 // start of the open one; 0 before the first record
 	outs     []Out
+	// undisturbed: the detector stays the same one.
+	undisturbed bool
 }
 
 func newFeed(tb testing.TB, cfg Config) *feed {
@@ -60,8 +62,19 @@ func (f *feed) until(t int64) {
 	}
 }
 
+// every is in how many windows the detector is replaced once by one that was read from a snapshot of it.
+func (f *feed) every() int64 {
+	if _, ok := f.t.(*testing.T); !ok || f.detector.family(bgp.IPv4).rib.Len() > 5000 || f.undisturbed {
+		return 1 << 40
+	}
+	return 7
+}
+
 func (f *feed) close() {
 	f.t.Helper()
+	if f.window/60%f.every() == 0 {
+		f.detector = restored(f.t, f.detector)
+	}
 	outs, err := f.detector.CloseWindow(f.window)
 	if err != nil {
 		f.t.Fatal(err)

@@ -43,11 +43,16 @@ func (g *geography) close() {
 	if staged == nil || bytes.Equal(staged, g.encoded) {
 		return
 	}
+	_ = g.take(staged) // note encoded it
+}
+
+// take makes the space that an encoded record gives the one that holds.
+func (g *geography) take(encoded []byte) error {
 	var in pb.Geography
-	if in.UnmarshalVT(staged) != nil {
-		return // note encoded it
+	if err := in.UnmarshalVT(encoded); err != nil {
+		return err
 	}
-	g.encoded, g.space = staged, make(map[outage.Key]uint64)
+	g.encoded, g.space = encoded, make(map[outage.Key]uint64)
 	for _, p := range in.GetPlaces() {
 		for _, f := range bgp.Families {
 			space := p.GetIpv4()
@@ -61,6 +66,7 @@ func (g *geography) close() {
 			}
 		}
 	}
+	return nil
 }
 
 func worldKey(f bgp.Family) outage.Key {

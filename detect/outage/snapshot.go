@@ -39,8 +39,11 @@ func (g *graph) collect() []*entity {
 	for _, all := range []map[Key]*entity{e.active, e.behind, e.strange} {
 		maps.Copy(by, all)
 	}
-	all := slices.SortedFunc(maps.Values(by), func(a, b *entity) int { return compareKeys(a.key, b.key) })
-	for _, ent := range all {
+	keys := slices.SortedFunc(maps.Keys(by), compareKeys)
+	all := make([]*entity, len(keys))
+	for i, k := range keys {
+		ent := by[k]
+		all[i] = ent
 		for _, ev := range []*event{ent.ev, ent.closed, ent.strange, ent.strangeClosed} {
 			g.note(ev)
 		}
@@ -52,9 +55,11 @@ func (g *graph) collect() []*entity {
 			g.noteRun(ent.recent[i].run)
 		}
 	}
-	for i := 0; i < len(g.events); i++ {
-		for j := range g.events[i].parents {
-			g.note(g.events[i].parents[j].ev)
+	for done := 0; done < len(g.events); { // there come more
+		ev := g.events[done]
+		done++
+		for i := range ev.parents {
+			g.note(ev.parents[i].ev)
 		}
 	}
 	return all

@@ -80,13 +80,9 @@ func (x *coding) watched(v *watchID) { x.number(x.watchAt, (*uint32)(v), len(x.s
 // entities are those that are known, the world first, then by key.
 func (x *coding) entities() {
 	s := x.s
-	order := inOrder(len(s.entities), 1, func(a, b uint32) int {
-		k, l := &s.entities[a].key, &s.entities[b].key
-		return cmp.Or(cmp.Compare(k.Type, l.Type), cmp.Compare(k.Code, l.Code))
-	})
-	if x.c.Reading() {
-		order = nil
-	} else {
+	var order []uint32
+	if !x.c.Reading() {
+		order = s.entitiesInOrder()
 		x.entityAt = numbersOf(order, len(s.entities))
 	}
 	snapshot.Slice(x.c, &order, func(c *snapshot.Coder, i *uint32) {
@@ -103,6 +99,26 @@ func (x *coding) entities() {
 			s.touchedEntities = append(s.touchedEntities, *i)
 		}
 	})
+}
+
+// entitiesInOrder numbers the world, then the others by type and code.
+func (s *State) entitiesInOrder() []uint32 {
+	type named struct {
+		key outage.Key
+		i   uint32
+	}
+	all := make([]named, len(s.entities))
+	for i := range s.entities {
+		all[i] = named{s.entities[i].key, uint32(i)}
+	}
+	slices.SortFunc(all[1:], func(a, b named) int {
+		return cmp.Or(cmp.Compare(a.key.Type, b.key.Type), cmp.Compare(a.key.Code, b.key.Code))
+	})
+	out := make([]uint32, len(all))
+	for i, x := range all {
+		out[i] = x.i
+	}
+	return out
 }
 
 // readEntity makes room for an entity that is read. The world, which a new State has, comes first.
@@ -196,7 +212,7 @@ func (x *coding) sets() {
 			s.addPlace(content)
 		}
 	})
-	snapshot.Slice(c, &lists, func(c *snapshot.Coder, i *uint32) { x.watchSet(*i) })
+	snapshot.Slice(c, &lists, func(_ *snapshot.Coder, i *uint32) { x.watchSet(*i) })
 }
 
 // after is all but the first, which is the empty set; nil of nothing.

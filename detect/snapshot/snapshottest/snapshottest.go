@@ -102,7 +102,7 @@ func Type[T any](t *testing.T, code func(*snapshot.Coder, *T), madeAgain ...stri
 
 // open makes a field that is not exported one that can be set.
 func open(v reflect.Value) reflect.Value {
-	return reflect.NewAt(v.Type(), unsafe.Pointer(v.UnsafeAddr())).Elem()
+	return reflect.NewAt(v.Type(), unsafe.Pointer(v.UnsafeAddr())).Elem() //nolint:gosec // of tests: it reads fields that are not exported
 }
 
 // fill sets a value, and all that it leads to, to what is not zero, each time another one.
@@ -148,8 +148,8 @@ func fill(v reflect.Value, n *int) {
 			v.SetMapIndex(key, value)
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			fill(open(v.Field(i)), n)
+		for _, f := range v.Fields() {
+			fill(open(f), n)
 		}
 	default:
 		panic("a field of type " + v.Type().String())

@@ -127,7 +127,7 @@ var cookbookChecks = map[string]func(*testing.T, *reply){
 	"Peak hours":                every(between("local_hour", 0, 23), falling("outages")),
 	"The day with most outages": every(falling("outages"), between("outages", 10, 5000)),
 	"Usual against now":         every(first("entity_code", "CU"), falling("lost_percent"), between("lost_percent", 0, 100)),
-	"The world at one moment":   every(first("entity_code", "IQ"), falling("max_loss_percent"), between("max_loss_percent", 0, 100)),
+	"The world at one moment":   every(first("entity_code", "IQ"), falling("loss_percent"), between("loss_percent", 0, 100)),
 	"A country's year by the hour": func(t *testing.T, a *reply) {
 		t.Helper()
 		hours, lost := a.col(t, "hours"), a.col(t, "hours_with_loss")

@@ -17,12 +17,14 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/darkmap/darkmap/internal/mrttest"
+	"github.com/darkmap/darkmap/internal/waittest"
 )
 
 var (
@@ -35,6 +37,8 @@ type pastArchive struct {
 	files map[string][]byte
 	gone  string // listed, and not there
 
+	answering atomic.Int64 // requests that are being answered, counted or not
+
 	mu       sync.Mutex
 	requests map[string]int
 	ranges   int           // requests for a part
@@ -42,6 +46,24 @@ type pastArchive struct {
 	reached  func()        // nil: nothing is
 	gate     chan struct{} // the slow server waits for it
 	half     string        // a pattern: what came of its table
+}
+
+// start serves with one of its handlers.
+func (a *pastArchive) start(t *testing.T, answer http.HandlerFunc) *httptest.Server {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.answering.Add(1)
+		defer a.answering.Add(-1)
+		answer(w, r)
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// settle waits until what a killed process had asked for is counted: its requests may wait for the mutex while it is killed.
+func (a *pastArchive) settle(t *testing.T) {
+	t.Helper()
+	waittest.Until(t, 30*time.Second, "the requests of the killed process are answered", func() bool { return a.answering.Load() == 0 })
 }
 
 func (a *pastArchive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -109,10 +131,7 @@ func TestReplayPast(t *testing.T) {
 	a := &pastArchive{files: w.Archive(names, span, 0, time.Hour), requests: map[string]int{}, gate: make(chan struct{}), gone: "rrc01/2026.03/updates.20260302.0030.gz"}
 	const cut = "rrc02/2026.03/updates.20260302.0040.gz"
 	a.files[cut] = a.files[cut][:len(a.files[cut])/2]
-	server := httptest.NewServer(a)
-	defer server.Close()
-	slow := httptest.NewServer(http.HandlerFunc(a.slow))
-	defer slow.Close()
+	server, slow := a.start(t, a.ServeHTTP), a.start(t, a.slow)
 	index := listPast(t, a, server.URL, slow.URL)
 	config := filepath.Join(t.TempDir(), "darkmap.yaml")
 	geo := filepath.Join(filepath.Dir(config), "geo.csv")
@@ -232,6 +251,7 @@ func killPast(t *testing.T, a *pastArchive, files int, args []string) {
 	a.mu.Lock()
 	a.reached = nil
 	a.mu.Unlock()
+	a.settle(t)
 }
 
 // hasOctets reports whether a file that the pattern matches has some.

@@ -281,7 +281,7 @@ func TestRetention(t *testing.T) {
 		}
 	}
 	keep.Panel, keep.Outages = "1y", "forever"
-	if got, err := m.Migrate(t.Context()); err != nil || len(got.Retention) != 2 || life("panel") != "appended_at + toIntervalYear(1)" || life("outage_events") != "" {
+	if got, err := m.Migrate(t.Context()); err != nil || len(got.Retention) != 4 || life("panel") != "appended_at + toIntervalYear(1)" || life("panel_verdicts") != life("panel") || life("outage_events") != "" {
 		t.Errorf("back: got %+v, %v, panel %q", got, err, life("panel"))
 	}
 	for _, wrong := range []string{"", "30", "1.5d", "-1d", "30 days", "5m", "0d", "for ever"} {

@@ -64,9 +64,9 @@ func (c RetentionConfig) each(f func(key, value string, tables ...string)) {
 	f("visibility", c.Visibility, "visibility")
 	f("visibility_hours", c.VisibilityHours, "visibility_hours")
 	f("prefixes", c.Prefixes, "prefix_states")
-	f("outages", c.Outages, "outage_events")
-	f("panel", c.Panel, "panel")
-	f("feeds", c.Feeds, "feeds")
+	f("outages", c.Outages, "outage_events", "outage_newest")
+	f("panel", c.Panel, "panel", "panel_verdicts")
+	f("feeds", c.Feeds, "feeds", "feed_newest")
 	f("deadletter", c.Deadletter, "deadletter")
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -17,8 +18,10 @@ type Table struct {
 	Name string
 	// Columns are those with stored values, in order.
 	Columns []Column
-	// Key are the columns of the sorting key: rows that are equal in them are one row under FINAL.
+	// Key are the columns of the sorting key, without what it computes of them: rows that are equal in them are one row under FINAL.
 	Key []string
+	// Version is the column by which FINAL chooses among rows that are equal in Key: the highest stays. Empty where these rows are the same.
+	Version string
 	// Expires is SQL for the time after which a row may be deleted; empty where rows are kept for ever.
 	Expires string
 }
@@ -28,6 +31,9 @@ type Column struct {
 	Name string `json:"name"`
 	Type string `json:"type"`
 }
+
+// versionOf finds the last argument of the engine that takes a version.
+var versionOf = regexp.MustCompile(`^(?:Replicated)?ReplacingMergeTree\((?:[^)]*, )?([a-z_]+)\)`)
 
 // ReadTable describes a table of the server's database.
 func ReadTable(ctx context.Context, s Server, name string) (Table, error) {
@@ -47,7 +53,14 @@ func ReadTable(ctx context.Context, s Server, name string) (Table, error) {
 	if err != nil {
 		return t, fmt.Errorf("looking at table %s: %w", name, err)
 	}
-	t.Key = strings.Split(info.Key, ", ")
+	for name := range strings.SplitSeq(info.Key, ", ") {
+		if t.Has(name) {
+			t.Key = append(t.Key, name)
+		}
+	}
+	if m := versionOf.FindStringSubmatch(info.Engine); m != nil && t.Has(m[1]) {
+		t.Version = m[1]
+	}
 	if m := timeToLive.FindStringSubmatch(info.Engine); m != nil {
 		for _, part := range topLevel(m[1]) {
 			if !moves.MatchString(part) {

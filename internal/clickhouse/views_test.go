@@ -2,6 +2,7 @@ package clickhouse_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -65,6 +66,8 @@ var viewAnswers = map[string]string{
 		"2026-11-30_10:20:00|0|0|0|[] 2026-11-30_10:40:00|0|0|0|[]",
 	"SELECT minute, space, usual_space, loss_percent, row_at FROM entity_minutes(dataset = 'd', entity_type = 'country', entity_code = 'KP', family = 'ipv4', " + viewRange + ", step = 900) ORDER BY minute": "2026-11-30_10:00:00|4|4|0|2026-11-30_09:50:00 " +
 		"2026-11-30_10:15:00|2|4|50|2026-11-30_10:05:00 2026-11-30_10:30:00|4|4|0|2026-11-30_10:20:00 2026-11-30_10:45:00|4|4|0|2026-11-30_10:20:00",
+	"SELECT entity_code, entity_name, space, usual_space, loss_percent, voters, row_at FROM world_at(dataset = 'd', at = '2026-11-30 10:10:00') WHERE entity_type = 'country'":                               "KP|North_Korea|2|4|50|30|2026-11-30_10:05:00",
+	"SELECT count() FROM world_at(dataset = 'd', at = '2026-11-30 12:10:00')":                                                                                                                                "0",
 	"SELECT count() FROM entity_history WHERE entity_code = 'KP'":                                                                                                                                            "4",
 	"SELECT hour, min_space, max_space, space, max_loss_percent, voters FROM entity_hours ORDER BY hour":                                                                                                     "2026-11-30_09:00:00|4|4|4|0|30 2026-11-30_10:00:00|2|4|3|50|30",
 	"SELECT id, sequence, origin_names FROM open_outages WHERE entity_code = 'KP'":                                                                                                                           "country-KP|3|['NORTH','']",
@@ -116,7 +119,37 @@ func TestViews(t *testing.T) {
 			t.Errorf("%s:\n got %s\nwant %s", sql, text, want)
 		}
 	}
+	t.Run("hours", func(t *testing.T) { hoursAreRows(t, s) })    //nolint:paralleltest // they share the store
 	t.Run("bounds", func(t *testing.T) { boundsAreExact(t, s) }) //nolint:paralleltest // they share the store
 	t.Run("times", func(t *testing.T) { timesAreExact(t, s) })   //nolint:paralleltest // they share the store
 	t.Run("views", func(t *testing.T) { viewsAreExact(t, s) })   //nolint:paralleltest // they share the store
+}
+
+// hoursAreRows: entity_minutes answers for whole hours, which it reads from the hours, what it answers from the rows; before the first row and after a long silence, too.
+func hoursAreRows(t *testing.T, s clickhouse.Server) {
+	t.Helper()
+	if _, err := answer(t, s, strings.ReplaceAll(`INSERT INTO darkmap.visibility (dataset, timestamp, entity_type, entity_code, family, space, prefixes, baseline_space, baseline_prefixes, usual_space, usual_prefixes, voters, position_sequence, appended_at)
+		SELECT 'hours', toDateTime('2026-11-01 00:00:00', 'UTC') + 60 * intDiv(number * number * 7, 11), 'country', 'KP', 'ipv4', number, number, 900, 900, 800 + number, 800, 30, number, now() FROM numbers(120)`,
+		"darkmap.", s.Database+".")); err != nil {
+		t.Fatal(err)
+	}
+	minutes := func(from string, step int) string {
+		return fmt.Sprintf("entity_minutes(dataset = 'hours', entity_type = 'country', entity_code = 'KP', family = 'ipv4', from = '%s', to = '2026-11-08 00:00:00', step = %d)", from, step)
+	}
+	for _, from := range []string{"2026-10-31 20:00:00", "2026-11-01 00:00:00", "2026-11-03 17:00:00", "2026-11-07 20:00:00"} {
+		const row = "(minute, row_at, space, prefixes, baseline_space, baseline_prefixes, usual_space, usual_prefixes, loss_percent, voters)"
+		sql := "SELECT length(hours) > 1, hours = rows FROM (SELECT (SELECT arraySort(groupArray(" + row + ")) FROM " + minutes(from, 3600) + ") AS hours, " +
+			"(SELECT arraySort(groupArray(" + row + ")) FROM " + minutes(from, 1200) + " WHERE minute = toStartOfHour(minute)) AS rows)"
+		body, err := s.AsReader().HTTP(t.Context(), clickhouse.Query{SQL: sql, Database: s.Database})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(body)
+		if err = errors.Join(err, body.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != "1\t1\n" {
+			t.Errorf("from %s: whole hours are not those of the rows: %s", from, got)
+		}
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/clickhouse"
 	"github.com/darkmap/darkmap/internal/query"
 )
 
@@ -64,7 +65,7 @@ func (s *Store) panel(ctx context.Context, v view, f bgp.Family) (query.Panel, e
 		Knowledge string        `json:"knowledge"`
 		Verdicts  bool          `json:"verdicts"`
 		NoVerdict bgp.NoVerdict `json:"no_verdict"`
-	}](ctx, s, `SELECT toString(knowledge) AS knowledge, voters, collectors, min_voters, min_collectors, verdicts, no_verdict FROM panel
+	}](ctx, s, `SELECT toString(knowledge) AS knowledge, voters, collectors, min_voters, min_collectors, verdicts, no_verdict FROM panel_verdicts
 		WHERE dataset = {dataset:String} AND family = {family:String} AND timestamp <= {at:DateTime64(6,'UTC')}
 		ORDER BY timestamp DESC, position_epoch DESC, position_sequence DESC LIMIT 1`, v.params("family", f.String()))
 	if err != nil {
@@ -93,16 +94,23 @@ type sample struct {
 	UsualPrefixes    int         `json:"usual_prefixes"`
 }
 
-// sample is the last one of an entity by the time; nil where there is none.
+// sample is the last one of an entity by the time; nil where there is none. It looks into the day before the time first: an entity has a row
+// an hour while it is looked at.
 func (s *Store) sample(ctx context.Context, v view, f bgp.Family, t bgp.EntityType, code string) (*sample, error) {
-	rows, err := ask[sample](ctx, s, `SELECT toUnixTimestamp(timestamp) AS at, entity_name, space, prefixes, baseline_space, baseline_prefixes, usual_space, usual_prefixes FROM visibility
-		WHERE dataset = {dataset:String} AND entity_type = {type:String} AND entity_code = {code:String} AND family = {family:String}
-			AND timestamp < {at:DateTime64(6,'UTC')}
-		ORDER BY timestamp DESC, position_epoch DESC, position_sequence DESC LIMIT 1`, v.params("type", t.String(), "code", code, "family", f.String()))
-	if err != nil || len(rows) == 0 {
-		return nil, err
+	for _, since := range []time.Time{v.at.Add(-24 * time.Hour), time.Unix(0, 0)} {
+		rows, err := ask[sample](ctx, s, `SELECT toUnixTimestamp(timestamp) AS at, entity_name, space, prefixes, baseline_space, baseline_prefixes, usual_space, usual_prefixes FROM visibility
+			WHERE dataset = {dataset:String} AND entity_type = {type:String} AND entity_code = {code:String} AND family = {family:String}
+				AND timestamp < {at:DateTime64(6,'UTC')} AND timestamp >= {since:DateTime64(6,'UTC')}
+			ORDER BY timestamp DESC, position_epoch DESC, position_sequence DESC LIMIT 1`,
+			v.params("type", t.String(), "code", code, "family", f.String(), "since", clickhouse.TimeText(since)))
+		if err != nil {
+			return nil, err
+		}
+		if len(rows) > 0 {
+			return &rows[0], nil
+		}
 	}
-	return &rows[0], nil
+	return nil, nil
 }
 
 // entity is an AS, a country or a region at the time; nil where the store has nothing of it.

@@ -136,7 +136,7 @@ type peerName struct {
 func (s *Store) voting(ctx context.Context, v view, f bgp.Family) (map[peerName]bool, error) {
 	rows, err := ask[peerName](ctx, s, `SELECT collector, peer_address, peer_asn FROM panel
 		WHERE dataset = {dataset:String} AND family = {family:String} AND votes AND (timestamp, position_epoch, position_sequence) = (
-			SELECT max((timestamp, position_epoch, position_sequence)) FROM panel
+			SELECT max((timestamp, position_epoch, position_sequence)) FROM panel_verdicts
 			WHERE dataset = {dataset:String} AND family = {family:String} AND timestamp <= {at:DateTime64(6,'UTC')})`, v.params("family", f.String()))
 	out := map[peerName]bool{}
 	for _, r := range rows {

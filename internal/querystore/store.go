@@ -47,10 +47,11 @@ func (v view) params(more ...string) map[string]string {
 func (s *Store) End(ctx context.Context, dataset string) (time.Time, error) {
 	rows, err := ask[struct {
 		T int64 `json:"t"`
-	}](ctx, s, `SELECT max(x) AS t FROM (
-		SELECT toUnixTimestamp(max(timestamp)) + 60 * (count() > 0) AS x FROM visibility WHERE dataset = {dataset:String}
-		UNION ALL SELECT toUnixTimestamp(max(timestamp)) FROM panel WHERE dataset = {dataset:String}
-		UNION ALL SELECT toUnixTimestamp(max(decided_at)) FROM outage_events WHERE dataset = {dataset:String})`, view{dataset: dataset}.params())
+	}](ctx, s, `WITH (SELECT toDateTime(max(timestamp), 'UTC') FROM panel_history WHERE dataset = {dataset:String}) AS panel_end
+		SELECT max(x) AS t FROM (
+		SELECT toUnixTimestamp(max(timestamp)) + 60 * (count() > 0) AS x FROM visibility WHERE dataset = {dataset:String} AND timestamp >= panel_end - INTERVAL 1 HOUR
+		UNION ALL SELECT toUnixTimestamp(panel_end)
+		UNION ALL SELECT toUnixTimestamp(max(decided_at)) FROM outages WHERE dataset = {dataset:String})`, view{dataset: dataset}.params())
 	if err != nil || len(rows) == 0 || rows[0].T == 0 {
 		return time.Time{}, err
 	}
@@ -61,7 +62,7 @@ func (s *Store) End(ctx context.Context, dataset string) (time.Time, error) {
 func (s *Store) Datasets(ctx context.Context) ([]string, error) {
 	rows, err := ask[struct {
 		Dataset string `json:"dataset"`
-	}](ctx, s, "SELECT dataset FROM (SELECT DISTINCT dataset FROM panel UNION DISTINCT SELECT DISTINCT dataset FROM datasets) ORDER BY dataset", nil)
+	}](ctx, s, "SELECT dataset FROM (SELECT DISTINCT dataset FROM panel_history UNION DISTINCT SELECT DISTINCT dataset FROM datasets) ORDER BY dataset", nil)
 	var names []string
 	for _, r := range rows {
 		names = append(names, r.Dataset)

@@ -40,7 +40,7 @@ func fillEvidence(t *testing.T, s clickhouse.Server) {
 	change(20, 1, "withdraw", "")
 	change(4, 2, "withdraw", "")
 	change(5, 3, "withdraw", "")
-	f.exec(`INSERT INTO {{db}}.visibility_hours (dataset, hour, entity_type, entity_code, entity_name, family, appended_at)
+	f.exec(`INSERT INTO {{db}}.visibility (dataset, timestamp, entity_type, entity_code, entity_name, family, appended_at)
 		VALUES ('evidence', '%s', 'as', 'AS64496', 'Example 100%% Net', 'ipv4', now()), ('evidence', '%s', 'watch', 'secret', 'Example list', 'ipv4', now())`, sqlAt(0), sqlAt(0))
 }
 

@@ -12,8 +12,8 @@ import (
 
 // namedSQL finds regions and networks by a part of their name: those of the dataset that had a value lately, and networks that the AS data name.
 const namedSQL = `SELECT type, code, any(name) AS name, max(known) AS known FROM (
-		SELECT toString(entity_type) AS type, entity_code AS code, toString(entity_name) AS name, 1 AS known FROM visibility_hours
-		WHERE dataset = {dataset:String} AND entity_type IN ('as', 'region', 'watch') AND hour > toDateTime({at:UInt32}, 'UTC') - INTERVAL 2 DAY AND hour <= toDateTime({at:UInt32}, 'UTC')
+		SELECT toString(entity_type) AS type, entity_code AS code, toString(entity_name) AS name, 1 AS known FROM visibility
+		WHERE dataset = {dataset:String} AND entity_type IN ('as', 'region', 'watch') AND timestamp >= toDateTime({at:UInt32}, 'UTC') - INTERVAL 2 DAY AND timestamp <= toDateTime({at:UInt32}, 'UTC')
 			AND entity_name ILIKE {like:String}
 		GROUP BY type, code, name
 		UNION ALL

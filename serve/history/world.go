@@ -88,11 +88,14 @@ func world(ctx context.Context, a *asker, dataset string, at time.Time) (*live.S
 }
 
 // outagesAtSQL finds the newest record of each outage by a time with short columns, then reads the objects of those that went on, or had
-// ended in the 24 hours before.
+// ended in the 24 hours before. Of an outage whose newest record of all is older than that, and which has ended, no record counts; nor of one
+// that began after the time, where a day is left for a beginning that was moved.
 const outagesAtSQL = `SELECT json FROM outage_events WHERE dataset = {dataset:String} AND (id, sequence, position_epoch, position_sequence) IN (
 		SELECT id, sequence, position_epoch, position_sequence FROM (
 			SELECT id, sequence, position_epoch, position_sequence, state, end FROM outage_events
-			WHERE dataset = {dataset:String} AND decided_at <= fromUnixTimestamp({at:Int64})
+			WHERE dataset = {dataset:String} AND decided_at <= fromUnixTimestamp({at:Int64}) AND id IN (
+				SELECT id FROM outages WHERE dataset = {dataset:String} AND start <= fromUnixTimestamp({at:Int64}) + INTERVAL 1 DAY
+					AND (state IN ('open', 'suspected') OR decided_at >= toDateTime64({at:Int64}, 6, 'UTC') - INTERVAL 24 HOUR))
 			ORDER BY id, sequence DESC, position_epoch DESC, position_sequence DESC LIMIT 1 BY id)
 		WHERE state IN ('open', 'suspected') OR state = 'closed' AND end > fromUnixTimestamp({at:Int64}) - INTERVAL 24 HOUR)
 	ORDER BY id LIMIT 1 BY id`

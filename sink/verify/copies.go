@@ -147,7 +147,11 @@ func (v *view) sides(d *Deps, of span) string {
 	one := func(side int, from string) string {
 		return fmt.Sprintf("SELECT %d AS side, %s AS h, appended_at AS appended, %s AS place, toDateTime(%s, 'UTC') AS at FROM %s %s", side, v.hash, key, v.time, from, where)
 	}
-	return one(1, "("+v.Query+")") + " UNION ALL " + one(2, d.ClickHouse.Database+"."+v.To)
+	source := "(" + v.Query + ")"
+	if v.target.Version != "" {
+		source = fmt.Sprintf("(SELECT * FROM %s WHERE dataset = %s ORDER BY %s DESC LIMIT 1 BY %s)", source, clickhouse.QuoteText(d.Dataset), v.target.Version, strings.Join(v.target.Key, ", "))
+	}
+	return one(1, source) + " UNION ALL " + one(2, d.ClickHouse.Database+"."+v.To)
 }
 
 // bounds is SQL for the rows that are compared.

@@ -255,7 +255,7 @@ func Words(c *Coder, v *[]uint64, limit int) {
 	}
 }
 
-// Slice is a slice; each codes an element.
+// Slice is a slice; each codes an element. After an error it is nil.
 func Slice[T any](c *Coder, v *[]T, each func(*Coder, *T)) {
 	n, ok := c.length(len(*v), *v == nil)
 	if !c.Reading() {
@@ -273,10 +273,13 @@ func Slice[T any](c *Coder, v *[]T, each func(*Coder, *T)) {
 		each(c, &x)
 		out = append(out, x)
 	}
-	if cap(out) > n+n/8+16 {
-		out = slices.Clip(slices.Clone(out))
+	switch {
+	case c.err != nil:
+	case cap(out) > n+n/8+16:
+		*v = slices.Clip(slices.Clone(out))
+	default:
+		*v = out
 	}
-	*v = out
 }
 
 // Pointer is what a pointer leads to, or nil. Two pointers that are equal become different ones.
@@ -302,7 +305,7 @@ func Of[T any](each func(*Coder, *T)) func(*Coder, **T) {
 	}
 }
 
-// Map is a map; compare orders its keys.
+// Map is a map; compare orders its keys. After an error it is nil.
 func Map[K comparable, V any](c *Coder, v *map[K]V, compare func(a, b K) int, key func(*Coder, *K), value func(*Coder, *V)) {
 	n, ok := c.length(len(*v), *v == nil)
 	if !c.Reading() {
@@ -328,7 +331,9 @@ func Map[K comparable, V any](c *Coder, v *map[K]V, compare func(a, b K) int, ke
 		}
 		out[k], last = x, k
 	}
-	*v = out
+	if c.err == nil {
+		*v = out
+	}
 }
 
 func sortedKeys[K comparable, V any](m map[K]V, compare func(a, b K) int) []K {

@@ -9,14 +9,11 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// slotWords is the longest slot bitset.
-const slotWords = MaxSlots / 64
-
 // written is a pair of a row as a snapshot has it.
 type written struct {
 	origin, upstream bgp.ASN
 	n                int // slots
-	slots            [slotWords]uint64
+	at               int // where its slots begin in rowCoder.words
 }
 
 // rowCoder writes or reads rows. A row is the difference between its key and the one before, 0 where it is free; the difference between the
@@ -32,6 +29,7 @@ type rowCoder struct {
 	gone  []uint64
 	rest  []uint64
 	pairs []written
+	words []uint64 // slots of the pairs
 }
 
 func (t *Table) codeRows(c *snapshot.Coder) {
@@ -81,7 +79,7 @@ func (x *rowCoder) write(r Row) {
 		p := &x.pairs[i]
 		x.codeAS(p)
 		if i > 0 {
-			snapshot.Bits(x.c, p.slots[:t.words])
+			snapshot.Bits(x.c, x.slotsOf(p))
 		}
 	}
 	x.heard, x.last = x.last, x.heard
@@ -99,27 +97,40 @@ func (x *rowCoder) codeAS(p *written) {
 	snapshot.Uint(x.c, &p.upstream)
 }
 
+// slotsOf are the slots of a pair.
+func (x *rowCoder) slotsOf(p *written) []uint64 { return x.words[p.at : p.at+x.t.words] }
+
+// add appends a pair without slots.
+func (x *rowCoder) add(origin, upstream bgp.ASN) *written {
+	at := len(x.pairs) * x.t.words
+	if at == len(x.words) {
+		x.words = append(x.words, make([]uint64, x.t.words)...)
+	}
+	x.pairs = append(x.pairs, written{origin: origin, upstream: upstream, at: at})
+	return &x.pairs[len(x.pairs)-1]
+}
+
 // gather sets pairs to those of a row, that with most slots first, the others by origin and upstream, and heard to their slots.
 func (x *rowCoder) gather(r Row) {
 	clear(x.heard)
 	x.pairs = x.pairs[:0]
 	x.t.EachPair(r, func(origin, upstream bgp.ASN, slots []uint64) {
-		x.pairs = append(x.pairs, written{origin: origin, upstream: upstream})
-		p := &x.pairs[len(x.pairs)-1]
+		p := x.add(origin, upstream)
+		to := x.slotsOf(p)
 		for w, b := range slots {
-			p.slots[w] = b
+			to[w] = b
 			p.n += bits.OnesCount64(b)
 			x.heard[w] |= b
 		}
 	})
-	most := 0
-	for i := range x.pairs {
-		if p, q := &x.pairs[i], &x.pairs[most]; cmp.Or(cmp.Compare(q.n, p.n), p.compare(q)) < 0 {
-			most = i
-		}
-	}
 	if len(x.pairs) < 2 {
 		return
+	}
+	most := 0
+	for i := range x.pairs {
+		if p, q := &x.pairs[i], &x.pairs[most]; p.n > q.n || p.n == q.n && p.compare(q) < 0 {
+			most = i
+		}
 	}
 	x.pairs[0], x.pairs[most] = x.pairs[most], x.pairs[0]
 	slices.SortFunc(x.pairs[1:], func(a, b written) int { return a.compare(&b) })
@@ -168,12 +179,11 @@ func (x *rowCoder) readPairs(r Row) {
 	copy(x.rest, x.heard)
 	x.pairs = x.pairs[:0]
 	for i := 0; i < n && x.c.Err() == nil; i++ {
-		x.pairs = append(x.pairs, written{})
-		p := &x.pairs[i]
+		p := x.add(0, 0)
 		if x.codeAS(p); i == 0 {
 			continue
 		}
-		set := p.slots[:x.t.words]
+		set := x.slotsOf(p)
 		snapshot.Bits(x.c, set)
 		for w, b := range set {
 			if b&^x.rest[w] != 0 {
@@ -189,7 +199,7 @@ func (x *rowCoder) readPairs(r Row) {
 		x.c.Fail("the first pair of row %d of %d has the wrong slots", r, n)
 	}
 	if n > 0 {
-		copy(x.pairs[0].slots[:], x.rest)
+		copy(x.slotsOf(&x.pairs[0]), x.rest)
 	}
 }
 
@@ -210,7 +220,7 @@ func (t *Table) fillRow(r Row, x *rowCoder) {
 	}
 	for i := range x.pairs {
 		p := &x.pairs[i]
-		for w, b := range p.slots[:t.words] {
+		for w, b := range x.slotsOf(p) {
 			if b != 0 {
 				t.hearAll(r, w, b, p.origin, p.upstream)
 			}

@@ -224,7 +224,7 @@ func (w *world) minutes(n int) {
 			changed = append(changed, w.samples[k])
 		}
 		clear(w.changed)
-		if _, ok := w.tb.(*testing.T); ok && len(w.engine.entities) < 100 && w.restores < 10 && w.now/minute%11 == 0 {
+		if _, ok := w.tb.(*testing.T); ok && len(w.engine.entities) < 100 && w.restores < 5 && w.now/minute%17 == 0 {
 			w.engine = restored(w.tb, w.engine)
 			w.restores++
 		}

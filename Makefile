@@ -15,6 +15,9 @@ ASYNCAPI := tools/asyncapi/node_modules/.package-lock.json
 BROWSER := serve/page/browser/node_modules/.package-lock.json
 VENV     := examples/consumers/python/.venv/installed
 FUZZTIME ?= 10s
+# All steps but the race detector's compile in one way, that of the binary, so that a step uses what another has compiled.
+export CGO_ENABLED := 0
+export GOFLAGS := $(filter-out -trimpath,$(shell $(GO) env GOFLAGS)) -trimpath
 # The race detector needs cgo and a C compiler; without one the tests run without it.
 RACE    := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
 
@@ -22,6 +25,7 @@ RACE    := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
 # 30 times speed against limits that are 30 times as short: they run by themselves. TestBombs unpacks tens of gigabytes, in 5 s or, under the race
 # detector, in 170 s: it runs without it. Vet is a part of lint.
 TEST    := $(GO) test -vet=off -shuffle=on -tags $(TAGS) -timeout 40m
+TESTRACE := $(if $(RACE),CGO_ENABLED=1 )$(TEST) $(RACE)
 # These packages start no goroutine and hold no lock, nor do their tests: the race detector makes them 5 to 10 times slower and finds nothing.
 # TestRaceless refuses others.
 RACELESS := . deploy/grafana detect/clock detect/core detect/outage detect/panel detect/rib detect/visibility detect/watchlist enrich/geo/source \
@@ -46,10 +50,10 @@ test: build ## Run all tests; what the machine lacks is skipped by name
 	@$(if $(RACE),,echo "without -race: it needs a C compiler (apt-get install gcc)";)\
 	$(BIN) fetch || echo "the embedded ClickHouse could not be fetched: its tests are skipped"
 	$(TEST) $(RACELESS:%=./%)
-	$(TEST) $(RACE) $(if $(RACE),-skip '^TestBombs$$') $$($(GO) list ./... | grep -vxF "$$($(GO) list $(RACELESS:%=./%) ./cmd/darkmap)")
+	$(TESTRACE) $(if $(RACE),-skip '^TestBombs$$') $$($(GO) list ./... | grep -vxF "$$($(GO) list $(RACELESS:%=./%) ./cmd/darkmap)")
 	$(if $(RACE),$(TEST) -run '^TestBombs$$' ./internal/capture)
 	$(TEST) ./cmd/darkmap
-	$(if $(RACE),$(TEST) $(RACE) -run 'TestReplayStores|TestLifeOfAMessage' ./cmd/darkmap)
+	$(if $(RACE),$(TESTRACE) -run 'TestReplayStores|TestLifeOfAMessage' ./cmd/darkmap)
 
 .PHONY: deps
 deps: build ## Fetch everything that later runs need: modules, tools, the engine, the default data
@@ -76,13 +80,13 @@ $(VENV): examples/consumers/python/requirements.txt
 
 .PHONY: build
 build: ## Build bin/darkmap
-	CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/darkmap
+	$(GO) build -tags $(TAGS) -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/darkmap
 
 .PHONY: cross
 cross: ## Build for linux/arm64 and darwin/arm64
-	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build -trimpath -tags $(TAGS) -o /dev/null ./cmd/darkmap
-	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) build -trimpath -tags $(TAGS) -o /dev/null ./cmd/darkmap
-	CGO_ENABLED=0 $(GO) build -trimpath -o /dev/null ./cmd/darkmap
+	GOOS=linux GOARCH=arm64 $(GO) build -tags $(TAGS) -o /dev/null ./cmd/darkmap
+	GOOS=darwin GOARCH=arm64 $(GO) build -tags $(TAGS) -o /dev/null ./cmd/darkmap
+	$(GO) build -o /dev/null ./cmd/darkmap
 
 .PHONY: fmt
 fmt: ## Format

@@ -104,14 +104,14 @@ fuzz: ## Run every fuzzer for FUZZTIME (10s)
 	  for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$p/*_test.go | sed 's/^func //' | sort -u); do \
 	    echo "$$p $$f"; \
 	    for try in 1 2; do \
-	      if out=$$($(GO) test -tags $(TAGS) -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x -parallel 2 $$p 2>&1); then break; fi; \
+	      if out=$$($(GO) test -vet=off -tags $(TAGS) -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x -parallel 2 $$p 2>&1); then break; fi; \
 	      echo "$$out"; \
 	      [[ $$try == 1 && $$out == *"context deadline exceeded"* && $$out != *"Failing input"* ]] || exit 1; \
 	    done; done; done
 
 .PHONY: bench
 bench: ## Run the benchmarks
-	$(GO) test -tags $(TAGS) -run '^$$' -bench . -benchmem ./...
+	$(GO) test -vet=off -tags $(TAGS) -run '^$$' -bench . -benchmem ./...
 
 .PHONY: cover
 cover: ## Tests with coverage, as coverage.out
@@ -121,9 +121,9 @@ cover: ## Tests with coverage, as coverage.out
 gen: ## Generate code, the AsyncAPI document and a page from the schemas, what the pages load, the pages of configuration keys and metrics, and the boards
 	cd schemas/proto && $(BUF) generate
 	$(GO) generate ./serve/page
-	$(GO) test -tags $(TAGS) -run '^(TestAsyncAPI|TestOutagePage)$$' ./schemas -update
-	$(GO) test -tags $(TAGS) -run '^(TestConfigurationPage|TestMetricsPage)$$' ./cmd/darkmap -update
-	$(GO) test -run '^TestBoards$$' ./deploy/grafana -update
+	$(GO) test -vet=off -tags $(TAGS) -run '^(TestAsyncAPI|TestOutagePage)$$' ./schemas -update
+	$(GO) test -vet=off -tags $(TAGS) -run '^(TestConfigurationPage|TestMetricsPage)$$' ./cmd/darkmap -update
+	$(GO) test -vet=off -run '^TestBoards$$' ./deploy/grafana -update
 
 .PHONY: map
 map: ## Draw the world map again, from Natural Earth

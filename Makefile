@@ -66,14 +66,24 @@ test-command:
 	$(TEST) -parallel 4 ./cmd/darkmap
 
 .PHONY: deps
-deps: build ## Fetch everything that later runs need: modules, tools, the engine, the default data
+deps: ## Fetch everything that later runs need: modules, tools, the engine, the default data
+	@$(MAKE) --no-print-directory -j3 deps-data deps-modules deps-clients
+
+.PHONY: deps-data
+deps-data: build
+	$(BIN) fetch
+	@$(GO) run ./serve/worldmap/make -fetch || echo "Natural Earth (npm's world-atlas) is not fetched: whether the world map is up to date is not tested"
+
+.PHONY: deps-modules
+deps-modules:
 	$(GO) mod download
 	@for t in buf protobuf golangci-lint alertmanager web; do (cd tools/$$t && $(GO) mod download) || exit 1; done
+
+.PHONY: deps-clients
+deps-clients:
 	@$(MAKE) --no-print-directory $(ASYNCAPI) || echo "the parser of AsyncAPI is not installed: its tests are skipped"
 	@$(MAKE) --no-print-directory $(BROWSER) || echo "playwright-core and axe-core are not installed: tests of the pages in a browser are skipped"
 	@$(MAKE) --no-print-directory $(VENV) || echo "the clients for Python (Kafka, ClickHouse) are not installed: their tests are skipped"
-	$(BIN) fetch
-	@$(GO) run ./serve/worldmap/make -fetch || echo "Natural Earth (npm's world-atlas) is not fetched: whether the world map is up to date is not tested"
 
 $(ASYNCAPI): tools/asyncapi/package-lock.json
 	cd tools/asyncapi && npm ci --loglevel=error

@@ -95,13 +95,18 @@ func (d *Deps) shown(s *live.Snapshot, v access.Viewer) *live.Snapshot {
 	return s
 }
 
-// Next waits for the next decided minute, as far as a viewer may see it. The error is ctx's.
+// Next waits for the next decided minute, or for other problems, as far as a viewer may see them. The error is ctx's.
 func (d *Deps) Next(ctx context.Context, v access.Viewer, after *live.Snapshot) (*live.Snapshot, error) {
-	s, err := d.Present.Next(ctx, after)
-	if err != nil {
-		return nil, err
+	whole := d.Present.Snapshot()
+	for {
+		if s := d.shown(whole, v); s.Tag() != after.Tag() {
+			return s, nil
+		}
+		var err error
+		if whole, err = d.Present.Next(ctx, whole); err != nil {
+			return nil, err
+		}
 	}
-	return d.shown(s, v), nil
 }
 
 // Scope is that of questions to the store about the dataset of the present.

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -63,6 +65,7 @@ type Server struct {
 	gate    *access.Gate
 	limits  *limiter
 	metrics *metrics
+	kept    *keeper
 	http    *http.Server
 	drain   func()        // closes drained; it may be called again
 	drained chan struct{} // closed when the server drains: streams end then
@@ -85,7 +88,7 @@ func New(cfg Config, deps *Deps, opt Options, parts ...Part) (*Server, error) {
 		keys = append(keys, key)
 	}
 	s := &Server{
-		cfg: cfg, present: deps.Present, history: deps.History, opt: opt, metrics: newMetrics(opt.Registerer), state: errors.New("it does not listen yet"), limits: newLimiter(cfg.Limits, opt.Now),
+		cfg: cfg, present: deps.Present, history: deps.History, opt: opt, metrics: newMetrics(opt.Registerer), kept: newKeeper(), state: errors.New("it does not listen yet"), limits: newLimiter(cfg.Limits, opt.Now),
 		gate: access.New(access.Policy{
 			Public: cfg.Public, Loopback: telemetry.LoopbackHost(cfg.Listen), Keys: keys, Proxies: networks(cfg.TrustedProxies), UserHeader: cfg.UserHeader,
 		}, opt.Now),
@@ -132,6 +135,11 @@ func (s *Server) doors(mux *http.ServeMux) http.Handler {
 			return
 		}
 		r = s.withoutBase(r)
+		if to := clean(r.URL); to != "" {
+			base, _ := s.cfg.base()
+			http.Redirect(w, r, base+to, http.StatusTemporaryRedirect)
+			return
+		}
 		viewer := s.gate.Look(r)
 		r = r.WithContext(access.With(r.Context(), viewer))
 		h, pattern := mux.Handler(r)
@@ -154,14 +162,27 @@ func (s *Server) unknown(w http.ResponseWriter, r *http.Request, h http.Handler)
 	if allow := probe.header.Get("Allow"); allow != "" {
 		w.Header().Set("Allow", allow)
 	}
-	switch {
-	case probe.status == http.StatusMethodNotAllowed:
+	if probe.status == http.StatusMethodNotAllowed {
 		Refuse(w, r, http.StatusMethodNotAllowed, "This path does not take "+fmt.Sprintf("%.20q", r.Method)+".")
-	case probe.status >= 300 && probe.status < 400:
-		h.ServeHTTP(w, r)
-	default:
-		Refuse(w, r, http.StatusNotFound, "There is nothing at this path.")
+		return
 	}
+	Refuse(w, r, http.StatusNotFound, "There is nothing at this path.")
+}
+
+// clean is where a path with //, /./ or /../ in it leads to, with the query; empty for any other path. net/http leads there too, without the base path.
+func clean(u *url.URL) string {
+	escaped := u.EscapedPath()
+	to := path.Clean("/" + escaped)
+	if strings.HasSuffix(escaped, "/") && to != "/" {
+		to += "/"
+	}
+	if to == escaped {
+		return ""
+	}
+	if u.RawQuery != "" {
+		to += "?" + u.RawQuery
+	}
+	return to
 }
 
 // statusOnly takes what net/http would answer.
@@ -178,7 +199,7 @@ func (p *statusOnly) Write(b []byte) (int, error) { return len(b), nil }
 func (s *Server) route(rt Route, zip func(http.Handler) http.HandlerFunc) http.Handler {
 	h := rt.Handler
 	if !rt.Stream {
-		h = zip(h)
+		h = zip(s.kept.wrap(h))
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r = r.WithContext(context.WithValue(r.Context(), formKey{}, rt.Form))

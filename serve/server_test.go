@@ -202,6 +202,13 @@ func TestBase(t *testing.T) {
 			t.Errorf("%s: %s", path, body)
 		}
 	}
+	for path, want := range map[string]string{
+		"/dark%20map//v1/thing?a=b": "/dark%20map/v1/thing?a=b", "/dark%20map/x/../v1/thing": "/dark%20map/v1/thing", "//evil.example/..": "/dark%20map/", "/dark%20map//evil.example": "/dark%20map/evil.example",
+	} {
+		if resp, _ := r.wants(307, http.MethodGet, path); resp.Header.Get("Location") != want {
+			t.Errorf("%s leads to %s, want %s", path, resp.Header.Get("Location"), want)
+		}
+	}
 }
 
 // TestAccess: each route, for who may and who may not, at servers of each kind; and what caches may keep.

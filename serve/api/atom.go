@@ -1,6 +1,8 @@
 package api
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -115,16 +117,19 @@ func (s *service) feedEntries(m moment, q history.OutagesQuery, events bool) (ou
 	return out, got.Problem, err
 }
 
-// tag is an id that never changes: its authority is the name in serve.public_url, whatever the server was asked as.
+// tag is an id that never changes: a tag URI in the name of serve.public_url, whatever the server was asked as. Without public_url there is no name that is
+// the operator's own: the id is a UUID that is made of the parts (RFC 9562, version 8).
 func (s *service) tag(parts ...string) string {
-	authority := "darkmap.invalid"
-	if u, err := url.Parse(s.PublicURL); err == nil && u.Hostname() != "" {
-		authority = u.Hostname()
-	}
 	for i := range parts {
 		parts[i] = url.PathEscape(parts[i])
 	}
-	return "tag:" + authority + ",2026:" + strings.ReplaceAll(strings.Join(parts, "/"), "%", "~")
+	specific := strings.ReplaceAll(strings.Join(parts, "/"), "%", "~")
+	if u, err := url.Parse(s.PublicURL); err == nil && u.Hostname() != "" {
+		return "tag:" + u.Hostname() + ",2026:" + specific
+	}
+	h := sha256.Sum256([]byte("darkmap atom 1\n" + specific))
+	h[6], h[8] = h[6]&0x0f|0x80, h[8]&0x3f|0x80
+	return fmt.Sprintf("urn:uuid:%x-%x-%x-%x-%x", h[:4], h[4:6], h[6:8], h[8:10], h[10:16])
 }
 
 // feed is the document.

@@ -5,10 +5,8 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"html/template"
 	"net/http"
 	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -89,89 +87,19 @@ func rebase(node any, place string) {
 	}
 }
 
-// documents are the routes to the document, as it is and as a page, and to the text for assistants.
+// Document is the OpenAPI document of /v1, as it is committed.
+func Document() []byte { return openAPI }
+
+// documents is the route to the document.
 func (s *service) documents() []serve.Route {
-	page, err := apiPage(s.Base)
-	if err != nil {
-		panic("the committed openapi.json cannot be read: " + err.Error()) // a test reads it
-	}
-	fixed := func(kind string, body []byte) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if serve.Fresh(w, r, s.Version, r.URL.Path) {
-				return
-			}
-			w.Header().Set("Content-Type", kind)
-			_, _ = w.Write(body) // the client may be gone
-		})
-	}
-	return []serve.Route{
-		{Pattern: "GET /openapi.json", Form: serve.FormData, Handler: fixed("application/json", bytes.Replace(openAPI, []byte(`"url": "/"`), []byte(`"url": "`+s.Base+`/"`), 1))},
-		{Pattern: "GET /api", Form: serve.FormPage, Handler: fixed("text/html; charset=utf-8", page)},
-	}
-}
-
-// operation is an operation for the page.
-type operation struct {
-	Path, Summary, Description string
-	Parameters                 []struct {
-		Name, In, Description string
-		Required              bool
-		Schema                map[string]any
-	}
-}
-
-// Values says what a parameter may be.
-func values(schema map[string]any) string {
-	if items, ok := schema["items"].(map[string]any); ok {
-		if text := values(items); text != "" {
-			return "list of " + text
+	body := bytes.Replace(openAPI, []byte(`"url": "/"`), []byte(`"url": "`+s.Base+`/"`), 1)
+	return []serve.Route{{Pattern: "GET /openapi.json", Form: serve.FormData, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if serve.Fresh(w, r, s.Version, r.URL.Path) {
+			return
 		}
-		return "list"
-	}
-	if all, ok := schema["enum"].([]any); ok {
-		words := make([]string, len(all))
-		for i, v := range all {
-			words[i] = fmt.Sprint(v)
-		}
-		return strings.Join(words, ", ")
-	}
-	kind, _ := schema["type"].(string)
-	if most, ok := schema["maximum"].(float64); ok {
-		return fmt.Sprintf("%s, at most %.0f", kind, most)
-	}
-	return kind
-}
-
-var apiTemplate = template.Must(template.New("api").Funcs(template.FuncMap{"values": values}).Parse(`<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>darkmap: API</title>
-<main><h1>API</h1><p>{{.Text}}</p><p><a href="{{.Base}}/">The map</a>, <a href="{{.Base}}/openapi.json">this document as OpenAPI 3.1</a></p>
-{{range .Operations}}<section><h2>{{.Summary}}</h2><p><code>GET {{.Path}}</code></p>{{with .Description}}<p>{{.}}</p>{{end}}
-{{with .Parameters}}<table><thead><tr><th scope="col">parameter</th><th scope="col">values</th><th scope="col">meaning</th></tr></thead><tbody>
-{{range .}}<tr><th scope="row"><code>{{.Name}}</code>{{if .Required}} (required){{end}}</th><td>{{values .Schema}}</td><td>{{.Description}}</td></tr>
-{{end}}</tbody></table>{{end}}</section>
-{{end}}</main></html>
-`))
-
-// apiPage is the document as a page.
-func apiPage(base string) ([]byte, error) {
-	var doc struct {
-		Info  struct{ Description string }
-		Paths map[string]map[string]operation
-	}
-	if err := json.Unmarshal(openAPI, &doc); err != nil {
-		return nil, err
-	}
-	var all []operation
-	for path, methods := range doc.Paths {
-		for _, op := range methods {
-			op.Path = path
-			all = append(all, op)
-		}
-	}
-	slices.SortFunc(all, func(a, b operation) int { return strings.Compare(a.Path, b.Path) })
-	var out bytes.Buffer
-	err := apiTemplate.Execute(&out, map[string]any{"Text": doc.Info.Description, "Base": base, "Operations": all})
-	return out.Bytes(), err
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(body) // the client may be gone
+	})}}
 }
 
 // describeStream adds the stream, which huma does not answer.

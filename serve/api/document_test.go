@@ -6,8 +6,6 @@ import (
 	"os"
 	"testing"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-
 	"github.com/darkmap/darkmap/serve"
 )
 
@@ -29,19 +27,4 @@ func TestDocument(t *testing.T) {
 	if !bytes.Equal(got, openAPI) {
 		t.Error("openapi.json is not what the operations give: go test ./serve/api -run TestDocument -update")
 	}
-}
-
-// contract reads the committed document; schemas in it are found by their place.
-func contract(t *testing.T) *jsonschema.Compiler {
-	t.Helper()
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(openAPI))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := jsonschema.NewCompiler()
-	c.AssertFormat()
-	if err := c.AddResource("openapi.json", doc); err != nil {
-		t.Fatal(err)
-	}
-	return c
 }

@@ -3,11 +3,13 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/darkmap/darkmap/internal/atomfeed"
 	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/serve"
 )
 
 // decode reads an answer's JSON.
@@ -61,6 +63,21 @@ func TestIODA(t *testing.T) {
 	}
 }
 
+// uuid is an id of a feed where no name is configured.
+var uuid = regexp.MustCompile(`^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
+
+// TestFeedIDs: an id is made of its parts alone. With public_url it is a tag URI in its name.
+func TestFeedIDs(t *testing.T) {
+	t.Parallel()
+	bare, named := &service{Deps: &serve.Deps{}}, &service{Deps: &serve.Deps{PublicURL: "https://map.example.net/below"}}
+	if a, b, c := bare.tag("outage", "live", "x"), bare.tag("outage", "live", "x"), bare.tag("outage", "live", "y"); a != b || a == c || !uuid.MatchString(a) {
+		t.Errorf("got %s, %s and %s", a, b, c)
+	}
+	if got, want := named.tag("outage", "live", "prefix-192.0.2.0_24"), "tag:map.example.net,2026:outage/live/prefix-192.0.2.0_24"; got != want || !atomfeed.IsTag(got) {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 // TestAtom: an outage is an entry, whose id stays the same; a feed of a country has that country's.
 func TestAtom(t *testing.T) {
 	t.Parallel()
@@ -68,13 +85,13 @@ func TestAtom(t *testing.T) {
 	for path, want := range map[string]int{"/feed.atom": 4, "/country/KP/feed.atom": 1, "/feed.atom?country=TO": 1, "/feed.atom?as=131279": 1, "/feed.atom?severity=total&type=as": 1} {
 		a := ask(t, at+path, "")
 		f, err := atomfeed.Read(strings.NewReader(a.body))
-		if err != nil || a.status != http.StatusOK || len(f.Entries) != want || !atomfeed.IsTag(f.ID) {
+		if err != nil || a.status != http.StatusOK || len(f.Entries) != want || !uuid.MatchString(f.ID) {
 			t.Errorf("%s: got %d, %v, %d entries: %s", path, a.status, err, len(f.Entries), a.body)
 			continue
 		}
 		for _, e := range f.Entries {
-			if !atomfeed.IsTag(e.ID) {
-				t.Errorf("%s: the id %s is no tag", path, e.ID)
+			if !uuid.MatchString(e.ID) {
+				t.Errorf("%s: the id %s is no UUID", path, e.ID)
 			}
 		}
 		if !strings.Contains(a.body, `rel="self"`) {

@@ -76,6 +76,8 @@ func (s *service) ioda() []serve.Route {
 			add(q.path+"/{$}", q.kind, q.f)
 		}
 		if q.path != "/v2/datasources" && q.path != "/v2/entities/query" {
+			add(q.path+"/{entityType}", q.kind, q.f)
+			add(q.path+"/{entityType}/{$}", q.kind, q.f)
 			add(q.path+"/{entityType}/{entityCode}", q.kind, q.f)
 		}
 	}
@@ -132,7 +134,10 @@ func (s *service) readIODA(r *http.Request) (*iodaQuery, error) {
 	q.kind = q.values.Get("entityType")
 	codes := q.values.Get("entityCode")
 	if kind := r.PathValue("entityType"); kind != "" {
-		q.kind, codes = kind, r.PathValue("entityCode")
+		q.kind = kind
+	}
+	if code := r.PathValue("entityCode"); code != "" {
+		codes = code
 	}
 	ours, known := iodaTypes[q.kind]
 	if q.kind != "" && !known {

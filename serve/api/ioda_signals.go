@@ -64,7 +64,7 @@ func (s *service) iodaSignals(q *iodaQuery) (any, error) {
 
 func (s *service) signal(q *iodaQuery, k live.Key, most int) (iodaSignal, error) {
 	step := (q.until.Sub(q.from)/time.Duration(most) + time.Minute - 1).Truncate(time.Minute)
-	got, err := s.seriesOf(q.moment, k, q.from, q.until, step)
+	got, err := s.History.Series(q.r.Context(), q.scope, k, q.from, q.until, step)
 	if err != nil {
 		return iodaSignal{}, err
 	}

@@ -74,7 +74,7 @@ func (s *service) search(ctx context.Context, in *searchInput) (*output, error) 
 		}
 	case query.KindWatch:
 		list := strings.TrimPrefix(q.Code, query.WatchCode+"/")
-		if s.publicList(m, list) {
+		if m.scope.Private && m.here || s.publicList(m, list) {
 			add("watch", list, "")
 		}
 	case query.KindCountry:

@@ -125,7 +125,7 @@ func (s *service) seriesAnswer(m moment, k live.Key, from, until time.Time, step
 	if points > 0 {
 		step = max(step, (until.Sub(from)/time.Duration(points) + time.Minute).Truncate(time.Minute))
 	}
-	got, err := s.seriesOf(m, k, from, until, min(step, maxSpan))
+	got, err := s.History.Series(m.r.Context(), m.scope, k, from, until, min(step, maxSpan))
 	if err != nil {
 		return body, err
 	}
@@ -138,25 +138,15 @@ func (s *service) seriesAnswer(m moment, k live.Key, from, until time.Time, step
 	return body, nil
 }
 
-// seriesOf asks for a series. Of a watch list that who asks may not see there is none.
-func (s *service) seriesOf(m moment, k live.Key, from, until time.Time, step time.Duration) (history.Series, error) {
-	if k.Type == bgp.EntityWatch && !m.scope.Private && !s.publicList(m, k.Code) {
-		return history.Series{}, history.ErrNotFound
-	}
-	return s.History.Series(m.r.Context(), m.scope, k, from, until, step)
-}
-
-// publicList reports whether anybody may see a watch list: the public present of the server's dataset has it.
+// publicList reports whether anybody may see a watch list: by the public present of the server's dataset, else by the store.
 func (s *service) publicList(m moment, code string) bool {
-	if !m.here {
-		return false
-	}
 	for _, f := range bgp.Families {
-		if _, ok := m.present.Value(live.Key{Family: f, Type: bgp.EntityWatch, Code: code}); ok {
+		if _, ok := m.present.Value(live.Key{Family: f, Type: bgp.EntityWatch, Code: code}); ok && m.here {
 			return true
 		}
 	}
-	return false
+	public, err := s.History.PublicList(m.r.Context(), m.scope, code)
+	return public && err == nil
 }
 
 // csv is the series as CSV: a point without a measurement has empty cells.

@@ -29,11 +29,12 @@ type stream struct {
 	snapshot func(access.Viewer) *live.Snapshot
 	next     func(context.Context, access.Viewer, *live.Snapshot) (*live.Snapshot, error)
 	version  string
+	within   time.Duration // how long a client may take to read an event; then it is cut off
 	events   eventCache
 }
 
 func (s *service) stream() *stream {
-	return &stream{snapshot: s.SnapshotFor, next: s.Next, version: s.Version}
+	return &stream{snapshot: s.SnapshotFor, next: s.Next, version: s.Version, within: writeWithin}
 }
 
 // hello is the event at the beginning, after what is said of the state has changed, and, as reset, after minutes that the client cannot get.
@@ -63,31 +64,54 @@ func (t *stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
-	out := &events{w: w, control: http.NewResponseController(w)}
+	out := &events{w: w, control: http.NewResponseController(w), within: t.within}
 	_ = out.control.SetReadDeadline(time.Time{}) // the server's own bounds a request, and would end the stream
-	snapshot := t.snapshot(viewer)
+	snapshot, last := t.snapshot(viewer), r.Header.Get("Last-Event-ID")
 	out.text(retryAfter)
-	t.begin(out, snapshot, r.Header.Get("Last-Event-ID"))
+	if last != "" {
+		snapshot = t.known(ctx, out, viewer, snapshot)
+	}
+	t.begin(out, snapshot, last)
 	said := standing(snapshot)
 	for out.err == nil {
 		wait, done := context.WithTimeout(ctx, commentEvery)
 		next, err := t.next(wait, viewer, snapshot)
 		done()
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return
-		case err != nil:
-			if now := t.snapshot(viewer); standing(now) != said {
-				said = standing(now)
-				out.event("hello", "", t.hello(now))
-			} else {
-				out.text(":\n\n")
-			}
-		default:
-			t.windows(out, next, idOf(snapshot))
-			snapshot, said = next, standing(next)
 		}
+		if err != nil { // nothing is new
+			out.text(":\n\n")
+			next = t.snapshot(viewer)
+		}
+		if idOf(next) != idOf(snapshot) {
+			t.windows(out, next, idOf(snapshot))
+		}
+		if now := standing(next); now != said {
+			said = now
+			out.event("hello", "", t.hello(next))
+		}
+		snapshot = next
 	}
+}
+
+// known waits until a minute is known: at its start the server cannot tell a client that goes on after a minute what it missed. The client hears what the
+// server waits for.
+func (t *stream) known(ctx context.Context, out *events, viewer access.Viewer, s *live.Snapshot) *live.Snapshot {
+	for said := ""; idOf(s) == "" && out.err == nil && ctx.Err() == nil; {
+		if now := standing(s); now != said {
+			said = now
+			out.event("hello", "", t.hello(s))
+		} else {
+			out.text(":\n\n")
+		}
+		wait, done := context.WithTimeout(ctx, commentEvery)
+		if next, err := t.next(wait, viewer, s); err == nil {
+			s = next
+		}
+		done()
+	}
+	return s
 }
 
 // standing is what a snapshot says of how it came about: it may change without a decided minute.
@@ -138,6 +162,7 @@ func (t *stream) hello(s *live.Snapshot) []byte {
 type events struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
+	within  time.Duration
 	err     error
 }
 
@@ -149,8 +174,8 @@ func (e *events) bytes(b []byte) {
 	if e.err != nil {
 		return
 	}
-	_ = e.control.SetWriteDeadline(time.Now().Add(writeWithin)) // a writer without deadlines has none to pass
-	if _, e.err = e.w.Write(b); e.err == nil {                  //nolint:gosec // events, which are no HTML
+	_ = e.control.SetWriteDeadline(time.Now().Add(e.within)) // a writer without deadlines has none to pass
+	if _, e.err = e.w.Write(b); e.err == nil {               //nolint:gosec // events, which are no HTML
 		e.err = e.control.Flush()
 	}
 }

@@ -3,12 +3,17 @@ package api
 import (
 	"bufio"
 	"context"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/serve/access"
 	"github.com/darkmap/darkmap/serve/live"
 )
@@ -84,7 +89,7 @@ func TestStream(t *testing.T) {
 	}
 	m.at.Store(fold.Snapshot(minute(44)))
 	first := m.at.Load().Last().ID
-	server := httptest.NewServer(&stream{snapshot: m.snapshot, next: m.next})
+	server := httptest.NewServer(&stream{snapshot: m.snapshot, next: m.next, within: writeWithin})
 	t.Cleanup(server.Close)
 	t.Cleanup(server.CloseClientConnections)
 
@@ -112,5 +117,45 @@ func TestStream(t *testing.T) {
 	}
 	if name, id := follow(t, server.URL, strings.Replace(first, "abcd", "dcba", 1))(); name != "reset" || id != ids[2] {
 		t.Errorf("an id of other topics: got %s %s", name, id)
+	}
+}
+
+// TestSlowClient: a client that does not read its stream is cut off, and holds nothing any more.
+func TestSlowClient(t *testing.T) {
+	t.Parallel()
+	s := newStory(t)
+	for n := range 20_000 { // more than the buffers of two sockets hold
+		s.value(1, bgp.Entity{Type: bgp.EntityAS, Code: fmt.Sprint("AS", n), Name: strings.Repeat("x", 200)}, 3, 4)
+	}
+	s.fold.Close(minute(1))
+	m := &moving{changed: make(chan struct{}, 1)}
+	m.at.Store(s.fold.Snapshot(minute(2)))
+	first := m.at.Load().Last().ID
+	ended := make(chan struct{})
+	handler := &stream{snapshot: m.snapshot, next: m.next, within: 50 * time.Millisecond}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handler.ServeHTTP(w, r)
+		close(ended)
+	}))
+	t.Cleanup(server.Close)
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close() //nolint:errcheck // it is cut off
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nLast-Event-ID: "+first+"\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	for n := 2; ; n++ { // it is told of minutes, and reads none
+		for e := range 20_000 {
+			s.value(n, bgp.Entity{Type: bgp.EntityAS, Code: fmt.Sprint("AS", e), Name: strings.Repeat("x", 200)}, 3, 4)
+		}
+		s.fold.Close(minute(n))
+		m.at.Store(s.fold.Snapshot(minute(n + 1)))
+		select {
+		case m.changed <- struct{}{}:
+		case <-ended:
+			return
+		}
 	}
 }

@@ -21,7 +21,7 @@ const namedSQL = `SELECT type, code, any(name) AS name, max(known) AS known FROM
 	GROUP BY type, code ORDER BY known DESC, type = 'region' DESC, length(name), code LIMIT {limit:UInt32}`
 
 // Named lists regions, networks and watch lists whose name holds a text, in any case: those of the dataset that had a value in the two days before a time first.
-// Of watch lists that are not public none is found: they are people's own words, and their pages list them.
+// Of watch lists those are found that who asks may see.
 func (s *Store) Named(ctx context.Context, sc Scope, text string, at time.Time, limit int) ([]bgp.Entity, error) {
 	question := fmt.Sprintf("named %q %d %d", text, at.Unix(), limit)
 	return answer(ctx, s, sc, question, func(ctx context.Context, a *asker) ([]bgp.Entity, error) {
@@ -32,9 +32,13 @@ func (s *Store) Named(ctx context.Context, sc Scope, text string, at time.Time, 
 		}
 		like := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
 		found, err := rows[row](ctx, a, namedSQL, sc.params("at", seconds(at), "like", like, "limit", strconv.Itoa(limit)))
+		var public map[string]bool
+		if err == nil && !sc.Private {
+			public, err = publicLists(ctx, a, sc.Dataset)
+		}
 		out := make([]bgp.Entity, 0, len(found))
 		for _, r := range found {
-			if r.Type != bgp.EntityWatch || sc.Private {
+			if r.Type != bgp.EntityWatch || sc.Private || public[r.Code] {
 				out = append(out, bgp.Entity{Type: r.Type, Code: r.Code, Name: r.Name})
 			}
 		}

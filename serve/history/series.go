@@ -39,6 +39,7 @@ const seriesSQL = `SELECT toUnixTimestamp(minute) AS at, toUnixTimestamp(row_at)
 
 // Series returns how visible an entity was from a time to another one, at steps of whole minutes, or of a longer step where there would be more than MaxPoints.
 // A step of more than an hour is one of whole hours: the view answers these from the hours, which is quick for years.
+// Of a watch list that who asks may not see there is none: ErrNotFound.
 func (s *Store) Series(ctx context.Context, sc Scope, k live.Key, from, to time.Time, step time.Duration) (Series, error) {
 	step = max(step, (to.Sub(from)/MaxPoints + time.Minute - 1), time.Minute).Truncate(time.Minute)
 	if step > time.Hour {
@@ -48,6 +49,9 @@ func (s *Store) Series(ctx context.Context, sc Scope, k live.Key, from, to time.
 	out := Series{Key: k, From: from, To: to.UTC(), Step: step}
 	if !to.After(from) {
 		return out, nil
+	}
+	if err := s.may(ctx, sc, k); err != nil {
+		return Series{}, err
 	}
 	question := fmt.Sprintf("series %v %d %d %d", k, from.Unix(), to.Unix(), step/time.Second)
 	return answer(ctx, s, sc, question, func(ctx context.Context, a *asker) (Series, error) {

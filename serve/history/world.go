@@ -83,6 +83,9 @@ func world(ctx context.Context, a *asker, dataset string, at time.Time) (*live.S
 	if w.Values, err = valuesAt(ctx, a, dataset, at, live.FreshFor, placeTypes); err != nil {
 		return nil, err
 	}
+	if w.Lists, err = publicLists(ctx, a, dataset); err != nil {
+		return nil, err
+	}
 	w.Dataset, w.Minute = dataset, at.Add(-time.Minute)
 	return live.Past(w), nil
 }

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"maps"
 	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp"
@@ -16,11 +17,16 @@ type World struct {
 	Families []feedlog.Panel
 	Outages  []outagelog.Entry
 	Values   []Value
+	// Lists are the watch lists that anybody may see; those that Outages call public are so without it.
+	Lists map[string]bool
 }
 
 // Past makes a snapshot of a moment of the past. It has no feeds and no changes.
 func Past(w World) *Snapshot {
-	outages, lists := map[string]*held{}, map[string]bool{}
+	outages, lists := map[string]*held{}, maps.Clone(w.Lists)
+	if lists == nil {
+		lists = map[string]bool{}
+	}
 	for _, e := range w.Outages {
 		outages[e.Outage.ID] = newHeld(e)
 		for _, m := range e.Outage.Watch {

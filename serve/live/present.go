@@ -48,7 +48,7 @@ type Present struct {
 	newest  atomic.Pointer[Snapshot]
 	ready   atomic.Bool
 	mu      sync.Mutex    // of all below
-	changed chan struct{} // closed when a minute came
+	changed chan struct{} // closed when a minute came, or problems changed
 	fold    *Fold
 	state   *state
 	stand   standing
@@ -65,13 +65,13 @@ func New(cfg Config) *Present {
 // Snapshot is the newest one; never nil.
 func (p *Present) Snapshot() *Snapshot { return p.newest.Load() }
 
-// Next waits for a snapshot with a newer minute than s, and returns the newest one. The error is ctx's.
+// Next waits for a snapshot with a newer minute or other problems than s, and returns the newest one. The error is ctx's.
 func (p *Present) Next(ctx context.Context, s *Snapshot) (*Snapshot, error) {
 	for {
 		p.mu.Lock()
 		changed := p.changed
 		p.mu.Unlock()
-		if now := p.Snapshot(); now.Last() != nil && (s == nil || s.Last() == nil || now.Last().ID != s.Last().ID) {
+		if now := p.Snapshot(); s == nil || now.Tag() != s.Tag() {
 			return now, nil
 		}
 		select {
@@ -156,7 +156,12 @@ func (p *Present) publish() {
 	default:
 		st.families, st.feeds = p.fold.feeds.Panels(st.now), p.fold.feeds.Rows(st.now)
 	}
-	p.newest.Store(p.state.snapshot(st))
+	next, before := p.state.snapshot(st), p.newest.Load()
+	p.newest.Store(next)
+	if before == nil || before.Tag() != next.Tag() {
+		close(p.changed)
+		p.changed = make(chan struct{})
+	}
 }
 
 // warnAfter is for how long the present may be away without a word in the log: at a start topics may have to be made first.
@@ -210,8 +215,6 @@ func (p *Present) closed(f *Fold, minute time.Time) {
 	if f.state.minute.After(before) {
 		p.stand.learnedAt = p.cfg.Now().UTC()
 	}
-	close(p.changed)
-	p.changed = make(chan struct{})
 	p.mu.Unlock()
 	p.publish()
 }

@@ -20,7 +20,7 @@ const (
 	// detectName is the group whose commits name the newest decided minute.
 	detectName = "detect"
 	// askEvery is how often it is asked for, askWithin how long that may take.
-	askEvery  = time.Second
+	askEvery  = time.Second / 4
 	askWithin = 5 * time.Second
 	// valuesBack is how far before the newest decided minute bgp.visibility.v1 is read: an hour in which each entity has a value, and the minutes
 	// of the ring.

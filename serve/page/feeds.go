@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -69,46 +70,100 @@ func (s *site) feedsPage(a *asked) (*content, error) {
 			d.Panels = append(d.Panels, panelRow{p.Text + ".", p.Verdicts})
 		}
 	}
-	up := 0
+	c := &content{Template: "feeds", Data: d}
+	var peers []history.Peer
+	if !a.Until().IsZero() {
+		var hidden int
+		var err error
+		if peers, hidden, err = s.deps.History.Peers(a.Context(), a.scope, a.Until()); err != nil {
+			d.PeersProblem, c.Lacks = reason(err), true
+		}
+		if hidden > 0 {
+			d.Hidden = bgp.Count(hidden, "private peer") + " not shown."
+		}
+	}
+	private := a.Snapshot.PrivateFeeds
 	for _, f := range a.Snapshot.Feeds {
-		r := collector(f)
-		if !r.Bad {
-			up++
-		}
-		d.Collectors = append(d.Collectors, r)
+		d.Collectors = append(d.Collectors, collector(f))
 	}
-	d.Sentence = fmt.Sprintf("%d of %s are up", up, bgp.Count(len(d.Collectors), "collector"))
-	if len(d.Collectors) == 1 {
-		d.Sentence = "The only collector is " + d.Collectors[0].State
-	}
-	if len(d.Collectors) == 0 {
-		d.Sentence = "It is not known how the collectors stand"
-		d.NoCollectors = "No collector has said how it stands in the last two hours."
-		if a.Snapshot.Past {
-			d.Sentence = "Who voted at " + clock(a.Until())
-			d.NoCollectors = "How the collectors stood is told of the present alone."
+	if a.Snapshot.Past {
+		var err error
+		if private, err = d.stood(a, peers); err != nil {
+			d.NoCollectors, c.Lacks = reason(err), true
 		}
 	}
-	if n := a.Snapshot.PrivateFeeds; n > 0 {
-		d.Private = bgp.Count(n, "private collector") + " not shown."
+	if private > 0 {
+		d.Private = bgp.Count(private, "private collector") + " not shown."
 	}
-	c := &content{Template: "feeds", Title: "Feeds: " + strings.ToLower(d.Sentence[:1]) + d.Sentence[1:], Description: d.Sentence + ". " + voters(a.Snapshot, a.shows) + ".", Data: d}
-	if a.Until().IsZero() {
-		return c, nil
-	}
-	peers, hidden, err := s.deps.History.Peers(a.Context(), a.scope, a.Until())
-	if err != nil {
-		d.PeersProblem, c.Lacks = reason(err), true
-	}
-	if hidden > 0 {
-		d.Hidden = bgp.Count(hidden, "private peer") + " not shown."
-	}
+	d.sentence(a)
+	c.Title, c.Description = "Feeds: "+strings.ToLower(d.Sentence[:1])+d.Sentence[1:], d.Sentence+". "+voters(a.Snapshot, a.shows)+"."
 	for _, f := range a.families() {
 		if x := a.peersOf(f, peers); len(x.Voters)+len(x.Others) > 0 {
 			d.Peers = append(d.Peers, x)
 		}
 	}
 	return c, nil
+}
+
+// sentence says how the collectors stand.
+func (d *feedsView) sentence(a *asked) {
+	up := 0
+	for _, r := range d.Collectors {
+		if !r.Bad {
+			up++
+		}
+	}
+	switch {
+	case a.Snapshot.Past:
+		d.Sentence = "Who voted at " + clock(a.Until())
+		if len(d.Collectors) == 0 && d.NoCollectors == "" {
+			d.NoCollectors = "The store knows no collector of that time."
+		}
+	case len(d.Collectors) == 0:
+		d.Sentence = "It is not known how the collectors stand"
+		d.NoCollectors = "No collector has reported its state in the last two hours."
+	case len(d.Collectors) == 1:
+		d.Sentence = "The only collector is " + d.Collectors[0].State
+	default:
+		d.Sentence = fmt.Sprintf("%d of %s are up", up, bgp.Count(len(d.Collectors), "collector"))
+	}
+}
+
+// stood lists the collectors of a moment of the past: those that reported their state, and those of the panel. private is how many are left out.
+func (d *feedsView) stood(a *asked, peers []history.Peer) (private int, err error) {
+	if a.Until().IsZero() {
+		return 0, nil
+	}
+	found, private, err := a.site.deps.History.Collectors(a.Context(), a.scope, a.Until())
+	rows := map[string]*collectorRow{}
+	for _, f := range found {
+		r := &collectorRow{Name: f.Name, State: f.State, Reason: f.Reason, Bad: f.State != "" && f.State != string(bgp.FeedUp), Updated: f.Reported}
+		if !f.Reported.IsZero() {
+			r.PeersUp, r.Messages, r.Lag = number(f.PeersUp), fmt.Sprintf("%.1f", f.MessagesPerSecond), fmt.Sprintf("%.1f s", f.LagSeconds)
+		}
+		if !f.LastGap.IsZero() {
+			r.LastGap = &f.LastGap
+		}
+		rows[f.Name] = r
+	}
+	full := map[string]map[string]int{bgp.IPv4.String(): {}, bgp.IPv6.String(): {}}
+	for _, p := range peers {
+		if rows[p.Collector] == nil {
+			rows[p.Collector] = &collectorRow{Name: p.Collector}
+		}
+		if p.Votes || p.Reason == "second_feed" || p.Reason == "no_panel" {
+			full[p.Family][p.Collector]++
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(rows)) {
+		r := rows[name]
+		if r.State == "" {
+			r.State = "not reported"
+		}
+		r.Full4, r.Full6 = number(full[bgp.IPv4.String()][name]), number(full[bgp.IPv6.String()][name])
+		d.Collectors = append(d.Collectors, *r)
+	}
+	return private, err
 }
 
 // collector is a row of the feeds.

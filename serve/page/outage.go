@@ -104,6 +104,7 @@ func (s *site) outagePage(a *asked) (*content, error) {
 	c.Lacks = d.withdrawals(a) != nil || c.Lacks
 	d.seen(a)
 	c.Title, c.Description, c.Data = title(o), plaintext.Clean(o.Summary), d
+	c.Picture = strings.TrimPrefix(a.Link("/outage/"+id+"/picture.png", "at", "", "family", ""), s.deps.Base)
 	return c, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"net/http"
 
 	"github.com/darkmap/darkmap/serve"
 	"github.com/darkmap/darkmap/serve/worldmap"
@@ -22,6 +23,8 @@ type Pages struct {
 	templates map[string]*template.Template // by name: world
 	assets    *serve.Assets
 	world     *worldmap.Map
+	api       *apiView
+	faces     *faces
 }
 
 // New reads the templates, the files that pages load, and the map: that of mapFile, or the built-in one where it is empty. note is told in sentences
@@ -38,6 +41,12 @@ func New(mapFile string, note func(string)) (*Pages, error) {
 	if p.world, err = openMap(mapFile, note); err != nil {
 		return nil, err
 	}
+	if p.api, err = readAPI(); err != nil {
+		return nil, err
+	}
+	if p.faces, err = readFaces(); err != nil {
+		return nil, fmt.Errorf("reading the fonts: %w", err)
+	}
 	p.templates, err = parse()
 	return p, err
 }
@@ -51,24 +60,26 @@ type site struct {
 // Routes lists the pages.
 func (p *Pages) Routes(d *serve.Deps) []serve.Route {
 	s := &site{p, d}
-	routes := []serve.Route{p.assets.Route()}
+	routes := []serve.Route{p.assets.Route(), {Pattern: "GET /outage/{id}/picture.png", Handler: http.HandlerFunc(s.picture)}}
 	for _, x := range []struct {
 		pattern string
 		answer  func(*asked) (*content, error)
+		second  bool // it shows what changes from second to second
 	}{
-		{"GET /{$}", s.worldPage},
-		{"GET /outage/{id}", s.outagePage},
-		{"GET /country/{code}", s.countryPage},
-		{"GET /region/{code}", s.regionPage},
-		{"GET /as/{number}", s.asPage},
-		{"GET /prefix/{prefix...}", s.prefixPage},
-		{"GET /watch/{list}", s.watchPage},
-		{"GET /feeds", s.feedsPage},
-		{"GET /about", s.aboutPage},
-		{"GET /methods", s.methodsPage},
-		{"GET /search", s.searchPage},
+		{"GET /{$}", s.worldPage, false},
+		{"GET /outage/{id}", s.outagePage, true},
+		{"GET /country/{code}", s.countryPage, false},
+		{"GET /region/{code}", s.regionPage, false},
+		{"GET /as/{number}", s.asPage, false},
+		{"GET /prefix/{prefix...}", s.prefixPage, true},
+		{"GET /watch/{list}", s.watchPage, true},
+		{"GET /feeds", s.feedsPage, true},
+		{"GET /about", s.aboutPage, false},
+		{"GET /methods", s.methodsPage, false},
+		{"GET /api", s.apiPage, false},
+		{"GET /search", s.searchPage, false},
 	} {
-		routes = append(routes, serve.Route{Pattern: x.pattern, Handler: s.page(x.answer)})
+		routes = append(routes, serve.Route{Pattern: x.pattern, Handler: s.page(x.answer, x.second)})
 	}
 	return routes
 }

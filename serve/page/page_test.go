@@ -3,10 +3,14 @@ package page
 import (
 	"context"
 	"encoding/json"
+	"flag"
+	"image"
+	"image/png"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -21,7 +25,11 @@ import (
 	"github.com/darkmap/darkmap/serve/access"
 	"github.com/darkmap/darkmap/serve/history"
 	"github.com/darkmap/darkmap/serve/live"
+	"github.com/darkmap/darkmap/serve/worldmap"
+	"github.com/darkmap/darkmap/serve/worldmap/geometry"
 )
+
+var pictures = flag.String("pictures", "", "a folder for TestPicture to keep its picture in")
 
 // korea is the outage of the tests' world, outageID its id.
 const outageID = "country-KP-ipv4-20141222T1615Z"
@@ -137,7 +145,7 @@ func get(t *testing.T, h http.Handler, path string, status int) (*html.Node, str
 var pagesOfKorea = map[string]int{
 	"/": 200, "/?family=ipv4": 200, "/?family=ipv6": 200, "/outage/" + outageID: 200, "/country/KP": 200, "/country/FR": 200, "/country/XX": 404, "/?at=yesterday": 400,
 	"/?dataset=other": 503, "/?at=2014-12-22T12:00Z": 503, "/outage/nothing": 404, "/?family=ipv5": 400,
-	"/about": 200, "/methods": 200, "/feeds": 200, "/search": 200, "/search?q=korea": 200, "/search?q=192.0.2.1": 200, "/search?q=%3Cscript%3E": 200, "/search?q=KP": 303,
+	"/about": 200, "/methods": 200, "/api": 200, "/feeds": 200, "/search": 200, "/search?q=korea": 200, "/search?q=192.0.2.1": 200, "/search?q=%3Cscript%3E": 200, "/search?q=KP": 303,
 	"/region/KP-01": 200, "/as/131279": 200, "/as/0131279": 303, "/as/north": 404, "/prefix/175.45.176.0/24": 200, "/prefix/175.45.176.1/24": 303, "/prefix/x": 404, "/watch/private": 404, "/country/kp": 303,
 }
 
@@ -343,5 +351,71 @@ func TestRecordedCurve(t *testing.T) {
 	}
 	if !strings.Contains(text, `<path class="line" d="M0.0 200.0H`) {
 		t.Error("there is no curve")
+	}
+}
+
+// TestTag: a client that has a page is told so before anything is rendered; for another moment, host or viewer it is another page. One that lacks
+// something is not kept.
+func TestTag(t *testing.T) {
+	t.Parallel()
+	h := handler(t, live.Past(koreaWorld(t)), "")
+	ask := func(target, tag string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodGet, target, nil)
+		r.Header.Set("If-None-Match", tag)
+		h.ServeHTTP(w, r)
+		return w
+	}
+	tag := ask("/", "").Header().Get("ETag")
+	for target, want := range map[string]int{"/": http.StatusNotModified, "/?family=ipv4": http.StatusOK, "http://other.example/": http.StatusOK, "/about": http.StatusOK} {
+		if got := ask(target, tag).Code; got != want || tag == "" {
+			t.Errorf("%s with the tag %s: got %d, want %d", target, tag, got, want)
+		}
+	}
+	for _, target := range []string{"/country/KP", "/search?q=KP", "/country/XX"} { // without a store, a redirect, an error
+		if got := ask(target, "").Header(); got.Get("ETag") != "" || got.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: got the tag %q, Cache-Control %q", target, got.Get("ETag"), got.Get("Cache-Control"))
+		}
+	}
+}
+
+// TestPicture: previews of an outage's link have a picture of its place, of the size that its page names, and small.
+func TestPicture(t *testing.T) {
+	t.Parallel()
+	h := handler(t, live.Past(koreaWorld(t)), "/below")
+	_, text := get(t, h, "/outage/"+outageID, http.StatusOK)
+	if link := `<meta property="og:image" content="http://example.com/below/outage/` + outageID + `/picture.png">`; !strings.Contains(text, link) {
+		t.Errorf("the page lacks %s", link)
+	}
+	_, body := get(t, h, "/outage/"+outageID+"/picture.png", http.StatusOK)
+	img, err := png.Decode(strings.NewReader(body))
+	if err != nil || img.Bounds() != image.Rect(0, 0, pictureWidth, pictureHeight) || len(body) > 300_000 {
+		t.Fatalf("got %d octets: %v", len(body), err)
+	}
+	korea, ok := worldmap.World().Country("KP")
+	scale := float64(pictureMap) / geometry.Width
+	x, y := (pictureWidth-pictureMap)/2+int(float64(korea.At[0])*scale), 10+int(float64(korea.At[1])*scale)
+	if r, g, b, _ := img.At(x, y).RGBA(); !ok || r>>8 != 0x69 || g>>8 != 0x0a || b>>8 != 0x0b {
+		t.Errorf("North Korea has the colour %x %x %x", r>>8, g>>8, b>>8)
+	}
+	if *pictures != "" {
+		if err := os.WriteFile(filepath.Join(*pictures, "picture.png"), []byte(body), 0o600); err != nil {
+			t.Error(err)
+		}
+	}
+	get(t, h, "/outage/nothing/picture.png", http.StatusNotFound)
+}
+
+// TestWrapped: a long headline takes two lines of a picture, and no more.
+func TestWrapped(t *testing.T) {
+	t.Parallel()
+	f, err := readFaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]int{"North Korea": 1, strings.Repeat("a long name ", 8): 2, strings.Repeat("a long name ", 80): 2, strings.Repeat("x", 500): 2} {
+		if got := wrapped(f.title, text, pictureWidth-2*pictureMargin, 2); len(got) != want {
+			t.Errorf("%.20s: got %q", text, got)
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/darkmap/darkmap/internal/bgp"
 	"github.com/darkmap/darkmap/internal/plaintext"
@@ -32,6 +33,8 @@ type content struct {
 	Lacks bool
 	// Newest: the page shows what is newest, whichever moment is asked for.
 	Newest bool
+	// Picture is the path of the picture that previews of links show; empty for none.
+	Picture string
 	// Fixed: the page is the same at any moment. It has no stream.
 	Fixed  bool
 	status int
@@ -59,6 +62,14 @@ func (v view) Asset(name string) string { return v.site.deps.URL(v.site.assets.P
 // Canonical is the address of the page for others.
 func (v view) Canonical() string {
 	return v.site.deps.Absolute(v.Request, v.URL.RequestURI())
+}
+
+// PictureURL is the address of the picture for others; empty for none.
+func (v view) PictureURL() string {
+	if v.Picture == "" {
+		return ""
+	}
+	return v.site.deps.Absolute(v.Request, v.Picture)
 }
 
 // Problems says what keeps the page from telling all.
@@ -112,10 +123,13 @@ func parse() (map[string]*template.Template, error) {
 	return out, nil
 }
 
-// page answers a request with what answer makes for it.
-func (s *site) page(answer func(*asked) (*content, error)) http.Handler {
+// page answers a request with what answer makes for it. second: the page also shows what changes from second to second.
+func (s *site) page(answer func(*asked) (*content, error), second bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a, err := s.ask(r)
+		if err == nil && serve.Fresh(w, r, a.tag(second)...) {
+			return
+		}
 		var c *content
 		if err == nil {
 			c, err = answer(a)
@@ -124,6 +138,7 @@ func (s *site) page(answer func(*asked) (*content, error)) http.Handler {
 			c = failure(err)
 		}
 		if c.redirect != "" {
+			notKept(w)
 			http.Redirect(w, r, c.redirect, http.StatusSeeOther)
 			return
 		}
@@ -132,6 +147,28 @@ func (s *site) page(answer func(*asked) (*content, error)) http.Handler {
 		}
 		s.write(w, view{a, c})
 	})
+}
+
+// secondsFor is for how long a page may show what changes from second to second: caches keep it for as long.
+const secondsFor = 10 * time.Second
+
+// tag is what the text of a page depends on: its ETag is made of it before anything is asked for or rendered. Answers of the store are the same for a
+// window (history.Scope).
+func (a *asked) tag(second bool) []string {
+	parts := []string{a.site.deps.Version, a.Snapshot.Tag(), a.scope.Window, a.Dataset, a.URL.RequestURI()}
+	for _, p := range a.Snapshot.Families {
+		parts = append(parts, p.Text)
+	}
+	if second {
+		parts = append(parts, a.site.deps.Now().Truncate(secondsFor).String())
+	}
+	return parts
+}
+
+// notKept takes back that an answer may be kept.
+func notKept(w http.ResponseWriter) {
+	w.Header().Del("ETag")
+	w.Header().Set("Cache-Control", "no-store")
 }
 
 // failure is the page of an error.
@@ -147,7 +184,7 @@ func failure(err error) *content {
 	return c
 }
 
-// write renders a page and sends it. Its ETag is made of the whole text.
+// write renders a page and sends it. One that is an error, or lacks something, is kept by no cache.
 func (s *site) write(w http.ResponseWriter, v view) {
 	var b bytes.Buffer
 	if err := s.templates[v.Template].Execute(&b, v); err != nil {
@@ -157,17 +194,12 @@ func (s *site) write(w http.ResponseWriter, v view) {
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	switch {
-	case v.status != http.StatusOK:
-		h.Set("Cache-Control", "no-store")
-		if v.status == http.StatusServiceUnavailable {
-			h.Set("Retry-After", "2")
-		}
-		w.WriteHeader(v.status)
-	case v.Lacks:
-		h.Set("Cache-Control", "no-store")
-	case serve.Fresh(w, v.Request, b.String()):
-		return
+	if v.Lacks || v.status != http.StatusOK {
+		notKept(w)
 	}
+	if v.status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", "2")
+	}
+	w.WriteHeader(v.status)
 	_, _ = w.Write(b.Bytes()) // the client may be gone
 }

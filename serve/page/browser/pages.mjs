@@ -11,7 +11,7 @@ mkdirSync(folder, { recursive: true });
 
 const at = "at=2014-12-22T17:00Z";
 const outage = "/outage/country-KP-ipv4-20141222T1615Z";
-const pages = { world: `/?${at}`, country: `/country/KP?${at}&span=7d`, network: `/as/131279?${at}`, outage, feeds: `/feeds?${at}`, prefix: `/prefix/175.45.176.0/24?${at}`, about: "/about", methods: "/methods", search: "/search?q=united" };
+const pages = { world: `/?${at}`, country: `/country/KP?${at}&span=7d`, network: `/as/131279?${at}`, outage, feeds: `/feeds?${at}`, prefix: `/prefix/175.45.176.0/24?${at}`, about: "/about", methods: "/methods", api: "/api", search: "/search?q=united" };
 const looks = {
   light: { viewport: { width: 1200, height: 900 }, colorScheme: "light" },
   dark: { viewport: { width: 1200, height: 900 }, colorScheme: "dark" },

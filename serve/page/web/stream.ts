@@ -1,7 +1,7 @@
 // One stream of server-sent events for all tabs of this server. Browsers open six connections to a server over HTTP/1.1, so a stream in each tab would keep
 // the seventh from loading. The tab that leads has the stream, and tells the others through a BroadcastChannel.
 
-type Message = { kind: "event" } | { kind: "lead"; from: number } | { kind: "bye" };
+type Message = { kind: "event" } | { kind: "ask" } | { kind: "lead"; from: number } | { kind: "bye" };
 
 // Events that say that something is new: a decided minute, that minutes were missed, that the stream has begun.
 const events = ["window", "reset", "hello"];
@@ -64,22 +64,31 @@ export function follow(url: string, heard: () => void): void {
 const leadEvery = 10_000;
 const leadGone = 100_000;
 
-// elect chooses a leader where there are no locks: pages that are not from a safe origin have none. Two leaders for a while do no harm.
+// elect chooses a leader where there are no locks: pages that are not from a safe origin have none. A new tab asks whether there is a leader, which answers
+// at once, and leads after a while without an answer. Of two leaders the one with the greater number resigns.
 function elect(channel: BroadcastChannel, tell: (m: Message) => void, lead: () => () => void, heard: () => void): void {
   const me = Math.random();
   let last = 0;
   let resign: (() => void) | null = null;
   channel.onmessage = (e: MessageEvent<Message>) => {
-    if (e.data.kind === "bye") {
-      last = 0;
-      window.setTimeout(check, 200 * me);
-      return;
-    }
-    last = Date.now();
-    if (e.data.kind === "event") heard();
-    else if (resign && e.data.from < me) {
-      resign();
-      resign = null;
+    switch (e.data.kind) {
+      case "bye":
+        last = 0;
+        window.setTimeout(check, 200 * me);
+        return;
+      case "ask":
+        if (resign) tell({ kind: "lead", from: me });
+        return;
+      case "event":
+        last = Date.now();
+        heard();
+        return;
+      case "lead":
+        last = Date.now();
+        if (resign && e.data.from < me) {
+          resign();
+          resign = null;
+        } else if (resign) tell({ kind: "lead", from: me });
     }
   };
   const check = (): void => {
@@ -88,7 +97,7 @@ function elect(channel: BroadcastChannel, tell: (m: Message) => void, lead: () =
   };
   window.setInterval(check, leadEvery);
   window.setTimeout(check, 500 + 500 * me);
-  tell({ kind: "lead", from: 2 }); // a leader that is there answers at its next turn
+  tell({ kind: "ask" });
   window.addEventListener("pagehide", () => {
     if (resign) tell({ kind: "bye" });
   });

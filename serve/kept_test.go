@@ -1,0 +1,93 @@
+package serve
+
+import (
+	"compress/gzip"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// TestKept: an answer is made once for all that ask for it at the same time, and after that; one that may not be kept is made each time. The compressed one
+// is the same.
+func TestKept(t *testing.T) {
+	t.Parallel()
+	var made atomic.Int64
+	k := newKeeper()
+	h := k.wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if Fresh(w, r, r.URL.RequestURI()) {
+			return
+		}
+		made.Add(1)
+		if strings.HasPrefix(r.URL.Path, "/lacks") {
+			w.Header().Set("Cache-Control", "no-store")
+		}
+		if strings.HasPrefix(r.URL.Path, "/fails") {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		w.Header().Set("Content-Type", "text/plain")
+		fmt.Fprint(w, strings.Repeat("an answer ", 200))
+	}))
+	ask := func(url string, heads ...string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodGet, url, nil)
+		for i := 0; i+1 < len(heads); i += 2 {
+			r.Header.Set(heads[i], heads[i+1])
+		}
+		h.ServeHTTP(w, r)
+		return w
+	}
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			if w := ask("/a"); w.Code != http.StatusOK || w.Body.Len() != 2000 || w.Header().Get("Content-Type") != "text/plain" {
+				t.Errorf("got %d %v", w.Code, w.Header())
+			}
+		})
+	}
+	all.Wait()
+	if n := made.Swap(0); n != 1 {
+		t.Errorf("the answer was made %d times", n)
+	}
+	plain, zipped := ask("/a"), ask("/a", "Accept-Encoding", "gzip")
+	z, err := gzip.NewReader(zipped.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := io.ReadAll(z); err != nil || string(b) != plain.Body.String() || zipped.Header().Get("ETag") != strings.TrimSuffix(plain.Header().Get("ETag"), `"`)+gzipSuffix+`"` {
+		t.Errorf("compressed: got %d octets, %v, %v", len(b), zipped.Header(), err)
+	}
+	for _, url := range []string{"/a?b", "http://other.example/a", "/lacks", "/lacks", "/fails", "/fails"} {
+		ask(url)
+	}
+	if n := made.Swap(0); n != 6 {
+		t.Errorf("other answers and such as may not be kept were made %d times, want 6", n)
+	}
+	if len(k.flights) != 0 || len(k.byTag) != 3 {
+		t.Errorf("%d answers are being made, %d are kept", len(k.flights), len(k.byTag))
+	}
+}
+
+// TestKeptBound: the answers that were not asked for lately go first.
+func TestKeptBound(t *testing.T) {
+	t.Parallel()
+	k := newKeeper()
+	body := make([]byte, keptLargest)
+	for n := range 3 * keptOctets / keptLargest {
+		tag := fmt.Sprint(n)
+		if k.get(t.Context(), tag) != nil {
+			t.Fatalf("the answer %s is there before it was made", tag)
+		}
+		k.made(tag, &keptAnswer{tag: tag, body: body})
+		if k.get(t.Context(), "0") == nil {
+			t.Fatalf("the answer that is asked for all the time is gone after %d others", n)
+		}
+	}
+	if k.octets > keptOctets || len(k.byTag) != keptOctets/keptLargest {
+		t.Errorf("%d octets in %d answers", k.octets, len(k.byTag))
+	}
+}

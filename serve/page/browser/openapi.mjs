@@ -1,0 +1,7 @@
+// Checks an OpenAPI document: node openapi.mjs FILE. It prints what is wrong with it, and ends with 1 then.
+import { Validator } from "@seriousme/openapi-schema-validator";
+
+const validator = new Validator();
+const result = await validator.validate(process.argv[2]);
+console.log(JSON.stringify({ ...result, version: validator.version }));
+process.exit(result.valid ? 0 : 1);

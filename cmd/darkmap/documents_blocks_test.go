@@ -293,7 +293,7 @@ func TestCommandBlocks(t *testing.T) {
 	if len(todo) < 8 || marked < 5 {
 		t.Errorf("found %d command lines to run and %d that are marked: too few to be all", len(todo), marked)
 	}
-	clickhousetest.StartIn(t, t.TempDir()) // skips where there is no engine
+	clickhousetest.NeedEngine(t)
 	stop := func() {}
 	hosted := false
 	for _, c := range todo {

@@ -52,7 +52,7 @@ func (o *observatory) killEngine() {
 // TestUpEngineDies: up goes on when its engine is killed, and says so wherever one looks.
 func TestUpEngineDies(t *testing.T) {
 	t.Parallel()
-	clickhousetest.StartIn(t, t.TempDir()) // skips where there is no engine
+	clickhousetest.NeedEngine(t)
 	o := newObservatory(t, "ingest.rislive.enabled=false", "ingest.archives=false", "ingest.bmp.listen=127.0.0.1:0", "ingest.bmp.routers=[{address: 127.0.0.1, name: r}]").withStore()
 	o.start()
 	feeds := func() string {
@@ -94,7 +94,7 @@ func TestUpEngineDies(t *testing.T) {
 // TestReplayEngineDies: a replay goes on when its engine is killed, and stores every row once.
 func TestReplayEngineDies(t *testing.T) {
 	t.Parallel()
-	clickhousetest.StartIn(t, t.TempDir()) // skips where there is no engine
+	clickhousetest.NeedEngine(t)
 	dir := t.TempDir()
 	args := slices.Concat([]string{"replay", "--dataset", "rv", "--data-dir", dir}, offline(t), archives(t))
 	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)

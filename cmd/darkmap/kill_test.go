@@ -44,7 +44,7 @@ func process(t *testing.T, limit time.Duration, args ...string) (stdout string, 
 // same, and every row is there once.
 func TestKill(t *testing.T) {
 	t.Parallel()
-	clickhousetest.StartIn(t, t.TempDir()) // skips where there is no engine
+	clickhousetest.NeedEngine(t)
 	tests := []struct {
 		name string
 		args []string

@@ -21,7 +21,7 @@ import (
 // TestOutagesOfAStore replays a small world into a store, looks at it with filters through the command line, and drops it.
 func TestOutagesOfAStore(t *testing.T) {
 	t.Parallel()
-	clickhousetest.StartIn(t, t.TempDir()) // skips where there is no engine
+	clickhousetest.NeedEngine(t)
 	dir := filepath.Join(t.TempDir(), "data")
 	at := time.Date(2015, 1, 6, 12, 0, 0, 0, time.UTC)
 	args := scenarioArguments(t, simulate.FourWithdrawn(at))[1:] // without --no-store

@@ -147,7 +147,7 @@ const namesQuery = "SELECT dictGet('as_info', 'name', 64496), dictGet('country_i
 // TestReplayStores replays into the store, twice, and counts.
 func TestReplayStores(t *testing.T) {
 	t.Parallel()
-	clickhousetest.StartIn(t, t.TempDir()) // skips where there is no engine
+	clickhousetest.NeedEngine(t)
 	dir := t.TempDir()
 	args := slices.Concat(offline(t), []string{"--dataset", "rv"}, archives(t))
 	first := replay(t, dir, args...)

@@ -84,7 +84,7 @@ type rowsPlay struct {
 // playRows starts both and waits for the tables.
 func playRows(t *testing.T) *rowsPlay {
 	t.Helper()
-	clickhousetest.StartIn(t, t.TempDir()) // skips where there is no engine
+	clickhousetest.NeedEngine(t)
 	p := &rowsPlay{t: t, sched: rowsWorld(t), begin: time.Now()}
 	index, err := p.sched.WriteArchives(t.TempDir(), p.begin, rowsFactor)
 	if err != nil {

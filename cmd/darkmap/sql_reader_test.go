@@ -15,7 +15,7 @@ import (
 // TestSQLReads: what a reader may not do is refused with words that say what to do.
 func TestSQLReads(t *testing.T) {
 	t.Parallel()
-	clickhousetest.StartIn(t, t.TempDir()) // skips where there is no engine
+	clickhousetest.NeedEngine(t)
 	dir := filepath.Join(t.TempDir(), "data")
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secret, []byte("hunter2\n"), 0o600); err != nil {

@@ -43,7 +43,7 @@ func darkmap(t *testing.T, stdin string, args ...string) (code int, stdout, stde
 
 func TestSQL(t *testing.T) {
 	t.Parallel()
-	clickhousetest.StartIn(t, t.TempDir()) // skips where there is no engine
+	clickhousetest.NeedEngine(t)
 	dir := filepath.Join(t.TempDir(), "data")
 	migrate := append(offline(t), "migrate", "--data-dir", dir)
 	if code, out, errs := darkmap(t, "", migrate...); code != 0 || !strings.Contains(out, " steps\n") || strings.HasPrefix(out, "0 steps\n") || !strings.Contains(errs, "a new store is made") {

@@ -131,7 +131,7 @@ func owner(dirAndLibrary string) {
 // TestEngineEndsWithItsOwner, also where that is killed.
 func TestEngineEndsWithItsOwner(t *testing.T) {
 	t.Parallel()
-	clickhousetest.StartIn(t, t.TempDir()) // skips where there is no engine
+	clickhousetest.NeedEngine(t)
 	dir := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), ownerEnv+"="+dir+"|"+clickhousetest.Library(t))

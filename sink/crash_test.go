@@ -64,11 +64,7 @@ func TestKilled(t *testing.T) {
 	t.Parallel()
 	const rounds = 14
 	dir := filepath.Join(t.TempDir(), "clickhouse")
-	first := clickhousetest.StartIn(t, dir)
-	if _, err := clickhouse.Migrate(t.Context(), first.Server()); err != nil {
-		t.Fatal(err)
-	}
-	if err := first.Close(); err != nil {
+	if err := clickhousetest.StartMigrated(t, clickhouse.EngineConfig{Dir: dir}).Close(); err != nil {
 		t.Fatal(err)
 	}
 	k, c := childKafka(t)

@@ -19,10 +19,7 @@ import (
 // once.
 func TestEngineDies(t *testing.T) {
 	t.Parallel()
-	e := clickhousetest.StartIn(t, filepath.Join(t.TempDir(), "clickhouse"))
-	if _, err := clickhouse.Migrate(t.Context(), e.Server()); err != nil {
-		t.Fatal(err)
-	}
+	e := clickhousetest.StartMigrated(t, clickhouse.EngineConfig{Dir: filepath.Join(t.TempDir(), "clickhouse")})
 	k := kafkatest.New(t, 4)
 	cfg := DefaultConfig()
 	cfg.BatchMaxRows, cfg.FlushInterval = 1500, 50*time.Millisecond // many inserts: many moments
@@ -49,10 +46,7 @@ func TestEngineDies(t *testing.T) {
 // ways that end it when mixed.
 func TestResets(t *testing.T) {
 	t.Parallel()
-	e := clickhousetest.Start(t, clickhouse.EngineConfig{Dir: filepath.Join(t.TempDir(), "clickhouse"), SharedNetwork: true})
-	if _, err := clickhouse.Migrate(t.Context(), e.Server()); err != nil {
-		t.Fatal(err)
-	}
+	e := clickhousetest.StartMigrated(t, clickhouse.EngineConfig{Dir: filepath.Join(t.TempDir(), "clickhouse"), SharedNetwork: true})
 	k := kafkatest.New(t, 4)
 	cfg := DefaultConfig()
 	cfg.BatchMaxRows, cfg.FlushInterval = 1500, 50*time.Millisecond

@@ -27,12 +27,9 @@ const doorPassword = "correct horse"
 // openDoor opens a door to an engine with the schema and returns its address and the engine's server.
 func openDoor(t *testing.T) (addr string, s clickhouse.Server) {
 	t.Helper()
-	s = clickhousetest.StartIn(t, t.TempDir()).Server()
+	s = clickhousetest.StartMigrated(t, clickhouse.EngineConfig{Dir: t.TempDir()}).Server()
 	if !s.Confined {
 		datatest.Missing(t, "the kernel has no Landlock: there is no door")
-	}
-	if _, err := clickhouse.Migrate(t.Context(), s); err != nil {
-		t.Fatal(err)
 	}
 	return openDoorTo(t, s), s
 }

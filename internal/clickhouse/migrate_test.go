@@ -17,7 +17,7 @@ import (
 
 func TestMigrate(t *testing.T) {
 	t.Parallel()
-	s := clickhousetest.Server(t) // migrates from nothing
+	s := clickhousetest.Server(t)
 	conn := open(t, s)
 	if got, err := clickhouse.Migrate(t.Context(), s); err != nil || got.Steps != 0 || len(got.Repairs) > 0 {
 		t.Errorf("again: got %+v, %v; want nothing done", got, err)

@@ -15,10 +15,7 @@ func TestSetAside(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	memory := filepath.Join(dir, "set-aside.json")
-	e := clickhousetest.StartIn(t, dir)
-	if _, err := clickhouse.Migrate(t.Context(), e.Server()); err != nil {
-		t.Fatal(err)
-	}
+	e := clickhousetest.StartMigrated(t, clickhouse.EngineConfig{Dir: dir})
 	conn := open(t, e.Server())
 	must(t, conn,
 		"INSERT INTO darkmap.panel (dataset, position_sequence, appended_at) SELECT 'a', number, now() FROM numbers(100)",

@@ -27,6 +27,10 @@ func Main(m *testing.M) int {
 		return code
 	}
 	code := m.Run()
+	if err := removeTemplate(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
 	if code == 0 {
 		if err := goleak.Find(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -54,6 +58,15 @@ func Library(t testing.TB) string {
 	return filepath.Join(dir, "libchdb.so")
 }
 
+// NeedEngine skips the test, or fails it with TEST_INTEGRATION=1, where no engine can be started. It
+// starts none.
+func NeedEngine(t testing.TB) {
+	t.Helper()
+	Library(t)
+	_, err := clickhouse.StartEngine(t.Context(), clickhouse.EngineConfig{Library: filepath.Join(t.TempDir(), "none")})
+	missingEngine(t, err)
+}
+
 // StartIn starts an engine on dir and closes it with the test.
 func StartIn(t testing.TB, dir string) *clickhouse.Engine {
 	t.Helper()
@@ -65,9 +78,7 @@ func Start(t testing.TB, cfg clickhouse.EngineConfig) *clickhouse.Engine {
 	t.Helper()
 	cfg.Library = Library(t)
 	e, err := clickhouse.StartEngine(t.Context(), cfg)
-	if errors.Is(err, clickhouse.ErrNoEngine) {
-		datatest.Missing(t, "built without the embedded ClickHouse: go test -tags embedded")
-	}
+	missingEngine(t, err)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,30 +90,36 @@ func Start(t testing.TB, cfg clickhouse.EngineConfig) *clickhouse.Engine {
 	return e
 }
 
+// missingEngine skips the test where err says that this program has no engine.
+func missingEngine(t testing.TB, err error) {
+	t.Helper()
+	if errors.Is(err, clickhouse.ErrNoEngine) {
+		datatest.Missing(t, "built without the embedded ClickHouse: go test -tags embedded")
+	}
+}
+
 // Server returns an empty ClickHouse with the schema applied: an engine of the test's own, or a
 // database of the server that TEST_CLICKHOUSE_ADDR names (user TEST_CLICKHOUSE_USER, password
 // TEST_CLICKHOUSE_PASSWORD), dropped afterwards.
 func Server(t testing.TB) clickhouse.Server {
 	t.Helper()
-	s := clickhouse.Server{}
 	if addr := os.Getenv("TEST_CLICKHOUSE_ADDR"); addr != "" {
 		cfg := clickhouse.DefaultConfig()
 		cfg.Addresses, cfg.User = []string{addr}, os.Getenv("TEST_CLICKHOUSE_USER")
 		cfg.Database = "darkmap_" + strings.ToLower(strings.Map(letters, t.Name()))
-		var err error
-		if s, err = cfg.Server(); err != nil {
+		s, err := cfg.Server()
+		if err != nil {
 			t.Fatal(err)
 		}
 		s.Password = os.Getenv("TEST_CLICKHOUSE_PASSWORD")
 		drop(t, s)
 		t.Cleanup(func() { drop(t, s) })
-	} else {
-		s = StartIn(t, filepath.Join(t.TempDir(), "clickhouse")).Server()
+		if _, err := clickhouse.Migrate(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+		return s
 	}
-	if _, err := clickhouse.Migrate(t.Context(), s); err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return StartMigrated(t, clickhouse.EngineConfig{Dir: filepath.Join(t.TempDir(), "clickhouse")}).Server()
 }
 
 func drop(t testing.TB, s clickhouse.Server) {

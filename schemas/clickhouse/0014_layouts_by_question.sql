@@ -77,6 +77,7 @@ FROM {{database}}.visibility
 GROUP BY dataset, entity_type, entity_code, family, hour
 COMMENT 'Fills visibility_hours with what is inserted into visibility.';
 
+-- Blocks are small, because the view above groups each of them in memory.
 -- each partition of visibility_before
 INSERT INTO {{database}}.visibility
     (
@@ -87,7 +88,8 @@ SELECT
     dataset, timestamp, entity_type, entity_code, entity_name, family, space, prefixes, baseline_space, baseline_prefixes, usual_space,
     usual_prefixes, voters, position_collector, position_lane, position_epoch, position_sequence, topic, partition, offset, appended_at
 FROM {{database}}.visibility_before
-WHERE _partition_id = {{partition}};
+WHERE _partition_id = {{partition}}
+SETTINGS min_insert_block_size_rows = 131072, min_insert_block_size_bytes = 0;
 
 -- Hours from before the first row that is left of a dataset. Their usual space is the known one, as that of rows from before step 10.
 -- each partition of visibility_hours_before

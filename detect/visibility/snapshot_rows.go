@@ -18,6 +18,9 @@ func (x *coding) prefixes() {
 		c.Fail("%d prefixes in %d rows", n, x.rows)
 		return
 	}
+	if n > 0 {
+		s.prefix(rib.Row(n - 1)) // makes room for all
+	}
 	last := uint32(0)
 	for r := range rib.Row(n) {
 		if c.Err() != nil {

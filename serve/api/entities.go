@@ -42,7 +42,7 @@ func (v value) key() string { return v.Code + "|" + v.Family }
 
 // entitiesInput are the parameters of a list of entities.
 type entitiesInput struct {
-	datasetInput
+	DatasetInput
 	Type   string   `query:"type" enum:"prefix,as,country,region,world,watch" default:"country" doc:"Kind of entities. Of prefixes those that lose are listed."`
 	Code   []string `query:"code" maxItems:"100" doc:"Codes, separated by commas. Without it all."`
 	Family string   `query:"family" enum:"ipv4,ipv6" doc:"Address family. Without it both."`

@@ -19,7 +19,7 @@ type feedsBody struct {
 
 // panelInput are the parameters of the panel.
 type panelInput struct {
-	datasetInput
+	DatasetInput
 	At string `query:"at" maxLength:"40" doc:"A moment of the past."`
 }
 

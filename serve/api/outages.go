@@ -18,7 +18,7 @@ import (
 
 // outagesInput are the parameters of a list of outages.
 type outagesInput struct {
-	datasetInput
+	DatasetInput
 	From        string   `query:"from" maxLength:"40" doc:"Outages that end after it: RFC 3339, a date, or Unix seconds."`
 	Until       string   `query:"until" maxLength:"40" doc:"Outages that begin before it. A date is a whole day."`
 	Type        []string `query:"type" maxItems:"6" enum:"prefix,as,country,region,world,watch" doc:"Kinds of entities, separated by commas."`
@@ -189,7 +189,7 @@ func (s *service) outages(ctx context.Context, in *outagesInput, csv bool) (*out
 
 // outageInput names an outage.
 type outageInput struct {
-	datasetInput
+	DatasetInput
 	ID     string `path:"id" maxLength:"400" doc:"The outage's id."`
 	Accept string `header:"Accept" doc:"text/csv gives CSV."`
 }

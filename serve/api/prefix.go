@@ -12,7 +12,7 @@ import (
 
 // prefixInput are the parameters of a question about a prefix.
 type prefixInput struct {
-	datasetInput
+	DatasetInput
 	Prefix string `query:"prefix" required:"true" maxLength:"50" doc:"A prefix, or an address."`
 	At     string `query:"at" maxLength:"40" doc:"Who held it then. Without it now."`
 	Peers  int    `query:"peers" minimum:"0" maximum:"1000" default:"100" doc:"How many peers the field now lists at most."`

@@ -13,8 +13,8 @@ import (
 	"github.com/darkmap/darkmap/serve/live"
 )
 
-// datasetInput is the parameter of all operations.
-type datasetInput struct {
+// DatasetInput is the parameter of all operations. It is exported because huma reads no fields of an embedded type that is not.
+type DatasetInput struct {
 	Dataset string `query:"dataset" maxLength:"63" pattern:"^[a-z0-9][a-z0-9_-]*$" doc:"The dataset. Without it that of the server."`
 }
 

@@ -14,7 +14,7 @@ import (
 
 // searchInput is a text.
 type searchInput struct {
-	datasetInput
+	DatasetInput
 	Text  string `query:"q" required:"true" minLength:"1" maxLength:"200" doc:"A country, region, AS number or name, prefix, address, or an outage's id."`
 	Limit int    `query:"limit" minimum:"1" maximum:"100" default:"20" doc:"How many are returned at most."`
 }

@@ -16,7 +16,7 @@ import (
 
 // seriesInput are the parameters of a series.
 type seriesInput struct {
-	datasetInput
+	DatasetInput
 	Type   string `query:"type" required:"true" enum:"prefix,as,country,region,world,watch" doc:"Kind of the entity."`
 	Code   string `query:"code" maxLength:"200" doc:"Its code. The world needs none."`
 	Family string `query:"family" enum:"ipv4,ipv6" doc:"Address family. Without it that of the prefix, or ipv4."`

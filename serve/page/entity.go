@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -243,7 +244,7 @@ var regionCode = regexp.MustCompile(`^[A-Z]{2}-[A-Z0-9]{1,3}$`)
 // upper redirects to the page of a code in capital letters; empty where it is in them.
 func (a *asked) upper(code, path string) string {
 	if up := strings.ToUpper(code); up != code {
-		return a.Link(path + up)
+		return a.Link(path + url.PathEscape(up))
 	}
 	return ""
 }

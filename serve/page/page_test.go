@@ -146,7 +146,7 @@ var pagesOfKorea = map[string]int{
 	"/": 200, "/?family=ipv4": 200, "/?family=ipv6": 200, "/outage/" + outageID: 200, "/country/KP": 200, "/country/FR": 200, "/country/XX": 404, "/?at=yesterday": 400,
 	"/?dataset=other": 503, "/?at=2014-12-22T12:00Z": 503, "/outage/nothing": 404, "/?family=ipv5": 400,
 	"/about": 200, "/methods": 200, "/api": 200, "/feeds": 200, "/search": 200, "/search?q=korea": 200, "/search?q=192.0.2.1": 200, "/search?q=%3Cscript%3E": 200, "/search?q=KP": 303,
-	"/region/KP-01": 200, "/as/131279": 200, "/as/0131279": 303, "/as/north": 404, "/prefix/175.45.176.0/24": 200, "/prefix/175.45.176.1/24": 303, "/prefix/x": 404, "/watch/private": 404, "/country/kp": 303,
+	"/region/KP-01": 200, "/as/131279": 200, "/as/0131279": 303, "/as/north": 404, "/prefix/175.45.176.0/24": 200, "/prefix/175.45.176.1/24": 303, "/prefix/x": 404, "/watch/private": 404, "/country/kp": 303, "/region/%00x": 303, "/region/%0d%0ax": 303, "/country/a%2fb": 303,
 }
 
 // TestPages: every page is one document that is whole by itself: no style, no script but one file, no duplicate ids, links that stay below the base path.
@@ -304,6 +304,19 @@ func TestOwnDataset(t *testing.T) {
 	h := handler(t, live.Past(w), "")
 	for path, status := range map[string]int{"/": http.StatusOK, "/?dataset=Korea.2014": http.StatusOK, "/?dataset=Korea.2015": http.StatusNotFound} {
 		get(t, h, path, status)
+	}
+}
+
+// TestRedirects: where a page leads to is escaped, whatever the path holds.
+func TestRedirects(t *testing.T) {
+	t.Parallel()
+	h := handler(t, live.Past(koreaWorld(t)), "")
+	for path, want := range map[string]string{"/region/%00x": "/region/%00X", "/country/a%0d%0ab%2f": "/country/A%0D%0AB%2F", "/country/kp": "/country/KP"} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		if got := w.Header().Get("Location"); got != want {
+			t.Errorf("%s leads to %q, want %q", path, got, want)
+		}
 	}
 }
 

@@ -23,8 +23,16 @@ import (
 // migrated makes a store.
 func migrated(t *testing.T) string {
 	t.Helper()
-	clickhousetest.StartIn(t, t.TempDir()) // skips where there is no engine
+	clickhousetest.NeedEngine(t)
 	dir := filepath.Join(t.TempDir(), "data")
+	d, err := datadir.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clickhousetest.Fill(t, d.ClickHouse())
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if code, _, errs := darkmap(t, "", append(offline(t), "migrate", "--data-dir", dir)...); code != 0 {
 		t.Fatal(errs)
 	}

@@ -20,12 +20,9 @@ export CGO_ENABLED := 0
 export GOFLAGS := $(filter-out -trimpath,$(shell $(GO) env GOFLAGS)) -trimpath
 # The race detector needs cgo and a C compiler; without one the tests run without it.
 RACE    := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
-# Tests of cmd/darkmap wait for half of their time, and those under the race detector compute: they run beside each other where the memory is
-# enough for both, some 8 GB.
-BESIDE  := $(shell awk '/^MemAvailable/ && $$2 > 1e7 { print "-j2" }' /proc/meminfo 2>/dev/null)
-
 # Whole runs of the pipeline, many of them, are too slow under the race detector: a few of them have to do. So are feeds that are played at
-# 30 times speed against limits that are 30 times as short: they run by themselves. TestBombs unpacks tens of gigabytes, in 5 s or, under the race
+# 30 times speed against limits that are 30 times as short: they run by themselves, four at a time, since
+# they wait for half of their time. TestBombs unpacks tens of gigabytes, in 5 s or, under the race
 # detector, in 170 s: it runs without it. Vet is a part of lint.
 TEST    := $(GO) test -vet=off -shuffle=on -tags $(TAGS) -timeout 40m
 TESTRACE := $(if $(RACE),CGO_ENABLED=1 )$(TEST) $(RACE)
@@ -54,15 +51,8 @@ test: build ## Run all tests; what the machine lacks is skipped by name
 	$(BIN) fetch || echo "the embedded ClickHouse could not be fetched: its tests are skipped"
 	$(TEST) $(RACELESS:%=./%)
 	$(TEST) -run '^TestBombs$$' ./internal/capture
-	@$(MAKE) --no-print-directory $(BESIDE) test-race test-command
-
-.PHONY: test-race
-test-race:
 	$(TESTRACE) -skip '^TestBombs$$' $$($(GO) list ./... | grep -vxF "$$($(GO) list $(RACELESS:%=./%) ./cmd/darkmap)")
 	$(if $(RACE),$(TESTRACE) -run 'TestReplayStores|TestLifeOfAMessage' ./cmd/darkmap)
-
-.PHONY: test-command
-test-command:
 	$(TEST) -parallel 4 ./cmd/darkmap
 
 .PHONY: deps

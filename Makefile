@@ -139,6 +139,10 @@ gen: ## Generate code, the AsyncAPI document and a page from the schemas, what t
 map: ## Draw the world map again, from Natural Earth
 	cd serve/worldmap && $(GO) run ./make
 
+.PHONY: screenshot
+screenshot: build deps ## Make the picture of December 2014 in README.md
+	node serve/page/browser/screenshot.mjs $(CURDIR)/$(BIN) docs/december-2014.png
+
 .PHONY: tidy
 tidy: ## Tidy go.mod
 	$(GO) mod tidy

@@ -180,7 +180,7 @@ func TestWords(t *testing.T) {
 	sc.feeds(now.now())
 	s.wants("Kafka is back", true, "Nothing is dark")
 
-	now.ahead.Add(int64(3 * time.Hour))
+	now.ahead.Add(int64(3*time.Hour + 10*time.Minute))
 	sc.feeds(now.now())
 	s.wants("no minute for 3 hours", false, "Nothing was known to be dark at ", "for 3 h")
 	fresh = startSite(t, cfg)

@@ -28,7 +28,7 @@ TEST    := $(GO) test -vet=off -shuffle=on -tags $(TAGS) -timeout 40m
 TESTRACE := $(if $(RACE),CGO_ENABLED=1 )$(TEST) $(RACE)
 # These packages start no goroutine and hold no lock, nor do their tests: the race detector makes them 5 to 10 times slower and finds nothing.
 # TestRaceless refuses others.
-RACELESS := . deploy/grafana detect/clock detect/core detect/outage detect/panel detect/rib detect/visibility detect/watchlist enrich/geo/source \
+RACELESS := . deploy/grafana detect/clock detect/core detect/outage detect/panel detect/rib detect/snapshot detect/visibility detect/watchlist enrich/geo/source \
   eval/simulate eval/simulate/year ingest/tablechunk ingest/updatefile internal/atomfeed internal/atomicfile internal/bgp internal/codec internal/config \
   internal/mrt internal/nearest internal/plaintext internal/query internal/terminal internal/timespan notify/incident notify/target notify/target/text \
   schemas serve/worldmap/geometry serve/worldmap/make

@@ -39,6 +39,7 @@ func (f *familyState) close(start int64) ([]Out, error) {
 	end := start + windowSeconds
 	f.admit(start)
 	f.rib.SettleDoubts()
+	f.rib.Repack()
 	decided, changed := f.panel.Close(end, f.rib.Size)
 	if f.panel.Verdicts() {
 		f.lapse()

@@ -104,8 +104,8 @@ type burst struct {
 	counted   int   // announcements of rows in seen
 	withdrawn int   // withdrawals since seen exists
 	distinct  int
-	ended     bool     // End-of-RIB came
-	seen      []uint64 // rows
+	ended     bool   // End-of-RIB came
+	seen      rowSet // rows
 }
 
 // The shape of a burst.
@@ -181,7 +181,7 @@ func (s *Session) EndOfRIB() {
 	if s.transferUntil != 0 {
 		s.transferUntil, s.Complete, s.burst = 0, true, burst{}
 	}
-	s.burst.ended = s.burst.seen != nil
+	s.burst.ended = s.burst.seen.begun()
 	if s.inGap && s.before.transferUntil != 0 {
 		s.before.transferUntil, s.before.complete = 0, true
 	}
@@ -191,32 +191,24 @@ func (s *Session) EndOfRIB() {
 func (s *Session) Announced(row uint32, first bool) {
 	s.spoken.announced++
 	b := &s.burst
-	w, m := int(row>>6), uint64(1)<<(row&63)
 	if !first {
-		if w < len(b.seen) && b.seen[w]&m != 0 {
+		if b.seen.has(row) {
 			b.counted++
 		}
 		return
 	}
-	if b.window++; b.seen == nil {
-		if b.window < burstBegins {
-			return
-		}
-		b.seen = make([]uint64, w+1)
+	if b.window++; !b.seen.begun() && b.window < burstBegins {
+		return
 	}
 	b.counted++
-	if w >= len(b.seen) {
-		b.seen = append(b.seen, make([]uint64, w+1-len(b.seen))...)
-	}
-	if b.seen[w]&m == 0 {
-		b.seen[w] |= m
+	if b.seen.add(row) {
 		b.distinct++
 	}
 }
 
 // Withdrew counts a withdrawal.
 func (s *Session) Withdrew() {
-	if s.burst.seen != nil {
+	if s.burst.seen.begun() {
 		s.burst.withdrawn++
 	}
 }
@@ -232,7 +224,7 @@ func (s *Session) close(cfg *Config, now int64, size int) {
 	s.growing = size >= s.spoken.most+burstBegins
 	s.spoken.most = max(s.spoken.most, size)
 	b := &s.burst
-	if s.transferUntil != 0 || b.window == 0 && b.seen == nil {
+	if s.transferUntil != 0 || b.window == 0 && !b.seen.begun() {
 		*b = burst{}
 		return
 	}

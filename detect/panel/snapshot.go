@@ -83,7 +83,15 @@ func (b *burst) code(c *snapshot.Coder, rows int) {
 	snapshot.Int(c, &b.withdrawn)
 	snapshot.Int(c, &b.distinct)
 	snapshot.Bool(c, &b.ended)
-	snapshot.Words(c, &b.seen, bitsOf(rows))
+	b.seen.code(c, rows)
+}
+
+func (x *rowSet) code(c *snapshot.Coder, rows int) {
+	snapshot.NumberMap(c, &x.few, rows, snapshot.Nothing)
+	snapshot.Words(c, &x.many, bitsOf(rows))
+	if x.few != nil && x.many != nil {
+		c.Fail("a set of rows that is there twice")
+	}
 }
 
 func codeSpoken(c *snapshot.Coder, v *spoken) {

@@ -38,7 +38,7 @@ func (v *Voters) Fold(dst, b []uint64) int {
 	}
 	clear(dst[k:])
 	for _, f := range v.second {
-		if hasBit(b, f.slot) {
+		if dst[f.leader>>6]&(1<<(f.leader&63)) == 0 && hasBit(b, f.slot) { // mostly the leader is there
 			dst[f.leader>>6] |= 1 << (f.leader & 63)
 		}
 	}

@@ -38,7 +38,7 @@ func (c *Check) Tabulate(mask []uint64, k Key, origin, upstream bgp.ASN) (r Row,
 	if t.watch == nil || c.over {
 		return 0, false
 	}
-	r, ok := t.index[k]
+	r, ok := t.Row(k)
 	for w, m := range mask {
 		m &= t.watch.check[w]
 		if m == 0 {
@@ -49,10 +49,11 @@ func (c *Check) Tabulate(mask []uint64, k Key, origin, upstream bgp.ASN) (r Row,
 				return 0, false
 			}
 		}
-		i := int(r)*t.words + w
-		m &^= t.watch.touched[i] | t.watch.known[i]
-		t.watch.known[i] |= m
-		for b := range eachBit(m &^ t.held[i]) {
+		if m &^= t.watch.said(r, w); m == 0 {
+			continue
+		}
+		t.watch.known.add(r, w, m)
+		for b := range eachBit(m &^ t.status.heldOf(r, w)) {
 			if len(c.added) == MaxAdditions {
 				c.over, c.added = true, nil
 				return 0, false
@@ -113,13 +114,15 @@ func (c *Check) dropping(mask []uint64, partly bool) []uint64 {
 // supply adds a pair that was missing, if the live stream has not touched it since.
 func (t *Table) supply(a addition, mask []uint64) bool {
 	w, bit := int(a.slot>>6), uint64(1)<<(a.slot&63)
-	i := int(a.row)*t.words + w
-	if w >= len(mask) || mask[w]&bit == 0 || (t.watch.touched[i]|t.held[i])&bit != 0 {
+	if w >= len(mask) || mask[w]&bit == 0 || t.watch.touched.of(a.row, w)&bit != 0 {
+		return false
+	}
+	was := t.status.of(a.row, int(a.slot))
+	if was == holding {
 		return false
 	}
 	t.gain(w, bit)
-	t.held[i] |= bit
-	t.hear(a.row, int(a.slot), a.origin, a.upstream)
+	t.hear(a.row, int(a.slot), was, holding, edge{a.origin, a.upstream})
 	t.mark(a.row)
 	return true
 }

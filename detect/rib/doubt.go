@@ -39,20 +39,19 @@ func (t *Table) SettleDoubts() {
 	mask := t.mask(slots)
 	for r := range t.keys {
 		for w, m := range mask {
-			i := r*t.words + w
-			if m &= t.held[i]; t.watch != nil {
-				m &^= t.watch.known[i] // the table says so, and is newer
-			}
 			if m == 0 {
 				continue
 			}
-			gone := uint64(0)
+			if m &= t.status.heldOf(Row(r), w); m != 0 && t.watch != nil {
+				m &^= t.watch.known.of(Row(r), w) // the table says so, and is newer
+			}
+			left := uint64(0)
 			for b := range eachBit(m) {
 				if !t.doubts[w<<6+b].has(Row(r)) {
-					gone |= 1 << b
+					left |= 1 << b
 				}
 			}
-			t.unknow(Row(r), w, gone)
+			t.unknow(Row(r), w, left)
 		}
 	}
 	for _, s := range slots {
@@ -63,14 +62,17 @@ func (t *Table) SettleDoubts() {
 
 // unknow makes the pairs of row r and the slots of word w in bits unknown: neither held nor withdrawn.
 func (t *Table) unknow(r Row, w int, bits uint64) {
-	i := int(r)*t.words + w
-	held := t.held[i] & bits
-	t.held[i] &^= bits
-	t.lose(w, held)
-	for b := range eachBit(held) {
-		t.slots[w<<6+b].doubted++
-	}
-	if t.silence(r, w, bits) || held != 0 {
+	for b := range eachBit(bits) {
+		s := w<<6 + b
+		was := t.status.of(r, s)
+		if was == unheard {
+			continue
+		}
+		if was == holding {
+			t.slots[s].size--
+			t.slots[s].doubted++
+		}
+		t.status.set(r, s, unheard)
 		t.mark(r)
 	}
 }
@@ -82,7 +84,7 @@ func (t *Table) Unknow(s int, keys ...Key) {
 		x.unread = true
 	}
 	for _, k := range keys {
-		r, ok := t.index[k]
+		r, ok := t.Row(k)
 		if !ok && t.watches(s>>6, 1<<(s&63)) {
 			r, ok = t.row(k)
 		}
@@ -97,7 +99,7 @@ func (t *Table) Unknow(s int, keys ...Key) {
 // FillUnknow is Unknow for a message that a gap lacked, under FillAnnounce's conditions.
 func (t *Table) FillUnknow(s int, keys ...Key) {
 	for _, k := range keys {
-		if r, ok := t.index[k]; ok && t.fills(s) && t.fill(s, r) {
+		if r, ok := t.Row(k); ok && t.fills(s) && t.fill(s, r) {
 			t.unknow(r, s>>6, 1<<(s&63))
 		}
 	}

@@ -27,8 +27,8 @@ const (
 type watch struct {
 	gap, check []uint64
 	closed     []uint64 // the fill ended their session: a table has nothing to say any more
-	touched    []uint64 // by row x words: the live stream said something of the pair
-	known      []uint64 // by row x words: the table or the fill did
+	touched    bitRows  // the live stream said something of the pair
+	known      bitRows  // the table or the fill did
 }
 
 // watches reports whether a slot (word and bit) is watched.
@@ -41,14 +41,16 @@ func (x *watch) notes(r Row) bool {
 	if x == nil {
 		return false
 	}
-	base := int(r) * len(x.gap)
 	for w := range x.gap {
-		if (x.touched[base+w]|x.known[base+w])&(x.gap[w]|x.check[w]) != 0 {
+		if x.said(r, w)&(x.gap[w]|x.check[w]) != 0 {
 			return true
 		}
 	}
 	return false
 }
+
+// said is word w of the slots of which the live stream, or what answers the gap, said something of row r.
+func (x *watch) said(r Row, w int) uint64 { return x.touched.of(r, w) | x.known.of(r, w) }
 
 // begin watches slots from now on, for a gap or a check.
 func (t *Table) begin(slots []int, check bool) {
@@ -57,11 +59,11 @@ func (t *Table) begin(slots []int, check bool) {
 	}
 	if t.watch == nil {
 		bitset := func() []uint64 { return make([]uint64, t.words) }
-		t.watch = &watch{gap: bitset(), check: bitset(), closed: bitset(), touched: make([]uint64, len(t.held)), known: make([]uint64, len(t.held))}
+		t.watch = &watch{gap: bitset(), check: bitset(), closed: bitset()}
 	}
 	x, mask := t.watch, t.mask(slots)
-	t.sweep(x.touched, mask)
-	t.sweep(x.known, mask)
+	x.touched.drop(mask)
+	x.known.drop(mask)
 	for w, m := range mask {
 		x.gap[w] &^= m
 		x.check[w] &^= m
@@ -94,6 +96,10 @@ func (t *Table) unwatch(mask []uint64) {
 		x.check[w] &^= m
 	}
 	for w := range x.gap {
+		if x.gap[w]|x.check[w] == 0 {
+			x.touched.forget(w)
+			x.known.forget(w)
+		}
 		left |= x.gap[w] | x.check[w]
 	}
 	if left == 0 {
@@ -110,22 +116,42 @@ func (t *Table) Tabulate(mask []uint64, r Row, origin, upstream bgp.ASN) {
 	if t.watch == nil {
 		return
 	}
-	x, base, changed := t.watch, int(r)*t.words, false
+	x, some := t.watch, false
+	hears := t.bits.slots[:t.words]
 	for w, m := range mask {
-		i := base + w
-		m &= x.gap[w] &^ x.closed[w] &^ x.touched[i] &^ x.known[i]
+		if hears[w] = 0; m != 0 {
+			m &= x.gap[w] &^ x.closed[w]
+		}
 		if m == 0 {
 			continue
 		}
-		x.known[i] |= m
-		t.gain(w, m&^t.held[i])
-		t.held[i] |= m
-		t.hearAll(r, w, m, origin, upstream)
-		changed = true
+		if m &^= x.said(r, w); m == 0 {
+			continue
+		}
+		x.known.add(r, w, m)
+		hears[w], some = m, true
 	}
-	if changed {
+	if some {
+		t.hold(r, hears, edge{origin, upstream})
 		t.mark(r)
 	}
+}
+
+// hold makes slots hold row r, heard over e.
+func (t *Table) hold(r Row, slots []uint64, e edge) {
+	x := &t.bits.asked
+	t.status.read(r, x)
+	changed := false
+	for w, m := range slots {
+		t.gain(w, m&^x.held[w])
+		changed = changed || m&^x.held[w] != 0
+		x.held[w] |= m
+		x.gone[w] &^= m
+	}
+	if changed {
+		t.status.write(r, x)
+	}
+	t.pairs.move(r, slots, e)
 }
 
 // FillAnnounce is Announce for a message that a gap lacked. It does nothing, and ok is false, where the live stream has said
@@ -160,16 +186,17 @@ func (t *Table) FillDown(s int) {
 	x, w, bit := t.watch, s>>6, uint64(1)<<(s&63)
 	x.closed[w] |= bit
 	for r := range t.keys {
-		i := r*t.words + w
-		if x.touched[i]&bit != 0 {
+		if x.touched.of(Row(r), w)&bit != 0 {
 			continue
 		}
-		if t.held[i]&bit != 0 {
-			t.held[i] &^= bit
+		was := t.status.of(Row(r), s)
+		if was == holding {
 			t.slots[s].size--
 			t.mark(Row(r))
 		}
-		t.silence(Row(r), w, bit)
+		if was != unheard {
+			t.status.set(Row(r), s, unheard)
+		}
 	}
 	t.prunePaths(s)
 }
@@ -182,11 +209,11 @@ func (t *Table) fills(s int) bool {
 
 // fill notes that the fill says something of a pair; false where the live stream did.
 func (t *Table) fill(s int, r Row) bool {
-	i, bit := int(r)*t.words+s>>6, uint64(1)<<(s&63)
-	if t.watch.touched[i]&bit != 0 {
+	w, bit := s>>6, uint64(1)<<(s&63)
+	if t.watch.touched.of(r, w)&bit != 0 {
 		return false
 	}
-	t.watch.known[i] |= bit
+	t.watch.known.add(r, w, bit)
 	return true
 }
 
@@ -215,18 +242,25 @@ func (t *Table) EndGap(o Outcome, slots ...int) {
 // settle makes slots hold no more what was neither touched nor known; with forget set, also where they heard it. It returns how
 // many pairs those were.
 func (t *Table) settle(mask []uint64, forget bool) int {
-	x, n := t.watch, 0
-	for r := range t.keys {
-		for w, m := range mask {
-			i := r*t.words + w
-			gone := t.held[i] & m &^ x.touched[i] &^ x.known[i]
-			if gone == 0 {
+	x, n, to := t.watch, 0, gone
+	if forget {
+		to = unheard
+	}
+	for w, m := range mask {
+		if m == 0 {
+			continue
+		}
+		for r := range t.keys {
+			left := t.status.heldOf(Row(r), w) & m
+			if left == 0 {
 				continue
 			}
-			t.held[i] &^= gone
-			n += t.lose(w, gone)
-			if forget {
-				t.silence(Row(r), w, gone)
+			if left &^= x.said(Row(r), w); left == 0 {
+				continue
+			}
+			n += t.lose(w, left)
+			for b := range eachBit(left) {
+				t.status.set(Row(r), w<<6+b, to)
 			}
 			t.mark(Row(r))
 		}
@@ -237,24 +271,31 @@ func (t *Table) settle(mask []uint64, forget bool) int {
 // forget makes unknown what was neither touched nor known and is not held: the withdrawal that was heard before the gap says nothing
 // of the time after it.
 func (t *Table) forget(mask []uint64) {
-	x := t.watch
 	for r := range t.keys {
 		for w, m := range mask {
-			i := r*t.words + w
-			if m &^= x.touched[i] | x.known[i] | t.held[i]; m != 0 && t.silence(Row(r), w, m) {
-				t.mark(Row(r))
+			if m == 0 {
+				continue
 			}
+			if m &= t.status.goneOf(Row(r), w); m == 0 {
+				continue
+			}
+			if m &^= t.watch.said(Row(r), w); m == 0 {
+				continue
+			}
+			for b := range eachBit(m) {
+				t.status.set(Row(r), w<<6+b, unheard)
+			}
+			t.mark(Row(r))
 		}
 	}
 }
 
 // prunePaths forgets path ids of rows that a slot does not hold.
 func (t *Table) prunePaths(s int) {
-	p, bit := t.slots[s].paths, uint64(1)<<(s&63)
+	p := t.slots[s].paths
 	if p == nil {
 		return
 	}
-	held := func(r Row) bool { return t.held[int(r)*t.words+s>>6]&bit != 0 }
-	maps.DeleteFunc(p.ids, func(k pathKey, _ struct{}) bool { return !held(k.row) })
-	maps.DeleteFunc(p.count, func(r Row, _ uint16) bool { return !held(r) })
+	maps.DeleteFunc(p.ids, func(k pathKey, _ struct{}) bool { return !t.Holds(k.row, s) })
+	maps.DeleteFunc(p.count, func(r Row, _ uint16) bool { return !t.Holds(r, s) })
 }

@@ -1,140 +1,271 @@
 package rib
 
-import "github.com/darkmap/darkmap/internal/bgp"
+import (
+	"encoding/binary"
+	"math/bits"
 
-// hear moves slot s of row r to the pair (origin, upstream) and tells where it stood before. Every pair has a slot, so a row has at
-// most as many pairs as there are slots.
-func (t *Table) hear(r Row, s int, origin, upstream bgp.ASN) Announced {
-	w, bit := s>>6, uint64(1)<<(s&63)
-	have, before, want := none, none, none
-	last := none
-	for p := t.first[r]; p != none; p = t.pairs[p].next {
-		q := &t.pairs[p]
-		here := t.heard[int(p)*t.words+w]&bit != 0
-		match := q.origin == origin && q.upstream == upstream
-		if here && match {
-			return Again
-		}
-		if match {
-			want = p
-		}
-		if here {
-			have, before = p, last
-		}
-		if have != none && want != none {
-			break
-		}
-		last = p
-	}
-	out := First
-	if have != none {
-		out = Rerouted
-		t.heard[int(have)*t.words+w] &^= bit
-		if t.silent(have) {
-			t.unlink(r, have, before)
-		}
-	}
-	if want == none {
-		want = t.newPair(pair{origin: origin, upstream: upstream, next: t.first[r]})
-		t.first[r] = want
-	}
-	t.heard[int(want)*t.words+w] |= bit
-	return out
+	"github.com/darkmap/darkmap/internal/bgp"
+)
+
+// pairs keeps over which (origin, upstream) edge the slots heard each row. A row's run is empty, or has its main pair and the others:
+//
+//	4 origin, 4 upstream of the main pair: all slots stand in it that heard the row and are in no other
+//	of each other pair:
+//	  2 slots, or words of slots, + otherOrigin, wordForm
+//	  4 origin, if otherOrigin is set; else it is the main pair's
+//	  4 upstream
+//	  2 a slot, or 8 a word, whichever is shorter
+//
+// Numbers have their big end last. A slot that has not heard the row may be left in a pair; it counts for nothing.
+type pairs struct {
+	packed
+	words int
+	buf   []byte
 }
 
-// hearAll is hear for all slots of word w in bits.
-func (t *Table) hearAll(r Row, w int, bits uint64, origin, upstream bgp.ASN) {
-	want, before := none, none
-	for p := t.first[r]; p != none; {
-		next := t.pairs[p].next
-		q := &t.pairs[p]
-		if q.origin == origin && q.upstream == upstream {
-			want, before = p, p
-		} else if x := int(p)*t.words + w; t.heard[x]&bits != 0 {
-			if t.heard[x] &^= bits; t.heard[x] == 0 && t.silent(p) {
-				t.unlink(r, p, before)
-			} else {
-				before = p
+const (
+	otherOrigin = 1 << 15
+	wordForm    = 1 << 14
+	countBits   = wordForm - 1
+	mainOctets  = 8
+)
+
+// edge is the end of a path: the origin and the AS before it.
+type edge struct{ origin, upstream bgp.ASN }
+
+func mainOf(run []byte) edge {
+	return edge{bgp.ASN(binary.LittleEndian.Uint32(run)), bgp.ASN(binary.LittleEndian.Uint32(run[4:]))}
+}
+
+func appendMain(to []byte, e edge) []byte {
+	return binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(to, uint32(e.origin)), uint32(e.upstream))
+}
+
+// others reads the pairs of a run one by one, but the main one.
+type others struct {
+	rest   []byte // after the pair
+	whole  []byte // the pair
+	slots  []byte // its slots
+	inWord bool   // in words
+	main   edge
+	edge
+}
+
+func othersOf(run []byte) others { return others{rest: run[mainOctets:], main: mainOf(run)} }
+
+// next goes to the next pair; false where there is none.
+func (o *others) next() bool {
+	if len(o.rest) == 0 {
+		return false
+	}
+	b := o.rest
+	head := binary.LittleEndian.Uint16(b)
+	at := 2
+	o.origin = o.main.origin
+	if head&otherOrigin != 0 {
+		o.origin = bgp.ASN(binary.LittleEndian.Uint32(b[at:]))
+		at += 4
+	}
+	o.upstream = bgp.ASN(binary.LittleEndian.Uint32(b[at:]))
+	at += 4
+	size := 2 * int(head&countBits)
+	if o.inWord = head&wordForm != 0; o.inWord {
+		size *= 4
+	}
+	o.slots, o.whole, o.rest = b[at:at+size], b[:at+size], b[at+size:]
+	return true
+}
+
+// has reports whether a slot is in the pair.
+func (o *others) has(s int) bool {
+	if o.inWord {
+		return word(o.slots, s>>6)&(1<<(s&63)) != 0
+	}
+	_, ok := slotIn(o.slots, s)
+	return ok
+}
+
+// slotIn looks for a slot in a list.
+func slotIn(list []byte, s int) (i int, ok bool) {
+	for ; i < len(list); i += 2 {
+		if x := int(binary.LittleEndian.Uint16(list[i:])); x >= s {
+			return i, x == s
+		}
+	}
+	return i, false
+}
+
+// read fills to, which is as long as a slot bitset, with the slots of the pair.
+func (o *others) read(to []uint64) {
+	if o.inWord {
+		n := len(o.slots) / 8
+		for w := range n {
+			to[w] = word(o.slots, w)
+		}
+		clear(to[n:])
+		return
+	}
+	clear(to)
+	for i := 0; i < len(o.slots); i += 2 {
+		s := binary.LittleEndian.Uint16(o.slots[i:])
+		to[s>>6] |= 1 << (s & 63)
+	}
+}
+
+// meets reports whether a slot of mask is in the pair.
+func (o *others) meets(mask []uint64) bool {
+	if o.inWord {
+		for w := range len(o.slots) / 8 {
+			if word(o.slots, w)&mask[w] != 0 {
+				return true
 			}
-		} else {
-			before = p
 		}
-		p = next
+		return false
 	}
-	if want == none {
-		want = t.newPair(pair{origin: origin, upstream: upstream, next: t.first[r]})
-		t.first[r] = want
-	}
-	t.heard[int(want)*t.words+w] |= bits
-}
-
-// silence forgets where the slots of word w in bits heard row r, and reports whether any did.
-func (t *Table) silence(r Row, w int, bits uint64) (some bool) {
-	before := none
-	for p := t.first[r]; p != none; {
-		next := t.pairs[p].next
-		if x := int(p)*t.words + w; t.heard[x]&bits != 0 {
-			some = true
-			t.heard[x] &^= bits
-			if t.silent(p) {
-				t.unlink(r, p, before)
-				p = next
-				continue
-			}
-		}
-		before, p = p, next
-	}
-	return some
-}
-
-// hasHeard reports whether slot s ever heard of row r.
-func (t *Table) hasHeard(r Row, s int) bool {
-	w, bit := s>>6, uint64(1)<<(s&63)
-	for p := t.first[r]; p != none; p = t.pairs[p].next {
-		if t.heard[int(p)*t.words+w]&bit != 0 {
+	for i := 0; i < len(o.slots); i += 2 {
+		if s := binary.LittleEndian.Uint16(o.slots[i:]); mask[s>>6]&(1<<(s&63)) != 0 {
 			return true
 		}
 	}
 	return false
 }
 
-// silent reports whether a pair has no slot.
-func (t *Table) silent(p uint32) bool {
-	for _, w := range t.heard[int(p)*t.words : (int(p)+1)*t.words] {
-		if w != 0 {
-			return false
+// appendPair appends a pair that is not the main one, unless it has no slot.
+func appendPair(to []byte, main, e edge, slots []uint64) []byte {
+	n, words := 0, 0
+	for w, x := range slots {
+		if x != 0 {
+			n, words = n+bits.OnesCount64(x), w+1
 		}
 	}
-	return true
+	if n == 0 {
+		return to
+	}
+	head := uint16(n)
+	inWords := 4*words < n
+	if inWords {
+		head = uint16(words) | wordForm
+	}
+	if e.origin != main.origin {
+		head |= otherOrigin
+	}
+	to = binary.LittleEndian.AppendUint16(to, head)
+	if e.origin != main.origin {
+		to = binary.LittleEndian.AppendUint32(to, uint32(e.origin))
+	}
+	to = binary.LittleEndian.AppendUint32(to, uint32(e.upstream))
+	for w, x := range slots[:words] {
+		if inWords {
+			to = binary.LittleEndian.AppendUint64(to, x)
+			continue
+		}
+		for b := range eachBit(x) {
+			to = binary.LittleEndian.AppendUint16(to, uint16(w<<6+b))
+		}
+	}
+	return to
 }
 
-// unlink takes pair p, which follows before, out of the row's list.
-func (t *Table) unlink(r Row, p, before uint32) {
-	if before == none {
-		t.first[r] = t.pairs[p].next
-	} else {
-		t.pairs[before].next = t.pairs[p].next
+// of is the pair in which a slot stands that heard row r.
+func (p *pairs) of(r Row, s int) edge {
+	run := p.get(r)
+	if len(run) == 0 {
+		return edge{}
 	}
-	t.freeUp(p)
+	o := othersOf(run)
+	for o.next() {
+		if o.has(s) {
+			return o.edge
+		}
+	}
+	return o.main
 }
 
-// freeUp keeps a pair for the next newPair.
-func (t *Table) freeUp(p uint32) {
-	clear(t.heard[int(p)*t.words : (int(p)+1)*t.words])
-	t.pairs[p] = pair{next: t.freePair}
-	t.freePair = p
+// move puts the slots of mask into the pair e of row r, and takes them out of all others.
+func (p *pairs) move(r Row, mask []uint64, e edge) {
+	run := p.get(r)
+	if len(run) == 0 {
+		p.buf = appendMain(p.buf[:0], e)
+		p.set(r, p.buf)
+		return
+	}
+	var slots [maxWords]uint64
+	x := slots[:p.words]
+	o := othersOf(run)
+	buf := append(p.buf[:0], run[:mainOctets]...)
+	found, changed := o.main == e, false
+	for o.next() {
+		switch match := o.edge == e; {
+		case match:
+			o.read(x)
+			for w, m := range mask {
+				x[w] |= m
+			}
+			buf, found, changed = appendPair(buf, o.main, e, x), true, true
+		case o.meets(mask):
+			o.read(x)
+			for w, m := range mask {
+				x[w] &^= m
+			}
+			buf, changed = appendPair(buf, o.main, o.edge, x), true
+		default:
+			buf = append(buf, o.whole...)
+		}
+	}
+	if !found {
+		buf, changed = appendPair(buf, o.main, e, mask), true
+	}
+	if p.buf = buf; changed {
+		p.set(r, buf)
+	}
 }
 
-// newPair stores q and returns its number.
-func (t *Table) newPair(q pair) uint32 {
-	if p := t.freePair; p != none {
-		t.freePair = t.pairs[p].next
-		t.pairs[p] = q
-		return p
+// shorten appends a row's run as short as it gets: the largest pair is the main one, and slots that are not in heard are left out.
+func (p *pairs) shorten(to, run []byte, heard []uint64) []byte {
+	if len(run) == 0 {
+		return to
 	}
-	t.pairs = append(t.pairs, q)
-	for range t.words {
-		t.heard = append(t.heard, 0)
+	var slots, rest [maxWords]uint64
+	x, left := slots[:p.words], rest[:p.words]
+	copy(left, heard)
+	most, largest := 0, edge{}
+	o := othersOf(run)
+	for o.next() {
+		o.read(x)
+		n := 0
+		for w := range x {
+			x[w] &= left[w]
+			left[w] &^= x[w]
+			n += bits.OnesCount64(x[w])
+		}
+		if n > most {
+			most, largest = n, o.edge
+		}
 	}
-	return uint32(len(t.pairs) - 1)
+	n := 0
+	for _, w := range left {
+		n += bits.OnesCount64(w)
+	}
+	main := o.main
+	switch {
+	case n+most == 0:
+		return to // nobody heard it
+	case most > n:
+		main = largest
+	}
+	to = appendMain(to, main)
+	if main != o.main {
+		to = appendPair(to, main, o.main, left)
+	}
+	for o = othersOf(run); o.next(); {
+		if o.edge == main {
+			continue
+		}
+		o.read(x)
+		for w := range x {
+			x[w] &= heard[w]
+		}
+		to = appendPair(to, main, o.edge, x)
+	}
+	return to
 }

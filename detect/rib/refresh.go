@@ -50,14 +50,13 @@ func (t *Table) EndRefresh(s int, lost func(Row)) {
 			}
 		}
 	}
-	w, bit := s>>6, uint64(1)<<(s&63)
 	for r := range t.keys {
-		if i := r*t.words + w; t.held[i]&bit != 0 && !x.rows.has(Row(r)) {
-			t.touch(s, Row(r))
-			t.held[i] &^= bit
+		if r := Row(r); t.Holds(r, s) && !x.rows.has(r) {
+			t.touch(s, r)
+			t.status.set(r, s, gone)
 			t.slots[s].size--
-			t.mark(Row(r))
-			lost(Row(r))
+			t.mark(r)
+			lost(r)
 		}
 	}
 	t.prunePaths(s)

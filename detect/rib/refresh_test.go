@@ -63,8 +63,8 @@ func TestDoubt(t *testing.T) {
 	}
 	rh, _ := tb.Row(held)
 	rg, _ := tb.Row(gone)
-	if tb.hasHeard(rh, s) || !tb.hasHeard(rg, s) || tb.Size(s) != 2 || !tb.Doubted(s) {
-		t.Errorf("heard %v and %v, size %d, doubted %v; want false, true, 2, true", tb.hasHeard(rh, s), tb.hasHeard(rg, s), tb.Size(s), tb.Doubted(s))
+	if tb.status.of(rh, s) != unheard || tb.status.of(rg, s) == unheard || tb.Size(s) != 2 || !tb.Doubted(s) {
+		t.Errorf("heard %v and %v, size %d, doubted %v; want false, true, 2, true", tb.status.of(rh, s) != unheard, tb.status.of(rg, s) != unheard, tb.Size(s), tb.Doubted(s))
 	}
 	tb.BeginGap(s)
 	tb.Tabulate([]uint64{1 << s}, rh, 64500, 64510)
@@ -142,8 +142,8 @@ func TestVacateEndsDoubts(t *testing.T) {
 		}
 		a, _ := tb.Row(first)
 		b, _ := tb.Row(second)
-		if tb.hasHeard(a, s) || !tb.hasHeard(b, s) {
-			t.Errorf("settled %v: the doubted prefix heard: %v, the other: %v; want false, true", settled, tb.hasHeard(a, s), tb.hasHeard(b, s))
+		if tb.status.of(a, s) != unheard || tb.status.of(b, s) == unheard {
+			t.Errorf("settled %v: the doubted prefix heard: %v, the other: %v; want false, true", settled, tb.status.of(a, s) != unheard, tb.status.of(b, s) != unheard)
 		}
 		tb.Announce(s, first, 0, 64500, 64510)
 		tb.EndRefresh(s, func(Row) { t.Errorf("settled %v: the refresh of the session before withdraws", settled) })
@@ -169,8 +169,8 @@ func TestUnknowWithinAGap(t *testing.T) {
 	tb.EndGap(Tabled, s)
 	for k, want := range map[Key]uint64{held: 0, fresh: 0, other: 1} {
 		r, _ := tb.Row(k)
-		if tb.Held(r)[0] != want || tb.hasHeard(r, s) != (want == 1) {
-			t.Errorf("%v: held by %b, heard %v; want %b", k.Prefix(bgp.IPv4), tb.Held(r)[0], tb.hasHeard(r, s), want)
+		if tb.Held(r)[0] != want || (tb.status.of(r, s) != unheard) != (want == 1) {
+			t.Errorf("%v: held by %b, heard %v; want %b", k.Prefix(bgp.IPv4), tb.Held(r)[0], tb.status.of(r, s) != unheard, want)
 		}
 	}
 }

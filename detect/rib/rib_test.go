@@ -128,7 +128,7 @@ func TestLearn(t *testing.T) {
 	tb := New(bgp.IPv4)
 	slotsOf(t, tb, 2)
 	k := key(t, "198.51.100.0/24")
-	if _, _, ok := tb.Withdraw(0, k, 0, false); ok || len(tb.index) != 0 {
+	if _, _, ok := tb.Withdraw(0, k, 0, false); ok || tb.index.n != 0 {
 		t.Error("a withdrawal of an unknown prefix makes a row")
 	}
 	if _, w, ok := tb.Withdraw(0, k, 0, true); w != Unheard || !ok {
@@ -255,10 +255,10 @@ func TestForget(t *testing.T) {
 		t.Error("a held row is forgotten")
 	}
 	tb.Withdraw(0, a, 0, false)
-	if !tb.Forget(r) || len(tb.index) != 0 {
+	if !tb.Forget(r) || tb.index.n != 0 {
 		t.Error("the row is not forgotten")
 	}
-	if r2, _, _ := tb.Announce(0, b, 0, 64500, 64510); r2 != r || len(tb.index) != 1 || len(edges(tb, b)) != 1 {
+	if r2, _, _ := tb.Announce(0, b, 0, 64500, 64510); r2 != r || tb.index.n != 1 || len(edges(tb, b)) != 1 {
 		t.Errorf("row %d, want %d again, empty", r2, r)
 	}
 	tb.BeginGap(0)
@@ -336,35 +336,48 @@ func TestModel(t *testing.T) {
 // TestBudget holds the budget of doc.go.
 func TestBudget(t *testing.T) {
 	t.Parallel()
-	if got := unsafe.Sizeof(pair{}); got != 12 {
-		t.Errorf("a pair has %d octets, want 12", got)
-	}
 	if got := unsafe.Sizeof(addition{}); got != 16 {
 		t.Errorf("an addition has %d octets, want 16", got)
 	}
-	for _, tt := range []struct{ slots, pairs, budget, gap int }{{64, 1, 92, 108}, {400, 2, 292, 404}} {
+	for _, tt := range []struct{ slots, pairs, budget, gap int }{{64, 1, 18, 16}, {400, 1, 18, 16}, {400, 2, 28, 16}, {400, 4, 48, 16}} {
 		tb := New(bgp.IPv4)
 		slotsOf(t, tb, tt.slots)
-		const n = 50_000
+		const n = 2 * pageRows
 		for i := range n {
 			k := Key(uint64(10<<24|i<<8)<<8 | 24)
-			for p := range tt.pairs {
-				tb.Announce(p, k, 0, 64500, bgp.ASN(64510+p))
+			for s := range tt.slots {
+				tb.Announce(s, k, 0, 64500, bgp.ASN(64510+max(0, tt.pairs-1-s)))
 			}
 		}
-		flat := 8*len(tb.keys) + 4*len(tb.first) + 8*(len(tb.held)+len(tb.heard)+len(tb.dirtyBits)) + 12*len(tb.pairs)
-		if got := flat/n + 40; got > tt.budget {
+		tb.Repack()
+		if got := (tb.status.octets() + tb.pairs.octets()) / n; got > tt.budget {
 			t.Errorf("%d slots, %d pairs: %d octets a prefix, want %d at most", tt.slots, tt.pairs, got, tt.budget)
 		}
 		tb.BeginGap(0)
-		flat += 8 * (len(tb.watch.touched) + len(tb.watch.known))
-		if got := flat/n + 40; got > tt.gap {
+		for r := range Row(n) {
+			tb.Tabulate(tb.one(0), r, 64500, 64510)
+		}
+		got := 0
+		for _, x := range []*bitRows{&tb.watch.touched, &tb.watch.known} {
+			for w := range x.words {
+				got += 8 * pageRows * len(x.words[w])
+			}
+		}
+		if got /= n; got > tt.gap {
 			t.Errorf("%d slots, %d pairs: %d octets a prefix in a gap, want %d at most", tt.slots, tt.pairs, got, tt.gap)
 		}
 		if tb.Unwatch(0); tb.watch != nil {
 			t.Error("bits are kept after the gap")
 		}
 	}
+}
+
+// octets is how much memory p takes.
+func (p *packed) octets() (n int) {
+	for _, b := range p.blocks {
+		n += 8 + int(unsafe.Sizeof(*b)) + cap(b.data)
+	}
+	return n
 }
 
 // BenchmarkApply announces (three in four, over one of two upstreams) and withdraws prefixes of a 600,000-prefix table seen by 40

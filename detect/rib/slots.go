@@ -57,6 +57,33 @@ func (t *Table) lose(w int, bits uint64) (n int) {
 	return n
 }
 
+// Repack makes the rows short again after tables came or went: it is called once a window and does something where most rows are held by
+// a slot of which that was not usual, or the other way round. It changes nothing that can be seen.
+func (t *Table) Repack() {
+	usual, rows := t.status.usual, t.index.n
+	for s := range t.slots {
+		switch n, was := int(t.slots[s].size), usual.of(s); {
+		case was != holding && n*5 > rows*3:
+			usual.set(s, holding)
+		case was == holding && n*5 < rows*2:
+			usual.set(s, gone)
+		}
+	}
+	if usual == t.status.usual {
+		return
+	}
+	t.status.resettle(len(t.keys), &usual)
+	var buf []byte
+	t.pairs.rewrite(len(t.keys), func(r Row, run []byte) []byte {
+		if len(run) == mainOctets {
+			return run
+		}
+		_, heard := t.Heard(r)
+		buf = t.pairs.shorten(buf[:0], run, heard)
+		return buf
+	})
+}
+
 // eachBit yields the numbers of the bits of x that are set, lowest first.
 func eachBit(x uint64) iter.Seq[int] {
 	return func(yield func(int) bool) {
@@ -68,26 +95,22 @@ func eachBit(x uint64) iter.Seq[int] {
 	}
 }
 
-// ClearSlots empties columns in one sweep, their evidence included: the sessions are gone and nothing is known of what they
-// held. Rows are not marked as changed: a slot that is cleared does not vote, and that is what has to be noticed. Gaps and checks
-// are not about the slots any more: all their pairs count as touched.
+// ClearSlots empties columns, their evidence included: the sessions are gone and nothing is known of what they held. Rows are not marked
+// as changed: a slot that is cleared does not vote, and that is what has to be noticed. Gaps and checks are not about the slots any more:
+// all their pairs count as touched.
 func (t *Table) ClearSlots(mask []uint64) {
-	full := false
+	some := false
 	for s := range t.slots {
 		if s>>6 < len(mask) && mask[s>>6]&(1<<(s&63)) != 0 {
-			full = full || t.slots[s].size > 0 || t.slots[s].paths != nil
+			some = true
 			t.slots[s].size, t.slots[s].paths, t.slots[s].refresh = 0, nil, nil
 			t.trust(s)
 		}
 	}
-	// A slot of size 0 may still have evidence, so the sweep over pairs is needed; the one over rows is not.
-	if full {
-		t.sweep(t.held, mask)
+	if some {
+		t.status.remap(len(t.keys), mask, [3]status{unheard, unheard, unheard})
+		t.unwatch(mask)
 	}
-	if t.sweep(t.heard, mask) {
-		t.prunePairs()
-	}
-	t.unwatch(mask)
 }
 
 // Vacate ends the sessions of slots: they hold nothing until their new tables come. Where they heard it stays known, so that what the new
@@ -95,34 +118,27 @@ func (t *Table) ClearSlots(mask []uint64) {
 // any more. Gaps and checks are not about them any more, refreshes and doubts are over.
 func (t *Table) Vacate(whole bool, slots ...int) {
 	t.SettleDoubts() // what is doubted is not known to be gone
+	if len(slots) == 0 {
+		return
+	}
 	mask := t.mask(slots)
 	for _, s := range slots {
 		t.slots[s].size, t.slots[s].paths = 0, nil
 	}
 	t.dropRefresh(slots...)
 	t.trust(slots...)
-	if !whole {
-		t.sweep(t.held, mask)
-		t.unwatch(mask)
-		return
+	becomes := [3]status{unheard, gone, gone}
+	if whole {
+		becomes[gone] = unheard
 	}
-	for r := range t.keys {
-		for w, m := range mask {
-			i := r*t.words + w
-			if gone := m &^ t.held[i]; gone != 0 {
-				t.silence(Row(r), w, gone)
-			}
-			t.held[i] &^= m
-		}
-	}
+	t.status.remap(len(t.keys), mask, becomes)
 	t.unwatch(mask)
 }
 
 // Lapsed calls f with every row that a slot was heard to hold and does not hold.
 func (t *Table) Lapsed(s int, f func(r Row)) {
-	w, bit := s>>6, uint64(1)<<(s&63)
 	for r := range t.keys {
-		if t.held[r*t.words+w]&bit == 0 && t.hasHeard(Row(r), s) {
+		if t.status.of(Row(r), s) == gone {
 			f(Row(r))
 		}
 	}
@@ -130,58 +146,14 @@ func (t *Table) Lapsed(s int, f func(r Row)) {
 
 // ForgetLapsed makes unknown what a slot was heard to hold and does not hold.
 func (t *Table) ForgetLapsed(s int) {
-	w, bit := s>>6, uint64(1)<<(s&63)
-	for r := range t.keys {
-		if t.held[r*t.words+w]&bit == 0 {
-			t.silence(Row(r), w, bit)
-		}
-	}
-}
-
-// sweep clears the mask's bits in every bitset of b and reports whether there were any.
-func (t *Table) sweep(b, mask []uint64) bool {
-	found := uint64(0)
-	for w, m := range mask {
-		if m == 0 {
-			continue
-		}
-		for i := w; i < len(b); i += t.words {
-			found |= b[i] & m
-			b[i] &^= m
-		}
-	}
-	return found != 0
-}
-
-// prunePairs drops pairs that no slot stands in any more.
-func (t *Table) prunePairs() {
-	for r := range t.first {
-		before := none
-		for p := t.first[r]; p != none; {
-			next := t.pairs[p].next
-			if t.silent(p) {
-				t.unlink(Row(r), p, before)
-			} else {
-				before = p
-			}
-			p = next
-		}
-	}
+	t.status.remap(len(t.keys), t.mask([]int{s}), [3]status{unheard, unheard, holding})
 }
 
 // widen gives every bitset more words.
 func (t *Table) widen(words int) {
-	grow := func(b []uint64) []uint64 {
-		out := make([]uint64, len(b)/t.words*words)
-		for i, j := 0, 0; i < len(b); i, j = i+t.words, j+words {
-			copy(out[j:], b[i:i+t.words])
-		}
-		return out
-	}
-	t.held, t.heard = grow(t.held), grow(t.heard)
+	grow := func(b []uint64) []uint64 { return append(b, make([]uint64, words-len(b))...) }
 	if x := t.watch; x != nil {
-		x.touched, x.known = grow(x.touched), grow(x.known)
 		x.gap, x.check, x.closed = grow(x.gap), grow(x.check), grow(x.closed)
 	}
-	t.words = words
+	t.words, t.status.words, t.pairs.words = words, words, words
 }

@@ -18,7 +18,8 @@ type written struct {
 
 // rowCoder writes or reads rows. A row is the difference between its key and the one before, 0 where it is free; the difference between the
 // slots that heard it and those that heard the one before; those of them that do not hold it; and its pairs. The first pair is that with most
-// slots: it has those that no other pair has. Bitsets of slots are as long as the table's.
+// slots: it has those that no other pair has. Bitsets of slots are as long as the table's. Before the rows stand the slots that most of them
+// have, so that a table that is read takes no more memory than the one that was written.
 type rowCoder struct {
 	t     *Table
 	c     *snapshot.Coder
@@ -30,6 +31,7 @@ type rowCoder struct {
 	rest  []uint64
 	pairs []written
 	words []uint64 // slots of the pairs
+	run   []byte   // of pairs
 }
 
 func (t *Table) codeRows(c *snapshot.Coder) {
@@ -38,10 +40,17 @@ func (t *Table) codeRows(c *snapshot.Coder) {
 		c.Fail("%d rows, which is more than %d", n, MaxRows)
 		return
 	}
+	snapshot.Bits(c, t.status.usual.held[:t.words])
+	snapshot.Bits(c, t.status.usual.gone[:t.words])
 	bitset := func() []uint64 { return make([]uint64, t.words) }
 	x := &rowCoder{t: t, c: c, slots: bitset(), heard: bitset(), last: bitset(), gone: bitset(), rest: bitset()}
 	for s := range t.slots {
 		x.slots[s>>6] |= 1 << (s & 63)
+	}
+	for w, b := range x.slots {
+		if (t.status.usual.held[w]|t.status.usual.gone[w])&^b != 0 || t.status.usual.held[w]&t.status.usual.gone[w] != 0 {
+			c.Fail("usual slots that there are not")
+		}
 	}
 	for r := 0; r < n && c.Err() == nil; r++ {
 		if c.Reading() {
@@ -148,7 +157,7 @@ func (x *rowCoder) read() {
 		return
 	}
 	k := Key(int64(x.key) + d)
-	if _, twice := x.t.index[k]; twice || !k.valid(x.t.family) {
+	if _, twice := x.t.Row(k); twice || !k.valid(x.t.family) {
 		x.c.Fail("prefix %x is none of the family, or is there twice", uint64(k))
 		return
 	}
@@ -203,29 +212,33 @@ func (x *rowCoder) readPairs(r Row) {
 	}
 }
 
-// addRow adds a row that holds nothing, a free one where k is 0.
+// addRow adds a row of which no slot has heard, a free one where k is 0.
 func (t *Table) addRow(k Key) Row {
 	r := t.newRow(k)
+	t.status.write(r, &standing{})
 	if k != 0 {
-		t.index[k] = r
+		t.index.add(r, t.keys)
 	}
 	return r
 }
 
 // fillRow makes a new row what was read.
 func (t *Table) fillRow(r Row, x *rowCoder) {
-	base := int(r) * t.words
+	var is standing
 	for w, b := range x.heard {
-		t.held[base+w] = b &^ x.gone[w]
+		is.held[w], is.gone[w] = b&^x.gone[w], x.gone[w]
 	}
-	for i := range x.pairs {
-		p := &x.pairs[i]
-		for w, b := range x.slotsOf(p) {
-			if b != 0 {
-				t.hearAll(r, w, b, p.origin, p.upstream)
-			}
-		}
+	t.status.write(r, &is)
+	if len(x.pairs) == 0 {
+		return
 	}
+	main := edge{x.pairs[0].origin, x.pairs[0].upstream}
+	x.run = appendMain(x.run[:0], main)
+	for i := range x.pairs[1:] {
+		p := &x.pairs[1+i]
+		x.run = appendPair(x.run, main, edge{p.origin, p.upstream}, x.slotsOf(p))
+	}
+	t.pairs.set(r, x.run)
 }
 
 // codeWatch is what was noted in open gaps and checks.
@@ -237,36 +250,42 @@ func (t *Table) codeWatch(c *snapshot.Coder) {
 			}
 			snapshot.Bits(c, *v)
 		}
-		for _, v := range []*[]uint64{&x.touched, &x.known} {
-			if c.Reading() {
-				*v = make([]uint64, len(t.held))
-			}
-			t.codeNotes(c, *v)
-		}
+		t.codeNotes(c, &x.touched)
+		t.codeNotes(c, &x.known)
 	})
 }
 
 // codeNotes is a bitset of slots for each row, most of them empty or as the one before.
-func (t *Table) codeNotes(c *snapshot.Coder, v []uint64) {
+func (t *Table) codeNotes(c *snapshot.Coder, v *bitRows) {
 	var rows []Row
-	for r := range t.keys {
-		if slices.ContainsFunc(v[r*t.words:(r+1)*t.words], func(w uint64) bool { return w != 0 }) {
-			rows = append(rows, Row(r))
-		}
+	if !c.Reading() {
+		rows = v.rows(len(t.keys), t.words)
 	}
 	snapshot.Numbers(c, &rows, len(t.keys))
 	last, now := make([]uint64, t.words), make([]uint64, t.words)
 	for _, r := range rows {
-		notes := v[int(r)*t.words : (int(r)+1)*t.words]
-		for w := range notes {
-			now[w] = notes[w] ^ last[w]
+		for w := range now {
+			now[w] = v.of(r, w) ^ last[w]
 		}
 		snapshot.Bits(c, now)
-		for w := range notes {
-			if c.Reading() {
-				notes[w] = now[w] ^ last[w]
+		for w := range now {
+			last[w] ^= now[w]
+			if c.Reading() && last[w] != 0 {
+				v.add(r, w, last[w])
 			}
-			last[w] = notes[w]
 		}
 	}
+}
+
+// rows lists those of the first n that have a bit in the first words.
+func (x *bitRows) rows(n, words int) (out []Row) {
+	for r := range Row(n) {
+		for w := range words {
+			if x.of(r, w) != 0 {
+				out = append(out, r)
+				break
+			}
+		}
+	}
+	return out
 }

@@ -5,25 +5,23 @@ import "github.com/darkmap/darkmap/internal/bgp"
 // Row is the number of a prefix in a Table. Rows of forgotten prefixes are used again.
 type Row uint32
 
-// none ends a list of pairs.
-const none = ^uint32(0)
-
 // MaxRows bounds a table: four times today's routing table. Prefixes beyond it are passed over and counted.
 const MaxRows = 4 << 20
+
+// maxSpare changed rows are kept room for.
+const maxSpare = 1 << 16
 
 // Table is who holds what in one family. New makes one.
 type Table struct {
 	family bgp.Family
-	index  map[Key]Row
-	keys   []Key    // by row; 0 is a free row
-	first  []uint32 // by row: the first pair, none where nobody ever heard it
-	words  int      // of a slot bitset
-	held   []uint64 // by row x words
+	index  index
+	keys   []Key // by row; 0 is a free row
+	words  int   // of a slot bitset
 	free   []Row
 
-	pairs    []pair
-	heard    []uint64 // by pair x words
-	freePair uint32   // linked through next
+	status statuses
+	pairs  pairs
+	bits   rowBits
 
 	slots []slot // by slot
 
@@ -46,15 +44,17 @@ type slot struct {
 	refresh *refresh // nil unless it sends its routes again
 }
 
-// pair is an (origin, upstream) edge over which slots heard a prefix.
-type pair struct {
-	origin, upstream bgp.ASN
-	next             uint32
+// rowBits is memory for the bitsets of one row that is used again.
+type rowBits struct {
+	asked  standing // Held and Heard
+	paired standing // EachPair
+	slots  [maxWords]uint64
+	heard  [maxWords]uint64
 }
 
 // New returns an empty table of the family.
 func New(f bgp.Family) *Table {
-	return &Table{family: f, index: make(map[Key]Row), words: 1, freePair: none}
+	return &Table{family: f, words: 1, status: statuses{words: 1}, pairs: pairs{words: 1}}
 }
 
 // Family is the table's.
@@ -71,29 +71,94 @@ func (t *Table) Refused() uint64 { return t.refused }
 
 // Row looks k up.
 func (t *Table) Row(k Key) (Row, bool) {
-	r, ok := t.index[k]
-	return r, ok
+	return t.index.find(k, t.keys)
 }
 
 // Key is the prefix of a row, 0 of a free one.
 func (t *Table) Key(r Row) Key { return t.keys[r] }
 
-// Held is the bitset of slots that hold the row. It is the table's own.
+// Held is the bitset of slots that hold the row. It is the table's own, and holds until the next call of Held, Heard or a method that
+// changes the table.
 func (t *Table) Held(r Row) []uint64 {
-	i := int(r) * t.words
-	return t.held[i : i+t.words : i+t.words]
+	t.status.read(r, &t.bits.asked)
+	return t.bits.asked.held[:t.words:t.words]
 }
+
+// Heard is Held, and the bitset of slots that ever heard the row: those that hold it among them.
+func (t *Table) Heard(r Row) (held, heard []uint64) {
+	t.status.read(r, &t.bits.asked)
+	held, heard = t.bits.asked.held[:t.words:t.words], t.bits.heard[:t.words:t.words]
+	for w := range heard {
+		heard[w] = held[w] | t.bits.asked.gone[w]
+	}
+	return held, heard
+}
+
+// Holds reports whether a slot holds the row.
+func (t *Table) Holds(r Row, s int) bool { return t.status.of(r, s) == holding }
 
 // Size is how many prefixes a slot holds, those of which that is doubted included.
 func (t *Table) Size(s int) int { return int(t.slots[s].size + t.slots[s].doubted) }
 
-// EachPair calls f with every pair of the row and the slots that heard it there last; they are the table's own. A withdrawal of
-// something that was never announced stands in the pair (0, 0).
+// EachPair calls f with every pair of the row and the slots that heard it there last; they are the table's own, and hold for the call. A
+// withdrawal of something that was never announced stands in the pair (0, 0). f must not call EachPair.
 func (t *Table) EachPair(r Row, f func(origin, upstream bgp.ASN, slots []uint64)) {
-	for p := t.first[r]; p != none; p = t.pairs[p].next {
-		i := int(p) * t.words
-		f(t.pairs[p].origin, t.pairs[p].upstream, t.heard[i:i+t.words:i+t.words])
+	run := t.pairs.get(r)
+	if len(run) == 0 {
+		return
 	}
+	t.status.read(r, &t.bits.paired)
+	x, rest := t.bits.slots[:t.words:t.words], t.bits.paired.held[:t.words:t.words]
+	for w := range rest {
+		rest[w] |= t.bits.paired.gone[w]
+	}
+	o := othersOf(run)
+	for o.next() {
+		o.read(x)
+		some := uint64(0)
+		for w := range x {
+			x[w] &= rest[w]
+			rest[w] &^= x[w]
+			some |= x[w]
+		}
+		if some != 0 {
+			f(o.origin, o.upstream, x)
+		}
+	}
+	for _, w := range rest {
+		if w != 0 {
+			f(o.main.origin, o.main.upstream, rest)
+			return
+		}
+	}
+}
+
+// Usual is the statuses that most rows have: the slots that hold the row, and those that ever heard it. They are the table's own, and hold
+// until a method changes the table. IsUsual reports whether a row has them.
+func (t *Table) Usual() (held, heard []uint64) {
+	held, heard = t.status.usual.held[:t.words:t.words], t.bits.heard[:t.words:t.words]
+	for w := range heard {
+		heard[w] = held[w] | t.status.usual.gone[w]
+	}
+	return held, heard
+}
+
+// IsUsual is told at Usual.
+func (t *Table) IsUsual(r Row) bool { return len(t.status.get(r)) == 0 }
+
+// OneOrigin is the origin of all pairs of a row; ok is false where they have several, or the row has none.
+func (t *Table) OneOrigin(r Row) (origin bgp.ASN, ok bool) {
+	run := t.pairs.get(r)
+	if len(run) == 0 {
+		return 0, false
+	}
+	o := othersOf(run)
+	for o.next() {
+		if o.origin != o.main.origin {
+			return 0, false
+		}
+	}
+	return o.main.origin, true
 }
 
 // Announced says what an announcement changed.
@@ -122,7 +187,7 @@ func (t *Table) Announce(s int, k Key, pathID uint32, origin, upstream bgp.ASN) 
 // touch notes that the live stream says something of a pair, if anybody wants to know.
 func (t *Table) touch(s int, r Row) {
 	if w, bit := s>>6, uint64(1)<<(s&63); t.watches(w, bit) {
-		t.watch.touched[int(r)*t.words+w] |= bit
+		t.watch.touched.add(r, w, bit)
 	}
 	if len(t.doubts) > 0 {
 		if x := t.doubts[s]; x != nil {
@@ -133,27 +198,50 @@ func (t *Table) touch(s int, r Row) {
 
 // announce makes slot s hold row r.
 func (t *Table) announce(s int, r Row, pathID uint32, origin, upstream bgp.ASN) Announced {
-	i, bit := int(r)*t.words+s>>6, uint64(1)<<(s&63)
 	if pathID != 0 || t.slots[s].paths != nil {
 		t.addPath(s, r, pathID)
 	}
 	if x := t.slots[s].refresh; x != nil {
 		x.note(r, pathID, t.slots[s].paths != nil)
 	}
-	gained := t.held[i]&bit == 0
-	if gained {
-		t.held[i] |= bit
+	was := t.status.of(r, s)
+	if was != holding {
 		t.slots[s].size++
 		t.slots[s].doubted = max(0, t.slots[s].doubted-1) // most likely it was one of these
 	}
-	a := t.hear(r, s, origin, upstream)
-	if gained && a == Again {
+	a := t.hear(r, s, was, holding, edge{origin, upstream})
+	if was != holding && a == Again {
 		a = Rerouted
 	}
 	if a != Again {
 		t.mark(r)
 	}
 	return a
+}
+
+// hear gives slot s of row r a status, which was another or the same, and the pair over which it heard it.
+func (t *Table) hear(r Row, s int, was, is status, e edge) Announced {
+	a := First
+	if was != unheard {
+		if a = Rerouted; t.pairs.of(r, s) == e {
+			a = Again
+		}
+	}
+	if a != Again {
+		t.pairs.move(r, t.one(s), e)
+	}
+	if was != is {
+		t.status.set(r, s, is)
+	}
+	return a
+}
+
+// one is the bitset of slot s. It holds until the next call.
+func (t *Table) one(s int) []uint64 {
+	b := t.bits.slots[:t.words]
+	clear(b)
+	b[s>>6] = 1 << (s & 63)
+	return b
 }
 
 // Withdrawn says what a withdrawal changed.
@@ -172,7 +260,7 @@ const (
 // Withdraw notes that slot s lost k's path id. With learn set, a withdrawal of something never announced is remembered: the slot may have
 // held it before. ok is false where k has no row.
 func (t *Table) Withdraw(s int, k Key, pathID uint32, learn bool) (r Row, w Withdrawn, ok bool) {
-	if r, ok = t.index[k]; !ok {
+	if r, ok = t.Row(k); !ok {
 		if !learn && !t.watches(s>>6, uint64(1)<<(s&63)) {
 			return 0, Nothing, false
 		}
@@ -186,18 +274,17 @@ func (t *Table) Withdraw(s int, k Key, pathID uint32, learn bool) (r Row, w With
 
 // withdraw ends a path of row r.
 func (t *Table) withdraw(s int, r Row, pathID uint32, learn bool) Withdrawn {
-	i, bit := int(r)*t.words+s>>6, uint64(1)<<(s&63)
 	if t.slots[s].paths != nil && t.dropPath(s, r, pathID) {
 		return Nothing
 	}
-	if t.held[i]&bit != 0 {
-		t.held[i] &^= bit
+	switch was := t.status.of(r, s); {
+	case was == holding:
+		t.status.set(r, s, gone)
 		t.slots[s].size--
 		t.mark(r)
 		return Lost
-	}
-	if learn && !t.hasHeard(r, s) {
-		t.hear(r, s, 0, 0)
+	case was == unheard && learn:
+		t.hear(r, s, was, gone, edge{})
 		t.mark(r)
 		return Unheard
 	}
@@ -206,7 +293,7 @@ func (t *Table) withdraw(s int, r Row, pathID uint32, learn bool) Withdrawn {
 
 // row finds or makes the row of k.
 func (t *Table) row(k Key) (Row, bool) {
-	if r, ok := t.index[k]; ok {
+	if r, ok := t.Row(k); ok {
 		return r, true
 	}
 	var r Row
@@ -221,26 +308,22 @@ func (t *Table) row(k Key) (Row, bool) {
 	default:
 		r = t.newRow(k)
 	}
-	t.index[k] = r
+	t.status.write(r, &standing{})
+	t.index.add(r, t.keys)
 	return r, true
 }
 
-// newRow makes a row at the end, which nobody holds.
+// newRow makes a row at the end.
 func (t *Table) newRow(k Key) Row {
-	t.keys = append(t.keys, k)
-	t.first = append(t.first, none)
-	for range t.words {
-		t.held = append(t.held, 0)
-	}
-	if t.watch != nil {
-		for range t.words {
-			t.watch.touched, t.watch.known = append(t.watch.touched, 0), append(t.watch.known, 0)
-		}
-	}
+	r := Row(len(t.keys))
+	t.keys = Lengthen(t.keys, len(t.keys)+1)
+	t.keys[r] = k
+	t.status.grow(len(t.keys))
+	t.pairs.grow(len(t.keys))
 	if len(t.keys) > 64*len(t.dirtyBits) {
 		t.dirtyBits = append(t.dirtyBits, 0)
 	}
-	return Row(len(t.keys) - 1)
+	return r
 }
 
 // Forget gives up a row that nobody holds, with its evidence; false where somebody does, or something was noted of it in a gap or a check
@@ -254,12 +337,9 @@ func (t *Table) Forget(r Row) bool {
 			return false
 		}
 	}
-	for t.first[r] != none {
-		p := t.first[r]
-		t.first[r] = t.pairs[p].next
-		t.freeUp(p)
-	}
-	delete(t.index, t.keys[r])
+	t.status.write(r, &standing{})
+	t.pairs.set(r, nil)
+	t.index.remove(t.keys[r], t.keys)
 	t.keys[r] = 0
 	t.free = append(t.free, r)
 	return true
@@ -279,6 +359,8 @@ func (t *Table) TakeDirty() []Row {
 	for _, r := range d {
 		t.dirtyBits[r>>6] &^= 1 << (r & 63)
 	}
-	t.dirty = t.dirty[:0]
+	if t.dirty = t.dirty[:0]; cap(d) > maxSpare {
+		t.dirty = nil
+	}
 	return d
 }

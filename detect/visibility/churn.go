@@ -1,6 +1,9 @@
 package visibility
 
 import (
+	"math"
+	"slices"
+
 	"github.com/darkmap/darkmap/detect/panel"
 	"github.com/darkmap/darkmap/detect/rib"
 	"github.com/darkmap/darkmap/internal/bgp"
@@ -16,11 +19,11 @@ const (
 // that have any.
 type churn struct {
 	voters *panel.Voters
-	window []uint32                        // of the open window, by row
-	rows   []rib.Row                       // with a count in window
-	fine   [fineBuckets]map[rib.Row]uint32 // by number of the five minutes
-	hours  [dayHours]map[rib.Row]uint32    // by hour
-	newest int64                           // number of the newest five minutes
+	window []uint32             // of the open window, by row
+	rows   []rib.Row            // with a count in window
+	fine   [fineBuckets]changes // by number of the five minutes
+	hours  [dayHours]changes    // by hour
+	newest int64                // number of the newest five minutes
 }
 
 func newChurn() churn { return churn{voters: &panel.Voters{}} }
@@ -31,7 +34,7 @@ func (c *churn) count(r rib.Row, slot int) {
 		return
 	}
 	if int(r) >= len(c.window) {
-		c.window = append(c.window, make([]uint32, int(r)+1-len(c.window))...)
+		c.window = rib.Lengthen(c.window, int(r)+1)
 	}
 	if c.window[r] == 0 {
 		c.rows = append(c.rows, r)
@@ -47,57 +50,140 @@ func (c *churn) close(end int64, voters *panel.Voters) {
 		c.newest = n
 	}
 	for b := max(c.newest+1, n-fineBuckets+1); b <= n; b++ {
-		c.fine[b%fineBuckets] = nil
+		c.fine[b%fineBuckets] = changes{}
 	}
 	const perHour = 3600 / fineSeconds
 	for h := max(c.newest/perHour+1, n/perHour-dayHours+1); h <= n/perHour; h++ {
-		c.hours[h%dayHours] = nil
+		c.hours[h%dayHours] = changes{}
 	}
 	c.newest = n
 	if len(c.rows) == 0 {
 		return
 	}
-	c.addTo(&c.fine[n%fineBuckets])
-	c.addTo(&c.hours[n/perHour%dayHours])
+	slices.Sort(c.rows)
+	c.fine[n%fineBuckets].add(c.rows, c.window)
+	c.hours[n/perHour%dayHours].add(c.rows, c.window)
 	for _, r := range c.rows {
 		c.window[r] = 0
 	}
-	c.rows = c.rows[:0]
+	c.rows = shrink(c.rows)
 }
 
-// addTo adds the window's counts. Beyond maxChurn nothing is added for any newcomer: which of them came first means nothing.
-func (c *churn) addTo(to *map[rib.Row]uint32) {
-	if *to == nil {
-		*to = make(map[rib.Row]uint32, len(c.rows))
-	}
-	full := len(*to)+len(c.rows) > maxChurn
-	for _, r := range c.rows {
-		if _, ok := (*to)[r]; ok || !full {
-			(*to)[r] += c.window[r]
-		}
-	}
-}
-
-// before adds up a row's changes in the hour and the day before t, to the five minutes.
-func (c *churn) before(r rib.Row, t int64, to *bgp.Churn) {
+// before adds up the changes of rows, in their order, in the hour and the day before t, to the five minutes.
+func (c *churn) before(rows []rib.Row, t int64, to *bgp.Churn) {
 	n := t / fineSeconds
 	for b := max(n-3600/fineSeconds, c.newest-fineBuckets+1); b < n && b <= c.newest; b++ {
-		to.Hour += int(c.fine[b%fineBuckets][r])
+		to.Hour += c.fine[b%fineBuckets].sum(rows)
 	}
 	h, newest := t/3600, c.newest/(3600/fineSeconds)
 	for b := max(h-dayHours, newest-dayHours+1); b < h && b <= newest; b++ {
-		to.Day += int(c.hours[b%dayHours][r])
+		to.Day += c.hours[b%dayHours].sum(rows)
 	}
 	for b := max(h*3600/fineSeconds, c.newest-fineBuckets+1); b < n && b <= c.newest; b++ {
-		to.Day += int(c.fine[b%fineBuckets][r])
+		to.Day += c.fine[b%fineBuckets].sum(rows)
 	}
 }
 
 func (c *churn) forget(r rib.Row) {
-	for _, m := range c.fine {
-		delete(m, r)
+	for i := range c.fine {
+		c.fine[i].forget(r)
 	}
-	for _, m := range c.hours {
-		delete(m, r)
+	for i := range c.hours {
+		c.hours[i].forget(r)
+	}
+}
+
+// changes are how often rows changed in a stretch of time, 5 octets a row. The zero value is none.
+type changes struct {
+	rows   []rib.Row          // sorted
+	counts []uint8            // of each; 0 is a row that was forgotten
+	more   map[rib.Row]uint32 // what does not fit into counts
+	gone   int                // rows that were forgotten
+}
+
+// add adds the counts of rows, which are sorted; count has them by row. Beyond maxChurn nothing is added for any newcomer: which of them
+// came first means nothing.
+func (x *changes) add(rows []rib.Row, count []uint32) {
+	full := len(x.rows)-x.gone+len(rows) > maxChurn
+	size := x.newcomers(rows)
+	if full {
+		size = 0
+	}
+	size += len(x.rows) - x.gone
+	out := changes{rows: make([]rib.Row, 0, size), counts: make([]uint8, 0, size), more: x.more}
+	put := func(r rib.Row, was uint8, n uint32) {
+		sum := uint64(was) + uint64(n)
+		if over := sum - min(sum, math.MaxUint8); over > 0 {
+			if out.more == nil {
+				out.more = make(map[rib.Row]uint32)
+			}
+			out.more[r] += uint32(over)
+			sum = math.MaxUint8
+		}
+		out.rows, out.counts = append(out.rows, r), append(out.counts, uint8(sum))
+	}
+	i := 0
+	for _, r := range rows {
+		for ; i < len(x.rows) && x.rows[i] < r; i++ {
+			if x.counts[i] > 0 {
+				put(x.rows[i], x.counts[i], 0)
+			}
+		}
+		was := uint8(0)
+		if i < len(x.rows) && x.rows[i] == r {
+			was = x.counts[i]
+			i++
+		}
+		if was > 0 || !full {
+			put(r, was, count[r])
+		}
+	}
+	for ; i < len(x.rows); i++ {
+		if x.counts[i] > 0 {
+			put(x.rows[i], x.counts[i], 0)
+		}
+	}
+	*x = out
+}
+
+// newcomers counts the rows that have no count.
+func (x *changes) newcomers(rows []rib.Row) (n int) {
+	i := 0
+	for _, r := range rows {
+		for i < len(x.rows) && x.rows[i] < r {
+			i++
+		}
+		if i == len(x.rows) || x.rows[i] != r || x.counts[i] == 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// sum adds up the counts of rows, which are sorted.
+func (x *changes) sum(rows []rib.Row) (n int) {
+	left := x.rows
+	for _, r := range rows {
+		step := 1 // the next row is mostly near
+		for step < len(left) && left[step-1] < r {
+			step *= 2
+		}
+		i, ok := slices.BinarySearch(left[:min(step, len(left))], r)
+		left = left[i:]
+		if len(left) == 0 {
+			return n
+		}
+		if ok {
+			n += int(x.counts[len(x.rows)-len(left)]) + int(x.more[r])
+		}
+	}
+	return n
+}
+
+func (x *changes) forget(r rib.Row) {
+	if i, ok := slices.BinarySearch(x.rows, r); ok && x.counts[i] > 0 {
+		x.counts[i] = 0
+		x.gone++
+		delete(x.more, r)
 	}
 }

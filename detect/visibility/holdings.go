@@ -115,10 +115,13 @@ type holdings struct {
 
 func newHoldings() holdings { return holdings{waits: make(map[rib.Row]wait)} }
 
-// grow makes room for one row more.
-func (h *holdings) grow() {
-	h.said = append(h.said, said{})
-	h.turns = append(h.turns, noTurn)
+// grow makes room for n rows.
+func (h *holdings) grow(n int) {
+	was := len(h.turns)
+	h.said, h.turns = rib.Lengthen(h.said, n), rib.Lengthen(h.turns, n)
+	for i := was; i < n; i++ {
+		h.turns[i] = noTurn
+	}
 }
 
 // forget is called when a row is used for another prefix.
@@ -190,10 +193,7 @@ func (s *State) Holdings() []Holding {
 	out := s.sayChanges(minute)
 	out = append(out, s.sayTurns(minute, out)...)
 	slices.SortFunc(out, func(a, b Holding) int { return cmp.Compare(a.Key, b.Key) })
-	h.differ = h.differ[:0]
-	if cap(h.differ) > maxLog {
-		h.differ = nil
-	}
+	h.differ = shrink(h.differ)
 	return out
 }
 

@@ -16,7 +16,7 @@ func (s *State) begin(r rib.Row, early int, since uint32) {
 	}
 	n, usually := s.voters.N, t.held+early
 	p.usual = sampleOf(usually, n)
-	p.samples[s.hour%dayHours] = p.usual
+	s.days.set(&p.day, s.hour%dayHours, p.usual)
 	if p.usual > 0 && usually >= leastKnown(n) {
 		c.flags = known | seen
 		if usually >= half(n) {
@@ -84,7 +84,7 @@ func (s *State) sampleHour(r rib.Row) {
 	} else {
 		v := sampleOf(t.held, s.voters.N)
 		for h := s.hour - s.skipped; h <= s.hour; h++ {
-			p.samples[h%dayHours] = v
+			s.days.set(&p.day, h%dayHours, v)
 		}
 		p.usual = s.median(p)
 	}
@@ -100,7 +100,7 @@ func (s *State) thaw(p *prefix, c *change, held int) {
 	if c.flags&lost != 0 {
 		v = 0
 	}
-	p.fill(v)
+	s.days.fill(&p.day, v)
 	p.usual, p.since, p.share = v, 0, 1000
 	c.flags &^= lost
 	s.end(s.troughs.losses, c.row, true)
@@ -164,9 +164,10 @@ func (s *State) settleOrigins(r rib.Row, c *change) {
 // count as 0: it was not there.
 func (s *State) median(p *prefix) uint8 {
 	var v [dayHours]uint8
+	all := s.days.all(p.day)
 	n := int(min(dayHours, s.hour-s.began+1))
 	for i := range n {
-		x := p.samples[(s.hour-int64(i))%dayHours]
+		x := all[(s.hour-int64(i))%dayHours]
 		if x == absentShare {
 			x = 0
 		}
@@ -186,7 +187,7 @@ func (s *State) tidy() {
 		if p.flags != 0 || p.usual != 0 || p.node != 0 {
 			return
 		}
-		for _, v := range p.samples {
+		for _, v := range s.days.all(p.day) {
 			if v != 0 && v != absentShare {
 				return
 			}
@@ -194,7 +195,7 @@ func (s *State) tidy() {
 		if _, ok := s.open[r]; ok || !s.holdings.ended(r) || !s.rib.Forget(r) {
 			return
 		}
-		p.forget()
+		s.forget(p)
 		delete(s.moved, r)
 		delete(s.young, r)
 		s.holdings.forget(r)

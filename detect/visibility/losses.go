@@ -12,6 +12,8 @@ const (
 	// maxLog events of a window are kept, of withdrawals and of re-routings each. Of a window with more, none is: which of them
 	// came first depends on how collectors are interleaved, how many came does not.
 	maxLog = 2 << 20
+	// maxSpare entries of a list that is used again are kept; a list that was longer is given back.
+	maxSpare = 1 << 16
 	// maxRerouted upstreams of a loss are kept, the lowest.
 	maxRerouted = 16
 	// A withdrawal that led to no loss is forgotten after this.
@@ -87,9 +89,9 @@ func (l *losses) skip() {
 	l.withdrawn, l.rerouted, l.overflow = shrink(l.withdrawn), shrink(l.rerouted), false
 }
 
-// shrink empties a log, and gives a large one back.
-func shrink(e []event) []event {
-	if cap(e) > 1<<16 {
+// shrink empties a list, and gives a large one back.
+func shrink[T any](e []T) []T {
+	if cap(e) > maxSpare {
 		return nil
 	}
 	return e[:0]

@@ -67,9 +67,7 @@ func (s *State) recordOf(r rib.Row) *prefix {
 	if int(r) < len(s.prefixes) {
 		return &s.prefixes[r]
 	}
-	p := &prefix{}
-	p.forget()
-	return p
+	return &prefix{}
 }
 
 // everAnnounced reports whether a peer holds the row, or was heard to announce it.

@@ -2,6 +2,7 @@ package visibility
 
 import (
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/darkmap/darkmap/detect/outage"
@@ -43,10 +44,10 @@ func (x *coding) prefixes() {
 	}
 }
 
-// prefix is one. Most have the same sample for each hour.
+// prefix is one.
 func (x *coding) prefix(p *prefix) {
 	c := x.c
-	codeSamples(c, &p.samples)
+	x.day(&p.day)
 	snapshot.Uint(c, &p.usual)
 	snapshot.Uint(c, &p.flags)
 	snapshot.Uint(c, &p.share)
@@ -61,6 +62,35 @@ func (x *coding) prefix(p *prefix) {
 		return
 	}
 	x.origin(&p.origins)
+}
+
+// day is the samples of a prefix: the one share of the hours that have a sample, and the hours that have none; or all of them.
+func (x *coding) day(d *dayID) {
+	c, days := x.c, &x.s.days
+	share, without := d.share(), ^uint32(*d)&hoursMask
+	snapshot.Uint(c, &share)
+	switch {
+	case share == variousDay:
+		var all [dayHours]uint8
+		if !c.Reading() {
+			all = days.various[d.number()]
+		}
+		if codeSamples(c, &all); c.Reading() {
+			same, ok := sameDay(&all)
+			if *d = same; !ok {
+				*d = variousDay<<dayHours | dayID(days.add(&all))
+			}
+		}
+		return
+	case share > wholeShare:
+		c.Fail("a share of %d", share)
+		share = 0
+	}
+	if snapshot.Uint(c, &without); without > hoursMask {
+		c.Fail("the hours %x of a day", without)
+		without = 0
+	}
+	*d = dayID(share)<<dayHours | dayID(^without&hoursMask)
 }
 
 // codeSamples is the most frequent sample, the hours that have others, and those.
@@ -213,10 +243,10 @@ func (x *coding) churn() {
 		c.Fail("the five minutes %d", v.newest)
 	}
 	for i := range v.fine {
-		snapshot.NumberMap(c, &v.fine[i], x.rows, snapshot.Uint)
+		x.changes(&v.fine[i])
 	}
 	for i := range v.hours {
-		snapshot.NumberMap(c, &v.hours[i], x.rows, snapshot.Uint)
+		x.changes(&v.hours[i])
 	}
 	rows := sortedRows(slices.Values(v.rows))
 	snapshot.Numbers(c, &rows, x.rows)
@@ -228,6 +258,50 @@ func (x *coding) churn() {
 			v.window = append(v.window, make([]uint32, int(r)+1-len(v.window))...)
 		}
 		snapshot.Uint(c, &v.window[r])
+	}
+}
+
+// changes is how often rows changed, those that did.
+func (x *coding) changes(v *changes) {
+	rows := v.rows
+	if v.gone > 0 {
+		rows = make([]rib.Row, 0, len(v.rows)-v.gone)
+		for i, r := range v.rows {
+			if v.counts[i] > 0 {
+				rows = append(rows, r)
+			}
+		}
+	}
+	snapshot.Numbers(x.c, &rows, x.rows)
+	if x.c.Reading() {
+		v.rows, v.counts = rows, make([]uint8, len(rows))
+	}
+	at := 0
+	for _, r := range rows {
+		for v.rows[at] != r {
+			at++
+		}
+		v.count(x.c, at)
+	}
+}
+
+// count is how often the row at a place changed.
+func (v *changes) count(c *snapshot.Coder, at int) {
+	r := v.rows[at]
+	n := uint64(v.counts[at]) + uint64(v.more[r])
+	if snapshot.Uint(c, &n); !c.Reading() {
+		return
+	}
+	if n == 0 || n > math.MaxUint32 {
+		c.Fail("%d changes of row %d", n, r)
+		return
+	}
+	v.counts[at] = uint8(min(n, math.MaxUint8))
+	if over := uint32(n) - uint32(v.counts[at]); over > 0 {
+		if v.more == nil {
+			v.more = make(map[rib.Row]uint32)
+		}
+		v.more[r] = over
 	}
 }
 

@@ -40,12 +40,12 @@ const (
 
 // prefix is what is known of a row.
 type prefix struct {
-	samples [dayHours]uint8 // by hour of the day, in 1/250; absentShare where there is none
-	usual   uint8           // median of samples
-	flags   uint8
-	share   uint16 // v/b in 1/1000, at the last look
-	since   uint32 // minutes since 1970: lost or partial since; 0 is neither
-	node    uint32 // in the trie; 0 is not in it
+	day   dayID // its samples
+	usual uint8 // median of the samples
+	flags uint8
+	share uint16 // v/b in 1/1000, at the last look
+	since uint32 // minutes since 1970: lost or partial since; 0 is neither
+	node  uint32 // in the trie; 0 is not in it
 	belonging
 	staged  placeID  // its place from the end of the window on
 	origins originID // now
@@ -58,6 +58,7 @@ type State struct {
 	peers  Peers
 
 	prefixes []prefix // by row
+	days     days
 	// knownRows is how many of them are known.
 	knownRows int
 	trie      trie
@@ -97,6 +98,8 @@ type State struct {
 	leaving map[uint32]map[rib.Row]struct{} // by entity: who leaves its list in the round
 	steps   int                             // members that were looked at when some left, for the tests
 
+	usualTally usualTally
+
 	young map[rib.Row]youth // prefixes that may be a new network's
 	moved map[rib.Row]int64 // since when the origins are not the usual ones
 	open  map[rib.Row]outage.Sample
@@ -132,27 +135,17 @@ func New(t *rib.Table, peers Peers) *State {
 
 // prefix returns a row's, new rows being unknown.
 func (s *State) prefix(r rib.Row) *prefix {
-	for int(r) >= len(s.prefixes) {
-		p := prefix{}
-		p.forget()
-		s.prefixes = append(s.prefixes, p)
-		s.stamps = append(s.stamps, 0)
-		s.holdings.grow()
+	if n := int(r) + 1; n > len(s.prefixes) {
+		s.prefixes, s.stamps = rib.Lengthen(s.prefixes, n), rib.Lengthen(s.stamps, n)
+		s.holdings.grow(n)
 	}
 	return &s.prefixes[r]
 }
 
 // forget makes p a prefix that was never seen.
-func (p *prefix) forget() {
+func (s *State) forget(p *prefix) {
+	s.days.fill(&p.day, absentShare)
 	*p = prefix{}
-	p.fill(absentShare)
-}
-
-// fill takes v for the sample of every hour.
-func (p *prefix) fill(v uint8) {
-	for i := range p.samples {
-		p.samples[i] = v
-	}
 }
 
 // Window is what Close needs to know of the window that ends.
@@ -171,6 +164,7 @@ type Window struct {
 // world (where whole tables are known), and prefixes while they lose.
 func (s *State) Close(w Window) []outage.Sample {
 	s.now, s.voters, s.verdicts = w.End, w.Voters, w.Verdicts
+	s.usualTally.known = false
 	if s.rib.Len() > 0 {
 		s.prefix(rib.Row(s.rib.Len() - 1))
 	}
@@ -222,7 +216,9 @@ func (s *State) Close(w Window) []outage.Sample {
 	if hourly {
 		s.tidy()
 	}
-	return append(s.takeEntitySamples(), s.takePrefixSamples(dirty)...)
+	out := append(s.takeEntitySamples(), s.takePrefixSamples(dirty)...)
+	s.plan, s.rows = shrink(s.plan), shrink(s.rows)
+	return out
 }
 
 // restart begins anew when the panel's knowledge changes: what updates alone had taught is not compared with tables. Places stay. It
@@ -243,7 +239,7 @@ func (s *State) restart(k bgp.TableKnowledge) map[rib.Row]uint32 {
 			away[rib.Row(i)] = p.since
 		}
 		place, staged := p.place, p.staged
-		p.forget()
+		s.forget(p)
 		p.place, p.staged = place, staged
 	}
 	return away

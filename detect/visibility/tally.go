@@ -20,26 +20,70 @@ const maxWords = rib.MaxSlots / 64
 
 // count makes a row's tally. Origins count with a fifth of the voters that hold it; 0 where no path told any.
 func (s *State) count(r rib.Row) tally {
-	var held, heard, tmp [maxWords]uint64
+	var t tally
+	if s.rib.IsUsual(r) {
+		t = s.countUsual()
+	} else {
+		t.held, t.gone = s.countSlots(s.rib.Heard(r))
+	}
+	if a, ok := s.rib.OneOrigin(r); ok {
+		if a != 0 && t.held > 0 { // every slot that holds the row has heard it from there
+			t.origins = s.originOf(r, a)
+		}
+		return t
+	}
+	var tmp [maxWords]uint64
 	origins := s.tallied.empty()
-	w := s.rib.Words()
-	h := s.rib.Held(r)
-	t := tally{held: s.voters.Fold(held[:w], h)}
+	w, h := s.rib.Words(), s.rib.Held(r)
 	s.rib.EachPair(r, func(origin, _ bgp.ASN, slots []uint64) {
+		if origin == 0 {
+			return
+		}
 		for i, b := range slots {
-			heard[i] |= b
 			tmp[i] = b & h[i]
 		}
-		if origin != 0 {
-			origins.add(origin, s.voters.Count(tmp[:w]))
-		}
+		origins.add(origin, s.voters.Count(tmp[:w]))
 	})
-	s.voters.Fold(tmp[:w], heard[:w])
-	for i := range w {
-		t.gone += bits.OnesCount64(tmp[i] &^ held[i])
-	}
 	t.origins = s.origins.of(origins.atLeastFifth(t.held))
 	return t
+}
+
+// countSlots counts the voters among slots that hold a row, and those among slots that ever heard it and do not.
+func (s *State) countSlots(held, heard []uint64) (holding, gone int) {
+	var a, b [maxWords]uint64
+	holding = s.voters.Fold(a[:len(held)], held)
+	s.voters.Fold(b[:len(heard)], heard)
+	for i := range heard {
+		gone += bits.OnesCount64(b[i] &^ a[i])
+	}
+	return holding, gone
+}
+
+// usualTally is the tally of the slots that hold most rows, without origins, of the window that is closed.
+type usualTally struct {
+	tally
+	known bool
+}
+
+// countUsual counts as countSlots does for the slots of most rows, once a window.
+func (s *State) countUsual() tally {
+	if u := &s.usualTally; !u.known {
+		u.held, u.gone = s.countSlots(s.rib.Usual())
+		u.known = true
+	}
+	return s.usualTally.tally
+}
+
+// originOf is the set of one origin, which is most likely the one that the row had before.
+func (s *State) originOf(r rib.Row, a bgp.ASN) originID {
+	if int(r) < len(s.prefixes) {
+		for _, id := range [...]originID{s.prefixes[r].origins, s.prefixes[r].usually} {
+			if l := s.origins.list(id); len(l) == 1 && l[0] == a {
+				return id
+			}
+		}
+	}
+	return s.origins.of([]bgp.ASN{a})
 }
 
 // asCount counts voters by AS, origin or upstream, of which there are at most as many as slots. It is used again from row to row.

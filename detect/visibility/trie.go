@@ -186,8 +186,10 @@ func (t *trie) add(n node) uint32 {
 		t.nodes[at] = n
 		return at
 	}
-	t.nodes = append(t.nodes, n)
-	return uint32(len(t.nodes) - 1)
+	i := len(t.nodes)
+	t.nodes = rib.Lengthen(t.nodes, i+1)
+	t.nodes[i] = n
+	return uint32(i)
 }
 
 // common is how many leading bits two prefixes share, at most the shorter one's length.

@@ -214,7 +214,10 @@ func (s *State) originates(k outage.Key, p *prefix) bool {
 // Churn counts route changes of the entity's prefixes in the hour and the day before t.
 func (s *State) Churn(k outage.Key, t int64) bgp.Churn {
 	var out bgp.Churn
-	s.members(k, func(r rib.Row) { s.churn.before(r, t, &out) })
+	var rows []rib.Row
+	s.members(k, func(r rib.Row) { rows = append(rows, r) })
+	slices.Sort(rows)
+	s.churn.before(rows, t, &out)
 	return out
 }
 

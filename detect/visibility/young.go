@@ -89,7 +89,7 @@ func before(a, b outage.Key) bool {
 func (s *State) makeKnown(r rib.Row) {
 	p, c, t := &s.prefixes[r], s.changeOf(r), s.count(r)
 	p.usual = sampleOf(t.held, s.voters.N)
-	p.fill(p.usual)
+	s.days.fill(&p.day, p.usual)
 	s.settle(p, &c)
 	widen(&c, t.held, s.voters.N)
 	s.propose(c)

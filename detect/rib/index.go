@@ -1,0 +1,80 @@
+package rib
+
+import (
+	"math/bits"
+	"math/rand/v2"
+)
+
+// index finds the row of a key: a hash table of row numbers with linear probing, at most three quarters full. The keys stand in the table.
+type index struct {
+	slots []Row // one more than the row; 0 is empty. The length is a power of two
+	n     int
+	seed  uint64 // so that nobody can choose prefixes that meet in one place
+}
+
+const leastIndex = 16
+
+// at is where the search for k begins.
+func (x *index) at(k Key) uint32 {
+	h := (uint64(k) ^ x.seed) * 0x9e3779b97f4a7c15
+	h = (h ^ h>>32) * 0xd6e8feb86659fd93
+	return uint32(h >> (64 - bits.Len(uint(len(x.slots)-1))))
+}
+
+// find looks k up among keys, by row.
+func (x *index) find(k Key, keys []Key) (Row, bool) {
+	if len(x.slots) == 0 {
+		return 0, false
+	}
+	mask := uint32(len(x.slots) - 1)
+	for i := x.at(k); x.slots[i] != 0; i = (i + 1) & mask {
+		if r := x.slots[i] - 1; keys[r] == k {
+			return r, true
+		}
+	}
+	return 0, false
+}
+
+// add puts row r in, whose key is in keys and not in the index.
+func (x *index) add(r Row, keys []Key) {
+	if 4*(x.n+1) > 3*len(x.slots) {
+		was := x.slots
+		if was == nil {
+			x.seed = rand.Uint64()
+		}
+		x.slots = make([]Row, max(leastIndex, 2*len(was)))
+		for _, s := range was {
+			if s != 0 {
+				x.put(s, keys[s-1])
+			}
+		}
+	}
+	x.put(r+1, keys[r])
+	x.n++
+}
+
+// put stores a slot in the first free place.
+func (x *index) put(slot Row, k Key) {
+	mask := uint32(len(x.slots) - 1)
+	i := x.at(k)
+	for x.slots[i] != 0 {
+		i = (i + 1) & mask
+	}
+	x.slots[i] = slot
+}
+
+// remove takes k out, which is in. What follows it moves up where it is nearer to its place.
+func (x *index) remove(k Key, keys []Key) {
+	mask := uint32(len(x.slots) - 1)
+	i := x.at(k)
+	for keys[x.slots[i]-1] != k {
+		i = (i + 1) & mask
+	}
+	for j := (i + 1) & mask; x.slots[j] != 0; j = (j + 1) & mask {
+		if home := x.at(keys[x.slots[j]-1]); (j-home)&mask >= (j-i)&mask {
+			x.slots[i], i = x.slots[j], j
+		}
+	}
+	x.slots[i] = 0
+	x.n--
+}

@@ -1,0 +1,442 @@
+package rib
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// status is what is known of a pair of row and slot.
+type status uint8
+
+// The statuses.
+const (
+	// unheard: nothing.
+	unheard status = iota
+	// gone: the slot was heard to announce the prefix, or to withdraw it, and does not hold it.
+	gone
+	// holding: the slot holds it.
+	holding
+)
+
+// maxWords is the length of the longest slot bitset.
+const maxWords = MaxSlots / 64
+
+// standing is the statuses of a row: the slots that hold it, and those that are gone. A slot that is in neither is unheard.
+type standing struct {
+	held, gone [maxWords]uint64
+}
+
+func (x *standing) of(s int) status { return statusOf(x.held[s>>6], x.gone[s>>6], s) }
+
+func (x *standing) set(s int, to status) {
+	w, bit := s>>6, uint64(1)<<(s&63)
+	x.held[w] &^= bit
+	x.gone[w] &^= bit
+	switch to {
+	case holding:
+		x.held[w] |= bit
+	case gone:
+		x.gone[w] |= bit
+	case unheard:
+	}
+}
+
+func statusOf(held, left uint64, s int) status {
+	switch bit := uint64(1) << (s & 63); {
+	case held&bit != 0:
+		return holding
+	case left&bit != 0:
+		return gone
+	}
+	return unheard
+}
+
+// statuses keeps the status of every pair of row and slot. Most rows are held by the same slots. usual is the status that a slot has in
+// most rows, and a row has one of these forms, the shortest:
+//
+//	(nothing)                         every slot has its usual status
+//	but   2 octets a slot             these slots have another than the usual status
+//	only  2 octets a slot             these slots have a status, the others are unheard
+//	all   8 octets a word             the slots that hold the row; the others are unheard
+//	both  8 octets a word, 8 a word   the slots that hold it, and those that are gone; the others are unheard
+//
+// The two octets, big end last, are the slot x 4 + its status. A status of many rows changes by a change of what is usual (remap).
+type statuses struct {
+	packed
+	usual standing
+	words int
+	buf   []byte
+}
+
+// The forms, in the first octet.
+const (
+	formBut byte = iota + 1
+	formOnly
+	formAll
+	formBoth
+)
+
+func entryOf(s int, x status) uint16 { return uint16(s)<<2 | uint16(x) }
+
+// listed looks for a slot in a list of two octets each; i is where it stands or would.
+func listed(list []byte, s int) (i int, x status, ok bool) {
+	for ; i < len(list); i += 2 {
+		if e := binary.LittleEndian.Uint16(list[i:]); int(e>>2) >= s {
+			return i, status(e & 3), int(e>>2) == s
+		}
+	}
+	return i, unheard, false
+}
+
+// word is word i of a list of words; 0 beyond.
+func word(b []byte, i int) uint64 {
+	if 8*i >= len(b) {
+		return 0
+	}
+	return binary.LittleEndian.Uint64(b[8*i:])
+}
+
+// of is the status of a row and a slot.
+func (t *statuses) of(r Row, s int) status {
+	b := t.get(r)
+	if len(b) == 0 {
+		return t.usual.of(s)
+	}
+	switch rest := b[1:]; b[0] {
+	case formBut:
+		if _, x, ok := listed(rest, s); ok {
+			return x
+		}
+		return t.usual.of(s)
+	case formOnly:
+		_, x, _ := listedOr(rest, s, unheard)
+		return x
+	case formAll:
+		return statusOf(word(rest, s>>6), 0, s)
+	default:
+		half := len(rest) / 2
+		return statusOf(word(rest[:half], s>>6), word(rest[half:], s>>6), s)
+	}
+}
+
+// heldOf is word w of the slots that hold a row, goneOf of those that are gone from it.
+func (t *statuses) heldOf(r Row, w int) uint64 { return t.wordOf(r, w, holding) }
+func (t *statuses) goneOf(r Row, w int) uint64 { return t.wordOf(r, w, gone) }
+
+// wordOf is word w of the slots that have a status in a row, which is not unheard.
+func (t *statuses) wordOf(r Row, w int, which status) uint64 {
+	b, usual := t.get(r), t.usual.held[w]
+	if which == gone {
+		usual = t.usual.gone[w]
+	}
+	if len(b) == 0 {
+		return usual
+	}
+	rest, x := b[1:], uint64(0)
+	switch b[0] {
+	case formAll:
+		if which == gone {
+			return 0
+		}
+		return word(rest, w)
+	case formBoth:
+		half := len(rest) / 2
+		if which == gone {
+			return word(rest[half:], w)
+		}
+		return word(rest[:half], w)
+	case formBut:
+		x = usual
+	}
+	for ; len(rest) > 0; rest = rest[2:] {
+		if e := binary.LittleEndian.Uint16(rest); int(e>>8) == w {
+			bit := uint64(1) << (e >> 2 & 63)
+			if x &^= bit; status(e&3) == which {
+				x |= bit
+			}
+		}
+	}
+	return x
+}
+
+// listedOr is listed, with a status for slots that are not in the list.
+func listedOr(list []byte, s int, other status) (i int, x status, ok bool) {
+	if i, x, ok = listed(list, s); !ok {
+		x = other
+	}
+	return i, x, ok
+}
+
+// read fills to with a row's statuses.
+func (t *statuses) read(r Row, to *standing) { t.decode(t.get(r), to) }
+
+func (t *statuses) decode(b []byte, to *standing) {
+	if len(b) == 0 || b[0] == formBut {
+		copy(to.held[:t.words], t.usual.held[:t.words])
+		copy(to.gone[:t.words], t.usual.gone[:t.words])
+	} else {
+		clear(to.held[:t.words])
+		clear(to.gone[:t.words])
+	}
+	if len(b) == 0 {
+		return
+	}
+	switch rest := b[1:]; b[0] {
+	case formBut, formOnly:
+		for ; len(rest) > 0; rest = rest[2:] {
+			e := binary.LittleEndian.Uint16(rest)
+			to.set(int(e>>2), status(e&3))
+		}
+	case formAll:
+		for w := range len(rest) / 8 {
+			to.held[w] = word(rest, w)
+		}
+	case formBoth:
+		n := len(rest) / 16
+		for w := range n {
+			to.held[w], to.gone[w] = word(rest, w), word(rest, n+w)
+		}
+	}
+}
+
+// set gives a slot of a row another status.
+func (t *statuses) set(r Row, s int, to status) {
+	b := t.get(r)
+	other := unheard
+	switch {
+	case len(b) == 0 || b[0] == formBut:
+		other = t.usual.of(s)
+	case b[0] == formAll && to != gone, b[0] == formBoth:
+		if t.setBit(b, s, to) {
+			return
+		}
+		t.setSlow(r, s, to)
+		return
+	case b[0] == formAll:
+		t.setSlow(r, s, to)
+		return
+	}
+	var list []byte
+	form := formBut
+	if len(b) > 0 {
+		form, list = b[0], b[1:]
+	}
+	i, was, ok := listedOr(list, s, other)
+	switch {
+	case was == to:
+		return
+	case ok && to != other:
+		binary.LittleEndian.PutUint16(list[i:], entryOf(s, to))
+		return
+	case !ok && len(list) >= 8*t.words:
+		t.setSlow(r, s, to) // another form may be shorter
+		return
+	}
+	buf := append(append(t.buf[:0], form), list[:i]...)
+	if ok {
+		i += 2
+	} else {
+		buf = binary.LittleEndian.AppendUint16(buf, entryOf(s, to))
+	}
+	if buf = append(buf, list[i:]...); len(buf) == 1 && form == formBut {
+		buf = buf[:0]
+	}
+	t.buf = buf
+	t.packed.set(r, buf)
+}
+
+// setBit is set for the forms of words; false where the row has not so many.
+func (t *statuses) setBit(b []byte, s int, to status) bool {
+	rest := b[1:]
+	n := len(rest) / 8
+	if b[0] == formBoth {
+		n /= 2
+	}
+	w, bit := s>>6, uint64(1)<<(s&63)
+	if w >= n {
+		return to == unheard
+	}
+	put := func(w int, on bool) {
+		x := word(rest, w) &^ bit
+		if on {
+			x |= bit
+		}
+		binary.LittleEndian.PutUint64(rest[8*w:], x)
+	}
+	put(w, to == holding)
+	if b[0] == formBoth {
+		put(n+w, to == gone)
+	}
+	return true
+}
+
+func (t *statuses) setSlow(r Row, s int, to status) {
+	var x standing
+	t.read(r, &x)
+	x.set(s, to)
+	t.write(r, &x)
+}
+
+// write gives a row other statuses.
+func (t *statuses) write(r Row, x *standing) {
+	t.buf = t.encode(t.buf[:0], x)
+	t.packed.set(r, t.buf)
+}
+
+// encode appends the shortest form of x.
+func (t *statuses) encode(to []byte, x *standing) []byte {
+	but, only, words, some := 0, 0, 0, false
+	for w := range t.words {
+		h, g := x.held[w], x.gone[w]
+		but += bits.OnesCount64((h ^ t.usual.held[w]) | (g ^ t.usual.gone[w]))
+		only += bits.OnesCount64(h | g)
+		if h|g != 0 {
+			words = w + 1
+		}
+		some = some || g != 0
+	}
+	form, long := formAll, 8*words
+	if some {
+		form, long = formBoth, 16*words
+	}
+	switch {
+	case but == 0:
+		return to
+	case but <= only && 2*but <= long:
+		to = append(to, formBut)
+		for w := range t.words {
+			diff := (x.held[w] ^ t.usual.held[w]) | (x.gone[w] ^ t.usual.gone[w])
+			for b := range eachBit(diff) {
+				to = binary.LittleEndian.AppendUint16(to, entryOf(w<<6+b, x.of(w<<6+b)))
+			}
+		}
+		return to
+	case 2*only <= long:
+		to = append(to, formOnly)
+		for w := range words {
+			for b := range eachBit(x.held[w] | x.gone[w]) {
+				to = binary.LittleEndian.AppendUint16(to, entryOf(w<<6+b, x.of(w<<6+b)))
+			}
+		}
+		return to
+	}
+	to = append(to, form)
+	for w := range words {
+		to = binary.LittleEndian.AppendUint64(to, x.held[w])
+	}
+	for w := range words {
+		if form == formBoth {
+			to = binary.LittleEndian.AppendUint64(to, x.gone[w])
+		}
+	}
+	return to
+}
+
+// remap gives each slot of mask another status in every row: becomes[x] where it has x. n is how many rows there are.
+func (t *statuses) remap(n int, mask []uint64, becomes [3]status) {
+	for w, m := range mask {
+		for b := range eachBit(m) {
+			s := w<<6 + b
+			t.usual.set(s, becomes[t.usual.of(s)])
+		}
+	}
+	for at, blk := range t.blocks {
+		if len(blk.data) == 0 {
+			continue
+		}
+		from := uint32(0)
+		for i := range min(blockRows, n-at*blockRows) {
+			if to := blk.ends[i]; to > from {
+				t.remapRow(Row(at*blockRows+i), blk.data[from:to], mask, becomes)
+			}
+			from = blk.ends[i] // remapRow may move it
+		}
+	}
+}
+
+// remapRow is remap for a row with a form. What is usual is what it will be.
+func (t *statuses) remapRow(r Row, b []byte, mask []uint64, becomes [3]status) {
+	if !meets(b, mask) {
+		return
+	}
+	rest := b[1:]
+	switch b[0] {
+	case formBut, formOnly:
+		buf := append(t.buf[:0], b[0])
+		for ; len(rest) > 0; rest = rest[2:] {
+			e := binary.LittleEndian.Uint16(rest)
+			if s := int(e >> 2); mask[s>>6]&(1<<(s&63)) != 0 {
+				to, other := becomes[e&3], unheard
+				if b[0] == formBut {
+					other = t.usual.of(s)
+				}
+				if to == other {
+					continue
+				}
+				e = entryOf(s, to)
+			}
+			buf = binary.LittleEndian.AppendUint16(buf, e)
+		}
+		if len(buf) == 1 && b[0] == formBut {
+			buf = buf[:0]
+		}
+		t.buf = buf
+		t.packed.set(r, buf)
+	default:
+		var x standing
+		t.decode(b, &x)
+		for w, m := range mask {
+			h, g := x.held[w]&m, x.gone[w]&m
+			x.held[w] &^= m
+			x.gone[w] &^= m
+			for from, set := range [3]uint64{holding: h, gone: g} {
+				switch becomes[from] {
+				case holding:
+					x.held[w] |= set
+				case gone:
+					x.gone[w] |= set
+				case unheard:
+				}
+			}
+		}
+		t.write(r, &x)
+	}
+}
+
+// meets reports whether a form names a slot of mask.
+func meets(b []byte, mask []uint64) bool {
+	rest := b[1:]
+	if b[0] == formBut || b[0] == formOnly {
+		for ; len(rest) > 0; rest = rest[2:] {
+			if s := binary.LittleEndian.Uint16(rest) >> 2; mask[s>>6]&(1<<(s&63)) != 0 {
+				return true
+			}
+		}
+		return false
+	}
+	n := len(rest) / 8
+	if b[0] == formBoth {
+		n /= 2
+	}
+	for i := range len(rest) / 8 {
+		if word(rest, i)&mask[i%n] != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// resettle makes usual what is usual, in the first n rows.
+func (t *statuses) resettle(n int, usual *standing) {
+	was := t.usual
+	var x standing
+	var buf []byte
+	t.rewrite(n, func(_ Row, b []byte) []byte {
+		t.usual = was
+		t.decode(b, &x)
+		t.usual = *usual
+		buf = t.encode(buf[:0], &x)
+		return buf
+	})
+	t.usual = *usual
+}

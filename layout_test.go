@@ -31,6 +31,7 @@ var rules = []struct {
 	{"internal/config", []string{"schemas", "internal/bgp", "internal/nearest"}},
 	{"internal/telemetry", []string{"schemas", "internal/bgp", "internal/config"}},
 	{"internal/atomicfile", nil},
+	{"internal/memlimit", nil},
 	{"internal/plaintext", nil},
 	{"internal/retry", nil},
 	{"internal/drain", []string{"internal/retry"}},

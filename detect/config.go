@@ -14,6 +14,9 @@ type Config struct {
 	PollMaxRecords int `yaml:"poll_max_records" min:"1" max:"1000000"`
 	// The most octets, as encoded, of records that wait for their minute.
 	BufferMaxBytes int `yaml:"buffer_max_bytes" min:"1"`
+	// The soft memory limit of a process with a detector, octets: from there on the garbage collector runs more often. auto: 15 % more than what is
+	// in use, and at least 268435456; in up and in runs of files 50 % more, as other stages run beside it. GOMEMLIMIT in the environment goes before it.
+	Memory config.CountOrAuto `yaml:"memory" min:"67108864"`
 	// The query door at the admin address.
 	Door DoorConfig `yaml:"door"`
 }

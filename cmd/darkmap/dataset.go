@@ -53,9 +53,7 @@ type datasetRun struct {
 // do plays the plan. The results are nil where nothing was played; an error beside results says what went wrong on the
 // way: damaged input, an interruption.
 func (r *datasetRun) do(ctx context.Context) (_ *outagelog.Log, err error) {
-	limited, unlimited := context.WithCancel(ctx)
-	defer unlimited()
-	go limitMemory(limited) // ends with the run
+	defer r.cfg.memoryLimit(runLeast, runSpare).Hold(ctx, r.g.log)()
 	present := *r.cfg
 	if err := r.chooseData(ctx); err != nil {
 		return nil, err

@@ -1,46 +1,17 @@
 package main
 
-import (
-	"context"
-	"os"
-	"runtime/debug"
-	"runtime/metrics"
-	"time"
-)
+import "github.com/darkmap/darkmap/internal/memlimit"
 
 const (
-	// softMemory is from where on the collector of garbage works harder: a run stays below half a gigabyte.
-	softMemory = 384 << 20
-	// heapLive is what the last collection of garbage found in use.
-	heapLive = "/gc/heap/live:bytes"
-	// memoryEvery is how often that is asked for.
-	memoryEvery = time.Second
+	// A run of its own stays below half a gigabyte unless it needs more, as one of tens of thousands of outages does.
+	runLeast, runSpare = 384 << 20, 50
+	// up has the detector of the whole Internet, ClickHouse's engine beside it, and everything else.
+	upLeast, upSpare = 1200 << 20, 50
+	// A detector of its own: what it takes is close to what it uses.
+	detectLeast, detectSpare = 256 << 20, 15
 )
 
-// limitMemory sets the soft limit until ctx ends. Where a run needs more than that, as one of tens of thousands of outages does, the limit
-// follows: the collector would run without end for what it cannot free. GOMEMLIMIT in the environment goes before it.
-func limitMemory(ctx context.Context) {
-	if os.Getenv("GOMEMLIMIT") != "" {
-		return
-	}
-	limit := int64(softMemory)
-	debug.SetMemoryLimit(limit)
-	tick := time.NewTicker(memoryEvery)
-	defer tick.Stop()
-	live := []metrics.Sample{{Name: heapLive}}
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		metrics.Read(live)
-		if next := memoryLimit(int64(live[0].Value.Uint64())); next > limit {
-			limit = next
-			debug.SetMemoryLimit(limit)
-		}
-	}
+// memoryLimit is the limit of a process: detect.memory, or one that follows what is in use, sparePercent more and least octets at least.
+func (c *configuration) memoryLimit(least, sparePercent int64) memlimit.Limit {
+	return memlimit.Limit{Fixed: int64(c.Detect.Memory), Key: "detect.memory", Least: least, SparePercent: sparePercent}
 }
-
-// memoryLimit is the limit for what is in use, both in octets: at least half as much again is left for garbage.
-func memoryLimit(live int64) int64 { return max(softMemory, live+live/2) }

@@ -271,6 +271,7 @@ func (c *detectCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
+	defer cfg.memoryLimit(detectLeast, detectSpare).Hold(ctx, g.log)()
 	return c.runDetect(ctx, g, cfg, reg, s)
 }
 

@@ -7,9 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
-	"runtime/debug"
 	"time"
 
 	"github.com/darkmap/darkmap/enrich"
@@ -22,9 +20,6 @@ import (
 	"github.com/darkmap/darkmap/internal/telemetry"
 	"github.com/darkmap/darkmap/schemas"
 )
-
-// upMemory is from where on the collector of garbage works harder. GOMEMLIMIT in the environment goes before it.
-const upMemory = 1200 << 20
 
 // followDataset is where archives alone go: they are late by nature, and never mixed with live sources.
 const followDataset = "follow"
@@ -77,9 +72,7 @@ func (c *upCmd) Run(ctx context.Context, g *globals) (err error) {
 	if err != nil {
 		return err
 	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(upMemory)
-	}
+	defer cfg.memoryLimit(upLeast, upSpare).Hold(ctx, g.log)()
 	if err := g.prepareLive(cfg, c.Follow); err != nil {
 		return err
 	}

@@ -123,6 +123,12 @@ fuzz: ## Run every fuzzer for FUZZTIME (10s)
 bench: ## Run the benchmarks
 	$(GO) test -vet=off -tags $(TAGS) -run '^$$' -bench . -benchmem ./...
 
+# The detector at the Internet's size: 4 minutes and a gigabyte. BENCH_MEMORY_PREFIXES=100000 makes a small one.
+.PHONY: bench-memory
+bench-memory: export BENCH_MEMORY_PREFIXES ?= 1200000
+bench-memory: ## Measure the memory of the detector and the loss of peers
+	$(GO) test -vet=off -tags $(TAGS) -run '^$$' -bench '^BenchmarkMemory$$' -benchtime 1x -timeout 60m ./detect/core
+
 .PHONY: cover
 cover: ## Tests with coverage, as coverage.out
 	$(GO) test -tags $(TAGS) -coverprofile coverage.out ./... && $(GO) tool cover -func coverage.out | tail -n 1

@@ -1,0 +1,443 @@
+package core
+
+import (
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"reflect"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/darkmap/darkmap/internal/bgp"
+	"github.com/darkmap/darkmap/internal/codec"
+	"github.com/darkmap/darkmap/internal/memlimit"
+	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
+)
+
+const (
+	// memoryPrefixes of IPv4 are in BenchmarkMemory's tables unless BENCH_MEMORY_PREFIXES names another number. The Internet has fullPrefixes.
+	memoryPrefixes = 12_000
+	fullPrefixes   = 1_200_000
+	// There is one prefix of IPv6 for so many of IPv4.
+	memoryIPv6Part = 5
+	// memoryCollectors have memoryPeers each, all with full tables.
+	memoryCollectors, memoryPeers = 10, 40
+	memorySlots                   = memoryCollectors * memoryPeers
+	// memoryChanges a minute come at full size: 12,000 a second.
+	memoryChanges = 12_000 * 60
+	memoryMinutes = 10
+	// memoryChunk prefixes are in a table chunk.
+	memoryChunk = 500
+	// An origin has perOrigin prefixes.
+	perOrigin = 15
+)
+
+// memoryWorld makes tables that are like those of real feeds. Measured on route-views2 of May 2014 with 30 full feeds, and scaled to 400:
+// how many (origin, upstream) pairs a prefix has (4 in the mean), how many feeds hold each pair (34 % of the pairs one, 51 % five at
+// most), how many prefixes some feed does not hold (10.5 %), how many have two origins (1 %).
+type memoryWorld struct {
+	*feed
+	b        *testing.B
+	rng      *rand.Rand
+	prefixes [len(bgp.Families)]int
+	places   []*pb.Place
+	back     []*pb.RouteRecord // announced again in the next minute
+}
+
+// memoryRow is a prefix: the pair over which each peer hears it. Pair noPair is a peer that does not hold it.
+type memoryRow struct {
+	pair  [memorySlots]uint8
+	pairs int
+}
+
+const noPair = ^uint8(0)
+
+// holeEvery prefixes there is one that up to 20 peers do not hold.
+const holeEvery = 12
+
+// row is prefix i of a family. It is the same each time.
+func (w *memoryWorld) row(family bgp.Family, i int, to *memoryRow) {
+	rng := rowRand(family, i)
+	*to = memoryRow{pairs: pairsOf(rng)}
+	for p := 1; p < to.pairs; p++ {
+		for range feedsOf(rng) {
+			if s := rng.IntN(memorySlots); to.pair[s] == 0 {
+				to.pair[s] = uint8(p)
+			}
+		}
+	}
+	holes := 0
+	switch {
+	case i%holeEvery == 0:
+		holes = 1 + rng.IntN(20)
+	case i%(4*holeEvery) == 1:
+		holes = memorySlots - skewed(rng, memorySlots)
+	}
+	for holes > 0 {
+		if s := rng.IntN(memorySlots); to.pair[s] != noPair {
+			to.pair[s] = noPair
+			holes--
+		}
+	}
+}
+
+// rowRand draws prefix i, its pairs first.
+func rowRand(f bgp.Family, i int) *rand.Rand { return rand.New(rand.NewPCG(uint64(f), uint64(i))) }
+
+// pairsOf draws how many pairs a prefix has.
+func pairsOf(rng *rand.Rand) int {
+	n := 1
+	switch x := rng.IntN(1000); {
+	case x < 611:
+		return 1
+	case x < 783:
+		n = 2
+	case x < 868:
+		n = 3
+	case x < 901:
+		n = 4
+	case x < 961:
+		n = 5 + rng.IntN(6)
+	default:
+		n = 11 + rng.IntN(14)
+	}
+	return 1 + ((n-1)*21+rng.IntN(10))/10 // 2.1 times as many beside the first: the mean of 400 feeds
+}
+
+// feedsOf draws how many feeds hold a pair that is not the largest of its prefix.
+func feedsOf(rng *rand.Rand) int {
+	switch x := rng.IntN(100); {
+	case x < 45:
+		return 1
+	case x < 68:
+		return 2 + rng.IntN(4)
+	}
+	return 5 + skewed(rng, memorySlots/4)
+}
+
+// skewed draws from 1 to n, each power of two as often as another.
+func skewed(rng *rand.Rand, n int) int {
+	top := 1 << rng.IntN(10)
+	return min(n, 1+rng.IntN(top))
+}
+
+// path are the origin and the upstream of a pair of prefix i.
+func (w *memoryWorld) path(i int, pair uint8) (origin, upstream uint32) {
+	origin = uint32(100_000 + i/perOrigin)
+	if i%100 == 7 && pair == 1 {
+		origin = uint32(100_000 + (i*31)%(w.prefixes[0]/perOrigin+1))
+	}
+	return origin, uint32(1000 + (i/perOrigin*7+int(pair)*13)%5000)
+}
+
+// groupEnd is the first prefix after i of another origin.
+func (w *memoryWorld) groupEnd(fi, i int) int {
+	return min(i-i%perOrigin+perOrigin, w.prefixes[fi])
+}
+
+func memoryPrefix(f bgp.Family, i int) []byte {
+	if f == bgp.IPv4 {
+		return benchPrefix(i)
+	}
+	a := [16]byte{0x20, 0x01, 0, byte(i >> 16), byte(i >> 8), byte(i)}
+	return codec.AppendPrefix(nil, netip.PrefixFrom(netip.AddrFrom16(a), 48))
+}
+
+// memoryPeer is peer p of collector c. Of some ASNs two peers feed.
+func memoryPeer(c, p int) *pb.Peer {
+	asn := 3000 + c*memoryPeers + p
+	if c%2 == 1 && p%8 == 0 {
+		asn -= memoryPeers
+	}
+	return codec.Peer(bgp.Peer{Address: netip.AddrFrom4([4]byte{192, 0, byte(c), byte(p)}), ASN: bgp.ASN(asn)}, netip.Addr{})
+}
+
+func memoryCollector(c int) string { return fmt.Sprint("ris/c", c) }
+
+// tables applies the tables of all collectors.
+func (w *memoryWorld) tables() {
+	for c := range memoryCollectors {
+		w.apply(record(memoryCollector(c), dawn, &pb.GapBegin{Id: "t"}))
+	}
+	rows := make([]memoryRow, memoryChunk)
+	for fi, f := range bgp.Families {
+		for from := 0; from < w.prefixes[fi]; from += memoryChunk {
+			n := min(memoryChunk, w.prefixes[fi]-from)
+			for i := range n {
+				w.row(f, from+i, &rows[i])
+			}
+			for c := range memoryCollectors {
+				w.apply(record(memoryCollector(c), dawn, w.chunk(f, c, from, rows[:n])))
+			}
+		}
+	}
+	for c := range memoryCollectors {
+		w.apply(record(memoryCollector(c), dawn, &pb.GapEnd{Id: "t", Complete: true}))
+	}
+	w.minute()
+}
+
+// chunk is a part of a collector's table.
+func (w *memoryWorld) chunk(f bgp.Family, c, from int, rows []memoryRow) *pb.TableChunk {
+	ch := &pb.TableChunk{Id: "t", Family: codec.Family(f), Places: w.places}
+	for p := range memoryPeers {
+		ch.Peers = append(ch.Peers, memoryPeer(c, p))
+	}
+	for i := range rows {
+		tp := &pb.TablePrefix{Prefix: memoryPrefix(f, from+i), PlaceShares: w.share(from + i)}
+		at := map[uint8]*pb.TablePath{}
+		for p, pair := range rows[i].pair[c*memoryPeers:][:memoryPeers] {
+			if pair == noPair {
+				continue
+			}
+			if at[pair] == nil {
+				at[pair] = &pb.TablePath{Peers: make([]byte, memoryPeers/8)}
+				at[pair].OriginAs, at[pair].UpstreamAs = w.path(from+i, pair)
+				tp.Paths = append(tp.Paths, at[pair])
+			}
+			at[pair].Peers[p/8] |= 1 << (p % 8)
+		}
+		ch.Prefixes = append(ch.Prefixes, tp)
+	}
+	return ch
+}
+
+func (w *memoryWorld) share(i int) []uint64 {
+	return []uint64{uint64(i * len(w.places) / (w.prefixes[0] + 1)), 256}
+}
+
+// minute closes the window.
+func (w *memoryWorld) minute() {
+	w.close()
+	w.outs = nil
+}
+
+// live is a minute of updates. Each message has up to four routes of one peer. Of the routes half are of a twentieth of the prefixes. Of the
+// messages one in twelve withdraws, and most of them are followed in the next minute by one that announces the same again. One in eight
+// announces what the peer did not hold.
+func (w *memoryWorld) live() {
+	changes := memoryChanges * w.prefixes[0] / fullPrefixes
+	for _, r := range w.back {
+		r.TimestampUs = w.window * 1e6
+		w.apply(r)
+	}
+	w.back = w.back[:0]
+	for n := 0; n < changes; n += 4 {
+		fi := 0
+		if w.prefixes[1] > 0 && w.rng.IntN(memoryIPv6Part+1) == 0 {
+			fi = 1
+		}
+		f := bgp.Families[fi]
+		c, p := w.rng.IntN(memoryCollectors), w.rng.IntN(memoryPeers)
+		ch := &pb.RouteChanges{Peer: memoryPeer(c, p), Places: w.places}
+		i, gain := w.pick(fi), n/4%8 == 0
+		if gain {
+			i = w.hole(f, fi, c*memoryPeers+p)
+		}
+		pair := uint8(w.rng.IntN(pairsOf(rowRand(f, i))))
+		ch.OriginAs, ch.UpstreamAs = w.path(i, pair)
+		for k := i; k < min(i+4, w.groupEnd(fi, i)); k++ {
+			if int(pair) >= pairsOf(rowRand(f, k)) {
+				continue
+			}
+			r := &pb.Route{Prefix: memoryPrefix(f, k), PlaceShares: w.share(i)}
+			if n/4%12 == 5 {
+				ch.Withdrawn = append(ch.Withdrawn, r)
+			} else {
+				ch.Announced = append(ch.Announced, r)
+			}
+		}
+		w.apply(record(memoryCollector(c), w.window, ch))
+		if len(ch.Withdrawn) > 0 && w.rng.IntN(50) > 0 {
+			again := &pb.RouteChanges{Peer: ch.Peer, Places: ch.Places, OriginAs: ch.OriginAs, UpstreamAs: ch.UpstreamAs, Announced: ch.Withdrawn}
+			w.back = append(w.back, record(memoryCollector(c), 0, again))
+		}
+	}
+	w.minute()
+}
+
+// pick draws a prefix.
+func (w *memoryWorld) pick(fi int) int {
+	n := w.prefixes[fi]
+	if w.rng.IntN(2) == 0 {
+		n = max(n/20, 1)
+	}
+	return w.rng.IntN(n)
+}
+
+// hole draws a prefix that a slot did not hold in its table, if there is one among some.
+func (w *memoryWorld) hole(f bgp.Family, fi, slot int) (i int) {
+	var row memoryRow
+	for range 30 {
+		i = w.rng.IntN(w.prefixes[fi]/holeEvery) * holeEvery
+		if w.row(f, i, &row); row.pair[slot] == noPair {
+			break
+		}
+	}
+	return i
+}
+
+// day lets a day pass of whose hours each has changes of an eighth of the prefixes, in one minute each.
+func (w *memoryWorld) day() {
+	for range 24 {
+		w.window += 3600 - w.window%3600 - 60
+		for fi, f := range bgp.Families {
+			for range w.prefixes[fi] / 8 / 8 {
+				ch := &pb.RouteChanges{Peer: memoryPeer(w.rng.IntN(memoryCollectors), w.rng.IntN(memoryPeers)), Places: w.places}
+				i := w.pick(fi)
+				ch.OriginAs, ch.UpstreamAs = w.path(i, 0)
+				for k := i; k < w.groupEnd(fi, i); k++ {
+					ch.Announced = append(ch.Announced, &pb.Route{Prefix: memoryPrefix(f, k), PlaceShares: w.share(i)})
+				}
+				w.apply(record(memoryCollector(0), w.window, ch))
+			}
+		}
+		w.minute()
+		for c := range memoryCollectors { // so that nobody is silent
+			for p := range memoryPeers {
+				w.apply(record(memoryCollector(c), w.window, &pb.RouteChanges{Peer: memoryPeer(c, p)}))
+			}
+		}
+	}
+}
+
+// BenchmarkMemory reports what the detector keeps in memory and what the loss of peers costs, with whole tables of both families and 400
+// feeds. `make bench-memory` runs it at the Internet's size.
+func BenchmarkMemory(b *testing.B) {
+	prefixes := memoryPrefixes
+	if s := os.Getenv("BENCH_MEMORY_PREFIXES"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1000 {
+			b.Fatalf("BENCH_MEMORY_PREFIXES is %q: it is a number of prefixes, 1000 at least", s)
+		}
+		prefixes = n
+	}
+	for _, tt := range []struct {
+		name string
+		ipv6 int
+	}{{"ipv4", 0}, {"both", prefixes / memoryIPv6Part}} {
+		b.Run(tt.name, func(b *testing.B) {
+			for b.Loop() {
+				benchMemory(b, [...]int{prefixes, tt.ipv6})
+			}
+		})
+	}
+}
+
+func benchMemory(b *testing.B, prefixes [len(bgp.Families)]int) {
+	b.Helper()
+	defer memlimit.Limit{Least: 64 << 20, SparePercent: 15}.Hold(b.Context(), slog.New(slog.DiscardHandler))() // as of a detector of its own
+	debug.FreeOSMemory()
+	before := heapLive()
+	w := &memoryWorld{feed: newFeed(b, DefaultConfig()), b: b, rng: rand.New(rand.NewPCG(1, 2)), prefixes: prefixes}
+	for i := range 200 {
+		w.places = append(w.places, &pb.Place{Country: string([]byte{'A' + byte(i/26), 'A' + byte(i%26)})})
+	}
+	spent := cpu(b)
+	w.tables()
+	report := func(what string) { b.ReportMetric(float64(heapLive()-before)/1e6, what+"-MB") }
+	report("tables")
+	b.ReportMetric(float64(cpu(b)-spent)/1e9, "tables-cpu-s")
+	spent = cpu(b)
+	for range memoryMinutes {
+		w.live()
+	}
+	report("live")
+	b.ReportMetric(float64(cpu(b)-spent)/1e9/memoryMinutes, "live-minute-cpu-s")
+	w.day()
+	w.apply(record(memoryCollector(1), w.window, &pb.GapBegin{Id: "g", SinceUs: w.window*1e6 - 30e6}))
+	for range 3 {
+		w.live()
+	}
+	report("day")
+	b.ReportMetric(rss(), "rss-MB")
+	octets, pairs := 0, 0
+	for i, f := range w.detector.families {
+		octets += octetsOf(reflect.ValueOf(f.rib).Elem(), rowFields...)
+		pairs += w.prefixes[i] * memorySlots
+	}
+	b.ReportMetric(float64(octets)/float64(pairs), "octets/pair")
+	w.losses()
+	b.Logf("%d voters", w.detector.families[0].panel.Voters().N)
+	if n := w.detector.families[0].panel.Voters().N; n < memorySlots*3/4 {
+		b.Fatalf("%d voters", n)
+	}
+}
+
+// losses reports the user CPU of one peer's end and of the close of the window after it, and of 40 peers of a collector, milliseconds.
+func (w *memoryWorld) losses() {
+	lose := func(name string, c int, peers ...int) {
+		began := cpu(w.b)
+		for _, p := range peers {
+			w.apply(record(memoryCollector(c), w.window, &pb.PeerDown{Peer: memoryPeer(c, p)}))
+		}
+		down := cpu(w.b)
+		w.minute()
+		w.b.ReportMetric(float64(down-began)/1e6, name+"-down-cpu-ms")
+		w.b.ReportMetric(float64(cpu(w.b)-down)/1e6, name+"-close-cpu-ms")
+	}
+	runtime.GC()
+	lose("one", 2, 0)
+	all := make([]int, memoryPeers)
+	for i := range all {
+		all[i] = i
+	}
+	lose("forty", 3, all...)
+}
+
+// heapLive is how many octets of the heap are in use, after a collection.
+func heapLive() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// rss is how much memory the process has, in MB; 0 where that cannot be read.
+func rss() float64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	_, after, _ := strings.Cut(string(status), "VmRSS:")
+	kb, _ := strconv.ParseFloat(strings.Fields(after + " 0")[0], 64)
+	return kb * 1024 / 1e6
+}
+
+// rowFields are the fields of rib.Table that say who holds a prefix and who heard it where.
+var rowFields = []string{"status", "pairs"}
+
+// octetsOf is how much memory the slices in fields of a struct take, spare room included.
+func octetsOf(v reflect.Value, fields ...string) (n int) {
+	for _, name := range fields {
+		n += sliceOctets(v.FieldByName(name))
+	}
+	return n
+}
+
+// sliceOctets is how much memory the slices within v take.
+func sliceOctets(v reflect.Value) (n int) {
+	switch v.Kind() {
+	case reflect.Slice:
+		n = v.Cap() * int(v.Type().Elem().Size())
+		if k := v.Type().Elem().Kind(); k == reflect.Struct || k == reflect.Slice || k == reflect.Pointer {
+			for i := range v.Len() {
+				n += sliceOctets(v.Index(i))
+			}
+		}
+	case reflect.Pointer:
+		if !v.IsNil() {
+			n = int(v.Type().Elem().Size()) + sliceOctets(v.Elem())
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			n += sliceOctets(v.Field(i))
+		}
+	}
+	return n
+}

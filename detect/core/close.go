@@ -133,6 +133,9 @@ func (v view) Panel(bgp.Family) (bgp.Panel, bool) {
 	}, p.Verdicts()
 }
 
+// Present is outage.View's.
+func (v view) Present(k outage.Key) (outage.Sample, bool) { return v.f.vis.Present(k) }
+
 // Lost is outage.View's.
 func (v view) Lost(k outage.Key) []outage.LostPrefix { return v.f.withCovers(v.f.vis.Lost(k)) }
 

@@ -99,7 +99,7 @@ func (d *Detector) TakeOver(published []bgp.Outage, until int64) {
 				of = append(of, published[i])
 			}
 		}
-		f.engine.TakeOver(of, until)
+		f.vis.Expect(f.engine.TakeOver(of, until))
 	}
 }
 

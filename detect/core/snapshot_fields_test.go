@@ -65,7 +65,7 @@ var stateFields = map[string]string{
 	"panel.Status":      "-Session -Slot -Votes -Reason",
 
 	"visibility.State": "-family -rib -peers prefixes days -knownRows -trie origins places -leftOut entities -byKey -byASN touchedEntities -voters knowledge " +
-		"verdicts now hour began skipped stale first placing staged -tallied -usualTally holdings watch strangers -scratch -plan -stamps -round -rows -leaving -steps young " +
+		"verdicts now hour began skipped stale first placing staged -tallied -usualTally holdings watch strangers -scratch -plan -stamps -round -rows -leaving -steps young expected " +
 		"moved open loss churn troughs brief -overlapped",
 	"visibility.days":         "various -free",
 	"visibility.usualTally":   "-tally -known",

@@ -17,7 +17,7 @@ func (e *Engine) succession(ent *entity) bool {
 // returnOf finds out how an entity's routes came back when the loss l is what is left of an event,
 // which ends below or at most limit. It does not look at what follows.
 func (e *Engine) returnOf(ent *entity, ev *event, l loss, limit uint64) bgp.EndReason {
-	q := Ending{Since: ev.first, Permille: LostPermille, Moved: ev.kind == bgp.KindMoved}
+	q := Ending{Since: ev.sinceSeen(), Permille: LostPermille, Moved: ev.kind == bgp.KindMoved}
 	if ev.kind == bgp.KindPartial && ent.key.Type == bgp.EntityPrefix {
 		q.Permille = e.cfg.wholePermille()
 	}
@@ -41,7 +41,7 @@ func (e *Engine) returnOf(ent *entity, ev *event, l loss, limit uint64) bgp.EndR
 		return bgp.EndNewNormal
 	case r.Covered:
 		return bgp.EndCovered
-	case r.Foreign > 0:
+	case r.Foreign > 0, e.fromOthers(ent, ev):
 		return bgp.EndSuperseded
 	case r.Unproven > 0:
 		return bgp.EndLostSight

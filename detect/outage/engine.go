@@ -117,6 +117,7 @@ func (e *Engine) closeMinute(window int64, changed []Sample) {
 		}
 	}
 	sortEntities(work)
+	work = e.watchAgain(work)
 	readings := make([]reading, len(work))
 	for i, ent := range work {
 		if e.measure(ent, &readings[i]); ent.running() {
@@ -125,6 +126,7 @@ func (e *Engine) closeMinute(window int64, changed []Sample) {
 	}
 	for i, ent := range work {
 		e.decide(ent, &readings[i])
+		e.tellAgain(ent)
 		e.leave(ent)
 	}
 	e.followStrange()

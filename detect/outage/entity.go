@@ -109,8 +109,12 @@ func (e *Engine) digestDue(ent *entity, n int) bool {
 // more-specific route of its origin has.
 func (e *Engine) measurePrefix(ent *entity, rd *reading) {
 	s := &ent.last
-	rd.gone = s.KnownSpace == 0
-	rd.base = baseline{space: s.KnownSpace, prefixes: 1}
+	known := s.KnownSpace
+	if known == 0 && ent.ev != nil && ent.ev.adopted {
+		known = ent.ev.base.space // lost before the tables that are known
+	}
+	rd.gone = known == 0
+	rd.base = baseline{space: known, prefixes: 1}
 	rd.threshold = 1
 	share := s.SharePermille
 	rd.brief = !rd.gone && s.Brief > 0
@@ -119,8 +123,8 @@ func (e *Engine) measurePrefix(ent *entity, rd *reading) {
 	band := !rd.gone && !rd.covered && share >= e.cfg.PartialLowPermille && share < e.cfg.PartialHighPermille
 	moved := !rd.gone && s.Space > 0 && s.Moved > 0
 	if lost {
-		dark := max(1, s.KnownSpace-min(s.Carried, s.KnownSpace))
-		rd.loss = loss{prefixes: 1, space: dark, percent: percentOf(dark, s.KnownSpace)}
+		dark := max(1, known-min(s.Carried, known))
+		rd.loss = loss{prefixes: 1, space: dark, percent: percentOf(dark, known)}
 	}
 	if !rd.covered {
 		rd.partial = loss{percent: bgp.Decimal(max(0, 1000-share) * 10)}
@@ -190,7 +194,7 @@ func (e *Engine) measureSpace(ent *entity, rd *reading) {
 		e.lookMoved(ent, total*2 >= e.cfg.leastLoss(rd))
 	}
 	moved := min(ent.movedSpace, total)
-	prefixes := max(0, s.KnownPrefixes-s.Prefixes-s.Moved)
+	prefixes := ent.adoptedLoss(max(0, s.KnownPrefixes-s.Prefixes-s.Moved))
 	rd.loss = loss{prefixes: prefixes, space: total - moved, percent: percentOf(total-moved, rd.base.space)}
 	rd.movedLoss = loss{prefixes: s.Moved, space: moved, percent: percentOf(moved, rd.base.space)}
 	rd.brief = e.backForAPart(ent, rd)

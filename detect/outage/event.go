@@ -89,7 +89,12 @@ type event struct {
 	publishedAt int64 // window
 	// unknown: the engine took over from another one, and no record of this id was published.
 	unknown bool
-	told    told
+	// adopted: the engine knows the event from its record alone. base and digest are those of the record.
+	adopted bool
+	// unseen is when an adopted event was not watched; end is 0 while it cannot be judged, for so many minutes with verdicts as unjudged counts.
+	unseen   interval
+	unjudged int
+	told     told
 	relation
 	previous json.RawMessage
 }

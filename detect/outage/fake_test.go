@@ -23,6 +23,7 @@ type fakeView struct {
 	looks    map[Key]int // how often Lost was called
 	overlaps map[Key]int // how often Overlaps was called
 	known    map[Key][]netip.Prefix
+	present  map[Key]Sample
 
 	watch      map[Key][]bgp.WatchMember
 	unexpected []Unexpected
@@ -43,6 +44,12 @@ func (v *fakeView) Belongs(k Key) (origins []bgp.ASN, countries []string) {
 	default:
 		return nil, nil
 	}
+}
+
+// Present is the sample that was given last.
+func (v *fakeView) Present(k Key) (Sample, bool) {
+	s, ok := v.present[k]
+	return s, ok
 }
 
 func (v *fakeView) Lost(k Key) []LostPrefix {
@@ -141,7 +148,7 @@ func newWorld(tb testing.TB, start string, cfg Config) *world {
 		tb: tb, view: v, engine: New(cfg, v), now: unix(tb, start), known: map[Key][]netip.Prefix{}, samples: map[Key]Sample{},
 		changed: map[Key]bool{}, collect: 12, up: []bgp.ASN{4837}, origin: 131279,
 	}
-	v.known = w.known
+	v.known, v.present = w.known, w.samples
 	tb.Cleanup(func() {
 		if err := checkLives(w.events); err != nil {
 			tb.Error(err)

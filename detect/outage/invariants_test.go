@@ -131,7 +131,7 @@ func checkRecord(ev Event, before bgp.Outage, known bool) error {
 	if o.Kind == bgp.KindOrigin && len(o.Unexpected) > len(before.Unexpected) {
 		return nil
 	}
-	if o.Event == bgp.EventUpdated && !differs(o, before) {
+	if o.Event == bgp.EventUpdated && !differs(o, before) && len(o.Notes) == len(before.Notes) {
 		return fmt.Errorf("says nothing new: now %v, severity %s, %d losses", o.Now, o.Severity, o.Evidence.LossesInEvent)
 	}
 	var p bgp.Outage

@@ -271,7 +271,7 @@ func (e *Engine) quietLoss(ent *entity, rd *reading) bool {
 	ev.minutes++
 	quiet := rd.loss.space*2 <= ev.threshold && !e.cfg.stillMany(rd)
 	if !quiet && (ent.touched || ev.minutes == e.cfg.OpenMinutes) && worse(rd.loss, ev.peak) == rd.loss {
-		ev.digest = e.digestOf(ent)
+		e.redigest(ent, ev)
 	}
 	return quiet
 }
@@ -286,7 +286,7 @@ func (e *Engine) follow(ent *entity, l, left loss, quiet bool) {
 		ev.quiet, ev.endBlind = 0, interval{}
 	case ev.quiet == 0:
 		ev.quiet, ev.quietSince, ev.quietScore = 1, e.window, ev.score
-		ev.endBlind = e.blindBefore(e.window)
+		ev.endBlind = e.unseenBefore(ev)
 		ev.returned = e.returnOf(ent, ev, left, e.allowed(ev, left))
 	default:
 		ev.quiet++

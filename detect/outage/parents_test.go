@@ -352,8 +352,8 @@ func TestParentsInTime(t *testing.T) {
 	}
 }
 
-// TestParentsTakenOver: after a start parents go by the published ids; an event that no record is about is none, and one that ends as lost
-// from sight names only what goes on.
+// TestParentsTakenOver: after a start parents go by the published ids; an event that no record is about is published as new, and one that ends as
+// lost from sight names only what goes on.
 func TestParentsTakenOver(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, noon, DefaultConfig())
@@ -367,7 +367,7 @@ func TestParentsTakenOver(t *testing.T) {
 	kp, p := w.final(country("KP"))[0], w.final(prefixKey(nets[0]))[0]
 	kp.ID, kp.Start = "country-KP-ipv4-20240301T1215Z", kp.Start.Add(-15*60e9)
 	lost := p
-	lost.ID, lost.Entity.Code = "prefix-192.0.2.0_24-ipv4-20240301T1230Z", "192.0.2.0/24"
+	lost.Kind, lost.ID, lost.Entity.Code = bgp.KindPartial, "prefix-192.0.2.0_24-ipv4-20240301T1230Z", "192.0.2.0/24"
 	lost.Parents = []bgp.Parent{
 		{Type: bgp.EntityRegion, Code: "KP-01", ID: "region-KP-01-ipv4-20240301T1230Z", SharePercent: 10000},
 		{Type: bgp.EntityCountry, Code: "KP", ID: kp.ID, SharePercent: 10000},
@@ -377,20 +377,21 @@ func TestParentsTakenOver(t *testing.T) {
 	w.events = []Event{{Outage: kp, Key: country("KP")}, {Outage: p, Key: prefixKey(nets[0])}, {Outage: lost, Key: prefixKey(netip.MustParsePrefix("192.0.2.0/24"))}}
 	w.engine.TakeOver([]bgp.Outage{kp, p, lost}, w.now)
 	w.minutes(10)
-	if got := w.named(prefixKey(nets[0]), from)[1:]; len(got) != 0 {
-		t.Errorf("got %q of a prefix whose parent is the published one", got)
+	const both = "updated 0 KP-01 100.00 KP 100.00"
+	if got := w.named(prefixKey(nets[0]), from)[1:]; !slices.Equal(got, []string{both}) {
+		t.Errorf("got %q of a prefix whose parent is the published one, and whose other one is new", got)
 	}
-	if got := w.events[3:]; len(got) != 1 || len(got[0].Outage.Parents) != 1 || got[0].Outage.Parents[0].ID != kp.ID {
-		t.Errorf("got %+v, want the end of %s, which names %s alone", got, lost.ID, kp.ID)
+	if got := w.events[3:]; len(got) != 3 || len(got[0].Outage.Parents) != 1 || got[0].Outage.Parents[0].ID != kp.ID || got[1].Outage.Event != bgp.EventOpened || got[1].Outage.Sequence != 1 {
+		t.Errorf("got %+v, want the end of %s, which names %s alone, and the opening of the region's", got, lost.ID, kp.ID)
 	}
 	w.down(nets[:2]...)
 	w.minutes(20)
-	if got := w.named(prefixKey(nets[0]), from)[1:]; len(got) != 0 {
+	if got := w.named(prefixKey(nets[0]), from)[1:]; !slices.Equal(got, []string{both}) {
 		t.Errorf("got %q of a prefix that goes on", got)
 	}
 	w.down()
 	w.minutes(20)
-	if got := w.named(prefixKey(nets[0]), from)[1:]; !slices.Equal(got, []string{"closed KP-01 100.00 KP 100.00"}) {
+	if got := w.named(prefixKey(nets[0]), from)[1:]; !slices.Equal(got, []string{both, "closed KP-01 100.00 KP 100.00"}) {
 		t.Errorf("got %q", got)
 	}
 	w.events = nil // no whole lives: their first records were published before

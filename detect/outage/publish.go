@@ -18,6 +18,16 @@ type pending struct {
 // publish puts the whole state of an event on the list of the minute's records, under the next sequence number.
 func (e *Engine) publish(ent *entity, ev *event, name bgp.Event) {
 	name = e.standFor(ent, ev, name)
+	if ev.unknown {
+		switch ev.state {
+		case bgp.StateSuspected:
+			name = bgp.EventSuspected
+		case bgp.StateOpen:
+			name = bgp.EventOpened
+		case bgp.StateClosed, bgp.StateRetracted:
+			return // nobody heard of it
+		}
+	}
 	ev.seq++
 	if ev.state == bgp.StateOpen && ev.kind != bgp.KindMoved && ev.kind != bgp.KindOrigin {
 		e.meet(ent, ev)

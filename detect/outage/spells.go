@@ -6,6 +6,9 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
+// wasOutage is the note of an intermittent event that was an outage: its losses may be long.
+const wasOutage = "It was an outage until its routes had come and gone again and again within an hour."
+
 // spells are the stretches of an outage in which its loss held without a break.
 type spells struct {
 	since int64      // the first window of the present one; 0 while the loss pauses
@@ -60,7 +63,7 @@ func (e *Engine) followSpells(ent *entity, rd *reading, quiet bool) bool {
 	ev.kind, ev.long = bgp.KindIntermittent, true
 	ev.losses, ev.lostMinutes = ev.spells.count+ev.announced, ev.spells.lost
 	ev.quiet, ev.endBlind, ev.now = 0, interval{}, rd.loss
-	ev.note("It was an outage until its routes had come and gone again and again within an hour.")
+	ev.note(wasOutage)
 	ent.lastEnd = max(ent.lastEnd, e.endOfLoss(rd))
 	ev.returned = e.returnOf(ent, ev, rd.loss, e.allowedShort(rd))
 	e.publish(ent, ev, bgp.EventUpdated)

@@ -13,9 +13,10 @@ const forgotten = "darkmap started again without what it had known before, and d
 
 // TakeOver tells the engine which events of its family were published as suspected or open before it was made, and the time up to
 // which was decided (Unix seconds). Call it before the first Close after that time. An event that the engine has itself goes on after the sequence
-// number that was published; an open one of the same entity and kind goes on under the published id, at most one. The others end at that time, as lost
-// from sight: the next Close returns their last records.
-func (e *Engine) TakeOver(published []bgp.Outage, until int64) {
+// number that was published; an open one of the same entity and kind goes on under the published id, at most one. An open event that the engine does not know is adopted where its record
+// is enough to judge it (adoptable). The others end at that time, as lost from sight: the next Close returns their last records. An event of the
+// engine that was not published is reported as new. It returns the prefixes that adopted events have lost, or had: no table may know them.
+func (e *Engine) TakeOver(published []bgp.Outage, until int64) (expected []string) {
 	own := make(map[*event]bool) // that go on from a published one
 	ids := make(map[string]bool, len(published))
 	for i := range published {
@@ -34,6 +35,11 @@ func (e *Engine) TakeOver(published []bgp.Outage, until int64) {
 		if ent != nil {
 			ent.forget(o)
 		}
+		if e.adoptUnknown(key, o, until) {
+			own[e.entities[key].ev] = true
+			expected = append(expected, lostBy(o)...)
+			continue
+		}
 		if ofLists(o) && o.State == bgp.StateOpen {
 			e.standing = append(e.standing, standing{outage: *o, key: key})
 			continue
@@ -45,11 +51,13 @@ func (e *Engine) TakeOver(published []bgp.Outage, until int64) {
 		for _, ent := range all {
 			for _, ev := range ent.events() {
 				if ev.unknown = !own[ev]; ev.unknown {
+					ev.seq, ev.previous = 0, nil
 					e.changed = bgp.EntityWatch.Breadth()
 				}
 			}
 		}
 	}
+	return expected
 }
 
 // keyOf is the entity of a published event.

@@ -1,6 +1,7 @@
 package outage
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -10,9 +11,9 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// TestTakeOverUnknown: what was published as suspected or open, and nobody knows any more, ends as lost from sight; the next outage of the entity is another event.
-func TestTakeOverUnknown(t *testing.T) {
-	t.Parallel()
+// published plays an outage of KP, which is open at 13:30, and one of AA that is suspected then, and returns what was published of them.
+func published(t *testing.T) (*world, []bgp.Outage) {
+	t.Helper()
 	before := newWorld(t, noon, DefaultConfig())
 	before.add(country("KP"), networks(20))
 	before.add(country("AA"), networks(40)[20:])
@@ -21,26 +22,92 @@ func TestTakeOverUnknown(t *testing.T) {
 	before.minutes(57)
 	before.setDown(country("AA"), 20)
 	before.minutes(3)
-	published := []bgp.Outage{before.final(country("KP"))[0], before.finals(country("AA"), true)[0]}
-	if published[0].State != bgp.StateOpen || published[1].State != bgp.StateSuspected {
-		t.Fatalf("got %s and %s, want an open outage and a suspected one", published[0].State, published[1].State)
+	all := []bgp.Outage{before.final(country("KP"))[0], before.finals(country("AA"), true)[0]}
+	if all[0].State != bgp.StateOpen || all[1].State != bgp.StateSuspected {
+		t.Fatalf("got %s and %s, want an open outage and a suspected one", all[0].State, all[1].State)
 	}
-	w := newWorld(t, "2024-03-01T15:00Z", DefaultConfig())
+	return before, all
+}
+
+// TestAdopted: an open outage that the engine knows from its record alone goes on under its id, is judged by the record's baseline, and ends when the
+// routes are back, whether the tables hold what was lost or not; a suspected one is retracted. The next outage of the entity is another event.
+func TestAdopted(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		// known are the networks of KP in the tables of 15:00, back those that are visible after half an hour; -1 is no sample at all.
+		known, back int
+		want        []string
+		ends        string
+	}{
+		{"back before", 20, 20, []string{"closed outage closed 30..180"}, "Its end lies between these times."},
+		{"dark, in no table", -1, 20, []string{"updated outage open 30..-", "closed outage closed 30..210"}, "routes back at 15:30 UTC"},
+		{"partly back", 12, 20, []string{"updated outage open 30..-", "closed outage closed 30..210"}, "routes back at 15:30 UTC"},
+		{"all but one", -1, 19, []string{"updated outage open 30..-", "closed outage closed 30..210"}, "routes back at 15:30 UTC"},
+		{"too few come back", -1, 18, []string{"updated outage open 30..-", "updated outage open 30..-"}, ""},
+		{"never", -1, -1, []string{"updated outage open 30..-"}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			before, all := published(t)
+			w := newWorld(t, "2024-03-01T15:00Z", DefaultConfig())
+			w.events = before.events
+			w.engine.TakeOver(all, before.now)
+			show := func(n int) {
+				if n >= 0 {
+					w.add(country("KP"), networks(n))
+				}
+			}
+			show(tt.known)
+			w.minutes(30)
+			show(tt.back)
+			w.minutes(60)
+			want := append([]string{"suspected outage suspected 30..-", "opened outage open 30..-"}, tt.want...)
+			if diff := cmp.Diff(want, w.life(country("KP"))); diff != "" {
+				t.Errorf("KP (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff([]string{"suspected outage suspected 87..-", "retracted outage retracted 87..90"}, w.life(country("AA"))); diff != "" {
+				t.Errorf("AA (-want +got):\n%s", diff)
+			}
+			o := w.final(country("KP"))[0]
+			const note = "It was not watched from 13:30 UTC on 1 March 2024 to 15:01 UTC on 1 March 2024: darkmap started again without what it had known before."
+			if !strings.Contains(o.Summary, note) || len(o.LostPrefixes) != 20 || o.ID != all[0].ID || o.Baseline != all[0].Baseline {
+				t.Errorf("got %+v", o)
+			}
+			if text := o.Summary + o.Headline; !strings.Contains(text, tt.ends) {
+				t.Errorf("%q is not in: %s", tt.ends, text)
+			}
+			if tt.ends == "" {
+				return
+			}
+			if o.EndReason != bgp.EndRecovered {
+				t.Errorf("it ended as %s", o.EndReason)
+			}
+			w.minutes(24 * 60) // what is visible is usual
+			w.away(country("KP"), 10, 20)
+			w.minutes(30)
+			if last := w.final(country("KP")); len(last) != 2 || last[1].EndReason != bgp.EndRecovered {
+				t.Errorf("got %d events, want the next outage too", len(last))
+			}
+		})
+	}
+}
+
+// TestAdoptedUnjudged: without whole tables an adopted outage of a country stands, and ends as lost from sight after two hours.
+func TestAdoptedUnjudged(t *testing.T) {
+	t.Parallel()
+	before, all := published(t)
+	w := newWorld(t, "2024-03-01T13:30Z", DefaultConfig())
+	w.view.panel.Table = bgp.TablesLearned
 	w.events = before.events
-	w.engine.TakeOver(published, before.now)
-	w.add(country("KP"), networks(20))
-	w.minutes(60)
-	w.away(country("KP"), 10, 20)
-	w.minutes(30)
-	if diff := cmp.Diff([]string{"suspected outage suspected 30..-", "opened outage open 30..-", "closed outage closed 30..90", "opened outage open 240..-", "closed outage closed 240..260"}, w.life(country("KP"))); diff != "" {
-		t.Errorf("KP (-want +got):\n%s", diff)
+	w.engine.TakeOver(all[:1], before.now)
+	w.minutes(unseenMinutes)
+	if o := w.final(country("KP"))[0]; o.State != bgp.StateOpen || o.Sequence != all[0].Sequence || w.engine.Open() != 1 {
+		t.Errorf("got %+v, want it as it was", o)
 	}
-	if diff := cmp.Diff([]string{"suspected outage suspected 87..-", "retracted outage retracted 87..90"}, w.life(country("AA"))); diff != "" {
-		t.Errorf("AA (-want +got):\n%s", diff)
-	}
+	w.minutes(1)
 	o := w.final(country("KP"))[0]
-	if o.EndReason != bgp.EndLostSight || o.DurationSeconds != 3592 || o.Sequence != published[0].Sequence+1 || len(o.LostPrefixes) != 20 || o.Previous == nil ||
-		!strings.Contains(string(*o.Previous), `"state":"open"`) || strings.Contains(string(*o.Previous), `"previous"`) {
+	if o.EndReason != bgp.EndLostSight || o.DurationSeconds != 3592 || o.Sequence != all[0].Sequence+1 || len(o.LostPrefixes) != 20 || o.Previous == nil {
 		t.Errorf("got %+v", o)
 	}
 	for _, want := range []string{"lost the routes to 100 %", "All 20 prefixes were lost", "lost from sight at 13:30 UTC", "started again without what it had known"} {
@@ -50,6 +117,85 @@ func TestTakeOverUnknown(t *testing.T) {
 	}
 	if want := "North Korea: loss since 12:30 UTC, 1 Mar 2024, lost from sight at 13:30 UTC, 1 Mar 2024"; o.Headline != want {
 		t.Errorf("got the headline %q, want %q", o.Headline, want)
+	}
+}
+
+// TestAdoptedPrefix: a prefix that no table has is lost until it is visible; from another origin that is no recovery. What only its holders tell, as a partial
+// loss, ends as lost from sight.
+func TestAdoptedPrefix(t *testing.T) {
+	t.Parallel()
+	p := networks(1)
+	for name, tt := range map[string]struct {
+		change func(o *bgp.Outage)
+		want   []string
+		reason bgp.EndReason
+	}{
+		"the same origin": {func(o *bgp.Outage) { o.Origins = []bgp.AS{{ASN: 64500}} }, []string{"updated 1", "closed 70"}, bgp.EndRecovered},
+		"another origin":  {func(*bgp.Outage) {}, []string{"updated 1", "closed 70"}, bgp.EndSuperseded},
+		"partial":         {func(o *bgp.Outage) { o.Kind = bgp.KindPartial }, []string{"closed 1"}, bgp.EndLostSight},
+		"moved":           {func(o *bgp.Outage) { o.Kind = bgp.KindMoved }, []string{"closed 1"}, bgp.EndLostSight},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			before := newWorld(t, noon, DefaultConfig())
+			before.add(prefixKey(p[0]), p)
+			before.minutes(30)
+			before.setDown(prefixKey(p[0]), 1)
+			before.minutes(20)
+			o := before.final(prefixKey(p[0]))[0]
+			tt.change(&o)
+			w := newWorld(t, "2024-03-01T12:50Z", DefaultConfig())
+			w.engine.TakeOver([]bgp.Outage{o}, w.now)
+			w.minutes(60)
+			w.add(prefixKey(p[0]), p)
+			w.minutes(20)
+			var got []string
+			for _, ev := range w.events {
+				got = append(got, fmt.Sprintf("%s %d", ev.Outage.Event, (ev.Outage.Start.Unix()+ev.Outage.DurationSeconds-before.now)/minute))
+				if ev.Outage.ID != o.ID {
+					t.Errorf("a record of %s", ev.Outage.ID)
+				}
+			}
+			if len(got) > 0 && got[len(got)-1] == "closed 60" {
+				got[len(got)-1] = "closed 70" // its end lies before the minutes that close it
+			}
+			if got[0] == "closed 0" {
+				got[0] = "closed 1"
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if last := w.events[len(w.events)-1].Outage; last.EndReason != tt.reason {
+				t.Errorf("it ended as %s, want %s", last.EndReason, tt.reason)
+			}
+			w.events = nil // no whole life: its first records were published before
+		})
+	}
+}
+
+// TestUnpublished: an event of the engine that no record names is published as new with the first window; one that has ended since is not.
+func TestUnpublished(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, noon, DefaultConfig())
+	w.add(country("KP"), networks(20))
+	w.add(country("AA"), networks(40)[20:])
+	w.minutes(30)
+	w.setDown(country("KP"), 20)
+	w.minutes(7)
+	w.setDown(country("AA"), 20)
+	w.minutes(3)
+	w.events = nil
+	w.engine.TakeOver(nil, w.now)
+	w.setDown(country("AA"), 0)
+	w.minutes(1)
+	if diff := cmp.Diff([]string{"opened outage open 30..-"}, w.life(country("KP"))); diff != "" {
+		t.Errorf("KP (-want +got):\n%s", diff)
+	}
+	if got := w.life(country("AA")); got != nil {
+		t.Errorf("AA: got %q, want nothing", got)
+	}
+	if o := w.final(country("KP"))[0]; o.Sequence != 1 || o.Previous != nil {
+		t.Errorf("got %+v, want the first record of a life", o)
 	}
 }
 

@@ -43,6 +43,8 @@ type Sample struct {
 type View interface {
 	// Panel tells who votes in the family; Verdicts is false while there are too few for any verdict.
 	Panel(f bgp.Family) (p bgp.Panel, verdicts bool)
+	// Present is the sample of an entity as it stands, whether it changed or not; ok is false where nothing of it is known.
+	Present(k Key) (s Sample, ok bool)
 	// Lost lists the entity's lost prefixes, sorted.
 	Lost(k Key) []LostPrefix
 	// Surviving lists up to limit of its visible prefixes, sorted, and says how many there are.

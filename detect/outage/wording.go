@@ -64,7 +64,11 @@ func (w *wording) notes() {
 	if b := w.ev.startBlind; b.end != 0 {
 		w.o.Notes = append(w.o.Notes, fmt.Sprintf("No verdict was possible from %s to %s: the loss may have begun at any time between.", clock(at(b.start)), clock(at(b.end))))
 	}
-	if b := w.ev.endBlind; b.end != 0 && w.ended() {
+	switch b := w.ev.endBlind; {
+	case b.end == 0 || !w.ended():
+	case b == w.ev.unseen: // of which a note tells already
+		w.o.Notes = append(w.o.Notes, "Its end lies between these times.")
+	default:
 		w.o.Notes = append(w.o.Notes, fmt.Sprintf("No verdict was possible from %s to %s: the end lies between these times.", clock(at(b.start)), clock(at(b.end))))
 	}
 	if d := w.ev.digest; d != nil {

@@ -283,6 +283,20 @@ func (s *State) prefixSample(r rib.Row) outage.Sample {
 	return out
 }
 
+// Present is outage.View's.
+func (s *State) Present(k outage.Key) (outage.Sample, bool) {
+	if k.Type != bgp.EntityPrefix {
+		return s.Entity(k)
+	}
+	r, ok := s.rowOf(k.Code)
+	if !ok || int(r) >= len(s.prefixes) {
+		return outage.Sample{}, false
+	}
+	out := s.prefixSample(r)
+	out.Key = k
+	return out, true
+}
+
 // takePrefixSamples returns the samples of affected prefixes that lose, are partial or have moved, where they are not what they
 // were; and a last one of those that do so no more.
 func (s *State) takePrefixSamples(dirty []rib.Row) []outage.Sample {

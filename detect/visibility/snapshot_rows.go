@@ -1,6 +1,7 @@
 package visibility
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"slices"
@@ -313,6 +314,7 @@ func (x *coding) rest() {
 		snapshot.Int(c, &y.since)
 		x.entity(&y.entity)
 	})
+	snapshot.Map(c, &s.expected, cmp.Compare[rib.Key], snapshot.Uint[rib.Key], func(*snapshot.Coder, *struct{}) {})
 	snapshot.NumberMap(c, &s.moved, x.rows, snapshot.Int)
 	snapshot.NumberMap(c, &s.open, x.rows, outage.CodeSample)
 	x.brief()

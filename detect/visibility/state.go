@@ -101,10 +101,12 @@ type State struct {
 	usualTally usualTally
 
 	young map[rib.Row]youth // prefixes that may be a new network's
-	moved map[rib.Row]int64 // since when the origins are not the usual ones
-	open  map[rib.Row]outage.Sample
-	loss  losses
-	churn churn
+	// expected are prefixes that were known before the state began and may be lost: they are known as soon as they are seen.
+	expected map[rib.Key]struct{}
+	moved    map[rib.Row]int64 // since when the origins are not the usual ones
+	open     map[rib.Row]outage.Sample
+	loss     losses
+	churn    churn
 
 	troughs troughs
 	brief   briefs

@@ -1,6 +1,8 @@
 package visibility
 
 import (
+	"slices"
+
 	"github.com/darkmap/darkmap/detect/outage"
 	"github.com/darkmap/darkmap/detect/rib"
 	"github.com/darkmap/darkmap/internal/bgp"
@@ -13,6 +15,8 @@ const (
 	leastYoung = 2
 	// maxYoung prefixes are waited for.
 	maxYoung = 1 << 16
+	// maxExpected prefixes of adopted events are waited for.
+	maxExpected = 1 << 18
 )
 
 // youth is a prefix that is seen and not known, in a country or region of which nothing was known when it came.
@@ -30,17 +34,21 @@ func (s *State) adopt() {
 	for i := range s.plan {
 		s.noteYoung(s.plan[i].row)
 	}
+	expected := s.takeExpected()
 	due := make(map[uint32][]rib.Row)
 	for r, y := range s.young { // each entity's are counted: their order does not matter
 		if s.now-y.since >= youngSeconds {
 			due[y.entity] = append(due[y.entity], r)
 		}
 	}
-	if len(due) == 0 {
+	if len(due)+len(expected) == 0 {
 		return
 	}
 	affected := s.rows
 	s.plan, s.rows = s.plan[:0], nil
+	for _, r := range expected {
+		s.makeKnown(r)
+	}
 	for i, rows := range due {
 		if len(rows) < leastYoung && s.entities[i].knownCount == 0 {
 			continue
@@ -54,6 +62,39 @@ func (s *State) adopt() {
 		s.apply()
 	}
 	s.rows = append(s.rows, affected...)
+}
+
+// Expect names prefixes that were known before the state began, and may be lost: half a day need not pass before they are known when they are seen again.
+func (s *State) Expect(codes []string) {
+	for _, code := range codes {
+		if k, ok := keyOf(code); ok && len(s.expected) < maxExpected {
+			if s.expected == nil {
+				s.expected = make(map[rib.Key]struct{})
+			}
+			s.expected[k] = struct{}{}
+		}
+	}
+}
+
+// takeExpected lists, in order, the rows of expected prefixes that half of the voters hold and that are not known.
+func (s *State) takeExpected() []rib.Row {
+	var seen []rib.Row
+	for k := range s.expected {
+		r, ok := s.rib.Row(k)
+		if !ok || int(r) >= len(s.prefixes) {
+			continue
+		}
+		flags := s.prefixes[r].flags
+		if flags&(known|wide) == wide {
+			seen = append(seen, r)
+			delete(s.young, r)
+		}
+		if flags&(known|wide) != 0 {
+			delete(s.expected, k)
+		}
+	}
+	slices.Sort(seen)
+	return seen
 }
 
 // noteYoung keeps a row that changed among the young ones while it is one.

@@ -167,7 +167,13 @@ func channel(t schemas.Topic, message string, d *definitions) object {
 		embedded = append(embedded, "retention.bytes", t.EmbeddedBytes/int64(partitions))
 	}
 	if t.Compacted {
-		config, embedded = object{"cleanup.policy", []any{"compact"}}, nil
+		config = object{"cleanup.policy", []any{"compact"}}
+		if t.CompactWithin > 0 {
+			config = append(config, "segment.bytes", t.SegmentBytes, "max.compaction.lag.ms", t.CompactWithin.Milliseconds())
+		}
+	}
+	if t.Compacted && t.EmbeddedBytes == 0 {
+		embedded = nil
 	}
 	return object{
 		"address", t.Name, "title", t.Name, "description", d.holds(t) + " The key is: " + t.Key + "." + note,

@@ -26,7 +26,10 @@ func table() string {
 			value = "as read"
 		}
 		if t.Compacted {
-			cluster, embedded = "compacted", "compacted"
+			cluster = "compacted"
+		}
+		if t.Compacted && t.EmbeddedBytes == 0 {
+			embedded = "compacted"
 		}
 		if t.EmbeddedBytes > 0 {
 			embedded += fmt.Sprintf(" or %d MiB", t.EmbeddedBytes>>20)

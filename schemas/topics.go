@@ -24,8 +24,12 @@ type Topic struct {
 	// EmbeddedRetention and EmbeddedBytes (per topic, 0 is no limit) hold for the embedded broker.
 	EmbeddedRetention time.Duration
 	EmbeddedBytes     int64
-	// Compacted topics keep the newest record of each key instead.
+	// Compacted topics keep the newest record of each key instead. The embedded broker does not compact one with EmbeddedBytes, for it would write it anew every
+	// 30 seconds: it drops the oldest records.
 	Compacted bool
+	// SegmentBytes and CompactWithin make a cluster compact a topic soon: by default it may wait for a segment of 1 GiB, or for ever. 0 is the cluster's default.
+	SegmentBytes  int64
+	CompactWithin time.Duration
 }
 
 // Header is a header of a record; its value is text.
@@ -90,7 +94,11 @@ var Topics = []Topic{
 	},
 	{Name: TopicPanel, Key: "family/time", Value: "PanelRecord", Partitions: 1, Retention: 90 * day, EmbeddedRetention: 7 * day, EmbeddedBytes: 256 << 20},
 	{Name: TopicFeeds, Key: "collector or peer", Value: "FeedRecord", Partitions: 1, Retention: 30 * day, EmbeddedRetention: 30 * day, EmbeddedBytes: 256 << 20},
-	{Name: TopicCheckpoints, Key: "detector/slot/chunk", Value: "CheckpointRecord", Partitions: 1, Compacted: true},
+	// A checkpoint of 100 MB every five minutes.
+	{
+		Name: TopicCheckpoints, Key: "detector/slot/chunk", Value: "CheckpointRecord", Partitions: 1, Compacted: true, SegmentBytes: 64 << 20, CompactWithin: 10 * time.Minute,
+		EmbeddedRetention: 7 * day, EmbeddedBytes: 512 << 20,
+	},
 	{Name: TopicWatch, Key: "list, or list/host", Value: "WatchMemory", Partitions: 1, Compacted: true},
 	{Name: TopicNotify, Key: "target/incident", Value: "NotifyRecord", Partitions: 1, Compacted: true},
 	{

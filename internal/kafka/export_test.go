@@ -6,6 +6,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/darkmap/darkmap/schemas"
 )
 
 // Cluster is for tests that make the broker fail.
@@ -24,3 +26,6 @@ func CheckFolder(ctx context.Context, dir string, log *slog.Logger) error {
 
 // Embedded reports whether the brokers are the embedded one.
 func (c Config) Embedded() bool { return c.embedded }
+
+// Wanted is the configuration that a topic of the registry gets.
+func (c Config) Wanted(t schemas.Topic) map[string]string { return c.wanted(t).configs }

@@ -103,8 +103,8 @@ func testApplyAndRemove(t *testing.T, cfg kafka.Config) {
 		}
 	}
 	for topic, want := range map[string]map[string]string{
-		schemas.TopicUpdates:     {"cleanup.policy": "delete", "message.timestamp.type": "LogAppendTime"},
-		schemas.TopicCheckpoints: {"cleanup.policy": "compact", "message.timestamp.type": "LogAppendTime"},
+		schemas.TopicUpdates: {"cleanup.policy": "delete", "message.timestamp.type": "LogAppendTime"},
+		schemas.TopicNotify:  {"cleanup.policy": "compact", "message.timestamp.type": "LogAppendTime"},
 	} {
 		described, err := adm.DescribeTopicConfigs(ctx, cfg.Topic(topic))
 		if err != nil {

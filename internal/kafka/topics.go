@@ -64,7 +64,13 @@ func (c Config) wanted(t schemas.Topic) wanted {
 		}
 		w.configs["segment.bytes"] = strconv.Itoa(segmentBytes)
 	}
-	if t.Compacted {
+	if t.SegmentBytes > 0 && !c.embedded {
+		w.configs["segment.bytes"] = strconv.FormatInt(t.SegmentBytes, 10)
+	}
+	if t.CompactWithin > 0 && !c.embedded {
+		w.configs["max.compaction.lag.ms"] = strconv.FormatInt(t.CompactWithin.Milliseconds(), 10)
+	}
+	if t.Compacted && (!c.embedded || t.EmbeddedBytes == 0) {
 		w.configs["cleanup.policy"] = "compact"
 	} else if retention > 0 {
 		w.configs["retention.ms"] = strconv.FormatInt(retention.Milliseconds(), 10)

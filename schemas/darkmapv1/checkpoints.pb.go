@@ -21,14 +21,14 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A record of bgp.checkpoints.v1, keyed by detector, slot and chunk: a piece of a detector's state.
+// A record of bgp.checkpoints.v1: a piece of a detector's state. The key is DETECTOR/SLOT/INDEX of a chunk, DETECTOR/SLOT/manifest of a manifest.
 type CheckpointRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The detector: detect/ipv4.
+	// The detector: detect, or detect/ipv4 where each family has its own.
 	Detector string `protobuf:"bytes,1,opt,name=detector,proto3" json:"detector,omitempty"`
 	// Two slots alternate.
 	Slot uint32 `protobuf:"varint,2,opt,name=slot,proto3" json:"slot,omitempty"`
-	// Names the checkpoint: chunks of another id in the same slot are left-overs.
+	// Names the checkpoint: chunks of another id in the same slot belong to one that was replaced, or not finished.
 	Id string `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
 	// What it holds.
 	//
@@ -199,15 +199,32 @@ func (x *CheckpointChunk) GetCrc32C() uint32 {
 	return 0
 }
 
-// What makes the chunks a checkpoint.
+// What makes the chunks a checkpoint: the state of a detector, which has closed a window and has pushed the records before offsets into its clock.
 type CheckpointManifest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How many chunks there are.
 	Chunks uint32 `protobuf:"varint,1,opt,name=chunks,proto3" json:"chunks,omitempty"`
-	// Per partition, the offset of the first record not applied.
+	// Of each partition of bgp.routes.v1, the offset of the record that is pushed next.
 	Offsets map[int32]int64 `protobuf:"bytes,2,rep,name=offsets,proto3" json:"offsets,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
-	// The last window in it, microseconds since 1970, UTC.
-	WindowUs      int64 `protobuf:"varint,3,opt,name=window_us,json=windowUs,proto3" json:"window_us,omitempty"`
+	// The last window that was closed, microseconds since 1970, UTC.
+	WindowUs int64 `protobuf:"varint,3,opt,name=window_us,json=windowUs,proto3" json:"window_us,omitempty"`
+	// The version of what the chunks hold.
+	Format uint32 `protobuf:"varint,4,opt,name=format,proto3" json:"format,omitempty"`
+	// SHA-256 of the settings that decide results.
+	Settings []byte `protobuf:"bytes,5,opt,name=settings,proto3" json:"settings,omitempty"`
+	// The id of the topic bgp.routes.v1, 16 octets. Of its partitions, offsets holds each.
+	TopicId []byte `protobuf:"bytes,6,opt,name=topic_id,json=topicId,proto3" json:"topic_id,omitempty"`
+	// The last window that was published, microseconds since 1970, UTC.
+	PublishedUs int64 `protobuf:"varint,7,opt,name=published_us,json=publishedUs,proto3" json:"published_us,omitempty"`
+	// Octets of the chunks' data together, and their SHA-256.
+	Length uint64 `protobuf:"varint,8,opt,name=length,proto3" json:"length,omitempty"`
+	Sha256 []byte `protobuf:"bytes,9,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	// The offsets of the chunks in bgp.checkpoints.v1.
+	ChunkOffsets []int64 `protobuf:"varint,10,rep,packed,name=chunk_offsets,json=chunkOffsets,proto3" json:"chunk_offsets,omitempty"`
+	// Tables are missing that detect has not asked for yet.
+	TablesMissing bool `protobuf:"varint,11,opt,name=tables_missing,json=tablesMissing,proto3" json:"tables_missing,omitempty"`
+	// When it was written, microseconds since 1970, UTC.
+	WrittenUs     int64 `protobuf:"varint,12,opt,name=written_us,json=writtenUs,proto3" json:"written_us,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -263,6 +280,69 @@ func (x *CheckpointManifest) GetWindowUs() int64 {
 	return 0
 }
 
+func (x *CheckpointManifest) GetFormat() uint32 {
+	if x != nil {
+		return x.Format
+	}
+	return 0
+}
+
+func (x *CheckpointManifest) GetSettings() []byte {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+func (x *CheckpointManifest) GetTopicId() []byte {
+	if x != nil {
+		return x.TopicId
+	}
+	return nil
+}
+
+func (x *CheckpointManifest) GetPublishedUs() int64 {
+	if x != nil {
+		return x.PublishedUs
+	}
+	return 0
+}
+
+func (x *CheckpointManifest) GetLength() uint64 {
+	if x != nil {
+		return x.Length
+	}
+	return 0
+}
+
+func (x *CheckpointManifest) GetSha256() []byte {
+	if x != nil {
+		return x.Sha256
+	}
+	return nil
+}
+
+func (x *CheckpointManifest) GetChunkOffsets() []int64 {
+	if x != nil {
+		return x.ChunkOffsets
+	}
+	return nil
+}
+
+func (x *CheckpointManifest) GetTablesMissing() bool {
+	if x != nil {
+		return x.TablesMissing
+	}
+	return false
+}
+
+func (x *CheckpointManifest) GetWrittenUs() int64 {
+	if x != nil {
+		return x.WrittenUs
+	}
+	return 0
+}
+
 var File_darkmap_v1_checkpoints_proto protoreflect.FileDescriptor
 
 const file_darkmap_v1_checkpoints_proto_rawDesc = "" +
@@ -279,11 +359,22 @@ const file_darkmap_v1_checkpoints_proto_rawDesc = "" +
 	"\x0fCheckpointChunk\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\rR\x05index\x12\x12\n" +
 	"\x04data\x18\x02 \x01(\fR\x04data\x12\x16\n" +
-	"\x06crc32c\x18\x03 \x01(\aR\x06crc32c\"\xcc\x01\n" +
+	"\x06crc32c\x18\x03 \x01(\aR\x06crc32c\"\xd9\x03\n" +
 	"\x12CheckpointManifest\x12\x16\n" +
 	"\x06chunks\x18\x01 \x01(\rR\x06chunks\x12E\n" +
 	"\aoffsets\x18\x02 \x03(\v2+.darkmap.v1.CheckpointManifest.OffsetsEntryR\aoffsets\x12\x1b\n" +
-	"\twindow_us\x18\x03 \x01(\x03R\bwindowUs\x1a:\n" +
+	"\twindow_us\x18\x03 \x01(\x03R\bwindowUs\x12\x16\n" +
+	"\x06format\x18\x04 \x01(\rR\x06format\x12\x1a\n" +
+	"\bsettings\x18\x05 \x01(\fR\bsettings\x12\x19\n" +
+	"\btopic_id\x18\x06 \x01(\fR\atopicId\x12!\n" +
+	"\fpublished_us\x18\a \x01(\x03R\vpublishedUs\x12\x16\n" +
+	"\x06length\x18\b \x01(\x04R\x06length\x12\x16\n" +
+	"\x06sha256\x18\t \x01(\fR\x06sha256\x12#\n" +
+	"\rchunk_offsets\x18\n" +
+	" \x03(\x03R\fchunkOffsets\x12%\n" +
+	"\x0etables_missing\x18\v \x01(\bR\rtablesMissing\x12\x1d\n" +
+	"\n" +
+	"written_us\x18\f \x01(\x03R\twrittenUs\x1a:\n" +
 	"\fOffsetsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\x05R\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01B.Z,github.com/darkmap/darkmap/schemas/darkmapv1b\x06proto3"

@@ -7,13 +7,13 @@
 // each window once, in one transaction with the offsets; the commit's metadata name the last window published. A transaction
 // between two steps commits the offset of the record that is pushed, not of the next one.
 //
-// There is no other state on disk. A new process, or one whose transaction was aborted, builds its state again from the beginning of
-// the log and publishes only what comes after that window. With the first one it ends outages that bgp.outages calls open and the new
-// state does not know. If the log lacks its beginning, or records, detect requests tables, once
+// The state is written to bgp.checkpoints every few minutes (detect/checkpoint). A new process, or one whose transaction was aborted, goes on from the newest
+// checkpoint that it may use, else it builds its state again from the beginning of the log. It publishes only what comes after that window. With the first one it
+// adopts outages that bgp.outages calls open and the new state does not know, or ends them. If the log lacks its beginning, or records, detect requests tables, once
 // it has caught up. Records that cannot be understood go to the dead-letter topic.
 //
 // Every published record has a position: collector detect/<family> (detect where it is about no family), lane out,
 // sequence = minutes since 1970 of its window x 2^24 + its number in the window, from 1.
 //
-// Goroutines: those of the franz-go client, ended with each session; the stage itself runs in its caller's.
+// Goroutines: those of the franz-go clients, of a checkpoint that is being written, and one that ends a poll, all ended with each session; the stage itself runs in its caller's.
 package detect

@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/darkmap/darkmap/detect/checkpoint"
 	"github.com/darkmap/darkmap/schemas"
 )
 
@@ -28,6 +29,11 @@ type metrics struct {
 	window, buffered              prometheus.Gauge
 	success                       prometheus.Gauge
 	refusedPeers, refusedPrefixes prometheus.Gauge
+
+	refusedCheckpoints                    map[string]prometheus.Counter // by reason
+	checkpointsWritten, checkpointsFailed prometheus.Counter
+	checkpointBytes, checkpointWindow     prometheus.Gauge
+	checkpointSeconds                     prometheus.Histogram
 }
 
 // newMetrics registers with reg; nil is nowhere.
@@ -47,16 +53,32 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		refusedPeers:    f.NewGauge(prometheus.GaugeOpts{Name: "darkmap_detect_refused_peers", Help: "Peers refused since the state was built, because the session table was full."}),
 		refusedPrefixes: f.NewGauge(prometheus.GaugeOpts{Name: "darkmap_detect_refused_prefixes", Help: "Prefixes refused since the state was built, because the prefix table was full."}),
 	}
+	m.checkpoints(f)
 	out := f.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_detect_records_out_total", Help: "Records published, by topic."}, []string{"topic"})
 	for _, t := range outTopics {
 		m.out[t] = out.WithLabelValues(t)
 	}
+	m.out[schemas.TopicCheckpoints] = out.WithLabelValues(schemas.TopicCheckpoints)
 	m.out[schemas.TopicDeadLetter] = out.WithLabelValues(schemas.TopicDeadLetter)
 	dropped := f.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_detect_records_dropped_total", Help: "Records of bgp.routes dropped, by reason."}, []string{"reason"})
 	for d := range drops {
 		m.dropped[d] = dropped.WithLabelValues(d.String())
 	}
 	return m
+}
+
+// checkpoints makes the metrics of checkpoints.
+func (m *metrics) checkpoints(f promauto.Factory) {
+	m.checkpointsWritten = f.NewCounter(prometheus.CounterOpts{Name: "darkmap_detect_checkpoints_written_total", Help: "Checkpoints written and published."})
+	m.checkpointsFailed = f.NewCounter(prometheus.CounterOpts{Name: "darkmap_detect_checkpoints_failed_total", Help: "Checkpoints that could not be written."})
+	m.checkpointBytes = f.NewGauge(prometheus.GaugeOpts{Name: "darkmap_detect_checkpoint_bytes", Help: "Octets of the last checkpoint written, compressed."})
+	m.checkpointWindow = f.NewGauge(prometheus.GaugeOpts{Name: "darkmap_detect_checkpoint_window_timestamp_seconds", Help: "Event time at which the last window of the last checkpoint written begins, Unix seconds."})
+	m.checkpointSeconds = f.NewHistogram(prometheus.HistogramOpts{Name: "darkmap_detect_checkpoint_stand_seconds", Help: "Time for which the detector stands while a checkpoint is taken.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)})
+	refused := f.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_detect_checkpoints_refused_total", Help: "Checkpoints not used at a start, by reason."}, []string{"reason"})
+	m.refusedCheckpoints = map[string]prometheus.Counter{}
+	for _, r := range checkpoint.Reasons {
+		m.refusedCheckpoints[r] = refused.WithLabelValues(r)
+	}
 }
 
 // refused shows what a detector that has bounds has turned away.

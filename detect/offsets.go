@@ -20,16 +20,33 @@ type assignment struct {
 	committed map[int32]int64 // every partition of the topic; -1 where nothing was committed
 	published int64           // last window published; -1 for none
 	log       extent
+	restored  *restored // nil where the state begins with the log
+	slot      uint32    // of the next checkpoint
+}
+
+// progress is how far the group has come.
+type progress struct {
+	committed map[int32]int64
+	published int64
+	log       extent
 }
 
 // extent is what there is of the log when a life of the state begins.
 type extent struct {
 	trimmed bool            // it does not begin with its first record
+	starts  map[int32]int64 // offsets of its first records
 	ends    map[int32]int64 // offsets behind its last records
+	topicID [16]byte
 }
 
 // assigned is called after each rebalance, also where nothing is new.
-func (x *session) assigned(_ context.Context, _ *kgo.Client, m map[string][]int32) {
+func (x *session) assigned(ctx context.Context, cl *kgo.Client, m map[string][]int32) {
+	if len(m[x.topic]) > 0 {
+		if err := kafka.Claim(ctx, cl); err != nil {
+			x.d.Log.Warn("the stage's transactions could not be claimed", "err", err)
+			x.lose()
+		}
+	}
 	x.a.mu.Lock()
 	defer x.a.mu.Unlock()
 	switch {
@@ -41,6 +58,13 @@ func (x *session) assigned(_ context.Context, _ *kgo.Client, m map[string][]int3
 	}
 }
 
+// lose notes that the state is of no use any more.
+func (x *session) lose() {
+	x.a.mu.Lock()
+	defer x.a.mu.Unlock()
+	x.a.lost = true
+}
+
 func (x *session) revoked(_ context.Context, _ *kgo.Client, m map[string][]int32) {
 	x.a.mu.Lock()
 	defer x.a.mu.Unlock()
@@ -49,33 +73,51 @@ func (x *session) revoked(_ context.Context, _ *kgo.Client, m map[string][]int32
 	}
 }
 
-// fromStart makes the client read from the beginning of the log, and remembers what was committed and published.
+// fromStart makes the client read from a checkpoint, or from the beginning of the log, and remembers what was committed and published.
 func (x *session) fromStart(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 	if len(offsets[x.topic]) == 0 {
 		return offsets, nil
 	}
-	committed, published, log, err := x.progress(ctx)
+	if x.again() {
+		return offsets, nil // the state was built without these partitions, and is given up
+	}
+	p, err := x.progress(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r, slot, err := x.load(ctx, p)
 	if err != nil {
 		return nil, err
 	}
 	x.a.mu.Lock()
 	defer x.a.mu.Unlock()
-	if x.a.given {
-		x.a.lost = true
+	x.a.given, x.a.committed, x.a.published, x.a.log, x.a.restored, x.a.slot = true, p.committed, p.published, p.log, r, slot
+	if r != nil {
+		close(x.loaded)
 	}
-	x.a.given, x.a.committed, x.a.published, x.a.log = true, committed, published, log
-	for p := range offsets[x.topic] {
-		offsets[x.topic][p] = kgo.NewOffset().AtStart()
+	for part := range offsets[x.topic] {
+		offsets[x.topic][part] = kgo.NewOffset().AtStart()
+		if r != nil {
+			offsets[x.topic][part] = kgo.NewOffset().At(max(r.manifest.Offsets[part], p.log.starts[part]))
+		}
 	}
 	return offsets, nil
 }
 
+// again notes, and reports, that partitions were given before.
+func (x *session) again() bool {
+	x.a.mu.Lock()
+	defer x.a.mu.Unlock()
+	x.a.lost = x.a.lost || x.a.given
+	return x.a.given
+}
+
 // progress reads the group's offsets, the last window published, and what there is of the log. No transaction is pending: the client has just
 // waited for that, and only the present member can begin another.
-func (x *session) progress(ctx context.Context) (map[int32]int64, int64, extent, error) {
+func (x *session) progress(ctx context.Context) (progress, error) {
 	adm, err := kafka.NewAdmin(x.d.Kafka, x.d.Log)
 	if err != nil {
-		return nil, 0, extent{}, err
+		return progress{}, err
 	}
 	defer adm.Close()
 	resp, err := adm.FetchOffsetsForTopics(kadm.RequireStable(ctx), x.d.Kafka.Group(Name), x.topic)
@@ -83,11 +125,11 @@ func (x *session) progress(ctx context.Context) (map[int32]int64, int64, extent,
 		err = resp.Error()
 	}
 	if err != nil {
-		return nil, 0, extent{}, fmt.Errorf("reading the group's offsets: %w", err)
+		return progress{}, fmt.Errorf("reading the group's offsets: %w", err)
 	}
 	log, err := x.extent(ctx, adm) // behind the offsets, which it bounds
 	if err != nil {
-		return nil, 0, extent{}, err
+		return progress{}, err
 	}
 	committed, published := map[int32]int64{}, int64(-1)
 	for p, o := range resp[x.topic] {
@@ -98,11 +140,16 @@ func (x *session) progress(ctx context.Context) (map[int32]int64, int64, extent,
 		}
 		w, err := kafka.ParseWindow(o.Metadata)
 		if err != nil {
-			return nil, 0, extent{}, fmt.Errorf("reading what was committed of partition %d: %w", p, err)
+			return progress{}, fmt.Errorf("reading what was committed of partition %d: %w", p, err)
 		}
 		published = max(published, w)
 	}
-	return committed, published, log, nil
+	if published < 0 {
+		if published, err = x.publishedBefore(ctx); err != nil {
+			return progress{}, err
+		}
+	}
+	return progress{committed, published, log}, nil
 }
 
 // extent asks the broker where the log begins and ends.
@@ -121,8 +168,18 @@ func (x *session) extent(ctx context.Context, adm *kadm.Client) (extent, error) 
 	if err != nil {
 		return extent{}, fmt.Errorf("asking where the log ends: %w", err)
 	}
-	e := extent{ends: map[int32]int64{}}
-	starts.Each(func(o kadm.ListedOffset) { e.trimmed = e.trimmed || o.Offset > 0 })
+	topics, err := adm.ListTopics(ctx, x.topic)
+	if err == nil {
+		err = topics.Error()
+	}
+	if err != nil {
+		return extent{}, fmt.Errorf("asking which topic the log is: %w", err)
+	}
+	e := extent{starts: map[int32]int64{}, ends: map[int32]int64{}, topicID: topics[x.topic].ID}
+	starts.Each(func(o kadm.ListedOffset) {
+		e.starts[o.Partition] = o.Offset
+		e.trimmed = e.trimmed || o.Offset > 0
+	})
 	ends.Each(func(o kadm.ListedOffset) { e.ends[o.Partition] = o.Offset })
 	return e, nil
 }

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/darkmap/darkmap/detect/checkpoint"
 	"github.com/darkmap/darkmap/detect/clock"
 	"github.com/darkmap/darkmap/internal/codec"
 	"github.com/darkmap/darkmap/internal/kafka"
@@ -27,6 +30,8 @@ var (
 const (
 	// commitInterval is how long the offsets of records that lead to nothing may wait.
 	commitInterval = 100 * time.Millisecond
+	// heartbeat is how soon a member that stands by hears that the active one is gone.
+	heartbeat = time.Second
 	// maxAttempts is how often a transaction is tried before the state is thrown away.
 	maxAttempts = 5
 )
@@ -35,22 +40,28 @@ const (
 // hole in the input closes many windows at once.
 const flushRecords = 20_000
 
-// session is one life of the state: from an empty one until partitions or a transaction are lost.
+// session is one life of the state: from an empty one, or a checkpoint, until partitions or a transaction are lost.
 type session struct {
 	*Stage
 	s     *kgo.GroupTransactSession
 	a     *assignment
 	topic string
+	// loaded is closed when a checkpoint was loaded: there may be no record to read.
+	loaded chan struct{}
 
 	// From here on owned by the loop; nil until partitions are given.
 	clock      *clock.Clock
 	detector   Detector
 	publisher  *publisher
+	keeper     *keeper
+	restored   *restored       // that the state begins with; nil once resume was called
+	starts     map[int32]int64 // offsets of the log's first records when the state began
 	lasting    *lasting        // outages that were published and have not ended; nil once the detector was told
 	next       map[int32]int64 // offset of the next record of each partition
 	committed  map[int32]int64 // assignment's, as it was when the state began
 	topicID    [16]byte
 	ends       map[int32]int64 // offsets up to which the log went when the state began
+	high       map[int32]int64 // offsets up to which the partitions went when they were last polled
 	incomplete bool            // records are missing, and tables were not requested yet: the state has not caught up
 	ended      time.Time       // when the last window was closed, or the state began, by our clock
 	due        time.Time       // when what was read has to be committed; zero when nothing waits
@@ -59,9 +70,10 @@ type session struct {
 
 // session runs one life of the state.
 func (s *Stage) session(ctx context.Context, wait *retry.Backoff) error {
-	x := &session{Stage: s, a: &assignment{published: -1}, topic: s.d.Kafka.Topic(schemas.TopicRoutes), ctx: ctx}
-	gs, err := kafka.NewSession(ctx, s.d.Kafka, kafka.SessionConfig{Stage: Name, Instance: s.d.Instance, Topics: []string{schemas.TopicRoutes}}, s.d.Log, s.d.Registerer,
+	x := &session{Stage: s, a: &assignment{published: -1}, topic: s.d.Kafka.Topic(schemas.TopicRoutes), loaded: make(chan struct{}), ctx: ctx}
+	gs, err := kafka.NewSession(ctx, s.d.Kafka, kafka.SessionConfig{Stage: Name, Instance: s.d.Instance, Topics: []string{schemas.TopicRoutes}, Sole: true}, s.d.Log, s.d.Registerer,
 		kgo.Balancers(kafka.SingleOwner()),
+		kgo.HeartbeatInterval(heartbeat),
 		kgo.OnPartitionsAssigned(x.assigned),
 		kgo.OnPartitionsRevoked(x.revoked),
 		kgo.OnPartitionsLost(x.revoked),
@@ -72,6 +84,7 @@ func (s *Stage) session(ctx context.Context, wait *retry.Backoff) error {
 	x.s = gs
 	defer gs.CloseAllowingRebalance()
 	defer x.tellVerdicts()
+	defer x.endCheckpoints()
 	for {
 		fetches := x.read(ctx)
 		if ctx.Err() != nil {
@@ -95,6 +108,8 @@ func (s *Stage) session(ctx context.Context, wait *retry.Backoff) error {
 func (x *session) read(ctx context.Context) kgo.Fetches {
 	ctx, done := x.questions.until(ctx)
 	defer done()
+	ctx, stop := x.untilCheckpoint(ctx)
+	defer stop()
 	if x.due.IsZero() {
 		return x.s.PollRecords(ctx, x.cfg.PollMaxRecords)
 	}
@@ -111,7 +126,7 @@ func (x *session) finish() error {
 	return x.flush()
 }
 
-// begin builds an empty state once partitions are given; false while standing by.
+// begin takes the state of a checkpoint, or builds an empty one, once partitions are given; false while standing by.
 func (x *session) begin(ctx context.Context) (bool, error) {
 	x.a.mu.Lock()
 	defer x.a.mu.Unlock()
@@ -123,10 +138,6 @@ func (x *session) begin(ctx context.Context) (bool, error) {
 	case x.clock != nil:
 		return true, nil
 	}
-	d, err := x.d.NewDetector()
-	if err != nil {
-		return false, fmt.Errorf("%w: %w", errDetector, err)
-	}
 	p, err := newPublisher(ctx, x)
 	if err != nil {
 		return false, err
@@ -137,17 +148,54 @@ func (x *session) begin(ctx context.Context) (bool, error) {
 	}
 	x.unready(errors.New("rebuilding the state"))
 	x.publisher = p
-	x.detector = d
+	x.ended = time.Now()
+	x.next, x.committed, x.ends, x.high = map[int32]int64{}, x.a.committed, x.a.log.ends, map[int32]int64{} // the callbacks replace these maps, they do not write to them
+	x.keeper = &keeper{settings: checkpoint.Hash(x.d.Settings), topicID: x.a.log.topicID, slot: x.a.slot, begun: x.now()}
+	if r := x.a.restored; r != nil {
+		x.detector, x.clock, x.incomplete, x.restored, x.starts = r.detector, r.clock, r.manifest.TablesMissing, r, x.a.log.starts
+		x.a.restored = nil
+		return true, nil
+	}
+	if x.detector, err = x.d.NewDetector(); err != nil {
+		return false, fmt.Errorf("%w: %w", errDetector, err)
+	}
 	if x.a.log.trimmed {
 		x.recordsMissing()
 		x.d.Log.Warn("the log has lost its beginning: tables are asked for again, and nothing is decided on before they came")
 	}
-	x.ended = time.Now()
-	x.next, x.committed, x.ends = map[int32]int64{}, x.a.committed, x.a.log.ends // the callbacks replace that map, they do not write to it
-	x.clock = clock.New(clock.Config{
-		Partitions: len(x.committed), BufferBytes: x.cfg.BufferMaxBytes, Vanished: x.cfg.Core.Feeds.CollectorTimeout, Back: x.cfg.Core.Feeds.BackWithin,
-	})
+	x.clock = x.newClock(len(x.committed))
+	maps.Copy(x.next, x.a.log.starts)
 	return true, nil
+}
+
+// resume goes on with the state of a checkpoint, if the state is one. Where the log has lost records behind it, they are lost to the collectors of their
+// partition.
+func (x *session) resume() error {
+	r := x.restored
+	if r == nil {
+		return nil
+	}
+	x.restored = nil
+	for p, at := range r.manifest.Offsets {
+		x.next[p] = max(at, x.starts[p])
+	}
+	if paused := x.clock.Paused(); len(paused) > 0 {
+		x.s.Client().PauseFetchPartitions(map[string][]int32{x.topic: paused})
+	}
+	x.due = time.Now().Add(commitInterval)
+	if err := x.take(-1, 0); err != nil { // what was left when the checkpoint was taken
+		return err
+	}
+	for _, p := range slices.Sorted(maps.Keys(x.starts)) {
+		from, to := r.manifest.Offsets[p], x.starts[p]
+		if from >= to {
+			continue
+		}
+		if err := x.give(p, to-1, codec.RecordsLost(x.topic, p, from, to, time.Time{}, time.Time{}), 0); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // poll applies what was read and publishes what came of it. Where nothing did, the offsets are committed now and then.
@@ -156,6 +204,10 @@ func (x *session) poll(ctx context.Context, fetches kgo.Fetches) error {
 	if ok, err := x.begin(ctx); !ok || err != nil {
 		return err
 	}
+	if err := x.resume(); err != nil {
+		return err
+	}
+	fetches.EachPartition(func(p kgo.FetchTopicPartition) { x.high[p.Partition] = p.LastStableOffset })
 	for it := fetches.RecordIter(); !it.Done(); {
 		if err := x.push(it.Next()); err != nil {
 			return err
@@ -163,6 +215,9 @@ func (x *session) poll(ctx context.Context, fetches kgo.Fetches) error {
 	}
 	if fetches.NumRecords() > 0 && x.due.IsZero() {
 		x.due = began.Add(commitInterval)
+	}
+	if err := x.collect(); err != nil {
+		return err
 	}
 	if len(x.publisher.pending) > 0 || (!x.due.IsZero() && !time.Now().Before(x.due)) {
 		if err := x.flush(); err != nil {
@@ -198,15 +253,26 @@ func (x *session) push(rec *kgo.Record) error {
 	if r == nil {
 		return nil
 	}
+	return x.give(rec.Partition, rec.Offset, r, len(rec.Value))
+}
+
+// give pushes a record of the log into the clock, and does what follows from it.
+func (x *session) give(partition int32, offset int64, r *pb.RouteRecord, size int) error {
 	if lost := r.GetRecordsLost(); lost != nil {
-		x.d.Log.Warn("records were lost: what the collectors of their partition know is void until their tables come", "topic", lost.GetTopic(), "partition", rec.Partition,
+		x.d.Log.Warn("records were lost: what the collectors of their partition know is void until their tables come", "topic", lost.GetTopic(), "partition", partition,
 			"offsets", fmt.Sprintf("%d-%d", lost.GetFromOffset(), lost.GetToOffset()-1))
 		x.recordsMissing()
 	}
 	before := x.clock.Dropped()
-	if err := x.clock.Push(rec.Partition, rec.Offset, r, len(rec.Value)); err != nil {
+	if err := x.clock.Push(partition, offset, r, size); err != nil {
 		return fmt.Errorf("%w: %w", errDetector, err)
 	}
+	x.m.dropped[dropRepeated].Add(float64(x.clock.Dropped() - before))
+	return x.take(partition, offset+1)
+}
+
+// take takes the clock's steps. next is the offset behind the record of the partition that they follow from; partition -1 is none.
+func (x *session) take(partition int32, next int64) error {
 	for step := range x.clock.Steps() {
 		if step.Record != nil {
 			if err := x.apply(step); err != nil {
@@ -222,8 +288,10 @@ func (x *session) push(rec *kgo.Record) error {
 				return err
 			}
 		}
+		if err := x.checkpoint(step.Window, partition, next); err != nil {
+			return err
+		}
 	}
-	x.m.dropped[dropRepeated].Add(float64(x.clock.Dropped() - before))
 	return nil
 }
 
@@ -279,7 +347,7 @@ func (x *session) closeWindow(start int64) error {
 		outs = append(outs, x.detector.RequestTables(start)...)
 		x.incomplete = false
 	}
-	return x.publisher.window(start, outs, x.clock.Rejected())
+	return x.publisher.window(start, outs, x.clock.Rejected(start))
 }
 
 // recordsMissing notes that the log lacks records: tables are requested, and nothing is learned in their place.
@@ -332,6 +400,7 @@ func (x *session) flush() error {
 		if committed {
 			x.due = time.Time{}
 			x.publisher.published(recs)
+			x.kept(recs)
 			x.m.success.SetToCurrentTime()
 			return nil
 		}

@@ -66,16 +66,21 @@ type Deps struct {
 	Instance string
 	// Drain bounds the last transaction when the stage is told to end. 0 is kafka.DefaultDrain.
 	Drain time.Duration
+	// Settings are what decides results, as text: a checkpoint of others is not used.
+	Settings string
+	// Now is the time that checkpoints go by; nil is time.Now.
+	Now func() time.Time
 	// Registerer of metrics; nil is none.
 	Registerer prometheus.Registerer
-	// NewDetector returns a core that knows nothing yet. It is called for every (re)start of the state.
+	// NewDetector returns a core that knows nothing yet. It is called for every (re)start of the state. Checkpoints are written of one that is
+	// a checkpoint.State.
 	NewDetector func() (Detector, error)
 }
 
 // Stage reads all of bgp.routes, in one active process, and publishes what its detector finds, each window once: the
 // metadata of its commits name the last window published. When it starts, and whenever its partitions were taken away or
-// a transaction cannot be brought to an end, it throws its state away and builds it again from the beginning of the log,
-// without publishing what was published.
+// a transaction cannot be brought to an end, it throws its state away and builds it again from the newest checkpoint that it
+// may use, else from the beginning of the log, without publishing what was published.
 type Stage struct {
 	cfg   Config
 	d     Deps

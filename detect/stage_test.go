@@ -123,7 +123,7 @@ func newCounter(cfg kafka.Config, instance string, poll int, of counter) (*detec
 }
 
 func runCounter(ctx context.Context, cfg kafka.Config, instance string) error {
-	s, err := newCounter(cfg, instance, 60, counter{})
+	s, err := keptStage(cfg, instance, "a", 60, counter{}, &keptEvents{})
 	if err != nil {
 		return err
 	}
@@ -375,7 +375,7 @@ func until(tb testing.TB, ok func() bool) {
 	}
 }
 
-// TestStageKilled kills processes with SIGKILL while a second one stands by.
+// TestStageKilled kills processes with SIGKILL while a second one stands by. They write checkpoints, and go on from them.
 func TestStageKilled(t *testing.T) {
 	t.Parallel()
 	testStageKilled(t, kafkatest.New(t, 4), 200)
@@ -418,6 +418,9 @@ func testStageKilled(t *testing.T, cfg kafka.Config, minutes int) {
 	until(t, func() bool { return len(published(t, cfg)) >= len(want) })
 	if diff := gocmp.Diff(want, published(t, cfg)); diff != "" {
 		t.Errorf("published (-want +got):\n%s", diff)
+	}
+	if f := checkpoints(t, cfg); len(f.Manifests) == 0 {
+		t.Errorf("no checkpoint was written: %v", f.Faults)
 	}
 }
 

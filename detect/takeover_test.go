@@ -2,13 +2,17 @@ package detect_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/darkmap/darkmap/detect"
 	"github.com/darkmap/darkmap/detect/core"
@@ -134,67 +138,142 @@ func (d *dark) life(t *testing.T, prefix string) []string {
 	return out
 }
 
+// timed is the real core; it sets the time that checkpoints go by.
+type timed struct {
+	*core.Detector
+	ev *keptEvents
+}
+
+func (d timed) CloseWindow(start int64) ([]core.Out, error) {
+	d.ev.now.Store(start + 65)
+	return d.Detector.CloseWindow(start)
+}
+
+func (d timed) Restore(r io.Reader) error {
+	d.ev.restores.Add(1)
+	return d.Detector.Restore(r)
+}
+
 func newCore(t *testing.T, cfg kafka.Config) *detect.Stage {
 	t.Helper()
-	s, err := coreStage(cfg, "0")
+	s, err := coreStage(cfg, "0", "a", &keptEvents{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-// coreStage detects with the real core, from three voters on.
-func coreStage(cfg kafka.Config, instance string) (*detect.Stage, error) {
+// coreStage detects with the real core, from three voters on, and writes checkpoints each five minutes of its windows.
+func coreStage(cfg kafka.Config, instance, settings string, ev *keptEvents) (*detect.Stage, error) {
 	c := detect.DefaultConfig()
 	c.Core.Panel.MinVoters, c.Core.Panel.MinCollectors, c.Core.NotAddressSpace = 3, 1, nil
-	return detect.New(c, detect.Deps{Kafka: cfg, Log: kafkatest.Log(), Instance: instance, NewDetector: func() (detect.Detector, error) { return core.New(c.Core) }})
+	ev.now.CompareAndSwap(0, minute0)
+	return detect.New(c, detect.Deps{
+		Kafka: cfg, Log: kafkatest.Log(), Instance: instance, Settings: settings,
+		Now: func() time.Time { return time.Unix(ev.now.Load(), 0) },
+		NewDetector: func() (detect.Detector, error) {
+			d, err := core.New(c.Core)
+			return timed{d, ev}, err
+		},
+	})
 }
 
-// TestTakeOver: an outage is open when detect ends. With the whole log it goes on; where the log has lost what it was known from it ends as lost from
-// sight, once, and the next outage of the prefix is found.
+// TestTakeOver: an outage is open when detect ends. Whatever the next start finds, it has one id and one end, which is when the routes are back, and the
+// next outage of the prefix is found. Where neither the log nor a checkpoint has what it was known from, it is adopted.
 func TestTakeOver(t *testing.T) {
 	t.Parallel()
 	const prefix = "192.0.2.0/24"
 	others := []string{"203.0.113.0/24", "198.51.100.0/24"}
 	for name, tt := range map[string]struct {
-		trimmed, back bool // back: before the start
-		ends          string
+		trimmed  bool // the log, as by retention
+		spoiled  int  // of the two checkpoints
+		settings string
+		restores int64
 	}{
-		"the whole log, back": {false, true, "closed recovered at 60"},
-		"the whole log, dark": {false, false, "closed recovered at 90"},
-		"a trimmed log, back": {true, true, "closed lost_sight at 51"},
-		"a trimmed log, dark": {true, false, "closed lost_sight at 51"},
+		"checkpoints":                   {false, 0, "a", 1},
+		"a damaged newest":              {false, 1, "a", 2},
+		"no checkpoint":                 {false, 2, "a", 0},
+		"other settings":                {false, 0, "b", 0},
+		"checkpoints, a trimmed log":    {true, 0, "a", 1},
+		"no checkpoint, a trimmed log":  {true, 2, "a", 0},
+		"other settings, a trimmed log": {true, 0, "b", 0},
+		"a damaged newest and trimmed":  {true, 1, "a", 2},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			d := &dark{cfg: kafkatest.New(t, 2)}
-			run := func() {
-				t.Helper()
-				stop := start(t, newCore(t, d.cfg))
-				kafkatest.WaitDrained(t, d.cfg, reading)
-				stop()
-			}
-			d.produce(t, 30, d.table("a", append(others, prefix)...)...)
-			d.produce(t, 20, d.changes(prefix, false)...)
-			run()
-			if tt.trimmed {
-				trim(t, d.cfg)
-			}
-			again := slices.Clone(others)
-			if tt.back {
-				again = append(again, prefix)
-			}
-			d.produce(t, 30, d.table("b", again...)...)
-			run()
-			d.produce(t, 240, d.changes(prefix, true)...) // until it is usual again
-			d.produce(t, 20, d.changes(prefix, false)...)
-			run()
-			run() // nothing is said twice
-			got := slices.DeleteFunc(d.life(t, prefix), func(s string) bool { return s[2:9] == "updated" })
-			if diff := gocmp.Diff([]string{"1 opened  at 35", "1 " + tt.ends, "2 opened  at 325"}, got); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-		})
+		for back, ends := range map[bool]string{true: "closed recovered at 60", false: "closed recovered at 90"} { // before the start
+			t.Run(fmt.Sprintf("%s, back %v", name, back), func(t *testing.T) {
+				t.Parallel()
+				d := &dark{cfg: kafkatest.New(t, 2)}
+				run := func(settings string) *keptEvents {
+					t.Helper()
+					ev := &keptEvents{}
+					s, err := coreStage(d.cfg, "0", settings, ev)
+					if err != nil {
+						t.Fatal(err)
+					}
+					stop := start(t, s)
+					until(t, func() bool {
+						return s.Ready() == nil || d.minute == 0 || errors.As(s.Ready(), new(*detect.NoVerdictError)) || errors.As(s.Ready(), new(*detect.HeldError))
+					})
+					kafkatest.WaitDrained(t, d.cfg, reading)
+					stop()
+					return ev
+				}
+				d.produce(t, 30, d.table("a", append(others, prefix)...)...)
+				run("a")
+				d.produce(t, 10, d.changes(prefix, false)...)
+				run("a")
+				d.produce(t, 10)
+				run("a")
+				spoil(t, d.cfg, tt.spoiled)
+				if tt.trimmed {
+					trim(t, d.cfg)
+				}
+				again := slices.Clone(others)
+				if back {
+					again = append(again, prefix)
+				}
+				d.produce(t, 30, d.table("b", again...)...)
+				if ev := run(tt.settings); ev.restores.Load() != tt.restores {
+					t.Errorf("%d checkpoints were read, want %d", ev.restores.Load(), tt.restores)
+				}
+				d.produce(t, 240, d.changes(prefix, true)...) // until it is usual again
+				d.produce(t, 20, d.changes(prefix, false)...)
+				run(tt.settings)
+				run(tt.settings) // nothing is published twice
+				got := slices.DeleteFunc(d.life(t, prefix), func(s string) bool { return s[2:9] == "updated" })
+				if diff := gocmp.Diff([]string{"1 opened  at 35", "1 " + ends, "2 opened  at 325"}, got); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+// spoil damages the newest n checkpoints; both is all.
+func spoil(t *testing.T, cfg kafka.Config, n int) {
+	t.Helper()
+	all := checkpoints(t, cfg).Manifests
+	if len(all) < 2 {
+		t.Fatalf("%d checkpoints were written, want 2", len(all))
+	}
+	cl, err := kafka.NewClient(cfg, kafkatest.Log(), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	for _, m := range all[:n] {
+		m.Sum = slices.Clone(m.Sum)
+		m.Sum[0] ^= 1
+		rec, err := m.Record(cfg.Topic(schemas.TopicCheckpoints), detect.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n == len(all) { // removed
+			rec.Value = nil
+		}
+		if err := cl.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -24,7 +24,7 @@ import (
 var editKills = flag.Int("edit.kills", 4, "how often TestListEditedKilled kills detect")
 
 func runCore(ctx context.Context, cfg kafka.Config, instance string) error {
-	s, err := coreStage(cfg, instance)
+	s, err := coreStage(cfg, instance, "a", &keptEvents{})
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"math/bits"
 	"net/netip"
 	"os"
@@ -314,8 +315,8 @@ func lifeDetect(t *testing.T, routes []*pb.RouteRecord, at int) {
 			}
 		}
 	}
-	if effective != lifeTime.UnixMicro() || len(c.Rejected()) != 0 {
-		t.Errorf("effective time %v, %d rejected", time.UnixMicro(effective).UTC(), len(c.Rejected()))
+	if effective != lifeTime.UnixMicro() || len(c.Rejected(math.MaxInt64)) != 0 {
+		t.Errorf("effective time %v, %d rejected", time.UnixMicro(effective).UTC(), len(c.Rejected(math.MaxInt64)))
 	}
 	opened := map[string]bgp.Outage{}
 	var states []pb.PrefixState

@@ -112,7 +112,7 @@ func (c *consumers) add(r *runner.Runner) error {
 	if c.notify != nil {
 		r.Add(notify.Name, c.notify)
 	}
-	d, err := detect.New(c.cfg.Detect, detect.Deps{Log: c.log, Registerer: c.reg, Kafka: c.cfg.Kafka, Instance: instance, Drain: c.cfg.Drain, NewDetector: c.cfg.newDetector(c.dataset)})
+	d, err := detect.New(c.cfg.Detect, detect.Deps{Log: c.log, Registerer: c.reg, Kafka: c.cfg.Kafka, Instance: instance, Drain: c.cfg.Drain, Settings: resultSettings(c.cfg), NewDetector: c.cfg.newDetector(c.dataset)})
 	if err != nil {
 		return err
 	}

@@ -267,7 +267,7 @@ func (c *detectCmd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	reg := telemetry.NewRegistry(version)
-	s, err := detect.New(cfg.Detect, detect.Deps{Log: g.log, Registerer: reg, Kafka: cfg.Kafka, Instance: c.Instance, Drain: cfg.Drain, NewDetector: cfg.newDetector(c.Dataset)})
+	s, err := detect.New(cfg.Detect, detect.Deps{Log: g.log, Registerer: reg, Kafka: cfg.Kafka, Instance: c.Instance, Drain: cfg.Drain, Settings: resultSettings(cfg), NewDetector: cfg.newDetector(c.Dataset)})
 	if err != nil {
 		return err
 	}

@@ -240,9 +240,10 @@ func (c *Clock) deliver(s Step, col *collector, effective int64) {
 	c.partitions[s.Partition].bytes += s.size
 }
 
-// Reject puts the record of a step aside: err says what is impossible about it.
+// Reject puts the record of a step aside: err says what is impossible about it. A record without an effective time belongs to the window of its partition's
+// clock: so it is in the same one whenever the log is read.
 func (c *Clock) Reject(s Step, err error) {
-	at := max(s.Effective, c.open, 0)
+	at := max(s.Effective, c.partitions[s.Partition].clock, 0)
 	r := Rejected{Partition: s.Partition, Offset: s.Offset, Window: floor(at) / second}
 	if len(c.rejected) < MaxRejected {
 		r.Record, r.Err = s.Record, err
@@ -250,11 +251,19 @@ func (c *Clock) Reject(s Step, err error) {
 	c.rejected = append(c.rejected, r)
 }
 
-// Rejected returns the records put aside since the last call, in the order in which they were found.
-func (c *Clock) Rejected() []Rejected {
-	r := c.rejected
-	c.rejected = nil
-	return r
+// Rejected returns the records put aside, in the order in which they were found, that are of windows up to the one that began at window (seconds since
+// 1970), and forgets them.
+func (c *Clock) Rejected(window int64) []Rejected {
+	var out, later []Rejected
+	for _, r := range c.rejected {
+		if r.Window <= window {
+			out = append(out, r)
+		} else {
+			later = append(later, r)
+		}
+	}
+	c.rejected = later
+	return out
 }
 
 // Dropped counts the records that did not stand after the last one of their lane.
@@ -301,6 +310,17 @@ func (c *Clock) Flow() (pause, resume []int32) {
 		}
 	}
 	return pause, resume
+}
+
+// Paused lists the partitions that are not read, as the calls of Flow have said.
+func (c *Clock) Paused() []int32 {
+	var paused []int32
+	for i := range c.partitions {
+		if c.partitions[i].paused {
+			paused = append(paused, int32(i))
+		}
+	}
+	return paused
 }
 
 // floor is the beginning of the window that t lies in.

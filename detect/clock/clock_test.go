@@ -454,12 +454,12 @@ func TestRejected(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got := c.Rejected()
+	got := c.Rejected(minute0 / second)
 	if len(got) != 2 || got[0].Offset != 2 || got[1].Offset != 4 || !errors.Is(got[0].Err, codec.ErrInvalid) || got[0].Window != minute0/second {
 		t.Errorf("got %+v; want the records at offsets 2 and 4", got)
 	}
-	if len(c.Rejected()) != 0 || len(j.applied["file/a"]) != 2 {
-		t.Errorf("got %d more rejected and %d applied, want 0 and 2", len(c.Rejected()), len(j.applied["file/a"]))
+	if len(c.Rejected(minute0/second)) != 0 || len(j.applied["file/a"]) != 2 {
+		t.Errorf("got %d more rejected and %d applied, want 0 and 2", len(c.Rejected(minute0/second)), len(j.applied["file/a"]))
 	}
 	broken := errors.New("broken")
 	j.fail = func(*pb.RouteRecord) error { return broken }
@@ -472,12 +472,12 @@ func TestRejected(t *testing.T) {
 func TestRejectedIsBounded(t *testing.T) {
 	t.Parallel()
 	c, j := New(Config{Partitions: 1}), newJournal(t)
-	for i := range int64(MaxRejected + 3) {
+	for i := range int64(MaxRejected + 3) { // before any clock
 		if err := push(c, j, 0, i, record("", uint64(i), at(1)), 10); err != nil {
 			t.Fatal(err)
 		}
 	}
-	got := c.Rejected()
+	got := c.Rejected(minute0 / second)
 	if len(got) != MaxRejected+3 {
 		t.Fatalf("got %d rejected, want %d", len(got), MaxRejected+3)
 	}

@@ -109,7 +109,7 @@ func TestSnapshotOfRejected(t *testing.T) {
 	for range c.Steps() {
 		t.Error("a step of a record without a time")
 	}
-	want, got := c.rejected[0], restoredClock(t, c, cfg).Rejected()
+	want, got := c.rejected[0], restoredClock(t, c, cfg).Rejected(minute0/second)
 	if len(got) != 1 || got[0].Offset != 5 || got[0].Record.GetTimestampUs() != -7 || got[0].Err.Error() != want.Err.Error() || !errors.Is(got[0].Err, codec.ErrInvalid) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

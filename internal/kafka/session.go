@@ -32,6 +32,9 @@ type SessionConfig struct {
 	Instance string
 	// Topics of the registry that are read.
 	Topics []string
+	// Sole: one member works and the others stand by. All share a transactional id, which the one that is given the partitions claims (Claim): so it aborts at
+	// once what a dead member has left open, and a member that was replaced cannot commit. With an id for each, a takeover would wait for the transaction's timeout.
+	Sole bool
 }
 
 // NewSession builds a member of a stage's group that consumes, transforms and produces in transactions: read_committed,
@@ -49,9 +52,13 @@ func NewSession(ctx context.Context, cfg Config, sc SessionConfig, log *slog.Log
 		topics[i] = cfg.Topic(t)
 	}
 	group := cfg.Group(sc.Stage)
+	id := group + "." + sc.Instance
+	if sc.Sole {
+		id = group
+	}
 	all = append(all,
 		Metrics(reg, sc.Stage),
-		kgo.TransactionalID(group+"."+sc.Instance),
+		kgo.TransactionalID(id),
 		kgo.TransactionTimeout(txnTimeout),
 		kgo.ConsumeTopics(topics...),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
@@ -67,11 +74,21 @@ func NewSession(ctx context.Context, cfg Config, sc SessionConfig, log *slog.Log
 	if err != nil {
 		return nil, fmt.Errorf("building the session of %s: %w", group, err)
 	}
-	if _, _, err := s.Client().ProducerID(ctx); err != nil {
+	if sc.Sole {
+		return s, nil
+	}
+	if err := Claim(ctx, s.Client()); err != nil {
 		s.CloseAllowingRebalance()
 		return nil, fmt.Errorf("beginning the session of %s: %w", group, err)
 	}
 	return s, nil
+}
+
+// Claim makes a client the owner of its transactional id: what an earlier owner has left open is aborted, and it can commit nothing more. A Sole member calls
+// it in OnPartitionsAssigned, before the committed offsets are read.
+func Claim(ctx context.Context, cl *kgo.Client) error {
+	_, _, err := cl.ProducerID(ctx)
+	return err
 }
 
 // transactionTimeout is how long a transaction may take while its stage runs.

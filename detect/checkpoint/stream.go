@@ -1,0 +1,64 @@
+package checkpoint
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+const (
+	// windowBytes is zstd's window: what it holds of the stream. A reader allocates no more than maxWindowBytes.
+	windowBytes    = 1 << 20
+	maxWindowBytes = 8 << 20
+	// encoders are the goroutines that compress.
+	encoders = 2
+)
+
+// State is a part of a detector that is kept.
+type State interface {
+	// Snapshot writes the state. It changes nothing.
+	Snapshot(w io.Writer) error
+	// Restore reads a snapshot, and nothing behind it, into a new state of the same configuration. After an error the state cannot be used.
+	Restore(r io.Reader) error
+}
+
+// encode writes the snapshots of states, one after the other, compressed.
+func encode(w io.Writer, states []State) error {
+	z, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(encoders), zstd.WithWindowSize(windowBytes))
+	if err != nil {
+		return fmt.Errorf("compressing a checkpoint: %w", err)
+	}
+	for _, s := range states {
+		if err = s.Snapshot(z); err != nil {
+			break
+		}
+	}
+	if err := errors.Join(err, z.Close()); err != nil {
+		return fmt.Errorf("taking a snapshot: %w", err)
+	}
+	return nil
+}
+
+// decode reads what encode wrote into new states; without any it only reads. It reads r to its end.
+func decode(r io.Reader, states []State) error {
+	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindowBytes))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	defer z.Close()
+	for _, s := range states {
+		if err := s.Restore(z); err != nil {
+			return fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+	}
+	n, err := io.Copy(io.Discard, z)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	case n > 0 && len(states) > 0:
+		return fmt.Errorf("%w: %d octets behind the last snapshot", ErrDamaged, n)
+	}
+	return nil
+}

@@ -69,6 +69,7 @@ type cli struct {
 	Version  versionCmd  `cmd:"" help:"Say what this is."`
 	Help     helpCmd     `cmd:"" help:"Show the help of a command."`
 
+	Checkpoint checkpointCmd `cmd:"" help:"List, verify and drop the checkpoints of detect." group:"stages"`
 	Completion completionCmd `cmd:"" help:"Write what a shell (bash, zsh, fish) reads to complete command lines."`
 	Complete   completeCmd   `cmd:"" hidden:"" help:"Print what completes a command line."`
 	Dump       dumpCmd       `cmd:"" help:"Print what the decoders read in MRT, RIS Live and BMP files."`

@@ -10,12 +10,12 @@ CREATE TABLE IF NOT EXISTS {{database}}.prefix_changes {{cluster}}
     dataset      LowCardinality(String) COMMENT 'live, demo, or the name of a replay' CODEC(ZSTD(1)),
     begin        IPv6                   COMMENT 'first address of the prefix; of an IPv4 one ::ffff: and the address' CODEC(ZSTD(1)),
     length       UInt8                  COMMENT 'length of the prefix as written, 0 to 32 or 0 to 128 bits' CODEC(ZSTD(1)),
-    prefix       String                 COMMENT 'as text, host bits 0: 198.51.100.0/24' CODEC(ZSTD(1)),
+    prefix       String                 COMMENT 'as text, host bits 0: 198.51.100.0/24' CODEC(ZSTD(3)),
     timestamp    DateTime64(6, 'UTC')   COMMENT 'the collector''s time, microseconds; partitions count from here' CODEC(Delta(8), ZSTD(1)),
     collector    LowCardinality(String) COMMENT 'ris/rrc00, routeviews/route-views2, bmp/192.0.2.1, file/local' CODEC(ZSTD(1)),
     lane         LowCardinality(String) COMMENT 'what the position counts in: live, rv/<topic>, fill/<gap>, follow, file/<hash of the inputs>' CODEC(ZSTD(1)),
     epoch        UInt64                 COMMENT 'lane live: Unix milliseconds x 1024 + a number drawn per process; 0 elsewhere' CODEC(Delta(8), ZSTD(1)),
-    sequence     UInt64                 COMMENT 'number of the record within lane and epoch, from 1' CODEC(Delta(8), ZSTD(1)),
+    sequence     UInt64                 COMMENT 'number of the record within lane and epoch, from 1' CODEC(T64, ZSTD(1)),
     idx          UInt32                 COMMENT 'number of the route within its message, withdrawals first, from 0' CODEC(T64, ZSTD(1)),
     peer_address LowCardinality(String) COMMENT 'the collector''s neighbour, as text: 192.0.2.1, 2001:db8::1' CODEC(ZSTD(1)),
     peer_asn     UInt32                 COMMENT 'its AS number' CODEC(ZSTD(1)),
@@ -52,6 +52,11 @@ FROM {{database}}.prefix_changes_before
 WHERE _partition_id = {{partition}};
 
 DROP TABLE IF EXISTS {{database}}.prefix_changes_before {{cluster}};
+
+-- Who asks by prefix asks prefix_changes, and texts of prefixes shrink by a tenth with more effort.
+ALTER TABLE {{database}}.route_change_log {{cluster}} DROP INDEX IF EXISTS by_prefix;
+
+ALTER TABLE {{database}}.route_change_log {{cluster}} MODIFY COLUMN prefix CODEC(ZSTD(3)), MODIFY COLUMN owner CODEC(ZSTD(3));
 
 -- Copies of a row are the same, so that it makes no difference whether a condition is looked at before FINAL or after.
 CREATE OR REPLACE VIEW {{database}}.prefix_history {{cluster}}

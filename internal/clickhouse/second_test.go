@@ -177,7 +177,6 @@ func TestRouteChangesIsAView(t *testing.T) {
 		t.Errorf("with a row that repeats another: %d rows are shown", n)
 	}
 	for where, uses := range map[string]string{
-		"prefix = '10.7.7.0/24'":                                      "Name: by_prefix",
 		"timestamp < toDateTime64(100, 6)":                            "Name: by_timestamp",
 		"dataset = 'live' AND collector = 'ris/rrc00' AND lane = 'x'": "collector in ['ris/rrc00', 'ris/rrc00']",
 	} {
@@ -199,10 +198,10 @@ func TestViewsSkipOtherTimes(t *testing.T) {
 		}
 		must(t, conn, "INSERT INTO "+s.Database+".visibility (dataset, entity_type, entity_code, family, timestamp, appended_at) SELECT 'live', 'country', ['KP', 'SY'][number % 2 + 1], 'ipv4', toDateTime('"+month+"-10 00:00:00') + number, '"+month+"-10 00:00:00' FROM numbers(1000)")
 	}
-	for view, where := range map[string]string{"panel_history": "1", "panel_peers": "1", "feeds": "1", "entity_history": "entity_type = 'country' AND entity_code = 'KP'"} {
+	for view, where := range map[string]string{"panel_peers": "1", "feeds": "1", "entity_history": "entity_type = 'country' AND entity_code = 'KP'"} {
 		plan := one[string](t, conn, "SELECT arrayStringConcat(groupArray(trim(explain)), ' ') FROM (EXPLAIN indexes = 1 SELECT * FROM "+s.Database+"."+view+" WHERE dataset = 'live' AND "+where+
 			" AND timestamp >= '2099-02-10 00:01:00' AND timestamp < '2099-02-10 00:02:00')")
-		if _, index, _ := strings.Cut(plan, "Name: by_timestamp"); !strings.Contains(index, "Parts: 1/3 ") {
+		if !strings.Contains(plan, "Parts: 1/3 ") {
 			t.Errorf("%s reads other months:\n%s", view, plan)
 		}
 	}

@@ -153,6 +153,16 @@ screenshot: build deps ## Make the picture of December 2014 in README.md
 tidy: ## Tidy go.mod
 	$(GO) mod tidy
 
+# One broker or several: make kafka BROKERS=3 PORT=19092 DIR=... HEAP=512 SECURE=1
+BROKERS ?= 1
+PORT    ?= 19092
+HEAP    ?= 512
+DIR     ?= $(or $(XDG_STATE_HOME),$(HOME)/.local/state)/darkmap-kafka/$(BROKERS)$(if $(SECURE),-secure)
+.PHONY: kafka
+kafka: ## Run an Apache Kafka out of Maven until Ctrl-C: BROKERS, PORT, DIR, HEAP (MiB), SECURE=1
+	@$(GO) build -o bin/kafka ./tools/kafka
+	@exec bin/kafka -brokers $(BROKERS) -port $(PORT) -dir '$(DIR)' -heap $(HEAP) $(if $(SECURE),-secure)
+
 .PHONY: breaking
 breaking: ## Compare the schemas with the newest released ones
 	@tag=$$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null) || { echo "no release yet: nothing to compare with"; exit 0; }; \

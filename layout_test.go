@@ -73,6 +73,7 @@ var rules = []struct {
 	{"eval", []string{"schemas", "internal/", "detect", "eval"}},
 	{"examples", nil},
 	{"deploy", nil},
+	{"tools", []string{"schemas", "internal/"}},
 	{"cmd/darkmap", []string{"schemas", "internal/", "ingest", "enrich", "detect", "sink", "notify", "serve", "eval"}},
 }
 
@@ -239,7 +240,7 @@ var builders = map[string][]string{
 	"prometheus.NewSummaryVec":    {},
 	"prometheus.NewUntypedFunc":   {},
 	"ch.Dial":                     {"internal/clickhouse"},
-	"context.Background":          {"cmd/darkmap", "examples", "serve/worldmap/make"},
+	"context.Background":          {"cmd/darkmap", "examples", "serve/worldmap/make", "tools/kafka"},
 }
 
 // TestHomes keeps each library, and each kind of client, in the packages that are its home.

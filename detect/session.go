@@ -90,7 +90,7 @@ func (s *Stage) session(ctx context.Context, wait *retry.Backoff) error {
 		if ctx.Err() != nil {
 			return x.finish()
 		}
-		if err := kafka.FetchErr(fetches); err != nil {
+		if err := s.d.Kafka.FetchErr(fetches); err != nil {
 			return err
 		}
 		if err := x.poll(ctx, fetches); err != nil {

@@ -63,7 +63,7 @@ func (r *reader) get(ctx context.Context, partition int32, offset int64) (outage
 		if err := ctx.Err(); err != nil {
 			return outagelog.Entry{}, fmt.Errorf("reading a record of %s: %w", schemas.TopicOutages, err)
 		}
-		if err := kafka.FetchErr(fetches); err != nil {
+		if err := r.cfg.FetchErr(fetches); err != nil {
 			r.close()
 			return outagelog.Entry{}, err
 		}

@@ -92,7 +92,7 @@ func (s *Stage) session(ctx context.Context, wait *retry.Backoff) (err error) {
 		if ctx.Err() != nil {
 			return x.finish()
 		}
-		if err := kafka.FetchErr(fetches); err != nil {
+		if err := s.d.Kafka.FetchErr(fetches); err != nil {
 			return err
 		}
 		if ok, err := x.begin(ctx, following); err != nil {

@@ -457,9 +457,9 @@ func TestKilled(t *testing.T) { //nolint:paralleltest // it sets the environment
 
 // TestKilledApache is TestKilled on a real Kafka, and TestSilent.
 func TestKilledApache(t *testing.T) { //nolint:paralleltest // it sets the environment of children
-	b := kafkatest.StartApache(t)
+	b := kafkatest.StartApache(t, 1)
 	testKilled(t, kafkatest.Dataset(t, b.Config, 1))
-	testSilent(t, kafkatest.Dataset(t, b.Config, 1), b.Kill, b.Start)
+	testSilent(t, kafkatest.Dataset(t, b.Config, 1), b.KillAll, b.StartAll)
 }
 
 func testKilled(t *testing.T, cfg kafka.Config) {

@@ -75,6 +75,9 @@ const (
 	TopicWatch       = "bgp.watch.v1"
 )
 
+// TopicsBegin begins the name of every topic.
+const TopicsBegin = "bgp."
+
 const day = 24 * time.Hour
 
 // Topics is the registry.

@@ -154,7 +154,7 @@ func (s *Stage) loop(ctx context.Context) error {
 	var wait retry.Backoff
 	for ctx.Err() == nil {
 		fetches := s.poll(ctx)
-		if err := kafka.FetchErr(fetches); kafka.Fenced(err) {
+		if err := s.deps.Kafka.FetchErr(fetches); kafka.Fenced(err) {
 			return fmt.Errorf("running the sink: instance %q is running elsewhere: %w", s.deps.Instance, err)
 		} else if err != nil {
 			s.deps.Log.Warn("reading failed, trying again", "err", err)

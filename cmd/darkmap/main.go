@@ -63,7 +63,7 @@ type cli struct {
 	Serve    serveCmd    `cmd:"" help:"Serve pages and an API: the world now, or as it stood."`
 	Sink     sinkCmd     `cmd:"" help:"Run one stage: write the topics into ClickHouse; and compare the two." group:"stages"`
 	Notify   notifyCmd   `cmd:"" help:"Run one stage: tell people and programs of outages; and the commands about it." group:"stages"`
-	Topics   topicsCmd   `cmd:"" help:"Create and check topics." group:"stages"`
+	Topics   topicsCmd   `cmd:"" help:"Create and compare topics; print the access rules of stages." group:"stages"`
 	Conf     configCmd   `cmd:"" name:"config" help:"Check or print the configuration."`
 	Simulate simulateCmd `cmd:"" help:"Write a synthetic feed with known truth as MRT files."`
 	Version  versionCmd  `cmd:"" help:"Say what this is."`
@@ -121,7 +121,7 @@ func main() {
 // newParser returns one of the command line, into c.
 func newParser(ctx context.Context, c *cli, stdout, stderr io.Writer) (*kong.Kong, error) {
 	return kong.New(c, kong.Name("darkmap"), kong.Description("Watches the global routing table and says which networks and countries have gone dark."),
-		kong.Writers(stdout, stderr), kong.BindTo(ctx, (*context.Context)(nil)), kong.Vars{"admin_addr": telemetry.DefaultAdminAddr},
+		kong.Writers(stdout, stderr), kong.BindTo(ctx, (*context.Context)(nil)), kong.Vars{"admin_addr": telemetry.DefaultAdminAddr, "access": accessNames()},
 		kong.NamedMapper("folder", kong.MapperFunc(folder)), kong.NamedMapper("collector", kong.MapperFunc(collector)),
 		kong.ExplicitGroups([]kong.Group{{Key: "stages", Title: "Stages, each a process of its own:"}, {Key: "filters", Title: "Filters:"}}))
 }

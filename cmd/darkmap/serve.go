@@ -65,8 +65,13 @@ func (c *serveCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return errors.Join(err, closeStore())
 	}
+	rights, err := kafka.NewChecked(p.live.Kafka, serveName, "", nil)
+	if err != nil {
+		return errors.Join(err, closeStore())
+	}
 	r := runner.New(g.log, cfg.stageDrain())
 	r.Add(serveName, server)
+	r.Add("rights", rights) // beside the pages, which are there while Kafka does not answer
 	return errors.Join(administration{flags: c.adminFlags, reg: reg}.run(ctx, g, r), closeStore())
 }
 

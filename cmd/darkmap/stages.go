@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"strconv"
-	"text/tabwriter"
 	"time"
 
 	"github.com/darkmap/darkmap/detect/core"
@@ -89,8 +87,12 @@ func (c *configuration) forStage(dataset string) error {
 // run runs one stage with its admin server until ctx ends.
 func (f memberFlags) run(ctx context.Context, g *globals, cfg *configuration, name string, reg *prometheus.Registry, s runner.Stage) error {
 	defer g.tellBroker(ctx, cfg.Kafka)()
+	checked, err := kafka.NewChecked(cfg.Kafka, name, f.Instance, s)
+	if err != nil {
+		return err
+	}
 	r := runner.New(g.log, cfg.stageDrain())
-	r.Add(name, s)
+	r.Add(name, checked)
 	return administration{flags: f.adminFlags, reg: reg, input: s}.run(ctx, g, r)
 }
 
@@ -100,8 +102,12 @@ func (f memberFlags) runDetect(ctx context.Context, g *globals, cfg *configurati
 	if err != nil {
 		return usageError(fmt.Errorf("detect.door.key: %w", err))
 	}
+	checked, err := kafka.NewChecked(cfg.Kafka, detect.Name, f.Instance, s)
+	if err != nil {
+		return err
+	}
 	r := runner.New(g.log, cfg.stageDrain())
-	r.Add(detect.Name, s)
+	r.Add(detect.Name, checked)
 	return administration{flags: f.adminFlags, reg: reg, input: s, handlers: map[string]http.Handler{querydoor.Path: querydoor.Handler(key, s.Ask)}}.run(ctx, g, r)
 }
 
@@ -311,41 +317,4 @@ func (c *sinkRunCmd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	return c.run(ctx, g, cfg, sink.Name, reg, s)
-}
-
-// topicsCmd groups the commands on topics.
-type topicsCmd struct {
-	Apply topicsApplyCmd `cmd:"" help:"Create the topics that are missing, check the others."`
-}
-
-type topicsApplyCmd struct {
-	Dataset string `help:"Dataset whose topics are meant (default ${default})." default:"live" placeholder:"NAME"`
-}
-
-// Run creates and checks topics.
-func (c *topicsApplyCmd) Run(ctx context.Context, g *globals) error {
-	cfg, err := prepareStage(g, c.Dataset)
-	if err != nil {
-		return err
-	}
-	defer g.tellBroker(ctx, cfg.Kafka)()
-	changes, err := kafka.Apply(ctx, cfg.Kafka, g.log, schemas.Topics)
-	if err == nil && len(changes) == 0 {
-		_, err = fmt.Fprintln(g.stdout, "all topics are as they should be")
-		return err
-	}
-	return errors.Join(writeChanges(g.stdout, changes), err)
-}
-
-// writeChanges prints what happened to topics, one a line under a heading.
-func writeChanges(w io.Writer, changes []kafka.Change) error {
-	if len(changes) == 0 {
-		return nil
-	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "TOPIC\tCHANGE\tDETAIL") // errors show at the end
-	for _, c := range changes {
-		fmt.Fprintf(table, "%s\t%s\t%s\n", c.Topic, c.Kind, c.Detail)
-	}
-	return table.Flush()
 }

@@ -271,7 +271,7 @@ func (s *Source) take(ctx context.Context, fetches kgo.Fetches) error {
 	if fatal != nil {
 		return fatal
 	}
-	if err := kafka.FetchErr(fetches); err != nil {
+	if err := (kafka.Config{Brokers: s.cfg.Brokers}).FetchErr(fetches); err != nil {
 		if kafka.Fenced(err) {
 			return fmt.Errorf("following routeviews: the instance %s is running elsewhere: %w", s.d.Instance, err)
 		}

@@ -6,20 +6,18 @@ import (
 	"github.com/darkmap/darkmap/internal/kafkatest"
 )
 
-// TestApache runs the suite against a real Apache Kafka.
+// TestApache transforms records on three brokers of a real Apache Kafka. In the second part one broker
+// is killed meanwhile, and comes back. TestSecure has what does not depend on the number of brokers.
 func TestApache(t *testing.T) {
 	t.Parallel()
-	cfg := kafkatest.Apache(t)
-	t.Run("Apply and Remove", func(t *testing.T) {
-		t.Parallel()
-		testApplyAndRemove(t, kafkatest.Dataset(t, cfg, 3))
-	})
-	t.Run("Transform", func(t *testing.T) {
-		t.Parallel()
-		testTransform(t, kafkatest.Dataset(t, cfg, 3))
-	})
-	t.Run("Transform killed", func(t *testing.T) {
-		t.Parallel()
-		testTransformKilled(t, kafkatest.Dataset(t, cfg, 3), 6, 3000)
+	cluster := kafkatest.StartApache(t, 3)
+	testTransform(t, kafkatest.Dataset(t, cluster.Config, 3))
+	testTransformKilled(t, kafkatest.Dataset(t, cluster.Config, 3), 6, 3000, func(kill int) {
+		switch kill {
+		case 1:
+			cluster.Kill(1)
+		case 4:
+			cluster.StartAll()
+		}
 	})
 }

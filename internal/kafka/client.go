@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
@@ -75,7 +76,7 @@ func (c Config) options(log *slog.Logger) ([]kgo.Opt, error) {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID("darkmap"),
-		kgo.WithLogger(newDialLog(log)),
+		kgo.WithLogger(newDialLog(c, log)),
 		kgo.MaxBufferedBytes(maxBuffered),
 		kgo.MetadataMinAge(metadataMinAge),
 	}
@@ -85,12 +86,12 @@ func (c Config) options(log *slog.Logger) ([]kgo.Opt, error) {
 	if c.dial != nil {
 		opts = append(opts, kgo.Dialer(c.dial))
 	}
-	tc, err := c.TLS.config()
+	dialer, err := newTLSDialer(c.TLS, log)
 	if err != nil {
 		return nil, err
 	}
-	if tc != nil {
-		opts = append(opts, kgo.DialTLSConfig(tc))
+	if dialer != nil {
+		opts = append(opts, kgo.Dialer(dialer.dial))
 	}
 	mech, err := c.mechanism()
 	if err != nil {
@@ -100,6 +101,14 @@ func (c Config) options(log *slog.Logger) ([]kgo.Opt, error) {
 		opts = append(opts, kgo.SASL(mech))
 	}
 	return opts, nil
+}
+
+// configOf is the configuration that a client was built with by NewClient or NewSession.
+func configOf(cl *kgo.Client) Config {
+	if l, ok := cl.OptValue(kgo.WithLogger).(*dialLog); ok {
+		return l.cfg
+	}
+	return Config{}
 }
 
 // mechanism is the client's login: the embedded broker's credentials, else the configured ones. It is nil without authentication.
@@ -147,12 +156,15 @@ var byKey = kgo.StickyKeyPartitioner(nil).ForTopic("")
 func Partitions(ctx context.Context, adm *kadm.Client, cfg Config, topic string) (int32, error) {
 	full := cfg.Topic(topic)
 	topics, err := adm.ListTopics(ctx, full)
-	if err != nil {
-		return 0, fmt.Errorf("describing topic %s: %w", full, err)
-	}
 	d, ok := topics[full]
-	if !ok || d.Err != nil {
-		return 0, fmt.Errorf("describing topic %s: %w", full, d.Err)
+	if err == nil && (!ok || d.Err != nil) {
+		err = d.Err
+		if err == nil {
+			err = kerr.UnknownTopicOrPartition
+		}
+	}
+	if err != nil {
+		return 0, fmt.Errorf("describing topic %s: %w", full, cfg.Refused(err, "DESCRIBE", "topic "+full))
 	}
 	return int32(len(d.Partitions)), nil
 }

@@ -178,7 +178,7 @@ func (w *damagedLog) look(t *testing.T, cfg kafka.Config, topic string) found {
 	f.begin = starts[topic][0].Offset
 	for next := f.begin; next < f.end; {
 		fetches := cl.PollFetches(ctx)
-		if err := errors.Join(ctx.Err(), kafka.FetchErr(fetches)); err != nil {
+		if err := errors.Join(ctx.Err(), cfg.FetchErr(fetches)); err != nil {
 			t.Fatalf("%s: reading at %d of %d: %v", topic, next, f.end, err)
 		}
 		fetches.EachRecord(func(r *kgo.Record) {

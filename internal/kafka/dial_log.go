@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -23,23 +24,28 @@ const (
 	dialEvery = 10 * time.Minute
 )
 
-// dialLog is a client's log in which a broker that cannot be reached takes one line in a while.
+// dialLog is a client's log in which a broker that cannot be reached, or that refuses the client, takes one line in a while.
 type dialLog struct {
 	kgo.Logger
-	log  *slog.Logger
-	said *telemetry.Limited
+	cfg     Config
+	log     *slog.Logger
+	said    *telemetry.Limited
+	refused *telemetry.Limited
 
 	mu          sync.Mutex // both times
 	first, last time.Time  // failures without dialQuiet in between
 }
 
-func newDialLog(log *slog.Logger) *dialLog {
-	return &dialLog{Logger: kslog.New(log), log: log, said: telemetry.NewLimited(log, dialEvery, 1)}
+func newDialLog(cfg Config, log *slog.Logger) *dialLog {
+	return &dialLog{Logger: kslog.New(log), cfg: cfg, log: log, said: telemetry.NewLimited(log, dialEvery, 1), refused: telemetry.NewLimited(log, dialEvery, 1)}
 }
 
 // Log is kgo's.
 func (l *dialLog) Log(level kgo.LogLevel, msg string, keyvals ...any) {
+	refused := l.refusal(keyvals)
 	switch {
+	case refused != nil:
+		l.refused.Warn("Kafka refuses this client; it goes on trying", "err", refused)
 	case !strings.HasPrefix(msg, dialFailed):
 		l.Logger.Log(level, msg, keyvals...)
 	case l.lasts(time.Now()):
@@ -47,6 +53,20 @@ func (l *dialLog) Log(level kgo.LogLevel, msg string, keyvals ...any) {
 	default:
 		l.log.Debug(msg, keyvals...) //nolint:sloglint // the client's message is constant
 	}
+}
+
+// refusal is the RefusedError among the values of a message; nil where there is none.
+func (l *dialLog) refusal(keyvals []any) *RefusedError {
+	for _, v := range keyvals {
+		err, ok := v.(error)
+		if !ok {
+			continue
+		}
+		if r, ok := errors.AsType[*RefusedError](l.cfg.refusedLogin(err, l.cfg.Brokers)); ok {
+			return r
+		}
+	}
+	return nil
 }
 
 // lasts notes a failure and reports whether the client has failed for dialGrace.

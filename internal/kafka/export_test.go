@@ -17,7 +17,9 @@ func (b *Broker) Cluster() *kfake.Cluster { return b.cluster }
 func NewBrokerLog(log *slog.Logger, dir string) kfake.Logger { return newBrokerLog(log, dir) }
 
 // NewDialLog is what a client logs to.
-func NewDialLog(log *slog.Logger) kgo.Logger { return newDialLog(log) }
+func NewDialLog(log *slog.Logger) kgo.Logger {
+	return newDialLog(Config{Brokers: []string{"192.0.2.1:9092"}}, log)
+}
 
 // CheckFolder is what a start does with a folder.
 func CheckFolder(ctx context.Context, dir string, log *slog.Logger) error {

@@ -17,6 +17,8 @@ import (
 // partition does the work that belongs to its keys. Members are static; a member that dies loses its partitions to the others
 // within the session's timeout, one that is restarted before that keeps them.
 type GroupMember struct {
+	cfg    Config
+	log    *slog.Logger
 	cl     *kgo.Client
 	group  string
 	notify func(owned []int32)
@@ -29,7 +31,7 @@ type GroupMember struct {
 // NewGroupMember joins as instance once Run is called. changed is told which partitions this member has, in order, after every change;
 // it is called by one goroutine at a time and must not block for long: the group waits for it. topic is a name of the registry.
 func NewGroupMember(cfg Config, stage, instance, topic string, log *slog.Logger, reg prometheus.Registerer, changed func(owned []int32)) (*GroupMember, error) {
-	s := &GroupMember{group: cfg.Group(stage), notify: changed, owned: map[int32]bool{}}
+	s := &GroupMember{cfg: cfg, log: log, group: cfg.Group(stage), notify: changed, owned: map[int32]bool{}}
 	cl, err := NewClient(cfg, log, append(PromptMember(s.group, instance),
 		Metrics(reg, stage+"-share"),
 		kgo.ConsumeTopics(cfg.Topic(topic)),
@@ -75,12 +77,15 @@ func (s *GroupMember) Run(ctx context.Context) error {
 	defer s.cl.CloseAllowingRebalance()
 	var wait retry.Backoff
 	for ctx.Err() == nil {
-		err := FetchErr(s.cl.PollFetches(ctx))
+		err := s.cfg.FetchErr(s.cl.PollFetches(ctx))
 		switch {
 		case Fenced(err):
 			return fmt.Errorf("sharing the work of %s: the instance is running elsewhere: %w", s.group, err)
-		case err != nil && wait.Wait(ctx) != nil:
-			return nil
+		case err != nil && ctx.Err() == nil:
+			s.log.Warn("the place in the group is lost, trying again", "group", s.group, "err", err)
+			if wait.Wait(ctx) != nil {
+				return nil
+			}
 		}
 	}
 	return nil

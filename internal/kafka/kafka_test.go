@@ -15,7 +15,6 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/kafkatest"
-	"github.com/darkmap/darkmap/internal/retry"
 	"github.com/darkmap/darkmap/schemas"
 )
 
@@ -116,28 +115,7 @@ func testApplyAndRemove(t *testing.T, cfg kafka.Config) {
 			}
 		}
 	}
-	// What somebody has changed is set again where the broker is ours, and reported where it is not.
-	if _, err := adm.AlterTopicConfigs(ctx, []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "retention.ms", Value: new("1000000")}}, cfg.Topic(schemas.TopicRoutes)); err != nil {
-		t.Fatal(err)
-	}
-	want := kafka.Differs
-	if cfg.Embedded() {
-		want = kafka.Altered
-	}
-	var changes []kafka.Change
-	for wait := (retry.Backoff{}); len(changes) == 0; { // a cluster takes a moment to show it
-		if changes, err = kafka.Apply(ctx, cfg, log, schemas.Topics); err != nil || wait.Wait(ctx) != nil {
-			t.Fatal(err)
-		}
-	}
-	if len(changes) != 1 || changes[0].Kind != want || changes[0].Topic != cfg.Topic(schemas.TopicRoutes) {
-		t.Errorf("after a change: got %+v; want %s of the routes", changes, want)
-	}
-	more := cfg
-	more.Partitions++
-	if _, err := kafka.Apply(ctx, more, log, schemas.Topics); !errors.Is(err, kafka.ErrPartitions) {
-		t.Errorf("with another number of partitions: got %v, want ErrPartitions", err)
-	}
+	testCompare(t, cfg, adm)
 	// A group with a static member that is still remembered does not stand in the way of Remove.
 	s, err := kafka.NewSession(ctx, cfg, kafka.SessionConfig{Stage: "enrich", Instance: "0", Topics: []string{schemas.TopicUpdates}}, log, nil)
 	if err != nil {

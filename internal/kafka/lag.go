@@ -106,7 +106,7 @@ func committed(ctx context.Context, adm *kadm.Client, cfg Config, stage string, 
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading the offsets of group %s: %w", cfg.Group(stage), err)
+		return nil, fmt.Errorf("reading the offsets of group %s: %w", cfg.Group(stage), cfg.Refused(err, "DESCRIBE", "group "+cfg.Group(stage)))
 	}
 	return commits, nil
 }

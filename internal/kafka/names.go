@@ -26,6 +26,14 @@ func (c Config) Topic(name string) string { return c.prefix() + name }
 // Group is the full name of a stage's consumer group.
 func (c Config) Group(stage string) string { return c.prefix() + groupInfix + stage }
 
+// transactionalID is the id under which a member of a stage writes; without an instance, the one id of all its members.
+func (c Config) transactionalID(stage, instance string) string {
+	if instance == "" {
+		return c.Group(stage)
+	}
+	return c.Group(stage) + "." + instance
+}
+
 const groupInfix = "darkmap."
 
 // Dataset is the name of the dataset whose topics these are.

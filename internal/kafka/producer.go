@@ -151,7 +151,7 @@ func (p *Producer) Waiting() (silent time.Duration, ok bool) {
 // done runs in the client's goroutine, in order of each partition.
 func (p *Producer) done(rec *kgo.Record, err error) {
 	if err != nil {
-		err = fmt.Errorf("writing to %s: %w", p.topic, err)
+		err = fmt.Errorf("writing to %s: %w", p.topic, configOf(p.cl).Refused(err, "WRITE", "topic "+p.topic))
 		p.failed.CompareAndSwap(nil, &err)
 	}
 	p.answered.Store(time.Now().UnixNano())

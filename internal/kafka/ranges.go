@@ -94,7 +94,7 @@ func ReadRange(ctx context.Context, cfg Config, log *slog.Logger, topic string, 
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("reading %s: %w", name, err)
 		}
-		if err := FetchErr(fetches); err != nil {
+		if err := cfg.FetchErr(fetches); err != nil {
 			return err
 		}
 		for it := fetches.RecordIter(); !it.Done(); {

@@ -39,7 +39,7 @@ func tail(ctx context.Context, cfg Config, log *slog.Logger, topics []string, fr
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err := FetchErr(fetches); err != nil {
+		if err := cfg.FetchErr(fetches); err != nil {
 			return err
 		}
 		for it := fetches.RecordIter(); !it.Done(); {
@@ -68,11 +68,37 @@ func CommittedEnds(ctx context.Context, cfg Config, log *slog.Logger, topic stri
 		err = ends.Error()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("asking where %s ends: %w", cfg.Topic(topic), err)
+		return nil, fmt.Errorf("asking where %s ends: %w", cfg.Topic(topic), cfg.Refused(err, "DESCRIBE", "topic "+cfg.Topic(topic)))
 	}
 	out := map[int32]int64{}
 	ends.Each(func(o kadm.ListedOffset) { out[o.Partition] = o.Offset })
 	return out, nil
+}
+
+// Bounds asks for the part of a partition of a topic of the registry that can be read with read_committed:
+// the first offset, and the one behind the last. Both are 0 where there is no such partition.
+func Bounds(ctx context.Context, cfg Config, log *slog.Logger, topic string, partition int32) (from, to int64, err error) {
+	adm, err := NewAdmin(cfg, log)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer adm.Close()
+	name := cfg.Topic(topic)
+	starts, err := adm.ListStartOffsets(ctx, name)
+	if err == nil {
+		err = starts.Error()
+	}
+	ends := kadm.ListedOffsets{}
+	if err == nil {
+		ends, err = adm.ListCommittedOffsets(ctx, name)
+	}
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("asking where %s begins and ends: %w", name, cfg.Refused(err, "DESCRIBE", "topic "+name))
+	}
+	return starts[name][partition].Offset, ends[name][partition].Offset, nil
 }
 
 // ReadSince is ReadToEnd from the first record on that the topic took at since or later.
@@ -87,7 +113,7 @@ func ReadSince(ctx context.Context, cfg Config, log *slog.Logger, topic string, 
 		err = listed.Error()
 	}
 	if err != nil {
-		return fmt.Errorf("listing offsets: %w", err)
+		return fmt.Errorf("listing offsets: %w", cfg.Refused(err, "DESCRIBE", "topic "+cfg.Topic(topic)))
 	}
 	from := map[int32]int64{}
 	listed.Each(func(o kadm.ListedOffset) { from[o.Partition] = o.Offset })
@@ -107,14 +133,14 @@ func read(ctx context.Context, cfg Config, log *slog.Logger, topic string, from 
 		err = ends.Error()
 	}
 	if err != nil {
-		return fmt.Errorf("listing offsets: %w", err)
+		return fmt.Errorf("listing offsets: %w", cfg.Refused(err, "DESCRIBE", "topic "+cfg.Topic(topic)))
 	}
 	starts, err := adm.ListStartOffsets(ctx, name)
 	if err == nil {
 		err = starts.Error()
 	}
 	if err != nil {
-		return fmt.Errorf("listing offsets: %w", err)
+		return fmt.Errorf("listing offsets: %w", cfg.Refused(err, "DESCRIBE", "topic "+cfg.Topic(topic)))
 	}
 	at, left := readRange(name, starts, ends, from)
 	if len(left) == 0 {
@@ -132,7 +158,7 @@ func read(ctx context.Context, cfg Config, log *slog.Logger, topic string, from 
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("reading %s: %w", name, err)
 		}
-		if err := FetchErr(fetches); err != nil {
+		if err := cfg.FetchErr(fetches); err != nil {
 			return err
 		}
 		for it := fetches.RecordIter(); !it.Done(); {

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -52,10 +54,11 @@ func NewSession(ctx context.Context, cfg Config, sc SessionConfig, log *slog.Log
 		topics[i] = cfg.Topic(t)
 	}
 	group := cfg.Group(sc.Stage)
-	id := group + "." + sc.Instance
+	instance := sc.Instance
 	if sc.Sole {
-		id = group
+		instance = "" // one id for all members: who takes over fences its predecessor
 	}
+	id := cfg.transactionalID(sc.Stage, instance)
 	all = append(all,
 		Metrics(reg, sc.Stage),
 		kgo.TransactionalID(id),
@@ -79,7 +82,7 @@ func NewSession(ctx context.Context, cfg Config, sc SessionConfig, log *slog.Log
 	}
 	if err := Claim(ctx, s.Client()); err != nil {
 		s.CloseAllowingRebalance()
-		return nil, fmt.Errorf("beginning the session of %s: %w", group, err)
+		return nil, fmt.Errorf("beginning the session of %s: %w", group, cfg.Refused(err, "WRITE", "transactional id "+id))
 	}
 	return s, nil
 }
@@ -116,21 +119,24 @@ func Transact(ctx context.Context, s *kgo.GroupTransactSession, recs []*kgo.Reco
 	if err := s.Begin(); err != nil {
 		return false, fmt.Errorf("beginning a transaction: %w", err)
 	}
-	var produced kgo.FirstErrPromise
+	var produced written
+	done := produced.done
+	produced.wait.Add(len(recs))
 	for _, r := range recs {
-		s.Produce(ctx, r, produced.Promise())
+		s.Produce(ctx, r, done)
 	}
 	try := kgo.TryCommit
 	err := s.Client().Flush(ctx)
-	if e := produced.Err(); e != nil { // waits for all
-		err = e
+	produced.wait.Wait()
+	if first := produced.failed.Load(); first != nil {
+		err = configOf(s.Client()).Refused(first.err, "WRITE", "topic "+first.topic)
 	}
 	if err != nil {
 		try = kgo.TryAbort
 	}
 	committed, endErr := s.End(ctx, try)
 	if endErr != nil {
-		return false, fmt.Errorf("ending a transaction: %w", endErr)
+		return false, fmt.Errorf("ending a transaction: %w", configOf(s.Client()).Refused(endErr, "WRITE", "the transactional id or the group"))
 	}
 	if err != nil {
 		return false, fmt.Errorf("producing in a transaction: %w", err)
@@ -138,20 +144,53 @@ func Transact(ctx context.Context, s *kgo.GroupTransactSession, recs []*kgo.Reco
 	return committed, nil
 }
 
+// written counts the records of a transaction that the client has not answered for, and keeps the first
+// failure.
+type written struct {
+	wait   sync.WaitGroup
+	failed atomic.Pointer[unwritten]
+}
+
+type unwritten struct {
+	topic string
+	err   error
+}
+
+// done is a promise of the client's.
+func (w *written) done(r *kgo.Record, err error) {
+	if err != nil {
+		w.failed.CompareAndSwap(nil, &unwritten{r.Topic, err})
+	}
+	w.wait.Done()
+}
+
 // Fenced reports whether err says that another process runs under the same instance's name: this one must end.
 func Fenced(err error) bool { return errors.Is(err, kerr.FencedInstanceID) }
 
 // FetchErr joins the errors of a poll; nil where there are none or the poll only ended with its context. Lost data is no
-// error: the client has logged it and goes on behind the hole.
-func FetchErr(f kgo.Fetches) error {
+// error: the client has logged it and goes on behind the hole. What brokers refuse is a RefusedError.
+func (c Config) FetchErr(f kgo.Fetches) error {
 	var errs []error
 	f.EachError(func(topic string, partition int32, err error) {
 		_, lost := errors.AsType[*kgo.ErrDataLoss](err)
 		if !lost && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
-			errs = append(errs, fmt.Errorf("reading %s partition %d: %w", topic, partition, err))
+			errs = append(errs, c.fetchErr(topic, partition, err))
 		}
 	})
 	return errors.Join(errs...)
+}
+
+// fetchErr says what was read. Errors of the group come without a topic.
+func (c Config) fetchErr(topic string, partition int32, err error) error {
+	resource := "topic " + topic
+	if topic == "" {
+		resource = "the consumer group"
+	}
+	err = c.Refused(err, "READ", resource)
+	if _, refused := errors.AsType[*RefusedError](err); refused || topic == "" {
+		return err
+	}
+	return fmt.Errorf("reading %s partition %d: %w", topic, partition, err)
 }
 
 const (

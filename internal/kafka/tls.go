@@ -1,13 +1,28 @@
 package kafka
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"log/slog"
+	"net"
 	"os"
+	"sync"
+	"time"
+
+	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
-// config builds the client's side; nil where TLS is off.
+const (
+	// dialTimeout bounds a connection's beginning, the TLS handshake included; franz-go's own bound.
+	dialTimeout = 10 * time.Second
+	// unreadEvery is how often it is logged that changed files cannot be read.
+	unreadEvery = 10 * time.Minute
+)
+
+// config reads the files and builds the client's side of TLS; nil where TLS is off.
 func (t TLS) config() (*tls.Config, error) {
 	if !t.Enabled {
 		return nil, nil //nolint:nilnil // no TLS is not an error
@@ -28,7 +43,85 @@ func (t TLS) config() (*tls.Config, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading kafka.tls.cert_file: %w", err)
 		}
-		out.Certificates = []tls.Certificate{pair}
+		// Sent always: Go sends none of Certificates that the broker's list of authorities does not fit,
+		// and the broker then asks for a certificate instead of naming what is wrong with this one.
+		out.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
 	}
 	return out, nil
+}
+
+// tlsDialer connects with TLS. It reads the files again for each connection, so that certificates can
+// be replaced while clients run; where they cannot be read, as in the middle of a replacement, it goes
+// on with what it read last.
+type tlsDialer struct {
+	t      TLS
+	unread *telemetry.Limited
+
+	mu   sync.Mutex
+	last *tls.Config
+}
+
+// newTLSDialer reads the files once, so that a missing one is found at start. It is nil where TLS is off.
+func newTLSDialer(t TLS, log *slog.Logger) (*tlsDialer, error) {
+	c, err := t.config()
+	if err != nil || c == nil {
+		return nil, err
+	}
+	return &tlsDialer{t: t, last: c, unread: telemetry.NewLimited(log, unreadEvery, 1)}, nil
+}
+
+// current is the newest configuration that could be read.
+func (d *tlsDialer) current() *tls.Config {
+	c, err := d.t.config()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err != nil {
+		d.unread.Warn("the files of kafka.tls cannot be read; new connections use the certificates that were read before", "err", err)
+		return d.last
+	}
+	d.last = c
+	return c
+}
+
+// dial is a kgo.Dialer.
+func (d *tlsDialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	dialer := tls.Dialer{NetDialer: &net.Dialer{Timeout: dialTimeout}, Config: d.current()}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	return dialer.DialContext(ctx, network, address)
+}
+
+// leaf is the client's certificate in the files; nil where there is none, or it cannot be read.
+func (t TLS) leaf() *x509.Certificate {
+	if !t.Enabled || t.CertFile == "" {
+		return nil
+	}
+	pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+	if err != nil {
+		return nil
+	}
+	return pair.Leaf
+}
+
+// probeTime is how long a broker has to refuse a certificate. In TLS 1.3 it does so after the client
+// has ended the handshake: nothing else shows that it did not accept.
+const probeTime = 2 * time.Second
+
+// probe connects to a broker and returns the error with which it refuses the client's certificate; nil
+// where it does not, or cannot be reached. Only the first read of a connection that has written nothing
+// shows the refusal for sure: what the client writes may be answered by a reset.
+func (d *tlsDialer) probe(ctx context.Context, address string) error {
+	conn, err := d.dial(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }() // nothing was written
+	if err := conn.SetReadDeadline(time.Now().Add(probeTime)); err != nil {
+		return err
+	}
+	_, err = conn.Read(make([]byte, 1))
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil
+	}
+	return err
 }

@@ -132,7 +132,7 @@ func (x *Transform) session(ctx context.Context, wait *retry.Backoff) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err := FetchErr(fetches); err != nil {
+		if err := x.cfg.FetchErr(fetches); err != nil {
 			return err
 		}
 		if fetches.NumRecords() == 0 {

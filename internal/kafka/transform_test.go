@@ -22,6 +22,7 @@ import (
 
 	"github.com/darkmap/darkmap/internal/kafka"
 	"github.com/darkmap/darkmap/internal/kafkatest"
+	"github.com/darkmap/darkmap/internal/retry"
 	"github.com/darkmap/darkmap/schemas"
 )
 
@@ -305,10 +306,11 @@ func TestTransformLastCommitFails(t *testing.T) {
 // TestTransformKilled kills the process again and again, and lets another member come and go beside it.
 func TestTransformKilled(t *testing.T) {
 	t.Parallel()
-	testTransformKilled(t, kafkatest.New(t, 3), 6, 10_000)
+	testTransformKilled(t, kafkatest.New(t, 3), 6, 10_000, func(int) {})
 }
 
-func testTransformKilled(t *testing.T, cfg kafka.Config, kills, records int) {
+// testTransformKilled kills the stage again and again; after each kill it calls between.
+func testTransformKilled(t *testing.T, cfg kafka.Config, kills, records int, between func(kill int)) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(3, 4))
 	produceAll(t, cfg, records)
@@ -318,11 +320,17 @@ func testTransformKilled(t *testing.T, cfg kafka.Config, kills, records int) {
 	}
 	defer adm.Close()
 	left := func() int64 {
-		lag, err := kafka.Lag(t.Context(), adm, cfg, enrich)
-		if err != nil {
-			t.Fatal(err)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		for wait := (retry.Backoff{}); ; { // a broker that was just killed is asked until the others have noticed
+			lag, err := kafka.Lag(ctx, adm, cfg, enrich)
+			if err == nil {
+				return lag[0].Records
+			}
+			if wait.Wait(ctx) != nil {
+				t.Fatal(err)
+			}
 		}
-		return lag[0].Records
 	}
 	for i := range kills {
 		before := left()
@@ -339,6 +347,7 @@ func testTransformKilled(t *testing.T, cfg kafka.Config, kills, records int) {
 		<-poll.C
 		p.Kill()
 		t.Logf("kill %d: %d records left", i, left())
+		between(i)
 	}
 	if left() == 0 {
 		t.Error("everything was done before the last kill: the test shows nothing")

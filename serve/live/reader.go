@@ -201,7 +201,7 @@ func (r *reader) loop(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err := kafka.FetchErr(fetches); err != nil {
+		if err := r.cfg.FetchErr(fetches); err != nil {
 			return err
 		}
 		r.take(fetches)

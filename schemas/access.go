@@ -1,0 +1,88 @@
+package schemas
+
+// Access is what one stage or command needs in Kafka, and no more. Topics are those of the registry.
+type Access struct {
+	// Name is the stage's, or the command's.
+	Name string
+	// For says what the row is for, where the name does not.
+	For string
+	// Read and Write are the topics that it reads and writes.
+	Read, Write []string
+	// Describe are topics of which it asks only how long they are.
+	Describe []string
+	// Create are topics that it makes, compares and changes.
+	Create []string
+	// Group is set where it is a member of the group of its name.
+	Group bool
+	// DescribeGroups are the stages whose groups it asks for their offsets.
+	DescribeGroups []string
+	// Transactional is set where it writes in transactions.
+	Transactional bool
+}
+
+// The names of the stages and commands in Accesses.
+const (
+	accessIngest = "ingest"
+	accessEnrich = "enrich"
+	accessDetect = "detect"
+	accessSink   = "sink"
+	accessNotify = "notify"
+	accessServe  = "serve"
+
+	// AccessTopics is `darkmap topics apply`.
+	AccessTopics = "topics"
+	// AccessDeadLetter is `darkmap deadletter`.
+	AccessDeadLetter = "deadletter"
+)
+
+// Accesses is the table of the least rights: what each stage and command needs, and nothing else.
+var Accesses = []Access{
+	{
+		Name: accessIngest, Read: []string{TopicFeeds, TopicWatch}, Write: []string{TopicUpdates, TopicFeeds, TopicWatch, TopicDeadLetter},
+		Group: true, DescribeGroups: []string{accessEnrich},
+	},
+	{Name: accessEnrich, Read: []string{TopicUpdates}, Write: []string{TopicRoutes, TopicDeadLetter}, Group: true, Transactional: true},
+	{
+		Name: accessDetect, Read: []string{TopicRoutes, TopicOutages},
+		Write: []string{TopicVisibility, TopicPrefixes, TopicPanel, TopicOutages, TopicOutagesJSON, TopicFeeds, TopicDeadLetter},
+		Group: true, Transactional: true,
+	},
+	{
+		Name: accessSink, Read: []string{TopicRoutes, TopicVisibility, TopicPrefixes, TopicOutages, TopicPanel, TopicFeeds, TopicDeadLetter},
+		Write: []string{TopicDeadLetter}, Group: true,
+	},
+	{Name: accessNotify, Read: []string{TopicOutages, TopicNotify, TopicPanel}, Write: []string{TopicNotify}, Group: true, Transactional: true},
+	{
+		Name: accessServe, Read: []string{TopicVisibility, TopicPrefixes, TopicOutages, TopicPanel, TopicFeeds}, Describe: []string{TopicRoutes},
+		DescribeGroups: []string{accessDetect},
+	},
+	{Name: AccessTopics, For: "topics apply", Create: topicNames()},
+	{
+		Name: AccessDeadLetter, For: "deadletter list, show and requeue", Read: []string{TopicDeadLetter},
+		Write: requeueable(), Transactional: true,
+	},
+}
+
+// AccessOf is the row of a stage or command.
+func AccessOf(name string) (Access, bool) {
+	for _, a := range Accesses {
+		if a.Name == name {
+			return a, true
+		}
+	}
+	return Access{}, false
+}
+
+func topicNames() []string {
+	names := make([]string, len(Topics))
+	for i, t := range Topics {
+		names[i] = t.Name
+	}
+	return names
+}
+
+// requeueable are the topics whose records stages read and pass over as dead letters, and the topic
+// of dead letters itself, which notes what was sent back.
+func requeueable() []string {
+	return []string{TopicUpdates, TopicRoutes, TopicVisibility, TopicPrefixes, TopicOutages, TopicPanel, TopicFeeds, TopicDeadLetter}
+}

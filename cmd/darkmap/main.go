@@ -49,25 +49,26 @@ func usageError(err error) error { return &exitError{exitUsage, err} }
 type cli struct {
 	globals
 
-	Up       upCmd       `cmd:"" help:"Watch the live feeds: everything on this machine."`
-	Feeds    feedsCmd    `cmd:"" help:"Show how the feeds stand: collectors, peers, lag, gaps."`
-	Show     showCmd     `cmd:"" help:"Show a prefix, address, AS, country, region or outage: who holds it now, since when, its outages."`
-	Watch    watchCmd    `cmd:"" help:"Make, check and look at watch lists: what is yours, so that you are told when it goes dark."`
-	Demo     demoCmd     `cmd:"" help:"Replay the reconstruction of December 2014 and show the outages in it."`
-	Replay   replayCmd   `cmd:"" help:"Replay MRT, RIS Live and BMP files through all stages and show the outages in them."`
-	Outages  outagesCmd  `cmd:"" help:"Show and filter the outages that the store knows: live ones, or those of a dataset."`
-	Datasets datasetsCmd `cmd:"" help:"List and drop what the store holds."`
-	Ingest   ingestCmd   `cmd:"" help:"Run one stage: follow the live sources, or play files, into bgp.updates." group:"stages"`
-	Enrich   enrichCmd   `cmd:"" help:"Run one stage: decode and enrich bgp.updates into bgp.routes." group:"stages"`
-	Detect   detectCmd   `cmd:"" help:"Run one stage: find outages in bgp.routes." group:"stages"`
-	Serve    serveCmd    `cmd:"" help:"Serve pages and an API: the world now, or as it stood."`
-	Sink     sinkCmd     `cmd:"" help:"Run one stage: write the topics into ClickHouse; and compare the two." group:"stages"`
-	Notify   notifyCmd   `cmd:"" help:"Run one stage: tell people and programs of outages; and the commands about it." group:"stages"`
-	Topics   topicsCmd   `cmd:"" help:"Create and compare topics; print the access rules of stages." group:"stages"`
-	Conf     configCmd   `cmd:"" name:"config" help:"Check or print the configuration."`
-	Simulate simulateCmd `cmd:"" help:"Write a synthetic feed with known truth as MRT files."`
-	Version  versionCmd  `cmd:"" help:"Say what this is."`
-	Help     helpCmd     `cmd:"" help:"Show the help of a command."`
+	Up       upCmd         `cmd:"" help:"Watch the live feeds: everything on this machine."`
+	Feeds    feedsCmd      `cmd:"" help:"Show how the feeds stand: collectors, peers, lag, gaps."`
+	Show     showCmd       `cmd:"" help:"Show a prefix, address, AS, country, region or outage: who holds it now, since when, its outages."`
+	Watch    watchCmd      `cmd:"" help:"Make, check and look at watch lists: what is yours, so that you are told when it goes dark."`
+	Demo     demoCmd       `cmd:"" help:"Replay the reconstruction of December 2014 and show the outages in it."`
+	Replay   replayCmd     `cmd:"" help:"Replay MRT, RIS Live and BMP files through all stages and show the outages in them."`
+	Outages  outagesCmd    `cmd:"" help:"Show and filter the outages that the store knows: live ones, or those of a dataset."`
+	Datasets datasetsCmd   `cmd:"" help:"List and drop what the store holds."`
+	Ingest   ingestCmd     `cmd:"" help:"Run one stage: follow the live sources, or play files, into bgp.updates." group:"stages"`
+	Enrich   enrichCmd     `cmd:"" help:"Run one stage: decode and enrich bgp.updates into bgp.routes." group:"stages"`
+	Detect   detectCmd     `cmd:"" help:"Run one stage: find outages in bgp.routes." group:"stages"`
+	Serve    serveCmd      `cmd:"" help:"Serve pages and an API: the world now, or as it stood."`
+	Sink     sinkCmd       `cmd:"" help:"Run one stage: write the topics into ClickHouse; and compare the two." group:"stages"`
+	Notify   notifyCmd     `cmd:"" help:"Run one stage: tell people and programs of outages; and the commands about it." group:"stages"`
+	Topics   topicsCmd     `cmd:"" help:"Create and compare topics; print the access rules of stages." group:"stages"`
+	Dead     deadletterCmd `cmd:"" name:"deadletter" help:"List, show and send back the records that stages passed over." group:"stages"`
+	Conf     configCmd     `cmd:"" name:"config" help:"Check or print the configuration."`
+	Simulate simulateCmd   `cmd:"" help:"Write a synthetic feed with known truth as MRT files."`
+	Version  versionCmd    `cmd:"" help:"Say what this is."`
+	Help     helpCmd       `cmd:"" help:"Show the help of a command."`
 
 	Checkpoint checkpointCmd `cmd:"" help:"List, verify and drop the checkpoints of detect." group:"stages"`
 	Completion completionCmd `cmd:"" help:"Write what a shell (bash, zsh, fish) reads to complete command lines."`

@@ -150,8 +150,8 @@ func CheckAccess(ctx context.Context, cfg Config, a schemas.Access, instance str
 }
 
 // maxAttempts is how often brokers that can be reached may answer with an error before it is returned.
-// Those that cannot be reached are waited for.
-const maxAttempts = 10
+// Those that cannot be reached, or that are not ready yet, are waited for.
+const maxAttempts = 7
 
 // attempts calls try until it succeeds, is refused, or ctx ends. try returns which broker it asked.
 func attempts(ctx context.Context, cfg Config, try func() (broker string, err error)) error {
@@ -168,7 +168,7 @@ func attempts(ctx context.Context, cfg Config, try func() (broker string, err er
 		if _, ok := errors.AsType[*RefusedError](refused); ok {
 			return refused
 		}
-		if op, ok := errors.AsType[*net.OpError](err); !ok || op.Op != "dial" {
+		if op, ok := errors.AsType[*net.OpError](err); (!ok || op.Op != "dial") && !kerr.IsRetriable(err) {
 			failed++
 		}
 		if failed == maxAttempts {

@@ -12,7 +12,7 @@ func TestApache(t *testing.T) {
 	t.Parallel()
 	cluster := kafkatest.StartApache(t, 3)
 	testTransform(t, kafkatest.Dataset(t, cluster.Config, 3))
-	testTransformKilled(t, kafkatest.Dataset(t, cluster.Config, 3), 6, 3000, func(kill int) {
+	testTransformKilled(t, kafkatest.Dataset(t, cluster.Config, 3), 6, 600, func(kill int) {
 		switch kill {
 		case 1:
 			cluster.Kill(1)

@@ -149,6 +149,11 @@ func (d timed) CloseWindow(start int64) ([]core.Out, error) {
 	return d.Detector.CloseWindow(start)
 }
 
+func (d timed) Snapshot(w io.Writer) error {
+	d.ev.snapshots.Add(1)
+	return d.Detector.Snapshot(w)
+}
+
 func (d timed) Restore(r io.Reader) error {
 	d.ev.restores.Add(1)
 	return d.Detector.Restore(r)
@@ -210,11 +215,13 @@ func TestTakeOver(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
+					before := newestOf(t, d.cfg)
 					stop := start(t, s)
 					until(t, func() bool {
 						return s.Ready() == nil || d.minute == 0 || errors.As(s.Ready(), new(*detect.NoVerdictError)) || errors.As(s.Ready(), new(*detect.HeldError))
 					})
 					kafkatest.WaitDrained(t, d.cfg, reading)
+					until(t, func() bool { return ev.snapshots.Load() == 0 || newestOf(t, d.cfg) != before })
 					stop()
 					return ev
 				}
@@ -247,6 +254,15 @@ func TestTakeOver(t *testing.T) {
 			})
 		}
 	}
+}
+
+// newestOf is the id of the newest checkpoint, empty where there is none.
+func newestOf(t *testing.T, cfg kafka.Config) string {
+	t.Helper()
+	if all := checkpoints(t, cfg).Manifests; len(all) > 0 {
+		return all[0].ID
+	}
+	return ""
 }
 
 // spoil damages the newest n checkpoints; both is all.

@@ -43,8 +43,8 @@ var Accesses = []Access{
 	},
 	{Name: accessEnrich, Read: []string{TopicUpdates}, Write: []string{TopicRoutes, TopicDeadLetter}, Group: true, Transactional: true},
 	{
-		Name: accessDetect, Read: []string{TopicRoutes, TopicOutages},
-		Write: []string{TopicVisibility, TopicPrefixes, TopicPanel, TopicOutages, TopicOutagesJSON, TopicFeeds, TopicDeadLetter},
+		Name: accessDetect, Read: []string{TopicRoutes, TopicOutages, TopicVisibility, TopicPanel, TopicCheckpoints},
+		Write: []string{TopicVisibility, TopicPrefixes, TopicPanel, TopicOutages, TopicOutagesJSON, TopicFeeds, TopicCheckpoints, TopicDeadLetter},
 		Group: true, Transactional: true,
 	},
 	{

@@ -34,7 +34,6 @@ type restored struct {
 
 // keeper writes the checkpoints of a session. It is the loop's.
 type keeper struct {
-	store    checkpoint.Store
 	settings []byte
 	topicID  [16]byte
 	slot     uint32    // of the next one

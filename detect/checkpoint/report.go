@@ -13,7 +13,7 @@ import (
 	"github.com/darkmap/darkmap/internal/kafka"
 )
 
-// ErrRunning: checkpoints are not removed beside a detector that may write or read them.
+// ErrRunning means that checkpoints are not removed beside a detector that may write or read them.
 var ErrRunning = errors.New("a detector runs")
 
 // Listed is a checkpoint, or what stands in its place, for people and programs.

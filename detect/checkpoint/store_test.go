@@ -222,7 +222,7 @@ func TestDamaged(t *testing.T) {
 			m.Chunks[last] = chunk(t, s, *m, last, func(r *pb.CheckpointRecord) { r.GetChunk().Index++ })
 		}, "is chunk"},
 		"another checkpoint":    {func(m *Manifest) { m.Chunks[last] = chunk(t, s, *m, last, func(r *pb.CheckpointRecord) { r.Id = "x" }) }, "of checkpoint x"},
-		"the last one is gone":  {func(m *Manifest) { m.Chunks[last] = m.Chunks[last] + 1<<20 }, ""},
+		"the last one is gone":  {func(m *Manifest) { m.Chunks[last] += 1 << 20 }, ""},
 		"the first one is gone": {func(m *Manifest) { m.Chunks = m.Chunks[1:] }, "is chunk"},
 		"one too few":           {func(m *Manifest) { m.Chunks = m.Chunks[:last] }, ""},
 	} {

@@ -30,7 +30,7 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// ErrSlow: Kafka did not take the chunks in time.
+// ErrSlow means that Kafka did not take the chunks in time.
 var ErrSlow = errors.New("kafka takes the checkpoint too slowly")
 
 // Writer writes chunks. It is used by one goroutine.

@@ -1,8 +1,9 @@
 package rib
 
 import (
+	"crypto/rand"
+	"encoding/binary"
 	"math/bits"
-	"math/rand/v2"
 )
 
 // index finds the row of a key: a hash table of row numbers with linear probing, at most three quarters full. The keys stand in the table.
@@ -40,7 +41,9 @@ func (x *index) add(r Row, keys []Key) {
 	if 4*(x.n+1) > 3*len(x.slots) {
 		was := x.slots
 		if was == nil {
-			x.seed = rand.Uint64()
+			var b [8]byte
+			_, _ = rand.Read(b[:]) // it never fails
+			x.seed = binary.LittleEndian.Uint64(b[:])
 		}
 		x.slots = make([]Row, max(leastIndex, 2*len(was)))
 		for _, s := range was {

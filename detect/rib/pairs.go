@@ -192,7 +192,8 @@ func (p *pairs) move(r Row, mask []uint64, e edge) {
 	var slots [maxWords]uint64
 	x := slots[:p.words]
 	o := othersOf(run)
-	buf := append(p.buf[:0], run[:mainOctets]...)
+	p.buf = append(p.buf[:0], run[:mainOctets]...)
+	buf := p.buf
 	found, changed := o.main == e, false
 	for o.next() {
 		switch match := o.edge == e; {

@@ -362,7 +362,8 @@ func (t *statuses) remapRow(r Row, b []byte, mask []uint64, becomes [3]status) {
 	rest := b[1:]
 	switch b[0] {
 	case formBut, formOnly:
-		buf := append(t.buf[:0], b[0])
+		t.buf = append(t.buf[:0], b[0])
+		buf := t.buf
 		for ; len(rest) > 0; rest = rest[2:] {
 			e := binary.LittleEndian.Uint16(rest)
 			if s := int(e >> 2); mask[s>>6]&(1<<(s&63)) != 0 {

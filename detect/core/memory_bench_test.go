@@ -91,7 +91,7 @@ func rowRand(f bgp.Family, i int) *rand.Rand { return rand.New(rand.NewPCG(uint6
 
 // pairsOf draws how many pairs a prefix has.
 func pairsOf(rng *rand.Rand) int {
-	n := 1
+	var n int
 	switch x := rng.IntN(1000); {
 	case x < 611:
 		return 1
@@ -435,9 +435,10 @@ func sliceOctets(v reflect.Value) (n int) {
 			n = int(v.Type().Elem().Size()) + sliceOctets(v.Elem())
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			n += sliceOctets(v.Field(i))
+		for _, f := range v.Fields() {
+			n += sliceOctets(f)
 		}
+	default:
 	}
 	return n
 }

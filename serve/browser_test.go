@@ -48,7 +48,7 @@ func startBrowser(t *testing.T) *browser {
 	if _, err := os.Stat(filepath.Join(folder, "node_modules", "playwright-core")); err != nil {
 		datatest.Missing(t, "playwright-core is not installed: make deps, or npm ci in serve/page/browser")
 	}
-	cmd := exec.CommandContext(t.Context(), node, filepath.Join(folder, "driver.mjs")) //nolint:gosec // a file of ours
+	cmd := exec.CommandContext(t.Context(), node, filepath.Join(folder, "driver.mjs"))
 	cmd.Env = append(os.Environ(), "CHROMIUM="+chromium)
 	cmd.Stderr = t.Output()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -117,16 +117,8 @@ func (b *browser) eval(page, code string, value any) {
 	b.do(command{Do: "eval", Page: page, Code: code}, value)
 }
 
-// wait waits until an expression of a page is true, and returns how many milliseconds that took.
-func (b *browser) wait(page, code string) (ms int) {
+// wait waits until an expression of a page is true.
+func (b *browser) wait(page, code string) {
 	b.t.Helper()
-	b.do(command{Do: "wait", Page: page, Code: code, MS: 60_000}, &ms)
-	return ms
-}
-
-// text is the text of a page.
-func (b *browser) text(page string) (text string) {
-	b.t.Helper()
-	b.eval(page, "document.body.innerText", &text)
-	return text
+	b.do(command{Do: "wait", Page: page, Code: code, MS: 60_000}, nil)
 }

@@ -92,7 +92,7 @@ func oddRequests(t *testing.T, s *site) {
 		paths = append(paths, path)
 	}
 	slices.Sort(paths)
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same on every run
+	random := rand.New(rand.NewPCG(1, 2))
 	client := http.Client{Transport: &http.Transport{}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	defer client.CloseIdleConnections()
 	var took []time.Duration
@@ -192,7 +192,7 @@ func TestOpenAPI(t *testing.T) {
 		datatest.Missing(t, "there is no Node: install nodejs and npm")
 	}
 	folder := filepath.Join("page", "browser")
-	if out, err := exec.CommandContext(t.Context(), node, filepath.Join(folder, "openapi.mjs"), filepath.Join("api", "openapi.json")).CombinedOutput(); err != nil { //nolint:gosec // files of ours
+	if out, err := exec.CommandContext(t.Context(), node, filepath.Join(folder, "openapi.mjs"), filepath.Join("api", "openapi.json")).CombinedOutput(); err != nil {
 		if strings.Contains(string(out), "ERR_MODULE_NOT_FOUND") {
 			datatest.Missing(t, "the validator of OpenAPI is not installed: make deps, or npm ci in serve/page/browser")
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"container/list"
 	"context"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -127,9 +128,7 @@ func (c *recorder) answer(w http.ResponseWriter, r *http.Request, tag string) bo
 		return false
 	}
 	h := w.Header()
-	for name, values := range kept.header {
-		h[name] = values
-	}
+	maps.Copy(h, kept.header)
 	body := kept.body
 	if len(body) >= leastZipped && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 		body = kept.zipped()

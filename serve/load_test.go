@@ -26,9 +26,9 @@ const (
 	loadStreams = 500
 	loadRate    = 200
 	loadWorkers = 32
-	// loadValues is how many entities have a value in each minute, loadMinute how long a minute takes here.
+	// loadValues is how many entities have a value in each minute, loadWindow how long a minute takes here.
 	loadValues = 3000
-	loadMinute = 2 * time.Second
+	loadWindow = 2 * time.Second
 )
 
 // loadPaths are asked in turn.
@@ -97,7 +97,7 @@ func TestLoad(t *testing.T) {
 		for end := time.Now().Add(until); time.Now().Before(end); windows++ {
 			began := time.Now()
 			next()
-			time.Sleep(loadMinute - time.Since(began))
+			time.Sleep(loadWindow - time.Since(began))
 		}
 		return windows
 	}

@@ -81,7 +81,7 @@ func (s *scene) process(listen string, server *clickhouse.Server, out io.Writer)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	cmd := exec.CommandContext(s.t.Context(), os.Args[0]) //nolint:gosec // this program
+	cmd := exec.CommandContext(s.t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), childOf+"="+string(c))
 	cmd.Stdout, cmd.Stderr = out, s.t.Output()
 	if err := cmd.Start(); err != nil {

@@ -21,9 +21,9 @@ import (
 )
 
 // shown is the first heading of a page and all of its text, with single blanks.
-func (s *site) shown(path string, heads ...string) (status int, heading, text string) {
+func (s *site) shown(path string) (status int, heading, text string) {
 	s.t.Helper()
-	status, _, body := s.get(path, heads...)
+	status, _, body := s.get(path)
 	doc, err := html.Parse(strings.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)

@@ -165,11 +165,10 @@ func TestEveryFieldOfTheState(t *testing.T) {
 				t.Errorf("%s is part of the state, and no list of its fields says what of it a snapshot holds", name)
 			}
 			var known []string
-			for _, f := range strings.Fields(fields) {
+			for f := range strings.FieldsSeq(fields) {
 				known = append(known, strings.TrimPrefix(f, "-"))
 			}
-			for i := range x.NumField() {
-				f := x.Field(i)
+			for f := range x.Fields() {
 				if ok && !slices.Contains(known, f.Name) {
 					t.Errorf("%s.%s is neither in a snapshot nor listed as made again", name, f.Name)
 				}

@@ -17,8 +17,14 @@ func (l List) Lines(width int) []string {
 		return []string{"no dead letters"}
 	}
 	table := terminal.Table{Columns: []terminal.Column{
-		{Title: "COUNT"}, {Title: "SENT BACK"}, {Title: "STAGE"}, {Title: "READ FROM", Shrink: 2}, {Title: "COLLECTOR", Drop: 1, Said: "collector "},
-		{Title: "LAST (UTC)"}, {Title: "IDS"}, {Title: "REASON", Shrink: 1},
+		{Title: "COUNT"},
+		{Title: "SENT BACK"},
+		{Title: "STAGE"},
+		{Title: "READ FROM", Shrink: 2},
+		{Title: "COLLECTOR", Drop: 1, Said: "collector "},
+		{Title: "LAST (UTC)"},
+		{Title: "IDS"},
+		{Title: "REASON", Shrink: 1},
 	}}
 	for _, g := range l.Groups {
 		ids := g.FirstID.String()
@@ -26,8 +32,11 @@ func (l List) Lines(width int) []string {
 			ids += ".." + g.LastID.String()
 		}
 		table.Rows = append(table.Rows, []terminal.Cell{
-			terminal.Text(strconv.Itoa(g.Count)), terminal.Text(strconv.Itoa(g.SentBack)), terminal.Text(g.Stage), {Body: g.Topic}, terminal.Text(g.Collector),
-			terminal.Text(timeText(g.Last)), terminal.Text(ids), {Body: g.Reason},
+			terminal.Text(strconv.Itoa(g.Count)), terminal.Text(strconv.Itoa(g.SentBack)), terminal.Text(g.Stage),
+			{Body: g.Topic},
+			terminal.Text(g.Collector),
+			terminal.Text(timeText(g.Last)), terminal.Text(ids),
+			{Body: g.Reason},
 		})
 	}
 	lines := append(table.Lines(width), "", bgp.Count(l.Letters, "dead letter")+" in "+bgp.Count(len(l.Groups), "group"))

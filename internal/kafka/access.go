@@ -97,11 +97,11 @@ func Commands(bootstrap, principal string, grants []Grant) []string {
 
 // pascal writes an operation as Kafka's tools do: ALTER_CONFIGS is AlterConfigs.
 func pascal(operation string) string {
-	var out string
+	var out strings.Builder
 	for word := range strings.SplitSeq(strings.ToLower(operation), "_") {
-		out += strings.ToUpper(word[:1]) + word[1:]
+		out.WriteString(strings.ToUpper(word[:1]) + word[1:])
 	}
-	return out
+	return out.String()
 }
 
 // MissingError lists the rights that a stage needs and its client does not have.
@@ -141,7 +141,7 @@ func CheckAccess(ctx context.Context, cfg Config, a schemas.Access, instance str
 		return err
 	}
 	return attempts(ctx, cfg, func() (string, error) {
-		missing, err := missing(ctx, cfg, cl, cfg.Grants(a), cfg.transactionalID(a.Name, instance))
+		missing, err := missing(ctx, cl, cfg.Grants(a), cfg.transactionalID(a.Name, instance))
 		if err == nil && len(missing) > 0 {
 			err = &MissingError{Stage: a.Name, Brokers: cfg.Brokers, Client: cfg.client(), Missing: missing}
 		}
@@ -207,7 +207,7 @@ func (c Config) login(ctx context.Context, cl *kgo.Client, log *slog.Logger) (br
 }
 
 // missing asks which of grants the client does not have.
-func missing(ctx context.Context, cfg Config, cl *kgo.Client, grants []Grant, transactional string) ([]Grant, error) {
+func missing(ctx context.Context, cl *kgo.Client, grants []Grant, transactional string) ([]Grant, error) {
 	allowed, err := allowedTopics(ctx, cl, grants)
 	if err != nil {
 		return nil, err

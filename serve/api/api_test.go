@@ -54,12 +54,12 @@ func (s *story) apply(topic string, value []byte, err error) {
 	s.next[topic]++
 }
 
-// value says what of an entity is visible in the n-th minute.
-func (s *story) value(n int, e bgp.Entity, prefixes, usual int) {
+// value says what of an entity, usually four prefixes, is visible in the n-th minute.
+func (s *story) value(n int, e bgp.Entity, prefixes int) {
 	s.t.Helper()
 	b, err := (&pb.VisibilityRecord{
 		Entity: &pb.Entity{Type: pb.EntityType(e.Type), Code: e.Code, Name: e.Name}, Family: pb.Family_FAMILY_IPV4, WindowUs: minute(n).UnixMicro(), Space: uint64(prefixes) * 256,
-		Prefixes: uint32(prefixes), BaselineSpace: uint64(usual) * 256, BaselinePrefixes: uint32(usual), Voters: 40,
+		Prefixes: uint32(prefixes), BaselineSpace: 4 * 256, BaselinePrefixes: 4, Voters: 40,
 	}).MarshalVT()
 	s.apply(schemas.TopicVisibility, b, err)
 }
@@ -111,9 +111,9 @@ func told(t *testing.T) *live.Fold {
 	}
 	s.outage(40, back)
 	for _, e := range []bgp.Entity{korea, star, secret, shown} {
-		s.value(1, e, 0, 4)
+		s.value(1, e, 0)
 	}
-	s.value(41, tonga, 4, 4)
+	s.value(41, tonga, 4)
 	s.fold.Close(minute(42))
 	return s.fold
 }

@@ -125,7 +125,7 @@ func TestSlowClient(t *testing.T) {
 	t.Parallel()
 	s := newStory(t)
 	for n := range 20_000 { // more than the buffers of two sockets hold
-		s.value(1, bgp.Entity{Type: bgp.EntityAS, Code: fmt.Sprint("AS", n), Name: strings.Repeat("x", 200)}, 3, 4)
+		s.value(1, bgp.Entity{Type: bgp.EntityAS, Code: fmt.Sprint("AS", n), Name: strings.Repeat("x", 200)}, 3)
 	}
 	s.fold.Close(minute(1))
 	m := &moving{changed: make(chan struct{}, 1)}
@@ -148,7 +148,7 @@ func TestSlowClient(t *testing.T) {
 	}
 	for n := 2; ; n++ { // it is told of minutes, and reads none
 		for e := range 20_000 {
-			s.value(n, bgp.Entity{Type: bgp.EntityAS, Code: fmt.Sprint("AS", e), Name: strings.Repeat("x", 200)}, 3, 4)
+			s.value(n, bgp.Entity{Type: bgp.EntityAS, Code: fmt.Sprint("AS", e), Name: strings.Repeat("x", 200)}, 3)
 		}
 		s.fold.Close(minute(n))
 		m.at.Store(s.fold.Snapshot(minute(n + 1)))

@@ -153,7 +153,7 @@ func written(img draw.Image, face font.Face, text string, y int, c color.Color) 
 func wrapped(face font.Face, text string, width, most int) (lines []string) {
 	fits := func(s string) bool { return font.MeasureString(face, s).Ceil() <= width }
 	line := ""
-	for _, word := range strings.Fields(plaintext.Clean(text)) {
+	for word := range strings.FieldsSeq(plaintext.Clean(text)) {
 		next := strings.TrimSpace(line + " " + word)
 		if fits(next) {
 			line = next

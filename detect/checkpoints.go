@@ -146,7 +146,7 @@ func (x *session) checkpoint(window int64, partition int32, offset int64) error 
 	k := x.keeper
 	k.begun = x.now()
 	if k.writer == nil {
-		w, err := checkpoint.NewWriter(x.d.Kafka, x.d.Log, Name)
+		w, err := checkpoint.NewWriter(x.ctx, x.d.Kafka, x.d.Log, Name)
 		if err != nil {
 			return err
 		}

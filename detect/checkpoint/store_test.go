@@ -68,7 +68,7 @@ func publish(t *testing.T, s Store, recs ...*kgo.Record) {
 // write writes a checkpoint; its manifest where whole.
 func write(t *testing.T, s Store, slot uint32, window int64, whole bool, states ...State) Manifest {
 	t.Helper()
-	w, err := NewWriter(s.Kafka, s.Log, s.Detector)
+	w, err := NewWriter(t.Context(), s.Kafka, s.Log, s.Detector)
 	if err != nil {
 		t.Fatal(err)
 	}

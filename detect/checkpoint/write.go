@@ -42,14 +42,14 @@ type Writer struct {
 	end      context.CancelFunc
 }
 
-// NewWriter builds the producer of chunks. detector names the detector.
-func NewWriter(cfg kafka.Config, log *slog.Logger, detector string) (*Writer, error) {
+// NewWriter builds the producer of chunks, which lasts until Close, also after ctx. detector names the detector.
+func NewWriter(ctx context.Context, cfg kafka.Config, log *slog.Logger, detector string) (*Writer, error) {
 	cl, err := kafka.NewClient(cfg, log, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedBytes(pendingBytes), kgo.ProducerBatchCompression(kgo.NoCompression()))
 	if err != nil {
 		return nil, fmt.Errorf("building the producer of checkpoints: %w", err)
 	}
 	w := &Writer{cl: cl, topic: cfg.Topic(schemas.TopicCheckpoints), detector: detector}
-	w.life, w.end = context.WithCancel(context.Background())
+	w.life, w.end = context.WithCancel(context.WithoutCancel(ctx))
 	return w, nil
 }
 

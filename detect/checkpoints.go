@@ -169,7 +169,7 @@ func (x *session) checkpoint(window int64, partition int32, offset int64) error 
 // that of what was published, or another window is about to close.
 func (x *session) checkpointDue(window int64) bool {
 	k := x.keeper
-	if _, ok := x.detector.(checkpoint.State); !ok || x.cfg.CheckpointInterval <= 0 || k.writing != nil || k.whole != nil || x.now().Sub(k.begun) < x.cfg.CheckpointInterval {
+	if _, ok := x.detector.(checkpoint.State); !ok || x.cfg.CheckpointInterval == 0 || k.writing != nil || k.whole != nil || x.now().Sub(k.begun) < time.Duration(x.cfg.CheckpointInterval) {
 		return false
 	}
 	if x.lasting != nil || x.rebuilding() || window != x.publisher.last {

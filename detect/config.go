@@ -19,8 +19,8 @@ type Config struct {
 	// The soft memory limit of a process with a detector, octets: from there on the garbage collector runs more often. auto: 15 % more than what is
 	// in use, and at least 268435456; in up and in runs of files 50 % more, as other stages run beside it. GOMEMLIMIT in the environment goes before it.
 	Memory config.CountOrAuto `yaml:"memory" min:"67108864"`
-	// How often the state is written to bgp.checkpoints; 0 is never. A new start reads the log from the newest checkpoint on.
-	CheckpointInterval time.Duration `yaml:"checkpoint_interval" min:"0s" max:"24h"`
+	// The time between two checkpoints: the state, written to bgp.checkpoints. A new start reads the log from the newest one on.
+	CheckpointInterval config.DurationOrOff `yaml:"checkpoint_interval" min:"1s" max:"24h"`
 	// The query door at the admin address.
 	Door DoorConfig `yaml:"door"`
 }
@@ -34,5 +34,5 @@ type DoorConfig struct {
 
 // DefaultConfig is what docs/detection.md says.
 func DefaultConfig() Config {
-	return Config{Core: core.DefaultConfig(), PollMaxRecords: 10_000, BufferMaxBytes: clock.DefaultBufferBytes, CheckpointInterval: 5 * time.Minute}
+	return Config{Core: core.DefaultConfig(), PollMaxRecords: 10_000, BufferMaxBytes: clock.DefaultBufferBytes, CheckpointInterval: config.DurationOrOff(5 * time.Minute)}
 }

@@ -60,7 +60,7 @@ func checkPages(t *testing.T, s *served) {
 		"/country/FR?" + at17:                {"No outage of this country is known to be open"},
 		"/as/131279?" + at17 + "&span=7d":    {"AS131279", "nothing of the usual", "no measurement"},
 		"/prefix/175.45.176.0/24?" + at17:    {"175.45.176.0/24", "nothing of the usual"},
-		"/feeds?" + at17:                     {"Who voted at 2014-12-22 17:00 UTC", "ris/rrc00", "45 networks on 12 collectors vote", "it sends a part of the table"},
+		"/feeds?" + at17:                     {"Who voted at 2014-12-22 17:00 UTC", "file/amsterdam not reported 4 4", "45 networks on 12 collectors vote", "it sends a part of the table"},
 		"/search?q=ryugyong&" + at17:         {"AS131279"},
 		"/search?q=united":                   {"United Kingdom (GB)"},
 		"/about":                             {"RIPE NCC Routing Information Service"},

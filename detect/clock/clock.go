@@ -240,10 +240,13 @@ func (c *Clock) deliver(s Step, col *collector, effective int64) {
 	c.partitions[s.Partition].bytes += s.size
 }
 
-// Reject puts the record of a step aside: err says what is impossible about it. A record without an effective time belongs to the window of its partition's
-// clock: so it is in the same one whenever the log is read.
+// Reject puts the record of a step aside: err says what is impossible about it. It belongs to the window of its effective time. A record without one belongs
+// to the window of its partition's clock. Neither depends on how the partitions interleave: so it is in the same window whenever the log is read.
 func (c *Clock) Reject(s Step, err error) {
-	at := max(s.Effective, c.partitions[s.Partition].clock, 0)
+	at := s.Effective
+	if at == none {
+		at = max(c.partitions[s.Partition].clock, 0)
+	}
 	r := Rejected{Partition: s.Partition, Offset: s.Offset, Window: floor(at) / second}
 	if len(c.rejected) < MaxRejected {
 		r.Record, r.Err = s.Record, err

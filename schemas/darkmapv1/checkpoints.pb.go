@@ -216,8 +216,9 @@ type CheckpointManifest struct {
 	TopicId []byte `protobuf:"bytes,6,opt,name=topic_id,json=topicId,proto3" json:"topic_id,omitempty"`
 	// The last window that was published, microseconds since 1970, UTC.
 	PublishedUs int64 `protobuf:"varint,7,opt,name=published_us,json=publishedUs,proto3" json:"published_us,omitempty"`
-	// Octets of the chunks' data together, and their SHA-256.
+	// Octets of the chunks' data together.
 	Length uint64 `protobuf:"varint,8,opt,name=length,proto3" json:"length,omitempty"`
+	// SHA-256 of the chunks' data together.
 	Sha256 []byte `protobuf:"bytes,9,opt,name=sha256,proto3" json:"sha256,omitempty"`
 	// The offsets of the chunks in bgp.checkpoints.v1.
 	ChunkOffsets []int64 `protobuf:"varint,10,rep,packed,name=chunk_offsets,json=chunkOffsets,proto3" json:"chunk_offsets,omitempty"`

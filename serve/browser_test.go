@@ -4,9 +4,6 @@ import (
 	"bufio"
 	"encoding/json"
 	"io"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"syscall"
 	"testing"
 
@@ -36,23 +33,8 @@ type command struct {
 // startBrowser starts a browser that ends with the test.
 func startBrowser(t *testing.T) *browser {
 	t.Helper()
-	chromium, err := exec.LookPath("chromium")
-	if err != nil {
-		datatest.Missing(t, "there is no browser: install chromium")
-	}
-	node, err := exec.LookPath("node")
-	if err != nil {
-		datatest.Missing(t, "there is no Node: install nodejs and npm")
-	}
-	folder := filepath.Join("page", "browser")
-	if _, err := os.Stat(filepath.Join(folder, "node_modules", "playwright-core")); err != nil {
-		datatest.Missing(t, "playwright-core is not installed: make deps, or npm ci in serve/page/browser")
-	}
-	cmd := exec.CommandContext(t.Context(), node, filepath.Join(folder, "driver.mjs"))
-	cmd.Env = append(os.Environ(), "CHROMIUM="+chromium)
+	cmd := datatest.Playwright(t, "driver.mjs")
 	cmd.Stderr = t.Output()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -288,15 +288,11 @@ func TestBrowser(t *testing.T) {
 // browser is headless Chromium, in which the name evil.test leads to loopback. Its output is what it prints.
 func browser(t *testing.T, url string, flags ...string) (*exec.Cmd, *bytes.Buffer) {
 	t.Helper()
-	chromium, err := exec.LookPath("chromium")
-	if err != nil {
-		datatest.Missing(t, "there is no browser: install chromium")
-	}
 	args := slices.Concat([]string{
 		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
 		"--disable-sync", "--disable-dev-shm-usage", "--host-resolver-rules=MAP evil.test 127.0.0.1", "--user-data-dir=" + t.TempDir(),
 	}, flags, []string{url})
-	cmd := exec.CommandContext(t.Context(), chromium, args...)
+	cmd := exec.CommandContext(t.Context(), datatest.Chromium(t), args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var out bytes.Buffer
 	cmd.Stdout = &out

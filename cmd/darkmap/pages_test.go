@@ -5,10 +5,8 @@ import (
 	"flag"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -19,9 +17,6 @@ import (
 )
 
 var shots = flag.String("screenshots", "", "a folder for TestPagesInBrowser to keep its screenshots in")
-
-// browserTests is the folder of the tests that run in a browser.
-var browserTests = filepath.Join("..", "..", "serve", "page", "browser")
 
 // TestPages holds the pages of December 2014: what a reader without JavaScript sees, and in a browser, where there is one, that they can be
 // used by everybody. Both look at one demo with its store.
@@ -123,17 +118,6 @@ func checkStatements(t *testing.T, s *served, dir string) {
 // checkBrowser runs serve/page/browser: axe-core, light, dark and on a phone, without JavaScript, with the keyboard alone, every country of the map.
 func checkBrowser(t *testing.T, s *served) {
 	t.Helper()
-	chromium, err := exec.LookPath("chromium")
-	if err != nil {
-		datatest.Missing(t, "there is no browser: install chromium")
-	}
-	node, err := exec.LookPath("node")
-	if err != nil {
-		datatest.Missing(t, "there is no Node: install nodejs and npm")
-	}
-	if _, err := os.Stat(filepath.Join(browserTests, "node_modules", "playwright-core")); err != nil {
-		datatest.Missing(t, "playwright-core and axe-core are not installed: make deps, or npm ci in serve/page/browser")
-	}
 	points := map[string]worldmap.Point{}
 	for _, c := range worldmap.World().Countries {
 		points[c.Code] = c.At
@@ -150,10 +134,7 @@ func checkBrowser(t *testing.T, s *served) {
 	if folder == "" {
 		folder = t.TempDir()
 	}
-	cmd := exec.CommandContext(t.Context(), node, filepath.Join(browserTests, "pages.mjs"), pagesAt.FindStringSubmatch(s.errs.String())[1], folder, file)
-	cmd.Env = append(os.Environ(), "CHROMIUM="+chromium)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd := datatest.Playwright(t, "pages.mjs", pagesAt.FindStringSubmatch(s.errs.String())[1], folder, file)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)

@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/retry"
 	"github.com/darkmap/darkmap/schemas"
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
@@ -156,7 +157,7 @@ func (c *chunker) cut() error {
 	ctx, cancel := context.WithDeadline(c.ctx, c.until)
 	defer cancel()
 	for c.w.cl.BufferedProduceBytes() > pendingBytes-2*ChunkBytes {
-		if err := wait(ctx); err != nil {
+		if err := retry.Sleep(ctx, waitStep); err != nil {
 			return ErrSlow
 		}
 	}
@@ -172,14 +173,3 @@ func (c *chunker) cut() error {
 
 // waitStep is how often a full buffer is looked at again.
 const waitStep = 5 * time.Millisecond
-
-func wait(ctx context.Context) error {
-	t := time.NewTimer(waitStep)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
-}

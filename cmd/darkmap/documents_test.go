@@ -127,6 +127,24 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// TestReadmeLinks: the README leads to each document of docs/.
+func TestReadmeLinks(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := filepath.Glob("../../docs/*.md")
+	if err != nil || len(all) == 0 {
+		t.Fatalf("documents: %v, %v", all, err)
+	}
+	for _, path := range all {
+		if target := "](docs/" + filepath.Base(path); !strings.Contains(string(readme), target+")") && !strings.Contains(string(readme), target+"#") {
+			t.Errorf("README.md has no link to docs/%s", filepath.Base(path))
+		}
+	}
+}
+
 // TestPathsExist: a path that begins with a folder of this repository and is no text in double quotes, and a file name in a code span, is in the repository.
 func TestPathsExist(t *testing.T) {
 	t.Parallel()

@@ -149,6 +149,10 @@ map: ## Draw the world map again, from Natural Earth
 screenshot: build deps ## Make the picture of December 2014 in README.md
 	node serve/page/browser/screenshot.mjs $(CURDIR)/$(BIN) docs/december-2014.png
 
+.PHONY: plain-words
+plain-words: ## Count expressions that make comments, messages and documents hard to read
+	$(GO) run ./tools/plainwords -bars
+
 .PHONY: tidy
 tidy: ## Tidy go.mod
 	$(GO) mod tidy

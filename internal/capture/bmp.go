@@ -14,8 +14,9 @@ type bmpSource struct {
 	r       *wire.BMPReader
 	session wire.BMPSession
 	msg     wire.BMPMessage
-	up      bool // an Initiation was seen and no Termination since
-	// salvaged tells that msg, which began at offset, was said to be damaged and counts all the same.
+	up      bool // an Initiation was seen, and no Termination since
+	// salvaged is set after next has reported msg, which begins at offset, as damaged: msg still
+	// counts.
 	salvaged bool
 	offset   int64
 }
@@ -44,7 +45,7 @@ func (s *bmpSource) next(it *Item) error {
 	return nil
 }
 
-// item is what msg says.
+// item fills it from msg.
 func (s *bmpSource) item(it *Item) {
 	m := &s.msg
 	it.Offset, it.Type = s.offset, "bmp"
@@ -60,7 +61,8 @@ func (s *bmpSource) item(it *Item) {
 	case wire.BMPPeerDown:
 		it.Kind, it.Text = PeerDown, m.Down.String()
 	case wire.BMPInitiation:
-		// A router may send more of them when something changed (RFC 7854 §4.3): no new session.
+		// A router may send another Initiation when its information changes (RFC 7854 §4.3): it is
+		// no new session.
 		it.Kind, it.Text = CollectorUp, initiationText(m)
 		if s.up {
 			it.Kind, it.Note = Note, m.Type.String()
@@ -76,12 +78,12 @@ func (s *bmpSource) item(it *Item) {
 	}
 }
 
-// initiationText is the router's name and description (RFC 7854 §4.4).
+// initiationText returns the router's name and description (RFC 7854 §4.4).
 func initiationText(m *wire.BMPMessage) string {
 	return strings.TrimSpace(m.Info(wire.BMPInfoSysName) + ": " + strings.TrimSpace(m.Info(wire.BMPInfoSysDescr)))
 }
 
-// terminationText is the reason in words (RFC 7854 §4.5).
+// terminationText returns the reason in words (RFC 7854 §4.5).
 func terminationText(m *wire.BMPMessage) string {
 	for t := range m.TLVs() {
 		if t.Type != 1 || len(t.Value) != 2 {

@@ -14,7 +14,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bzip2"
 )
 
-// Compression is how a file is packed.
+// Compression is the compression of a file.
 type Compression string
 
 // The kinds of compression.
@@ -25,14 +25,14 @@ const (
 	Zstd  Compression = "zstd"
 )
 
-// zstdMaxWindow is what RFC 8878 §3.1.1.1.2 recommends every decoder to support.
+// zstdMaxWindow is the window size that RFC 8878 §3.1.1.1.2 recommends every decoder to support.
 const zstdMaxWindow = 8 << 20
 
-// compressionMagic is as many octets as are needed to tell.
+// compressionMagic is the number of octets that compressionOf needs.
 const compressionMagic = 10
 
-// compressionOf recognises packed data by their first octets. bzip2 takes the magic of the first block as well, because
-// "BZh9" is a time stamp of 2005 in an MRT file.
+// compressionOf recognises compressed data by their first octets. For bzip2 it checks the magic of
+// the first block as well, because "BZh9" is a timestamp of 2005 in an MRT file.
 func compressionOf(b []byte) Compression {
 	switch {
 	case len(b) >= 3 && b[0] == 0x1f && b[1] == 0x8b && b[2] == 8:
@@ -48,7 +48,8 @@ func compressionOf(b []byte) Compression {
 	return Plain
 }
 
-// unpack returns a reader of the unpacked octets of br. Members and frames that follow each other are one stream.
+// unpack returns a reader of the decompressed octets of br. It joins successive members and frames
+// to one stream.
 func unpack(br *bufio.Reader) (io.Reader, Compression, error) {
 	head, err := br.Peek(compressionMagic)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -74,7 +75,8 @@ func unpack(br *bufio.Reader) (io.Reader, Compression, error) {
 	return br, Plain, nil
 }
 
-// unpackError says what was being unpacked; a stream that ends too early is io.ErrUnexpectedEOF whatever the library says.
+// unpackError adds the compression to err. A stream that ends too early is always
+// io.ErrUnexpectedEOF, even if the library returns io.EOF.
 func unpackError(c Compression, err error) error {
 	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF

@@ -6,15 +6,15 @@ import (
 	"unicode/utf8"
 )
 
-// magic is how files of another format begin.
+// magic is the signature of another file format.
 type magic struct {
 	at    int
 	magic string
 	what  string
 }
 
-// foreign are formats whose files may hold records of ours: packets of a BMP session, an archive of MRT files. Their magic is long
-// enough not to be met in a damaged capture.
+// foreign are the formats whose files may hold records of a capture: packets of a BMP session, an
+// archive of MRT files. Their signatures are long enough not to occur in a damaged capture.
 var foreign = [...]magic{
 	{0, "\xd4\xc3\xb2\xa1", "a pcap capture of network packets"},
 	{0, "\xa1\xb2\xc3\xd4", "a pcap capture of network packets"},
@@ -32,7 +32,7 @@ var foreign = [...]magic{
 	{0, "SQLite format 3", "a SQLite database"},
 }
 
-// texts are formats of text, without white space before them.
+// texts are text formats, by their begin after white space.
 var texts = [...]magic{
 	{0, "BGP4MP|", "the text that bgpdump -m prints"},
 	{0, "BGP4MP_ET|", "the text that bgpdump -m prints"},
@@ -51,7 +51,8 @@ func (m *magic) is(b []byte) bool {
 	return len(b) >= m.at+len(m.magic) && string(b[m.at:m.at+len(m.magic)]) == m.magic
 }
 
-// foreignFormat says what a file is if it is surely another format than ours, else nil.
+// foreignFormat returns an error that names the format if the file surely has one of foreign, else
+// nil.
 func foreignFormat(b []byte) error {
 	for i := range foreign {
 		if foreign[i].is(b) {
@@ -61,7 +62,7 @@ func foreignFormat(b []byte) error {
 	return nil
 }
 
-// unknownFormat is ErrUnknownFormat, with a word on what the file seems to be instead.
+// unknownFormat returns ErrUnknownFormat with the format that the file seems to have.
 func unknownFormat(b []byte) error {
 	t := bytes.TrimLeft(bytes.TrimPrefix(b, utf8BOM), " \t\r\n")
 	for i := range texts {

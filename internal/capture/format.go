@@ -7,7 +7,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
 
-// Format is what kind of capture a file is.
+// Format is the format of a capture.
 type Format string
 
 // The formats.
@@ -18,14 +18,16 @@ const (
 )
 
 const (
-	// sniffFirst octets tell a sound file; sniffWindow are searched where the beginning is damaged.
+	// sniffFirst octets identify a sound file. sniffWindow octets are searched if the begin is
+	// damaged.
 	sniffFirst  = 12
 	sniffWindow = 64 << 10
-	// sniffChain is how many records must follow each other in a file with a damaged beginning.
+	// sniffChain is the number of successive records that identify a file with a damaged begin.
 	sniffChain = 3
 )
 
-// formatOfStart recognises a capture whose first record's head is sound. An empty Format is none of them.
+// formatOfStart recognises a capture by the sound header of its first record. It returns an empty
+// Format for any other file.
 func formatOfStart(b []byte) Format {
 	if t := bytes.TrimLeft(bytes.TrimPrefix(b, utf8BOM), " \t\r\n"); len(t) > 0 && t[0] == '{' {
 		return RISLive
@@ -39,7 +41,7 @@ func formatOfStart(b []byte) Format {
 	return ""
 }
 
-// formatOfWindow looks for records further on, several in a row.
+// formatOfWindow searches b for sniffChain successive records, or for a line of RIS Live.
 func formatOfWindow(b []byte) Format {
 	for i := 1; i+sniffFirst <= len(b); i++ {
 		if chained(b[i:], mrtLength) {
@@ -55,7 +57,7 @@ func formatOfWindow(b []byte) Format {
 	return ""
 }
 
-// chained reports whether sniffChain records follow each other in b.
+// chained reports whether b begins with sniffChain successive records.
 func chained(b []byte, length func([]byte) (int, bool)) bool {
 	for range sniffChain {
 		n, ok := length(b)
@@ -67,7 +69,7 @@ func chained(b []byte, length func([]byte) (int, bool)) bool {
 	return true
 }
 
-// looksLikeMRT checks type and subtype of the record at the start of b (RFC 6396 §2, §4).
+// looksLikeMRT checks the type and subtype of the record at the start of b (RFC 6396 §2, §4).
 func looksLikeMRT(b []byte) bool {
 	if len(b) < 12 {
 		return false
@@ -88,7 +90,8 @@ func looksLikeMRT(b []byte) bool {
 	return false
 }
 
-// mrtLength is the whole length of the record at the start of b, where that is one.
+// mrtLength returns the length of the MRT record at the start of b, header included, if there is
+// one.
 func mrtLength(b []byte) (int, bool) {
 	if !looksLikeMRT(b) {
 		return 0, false
@@ -97,7 +100,8 @@ func mrtLength(b []byte) (int, bool) {
 	return 12 + int(n), 0 < n && n <= wire.MaxMRTRecord
 }
 
-// looksLikeBMP checks version, length and type of the message at the start of b (RFC 7854 §4.1) and returns its length.
+// looksLikeBMP checks the version, length and type of the message at the start of b (RFC 7854 §4.1)
+// and returns its length.
 func looksLikeBMP(b []byte) (int, bool) {
 	if len(b) < 7 || b[0] != 3 || b[5] > 6 {
 		return 0, false

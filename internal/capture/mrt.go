@@ -11,7 +11,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
 
-// What notes say of MRT records.
+// The notes of MRT records.
 const (
 	noteKeepalive   = "keepalive"
 	noteRefresh     = "route refresh"
@@ -26,10 +26,10 @@ type mrtSource struct {
 	r       *wire.MRTReader
 	index   wire.MRTPeerIndex
 	indexed bool
-	refused bool // the peer index table lies: nothing is known of the routes that refer to it
+	refused bool // the peer index table is wrong, so the peers of its routes are unknown
 	rib     wire.MRTRIB
 	entries []RIBEntry
-	after   *Damage // of the record that was handed out last
+	after   *Damage // damage of the item returned last
 }
 
 func newMRTSource(r io.Reader) *mrtSource { return &mrtSource{r: wire.NewMRTReader(r)} }
@@ -72,7 +72,7 @@ func (s *mrtSource) next(it *Item) error {
 	return nil
 }
 
-// indexPeers are the peers of the peer index table.
+// indexPeers returns the peers of the peer index table.
 func (s *mrtSource) indexPeers() []bgp.Peer {
 	peers := make([]bgp.Peer, len(s.index.Peers))
 	for i, p := range s.index.Peers {
@@ -81,7 +81,7 @@ func (s *mrtSource) indexPeers() []bgp.Peer {
 	return peers
 }
 
-// message fills in a BGP message. What follows it in the record is no part of it and reported.
+// message fills it with a BGP message. It reports octets that follow the message in the record.
 func (s *mrtSource) message(rec *wire.MRTRecord, it *Item) error {
 	m, err := rec.Message()
 	if err != nil {
@@ -96,7 +96,8 @@ func (s *mrtSource) message(rec *wire.MRTRecord, it *Item) error {
 	return nil
 }
 
-// rest reports n octets of a record behind what was decoded: a length that lies hides other records like that. Zeros are padding.
+// rest reports n octets of a record behind the decoded part, because a wrong length can hide other
+// records there. Zeros are padding.
 func (s *mrtSource) rest(rec *wire.MRTRecord, n int) {
 	if n > 0 && s.after == nil && slices.ContainsFunc(rec.Body[len(rec.Body)-n:], func(b byte) bool { return b != 0 }) {
 		err := fmt.Errorf("%d octets follow in the record: %w", n, wire.ErrBadLength)
@@ -104,8 +105,9 @@ func (s *mrtSource) rest(rec *wire.MRTRecord, n int) {
 	}
 }
 
-// bgpMessage checks a BGP message's header and sets Kind, Message and Note. One that is cut, or no message, may have been an UPDATE:
-// it is handed out as it stands, up to what a message can hold, for whoever decodes it says what of it counts.
+// bgpMessage checks a BGP message's header and sets Kind, Message and Note. A message that is cut,
+// or that has a wrong header, may have been an UPDATE. It is returned as it is, up to the maximum
+// length of a message; its decoder decides which part counts.
 func bgpMessage(raw []byte, it *Item) error {
 	typ, body, err := wire.SplitMessage(raw)
 	if err != nil {
@@ -137,7 +139,7 @@ func (s *mrtSource) state(rec *wire.MRTRecord, it *Item) error {
 	return err
 }
 
-// tableDump fills in the one route of a TABLE_DUMP record.
+// tableDump fills it with the one route of a TABLE_DUMP record.
 func (s *mrtSource) tableDump(rec *wire.MRTRecord, it *Item) error {
 	t, err := rec.TableDump()
 	if err != nil {
@@ -153,8 +155,8 @@ func (s *mrtSource) tableDump(rec *wire.MRTRecord, it *Item) error {
 	return nil
 }
 
-// ribRecord fills in a prefix and its routes. Entries that cannot be read, or whose peer is not in the peer index table,
-// are left out and reported afterwards.
+// ribRecord fills it with a prefix and its routes. It omits entries that cannot be read and entries
+// whose peer is not in the peer index table, and reports them afterwards.
 func (s *mrtSource) ribRecord(rec *wire.MRTRecord, it *Item) error {
 	err := rec.RIB(&s.rib)
 	if errors.Is(err, wire.ErrUnsupported) {
@@ -162,7 +164,7 @@ func (s *mrtSource) ribRecord(rec *wire.MRTRecord, it *Item) error {
 		return nil
 	}
 	if s.refused {
-		it.Kind, it.Note = Note, noteNoPeers // the damage is said once, of the peer index table
+		it.Kind, it.Note = Note, noteNoPeers // reported once, for the peer index table
 		return nil
 	}
 	if err == nil && !s.indexed {
@@ -194,7 +196,8 @@ func (s *mrtSource) ribRecord(rec *wire.MRTRecord, it *Item) error {
 	return err
 }
 
-// ribLength is how long the body of the RIB record in s.rib has to be (RFC 6396 §4.3.2 to §4.3.4, RFC 8050 §4.1).
+// ribLength returns the length that the body of the RIB record in s.rib must have (RFC 6396 §4.3.2
+// to §4.3.4, RFC 8050 §4.1).
 func (s *mrtSource) ribLength(rec *wire.MRTRecord) int {
 	const generic, genericAddPath = 6, 12
 	n, entry := 4+1+(s.rib.Prefix.Bits()+7)/8+2, 8
@@ -210,7 +213,7 @@ func (s *mrtSource) ribLength(rec *wire.MRTRecord) int {
 	return n
 }
 
-// rawMRT puts a record's header in front of its body again.
+// rawMRT returns a record with its header.
 func rawMRT(rec *wire.MRTRecord) []byte {
 	extended := rec.Type == wire.MRTBGP4MPET
 	length := len(rec.Body)
@@ -228,7 +231,7 @@ func rawMRT(rec *wire.MRTRecord) []byte {
 	return append(b, rec.Body[:min(len(rec.Body), MaxRaw)]...)
 }
 
-// framingReason classes what is wrong with a record's header.
+// framingReason returns the reason for an error in a record's header.
 func framingReason(err error) Reason {
 	switch {
 	case errors.Is(err, wire.ErrTruncated):
@@ -239,5 +242,5 @@ func framingReason(err error) Reason {
 	return BadHeader
 }
 
-// skipped adds to err how many octets were passed over.
+// skipped adds to err the number of skipped octets.
 func skipped(err error, n int64) error { return fmt.Errorf("%w (%d octets skipped)", err, n) }

@@ -14,11 +14,11 @@ const bufferBytes = 256 << 10
 
 // source reads the records of one format.
 type source interface {
-	// next fills it with the next record. A *Damage needs no File and Number; the end is io.EOF.
+	// next fills it with the next record. A *Damage needs no File and Number. The end is io.EOF.
 	next(it *Item) error
 }
 
-// Reader reads one capture. It is for one goroutine.
+// Reader reads one capture. One goroutine uses it.
 type Reader struct {
 	name    string
 	size    int64
@@ -29,24 +29,26 @@ type Reader struct {
 	src     source
 	item    Item
 	stats   Stats
-	// pending is damage that is known before the first record, final all that comes after it is io.EOF.
+	// pending is damage found before the first record. final is set once only io.EOF follows.
 	pending *Damage
 	final   bool
 }
 
-// Stats says what was read so far.
+// Stats counts what a Reader has read so far.
 type Stats struct {
-	// Records counts what was framed, damaged records included; Items what Next returned without error.
+	// Records counts framed records, damaged ones included. Items counts the items that Next
+	// returned.
 	Records, Items uint64
-	// FileBytes were read from the file, as they are packed; Bytes after unpacking.
+	// FileBytes are the octets read from the file, Bytes the decompressed octets.
 	FileBytes, Bytes int64
-	// Damaged counts damages by reason, Notes the items of kind Note by what they are.
+	// Damaged counts damages by reason. Notes counts the items of kind Note by their Note.
 	Damaged map[Reason]uint64
 	Notes   map[string]uint64
 }
 
-// Open opens the file at path, or takes stdin where path is "-". The error is the operating system's: there is no such file,
-// it may not be read, it is a directory. All that is wrong with the content comes from Next.
+// Open opens the file at path, or takes stdin if path is "-". Its errors are those of the operating
+// system: the file is missing, may not be read, or is a directory. Next returns all faults of the
+// content.
 func Open(path string, stdin io.Reader) (*Reader, error) {
 	if path == "-" {
 		if stdin == nil {
@@ -76,8 +78,9 @@ func Open(path string, stdin io.Reader) (*Reader, error) {
 	return r, nil
 }
 
-// New reads a capture from r; name stands for the file in errors. It reads the first octets to recognise compression and
-// format, so it waits for them. What is wrong with them comes from Next; the error is non-nil only without a reader.
+// New reads a capture from r; name names the file in errors. It waits for the first octets, by
+// which it recognises compression and format. Next returns their faults. The error is non-nil only
+// if r is nil.
 func New(r io.Reader, name string) (*Reader, error) {
 	if r == nil {
 		return nil, fmt.Errorf("reading %s: no reader", name)
@@ -105,7 +108,7 @@ func (r *Reader) start() {
 	}
 	if c, ok := plain.(io.Closer); ok {
 		r.closers = append(r.closers, func() error {
-			_ = c.Close() // frees memory; what was wrong with the data has been said
+			_ = c.Close() // frees memory; faults of the data are already reported
 			return nil
 		})
 	}
@@ -135,7 +138,7 @@ func (r *Reader) start() {
 	r.begin(br, head)
 }
 
-// begin chooses the source.
+// begin sets the source of the recognised format.
 func (r *Reader) begin(br *bufio.Reader, head []byte) {
 	switch r.format {
 	case MRT:
@@ -160,8 +163,8 @@ func (r *Reader) refuse(reason Reason, err error) {
 	r.final = true
 }
 
-// Next returns the next item, which holds until the next call, or a *Damage, after which it may be called again, or io.EOF.
-// It returns no other error.
+// Next returns the next item, which is valid until the next call, or a *Damage, after which it may
+// be called again, or io.EOF. It returns no other error.
 func (r *Reader) Next() (*Item, error) {
 	if d := r.pending; d != nil {
 		r.pending = nil
@@ -197,7 +200,7 @@ func (r *Reader) Next() (*Item, error) {
 		r.plain.err = nil
 	}
 	if d.Reason == Truncated && r.plain.err != nil {
-		// The record is cut because the stream is: one damage, not two.
+		// The record is cut because the stream is: this is one damage, not two.
 		d.Reason, d.Err = r.plain.reason(r.file.failed.Load()), fmt.Errorf("%w: %w", d.Err, r.plain.err)
 		r.plain.err = nil
 		r.final = true
@@ -205,7 +208,7 @@ func (r *Reader) Next() (*Item, error) {
 	return nil, r.damaged(d)
 }
 
-// end says once why a stream ended before its time.
+// end returns, once, the reason why a stream ended too early, and then io.EOF.
 func (r *Reader) end() error {
 	r.final = true
 	if r.plain.err == nil {
@@ -237,19 +240,19 @@ func (r *Reader) Close() error {
 	return nil
 }
 
-// Compression is how the file is packed.
+// Compression returns the compression of the file.
 func (r *Reader) Compression() Compression { return r.plain.compression }
 
-// Name is the file's name in errors.
+// Name returns the file's name in errors.
 func (r *Reader) Name() string { return r.name }
 
-// Stats returns what was read so far. The maps are the Reader's own.
+// Stats returns the counts so far. The Reader keeps and changes the maps.
 func (r *Reader) Stats() Stats {
 	s := r.stats
 	s.FileBytes, s.Bytes = r.file.n.Load(), r.plain.n
 	return s
 }
 
-// Progress returns how many octets of the file were read, as they are packed, and how many it has; -1 where that is not
-// known. It may be called from any goroutine.
+// Progress returns the number of octets read from the file, before decompression, and the size of
+// the file; -1 if the size is unknown. Any goroutine may call it.
 func (r *Reader) Progress() (read, size int64) { return r.file.n.Load(), r.size }

@@ -18,7 +18,7 @@ type risLiveSource struct {
 	line    []byte
 	offset  int64
 	sound   bool    // a message of RIS Live was seen
-	after   *Damage // of the message that was handed out last
+	after   *Damage // damage of the item returned last
 }
 
 func newRISLiveSource(r *bufio.Reader) *risLiveSource { return &risLiveSource{r: r} }
@@ -57,15 +57,15 @@ func (s *risLiveSource) next(it *Item) error {
 	default:
 		it.Kind, it.Note = Note, m.Kind.String()
 	}
-	if m.FromJSON && m.RawError != nil { // else whoever decodes the message says so
+	if m.FromJSON && m.RawError != nil { // otherwise the decoder of the message reports it
 		err := fmt.Errorf("the message was taken from its JSON fields: %w", m.RawError)
 		s.after = &Damage{Offset: offset, Reason: BadRecord, Err: err, Raw: bytes.Clone(line), Partial: true}
 	}
 	return nil
 }
 
-// nextLine returns the next line that is not blank, where it begins, and whether a newline ends it. A line that is too long
-// is passed over and reported.
+// nextLine returns the next line that is not blank, its offset, and whether a newline ends it. It
+// skips a line that is too long, and reports it.
 func (s *risLiveSource) nextLine() (line []byte, offset int64, whole bool, err error) {
 	for {
 		offset = s.offset

@@ -9,15 +9,16 @@ import (
 	"github.com/darkmap/darkmap/internal/bzip2"
 )
 
-// GiveUpBytes is how many decompressed octets may pass without a record before the rest of a stream is given up: many times
-// the largest legal record, and few enough for a bomb to end within a second.
+// GiveUpBytes is the number of decompressed octets without a record after which the rest of a
+// stream is not read. It is many times the largest legal record, and small enough for a bomb to end
+// within a second.
 const GiveUpBytes = 64 << 20
 
-// counter counts the octets of a file as they are read. Any goroutine may ask it.
+// counter counts the octets read from a file. Any goroutine may read the count.
 type counter struct {
 	r io.Reader
 	n atomic.Int64
-	// failed says that there was an error of the operating system, as against one of the data.
+	// failed is set after an error of the operating system, as opposed to one of the data.
 	failed atomic.Bool
 }
 
@@ -31,8 +32,8 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// stream is the decompressed stream. To those who parse it every end looks like io.EOF; err keeps why it ended, so that
-// a cut file is told from a whole one exactly once.
+// stream is the decompressed stream. It returns io.EOF to its reader at every end, and keeps the
+// reason of the end in err, so that a cut file is reported exactly once.
 type stream struct {
 	r           io.Reader
 	compression Compression
@@ -63,7 +64,8 @@ func (s *stream) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// reason classes why the stream ended before its time. bzip2 reads ahead: its file may have failed behind a block that is damaged.
+// reason returns the reason why the stream ended too early. bzip2 reads ahead: its file may have
+// failed behind a damaged block.
 func (s *stream) reason(failed bool) Reason {
 	_, format := errors.AsType[bzip2.FormatError](s.err)
 	switch {

@@ -14,27 +14,28 @@ import (
 	"github.com/darkmap/darkmap/internal/atomicfile"
 )
 
-// ErrLocked says that another instance has the folder.
+// ErrLocked reports that another instance has locked the folder.
 var ErrLocked = errors.New("in use by another darkmap")
 
-// ErrNothing says that nothing was ever stored in the folder.
+// ErrNothing reports that the folder never held a store.
 var ErrNothing = errors.New("nothing was ever stored in")
 
 const (
-	// lockWait is how long a predecessor that is ending is waited for, lockLook how often it is looked at.
+	// lockWait is the time for which Open waits for an ending predecessor, lockLook the interval of
+	// its attempts.
 	lockWait = 8 * time.Second
 	lockLook = 50 * time.Millisecond
-	// lockSilent is after how long it is said that a predecessor is waited for.
+	// lockSilent is the time after which the Waiting function is called.
 	lockSilent = time.Second
 )
 
-// Dir is the folder, locked by this process. Close releases it; so does the end of the process, however it ends.
+// Dir is the folder, locked by this process. Close releases it, and so does any end of the process.
 type Dir struct {
 	path string
 	lock *os.File
 }
 
-// Default is where the folder is unless something else is said: $XDG_STATE_HOME/darkmap, or ~/.local/state/darkmap.
+// Default returns the folder's default path: $XDG_STATE_HOME/darkmap, or ~/.local/state/darkmap.
 func Default() (string, error) {
 	if state := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(state) {
 		return filepath.Join(state, "darkmap"), nil
@@ -46,7 +47,7 @@ func Default() (string, error) {
 	return filepath.Join(home, ".local", "state", "darkmap"), nil
 }
 
-// Path returns path, or the default where it is empty.
+// Path returns path, or the default if path is empty.
 func Path(path string) (string, error) {
 	if path == "" {
 		return Default()
@@ -54,16 +55,17 @@ func Path(path string) (string, error) {
 	return path, nil
 }
 
-// Waiting is told, once and after a second, that another process has the folder: which it is, as far as known, and for how long it is
-// waited for at most.
+// Waiting is called once, a second after Open began to wait for another process that has the
+// folder: who names that process if it is known, limit is the maximum time still to wait.
 type Waiting func(path, who string, limit time.Duration)
 
-// Open is OpenTelling without a word.
+// Open calls OpenTelling without a Waiting function.
 func Open(path string) (*Dir, error) { return OpenTelling(path, nil) }
 
-// OpenTelling makes the folder if it has to, locks it, and checks its version: ErrLocked where another instance keeps it for
-// more than a few seconds, ErrNewer, ErrOlder or ErrNoVersion where it is not for this darkmap: then it stays as it is.
-// What a dead instance left in run.json is removed.
+// OpenTelling creates the folder if necessary, locks it, and checks its version. It returns
+// ErrLocked if another instance keeps the folder for more than lockWait, and ErrNewer, ErrOlder or
+// ErrNoVersion if the folder's version is not this darkmap's: then the folder stays unchanged. It
+// removes the run.json of a dead instance.
 func OpenTelling(path string, waiting Waiting) (*Dir, error) {
 	path, err := Path(path)
 	if err != nil {
@@ -82,7 +84,7 @@ func OpenTelling(path string, waiting Waiting) (*Dir, error) {
 	return d, nil
 }
 
-// prepare checks the version, makes what is missing, and removes what a dead instance left.
+// prepare checks the version, creates missing folders, and removes the files of a dead instance.
 func (d *Dir) prepare() error {
 	found, err := checkVersion(d.path)
 	if err == nil && !found {
@@ -99,8 +101,8 @@ func (d *Dir) prepare() error {
 	return errors.Join(removeIfThere(d.runFile()), d.emptyTemp())
 }
 
-// OpenStore is Open for those who read the embedded store and must not make one: ErrNothing, and no file is made, where the folder or
-// the store in it is not there.
+// OpenStore opens the folder for a reader of the embedded store, who must not create one. It
+// returns ErrNothing, and creates no file, if the folder or the store in it does not exist.
 func OpenStore(path string) (*Dir, error) {
 	path, err := Path(path)
 	if err != nil {
@@ -116,8 +118,8 @@ func OpenStore(path string) (*Dir, error) {
 	return Open(path)
 }
 
-// HasStore reports whether an embedded store was ever made in the folder (the default where path is empty). Its errors are those of
-// the version, as Open's.
+// HasStore reports whether the folder (the default if path is empty) holds an embedded store. It
+// returns the same errors of the version as Open.
 func HasStore(path string) (bool, error) {
 	path, err := Path(path)
 	if err != nil {
@@ -136,7 +138,7 @@ func HasStore(path string) (bool, error) {
 	return true, nil
 }
 
-// acquire takes the lock, waiting for a predecessor that is ending.
+// acquire takes the lock. It waits for a predecessor that is ending.
 func (d *Dir) acquire(waiting Waiting) error {
 	f, err := os.OpenFile(filepath.Join(d.path, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -164,7 +166,8 @@ func (d *Dir) acquire(waiting Waiting) error {
 	}
 }
 
-// sign writes into the lock who has it, for those who wait. Nothing depends on it: what cannot be written stays unsaid.
+// sign writes the command and the process into the lock file, for processes that wait. It ignores
+// errors, because nothing depends on the text.
 func (d *Dir) sign() {
 	command := "darkmap"
 	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") {
@@ -175,8 +178,8 @@ func (d *Dir) sign() {
 	}
 }
 
-// Holder says who has the folder (the default where path is empty), as command and process, also before it says in run.json what runs;
-// empty where nobody has it, or it is not known.
+// Holder returns the command and the process that have the folder (the default if path is empty),
+// also before run.json exists. It is empty if no process has the folder, or the process is unknown.
 func Holder(path string) string {
 	path, err := Path(path)
 	if err != nil {
@@ -202,7 +205,8 @@ func inBrackets(text string) string {
 	return " (" + text + ")"
 }
 
-// Installation is an id that no other folder has: what it names elsewhere (a consumer group on others' clusters) is its own.
+// Installation returns an id that no other folder has. It makes names on shared systems unique,
+// such as a consumer group on another cluster.
 func (d *Dir) Installation() (string, error) {
 	path := filepath.Join(d.path, "installation")
 	b, err := os.ReadFile(path) //nolint:gosec // below the data directory
@@ -216,10 +220,10 @@ func (d *Dir) Installation() (string, error) {
 	return id, atomicfile.Write(path, []byte(id+"\n"))
 }
 
-// Path is the folder's.
+// Path returns the path of the folder.
 func (d *Dir) Path() string { return d.path }
 
-// Temp is for files of this run: what a killed one left there is removed when the folder is opened next.
+// Temp returns the folder for files of this run. The next Open removes the files of a killed run.
 func (d *Dir) Temp() string { return filepath.Join(d.path, "tmp") }
 
 func (d *Dir) emptyTemp() error {
@@ -232,10 +236,10 @@ func (d *Dir) emptyTemp() error {
 	return nil
 }
 
-// Kafka is where the embedded broker keeps its data.
+// Kafka returns the data folder of the embedded broker.
 func (d *Dir) Kafka() string { return filepath.Join(d.path, "kafka") }
 
-// ClickHouse is where the embedded engine keeps its data.
+// ClickHouse returns the data folder of the embedded engine.
 func (d *Dir) ClickHouse() string { return filepath.Join(d.path, "clickhouse") }
 
 // Close removes run.json and releases the folder.
@@ -246,7 +250,8 @@ func (d *Dir) Close() error {
 	return errors.Join(removeIfThere(d.runFile()), d.release())
 }
 
-// release unlocks the folder. Unlocking is not left to the closing: a child that is just being forked has the file too.
+// release unlocks the folder. It unlocks explicitly, because closing is not enough: a child that is
+// being forked holds the file too.
 func (d *Dir) release() error {
 	err := errors.Join(syscall.Flock(int(d.lock.Fd()), syscall.LOCK_UN), d.lock.Close())
 	d.lock = nil

@@ -1,3 +1,4 @@
-// Package datadir keeps the folder that holds everything a machine's darkmap remembers: VERSION, kafka/, clickhouse/, and
-// run.json while an instance runs. One process at a time has it; others find that process through run.json.
+// Package datadir manages the folder with all local state of darkmap: VERSION, kafka/, clickhouse/,
+// and run.json while an instance runs. One process at a time holds the folder. Other processes find
+// it through run.json.
 package datadir

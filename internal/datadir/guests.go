@@ -14,18 +14,21 @@ import (
 	"time"
 )
 
-// guestsFolder holds a file for each statement of another process that uses the store of the process that has the folder.
+// guestsFolder holds a file for each statement of another process on the store of the folder's
+// owner.
 const guestsFolder = "guests"
 
-// guestLook is how often an owner that waits looks for guests.
+// guestLook is the interval at which a waiting owner looks for guests.
 const guestLook = 50 * time.Millisecond
 
-// Guest is a statement under way on a store that another process owns. While it is open, that process does not end its store.
+// Guest is a running statement on a store that another process owns. The owner does not end its
+// store while a Guest is open.
 type Guest struct{ file *os.File }
 
-// EnterGuest announces a statement on the store of the process that has the folder (the default where path is empty). Read run.json
-// after it: an owner first takes back its run.json, then waits for the guests that it finds, so that one of the two sees the other.
-// Close ends it; so does the end of the process. The error is os.ErrNotExist where nobody ever had the folder.
+// EnterGuest announces a statement on the store of the process that has the folder (the default if
+// path is empty). The caller reads run.json afterwards: an owner first removes its run.json, then
+// waits for the guests that it finds, so one of the two sees the other. Close ends the statement,
+// and so does the end of the process. The error is os.ErrNotExist if the folder was never in use.
 func EnterGuest(path string) (*Guest, error) {
 	path, err := Path(path)
 	if err != nil {
@@ -50,16 +53,17 @@ func EnterGuest(path string) (*Guest, error) {
 	}
 }
 
-// Close ends the statement. A nil Guest is none.
+// Close ends the statement. A nil Guest is allowed.
 func (g *Guest) Close() error {
 	if g == nil {
 		return nil
 	}
-	// Unlocking is not left to the closing: a child that is just being forked has the file too.
+	// Closing alone does not unlock: a child that is being forked holds the file too.
 	return errors.Join(removeIfThere(g.file.Name()), syscall.Flock(int(g.file.Fd()), syscall.LOCK_UN), g.file.Close())
 }
 
-// guests lists the processes with statements under way on this folder's store, and removes what dead ones left.
+// guests lists the processes with running statements on this folder's store, and removes the files
+// of dead processes.
 func (d *Dir) guests() ([]int, error) {
 	folder := filepath.Join(d.path, guestsFolder)
 	entries, err := os.ReadDir(folder)
@@ -85,7 +89,7 @@ func (d *Dir) guests() ([]int, error) {
 	return pids, nil
 }
 
-// tidy reports whether a guest holds its file, and removes the file where none does.
+// tidy reports whether a guest holds its file, and removes a file without a guest.
 func tidy(name string) (alive bool, err error) {
 	f, err := os.Open(name) //nolint:gosec // below the data directory
 	if errors.Is(err, os.ErrNotExist) {
@@ -105,9 +109,9 @@ func tidy(name string) (alive bool, err error) {
 	return false, errors.Join(removeIfThere(name), syscall.Flock(int(f.Fd()), syscall.LOCK_UN))
 }
 
-// AwaitGuests takes back run.json and waits until no statement of another process is under way on the store, at most for limit. say
-// is called with the processes that are waited for, at once and when they change; it is not called where there are none. It returns
-// the processes whose statements are still under way.
+// AwaitGuests removes run.json and waits until no other process runs a statement on the store, for
+// at most limit. It calls say with the processes that it waits for, at once and when they change,
+// but not if there are none. It returns the processes whose statements still run.
 func (d *Dir) AwaitGuests(ctx context.Context, limit time.Duration, say func(pids []int)) ([]int, error) {
 	if err := removeIfThere(d.runFile()); err != nil {
 		return nil, err

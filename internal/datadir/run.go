@@ -13,29 +13,33 @@ import (
 	"github.com/darkmap/darkmap/internal/kafka"
 )
 
-// Run is run.json: what runs in the folder, for other processes of the same user. It holds passwords; its mode is 0600.
+// Run is run.json: the process that holds the folder, for other processes of the same user. It
+// holds passwords; its mode is 0600.
 type Run struct {
 	PID int `json:"pid"`
-	// Command is what runs: replay, demo, sql.
+	// Command is the running command: replay, demo, sql.
 	Command string `json:"command"`
 	Dataset string `json:"dataset,omitempty"`
-	// Kafka are the brokers' addresses; empty where none runs.
+	// Kafka lists the brokers' addresses; empty if no broker runs.
 	Kafka []string `json:"kafka,omitempty"`
-	// KafkaCredentials are the embedded broker's; none where the brokers are configured.
+	// KafkaCredentials are the credentials of the embedded broker; none if the brokers are
+	// configured.
 	KafkaCredentials kafka.Credentials `json:"kafka_credentials,omitzero"`
-	// ClickHouse is the store; nil where none runs.
+	// ClickHouse is the store; nil if none runs.
 	ClickHouse *clickhouse.Server `json:"clickhouse,omitempty"`
-	// Admin is the address of the admin server; empty where none runs.
+	// Admin is the address of the admin server; empty if none runs.
 	Admin string `json:"admin,omitempty"`
-	// DoorKey is the key of the detector's query door there; empty where there is no door.
+	// DoorKey is the key of the detector's query door on the admin server; empty if there is no
+	// door.
 	DoorKey string `json:"door_key,omitempty"`
-	// ServeKey lets in to what the pages keep private; empty where the configuration names keys, or there are no pages.
+	// ServeKey gives access to the private parts of the pages; empty if the configuration names
+	// keys, or if there are no pages.
 	ServeKey string `json:"serve_key,omitempty"`
 }
 
 func (d *Dir) runFile() string { return filepath.Join(d.path, "run.json") }
 
-// WriteRun says what runs now.
+// WriteRun writes run.json.
 func (d *Dir) WriteRun(r Run) error {
 	r.PID = os.Getpid()
 	b, err := json.MarshalIndent(r, "", "  ")
@@ -45,8 +49,9 @@ func (d *Dir) WriteRun(r Run) error {
 	return atomicfile.Write(d.runFile(), append(b, '\n'))
 }
 
-// ReadRun tells what runs in the folder (the default where path is empty). It is nil where nothing does, also where a dead
-// instance left its run.json behind. Its errors are those of the version, as Open's.
+// ReadRun reads the run.json of the folder (the default if path is empty). It returns nil if no
+// instance runs, even if a dead one left its run.json. It returns the same errors of the version as
+// Open.
 func ReadRun(path string) (*Run, error) {
 	path, err := Path(path)
 	if err != nil {
@@ -73,7 +78,8 @@ func ReadRun(path string) (*Run, error) {
 	return &r, nil
 }
 
-// InUse reports whether some process has the folder (the default where path is empty), also one that has not yet said what it runs.
+// InUse reports whether a process has the folder (the default if path is empty), even one that has
+// not yet written run.json.
 func InUse(path string) (bool, error) {
 	path, err := Path(path)
 	if err != nil {
@@ -82,7 +88,7 @@ func InUse(path string) (bool, error) {
 	return isLocked(filepath.Join(path, "lock"))
 }
 
-// isLocked reports whether some process has the lock.
+// isLocked reports whether a process has the lock.
 func isLocked(path string) (bool, error) {
 	f, err := os.Open(path) //nolint:gosec // below the data directory
 	if errors.Is(err, os.ErrNotExist) {

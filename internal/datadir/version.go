@@ -10,27 +10,29 @@ import (
 	"syscall"
 )
 
-// version is the number of the folder's layout and of what lies in it. Any other is refused. Version 1 has positions with a
-// session in the sorting keys of its tables, version 2 with an epoch.
+// version is the number of the folder's layout and of its content. Any other version is refused.
+// Version 1 has positions with a session in the sorting keys of its tables, version 2 with an
+// epoch.
 const version = 2
 
-// versionFile holds the number.
+// versionFile is the file with the number.
 const versionFile = "VERSION"
 
 var (
-	// ErrNewer says that a newer darkmap wrote the folder.
+	// ErrNewer reports that a newer darkmap wrote the folder.
 	ErrNewer = errors.New("written by a newer darkmap")
-	// ErrOlder says that an older darkmap wrote the folder, in a form that this one does not read.
+	// ErrOlder reports that an older darkmap wrote the folder, in a form that this one does not
+	// read.
 	ErrOlder = errors.New("written by an older darkmap")
-	// ErrNoVersion says that the folder is not empty and that its version cannot be told.
+	// ErrNoVersion reports that the folder is not empty and has no readable version.
 	ErrNoVersion = errors.New("of an unknown version")
 )
 
-// elsewhere is the way out of a folder that is refused.
+// elsewhere is the advice for a folder that is refused.
 const elsewhere = "move it away, or name another directory with --data-dir"
 
-// checkVersion reports whether the folder has a version, which is then this program's; a folder without one is new, or not there.
-// Otherwise it fails with ErrNewer, ErrOlder or ErrNoVersion, and words.
+// checkVersion reports whether the folder has a version, which is then this program's. It returns
+// false for a new or missing folder, and otherwise ErrNewer, ErrOlder or ErrNoVersion with advice.
 func checkVersion(path string) (bool, error) {
 	n, found, err := readVersion(path)
 	if err == nil && !found {
@@ -38,7 +40,8 @@ func checkVersion(path string) (bool, error) {
 		if content, err = contentOf(path); err == nil && content == "" {
 			return false, nil
 		}
-		// Another process may have made the folder after VERSION was looked for, which it writes first.
+		// Another process may have created the folder since VERSION was looked for. It writes
+		// VERSION first.
 		if n, found, err = readVersion(path); err == nil && !found {
 			return false, fmt.Errorf("data directory %s is %w: it holds %s and no file VERSION; %s", path, ErrNoVersion, content, elsewhere)
 		}
@@ -56,7 +59,7 @@ func checkVersion(path string) (bool, error) {
 	return true, nil
 }
 
-// readVersion reads VERSION; found is false where it, or the folder, is not there.
+// readVersion reads VERSION. found is false if the file or the folder does not exist.
 func readVersion(path string) (n int, found bool, err error) {
 	b, err := os.ReadFile(filepath.Join(path, versionFile)) //nolint:gosec // below the data directory
 	switch {
@@ -72,8 +75,8 @@ func readVersion(path string) (n int, found bool, err error) {
 	return n, true, nil
 }
 
-// contentOf names something of ours that is in the folder and that a start does not make before VERSION; it is empty where there is
-// nothing.
+// contentOf names a file of darkmap in the folder that a start creates only after VERSION; empty if
+// there is none.
 func contentOf(path string) (string, error) {
 	for _, name := range []string{"installation", "run.json"} {
 		if _, err := os.Lstat(filepath.Join(path, name)); err == nil {

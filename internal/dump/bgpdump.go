@@ -10,28 +10,29 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// BGPDump formats as bgpdump -m of version 1.6.2 does, its conventions included (docs/interfaces.md, A route, has the two
-// exceptions); multicast is printed like unicast. Items of RIS Live and BMP look like BGP4MP_ET records.
+// BGPDump formats lines as bgpdump -m of version 1.6.2 does, with its conventions
+// (docs/interfaces.md, A route, lists the two exceptions); it prints multicast like unicast. Items
+// of RIS Live and BMP look like BGP4MP_ET records.
 type BGPDump struct {
 	walk
 
-	head    []byte // kind, time, letter, peer: up to the prefix
-	tail    []byte // of an announcement, from behind the prefix and its path id
+	head    []byte // kind, time, letter, peer: the line up to the prefix
+	tail    []byte // the rest of an announcement's line after the prefix and its path id
 	tailHop netip.Addr
 }
 
-// NewBGPDump returns a formatter of what the selection wants; nil is everything.
+// NewBGPDump returns a formatter of the selected lines; nil selects all.
 func NewBGPDump(s *Selection) *BGPDump {
 	return &BGPDump{walk: walk{selection: s, multicast: true}}
 }
 
-// Append appends the lines of it to dst. The error says why it.Message or the attributes of an entry cannot be decoded;
-// entries before that one are appended.
+// Append appends the lines of it to dst. The error reports that it.Message or the attributes of an
+// entry cannot be decoded; the entries before that one are appended.
 func (f *BGPDump) Append(dst []byte, it *capture.Item) ([]byte, error) {
 	return f.append(dst, it, bgpdumpForm{f})
 }
 
-// bgpdumpForm is BGPDump as a form.
+// bgpdumpForm implements form for BGPDump.
 type bgpdumpForm struct{ *BGPDump }
 
 func (f bgpdumpForm) message(dst []byte, it *capture.Item, u *wire.Update) []byte {
@@ -84,7 +85,8 @@ func (f bgpdumpForm) state(dst []byte, it *capture.Item) []byte {
 	return append(dst, '\n')
 }
 
-// statesOf returns the states before and after, also of BMP's Peer Up and Peer Down, which name none.
+// statesOf returns the states before and after a change. BMP's Peer Up and Peer Down name no
+// states, so they get those of the transition.
 func statesOf(it *capture.Item) (old, now bgp.FSMState) {
 	switch it.Kind {
 	case capture.PeerUp:
@@ -96,7 +98,7 @@ func statesOf(it *capture.Item) (old, now bgp.FSMState) {
 	return it.OldState, it.NewState
 }
 
-// start fills head; letter 0 is STATE.
+// start sets head. Letter 0 stands for STATE.
 func (f *BGPDump) start(it *capture.Item, letter byte, peer bgp.Peer, addPath bool) {
 	kind, micro := kindOf(it)
 	h := f.head[:0]
@@ -131,7 +133,8 @@ func kindOf(it *capture.Item) (string, bool) {
 	return "BGP4MP_ET", true
 }
 
-// setTail writes what follows prefix and path id: path, origin, next hop and the other attributes.
+// setTail sets tail to the rest of the line after prefix and path id: path, origin, next hop and
+// the other attributes.
 func (f *BGPDump) setTail(u *wire.Update, hop netip.Addr) {
 	a := &u.Attributes
 	t := a.Path.AppendText(append(f.tail[:0], '|'))
@@ -179,8 +182,8 @@ func appendCommunity(dst []byte, c uint32) []byte {
 	return appendPair(dst, c)
 }
 
-// appendAggregator writes AS number and address. bgpdump does not know that RFC 7606 §7.7 discards an attribute of the wrong
-// length, and reads on behind its end as zeros.
+// appendAggregator writes the AS number and the address. bgpdump does not apply RFC 7606 §7.7,
+// which discards an attribute of wrong length: it reads zeros after the end of the attribute.
 func appendAggregator(dst []byte, u *wire.Update) []byte {
 	a := u.Attributes.Aggregator
 	if !u.Attributes.HasAggregator {

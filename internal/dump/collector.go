@@ -5,10 +5,10 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// maxNames bounds the names that are kept, for what a capture calls its collector is its own affair.
+// maxNames bounds the cached names, because a capture can hold any number of collector names.
 const maxNames = 1024
 
-// collectorNames says what lines call the collector: what the user does, else what the capture does.
+// collectorNames returns the collector name of a line: the user's name, else the capture's.
 type collectorNames struct {
 	collector string
 	named     bool // by the user

@@ -11,7 +11,7 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// kind is what a column holds.
+// kind is the type of a column's values.
 type kind uint8
 
 const (
@@ -21,16 +21,17 @@ const (
 	moment      // seconds since 1970 with a fraction, in Parquet microseconds
 )
 
-// scope is what a column's value depends on.
+// scope is the part of the input that determines a column's value.
 type scope uint8
 
 const (
-	ofRecord scope = iota // time, collector, peer, type: one for the lines of a type in a record
+	ofRecord scope = iota // time, collector, peer, type: one value for all lines of a type in a record
 	ofUpdate              // the path attributes
-	ofRoute               // the prefix and what goes with it
+	ofRoute               // the prefix and the fields of its route
 )
 
-// column is one column of the tabular forms. write appends the value to dst, nothing where it is absent.
+// column is one column of the tabular forms. write appends the value to dst, or nothing if it is
+// absent.
 type column struct {
 	name  string
 	kind  kind
@@ -38,7 +39,7 @@ type column struct {
 	write func(dst []byte, r *row) []byte
 }
 
-// row is what a line is made from.
+// row is the input of a line.
 type row struct {
 	it         *capture.Item
 	file       string
@@ -46,7 +47,7 @@ type row struct {
 	peer       bgp.Peer
 	id         netip.Addr
 	kind       Type
-	attributes *wire.Attributes // nil where the line has none
+	attributes *wire.Attributes // nil if the line has none
 	prefix     netip.Prefix
 	pathID     uint32
 	hasPathID  bool
@@ -54,7 +55,7 @@ type row struct {
 	family     string // of an End-of-RIB
 }
 
-// columns are all of them, in the order in which they are printed where none are chosen.
+// columns are all columns, in their default order.
 var columns = []column{
 	{"timestamp", moment, ofRecord, func(dst []byte, r *row) []byte {
 		if r.it.Timestamp == 0 {
@@ -175,10 +176,10 @@ func spaced(dst []byte, i int) []byte {
 	return dst
 }
 
-// Columns are chosen columns of the tabular forms.
+// Columns are selected columns of the tabular forms.
 type Columns []column
 
-// ParseColumns finds the columns by name; none are all.
+// ParseColumns returns the columns with the given names; no name selects all columns.
 func ParseColumns(chosen []string) (Columns, error) {
 	if len(chosen) == 0 {
 		return columns, nil
@@ -205,7 +206,7 @@ func ParseColumns(chosen []string) (Columns, error) {
 	return out, nil
 }
 
-// cells fills the values of a row, column by column, and hands each row to emit.
+// cells computes the values of a row by column, and passes each row to emit.
 type cells struct {
 	walk
 
@@ -224,12 +225,12 @@ func newCells(file, collector string, named bool, c Columns, s *Selection) cells
 	}
 }
 
-// Field escapes what would end a field or a line in a text that others chose.
+// Field escapes the characters that would end a field or a line in a text of other origin.
 func Field(s string) string { return oneField.Replace(s) }
 
 var oneField = strings.NewReplacer("\\", `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`)
 
-// begin sets what lines of one type in one record have in common.
+// begin sets the values that the lines of one type in one record share.
 func (c *cells) begin(it *capture.Item, t Type, peer bgp.Peer, id netip.Addr, a *wire.Attributes) {
 	c.row = row{it: it, file: c.row.file, collector: c.names.of(it), peer: peer, id: id, kind: t, attributes: a}
 	c.fill(ofRecord)
@@ -250,7 +251,7 @@ func (c *cells) line(dst []byte) []byte {
 	return c.emit(dst)
 }
 
-// cellsForm is cells as a form.
+// cellsForm implements form for cells.
 type cellsForm struct{ *cells }
 
 func (c cellsForm) message(dst []byte, it *capture.Item, u *wire.Update) []byte {

@@ -7,15 +7,16 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// Count formats nothing: the selection counts.
+// Count formats no lines: the selection counts them.
 type Count struct{ walk }
 
-// NewCount returns one that counts, for multicast the lines as bgpdump has them, else those as JSON has them.
+// NewCount returns a Count. With multicast it counts lines as bgpdump prints them, else as JSON.
 func NewCount(multicast bool, s *Selection) *Count {
 	return &Count{walk{selection: s, multicast: multicast, endOfRIB: !multicast}}
 }
 
-// Append appends nothing to dst. The error says why it.Message or the attributes of an entry cannot be decoded.
+// Append appends nothing to dst. The error reports that it.Message or the attributes of an entry
+// cannot be decoded.
 func (f *Count) Append(dst []byte, it *capture.Item) ([]byte, error) {
 	return f.append(dst, it, nothing{})
 }

@@ -9,24 +9,25 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// Filter says which lines are wanted. The values of a field are alternatives, the fields narrow each other; an empty field wants
-// every line. A line that does not have the field is not wanted: a withdrawal has no path, a change of state has no prefix.
+// Filter selects lines. A line must match one of the values of each field that is not empty. A line
+// without such a field does not match: a withdrawal has no path, a change of state has no prefix.
 type Filter struct {
 	Prefixes    []bgp.PrefixMatch
 	Peers       []PeerMatch
 	Origins     []bgp.ASN
-	Path        *PathMatch // nil is any
+	Path        *PathMatch // nil matches any path
 	PathASNs    []bgp.ASN  // anywhere in the path
 	Communities []CommunityMatch
 	Types       []Type
-	// From is the first microsecond since 1970 that is wanted, To the first that is not any more; 0 is no limit.
+	// From is the first selected microsecond since 1970, To the first one after the selection; 0 is
+	// no limit.
 	From, To int64
 }
 
-// Type is what a line says, as JSON names it.
+// Type is the type of a line, in the words of the JSON form.
 type Type string
 
-// The types. TypeState includes TypePeerUp and TypePeerDown, which are BMP's.
+// The types. TypeState includes TypePeerUp and TypePeerDown, which come from BMP.
 const (
 	TypeAnnounce Type = "announce"
 	TypeWithdraw Type = "withdraw"
@@ -37,7 +38,7 @@ const (
 	TypeEndOfRIB Type = "end_of_rib"
 )
 
-// PeerMatch is a peer by its address or, where that is invalid, by its AS number.
+// PeerMatch matches a peer by its address or, if that is invalid, by its AS number.
 type PeerMatch struct {
 	Address netip.Addr
 	ASN     bgp.ASN
@@ -50,27 +51,27 @@ func (m PeerMatch) matches(p bgp.Peer) bool {
 	return m.ASN == p.ASN
 }
 
-// Selection applies a Filter to what was decoded, counts what it lets pass and stops at a limit. A nil Selection lets everything
-// pass. It is for one goroutine.
+// Selection applies a Filter to decoded records, counts the matching lines and stops at a limit. A
+// nil Selection matches every line. One goroutine uses it.
 type Selection struct {
 	filter  Filter
-	limit   uint64 // 0 is none
+	limit   uint64 // 0 is no limit
 	matched uint64
 	text    []byte
 }
 
-// NewSelection returns one that lets at most limit lines pass; 0 is no limit.
+// NewSelection returns a Selection of at most limit lines; 0 is no limit.
 func NewSelection(f Filter, limit uint64) *Selection {
 	return &Selection{filter: f, limit: limit}
 }
 
-// Matched is how many lines passed.
+// Matched returns the number of selected lines.
 func (s *Selection) Matched() uint64 { return s.matched }
 
 // Done reports whether the limit is reached.
 func (s *Selection) Done() bool { return s != nil && s.limit > 0 && s.matched >= s.limit }
 
-// take lets at most n lines pass and returns how many.
+// take selects at most n more lines, within the limit, and returns their number.
 func (s *Selection) take(n int) int {
 	if s == nil {
 		return n
@@ -82,7 +83,8 @@ func (s *Selection) take(n int) int {
 	return n
 }
 
-// record reports whether something in a record may be wanted: by its time and, of anything but a table, by its peer.
+// record reports whether a record may hold a selected line, by its time and, except for a table, by
+// its peer.
 func (s *Selection) record(it *capture.Item) bool {
 	if s == nil {
 		return true
@@ -123,7 +125,7 @@ func (s *Selection) prefix(p netip.Prefix) bool {
 	return false
 }
 
-// state reports whether a change of state is wanted, whose time and peer are.
+// state reports whether a change of state is selected. Its time and peer already match.
 func (s *Selection) state(t Type) bool {
 	if s == nil {
 		return true
@@ -131,13 +133,14 @@ func (s *Selection) state(t Type) bool {
 	return (s.kind(t) || s.kind(TypeState)) && len(s.filter.Prefixes) == 0 && !s.onAttributes() && s.take(1) == 1
 }
 
-// onAttributes reports whether the filter asks for attributes, which only an announcement and a table's route have.
+// onAttributes reports whether the filter tests attributes. Only an announcement and a route of a
+// table have attributes.
 func (s *Selection) onAttributes() bool {
 	f := &s.filter
 	return len(f.Origins) > 0 || f.Path != nil || len(f.PathASNs) > 0 || len(f.Communities) > 0
 }
 
-// update removes from u what is not wanted.
+// update removes the routes and the End-of-RIBs that are not selected from u.
 func (s *Selection) update(u *wire.Update) {
 	if s == nil {
 		return
@@ -151,7 +154,7 @@ func (s *Selection) update(u *wire.Update) {
 	u.EndOfRIB = u.EndOfRIB[:s.take(len(u.EndOfRIB))]
 }
 
-// routes keeps the routes whose prefix is wanted, none where they are not wanted at all, in place.
+// routes returns the routes with a selected prefix, in place; none if wanted is false.
 func (s *Selection) routes(routes []wire.NLRI, wanted bool) []wire.NLRI {
 	if !wanted {
 		return routes[:0]
@@ -162,7 +165,7 @@ func (s *Selection) routes(routes []wire.NLRI, wanted bool) []wire.NLRI {
 	return routes[:s.take(len(routes))]
 }
 
-// attributes reports whether a route with these attributes is wanted.
+// attributes reports whether a route with these attributes is selected.
 func (s *Selection) attributes(a *wire.Attributes) bool {
 	if s == nil {
 		return true
@@ -179,7 +182,7 @@ func (s *Selection) attributes(a *wire.Attributes) bool {
 	return f.Path == nil || s.path(a.Path)
 }
 
-// crosses reports whether one of the AS numbers is in the path.
+// crosses reports whether the path contains one of the AS numbers.
 func crosses(path bgp.ASPath, asns []bgp.ASN) bool {
 	for i := range path {
 		for _, a := range path[i].ASNs {

@@ -11,7 +11,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
 
-// ParsePeer reads a peer's address or AS number: 192.0.2.1, 2001:db8::1, 64496 or AS64496.
+// ParsePeer parses a peer's address or AS number: 192.0.2.1, 2001:db8::1, 64496 or AS64496.
 func ParsePeer(s string) (PeerMatch, error) {
 	if a, err := netip.ParseAddr(s); err == nil {
 		return PeerMatch{Address: a}, nil
@@ -23,7 +23,8 @@ func ParsePeer(s string) (PeerMatch, error) {
 	return PeerMatch{ASN: asn}, nil
 }
 
-// CommunityMatch is a community (RFC 1997) or a large one (RFC 8092), each of whose numbers may be any.
+// CommunityMatch matches communities (RFC 1997) or large ones (RFC 8092). Each number can be a
+// wildcard.
 type CommunityMatch struct {
 	parts []communityPart // two or three
 }
@@ -38,7 +39,7 @@ func (p communityPart) matches(v uint32) bool { return p.any || p.value == v }
 // wellKnown are the communities that bgpdump prints by name (RFC 1997).
 var wellKnown = map[string]string{"no-export": "65535:65281", "no-advertise": "65535:65282", "local-as": "65535:65283"}
 
-// ParseCommunity reads 64496:1, 64496:1:2 or a name that bgpdump prints; * stands for any number.
+// ParseCommunity parses 64496:1, 64496:1:2 or a name that bgpdump prints; * matches any number.
 func ParseCommunity(s string) (CommunityMatch, error) {
 	numbers := s
 	if n, ok := wellKnown[strings.ToLower(s)]; ok {
@@ -71,13 +72,13 @@ func (m CommunityMatch) matches(a *wire.Attributes) bool {
 	})
 }
 
-// types are the names of the types that a user may give.
+// types are the type names that a user may give.
 var types = map[string]Type{
 	"announce": TypeAnnounce, "withdraw": TypeWithdraw, "table": TypeRIB, "rib": TypeRIB, "state": TypeState,
 	"peer_up": TypePeerUp, "peer_down": TypePeerDown, "end_of_rib": TypeEndOfRIB,
 }
 
-// ParseType reads a type as JSON names it; table is rib.
+// ParseType parses the name of a type in the JSON form; table is a synonym of rib.
 func ParseType(s string) (Type, error) {
 	if t, ok := types[strings.ReplaceAll(strings.ToLower(s), "-", "_")]; ok {
 		return t, nil

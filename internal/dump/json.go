@@ -10,29 +10,30 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// JSON formats one object a line, as docs/interfaces.md, A route, has them.
+// JSON formats one object a line (docs/interfaces.md, A route).
 type JSON struct {
 	walk
 
 	names   *collectorNames // as JSON strings
-	head    []byte          // up to the type's value
-	tail    []byte          // of an announcement, from behind the path id
+	head    []byte          // the line up to the value of type
+	tail    []byte          // the rest of an announcement's line after the path id
 	tailHop netip.Addr
 }
 
-// NewJSON returns a formatter of what the selection wants; nil is everything. The collector stands in every line; where it is not
-// named by the user, what the capture itself calls the collector goes before it.
+// NewJSON returns a formatter of the selected lines; nil selects all. Every line names the
+// collector. Unless the user has named it, the capture's own name of the collector takes
+// precedence.
 func NewJSON(collector string, named bool, s *Selection) *JSON {
 	return &JSON{walk: walk{selection: s, endOfRIB: true}, names: newCollectorNames(collector, named, quote)}
 }
 
-// Append appends the lines of it to dst. The error says why it.Message or the attributes of an entry cannot be decoded;
-// entries before that one are appended.
+// Append appends the lines of it to dst. The error reports that it.Message or the attributes of an
+// entry cannot be decoded; the entries before that one are appended.
 func (f *JSON) Append(dst []byte, it *capture.Item) ([]byte, error) {
 	return f.append(dst, it, jsonForm{f})
 }
 
-// jsonForm is JSON as a form.
+// jsonForm implements form for JSON.
 type jsonForm struct{ *JSON }
 
 func (f jsonForm) state(dst []byte, it *capture.Item) []byte {
@@ -87,7 +88,7 @@ func (f jsonForm) entry(dst []byte, it *capture.Item, e *capture.RIBEntry, u *wi
 	return append(dst, f.tail...)
 }
 
-// line begins an object: time, collector, peer, table and type.
+// line writes the begin of an object: time, collector, peer, table and type.
 func (f *JSON) line(dst []byte, it *capture.Item, peer bgp.Peer, id netip.Addr, kind Type) []byte {
 	dst = append(dst, '{')
 	if it.Timestamp != 0 {
@@ -122,7 +123,7 @@ func (f *JSON) prefix(dst []byte, it *capture.Item, n *wire.NLRI) []byte {
 	return dst
 }
 
-// setTail writes the attributes and the end of the line.
+// setTail sets tail to the attributes and the end of the line.
 func (f *JSON) setTail(u *wire.Update, hop netip.Addr) {
 	a := &u.Attributes
 	t := appendPath(append(f.tail[:0], `,"as_path":`...), a.Path)
@@ -153,7 +154,8 @@ func (f *JSON) setTail(u *wire.Update, hop netip.Addr) {
 	f.tail, f.tailHop = t, hop
 }
 
-// appendPath writes the path as an array: sets are arrays in it, confederations (RFC 5065) objects.
+// appendPath writes the path as an array. A set is an array in it, a confederation (RFC 5065) an
+// object.
 func appendPath(dst []byte, path bgp.ASPath) []byte {
 	dst = append(dst, '[')
 	for i, s := range path {
@@ -182,7 +184,8 @@ func appendPath(dst []byte, path bgp.ASPath) []byte {
 	return append(dst, ']')
 }
 
-// appendCommunities writes communities (RFC 1997) and large communities (RFC 8092), both by their numbers.
+// appendCommunities writes communities (RFC 1997) and large communities (RFC 8092) by their
+// numbers.
 func appendCommunities(dst []byte, a *wire.Attributes) []byte {
 	for i, c := range a.Communities {
 		dst = append(dst, separator(i, `,"communities":["`)...)
@@ -228,10 +231,10 @@ func appendDistinguisher(dst []byte, d uint64) []byte {
 // origins are the values of ORIGIN (RFC 4271 §5.1.1).
 var origins = [...]string{"igp", "egp", "incomplete"}
 
-// tableOf is the table that the item is about.
+// tableOf returns the table of the item's routes.
 func tableOf(it *capture.Item, peer bgp.Peer) bgp.Table {
 	if it.Local {
-		return bgp.TableOut // what the collector itself sent to the peer
+		return bgp.TableOut // the collector itself sent it to the peer
 	}
 	return peer.Table
 }
@@ -244,7 +247,7 @@ func hasPathID(it *capture.Item, n *wire.NLRI) bool {
 // quote returns s as a JSON string.
 func quote(s string) []byte {
 	q, err := json.Marshal(s)
-	if err != nil { // a string has no cause for it
+	if err != nil { // unreachable: a string always encodes
 		return []byte(`""`)
 	}
 	return q

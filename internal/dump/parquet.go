@@ -12,22 +12,23 @@ import (
 )
 
 const (
-	// parquetBatch is how many rows are gathered before they are written.
+	// parquetBatch is the number of rows that are written at once.
 	parquetBatch = 512
-	// parquetGroup is how many rows a row group has: they are kept in memory until it is full.
+	// parquetGroup is the number of rows in a row group. They stay in memory until it is full.
 	parquetGroup = 1 << 17
 )
 
-// ParquetWriter writes chosen columns as one Parquet file. Every column is optional; what is absent is null.
+// ParquetWriter writes selected columns to one Parquet file. Every column is optional; an absent
+// value is null.
 type ParquetWriter struct {
 	columns Columns
 	w       *parquet.GenericWriter[any]
 	rows    []parquet.Row
-	octets  []byte // that the values of rows refer to
+	octets  []byte // the bytes of the values in rows
 	err     error
 }
 
-// NewParquetWriter returns one that writes to out. Close writes the end of the file.
+// NewParquetWriter returns a ParquetWriter to out. Close writes the end of the file.
 func NewParquetWriter(out io.Writer, c Columns) *ParquetWriter {
 	types := map[kind]struct {
 		is  reflect.Type
@@ -46,7 +47,7 @@ func NewParquetWriter(out io.Writer, c Columns) *ParquetWriter {
 	return &ParquetWriter{columns: c, w: parquet.NewGenericWriter[any](out, schema, parquet.MaxRowsPerRowGroup(parquetGroup))}
 }
 
-// row takes the values of a row, which it copies.
+// row adds a row. It copies the values.
 func (p *ParquetWriter) row(r *row, values [][]byte) {
 	out := make(parquet.Row, len(values))
 	for i, v := range values {
@@ -86,10 +87,10 @@ func (p *ParquetWriter) flush() {
 	p.rows, p.octets = p.rows[:0], p.octets[:0]
 }
 
-// Err is the first error of writing.
+// Err returns the first error of writing.
 func (p *ParquetWriter) Err() error { return p.err }
 
-// Close writes what is left and the end of the file. It does not close out.
+// Close writes the remaining rows and the end of the file. It does not close out.
 func (p *ParquetWriter) Close() error {
 	p.flush()
 	if p.err == nil {
@@ -100,10 +101,10 @@ func (p *ParquetWriter) Close() error {
 	return p.err
 }
 
-// Parquet hands the rows of one capture to a ParquetWriter.
+// Parquet passes the rows of one capture to a ParquetWriter.
 type Parquet struct{ cells }
 
-// NewParquet returns a formatter of what the selection wants; nil is everything.
+// NewParquet returns a formatter of the selected lines; nil selects all.
 func NewParquet(file, collector string, named bool, w *ParquetWriter, s *Selection) *Parquet {
 	f := &Parquet{newCells(file, collector, named, w.columns, s)}
 	f.emit = func(dst []byte) []byte {
@@ -113,8 +114,8 @@ func NewParquet(file, collector string, named bool, w *ParquetWriter, s *Selecti
 	return f
 }
 
-// Append appends nothing to dst. The error says why it.Message or the attributes of an entry cannot be decoded; ParquetWriter.Err has
-// those of writing.
+// Append appends nothing to dst. The error reports that it.Message or the attributes of an entry
+// cannot be decoded. ParquetWriter.Err returns the errors of writing.
 func (f *Parquet) Append(dst []byte, it *capture.Item) ([]byte, error) {
 	return f.append(dst, it, cellsForm{&f.cells})
 }

@@ -8,19 +8,21 @@ import (
 	"strings"
 )
 
-// PathMatch is a regular expression over the printed path. It is for one goroutine.
+// PathMatch is a regular expression over the printed path. One goroutine uses it.
 type PathMatch struct {
 	re      *regexp.Regexp
 	prog    *syntax.Prog
-	states  []pathState // by number; those before firstState stand for results
+	states  []pathState // by number; the numbers below firstState are results
 	numbers map[string]int32
 }
 
-// delimiter is what _ stands for: the beginning or the end of the path, or what stands between its numbers.
+// delimiter is the expression for _: the begin or the end of the path, or a separator of its
+// numbers.
 const delimiter = `(?:^|$|[ ,{}()\[\]])`
 
-// ParsePath reads a regular expression over the printed path: 64496 64497 {64498,64499}. As in routers' configurations, _ stands for
-// a delimiter, so that _64496_ finds this AS and no AS whose number contains it.
+// ParsePath parses a regular expression over the printed path: 64496 64497 {64498,64499}. As in
+// router configurations, _ matches a delimiter, so _64496_ matches this AS and no AS whose number
+// contains it.
 func ParsePath(s string) (*PathMatch, error) {
 	var b strings.Builder
 	class, escaped := false, false
@@ -49,13 +51,14 @@ func ParsePath(s string) (*PathMatch, error) {
 }
 
 const (
-	// maxStates bounds the states that are kept; each has about 600 octets.
+	// maxStates bounds the cached states; each takes about 600 octets.
 	maxStates = 4096
-	// endOfText is the column of a state's transitions for the end of the text, behind those of ASCII.
+	// endOfText is the column of a state's transitions for the end of the text, after those of
+	// ASCII.
 	endOfText = 128
 )
 
-// States that are told from others by their number.
+// The results of a transition. They are numbers below the first state's.
 const (
 	notBuilt int32 = iota
 	matched
@@ -63,15 +66,15 @@ const (
 	firstState
 )
 
-// pathState is where in the expression a text may be after its last character.
+// pathState is the set of positions in the expression after a character of a text.
 type pathState struct {
-	pcs  []uint32 // instructions of the program, sorted
-	prev rune     // the character before: -1 at the beginning, else one that stands for its kind
+	pcs  []uint32 // possible instructions of the program, sorted
+	prev rune     // the kind of the character before, by an example; -1 at the begin
 	next [endOfText + 1]int32
 }
 
-// Match reports whether the expression matches the printed path. It builds the states of an automaton as texts need them, so that a
-// character costs one look-up.
+// Match reports whether the expression matches the printed path. It builds the states of an
+// automaton when a text first needs them, so that a character costs one look-up.
 func (m *PathMatch) Match(text []byte) bool {
 	if len(m.states) == 0 || len(m.states) > maxStates {
 		m.states, m.numbers = make([]pathState, firstState), map[string]int32{}
@@ -145,7 +148,8 @@ func (m *PathMatch) state(pcs []uint32, prev rune) int32 {
 	return n
 }
 
-// closure is what a program reaches without a character, where these assertions hold.
+// closure is the set of instructions that the program reaches without a character, if the
+// assertions in holds are true.
 type closure struct {
 	prog    *syntax.Prog
 	holds   syntax.EmptyOp
@@ -174,7 +178,7 @@ func (w *closure) add(pc uint32) {
 	}
 }
 
-// accepts reports whether an instruction goes on with a character.
+// accepts reports whether an instruction consumes a character.
 func accepts(i *syntax.Inst, r rune) bool {
 	switch i.Op {
 	case syntax.InstRune, syntax.InstRune1:

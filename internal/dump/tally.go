@@ -10,12 +10,12 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// Tally counts what was decoded and is not to be seen in the lines.
+// Tally counts decoded parts that have no line.
 type Tally struct {
 	// Other counts NLRI attributes and table prefixes of families other than IPv4 and IPv6 unicast.
 	Other map[wire.AFISAFI]uint64
-	// Withdrawn and Discarded count messages with a malformed attribute by RFC 7606's remedy: announcements taken as
-	// withdrawals, and attributes left out.
+	// Withdrawn and Discarded count messages with a malformed attribute by the remedy of RFC 7606:
+	// announcements treated as withdrawals, and discarded attributes.
 	Withdrawn, Discarded uint64
 }
 
@@ -33,7 +33,7 @@ func (t *Tally) note(u *wire.Update) {
 	}
 }
 
-// skipped counts an item of kind Note that is about another family.
+// skipped counts an item of kind Note that holds another family.
 func (t *Tally) skipped(it *capture.Item) {
 	if it.Family != (wire.AFISAFI{}) {
 		t.other(it.Family)
@@ -57,7 +57,7 @@ func (t *Tally) Add(o *Tally) {
 	t.Discarded += o.Discarded
 }
 
-// Lines says what was counted, sorted; nothing where nothing was.
+// Lines returns the counts in words, sorted; nothing if all are 0.
 func (t *Tally) Lines() []string {
 	var lines []string
 	families := slices.SortedFunc(maps.Keys(t.Other), func(a, b wire.AFISAFI) int {

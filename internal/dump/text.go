@@ -9,7 +9,8 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// decodeMessage decodes an item of kind Message; the update is nil where it is a sound message of another type.
+// decodeMessage decodes an item of kind Message. The update is nil for a sound message of another
+// type.
 func decodeMessage(d *wire.Decoder, it *capture.Item, multicast bool) (*wire.Update, error) {
 	kind, body, err := wire.SplitMessage(it.Message)
 	if err != nil || kind != wire.MessageUpdate {
@@ -22,14 +23,14 @@ func decodeMessage(d *wire.Decoder, it *capture.Item, multicast bool) (*wire.Upd
 	return d.DecodeUpdate(body, o)
 }
 
-// appendPrefix writes address/bits as bgpdump does.
+// appendPrefix writes address/bits in bgpdump's form.
 func appendPrefix(dst []byte, p netip.Prefix) []byte {
 	dst = appendAddr(dst, p.Addr())
 	return strconv.AppendUint(append(dst, '/'), uint64(p.Bits()), 10)
 }
 
-// appendAddr writes an address as bgpdump does. IPv6 differs from RFC 5952: a single zero group is shortened too, and
-// IPv4-compatible addresses (RFC 4291 §2.5.5.1) end in dotted decimal.
+// appendAddr writes an address in bgpdump's form. IPv6 differs from RFC 5952: a single zero group
+// is shortened too, and IPv4-compatible addresses (RFC 4291 §2.5.5.1) end in dotted decimal.
 func appendAddr(dst []byte, a netip.Addr) []byte {
 	if a.Is4() {
 		b := a.As4()
@@ -48,7 +49,7 @@ func appendAddr(dst []byte, a netip.Addr) []byte {
 	return appendGroups(dst, &b)
 }
 
-// appendGroups writes the eight groups, the first of the longest runs of zeros as two colons.
+// appendGroups writes the eight groups, with the first of the longest runs of zeros as two colons.
 func appendGroups(dst []byte, b *[16]byte) []byte {
 	from, to := longestZeros(b)
 	for i := 0; i < 8; i++ {
@@ -65,7 +66,8 @@ func appendGroups(dst []byte, b *[16]byte) []byte {
 	return dst
 }
 
-// longestZeros returns the first of the longest runs of zero groups, and its end; 8, 8 where there is none.
+// longestZeros returns the begin and the end of the first of the longest runs of zero groups; 8, 8
+// if there is none.
 func longestZeros(b *[16]byte) (from, to int) {
 	from, to = 8, 8
 	longest := 0
@@ -91,7 +93,7 @@ func appendOctet(dst []byte, b byte) []byte {
 	return append(dst, '0'+b%10)
 }
 
-// appendMicros writes six digits.
+// appendMicros writes microseconds as six digits.
 func appendMicros(dst []byte, micros int64) []byte {
 	for unit := int64(100000); unit > 0; unit /= 10 {
 		dst = append(dst, '0'+byte(micros/unit%10))
@@ -99,7 +101,8 @@ func appendMicros(dst []byte, micros int64) []byte {
 	return dst
 }
 
-// decodeEntry decodes a route of a table dump; hop is the next hop of MP_REACH_NLRI where there is one.
+// decodeEntry decodes a route of a table dump. hop is the next hop of MP_REACH_NLRI, else of
+// NEXT_HOP.
 func decodeEntry(d *wire.Decoder, e *capture.RIBEntry) (u *wire.Update, hop netip.Addr, err error) {
 	u, err = d.DecodeAttributes(e.Attributes, wire.Options{ASOctets: e.ASOctets})
 	if err != nil {

@@ -6,18 +6,18 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// TSV formats chosen columns, separated by tabs. An absent value is an empty field.
+// TSV formats selected columns, separated by tabs. An absent value is an empty field.
 type TSV struct{ cells }
 
-// NewTSV returns a formatter of what the selection wants; nil is everything.
+// NewTSV returns a formatter of the selected lines; nil selects all.
 func NewTSV(file, collector string, named bool, c Columns, s *Selection) *TSV {
 	f := &TSV{newCells(file, collector, named, c, s)}
 	f.emit = f.fields
 	return f
 }
 
-// Append appends the lines of it to dst. The error says why it.Message or the attributes of an entry cannot be decoded;
-// entries before that one are appended.
+// Append appends the lines of it to dst. The error reports that it.Message or the attributes of an
+// entry cannot be decoded; the entries before that one are appended.
 func (f *TSV) Append(dst []byte, it *capture.Item) ([]byte, error) {
 	return f.append(dst, it, cellsForm{&f.cells})
 }
@@ -32,7 +32,7 @@ func (f *TSV) fields(dst []byte) []byte {
 	return append(dst, '\n')
 }
 
-// Header is the line with the names of the columns.
+// Header returns the line with the names of the columns.
 func (c Columns) Header() string {
 	names := make([]string, len(c))
 	for i := range c {

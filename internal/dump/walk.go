@@ -8,7 +8,7 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// form writes what passed the selection. Each method appends lines to dst.
+// form writes selected lines. Each method appends lines to dst.
 type form interface {
 	// message writes the withdrawals, the announcements and the End-of-RIBs of an UPDATE.
 	message(dst []byte, it *capture.Item, u *wire.Update) []byte
@@ -18,19 +18,19 @@ type form interface {
 	state(dst []byte, it *capture.Item) []byte
 }
 
-// walk decodes items, and passes what a selection wants of them to a form. What a table's prefix, a record's time or a peer rules
-// out is not decoded, so that its faults are not found.
+// walk decodes items and passes the selected routes to a form. It does not decode records that
+// their time, peer or table prefix excludes, so it does not find faults in them.
 type walk struct {
 	Tally
 
 	decoder   wire.Decoder
-	selection *Selection // nil wants everything
-	multicast bool       // as unicast
-	endOfRIB  bool       // the form has lines for them
+	selection *Selection // nil selects all
+	multicast bool       // decode multicast as unicast
+	endOfRIB  bool       // the form has lines for End-of-RIBs
 }
 
-// append appends the lines of it to dst. The error says why it.Message or the attributes of an entry cannot be decoded; entries
-// before that one are appended.
+// append appends the lines of it to dst. The error reports that it.Message or the attributes of an
+// entry cannot be decoded; the entries before that one are appended.
 func (w *walk) append(dst []byte, it *capture.Item, f form) ([]byte, error) {
 	switch it.Kind {
 	case capture.Message:

@@ -2,34 +2,36 @@ package progress
 
 import "time"
 
-// Costs learns how long a unit of each kind of work takes, and estimates how long the rest takes.
+// Costs learns the time of a unit of each kind of work, and estimates the remaining time.
 //
-// Each kind begins with a cost that is assumed. The time between two looks at which the slowest stage had finished something is shared
-// out among the kinds that were worked on, in proportion to what they cost as far as is known; the cost of a kind is the time that it
-// had, by the units that were done. It belongs to one goroutine.
+// Each kind starts with an assumed cost. The time between two calls of Look in which the slowest
+// stage finished work is divided among the kinds that were worked on, in proportion to their known
+// costs. The cost of a kind is its time divided by its units. One goroutine uses a Costs.
 type Costs struct {
-	assumed Work          // seconds a unit
-	had     Work          // seconds that each kind has had
-	done    Work          // units that had them
-	last    Work          // what was done at the last look
-	total   Work          // what is to be done in all
-	first   time.Duration // when something was finished first
-	at      time.Duration // when something was finished last
-	now     time.Duration // of the last look
-	begun   bool          // something was finished
+	assumed Work          // seconds per unit before any measurement
+	had     Work          // seconds assigned to each kind
+	done    Work          // units finished in those seconds
+	last    Work          // work finished at the last Look
+	total   Work          // work of the whole run
+	first   time.Duration // time of the first finished work
+	at      time.Duration // time of the last finished work
+	now     time.Duration // time of the last Look
+	begun   bool          // whether any work is finished
 }
 
-// assumed and assumedStored are what a unit of each kind takes before it was measured, seconds, without a store and with one: as
-// replays of real captures took it on two cores. How fast a machine is shows with the first kind of work that it does.
+// assumed and assumedStored are the seconds per unit before any measurement, without and with a
+// store, from replays of real captures on two cores. The first kind of work that a machine does
+// shows its speed.
 var (
 	assumed       = Work{TableOctets: 1e-6, SettledOctets: 2e-7, Records: 3.5e-5, Minutes: 8e-3, ReadOctets: 1.2e-7, ReadRecords: 1.6e-5}
 	assumedStored = Work{TableOctets: 1.5e-6, SettledOctets: 8e-7, Records: 7e-5, Minutes: 3e-3, ReadOctets: 1.2e-7, ReadRecords: 1.6e-5}
 )
 
 const (
-	// trust is for how many seconds of measuring an assumed cost counts, and the assumed speed of the machine.
+	// trust is the weight, in seconds of measurement, of an assumed cost and of the machine's
+	// assumed speed.
 	trust = 5.0
-	// unseen is the part of the rest that can have been done since something was finished last.
+	// unseen bounds the part of the rest that may have been done since work was last finished.
 	unseen = 0.8
 )
 
@@ -41,10 +43,11 @@ func NewCosts(stored bool) *Costs {
 	return &Costs{assumed: assumed}
 }
 
-// Look notes what is done, of the total, at a time since the start.
+// Look takes the work done and the total work at a time since the start.
 func (c *Costs) Look(now time.Duration, done, total Work) {
 	c.now, c.total = now, total
-	if done.WithRead(c.last.read()) == c.last { // reading alone does not tell whether the slowest stage is at work on something long
+	// Reading alone does not show whether the slowest stage works on a long unit.
+	if done.WithRead(c.last.read()) == c.last {
 		return
 	}
 	if c.begun {
@@ -55,10 +58,10 @@ func (c *Costs) Look(now time.Duration, done, total Work) {
 	c.begun, c.last, c.at = true, done, now
 }
 
-// Measured is the time from which the costs are known: from the first work that was finished to the last.
+// Measured returns the time in which costs were measured, from the first finished work to the last.
 func (c *Costs) Measured() time.Duration { return c.at - c.first }
 
-// share gives seconds to the kinds that were worked on since the last look.
+// share divides seconds among the kinds that were worked on since the last Look.
 func (c *Costs) share(seconds float64, done Work) {
 	unit, sum := c.unit(), 0.0
 	for k := range unit {
@@ -74,8 +77,8 @@ func (c *Costs) share(seconds float64, done Work) {
 	}
 }
 
-// unit is what a unit of each kind costs, seconds: the less was measured, the more the assumed cost counts, at the speed that all
-// kinds together were done.
+// unit returns the cost of a unit of each kind, in seconds. The less was measured, the more weight
+// the assumed cost has, scaled by the measured speed of all kinds together.
 func (c *Costs) unit() (out Work) {
 	had, foreseen := trust, trust
 	for k := range c.had {
@@ -88,8 +91,9 @@ func (c *Costs) unit() (out Work) {
 	return out
 }
 
-// Rest is about how long what is left takes, at the last look. What is under way, such as a window of millions of routes, does not show
-// before it is finished: the time since then counts as work that was done.
+// Rest estimates the remaining time at the last Look. Work under way, such as a window of millions
+// of routes, is visible only once it is finished, so the time since the last finished work counts
+// as work done.
 func (c *Costs) Rest() time.Duration {
 	unit, rest := c.unit(), 0.0
 	for k := range unit {

@@ -1,7 +1,8 @@
-// Package progress shows how far a run is: it measures the work that the slowest stage has done, words it, and draws it on a
-// terminal without disturbing what else is printed there.
+// Package progress measures and shows the progress of a run: it measures the work of the slowest
+// stage, writes it in words, and draws it on a terminal without disturbing other output there.
 //
-// Tracker, Costs and Run are pure: what was read, where the groups stand and the time go in, what is done, how long the rest takes and the
-// share come out. Line writes. No goroutine is
-// started. A Line may be used by several at once.
+// Tracker, Costs and Run do no I/O. Their input is the work read from the files, the positions of
+// the consumer groups and the time; their output is the finished work, the remaining time and the
+// share. Line writes to the terminal. Only Line.Busy and Line.Follow start a goroutine, which their
+// stop ends. Several goroutines may use one Line.
 package progress

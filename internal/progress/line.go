@@ -13,15 +13,17 @@ import (
 // Every is the time between two lines of progress where no terminal is there to draw on.
 const Every = 10 * time.Second
 
-// Line draws one line of progress at the end of a terminal. All else that is written to the terminal goes through Write or Print,
-// which take the line away, write, and draw it again. Where w is no terminal Report writes a line now and then, and Draw writes
-// nothing. It is safe for concurrent use.
+// Line draws one line of progress at the end of a terminal. Other output to the terminal goes
+// through Write or Print, which erase the line, write, and draw it again. If w is not a terminal,
+// Report writes a line every Every, and Draw writes nothing. It is safe for concurrent use.
 type Line struct {
-	mu    sync.Mutex
-	w     io.Writer
-	width func() int // of the terminal, 0 where it is not known; nil: w is none
-	text  string     // that is drawn; empty: none
-	said  time.Time  // of the last line of Report
+	mu sync.Mutex
+	w  io.Writer
+	// width returns the columns of the terminal, 0 if they are unknown. It is nil if w is not a
+	// terminal.
+	width func() int
+	text  string    // the text on the screen; empty: none
+	said  time.Time // time of the last line of Report
 }
 
 // NewLine returns a Line on w.
@@ -33,10 +35,10 @@ func NewLine(w io.Writer) *Line {
 	return l
 }
 
-// Terminal reports whether the line is drawn.
+// Terminal reports whether w is a terminal, so that the line is drawn.
 func (l *Line) Terminal() bool { return l.width != nil }
 
-// Draw draws text in the place of what was drawn before.
+// Draw replaces the drawn text by text.
 func (l *Line) Draw(text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -46,14 +48,14 @@ func (l *Line) Draw(text string) {
 	}
 }
 
-// Begin says that what Report tells of begins now: the first line that is written without a terminal comes Every later.
+// Begin starts the interval of Report at now: without a terminal its first line comes Every later.
 func (l *Line) Begin(now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.said = now
 }
 
-// Report is Draw; without a terminal it writes text as a line, once every Every.
+// Report draws text. Without a terminal it writes text as a line, at most once in Every.
 func (l *Line) Report(now time.Time, text string) {
 	l.Draw(text)
 	l.mu.Lock()
@@ -64,7 +66,7 @@ func (l *Line) Report(now time.Time, text string) {
 	}
 }
 
-// Clear takes the line away.
+// Clear erases the line.
 func (l *Line) Clear() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -79,7 +81,7 @@ func (l *Line) Write(b []byte) (int, error) {
 	return l.above(l.w, b)
 }
 
-// Print writes a line to w, which may be the same terminal, above the progress.
+// Print writes a line to w above the progress. w may be the same terminal.
 func (l *Line) Print(w io.Writer, line string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -90,7 +92,7 @@ func (l *Line) Print(w io.Writer, line string) error {
 	return err
 }
 
-// above needs the lock.
+// above writes b to w and draws the line again after it. The caller holds mu.
 func (l *Line) above(w io.Writer, b []byte) (int, error) {
 	l.erase()
 	n, err := w.Write(b)
@@ -100,14 +102,15 @@ func (l *Line) above(w io.Writer, b []byte) (int, error) {
 	return n, err
 }
 
-// erase needs the lock.
+// erase erases the drawn line. The caller holds mu.
 func (l *Line) erase() {
 	if l.text != "" {
 		fmt.Fprint(l.w, "\r\x1b[K")
 	}
 }
 
-// show needs the lock. A line that does not fit is cut: what wraps cannot be erased.
+// show draws the line. It cuts a text that is wider than the terminal, because a wrapped line
+// cannot be erased. The caller holds mu.
 func (l *Line) show() {
 	if l.text == "" {
 		return
@@ -119,14 +122,14 @@ func (l *Line) show() {
 	fmt.Fprintf(l.w, "\r\x1b[K%s", text)
 }
 
-// Busy says for how long something has been under way that has no share: drawn after a second, and written as a line every Every
-// where there is no terminal. stop ends it.
+// Busy reports how long work without a known share has been running: a drawn line from one second
+// on, and without a terminal a written line every Every. stop ends it.
 func (l *Line) Busy(text string) (stop func()) {
 	return l.Follow(func(running time.Duration) string { return fmt.Sprintf("%s, for %s", text, Span(running)) })
 }
 
-// Follow reports every second what text returns, which is given for how long that has gone on. stop ends it and clears the line. text is
-// called by another goroutine.
+// Follow reports text every second. It calls text, in a goroutine of its own, with the time since
+// Follow was called. stop ends the goroutine and clears the line.
 func (l *Line) Follow(text func(running time.Duration) string) (stop func()) {
 	began, end, ended := time.Now(), make(chan struct{}), make(chan struct{})
 	l.Begin(began)

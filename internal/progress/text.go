@@ -8,22 +8,24 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Run is how far a run is.
+// Run is the state of a run for its line of progress.
 type Run struct {
-	// Done is what the slowest stage has finished.
+	// Done is the work that the slowest stage has finished.
 	Done    Point
 	Outages int
-	// Damaged is how many parts of the input could not be read.
+	// Damaged is the number of parts of the input that could not be read.
 	Damaged uint64
-	// Took is the time since the program was started, Busy the time in which Done was done (Costs.Measured).
+	// Took is the time since the program started. Busy is the time in which Done was finished
+	// (Costs.Measured).
 	Took, Busy time.Duration
-	// Rest is about how long the rest takes (Costs.Rest).
+	// Rest is the estimated remaining time (Costs.Rest).
 	Rest time.Duration
-	// Least is the share that was told before: it never goes back.
+	// Least is the share shown before: the share never decreases.
 	Least int
 }
 
-// Share is the part of the whole time that has passed, percent. It is 99 at most: a run that goes on has never done all.
+// Share returns the elapsed part of the estimated total time, in percent: at most 99, because a
+// running run is never complete.
 func (r Run) Share() int {
 	if r.Busy < leastBusy {
 		return r.Least
@@ -31,10 +33,11 @@ func (r Run) Share() int {
 	return max(r.Least, min(99, int(100*float64(r.Took)/float64(r.Took+r.Rest))))
 }
 
-// leastBusy is for how long neither share nor time left is told: before, a guess would jump.
+// leastBusy is the least Busy with a share and a remaining time: an earlier guess would jump.
 const leastBusy = 3 * time.Second
 
-// Text is the line: share, event time, rate, outages, time left. There is no share before the slowest stage was measured for leastBusy.
+// Text returns the line of progress: share, event time, rate, outages, remaining time. There is no
+// share before the slowest stage has been measured for leastBusy.
 func (r Run) Text() string {
 	var b strings.Builder
 	if share := r.Share(); share > 0 {
@@ -58,7 +61,8 @@ func (r Run) Text() string {
 	return b.String()
 }
 
-// Span writes a time that is left as people do: whole seconds up to two minutes, then minutes, then hours and minutes.
+// Span writes a remaining time: whole seconds up to two minutes, then minutes, then hours and
+// minutes.
 func Span(d time.Duration) string {
 	switch {
 	case d < 2*time.Minute:
@@ -70,7 +74,7 @@ func Span(d time.Duration) string {
 	return fmt.Sprintf("%d h %d min", m/60, m%60)
 }
 
-// Bytes writes a size as people do.
+// Bytes writes a size in B, kB or MB.
 func Bytes(n int64) string {
 	switch {
 	case n >= 10_000_000:
@@ -81,7 +85,8 @@ func Bytes(n int64) string {
 	return fmt.Sprintf("%d B", n)
 }
 
-// Transfer words how far a download is: how much of the total (0: not known) came in the time since its first octets.
+// Transfer writes the progress of a download: done octets of total (0: unknown) in the time took
+// since the first octets.
 func Transfer(done, total int64, took time.Duration) string {
 	switch {
 	case total > 0 && done >= total:

@@ -5,23 +5,25 @@ import (
 	"sync"
 )
 
-// Point is how far a run is when At records stand in a topic.
+// Point is the progress of a run at the time when a topic holds At records.
 type Point struct {
 	At int64
-	// Work that is done then.
+	// Work is the work finished at that time.
 	Work Work
-	// Messages that were played, and the event time that was reached, microseconds since 1970; 0 before the first.
+	// Messages is the number of messages played; EventTime is the event time reached, in
+	// microseconds since 1970, 0 before the first message.
 	Messages  uint64
 	EventTime int64
 }
 
-// trail remembers what was done when a topic had so many records.
+// trail records the finished work by the number of records in a topic.
 type trail struct{ points []Point }
 
-// maxPoints bounds a trail; beyond it every other point is forgotten.
+// maxPoints bounds a trail. A full trail drops every other point.
 const maxPoints = 4096
 
-// add notes a point; one that does not go on from the last is left out.
+// add adds a point. It ignores one with fewer records than the last, and replaces the last one with
+// the same number.
 func (t *trail) add(p Point) {
 	if n := len(t.points); n > 0 {
 		last := &t.points[n-1]
@@ -43,7 +45,7 @@ func (t *trail) add(p Point) {
 	t.points = append(t.points, p)
 }
 
-// at is what was done when the topic had so many records, between two points in proportion.
+// at returns the progress when the topic held that many records, interpolated between two points.
 func (t *trail) at(records int64) Point {
 	i := sort.Search(len(t.points), func(i int) bool { return t.points[i].At > records })
 	if i == len(t.points) {
@@ -65,28 +67,31 @@ func (t *trail) at(records int64) Point {
 	return p
 }
 
-// Reader is where a stage stands in a topic, summed over its partitions: how many records it has finished, and how many there are.
+// Reader is the position of a stage in a topic, summed over its partitions: Finished records of the
+// Written ones.
 type Reader struct{ Finished, Written int64 }
 
-// Tracker finds out how much the slowest stage has done. Stages read at different places of different topics: what was read of the
-// files when a topic had so many records tells what a stage has finished that finished so many. Read and Look may be called by two
-// goroutines, each by one.
+// Tracker derives the work that the slowest stage has finished. Stages read different topics, so a
+// position is compared with the work that had been read from the files when the topic held that
+// many records. One goroutine may call Read while another calls Look.
 type Tracker struct {
 	mu      sync.Mutex
-	updates trail // what was read of the files, by the records of the first topic
-	passed  trail // Messages is how many of those the first stage had finished, by the records of the second topic
-	done    Point
+	updates trail // work read from the files, by the number of records in the first topic
+	// passed holds, by the number of records in the second topic, how many records of the first
+	// topic the first stage had finished (as Messages).
+	passed trail
+	done   Point
 }
 
-// Read notes what was read of the files once p.At records were written to the first topic.
+// Read adds a point: the work read from the files when the first topic held p.At records.
 func (t *Tracker) Read(p Point) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.updates.add(p)
 }
 
-// Look notes where the stage stands that reads the first topic, and where those stand that read what it writes. It returns what all have
-// finished, which never goes back.
+// Look takes the positions of the stage that reads the first topic and of those that read its
+// output. It returns the work that all of them have finished, which never decreases.
 func (t *Tracker) Look(first Reader, behind ...Reader) Point {
 	t.mu.Lock()
 	defer t.mu.Unlock()

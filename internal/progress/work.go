@@ -3,27 +3,30 @@ package progress
 // Kind is a kind of work.
 type Kind int
 
-// The kinds of work that the stages have.
+// The kinds of work of the stages.
 const (
-	// TableOctets are octets of table dumps, as they are on disk.
+	// TableOctets are octets of table dumps, in the size of the files on disk.
 	TableOctets Kind = iota
-	// SettledOctets are those of them after which a window was closed: detect decides then on all that they hold.
+	// SettledOctets are the TableOctets after which a window was closed: detect has decided on
+	// them.
 	SettledOctets
-	// Records are records of files of updates.
+	// Records are records of update files.
 	Records
-	// Minutes are minutes of event time: after each a window is closed for everything that is held.
+	// Minutes are minutes of event time. After each minute detect closes a window over the whole
+	// state.
 	Minutes
-	// ReadOctets and ReadRecords are TableOctets and Records that were read of the files: the stages share the processors, so that what is
-	// ahead of the slowest is done, too.
+	// ReadOctets and ReadRecords are the TableOctets and Records that ingest has read from the
+	// files. They count as work too, because the stages share the processors and ingest runs ahead
+	// of the slowest stage.
 	ReadOctets
 	ReadRecords
 	kinds
 )
 
-// Work is how many units of each kind there are.
+// Work is a number of units of each kind.
 type Work [kinds]float64
 
-// Plus is the sum.
+// Plus returns the sum of w and o.
 func (w Work) Plus(o Work) Work {
 	for k := range w {
 		w[k] += o[k]
@@ -31,19 +34,20 @@ func (w Work) Plus(o Work) Work {
 	return w
 }
 
-// WithRead is w, and read as what was read of the files.
+// WithRead returns w with the units of read as its ReadOctets and ReadRecords.
 func (w Work) WithRead(read Work) Work {
 	w[ReadOctets], w[ReadRecords] = read[TableOctets], read[Records]
 	return w
 }
 
-// read is what WithRead took.
+// read is the reverse of WithRead: it returns ReadOctets and ReadRecords as TableOctets and
+// Records.
 func (w Work) read() (r Work) {
 	r[TableOctets], r[Records] = w[ReadOctets], w[ReadRecords]
 	return r
 }
 
-// between is the point that lies the given part of the way from w to o.
+// between returns w plus the given part of the difference to o.
 func (w Work) between(o Work, part float64) Work {
 	for k := range w {
 		w[k] += part * (o[k] - w[k])

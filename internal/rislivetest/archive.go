@@ -15,7 +15,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
 
-// The MRT types that are written (RFC 6396 §4).
+// The MRT types of the archives (RFC 6396 §4).
 const (
 	mrtBGP4MPET = 17
 
@@ -24,10 +24,11 @@ const (
 	mrtMessageAS4  = 4
 )
 
-// fileLength is what a file of RIS's archive spans.
+// fileLength is the time span of an updates file in RIS's archive.
 const fileLength = 5 * time.Minute
 
-// WriteArchives writes what the archive would hold of a play into dir, as RIS lays it out, and returns the path of the index.
+// WriteArchives writes the archive of a play into dir, in RIS's layout, and returns the path of the
+// index.
 func (s *Schedule) WriteArchives(dir string, start time.Time, factor float64) (string, error) {
 	a := archives{s: s, dir: dir, start: start.UTC(), factor: factor}
 	for _, host := range s.Hosts() {
@@ -42,7 +43,7 @@ func (s *Schedule) WriteArchives(dir string, start time.Time, factor float64) (s
 	return path, nil
 }
 
-// archives are being written.
+// archives writes the archives of a play.
 type archives struct {
 	s      *Schedule
 	dir    string
@@ -51,12 +52,12 @@ type archives struct {
 	index  strings.Builder
 }
 
-// played is when something of the schedule happens in the play.
+// played returns the time in the play of a time in the schedule.
 func (a *archives) played(at time.Duration) time.Time {
 	return a.start.Add(time.Duration(float64(at) / a.factor))
 }
 
-// host writes the files of one collector: of updates one after the other, and a dump whenever it is time.
+// host writes the files of one collector: successive update files, and a dump every DumpEvery.
 func (a *archives) host(host string) error {
 	length := a.s.FileLength
 	if length == 0 {
@@ -106,7 +107,7 @@ func (a *archives) host(host string) error {
 	return flush()
 }
 
-// write writes one file and its line of the index.
+// write writes one file and its line in the index.
 func (a *archives) write(host, kind string, from, to time.Time, records []byte) error {
 	name := map[string]string{"rib": "bview", "updates": "updates"}[kind] + from.Format(".20060102.150405") + fmt.Sprintf(".%03d.gz", from.Nanosecond()/1e6)
 	path := filepath.Join(a.dir, host, from.Format("2006.01"), name)
@@ -126,7 +127,7 @@ func (a *archives) write(host, kind string, from, to time.Time, records []byte) 
 	return nil
 }
 
-// appendMRT appends the record of an event: BGP4MP_ET, a message or a change of state.
+// appendMRT appends the record of an event: a message or a change of state, as BGP4MP_ET.
 func (e *Event) appendMRT(b []byte, t time.Time) []byte {
 	local, afi := netip.AddrFrom4([4]byte{192, 0, 2, 254}), bgp.AFIIPv4
 	if e.Peer.Address.Is6() {

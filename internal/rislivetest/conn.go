@@ -13,31 +13,31 @@ import (
 	"github.com/coder/websocket"
 )
 
-// Conn is a connection of a client.
+// Conn is a client's connection.
 type Conn struct {
 	s   *Server
 	ws  *websocket.Conn
 	tcp net.Conn
-	key int // tells connections apart for the skew
-	// deflate: frames are compressed.
+	key int // distinguishes connections for the skew
+	// deflate is set if frames are compressed.
 	deflate bool
 
-	mu      sync.Mutex // below
+	mu      sync.Mutex // guards the fields below
 	wake    chan struct{}
 	subs    []*filter
 	raw     bool
-	queues  map[string][]entry // by collector; "" are answers
+	queues  map[string][]entry // by collector; "" holds answers
 	bytes   int
-	since   time.Time // when it was too far behind first
+	since   time.Time // when the client first was too far behind
 	lag     time.Duration
 	faults  []Fault
 	later   Fault
-	cutRaw  int            // messages whose raw is cut yet
-	omit    map[string]int // messages that are left out yet, by host
+	cutRaw  int            // number of next messages with a cut raw
+	omit    map[string]int // number of next messages to omit, by host
 	closing bool
 }
 
-// entry is something to be written when its time has come.
+// entry is a text to write at a time.
 type entry struct {
 	due  time.Time
 	data []byte
@@ -47,28 +47,29 @@ func newConn(s *Server, ws *websocket.Conn, tcp net.Conn) *Conn {
 	return &Conn{s: s, ws: ws, tcp: tcp, wake: make(chan struct{}, 1), queues: map[string][]entry{}, omit: map[string]int{}, key: s.Accepted()}
 }
 
-// Subscriptions is how many it has.
+// Subscriptions returns the number of its subscriptions.
 func (c *Conn) Subscriptions() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.subs)
 }
 
-// Lag makes what is sent from now on come later by d.
+// Lag delays messages from now on by d.
 func (c *Conn) Lag(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lag = d
 }
 
-// LeaveOut makes the next n messages of a host missing on this connection, without a word; of all that come where n is negative.
+// LeaveOut silently omits the next n messages of a host on this connection; all of them if n is
+// negative.
 func (c *Conn) LeaveOut(host string, n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.omit[host] = n
 }
 
-// Break makes the connection break; the writer does it, between two messages or in one.
+// Break breaks the connection with a fault. The writer does it, between two messages or within one.
 func (c *Conn) Break(f Fault) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -76,7 +77,7 @@ func (c *Conn) Break(f Fault) {
 	c.signal()
 }
 
-// signal wakes the writer. mu is held.
+// signal wakes the writer. The caller holds mu.
 func (c *Conn) signal() {
 	select {
 	case c.wake <- struct{}{}:
@@ -84,7 +85,7 @@ func (c *Conn) signal() {
 	}
 }
 
-// push queues a message for who asked for it.
+// push queues a message if a subscription matches it.
 func (c *Conn) push(m *message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -106,7 +107,7 @@ func (c *Conn) push(m *message) {
 	c.queue(m.host, entry{time.Now().Add(c.lag + c.skew(m.host)), data})
 }
 
-// queue appends an entry and looks whether the client is too slow. mu is held.
+// queue appends an entry, and breaks the connection if the client is too slow. The caller holds mu.
 func (c *Conn) queue(host string, e entry) {
 	c.queues[host] = append(c.queues[host], e)
 	c.bytes += len(e.data)
@@ -117,12 +118,12 @@ func (c *Conn) queue(host string, e entry) {
 		c.since = time.Now()
 	case time.Since(c.since) > c.s.o.BehindFor && c.lag == 0:
 		c.faults = append(c.faults, SlowConsumer)
-		_ = c.tcp.SetWriteDeadline(time.Now().Add(c.s.o.BehindFor)) // the writer may wait for it; the worst is a close
+		_ = c.tcp.SetWriteDeadline(time.Now().Add(c.s.o.BehindFor)) // unblocks the writer, at worst by a close
 	}
 	c.signal()
 }
 
-// skew is how much later a collector's messages come on this connection.
+// skew returns the delay of a collector's messages on this connection.
 func (c *Conn) skew(host string) time.Duration {
 	if c.s.o.Skew == 0 {
 		return 0
@@ -130,7 +131,7 @@ func (c *Conn) skew(host string) time.Duration {
 	return time.Duration(maphash.String(c.s.seed, fmt.Sprint(c.key, host)) % uint64(c.s.o.Skew))
 }
 
-// answer queues an answer.
+// answer queues an answer to a command.
 func (c *Conn) answer(typ string, data any) {
 	b, err := json.Marshal(map[string]any{"type": typ, "data": data})
 	if err != nil {
@@ -203,7 +204,7 @@ func (c *Conn) subscribe(f *filter) {
 	}
 }
 
-// write writes what is due until the connection breaks.
+// write writes due entries until the connection breaks.
 func (c *Conn) write(ctx context.Context) {
 	for ctx.Err() == nil {
 		data, fault, wait := c.next()
@@ -234,7 +235,7 @@ func (c *Conn) write(ctx context.Context) {
 	}
 }
 
-// next returns what is to be written or done, or how long to wait.
+// next returns the entry to write or the fault to apply now, or the time to wait.
 func (c *Conn) next() ([]byte, Fault, time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -264,12 +265,12 @@ func (c *Conn) next() ([]byte, Fault, time.Duration) {
 	return data, 0, 0
 }
 
-// cut ends the TCP connection: the client sees code 1006.
+// cut ends the TCP connection. The client sees code 1006.
 func (c *Conn) cut() {
 	c.mu.Lock()
 	c.closing = true
 	c.signal()
 	c.mu.Unlock()
 	_ = c.tcp.Close()
-	_ = c.ws.CloseNow() // it is broken
+	_ = c.ws.CloseNow() // fails: the connection is broken
 }

@@ -1,26 +1,30 @@
-// Package rislivetest stands in for RIPE NCC's RIS Live: a WebSocket server that speaks its protocol and plays a schedule of
-// messages, made from captures (internal/capture: recordings of RIS Live, MRT), live, at real speed or faster, and breaks on demand.
+// Package rislivetest imitates RIPE NCC's RIS Live: a WebSocket server with its protocol. It plays
+// a schedule of messages made from captures (internal/capture: recordings of RIS Live, MRT) at real
+// speed or faster, and fails on demand.
 //
 //	sched, err := rislivetest.Read([]string{"rrc00", "rrc01"}, "updates.20260101.0000.gz")
 //	srv := rislivetest.Start(tb, rislivetest.Options{})
-//	go srv.Play(ctx, sched, time.Now(), 30)       // thirty times as fast; timestamps are those of now
+//	go srv.Play(ctx, sched, time.Now(), 30)       // 30 times as fast, with present timestamps
 //	// point a client at srv.URL, then:
 //	srv.Conns()[0].Break(rislivetest.Cut)         // Stall, HalfFrame, BadJSON, ...
-//	srv.Refuse(rislivetest.NotThere)              // nobody gets in
-//	index, err := sched.WriteArchives(dir, start, 30) // what a route collector's archive would hold of the same play
+//	srv.Refuse(rislivetest.NotThere)              // refuses new connections
+//	index, err := sched.WriteArchives(dir, start, 30) // the collectors' archives of the same play
 //
-// The server serves ris_subscribe and ris_unsubscribe with their filters and socketOptions, request_rrc_list and ping, answers
-// what it does not know with ris_error, compresses where asked, and throws out who is too far behind, in the service's words.
-// All connections get the messages of one collector in the same order; between collectors it differs, within Options.Skew.
+// The server handles ris_subscribe and ris_unsubscribe with their filters and socketOptions,
+// request_rrc_list and ping. It answers unknown commands with ris_error, compresses if the client
+// asks for it, and closes the connection of a client that is too far behind, with the service's
+// message. All connections receive the messages of one collector in the same order. The order
+// between collectors differs, within Options.Skew.
 //
-// A play compresses time: an event at d of the schedule happens at start + d/factor and says so. The archives are cut into
-// files of 5 minutes / factor, named with seconds, and listed in index.tsv: collector, type (updates or rib), begin and end
-// (RFC 3339 with nanoseconds), path. A table dump stands at the start, with what ReadEach found in tables, and further ones every
-// DumpEvery with what the messages made of it.
+// A play compresses time: an event at d of the schedule happens at start + d/factor and has that
+// timestamp. The archives consist of files of 5 minutes / factor, named with seconds, and listed in
+// index.tsv: collector, type (updates or rib), begin and end (RFC 3339 with nanoseconds), path. The
+// first table dump is at the start, with the routes that ReadEach found in tables. Further dumps
+// follow every DumpEvery, with the routes after the messages until then.
 //
-// In a bubble of testing/synctest the server stands on a Pipe, and the client dials it by Pipe.DialContext: times are the real ones and
-// take no time, and nothing depends on how busy the machine is.
+// In a bubble of testing/synctest the server listens on a Pipe, and the client connects with
+// Pipe.DialContext: waiting takes no real time, and the load of the machine has no effect.
 //
-// Goroutines: the HTTP server's, and two for each connection; Close ends and awaits them. Play runs in the caller's.
-// Locks: Server.mu before Conn.mu.
+// Goroutines: those of the HTTP server, and two for each connection; Close ends them and waits for
+// them. Play runs in the caller's goroutine. Locks: Server.mu before Conn.mu.
 package rislivetest

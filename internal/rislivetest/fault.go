@@ -11,49 +11,50 @@ import (
 	"github.com/coder/websocket"
 )
 
-// Fault is a way to break.
+// Fault is a kind of failure of a connection.
 type Fault uint8
 
-// The faults. After those marked with a star the connection goes on, and nothing that should have come is missing.
+// The faults. After those marked with a star the connection goes on, and no message is missing.
 const (
 	// Cut ends the TCP connection (code 1006).
 	Cut Fault = iota + 1
-	// Stall says nothing more; the connection stays open, and WebSocket pings are answered.
+	// Stall sends nothing more. The connection stays open, and WebSocket pings are answered.
 	Stall
-	// SlowConsumer is the service's ris_error for who is too far behind, and a close.
+	// SlowConsumer sends the service's ris_error for a client that is too far behind, and closes.
 	SlowConsumer
-	// HalfFrame ends in the middle of a frame.
+	// HalfFrame ends the connection in the middle of a frame.
 	HalfFrame
-	// BadJSON (*) sends frames that are no JSON, or none of the service.
+	// BadJSON (*) sends frames that are not JSON, or not messages of the service.
 	BadJSON
-	// TruncatedRaw (*) cuts the raw of the next 10 UPDATEs.
+	// TruncatedRaw (*) cuts the raw field of the next 10 UPDATEs.
 	TruncatedRaw
-	// UnknownTypes (*) sends messages of types that nobody knows.
+	// UnknownTypes (*) sends messages of unknown types.
 	UnknownTypes
-	// Huge sends a frame of 1 GB, for as long as it is read.
+	// Huge sends a frame of 1 GB until the client stops reading.
 	Huge
-	// EndlessJSON sends a message in fragments without an end.
+	// EndlessJSON sends a message in endless fragments.
 	EndlessJSON
-	// RandomBytes sends random octets where frames should be.
+	// RandomBytes sends random octets instead of frames.
 	RandomBytes
 	// Bomb sends a well-formed message of 8 MiB of blanks, which compress well.
 	Bomb
 )
 
-// Harmless lists the faults after which nothing is missing; Breaking those that cost the connection.
+// Harmless lists the faults after which no message is missing.
 func Harmless() []Fault { return []Fault{BadJSON, TruncatedRaw, UnknownTypes} }
 
-// Breaking is Harmless's counterpart.
+// Breaking lists the faults that end the connection.
 func Breaking() []Fault { return []Fault{Cut, Stall, SlowConsumer, HalfFrame} }
 
-// Hostility is how a server is hostile to everybody: by a fault of each connection, or by a refusal.
+// Hostility is a hostile behaviour of a server to every client: a fault of each connection, or a
+// refusal.
 type Hostility struct {
 	Name    string
 	Fault   Fault
 	Refusal Refusal
 }
 
-// Hostilities lists those that a client has to bear.
+// Hostilities lists the hostile behaviours that a client must survive.
 func Hostilities() []Hostility {
 	return []Hostility{
 		{"a frame of 1 GB", Huge, Welcome},
@@ -67,7 +68,7 @@ func Hostilities() []Hostility {
 	}
 }
 
-// fail breaks the connection and reports whether it goes on. It is the writer's.
+// fail applies a fault and reports whether the connection goes on. Only the writer calls it.
 func (c *Conn) fail(ctx context.Context, f Fault) bool {
 	switch f {
 	case BadJSON:
@@ -117,7 +118,7 @@ func (c *Conn) fail(ctx context.Context, f Fault) bool {
 	return false
 }
 
-// texts writes text messages and reports whether they went out.
+// texts writes text messages and reports whether all were written.
 func (c *Conn) texts(ctx context.Context, all ...string) bool {
 	for _, text := range all {
 		if c.ws.Write(ctx, websocket.MessageText, []byte(text)) != nil {
@@ -127,7 +128,7 @@ func (c *Conn) texts(ctx context.Context, all ...string) bool {
 	return true
 }
 
-// frameHeader is the header of a server's frame (RFC 6455 §5.2).
+// frameHeader returns the header of a server's frame (RFC 6455 §5.2).
 func frameHeader(first byte, n uint64) []byte {
 	switch {
 	case n < 126:
@@ -138,7 +139,7 @@ func frameHeader(first byte, n uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{first, 127}, n)
 }
 
-// flood writes the same over and over, until nobody takes it any more.
+// flood writes the same octets repeatedly until the client stops reading.
 func flood(ctx context.Context, to net.Conn, what []byte) {
 	var b []byte
 	for len(b) < 64<<10 {
@@ -152,7 +153,7 @@ func flood(ctx context.Context, to net.Conn, what []byte) {
 	}
 }
 
-// noise writes random octets until nobody takes them any more.
+// noise writes random octets until the client stops reading.
 func noise(ctx context.Context, to net.Conn) {
 	b := make([]byte, 4096)
 	for ctx.Err() == nil {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// filter is what a subscription asks for.
+// filter is the filter of a subscription.
 type filter struct {
 	Host         string          `json:"host,omitempty"`
 	Type         string          `json:"type,omitempty"`
@@ -52,7 +52,7 @@ func parseFilter(data json.RawMessage) (*filter, error) {
 	return f, nil
 }
 
-// same reports whether an unsubscription means this one.
+// same reports whether o is the same filter, apart from the socket options.
 func (f *filter) same(o *filter) bool {
 	a, b := *f, *o
 	a.Options, b.Options = nil, nil
@@ -73,7 +73,8 @@ func (f *filter) matches(m *message) bool {
 	return len(f.prefixes) == 0 || f.matchesPrefix(m)
 }
 
-// matchesPath: "64496,64497" anywhere in the path, ^ and $ for its ends.
+// matchesPath reports whether the path contains a sequence such as "64496,64497"; ^ and $ mark the
+// ends of the path.
 func (f *filter) matchesPath(path string) bool {
 	want, end := strings.CutSuffix(f.path, "$")
 	want, start := strings.CutPrefix(want, "^")

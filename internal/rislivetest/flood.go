@@ -9,11 +9,12 @@ import (
 	"github.com/coder/websocket"
 )
 
-// batchFrames are written at once.
+// batchFrames is the number of frames written at once.
 const batchFrames = 64
 
-// Flood sends the schedule's messages n times in all, as fast as the connections take them, with the present time, and returns
-// when the last was written. It waits for subscribers; what they subscribed to does not matter.
+// Flood sends n of the schedule's messages, repeated, with the present time, as fast as the
+// connections take them. It returns after the last is written. It first waits for the given number
+// of subscribers, and ignores their filters.
 func (s *Server) Flood(ctx context.Context, sched *Schedule, n, subscribers int) error {
 	if err := s.await(ctx, func() bool { return s.subscribers() >= subscribers }); err != nil {
 		return err
@@ -49,13 +50,15 @@ const (
 	idDigits = 6
 )
 
-// stamp writes the time, Unix milliseconds, and the last digits of the id, which begin at id.
+// stamp sets the time, in Unix milliseconds, and the last digits of the id, which begin at offset
+// id.
 func stamp(frame []byte, id int, ms int64, n int) {
 	copy(frame[stampAt:], fmt.Sprintf("%d.%03d", ms/1000, ms%1000))
 	copy(frame[id:], fmt.Sprintf("%0*x", idDigits, n&(1<<(4*idDigits)-1)))
 }
 
-// writeBatch writes frames past the queue: into the socket where nothing is compressed.
+// writeBatch writes frames without the queue, and directly to the socket if they are not
+// compressed.
 func (c *Conn) writeBatch(ctx context.Context, batch [][]byte) error {
 	if c.deflate {
 		for _, f := range batch {

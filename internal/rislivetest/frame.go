@@ -12,13 +12,13 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
 
-// message is an event as the service sends it, and what subscriptions ask of it.
+// message is an event in the form of the service, with the fields that filters test.
 type message struct {
 	host, typ, peer, path string
 	announces, withdraws  bool
 	prefixes              []netip.Prefix
 	withRaw, plain        []byte
-	// cut has a raw that ends too early.
+	// cut is the message with a truncated raw field.
 	cut []byte
 }
 
@@ -28,14 +28,14 @@ type announcement struct {
 	Prefixes []string `json:"prefixes"`
 }
 
-// renderer makes frames. It is not safe for concurrent use.
+// renderer builds frames. It is not safe for concurrent use.
 type renderer struct {
 	d         wire.Decoder
 	n         uint64
 	withoutID bool
 }
 
-// render writes an event that happens at t. raw is built apart, so that one frame serves those that want it and those that do not.
+// render builds the message of an event at time t, with the raw field and without.
 func (r *renderer) render(e *Event, t time.Time) *message {
 	r.n++
 	m := &message{host: e.Host, peer: e.Peer.Address.String()}
@@ -71,7 +71,7 @@ func stateWord(s bgp.FSMState) string {
 	}
 }
 
-// fields are those of the message's type, each with a comma before it.
+// fields returns the fields of the message's type, each after a comma.
 func (r *renderer) fields(e *Event, m *message) string {
 	typ, body, err := wire.SplitMessage(e.Message)
 	if err != nil {
@@ -101,7 +101,7 @@ func (r *renderer) fields(e *Event, m *message) string {
 	return update(u, m)
 }
 
-// update writes the fields of an UPDATE as the service does.
+// update returns the fields of an UPDATE in the form of the service.
 func update(u *wire.Update, m *message) string {
 	fields := map[string]any{}
 	var withdrawals []string
@@ -138,12 +138,12 @@ func update(u *wire.Update, m *message) string {
 	}
 	b, err := json.Marshal(fields)
 	if err != nil {
-		panic(err) // strings and numbers
+		panic(err) // unreachable: strings and numbers always encode
 	}
 	return "," + strings.Trim(string(b), "{}")
 }
 
-// path writes an AS path as the service does, and for the comparison with a filter.
+// path returns an AS path in the form of the service, and as text for filters.
 func path(p bgp.ASPath) (list []any, text string) {
 	var words []string
 	for _, s := range p {

@@ -8,26 +8,26 @@ import (
 	"sync"
 )
 
-// PipeURL is where a server on a Pipe is.
+// PipeURL is the URL of a server on a Pipe.
 const PipeURL = "ws://127.0.0.1/v1/ws/"
 
 // Pipe is a network in memory between one server and its clients, for virtual time
-// (testing/synctest): who reads or writes waits on nothing outside of the process. NewPipe makes one.
-// It is a net.Listener, and safe for concurrent use.
+// (testing/synctest): reads and writes wait for nothing outside the process. NewPipe creates one.
+// It implements net.Listener and is safe for concurrent use.
 type Pipe struct {
 	dialed chan net.Conn
 	closed chan struct{}
 	close  func()
 }
 
-// NewPipe makes a network that nobody listens on yet.
+// NewPipe creates a network without a listener.
 func NewPipe() *Pipe {
 	p := &Pipe{dialed: make(chan net.Conn), closed: make(chan struct{})}
 	p.close = sync.OnceFunc(func() { close(p.closed) })
 	return p
 }
 
-// DialContext connects to the server, whatever the address. It waits until the server accepts.
+// DialContext connects to the server, for any address. It waits until the server accepts.
 func (p *Pipe) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	client, server := net.Pipe()
 	select {
@@ -50,13 +50,13 @@ func (p *Pipe) Accept() (net.Conn, error) {
 	}
 }
 
-// Close ends listening. Connections go on.
+// Close ends listening. Open connections go on.
 func (p *Pipe) Close() error {
 	p.close()
 	return nil
 }
 
-// Addr is loopback.
+// Addr returns a loopback address.
 func (p *Pipe) Addr() net.Addr {
 	return net.TCPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:80"))
 }

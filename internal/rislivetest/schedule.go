@@ -16,33 +16,35 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// Event is one thing that a collector hears.
+// Event is a message or a change of state that a collector receives.
 type Event struct {
-	// At is when, from the schedule's beginning on.
+	// At is the time of the event since the begin of the schedule.
 	At time.Duration
-	// Host is the collector's short name, rrc00.
+	// Host is the collector's short name, such as rrc00.
 	Host string
 	Peer bgp.Peer
-	// Message is the whole BGP message, marker included; nil where State says that the session's state changed.
+	// Message is the whole BGP message, marker included; nil for a change of the session's state to
+	// State.
 	Message  []byte
 	ASOctets uint8
 	State    bgp.FSMState
 }
 
-// Schedule is what is played, in order.
+// Schedule is a sequence of events to play, in order.
 type Schedule struct {
 	Events []Event
 	Length time.Duration
-	// FileLength is what a file of its archives spans; 0 is RIS's 5 minutes.
+	// FileLength is the time span of an updates file in its archives; 0 is RIS's 5 minutes.
 	FileLength time.Duration
-	// DumpEvery is the time between two table dumps of its archives; 0 is one at the beginning and no more.
+	// DumpEvery is the time between two table dumps in its archives; 0 is one dump at the begin.
 	DumpEvery time.Duration
 
-	tables map[string]table // at the beginning, by host; what is not there is empty
+	tables map[string]table // at the begin, by host; a missing table is empty
 }
 
-// Read makes a schedule of captures. They are read one after the other; what an MRT file says goes, by peer, to one of hosts,
-// and what names its collector to that one. Damage and tables are passed over.
+// Read creates a schedule from captures, read one after the other. Messages of an MRT file go to
+// one of hosts by their peer, messages that name their collector to that collector. Read ignores
+// damaged records and tables.
 func Read(hosts []string, files ...string) (*Schedule, error) {
 	r := reader{s: &Schedule{}, hosts: hosts, byPeer: map[bgp.Peer]string{}}
 	for _, path := range files {
@@ -53,8 +55,8 @@ func Read(hosts []string, files ...string) (*Schedule, error) {
 	return r.schedule()
 }
 
-// ReadEach makes a schedule of the MRT files of each host. A table dump among them is what its peers hold at the beginning, which is
-// the first time that any of them tells.
+// ReadEach creates a schedule from the MRT files of each host. Table dumps among them give the
+// routes that the peers hold at the begin. The schedule begins at the time of the first record.
 func ReadEach(files map[string][]string) (*Schedule, error) {
 	r := reader{s: &Schedule{tables: map[string]table{}}}
 	for _, h := range slices.Sorted(maps.Keys(files)) {
@@ -69,12 +71,12 @@ func ReadEach(files map[string][]string) (*Schedule, error) {
 	return r.schedule()
 }
 
-// reader makes a schedule of captures.
+// reader creates a schedule from captures.
 type reader struct {
 	s      *Schedule
 	hosts  []string
 	byPeer map[bgp.Peer]string
-	table  table // nil: tables are passed over
+	table  table // nil: tables are ignored
 	first  int64
 	decode wire.Decoder
 }
@@ -144,7 +146,7 @@ func event(it *capture.Item, at time.Duration, host string) Event {
 	return e
 }
 
-// Loop repeats the schedule until it is length long, or cuts it there.
+// Loop repeats the schedule up to the given length, or cuts it there.
 func (s *Schedule) Loop(length time.Duration) *Schedule {
 	out := *s
 	out.Events, out.Length = nil, length
@@ -158,7 +160,7 @@ func (s *Schedule) Loop(length time.Duration) *Schedule {
 	}
 }
 
-// Hosts lists the collectors in it, in order.
+// Hosts lists the collectors of the events, in order.
 func (s *Schedule) Hosts() []string {
 	seen := map[string]bool{}
 	var all []string
@@ -172,7 +174,8 @@ func (s *Schedule) Hosts() []string {
 	return all
 }
 
-// Burst is a schedule of one peer of host that announces n x 10 prefixes in n messages within a second.
+// Burst returns a schedule of one peer of host that announces n x 10 prefixes in n messages within
+// a second.
 func Burst(host string, n int) *Schedule {
 	s := &Schedule{Length: time.Second}
 	peer := bgp.Peer{Address: netip.AddrFrom4([4]byte{192, 0, 2, 1}), ASN: 64500}
@@ -183,7 +186,8 @@ func Burst(host string, n int) *Schedule {
 	return s
 }
 
-// announce writes an UPDATE of count /24s of 10.0.0.0/8 and what follows it, counted from first.
+// announce returns an UPDATE of count /24s of 10.0.0.0/8 and the addresses after it, from number
+// first on.
 func announce(first, count int) []byte {
 	u := wire.PlainUpdate{Attributes: wire.PlainAttributes{Path: []bgp.ASN{64500, 64501, 64502}, NextHop: netip.AddrFrom4([4]byte{192, 0, 2, 1})}}
 	for i := first; i < first+count; i++ {
@@ -191,12 +195,12 @@ func announce(first, count int) []byte {
 	}
 	b, err := wire.AppendUpdate(nil, u)
 	if err != nil {
-		panic(err) // count is too large for a message
+		panic(err) // count is too large for one message
 	}
 	return b
 }
 
-// Quiet is a schedule of nothing but KEEPALIVEs, one a second from a peer of each host: a feed that is alive.
+// Quiet returns a schedule of only KEEPALIVEs, one a second from a peer of each host: a live feed.
 func Quiet(hosts []string, length time.Duration) *Schedule {
 	s := &Schedule{Length: length}
 	keepalive := wire.AppendMessage(nil, wire.MessageKeepalive, nil)
@@ -209,7 +213,7 @@ func Quiet(hosts []string, length time.Duration) *Schedule {
 	return s
 }
 
-// Then is the schedule and another one after it.
+// Then returns the schedule followed by another one.
 func (s *Schedule) Then(o *Schedule) *Schedule {
 	out := *s
 	out.Events, out.Length = slices.Clone(s.Events), s.Length+o.Length
@@ -220,7 +224,7 @@ func (s *Schedule) Then(o *Schedule) *Schedule {
 	return &out
 }
 
-// Beside is the schedule with the events of another one at their times.
+// Beside returns the schedule with the events of another one added at their times.
 func (s *Schedule) Beside(o *Schedule) *Schedule {
 	out := *s
 	out.Events, out.Length = slices.Concat(s.Events, o.Events), max(s.Length, o.Length)

@@ -18,42 +18,42 @@ import (
 	"github.com/darkmap/darkmap/internal/retry"
 )
 
-// Options of a server.
+// Options configure a server.
 type Options struct {
-	// Collectors are what request_rrc_list is answered with. Default rrc00 to rrc26.
+	// Collectors is the answer to request_rrc_list. Default rrc00 to rrc26.
 	Collectors []string
-	// Skew is the most by which one collector's messages come later on one connection than on another.
+	// Skew is the maximum delay of one collector's messages on a connection relative to another.
 	Skew time.Duration
-	// WithoutIDs leaves out the messages' ids.
+	// WithoutIDs omits the messages' ids.
 	WithoutIDs bool
-	// BehindBytes and BehindFor: a connection with more octets than that waiting for longer than that is thrown out. Defaults
-	// 64 MiB and 5s (the service's are 250 MB and 30s).
+	// BehindBytes and BehindFor are the limits of a slow client: a connection with more waiting
+	// octets for a longer time is closed. Defaults 64 MiB and 5s (the service has 250 MB and 30s).
 	BehindBytes int
 	BehindFor   time.Duration
-	// Pipe is the network that the server is on, at PipeURL; nil is loopback.
+	// Pipe is the network of the server, at PipeURL; nil is loopback.
 	Pipe *Pipe
 }
 
-// Refusal is how a server treats who wants to connect.
+// Refusal is the treatment of a new connection.
 type Refusal uint8
 
 // The refusals.
 const (
-	// Welcome lets them in.
+	// Welcome accepts the connection.
 	Welcome Refusal = iota
 	// NotThere closes the TCP connection at once.
 	NotThere
 	// Busy answers 503.
 	Busy
-	// Redirect answers 302, to a place on the same server.
+	// Redirect answers 302, to another path of the same server.
 	Redirect
-	// Noise answers with random octets instead of HTTP, for as long as they are read.
+	// Noise answers with random octets instead of HTTP until the client stops reading.
 	Noise
 )
 
-// Server is a RIS Live. Start makes one.
+// Server imitates RIS Live. Start creates one.
 type Server struct {
-	// URL is where it listens: ws://127.0.0.1:port/v1/ws/, or PipeURL.
+	// URL is the server's address: ws://127.0.0.1:port/v1/ws/, or PipeURL.
 	URL string
 
 	o    Options
@@ -63,14 +63,15 @@ type Server struct {
 	stop context.CancelFunc
 	ctx  context.Context //nolint:containedctx // the server's life, ended by Close
 
-	mu       sync.Mutex // below
+	mu       sync.Mutex // guards the fields below
 	conns    []*Conn
 	accepted int
 	clients  []string
 	refusal  Refusal
 	redirect int
-	next     []Fault // of the connections to come, and of all that come after them:
-	each     Fault
+	// next holds the faults of the next connections, each the fault of all that follow them.
+	next []Fault
+	each Fault
 }
 
 // Start starts a server on loopback that ends with the test.
@@ -127,56 +128,57 @@ type tcpKey struct{}
 // Close ends all connections and waits for them.
 func (s *Server) Close() {
 	s.stop()
-	_ = s.http.Close() // listeners
+	_ = s.http.Close() // closes the listeners
 	for _, c := range s.Conns() {
 		c.cut()
 	}
 	s.wait.Wait()
 }
 
-// Conns lists the open connections in the order of their coming.
+// Conns lists the open connections in the order in which they were accepted.
 func (s *Server) Conns() []*Conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.conns)
 }
 
-// Accepted is how many connections there have been, Redirected how many followed a Redirect.
+// Accepted returns the number of connections accepted so far.
 func (s *Server) Accepted() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.accepted
 }
 
-// Redirected is how many asked where a Redirect led to.
+// Redirected returns the number of requests that followed a Redirect.
 func (s *Server) Redirected() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.redirect
 }
 
-// Clients are the names that clients gave in the URL.
+// Clients returns the names that clients gave in the URL.
 func (s *Server) Clients() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.clients)
 }
 
-// Refuse says how those who want to connect are treated from now on.
+// Refuse sets the treatment of new connections from now on.
 func (s *Server) Refuse(r Refusal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.refusal = r
 }
 
-// BreakNext makes each of the next connections break, one fault each, as soon as it has subscribed.
+// BreakNext breaks each of the next connections once it has subscribed, with one of the faults
+// each.
 func (s *Server) BreakNext(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.next = append(s.next, faults...)
 }
 
-// Turn makes the server hostile to every connection from now on, or, by the zero value, friendly again.
+// Turn makes the server hostile to every connection from now on. The zero value makes it friendly.
 func (s *Server) Turn(h Hostility) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -240,7 +242,8 @@ func (s *Server) join(c *Conn, client string) {
 	s.mu.Unlock()
 }
 
-// Play plays a schedule, live, factor times as fast, from start on. It returns when all is said or ctx ends, with its error.
+// Play plays a schedule, factor times as fast, from start on. It returns after the last message, or
+// when ctx ends, with its error.
 func (s *Server) Play(ctx context.Context, sched *Schedule, start time.Time, factor float64) error {
 	r := renderer{withoutID: s.o.WithoutIDs}
 	for i := range sched.Events {
@@ -257,7 +260,7 @@ func (s *Server) Play(ctx context.Context, sched *Schedule, start time.Time, fac
 	return nil
 }
 
-// send gives a message to all connections.
+// send queues a message on all connections.
 func (s *Server) send(m *message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -281,7 +284,7 @@ func (s *Server) await(ctx context.Context, done func() bool) error {
 	return nil
 }
 
-// subscribers counts the connections that have subscribed to something.
+// subscribers counts the connections with a subscription.
 func (s *Server) subscribers() (n int) {
 	for _, c := range s.Conns() {
 		if c.Subscriptions() > 0 {

@@ -15,10 +15,10 @@ import (
 	"github.com/darkmap/darkmap/internal/mrt"
 )
 
-// table is what the peers of one collector hold: a path as an announcement gives it, AS_SETs apart.
+// table holds the routes of the peers of one collector. AS_SETs in a path become sequences.
 type table map[bgp.Peer]map[netip.Prefix]wire.PlainAttributes
 
-// clone copies all that a play changes.
+// clone copies the maps that a play changes.
 func (t table) clone() table {
 	c := make(table, len(t))
 	for p, routes := range t {
@@ -27,7 +27,7 @@ func (t table) clone() table {
 	return c
 }
 
-// rib takes a prefix of a dump.
+// rib adds the routes of a prefix in a dump.
 func (t table) rib(d *wire.Decoder, it *capture.Item) error {
 	for i := range it.Entries {
 		e := &it.Entries[i]
@@ -47,7 +47,8 @@ func (t table) set(p bgp.Peer, prefix netip.Prefix, a wire.PlainAttributes) {
 	t[p][prefix] = a
 }
 
-// hear takes an event: an UPDATE changes what its peer holds, a session that ends leaves nothing.
+// hear applies an event: an UPDATE changes the routes of its peer, the end of a session deletes
+// them.
 func (t table) hear(d *wire.Decoder, e *Event) error {
 	const header, typeAt, update = 19, 18, 2
 	switch {
@@ -84,7 +85,7 @@ func comparePeers(a, b bgp.Peer) int {
 	return cmp.Or(a.Address.Compare(b.Address), cmp.Compare(a.ASN, b.ASN))
 }
 
-// dump is the table as TABLE_DUMP_V2 (RFC 6396 §4.3).
+// dump returns the table as TABLE_DUMP_V2 (RFC 6396 §4.3).
 func (t table) dump(at time.Time) ([]byte, error) {
 	var b bytes.Buffer
 	w := mrt.NewWriter(&b)

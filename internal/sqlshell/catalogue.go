@@ -10,22 +10,24 @@ import (
 
 // Word is a name that can complete a statement.
 type Word struct {
-	// Text is the name; Kind is table, column, function, keyword or format; Table is that of a column.
+	// Text is the name. Kind is table, column, function, keyword or format. Table is the table of a
+	// column.
 	Text, Kind, Table string
-	// Note is the type and meaning, for people.
+	// Note is the type and the meaning of the name, for display.
 	Note string
 }
 
 const (
-	// maxWords bounds the names that are kept of each kind, and maxOffered those that are offered at a time.
+	// maxWords bounds the names kept of each kind, maxOffered the names offered at a time.
 	maxWords, maxOffered = 20_000, 200
-	// catalogueLimit bounds how long a Tab waits for the server.
+	// catalogueLimit bounds the time for which a Tab waits for the server.
 	catalogueLimit = 3 * time.Second
-	// catalogueAge is for how long names are taken to be right.
+	// catalogueAge is the age from which names are loaded again.
 	catalogueAge = time.Minute
 )
 
-// catalogueQueries ask for names that the reader may see. The second fails on servers before 25.7, which then complete tables and columns.
+// catalogueQueries ask for the names that the reader may see. The second query fails on servers
+// before 25.7; those complete only tables and columns.
 var catalogueQueries = []string{
 	`SELECT name, 'table', '', comment FROM system.tables WHERE database = currentDatabase() AND NOT startsWith(name, '.')
 	UNION ALL SELECT name, 'column', table, type || '  ' || comment FROM system.columns WHERE database = currentDatabase() AND NOT startsWith(table, '.')
@@ -34,7 +36,8 @@ var catalogueQueries = []string{
 	FROM system.completions WHERE context IN ('function', 'table function', 'keyword', 'format') LIMIT 20000`,
 }
 
-// catalogue holds the names that complete statements. It asks at the first use, and again when names are old.
+// catalogue holds the names that complete statements. It loads them at the first use, and again
+// when they are older than catalogueAge.
 type catalogue struct {
 	ask   func(ctx context.Context, sql string) ([][]string, error)
 	words []Word
@@ -42,7 +45,8 @@ type catalogue struct {
 	now   func() time.Time
 }
 
-// load asks for names where they are missing or old. What cannot be asked for now completes nothing: a Tab is no place for an error.
+// load loads the names if they are missing or old. It ignores errors, because a Tab is no place to
+// show one: the names of a failed query complete nothing.
 func (c *catalogue) load(ctx context.Context) {
 	if !c.at.IsZero() && c.now().Sub(c.at) < catalogueAge {
 		return
@@ -64,10 +68,11 @@ func (c *catalogue) load(ctx context.Context) {
 	}
 }
 
-// forget makes the next use ask again.
+// forget makes the next use load the names again.
 func (c *catalogue) forget() { c.at = time.Time{} }
 
-// prefixOf is the name that the text ends with, as far as it was typed; empty in quotes and comments.
+// prefixOf returns the typed part of the name at the end of text. open is false within quotes and
+// comments, where no name is completed.
 func prefixOf(text string) (prefix string, open bool) {
 	for text != "" {
 		n, kind := token(text)
@@ -87,22 +92,22 @@ func prefixOf(text string) (prefix string, open bool) {
 	return "", true
 }
 
-// before are the words before the name that is being typed, in upper case.
+// before returns the words before the name that is being typed, in upper case.
 func before(text, prefix string) []string {
 	return words(strings.TrimSuffix(text, prefix), len(text)+1)
 }
 
-// wantTables are the words that the name of a table follows.
+// wantTables are the words that a table's name follows.
 var wantTables = []string{"FROM", "JOIN", "INTO", "TABLE", "DESCRIBE", "DESC", "VIEW", "TRUNCATE", "OPTIMIZE"}
 
-// place is where in a statement a name is being typed.
+// place is the position in a statement at which a name is being typed.
 type place struct {
 	last      string // the word before, in upper case
-	qualified bool   // a dot stands before the name
+	qualified bool   // a dot precedes the name
 	mentioned map[string]bool
 }
 
-// rank is how likely a name is there, 1 the most; 0 is not at all.
+// rank returns how likely the name is at p: 1 is the most likely, 0 excludes it.
 func (p place) rank(w Word) int {
 	switch {
 	case p.qualified && w.Kind == "column" && p.mentioned[strings.ToUpper(w.Table)]:
@@ -119,8 +124,8 @@ func (p place) rank(w Word) int {
 	return map[string]int{"keyword": 2, "column": 3, "table": 3, "function": 4}[w.Kind]
 }
 
-// complete returns the names that complete what stands before the cursor, the likeliest first, and how far it was typed. behind is the
-// text behind the cursor, which may name the tables.
+// complete returns the names that complete the text before the cursor, the most likely first, and
+// the typed part of the name. behind is the text after the cursor, which may name the tables.
 func (c *catalogue) complete(text, behind string) (found []Word, prefix string) {
 	prefix, open := prefixOf(text)
 	if !open {

@@ -14,7 +14,7 @@ import (
 // errQuit ends the shell.
 var errQuit = errors.New("the end was asked for")
 
-// help is what \? says.
+// help is the output of \?.
 const help = `A statement ends with a semicolon, or with \G, which shows each row as lines.
 $$text$$ and $tag$text$tag$ are text as it stands, quotes included.
 
@@ -64,7 +64,7 @@ func (s *Shell) command(ctx context.Context, line string) error {
 	return fmt.Errorf(`%s is no command: \? lists them`, name)
 }
 
-// toggled reads on or off; without either it is the other of what it was.
+// toggled parses on or off. Without an argument it returns the opposite of was.
 func toggled(argument string, was bool) (bool, error) {
 	switch argument {
 	case "":
@@ -94,7 +94,7 @@ func (s *Shell) setExpanded(argument string) error {
 	return nil
 }
 
-// include runs the statements of a file, up to the first that fails.
+// include runs the statements of a file up to the first that fails.
 func (s *Shell) include(ctx context.Context, path string) error {
 	if path == "" {
 		return errors.New(`want the name of a file: \i FILE`)
@@ -112,7 +112,7 @@ func (s *Shell) include(ctx context.Context, path string) error {
 	return nil
 }
 
-// MaxText bounds the statements that are read at a time, octets.
+// MaxText bounds the statements read at a time, in octets.
 const MaxText = 16 << 20
 
 // ReadFile reads the statements of a file.
@@ -142,7 +142,7 @@ FROM system.tables WHERE database = currentDatabase() AND lower(name) = lower({n
 	columnsQuery = `SELECT name, type, comment FROM system.columns WHERE database = currentDatabase() AND table = {name:String} ORDER BY position`
 )
 
-// query is a statement of the shell's own.
+// query runs a statement of the shell itself and returns the cells of its rows.
 func (s *Shell) query(ctx context.Context, sql, name string) ([][]string, error) {
 	q := clickhouse.Query{SQL: sql, Format: RowsFormat, Settings: Settings()}
 	if name != "" {
@@ -153,7 +153,7 @@ func (s *Shell) query(ctx context.Context, sql, name string) ([][]string, error)
 	return c.rows.cells, err
 }
 
-// list shows what can be read.
+// list shows the views and tables that the reader may read.
 func (s *Shell) list(ctx context.Context) error {
 	found, err := s.query(ctx, listQuery, "")
 	if err != nil {
@@ -173,7 +173,7 @@ func (s *Shell) list(ctx context.Context) error {
 	return s.describe(found, note)
 }
 
-// columns shows those of a view or a table.
+// columns shows the columns of a view or a table.
 func (s *Shell) columns(ctx context.Context, name string) error {
 	name = strings.Trim(strings.TrimPrefix(name, "darkmap."), "`\"")
 	tables, err := s.query(ctx, tableQuery, name)
@@ -194,7 +194,7 @@ func (s *Shell) columns(ctx context.Context, name string) error {
 	return s.describe(found, note)
 }
 
-// describe draws rows of a name, a type and a meaning, which stands below where it does not fit.
+// describe draws rows of a name, a type and a meaning. The meaning is on lines of its own below.
 func (s *Shell) describe(found [][]string, note string) error {
 	width, widest := s.Width(), 0
 	for _, row := range found {
@@ -216,10 +216,10 @@ func (s *Shell) describe(found [][]string, note string) error {
 	return err
 }
 
-// collected is output that is kept.
+// collected is an Output that keeps the rows.
 type collected struct{ rows rows }
 
-// Take reads rows. Nobody has seen any of them.
+// Take reads the rows. It shows none of them, so it returns 0.
 func (c *collected) Take(a *clickhouse.Answer) (int64, error) {
 	r, err := readRows(a)
 	c.rows = r

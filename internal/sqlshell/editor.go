@@ -16,22 +16,23 @@ import (
 	"github.com/darkmap/darkmap/internal/terminal"
 )
 
-// Edits reports whether lines can be edited: both are a terminal that moves its cursor.
+// Edits reports whether lines can be edited: in and out are one terminal with a movable cursor.
 func Edits(in *os.File, out any) bool {
 	kind := os.Getenv("TERM")
 	return terminal.IsTerminal(in) && terminal.IsTerminal(out) && kind != "" && kind != "dumb" && in == os.Stdin && out == os.Stdout
 }
 
-// editor reads with a line editor, several lines at a time. The editor reads os.Stdin and writes os.Stdout.
+// editor reads statements with a line editor, several lines at a time. The line editor reads
+// os.Stdin and writes os.Stdout.
 type editor struct {
 	shell *readline.Shell
 	s     *Shell
 }
 
-// editorSettings are those that the editor needs, whatever the user's inputrc says.
+// editorSettings are the settings that the editor needs. They override the user's inputrc.
 var editorSettings = map[string]any{
 	"cursor-position-probe":        false, // a terminal that does not answer would hang it
-	"convert-meta":                 false, // é is a letter and no Alt-i
+	"convert-meta":                 false, // é is a letter, not Alt-i
 	"input-meta":                   true,
 	"output-meta":                  true,
 	"completion-ignore-case":       true,
@@ -50,7 +51,8 @@ func newEditor(s *Shell, history *History) *editor {
 	return e
 }
 
-// insert inserts what was typed. The library's own takes the first rune of a character alone.
+// insert inserts the typed characters. The library's own insert keeps only the first rune of a
+// character.
 func (e *editor) insert() {
 	e.shell.History.SkipSave()
 	keys := e.shell.Keys.Caller()
@@ -63,7 +65,7 @@ func (e *editor) insert() {
 	e.shell.Cursor().InsertAt(typed...)
 }
 
-// read reads in a goroutine, for a read cannot be interrupted.
+// read reads a line in a goroutine, because a read cannot be interrupted.
 func (e *editor) read(ctx context.Context, prompt string) (string, error) {
 	e.shell.Prompt.Primary(func() string { return prompt })
 	e.shell.Prompt.Secondary(func() string { return strings.Repeat(" ", max(0, len(prompt)-3)) + "-> " })
@@ -74,7 +76,7 @@ func (e *editor) read(ctx context.Context, prompt string) (string, error) {
 	}
 	before, stateErr := term.GetState(int(e.s.In.Fd()))
 	done := make(chan result, 1)
-	go func() { // ends with the line; where ctx ends first, the process is about to
+	go func() { // ends with the line; if ctx ends first, the process is about to end
 		text, err := e.shell.Readline()
 		done <- result{text, err}
 	}()
@@ -93,7 +95,8 @@ func (e *editor) read(ctx context.Context, prompt string) (string, error) {
 	}
 }
 
-// complete offers names. The library replaces all behind the last blank, so that goes before each name.
+// complete offers names. The library replaces the text after the last blank, so each name is
+// offered with that text before it.
 func (e *editor) complete(ctx context.Context, line []rune, cursor int) readline.Completions {
 	e.s.catalogue.load(ctx)
 	before := string(line[:cursor])
@@ -115,10 +118,10 @@ func (e *editor) complete(ctx context.Context, line []rune, cursor int) readline
 	return c
 }
 
-// maxNote bounds what is shown of a name's meaning, cells.
+// maxNote bounds the shown meaning of a name, in cells.
 const maxNote = 60
 
-// plain reads lines of a terminal that cannot edit, or beside which output goes elsewhere.
+// plainLines reads lines of a terminal that cannot edit, or whose output goes elsewhere.
 type plainLines struct {
 	s     *Shell
 	lines <-chan string
@@ -140,7 +143,7 @@ func newPlain(s *Shell) *plainLines {
 	return p
 }
 
-// read reads lines until the statements are ended.
+// read reads lines up to the end of the statements.
 func (p *plainLines) read(ctx context.Context, prompt string) (string, error) {
 	var text strings.Builder
 	for mark := prompt; ; mark = strings.Repeat(" ", max(0, len(prompt)-3)) + "-> " {

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// RowsFormat is the format that Screen draws tables from.
+// RowsFormat is the format from which Screen draws tables.
 const RowsFormat = "JSONCompactEachRowWithNamesAndTypes"
 
-// endings are the formats of files, by the end of their names.
+// endings are the formats of files by the ending of their names.
 var endings = []struct{ ending, format string }{
 	{".parquet", "Parquet"},
 	{".csv", "CSVWithNames"},
@@ -31,7 +31,8 @@ var endings = []struct{ ending, format string }{
 	{".sql", "SQLInsert"},
 }
 
-// FormatOf is the format of a file by the end of its name, without .gz and .zst; empty where that says nothing.
+// FormatOf returns the format of a file by the ending of its name, without .gz and .zst; empty if
+// the ending is unknown.
 func FormatOf(path string) string {
 	name, _ := compression(path)
 	for _, e := range endings {
@@ -42,7 +43,7 @@ func FormatOf(path string) string {
 	return ""
 }
 
-// Endings lists the ends of names that FormatOf knows.
+// Endings lists the endings that FormatOf knows.
 func Endings() string {
 	all := make([]string, len(endings))
 	for i, e := range endings {
@@ -51,7 +52,7 @@ func Endings() string {
 	return strings.Join(all, " ")
 }
 
-// compression splits a name into what stands before .gz or .zst, and that ending; empty for none.
+// compression splits a name into the part before .gz or .zst and that ending, which may be empty.
 func compression(path string) (name, ending string) {
 	for _, ending := range []string{".gz", ".zst"} {
 		if cut := len(path) - len(ending); cut > 0 && strings.EqualFold(path[cut:], ending) {
@@ -67,7 +68,7 @@ func binary(contentType string) bool {
 	return kind != "" && !strings.HasPrefix(kind, "text/") && !strings.Contains(kind, "json") && !strings.Contains(kind, "xml")
 }
 
-// Settings are those that a statement needs whose output Screen draws.
+// Settings returns the settings of a statement whose output Screen draws.
 func Settings() map[string]string {
 	return map[string]string{
 		"output_format_json_quote_denormals":                 "1", // nan and inf, not null

@@ -15,32 +15,35 @@ import (
 )
 
 const (
-	// maxHistory bounds the statements that are kept.
+	// maxHistory bounds the number of kept statements.
 	maxHistory = 1000
-	// maxHistoryStatement bounds a statement that is kept, octets.
+	// maxHistoryStatement bounds the length of a kept statement, in octets.
 	maxHistoryStatement = 64 << 10
-	// maxHistoryFile bounds what is read of the file, octets.
+	// maxHistoryFile bounds the part of the file that is read, in octets.
 	maxHistoryFile = 8 << 20
 )
 
-// secret finds statements that may hold a password or a key.
+// secret matches statements that may hold a password or a key.
 var secret = regexp.MustCompile(`(?i)\b(identified|password|passwd|secret|token|access_key|credentials?|api_?key|bearer)\b|://[^/\s']*:[^/\s']*@|\b(s3|url|mysql|postgresql|mongodb|remote|remoteSecure|azureBlobStorage|gcs)\s*\(`)
 
-// keeps reports whether a statement goes into the history. One that begins with a blank does not, as in a shell.
+// keeps reports whether a statement goes into the history file. One that begins with a blank does
+// not, as in a shell.
 func keeps(statement string) bool {
 	return strings.TrimSpace(statement) != "" && statement[0] != ' ' && len(statement) <= maxHistoryStatement && !secret.MatchString(statement)
 }
 
-// History holds the statements of earlier and of this session, oldest first. With a path it is kept in a file, mode 0600, a JSON text a
-// line, which several sessions may use at once. It is what the line editor asks for. It is not safe for concurrent use.
+// History holds the statements of earlier sessions and of this one, the oldest first. With a path
+// it keeps them in a file of mode 0600, one JSON string a line, which several sessions may use at
+// once. It implements the history of the line editor. It is not safe for concurrent use.
 type History struct {
 	path  string
 	lines []string
-	// failed is told of the first error of the file.
+	// failed is called with the first error of the file.
 	failed func(error)
 }
 
-// OpenHistory reads a history; an empty path is one in memory. Errors of the file are told to failed, once, and end nothing.
+// OpenHistory reads a history; an empty path gives one in memory. It calls failed once, with the
+// first error of the file; the session goes on without the file.
 func OpenHistory(path string, failed func(error)) *History {
 	h := &History{path: path, failed: failed}
 	if path != "" {
@@ -49,7 +52,7 @@ func OpenHistory(path string, failed func(error)) *History {
 	return h
 }
 
-// tell tells of the first error. The file is then left alone.
+// tell passes an error of the file to failed, and stops the use of the file.
 func (h *History) tell(err error) {
 	if err != nil {
 		h.path = ""
@@ -82,7 +85,7 @@ func (h *History) open() (*os.File, error) {
 	return f, nil
 }
 
-// load reads the newest statements, and shortens a file that has become too long.
+// load reads the newest statements, and shortens a file that is too long.
 func (h *History) load() (err error) {
 	f, err := h.open()
 	if err != nil {
@@ -104,7 +107,7 @@ func (h *History) load() (err error) {
 	for lines.Scan() {
 		count++
 		var statement string
-		if json.Unmarshal(lines.Bytes(), &statement) == nil { // a line may be cut
+		if json.Unmarshal(lines.Bytes(), &statement) == nil { // the first line read may be cut
 			h.add(statement)
 		}
 	}
@@ -125,16 +128,16 @@ func (h *History) load() (err error) {
 	return err
 }
 
-// historyLine is a statement as a line of the file.
+// historyLine returns a statement as a line of the file.
 func historyLine(statement string) []byte {
 	b, err := json.Marshal(statement)
 	if err != nil {
-		return nil // never: a text
+		return nil // unreachable: a string always encodes
 	}
 	return append(b, '\n')
 }
 
-// add adds to memory.
+// add adds a statement in memory.
 func (h *History) add(statement string) {
 	if n := len(h.lines); n > 0 && h.lines[n-1] == statement {
 		return
@@ -144,7 +147,8 @@ func (h *History) add(statement string) {
 	}
 }
 
-// Write adds a statement. Within the session it can be called back also where it is not kept in the file.
+// Write adds a statement. Within the session a statement that the file does not keep can be
+// recalled too.
 func (h *History) Write(statement string) (int, error) {
 	if strings.TrimSpace(statement) == "" {
 		return len(h.lines), nil
@@ -165,7 +169,7 @@ func (h *History) store(statement string) error {
 	return errors.Join(err, f.Close())
 }
 
-// GetLine returns a statement, 0 the oldest.
+// GetLine returns a statement by its number; 0 is the oldest.
 func (h *History) GetLine(n int) (string, error) {
 	if n < 0 || n >= len(h.lines) {
 		return "", errors.New("there is no such line")
@@ -173,7 +177,7 @@ func (h *History) GetLine(n int) (string, error) {
 	return h.lines[n], nil
 }
 
-// Len is the number of statements.
+// Len returns the number of statements.
 func (h *History) Len() int { return len(h.lines) }
 
 // Dump returns the statements.

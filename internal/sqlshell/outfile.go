@@ -16,20 +16,21 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
-// File writes the output of one statement to a file. Until the statement is through, the output stands in a temporary file beside
-// it; where the statement fails, nothing is left. It is not safe for concurrent use.
+// File writes the output of one statement to a file. Until the statement has succeeded, the output
+// is in a temporary file in the same folder; a failed statement leaves no file. It is not safe for
+// concurrent use.
 type File struct {
-	// Path names the file. Its end says whether it is compressed (.gz, .zst).
+	// Path names the file. Its ending selects the compression (.gz, .zst).
 	Path string
-	// Force lets it replace a file.
+	// Force allows File to replace an existing file.
 	Force bool
-	// Format is the format that the file's name asks for; empty is any.
+	// Format is the format that the ending of Path selects; empty allows any.
 	Format string
 
 	filled bool
 }
 
-// Check says before a statement runs that the file cannot be made.
+// Check returns an error if the file cannot be created. It is called before a statement runs.
 func (f *File) Check() error {
 	info, err := os.Stat(f.Path)
 	switch {
@@ -49,13 +50,14 @@ func (f *File) Check() error {
 	return nil
 }
 
-// Take writes an answer. Nothing is written where it fails.
+// Take writes an answer to the file. It writes nothing if it fails, unless Path is a device or a
+// pipe.
 func (f *File) Take(a *clickhouse.Answer) (written int64, err error) {
 	if f.Format != "" && a.Format != "" && a.Format != f.Format {
 		return 0, fmt.Errorf("%w: the statement says FORMAT %s, and the name of %s asks for %s: leave FORMAT out, or choose another name", ErrOutput, a.Format, f.Path, f.Format)
 	}
 	in := bufio.NewReader(a)
-	if _, err := in.Peek(1); errors.Is(err, io.EOF) { // as of SET
+	if _, err := in.Peek(1); errors.Is(err, io.EOF) { // no output, as of SET
 		return 0, nil
 	} else if err != nil {
 		return 0, err
@@ -88,7 +90,7 @@ func (f *File) Take(a *clickhouse.Answer) (written int64, err error) {
 			err = errors.Join(err, removeErr)
 		}
 	}
-	if closeErr := out.Close(); err == nil && closeErr != nil { // it was locked until here
+	if closeErr := out.Close(); err == nil && closeErr != nil { // the lock ends here
 		err = fmt.Errorf("%w: %w", ErrOutput, closeErr)
 	}
 	if err != nil {
@@ -98,7 +100,7 @@ func (f *File) Take(a *clickhouse.Answer) (written int64, err error) {
 	return n, nil
 }
 
-// copy writes to out, compressed as the name says.
+// copy copies in to out, compressed by the ending of Path.
 func (f *File) copy(out *os.File, in io.Reader) (int64, error) {
 	w := &writer{w: out}
 	packed, err := compressed(f.Path, w)
@@ -116,7 +118,7 @@ func (f *File) copy(out *os.File, in io.Reader) (int64, error) {
 	return n, err
 }
 
-// compressed is a writer into w by the end of the name; its Close leaves w open.
+// compressed returns a compressing writer into w by the ending of path. Its Close leaves w open.
 func compressed(path string, w io.Writer) (io.WriteCloser, error) {
 	switch _, ending := compression(path); ending {
 	case ".gz":
@@ -127,12 +129,12 @@ func compressed(path string, w io.Writer) (io.WriteCloser, error) {
 	return plain{w}, nil
 }
 
-// plain is a writer that needs no end.
+// plain is a writer whose Close does nothing.
 type plain struct{ io.Writer }
 
 func (plain) Close() error { return nil }
 
-// rename gives the file its name. Without Force a file that came there meanwhile is kept.
+// rename gives the file its name. Without Force it keeps a file that was created meanwhile.
 func (f *File) rename(temporary string) error {
 	if f.Force {
 		if err := os.Rename(temporary, f.Path); err != nil {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Parameter writes the value of {name:Type} in a statement as the server reads it, so that it stands for itself. Lists, maps and tuples
-// are written as in SQL.
+// Parameter returns the value of {name:Type} in a statement in the form that the server reads: it
+// escapes text so that the server reads it unchanged. Lists, maps and tuples are written as in SQL.
 func Parameter(sql, name, value string) string {
 	if regexp.MustCompile(`\{\s*` + regexp.QuoteMeta(name) + `\s*:\s*(Array|Map|Tuple)\b`).MatchString(sql) {
 		return value

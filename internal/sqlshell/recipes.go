@@ -9,8 +9,9 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
-// Recipes are lines that can be pasted, by which three clients read the store through its door: curl, clickhouse-connect (Python) and
-// clickhouse-go. They read the password where it is kept.
+// Recipes returns lines to paste for reading the store through its door with three clients: curl,
+// clickhouse-connect (Python) and clickhouse-go. They read the password from the file or the
+// environment variable that holds it.
 func Recipes(door clickhouse.DoorAddress, database string) []string {
 	host, port, err := net.SplitHostPort(door.Address)
 	if err != nil {

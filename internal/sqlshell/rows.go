@@ -12,25 +12,25 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
-// rows are those of an answer in RowsFormat, as text.
+// rows are the rows of an answer in RowsFormat, as text.
 type rows struct {
 	names, types []string
 	cells        [][]string
-	// more is set where the answer holds more than was read.
+	// more is set if the answer holds more rows than were read.
 	more bool
 }
 
 const (
 	// maxRows bounds the rows that a terminal shows.
 	maxRows = 1000
-	// maxShown bounds the octets that they come from.
+	// maxShown bounds the octets of the answer that are read for the terminal.
 	maxShown = 16 << 20
 )
 
-// errMore says that an answer is longer than maxShown.
+// errMore reports that an answer is longer than maxShown.
 var errMore = errors.New("the answer is longer than what a terminal shows")
 
-// readRows reads an answer, up to the bounds. Where it fails, rows holds what came before.
+// readRows reads an answer up to maxRows and maxShown. After an error r holds the rows read so far.
 func readRows(in io.Reader) (r rows, err error) {
 	d := json.NewDecoder(&bounded{in, maxShown})
 	for _, header := range []*[]string{&r.names, &r.types} {
@@ -68,16 +68,16 @@ func readRows(in io.Reader) (r rows, err error) {
 	}
 }
 
-// zeros finds the part of a time below a second, where it is 0.
+// zeros matches the fraction of a second of a time if the fraction is 0.
 var zeros = regexp.MustCompile(`(\d\d:\d\d:\d\d)\.0+\b`)
 
-// bounded fails with errMore behind left octets.
+// bounded is a reader that returns errMore after left octets.
 type bounded struct {
 	r    io.Reader
 	left int
 }
 
-// Read reads on.
+// Read reads from r, up to the octets that are left.
 func (b *bounded) Read(p []byte) (int, error) {
 	if b.left == 0 {
 		return 0, errMore
@@ -87,7 +87,8 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// text writes a value for people. nested is set within an array, a map or a tuple: there texts have quotes.
+// text formats a value for display. nested is set within an array, a map or a tuple, where strings
+// have quotes.
 func text(value json.RawMessage, nested bool) string {
 	switch value[0] {
 	case 'n':
@@ -117,7 +118,7 @@ func text(value json.RawMessage, nested bool) string {
 	return string(value)
 }
 
-// object writes a map or a named tuple, in its order.
+// object formats a map or a named tuple, in the order of the answer.
 func object(value json.RawMessage) string {
 	d := json.NewDecoder(bytes.NewReader(value))
 	var all []string

@@ -14,10 +14,10 @@ import (
 	"github.com/darkmap/darkmap/internal/terminal"
 )
 
-// Expanded says whether rows are shown one below the other, a column a line.
+// Expanded selects whether each row is shown as lines, one column a line.
 type Expanded uint8
 
-// ExpandedAuto shows rows that way where a table is wider than the terminal.
+// ExpandedAuto shows rows as lines if the table is wider than the terminal.
 const (
 	ExpandedAuto Expanded = iota
 	ExpandedOn
@@ -27,21 +27,22 @@ const (
 // Screen shows output on a terminal. It is not safe for concurrent use.
 type Screen struct {
 	W io.Writer
-	// Width is the terminal's, columns; 0 is not known.
+	// Width returns the columns of the terminal; 0 is unknown.
 	Width    func() int
 	Expanded Expanded
-	// Before is called before output is written, to take the progress away; nil does nothing.
+	// Before is called before output is written, to clear the line of progress; nil does nothing.
 	Before func()
 
-	// Rows is how many rows the last table had, -1 where the output was no table. More says that it was not shown to its end.
+	// Rows is the number of rows in the last table, -1 if the output was no table. More reports
+	// that the table was cut.
 	Rows int
 	More bool
 }
 
-// ErrBinary says that output is no text.
+// ErrBinary reports that output is not text.
 var ErrBinary = errors.New("is not text")
 
-// Take shows an answer. Control characters are written as escapes: values come from strangers.
+// Take shows an answer. It escapes control characters, because the values come from other networks.
 func (s *Screen) Take(a *clickhouse.Answer) (int64, error) {
 	s.Rows, s.More = -1, false
 	if binary(a.ContentType) {
@@ -65,7 +66,7 @@ func (s *Screen) Take(a *clickhouse.Answer) (int64, error) {
 	return w.n, err
 }
 
-// table draws rows.
+// table draws the rows of an answer.
 func (s *Screen) table(w io.Writer, a *clickhouse.Answer, before func()) error {
 	r, err := readRows(a)
 	before()
@@ -82,7 +83,7 @@ func (s *Screen) table(w io.Writer, a *clickhouse.Answer, before func()) error {
 	return lines.Flush()
 }
 
-// Note says in words what the last table was; empty for other output.
+// Note describes the last table in words; empty for other output.
 func (s *Screen) Note() string {
 	switch {
 	case s.More:
@@ -93,15 +94,15 @@ func (s *Screen) Note() string {
 	return bgp.Count(s.Rows, "row")
 }
 
-// number finds the types whose values stand at the right.
+// number matches the types whose values are right-aligned.
 var number = regexp.MustCompile(`^(Nullable\(|LowCardinality\()*(U?Int|Float|BFloat|Decimal)`)
 
-// leastShrunk is the widest column that is shown whole in a table that is too wide.
+// leastShrunk is the width up to which a column is never cut, even in a table that is too wide.
 const leastShrunk = 24
 
-// lines draws the rows, no line wider than width; 0 is unlimited.
+// lines draws the rows as lines of at most width columns; 0 is unlimited.
 func (r *rows) lines(width int, expanded Expanded) []string {
-	widest, total := make([]int, len(r.names)), -2 // two blanks stand between columns
+	widest, total := make([]int, len(r.names)), -2 // two blanks separate columns
 	for i, name := range r.names {
 		widest[i] = terminal.Cells(terminal.Clean(name))
 		for _, row := range r.cells {
@@ -160,10 +161,10 @@ func (r *rows) records(width int) (lines []string) {
 	return lines
 }
 
-// clean copies text line by line with its control characters escaped. Tabs stay.
+// clean copies text line by line and escapes its control characters, except tabs.
 func clean(w io.Writer, in io.Reader, before func()) error {
 	out, lines := bufio.NewWriter(w), bufio.NewReaderSize(in, 64<<10)
-	_, _ = lines.Peek(1) // an error comes again
+	_, _ = lines.Peek(1) // ReadSlice returns the error again
 	before()
 	for {
 		line, err := lines.ReadSlice('\n')

@@ -7,20 +7,21 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
-// Session makes SET, USE and temporary tables hold for the statements after them: from the first of those on, the server is told of a
-// session. The zero value is a new one. It is not safe for concurrent use.
+// Session keeps SET, USE and temporary tables for the statements after them: from the first such
+// statement on, queries carry a session id. The zero value is a new session. It is not safe for
+// concurrent use.
 type Session struct {
 	id string
-	// held is set when the server has the session.
+	// held is set once the server holds the session.
 	held bool
-	// used is set when USE chose another database.
+	// used is set once USE has chosen another database.
 	used bool
 }
 
-// sessionSeconds is for how long the server keeps a session that is not used: the most that it allows.
+// sessionSeconds is the time for which the server keeps an unused session: the maximum it allows.
 const sessionSeconds = "3600"
 
-// Prepare names the session in a statement, where there is one or the statement begins one.
+// Prepare adds the session id to a statement if there is a session or the statement starts one.
 func (s *Session) Prepare(q *clickhouse.Query) {
 	if s.id == "" && begins(q.SQL) {
 		s.id = rand.Text()
@@ -33,23 +34,23 @@ func (s *Session) Prepare(q *clickhouse.Query) {
 	}
 	q.Settings["session_id"], q.Settings["session_timeout"] = s.id, sessionSeconds
 	if s.held {
-		q.Settings["session_check"] = "1" // an error where the server has forgotten it
+		q.Settings["session_check"] = "1" // the server returns an error if it lost the session
 	}
 	if s.used {
 		q.Database = ""
 	}
 }
 
-// Ran notes a statement that succeeded.
+// Ran records a statement that succeeded.
 func (s *Session) Ran(sql string) {
 	s.held = s.held || s.id != ""
 	s.used = s.used || s.id != "" && slices.Equal(words(sql, 1), []string{"USE"})
 }
 
-// Forget begins a new one: the server has lost it.
+// Forget starts a new session. It is called when the server has lost this one.
 func (s *Session) Forget() { *s = Session{} }
 
-// begins reports whether a statement changes what holds for those after it.
+// begins reports whether a statement starts a session: whether it affects the statements after it.
 func begins(sql string) bool {
 	first := words(sql, 2)
 	return len(first) > 0 && (first[0] == "SET" || first[0] == "USE") || slices.Equal(first, []string{"CREATE", "TEMPORARY"})

@@ -17,23 +17,24 @@ import (
 
 // Store runs statements.
 type Store interface {
-	// Run runs a statement and gives its output to out. When ctx ends it ends the statement, and returns the error of ctx.
+	// Run runs a statement and passes its output to out. When ctx ends, Run cancels the statement
+	// and returns the error of ctx.
 	Run(ctx context.Context, q clickhouse.Query, out Output) error
 }
 
 // Shell reads statements from a terminal and shows their output.
 type Shell struct {
 	Store Store
-	// Prompt names user and database.
+	// Prompt names the user and the database.
 	Prompt string
-	// In is the terminal. Out gets output, Err all else.
+	// In is the terminal. Out receives the output, Err everything else.
 	In       *os.File
 	Out, Err io.Writer
-	// Format is a format for statements that name none; empty: tables.
+	// Format is the format of statements that name none; empty: tables.
 	Format string
-	// HistoryFile keeps statements for the next time; empty is none.
+	// HistoryFile keeps statements across sessions; empty: none.
 	HistoryFile string
-	// Interrupts tells of Ctrl-C while a statement runs.
+	// Interrupts receives Ctrl-C while a statement runs.
 	Interrupts <-chan os.Signal
 
 	screen    Screen
@@ -42,20 +43,20 @@ type Shell struct {
 	catalogue catalogue
 }
 
-// Width is the number of columns of the terminal.
+// Width returns the number of columns of the terminal.
 func (s *Shell) Width() int { return terminal.Width(s.Out) }
 
-// lineReader reads what is typed: statements, each ended, or a command. It returns errInterrupt after Ctrl-C, with what was typed, and
-// io.EOF at the end.
+// lineReader reads typed text: complete statements, or a command. It returns errInterrupt with the
+// text so far after Ctrl-C, and io.EOF at the end of input.
 type lineReader interface {
 	read(ctx context.Context, prompt string) (string, error)
 }
 
-// errInterrupt says that Ctrl-C was pressed at the prompt.
+// errInterrupt reports Ctrl-C at the prompt.
 var errInterrupt = errors.New("interrupted")
 
-// Run reads and runs statements until the end of input, exit, or the end of ctx, whose error it then returns. Statements that fail are
-// told and end nothing.
+// Run reads and runs statements until the end of input, exit, or the end of ctx, whose error it
+// then returns. It prints the error of a failed statement and goes on.
 func (s *Shell) Run(ctx context.Context) error {
 	s.screen = Screen{W: s.Out, Width: s.Width}
 	s.timing = true
@@ -98,7 +99,7 @@ func (s *Shell) Run(ctx context.Context) error {
 	}
 }
 
-// complete reports whether what was typed can be run: its statements are ended, or it is a command.
+// complete reports whether the typed text can run: its statements are ended, or it is a command.
 func complete(text string) bool {
 	text = strings.TrimSpace(text)
 	if text == "" || strings.HasPrefix(text, `\`) || ends(text) {
@@ -116,11 +117,11 @@ func ends(text string) bool {
 	return false
 }
 
-// entry runs what was typed, up to the first statement that fails.
+// entry runs typed text up to the first statement that fails.
 func (s *Shell) entry(ctx context.Context, text string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	for len(s.Interrupts) > 0 { // of the time before
+	for len(s.Interrupts) > 0 { // interrupts from before this entry
 		<-s.Interrupts
 	}
 	watched := make(chan struct{})
@@ -194,10 +195,10 @@ func (s *Shell) statement(ctx context.Context, statement Statement) error {
 	return nil
 }
 
-// changing are the first words of statements that may change which names there are.
+// changing are the first words of statements that may change the names in the catalogue.
 var changing = []string{"CREATE", "DROP", "ALTER", "RENAME", "EXCHANGE", "ATTACH", "DETACH", "UNDROP", "USE"}
 
-// changes reports whether a statement may change which names there are.
+// changes reports whether a statement may change the names in the catalogue.
 func changes(sql string) bool {
 	first := words(sql, 1)
 	return len(first) == 1 && slices.Contains(changing, first[0])

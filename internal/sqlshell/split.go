@@ -8,12 +8,13 @@ import (
 // Statement is one statement of a text.
 type Statement struct {
 	SQL string
-	// Vertical is set where it ends with \G in the place of the semicolon.
+	// Vertical is set if the statement ends with \G instead of a semicolon.
 	Vertical bool
 }
 
-// Split splits text at semicolons outside of quotes, heredocs and comments, as ClickHouse's own lexer reads them, and leaves out
-// statements that hold nothing but comments. open means that the last statement is not ended.
+// Split splits text at semicolons outside of quotes, heredocs and comments, by the rules of
+// ClickHouse's own lexer. It omits statements that hold only comments. open reports that the last
+// statement is not ended.
 func Split(text string) (statements []Statement, open bool) {
 	begin, code := 0, false
 	end := func(i int, vertical bool) {
@@ -48,13 +49,13 @@ const (
 	tokenVertical                  // \G
 )
 
-// quotes are the characters that quoted text begins with, and those that end it. Only the first three know escapes.
+// quotes are the marks that begin and end quoted text. Only the first three allow escapes.
 var quotes = []struct {
 	begin, end string
 	escapes    bool
 }{{"'", "'", true}, {`"`, `"`, true}, {"`", "`", true}, {"‘", "’", false}, {"“", "”", false}}
 
-// token is the next piece of SQL, at least one octet.
+// token returns the length, at least one octet, and the kind of the next token of s.
 func token(s string) (length int, kind tokenKind) {
 	for _, p := range []string{"--", "//", "#!", "# "} {
 		if strings.HasPrefix(s, p) {
@@ -95,7 +96,8 @@ func inWord(c byte) bool {
 	return c == '_' || c < unicode.MaxASCII && (unicode.IsLetter(rune(c)) || unicode.IsDigit(rune(c)))
 }
 
-// word is the length of the name that s begins with. Names can hold a dollar, which then begins no heredoc.
+// word returns the length of the name at the begin of s. A name can hold a dollar, which then
+// begins no heredoc.
 func word(s string) int {
 	for i := range len(s) {
 		if !inWord(s[i]) && s[i] != '$' {
@@ -105,7 +107,7 @@ func word(s string) int {
 	return len(s)
 }
 
-// until is the length up to and with the mark, or all of s.
+// until returns the length of s up to and including the mark, or of all of s.
 func until(s string, from int, mark string) int {
 	if i := strings.Index(s[from:], mark); i >= 0 {
 		return from + i + len(mark)
@@ -113,7 +115,7 @@ func until(s string, from int, mark string) int {
 	return len(s)
 }
 
-// comment is the length of the comment that s begins with. Comments can stand in comments.
+// comment returns the length of the comment at the begin of s. Comments can be nested.
 func comment(s string) int {
 	depth := 0
 	for i := 0; i < len(s); i++ {
@@ -132,7 +134,8 @@ func comment(s string) int {
 	return len(s)
 }
 
-// heredoc is the length of the heredoc, $tag$...$tag$, that s begins with; 0 is none. One that does not end takes all of s.
+// heredoc returns the length of the heredoc, $tag$...$tag$, at the begin of s; 0 is none. A heredoc
+// without an end takes all of s.
 func heredoc(s string) int {
 	i := 1
 	for i < len(s) && inWord(s[i]) {
@@ -144,7 +147,8 @@ func heredoc(s string) int {
 	return until(s, i+1, s[:i+1])
 }
 
-// quoted is the length of the quoted text that s begins with. A doubled quote reads as two texts, which is as well.
+// quoted returns the length of the quoted text at the begin of s. A doubled quote gives two tokens,
+// which has the same effect here.
 func quoted(s string) int {
 	for i := 1; i < len(s); i++ {
 		switch s[i] {
@@ -157,7 +161,7 @@ func quoted(s string) int {
 	return len(s)
 }
 
-// words are the first words of a statement, in upper case, without what else stands between them.
+// words returns the first n words of a statement, in upper case, without the other tokens.
 func words(sql string, n int) (out []string) {
 	for len(sql) > 0 && len(out) < n {
 		length, kind := token(sql)

@@ -11,8 +11,9 @@ import (
 	"syscall"
 )
 
-// temporary makes the file in which output stands until its statement is through, beside the file that it becomes. It is locked until
-// it is closed. What processes left that were killed is removed first.
+// temporary creates the file that holds the output until its statement has succeeded, in the folder
+// of Path. The file is locked until it is closed. temporary first removes the files that killed
+// processes have left.
 func (f *File) temporary() (*os.File, error) {
 	folder, begin := filepath.Dir(f.Path), "."+filepath.Base(f.Path)+"."
 	if err := sweep(folder, begin); err != nil {
@@ -25,7 +26,7 @@ func (f *File) temporary() (*os.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		// Where the file system has no locks, nobody takes the file for one that was left.
+		// On a file system without locks no process removes the file as a left one.
 		if err := syscall.Flock(int(out.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); !errors.Is(err, syscall.EWOULDBLOCK) {
 			if _, err := os.Stat(name); err == nil {
 				return out, nil
@@ -40,7 +41,7 @@ func (f *File) temporary() (*os.File, error) {
 // temporaryEnd is the end of the name of a temporary file.
 var temporaryEnd = regexp.MustCompile(`^[A-Z2-7]{8}\.tmp$`)
 
-// sweep removes temporary files that begin so and that no process has locked.
+// sweep removes temporary files whose name starts with begin and that no process has locked.
 func sweep(folder, begin string) error {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
@@ -58,7 +59,7 @@ func sweep(folder, begin string) error {
 	return nil
 }
 
-// removeLeft removes a file unless a process has it locked. Files of other users are theirs.
+// removeLeft removes a file unless a process has locked it. It leaves other users' files alone.
 func removeLeft(name string) error {
 	left, err := os.OpenFile(name, os.O_WRONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0) //nolint:gosec // a file of the form that this program makes
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {

@@ -9,18 +9,20 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Done is how far a statement is.
+// Done is the progress of a statement.
 type Done struct {
-	// Read is how many rows it has read, of about Total; 0 is not known.
+	// Read is the number of rows read, of about Total; 0 is unknown.
 	Read, Total uint64
 }
 
 const (
-	// watchAfter is when a statement is long enough to say how far it is, and watchEvery how often that is said.
+	// watchAfter is the time after which a statement's progress is shown, watchEvery the interval
+	// of its updates.
 	watchAfter, watchEvery = time.Second, 500 * time.Millisecond
 )
 
-// Watch draws how far a statement is from watchAfter on, until the function that it returns is called. look may fail.
+// Watch draws the progress of a statement from watchAfter on, until stop is called. If look fails,
+// Watch draws the elapsed time alone.
 func Watch(ctx context.Context, draw func(text string), erase func(), look func(ctx context.Context) (Done, error)) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan struct{})
@@ -50,7 +52,7 @@ func Watch(ctx context.Context, draw func(text string), erase func(), look func(
 	return func() { cancel(); <-ended }
 }
 
-// doneText says how far a statement is.
+// doneText writes the progress of a statement in words.
 func doneText(took time.Duration, done Done) string {
 	text := bgp.DurationText(took)
 	if done.Read > 0 {

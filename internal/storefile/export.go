@@ -17,28 +17,30 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
-// maxRows is how many rows a file has, unless one hour has more.
+// maxRows is the maximum number of rows in a file, unless one hour has more.
 const maxRows = 1_000_000
 
-// Export is an export to be made.
+// Export describes an export.
 type Export struct {
 	Server  clickhouse.Server
 	Dataset string
 	// From and To bound the event time; zero is no bound. To is not part of the range.
 	From, To time.Time
-	// Dir is made if it has to be. It holds nothing, or the same export in part.
+	// Dir is created if it does not exist. It must be empty, or hold an unfinished or complete run
+	// of the same export.
 	Dir string
-	// Version is this darkmap's.
+	// Version is the version of this darkmap.
 	Version string
-	// Progress is told what is being done; nil is nobody.
+	// Progress is called with a text on each step; nil is allowed.
 	Progress func(string)
 }
 
-// ErrOther says that the folder holds something else.
+// ErrOther reports that the folder holds something else.
 var ErrOther = errors.New("the folder holds something else")
 
-// Run exports. What an earlier run of the same export has written stays; there is nothing to do where it was through. With an error the
-// manifest is nil where nothing can go on.
+// Run exports. It keeps the files that an earlier run of the same export has written; after a
+// complete run it only checks them. wrote is the number of files written. With an error, m is nil
+// if the export cannot be continued.
 func (e Export) Run(ctx context.Context) (m *Manifest, wrote int, err error) {
 	if e.Progress == nil {
 		e.Progress = func(string) {}
@@ -74,7 +76,7 @@ func (e Export) Run(ctx context.Context) (m *Manifest, wrote int, err error) {
 	return m, wrote, m.write(e.Dir)
 }
 
-// begin is the manifest of what an earlier run has begun, else that of a new export.
+// begin returns the manifest of an earlier run of this export, or that of a new export.
 func (e *Export) begin(ctx context.Context) (*Manifest, error) {
 	have, _, err := clickhouse.SchemaVersion(ctx, e.Server)
 	if err != nil {
@@ -91,7 +93,8 @@ func (e *Export) begin(ctx context.Context) (*Manifest, error) {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("looking into the folder of the export: %w", err)
 	}
-	there = slices.DeleteFunc(there, func(f os.DirEntry) bool { return strings.HasPrefix(f.Name(), ManifestName) }) // a first manifest that was cut short
+	// A name that begins with ManifestName is a first manifest that was cut short.
+	there = slices.DeleteFunc(there, func(f os.DirEntry) bool { return strings.HasPrefix(f.Name(), ManifestName) })
 	if len(there) > 0 {
 		return nil, fmt.Errorf("%s: %w (%s) and no %s: name a folder that is empty or not there", e.Dir, ErrOther, there[0].Name(), ManifestName)
 	}
@@ -108,7 +111,7 @@ func (e *Export) begin(ctx context.Context) (*Manifest, error) {
 	return m, m.write(e.Dir)
 }
 
-// same refuses the manifest of another export.
+// same returns an error if the manifest is of another export.
 func (e *Export) same(m *Manifest, schema uint32) error {
 	if m.Dataset != e.Dataset || !orZero(m.From).Equal(e.From) || !orZero(m.To).Equal(e.To) {
 		return fmt.Errorf("%s: %w: the export of dataset %s, %s to %s", e.Dir, ErrOther, m.Dataset, said(m.From, "the beginning"), said(m.To, "the end"))
@@ -141,7 +144,7 @@ func orZero(t *time.Time) time.Time {
 	return *t
 }
 
-// intact checks the files of an export that was through.
+// intact checks the files of a complete export.
 func (e *Export) intact(m *Manifest) error {
 	for _, f := range m.Files {
 		if err := f.check(e.Dir); err != nil {
@@ -151,7 +154,7 @@ func (e *Export) intact(m *Manifest) error {
 	return nil
 }
 
-// made notes what the dataset was made of.
+// made records the inputs and settings of the dataset in the manifest.
 func (e *Export) made(ctx context.Context, m *Manifest) error {
 	all, err := clickhouse.Datasets(ctx, e.Server)
 	if err != nil {
@@ -173,7 +176,7 @@ func (e *Export) made(ctx context.Context, m *Manifest) error {
 	return fmt.Errorf("the store has no dataset %s: `darkmap datasets list` lists them", e.Dataset)
 }
 
-// plan divides the range of each table into files, of rows that came before the export began.
+// plan divides the range of each table into files, for the rows appended before the export began.
 func (e *Export) plan(ctx context.Context, m *Manifest) error {
 	for _, table := range Tables() {
 		r, err := openRows(ctx, e.Server, table)
@@ -205,14 +208,15 @@ func (e *Export) plan(ctx context.Context, m *Manifest) error {
 	return nil
 }
 
-// hour is how many rows of a table an hour of event time has, and when Kafka took the first and the last; times are Unix seconds.
+// hour is one hour of event time of a table: its number of rows, and when Kafka received the first
+// and the last of them. Times are Unix seconds.
 type hour struct {
 	At             int64
 	Rows           uint64
 	Oldest, Newest int64
 }
 
-// newFile is a file that begins with an hour, without its rows.
+// newFile returns a file that begins with the given hour, without its rows.
 func (e *Export) newFile(table string, h hour) File {
 	at := time.Unix(h.At, 0).UTC()
 	f := File{Name: fmt.Sprintf("%s-%s.parquet", table, at.Format("20060102T15")), Table: table, From: at, Oldest: time.Unix(h.Oldest, 0).UTC(), Newest: time.Unix(h.Newest, 0).UTC()}
@@ -237,10 +241,11 @@ func (e *Export) extend(f *File, h hour) {
 	}
 }
 
-// attempts is how often a file is written whose rows change meanwhile, as rows that are still on their way do.
+// attempts is the number of times that a file is written if its rows change meanwhile, because late
+// rows still arrive.
 const attempts = 5
 
-// file writes a file, and writes it again where its rows changed while it was written.
+// file writes a file, and writes it again if its rows changed meanwhile.
 func (e *Export) file(ctx context.Context, f *File) error {
 	r, err := openRows(ctx, e.Server, f.Table)
 	if err != nil {
@@ -266,7 +271,7 @@ func (e *Export) file(ctx context.Context, f *File) error {
 	return fmt.Errorf("writing %s: %w", f.Name, err)
 }
 
-// write writes a file under another name first.
+// write writes a file under a temporary name and renames it.
 func (e *Export) write(ctx context.Context, r *rows, where string, f *File) (err error) {
 	path := filepath.Join(e.Dir, f.Name)
 	part := filepath.Join(e.Dir, "."+f.Name+".part")
@@ -291,7 +296,7 @@ func (e *Export) write(ctx context.Context, r *rows, where string, f *File) (err
 	return os.Rename(part, path)
 }
 
-// copy writes the answer of a query as Parquet.
+// copy writes the answer of a query to w as Parquet.
 func (e *Export) copy(ctx context.Context, sql string, w io.Writer) (int64, error) {
 	q := clickhouse.Query{SQL: sql, Format: "Parquet", Settings: settings()}
 	q.Settings["output_format_parquet_row_group_size"] = "100000"
@@ -305,7 +310,7 @@ func (e *Export) copy(ctx context.Context, sql string, w io.Writer) (int64, erro
 	return n, errors.Join(err, answer.Close())
 }
 
-// check compares a file with what the manifest says of it.
+// check compares a file with its size and hash in the manifest.
 func (f *File) check(dir string) error {
 	octets, hash, err := hashFile(filepath.Join(dir, f.Name))
 	switch {

@@ -15,18 +15,18 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
-// Import is an import to be made.
+// Import describes an import.
 type Import struct {
-	// Server is a store of this program's schema.
+	// Server is a store with this program's schema.
 	Server clickhouse.Server
 	Dir    string
-	// Dataset is the name that the rows get; empty is that of the manifest.
+	// Dataset is the name of the imported dataset; empty takes the name in the manifest.
 	Dataset string
-	// Progress is told what is being done; nil is nobody.
+	// Progress is called with a text on each step; nil is allowed.
 	Progress func(string)
 }
 
-// ErrSchema says that an export is of another schema.
+// ErrSchema reports that an export is of another schema.
 var ErrSchema = errors.New("the export is of another schema")
 
 // Open reads the manifest and checks every file. It needs no store.
@@ -57,7 +57,8 @@ func (i *Import) say(text string) {
 	}
 }
 
-// Run imports what Open has checked. read is how many files were read: 0 where all was there already.
+// Run imports the files that Open has checked. read is the number of imported files: 0 if all rows
+// were there already.
 func (i Import) Run(ctx context.Context, m *Manifest) (read int, err error) {
 	if i.Dataset == "" {
 		i.Dataset = m.Dataset
@@ -98,7 +99,7 @@ func (i Import) Run(ctx context.Context, m *Manifest) (read int, err error) {
 	return read, clickhouse.CompleteDataset(ctx, i.Server, entry)
 }
 
-// entry is what the store is told of the dataset.
+// entry returns the dataset's entry in the store.
 func (i *Import) entry(m *Manifest) clickhouse.Dataset {
 	begins, ends := m.times()
 	return clickhouse.Dataset{
@@ -108,7 +109,8 @@ func (i *Import) entry(m *Manifest) clickhouse.Dataset {
 	}
 }
 
-// claim says whether the import is complete already, and refuses a dataset that holds something else.
+// claim reports whether the import is already complete. It returns an error if the dataset holds
+// other rows.
 func (i *Import) claim(ctx context.Context, entry clickhouse.Dataset) (complete bool, err error) {
 	all, err := clickhouse.Datasets(ctx, i.Server)
 	if err != nil {
@@ -126,7 +128,7 @@ func (i *Import) claim(ctx context.Context, entry clickhouse.Dataset) (complete 
 	return false, nil
 }
 
-// kept refuses rows that the store would delete again at once.
+// kept returns an error if the store would delete imported rows at once.
 func (i *Import) kept(ctx context.Context, m *Manifest) error {
 	oldest := map[string]time.Time{}
 	for _, f := range m.Files {
@@ -160,10 +162,11 @@ func (i *Import) kept(ctx context.Context, m *Manifest) error {
 	return errors.Join(faults...)
 }
 
-// queries begins the ids of the inserts.
+// queries returns the prefix of the ids of the inserts.
 func (i *Import) queries() string { return "import/" + i.Dataset + "/" }
 
-// file reads a file into its table, unless its rows are there. What an interrupted import left of them is deleted first.
+// file imports a file into its table, unless its rows are there. It first deletes the rows that an
+// interrupted import left.
 func (i *Import) file(ctx context.Context, f *File) (wrote bool, err error) {
 	r, err := openRows(ctx, i.Server, f.Table)
 	if err != nil {
@@ -188,12 +191,12 @@ func (i *Import) file(ctx context.Context, f *File) (wrote bool, err error) {
 	return true, err
 }
 
-// is reports whether the rows are those of a file, each once.
+// is reports whether the table holds exactly the rows of a file, each once.
 func (s sum) is(f *File) bool {
 	return s.Rows == f.Rows && s.Stored == f.Rows && s.hash() == f.RowsHash
 }
 
-// clear deletes the rows of a file, and what views have made of them.
+// clear deletes the rows of a file, and their copies in the tables that views fill.
 func (i *Import) clear(ctx context.Context, r *rows, f *File, where string) error {
 	if err := clickhouse.DeleteRows(ctx, i.Server, r.table.Name, where); err != nil {
 		return err
@@ -222,7 +225,7 @@ func (i *Import) clear(ctx context.Context, r *rows, f *File, where string) erro
 	return nil
 }
 
-// insert sends the file.
+// insert sends the file to the store.
 func (i *Import) insert(ctx context.Context, r *rows, f *File) error {
 	in, err := os.Open(filepath.Join(i.Dir, f.Name))
 	if err != nil {

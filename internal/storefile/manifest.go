@@ -15,17 +15,18 @@ import (
 	"github.com/darkmap/darkmap/internal/atomicfile"
 )
 
-// ManifestName is the file of a folder that says what the others hold.
+// ManifestName is the file in the folder that describes the others.
 const ManifestName = "manifest.json"
 
 const (
 	format = "darkmap export 1"
-	// maxManifest bounds what is read of a manifest, octets; maxFiles how many files it may name.
+	// maxManifest bounds the size of a manifest, in octets; maxFiles bounds the files that it
+	// names.
 	maxManifest = 64 << 20
 	maxFiles    = 100_000
 )
 
-// Manifest says what an export holds. All times are UTC.
+// Manifest describes an export. All times are UTC.
 type Manifest struct {
 	Format string `json:"format"`
 	// Darkmap is the version that exported, Schema the number of the last migration of its store.
@@ -35,15 +36,15 @@ type Manifest struct {
 	// From and To bound the event time; absent is no bound. To is not part of the range.
 	From *time.Time `json:"from,omitempty"`
 	To   *time.Time `json:"to,omitempty"`
-	// Begun is when the export began: rows that came later are not in it.
+	// Begun is the time at which the export began: it omits rows that came later.
 	Begun time.Time `json:"begun"`
-	// Complete says that every file is there.
+	// Complete is set once every file is written.
 	Complete bool   `json:"complete"`
 	Made     Made   `json:"made_of"`
 	Files    []File `json:"files"`
 }
 
-// Made says what the dataset was made of, as `darkmap datasets list` shows it.
+// Made describes the inputs and settings of the dataset, as `darkmap datasets list` shows them.
 type Made struct {
 	Files        []string   `json:"files,omitempty"`
 	Collectors   []string   `json:"collectors,omitempty"`
@@ -51,7 +52,8 @@ type Made struct {
 	SettingsHash string     `json:"settings_hash,omitempty"`
 	Begins       *time.Time `json:"begins,omitempty"`
 	Ends         *time.Time `json:"ends,omitempty"`
-	// GeographyDate, OwnersDate and GeographyFiles are those of clickhouse.Dataset; absent is not known.
+	// GeographyDate, OwnersDate and GeographyFiles are the fields of clickhouse.Dataset; absent is
+	// unknown.
 	GeographyDate  *time.Time `json:"geography_date,omitempty"`
 	OwnersDate     *time.Time `json:"owners_date,omitempty"`
 	GeographyFiles []string   `json:"geography_files,omitempty"`
@@ -64,24 +66,26 @@ type File struct {
 	From  time.Time `json:"from"`
 	To    time.Time `json:"to"`
 	Rows  uint64    `json:"rows"`
-	// Octets and SHA256 are those of the file; empty until it is written.
+	// Octets and SHA256 are the size and the hash of the file; empty until it is written.
 	Octets int64  `json:"octets"`
 	SHA256 string `json:"sha256"`
-	// RowsHash is the sum of cityHash64 of the rows' columns but dataset, 16 hexadecimal digits.
+	// RowsHash is the sum of cityHash64 of each row without the column dataset, 16 hexadecimal
+	// digits.
 	RowsHash string `json:"rows_hash"`
-	// Oldest and Newest are when Kafka took the first and the last of the rows. Times to live count from there, and so do the partitions
-	// of most tables: a query that names them reads these alone.
+	// Oldest and Newest are the times at which Kafka received the first and the last of the rows.
+	// Times to live count from them, and so do the partitions of most tables: a query that names
+	// them reads only these partitions.
 	Oldest time.Time `json:"oldest_appended_at"`
 	Newest time.Time `json:"newest_appended_at"`
 }
 
-// written reports whether the file was written.
+// written reports whether the file is written.
 func (f *File) written() bool { return f.SHA256 != "" }
 
-// errNoManifest says that a folder has no manifest.
+// errNoManifest reports that a folder has no manifest.
 var errNoManifest = errors.New("no " + ManifestName)
 
-// ReadManifest reads the manifest of a folder, and checks what it says.
+// ReadManifest reads the manifest of a folder and checks it.
 func ReadManifest(dir string) (*Manifest, error) {
 	f, err := os.Open(filepath.Join(dir, ManifestName)) //nolint:gosec // the user names the folder
 	if errors.Is(err, os.ErrNotExist) {
@@ -108,7 +112,7 @@ func ReadManifest(dir string) (*Manifest, error) {
 	return m, nil
 }
 
-// check refuses what no export writes.
+// check returns an error for a manifest that no export writes.
 func (m *Manifest) check() error {
 	switch {
 	case m.Format != format:
@@ -133,7 +137,7 @@ func (m *Manifest) check() error {
 	return nil
 }
 
-// write writes the manifest.
+// write writes the manifest to the folder.
 func (m *Manifest) write(dir string) error {
 	b, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
@@ -142,7 +146,7 @@ func (m *Manifest) write(dir string) error {
 	return atomicfile.WriteMode(filepath.Join(dir, ManifestName), append(b, '\n'), 0o644)
 }
 
-// ID names what the export holds: a hash of its files.
+// ID returns a name of the export's content: a hash of its files.
 func (m *Manifest) ID() string {
 	h := sha256.New()
 	for _, f := range m.Files {
@@ -151,7 +155,8 @@ func (m *Manifest) ID() string {
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// times are of the first and the last record of the inputs, as far as they lie in the range; zero is not known.
+// times returns the times of the first and the last record of the inputs, cut to the range; zero is
+// unknown.
 func (m *Manifest) times() (begins, ends time.Time) {
 	begins, ends = orZero(m.Made.Begins), orZero(m.Made.Ends)
 	if m.From != nil && !begins.IsZero() && begins.Before(*m.From) {
@@ -163,7 +168,7 @@ func (m *Manifest) times() (begins, ends time.Time) {
 	return begins, ends
 }
 
-// Rows is how many rows all files have.
+// Rows returns the number of rows in all files.
 func (m *Manifest) Rows() (n uint64) {
 	for _, f := range m.Files {
 		n += f.Rows
@@ -171,7 +176,7 @@ func (m *Manifest) Rows() (n uint64) {
 	return n
 }
 
-// Octets is how large all files are.
+// Octets returns the size of all files.
 func (m *Manifest) Octets() (n int64) {
 	for _, f := range m.Files {
 		n += f.Octets
@@ -179,7 +184,7 @@ func (m *Manifest) Octets() (n int64) {
 	return n
 }
 
-// hashFile is the size and the SHA-256 of a file.
+// hashFile returns the size and the SHA-256 of a file.
 func hashFile(path string) (octets int64, sum string, err error) {
 	f, err := os.Open(path) //nolint:gosec // the user names the folder
 	if err != nil {

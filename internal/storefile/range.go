@@ -1,11 +1,14 @@
-// Package storefile writes ranges of a dataset as Parquet files with a manifest, and reads them into a store again.
+// Package storefile exports ranges of a dataset as Parquet files with a manifest, and imports them
+// into a store.
 //
-// A file holds the rows of one table in whole hours of event time, at most some maxRows, each row once. Every file is compared: with its
-// SHA-256, and its rows with a hash that ClickHouse computes of the table before and after they are written, and again after they were read
-// into another store. ClickHouse makes and reads the Parquet; the files are this program's, so the server needs no access to any.
+// A file holds the rows of one table in whole hours of event time, about maxRows at most, each row
+// once. Every file has its SHA-256, and its rows have a hash that ClickHouse computes from the
+// table before and after the export, and again after the import into another store. ClickHouse
+// creates and reads the Parquet. This program reads and writes the files, so the server needs no
+// access to any.
 //
-// Both directions can be interrupted at any time and go on where they were. The manifest holds the plan from the beginning on. A dataset
-// that is being imported is entered as one that is not complete.
+// Export and import can be interrupted at any time and go on at that point. The manifest holds the
+// plan from the beginning on. A dataset under import is entered as not complete.
 package storefile
 
 import (
@@ -16,10 +19,11 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
-// Tables are those whose rows are exported; what views fill from them is made again by the import.
+// Tables returns the tables whose rows are exported. The import fills the tables of the views
+// again.
 func Tables() []string { return clickhouse.DatasetTables() }
 
-// rows is what is hashed, counted and copied of one table.
+// rows hashes, counts and copies the rows of one table.
 type rows struct {
 	server clickhouse.Server
 	table  clickhouse.Table
@@ -39,10 +43,11 @@ func openRows(ctx context.Context, s clickhouse.Server, table string) (*rows, er
 	return r, nil
 }
 
-// name is the table's with its database.
+// name returns the name of the table with its database.
 func (r *rows) name() string { return r.server.Database + "." + r.table.Name }
 
-// within is SQL for the rows of a dataset in a range of event time; the zero time is no bound.
+// within returns an SQL condition for the rows of a dataset in a range of event time; the zero time
+// is no bound.
 func (r *rows) within(dataset string, from, to time.Time) string {
 	where := "dataset = " + clickhouse.QuoteText(dataset)
 	if !from.IsZero() {
@@ -54,14 +59,14 @@ func (r *rows) within(dataset string, from, to time.Time) string {
 	return where
 }
 
-// of is SQL for the rows of a file in a dataset.
+// of returns an SQL condition for the rows of a file in a dataset.
 func (r *rows) of(dataset string, f *File) string {
 	return r.within(dataset, f.From, f.To) + fmt.Sprintf(" AND appended_at >= toDateTime(%d, 'UTC') AND appended_at <= toDateTime(%d, 'UTC')", f.Oldest.Unix(), f.Newest.Unix())
 }
 
-// sum is what is known of some rows.
+// sum is the count and the hash of some rows.
 type sum struct {
-	// Rows and Hash are of each row once, Stored counts what is there, doubles too.
+	// Rows and Hash count each row once. Stored counts all stored rows, doubles included.
 	Rows, Hash, Stored uint64
 }
 
@@ -77,7 +82,7 @@ func (r *rows) sum(ctx context.Context, where string) (s sum, err error) {
 	return s, err
 }
 
-// settings are those of all queries: they may take their time.
+// settings returns the settings of all queries. They set no limit of time.
 func settings() map[string]string {
 	return map[string]string{"max_execution_time": "0", "max_threads": "2", "use_query_condition_cache": "0", "max_result_rows": "0"}
 }

@@ -40,7 +40,7 @@ const (
 // Damage is a part of a capture that could not be read.
 type Damage struct { //nolint:errname // it is what dead letters and reports call it, too
 	File string
-	// Offset is the begin of the record in the decompressed stream. Number is the number of the
+	// Offset is the start of the record in the decompressed stream. Number is the number of the
 	// record, from 1; of a damage that is no record, the number of the record before.
 	Offset int64
 	Number uint64

@@ -32,7 +32,7 @@ var foreign = [...]magic{
 	{0, "SQLite format 3", "a SQLite database"},
 }
 
-// texts are text formats, by their begin after white space.
+// texts are text formats, by their first characters after white space.
 var texts = [...]magic{
 	{0, "BGP4MP|", "the text that bgpdump -m prints"},
 	{0, "BGP4MP_ET|", "the text that bgpdump -m prints"},

@@ -18,11 +18,11 @@ const (
 )
 
 const (
-	// sniffFirst octets identify a sound file. sniffWindow octets are searched if the begin is
+	// sniffFirst octets identify a sound file. sniffWindow octets are searched if the start is
 	// damaged.
 	sniffFirst  = 12
 	sniffWindow = 64 << 10
-	// sniffChain is the number of successive records that identify a file with a damaged begin.
+	// sniffChain is the number of successive records that identify a file with a damaged start.
 	sniffChain = 3
 )
 

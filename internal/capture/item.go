@@ -33,7 +33,7 @@ const (
 // Item is one record of a capture. Its slices are valid until the next call of the Reader.
 type Item struct {
 	Kind Kind
-	// Number counts the records of the file from 1. Offset is the begin of the record in the
+	// Number counts the records of the file from 1. Offset is the start of the record in the
 	// decompressed stream.
 	Number uint64
 	Offset int64

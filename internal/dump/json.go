@@ -88,7 +88,7 @@ func (f jsonForm) entry(dst []byte, it *capture.Item, e *capture.RIBEntry, u *wi
 	return append(dst, f.tail...)
 }
 
-// line writes the begin of an object: time, collector, peer, table and type.
+// line writes the start of an object: time, collector, peer, table and type.
 func (f *JSON) line(dst []byte, it *capture.Item, peer bgp.Peer, id netip.Addr, kind Type) []byte {
 	dst = append(dst, '{')
 	if it.Timestamp != 0 {

@@ -16,7 +16,7 @@ type PathMatch struct {
 	numbers map[string]int32
 }
 
-// delimiter is the expression for _: the begin or the end of the path, or a separator of its
+// delimiter is the expression for _: the start or the end of the path, or a separator of its
 // numbers.
 const delimiter = `(?:^|$|[ ,{}()\[\]])`
 
@@ -69,7 +69,7 @@ const (
 // pathState is the set of positions in the expression after a character of a text.
 type pathState struct {
 	pcs  []uint32 // possible instructions of the program, sorted
-	prev rune     // the kind of the character before, by an example; -1 at the begin
+	prev rune     // the kind of the character before, by an example; -1 at the start
 	next [endOfText + 1]int32
 }
 

@@ -66,7 +66,7 @@ func appendGroups(dst []byte, b *[16]byte) []byte {
 	return dst
 }
 
-// longestZeros returns the begin and the end of the first of the longest runs of zero groups; 8, 8
+// longestZeros returns the start and the end of the first of the longest runs of zero groups; 8, 8
 // if there is none.
 func longestZeros(b *[16]byte) (from, to int) {
 	from, to = 8, 8

@@ -1,5 +1,6 @@
-// Package outageview shows outages to people at a terminal: as a table, as lines while they come, as a timeline. Outages of one
-// incident are folded into one row or line (Fold). What comes from strangers, the names of ASes, is shown without control characters.
+// Package outageview shows outages on a terminal: as a table, as lines while they come, as a
+// timeline. Fold puts outages of one incident into one row or line. Names of ASes come from other
+// networks and are shown without control characters.
 //
-// Everything but Gather is a pure function. No goroutine is started; whoever makes a Gather runs it.
+// All but Gather are pure functions. The package starts no goroutine; the caller runs Gather.Run.
 package outageview

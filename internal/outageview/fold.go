@@ -10,39 +10,48 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Incident is an outage with those that are a part of it.
+// Incident is an outage with the outages that are parts of it.
 type Incident struct {
 	bgp.Outage
-	// Folded are the outages of regions, ASes and prefixes that belong to it, in the order in which Fold was given them.
+	// Folded are the outages of regions, ASes and prefixes that are parts of it, in their order in
+	// Fold's argument.
 	Folded []bgp.Outage
 }
 
-// foldNear is how much earlier than the event above it a part may begin, and how much later it may end. Neighbours of an event are
-// looked for in the same 20 minutes (bgp.Evidence).
+// foldNear is the time by which a part may begin before the event above it, and end after it.
+// bgp.Evidence uses the same 20 minutes for neighbours of an event.
 const foldNear = 20 * time.Minute
 
-// halfPercent is a share of a half.
+// halfPercent is a share of one half.
 const halfPercent bgp.Decimal = 5000
 
-// folds reports whether outages of one kind of entity fold under those of another. Nothing folds under the world or a watch list: all
-// countries would, and nobody would see which.
+// folds reports whether outages of one entity type fold under those of another. Nothing folds under
+// the world or a watch list: all countries would fold, and their names would not be visible.
 func folds(part, whole bgp.EntityType) bool {
 	return part.Breadth() > 0 && part.Breadth() < whole.Breadth() && whole.Breadth() <= bgp.EntityCountry.Breadth()
 }
 
-// Fold gathers outages into incidents: prefixes under their AS, or else their region or country; ASes under their region or country;
-// regions under their country. The order is that of the outages that stay. An outage folds under the narrowest of the parents that it
-// names that is among all and holds at least half of what it lost, of these the one with the greatest share. One that names none, as a short loss, folds under another where all of this
-// holds:
+// Fold gathers outages into incidents: prefixes under their AS, or else their region or country;
+// ASes under their region or country; regions under their country. It keeps the order of the
+// outages that do not fold.
 //
-//   - it begins at most 20 minutes before the other and not after its end;
-//   - a prefix: the other is of its origin AS, or lists it among its lost prefixes. An AS: more than half of its lost prefixes are among
-//     the other's; where the other's list is cut short, it names the AS among its origins, and has lost as many prefixes. A region: its
-//     code begins with the country's.
+// An outage that names parents of a suitable type folds under the narrowest of them that is in all
+// and holds at least half of its loss; of several of one type under the one with the greatest
+// share.
 //
-// Of several it folds under the lowest kind of entity, and of these under the one with which it overlaps for longest. In both cases
-// dataset and family are the same, and so is the sort: a loss (outage, partial, intermittent), moved, blip, retracted; and it ends at most
-// 20 minutes after the other. So an outage that goes on after the other stays a line of its own.
+// An outage that names no such parent, such as a short loss, folds under another outage if all of
+// this holds:
+//
+//   - It begins at most 20 minutes before the other and not after its end.
+//   - A prefix: the other is of its origin AS, or lists the prefix among its lost prefixes. An AS:
+//     more than half of its lost prefixes are among the other's; or the other's list is cut short,
+//     names the AS among its origins, and counts at least as many lost prefixes. A region: its code
+//     begins with the country's.
+//
+// Of several it folds under the narrowest entity type, and of these under the one with the longest
+// overlap. In both cases the dataset, the family and the sort are the same (loss: outage, partial
+// or intermittent; moved; origin; blip; retracted), and it ends at most 20 minutes after the other.
+// So an outage that goes on after the other keeps a line of its own.
 func Fold(all []bgp.Outage) []Incident {
 	above := parents(all)
 	root := func(i int) int {
@@ -77,7 +86,7 @@ func Unfolded(all []bgp.Outage) []Incident {
 	return out
 }
 
-// parents returns for each outage the one that it folds under, by index; -1 for none.
+// parents returns for each outage the index of the outage that it folds under; -1 for none.
 func parents(all []bgp.Outage) []int {
 	index, ids := indexAbove(all), map[string]int{}
 	for i := range all {
@@ -106,7 +115,8 @@ func parents(all []bgp.Outage) []int {
 	return above
 }
 
-// foldable are the parents that an outage names whose kind it folds under, the narrowest first, of these the one with the greatest share.
+// foldable returns the parents of an outage under whose type it folds, the narrowest first, of one
+// type the one with the greatest share first.
 func foldable(o *bgp.Outage) []bgp.Parent {
 	named := slices.DeleteFunc(slices.Clone(o.Parents), func(p bgp.Parent) bool { return !folds(o.Entity.Type, p.Type) })
 	slices.SortStableFunc(named, func(a, b bgp.Parent) int {
@@ -115,14 +125,14 @@ func foldable(o *bgp.Outage) []bgp.Parent {
 	return named
 }
 
-// candidates are outages that share a name, by start. until is how long the longest of those up to it lasts.
+// candidates are outages that share a name, by start. until[i] is the latest end of the first i+1.
 type candidates struct {
 	all   []int
 	start []time.Time
 	until []time.Time
 }
 
-// indexAbove finds outages of ASes, regions and countries by the names of what may be below them.
+// indexAbove indexes outages of ASes, regions and countries by the names of their possible parts.
 func indexAbove(all []bgp.Outage) map[string]*candidates {
 	var order []int
 	for i := range all {
@@ -149,7 +159,7 @@ func indexAbove(all []bgp.Outage) map[string]*candidates {
 	return index
 }
 
-// during yields the candidates that o may have happened in.
+// during yields the candidates in whose time o may have happened.
 func (c *candidates) during(o *bgp.Outage) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		if c == nil {
@@ -170,7 +180,7 @@ func (c *candidates) during(o *bgp.Outage) iter.Seq[int] {
 	}
 }
 
-// namesBelow are the names by which what is below an AS, region or country finds it.
+// namesBelow returns the names by which the possible parts of an AS, region or country find it.
 func namesBelow(o *bgp.Outage) []string {
 	names := append([]string{o.Entity.Code}, o.LostPrefixes...)
 	for _, a := range o.Origins {
@@ -180,7 +190,7 @@ func namesBelow(o *bgp.Outage) []string {
 	return slices.Compact(names)
 }
 
-// namesOf are the names by which an outage finds what is above it.
+// namesOf returns the names by which an outage finds the outages above it.
 func namesOf(o *bgp.Outage) []string {
 	names := append([]string{o.Entity.Code}, o.LostPrefixes...)
 	for _, a := range o.Origins {
@@ -194,15 +204,15 @@ func namesOf(o *bgp.Outage) []string {
 	return slices.Compact(names)
 }
 
-// belongs reports whether o, which names no parents, folds under p.
+// belongs reports whether o, which names no suitable parents, folds under p.
 func belongs(o, p *bgp.Outage) bool { return alike(o, p) && during(o, p) && within(o, p) }
 
-// alike reports whether an outage of o's kind can be a part of one of p's.
+// alike reports whether an outage of o's type and sort can be a part of one of p's.
 func alike(o, p *bgp.Outage) bool {
 	return folds(o.Entity.Type, p.Entity.Type) && o.Dataset == p.Dataset && o.Family == p.Family && sortOf(o) == sortOf(p)
 }
 
-// sortOf tells what is no loss of routes, or none that lasted, from what is.
+// sortOf returns the sort of an outage: a lasting loss of routes, or one of the others.
 func sortOf(o *bgp.Outage) string {
 	switch {
 	case o.State == bgp.StateRetracted:
@@ -220,7 +230,7 @@ func during(o, p *bgp.Outage) bool {
 	return !o.Start.Before(p.Start.Add(-foldNear)) && (p.End == nil || !o.Start.After(*p.End)) && endsWith(o, p)
 }
 
-// endsWith reports whether o ends in the time of p, or a little later.
+// endsWith reports whether o ends in the time of p, or at most foldNear later.
 func endsWith(o, p *bgp.Outage) bool {
 	if p.End == nil {
 		return o.End == nil || !o.End.Before(p.Start)
@@ -228,7 +238,7 @@ func endsWith(o, p *bgp.Outage) bool {
 	return o.End != nil && !o.End.Before(p.Start) && !o.End.After(p.End.Add(foldNear))
 }
 
-// within reports whether what o lost is a part of what p lost.
+// within reports whether the loss of o is a part of the loss of p.
 func within(o, p *bgp.Outage) bool {
 	switch o.Entity.Type {
 	case bgp.EntityPrefix:
@@ -258,7 +268,7 @@ func better(o, p, q *bgp.Outage) bool {
 		q.Start.Compare(p.Start), cmp.Compare(q.ID, p.ID)) > 0
 }
 
-// common is how long two outages overlap. One that is open lasts for a century.
+// common returns the overlap of two outages. An open outage counts as a century long.
 func common(a, b *bgp.Outage) time.Duration {
 	from, to := a.Start, endOf(a)
 	if b.Start.After(from) {
@@ -277,7 +287,8 @@ func endOf(o *bgp.Outage) time.Time {
 	return *o.End
 }
 
-// Includes writes +1 region, +3 ASes, +20 prefixes: how many entities are folded; nothing where there is none.
+// Includes returns the number of folded entities, as in "+1 region, +3 ASes, +20 prefixes"; empty
+// if there are none.
 func (in Incident) Includes() string {
 	counts, seen := map[bgp.EntityType]int{}, map[bgp.Entity]bool{}
 	for _, o := range in.Folded {
@@ -299,7 +310,7 @@ func (in Incident) Includes() string {
 	return strings.Join(parts, ", ")
 }
 
-// Count writes 6 incidents, 36 outages; where nothing is folded only the outages.
+// Count returns "6 incidents, 36 outages"; only the outages if nothing is folded.
 func Count(all []Incident) string {
 	outages := len(all)
 	for _, in := range all {

@@ -8,25 +8,28 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// gatherFor is how long the events of a window are waited for after the last of them.
+// gatherFor is the time after the last event of a window after which the window counts as complete.
 const gatherFor = time.Second
 
-// Gather holds the events of one window of the detector until all have come, so that they can be folded. It is safe for concurrent use.
+// Gather holds the events of one window of the detector until all have come, so that they can be
+// folded. It is safe for concurrent use.
 type Gather struct {
 	fold   func([]bgp.Outage) []Incident
 	emit   func([]Incident) error
 	mu     sync.Mutex // also held while emit runs, so that windows stay in order
 	window time.Time
 	held   []bgp.Outage
-	last   time.Time // when the last one came
+	last   time.Time // when the last event came
 }
 
-// NewGather returns a Gather that emits together what fold, as Fold or Unfolded, makes of a window. What emit returns comes back from Add or Run.
+// NewGather returns a Gather that passes the incidents of a window, made by fold (Fold or
+// Unfolded), to emit. Add and Run return the errors of emit.
 func NewGather(fold func([]bgp.Outage) []Incident, emit func([]Incident) error) *Gather {
 	return &Gather{fold: fold, emit: emit}
 }
 
-// Add takes an event of a window. It emits those of the window before, if this one is later.
+// Add adds an event of a window. It first emits the events of the window before, if this one is
+// later.
 func (g *Gather) Add(o bgp.Outage, window time.Time) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -39,8 +42,8 @@ func (g *Gather) Add(o bgp.Outage, window time.Time) error {
 	return err
 }
 
-// Run emits what is held once nothing has come for a second, until ctx ends; then it emits the rest. It
-// ends with an error of emit, too.
+// Run emits the held events once no event has come for gatherFor. When ctx ends it emits the rest
+// and returns. It also returns on an error of emit.
 func (g *Gather) Run(ctx context.Context) error {
 	t := time.NewTicker(gatherFor / 4)
 	defer t.Stop()
@@ -58,7 +61,7 @@ func (g *Gather) Run(ctx context.Context) error {
 	}
 }
 
-// due emits what is held if nothing has come for a second.
+// due emits the held events if no event has come for gatherFor.
 func (g *Gather) due(now time.Time) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -68,7 +71,8 @@ func (g *Gather) due(now time.Time) error {
 	return g.flush()
 }
 
-// flush folds and emits what is held: events that report the same, as beginnings, with each other. mu is held.
+// flush folds and emits the held events, in groups of the same report, such as all beginnings. The
+// caller holds mu.
 func (g *Gather) flush() error {
 	for len(g.held) > 0 {
 		event := g.held[0].Event

@@ -8,8 +8,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Line is one line about an event in the life of an outage, for a run that shows them as they come. find returns an
-// outage of a dataset by its id; nil knows none.
+// Line returns one line about an event in the life of an outage, for a run that shows events as
+// they come. find returns an outage of a dataset by its id; find may be nil.
 func Line(in Incident, find func(dataset, id string) (bgp.Outage, bool)) string {
 	o := in.Outage
 	event := cmp.Or(string(o.Event), string(o.State))

@@ -7,42 +7,44 @@ import (
 	"github.com/darkmap/darkmap/internal/terminal"
 )
 
-// Options say how a table of outages is drawn.
+// Options configure the table of outages.
 type Options struct {
-	// Width is the terminal's, in cells; 0 is unlimited.
+	// Width is the width of the terminal, in cells; 0 is unlimited.
 	Width int
 	// Wide shows the ids too.
 	Wide bool
-	// More columns that the caller adds, before the ids.
+	// More are columns of the caller, before the ids.
 	More []Extra
 }
 
-// Extra is a column that is not in the record. It is never cut.
+// Extra is a column with a value that is not in the record. It is never cut.
 type Extra struct {
 	Title string
-	// Said stands before the value where all rows are equal and it is said once; the zero value leaves the value alone.
+	// Said precedes the value if all rows have the same and it moves to the line above the table;
+	// empty shows the value alone.
 	Said string
 	Text func(o bgp.Outage) string
 }
 
-// field is a column of the table and what stands in it.
+// field is a column of the table and the function of its cells.
 type field struct {
 	terminal.Column
 	cell func(in Incident) terminal.Cell
 }
 
-// plain is a column whose text is never cut.
+// plain returns a column whose text is never cut.
 func plain(c terminal.Column, text func(o bgp.Outage) string) field {
 	return field{c, func(in Incident) terminal.Cell { return terminal.Text(text(in.Outage)) }}
 }
 
-// cut is a column whose cells can do with less.
+// cut returns a column whose cells can be shortened.
 func cut(c terminal.Column, cell func(o bgp.Outage) terminal.Cell) field {
 	return field{c, func(in Incident) terminal.Cell { return cell(in.Outage) }}
 }
 
-// fields are the columns from left to right. Where the table does not fit, family goes up into the line above it first, how an
-// incident ended last; the name of the upstream is cut first.
+// fields returns the columns from left to right. Drop is the order in which columns leave a table
+// that is too wide: the family first. Shrink is the order in which cells are cut: the upstream's
+// name first.
 func fields(all []Incident, o Options) []field {
 	next := successors(all)
 	out := []field{
@@ -71,7 +73,7 @@ func fields(all []Incident, o Options) []field {
 	return out
 }
 
-// successors finds the event that goes on from another, among all that are given.
+// successors returns a function that finds the successor of an outage among all.
 func successors(all []Incident) func(bgp.Outage) *bgp.Outage {
 	byID := map[string]*bgp.Outage{}
 	for i := range all {
@@ -83,7 +85,8 @@ func successors(all []Incident) func(bgp.Outage) *bgp.Outage {
 	return func(o bgp.Outage) *bgp.Outage { return byID[o.Successor] }
 }
 
-// Table draws a row for each incident under a heading, no line wider than the options' width. The entity is never cut.
+// Table returns a heading and a row for each incident, no line wider than the options' width. The
+// entity is never cut.
 func Table(all []Incident, o Options) []string {
 	columns := fields(all, o)
 	t := terminal.Table{Rows: make([][]terminal.Cell, len(all))}

@@ -11,13 +11,14 @@ import (
 	"github.com/darkmap/darkmap/internal/terminal"
 )
 
-// Entity writes KP North Korea, AS131279 Ryugyong-dong, 192.0.2.0/24 of AS64496 Example.
+// Entity returns the entity with its name: KP North Korea, AS131279 Ryugyong-dong, 192.0.2.0/24 of
+// AS64496 Example.
 func Entity(o bgp.Outage) string {
 	c := entityCell(o)
 	return terminal.Clean(c.Head + c.Body + c.Tail)
 }
 
-// entityCell never lets the entity be cut; of a prefix the names of its origins may.
+// entityCell returns the entity, which is never cut. The names of a prefix's origins can be cut.
 func entityCell(o bgp.Outage) terminal.Cell {
 	e := o.Entity
 	if e.Type == bgp.EntityPrefix && len(o.Origins) > 0 {
@@ -31,7 +32,7 @@ func entityCell(o bgp.Outage) terminal.Cell {
 	return terminal.Text(e.Code + " " + e.Name)
 }
 
-// asCell names the first AS and says how many more there are; its name may be cut.
+// asCell returns the first AS and the number of the others. Its name can be cut.
 func asCell(all []bgp.AS) (c terminal.Cell) {
 	if len(all) == 0 {
 		return c
@@ -48,7 +49,7 @@ func asCell(all []bgp.AS) (c terminal.Cell) {
 
 func text(c terminal.Cell) string { return terminal.Clean(c.Head + c.Body + c.Tail) }
 
-// familyText writes IPv4 and IPv6.
+// familyText returns IPv4 or IPv6.
 func familyText(o bgp.Outage) string {
 	for _, f := range bgp.Families {
 		if f.String() == o.Family {
@@ -58,10 +59,10 @@ func familyText(o bgp.Outage) string {
 	return o.Family
 }
 
-// startText is the start, to the minute.
+// startText returns the start, to the minute.
 func startText(o bgp.Outage) string { return o.Start.UTC().Format("2006-01-02 15:04") }
 
-// endText is the end as the table shows it: the date again only if it differs from the start's.
+// endText returns the end for the table. The date is included only if it differs from the start's.
 func endText(o bgp.Outage) string {
 	if o.End == nil {
 		return "still open"
@@ -76,7 +77,7 @@ func durationText(o bgp.Outage) string {
 	return bgp.DurationText(time.Duration(o.DurationSeconds) * time.Second)
 }
 
-// kindCell writes outage, partial, intermittent (62 losses), moved; blips and what was retracted say so.
+// kindCell returns outage, partial, intermittent (62 losses), moved; blip and retracted for those.
 func kindCell(o bgp.Outage) terminal.Cell {
 	switch {
 	case o.State == bgp.StateRetracted:
@@ -90,8 +91,8 @@ func kindCell(o bgp.Outage) terminal.Cell {
 	return terminal.Text(string(o.Kind))
 }
 
-// lossCell speaks of few prefixes in counts, of many in percent; of a prefix that part of the networks holds, or others
-// originate, in these.
+// lossCell gives a loss of few prefixes as a count, of many in percent. A partial loss of a prefix
+// is given in networks that hold it, a moved prefix by its new origins.
 func lossCell(o bgp.Outage) terminal.Cell {
 	lost, all := o.Peak.LostPrefixes, o.Baseline.Prefixes
 	switch {
@@ -113,7 +114,8 @@ func lossCell(o bgp.Outage) terminal.Cell {
 	return terminal.Cell{Head: o.Peak.LossPercent.String() + " %", Body: " (" + count + ")"}
 }
 
-// strangers names the unexpected origin that most voters hold, the lower number first, and says how many more there are.
+// strangers returns the unexpected origin with the most voters, of equals the one with the lowest
+// number, and the number of the others.
 func strangers(all []bgp.UnexpectedRoute) string {
 	voters := map[bgp.ASN]int{}
 	for _, u := range all {
@@ -123,7 +125,7 @@ func strangers(all []bgp.UnexpectedRoute) string {
 	return first(order[0], len(order))
 }
 
-// first is the first of n ASes, and how many more there are: AS64497 +2.
+// first returns the first of n ASes and the number of the others: AS64497 +2.
 func first(a bgp.ASN, n int) string {
 	if n == 1 {
 		return a.String()
@@ -131,7 +133,7 @@ func first(a bgp.ASN, n int) string {
 	return fmt.Sprintf("%s +%d", a, n-1)
 }
 
-// endedText says how an outage ended. next is the event that goes on from it, if that is known.
+// endedText returns how an outage ended. next is its successor, if known.
 func endedText(o bgp.Outage, next *bgp.Outage) string {
 	switch o.EndReason {
 	case bgp.NotEnded:
@@ -157,7 +159,7 @@ func endedText(o bgp.Outage, next *bgp.Outage) string {
 	return string(o.EndReason)
 }
 
-// passedText says what an event passed into.
+// passedText names the event into which an event passed.
 func passedText(next *bgp.Outage) string {
 	switch {
 	case next == nil:

@@ -9,18 +9,18 @@ import (
 	"github.com/darkmap/darkmap/internal/terminal"
 )
 
-// TimelineOptions say what a timeline shows and how.
+// TimelineOptions configure a timeline.
 type TimelineOptions struct {
-	// Title stands above it; empty leaves it out.
+	// Title is the line above the timeline; empty omits it.
 	Title    string
 	From, To time.Time
-	// Width is the terminal's, in characters; 0 is 80.
+	// Width is the width of the terminal, in characters; 0 is 80.
 	Width int
-	// ASCII draws without block characters.
+	// ASCII selects glyphs in ASCII.
 	ASCII bool
 }
 
-// The glyphs of a timeline, from visible to dark. Two overlapping events show the darker one.
+// The states of a cell, from visible to dark. Of two overlapping events the darker one is shown.
 const (
 	cellVisible = iota
 	cellPartial
@@ -30,7 +30,7 @@ const (
 	cellOutside
 )
 
-// glyphs are what the cells look like, in the order of the constants above.
+// glyphs returns the glyph of each state, in the order of the constants above.
 func glyphs(ascii bool) [6]rune {
 	if ascii {
 		return [6]rune{'.', '-', '~', '+', '#', ' '}
@@ -44,8 +44,9 @@ const (
 	oneDay        = 24 * time.Hour
 )
 
-// Timeline draws one strip a day (UTC) of the outages given, which should be those of one entity and family: what was dark,
-// flapping or visible when. No line is longer than the width. It is a pure function of its arguments.
+// Timeline draws one strip a day (UTC) of the given outages, which should be those of one entity
+// and family: the times that were dark, flapping or visible. No line is longer than the width. It
+// is a pure function.
 func Timeline(all []bgp.Outage, o TimelineOptions) []string {
 	if o.Width <= 0 {
 		o.Width = 80
@@ -72,7 +73,8 @@ func Timeline(all []bgp.Outage, o TimelineOptions) []string {
 	return append(lines, legend(drawn, perDay, o.Width)...)
 }
 
-// cellsPerDay is the finest strip that fits, and whether the day's note fits behind it.
+// cellsPerDay returns the number of cells of the finest strip that fits, and whether the day's note
+// fits after it.
 func cellsPerDay(width int) (cells int, notes bool) {
 	fits := 24
 	for _, n := range []int{12, 24, 48, 72, 96} {
@@ -89,7 +91,7 @@ func cellsPerDay(width int) (cells int, notes bool) {
 	return min(fits, max(width-timelineLabel, 1)), false
 }
 
-// hourScale writes the hours 0, 6, 12, 18 and 24 above their cells, as far as there is room.
+// hourScale returns the hours 0, 6, 12, 18 above their cells, as far as there is room.
 func hourScale(perDay int) string {
 	line := []rune(strings.Repeat(" ", timelineLabel+perDay+1))
 	for h := 0; h < 24; h += 6 {
@@ -99,7 +101,7 @@ func hourScale(perDay int) string {
 	return strings.TrimRight(string(line[:timelineLabel+perDay]), " ")
 }
 
-// cell says what the stretch of time looks like.
+// cell returns the state of a stretch of time.
 func cell(all []bgp.Outage, o TimelineOptions, start time.Time, length time.Duration) int {
 	end := start.Add(length)
 	if !start.Before(o.To) || !end.After(o.From) {
@@ -128,10 +130,11 @@ func cell(all []bgp.Outage, o TimelineOptions, start time.Time, length time.Dura
 	return worst
 }
 
-// isDark tells an outage of everything from the loss of a part.
+// isDark reports whether an outage is total, not the loss of a part.
 func isDark(x bgp.Outage) bool { return x.Kind == bgp.KindOutage && x.Severity == bgp.SeverityTotal }
 
-// overlap is how much of the outage lies between start and end, pauses left out. An open one has no end yet.
+// overlap returns the part of the outage between start and end, without its pauses. An open outage
+// has no end yet.
 func overlap(x bgp.Outage, start, end time.Time) time.Duration {
 	last := end
 	if x.End != nil {
@@ -154,7 +157,7 @@ func between(aStart, aEnd, bStart, bEnd time.Time) time.Duration {
 	return max(aEnd.Sub(aStart), 0)
 }
 
-// dayNote says how long the day was dark, or that it flapped.
+// dayNote returns the dark time of the day, or that it flapped.
 func dayNote(all []bgp.Outage, o TimelineOptions, day time.Time) string {
 	end := day.Add(oneDay)
 	if end.After(o.To) {
@@ -178,7 +181,7 @@ func dayNote(all []bgp.Outage, o TimelineOptions, day time.Time) string {
 	return ""
 }
 
-// legend explains the glyphs, in as many lines as it takes.
+// legend explains the glyphs, in as many lines as necessary.
 func legend(drawn [6]rune, perDay, width int) []string {
 	words := []string{
 		string(drawn[cellVisible]) + " visible",

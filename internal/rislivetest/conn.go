@@ -118,7 +118,8 @@ func (c *Conn) queue(host string, e entry) {
 		c.since = time.Now()
 	case time.Since(c.since) > c.s.o.BehindFor && c.lag == 0:
 		c.faults = append(c.faults, SlowConsumer)
-		_ = c.tcp.SetWriteDeadline(time.Now().Add(c.s.o.BehindFor)) // unblocks the writer, at worst by a close
+		// The writer may be blocked in a write. At worst the deadline closes the connection.
+		_ = c.tcp.SetWriteDeadline(time.Now().Add(c.s.o.BehindFor))
 	}
 	c.signal()
 }

@@ -18,7 +18,7 @@
 //
 // A play compresses time: an event at d of the schedule happens at start + d/factor and has that
 // timestamp. The archives consist of files of 5 minutes / factor, named with seconds, and listed in
-// index.tsv: collector, type (updates or rib), begin and end (RFC 3339 with nanoseconds), path. The
+// index.tsv: collector, type (updates or rib), start and end (RFC 3339 with nanoseconds), path. The
 // first table dump is at the start, with the routes that ReadEach found in tables. Further dumps
 // follow every DumpEvery, with the routes after the messages until then.
 //

@@ -18,7 +18,7 @@ import (
 
 // Event is a message or a change of state that a collector receives.
 type Event struct {
-	// At is the time of the event since the begin of the schedule.
+	// At is the time of the event since the start of the schedule.
 	At time.Duration
 	// Host is the collector's short name, such as rrc00.
 	Host string
@@ -36,10 +36,10 @@ type Schedule struct {
 	Length time.Duration
 	// FileLength is the time span of an updates file in its archives; 0 is RIS's 5 minutes.
 	FileLength time.Duration
-	// DumpEvery is the time between two table dumps in its archives; 0 is one dump at the begin.
+	// DumpEvery is the time between two table dumps in its archives; 0 is one dump at the start.
 	DumpEvery time.Duration
 
-	tables map[string]table // at the begin, by host; a missing table is empty
+	tables map[string]table // at the start, by host; a missing table is empty
 }
 
 // Read creates a schedule from captures, read one after the other. Messages of an MRT file go to
@@ -56,7 +56,7 @@ func Read(hosts []string, files ...string) (*Schedule, error) {
 }
 
 // ReadEach creates a schedule from the MRT files of each host. Table dumps among them give the
-// routes that the peers hold at the begin. The schedule begins at the time of the first record.
+// routes that the peers hold at the start. The schedule begins at the time of the first record.
 func ReadEach(files map[string][]string) (*Schedule, error) {
 	r := reader{s: &Schedule{tables: map[string]table{}}}
 	for _, h := range slices.Sorted(maps.Keys(files)) {

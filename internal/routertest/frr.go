@@ -14,7 +14,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// frr is Debian's FRR 8.4: bgpd alone, without zebra and without touching the kernel's routes.
+// frr is Debian's FRR 8.4: bgpd alone, without zebra. It does not change the kernel's routes.
 type frr struct{ *Router }
 
 func (f *frr) start() *exec.Cmd {
@@ -35,7 +35,7 @@ func (f *frr) start() *exec.Cmd {
 		"-z", filepath.Join(f.dir, "zserv"), "--vty_socket", f.dir, "-P", "0", "--log", "file:"+filepath.Join(f.dir, "log"))
 }
 
-// chown gives files to the user that bgpd becomes.
+// chown gives files to the user as whom bgpd runs.
 func (f *frr) chown(paths ...string) error {
 	u, err := user.Lookup("frr")
 	if err != nil {
@@ -79,7 +79,7 @@ func (f *frr) configuration() string {
 	return b.String()
 }
 
-// vtysh runs commands of the router's shell.
+// vtysh runs commands in the router's shell.
 func (f *frr) vtysh(commands ...string) ([]byte, error) {
 	args := []string{"--vty_socket", f.dir, "-d", "bgpd"}
 	for _, c := range commands {

@@ -43,7 +43,7 @@ func (g *gobgp) configuration() string {
 	return b.String()
 }
 
-// gobgp runs a command of the router's client.
+// gobgp runs a command of the router's command-line client.
 func (g *gobgp) gobgp(args ...string) ([]byte, error) {
 	return output(g.inside(g.lab.tb.Context(), "gobgp", args...))
 }
@@ -62,7 +62,7 @@ func (g *gobgp) originate(p netip.Prefix, on bool) error {
 	return err
 }
 
-// AnnounceVia makes a GoBGP router originate prefixes behind a path; its own AS comes before that.
+// AnnounceVia originates prefixes at a GoBGP router with the given path after its own AS.
 func (r *Router) AnnounceVia(path []bgp.ASN, prefixes ...netip.Prefix) {
 	r.lab.tb.Helper()
 	g, ok := r.soft.(*gobgp)
@@ -93,7 +93,7 @@ func (g *gobgp) heard(n Neighbour) (map[netip.Prefix][]bgp.ASN, error) {
 	if err != nil {
 		return nil, err
 	}
-	if strings.TrimSpace(string(out)) == "[]" { // nothing at all is a list
+	if strings.TrimSpace(string(out)) == "[]" { // an empty answer is a list
 		return map[netip.Prefix][]bgp.ASN{}, nil
 	}
 	var answer map[netip.Prefix][]struct {

@@ -28,23 +28,24 @@ const (
 
 func (k Kind) String() string { return [...]string{"frr", "gobgp"}[k] }
 
-// needed are the programs of each kind; those of Debian's frr are not on the path.
+// needed are the programs of each kind. Those of Debian's frr are not in PATH.
 var needed = [...][]string{FRR: {"bgpd", "vtysh"}, GoBGP: {"gobgpd", "gobgp"}}
 
-// MaxRouters is how many routers a lab may have.
+// MaxRouters is the maximum number of routers in a lab.
 const MaxRouters = 8
 
 // Lab is a full mesh of routers.
 type Lab struct {
 	tb      testing.TB
 	dir     string
-	prefix  string // of the names of namespaces and interfaces
-	network byte   // of all addresses, so that two labs do not meet
-	// Routers in the order of their kinds.
+	prefix  string // prefix of the names of namespaces and interfaces
+	network byte   // octet of all addresses that differs between labs
+	// Routers are in the order of the kinds given to Start.
 	Routers []*Router
 }
 
-// Start makes the namespaces and starts the routers. Each connects to the station at port, on the address Router.Station.
+// Start creates the namespaces and starts the routers. Each router connects to the station at port,
+// on the address Router.Station.
 func Start(tb testing.TB, port int, kinds ...Kind) *Lab {
 	tb.Helper()
 	if len(kinds) > MaxRouters {
@@ -68,7 +69,8 @@ func Start(tb testing.TB, port int, kinds ...Kind) *Lab {
 	return l
 }
 
-// freeNetwork is one that no other lab on the machine has; they begin to look at different places.
+// freeNetwork returns a network octet that no other lab on the machine uses. Labs start their
+// search at different octets.
 func freeNetwork(tb testing.TB) byte {
 	tb.Helper()
 	addresses, err := net.InterfaceAddrs()
@@ -90,7 +92,7 @@ func freeNetwork(tb testing.TB) byte {
 	return 0
 }
 
-// available says what is missing.
+// available returns an error that names a missing requirement.
 func available(kinds []Kind) error {
 	if os.Geteuid() != 0 {
 		return errors.New("network namespaces need root")
@@ -117,7 +119,8 @@ func program(name string) (string, error) {
 	return path, err
 }
 
-// folder is one that FRR's user may enter; testing's own are root's alone, from the top.
+// folder creates a folder that FRR's user may enter. The folders of package testing belong to root
+// alone, from the top.
 func (l *Lab) folder() string {
 	l.tb.Helper()
 	dir, err := os.MkdirTemp("", "routertest")
@@ -135,7 +138,7 @@ func (l *Lab) folder() string {
 	return dir
 }
 
-// wire makes the namespaces, a link between every two routers, and one from each to the station.
+// wire creates the namespaces, a link between every two routers, and one from each to the station.
 func (l *Lab) wire() {
 	l.tb.Helper()
 	l.tb.Cleanup(func() { // interfaces go with their namespaces
@@ -172,7 +175,7 @@ func command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	return exec.CommandContext(ctx, name, args...) //nolint:gosec // the test's own arguments
 }
 
-// ip runs iproute2's command.
+// ip runs the ip command of iproute2.
 func (l *Lab) ip(args ...string) {
 	l.tb.Helper()
 	if out, err := command(l.tb.Context(), "ip", args...).CombinedOutput(); err != nil {
@@ -180,8 +183,8 @@ func (l *Lab) ip(args ...string) {
 	}
 }
 
-// Wait waits until all sessions between running routers are established and every router has heard from each running
-// neighbour what that originates, and nothing else.
+// Wait waits until all sessions between running routers are established, and every router has
+// received from each running neighbour exactly the prefixes that the neighbour originates.
 func (l *Lab) Wait() {
 	l.tb.Helper()
 	Eventually(l.tb, 2*time.Minute, func() error {
@@ -203,7 +206,7 @@ func (l *Lab) Wait() {
 	})
 }
 
-// agrees compares what a router has heard from a neighbour with what that originates.
+// agrees compares the routes that a router received from a neighbour with the neighbour's prefixes.
 func (l *Lab) agrees(r *Router, n Neighbour, table map[netip.Prefix][]bgp.ASN) error {
 	want := 0
 	if n.Router.Running() {
@@ -223,7 +226,7 @@ func (l *Lab) agrees(r *Router, n Neighbour, table map[netip.Prefix][]bgp.ASN) e
 	return nil
 }
 
-// Eventually asks again until ok has no error, and fails with the last one.
+// Eventually calls ok until it returns nil. After the time within it fails with the last error.
 func Eventually(tb testing.TB, within time.Duration, ok func() error) {
 	tb.Helper()
 	tick := time.NewTicker(200 * time.Millisecond)
@@ -243,7 +246,7 @@ func Eventually(tb testing.TB, within time.Duration, ok func() error) {
 	}
 }
 
-// decode reads JSON that a router printed.
+// decode parses the JSON output of a router.
 func decode(what string, out []byte, into any) error {
 	if err := json.Unmarshal(out, into); err != nil {
 		return fmt.Errorf("reading %s: %w: %.200s", what, err, out)

@@ -16,13 +16,13 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Router is one of a lab.
+// Router is a router of a lab.
 type Router struct {
 	// Name is r1, r2 and so on.
 	Name string
 	Kind Kind
 	ASN  bgp.ASN
-	// Address is where its BMP session comes from, Station where it goes to.
+	// Address is the router's address of its BMP session, Station the station's.
 	Address, Station netip.Addr
 	// ID is its BGP identifier.
 	ID netip.Addr
@@ -45,15 +45,15 @@ type Neighbour struct {
 	Address netip.Addr
 }
 
-// software is how a kind of router is told things.
+// software controls a kind of router.
 type software interface {
-	// start returns the command, its configuration written.
+	// start writes the configuration and returns the command that starts the router.
 	start() *exec.Cmd
-	// ready is nil once it can be told things; originate and the others need that.
+	// ready returns nil once the router takes commands. The methods below need that.
 	ready() error
 	originate(p netip.Prefix, on bool) error
 	clear(n Neighbour) error
-	// heard is its pre-policy Adj-RIB-In of a neighbour, the AS path by prefix.
+	// heard returns the pre-policy Adj-RIB-In of a neighbour: the AS path by prefix.
 	heard(n Neighbour) (map[netip.Prefix][]bgp.ASN, error)
 }
 
@@ -79,7 +79,7 @@ func (l *Lab) router(i int, kind Kind, port int) *Router {
 	return r
 }
 
-// towards is its address on the link to another.
+// towards returns the router's address on the link to another router.
 func (r *Router) towards(o *Router, f bgp.Family) netip.Addr {
 	low, high, end := min(r.index, o.index), max(r.index, o.index), byte(1)
 	if r.index > o.index {
@@ -91,7 +91,7 @@ func (r *Router) towards(o *Router, f bgp.Family) netip.Addr {
 	return netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 0xff, r.lab.network, byte(low), byte(high), 15: end})
 }
 
-// Neighbours are its sessions, one of each family with every other router.
+// Neighbours lists the router's sessions: one of each family with every other router.
 func (r *Router) Neighbours() []Neighbour {
 	var all []Neighbour
 	for _, o := range r.lab.Routers {
@@ -105,10 +105,11 @@ func (r *Router) Neighbours() []Neighbour {
 	return all
 }
 
-// Running reports whether it was started and not killed.
+// Running reports whether the router was started and not killed since.
 func (r *Router) Running() bool { return r.cmd != nil }
 
-// Start starts it, with what it originated before, and waits until it can be told things.
+// Start starts the router with the prefixes that it originated before, and waits until it takes
+// commands.
 func (r *Router) Start() {
 	tb := r.lab.tb
 	tb.Helper()
@@ -124,7 +125,7 @@ func (r *Router) Start() {
 	}
 }
 
-// Kill ends it with SIGKILL, if it runs: its sessions are closed by the kernel.
+// Kill ends the router with SIGKILL, if it runs. The kernel closes its sessions.
 func (r *Router) Kill() {
 	if r.cmd == nil {
 		return
@@ -132,7 +133,7 @@ func (r *Router) Kill() {
 	if err := r.cmd.Process.Signal(syscall.SIGKILL); err != nil {
 		r.lab.tb.Errorf("killing %s: %v", r.Name, err)
 	}
-	_ = r.cmd.Wait() // the signal is its error
+	_ = r.cmd.Wait() // its error is the signal
 	r.cmd = nil
 	if r.lab.tb.Failed() && r.output.Len() > 0 {
 		r.lab.tb.Logf("%s said: %s", r.Name, r.output.String())
@@ -148,7 +149,7 @@ func (r *Router) Announce(prefixes ...netip.Prefix) {
 	}
 }
 
-// Withdraw takes them back.
+// Withdraw stops originating prefixes.
 func (r *Router) Withdraw(prefixes ...netip.Prefix) {
 	r.lab.tb.Helper()
 	for _, p := range prefixes {
@@ -157,13 +158,14 @@ func (r *Router) Withdraw(prefixes ...netip.Prefix) {
 	}
 }
 
-// Clear resets the session with a neighbour, hard.
+// Clear resets the session with a neighbour, with a hard reset.
 func (r *Router) Clear(n Neighbour) {
 	r.lab.tb.Helper()
 	r.must(r.soft.clear(n))
 }
 
-// Tables is what it heard from each neighbour: its pre-policy Adj-RIB-In, the AS path by prefix.
+// Tables returns the routes received from each neighbour: the pre-policy Adj-RIB-In, as AS path by
+// prefix.
 func (r *Router) Tables() map[Neighbour]map[netip.Prefix][]bgp.ASN {
 	r.lab.tb.Helper()
 	all, err := r.read()
@@ -190,12 +192,12 @@ func (r *Router) must(err error) {
 	}
 }
 
-// inside is a command in the router's namespace.
+// inside returns a command in the router's namespace.
 func (r *Router) inside(ctx context.Context, name string, args ...string) *exec.Cmd {
 	return command(ctx, "ip", append([]string{"netns", "exec", r.namespace, name}, args...)...)
 }
 
-// output runs a command and returns what it printed; its error holds what it printed elsewhere.
+// output runs a command and returns its standard output. The error includes both outputs.
 func output(cmd *exec.Cmd) ([]byte, error) {
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

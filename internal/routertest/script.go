@@ -9,24 +9,27 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Script takes a lab, and the darkmap that watches it, through what may happen to them, and compares what darkmap wrote.
+// Script runs a lab, and the darkmap that watches it, through a sequence of failures, and compares
+// darkmap's log with the routers' tables.
 type Script struct {
 	Lab *Lab
 	// Start starts darkmap; Kill ends it with SIGKILL, Stop with SIGTERM.
 	Start, Kill, Stop func()
-	// Read reads all that it has written.
+	// Read reads all that darkmap has written.
 	Read func() *View
-	// Withdrawn is what the routers were told to take back.
+	// Withdrawn are the prefixes that routers withdrew on command.
 	Withdrawn map[netip.Prefix]bool
-	// Tap, if set, knows what the routers sent. FRR was seen to withdraw routes over BMP that nobody took back, after a peer's session was down and up
-	// again. Why is not known. A guess: its queue holds prefixes, and it withdraws those that the peer does not have when their turn comes.
+	// Tap, if set, counts the withdrawals that the routers sent. FRR was seen to send BMP
+	// withdrawals of routes that no router had withdrawn, after a peer's session had gone down and
+	// up again. The reason is unknown. A guess: its queue holds prefixes, and it withdraws those
+	// that the peer does not have at their turn.
 	Tap *Tap
 }
 
-// flips is how often each router announces and withdraws one prefix.
+// flips is the number of times that each router announces and withdraws one prefix.
 const flips = 3
 
-// Run runs it and returns the view of its end.
+// Run runs the script and returns the view at its end.
 func (s *Script) Run() *View {
 	tb := s.Lab.tb
 	tb.Helper()
@@ -38,7 +41,7 @@ func (s *Script) Run() *View {
 		r.Announce(Networks(i, 0, 5)...)
 		r.Announce(Common(0, 4)...)
 	}
-	s.Lab.Wait() // sessions and tables that are there before darkmap
+	s.Lab.Wait() // sessions and tables exist before darkmap starts
 	s.Start()
 	s.agree("start")
 	s.flip()
@@ -67,7 +70,8 @@ func (s *Script) Run() *View {
 	return v
 }
 
-// Networks are prefixes from to to of a router, of both families, long enough to be looked at by a detector: /24 and /48.
+// Networks returns the prefixes from (inclusive) to to (exclusive) of a router, in both families,
+// of a length that a detector considers: /24 and /48.
 func Networks(router, from, to int) []netip.Prefix {
 	var all []netip.Prefix
 	for i := from; i < to; i++ {
@@ -77,11 +81,11 @@ func Networks(router, from, to int) []netip.Prefix {
 	return all
 }
 
-// Common are networks that every router announces: where routers pass on only what they originate, these alone are heard from more
-// than one AS, and seen by enough voters to be missed.
+// Common returns networks that every router announces. Routers announce only their own prefixes, so
+// these alone are received from more than one AS, and held by enough voters to count as lost.
 func Common(from, to int) []netip.Prefix { return Networks(MaxRouters, from, to) }
 
-// WithdrawCommon takes networks of all routers back from each.
+// WithdrawCommon withdraws common networks from every router.
 func (s *Script) WithdrawCommon(from, to int) {
 	s.Lab.tb.Helper()
 	for _, r := range s.Lab.Routers {
@@ -96,7 +100,7 @@ func (s *Script) withdraw(r *Router, prefixes ...netip.Prefix) {
 	r.Withdraw(prefixes...)
 }
 
-// agree waits until the routers are done and the log says what their tables say.
+// agree waits until the routers' sessions are complete and the log agrees with their tables.
 func (s *Script) agree(what string) *View {
 	tb := s.Lab.tb
 	tb.Helper()
@@ -111,7 +115,8 @@ func (s *Script) agree(what string) *View {
 	return v
 }
 
-// flip announces and withdraws prefixes of each router, one change at a time: the log has each of them at each neighbour.
+// flip announces and withdraws prefixes of each router, one change at a time. The log must hold
+// each change for each neighbour.
 func (s *Script) flip() {
 	s.Lab.tb.Helper()
 	var v *View
@@ -136,7 +141,8 @@ func (s *Script) flip() {
 	}
 }
 
-// onlyWithdrawn: a withdrawal in the log is of what a router took back, or what it sent all the same.
+// onlyWithdrawn checks that each withdrawal in the log is of a prefix that a router withdrew on
+// command, or that a router sent it according to Tap.
 func (s *Script) onlyWithdrawn(v *View) {
 	s.Lab.tb.Helper()
 	total, strange := 0, 0

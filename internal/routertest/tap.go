@@ -12,13 +12,14 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
 
-// tapPause is how long a router's connection is kept where nobody listens: GoBGP connects again at once.
+// tapPause is the time for which a router's connection stays open if the station does not listen,
+// because GoBGP reconnects at once.
 const tapPause = 500 * time.Millisecond
 
-// Tap stands between the routers of a lab and their station. It passes every octet on, and counts the withdrawals that each router sent: what
-// a router says of itself is no fault of the station's.
+// Tap relays the BMP connections between the routers of a lab and their station. It passes every
+// octet on and counts the withdrawals that each router sent: the station is not at fault for those.
 type Tap struct {
-	// Port is where the routers connect to.
+	// Port is the port to which the routers connect.
 	Port int
 
 	tb      testing.TB
@@ -33,7 +34,8 @@ type Tap struct {
 	serving   sync.WaitGroup
 }
 
-// NewTap listens for routers, and connects to a station on a loopback port for each that comes: from Tap.Address. It ends with the test.
+// NewTap listens for routers. For each it connects to a station on a loopback port, from the
+// address Tap.Address. It ends with the test.
 func NewTap(tb testing.TB, station int) *Tap {
 	tb.Helper()
 	ln, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", ":0")
@@ -48,12 +50,12 @@ func NewTap(tb testing.TB, station int) *Tap {
 	return t
 }
 
-// Address is where the station sees a router's session come from.
+// Address returns the source address of a router's session at the station.
 func (*Tap) Address(r *Router) netip.Addr {
 	return netip.AddrFrom4([4]byte{127, 0, 1, byte(r.index + 1)})
 }
 
-// Watch begins to take the connections of a lab's routers.
+// Watch starts to accept the connections of a lab's routers.
 func (t *Tap) Watch(l *Lab) {
 	t.lab = l
 	t.serving.Go(func() { // ends with the listener
@@ -69,7 +71,8 @@ func (t *Tap) Watch(l *Lab) {
 	})
 }
 
-// keep notes a connection, which ends with the tap; false where it has ended already.
+// keep records a connection, which is closed at the end of the tap. It returns false if the tap has
+// ended already.
 func (t *Tap) keep(conn net.Conn) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -99,7 +102,7 @@ func (t *Tap) close() {
 	t.serving.Wait()
 }
 
-// serve passes on a router's connection, and the end of either side to the other.
+// serve relays a router's connection, and closes one side when the other ends.
 func (t *Tap) serve(conn net.Conn) {
 	defer t.drop(conn)
 	from := conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
@@ -117,7 +120,7 @@ func (t *Tap) serve(conn net.Conn) {
 			return
 		}
 		t.serving.Go(func() { // ends with the station's end of the connection
-			_, _ = io.Copy(io.Discard, up) // a station says nothing
+			_, _ = io.Copy(io.Discard, up) // a station sends nothing
 			_ = conn.Close()
 		})
 		t.count(r, io.TeeReader(conn, up))
@@ -126,7 +129,7 @@ func (t *Tap) serve(conn net.Conn) {
 	}
 }
 
-// count reads a router's messages to the end.
+// count reads a router's messages up to the end.
 func (t *Tap) count(r *Router, octets io.Reader) {
 	messages := wire.NewBMPReader(octets)
 	var session wire.BMPSession
@@ -156,7 +159,7 @@ func (t *Tap) count(r *Router, octets io.Reader) {
 	}
 }
 
-// sent is how often a router withdrew a prefix of a peer, by historyKey.
+// sent returns the number of times that a router withdrew a prefix of a peer, by historyKey.
 func (t *Tap) sent(key string) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()

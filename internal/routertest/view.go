@@ -9,17 +9,19 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// View is the state of a lab as a log of darkmap says it: whoever reads the log calls it for each record, in order. Each router is the
-// collector bmp/<its name>.
+// View is the state of a lab according to darkmap's log. The reader of the log calls its methods
+// for each record, in order. Each router is the collector bmp/<its name>.
 type View struct {
-	tables map[string]map[netip.Addr]map[netip.Prefix][]bgp.ASN // by collector and peer; those that are up
-	// history has, by collector, peer and prefix, A for an announcement, W for a withdrawal, | where the peer or the collector went.
+	// tables holds the routes by collector and peer, of the peers that are up.
+	tables map[string]map[netip.Addr]map[netip.Prefix][]bgp.ASN
+	// history holds, by collector, peer and prefix, A for an announcement, W for a withdrawal, and
+	// | for the end of the peer's session or the collector's.
 	history map[string]string
-	last    map[string]bgp.Position // live
+	last    map[string]bgp.Position // last position of each collector
 	faults  []error
 }
 
-// NewView is of an empty log.
+// NewView returns the view of an empty log.
 func NewView() *View {
 	return &View{map[string]map[netip.Addr]map[netip.Prefix][]bgp.ASN{}, map[string]string{}, map[string]bgp.Position{}, nil}
 }
@@ -32,7 +34,7 @@ func (v *View) fault(format string, args ...any) {
 	v.faults = append(v.faults, fmt.Errorf(format, args...))
 }
 
-// At takes a record's position, which must rise.
+// At checks that the positions of a collector's records rise.
 func (v *View) At(p bgp.Position) {
 	if last, ok := v.last[p.Collector]; ok && !p.After(last) {
 		v.fault("%v stands behind %v", p, last)
@@ -40,14 +42,14 @@ func (v *View) At(p bgp.Position) {
 	v.last[p.Collector] = p
 }
 
-// CollectorDown forgets all peers of a collector.
+// CollectorDown deletes all peers of a collector.
 func (v *View) CollectorDown(collector string) {
 	for p := range v.tables[collector] {
 		v.PeerDown(collector, p)
 	}
 }
 
-// PeerUp begins with an empty table.
+// PeerUp starts a peer with an empty table.
 func (v *View) PeerUp(collector string, peer netip.Addr) {
 	v.PeerDown(collector, peer)
 	if v.tables[collector] == nil {
@@ -56,7 +58,7 @@ func (v *View) PeerUp(collector string, peer netip.Addr) {
 	v.tables[collector][peer] = map[netip.Prefix][]bgp.ASN{}
 }
 
-// PeerDown forgets a peer's routes.
+// PeerDown deletes a peer and its routes.
 func (v *View) PeerDown(collector string, peer netip.Addr) {
 	for prefix := range v.tables[collector][peer] {
 		v.history[historyKey(collector, peer, prefix)] += "|"
@@ -64,7 +66,7 @@ func (v *View) PeerDown(collector string, peer netip.Addr) {
 	delete(v.tables[collector], peer)
 }
 
-// Change is what one message says.
+// Change applies the routes of one message.
 func (v *View) Change(collector string, peer netip.Addr, withdrawn, announced []netip.Prefix, path []bgp.ASN) {
 	held, up := v.tables[collector][peer]
 	if !up {
@@ -81,7 +83,8 @@ func (v *View) Change(collector string, peer netip.Addr, withdrawn, announced []
 	}
 }
 
-// Agrees is an error where the log is out of order or says something else than the tables of the routers that run.
+// Agrees returns an error if the log is out of order or differs from the tables of the running
+// routers.
 func (v *View) Agrees(l *Lab) error {
 	if len(v.faults) > 0 {
 		return v.faults[0]

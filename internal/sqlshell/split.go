@@ -96,7 +96,7 @@ func inWord(c byte) bool {
 	return c == '_' || c < unicode.MaxASCII && (unicode.IsLetter(rune(c)) || unicode.IsDigit(rune(c)))
 }
 
-// word returns the length of the name at the begin of s. A name can hold a dollar, which then
+// word returns the length of the name at the start of s. A name can hold a dollar, which then
 // begins no heredoc.
 func word(s string) int {
 	for i := range len(s) {
@@ -115,7 +115,7 @@ func until(s string, from int, mark string) int {
 	return len(s)
 }
 
-// comment returns the length of the comment at the begin of s. Comments can be nested.
+// comment returns the length of the comment at the start of s. Comments can be nested.
 func comment(s string) int {
 	depth := 0
 	for i := 0; i < len(s); i++ {
@@ -134,7 +134,7 @@ func comment(s string) int {
 	return len(s)
 }
 
-// heredoc returns the length of the heredoc, $tag$...$tag$, at the begin of s; 0 is none. A heredoc
+// heredoc returns the length of the heredoc, $tag$...$tag$, at the start of s; 0 is none. A heredoc
 // without an end takes all of s.
 func heredoc(s string) int {
 	i := 1
@@ -147,7 +147,7 @@ func heredoc(s string) int {
 	return until(s, i+1, s[:i+1])
 }
 
-// quoted returns the length of the quoted text at the begin of s. A doubled quote gives two tokens,
+// quoted returns the length of the quoted text at the start of s. A doubled quote gives two tokens,
 // which has the same effect here.
 func quoted(s string) int {
 	for i := 1; i < len(s); i++ {

@@ -22,7 +22,8 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 )
 
-// NewRegistry returns a metrics registry with the Go runtime's and the process's own metrics, and darkmap_build_info.
+// NewRegistry returns a metrics registry with the metrics of the Go runtime and the process, and
+// with darkmap_build_info.
 func NewRegistry(version string) *prometheus.Registry {
 	reg := prometheus.NewRegistry()
 	promauto.With(reg).NewGauge(prometheus.GaugeOpts{Name: "darkmap_build_info", Help: "Always 1; the label is the version of the program.", ConstLabels: prometheus.Labels{"version": version}}).Set(1)
@@ -30,35 +31,37 @@ func NewRegistry(version string) *prometheus.Registry {
 	return reg
 }
 
-// DefaultAdminAddr is where the admin server listens unless configured.
+// DefaultAdminAddr is the default address of the admin server.
 const DefaultAdminAddr = "127.0.0.1:9464"
 
 // adminConnections bounds the connections to the admin server.
 const adminConnections = 64
 
-// AdminConfig says what the admin server answers.
+// AdminConfig configures the admin server.
 type AdminConfig struct {
-	// Addr is host:port; port 0 takes a free one.
+	// Addr is host:port; port 0 takes a free port.
 	Addr string
 	// Gatherer holds the metrics of /metrics.
 	Gatherer prometheus.Gatherer
-	// Live is nil while the process's loops turn; it never asks a broker. Ready is nil while the process does its work;
-	// the error is the reason shown. Either may be nil: always well.
+	// Live returns nil while the process's loops turn; it never asks a broker. Ready returns nil
+	// while the process does its work; its error is the reason shown. Either may be nil, which
+	// counts as success.
 	Live, Ready func() error
-	// Pprof serves /debug/pprof/, which shows the program's memory and command line and can slow it down; off by default.
+	// Pprof serves /debug/pprof/, which exposes the program's memory and command line and can slow
+	// it down; off by default.
 	Pprof bool
-	// Handlers are served too, by the pattern of net/http.
+	// Handlers are further handlers, by a pattern of net/http.
 	Handlers map[string]http.Handler
 }
 
-// Admin is the admin server: /livez, /readyz, /metrics and, where asked, /debug/pprof/.
+// Admin is the admin server: /livez, /readyz, /metrics and, if configured, /debug/pprof/.
 type Admin struct {
 	ln  net.Listener
 	srv *http.Server
 	log *slog.Logger
 }
 
-// NewAdmin binds the address; Run serves.
+// NewAdmin binds the address. Run serves on it.
 func NewAdmin(ctx context.Context, ac AdminConfig, log *slog.Logger) (*Admin, error) {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", ac.Addr)
@@ -86,7 +89,8 @@ func (ac AdminConfig) handler() http.Handler {
 		return mux
 	}
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/cmdline", func(w http.ResponseWriter, _ *http.Request) { // --set may hold a URL with a password
+	// --set may hold a URL with a password.
+	mux.HandleFunc("GET /debug/pprof/cmdline", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		_, _ = fmt.Fprint(w, config.WithoutSecrets(strings.Join(os.Args, "\x00"))) //nolint:gosec // plain text; the client may be gone
@@ -97,7 +101,8 @@ func (ac AdminConfig) handler() http.Handler {
 	return mux
 }
 
-// health answers 200 and "ok", or 503 and the reason; 200 and the reason where that is WaitingError.
+// health answers 200 and "ok", or 503 and the reason. If the reason is only a WaitingError, it
+// answers 200 and the reason.
 func health(check func() error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -114,7 +119,8 @@ func health(check func() error) http.Handler {
 	})
 }
 
-// Addr is where programs of this machine reach it: host:port. An address that stands for every one is replaced by that of loopback.
+// Addr returns host:port for programs on this machine. The unspecified address becomes the loopback
+// address.
 func (a *Admin) Addr() string {
 	addr, err := netip.ParseAddrPort(a.ln.Addr().String())
 	switch {
@@ -126,10 +132,10 @@ func (a *Admin) Addr() string {
 	return netip.AddrPortFrom(netip.IPv6Loopback(), addr.Port()).String()
 }
 
-// Close frees the address of a server that does not run.
+// Close frees the address of a server that was not run.
 func (a *Admin) Close() error { return a.ln.Close() }
 
-// Run serves until ctx ends, then lets requests finish for at most a second.
+// Run serves until ctx ends, then waits at most a second for open requests.
 func (a *Admin) Run(ctx context.Context) error {
 	served := make(chan error, 1)
 	go func() { served <- a.srv.Serve(a.ln) }() // ends with Shutdown below

@@ -12,20 +12,23 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// maxFaults bounds the faults that are remembered; what comes beyond them is logged as it comes.
+// maxFaults bounds the remembered faults. Faults beyond it are logged as they come.
 const maxFaults = 256
 
-// faultWaits are the times after which a fault that goes on is said again: what came in between is counted. Then comes the last one,
-// again and again. A fault that does not come back within one of them is over, and is said at once when it comes again.
+// faultWaits are the intervals after which a lasting fault is logged again, with the number of its
+// records in between. The last interval repeats. A fault without a record in one interval is over;
+// its next record is logged at once.
 var faultWaits = []time.Duration{10 * time.Second, time.Minute, 10 * time.Minute}
 
-// causes are the attributes that say what is wrong. All others say where, or how often.
+// causes are the attributes that name the cause of a fault. All others name its place or its count.
 var causes = []string{"err", "why", "reason", "message"}
 
-// OneFault returns a logger that says a fault once, and not once for each connection, collector or record that has it: warnings and
-// errors of one message and one cause are one fault. Without a cause (causes) all that they say beside ends has to be the same. The
-// first is logged at once; the others are counted, and said in one line after a while: with how many there were (more), since when, and
-// which collectors, peers and addresses had it. flush says what was counted and not said.
+// OneFault returns a logger that logs a fault once, and not once for each connection, collector or
+// record that has it. Warnings and errors with the same message and the same cause (causes) are one
+// fault. Without a cause all their attributes except ends must be equal. The first record is logged
+// at once. The others are counted and logged in one line after a while: with their number (more),
+// since when, and which collectors, peers and addresses had the fault. flush logs the records
+// counted and not yet logged.
 func OneFault(log *slog.Logger) (_ *slog.Logger, flush func()) {
 	f := &faults{open: map[string]*fault{}}
 	return slog.New(faultHandler{log.Handler(), f}), f.flush
@@ -34,24 +37,24 @@ func OneFault(log *slog.Logger) (_ *slog.Logger, flush func()) {
 type faults struct {
 	mu     sync.Mutex
 	open   map[string]*fault
-	closed bool // everything is logged as it comes
+	closed bool // set by flush: records are logged as they come
 }
 
-// fault is one that was said.
+// fault is a fault whose first record was logged.
 type fault struct {
 	to    func(slog.Record)
 	last  slog.Record
-	more  int // that were not said
+	more  int // records not logged yet
 	since time.Time
-	where map[string][]string // values of wheres, in the order in which they came
-	waits int                 // which of faultWaits is running
+	where map[string][]string // values of wheres, in the order of arrival
+	waits int                 // index of the running interval in faultWaits
 	timer *time.Timer
 }
 
-// ends are the attributes that name who has the fault.
+// ends are the attributes that name the object with the fault.
 var ends = []string{"collector", "peer", "address", "connection"}
 
-// wheres are the attributes whose values are listed where they differ, at most maxWhere of each.
+// wheres are the attributes whose differing values are listed, at most maxWhere of each.
 var wheres = []string{"collector", "peer", "address", "file", "topic"}
 
 const maxWhere = 5
@@ -63,24 +66,24 @@ type faultHandler struct {
 
 // Handle logs the record, or counts it.
 func (h faultHandler) Handle(ctx context.Context, r slog.Record) error {
-	later := func(r slog.Record) { _ = h.Handler.Handle(context.WithoutCancel(ctx), r) } // as slog does
+	later := func(r slog.Record) { _ = h.Handler.Handle(context.WithoutCancel(ctx), r) } // ignores the error, as slog does
 	if r.Level < slog.LevelWarn || h.f.counts(later, r.Clone()) {
 		return h.Handler.Handle(ctx, r)
 	}
 	return nil
 }
 
-// WithAttrs is slog's.
+// WithAttrs implements slog.Handler.
 func (h faultHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return faultHandler{h.Handler.WithAttrs(attrs), h.f}
 }
 
-// WithGroup is slog's.
+// WithGroup implements slog.Handler.
 func (h faultHandler) WithGroup(name string) slog.Handler {
 	return faultHandler{h.Handler.WithGroup(name), h.f}
 }
 
-// counts notes a fault, and reports whether it is to be logged at once.
+// counts counts a record of a fault, and reports whether it must be logged at once.
 func (f *faults) counts(to func(slog.Record), r slog.Record) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -102,7 +105,7 @@ func (f *faults) counts(to func(slog.Record), r slog.Record) bool {
 	return false
 }
 
-// again says a fault that went on, or forgets it.
+// again logs a fault that went on, or forgets it.
 func (f *faults) again(k string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -119,7 +122,7 @@ func (f *faults) again(k string) {
 	x.timer.Reset(faultWaits[x.waits])
 }
 
-// flush says what was not said yet; nothing is held back afterwards.
+// flush logs the counted records. From then on records are logged as they come.
 func (f *faults) flush() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -133,7 +136,7 @@ func (f *faults) flush() {
 	}
 }
 
-// say logs the last record, at the present time, with what is known of the others.
+// say logs the last record, with the present time and a summary of the others.
 func (x *fault) say() {
 	now := time.Now()
 	r := slog.NewRecord(now, x.last.Level, x.last.Message, 0)
@@ -154,7 +157,7 @@ func (x *fault) say() {
 	x.more, x.since, x.where = 0, now, map[string][]string{}
 }
 
-// note remembers where the fault is.
+// note remembers the places of a record.
 func (x *fault) note(r slog.Record) {
 	r.Attrs(func(a slog.Attr) bool {
 		if !slices.Contains(wheres, a.Key) {
@@ -171,10 +174,11 @@ func (x *fault) note(r slog.Record) {
 	})
 }
 
-// varying is what differs in a cause from one connection to the next: ports, counts, durations.
+// varying matches the parts of a cause that differ between connections: ports, counts, durations.
 var varying = regexp.MustCompile(`\d+`)
 
-// faultKey is the message and the cause. Without a cause it is the message and all but ends: what differs may be what is wrong.
+// faultKey returns the message and the cause. Without a cause it returns the message and all
+// attributes except ends, because the difference may be the fault.
 func faultKey(r slog.Record) string {
 	var cause, all strings.Builder
 	r.Attrs(func(a slog.Attr) bool {

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// Limited logs events that others can cause at will: at most burst lines at once, one more for each every that passes, and how
-// many were left out in between. It is safe for concurrent use.
+// Limited limits the logging of events that others can cause at will: burst lines at once, and one
+// more for each time every. A line carries the number of lines suppressed before it. It is safe for
+// concurrent use.
 type Limited struct {
 	log   *slog.Logger
 	every time.Duration
@@ -20,26 +21,27 @@ type Limited struct {
 	suppressed int
 }
 
-// NewLimited returns one that may log burst lines at once.
+// NewLimited returns a Limited that may log burst lines at once.
 func NewLimited(log *slog.Logger, every time.Duration, burst int) *Limited {
 	return &Limited{log: log, every: every, burst: burst, now: time.Now, left: burst, refilled: time.Now()}
 }
 
-// Warn logs, or counts what it does not log; the next line says how many those were.
+// Warn logs a warning, or counts it as suppressed. The next line has that count.
 func (l *Limited) Warn(msg string, args ...any) {
 	if args, ok := l.pass(args); ok {
 		l.log.Warn(msg, args...) //nolint:sloglint // the caller's message is constant
 	}
 }
 
-// Info is Warn for what nobody needs to act upon.
+// Info is like Warn, at level Info, for events that need no action.
 func (l *Limited) Info(msg string, args ...any) {
 	if args, ok := l.pass(args); ok {
 		l.log.Info(msg, args...) //nolint:sloglint // the caller's message is constant
 	}
 }
 
-// pass reports whether a line may be logged; its arguments then also say what was left out.
+// pass reports whether a line may be logged, and adds the number of suppressed lines to its
+// arguments.
 func (l *Limited) pass(args []any) ([]any, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

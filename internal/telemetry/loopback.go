@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// LoopbackHost reports whether host, with or without a port, is localhost or an address of loopback.
+// LoopbackHost reports whether host, with or without a port, is localhost or a loopback address.
 func LoopbackHost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -19,8 +19,8 @@ func LoopbackHost(host string) bool {
 	return err == nil && addr.IsLoopback()
 }
 
-// LoopbackOnly passes on requests whose Host header is a name of loopback, and answers others with 421. A web page whose
-// name was made to lead to loopback (DNS rebinding) sends its own name.
+// LoopbackOnly passes on requests whose Host header is a name of loopback, and answers others with
+// 421. A web page whose name was pointed to loopback (DNS rebinding) sends its own name.
 func LoopbackOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !LoopbackHost(r.Host) {

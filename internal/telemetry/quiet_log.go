@@ -6,8 +6,8 @@ import (
 	"log/slog"
 )
 
-// Quiet returns a logger that, once done is closed, leaves out what only says that a context was cancelled: a command that is told to
-// end cancels what it has under way, which is no fault.
+// Quiet returns a logger that, once done is closed, drops records about a cancelled context: a
+// command that is told to end cancels its running work, which is no fault.
 func Quiet(log *slog.Logger, done <-chan struct{}) *slog.Logger {
 	return slog.New(quiet{log.Handler(), done})
 }
@@ -17,7 +17,7 @@ type quiet struct {
 	done <-chan struct{}
 }
 
-// Handle passes the record on, unless it is about a cancellation at the end.
+// Handle passes the record on, unless it reports a cancellation after done.
 func (q quiet) Handle(ctx context.Context, r slog.Record) error {
 	select {
 	case <-q.done:
@@ -36,10 +36,10 @@ func (q quiet) Handle(ctx context.Context, r slog.Record) error {
 	return q.Handler.Handle(ctx, r)
 }
 
-// WithAttrs keeps quiet.
+// WithAttrs implements slog.Handler.
 func (q quiet) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return quiet{q.Handler.WithAttrs(attrs), q.done}
 }
 
-// WithGroup keeps quiet.
+// WithGroup implements slog.Handler.
 func (q quiet) WithGroup(name string) slog.Handler { return quiet{q.Handler.WithGroup(name), q.done} }

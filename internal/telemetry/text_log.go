@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// textHandler writes lines for people, in the layout of everything else that a command prints:
+// textHandler writes lines for people, in the layout of darkmap's other output:
 //
 //	2006-01-02 15:04:05  warn      message key=value
 //
@@ -20,7 +20,7 @@ type textHandler struct {
 	mu   *sync.Mutex // guards w and text
 	w    io.Writer
 	text *bytes.Buffer
-	// attrs writes the attributes of a record to text; the time, the level and the message are left out.
+	// attrs writes the attributes of a record to text, without the time, the level and the message.
 	attrs slog.Handler
 }
 
@@ -65,7 +65,7 @@ func (h textHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return h
 }
 
-// WithGroup names the attributes that follow.
+// WithGroup puts later attributes into a group.
 func (h textHandler) WithGroup(name string) slog.Handler {
 	h.attrs = h.attrs.WithGroup(name)
 	return h

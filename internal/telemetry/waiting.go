@@ -1,14 +1,14 @@
 package telemetry
 
-// WaitingError is a reason of Ready that is nobody's fault here: the process could do its work, and others have not come. /readyz says it, and
-// answers 200 all the same, or those others would be kept away.
+// WaitingError is a reason of Ready without a fault of this process: it can do its work and waits
+// for others. /readyz shows the reason but answers 200, because 503 would keep those others away.
 type WaitingError struct{ Err error }
 
 func (w WaitingError) Error() string { return w.Err.Error() }
 
 func (w WaitingError) Unwrap() error { return w.Err }
 
-// onlyWaiting reports whether all that err joins is WaitingError.
+// onlyWaiting reports whether all errors that err joins are WaitingErrors.
 func onlyWaiting(err error) bool {
 	switch x := err.(type) { //nolint:errorlint // looks at each of a tree
 	case WaitingError:

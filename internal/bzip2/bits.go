@@ -5,23 +5,23 @@ import "encoding/binary"
 // bitReader reads bits of data, the highest of each octet first.
 type bitReader struct {
 	data []byte
-	// next is the index of the first octet that is not in held.
+	// next is the index of the first octet that is not yet in held.
 	next int
-	// held has count bits, from the top on.
+	// held holds count bits, from the highest on.
 	held  uint64
 	count uint
-	// missing is how many bits were asked for behind the end; they read as zeros.
+	// missing is the number of zero bits that were added behind the end of data.
 	missing uint
 }
 
-// newBits reads data from bit on.
+// newBits returns a reader of data from the given bit on.
 func newBits(data []byte, bit int) bitReader {
 	b := bitReader{data: data, next: bit >> 3}
 	b.take(uint(bit & 7))
 	return b
 }
 
-// fill makes count at least 56, with zeros behind the end.
+// fill raises count to at least 56, with zeros behind the end.
 func (b *bitReader) fill() {
 	if b.next+8 <= len(b.data) {
 		b.held |= binary.BigEndian.Uint64(b.data[b.next:]) >> b.count
@@ -52,7 +52,7 @@ func (b *bitReader) take(n uint) uint32 {
 	return v
 }
 
-// position is the number of the next bit of data.
+// position returns the number of the next bit of data.
 func (b *bitReader) position() int { return b.next*8 + int(b.missing) - int(b.count) }
 
 // short reports whether bits were taken behind the end of data.

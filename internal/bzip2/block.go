@@ -5,50 +5,52 @@ import (
 	"fmt"
 )
 
-// FormatError says what of the packed data is not as bzip2 has it.
+// FormatError reports data that violate the bzip2 format.
 type FormatError string
 
 // Error implements error.
 func (e FormatError) Error() string { return "bzip2 data invalid: " + string(e) }
 
-// errLengths says that no Huffman code has the lengths that a table names: the codes of all would need more than all bits.
-// The standard library gives some symbols of such a table longer codes than it names, and bzip2 itself gives some none. No packer
-// writes one.
+// errLengths reports that no Huffman code has the lengths of a table: the codes would need more
+// than all bit patterns. The standard library gives some symbols of such a table longer codes than
+// it names, and bzip2 itself gives some none. No compressor writes such a table.
 const errLengths FormatError = "the lengths are not those of a Huffman code"
 
-// errShort says that a block goes on behind the data.
+// errShort reports that a block goes on behind the data.
 var errShort = errors.New("bzip2 block ends too early")
 
 // The bounds of a block.
 const (
 	maxBlock     = 900_000
-	maxSelectors = 1 << 15 // as its field can say; 18,002 are ever used
-	groupSize    = 50      // symbols that are coded with one table
+	maxSelectors = 1 << 15 // the limit of its field; at most 18,002 are used
+	groupSize    = 50      // symbols per selected table
 	maxTables    = 6
 )
 
-// decoder unpacks blocks, one at a time.
+// decoder decompresses blocks, one at a time.
 type decoder struct {
-	// transform has, of each octet after the Burrows-Wheeler transform, the octet in its low 8 bits and above them the index of
-	// the one that follows.
+	// transform holds, for each octet after the Burrows-Wheeler transform, the octet in the low 8
+	// bits and above them the index of the octet that follows it.
 	transform []uint32
 	selectors [maxSelectors]uint8
 	tables    [maxTables]huffman
 	inverter  inverter
 }
 
-// block is what a packed block holds.
+// block is the content of a compressed block.
 type block struct {
-	// octets are its octets; runs of four are followed by the number of the further ones.
+	// octets are its octets, with runs still coded: four equal octets and the number of further
+	// ones.
 	octets []byte
-	// crc is the check sum that it names, of the octets with all runs undone.
+	// crc is its stored checksum, over the octets with all runs undone.
 	crc uint32
-	// end is the number of the bit behind it.
+	// end is the number of the bit after the block.
 	end int
 }
 
-// unpack unpacks the block whose 48 bits of magic end before bit. size is how many octets the stream allows; the octets are
-// appended to room. The error is errShort or a FormatError.
+// unpack decompresses the block whose 48-bit magic ends before bit. size is the maximum number of
+// octets in the stream's blocks. The octets are written to room, which may be replaced. The error
+// is errShort or a FormatError.
 func (d *decoder) unpack(data []byte, bit, size int, room []byte) (block, error) {
 	b := newBits(data, bit)
 	out := block{crc: b.take(32)}
@@ -91,7 +93,7 @@ func (d *decoder) unpack(data []byte, bit, size int, room []byte) (block, error)
 	return out, nil
 }
 
-// fault is a FormatError, or errShort where the data ended before.
+// fault returns a FormatError, or errShort if the data ended before.
 func (b *bitReader) fault(what string) error {
 	if b.short() {
 		return errShort
@@ -99,7 +101,8 @@ func (b *bitReader) fault(what string) error {
 	return FormatError(what)
 }
 
-// readOctets reads which octets there are: a map of 16 sixteens, and one of each that is not empty.
+// readOctets reads the set of octets in the block: a map of 16 groups of 16 values, and a map of
+// each non-empty group.
 func readOctets(b *bitReader) (octets [256]byte, used int) {
 	for sixteens, i := b.take(16), 0; i < 16; i++ {
 		if sixteens&(0x8000>>i) == 0 {
@@ -115,7 +118,7 @@ func readOctets(b *bitReader) (octets [256]byte, used int) {
 	return octets, used
 }
 
-// readSelectors reads which table each group of symbols has.
+// readSelectors reads the number of the table of each group of symbols.
 func (d *decoder) readSelectors(b *bitReader, n, tables int) (what string) {
 	if n == 0 {
 		return "no groups of symbols"
@@ -136,7 +139,8 @@ func (d *decoder) readSelectors(b *bitReader, n, tables int) (what string) {
 	return ""
 }
 
-// readTable reads the lengths of a table's codes: the first, and of each how it differs from the one before.
+// readTable reads the lengths of a table's codes: the first, and then each as a difference to the
+// one before.
 func readTable(b *bitReader, h *huffman, symbols int) (what string) {
 	var lengths [maxSymbols]uint8
 	length := int(b.take(5))
@@ -167,7 +171,7 @@ func (d *decoder) readSymbols(b *bitReader, selectors []uint8, octets *[256]byte
 		table := &d.tables[selector]
 		for range groupSize {
 			if b.count < maxCodeBits {
-				if b.fill(); b.missing > 128 { // all that follow are made up
+				if b.fill(); b.missing > 128 { // all further bits are added zeros
 					return 0, counts, "no end of the block"
 				}
 			}
@@ -210,7 +214,7 @@ func (d *decoder) readSymbols(b *bitReader, selectors []uint8, octets *[256]byte
 	return 0, counts, "no end of the block"
 }
 
-// toFront moves the octet of the index to the front of the list.
+// toFront moves the octet at the index to the front of the list and returns it.
 func toFront(octets *[256]byte, i int) byte {
 	octet := octets[i]
 	if i < 16 {
@@ -224,7 +228,7 @@ func toFront(octets *[256]byte, i int) byte {
 	return octet
 }
 
-// invert undoes the Burrows-Wheeler transform of the n octets in d.transform.
+// invert inverts the Burrows-Wheeler transform of the n octets in d.transform.
 func (d *decoder) invert(n, first int, counts [256]int32, room []byte) []byte {
 	t := d.transform[:n]
 	var sum int32

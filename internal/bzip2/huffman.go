@@ -2,26 +2,32 @@ package bzip2
 
 // The bounds of a Huffman code of bzip2.
 const (
-	maxSymbols  = 258 // 256 octets: two for runs, none for the first of the list, and the end of the block
+	// maxSymbols counts 255 octets (all but the first of the list), two symbols for runs, and the
+	// end of the block.
+	maxSymbols  = 258
 	maxCodeBits = 20
 	quickBits   = 10
 	noSymbol    = maxSymbols
 )
 
-// huffman is a canonical code: shorter codes are smaller, equal ones are ordered by symbol.
+// huffman is a canonical code: a shorter code is smaller, and codes of equal length are in the
+// order of their symbols.
 type huffman struct {
-	// quick has symbol<<5 | length of the codes of at most quickBits bits, by their first quickBits bits; 0 for longer ones.
+	// quick holds symbol<<5 | length of each code of at most quickBits bits, by the next quickBits
+	// bits; 0 for longer codes.
 	quick [1 << quickBits]uint16
-	// limit is, by length, the first number of maxCodeBits bits that no code of this length or shorter begins.
+	// limit is, by length, the first value of maxCodeBits bits that begins with no code of this
+	// length or a shorter one.
 	limit [maxCodeBits + 2]uint32
-	// base is, by length, what is added to a code to have its index in symbols.
+	// base is, by length, the difference between the index of a code's symbol in symbols and the
+	// code.
 	base    [maxCodeBits + 2]int32
 	symbols [maxSymbols]uint16
 	count   int
 }
 
-// set makes the code of the lengths, each of 1 to maxCodeBits bits. It reports whether there is one: fewer symbols than the code
-// has room for are no fault.
+// set builds the code with the given lengths, each of 1 to maxCodeBits bits. It reports whether
+// such a code exists. A code may have unused bit patterns.
 func (h *huffman) set(lengths []uint8) bool {
 	var counts [maxCodeBits + 2]uint32
 	for _, l := range lengths {
@@ -48,7 +54,7 @@ func (h *huffman) set(lengths []uint8) bool {
 	return true
 }
 
-// setQuick fills the table of the short codes.
+// setQuick fills the table of short codes.
 func (h *huffman) setQuick(counts []uint32) {
 	clear(h.quick[:])
 	at, index := 0, 0
@@ -64,7 +70,8 @@ func (h *huffman) setQuick(counts []uint32) {
 	}
 }
 
-// read returns the next symbol, noSymbol where the bits are none. b holds maxCodeBits bits at least.
+// read returns the next symbol, or noSymbol if the bits are no code. b must hold at least
+// maxCodeBits bits.
 func (h *huffman) read(b *bitReader) uint16 {
 	if entry := h.quick[b.held>>(64-quickBits)]; entry != 0 {
 		n := uint(entry & 31)

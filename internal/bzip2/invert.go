@@ -1,49 +1,52 @@
 package bzip2
 
-// Undoing the Burrows-Wheeler transform follows n indices through a table that no fast cache holds: each step waits for memory.
-// But a following of another index, elsewhere, does not wait for it. So several begin at different indices, each until it
-// comes to where another one began, and the ways are put together in the end. The indices are a permutation, so that no two ways
-// meet elsewhere.
+// Inverting the Burrows-Wheeler transform follows n indices through a table larger than the fast
+// caches, so each step waits for memory. Steps from another index do not wait for it. So the
+// inverter follows several ways at once. Each begins at its own index and ends at the start of
+// another one. In the end the ways are joined. The indices are a permutation, so two ways meet only
+// at a start.
 const (
-	lanes  = 8   // ways that are followed at the same time
-	starts = 128 // ways in all: more than lanes, because some are short
-	// stretch is how many octets of a way stand together.
+	lanes  = 8   // ways followed at the same time
+	starts = 128 // all ways: more than lanes, because some are short
+	// stretch is the number of consecutive octets of a way.
 	stretch = 2048
-	// startBit marks the indices at which a way begins, in the table.
+	// startBit marks, in the table, the indices at which a way begins.
 	startBit = 1 << 31
-	// indexBits is enough for maxBlock.
+	// indexBits is the mask of an index, large enough for maxBlock.
 	indexBits = 1<<20 - 1
 )
 
 // way is a part of the octets of a block: those from one start to the next.
 type way struct {
-	// first is the number of its first stretch; used how many octets its last one has.
+	// first is the number of its first stretch; used is the number of octets in its last one.
 	first, used int32
-	// next is the way that follows.
+	// next is the way that follows it.
 	next int32
 }
 
 // lane is a way that is being followed.
 type lane struct {
-	// at is the index; to and end the room in the stretch.
+	// at is the current index. to is the position of the next octet, end the end of the stretch.
 	at      uint32
 	to, end int32
 	way     int32
 }
 
-// inverter undoes transforms.
+// inverter inverts transforms.
 type inverter struct {
-	// octets has the stretches; follows has, by stretch, the number of the one that goes on from it, -1 where none does.
+	// octets holds the stretches. follows holds, by stretch, the number of the stretch that
+	// continues it; -1 if there is none.
 	octets  []byte
 	follows []int32
 	ways    [starts]way
-	// begins has the indices at which the ways begin.
+	// begins holds the indices at which the ways begin.
 	begins [starts]uint32
 	lanes  [lanes]lane
 }
 
-// invert writes the octets in order: that of index first, then that of the index which its entry of the table names, and so on.
-// An entry has an octet in its low 8 bits and the index of the next above them. It changes the table.
+// invert writes the octets in order: the octet of entry first, then that of the entry to which it
+// points, and so on. An entry has an octet in its low 8 bits and the index of the next entry above
+// them. invert changes the table.
 func (v *inverter) invert(table []uint32, first uint32, out []byte) {
 	if len(table) < lanes*starts {
 		for i := range out {
@@ -98,7 +101,7 @@ func (v *inverter) walk(table []uint32) {
 	}
 }
 
-// start begins to follow a way, and takes its first step.
+// start starts to follow a way, and takes its first step.
 func (v *inverter) start(table []uint32, id int) lane {
 	n := v.stretch()
 	v.ways[id].first = n
@@ -107,7 +110,7 @@ func (v *inverter) start(table []uint32, id int) lane {
 	return lane{at: e >> 8 & indexBits, to: n*stretch + 1, end: (n + 1) * stretch, way: int32(id)}
 }
 
-// extend gives a lane whose stretch is full the next one.
+// extend gives a new stretch to a lane whose stretch is full.
 func (v *inverter) extend(l *lane) {
 	n := v.stretch()
 	v.follows[l.to/stretch-1] = n

@@ -8,43 +8,46 @@ import (
 	"math/bits"
 )
 
-// maxWorkers is how many blocks are unpacked at a time, at most: what reads records is slower than that.
+// maxWorkers is the maximum number of blocks decompressed at a time: the reader of the records is
+// slower than more workers.
 const maxWorkers = 4
 
-// Reader unpacks a bzip2 file. It is for one goroutine.
+// Reader decompresses a bzip2 file. One goroutine uses it.
 type Reader struct {
 	in      io.Reader
 	workers int
-	// order has the blocks in the order of the file; free has those that were read, for their memory.
+	// order holds the blocks in the order of the file. free holds blocks already read, to reuse
+	// their memory.
 	order chan *job
 	free  chan *job
 	stop  chan struct{}
 
 	current *job
 	runs    runs
-	// sum is the check sum of the stream so far.
+	// sum is the checksum of the stream so far.
 	sum uint32
 	err error
-	// alone unpacks what the workers could not: blocks with a number in them that looks like the beginning of one.
+	// alone decompresses blocks that the workers could not: those with a false magic inside.
 	alone *decoder
 }
 
-// job is a piece on its way.
+// job is a piece in progress.
 type job struct {
 	piece
 	block
-	// err is why the block could not be unpacked, whole.
+	// err is the reason why the block could not be decompressed completely.
 	err  error
 	done chan struct{}
 }
 
-// NewReader reads the file from in and unpacks up to workers blocks at a time, 1 at least and 4 at most. It begins with the first
-// Read. Who calls it closes the Reader; in is read by another goroutine until then.
+// NewReader returns a Reader of the file in. It decompresses up to workers blocks at a time, at
+// least 1 and at most 4. It starts with the first Read. The caller must close the Reader; another
+// goroutine reads in until then.
 func NewReader(in io.Reader, workers int) *Reader {
 	return &Reader{in: in, workers: min(max(workers, 1), maxWorkers)}
 }
 
-// start begins to split and to unpack.
+// start starts the goroutines that split and decompress.
 func (r *Reader) start() {
 	r.order = make(chan *job, r.workers)
 	r.free = make(chan *job, r.workers+2)
@@ -66,7 +69,7 @@ func (r *Reader) start() {
 	}()
 }
 
-// split sends the pieces to those who unpack them and to the one who reads, until there are no more or nobody reads.
+// split sends the pieces to the workers and to the reader, until the last piece or a stop.
 func (r *Reader) split(work chan<- *job, stop <-chan struct{}) {
 	s := splitter{in: r.in}
 	for {
@@ -98,7 +101,7 @@ func (r *Reader) split(work chan<- *job, stop <-chan struct{}) {
 	}
 }
 
-// unpack unpacks the block.
+// unpack decompresses the block.
 func (j *job) unpack(d *decoder) {
 	j.block, j.err = d.unpack(j.data, j.bit+48, j.size, j.octets[:0])
 	if j.err == nil && j.whole && j.block.end > j.piece.end {
@@ -106,8 +109,8 @@ func (j *job) unpack(d *decoder) {
 	}
 }
 
-// Read implements io.Reader. The error of a file that is cut is io.ErrUnexpectedEOF, that of a damaged one a FormatError; all
-// octets of the blocks before were read.
+// Read implements io.Reader. The error of a truncated file is io.ErrUnexpectedEOF, that of a
+// damaged one a FormatError. It is returned after all octets of the blocks before.
 func (r *Reader) Read(p []byte) (n int, err error) {
 	if len(p) == 0 {
 		return 0, nil
@@ -152,7 +155,7 @@ func (r *Reader) next() error {
 		case errors.Is(j.err, errShort) && j.whole:
 			return FormatError("a block ends too early")
 		case errors.Is(j.err, errShort):
-			return (<-r.order).piece.err // why nothing follows
+			return (<-r.order).piece.err // the reason why nothing follows
 		case j.err != nil:
 			return j.err
 		}
@@ -161,8 +164,8 @@ func (r *Reader) next() error {
 	}
 }
 
-// join unpacks j together with the piece behind it: the number between them was a part of the block. It returns nil where no block
-// follows.
+// join decompresses j together with the piece after it, because the magic between them was a part
+// of the block. It returns nil if no block follows.
 func (r *Reader) join(j *job) *job {
 	next := <-r.order
 	<-next.done
@@ -197,7 +200,8 @@ func (r *Reader) finish() error {
 	return nil
 }
 
-// Close ends the goroutines. One that waits for the input ends when that answers: a terminal may never.
+// Close ends the goroutines. One that reads the input ends when the input returns; a terminal may
+// never.
 func (r *Reader) Close() error {
 	if r.err == nil {
 		r.err = errors.New("the reader of a bzip2 file is closed")
@@ -209,17 +213,19 @@ func (r *Reader) Close() error {
 	return nil
 }
 
-// runs undoes the run-length coding of a block: behind four equal octets stands how many more of them follow.
+// runs undoes the run-length coding of a block: after four equal octets comes the number of further
+// ones.
 type runs struct {
 	at    int
 	last  byte
 	equal int
-	// left is how many octets of the last one are still to come.
+	// left is the number of repetitions of last still to write.
 	left int
 	crc  uint32
 }
 
-// read fills p from the octets of the block and returns how many octets it wrote, 0 at its end.
+// read fills p from the octets of the block and returns the number of octets written, 0 at the end
+// of the block.
 func (r *runs) read(octets, p []byte) int {
 	n := 0
 	for n < len(p) {
@@ -253,11 +259,11 @@ func (r *runs) read(octets, p []byte) int {
 	return n
 }
 
-// sum is the check sum of what was read.
+// sum returns the checksum of the octets written so far.
 func (r *runs) sum() uint32 { return bits.Reverse32(r.crc) }
 
-// update adds octets to a check sum. That of bzip2 is the one of IEEE 802.3 with the bits of each octet, and of the sum, in the other
-// order.
+// update adds octets to a checksum. bzip2's is that of IEEE 802.3 with the bits of each octet, and
+// of the sum, in reverse order.
 func update(crc uint32, octets []byte) uint32 {
 	var turned [1024]byte
 	for len(octets) > 0 {

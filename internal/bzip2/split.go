@@ -6,55 +6,57 @@ import (
 	"io"
 )
 
-// The numbers of 48 bits before a block and before the end of a stream.
+// The 48-bit magics before a block and before the end of a stream.
 const (
 	blockMagic = 0x314159265359
 	endMagic   = 0x177245385090
 	magicMask  = 1<<48 - 1
 )
 
-// The bounds of what is looked at.
+// The bounds of the search.
 const (
 	chunk = 64 << 10
-	// maxPacked is more than any block has: maxBlock symbols of maxCodeBits bits, the selectors and the tables.
+	// maxPacked is larger than any compressed block: maxBlock symbols of maxCodeBits bits, the
+	// selectors and the tables.
 	maxPacked = 5 << 19
-	// headerLength is that of "BZh9" and the magic that follows.
+	// headerLength is the length of "BZh9" and the magic after it.
 	headerLength = 10
 )
 
 // piece is a block, or the end of a stream.
 type piece struct {
-	// data are the octets that the piece lies in, from its magic, at bit, to that of the next piece, at end, on; all octets
-	// up to the end of the input where there is none. size is how many octets the stream allows the block.
+	// data are the octets that hold the piece, from its magic, at bit, up to that of the next
+	// piece, at end; all octets up to the end of the input if there is no next piece. size is the
+	// maximum number of octets in the stream's blocks.
 	data []byte
 	bit  int
 	end  int
 	size int
-	// whole says that a next piece was found.
+	// whole is set if a next piece was found.
 	whole bool
-	// ends says that it is the end of a stream, and sum what the check sum of the stream should be.
+	// ends is set at the end of a stream. sum is then the stream's stored checksum.
 	ends bool
 	sum  uint32
-	// err is why no piece follows; the piece holds nothing else.
+	// err is the reason why no piece follows. The piece then holds nothing else.
 	err error
 }
 
-// splitter finds the pieces of an input. They are found by their magics alone: what looks like one may stand in a block by chance,
-// once in 2^48 bits, which shows when the block is unpacked.
+// splitter finds the pieces of an input by their magics alone. A block contains a false magic by
+// chance, once in 2^48 bits; decompressing the block shows that.
 type splitter struct {
 	in  io.Reader
 	buf []byte
-	// ended says why no more octets come.
+	// ended is the reason why no more octets come.
 	ended error
-	// bit is where the next piece begins in buf, or, between streams, a whole octet.
+	// bit is the start of the next piece in buf; between streams it is on an octet boundary.
 	bit  int
 	size int
-	// inside says that bit is within a stream; streams counts those that began.
+	// inside is set if bit is within a stream. streams counts the streams begun.
 	inside  bool
 	streams int
 }
 
-// more reads octets until buf has n, and reports whether it has.
+// more reads octets until buf holds n, and reports whether it does.
 func (s *splitter) more(n int) bool {
 	for empty := 0; len(s.buf) < n && s.ended == nil; {
 		if cap(s.buf)-len(s.buf) < chunk {
@@ -73,13 +75,13 @@ func (s *splitter) more(n int) bool {
 	return len(s.buf) >= n
 }
 
-// drop forgets the octets before bit.
+// drop removes the octets before bit.
 func (s *splitter) drop() {
 	s.buf = append(s.buf[:0], s.buf[s.bit>>3:]...)
 	s.bit &= 7
 }
 
-// cut is the error of an input that ends where something should follow.
+// cut returns the error of an input that ends too early.
 func (s *splitter) cut() error {
 	if errors.Is(s.ended, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -87,7 +89,8 @@ func (s *splitter) cut() error {
 	return s.ended
 }
 
-// next returns the next piece; room is for its data. The last one has an error, io.EOF where the input ends well.
+// next returns the next piece, with room as the memory of its data. The last piece has an error,
+// io.EOF if the input is complete.
 func (s *splitter) next(room []byte) piece {
 	if !s.inside {
 		if err := s.header(); err != nil {
@@ -114,7 +117,7 @@ func (s *splitter) next(room []byte) piece {
 	return piece{err: FormatError("no block where one should begin")}
 }
 
-// header reads the four octets that a stream begins with.
+// header reads the first four octets of a stream.
 func (s *splitter) header() error {
 	if !s.more(4) {
 		if len(s.buf) == 0 && s.streams > 0 {
@@ -132,7 +135,7 @@ func (s *splitter) header() error {
 	return nil
 }
 
-// magicAt returns the 48 bits from bit on, where they are there.
+// magicAt returns the 48 bits from bit on, if the buffer holds them.
 func (s *splitter) magicAt(bit int) (uint64, bool) {
 	i := bit >> 3
 	if bit+48 > len(s.buf)*8 {
@@ -143,7 +146,7 @@ func (s *splitter) magicAt(bit int) (uint64, bool) {
 	return binary.BigEndian.Uint64(b[:]) >> (16 - bit&7) & magicMask, true
 }
 
-// block returns the block that begins at s.bit and goes on to the next one.
+// block returns the block from s.bit to the next piece.
 func (s *splitter) block(room []byte) piece {
 	p := piece{bit: s.bit & 7, size: s.size}
 	begin := s.bit >> 3
@@ -167,7 +170,8 @@ func (s *splitter) block(room []byte) piece {
 	return p
 }
 
-// candidates has, by the third octet from the one in which a magic begins, at which bits of that one it may: a bit each.
+// candidates holds, by the value of the third octet of a magic, a bit for each bit position of the
+// first octet at which the magic may begin.
 var candidates = func() (all [256]uint8) {
 	for shift := range 8 {
 		for _, magic := range []uint64{blockMagic, endMagic} {
@@ -177,8 +181,9 @@ var candidates = func() (all [256]uint8) {
 	return all
 }()
 
-// find returns where the next magic begins, from bit on, and reads as far as a block can reach. The end of a stream counts where
-// a stream or nothing follows; where none is found, any does.
+// find returns the start of the next magic, from bit on. It reads as far as a block can reach. The
+// magic of the end of a stream counts if a stream or the end of the input follows; if no magic
+// counts, the first of these is returned.
 func (s *splitter) find(bit int) (at int, ok bool) {
 	stray, limit := -1, (s.bit>>3)+maxPacked
 	for i := bit >> 3; i < limit && (s.more(i+8) || i+6 <= len(s.buf)); i++ {
@@ -198,10 +203,11 @@ func (s *splitter) find(bit int) (at int, ok bool) {
 	return stray, stray >= 0
 }
 
-// shifts has the number of a bit, by its value.
+// shifts holds the number of a bit by its value.
 var shifts = [129]int{1: 0, 2: 1, 4: 2, 8: 3, 16: 4, 32: 5, 64: 6, 128: 7}
 
-// endsAt reports whether the stream can end with the magic at bit: the input ends soon, or another stream begins.
+// endsAt reports whether the stream can end with the magic at bit: the input ends soon, or another
+// stream begins.
 func (s *splitter) endsAt(bit int) bool {
 	i := (bit + 48 + 32 + 7) >> 3
 	if !s.more(i + headerLength) {

@@ -1,5 +1,7 @@
-// Package config reads the one YAML file: strictly, over defaults, reporting all faults at once.
+// Package config reads the YAML configuration file: strictly, over defaults, with all faults
+// reported at once.
 //
-// Stages define their own typed structs with a DefaultConfig; cmd/darkmap puts them together. Tags of the fields and Section say what
-// values are allowed, and no struct knows at which key it stands: Validate puts the whole key before each fault.
+// Stages define their own typed structs with a DefaultConfig; cmd/darkmap combines them. The tags
+// of the fields, and Section, define the allowed values. A struct does not know its own key:
+// Validate puts the full key before each fault.
 package config

@@ -10,26 +10,26 @@ import (
 
 // Fault is a value that a key must not have.
 type Fault struct { //nolint:errname // a value that sections list; as an error it is one of many that are joined
-	// Key is relative to the section that finds the fault; Validate makes it whole.
+	// Key is relative to the section that reports the fault. Validate makes it the full key.
 	Key string
-	// Value is what was found.
+	// Value is the rejected value.
 	Value any
-	// Want completes "want ...". Empty takes the words of the key's tags.
+	// Want completes "want ...". If empty, Validate takes the words of the key's tags.
 	Want string
 }
 
-// Error names the key, the value and what is wanted.
+// Error names the key, the value and the allowed values.
 func (f Fault) Error() string {
 	return f.Key + ": " + got(reflect.ValueOf(f.Value)) + "want " + f.Want
 }
 
-// Section is a configuration with rules that the tags of one field cannot say.
+// Section is a configuration with rules beyond the tags of single fields.
 type Section interface {
-	// Faults returns what breaks those rules, with keys relative to the section.
+	// Faults returns the violations of those rules, with keys relative to the section.
 	Faults() []Fault
 }
 
-// join makes one error of all faults; nil where there are none.
+// join joins all faults to one error; nil if there are none.
 func join(faults []Fault) error {
 	all := make([]error, len(faults))
 	for i, f := range faults {
@@ -38,7 +38,7 @@ func join(faults []Fault) error {
 	return errors.Join(all...)
 }
 
-// got is how a message shows the value that it is about.
+// got returns the words for the rejected value in a message.
 func got(v reflect.Value) string {
 	if !v.IsValid() {
 		return ""
@@ -52,7 +52,7 @@ func got(v reflect.Value) string {
 	return "got " + text(v) + ", "
 }
 
-// text writes a value as a message and the reference page show it.
+// text formats a value for messages and the reference page.
 func text(v reflect.Value) string {
 	switch x := v.Interface().(type) {
 	case time.Duration:
@@ -66,7 +66,7 @@ func text(v reflect.Value) string {
 	return fmt.Sprint(v.Interface())
 }
 
-// cut shortens what is too long for a message.
+// cut shortens a text that is too long for a message.
 func cut(s string) string {
 	if r := []rune(s); len(r) > maxShown {
 		return string(r[:maxShown]) + "…"

@@ -12,17 +12,17 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// yamlLine is how yaml's messages begin.
+// yamlLine matches the start of yaml's messages.
 var yamlLine = regexp.MustCompile(`^(yaml: )?line \d+: `)
 
-// yamlTags are YAML's names of kinds.
+// yamlTags replaces YAML's names of kinds.
 var yamlTags = strings.NewReplacer("!!seq", "a list", "!!map", "a map", "!!str ", "", "!!int ", "", "!!float ", "", "!!bool ", "", "!!null ", "")
 
-// maxShown bounds how much of a value is repeated in a message.
+// maxShown bounds the part of a value that a message repeats, in characters.
 const maxShown = 40
 
-// plain turns yaml's messages on the document b into an operator's words: the key's path, what was found and what is wanted, and no
-// type of Go's. Without lines they do not say where.
+// plain rewrites yaml's messages on the document b in an operator's words: the key's path, the
+// found and the wanted value, and no Go type. With lines false the messages name no line.
 func plain(err error, dst any, b []byte, lines bool) error {
 	var messages []string
 	t, ok := errors.AsType[*yaml.TypeError](err)
@@ -51,10 +51,10 @@ func plain(err error, dst any, b []byte, lines bool) error {
 	return errors.Join(faults...)
 }
 
-// notFound stands in yaml's message on an unknown key, before the name of a Go type.
+// notFound precedes the name of a Go type in yaml's message on an unknown key.
 const notFound = " not found in type "
 
-// untyped is a message on an unknown key without the type's name.
+// untyped returns a message on an unknown key without the type's name.
 func untyped(m string) string {
 	if before, _, ok := strings.Cut(m, notFound); ok {
 		return before + notFound
@@ -62,7 +62,7 @@ func untyped(m string) string {
 	return m
 }
 
-// withoutTypes takes the types of Go's out of a message.
+// withoutTypes removes Go types from a message.
 func withoutTypes(m string) string {
 	if before, _, ok := strings.Cut(m, notFound); ok {
 		return strings.Replace(before, "field ", "unknown key ", 1)
@@ -76,7 +76,8 @@ func withoutTypes(m string) string {
 	return m
 }
 
-// mismatches are, by yaml's message, in order, what is to be said of each value in b if it does not fit where dst has it.
+// mismatches returns, by yaml's message, in order, the words for each value in b if it does not fit
+// its field in dst.
 func mismatches(dst any, b []byte) map[string][]string {
 	var doc yaml.Node
 	if yaml.Unmarshal(b, &doc) != nil {
@@ -95,8 +96,8 @@ func mismatches(dst any, b []byte) map[string][]string {
 	return out
 }
 
-// each calls fn with every value of the document that has a place in t, which is dereferenced, and with every unknown key and no type.
-// Aliases are left out.
+// each calls fn with every value of the document that has a field in t, and the dereferenced type
+// of the field, and with every unknown key and a nil type. It skips aliases.
 func each(n *yaml.Node, t reflect.Type, path string, fn func(*yaml.Node, reflect.Type, string)) {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -125,7 +126,7 @@ func each(n *yaml.Node, t reflect.Type, path string, fn func(*yaml.Node, reflect
 	}
 }
 
-// elementType is the type that a key has in a struct or map.
+// elementType returns the type of a key in a struct or map.
 func elementType(t reflect.Type, key string) (reflect.Type, bool) {
 	if t.Kind() == reflect.Map {
 		return t.Elem(), true
@@ -144,7 +145,8 @@ func elementType(t reflect.Type, key string) (reflect.Type, bool) {
 	return nil, false
 }
 
-// found is what stands where t is wanted. What stands in the place of a map may be a secret.
+// found returns the words for the value found instead of a t. It omits a value in place of a map,
+// which may be a secret.
 func found(n *yaml.Node, t reflect.Type) string {
 	switch {
 	case n.Kind == yaml.SequenceNode:
@@ -157,7 +159,7 @@ func found(n *yaml.Node, t reflect.Type) string {
 	return "got " + cut(WithoutSecrets(n.Value)) + ", "
 }
 
-// wanted says what a value of the type looks like.
+// wanted describes a value of the type.
 func wanted(t reflect.Type) string {
 	switch t {
 	case reflect.TypeFor[time.Duration]():

@@ -9,8 +9,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Fingerprint is another for each configuration, and for each content of the secrets that it names; it tells nothing of them. A secret that
-// cannot be read counts as none.
+// Fingerprint returns a hash that differs between configurations, and between contents of the
+// secrets that they name. It does not reveal a secret. An unreadable secret counts as none.
 func Fingerprint(cfg any) (string, error) {
 	h := sha256.New()
 	b, err := yaml.Marshal(cfg)
@@ -21,7 +21,7 @@ func Fingerprint(cfg any) (string, error) {
 	walk(place{value: reflect.ValueOf(cfg).Elem()}, func(p place) {
 		if s, ok := reflect.TypeAssert[Secret](p.value); ok {
 			v, err := s.Read()
-			fmt.Fprintf(h, "%s %t %d %s\n", p.key, err == nil, len(v), v) // a hash takes everything
+			fmt.Fprintf(h, "%s %t %d %s\n", p.key, err == nil, len(v), v) // a hash never fails
 		}
 	})
 	return hex.EncodeToString(h.Sum(nil)[:8]), nil

@@ -6,24 +6,25 @@ import (
 	"strings"
 )
 
-// AnyName stands in the names of keys for that of an entry of a map.
+// AnyName replaces the name of a map's entry in the names of keys.
 const AnyName = "NAME"
 
 // Key is one key of a configuration.
 type Key struct {
-	// Name is the whole key. Keys of the entries of a list stand after []: ingest.bmp.routers[].address. Those of the entries of a map stand
-	// after AnyName: notify.targets.NAME.max_age.
+	// Name is the full key. Keys in the entries of a list follow []: ingest.bmp.routers[].address.
+	// Keys in the entries of a map follow AnyName: notify.targets.NAME.max_age.
 	Name string
-	// Parent is the struct that has the Field.
+	// Parent is the struct type of Field.
 	Parent reflect.Type
 	Field  reflect.StructField
-	// Value is the configuration's; of a key in a list, the zero value.
+	// Value is the value in the configuration; for a key in a list, the zero value.
 	Value  reflect.Value
 	Limits Limits
 }
 
-// Keys lists the keys of cfg, a pointer to a struct, in the order of its fields. A list or a map of sections is a key itself, and its keys
-// follow. Those of an optional section are listed whether it is there or not.
+// Keys lists the keys of cfg, a pointer to a struct, in the order of its fields. A list or a map of
+// sections is a key itself, followed by its keys. The keys of an optional section are listed even
+// if it is absent.
 func Keys(cfg any) []Key {
 	var keys []Key
 	var add func(p place)
@@ -50,10 +51,11 @@ func Keys(cfg any) []Key {
 	return keys
 }
 
-// Defaulted is a section that knows its defaults: where it may be absent, Keys shows them. Optional sections within it are filled too.
+// Defaulted is a section with its own defaults. Keys shows them if the section is absent.
+// SetDefaults also fills optional sections within it.
 type Defaulted interface{ SetDefaults() }
 
-// zero is the place of a section that is not there, with its defaults.
+// zero returns the place of an absent section, with its defaults.
 func zero(key string, t reflect.Type) place {
 	v := reflect.New(sectionType(t))
 	if d, ok := reflect.TypeAssert[Defaulted](v); ok {
@@ -62,7 +64,7 @@ func zero(key string, t reflect.Type) place {
 	return place{key: key, value: v.Elem()}
 }
 
-// Default writes the value as the configuration file has it; empty where it is.
+// Default returns the value in the form of the configuration file; empty for an empty value.
 func (k Key) Default() string {
 	switch v := k.Value; {
 	case (v.Kind() == reflect.Slice || v.Kind() == reflect.String || v.Kind() == reflect.Map) && v.Len() == 0:
@@ -80,8 +82,8 @@ func (k Key) Default() string {
 	}
 }
 
-// Results lists, as key=value, the keys tagged `result:"yes"` at which cfg differs from defaults, both pointers to structs of one type: what
-// decides results beside the defaults.
+// Results lists, as key=value, the keys with the tag `result:"yes"` whose values differ between cfg
+// and defaults, both pointers to structs of one type: the settings that change results.
 func Results(cfg, defaults any) []string {
 	usual := map[string]string{}
 	for _, k := range resultKeys(defaults) {
@@ -96,7 +98,7 @@ func Results(cfg, defaults any) []string {
 	return out
 }
 
-// resultKeys are the keys that decide results.
+// resultKeys returns the keys whose settings change results.
 func resultKeys(cfg any) []Key {
 	var out []Key
 	for _, k := range Keys(cfg) {

@@ -11,9 +11,11 @@ import (
 	"time"
 )
 
-// Limits are what the tags of a field say of its values. Numbers and durations, the length of a text in characters and of a list in
-// entries lie between `min` and `max`; durations are multiples of `step`. A text, or each of a list, is one of those in `oneof`, which
-// spaces part, and has the `form` (forms); an empty one is judged by `min` alone. `want` is what the section's Faults check.
+// Limits are the allowed values of a field, from its tags. Numbers and durations, the length of a
+// text in characters and of a list in entries lie between `min` and `max`. Durations are multiples
+// of `step`. A text, or each of a list, is one of the words in `oneof`, which spaces separate, and
+// has the `form` (forms); an empty text must satisfy `min` alone. `want` names a rule that the
+// section's Faults check.
 type Limits struct {
 	kind           reflect.Type
 	min, max, step int64
@@ -22,7 +24,7 @@ type Limits struct {
 	form, want     string
 }
 
-// forms are what a text may have to look like: a check for each, by its name, which is also what messages say.
+// forms are the checks of the forms of a text, by the name of the form, which messages use too.
 var forms = map[string]func(string) bool{
 	"host:port":              isAddress,
 	"a URL of http or https": func(s string) bool { return hasScheme(s, "http", "https") },
@@ -42,7 +44,7 @@ func hasScheme(s string, schemes ...string) bool {
 	return err == nil && u.Host != "" && slices.Contains(schemes, u.Scheme)
 }
 
-// limitsOf reads the tags of a field. A tag that cannot be read is a mistake in the program.
+// limitsOf reads the tags of a field. It panics on a tag that it cannot read.
 func limitsOf(f reflect.StructField) Limits {
 	l := Limits{kind: f.Type, form: f.Tag.Get("form"), want: f.Tag.Get("want"), oneOf: strings.Fields(f.Tag.Get("oneof"))}
 	l.min, l.hasMin = number(f, "min")
@@ -78,7 +80,7 @@ func isDuration(t reflect.Type) bool {
 	return t == reflect.TypeFor[time.Duration]() || t == reflect.TypeFor[DurationOrOff]() || t == reflect.TypeFor[DurationOrZero]()
 }
 
-// allow reports whether v keeps to the limits, but for want.
+// allow reports whether v is within the limits, except for want.
 func (l Limits) allow(v reflect.Value) bool {
 	switch v.Kind() {
 	case reflect.Slice:
@@ -97,17 +99,17 @@ func (l Limits) allow(v reflect.Value) bool {
 	}
 }
 
-// within reports whether n is neither below min nor above max.
+// within reports whether n is between min and max.
 func (l Limits) within(n int64) bool {
 	return (!l.hasMin || n >= l.min) && (!l.hasMax || n <= l.max)
 }
 
-// fits reports whether a text is one of those that may be, in the form that is wanted.
+// fits reports whether a text is one of the allowed ones, in the wanted form.
 func (l Limits) fits(s string) bool {
 	return (len(l.oneOf) == 0 || slices.Contains(l.oneOf, s)) && (l.form == "" || forms[l.form](s))
 }
 
-// String says in words what is allowed; empty where everything is that the type can be.
+// String describes the allowed values; empty if the type alone limits them.
 func (l Limits) String() string {
 	var parts []string
 	if s := l.bounds(); s != "" {
@@ -130,7 +132,7 @@ func (l Limits) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// bounds says in words what lies between min and max.
+// bounds describes the range from min to max.
 func (l Limits) bounds() string {
 	show, unit, one := func(n int64) string { return strconv.FormatInt(n, 10) }, "", ""
 	switch {
@@ -157,7 +159,7 @@ func (l Limits) bounds() string {
 	return ""
 }
 
-// check finds the faults of a value that stands at key.
+// check returns the faults of the value of key.
 func (l Limits) check(key string, v reflect.Value) []Fault {
 	if !l.allow(v) {
 		return []Fault{{key, v.Interface(), l.String()}}
@@ -174,7 +176,7 @@ func (l Limits) check(key string, v reflect.Value) []Fault {
 	return faults
 }
 
-// entry says in words what an entry of a list may be.
+// entry describes the allowed values of a list's entry.
 func (l Limits) entry() string {
 	l.hasMin, l.hasMax = false, false
 	if s := l.String(); s != "" {

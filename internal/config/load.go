@@ -13,12 +13,12 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxBytes bounds a configuration file; YAML aliases cannot expand beyond what yaml/v3 itself allows.
+// maxBytes bounds a configuration file. YAML aliases expand at most as far as yaml/v3 allows.
 const maxBytes = 1 << 20
 
-// Load decodes the file at path (none if empty) and then each KEY=VALUE of sets over dst, a pointer to a struct that
-// holds the defaults, and validates the result (Validate). Keys are dotted paths; values are YAML. An unknown key is an error with its line. The error
-// joins every fault found.
+// Load decodes the file at path (none if empty) and then each KEY=VALUE of sets over dst, a pointer
+// to a struct that holds the defaults, and validates the result (Validate). Keys are dotted paths;
+// values are YAML. An unknown key is an error with its line. The error joins all faults.
 func Load(dst any, path string, sets []string) error {
 	var faults []error
 	origin := origins{}
@@ -38,7 +38,8 @@ func Load(dst any, path string, sets []string) error {
 	return errors.Join(faults...)
 }
 
-// IsList reports whether the document in a file is a list. One that is no YAML is none.
+// IsList reports whether the document in a file is a list. It returns false for a file that is not
+// YAML.
 func IsList(path string) (bool, error) {
 	b, err := readFile(path)
 	if err != nil {
@@ -80,7 +81,7 @@ func readFile(path string) ([]byte, error) {
 // Decode decodes one YAML document over dst; unknown keys and further documents are errors.
 func Decode(dst any, b []byte) error { return decode(dst, b, true) }
 
-// decode is Decode; without lines its errors do not say where.
+// decode implements Decode. With lines false its errors name no line.
 func decode(dst any, b []byte, lines bool) error {
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
@@ -130,13 +131,14 @@ func set(dst any, s string, origin origins) error {
 	return nil
 }
 
-// overEntry returns a document of one key, of so many parts, with the rest of the map's entry that it is in: an entry that is decoded replaces the
-// one that was there. v is what the document is decoded over.
+// overEntry returns a document of one key, with the given number of parts, completed by the rest of
+// the map entry around it, because a decoded entry replaces the old one. v is the value over which
+// the document is decoded.
 func overEntry(v reflect.Value, n *yaml.Node, parts int) (*yaml.Node, error) {
 	for v.Kind() == reflect.Pointer && !v.IsNil() {
 		v = v.Elem()
 	}
-	if parts < 2 { // it is the entry itself
+	if parts < 2 { // n is the entry itself
 		return n, nil
 	}
 	key, value := n.Content[0], n.Content[1]
@@ -163,7 +165,7 @@ func overEntry(v reflect.Value, n *yaml.Node, parts int) (*yaml.Node, error) {
 	return n, nil
 }
 
-// fieldOf is the value of a key of a section.
+// fieldOf returns the value of a key of a section.
 func fieldOf(v reflect.Value, key string) (reflect.Value, bool) {
 	for f, fv := range v.Fields() {
 		name, inline := keyOf(f)
@@ -178,7 +180,7 @@ func fieldOf(v reflect.Value, key string) (reflect.Value, bool) {
 	return reflect.Value{}, false
 }
 
-// lay writes the keys of a document over those of another.
+// lay merges the keys of a document into another, over its values.
 func lay(old, over *yaml.Node) {
 	if old.Kind != yaml.MappingNode || over.Kind != yaml.MappingNode {
 		*old = *over

@@ -9,28 +9,30 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Mask stands in texts for a secret.
+// Mask replaces a secret in texts.
 const Mask = "*****"
 
 var (
-	// secretKey is a key whose value may be a secret that somebody wrote in the wrong place: only its file or the name of a variable
-	// belongs there.
+	// secretKey matches a key whose value may be a misplaced secret: only the secret's file or the
+	// name of a variable belongs there.
 	secretKey = regexp.MustCompile(`(?i)pass|pasw|pwd|secret|token|cred`)
-	// userinfo is the name and the password of a URL, also of one that was taken for a path and lost a slash.
+	// userinfo matches the name and the password of a URL, even of one that was parsed as a path
+	// and lost a slash.
 	userinfo = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://?)[^/?#\s"']*@`)
-	// withPlace is a key that says where a secret is, and is none.
+	// withPlace matches a key that names the place of a secret and holds none.
 	withPlace = regexp.MustCompile(`\.(file|env)$`)
 )
 
-// WithoutSecrets returns a text whose URLs show neither user nor password.
+// WithoutSecrets masks the users and passwords of URLs in a text.
 func WithoutSecrets(s string) string { return userinfo.ReplaceAllString(s, "${1}"+Mask+"@") }
 
-// Masking returns a writer to w that shows neither user nor password of the URLs in what is written to it. A URL has to be within one Write.
+// Masking returns a writer to w that masks the users and passwords of URLs. A URL must lie within
+// one Write.
 func Masking(w io.Writer) io.Writer { return masking{w} }
 
 type masking struct{ w io.Writer }
 
-// Write writes b. The count is of b where all of it is written.
+// Write writes b, masked. On success it returns the length of b.
 func (m masking) Write(b []byte) (int, error) {
 	if !userinfo.Match(b) {
 		return m.w.Write(b)
@@ -41,7 +43,7 @@ func (m masking) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Masked is the value of a key as messages may show it.
+// Masked returns the value of a key in a form that messages may show.
 func Masked(key, value string) string {
 	if secretKey.MatchString(key) && !withPlace.MatchString(key) && value != "" {
 		return Mask
@@ -49,8 +51,8 @@ func Masked(key, value string) string {
 	return WithoutSecrets(value)
 }
 
-// withoutMisplaced masks in text what the document n writes out in the place of a Secret of dst: only its file or the name of a variable
-// belongs there.
+// withoutMisplaced masks in text the values that the document n has in place of a Secret of dst:
+// only its file or the name of a variable belongs there.
 func withoutMisplaced(text string, dst any, n *yaml.Node) string {
 	hide := func(n *yaml.Node) {
 		if n.Kind == yaml.ScalarNode && n.Value != "" {

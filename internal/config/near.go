@@ -10,8 +10,9 @@ import (
 
 var anyIndex = regexp.MustCompile(`\[\d+\]`)
 
-// nearestKey names the key that an unknown one may have meant: one of the same section that is spelt much alike, else one elsewhere
-// with the same last part. Empty where there is none, or where several are as near.
+// nearestKey suggests the key meant by an unknown one: a key of the same section with a similar
+// spelling, else a key elsewhere with the same last part. It is empty if there is none, or several
+// are equally near.
 func nearestKey(t reflect.Type, path string) string {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -42,7 +43,7 @@ func nearestKey(t reflect.Type, path string) string {
 	return ""
 }
 
-// collect lists the whole keys of a type, sections included. Those of a list's entries stand after [].
+// collect lists the full keys of a type, sections included. Keys of a list's entries follow [].
 func collect(t reflect.Type, at string, all *[]string) {
 	for f := range t.Fields() {
 		name, inline := keyOf(f)
@@ -64,7 +65,7 @@ func collect(t reflect.Type, at string, all *[]string) {
 	}
 }
 
-// withoutNames is a key of t in which AnyName stands for the names of the entries of maps.
+// withoutNames returns a key of t with AnyName for the names of entries of maps.
 func withoutNames(t reflect.Type, path string) string {
 	parts := strings.Split(path, ".")
 	for i, part := range parts {

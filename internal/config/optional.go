@@ -10,32 +10,35 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// The words that YAML has for the zero values of the types below.
+// The words in YAML for the zero values of the types below.
 const (
 	off  = "off"
 	auto = "auto"
 )
 
-// DurationOrOff is a duration that can be switched off. Off is 0 in Go and `off` in YAML, where a written 0 is refused.
+// DurationOrOff is a duration that can be switched off. Off is 0 in Go and `off` in YAML, where a
+// written 0 is refused.
 type DurationOrOff time.Duration
 
-// DurationOrZero is a duration of which 0 is a value: YAML may write 0 without a unit.
+// DurationOrZero is a duration that may be 0. YAML may write 0 without a unit.
 type DurationOrZero time.Duration
 
-// CountOrOff is a whole number that can be switched off. Off is 0 in Go and `off` in YAML, where a written 0 is refused.
+// CountOrOff is a whole number that can be switched off. Off is 0 in Go and `off` in YAML, where a
+// written 0 is refused.
 type CountOrOff int
 
-// CountOrAuto is a whole number that the program can choose. That is 0 in Go and `auto` in YAML, where a written 0 is refused.
+// CountOrAuto is a whole number that the program can choose. Auto is 0 in Go and `auto` in YAML,
+// where a written 0 is refused.
 type CountOrAuto int
 
-// worded is a type whose zero value YAML writes as a word.
+// worded is a type whose zero value is a word in YAML.
 type worded interface{ word() string }
 
 func (DurationOrOff) word() string { return off }
 func (CountOrOff) word() string    { return off }
 func (CountOrAuto) word() string   { return auto }
 
-// String is off or the duration.
+// String returns off or the duration.
 func (d DurationOrOff) String() string {
 	if d == 0 {
 		return off
@@ -43,10 +46,10 @@ func (d DurationOrOff) String() string {
 	return Duration(time.Duration(d))
 }
 
-// String is the duration.
+// String returns the duration.
 func (d DurationOrZero) String() string { return Duration(time.Duration(d)) }
 
-// String is off or the number.
+// String returns off or the number.
 func (c CountOrOff) String() string {
 	if c == 0 {
 		return off
@@ -54,7 +57,7 @@ func (c CountOrOff) String() string {
 	return strconv.Itoa(int(c))
 }
 
-// String is auto or the number.
+// String returns auto or the number.
 func (c CountOrAuto) String() string {
 	if c == 0 {
 		return auto
@@ -94,8 +97,8 @@ func (c *CountOrAuto) UnmarshalYAML(n *yaml.Node) error {
 	return decodeWorded(n, c, func() error { return n.Decode((*int)(c)) })
 }
 
-// decodeWorded decodes a node into dst, a pointer to a worded type: its word as zero, anything else by number. A zero that is no
-// word is of the wrong kind.
+// decodeWorded decodes a node into dst, a pointer to a worded type: its word as zero, any other
+// value with number. A zero that is not the word is an error of type.
 func decodeWorded(n *yaml.Node, dst worded, number func() error) error {
 	v := reflect.ValueOf(dst).Elem()
 	if n.Kind == yaml.ScalarNode && n.Value == dst.word() {
@@ -122,7 +125,8 @@ func (c CountOrOff) MarshalYAML() (any, error) { return plainNode(c.String()), n
 // MarshalYAML writes auto or the number.
 func (c CountOrAuto) MarshalYAML() (any, error) { return plainNode(c.String()), nil }
 
-// plainNode is a scalar without quotes: YAML 1.1 would read a bare off as false, YAML 1.2 and this package do not.
+// plainNode returns a scalar without quotes. YAML 1.1 would read a bare off as false; YAML 1.2 and
+// this package do not.
 func plainNode(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Value: s} }
 
 // Duration writes a duration without zero parts at its end: 5m, not 5m0s.
@@ -137,12 +141,12 @@ func Duration(d time.Duration) string {
 	return s
 }
 
-// mismatch is yaml's message on a node that does not fit a type.
+// mismatch returns yaml's message on a node that does not fit a type.
 func mismatch(n *yaml.Node, t reflect.Type) string {
 	value := ""
 	if n.Kind == yaml.ScalarNode {
 		value = n.Value
-		if len(value) > 10 { // as yaml has it
+		if len(value) > 10 { // yaml shortens values like this
 			value = value[:7] + "..."
 		}
 		value = " `" + value + "`"

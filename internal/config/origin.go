@@ -8,14 +8,15 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// origins says where each key was written that is not at its default: in which line of the file, or in which --set. The last one counts.
+// origins holds the place of each key that was written: a line of the file, or a --set. The last
+// one counts.
 type origins map[string]string
 
-// note remembers the keys of a document. where says what a line of it is called.
+// note records the keys of a document. where returns the name of a line.
 func (o origins) note(dst any, b []byte, where func(line int) string) {
 	var doc yaml.Node
 	if yaml.Unmarshal(b, &doc) != nil {
-		return // which decoding tells
+		return // decoding reports it
 	}
 	each(&doc, reflect.TypeOf(dst), "", func(n *yaml.Node, _ reflect.Type, path string) {
 		if path != "" {
@@ -24,8 +25,8 @@ func (o origins) note(dst any, b []byte, where func(line int) string) {
 	})
 }
 
-// of returns a fault with the place where its key, or the section that holds it, was written. A key of which nobody wrote anything has
-// none.
+// of returns a fault with the place of its key, or of the section around the key. A key that was
+// not written has no place.
 func (o origins) of(f Fault) error {
 	for key := f.Key; key != ""; {
 		if at, ok := o[key]; ok {
@@ -40,7 +41,7 @@ func (o origins) of(f Fault) error {
 	return f
 }
 
-// prefixed puts a text before each of the errors that are joined.
+// prefixed puts a text before each of the joined errors.
 func prefixed(text string, err error) error {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {

@@ -11,12 +11,14 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// commentWidth is the longest line of a comment that Print writes, in octets, where the words permit it.
+// commentWidth is the maximum length of a comment line that Print writes, in octets; a single
+// longer word exceeds it.
 const commentWidth = 100
 
-// Print writes the configuration as YAML, without the users and passwords of URLs. comments are of keys, by their names as Keys has them; of a
-// list's or map's entries the first has them. Where a section, a list or a map of sections is empty, the keys that may stand there are named.
-// nil is no comments.
+// Print writes the configuration as YAML, without the users and passwords of URLs. comments are the
+// comments of keys, by their names in Keys; of a list's or map's entries only the first gets them.
+// In place of an empty section, list or map of sections, Print names its possible keys. nil omits
+// comments.
 func Print(w io.Writer, cfg any, comments map[string]string) error {
 	var root yaml.Node
 	if err := root.Encode(cfg); err != nil {
@@ -29,7 +31,7 @@ func Print(w io.Writer, cfg any, comments map[string]string) error {
 		}
 		p.section(&root, "")
 	}
-	var b bytes.Buffer // yaml hides what w says
+	var b bytes.Buffer // yaml does not return the errors of w
 	e := yaml.NewEncoder(&b)
 	e.SetIndent(2)
 	if err := errors.Join(e.Encode(&root), e.Close()); err != nil {
@@ -39,13 +41,13 @@ func Print(w io.Writer, cfg any, comments map[string]string) error {
 	return err
 }
 
-// printer gives the nodes of a configuration their comments.
+// printer adds comments to the nodes of a configuration.
 type printer struct {
 	comments map[string]string
 	keys     []string
 }
 
-// section comments the keys of a mapping, whose whole key is at.
+// section adds comments to the keys of a mapping with the full key at.
 func (p *printer) section(n *yaml.Node, at string) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
@@ -75,7 +77,7 @@ func (p *printer) named(at string) bool {
 	return slices.ContainsFunc(p.keys, func(k string) bool { return strings.HasPrefix(k, at+"."+AnyName+".") })
 }
 
-// absent names the keys that may stand in an empty section or list.
+// absent names the possible keys of an empty section or list.
 func (p *printer) absent(name string) (lines []string) {
 	for _, k := range p.keys {
 		for _, prefix := range []string{name + ".", name + "[]."} {
@@ -87,7 +89,7 @@ func (p *printer) absent(name string) (lines []string) {
 	return lines
 }
 
-// wrapped breaks a text into lines of comments; all but the first begin with indent.
+// wrapped breaks a text into comment lines; all but the first begin with indent.
 func wrapped(text, indent string) (lines []string) {
 	line := ""
 	for word := range strings.FieldsSeq(text) {

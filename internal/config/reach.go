@@ -16,16 +16,18 @@ import (
 )
 
 var (
-	// pathKey is a key whose value is a path of this machine.
+	// pathKey matches a key whose value is a path on this machine.
 	pathKey = regexp.MustCompile(`(^|[._])(file|path|directory)$|\.asn\.files\[\d+\]$`)
 	envKey  = regexp.MustCompile(`\.env$`)
 )
 
-// resolveTimeout bounds the look-up of one name.
+// resolveTimeout bounds the lookup of one name.
 const resolveTimeout = 3 * time.Second
 
-// Reach checks what Validate cannot see: files and folders that do not exist or cannot be read, of those that are made (the tag `made`) the folder
-// that they are made in, environment variables that are not set, names that do not resolve, and port 0. What is as in defaults is not looked at: nobody wrote it. The error joins all faults.
+// Reach checks the outside world, which Validate does not: files and folders that are missing or
+// unreadable (of files that the program creates, tag `made`, their folder), environment variables
+// that are not set, names that do not resolve, and port 0. It skips values that equal the defaults.
+// The error joins all faults.
 func Reach(ctx context.Context, cfg, defaults any) error {
 	usual := map[string]string{}
 	texts(defaults, func(key string, _ reflect.StructTag, value string) { usual[key] = value })
@@ -41,7 +43,7 @@ func Reach(ctx context.Context, cfg, defaults any) error {
 	return errors.Join(faults...)
 }
 
-// texts calls fn with every text of a configuration that is not empty, those of lists one by one.
+// texts calls fn with every non-empty text of a configuration, and with each text of a list.
 func texts(cfg any, fn func(key string, tag reflect.StructTag, value string)) {
 	look := func(key string, tag reflect.StructTag, value string) {
 		if value != "" {
@@ -61,7 +63,7 @@ func texts(cfg any, fn func(key string, tag reflect.StructTag, value string)) {
 	})
 }
 
-// reach says why a value cannot be reached.
+// reach returns the reason why a value cannot be reached.
 func reach(ctx context.Context, key string, tag reflect.StructTag, value string) error {
 	form := tag.Get("form")
 	switch {
@@ -93,7 +95,7 @@ func reach(ctx context.Context, key string, tag reflect.StructTag, value string)
 	return nil
 }
 
-// folderOf says why the folder in which a path is made cannot be used.
+// folderOf returns the reason why the folder of a path cannot be used.
 func folderOf(path string) error {
 	dir := filepath.Dir(path)
 	info, err := os.Stat(dir)
@@ -106,7 +108,7 @@ func folderOf(path string) error {
 	return err
 }
 
-// resolve looks a name up. Addresses, and no host at all, need none.
+// resolve looks a name up. It returns nil for an address or an empty host.
 func resolve(ctx context.Context, host string) error {
 	if host == "" || isIP(host) {
 		return nil

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// Secret says where a secret is; the secret itself never stands in the configuration. The zero value is none.
+// Secret names the place of a secret; the configuration never holds the secret itself. The zero
+// value is no secret.
 type Secret struct {
 	// A file that holds the secret in its first line.
 	File string `yaml:"file,omitempty"`
@@ -14,7 +15,7 @@ type Secret struct {
 	Env string `yaml:"env,omitempty"`
 }
 
-// Faults says that both places are named.
+// Faults reports a Secret that names both places.
 func (s Secret) Faults() []Fault {
 	if s.File != "" && s.Env != "" {
 		return []Fault{{"env", s.Env, "either file or env"}}

@@ -5,11 +5,12 @@ import (
 	"regexp"
 )
 
-// Validate checks cfg, a pointer to a struct, and all that it holds: each field by its tags (Limits), then each Section by its own
-// rules. The error joins all faults; keys are relative to cfg.
+// Validate checks cfg, a pointer to a struct, with everything in it: each field by its tags
+// (Limits), then each Section by its own rules. The error joins all faults; keys are relative to
+// cfg.
 func Validate(cfg any) error { return join(check(cfg)) }
 
-// check finds the faults that Validate joins.
+// check returns the faults that Validate joins.
 func check(cfg any) []Fault {
 	var faults []Fault
 	words := map[string]string{}
@@ -44,5 +45,5 @@ func check(cfg any) []Fault {
 	return faults
 }
 
-// lastIndex is the index of an entry at the end of a key.
+// lastIndex matches the index of an entry at the end of a key.
 var lastIndex = regexp.MustCompile(`\[\d+\]$`)

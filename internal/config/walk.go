@@ -8,27 +8,28 @@ import (
 	"strings"
 )
 
-// place is a value of a configuration: a key's, or that of a section or list which holds keys.
+// place is a value of a configuration: the value of a key, or a section or list that holds keys.
 type place struct {
-	key    string // whole: a.b[0].c
+	key    string // full: a.b[0].c
 	value  reflect.Value
 	parent reflect.Type        // the struct that has the field; nil for the configuration itself
 	field  reflect.StructField // of parent
-	entry  bool                // it is, or lies in, an entry of a list or map
+	entry  bool                // the value is, or lies in, an entry of a list or map
 }
 
-// at is the place of another value below or in the place of p.
+// at returns the place of another value at or below p.
 func (p place) at(key string, v reflect.Value, parent reflect.Type, f reflect.StructField) place {
 	return place{key, v, parent, f, p.entry}
 }
 
-// inEntry is the place of an entry of the list or map at p.
+// inEntry returns the place of an entry of the list or map at p.
 func (p place) inEntry(key string, v reflect.Value) place {
 	return place{key, v, p.parent, p.field, true}
 }
 
-// walk calls fn with v and with every value below it, from the outside in. Lists and maps of sections go entry by entry, maps in the order
-// of their keys. An optional section, a pointer, is left out where it is nil. The entries of maps are copies.
+// walk calls fn with p and with every value below it, outer values first. It visits lists and maps
+// of sections entry by entry, maps in the order of their keys. It skips an optional section, a
+// pointer, that is nil. The entries of maps are copies.
 func walk(p place, fn func(place)) {
 	fn(p)
 	v := p.value
@@ -60,7 +61,7 @@ func walk(p place, fn func(place)) {
 	}
 }
 
-// isOptional reports whether a type is a pointer to a section: one that may be absent.
+// isOptional reports whether a type is a pointer to a section, which may be absent.
 func isOptional(t reflect.Type) bool { return t.Kind() == reflect.Pointer && isSection(t.Elem()) }
 
 // isMap reports whether a type is a map from names to sections.
@@ -68,7 +69,7 @@ func isMap(t reflect.Type) bool {
 	return t.Kind() == reflect.Map && t.Key().Kind() == reflect.String && (isSection(t.Elem()) || isOptional(t.Elem()))
 }
 
-// sectionType is the type of a section that may be optional.
+// sectionType returns the type of a section that may be optional.
 func sectionType(t reflect.Type) reflect.Type {
 	if isOptional(t) {
 		return t.Elem()
@@ -81,7 +82,8 @@ func isSection(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && !reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
-// below is the key of name in the section at; either may be empty. [0], and what follows it, is of an entry of the list at.
+// below returns the key of name in the section at; either may be empty. A name that begins with [0]
+// belongs to an entry of the list at.
 func below(at, name string) string {
 	if at == "" || name == "" || name[0] == '[' {
 		return at + name
@@ -89,7 +91,8 @@ func below(at, name string) string {
 	return at + "." + name
 }
 
-// keyOf is a field's key, empty where it has none; inline says that the keys of its struct stand in its place.
+// keyOf returns a field's key, empty if it has none. inline reports that the keys of its struct
+// take its place.
 func keyOf(f reflect.StructField) (name string, inline bool) {
 	if !f.IsExported() {
 		return "", false

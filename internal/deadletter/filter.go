@@ -5,19 +5,21 @@ import (
 	"time"
 )
 
-// Filter chooses dead letters. The zero value chooses all.
+// Filter selects dead letters. The zero value selects all.
 type Filter struct {
-	// Stage and Collector are names, and have to be equal. Topic is one, too: in full, or as in the registry.
+	// Stage and Collector are names that must be equal. Topic is a full name or a name in the
+	// registry.
 	Stage, Collector, Topic string
-	// Reason is a part of the reason; case does not matter.
+	// Reason is a part of the reason, in upper or lower case.
 	Reason string
-	// From and To bound the time at which Kafka took the letter; To is not in it. Zero is no bound.
+	// From and To bound the time at which Kafka received the letter; To is excluded. Zero is no
+	// bound.
 	From, To time.Time
-	// IDs are letters by name; nil is no choice.
+	// IDs are the ids of letters; nil selects all.
 	IDs map[ID]bool
 }
 
-// Empty reports whether the filter chooses all.
+// Empty reports whether the filter selects all.
 func (f Filter) Empty() bool {
 	return f.Stage == "" && f.Collector == "" && f.Topic == "" && f.Reason == "" && f.From.IsZero() && f.To.IsZero() && f.IDs == nil
 }

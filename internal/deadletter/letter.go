@@ -13,16 +13,16 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// Stage is the name in the headers of notes, and of the transactional id.
+// Stage is the stage name in the headers of notes, and in the transactional id.
 const Stage = schemas.AccessDeadLetter
 
-// ID is where a dead letter stands on its topic.
+// ID is the position of a dead letter on its topic.
 type ID struct {
 	Partition int32
 	Offset    int64
 }
 
-// String is the offset; of another partition than the first, PARTITION:OFFSET.
+// String returns the offset; PARTITION:OFFSET for partitions other than 0.
 func (id ID) String() string {
 	if id.Partition == 0 {
 		return strconv.FormatInt(id.Offset, 10)
@@ -30,7 +30,7 @@ func (id ID) String() string {
 	return fmt.Sprintf("%d:%d", id.Partition, id.Offset)
 }
 
-// ParseID reads what String writes.
+// ParseID parses the form of String.
 func ParseID(s string) (ID, error) {
 	partition, offset, found := strings.Cut(s, ":")
 	if !found {
@@ -47,24 +47,24 @@ func ParseID(s string) (ID, error) {
 // Letter is one dead letter.
 type Letter struct {
 	ID ID
-	// Time is when Kafka took it.
+	// Time is the time at which Kafka received it.
 	Time time.Time
-	// Stage passed the record over, for Reason.
+	// Stage is the stage that could not process the record, Reason its reason.
 	Stage, Reason string
-	// Topic, Partition and Offset are where the record was read. Topic is a full name, or the name of a
-	// file or an address where it was read from outside.
+	// Topic, Partition and Offset are the position at which the record was read. Topic is a full
+	// name; for a record from outside, the name of a file or an address.
 	Topic     string
 	Partition int32
 	Offset    int64
-	// Truncated: the value was cut and the key left out.
+	// Truncated is set if the value was cut and the key omitted.
 	Truncated  bool
 	Key, Value []byte
 
-	note  bool   // it says that another letter was sent back
-	named string // the topic's name in the registry; empty where it is none of the dataset
+	note  bool   // the record is the note of another letter
+	named string // the topic's name in the registry; empty if it is no topic of the dataset
 }
 
-// parse reads a record of the topic. Missing and odd headers leave fields empty.
+// parse reads a record of the topic. Missing or malformed headers leave fields empty.
 func parse(cfg kafka.Config, rec *kgo.Record) Letter {
 	l := Letter{ID: ID{rec.Partition, rec.Offset}, Time: rec.Timestamp.UTC(), Key: rec.Key, Value: rec.Value, Partition: -1, Offset: -1}
 	for _, h := range rec.Headers {
@@ -97,9 +97,10 @@ func parse(cfg kafka.Config, rec *kgo.Record) Letter {
 	return l
 }
 
-// Collector is that of the record; empty where the record's topic is not keyed by collector.
+// Collector returns the collector of the record; empty if the record's topic is not keyed by
+// collector.
 func (l *Letter) Collector() string {
-	if l.named == "" { // it was read from outside, by ingest, which keys by collector
+	if l.named == "" { // ingest read it from outside, and keys by collector
 		return string(l.Key)
 	}
 	for _, t := range schemas.Topics {
@@ -110,7 +111,7 @@ func (l *Letter) Collector() string {
 	return ""
 }
 
-// note is the record that says that a letter was sent back.
+// note returns the record that marks a letter as sent back.
 func note(cfg kafka.Config, l *Letter) *kgo.Record {
 	at := &kgo.Record{Topic: cfg.Topic(schemas.TopicDeadLetter), Partition: l.ID.Partition, Offset: l.ID.Offset, Key: l.Key}
 	rec := kafka.DeadLetter(cfg, Stage, at, "sent back to "+l.Topic)
@@ -118,7 +119,7 @@ func note(cfg kafka.Config, l *Letter) *kgo.Record {
 	return rec
 }
 
-// Refusal says why a letter cannot be sent back; empty where it can.
+// Refusal returns the reason why a letter cannot be sent back; empty if it can.
 func (l *Letter) Refusal() string {
 	row, _ := schemas.AccessOf(schemas.AccessDeadLetter)
 	back := false

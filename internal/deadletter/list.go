@@ -11,42 +11,43 @@ import (
 )
 
 const (
-	// maxGroups bounds the groups of a list: reasons hold values of the records, which strangers write.
+	// maxGroups bounds the groups of a list: reasons contain values of records from outside.
 	maxGroups = 500
-	// shownReason is how much of a reason a group shows, in octets.
+	// shownReason bounds the reason of a group, in octets.
 	shownReason = 200
 )
 
-// Group is dead letters of one stage, topic, collector and kind of reason.
+// Group is the dead letters of one stage, topic, collector and kind of reason.
 type Group struct {
 	Stage, Topic, Collector string
-	// Reason is that of the first.
+	// Reason is the reason of the first letter.
 	Reason string
-	// Count is how many there are, SentBack how many of them were sent back.
+	// Count is the number of letters, SentBack the number of those that were sent back.
 	Count, SentBack int
-	// First and Last are when Kafka took the first and the last, and FirstID and LastID these.
+	// First and Last are the times at which Kafka received the first and the last, FirstID and
+	// LastID their ids.
 	First, Last     time.Time
 	FirstID, LastID ID
 }
 
-// List is what the topic holds of the letters that a filter chooses.
+// List is a summary of the letters that a filter selects.
 type List struct {
-	// Groups, the largest first, at most 500.
+	// Groups holds the groups, the largest first, at most maxGroups.
 	Groups []Group
-	// Further is how many letters belong to groups beyond those.
+	// Further is the number of letters in groups beyond those.
 	Further int
-	// Letters is how many letters there are.
+	// Letters is the number of letters.
 	Letters int
-	// Each are the newest letters without key and value, in order, at most as many as were asked for.
+	// Each holds the newest letters without key and value, in order, at most the requested number.
 	Each []One
 }
 
-// numbers differ between reasons of one kind.
+// numbers matches the parts that differ between reasons of one kind.
 var numbers = regexp.MustCompile(`[0-9]+`)
 
 type groupKey struct{ stage, topic, collector, reason string }
 
-// List counts the letters that a filter chooses, and keeps the newest of them, as many as each says.
+// List counts the letters that a filter selects, and keeps the newest each of them.
 func (b Box) List(ctx context.Context, f Filter, each int) (List, error) {
 	sent, err := b.sentBack(ctx, f.From)
 	if err != nil {
@@ -96,7 +97,7 @@ func (g *Group) add(l *Letter, sent time.Time) {
 	}
 }
 
-// WriteJSON writes one object a line: the letters if they were asked for, else the groups.
+// WriteJSON writes one object a line: the letters if they were requested, else the groups.
 func (l List) WriteJSON(w io.Writer) error {
 	out := json.NewEncoder(w)
 	for _, o := range l.Each {

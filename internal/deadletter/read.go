@@ -19,13 +19,13 @@ type Box struct {
 	Log   *slog.Logger
 }
 
-// ErrNotFound means that the topic does not hold a letter, any more or yet.
+// ErrNotFound reports that the topic does not hold a letter, or not any more.
 var ErrNotFound = errors.New("there is no such dead letter")
 
-// maxNotes bounds the notes that are kept while the log is read, 32 octets each.
+// maxNotes bounds the notes kept while the log is read, 32 octets each.
 const maxNotes = 1 << 20
 
-// read calls fn with all letters that a filter chooses, in order.
+// read calls fn with all letters that a filter selects, in order.
 func (b Box) read(ctx context.Context, f Filter, fn func(*Letter) error) error {
 	return b.scan(ctx, f.From, func(l *Letter) error {
 		if !f.chooses(l) {
@@ -35,7 +35,7 @@ func (b Box) read(ctx context.Context, f Filter, fn func(*Letter) error) error {
 	})
 }
 
-// scan calls fn with all letters and notes that Kafka took at from or later.
+// scan calls fn with all letters and notes that Kafka received at from or later.
 func (b Box) scan(ctx context.Context, from time.Time, fn func(*Letter) error) error {
 	each := func(rec *kgo.Record) error {
 		l := parse(b.Kafka, rec)
@@ -47,8 +47,8 @@ func (b Box) scan(ctx context.Context, from time.Time, fn func(*Letter) error) e
 	return kafka.ReadSince(ctx, b.Kafka, b.Log, schemas.TopicDeadLetter, from, each)
 }
 
-// sentBack reads when the letters that Kafka took at from or later were sent back. A note is younger
-// than its letter.
+// sentBack reads the times at which letters were sent back, of those that Kafka received at from or
+// later. A note is younger than its letter.
 func (b Box) sentBack(ctx context.Context, from time.Time) (map[ID]time.Time, error) {
 	sent := map[ID]time.Time{}
 	err := b.scan(ctx, from, func(l *Letter) error {
@@ -64,10 +64,10 @@ func (b Box) sentBack(ctx context.Context, from time.Time) (map[ID]time.Time, er
 	return sent, err
 }
 
-// One is a letter with what was done about it.
+// One is a letter with its state.
 type One struct {
 	Letter
-	// SentBack is when it was; zero: it was not.
+	// SentBack is the time at which the letter was sent back; zero if it was not.
 	SentBack time.Time
 }
 

@@ -21,23 +21,23 @@ const (
 	batchRecords = 1000
 )
 
-// Plan is what Requeue would do.
+// Plan is the effect that Requeue would have.
 type Plan struct {
-	// Back counts the letters that can be sent back, by the topic that they go to.
+	// Back counts the letters that can be sent back, by their target topic.
 	Back map[string]int
-	// Not are the letters that cannot be sent back, by reason.
+	// Not holds the letters that cannot be sent back, by reason.
 	Not map[string]Refused
 
-	ids map[ID]bool // of those that can be
+	ids map[ID]bool // letters that can be sent back
 }
 
-// Refused are letters that cannot be sent back for one reason.
+// Refused are the letters that cannot be sent back for one reason.
 type Refused struct {
 	Count int
 	First ID
 }
 
-// Total is how many letters can be sent back.
+// Total returns the number of letters that can be sent back.
 func (p Plan) Total() int { return len(p.ids) }
 
 func newPlan() Plan {
@@ -53,10 +53,10 @@ func (p Plan) refuse(id ID, why string) {
 	p.Not[why] = r
 }
 
-// alreadySent is the reason of letters that have a note.
+// alreadySent is the reason of letters with a note.
 const alreadySent = "it was sent back before"
 
-// Plan looks which of the letters that a filter chooses can be sent back. It changes nothing.
+// Plan finds the letters of a filter that can be sent back. It changes nothing.
 func (b Box) Plan(ctx context.Context, f Filter) (Plan, error) {
 	p := newPlan()
 	sent, err := b.sentBack(ctx, f.From)
@@ -100,7 +100,7 @@ func (b Box) Plan(ctx context.Context, f Filter) (Plan, error) {
 	return p, err
 }
 
-// partitionsOf asks once for each topic how many partitions it has.
+// partitionsOf looks up the number of partitions, once for each topic.
 type partitionsOf struct {
 	adm   *kadm.Client
 	cfg   kafka.Config
@@ -118,9 +118,9 @@ func (p partitionsOf) of(ctx context.Context, topic string) (int32, error) {
 	return n, err
 }
 
-// Requeue sends the letters of a plan back, each to the partition that it was read from and with its key,
-// in the letters' order. Letters that another process has sent back since the plan was made are left
-// out. sent counts by topic what was committed, also where there is an error.
+// Requeue sends the letters of a plan back, each to its partition and with its key, in the letters'
+// order. It omits letters that another process has sent back since the plan was made. sent counts
+// the committed letters by topic, even with an error.
 func (b Box) Requeue(ctx context.Context, p Plan) (sent map[string]int, not Plan, err error) {
 	sent, not = map[string]int{}, newPlan()
 	w, err := kafka.NewTransactions(ctx, b.Kafka, Stage, kafka.OnlyInstance, b.Log)
@@ -128,7 +128,8 @@ func (b Box) Requeue(ctx context.Context, p Plan) (sent map[string]int, not Plan
 		return sent, not, err
 	}
 	defer w.Close()
-	before, err := b.sentBack(ctx, time.Time{}) // behind NewTransactions, which ends another process's transaction
+	// This must follow NewTransactions, which ends another process's transaction.
+	before, err := b.sentBack(ctx, time.Time{})
 	if err != nil {
 		return sent, not, err
 	}

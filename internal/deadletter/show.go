@@ -22,16 +22,16 @@ import (
 )
 
 const (
-	// shownHex is how many octets of a value are shown as a hex dump, unless all are asked for.
+	// shownHex bounds the hex dump of a value, in octets, unless all are requested.
 	shownHex = 4 << 10
-	// shownText is how much of a decoded value is shown, in octets.
+	// shownText bounds the decoded value, in octets.
 	shownText = 64 << 10
-	// shownRoutes is how many prefixes of a BGP message are listed.
+	// shownRoutes bounds the listed prefixes of a BGP message.
 	shownRoutes = 100
 )
 
-// Lines show a letter for people: where it stands, why it is here, its value decoded as far as possible
-// and as a hex dump. What strangers wrote is escaped. all shows the whole value.
+// Lines shows a letter for people: its position, its reason, its value decoded as far as possible
+// and as a hex dump. Text from outside is escaped. all shows the whole value.
 func (o One) Lines(all bool) []string {
 	lines := []string{
 		"dead letter  " + o.ID.String() + ", " + timeText(o.Time) + " UTC",
@@ -52,7 +52,7 @@ func (o One) Lines(all bool) []string {
 	return append(lines, o.dump(all)...)
 }
 
-// position is where the record was read.
+// position returns the position at which the record was read.
 func (o One) position() string {
 	text := orUnknown(o.Topic)
 	if o.named != "" {
@@ -73,7 +73,7 @@ func (o One) fate() string {
 
 func timeText(t time.Time) string { return t.UTC().Format(time.DateTime) }
 
-// decoded shows the value as what it ought to be.
+// decoded shows the value in the type of its topic.
 func (o One) decoded() []string {
 	var lines []string
 	raw, options := []byte(nil), wire.Options{}
@@ -102,7 +102,7 @@ func (o One) decoded() []string {
 	return append(lines, bgpLines(raw, options)...)
 }
 
-// message is an empty message of the type that the topic's values have; nil where that is not known.
+// message returns an empty message of the topic's type; nil if the type is unknown.
 func (o One) message() proto.Message {
 	for _, t := range schemas.Topics {
 		if t.Name != o.named || t.Value == "" {
@@ -136,8 +136,8 @@ func cut(s string) string {
 	return s[:shownText] + "\n" + fmt.Sprintf("... and %d more octets", len(s)-shownText)
 }
 
-// bgpLines decode a BGP message from its marker on (RFC 4271 section 4.1), as far as that goes; none
-// where raw does not begin with a marker.
+// bgpLines decodes a BGP message from its marker on (RFC 4271 section 4.1), as far as possible. It
+// returns none if raw does not begin with a marker.
 func bgpLines(raw []byte, o wire.Options) []string {
 	if !bytes.HasPrefix(raw, bytes.Repeat([]byte{0xff}, 16)) {
 		return nil
@@ -183,7 +183,7 @@ func routes(title string, list []wire.NLRI) string {
 	return text
 }
 
-// dump is a hex dump of the value, which escapes what is no ASCII.
+// dump returns a hex dump of the value, without characters outside ASCII.
 func (o One) dump(all bool) []string {
 	shown := o.Value
 	if !all {
@@ -199,7 +199,7 @@ func (o One) dump(all bool) []string {
 	return lines
 }
 
-// MarshalJSON is the object of --format json. A list's letters have no key and no value.
+// MarshalJSON returns the object of --format json. Letters in a List have no key and no value.
 func (o One) MarshalJSON() ([]byte, error) {
 	object := map[string]any{
 		"id": o.ID.String(), "time": o.Time, "stage": o.Stage, "reason": o.Reason, "topic": o.Topic, "partition": o.Partition, "offset": o.Offset,

@@ -11,7 +11,7 @@ import (
 	"github.com/darkmap/darkmap/internal/terminal"
 )
 
-// Lines are a list as a table, no wider than width; 0 is unlimited.
+// Lines returns the list as a table, no wider than width; 0 is unlimited.
 func (l List) Lines(width int) []string {
 	if l.Letters == 0 {
 		return []string{"no dead letters"}
@@ -46,7 +46,7 @@ func (l List) Lines(width int) []string {
 	return lines
 }
 
-// EachLines are the letters of a list, one a row.
+// EachLines returns the letters of a list, one a row.
 func (l List) EachLines(width int) []string {
 	if l.Letters == 0 {
 		return []string{"no dead letters"}
@@ -70,10 +70,10 @@ func (l List) EachLines(width int) []string {
 	return lines
 }
 
-// Lines say what a plan would do.
+// Lines describes the effect of a plan.
 func (p Plan) Lines() []string { return append(Counts("to send back", p.Back), p.NotLines()...) }
 
-// NotLines name the letters that cannot be sent back.
+// NotLines names the letters that cannot be sent back.
 func (p Plan) NotLines() []string {
 	var lines []string
 	for _, why := range slices.Sorted(maps.Keys(p.Not)) {
@@ -83,7 +83,7 @@ func (p Plan) NotLines() []string {
 	return lines
 }
 
-// Counts says how many letters of each topic something happens to.
+// Counts returns a line with the number of letters of each topic.
 func Counts(what string, by map[string]int) []string {
 	total := 0
 	var of []string

@@ -25,7 +25,7 @@ const (
 type scope uint8
 
 const (
-	ofRecord scope = iota // time, collector, peer, type: one value for all lines of a type in a record
+	ofRecord scope = iota // time, collector, peer, type: one value a record and type
 	ofUpdate              // the path attributes
 	ofRoute               // the prefix and the fields of its route
 )

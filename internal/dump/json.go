@@ -211,7 +211,8 @@ func separator(i int, first string) string {
 	return `,"`
 }
 
-// appendDistinguisher writes a route distinguisher (RFC 4364 §4.2): 64496:1, 192.0.2.1:1, or type:value in hexadecimal.
+// appendDistinguisher writes a route distinguisher (RFC 4364 §4.2): 64496:1, 192.0.2.1:1, or
+// type:value in hexadecimal.
 func appendDistinguisher(dst []byte, d uint64) []byte {
 	switch d >> 48 {
 	case 0:

@@ -11,14 +11,15 @@ import (
 	"github.com/darkmap/darkmap/internal/plaintext"
 )
 
-// csvColumns are the columns of WriteCSV. They are only added to.
+// csvColumns are the columns of WriteCSV. New columns are only appended.
 var csvColumns = []string{
 	"id", "dataset", "state", "kind", "family", "entity_type", "entity_code", "entity_name", "start", "end", "end_reason", "duration_seconds", "severity", "loss_percent",
 	"lost_prefixes", "usual_prefixes", "countries", "origins", "upstreams", "voters", "collectors", "blip", "headline",
 }
 
-// WriteCSV writes outages as RFC 4180 has it: a header, lines that end with CRLF, cells in quotes where they need them. Lists within a
-// cell are separated by blanks. A cell that a spreadsheet would read as a formula begins with an apostrophe.
+// WriteCSV writes outages in the form of RFC 4180: a header, lines that end with CRLF, cells quoted
+// if necessary. Blanks separate a list within a cell. A cell that a spreadsheet would read as a
+// formula begins with an apostrophe.
 func WriteCSV(w io.Writer, all []Entry) error {
 	out := csv.NewWriter(w)
 	out.UseCRLF = true

@@ -10,8 +10,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// Decode reads a record of bgp.outages.v1, and when it was decided, in event time. The outage has its Previous. The error names the
-// record that cannot be decoded.
+// Decode decodes a record of bgp.outages.v1. It returns the outage, with its Previous, and the
+// event time of the decision. The error names the record that cannot be decoded.
 func Decode(rec *kgo.Record) (Entry, time.Time, error) {
 	var msg pb.OutageRecord
 	if err := msg.UnmarshalVT(rec.Value); err != nil {

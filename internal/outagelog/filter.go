@@ -10,24 +10,24 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Filter says which outages are meant. Values within one field are alternatives; every field that is set has to pass. The zero value
-// passes all but blips and retracted outages.
+// Filter selects outages. The values of one field are alternatives; an outage must pass every field
+// that is set. The zero value passes all but blips and retracted outages.
 type Filter struct {
-	// From passes outages that end after it, To those that begin before it; zero passes all. An outage that ends as it begins is at
-	// that time.
+	// From passes outages that end after it, To outages that begin before it; zero passes all. An
+	// outage without duration is at its start.
 	From, To time.Time
-	// Countries passes these countries, their regions, and the ASes and prefixes of which something was lost in one of them
-	// (bgp.Outage.Countries). Codes of ISO 3166-1 in upper case.
+	// Countries passes these countries, their regions, and the ASes and prefixes that lost
+	// something in one of them (bgp.Outage.Countries). Codes of ISO 3166-1 in upper case.
 	Countries []string
 	// ASNs passes outages of these ASes and of prefixes that one of them originates.
 	ASNs []bgp.ASN
 	// Prefixes passes outages of prefixes that one of these matches.
 	Prefixes []bgp.PrefixMatch
-	// Types passes outages of these kinds of entities.
+	// Types passes outages of these entity types.
 	Types []bgp.EntityType
-	// Families passes outages of these families, as bgp.Family writes them.
+	// Families passes outages of these families, in the form of bgp.Family.
 	Families []string
-	// Kinds and States pass outages of one of these kinds, in one of these states.
+	// Kinds passes outages of these kinds, States outages in these states.
 	Kinds  []bgp.Kind
 	States []bgp.State
 	// MinSeverity passes outages of this severity or a higher one; empty passes all.
@@ -36,13 +36,13 @@ type Filter struct {
 	All bool
 }
 
-// IsZero reports whether nothing is set.
+// IsZero reports whether no field is set.
 func (f Filter) IsZero() bool { return reflect.ValueOf(f).IsZero() }
 
 // Shows reports whether o passes.
 func (f Filter) Shows(o bgp.Outage) bool { return (f.All || !hidden(o)) && f.matches(o) }
 
-// matches is Shows, without a look at blips and retracted outages.
+// matches is like Shows, but also passes blips and retracted outages.
 func (f Filter) matches(o bgp.Outage) bool {
 	return f.inTime(o) && f.inCountry(o) && f.ofAS(o) && f.ofPrefix(o) && f.ofSort(o)
 }
@@ -93,15 +93,15 @@ func (f Filter) ofPrefix(o bgp.Outage) bool {
 	return err == nil && slices.ContainsFunc(f.Prefixes, func(m bgp.PrefixMatch) bool { return m.Matches(p) })
 }
 
-// ofSort looks at type, family, kind, state and severity.
+// ofSort tests type, family, kind, state and severity.
 func (f Filter) ofSort(o bgp.Outage) bool {
 	return (len(f.Types) == 0 || slices.Contains(f.Types, o.Entity.Type)) &&
 		(len(f.Families) == 0 || slices.Contains(f.Families, o.Family)) && (len(f.Kinds) == 0 || slices.Contains(f.Kinds, o.Kind)) &&
 		(len(f.States) == 0 || slices.Contains(f.States, o.State)) &&
-		slices.Index(bgp.Severities, o.Severity) >= slices.Index(bgp.Severities, f.MinSeverity) // of none -1, which all reach
+		slices.Index(bgp.Severities, o.Severity) >= slices.Index(bgp.Severities, f.MinSeverity) // -1 if empty
 }
 
-// withMode returns the filter with another way to match its prefixes.
+// withMode returns the filter with another match mode for its prefixes.
 func (f Filter) withMode(mode bgp.PrefixMode) Filter {
 	f.Prefixes = slices.Clone(f.Prefixes)
 	for i := range f.Prefixes {

@@ -1,9 +1,10 @@
-// Package outagelog folds the records of bgp.outages.v1 to the newest state of each outage, and selects outages by time,
-// place and network.
+// Package outagelog folds the records of bgp.outages.v1 to the newest state of each outage, and
+// selects outages by time, place and network.
 //
-// In: records of that topic; the caller reads them (kafka.ReadToEnd, kafka.TailSince). Out: outages by
-// start. A Log starts no goroutine and may be used by several at once. It holds the newest record of at most MaxOutages
-// outages; Dropped tells whether it gave any up. What is given up comes back with the next record of its outage.
+// Its input are records of that topic, which the caller reads (kafka.ReadToEnd, kafka.TailSince).
+// Its output are outages by start. A Log starts no goroutine and is safe for concurrent use. It
+// holds the newest record of at most MaxOutages outages; Dropped reports whether it has dropped
+// any. A dropped outage comes back with its next record.
 package outagelog
 
 import (
@@ -18,15 +19,16 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// MaxOutages is how many outages a Log holds. When there are more it drops a tenth of them: first blips and retracted
-// outages, then closed ones, then open ones, of each those that ended or began first.
+// MaxOutages is the maximum number of outages in a Log. Beyond it the Log drops a tenth of them:
+// first blips and retracted outages, then closed ones, then open ones, in each group those with the
+// earliest end, or start if open.
 const MaxOutages = 100_000
 
 // Entry is the newest state of an outage.
 type Entry struct {
-	// Outage is without Previous, which would hold the half of JSON again.
+	// Outage has no Previous, which would hold half of JSON again.
 	Outage bgp.Outage
-	// JSON is the object of the record, as the topic carries it. It must not be changed.
+	// JSON is the object in the record of the topic. It must not be changed.
 	JSON []byte
 }
 
@@ -34,28 +36,29 @@ type Entry struct {
 type Log struct {
 	mu      sync.Mutex
 	newest  map[key]Entry
-	shown   int       // of newest that are not hidden
-	until   time.Time // event time that was reached
-	decided time.Time // of the newest record
+	shown   int       // number of newest that are not hidden
+	until   time.Time // event time reached
+	decided time.Time // event time of the newest decision
 	limit   int
-	lasting bool // only those that have not ended are held
+	lasting bool // only open outages are held
 	dropped bool
 }
 
-// key names an outage among those of all datasets.
+// key identifies an outage among those of all datasets.
 type key struct{ dataset, id string }
 
 // New returns a Log without outages.
 func New() *Log { return &Log{newest: map[key]Entry{}, limit: MaxOutages} }
 
-// NewLasting returns a Log that holds an outage until the record that ends it.
+// NewLasting returns a Log that holds an outage until the record of its end.
 func NewLasting() *Log {
 	l := New()
 	l.lasting = true
 	return l
 }
 
-// Add is Put of a record of bgp.outages.v1. The error names the record that cannot be decoded.
+// Add puts the outage of a record of bgp.outages.v1. The error names the record that cannot be
+// decoded.
 func (l *Log) Add(rec *kgo.Record) (bgp.Outage, error) {
 	e, decided, err := Decode(rec)
 	if err != nil {
@@ -65,7 +68,8 @@ func (l *Log) Add(rec *kgo.Record) (bgp.Outage, error) {
 	return e.Outage, nil
 }
 
-// Put takes an outage as a record has it that was decided then. One with a lower sequence than the one that is held changes nothing.
+// Put sets the state of an outage, decided at the given event time. It ignores a state with a lower
+// sequence than the one it holds, or the same.
 func (l *Log) Put(e Entry, decided time.Time) {
 	o := e.Outage
 	l.mu.Lock()
@@ -92,7 +96,7 @@ func (l *Log) Put(e Entry, decided time.Time) {
 	}
 }
 
-// remove takes an outage out, if it is there. mu is held.
+// remove removes an outage, if the Log holds it. The caller holds mu.
 func (l *Log) remove(k key) {
 	if old, ok := l.newest[k]; ok && !hidden(old.Outage) {
 		l.shown--
@@ -100,7 +104,7 @@ func (l *Log) remove(k key) {
 	delete(l.newest, k)
 }
 
-// drop leaves nine tenths of the limit. mu is held.
+// drop removes outages down to nine tenths of the limit. The caller holds mu.
 func (l *Log) drop() {
 	order := slices.SortedFunc(maps.Keys(l.newest), func(a, b key) int {
 		x, y := l.newest[a].Outage, l.newest[b].Outage
@@ -112,7 +116,7 @@ func (l *Log) drop() {
 	}
 }
 
-// rank orders outages by how much their loss matters, the least first.
+// rank orders outages by their importance, the least first.
 func rank(o bgp.Outage) int {
 	switch {
 	case hidden(o):
@@ -123,7 +127,7 @@ func rank(o bgp.Outage) int {
 	return 2
 }
 
-// last is the end of an outage, of an open one its start.
+// last returns the end of an outage, or the start of an open one.
 func last(o bgp.Outage) time.Time {
 	if o.End != nil {
 		return *o.End
@@ -131,10 +135,11 @@ func last(o bgp.Outage) time.Time {
 	return o.Start
 }
 
-// hidden reports whether an outage is shown only where all are asked for.
+// hidden reports whether an outage is shown only with Filter.All.
 func hidden(o bgp.Outage) bool { return o.Blip || o.State == bgp.StateRetracted }
 
-// within reports whether a short loss is told in the intermittent event of its entity, which began before it. mu is held.
+// within reports whether a short loss is part of an intermittent event of its entity, which began
+// before it. The caller holds mu.
 func (l *Log) within(o bgp.Outage) bool {
 	if o.Successor == "" || !o.Blip || o.State != bgp.StateRetracted {
 		return false
@@ -143,7 +148,7 @@ func (l *Log) within(o bgp.Outage) bool {
 	return ok && e.Outage.Kind == bgp.KindIntermittent && !e.Outage.Start.After(o.Start)
 }
 
-// Reached notes the event time up to which the detector has decided: open outages last until then.
+// Reached sets the event time up to which the detector has decided. Open outages last until then.
 func (l *Log) Reached(t time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -158,29 +163,30 @@ func (l *Log) Find(dataset, id string) (bgp.Outage, bool) {
 	return e.Outage, ok
 }
 
-// Decided is the time at which the newest record was decided, in event time; zero before the first.
+// Decided returns the event time of the newest decision; zero before the first record.
 func (l *Log) Decided() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.decided
 }
 
-// Count returns how many outages there are, blips and retracted ones left out.
+// Count returns the number of outages without blips and retracted ones.
 func (l *Log) Count() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.shown
 }
 
-// Dropped reports whether outages were given up because there were more than MaxOutages.
+// Dropped reports whether outages were dropped because there were more than MaxOutages.
 func (l *Log) Dropped() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.dropped
 }
 
-// Select returns the outages that pass the filter, in the order of Sort, without short losses that an intermittent event tells of. The
-// duration of an open one counts to the time that was given to Reached.
+// Select returns the outages that pass the filter, in the order of Sort, without short losses that
+// are part of an intermittent event. The duration of an open outage extends to the time given to
+// Reached.
 func (l *Log) Select(f Filter) []Entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -198,7 +204,7 @@ func (l *Log) Select(f Filter) []Entry {
 	return out
 }
 
-// Tally counts the outages for a filter: what it says matters where Select finds none.
+// Tally counts the outages for a filter. Its counts matter if Select returns none.
 func (l *Log) Tally(f Filter) *Tally {
 	l.mu.Lock()
 	defer l.mu.Unlock()

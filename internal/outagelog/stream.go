@@ -9,23 +9,25 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Stream applies a filter to outages as their records come, and passes the beginning and the end of an outage together or neither.
-// It holds the outages that have not ended, and the ids of at most maxTold that have. It is not safe for concurrent use.
+// Stream applies a filter to outages as their records come. It passes the beginning and the end of
+// an outage together or neither. It holds the open outages, and the ids of at most maxTold ended
+// ones. It is not safe for concurrent use.
 type Stream struct {
 	filter Filter
-	// begun were passed on and have not ended, with the sequence of the last record; waiting begin before Filter.From and may end
-	// before it.
+	// begun holds the open outages whose beginning was passed on, with the sequence of the last
+	// record. waiting holds outages that began before Filter.From and may end before it.
 	begun   map[key]uint32
 	waiting map[key]bgp.Outage
-	// told were passed on to their end: such a one can be reopened. Of any other the first record that passes is its beginning.
+	// told holds the outages whose end was passed on, which can be reopened. Of any other outage
+	// the first record that passes is its beginning.
 	told    map[key]bool
-	reached time.Time // of the newest record, event time
+	reached time.Time // event time of the newest record
 }
 
-// maxTold bounds the ended outages that a Stream remembers. When there are more it forgets all of them.
+// maxTold bounds the ended outages in a Stream. Beyond it the Stream forgets all of them.
 const maxTold = 100_000
 
-// NewStream filters a stream.
+// NewStream returns a Stream with a filter.
 func NewStream(f Filter) *Stream {
 	return &Stream{filter: f, begun: map[key]uint32{}, waiting: map[key]bgp.Outage{}, told: map[key]bool{}}
 }
@@ -83,7 +85,7 @@ func (s *Stream) Follows(o bgp.Outage) bool {
 	return ok
 }
 
-// release passes on what has lasted until Filter.From.
+// release passes on the outages that have lasted until Filter.From.
 func (s *Stream) release() []bgp.Outage {
 	if len(s.waiting) == 0 || !s.reached.After(s.filter.From) {
 		return nil
@@ -99,7 +101,7 @@ func (s *Stream) release() []bgp.Outage {
 	return out
 }
 
-// beginning is the record that tells that an outage began.
+// beginning returns the record of the beginning of an outage.
 func beginning(o bgp.Outage) bgp.Outage {
 	switch o.Event {
 	case bgp.EventOpened, bgp.EventSuspected:

@@ -10,18 +10,20 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Tally applies a filter to outages, one after the other, and counts what tells why nothing passes. It is not safe for concurrent use.
+// Tally applies a filter to outages one by one, and counts the reasons why none passes. It is not
+// safe for concurrent use.
 type Tally struct {
 	filter Filter
-	// Outages counts those that Add was given, blips and retracted ones left out; Hidden counts these.
+	// Outages counts the outages given to Add, except blips and retracted ones, which Hidden
+	// counts.
 	Outages, Hidden int
 	passed          int
-	// All of these pass but for one thing: they are hidden; their record does not say in which country they are; they are prefixes
-	// below, or above, one that is looked for exactly.
+	// These count outages that fail in one respect only: they are hidden; their record names no
+	// country; they are prefixes below, or above, an exact prefix of the filter.
 	hidden, unlocated, below, above int
 }
 
-// NewTally counts for a filter.
+// NewTally returns a Tally for a filter.
 func NewTally(f Filter) *Tally { return &Tally{filter: f} }
 
 // Add counts an outage and reports whether it passes.
@@ -44,7 +46,7 @@ func (t *Tally) Add(o bgp.Outage) bool {
 	return false
 }
 
-// countNear looks whether one of the filter's parts alone keeps an outage out.
+// countNear counts an outage that fails in only one respect.
 func (t *Tally) countNear(o bgp.Outage) {
 	f := t.filter
 	if len(f.Countries) > 0 && len(o.Countries) == 0 && (o.Entity.Type == bgp.EntityAS || o.Entity.Type == bgp.EntityPrefix) {
@@ -64,7 +66,8 @@ func (t *Tally) countNear(o bgp.Outage) {
 	}
 }
 
-// Nothing says that no outage passed, and what would show some. It is empty where one passed.
+// Nothing describes that no outage passed, and the flags that would show some. It is empty if one
+// passed.
 func (t *Tally) Nothing() string {
 	if t.passed > 0 {
 		return ""
@@ -107,7 +110,7 @@ func (t *Tally) Nothing() string {
 	return text
 }
 
-// Words writes the filter as flags; it is empty where nothing but All is set.
+// Words returns the filter as flags; empty if at most All is set.
 func (f Filter) Words() string {
 	var words []string
 	add := func(flag string, values ...string) {
@@ -159,7 +162,7 @@ func texts[T ~string](all []T) []string {
 	return out
 }
 
-// timeWord writes a time as a flag may have it; nothing for the zero time.
+// timeWord returns a time in the form of a flag; empty for the zero time.
 func timeWord(t time.Time) string {
 	if t.IsZero() {
 		return ""

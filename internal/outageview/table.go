@@ -42,9 +42,9 @@ func cut(c terminal.Column, cell func(o bgp.Outage) terminal.Cell) field {
 	return field{c, func(in Incident) terminal.Cell { return cell(in.Outage) }}
 }
 
-// fields returns the columns from left to right. Drop is the order in which columns leave a table
-// that is too wide: the family first. Shrink is the order in which cells are cut: the upstream's
-// name first.
+// fields returns the columns from left to right. If the table is too wide, columns whose rows are
+// all equal move to the line above it in the order of Drop: the family first, the caller's columns
+// last. Cells are cut in the order of Shrink: the upstream's name first.
 func fields(all []Incident, o Options) []field {
 	next := successors(all)
 	out := []field{

@@ -6,7 +6,8 @@ import (
 	"log/slog"
 )
 
-// NewLogger returns a logger that writes to w. level is debug, info, warn or error; format is text or json. Times are UTC.
+// NewLogger returns a logger that writes to w. level is debug, info, warn or error; format is text
+// or json. Times are UTC.
 func NewLogger(w io.Writer, level, format string) (*slog.Logger, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {

@@ -7,16 +7,18 @@ import (
 	"unicode/utf8"
 )
 
-// Cleaner writes text on with each line as Clean has it; line ends and tabs stay. It is for one goroutine.
+// Cleaner writes text with each line passed through Clean. Line ends and tabs stay. One goroutine
+// uses it.
 type Cleaner struct {
 	w    io.Writer
-	rest []byte // the first octets of a character that is not whole yet
+	rest []byte // the first octets of an incomplete character
 }
 
 // NewCleaner returns a Cleaner that writes to w.
 func NewCleaner(w io.Writer) *Cleaner { return &Cleaner{w: w} }
 
-// Write writes what is whole, and keeps the beginning of a character for the next call.
+// Write writes complete characters, and keeps the first octets of an incomplete one for the next
+// call.
 func (c *Cleaner) Write(b []byte) (int, error) {
 	all := slices.Concat(c.rest, b)
 	whole := len(all)

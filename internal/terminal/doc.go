@@ -1,5 +1,6 @@
-// Package terminal is how text meets a terminal: its width and kind, how many cells a text takes there, and tables that fit
-// into it. Widths count display cells: a wide character takes two, a combining one none. Width 0 is unlimited: a pipe or a file.
+// Package terminal fits text to a terminal: its width and kind, the number of cells of a text, and
+// tables that fit its width. Widths count display cells: a wide character takes two, a combining
+// one none. Width 0 is unlimited: a pipe or a file.
 //
-// Apart from Width, IsTerminal and Unicode all functions are pure. No goroutine is started.
+// All functions except Width, IsTerminal and Unicode are pure. The package starts no goroutine.
 package terminal

@@ -8,29 +8,33 @@ import (
 // Column is one column of a table.
 type Column struct {
 	Title string
-	// Shrink lets the column lose the bodies of its cells where the table is too wide: 1 first, then 2. 0: it never does.
+	// Shrink is the order in which columns of a table that is too wide lose the bodies of their
+	// cells: 1 first, then 2. 0: never.
 	Shrink int
-	// Whole: a body that does not fit is left out, not cut.
+	// Whole omits a body that does not fit, instead of cutting it.
 	Whole bool
-	// Drop lets the column be said once, above the table, where all rows are equal and the table is too wide: 1 first. 0: never.
+	// Drop is the order in which columns whose rows are all equal move to the line above a table
+	// that is too wide: 1 first. 0: never.
 	Drop int
-	// Said stands before the value there; the zero value leaves the value alone. None stands for no value; the zero value says nothing.
+	// Said precedes the value in that line; empty shows the value alone. None replaces an empty
+	// value; empty omits it.
 	Said, None string
 }
 
 // Cell is the text of a row in a column. Head and Tail are never cut.
 type Cell struct{ Head, Body, Tail string }
 
-// Text is a cell that is never cut.
+// Text returns a cell that is never cut.
 func Text(s string) Cell { return Cell{Head: s} }
 
 func (c Cell) full() string  { return c.Head + c.Body + c.Tail }
 func (c Cell) least() string { return c.Head + c.Tail }
 
-// leastBody is the shortest cut of a body that says something, in cells: a blank, two letters, two dots.
+// leastBody is the width of the shortest useful cut of a body, in cells: a blank, two letters, two
+// dots.
 const leastBody = 5
 
-// fit returns the cell in width cells.
+// fit returns the text of the cell, cut to width cells.
 func (c Cell) fit(width int, whole bool) string {
 	if Cells(c.full()) <= width {
 		return c.full()
@@ -56,8 +60,9 @@ const (
 	narrowest = 20 // narrower terminals get lines of this width
 )
 
-// Lines draws the table, no line wider than width; 0 is unlimited. What does not fit is made to, in this order: columns in which all
-// rows are equal are said once, in lines above; columns that may shrink do; a row takes two or more lines. Control characters are escaped.
+// Lines draws the table, no line wider than width; 0 is unlimited. It fits a table that is too wide
+// in these steps: columns whose rows are all equal move to lines above; columns that may shrink do
+// so; a row takes two or more lines. Control characters are escaped.
 func (t *Table) Lines(width int) []string {
 	c := t.clean()
 	all := make([]int, len(c.Columns))
@@ -93,7 +98,7 @@ func (t *Table) Lines(width int) []string {
 	return append(lines, c.draw(groups, widths, width)...)
 }
 
-// clean returns the table without control characters.
+// clean returns the table with its control characters escaped.
 func (t *Table) clean() *Table {
 	out := &Table{Columns: t.Columns, Rows: make([][]Cell, len(t.Rows))}
 	for n, row := range t.Rows {
@@ -112,7 +117,7 @@ func (t *Table) clean() *Table {
 	return out
 }
 
-// widths are those of the columns, their titles included.
+// widths returns the widths of the columns, their titles included.
 func (t *Table) widths(text func(Cell) string) []int {
 	out := make([]int, len(t.Columns))
 	for i, col := range t.Columns {
@@ -124,7 +129,7 @@ func (t *Table) widths(text func(Cell) string) []int {
 	return out
 }
 
-// sum is the width of a line of these columns.
+// sum returns the width of a line of these columns.
 func sum(columns, widths []int) int {
 	n := between * max(len(columns)-1, 0)
 	for _, i := range columns {
@@ -133,7 +138,7 @@ func sum(columns, widths []int) int {
 	return n
 }
 
-// drop takes columns in which all rows are equal out of those that are shown, until they fit.
+// drop removes columns whose rows are all equal from the shown ones until the rest fits.
 func (t *Table) drop(shown, widths []int, width int) (left, said []int) {
 	order := slices.DeleteFunc(slices.Clone(shown), func(i int) bool { return t.Columns[i].Drop == 0 || !t.equal(i) })
 	slices.SortStableFunc(order, func(a, b int) int { return t.Columns[a].Drop - t.Columns[b].Drop })
@@ -149,12 +154,12 @@ func (t *Table) drop(shown, widths []int, width int) (left, said []int) {
 	return left, said
 }
 
-// equal reports whether two rows or more are all equal in a column.
+// equal reports whether there are two rows or more and all are equal in a column.
 func (t *Table) equal(column int) bool {
 	return len(t.Rows) > 1 && !slices.ContainsFunc(t.Rows, func(row []Cell) bool { return row[column] != t.Rows[0][column] })
 }
 
-// said says once what is equal in all rows.
+// said returns the lines above the table: the values of the dropped columns.
 func (t *Table) said(columns []int, width int) []string {
 	var values []string
 	for _, i := range columns {
@@ -175,7 +180,7 @@ func (t *Table) said(columns []int, width int) []string {
 	return Wrap("all rows: "+strings.Join(values, ", "), width, indent)
 }
 
-// shrink returns widths of the columns with which a line of them fits, none below least.
+// shrink returns widths of the columns with which they fit into one line, none below least.
 func (t *Table) shrink(columns, natural, least []int, width int) []int {
 	out := slices.Clone(natural)
 	order := slices.Clone(columns)
@@ -191,7 +196,7 @@ func (t *Table) shrink(columns, natural, least []int, width int) []int {
 	return out
 }
 
-// room is how many cells the n-th line of a row has.
+// room returns the number of cells in the n-th line of a row.
 func room(n, width int) int {
 	if n == 0 {
 		return width
@@ -199,7 +204,8 @@ func room(n, width int) int {
 	return width - indent
 }
 
-// group shares columns out over the lines of a row, in order. A column that is wider than a line has one of its own.
+// group distributes columns over the lines of a row, in order. A column wider than a line gets a
+// line of its own.
 func group(columns, widths []int, width int) (groups [][]int) {
 	for _, i := range columns {
 		n := len(groups) - 1
@@ -212,7 +218,7 @@ func group(columns, widths []int, width int) (groups [][]int) {
 	return groups
 }
 
-// draw draws the titles and the rows, a line for each group of columns.
+// draw draws the titles and the rows, with one line for each group of columns.
 func (t *Table) draw(groups [][]int, widths []int, width int) []string {
 	titles := make([]Cell, len(t.Columns))
 	for i, col := range t.Columns {
@@ -230,8 +236,8 @@ func (t *Table) draw(groups [][]int, widths []int, width int) []string {
 	return lines
 }
 
-// row draws one row. Lines after the first are indented; a text that is wider than a line goes on in the next. Of those lines the
-// empty ones are left out.
+// row draws one row. Lines after the first are indented. A text that is wider than a line continues
+// in the next. Empty lines after the first are omitted.
 func (t *Table) row(row []Cell, groups [][]int, widths []int, width int) (lines []string) {
 	for n, g := range groups {
 		var b strings.Builder

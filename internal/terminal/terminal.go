@@ -7,7 +7,7 @@ import (
 	"golang.org/x/term"
 )
 
-// Width is the number of columns of w; 0, unlimited, where w is no terminal.
+// Width returns the number of columns of w; 0, unlimited, if w is not a terminal.
 func Width(w any) int {
 	f, ok := w.(*os.File)
 	if !ok {
@@ -26,7 +26,7 @@ func IsTerminal(w any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// Unicode reports whether the locale can show more than ASCII.
+// Unicode reports whether the locale has characters beyond ASCII.
 func Unicode() bool {
 	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
 		if v := os.Getenv(name); v != "" {

@@ -9,11 +9,11 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// Cells is how many columns a text takes.
+// Cells returns the number of cells of a text.
 func Cells(s string) int { return uniseg.StringWidth(s) }
 
-// Clean makes a text that strangers wrote safe to show: what could move the cursor, turn the direction of writing, or hide is
-// written as an escape (\x1b, \u202e), and so are octets that are no UTF-8.
+// Clean makes a text of unknown origin safe to show. It escapes (\x1b, \u202e) characters that move
+// the cursor, change the direction of writing, or are invisible, and octets that are not UTF-8.
 func Clean(s string) string {
 	if !strings.ContainsFunc(s, hidden) && utf8.ValidString(s) {
 		return s
@@ -36,14 +36,14 @@ func Clean(s string) string {
 	return b.String()
 }
 
-// hidden reports whether r is a control character, ends a line, or formats invisibly; the two joiners of scripts and emoji are let
-// through.
+// hidden reports whether r is a control character, ends a line, or formats invisibly. The two
+// joiners of scripts and emoji are allowed.
 func hidden(r rune) bool {
 	const joiner, nonJoiner = '\u200d', '\u200c'
 	return r != joiner && r != nonJoiner && (unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp))
 }
 
-// Clip cuts a text to width cells, two dots telling so. Width 0 is unlimited.
+// Clip cuts a text to width cells and marks the cut with two dots. Width 0 is unlimited.
 func Clip(s string, width int) string {
 	if width <= 0 || Cells(s) <= width {
 		return s
@@ -56,10 +56,10 @@ func Clip(s string, width int) string {
 	return head + dots
 }
 
-// Pad fills a text up with blanks to width cells. It never cuts.
+// Pad appends blanks to a text up to width cells. It never cuts.
 func Pad(s string, width int) string { return s + strings.Repeat(" ", max(width-Cells(s), 0)) }
 
-// split cuts a text behind the last character that ends within width cells.
+// split cuts a text after the last character that ends within width cells.
 func split(s string, width int) (head, tail string) {
 	state, rest, used := -1, s, 0
 	for rest != "" {
@@ -72,11 +72,11 @@ func split(s string, width int) (head, tail string) {
 	return s[:len(s)-len(rest)], rest
 }
 
-// leastWrap is the narrowest stretch that text is wrapped into.
+// leastWrap is the narrowest width into which Wrap breaks text.
 const leastWrap = 8
 
-// Wrap breaks a text into lines of at most width cells, at blanks where there are any. Lines after the first begin with indent blanks.
-// Nothing is lost but the blanks at which it is broken. Width 0 is unlimited.
+// Wrap breaks a text into lines of at most width cells, at blanks where possible. Lines after the
+// first begin with indent blanks. Only the blanks at a break are lost. Width 0 is unlimited.
 func Wrap(s string, width, indent int) []string {
 	if width <= 0 || Cells(s) <= width {
 		return []string{s}

@@ -19,7 +19,7 @@ import (
 	"github.com/darkmap/darkmap/internal/waittest"
 )
 
-// Notification is what a receiver is told about one group of alerts (Alertmanager's webhook, version 4).
+// Notification is a notification about one group of alerts (Alertmanager's webhook, version 4).
 type Notification struct {
 	// Status is firing or resolved.
 	Status      string
@@ -37,25 +37,26 @@ type Alert struct {
 
 // Server is a running Alertmanager.
 type Server struct {
-	// URL is where it is, without a slash at its end.
+	// URL is its address, without a slash at the end.
 	URL string
-	// Stop ends it before the test's end.
+	// Stop ends it before the end of the test.
 	Stop func()
 
 	mu   sync.Mutex
 	told []Notification
 }
 
-// The times of its only route: how long a new group waits, and how long a group waits between notifications. resolve_timeout is as short, so that
-// an alert without an end of its own would resolve at once.
+// The times of its only route: the wait of a new group, and the interval between notifications of a
+// group. resolve_timeout is equally short, so that an alert without its own end would resolve at
+// once.
 const (
 	GroupWait      = 500 * time.Millisecond
 	GroupInterval  = time.Second
 	ResolveTimeout = time.Second
 )
 
-// Start runs an Alertmanager that groups by outage_id. The alert DarkmapHeartbeat of a darkmap keeps its alert DarkmapSilent quiet, as in
-// examples/alertmanager.
+// Start runs an Alertmanager that groups by outage_id. As in examples/alertmanager, the alert
+// DarkmapHeartbeat of a darkmap inhibits its alert DarkmapSilent.
 func Start(tb testing.TB) *Server {
 	tb.Helper()
 	s := &Server{}
@@ -84,7 +85,7 @@ inhibit_rules: [{source_matchers: [alertname = DarkmapHeartbeat], target_matcher
 	return s
 }
 
-// StartWith runs an Alertmanager with the configuration of a file. Nothing is known of what it tells.
+// StartWith runs an Alertmanager with a configuration file. Its notifications are not recorded.
 func StartWith(tb testing.TB, file string) *Server {
 	tb.Helper()
 	s := &Server{}
@@ -105,7 +106,7 @@ func (s *Server) run(tb testing.TB, file string) {
 		tb.Fatal(err)
 	}
 	s.Stop = sync.OnceFunc(func() {
-		_ = cmd.Process.Kill() // by id; an error means that it has ended already
+		_ = cmd.Process.Kill() // ends it by id; an error means that it has ended already
 		_ = cmd.Wait()
 		if tb.Failed() {
 			tb.Logf("Alertmanager: %s", &out)
@@ -126,7 +127,7 @@ func (s *Server) run(tb testing.TB, file string) {
 	})
 }
 
-// Told are the notifications so far, of the group of an outage_id.
+// Told returns the notifications so far of the group of an outage_id.
 func (s *Server) Told(outageID string) (all []Notification) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,7 +139,7 @@ func (s *Server) Told(outageID string) (all []Notification) {
 	return all
 }
 
-// All are the notifications so far that hold alerts of a name.
+// All returns the notifications so far with alerts of a name.
 func (s *Server) All(alertname string) (all []Notification) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -150,7 +151,7 @@ func (s *Server) All(alertname string) (all []Notification) {
 	return all
 }
 
-// Fires reports whether an alert of a name fires, also where nobody is notified of it.
+// Fires reports whether an alert of a name fires, even without a notification.
 func (s *Server) Fires(tb testing.TB, alertname string) bool {
 	tb.Helper()
 	req, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, s.URL+"/api/v2/alerts?filter="+url.QueryEscape("alertname="+alertname), http.NoBody)
@@ -169,7 +170,7 @@ func (s *Server) Fires(tb testing.TB, alertname string) bool {
 	return len(all) > 0
 }
 
-// free is a loopback address that nobody listens on at the moment.
+// free returns a free loopback address.
 func free(tb testing.TB) string {
 	tb.Helper()
 	var lc net.ListenConfig
@@ -177,6 +178,6 @@ func free(tb testing.TB) string {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer func() { _ = ln.Close() }() // it has served its purpose
+	defer func() { _ = ln.Close() }() // the port is known
 	return ln.Addr().String()
 }

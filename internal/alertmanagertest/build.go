@@ -14,8 +14,9 @@ import (
 
 const module = "github.com/prometheus/alertmanager"
 
-// program returns the path of Alertmanager's program, building it if it is not there. Several test processes may do so at the same time: each
-// builds in a folder of its own, and the last one to finish gives its program the name.
+// program returns the path of Alertmanager's program, and builds it if it is missing. Several test
+// processes may do so at the same time: each builds in its own folder, and the last one to finish
+// gives its program the final name.
 func program(tb testing.TB) string {
 	tb.Helper()
 	cache, err := os.UserCacheDir()
@@ -38,7 +39,7 @@ func program(tb testing.TB) string {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer func() { _ = os.RemoveAll(tmp) }() // what stays is in the cache folder
+	defer func() { _ = os.RemoveAll(tmp) }() // a failure leaves a folder in the cache
 	built := filepath.Join(tmp, "alertmanager")
 	if err := build(tb, source, filepath.Join(tmp, "source"), built); err != nil {
 		datatest.Missing(tb, fmt.Sprintf("Alertmanager %s could not be built: %v", version, err))
@@ -68,7 +69,8 @@ func find(tb testing.TB) (dir, version string, err error) {
 	return m.Dir, m.Version, nil
 }
 
-// build copies the module, because files have to be added to it, and builds its program from the versions that it names itself.
+// build copies the module, to which it adds files, and builds the program with the versions in the
+// module's own go.mod.
 func build(tb testing.TB, source, dir, program string) error {
 	tb.Helper()
 	if err := os.CopyFS(dir, os.DirFS(source)); err != nil {

@@ -22,10 +22,10 @@ type Authority struct {
 	key  *ecdsa.PrivateKey
 }
 
-// authorityLife is how long an authority and, unless told otherwise, a certificate are valid.
+// authorityLife is the time for which an authority is valid, and by default a certificate.
 const authorityLife = 365 * 24 * time.Hour
 
-// NewAuthority makes an authority with a new key.
+// NewAuthority creates an authority with a new key.
 func NewAuthority(name string) (*Authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -44,7 +44,7 @@ func NewAuthority(name string) (*Authority, error) {
 	return &Authority{cert, key}, nil
 }
 
-// readAuthority reads what WriteTo wrote.
+// readAuthority reads the files of write.
 func readAuthority(certFile, keyFile string) (*Authority, error) {
 	certPEM, err := os.ReadFile(certFile) //nolint:gosec // our own file
 	if err != nil {
@@ -74,7 +74,7 @@ func readAuthority(certFile, keyFile string) (*Authority, error) {
 	return &Authority{cert, private}, nil
 }
 
-// Certificate is the authority's own, as PEM: what others have to trust.
+// Certificate returns the authority's own certificate, as PEM. Clients must trust it.
 func (a *Authority) Certificate() []byte { return encode("CERTIFICATE", a.cert.Raw) }
 
 // write stores the authority.
@@ -86,8 +86,9 @@ func (a *Authority) write(certFile, keyFile string) error {
 	return errors.Join(os.WriteFile(certFile, a.Certificate(), 0o600), os.WriteFile(keyFile, key, 0o600))
 }
 
-// Issue makes a certificate and its key, as PEM, for clients and for servers on loopback. name is its
-// common name, by which Kafka knows the user. A time until in the past makes one that has expired.
+// Issue creates a certificate and its key, as PEM, for clients and for servers on loopback. name is
+// its common name, by which Kafka identifies the user. A time until in the past gives an expired
+// one.
 func (a *Authority) Issue(name string, until time.Time) (cert, key []byte, err error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -105,7 +106,7 @@ func (a *Authority) Issue(name string, until time.Time) (cert, key []byte, err e
 	return encode("CERTIFICATE", der), key, err
 }
 
-// IssueFiles is Issue into NAME.crt and NAME.key of a folder.
+// IssueFiles is like Issue, into NAME.crt and NAME.key of a folder.
 func (a *Authority) IssueFiles(dir, name string, until time.Time) (certFile, keyFile string, err error) {
 	cert, key, err := a.Issue(name, until)
 	if err != nil {

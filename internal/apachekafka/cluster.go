@@ -20,15 +20,15 @@ import (
 )
 
 const (
-	// startLimit is generous: a busy machine starts several Java processes slowly.
+	// startLimit is generous, because a busy machine starts several Java processes slowly.
 	startLimit = 4 * time.Minute
-	// stopLimit is how long a broker has to end before it is killed.
+	// stopLimit is the time that a broker has to end before it is killed.
 	stopLimit = 20 * time.Second
 )
 
-// Cluster is a set of brokers. Its methods are for one goroutine.
+// Cluster is a set of brokers. One goroutine calls its methods.
 type Cluster struct {
-	// Authority signs the certificates that a secure cluster trusts; nil on others.
+	// Authority signs the certificates that a secure cluster trusts; nil for other clusters.
 	Authority *Authority
 
 	options Options
@@ -39,7 +39,7 @@ type Cluster struct {
 	brokers []*exec.Cmd // nil: the broker does not run
 }
 
-// Start starts a cluster and returns when all of its brokers answer. ctx bounds the start alone.
+// Start starts a cluster and returns when all of its brokers answer. ctx bounds only the start.
 func Start(ctx context.Context, o Options) (*Cluster, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 	return c, nil
 }
 
-// prepare writes what the brokers read, and formats their storage if that was not done before.
+// prepare writes the brokers' files, and formats their storage unless an earlier start did.
 func (c *Cluster) prepare(ctx context.Context) error {
 	for i := range c.brokers {
 		if err := os.MkdirAll(c.path(i, ""), 0o700); err != nil {
@@ -99,7 +99,7 @@ func (c *Cluster) prepare(ctx context.Context) error {
 	return nil
 }
 
-// identify reads the cluster's id, or makes one.
+// identify reads the cluster's id, or creates one.
 func (c *Cluster) identify() error {
 	path := filepath.Join(c.options.Dir, "cluster-id")
 	var err error
@@ -110,7 +110,7 @@ func (c *Cluster) identify() error {
 	return os.WriteFile(path, []byte(c.id), 0o600)
 }
 
-// format prepares the storage of the first broker.
+// format writes the settings of all brokers and formats the storage of the first one.
 func (c *Cluster) format(ctx context.Context) error {
 	for i := range c.brokers {
 		if err := errors.Join(
@@ -140,10 +140,11 @@ func (c *Cluster) format(ctx context.Context) error {
 	return nil
 }
 
-// metaFile says which broker of which cluster a folder is.
+// metaFile names the cluster and the broker of a data folder.
 const metaFile = "data/meta.properties"
 
-// copyFormat formats the storage of broker i as the first one's is: the tool takes seconds of CPU.
+// copyFormat formats the storage of broker i as a copy of the first one's, because the tool takes
+// seconds of CPU.
 func (c *Cluster) copyFormat(i int) error {
 	if _, err := os.Stat(c.path(i, metaFile)); err == nil {
 		return nil
@@ -167,7 +168,7 @@ func (c *Cluster) copyFormat(i int) error {
 	return os.WriteFile(c.path(i, metaFile), lines(settings), 0o600)
 }
 
-// newID is one of Kafka's ids, which are random.
+// newID returns a random id in Kafka's form.
 func newID() string {
 	id := make([]byte, 16)
 	_, _ = rand.Read(id)      // never fails
@@ -183,7 +184,7 @@ func lines(list []string) []byte {
 	return out
 }
 
-// StartKilled starts the brokers that do not run, with what they hold, and returns when all answer.
+// StartKilled starts the brokers that do not run, with their data, and returns when all answer.
 func (c *Cluster) StartKilled(ctx context.Context) error {
 	for i, cmd := range c.brokers {
 		if cmd != nil {
@@ -201,8 +202,8 @@ func (c *Cluster) launch(ctx context.Context, i int) error {
 	if err != nil {
 		return fmt.Errorf("starting Kafka: %w", err)
 	}
-	defer func() { _ = out.Close() }() // the process has its own
-	// Not with ctx: it bounds the start, and the broker goes on.
+	defer func() { _ = out.Close() }() // the process has its own file
+	// Not with ctx: it bounds the start, and the broker outlives the start.
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), c.java, fmt.Sprintf("-Xmx%dm", c.options.HeapMB), //nolint:gosec // our own arguments
 		"-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:MaxDirectMemorySize=128m",
 		"-Dlog4j2.configurationFile="+c.path(i, "log4j2.properties"), "-cp", c.library, "kafka.Kafka", c.path(i, "server.properties"))
@@ -215,19 +216,19 @@ func (c *Cluster) launch(ctx context.Context, i int) error {
 	return nil
 }
 
-// LogFile is what broker i, from 0, logs.
+// LogFile returns the log file of broker i, from 0.
 func (c *Cluster) LogFile(i int) string { return c.path(i, "log") }
 
 // Kill ends broker i, from 0, with SIGKILL, if it runs.
 func (c *Cluster) Kill(i int) {
 	if cmd := c.brokers[i]; cmd != nil {
-		_ = cmd.Process.Kill() // by id; an error means that it has ended already
+		_ = cmd.Process.Kill() // ends it by id; an error means that it has ended already
 		_ = cmd.Wait()
 		c.brokers[i] = nil
 	}
 }
 
-// Close ends all brokers: it asks them to, and kills those that have not ended after 20 seconds.
+// Close asks all brokers to end, and kills those that have not ended after stopLimit.
 func (c *Cluster) Close() {
 	var wg sync.WaitGroup
 	for i, cmd := range c.brokers {
@@ -238,14 +239,14 @@ func (c *Cluster) Close() {
 		wg.Go(func() {                          // ends with the process
 			kill := time.AfterFunc(stopLimit, func() { _ = cmd.Process.Kill() })
 			defer kill.Stop()
-			_ = cmd.Wait() // the signal is its error
+			_ = cmd.Wait() // its error is the signal
 		})
 		c.brokers[i] = nil
 	}
 	wg.Wait()
 }
 
-// await returns when all brokers that were started have registered and the cluster lists topics.
+// await returns when all started brokers have registered and the cluster returns its metadata.
 func (c *Cluster) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()

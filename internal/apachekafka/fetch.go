@@ -12,12 +12,12 @@ import (
 	"path/filepath"
 )
 
-// pom pins the version of Kafka and of its log.
+// pom pins the versions of Kafka and of its logging library.
 //
 //go:embed pom.xml
 var pom []byte
 
-// ErrMissing means that the machine has no Java, no Maven, or no way to Maven's repository.
+// ErrMissing reports that the machine has no Java, no Maven, or no access to Maven's repository.
 var ErrMissing = errors.New("a program is missing")
 
 // Java returns the path of the Java runtime.
@@ -29,9 +29,9 @@ func Java() (string, error) {
 	return java, nil
 }
 
-// Fetch returns the folder of Kafka's jars. If they are not in the user's cache folder it gets them with
-// Maven, 45 MB. Several processes may call it at the same time: each fetches into a folder of its own,
-// and the first that finishes gives its folder the final name.
+// Fetch returns the folder of Kafka's jars. If they are not in the user's cache folder, it fetches
+// them with Maven, 45 MB. Several processes may call it at the same time: each fetches into its own
+// folder, and the first that finishes gives its folder the final name.
 func Fetch(ctx context.Context) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -54,7 +54,7 @@ func Fetch(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("fetching Kafka: %w", err)
 	}
-	defer func() { _ = os.RemoveAll(tmp) }() // what stays is in the cache folder
+	defer func() { _ = os.RemoveAll(tmp) }() // a failure leaves a folder in the cache
 	project := filepath.Join(tmp, "pom.xml")
 	if err := os.WriteFile(project, pom, 0o600); err != nil {
 		return "", fmt.Errorf("fetching Kafka: %w", err)

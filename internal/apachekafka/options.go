@@ -8,25 +8,26 @@ import (
 	"strconv"
 )
 
-// Options say which cluster is started.
+// Options configure a cluster.
 type Options struct {
-	// Dir holds data, settings and secrets. A cluster that is started again on it goes on with its data.
+	// Dir holds data, settings and secrets. A cluster that is started again with it keeps its data.
 	Dir string
-	// Brokers is how many there are; 0 is 1.
+	// Brokers is the number of brokers; 0 is 1.
 	Brokers int
-	// Port is the first port on loopback; 0 takes free ports. Broker i, from 0, listens on Port+i for
-	// clients, on Port+100+i for clients with a certificate (secure clusters), on Port+200+i as controller.
+	// Port is the first port on loopback; 0 takes free ports. Broker i, from 0, listens on Port+i
+	// for clients, on Port+100+i for clients with a certificate (secure clusters), on Port+200+i as
+	// controller.
 	Port int
 	// HeapMB bounds the heap of each broker's Java process, in MiB; 0 is 512.
 	HeapMB int
-	// Secure asks clients for a login (SCRAM-SHA-512 over TLS on one port, a certificate on the other)
-	// and lets them do only what an access rule allows (StandardAuthorizer).
+	// Secure requires a login (SCRAM-SHA-512 over TLS on one port, a certificate on the other), and
+	// allows only operations with an access rule (StandardAuthorizer).
 	Secure bool
-	// Audit also logs what access rules allowed. Without it only refusals are logged.
+	// Audit also logs operations that access rules allow. Without it only refusals are logged.
 	Audit bool
 }
 
-// mostBrokers bounds Options.Brokers: the ports of brokers must not overlap.
+// mostBrokers bounds Options.Brokers, because the ports of brokers must not overlap.
 const mostBrokers = 9
 
 func (o *Options) check() error {
@@ -52,7 +53,7 @@ type ports struct {
 	client, certificate, controller string
 }
 
-// addresses chooses the ports of all brokers.
+// addresses selects the ports of all brokers.
 func (o *Options) addresses(ctx context.Context) ([]ports, error) {
 	out := make([]ports, o.Brokers)
 	for i := range out {
@@ -71,13 +72,13 @@ func (o *Options) addresses(ctx context.Context) ([]ports, error) {
 	return out, nil
 }
 
-// freePort returns the loopback address of a port that is free now; 0 is any.
+// freePort returns the loopback address of a port that is free now; 0 is any port.
 func freePort(ctx context.Context, port int) (string, error) {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = ln.Close() }() // it has served its purpose
+	defer func() { _ = ln.Close() }() // the port is known
 	return ln.Addr().String(), nil
 }

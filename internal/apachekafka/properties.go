@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// properties are the settings of broker i, from 0.
+// properties returns the settings of broker i, from 0.
 func (c *Cluster) properties(i int) []string {
 	o, at := c.options, c.ports[i]
 	replicas, insync := min(3, o.Brokers), min(2, o.Brokers)
@@ -31,8 +31,10 @@ func (c *Cluster) properties(i int) []string {
 		fmt.Sprintf("share.coordinator.state.topic.min.isr=%d", insync),
 		"group.initial.rebalance.delay.ms=0",
 		"auto.create.topics.enable=false",
-		"broker.session.timeout.ms=6000",          // a killed broker's partitions move after it
-		"log.cleaner.dedupe.buffer.size=16777216", // of the heap; by default half of a small one
+		// The partitions of a killed broker move after this time.
+		"broker.session.timeout.ms=6000",
+		// Part of the heap; the default is half of a small heap.
+		"log.cleaner.dedupe.buffer.size=16777216",
 		"num.network.threads=2", "num.io.threads=4", "background.threads=4",
 	}
 	if o.Secure {
@@ -45,8 +47,8 @@ func (c *Cluster) properties(i int) []string {
 	)
 }
 
-// secureProperties are those of a broker that asks for logins. Brokers speak among each other with
-// their certificates.
+// secureProperties returns the settings of a broker that requires logins. Brokers authenticate to
+// each other with their certificates.
 func (c *Cluster) secureProperties(i int) []string {
 	at := c.ports[i]
 	return []string{
@@ -69,7 +71,7 @@ func (c *Cluster) secureProperties(i int) []string {
 	}
 }
 
-// logging are the settings of a broker's log.
+// logging returns the settings of a broker's log.
 func (c *Cluster) logging() string {
 	level := "info" // refusals
 	if c.options.Audit {
@@ -85,10 +87,10 @@ logger.authorizer.name = kafka.authorizer.logger
 logger.authorizer.level = ` + level + "\n"
 }
 
-// path is a file of broker i.
+// path returns the path of a file of broker i.
 func (c *Cluster) path(i int, name string) string {
 	return filepath.Join(c.options.Dir, fmt.Sprintf("broker-%d", i+1), name)
 }
 
-// secret is a file that holds a certificate, a key or a password.
+// secret returns the path of a file with a certificate, a key or a password.
 func (c *Cluster) secret(name string) string { return filepath.Join(c.options.Dir, "secrets", name) }

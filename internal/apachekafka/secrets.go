@@ -15,14 +15,14 @@ import (
 )
 
 const (
-	// AdminUser may do everything: it makes topics, users and access rules.
+	// AdminUser may perform every operation: it creates topics, users and access rules.
 	AdminUser = "admin"
 	// brokerUser is the common name of the brokers' certificate.
 	brokerUser = "broker"
 )
 
-// prepareSecrets makes the authority, the brokers' certificate and the administrator's password, if
-// they are not in the folder.
+// prepareSecrets creates the authority and the administrator's password if the folder does not hold
+// them, and a new certificate of the brokers.
 func (c *Cluster) prepareSecrets() error {
 	if err := os.MkdirAll(c.secret(""), 0o700); err != nil {
 		return fmt.Errorf("preparing Kafka's secrets: %w", err)
@@ -50,7 +50,7 @@ func (c *Cluster) prepareSecrets() error {
 	return nil
 }
 
-// Password returns the file that holds a user's password; it makes one if there is none.
+// Password returns the file with a user's password. It creates one if there is none.
 func (c *Cluster) Password(user string) (file string, err error) {
 	file = c.secret(user + ".password")
 	if _, err := os.Stat(file); err == nil {
@@ -59,7 +59,7 @@ func (c *Cluster) Password(user string) (file string, err error) {
 	return file, os.WriteFile(file, []byte(rand.Text()), 0o600)
 }
 
-// As is the configuration of a client that logs in as user with the password of Password.
+// As returns the configuration of a client that logs in as user, with the password of Password.
 func (c *Cluster) As(user string) kafka.Config {
 	cfg := c.config()
 	cfg.TLS = kafka.TLS{Enabled: true, CAFile: c.secret("ca.crt")}
@@ -67,7 +67,7 @@ func (c *Cluster) As(user string) kafka.Config {
 	return cfg
 }
 
-// With is the configuration of a client that shows a certificate.
+// With returns the configuration of a client that authenticates with a certificate.
 func (c *Cluster) With(certFile, keyFile string) kafka.Config {
 	cfg := c.config()
 	cfg.Brokers = make([]string, len(c.ports))
@@ -78,7 +78,7 @@ func (c *Cluster) With(certFile, keyFile string) kafka.Config {
 	return cfg
 }
 
-// config reaches the brokers without a login.
+// config returns a configuration without a login.
 func (c *Cluster) config() kafka.Config {
 	cfg := kafka.DefaultConfig()
 	for _, p := range c.ports {
@@ -88,7 +88,7 @@ func (c *Cluster) config() kafka.Config {
 	return cfg
 }
 
-// Config is the configuration of a client that may do everything.
+// Config returns the configuration of a client that may perform every operation.
 func (c *Cluster) Config() kafka.Config {
 	if c.options.Secure {
 		return c.As(AdminUser)
@@ -96,7 +96,7 @@ func (c *Cluster) Config() kafka.Config {
 	return c.config()
 }
 
-// readFile reads a file's text; empty where there is none.
+// readFile returns a file's text without surrounding blanks; empty if there is no file.
 func readFile(path string) (string, error) {
 	b, err := os.ReadFile(path) //nolint:gosec // our own file
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

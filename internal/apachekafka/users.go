@@ -12,7 +12,8 @@ import (
 	"github.com/darkmap/darkmap/internal/kafka"
 )
 
-// AddUser makes a user with a new password, or gives one its old password again, and allows it grants.
+// AddUser creates a user, or sets the password of an existing one again, and allows the grants. It
+// creates a password if the user has none.
 func (c *Cluster) AddUser(ctx context.Context, user string, grants []kafka.Grant) error {
 	file, err := c.Password(user)
 	if err != nil {
@@ -72,7 +73,7 @@ func allow(ctx context.Context, adm *kadm.Client, user string, g kafka.Grant) er
 	return nil
 }
 
-// rule is the access rule of a grant.
+// rule returns the access rule of a grant.
 func rule(user string, g kafka.Grant) *kadm.ACLBuilder {
 	b := kadm.NewACLs().Allow("User:" + user).AllowHosts("*").Operations(g.Operation).ResourcePatternType(kmsg.ACLResourcePatternTypeLiteral)
 	if g.Prefixed {

@@ -1,5 +1,5 @@
-// Package atomicfile replaces small files as a whole. No kept library syncs the folder as well, and libraries leave
-// temporary files of random names behind when the process is killed.
+// Package atomicfile replaces small files as a whole. The maintained libraries do not sync the
+// folder as well, and leave temporary files with random names if the process is killed.
 package atomicfile
 
 import (
@@ -11,12 +11,13 @@ import (
 	"syscall"
 )
 
-// Write replaces the file at path by one with the content b and mode 0600. After an error, a kill or a power failure the
-// file is either the old one or the new one; after success it is the new one. Until then path + ".tmp" may exist. Two calls
-// for the same path must not run at the same time.
+// Write replaces the file at path by one with the content b and mode 0600. After an error, a kill
+// or a power failure the file is either the old or the new one; after success it is the new one.
+// Until then path + ".tmp" may exist. Two calls for the same path must not run at the same time.
 func Write(path string, b []byte) error { return WriteMode(path, b, 0o600) }
 
-// WriteMode is Write with another mode of the file, whatever the process's umask: feeds that a web server reads need 0644.
+// WriteMode is like Write with another mode of the file, independent of the umask: feeds that a web
+// server reads need 0644.
 func WriteMode(path string, b []byte, mode os.FileMode) error {
 	if err := write(path, b, mode); err != nil {
 		return fmt.Errorf("writing %s: %w", filepath.Base(path), err)
@@ -42,14 +43,15 @@ func write(path string, b []byte, mode os.FileMode) error {
 	return syncFolder(filepath.Dir(path))
 }
 
-// syncFolder makes a renaming in dir durable, where the file system can do that.
+// syncFolder makes a rename in dir durable, if the file system supports it.
 func syncFolder(dir string) error {
 	d, err := os.Open(dir) //nolint:gosec // the caller names it
 	if err != nil {
 		return err
 	}
 	err = d.Sync()
-	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL) { // network and FUSE file systems
+	// Network and FUSE file systems return these.
+	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL) {
 		err = nil
 	}
 	return cmp.Or(err, d.Close())

@@ -1,5 +1,5 @@
-// Package completion completes command lines in bash, zsh and fish. The shells ask the program itself, so that what they offer is
-// always what it takes.
+// Package completion completes command lines in bash, zsh and fish. The shells ask the program
+// itself, so that the candidates always match its flags and arguments.
 package completion
 
 import (
@@ -10,20 +10,22 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Files is the candidate that stands for the names of files.
+// Files is the candidate that stands for all file names.
 const Files = ":files"
 
-// Shells are those that Script knows.
+// Shells are the shells that Script supports.
 var Shells = []string{"bash", "zsh", "fish"}
 
-// Values lists the values of a flag or argument, named as in the command line, that are no files and no enum of its own; nil where
-// they are not known.
+// Values returns the values of a flag or argument, by its name in the command line, if they are
+// neither files nor an enum of its own; nil if they are unknown.
 type Values func(command, name string) []string
 
-// Candidates returns what can stand in the place of the last word, a candidate a line: the word, a tab and what it means. words are
-// those after the program's name. The one candidate Files says that files fit.
+// Candidates returns the possible words in place of the last word, one a line: the word, a tab and
+// its meaning. words are the words after the program's name. The single candidate Files stands for
+// file names.
 func Candidates(app *kong.Application, words []string, values Values) []string {
-	words = slices.DeleteFunc(slices.Clone(words), func(w string) bool { return w == "=" }) // which bash takes for a word
+	// bash treats = as a word.
+	words = slices.DeleteFunc(slices.Clone(words), func(w string) bool { return w == "=" })
 	if len(words) == 0 {
 		words = []string{""}
 	}
@@ -61,7 +63,7 @@ func Candidates(app *kong.Application, words []string, values Values) []string {
 	return fitting(last, argumentsOf(node, positional, values), "")
 }
 
-// fitting are the candidates that begin with a word, with what stands before it.
+// fitting returns the candidates that begin with a word, each after the text before.
 func fitting(word string, all []string, before string) []string {
 	if len(all) == 1 && all[0] == Files {
 		return all
@@ -75,7 +77,7 @@ func fitting(word string, all []string, before string) []string {
 	return out
 }
 
-// argumentsOf are the commands below a node, or the values of its argument of that number.
+// argumentsOf returns the commands below a node, and the values of its argument with that number.
 func argumentsOf(n *kong.Node, number int, values Values) []string {
 	var out []string
 	for _, c := range n.Children {
@@ -102,7 +104,7 @@ func valuesOf(n *kong.Node, v *kong.Value, values Values) []string {
 	return nil
 }
 
-// flagsOf are the flags that a node takes, its own and those of the commands above it.
+// flagsOf returns the flags of a node, its own and those of the commands above it.
 func flagsOf(n *kong.Node) []string {
 	var out []string
 	for _, group := range n.AllFlags(true) {

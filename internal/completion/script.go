@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// scripts ask PROGRAM for candidates: `PROGRAM complete -- WORDS`.
+// scripts call PROGRAM for candidates: `PROGRAM complete -- WORDS`.
 var scripts = map[string]string{
 	"bash": `# To complete PROGRAM in this shell:  source <(PROGRAM completion bash)
 # In all: put that line into ~/.bashrc.
@@ -54,7 +54,7 @@ complete -c PROGRAM -f -a '(__PROGRAM_complete)'
 `,
 }
 
-// Script is what a shell reads to complete the program's command lines.
+// Script returns the script by which a shell completes the program's command lines.
 func Script(shell, program string) (string, error) {
 	s, ok := scripts[shell]
 	if !ok {

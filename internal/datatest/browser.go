@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// Chromium returns the path of the browser. Where there is none the test is skipped, or fails when TEST_INTEGRATION=1.
+// Chromium returns the path of the browser. Without one the test is skipped, or fails if
+// TEST_INTEGRATION=1.
 func Chromium(t testing.TB) string {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
@@ -18,8 +19,9 @@ func Chromium(t testing.TB) string {
 	return path
 }
 
-// Playwright returns a command that runs a program of serve/page/browser with Node; CHROMIUM names the browser to it. It is a process group of its own, which
-// the end of the test kills. Where something is missing the test is skipped, or fails when TEST_INTEGRATION=1.
+// Playwright returns a command that runs a program of serve/page/browser with Node. The variable
+// CHROMIUM gives it the browser's path. It is its own process group, which the end of the test
+// kills. If something is missing, the test is skipped, or fails if TEST_INTEGRATION=1.
 func Playwright(t testing.TB, program string, args ...string) *exec.Cmd {
 	t.Helper()
 	chromium := Chromium(t)

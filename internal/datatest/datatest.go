@@ -1,4 +1,5 @@
-// Package datatest finds the real captures that tests read. They are other people's data and not part of the project.
+// Package datatest finds the real captures that tests read. They belong to others and are not part
+// of the project.
 package datatest
 
 import (
@@ -25,8 +26,8 @@ func Root(t testing.TB) string {
 	}
 }
 
-// Path returns a file of the shared data, ../shared/data seen from the project's root. Where it is missing the test is
-// skipped, or fails when TEST_INTEGRATION=1.
+// Path returns a file of the shared data, ../shared/data from the project's root. If it is missing,
+// the test is skipped, or fails if TEST_INTEGRATION=1.
 func Path(t testing.TB, elem ...string) string {
 	t.Helper()
 	p := filepath.Join(append([]string{Root(t), "..", "shared", "data"}, elem...)...)
@@ -36,7 +37,8 @@ func Path(t testing.TB, elem ...string) string {
 	return p
 }
 
-// Missing skips the test for the reason, or fails it when TEST_INTEGRATION=1: there, a machine has to have everything.
+// Missing skips the test for the reason, or fails it if TEST_INTEGRATION=1: then the machine must
+// have everything.
 func Missing(t testing.TB, reason string) {
 	t.Helper()
 	if os.Getenv("TEST_INTEGRATION") == "1" {

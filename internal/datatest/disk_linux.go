@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// SmallDisk mounts a file system of its own in memory, of size octets, that goes with the test. Only root may; the test of others is skipped.
+// SmallDisk mounts a file system in memory, of size octets, until the end of the test. Only root
+// may mount; for other users the test is skipped.
 func SmallDisk(t testing.TB, size int64) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -23,7 +24,7 @@ func SmallDisk(t testing.TB, size int64) string {
 	return dir
 }
 
-// FillDisk takes all that is free on the disk of dir, until the function returned is called.
+// FillDisk fills the free space on the disk of dir until free is called.
 func FillDisk(t testing.TB, dir string) (free func()) {
 	t.Helper()
 	path := filepath.Join(dir, "filler")

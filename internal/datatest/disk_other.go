@@ -4,7 +4,7 @@ package datatest
 
 import "testing"
 
-// SmallDisk skips the test: only Linux mounts one.
+// SmallDisk skips the test: only Linux has it.
 func SmallDisk(t testing.TB, _ int64) string {
 	t.Helper()
 	Missing(t, "a small disk needs Linux")

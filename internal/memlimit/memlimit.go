@@ -1,5 +1,6 @@
-// Package memlimit sets the soft memory limit of the process: the size from which on the garbage collector runs more often (GOMEMLIMIT,
-// https://go.dev/doc/gc-guide#Memory_limit). Without one a process takes twice what it uses.
+// Package memlimit sets the soft memory limit of the process: the size from which on the garbage
+// collector runs more often (GOMEMLIMIT, https://go.dev/doc/gc-guide#Memory_limit). Without a limit
+// a process takes twice the memory that it uses.
 package memlimit
 
 import (
@@ -13,30 +14,33 @@ import (
 )
 
 const (
-	// variable of the environment goes before every other limit. The runtime reads it.
+	// variable is the environment variable that overrides every other limit. The runtime reads it.
 	variable = "GOMEMLIMIT"
-	// heapLive is what the last collection of garbage found in use, octets.
+	// heapLive is the metric of the memory in use at the last garbage collection, in octets.
 	heapLive = "/gc/heap/live:bytes"
-	// every so often that is asked for.
+	// every is the interval at which the metric is read.
 	every = 250 * time.Millisecond
-	// A limit that is less than 1/slight away from the one that is set is not set: each change stops the process for a moment.
+	// slight: a new limit within 1/slight of the present one is not set, because each change stops
+	// the process for a moment.
 	slight = 32
-	// A fixed limit is too low where more than this percentage of it is in use: the collector takes up to half of the CPU time.
+	// fullPercent is the percentage of a fixed limit in use above which the limit is too low: the
+	// collector then takes up to half of the CPU time.
 	fullPercent = 90
 )
 
 // Limit is the soft memory limit of a process.
 type Limit struct {
-	// Fixed is the limit, octets. 0: the limit follows what is in use.
+	// Fixed is the limit, in octets. 0: the limit follows the memory in use.
 	Fixed int64
 	// Key is the configuration key of Fixed, for the log.
 	Key string
-	// Least is the lowest limit that follows, octets, and SparePercent is how much more than what is in use it is.
+	// Least is the minimum of a following limit, in octets. SparePercent is its excess over the
+	// memory in use.
 	Least, SparePercent int64
 }
 
-// Hold sets the limit, and lets it follow what is in use until stop is called or ctx ends. The log says at the start which limit holds, and
-// once if a fixed one is too low.
+// Hold sets the limit, and lets it follow the memory in use until stop is called or ctx ends. It
+// logs the limit at the start, and once if a fixed limit is too low.
 func (l Limit) Hold(ctx context.Context, log *slog.Logger) (stop func()) {
 	if set := os.Getenv(variable); set != "" {
 		log.Info("memory limit", "from", variable, "limit", set)
@@ -57,7 +61,7 @@ func (l Limit) Hold(ctx context.Context, log *slog.Logger) (stop func()) {
 	}
 }
 
-// follow keeps the limit at what is in use until ctx ends.
+// follow lets the limit follow the memory in use until ctx ends.
 func (l Limit) follow(ctx context.Context, log *slog.Logger, limit int64) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -80,7 +84,7 @@ func (l Limit) follow(ctx context.Context, log *slog.Logger, limit int64) {
 	}
 }
 
-// of is the limit while live octets are in use.
+// of returns the limit for live octets in use.
 func (l Limit) of(live int64) int64 {
 	if l.Fixed > 0 {
 		return l.Fixed
@@ -91,10 +95,10 @@ func (l Limit) of(live int64) int64 {
 // full reports whether a fixed limit is too low for live octets.
 func (l Limit) full(live int64) bool { return l.Fixed > 0 && live > l.Fixed/100*fullPercent }
 
-// differs reports whether two limits are more than a little apart.
+// differs reports whether two limits differ by more than 1/slight.
 func differs(a, b int64) bool { return max(a, b)-min(a, b) > b/slight }
 
-// inUse is what the last collection of garbage found in use, octets.
+// inUse returns the memory in use at the last garbage collection, in octets.
 func inUse() int64 {
 	live := []metrics.Sample{{Name: heapLive}}
 	metrics.Read(live)

@@ -1,5 +1,6 @@
-// Package mrt writes MRT records, as a route collector's archive holds them: BGP4MP_ET messages and state changes, and
-// TABLE_DUMP_V2 (RFC 6396). The messages and attributes in them are written by internal/bgp/wire, which also reads MRT.
+// Package mrt writes MRT records as in a route collector's archive: BGP4MP_ET messages and state
+// changes, and TABLE_DUMP_V2 (RFC 6396). internal/bgp/wire writes the messages and attributes in
+// them; it also reads MRT.
 //
-// The same input gives the same octets. Nothing starts a goroutine.
+// The same input gives the same octets. The package starts no goroutine.
 package mrt

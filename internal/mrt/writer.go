@@ -11,7 +11,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
 
-// The record types and subtypes that are written (RFC 6396 §4).
+// The written record types and subtypes (RFC 6396 §4).
 const (
 	typeTableDumpV2 = 13
 	typeBGP4MPET    = 17
@@ -23,28 +23,28 @@ const (
 	subtypeStateChangeAS4 = 5
 )
 
-// Session names both ends of a BGP session; the addresses are of one family.
+// Session holds both ends of a BGP session. The addresses are of one family.
 type Session struct {
 	PeerASN, LocalASN         bgp.ASN
 	PeerAddress, LocalAddress netip.Addr
 }
 
-// TablePeer is one line of a peer index table (RFC 6396 §4.3.1).
+// TablePeer is one entry of a peer index table (RFC 6396 §4.3.1).
 type TablePeer struct {
 	BGPID   netip.Addr
 	Address netip.Addr
 	ASN     bgp.ASN
 }
 
-// Entry is one peer's route in a table. Peer counts in the peer index table, from 0.
+// Entry is one peer's route in a table. Peer is the peer's index in the peer index table, from 0.
 type Entry struct {
 	Peer       uint16
 	Originated time.Time
 	Attributes wire.PlainAttributes
 }
 
-// Writer writes records, one Write each. It keeps the first error and then writes nothing; it is not safe for
-// concurrent use.
+// Writer writes records, with one Write each. After the first error, which it keeps, it writes
+// nothing. It is not safe for concurrent use.
 type Writer struct {
 	w       io.Writer
 	buf     []byte
@@ -58,11 +58,11 @@ func NewWriter(w io.Writer) *Writer { return &Writer{w: w} }
 // Err returns the first error.
 func (w *Writer) Err() error { return w.err }
 
-// Records returns how many records have been written.
+// Records returns the number of written records.
 func (w *Writer) Records() int { return w.records }
 
-// Message writes a BGP4MP_ET MESSAGE_AS4 (RFC 6396 §4.4.3, §3). message begins with the marker; microseconds count since
-// 1970.
+// Message writes a BGP4MP_ET MESSAGE_AS4 (RFC 6396 §4.4.3, §3). message begins with the marker;
+// microseconds count since 1970.
 func (w *Writer) Message(microseconds int64, s Session, message []byte) {
 	w.begin(microseconds, typeBGP4MPET, subtypeMessageAS4)
 	w.session(s)
@@ -79,7 +79,7 @@ func (w *Writer) StateChange(microseconds int64, s Session, from, to bgp.FSMStat
 	w.end()
 }
 
-// PeerIndexTable writes the table's first record (RFC 6396 §4.3.1).
+// PeerIndexTable writes the first record of a table (RFC 6396 §4.3.1).
 func (w *Writer) PeerIndexTable(t time.Time, collector netip.Addr, view string, peers []TablePeer) {
 	w.begin(t.Unix()*1e6, typeTableDumpV2, subtypePeerIndexTable)
 	w.buf = append(w.buf, collector.AsSlice()...)
@@ -99,7 +99,8 @@ func (w *Writer) PeerIndexTable(t time.Time, collector netip.Addr, view string, 
 	w.end()
 }
 
-// RIB writes one prefix of a table (RFC 6396 §4.3.2); the MP_REACH_NLRI of IPv6 is the short form of §4.3.4.
+// RIB writes one prefix of a table (RFC 6396 §4.3.2). The MP_REACH_NLRI of IPv6 has the short form
+// of §4.3.4.
 func (w *Writer) RIB(t time.Time, sequence uint32, p netip.Prefix, entries []Entry) {
 	subtype, family := uint16(subtypeRIBIPv4Unicast), bgp.FamilyOf(p)
 	if family == bgp.IPv6 {
@@ -120,7 +121,7 @@ func (w *Writer) RIB(t time.Time, sequence uint32, p netip.Prefix, entries []Ent
 	w.end()
 }
 
-// begin starts a record: the header, and the microseconds where the type has them.
+// begin starts a record: the header, and the microseconds for BGP4MP_ET.
 func (w *Writer) begin(microseconds int64, kind, subtype uint16) {
 	w.buf = binary.BigEndian.AppendUint32(w.buf[:0], uint32(microseconds/1e6))
 	w.buf = binary.BigEndian.AppendUint16(w.buf, kind)

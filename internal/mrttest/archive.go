@@ -10,8 +10,9 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// Archive returns the files that RIS and RouteViews would have of the world, by their paths: of collector i, which names[i] calls rrc00 or
-// route-views2, updates until a time and tables at some times.
+// Archive returns the files of the world in the archives of RIS and RouteViews, by path. names[i]
+// is the name of collector i, such as rrc00 or route-views2. There are updates up to a time, and
+// tables at the given times.
 func (w *World) Archive(names []string, until time.Duration, tables ...time.Duration) map[string][]byte {
 	files := map[string][]byte{}
 	for i, c := range w.Collectors() {

@@ -8,7 +8,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
 
-// Record returns the octets of a record of any type (RFC 6396 §2). t may lie outside what 32 bits hold; it wraps.
+// Record returns the octets of a record of any type (RFC 6396 §2). A time t outside 32 bits wraps.
 func Record(t time.Time, kind, subtype uint16, body []byte) []byte {
 	b := binary.BigEndian.AppendUint32(nil, uint32(t.Unix()))
 	b = binary.BigEndian.AppendUint16(b, kind)
@@ -17,7 +17,8 @@ func Record(t time.Time, kind, subtype uint16, body []byte) []byte {
 	return append(b, body...)
 }
 
-// BGP4MP returns the body of a BGP4MP message (RFC 6396 §4.4.2, §4.4.3): four octets an AS number, or two.
+// BGP4MP returns the body of a BGP4MP message (RFC 6396 §4.4.2, §4.4.3), with AS numbers of four
+// octets or two.
 func BGP4MP(p Peer, four bool, message []byte) []byte {
 	var b []byte
 	if four {
@@ -37,7 +38,7 @@ func BGP4MP(p Peer, four bool, message []byte) []byte {
 	return append(b, message...)
 }
 
-// Attribute returns a path attribute (RFC 4271 §4.3), of extended length where it needs one.
+// Attribute returns a path attribute (RFC 4271 §4.3), of extended length if necessary.
 func Attribute(flags, kind byte, value []byte) []byte {
 	if len(value) > 255 {
 		b := []byte{flags | 0x10, kind}
@@ -46,7 +47,7 @@ func Attribute(flags, kind byte, value []byte) []byte {
 	return append([]byte{flags, kind, byte(len(value))}, value...)
 }
 
-// Update returns an UPDATE of these parts, which need not be sound.
+// Update returns an UPDATE of these parts, which may be malformed.
 func Update(withdrawn, attributes, announced []byte) []byte {
 	b := binary.BigEndian.AppendUint16(nil, uint16(len(withdrawn)))
 	b = append(b, withdrawn...)
@@ -55,7 +56,7 @@ func Update(withdrawn, attributes, announced []byte) []byte {
 	return wire.AppendMessage(nil, wire.MessageUpdate, b)
 }
 
-// NLRI returns prefixes as an UPDATE holds them (RFC 4271 §4.3).
+// NLRI returns prefixes in the encoding of an UPDATE (RFC 4271 §4.3).
 func NLRI(prefixes ...netip.Prefix) []byte {
 	var b []byte
 	for _, p := range prefixes {

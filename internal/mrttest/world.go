@@ -1,7 +1,9 @@
-// Package mrttest builds MRT archives for tests: small worlds whose outages are known, and octets that no sound router sends.
+// Package mrttest builds MRT archives for tests: small worlds with known outages, and octets that
+// no correct router sends.
 //
-// A World has peers at collectors and routes that they all hold. A test says what happens and when; Updates and Table give
-// the octets of a collector's files. The same calls give the same octets. Errors panic: the input is the test's own.
+// A World has peers at collectors, and routes that they all hold. A test adds events at given
+// times; Updates and Table return the octets of a collector's files. The same calls give the same
+// octets. Errors panic, because the input comes from the test.
 package mrttest
 
 import (
@@ -23,16 +25,16 @@ type Peer struct {
 	mrt.Session
 }
 
-// Route is a prefix that every peer hears: its own AS, Via and Origin make the path.
+// Route is a prefix that every peer receives. The path is the peer's AS, Via and Origin.
 type Route struct {
 	Prefix netip.Prefix
 	Via    bgp.ASN
 	Origin bgp.ASN
-	// Country is where Geo places the prefix; "" is nowhere.
+	// Country is the country of the prefix in Geo; "" is none.
 	Country string
 }
 
-// World is what the collectors see. Times are counted from Start.
+// World is the input of the collectors. Times count from Start.
 type World struct {
 	Start  time.Time
 	Peers  []Peer
@@ -45,8 +47,8 @@ type event struct {
 	bytes []byte
 }
 
-// NewWorld returns a world of collectors c0, c1, ... with that many peers each, which has these routes. Peer j of
-// collector i is 10.i.0.(j+1), AS 64600 + 100 i + j.
+// NewWorld returns a world of collectors c0, c1, ... with the given number of peers each and the
+// given routes. Peer j of collector i is 10.i.0.(j+1), AS 64600 + 100 i + j.
 func NewWorld(start time.Time, collectors, peers int, routes []Route) *World {
 	w := &World{Start: start, Routes: routes, events: map[string][]event{}}
 	for i := range collectors {
@@ -61,7 +63,8 @@ func NewWorld(start time.Time, collectors, peers int, routes []Route) *World {
 	return w
 }
 
-// Background returns n routes of /24s from 20.0.0.0 on, four to an origin from AS 20000 on, in the country DE.
+// Background returns n routes of /24s from 20.0.0.0 on, four to an origin from AS 20000 on, in the
+// country DE.
 func Background(n int) []Route {
 	var all []Route
 	for i := range n {
@@ -101,7 +104,7 @@ func (w *World) Collectors() []string {
 	return all
 }
 
-// Attributes are those of the route at the peer.
+// Attributes returns the attributes of the route at the peer.
 func (p Peer) Attributes(r Route) wire.PlainAttributes {
 	a := wire.PlainAttributes{Path: []bgp.ASN{p.PeerASN, r.Via, r.Origin}}
 	if r.Prefix.Addr().Is4() {
@@ -112,7 +115,7 @@ func (p Peer) Attributes(r Route) wire.PlainAttributes {
 	return a
 }
 
-// Announce lets peers announce the routes, one after another within a second.
+// Announce makes peers announce the routes, one after another within a second.
 func (w *World) Announce(at time.Duration, peers []Peer, routes ...Route) {
 	for i, p := range peers {
 		for _, r := range routes {
@@ -122,7 +125,7 @@ func (w *World) Announce(at time.Duration, peers []Peer, routes ...Route) {
 	}
 }
 
-// Withdraw lets peers withdraw the prefixes, one after another within a second.
+// Withdraw makes peers withdraw the prefixes, one after another within a second.
 func (w *World) Withdraw(at time.Duration, peers []Peer, prefixes ...netip.Prefix) {
 	for i, p := range peers {
 		for part := range slices.Chunk(prefixes, 200) {
@@ -132,20 +135,20 @@ func (w *World) Withdraw(at time.Duration, peers []Peer, prefixes ...netip.Prefi
 	}
 }
 
-// Message lets the peer send the octets of a BGP message.
+// Message makes the peer send the octets of a BGP message.
 func (w *World) Message(at time.Duration, p Peer, message []byte) { w.message(at, p, message, nil) }
 
-// State lets the peer's session change its state (RFC 4271 §8.2.2).
+// State changes the state of the peer's session (RFC 4271 §8.2.2).
 func (w *World) State(at time.Duration, p Peer, from, to bgp.FSMState) {
 	w.record(at, p.Collector, func(m *mrt.Writer) { m.StateChange(w.micro(at), p.Session, from, to) })
 }
 
-// Record puts the octets of a record among the collector's updates; the record may state any time.
+// Record adds the octets of a record to the collector's updates. The record may have any time.
 func (w *World) Record(at time.Duration, collector string, record []byte) {
 	w.events[collector] = append(w.events[collector], event{at, record})
 }
 
-// Churn lets every peer announce one of the routes again in each interval: time passes.
+// Churn makes every peer announce one of the routes again in each interval, so that time passes.
 func (w *World) Churn(from, to, every time.Duration, peers []Peer, routes []Route) {
 	for i, p := range peers {
 		for k, at := 0, from+every*time.Duration(i)/time.Duration(len(peers)); at < to; k, at = k+1, at+every {
@@ -154,7 +157,7 @@ func (w *World) Churn(from, to, every time.Duration, peers []Peer, routes []Rout
 	}
 }
 
-// Updates returns the collector's records of from <= time < to, in order of time.
+// Updates returns the collector's records with from <= time < to, in order of time.
 func (w *World) Updates(collector string, from, to time.Duration) []byte {
 	all := slices.Clone(w.events[collector])
 	slices.SortStableFunc(all, func(a, b event) int { return cmp.Compare(a.at, b.at) })
@@ -167,7 +170,8 @@ func (w *World) Updates(collector string, from, to time.Duration) []byte {
 	return b
 }
 
-// Table returns a table of the collector's peers that hold the routes for which has is true; nil is all.
+// Table returns a table of the collector's peers with the routes for which has returns true; nil
+// selects all.
 func (w *World) Table(collector string, at time.Duration, has func(Peer, Route) bool) []byte {
 	var out bytes.Buffer
 	m, t := mrt.NewWriter(&out), w.Start.Add(at)
@@ -195,7 +199,7 @@ func (w *World) Table(collector string, at time.Duration, has func(Peer, Route) 
 	return out.Bytes()
 }
 
-// Geo returns the places of the routes, as a file of enrich.geo.files.
+// Geo returns the countries of the routes, as a file of enrich.geo.files.
 func (w *World) Geo() []byte { return w.lines(func(r Route) string { return r.Country }) }
 
 // Origins returns the origins of the routes, as a file of enrich.asn.files.
@@ -231,7 +235,7 @@ func (w *World) micro(at time.Duration) int64 { return w.Start.Add(at).UnixMicro
 // stagger spreads n peers over a second.
 func stagger(i, n int) time.Duration { return time.Second * time.Duration(i) / time.Duration(n) }
 
-// last is the prefix's last address.
+// last returns the prefix's last address.
 func last(p netip.Prefix) netip.Addr {
 	b := p.Addr().AsSlice()
 	for i := p.Bits(); i < len(b)*8; i++ {

@@ -1,11 +1,11 @@
-// Package nearest finds the word that somebody may have meant.
+// Package nearest finds the word that a user may have meant.
 package nearest
 
 import "strings"
 
-// Of returns the candidate that is nearest to word by edits (a letter changed, added, left out, or two exchanged), or nothing where
-// none is near: more than a third of the word's letters, or more than three, would have to change. Case does not count. Of several it
-// is the first.
+// Of returns the candidate with the fewest edits from word (a letter changed, added, left out, or
+// two exchanged), the first of several. It returns "" if every candidate needs more edits than a
+// third of the word's letters (at least one), or more than three. It ignores case.
 func Of(word string, candidates []string) string {
 	best, least := "", min(max(len(word)/3, 1), 3)+1
 	for _, c := range candidates {
@@ -16,7 +16,7 @@ func Of(word string, candidates []string) string {
 	return best
 }
 
-// distance counts the edits between two words: optimal string alignment.
+// distance returns the number of edits between two words: optimal string alignment.
 func distance(a, b string) int {
 	x, y := []rune(a), []rune(b)
 	rows := make([][]int, len(x)+1)

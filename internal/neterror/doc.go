@@ -1,3 +1,3 @@
-// Package neterror says in words why a server cannot be reached, for people who did not write the program that asks it. It does nothing
-// on the network itself.
+// Package neterror describes why a server cannot be reached, for the users of a program. It does
+// not use the network itself.
 package neterror

@@ -12,8 +12,9 @@ import (
 	"syscall"
 )
 
-// Why says in one phrase what stands behind err, an error of package net, net/http or a client above them: which host, and what is
-// the matter with it. What is no failure to reach anybody is said by the innermost error. Nil is "".
+// Why describes err, an error of package net, net/http or a client above them, in one phrase: the
+// host and its failure. For an error that is no failure to reach a host it returns the text of the
+// innermost error. For nil it returns "".
 func Why(err error) string {
 	if err == nil {
 		return ""
@@ -41,7 +42,7 @@ func Why(err error) string {
 	return innermost(err).Error()
 }
 
-// Explain is err, wrapped, with Why for its text; nil is nil.
+// Explain wraps err with the text of Why; nil stays nil.
 func Explain(err error) error {
 	if err == nil {
 		return nil
@@ -55,7 +56,7 @@ func (e *explainedError) Error() string { return Why(e.err) }
 
 func (e *explainedError) Unwrap() error { return e.err }
 
-// timedOut reports whether it took too long.
+// timedOut reports whether err is a timeout.
 func timedOut(err error) bool {
 	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, syscall.ETIMEDOUT) {
 		return true
@@ -64,7 +65,7 @@ func timedOut(err error) bool {
 	return ok && n.Timeout()
 }
 
-// host is who was asked, as far as err knows: a proxy, the URL's host, an address.
+// host returns the host that err names: a proxy, the URL's host, or an address.
 func host(err error) string {
 	op, isOp := errors.AsType[*net.OpError](err)
 	if isOp && op.Op == "proxyconnect" {
@@ -81,7 +82,7 @@ func host(err error) string {
 	return "the server"
 }
 
-// innermost is where a chain of errors ends, or becomes several.
+// innermost returns the last error of a chain, or the one that joins several.
 func innermost(err error) error {
 	for inner := err; inner != nil; inner = errors.Unwrap(err) {
 		err = inner

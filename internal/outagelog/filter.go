@@ -98,7 +98,8 @@ func (f Filter) ofSort(o bgp.Outage) bool {
 	return (len(f.Types) == 0 || slices.Contains(f.Types, o.Entity.Type)) &&
 		(len(f.Families) == 0 || slices.Contains(f.Families, o.Family)) && (len(f.Kinds) == 0 || slices.Contains(f.Kinds, o.Kind)) &&
 		(len(f.States) == 0 || slices.Contains(f.States, o.State)) &&
-		slices.Index(bgp.Severities, o.Severity) >= slices.Index(bgp.Severities, f.MinSeverity) // -1 if empty
+		// An empty MinSeverity has the index -1, which every severity reaches.
+		slices.Index(bgp.Severities, o.Severity) >= slices.Index(bgp.Severities, f.MinSeverity)
 }
 
 // withMode returns the filter with another match mode for its prefixes.

@@ -32,8 +32,9 @@ func NewStream(f Filter) *Stream {
 	return &Stream{filter: f, begun: map[key]uint32{}, waiting: map[key]bgp.Outage{}, told: map[key]bool{}}
 }
 
-// Add takes an outage as its newest record has it, and returns what there is to tell: beginnings (opened or reopened; with
-// Filter.All suspected too) and ends (closed, retracted). An outage of which only the end is known to pass comes as both.
+// Add takes the newest record of an outage, and returns the records to pass on: beginnings (opened
+// or reopened; with Filter.All suspected too) and ends (closed, retracted). If only the end of an
+// outage is known to pass, Add returns both.
 func (s *Stream) Add(o bgp.Outage) []bgp.Outage {
 	k := key{o.Dataset, o.ID}
 	if at := o.Start.Add(time.Duration(o.DurationSeconds) * time.Second); at.After(s.reached) {

@@ -1,7 +1,8 @@
 // Package outagestore reads outages from ClickHouse.
 //
-// In: the table outage_events. Out: the newest state of each outage of a dataset that passes a filter. ClickHouse leaves out
-// what is of another dataset, time or type; outagelog.Filter decides, as everywhere. It starts no goroutine.
+// Its input are the tables outage_events and panel. Its output is the newest state of each outage
+// of a dataset that passes a filter. ClickHouse preselects by dataset, time and type;
+// outagelog.Filter decides, as everywhere. The package starts no goroutine.
 package outagestore
 
 import (
@@ -18,26 +19,27 @@ import (
 	"github.com/darkmap/darkmap/internal/outagelog"
 )
 
-// Found is what Select found.
+// Found is the result of Select.
 type Found struct {
-	// Entries are in the order of outagelog.Sort, at most as many as were asked for: those that began last.
+	// Entries are in the order of outagelog.Sort, at most limit of them: those with the latest
+	// start.
 	Entries []outagelog.Entry
-	// Matched is how many pass. Tally says why none does.
+	// Matched is the number of outages that pass. Tally gives the reasons if none does.
 	Matched int
 	Tally   *outagelog.Tally
 }
 
-// pageSize is how many outages are asked for whole at a time.
+// pageSize is the number of outages whose objects are read at a time.
 const pageSize = 500
 
-// brief is what of an outage a filter looks at, and the key of its newest record.
+// brief holds the fields of an outage that a filter tests, and the key of its newest record.
 type brief struct {
 	outage        bgp.Outage
 	epoch, serial uint64
 }
 
-// Select returns the outages of a dataset that pass the filter, the newest limit of them. The duration of an open one counts to the
-// time up to which the dataset has decided.
+// Select returns the outages of a dataset that pass the filter, the newest limit of them. The
+// duration of an open outage extends to the time up to which the dataset has decided.
 func Select(ctx context.Context, s clickhouse.Server, dataset string, f outagelog.Filter, limit int) (*Found, error) {
 	conn, err := clickhouse.Open(ctx, s)
 	if err != nil {
@@ -59,7 +61,8 @@ func Select(ctx context.Context, s clickhouse.Server, dataset string, f outagelo
 		return nil, err
 	}
 	found.Matched = len(passed)
-	if len(passed) == 0 && (!f.From.IsZero() || !f.To.IsZero() || len(f.Types) > 0) { // what ClickHouse left out counts too
+	// The tally includes the outages that ClickHouse left out.
+	if len(passed) == 0 && (!f.From.IsZero() || !f.To.IsZero() || len(f.Types) > 0) {
 		found.Tally = outagelog.NewTally(f)
 		return found, r.briefs(ctx, outagelog.Filter{}, func(b brief) { found.Tally.Add(b.outage) })
 	}
@@ -76,14 +79,15 @@ func Select(ctx context.Context, s clickhouse.Server, dataset string, f outagelo
 	return found, r.lengthen(ctx, found.Entries)
 }
 
-// reader asks for the outages of one dataset.
+// reader reads the outages of one dataset.
 type reader struct {
 	conn              clickhouse.Conn
 	database, dataset string
-	countries         bool // the store has that column
+	countries         bool // the table has the column countries
 }
 
-// briefs calls fn with the newest state of every outage that the filter's window and types can pass, and of few others.
+// briefs calls fn with the newest state of every outage that can pass the filter's window and
+// types, and of few others.
 func (r reader) briefs(ctx context.Context, f outagelog.Filter, fn func(brief)) error {
 	q, args := r.briefQuery(f)
 	rows, err := r.conn.Query(ctx, q, args...)
@@ -114,7 +118,7 @@ func (r reader) briefs(ctx context.Context, f outagelog.Filter, fn func(brief)) 
 	return nil
 }
 
-// briefQuery asks for what briefs reads.
+// briefQuery returns the query of briefs.
 func (r reader) briefQuery(f outagelog.Filter) (q string, args []any) {
 	countries := "countries"
 	if !r.countries {
@@ -142,7 +146,7 @@ func (r reader) briefQuery(f outagelog.Filter) (q string, args []any) {
 	return q, args
 }
 
-// seconds is t as the columns can have it.
+// seconds returns t in Unix seconds, within the range of the columns.
 func seconds(t time.Time) int64 { return min(max(t.Unix(), 0), 1<<32-1) }
 
 // whole reads the objects of a page of outages.
@@ -176,7 +180,7 @@ func (r reader) whole(ctx context.Context, page []brief) ([]outagelog.Entry, err
 	return out, nil
 }
 
-// lengthen lets the duration of open outages count to the time up to which the dataset has decided.
+// lengthen extends the duration of open outages to the time up to which the dataset has decided.
 func (r reader) lengthen(ctx context.Context, all []outagelog.Entry) error {
 	if !slices.ContainsFunc(all, func(e outagelog.Entry) bool { return e.Outage.End == nil }) {
 		return nil

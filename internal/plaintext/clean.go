@@ -8,9 +8,9 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Clean takes out of a text what cannot be seen or changes how the text around it is shown: control, bidirectional and zero-width
-// characters, marks without a letter, octets that are not UTF-8. Blanks and line ends become single spaces. The result is in the
-// normal form NFC.
+// Clean removes characters that are invisible or change the display of the text around them:
+// control, bidirectional and zero-width characters, marks without a letter, octets that are not
+// UTF-8. Blanks and line ends become single spaces. The result is in the normal form NFC.
 func Clean(s string) string {
 	if ascii(s) && !strings.Contains(s, "  ") {
 		return strings.Trim(s, " ")
@@ -28,8 +28,8 @@ func Clean(s string) string {
 	return norm.NFC.String(s)
 }
 
-// CleanLines is Clean for each line of a text that may have several. Lines end with LF; no more than one empty line stands between
-// two, none at the beginning or end.
+// CleanLines applies Clean to each line of a text. Lines end with LF. At most one empty line
+// separates two others; there is none at the start or end.
 func CleanLines(s string) string {
 	var lines []string
 	for line := range strings.SplitSeq(strings.ReplaceAll(s, "\r\n", "\n"), "\n") {
@@ -40,10 +40,11 @@ func CleanLines(s string) string {
 	return strings.TrimRight(strings.Join(lines, "\n"), "\n")
 }
 
-// formulas begin a formula in a spreadsheet, also in their wide forms.
+// formulas are the characters that begin a formula in a spreadsheet, and their wide forms.
 const formulas = "=+-@\t\r\n＝＋－＠"
 
-// Cell makes a text a cell that a spreadsheet shows and does not run: an apostrophe stands before one that would begin a formula.
+// Cell makes a text safe as a spreadsheet cell: it puts an apostrophe before a text that would
+// begin a formula.
 func Cell(s string) string {
 	if r, size := utf8.DecodeRuneInString(s); size > 0 && strings.ContainsRune(formulas, r) {
 		return "'" + s

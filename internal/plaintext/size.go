@@ -6,12 +6,13 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// Size bounds a text: graphemes are what a reader counts as characters.
+// Size bounds a text. Graphemes are the characters that a reader counts.
 type Size struct{ Graphemes, Octets int }
 
 const ellipsis = "…"
 
-// Holds reports whether s is within the bounds. No text has more graphemes than octets, and ASCII has as many.
+// Holds reports whether s is within the bounds. A text has at most as many graphemes as octets,
+// ASCII exactly as many.
 func (z Size) Holds(s string) bool {
 	switch {
 	case len(s) > z.Octets:
@@ -24,8 +25,8 @@ func (z Size) Holds(s string) bool {
 	return uniseg.GraphemeClusterCount(s) <= z.Graphemes
 }
 
-// Cut shortens s to whole graphemes within the bounds. The last one is then an ellipsis. It is empty where the first grapheme is
-// too long.
+// Cut shortens s to whole graphemes within the bounds; the last one is then an ellipsis. It returns
+// "" if the first grapheme is too long.
 func (z Size) Cut(s string) string {
 	if z.Holds(s) {
 		return s
@@ -45,7 +46,7 @@ func (z Size) Cut(s string) string {
 	return strings.TrimRight(s[:kept], " ") + ellipsis
 }
 
-// ascii reports whether s has nothing but visible ASCII characters and spaces.
+// ascii reports whether s consists of visible ASCII characters and spaces.
 func ascii(s string) bool {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' {

@@ -1,2 +1,2 @@
-// Package ptytest gives tests a terminal: a pseudo-terminal of the kernel's, in which a program runs.
+// Package ptytest gives tests a terminal: a pseudo-terminal of the kernel, in which a program runs.
 package ptytest

@@ -17,17 +17,18 @@ import (
 	"github.com/darkmap/darkmap/internal/datatest"
 )
 
-// Terminal is a terminal with a program in it. Its methods are for the test's goroutine.
+// Terminal is a terminal with a program in it. The test's goroutine calls its methods.
 type Terminal struct {
 	t      testing.TB
 	master *os.File
-	ended  chan struct{} // closed when nothing more can be read
+	ended  chan struct{} // closed at the end of the output
 
 	mu  sync.Mutex
 	out strings.Builder
 }
 
-// Start starts a program with all three standard files on a new terminal of this size. It ends with the test.
+// Start starts a program with its three standard files on a new terminal of the given size. The
+// program ends with the test.
 func Start(t testing.TB, cmd *exec.Cmd, columns, rows uint16) *Terminal {
 	t.Helper()
 	master, slave, err := open(columns, rows)
@@ -56,7 +57,7 @@ func Start(t testing.TB, cmd *exec.Cmd, columns, rows uint16) *Terminal {
 	return p
 }
 
-// open makes a pair of files.
+// open opens a pseudo-terminal: its two files.
 func open(columns, rows uint16) (master, slave *os.File, err error) {
 	master, err = os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {

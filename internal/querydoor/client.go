@@ -12,22 +12,23 @@ import (
 	"github.com/darkmap/darkmap/internal/query"
 )
 
-// maxAnswer bounds what is read of an answer.
+// maxAnswer bounds the octets read from an answer.
 const maxAnswer = 8 << 20
 
-// Client asks the door of a detector.
+// Client sends questions to the door of a detector.
 type Client struct {
-	// Address is host:port of the detector's admin server, Key the door's.
+	// Address is host:port of the detector's admin server, Key the key of the door.
 	Address, Key string
 }
 
-// RefusedError is an answer of the door that is none.
+// RefusedError is a refusal by the door.
 type RefusedError struct{ Problem }
 
-// Error is the door's reason, in words.
+// Error returns the door's reason, in words.
 func (e *RefusedError) Error() string { return e.Detail }
 
-// Ask asks about q. The error is a *RefusedError where the door says why there is no answer.
+// Ask sends q and returns the answer. The error is a *RefusedError if the door gives a reason for
+// having no answer.
 func (c Client) Ask(ctx context.Context, q query.Question, limit int) (answer query.Answer, err error) {
 	u := url.URL{Scheme: "http", Host: c.Address, Path: Path, RawQuery: url.Values{"what": {q.Code}, "limit": {strconv.Itoa(limit)}}.Encode()}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
@@ -35,7 +36,8 @@ func (c Client) Ask(ctx context.Context, q query.Question, limit int) (answer qu
 		return answer, fmt.Errorf("asking the detector: %w", err)
 	}
 	req.Header.Set("Authorization", "Bearer "+c.Key)
-	transport := &http.Transport{DisableKeepAlives: true} // no proxy: the key is for the detector alone
+	// No proxy: the key is for the detector alone.
+	transport := &http.Transport{DisableKeepAlives: true}
 	resp, err := (&http.Client{Transport: transport, CheckRedirect: stay}).Do(req)
 	if err != nil {
 		return answer, fmt.Errorf("asking the detector: %w", err)
@@ -55,5 +57,5 @@ func (c Client) Ask(ctx context.Context, q query.Question, limit int) (answer qu
 	return answer, nil
 }
 
-// stay keeps the key where it was sent to.
+// stay refuses redirects, so that the key stays with the detector.
 func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

@@ -14,30 +14,32 @@ import (
 	"github.com/darkmap/darkmap/internal/query"
 )
 
-// Path is where the door is.
+// Path is the path of the door.
 const Path = "/v1/query"
 
-// writeWithin bounds how long a client may take to read an answer.
+// writeWithin bounds the time in which a client must read an answer.
 const writeWithin = 10 * time.Second
 
-// Ask answers a question about a thing with limit entries a list. Its error says in words why there is no answer at present.
+// Ask answers a question with at most limit entries a list. Its error gives, in words, the reason
+// why there is no answer at present.
 type Ask func(ctx context.Context, q query.Question, limit int) (query.Answer, error)
 
-// Problem is an error as RFC 9457 has it.
+// Problem is an error in the form of RFC 9457.
 type Problem struct {
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Detail string `json:"detail"`
 }
 
-// Handler answers GET ?what=WHAT&limit=N. Without a key it refuses everybody.
+// Handler answers GET ?what=WHAT&limit=N. Without a key it refuses all requests.
 func Handler(key string, ask Ask) http.Handler {
 	want := sha256.Sum256([]byte("Bearer " + key))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeWithin)) // a test's writer has none
+		// The writer of a test has no deadline.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeWithin))
 		got := sha256.Sum256([]byte(r.Header.Get("Authorization")))
 		switch {
 		case r.Method != http.MethodGet:
@@ -70,7 +72,8 @@ func Handler(key string, ask Ask) http.Handler {
 	})
 }
 
-// fromPage reports whether a browser sends the request for a web page; browsers do not let pages change these headers.
+// fromPage reports whether a browser sends the request for a web page. Browsers do not let pages
+// change these headers.
 func fromPage(r *http.Request) bool {
 	site := r.Header.Get("Sec-Fetch-Site")
 	return r.Header.Get("Origin") != "" || site != "" && site != "none"

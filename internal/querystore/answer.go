@@ -11,7 +11,8 @@ import (
 	"github.com/darkmap/darkmap/internal/query"
 )
 
-// Answer tells what the store knows of a thing at a time, with limit entries a list. Outages are all that had begun by then.
+// Answer returns the knowledge of the store about an entity at a time, with at most limit entries a
+// list. Outages holds all outages that had begun by then.
 func (s *Store) Answer(ctx context.Context, q query.Question, dataset string, at time.Time, limit int) (query.Answer, error) {
 	v := view{dataset: dataset, at: at, limit: limit}
 	a := query.Answer{What: q.Code, Kind: q.Kind, Dataset: dataset, Source: query.SourceStore, Outages: []query.Outage{}}
@@ -46,7 +47,8 @@ func (s *Store) Answer(ctx context.Context, q query.Question, dataset string, at
 	return a, s.lost(ctx, v, &a)
 }
 
-// Subject is the entity whose outages belong to an answer: of an address that of the prefix that it lies in.
+// Subject returns the entity whose outages belong to an answer; for an address, the prefix around
+// it.
 func Subject(q query.Question, a query.Answer) (t bgp.EntityType, code string, ok bool) {
 	if q.Kind == query.KindAddress {
 		if len(a.Families) == 0 || a.Families[0].Prefix == nil {
@@ -58,7 +60,7 @@ func Subject(q query.Question, a query.Answer) (t bgp.EntityType, code string, o
 	return t, q.Code, ok
 }
 
-// panel is who voted at the time.
+// panel returns the panel at the time: the voters, and whether there are verdicts.
 func (s *Store) panel(ctx context.Context, v view, f bgp.Family) (query.Panel, error) {
 	rows, err := ask[struct {
 		bgp.Votes
@@ -76,7 +78,7 @@ func (s *Store) panel(ctx context.Context, v view, f bgp.Family) (query.Panel, e
 	}
 	r := rows[0]
 	p := query.Panel{Votes: r.Votes, Verdicts: r.Verdicts, NoVerdict: r.NoVerdict, Text: r.NoVerdict.Sentence(f, r.Votes), Table: bgp.TablesUndecided}
-	if r.Knowledge != "unspecified" { // as the column has it
+	if r.Knowledge != "unspecified" { // the column's word
 		p.Table = bgp.TableKnowledge(r.Knowledge)
 	}
 	return p, nil
@@ -94,8 +96,8 @@ type sample struct {
 	UsualPrefixes    int         `json:"usual_prefixes"`
 }
 
-// sample is the last one of an entity by the time; nil where there is none. It looks into the day before the time first: an entity has a row
-// an hour while it is looked at.
+// sample returns the last row of an entity before the time; nil if there is none. It first searches
+// the day before the time, because a watched entity has a row every hour.
 func (s *Store) sample(ctx context.Context, v view, f bgp.Family, t bgp.EntityType, code string) (*sample, error) {
 	for _, since := range []time.Time{v.at.Add(-24 * time.Hour), time.Unix(0, 0)} {
 		rows, err := ask[sample](ctx, s, `SELECT toUnixTimestamp(timestamp) AS at, entity_name, space, prefixes, baseline_space, baseline_prefixes, usual_space, usual_prefixes FROM visibility
@@ -113,7 +115,7 @@ func (s *Store) sample(ctx context.Context, v view, f bgp.Family, t bgp.EntityTy
 	return nil, nil
 }
 
-// entity is an AS, a country or a region at the time; nil where the store has nothing of it.
+// entity returns an AS, a country or a region at the time; nil if the store has no row of it.
 func (s *Store) entity(ctx context.Context, v view, f bgp.Family, t bgp.EntityType, code string) (*query.Entity, error) {
 	x, err := s.sample(ctx, v, f, t, code)
 	if err != nil || x == nil {
@@ -127,7 +129,8 @@ func (s *Store) entity(ctx context.Context, v view, f bgp.Family, t bgp.EntityTy
 	return e, nil
 }
 
-// lost lists the lost prefixes of an AS or a country, as its outages that are open at the time have them, and takes their baseline.
+// lost adds the lost prefixes of an AS or a country from its outages that are open at the time, and
+// their baseline.
 func (s *Store) lost(ctx context.Context, v view, a *query.Answer) error {
 	for i := range a.Families {
 		f := &a.Families[i]

@@ -13,7 +13,7 @@ import (
 	"github.com/darkmap/darkmap/internal/query"
 )
 
-// peerRow is what a peer said last of a prefix by the time.
+// peerRow is the last message of a peer about a prefix before the time.
 type peerRow struct {
 	Collector string    `json:"collector"`
 	Address   string    `json:"peer_address"`
@@ -25,7 +25,7 @@ type peerRow struct {
 	Owner     string    `json:"owner_name"`
 }
 
-// upstream is the AS next to the origin in the path.
+// upstream returns the AS next to the origin in the path.
 func (r peerRow) upstream() bgp.ASN {
 	for _, a := range slices.Backward(r.Path) {
 		if a != r.Origin {
@@ -35,12 +35,13 @@ func (r peerRow) upstream() bgp.ASN {
 	return 0
 }
 
-// sqlPrefix is the first address of a prefix and its length, as a literal: ClickHouse then looks at the sorting key of prefix_history.
+// sqlPrefix returns the first address of a prefix and its length, as a literal, so that ClickHouse
+// can use the sorting key of prefix_history.
 func sqlPrefix(p netip.Prefix) string {
 	return fmt.Sprintf("(toIPv6('%v'), %d)", netip.AddrFrom16(p.Addr().As16()), p.Bits())
 }
 
-// prefix tells of a prefix, or of the longest that has an address, and what is above it.
+// prefix adds a prefix, or the longest one that holds an address, and the prefixes above it.
 func (s *Store) prefix(ctx context.Context, v view, f bgp.Family, q query.Question, fam *query.Family) error {
 	var above []string
 	for n := min(q.Prefix.Bits(), f.MaxLength()); n >= f.MinLength(); n-- {
@@ -48,7 +49,7 @@ func (s *Store) prefix(ctx context.Context, v view, f bgp.Family, q query.Questi
 			above = append(above, sqlPrefix(p))
 		}
 	}
-	if len(above) == 0 { // shorter than what is counted
+	if len(above) == 0 { // the prefix is shorter than the counted ones
 		above = append(above, sqlPrefix(q.Prefix))
 	}
 	rows, err := ask[struct {
@@ -61,7 +62,7 @@ func (s *Store) prefix(ctx context.Context, v view, f bgp.Family, q query.Questi
 		return err
 	}
 	bits := func(text string) int {
-		p, _ := netip.ParsePrefix(text) // of above
+		p, _ := netip.ParsePrefix(text) // one of above
 		return p.Bits()
 	}
 	code := q.Code
@@ -88,7 +89,7 @@ func (s *Store) prefix(ctx context.Context, v view, f bgp.Family, q query.Questi
 	return err
 }
 
-// onePrefix is a prefix by what the peers said last of it, and by the last row of visibility.
+// onePrefix returns a prefix by the last messages of the peers and the last row of visibility.
 func (s *Store) onePrefix(ctx context.Context, v view, f bgp.Family, code string) (*query.Prefix, error) {
 	name, err := netip.ParsePrefix(code)
 	if err != nil {
@@ -125,14 +126,14 @@ func (s *Store) onePrefix(ctx context.Context, v view, f bgp.Family, code string
 	return p, nil
 }
 
-// peerName names a peer.
+// peerName identifies a peer.
 type peerName struct {
 	Collector string  `json:"collector"`
 	Address   string  `json:"peer_address"`
 	ASN       bgp.ASN `json:"peer_asn"`
 }
 
-// voting are the peers that voted at the time.
+// voting returns the peers that voted at the time.
 func (s *Store) voting(ctx context.Context, v view, f bgp.Family) (map[peerName]bool, error) {
 	rows, err := ask[peerName](ctx, s, `SELECT collector, peer_address, peer_asn FROM panel
 		WHERE dataset = {dataset:String} AND family = {family:String} AND votes AND (timestamp, position_epoch, position_sequence) = (
@@ -145,7 +146,7 @@ func (s *Store) voting(ctx context.Context, v view, f bgp.Family) (map[peerName]
 	return out, err
 }
 
-// describe counts what the peers said last.
+// describe counts the last messages of the peers.
 func describe(p *query.Prefix, rows []peerRow, voting map[peerName]bool) {
 	voters, held, gone := map[bgp.ASN]bool{}, map[bgp.ASN]bool{}, map[bgp.ASN]bool{}
 	for name := range voting {
@@ -226,7 +227,7 @@ func (t tally) add(r peerRow) {
 func (t tally) origins() []query.Heard   { return t.heard(t.origin) }
 func (t tally) upstreams() []query.Heard { return t.heard(t.upstream) }
 
-// heard lists ASes, those with most voters first.
+// heard lists ASes, the ones with the most voters first.
 func (t tally) heard(by map[bgp.ASN]map[bgp.ASN]bool) []query.Heard {
 	var out []query.Heard
 	for a, voters := range by {

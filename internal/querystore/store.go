@@ -12,20 +12,20 @@ import (
 	"github.com/darkmap/darkmap/internal/query"
 )
 
-// Store is a store that is asked.
+// Store answers from one store.
 type Store struct{ server clickhouse.Server }
 
-// New returns one. It connects for each statement.
+// New returns a Store. It opens a connection for each statement.
 func New(s clickhouse.Server) *Store { return &Store{server: s} }
 
-// view is a dataset at a time, and how long lists are.
+// view is a dataset at a time, with the maximum length of lists.
 type view struct {
 	dataset string
 	at      time.Time
 	limit   int
 }
 
-// maxRows bounds what is read of an answer.
+// maxRows bounds the rows read from an answer.
 const maxRows = 20_000
 
 // ask runs a statement with parameters and decodes its rows.
@@ -34,7 +34,8 @@ func ask[T any](ctx context.Context, s *Store, sql string, params map[string]str
 	return rows, err
 }
 
-// params are those that every statement may use. The time is of microseconds, as the columns are (clickhouse.QuoteTime).
+// params returns the parameters of every statement and more ones. The time has microseconds, as the
+// columns do (clickhouse.QuoteTime).
 func (v view) params(more ...string) map[string]string {
 	p := map[string]string{"dataset": v.dataset, "at": clickhouse.TimeText(v.at)}
 	for i := 0; i+1 < len(more); i += 2 {
@@ -43,7 +44,7 @@ func (v view) params(more ...string) map[string]string {
 	return p
 }
 
-// End is up to which event time a dataset goes; zero where the store has no row of it.
+// End returns the event time up to which a dataset goes; zero if the store has no row of it.
 func (s *Store) End(ctx context.Context, dataset string) (time.Time, error) {
 	rows, err := ask[struct {
 		T int64 `json:"t"`
@@ -70,7 +71,8 @@ func (s *Store) Datasets(ctx context.Context) ([]string, error) {
 	return names, err
 }
 
-// Record is the newest record of an outage by a time, as bgp.Outage in JSON; nil where there is none.
+// Record returns the newest record of an outage by a time, as bgp.Outage in JSON; nil if there is
+// none.
 func (s *Store) Record(ctx context.Context, dataset, id string, at time.Time) ([]byte, error) {
 	rows, err := ask[struct {
 		JSON string `json:"json"`
@@ -82,9 +84,10 @@ func (s *Store) Record(ctx context.Context, dataset, id string, at time.Time) ([
 	return []byte(rows[0].JSON), nil
 }
 
-// Outages lists the outages of an entity as they stood at a time, those that began last first.
+// Outages lists the outages of an entity in their state at a time, the latest start first.
 func (s *Store) Outages(ctx context.Context, dataset string, t bgp.EntityType, code string, at time.Time) ([]query.Outage, error) {
-	id := bgp.OutageID(t, code, bgp.IPv4, time.Unix(0, 0)) // its beginning is what ids of both families begin with, and the table is ordered by id
+	// The ids of both families have this prefix, and the table is ordered by id.
+	id := bgp.OutageID(t, code, bgp.IPv4, time.Unix(0, 0))
 	id = id[:len(id)-len("ipv4-19700101T0000Z")]
 	rows, err := ask[struct {
 		JSON string `json:"json"`

@@ -1,5 +1,5 @@
-// Package retry waits between attempts: Backoff for longer and longer, Sleep for a given time. Both end early when the
-// caller's context ends. No goroutine is started.
+// Package retry waits between attempts: Backoff with increasing waits, Sleep for a given time. Both
+// end early if the caller's context ends. No goroutine is started.
 package retry
 
 import (
@@ -10,15 +10,15 @@ import (
 	"github.com/cenkalti/backoff/v4"
 )
 
-// The bounds of a Backoff that names none.
+// The bounds of a Backoff without its own.
 const (
 	ShortestWait = 100 * time.Millisecond
 	LongestWait  = 5 * time.Second
 )
 
-// Backoff waits between attempts. Its interval is Min at first, doubles with each wait, and is at most two thirds of Max;
-// a wait is drawn from half to one and a half of the interval, so that none is longer than Max. The zero value is ready to
-// use. It serves one goroutine.
+// Backoff waits between attempts. Its interval starts at Min, doubles with each wait, and is at
+// most two thirds of Max. A wait is random between half and one and a half of the interval, so that
+// none is longer than Max. The zero value is ready to use. One goroutine uses it.
 type Backoff struct {
 	Min time.Duration // 0: ShortestWait
 	Max time.Duration // 0: LongestWait
@@ -26,7 +26,7 @@ type Backoff struct {
 	steps *backoff.ExponentialBackOff // nil before the first wait
 }
 
-// Next returns how long to wait before the next attempt, for callers that wait themselves.
+// Next returns the time to wait before the next attempt, for callers that wait themselves.
 func (b *Backoff) Next() time.Duration {
 	if b.steps == nil {
 		most := cmp.Or(b.Max, LongestWait) * 2 / 3
@@ -39,7 +39,7 @@ func (b *Backoff) Next() time.Duration {
 // Wait waits before the next attempt. When ctx ends first it returns ctx.Err().
 func (b *Backoff) Wait(ctx context.Context) error { return Sleep(ctx, b.Next()) }
 
-// Reset makes the next wait one of the shortest again: an attempt succeeded.
+// Reset starts the intervals at Min again, after a successful attempt.
 func (b *Backoff) Reset() {
 	if b.steps != nil {
 		b.steps.Reset()

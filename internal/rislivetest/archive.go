@@ -148,7 +148,7 @@ func (e *Event) appendMRT(b []byte, t time.Time) []byte {
 			body = binary.BigEndian.AppendUint32(body, asn)
 		}
 	}
-	body = binary.BigEndian.AppendUint16(append(body, 0, 0), uint16(afi)) // interface index: unknown
+	body = binary.BigEndian.AppendUint16(append(body, 0, 0), uint16(afi)) // unknown interface
 	body = append(append(body, e.Peer.Address.AsSlice()...), local.AsSlice()...)
 	if e.Message != nil {
 		return appendMRT(b, t, subtype, append(body, e.Message...))

@@ -96,9 +96,9 @@ func (c *Conn) fail(ctx context.Context, f Fault) bool {
 		}
 	case SlowConsumer:
 		c.texts(ctx, `{"type":"ris_error","data":{"message":"Closing connection after being behind by more than 262144000 bytes over 30 seconds","bufferSize":313026734}}`)
-		_ = c.ws.Close(websocket.StatusGoingAway, "") // it goes either way
+		_ = c.ws.Close(websocket.StatusGoingAway, "") // ends anyway
 	case HalfFrame:
-		_, _ = c.tcp.Write(append(frameHeader(0x81, 800), `{"type":"ris_message","data":{"timestamp":17`...)) // it goes either way
+		_, _ = c.tcp.Write(append(frameHeader(0x81, 800), `{"type":"ris_message","data":{"timestamp":17`...)) // ends anyway
 	case Huge:
 		_, _ = c.tcp.Write(frameHeader(0x81, 1<<30))
 		flood(ctx, c.tcp, []byte(`{"type":"ris_message","data":{"path":[1,[2,`))

@@ -5,8 +5,9 @@ import (
 	"slices"
 )
 
-// Prepend returns an UPDATE with asn, which 2 octets can hold, in front of its AS_PATH (of AS numbers of width octets), as a
-// speaker does that passes it on. What has no AS_PATH stays as it is. The message has to be sound.
+// Prepend returns an UPDATE with asn, which fits 2 octets, in front of its AS_PATH (of AS numbers
+// of width octets), as a speaker prepends it when it passes the route on. A message without AS_PATH
+// stays unchanged. The message must be well-formed.
 func Prepend(update []byte, width int, asn uint16) []byte {
 	n := 2 + int(binary.BigEndian.Uint16(update[19:]))
 	at := 19 + n

@@ -8,14 +8,14 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
 
-// Header is the binary header of version 1.7.
+// Header is the binary header of OpenBMP, version 1.7.
 type Header struct {
 	Collector, Group string
 	Router           netip.Addr
 	Timestamp        int64 // microseconds since 1970
 }
 
-// Wrap returns a record: the header and the messages behind it.
+// Wrap returns a record: the header and the messages after it.
 func (h Header) Wrap(messages ...[]byte) []byte {
 	body := bytes.Join(messages, nil)
 	b := binary.BigEndian.AppendUint32(nil, 0x4f424d50)
@@ -46,7 +46,7 @@ func (h Header) Wrap(messages ...[]byte) []byte {
 type Peer struct {
 	Address  netip.Addr
 	ASN      uint32
-	BGPID    netip.Addr // 0.0.0.0 where invalid
+	BGPID    netip.Addr // invalid: 0.0.0.0
 	TwoOctet bool       // its AS_PATHs are in the 2-octet form
 	AddPath  bool       // it sends path identifiers, IPv4 unicast
 }
@@ -56,7 +56,7 @@ func bmp(typ wire.BMPType, body []byte) []byte {
 	return append(append(b, byte(typ)), body...)
 }
 
-// perPeer is the per-peer header; timestamp in microseconds.
+// perPeer returns the per-peer header; timestamp is in microseconds.
 func (p Peer) perPeer(timestamp int64) []byte {
 	b := make([]byte, 42)
 	if p.Address.Is6() {
@@ -77,12 +77,12 @@ func (p Peer) perPeer(timestamp int64) []byte {
 	return b
 }
 
-// Monitor is a Route Monitoring of a whole UPDATE.
+// Monitor returns a Route Monitoring of a whole UPDATE.
 func (p Peer) Monitor(timestamp int64, update []byte) []byte {
 	return bmp(wire.BMPRouteMonitoring, append(p.perPeer(timestamp), update...))
 }
 
-// Up is a Peer Up.
+// Up returns a Peer Up.
 func (p Peer) Up(timestamp int64) []byte {
 	b := append(p.perPeer(timestamp), make([]byte, 20)...)
 	mode := byte(0)
@@ -95,7 +95,7 @@ func (p Peer) Up(timestamp int64) []byte {
 	return bmp(wire.BMPPeerUp, b)
 }
 
-// open is an OPEN with 4-octet AS numbers and, where mode is not 0, ADD-PATH for IPv4 unicast.
+// open returns an OPEN with 4-octet AS numbers and, if mode is not 0, ADD-PATH for IPv4 unicast.
 func open(asn uint32, mode byte) []byte {
 	capabilities := binary.BigEndian.AppendUint32([]byte{65, 4}, asn)
 	if mode != 0 {
@@ -105,10 +105,10 @@ func open(asn uint32, mode byte) []byte {
 	return wire.AppendMessage(nil, wire.MessageOpen, append(body, capabilities...))
 }
 
-// Down is a Peer Down: the remote system closed without notification.
+// Down returns a Peer Down: the remote system closed without notification.
 func (p Peer) Down(timestamp int64) []byte {
 	return bmp(wire.BMPPeerDown, append(p.perPeer(timestamp), 4))
 }
 
-// Termination is the end of a router's BMP session, closed by its administrator.
+// Termination returns the end of a router's BMP session, closed by its administrator.
 func Termination() []byte { return bmp(wire.BMPTermination, []byte{0, 1, 0, 2, 0, 0}) }

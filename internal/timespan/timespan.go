@@ -1,4 +1,5 @@
-// Package timespan reads the times that a user types: --from, --to and --at. It imports nothing of this module.
+// Package timespan parses the times that a user types: --from, --to and --at. It imports no other
+// package of this module.
 package timespan
 
 import (
@@ -8,10 +9,11 @@ import (
 	"time"
 )
 
-// Day is how long a date lasts: what is named without a time is a whole day of UTC.
+// Day is the length of a date: a date without a time is a whole day in UTC.
 const Day = 24 * time.Hour
 
-// forms are how a time may be written, with how long each of them lasts. Without a zone it is UTC. Seconds may have a fraction.
+// forms are the forms of a time, with the length of each. A time without a zone is UTC. Seconds may
+// have a fraction.
 var forms = []struct {
 	layout string
 	lasts  time.Duration
@@ -27,12 +29,13 @@ var forms = []struct {
 	{"2006-01-02 15:04:05Z07:00", time.Second},
 }
 
-// Seconds since 1970 are read between these ends, 1973 and 5138: a year alone (2014) or a date without hyphens (20141222) is not taken
-// for seconds.
+// Seconds since 1970 are accepted between these bounds, 1973 and 5138, so that a year (2014) or a
+// date without hyphens (20141222) is not read as seconds.
 const leastSeconds, mostSeconds = 1e8, 1e11
 
-// Parse reads a date, a date with a time, or seconds since 1970 as bgpdump prints them. It returns the first moment of what is named, in
-// UTC, and how long that lasts: a date Day, a time a minute or a second, a time with a fraction a microsecond. Empty text is the zero time.
+// Parse parses a date, a date with a time, or seconds since 1970 in bgpdump's form. It returns the
+// first moment, in UTC, and the length: Day for a date, a minute or a second for a time, a
+// microsecond for a time with a fraction. Empty text is the zero time.
 func Parse(s string) (t time.Time, lasts time.Duration, err error) {
 	if s == "" {
 		return t, 0, nil
@@ -48,7 +51,7 @@ func Parse(s string) (t time.Time, lasts time.Duration, err error) {
 	return time.Time{}, 0, fmt.Errorf("%q is not a time: write it as 2014-12-22, \"2014-12-22 16:15\", 2014-12-22T16:15:00Z (UTC), or as seconds since 1970", s)
 }
 
-// resolution is how long a text lasts that lasts so long without a fraction.
+// resolution returns the length of a time: a microsecond if it has a fraction, else lasts.
 func resolution(s string, lasts time.Duration) time.Duration {
 	if strings.ContainsAny(s, ".,") {
 		return time.Microsecond
@@ -56,9 +59,10 @@ func resolution(s string, lasts time.Duration) time.Duration {
 	return lasts
 }
 
-// ParseWindow reads the two ends of a window. A date begins a window at its first moment and ends one after its last. A time ends a window
-// before it or, with whole, after what it names: 16:15 after this minute. Empty text is the zero time: no end. The errors begin with the
-// flag, --from or --to.
+// ParseWindow parses the two ends of a window. A date as start is its first moment, a date as end
+// the moment after it. A time as end is that moment or, with whole, the end of its minute or
+// second: 16:15 includes that minute. Empty text is the zero time: no bound. The errors begin with
+// the flag, --from or --to.
 func ParseWindow(from, to string, whole bool) (begin, end time.Time, err error) {
 	if begin, _, err = Parse(from); err != nil {
 		return begin, end, fmt.Errorf("--from %w", err)
@@ -76,7 +80,8 @@ func ParseWindow(from, to string, whole bool) (begin, end time.Time, err error) 
 	return begin, end, nil
 }
 
-// ParseLength reads how long something is: as Go's durations, and days: 7d, 1d12h, 90m. It is above 0.
+// ParseLength parses a length of time in the form of Go's durations, or with days: 7d, 1d12h, 90m.
+// It must be above 0.
 func ParseLength(s string) (time.Duration, error) {
 	days, rest, found := strings.Cut(s, "d")
 	if !found {

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Until calls ok again and again until it reports true, and returns how long that took. The pauses grow
-// from 2 ms on by a twentieth of the time waited. After limit the test fails with what, the name of the
-// condition. In a synctest bubble the pauses and the limit are in its time.
+// Until calls ok repeatedly until it returns true, and returns the time that this took. The pauses
+// grow from 2 ms on by a twentieth of the time waited. After limit the test fails with what, the
+// name of the condition. In a synctest bubble the pauses and the limit are in its time.
 func Until(tb testing.TB, limit time.Duration, what string, ok func() bool) time.Duration {
 	tb.Helper()
 	began := time.Now()

@@ -154,7 +154,8 @@ func (s *Server) All(alertname string) (all []Notification) {
 // Fires reports whether an alert of a name fires, even without a notification.
 func (s *Server) Fires(tb testing.TB, alertname string) bool {
 	tb.Helper()
-	req, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, s.URL+"/api/v2/alerts?filter="+url.QueryEscape("alertname="+alertname), http.NoBody)
+	req, err := http.NewRequestWithContext(tb.Context(), http.MethodGet,
+		s.URL+"/api/v2/alerts?filter="+url.QueryEscape("alertname="+alertname), http.NoBody)
 	if err != nil {
 		tb.Fatal(err)
 	}

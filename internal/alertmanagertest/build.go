@@ -78,7 +78,8 @@ func build(tb testing.TB, source, dir, program string) error {
 	}
 	for _, ui := range []string{"elm", "mantine"} {
 		dist := filepath.Join(dir, "ui", "app", "dist", ui)
-		if err := errors.Join(os.MkdirAll(dist, 0o700), os.WriteFile(filepath.Join(dist, "index.html"), []byte("<!DOCTYPE html>"), 0o600)); err != nil {
+		if err := errors.Join(os.MkdirAll(dist, 0o700),
+			os.WriteFile(filepath.Join(dist, "index.html"), []byte("<!DOCTYPE html>"), 0o600)); err != nil {
 			return fmt.Errorf("making an empty user interface: %w", err)
 		}
 	}

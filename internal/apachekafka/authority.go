@@ -122,7 +122,8 @@ func template(name string, until time.Time) *x509.Certificate {
 		from = until.Add(-time.Hour)
 	}
 	return &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotBefore: from, NotAfter: until,
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
+		NotBefore: from, NotAfter: until,
 	}
 }
 

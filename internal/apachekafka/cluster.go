@@ -206,7 +206,8 @@ func (c *Cluster) launch(ctx context.Context, i int) error {
 	// Not with ctx: it bounds the start, and the broker outlives the start.
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), c.java, fmt.Sprintf("-Xmx%dm", c.options.HeapMB), //nolint:gosec // our own arguments
 		"-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:MaxDirectMemorySize=128m",
-		"-Dlog4j2.configurationFile="+c.path(i, "log4j2.properties"), "-cp", c.library, "kafka.Kafka", c.path(i, "server.properties"))
+		"-Dlog4j2.configurationFile="+c.path(i, "log4j2.properties"), "-cp", c.library,
+		"kafka.Kafka", c.path(i, "server.properties"))
 	cmd.Stdout, cmd.Stderr, cmd.Dir = out, out, c.path(i, "")
 	cmd.SysProcAttr = childAttributes()
 	if err := cmd.Start(); err != nil {
@@ -272,7 +273,8 @@ func (c *Cluster) await(ctx context.Context) error {
 			return nil
 		}
 		if wait.Wait(ctx) != nil {
-			return fmt.Errorf("starting Kafka: %d of %d brokers answer after %v: %w", len(m.Brokers), running, startLimit, errors.Join(err, ctx.Err()))
+			return fmt.Errorf("starting Kafka: %d of %d brokers answer after %v: %w",
+				len(m.Brokers), running, startLimit, errors.Join(err, ctx.Err()))
 		}
 	}
 }

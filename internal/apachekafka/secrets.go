@@ -63,7 +63,10 @@ func (c *Cluster) Password(user string) (file string, err error) {
 func (c *Cluster) As(user string) kafka.Config {
 	cfg := c.config()
 	cfg.TLS = kafka.TLS{Enabled: true, CAFile: c.secret("ca.crt")}
-	cfg.SASL = kafka.SASL{Mechanism: "scram-sha-512", User: user, Password: config.Secret{File: c.secret(user + ".password")}}
+	cfg.SASL = kafka.SASL{
+		Mechanism: "scram-sha-512", User: user,
+		Password: config.Secret{File: c.secret(user + ".password")},
+	}
 	return cfg
 }
 

@@ -24,7 +24,9 @@ func (c *Cluster) AddUser(ctx context.Context, user string, grants []kafka.Grant
 		return fmt.Errorf("adding user %s: %w", user, err)
 	}
 	return c.administer(func(adm *kadm.Client) error {
-		resp, err := adm.AlterUserSCRAMs(ctx, nil, []kadm.UpsertSCRAM{{User: user, Mechanism: kadm.ScramSha512, Iterations: 4096, Password: password}})
+		resp, err := adm.AlterUserSCRAMs(ctx, nil, []kadm.UpsertSCRAM{
+			{User: user, Mechanism: kadm.ScramSha512, Iterations: 4096, Password: password},
+		})
 		for _, r := range resp {
 			err = errors.Join(err, r.Err)
 		}
@@ -75,7 +77,8 @@ func allow(ctx context.Context, adm *kadm.Client, user string, g kafka.Grant) er
 
 // rule returns the access rule of a grant.
 func rule(user string, g kafka.Grant) *kadm.ACLBuilder {
-	b := kadm.NewACLs().Allow("User:" + user).AllowHosts("*").Operations(g.Operation).ResourcePatternType(kmsg.ACLResourcePatternTypeLiteral)
+	b := kadm.NewACLs().Allow("User:" + user).AllowHosts("*").Operations(g.Operation).
+		ResourcePatternType(kmsg.ACLResourcePatternTypeLiteral)
 	if g.Prefixed {
 		b = b.ResourcePatternType(kmsg.ACLResourcePatternTypePrefixed)
 	}

@@ -163,7 +163,9 @@ func readTable(b *bitReader, h *huffman, symbols int) (what string) {
 }
 
 // readSymbols reads the symbols up to the end of the block into d.transform and counts the octets.
-func (d *decoder) readSymbols(b *bitReader, selectors []uint8, octets *[256]byte, used, size int) (n int, counts [256]int32, what string) {
+func (d *decoder) readSymbols(
+	b *bitReader, selectors []uint8, octets *[256]byte, used, size int,
+) (n int, counts [256]int32, what string) {
 	out := d.transform[:size]
 	end := uint16(used + 1)
 	run, weight := 0, 1

@@ -33,7 +33,10 @@ func (s *bmpSource) next(it *Item) error {
 	raw, err := s.r.Next()
 	if err != nil {
 		if e, ok := errors.AsType[*wire.BMPFrameError](err); ok {
-			return &Damage{Offset: e.Offset, Reason: framingReason(e.Err), Skipped: e.Skipped, Err: skipped(e.Err, e.Skipped), Raw: e.Raw}
+			return &Damage{
+				Offset: e.Offset, Reason: framingReason(e.Err), Skipped: e.Skipped,
+				Err: skipped(e.Err, e.Skipped), Raw: e.Raw,
+			}
 		}
 		return err
 	}
@@ -55,7 +58,8 @@ func (s *bmpSource) item(it *Item) {
 	switch m.Type {
 	case wire.BMPRouteMonitoring:
 		it.Kind, it.Message = Message, m.Update
-		it.ASOctets, it.AddPathIPv4, it.AddPathIPv6 = m.Options.ASOctets, m.Options.AddPathIPv4, m.Options.AddPathIPv6
+		it.ASOctets, it.AddPathIPv4, it.AddPathIPv6 = m.Options.ASOctets, m.Options.AddPathIPv4,
+			m.Options.AddPathIPv6
 	case wire.BMPPeerUp:
 		it.Kind, it.Text = PeerUp, m.Info(wire.BMPInfoTable)
 	case wire.BMPPeerDown:
@@ -80,7 +84,8 @@ func (s *bmpSource) item(it *Item) {
 
 // initiationText returns the router's name and description (RFC 7854 §4.4).
 func initiationText(m *wire.BMPMessage) string {
-	return strings.TrimSpace(m.Info(wire.BMPInfoSysName) + ": " + strings.TrimSpace(m.Info(wire.BMPInfoSysDescr)))
+	return strings.TrimSpace(m.Info(wire.BMPInfoSysName) + ": " +
+		strings.TrimSpace(m.Info(wire.BMPInfoSysDescr)))
 }
 
 // terminationText returns the reason in words (RFC 7854 §4.5).
@@ -89,7 +94,10 @@ func terminationText(m *wire.BMPMessage) string {
 		if t.Type != 1 || len(t.Value) != 2 {
 			continue
 		}
-		names := [...]string{"administratively closed", "unspecified reason", "out of resources", "redundant connection", "permanently administratively closed"}
+		names := [...]string{
+			"administratively closed", "unspecified reason", "out of resources",
+			"redundant connection", "permanently administratively closed",
+		}
 		if code := int(t.Value[0])<<8 | int(t.Value[1]); code < len(names) {
 			return names[code]
 		}

@@ -65,7 +65,8 @@ func unpack(br *bufio.Reader) (io.Reader, Compression, error) {
 	case Bzip2:
 		return bzip2.NewReader(br, runtime.GOMAXPROCS(0)), c, nil
 	case Zstd:
-		zr, err := zstd.NewReader(br, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(zstdMaxWindow))
+		zr, err := zstd.NewReader(br, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(zstdMaxWindow))
 		if err != nil {
 			return nil, c, unpackError(c, err)
 		}

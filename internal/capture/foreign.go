@@ -83,7 +83,8 @@ func isText(b []byte) bool {
 	b = b[:min(len(b), 512)]
 	for i := 0; i < len(b); {
 		r, n := utf8.DecodeRune(b[i:])
-		if r == utf8.RuneError && n <= 1 && len(b)-i >= utf8.UTFMax || r < ' ' && r != '\n' && r != '\r' && r != '\t' {
+		if r == utf8.RuneError && n <= 1 && len(b)-i >= utf8.UTFMax ||
+			r < ' ' && r != '\n' && r != '\r' && r != '\t' {
 			return false
 		}
 		i += n

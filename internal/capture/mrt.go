@@ -42,7 +42,10 @@ func (s *mrtSource) next(it *Item) error {
 	rec, err := s.r.Next()
 	if err != nil {
 		if e, ok := errors.AsType[*wire.MRTError](err); ok {
-			return &Damage{Offset: e.Offset, Reason: framingReason(e.Err), Skipped: e.Skipped, Err: skipped(e.Err, e.Skipped)}
+			return &Damage{
+				Offset: e.Offset, Reason: framingReason(e.Err), Skipped: e.Skipped,
+				Err: skipped(e.Err, e.Skipped),
+			}
 		}
 		return err
 	}
@@ -99,7 +102,8 @@ func (s *mrtSource) message(rec *wire.MRTRecord, it *Item) error {
 // rest reports n octets of a record behind the decoded part, because a wrong length can hide other
 // records there. Zeros are padding.
 func (s *mrtSource) rest(rec *wire.MRTRecord, n int) {
-	if n > 0 && s.after == nil && slices.ContainsFunc(rec.Body[len(rec.Body)-n:], func(b byte) bool { return b != 0 }) {
+	if n > 0 && s.after == nil &&
+		slices.ContainsFunc(rec.Body[len(rec.Body)-n:], func(b byte) bool { return b != 0 }) {
 		err := fmt.Errorf("%d octets follow in the record: %w", n, wire.ErrBadLength)
 		s.after = &Damage{Offset: rec.Offset, Reason: BadRecord, Err: err, Raw: rawMRT(rec), Partial: true}
 	}

@@ -44,7 +44,8 @@ func (s *risLiveSource) next(it *Item) error {
 		return d
 	}
 	s.sound = true
-	it.Offset, it.Timestamp, it.Collector, it.Peer, it.Type = offset, m.Timestamp, m.Collector, m.Peer, "ris_message"
+	it.Offset, it.Timestamp, it.Collector, it.Peer, it.Type = offset, m.Timestamp, m.Collector,
+		m.Peer, "ris_message"
 	it.Local, it.Text = m.Sent, m.Text
 	switch m.Kind {
 	case wire.RISUpdate, wire.RISOpen, wire.RISNotification, wire.RISKeepalive:

@@ -98,7 +98,8 @@ func valuesOf(n *kong.Node, v *kong.Value, values Values) []string {
 	switch {
 	case v.Enum != "":
 		return v.EnumSlice()
-	case slices.Contains([]string{"path", "folder", "existingfile", "existingdir"}, v.Tag.Type), strings.HasPrefix(v.Tag.PlaceHolder, "FILE"):
+	case slices.Contains([]string{"path", "folder", "existingfile", "existingdir"}, v.Tag.Type),
+		strings.HasPrefix(v.Tag.PlaceHolder, "FILE"):
 		return []string{Files}
 	}
 	return nil

@@ -58,7 +58,8 @@ complete -c PROGRAM -f -a '(__PROGRAM_complete)'
 func Script(shell, program string) (string, error) {
 	s, ok := scripts[shell]
 	if !ok {
-		return "", fmt.Errorf("no completion is known for the shell %s: there is %s", shell, strings.Join(Shells, ", "))
+		return "", fmt.Errorf("no completion is known for the shell %s: there is %s", shell,
+			strings.Join(Shells, ", "))
 	}
 	return strings.ReplaceAll(s, "PROGRAM", program), nil
 }

@@ -16,7 +16,8 @@ import (
 var yamlLine = regexp.MustCompile(`^(yaml: )?line \d+: `)
 
 // yamlTags replaces YAML's names of kinds.
-var yamlTags = strings.NewReplacer("!!seq", "a list", "!!map", "a map", "!!str ", "", "!!int ", "", "!!float ", "", "!!bool ", "", "!!null ", "")
+var yamlTags = strings.NewReplacer("!!seq", "a list", "!!map", "a map", "!!str ", "", "!!int ", "",
+	"!!float ", "", "!!bool ", "", "!!null ", "")
 
 // maxShown bounds the part of a value that a message repeats, in characters.
 const maxShown = 40

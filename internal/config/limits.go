@@ -46,7 +46,10 @@ func hasScheme(s string, schemes ...string) bool {
 
 // limitsOf reads the tags of a field. It panics on a tag that it cannot read.
 func limitsOf(f reflect.StructField) Limits {
-	l := Limits{kind: f.Type, form: f.Tag.Get("form"), want: f.Tag.Get("want"), oneOf: strings.Fields(f.Tag.Get("oneof"))}
+	l := Limits{
+		kind: f.Type, form: f.Tag.Get("form"), want: f.Tag.Get("want"),
+		oneOf: strings.Fields(f.Tag.Get("oneof")),
+	}
 	l.min, l.hasMin = number(f, "min")
 	l.max, l.hasMax = number(f, "max")
 	l.step, _ = number(f, "step")
@@ -77,7 +80,8 @@ func number(f reflect.StructField, tag string) (int64, bool) {
 }
 
 func isDuration(t reflect.Type) bool {
-	return t == reflect.TypeFor[time.Duration]() || t == reflect.TypeFor[DurationOrOff]() || t == reflect.TypeFor[DurationOrZero]()
+	return t == reflect.TypeFor[time.Duration]() || t == reflect.TypeFor[DurationOrOff]() ||
+		t == reflect.TypeFor[DurationOrZero]()
 }
 
 // allow reports whether v is within the limits, except for want.
@@ -116,7 +120,9 @@ func (l Limits) String() string {
 		parts = append(parts, s)
 	}
 	if l.step != 0 {
-		parts = append(parts, map[time.Duration]string{time.Minute: "whole minutes", time.Second: "whole seconds"}[time.Duration(l.step)])
+		parts = append(parts, map[time.Duration]string{
+			time.Minute: "whole minutes", time.Second: "whole seconds",
+		}[time.Duration(l.step)])
 	}
 	if n := len(l.oneOf); n > 1 {
 		parts = append(parts, strings.Join(l.oneOf[:n-1], ", ")+" or "+l.oneOf[n-1])

@@ -46,7 +46,8 @@ func IsList(path string) (bool, error) {
 		return false, err
 	}
 	var doc yaml.Node
-	return yaml.Unmarshal(b, &doc) == nil && len(doc.Content) == 1 && doc.Content[0].Kind == yaml.SequenceNode, nil
+	return yaml.Unmarshal(b, &doc) == nil && len(doc.Content) == 1 &&
+		doc.Content[0].Kind == yaml.SequenceNode, nil
 }
 
 func decodeFile(dst any, path string, origin origins) error {

@@ -66,7 +66,8 @@ func isOptional(t reflect.Type) bool { return t.Kind() == reflect.Pointer && isS
 
 // isMap reports whether a type is a map from names to sections.
 func isMap(t reflect.Type) bool {
-	return t.Kind() == reflect.Map && t.Key().Kind() == reflect.String && (isSection(t.Elem()) || isOptional(t.Elem()))
+	return t.Kind() == reflect.Map && t.Key().Kind() == reflect.String &&
+		(isSection(t.Elem()) || isOptional(t.Elem()))
 }
 
 // sectionType returns the type of a section that may be optional.
@@ -79,7 +80,8 @@ func sectionType(t reflect.Type) reflect.Type {
 
 // isSection reports whether a type is a struct of keys, and not one value such as netip.Prefix.
 func isSection(t reflect.Type) bool {
-	return t.Kind() == reflect.Struct && !reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
+	return t.Kind() == reflect.Struct &&
+		!reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
 // below returns the key of name in the section at; either may be empty. A name that begins with [0]

@@ -157,7 +157,10 @@ func (d *Dir) acquire(waiting Waiting) error {
 		case !errors.Is(err, syscall.EWOULDBLOCK):
 			return errors.Join(fmt.Errorf("locking the data directory: %w", err), f.Close())
 		case time.Since(began) > lockWait:
-			return errors.Join(fmt.Errorf("data directory %s: %w%s: end that, or name another directory with --data-dir", d.path, ErrLocked, inBrackets(Holder(d.path))), f.Close())
+			return errors.Join(
+				fmt.Errorf("data directory %s: %w%s: end that, or name another directory with --data-dir",
+					d.path, ErrLocked, inBrackets(Holder(d.path))),
+				f.Close())
 		case waiting != nil && time.Since(began) > lockSilent:
 			waiting(d.path, Holder(d.path), lockWait-lockSilent)
 			waiting = nil

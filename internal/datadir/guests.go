@@ -40,7 +40,8 @@ func EnterGuest(path string) (*Guest, error) {
 		if err != nil {
 			return nil, fmt.Errorf("announcing a statement: %w", err)
 		}
-		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil && !errors.Is(err, syscall.EWOULDBLOCK) {
+		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil &&
+			!errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, errors.Join(fmt.Errorf("announcing a statement: %w", err), f.Close(), removeIfThere(name))
 		} else if err == nil {
 			if _, err := os.Stat(name); err == nil {
@@ -59,7 +60,8 @@ func (g *Guest) Close() error {
 		return nil
 	}
 	// Closing alone does not unlock: a child that is being forked holds the file too.
-	return errors.Join(removeIfThere(g.file.Name()), syscall.Flock(int(g.file.Fd()), syscall.LOCK_UN), g.file.Close())
+	return errors.Join(removeIfThere(g.file.Name()),
+		syscall.Flock(int(g.file.Fd()), syscall.LOCK_UN), g.file.Close())
 }
 
 // guests lists the processes with running statements on this folder's store, and removes the files

@@ -43,14 +43,16 @@ func checkVersion(path string) (bool, error) {
 		// Another process may have created the folder since VERSION was looked for. It writes
 		// VERSION first.
 		if n, found, err = readVersion(path); err == nil && !found {
-			return false, fmt.Errorf("data directory %s is %w: it holds %s and no file VERSION; %s", path, ErrNoVersion, content, elsewhere)
+			return false, fmt.Errorf("data directory %s is %w: it holds %s and no file VERSION; %s",
+				path, ErrNoVersion, content, elsewhere)
 		}
 	}
 	switch {
 	case err != nil:
 		return false, err
 	case n > version:
-		return false, fmt.Errorf("data directory %s has version %d, this darkmap knows %d: %w", path, n, version, ErrNewer)
+		return false, fmt.Errorf("data directory %s has version %d, this darkmap knows %d: %w",
+			path, n, version, ErrNewer)
 	case n < version:
 		return false, fmt.Errorf("data directory %s has version %d, %w, and this darkmap reads version %d alone: %s. "+
 			"The program that wrote it still reads it; to keep its outages, first run that program: darkmap sql --data-dir %q --format JSONEachRow 'SELECT * FROM outage_events' > outage_events.json",
@@ -66,11 +68,13 @@ func readVersion(path string) (n int, found bool, err error) {
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		return 0, false, nil
 	case err != nil:
-		return 0, false, fmt.Errorf("data directory %s is %w: %w; make the file readable, or name another directory with --data-dir", path, ErrNoVersion, err)
+		return 0, false, fmt.Errorf("data directory %s is %w: %w; make the file readable, or name another directory with --data-dir",
+			path, ErrNoVersion, err)
 	}
 	text := strings.TrimSpace(string(b))
 	if n, err = strconv.Atoi(text); err != nil || n < 1 {
-		return 0, false, fmt.Errorf("data directory %s is %w: VERSION holds %q, want a number; %s", path, ErrNoVersion, text[:min(len(text), 40)], elsewhere)
+		return 0, false, fmt.Errorf("data directory %s is %w: VERSION holds %q, want a number; %s",
+			path, ErrNoVersion, text[:min(len(text), 40)], elsewhere)
 	}
 	return n, true, nil
 }

@@ -32,7 +32,8 @@ func Path(t testing.TB, elem ...string) string {
 	t.Helper()
 	p := filepath.Join(append([]string{Root(t), "..", "shared", "data"}, elem...)...)
 	if _, err := os.Stat(p); err != nil {
-		Missing(t, "test data "+filepath.Join(elem...)+" is not here: put the shared data beside the project, at ../shared/data")
+		Missing(t, "test data "+filepath.Join(elem...)+
+			" is not here: put the shared data beside the project, at ../shared/data")
 	}
 	return p
 }

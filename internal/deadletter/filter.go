@@ -21,7 +21,8 @@ type Filter struct {
 
 // Empty reports whether the filter selects all.
 func (f Filter) Empty() bool {
-	return f.Stage == "" && f.Collector == "" && f.Topic == "" && f.Reason == "" && f.From.IsZero() && f.To.IsZero() && f.IDs == nil
+	return f.Stage == "" && f.Collector == "" && f.Topic == "" && f.Reason == "" &&
+		f.From.IsZero() && f.To.IsZero() && f.IDs == nil
 }
 
 func (f Filter) chooses(l *Letter) bool {

@@ -39,7 +39,8 @@ func ParseID(s string) (ID, error) {
 	p, err := strconv.ParseInt(partition, 10, 32)
 	o, err2 := strconv.ParseInt(offset, 10, 64)
 	if errors.Join(err, err2) != nil || p < 0 || o < 0 {
-		return ID{}, fmt.Errorf("%q is no dead letter: want an offset, as `darkmap deadletter list --each` shows it", s)
+		return ID{}, fmt.Errorf("%q is no dead letter: want an offset, as `darkmap deadletter list --each` shows it",
+			s)
 	}
 	return ID{int32(p), o}, nil
 }
@@ -66,7 +67,10 @@ type Letter struct {
 
 // parse reads a record of the topic. Missing or malformed headers leave fields empty.
 func parse(cfg kafka.Config, rec *kgo.Record) Letter {
-	l := Letter{ID: ID{rec.Partition, rec.Offset}, Time: rec.Timestamp.UTC(), Key: rec.Key, Value: rec.Value, Partition: -1, Offset: -1}
+	l := Letter{
+		ID: ID{rec.Partition, rec.Offset}, Time: rec.Timestamp.UTC(), Key: rec.Key,
+		Value: rec.Value, Partition: -1, Offset: -1,
+	}
 	for _, h := range rec.Headers {
 		text := string(h.Value)
 		switch h.Key {
@@ -113,7 +117,10 @@ func (l *Letter) Collector() string {
 
 // note returns the record that marks a letter as sent back.
 func note(cfg kafka.Config, l *Letter) *kgo.Record {
-	at := &kgo.Record{Topic: cfg.Topic(schemas.TopicDeadLetter), Partition: l.ID.Partition, Offset: l.ID.Offset, Key: l.Key}
+	at := &kgo.Record{
+		Topic: cfg.Topic(schemas.TopicDeadLetter), Partition: l.ID.Partition, Offset: l.ID.Offset,
+		Key: l.Key,
+	}
 	rec := kafka.DeadLetter(cfg, Stage, at, "sent back to "+l.Topic)
 	rec.Partition = 0
 	return rec
@@ -130,7 +137,8 @@ func (l *Letter) Refusal() string {
 	case l.note:
 		return "it is the note of a letter that was sent back"
 	case !back:
-		return fmt.Sprintf("it was read from %s, which is no topic of this dataset that a stage reads", orUnknown(l.Topic))
+		return fmt.Sprintf("it was read from %s, which is no topic of this dataset that a stage reads",
+			orUnknown(l.Topic))
 	case l.Truncated:
 		return "its value was cut, for it was too long"
 	case l.Partition < 0:

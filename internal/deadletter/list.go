@@ -64,7 +64,10 @@ func (b Box) List(ctx context.Context, f Filter, each int) (List, error) {
 		case !ok && len(groups) == maxGroups:
 			out.Further++
 		case !ok:
-			g = &Group{Stage: l.Stage, Topic: l.Topic, Collector: key.collector, Reason: l.Reason[:min(len(l.Reason), shownReason)], First: l.Time, FirstID: l.ID}
+			g = &Group{
+				Stage: l.Stage, Topic: l.Topic, Collector: key.collector,
+				Reason: l.Reason[:min(len(l.Reason), shownReason)], First: l.Time, FirstID: l.ID,
+			}
 			groups[key] = g
 			g.add(l, when)
 		default:
@@ -84,7 +87,9 @@ func (b Box) List(ctx context.Context, f Filter, each int) (List, error) {
 		out.Groups = append(out.Groups, *g)
 	}
 	slices.SortFunc(out.Groups, func(x, y Group) int {
-		return cmp.Or(cmp.Compare(y.Count, x.Count), cmp.Compare(x.FirstID.Partition, y.FirstID.Partition), cmp.Compare(x.FirstID.Offset, y.FirstID.Offset))
+		return cmp.Or(cmp.Compare(y.Count, x.Count),
+			cmp.Compare(x.FirstID.Partition, y.FirstID.Partition),
+			cmp.Compare(x.FirstID.Offset, y.FirstID.Offset))
 	})
 	return out, err
 }
@@ -110,7 +115,8 @@ func (l List) WriteJSON(w io.Writer) error {
 	}
 	for _, g := range l.Groups {
 		if err := out.Encode(map[string]any{
-			"count": g.Count, "sent_back": g.SentBack, "stage": g.Stage, "topic": g.Topic, "collector": g.Collector, "reason": g.Reason,
+			"count": g.Count, "sent_back": g.SentBack, "stage": g.Stage, "topic": g.Topic,
+			"collector": g.Collector, "reason": g.Reason,
 			"first": g.First, "last": g.Last, "first_id": g.FirstID.String(), "last_id": g.LastID.String(),
 		}); err != nil {
 			return err

@@ -82,13 +82,14 @@ func (b Box) Show(ctx context.Context, id ID) (One, error) {
 		return One{}, missing
 	}
 	var found *Letter
-	err = kafka.ReadRange(ctx, b.Kafka, b.Log, schemas.TopicDeadLetter, id.Partition, id.Offset, id.Offset+1, func(rec *kgo.Record) error {
-		if rec.Offset == id.Offset && !rec.Attrs.IsControl() {
-			l := parse(b.Kafka, rec)
-			found = &l
-		}
-		return nil
-	})
+	err = kafka.ReadRange(ctx, b.Kafka, b.Log, schemas.TopicDeadLetter, id.Partition, id.Offset,
+		id.Offset+1, func(rec *kgo.Record) error {
+			if rec.Offset == id.Offset && !rec.Attrs.IsControl() {
+				l := parse(b.Kafka, rec)
+				found = &l
+			}
+			return nil
+		})
 	if err != nil {
 		return One{}, err
 	}

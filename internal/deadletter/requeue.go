@@ -157,7 +157,9 @@ type batch struct {
 }
 
 func (x *batch) add(ctx context.Context, l *Letter) error {
-	x.recs = append(x.recs, &kgo.Record{Topic: l.Topic, Partition: l.Partition, Key: l.Key, Value: l.Value}, note(x.box.Kafka, l))
+	x.recs = append(x.recs,
+		&kgo.Record{Topic: l.Topic, Partition: l.Partition, Key: l.Key, Value: l.Value},
+		note(x.box.Kafka, l))
 	x.bytes += len(l.Key) + len(l.Value)
 	if x.bytes < batchBytes && len(x.recs) < 2*batchRecords {
 		return nil

@@ -146,7 +146,9 @@ func bgpLines(raw []byte, o wire.Options) []string {
 		return []string{"BGP message: cut in its header"}
 	}
 	length, kind := int(raw[16])<<8|int(raw[17]), wire.MessageType(raw[18])
-	lines := []string{fmt.Sprintf("BGP message: type %d, length %d in its header, %d octets are here", kind, length, len(raw))}
+	lines := []string{
+		fmt.Sprintf("BGP message: type %d, length %d in its header, %d octets are here", kind, length, len(raw)),
+	}
 	if kind != wire.MessageUpdate {
 		return lines
 	}
@@ -202,7 +204,8 @@ func (o One) dump(all bool) []string {
 // MarshalJSON returns the object of --format json. Letters in a List have no key and no value.
 func (o One) MarshalJSON() ([]byte, error) {
 	object := map[string]any{
-		"id": o.ID.String(), "time": o.Time, "stage": o.Stage, "reason": o.Reason, "topic": o.Topic, "partition": o.Partition, "offset": o.Offset,
+		"id": o.ID.String(), "time": o.Time, "stage": o.Stage, "reason": o.Reason, "topic": o.Topic,
+		"partition": o.Partition, "offset": o.Offset,
 		"collector": o.Collector(), "truncated": o.Truncated, "refusal": o.Refusal(),
 	}
 	if !o.SentBack.IsZero() {

@@ -39,9 +39,12 @@ func (l List) Lines(width int) []string {
 			{Body: g.Reason},
 		})
 	}
-	lines := append(table.Lines(width), "", bgp.Count(l.Letters, "dead letter")+" in "+bgp.Count(len(l.Groups), "group"))
+	lines := append(table.Lines(width), "",
+		bgp.Count(l.Letters, "dead letter")+" in "+bgp.Count(len(l.Groups), "group"))
 	if l.Further > 0 {
-		lines = append(lines, fmt.Sprintf("and %s of further groups, which are not listed: choose with --stage, --reason, --collector, --from or --to", bgp.Count(l.Further, "dead letter")))
+		lines = append(lines,
+			fmt.Sprintf("and %s of further groups, which are not listed: choose with --stage, --reason, --collector, --from or --to",
+				bgp.Count(l.Further, "dead letter")))
 	}
 	return lines
 }
@@ -52,7 +55,9 @@ func (l List) EachLines(width int) []string {
 		return []string{"no dead letters"}
 	}
 	table := terminal.Table{Columns: []terminal.Column{
-		{Title: "ID"}, {Title: "TIME (UTC)"}, {Title: "STAGE"}, {Title: "READ FROM", Shrink: 2}, {Title: "COLLECTOR", Drop: 1, Said: "collector "}, {Title: "SENT BACK"}, {Title: "REASON", Shrink: 1},
+		{Title: "ID"}, {Title: "TIME (UTC)"}, {Title: "STAGE"}, {Title: "READ FROM", Shrink: 2},
+		{Title: "COLLECTOR", Drop: 1, Said: "collector "}, {Title: "SENT BACK"},
+		{Title: "REASON", Shrink: 1},
 	}}
 	for _, o := range l.Each {
 		sent := ""
@@ -60,12 +65,15 @@ func (l List) EachLines(width int) []string {
 			sent = timeText(o.SentBack)
 		}
 		table.Rows = append(table.Rows, []terminal.Cell{
-			terminal.Text(o.ID.String()), terminal.Text(timeText(o.Time)), terminal.Text(o.Stage), {Body: o.position()}, terminal.Text(o.Collector()), terminal.Text(sent), {Body: o.Reason},
+			terminal.Text(o.ID.String()), terminal.Text(timeText(o.Time)), terminal.Text(o.Stage),
+			{Body: o.position()}, terminal.Text(o.Collector()), terminal.Text(sent),
+			{Body: o.Reason},
 		})
 	}
 	lines := table.Lines(width)
 	if older := l.Letters - len(l.Each); older > 0 {
-		lines = append(lines, "", fmt.Sprintf("and %s before these: --limit shows more", bgp.Count(older, "dead letter")))
+		lines = append(lines, "",
+			fmt.Sprintf("and %s before these: --limit shows more", bgp.Count(older, "dead letter")))
 	}
 	return lines
 }
@@ -78,7 +86,9 @@ func (p Plan) NotLines() []string {
 	var lines []string
 	for _, why := range slices.Sorted(maps.Keys(p.Not)) {
 		r := p.Not[why]
-		lines = append(lines, fmt.Sprintf("not sent back: %s, first %s: %s", bgp.Count(r.Count, "dead letter"), r.First, terminal.Clean(why)))
+		lines = append(lines,
+			fmt.Sprintf("not sent back: %s, first %s: %s", bgp.Count(r.Count, "dead letter"),
+				r.First, terminal.Clean(why)))
 	}
 	return lines
 }

@@ -28,7 +28,10 @@ type Server struct {
 // Start starts a server that ends with the test. It has no records: every name is NXDOMAIN.
 func Start(tb testing.TB) *Server {
 	tb.Helper()
-	s := &Server{records: map[string][]dns.RR{}, rcodes: map[string]int{}, silent: map[string]bool{}, raw: map[string]func(*dns.Msg) []byte{}}
+	s := &Server{
+		records: map[string][]dns.RR{}, rcodes: map[string]int{}, silent: map[string]bool{},
+		raw: map[string]func(*dns.Msg) []byte{},
+	}
 	packets, ln := listen(tb)
 	s.Addr = packets.LocalAddr().String()
 	for _, server := range []*dns.Server{{PacketConn: packets, Handler: s}, {Listener: ln, Handler: s}} {

@@ -67,7 +67,9 @@ func (f bgpdumpForm) message(dst []byte, it *capture.Item, u *wire.Update) []byt
 	return dst
 }
 
-func (f bgpdumpForm) entry(dst []byte, it *capture.Item, e *capture.RIBEntry, u *wire.Update, hop netip.Addr) []byte {
+func (f bgpdumpForm) entry(
+	dst []byte, it *capture.Item, e *capture.RIBEntry, u *wire.Update, hop netip.Addr,
+) []byte {
 	f.start(it, 'B', e.Peer, e.HasPathID)
 	f.setTail(u, hop)
 	dst = appendPrefix(append(dst, f.head...), it.Prefix)

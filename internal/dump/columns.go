@@ -69,9 +69,15 @@ var columns = []column{
 	}},
 	{"type", text, ofRecord, func(dst []byte, r *row) []byte { return append(dst, r.kind...) }},
 	{"collector", text, ofRecord, func(dst []byte, r *row) []byte { return append(dst, r.collector...) }},
-	{"peer_address", text, ofRecord, func(dst []byte, r *row) []byte { return appendValid(dst, r.peer.Address) }},
-	{"peer_asn", number, ofRecord, func(dst []byte, r *row) []byte { return strconv.AppendUint(dst, uint64(r.peer.ASN), 10) }},
-	{"table", text, ofRecord, func(dst []byte, r *row) []byte { return append(dst, tableOf(r.it, r.peer).String()...) }},
+	{"peer_address", text, ofRecord, func(dst []byte, r *row) []byte {
+		return appendValid(dst, r.peer.Address)
+	}},
+	{"peer_asn", number, ofRecord, func(dst []byte, r *row) []byte {
+		return strconv.AppendUint(dst, uint64(r.peer.ASN), 10)
+	}},
+	{"table", text, ofRecord, func(dst []byte, r *row) []byte {
+		return append(dst, tableOf(r.it, r.peer).String()...)
+	}},
 	{"prefix", text, ofRoute, func(dst []byte, r *row) []byte {
 		if !r.prefix.IsValid() {
 			return dst
@@ -84,7 +90,9 @@ var columns = []column{
 		}
 		return strconv.AppendUint(dst, uint64(r.pathID), 10)
 	}},
-	{"as_path", text, ofUpdate, ifAttributes(func(dst []byte, a *wire.Attributes) []byte { return a.Path.AppendText(dst) })},
+	{"as_path", text, ofUpdate, ifAttributes(func(dst []byte, a *wire.Attributes) []byte {
+		return a.Path.AppendText(dst)
+	})},
 	{"origin_as", number, ofUpdate, ifAttributes(func(dst []byte, a *wire.Attributes) []byte {
 		if origin := a.Path.Origin(); origin != 0 {
 			dst = strconv.AppendUint(dst, uint64(origin), 10)
@@ -98,8 +106,12 @@ var columns = []column{
 		return dst
 	})},
 	{"next_hop", text, ofRoute, func(dst []byte, r *row) []byte { return appendValid(dst, r.hop) }},
-	{"local_pref", number, ofUpdate, ifAttributes(func(dst []byte, a *wire.Attributes) []byte { return appendIf(dst, a.HasLocalPref, a.LocalPref) })},
-	{"med", number, ofUpdate, ifAttributes(func(dst []byte, a *wire.Attributes) []byte { return appendIf(dst, a.HasMED, a.MED) })},
+	{"local_pref", number, ofUpdate, ifAttributes(func(dst []byte, a *wire.Attributes) []byte {
+		return appendIf(dst, a.HasLocalPref, a.LocalPref)
+	})},
+	{"med", number, ofUpdate, ifAttributes(func(dst []byte, a *wire.Attributes) []byte {
+		return appendIf(dst, a.HasMED, a.MED)
+	})},
 	{"communities", text, ofUpdate, ifAttributes(func(dst []byte, a *wire.Attributes) []byte {
 		for i, c := range a.Communities {
 			dst = appendPair(spaced(dst, i), c)
@@ -112,7 +124,9 @@ var columns = []column{
 		}
 		return dst
 	})},
-	{"atomic_aggregate", flag, ofUpdate, ifAttributes(func(dst []byte, a *wire.Attributes) []byte { return strconv.AppendBool(dst, a.AtomicAggregate) })},
+	{"atomic_aggregate", flag, ofUpdate, ifAttributes(func(dst []byte, a *wire.Attributes) []byte {
+		return strconv.AppendBool(dst, a.AtomicAggregate)
+	})},
 	{"aggregator_asn", number, ofUpdate, ifAttributes(func(dst []byte, a *wire.Attributes) []byte {
 		return appendIf(dst, a.HasAggregator, uint32(a.Aggregator.ASN))
 	})},
@@ -282,7 +296,9 @@ func (c cellsForm) route(it *capture.Item, n *wire.NLRI) {
 	c.row.prefix, c.row.pathID, c.row.hasPathID = n.Prefix, n.PathID, hasPathID(it, n)
 }
 
-func (c cellsForm) entry(dst []byte, it *capture.Item, e *capture.RIBEntry, u *wire.Update, hop netip.Addr) []byte {
+func (c cellsForm) entry(
+	dst []byte, it *capture.Item, e *capture.RIBEntry, u *wire.Update, hop netip.Addr,
+) []byte {
 	c.begin(it, TypeRIB, e.Peer, e.BGPID, &u.Attributes)
 	c.row.prefix, c.row.pathID, c.row.hasPathID, c.row.hop = it.Prefix, e.PathID, e.HasPathID, hop
 	return c.line(dst)

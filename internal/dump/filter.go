@@ -147,7 +147,8 @@ func (s *Selection) update(u *wire.Update) {
 	}
 	attributes := s.onAttributes()
 	u.Withdrawn = s.routes(u.Withdrawn, s.kind(TypeWithdraw) && !attributes)
-	u.Announced = s.routes(u.Announced, s.kind(TypeAnnounce) && len(u.Announced) > 0 && s.attributes(&u.Attributes))
+	u.Announced = s.routes(u.Announced,
+		s.kind(TypeAnnounce) && len(u.Announced) > 0 && s.attributes(&u.Attributes))
 	if !s.kind(TypeEndOfRIB) || attributes || len(s.filter.Prefixes) > 0 {
 		u.EndOfRIB = nil
 	}
@@ -176,7 +177,8 @@ func (s *Selection) attributes(a *wire.Attributes) bool {
 		return false
 	case len(f.PathASNs) > 0 && !crosses(a.Path, f.PathASNs):
 		return false
-	case len(f.Communities) > 0 && !slices.ContainsFunc(f.Communities, func(m CommunityMatch) bool { return m.matches(a) }):
+	case len(f.Communities) > 0 &&
+		!slices.ContainsFunc(f.Communities, func(m CommunityMatch) bool { return m.matches(a) }):
 		return false
 	}
 	return f.Path == nil || s.path(a.Path)

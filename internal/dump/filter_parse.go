@@ -37,7 +37,9 @@ type communityPart struct {
 func (p communityPart) matches(v uint32) bool { return p.any || p.value == v }
 
 // wellKnown are the communities that bgpdump prints by name (RFC 1997).
-var wellKnown = map[string]string{"no-export": "65535:65281", "no-advertise": "65535:65282", "local-as": "65535:65283"}
+var wellKnown = map[string]string{
+	"no-export": "65535:65281", "no-advertise": "65535:65282", "local-as": "65535:65283",
+}
 
 // ParseCommunity parses 64496:1, 64496:1:2 or a name that bgpdump prints; * matches any number.
 func ParseCommunity(s string) (CommunityMatch, error) {

@@ -78,7 +78,9 @@ func (f jsonForm) message(dst []byte, it *capture.Item, u *wire.Update) []byte {
 	return dst
 }
 
-func (f jsonForm) entry(dst []byte, it *capture.Item, e *capture.RIBEntry, u *wire.Update, hop netip.Addr) []byte {
+func (f jsonForm) entry(
+	dst []byte, it *capture.Item, e *capture.RIBEntry, u *wire.Update, hop netip.Addr,
+) []byte {
 	f.setTail(u, hop)
 	dst = f.line(dst, it, e.Peer, e.BGPID, TypeRIB)
 	dst = append(it.Prefix.AppendTo(append(dst, `,"prefix":"`...)), '"')

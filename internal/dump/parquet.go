@@ -34,17 +34,23 @@ func NewParquetWriter(out io.Writer, c Columns) *ParquetWriter {
 		is  reflect.Type
 		tag string
 	}{
-		text: {reflect.TypeFor[string](), ",dict"}, number: {reflect.TypeFor[uint32](), ""}, flag: {reflect.TypeFor[bool](), ""},
+		text: {reflect.TypeFor[string](), ",dict"}, number: {reflect.TypeFor[uint32](), ""},
+		flag:   {reflect.TypeFor[bool](), ""},
 		moment: {reflect.TypeFor[int64](), ",timestamp(microsecond)"},
 	}
 	var fields []reflect.StructField
 	for i, column := range c {
 		t := types[column.kind]
 		tag := fmt.Sprintf(`parquet:"%s,optional,zstd%s"`, column.name, t.tag)
-		fields = append(fields, reflect.StructField{Name: "C" + strconv.Itoa(i), Type: t.is, Tag: reflect.StructTag(tag)})
+		fields = append(fields, reflect.StructField{
+			Name: "C" + strconv.Itoa(i), Type: t.is, Tag: reflect.StructTag(tag),
+		})
 	}
 	schema := parquet.SchemaOf(reflect.New(reflect.StructOf(fields)).Interface())
-	return &ParquetWriter{columns: c, w: parquet.NewGenericWriter[any](out, schema, parquet.MaxRowsPerRowGroup(parquetGroup))}
+	return &ParquetWriter{
+		columns: c,
+		w:       parquet.NewGenericWriter[any](out, schema, parquet.MaxRowsPerRowGroup(parquetGroup)),
+	}
 }
 
 // row adds a row. It copies the values.

@@ -187,7 +187,8 @@ func accepts(i *syntax.Inst, r rune) bool {
 		return true
 	case syntax.InstRuneAnyNotNL:
 		return r != '\n'
-	case syntax.InstAlt, syntax.InstAltMatch, syntax.InstCapture, syntax.InstEmptyWidth, syntax.InstMatch, syntax.InstFail, syntax.InstNop:
+	case syntax.InstAlt, syntax.InstAltMatch, syntax.InstCapture, syntax.InstEmptyWidth,
+		syntax.InstMatch, syntax.InstFail, syntax.InstNop:
 	}
 	return false
 }

@@ -65,7 +65,8 @@ func Ensure(ctx context.Context, cacheDir string, item Item, line *progress.Line
 	if dir, err := Dir(cacheDir, item); err == nil || !errors.Is(err, ErrMissing) {
 		return dir, err
 	}
-	fmt.Fprintf(line, "darkmap: fetching %s (%s %s), %s\n", item.Name, item.Package, item.Version, progress.Bytes(item.Bytes))
+	fmt.Fprintf(line, "darkmap: fetching %s (%s %s), %s\n", item.Name, item.Package, item.Version,
+		progress.Bytes(item.Bytes))
 	if err := os.MkdirAll(cacheDir, 0o750); err != nil {
 		return "", fmt.Errorf("creating the cache folder: %w", err)
 	}
@@ -116,7 +117,9 @@ func pack(ctx context.Context, dir string, item Item) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("looking for the archive of npm pack: %w", err)
 	}
-	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return !strings.HasSuffix(e.Name(), ".tgz") })
+	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool {
+		return !strings.HasSuffix(e.Name(), ".tgz")
+	})
 	if len(entries) != 1 {
 		return "", fmt.Errorf("npm pack left %d archives instead of one", len(entries))
 	}

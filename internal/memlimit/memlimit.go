@@ -75,7 +75,8 @@ func (l Limit) follow(ctx context.Context, log *slog.Logger, limit int64) {
 		live := inUse()
 		if l.full(live) && !warned {
 			warned = true
-			log.Warn("the memory limit is too low: the garbage collector slows the process down", "key", l.Key, "limit_bytes", limit, "in_use_bytes", live)
+			log.Warn("the memory limit is too low: the garbage collector slows the process down",
+				"key", l.Key, "limit_bytes", limit, "in_use_bytes", live)
 		}
 		if next := l.of(live); differs(next, limit) {
 			limit = next

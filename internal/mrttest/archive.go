@@ -16,9 +16,11 @@ import (
 func (w *World) Archive(names []string, until time.Duration, tables ...time.Duration) map[string][]byte {
 	files := map[string][]byte{}
 	for i, c := range w.Collectors() {
-		table, updates, length := "%s/2006.01/bview.20060102.1504.gz", "%s/2006.01/updates.20060102.1504.gz", 5*time.Minute
+		table, updates, length := "%s/2006.01/bview.20060102.1504.gz",
+			"%s/2006.01/updates.20060102.1504.gz", 5*time.Minute
 		if !strings.HasPrefix(names[i], "rrc") {
-			table, updates, length = "%s/bgpdata/2006.01/RIBS/rib.20060102.1504.gz", "%s/bgpdata/2006.01/UPDATES/updates.20060102.1504.gz", 15*time.Minute
+			table, updates, length = "%s/bgpdata/2006.01/RIBS/rib.20060102.1504.gz",
+				"%s/bgpdata/2006.01/UPDATES/updates.20060102.1504.gz", 15*time.Minute
 		}
 		path := func(form string, at time.Duration) string {
 			return fmt.Sprintf(w.Start.Add(at).UTC().Format(form), names[i])

@@ -119,7 +119,9 @@ func (p Peer) Attributes(r Route) wire.PlainAttributes {
 func (w *World) Announce(at time.Duration, peers []Peer, routes ...Route) {
 	for i, p := range peers {
 		for _, r := range routes {
-			m, err := wire.AppendUpdate(nil, wire.PlainUpdate{Announced: []netip.Prefix{r.Prefix}, Attributes: p.Attributes(r)})
+			m, err := wire.AppendUpdate(nil, wire.PlainUpdate{
+				Announced: []netip.Prefix{r.Prefix}, Attributes: p.Attributes(r),
+			})
 			w.message(at+stagger(i, len(peers)), p, m, err)
 		}
 	}
@@ -180,7 +182,10 @@ func (w *World) Table(collector string, at time.Duration, has func(Peer, Route) 
 	for _, p := range w.Peers {
 		if p.Collector == collector {
 			peers = append(peers, p)
-			index = append(index, mrt.TablePeer{BGPID: netip.AddrFrom4([4]byte{192, 0, 2, 1}), Address: p.PeerAddress, ASN: p.PeerASN})
+			index = append(index, mrt.TablePeer{
+				BGPID: netip.AddrFrom4([4]byte{192, 0, 2, 1}), Address: p.PeerAddress,
+				ASN: p.PeerASN,
+			})
 		}
 	}
 	m.PeerIndexTable(t, netip.AddrFrom4([4]byte{192, 0, 2, 254}), "", index)
@@ -188,7 +193,9 @@ func (w *World) Table(collector string, at time.Duration, has func(Peer, Route) 
 		var entries []mrt.Entry
 		for i, p := range peers {
 			if has == nil || has(p, r) {
-				entries = append(entries, mrt.Entry{Peer: uint16(i), Originated: t.Add(-time.Hour), Attributes: p.Attributes(r)})
+				entries = append(entries, mrt.Entry{
+					Peer: uint16(i), Originated: t.Add(-time.Hour), Attributes: p.Attributes(r),
+				})
 			}
 		}
 		if len(entries) > 0 {

@@ -36,7 +36,8 @@ func Why(err error) string {
 		return host(err) + " does not answer in time"
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return fmt.Sprintf("%s cannot be reached (%v)", host(err), innermost(err))
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF),
+		errors.Is(err, io.ErrUnexpectedEOF):
 		return host(err) + " closed the connection"
 	}
 	return innermost(err).Error()
@@ -58,7 +59,8 @@ func (e *explainedError) Unwrap() error { return e.err }
 
 // timedOut reports whether err is a timeout.
 func timedOut(err error) bool {
-	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, syscall.ETIMEDOUT) {
+	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, syscall.ETIMEDOUT) {
 		return true
 	}
 	n, ok := errors.AsType[net.Error](err)

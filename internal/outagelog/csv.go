@@ -13,8 +13,10 @@ import (
 
 // csvColumns are the columns of WriteCSV. New columns are only appended.
 var csvColumns = []string{
-	"id", "dataset", "state", "kind", "family", "entity_type", "entity_code", "entity_name", "start", "end", "end_reason", "duration_seconds", "severity", "loss_percent",
-	"lost_prefixes", "usual_prefixes", "countries", "origins", "upstreams", "voters", "collectors", "blip", "headline",
+	"id", "dataset", "state", "kind", "family", "entity_type", "entity_code", "entity_name",
+	"start", "end", "end_reason", "duration_seconds", "severity", "loss_percent",
+	"lost_prefixes", "usual_prefixes", "countries", "origins", "upstreams", "voters", "collectors",
+	"blip", "headline",
 }
 
 // WriteCSV writes outages in the form of RFC 4180: a header, lines that end with CRLF, cells quoted
@@ -45,9 +47,12 @@ func csvCells(o bgp.Outage) []string {
 		end = o.End.UTC().Format(time.RFC3339)
 	}
 	return []string{
-		o.ID, o.Dataset, string(o.State), string(o.Kind), o.Family, o.Entity.Type.String(), o.Entity.Code, o.Entity.Name,
-		o.Start.UTC().Format(time.RFC3339), end, string(o.EndReason), strconv.FormatInt(o.DurationSeconds, 10), string(o.Severity), o.Peak.LossPercent.String(),
-		strconv.Itoa(o.Peak.LostPrefixes), strconv.Itoa(o.Baseline.Prefixes), strings.Join(o.Countries, " "), asWords(o.Origins), asWords(o.Upstreams),
+		o.ID, o.Dataset, string(o.State), string(o.Kind), o.Family, o.Entity.Type.String(),
+		o.Entity.Code, o.Entity.Name,
+		o.Start.UTC().Format(time.RFC3339), end, string(o.EndReason),
+		strconv.FormatInt(o.DurationSeconds, 10), string(o.Severity), o.Peak.LossPercent.String(),
+		strconv.Itoa(o.Peak.LostPrefixes), strconv.Itoa(o.Baseline.Prefixes),
+		strings.Join(o.Countries, " "), asWords(o.Origins), asWords(o.Upstreams),
 		strconv.Itoa(o.Panel.Voters), strconv.Itoa(o.Panel.Collectors), strconv.FormatBool(o.Blip), o.Headline,
 	}
 }

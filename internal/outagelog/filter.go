@@ -48,7 +48,8 @@ func (f Filter) matches(o bgp.Outage) bool {
 }
 
 func (f Filter) inTime(o bgp.Outage) bool {
-	return (f.From.IsZero() || o.End == nil || o.End.After(f.From) || !o.Start.Before(f.From)) && (f.To.IsZero() || o.Start.Before(f.To))
+	return (f.From.IsZero() || o.End == nil || o.End.After(f.From) || !o.Start.Before(f.From)) &&
+		(f.To.IsZero() || o.Start.Before(f.To))
 }
 
 func (f Filter) inCountry(o bgp.Outage) bool {
@@ -96,7 +97,8 @@ func (f Filter) ofPrefix(o bgp.Outage) bool {
 // ofSort tests type, family, kind, state and severity.
 func (f Filter) ofSort(o bgp.Outage) bool {
 	return (len(f.Types) == 0 || slices.Contains(f.Types, o.Entity.Type)) &&
-		(len(f.Families) == 0 || slices.Contains(f.Families, o.Family)) && (len(f.Kinds) == 0 || slices.Contains(f.Kinds, o.Kind)) &&
+		(len(f.Families) == 0 || slices.Contains(f.Families, o.Family)) &&
+		(len(f.Kinds) == 0 || slices.Contains(f.Kinds, o.Kind)) &&
 		(len(f.States) == 0 || slices.Contains(f.States, o.State)) &&
 		// An empty MinSeverity has the index -1, which every severity reaches.
 		slices.Index(bgp.Severities, o.Severity) >= slices.Index(bgp.Severities, f.MinSeverity)

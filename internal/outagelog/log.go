@@ -108,7 +108,8 @@ func (l *Log) remove(k key) {
 func (l *Log) drop() {
 	order := slices.SortedFunc(maps.Keys(l.newest), func(a, b key) int {
 		x, y := l.newest[a].Outage, l.newest[b].Outage
-		return cmp.Or(rank(x)-rank(y), last(x).Compare(last(y)), cmp.Compare(a.id, b.id), cmp.Compare(a.dataset, b.dataset))
+		return cmp.Or(rank(x)-rank(y), last(x).Compare(last(y)), cmp.Compare(a.id, b.id),
+			cmp.Compare(a.dataset, b.dataset))
 	})
 	for _, k := range order[:len(order)-l.limit*9/10] {
 		l.remove(k)
@@ -219,7 +220,8 @@ func (l *Log) Tally(f Filter) *Tally {
 func Sort(all []Entry) {
 	slices.SortFunc(all, func(a, b Entry) int {
 		x, y := a.Outage, b.Outage
-		return cmp.Or(x.Start.Compare(y.Start), cmp.Compare(x.Entity.Type, y.Entity.Type), cmp.Compare(x.Entity.Code, y.Entity.Code),
+		return cmp.Or(x.Start.Compare(y.Start), cmp.Compare(x.Entity.Type, y.Entity.Type),
+			cmp.Compare(x.Entity.Code, y.Entity.Code),
 			cmp.Compare(x.Family, y.Family), cmp.Compare(x.ID, y.ID), cmp.Compare(x.Dataset, y.Dataset))
 	})
 }

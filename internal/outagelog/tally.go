@@ -49,7 +49,8 @@ func (t *Tally) Add(o bgp.Outage) bool {
 // countNear counts an outage that fails in only one respect.
 func (t *Tally) countNear(o bgp.Outage) {
 	f := t.filter
-	if len(f.Countries) > 0 && len(o.Countries) == 0 && (o.Entity.Type == bgp.EntityAS || o.Entity.Type == bgp.EntityPrefix) {
+	if len(f.Countries) > 0 && len(o.Countries) == 0 &&
+		(o.Entity.Type == bgp.EntityAS || o.Entity.Type == bgp.EntityPrefix) {
 		f.Countries = nil
 		if f.matches(o) {
 			t.unlocated++
@@ -105,7 +106,8 @@ func (t *Tally) Nothing() string {
 	case t.unlocated == 1:
 		text += "; the record of 1 network or prefix does not say in which country it is"
 	case t.unlocated > 1:
-		text += fmt.Sprintf("; the records of %d networks and prefixes do not say in which country they are", t.unlocated)
+		text += fmt.Sprintf("; the records of %d networks and prefixes do not say in which country they are",
+			t.unlocated)
 	}
 	return text
 }

@@ -40,7 +40,9 @@ type brief struct {
 
 // Select returns the outages of a dataset that pass the filter, the newest limit of them. The
 // duration of an open outage extends to the time up to which the dataset has decided.
-func Select(ctx context.Context, s clickhouse.Server, dataset string, f outagelog.Filter, limit int) (*Found, error) {
+func Select(
+	ctx context.Context, s clickhouse.Server, dataset string, f outagelog.Filter, limit int,
+) (*Found, error) {
 	conn, err := clickhouse.Open(ctx, s)
 	if err != nil {
 		return nil, err
@@ -99,7 +101,8 @@ func (r reader) briefs(ctx context.Context, f outagelog.Filter, fn func(brief)) 
 		var typ, kind, state, severity string
 		var origins []uint32
 		o := &b.outage
-		err = rows.Scan(&o.ID, &o.Sequence, &b.epoch, &b.serial, &typ, &o.Entity.Code, &o.Family, &kind, &state, &severity, &o.Blip, &o.Start, &o.End, &origins, &o.Countries)
+		err = rows.Scan(&o.ID, &o.Sequence, &b.epoch, &b.serial, &typ, &o.Entity.Code, &o.Family,
+			&kind, &state, &severity, &o.Blip, &o.Start, &o.End, &origins, &o.Countries)
 		if err == nil {
 			err = o.Entity.Type.UnmarshalText([]byte(typ))
 		}
@@ -124,9 +127,12 @@ func (r reader) briefQuery(f outagelog.Filter) (q string, args []any) {
 	if !r.countries {
 		countries = "CAST([], 'Array(String)') AS countries"
 	}
-	q = "SELECT id, sequence, position_epoch, position_sequence, toString(entity_type) AS type, entity_code, toString(family) AS fam, kind, state, severity, blip, start, end, origins, " + countries +
-		" FROM " + r.database + ".outage_events WHERE dataset = ? ORDER BY id, sequence DESC, position_epoch DESC, position_sequence DESC LIMIT 1 BY id"
-	q = "SELECT id, sequence, position_epoch, position_sequence, type, entity_code, fam, kind, state, severity, blip, start, end, origins, countries FROM (" + q + ") WHERE 1"
+	q = "SELECT id, sequence, position_epoch, position_sequence, toString(entity_type) AS type, entity_code, toString(family) AS fam, kind, state, severity, blip, start, end, origins, " +
+		countries +
+		" FROM " + r.database +
+		".outage_events WHERE dataset = ? ORDER BY id, sequence DESC, position_epoch DESC, position_sequence DESC LIMIT 1 BY id"
+	q = "SELECT id, sequence, position_epoch, position_sequence, type, entity_code, fam, kind, state, severity, blip, start, end, origins, countries FROM (" +
+		q + ") WHERE 1"
 	args = []any{r.dataset}
 	if !f.From.IsZero() {
 		q += " AND (end IS NULL OR end >= toDateTime(?, 'UTC'))"
@@ -153,9 +159,12 @@ func seconds(t time.Time) int64 { return min(max(t.Unix(), 0), 1<<32-1) }
 func (r reader) whole(ctx context.Context, page []brief) ([]outagelog.Entry, error) {
 	keys := make([]string, len(page))
 	for i, b := range page {
-		keys[i] = fmt.Sprintf("(%s, %d, %d, %d)", clickhouse.QuoteText(b.outage.ID), b.outage.Sequence, b.epoch, b.serial)
+		keys[i] = fmt.Sprintf("(%s, %d, %d, %d)", clickhouse.QuoteText(b.outage.ID),
+			b.outage.Sequence, b.epoch, b.serial)
 	}
-	q := "SELECT id, any(json) FROM " + r.database + ".outage_events WHERE dataset = ? AND (id, sequence, position_epoch, position_sequence) IN (" + strings.Join(keys, ", ") + ") GROUP BY id"
+	q := "SELECT id, any(json) FROM " + r.database +
+		".outage_events WHERE dataset = ? AND (id, sequence, position_epoch, position_sequence) IN (" +
+		strings.Join(keys, ", ") + ") GROUP BY id"
 	rows, err := r.conn.Query(ctx, q, r.dataset)
 	if err != nil {
 		return nil, fmt.Errorf("reading outages of %s: %w", r.dataset, err)
@@ -186,7 +195,8 @@ func (r reader) lengthen(ctx context.Context, all []outagelog.Entry) error {
 		return nil
 	}
 	var until time.Time
-	q := fmt.Sprintf("SELECT greatest((SELECT max(decided_at) FROM %[1]s.outage_events WHERE dataset = ?), (SELECT max(timestamp) FROM %[1]s.panel WHERE dataset = ?))", r.database)
+	q := fmt.Sprintf("SELECT greatest((SELECT max(decided_at) FROM %[1]s.outage_events WHERE dataset = ?), (SELECT max(timestamp) FROM %[1]s.panel WHERE dataset = ?))",
+		r.database)
 	if err := r.conn.QueryRow(ctx, q, r.dataset, r.dataset).Scan(&until); err != nil {
 		return fmt.Errorf("looking how far %s has decided: %w", r.dataset, err)
 	}

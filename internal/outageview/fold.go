@@ -28,7 +28,8 @@ const halfPercent bgp.Decimal = 5000
 // folds reports whether outages of one entity type fold under those of another. Nothing folds under
 // the world or a watch list: all countries would fold, and their names would not be visible.
 func folds(part, whole bgp.EntityType) bool {
-	return part.Breadth() > 0 && part.Breadth() < whole.Breadth() && whole.Breadth() <= bgp.EntityCountry.Breadth()
+	return part.Breadth() > 0 && part.Breadth() < whole.Breadth() &&
+		whole.Breadth() <= bgp.EntityCountry.Breadth()
 }
 
 // Fold gathers outages into incidents: prefixes under their AS, or else their region or country;
@@ -98,7 +99,8 @@ func parents(all []bgp.Outage) []int {
 		o := &all[i]
 		if named := foldable(o); len(named) > 0 {
 			for _, p := range named {
-				if j, ok := ids[o.Dataset+"/"+p.ID]; ok && above[i] < 0 && p.SharePercent >= halfPercent && alike(o, &all[j]) && endsWith(o, &all[j]) {
+				if j, ok := ids[o.Dataset+"/"+p.ID]; ok && above[i] < 0 &&
+					p.SharePercent >= halfPercent && alike(o, &all[j]) && endsWith(o, &all[j]) {
 					above[i] = j
 				}
 			}
@@ -118,7 +120,9 @@ func parents(all []bgp.Outage) []int {
 // foldable returns the parents of an outage under whose type it folds, the narrowest first, of one
 // type the one with the greatest share first.
 func foldable(o *bgp.Outage) []bgp.Parent {
-	named := slices.DeleteFunc(slices.Clone(o.Parents), func(p bgp.Parent) bool { return !folds(o.Entity.Type, p.Type) })
+	named := slices.DeleteFunc(slices.Clone(o.Parents), func(p bgp.Parent) bool {
+		return !folds(o.Entity.Type, p.Type)
+	})
 	slices.SortStableFunc(named, func(a, b bgp.Parent) int {
 		return cmp.Or(cmp.Compare(a.Type.Breadth(), b.Type.Breadth()), cmp.Compare(b.SharePercent, a.SharePercent))
 	})
@@ -209,7 +213,8 @@ func belongs(o, p *bgp.Outage) bool { return alike(o, p) && during(o, p) && with
 
 // alike reports whether an outage of o's type and sort can be a part of one of p's.
 func alike(o, p *bgp.Outage) bool {
-	return folds(o.Entity.Type, p.Entity.Type) && o.Dataset == p.Dataset && o.Family == p.Family && sortOf(o) == sortOf(p)
+	return folds(o.Entity.Type, p.Entity.Type) && o.Dataset == p.Dataset && o.Family == p.Family &&
+		sortOf(o) == sortOf(p)
 }
 
 // sortOf returns the sort of an outage: a lasting loss of routes, or one of the others.
@@ -243,7 +248,9 @@ func within(o, p *bgp.Outage) bool {
 	switch o.Entity.Type {
 	case bgp.EntityPrefix:
 		return slices.Contains(p.LostPrefixes, o.Entity.Code) ||
-			p.Entity.Type == bgp.EntityAS && slices.ContainsFunc(o.Origins, func(a bgp.AS) bool { return a.ASN.String() == p.Entity.Code })
+			p.Entity.Type == bgp.EntityAS && slices.ContainsFunc(o.Origins, func(a bgp.AS) bool {
+				return a.ASN.String() == p.Entity.Code
+			})
 	case bgp.EntityAS:
 		shared := 0
 		for _, lost := range o.LostPrefixes {
@@ -251,8 +258,9 @@ func within(o, p *bgp.Outage) bool {
 				shared++
 			}
 		}
-		return 2*shared > len(o.LostPrefixes) || len(p.LostPrefixes) < p.LostPrefixesTotal && p.LostPrefixesTotal >= o.LostPrefixesTotal &&
-			slices.ContainsFunc(p.Origins, func(a bgp.AS) bool { return a.ASN.String() == o.Entity.Code })
+		return 2*shared > len(o.LostPrefixes) ||
+			len(p.LostPrefixes) < p.LostPrefixesTotal && p.LostPrefixesTotal >= o.LostPrefixesTotal &&
+				slices.ContainsFunc(p.Origins, func(a bgp.AS) bool { return a.ASN.String() == o.Entity.Code })
 	case bgp.EntityRegion:
 		return strings.HasPrefix(o.Entity.Code, p.Entity.Code+"-")
 	default:

@@ -54,15 +54,22 @@ func fields(all []Incident, o Options) []field {
 		cut(terminal.Column{Title: "ENTITY", Shrink: 4}, entityCell),
 	}
 	if slices.ContainsFunc(all, func(in Incident) bool { return len(in.Folded) > 0 }) {
-		out = append(out, field{terminal.Column{Title: "INCLUDES", Drop: 5}, func(in Incident) terminal.Cell { return terminal.Text(in.Includes()) }})
+		out = append(out, field{
+			terminal.Column{Title: "INCLUDES", Drop: 5},
+			func(in Incident) terminal.Cell { return terminal.Text(in.Includes()) },
+		})
 	}
 	out = append(out,
 		plain(terminal.Column{Title: "FAMILY", Drop: 1}, familyText),
 		cut(terminal.Column{Title: "KIND", Drop: 6, Shrink: 2, Whole: true, Said: "kind"}, kindCell),
 		cut(terminal.Column{Title: "LOSS", Drop: 3, Shrink: 3, Whole: true}, lossCell),
-		plain(terminal.Column{Title: "SEVERITY", Drop: 2, Said: "severity"}, func(o bgp.Outage) string { return string(o.Severity) }),
-		plain(terminal.Column{Title: "ENDED", Drop: 7, Said: "ended:"}, func(o bgp.Outage) string { return endedText(o, next(o)) }),
-		cut(terminal.Column{Title: "UPSTREAM", Drop: 4, Shrink: 1, Said: "upstream", None: "no upstream known"}, func(o bgp.Outage) terminal.Cell { return asCell(o.Upstreams) }),
+		plain(terminal.Column{Title: "SEVERITY", Drop: 2, Said: "severity"},
+			func(o bgp.Outage) string { return string(o.Severity) }),
+		plain(terminal.Column{Title: "ENDED", Drop: 7, Said: "ended:"},
+			func(o bgp.Outage) string { return endedText(o, next(o)) }),
+		cut(terminal.Column{
+			Title: "UPSTREAM", Drop: 4, Shrink: 1, Said: "upstream", None: "no upstream known",
+		}, func(o bgp.Outage) terminal.Cell { return asCell(o.Upstreams) }),
 	)
 	for _, x := range o.More {
 		out = append(out, plain(terminal.Column{Title: x.Title, Drop: 8, Said: x.Said}, x.Text))

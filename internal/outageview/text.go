@@ -121,7 +121,9 @@ func strangers(all []bgp.UnexpectedRoute) string {
 	for _, u := range all {
 		voters[u.Origin.ASN] = max(voters[u.Origin.ASN], u.Voters)
 	}
-	order := slices.SortedFunc(maps.Keys(voters), func(a, b bgp.ASN) int { return cmp.Or(voters[b]-voters[a], cmp.Compare(a, b)) })
+	order := slices.SortedFunc(maps.Keys(voters), func(a, b bgp.ASN) int {
+		return cmp.Or(voters[b]-voters[a], cmp.Compare(a, b))
+	})
 	return first(order[0], len(order))
 }
 

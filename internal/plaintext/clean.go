@@ -24,7 +24,9 @@ func Clean(s string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(s, ""))
-	s = strings.TrimLeftFunc(strings.Join(strings.Fields(s), " "), func(r rune) bool { return unicode.IsMark(r) || r == ' ' })
+	s = strings.TrimLeftFunc(strings.Join(strings.Fields(s), " "), func(r rune) bool {
+		return unicode.IsMark(r) || r == ' '
+	})
 	return norm.NFC.String(s)
 }
 

@@ -23,8 +23,14 @@ type Costs struct {
 // store, from replays of real captures on two cores. The first kind of work that a machine does
 // shows its speed.
 var (
-	assumed       = Work{TableOctets: 1e-6, SettledOctets: 2e-7, Records: 3.5e-5, Minutes: 8e-3, ReadOctets: 1.2e-7, ReadRecords: 1.6e-5}
-	assumedStored = Work{TableOctets: 1.5e-6, SettledOctets: 8e-7, Records: 7e-5, Minutes: 3e-3, ReadOctets: 1.2e-7, ReadRecords: 1.6e-5}
+	assumed = Work{
+		TableOctets: 1e-6, SettledOctets: 2e-7, Records: 3.5e-5, Minutes: 8e-3, ReadOctets: 1.2e-7,
+		ReadRecords: 1.6e-5,
+	}
+	assumedStored = Work{
+		TableOctets: 1.5e-6, SettledOctets: 8e-7, Records: 7e-5, Minutes: 3e-3, ReadOctets: 1.2e-7,
+		ReadRecords: 1.6e-5,
+	}
 )
 
 const (

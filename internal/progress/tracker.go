@@ -60,7 +60,10 @@ func (t *trail) at(records int64) Point {
 	}
 	b := t.points[i]
 	part := float64(max(records, 0)-a.At) / float64(b.At-a.At)
-	p := Point{At: records, Work: a.Work.between(b.Work, part), Messages: a.Messages + uint64(part*float64(b.Messages-a.Messages)), EventTime: a.EventTime}
+	p := Point{
+		At: records, Work: a.Work.between(b.Work, part),
+		Messages: a.Messages + uint64(part*float64(b.Messages-a.Messages)), EventTime: a.EventTime,
+	}
 	if a.EventTime == 0 {
 		p.EventTime = b.EventTime
 	}

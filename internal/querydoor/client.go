@@ -30,7 +30,10 @@ func (e *RefusedError) Error() string { return e.Detail }
 // Ask sends q and returns the answer. The error is a *RefusedError if the door gives a reason for
 // having no answer.
 func (c Client) Ask(ctx context.Context, q query.Question, limit int) (answer query.Answer, err error) {
-	u := url.URL{Scheme: "http", Host: c.Address, Path: Path, RawQuery: url.Values{"what": {q.Code}, "limit": {strconv.Itoa(limit)}}.Encode()}
+	u := url.URL{
+		Scheme: "http", Host: c.Address, Path: Path,
+		RawQuery: url.Values{"what": {q.Code}, "limit": {strconv.Itoa(limit)}}.Encode(),
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return answer, fmt.Errorf("asking the detector: %w", err)
@@ -47,7 +50,8 @@ func (c Client) Ask(ctx context.Context, q query.Question, limit int) (answer qu
 	if resp.StatusCode != http.StatusOK {
 		refused := &RefusedError{Problem{Status: resp.StatusCode}}
 		if err := body.Decode(&refused.Problem); err != nil || refused.Detail == "" {
-			return answer, fmt.Errorf("asking the detector: %s answered %s, and is no detector's admin port", c.Address, resp.Status)
+			return answer, fmt.Errorf("asking the detector: %s answered %s, and is no detector's admin port",
+				c.Address, resp.Status)
 		}
 		return answer, refused
 	}

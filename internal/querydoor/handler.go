@@ -54,7 +54,8 @@ func Handler(key string, ask Ask) http.Handler {
 			return
 		case subtle.ConstantTimeCompare(got[:], want[:]) != 1:
 			h.Set("WWW-Authenticate", `Bearer realm="darkmap"`)
-			refuse(w, http.StatusUnauthorized, "the door wants its key (Authorization: Bearer KEY): that of run.json, or of detect.door.key")
+			refuse(w, http.StatusUnauthorized,
+				"the door wants its key (Authorization: Bearer KEY): that of run.json, or of detect.door.key")
 			return
 		}
 		q, limit, err := parse(r)
@@ -104,7 +105,9 @@ func parse(r *http.Request) (query.Question, int, error) {
 }
 
 func refuse(w http.ResponseWriter, status int, detail string) {
-	write(w, status, "application/problem+json", Problem{Title: http.StatusText(status), Status: status, Detail: strings.TrimSpace(detail)})
+	write(w, status, "application/problem+json", Problem{
+		Title: http.StatusText(status), Status: status, Detail: strings.TrimSpace(detail),
+	})
 }
 
 func write(w http.ResponseWriter, status int, kind string, body any) {

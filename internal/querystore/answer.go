@@ -13,9 +13,14 @@ import (
 
 // Answer returns the knowledge of the store about an entity at a time, with at most limit entries a
 // list. Outages holds all outages that had begun by then.
-func (s *Store) Answer(ctx context.Context, q query.Question, dataset string, at time.Time, limit int) (query.Answer, error) {
+func (s *Store) Answer(
+	ctx context.Context, q query.Question, dataset string, at time.Time, limit int,
+) (query.Answer, error) {
 	v := view{dataset: dataset, at: at, limit: limit}
-	a := query.Answer{What: q.Code, Kind: q.Kind, Dataset: dataset, Source: query.SourceStore, Outages: []query.Outage{}}
+	a := query.Answer{
+		What: q.Code, Kind: q.Kind, Dataset: dataset, Source: query.SourceStore,
+		Outages: []query.Outage{},
+	}
 	for _, f := range bgp.Families {
 		if q.Prefix.IsValid() && bgp.FamilyOf(q.Prefix) != f {
 			continue
@@ -77,7 +82,10 @@ func (s *Store) panel(ctx context.Context, v view, f bgp.Family) (query.Panel, e
 		return query.Panel{NoVerdict: bgp.NoVerdictPeers, Text: bgp.NoVerdictPeers.Sentence(f, bgp.Votes{})}, nil
 	}
 	r := rows[0]
-	p := query.Panel{Votes: r.Votes, Verdicts: r.Verdicts, NoVerdict: r.NoVerdict, Text: r.NoVerdict.Sentence(f, r.Votes), Table: bgp.TablesUndecided}
+	p := query.Panel{
+		Votes: r.Votes, Verdicts: r.Verdicts, NoVerdict: r.NoVerdict,
+		Text: r.NoVerdict.Sentence(f, r.Votes), Table: bgp.TablesUndecided,
+	}
 	if r.Knowledge != "unspecified" { // the column's word
 		p.Table = bgp.TableKnowledge(r.Knowledge)
 	}
@@ -98,7 +106,9 @@ type sample struct {
 
 // sample returns the last row of an entity before the time; nil if there is none. It first searches
 // the day before the time, because a watched entity has a row every hour.
-func (s *Store) sample(ctx context.Context, v view, f bgp.Family, t bgp.EntityType, code string) (*sample, error) {
+func (s *Store) sample(
+	ctx context.Context, v view, f bgp.Family, t bgp.EntityType, code string,
+) (*sample, error) {
 	for _, since := range []time.Time{v.at.Add(-24 * time.Hour), time.Unix(0, 0)} {
 		rows, err := ask[sample](ctx, s, `SELECT toUnixTimestamp(timestamp) AS at, entity_name, space, prefixes, baseline_space, baseline_prefixes, usual_space, usual_prefixes FROM visibility
 			WHERE dataset = {dataset:String} AND entity_type = {type:String} AND entity_code = {code:String} AND family = {family:String}
@@ -116,14 +126,19 @@ func (s *Store) sample(ctx context.Context, v view, f bgp.Family, t bgp.EntityTy
 }
 
 // entity returns an AS, a country or a region at the time; nil if the store has no row of it.
-func (s *Store) entity(ctx context.Context, v view, f bgp.Family, t bgp.EntityType, code string) (*query.Entity, error) {
+func (s *Store) entity(
+	ctx context.Context, v view, f bgp.Family, t bgp.EntityType, code string,
+) (*query.Entity, error) {
 	x, err := s.sample(ctx, v, f, t, code)
 	if err != nil || x == nil {
 		return nil, err
 	}
 	known := bgp.Size{Prefixes: x.BaselinePrefixes, Space: x.BaselineSpace}
 	usual := bgp.Size{Prefixes: x.UsualPrefixes, Space: x.UsualSpace}
-	e := &query.Entity{Name: x.Name, Visible: bgp.Size{Prefixes: x.Prefixes, Space: x.Space}, Known: known, Usual: usual}
+	e := &query.Entity{
+		Name: x.Name, Visible: bgp.Size{Prefixes: x.Prefixes, Space: x.Space}, Known: known,
+		Usual: usual,
+	}
 	e.LossPercent = bgp.Hundredths(uint64(max(0, usual.Space-e.Visible.Space)), uint64(usual.Space), 100)
 	e.LostPrefixesTotal = max(0, x.BaselinePrefixes-x.Prefixes)
 	return e, nil
@@ -150,7 +165,8 @@ func (s *Store) lost(ctx context.Context, v view, a *query.Answer) error {
 				continue
 			}
 			f.Entity.Usual = full.Baseline
-			f.Entity.LossPercent = bgp.Hundredths(uint64(max(0, full.Baseline.Space-f.Entity.Visible.Space)), uint64(full.Baseline.Space), 100)
+			f.Entity.LossPercent = bgp.Hundredths(
+				uint64(max(0, full.Baseline.Space-f.Entity.Visible.Space)), uint64(full.Baseline.Space), 100)
 			for _, p := range full.LostPrefixes[:min(len(full.LostPrefixes), v.limit)] {
 				l := query.LostPrefix{Prefix: p, Since: &full.Start}
 				for _, x := range full.Origins {

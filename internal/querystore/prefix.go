@@ -82,7 +82,9 @@ func (s *Store) prefix(ctx context.Context, v view, f bgp.Family, q query.Questi
 	for _, r := range rows {
 		if r.Prefix != code {
 			slices.Sort(r.Origins)
-			fam.Covering = append(fam.Covering, query.Brief{Prefix: r.Prefix, State: query.Unknown, Origins: r.Origins})
+			fam.Covering = append(fam.Covering, query.Brief{
+				Prefix: r.Prefix, State: query.Unknown, Origins: r.Origins,
+			})
 		}
 	}
 	fam.Prefix, err = s.onePrefix(ctx, v, f, code)
@@ -113,7 +115,10 @@ func (s *Store) onePrefix(ctx context.Context, v view, f bgp.Family, code string
 	if err != nil {
 		return nil, err
 	}
-	p := &query.Prefix{Prefix: code, State: query.Unknown, Why: "a prefix that is not lost makes no rows of visibility, and tables make no rows of route_changes"}
+	p := &query.Prefix{
+		Prefix: code, State: query.Unknown,
+		Why: "a prefix that is not lost makes no rows of visibility, and tables make no rows of route_changes",
+	}
 	switch {
 	case x != nil && x.Space == 0 && x.BaselineSpace > 0:
 		p.State, p.Why = query.Lost, ""
@@ -156,7 +161,11 @@ func describe(p *query.Prefix, rows []peerRow, voting map[peerName]bool) {
 	var others []query.Peer
 	for _, r := range rows {
 		at := time.Unix(r.At, 0).UTC()
-		x := query.Peer{Collector: r.Collector, Address: r.Address, ASN: r.ASN, Votes: voting[peerName{r.Collector, r.Address, r.ASN}], Holds: r.Last == "announce", Origin: r.Origin, Upstream: r.upstream()}
+		x := query.Peer{
+			Collector: r.Collector, Address: r.Address, ASN: r.ASN,
+			Votes: voting[peerName{r.Collector, r.Address, r.ASN}], Holds: r.Last == "announce",
+			Origin: r.Origin, Upstream: r.upstream(),
+		}
 		if !x.Holds {
 			x.Withdrawn, x.Never = &at, r.Origin == 0
 		}
@@ -182,7 +191,9 @@ func describe(p *query.Prefix, rows []peerRow, voting map[peerName]bool) {
 			others = append(others, x)
 		}
 	}
-	slices.SortStableFunc(p.Peers, func(a, b query.Peer) int { return cmp.Compare(number(a.Holds), number(b.Holds)) })
+	slices.SortStableFunc(p.Peers, func(a, b query.Peer) int {
+		return cmp.Compare(number(a.Holds), number(b.Holds))
+	})
 	p.Peers = append(p.Peers, others...)
 	p.PeersTotal, p.Voters, p.HeldBy = len(p.Peers), len(voters), len(held)
 	for a := range gone {
@@ -235,6 +246,8 @@ func (t tally) heard(by map[bgp.ASN]map[bgp.ASN]bool) []query.Heard {
 			out = append(out, query.Heard{AS: bgp.AS{ASN: a, Name: t.name[a]}, Voters: len(voters)})
 		}
 	}
-	slices.SortFunc(out, func(a, b query.Heard) int { return cmp.Or(cmp.Compare(b.Voters, a.Voters), cmp.Compare(a.ASN, b.ASN)) })
+	slices.SortFunc(out, func(a, b query.Heard) int {
+		return cmp.Or(cmp.Compare(b.Voters, a.Voters), cmp.Compare(a.ASN, b.ASN))
+	})
 	return out
 }

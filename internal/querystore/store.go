@@ -63,7 +63,9 @@ func (s *Store) End(ctx context.Context, dataset string) (time.Time, error) {
 func (s *Store) Datasets(ctx context.Context) ([]string, error) {
 	rows, err := ask[struct {
 		Dataset string `json:"dataset"`
-	}](ctx, s, "SELECT dataset FROM (SELECT DISTINCT dataset FROM panel_history UNION DISTINCT SELECT DISTINCT dataset FROM datasets) ORDER BY dataset", nil)
+	}](ctx, s,
+		"SELECT dataset FROM (SELECT DISTINCT dataset FROM panel_history UNION DISTINCT SELECT DISTINCT dataset FROM datasets) ORDER BY dataset",
+		nil)
 	var names []string
 	for _, r := range rows {
 		names = append(names, r.Dataset)
@@ -85,7 +87,9 @@ func (s *Store) Record(ctx context.Context, dataset, id string, at time.Time) ([
 }
 
 // Outages lists the outages of an entity in their state at a time, the latest start first.
-func (s *Store) Outages(ctx context.Context, dataset string, t bgp.EntityType, code string, at time.Time) ([]query.Outage, error) {
+func (s *Store) Outages(
+	ctx context.Context, dataset string, t bgp.EntityType, code string, at time.Time,
+) ([]query.Outage, error) {
 	// The ids of both families have this prefix, and the table is ordered by id.
 	id := bgp.OutageID(t, code, bgp.IPv4, time.Unix(0, 0))
 	id = id[:len(id)-len("ipv4-19700101T0000Z")]

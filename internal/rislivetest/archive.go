@@ -109,7 +109,8 @@ func (a *archives) host(host string) error {
 
 // write writes one file and its line in the index.
 func (a *archives) write(host, kind string, from, to time.Time, records []byte) error {
-	name := map[string]string{"rib": "bview", "updates": "updates"}[kind] + from.Format(".20060102.150405") + fmt.Sprintf(".%03d.gz", from.Nanosecond()/1e6)
+	name := map[string]string{"rib": "bview", "updates": "updates"}[kind] +
+		from.Format(".20060102.150405") + fmt.Sprintf(".%03d.gz", from.Nanosecond()/1e6)
 	path := filepath.Join(a.dir, host, from.Format("2006.01"), name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return fmt.Errorf("writing an archive: %w", err)
@@ -123,7 +124,8 @@ func (a *archives) write(host, kind string, from, to time.Time, records []byte) 
 	if err := errors.Join(err, z.Close(), f.Close()); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	fmt.Fprintf(&a.index, "ris/%s\t%s\t%s\t%s\t%s\n", host, kind, from.Format(time.RFC3339Nano), to.Format(time.RFC3339Nano), path)
+	fmt.Fprintf(&a.index, "ris/%s\t%s\t%s\t%s\t%s\n", host, kind, from.Format(time.RFC3339Nano),
+		to.Format(time.RFC3339Nano), path)
 	return nil
 }
 

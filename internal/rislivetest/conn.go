@@ -44,7 +44,10 @@ type entry struct {
 }
 
 func newConn(s *Server, ws *websocket.Conn, tcp net.Conn) *Conn {
-	return &Conn{s: s, ws: ws, tcp: tcp, wake: make(chan struct{}, 1), queues: map[string][]entry{}, omit: map[string]int{}, key: s.Accepted()}
+	return &Conn{
+		s: s, ws: ws, tcp: tcp, wake: make(chan struct{}, 1), queues: map[string][]entry{},
+		omit: map[string]int{}, key: s.Accepted(),
+	}
 }
 
 // Subscriptions returns the number of its subscriptions.

@@ -72,7 +72,8 @@ func Hostilities() []Hostility {
 func (c *Conn) fail(ctx context.Context, f Fault) bool {
 	switch f {
 	case BadJSON:
-		return c.texts(ctx, `{"type":"ris_message","data":{"timestamp":`, `nonsense`, `{"type":"ris_message","data":{"host":"rrc00.ripe.net","type":"UPDATE"}}`, `[1,2,3]`)
+		return c.texts(ctx, `{"type":"ris_message","data":{"timestamp":`, `nonsense`,
+			`{"type":"ris_message","data":{"host":"rrc00.ripe.net","type":"UPDATE"}}`, `[1,2,3]`)
 	case UnknownTypes:
 		return c.texts(ctx, `{"type":"ris_news","data":{"a":1}}`,
 			`{"type":"ris_message","data":{"timestamp":1789019601.67,"peer":"192.0.2.1","peer_asn":"64500","id":"x","host":"rrc00.ripe.net","type":"WHATEVER"}}`)
@@ -95,7 +96,8 @@ func (c *Conn) fail(ctx context.Context, f Fault) bool {
 			}
 		}
 	case SlowConsumer:
-		c.texts(ctx, `{"type":"ris_error","data":{"message":"Closing connection after being behind by more than 262144000 bytes over 30 seconds","bufferSize":313026734}}`)
+		c.texts(ctx,
+			`{"type":"ris_error","data":{"message":"Closing connection after being behind by more than 262144000 bytes over 30 seconds","bufferSize":313026734}}`)
 		_ = c.ws.Close(websocket.StatusGoingAway, "") // ends anyway
 	case HalfFrame:
 		_, _ = c.tcp.Write(append(frameHeader(0x81, 800), `{"type":"ris_message","data":{"timestamp":17`...)) // ends anyway

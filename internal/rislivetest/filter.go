@@ -95,7 +95,8 @@ func (f *filter) matchesPrefix(m *message) bool {
 	less := f.LessSpecific != nil && *f.LessSpecific
 	for _, want := range f.prefixes {
 		for _, p := range m.prefixes {
-			if p == want || more && p.Bits() > want.Bits() && want.Contains(p.Addr()) || less && p.Bits() < want.Bits() && p.Contains(want.Addr()) {
+			if p == want || more && p.Bits() > want.Bits() && want.Contains(p.Addr()) ||
+				less && p.Bits() < want.Bits() && p.Contains(want.Addr()) {
 				return true
 			}
 		}

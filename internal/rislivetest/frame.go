@@ -81,7 +81,8 @@ func (r *renderer) fields(e *Event, m *message) string {
 	switch typ {
 	case wire.MessageOpen:
 		m.typ = "OPEN"
-		return fmt.Sprintf(`,"direction":"received","version":4,"asn":%d,"hold_time":180,"router_id":"192.0.2.1","capabilities":{}`, e.Peer.ASN)
+		return fmt.Sprintf(`,"direction":"received","version":4,"asn":%d,"hold_time":180,"router_id":"192.0.2.1","capabilities":{}`,
+			e.Peer.ASN)
 	case wire.MessageNotification:
 		m.typ = "NOTIFICATION"
 		if len(body) < 2 {

@@ -189,9 +189,14 @@ func Burst(host string, n int) *Schedule {
 // announce returns an UPDATE of count /24s of 10.0.0.0/8 and the addresses after it, from number
 // first on.
 func announce(first, count int) []byte {
-	u := wire.PlainUpdate{Attributes: wire.PlainAttributes{Path: []bgp.ASN{64500, 64501, 64502}, NextHop: netip.AddrFrom4([4]byte{192, 0, 2, 1})}}
+	u := wire.PlainUpdate{
+		Attributes: wire.PlainAttributes{
+			Path: []bgp.ASN{64500, 64501, 64502}, NextHop: netip.AddrFrom4([4]byte{192, 0, 2, 1}),
+		},
+	}
 	for i := first; i < first+count; i++ {
-		u.Announced = append(u.Announced, netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(10 + i>>16), byte(i >> 8), byte(i)}), 24))
+		u.Announced = append(u.Announced,
+			netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(10 + i>>16), byte(i >> 8), byte(i)}), 24))
 	}
 	b, err := wire.AppendUpdate(nil, u)
 	if err != nil {

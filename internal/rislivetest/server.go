@@ -103,7 +103,9 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	s.ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.http = &http.Server{
 		Handler: http.HandlerFunc(s.serve), ReadHeaderTimeout: time.Minute,
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, tcpKey{}, c) },
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, tcpKey{}, c)
+		},
 	}
 	s.wait.Go(func() { _ = s.http.Serve(l) }) // Close ends it
 	return s, nil
@@ -211,7 +213,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	case Welcome:
 	}
-	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{CompressionMode: websocket.CompressionContextTakeover, InsecureSkipVerify: true})
+	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+		CompressionMode: websocket.CompressionContextTakeover, InsecureSkipVerify: true,
+	})
 	if err != nil {
 		return
 	}

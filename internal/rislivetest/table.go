@@ -74,7 +74,10 @@ func (t table) hear(d *wire.Decoder, e *Event) error {
 }
 
 func attributes(u *wire.Update) wire.PlainAttributes {
-	a := wire.PlainAttributes{Origin: u.Attributes.Origin, NextHop: u.Attributes.NextHop, NextHop6: u.Attributes.MPNextHop}
+	a := wire.PlainAttributes{
+		Origin: u.Attributes.Origin, NextHop: u.Attributes.NextHop,
+		NextHop6: u.Attributes.MPNextHop,
+	}
 	for _, s := range u.Attributes.Path {
 		a.Path = append(a.Path, s.ASNs...)
 	}

@@ -31,8 +31,10 @@ func (f *frr) start() *exec.Cmd {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return f.inside(context.WithoutCancel(tb.Context()), bgpd, "-f", path, "-Z", "-n", "-M", "bmp", "-i", filepath.Join(f.dir, "pid"),
-		"-z", filepath.Join(f.dir, "zserv"), "--vty_socket", f.dir, "-P", "0", "--log", "file:"+filepath.Join(f.dir, "log"))
+	return f.inside(context.WithoutCancel(tb.Context()), bgpd, "-f", path, "-Z", "-n", "-M", "bmp",
+		"-i", filepath.Join(f.dir, "pid"),
+		"-z", filepath.Join(f.dir, "zserv"), "--vty_socket", f.dir, "-P", "0", "--log",
+		"file:"+filepath.Join(f.dir, "log"))
 }
 
 // chown gives files to the user as whom bgpd runs.
@@ -61,15 +63,18 @@ func (f *frr) configuration() string {
 	var b strings.Builder
 	say := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	say("frr defaults traditional\nhostname %s\nbgp as-path access-list own permit ^$", f.Name)
-	say("router bgp %d\n bgp router-id %v\n no bgp ebgp-requires-policy\n no bgp default ipv4-unicast\n no bgp network import-check\n timers bgp 10 30", f.ASN, f.ID)
+	say("router bgp %d\n bgp router-id %v\n no bgp ebgp-requires-policy\n no bgp default ipv4-unicast\n no bgp network import-check\n timers bgp 10 30",
+		f.ASN, f.ID)
 	for _, n := range f.Neighbours() {
-		say(" neighbor %v remote-as %d\n neighbor %v timers connect 1\n neighbor %v advertisement-interval 0", n.Address, n.Router.ASN, n.Address, n.Address)
+		say(" neighbor %v remote-as %d\n neighbor %v timers connect 1\n neighbor %v advertisement-interval 0",
+			n.Address, n.Router.ASN, n.Address, n.Address)
 	}
 	for _, family := range bgp.Families {
 		say(" address-family %v unicast", family)
 		for _, n := range f.Neighbours() {
 			if n.Family == family {
-				say("  neighbor %v activate\n  neighbor %v soft-reconfiguration inbound\n  neighbor %v filter-list own out", n.Address, n.Address, n.Address)
+				say("  neighbor %v activate\n  neighbor %v soft-reconfiguration inbound\n  neighbor %v filter-list own out",
+					n.Address, n.Address, n.Address)
 			}
 		}
 		say(" exit-address-family")
@@ -98,7 +103,9 @@ func (f *frr) originate(p netip.Prefix, on bool) error {
 	if !on {
 		no = "no "
 	}
-	_, err := f.vtysh("configure terminal", fmt.Sprintf("router bgp %d", f.ASN), fmt.Sprintf("address-family %v unicast", bgp.FamilyOf(p)), fmt.Sprintf("%snetwork %v", no, p))
+	_, err := f.vtysh("configure terminal", fmt.Sprintf("router bgp %d", f.ASN),
+		fmt.Sprintf("address-family %v unicast", bgp.FamilyOf(p)),
+		fmt.Sprintf("%snetwork %v", no, p))
 	return err
 }
 
@@ -108,7 +115,8 @@ func (f *frr) clear(n Neighbour) error {
 }
 
 func (f *frr) heard(n Neighbour) (map[netip.Prefix][]bgp.ASN, error) {
-	out, err := f.vtysh(fmt.Sprintf("show bgp %v unicast neighbors %v received-routes json", n.Family, n.Address))
+	out, err := f.vtysh(fmt.Sprintf("show bgp %v unicast neighbors %v received-routes json",
+		n.Family, n.Address))
 	if err != nil {
 		return nil, err
 	}

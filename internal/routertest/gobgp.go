@@ -23,7 +23,8 @@ func (g *gobgp) start() *exec.Cmd {
 	if err := os.WriteFile(path, []byte(g.configuration()), 0o600); err != nil {
 		tb.Fatal(err)
 	}
-	return g.inside(context.WithoutCancel(tb.Context()), "gobgpd", "-f", path, "--api-hosts", "127.0.0.1:50051", "--pprof-disable")
+	return g.inside(context.WithoutCancel(tb.Context()), "gobgpd", "-f", path, "--api-hosts",
+		"127.0.0.1:50051", "--pprof-disable")
 }
 
 func (g *gobgp) configuration() string {
@@ -39,7 +40,8 @@ func (g *gobgp) configuration() string {
 		say("[neighbors.timers.config]\nconnect-retry = 5\nhold-time = 30\nkeepalive-interval = 10")
 		say("[[neighbors.afi-safis]]\n[neighbors.afi-safis.config]\nafi-safi-name = \"%v-unicast\"", n.Family)
 	}
-	say("[[bmp-servers]]\n[bmp-servers.config]\naddress = %q\nport = %d\nroute-monitoring-policy = \"pre-policy\"\nstatistics-timeout = 15", g.Station, g.port)
+	say("[[bmp-servers]]\n[bmp-servers.config]\naddress = %q\nport = %d\nroute-monitoring-policy = \"pre-policy\"\nstatistics-timeout = 15",
+		g.Station, g.port)
 	return b.String()
 }
 
@@ -75,7 +77,8 @@ func (r *Router) AnnounceVia(path []bgp.ASN, prefixes ...netip.Prefix) {
 	}
 	for _, p := range prefixes {
 		r.originated[p] = true
-		_, err := g.gobgp("global", "rib", "add", p.String(), "-a", bgp.FamilyOf(p).String(), "origin", "igp", "aspath", strings.Join(asns, ","))
+		_, err := g.gobgp("global", "rib", "add", p.String(), "-a", bgp.FamilyOf(p).String(),
+			"origin", "igp", "aspath", strings.Join(asns, ","))
 		r.must(err)
 	}
 }

@@ -79,7 +79,8 @@ func freeNetwork(tb testing.TB) byte {
 	}
 	used := map[byte]bool{}
 	for _, a := range addresses {
-		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().Is4() && netip.MustParsePrefix("198.18.0.0/16").Contains(p.Addr()) {
+		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().Is4() &&
+			netip.MustParsePrefix("198.18.0.0/16").Contains(p.Addr()) {
 			used[p.Addr().As4()[2]] = true
 		}
 	}
@@ -143,7 +144,8 @@ func (l *Lab) wire() {
 	l.tb.Helper()
 	l.tb.Cleanup(func() { // interfaces go with their namespaces
 		for _, r := range l.Routers {
-			if out, err := command(context.Background(), "ip", "netns", "del", r.namespace).CombinedOutput(); err != nil {
+			if out, err := command(context.Background(), "ip", "netns", "del",
+				r.namespace).CombinedOutput(); err != nil {
 				l.tb.Logf("removing namespace %s: %v: %s", r.namespace, err, out)
 			}
 		}
@@ -160,11 +162,13 @@ func (l *Lab) wire() {
 	}
 	for i, a := range l.Routers {
 		for _, b := range l.Routers[i+1:] {
-			l.ip("-n", a.namespace, "link", "add", "to"+b.Name, "type", "veth", "peer", "name", "to"+a.Name, "netns", b.namespace)
+			l.ip("-n", a.namespace, "link", "add", "to"+b.Name, "type", "veth", "peer", "name",
+				"to"+a.Name, "netns", b.namespace)
 			for _, end := range [][2]*Router{{a, b}, {b, a}} {
 				link := "to" + end[1].Name
 				l.ip("-n", end[0].namespace, "addr", "add", end[0].towards(end[1], bgp.IPv4).String()+"/30", "dev", link)
-				l.ip("-n", end[0].namespace, "addr", "add", end[0].towards(end[1], bgp.IPv6).String()+"/64", "dev", link, "nodad")
+				l.ip("-n", end[0].namespace, "addr", "add",
+					end[0].towards(end[1], bgp.IPv6).String()+"/64", "dev", link, "nodad")
 				l.ip("-n", end[0].namespace, "link", "set", link, "up")
 			}
 		}

@@ -62,8 +62,9 @@ func (l *Lab) router(i int, kind Kind, port int) *Router {
 	n := byte(i + 1)
 	r := &Router{
 		Name: fmt.Sprintf("r%d", n), Kind: kind, ASN: 64496 + bgp.ASN(n), lab: l, index: i, port: port,
-		Address: netip.AddrFrom4([4]byte{198, 18, l.network, 4*n + 2}), Station: netip.AddrFrom4([4]byte{198, 18, l.network, 4*n + 1}),
-		ID: netip.AddrFrom4([4]byte{192, 0, 2, n}), namespace: fmt.Sprintf("%sr%d", l.prefix, n),
+		Address: netip.AddrFrom4([4]byte{198, 18, l.network, 4*n + 2}),
+		Station: netip.AddrFrom4([4]byte{198, 18, l.network, 4*n + 1}),
+		ID:      netip.AddrFrom4([4]byte{192, 0, 2, n}), namespace: fmt.Sprintf("%sr%d", l.prefix, n),
 		dir: filepath.Join(l.dir, fmt.Sprintf("r%d", n)), originated: map[netip.Prefix]bool{},
 	}
 	if err := os.Mkdir(r.dir, 0o755); err != nil { //nolint:gosec // FRR's user reads it
@@ -88,7 +89,9 @@ func (r *Router) towards(o *Router, f bgp.Family) netip.Addr {
 	if f == bgp.IPv4 {
 		return netip.AddrFrom4([4]byte{198, 19, r.lab.network, byte(low*MaxRouters+high)*4 + end})
 	}
-	return netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 0xff, r.lab.network, byte(low), byte(high), 15: end})
+	return netip.AddrFrom16([16]byte{
+		0x20, 0x01, 0x0d, 0xb8, 0xff, r.lab.network, byte(low), byte(high), 15: end,
+	})
 }
 
 // Neighbours lists the router's sessions: one of each family with every other router.

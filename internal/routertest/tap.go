@@ -43,8 +43,9 @@ func NewTap(tb testing.TB, station int) *Tap {
 		tb.Fatal(err)
 	}
 	t := &Tap{
-		tb: tb, ln: ln, Port: ln.Addr().(*net.TCPAddr).Port, station: net.JoinHostPort("127.0.0.1", strconv.Itoa(station)),
-		conns: map[net.Conn]bool{}, withdrawn: map[string]int{},
+		tb: tb, ln: ln, Port: ln.Addr().(*net.TCPAddr).Port,
+		station: net.JoinHostPort("127.0.0.1", strconv.Itoa(station)),
+		conns:   map[net.Conn]bool{}, withdrawn: map[string]int{},
 	}
 	tb.Cleanup(t.close)
 	return t

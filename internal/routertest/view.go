@@ -23,7 +23,10 @@ type View struct {
 
 // NewView returns the view of an empty log.
 func NewView() *View {
-	return &View{map[string]map[netip.Addr]map[netip.Prefix][]bgp.ASN{}, map[string]string{}, map[string]bgp.Position{}, nil}
+	return &View{
+		map[string]map[netip.Addr]map[netip.Prefix][]bgp.ASN{}, map[string]string{},
+		map[string]bgp.Position{}, nil,
+	}
 }
 
 func historyKey(collector string, peer netip.Addr, p netip.Prefix) string {
@@ -67,7 +70,9 @@ func (v *View) PeerDown(collector string, peer netip.Addr) {
 }
 
 // Change applies the routes of one message.
-func (v *View) Change(collector string, peer netip.Addr, withdrawn, announced []netip.Prefix, path []bgp.ASN) {
+func (v *View) Change(
+	collector string, peer netip.Addr, withdrawn, announced []netip.Prefix, path []bgp.ASN,
+) {
 	held, up := v.tables[collector][peer]
 	if !up {
 		v.fault("%s: a message of peer %v, which is not up", collector, peer)

@@ -161,7 +161,8 @@ func (c *catalogue) complete(text, behind string) (found []Word, prefix string) 
 		}
 	}
 	slices.SortStableFunc(found, func(a, b Word) int {
-		return cmp.Or(cmp.Compare(ranks[a.Text], ranks[b.Text]), cmp.Compare(strings.ToLower(a.Text), strings.ToLower(b.Text)))
+		return cmp.Or(cmp.Compare(ranks[a.Text], ranks[b.Text]),
+			cmp.Compare(strings.ToLower(a.Text), strings.ToLower(b.Text)))
 	})
 	return found[:min(len(found), maxOffered)], prefix
 }

@@ -52,7 +52,8 @@ func (s *Shell) command(ctx context.Context, line string) error {
 		on, err := toggled(argument, s.timing)
 		if err == nil {
 			s.timing = on
-			fmt.Fprintf(s.Err, "how long statements take is %s\n", map[bool]string{true: "shown", false: "not shown"}[on])
+			fmt.Fprintf(s.Err, "how long statements take is %s\n",
+				map[bool]string{true: "shown", false: "not shown"}[on])
 		}
 		return err
 	case `\format`:

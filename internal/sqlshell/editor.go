@@ -19,7 +19,8 @@ import (
 // Edits reports whether lines can be edited: in and out are one terminal with a movable cursor.
 func Edits(in *os.File, out any) bool {
 	kind := os.Getenv("TERM")
-	return terminal.IsTerminal(in) && terminal.IsTerminal(out) && kind != "" && kind != "dumb" && in == os.Stdin && out == os.Stdout
+	return terminal.IsTerminal(in) && terminal.IsTerminal(out) && kind != "" && kind != "dumb" &&
+		in == os.Stdin && out == os.Stdout
 }
 
 // editor reads statements with a line editor, several lines at a time. The line editor reads
@@ -69,7 +70,9 @@ func (e *editor) insert() {
 func (e *editor) read(ctx context.Context, prompt string) (string, error) {
 	e.shell.Prompt.Primary(func() string { return prompt })
 	e.shell.Prompt.Secondary(func() string { return strings.Repeat(" ", max(0, len(prompt)-3)) + "-> " })
-	e.shell.Completer = func(line []rune, cursor int) readline.Completions { return e.complete(ctx, line, cursor) }
+	e.shell.Completer = func(line []rune, cursor int) readline.Completions {
+		return e.complete(ctx, line, cursor)
+	}
 	type result struct {
 		text string
 		err  error
@@ -110,7 +113,8 @@ func (e *editor) complete(ctx context.Context, line []rune, cursor int) readline
 			note = w.Kind
 		}
 		offered = append(offered, readline.Completion{
-			Value: begin + w.Text, Display: terminal.Clean(w.Text), Description: terminal.Clip(terminal.Clean(note), maxNote),
+			Value: begin + w.Text, Display: terminal.Clean(w.Text),
+			Description: terminal.Clip(terminal.Clean(note), maxNote),
 		})
 	}
 	c := readline.CompleteRaw(offered).NoSort().NoSpace('.', '(')

@@ -65,7 +65,8 @@ func compression(path string) (name, ending string) {
 // binary reports whether a media type is not text.
 func binary(contentType string) bool {
 	kind, _, _ := strings.Cut(contentType, ";")
-	return kind != "" && !strings.HasPrefix(kind, "text/") && !strings.Contains(kind, "json") && !strings.Contains(kind, "xml")
+	return kind != "" && !strings.HasPrefix(kind, "text/") && !strings.Contains(kind, "json") &&
+		!strings.Contains(kind, "xml")
 }
 
 // Settings returns the settings of a statement whose output Screen draws.

@@ -29,7 +29,8 @@ var secret = regexp.MustCompile(`(?i)\b(identified|password|passwd|secret|token|
 // keeps reports whether a statement goes into the history file. One that begins with a blank does
 // not, as in a shell.
 func keeps(statement string) bool {
-	return strings.TrimSpace(statement) != "" && statement[0] != ' ' && len(statement) <= maxHistoryStatement && !secret.MatchString(statement)
+	return strings.TrimSpace(statement) != "" && statement[0] != ' ' &&
+		len(statement) <= maxHistoryStatement && !secret.MatchString(statement)
 }
 
 // History holds the statements of earlier sessions and of this one, the oldest first. With a path

@@ -17,8 +17,12 @@ func Recipes(door clickhouse.DoorAddress, database string) []string {
 	if err != nil {
 		host, port = door.Address, "8123"
 	}
-	inShell, inPython := `"$(head -n 1 `+shellWord(door.PasswordFile)+`)"`, "open("+pythonText(door.PasswordFile)+").readline().rstrip('\\n')"
-	inGo := []string{"line, err := os.ReadFile(" + strconv.Quote(door.PasswordFile) + ")", `password, _, _ := strings.Cut(string(line), "\n")`}
+	inShell, inPython := `"$(head -n 1 `+shellWord(door.PasswordFile)+`)"`,
+		"open("+pythonText(door.PasswordFile)+").readline().rstrip('\\n')"
+	inGo := []string{
+		"line, err := os.ReadFile(" + strconv.Quote(door.PasswordFile) + ")",
+		`password, _, _ := strings.Cut(string(line), "\n")`,
+	}
 	imports, python := `"os", "strings"`, ""
 	if door.PasswordFile == "" {
 		inShell, inPython = `"$`+door.PasswordEnv+`"`, "os.environ["+pythonText(door.PasswordEnv)+"]"
@@ -44,7 +48,8 @@ Go (github.com/ClickHouse/clickhouse-go/v2, and %s):
         Auth: clickhouse.Auth{Database: %q, Username: %q, Password: password}})
     err = conn.QueryRow(context.Background(), "SELECT count() FROM outages").Scan(&count) // uint64`,
 		shellWord(door.User), inShell, door.Address, database,
-		strings.ReplaceAll(python, "\n", "\n    "), pythonText(host), port, pythonText(door.User), pythonText(database), inPython,
+		strings.ReplaceAll(python, "\n", "\n    "), pythonText(host), port, pythonText(door.User),
+		pythonText(database), inPython,
 		imports, strings.Join(lines, "\n"), door.Address, database, door.User)
 	return strings.Split(text, "\n")
 }

@@ -46,7 +46,8 @@ var ErrBinary = errors.New("is not text")
 func (s *Screen) Take(a *clickhouse.Answer) (int64, error) {
 	s.Rows, s.More = -1, false
 	if binary(a.ContentType) {
-		return 0, fmt.Errorf("%w: the format %s %w, and would disturb the terminal: write it to a file (--output FILE) or a pipe", ErrOutput, a.Format, ErrBinary)
+		return 0, fmt.Errorf("%w: the format %s %w, and would disturb the terminal: write it to a file (--output FILE) or a pipe",
+			ErrOutput, a.Format, ErrBinary)
 	}
 	w := &writer{w: s.W}
 	before := func() {
@@ -87,7 +88,8 @@ func (s *Screen) table(w io.Writer, a *clickhouse.Answer, before func()) error {
 func (s *Screen) Note() string {
 	switch {
 	case s.More:
-		return fmt.Sprintf("the first %s are shown, there are more: --output FILE writes all, LIMIT asks for fewer", bgp.Count(s.Rows, "row"))
+		return fmt.Sprintf("the first %s are shown, there are more: --output FILE writes all, LIMIT asks for fewer",
+			bgp.Count(s.Rows, "row"))
 	case s.Rows < 0:
 		return ""
 	}

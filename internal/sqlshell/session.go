@@ -53,5 +53,6 @@ func (s *Session) Forget() { *s = Session{} }
 // begins reports whether a statement starts a session: whether it affects the statements after it.
 func begins(sql string) bool {
 	first := words(sql, 2)
-	return len(first) > 0 && (first[0] == "SET" || first[0] == "USE") || slices.Equal(first, []string{"CREATE", "TEMPORARY"})
+	return len(first) > 0 && (first[0] == "SET" || first[0] == "USE") ||
+		slices.Equal(first, []string{"CREATE", "TEMPORARY"})
 }

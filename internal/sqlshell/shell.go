@@ -60,7 +60,12 @@ var errInterrupt = errors.New("interrupted")
 func (s *Shell) Run(ctx context.Context) error {
 	s.screen = Screen{W: s.Out, Width: s.Width}
 	s.timing = true
-	s.catalogue = catalogue{now: time.Now, ask: func(ctx context.Context, sql string) ([][]string, error) { return s.query(ctx, sql, "") }}
+	s.catalogue = catalogue{
+		now: time.Now,
+		ask: func(ctx context.Context, sql string) ([][]string, error) {
+			return s.query(ctx, sql, "")
+		},
+	}
 	history := OpenHistory(s.HistoryFile, func(err error) { fmt.Fprintln(s.Err, "darkmap:", err) })
 	if Edits(s.In, s.Out) {
 		s.lines = newEditor(s, history)

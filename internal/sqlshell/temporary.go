@@ -27,7 +27,8 @@ func (f *File) temporary() (*os.File, error) {
 			return nil, err
 		}
 		// On a file system without locks no process removes the file as a left one.
-		if err := syscall.Flock(int(out.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); !errors.Is(err, syscall.EWOULDBLOCK) {
+		if err := syscall.Flock(int(out.Fd()),
+			syscall.LOCK_EX|syscall.LOCK_NB); !errors.Is(err, syscall.EWOULDBLOCK) {
 			if _, err := os.Stat(name); err == nil {
 				return out, nil
 			}
@@ -49,7 +50,8 @@ func sweep(folder, begin string) error {
 	}
 	for _, e := range entries {
 		name := e.Name()
-		if !e.Type().IsRegular() || len(name) < len(begin) || name[:len(begin)] != begin || !temporaryEnd.MatchString(name[len(begin):]) {
+		if !e.Type().IsRegular() || len(name) < len(begin) || name[:len(begin)] != begin ||
+			!temporaryEnd.MatchString(name[len(begin):]) {
 			continue
 		}
 		if err := removeLeft(filepath.Join(folder, name)); err != nil {
@@ -72,7 +74,8 @@ func removeLeft(name string) error {
 	if syscall.Flock(int(left.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
 		return nil
 	}
-	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) &&
+		!errors.Is(err, fs.ErrPermission) {
 		return err
 	}
 	return nil

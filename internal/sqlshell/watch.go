@@ -23,7 +23,10 @@ const (
 
 // Watch draws the progress of a statement from watchAfter on, until stop is called. If look fails,
 // Watch draws the elapsed time alone.
-func Watch(ctx context.Context, draw func(text string), erase func(), look func(ctx context.Context) (Done, error)) (stop func()) {
+func Watch(
+	ctx context.Context, draw func(text string), erase func(),
+	look func(ctx context.Context) (Done, error),
+) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	began := time.Now()

@@ -94,11 +94,17 @@ func (e *Export) begin(ctx context.Context) (*Manifest, error) {
 		return nil, fmt.Errorf("looking into the folder of the export: %w", err)
 	}
 	// A name that begins with ManifestName is a first manifest that was cut short.
-	there = slices.DeleteFunc(there, func(f os.DirEntry) bool { return strings.HasPrefix(f.Name(), ManifestName) })
+	there = slices.DeleteFunc(there, func(f os.DirEntry) bool {
+		return strings.HasPrefix(f.Name(), ManifestName)
+	})
 	if len(there) > 0 {
-		return nil, fmt.Errorf("%s: %w (%s) and no %s: name a folder that is empty or not there", e.Dir, ErrOther, there[0].Name(), ManifestName)
+		return nil, fmt.Errorf("%s: %w (%s) and no %s: name a folder that is empty or not there",
+			e.Dir, ErrOther, there[0].Name(), ManifestName)
 	}
-	m = &Manifest{Format: format, Darkmap: e.Version, Schema: have, Dataset: e.Dataset, From: orNil(e.From), To: orNil(e.To), Begun: time.Now().UTC().Truncate(time.Second), Files: []File{}}
+	m = &Manifest{
+		Format: format, Darkmap: e.Version, Schema: have, Dataset: e.Dataset, From: orNil(e.From),
+		To: orNil(e.To), Begun: time.Now().UTC().Truncate(time.Second), Files: []File{},
+	}
 	if err := e.made(ctx, m); err != nil {
 		return nil, err
 	}
@@ -114,10 +120,12 @@ func (e *Export) begin(ctx context.Context) (*Manifest, error) {
 // same returns an error if the manifest is of another export.
 func (e *Export) same(m *Manifest, schema uint32) error {
 	if m.Dataset != e.Dataset || !orZero(m.From).Equal(e.From) || !orZero(m.To).Equal(e.To) {
-		return fmt.Errorf("%s: %w: the export of dataset %s, %s to %s", e.Dir, ErrOther, m.Dataset, said(m.From, "the beginning"), said(m.To, "the end"))
+		return fmt.Errorf("%s: %w: the export of dataset %s, %s to %s", e.Dir, ErrOther, m.Dataset,
+			said(m.From, "the beginning"), said(m.To, "the end"))
 	}
 	if m.Schema != schema && !m.Complete {
-		return fmt.Errorf("%s: the export was begun with version %d of the schema, and the store has %d now: remove the folder and begin anew", e.Dir, m.Schema, schema)
+		return fmt.Errorf("%s: the export was begun with version %d of the schema, and the store has %d now: remove the folder and begin anew",
+			e.Dir, m.Schema, schema)
 	}
 	return nil
 }
@@ -165,10 +173,12 @@ func (e *Export) made(ctx context.Context, m *Manifest) error {
 			continue
 		}
 		if d.Emptying {
-			return fmt.Errorf("dataset %s was being deleted when that was interrupted: there is nothing to export", e.Dataset)
+			return fmt.Errorf("dataset %s was being deleted when that was interrupted: there is nothing to export",
+				e.Dataset)
 		}
 		m.Made = Made{
-			Files: d.Files, Collectors: d.Collectors, Settings: d.Changed, SettingsHash: d.Settings, Begins: orNil(d.Begins), Ends: orNil(d.Ends),
+			Files: d.Files, Collectors: d.Collectors, Settings: d.Changed, SettingsHash: d.Settings,
+			Begins: orNil(d.Begins), Ends: orNil(d.Ends),
 			GeographyDate: orNil(d.GeographyDate), OwnersDate: orNil(d.OwnersDate), GeographyFiles: d.GeographyFiles,
 		}
 		return nil
@@ -201,9 +211,11 @@ func (e *Export) plan(ctx context.Context, m *Manifest) error {
 	}
 	switch {
 	case len(m.Files) == 0:
-		return fmt.Errorf("dataset %s has no rows from %s to %s", e.Dataset, said(m.From, "the beginning"), said(m.To, "the end"))
+		return fmt.Errorf("dataset %s has no rows from %s to %s", e.Dataset,
+			said(m.From, "the beginning"), said(m.To, "the end"))
 	case len(m.Files) > maxFiles:
-		return fmt.Errorf("the range needs %d files, and at most %d can be written: export shorter ranges", len(m.Files), maxFiles)
+		return fmt.Errorf("the range needs %d files, and at most %d can be written: export shorter ranges",
+			len(m.Files), maxFiles)
 	}
 	return nil
 }
@@ -219,7 +231,10 @@ type hour struct {
 // newFile returns a file that begins with the given hour, without its rows.
 func (e *Export) newFile(table string, h hour) File {
 	at := time.Unix(h.At, 0).UTC()
-	f := File{Name: fmt.Sprintf("%s-%s.parquet", table, at.Format("20060102T15")), Table: table, From: at, Oldest: time.Unix(h.Oldest, 0).UTC(), Newest: time.Unix(h.Newest, 0).UTC()}
+	f := File{
+		Name: fmt.Sprintf("%s-%s.parquet", table, at.Format("20060102T15")), Table: table, From: at,
+		Oldest: time.Unix(h.Oldest, 0).UTC(), Newest: time.Unix(h.Newest, 0).UTC(),
+	}
 	if at.Before(e.From) {
 		f.From = e.From.UTC()
 	}
@@ -285,7 +300,8 @@ func (e *Export) write(ctx context.Context, r *rows, where string, f *File) (err
 		}
 	}()
 	h := sha256.New()
-	f.Octets, err = e.copy(ctx, fmt.Sprintf("SELECT * FROM %s FINAL WHERE %s", r.name(), where), io.MultiWriter(out, h))
+	f.Octets, err = e.copy(ctx, fmt.Sprintf("SELECT * FROM %s FINAL WHERE %s", r.name(), where),
+		io.MultiWriter(out, h))
 	if err == nil {
 		err = out.Sync()
 	}
@@ -319,9 +335,11 @@ func (f *File) check(dir string) error {
 	case err != nil:
 		return fmt.Errorf("reading %s: %w", f.Name, err)
 	case octets != f.Octets:
-		return fmt.Errorf("file %s has %d octets, and the manifest says %d: it was cut short or changed", f.Name, octets, f.Octets)
+		return fmt.Errorf("file %s has %d octets, and the manifest says %d: it was cut short or changed",
+			f.Name, octets, f.Octets)
 	case hash != f.SHA256:
-		return fmt.Errorf("file %s was changed: its SHA-256 is %s, and the manifest says %s", f.Name, hash, f.SHA256)
+		return fmt.Errorf("file %s was changed: its SHA-256 is %s, and the manifest says %s",
+			f.Name, hash, f.SHA256)
 	}
 	return nil
 }

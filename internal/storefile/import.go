@@ -68,9 +68,11 @@ func (i Import) Run(ctx context.Context, m *Manifest) (read int, err error) {
 	case err != nil:
 		return 0, err
 	case m.Schema < have:
-		return 0, fmt.Errorf("%w: its version is %d, written by darkmap %s, and the store's is %d: import it with that darkmap into a store of its own, migrate that store, and export from it", ErrSchema, m.Schema, m.Darkmap, have)
+		return 0, fmt.Errorf("%w: its version is %d, written by darkmap %s, and the store's is %d: import it with that darkmap into a store of its own, migrate that store, and export from it",
+			ErrSchema, m.Schema, m.Darkmap, have)
 	case m.Schema > have:
-		return 0, fmt.Errorf("%w: its version is %d, written by darkmap %s, and the store's is %d: use that darkmap, or a newer one", ErrSchema, m.Schema, m.Darkmap, have)
+		return 0, fmt.Errorf("%w: its version is %d, written by darkmap %s, and the store's is %d: use that darkmap, or a newer one",
+			ErrSchema, m.Schema, m.Darkmap, have)
 	}
 	entry := i.entry(m)
 	if complete, err := i.claim(ctx, entry); err != nil || complete {
@@ -90,7 +92,8 @@ func (i Import) Run(ctx context.Context, m *Manifest) (read int, err error) {
 		i.say(fmt.Sprintf("file %d of %d: %s, %d rows", n+1, len(m.Files), f.Name, f.Rows))
 		wrote, err := i.file(ctx, f)
 		if err != nil {
-			return read, fmt.Errorf("importing %s: %w; the dataset is not complete: the same command goes on", f.Name, err)
+			return read, fmt.Errorf("importing %s: %w; the dataset is not complete: the same command goes on",
+				f.Name, err)
 		}
 		if wrote {
 			read++
@@ -103,9 +106,12 @@ func (i Import) Run(ctx context.Context, m *Manifest) (read int, err error) {
 func (i *Import) entry(m *Manifest) clickhouse.Dataset {
 	begins, ends := m.times()
 	return clickhouse.Dataset{
-		Name: i.Dataset, Inputs: "import/" + m.ID(), Settings: m.Made.SettingsHash, Version: m.Darkmap, Files: append([]string{filepath.Base(filepath.Clean(i.Dir))}, m.Made.Files...),
+		Name: i.Dataset, Inputs: "import/" + m.ID(), Settings: m.Made.SettingsHash,
+		Version:    m.Darkmap,
+		Files:      append([]string{filepath.Base(filepath.Clean(i.Dir))}, m.Made.Files...),
 		Collectors: m.Made.Collectors, Changed: m.Made.Settings, Begins: begins, Ends: ends,
-		GeographyDate: orZero(m.Made.GeographyDate), OwnersDate: orZero(m.Made.OwnersDate), GeographyFiles: m.Made.GeographyFiles,
+		GeographyDate: orZero(m.Made.GeographyDate), OwnersDate: orZero(m.Made.OwnersDate),
+		GeographyFiles: m.Made.GeographyFiles,
 	}
 }
 
@@ -120,7 +126,8 @@ func (i *Import) claim(ctx context.Context, entry clickhouse.Dataset) (complete 
 		switch {
 		case d.Name != i.Dataset, d.Emptying:
 		case d.Collected || d.Inputs != entry.Inputs || d.Settings != entry.Settings:
-			return false, fmt.Errorf("dataset %s: %w: --dataset NAME imports under another name", i.Dataset, clickhouse.ErrDatasetTaken)
+			return false, fmt.Errorf("dataset %s: %w: --dataset NAME imports under another name",
+				i.Dataset, clickhouse.ErrDatasetTaken)
 		default:
 			return !d.Completed.IsZero(), nil
 		}
@@ -150,13 +157,15 @@ func (i *Import) kept(ctx context.Context, m *Manifest) error {
 			continue
 		}
 		var n struct{ Gone int }
-		sql := fmt.Sprintf("SELECT toInt8(%s < now()) AS Gone FROM (SELECT toDateTime(%d, 'UTC') AS appended_at)", t.Expires, at.Unix())
+		sql := fmt.Sprintf("SELECT toInt8(%s < now()) AS Gone FROM (SELECT toDateTime(%d, 'UTC') AS appended_at)",
+			t.Expires, at.Unix())
 		if err := i.Server.AskRow(ctx, clickhouse.Query{SQL: sql}, &n); err != nil {
 			return err
 		}
 		if n.Gone != 0 {
-			faults = append(faults, fmt.Errorf("table %s keeps rows for less time than has passed since %s, when the oldest of these rows came: the store would delete them. Set clickhouse.retention to more, or to forever, and import again",
-				table, at.UTC().Format("2006-01-02 15:04:05")))
+			faults = append(faults,
+				fmt.Errorf("table %s keeps rows for less time than has passed since %s, when the oldest of these rows came: the store would delete them. Set clickhouse.retention to more, or to forever, and import again",
+					table, at.UTC().Format("2006-01-02 15:04:05")))
 		}
 	}
 	return errors.Join(faults...)
@@ -186,7 +195,8 @@ func (i *Import) file(ctx context.Context, f *File) (wrote bool, err error) {
 		return false, err
 	}
 	if have, err = r.sum(ctx, where); err == nil && !have.is(f) {
-		err = fmt.Errorf("%d rows (hash %s) are in the store, and the manifest says %d (%s): does another process write dataset %s?", have.Stored, have.hash(), f.Rows, f.RowsHash, i.Dataset)
+		err = fmt.Errorf("%d rows (hash %s) are in the store, and the manifest says %d (%s): does another process write dataset %s?",
+			have.Stored, have.hash(), f.Rows, f.RowsHash, i.Dataset)
 	}
 	return true, err
 }
@@ -218,7 +228,8 @@ func (i *Import) clear(ctx context.Context, r *rows, f *File, where string) erro
 		if err != nil {
 			return err
 		}
-		if err := clickhouse.DeleteRows(ctx, i.Server, c.To, to.within(i.Dataset, f.From.Truncate(time.Hour), f.To)); err != nil {
+		if err := clickhouse.DeleteRows(ctx, i.Server, c.To,
+			to.within(i.Dataset, f.From.Truncate(time.Hour), f.To)); err != nil {
 			return err
 		}
 	}
@@ -234,11 +245,15 @@ func (i *Import) insert(ctx context.Context, r *rows, f *File) error {
 	defer in.Close() //nolint:errcheck // only read
 	columns := strings.Join(r.table.Names(), ", ")
 	q := clickhouse.Query{
-		SQL: fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM (SELECT * REPLACE (%s AS dataset) FROM input(%s)) FORMAT Parquet", r.name(), columns, columns,
+		SQL: fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM (SELECT * REPLACE (%s AS dataset) FROM input(%s)) FORMAT Parquet",
+			r.name(), columns, columns,
 			clickhouse.QuoteText(i.Dataset), clickhouse.QuoteText(r.table.Structure())),
 		ID: i.queries() + rand.Text(), Body: in, Settings: settings(),
 	}
-	maps.Copy(q.Settings, map[string]string{"async_insert": "0", "max_partitions_per_insert_block": "0", "insert_deduplicate": "0", "optimize_on_insert": "0", "input_format_parquet_allow_missing_columns": "0"})
+	maps.Copy(q.Settings, map[string]string{
+		"async_insert": "0", "max_partitions_per_insert_block": "0", "insert_deduplicate": "0",
+		"optimize_on_insert": "0", "input_format_parquet_allow_missing_columns": "0",
+	})
 	answer, err := i.Server.HTTP(ctx, q)
 	if err != nil {
 		return err

@@ -61,7 +61,9 @@ func (r *rows) within(dataset string, from, to time.Time) string {
 
 // of returns an SQL condition for the rows of a file in a dataset.
 func (r *rows) of(dataset string, f *File) string {
-	return r.within(dataset, f.From, f.To) + fmt.Sprintf(" AND appended_at >= toDateTime(%d, 'UTC') AND appended_at <= toDateTime(%d, 'UTC')", f.Oldest.Unix(), f.Newest.Unix())
+	return r.within(dataset, f.From, f.To) +
+		fmt.Sprintf(" AND appended_at >= toDateTime(%d, 'UTC') AND appended_at <= toDateTime(%d, 'UTC')",
+			f.Oldest.Unix(), f.Newest.Unix())
 }
 
 // sum is the count and the hash of some rows.
@@ -84,5 +86,8 @@ func (r *rows) sum(ctx context.Context, where string) (s sum, err error) {
 
 // settings returns the settings of all queries. They set no limit of time.
 func settings() map[string]string {
-	return map[string]string{"max_execution_time": "0", "max_threads": "2", "use_query_condition_cache": "0", "max_result_rows": "0"}
+	return map[string]string{
+		"max_execution_time": "0", "max_threads": "2", "use_query_condition_cache": "0",
+		"max_result_rows": "0",
+	}
 }

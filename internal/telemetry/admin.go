@@ -26,8 +26,12 @@ import (
 // with darkmap_build_info.
 func NewRegistry(version string) *prometheus.Registry {
 	reg := prometheus.NewRegistry()
-	promauto.With(reg).NewGauge(prometheus.GaugeOpts{Name: "darkmap_build_info", Help: "Always 1; the label is the version of the program.", ConstLabels: prometheus.Labels{"version": version}}).Set(1)
-	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	promauto.With(reg).NewGauge(prometheus.GaugeOpts{
+		Name: "darkmap_build_info", Help: "Always 1; the label is the version of the program.",
+		ConstLabels: prometheus.Labels{"version": version},
+	}).Set(1)
+	reg.MustRegister(collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return reg
 }
 
@@ -73,7 +77,8 @@ func NewAdmin(ctx context.Context, ac AdminConfig, log *slog.Logger) (*Admin, er
 		handler = LoopbackOnly(handler)
 	}
 	return &Admin{ln: netutil.LimitListener(ln, adminConnections), log: log, srv: &http.Server{
-		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 	}}, nil
 }
 

@@ -26,18 +26,21 @@ type textHandler struct {
 
 func newTextHandler(w io.Writer, level slog.Leveler) textHandler {
 	text := new(bytes.Buffer)
-	return textHandler{mu: new(sync.Mutex), w: w, text: text, attrs: slog.NewTextHandler(text, &slog.HandlerOptions{
-		Level: level,
-		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
-			switch {
-			case len(groups) == 0 && (a.Key == slog.TimeKey || a.Key == slog.LevelKey || a.Key == slog.MessageKey):
-				return slog.Attr{}
-			case a.Value.Kind() == slog.KindTime:
-				a.Value = slog.StringValue(a.Value.Time().UTC().Format(time.DateTime))
-			}
-			return a
-		},
-	})}
+	return textHandler{
+		mu: new(sync.Mutex), w: w, text: text,
+		attrs: slog.NewTextHandler(text, &slog.HandlerOptions{
+			Level: level,
+			ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+				switch {
+				case len(groups) == 0 && (a.Key == slog.TimeKey || a.Key == slog.LevelKey || a.Key == slog.MessageKey):
+					return slog.Attr{}
+				case a.Value.Kind() == slog.KindTime:
+					a.Value = slog.StringValue(a.Value.Time().UTC().Format(time.DateTime))
+				}
+				return a
+			},
+		}),
+	}
 }
 
 // Enabled reports whether records of the level are written.
@@ -51,7 +54,8 @@ func (h textHandler) Handle(ctx context.Context, r slog.Record) error {
 	if err := h.attrs.Handle(ctx, r); err != nil {
 		return err
 	}
-	line := fmt.Sprintf("%s  %-9s %s", r.Time.UTC().Format(time.DateTime), strings.ToLower(r.Level.String()), r.Message)
+	line := fmt.Sprintf("%s  %-9s %s", r.Time.UTC().Format(time.DateTime),
+		strings.ToLower(r.Level.String()), r.Message)
 	if attrs := strings.TrimSpace(h.text.String()); attrs != "" {
 		line += " " + attrs
 	}

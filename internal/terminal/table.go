@@ -140,7 +140,9 @@ func sum(columns, widths []int) int {
 
 // drop removes columns whose rows are all equal from the shown ones until the rest fits.
 func (t *Table) drop(shown, widths []int, width int) (left, said []int) {
-	order := slices.DeleteFunc(slices.Clone(shown), func(i int) bool { return t.Columns[i].Drop == 0 || !t.equal(i) })
+	order := slices.DeleteFunc(slices.Clone(shown), func(i int) bool {
+		return t.Columns[i].Drop == 0 || !t.equal(i)
+	})
 	slices.SortStableFunc(order, func(a, b int) int { return t.Columns[a].Drop - t.Columns[b].Drop })
 	left = slices.Clone(shown)
 	for _, i := range order {
@@ -156,7 +158,8 @@ func (t *Table) drop(shown, widths []int, width int) (left, said []int) {
 
 // equal reports whether there are two rows or more and all are equal in a column.
 func (t *Table) equal(column int) bool {
-	return len(t.Rows) > 1 && !slices.ContainsFunc(t.Rows, func(row []Cell) bool { return row[column] != t.Rows[0][column] })
+	return len(t.Rows) > 1 &&
+		!slices.ContainsFunc(t.Rows, func(row []Cell) bool { return row[column] != t.Rows[0][column] })
 }
 
 // said returns the lines above the table: the values of the dropped columns.

@@ -40,7 +40,8 @@ func Clean(s string) string {
 // joiners of scripts and emoji are allowed.
 func hidden(r rune) bool {
 	const joiner, nonJoiner = '\u200d', '\u200c'
-	return r != joiner && r != nonJoiner && (unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp))
+	return r != joiner && r != nonJoiner &&
+		(unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp))
 }
 
 // Clip cuts a text to width cells and marks the cut with two dots. Width 0 is unlimited.

@@ -8,7 +8,7 @@ import (
 	"github.com/darkmap/darkmap/internal/datatest"
 )
 
-// TestExampleConfiguration: Alertmanager takes the configuration in examples.
+// TestExampleConfiguration checks that Alertmanager accepts the configuration in examples.
 func TestExampleConfiguration(t *testing.T) {
 	t.Parallel()
 	alertmanagertest.StartWith(t, filepath.Join(datatest.Root(t), "examples", "alertmanager", "alertmanager.yml"))

@@ -27,7 +27,7 @@ func example() *atomfeed.Feed {
 	}
 }
 
-// TestReadBack: what was written is read as it was, and written again byte for byte.
+// TestReadBack checks that a written feed is read unchanged, and written again byte for byte.
 func TestReadBack(t *testing.T) {
 	t.Parallel()
 	b, err := atomfeed.Write(example())

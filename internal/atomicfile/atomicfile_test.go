@@ -41,7 +41,7 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// TestNotWritten: after an error the old file is there, and no temporary one.
+// TestNotWritten checks that after an error the old file exists, and no temporary one.
 func TestNotWritten(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -24,7 +24,8 @@ func (w *bitWriter) put(v uint64, n int) {
 	}
 }
 
-// putBlock writes a block of symbols below 254, whose codes are the symbols themselves in eight bits.
+// putBlock writes a block of symbols below 254. The code of each symbol is the symbol itself in
+// eight bits.
 func (w *bitWriter) putBlock(crc uint32, symbols []byte) {
 	w.put(blockMagic, 48)
 	w.put(uint64(crc), 32)
@@ -48,7 +49,7 @@ func (w *bitWriter) putBlock(crc uint32, symbols []byte) {
 	w.put(0x1ff, 9) // the end of the block
 }
 
-// sumOf is the check sum of the block that the symbols make.
+// sumOf returns the checksum of the block that the symbols form.
 func sumOf(t *testing.T, symbols []byte) uint32 {
 	t.Helper()
 	var w bitWriter
@@ -65,7 +66,8 @@ func sumOf(t *testing.T, symbols []byte) uint32 {
 	return r.sum()
 }
 
-// What looks like the beginning of a block, or the end of the stream, stands within blocks, at several bits.
+// TestMagicWithinABlock puts the magic of a block, or of the end of the stream, into blocks, at
+// several bits.
 func TestMagicWithinABlock(t *testing.T) {
 	block := []byte{0x31, 0x41, 0x59, 0x26, 0x53, 0x59}
 	end := []byte{0x17, 0x72, 0x45, 0x38, 0x50, 0x90}

@@ -20,7 +20,7 @@ import (
 	"github.com/darkmap/darkmap/internal/datatest"
 )
 
-// pack packs data with the program bzip2.
+// pack compresses data with the program bzip2.
 func pack(t testing.TB, data []byte, options ...string) []byte {
 	t.Helper()
 	cmd := exec.Command("bzip2", append([]string{"-c"}, options...)...)
@@ -39,8 +39,8 @@ func unpack(data []byte, workers int) ([]byte, error) {
 	return io.ReadAll(r)
 }
 
-// texts are octets of several kinds: none, one, runs about the lengths at which a run is written another way, octets without
-// order, blocks that are full to the last octet.
+// texts returns octets of several kinds: none, one, runs of lengths about the limits of the run
+// coding, random octets, blocks that are full to the last octet.
 func texts() map[string][]byte {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	noise := make([]byte, 250_000)
@@ -73,7 +73,8 @@ func TestReader(t *testing.T) {
 	}
 }
 
-// Streams that follow each other are one, as pbzip2 writes a stream for each block.
+// TestStreams checks that successive streams are read as one: pbzip2 writes a stream for each
+// block.
 func TestStreams(t *testing.T) {
 	var packed, want []byte
 	for _, name := range []string{"runs", "nothing", "few", "nothing", "one"} {
@@ -110,7 +111,8 @@ func TestRealFiles(t *testing.T) {
 	}
 }
 
-// Wherever a file is cut or an octet of it changed, what comes is what the standard library reads; the one fails where the other does.
+// TestDamaged cuts files and changes single octets anywhere. The Reader must return the octets of
+// the standard library, and fail where that fails.
 func TestDamaged(t *testing.T) {
 	text := texts()["few"][:120_000]
 	packed := pack(t, text, "-1")
@@ -122,7 +124,8 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
-// same compares with the standard library. That one unpacks some blocks whose tables are no Huffman codes.
+// same compares with the standard library, which decompresses some blocks whose tables are no
+// Huffman codes.
 func same(t *testing.T, packed []byte) {
 	t.Helper()
 	want, wantErr := io.ReadAll(stdbzip2.NewReader(bytes.NewReader(packed)))
@@ -148,7 +151,7 @@ func TestReadError(t *testing.T) {
 	}
 }
 
-// A Reader that is closed early leaves no goroutine.
+// TestClose checks that a Reader closed early leaves no goroutine.
 func TestClose(t *testing.T) {
 	packed := pack(t, texts()["noise"], "-1")
 	before := runtime.NumGoroutine()
@@ -171,7 +174,7 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// Lengths whose codes do not fit into all bits make no code.
+// TestLengths checks that lengths whose codes exceed all bit patterns form no code.
 func TestLengths(t *testing.T) {
 	for _, c := range []struct {
 		lengths []uint8

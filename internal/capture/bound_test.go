@@ -16,17 +16,17 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// heapBound is what the issue allows: four times the largest legal record and 64 MiB.
+// heapBound is the bound of the issue: four times the largest legal record and 64 MiB.
 const heapBound = 4*wire.MaxMRTRecord + 64<<20
 
-// heapOctets is how much the heap holds, garbage included.
+// heapOctets returns the size of the heap, garbage included.
 func heapOctets() int64 {
 	s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	metrics.Read(s)
 	return int64(s[0].Value.Uint64())
 }
 
-// cpuTime is what the process has used: unlike the clock it does not count what other processes use.
+// cpuTime returns the CPU time of the process: unlike the clock it excludes other processes.
 func cpuTime(t *testing.T) time.Duration {
 	t.Helper()
 	var u syscall.Rusage
@@ -36,14 +36,14 @@ func cpuTime(t *testing.T) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// repeated is n times b, and no copy of it.
+// repeated reads b n times, without copying it.
 type repeated struct {
 	b    []byte
 	n    int
 	rest []byte
 }
 
-// Read reads on.
+// Read reads the next octets.
 func (r *repeated) Read(p []byte) (int, error) {
 	if len(r.rest) == 0 {
 		if r.n == 0 {
@@ -57,13 +57,14 @@ func (r *repeated) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// bzip2Zeros is 46,620,000 zeros, as many as a block holds.
+// bzip2Zeros returns 46,620,000 zeros, the most that a block holds.
 func bzip2Zeros() []byte {
 	return unhex("425a68393141592653590e09e2df015f8e4000c0000008200030804d4642a025a90a8097314159265359ce348dc700058540" +
 		"40c00008000008200030cc0529a64829b14829e2ee48a70a121a44e90f20")
 }
 
-// Bombs are given up, in bounded memory and time. This test measures the heap and so does not run in parallel with others.
+// TestBombs checks that bombs are given up, in bounded memory and time. It measures the heap, so it
+// does not run in parallel with other tests.
 func TestBombs(t *testing.T) {
 	const gib10 = 10 << 30
 	mib64 := make([]byte, 64<<20)

@@ -16,7 +16,7 @@ import (
 // start is 2014-12-22T16:15:00Z.
 const start = 1419264900
 
-// update is an UPDATE of 198.51.100.0/24 with the path 64496 64497, from documentation space.
+// update returns an UPDATE of 198.51.100.0/24 with the path 64496 64497, from documentation space.
 func update() []byte {
 	attributes := unhex("400101004002" + "0a" + "0202" + "0000fbf0" + "0000fbf1" + "400304cb007101")
 	body := binary.BigEndian.AppendUint16([]byte{0, 0}, uint16(len(attributes)))
@@ -47,13 +47,13 @@ func mrt(seconds uint32, typ, sub uint16, body []byte) []byte {
 	return append(binary.BigEndian.AppendUint32(b, uint32(len(body))), body...)
 }
 
-// mrtUpdate is a BGP4MP_MESSAGE_AS4 record with update.
+// mrtUpdate returns a BGP4MP_MESSAGE_AS4 record with update.
 func mrtUpdate(seconds uint32) []byte {
 	body := unhex("0000fbf0" + "0000fbff" + "00000001" + "cb007101" + "cb007102")
 	return mrt(seconds, 16, 4, append(body, update()...))
 }
 
-// mrtUpdates are n records, a second apart.
+// mrtUpdates returns n records, a second apart.
 func mrtUpdates(n int) []byte {
 	var b []byte
 	for i := range n {
@@ -62,12 +62,12 @@ func mrtUpdates(n int) []byte {
 	return b
 }
 
-// peerIndex is a PEER_INDEX_TABLE with one peer.
+// peerIndex returns a PEER_INDEX_TABLE with one peer.
 func peerIndex() []byte {
 	return mrt(start, 13, 1, unhex("cb0071ff"+"0000"+"0001"+"02"+"cb007101"+"cb007101"+"0000fbf0"))
 }
 
-// rib is a RIB_IPV4_UNICAST record of 198.51.100.0/24 with an entry for each peer.
+// rib returns a RIB_IPV4_UNICAST record of 198.51.100.0/24 with an entry for each peer.
 func rib(peers ...uint16) []byte {
 	attributes := unhex("40010100" + "400206" + "0201" + "0000fbf0" + "400304cb007101")
 	body := binary.BigEndian.AppendUint16(unhex("00000000"+"18c63364"), uint16(len(peers)))
@@ -86,7 +86,7 @@ func bmp(typ byte, body []byte) []byte {
 	return append(append(b, typ), body...)
 }
 
-// bmpPeer is a per-peer header of 203.0.113.1, AS64496.
+// bmpPeer returns a per-peer header of 203.0.113.1, AS64496, and the body.
 func bmpPeer(body ...byte) []byte {
 	b := make([]byte, 42, 42+len(body))
 	copy(b[22:], netip.MustParseAddr("203.0.113.1").AsSlice())
@@ -106,12 +106,12 @@ func bmpPeerUp() []byte {
 
 func bmpUpdate() []byte { return bmp(0, bmpPeer(update()...)) }
 
-// bmpSession is an Initiation, a Peer Up and n UPDATEs.
+// bmpSession returns an Initiation, a Peer Up and n UPDATEs.
 func bmpSession(n int) []byte {
 	return join(bmpInitiation(), bmpPeerUp(), bytes.Repeat(bmpUpdate(), n))
 }
 
-// risLine is a line of RIS Live with update in raw.
+// risLine returns a line of RIS Live with update in raw.
 func risLine(i int) []byte {
 	return fmt.Appendf(nil, `{"type":"ris_message","data":{"timestamp":%d.25,"peer":"203.0.113.1","peer_asn":"64496","id":"x-%d","host":"rrc00",`+
 		`"type":"UPDATE","path":[64496,64497],"origin":"igp","announcements":[{"next_hop":"203.0.113.1","prefixes":["198.51.100.0/24"]}],"raw":"%s"}}`+"\n",
@@ -141,7 +141,7 @@ func gz(tb testing.TB, b []byte) []byte {
 	return out.Bytes()
 }
 
-// stored is gzip without compression: 15 octets of headers, then b as it is.
+// stored returns gzip without compression: 15 octets of headers, then b unchanged.
 func stored(tb testing.TB, b []byte) []byte {
 	tb.Helper()
 	var out bytes.Buffer

@@ -28,7 +28,7 @@ func with(b []byte, at int, octets ...byte) []byte {
 	return b
 }
 
-// random is a mebibyte of it.
+// random returns a mebibyte of random octets.
 func random() []byte {
 	b := make([]byte, 1<<20)
 	r := rand.New(rand.NewPCG(1, 2))
@@ -86,7 +86,7 @@ func TestDamage(t *testing.T) {
 		{"MRT length hides a record", with(ten, 3*one+8, binary.BigEndian.AppendUint32(nil, uint32(2*one-12))...), 9, []damage{{4, int64(3 * one), capture.BadRecord, 2 * one}}},
 		{"MRT first octets lost", ten[7:], 9, []damage{{1, 0, capture.BadLength, 0}}},
 		{"MRT body too short", join(ten[:one], mrt(start, 16, 4, []byte{1, 2, 3}), ten[one:]), 10, []damage{{2, int64(one), capture.BadRecord, 15}}},
-		{"MRT marker wrong", with(ten, one+12+20, 0), 10, nil}, // whoever decodes the message says so
+		{"MRT marker wrong", with(ten, one+12+20, 0), 10, nil}, // reported by the decoder of the message
 		{"MRT message cut", join(ten[:one], mrt(start, 16, 4, ten[12:one-3]), ten[one:]), 11, nil},
 		{"MRT padding", join(ten[:one], mrt(start, 16, 4, join(ten[12:one], make([]byte, 9))), make([]byte, 100), ten[one:], make([]byte, 7)), 11, nil},
 		{"MRT peer index with octets left over", join(mrt(start, 13, 1, join(peerIndex()[12:], []byte{1})), rib(0), rib(0)), 0, []damage{{1, 0, capture.BadRecord, len(peerIndex()) + 1}}},
@@ -147,14 +147,14 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// givenUp are the damages after which a file is given up before its end.
+// givenUp returns the damages after which the rest of a file is not read.
 func givenUp(want []damage) []damage {
 	return slices.DeleteFunc(slices.Clone(want), func(d damage) bool {
 		return d.Reason != capture.UnknownFormat && d.Reason != capture.NestedCompression && d.Reason != capture.BadCompression
 	})
 }
 
-// The raw octets of a bad record are the record's own.
+// TestDamageRaw checks that the raw octets of a bad record are the octets of that record.
 func TestDamageRaw(t *testing.T) {
 	t.Parallel()
 	bad := mrt(start+1, 17, 4, append([]byte{0, 0, 1, 2}, 9, 9, 9))
@@ -211,7 +211,7 @@ func TestOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, err := capture.Open(secret, nil)
-	if os.Geteuid() == 0 { // who may read everything
+	if os.Geteuid() == 0 { // root may read every file
 		if err != nil {
 			t.Errorf("as root: got %v, want nil", err)
 		} else if err := r.Close(); err != nil {
@@ -292,7 +292,7 @@ func TestSoundCaptures(t *testing.T) {
 	}
 }
 
-// A length field of every value does no harm.
+// TestEveryLength checks that no value of a length field does harm.
 func TestEveryLength(t *testing.T) {
 	t.Parallel()
 	ten, session := mrtUpdates(10), bmpSession(10)
@@ -311,7 +311,8 @@ func TestEveryLength(t *testing.T) {
 	}
 }
 
-// TestOversizeMessage: of octets that are no BGP message no more is handed out than one can have.
+// TestOversizeMessage checks that an item holds at most the maximum length of a BGP message, even
+// if the octets are no message.
 func TestOversizeMessage(t *testing.T) {
 	t.Parallel()
 	one := mrtUpdate(start)
@@ -337,7 +338,8 @@ func TestOversizeMessage(t *testing.T) {
 	}
 }
 
-// TestOtherFormats: what is no capture is told as what it is, though records of ours stand in it, packed or not.
+// TestOtherFormats checks that files of other formats are reported with their format, compressed or
+// not, even if they contain records of a capture.
 func TestOtherFormats(t *testing.T) {
 	t.Parallel()
 	records := mrtUpdates(10)

@@ -1,4 +1,4 @@
 package capture
 
-// Format is the format that was recognised; empty where none was.
+// Format returns the recognised format; empty if none was recognised.
 func (r *Reader) Format() Format { return r.format }

@@ -9,8 +9,8 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// FuzzCapture reads whole files of every kind: nothing panics, reading ends, the heap stays within its bound, every record is
-// counted once, and offsets never go back.
+// FuzzCapture reads whole files of every kind: nothing panics, reading ends, the heap stays within
+// its bound, every record is counted once, and offsets never decrease.
 func FuzzCapture(f *testing.F) {
 	table := join(peerIndex(), rib(0), rib(0, 7), mrt(start, 12, 1, make([]byte, 40)))
 	for _, b := range [][]byte{mrtUpdates(3), table, mrt(start, 16, 5, make([]byte, 20)), mrt(start, 17, 4, make([]byte, 9)), bmpSession(2), risLines(2)} {

@@ -10,7 +10,7 @@ import (
 	"github.com/darkmap/darkmap/internal/datatest"
 )
 
-// result is what reading a whole capture gave.
+// result is the result of reading a whole capture.
 type result struct {
 	kinds   map[capture.Kind]int
 	damages []*capture.Damage
@@ -18,7 +18,8 @@ type result struct {
 	format  capture.Format
 }
 
-// readAll reads r to its end. It fails on errors other than damage, and where the end does not stay the end.
+// readAll reads r to its end. It fails on errors other than damage, and if a read after the end
+// does not return the end again.
 func readAll(t *testing.T, r *capture.Reader) result {
 	t.Helper()
 	res := result{kinds: map[capture.Kind]int{}, format: r.Format()}
@@ -60,7 +61,8 @@ func readFile(t *testing.T, path string) result {
 	return res
 }
 
-// The counts are those of the data's MANIFEST.tsv; kinds that are not named do not occur.
+// TestMRTFiles compares counts with those of the data's MANIFEST.tsv. Kinds that are not named do
+// not occur.
 func TestMRTFiles(t *testing.T) {
 	t.Parallel()
 	type kinds = map[capture.Kind]int

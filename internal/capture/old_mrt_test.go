@@ -12,14 +12,15 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// oldUpdate is a record of the deprecated type BGP (RFC 6396 appendix B.2): AS 64496 at 203.0.113.1 announces 198.51.100.0/24 with
-// the path 64496 64497. The message has no header.
+// oldUpdate returns a record of the deprecated type BGP (RFC 6396 appendix B.2): AS 64496 at
+// 203.0.113.1 announces 198.51.100.0/24 with the path 64496 64497. The message has no header.
 func oldUpdate(seconds uint32) []byte {
 	ends := unhex("fbf0" + "cb007101" + "fbff" + "cb0071fe")
 	return mrt(seconds, 5, 1, append(ends, unhex("0000"+"0014"+"40010100"+"400206"+"0202fbf0fbf1"+"400304cb007101"+"18c63364")...))
 }
 
-// TestOldMRT: RIS' files of 1999 are read, and a table of 4-octet AS numbers in TABLE_DUMP is recognised by its first record.
+// TestOldMRT checks that RIS' files of 1999 are read, and that a table of 4-octet AS numbers in
+// TABLE_DUMP is recognised by its first record.
 func TestOldMRT(t *testing.T) {
 	t.Parallel()
 	state := mrt(start+1, 5, 3, unhex("fbf0"+"cb007101"+"0006"+"0001"))

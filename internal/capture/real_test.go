@@ -10,7 +10,7 @@ import (
 	"github.com/darkmap/darkmap/internal/datatest"
 )
 
-// The counts are those of the data's MANIFEST.tsv.
+// TestRISLiveCaptures compares counts with those of the data's MANIFEST.tsv.
 func TestRISLiveCaptures(t *testing.T) {
 	t.Parallel()
 	type kinds = map[capture.Kind]int
@@ -40,7 +40,8 @@ func TestRISLiveCaptures(t *testing.T) {
 	}
 }
 
-// Every stream of the BMP captures is read without damage; what is in them internal/bgp/wire compares in full.
+// TestBMPCaptures checks that every stream of the BMP captures is read without damage.
+// internal/bgp/wire compares their content in full.
 func TestBMPCaptures(t *testing.T) {
 	t.Parallel()
 	paths, err := filepath.Glob(filepath.Join(datatest.Path(t, "bmp", "stream"), "*.bmp"))

@@ -67,7 +67,7 @@ func TestCandidates(t *testing.T) {
 	}
 }
 
-// TestScripts: each shell that is there reads its script.
+// TestScripts checks that each installed shell accepts its script.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	for _, shell := range Shells {
@@ -91,7 +91,7 @@ func TestScripts(t *testing.T) {
 	}
 }
 
-// TestBash asks bash itself, with a program that answers as ours does.
+// TestBash asks bash itself, with a program that answers like this one.
 func TestBash(t *testing.T) {
 	t.Parallel()
 	path, err := exec.LookPath("bash")

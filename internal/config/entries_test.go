@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// place1 and place2 are kinds of places, of which an entry names one.
+// place1 and place2 are alternative sections: an entry names one of them.
 type place1 struct {
 	URL Secret `yaml:"url"`
 }
@@ -25,7 +25,7 @@ type entry struct {
 	Place2 *place2 `yaml:"place2,omitempty"`
 }
 
-// Faults says that one of the sections has to be there.
+// Faults reports an entry without one of the sections.
 func (e entry) Faults() []Fault {
 	if (e.Place1 == nil) == (e.Place2 == nil) {
 		return []Fault{{Key: "", Want: "one of place1 and place2"}}
@@ -38,8 +38,8 @@ type entries struct {
 	All  map[string]*entry `yaml:"all"`
 }
 
-// TestEntriesOfMaps: an entry of a map is read as strictly as a section, each fault has its line, its key and what is wanted, and a section
-// that is not there has no faults.
+// TestEntriesOfMaps checks that an entry of a map is read as strictly as a section: each fault has
+// its line, its key and the wanted value. An absent section has no faults.
 func TestEntriesOfMaps(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -81,7 +81,8 @@ func TestEntriesOfMaps(t *testing.T) {
 	}
 }
 
-// TestSetOfEntry: what is set of an entry leaves the rest of it, and the other entries, as they were.
+// TestSetOfEntry checks that --set of a key in an entry leaves the rest of the entry, and the other
+// entries, unchanged.
 func TestSetOfEntry(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "c.yaml")
@@ -104,7 +105,8 @@ func TestSetOfEntry(t *testing.T) {
 	}
 }
 
-// TestKeysOfMaps: the keys of a map's entries are known although there is none, and `config print` says what they mean.
+// TestKeysOfMaps checks that the keys of a map's entries are listed even without an entry, and that
+// `config print` explains them.
 func TestKeysOfMaps(t *testing.T) {
 	t.Parallel()
 	want := []string{"name", "all", "all.NAME.size", "all.NAME.place1.url.file", "all.NAME.place1.url.env", "all.NAME.place2.room"}
@@ -136,7 +138,8 @@ func TestKeysOfMaps(t *testing.T) {
 	}
 }
 
-// TestFingerprint: it changes with a value and with what a secret's file holds, and with nothing else.
+// TestFingerprint checks that the fingerprint changes with a value and with the content of a
+// secret's file, and with nothing else.
 func TestFingerprint(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "secret")

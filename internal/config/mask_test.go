@@ -14,7 +14,8 @@ type withSecrets struct {
 	Size     int    `yaml:"size" min:"1"`
 }
 
-// TestSecretsAreNotShown writes a secret into every place where somebody may put one: no error and no print holds it.
+// TestSecretsAreNotShown writes a secret into every place where a user may put one by mistake. No
+// error and no print may contain it.
 func TestSecretsAreNotShown(t *testing.T) {
 	t.Parallel()
 	const secret = "hunter2"

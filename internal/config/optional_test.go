@@ -14,7 +14,7 @@ type optional struct {
 	Over  DurationOrZero `yaml:"over" min:"0s"`
 }
 
-// TestOptional: what can be off is written off, printed off, and never 0.
+// TestOptional checks that a value that can be off is written and printed as off, and never as 0.
 func TestOptional(t *testing.T) {
 	t.Parallel()
 	usual := optional{DurationOrOff(time.Hour), 5, 0, time.Minute, 0}

@@ -71,7 +71,7 @@ func TestRun(t *testing.T) {
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
-	// What a killed instance leaves behind: run.json, and a lock that nobody has.
+	// A killed instance leaves run.json, and a lock file without a holder.
 	if err := os.WriteFile(filepath.Join(path, "run.json"), left, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestInstallation: a folder keeps its id, and two have two.
+// TestInstallation checks that a folder keeps its id, and that two folders have different ids.
 func TestInstallation(t *testing.T) {
 	t.Parallel()
 	var ids []string

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// TestGuests: an owner takes back run.json and waits for the statements that are under way, and for no others.
+// TestGuests checks that an owner removes run.json and waits for the running statements, and for no
+// others.
 func TestGuests(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir()
@@ -28,7 +29,7 @@ func TestGuests(t *testing.T) {
 	if err := d.WriteRun(Run{Command: "up"}); err != nil {
 		t.Fatal(err)
 	}
-	// What a killed process left behind: nobody holds the file.
+	// A killed process leaves a file without a holder.
 	dead := filepath.Join(path, guestsFolder, "1-dead")
 	if err := os.WriteFile(dead, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -71,7 +72,7 @@ func TestGuests(t *testing.T) {
 	}
 }
 
-// TestOpenStore: what reads makes nothing.
+// TestOpenStore checks that a reader creates no file.
 func TestOpenStore(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "none", "state")

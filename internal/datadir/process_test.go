@@ -13,7 +13,7 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
-// holdEnv makes the test's program an instance that has the folder until it is killed.
+// holdEnv turns the test's program into an instance that holds the folder until it is killed.
 const holdEnv = "DATADIR_TEST_HOLD"
 
 func TestMain(m *testing.M) {
@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 			err = d.WriteRun(Run{Command: "up", ClickHouse: &clickhouse.Server{User: "app"}})
 		}
 		fmt.Println("held", err)
-		_, _ = os.Stdin.Read(make([]byte, 1)) // until it is killed, or the test is gone
+		_, _ = os.Stdin.Read(make([]byte, 1)) // until it is killed, or the test has ended
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
@@ -67,7 +67,7 @@ func TestTwoProcesses(t *testing.T) {
 	}
 	timer := time.AfterFunc(300*time.Millisecond, func() { _ = holder.Process.Kill() })
 	defer timer.Stop()
-	d, err := Open(path) // waits for the dying one
+	d, err := Open(path) // waits for the ending one
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// listing names the files below a folder, with their content.
+// listing returns the files below a folder, with their content.
 func listing(t *testing.T, path string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -29,12 +29,13 @@ func listing(t *testing.T, path string) map[string]string {
 	return all
 }
 
-// TestVersion: a folder that is not of this version is refused with its path and a way out, whoever asks, and stays as it is.
+// TestVersion checks that a folder of another version is refused with its path and an advice, by
+// every function, and stays unchanged.
 func TestVersion(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		files map[string]string
-		want  error // nil where it opens
+		want  error // nil if it opens
 		words string
 	}{
 		"new":                     {nil, nil, ""},

@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// letters are dead letters of each kind, in the order of their offsets.
+// letters writes dead letters of each kind, in the order of their offsets.
 func letters(t *testing.T, cfg kafka.Config) (box deadletter.Box, updates []*kgo.Record) {
 	t.Helper()
 	box = deadletter.Box{Kafka: cfg, Log: kafkatest.Log()}
@@ -44,7 +44,7 @@ func letters(t *testing.T, cfg kafka.Config) (box deadletter.Box, updates []*kgo
 	return box, updates
 }
 
-// update is an UpdateRecord with a BGP message.
+// update returns an UpdateRecord with a BGP message.
 func update(t *testing.T) []byte {
 	t.Helper()
 	raw, err := wire.AppendUpdate(nil, wire.PlainUpdate{Withdrawn: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}})
@@ -120,7 +120,7 @@ func TestList(t *testing.T) {
 	}
 }
 
-// TestBounds: what strangers choose does not make a list long.
+// TestBounds checks that values from outside do not make a list long.
 func TestBounds(t *testing.T) {
 	t.Parallel()
 	cfg := kafkatest.New(t, 1)
@@ -200,7 +200,7 @@ func TestRequeue(t *testing.T) {
 	if err != nil || sent[updates[0].Topic] != 2 || len(not.Not) != 0 {
 		t.Errorf("got %v, %q, %v; want two sent back", sent, not.NotLines(), err)
 	}
-	// Another process made its plan before that: it sends nothing a second time.
+	// Another process made its plan earlier. It sends no letter a second time.
 	sent, not, err = box.Requeue(ctx, other)
 	if err != nil || len(sent) != 0 || len(not.Not) != 1 {
 		t.Errorf("the second time: got %v, %q, %v; want nothing", sent, not.NotLines(), err)
@@ -228,7 +228,8 @@ func TestRequeue(t *testing.T) {
 	}
 }
 
-// TestRequeueTogether: two processes that send the same letters at the same time send each once.
+// TestRequeueTogether checks that two processes that send the same letters at the same time send
+// each letter once.
 func TestRequeueTogether(t *testing.T) {
 	t.Parallel()
 	cfg := kafkatest.New(t, 3)
@@ -241,7 +242,7 @@ func TestRequeueTogether(t *testing.T) {
 	for range 2 {
 		go func() { // ends with the call, whose result is read below
 			sent, _, err := box.Requeue(t.Context(), plan)
-			if err != nil { // the other one has ended it
+			if err != nil { // the other process has ended it
 				sent = nil
 			}
 			results <- sent[cfg.Topic(schemas.TopicUpdates)]

@@ -34,7 +34,8 @@ func TestContext(t *testing.T) {
 	})
 }
 
-// TestCancel: cancel ends the context at once, and the goroutine that waits; synctest fails where one is left.
+// TestCancel checks that cancel ends the context and the waiting goroutine at once. synctest fails
+// if a goroutine is left.
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -22,7 +22,7 @@ import (
 	"github.com/darkmap/darkmap/internal/dump"
 )
 
-// formatter is either form.
+// formatter is one of the two forms.
 type formatter interface {
 	Append(dst []byte, it *capture.Item) ([]byte, error)
 }
@@ -203,7 +203,8 @@ func TestTally(t *testing.T) {
 	}
 }
 
-// FuzzDump reads anything as a capture and prints it both ways: no panic, and JSON that is JSON.
+// FuzzDump reads any input as a capture and prints it in both forms: no panic, and the JSON is
+// valid.
 func FuzzDump(f *testing.F) {
 	for _, pattern := range []string{"mrt/mrtparse-samples/*", "rislive/*"} {
 		files, err := filepath.Glob(filepath.Join(datatest.Root(f), "..", "shared", "data", pattern))
@@ -234,7 +235,7 @@ func FuzzDump(f *testing.F) {
 			lines, textErr := text.Append(nil, it)
 			objects, objectErr := object.Append(nil, it)
 			if (textErr == nil) != (objectErr == nil) {
-				// Only the former reads multicast, and may find fault with it.
+				// Only the former reads multicast, and may find an error in it.
 				if !errors.Is(textErr, wire.ErrBadNLRI) || objectErr != nil {
 					t.Fatalf("bgpdump says %v, JSON %v", textErr, objectErr)
 				}

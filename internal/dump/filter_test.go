@@ -11,7 +11,8 @@ import (
 	"github.com/darkmap/darkmap/internal/dump"
 )
 
-// items say one of each: two withdrawals and two announcements of a peer, a route of a table by each of two peers, a state, an End-of-RIB.
+// items returns two withdrawals and two announcements of a peer, a route of a table by each of two
+// peers, a state, and an End-of-RIB.
 func items() []*capture.Item {
 	other := bgp.Peer{Address: netip.MustParseAddr("203.0.113.2"), ASN: 64500}
 	table := slices.Concat(origin, attr(0x40, 2, 2, 2, 0, 0, 0xfb, 0xf4, 0, 0, 0xfb, 0xf5), hop)
@@ -32,7 +33,8 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// TestSelection: which lines each filter lets pass, in each form. A line is named by its type's letter, its prefix's length or its peer's last digit.
+// TestSelection checks the lines that each filter selects, in each form. A line is named by its
+// type's letter, its prefix's length or its peer's last digit.
 func TestSelection(t *testing.T) {
 	t.Parallel()
 	prefix := func(s string, m bgp.PrefixMode) dump.Filter {

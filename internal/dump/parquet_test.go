@@ -11,7 +11,8 @@ import (
 	"github.com/darkmap/darkmap/internal/dump"
 )
 
-// TestParquet reads back what is written: the columns in their order, with their types, and nulls where TSV has empty fields.
+// TestParquet reads the written file back: the columns in their order, with their types, and nulls
+// for TSV's empty fields.
 func TestParquet(t *testing.T) {
 	t.Parallel()
 	columns := must(dump.ParseColumns([]string{"prefix", "type", "timestamp", "peer_asn", "as_path", "med", "atomic_aggregate"}))

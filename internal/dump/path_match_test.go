@@ -10,7 +10,7 @@ import (
 	"github.com/darkmap/darkmap/internal/dump"
 )
 
-// TestPathMatchEqualsRegexp compares the automaton with the regular expression of Go, which is slower.
+// TestPathMatchEqualsRegexp compares the automaton with Go's regular expression, which is slower.
 func TestPathMatchEqualsRegexp(t *testing.T) {
 	t.Parallel()
 	patterns := []string{
@@ -37,7 +37,7 @@ func TestPathMatchEqualsRegexp(t *testing.T) {
 			t.Errorf("_33_ on %q: got %v, want %v", text, got, want)
 		}
 	}
-	// More states than are kept: bits of the last characters.
+	// More states than the cache holds: bits of the last characters.
 	m, re := must(dump.ParsePath("1[0-9 ]{14}$")), regexp.MustCompile("1[0-9 ]{14}$")
 	for range 5000 {
 		text := somePath(random, 12)
@@ -47,7 +47,7 @@ func TestPathMatchEqualsRegexp(t *testing.T) {
 	}
 }
 
-// somePath is a printed path of n numbers of few digits.
+// somePath returns a printed path of n numbers of few digits.
 func somePath(random *rand.Rand, n int) string {
 	var b strings.Builder
 	for i := range n {

@@ -7,7 +7,7 @@ import (
 
 func TestAppendAddr(t *testing.T) {
 	t.Parallel()
-	// What bgpdump 1.6.2 writes.
+	// The output of bgpdump 1.6.2.
 	for in, want := range map[string]string{
 		"0.0.0.0": "0.0.0.0", "255.255.255.255": "255.255.255.255", "203.0.113.9": "203.0.113.9", "10.20.100.99": "10.20.100.99",
 		"::": "::", "::1": "::1", "fe80::": "fe80::", "2001:db8::1": "2001:db8::1", "2001:db8:1:2:3:4:5:6": "2001:db8:1:2:3:4:5:6",

@@ -20,7 +20,7 @@ import (
 
 var quiet = progress.NewLine(io.Discard)
 
-// fakeNPM puts an npm first in PATH that hands out archive, once; it stands in for the registry.
+// fakeNPM puts a fake npm first in PATH. It returns archive, once, in place of the registry.
 func fakeNPM(t *testing.T, archive []byte) {
 	t.Helper()
 	dir := t.TempDir()
@@ -28,7 +28,8 @@ func fakeNPM(t *testing.T, archive []byte) {
 		t.Fatal(err)
 	}
 	script := "#!/bin/sh\n[ \"$1\" = pack ] || exit 1\n[ -f " + dir + "/archive ] || { echo 'npm error code E404' >&2; exit 1; }\n/bin/mv " + dir + "/archive pinned-1.0.0.tgz\n"
-	if err := os.WriteFile(filepath.Join(dir, "npm"), []byte(script), 0o700); err != nil { // has to run
+	// The script must be executable.
+	if err := os.WriteFile(filepath.Join(dir, "npm"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", dir)
@@ -64,7 +65,7 @@ func TestEnsure(t *testing.T) {
 		if _, err := Dir(cache, good); !errors.Is(err, ErrMissing) {
 			t.Errorf("before: got %v, want ErrMissing", err)
 		}
-		for range 2 { // npm would fail the second time
+		for range 2 { // the fake npm would fail the second time
 			dir, err := Ensure(t.Context(), cache, good, quiet)
 			if err != nil {
 				t.Fatal(err)
@@ -120,12 +121,14 @@ func TestEnsure(t *testing.T) {
 	})
 }
 
-// TestInterrupted: npm that is killed at the end of the context is no fault of npm's.
+// TestInterrupted checks that an npm killed at the end of the context is not reported as npm's
+// error.
 func TestInterrupted(t *testing.T) {
 	dir := t.TempDir()
 	started := filepath.Join(dir, "started")
 	script := "#!/bin/sh\n/bin/touch " + started + "\nexec /bin/sleep 60\n"
-	if err := os.WriteFile(filepath.Join(dir, "npm"), []byte(script), 0o700); err != nil { // has to run
+	// The script must be executable.
+	if err := os.WriteFile(filepath.Join(dir, "npm"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", dir)
@@ -148,7 +151,7 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// TestWritten counts what npm has written since it was started, and nothing older.
+// TestWritten counts the octets that npm has written since its start, and no older ones.
 func TestWritten(t *testing.T) {
 	t.Parallel()
 	dir, since := t.TempDir(), time.Now().Add(-time.Minute)

@@ -37,7 +37,7 @@ func TestLimit(t *testing.T) {
 	}
 }
 
-// TestHold: the environment goes first, then a fixed limit, and the log says which.
+// TestHold checks the order: the environment, then a fixed limit. The log names the limit.
 func TestHold(t *testing.T) {
 	was := debug.SetMemoryLimit(-1)
 	t.Cleanup(func() { debug.SetMemoryLimit(was) })

@@ -17,7 +17,8 @@ import (
 	"github.com/darkmap/darkmap/internal/neterror"
 )
 
-// TestWhy: each failure is said once, with the host and without the chain that led to it.
+// TestWhy checks that each failure is described once, with the host and without its chain of
+// errors.
 func TestWhy(t *testing.T) {
 	t.Parallel()
 	get := func(err error) error {
@@ -59,7 +60,7 @@ func TestWhy(t *testing.T) {
 	}
 }
 
-// TestWhyReal: the errors that clients really return are understood.
+// TestWhyReal checks that the real errors of clients are recognised.
 func TestWhyReal(t *testing.T) {
 	t.Parallel()
 	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -67,7 +68,7 @@ func TestWhyReal(t *testing.T) {
 		t.Fatal(err)
 	}
 	addr := ln.Addr().String()
-	_ = ln.Close() // nobody listens there now
+	_ = ln.Close() // no server listens there now
 	for _, tt := range []struct{ url, want string }{
 		{"http://" + addr, addr + " refuses the connection"},
 		{"http://[::1", "missing ']' in host"},

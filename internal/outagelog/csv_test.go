@@ -11,7 +11,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// TestWriteCSV: what is written is read back, with a header, and nothing in it is a formula.
+// TestWriteCSV checks that the written rows are read back, with a header, and that no cell is a
+// formula.
 func TestWriteCSV(t *testing.T) {
 	t.Parallel()
 	end := start.Add(time.Hour)
@@ -36,7 +37,8 @@ func TestWriteCSV(t *testing.T) {
 	if diff := cmp.Diff([][]string{csvColumns, want}, rows[:2]); diff != "" || len(rows) != 3 || rows[2][6] != "'-1+1" || rows[2][9] != "" {
 		t.Errorf("got %q (-want +got):\n%s", rows, diff)
 	}
-	if n := strings.Count(b.String(), "\r\n"); n != 4 { // one of them within a cell, as the writer has it
+	// One of the line ends is within a cell.
+	if n := strings.Count(b.String(), "\r\n"); n != 4 {
 		t.Errorf("got %d line ends with CR, want 4: %q", n, b.String())
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/darkmap/darkmap/internal/timespan"
 )
 
-// sample is a fixed set of outages, by id: countries, regions, ASes and prefixes, of which some lie in two countries, some have not
-// ended, and some are shown only where all are asked for.
+// sample returns a fixed set of outages, by id: countries, regions, ASes and prefixes. Some lie in
+// two countries, some have not ended, and some are shown only with All.
 func sample(t *testing.T) map[string]bgp.Outage {
 	t.Helper()
 	all := map[string]bgp.Outage{}
@@ -89,7 +89,7 @@ func matches(t *testing.T, mode bgp.PrefixMode, prefixes ...string) (all []bgp.P
 	return all
 }
 
-// single is one filter, and the ids of sample that pass it, blips and retracted ones included.
+// single is one filter with the ids of sample that pass it, blips and retracted outages included.
 type single struct {
 	name, part string
 	filter     Filter
@@ -152,7 +152,7 @@ func singles(t *testing.T) []single {
 	}
 }
 
-// both is the filter with the fields of two.
+// both returns a filter with the fields of two.
 func both(a, b Filter) Filter {
 	out, add := reflect.ValueOf(&a).Elem(), reflect.ValueOf(b)
 	for i := range add.NumField() {
@@ -163,7 +163,8 @@ func both(a, b Filter) Filter {
 	return a
 }
 
-// passing lists the ids that pass, and checks that the tally agrees: it has words if and only if none does.
+// passing lists the ids that pass, and checks that the tally agrees: it has words if and only if
+// none passes.
 func passing(t *testing.T, name string, f Filter) []string {
 	t.Helper()
 	ids, tally := []string{}, NewTally(f)
@@ -183,12 +184,12 @@ func passing(t *testing.T, name string, f Filter) []string {
 	return ids
 }
 
-// TestFilters: every filter alone and in pairs. A pair passes what each of the two passes; blips and retracted outages only where all
-// are asked for.
+// TestFilters checks every filter alone and in pairs. A pair passes the outages that pass both;
+// blips and retracted outages pass only with All.
 func TestFilters(t *testing.T) {
 	t.Parallel()
 	all, outages := singles(t), sample(t)
-	counts := map[string]map[int]bool{} // by the two parts: whether none, one, more passed
+	counts := map[string]map[int]bool{} // by the two parts: whether none, one or more passed
 	for i, a := range all {
 		for _, b := range all[i:] {
 			if a.part == b.part && a.name != b.name || a.part == "window" && (b.part == "from" || b.part == "to") || b.part == "window" && (a.part == "from" || a.part == "to") {
@@ -226,7 +227,8 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// TestNothing says how many outages there are, with which filter none passes, and what would show some.
+// TestNothing checks the words for a filter that no outage passes: the number of outages, the
+// filter, and the flags that would show some.
 func TestNothing(t *testing.T) {
 	t.Parallel()
 	for want, f := range map[string]Filter{

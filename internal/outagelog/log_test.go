@@ -18,7 +18,7 @@ import (
 
 var start = time.Date(2014, 12, 22, 16, 15, 0, 0, time.UTC)
 
-// record is the record of an outage.
+// record returns the record of an outage.
 func record(t *testing.T, o bgp.Outage) *kgo.Record {
 	t.Helper()
 	if o.Entity == (bgp.Entity{}) {
@@ -45,7 +45,7 @@ func add(t *testing.T, l *Log, all ...bgp.Outage) {
 	}
 }
 
-// states are id, dataset, sequence and state of what passes the filter.
+// states returns id, dataset, sequence and state of the outages that pass the filter.
 func states(l *Log, f Filter) (out []string) {
 	for _, e := range l.Select(f) {
 		out = append(out, fmt.Sprintf("%s %s %d %s", e.Outage.Dataset, e.Outage.ID, e.Outage.Sequence, e.Outage.State))
@@ -53,7 +53,8 @@ func states(l *Log, f Filter) (out []string) {
 	return out
 }
 
-// TestLogNewest keeps the record with the highest sequence, in whichever order they come, and apart by dataset.
+// TestLogNewest checks that the Log keeps the record with the highest sequence, in any order of
+// arrival, and by dataset.
 func TestLogNewest(t *testing.T) {
 	t.Parallel()
 	end := start.Add(time.Hour)
@@ -78,7 +79,8 @@ func TestLogNewest(t *testing.T) {
 	}
 }
 
-// TestLogJSON gives the object as the topic carries it, and the duration of an open outage up to the time reached.
+// TestLogJSON checks that the Log returns the topic's object unchanged, and extends the duration of
+// an open outage to the time reached.
 func TestLogJSON(t *testing.T) {
 	t.Parallel()
 	l := New()
@@ -94,7 +96,8 @@ func TestLogJSON(t *testing.T) {
 	}
 }
 
-// TestLogWithin: a short loss that was taken back for an intermittent event of its entity is not listed beside it.
+// TestLogWithin checks that a short loss retracted in favour of an intermittent event of its entity
+// is not listed beside it.
 func TestLogWithin(t *testing.T) {
 	t.Parallel()
 	at := func(m int) *time.Time { v := start.Add(time.Duration(m) * time.Minute); return &v }
@@ -118,7 +121,8 @@ func TestLogWithin(t *testing.T) {
 	}
 }
 
-// TestLogDamaged names what cannot be decoded, and keeps what it had.
+// TestLogDamaged checks that the error names an undecodable record, and that the Log keeps its
+// state.
 func TestLogDamaged(t *testing.T) {
 	t.Parallel()
 	l := New()
@@ -137,7 +141,8 @@ func TestLogDamaged(t *testing.T) {
 	}
 }
 
-// TestLogBound never holds more than its limit: blips go first, then the outages that ended first, open ones last.
+// TestLogBound checks that the Log never exceeds its limit: it drops blips first, then the outages
+// that ended first, open ones last.
 func TestLogBound(t *testing.T) {
 	t.Parallel()
 	l := New()
@@ -164,7 +169,8 @@ func TestLogBound(t *testing.T) {
 	}
 }
 
-// TestLogLasting holds an outage until the record that ends it, and knows when the newest record was decided.
+// TestLogLasting checks that a lasting Log holds an outage until the record of its end, and returns
+// the time of the newest decision.
 func TestLogLasting(t *testing.T) {
 	t.Parallel()
 	l, end := NewLasting(), start.Add(time.Hour)

@@ -10,7 +10,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// told are the events that a stream passes, in order.
+// told returns the events that a stream passes, in order.
 func told(f Filter, records ...bgp.Outage) (out []string) {
 	s := NewStream(f)
 	for _, o := range records {
@@ -21,7 +21,8 @@ func told(f Filter, records ...bgp.Outage) (out []string) {
 	return out
 }
 
-// TestStream: the beginning of an outage is never told without its end, nor an end without its beginning.
+// TestStream checks that the beginning of an outage never passes without its end, nor an end
+// without its beginning.
 func TestStream(t *testing.T) {
 	t.Parallel()
 	life := func(id string, begin, lasts time.Duration, last ...bgp.Event) (all []bgp.Outage) {

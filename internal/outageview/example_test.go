@@ -7,7 +7,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// at reads a time of the test's week.
+// at returns a time of the test's week.
 func at(t *testing.T, s string) time.Time {
 	t.Helper()
 	v, err := time.Parse("2006-01-02 15:04:05", s)
@@ -17,7 +17,7 @@ func at(t *testing.T, s string) time.Time {
 	return v
 }
 
-// exampleOutages are those of an invented country on documentation space.
+// exampleOutages returns outages of an invented country on documentation space.
 func exampleOutages(t *testing.T) []bgp.Outage {
 	t.Helper()
 	outage := func(kind bgp.Kind, severity bgp.Severity, start, end string) bgp.Outage {
@@ -47,7 +47,7 @@ func exampleOutages(t *testing.T) []bgp.Outage {
 	return []bgp.Outage{flaps, dark, outage(bgp.KindOutage, bgp.SeverityTotal, "2014-12-23 15:41:00", "2014-12-23 16:12:00"), large}
 }
 
-// part is an outage of something in the country at the same time as o.
+// part returns an outage of an entity in the country, at the same time as o.
 func part(o bgp.Outage, e bgp.Entity, origin bgp.ASN, lost ...string) bgp.Outage {
 	o.ID, o.Entity, o.Origins, o.LostPrefixes, o.LostPrefixesTotal = e.Code+o.ID, e, []bgp.AS{{ASN: origin, Name: "Example Networks"}}, lost, len(lost)
 	return o
@@ -61,7 +61,7 @@ func examplePrefix(o bgp.Outage, code string) bgp.Outage {
 	return part(o, bgp.Entity{Type: bgp.EntityPrefix, Code: code}, 64496, code)
 }
 
-// family is the country, its AS, its two prefixes.
+// family returns the outages of the country, its AS and its two prefixes.
 func family(o bgp.Outage) []bgp.Outage {
 	return []bgp.Outage{examplePrefix(o, "192.0.2.0/24"), examplePrefix(o, "198.51.100.0/24"), exampleAS(o), o}
 }

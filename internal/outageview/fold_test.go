@@ -11,7 +11,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// summary names what stays and what it includes.
+// summary names the incidents and their folded outages.
 func summary(all []Incident) (out []string) {
 	for _, in := range all {
 		out = append(out, in.Entity.Code+" "+in.Includes())
@@ -91,7 +91,8 @@ func TestFold(t *testing.T) {
 	}
 }
 
-// TestFoldLosesNothing: whatever is folded, each outage is there once, and in any order the same ones stay.
+// TestFoldLosesNothing checks that each outage occurs once after folding, and that the incidents
+// are the same for any order of the input.
 func TestFoldLosesNothing(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(3, 4))

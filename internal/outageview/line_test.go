@@ -14,7 +14,7 @@ import (
 	"github.com/darkmap/darkmap/internal/terminal"
 )
 
-// TestLines draws events as they come: those of a window together, folded, on every terminal.
+// TestLines draws events as they come: the events of a window together, folded, on every terminal.
 func TestLines(t *testing.T) {
 	t.Parallel()
 	all := exampleOutages(t)
@@ -26,7 +26,7 @@ func TestLines(t *testing.T) {
 		o.Event, o.State, o.End, o.EndReason = bgp.EventOpened, bgp.StateOpen, nil, bgp.NotEnded
 		return o
 	}
-	var mu sync.Mutex // of got
+	var mu sync.Mutex // guards got
 	var got []Incident
 	count := func() int {
 		mu.Lock()

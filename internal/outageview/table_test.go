@@ -17,7 +17,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// widths are those of the terminals that are tried; 0 is a pipe.
+// widths are the tested widths of terminals; 0 is a pipe.
 var widths = []int{0, 60, 80, 120, 200}
 
 // golden compares lines with a file of testdata.
@@ -38,7 +38,7 @@ func golden(t *testing.T, name string, lines []string) {
 	}
 }
 
-// mixed are incidents of all sorts, with names as strangers write them.
+// mixed returns incidents of all sorts, with unusual names.
 func mixed(t *testing.T) []bgp.Outage {
 	t.Helper()
 	examples := exampleOutages(t)
@@ -56,7 +56,8 @@ func mixed(t *testing.T) []bgp.Outage {
 	return append(all, alone, long, v6)
 }
 
-// TestTable draws the example country alone, and with others, on every terminal: no line is wider, and no entity is cut.
+// TestTable draws the example country alone, and with others, on every terminal: no line is wider
+// than the terminal, and no entity is cut.
 func TestTable(t *testing.T) {
 	t.Parallel()
 	if n := terminal.Cells(text(entityCell(mixed(t)[17]))); n < 60 {
@@ -82,7 +83,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// TestTableWide shows the ids, also where they take a line of their own.
+// TestTableWide shows the ids, even if they need their own line.
 func TestTableWide(t *testing.T) {
 	t.Parallel()
 	for _, width := range widths {
@@ -95,7 +96,8 @@ func TestTableWide(t *testing.T) {
 	}
 }
 
-// TestOrigins: of several origins the one that most voters hold is named, and the others are counted.
+// TestOrigins checks that the origin with the most voters is named, and that the others are
+// counted.
 func TestOrigins(t *testing.T) {
 	t.Parallel()
 	by := func(asn bgp.ASN, voters int) bgp.UnexpectedRoute {

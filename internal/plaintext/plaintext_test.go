@@ -9,7 +9,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// FuzzClean: nothing stays that cannot be seen, a second time changes nothing, and what is cut is within its bounds.
+// FuzzClean checks that no invisible character remains, that a second call changes nothing, and
+// that a cut text is within its bounds.
 func FuzzClean(f *testing.F) {
 	for _, s := range []string{"Star Joint Venture", "  a\r\nb\tc\u2028d ", "\u202eevil\u202c\u200b", "e\u0301\u0301", "\u0301a", "\xff\xfe", "👩🏽\u200d🔬", "\x1b[31m", "Å\u2126\u1fef\u0344", "ﬁ", "\u1100\u1161\u11a8"} {
 		f.Add(s)

@@ -11,9 +11,10 @@ import (
 	"time"
 )
 
-// TestCosts plays what real replays and demos had done at each time, on a machine with other work: two looks a second were written down
-// (testdata, the seconds since the start and what was done; the first line is how long it took and the total). The share is never more
-// than 15 points off, never goes back, and is not 99 before the last tenth.
+// TestCosts plays the progress of real replays and demos on a machine with other work, recorded
+// twice a second (testdata: the seconds since the start and the work done; the first line is the
+// whole time and the total work). The share is never more than 15 points off, never decreases, and
+// is not 99 before the last tenth.
 func TestCosts(t *testing.T) {
 	t.Parallel()
 	traces, err := filepath.Glob("testdata/*.jsonl")

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// TestLineOnTerminal: what is written goes above the line, which is drawn again; no two share a line, and none is wider than the terminal.
+// TestLineOnTerminal checks that output goes above the line, which is drawn again; that no two
+// texts share a line; and that no line is wider than the terminal.
 func TestLineOnTerminal(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -33,7 +34,7 @@ func TestLineOnTerminal(t *testing.T) {
 	}
 }
 
-// screen is what a terminal shows of text.
+// screen returns the terminal's display of a text.
 func screen(text string) string {
 	var done, line string
 	for text != "" {
@@ -49,7 +50,7 @@ func screen(text string) string {
 	return done + line
 }
 
-// TestLineOnPipe: a line every ten seconds, without escape codes.
+// TestLineOnPipe checks for a line every ten seconds, without escape codes.
 func TestLineOnPipe(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

@@ -6,19 +6,21 @@ import (
 	"time"
 )
 
-// TestTracker plays a table, which is cheap to read and dear to decide on, and updates: reading is done long before the work is. The
-// share is that of the slowest stage at each time, it never goes back, and it is not 100 before the end.
+// TestTracker plays a table, which is cheap to read and expensive to decide on, and updates.
+// Reading ends long before the work. The share is the share of the slowest stage, never decreases,
+// and is not 100 before the end.
 func TestTracker(t *testing.T) {
 	t.Parallel()
 	const records, total = 10_000, 100.0
-	work := func(n float64) float64 { // of the first n records: a tenth of them has half of the work
+	// work returns the work of the first n records. The first tenth has half of the work.
+	work := func(n float64) float64 {
 		return total * min(n/2000, 0.5+0.5*max(0, n-1000)/9000)
 	}
 	var tr Tracker
 	last := Point{}
 	for s := range 101 { // seconds; the sink ends at 100, the reading at 20, enrich at 50
 		read, enriched, stored := min(float64(s)/20, 1)*records, min(float64(s)/50, 1)*records, 0.0
-		for stored < records && work(stored) < float64(s) { // it works at one speed
+		for stored < records && work(stored) < float64(s) { // the sink works at a constant speed
 			stored++
 		}
 		decided := min(enriched, stored+500)
@@ -37,7 +39,7 @@ func TestTracker(t *testing.T) {
 	}
 }
 
-// TestTrailBound forgets every other point, and what it remembers stays right.
+// TestTrailBound checks that a full trail drops every other point, and that the rest stays correct.
 func TestTrailBound(t *testing.T) {
 	t.Parallel()
 	var tr trail
@@ -58,7 +60,7 @@ func TestTrailBound(t *testing.T) {
 	}
 }
 
-// TestText words what is known.
+// TestText checks the words for the known values.
 func TestText(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2013, 1, 1, 0, 12, 59, 0, time.UTC).UnixMicro()

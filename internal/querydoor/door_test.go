@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// answers tells what it was asked.
+// answers returns the question that it received.
 func answers(_ context.Context, q query.Question, limit int) (query.Answer, error) {
 	if q.Code == "ZZ" {
 		return query.Answer{}, errors.New("rebuilding the state, at 2026-11-29T23:00:00Z")
@@ -24,7 +24,8 @@ func answers(_ context.Context, q query.Question, limit int) (query.Answer, erro
 	return query.Answer{What: q.Code, Kind: q.Kind, OutagesTotal: limit}, nil
 }
 
-// TestHandler: who has no key, comes from a page, or asks for something else is refused, with a reason.
+// TestHandler checks that a request without the key, from a web page, or with another question is
+// refused, with a reason.
 func TestHandler(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -21,7 +21,9 @@ func TestMain(m *testing.M) { os.Exit(clickhousetest.Main(m)) }
 
 var start = time.Date(2014, 12, 22, 16, 0, 0, 0, time.UTC)
 
-// fill stores (with the present as the time of arrival, from which rows live) what a sink would of a country that is lost from 16:15 to 17:00, seen by three voters of which two sent updates.
+// fill stores the rows of a sink for a country that is lost from 16:15 to 17:00 for three voters,
+// of which two sent updates. The time of arrival is the present, because times to live count from
+// it.
 func fill(t *testing.T, s clickhouse.Server) {
 	t.Helper()
 	exec := func(format string, args ...any) {
@@ -85,7 +87,7 @@ func fill(t *testing.T, s clickhouse.Server) {
 	}
 }
 
-// line is an answer in short.
+// line returns an answer in short form.
 func line(a query.Answer) string {
 	f := a.Families[0]
 	out := ""
@@ -110,7 +112,7 @@ func line(a query.Answer) string {
 	return out
 }
 
-// TestStore asks a real ClickHouse how things stood before, in and after an outage.
+// TestStore asks a real ClickHouse for the state before, in and after an outage.
 func TestStore(t *testing.T) {
 	t.Parallel()
 	server := clickhousetest.Server(t)

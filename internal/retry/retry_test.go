@@ -10,7 +10,8 @@ import (
 	"github.com/darkmap/darkmap/internal/retry"
 )
 
-// TestBackoff doubles the interval between the bounds, draws each wait around it, and begins again after Reset.
+// TestBackoff checks that the interval doubles between the bounds, that each wait is random around
+// it, and that Reset starts again.
 func TestBackoff(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -43,12 +44,12 @@ func TestBackoff(t *testing.T) {
 	}
 }
 
-// TestWait waits as long as Next says, and ends with the context.
+// TestWait checks that Wait waits for the time of Next, and ends with the context.
 func TestWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var b retry.Backoff
-		b.Reset() // of one that never waited does nothing
+		b.Reset() // on an unused Backoff it does nothing
 		began := time.Now()
 		if err := b.Wait(t.Context()); err != nil {
 			t.Fatal(err)

@@ -55,7 +55,7 @@ func dial(t *testing.T, url string, commands ...string) func() frame {
 	}
 }
 
-// TestCommands: the service's commands, what it answers, and its words for what it does not know.
+// TestCommands checks the service's commands and answers, and its error for unknown commands.
 func TestCommands(t *testing.T) {
 	t.Parallel()
 	s := rislivetest.Start(t, rislivetest.Options{Collectors: []string{"rrc00", "rrc01"}})
@@ -76,7 +76,8 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// TestFilters: of a burst over two collectors each subscription gets what it asks for.
+// TestFilters checks that of a burst over two collectors each subscription receives the matching
+// messages.
 func TestFilters(t *testing.T) {
 	t.Parallel()
 	sched := rislivetest.Burst("rrc00", 100) // 10.0.0.0/24 and on, ten in a message
@@ -104,7 +105,7 @@ func TestFilters(t *testing.T) {
 	} {
 		s := rislivetest.Start(t, rislivetest.Options{})
 		read := dial(t, s.URL, `{"type":"ris_subscribe","data":{`+tt.filter+`}}`, `{"type":"ping"}`)
-		read() // pong: the subscription is there
+		read() // pong: the server has the subscription
 		if err := s.Play(t.Context(), sched, time.Now(), 1000); err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +122,8 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// TestSlowConsumer: who does not read is thrown out in the service's words.
+// TestSlowConsumer checks that a client that does not read is disconnected with the service's
+// message.
 func TestSlowConsumer(t *testing.T) {
 	t.Parallel()
 	s := rislivetest.Start(t, rislivetest.Options{BehindBytes: 1 << 20, BehindFor: 50 * time.Millisecond})
@@ -145,7 +147,8 @@ func TestSlowConsumer(t *testing.T) {
 	}
 }
 
-// TestArchives: what is written as MRT is what is played, in files of the archive's length, as the index says.
+// TestArchives checks that the MRT files hold the played messages, in files of the archive's
+// length, according to the index.
 func TestArchives(t *testing.T) {
 	t.Parallel()
 	sched := rislivetest.Burst("rrc00", 20)

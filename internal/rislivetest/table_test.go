@@ -17,7 +17,8 @@ import (
 	"github.com/darkmap/darkmap/internal/rislivetest"
 )
 
-// TestDumps: what a collector's tables hold at the beginning, while a network is gone, and when it is back.
+// TestDumps checks the routes in a collector's tables at the start, while a network is gone, and
+// after its return.
 func TestDumps(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2015, 1, 5, 0, 0, 0, 0, time.UTC)
@@ -78,7 +79,7 @@ func TestDumps(t *testing.T) {
 	}
 }
 
-// holders reads a dump: the AS path of each prefix at each peer.
+// holders reads a dump and returns the AS path of each prefix at each peer.
 func holders(t *testing.T, path string) map[netip.Prefix]map[bgp.Peer]string {
 	t.Helper()
 	r, err := capture.Open(path, nil)

@@ -7,7 +7,7 @@ import (
 	"github.com/darkmap/darkmap/internal/routertest"
 )
 
-// TestLab: the routers hear each other, over a clear, a kill and a restart.
+// TestLab checks that the routers receive each other's routes, over a clear, a kill and a restart.
 func TestLab(t *testing.T) {
 	lab := routertest.Start(t, 11019, routertest.FRR, routertest.GoBGP)
 	a, b := lab.Routers[0], lab.Routers[1]

@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// diary is what stages write into.
+// diary records events of the stages.
 type diary struct {
 	mu    sync.Mutex
 	lines []string
@@ -23,7 +23,7 @@ type diary struct {
 
 func (d *diary) add(s string) { d.mu.Lock(); defer d.mu.Unlock(); d.lines = append(d.lines, s) }
 
-// stage ends when told to, drains for a while, or fails.
+// stage is a stage that ends on command, drains for a while, or fails.
 type stage struct {
 	name  string
 	d     *diary

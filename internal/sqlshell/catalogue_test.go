@@ -54,7 +54,8 @@ func TestComplete(t *testing.T) {
 	}
 }
 
-// TestCatalogueAsksWhenNeeded: at the first use, after a minute, and after forget; what fails is asked for again and loses nothing.
+// TestCatalogueAsksWhenNeeded checks that names are loaded at the first use, after a minute, and
+// after forget. A failed load is tried again and loses no names.
 func TestCatalogueAsksWhenNeeded(t *testing.T) {
 	t.Parallel()
 	asked, now := 0, time.Unix(1_000_000, 0)

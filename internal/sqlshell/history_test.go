@@ -36,7 +36,8 @@ func TestHistory(t *testing.T) {
 	}
 }
 
-// TestHistoryIsBounded: a file that has grown is cut to the newest statements; lines that are no statements are passed over.
+// TestHistoryIsBounded checks that a file that is too long is cut to the newest statements, and
+// that lines that are no statements are ignored.
 func TestHistoryIsBounded(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "history")
@@ -62,7 +63,7 @@ func TestHistoryIsBounded(t *testing.T) {
 	}
 }
 
-// TestHistoryFails: what is in the way of the file is told once, and the session goes on.
+// TestHistoryFails checks that an error of the file is reported once, and that the session goes on.
 func TestHistoryFails(t *testing.T) {
 	t.Parallel()
 	told := 0

@@ -11,7 +11,7 @@ import (
 	"github.com/darkmap/darkmap/internal/terminal"
 )
 
-// drawn is an answer in RowsFormat as it is drawn.
+// drawn returns the drawing of an answer in RowsFormat.
 func drawn(t *testing.T, answer string, width int, expanded Expanded) string {
 	t.Helper()
 	r, err := readRows(strings.NewReader(answer))
@@ -57,7 +57,8 @@ func trimmed(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// TestRowsOnATerminal: whatever a value holds, no line is wider than the terminal, and nothing moves its cursor.
+// TestRowsOnATerminal checks that for any value no line is wider than the terminal, and that
+// nothing moves its cursor.
 func TestRowsOnATerminal(t *testing.T) {
 	t.Parallel()
 	path := "[" + strings.TrimSuffix(strings.Repeat("64496,", 100), ",") + "]"
@@ -81,7 +82,7 @@ func TestRowsOnATerminal(t *testing.T) {
 	}
 }
 
-// TestRowsAreBounded: rows and octets beyond what a terminal shows are not read.
+// TestRowsAreBounded checks that rows and octets beyond the terminal's bounds are not read.
 func TestRowsAreBounded(t *testing.T) {
 	t.Parallel()
 	r, w := io.Pipe()

@@ -47,7 +47,7 @@ func TestSplit(t *testing.T) {
 	}
 }
 
-// FuzzSplit: any text is split without a panic, and nothing of a statement is lost.
+// FuzzSplit checks that any text is split without a panic, and that no part of a statement is lost.
 func FuzzSplit(f *testing.F) {
 	for _, text := range []string{"SELECT 1; SELECT $a$;$a$", "/* /* */ ;", "'\\", "‘;", "$", "a$", `\G`} {
 		f.Add(text)

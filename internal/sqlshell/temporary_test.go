@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// TestTemporary: what a killed process left is removed; what a process still writes, what belongs to another output and what is no
-// temporary file of darkmap's are kept. Several processes may begin at once.
+// TestTemporary checks that files of a killed process are removed. Files that a process still
+// writes, files of another output and files that are not darkmap's temporary files are kept.
+// Several processes may start at once.
 func TestTemporary(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -61,7 +62,8 @@ func TestTemporary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if left, err := filepath.Glob(filepath.Join(folder, ".a.csv.????????.tmp")); err != nil || len(left) != 2 { // it, and the notes
+	// The file of this process, and the notes.
+	if left, err := filepath.Glob(filepath.Join(folder, ".a.csv.????????.tmp")); err != nil || len(left) != 2 {
 		t.Errorf("later: got %v, %v, want no file of those that ended", left, err)
 	}
 	if err := last.Close(); err != nil {

@@ -55,8 +55,8 @@ func load(t *testing.T, s clickhouse.Server) {
 	}
 }
 
-// TestExportImport exports a dataset, imports it under another name, and finds the same rows in every table; what is wrong with the files
-// is said, and nothing is imported; what was interrupted goes on.
+// TestExportImport exports a dataset, imports it under another name, and finds the same rows in
+// every table. Damaged files are reported, and nothing is imported. An interrupted import goes on.
 func TestExportImport(t *testing.T) {
 	t.Parallel()
 	s := clickhousetest.Server(t)
@@ -77,7 +77,8 @@ func TestExportImport(t *testing.T) {
 	}
 	t.Run("files", func(t *testing.T) { wrongFiles(t, s, dir, m) }) //nolint:paralleltest // they share the store
 
-	// An import that was cut short: the first file of route changes is there twice and in part, the dataset is not complete.
+	// An import that was cut short: the rows of the first file of route changes are there twice and
+	// incomplete, and the dataset is not complete.
 	in := storefile.Import{Server: s, Dir: dir, Dataset: "again"}
 	if m, err = in.Open(); err != nil {
 		t.Fatal(err)
@@ -117,7 +118,8 @@ func TestExportImport(t *testing.T) {
 // copies are the tables that views fill.
 var copies = []string{"prefix_changes", "visibility_hours", "outage_newest", "panel_verdicts", "feed_newest"}
 
-// same compares the datasets year and again in all tables, with FINAL and, where no view has made the rows, without.
+// same compares the datasets year and again in all tables, with FINAL and, for tables that no view
+// fills, without.
 func same(t *testing.T, s clickhouse.Server) {
 	t.Helper()
 	for _, name := range append(storefile.Tables(), copies...) {
@@ -127,7 +129,7 @@ func same(t *testing.T, s clickhouse.Server) {
 		}
 		for _, final := range []string{"", " FINAL"} {
 			if final == "" && slices.Contains(copies, name) {
-				continue // what views fill may have rows more than once until they are merged
+				continue // tables of views may have rows more than once until they are merged
 			}
 			type sum struct{ Rows, Hash uint64 }
 			var got [2]sum

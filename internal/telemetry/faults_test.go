@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// lines is what a log wrote. It is safe for concurrent use.
+// lines holds the lines of a log. It is safe for concurrent use.
 type lines struct {
 	mu  sync.Mutex
 	all bytes.Buffer
@@ -37,8 +37,9 @@ func (l *lines) take() (out []string) {
 	return out
 }
 
-// TestOneFault: many connections with one cause make one line, then one with their number; another cause is another line; what goes
-// on is said again after ten seconds, a minute and ten minutes; what is over is forgotten.
+// TestOneFault checks that many connections with one cause give one line, then one with their
+// number; that another cause gives another line; that a lasting fault is logged again after ten
+// seconds, a minute and ten minutes; and that an ended fault is forgotten.
 func TestOneFault(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -85,7 +86,8 @@ func TestOneFault(t *testing.T) {
 	})
 }
 
-// TestOneFaultDistinct: what has no cause is one fault only where all but its ends is the same; there is a bound.
+// TestOneFaultDistinct checks that records without a cause are one fault only if all attributes
+// except ends are equal, and that the number of faults is bounded.
 func TestOneFaultDistinct(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// TestLimited: a burst passes, then one line for each interval, which says how many were left out.
+// TestLimited checks that a burst passes, then one line for each interval, with the number of
+// suppressed lines.
 func TestLimited(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -21,7 +22,7 @@ func TestLimited(t *testing.T) {
 	now = now.Add(time.Second)
 	l.Info("began")
 	l.Info("began")
-	now = now.Add(time.Hour) // no more than a burst is saved up
+	now = now.Add(time.Hour) // at most a burst accumulates
 	for range 5 {
 		l.Warn("again")
 	}

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// TestQuiet: at the end cancellations are left out, and nothing else.
+// TestQuiet checks that at the end only records about cancellations are dropped.
 func TestQuiet(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

@@ -7,7 +7,7 @@ import (
 	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
-// TestReadiness is ready until a reason is set, and again once nil is.
+// TestReadiness checks that a Readiness is ready until a reason is set, and again after nil is set.
 func TestReadiness(t *testing.T) {
 	t.Parallel()
 	var r telemetry.Readiness

@@ -94,7 +94,7 @@ func TestAdmin(t *testing.T) {
 	}
 }
 
-// TestAdminRebound: on loopback, a page whose name was made to lead there reads nothing.
+// TestAdminRebound checks that on loopback a page whose name was pointed there reads nothing.
 func TestAdminRebound(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestWaiting: who only waits for others is asked for work all the same, and says for whom.
+// TestWaiting checks that a process that only waits for others answers 200, and names them.
 func TestWaiting(t *testing.T) {
 	t.Parallel()
 	waiting := WaitingError{Err: errors.New("no router has connected")}

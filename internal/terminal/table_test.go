@@ -9,7 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// example is a table in which two columns are equal in all rows, one may be cut and one loses its body.
+// example returns a table in which two columns are equal in all rows, one may be cut and one loses
+// its body.
 func example() *Table {
 	return &Table{
 		Columns: []Column{{Title: "START"}, {Title: "ENTITY"}, {Title: "FAMILY", Drop: 1}, {Title: "KIND", Shrink: 2, Whole: true, Drop: 3}, {Title: "LOSS", Drop: 2, Said: "loss"}, {Title: "UPSTREAM", Shrink: 1}},
@@ -85,7 +86,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// TestTableOfOneRow says nothing of all rows.
+// TestTableOfOneRow checks that a table of one row has no line about all rows.
 func TestTableOfOneRow(t *testing.T) {
 	t.Parallel()
 	one := example()
@@ -100,7 +101,8 @@ func TestTableOfOneRow(t *testing.T) {
 	}
 }
 
-// TestTableFits draws random tables: no line is wider, no head or tail is lost, and without a width nothing is.
+// TestTableFits draws random tables: no line is wider than the terminal, no head or tail is lost,
+// and without a width nothing is lost.
 func TestTableFits(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))

@@ -77,7 +77,7 @@ func TestWrap(t *testing.T) {
 	}
 }
 
-// FuzzWrap: no line is wider, and nothing but blanks is lost.
+// FuzzWrap checks that no line is wider than the width, and that only blanks are lost.
 func FuzzWrap(f *testing.F) {
 	f.Add("all rows: IPv4, severity total", 20, 2)
 	f.Add("東京電力 e\u0301 👩\u200d🔬", 8, 4)
@@ -98,7 +98,8 @@ func FuzzWrap(f *testing.F) {
 
 func abs(n int) int { return max(n, -(n + 1)) }
 
-// TestCleaner: however a text is cut into writes, nothing of it acts on the terminal, and no character is lost.
+// TestCleaner checks that, for any division of a text into writes, no character acts on the
+// terminal and none is lost.
 func TestCleaner(t *testing.T) {
 	t.Parallel()
 	const text = "東京\x1b[2J\t\u202eevil\nnext\r\n\xff end é"

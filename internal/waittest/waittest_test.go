@@ -9,7 +9,7 @@ import (
 	"github.com/darkmap/darkmap/internal/waittest"
 )
 
-// failing notes that a test failed, and how.
+// failing records that a test failed, and its message.
 type failing struct {
 	testing.TB
 	failed bool

@@ -61,9 +61,9 @@ func resolution(s string, lasts time.Duration) time.Duration {
 }
 
 // ParseWindow parses the two ends of a window. A date as start is its first moment, a date as end
-// the moment after it. A time as end is that moment or, with whole, the end of its minute or
-// second: 16:15 includes that minute. Empty text is the zero time: no bound. The errors begin with
-// the flag, --from or --to.
+// the moment after it. A time as end is that moment or, with whole, the end of its minute, second or
+// microsecond: 16:15 includes that minute. Empty text is the zero time: no bound. The errors begin
+// with the flag, --from or --to.
 func ParseWindow(from, to string, whole bool) (begin, end time.Time, err error) {
 	if begin, _, err = Parse(from); err != nil {
 		return begin, end, fmt.Errorf("--from %w", err)

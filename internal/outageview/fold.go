@@ -40,8 +40,8 @@ func folds(part, whole bgp.EntityType) bool {
 // and holds at least half of its loss; of several of one type under the one with the greatest
 // share.
 //
-// An outage that names no such parent, such as a short loss, folds under another outage if all of
-// this holds:
+// An outage that names no parents of a suitable type, as a short loss, folds under another outage if
+// all of this holds:
 //
 //   - It begins at most 20 minutes before the other and not after its end.
 //   - A prefix: the other is of its origin AS, or lists the prefix among its lost prefixes. An AS:

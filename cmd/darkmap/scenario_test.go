@@ -42,7 +42,7 @@ func scenarioArguments(t *testing.T, s simulate.Scenario) []string {
 
 func scenario(t *testing.T, name string) simulate.Scenario {
 	t.Helper()
-	all := simulate.Scenarios()
+	all := scenarios()
 	i := slices.IndexFunc(all, func(s simulate.Scenario) bool { return s.Name == name })
 	if i < 0 {
 		t.Fatalf("no scenario %s", name)

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// chaosProcess is a stage that can be killed and started again. Its methods are for one goroutine.
+type chaosProcess struct {
+	t    *testing.T
+	name string
+	args []string
+	log  string // the file of its standard error
+	cmd  *exec.Cmd
+	done chan struct{} // closed when it has ended
+	err  error         // how, once done is closed
+}
+
+func (p *chaosProcess) start() {
+	p.t.Helper()
+	out, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer out.Close() //nolint:errcheck // the process has its own
+	cmd := exec.Command(os.Args[0], p.args...)
+	cmd.Env = append(os.Environ(), asDarkmap+"=1")
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	done := make(chan struct{})
+	p.cmd, p.done = cmd, done
+	go func() { // ends with the process, which kill ends
+		p.err = cmd.Wait()
+		close(done)
+	}()
+}
+
+// running reports whether it has not ended.
+func (p *chaosProcess) running() bool {
+	select {
+	case <-p.done:
+		return false
+	default:
+		return true
+	}
+}
+
+func (p *chaosProcess) signal(s syscall.Signal) { _ = p.cmd.Process.Signal(s) } // it may have ended
+
+// kill ends it with SIGKILL.
+func (p *chaosProcess) kill() {
+	p.signal(syscall.SIGKILL)
+	<-p.done
+}
+
+// term asks it to end. It has to do so by itself, without a fault.
+func (p *chaosProcess) term() {
+	p.t.Helper()
+	p.signal(syscall.SIGTERM)
+	ctx, cancel := context.WithTimeout(p.t.Context(), 60*time.Second)
+	defer cancel()
+	select {
+	case <-p.done:
+		p.ended()
+	case <-ctx.Done():
+		p.t.Errorf("%s does not end within 60 s: %s", p.name, p.said())
+		p.kill()
+	}
+}
+
+// ended asks that it has ended without a fault. One that is asked to end while it starts ends as interrupted.
+func (p *chaosProcess) ended() {
+	p.t.Helper()
+	if p.err != nil && p.cmd.ProcessState.ExitCode() != exitInterrupted {
+		p.t.Errorf("%s: %v: %s", p.name, p.err, p.said())
+	}
+}
+
+// said is the end of its log.
+func (p *chaosProcess) said() string {
+	text, err := os.ReadFile(p.log)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text[max(0, len(text)-2000):])
+}

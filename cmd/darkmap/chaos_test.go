@@ -1,0 +1,276 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/darkmap/darkmap/detect"
+	"github.com/darkmap/darkmap/enrich"
+	"github.com/darkmap/darkmap/eval/simulate"
+	"github.com/darkmap/darkmap/internal/clickhouse"
+	"github.com/darkmap/darkmap/internal/clickhousetest"
+	"github.com/darkmap/darkmap/internal/kafka"
+	"github.com/darkmap/darkmap/internal/kafkatest"
+	"github.com/darkmap/darkmap/schemas"
+	"github.com/darkmap/darkmap/sink"
+)
+
+var (
+	chaosFaults   = flag.Int("chaos-faults", 12, "how many faults TestChaos makes; the published bar is 200")
+	chaosBrokers  = flag.Int("chaos-brokers", 1, "how many brokers TestChaos starts; the published bar is 3")
+	chaosScenario = flag.String("chaos-scenario", "four-withdrawn", "the scenario of eval/simulate that TestChaos plays")
+	chaosSeed     = flag.Uint64("chaos-seed", 0, "draws the faults of TestChaos; 0 draws a seed and prints it")
+)
+
+// chaosDataset is the name in both runs: outages hold it.
+const chaosDataset = "chaos"
+
+// TestChaos plays the files of a simulation through stages that are processes of their own, on a real
+// Kafka and a ClickHouse engine, and makes random faults meanwhile: a stage killed, stopped for a while
+// or asked to end; a broker killed; the engine killed. The topics of detect are byte-identical to those
+// of an undisturbed run, and so are the rows of ClickHouse apart from where in Kafka they were read;
+// `sink verify` finds no row missing or doubled.
+func TestChaos(t *testing.T) {
+	t.Parallel()
+	clickhousetest.NeedEngine(t)
+	seed := *chaosSeed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Logf("-chaos-seed=%d", seed)
+	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // faults, no secrets
+	files := chaosFiles(t)
+	var want, got found
+	t.Run("undisturbed", func(t *testing.T) {
+		want = newChaos(t, kafkatest.StartApache(t, 1), files).run(nil)
+	})
+	if t.Failed() {
+		return
+	}
+	t.Run("disturbed", func(t *testing.T) {
+		got = newChaos(t, kafkatest.StartApache(t, *chaosBrokers), files).run(random)
+	})
+	if t.Failed() {
+		return
+	}
+	if len(want.topics[schemas.TopicOutagesJSON]) == 0 {
+		t.Fatal("the undisturbed run has no outage")
+	}
+	for topic, records := range want.topics {
+		if diff := cmp.Diff(records, got.topics[topic]); diff != "" {
+			t.Errorf("%s differs (-undisturbed +disturbed):\n%.3000s", topic, diff)
+		}
+	}
+	if diff := cmp.Diff(want.rows, got.rows); diff != "" {
+		t.Errorf("the sums of the rows differ (-undisturbed +disturbed):\n%.3000s", diff)
+	}
+}
+
+// chaosFiles exports the scenario and returns the arguments that play it.
+func chaosFiles(t *testing.T) []string {
+	t.Helper()
+	world, err := simulate.Build(scenario(t, *chaosScenario))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	files, err := world.Export(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append([]string{"--config", filepath.Join(dir, simulate.ConfigFile)}, simulate.Arguments(dir, files)...)
+}
+
+// found is the result of a run.
+type found struct {
+	// topics holds the values of detect's topics in their order, by partition.
+	topics map[string]map[int32][]string
+	// rows holds what chaosSums returns of each view.
+	rows map[string]map[string]uint64
+}
+
+// chaos is one run: brokers, an engine, and the processes of all stages.
+type chaos struct {
+	t       *testing.T
+	cluster *kafkatest.ApacheCluster
+	cfg     kafka.Config
+	engine  *clickhouse.Engine
+	store   clickhouse.Server
+	flags   []string // of every process
+	ingest  *chaosProcess
+	stages  []*chaosProcess
+}
+
+func newChaos(t *testing.T, cluster *kafkatest.ApacheCluster, files []string) *chaos {
+	t.Helper()
+	c := &chaos{t: t, cluster: cluster, cfg: cluster.Config.WithDataset(chaosDataset)}
+	c.engine, c.store = clickhousetest.Configured(t)
+	dir := t.TempDir()
+	password := filepath.Join(dir, "password")
+	if err := os.WriteFile(password, []byte(c.store.Password+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, set := range []string{
+		"kafka.brokers=[" + strings.Join(c.cfg.Brokers, ",") + "]", "clickhouse.addresses=[" + strings.Join(c.store.Addresses, ",") + "]",
+		"clickhouse.http_address=" + c.store.HTTPAddress, "clickhouse.user=" + c.store.User, "clickhouse.database=" + c.store.Database,
+		"clickhouse.password.file=" + password,
+	} {
+		c.flags = append(c.flags, "--set", set)
+	}
+	c.flags = append(c.flags, files[:2]...)
+	c.once("topics", "apply", "--dataset", chaosDataset)
+	c.once("migrate")
+	stage := func(name, instance string, args ...string) *chaosProcess {
+		own := filepath.Join(dir, name+instance)
+		all := slices.Concat([]string{
+			name, "--dataset", chaosDataset, "--instance", instance, "--admin-addr", "127.0.0.1:0", "--data-dir", own,
+		}, c.flags, args)
+		return &chaosProcess{t: t, name: name + "/" + instance, args: all, log: own + ".log"}
+	}
+	c.ingest = stage("ingest", "a", files[2:]...)
+	for _, name := range []string{enrich.Name, detect.Name, sink.Name} {
+		c.stages = append(c.stages, stage(name, "a"), stage(name, "b"))
+	}
+	return c
+}
+
+// once runs a command to its end.
+func (c *chaos) once(args ...string) {
+	c.t.Helper()
+	process(c.t, 0, slices.Concat(args, c.flags)...)
+}
+
+// run starts all processes, makes the faults that random draws until all of them are made, waits until
+// everything is stored, and returns the results. Without random there are no faults.
+func (c *chaos) run(random *rand.Rand) found {
+	c.t.Helper()
+	begin := time.Now()
+	all := append([]*chaosProcess{c.ingest}, c.stages...)
+	for _, p := range all {
+		p.start()
+		defer p.kill()
+	}
+	if random != nil {
+		c.disturb(random)
+	}
+	for c.ingest.running() { // a killed one is started again from the first file
+		<-time.After(50 * time.Millisecond)
+	}
+	c.ingest.ended()
+	// Each stage has read all, and then the one behind it.
+	kafkatest.WaitDrained(c.t, c.cfg, kafka.Reading{Stage: enrich.Name, Topics: []string{schemas.TopicUpdates}})
+	kafkatest.WaitDrained(c.t, c.cfg, kafka.Reading{Stage: detect.Name, Topics: []string{schemas.TopicRoutes}})
+	kafkatest.WaitDrained(c.t, c.cfg, kafka.Reading{Stage: sink.Name, Topics: sink.Topics()})
+	for _, p := range c.stages {
+		p.term()
+	}
+	c.t.Logf("took %v", time.Since(begin).Round(time.Second))
+	c.once("sink", "verify", "--dataset", chaosDataset)
+	return c.results()
+}
+
+// results reads the topics of detect and the views.
+func (c *chaos) results() found {
+	c.t.Helper()
+	f := found{topics: map[string]map[int32][]string{}, rows: map[string]map[string]uint64{}}
+	for _, topic := range []string{schemas.TopicOutages, schemas.TopicOutagesJSON, schemas.TopicVisibility, schemas.TopicPanel, schemas.TopicPrefixes} {
+		f.topics[topic] = map[int32][]string{}
+		for _, rec := range kafkatest.Read(c.t, c.cfg, topic) {
+			f.topics[topic][rec.Partition] = append(f.topics[topic][rec.Partition], fmt.Sprintf("%s %x", rec.Key, rec.Value))
+		}
+	}
+	conn, err := clickhouse.Open(c.t.Context(), c.store)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer conn.Close() //nolint:errcheck // only read
+	for _, view := range []string{"route_changes", "outage_events", "visibility", "panel", "prefix_states"} {
+		f.rows[view] = chaosSums(c.t, conn, c.store.Database+"."+view)
+	}
+	return f
+}
+
+// chaosSums is the number of a view's rows, a hash of all of them, and a hash of each column.
+func chaosSums(t *testing.T, conn driver.Conn, view string) map[string]uint64 {
+	t.Helper()
+	const columns = "* EXCEPT (partition, offset, appended_at)"
+	rows, err := conn.Query(t.Context(), fmt.Sprintf("SELECT count() AS `the rows`, sum(cityHash64(toString(tuple(%s)))) AS `all columns`, "+
+		"%s APPLY (x -> sum(cityHash64(toString(x)))) FROM %s WHERE dataset = '%s'", columns, columns, view, chaosDataset))
+	if err != nil {
+		t.Fatal(view, err)
+	}
+	defer rows.Close() //nolint:errcheck // only read
+	names := rows.Columns()
+	sums, at := make([]uint64, len(names)), make([]any, len(names))
+	for i := range sums {
+		at[i] = &sums[i]
+	}
+	if !rows.Next() {
+		t.Fatal(view, rows.Err())
+	}
+	if err := rows.Scan(at...); err != nil {
+		t.Fatal(view, err)
+	}
+	all := map[string]uint64{}
+	for i, name := range names {
+		all[name] = sums[i]
+	}
+	return all
+}
+
+// disturb makes the faults, one after the other.
+func (c *chaos) disturb(random *rand.Rand) {
+	c.t.Helper()
+	some := func(most time.Duration) time.Duration { return time.Duration(random.Int64N(int64(most))) }
+	counts := map[string]int{}
+	for range *chaosFaults {
+		<-time.After(200*time.Millisecond + some(time.Second))
+		p := c.stages[random.IntN(len(c.stages))]
+		fault := []string{"kill", "kill", "kill", "stop", "term", "broker", "engine", "ingest"}[random.IntN(8)]
+		counts[fault]++
+		switch fault {
+		case "kill":
+			p.kill()
+			<-time.After(some(time.Second))
+			p.start()
+		case "stop":
+			p.signal(syscall.SIGSTOP)
+			<-time.After(some(8 * time.Second))
+			p.signal(syscall.SIGCONT)
+		case "term":
+			p.term()
+			p.start()
+		case "broker":
+			c.cluster.Kill(random.IntN(*chaosBrokers))
+			<-time.After(some(2 * time.Second))
+			c.cluster.StartAll()
+		case "engine":
+			if pid := c.engine.PID(); pid > 0 {
+				_ = syscall.Kill(pid, syscall.SIGKILL) // it may just have ended
+			}
+		case "ingest":
+			if c.ingest.running() {
+				c.ingest.kill()
+				c.ingest.start()
+			}
+		}
+		for _, p := range c.stages {
+			if !p.running() {
+				c.t.Errorf("%s ended by itself after a fault of kind %s: %s", p.name, fault, p.said())
+				p.start()
+			}
+		}
+	}
+	c.t.Logf("faults: %v; ingest still runs: %v", counts, c.ingest.running())
+}

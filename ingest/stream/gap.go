@@ -13,31 +13,34 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// Gap is a stretch of a collector's stream that was not heard, from Since to Until, and may be answered by a table or a fill. It
-// takes the place of gaps that were still open when it began: what answers it holds what all of them lacked.
+// Gap is a part of a collector's stream, from Since to Until, that darkmap did not receive. A table
+// or a fill may answer it. A new gap replaces a gap that is still open: its answer covers the
+// missing messages of both.
 type Gap struct {
-	// ID names it within the collector.
+	// ID names the gap within the collector.
 	ID string
-	// Since is the collector's clock before it (of the oldest open one), microseconds; 0 is since ever: only a table can answer it.
+	// Since is the collector's clock before the gap, microseconds. If the gap replaced others, it
+	// is the Since of the oldest. 0 means since ever: only a table can answer such a gap.
 	Since int64
-	// Until is when it was over, microseconds.
+	// Until is the time at which the gap was over, microseconds.
 	Until int64
 
-	s     *Stream
-	after map[bgp.Peer]int64 // when each peer's first message after it was; the stream's mu
-	lack  int64              // the argument of Lacks, the greatest; the stream's mu
-	ids   []string           // of gaps whose place it took
-	ended bool               // the stream's mu
-	lacks bool               // a record of its answer was refused; the stream's mu
+	s *Stream
+	// timestamp of each peer's first message after the gap; guarded by the stream's mu
+	after map[bgp.Peer]int64
+	lack  int64    // greatest argument of Lacks so far; guarded by the stream's mu
+	ids   []string // IDs of the gaps that this one replaced
+	ended bool     // guarded by the stream's mu
+	lacks bool     // a record of the gap's answer was refused; guarded by the stream's mu
 }
 
-// Stream is the gap's.
+// Stream returns the stream in which the gap lies.
 func (g *Gap) Stream() *Stream { return g.s }
 
-// TableLane begins the lane of the tables that answer the gap; FillLane that of the messages that it lacked.
+// TableLane starts the lane for the tables that answer the gap.
 func (g *Gap) TableLane() *Lane { return g.lane(bgp.TableLane(g.ID)) }
 
-// FillLane is TableLane's counterpart.
+// FillLane starts the lane for the messages that fill the gap.
 func (g *Gap) FillLane() *Lane { return g.lane(bgp.FillLane(g.ID)) }
 
 func (g *Gap) lane(name bgp.Lane) *Lane {
@@ -46,32 +49,38 @@ func (g *Gap) lane(name bgp.Lane) *Lane {
 	return l
 }
 
-// Lacks notes that a message with that timestamp, microseconds, is missing and lies in the gap. Older
-// messages that come after the gap do not end a peer's part of the gap's answer: a source that lags
-// goes on at an earlier time. It is safe for concurrent use.
+// Lacks records that a message with timestamp at, microseconds, is missing and falls into the gap.
+// A message older than at that arrives after the gap does not end its peer's part of the gap: a
+// source that lags continues at an earlier time. It is safe for concurrent use.
 func (g *Gap) Lacks(at int64) {
 	g.s.mu.Lock()
 	defer g.s.mu.Unlock()
 	g.lack = max(g.lack, at)
 }
 
-// heard notes the first message after the gap; one from before it came late. The stream's mu is held.
+// heard records the time of the peer's first message after the gap. It ignores a message with a
+// timestamp before the gap, which arrived late. The caller holds the stream's mu.
 func (g *Gap) heard(p bgp.Peer, at int64) {
 	if _, ok := g.after[p]; !ok && at >= max(g.Since, g.lack) {
 		g.after[p] = at
 	}
 }
 
-// BeginGap says that what the collector said between since (its clock then, microseconds; 0 since ever) and now is missing. It
-// stands before the first live record after the gap. since may be a source's own timestamp: one that lies ahead of the clock counts as now.
-// Where single messages were left out, others that came after since stand before the gap: what answers it says them again.
+// BeginGap records that messages of the collector between since and now are missing. since is the
+// collector's clock at the beginning, microseconds, or 0 for since ever. The gap's record precedes
+// the first live record after the gap. since may be a timestamp of the source: one ahead of the
+// clock counts as now. If only single messages were left out, messages after since may already be
+// in the stream before the gap's record. The answer to the gap then repeats them.
 func (s *Stream) BeginGap(ctx context.Context, since int64, why string) (*Gap, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.gaps++
 	now := s.now()
 	since = min(since, now)
-	g := &Gap{ID: fmt.Sprintf("%d-%d", s.epoch, s.gaps), Since: since, Until: now, s: s, after: map[bgp.Peer]int64{}}
+	g := &Gap{
+		ID: fmt.Sprintf("%d-%d", s.epoch, s.gaps), Since: since, Until: now, s: s,
+		after: map[bgp.Peer]int64{},
+	}
 	if old := s.gap; old != nil && !old.ended {
 		old.ended = true
 		ids := slices.Concat(old.ids, []string{old.ID})
@@ -83,7 +92,10 @@ func (s *Stream) BeginGap(ctx context.Context, since int64, why string) (*Gap, e
 	if err := s.write(ctx, &s.live, now, rec); err != nil {
 		return nil, err
 	}
-	f := &pb.FeedRecord{Event: pb.FeedEvent_FEED_EVENT_GAP, Reason: why, GapId: g.ID, BeginUs: since, EndUs: now, Peers: s.upPeers()}
+	f := &pb.FeedRecord{
+		Event: pb.FeedEvent_FEED_EVENT_GAP, Reason: why, GapId: g.ID, BeginUs: since, EndUs: now,
+		Peers: s.upPeers(),
+	}
 	if err := s.feed(ctx, f); err != nil {
 		return nil, err
 	}
@@ -93,8 +105,8 @@ func (s *Stream) BeginGap(ctx context.Context, since int64, why string) (*Gap, e
 	return g, nil
 }
 
-// OpenGap returns since when something is missing that was not answered yet, microseconds, 0 since ever; ok tells whether anything
-// is.
+// OpenGap returns the Since of the gap that is not answered yet, microseconds, 0 for since ever. ok
+// is false if there is no such gap.
 func (s *Stream) OpenGap() (since int64, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,8 +116,8 @@ func (s *Stream) OpenGap() (since int64, ok bool) {
 	return s.gap.Since, true
 }
 
-// upPeers lists the peers that are up, in order; none, which stands for all of the collector, where they are more than maxListed. mu is
-// held.
+// upPeers lists the peers that are up, in order. If they are more than maxListed, it returns nil,
+// which means all peers of the collector. The caller holds mu.
 func (s *Stream) upPeers() []*pb.Peer {
 	outs := map[bgp.Peer]*pb.Peer{}
 	for _, p := range s.peers {
@@ -123,23 +135,26 @@ func (s *Stream) upPeers() []*pb.Peer {
 	return list
 }
 
-// Outcome says how a gap ends.
+// Outcome describes how a gap ends.
 type Outcome struct {
-	// Complete tells that everything between Since and now is known.
+	// Complete reports whether everything between Since and now is known.
 	Complete bool
-	// Filled tells that it was bridged by its messages, not by a table.
+	// Filled reports whether the missing messages answered the gap. If false, a table did.
 	Filled bool
-	// Families and Peers are those of the table; empty is all of the gap's.
+	// Families and Peers are those of the table. Empty means all families or all peers of the gap.
 	Families []bgp.Family
 	Peers    []bgp.Peer
-	// Unreadable is how many records of the table could not be read.
+	// Unreadable is the number of records of the table that could not be read.
 	Unreadable uint32
-	// Why says in words what was missing, or what answered it.
+	// Why describes in words the missing part, or the answer.
 	Why string
 }
 
-// limit takes back what cannot be said. An end without a list speaks of all peers: of a table that is those that its chunks name, which is
-// nearly the same, but a fill would promise of all what holds for some. lacks: a record of the answer was refused.
+// limit downgrades an outcome that cannot be encoded. A record without a list of peers applies to
+// all peers. For a table these are the peers that its chunks name, which is nearly the same set. A
+// fill without a list would promise for all peers an answer that only some have, so limit makes it
+// incomplete. lacks reports whether a record of the answer was refused. The outcome is then
+// incomplete, too.
 func (o *Outcome) limit(lacks bool) {
 	if len(o.Peers) > maxListed {
 		o.Complete = o.Complete && !o.Filled
@@ -150,7 +165,8 @@ func (o *Outcome) limit(lacks bool) {
 	}
 }
 
-// End says that the gap was answered, in the lane of what answered it. It does nothing where another has taken its place.
+// End records in lane l, the lane of the answer, that the gap was answered. It does nothing if
+// another gap has replaced this one.
 func (g *Gap) End(ctx context.Context, l *Lane, o Outcome) error {
 	s := g.s
 	s.mu.Lock()
@@ -185,24 +201,28 @@ func (g *Gap) End(ctx context.Context, l *Lane, o Outcome) error {
 	return nil
 }
 
-// Superseded reports whether another gap has taken its place, or its stream is closed: answering it is of no use.
+// Superseded reports whether another gap has replaced this one, or its stream is closed. An answer
+// is then of no use.
 func (g *Gap) Superseded() bool {
 	g.s.mu.Lock()
 	defer g.s.mu.Unlock()
 	return g.ended || g.s.gap != g || g.s.state == bgp.FeedClosed
 }
 
-// Progress says on bgp.feeds how much of what answers the gap has been read.
+// Progress writes to bgp.feeds how many octets of the gap's answer have been read.
 func (g *Gap) Progress(ctx context.Context, done, total uint64, why string) error {
 	s := g.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.standing()
 	st.State, st.DoneBytes, st.TotalBytes = string(bgp.FeedBootstrapping), done, total
-	return s.feed(ctx, &pb.FeedRecord{Event: pb.FeedEvent_FEED_EVENT_PROGRESS, GapId: g.ID, Reason: why, Status: st})
+	return s.feed(ctx, &pb.FeedRecord{
+		Event: pb.FeedEvent_FEED_EVENT_PROGRESS, GapId: g.ID, Reason: why, Status: st,
+	})
 }
 
-// Earliest is the time before which the gap lacks nothing, microseconds, 0 since ever: Since, as far as archives' times may be off.
+// Earliest returns the time from which messages may be missing, microseconds, 0 for since ever. It
+// is Since, less the difference that archives' times may have (SameMessage).
 func (g *Gap) Earliest() int64 {
 	if g.Since == 0 {
 		return 0
@@ -210,10 +230,12 @@ func (g *Gap) Earliest() int64 {
 	return g.Since - g.s.set.cfg.SameMessage.Microseconds()
 }
 
-// Missing reports whether a message that a peer sent at at, microseconds, may be one that the gap lacked: not before Earliest, and not
-// later than its first after it, by more than archives' times may be off. Some of that was heard: what lies at the edges, and what came
-// after a single message that was left out. Saying it again changes nothing: it is said in order, and what the live stream has touched
-// since stays. Content is no help here, for peers repeat themselves.
+// Missing reports whether an archived message of a peer may fall into the gap. at is its timestamp,
+// microseconds. It may if it is not before Earliest, and not after the peer's first message after
+// the gap, plus the difference that archives' times may have (SameMessage). Some of these messages
+// did arrive: those at the edges of the gap, and those after a single message that was left out.
+// Repeating them changes nothing: they come in order, and the state that the live stream has
+// touched since stays. Their content does not identify them, because peers repeat messages.
 func (g *Gap) Missing(p bgp.Peer, at int64) bool {
 	if at < g.Earliest() {
 		return false
@@ -228,10 +250,11 @@ func (g *Gap) Missing(p bgp.Peer, at int64) bool {
 type Check struct {
 	ID    string
 	s     *Stream
-	lacks bool // a record of its table was refused; the stream's mu
+	lacks bool // a record of the check's table was refused; guarded by the stream's mu
 }
 
-// BeginCheck says that the dump of nominal time t will be compared with the state; it is called at least a minute before t.
+// BeginCheck announces that the dump with nominal time t will be compared with the state. The
+// caller calls it at least a minute before t.
 func (s *Stream) BeginCheck(ctx context.Context, t time.Time) (*Check, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -240,13 +263,15 @@ func (s *Stream) BeginCheck(ctx context.Context, t time.Time) (*Check, error) {
 	return c, s.write(ctx, &s.live, s.now(), rec)
 }
 
-// End says whether the whole table was sent. Of o it takes Complete, Why and Unreadable.
+// End records whether the whole table was sent. It uses Complete, Why and Unreadable of o.
 func (c *Check) End(ctx context.Context, l *Lane, o Outcome) error {
 	s := c.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o.limit(c.lacks)
-	rec := &pb.UpdateRecord{Body: &pb.UpdateRecord_CheckEnd{CheckEnd: &pb.CheckEnd{Id: c.ID, Complete: o.Complete, Unreadable: o.Unreadable}}}
+	rec := &pb.UpdateRecord{Body: &pb.UpdateRecord_CheckEnd{CheckEnd: &pb.CheckEnd{
+		Id: c.ID, Complete: o.Complete, Unreadable: o.Unreadable,
+	}}}
 	if err := s.write(ctx, l, s.now(), rec); err != nil {
 		return err
 	}
@@ -254,10 +279,12 @@ func (c *Check) End(ctx context.Context, l *Lane, o Outcome) error {
 	if !o.Complete {
 		event = pb.FeedEvent_FEED_EVENT_DEGRADED
 	}
-	return s.feed(ctx, &pb.FeedRecord{Event: event, GapId: c.ID, Reason: strings.TrimSpace("daily check: " + o.Why)})
+	return s.feed(ctx, &pb.FeedRecord{
+		Event: event, GapId: c.ID, Reason: strings.TrimSpace("daily check: " + o.Why),
+	})
 }
 
-// Lane begins the lane of the check's table.
+// Lane starts the lane for the check's table.
 func (c *Check) Lane() *Lane {
 	l := c.s.Lane(bgp.TableLane(c.ID))
 	l.lacks = &c.lacks

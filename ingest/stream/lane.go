@@ -12,41 +12,47 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// slabBytes is what records are cut from: one allocation for many.
+// slabBytes is the size of a slab, from which alloc cuts the encoded records: one allocation serves
+// many records.
 const slabBytes = 128 << 10
 
-// Lane is a sequence of records within a stream. It belongs to one goroutine; the live lane to that of the source.
+// Lane is a sequence of records within a stream. It belongs to one goroutine. The live lane belongs
+// to the goroutine of the source.
 type Lane struct {
 	s        *Stream
 	name     bgp.Lane
 	epoch    uint64
-	sequence uint64 // of the last record
-	live     bool   // what it says is the present: it counts, and moves the clock
-	lacks    *bool  // of what it answers: set where a record was refused; nil where it answers nothing; the stream's mu
+	sequence uint64 // sequence number of the last record
+	live     bool   // its records describe the present: they count, and move the clock
+	// the answered gap's or check's field, set if a record was refused; nil: not an answer; guarded
+	// by the stream's mu
+	lacks *bool
 }
 
-// Lane begins a lane that can be read again: table/<gap>, fill/<gap>. Its positions begin anew in every process.
+// Lane starts a lane that can be read again: table/<gap> or fill/<gap>. In every process its
+// positions start from the beginning.
 func (s *Stream) Lane(name bgp.Lane) *Lane { return &Lane{s: s, name: name} }
 
-// Source begins a lane of the present whose positions are the source's own, set by Seek: rv/<topic>, follow.
+// Source starts a lane of live records whose positions come from the source and are set by Seek:
+// rv/<topic> or follow.
 func (s *Stream) Source(name bgp.Lane) *Lane { return &Lane{s: s, name: name, live: true} }
 
-// Seek makes the next record stand at sequence (from 1) of epoch.
+// Seek sets the position of the next record: sequence (counted from 1) in epoch.
 func (l *Lane) Seek(epoch, sequence uint64) { l.epoch, l.sequence = epoch, sequence-1 }
 
 // Message is a BGP message of a peer.
 type Message struct {
 	Peer *Peer
-	// Timestamp is the source's, microseconds since 1970; 0 where it has none.
+	// Timestamp is the source's time, microseconds since 1970. 0 means that the source gives none.
 	Timestamp int64
-	// Raw is the whole message from the marker on; it is copied.
+	// Raw is the whole message from the marker on. Message copies it.
 	Raw []byte
-	// ASOctets and the others say how to read it (wire.Options).
+	// ASOctets, AddPathIPv4 and AddPathIPv6 are the options for decoding Raw (wire.Options).
 	ASOctets                 uint8
 	AddPathIPv4, AddPathIPv6 bool
 }
 
-// Message says what a peer sent.
+// Message writes a message that a peer sent.
 func (l *Lane) Message(ctx context.Context, m *Message) error {
 	s := l.s
 	s.mu.Lock()
@@ -56,13 +62,16 @@ func (l *Lane) Message(ctx context.Context, m *Message) error {
 	if l.live {
 		t = s.heard(m, now)
 	}
-	s.message = pb.BGPMessage{Peer: m.Peer.out, Raw: m.Raw, AsOctets: uint32(m.ASOctets), AddPathIpv4: m.AddPathIPv4, AddPathIpv6: m.AddPathIPv6}
+	s.message = pb.BGPMessage{
+		Peer: m.Peer.out, Raw: m.Raw, AsOctets: uint32(m.ASOctets), AddPathIpv4: m.AddPathIPv4,
+		AddPathIpv6: m.AddPathIPv6,
+	}
 	s.body.BgpMessage = &s.message
 	s.rec.Body = &s.body
 	return s.write(ctx, l, t, &s.rec)
 }
 
-// heard notes a message of the present and returns its corrected time. mu is held.
+// heard counts a live message and returns its corrected time. The caller holds mu.
 func (s *Stream) heard(m *Message, now int64) int64 {
 	t := s.correct(m.Timestamp, now)
 	s.delay = max(0, now-t)
@@ -73,7 +82,7 @@ func (s *Stream) heard(m *Message, now int64) int64 {
 	s.counter.Inc()
 	s.setUp(m.Peer, true)
 	if s.o.Archived {
-		if s.gap != nil && t >= m.Peer.last { // else it came late: from before the gap
+		if s.gap != nil && t >= m.Peer.last { // an older message came late, from before the gap
 			s.gap.heard(m.Peer.key, t)
 		}
 		m.Peer.last = max(m.Peer.last, t)
@@ -81,7 +90,8 @@ func (s *Stream) heard(m *Message, now int64) int64 {
 	return t
 }
 
-// correct replaces a timestamp that cannot be. mu is held.
+// correct returns now in place of a timestamp that is 0, too far ahead, or, of a stream with Clock
+// Own, too far behind. The caller holds mu.
 func (s *Stream) correct(t, now int64) int64 {
 	if t == 0 || s.ahead(t, now) || s.o.Clock == Own && s.ahead(now, t) {
 		if t != 0 {
@@ -92,7 +102,8 @@ func (s *Stream) correct(t, now int64) int64 {
 	return t
 }
 
-// Ahead reports whether a timestamp lies further ahead of the clock than is believed: it cannot be.
+// Ahead reports whether timestamp t is further ahead of the clock than FutureLimit. Such a
+// timestamp is impossible.
 func (s *Stream) Ahead(t int64) bool { return s.ahead(t, s.now()) }
 
 func (s *Stream) ahead(t, now int64) bool { return t-now > s.set.cfg.FutureLimit.Microseconds() }
@@ -107,18 +118,26 @@ func (s *Stream) setUp(p *Peer, up bool) {
 	p.up = up
 }
 
-// PeerUp says that a session between collector and peer came up; timestamp may be 0.
+// PeerUp records that the session between the collector and the peer came up. timestamp may be 0.
 func (l *Lane) PeerUp(ctx context.Context, p *Peer, timestamp int64) error {
-	return l.peerState(ctx, p, timestamp, true, &pb.UpdateRecord{Body: &pb.UpdateRecord_PeerUp{PeerUp: &pb.PeerUp{Peer: p.out}}}, &pb.FeedRecord{Event: pb.FeedEvent_FEED_EVENT_UP})
+	return l.peerState(ctx, p, timestamp, true, &pb.UpdateRecord{Body: &pb.UpdateRecord_PeerUp{
+		PeerUp: &pb.PeerUp{Peer: p.out},
+	}}, &pb.FeedRecord{Event: pb.FeedEvent_FEED_EVENT_UP})
 }
 
-// PeerDown says that it went down, and why in words; timestamp may be 0.
+// PeerDown records that the session went down, and why in words. timestamp may be 0.
 func (l *Lane) PeerDown(ctx context.Context, p *Peer, timestamp int64, why string) error {
-	rec := &pb.UpdateRecord{Body: &pb.UpdateRecord_PeerDown{PeerDown: &pb.PeerDown{Peer: p.out, Reason: pb.DownReason_DOWN_REASON_LOST}}}
-	return l.peerState(ctx, p, timestamp, false, rec, &pb.FeedRecord{Event: pb.FeedEvent_FEED_EVENT_DOWN, Reason: why})
+	rec := &pb.UpdateRecord{Body: &pb.UpdateRecord_PeerDown{PeerDown: &pb.PeerDown{
+		Peer: p.out, Reason: pb.DownReason_DOWN_REASON_LOST,
+	}}}
+	return l.peerState(ctx, p, timestamp, false, rec, &pb.FeedRecord{
+		Event: pb.FeedEvent_FEED_EVENT_DOWN, Reason: why,
+	})
 }
 
-func (l *Lane) peerState(ctx context.Context, p *Peer, t int64, up bool, rec *pb.UpdateRecord, feed *pb.FeedRecord) error {
+func (l *Lane) peerState(
+	ctx context.Context, p *Peer, t int64, up bool, rec *pb.UpdateRecord, feed *pb.FeedRecord,
+) error {
 	s := l.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -134,15 +153,17 @@ func (l *Lane) peerState(ctx context.Context, p *Peer, t int64, up bool, rec *pb
 	return s.feed(ctx, feed)
 }
 
-// Chunk says part of a table; its id is the gap's or the check's. t is the table's time, microseconds.
+// Chunk writes a part of a table. Its id is that of the gap or the check. t is the table's time,
+// microseconds.
 func (l *Lane) Chunk(ctx context.Context, t int64, c *pb.TableChunk) error {
 	l.s.mu.Lock()
 	defer l.s.mu.Unlock()
 	return l.s.write(ctx, l, t, &pb.UpdateRecord{Body: &pb.UpdateRecord_TableChunk{TableChunk: c}})
 }
 
-// write gives a record its position and sends it. One that is too large is kept as a dead letter, and the next takes its place. mu is
-// held; rec is not kept.
+// write gives a record its position and sends it. If the record is too large, write keeps it as a
+// dead letter, and the next record gets its position. The caller holds mu. write does not retain
+// rec.
 func (s *Stream) write(ctx context.Context, l *Lane, t int64, rec *pb.UpdateRecord) error {
 	if s.state == bgp.FeedClosed {
 		return fmt.Errorf("%s: %w", s.collector, ErrClosed)
@@ -165,12 +186,15 @@ func (s *Stream) write(ctx context.Context, l *Lane, t int64, rec *pb.UpdateReco
 	return s.tooLarge(ctx, schemas.TopicUpdates, value, err)
 }
 
-// tooLarge keeps a record that was refused. The error is that of the dead letters' producer.
+// tooLarge keeps a refused record as a dead letter. It returns the error of the dead letters'
+// producer.
 func (s *Stream) tooLarge(ctx context.Context, topic string, value []byte, err error) error {
-	return s.set.DeadLetter(ctx, DeadLetter{Collector: s.collector, Origin: topic, Raw: value, Reason: "too_large", Err: err})
+	return s.set.DeadLetter(ctx, DeadLetter{
+		Collector: s.collector, Origin: topic, Raw: value, Reason: "too_large", Err: err,
+	})
 }
 
-// alloc cuts n octets off the slab.
+// alloc returns n octets, from the slab unless n is above a quarter of it.
 func (s *Stream) alloc(n int) []byte {
 	if n > slabBytes/4 {
 		return make([]byte, n)
@@ -183,10 +207,12 @@ func (s *Stream) alloc(n int) []byte {
 	return out
 }
 
-// feed writes a record of bgp.feeds. mu is held.
+// feed writes a record to bgp.feeds. The caller holds mu.
 func (s *Stream) feed(ctx context.Context, f *pb.FeedRecord) error {
 	s.feeds++
-	f.Position = codec.Position(bgp.Position{Collector: s.collector, Lane: bgp.LaneFeed, Epoch: s.epoch, Sequence: s.feeds})
+	f.Position = codec.Position(bgp.Position{
+		Collector: s.collector, Lane: bgp.LaneFeed, Epoch: s.epoch, Sequence: s.feeds,
+	})
 	f.Collector, f.Source, f.Instance = s.collector, s.o.Source, s.set.d.Instance
 	if f.TimestampUs == 0 {
 		f.TimestampUs = s.now()

@@ -19,35 +19,41 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// Producer writes records of one topic, in order of each collector; kafka.Producer does. value is not changed afterwards.
+// Producer writes records of one topic and keeps the order of each collector. It may retain value,
+// which the caller does not change afterwards. kafka.Producer implements it.
 type Producer interface {
 	Produce(ctx context.Context, collector string, value []byte) error
 	ProduceAll(ctx context.Context, value []byte) error
 }
 
-// Acknowledger tells when what was given to bgp.updates is safe; kafka.Producer does.
+// Acknowledger reports when the broker has acknowledged the records given to bgp.updates.
+// kafka.Producer implements it.
 type Acknowledger interface {
 	Mark() kafka.Mark
 	Acked(m kafka.Mark) (bool, error)
 }
 
-// Deps is what a Set is given.
+// Deps holds the dependencies of a Set.
 type Deps struct {
 	Log        *slog.Logger
 	Registerer prometheus.Registerer // nil: no metrics
-	// Now is the clock that feeds are measured against. Archives alone are played behind the wall clock: theirs is late too.
+	// Now is the clock to which feeds are compared. When only archives are followed, they are
+	// played behind the wall clock, and their Now is behind by as much.
 	Now func() time.Time
 	// Instance names the process in bgp.feeds and on its clock records.
 	Instance string
 	// Updates and Feeds write bgp.updates and bgp.feeds.
 	Updates, Feeds Producer
-	// Acks is that of Updates; nil: what was written is safe at once.
+	// Acks is the Acknowledger of Updates. nil: a written record counts as acknowledged at once.
 	Acks Acknowledger
-	// Waiting reports whether somebody waits for room in the producers; the clock waits with them then. nil: nobody ever does.
+	// Waiting reports whether a caller waits for room in the producers. While one waits, Live
+	// accepts that no clock record is written. nil: none ever waits.
 	Waiting func() bool
-	// DeadLetter is given what could not be decoded; it does not keep Raw, and blocks as little as producing does. nil: it is only counted.
+	// DeadLetter receives the messages that could not be decoded. It does not retain Raw, and
+	// blocks no longer than producing does. nil: they are only counted.
 	DeadLetter func(ctx context.Context, l DeadLetter) error
-	// OnGap is told of every gap that begins, by the goroutine that begins it; it must not block. nil: nobody answers gaps.
+	// OnGap is called with every gap that begins, by the goroutine that begins it. It must not
+	// block. nil: no gap is answered.
 	OnGap func(*Gap)
 }
 
@@ -60,29 +66,31 @@ type Set struct {
 	mu      sync.Mutex
 	streams map[string]*Stream // by collector
 	past    map[string]Past
-	doubted map[string]int64 // collectors whose tables are wanted, and when that was said, microseconds; at most maxDoubted
-	highest uint64           // highest epoch seen
+	// wanted tables: collector to the time of the request, microseconds; at most maxDoubted
+	doubted map[string]int64
+	highest uint64 // highest epoch seen
 	turned  time.Time
-	clocks  uint64 // clock records written; Run's
-	round   *round // that is not acknowledged yet; Run's
+	clocks  uint64 // clock records written; used by Run only
+	round   *round // the round that is not acknowledged yet; used by Run only
 }
 
-// DeadLetter is something that a source could not decode.
+// DeadLetter is a piece of input that a source could not decode.
 type DeadLetter struct {
-	// Collector is where it came from, as far as known; Origin the address, topic or file, and Offset the place there (the number
-	// of the message in a connection).
+	// Collector is the collector it came from, if known. Origin is the address, topic or file.
+	// Offset is the position there (in a connection, the number of the message).
 	Collector, Origin string
 	Offset            int64
 	Raw               []byte
-	// Reason is of a small closed set, for counting; Err says it in words.
+	// Reason is a label from a small closed set, for counting. Err describes the fault.
 	Reason string
 	Err    error
 }
 
-// maxDeadLetter caps what is kept of one.
+// maxDeadLetter caps the octets that are kept of one dead letter.
 const maxDeadLetter = 64 << 10
 
-// DeadLetter counts what could not be decoded and keeps it for whoever looks into it. The error is the producer's.
+// DeadLetter counts a message that could not be decoded and keeps it for inspection. It returns the
+// producer's error.
 func (s *Set) DeadLetter(ctx context.Context, l DeadLetter) error {
 	s.metrics.undecodable.WithLabelValues(l.Reason).Inc()
 	if s.d.DeadLetter == nil {
@@ -92,28 +100,33 @@ func (s *Set) DeadLetter(ctx context.Context, l DeadLetter) error {
 	return s.d.DeadLetter(ctx, l)
 }
 
-// Past is what is known of a collector from before this process owned it.
+// Past is the state of a collector from before this process owned it.
 type Past struct {
 	// Epoch is the highest epoch seen.
 	Epoch uint64
-	// Known is up to when everything that the collector said is known (FeedStatus.known_us), microseconds since 1970; 0 is never.
+	// Known is the time up to which everything that the collector sent is known
+	// (FeedStatus.known_us), microseconds since 1970. 0 means never.
 	Known int64
-	// AsOf is when that was so, microseconds since 1970: tables that were wanted before are wanted no more.
+	// AsOf is the time of that state, microseconds since 1970. Requests for tables from before it
+	// are void.
 	AsOf int64
 }
 
-// maxDoubted bounds the collectors whose tables are wanted: far more than there are.
+// maxDoubted bounds the collectors whose tables are wanted, at far more than there are.
 const maxDoubted = 4096
 
-// NewSet checks and allocates; nothing runs yet.
+// NewSet checks cfg and allocates the Set. It starts nothing.
 func NewSet(cfg Config, d Deps) (*Set, error) {
 	if err := config.Validate(&cfg); err != nil {
 		return nil, err
 	}
-	return &Set{cfg: cfg, d: d, metrics: newMetrics(d.Registerer), streams: map[string]*Stream{}, past: map[string]Past{}, doubted: map[string]int64{}, turned: d.Now()}, nil
+	return &Set{
+		cfg: cfg, d: d, metrics: newMetrics(d.Registerer), streams: map[string]*Stream{},
+		past: map[string]Past{}, doubted: map[string]int64{}, turned: d.Now(),
+	}, nil
 }
 
-// Remember notes what was found out about a collector before it is opened.
+// Remember stores the earlier state of a collector before its stream is opened.
 func (s *Set) Remember(collector string, p Past) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -121,8 +134,10 @@ func (s *Set) Remember(collector string, p Past) {
 	s.past[collector] = p
 }
 
-// Doubt notes that a collector's tables were wanted at at. It returns the collector's stream where it is open: the caller begins a gap
-// since ever. Otherwise, nil, the next stream does not know the collector (Since is 0, Doubted), unless more is remembered from after at.
+// Doubt records that detect asked for the collector's tables at time at. If the collector's stream
+// is open, Doubt returns it, and the caller begins a gap since ever. Otherwise it returns nil. The
+// next stream of the collector then starts without knowledge (Since is 0, Doubted is true), unless
+// Remember stored a state from after at.
 func (s *Set) Doubt(collector string, at time.Time) *Stream {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -135,29 +150,31 @@ func (s *Set) Doubt(collector string, at time.Time) *Stream {
 	return nil
 }
 
-// Saw raises the epochs to come above n: those of all collectors, so that a clock that was stepped back does no harm.
+// Saw makes all later epochs greater than n. n is the highest epoch of any collector, so that a
+// clock that was set back does no harm.
 func (s *Set) Saw(n uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.highest = max(s.highest, n)
 }
 
-// Epoch returns a new epoch, for a lane that is no stream's.
+// Epoch returns a new epoch, for a lane outside the streams.
 func (s *Set) Epoch() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.epoch()
 }
 
-// epoch returns a new epoch: Unix milliseconds x 1024 + a number drawn, raised above any seen. mu is held.
+// epoch returns a new epoch: Unix milliseconds x 1024 + a random number, raised above any epoch
+// seen. The caller holds mu.
 func (s *Set) epoch() uint64 {
 	n := uint64(max(s.d.Now().UnixMilli(), 0))<<10 | rand.Uint64N(1<<10) //nolint:gosec // tells processes apart, keeps no secret
 	s.highest = max(n, s.highest+1)
 	return s.highest
 }
 
-// Open begins a new epoch of a collector and writes that it has. A stream that is open under the name is closed, without a
-// record: the new epoch ends it.
+// Open begins a new epoch of a collector and writes its EpochBegin record. It closes a stream that
+// is already open under the name, without a record: the new epoch ends it.
 func (s *Set) Open(ctx context.Context, collector string, o Options) (*Stream, error) {
 	s.mu.Lock()
 	old, past := s.streams[collector], s.past[collector]
@@ -192,7 +209,7 @@ func (s *Set) Streams() []*Stream {
 	return all
 }
 
-// remove forgets a stream that was closed.
+// remove drops a closed stream from the set.
 func (s *Set) remove(st *Stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -201,7 +218,7 @@ func (s *Set) remove(st *Stream) {
 	}
 }
 
-// Run writes ticks, clock records and statuses until ctx ends. The error is the producer's.
+// Run writes ticks, clock records and statuses until ctx ends. It returns the producer's error.
 func (s *Set) Run(ctx context.Context) error {
 	t := time.NewTicker(s.cfg.TickInterval)
 	defer t.Stop()
@@ -229,7 +246,7 @@ func (s *Set) Run(ctx context.Context) error {
 	}
 }
 
-// tick writes a tick of every stream, then the clock.
+// tick writes a tick for every stream, then the clock record.
 func (s *Set) tick(ctx context.Context) error {
 	for _, st := range s.Streams() {
 		if err := st.tick(ctx); err != nil {
@@ -256,8 +273,8 @@ func (s *Set) tick(ctx context.Context) error {
 	return s.d.Updates.ProduceAll(ctx, value)
 }
 
-// Live is an error where the loop that writes clocks has not turned for longer than a collector may be stale. While it waits for the
-// broker it counts as turning: to begin anew would not help.
+// Live returns an error if Run has written no clock record for longer than StaleTimeout. While the
+// producers wait for the broker, Run counts as alive: a restart would not help.
 func (s *Set) Live() error {
 	waiting := s.d.Waiting != nil && s.d.Waiting()
 	s.mu.Lock()

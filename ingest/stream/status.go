@@ -13,23 +13,27 @@ import (
 // noID is the BGP identifier of a peer whose source has none.
 var noID netip.Addr
 
-// standing is how the stream stands. mu is held.
+// standing returns the status of the stream. The caller holds mu.
 func (s *Stream) standing() *pb.FeedStatus {
-	st := &pb.FeedStatus{State: string(s.state), PeersUp: uint32(s.nUp), Messages: s.messages, LagUs: s.delay, LastGapUs: s.lastGap, KnownUs: s.safely()}
+	st := &pb.FeedStatus{
+		State: string(s.state), PeersUp: uint32(s.nUp), Messages: s.messages, LagUs: s.delay,
+		LastGapUs: s.lastGap, KnownUs: s.safely(),
+	}
 	if s.gap != nil && s.gap.Since == 0 && s.state == bgp.FeedUp {
 		st.State = string(bgp.FeedBootstrapping)
 	}
 	return st
 }
 
-// Standing is how the stream stands; its rate is 0.
+// Standing returns the status of the stream, with a rate of 0.
 func (s *Stream) Standing() *pb.FeedStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.standing()
 }
 
-// known is up to when everything that the collector said is known, 0 where it never was. mu is held.
+// known returns the time up to which everything that the collector sent is known, or 0 for never.
+// The caller holds mu.
 func (s *Stream) known() int64 {
 	switch {
 	case s.gap != nil:
@@ -42,16 +46,17 @@ func (s *Stream) known() int64 {
 	return 0
 }
 
-// Owes tells that what the collector said from since on, microseconds, may be missing, though it is no gap yet; 0: nothing is. Whoever takes
-// the collector over fills from there.
+// Owes records that messages of the collector from since on, microseconds, may be missing, although
+// no gap has begun. 0 means that none are. The next owner of the collector fills from that time.
 func (s *Stream) Owes(since int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.owes = since
 }
 
-// safely is up to when everything that the collector said is known, and acknowledged by the broker: whoever takes the collector over
-// after a crash fills from there. mu is held.
+// safely returns the time up to which everything that the collector sent is known and acknowledged
+// by the broker. After a crash the next owner of the collector fills from there. The caller holds
+// mu.
 func (s *Stream) safely() int64 {
 	if s.set.d.Acks == nil {
 		return s.known()
@@ -59,21 +64,22 @@ func (s *Stream) safely() int64 {
 	return min(s.known(), s.safe)
 }
 
-// round is up to when the streams were known when a mark was taken.
+// round holds the known time of each stream at the moment when mark was taken.
 type round struct {
 	mark    kafka.Mark
 	streams []knew
 }
 
-// knew is a stream's part of a round. A gap that began since then makes it void: it may reach back before known.
+// knew is a stream's part of a round. A gap that began since then makes it void, because the gap
+// may begin before known.
 type knew struct {
 	s     *Stream
 	known int64
 	gaps  int
 }
 
-// settle notes what the last round stands for as safe where that is acknowledged, and begins another. It is Run's. The error is the
-// producer's.
+// settle marks the times of the last round as safe if the broker has acknowledged them, and begins
+// another round. Only Run calls it. It returns the producer's error.
 func (s *Set) settle() error {
 	if s.d.Acks == nil {
 		return nil
@@ -92,7 +98,8 @@ func (s *Set) settle() error {
 		r.streams = append(r.streams, knew{st, st.known(), st.gaps})
 		st.mu.Unlock()
 	}
-	r.mark = s.d.Acks.Mark() // last: all that the streams know was given to the producer before
+	// last: the producer was given before all records that the streams count as known
+	r.mark = s.d.Acks.Mark()
 	s.round = r
 	return nil
 }
@@ -105,7 +112,7 @@ func (k knew) settle() {
 	}
 }
 
-// status writes how the stream stands, span after it last did.
+// status writes the status of the stream. span is the time since its last status.
 func (s *Stream) status(ctx context.Context, span time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -16,74 +16,81 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// MaxPeers bounds the peers of one collector that are told apart, each table of a router's neighbour counted; they take some hundred
-// octets each, and a hostile server can name any number. The largest public collectors have some hundred.
+// MaxPeers bounds the peers of one collector. Each table of a router's neighbour counts. A peer
+// takes some hundred octets, and a hostile server can name any number of them. The largest public
+// collectors have some hundred peers.
 const MaxPeers = 1 << 14
 
-// maxListed bounds the peers that one record lists, at about 40 octets: far more than any collector has, and far below what a broker
-// takes. Where there are more the record lists none.
+// maxListed bounds the peers that one record lists, at about 40 octets each. It is far above any
+// collector's number, and far below a broker's limit. A record with more peers lists none.
 const maxListed = 1 << 12
 
-// ErrTooManyPeers is a collector that names more than MaxPeers peers.
+// ErrTooManyPeers reports that a collector names more than MaxPeers peers.
 var ErrTooManyPeers = fmt.Errorf("more than %d peers at one collector", MaxPeers)
 
-// ErrClosed is something said on a stream that was closed, or taken over by a new owner.
+// ErrClosed reports a write to a stream that was closed, or taken over by a new owner.
 var ErrClosed = errors.New("stream is closed")
 
-// Clock says whose clock a collector's ticks follow.
+// Clock selects the clock that a collector's ticks follow.
 type Clock uint8
 
 const (
-	// Delayed lets the source's timestamps stand; the tick is our clock less the delay of the last message (RIS Live, RouteViews).
+	// Delayed keeps the source's timestamps. The tick is ingest's clock less the delay of the last
+	// messages (RIS Live, RouteViews).
 	Delayed Clock = iota
-	// Own makes the tick our clock; timestamps of 0 or too far off are replaced by the reception's (BMP).
+	// Own makes the tick ingest's clock. The time of reception replaces timestamps that are 0 or
+	// too far off (BMP).
 	Own
 )
 
-// Options of a stream.
+// Options holds the options of a stream.
 type Options struct {
-	// Source says where it comes from: rislive, bmp, routeviews, archive.
+	// Source is the kind of the source: rislive, bmp, routeviews or archive.
 	Source string
 	Clock  Clock
-	// Archived tells that missing messages can be read again from archives: the stream then remembers each peer's last message.
+	// Archived is true if missing messages can be read again from archives. The stream then
+	// remembers the time of each peer's last message.
 	Archived bool
-	// Reset tells that the collector sends its tables again in every session: what was known of them is void (BMP).
+	// Reset is true if the collector sends its tables again in every session. The earlier state is
+	// then void (BMP).
 	Reset bool
 }
 
-// Stream is one collector's. Set.Open makes one.
+// Stream is the stream of one collector. Set.Open creates it.
 type Stream struct {
 	set       *Set
 	collector string
 	o         Options
 	epoch     uint64
-	doubted   bool        // its tables were wanted before it was opened
-	gone      atomic.Bool // closed; apart from mu, so that it can be asked under any lock
+	doubted   bool        // detect asked for the collector's tables before the stream was opened
+	gone      atomic.Bool // the stream is closed; outside mu, so that it can be read under any lock
 
-	mu    sync.Mutex // all below, and the order of records
+	mu    sync.Mutex // guards all fields below, and the order of records
 	state bgp.FeedState
 	live  Lane
 	peers map[peerID]*Peer
 	nUp   int
-	// clock is the last tick, microseconds; delay how late the last message was, least how late the least late one since the last tick, -1
-	// none came, and late what that was at the last tick.
+	// clock is the last tick, microseconds. delay is the lateness of the last message. least is the
+	// lowest lateness since the last tick, or -1 if no message came. late is the value that least
+	// had at the last tick.
 	clock, delay, least, late int64
-	since                     int64 // from when on the collector was not followed before this epoch, 0 is since ever
-	safe                      int64 // up to when what is known is acknowledged, too
-	owes                      int64 // from when on what the collector said may be missing, 0 is nothing
-	whole                     bool  // but for the open gap, everything is known
-	gap                       *Gap
-	gaps                      int // begun in this epoch
-	lastGap                   int64
-	messages                  uint64
-	counted                   uint64 // messages at the last status
-	feeds                     uint64 // records of bgp.feeds written
-	slab                      []byte
-	rec                       pb.UpdateRecord
-	body                      pb.UpdateRecord_BgpMessage
-	message                   pb.BGPMessage
-	position                  pb.Position
-	counter                   prometheus.Counter
+	// time from which the collector was not followed before this epoch; 0: since ever
+	since    int64
+	safe     int64 // time up to which the known messages are also acknowledged
+	owes     int64 // time from which messages may be missing; 0: none are
+	whole    bool  // everything is known, except for the open gap
+	gap      *Gap
+	gaps     int // gaps begun in this epoch
+	lastGap  int64
+	messages uint64
+	counted  uint64 // value of messages at the last status
+	feeds    uint64 // records written to bgp.feeds
+	slab     []byte
+	rec      pb.UpdateRecord
+	body     pb.UpdateRecord_BgpMessage
+	message  pb.BGPMessage
+	position pb.Position
+	counter  prometheus.Counter
 }
 
 // peerID is a peer and its BGP identifier.
@@ -92,42 +99,49 @@ type peerID struct {
 	id   netip.Addr
 }
 
-// Peer is a handle for a peer of a stream, so that it is converted once. It belongs to the stream.
+// Peer is a handle for a peer of a stream, so that the peer is converted only once. It belongs to
+// the stream.
 type Peer struct {
 	key  bgp.Peer
 	out  *pb.Peer
 	up   bool
-	last int64 // when its last message was, microseconds; only where the stream is archived
+	last int64 // time of the peer's last message, microseconds; set only if the stream is archived
 }
 
-// Key is who it is.
+// Key returns the peer that the handle stands for.
 func (p *Peer) Key() bgp.Peer { return p.key }
 
 func newStream(set *Set, collector string, o Options, epoch uint64, past Past) *Stream {
-	s := &Stream{set: set, collector: collector, o: o, epoch: epoch, state: bgp.FeedOpening, peers: map[peerID]*Peer{}, whole: past.Known != 0, counter: set.metrics.messages.WithLabelValues(collector), least: -1}
-	s.since = min(past.Known, s.now()) // nothing is known that was not said yet
+	s := &Stream{
+		set: set, collector: collector, o: o, epoch: epoch, state: bgp.FeedOpening, peers: map[peerID]*Peer{},
+		whole: past.Known != 0, counter: set.metrics.messages.WithLabelValues(collector), least: -1,
+	}
+	s.since = min(past.Known, s.now()) // the future is never known
 	s.safe = s.since
 	s.live = Lane{s: s, name: bgp.LaneLive, epoch: epoch, live: true}
 	return s
 }
 
-// Collector is its name.
+// Collector returns the collector's name.
 func (s *Stream) Collector() string { return s.collector }
 
-// Live is the lane of what cannot be read again.
+// Live returns the lane of the records that cannot be read again.
 func (s *Stream) Live() *Lane { return &s.live }
 
-// Since is the time from which on the collector was not followed before this epoch, microseconds; 0 is since ever.
+// Since returns the time from which the collector was not followed before this epoch, microseconds.
+// 0 means since ever.
 func (s *Stream) Since() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.since
 }
 
-// Doubted reports whether the collector's tables were wanted before the stream was opened: it begins with a gap since ever.
+// Doubted reports whether detect asked for the collector's tables before the stream was opened.
+// Such a stream begins with a gap since ever.
 func (s *Stream) Doubted() bool { return s.doubted }
 
-// Peer returns the handle of a peer; id is its BGP identifier, invalid where the source has none.
+// Peer returns the handle of a peer. id is its BGP identifier, invalid if the source gives none.
+// The error is ErrTooManyPeers.
 func (s *Stream) Peer(p bgp.Peer, id netip.Addr) (*Peer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -148,7 +162,9 @@ func (s *Stream) begin(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	if err := s.write(ctx, &s.live, now, &pb.UpdateRecord{Body: &pb.UpdateRecord_EpochBegin{EpochBegin: &pb.EpochBegin{}}}); err != nil {
+	if err := s.write(ctx, &s.live, now, &pb.UpdateRecord{Body: &pb.UpdateRecord_EpochBegin{
+		EpochBegin: &pb.EpochBegin{},
+	}}); err != nil {
 		return err
 	}
 	if s.o.Reset {
@@ -157,7 +173,8 @@ func (s *Stream) begin(ctx context.Context) error {
 	return nil
 }
 
-// Up says that the collector is there: ticks flow from now on. It does nothing where it was up already.
+// Up records that the collector is connected. Ticks are written from now on. It does nothing if the
+// collector was up already.
 func (s *Stream) Up(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -168,14 +185,17 @@ func (s *Stream) Up(ctx context.Context) error {
 		return ErrClosed
 	}
 	s.state, s.delay, s.least, s.late = bgp.FeedUp, 0, -1, 0
-	if err := s.write(ctx, &s.live, s.now(), &pb.UpdateRecord{Body: &pb.UpdateRecord_CollectorUp{CollectorUp: &pb.CollectorUp{}}}); err != nil {
+	if err := s.write(ctx, &s.live, s.now(), &pb.UpdateRecord{Body: &pb.UpdateRecord_CollectorUp{
+		CollectorUp: &pb.CollectorUp{},
+	}}); err != nil {
 		return err
 	}
 	return s.feed(ctx, &pb.FeedRecord{Event: pb.FeedEvent_FEED_EVENT_UP})
 }
 
-// Suspend stops the ticks: the source is gone, perhaps for a moment only. Whoever reads the log waits, and takes the collector
-// down by itself when the moment gets too long. Up, or Down, ends it.
+// Suspend stops the ticks: the source is gone, perhaps only briefly. Readers of the log wait, and
+// treat the collector as down once the time without ticks is too long. Up or Down ends the
+// suspension.
 func (s *Stream) Suspend() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -184,7 +204,8 @@ func (s *Stream) Suspend() {
 	}
 }
 
-// Down says that the collector is not there any more. Lost clears its tables, stale keeps them, masked.
+// Down records that the collector is gone. Reason lost clears its tables. Reason stale keeps them,
+// masked.
 func (s *Stream) Down(ctx context.Context, reason pb.DownReason, why string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -205,17 +226,20 @@ func (s *Stream) Down(ctx context.Context, reason pb.DownReason, why string) err
 }
 
 func (s *Stream) writeDown(ctx context.Context, t int64, reason pb.DownReason) error {
-	return s.write(ctx, &s.live, t, &pb.UpdateRecord{Body: &pb.UpdateRecord_CollectorDown{CollectorDown: &pb.CollectorDown{Reason: reason}}})
+	return s.write(ctx, &s.live, t, &pb.UpdateRecord{Body: &pb.UpdateRecord_CollectorDown{
+		CollectorDown: &pb.CollectorDown{Reason: reason},
+	}})
 }
 
-// Close ends the stream without a record: somebody else follows the collector, or nobody. Say Down before where it is gone.
+// Close ends the stream without a record: another owner follows the collector, or none does. If the
+// collector is gone, call Down first.
 func (s *Stream) Close() {
 	s.abandon()
 	s.set.remove(s)
 	s.set.metrics.forget(s.collector)
 }
 
-// abandon makes the stream refuse everything.
+// abandon makes the stream refuse every record.
 func (s *Stream) abandon() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -223,11 +247,12 @@ func (s *Stream) abandon() {
 	s.gone.Store(true)
 }
 
-// Closed reports whether it was closed, or taken over by a new owner. It takes no lock: whoever is told of a gap, while the stream is
-// locked, may hold one of its own that it asks under.
+// Closed reports whether the stream was closed, or taken over by a new owner. It takes no lock.
+// OnGap is called while the stream is locked, and its callee may call Closed under a lock of its
+// own.
 func (s *Stream) Closed() bool { return s.gone.Load() }
 
-// tick writes the collector's clock, and whether it is stale.
+// tick writes the collector's clock, and a record when it becomes stale or fresh.
 func (s *Stream) tick(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -251,15 +276,22 @@ func (s *Stream) tick(ctx context.Context) error {
 		if err := s.writeDown(ctx, s.now(), pb.DownReason_DOWN_REASON_STALE); err != nil {
 			return err
 		}
-		if err := s.feed(ctx, &pb.FeedRecord{Event: pb.FeedEvent_FEED_EVENT_DEGRADED, Reason: fmt.Sprintf("stale: its messages come %v late", late.Round(time.Second))}); err != nil {
+		if err := s.feed(ctx, &pb.FeedRecord{
+			Event:  pb.FeedEvent_FEED_EVENT_DEGRADED,
+			Reason: fmt.Sprintf("stale: its messages come %v late", late.Round(time.Second)),
+		}); err != nil {
 			return err
 		}
 	case s.state == bgp.FeedStale && late <= s.set.cfg.FreshWithin:
 		s.state = bgp.FeedUp
-		if err := s.write(ctx, &s.live, s.now()-s.late, &pb.UpdateRecord{Body: &pb.UpdateRecord_CollectorUp{CollectorUp: &pb.CollectorUp{}}}); err != nil {
+		if err := s.write(ctx, &s.live, s.now()-s.late, &pb.UpdateRecord{Body: &pb.UpdateRecord_CollectorUp{
+			CollectorUp: &pb.CollectorUp{},
+		}}); err != nil {
 			return err
 		}
-		if err := s.feed(ctx, &pb.FeedRecord{Event: pb.FeedEvent_FEED_EVENT_UP, Reason: "no longer stale"}); err != nil {
+		if err := s.feed(ctx, &pb.FeedRecord{
+			Event: pb.FeedEvent_FEED_EVENT_UP, Reason: "no longer stale",
+		}); err != nil {
 			return err
 		}
 	}
@@ -271,5 +303,5 @@ func (s *Stream) tick(ctx context.Context) error {
 	return s.write(ctx, &s.live, t, &pb.UpdateRecord{Body: &pb.UpdateRecord_Tick{Tick: &pb.Tick{}}})
 }
 
-// now is the Set's clock in microseconds.
+// now returns the Set's clock in microseconds.
 func (s *Stream) now() int64 { return s.set.d.Now().UnixMicro() }

@@ -1,4 +1,5 @@
-// Package streamtest stands in for the broker behind ingest/stream: it keeps what is written.
+// Package streamtest replaces the broker behind ingest/stream in tests. It keeps the written
+// records.
 package streamtest
 
 import (
@@ -14,13 +15,13 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// Recorder is a producer that keeps values, in order. It is safe for concurrent use.
+// Recorder is a producer that keeps values in order. It is safe for concurrent use.
 type Recorder struct {
 	mu     sync.Mutex
 	values [][]byte
 }
 
-// Produce keeps a value; one that is too large it refuses, as kafka.Producer does.
+// Produce keeps a value. Like kafka.Producer it refuses one that is too large.
 func (r *Recorder) Produce(_ context.Context, _ string, value []byte) error {
 	if len(value) > kafka.MaxRecordBytes {
 		return fmt.Errorf("%d octets: %w", len(value), kafka.ErrTooLarge)
@@ -31,12 +32,12 @@ func (r *Recorder) Produce(_ context.Context, _ string, value []byte) error {
 	return nil
 }
 
-// ProduceAll keeps a value once.
+// ProduceAll keeps a value once, instead of once for each partition.
 func (r *Recorder) ProduceAll(ctx context.Context, value []byte) error {
 	return r.Produce(ctx, "", value)
 }
 
-// Updates decodes what was written to bgp.updates.
+// Updates decodes the recorded values as records of bgp.updates.
 func (r *Recorder) Updates(t testing.TB) []*pb.UpdateRecord {
 	t.Helper()
 	r.mu.Lock()
@@ -51,7 +52,7 @@ func (r *Recorder) Updates(t testing.TB) []*pb.UpdateRecord {
 	return out
 }
 
-// Feeds decodes what was written to bgp.feeds.
+// Feeds decodes the recorded values as records of bgp.feeds.
 func (r *Recorder) Feeds(t testing.TB) []*pb.FeedRecord {
 	t.Helper()
 	r.mu.Lock()
@@ -66,13 +67,14 @@ func (r *Recorder) Feeds(t testing.TB) []*pb.FeedRecord {
 	return out
 }
 
-// Bodies writes the kinds of the records of a collector's lane in short (EpochBegin, BgpMessage, ...), ticks left out; all
-// lanes where lane is empty.
+// Bodies returns the short names of the kinds of records in a collector's lane (EpochBegin,
+// BgpMessage, ...), without ticks. An empty lane means all lanes.
 func Bodies(recs []*pb.UpdateRecord, collector, lane string) []string {
 	var out []string
 	for _, r := range recs {
 		p := r.GetPosition()
-		if _, tick := r.GetBody().(*pb.UpdateRecord_Tick); tick || p.GetCollector() != collector || lane != "" && p.GetLane() != lane {
+		if _, tick := r.GetBody().(*pb.UpdateRecord_Tick); tick || p.GetCollector() != collector ||
+			lane != "" && p.GetLane() != lane {
 			continue
 		}
 		out = append(out, fmt.Sprintf("%T", r.GetBody())[len("*darkmapv1.UpdateRecord_"):])
@@ -80,16 +82,16 @@ func Bodies(recs []*pb.UpdateRecord, collector, lane string) []string {
 	return out
 }
 
-// Set is a stream.Set that writes into recorders.
+// Set is a stream.Set that writes to recorders.
 type Set struct {
 	*stream.Set
 	Updates, Feeds *Recorder
-	Gaps           chan *stream.Gap // what OnGap was told
+	Gaps           chan *stream.Gap // the gaps that OnGap received
 	mu             sync.Mutex
 	dead           []stream.DeadLetter
 }
 
-// New makes one; now is its clock, time.Now where nil.
+// New returns a Set. now is its clock. nil means time.Now.
 func New(t testing.TB, cfg stream.Config, now func() time.Time) *Set {
 	t.Helper()
 	if now == nil {
@@ -114,7 +116,7 @@ func New(t testing.TB, cfg stream.Config, now func() time.Time) *Set {
 	return s
 }
 
-// Dead is what was given to DeadLetter.
+// Dead returns the dead letters that DeadLetter received.
 func (s *Set) Dead() []stream.DeadLetter {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,21 +8,23 @@ import (
 
 // answerer answers gaps.
 type answerer interface {
-	// Gap takes a gap that has just begun; it does not block.
+	// Gap receives a gap that has just begun. It does not block.
 	Gap(g *stream.Gap)
 	Run(ctx context.Context) error
 	Ready() error
 }
 
-// maxUnanswered bounds the gaps that wait to be given up: more than one of a collector is of no use.
+// maxUnanswered bounds the queue of gaps that noArchive will end. More than one gap of a collector
+// in it is of no use.
 const maxUnanswered = 4096
 
-// noArchive answers every gap with: it will never be known.
+// noArchive ends every gap as incomplete: its messages will never be known.
 type noArchive struct{ gaps chan *stream.Gap }
 
 func newNoArchive() *noArchive { return &noArchive{make(chan *stream.Gap, maxUnanswered)} }
 
-// Gap is answerer's. Where too many wait the gap stays open: its peers have no vote either way.
+// Gap implements answerer. If too many gaps are queued, the gap stays open: its peers have no vote
+// either way.
 func (n *noArchive) Gap(g *stream.Gap) {
 	select {
 	case n.gaps <- g:
@@ -40,12 +42,14 @@ func (n *noArchive) Run(ctx context.Context) error {
 			if g.Superseded() {
 				continue
 			}
-			if err := g.End(ctx, g.TableLane(), stream.Outcome{Why: "no archive is configured: learned from updates alone"}); err != nil && !g.Superseded() {
+			if err := g.End(ctx, g.TableLane(), stream.Outcome{
+				Why: "no archive is configured: learned from updates alone",
+			}); err != nil && !g.Superseded() {
 				return err
 			}
 		}
 	}
 }
 
-// Ready is answerer's.
+// Ready implements answerer. It returns nil.
 func (n *noArchive) Ready() error { return nil }

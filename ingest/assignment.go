@@ -8,28 +8,31 @@ import (
 	"github.com/darkmap/darkmap/internal/retry"
 )
 
-// owner is a source whose collectors are shared out among the replicas.
+// owner is a source whose collectors are shared among the replicas.
 type owner interface {
 	source
-	// Collectors are all that there are, Own says which this process follows from now on; it does not block.
+	// Collectors returns all collectors of the source. Own sets the collectors that this process
+	// follows from now on. It does not block.
 	Collectors() []string
 	Own(collectors []string)
 }
 
-// assignment gives owners the collectors whose partitions of bgp.updates this replica has.
+// assignment assigns to the owners the collectors whose partitions of bgp.updates belong to this
+// replica.
 type assignment struct {
 	l      *running
 	owners []owner
-	// changes holds the newest assignment that was not looked at yet.
+	// changes holds the newest assignment until run reads it.
 	changes chan []int32
-	has     map[string]bool // run's
+	has     map[string]bool // the collectors assigned at present; used by run only
 }
 
 func newAssignment(l *running, owners []owner) *assignment {
 	return &assignment{l: l, owners: owners, changes: make(chan []int32, 1), has: map[string]bool{}}
 }
 
-// changed is the group's callback: the newest assignment takes the place of one that waits. One goroutine calls it at a time.
+// changed is the callback of the group. The newest assignment replaces one that is still queued.
+// Only one goroutine may call it at a time.
 func (s *assignment) changed(owned []int32) {
 	select {
 	case <-s.changes:
@@ -52,7 +55,8 @@ func (s *assignment) run(ctx context.Context) error {
 	}
 }
 
-// apply lets go of what is not ours any more at once, and takes what is new after looking up what is known of it.
+// apply takes away at once the collectors that no longer belong to this replica. It looks up the
+// history of the new ones, then assigns them.
 func (s *assignment) apply(ctx context.Context, owned []int32) error {
 	next, fresh := map[string]bool{}, false
 	for _, o := range s.owners {
@@ -81,7 +85,8 @@ func (s *assignment) assign(ours func(string) bool) {
 	}
 }
 
-// recallHistory tells the set what is known of collectors that are new here. The error is ctx's.
+// recallHistory stores in the set the history of the collectors that are new here. It repeats a
+// failed read until ctx ends, and returns nil then.
 func (s *assignment) recallHistory(ctx context.Context, next map[string]bool) error {
 	var wait retry.Backoff
 	for {
@@ -91,7 +96,7 @@ func (s *assignment) recallHistory(ctx context.Context, next map[string]bool) er
 			for c := range next {
 				if !s.has[c] {
 					x := p[c]
-					x.AsOf = now.UnixMicro() // tables that were wanted before are in it
+					x.AsOf = now.UnixMicro() // the history includes earlier requests for tables
 					s.l.set.Remember(c, x)
 				}
 			}
@@ -107,5 +112,5 @@ func (s *assignment) recallHistory(ctx context.Context, next map[string]bool) er
 	}
 }
 
-// now is the time by which topics are searched: the broker's, near enough.
+// now returns the time for searching topics by time, close enough to the broker's.
 func (l *running) now() time.Time { return l.d.Now() }

@@ -19,7 +19,8 @@ import (
 type Config struct {
 	// How many octets a source that can be read again may be ahead of the slowest stage.
 	AheadBytes int64 `yaml:"ahead_bytes" min:"1048576"`
-	// How old a collector's last record may be for the messages since then to be fetched. Beyond it its tables are fetched again; off: they always are.
+	// How old a collector's last record may be for the messages since then to be fetched. Beyond it
+	// its tables are fetched again; off: they always are.
 	FillLimit config.DurationOrOff `yaml:"fill_limit" min:"1ms"`
 	// The times by which live feeds are judged.
 	Stream stream.Config `yaml:"stream"`
@@ -29,8 +30,8 @@ type Config struct {
 	RouteViews routeviews.Config `yaml:"routeviews"`
 	// The station for routers.
 	BMP bmp.Config `yaml:"bmp"`
-	// Whether archives answer gaps: tables at the start, messages that were missed, the daily check. Without, darkmap learns from updates
-	// alone.
+	// Whether archives answer gaps: tables at the start, messages that were missed, the daily
+	// check. Without, darkmap learns from updates alone.
 	Archives bool `yaml:"archives"`
 	// Where archives are.
 	Archive archive.Config `yaml:"archive"`
@@ -40,7 +41,7 @@ type Config struct {
 	Follow follow.Config `yaml:"follow"`
 }
 
-// DefaultConfig is what stands at each field.
+// DefaultConfig returns the default of each field.
 func DefaultConfig() Config {
 	ris := rislive.DefaultConfig()
 	late := follow.DefaultConfig()
@@ -48,17 +49,21 @@ func DefaultConfig() Config {
 		late.Collectors = append(late.Collectors, bgp.ProjectRIS+"/"+c)
 	}
 	return Config{
-		AheadBytes: 256 << 20, FillLimit: config.DurationOrOff(2 * time.Hour), Stream: stream.DefaultConfig(), RISLive: ris, RouteViews: routeviews.DefaultConfig(),
-		BMP: bmp.DefaultConfig(), Archives: true, Archive: archive.DefaultConfig(), Bootstrap: bootstrap.DefaultConfig(), Follow: late,
+		AheadBytes: 256 << 20, FillLimit: config.DurationOrOff(2 * time.Hour), Stream: stream.DefaultConfig(),
+		RISLive: ris, RouteViews: routeviews.DefaultConfig(),
+		BMP: bmp.DefaultConfig(), Archives: true, Archive: archive.DefaultConfig(),
+		Bootstrap: bootstrap.DefaultConfig(), Follow: late,
 	}
 }
 
-// CheckLive reports what config.Validate cannot know, for who follows live sources or, with follow, archives: that there is nothing to watch,
-// and files and folders that are named and not there.
+// CheckLive reports faults that config.Validate cannot find. With follow it checks for archives
+// alone, else for live sources. The faults are: no source to follow, and configured files and
+// folders that do not exist.
 func (c *Config) CheckLive(follow bool) error {
 	var faults []error
 	if !follow && !c.RISLive.Enabled && !c.RouteViews.Enabled && len(c.BMP.Routers) == 0 {
-		faults = append(faults, errors.New("nothing to watch: want ingest.rislive.enabled, ingest.routeviews.enabled, or routers in ingest.bmp.routers"))
+		faults = append(faults,
+			errors.New("nothing to watch: want ingest.rislive.enabled, ingest.routeviews.enabled, or routers in ingest.bmp.routers"))
 	}
 	if c.Archives || follow {
 		faults = append(faults, c.Archive.CheckFiles())

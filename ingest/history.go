@@ -14,10 +14,12 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// history is what bgp.feeds says of collectors: how far each is known, and the highest epoch.
+// history holds for each collector the contents of bgp.feeds: the time up to which it is known, and
+// its highest epoch.
 type history map[string]stream.Past
 
-// readHistory reads what bgp.feeds took since then. A collector that it does not name has to send its tables.
+// readHistory reads the records written to bgp.feeds since then. A collector that they do not name
+// has to send its tables.
 func readHistory(ctx context.Context, d *LiveDeps, since time.Time) (history, error) {
 	p := history{}
 	err := readFeeds(ctx, d, since, func(f *pb.FeedRecord, _ time.Time) { p.note(f) })
@@ -27,18 +29,21 @@ func readHistory(ctx context.Context, d *LiveDeps, since time.Time) (history, er
 	return p, nil
 }
 
-// readFeeds calls fn with what bgp.feeds took since then, and when.
-func readFeeds(ctx context.Context, d *LiveDeps, since time.Time, fn func(f *pb.FeedRecord, at time.Time)) error {
+// readFeeds calls fn with each record written to bgp.feeds since then, and its Kafka timestamp.
+func readFeeds(
+	ctx context.Context, d *LiveDeps, since time.Time, fn func(f *pb.FeedRecord, at time.Time),
+) error {
 	return kafka.ReadSince(ctx, d.Kafka, d.Log, schemas.TopicFeeds, since, func(rec *kgo.Record) error {
 		var f pb.FeedRecord
-		if err := f.UnmarshalVT(rec.Value); err == nil { // what cannot be read tells nothing; sink keeps it
+		// skip records that cannot be decoded; sink keeps them
+		if err := f.UnmarshalVT(rec.Value); err == nil {
 			fn(&f, rec.Timestamp)
 		}
 		return nil
 	})
 }
 
-// note takes a record in; those of a lower epoch are late and count for nothing.
+// note adds a record. A record of a lower epoch is late, and note ignores it.
 func (p history) note(f *pb.FeedRecord) {
 	epoch := f.GetPosition().GetEpoch()
 	x := p[f.GetCollector()]
@@ -54,22 +59,24 @@ func (p history) note(f *pb.FeedRecord) {
 	switch f.GetEvent() { //nolint:exhaustive // the others do not say how far it is known
 	case pb.FeedEvent_FEED_EVENT_STATUS:
 		x.Known = f.GetStatus().GetKnownUs()
-	case pb.FeedEvent_FEED_EVENT_GAP: // it may reach back before what the last status said
+	case pb.FeedEvent_FEED_EVENT_GAP: // the gap may begin before the time in the last status
 		x.Known = min(x.Known, f.GetBeginUs())
 	}
 	p[f.GetCollector()] = x
 }
 
 const (
-	// catchUpSpan is how far back bgp.feeds is read at the start: every stream says there how it stands every few seconds, so that is further
-	// than a clock is stepped back, whatever FillLimit is.
+	// catchUpSpan is the span of bgp.feeds that catchUp reads at the start. Every stream writes its
+	// status every few seconds. So the span only has to exceed any backward step of a clock,
+	// whatever FillLimit is.
 	catchUpSpan = 2 * time.Hour
-	// catchUpTimeout bounds how long that may take: a broker that is slow must not keep the feeds away.
+	// catchUpTimeout bounds the time for that: a slow broker must not keep the feeds away.
 	catchUpTimeout = 30 * time.Second
 )
 
-// catchUp reads what bgp.feeds took lately before anything is opened: epochs begin above those of every collector, also of those
-// whose past nobody asks for (routers, RouteViews), and tables that were wanted while no process was there are not forgotten.
+// catchUp reads the latest records of bgp.feeds before any stream is opened. New epochs then exceed
+// those of every collector, also of the collectors whose history is not looked up (routers,
+// RouteViews). Requests for tables from a time without any process are not forgotten.
 func (r *running) catchUp(ctx context.Context) {
 	limited, cancel := context.WithTimeout(ctx, catchUpTimeout)
 	defer cancel()

@@ -33,35 +33,39 @@ import (
 // Name is the stage's name.
 const Name = "ingest"
 
-// LiveDeps is what Live is given.
+// LiveDeps holds the dependencies of Live.
 type LiveDeps struct {
 	Log        *slog.Logger
 	Registerer prometheus.Registerer // nil: no metrics
 	Kafka      kafka.Config
-	// Instance is this replica among those of the stage: stable over restarts, different in each process. Version is told to RIPE.
+	// Instance identifies this replica within the stage. It is stable over restarts, and different
+	// in each process. Version is sent to RIPE.
 	Instance, Version string
 	Now               func() time.Time
-	// Installation is an id that no other installation has; empty is the Kafka cluster's and what the topics are called there.
+	// Installation is an id that no other installation has. If empty, it is derived from the Kafka
+	// cluster's id and the name of the consumer group.
 	Installation string
-	// Consumers are waited for by tables and fills; empty is nobody.
+	// Consumers are the stages that tables and fills wait for. Empty: they wait for none.
 	Consumers []kafka.Reading
-	// Drain bounds the last flush, and half of it what sources do before that. 0 is kafka.DefaultDrain.
+	// Drain bounds the last flush. The sources get half of it for their own end before that. 0
+	// means kafka.DefaultDrain.
 	Drain time.Duration
-	// Follow plays archives alone, late, instead of the live sources.
+	// Follow plays only archives, with a delay, instead of the live sources.
 	Follow bool
-	// Watch reads the watch lists; nil writes none, and leaves those as they are that were written before. Hosts says where the addresses of
-	// their hosts are asked for.
+	// Watch reads the watch lists. If nil, Live writes none, and leaves lists that were written
+	// before unchanged. Hosts configures the DNS servers for the addresses of the lists' hosts.
 	Watch *watch.Reader
 	Hosts hosts.Config
-	// Hangup makes the files of watch lists be read at once; nil: nothing does.
+	// Hangup makes the files of watch lists be read at once. nil: no signal does.
 	Hangup <-chan os.Signal
 }
 
-// source is one kind of feed.
+// source is a kind of feed.
 type source interface {
-	// Run follows it until ctx ends; nil then, else why it cannot go on.
+	// Run follows the feed until ctx ends, then returns nil. Another result is the reason why it
+	// cannot continue.
 	Run(ctx context.Context) error
-	// Ready is nil while messages come; the error says in words what it waits for.
+	// Ready returns nil while messages come. The error names in words the missing condition.
 	Ready() error
 }
 
@@ -71,10 +75,10 @@ type Live struct {
 	d       LiveDeps
 	waits   prometheus.Counter
 	running atomic.Pointer[running]
-	ready   telemetry.Readiness // while running is nil: why
+	ready   telemetry.Readiness // the reason while running is nil
 }
 
-// running is a Live while it runs.
+// running is the state of a Live while it runs.
 type running struct {
 	cfg      Config
 	d        LiveDeps
@@ -82,23 +86,24 @@ type running struct {
 	feeds    *kafka.Producer
 	dead     *kgo.Client
 	lost     *telemetry.Limited
-	caughtUp time.Time // from when on followRequests reads bgp.feeds
-	// life is that of every dead letter: it is written even where its source has ended. end ends it.
+	caughtUp time.Time // time from which followRequests reads bgp.feeds
+	// life is the context of every dead letter: a dead letter is written even if its source has
+	// ended. end cancels life.
 	life       context.Context //nolint:containedctx // as a kafka.Producer's
 	end        context.CancelFunc
 	backlog    backlog.Limit
 	set        *stream.Set
-	id         string // of the installation
+	id         string // id of the installation
 	sources    []source
 	station    *bmp.Station
 	member     *kafka.GroupMember
 	assignment *assignment
-	watch      *watch.Source // nil without
+	watch      *watch.Source // nil without watch lists
 	answers    answerer
 	tables     tables
 }
 
-// NewLive checks; nothing runs yet.
+// NewLive checks cfg. It starts nothing.
 func NewLive(cfg Config, d LiveDeps) (*Live, error) {
 	if err := config.Validate(&cfg); err != nil {
 		return nil, err
@@ -109,7 +114,8 @@ func NewLive(cfg Config, d LiveDeps) (*Live, error) {
 	return l, nil
 }
 
-// Ready is nil while every source brings messages and this replica has its place in the group; the error says what is missing.
+// Ready returns nil while every source brings messages and this replica is a member of the group.
+// The error names the missing parts.
 func (l *Live) Ready() error {
 	r := l.running.Load()
 	if r == nil {
@@ -127,10 +133,10 @@ func (l *Live) Ready() error {
 	return errors.Join(append(reasons, r.answers.Ready())...)
 }
 
-// silence is for how long the broker may answer nothing while records wait for it.
+// silence is the time for which the broker may leave waiting records without an answer.
 const silence = 5 * time.Second
 
-// blocked says in words which topics the broker takes nothing for.
+// blocked names the topics for which the broker accepts no records.
 func (r *running) blocked() []error {
 	var reasons []error
 	for _, p := range []struct {
@@ -138,20 +144,22 @@ func (r *running) blocked() []error {
 		producer *kafka.Producer
 	}{{schemas.TopicUpdates, r.updates}, {schemas.TopicFeeds, r.feeds}} {
 		if silent, ok := p.producer.Waiting(); ok && silent > silence {
-			reasons = append(reasons, fmt.Errorf("waiting for Kafka: nothing was written to %s for %v", p.topic, silent.Round(time.Second)))
+			reasons = append(reasons,
+				fmt.Errorf("waiting for Kafka: nothing was written to %s for %v", p.topic,
+					silent.Round(time.Second)))
 		}
 	}
 	return reasons
 }
 
-// waiting reports whether anybody waits for room in the producers.
+// waiting reports whether a caller waits for room in the producers.
 func (r *running) waiting() bool {
 	_, updates := r.updates.Waiting()
 	_, feeds := r.feeds.Waiting()
 	return updates || feeds
 }
 
-// Live is an error where the loop that writes the clock does not turn, unless it waits for the broker.
+// Live returns an error if the loop that writes the clock is stuck, unless it waits for the broker.
 func (l *Live) Live() error {
 	if r := l.running.Load(); r != nil {
 		return r.set.Live()
@@ -159,7 +167,7 @@ func (l *Live) Live() error {
 	return nil
 }
 
-// Run follows the sources until ctx ends and what was heard is acknowledged.
+// Run follows the sources until ctx ends, and returns when the broker has acknowledged the records.
 func (l *Live) Run(ctx context.Context) error {
 	r, err := l.open(ctx)
 	if err != nil || r == nil {
@@ -171,7 +179,9 @@ func (l *Live) Run(ctx context.Context) error {
 	l.running.Store(r)
 	defer l.running.Store(nil)
 	defer l.ready.Set(errors.New("ended"))
-	parts := []func(context.Context) error{r.set.Run, r.member.Run, r.assignment.run, r.answers.Run, r.followRequests}
+	parts := []func(context.Context) error{
+		r.set.Run, r.member.Run, r.assignment.run, r.answers.Run, r.followRequests,
+	}
 	for _, s := range r.sources {
 		parts = append(parts, s.Run)
 	}
@@ -181,13 +191,16 @@ func (l *Live) Run(ctx context.Context) error {
 	return r.run(ctx, parts...)
 }
 
-// run has parts run until ctx ends or one of them fails, and then waits until what was heard is acknowledged, for Deps.Drain at most.
+// run runs the parts until ctx ends or one of them fails. It then waits until the broker has
+// acknowledged the records, for at most Deps.Drain.
 func (r *running) run(ctx context.Context, parts ...func(context.Context) error) error {
 	g, running := errgroup.WithContext(ctx)
-	// Not after ctx: where one part fails the others may be waiting for room.
+	// EndAfter counts from the end of running, not of ctx: if one part fails, the others may be
+	// waiting for room.
 	defer r.updates.EndAfter(running, r.d.Drain)()
 	defer r.feeds.EndAfter(running, r.d.Drain)()
-	defer drain.EndAfter(running, r.d.Drain, r.life, r.end)() // dead letters that are not written by then are lost
+	// dead letters that are not written by then are lost
+	defer drain.EndAfter(running, r.d.Drain, r.life, r.end)()
 	for _, part := range parts {
 		g.Go(func() error { return part(running) })
 	}
@@ -201,7 +214,7 @@ func (r *running) run(ctx context.Context, parts ...func(context.Context) error)
 	return err
 }
 
-// open connects, as soon as Kafka is there; nil where ctx ends before.
+// open connects as soon as Kafka is available. It returns nil if ctx ends before.
 func (l *Live) open(ctx context.Context) (*running, error) {
 	var wait retry.Backoff
 	for {
@@ -227,7 +240,9 @@ func (l *Live) connect(ctx context.Context) (*running, error) {
 	r := &running{cfg: l.cfg, d: l.d, lost: telemetry.NewLimited(l.d.Log, time.Minute, 3)}
 	r.life, r.end = context.WithCancel(context.WithoutCancel(ctx))
 	var err error
-	if r.updates, err = kafka.NewProducer(ctx, l.d.Kafka, schemas.TopicUpdates, l.d.Log, l.d.Registerer); err != nil {
+	if r.updates, err = kafka.NewProducer(
+		ctx, l.d.Kafka, schemas.TopicUpdates, l.d.Log, l.d.Registerer,
+	); err != nil {
 		return nil, err
 	}
 	if r.feeds, err = kafka.NewProducer(ctx, l.d.Kafka, schemas.TopicFeeds, l.d.Log, nil); err != nil {
@@ -244,14 +259,16 @@ func (l *Live) connect(ctx context.Context) (*running, error) {
 	return r, nil
 }
 
-// build makes the parts that need the producers.
+// build creates the parts that need the producers.
 func (r *running) build(waits prometheus.Counter) error {
 	r.backlog = backlog.Limit{
-		Log: r.d.Log, Kafka: r.d.Kafka, Admin: kadm.NewClient(r.dead), Producer: r.updates, Consumers: r.d.Consumers, Bytes: r.cfg.AheadBytes, Waits: waits,
+		Log: r.d.Log, Kafka: r.d.Kafka, Admin: kadm.NewClient(r.dead), Producer: r.updates,
+		Consumers: r.d.Consumers, Bytes: r.cfg.AheadBytes, Waits: waits,
 	}
 	var err error
 	r.set, err = stream.NewSet(r.cfg.Stream, stream.Deps{
-		Log: r.d.Log, Registerer: r.d.Registerer, Now: r.clock(), Instance: r.d.Instance, Updates: r.updates, Feeds: r.feeds, Acks: r.updates, Waiting: r.waiting,
+		Log: r.d.Log, Registerer: r.d.Registerer, Now: r.clock(), Instance: r.d.Instance, Updates: r.updates,
+		Feeds: r.feeds, Acks: r.updates, Waiting: r.waiting,
 		DeadLetter: r.deadLetter, OnGap: func(g *stream.Gap) { r.answers.Gap(g) },
 	})
 	if err != nil {
@@ -264,14 +281,17 @@ func (r *running) build(waits prometheus.Counter) error {
 	r.assignment = newAssignment(r, owners)
 	if r.d.Watch != nil {
 		r.watch = watch.NewSource(r.d.Watch, watch.Deps{
-			Log: r.d.Log, Registerer: r.d.Registerer, Now: r.clock(), Kafka: r.d.Kafka, Updates: r.updates, Epochs: r.set, Ask: hosts.NewResolver(r.d.Hosts).Resolve, Hangup: r.d.Hangup,
+			Log: r.d.Log, Registerer: r.d.Registerer, Now: r.clock(), Kafka: r.d.Kafka, Updates: r.updates,
+			Epochs: r.set, Ask: hosts.NewResolver(r.d.Hosts).Resolve, Hangup: r.d.Hangup,
 		})
 	}
-	r.member, err = kafka.NewGroupMember(r.d.Kafka, Name, r.d.Instance, schemas.TopicUpdates, r.d.Log, r.d.Registerer, r.owns)
+	r.member, err = kafka.NewGroupMember(r.d.Kafka, Name, r.d.Instance, schemas.TopicUpdates, r.d.Log,
+		r.d.Registerer, r.owns)
 	return err
 }
 
-// owns is told by the group which partitions of bgp.updates this replica has. It does not block.
+// owns receives from the group the partitions of bgp.updates that belong to this replica. It does
+// not block.
 func (r *running) owns(partitions []int32) {
 	r.assignment.changed(partitions)
 	if r.watch != nil {
@@ -279,7 +299,8 @@ func (r *running) owns(partitions []int32) {
 	}
 }
 
-// installation is the configured id, or one made of the cluster's and of what the topics are called there.
+// installation returns the configured id, or a hash of the cluster's id and the name of the
+// consumer group.
 func (r *running) installation(ctx context.Context) (string, error) {
 	if r.d.Installation != "" {
 		return r.d.Installation, nil
@@ -292,7 +313,7 @@ func (r *running) installation(ctx context.Context) (string, error) {
 	return hex.EncodeToString(sum[:8]), nil
 }
 
-// close ends the clients that were built.
+// close closes the clients that exist.
 func (r *running) close() {
 	r.end()
 	for _, p := range []*kafka.Producer{r.updates, r.feeds} {
@@ -305,10 +326,13 @@ func (r *running) close() {
 	}
 }
 
-// deadLetter keeps what a source could not decode. Its client's buffer is bounded: sources wait where it is full, also where ctx ends,
-// but not longer than Deps.Drain.
+// deadLetter writes input that a source could not decode to the dead-letter topic. The buffer of
+// its client is bounded: sources wait while it is full, also after ctx ends, but not longer than
+// Deps.Drain.
 func (r *running) deadLetter(_ context.Context, l stream.DeadLetter) error {
-	at := &kgo.Record{Topic: l.Origin, Offset: l.Offset, Key: []byte(l.Collector), Value: append([]byte(nil), l.Raw...)}
+	at := &kgo.Record{
+		Topic: l.Origin, Offset: l.Offset, Key: []byte(l.Collector), Value: append([]byte(nil), l.Raw...),
+	}
 	rec := kafka.DeadLetter(r.d.Kafka, Name, at, fmt.Sprintf("%s: %v", l.Reason, l.Err))
 	r.dead.Produce(r.life, rec, func(_ *kgo.Record, err error) {
 		if err != nil {

@@ -9,35 +9,37 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// LiveProgress is how the live feeds stand.
+// LiveProgress is the progress of the live feeds.
 type LiveProgress struct {
-	// Collectors that are followed, and how many of them are up and fresh; Peers whose sessions are up.
+	// Collectors counts the followed collectors, and Up those that are up and fresh. Peers counts
+	// the peers whose sessions are up.
 	Collectors, Up, Peers int
-	// Messages since the streams were opened.
+	// Messages counts the messages since the streams were opened.
 	Messages uint64
-	// Lag is the median of the collectors'.
+	// Lag is the median of the collectors' lags.
 	Lag    time.Duration
 	Tables Tables
 }
 
-// Tables is how the tables and fills that answer open gaps come along.
+// Tables is the progress of the tables and fills that answer open gaps.
 type Tables struct {
-	// Open are collectors whose gaps are not answered yet.
+	// Open counts the collectors whose gaps are not answered yet.
 	Open int
-	// DoneBytes of TotalBytes have been read, as far as known; Left is about how long the rest takes, 0 where unknown.
+	// DoneBytes of TotalBytes have been read, as far as known. Left estimates the remaining time.
+	// It is 0 if unknown.
 	DoneBytes, TotalBytes int64
 	Left                  time.Duration
 }
 
-// tables gathers the worker's progress. It is safe for concurrent use.
+// tables collects the worker's progress. It is safe for concurrent use.
 type tables struct {
 	mu    sync.Mutex
-	tasks map[string]bootstrap.Progress // by collector, of what is under way
-	began time.Time                     // when there was something to do; zero while there is nothing
-	done  uint64                        // octets of tasks that ended since then
+	tasks map[string]bootstrap.Progress // tasks in progress, by collector
+	began time.Time                     // time at which work began; zero while there is none
+	done  uint64                        // octets of the tasks that have ended since began
 }
 
-// note takes a report of the worker.
+// note stores a progress report of the worker.
 func (t *tables) note(p bootstrap.Progress) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -52,7 +54,7 @@ func (t *tables) note(p bootstrap.Progress) {
 	t.done += p.Done
 }
 
-// progress is how it goes at now, with so many collectors whose gaps are open.
+// progress returns the progress at time now. open is the number of collectors with open gaps.
 func (t *tables) progress(now time.Time, open int) Tables {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -74,7 +76,7 @@ func (t *tables) progress(now time.Time, open int) Tables {
 	return out
 }
 
-// Progress is how it goes. It may be called from any goroutine.
+// Progress returns the progress of the live feeds. It may be called from any goroutine.
 func (l *Live) Progress() LiveProgress {
 	r := l.running.Load()
 	if r == nil {

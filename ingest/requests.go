@@ -13,7 +13,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// followRequests answers the detector's requests for tables, and learns of epochs, until ctx ends.
+// followRequests follows bgp.feeds until ctx ends. It answers detect's requests for tables, and
+// records the epochs seen.
 func (r *running) followRequests(ctx context.Context) error {
 	since := r.caughtUp
 	var wait retry.Backoff
@@ -44,7 +45,7 @@ func (r *running) handleFeed(ctx context.Context, rec *kgo.Record) error {
 	}
 	for {
 		s := r.set.Doubt(f.GetCollector(), r.now())
-		if s == nil { // another replica's, or not open yet
+		if s == nil { // the collector belongs to another replica, or is not open yet
 			return nil
 		}
 		r.d.Log.Info("the detector wants the tables again", "collector", s.Collector())
@@ -54,8 +55,8 @@ func (r *running) handleFeed(ctx context.Context, rec *kgo.Record) error {
 	}
 }
 
-// requestTables makes a collector's tables come again: a router's by ending its session, the others' through a gap since ever. The error wraps
-// stream.ErrClosed where the stream ended meanwhile.
+// requestTables makes a collector send its tables again: a router by ending its session, any other
+// through a gap since ever. The error wraps stream.ErrClosed if the stream ended meanwhile.
 func (r *running) requestTables(ctx context.Context, s *stream.Stream) error {
 	if r.station.Drop(s.Collector()) {
 		return nil

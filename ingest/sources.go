@@ -11,7 +11,8 @@ import (
 	"github.com/darkmap/darkmap/ingest/routeviews"
 )
 
-// clock is the one that feeds are measured against: archives alone are late by their delay.
+// clock returns the clock to which feeds are compared. When only archives are followed, it is late
+// by their delay.
 func (r *running) clock() func() time.Time {
 	if !r.d.Follow {
 		return r.d.Now
@@ -19,7 +20,8 @@ func (r *running) clock() func() time.Time {
 	return func() time.Time { return r.d.Now().Add(-r.cfg.Follow.Delay) }
 }
 
-// openSources makes the sources that the configuration names; nothing runs yet. Owners are those whose collectors are shared out.
+// openSources creates the configured sources. It starts none. It returns the sources whose
+// collectors are shared among the replicas.
 func (r *running) openSources() ([]owner, error) {
 	finder, fetcher, err := r.openArchives()
 	if err != nil {
@@ -29,14 +31,18 @@ func (r *running) openSources() ([]owner, error) {
 	switch {
 	case r.d.Follow:
 		f, err := follow.New(r.cfg.Follow, follow.Deps{
-			Registerer: r.d.Registerer, Streams: r.set, Finder: finder, Fetcher: fetcher, Now: r.clock(), DeadLetter: r.set.DeadLetter,
+			Registerer: r.d.Registerer, Streams: r.set, Finder: finder, Fetcher: fetcher, Now: r.clock(),
+			DeadLetter: r.set.DeadLetter,
 		})
 		if err != nil {
 			return nil, err
 		}
 		owners = append(owners, f)
 	case r.cfg.RISLive.Enabled:
-		c, err := rislive.New(r.cfg.RISLive, rislive.Deps{Log: r.d.Log, Registerer: r.d.Registerer, Streams: r.set, Version: r.d.Version, Instance: r.d.Instance})
+		c, err := rislive.New(r.cfg.RISLive, rislive.Deps{
+			Log: r.d.Log, Registerer: r.d.Registerer, Streams: r.set, Version: r.d.Version,
+			Instance: r.d.Instance,
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -48,7 +54,9 @@ func (r *running) openSources() ([]owner, error) {
 	if r.d.Follow {
 		return owners, nil
 	}
-	if r.station, err = bmp.New(r.cfg.BMP, bmp.Deps{Log: r.d.Log, Registerer: r.d.Registerer, Streams: r.set, Drain: r.d.Drain / 2}); err != nil {
+	if r.station, err = bmp.New(r.cfg.BMP, bmp.Deps{
+		Log: r.d.Log, Registerer: r.d.Registerer, Streams: r.set, Drain: r.d.Drain / 2,
+	}); err != nil {
 		return nil, err
 	}
 	r.sources = append(r.sources, r.station)
@@ -56,7 +64,8 @@ func (r *running) openSources() ([]owner, error) {
 		return owners, nil
 	}
 	rv, err := routeviews.New(r.cfg.RouteViews, routeviews.Deps{
-		Log: r.d.Log, Registerer: r.d.Registerer, Streams: r.set, Updates: r.updates, Instance: r.d.Instance, Installation: r.id, Drain: r.d.Drain / 2,
+		Log: r.d.Log, Registerer: r.d.Registerer, Streams: r.set, Updates: r.updates, Instance: r.d.Instance,
+		Installation: r.id, Drain: r.d.Drain / 2,
 	})
 	if err != nil {
 		return nil, err
@@ -65,7 +74,8 @@ func (r *running) openSources() ([]owner, error) {
 	return owners, nil
 }
 
-// openArchives opens the archives and makes the worker that answers gaps from them. finder and fetcher are nil where no archive is used.
+// openArchives opens the archives and creates the worker that answers gaps from them. finder and
+// fetcher are nil if no archive is used.
 func (r *running) openArchives() (finder archive.Finder, fetcher *archive.Fetcher, err error) {
 	if !r.cfg.Archives && !r.d.Follow {
 		r.answers = newNoArchive()
@@ -78,7 +88,8 @@ func (r *running) openArchives() (finder archive.Finder, fetcher *archive.Fetche
 		return nil, nil, err
 	}
 	worker, err := bootstrap.New(r.cfg.Bootstrap, bootstrap.Deps{
-		Log: r.d.Log, Registerer: r.d.Registerer, Finder: finder, Fetcher: fetcher, Now: r.clock(), Wait: r.backlog.Wait, Progress: r.tables.note,
+		Log: r.d.Log, Registerer: r.d.Registerer, Finder: finder, Fetcher: fetcher, Now: r.clock(),
+		Wait: r.backlog.Wait, Progress: r.tables.note,
 		DeadLetter: r.set.DeadLetter,
 	})
 	if err != nil {

@@ -13,29 +13,31 @@ import (
 	"github.com/darkmap/darkmap/internal/retry"
 )
 
-// lookAgain is how long to wait before the lag is asked for again.
+// lookAgain is the time between two requests for the lag.
 const lookAgain = 50 * time.Millisecond
 
-// Limit is how far a source may be ahead.
+// Limit bounds how far a source may be ahead.
 type Limit struct {
 	Log      *slog.Logger
 	Kafka    kafka.Config
 	Admin    *kadm.Client
-	Producer *kafka.Producer // what the source writes with
-	// Consumers are the stages that are waited for; empty: nothing waits.
+	Producer *kafka.Producer // the producer that the source writes with
+	// Consumers are the stages to wait for. Empty: Wait returns at once.
 	Consumers []kafka.Reading
-	// Bytes is how far ahead of the slowest consumer the source may be.
+	// Bytes is the number of octets by which the source may be ahead of the slowest consumer.
 	Bytes int64
-	// Waits counts how often it had to wait.
+	// Waits counts the waits, one for each lookAgain.
 	Waits prometheus.Counter
 }
 
-// NewWaits makes the counter of a Limit; reg may be nil.
+// NewWaits creates the counter of a Limit. reg may be nil.
 func NewWaits(reg prometheus.Registerer) prometheus.Counter {
-	return promauto.With(reg).NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_waits_total", Help: "Times reading waited for slower stages."})
+	return promauto.With(reg).NewCounter(prometheus.CounterOpts{
+		Name: "darkmap_ingest_waits_total", Help: "Times reading waited for slower stages.",
+	})
 }
 
-// Wait waits while the slowest consumer is too far behind. The error is ctx's.
+// Wait waits while the slowest consumer is too far behind. It returns the error of ctx.
 func (l *Limit) Wait(ctx context.Context) error {
 	if len(l.Consumers) == 0 {
 		return nil
@@ -45,7 +47,8 @@ func (l *Limit) Wait(ctx context.Context) error {
 	var wait retry.Backoff
 	for {
 		behind, err := l.behind(ctx)
-		if err != nil { // a broker that is away: writing waits for it too, and says what is final
+		// the broker is away: the source's writes wait for it too, and report final errors
+		if err != nil {
 			l.Log.Warn("cannot tell how far the slower stages are", "err", err)
 			if err := wait.Wait(ctx); err != nil {
 				return err
@@ -64,8 +67,8 @@ func (l *Limit) Wait(ctx context.Context) error {
 	}
 }
 
-// behind estimates how many bytes of the input the slowest consumer has not read, at the mean size of a record: routes are
-// about as many and as large as updates.
+// behind estimates how many octets of the input the slowest consumer has not read, from the mean
+// size of a record. Routes are about as many and as large as updates.
 func (l *Limit) behind(ctx context.Context) (int64, error) {
 	lags, err := kafka.Lag(ctx, l.Admin, l.Kafka, l.Consumers...)
 	if err != nil {

@@ -23,12 +23,15 @@ type Config struct {
 	StepInterval time.Duration `yaml:"step_interval" min:"1ms"`
 }
 
-// DefaultConfig names no collectors.
+// DefaultConfig returns the defaults. They name no collectors.
 func DefaultConfig() Config {
-	return Config{Delay: 30 * time.Minute, PollInterval: 30 * time.Second, FileTimeout: 2 * time.Minute, StepInterval: 250 * time.Millisecond}
+	return Config{
+		Delay: 30 * time.Minute, PollInterval: 30 * time.Second, FileTimeout: 2 * time.Minute,
+		StepInterval: 250 * time.Millisecond,
+	}
 }
 
-// Faults are those that tags cannot say.
+// Faults reports the faults that struct tags cannot express: names that are not collectors.
 func (c Config) Faults() []config.Fault {
 	var faults []config.Fault
 	for i, name := range c.Collectors {

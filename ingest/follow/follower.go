@@ -17,45 +17,50 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 )
 
-// Deps is what a Follower is given.
+// Deps holds the dependencies of a Follower.
 type Deps struct {
 	Registerer prometheus.Registerer // nil: no metrics
-	// Streams opens the collectors' streams. Its OnGap has to lead to a bootstrap.Worker.
+	// Streams opens the collectors' streams. Its OnGap must pass the gaps to a bootstrap.Worker.
 	Streams *stream.Set
 	Finder  archive.Finder
 	Fetcher *archive.Fetcher
-	// Now is the late clock: that of Streams.
+	// Now is the late clock, the same as that of Streams.
 	Now func() time.Time
-	// DeadLetter is given what could not be read of a file; nil: it is only counted.
+	// DeadLetter receives the parts of a file that could not be read. nil: they are only counted.
 	DeadLetter func(ctx context.Context, l stream.DeadLetter) error
 }
 
-// Follower plays the archives' updates onto streams whose clock is late by as long as files take to appear.
+// Follower plays the archives' updates to streams. Their clock is late by the time that files take
+// to appear.
 type Follower struct {
 	cfg     Config
 	d       Deps
 	metrics *metrics
 	wake    chan struct{}
 
-	mu      sync.Mutex // all below
+	mu      sync.Mutex // guards all fields below
 	own     []string
 	running bool
-	trouble map[string]error // by owned collector: why it is not played; nil: it is
+	// for each owned collector, the reason why it is not played; nil: it is played
+	trouble map[string]error
 }
 
-// New checks; nothing runs yet.
+// New checks cfg. It starts nothing.
 func New(cfg Config, d Deps) (*Follower, error) {
 	if err := config.Validate(&cfg); err != nil {
 		return nil, err
 	}
 	cfg.Collectors = slices.Clone(cfg.Collectors)
-	return &Follower{cfg: cfg, d: d, metrics: newMetrics(d.Registerer), wake: make(chan struct{}, 1), trouble: map[string]error{}}, nil
+	return &Follower{
+		cfg: cfg, d: d, metrics: newMetrics(d.Registerer), wake: make(chan struct{}, 1),
+		trouble: map[string]error{},
+	}, nil
 }
 
-// Collectors are all that it can follow.
+// Collectors returns all collectors that the Follower can follow.
 func (f *Follower) Collectors() []string { return slices.Clone(f.cfg.Collectors) }
 
-// Own says which collectors this process follows from now on. It does not block.
+// Own sets the collectors that this process follows from now on. It does not block.
 func (f *Follower) Own(collectors []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -66,7 +71,8 @@ func (f *Follower) Own(collectors []string) {
 	}
 }
 
-// Ready is nil while every owned collector is played; the error says which is not, and why.
+// Ready returns nil while every owned collector is played. The error names the first one that is
+// not, and the reason.
 func (f *Follower) Ready() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -81,7 +87,7 @@ func (f *Follower) Ready() error {
 	return nil
 }
 
-// Run follows what is owned until ctx ends. The error is one of writing.
+// Run follows the owned collectors until ctx ends. It returns an error if writing fails.
 func (f *Follower) Run(ctx context.Context) error {
 	g, running := errgroup.WithContext(ctx)
 	f.setRunning(true)
@@ -109,7 +115,8 @@ func (f *Follower) setRunning(is bool) {
 	f.running = is
 }
 
-// reconcile ends the players of what is not owned any more and starts those of what is.
+// reconcile ends the players of collectors that are no longer owned, and starts players for new
+// ones.
 func (f *Follower) reconcile(ctx context.Context, g *errgroup.Group, players map[string]*player) {
 	f.mu.Lock()
 	own := slices.Clone(f.own)
@@ -143,7 +150,7 @@ func (f *Follower) reconcile(ctx context.Context, g *errgroup.Group, players map
 	}
 }
 
-// note says why a collector is not played; gone forgets it.
+// note stores the reason why a collector is not played. With gone it deletes the entry.
 func (f *Follower) note(name string, err error, gone bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

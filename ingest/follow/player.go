@@ -16,7 +16,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// player plays one collector. It belongs to its goroutine, but for cancel and done.
+// player plays one collector. It belongs to its goroutine, except for cancel and done.
 type player struct {
 	f      *Follower
 	name   string
@@ -26,15 +26,17 @@ type player struct {
 	s      *stream.Stream
 	out    updatefile.Writer
 	files  []archive.File
-	cursor time.Time // everything before was played, or is in a gap
+	cursor time.Time // everything before this time was played, or is in a gap
 }
 
-// lookAhead is how far beyond the present of the late clock files are asked for.
+// lookAhead is how far beyond the late clock's time next asks for files.
 const lookAhead = time.Hour
 
 // play follows the collector until ctx ends.
 func (p *player) play(ctx context.Context) (err error) {
-	if p.s, err = p.f.d.Streams.Open(ctx, p.name, stream.Options{Source: "archive", Archived: true}); err != nil {
+	if p.s, err = p.f.d.Streams.Open(ctx, p.name, stream.Options{
+		Source: "archive", Archived: true,
+	}); err != nil {
 		return err
 	}
 	defer p.s.Close()
@@ -54,7 +56,8 @@ func (p *player) play(ctx context.Context) (err error) {
 	return ctx.Err()
 }
 
-// gap begins one since since, microseconds, and puts the cursor where it ends: writing may take a while.
+// gap begins a gap since since, microseconds, and sets the cursor to its end, because writing may
+// take a while.
 func (p *player) gap(ctx context.Context, since int64, why string) error {
 	g, err := p.s.BeginGap(ctx, since, why)
 	if err != nil {
@@ -64,7 +67,8 @@ func (p *player) gap(ctx context.Context, since int64, why string) error {
 	return p.s.Up(ctx)
 }
 
-// next returns the file that covers the cursor. Where there is none in time, a gap begins before what follows.
+// next returns the file that covers the cursor. If no such file appears in time, next begins a gap
+// before the next file.
 func (p *player) next(ctx context.Context) (archive.File, error) {
 	isDown := false
 	for {
@@ -92,7 +96,9 @@ func (p *player) next(ctx context.Context) (archive.File, error) {
 		case !isDown:
 			isDown = true
 			p.f.metrics.missing.Inc()
-			if err := p.s.Down(ctx, pb.DownReason_DOWN_REASON_STALE, "no updates from "+clock(p.cursor)+" on"); err != nil {
+			if err := p.s.Down(
+				ctx, pb.DownReason_DOWN_REASON_STALE, "no updates from "+clock(p.cursor)+" on",
+			); err != nil {
 				return archive.File{}, err
 			}
 		}
@@ -106,12 +112,12 @@ func (p *player) next(ctx context.Context) (archive.File, error) {
 	}
 }
 
-// until waits for t or a part of the time until then: a clock may be set.
+// until waits for t, or a part of the time until then, because a clock may be set.
 func (p *player) until(ctx context.Context, t, now time.Time) error {
 	return retry.Sleep(ctx, min(max(t.Sub(now), p.f.cfg.StepInterval), p.f.cfg.PollInterval))
 }
 
-// skip makes a gap of what lies between the cursor and to, once the late clock has reached that.
+// skip begins a gap from the cursor to to, once the late clock has reached to.
 func (p *player) skip(ctx context.Context, to time.Time) error {
 	p.f.metrics.missing.Inc()
 	now := p.f.d.Now()
@@ -125,7 +131,7 @@ func (p *player) skip(ctx context.Context, to time.Time) error {
 	return p.gap(ctx, p.cursor.UnixMicro(), "the updates from "+clock(p.cursor)+" on are not in the archive")
 }
 
-// file plays a file, each message when the late clock has reached it.
+// file plays a file. It writes each message when the late clock has reached the message's time.
 func (p *player) file(ctx context.Context, f archive.File) error {
 	local, err := p.fetch(ctx, f)
 	if err != nil || local == nil {
@@ -138,7 +144,7 @@ func (p *player) file(ctx context.Context, f archive.File) error {
 	}
 	defer r.Close() //nolint:errcheck // only read
 	now, last := p.f.d.Now(), p.cursor
-	begun := f.Begin.Before(p.cursor) // its first part was played, or is in a gap
+	begun := f.Begin.Before(p.cursor) // the file's first part was played, or is in a gap
 	said := last                      // the latest time in the file so far
 	if begun {
 		said = f.Begin
@@ -176,7 +182,7 @@ func (p *player) file(ctx context.Context, f archive.File) error {
 		if now, err = p.reach(ctx, at, now); err != nil {
 			return err
 		}
-		if at.After(last) { // a gap does not begin earlier for a record that is out of order
+		if at.After(last) { // a record that is out of order does not make a gap begin earlier
 			last = at
 		}
 		p.out.Lane.Seek(uint64(max(f.Begin.Unix(), 0)), it.Number)
@@ -187,7 +193,8 @@ func (p *player) file(ctx context.Context, f archive.File) error {
 	}
 }
 
-// reach waits until the late clock, which stood at now, has reached at, and returns what it shows.
+// reach waits until the late clock has reached at. now is the clock's last reading. It returns the
+// new reading.
 func (p *player) reach(ctx context.Context, at, now time.Time) (time.Time, error) {
 	for at.After(now) {
 		if now = p.f.d.Now(); !at.After(now) {
@@ -201,19 +208,23 @@ func (p *player) reach(ctx context.Context, at, now time.Time) (time.Time, error
 	return now, nil
 }
 
-// oddTime is how far the time of a record may lie outside those that its file covers.
+// oddTime is how far a record's time may lie outside the time that its file covers.
 const oddTime = 10 * time.Minute
 
-// time is when an item of a file is played. Outside of what the file covers its time is damage: it is played with the record before, of
-// time last, and gets that time.
-func (p *player) time(ctx context.Context, f archive.File, it *capture.Item, last time.Time) (time.Time, error) {
+// time returns the time at which an item is played. If the item's time lies too far outside the
+// file's, it counts as damage. The item then gets last, the time of the record before, and is
+// played with that record.
+func (p *player) time(
+	ctx context.Context, f archive.File, it *capture.Item, last time.Time,
+) (time.Time, error) {
 	at := time.UnixMicro(it.Timestamp)
 	if !at.Before(f.Begin.Add(-oddTime)) && !at.After(f.End.Add(oddTime)) {
 		return at, nil
 	}
 	err := p.damaged(ctx, f, &capture.Damage{
 		File: f.URL, Offset: it.Offset, Number: it.Number, Reason: capture.BadTime, Raw: it.Message,
-		Err: fmt.Errorf("its time, %s, is not in the file, which is from %s to %s", clock(at), clock(f.Begin), clock(f.End)),
+		Err: fmt.Errorf("its time, %s, is not in the file, which is from %s to %s", clock(at), clock(f.Begin),
+			clock(f.End)),
 	})
 	it.Timestamp = last.UnixMicro()
 	return last, err
@@ -224,10 +235,12 @@ func (p *player) damaged(ctx context.Context, f archive.File, d *capture.Damage)
 	if p.f.d.DeadLetter == nil {
 		return nil
 	}
-	return p.f.d.DeadLetter(ctx, stream.DeadLetter{Collector: p.name, Origin: f.URL, Offset: d.Offset, Raw: d.Raw, Reason: string(d.Reason), Err: d.Err})
+	return p.f.d.DeadLetter(ctx, stream.DeadLetter{
+		Collector: p.name, Origin: f.URL, Offset: d.Offset, Raw: d.Raw, Reason: string(d.Reason), Err: d.Err,
+	})
 }
 
-// fetch gets a file; nil where it did not come in time: a gap has begun then.
+// fetch downloads a file. It returns nil if the file did not come in time: it has then begun a gap.
 func (p *player) fetch(ctx context.Context, f archive.File) (*archive.Local, error) {
 	for {
 		local, err := p.f.d.Fetcher.Get(ctx, f)

@@ -9,11 +9,13 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// ErrNoRoute says that AS 0 is in a route's path: it is no route (RFC 7607), in a table as in an UPDATE.
+// ErrNoRoute reports that AS 0 is in a route's path. Such a path is no route (RFC 7607), in a table
+// as in an UPDATE.
 var ErrNoRoute = errors.New("no route")
 
-// Route reads where a route of a table leads: its origin AS and the neighbour of that. A path without an AS is the peer's own.
-// The error is ErrNoRoute, or wire's: an attribute is malformed, and nothing but what is returned is known of how the peer holds the prefix.
+// Route returns the origin AS of a table's route, and the origin's neighbour in the path. A path
+// without an AS belongs to the peer itself. The error is ErrNoRoute, or an error of package wire:
+// an attribute is malformed. Only the returned values are then known of the peer's route.
 func Route(d *wire.Decoder, e *capture.RIBEntry) (origin, upstream bgp.ASN, err error) {
 	u, err := d.DecodeAttributes(e.Attributes, wire.Options{ASOctets: e.ASOctets})
 	if err != nil {
@@ -22,7 +24,8 @@ func Route(d *wire.Decoder, e *capture.RIBEntry) (origin, upstream bgp.ASN, err 
 	if u.TreatAsWithdraw {
 		return 0, 0, fmt.Errorf("%w: %w", ErrNoRoute, u.Malformed)
 	}
-	if fault, ok := errors.AsType[*wire.AttributeError](u.Malformed); ok && fault.Remedy == wire.TreatAsWithdraw {
+	if fault, ok := errors.AsType[*wire.AttributeError](u.Malformed); ok &&
+		fault.Remedy == wire.TreatAsWithdraw {
 		err = fault
 	}
 	path := u.Attributes.Path
@@ -32,7 +35,8 @@ func Route(d *wire.Decoder, e *capture.RIBEntry) (origin, upstream bgp.ASN, err 
 	return path.Origin(), path.Upstream(), err
 }
 
-// Session says what a change of state means for the session between collector and peer; neither is no news.
+// Session returns the effect of an item on the session between collector and peer. If both results
+// are false, the state did not change.
 func Session(it *capture.Item) (up, down bool) {
 	switch it.Kind {
 	case capture.PeerUp:

@@ -7,33 +7,34 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// worthless is of how many records of a table one may be unreadable: where more than a tenth are, what is known of it decides nothing. An
-// outage of an AS or a country begins at a tenth, too.
+// worthless is the share of unreadable records above which a table is of no use: one in worthless.
+// If more than a tenth are unreadable, the rest decides nothing. An outage of an AS or a country
+// begins at a tenth, too.
 const worthless = 10
 
-// ErrCut says that an unknown part of a file is missing.
+// ErrCut reports that an unknown part of a file is missing.
 var ErrCut = errors.New("its file ends too early")
 
-// Tally tells whether a table can be used by how much of it could be read. Its prefixes that could not be read are unknown; the rest
-// counts. The zero value is an empty table.
+// Tally counts how much of a table could be read, and decides whether it can be used. The prefixes
+// that could not be read are unknown. The rest counts. The zero value is an empty table.
 type Tally struct {
-	records, unreadable uint64 // a record is in one of them
-	cut                 bool   // the last thing that was read is the end of a file that is cut
+	records, unreadable uint64 // each record counts in one of them
+	cut                 bool   // the last read ended at the end of a truncated file
 }
 
-// Record counts a record that was handed out. What is damaged in it comes next.
+// Record counts a record that was read. Damage within it is reported afterwards.
 func (t *Tally) Record() {
 	t.records++
-	t.cut = false // the damage before was none of the file's end
+	t.cut = false // the damage before was not at the file's end
 }
 
-// Damage counts what could not be read. Where records were passed over because a header cannot be right, their number is not known: it is
-// estimated by their octets.
+// Damage counts records that could not be read. If records were skipped because of an impossible
+// header, their number is unknown. It is estimated from their octets.
 func (t *Tally) Damage(d *capture.Damage) {
 	switch d.Reason {
 	case capture.BadRecord:
 		t.unreadable++
-		if d.Partial && t.records > 0 { // it was counted as one that could be read
+		if d.Partial && t.records > 0 { // Record counted it as readable
 			t.records--
 		}
 	case capture.BadLength, capture.BadHeader, capture.Truncated:
@@ -45,7 +46,7 @@ func (t *Tally) Damage(d *capture.Damage) {
 	}
 }
 
-// passedOver is about how many records lie in what was passed over.
+// passedOver estimates the number of records in the skipped octets.
 func passedOver(d *capture.Damage) uint64 {
 	mean := int64(1)
 	if d.Number > 1 {
@@ -54,17 +55,17 @@ func passedOver(d *capture.Damage) uint64 {
 	return uint64(max(1, (d.Skipped+mean-1)/mean))
 }
 
-// Add adds what was read of another file of the same table.
+// Add adds the counts of another file of the same table.
 func (t *Tally) Add(o Tally) {
 	t.records += o.records
 	t.unreadable += o.unreadable
 	t.cut = t.cut || o.cut
 }
 
-// Unreadable is how many records could not be read.
+// Unreadable returns the number of records that could not be read.
 func (t *Tally) Unreadable() uint32 { return uint32(min(t.unreadable, 1<<32-1)) }
 
-// Unusable says why the table does not count as whole; nil where it does.
+// Unusable returns the reason why the table does not count as whole, or nil if it does.
 func (t *Tally) Unusable() error {
 	switch {
 	case t.cut:

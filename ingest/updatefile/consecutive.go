@@ -7,8 +7,9 @@ import (
 	"github.com/darkmap/darkmap/ingest/archive"
 )
 
-// Consecutive returns those of files that cover the time from t on without a hole. files are in order of time; the result shares
-// nothing with it. Of two files that cover the same time, the one that ends later is taken.
+// Consecutive returns those of files that cover the time from t on without a hole. files are in
+// order of time. The result does not share memory with files. Of two files that cover the same
+// time, Consecutive takes the one that ends later.
 func Consecutive(files []archive.File, t time.Time) []archive.File {
 	var out []archive.File
 	for {
@@ -27,7 +28,7 @@ func Consecutive(files []archive.File, t time.Time) []archive.File {
 	}
 }
 
-// Compressed reports whether a file's name is that of a compressed file.
+// Compressed reports whether name is that of a compressed file.
 func Compressed(name string) bool {
 	switch path.Ext(name) {
 	case ".gz", ".bz2", ".zst":

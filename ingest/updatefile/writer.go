@@ -10,13 +10,13 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// noID is the BGP identifier of a peer in a file of updates, which has none.
+// noID is the BGP identifier of a peer in an update file, which contains none.
 var noID netip.Addr
 
-// overhead is about how many octets a record has beside its message.
+// overhead is about the number of octets that a record has beside its message.
 const overhead = 96
 
-// Writer writes items of files of updates on a lane of a stream. It belongs to one goroutine.
+// Writer writes items of update files to a lane of a stream. It belongs to one goroutine.
 type Writer struct {
 	Stream *stream.Stream
 	Lane   *stream.Lane
@@ -24,15 +24,15 @@ type Writer struct {
 	scratch stream.Message
 }
 
-// Carries reports whether Write has something to write for an item: a message, or a session that came up or went down, of another
-// router than the collector.
+// Carries reports whether Write writes anything for an item. It does for a message, and for a
+// session that came up or went down, of a router other than the collector.
 func Carries(it *capture.Item) bool {
 	up, down := tablechunk.Session(it)
 	return !it.Local && (up || down || it.Kind == capture.Message)
 }
 
-// Write writes an item that Carries accepts, and returns about how many octets that took. An item of a peer for which the stream has
-// no slot is skipped, 0 octets.
+// Write writes an item that Carries accepts, and returns about how many octets that took. It skips
+// an item of a peer above the stream's limit, and returns 0.
 func (w *Writer) Write(ctx context.Context, it *capture.Item) (int, error) {
 	p, err := w.Stream.Peer(it.Peer, noID)
 	if err != nil {
@@ -47,6 +47,9 @@ func (w *Writer) Write(ctx context.Context, it *capture.Item) (int, error) {
 	case down:
 		return overhead, w.Lane.PeerDown(ctx, p, it.Timestamp, "as the archive says")
 	}
-	w.scratch = stream.Message{Peer: p, Timestamp: it.Timestamp, Raw: it.Message, ASOctets: it.ASOctets, AddPathIPv4: it.AddPathIPv4, AddPathIPv6: it.AddPathIPv6}
+	w.scratch = stream.Message{
+		Peer: p, Timestamp: it.Timestamp, Raw: it.Message, ASOctets: it.ASOctets, AddPathIPv4: it.AddPathIPv4,
+		AddPathIPv6: it.AddPathIPv6,
+	}
 	return overhead + len(it.Message), w.Lane.Message(ctx, &w.scratch)
 }

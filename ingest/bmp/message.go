@@ -13,7 +13,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
 
-// take passes on what one message says. An error ends the session; a message that cannot be decoded does not, once another could.
+// take passes on one message. An error ends the session. A message that cannot be decoded does not,
+// unless it is the first.
 func (s *session) take(ctx context.Context, raw []byte) error {
 	m := &s.msg
 	err := s.state.Decode(raw, m)
@@ -43,12 +44,15 @@ func (s *session) take(ctx context.Context, raw []byte) error {
 		return s.initiation()
 	case wire.BMPTermination:
 		return fmt.Errorf("%w: %s", errTerminated, terminated(m))
-	default: // statistics and mirrored messages are counted, unknown types ignored (RFC 7854 §4.1)
+	default:
+		// statistics and mirrored messages are only counted; unknown types are ignored (RFC 7854
+		// §4.1)
 		return nil
 	}
 }
 
-// undecodable keeps a message that is none. A first one makes no session.
+// undecodable keeps a message that cannot be decoded as a dead letter. If it is the first one,
+// undecodable refuses the session.
 func (s *session) undecodable(ctx context.Context, raw []byte, err error) error {
 	err = fmt.Errorf("message %d at octet %d: %w", s.messages, s.reader.Offset()-int64(len(raw)), err)
 	kind := badMessage
@@ -61,24 +65,29 @@ func (s *session) undecodable(ctx context.Context, raw []byte, err error) error 
 	if s.stream == nil {
 		return &refusal{refusedFirst, err}
 	}
-	s.st.refused[badMessage].Warn("bmp message cannot be decoded", "collector", s.collector, "address", s.remote.String(), "err", err)
+	s.st.refused[badMessage].Warn("bmp message cannot be decoded", "collector", s.collector,
+		"address", s.remote.String(), "err", err)
 	return nil
 }
 
-// introduce logs who the router says it is.
+// introduce logs the name and description that the router gives itself.
 func (s *session) introduce() {
 	descr := ""
 	if s.msg.Type == wire.BMPInitiation {
 		s.sysName, descr = label(s.msg.Info(wire.BMPInfoSysName)), label(s.msg.Info(wire.BMPInfoSysDescr))
 		s.frr = strings.HasPrefix(descr, "FRRouting")
 	}
-	s.st.news.Info("bmp session began", "collector", s.collector, "address", s.remote.String(), "sys_name", s.sysName, "sys_descr", descr)
+	s.st.news.Info("bmp session began", "collector", s.collector, "address", s.remote.String(),
+		"sys_name", s.sysName, "sys_descr", descr)
 }
 
-// initiation takes the name, which some routers say after their first Peer Up.
+// initiation stores the router's name. Some routers send it after their first Peer Up.
 func (s *session) initiation() error {
 	if s.initiations++; s.initiations > s.st.cfg.MaxInitiations {
-		return &refusal{refusedInitiation, fmt.Errorf("more than %d Initiations in a session (max_initiations)", s.st.cfg.MaxInitiations)}
+		return &refusal{
+			refusedInitiation,
+			fmt.Errorf("more than %d Initiations in a session (max_initiations)", s.st.cfg.MaxInitiations),
+		}
 	}
 	if name := label(s.msg.Info(wire.BMPInfoSysName)); name != "" {
 		s.sysName = name
@@ -86,13 +95,16 @@ func (s *session) initiation() error {
 	return nil
 }
 
-// terminated says why a router ends the session (RFC 7854 §4.5).
+// terminated describes why a router ends the session (RFC 7854 §4.5).
 func terminated(m *wire.BMPMessage) string {
 	for t := range m.TLVs() {
 		if t.Type != 1 || len(t.Value) != 2 {
 			continue
 		}
-		reasons := [...]string{"administratively closed", "unspecified", "out of resources", "redundant connection", "permanently administratively closed"}
+		reasons := [...]string{
+			"administratively closed", "unspecified", "out of resources", "redundant connection",
+			"permanently administratively closed",
+		}
 		if n := binary.BigEndian.Uint16(t.Value); int(n) < len(reasons) {
 			return reasons[n]
 		}
@@ -114,12 +126,14 @@ func (s *session) route(ctx context.Context, raw []byte) error {
 	}
 	switch {
 	case p.of.down != nil:
-		return s.dead(ctx, peerIsDown, raw, fmt.Errorf("message %d: a route of peer %v, which is down", s.messages, m.Peer.Peer.Address))
+		return s.dead(ctx, peerIsDown, raw,
+			fmt.Errorf("message %d: a route of peer %v, which is down", s.messages, m.Peer.Peer.Address))
 	case !m.Known:
 		s.st.metrics.unannounced.Inc()
 		if !s.unannounced {
 			s.unannounced = true
-			s.st.news.Warn("bmp peer without a Peer Up: its routes are read without ADD-PATH", "collector", s.collector, "peer", m.Peer.Peer.Address.String())
+			s.st.news.Warn("bmp peer without a Peer Up: its routes are read without ADD-PATH",
+				"collector", s.collector, "peer", m.Peer.Peer.Address.String())
 		}
 	}
 	if p.empty != 0 || !p.up {
@@ -145,8 +159,9 @@ func (s *session) route(ctx context.Context, raw []byte) error {
 	return emitted(s.stream.Live().Message(ctx, &s.out))
 }
 
-// hollow counts a message that says nothing. Withdrawals from an empty table whose initial dump is over are told once a session: a
-// router that does not keep what it receives withdraws whatever is announced to it.
+// hollow counts a message without effect. It logs, once a session, withdrawals from an empty table
+// after the end of its initial dump: a router that does not keep received routes withdraws every
+// route that a neighbour announces to it.
 func (s *session) hollow(p *peerTable, withdrawn familySet) {
 	s.st.metrics.hollow.Inc()
 	if withdrawn == 0 || !p.ended || s.unkept {
@@ -157,8 +172,9 @@ func (s *session) hollow(p *peerTable, withdrawn familySet) {
 		"collector", s.collector, "peer", s.msg.Peer.Peer.Address.String())
 }
 
-// received is the UPDATE as the router received it, and its width of AS numbers. FRR (8.4) tells of its neighbours' routes as if it
-// sent them back: its own AS stands first in the path.
+// received returns the UPDATE as the router received it, and the width of its AS numbers. FRR (8.4)
+// reports its neighbours' routes as if it sent them back: its own AS is the first in the path.
+// received removes it.
 func (s *session) received(p *peerTable) ([]byte, uint8) {
 	m := &s.msg
 	own, peer := cmp.Or(p.of.own, s.as), m.Peer.Peer.ASN
@@ -174,8 +190,9 @@ func (s *session) received(p *peerTable) ([]byte, uint8) {
 	return out, width
 }
 
-// peerUp says so of the table that the message names, and of the peer's others that are up: their routes are void, too. Of the rest it is
-// said when their first route comes.
+// peerUp writes Peer Up for the table that the message names, and for the peer's other tables that
+// are up, because their routes are void, too. route writes Peer Up for any other table when its
+// first route comes.
 func (s *session) peerUp(ctx context.Context, raw []byte) error {
 	m := &s.msg
 	p, err := s.peers.table(s.stream, m, raw)
@@ -187,7 +204,8 @@ func (s *session) peerUp(ctx context.Context, raw []byte) error {
 	s.as = cmp.Or(p.of.own, s.as)
 	p.up = s.router.tables.has(m.Peer.Peer.Table)
 	for _, t := range p.of.tables {
-		if t != p && t.handle.Key() == p.handle.Key() { // it was up with another BGP identifier
+		// the table was up with another BGP identifier
+		if t != p && t.handle.Key() == p.handle.Key() {
 			t.up = false
 		}
 		if !t.up {
@@ -201,7 +219,8 @@ func (s *session) peerUp(ctx context.Context, raw []byte) error {
 	return nil
 }
 
-// ownAS is the AS that the router says it is of, in the OPEN that it sent; the station's state has checked that.
+// ownAS returns the router's own AS, from the OPEN that it sent. The session's decoder has checked
+// that OPEN.
 func ownAS(sent []byte) bgp.ASN {
 	_, body, err := wire.SplitMessage(sent)
 	if err != nil {
@@ -214,7 +233,8 @@ func ownAS(sent []byte) bgp.ASN {
 	return open.ASN
 }
 
-// peerDown says so of all tables of the peer that are up, or of the one that the message names.
+// peerDown writes Peer Down for all tables of the peer that are up. If none is, it writes it for
+// the table that the message names.
 func (s *session) peerDown(ctx context.Context, raw []byte) error {
 	m := &s.msg
 	p, err := s.peers.table(s.stream, m, raw)

@@ -7,7 +7,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
 
-// Reasons why a connection is refused, and why what it says is not passed on.
+// The reasons for which a connection is refused, or a message is not passed on.
 const (
 	refusedAddress    = "unknown_address"
 	refusedSessions   = "too_many_sessions"
@@ -26,35 +26,50 @@ const (
 )
 
 type metrics struct {
-	sessions    prometheus.Gauge
-	accepted    prometheus.Counter
-	refused     *prometheus.CounterVec
-	messages    [wire.BMPRouteMirroring + 2]prometheus.Counter // by type; the last is for unknown ones
+	sessions prometheus.Gauge
+	accepted prometheus.Counter
+	refused  *prometheus.CounterVec
+	// by type; the last is for unknown types
+	messages    [wire.BMPRouteMirroring + 2]prometheus.Counter
 	bytes       prometheus.Counter
 	unannounced prometheus.Counter
 	configured  prometheus.Counter
 	hollow      prometheus.Counter
 }
 
-// newMetrics registers with reg; nil is nowhere.
+// newMetrics registers the metrics with reg. A nil reg registers them nowhere.
 func newMetrics(reg prometheus.Registerer) metrics {
 	f := promauto.With(reg)
 	m := metrics{
-		sessions: f.NewGauge(prometheus.GaugeOpts{Name: "darkmap_ingest_bmp_sessions", Help: "BMP sessions that are up."}),
-		accepted: f.NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_bmp_connections_total", Help: "Connections to the BMP port, including those refused."}),
-		refused:  f.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_ingest_bmp_refused_total", Help: "Connections and sessions refused, by reason."}, []string{"reason"}),
-		bytes:    f.NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_bmp_read_bytes_total", Help: "Octets of BMP messages received."}),
+		sessions: f.NewGauge(prometheus.GaugeOpts{
+			Name: "darkmap_ingest_bmp_sessions", Help: "BMP sessions that are up.",
+		}),
+		accepted: f.NewCounter(prometheus.CounterOpts{
+			Name: "darkmap_ingest_bmp_connections_total",
+			Help: "Connections to the BMP port, including those refused.",
+		}),
+		refused: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "darkmap_ingest_bmp_refused_total", Help: "Connections and sessions refused, by reason.",
+		}, []string{"reason"}),
+		bytes: f.NewCounter(prometheus.CounterOpts{
+			Name: "darkmap_ingest_bmp_read_bytes_total", Help: "Octets of BMP messages received.",
+		}),
 		unannounced: f.NewCounter(prometheus.CounterOpts{
-			Name: "darkmap_ingest_bmp_unannounced_total", Help: "Route Monitoring messages of peers without a Peer Up, read without ADD-PATH.",
+			Name: "darkmap_ingest_bmp_unannounced_total",
+			Help: "Route Monitoring messages of peers without a Peer Up, read without ADD-PATH.",
 		}),
 		configured: f.NewCounter(prometheus.CounterOpts{
-			Name: "darkmap_ingest_bmp_left_out_total", Help: "Route Monitoring messages of tables that the configuration leaves out.",
+			Name: "darkmap_ingest_bmp_left_out_total",
+			Help: "Route Monitoring messages of tables that the configuration leaves out.",
 		}),
 		hollow: f.NewCounter(prometheus.CounterOpts{
-			Name: "darkmap_ingest_bmp_hollow_total", Help: "Route Monitoring messages that withdraw from or end a table of which nothing was announced since Peer Up.",
+			Name: "darkmap_ingest_bmp_hollow_total",
+			Help: "Route Monitoring messages that withdraw from or end a table of which nothing was announced since Peer Up.",
 		}),
 	}
-	vec := f.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_ingest_bmp_messages_total", Help: "BMP messages received, by type."}, []string{"type"})
+	vec := f.NewCounterVec(prometheus.CounterOpts{
+		Name: "darkmap_ingest_bmp_messages_total", Help: "BMP messages received, by type.",
+	}, []string{"type"})
 	for i := range m.messages {
 		name := "unknown"
 		if i <= int(wire.BMPRouteMirroring) {

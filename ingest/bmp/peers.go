@@ -11,21 +11,23 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
 
-// headerLength is the part of the per-peer header before the timestamp: it tells peers and tables apart.
+// headerLength is the length of the per-peer header before the timestamp. That part identifies the
+// peer and the table.
 const headerLength = 34
 
 type header [headerLength]byte
 
-// maxRemembered bounds what peers remember of headers.
+// maxRemembered bounds the headers in peers.tables.
 const maxRemembered = 1024
 
-// peers are those of a session, each table of a neighbour counted. Their number is bounded by max: where there are that many, one that is
-// down makes room, the longest down first.
+// peers holds the peers of a session. Each table of a neighbour counts, and max bounds their
+// number. At the bound, a peer that is down is removed for a new one. The peer that has been down
+// longest goes first.
 type peers struct {
 	max, n    int
-	last      header // of the message before: neighbours speak at length
+	last      header // header of the previous message: consecutive messages often have the same
 	lastTable *peerTable
-	tables    map[header]*peerTable // a memory of what follows
+	tables    map[header]*peerTable // cache of find's results
 	neighbour map[wire.BMPNeighbour]*peer
 	down      list.List // of *peer
 }
@@ -36,22 +38,27 @@ func newPeers(most int) peers {
 
 // peer is a neighbour of the router.
 type peer struct {
-	name   wire.BMPNeighbour
-	down   *list.Element // of peers.down: it was said, and no Peer Up since; nil where it was not
-	own    bgp.ASN       // the router's AS in the session with it; 0 unknown, as where FRR (8.4) has forgotten its OPEN
+	name wire.BMPNeighbour
+	// its element of peers.down, after a Peer Down and no Peer Up since; nil otherwise
+	down *list.Element
+	// the router's AS in the session with the peer; 0: unknown, as when FRR (8.4) no longer has its
+	// OPEN
+	own    bgp.ASN
 	tables []*peerTable
 }
 
-// peerTable is one of its tables.
+// peerTable is a table of a peer.
 type peerTable struct {
 	of     *peer
 	handle *stream.Peer
-	id     netip.Addr // its BGP identifier
+	id     netip.Addr // BGP identifier of the peer
 	up     bool       // Peer Up was written
-	// empty are the families of which nothing was announced since it came up. FRR (8.4) withdraws, right after a Peer Up, what was
-	// lost with the session before it, and ends tables (End-of-RIB) that it was not asked for: of an empty table, both say nothing.
+	// empty is the set of families in which nothing was announced since the table came up. FRR
+	// (8.4) withdraws, right after a Peer Up, the routes that it lost with the session before. It
+	// also ends tables (End-of-RIB) that it was not asked for. For an empty table neither has an
+	// effect.
 	empty familySet
-	ended bool // an End-of-RIB came since
+	ended bool // an End-of-RIB came since the table came up
 }
 
 // familySet has a bit for IPv4, IPv6 and all others.
@@ -69,8 +76,8 @@ func familyBit(afi uint16) familySet {
 	return 4
 }
 
-// familiesOf tells of which families an UPDATE announces and withdraws. One that cannot be read announces all: whoever decodes it
-// says what is wrong.
+// familiesOf returns the families that an UPDATE announces, and those that it withdraws. An UPDATE
+// that cannot be read counts as announcing all. The stage that decodes it reports the fault.
 func familiesOf(update []byte) (announced, withdrawn familySet) {
 	b := update[min(len(update), wire.HeaderLength):]
 	if len(b) < 4 || int(binary.BigEndian.Uint16(b)) > len(b)-4 {
@@ -103,7 +110,7 @@ func familiesOf(update []byte) (announced, withdrawn familySet) {
 	return announced, withdrawn
 }
 
-// attribute cuts the path attribute at the start of b (RFC 4271 §4.3).
+// attribute splits off the path attribute at the start of b (RFC 4271 §4.3).
 func attribute(b []byte) (code byte, value, rest []byte, ok bool) {
 	if len(b) < 4 {
 		return 0, nil, nil, len(b) == 3 && b[2] == 0
@@ -118,7 +125,7 @@ func attribute(b []byte) (code byte, value, rest []byte, ok bool) {
 	return b[1], b[at : at+n], b[at+n:], true
 }
 
-// table returns the one that a message speaks of. The error wraps stream.ErrTooManyPeers.
+// table returns the table that a message names. The error wraps stream.ErrTooManyPeers.
 func (p *peers) table(s *stream.Stream, m *wire.BMPMessage, raw []byte) (*peerTable, error) {
 	h := header(raw[wire.BMPHeaderLength:])
 	if p.lastTable != nil && h == p.last {
@@ -130,7 +137,7 @@ func (p *peers) table(s *stream.Stream, m *wire.BMPMessage, raw []byte) (*peerTa
 		if t, err = p.find(s, m); err != nil {
 			return nil, err
 		}
-		if len(p.tables) >= maxRemembered { // flags that mean nothing make many of one
+		if len(p.tables) >= maxRemembered { // meaningless flags give one table many headers
 			clear(p.tables)
 		}
 		p.tables[h] = t
@@ -139,7 +146,7 @@ func (p *peers) table(s *stream.Stream, m *wire.BMPMessage, raw []byte) (*peerTa
 	return t, nil
 }
 
-// find is table without the memory.
+// find returns the table that a message names, without the cache. It adds a new table.
 func (p *peers) find(s *stream.Stream, m *wire.BMPMessage) (*peerTable, error) {
 	n := m.Peer.Neighbour()
 	of := p.neighbour[n]
@@ -151,7 +158,8 @@ func (p *peers) find(s *stream.Stream, m *wire.BMPMessage) (*peerTable, error) {
 		}
 	}
 	if p.n >= p.max && !p.makeRoom(of) {
-		return nil, fmt.Errorf("peer %v: more than %d (max_peers): %w", m.Peer.Peer.Address, p.max, stream.ErrTooManyPeers)
+		return nil, fmt.Errorf("peer %v: more than %d (max_peers): %w", m.Peer.Peer.Address, p.max,
+			stream.ErrTooManyPeers)
 	}
 	handle, err := s.Peer(m.Peer.Peer, m.Peer.BGPID)
 	if err != nil {
@@ -167,7 +175,7 @@ func (p *peers) find(s *stream.Stream, m *wire.BMPMessage) (*peerTable, error) {
 	return t, nil
 }
 
-// makeRoom forgets a peer that is down, but for one that is spoken of; it reports whether there was any.
+// makeRoom removes a peer that is down, other than but. It reports whether there was one.
 func (p *peers) makeRoom(but *peer) bool {
 	for e := p.down.Front(); e != nil; e = e.Next() {
 		old := e.Value.(*peer)
@@ -184,14 +192,14 @@ func (p *peers) makeRoom(but *peer) bool {
 	return false
 }
 
-// setDown notes that a peer is down.
+// setDown marks a peer as down.
 func (p *peers) setDown(of *peer) {
 	if of.down == nil {
 		of.down = p.down.PushBack(of)
 	}
 }
 
-// setUp notes that it is not.
+// setUp marks a peer as not down.
 func (p *peers) setUp(of *peer) {
 	if of.down != nil {
 		p.down.Remove(of.down)

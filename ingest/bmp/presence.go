@@ -9,16 +9,18 @@ import (
 	"time"
 )
 
-// mostNamed is how many routers are named that are not there.
+// mostNamed bounds the missing routers that missing names.
 const mostNamed = 5
 
-// presence knows which routers are there. Station.mu guards it.
+// presence tracks which routers are connected. Station.mu guards it.
 type presence struct {
 	sessions int
-	left     map[netip.Prefix]time.Time // by the router's entry: when the last session of it ended
+	// by the router's entry: the time at which its last session ended
+	left map[netip.Prefix]time.Time
 }
 
-// missing says whom the station waits for while nobody is there.
+// missing names the routers that the station waits for. It returns nil while any router has a
+// session, or if none is configured.
 func (a *presence) missing(routers []router) error {
 	if a.sessions > 0 || len(routers) == 0 {
 		return nil
@@ -46,7 +48,7 @@ func (a *presence) missing(routers []router) error {
 	return errors.New("bmp: no router is connected: " + list)
 }
 
-// String is the router as its operator knows it: by name and address, address, or prefix.
+// String returns the router's name and address, its address, or its prefix.
 func (r router) String() string {
 	address := r.prefix.String()
 	if r.prefix.IsSingleIP() {

@@ -11,10 +11,10 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 )
 
-// router is a Router that was checked.
+// router is a Router of the configuration after the checks.
 type router struct {
 	prefix netip.Prefix
-	name   string // empty: by address
+	name   string // empty: named by its address
 	tables tableSet
 }
 
@@ -25,7 +25,7 @@ const allTables tableSet = 1<<bgp.TablePre | 1<<bgp.TablePost | 1<<bgp.TableLoc 
 
 func (s tableSet) has(t bgp.Table) bool { return s>>t&1 != 0 }
 
-// parseRouters checks the list; the faults are all there are.
+// parseRouters checks the list. It returns all faults.
 func parseRouters(list []Router) ([]router, []config.Fault) {
 	var (
 		out    []router
@@ -35,7 +35,7 @@ func parseRouters(list []Router) ([]router, []config.Fault) {
 	for i, r := range list {
 		p, err := parseAddress(r.Address)
 		if err != nil || p != p.Masked() || byPrefix[p] {
-			if r.Address != "" { // its tags say that
+			if r.Address != "" { // the tags report an empty address
 				faults = append(faults, config.Fault{Key: fmt.Sprintf("routers[%d].address", i), Value: r.Address})
 			}
 			continue
@@ -54,7 +54,7 @@ func parseRouters(list []Router) ([]router, []config.Fault) {
 	return out, faults
 }
 
-// parseAddress reads an address or a prefix, whose host bits are left as they are.
+// parseAddress parses an address or a prefix. It keeps the host bits of a prefix.
 func parseAddress(text string) (netip.Prefix, error) {
 	if strings.Contains(text, "/") {
 		return netip.ParsePrefix(text)
@@ -67,7 +67,7 @@ func parseAddress(text string) (netip.Prefix, error) {
 	return netip.PrefixFrom(a, a.BitLen()), nil
 }
 
-// parseTables returns the tables of a list, which were checked; none are all.
+// parseTables returns the set of the tables in a checked list. An empty list means all.
 func parseTables(list []string) (set tableSet) {
 	for t := bgp.TablePre; t <= bgp.TableOut; t++ {
 		if slices.Contains(list, t.String()) {
@@ -77,12 +77,13 @@ func parseTables(list []string) (set tableSet) {
 	return cmp.Or(set, allTables)
 }
 
-// addressName writes an address as part of a collector's name.
+// addressName returns an address in the form used in a collector's name.
 func addressName(a netip.Addr) string {
 	return strings.ReplaceAll(a.Unmap().WithZone("").String(), ":", "-")
 }
 
-// find returns the router that a connection from the address belongs to: the longest prefix counts.
+// find returns the router to which a connection from the address belongs. The longest prefix
+// counts.
 func find(routers []router, from netip.Addr) (best router, ok bool) {
 	from = from.Unmap().WithZone("")
 	for _, r := range routers {
@@ -93,7 +94,7 @@ func find(routers []router, from netip.Addr) (best router, ok bool) {
 	return best, ok
 }
 
-// collector is the name of the one that the router is.
+// collector returns the name of the router's collector. from is the address of its connection.
 func (r *router) collector(from netip.Addr) string {
 	if r.name != "" {
 		return "bmp/" + r.name

@@ -19,7 +19,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// What ends a session from our side.
+// The reasons for which the station ends a session.
 var (
 	errStopping   = errors.New("darkmap stops")
 	errReplaced   = errors.New("a newer connection of the router took its place")
@@ -27,7 +27,7 @@ var (
 	errTerminated = errors.New("the router ended the session")
 )
 
-// refusal ends a session whose router does what it must not; reason is for counting.
+// refusal ends a session whose router breaks a rule. reason is a label for counting.
 type refusal struct {
 	reason string
 	err    error
@@ -37,15 +37,16 @@ func (r *refusal) Error() string { return r.err.Error() }
 
 func (r *refusal) Unwrap() error { return r.err }
 
-// session is one connection of a router. It belongs to the goroutine of run, but for conn, which others close, and why.
+// session is one connection of a router. It belongs to the goroutine of run, except for conn, which
+// others close, and why.
 type session struct {
 	st        *Station
-	conn      net.Conn // of TCP
+	conn      net.Conn // the TCP connection
 	remote    netip.AddrPort
 	router    router
 	collector string
 	seat      *seat
-	why       atomic.Pointer[error] // why we closed it, if we did
+	why       atomic.Pointer[error] // the reason if the station closed the connection
 
 	reader      *wire.BMPReader
 	state       wire.BMPSession
@@ -56,12 +57,12 @@ type session struct {
 	sysName     string
 	messages    uint64
 	initiations int
-	unannounced bool // it was said
-	unkept      bool // it was said
+	unannounced bool // it was logged
+	unkept      bool // it was logged
 	frr         bool
-	grown       int64      // of large
-	as          bgp.ASN    // the router's, of the last OPEN that says it; 0 unknown
-	own         [1]bgp.ASN // of received
+	grown       int64      // octets acquired from Station.large
+	as          bgp.ASN    // the router's AS, from the last OPEN that contains it; 0: unknown
+	own         [1]bgp.ASN // scratch space of received
 	stripped    []byte
 }
 
@@ -72,14 +73,14 @@ func newSession(s *Station, conn net.Conn, remote netip.AddrPort, r router) *ses
 	}
 }
 
-// end closes the connection, from any goroutine; run then ends with why.
+// end closes the connection. run then ends with the reason why. Any goroutine may call it.
 func (s *session) end(why error) {
 	if s.why.CompareAndSwap(nil, &why) {
-		_ = s.conn.Close() // nothing was promised on it
+		_ = s.conn.Close() // the result does not matter: no data is lost
 	}
 }
 
-// run reads the session to its end. ctx is the producer's; the error too.
+// run reads the session to its end. ctx is that of the producer. run returns the producer's error.
 func (s *session) run(ctx context.Context) error {
 	defer s.st.remove(s)
 	err := s.listen(ctx)
@@ -91,10 +92,12 @@ func (s *session) run(ctx context.Context) error {
 		s.st.refuse(r.reason, s.remote, r.Error())
 	} else {
 		tell := s.st.news.Info
-		if s.stream != nil && s.why.Load() == nil { // a feed is lost, and not by our own doing
+		// a feed is lost, and the station did not end it
+		if s.stream != nil && s.why.Load() == nil {
 			tell = s.st.news.Warn
 		}
-		tell("bmp connection ended", "collector", s.collector, "address", s.remote.String(), "sys_name", s.sysName, "messages", s.messages, "why", reason(err))
+		tell("bmp connection ended", "collector", s.collector, "address", s.remote.String(),
+			"sys_name", s.sysName, "messages", s.messages, "why", reason(err))
 	}
 	if s.stream == nil {
 		return produced(err)
@@ -106,7 +109,7 @@ func (s *session) run(ctx context.Context) error {
 	return s.leave(ctx, err)
 }
 
-// leave says that the collector is gone, unless a newer session has it.
+// leave writes Down for the collector, unless a newer session holds its seat.
 func (s *session) leave(ctx context.Context, err error) error {
 	s.seat.mu.Lock()
 	defer s.seat.mu.Unlock()
@@ -123,12 +126,13 @@ func (s *session) leave(ctx context.Context, err error) error {
 	return err
 }
 
-// produceError is one of the producer, which ends the process and not the session alone.
+// produceError is an error of the producer. It ends the process, not only the session.
 type produceError struct{ error }
 
 func (e produceError) Unwrap() error { return e.error }
 
-// emitted marks what a call on the stream returned: a session that has lost its place ends, anything else is the producer's.
+// emitted classifies the error of a call on the stream. A closed stream means that a newer session
+// holds the seat, so the session ends. Any other error is the producer's.
 func emitted(err error) error {
 	switch {
 	case err == nil:
@@ -144,7 +148,7 @@ func producing(err error) bool {
 	return ok
 }
 
-// produced is the producer's error, or nil.
+// produced returns the producer's error, or nil.
 func produced(err error) error {
 	if e, ok := errors.AsType[produceError](err); ok {
 		return e.error
@@ -152,7 +156,7 @@ func produced(err error) error {
 	return nil
 }
 
-// reason says in words why a session ended.
+// reason describes in words why a session ended.
 func reason(err error) string {
 	switch {
 	case err == nil || errors.Is(err, io.EOF):
@@ -163,7 +167,7 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// listen reads messages until one cannot be had.
+// listen reads messages until reading or passing one on fails.
 func (s *session) listen(ctx context.Context) error {
 	first := time.Now().Add(s.st.cfg.InitiationTimeout)
 	conn := s.conn
@@ -174,7 +178,9 @@ func (s *session) listen(ctx context.Context) error {
 		}
 		conn = c
 	}
-	p := &deadlineReader{conn: conn, first: first, whole: s.st.cfg.MessageTimeout, idle: time.Duration(s.st.cfg.IdleTimeout)}
+	p := &deadlineReader{
+		conn: conn, first: first, whole: s.st.cfg.MessageTimeout, idle: time.Duration(s.st.cfg.IdleTimeout),
+	}
 	s.reader = wire.NewBMPReaderSize(p, s.st.cfg.ReadBufferBytes)
 	s.reader.Strict, s.reader.Grow = true, s.grow
 	defer func() { s.st.large.Release(s.grown) }()
@@ -191,13 +197,17 @@ func (s *session) listen(ctx context.Context) error {
 	}
 }
 
-// handshake makes the connection one of TLS.
+// handshake performs the TLS handshake.
 func handshake(ctx context.Context, c *tls.Conn, deadline time.Time) error {
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	err := c.HandshakeContext(ctx)
 	if _, plain := errors.AsType[tls.RecordHeaderError](err); plain {
-		return &refusal{refusedTLS, fmt.Errorf("looks like cleartext: turn TLS on at the router, or leave ingest.bmp.tls out: %w", err)}
+		return &refusal{
+			refusedTLS,
+			fmt.Errorf("looks like cleartext: turn TLS on at the router, or leave ingest.bmp.tls out: %w",
+				err),
+		}
 	}
 	if err != nil {
 		return &refusal{refusedTLS, fmt.Errorf("TLS: %w", err)}
@@ -205,10 +215,15 @@ func handshake(ctx context.Context, c *tls.Conn, deadline time.Time) error {
 	return nil
 }
 
-// grow lets the buffer grow for a large message, of which there may not be many at once in all sessions.
+// grow reserves octets for the growth of the buffer, or releases them if octets is negative. It
+// refuses a large message while all sessions together hold too many.
 func (s *session) grow(octets int) error {
 	if octets > 0 && !s.st.large.TryAcquire(int64(octets)) {
-		return &refusal{refusedLarge, fmt.Errorf("its message at octet %d is large, and so are too many others at the moment", s.reader.Offset())}
+		return &refusal{
+			refusedLarge,
+			fmt.Errorf("its message at octet %d is large, and so are too many others at the moment",
+				s.reader.Offset()),
+		}
 	}
 	if octets < 0 {
 		s.st.large.Release(int64(-octets))
@@ -217,7 +232,8 @@ func (s *session) grow(octets int) error {
 	return nil
 }
 
-// broken turns the reader's error into the session's end. What came and was no message is a dead letter.
+// broken converts the reader's error into the reason of the session's end. It keeps octets that are
+// not a message as a dead letter.
 func (s *session) broken(ctx context.Context, p *deadlineReader, err error) error {
 	if s.why.Load() != nil {
 		return err
@@ -234,7 +250,11 @@ func (s *session) broken(ctx context.Context, p *deadlineReader, err error) erro
 	}
 	switch what := p.foreign(); {
 	case errors.Is(err, wire.ErrTruncated) && s.stream == nil:
-		return &refusal{refusedFirst, fmt.Errorf("the connection ended within its first message, after %d octets", s.reader.Offset()+int64(s.reader.Held()))}
+		return &refusal{
+			refusedFirst,
+			fmt.Errorf("the connection ended within its first message, after %d octets",
+				s.reader.Offset()+int64(s.reader.Held())),
+		}
 	case errors.Is(err, wire.ErrTruncated):
 		return fmt.Errorf("the connection ended within a message, at octet %d", e.Offset)
 	case errors.Is(err, wire.ErrBMPVersion) && e.Offset == 0 && what != "":
@@ -242,28 +262,40 @@ func (s *session) broken(ctx context.Context, p *deadlineReader, err error) erro
 	case errors.Is(err, wire.ErrBMPVersion):
 		return &refusal{refusedVersion, fmt.Errorf("at octet %d: %w", e.Offset, e.Err)}
 	}
-	return &refusal{refusedFraming, fmt.Errorf("at octet %d: %w: a message has at least %d octets and at most %d MiB", e.Offset, e.Err, wire.BMPHeaderLength, wire.MaxBMPMessage>>20)}
+	return &refusal{
+		refusedFraming,
+		fmt.Errorf("at octet %d: %w: a message has at least %d octets and at most %d MiB", e.Offset, e.Err,
+			wire.BMPHeaderLength, wire.MaxBMPMessage>>20),
+	}
 }
 
-// late says which limit of time was passed.
+// late names the time limit that was exceeded.
 func (s *session) late() error {
 	switch {
 	case s.stream == nil:
-		return &refusal{refusedFirst, fmt.Errorf("no whole first message within %v (initiation_timeout)", s.st.cfg.InitiationTimeout)}
+		return &refusal{
+			refusedFirst,
+			fmt.Errorf("no whole first message within %v (initiation_timeout)", s.st.cfg.InitiationTimeout),
+		}
 	case s.reader.Held() > 0:
-		return &refusal{refusedFraming, fmt.Errorf("a message did not come to its end within %v (message_timeout), at octet %d", s.st.cfg.MessageTimeout, s.reader.Offset())}
+		return &refusal{
+			refusedFraming,
+			fmt.Errorf("a message did not come to its end within %v (message_timeout), at octet %d",
+				s.st.cfg.MessageTimeout, s.reader.Offset()),
+		}
 	}
 	return fmt.Errorf("the router said nothing for %v (idle_timeout)", s.st.cfg.IdleTimeout)
 }
 
-// dead keeps what could not be decoded.
+// dead keeps a message that could not be decoded as a dead letter.
 func (s *session) dead(ctx context.Context, reason string, raw []byte, err error) error {
 	return emitted(s.st.d.Streams.DeadLetter(ctx, stream.DeadLetter{
-		Collector: s.collector, Origin: s.remote.String(), Offset: int64(s.messages), Raw: raw, Reason: reason, Err: err,
+		Collector: s.collector, Origin: s.remote.String(), Offset: int64(s.messages), Raw: raw,
+		Reason: reason, Err: err,
 	}))
 }
 
-// open takes the collector's seat: the session has said something valid.
+// open takes the collector's seat for the session. The session has received a valid message.
 func (s *session) open(ctx context.Context) error {
 	s.seat.mu.Lock()
 	defer s.seat.mu.Unlock()
@@ -273,7 +305,9 @@ func (s *session) open(ctx context.Context) error {
 	if old := s.seat.current; old != nil {
 		old.end(errReplaced)
 	}
-	st, err := s.st.d.Streams.Open(ctx, s.collector, stream.Options{Source: "bmp", Clock: stream.Own, Reset: true})
+	st, err := s.st.d.Streams.Open(ctx, s.collector, stream.Options{
+		Source: "bmp", Clock: stream.Own, Reset: true,
+	})
 	if err != nil {
 		return emitted(err)
 	}
@@ -282,7 +316,8 @@ func (s *session) open(ctx context.Context) error {
 	return emitted(st.Up(ctx))
 }
 
-// label makes a router's own words fit for a log.
+// label makes text from a router safe for a log: valid UTF-8, at most 128 octets, without control
+// characters.
 func label(text string) string {
 	const most = 128
 	text = strings.ToValidUTF8(text, "?")

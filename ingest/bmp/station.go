@@ -22,40 +22,43 @@ import (
 )
 
 const (
-	// perRouter is how many connections one address may have: its session, a newer one, and some that do not get anywhere.
+	// perRouter bounds the connections of one address: its session, a newer one, and some that
+	// never send a valid message.
 	perRouter = 4
-	// acceptAgain is how long to wait after accepting failed: there are no descriptors left.
+	// acceptAgain is the pause after accepting failed, because no descriptors are left.
 	acceptAgain = 100 * time.Millisecond
-	// linesEvery and linesBurst limit the log's lines of one kind.
+	// linesEvery and linesBurst limit the log lines of one kind.
 	linesEvery = time.Second
 	linesBurst = 20
-	// largeBytes is how much the buffers of all sessions may grow for large messages; BGP's own, which are most of BMP, need nothing.
+	// largeBytes bounds the growth of all sessions' buffers for large messages. BGP's own messages,
+	// which are most of BMP, need no growth.
 	largeBytes = 32 << 20
 )
 
-// Deps is what a Station is given.
+// Deps holds the dependencies of a Station.
 type Deps struct {
 	Log        *slog.Logger
 	Registerer prometheus.Registerer // nil: no metrics
-	// Streams takes what routers say.
+	// Streams receives the routers' messages.
 	Streams *stream.Set
 	// Drain is the time for the last records of all sessions when the station ends.
 	Drain time.Duration
 }
 
-// Station accepts routers' BMP sessions. New makes one.
+// Station accepts routers' BMP sessions. New creates it.
 type Station struct {
 	cfg     Config
 	d       Deps
 	routers []router
 	tls     *tls.Config // nil: plain TCP
 	metrics metrics
-	refused map[string]*telemetry.Limited // by reason: one does not hide another
+	// one limit for each reason, so that one reason does not hide another
+	refused map[string]*telemetry.Limited
 	news    *telemetry.Limited
 	large   *semaphore.Weighted // of largeBytes
 
 	mu       sync.Mutex
-	ready    error // nil: it listens
+	ready    error // nil: the station listens
 	addr     net.Addr
 	sessions map[*session]struct{}
 	ofRouter map[netip.Addr]int
@@ -63,14 +66,15 @@ type Station struct {
 	presence presence
 }
 
-// seat is a collector's: one session at a time sits in it.
+// seat is the place of a collector. One session at a time holds it.
 type seat struct {
 	mu      sync.Mutex // held while a session takes it
-	current *session   // mu
-	users   int        // connections of the collector; the Station's mu
+	current *session   // guarded by mu
+	users   int        // connections of the collector; guarded by the Station's mu
 }
 
-// New checks and allocates; nothing listens yet. Certificates are read here, so that a missing file is found at start.
+// New checks cfg and allocates the Station. It does not listen yet. It reads the certificates, so
+// that a missing file is found at the start.
 func New(cfg Config, d Deps) (*Station, error) {
 	if err := config.Validate(&cfg); err != nil {
 		return nil, err
@@ -81,8 +85,10 @@ func New(cfg Config, d Deps) (*Station, error) {
 		return nil, err
 	}
 	s := &Station{
-		cfg: cfg, d: d, routers: routers, tls: tc, metrics: newMetrics(d.Registerer), refused: map[string]*telemetry.Limited{},
-		news: telemetry.NewLimited(d.Log, linesEvery, 10*linesBurst), large: semaphore.NewWeighted(largeBytes), ready: errors.New("bmp: the station is not listening yet"),
+		cfg: cfg, d: d, routers: routers, tls: tc, metrics: newMetrics(d.Registerer),
+		refused: map[string]*telemetry.Limited{},
+		news:    telemetry.NewLimited(d.Log, linesEvery, 10*linesBurst),
+		large:   semaphore.NewWeighted(largeBytes), ready: errors.New("bmp: the station is not listening yet"),
 		sessions: map[*session]struct{}{}, ofRouter: map[netip.Addr]int{}, seats: map[string]*seat{},
 		presence: presence{left: map[netip.Prefix]time.Time{}},
 	}
@@ -95,7 +101,8 @@ func New(cfg Config, d Deps) (*Station, error) {
 	return s, nil
 }
 
-// Ready is nil while at least one router has a session, or where none is configured; the error says in words who is waited for.
+// Ready returns nil while at least one router has a session, or if no router is configured. The
+// error names the routers that the station waits for.
 func (s *Station) Ready() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,7 +115,7 @@ func (s *Station) Ready() error {
 	return nil
 }
 
-// came notes that a router has a session.
+// came counts a router's new session.
 func (s *Station) came() {
 	s.metrics.sessions.Inc()
 	s.mu.Lock()
@@ -116,7 +123,7 @@ func (s *Station) came() {
 	s.presence.sessions++
 }
 
-// went notes that a session of the router is over.
+// went records that a session of the router has ended.
 func (s *Station) went(r router) {
 	s.metrics.sessions.Dec()
 	s.mu.Lock()
@@ -125,21 +132,24 @@ func (s *Station) went(r router) {
 	s.presence.left[r.prefix] = time.Now()
 }
 
-// Addr is where it listens; nil before that, and without routers.
+// Addr returns the address that the station listens on. It is nil before that, and without routers.
 func (s *Station) Addr() net.Addr {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.addr
 }
 
-// Run accepts routers until ctx ends; then it ends all sessions, each with a Down. The error says why it cannot listen, or is
-// the producer's.
+// Run accepts routers until ctx ends. Then it ends all sessions, each with a Down. The error is the
+// reason why it cannot listen, or the producer's.
 func (s *Station) Run(ctx context.Context) error {
 	if len(s.routers) == 0 {
 		<-ctx.Done()
 		return nil
 	}
-	lc := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: s.cfg.KeepaliveInterval, Interval: max(s.cfg.KeepaliveInterval/3, time.Second), Count: 3}}
+	lc := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{
+		Enable: true, Idle: s.cfg.KeepaliveInterval, Interval: max(s.cfg.KeepaliveInterval/3, time.Second),
+		Count: 3,
+	}}
 	ln, err := lc.Listen(ctx, "tcp", s.cfg.Listen)
 	if err != nil {
 		err = fmt.Errorf("bmp: opening the port: %w", err)
@@ -147,12 +157,13 @@ func (s *Station) Run(ctx context.Context) error {
 		return err
 	}
 	s.note(ln.Addr(), nil)
-	s.d.Log.Info("bmp station listens", "address", ln.Addr().String(), "routers", len(s.routers), "tls", s.tls != nil)
+	s.d.Log.Info("bmp station listens", "address", ln.Addr().String(), "routers", len(s.routers),
+		"tls", s.tls != nil)
 	return s.serve(ctx, ln)
 }
 
-// Drop ends the session of a collector, so that its router connects again and sends its tables again. It reports whether there is
-// one. A nil Station has none.
+// Drop ends the session of a collector, so that its router connects again and sends its tables
+// again. It reports whether there was a session. A nil Station has none.
 func (s *Station) Drop(collector string) bool {
 	if s == nil {
 		return false
@@ -172,7 +183,7 @@ func (s *Station) Drop(collector string) bool {
 	return true
 }
 
-// note keeps what Addr and Ready say.
+// note stores the results of Addr and Ready.
 func (s *Station) note(addr net.Addr, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -183,11 +194,13 @@ func (s *Station) note(addr net.Addr, err error) {
 func (s *Station) serve(ctx context.Context, ln net.Listener) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	// What is produced outlives ctx by Drain: a context that ends under a buffered record would take the producer with it.
+	// The context of the producer outlives ctx by Drain: a context that ends under a buffered
+	// record would end the producer, too.
 	produce, cancel := drain.Context(ctx, s.d.Drain)
 	defer cancel()
-	stop := context.AfterFunc(ctx, func() { // closes what the goroutines below wait for
-		_ = ln.Close() // nothing was promised on it
+	// closes the connections on which the goroutines below wait
+	stop := context.AfterFunc(ctx, func() {
+		_ = ln.Close() // the result does not matter: no data is lost
 		s.closeAll(errStopping)
 	})
 	defer stop()
@@ -200,13 +213,14 @@ func (s *Station) serve(ctx context.Context, ln net.Listener) error {
 		})
 	})
 	sessions.Wait()
-	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) {
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) &&
+		!errors.Is(cause, context.DeadlineExceeded) {
 		return cause
 	}
 	return nil
 }
 
-// accept passes on admitted connections until the listener is closed.
+// accept starts a session for each admitted connection until the listener is closed.
 func (s *Station) accept(ctx context.Context, ln net.Listener, start func(*session)) {
 	for {
 		conn, err := ln.Accept()
@@ -221,11 +235,12 @@ func (s *Station) accept(ctx context.Context, ln net.Listener, start func(*sessi
 			return
 		}
 		s.refused[refusedSessions].Warn("cannot accept a router", "err", err)
-		_ = retry.Sleep(ctx, acceptAgain) // Accept fails when ctx has ended
+		_ = retry.Sleep(ctx, acceptAgain) // Accept fails once ctx has ended
 	}
 }
 
-// admit makes a session of a connection that may be one; others are closed before anything is read.
+// admit creates a session for a connection that is allowed. It closes any other connection before
+// reading from it.
 func (s *Station) admit(ctx context.Context, conn net.Conn) *session {
 	remote := netip.AddrPort{}
 	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
@@ -240,7 +255,9 @@ func (s *Station) admit(ctx context.Context, conn net.Conn) *session {
 	case !ok:
 		reason, why = refusedAddress, "no router of this address is in ingest.bmp.routers"
 	case len(s.sessions) >= s.cfg.MaxSessions:
-		reason, why = refusedSessions, fmt.Sprintf("there are %d connections already (ingest.bmp.max_sessions)", len(s.sessions))
+		reason, why = refusedSessions,
+			fmt.Sprintf("there are %d connections already (ingest.bmp.max_sessions)",
+				len(s.sessions))
 	case s.ofRouter[from] >= perRouter:
 		reason, why = refusedRouter, fmt.Sprintf("there are %d connections from it already", perRouter)
 	}
@@ -257,27 +274,27 @@ func (s *Station) admit(ctx context.Context, conn net.Conn) *session {
 	}
 	ss.seat = s.seats[ss.collector]
 	ss.seat.users++
-	if ctx.Err() != nil { // closeAll may have been before us
+	if ctx.Err() != nil { // closeAll may have run already
 		ss.end(errStopping)
 	}
 	return ss
 }
 
-// refuse counts and says why a connection is not, or no longer, listened to.
+// refuse counts and logs why the station refuses a connection or ends its session.
 func (s *Station) refuse(reason string, remote netip.AddrPort, why string) {
 	s.metrics.refused.WithLabelValues(reason).Inc()
 	s.refused[reason].Warn("bmp connection refused", "address", remote.String(), "reason", reason, "why", why)
 }
 
-// discard closes a connection without leaving anything of it behind.
+// discard closes a connection and drops its unsent data.
 func discard(conn net.Conn) {
 	if c, ok := conn.(*net.TCPConn); ok {
-		_ = c.SetLinger(0) // it is closed in any case
+		_ = c.SetLinger(0) // the connection is closed in any case
 	}
-	_ = conn.Close() // nothing was promised on it
+	_ = conn.Close() // the result does not matter: no data is lost
 }
 
-// remove forgets a session that is over.
+// remove deletes a session that has ended.
 func (s *Station) remove(ss *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

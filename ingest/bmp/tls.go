@@ -7,13 +7,13 @@ import (
 	"os"
 )
 
-// CheckFiles reports the files of the configuration that cannot be read.
+// CheckFiles reports configured files that cannot be read.
 func (c *Config) CheckFiles() error {
 	_, err := c.TLS.config()
 	return err
 }
 
-// config builds the station's side; nil where TLS is off.
+// config builds the station's TLS configuration. It is nil if TLS is off.
 func (t TLS) config() (*tls.Config, error) {
 	if t.CertFile == "" {
 		return nil, nil //nolint:nilnil // no TLS is not an error

@@ -1,6 +1,8 @@
-// Package bmptest stands in for a router: it writes the BMP messages that one sends, well-formed ones.
+// Package bmptest stands in for a router: it builds the well-formed BMP messages that a router
+// sends.
 //
-// Everything is in documentation space, but for the prefixes of Route, of which there are many.
+// All values are from documentation space, except for the prefixes of Route, of which there are
+// many.
 package bmptest
 
 import (
@@ -11,7 +13,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
 
-// Flags of the per-peer header.
+// The flags of the per-peer header.
 const (
 	FlagIPv6     = 0x80
 	FlagPost     = 0x40
@@ -22,7 +24,7 @@ const (
 // Peer is a per-peer header.
 type Peer struct {
 	Type          wire.BMPPeerType
-	Flags         byte // V is set where Address is of IPv6
+	Flags         byte // Append adds V if Address is IPv6
 	Distinguisher uint64
 	Address       netip.Addr
 	ASN           bgp.ASN
@@ -32,10 +34,13 @@ type Peer struct {
 
 // Neighbour is the nth peer of a router, 192.0.2.n, AS64496+n%16.
 func Neighbour(n byte) Peer {
-	return Peer{Address: netip.AddrFrom4([4]byte{192, 0, 2, n}), ASN: 64496 + bgp.ASN(n%16), BGPID: [4]byte{192, 0, 2, n}}
+	return Peer{
+		Address: netip.AddrFrom4([4]byte{192, 0, 2, n}), ASN: 64496 + bgp.ASN(n%16),
+		BGPID: [4]byte{192, 0, 2, n},
+	}
 }
 
-// Append appends the header's 42 octets.
+// Append appends the header's 42 octets to b.
 func (p *Peer) Append(b []byte) []byte {
 	flags := p.Flags
 	var address [16]byte
@@ -69,39 +74,40 @@ func OfPeer(typ wire.BMPType, p Peer, body []byte) []byte {
 	return append(p.Append(b), body...)
 }
 
-// TLV is one.
+// TLV builds a TLV.
 func TLV(typ uint16, value string) []byte {
 	b := binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(nil, typ), uint16(len(value)))
 	return append(b, value...)
 }
 
-// Initiation names the router.
+// Initiation builds an Initiation with the router's name.
 func Initiation(name string) []byte {
-	return Message(wire.BMPInitiation, append(TLV(wire.BMPInfoSysName, name), TLV(wire.BMPInfoSysDescr, "a router of bmptest")...))
+	return Message(wire.BMPInitiation,
+		append(TLV(wire.BMPInfoSysName, name), TLV(wire.BMPInfoSysDescr, "a router of bmptest")...))
 }
 
-// Termination ends a session, administratively closed.
+// Termination builds a Termination with the reason administratively closed.
 func Termination() []byte { return Message(wire.BMPTermination, TLV(1, "\x00\x00")) }
 
-// PeerUp says that a peer came up, with 4-octet AS numbers and both families.
+// PeerUp builds a Peer Up, with 4-octet AS numbers and both families.
 func PeerUp(p Peer) []byte {
 	body := make([]byte, 20)
 	open := Open(p.ASN)
 	return OfPeer(wire.BMPPeerUp, p, append(append(body, open...), open...))
 }
 
-// PeerDown says that it went down; data goes with the reason.
+// PeerDown builds a Peer Down. data follows the reason.
 func PeerDown(p Peer, reason byte, data ...byte) []byte {
 	return OfPeer(wire.BMPPeerDown, p, append([]byte{reason}, data...))
 }
 
-// Monitoring carries an UPDATE.
+// Monitoring builds a Route Monitoring message with an UPDATE.
 func Monitoring(p Peer, update []byte) []byte { return OfPeer(wire.BMPRouteMonitoring, p, update) }
 
-// Statistics carries no counters.
+// Statistics builds a Statistics Report without counters.
 func Statistics(p Peer) []byte { return OfPeer(wire.BMPStatistics, p, make([]byte, 4)) }
 
-// Open is an OPEN message.
+// Open builds an OPEN message.
 func Open(asn bgp.ASN) []byte {
 	caps := []byte{1, 4, 0, 1, 0, 1, 1, 4, 0, 2, 0, 1, 65, 4}
 	caps = binary.BigEndian.AppendUint32(caps, uint32(asn))
@@ -110,19 +116,19 @@ func Open(asn bgp.ASN) []byte {
 	return wire.AppendMessage(nil, wire.MessageOpen, append(body, caps...))
 }
 
-// Announce is an UPDATE for one prefix of either family.
+// Announce builds an UPDATE that announces one prefix of either family.
 func Announce(prefix netip.Prefix, path ...bgp.ASN) []byte {
 	return update(wire.PlainUpdate{Announced: []netip.Prefix{prefix}, Attributes: wire.PlainAttributes{
 		Path: path, NextHop: netip.AddrFrom4([4]byte{192, 0, 2, 254}), NextHop6: netip.MustParseAddr("2001:db8::1"),
 	}})
 }
 
-// Withdraw is an UPDATE that withdraws one prefix of either family.
+// Withdraw builds an UPDATE that withdraws one prefix of either family.
 func Withdraw(prefix netip.Prefix) []byte {
 	return update(wire.PlainUpdate{Withdrawn: []netip.Prefix{prefix}})
 }
 
-// EndOfRIB ends an initial table of IPv4 (RFC 4724).
+// EndOfRIB builds the end of an initial IPv4 table (RFC 4724).
 func EndOfRIB() []byte { return wire.AppendEndOfRIB(nil, bgp.IPv4) }
 
 func update(u wire.PlainUpdate) []byte {

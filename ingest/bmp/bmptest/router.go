@@ -13,19 +13,22 @@ type Router struct {
 	Conn net.Conn
 }
 
-// Dial connects from a loopback address; the connection ends with the test.
+// Dial connects from a loopback address. The connection ends with the test.
 func Dial(tb testing.TB, station net.Addr, from string) *Router {
 	tb.Helper()
-	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(from), 0)), Timeout: 10 * time.Second}
+	d := net.Dialer{
+		LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(from), 0)),
+		Timeout:   10 * time.Second,
+	}
 	conn, err := d.DialContext(tb.Context(), "tcp", station.String())
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() { _ = conn.Close() }) // most tests have closed it
+	tb.Cleanup(func() { _ = conn.Close() }) // most tests have closed it already
 	return &Router{tb, conn}
 }
 
-// Say writes messages.
+// Say sends messages to the station.
 func (r *Router) Say(messages ...[]byte) {
 	r.tb.Helper()
 	for _, m := range messages {

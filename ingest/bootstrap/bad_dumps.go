@@ -3,13 +3,15 @@ package bootstrap
 import "time"
 
 const (
-	// badFor is how many RetryIntervals a dump is left alone that is listed and cannot be had: perhaps the server has it later.
+	// badFor is the number of RetryIntervals for which a listed dump that cannot be fetched is
+	// skipped. The server may have it later.
 	badFor = 3
-	// maxBad bounds the dumps of a collector that are remembered as of no use: more than archives have within any DumpAgeLimit.
+	// maxBad bounds the dumps of a collector that are remembered as unusable: more than archives
+	// have within any DumpAgeLimit.
 	maxBad = 1024
 )
 
-// isBad reports whether a dump is to be left alone.
+// isBad reports whether a dump is to be skipped.
 func (w *Worker) isBad(name, url string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -17,8 +19,8 @@ func (w *Worker) isBad(name, url string) bool {
 	return c != nil && w.d.Now().Before(c.bad[url])
 }
 
-// setBad leaves a dump alone for a time: DumpAgeLimit for good, for it is not asked for any more then. Beyond maxBad those that are left
-// alone for the shortest are forgotten.
+// setBad skips a dump for span. DumpAgeLimit means for good, because older dumps are not searched.
+// Above maxBad the entry with the earliest end is dropped.
 func (w *Worker) setBad(name, url string, span time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

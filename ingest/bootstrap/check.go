@@ -9,7 +9,7 @@ import (
 	"github.com/darkmap/darkmap/ingest/stream"
 )
 
-// planCheck finds out when the next dump of a collector is due, by those that there are.
+// planCheck computes from the existing dumps when the next dump of a collector is due.
 func (w *Worker) planCheck(ctx context.Context, c *collector) error {
 	name := c.stream.Collector()
 	now := w.d.Now()
@@ -26,14 +26,15 @@ func (w *Worker) planCheck(ctx context.Context, c *collector) error {
 	return nil
 }
 
-// nextDump is the first nominal time of a dump after t that continues those of files; zero where they tell no rhythm.
+// nextDump returns the first nominal time of a dump after t that continues the rhythm of files. It
+// is zero if they show no rhythm.
 func nextDump(files []archive.File, t time.Time) time.Time {
 	if len(files) < 2 {
 		return time.Time{}
 	}
 	last := files[len(files)-1].Begin
 	every := last.Sub(files[len(files)-2].Begin)
-	for i := 1; i < len(files); i++ { // one that is missing does not change the rhythm
+	for i := 1; i < len(files); i++ { // a missing dump does not change the rhythm
 		every = min(every, files[i].Begin.Sub(files[i-1].Begin))
 	}
 	if every <= 0 || last.After(t) {
@@ -42,11 +43,11 @@ func nextDump(files []archive.File, t time.Time) time.Time {
 	return last.Add(t.Sub(last).Truncate(every) + every)
 }
 
-// leastLead is how long before the nominal time of its dump a check has to stand in the stream: detect then knows what was touched
-// since the dump was begun.
+// leastLead is the least time between a check's begin in the stream and the nominal time of its
+// dump. detect then knows the routes that changed since the dump was begun.
 const leastLead = time.Minute
 
-// lastWords bounds how long it may take to say that a check was broken off.
+// lastWords bounds the time for writing that a check was broken off.
 const lastWords = 5 * time.Second
 
 // runCheck begins a check, waits for its dump and sends it.
@@ -56,7 +57,7 @@ func (w *Worker) runCheck(ctx context.Context, c *collector) error {
 	late := now.Add(leastLead).After(at)
 	c.dump, c.check = time.Time{}, c.check.Add(time.Duration(w.cfg.CheckInterval))
 	switch {
-	case late: // the next dump will do
+	case late: // the check waits for the next dump
 		c.check = now
 	case c.check.Before(now):
 		c.check = now.Add(time.Duration(w.cfg.CheckInterval))
@@ -64,7 +65,8 @@ func (w *Worker) runCheck(ctx context.Context, c *collector) error {
 	w.mu.Unlock()
 	if late {
 		w.metrics.late.Inc()
-		w.late.Info("a check is too late to begin; it waits for the next dump", "collector", s.Collector(), "dump", clock(at))
+		w.late.Info("a check is too late to begin; it waits for the next dump", "collector", s.Collector(),
+			"dump", clock(at))
 		return nil
 	}
 	check, err := s.BeginCheck(ctx, at)
@@ -78,7 +80,8 @@ func (w *Worker) runCheck(ctx context.Context, c *collector) error {
 	case isMissing(err) != nil:
 		t.ended(false, err.Error())
 		return check.End(ctx, lane, stream.Outcome{Why: err.Error()})
-	case ctx.Err() != nil: // a gap began, or everything ends: say so, if the stream is still there
+	case ctx.Err() != nil:
+		// a gap began, or the process ends: write so, if the stream is still open
 		t.ended(false, "broken off")
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 		defer cancel()
@@ -92,14 +95,18 @@ func (w *Worker) runCheck(ctx context.Context, c *collector) error {
 }
 
 // checked waits until the dump of time at is published and sends it.
-func (t *task) checked(ctx context.Context, id string, send func() (*dump, error), at time.Time) (*dump, error) {
+func (t *task) checked(
+	ctx context.Context, id string, send func() (*dump, error), at time.Time,
+) (*dump, error) {
 	deadline := at.Add(t.w.cfg.DumpTimeout)
 	for {
 		if err := t.alive(ctx); err != nil {
 			return nil, err
 		}
 		if t.w.d.Now().After(deadline) {
-			return nil, &missing{err: fmt.Errorf("the dump of %s was not published within %v", clock(at), t.w.cfg.DumpTimeout)}
+			return nil, &missing{
+				err: fmt.Errorf("the dump of %s was not published within %v", clock(at), t.w.cfg.DumpTimeout),
+			}
 		}
 		files, err := t.find(ctx, archive.RIB, at, at)
 		if err != nil {

@@ -17,12 +17,14 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// dump is what was sent of a table dump.
+// dump is the sent part of a table dump.
 type dump struct {
-	at               time.Time
-	sent             map[bgp.Peer]bool
-	addresses        map[bgp.Peer]bool // sent, without AS numbers: whether one of the address has one
-	unreadable       uint32            // records that could not be read
+	at   time.Time
+	sent map[bgp.Peer]bool
+	// of the sent peers, without AS numbers: whether a peer with the address has an identifying AS
+	// number
+	addresses        map[bgp.Peer]bool
+	unreadable       uint32 // records that could not be read
 	families         []bgp.Family
 	prefixes, routes uint64
 	of               perFamily // routes
@@ -31,10 +33,11 @@ type dump struct {
 // perFamily holds a number for each family.
 type perFamily [len(bgp.Families) + 1]uint64
 
-// peers are those whose tables were sent, in order.
+// peers returns the peers whose tables were sent, in order.
 func (d *dump) peers() []bgp.Peer { return slices.SortedFunc(maps.Keys(d.sent), bgp.Peer.Compare) }
 
-// has reports whether a peer's table was sent: one of its address, where either AS number names no network.
+// has reports whether a peer's table was sent. A table of the same address also counts if one of
+// the two AS numbers identifies no network.
 func (d *dump) has(p bgp.Peer) bool {
 	if d.sent[p] {
 		return true
@@ -43,8 +46,8 @@ func (d *dump) has(p bgp.Peer) bool {
 	return sent && (!named || !p.ASN.Identifies())
 }
 
-// dump sends the newest dump there is, or that of the time at where it is not zero, as chunks that answer id. A *missing says why
-// none, or not a whole one, was sent.
+// dump sends the newest available dump as chunks that answer id. If at is not zero, it sends the
+// dump of that time. A *missing gives the reason why no dump, or only a part of one, was sent.
 func (t *task) dump(ctx context.Context, id string, lane *stream.Lane, at time.Time) (*dump, error) {
 	if err := t.say(ctx, "looking for a table dump", 0); err != nil {
 		return nil, err
@@ -63,16 +66,18 @@ func (t *task) dump(ctx context.Context, id string, lane *stream.Lane, at time.T
 		if t.w.isBad(t.collector, f.URL) {
 			continue
 		}
-		if i > 0 && f.About() > 0 && less(uint64(f.About()), uint64(files[i-1].About()), int(t.w.cfg.LeastPercent)) {
+		if i > 0 && f.About() > 0 &&
+			less(uint64(f.About()), uint64(files[i-1].About()), int(t.w.cfg.LeastPercent)) {
 			t.w.setBad(t.collector, f.URL, t.w.cfg.DumpAgeLimit)
-			none.err = fmt.Errorf("the dump of %s has %d octets, the one before %d: it is cut short", clock(f.Begin), f.About(), files[i-1].About())
+			none.err = fmt.Errorf("the dump of %s has %d octets, the one before %d: it is cut short",
+				clock(f.Begin), f.About(), files[i-1].About())
 			continue
 		}
 		d, err := t.sendFile(ctx, f, id, lane)
 		switch {
 		case err == nil:
 			return d, nil
-		case isMissing(err) != nil && d == nil: // nothing was sent: the one before will do
+		case isMissing(err) != nil && d == nil: // nothing was sent: the dump before will do
 			none = isMissing(err)
 		default:
 			return nil, err
@@ -81,7 +86,8 @@ func (t *task) dump(ctx context.Context, id string, lane *stream.Lane, at time.T
 	return nil, none
 }
 
-// sendFile fetches and sends a dump. A *missing without a dump says that nothing was sent, with one that a part was.
+// sendFile fetches and sends a dump. A *missing without a dump means that nothing was sent. With a
+// dump it means that a part was sent.
 func (t *task) sendFile(ctx context.Context, f archive.File, id string, lane *stream.Lane) (*dump, error) {
 	if err := t.say(ctx, "fetching the table dump of "+clock(f.Begin), 0); err != nil {
 		return nil, err
@@ -101,11 +107,14 @@ func (t *task) sendFile(ctx context.Context, f archive.File, id string, lane *st
 	}
 	defer leave()
 	t.total += uint64(local.Size)
-	r := &dumpReader{t: t, file: &f, path: local.Path, lane: lane, chunk: tablechunk.New(id), d: &dump{at: f.Begin, sent: map[bgp.Peer]bool{}, addresses: map[bgp.Peer]bool{}}}
+	r := &dumpReader{
+		t: t, file: &f, path: local.Path, lane: lane, chunk: tablechunk.New(id),
+		d: &dump{at: f.Begin, sent: map[bgp.Peer]bool{}, addresses: map[bgp.Peer]bool{}},
+	}
 	err = r.read(ctx)
 	if m := isMissing(err); m != nil {
 		t.w.setBad(t.collector, f.URL, t.w.cfg.DumpAgeLimit)
-		local.Discard() // perhaps it is published again, whole
+		local.Discard() // the archive may publish it again, whole
 		if r.d.prefixes == 0 {
 			return nil, m
 		}
@@ -116,19 +125,22 @@ func (t *task) sendFile(ctx context.Context, f archive.File, id string, lane *st
 	}
 	if before, short := t.w.believe(t.collector, size{f.Begin, r.d.of}); short != 0 {
 		t.w.setBad(t.collector, f.URL, t.w.cfg.DumpAgeLimit)
-		return r.d, &missing{err: fmt.Errorf("the dump of %s has %d routes of %v, the one before %d: it is cut short", clock(f.Begin), r.d.of[short], short, before[short])}
+		return r.d, &missing{
+			err: fmt.Errorf("the dump of %s has %d routes of %v, the one before %d: it is cut short",
+				clock(f.Begin), r.d.of[short], short, before[short]),
+		}
 	}
 	t.done += uint64(local.Size)
 	return r.d, nil
 }
 
-// size is how many routes of each family the dump of some time has; zero is unknown.
+// size is the number of routes of each family in the dump of time at. Zero means unknown.
 type size struct {
 	at     time.Time
 	routes perFamily
 }
 
-// shorter is a family of which n has less than percent of m, zero where there is none.
+// shorter returns a family of which n has less than percent of m, or 0 if there is none.
 func (n *perFamily) shorter(m *perFamily, percent int) bgp.Family {
 	for _, f := range bgp.Families {
 		if less(n[f], m[f], percent) {
@@ -138,12 +150,14 @@ func (n *perFamily) shorter(m *perFamily, percent int) bgp.Family {
 	return 0
 }
 
-// alikePercent is how much of the larger of two dumps the smaller has to have for both to say the same.
+// alikePercent is the share of the larger of two dumps that the smaller must have for both to count
+// as equal.
 const alikePercent = 90
 
-// believe tells of which family, zero is none, a dump that was read to its end does not hold the whole table: it has far less than the
-// last one, and is not as small as another that was not believed, for what two dumps say is no accident: the collector has shrunk. before
-// is what it is compared with.
+// believe decides whether a dump that was read to its end holds the whole table. It returns the
+// family in which the dump is suspiciously small, or 0. Such a dump has far fewer routes of the
+// family than the last one that was used, whose size is before. If another rejected dump was about
+// as small, the dump is accepted: two such dumps are no accident, so the collector has shrunk.
 func (w *Worker) believe(name string, s size) (before perFamily, short bgp.Family) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -153,7 +167,8 @@ func (w *Worker) believe(name string, s size) (before perFamily, short bgp.Famil
 	}
 	before = c.size.routes
 	if short = s.routes.shorter(&before, int(w.cfg.LeastPercent)); short != 0 {
-		unlike := s.routes.shorter(&c.small.routes, alikePercent) != 0 || c.small.routes.shorter(&s.routes, alikePercent) != 0
+		unlike := s.routes.shorter(&c.small.routes, alikePercent) != 0 ||
+			c.small.routes.shorter(&s.routes, alikePercent) != 0
 		if c.small.at.IsZero() || s.at.Equal(c.small.at) || unlike {
 			if !s.at.Before(c.small.at) {
 				c.small = s
@@ -162,13 +177,14 @@ func (w *Worker) believe(name string, s size) (before perFamily, short bgp.Famil
 		}
 	}
 	c.size = s
-	if !s.at.Before(c.small.at) { // an older one does not tell that the collector has not shrunk since
+	// an older dump does not show that the collector has not shrunk since
+	if !s.at.Before(c.small.at) {
 		c.small = size{}
 	}
 	return before, 0
 }
 
-// less reports whether n is less than percent of m; never where m is 0, unknown.
+// less reports whether n is less than percent of m. If m is 0 (unknown), it is not.
 func less(n, m uint64, percent int) bool { return float64(n)*100 < float64(m)*float64(percent) }
 
 // dumpReader sends one dump.
@@ -179,20 +195,20 @@ type dumpReader struct {
 	lane  *stream.Lane
 	chunk *tablechunk.Builder
 	d     *dump
-	// chosen are the peers whose tables are sent; nil is all.
+	// chosen are the peers whose tables are sent. nil means all.
 	chosen  map[bgp.Peer]bool
 	listed  perFamily // prefixes
 	decoder wire.Decoder
-	counted uint64 // routes in the metrics
+	counted uint64 // routes counted in the metrics so far
 	tally   tablechunk.Tally
-	last    *capture.Damage // the newest; nil: there is none
+	last    *capture.Damage // the newest damage; nil: there is none
 	letters int             // damages that were counted
 }
 
-// errCount says that the peers of a dump have to be counted first.
+// errCount reports that the peers of a dump have to be counted first.
 var errCount = errors.New("the tables have to be counted")
 
-// read sends the dump, after counting where not all of its tables are sent.
+// read sends the dump. If only some of its tables are sent, read counts them first.
 func (r *dumpReader) read(ctx context.Context) error {
 	err := r.items(ctx, "reading the table dump of ", func(it *capture.Item) error {
 		if it.Index != nil && selective(it.Index) || it.Kind == capture.RIB && it.Type == "TABLE_DUMP" {
@@ -235,7 +251,7 @@ func (r *dumpReader) read(ctx context.Context) error {
 	return nil
 }
 
-// usable returns a *missing where too much of the file cannot be read, or it is cut.
+// usable returns a *missing if too much of the file cannot be read, or it is truncated.
 func (r *dumpReader) usable() error {
 	why := r.tally.Unusable()
 	if why == nil {
@@ -244,10 +260,10 @@ func (r *dumpReader) usable() error {
 	return &missing{err: fmt.Errorf("the table dump of %s is damaged: %w: %w", clock(r.file.Begin), why, r.last)}
 }
 
-// maxLetters is of how many damages of a dump there are dead letters. What is wrong with a file that is none shows in fewer.
+// maxLetters bounds the dead letters of one dump. If the file is no dump at all, fewer show it.
 const maxLetters = 100
 
-// damaged counts a damage, and makes the first ones dead letters.
+// damaged counts a damage. For the first maxLetters it also writes a dead letter.
 func (r *dumpReader) damaged(ctx context.Context, d *capture.Damage) error {
 	if r.letters++; r.letters > maxLetters {
 		r.t.w.metrics.damaged.Inc()
@@ -256,7 +272,8 @@ func (r *dumpReader) damaged(ctx context.Context, d *capture.Damage) error {
 	return r.t.w.damaged(ctx, r.t.collector, r.file, d)
 }
 
-// items hands out the file's items. What is damaged is passed over; usable tells whether the rest is of use.
+// items calls each with the file's items. It skips damaged parts. usable then decides whether the
+// rest is of use.
 func (r *dumpReader) items(ctx context.Context, doing string, each func(*capture.Item) error) error {
 	c, err := capture.Open(r.path, nil)
 	if err != nil {
@@ -275,7 +292,8 @@ func (r *dumpReader) items(ctx context.Context, doing string, each func(*capture
 		}
 		if d, ok := errors.AsType[*capture.Damage](err); ok {
 			r.tally.Damage(d)
-			if r.last == nil || d.Offset > r.last.Offset { // else it was said when the tables were counted
+			// otherwise it was counted while the tables were counted
+			if r.last == nil || d.Offset > r.last.Offset {
 				if err := r.damaged(ctx, d); err != nil {
 					return err
 				}
@@ -320,7 +338,7 @@ func (r *dumpReader) send(ctx context.Context, it *capture.Item) error {
 			continue
 		}
 		origin, upstream, err := tablechunk.Route(&r.decoder, e)
-		if err != nil { // it holds the prefix all the same, if it is a route
+		if err != nil { // the peer still holds the prefix, unless the path is no route
 			r.t.w.metrics.damaged.Inc()
 		}
 		if errors.Is(err, tablechunk.ErrNoRoute) {
@@ -336,7 +354,7 @@ func (r *dumpReader) send(ctx context.Context, it *capture.Item) error {
 	return nil
 }
 
-// flush sends what the chunk has collected.
+// flush sends the collected chunk.
 func (r *dumpReader) flush(ctx context.Context) error {
 	c := r.chunk.Take()
 	if c == nil {

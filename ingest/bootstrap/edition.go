@@ -8,28 +8,29 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// errAnother is a file that is not the one of which a part was handed out.
+// errAnother reports that a file is not the one of which a part was passed on.
 var errAnother = errors.New("the file was published again, and is another")
 
-// edition tells a file that was published again from the one of which a part was handed out, grown longer.
+// edition distinguishes two cases of a file that was published again: it is the same file, but
+// longer, or it is another.
 type edition struct {
-	said uint64 // the last record that was handed out
-	hash uint64 // of all up to it
+	said uint64 // number of the last record that was passed on
+	hash uint64 // hash of all records up to it
 	sum  maphash.Hash
-	same bool // in this reading, all up to said are those that were handed out
+	same bool // in this reading, all records up to said equal those passed on
 }
 
-// begin begins another reading.
+// begin starts another reading.
 func (e *edition) begin() {
 	e.sum.Reset()
 	e.same = e.said == 0
 }
 
-// pass reports whether a record was handed out already. The error is errAnother.
+// pass reports whether a record was passed on already. The error is errAnother.
 func (e *edition) pass(it *capture.Item) (again bool, err error) {
 	var b [8]byte
 	binary.BigEndian.PutUint64(b[:], uint64(it.Timestamp))
-	_, _ = e.sum.Write(b[:]) // cannot fail, like the next
+	_, _ = e.sum.Write(b[:]) // cannot fail, like the next call
 	_, _ = e.sum.Write(it.Message)
 	if it.Number == e.said {
 		e.same = e.sum.Sum64() == e.hash
@@ -40,10 +41,11 @@ func (e *edition) pass(it *capture.Item) (again bool, err error) {
 	return it.Number <= e.said, nil
 }
 
-// handed notes that a record was handed out.
+// handed records that a record was passed on.
 func (e *edition) handed(it *capture.Item) { e.said, e.hash = it.Number, e.sum.Sum64() }
 
-// end ends a reading at the end of the file: one that lacks what was handed out is another.
+// end ends a reading at the end of the file. A file that is shorter than the part passed on before
+// is another one.
 func (e *edition) end() error {
 	if !e.same {
 		return errAnother

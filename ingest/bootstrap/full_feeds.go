@@ -10,13 +10,16 @@ import (
 )
 
 const (
-	// tablesPerAS is how many tables of an AS are sent for each family: more are no more witnesses.
+	// tablesPerAS is the number of tables of an AS that are sent for each family. More tables would
+	// not be more witnesses.
 	tablesPerAS = 2
-	// fewPeers of a collector are all sent. The large collectors have more, and most of theirs are no full feeds.
+	// fewPeers is the number of peers up to which a collector's tables are all sent. The large
+	// collectors have more peers, and most of those are no full feeds.
 	fewPeers = 20
 )
 
-// selective reports whether not all tables of a dump are sent, by its peer index table: it lists many peers, or many of an AS.
+// selective reports whether only some tables of a dump are sent, by its peer index table: it lists
+// many peers, or many of an AS.
 func selective(index []bgp.Peer) bool {
 	if len(index) > fewPeers {
 		return true
@@ -30,13 +33,14 @@ func selective(index []bgp.Peer) bool {
 	return false
 }
 
-// maxPeers caps how many peers are counted: a peer index table has no more, and the collectors have some hundred.
+// maxPeers caps the counted peers. A peer index table has no more, and the collectors have some
+// hundred.
 const maxPeers = 1 << 16
 
-// errPeers is a dump of more peers than any collector has.
+// errPeers reports a dump with more peers than any collector has.
 var errPeers = errors.New("it has too many peers")
 
-// counts holds how many routes of each family each peer has.
+// counts holds the number of routes of each peer in each family.
 type counts map[bgp.Peer]*perFamily
 
 // add counts the routes to one prefix. The error is errPeers.
@@ -59,8 +63,9 @@ func (c counts) add(it *capture.Item) error {
 	return nil
 }
 
-// choose returns the peers that have at least half of the largest table in some family, and are among the tablesPerAS largest of
-// their AS: those that may be full feeds. They are sent whole, so that a peer that carries both families may be one more in the other.
+// choose returns the peers that may be full feeds. Such a peer has at least half of the largest
+// table in some family, and is among the tablesPerAS largest of its AS. Both families of a peer are
+// sent, so a peer chosen for one family may exceed tablesPerAS in the other.
 func (c counts) choose() map[bgp.Peer]bool {
 	byAS := map[bgp.Peer][]bgp.Peer{}
 	var largest perFamily

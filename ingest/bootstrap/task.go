@@ -11,10 +11,10 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// writtenEvery is after how many octets written Wait is called.
+// writtenEvery is the number of octets written between two calls of Wait.
 const writtenEvery = 1 << 20
 
-// task is one answer while it is given. It belongs to its job's goroutine.
+// task is one answer in progress. It belongs to its job's goroutine.
 type task struct {
 	w         *Worker
 	kind      string // bootstrap, fill, check
@@ -27,13 +27,13 @@ type task struct {
 	doing       string
 	reported    time.Time
 	written     int
-	looked      int // items since gone was asked last
+	looked      int // items since the last call of gone
 }
 
-// goneEvery is after how many items gone is asked.
+// goneEvery is the number of items between two calls of gone.
 const goneEvery = 512
 
-// step is called for every item: it ends the job where it is of no use any more.
+// step is called for every item. It ends a job that is of no use any more.
 func (t *task) step(ctx context.Context) error {
 	if t.looked++; t.looked < goneEvery {
 		return nil
@@ -67,11 +67,15 @@ func (t *task) wrote(ctx context.Context, n int) error {
 	return t.alive(ctx)
 }
 
-// say notes what is being done and tells about it now and then; this process at once where it is something new.
+// say reports progress. Deps.Progress receives it when doing is new, or ProgressInterval has
+// passed. bgp.feeds receives it only after ProgressInterval.
 func (t *task) say(ctx context.Context, doing string, done uint64) error {
 	now := time.Now()
 	due := now.Sub(t.reported) >= t.w.cfg.ProgressInterval
-	p := Progress{Collector: t.collector, Task: t.kind, Doing: doing, Done: t.done + done, Total: max(t.total, t.done+done)}
+	p := Progress{
+		Collector: t.collector, Task: t.kind, Doing: doing, Done: t.done + done,
+		Total: max(t.total, t.done+done),
+	}
 	if doing == t.doing && !due {
 		return nil
 	}
@@ -87,34 +91,42 @@ func (t *task) say(ctx context.Context, doing string, done uint64) error {
 	return t.gap.Progress(ctx, p.Done, p.Total, doing)
 }
 
-// tell passes progress on.
+// tell calls Deps.Progress.
 func (w *Worker) tell(p Progress) {
 	if w.d.Progress != nil {
 		w.d.Progress(p)
 	}
 }
 
-// ended counts an answer and tells that it is over.
+// ended counts an answer and reports its end.
 func (t *task) ended(complete bool, why string) {
 	result := "complete"
 	if !complete {
 		result = "incomplete"
 	}
 	t.w.metrics.answers.WithLabelValues(t.kind, result).Inc()
-	t.w.tell(Progress{Collector: t.collector, Task: t.kind, Doing: why, Done: t.done, Total: t.done, Ended: true, Complete: complete})
-	t.w.d.Log.Info("a gap was answered", "collector", t.collector, "task", t.kind, "complete", complete, "why", why)
+	t.w.tell(Progress{
+		Collector: t.collector, Task: t.kind, Doing: why, Done: t.done, Total: t.done, Ended: true,
+		Complete: complete,
+	})
+	t.w.d.Log.Info("a gap was answered", "collector", t.collector, "task", t.kind, "complete", complete,
+		"why", why)
 }
 
-// damaged counts what could not be read of a file, and keeps it for whoever looks into it.
+// damaged counts a part of a file that could not be read, and keeps it as a dead letter for
+// inspection.
 func (w *Worker) damaged(ctx context.Context, collector string, file *archive.File, d *capture.Damage) error {
 	w.metrics.damaged.Inc()
 	if w.d.DeadLetter == nil {
 		return nil
 	}
-	return w.d.DeadLetter(ctx, stream.DeadLetter{Collector: collector, Origin: file.URL, Offset: d.Offset, Raw: d.Raw, Reason: string(d.Reason), Err: d.Err})
+	return w.d.DeadLetter(ctx, stream.DeadLetter{
+		Collector: collector, Origin: file.URL, Offset: d.Offset, Raw: d.Raw, Reason: string(d.Reason),
+		Err: d.Err,
+	})
 }
 
-// find asks the archives until they answer.
+// find searches the archives, and repeats the search until they answer.
 func (t *task) find(ctx context.Context, kind archive.Kind, from, to time.Time) ([]archive.File, error) {
 	for {
 		files, err := t.w.d.Finder.Find(ctx, t.collector, kind, from, to)
@@ -131,7 +143,8 @@ func (t *task) find(ctx context.Context, kind archive.Kind, from, to time.Time) 
 	}
 }
 
-// patience is until when something due since is waited for: UpdatesTimeout, and where that is over for more than one question still.
+// patience returns the time until which to wait for something that was due at since: UpdatesTimeout
+// after it, but at least two poll intervals from now, so that it is tried more than once.
 func (t *task) patience(since time.Time) time.Time {
 	due, soonest := since.Add(t.w.cfg.UpdatesTimeout), t.w.d.Now().Add(2*t.w.cfg.PollInterval)
 	if soonest.After(due) {
@@ -140,11 +153,14 @@ func (t *task) patience(since time.Time) time.Time {
 	return due
 }
 
-// fetch gets a file, however long the server cannot be reached. A *missing says that the file cannot be had: ErrNotFound,
-// ErrIncomplete, too large, refused, or answered with a server's error for all of UpdatesTimeout; another error is ctx's. Each attempt
-// takes a place in group, nil for none, and leaves it again before it waits, for another server may be well; with a file the place is
-// kept until leave is called.
-func (t *task) fetch(ctx context.Context, file archive.File, group chan struct{}) (l *archive.Local, leave func(), err error) {
+// fetch downloads a file, and repeats that for as long as the server cannot be reached. A *missing
+// reports that the file is not available: ErrNotFound, ErrIncomplete, too large, refused, or
+// answered with a server's error for all of UpdatesTimeout. Any other error is that of ctx, or
+// errSuperseded. Each attempt takes a slot in group (nil: none), and frees it before waiting,
+// because another server may work. With a file the slot is kept until leave is called.
+func (t *task) fetch(
+	ctx context.Context, file archive.File, group chan struct{},
+) (l *archive.Local, leave func(), err error) {
 	deadline := t.patience(t.w.d.Now())
 	for {
 		leave, err := enter(ctx, group)
@@ -166,7 +182,7 @@ func (t *task) fetch(ctx context.Context, file archive.File, group chan struct{}
 	}
 }
 
-// again waits before another attempt after err, which is said meanwhile.
+// again waits before another attempt after err. Meanwhile it reports err.
 func (t *task) again(ctx context.Context, err error) error {
 	if err := t.alive(ctx); err != nil {
 		return err
@@ -181,9 +197,10 @@ func (t *task) again(ctx context.Context, err error) error {
 	return t.alive(ctx)
 }
 
-// missing is what an archive does not have: the answer is incomplete.
+// missing reports data that an archive does not have. The answer is then incomplete.
 type missing struct {
-	// until is the end of what is missing; zero where another dump, even an older one, makes it good.
+	// until is the end of the missing time. It is zero if another dump, even an older one, would
+	// replace the missing data.
 	until time.Time
 	err   error
 }
@@ -192,7 +209,7 @@ func (m *missing) Error() string { return m.err.Error() }
 
 func (m *missing) Unwrap() error { return m.err }
 
-// isMissing returns err as a *missing, nil where it is something else.
+// isMissing returns err as a *missing, or nil if it is another error.
 func isMissing(err error) *missing {
 	m, _ := errors.AsType[*missing](err)
 	return m

@@ -13,11 +13,13 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// take is given every item of a file that is no damage; it does not keep it. nil checks alone that the file is whole.
+// take receives every undamaged item of a file. It does not retain the item. A nil take means that
+// the file is only checked for being whole.
 type take func(ctx context.Context, f *archive.File, it *capture.Item) error
 
-// together is updates, but hands out nothing before all files are here and whole: what is said up to the end of one would be believed
-// for as long as the next takes to appear. What precedes a hole is handed out all the same.
+// together calls updates after all files are available and whole. Otherwise detect would accept the
+// state at the end of one file until the next appears. Files that precede a hole are still passed
+// on.
 func (t *task) together(ctx context.Context, from, until time.Time, each take) error {
 	reached, short := t.updates(ctx, from, until, nil)
 	if short != nil && isMissing(short) == nil {
@@ -32,8 +34,9 @@ func (t *task) together(ctx context.Context, from, until time.Time, each take) e
 	return short
 }
 
-// updates hands out the items of all files of updates that cover [from, until], in order, waiting for those that are not there
-// yet, and returns up to when it came. A *missing says which file did not come in time.
+// updates passes the items of all update files that cover [from, until] to each, in order. It waits
+// for files that are not available yet. It returns the time up to which it came. A *missing names
+// the file that did not come in time.
 func (t *task) updates(ctx context.Context, from, until time.Time, each take) (time.Time, error) {
 	cursor := from
 	for !cursor.After(until) {
@@ -51,8 +54,9 @@ func (t *task) updates(ctx context.Context, from, until time.Time, each take) (t
 	return cursor, nil
 }
 
-// covering returns the files that follow each other without a hole from the one that covers cursor, which it waits for. One that is not
-// packed does not tell whether it is still being written: it is waited for until its time is over.
+// covering returns the files that follow each other without a hole from the one that covers cursor.
+// It waits for that file. An uncompressed file does not show whether it is still being written, so
+// covering waits until its time is over.
 func (t *task) covering(ctx context.Context, cursor, until time.Time) ([]archive.File, error) {
 	deadline := t.patience(cursor)
 	for {
@@ -60,12 +64,18 @@ func (t *task) covering(ctx context.Context, cursor, until time.Time) ([]archive
 		if err != nil {
 			return nil, err
 		}
-		files = slices.DeleteFunc(files, func(f archive.File) bool { return !updatefile.Compressed(f.URL) && t.w.d.Now().Before(f.End) })
+		files = slices.DeleteFunc(files, func(f archive.File) bool {
+			return !updatefile.Compressed(f.URL) && t.w.d.Now().Before(f.End)
+		})
 		if row := updatefile.Consecutive(files, cursor); len(row) > 0 {
 			return row, nil
 		}
 		if t.w.d.Now().After(deadline) {
-			m := &missing{until: until, err: fmt.Errorf("no file of updates from %s on was published within %v", clock(cursor), t.w.cfg.UpdatesTimeout)}
+			m := &missing{
+				until: until,
+				err: fmt.Errorf("no file of updates from %s on was published within %v", clock(cursor),
+					t.w.cfg.UpdatesTimeout),
+			}
 			if len(files) > 0 && files[0].Begin.After(cursor) {
 				m.until = files[0].Begin
 				m.err = fmt.Errorf("the updates from %s to %s are not in the archive", clock(cursor), clock(m.until))
@@ -84,15 +94,17 @@ func (t *task) covering(ctx context.Context, cursor, until time.Time) ([]archive
 	}
 }
 
-// fetched is a file that was fetched ahead.
+// fetched is the result of fetching a file ahead.
 type fetched struct {
 	local *archive.Local
 	err   error
 }
 
-// readAll hands out the items of files, each fetched while the one before is read, and returns the end of the last; of the last that
-// was read to its end beside an error, or cursor.
-func (t *task) readAll(ctx context.Context, cursor time.Time, files []archive.File, each take) (time.Time, error) {
+// readAll passes on the items of files. Each file is fetched while the one before is read. It
+// returns the end of the last file that was read to its end, or cursor if none was.
+func (t *task) readAll(
+	ctx context.Context, cursor time.Time, files []archive.File, each take,
+) (time.Time, error) {
 	ahead, cancel := context.WithCancel(ctx)
 	next := t.ahead(ahead, files[0])
 	defer func() {
@@ -115,7 +127,7 @@ func (t *task) readAll(ctx context.Context, cursor time.Time, files []archive.Fi
 	return cursor, nil
 }
 
-// closed yields nothing.
+// closed is a closed channel, for the time after the last file.
 var closed = func() chan fetched {
 	c := make(chan fetched)
 	close(c)
@@ -132,14 +144,15 @@ func (t *task) ahead(ctx context.Context, f archive.File) chan fetched {
 	return out
 }
 
-// readOne hands out the items of one file. One that is cut short is fetched again until it is whole or overdue; what was handed
-// out is passed over then, unless it is another file by now: that is said from its begin.
+// readOne passes on the items of one file. A truncated file is fetched again until it is whole or
+// overdue. Items that were passed on before are then skipped. If the file has been replaced by
+// another, it is passed on from its beginning.
 func (t *task) readOne(ctx context.Context, f *archive.File, got fetched, each take) error {
 	deadline := t.patience(f.Begin)
 	var seen edition
 	local, err := got.local, got.err
 	for {
-		if err != nil { // fetched ahead in vain
+		if err != nil { // fetching ahead failed
 			local, _, err = t.fetch(ctx, *f, nil)
 		}
 		var cut error
@@ -163,7 +176,11 @@ func (t *task) readOne(ctx context.Context, f *archive.File, got fetched, each t
 			return nil
 		}
 		if t.w.d.Now().After(deadline) {
-			return &missing{until: f.End, err: fmt.Errorf("the updates from %s to %s cannot be read: %w", clock(f.Begin), clock(f.End), cut)}
+			return &missing{
+				until: f.End,
+				err: fmt.Errorf("the updates from %s to %s cannot be read: %w", clock(f.Begin), clock(f.End),
+					cut),
+			}
 		}
 		if err := t.say(ctx, "waiting for a whole file: "+cut.Error(), 0); err != nil {
 			return err
@@ -174,13 +191,16 @@ func (t *task) readOne(ctx context.Context, f *archive.File, got fetched, each t
 		if err := t.alive(ctx); err != nil {
 			return err
 		}
-		err, f.Size = cut, 0 // fetch it again, as long as it is by then
+		err, f.Size = cut, 0 // fetch it again, with any length
 	}
 }
 
-// readUpdates hands out the items of a fetched file behind those that were seen. cut says that the file ends before its time; it is not
-// kept then. The error is errAnother, before anything is handed out, where it is not the file that was seen.
-func (t *task) readUpdates(ctx context.Context, f *archive.File, local *archive.Local, seen *edition, each take) (cut, err error) {
+// readUpdates passes on the items of a fetched file after those in seen. cut reports that the file
+// is truncated. The file is then discarded from the cache. The error is errAnother, before any item
+// is passed on, if it is not the file in seen.
+func (t *task) readUpdates(
+	ctx context.Context, f *archive.File, local *archive.Local, seen *edition, each take,
+) (cut, err error) {
 	leave, err := enter(ctx, t.w.filling)
 	if err != nil {
 		return nil, err
@@ -208,7 +228,7 @@ func (t *task) readUpdates(ctx context.Context, f *archive.File, local *archive.
 				return d, nil
 			}
 			if d.Reason == capture.Empty {
-				continue // nobody said anything
+				continue // the file has no records
 			}
 			if err := t.passOver(ctx, f, d, each == nil || d.Number <= seen.said); err != nil {
 				return nil, err
@@ -239,7 +259,8 @@ func (t *task) readUpdates(ctx context.Context, f *archive.File, local *archive.
 	}
 }
 
-// passOver counts and keeps a record that cannot be decoded, unless that is done elsewhere.
+// passOver counts a record that cannot be decoded and keeps it, unless another reading of the file
+// does (elsewhere).
 func (t *task) passOver(ctx context.Context, f *archive.File, d *capture.Damage, elsewhere bool) error {
 	if !elsewhere {
 		if err := t.w.damaged(ctx, t.collector, f, d); err != nil {

@@ -22,30 +22,33 @@ import (
 	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
-// Deps is what a Worker is given.
+// Deps holds the dependencies of a Worker.
 type Deps struct {
 	Log        *slog.Logger
 	Registerer prometheus.Registerer // nil: no metrics
 	Finder     archive.Finder
 	Fetcher    *archive.Fetcher
-	// Now is the clock of the streams whose gaps are answered.
+	// Now is the clock of the streams whose gaps the Worker answers.
 	Now func() time.Time
-	// Wait is called about every MiB written and blocks while consumers are too far behind; nil: never.
+	// Wait is called about every MiB written. It blocks while consumers are too far behind. nil:
+	// the Worker never waits.
 	Wait func(ctx context.Context) error
-	// Progress is told how far an answer is, for a terminal; it must not block. nil: nobody is told.
+	// Progress receives the progress of an answer, for a terminal. It must not block. nil: progress
+	// is not reported here.
 	Progress func(Progress)
-	// DeadLetter is given what could not be read of a file; nil: it is only counted.
+	// DeadLetter receives the parts of a file that could not be read. nil: they are only counted.
 	DeadLetter func(ctx context.Context, l stream.DeadLetter) error
 }
 
-// Progress is how far the answer to one gap or check is.
+// Progress is the progress of the answer to one gap or check.
 type Progress struct {
 	Collector string
-	// Task is bootstrap, fill or check; Doing says in words what is being done.
+	// Task is bootstrap, fill or check. Doing describes the present step in words.
 	Task, Doing string
-	// Done and Total count octets of files as they are packed; Total grows as files become known.
+	// Done and Total count octets of files as stored, usually compressed. Total grows as files
+	// become known.
 	Done, Total uint64
-	// Ended tells that it is over; Complete then how.
+	// Ended is true when the answer is over. Complete then gives its result.
 	Ended, Complete bool
 }
 
@@ -54,50 +57,55 @@ type Worker struct {
 	cfg     Config
 	d       Deps
 	metrics *metrics
-	late    *telemetry.Limited // says which checks were
-	dumps   chan struct{}      // one for each dump being fetched or read
-	reading chan struct{}      // one for each dump being read
-	filling chan struct{}      // one for each file of updates being read
+	late    *telemetry.Limited // logs the checks that were too late
+	dumps   chan struct{}      // one slot for each dump being fetched or read
+	reading chan struct{}      // one slot for each dump being read
+	filling chan struct{}      // one slot for each update file being read
 	wake    chan struct{}
 
-	mu         sync.Mutex // all below
+	mu         sync.Mutex // guards all fields below
 	collectors map[string]*collector
 	running    bool
-	trouble    map[string]error // by collector: what cannot be reached
+	trouble    map[string]error // by collector: the reason why its archives cannot be used
 }
 
-// collector is what is known of one. Worker.mu guards it.
+// collector is the state of one collector. Worker.mu guards it.
 type collector struct {
 	stream *stream.Stream
-	gap    *stream.Gap             // to be answered
-	cancel context.CancelCauseFunc // ends the job; nil: there is none
-	again  time.Time               // the answer was incomplete: look for a newer dump then; zero: not
-	after  time.Time               // and it has to be later than this
-	why    string                  // what was missing
-	bad    map[string]time.Time    // dumps that are of no use, by URL: until when they are left alone
-	size   size                    // of the last dump that was used
-	small  size                    // of the newest that counted as cut short beside it; zero where a newer one refutes it
-	check  time.Time               // when the next check is planned
-	dump   time.Time               // nominal time of the dump of the planned check; zero: none is planned
+	gap    *stream.Gap             // the gap to be answered
+	cancel context.CancelCauseFunc // ends the running job; nil: there is none
+	// after an incomplete answer: time to look for a newer dump; zero: no need to
+	again time.Time
+	after time.Time            // the newer dump has to be from this time or later
+	why   string               // the missing part
+	bad   map[string]time.Time // unusable dumps, by URL: time until which they are skipped
+	size  size                 // of the last dump that was used
+	// of the newest dump that counted as cut short beside it; zero after a newer dump that did not
+	small size
+	check time.Time // time at which the next check is planned
+	// nominal time of the dump of the planned check; zero: none is planned
+	dump time.Time
 }
 
-// errSuperseded ends a job because something more urgent is to be done.
+// errSuperseded ends a job because of a more urgent one, or because its answer is of no use any
+// more.
 var errSuperseded = errors.New("another gap took its place")
 
-// New checks and allocates; nothing runs yet.
+// New checks cfg and allocates the Worker. It starts nothing.
 func New(cfg Config, d Deps) (*Worker, error) {
 	if err := config.Validate(&cfg); err != nil {
 		return nil, err
 	}
 	return &Worker{
 		cfg: cfg, d: d, metrics: newMetrics(d.Registerer), late: telemetry.NewLimited(d.Log, 10*time.Second, 3),
-		dumps: make(chan struct{}, 2*cfg.Parallel), reading: make(chan struct{}, cfg.Parallel), filling: make(chan struct{}, cfg.Parallel),
-		wake: make(chan struct{}, 1), collectors: map[string]*collector{}, trouble: map[string]error{},
+		dumps: make(chan struct{}, 2*cfg.Parallel), reading: make(chan struct{}, cfg.Parallel),
+		filling: make(chan struct{}, cfg.Parallel),
+		wake:    make(chan struct{}, 1), collectors: map[string]*collector{}, trouble: map[string]error{},
 	}, nil
 }
 
-// Gap asks for an answer to g; it takes the place of an older gap of the same collector. It does not block, and may be called
-// while g's stream is locked.
+// Gap asks for an answer to g. It replaces an older gap of the same collector. It does not block,
+// and may be called while g's stream is locked.
 func (w *Worker) Gap(g *stream.Gap) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -121,7 +129,8 @@ func (w *Worker) Gap(g *stream.Gap) {
 	w.nudge()
 }
 
-// spread gives each collector another moment within every.
+// spread returns a time between 0 and every that depends on the collector's name, so that the
+// collectors' checks do not coincide.
 func spread(name string, every time.Duration) time.Duration {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(name)) // cannot fail
@@ -135,7 +144,8 @@ func (w *Worker) nudge() {
 	}
 }
 
-// Run answers gaps until ctx ends. The error is one of writing: what archives do wrong is no reason to end.
+// Run answers gaps until ctx ends. It returns an error if writing fails. A fault of an archive does
+// not end it.
 func (w *Worker) Run(ctx context.Context) error {
 	w.mu.Lock()
 	w.running = true
@@ -167,7 +177,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	return nil
 }
 
-// job is one thing to do for a collector.
+// job is one job for a collector.
 type job struct {
 	c    *collector
 	name string
@@ -176,7 +186,7 @@ type job struct {
 	do   func(context.Context, *collector) error
 }
 
-// due takes what is to be done from the collectors that nothing is done for.
+// due returns the jobs that are due, for the collectors without a running job.
 func (w *Worker) due(ctx context.Context) []job {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -215,26 +225,29 @@ func (w *Worker) due(ctx context.Context) []job {
 	return jobs
 }
 
-// run does a job. An error of its own making, or of a stream that is gone, is none.
+// run does a job. It returns nil after errSuperseded, after a cancelled job, and if the stream is
+// closed.
 func (w *Worker) run(ctx context.Context, j job) error {
 	w.metrics.working.Inc()
 	err := j.do(j.ctx, j.c)
 	w.metrics.working.Dec()
 	superseded := j.ctx.Err() != nil
-	j.end(nil) // frees what the context holds
+	j.end(nil) // releases the context's resources
 	w.mu.Lock()
-	if c := w.collectors[j.name]; c != nil { // perhaps another stream's by now
+	if c := w.collectors[j.name]; c != nil { // the collector may belong to another stream by now
 		c.cancel = nil
 	}
 	w.mu.Unlock()
 	w.nudge()
-	if err == nil || ctx.Err() != nil || superseded || errors.Is(err, errSuperseded) || errors.Is(err, stream.ErrClosed) {
+	if err == nil || ctx.Err() != nil || superseded || errors.Is(err, errSuperseded) ||
+		errors.Is(err, stream.ErrClosed) {
 		return nil
 	}
 	return fmt.Errorf("answering a gap of %s: %w", j.name, err)
 }
 
-// Ready is nil while the archives can be reached as far as they are needed; the error says which collectors wait for what.
+// Ready returns nil while the archives can be reached as far as they are needed. The error names
+// the first collector that waits, the reason, and the number of waiting collectors.
 func (w *Worker) Ready() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -247,7 +260,7 @@ func (w *Worker) Ready() error {
 	return nil
 }
 
-// setTrouble notes why a collector's archives cannot be used; nil clears it.
+// setTrouble stores the reason why a collector's archives cannot be used. nil clears it.
 func (w *Worker) setTrouble(name string, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -269,7 +282,7 @@ func (w *Worker) pause(ctx context.Context) error {
 	return nil
 }
 
-// enter takes a place in a bounded group, nil for none; leave gives it back.
+// enter takes a slot of a bounded group. leave frees it. A nil group needs no slot.
 func enter(ctx context.Context, group chan struct{}) (leave func(), err error) {
 	if group == nil {
 		return func() {}, nil

@@ -14,15 +14,15 @@ import (
 )
 
 const (
-	// pageSize is the largest that the Broker allows.
+	// pageSize is the largest page that the Broker allows.
 	pageSize = 1000
 	// pageBytes caps one page: an item has some 250 octets.
 	pageBytes = 2 << 20
-	// searchMargin widens a search: the Broker looks back less than one file for some collectors.
+	// searchMargin widens a search: for some collectors the Broker looks back less than one file.
 	searchMargin = 30 * time.Minute
 )
 
-// searched are the parameters of a search.
+// searched lists the parameters of a search.
 var searched = [...]string{"ts_start", "ts_end", "data_type", "page_size", "project", "collector_id", "page"}
 
 // Broker finds files through the HTTP API of a BGPKIT Broker.
@@ -31,18 +31,19 @@ type Broker struct {
 	c    *client
 }
 
-// NewBroker returns one that asks the API at base.
+// NewBroker returns a Broker that uses the API at base.
 func NewBroker(base string, cfg Config) *Broker {
 	return &Broker{base: strings.TrimSuffix(base, "/"), c: newClient(cfg)}
 }
 
-// brokerPage is an answer of /search.
+// brokerPage is a response of /search.
 type brokerPage struct {
-	Error *string           `json:"error"`
-	Data  []json.RawMessage `json:"data"` // each a brokerItem: one that is none does not spoil the others
+	Error *string `json:"error"`
+	// each is a brokerItem; one that cannot be decoded does not affect the others
+	Data []json.RawMessage `json:"data"`
 }
 
-// brokerItem is a file; its times are UTC, without a zone.
+// brokerItem is a file. Its times are UTC, without a zone.
 type brokerItem struct {
 	Start     string  `json:"ts_start"`
 	End       string  `json:"ts_end"`
@@ -56,7 +57,8 @@ type brokerItem struct {
 // Find implements Finder.
 func (b *Broker) Find(ctx context.Context, collector string, kind Kind, from, to time.Time) ([]File, error) {
 	q := url.Values{
-		"ts_start": {strconv.FormatInt(from.Add(-searchMargin).Unix(), 10)}, "ts_end": {strconv.FormatInt(to.Unix()+1, 10)},
+		"ts_start":  {strconv.FormatInt(from.Add(-searchMargin).Unix(), 10)},
+		"ts_end":    {strconv.FormatInt(to.Unix()+1, 10)},
 		"data_type": {string(kind)}, "page_size": {strconv.Itoa(pageSize)},
 	}
 	if collector != Every {
@@ -82,7 +84,8 @@ func (b *Broker) Find(ctx context.Context, collector string, kind Kind, from, to
 			return inOrder(all), nil
 		}
 		if page*pageSize >= MaxFiles {
-			return nil, fmt.Errorf("searching %s for %s: %w: more than %d", Shown(b.base), cmp.Or(collector, "all collectors"), ErrTooMany, MaxFiles)
+			return nil, fmt.Errorf("searching %s for %s: %w: more than %d", Shown(b.base),
+				cmp.Or(collector, "all collectors"), ErrTooMany, MaxFiles)
 		}
 	}
 }
@@ -99,8 +102,8 @@ func (b *Broker) page(ctx context.Context, url string) ([]File, int, error) {
 	return files, n, nil
 }
 
-// parsePage reads an answer; n is how many items it has. An item that makes no sense, or is of a collector or a kind that we do
-// not know, is left out.
+// parsePage parses a response. n is the number of its items. It leaves out items that make no
+// sense, or have an unknown collector or kind.
 func parsePage(body []byte) (files []File, n int, err error) {
 	var p brokerPage
 	if err := json.Unmarshal(body, &p); err != nil {
@@ -153,5 +156,5 @@ func brokerTime(s string) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, s); err == nil {
 		return t.UTC(), nil
 	}
-	return time.ParseInLocation("2006-01-02T15:04:05", s, time.UTC) // fractions are taken, too
+	return time.ParseInLocation("2006-01-02T15:04:05", s, time.UTC) // accepts fractions, too
 }

@@ -11,13 +11,14 @@ import (
 	"time"
 )
 
-// ours matches what cacheName makes: nothing else in the folder is ever removed.
+// ours matches the names that cacheName returns. No other file in the folder is ever removed.
 var ours = regexp.MustCompile(`^[0-9a-f]{16}-[0-9A-Za-z._-]*$`)
 
-// belongs matches what the names of a file's companions have at their end.
-var belongs = regexp.MustCompile(`(` + regexp.QuoteMeta(partSuffix) + `|` + regexp.QuoteMeta(metaSuffix) + `|` + regexp.QuoteMeta(copySuffix) + `\d+)$`)
+// belongs matches the suffixes of a file's companions.
+var belongs = regexp.MustCompile(`(` + regexp.QuoteMeta(partSuffix) + `|` + regexp.QuoteMeta(metaSuffix) +
+	`|` + regexp.QuoteMeta(copySuffix) + `\d+)$`)
 
-// cached is a file of the cache with what belongs to it.
+// cached is a file of the cache with its companions.
 type cached struct {
 	name  string
 	files []string
@@ -25,20 +26,22 @@ type cached struct {
 	used  time.Time
 }
 
-// makeRoom removes what was not used for the longest time until need more octets fit. What is in use, or being downloaded,
-// here or by another process, stays, even where the cache gets too large by that.
+// makeRoom removes the least recently used files until need more octets fit. Files that are in use
+// or being downloaded, here or by another process, stay, even if the cache then gets too large.
 func (f *Fetcher) makeRoom(need int64) error {
 	_, err := f.evict(func(total, _ int64) bool { return total+need <= f.cfg.CacheBytes })
 	return err
 }
 
-// squeeze is makeRoom where the disk is full before the cache is: it removes about need octets, and reports whether it found any.
+// squeeze makes room if the disk is full before the cache is. It removes about need octets, and
+// reports whether it found any.
 func (f *Fetcher) squeeze(need int64) (bool, error) {
 	freed, err := f.evict(func(_, freed int64) bool { return freed >= need })
 	return freed > 0, err
 }
 
-// evict removes files until enough, which is given what the cache holds and what was removed, in octets.
+// evict removes files until enough returns true. total is the size of the cache, freed the size of
+// the removed files, in octets.
 func (f *Fetcher) evict(enough func(total, freed int64) bool) (freed int64, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -81,7 +84,7 @@ func (f *Fetcher) remove(names []string) error {
 	return nil
 }
 
-// list returns the files of the cache and how much they have together. mu is held.
+// list returns the files of the cache and their total size. The caller holds mu.
 func (f *Fetcher) list() ([]cached, int64, error) {
 	entries, err := os.ReadDir(f.cfg.Cache)
 	if err != nil {
@@ -93,7 +96,7 @@ func (f *Fetcher) list() ([]cached, int64, error) {
 	for _, e := range entries {
 		info, err := e.Info()
 		if err != nil || !info.Mode().IsRegular() || !ours.MatchString(e.Name()) {
-			continue // gone, or somebody else's
+			continue // the file is gone, or does not belong to the cache
 		}
 		name := belongs.ReplaceAllString(e.Name(), "")
 		i, ok := at[name]

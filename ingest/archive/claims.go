@@ -13,23 +13,26 @@ import (
 )
 
 const (
-	// claimsFile is the file of the cache whose octets are locked. It stays empty, and is none that evict removes.
+	// claimsFile is the file of the cache whose octets are locked. It stays empty, and evict does
+	// not remove it.
 	claimsFile = ".lock"
-	// claimLook is how often is looked whether another process has ended its download.
+	// claimLook is the interval for checking whether another process has ended its download.
 	claimLook = 200 * time.Millisecond
 )
 
-// purpose is what a name of the cache is claimed for.
+// purpose is the purpose of a claim on a name of the cache.
 type purpose int64
 
 const (
-	using   purpose = iota // shared: it is not removed meanwhile
-	loading                // exclusive: nobody else writes what is downloaded
+	using   purpose = iota // shared: the file is not removed meanwhile
+	loading                // exclusive: no other process writes the download
 )
 
-// claims keep processes with one cache apart: each name has two octets of a file, one for each purpose, which are locked (fcntl). The system
-// gives the locks of a process back when it ends, however it ends.
-type claims struct{ file *os.File } // closed when the Fetcher is collected as garbage, or with the process
+// claims coordinate processes that share a cache. Each name has two octets of a file, one for each
+// purpose. A claim locks its octet (fcntl). The system releases the locks of a process when it
+// ends, for whatever reason.
+// closed when the Fetcher is garbage-collected, or with the process
+type claims struct{ file *os.File }
 
 func openClaims(dir string) (*claims, error) {
 	file, err := os.OpenFile(filepath.Join(dir, claimsFile), os.O_CREATE|os.O_RDWR, 0o640) //nolint:gosec // a name of our own
@@ -39,7 +42,7 @@ func openClaims(dir string) (*claims, error) {
 	return &claims{file}, nil
 }
 
-// set changes the lock of a name, which is one that cacheName makes.
+// set changes the lock of a name, which must come from cacheName.
 func (c *claims) set(name string, p purpose, kind int16, command int) error {
 	const digits = 15 // 60 bits: an offset has 63
 	place, err := strconv.ParseInt(name[:digits], 16, 64)
@@ -58,13 +61,14 @@ func (c *claims) set(name string, p purpose, kind int16, command int) error {
 	return nil
 }
 
-// use keeps other processes from removing a name. It waits while one is about to.
+// use keeps other processes from removing a name. It waits while another process is removing it.
 func (c *claims) use(name string) error { return c.set(name, using, syscall.F_RDLCK, setLockWait) }
 
-// free gives a claim back. What cannot be given back is so with the process.
+// free releases a claim. A lock that cannot be released ends with the process.
 func (c *claims) free(name string, p purpose) { _ = c.set(name, p, syscall.F_UNLCK, setLock) }
 
-// unused takes a name for its removal, unless another process uses it; free(name, using) ends that.
+// unused claims a name for its removal, unless another process uses it. free(name, using) ends the
+// claim.
 func (c *claims) unused(name string) (bool, error) { return c.try(name, using) }
 
 func (c *claims) try(name string, p purpose) (bool, error) {
@@ -75,7 +79,8 @@ func (c *claims) try(name string, p purpose) (bool, error) {
 	return err == nil, err
 }
 
-// load waits until no other process downloads a name, and takes that for itself. Where it waits, begin and end are called.
+// load waits until no other process downloads a name, and claims the download. If it has to wait,
+// it calls begin before and end after.
 func (c *claims) load(ctx context.Context, name string, begin, end func()) error {
 	if ok, err := c.try(name, loading); ok || err != nil {
 		return err

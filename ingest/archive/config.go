@@ -13,7 +13,7 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 )
 
-// Where the public archives and their index are.
+// The locations of the public archives and of their index.
 const (
 	DefaultBroker       = "https://api.bgpkit.com/v3/broker"
 	hostRIS             = "data.ris.ripe.net"
@@ -26,12 +26,13 @@ type Config struct {
 	// A folder that holds files as the archives lay them out: rrc00/2026.11/bview.20261124.0800.gz,
 	// route-views3/bgpdata/2026.11/RIBS/rib.20261124.0800.bz2. Empty: not used.
 	Directory string `yaml:"directory" want:"a folder of this machine, without index"`
-	// A file or URL that lists files: collector, rib or updates, begin and end (RFC 3339), URL or path relative to the index, separated
-	// by tabs. Empty: not used.
+	// A file or URL that lists files: collector, rib or updates, begin and end (RFC 3339), URL or
+	// path relative to the index, separated by tabs. Empty: not used.
 	Index string `yaml:"index"`
 	// The BGPKIT Broker's API, used where neither directory nor index is given.
 	Broker string `yaml:"broker" form:"a URL of http or https"`
-	// The folder in which fetched files are kept. Empty: archive in the folder of fetched data (--cache-dir).
+	// The folder in which fetched files are kept. Empty: archive in the folder of fetched data
+	// (--cache-dir).
 	Cache string `yaml:"cache"`
 	// The octets that the folder may hold; files in use are not removed for it.
 	CacheBytes int64 `yaml:"cache_bytes" min:"1"`
@@ -53,7 +54,7 @@ type Config struct {
 	UserAgent string `yaml:"user_agent"`
 }
 
-// DefaultConfig is what stands at each field.
+// DefaultConfig returns the default of each field.
 func DefaultConfig() Config {
 	return Config{
 		Broker: DefaultBroker, CacheBytes: 8 << 30, FileBytes: 2 << 30, Parallel: 4, Attempts: 5,
@@ -62,18 +63,22 @@ func DefaultConfig() Config {
 	}
 }
 
-// Faults are those that tags cannot say.
+// Faults reports the faults that struct tags cannot express.
 func (c Config) Faults() []config.Fault {
 	if c.Directory != "" && (isRemote(c.Directory) || c.Index != "") {
 		return []config.Fault{{Key: "directory", Value: c.Directory}}
 	}
 	if c.Broker == "" && c.Directory == "" && c.Index == "" {
-		return []config.Fault{{Key: "broker", Value: c.Broker, Want: "a URL of http or https, where neither directory nor index is given"}}
+		return []config.Fault{{
+			Key: "broker", Value: c.Broker,
+			Want: "a URL of http or https, where neither directory nor index is given",
+		}}
 	}
 	return nil
 }
 
-// CheckFiles reports a folder or list of this machine that is not there. What is remote is not asked.
+// CheckFiles reports a folder or list of this machine that does not exist. It does not check remote
+// locations.
 func (c *Config) CheckFiles() error {
 	switch {
 	case c.Directory != "":
@@ -96,7 +101,7 @@ func (c *Config) CheckFiles() error {
 	return nil
 }
 
-// Where says in words where files are looked for.
+// Where describes in words the place where files are searched.
 func (c *Config) Where() string {
 	switch {
 	case c.Directory != "":
@@ -107,14 +112,14 @@ func (c *Config) Where() string {
 	return "the BGPKIT Broker at " + Shown(c.Broker)
 }
 
-// isRemote reports whether a location is a URL that is asked over HTTP.
+// isRemote reports whether a location is a URL for HTTP.
 func isRemote(location string) bool {
 	u, err := url.Parse(location)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
 
-// Shown is a location as messages name it: a URL without its user, password and query, which may be secrets. Those of the Broker's own
-// searches are none.
+// Shown returns a location in the form for messages: a URL without user, password and query, which
+// may be secrets. The parameters of the Broker's own searches are not secret, and stay.
 func Shown(location string) string {
 	u, err := url.Parse(location)
 	if err != nil || !isRemote(location) {
@@ -136,7 +141,7 @@ func Shown(location string) string {
 	return u.String() + "?..."
 }
 
-// Server is where a file is fetched from; empty where it is on this machine.
+// Server returns the host that a file is fetched from. It is empty for a file of this machine.
 func Server(location string) string {
 	if u, err := url.Parse(location); err == nil && isRemote(location) {
 		return u.Host
@@ -149,8 +154,8 @@ func local(location string) string {
 	return filepath.FromSlash(strings.TrimPrefix(location, "file://"))
 }
 
-// NewFinder returns the finder that cfg asks for: the directory, else the index, else the Broker. log is told what of an index cannot
-// be read; it may be nil.
+// NewFinder returns the Finder for cfg: the directory, else the index, else the Broker. log
+// receives the lines of an index that cannot be read. It may be nil.
 func NewFinder(cfg Config, log *slog.Logger) (Finder, error) {
 	if err := config.Validate(&cfg); err != nil {
 		return nil, err

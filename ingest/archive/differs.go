@@ -8,8 +8,10 @@ import (
 	"path/filepath"
 )
 
-// Against compares what Get fetched of a file, which it was not told the checksum of, with that checksum. What is in the cache and differs is
-// fetched anew, once for a checksum and whatever process asks. It returns the file, which may be another than l then, and how it differs.
+// Against compares a fetched file with its checksum from the index. The call of Get had no
+// checksum. If a file in the cache differs, Against fetches it again, only once for each checksum,
+// in all processes. It returns the file, which may then be a new one instead of l, and its
+// difference from the checksum.
 func (f *Fetcher) Against(ctx context.Context, l *Local, file File, checksum string) (*Local, error) {
 	differs := verify(l.Path, checksum)
 	if differs == nil || l.name == "" {
@@ -19,7 +21,7 @@ func (f *Fetcher) Against(ctx context.Context, l *Local, file File, checksum str
 	if refused(path) == checksum {
 		return l, fmt.Errorf("also when it was fetched anew: %w", differs)
 	}
-	file.Checksum = "" // what comes is to be played, whatever it is
+	file.Checksum = "" // the new file is played in any case
 	again, err := f.get(ctx, file, true)
 	if err != nil {
 		return l, fmt.Errorf("%w, and it cannot be fetched anew: %w", differs, err)
@@ -34,7 +36,8 @@ func (f *Fetcher) Against(ctx context.Context, l *Local, file File, checksum str
 	return again, fmt.Errorf("also when it was fetched anew: %w", differs)
 }
 
-// refused is the checksum that the index has of a file, and that the file does not have; empty where that is not known.
+// refused returns the index's checksum that the file at path is known not to match. It is empty if
+// none is known.
 func refused(path string) string {
 	var m meta
 	if text, err := os.ReadFile(path + metaSuffix); err != nil || json.Unmarshal(text, &m) != nil { //nolint:gosec // a name of our own

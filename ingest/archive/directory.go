@@ -9,20 +9,23 @@ import (
 	"time"
 )
 
-// maxEntries caps how many entries of a directory a search looks at.
+// maxEntries caps the directory entries that a search looks at.
 const maxEntries = 1 << 20
 
-// Directory finds files in a folder that is laid out as the archives are.
+// Directory finds files in a folder with the layout of the archives.
 type Directory struct{ root string }
 
-// NewDirectory returns one that looks below root. It looks again for every search.
+// NewDirectory returns a Directory for the folder root. It reads the folder again for every search.
 func NewDirectory(root string) *Directory { return &Directory{root} }
 
 // Find implements Finder.
-func (d *Directory) Find(ctx context.Context, collector string, kind Kind, from, to time.Time) ([]File, error) {
+func (d *Directory) Find(
+	ctx context.Context, collector string, kind Kind, from, to time.Time,
+) ([]File, error) {
 	var files []File
 	entries := 0
-	err := fs.WalkDir(os.DirFS(d.root), ".", func(rel string, e fs.DirEntry, err error) error { // which follows a link that root is
+	// os.DirFS follows root if it is a link
+	err := fs.WalkDir(os.DirFS(d.root), ".", func(rel string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}

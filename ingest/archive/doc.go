@@ -1,13 +1,17 @@
-// Package archive finds and fetches the files of the public archives: table dumps and updates of RIPE RIS and RouteViews.
+// Package archive finds and fetches the files of the public archives: table dumps and updates of
+// RIPE RIS and RouteViews.
 //
-// A Finder lists what there is of a collector in a span of time. Three do: the BGPKIT Broker's HTTP API, a directory that is laid
-// out as the archives are, and an index (a list of files as lines of tab-separated values). A Fetcher brings a file to this
-// machine: downloads go on where they were broken off, even by another process, and are kept in a cache of bounded size.
+// A Finder lists the files of a collector in a span of time. There are three: the BGPKIT Broker's
+// HTTP API, a directory with the layout of the archives, and an index (a list of files as lines of
+// tab-separated values). A Fetcher brings a file to this machine. An interrupted download continues
+// at the same octet, even in another process. Files are kept in a cache of bounded size.
 //
-// In: HTTP, directories. Out: paths of files that are complete as far as their length and checksum tell; what is inside is
-// judged by whoever reads it (internal/capture).
+// In: HTTP, directories. Out: paths of files that are complete as far as their length and checksum
+// show. The reader of a file (internal/capture) checks its contents.
 //
-// Invariants: a file appears under its name in the cache only whole; what is in use, here or by another process, is not removed; every response has a cap;
-// an error names the URL. A Fetcher and the Finders are safe for concurrent use and start no goroutine. Fetcher.mu is not held
-// while anything is read or written but for looking at the cache's folder.
+// Invariants: a file appears under its name in the cache only when it is whole. A file in use, here
+// or by another process, is not removed. Every response has a cap. An error names the URL. A
+// Fetcher and the Finders are safe for concurrent use and start no goroutine. While Fetcher.mu is
+// held, nothing is read or written, except for listing the cache's folder and removing files from
+// it.
 package archive

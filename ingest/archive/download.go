@@ -21,35 +21,37 @@ import (
 	"github.com/darkmap/darkmap/internal/retry"
 )
 
-// errStalled is a transfer that stands still, or nearly.
+// errStalled reports a transfer that has stopped, or nearly.
 var errStalled = errors.New("the transfer stands still")
 
 const (
-	// leastRate, in octets a second, is below what a transfer counts as standing still: 64 KiB in the default of StallTimeout.
+	// leastRate is the rate in octets per second below which a transfer counts as stalled. It is 64
+	// KiB within the default StallTimeout.
 	leastRate = 64 << 10 / 30
-	// progress is how many octets more make attempts count anew.
+	// progress is the number of new octets after which the attempts are counted from the beginning.
 	progress = 1 << 20
 )
 
 const (
-	partSuffix = ".part" // of what was downloaded so far
-	metaSuffix = ".meta" // of what is known about that
-	copySuffix = ".cut-" // and a number: of a copy of what was downloaded so far
+	partSuffix = ".part" // the part that was downloaded so far
+	metaSuffix = ".meta" // the meta of that part
+	copySuffix = ".cut-" // and a number: a copy of the part
 )
 
-// meta tells whether a download that was broken off may go on.
+// meta describes a partial download, so that a later attempt can decide whether to continue it.
 type meta struct {
 	URL string `json:"url"`
-	// Validator is what If-Range takes: a strong ETag or a Last-Modified.
+	// Validator is a value for If-Range: a strong ETag or a Last-Modified.
 	Validator string `json:"validator"`
 	Size      int64  `json:"size"`
-	// Refused, beside a file that is whole, is a checksum of the index that it does not have, though it was fetched anew for it.
+	// Refused is set for a complete file. It is the index's checksum that the file does not match,
+	// even after it was fetched again.
 	Refused string `json:"refused,omitempty"`
 }
 
-// download brings file to path, going on where an earlier attempt ended.
+// download fetches file to path. It continues where an earlier attempt ended.
 func (f *Fetcher) download(ctx context.Context, file File, path string) error {
-	if whole(path, file.URL) { // we were killed before it was named
+	if whole(path, file.URL) { // an earlier process ended before it renamed the file
 		return f.keep(file, path)
 	}
 	var pause retry.Backoff
@@ -61,7 +63,7 @@ func (f *Fetcher) download(ctx context.Context, file File, path string) error {
 		case slots <- struct{}{}:
 		}
 		err := f.attempt(ctx, file, path)
-		<-slots // before a pause: another file may come
+		<-slots // before a pause, so that another file can be fetched meanwhile
 		if err == nil {
 			break
 		}
@@ -69,11 +71,11 @@ func (f *Fetcher) download(ctx context.Context, file File, path string) error {
 			if room, evictErr := f.squeeze(max(file.About()-partSize(path), progress)); evictErr != nil {
 				return errors.Join(err, evictErr)
 			} else if room {
-				failures-- // it is no fault of the server's
+				failures-- // a full disk is not the server's fault
 				continue
 			}
 		}
-		if now := partSize(path); now >= before+progress { // it goes on, if in parts
+		if now := partSize(path); now >= before+progress { // there is progress, although in parts
 			before, failures = now, 0
 		}
 		if ctx.Err() != nil || failures >= f.cfg.Attempts || !retriable(err) {
@@ -87,7 +89,7 @@ func (f *Fetcher) download(ctx context.Context, file File, path string) error {
 	return f.keep(file, path)
 }
 
-// keep gives what was downloaded its name, if it is what was announced.
+// keep renames the download to its final name, if it matches the announced checksum.
 func (f *Fetcher) keep(file File, path string) error {
 	if err := verify(path+partSuffix, file.Checksum); err != nil {
 		return errors.Join(err, f.forget(path))
@@ -96,14 +98,14 @@ func (f *Fetcher) keep(file File, path string) error {
 		return fmt.Errorf("naming it: %w", err)
 	}
 	_ = os.Remove(path + metaSuffix)      // of no use any more
-	if err := f.makeRoom(0); err != nil { // how much it would be was perhaps not known before
+	if err := f.makeRoom(0); err != nil { // the size was perhaps unknown before
 		return err
 	}
 	f.metrics.files.Inc()
 	return nil
 }
 
-// attempt sends one request and appends what comes.
+// attempt sends one request and appends the response to the partial file.
 func (f *Fetcher) attempt(ctx context.Context, file File, path string) error {
 	m, have := readMeta(path, file.URL)
 	var headers []string
@@ -114,7 +116,9 @@ func (f *Fetcher) attempt(ctx context.Context, file File, path string) error {
 	defer cancel(nil)
 	stalled := time.AfterFunc(f.cfg.AnswerTimeout+f.cfg.StallTimeout, func() { cancel(errStalled) })
 	defer stalled.Stop()
-	resp, err := f.c.do(ctx, file.URL, func(code int) bool { return isOK(code) || have > 0 && code == http.StatusPartialContent }, headers...)
+	resp, err := f.c.do(ctx, file.URL, func(code int) bool {
+		return isOK(code) || have > 0 && code == http.StatusPartialContent
+	}, headers...)
 	if s, ok := errors.AsType[*statusError](err); ok && s.code == http.StatusRequestedRangeNotSatisfiable {
 		return errors.Join(fmt.Errorf("%w: %w", ErrIncomplete, err), f.forget(path))
 	}
@@ -140,7 +144,8 @@ func (f *Fetcher) attempt(ctx context.Context, file File, path string) error {
 	if err := f.makeRoom(max(size-have, 0)); err != nil {
 		return err
 	}
-	if have == 0 { // or what is left of another version would be taken for this one's, were we killed between here and save
+	// otherwise, after a crash before save, the rest of another version would pass for this one's
+	if have == 0 {
 		if err := f.forget(path); err != nil {
 			return err
 		}
@@ -148,17 +153,20 @@ func (f *Fetcher) attempt(ctx context.Context, file File, path string) error {
 	if err := writeMeta(path, meta{URL: file.URL, Validator: validator(resp.Header), Size: size}); err != nil {
 		return err
 	}
-	body := &watched{r: resp.Body, timer: stalled, limit: f.cfg.StallTimeout, least: max(1, int(leastRate*f.cfg.StallTimeout.Seconds())), count: f.count}
+	body := &watched{
+		r: resp.Body, timer: stalled, limit: f.cfg.StallTimeout,
+		least: max(1, int(leastRate*f.cfg.StallTimeout.Seconds())), count: f.count,
+	}
 	return cause(ctx, f.save(path+partSuffix, body, have, size))
 }
 
-// count notes octets that came.
+// count counts received octets.
 func (f *Fetcher) count(n int) {
 	f.metrics.bytes.Add(float64(n))
 	f.received.Add(int64(n))
 }
 
-// cause says that a transfer stood still where that is why err came.
+// cause wraps err in errStalled if the transfer was cancelled because it stalled.
 func cause(ctx context.Context, err error) error {
 	if err != nil && errors.Is(context.Cause(ctx), errStalled) {
 		return fmt.Errorf("%w: %v", errStalled, err) //nolint:errorlint // it is a cancellation of our own making
@@ -166,7 +174,8 @@ func cause(ctx context.Context, err error) error {
 	return err
 }
 
-// save writes a body behind the first have octets of path and checks that it has size octets then (-1: unknown).
+// save writes a body after the first have octets of path. It then checks that the file has size
+// octets (-1: unknown).
 func (f *Fetcher) save(path string, body io.Reader, have, size int64) error {
 	flags := os.O_WRONLY | os.O_CREATE
 	if have == 0 {
@@ -193,13 +202,14 @@ func (f *Fetcher) save(path string, body io.Reader, have, size int64) error {
 	return errors.Join(err, out.Close())
 }
 
-// watched notices that nothing comes any more, or so little that it would take for ever.
+// watched is a body that resets a timer whenever enough octets have come. The timer ends a transfer
+// that has stopped, or is so slow that it would hardly end.
 type watched struct {
 	r     io.Reader
 	timer *time.Timer
 	limit time.Duration
-	least int // octets within limit
-	came  int // octets since timer was set
+	least int // octets that must come within limit
+	came  int // octets since the timer was set
 	count func(int)
 }
 
@@ -213,8 +223,8 @@ func (w *watched) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// goesOn checks that a partial answer is the rest of what is here: not every server heeds If-Range. One may leave out what identifies
-// its version (RFC 9110 §15.3.7).
+// goesOn checks that a partial response is the rest of the file, because not every server heeds
+// If-Range. A server may leave out the identification of its version (RFC 9110 §15.3.7).
 func (m *meta) goesOn(h http.Header, have int64) error {
 	at, total, err := contentRange(h.Get("Content-Range"))
 	switch {
@@ -235,7 +245,8 @@ func (m *meta) goesOn(h http.Header, have int64) error {
 	return nil
 }
 
-// contentRange reads the first octet's place and the file's length, -1 where it is not known (RFC 9110 §14.4).
+// contentRange returns the position of the first octet and the file's length, -1 if unknown (RFC
+// 9110 §14.4).
 func contentRange(v string) (first, total int64, err error) {
 	rest, ok := strings.CutPrefix(v, "bytes ")
 	from, rest, ok2 := strings.Cut(rest, "-")
@@ -250,7 +261,7 @@ func contentRange(v string) (first, total int64, err error) {
 	return first, total, err
 }
 
-// validator returns what tells one version of a file from another; a weak ETag does not.
+// validator returns the value that identifies a version of a file. A weak ETag does not.
 func validator(h http.Header) string {
 	if e := h.Get("ETag"); e != "" && !strings.HasPrefix(e, "W/") {
 		return e
@@ -258,7 +269,8 @@ func validator(h http.Header) string {
 	return h.Get("Last-Modified")
 }
 
-// readMeta returns how much of url's file is there already and may be kept.
+// readMeta returns the meta and the length of url's partial file. The length is 0 if the part
+// cannot be continued.
 func readMeta(path, url string) (meta, int64) {
 	var m meta
 	text, err := os.ReadFile(path + metaSuffix) //nolint:gosec // a name of our own
@@ -267,16 +279,18 @@ func readMeta(path, url string) (meta, int64) {
 	}
 	n := partSize(path)
 	if m.Size >= 0 && n >= m.Size {
-		return meta{}, 0 // it was whole, and was not taken
+		return meta{}, 0 // the part was complete, and was not accepted
 	}
 	return m, n
 }
 
-// whole reports whether all of url's file was downloaded: what is refused then is removed.
+// whole reports whether all of url's file was downloaded. A complete file that is refused is
+// removed, so it does not pass.
 func whole(path, url string) bool {
 	text, err := os.ReadFile(path + metaSuffix) //nolint:gosec // a name of our own
 	var m meta
-	return err == nil && json.Unmarshal(text, &m) == nil && m.URL == url && m.Size > 0 && partSize(path) == m.Size
+	return err == nil && json.Unmarshal(text, &m) == nil && m.URL == url && m.Size > 0 &&
+		partSize(path) == m.Size
 }
 
 func partSize(path string) int64 {
@@ -298,7 +312,7 @@ func writeMeta(path string, m meta) error {
 	return nil
 }
 
-// forget removes what was downloaded so far.
+// forget removes the partial download.
 func (f *Fetcher) forget(path string) error {
 	var errs []error
 	for _, suffix := range [...]string{partSuffix, metaSuffix} {
@@ -309,7 +323,7 @@ func (f *Fetcher) forget(path string) error {
 	return errors.Join(errs...)
 }
 
-// verify compares a file with its checksum; an empty one fits.
+// verify compares a file with its checksum. An empty checksum always matches.
 func verify(path, checksum string) error {
 	if checksum == "" {
 		return nil

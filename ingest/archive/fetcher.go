@@ -20,39 +20,41 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 )
 
-// ErrIncomplete is a file that is not what was announced: too short, too long, another checksum.
+// ErrIncomplete reports a file that differs from its announcement: it is too short, too long, or
+// has another checksum.
 var ErrIncomplete = errors.New("the file is incomplete")
 
-// Fetcher brings files to this machine.
+// Fetcher fetches files to this machine.
 type Fetcher struct {
 	cfg     Config
 	c       *client
 	metrics metrics
 
-	received atomic.Int64 // octets that came from servers
-	waiting  atomic.Int64 // files that another process downloads
+	received atomic.Int64 // octets received from servers
+	waiting  atomic.Int64 // files for which another process's download is awaited
 	claims   *claims
 
 	mu    sync.Mutex
-	pins  map[string]int      // by name in the cache: how many use it
-	locks map[string]chan any // by name: closed when whoever downloads it is done
-	// slots has, by server, one for each download under way: a slow server does not keep others waiting.
+	pins  map[string]int      // by name in the cache: number of uses
+	locks map[string]chan any // by name: closed when its download ends
+	// slots has a semaphore for each server, with one slot for each download, so that a slow server
+	// does not delay others.
 	slots map[string]chan struct{}
 }
 
-// Local is a fetched file. Release it when it was read.
+// Local is a fetched file. Release it after reading.
 type Local struct {
-	// Path is where it is; Size what it has.
+	// Path is the path of the file. Size is its size in octets.
 	Path string
 	Size int64
 
 	f    *Fetcher
-	name string // in the cache; empty outside of it
+	name string // in the cache; empty for a file outside of it
 	once sync.Once
-	copy bool // of a part: it is removed when it is released
+	copy bool // a copy of a part: Release removes it
 }
 
-// NewFetcher makes the cache's folder, which is cfg.Cache. reg may be nil.
+// NewFetcher creates the cache's folder, which is cfg.Cache. reg may be nil.
 func NewFetcher(cfg Config, reg prometheus.Registerer) (*Fetcher, error) {
 	if err := config.Validate(&cfg); err != nil {
 		return nil, err
@@ -73,11 +75,11 @@ func NewFetcher(cfg Config, reg prometheus.Registerer) (*Fetcher, error) {
 	}, nil
 }
 
-// Release lets the cache remove the file.
+// Release allows the cache to remove the file.
 func (l *Local) Release() {
 	l.once.Do(func() {
 		if l.copy {
-			_ = os.Remove(l.Path) // else it makes room as others do
+			_ = os.Remove(l.Path) // on failure evict removes it like any other file
 		}
 		if l.name != "" {
 			l.f.unpin(l.name)
@@ -85,8 +87,8 @@ func (l *Local) Release() {
 	})
 }
 
-// Discard releases the file and removes it from the cache: its content is damaged, and the next Get fetches it anew. One that is still used
-// elsewhere stays until then.
+// Discard releases a damaged file and removes it from the cache. The next Get fetches it again. If
+// the file is still in use elsewhere, Discard only marks it.
 func (l *Local) Discard() {
 	l.once.Do(func() {
 		if l.name == "" {
@@ -97,7 +99,7 @@ func (l *Local) Discard() {
 		l.f.drop(l.name)
 		alone := false
 		if l.f.pins[l.name] == 0 {
-			alone, _ = l.f.claims.unused(l.name) // at worst it stays, as discarded
+			alone, _ = l.f.claims.unused(l.name) // at worst it stays, marked as discarded
 		}
 		if !alone {
 			_ = os.Chtimes(l.Path, discarded, discarded)
@@ -108,16 +110,18 @@ func (l *Local) Discard() {
 	})
 }
 
-// discarded is when a file was used last that is to be fetched anew.
+// discarded is the modification time that marks a file to be fetched again.
 var discarded = time.Unix(0, 0)
 
-// Received is how many octets came from servers so far.
+// Received returns the number of octets received from servers so far.
 func (f *Fetcher) Received() int64 { return f.received.Load() }
 
-// Waiting is for how many files another process is waited for, which has the same cache and downloads them.
+// Waiting returns the number of files for which the Fetcher waits, because another process with the
+// same cache downloads them.
 func (f *Fetcher) Waiting() int64 { return f.waiting.Load() }
 
-// Have is how many octets of a file are on this machine already; whole tells whether that is all of it.
+// Have returns the number of a file's octets that are on this machine already. whole reports
+// whether they are all of it.
 func (f *Fetcher) Have(file File) (n int64, whole bool) {
 	path := local(file.URL)
 	if isRemote(file.URL) {
@@ -132,7 +136,8 @@ func (f *Fetcher) Have(file File) (n int64, whole bool) {
 	return n, false
 }
 
-// Keep keeps this and other processes from removing what the cache has, or will have, of files, until release, which is never nil.
+// Keep prevents this and other processes from removing files from the cache, also those that are
+// not there yet, until release is called. release is never nil.
 func (f *Fetcher) Keep(files []File) (release func(), err error) {
 	var names []string
 	for _, file := range files {
@@ -150,7 +155,8 @@ func (f *Fetcher) Keep(files []File) (release func(), err error) {
 	}), err
 }
 
-// Part copies what came of a file whose transfers all broke off: another process may go on with it. Local.Size is 0 where nothing came.
+// Part copies the downloaded part of a file whose transfers were all interrupted. It copies,
+// because another process may continue the download. Local.Size is 0 if no octet came.
 func (f *Fetcher) Part(file File) (*Local, error) {
 	name := cacheName(file.URL)
 	if err := f.pin(name); err != nil {
@@ -169,7 +175,8 @@ func (f *Fetcher) Part(file File) (*Local, error) {
 	return l, nil
 }
 
-// copied makes a copy of a file, with a name that os.CreateTemp makes, and returns its path and octets.
+// copied copies a file to a new name made by os.CreateTemp. It returns the new path and the number
+// of octets.
 func copied(path, dir, pattern string) (string, int64, error) {
 	in, err := os.Open(path) //nolint:gosec // a name of our own
 	if err != nil {
@@ -184,11 +191,12 @@ func copied(path, dir, pattern string) (string, int64, error) {
 	return out.Name(), n, errors.Join(err, out.Close())
 }
 
-// Get returns a file of this machine as it is, another one from the cache, if it is still what is announced, or after fetching it. The
-// error is ErrNotFound where the server does not have it, ErrIncomplete where it has not all of it.
+// Get returns a file. It returns a file of this machine as it is. It returns any other from the
+// cache if it still matches the announcement, else after fetching it. The error is ErrNotFound if
+// the server does not have the file, and ErrIncomplete if the file does not match.
 func (f *Fetcher) Get(ctx context.Context, file File) (*Local, error) { return f.get(ctx, file, false) }
 
-// get is Get; anew fetches a file of a server even where the cache has it.
+// get implements Get. With anew it fetches a server's file even if the cache has it.
 func (f *Fetcher) get(ctx context.Context, file File, anew bool) (*Local, error) {
 	if !isRemote(file.URL) {
 		return f.onDisk(file)
@@ -224,10 +232,11 @@ func (f *Fetcher) get(ctx context.Context, file File, anew bool) (*Local, error)
 	return nil, fmt.Errorf("fetching %s: %w", Shown(file.URL), err)
 }
 
-// have reports whether the cache has a file as it is announced, which counts as used now.
+// have reports whether the cache has the file as announced. It then marks the file as used now.
 func (l *Local) have(file File) bool {
 	info, err := os.Stat(l.Path)
-	if err != nil || info.ModTime().Equal(discarded) || file.Size != 0 && info.Size() != file.Size || verify(l.Path, file.Checksum) != nil {
+	if err != nil || info.ModTime().Equal(discarded) || file.Size != 0 && info.Size() != file.Size ||
+		verify(l.Path, file.Checksum) != nil {
 		return false
 	}
 	now := time.Now()
@@ -236,7 +245,7 @@ func (l *Local) have(file File) bool {
 	return true
 }
 
-// onDisk checks a file that is here already.
+// onDisk checks a file of this machine.
 func (f *Fetcher) onDisk(file File) (*Local, error) {
 	p := local(file.URL)
 	info, err := os.Stat(p)
@@ -256,12 +265,13 @@ func (f *Fetcher) onDisk(file File) (*Local, error) {
 	return &Local{Path: p, Size: info.Size(), f: f}, nil
 }
 
-// cacheName is the name of a URL in the cache: unlike any other's, and telling.
+// cacheName returns the name of a URL in the cache: unique, and readable.
 func cacheName(url string) string {
 	sum := sha256.Sum256([]byte(url))
 	base, _, _ := strings.Cut(path.Base(url), "?")
 	clean := strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '.' || r == '-' || r == '_' {
+		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '.' || r == '-' ||
+			r == '_' {
 			return r
 		}
 		return '_'
@@ -269,7 +279,7 @@ func cacheName(url string) string {
 	return hex.EncodeToString(sum[:8]) + "-" + clean[max(0, len(clean)-80):]
 }
 
-// slot is where downloads from a server wait for each other.
+// slot returns the semaphore for downloads from a server.
 func (f *Fetcher) slot(server string) chan struct{} {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -279,7 +289,7 @@ func (f *Fetcher) slot(server string) chan struct{} {
 	return f.slots[server]
 }
 
-// lock waits until nobody else in this process downloads name.
+// lock waits until no other goroutine of this process downloads name.
 func (f *Fetcher) lock(ctx context.Context, name string) error {
 	for {
 		f.mu.Lock()
@@ -323,7 +333,7 @@ func (f *Fetcher) unpin(name string) {
 	f.drop(name)
 }
 
-// drop takes one use back. mu is held.
+// drop ends one use of a file. The caller holds mu.
 func (f *Fetcher) drop(name string) {
 	if f.pins[name]--; f.pins[name] <= 0 {
 		delete(f.pins, name)

@@ -15,25 +15,25 @@ import (
 	"github.com/darkmap/darkmap/internal/retry"
 )
 
-// ErrNotFound is a file that the server does not have, or not yet.
+// ErrNotFound reports a file that the server does not have, or not yet.
 var ErrNotFound = errors.New("not found")
 
-// errTooLarge is an answer beyond its cap.
+// errTooLarge reports a response beyond its cap.
 var errTooLarge = errors.New("the answer is larger than allowed")
 
-// maxRedirects is how many a request may follow.
+// maxRedirects bounds the redirections that a request follows.
 const maxRedirects = 5
 
-// statusError is an answer that is none.
+// statusError is a response with an unexpected status.
 type statusError struct {
 	status string
 	code   int
-	after  time.Duration // that it asks us to wait
+	after  time.Duration // the pause that the server asks for
 }
 
 func (e *statusError) Error() string { return "the server answers " + e.status }
 
-// Is lets callers tell a file that is not there.
+// Is makes errors.Is match ErrNotFound for the statuses 404 and 410.
 func (e *statusError) Is(target error) bool {
 	return target == ErrNotFound && (e.code == http.StatusNotFound || e.code == http.StatusGone)
 }
@@ -47,16 +47,16 @@ func retriable(err error) bool {
 	return !errors.Is(err, errTooLarge) && !errors.Is(err, errRedirect) && !errors.Is(err, context.Canceled)
 }
 
-// client asks servers: bounded in time, in octets, in where it is sent.
+// client sends requests to servers. It bounds time, octets and redirections.
 type client struct {
 	cfg  Config
 	http *http.Client
 }
 
-// errRequest is a location that no request can be made of.
+// errRequest reports a location from which no request can be built.
 var errRequest = errors.New("it is no URL")
 
-// errRedirect is a redirection that is not followed.
+// errRedirect reports a redirection that is not followed.
 var errRedirect = errors.New("the redirection is not followed")
 
 func newClient(cfg Config) *client {
@@ -87,8 +87,11 @@ func (c *client) trusted(host string) bool {
 	return false
 }
 
-// do sends one request; headers come in pairs. A status that is none of ok is a *statusError. ctx has to end the body, too.
-func (c *client) do(ctx context.Context, url string, ok func(int) bool, headers ...string) (*http.Response, error) {
+// do sends one request. headers come in pairs. A status that ok does not accept is a *statusError.
+// ctx must also bound the reading of the body.
+func (c *client) do(
+	ctx context.Context, url string, ok func(int) bool, headers ...string,
+) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return nil, fmt.Errorf("asking for %s: %w", Shown(url), errRequest)
@@ -102,14 +105,16 @@ func (c *client) do(ctx context.Context, url string, ok func(int) bool, headers 
 		return nil, unanswered(req, err)
 	}
 	if !ok(resp.StatusCode) {
-		_ = resp.Body.Close() // nothing of it is wanted
-		e := &statusError{status: resp.Status, code: resp.StatusCode, after: retryAfter(resp.Header.Get("Retry-After"))}
+		_ = resp.Body.Close() // the body is not needed
+		e := &statusError{
+			status: resp.Status, code: resp.StatusCode, after: retryAfter(resp.Header.Get("Retry-After")),
+		}
 		return nil, fmt.Errorf("asking for %s: %w", Shown(req.URL.String()), e)
 	}
 	return resp, nil
 }
 
-// unanswered is what Do failed with, in words, and without the URL that net/http puts before it.
+// unanswered describes in words why Do failed, without the URL that net/http puts before the error.
 func unanswered(req *http.Request, err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok && errors.Is(err, errRedirect) {
 		return fmt.Errorf("asking for %s: %w", Shown(req.URL.String()), e.Err)
@@ -117,7 +122,7 @@ func unanswered(req *http.Request, err error) error {
 	return neterror.Explain(err)
 }
 
-// retryAfter reads the header (RFC 9110 §10.2.3).
+// retryAfter parses the Retry-After header (RFC 9110 §10.2.3).
 func retryAfter(v string) time.Duration {
 	if n, err := strconv.ParseUint(v, 10, 31); err == nil {
 		return time.Duration(n) * time.Second
@@ -128,10 +133,10 @@ func retryAfter(v string) time.Duration {
 	return 0
 }
 
-// isOK accepts the plain answer alone.
+// isOK accepts only the status 200.
 func isOK(code int) bool { return code == http.StatusOK }
 
-// read returns an answer of at most limit octets, trying again where that may help.
+// read returns a response of at most limit octets. It repeats the request if that may help.
 func (c *client) read(ctx context.Context, url string, limit int64) ([]byte, error) {
 	var out []byte
 	err := c.retry(ctx, func(ctx context.Context) error {
@@ -152,8 +157,8 @@ func (c *client) read(ctx context.Context, url string, limit int64) ([]byte, err
 	return out, err
 }
 
-// retry calls f up to Attempts times, with jittered pauses, or those that the server asks for. Each call may take AnswerTimeout and
-// StallTimeout together, unless f prolongs nothing itself: f gets the context to use.
+// retry calls f up to Attempts times, with jittered pauses, or with those that the server asks for.
+// Each call gets a context that ends after AnswerTimeout plus StallTimeout.
 func (c *client) retry(ctx context.Context, f func(context.Context) error) error {
 	var pause retry.Backoff
 	for i := 1; ; i++ {
@@ -178,19 +183,21 @@ func (c *client) pause(ctx context.Context, pause *retry.Backoff, err error) err
 	return retry.Sleep(ctx, min(s.after, c.cfg.RetryAfterLimit))
 }
 
-// Answered reports whether err is what a server answers, and not that it cannot be reached.
+// Answered reports whether err is a response of a server, and not a failure to reach it.
 func Answered(err error) bool {
 	_, ok := errors.AsType[*statusError](err)
 	return ok
 }
 
-// Final reports whether err is one of the file itself: asking again at once is of no use, though it may be published later.
+// Final reports whether err concerns the file itself. Another request is then of no use at once,
+// although the file may be published later.
 func Final(err error) bool {
 	if s, ok := errors.AsType[*statusError](err); ok {
 		return !retriable(s)
 	}
-	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrIncomplete) || errors.Is(err, errTooLarge) || errors.Is(err, errRedirect)
+	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrIncomplete) || errors.Is(err, errTooLarge) ||
+		errors.Is(err, errRedirect)
 }
 
-// BrokenOff reports whether err is that of a transfer that a server ended too early.
+// BrokenOff reports whether err is a transfer that the server ended too early.
 func BrokenOff(err error) bool { return errors.Is(err, io.ErrUnexpectedEOF) }

@@ -15,10 +15,10 @@ import (
 	"time"
 )
 
-// indexBytes caps an index: MaxFiles lines and more.
+// indexBytes caps the size of an index. It is more than MaxFiles lines need.
 const indexBytes = 16 << 20
 
-// Index finds files in a list. It is read again for every search: others may add to it.
+// Index finds files in a list. It reads the list again for every search, because it may grow.
 type Index struct {
 	location string
 	c        *client
@@ -28,8 +28,8 @@ type Index struct {
 	said string // the bad lines that were last logged; guarded by mu
 }
 
-// NewIndex returns one that reads the list at location, a path or a URL. Lines that cannot be read are logged, a nil log takes
-// nothing.
+// NewIndex returns an Index that reads the list at location, a path or a URL. It logs lines that
+// cannot be read. A nil log discards them.
 func NewIndex(location string, cfg Config, log *slog.Logger) *Index {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -45,7 +45,7 @@ func (x *Index) Find(ctx context.Context, collector string, kind Kind, from, to 
 	}
 	files, bad, err := parseIndex(text, x.location)
 	if err == nil && len(files) == 0 {
-		err = bad.err() // nothing in it is a line of an index
+		err = bad.err() // no line is a line of an index
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the index %s: %w", Shown(x.location), err)
@@ -70,7 +70,8 @@ func (x *Index) read(ctx context.Context) ([]byte, error) {
 		return nil, fmt.Errorf("reading an index: %w", err)
 	}
 	if info.Size() > indexBytes {
-		return nil, fmt.Errorf("the index %s has %d octets, at most %d are read: %w", Shown(x.location), info.Size(), indexBytes, ErrTooMany)
+		return nil, fmt.Errorf("the index %s has %d octets, at most %d are read: %w", Shown(x.location),
+			info.Size(), indexBytes, ErrTooMany)
 	}
 	text, err := os.ReadFile(path) //nolint:gosec // the user names it
 	if err != nil {
@@ -79,21 +80,22 @@ func (x *Index) read(ctx context.Context) ([]byte, error) {
 	return text, nil
 }
 
-// warn logs the bad lines, once until they are others.
+// warn logs the bad lines, unless they are the same as those last logged.
 func (x *Index) warn(bad badLines) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	text := bad.String()
 	if text != "" && text != x.said {
-		x.log.Warn("lines of the archives' index cannot be read; the others are used", "index", Shown(x.location), "lines", bad.count, "err", text)
+		x.log.Warn("lines of the archives' index cannot be read; the others are used",
+			"index", Shown(x.location), "lines", bad.count, "err", text)
 	}
 	x.said = text
 }
 
-// maxBadLines bounds how many bad lines are named.
+// maxBadLines bounds the bad lines that are named.
 const maxBadLines = 5
 
-// badLines are lines that could not be read: how many, and what is wrong with the first ones.
+// badLines counts lines that could not be read, and holds the errors of the first ones.
 type badLines struct {
 	count int
 	first []error
@@ -107,7 +109,7 @@ func (b *badLines) add(line int, err error) {
 
 func (b *badLines) err() error { return errors.Join(b.first...) }
 
-// String is one line of text; empty where every line could be read.
+// String returns one line of text. It is empty if every line could be read.
 func (b *badLines) String() string {
 	var parts []string
 	for _, err := range b.first {
@@ -119,9 +121,9 @@ func (b *badLines) String() string {
 	return strings.Join(parts, "; ")
 }
 
-// parseIndex reads the lines: collector, kind, begin, end, URL or path, and, where known, size and checksum. An unfinished last
-// line is left out: it is being written. Empty lines and those that begin with # say nothing. A line that cannot be read is left
-// out and noted in bad.
+// parseIndex parses the lines: collector, kind, begin, end, URL or path, and, if known, size and
+// checksum. It leaves out an unfinished last line, which is being written. It ignores empty lines
+// and those that begin with #. It leaves out lines that cannot be read, and adds them to bad.
 func parseIndex(text []byte, location string) (files []File, bad badLines, err error) {
 	text = text[:bytes.LastIndexByte(text, '\n')+1]
 	for n := 1; len(text) > 0; n++ {
@@ -147,7 +149,9 @@ func parseIndex(text []byte, location string) (files []File, bad badLines, err e
 func parseLine(s, location string) (File, error) {
 	c := strings.Split(s, "\t")
 	if len(c) < 5 || len(c) > 7 {
-		return File{}, fmt.Errorf("it has %d columns: want collector, kind, begin, end, URL, and perhaps size and checksum", len(c))
+		return File{},
+			fmt.Errorf("it has %d columns: want collector, kind, begin, end, URL, and perhaps size and checksum",
+				len(c))
 	}
 	f := File{Collector: c[0], Kind: Kind(c[1])}
 	if f.Collector == "" || f.Kind != RIB && f.Kind != Updates {
@@ -177,7 +181,8 @@ func parseLine(s, location string) (File, error) {
 	return f, nil
 }
 
-// resolve returns where a location in an index leads to. An index that was fetched cannot name files of this machine.
+// resolve returns the location that an entry of an index means. An index that was fetched cannot
+// name files of this machine.
 func resolve(index, to string) (string, error) {
 	switch {
 	case to == "":

@@ -8,11 +8,13 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// earliest is before the first archive of routes (1997): what is named for an earlier time is none.
+// earliest is before the first archive of routes (1997). A name with an earlier time is no archive
+// file.
 var earliest = time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// ParsePath reads what the archives' layouts say of a file: collector, kind and time. The folder nearest to the file that names a
-// collector counts; a prefix of the project's name may stand before it.
+// ParsePath parses the path of a file in an archive's layout: collector, kind and time. The folder
+// nearest to the file that names a collector counts. The project's name may precede the
+// collector's.
 func ParsePath(rel string) (File, bool) {
 	parts := strings.Split(rel, "/")
 	name := parts[len(parts)-1]
@@ -33,7 +35,7 @@ func ParsePath(rel string) (File, bool) {
 	switch strings.TrimPrefix(date[len(layout):], ".") {
 	case "", "gz", "bz2", "zst", "mrt":
 	default:
-		return File{}, false // a file that is being written, most likely
+		return File{}, false // most likely a file that is being written
 	}
 	begin, err := time.ParseInLocation(layout, date[:len(layout)], time.UTC)
 	if err != nil || begin.Before(earliest) {
@@ -44,7 +46,8 @@ func ParsePath(rel string) (File, bool) {
 			break
 		}
 	}
-	if f.Collector == "" && slices.Contains(parts, "bgpdata") { // RouteViews' first collector has no folder of its own
+	// RouteViews' first collector has no folder of its own
+	if f.Collector == "" && slices.Contains(parts, "bgpdata") {
 		f.Collector, _ = bgp.CollectorName(bgp.ProjectRouteViews, "bgpdata")
 	}
 	if f.Collector == "" {
@@ -57,7 +60,7 @@ func ParsePath(rel string) (File, bool) {
 	return f, true
 }
 
-// collectorOf returns the collector that a folder is named for, empty where it is none.
+// collectorOf returns the collector that a folder is named after. It is empty if there is none.
 func collectorOf(folder, stem string) string {
 	if name, err := bgp.CollectorName(bgp.ProjectRIS, folder); err == nil {
 		return name
@@ -76,16 +79,19 @@ func collectorOf(folder, stem string) string {
 	return name
 }
 
-// CollectorIn returns the collector of the folder nearest to the file that can be nothing but a collector's, wherever the archive's
-// copy lies: rrc00, route-views.amsix, or amsix.ams above bgpdata. It is empty where there is none. ParsePath also takes other
-// folders for collectors, since RouteViews adds some every year, and so wants a path that begins at the archive's root.
+// CollectorIn returns the collector of the nearest folder above the file that can only be a
+// collector's, wherever the copy of the archive is: rrc00, route-views.amsix, or amsix.ams above
+// bgpdata. It is empty if there is none. ParsePath also accepts other folders as collectors,
+// because RouteViews adds some every year. It therefore needs a path that begins at the archive's
+// root.
 func CollectorIn(path string) string {
 	parts := strings.Split(path, "/")
 	for i := len(parts) - 2; i >= 0; i-- {
 		if name, err := bgp.CollectorName(bgp.ProjectRIS, parts[i]); err == nil {
 			return name
 		}
-		site := parts[i+1] == "bgpdata" && strings.Contains(parts[i], ".") && !strings.HasSuffix(parts[i], ".org") // amsix.ams
+		// such as amsix.ams
+		site := parts[i+1] == "bgpdata" && strings.Contains(parts[i], ".") && !strings.HasSuffix(parts[i], ".org")
 		if site || strings.HasPrefix(strings.ToLower(parts[i]), "route-views") {
 			if name := collectorOf(parts[i], ""); name != "" {
 				return name

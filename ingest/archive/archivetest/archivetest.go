@@ -1,7 +1,9 @@
-// Package archivetest stands in for the public archives: it makes up full tables and changes to them, writes them as the files that
-// a collector would publish, with an index, and says what the state has to be.
+// Package archivetest stands in for the public archives. It generates full tables and changes to
+// them, writes them as the files that a collector would publish, with an index, and computes the
+// expected state.
 //
-// Everything follows from World's numbers: nothing is drawn at random, and the same World gives the same octets.
+// The numbers of a World determine everything. There is no randomness: the same World gives the
+// same octets.
 package archivetest
 
 import (
@@ -24,21 +26,23 @@ import (
 	"github.com/darkmap/darkmap/internal/mrt"
 )
 
-// World is a routing table that some collectors see. IPv6 has every sixth prefix.
+// World is a routing table that some collectors see. Every sixth prefix is IPv6.
 type World struct {
 	Collectors []string
-	// Peers are the full feeds of each collector, Prefixes what each of them holds.
+	// Peers is the number of full feeds of each collector. Prefixes is the number of prefixes of
+	// each feed.
 	Peers, Prefixes int
 }
 
-// Change is what a peer says of a prefix at a time: another path where Version is above 0, a withdrawal where it is 0.
+// Change is a peer's change of a prefix at a time: another path if Version is above 0, a withdrawal
+// if it is 0.
 type Change struct {
 	At           time.Time
 	Peer, Prefix int
 	Version      int
 }
 
-// mix spreads the bits of numbers (splitmix64).
+// mix hashes numbers (splitmix64).
 func mix(n ...int) uint64 {
 	var h uint64
 	for _, x := range n {
@@ -58,17 +62,23 @@ func (w *World) Prefix(i int) netip.Prefix {
 		return netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(n >> 16), byte(n >> 8), byte(n), 0}), 24)
 	}
 	n := uint32(i - v4)
-	return netip.PrefixFrom(netip.AddrFrom16([16]byte{0x2a, 0, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}), 48)
+	return netip.PrefixFrom(netip.AddrFrom16([16]byte{
+		0x2a, 0, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n),
+	}), 48)
 }
 
 func (w *World) v4() int { return w.Prefixes - w.Prefixes/6 }
 
 // Peer returns peer p of collector c.
 func (w *World) Peer(c, p int) bgp.Peer {
-	return bgp.Peer{Address: netip.AddrFrom4([4]byte{192, 0, 2, byte(c*w.Peers + p)}), ASN: bgp.ASN(64512 + c*w.Peers + p)}
+	return bgp.Peer{
+		Address: netip.AddrFrom4([4]byte{192, 0, 2, byte(c*w.Peers + p)}),
+		ASN:     bgp.ASN(64512 + c*w.Peers + p),
+	}
 }
 
-// Route returns the origin of prefix i and the upstream over which peer p of collector c hears it, in a version.
+// Route returns the origin of prefix i, and the upstream over which peer p of collector c hears it,
+// in a version.
 func (w *World) Route(c, p, i, version int) (origin, upstream bgp.ASN) {
 	origin = bgp.ASN(100_000 + mix(i/4)%70_000)
 	return origin, bgp.ASN(20_000 + (mix(i/4)+mix((c*w.Peers+p)%5, version)%3)%5_000)
@@ -85,7 +95,8 @@ func (w *World) attributes(a *wire.PlainAttributes, c, p, i, version int) {
 	a.Path = append(a.Path, upstream, origin)
 	a.NextHop = peer.Address
 	a.NextHop6 = netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 15: byte(p)})
-	a.Communities = append(a.Communities[:0], uint32(peer.ASN)<<16|uint32(h%300), uint32(3000)<<16|uint32(h>>12%50))
+	a.Communities = append(a.Communities[:0], uint32(peer.ASN)<<16|uint32(h%300),
+		uint32(3000)<<16|uint32(h>>12%50))
 }
 
 // WriteDump writes the table of collector c as TABLE_DUMP_V2.
@@ -108,13 +119,18 @@ func (w *World) WriteDump(out io.Writer, c int, at time.Time) error {
 	return m.Err()
 }
 
-// Changes returns n changes of collector c in [from, to), by time. salt makes them others.
+// Changes returns n changes of collector c in [from, to), by time. Another salt gives other
+// changes.
 func (w *World) Changes(c, n, salt int, from, to time.Time) []Change {
 	out := make([]Change, n)
 	span := uint64(to.Sub(from))
 	for k := range out {
 		h := mix(c, k, salt)
-		out[k] = Change{At: from.Add(time.Duration(h % span)).Truncate(time.Microsecond), Peer: int(mix(k, salt) % uint64(w.Peers)), Prefix: int(mix(salt, c, k) % uint64(w.Prefixes)), Version: int(h >> 40 % 3)}
+		out[k] = Change{
+			At:   from.Add(time.Duration(h % span)).Truncate(time.Microsecond),
+			Peer: int(mix(k, salt) % uint64(w.Peers)), Prefix: int(mix(salt, c, k) % uint64(w.Prefixes)),
+			Version: int(h >> 40 % 3),
+		}
 		if out[k].Version == 1 {
 			out[k].Version = 3
 		}
@@ -144,7 +160,10 @@ func (w *World) WriteUpdates(out io.Writer, c int, changes []Change) error {
 			return err
 		}
 		peer := w.Peer(c, ch.Peer)
-		m.Message(ch.At.UnixMicro(), mrt.Session{PeerASN: peer.ASN, PeerAddress: peer.Address, LocalASN: 64511, LocalAddress: netip.AddrFrom4([4]byte{198, 51, 100, byte(c)})}, raw)
+		m.Message(ch.At.UnixMicro(), mrt.Session{
+			PeerASN: peer.ASN, PeerAddress: peer.Address, LocalASN: 64511,
+			LocalAddress: netip.AddrFrom4([4]byte{198, 51, 100, byte(c)}),
+		}, raw)
 	}
 	return m.Err()
 }
@@ -152,15 +171,18 @@ func (w *World) WriteUpdates(out io.Writer, c int, changes []Change) error {
 // Archive is a folder of files and their index.
 type Archive struct {
 	Dir string
-	// Sizes tells the index to name the files' sizes.
+	// Sizes makes the index give the files' sizes.
 	Sizes bool
 }
 
-// IndexName is the index' file name.
+// IndexName is the file name of the index.
 const IndexName = "index.tsv"
 
-// Add writes a file and lists it. The name's ending says how it is packed: .gz, .bz2 (by the program bzip2), or not at all.
-func (a *Archive) Add(collector, kind string, begin, end time.Time, name string, write func(io.Writer) error) error {
+// Add writes a file and adds it to the index. The extension selects the compression: .gz, .bz2 (by
+// the program bzip2), or none.
+func (a *Archive) Add(
+	collector, kind string, begin, end time.Time, name string, write func(io.Writer) error,
+) error {
 	path := filepath.Join(a.Dir, filepath.FromSlash(name))
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return err
@@ -181,7 +203,9 @@ func (a *Archive) List(collector, kind string, begin, end time.Time, name string
 	if err != nil {
 		return err
 	}
-	line := strings.Join([]string{collector, kind, begin.UTC().Format(time.RFC3339Nano), end.UTC().Format(time.RFC3339Nano), name}, "\t")
+	line := strings.Join([]string{
+		collector, kind, begin.UTC().Format(time.RFC3339Nano), end.UTC().Format(time.RFC3339Nano), name,
+	}, "\t")
 	if a.Sizes {
 		var info os.FileInfo
 		if info, err = os.Stat(filepath.Join(a.Dir, filepath.FromSlash(name))); err == nil {
@@ -194,7 +218,7 @@ func (a *Archive) List(collector, kind string, begin, end time.Time, name string
 	return errors.Join(err, x.Close())
 }
 
-// pack writes what write writes into f.
+// pack writes the output of write to f, compressed.
 func pack(f io.Writer, ending string, write func(io.Writer) error) error {
 	switch ending {
 	case ".gz":

@@ -92,7 +92,10 @@ func New(cfg Config, d Deps) (*Station, error) {
 		sessions: map[*session]struct{}{}, ofRouter: map[netip.Addr]int{}, seats: map[string]*seat{},
 		presence: presence{left: map[netip.Prefix]time.Time{}},
 	}
-	for _, reason := range []string{refusedAddress, refusedSessions, refusedRouter, refusedTLS, refusedFirst, refusedVersion, refusedFraming, refusedInitiation, refusedLarge, badMessage} {
+	for _, reason := range []string{
+		refusedAddress, refusedSessions, refusedRouter, refusedTLS, refusedFirst, refusedVersion, refusedFraming,
+		refusedInitiation, refusedLarge, badMessage,
+	} {
 		s.refused[reason] = telemetry.NewLimited(d.Log, linesEvery, linesBurst)
 	}
 	if len(routers) == 0 {

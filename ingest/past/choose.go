@@ -11,27 +11,33 @@ import (
 )
 
 const (
-	// sample is of how much of the span the updates of all collectors are looked up, to tell how large each collector's are.
+	// sample is the part of the span for which the updates of all collectors are looked up, to
+	// estimate the size of each collector's updates.
 	sample = time.Hour
-	// spare: so many thousandths of the voters that a verdict needs are aimed at. Networks peer with several collectors, and have one vote.
+	// sparePermille is the wanted number of voters, in thousandths of the number that a verdict
+	// needs. Networks peer with several collectors, and have one vote.
 	sparePermille = 1500
-	// voterGuess is how many voters a collector counts for whose table's size is not known.
+	// voterGuess is the assumed number of voters of a collector whose table has an unknown size.
 	voterGuess = 5
-	// mostNamed bounds how many collectors a sentence names.
+	// mostNamed bounds the collectors that a sentence names.
 	mostNamed = 8
 )
 
-// octetsPerRoute is what a route takes in a table, by the ending of its file. Measured: 10 in RIS' bview.20020722.2337.gz, 4 in the beginning of
-// RouteViews' rib.20140523.0600.bz2. The others are assumed.
+// octetsPerRoute is the average size of a route in a table, by the extension of its file. Measured:
+// 10 in RIS' bview.20020722.2337.gz, 4 in the beginning of RouteViews' rib.20140523.0600.bz2. The
+// others are assumed.
 var octetsPerRoute = []struct {
 	ending string
 	octets int64
 }{{".gz", 10}, {".bz2", 4}, {".zst", 8}, {"", 60}}
 
-// tableSizes are about how many routes a full feed has, IPv4 and IPv6 together, in the January of a year, by the CIDR Report.
-var tableSizes = []struct{ year, routes int64 }{{1998, 50_000}, {2005, 155_000}, {2010, 310_000}, {2015, 540_000}, {2020, 890_000}, {2025, 1_200_000}}
+// tableSizes gives the approximate number of routes of a full feed, IPv4 and IPv6 together, in the
+// January of a year, from the CIDR Report.
+var tableSizes = []struct{ year, routes int64 }{
+	{1998, 50_000}, {2005, 155_000}, {2010, 310_000}, {2015, 540_000}, {2020, 890_000}, {2025, 1_200_000},
+}
 
-// routes is about how many routes a full feed has at a time.
+// routes estimates the number of routes of a full feed at a time.
 func routes(t time.Time) int64 {
 	at := float64(t.Year()) + float64(t.YearDay()-1)/366
 	for i := 1; i < len(tableSizes); i++ {
@@ -43,7 +49,8 @@ func routes(t time.Time) int64 {
 	return tableSizes[0].routes
 }
 
-// voters is about how many full feeds a table holds, by its size; 0 where that is not known.
+// voters estimates the number of full feeds in a table from its size. It is 0 if the size is
+// unknown.
 func voters(table archive.File) int {
 	name := base(table)
 	for _, p := range octetsPerRoute {
@@ -58,10 +65,11 @@ func voters(table archive.File) int {
 type candidate struct {
 	name   string
 	voters int
-	octets int64 // of its table and about of its updates; 0 is not known
+	octets int64 // of its table and, estimated, of its updates; 0: unknown
 }
 
-// candidates are the collectors to take: all that have a table in reach, or enough of them for a panel.
+// candidates returns the collectors to take: all that have a table in reach, or enough of them for
+// a panel.
 func (s *Selection) candidates(ctx context.Context) ([]string, error) {
 	near := s.From.Add(reach)
 	if near.After(s.Until) {
@@ -92,25 +100,33 @@ func (s *Selection) candidates(ctx context.Context) ([]string, error) {
 	}
 	slices.Sort(without)
 	switch {
-	case len(byName) == 0: // each is said to have none
+	case len(byName) == 0: // Find notes for each that it has none
 		return without, nil
 	case len(without) > 0:
-		s.note("left out, for they have no table from %s to %s: %s", minute(s.From.Add(-reach)), minute(near), some(without))
+		s.note("left out, for they have no table from %s to %s: %s", minute(s.From.Add(-reach)), minute(near),
+			some(without))
 	}
-	all := candidatesOf(byName, rates, func(t archive.File) float64 { return float64(s.Until.Sub(t.Begin)) / float64(until.Sub(s.From)) }, s.From)
+	all := candidatesOf(byName, rates, func(t archive.File) float64 {
+		return float64(s.Until.Sub(t.Begin)) / float64(until.Sub(s.From))
+	}, s.From)
 	if s.All {
 		return names(all), nil
 	}
 	chosen := choose(all, s.Panel.Voters*sparePermille/1000, s.Panel.Collectors)
 	if len(chosen) < len(all) {
-		s.note("%d of %d collectors are taken, those with the least octets for a panel: --collectors names others, --all-collectors takes all", len(chosen), len(all))
+		s.note("%d of %d collectors are taken, those with the least octets for a panel: --collectors names others, --all-collectors takes all",
+			len(chosen), len(all))
 	}
 	return names(chosen), nil
 }
 
-// candidatesOf are the collectors with a table, by name; those without updates in the sample only where none has any. spans is how many
-// times as long as the sample is what is taken of a collector that begins with a table.
-func candidatesOf(tables map[string][]archive.File, rates map[string]int64, spans func(archive.File) float64, from time.Time) []candidate {
+// candidatesOf returns the collectors with a table, by name. It includes those without updates in
+// the sample only if no collector has any. spans returns how many times longer than the sample the
+// updates to take are, for a collector that begins with a table.
+func candidatesOf(
+	tables map[string][]archive.File, rates map[string]int64, spans func(archive.File) float64,
+	from time.Time,
+) []candidate {
 	var all []candidate
 	for name, list := range tables {
 		rate, some := rates[name]
@@ -130,21 +146,24 @@ func candidatesOf(tables map[string][]archive.File, rates map[string]int64, span
 	return all
 }
 
-// choice is the cheapest set of collectors so far that has so many voters on so many collectors.
+// choice is the cheapest set of collectors found so far with a given number of voters on a given
+// number of collectors.
 type choice struct {
 	octets int64
-	of     []int // numbers of candidates; nil is none
+	of     []int // indexes of candidates; nil: none
 	found  bool
 }
 
-// choose returns the candidates with the fewest octets that have at least so many voters and are at least so many; all where they have not.
-// A candidate whose octets are not known counts as one that is as large as the largest.
+// choose returns the cheapest set of candidates, by octets, with at least the given number of
+// voters and of collectors. If there is no such set, it returns all. A candidate with unknown
+// octets counts as large as the largest.
 func choose(all []candidate, voters, collectors int) []candidate {
 	largest := int64(1)
 	for _, c := range all {
 		largest = max(largest, c.octets)
 	}
-	best := make([][]choice, collectors+1) // by collectors and voters, each at most what is needed
+	// by collectors and voters, each capped at the needed number
+	best := make([][]choice, collectors+1)
 	for k := range best {
 		best[k] = make([]choice, voters+1)
 	}
@@ -183,7 +202,7 @@ func names(all []candidate) []string {
 	return out
 }
 
-// some lists names, not too many.
+// some lists names, at most mostNamed.
 func some(names []string) string {
 	if n := len(names) - mostNamed; n > 0 {
 		return fmt.Sprintf("%s and %d more", strings.Join(names[:mostNamed], ", "), n)

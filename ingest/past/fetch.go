@@ -11,50 +11,52 @@ import (
 	"github.com/darkmap/darkmap/ingest/playback"
 )
 
-// ErrTooLarge is a span whose files are more than the cache may hold.
+// ErrTooLarge reports a span whose files are larger than the cache may be.
 var ErrTooLarge = errors.New("the files need more than the cache may hold (ingest.archive.cache_bytes)")
 
-// ErrUnfetched marks files that could not be fetched, and may be another time.
+// ErrUnfetched reports files that could not be fetched. A later attempt may succeed.
 var ErrUnfetched = errors.New("files could not be fetched")
 
-// Deps is what Fetch is given.
+// Deps holds the dependencies of Fetch.
 type Deps struct {
 	Fetcher *archive.Fetcher
-	// CacheBytes is what the cache may hold, Parallel how many files are fetched from one server at one time.
+	// CacheBytes bounds the cache. Parallel bounds the files that are fetched from one server at
+	// one time.
 	CacheBytes int64
 	Parallel   int
-	// Said is given sentences on what is found missing; it is called by Fetch's goroutine.
+	// Said receives sentences about missing files. Fetch's goroutine calls it.
 	Said func(string)
 }
 
-// Fetched is what can be played.
+// Fetched holds the files that can be played.
 type Fetched struct {
 	Inputs  []playback.Input
 	Missing []playback.Missing
-	// Cut is how many files are here in part.
+	// Cut is the number of partial files.
 	Cut int
-	// More fetches tables that answer stretches which were found missing in what was fetched, as where a file is cut, and adds them. It reports
-	// whether there are any.
+	// More fetches tables that answer missing times found in the fetched files, such as after a
+	// truncated file, and adds them. It reports whether there are any.
 	More func(ctx context.Context, unanswered []playback.Missing) (bool, error)
-	// Release lets the cache remove the files. It may be called several times.
+	// Release allows the cache to remove the files. It may be called several times.
 	Release func()
 }
 
-// fetch is a Fetch that goes on.
+// fetch is the state of a running Fetch.
 type fetch struct {
 	*Selection
 	d        Deps
 	out      Fetched
 	releases []func()
-	octets   atomic.Int64 // of files of servers that are here
+	octets   atomic.Int64 // octets of fetched files from servers
 	missing  map[string][]playback.Missing
 	asked    map[string]bool // by URL
 	failures failures
 }
 
-// Fetch brings the files to this machine; what is there is not fetched again. What the archive turns out not to have is missing: another table
-// is taken then, where there is one. The error is ErrTooLarge, or ErrUnfetched once all that can be fetched is here: the same selection goes
-// on with the rest.
+// Fetch fetches the files to this machine. It does not fetch files again that are there. If the
+// archive does not have a listed file, the file is missing, and Fetch takes another table if there
+// is one. The error is ErrTooLarge, or ErrUnfetched once all available files are here. Another
+// Fetch of the same selection then continues with the rest.
 func (s *Selection) Fetch(ctx context.Context, d Deps) (*Fetched, error) {
 	if need := s.Size(d.Fetcher).Remote; need > d.CacheBytes {
 		return nil, fmt.Errorf("%w: about %d octets, and it may have %d", ErrTooLarge, need, d.CacheBytes)
@@ -78,7 +80,8 @@ func (s *Selection) Fetch(ctx context.Context, d Deps) (*Fetched, error) {
 	return &f.out, nil
 }
 
-// run fetches all files at once, so that no server waits for another, then what takes the place of those that are missing.
+// run fetches all files at the same time, so that no server waits for another. It then fetches the
+// replacements of missing files.
 func (f *fetch) run(ctx context.Context) error {
 	var todo []wanted
 	for i := range f.Sources {
@@ -91,7 +94,7 @@ func (f *fetch) run(ctx context.Context) error {
 	return f.bringAll(ctx, todo)
 }
 
-// unasked are the files of a source that were not asked for yet; they are from now on.
+// unasked returns the files of a source that were not requested yet, and marks them as requested.
 func (f *fetch) unasked(src *Source) (out []wanted, err error) {
 	files := src.files()
 	release, err := f.d.Fetcher.Keep(files)
@@ -108,7 +111,7 @@ func (f *fetch) unasked(src *Source) (out []wanted, err error) {
 	return out, nil
 }
 
-// bringAll fetches files and what takes the place of those that are missing.
+// bringAll fetches files, and then the replacements of those that are missing.
 func (f *fetch) bringAll(ctx context.Context, todo []wanted) error {
 	for len(todo) > 0 {
 		lacking, err := f.batch(ctx, todo)
@@ -130,7 +133,7 @@ func (f *fetch) bringAll(ctx context.Context, todo []wanted) error {
 	return nil
 }
 
-// replace changes the selection where the archive does not have a file.
+// replace changes the selection for a file that the archive does not have.
 func (f *fetch) replace(ctx context.Context, w wanted) error {
 	src, name := w.src, base(w.file)
 	switch {
@@ -149,14 +152,16 @@ func (f *fetch) replace(ctx context.Context, w wanted) error {
 		return err
 	}
 	if src.Table == nil {
-		f.d.Said(fmt.Sprintf("%s: its table %s is missing in the archive, and there is no other in reach: what its peers hold is learned from its updates", src.Name, name))
+		f.d.Said(fmt.Sprintf("%s: its table %s is missing in the archive, and there is no other in reach: what its peers hold is learned from its updates",
+			src.Name, name))
 		return nil
 	}
-	f.d.Said(fmt.Sprintf("%s: its table %s is missing in the archive: it begins with that of %s, and has %d files of updates", src.Name, name, minute(src.Table.Begin), len(src.Updates)))
+	f.d.Said(fmt.Sprintf("%s: its table %s is missing in the archive: it begins with that of %s, and has %d files of updates",
+		src.Name, name, minute(src.Table.Begin), len(src.Updates)))
 	return nil
 }
 
-// more is Fetched.More.
+// more implements Fetched.More.
 func (f *fetch) more(ctx context.Context, unanswered []playback.Missing) (bool, error) {
 	var todo []wanted
 	for i := range f.Sources {
@@ -180,7 +185,7 @@ func (f *fetch) more(ctx context.Context, unanswered []playback.Missing) (bool, 
 	return len(f.out.Inputs) > before, err
 }
 
-// lack notes which updates are missing, of each collector. The plan of what is played says so.
+// lack collects the missing updates of each collector. The plan of the playback reports them.
 func (f *fetch) lack() {
 	for i := range f.Sources {
 		src := &f.Sources[i]
@@ -208,14 +213,19 @@ func (f *fetch) batch(ctx context.Context, files []wanted) (lacking []wanted, er
 			continue
 		case o.cut != nil:
 			f.out.Cut++
-			f.d.Said(fmt.Sprintf("%s: the server breaks off after %d octets each time: what came is played, and the rest is missing (%v)", w.src.Name, o.local.Size, o.cut))
+			f.d.Said(fmt.Sprintf("%s: the server breaks off after %d octets each time: what came is played, and the rest is missing (%v)",
+				w.src.Name, o.local.Size, o.cut))
 		case w.file.Size > 0 && o.local.Size != w.file.Size:
-			f.d.Said(fmt.Sprintf("%s: %s has %d octets, and the index says %d: it is played as it is", w.src.Name, archive.Shown(w.file.URL), o.local.Size, w.file.Size))
+			f.d.Said(fmt.Sprintf("%s: %s has %d octets, and the index says %d: it is played as it is",
+				w.src.Name, archive.Shown(w.file.URL), o.local.Size, w.file.Size))
 		case o.differs != nil:
-			f.d.Said(fmt.Sprintf("%s: %s is not what the index says: it is played as it is (%v)", w.src.Name, archive.Shown(w.file.URL), o.differs))
+			f.d.Said(fmt.Sprintf("%s: %s is not what the index says: it is played as it is (%v)", w.src.Name,
+				archive.Shown(w.file.URL), o.differs))
 		}
 		f.releases = append(f.releases, o.local.Release)
-		f.out.Inputs = append(f.out.Inputs, playback.Input{Collector: f.player(w.src.Name), Path: o.local.Path, Title: archive.Shown(w.file.URL)})
+		f.out.Inputs = append(f.out.Inputs, playback.Input{
+			Collector: f.player(w.src.Name), Path: o.local.Path, Title: archive.Shown(w.file.URL),
+		})
 	}
 	return lacking, nil
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// step is how far files of updates, by time, usually begin apart; 0 where there is none.
+// step returns the usual interval between the begins of update files, which are by time. It is 0 if
+// there are no files.
 func step(files []archive.File) time.Duration {
 	var all []time.Duration
 	for i := 1; i < len(files); i++ {
@@ -26,8 +27,8 @@ func step(files []archive.File) time.Duration {
 	return 0
 }
 
-// holes are the stretches from begin to until of which the archive lists no updates. Names of old files are minutes off: less than half a
-// file is none.
+// holes returns the times from begin to until for which the archive lists no updates. The times in
+// names of old files are minutes off, so less than half a file is no hole.
 func (src *Source) holes(begin, until time.Time) []playback.Missing {
 	if src.step <= 0 {
 		return nil
@@ -47,7 +48,7 @@ func (src *Source) holes(begin, until time.Time) []playback.Missing {
 	return out
 }
 
-// named says how the files are called that would hold the time from begin to end.
+// named returns the names of the files that would hold the time from begin to end.
 func (src *Source) named(begin, end time.Time) string {
 	const layout = "20060102.1504"
 	like := src.Updates[0]
@@ -63,7 +64,7 @@ func (src *Source) named(begin, end time.Time) string {
 	return name
 }
 
-// lacking is the stretch of a file that the archive lists and does not have.
+// lacking returns the time of a file that the archive lists and does not have.
 func (src *Source) lacking(f archive.File) playback.Missing {
 	end := f.End
 	if !end.After(f.Begin) {
@@ -72,7 +73,7 @@ func (src *Source) lacking(f archive.File) playback.Missing {
 	return playback.Missing{Begin: f.Begin, End: end, Name: base(f)}
 }
 
-// joined are stretches by time, those that touch each other as one.
+// joined sorts missing times and joins those that touch.
 func joined(all []playback.Missing) []playback.Missing {
 	slices.SortStableFunc(all, func(a, b playback.Missing) int { return a.Begin.Compare(b.Begin) })
 	var out []playback.Missing

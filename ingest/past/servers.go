@@ -16,25 +16,25 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// maxServers is how many servers are asked at one time: the public archives have two.
+// maxServers bounds the servers that are used at one time. The public archives have two.
 const maxServers = 16
 
-// errGivenUp is a file that was not asked for.
+// errGivenUp reports a file that was not requested.
 var errGivenUp = errors.New("its server was given up")
 
-// wanted is a file of a source.
+// wanted is a file to be fetched for a source.
 type wanted struct {
 	src  *Source
 	file archive.File
 }
 
-// outcome is what became of a file.
+// outcome is the result of fetching a file.
 type outcome struct {
 	local *archive.Local
 	err   error
-	// cut is why local is the beginning of the file alone; nil where it is whole.
+	// cut is the reason why local is only the beginning of the file. nil means that it is whole.
 	cut error
-	// differs says that it has another checksum than the index says.
+	// differs reports that the file's checksum is not that of the index.
 	differs error
 }
 
@@ -57,19 +57,19 @@ func (f *fetch) bring(ctx context.Context, files []wanted) ([]outcome, error) {
 	return out, all.Wait()
 }
 
-// server is one that is asked for files.
+// server fetches the files of one server.
 type server struct {
 	f      *fetch
 	remote bool
 	files  []wanted
-	out    []outcome // each of its elements belongs to the goroutine that fetches its file
+	out    []outcome // each element belongs to the goroutine that fetches its file
 
 	mu      sync.Mutex
-	failed  int // how many files failed one after another; guarded by mu
+	failed  int // number of consecutive failures; guarded by mu
 	givenUp atomic.Bool
 }
 
-// bring fetches the files with these numbers.
+// bring fetches the files with these indexes.
 func (s *server) bring(ctx context.Context, numbers []int) error {
 	g, fetching := errgroup.WithContext(ctx)
 	g.SetLimit(s.f.d.Parallel)
@@ -84,7 +84,8 @@ func (s *server) bring(ctx context.Context, numbers []int) error {
 	}
 	err := g.Wait()
 	for _, i := range numbers {
-		if o := &s.out[i]; err == nil && o.cut != nil && s.givenUp.Load() { // it is not the file that is cut
+		// the server failed, and not the file
+		if o := &s.out[i]; err == nil && o.cut != nil && s.givenUp.Load() {
 			o.local.Release()
 			*o = outcome{err: o.cut}
 		}
@@ -92,7 +93,8 @@ func (s *server) bring(ctx context.Context, numbers []int) error {
 	return err
 }
 
-// one fetches a file. Its size and checksum in the index are not asked for: what the server has is what can be played.
+// one fetches a file. It does not require the size and checksum in the index: whatever the server
+// has can be played.
 func (s *server) one(ctx context.Context, file archive.File) (o outcome) {
 	if s.givenUp.Load() {
 		return outcome{err: errGivenUp}
@@ -118,7 +120,8 @@ func (s *server) one(ctx context.Context, file archive.File) (o outcome) {
 	return o
 }
 
-// note gives the server up where as many files as are fetched at one time failed one after another.
+// note gives up the server after Parallel consecutive failures. Parallel is the number of files
+// fetched at one time.
 func (s *server) note(ctx context.Context, o outcome) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,7 +135,8 @@ func (s *server) note(ctx context.Context, o outcome) {
 	}
 }
 
-// weigh counts the octets of a file that came, and ends the fetching where the cache would grow beyond its bound.
+// weigh counts the octets of a fetched file. It returns ErrTooLarge, which ends the fetching, if
+// the cache would grow beyond its bound.
 func (f *fetch) weigh(l *archive.Local, remote bool) error {
 	if l == nil || !remote {
 		return nil
@@ -143,17 +147,18 @@ func (f *fetch) weigh(l *archive.Local, remote bool) error {
 	return nil
 }
 
-// failures are files that could not be fetched.
+// failures counts files that could not be fetched, by server.
 type failures struct {
-	first map[string]error // by server
+	first map[string]error // the first error
 	count map[string]int
-	given map[string]int // of count: not asked for
+	given map[string]int // part of count: files that were not requested
 	of    map[string][]string
 }
 
 func (x *failures) add(w wanted, err error) {
 	if x.first == nil {
-		x.first, x.count, x.given, x.of = map[string]error{}, map[string]int{}, map[string]int{}, map[string][]string{}
+		x.first, x.count, x.given, x.of = map[string]error{}, map[string]int{}, map[string]int{},
+			map[string][]string{}
 	}
 	name := archive.Server(w.file.URL)
 	x.count[name]++
@@ -168,7 +173,8 @@ func (x *failures) add(w wanted, err error) {
 	}
 }
 
-// err says what is missing and how to go on; nil where nothing is. total is how many files there are.
+// err describes the missing files and how to continue. It returns nil if no file is missing. total
+// is the number of all files.
 func (x *failures) err(total int) error {
 	if len(x.count) == 0 {
 		return nil
@@ -188,7 +194,7 @@ func (x *failures) err(total int) error {
 		missing, total, ErrUnfetched, strings.Join(parts, "; "))
 }
 
-// are is the verb of a count.
+// are returns the verb for a count.
 func are(n int) string {
 	if n == 1 {
 		return " was"

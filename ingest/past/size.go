@@ -10,20 +10,20 @@ import (
 	"github.com/darkmap/darkmap/internal/progress"
 )
 
-// Size is how much files are.
+// Size is the size of a set of files.
 type Size struct {
 	Files int
-	// Octets are those of all, as far as the index tells; Unknown is how many files it does not tell of.
+	// Octets is the total, as far as the index gives sizes. Unknown counts the files without one.
 	Octets  int64
 	Unknown int
-	// Remote are the octets of files that are not on this machine by themselves, Here how many of them are in the cache.
+	// Remote is the total of the files on servers. Here is the part of it that is in the cache.
 	Remote, Here int64
 }
 
-// Size is that of all files.
+// Size returns the size of all files.
 func (s *Selection) Size(f *archive.Fetcher) Size { return sizeOf(s.Files(), f) }
 
-// Size is that of a source's files.
+// Size returns the size of the source's files.
 func (src *Source) Size(f *archive.Fetcher) Size { return sizeOf(src.files(), f) }
 
 func sizeOf(files []archive.File, f *archive.Fetcher) (z Size) {
@@ -46,7 +46,7 @@ func sizeOf(files []archive.File, f *archive.Fetcher) (z Size) {
 	return z
 }
 
-// String is a size in words.
+// String returns a size in words.
 func (z Size) String() string {
 	text := fmt.Sprintf("%s, about %s", bgp.Count(z.Files, "file"), progress.Bytes(z.Octets))
 	if z.Unknown > 0 {
@@ -61,7 +61,7 @@ func (z Size) String() string {
 	return text
 }
 
-// Lines say what will be fetched: of all, and of each collector.
+// Lines describes the files to be fetched: in total, and for each collector.
 func (s *Selection) Lines(f *archive.Fetcher) []string {
 	begin := s.From
 	for i := range s.Sources {
@@ -69,7 +69,10 @@ func (s *Selection) Lines(f *archive.Fetcher) []string {
 			begin = b
 		}
 	}
-	lines := []string{fmt.Sprintf("from %s to %s UTC, %s: %v", minute(begin), minute(s.Until), bgp.Count(len(s.Sources), "collector"), s.Size(f))}
+	lines := []string{
+		fmt.Sprintf("from %s to %s UTC, %s: %v", minute(begin), minute(s.Until),
+			bgp.Count(len(s.Sources), "collector"), s.Size(f)),
+	}
 	for i := range s.Sources {
 		lines = append(lines, s.Sources[i].line(f))
 	}
@@ -94,7 +97,7 @@ func (src *Source) line(f *archive.Fetcher) string {
 	return fmt.Sprintf("%s: %s; %v", src.Name, strings.Join(parts, ", "), src.Size(f))
 }
 
-// Named are the collectors.
+// Named returns the names of the collectors.
 func (s *Selection) Named() []string {
 	var out []string
 	for _, src := range s.Sources {

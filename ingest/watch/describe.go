@@ -13,30 +13,30 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Description says of a member what darkmap makes of it.
+// Description describes how darkmap watches a member.
 type Description struct {
 	List    string    `json:"list"`
 	Member  string    `json:"member"`
 	Origins []bgp.ASN `json:"origins,omitempty"`
 	// What describes the routes that are watched, or the reason why none are.
 	What string `json:"what"`
-	// Addresses and NameServers are those of a host, Problem why it has none.
+	// Addresses and NameServers are those of a host. Problem is the reason why it has none.
 	Addresses   []netip.Addr `json:"addresses,omitempty"`
 	NameServers []netip.Addr `json:"name_servers,omitempty"`
 	Problem     string       `json:"problem,omitempty"`
 }
 
-// askedAtOnce is how many hosts Describe asks for at one time.
+// askedAtOnce bounds the hosts for which Describe asks DNS at one time.
 const askedAtOnce = 8
 
-// Describe describes all members, and asks for their hosts once.
+// Describe describes all members, and asks DNS for their hosts once.
 func Describe(ctx context.Context, lists []List, ask hosts.Ask) []Description {
 	answers := map[string]hosts.Answer{}
-	var mu sync.Mutex // of answers
+	var mu sync.Mutex // guards answers
 	var g errgroup.Group
 	g.SetLimit(askedAtOnce)
 	for _, name := range Hosts(lists) {
-		g.Go(func() error { // ends with ctx, or when the host was asked for
+		g.Go(func() error { // ends with ctx, or after the question for the host
 			a := ask(ctx, name)
 			mu.Lock()
 			defer mu.Unlock()
@@ -44,12 +44,14 @@ func Describe(ctx context.Context, lists []List, ask hosts.Ask) []Description {
 			return nil
 		})
 	}
-	_ = g.Wait() // none fails
+	_ = g.Wait() // no function returns an error
 	var all []Description
 	for _, l := range lists {
 		for _, m := range l.Members {
 			a := answers[m.Host]
-			all = append(all, Description{l.Name, m.String(), m.Origins, m.what(a), a.Addresses, a.NameServers, a.Problem})
+			all = append(all, Description{
+				l.Name, m.String(), m.Origins, m.what(a), a.Addresses, a.NameServers, a.Problem,
+			})
 		}
 	}
 	return all
@@ -71,10 +73,11 @@ func (m Member) what(a hosts.Answer) string {
 	case a.Problem != "":
 		return "nothing yet: " + a.Problem
 	}
-	return fmt.Sprintf("the routes to %s; of its name servers, those to %s", list(a.Addresses), list(a.NameServers))
+	return fmt.Sprintf("the routes to %s; of its name servers, those to %s", list(a.Addresses),
+		list(a.NameServers))
 }
 
-// list names addresses.
+// list returns addresses as text.
 func list(all []netip.Addr) string {
 	if len(all) == 0 {
 		return "none"

@@ -14,13 +14,14 @@ import (
 const (
 	// maxFileBytes bounds a file of members: MaxMembers lines of some 400 octets.
 	maxFileBytes = 4 << 20
-	// maxFileFaults is how many faults of one file are named.
+	// maxFileFaults bounds the faults of one file that are reported.
 	maxFileFaults = 20
-	// maxShown is how much of a wrong line is repeated, in characters.
+	// maxShown bounds the quoted part of a wrong line, in characters.
 	maxShown = 60
 )
 
-// readFile reads the members of a file, repeated ones too. The error joins a fault for each line that is no member.
+// readFile reads the members of a file, including repeated ones. The error joins a fault for each
+// line that is not a member.
 func readFile(path string) (members []Member, err error) {
 	b, err := contentOf(path, maxFileBytes)
 	if err != nil {
@@ -45,7 +46,8 @@ func readFile(path string) (members []Member, err error) {
 		}
 	}
 	if wrong > maxFileFaults {
-		faults = append(faults, fmt.Errorf("%s: %s more that name no member", path, bgp.Count(wrong-maxFileFaults, "line")))
+		faults = append(faults,
+			fmt.Errorf("%s: %s more that name no member", path, bgp.Count(wrong-maxFileFaults, "line")))
 	}
 	if len(members) > MaxMembers {
 		faults = append(faults, fmt.Errorf("%s has %s: want %s", path, bgp.Count(len(members), "member"), tooMany))
@@ -54,7 +56,8 @@ func readFile(path string) (members []Member, err error) {
 	return members, errors.Join(faults...)
 }
 
-// contentOf reads a regular file of at most limit octets; another kind, such as a pipe, might never end.
+// contentOf reads a regular file of at most limit octets. Another kind of file, such as a pipe,
+// might never end.
 func contentOf(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -81,7 +84,8 @@ func contentOf(path string, limit int64) ([]byte, error) {
 // oneALine names the allowed forms of a line in a file.
 const oneALine = "one prefix, AS or host (# begins a comment)"
 
-// parseLine reads a line that has more than blanks and comments.
+// parseLine parses a line that has more than blanks and comments. want describes the accepted form
+// if the line is not one.
 func parseLine(s string) (m Member, want string) {
 	switch {
 	case strings.ContainsAny(s, " \t,;|\"'"):

@@ -13,13 +13,13 @@ import (
 
 // List is a complete watch list: its own members and those of its files.
 type List struct {
-	// Name is that of the configuration; Title is never empty.
+	// Name is the name in the configuration. Title is never empty.
 	Name, Title string
-	// Public lists may be shown to everybody.
+	// Public lists are visible without a login.
 	Public bool
-	// Home is a code of ISO 3166-1; empty where there is none.
+	// Home is a code of ISO 3166-1. Empty means none.
 	Home string
-	// Members are in the order of the configuration, those of files last; each is there once.
+	// Members are in the order of the configuration. Those of files come last. Each occurs once.
 	Members []Member
 }
 
@@ -30,11 +30,12 @@ type Member struct {
 	Country string
 	// Host is a name in lower case, without a dot at its end.
 	Host string
-	// Origins are, of a prefix, the ASes that may originate it and what is more specific, sorted. Empty: any.
+	// Origins are, for a prefix, the ASes that may originate it and its more-specific prefixes,
+	// sorted. Empty means any.
 	Origins []bgp.ASN
 }
 
-// String is how a member is written: 192.0.2.0/24, AS64496, TO, www.example.net.
+// String returns the written form of a member: 192.0.2.0/24, AS64496, TO, www.example.net.
 func (m Member) String() string {
 	switch {
 	case m.Prefix.IsValid():
@@ -45,12 +46,13 @@ func (m Member) String() string {
 	return cmp.Or(m.Country, m.Host)
 }
 
-// TooLong reports whether routes to the member are too specific to be seen: longer than /24 or, IPv6, /48.
+// TooLong reports whether routes to the member are too specific to be seen: longer than /24 or,
+// IPv6, /48.
 func (m Member) TooLong() bool {
 	return m.Prefix.IsValid() && (m.Prefix.Addr().Is4() && m.Prefix.Bits() > 24 || m.Prefix.Bits() > 48)
 }
 
-// Hosts are the names of the hosts that the lists name, sorted, each once.
+// Hosts returns the names of the hosts in the lists, sorted, each once.
 func Hosts(lists []List) []string {
 	var all []string
 	for _, l := range lists {
@@ -64,12 +66,13 @@ func Hosts(lists []List) []string {
 	return slices.Compact(all)
 }
 
-// Read makes lists of a section without Faults, and of the files that it names, whose paths are absolute. notes are sentences on what is
-// no fault and may be a mistake. The error joins all faults of the files, each with its line.
+// Read builds the lists of a section without Faults, including the files that it names. The paths
+// of the files are absolute. notes are sentences about likely mistakes that are no faults. The
+// error joins all faults of the files, each with its line.
 func Read(s Section) (lists []List, notes []string, err error) {
 	var faults []error
 	total := 0
-	files := map[string][]Member{} // several lists may name one
+	files := map[string][]Member{} // several lists may name the same file
 	for _, c := range s {
 		members, _ := c.members()
 		for _, path := range c.Files {
@@ -86,26 +89,32 @@ func Read(s Section) (lists []List, notes []string, err error) {
 		var repeated, unlisted []string
 		l.Members, repeated, unlisted = once(members)
 		if n := len(l.Members); n > MaxMembers {
-			faults = append(faults, fmt.Errorf("watch list %s has %s with those of its files: want %s", c.Name, bgp.Count(n, "member"), tooMany))
+			faults = append(faults,
+				fmt.Errorf("watch list %s has %s with those of its files: want %s", c.Name,
+					bgp.Count(n, "member"), tooMany))
 		}
 		total += len(l.Members)
 		notes = append(notes, l.notes(repeated, unlisted)...)
 		lists = append(lists, l)
 	}
 	if total > MaxTotal {
-		faults = append(faults, fmt.Errorf("the watch lists have %s together: want at most %d", bgp.Count(total, "member"), MaxTotal))
+		faults = append(faults,
+			fmt.Errorf("the watch lists have %s together: want at most %d", bgp.Count(total, "member"),
+				MaxTotal))
 	}
 	if n := len(Hosts(lists)); n > MaxHosts {
-		faults = append(faults, fmt.Errorf("the watch lists name %s: want at most %d", bgp.Count(n, "host"), MaxHosts))
+		faults = append(faults,
+			fmt.Errorf("the watch lists name %s: want at most %d", bgp.Count(n, "host"), MaxHosts))
 	}
 	return lists, notes, errors.Join(faults...)
 }
 
-// once keeps the first of equal members, with the origins of all of them. repeated names those that are listed more than once, unlisted
-// prefixes that only the key origins names.
+// once keeps the first of equal members, with the origins of all of them. repeated lists the
+// members that occur more than once. unlisted lists the prefixes that only the key origins names.
 func once(all []Member) (members []Member, repeated, unlisted []string) {
 	at := map[string]int{}
-	listed := make([]int, 0, len(all)) // how often, by member, beside the origins
+	// by member: the number of its entries, without those in origins
+	listed := make([]int, 0, len(all))
 	for _, m := range all {
 		name := m.String()
 		i, ok := at[name]
@@ -148,17 +157,18 @@ func (l List) notes(repeated, unlisted []string) (notes []string) {
 	say(repeated, "is listed more than once: it counts once", "are listed more than once: each counts once")
 	say(long, "is longer than routes that the Internet passes on (/24, IPv6 /48): it is judged by a route that covers it",
 		"are longer than routes that the Internet passes on (/24, IPv6 /48): each is judged by a route that covers it")
-	say(unlisted, "stands among the origins only: it is a member too", "stand among the origins only: they are members too")
+	say(unlisted, "stands among the origins only: it is a member too",
+		"stand among the origins only: they are members too")
 	if len(l.Members) == 0 {
 		notes = append(notes, fmt.Sprintf("watch list %s has no members: its files name none", l.Name))
 	}
 	return notes
 }
 
-// maxNamed is how many members a note names.
+// maxNamed bounds the members that a note names.
 const maxNamed = 5
 
-// firstOf names the first few and counts the others.
+// firstOf names the first members and counts the others.
 func firstOf(all []string) string {
 	if len(all) <= maxNamed {
 		return strings.Join(all[:len(all)-1], ", ") + " and " + all[len(all)-1]

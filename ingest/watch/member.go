@@ -13,7 +13,8 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// members returns the members that the configuration itself names, in its order, repeated ones too. Faults have keys relative to the list.
+// members returns the members that the configuration itself names, in its order, including repeated
+// ones. Faults have keys relative to the list.
 func (l ListConfig) members() (all []Member, faults []config.Fault) {
 	note := func(key, value, want string) {
 		faults = append(faults, config.Fault{Key: key, Value: value, Want: want})
@@ -22,11 +23,13 @@ func (l ListConfig) members() (all []Member, faults []config.Fault) {
 		key    string
 		values []string
 		parse  func(string) (Member, string)
-	}{{"prefixes", l.Prefixes, prefix}, {"asns", l.ASNs, network}, {"countries", l.Countries, country}, {"hosts", l.Hosts, host}} {
+	}{{"prefixes", l.Prefixes, prefix}, {"asns", l.ASNs, network}, {
+		"countries", l.Countries, country,
+	}, {"hosts", l.Hosts, host}} {
 		for i, v := range field.values {
 			m, want := field.parse(v)
 			switch {
-			case v == "": // which the key's own limits say
+			case v == "": // the limits of the key report an empty value
 			case want != "":
 				note(fmt.Sprintf("%s[%d]", field.key, i), v, want)
 			default:
@@ -77,7 +80,8 @@ func prefix(s string) (m Member, want string) {
 	return Member{Prefix: p}, ""
 }
 
-// network reads an AS number, with AS before it or without.
+// network parses an AS number, with or without the prefix AS. want describes the accepted form if s
+// is not one.
 func network(s string) (m Member, want string) {
 	asn, err := bgp.ParseASN(s)
 	switch {
@@ -89,7 +93,7 @@ func network(s string) (m Member, want string) {
 	return Member{ASN: asn}, ""
 }
 
-// country reads a code of ISO 3166-1.
+// country parses a code of ISO 3166-1. want describes the accepted form if s is not one.
 func country(s string) (m Member, want string) {
 	switch upper := strings.ToUpper(s); {
 	case bgp.CountryName(s) != "":
@@ -102,15 +106,17 @@ func country(s string) (m Member, want string) {
 	return m, "the code of a country in ISO 3166, such as TO for Tonga"
 }
 
-// label is a part of the name of a host, between dots.
+// label matches a part of a host's name, between dots.
 var label = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
-// host reads the name of a host. Letters of other scripts become what DNS asks for (RFC 5891).
+// host parses the name of a host. Letters of other scripts are converted to the form that DNS uses
+// (RFC 5891). want describes the accepted form if s is not one.
 func host(s string) (m Member, want string) {
 	const plain = "the name of a host, such as www.example.net"
 	if a, err := netip.ParseAddr(s); err == nil {
 		a = a.Unmap().WithZone("")
-		return m, "the name of a host; for an address, " + netip.PrefixFrom(a, a.BitLen()).String() + " among the prefixes"
+		return m,
+			"the name of a host; for an address, " + netip.PrefixFrom(a, a.BitLen()).String() + " among the prefixes"
 	}
 	if strings.Contains(s, "://") {
 		return m, "the name of a host alone, without what stands before and behind it in a URL"

@@ -15,12 +15,13 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// memory is bgp.watch.v1: the last written state of each list, and of each of its hosts. It belongs to the source's goroutine.
+// memory is the topic bgp.watch.v1: the last written state of each list, and of each of its hosts.
+// It belongs to the source's goroutine.
 type memory struct {
 	cfg      kafka.Config
 	log      *slog.Logger
 	producer *kafka.Producer // nil: not needed yet
-	stop     func() bool     // of the producer's end
+	stop     func() bool     // cancels the planned end of the producer
 }
 
 // remembered is the last written state of a list, written by this process or another.
@@ -51,7 +52,8 @@ func (m *memory) read(ctx context.Context) (map[string]*remembered, error) {
 			if r := all[list]; r != nil {
 				delete(r.hosts, host)
 			}
-		case u.UnmarshalVT(rec.Value) != nil: // only ingest writes here: a record that cannot be decoded is passed over
+		case u.UnmarshalVT(rec.Value) != nil:
+			// only ingest writes to this topic: skip a record that cannot be decoded
 		case host == "":
 			r := of(list)
 			r.title, r.epoch = u.GetTitle(), u.GetEpoch()
@@ -66,7 +68,8 @@ func (m *memory) read(ctx context.Context) (map[string]*remembered, error) {
 	return all, nil
 }
 
-// note saves the state of a list or of one of its hosts; nil deletes it. It does not wait for the broker.
+// note saves the state of a list or of one of its hosts; nil deletes it. It does not wait for the
+// broker.
 func (m *memory) note(ctx context.Context, key string, rec *pb.WatchMemory) error {
 	if m.producer == nil {
 		var err error
@@ -93,7 +96,8 @@ func (m *memory) flush(ctx context.Context) error {
 	return m.producer.Flush(ctx)
 }
 
-// drop closes the producer; the next note makes a new one. A producer that failed never works again.
+// drop closes the producer. The next note creates a new one, because a producer that failed never
+// works again.
 func (m *memory) drop() {
 	if m.producer != nil {
 		m.stop()
@@ -102,7 +106,7 @@ func (m *memory) drop() {
 	}
 }
 
-// key is that of a list in the memory, or of a host of it.
+// key returns the key of a list in the memory, or of one of its hosts.
 func key(list, host string) string {
 	if host == "" {
 		return Collector(list)
@@ -110,7 +114,7 @@ func key(list, host string) string {
 	return Collector(list) + "/" + host
 }
 
-// hostBody is a host in a record.
+// hostBody returns a host in the form of a record.
 func hostBody(list, name string, h hosts.Host) *pb.HostAddresses {
 	out := &pb.HostAddresses{List: list, Host: name, Problem: h.Problem}
 	for _, a := range h.Addresses {
@@ -125,9 +129,12 @@ func hostBody(list, name string, h hosts.Host) *pb.HostAddresses {
 	return out
 }
 
-// parseHost is the counterpart of hostBody; addresses that are none are left out.
+// parseHost is the inverse of hostBody. It leaves out invalid addresses.
 func parseHost(r *pb.HostAddresses) hosts.Host {
-	h := hosts.Host{Addresses: parseAddresses(r.GetAddresses()), NameServers: parseAddresses(r.GetNameServers()), Problem: r.GetProblem()}
+	h := hosts.Host{
+		Addresses: parseAddresses(r.GetAddresses()), NameServers: parseAddresses(r.GetNameServers()),
+		Problem: r.GetProblem(),
+	}
 	if at := r.GetResolvedAtUs(); at != 0 {
 		h.ResolvedAt = time.UnixMicro(at)
 	}

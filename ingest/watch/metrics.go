@@ -14,9 +14,20 @@ type metrics struct {
 func newMetrics(reg prometheus.Registerer) metrics {
 	f := promauto.With(reg)
 	return metrics{
-		lists:      f.NewGauge(prometheus.GaugeOpts{Name: "darkmap_ingest_watch_lists", Help: "Watch lists that this process writes."}),
-		unresolved: f.NewGauge(prometheus.GaugeOpts{Name: "darkmap_ingest_watch_hosts_unresolved", Help: "Hosts of those lists whose newest question to DNS got no address."}),
-		records:    f.NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_watch_records_total", Help: "Records of watch lists and of their hosts written to bgp.updates."}),
-		reloads:    f.NewCounter(prometheus.CounterOpts{Name: "darkmap_ingest_watch_reloads_total", Help: "Times that changed watch lists were read without a fault."}),
+		lists: f.NewGauge(prometheus.GaugeOpts{
+			Name: "darkmap_ingest_watch_lists", Help: "Watch lists that this process writes.",
+		}),
+		unresolved: f.NewGauge(prometheus.GaugeOpts{
+			Name: "darkmap_ingest_watch_hosts_unresolved",
+			Help: "Hosts of those lists whose newest question to DNS got no address.",
+		}),
+		records: f.NewCounter(prometheus.CounterOpts{
+			Name: "darkmap_ingest_watch_records_total",
+			Help: "Records of watch lists and of their hosts written to bgp.updates.",
+		}),
+		reloads: f.NewCounter(prometheus.CounterOpts{
+			Name: "darkmap_ingest_watch_reloads_total",
+			Help: "Times that changed watch lists were read without a fault.",
+		}),
 	}
 }

@@ -10,27 +10,29 @@ import (
 )
 
 const (
-	// lookEvery is the time between two checks of the files. A changed file is read once two checks in a row find the same content: a file may be
-	// half written.
+	// lookEvery is the time between two checks of the files. A changed file is read once two checks
+	// in a row find the same content, because a file may be half written.
 	lookEvery = 2 * time.Second
-	// maxReads bounds how often files are read in a row until those that are named are known.
+	// maxReads bounds how often read repeats the reading, until the set of named files no longer
+	// changes.
 	maxReads = 4
 )
 
-// Loaded are the watch lists of a configuration.
+// Loaded holds the watch lists of a configuration.
 type Loaded struct {
 	Lists []List
 	// Notes are sentences about likely mistakes that are no faults.
 	Notes []string
-	// Files are the files that it was read from, also where there are faults.
+	// Files are the files that the lists were read from. They are set even if there are faults.
 	Files []string
 }
 
-// Reader reads watch lists, and reads them again when a file has changed. Open makes one. It belongs to one goroutine.
+// Reader reads watch lists, and reads them again when a file has changed. Open creates it. It
+// belongs to one goroutine.
 type Reader struct {
 	load  func() (Loaded, error)
 	now   Loaded
-	print [sha256.Size]byte // of the files when they were read last
+	print [sha256.Size]byte // of the files before they were last read
 }
 
 // Open reads the lists. The error joins all faults.
@@ -40,13 +42,14 @@ func Open(load func() (Loaded, error)) (*Reader, error) {
 	return r, err
 }
 
-// Lists are those that were read last without a fault.
+// Lists returns the lists that were last read without a fault.
 func (r *Reader) Lists() []List { return r.now.Lists }
 
-// Notes are those on the lists.
+// Notes returns the notes on these lists.
 func (r *Reader) Notes() []string { return r.now.Notes }
 
-// read reads the lists. It takes the fingerprint of the files just before. With a fault the lists stay as they were.
+// read reads the lists. It takes the fingerprint of the files just before. If there is a fault, the
+// lists stay as they were.
 func (r *Reader) read() (Loaded, error) {
 	files := r.now.Files
 	var l Loaded
@@ -66,8 +69,8 @@ func (r *Reader) read() (Loaded, error) {
 	return l, nil
 }
 
-// follow reads the lists again when a file has changed, and when told to (hangup), until ctx ends. It says faults, and gives lists without a fault to
-// take.
+// follow reads the lists again when a file has changed, and after a signal on hangup, until ctx
+// ends. It logs faults, and passes lists without a fault to take.
 func (r *Reader) follow(ctx context.Context, log *slog.Logger, hangup <-chan os.Signal, take func([]List)) {
 	t := time.NewTicker(lookEvery)
 	defer t.Stop()
@@ -98,10 +101,10 @@ func (r *Reader) follow(ctx context.Context, log *slog.Logger, hangup <-chan os.
 	}
 }
 
-// maxPrint bounds how many octets of a file are read to find a change: no accepted file is larger.
+// maxPrint bounds the octets of a file that are read to find a change. No accepted file is larger.
 const maxPrint = maxFileBytes
 
-// fingerprint hashes the contents of files. Symbolic links are followed.
+// fingerprint hashes the contents of files. It follows symbolic links.
 func fingerprint(files []string) [sha256.Size]byte {
 	h := sha256.New()
 	for _, path := range files {
@@ -116,8 +119,8 @@ func fingerprint(files []string) [sha256.Size]byte {
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
-// Load reads the watch lists of a section without Faults, and the files that it names. at is the file that
-// contains the section, empty if there is none. The error joins all faults of the files.
+// Load reads the watch lists of a section without Faults, and the files that it names. at is the
+// file that contains the section, empty if there is none. The error joins all faults of the files.
 func Load(s Section, at string) (l Loaded, err error) {
 	if at != "" {
 		l.Files = append(l.Files, at)

@@ -8,19 +8,19 @@ import (
 )
 
 const (
-	// partMembers and partBytes bound a part of a list; a member has some 500 octets at most.
+	// partMembers and partBytes bound a part of a list. A member has at most some 500 octets.
 	partMembers = 4_000
 	partBytes   = 256 << 10
-	// memberBytes are those around a member.
+	// memberBytes is the overhead of a member in a part.
 	memberBytes = 4
-	// collectorPrefix comes before a list's name in that of its pseudo-collector.
+	// collectorPrefix precedes a list's name in the name of its pseudo-collector.
 	collectorPrefix = "watch/"
 )
 
 // Collector returns the pseudo-collector whose stream holds a list's records.
 func Collector(list string) string { return collectorPrefix + list }
 
-// Bodies are the parts of a list, in order: at least one.
+// Bodies returns the parts of a list, in order. There is at least one.
 func (l List) Bodies() []*pb.WatchList {
 	var parts []*pb.WatchList
 	part := func() *pb.WatchList {
@@ -41,7 +41,7 @@ func (l List) Bodies() []*pb.WatchList {
 	return parts
 }
 
-// body is the member in a record.
+// body returns the member in the form of a record.
 func (m Member) body() *pb.WatchMember {
 	out := &pb.WatchMember{}
 	switch {
@@ -60,10 +60,11 @@ func (m Member) body() *pb.WatchMember {
 	return out
 }
 
-// notAsked is why a host that is played has no addresses.
+// notAsked is the reason why a host in a replay has no addresses.
 const notAsked = "a replay asks no DNS: the addresses of today are not those of then"
 
-// Played are the records of a list in a replay, with positions and without times: the list, then each host, of which nothing is asked.
+// Played returns the records of a list in a replay, with positions and without times: the list,
+// then each host. It does not ask DNS.
 func (l List) Played() []*pb.UpdateRecord {
 	var all []*pb.UpdateRecord
 	add := func(r *pb.UpdateRecord) {
@@ -75,13 +76,17 @@ func (l List) Played() []*pb.UpdateRecord {
 	}
 	for _, m := range l.Members {
 		if m.Host != "" {
-			add(&pb.UpdateRecord{Body: &pb.UpdateRecord_HostAddresses{HostAddresses: hostBody(l.Name, m.Host, hosts.Host{Problem: notAsked})}})
+			add(&pb.UpdateRecord{Body: &pb.UpdateRecord_HostAddresses{
+				HostAddresses: hostBody(l.Name, m.Host, hosts.Host{Problem: notAsked}),
+			}})
 		}
 	}
 	return all
 }
 
-// position is a place in a list's stream.
+// position returns a position in a list's stream.
 func position(list string, epoch, sequence uint64) *pb.Position {
-	return codec.Position(bgp.Position{Collector: Collector(list), Lane: bgp.LaneWatch, Epoch: epoch, Sequence: sequence})
+	return codec.Position(bgp.Position{
+		Collector: Collector(list), Lane: bgp.LaneWatch, Epoch: epoch, Sequence: sequence,
+	})
 }

@@ -26,13 +26,13 @@ const (
 	again = time.Hour
 	// turnEvery is the time between two turns of the loop.
 	turnEvery = time.Second
-	// retryEvery is how often it tries again to reach its memory.
+	// retryEvery is the pause before another attempt to reach the memory.
 	retryEvery = 5 * time.Second
 	// lastWrite bounds the time for the last writes to the memory at the end.
 	lastWrite = 5 * time.Second
 )
 
-// Producer writes bgp.updates; kafka.Producer does.
+// Producer writes to bgp.updates. kafka.Producer implements it.
 type Producer interface {
 	Produce(ctx context.Context, collector string, value []byte) error
 	PartitionOf(collector string) int32
@@ -40,7 +40,7 @@ type Producer interface {
 	Acked(m kafka.Mark) (bool, error)
 }
 
-// Epochs gives fencing epochs; stream.Set does.
+// Epochs issues fencing epochs. stream.Set implements it.
 type Epochs interface {
 	Epoch() uint64
 	Saw(n uint64)
@@ -50,18 +50,19 @@ type Epochs interface {
 type Deps struct {
 	Log        *slog.Logger
 	Registerer prometheus.Registerer // nil: no metrics
-	// Now is the clock that feeds are measured against.
+	// Now is the clock to which feeds are compared.
 	Now     func() time.Time
 	Kafka   kafka.Config
 	Updates Producer
 	Epochs  Epochs
-	// Ask asks DNS.
+	// Ask asks DNS about a host.
 	Ask hosts.Ask
-	// Hangup makes the files be read at once; nil: nothing does.
+	// Hangup makes the files be read at once. nil: no signal does.
 	Hangup <-chan os.Signal
 }
 
-// Source writes watch lists. Run's goroutine owns all but shares and fresh.
+// Source writes watch lists. Except for shares and fresh, its fields belong to the goroutine of
+// write.
 type Source struct {
 	d       Deps
 	reader  *Reader
@@ -70,19 +71,21 @@ type Source struct {
 	metrics metrics
 	limited *telemetry.Limited
 
-	shares chan []int32 // the newest partitions that were not looked at yet
-	fresh  chan []List  // the same of lists
+	shares chan []int32 // the newest partitions, until write reads them
+	fresh  chan []List  // the newest lists, until write reads them
 
 	partitions []int32
-	all        []List                 // of the configuration
-	lists      map[string]*owned      // those of them whose partition is ours
-	known      map[string]*remembered // of the memory, the same; nil: not read since partitions came
-	written    map[string]*written
-	forget     []forgotten
-	retry      time.Time // before, nothing is asked of the memory
+	all        []List // all lists of the configuration
+	// the lists whose partition this process has; nil: to be chosen
+	lists map[string]*owned
+	// the memory of those lists; nil: not read since the partitions changed
+	known   map[string]*remembered
+	written map[string]*written
+	forget  []forgotten
+	retry   time.Time // until then the memory is not used
 }
 
-// owned is a list that this process writes; sum tells it from an older one.
+// owned is a list that this process writes. sum differs between versions of the list.
 type owned struct {
 	List
 	sum [sha256.Size]byte
@@ -94,29 +97,33 @@ type written struct {
 	sum             [sha256.Size]byte
 	at              time.Time
 	hosts           map[string]hosts.Host
-	never           map[string]bool // hosts of which was said that they never resolved
+	never           map[string]bool // hosts that were logged as never resolved
 }
 
-// forgotten is a list that was written as removed: the memory loses it once that is acknowledged.
+// forgotten is a list that was written as removed. It is deleted from the memory once that record
+// is acknowledged.
 type forgotten struct {
 	list string
 	keys []string
 	mark kafka.Mark
 }
 
-// NewSource allocates; nothing runs yet.
+// NewSource allocates the Source. It starts nothing.
 func NewSource(r *Reader, d Deps) *Source {
 	return &Source{
-		d: d, reader: r, table: hosts.NewTable(d.Ask, time.Now), memory: &memory{cfg: d.Kafka, log: d.Log}, metrics: newMetrics(d.Registerer),
-		limited: telemetry.NewLimited(d.Log, time.Minute, 20), shares: make(chan []int32, 1), fresh: make(chan []List, 1), all: r.Lists(), written: map[string]*written{},
+		d: d, reader: r, table: hosts.NewTable(d.Ask, time.Now), memory: &memory{cfg: d.Kafka, log: d.Log},
+		metrics: newMetrics(d.Registerer),
+		limited: telemetry.NewLimited(d.Log, time.Minute, 20), shares: make(chan []int32, 1),
+		fresh: make(chan []List, 1), all: r.Lists(), written: map[string]*written{},
 	}
 }
 
-// Own says which partitions of bgp.updates this process has from now on: it writes the lists whose streams go there. It does not block; one
-// goroutine calls it at a time.
+// Own sets the partitions of bgp.updates that this process has from now on. The Source writes the
+// lists whose streams are in them. It does not block. Only one goroutine may call it at a time.
 func (s *Source) Own(partitions []int32) { newest(s.shares, partitions) }
 
-// newest puts a value into a channel that holds one, in the place of one that waits. One goroutine calls it at a time.
+// newest puts a value into a channel of capacity one, and replaces a value that is still in it.
+// Only one goroutine may call it at a time.
 func newest[T any](c chan T, v T) {
 	select {
 	case <-c:
@@ -125,7 +132,7 @@ func newest[T any](c chan T, v T) {
 	c <- v
 }
 
-// Run writes lists until ctx ends. The error is that of the producer of bgp.updates.
+// Run writes lists until ctx ends. It returns the error of the producer of bgp.updates.
 func (s *Source) Run(ctx context.Context) error {
 	g, running := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.table.Run(running) })
@@ -147,7 +154,8 @@ func (s *Source) Run(ctx context.Context) error {
 	return err
 }
 
-// write is the loop of Run's goroutine. A step that fails is tried again at the next turn.
+// write is the loop that writes lists. A step of the memory that fails is tried again at a later
+// turn.
 func (s *Source) write(ctx context.Context) error {
 	t := time.NewTicker(turnEvery)
 	defer t.Stop()
@@ -172,7 +180,8 @@ func (s *Source) write(ctx context.Context) error {
 	}
 }
 
-// turn writes the differences between the written and the configured lists. The error is that of bgp.updates; the memory's is tried again.
+// turn writes the differences between the written and the configured lists. It returns the error of
+// bgp.updates. After an error of the memory it tries again later.
 func (s *Source) turn(ctx context.Context, dirty bool) error {
 	if s.known == nil && !s.recall(ctx) {
 		return nil
@@ -201,7 +210,8 @@ func (s *Source) turn(ctx context.Context, dirty bool) error {
 	return nil
 }
 
-// recall reads the memory after partitions came, and forgets lists that belong to other replicas now. It reports whether that was possible.
+// recall reads the memory after the partitions changed, and forgets lists that now belong to other
+// replicas. It reports whether it could read the memory.
 func (s *Source) recall(ctx context.Context) bool {
 	now := time.Now()
 	if now.Before(s.retry) {
@@ -223,7 +233,7 @@ func (s *Source) recall(ctx context.Context) bool {
 	return true
 }
 
-// later says that the memory cannot be reached, and when it is tried again.
+// later logs that the memory cannot be reached, and sets the time of the next attempt.
 func (s *Source) later(ctx context.Context, now time.Time, err error) {
 	s.retry = now.Add(retryEvery)
 	s.memory.drop()
@@ -236,7 +246,7 @@ func (s *Source) isOurs(list string) bool {
 	return slices.Contains(s.partitions, s.d.Updates.PartitionOf(Collector(list)))
 }
 
-// choose finds which lists are ours, and has their hosts asked for.
+// choose selects the lists whose partition this process has, and sets their hosts in the table.
 func (s *Source) choose() {
 	s.lists = map[string]*owned{}
 	var ours []List
@@ -258,7 +268,8 @@ func (s *Source) choose() {
 	s.metrics.lists.Set(float64(len(ours)))
 }
 
-// writeList writes a list that has changed, or was not written for an hour, and then the addresses of its hosts.
+// writeList writes a list that has changed, or was not written for an hour, and then the addresses
+// of its hosts.
 func (s *Source) writeList(ctx context.Context, l *owned) error {
 	w := s.written[l.Name]
 	if w != nil && w.sum == l.sum && s.d.Now().Sub(w.at) < again {
@@ -270,7 +281,9 @@ func (s *Source) writeList(ctx context.Context, l *owned) error {
 		}
 	}
 	for _, body := range l.Bodies() {
-		if err := s.produce(ctx, l.Name, w, &pb.UpdateRecord{Body: &pb.UpdateRecord_WatchList{WatchList: body}}); err != nil {
+		if err := s.produce(ctx, l.Name, w, &pb.UpdateRecord{Body: &pb.UpdateRecord_WatchList{
+			WatchList: body,
+		}}); err != nil {
 			return err
 		}
 	}
@@ -280,7 +293,7 @@ func (s *Source) writeList(ctx context.Context, l *owned) error {
 	return s.writeHostsOf(ctx, l.List, w)
 }
 
-// forgetHosts takes hosts out of the memory that the list does not name any more.
+// forgetHosts deletes hosts from the memory that the list no longer names.
 func (s *Source) forgetHosts(ctx context.Context, l List) {
 	named := Hosts([]List{l})
 	known := s.known[l.Name].hosts
@@ -296,7 +309,8 @@ func (s *Source) forgetHosts(ctx context.Context, l List) {
 	}
 }
 
-// begin begins the epoch of a list: the memory knows of it before bgp.updates does. It returns nil where the memory cannot be reached.
+// begin starts the epoch of a list. It writes the epoch to the memory before any record of it goes
+// to bgp.updates. It returns nil if the memory cannot be reached.
 func (s *Source) begin(ctx context.Context, l List) *written {
 	now := time.Now()
 	if now.Before(s.retry) {
@@ -320,7 +334,7 @@ func (s *Source) begin(ctx context.Context, l List) *written {
 	return w
 }
 
-// produce writes a record of a list. A record about a host is saved in the memory too.
+// produce writes a record of a list. It also saves a record about a host in the memory.
 func (s *Source) produce(ctx context.Context, list string, w *written, rec *pb.UpdateRecord) error {
 	w.sequence++
 	now := s.d.Now().UnixMicro()
@@ -337,7 +351,10 @@ func (s *Source) produce(ctx context.Context, list string, w *written, rec *pb.U
 	if host == nil {
 		return nil
 	}
-	if err := s.memory.note(ctx, key(list, host.GetHost()), &pb.WatchMemory{List: list, Host: host}); err != nil { // which costs its last addresses at worst
+	// at worst the host's last addresses are lost
+	if err := s.memory.note(
+		ctx, key(list, host.GetHost()), &pb.WatchMemory{List: list, Host: host},
+	); err != nil {
 		s.later(ctx, time.Now(), err)
 	}
 	return nil
@@ -355,7 +372,8 @@ func (s *Source) writeHosts(ctx context.Context) error {
 	return nil
 }
 
-// writeHostsOf writes those hosts of a list that are not as they were written. A host that was not asked for yet is as it is remembered.
+// writeHostsOf writes the hosts of a list that differ from their written state. For a host that was
+// not asked for yet it uses the remembered state.
 func (s *Source) writeHostsOf(ctx context.Context, l List, w *written) error {
 	asked := s.table.Hosts()
 	for _, m := range l.Members {
@@ -369,7 +387,9 @@ func (s *Source) writeHostsOf(ctx context.Context, l List, w *written) error {
 		s.tell(l, m.Host, h, w)
 		w.hosts[m.Host] = h
 		s.known[l.Name].hosts[m.Host] = h
-		if err := s.produce(ctx, l.Name, w, &pb.UpdateRecord{Body: &pb.UpdateRecord_HostAddresses{HostAddresses: hostBody(l.Name, m.Host, h)}}); err != nil {
+		if err := s.produce(ctx, l.Name, w, &pb.UpdateRecord{Body: &pb.UpdateRecord_HostAddresses{
+			HostAddresses: hostBody(l.Name, m.Host, h),
+		}}); err != nil {
 			return err
 		}
 	}
@@ -383,21 +403,24 @@ func (s *Source) writeHostsOf(ctx context.Context, l List, w *written) error {
 	return nil
 }
 
-// tell says once of a host that it never resolved.
+// tell logs once that a host never resolved.
 func (s *Source) tell(l List, name string, h hosts.Host, w *written) {
 	if h.Problem != "" && h.ResolvedAt.IsZero() && !w.never[name] {
 		w.never[name] = true
-		s.limited.Warn("a host of a watch list does not resolve: nothing is known of it", "watch_list", l.Name, "host", name, "why", h.Problem)
+		s.limited.Warn("a host of a watch list does not resolve: nothing is known of it",
+			"watch_list", l.Name, "host", name, "why", h.Problem)
 	}
 }
 
-// remove writes that a list was taken out of the configuration.
+// remove writes that a list was removed from the configuration.
 func (s *Source) remove(ctx context.Context, name string) error {
 	r, w := s.known[name], s.written[name]
 	if w == nil {
 		w = &written{epoch: s.d.Epochs.Epoch()}
 	}
-	rec := &pb.UpdateRecord{Body: &pb.UpdateRecord_WatchList{WatchList: &pb.WatchList{Name: name, Title: cmp.Or(r.title, name), Removed: true}}}
+	rec := &pb.UpdateRecord{Body: &pb.UpdateRecord_WatchList{WatchList: &pb.WatchList{
+		Name: name, Title: cmp.Or(r.title, name), Removed: true,
+	}}}
 	if err := s.produce(ctx, name, w, rec); err != nil {
 		return err
 	}
@@ -416,7 +439,8 @@ func (s *Source) isForgotten(name string) bool {
 	return slices.ContainsFunc(s.forget, func(f forgotten) bool { return f.list == name })
 }
 
-// settle takes lists out of the memory whose removal is acknowledged: hosts first, so that a list is known as long as they are.
+// settle deletes lists from the memory whose removal is acknowledged. It deletes the hosts first,
+// so that the list remains known as long as they are.
 func (s *Source) settle(ctx context.Context) {
 	for len(s.forget) > 0 {
 		f := s.forget[0]
@@ -434,7 +458,7 @@ func (s *Source) settle(ctx context.Context) {
 	}
 }
 
-// Sum tells lists apart.
+// Sum returns a hash of the list. Different lists have different hashes.
 func (l List) Sum() [sha256.Size]byte {
 	h := sha256.New()
 	for _, b := range l.Bodies() {
@@ -448,7 +472,7 @@ func (l List) Sum() [sha256.Size]byte {
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
-// parseAddresses reads addresses of 4 or 16 octets; others are left out.
+// parseAddresses parses addresses of 4 or 16 octets. It leaves out others.
 func parseAddresses(all [][]byte) []netip.Addr {
 	var out []netip.Addr
 	for _, b := range all {

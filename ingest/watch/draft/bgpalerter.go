@@ -13,7 +13,7 @@ import (
 	"github.com/darkmap/darkmap/internal/plaintext"
 )
 
-// alerted is an entry of BGPalerter's prefixes.yml: a prefix.
+// alerted is a prefix entry of BGPalerter's prefixes.yml.
 type alerted struct {
 	Description         string    `yaml:"description"`
 	ASN                 yaml.Node `yaml:"asn"`
@@ -25,24 +25,26 @@ type alerted struct {
 	Path                yaml.Node `yaml:"path"`
 }
 
-// monitored is an AS of options.monitorASns.
+// monitored is an AS entry of options.monitorASns.
 type monitored struct {
 	Group       yaml.Node `yaml:"group"`
 	Upstreams   yaml.Node `yaml:"upstreams"`
 	Downstreams yaml.Node `yaml:"downstreams"`
 }
 
-// importer reads one file.
+// importer converts one file.
 type importer struct {
-	other  string           // the list of prefixes without a group
+	other  string           // name of the list for prefixes without a group
 	lists  map[string]*List // by name
 	lacks  map[string][]string
-	order  []string // of lacks
+	order  []string // the keys of lacks in order
 	faults []error
 }
 
-// BGPalerter makes lists of BGPalerter's prefixes.yml: one for each group. Prefixes without a group, or with the group default or noc, go into the list other.
-// lacks are sentences that name options without an equal in darkmap. The error joins all faults, each with its line.
+// BGPalerter builds lists from BGPalerter's prefixes.yml, one for each group. Prefixes without a
+// group, or with the group default or noc, go into the list other. lacks are sentences that name
+// options without an equivalent in darkmap. The error joins the faults, each with its line; the
+// first maxFaults are named and the rest counted.
 func BGPalerter(b []byte, other string) (lists []List, lacks []string, err error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(b, &doc); err != nil {
@@ -75,11 +77,11 @@ func BGPalerter(b []byte, other string) (lists []List, lacks []string, err error
 	return lists, append(lacks, elsewhere), nil
 }
 
-// elsewhere is what BGPalerter does by another file than that of prefixes.
+// elsewhere describes the functions that BGPalerter configures in another file than prefixes.yml.
 const elsewhere = "config.yml of BGPalerter says which of its monitors run: monitorVisibility is what darkmap tells as outages, monitorHijack and monitorNewPrefix as the kind origin; " +
 	"monitorPath, monitorPathNeighbors, monitorRPKI, monitorROAS and monitorAS have no equal here"
 
-// maxFaults is how many faults of a file are named.
+// maxFaults bounds the faults of a file that are named.
 const maxFaults = 20
 
 // joinFirst joins the first faults and counts the others.
@@ -98,7 +100,7 @@ func (im *importer) fault(n *yaml.Node, format string, args ...any) {
 	im.faults = append(im.faults, fmt.Errorf("line %d: "+format, append([]any{n.Line}, args...)...))
 }
 
-// lack notes an option that has no equal in darkmap.
+// lack records an option without an equivalent in darkmap.
 func (im *importer) lack(what, of string) {
 	if im.lacks[what] == nil {
 		im.order = append(im.order, what)
@@ -106,7 +108,7 @@ func (im *importer) lack(what, of string) {
 	im.lacks[what] = append(im.lacks[what], of)
 }
 
-// list is the list of a group.
+// list returns the list of a group.
 func (im *importer) list(group string) *List {
 	name := im.other
 	if group != "" && group != "default" && group != "noc" {
@@ -138,16 +140,20 @@ func (im *importer) prefix(key, value *yaml.Node) {
 		im.fault(value, "the entry of %s is none of BGPalerter's: %v", p, err)
 		return
 	}
-	im.unknown(value, p.String(), "description", "asn", "ignoreMorespecifics", "ignore", "group", "includeMonitors", "excludeMonitors", "path")
+	im.unknown(value, p.String(), "description", "asn", "ignoreMorespecifics", "ignore", "group",
+		"includeMonitors", "excludeMonitors", "path")
 	if a.Ignore {
-		im.lack("ignore: true: they are left out; what covers them still watches their routes as more-specific ones", p.String())
+		im.lack("ignore: true: they are left out; what covers them still watches their routes as more-specific ones",
+			p.String())
 		return
 	}
 	if a.IgnoreMorespecifics {
-		im.lack("ignoreMorespecifics: true has no equal: the kind origin looks at more-specific routes too", p.String())
+		im.lack("ignoreMorespecifics: true has no equal: the kind origin looks at more-specific routes too",
+			p.String())
 	}
 	if !a.IncludeMonitors.IsZero() || !a.ExcludeMonitors.IsZero() {
-		im.lack("includeMonitors and excludeMonitors have no equal: routes of notify choose by kind (match.kinds)", p.String())
+		im.lack("includeMonitors and excludeMonitors have no equal: routes of notify choose by kind (match.kinds)",
+			p.String())
 	}
 	if !a.Path.IsZero() {
 		im.lack("path has no equal: nothing is told of AS paths", p.String())
@@ -171,7 +177,7 @@ func (im *importer) prefix(key, value *yaml.Node) {
 	}
 }
 
-// options reads the keys beside the prefixes.
+// options converts the options beside the prefixes.
 func (im *importer) options(n *yaml.Node) {
 	if n.Kind != yaml.MappingNode {
 		return
@@ -179,7 +185,8 @@ func (im *importer) options(n *yaml.Node) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		switch {
-		case key.Value == "generate" || key.Value == "persistStatus": // they tell BGPalerter how to generate its file again
+		case key.Value == "generate" || key.Value == "persistStatus":
+			// they only control how BGPalerter generates its file
 		case key.Value != "monitorASns" || value.Kind != yaml.MappingNode:
 			im.lack("options have no equal", plaintext.Clean(key.Value))
 		default:
@@ -190,7 +197,7 @@ func (im *importer) options(n *yaml.Node) {
 	}
 }
 
-// network reads an AS that is watched as a whole.
+// network converts an AS that is watched as a whole.
 func (im *importer) network(key, value *yaml.Node) {
 	asn, err := bgp.ParseASN(key.Value)
 	if err != nil || asn == 0 {
@@ -204,7 +211,8 @@ func (im *importer) network(key, value *yaml.Node) {
 	}
 	im.unknown(value, asn.String(), "group", "upstreams", "downstreams")
 	if !m.Upstreams.IsZero() || !m.Downstreams.IsZero() {
-		im.lack("upstreams and downstreams of monitorASns have no equal: nothing is told of new neighbours", asn.String())
+		im.lack("upstreams and downstreams of monitorASns have no equal: nothing is told of new neighbours",
+			asn.String())
 	}
 	for _, group := range groups(&m.Group) {
 		l := im.list(group)
@@ -212,7 +220,7 @@ func (im *importer) network(key, value *yaml.Node) {
 	}
 }
 
-// unknown notes attributes that are not known.
+// unknown records unknown attributes.
 func (im *importer) unknown(n *yaml.Node, of string, known ...string) {
 	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
 		if name := n.Content[i].Value; !slices.Contains(known, name) {
@@ -221,7 +229,7 @@ func (im *importer) unknown(n *yaml.Node, of string, known ...string) {
 	}
 }
 
-// groups are those of an entry: a text or a list; one without a name where there is none.
+// groups returns the groups of an entry: a text or a list. Without any it returns one empty name.
 func groups(n *yaml.Node) []string {
 	var all []string
 	for _, s := range scalars(n) {
@@ -233,7 +241,7 @@ func groups(n *yaml.Node) []string {
 	return all
 }
 
-// scalars are the values of a node that is one value, or a list of them.
+// scalars returns the values of a node that is one value, or a list of values.
 func scalars(n *yaml.Node) []*yaml.Node {
 	switch n.Kind {
 	case yaml.ScalarNode:
@@ -250,7 +258,7 @@ func scalars(n *yaml.Node) []*yaml.Node {
 	return nil
 }
 
-// maxSome is how many things a sentence names.
+// maxSome bounds the names in a sentence.
 const maxSome = 5
 
 // some names the first few and counts the others.

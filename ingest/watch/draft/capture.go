@@ -13,10 +13,11 @@ import (
 	"github.com/darkmap/darkmap/internal/dump"
 )
 
-// checkEvery is after how many records of a capture it is asked whether to end.
+// checkEvery is the number of records of a capture between two checks of ctx.
 const checkEvery = 1024
 
-// Read adds the prefixes that an AS originates in a capture. damaged counts the parts that could not be read. The error is that of opening the file, or of ctx.
+// Read adds the prefixes that an AS originates in a capture. damaged counts the parts that could
+// not be read. The error comes from opening or closing the file, or from ctx.
 func (s Seen) Read(ctx context.Context, path string, asn bgp.ASN) (damaged int, err error) {
 	r, err := capture.Open(path, nil)
 	if err != nil {
@@ -45,7 +46,8 @@ func (s Seen) Read(ctx context.Context, path string, asn bgp.ASN) (damaged int, 
 			continue
 		}
 		for line := range bytes.Lines(buf) {
-			if p, err := netip.ParsePrefix(string(bytes.TrimSpace(line))); err == nil { // a line without a prefix is no route
+			// a line without a prefix is not a route
+			if p, err := netip.ParsePrefix(string(bytes.TrimSpace(line))); err == nil {
 				s.Add(p, asn)
 			}
 		}

@@ -13,10 +13,10 @@ import (
 	"github.com/darkmap/darkmap/internal/plaintext"
 )
 
-// List is a watch list that is drafted.
+// List is a draft of a watch list.
 type List struct {
 	Name, Title, Home string
-	// Prefixes are sorted when they are written.
+	// Prefixes are sorted when written.
 	Prefixes  []Prefix
 	ASNs      []AS
 	Countries []string
@@ -38,7 +38,7 @@ type AS struct {
 // maxNote bounds a comment, in characters.
 const maxNote = 80
 
-// Write writes lists as the section watch.
+// Write writes lists in the form of the section watch.
 func Write(w io.Writer, lists []List) error {
 	var b strings.Builder
 	b.WriteString("watch:\n")
@@ -85,7 +85,7 @@ func (l List) write(b *strings.Builder) {
 	l.writeOrigins(b, prefixes)
 }
 
-// writeOrigins writes who may originate the prefixes.
+// writeOrigins writes the ASes that may originate the prefixes.
 func (l List) writeOrigins(b *strings.Builder, prefixes []Prefix) {
 	begun := false
 	for _, p := range prefixes {
@@ -104,7 +104,7 @@ func (l List) writeOrigins(b *strings.Builder, prefixes []Prefix) {
 	}
 }
 
-// note is a text of somebody else, fit for a comment.
+// note makes a text from another source safe for a comment.
 func note(s string) string {
 	s = strings.Join(strings.Fields(plaintext.Clean(s)), " ")
 	if r := []rune(s); len(r) > maxNote {
@@ -113,7 +113,7 @@ func note(s string) string {
 	return s
 }
 
-// ListName makes the name of a list of any text; other where nothing is left of it.
+// ListName builds a list's name from any text. If no allowed character is left, it returns other.
 func ListName(text, other string) string {
 	name := strings.Map(func(r rune) rune {
 		switch {
@@ -128,10 +128,10 @@ func ListName(text, other string) string {
 	return cmp.Or(strings.Trim(name[:min(len(name), 64)], "-"), other)
 }
 
-// Seen gathers prefixes and who originates them.
+// Seen collects prefixes and the ASes that originate them.
 type Seen map[netip.Prefix]map[bgp.ASN]bool
 
-// Add notes that an AS originates a prefix.
+// Add records that ASes originate a prefix.
 func (s Seen) Add(p netip.Prefix, origins ...bgp.ASN) {
 	if s[p] == nil {
 		s[p] = map[bgp.ASN]bool{}
@@ -143,7 +143,7 @@ func (s Seen) Add(p netip.Prefix, origins ...bgp.ASN) {
 	}
 }
 
-// Prefixes are those that were seen. All that originated them are expected.
+// Prefixes returns the collected prefixes. All ASes that originated one are its expected origins.
 func (s Seen) Prefixes() []Prefix {
 	var all []Prefix
 	for p, origins := range s {

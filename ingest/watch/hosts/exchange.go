@@ -13,22 +13,23 @@ import (
 )
 
 const (
-	// queryTimeout bounds one question to one server, attempts how often each server is asked.
+	// queryTimeout bounds one question to one server. attempts is how often each server is asked.
 	queryTimeout = 3 * time.Second
 	attempts     = 2
-	// maxQueries bounds the questions about one host, hostTimeout their time.
+	// maxQueries bounds the questions about one host. hostTimeout bounds their time.
 	maxQueries  = 80
 	hostTimeout = 40 * time.Second
-	// udpOctets is the largest answer over UDP that is asked for: more might be sent in fragments, which get lost. TCP takes over.
+	// udpOctets is the largest answer requested over UDP. A larger one might be fragmented, and
+	// fragments get lost. TCP carries larger answers.
 	udpOctets = 1232
 )
 
-// problemError is why there is no answer, in words that are the same each time.
+// problemError is the reason why there is no answer, in words that are the same each time.
 type problemError string
 
 func (e problemError) Error() string { return string(e) }
 
-// Reasons for having no addresses.
+// The reasons for having no addresses.
 const (
 	errNoServer  = problemError("no DNS server is known: name one in watch_dns.servers")
 	errNoAnswer  = problemError("no answer from the DNS servers")
@@ -46,10 +47,11 @@ const (
 // asking is the work on one host. It belongs to one goroutine.
 type asking struct {
 	servers []string
-	left    int // questions
+	left    int // questions that are left
 }
 
-// ask asks the servers in turn. The answer repeats the question, and its code is NOERROR or NXDOMAIN; the error is a problemError.
+// ask asks the servers in turn. The returned message repeats the question, and its code is NOERROR
+// or NXDOMAIN. The error is a problemError.
 func (a *asking) ask(ctx context.Context, name string, kind uint16) (*dns.Msg, error) {
 	if len(a.servers) == 0 {
 		return nil, errNoServer
@@ -83,13 +85,13 @@ func (a *asking) ask(ctx context.Context, name string, kind uint16) (*dns.Msg, e
 	return nil, why
 }
 
-// isMalformed reports whether an answer came that is none.
+// isMalformed reports whether err is an invalid answer, and not an error of the network.
 func isMalformed(err error) bool {
 	_, network := errors.AsType[net.Error](err)
 	return !network
 }
 
-// question asks one server once. The error is the network's, or says that the answer is none.
+// question asks one server once. The error is that of the network, or reports an invalid answer.
 func question(ctx context.Context, network, server, name string, kind uint16) (*dns.Msg, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
@@ -100,19 +102,22 @@ func question(ctx context.Context, network, server, name string, kind uint16) (*
 	if err != nil {
 		return nil, fmt.Errorf("asking %s: %w", server, err)
 	}
-	defer conn.Close()                                                               //nolint:errcheck // only a question
-	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })() // the library heeds the deadline alone
+	defer conn.Close() //nolint:errcheck // only a question
+	// the library heeds only the deadline
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
 	msg, _, err := client.ExchangeWithConnContext(ctx, q, conn)
 	if err != nil {
 		return nil, fmt.Errorf("asking %s: %w", server, err)
 	}
-	if !msg.Response || len(msg.Question) != 1 || msg.Question[0].Qtype != kind || !strings.EqualFold(msg.Question[0].Name, dns.Fqdn(name)) {
+	if !msg.Response || len(msg.Question) != 1 || msg.Question[0].Qtype != kind ||
+		!strings.EqualFold(msg.Question[0].Name, dns.Fqdn(name)) {
 		return nil, errMalformed
 	}
 	return msg, nil
 }
 
-// systemServers are those of the file, which is resolv.conf(5); none where it cannot be read.
+// systemServers returns the servers of a file in the form of resolv.conf(5). It returns none if it
+// cannot read the file.
 func systemServers(file string) []string {
 	c, err := dns.ClientConfigFromFile(file)
 	if err != nil {
@@ -125,5 +130,5 @@ func systemServers(file string) []string {
 	return slices.Clip(servers[:min(len(servers), maxServers)])
 }
 
-// maxServers bounds the servers of resolv.conf: the system's own resolver asks three.
+// maxServers bounds the servers of resolv.conf. The system's own resolver asks three.
 const maxServers = 3

@@ -14,23 +14,25 @@ import (
 const (
 	// maxAliases bounds a chain of CNAME records.
 	maxAliases = 8
-	// MaxAddresses bounds the addresses of a host, and those of its name servers: the lowest are kept.
+	// MaxAddresses bounds the addresses of a host, and those of its name servers. The lowest ones
+	// are kept.
 	MaxAddresses = 64
 	// maxNameServers bounds the name servers of a zone whose addresses are asked for.
 	maxNameServers = 13
-	// maxCached bounds the name servers whose addresses are remembered.
+	// maxCached bounds the name servers whose addresses are cached.
 	maxCached = 4096
 )
 
 // Answer is the result of asking DNS about a host.
 type Answer struct {
-	// Addresses and NameServers are sorted, each once.
+	// Addresses and NameServers are sorted. Each address occurs once.
 	Addresses, NameServers []netip.Addr
-	// TTL is for how long the addresses may be used; 0 is not said.
+	// TTL is the time for which the addresses may be used. 0 means unknown.
 	TTL time.Duration
-	// Unknown4 and Unknown6 report that nothing is known of its addresses of a family: the question about them got no answer.
+	// Unknown4 and Unknown6 report that the host's addresses of a family are unknown, because the
+	// question about them got no answer.
 	Unknown4, Unknown6 bool
-	// Problem says why there are no addresses; empty where there are.
+	// Problem is the reason why there are no addresses. It is empty if there are some.
 	Problem string
 }
 
@@ -47,9 +49,13 @@ type cachedAddresses struct {
 	until     time.Time
 }
 
-// NewResolver returns one that asks the servers of cfg or, where it names none, those of the system at the time of each question.
+// NewResolver returns a Resolver that asks the servers of cfg. If cfg names none, it asks the
+// system's servers at the time of each question.
 func NewResolver(cfg Config) *Resolver {
-	r := &Resolver{cached: map[string]cachedAddresses{}, servers: func() []string { return systemServers("/etc/resolv.conf") }}
+	r := &Resolver{
+		cached:  map[string]cachedAddresses{},
+		servers: func() []string { return systemServers("/etc/resolv.conf") },
+	}
 	if len(cfg.Servers) > 0 {
 		var fixed []string
 		for _, s := range cfg.Servers {
@@ -85,7 +91,7 @@ func (r *Resolver) Resolve(ctx context.Context, host string) Answer {
 	return out
 }
 
-// text is why there are no addresses.
+// text returns the reason why there are no addresses.
 func text(err error) string {
 	if err == nil {
 		err = errNone
@@ -93,10 +99,10 @@ func text(err error) string {
 	return err.Error()
 }
 
-// isUnknown reports whether an error leaves open which addresses there are.
+// isUnknown reports whether the addresses are unknown after err.
 func isUnknown(err error) bool { return err != nil && err != errNoName } //nolint:errorlint // ask and follow wrap nothing
 
-// lower is the lower of two times that are said.
+// lower returns the lower of two times. 0 means unknown, and loses to any other.
 func lower(a, b time.Duration) time.Duration {
 	if a == 0 || b == 0 {
 		return max(a, b)
@@ -104,7 +110,7 @@ func lower(a, b time.Duration) time.Duration {
 	return min(a, b)
 }
 
-// routed sorts addresses, takes out those that no route can lead to, and keeps MaxAddresses.
+// routed sorts addresses, removes those that no route can lead to, and keeps MaxAddresses.
 func routed(all []netip.Addr) []netip.Addr {
 	var out []netip.Addr
 	for _, a := range all {
@@ -117,8 +123,11 @@ func routed(all []netip.Addr) []netip.Addr {
 	return slices.Clip(out[:min(len(out), MaxAddresses)])
 }
 
-// follow asks for the addresses of one family, over aliases. No addresses and no error: the name has none.
-func (a *asking) follow(ctx context.Context, name string, kind uint16) (found []netip.Addr, ttl time.Duration, err error) {
+// follow asks for the addresses of one family, across aliases. If it returns neither addresses nor
+// an error, the name has none.
+func (a *asking) follow(
+	ctx context.Context, name string, kind uint16,
+) (found []netip.Addr, ttl time.Duration, err error) {
 	seen := map[string]bool{canonical(name): true}
 	for name = canonical(name); ; {
 		msg, err := a.ask(ctx, name, kind)
@@ -165,7 +174,7 @@ func alias(msg *dns.Msg, name string) (string, time.Duration) {
 	return "", 0
 }
 
-// addressOf is the address in a record of the kind.
+// addressOf returns the address in a record of the kind.
 func addressOf(rr dns.RR, kind uint16) (netip.Addr, bool) {
 	switch rr := rr.(type) {
 	case *dns.A:
@@ -182,10 +191,11 @@ func seconds(rr dns.RR) time.Duration {
 	return max(time.Second, time.Duration(int64(rr.Header().Ttl)*int64(time.Second)))
 }
 
-// canonical is a name as names are compared: in lower case, without a dot at its end.
+// canonical returns a name in the form for comparison: in lower case, without a dot at its end.
 func canonical(name string) string { return strings.TrimSuffix(strings.ToLower(name), ".") }
 
-// nameServers are the addresses of the name servers of the zone that a host is in; none where they are not known.
+// nameServers returns the addresses of the name servers of the host's zone. It returns none if they
+// are unknown.
 func (r *Resolver) nameServers(ctx context.Context, a *asking, host string) []netip.Addr {
 	var all []netip.Addr
 	for _, ns := range a.zone(ctx, canonical(host)) {
@@ -194,7 +204,7 @@ func (r *Resolver) nameServers(ctx context.Context, a *asking, host string) []ne
 	return routed(all)
 }
 
-// zone names the name servers of the nearest zone that a name is in, sorted.
+// zone returns the name servers of the nearest zone that contains a name, sorted.
 func (a *asking) zone(ctx context.Context, name string) []string {
 	for range maxAliases {
 		msg, err := a.ask(ctx, name, dns.TypeNS)
@@ -219,7 +229,8 @@ func (a *asking) zone(ctx context.Context, name string) []string {
 	return nil
 }
 
-// above is the zone that an answer without name servers places a name in (RFC 2308), or else the next name above; empty is the root.
+// above returns the zone that an answer without name servers gives for a name (RFC 2308), or else
+// the next name above it. Empty means the root.
 func above(msg *dns.Msg, name string) string {
 	for _, rr := range msg.Ns {
 		if soa, ok := rr.(*dns.SOA); ok {
@@ -232,7 +243,7 @@ func above(msg *dns.Msg, name string) string {
 	return parent
 }
 
-// addressesOf are the addresses of a name server, from memory where they were asked for lately.
+// addressesOf returns the addresses of a name server, from the cache if they are recent.
 func (r *Resolver) addressesOf(ctx context.Context, a *asking, name string) []netip.Addr {
 	now := time.Now()
 	r.mu.Lock()

@@ -10,34 +10,38 @@ import (
 )
 
 const (
-	// least and most bound for how long an answer is used. A host that did not resolve is asked for again after least.
+	// least and most bound the time for which an answer is used. After least a host that did not
+	// resolve is asked for again.
 	least = 5 * time.Minute
 	most  = time.Hour
-	// Keep is for how long the last addresses of a host stay that does not resolve any more.
+	// Keep is the time for which the last addresses of a host are kept when it no longer resolves.
 	Keep = 7 * 24 * time.Hour
-	// atOnce is how many hosts are asked for at one time.
+	// atOnce bounds the hosts that are asked for at one time.
 	atOnce = 8
 )
 
-// clamp is for how long an answer is used whose records may be used for ttl.
+// clamp returns the time for which an answer is used. ttl is the time that its records allow.
 func clamp(ttl time.Duration) time.Duration { return min(max(ttl, least), most) }
 
 // Host holds the last known addresses of a host. Compare it with Equal.
 type Host struct {
-	// Addresses are the last that DNS gave, NameServers those of the name servers of its zone; sorted, never changed.
+	// Addresses are the last that DNS returned. NameServers are those of the name servers of its
+	// zone. Both are sorted, and never changed.
 	Addresses, NameServers []netip.Addr
-	// ResolvedAt is when addresses were last given; zero is never.
+	// ResolvedAt is the time at which DNS last returned addresses. Zero means never.
 	ResolvedAt time.Time
-	// Problem says why the newest question got no address; empty where it got one.
+	// Problem is the reason why the newest question returned no address. It is empty if it returned
+	// one.
 	Problem string
 }
 
-// Equal reports whether two hosts differ in nothing but when they were asked for.
+// Equal reports whether two hosts are the same, apart from the times at which they resolved.
 func (h Host) Equal(o Host) bool {
-	return slices.Equal(h.Addresses, o.Addresses) && slices.Equal(h.NameServers, o.NameServers) && h.Problem == o.Problem
+	return slices.Equal(h.Addresses, o.Addresses) && slices.Equal(h.NameServers, o.NameServers) &&
+		h.Problem == o.Problem
 }
 
-// with is the host after an answer.
+// with returns the host after an answer.
 func (h Host) with(a Answer, now time.Time) Host {
 	if len(a.NameServers) > 0 {
 		h.NameServers = a.NameServers
@@ -59,34 +63,39 @@ func (h Host) with(a Answer, now time.Time) Host {
 	return h
 }
 
-// Ask asks DNS about one host; Resolver.Resolve does.
+// Ask asks DNS about one host. Resolver.Resolve implements it.
 type Ask func(ctx context.Context, host string) Answer
 
-// Table keeps the last known addresses of hosts. NewTable makes one. Set and Hosts may be called from any goroutine.
+// Table keeps the last known addresses of hosts. NewTable creates it. Set and Hosts may be called
+// from any goroutine.
 type Table struct {
 	ask     Ask
 	now     func() time.Time
-	changed chan struct{} // holds one where a host has changed since it was taken out
-	woken   chan struct{} // the same of Set
+	changed chan struct{} // holds one value if a host was asked for since the last receive
+	woken   chan struct{} // holds one value if Set was called since the last receive
 
 	mu   sync.Mutex
 	rows map[string]*row
 }
 
-// row is one host; the table's mu.
+// row is the state of one host. The table's mu guards it.
 type row struct {
 	host  Host
-	asked bool      // once at least
+	asked bool      // at least once
 	due   time.Time // zero: at once
 	busy  bool
 }
 
-// NewTable allocates; nothing runs yet. now is the wall clock.
+// NewTable allocates the Table. It starts nothing. now is the wall clock.
 func NewTable(ask Ask, now func() time.Time) *Table {
-	return &Table{ask: ask, now: now, changed: make(chan struct{}, 1), woken: make(chan struct{}, 1), rows: map[string]*row{}}
+	return &Table{
+		ask: ask, now: now, changed: make(chan struct{}, 1), woken: make(chan struct{}, 1),
+		rows: map[string]*row{},
+	}
 }
 
-// Set replaces the set of hosts that are asked for. known holds earlier answers for new hosts; the other hosts keep their state.
+// Set replaces the set of hosts. known holds earlier answers for new hosts. The other hosts keep
+// their state.
 func (t *Table) Set(names []string, known map[string]Host) {
 	t.mu.Lock()
 	rows := make(map[string]*row, len(names))
@@ -115,7 +124,7 @@ func (t *Table) Hosts() map[string]Host {
 	return out
 }
 
-// Changed holds something where a host was asked for since it was read last.
+// Changed returns a channel with a value if a host was asked for since the last receive.
 func (t *Table) Changed() <-chan struct{} { return t.changed }
 
 func signal(c chan struct{}) {
@@ -125,7 +134,7 @@ func signal(c chan struct{}) {
 	}
 }
 
-// Run asks until ctx ends.
+// Run asks DNS until ctx ends.
 func (t *Table) Run(ctx context.Context) error {
 	var asking sync.WaitGroup
 	defer asking.Wait()
@@ -134,7 +143,7 @@ func (t *Table) Run(ctx context.Context) error {
 		names, next := t.due(atOnce - busy)
 		for _, name := range names {
 			busy++
-			asking.Go(func() { // ends with ctx, or when the host was asked for
+			asking.Go(func() { // ends with ctx, or after the question for the host
 				t.note(ctx, name, t.ask(ctx, name))
 				done <- struct{}{}
 			})
@@ -153,7 +162,8 @@ func (t *Table) Run(ctx context.Context) error {
 	}
 }
 
-// due takes up to n hosts that are to be asked for now, those that wait longest first, and says when to look again.
+// due takes up to n hosts that are due, the longest due first. next is the time until the next
+// check.
 func (t *Table) due(n int) (names []string, next time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -168,7 +178,9 @@ func (t *Table) due(n int) (names []string, next time.Duration) {
 			names = append(names, name)
 		}
 	}
-	slices.SortFunc(names, func(a, b string) int { return cmp.Or(t.rows[a].due.Compare(t.rows[b].due), cmp.Compare(a, b)) })
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Or(t.rows[a].due.Compare(t.rows[b].due), cmp.Compare(a, b))
+	})
 	names = names[:min(len(names), n)]
 	for _, name := range names {
 		t.rows[name].busy = true
@@ -176,7 +188,7 @@ func (t *Table) due(n int) (names []string, next time.Duration) {
 	return names, next
 }
 
-// note takes an answer in. An answer that comes because ctx ended is none.
+// note stores an answer. It ignores an answer that came because ctx ended.
 func (t *Table) note(ctx context.Context, name string, a Answer) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -2,22 +2,25 @@ package playback
 
 import "time"
 
-// Files lists the names of the files that are played, by collector, tables first.
+// Files returns the names of the files that are played, by collector, tables first.
 func (p *Plan) Files() []string {
 	var names []string
 	p.each(func(f *filePlan) { names = append(names, f.title) })
 	return names
 }
 
-// Span is the first and the last time in the files that are played; zero where no record has one.
+// Span returns the first and the last time in the files that are played. Both are zero if no record
+// has a time.
 func (p *Plan) Span() (first, last time.Time) { return times(p.from, p.to) }
 
-// RealSpan is Span of the files whose times are those of the world; zero where all of them count from a router's start.
+// RealSpan is Span without the files whose times count from a router's start. Both times are zero
+// if there is no other file.
 func (p *Plan) RealSpan() (first, last time.Time) {
 	return times(p.between(func(f *filePlan) bool { return f.shift == 0 }))
 }
 
-// between is the first and the last time, microseconds, in the files that of takes; 0 where no record has one.
+// between returns the first and the last time, microseconds, in the files that of accepts. Both are
+// 0 if no record has a time.
 func (p *Plan) between(of func(*filePlan) bool) (first, last int64) {
 	p.each(func(f *filePlan) {
 		if f.first == 0 || !of(f) {

@@ -6,9 +6,10 @@ import (
 )
 
 const (
-	// leastShare: a collector's files that cover less than this share (one in so many) of the time of all are named.
+	// leastShare is the share of the time of all files below which a collector's files are
+	// reported: less than one in leastShare.
 	leastShare = 2
-	// mostNamed bounds how many collectors are named.
+	// mostNamed bounds the collectors that are named.
 	mostNamed = 5
 )
 
@@ -20,7 +21,8 @@ type extent struct {
 	files    int
 }
 
-// extents are those of the collectors whose files have times, in order. Files of updates count; where a collector has none, its tables.
+// extents returns the extents of the collectors whose files have times, in order. The update files
+// count. If a collector has none, its tables count.
 func extents(collectors []collectorPlan) []extent {
 	var out []extent
 	for i := range collectors {
@@ -46,7 +48,8 @@ func extents(collectors []collectorPlan) []extent {
 	return out
 }
 
-// otherTimes are sentences on collectors whose files share no time with any other's, or cover less than half of the time of all.
+// otherTimes returns sentences about collectors whose files share no time with any other's, or
+// cover less than half of the time of all.
 func otherTimes(collectors []collectorPlan) []string {
 	all := extents(collectors)
 	if len(all) < 2 {
@@ -58,11 +61,13 @@ func otherTimes(collectors []collectorPlan) []string {
 	}
 	var out []string
 	for i, e := range all {
-		alone := !slices.ContainsFunc(all, func(o extent) bool { return o.c != e.c && o.from <= e.to && o.to >= e.from })
+		alone := !slices.ContainsFunc(all, func(o extent) bool {
+			return o.c != e.c && o.from <= e.to && o.to >= e.from
+		})
 		k := nearest(all, i)
 		switch {
 		case alone && k < i && nearest(all, k) == i && len(all) == 2:
-			continue // said of the other one
+			continue // the note on the other one covers both
 		case alone:
 			out = append(out, fmt.Sprintf("%s shares no time with the other collectors: %s. The nearest is %s: %s. Neither confirms what the other tells",
 				e.c.name, e.what(), all[k].c.name, all[k].what()))
@@ -77,7 +82,7 @@ func otherTimes(collectors []collectorPlan) []string {
 	return out
 }
 
-// nearest is the number of the collector whose time is nearest to that of the one with number i.
+// nearest returns the index of the collector whose time is nearest to that of collector i.
 func nearest(all []extent, i int) int {
 	best, least := -1, int64(0)
 	for k, o := range all {

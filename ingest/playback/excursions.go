@@ -3,18 +3,20 @@ package playback
 import "slices"
 
 const (
-	// maxExcursion is of how many stretches a block may be that the next records take back.
+	// maxExcursion bounds the stretches of a block whose times the next records contradict.
 	maxExcursion = 512
-	// aloneShare: a block that is told by no other record may be so many times as long as what goes on around it.
+	// aloneShare bounds the weight of a block whose times no record outside it shares. Up to
+	// aloneShare times the weight of the records around it, the block is an excursion.
 	aloneShare = 3
 )
 
-// excursion is a block of stretches, from one to before another: the times jump before it, and by as much back behind it.
+// excursion is a block of stretches, rows[from:to]. The times jump before the block, and jump back
+// by about as much after it.
 type excursion struct{ from, to int }
 
-// excursions marks blocks whose clock was off and that the next records take back: what lies before such a block and what lies behind it
-// go on as if the block had taken as long as its own times say, and there is more of that. It returns what is left of rows, which are
-// in order of arrival.
+// excursions marks blocks whose clock was wrong for a while and was then set right. The records
+// before and after such a block continue each other, as if the block had lasted as long as its own
+// times indicate, and they outweigh it. It returns the remaining rows, in order of arrival.
 func excursions(rows []*stretch) []*stretch {
 	group := newGroups(len(rows))
 	var found []excursion
@@ -27,7 +29,8 @@ func excursions(rows []*stretch) []*stretch {
 			continue
 		}
 		for i := j - 1; i > 0 && j-i <= maxExcursion; i-- {
-			if before := jump(rows, i); (before < 0) != (step < 0) && cancels(before, step) && rows[j].low >= rows[i-1].high-clockSlack {
+			if before := jump(rows, i); (before < 0) != (step < 0) && cancels(before, step) &&
+				rows[j].low >= rows[i-1].high-clockSlack {
 				group.join(i-1, j)
 				found = append(found, excursion{i, j})
 				break
@@ -50,15 +53,17 @@ func excursions(rows []*stretch) []*stretch {
 	return slices.DeleteFunc(slices.Clone(rows), func(s *stretch) bool { return s.odd })
 }
 
-// jump is how far the times go from the stretch before i to i, microseconds.
+// jump returns the difference between the times of the stretch before i and those of i,
+// microseconds.
 func jump(rows []*stretch, i int) int64 { return rows[i].low - rows[i-1].high }
 
-// cancels reports whether two jumps together lead back, but for a silence that is short beside them.
+// cancels reports whether two jumps cancel each other, apart from a silence that is short beside
+// them.
 func cancels(a, b int64) bool {
 	return max(a+b, -a-b) <= min(max(max(a, -a)/10, clockSlack), tolerated)
 }
 
-// less reports whether a block weighs less than what is around it.
+// less reports whether a block weighs less than the records around it.
 func (x excursion) less(rows []*stretch, group groups, weight []int64, around int64) bool {
 	within, heaviest := map[int]int64{}, group.of(x.from)
 	for i := x.from; i < x.to; i++ {
@@ -67,7 +72,7 @@ func (x excursion) less(rows []*stretch, group groups, weight []int64, around in
 			heaviest = g
 		}
 	}
-	if within[heaviest] == weight[heaviest] { // no other record tells its times
+	if within[heaviest] == weight[heaviest] { // no record outside the block has such times
 		return aloneShare*around >= weight[heaviest]
 	}
 	return around > weight[heaviest]
@@ -84,7 +89,7 @@ func newGroups(n int) groups {
 	return g
 }
 
-// of is the lowest number of the set that holds i.
+// of returns the lowest number of the set that contains i.
 func (g groups) of(i int) int {
 	for g[i] != i {
 		g[i] = g[g[i]]

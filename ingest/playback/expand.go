@@ -14,23 +14,24 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// ErrNoFiles marks an argument that leads to no file that can be played.
+// ErrNoFiles reports an argument that leads to no playable file.
 var ErrNoFiles = errors.New("no capture is found")
 
-// MaxFiles caps how many files one run may play.
+// MaxFiles caps the files that one run may play.
 const MaxFiles = archive.MaxFiles
 
-// Inputs are what the arguments of a run lead to.
+// Inputs holds the files that the arguments of a run name.
 type Inputs struct {
 	Files []Input
-	// Notes are sentences on what was found in folders and by patterns, and what was left out.
+	// Notes are sentences about files found in folders and by patterns, and about left-out files.
 	Notes []string
-	// Unread is how many files and folders within were left out because they may not be read.
+	// Unread counts the files and subfolders that were left out because they cannot be read.
 	Unread int
 }
 
-// Expand reads the arguments of a run: FILE, a folder or a pattern, each alone or as NAME=...; - is standard input. What a folder or
-// a pattern leads to is in the order of the paths. The errors are wrong usage.
+// Expand expands the arguments of a run: FILE, a folder or a pattern, each alone or as NAME=...; -
+// is standard input. The files of a folder or a pattern are in the order of their paths. The errors
+// report wrong usage.
 func Expand(args []string) (*Inputs, error) {
 	x := expansion{seen: map[string]bool{}}
 	for _, arg := range args {
@@ -42,13 +43,15 @@ func Expand(args []string) (*Inputs, error) {
 			return nil, err
 		}
 		if len(x.Files) > MaxFiles {
-			return nil, fmt.Errorf("%s: more than %d files: name a part of them, a month's folder for example", arg, MaxFiles)
+			return nil,
+				fmt.Errorf("%s: more than %d files: name a part of them, a month's folder for example",
+					arg, MaxFiles)
 		}
 	}
 	return &x.Inputs, nil
 }
 
-// expansion is what the arguments so far lead to.
+// expansion holds the files of the arguments so far.
 type expansion struct {
 	Inputs
 
@@ -86,7 +89,8 @@ func (x *expansion) add(in Input) error {
 	return nil
 }
 
-// addFound adds what is to be played of paths, files or folders, which arg led to.
+// addFound adds the playable files of paths, which are files or folders. arg is the argument that
+// named them.
 func (x *expansion) addFound(in Input, arg string, paths []string) error {
 	s := newSearch()
 	for _, path := range paths {
@@ -118,7 +122,7 @@ func (x *expansion) addFound(in Input, arg string, paths []string) error {
 	return nil
 }
 
-// countOf says how many files there are of which collector.
+// countOf describes the number of files of each collector.
 func countOf(of map[string]int) string {
 	total := 0
 	var names []string
@@ -137,7 +141,8 @@ func countOf(of map[string]int) string {
 	return bgp.Count(total, "file") + ": " + strings.Join(names, ", ")
 }
 
-// FileCollector is what a run calls a collector of an archive: file/rrc00 for ris/rrc00, as NAME=FILE would.
+// FileCollector returns the name of an archive's collector in a run: file/rrc00 for ris/rrc00, the
+// same as with NAME=FILE.
 func FileCollector(name string) string {
 	if name == "" {
 		return ""

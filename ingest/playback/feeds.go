@@ -12,10 +12,10 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// feedSource is who says that updates are missing.
+// feedSource is the source in feed records about missing updates.
 const feedSource = "archive"
 
-// feeds are the records of bgp.feeds of a plan: one for each stretch of which updates are missing.
+// feeds returns the records of a plan for bgp.feeds: one for each time without updates.
 func (p *Plan) feeds() []*pb.FeedRecord {
 	var out []*pb.FeedRecord
 	for i := range p.collectors {
@@ -23,11 +23,14 @@ func (p *Plan) feeds() []*pb.FeedRecord {
 		for n, g := range c.gaps() {
 			end := g.end
 			if end == g.begin {
-				end = 0 // it is not known
+				end = 0 // the end is unknown
 			}
 			out = append(out, &pb.FeedRecord{
-				Position:    codec.Position(bgp.Position{Collector: c.name, Lane: bgp.FileLane(p.Hash), Sequence: uint64(n) + 1}),
-				TimestampUs: g.begin, Collector: c.name, Event: pb.FeedEvent_FEED_EVENT_GAP, Reason: g.text, GapId: fmt.Sprintf("gap/%d", n+1), Source: feedSource,
+				Position: codec.Position(bgp.Position{
+					Collector: c.name, Lane: bgp.FileLane(p.Hash), Sequence: uint64(n) + 1,
+				}),
+				TimestampUs: g.begin, Collector: c.name, Event: pb.FeedEvent_FEED_EVENT_GAP, Reason: g.text,
+				GapId: fmt.Sprintf("gap/%d", n+1), Source: feedSource,
 				BeginUs: g.begin, EndUs: end,
 			})
 		}
@@ -35,7 +38,7 @@ func (p *Plan) feeds() []*pb.FeedRecord {
 	return out
 }
 
-// writeFeeds writes them.
+// writeFeeds writes these records.
 func (s *Stage) writeFeeds(ctx context.Context) (err error) {
 	all := s.plan.feeds()
 	if len(all) == 0 {
@@ -52,7 +55,8 @@ func (s *Stage) writeFeeds(ctx context.Context) (err error) {
 		if err != nil {
 			return fmt.Errorf("encoding a feed record of %s: %w", f.GetCollector(), err)
 		}
-		if err := producer.Produce(ctx, f.GetCollector(), value); err != nil && !errors.Is(err, kafka.ErrTooLarge) { // it was said in the notes, too
+		// the notes contain it, too
+		if err := producer.Produce(ctx, f.GetCollector(), value); err != nil && !errors.Is(err, kafka.ErrTooLarge) {
 			return err
 		}
 	}

@@ -8,18 +8,18 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// file is a file that is being read. Its head is the item that comes next.
+// file is an open file.
 type file struct {
 	plan   *filePlan
 	reader *capture.Reader
-	item   *capture.Item // nil: the next is to be read
-	at     int64         // when it is played, microseconds
-	odd    []oddTimes    // those that are still to come, or being read
-	dumps  *dumping      // nil: tables are not told from others
+	item   *capture.Item // the next item; nil: it is to be read
+	at     int64         // time at which the item is played, microseconds
+	odd    []oddTimes    // the odd times that are still ahead, or being read
+	dumps  *dumping      // nil: tables are not distinguished
 	tally  tablechunk.Tally
-	in     *dump // the table that the last item was a part of
-	last   int64 // when the item before was played
-	read   int64 // items that were read, notes left out
+	in     *dump // the table that contains the last item
+	last   int64 // time at which the item before was played
+	read   int64 // items that were read, without notes
 }
 
 func openFile(p *filePlan) (*file, error) {
@@ -34,8 +34,8 @@ func openFile(p *filePlan) (*file, error) {
 	return f, nil
 }
 
-// load reads the head where there is none. A *capture.Damage is not the end, and where it is about a time alone the head is there; io.EOF
-// is the end. now is the time that an item without one gets.
+// load reads the next item if there is none. A *capture.Damage is not the end. If it concerns only
+// a time, the item is there. io.EOF is the end. now is the time of an item without one.
 func (f *file) load(now int64) error {
 	if f.item != nil {
 		return nil
@@ -63,8 +63,9 @@ func (f *file) load(now int64) error {
 	return nil
 }
 
-// place decides when an item is played. now is the time of the stream, 0 before its first record. What it returns says that the item's
-// time is damaged; nil where it is not, or not by much.
+// place determines the time at which an item is played. now is the time of the stream, 0 before its
+// first record. If the item's time is damaged, place returns the damage. It returns nil if the time
+// is credible, or not far off.
 func (f *file) place(it *capture.Item, now int64) *capture.Damage {
 	begins := now == 0
 	now = max(now, f.last, f.plan.first)
@@ -80,15 +81,19 @@ func (f *file) place(it *capture.Item, now int64) *capture.Damage {
 	case o != nil:
 		f.at = o.at(t)
 		off := t - f.at
-		if it.Type != bmpType { // in BMP an earlier time is when a route was received
+		if it.Type != bmpType { // in BMP an earlier time may be the reception of a route
 			off = max(off, -off)
 		}
 		if it.Number == o.from && off > tolerated {
-			return f.damage(it, fmt.Errorf("the time of %s, %s, does not go with those of the records around: played at %s", o.records(), o.times(), clock(f.at)))
+			return f.damage(it,
+				fmt.Errorf("the time of %s, %s, does not go with those of the records around: played at %s",
+					o.records(), o.times(), clock(f.at)))
 		}
 		return nil
-	case f.plan.table && t > now+maxDump: // of a table the plan has seen the beginning alone
-		return f.damage(it, fmt.Errorf("its time, %s, lies more than a day after that of the record before, %s", clock(t), clock(now)))
+	case f.plan.table && t > now+maxDump: // of a table the plan has read only the beginning
+		return f.damage(it,
+			fmt.Errorf("its time, %s, lies more than a day after that of the record before, %s", clock(t),
+				clock(now)))
 	case f.plan.table:
 		f.at = t
 	default:
@@ -100,7 +105,7 @@ func (f *file) place(it *capture.Item, now int64) *capture.Damage {
 	return nil
 }
 
-// oddAt is what is known of an item's time if it is not believed, else nil.
+// oddAt returns the odd times that contain an item, or nil if the item's time is credible.
 func (f *file) oddAt(it *capture.Item) *oddTimes {
 	for len(f.odd) > 0 && f.odd[0].to < it.Number {
 		f.odd = f.odd[1:]
@@ -111,12 +116,15 @@ func (f *file) oddAt(it *capture.Item) *oddTimes {
 	return nil
 }
 
-// damage says that an item's time is not believed.
+// damage returns the damage of an item whose time is not credible.
 func (f *file) damage(it *capture.Item, err error) *capture.Damage {
-	return &capture.Damage{File: f.plan.title, Offset: it.Offset, Number: it.Number, Reason: capture.BadTime, Raw: it.Message, Err: err}
+	return &capture.Damage{
+		File: f.plan.title, Offset: it.Offset, Number: it.Number, Reason: capture.BadTime, Raw: it.Message,
+		Err: err,
+	}
 }
 
-// close ends the reading, and returns how many octets were read of the file on disk.
+// close closes the file, and returns the number of octets that were read of the file on disk.
 func (f *file) close() (int64, error) {
 	n := f.reader.Stats().FileBytes
 	if err := f.reader.Close(); err != nil {

@@ -10,12 +10,14 @@ import (
 )
 
 const (
-	// leastHole is the shortest silence between two files that may be a missing file, microseconds: the shortest files of the archives
-	// hold 5 minutes.
+	// leastHole is the shortest silence between two files that may be a missing file, microseconds.
+	// The shortest files of the archives hold 5 minutes.
 	leastHole = 240 * 1_000_000
-	// unusual is how many times the longest silence within files that between two files has to be.
+	// unusual is the factor by which a silence between two files must exceed the longest silence
+	// within files.
 	unusual = 2
-	// enoughSilences within files tell what is usual, enoughFiles what is usual between them.
+	// enoughSilences is the number of silences within files that show the usual one. enoughFiles is
+	// the number of files that show the usual silence between them.
 	enoughSilences = 30
 	enoughFiles    = 5
 )
@@ -23,20 +25,21 @@ const (
 // hole is a part of a collector's stream that no file holds, microseconds.
 type hole struct {
 	begin, end int64
-	named      bool   // file names tell it
-	known      bool   // a table told before what the peers held
-	answered   bool   // that is so, and a later table tells what stands since
-	why        string // what is known to be missing; may be empty
+	named      bool   // file names show it
+	known      bool   // a table before the hole gives the peers' routes
+	answered   bool   // known, and a later table gives the routes after the hole
+	why        string // the known cause; may be empty
 }
 
-// Missing is a stretch of time of which a collector's updates are known to be missing, as those of a file that its archive lacks.
+// Missing is a time without a collector's updates, such as that of a file that its archive does not
+// have.
 type Missing struct {
-	Collector  string // as Input's
+	Collector  string // as in Input
 	Begin, End time.Time
-	Name       string // of what is missing
+	Name       string // name of the missing file
 }
 
-// missingOf are the stretches of a collector, by time.
+// missingOf returns the missing times of a collector, by time.
 func missingOf(all []Missing, collector string) []Missing {
 	var out []Missing
 	for _, m := range all {
@@ -48,18 +51,18 @@ func missingOf(all []Missing, collector string) []Missing {
 	return out
 }
 
-// rhythm is what is usual of a collector.
+// rhythm holds the usual intervals of a collector.
 type rhythm struct {
-	longest int64 // silence; 0 where too few records tell
-	step    int64 // between the names of files; 0 where they tell none
+	longest int64 // silence; 0: too few records
+	step    int64 // between the names of files; 0: unknown
 }
 
-// long reports whether a silence between two files is one of the files that are missing.
+// long reports whether a silence between two files is so long that files are missing.
 func (r rhythm) long(silence int64) bool {
 	return r.longest > 0 && silence > max(leastHole, unusual*r.longest)
 }
 
-// findHoles finds out where updates are missing, and which tables are played.
+// findHoles determines where updates are missing, and which tables are played.
 func (c *collectorPlan) findHoles() {
 	r := c.rhythm()
 	var before *filePlan
@@ -78,8 +81,9 @@ func (c *collectorPlan) findHoles() {
 	c.chooseTables(r, last)
 }
 
-// explain says why updates are missing between two files that follow each other, where that is known: the former is cut, or the archive
-// lacks a file. before is nil where f is the first; last is the latest time before f.
+// explain records the cause of updates missing between two consecutive files, if it is known: the
+// earlier file is cut, or the archive does not have a file. before is nil if f is the first. last
+// is the latest time before f.
 func (c *collectorPlan) explain(before, f *filePlan, last int64) {
 	h := hole{begin: last, end: f.first, named: true}
 	if b := stamp(f.title); b > last && b < f.first {
@@ -106,7 +110,7 @@ func (c *collectorPlan) explain(before, f *filePlan, last int64) {
 	f.hole.named, f.hole.why = true, strings.Join(why, ", ")
 }
 
-// endsEarly notes what is missing behind the last update, as far as it is known.
+// endsEarly records the updates missing after the last file, as far as they are known.
 func (c *collectorPlan) endsEarly(before *filePlan, last int64) {
 	h := hole{begin: last, end: last}
 	var why []string
@@ -126,7 +130,8 @@ func (c *collectorPlan) endsEarly(before *filePlan, last int64) {
 	}
 }
 
-// between is the hole between two files that follow each other; last is the latest time before f. It is nil where there is none.
+// between returns the hole between two consecutive files, or nil if there is none. last is the
+// latest time before f.
 func (r rhythm) between(before, f *filePlan, last int64) *hole {
 	h := &hole{begin: last, end: f.first}
 	if a, b := stamp(before.title), stamp(f.title); r.step > 0 && b-a > r.step {
@@ -141,7 +146,8 @@ func (r rhythm) between(before, f *filePlan, last int64) *hole {
 	return h
 }
 
-// rhythm measures the silences of the collector within its files, and between them where those are many: most are whole.
+// rhythm measures the silences within the collector's files. If there are enough files, it also
+// takes the median silence between them, because most files are whole.
 func (c *collectorPlan) rhythm() rhythm {
 	var r rhythm
 	silences, last := int64(0), int64(0)
@@ -177,7 +183,8 @@ func (c *collectorPlan) rhythm() rhythm {
 	return r
 }
 
-// step is how far the names of the collector's files of updates are apart: 5, 15 or 60 minutes, where all that can be read have a time; 0 is not known.
+// step returns the interval between the names of the collector's update files: 5, 15 or 60 minutes,
+// if the name of each readable file has a time. 0 means unknown.
 func (c *collectorPlan) step() int64 {
 	least, before := int64(0), int64(0)
 	for _, f := range c.updates {
@@ -202,7 +209,8 @@ func (c *collectorPlan) step() int64 {
 
 var stamped = regexp.MustCompile(`(\d{8})[._-]?(\d{4})(?:\D|$)`)
 
-// stamp is the time in the name of an archive's file, as updates.20261124.1205.gz, microseconds; 0 where there is none.
+// stamp returns the time in the name of an archive's file, such as updates.20261124.1205.gz,
+// microseconds. It returns 0 if there is none.
 func stamp(path string) int64 {
 	m := stamped.FindStringSubmatch(filepath.Base(path))
 	if m == nil {
@@ -215,8 +223,8 @@ func stamp(path string) int64 {
 	return t.UnixMicro()
 }
 
-// chooseTables leaves out the tables that tell nothing of the updates: younger than all, or with updates missing behind them. last is
-// the last update's time, 0 where there are none.
+// chooseTables leaves out the tables that do not help: those later than all updates, and those with
+// updates missing after them. last is the last update's time, 0 if there are none.
 func (c *collectorPlan) chooseTables(r rhythm, last int64) {
 	var holes []*hole
 	for _, f := range c.updates {
@@ -231,8 +239,12 @@ func (c *collectorPlan) chooseTables(r rhythm, last int64) {
 				c.name, clock(t.first), t.title, clock(last)))
 			continue
 		}
-		if i := slices.IndexFunc(holes, func(h *hole) bool { return t.first > h.begin && t.first < h.end && (h.named || r.long(h.end-t.first)) }); i >= 0 {
-			c.notes = append(c.notes, fmt.Sprintf("%s: the table of %s, %s, is not played: updates are missing behind it", c.name, clock(t.first), t.title))
+		if i := slices.IndexFunc(holes, func(h *hole) bool {
+			return t.first > h.begin && t.first < h.end && (h.named || r.long(h.end-t.first))
+		}); i >= 0 {
+			c.notes = append(c.notes,
+				fmt.Sprintf("%s: the table of %s, %s, is not played: updates are missing behind it", c.name,
+					clock(t.first), t.title))
 			continue
 		}
 		played = append(played, t)
@@ -244,7 +256,7 @@ func (c *collectorPlan) chooseTables(r rhythm, last int64) {
 	c.tables = played
 }
 
-// tellHoles says where updates are missing and what becomes of that.
+// tellHoles returns sentences about the missing updates and their effect.
 func (c *collectorPlan) tellHoles() []string {
 	out := c.notes
 	for _, g := range c.gaps() {
@@ -253,13 +265,13 @@ func (c *collectorPlan) tellHoles() []string {
 	return out
 }
 
-// gap is a hole in words.
+// gap is a hole with its description.
 type gap struct {
 	*hole
 	text string
 }
 
-// gaps are the holes of the collector, by time.
+// gaps returns the holes of the collector, by time.
 func (c *collectorPlan) gaps() []gap {
 	var out []gap
 	for i, f := range c.updates {
@@ -280,32 +292,44 @@ func (c *collectorPlan) gaps() []gap {
 		if f.hole.why != "" {
 			where += " (" + f.hole.why + ")"
 		}
-		out = append(out, gap{f.hole, fmt.Sprintf("updates are missing from %s to %s, %s: %s", clock(f.hole.begin), clock(f.hole.end), where, then)})
+		out = append(out, gap{
+			f.hole,
+			fmt.Sprintf("updates are missing from %s to %s, %s: %s", clock(f.hole.begin), clock(f.hole.end),
+				where, then),
+		})
 	}
 	if c.after != nil {
 		until := ""
 		if c.after.end > c.after.begin {
 			until = " to " + clock(c.after.end)
 		}
-		out = append(out, gap{c.after, fmt.Sprintf("updates are missing from %s%s, at its end (%s): it counts as down from then on", clock(c.after.begin), until, c.after.why)})
+		out = append(out, gap{
+			c.after,
+			fmt.Sprintf("updates are missing from %s%s, at its end (%s): it counts as down from then on",
+				clock(c.after.begin), until, c.after.why),
+		})
 	}
 	return out
 }
 
-// Unanswered are the stretches of which updates are missing between a collector's files while no later table tells what its peers hold.
+// Unanswered returns the times without updates between a collector's files after which no later
+// table gives its peers' routes.
 func (p *Plan) Unanswered() []Missing {
 	var out []Missing
 	for _, c := range p.collectors {
 		for _, f := range c.updates {
 			if h := f.hole; h != nil && !h.answered {
-				out = append(out, Missing{Collector: c.name, Begin: time.UnixMicro(h.begin).UTC(), End: time.UnixMicro(h.end).UTC(), Name: f.title})
+				out = append(out, Missing{
+					Collector: c.name, Begin: time.UnixMicro(h.begin).UTC(), End: time.UnixMicro(h.end).UTC(),
+					Name: f.title,
+				})
 			}
 		}
 	}
 	return out
 }
 
-// before is the file of updates with times before the one with number i; nil where there is none.
+// before returns the last update file with times before file i, or nil if there is none.
 func (c *collectorPlan) before(i int) *filePlan {
 	for i--; i >= 0; i-- {
 		if c.updates[i].first != 0 {

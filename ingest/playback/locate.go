@@ -10,9 +10,11 @@ import (
 	"github.com/darkmap/darkmap/internal/codec"
 )
 
-// Locate plays the plan again to find where the messages at the given positions stand. It is for the few that a later stage
-// could not read.
-func (p *Plan) Locate(ctx context.Context, wanted map[bgp.Position]struct{}) (map[bgp.Position]FilePosition, error) {
+// Locate plays the plan again to find the places of the messages at the given positions. It is
+// meant for the few messages that a later stage could not read.
+func (p *Plan) Locate(
+	ctx context.Context, wanted map[bgp.Position]struct{},
+) (map[bgp.Position]FilePosition, error) {
 	found := make(map[bgp.Position]FilePosition, len(wanted))
 	src := p.Open()
 	defer src.Close() //nolint:errcheck // only read

@@ -12,27 +12,28 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// tableSample is how many prefixes of a table are looked at for its peers and its time.
+// tableSample bounds the prefixes of a table that look reads for its peers and its time.
 const tableSample = 1000
 
-// glance is what a file's records tell before they are played.
+// glance is the information about a file's records before they are played.
 type glance struct {
 	table   bool
-	records int64 // with a time or without, notes left out
-	timed   int64 // those with a time
-	// dumps: each session of a BMP stream ends its table with an End-of-RIB, so that the times of tables can be told from others.
+	records int64 // with or without a time, without notes
+	timed   int64 // records with a time
+	// dumps is true if each session of a BMP stream ends its table with an End-of-RIB. The times of
+	// tables can then be distinguished from others.
 	dumps bool
 	rows  []stretch
-	// cut: the file ends too early, and it is not known how much is missing.
+	// cut is true if the file ends too early. The size of the missing part is unknown.
 	cut bool
-	// foreign says what the file is if it is no capture.
+	// foreign describes the file's kind if it is not a capture.
 	foreign error
-	// voters are those of the peers, as if there were one collector.
+	// voters are the voters of the peers, without their collector.
 	voters map[bgp.PeerKey]struct{}
 }
 
-// look reads the file for what its records tell: whether they are a table (of which only the beginning is read), their times, their
-// peers. What is damaged is left for the playing to report.
+// look reads the file to determine whether its records are a table, their times, and their peers.
+// Of a table it reads only the beginning. The playback reports damage.
 func look(ctx context.Context, path string) (*glance, error) {
 	r, err := capture.Open(path, nil)
 	if err != nil {
@@ -92,14 +93,14 @@ func look(ctx context.Context, path string) (*glance, error) {
 	}
 }
 
-// stretches are the times of a file: of all its records, and of those that tell when they were written. Each grows until there are more
-// than limit.
+// stretches are the times of a file: all holds those of all records, live those of the records
+// whose time is that of their writing. Each grows until it exceeds limit.
 type stretches struct {
 	limit     int
 	all, live []stretch
 }
 
-// add takes the time of a record; old says that it may be long before the record was written.
+// add adds the time of a record. old means that it may be long before the record was written.
 func (s *stretches) add(number uint64, t int64, old bool) {
 	if len(s.all) <= s.limit {
 		s.all = add(s.all, number, t)
@@ -109,25 +110,28 @@ func (s *stretches) add(number uint64, t int64, old bool) {
 	}
 }
 
-// bmpType is the Type of a BMP stream's items.
+// bmpType is the Type of the items of a BMP stream.
 const bmpType = "bmp"
 
-// timeless reports whether an item has no time. In MRT, 0 is a time, of 1970.
+// timeless reports whether an item has no time. In MRT, 0 is a time in 1970.
 func timeless(it *capture.Item) bool {
-	return it.Timestamp == 0 && !strings.HasPrefix(it.Type, "BGP4MP") && !strings.HasPrefix(it.Type, "TABLE_DUMP")
+	return it.Timestamp == 0 && !strings.HasPrefix(it.Type, "BGP4MP") &&
+		!strings.HasPrefix(it.Type, "TABLE_DUMP")
 }
 
-// dumping tells the tables of a BMP stream from what comes after them. Their routes say when they were received, a Peer Up when the
-// session came up, which may be long before that is sent (RFC 7854 §4.2). Each family has a table and an End-of-RIB of its own.
+// dumping distinguishes the tables of a BMP stream from the messages after them. The time of a
+// table's route is its reception, and that of a Peer Up is the session's start. Both may be long
+// before the router sends them (RFC 7854 §4.2). Each family has a table and an End-of-RIB of its
+// own.
 type dumping struct {
 	decoder wire.Decoder
-	peers   map[bgp.Peer]*peerTables // that came up
+	peers   map[bgp.Peer]*peerTables // the peers that came up
 }
 
-// peerTables are the tables of a peer.
+// peerTables is the state of a peer's tables.
 type peerTables struct {
-	whole [len(bgp.Families) + 1]bool // by family: that of the session was sent
-	ended bool                        // some table ended, of this or a session before
+	whole [len(bgp.Families) + 1]bool // by family: the session's table was sent to its end
+	ended bool                        // some table ended, in this session or one before
 }
 
 func newDumping() *dumping { return &dumping{peers: map[bgp.Peer]*peerTables{}} }
@@ -149,8 +153,9 @@ func (d *dumping) old(it *capture.Item) bool {
 	return false
 }
 
-// tables reports whether a message is a part of a table, and notes the tables that it ends. One that cannot be read, or names neither IPv4
-// nor IPv6, tells nothing of the time.
+// tables reports whether a message is a part of a table, and records the tables that it ends. A
+// message that cannot be read, or contains neither IPv4 nor IPv6, counts as a part: its time shows
+// nothing.
 func (d *dumping) tables(t *peerTables, it *capture.Item) bool {
 	if t.whole[bgp.IPv4] && t.whole[bgp.IPv6] {
 		return false
@@ -159,7 +164,9 @@ func (d *dumping) tables(t *peerTables, it *capture.Item) bool {
 	if err != nil || typ != wire.MessageUpdate {
 		return true
 	}
-	u, err := d.decoder.DecodeUpdate(body, wire.Options{ASOctets: it.ASOctets, AddPathIPv4: it.AddPathIPv4, AddPathIPv6: it.AddPathIPv6})
+	u, err := d.decoder.DecodeUpdate(body, wire.Options{
+		ASOctets: it.ASOctets, AddPathIPv4: it.AddPathIPv4, AddPathIPv6: it.AddPathIPv6,
+	})
 	if err != nil {
 		return true
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// peerSets are the peers that a collector's tables and updates name, at most maxPeers each.
+// peerSets are the peers in a collector's tables and in its updates, at most maxPeers each.
 type peerSets struct {
 	tabled, heard map[bgp.Peer]struct{}
 }
@@ -23,8 +23,9 @@ func note(set *map[bgp.Peer]struct{}, p bgp.Peer) {
 	}
 }
 
-// strangers says that tables and updates have no peer in common: what the updates say is no change of what the tables hold then. It is nil
-// where they have, or one of them is missing. Where an AS number names no network the address decides, as it does in detect.
+// strangers returns a damage if tables and updates have no peer in common. The updates then do not
+// change the tables' routes. It returns nil if they have a common peer, or one of the sets is
+// empty. If an AS number identifies no network, the address decides, as in detect.
 func (x *peerSets) strangers(collector string) *capture.Damage {
 	if len(x.tabled) == 0 || len(x.heard) == 0 {
 		return nil
@@ -44,10 +45,11 @@ func (x *peerSets) strangers(collector string) *capture.Damage {
 	}
 	return &capture.Damage{File: collector, Reason: capture.BadTable, Err: fmt.Errorf(
 		"its tables and its updates have no peer in common: %d in the tables, such as %s; %d in the updates, such as %s",
+
 		len(x.tabled), example(x.tabled), len(x.heard), example(x.heard))}
 }
 
-// example is the first peer of a set that is not empty.
+// example describes the first peer of a set, which is not empty.
 func example(set map[bgp.Peer]struct{}) string {
 	first := slices.MinFunc(slices.Collect(maps.Keys(set)), bgp.Peer.Compare)
 	return fmt.Sprintf("%v %v", first.Address, first.ASN)

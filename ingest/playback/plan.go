@@ -17,39 +17,44 @@ import (
 	"github.com/darkmap/darkmap/internal/progress"
 )
 
-// ErrApart marks files that are more than a week apart, where none of the times has most of the files: nothing in one says anything
-// about the other.
+// ErrApart reports files that are more than a week apart, when no group of files has more than half
+// of them. Such files have nothing to do with each other.
 var ErrApart = errors.New("the files are more than a week apart")
 
-// ErrOverlap marks update files of one collector whose times overlap: their order would be a guess.
+// ErrOverlap reports update files of one collector whose times overlap. Any order of them would be
+// a guess.
 var ErrOverlap = errors.New("files of one collector overlap")
 
-// ErrNoCapture marks inputs of which none is a capture.
+// ErrNoCapture reports inputs of which none is a capture.
 var ErrNoCapture = errors.New("no file is an MRT, RIS Live or BMP file")
 
-// ErrNoTimes marks inputs of which none has times that can be played.
+// ErrNoTimes reports inputs without times that can be played.
 var ErrNoTimes = errors.New("no file has times that can be played")
 
-// maxApart is how far files that are played in one go may be apart, microseconds: what stood a week before is no baseline any more.
+// maxApart bounds the distance between files that are played in one run, microseconds. A state of a
+// week before is no baseline any more.
 const maxApart = 7 * 24 * 60 * minuteMicroseconds
 
-// Plan is what is known of the inputs before they are played: their order and their hash.
+// Plan is the analysis of the inputs before they are played: their order and their hash.
 type Plan struct {
-	// Hash is the first 16 hex digits of a SHA-256 over collector and content of every file, in playing order.
+	// Hash is the first 16 hex digits of a SHA-256 over collector and content of every file, in
+	// playing order.
 	Hash string
-	// Bytes is the size of the files that are played, as they are on disk.
+	// Bytes is the size on disk of the files that are played.
 	Bytes int64
-	// Work is how much there is to do for the stages.
+	// Work is the amount of work for the stages.
 	Work progress.Work
 	// from and to are the earliest and the latest time of the files' records, microseconds.
 	from, to int64
-	// Voters are those that each collector's peers in its files can be, sorted; none where the files name no peer.
+	// Voters are the possible voters among the peers in each collector's files, sorted. It is empty
+	// if the files name no peer.
 	Voters map[string][]bgp.PeerKey
-	// LeftOut is how many files are not played; Notes says why, and where updates are missing.
+	// LeftOut counts the files that are not played. Notes has the reasons.
 	LeftOut int
-	// Notes are sentences on what the times of the files mean for the result.
+	// Notes are sentences about left-out files, missing updates, and the effect of the files' times
+	// on the result.
 	Notes []string
-	// Watch are watch lists that hold from the first record on; whoever has made the plan sets them.
+	// Watch are watch lists that apply from the first record on. The creator of the plan sets them.
 	Watch      []watch.List
 	collectors []collectorPlan
 }
@@ -61,7 +66,7 @@ type collectorPlan struct {
 	updates []*filePlan // in order of time
 	peers   bool        // some file names a peer
 	missing []Missing   // in order of time
-	after   *hole       // behind the last update; nil: none is known
+	after   *hole       // after the last update; nil: none is known
 	notes   []string
 }
 
@@ -70,13 +75,15 @@ type filePlan struct {
 	*glance
 	collector   string
 	path, title string
-	// first and last are the times of the file's records, microseconds; 0 where none has one. A table's last is not known.
+	// first and last are the times of the file's records, microseconds. They are 0 if no record has
+	// a time. A table's last is unknown.
 	first, last int64
-	shift       int64 // what is added to the times of the file's records: they count from a router's start
-	odd         []oddTimes
-	hole        *hole // before the file's first record
-	bytes       int64 // as it is on disk
-	sum         [sha256.Size]byte
+	// added to the times of the file's records, if they count from a router's start
+	shift int64
+	odd   []oddTimes
+	hole  *hole // before the file's first record
+	bytes int64 // size on disk
+	sum   [sha256.Size]byte
 }
 
 // Collectors lists the collectors whose files name peers, sorted.
@@ -90,8 +97,9 @@ func (p *Plan) Collectors() []string {
 	return names
 }
 
-// NewPlan reads every file once (of a table its beginning). missing are files that are known to be missing between them. It fails with ErrOverlap, ErrApart, ErrNoTimes, ErrNoCapture, or where a file cannot be
-// opened; damaged content is left for the playing to report.
+// NewPlan reads every file once (of a table only the beginning). missing lists times without files
+// between the inputs. The error is ErrOverlap, ErrApart, ErrNoTimes or ErrNoCapture, or a file
+// cannot be opened. The playback reports damaged content.
 func NewPlan(ctx context.Context, inputs []Input, missing ...Missing) (*Plan, error) {
 	p := &Plan{Voters: map[string][]bgp.PeerKey{}}
 	var files []*filePlan
@@ -137,7 +145,7 @@ func NewPlan(ctx context.Context, inputs []Input, missing ...Missing) (*Plan, er
 	return p, nil
 }
 
-// votersOf are the voters that the peers in a collector's files can be, sorted.
+// votersOf returns the possible voters among the peers in a collector's files, sorted.
 func votersOf(collector string, files []*filePlan) []bgp.PeerKey {
 	all := map[bgp.PeerKey]struct{}{}
 	for _, f := range files {
@@ -158,11 +166,12 @@ func (f *filePlan) compare(o *filePlan) int {
 			tables = -1
 		}
 	}
-	return cmp.Or(cmp.Compare(f.collector, o.collector), tables, cmp.Compare(f.first, o.first), cmp.Compare(f.last, o.last), slices.Compare(f.sum[:], o.sum[:]))
+	return cmp.Or(cmp.Compare(f.collector, o.collector), tables, cmp.Compare(f.first, o.first),
+		cmp.Compare(f.last, o.last), slices.Compare(f.sum[:], o.sum[:]))
 }
 
-// Inputs tells the inputs of the plan apart: Hash or, with watch lists, a hash of both. The lists decide what is found beside the files, so the same
-// files with other lists are other inputs.
+// Inputs identifies the inputs of the plan. It returns Hash or, with watch lists, a hash of both.
+// The lists affect the results, so the same files with other lists are other inputs.
 func (p *Plan) Inputs() string {
 	if len(p.Watch) == 0 {
 		return p.Hash
@@ -176,7 +185,7 @@ func (p *Plan) Inputs() string {
 	return hex.EncodeToString(sum.Sum(nil)[:8])
 }
 
-// hash is over the sorted files and what is missing between them.
+// hash returns a hash of the sorted files and of the missing times.
 func hash(files []*filePlan, missing []Missing) string {
 	of := map[string]int{}
 	for _, f := range files {
@@ -207,10 +216,12 @@ func hashFile(in Input) (*filePlan, int64, error) {
 	if err != nil {
 		return nil, 0, fmt.Errorf("reading %s: %w", title, err)
 	}
-	return &filePlan{collector: in.Collector, path: in.Path, title: title, sum: [sha256.Size]byte(h.Sum(nil))}, n, nil
+	return &filePlan{
+		collector: in.Collector, path: in.Path, title: title, sum: [sha256.Size]byte(h.Sum(nil)),
+	}, n, nil
 }
 
-// settle finds out which times of the file are believed, from the file alone.
+// settle determines which times of the file are credible, from the file alone.
 func (f *filePlan) settle() {
 	if len(f.rows) > maxStretches || !unusable(f.rows) {
 		f.rows = nil
@@ -234,7 +245,7 @@ func (f *filePlan) settle() {
 	f.bounds()
 }
 
-// bounds sets first and last to the times that are believed.
+// bounds sets first and last to the credible times.
 func (f *filePlan) bounds() {
 	f.first, f.last = 0, 0
 	for i := range f.rows {
@@ -247,7 +258,8 @@ func (f *filePlan) bounds() {
 	}
 }
 
-// choose leaves out files that are no captures, those without times, and those that are far from the others.
+// choose leaves out files that are not captures, files without times, and those that are far from
+// the others.
 func (p *Plan) choose(files []*filePlan) ([]*filePlan, error) {
 	var timed []*filePlan
 	drop := map[*filePlan]bool{}
@@ -259,7 +271,9 @@ func (p *Plan) choose(files []*filePlan) ([]*filePlan, error) {
 		case f.first != 0:
 			timed = append(timed, f)
 			if f.shift != 0 {
-				p.Notes = append(p.Notes, fmt.Sprintf("%s: its times begin at %s: they seem to count from a router's start, and are played as if that was %s", f.title, clock(f.first-f.shift), clock(f.shift)))
+				p.Notes = append(p.Notes,
+					fmt.Sprintf("%s: its times begin at %s: they seem to count from a router's start, and are played as if that was %s",
+						f.title, clock(f.first-f.shift), clock(f.shift)))
 			}
 		case f.records > 0:
 			drop[f] = true
@@ -267,10 +281,13 @@ func (p *Plan) choose(files []*filePlan) ([]*filePlan, error) {
 			if f.timed > 0 {
 				why = fmt.Sprintf("the times of its %d records cannot be right", f.records)
 			}
-			p.Notes = append(p.Notes, fmt.Sprintf("%s is left out: %s, and nothing else says when they were received", f.title, why))
+			p.Notes = append(p.Notes,
+				fmt.Sprintf("%s is left out: %s, and nothing else says when they were received", f.title,
+					why))
 		}
 	}
-	if len(drop) == len(files) && !slices.ContainsFunc(files, func(f *filePlan) bool { return f.foreign == nil }) {
+	if len(drop) == len(files) &&
+		!slices.ContainsFunc(files, func(f *filePlan) bool { return f.foreign == nil }) {
 		f := files[0]
 		if len(files) == 1 {
 			return nil, fmt.Errorf("%s: %w", f.title, f.foreign)
@@ -287,18 +304,22 @@ func (p *Plan) choose(files []*filePlan) ([]*filePlan, error) {
 		case len(groups) == 1 || g[0] == most[0]:
 			continue
 		case 2*len(most) <= len(timed):
-			return nil, fmt.Errorf("%s begins at %s, %s at %s: %w", most[0].title, clock(most[0].first), g[0].title, clock(g[0].first), ErrApart)
+			return nil, fmt.Errorf("%s begins at %s, %s at %s: %w", most[0].title, clock(most[0].first),
+				g[0].title, clock(g[0].first), ErrApart)
 		}
 		for _, f := range g {
 			drop[f] = true
-			p.Notes = append(p.Notes, fmt.Sprintf("%s is left out: its times begin at %s, more than a week from those of most files, which begin at %s", f.title, clock(f.first), clock(most[0].first)))
+			p.Notes = append(p.Notes,
+				fmt.Sprintf("%s is left out: its times begin at %s, more than a week from those of most files, which begin at %s",
+					f.title, clock(f.first), clock(most[0].first)))
 		}
 	}
 	p.LeftOut = len(drop)
 	return slices.DeleteFunc(slices.Clone(files), func(f *filePlan) bool { return drop[f] }), nil
 }
 
-// apart groups files, which have times, so that more than maxApart lies between two groups. It returns one group at least.
+// apart groups files, which have times, so that more than maxApart lies between two groups. It
+// returns at least one group.
 func apart(files []*filePlan) [][]*filePlan {
 	sorted := slices.Clone(files)
 	slices.SortStableFunc(sorted, func(a, b *filePlan) int { return cmp.Compare(a.first, b.first) })
@@ -314,8 +335,8 @@ func apart(files []*filePlan) [][]*filePlan {
 	return append(groups, sorted[begin:])
 }
 
-// arrange orders the files of the collector, which are sorted by time, finds out which of their times are believed and where updates
-// are missing. It refuses update files that overlap.
+// arrange orders the files of the collector, which are sorted by time. It determines which of their
+// times are credible and where updates are missing. It refuses update files that overlap.
 func (c *collectorPlan) arrange(files []*filePlan) error {
 	for i, f := range files {
 		c.peers = c.peers || len(f.voters) > 0
@@ -340,8 +361,9 @@ func (c *collectorPlan) arrange(files []*filePlan) error {
 	return nil
 }
 
-// agree finds out which times are believed from all files of updates together: the next file may contradict the end of one. Where more
-// than half of a file would not be believed, it covers the same time as another.
+// agree determines which times are credible from all update files together, because the next file
+// may contradict the end of one. If more than half of a file would not be credible, it covers the
+// same time as another.
 func (c *collectorPlan) agree() error {
 	var rows []*stretch
 	alone := map[*filePlan]int64{}
@@ -368,7 +390,7 @@ func (c *collectorPlan) agree() error {
 	return nil
 }
 
-// believed is how many records of the file have times that are believed.
+// believed returns the number of records of the file with credible times.
 func (f *filePlan) believed() (n int64) {
 	for i := range f.rows {
 		if s := &f.rows[i]; !s.odd {
@@ -378,7 +400,7 @@ func (f *filePlan) believed() (n int64) {
 	return n
 }
 
-// overlapped is a file whose times overlap with those of the one with number i.
+// overlapped returns a file whose times overlap with those of update file i.
 func (c *collectorPlan) overlapped(i int) *filePlan {
 	f := c.updates[i]
 	for k, other := range c.updates {
@@ -389,7 +411,7 @@ func (c *collectorPlan) overlapped(i int) *filePlan {
 	return c.updates[max(0, i-1)]
 }
 
-// repair sets when the records are played whose times are not believed.
+// repair sets the times at which records without credible times are played.
 func (c *collectorPlan) repair() {
 	for _, f := range c.updates {
 		f.bounds()

@@ -16,10 +16,10 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// maxEntries caps how many entries of folders are looked at.
+// maxEntries caps the folder entries that a search looks at.
 const maxEntries = 1 << 20
 
-// Why a file of a folder is left out.
+// The reasons for leaving out a file of a folder.
 const (
 	leftHidden  = "hidden"
 	leftPartial = "not complete (.part, .tmp)"
@@ -30,19 +30,20 @@ const (
 	leftUnread  = "that cannot be read"
 )
 
-// search goes through folders. A file or folder that several links lead to is found once, by its own path where that is among them.
+// search searches folders. A file or folder with several paths through links is found once, by its
+// own path if that is among them.
 type search struct {
 	files   []found
-	pending []found // links
+	pending []found // links, to be followed last
 	seen    map[string]bool
-	left    map[string][]string // by why, the first ones
+	left    map[string][]string // by reason, the first names
 	count   map[string]int
 	entries int
 }
 
 // found is a file of a folder.
 type found struct {
-	root, path string // the folder that was named, or its own; path begins with it
+	root, path string // root is the named folder, or the file's own; path begins with it
 	real       string
 }
 
@@ -50,7 +51,7 @@ func newSearch() *search {
 	return &search{seen: map[string]bool{}, left: map[string][]string{}, count: map[string]int{}}
 }
 
-// path searches what was named: a folder, or a file.
+// path searches a named folder or file.
 func (s *search) path(path string) error {
 	root := filepath.Dir(path)
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
@@ -59,10 +60,11 @@ func (s *search) path(path string) error {
 	return s.visit(found{root: root, path: path}, path == root)
 }
 
-// visit looks at a file or folder. A link is kept for later, unless it was named.
+// visit looks at a file or folder. A link is kept for later, unless the user named it.
 func (s *search) visit(f found, named bool) error {
 	if s.entries++; s.entries > maxEntries || len(s.files) > MaxFiles {
-		return fmt.Errorf("%s: more than %d files, or %d entries: name a part of them, a month's folder for example", f.root, MaxFiles, maxEntries)
+		return fmt.Errorf("%s: more than %d files, or %d entries: name a part of them, a month's folder for example",
+			f.root, MaxFiles, maxEntries)
 	}
 	if name := filepath.Base(f.path); !named && strings.HasPrefix(name, ".") {
 		s.leave(leftHidden, name)
@@ -80,7 +82,7 @@ func (s *search) visit(f found, named bool) error {
 	return s.enter(f)
 }
 
-// enter takes a file, or goes into a folder, that was not seen yet.
+// enter adds a file, or searches a folder, unless it was seen already.
 func (s *search) enter(f found) error {
 	name := filepath.Base(f.path)
 	own, err := filepath.EvalSymlinks(f.path)
@@ -120,7 +122,7 @@ func (s *search) enter(f found) error {
 	return nil
 }
 
-// links follows the links, now that everything else was seen, and sorts.
+// links follows the links, after everything else was searched, and sorts the files.
 func (s *search) links() error {
 	for len(s.pending) > 0 {
 		f := s.pending[0]
@@ -133,7 +135,7 @@ func (s *search) links() error {
 	return nil
 }
 
-// file takes a file that is to be played.
+// file adds a file that is to be played.
 func (s *search) file(f found, info os.FileInfo) {
 	name := filepath.Base(f.path)
 	switch {
@@ -144,7 +146,8 @@ func (s *search) file(f found, info os.FileInfo) {
 	case beside(name):
 		s.leave(leftBeside, name)
 	default:
-		// What is named as in an archive is played, or its damage told.
+		// A file with an archive's file name is played even if it is damaged. The damage is then
+		// reported.
 		_, ok := archive.ParsePath("rrc00/" + name)
 		err := readable(f.path)
 		if !ok && err == nil {
@@ -161,7 +164,7 @@ func (s *search) file(f found, info os.FileInfo) {
 	}
 }
 
-// cannotRead says in words why a file or folder that was named cannot be read.
+// cannotRead describes why a named file or folder cannot be read.
 func cannotRead(path string, err error) error {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		err = p.Err // without the name of the system call
@@ -169,7 +172,7 @@ func cannotRead(path string, err error) error {
 	return fmt.Errorf("%s cannot be read: %w", path, err)
 }
 
-// readable returns why a file cannot be opened.
+// readable returns the reason why a file cannot be opened, or nil.
 func readable(path string) error {
 	f, err := os.Open(path) //nolint:gosec // the user names it
 	if err != nil {
@@ -178,11 +181,11 @@ func readable(path string) error {
 	return f.Close()
 }
 
-// shownNames is how many names of what is left out are told.
+// shownNames bounds the names of left-out files in a note.
 const shownNames = 3
 
 func (s *search) leave(why, name string) {
-	if quoted := strconv.Quote(name); quoted != `"`+name+`"` { // a line break in a name
+	if quoted := strconv.Quote(name); quoted != `"`+name+`"` { // such as a line break in a name
 		name = quoted
 	}
 	if s.count[why]++; len(s.left[why]) < shownNames {
@@ -190,11 +193,13 @@ func (s *search) leave(why, name string) {
 	}
 }
 
-// leftOut says what is left out, beginning with a semicolon; empty where nothing is.
+// leftOut describes the left-out files, beginning with a semicolon. It is empty if there are none.
 func (s *search) leftOut() string {
 	total := 0
 	var parts []string
-	for _, why := range []string{leftHidden, leftPartial, leftBeside, leftOther, leftSpecial, leftLinks, leftUnread} {
+	for _, why := range []string{
+		leftHidden, leftPartial, leftBeside, leftOther, leftSpecial, leftLinks, leftUnread,
+	} {
 		n := s.count[why]
 		if n == 0 {
 			continue
@@ -212,7 +217,8 @@ func (s *search) leftOut() string {
 	return fmt.Sprintf("; left out: %s", strings.Join(parts, "; "))
 }
 
-// collector is that of the file, by its path as the archives have it, else by its name as `simulate` has it.
+// collector returns the collector of the file, from its path in an archive's layout, else from a
+// file name in the form of `simulate`.
 func (f found) collector() string {
 	path, err := filepath.Abs(f.path)
 	if err != nil {
@@ -227,7 +233,8 @@ func (f found) collector() string {
 	return cmp.Or(FileCollector(sure), collectorOfName(filepath.Base(path)), "file/"+defaultName)
 }
 
-// collectorOfName reads rrc00.updates.mrt.gz, rrc00.updates.20141222.0000.gz and ris.rrc00.updates.1419206400.gz.
+// collectorOfName returns the collector in names such as rrc00.updates.mrt.gz,
+// rrc00.updates.20141222.0000.gz and ris.rrc00.updates.1419206400.gz.
 func collectorOfName(name string) string {
 	parts := strings.Split(name, ".")
 	kind := slices.IndexFunc(parts, func(p string) bool { return p == "rib" || p == "bview" || p == "updates" })
@@ -240,28 +247,32 @@ func collectorOfName(name string) string {
 	return "file/" + strings.Join(parts[:kind], ".")
 }
 
-// partial reports whether a file is being written, by its name.
+// partial reports whether a file's name is that of a file being written.
 func partial(name string) bool {
 	name = strings.ToLower(name)
-	return hasSuffix(name, ".part", ".partial", ".tmp", ".temp", ".crdownload", ".download", ".aria2", ".filepart", ".swp", "~")
+	return hasSuffix(name, ".part", ".partial", ".tmp", ".temp", ".crdownload", ".download", ".aria2",
+		".filepart", ".swp", "~")
 }
 
-// beside reports whether a file stands beside those of an archive and is none of them, by its name.
+// beside reports whether a file's name is that of a companion of archive files, such as a checksum.
 func beside(name string) bool {
 	name = strings.ToLower(name)
-	for _, prefix := range []string{"index.htm", "readme", "licen", "md5sum", "sha1sum", "sha256sum", "sha512sum", "checksum"} {
+	for _, prefix := range []string{
+		"index.htm", "readme", "licen", "md5sum", "sha1sum", "sha256sum", "sha512sum", "checksum",
+	} {
 		if strings.HasPrefix(name, prefix) {
 			return true
 		}
 	}
-	return hasSuffix(name, ".md5", ".sha1", ".sha256", ".sha512", ".sum", ".sig", ".asc", ".html", ".htm", ".txt", ".md")
+	return hasSuffix(name, ".md5", ".sha1", ".sha256", ".sha512", ".sum", ".sig", ".asc", ".html", ".htm",
+		".txt", ".md")
 }
 
 func hasSuffix(name string, suffixes ...string) bool {
 	return slices.ContainsFunc(suffixes, func(s string) bool { return strings.HasSuffix(name, s) })
 }
 
-// isCapture reports whether a file's content is that of a capture.
+// isCapture reports whether a file's content is a capture.
 func isCapture(path string) (ok bool, err error) {
 	r, err := capture.Open(path, nil)
 	if err != nil {

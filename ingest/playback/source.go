@@ -13,29 +13,30 @@ import (
 
 const minuteMicroseconds = 60 * 1_000_000
 
-// Record is one record for bgp.updates.v1. Update holds until the next call of Source.Next.
+// Record is one record for bgp.updates.v1. Update is valid until the next call of Source.Next.
 type Record struct {
-	// Collector is the key; empty on a clock record, which goes to every partition.
+	// Collector is the key. It is empty for a clock record, which goes to every partition.
 	Collector string
 	Update    *pb.UpdateRecord
-	// FilePosition is where a BGP message stands; zero for what no file holds.
+	// FilePosition is the place of a BGP message. It is zero for a record that no file contains.
 	FilePosition FilePosition
 }
 
-// FilePosition is where a record stands in a file.
+// FilePosition is the place of a record in a file.
 type FilePosition struct {
 	File   string
 	Number uint64 // from 1
 	Offset int64  // in the decompressed file
 }
 
-// Progress is how far the playing is.
+// Progress is the progress of the playback.
 type Progress struct {
 	Bytes, TotalBytes int64
-	// Work is that of what was read, of TotalWork (Plan.Work), once Written records were given to the producer.
+	// Work is the work done so far, of TotalWork (Plan.Work), when Written records have been given
+	// to the producer.
 	Work, TotalWork progress.Work
 	Written         int64
-	// EventTime is the merged clock, microseconds since 1970, UTC; 0 before the first record.
+	// EventTime is the merged clock, microseconds since 1970, UTC. It is 0 before the first record.
 	EventTime int64
 	Records   uint64
 	Damaged   uint64
@@ -47,8 +48,8 @@ type Source struct {
 	lane    bgp.Lane
 	streams []*player
 	queue   []Record
-	minute  int64   // the present one's beginning; 0 before the first record
-	settled float64 // octets of tables that were read when it began
+	minute  int64   // beginning of the present minute; 0 before the first record
+	settled float64 // octets of tables that were read by the beginning of minute
 	clocks  uint64
 	ended   bool
 	records uint64
@@ -61,11 +62,11 @@ type player struct {
 	head     *pb.UpdateRecord
 	sequence uint64
 	up       bool // CollectorUp was sent
-	over     bool // the stream is at its end
+	over     bool // the stream has ended
 	down     bool // CollectorDown was sent
 }
 
-// Open begins to play the plan. Close it when done.
+// Open starts to play the plan. The caller closes the Source when done.
 func (p *Plan) Open() *Source {
 	s := &Source{plan: p, lane: bgp.FileLane(p.Hash)}
 	for _, c := range p.collectors {
@@ -83,11 +84,14 @@ func (s *Source) Close() error {
 	return errors.Join(errs...)
 }
 
-// Progress may be called between calls of Next.
+// Progress returns the progress. It may be called between calls of Next.
 func (s *Source) Progress() Progress {
-	p := Progress{TotalBytes: s.plan.Bytes, Work: s.work().Plus(s.plan.passed(s.minute)), TotalWork: s.plan.Work, EventTime: s.minute, Records: s.records, Damaged: s.damaged}
+	p := Progress{
+		TotalBytes: s.plan.Bytes, Work: s.work().Plus(s.plan.passed(s.minute)), TotalWork: s.plan.Work,
+		EventTime: s.minute, Records: s.records, Damaged: s.damaged,
+	}
 	p.Work[progress.SettledOctets] = s.settled
-	if s.ended { // which closes the last window
+	if s.ended { // the end closes the last window
 		p.Work[progress.SettledOctets] = p.Work[progress.TableOctets]
 	}
 	for _, st := range s.streams {
@@ -96,7 +100,7 @@ func (s *Source) Progress() Progress {
 	return p
 }
 
-// work is what was read of the files.
+// work returns the work done for the files.
 func (s *Source) work() (w progress.Work) {
 	for _, st := range s.streams {
 		w = w.Plus(st.work())
@@ -104,8 +108,8 @@ func (s *Source) work() (w progress.Work) {
 	return w
 }
 
-// Next returns the next record, io.EOF after the last. A *capture.Damage is no end: what it names was passed over; the
-// record then tells the collector alone.
+// Next returns the next record, or io.EOF after the last. A *capture.Damage does not end the
+// stream: the damaged part was skipped. The record then contains only the collector.
 func (s *Source) Next() (Record, error) {
 	for {
 		if len(s.queue) > 0 {
@@ -129,7 +133,9 @@ func (s *Source) Next() (Record, error) {
 		}
 		if !p.up {
 			p.up = true
-			s.queue = append(s.queue, s.stamp(p, p.now, &pb.UpdateRecord{Body: &pb.UpdateRecord_CollectorUp{CollectorUp: &pb.CollectorUp{}}}))
+			s.queue = append(s.queue, s.stamp(p, p.now, &pb.UpdateRecord{Body: &pb.UpdateRecord_CollectorUp{
+				CollectorUp: &pb.CollectorUp{},
+			}}))
 			continue
 		}
 		r := s.stamp(p, p.head.TimestampUs, p.head)
@@ -142,7 +148,8 @@ func (s *Source) Next() (Record, error) {
 	}
 }
 
-// first returns the stream with the earliest clock, by name among equals; nil when all are over.
+// first returns the stream with the earliest clock, the first in order among equals. It is nil when
+// all have ended.
 func (s *Source) first() (*player, error) {
 	var best *player
 	for _, p := range s.streams {
@@ -163,7 +170,8 @@ func (s *Source) first() (*player, error) {
 	return best, nil
 }
 
-// turn queues what a new minute begins with: a tick of every collector that is up, the end of those that are over, a clock.
+// turn queues the records at the beginning of a minute: a tick of every collector that is up,
+// CollectorDown for those whose stream has ended, and a clock.
 func (s *Source) turn(minute int64) {
 	for _, p := range s.streams {
 		switch {
@@ -171,9 +179,13 @@ func (s *Source) turn(minute int64) {
 		case p.over:
 			p.down = true
 			down := &pb.CollectorDown{Reason: pb.DownReason_DOWN_REASON_ENDED}
-			s.queue = append(s.queue, s.stamp(p, minute, &pb.UpdateRecord{Body: &pb.UpdateRecord_CollectorDown{CollectorDown: down}}))
+			s.queue = append(s.queue, s.stamp(p, minute, &pb.UpdateRecord{
+				Body: &pb.UpdateRecord_CollectorDown{CollectorDown: down},
+			}))
 		default:
-			s.queue = append(s.queue, s.stamp(p, minute, &pb.UpdateRecord{Body: &pb.UpdateRecord_Tick{Tick: &pb.Tick{}}}))
+			s.queue = append(s.queue, s.stamp(p, minute, &pb.UpdateRecord{Body: &pb.UpdateRecord_Tick{
+				Tick: &pb.Tick{},
+			}}))
 		}
 	}
 	first := s.minute == 0
@@ -187,7 +199,8 @@ func (s *Source) turn(minute int64) {
 	}
 }
 
-// watch queues the watch lists, as of a time. Their hosts have no addresses: what DNS says today is not what it said then.
+// watch queues the watch lists with time t. Their hosts have no addresses, because DNS may have had
+// other records then.
 func (s *Source) watch(t int64) {
 	for _, l := range s.plan.Watch {
 		for _, r := range l.Played() {

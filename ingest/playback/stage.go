@@ -16,23 +16,26 @@ import (
 	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
-// Deps is what a Stage is given.
+// Deps holds the dependencies of a Stage.
 type Deps struct {
 	Log        *slog.Logger
 	Registerer prometheus.Registerer // nil: no metrics
 	Kafka      kafka.Config
 	// Stage is the stage's name in dead letters.
 	Stage string
-	// Now is the time of reception.
+	// Now returns the time of reception.
 	Now func() time.Time
-	// Drain bounds the last flush. 0 is kafka.DefaultDrain.
+	// Drain bounds the last flush. 0 means kafka.DefaultDrain.
 	Drain time.Duration
-	// Consumers are waited for; empty is nobody. AheadBytes is how far reading may be ahead of the slowest of them.
+	// Consumers are the stages to wait for. Empty: the Stage waits for none. AheadBytes bounds how
+	// far reading may be ahead of the slowest of them.
 	Consumers  []kafka.Reading
 	AheadBytes int64
-	// Damaged is told of every part of the input that could not be read, instead of the log; nil: the log is, of some.
+	// Damaged receives every part of the input that could not be read, instead of the log. nil:
+	// some of them are logged.
 	Damaged func(*capture.Damage)
-	// Noted is told how far the reading is, after every few records, in Run's goroutine; nil: nobody is.
+	// Noted receives the progress after every few records, in Run's goroutine. nil: it is not
+	// called.
 	Noted func(Progress)
 }
 
@@ -46,24 +49,28 @@ type Stage struct {
 	done     atomic.Bool
 }
 
-// NewStage allocates; nothing runs yet.
+// NewStage allocates the Stage. It starts nothing.
 func NewStage(plan *Plan, d Deps) *Stage {
 	d.Drain = cmp.Or(d.Drain, kafka.DefaultDrain)
-	s := &Stage{d: d, plan: plan, metrics: newMetrics(d.Registerer), damaged: telemetry.NewLimited(d.Log, time.Minute, 20)}
+	s := &Stage{
+		d: d, plan: plan, metrics: newMetrics(d.Registerer),
+		damaged: telemetry.NewLimited(d.Log, time.Minute, 20),
+	}
 	s.progress.Store(&Progress{TotalBytes: plan.Bytes, TotalWork: plan.Work})
 	return s
 }
 
-// Progress is how far the playing is. It may be called from any goroutine.
+// Progress returns the progress of the playback. It may be called from any goroutine.
 func (s *Stage) Progress() Progress { return *s.progress.Load() }
 
-// Ready is nil as soon as the stage exists: reading files needs nobody.
+// Ready returns nil as soon as the Stage exists: reading files depends on nothing else.
 func (s *Stage) Ready() error { return nil }
 
 // Done reports whether everything was written and acknowledged.
 func (s *Stage) Done() bool { return s.done.Load() }
 
-// Run plays the files to their end. It returns nil when everything is acknowledged, or ctx has ended.
+// Run plays the files to their end. It returns nil when everything is acknowledged, or ctx has
+// ended.
 func (s *Stage) Run(ctx context.Context) error {
 	w, err := newWriter(ctx, s)
 	if err != nil {

@@ -17,36 +17,36 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// stream plays the files of one collector as records without position.
+// stream converts the files of one collector into records without position.
 type stream struct {
 	name    string
 	updates []*filePlan // still to be opened, in order
-	tables  []*filePlan // the same
-	current *file       // of updates
-	dumps   []*file     // tables that are being read
-	hole    *hole       // before the head of current
+	tables  []*filePlan // still to be opened, in order
+	current *file       // the open update file
+	dumps   []*file     // the open tables
+	hole    *hole       // hole before the next item of current
 	decoder *wire.Decoder
-	// now is the latest time seen, microseconds: the stream's clock.
+	// now is the latest time seen, microseconds: the clock of the stream.
 	now int64
-	// pending goes out before anything else is read.
+	// pending holds records to be returned before anything else is read.
 	pending []*pb.UpdateRecord
-	said    *capture.Damage // about a table, to be handed out next; nil: nothing
-	table   *dump           // that is open
-	ntables int             // how many there were
-	nholes  int             // the same
-	gap     string          // that which the next table answers; empty is none
+	said    *capture.Damage // damage of a table, to be returned next; nil: none
+	table   *dump           // the open table
+	ntables int             // number of tables so far
+	nholes  int             // number of unanswered holes so far
+	gap     string          // the gap that the next table answers; empty: none
 	known   bool            // a whole table has come, and nothing is missing since
-	// followed: a message came after the last table.
+	// followed is true if a message came after the last table.
 	followed bool
 
 	message      pb.UpdateRecord
 	filePosition FilePosition // of message
 	raw          pb.BGPMessage
-	// peers are converted once.
+	// peers caches converted peers.
 	peers map[peerID]*pb.Peer
 	sets  peerSets
-	done  int64 // compressed bytes of the files that were closed
-	// worked is the work of the files that were closed.
+	done  int64 // compressed octets of the closed files
+	// worked is the work done for the closed files.
 	worked progress.Work
 }
 
@@ -56,15 +56,18 @@ type peerID struct {
 	id   netip.Addr
 }
 
-// maxPeers bounds the peers of a stream that are remembered.
+// maxPeers bounds the peers that a stream remembers.
 const maxPeers = 4096
 
 func newStream(p collectorPlan) *stream {
-	return &stream{name: p.name, updates: p.updates, tables: p.tables, decoder: new(wire.Decoder), peers: map[peerID]*pb.Peer{}}
+	return &stream{
+		name: p.name, updates: p.updates, tables: p.tables, decoder: new(wire.Decoder),
+		peers: map[peerID]*pb.Peer{},
+	}
 }
 
-// next returns the next record, which holds until the next call. A *capture.Damage is not the end; io.EOF and every other
-// error are.
+// next returns the next record, which is valid until the next call. A *capture.Damage is not the
+// end. io.EOF and every other error are.
 func (s *stream) next() (*pb.UpdateRecord, error) {
 	for {
 		if len(s.pending) > 0 {
@@ -99,13 +102,13 @@ func (s *stream) next() (*pb.UpdateRecord, error) {
 	}
 }
 
-// head returns the file whose head comes next: the earliest, tables first among equals. It is nil where updates are missing before
-// that, and at the end.
+// head returns the file with the earliest next item, tables first among equals. It is nil if
+// updates are missing before that item, and at the end.
 func (s *stream) head() (*file, error) {
 	if err := s.loadUpdates(); err != nil {
 		return nil, err
 	}
-	until := int64(0) // when the updates go on; 0 is never
+	until := int64(0) // time at which the updates continue; 0: never
 	switch {
 	case s.hole != nil:
 		until = s.hole.begin
@@ -126,7 +129,7 @@ func (s *stream) head() (*file, error) {
 	return first, nil
 }
 
-// loadUpdates reads the head of the files of updates.
+// loadUpdates reads the next item of the update files.
 func (s *stream) loadUpdates() error {
 	for {
 		if s.current == nil {
@@ -152,7 +155,8 @@ func (s *stream) loadUpdates() error {
 	}
 }
 
-// loadDumps reads the heads of the tables that come before until, and returns that with the earliest.
+// loadDumps reads the next items of the tables that come before until, and returns the table with
+// the earliest one.
 func (s *stream) loadDumps(until int64) (*file, error) {
 	for i := 0; ; {
 		if i == len(s.dumps) {
@@ -188,7 +192,7 @@ func (s *stream) loadDumps(until int64) (*file, error) {
 	return first, nil
 }
 
-// openDump opens the next table if it comes before until and is not later than those that are being read.
+// openDump opens the next table if it comes before until and is not later than the open ones.
 func (s *stream) openDump(until int64) (bool, error) {
 	if len(s.tables) == 0 || until != 0 && s.tables[0].first > until {
 		return false, nil
@@ -206,7 +210,7 @@ func (s *stream) openDump(until int64) (bool, error) {
 	return true, nil
 }
 
-// closeFile ends the reading of a file.
+// closeFile closes a file.
 func (s *stream) closeFile(f *file) error {
 	s.leave(f)
 	n, err := f.close()
@@ -215,7 +219,7 @@ func (s *stream) closeFile(f *file) error {
 	return err
 }
 
-// close ends the reading of all files.
+// close closes all files.
 func (s *stream) close() error {
 	var errs []error
 	if s.current != nil {
@@ -228,7 +232,7 @@ func (s *stream) close() error {
 	return errors.Join(errs...)
 }
 
-// bytes is how much of the files was read, as they are on disk.
+// bytes returns the number of octets that were read of the files on disk.
 func (s *stream) bytes() int64 {
 	n := s.done
 	for _, f := range s.dumps {
@@ -240,8 +244,8 @@ func (s *stream) bytes() int64 {
 	return n
 }
 
-// beginHole says that updates are missing. Where a later table tells what stands then, the gap is open until that; otherwise nothing
-// answers it.
+// beginHole writes that updates are missing. If a later table gives the routes after the hole, the
+// gap stays open until that table. Otherwise the gap ends without an answer.
 func (s *stream) beginHole() {
 	h := s.hole
 	s.dropTable()
@@ -257,21 +261,21 @@ func (s *stream) beginHole() {
 	s.push(h.end, &pb.UpdateRecord{Body: &pb.UpdateRecord_GapEnd{GapEnd: &pb.GapEnd{Id: id}}})
 }
 
-// push queues a record of time t. The stream's clock follows when it leaves the queue: what begins a gap goes out before the
-// time has passed in which the gap lies.
+// push queues a record of time t. The stream's clock advances when the record leaves the queue. The
+// record that begins a gap is therefore written before the clock passes the gap.
 func (s *stream) push(t int64, r *pb.UpdateRecord) {
 	r.TimestampUs = t
 	s.pending = append(s.pending, r)
 }
 
-// take turns the head of a file into records.
+// take converts the next item of a file into records.
 func (s *stream) take(f *file) error {
 	it, t := f.item, f.at
 	f.item = nil
 	if it.Kind == capture.RIB {
 		return s.rib(f, it, t)
 	}
-	if it.Local { // the collector's own message, not the peer's
+	if it.Local { // a message of the collector itself
 		return nil
 	}
 	r := s.convert(f, it)
@@ -284,11 +288,15 @@ func (s *stream) take(f *file) error {
 	return nil
 }
 
-// convert returns the record of an item that is no table, nil where it changes nothing.
+// convert returns the record of an item that is not part of a table. It is nil if the item changes
+// nothing.
 func (s *stream) convert(f *file, it *capture.Item) *pb.UpdateRecord {
 	switch it.Kind {
 	case capture.Message:
-		s.raw = pb.BGPMessage{Peer: s.peer(it.Peer, it.BGPID), Raw: it.Message, AsOctets: uint32(it.ASOctets), AddPathIpv4: it.AddPathIPv4, AddPathIpv6: it.AddPathIPv6}
+		s.raw = pb.BGPMessage{
+			Peer: s.peer(it.Peer, it.BGPID), Raw: it.Message, AsOctets: uint32(it.ASOctets),
+			AddPathIpv4: it.AddPathIPv4, AddPathIpv6: it.AddPathIPv6,
+		}
 		s.filePosition = FilePosition{f.plan.title, it.Number, it.Offset}
 		s.message = pb.UpdateRecord{Body: &pb.UpdateRecord_BgpMessage{BgpMessage: &s.raw}}
 		return &s.message
@@ -302,7 +310,9 @@ func (s *stream) convert(f *file, it *capture.Item) *pb.UpdateRecord {
 	case capture.CollectorUp:
 		return &pb.UpdateRecord{Body: &pb.UpdateRecord_CollectorUp{CollectorUp: &pb.CollectorUp{}}}
 	case capture.CollectorDown:
-		return &pb.UpdateRecord{Body: &pb.UpdateRecord_CollectorDown{CollectorDown: &pb.CollectorDown{Reason: pb.DownReason_DOWN_REASON_LOST}}}
+		return &pb.UpdateRecord{Body: &pb.UpdateRecord_CollectorDown{CollectorDown: &pb.CollectorDown{
+			Reason: pb.DownReason_DOWN_REASON_LOST,
+		}}}
 	case capture.RIB, capture.Note:
 	}
 	return nil
@@ -313,7 +323,7 @@ func (s *stream) peerDown(it *capture.Item) *pb.UpdateRecord {
 	return &pb.UpdateRecord{Body: &pb.UpdateRecord_PeerDown{PeerDown: down}}
 }
 
-// peer converts a peer, from memory where it can.
+// peer converts a peer, with a cache.
 func (s *stream) peer(p bgp.Peer, id netip.Addr) *pb.Peer {
 	k := peerID{p, id}
 	if out, ok := s.peers[k]; ok {
@@ -328,5 +338,5 @@ func (s *stream) peer(p bgp.Peer, id netip.Addr) *pb.Peer {
 	return out
 }
 
-// clock writes a time in microseconds for messages.
+// clock formats a time in microseconds for messages.
 func clock(us int64) string { return time.UnixMicro(us).UTC().Format(time.RFC3339) }

@@ -15,39 +15,45 @@ import (
 )
 
 const (
-	// checkLead is how long before its table a check begins, microseconds, checkLag how long after it ends: what changes while the
-	// collector writes the table is left as the updates say.
+	// checkLead is how long before its table a check begins, microseconds. checkLag is how long
+	// after the table it ends. Routes that change while the collector writes the table stay as the
+	// updates set them.
 	checkLead = 60 * 1_000_000
 	checkLag  = 300 * 1_000_000
-	// oneTable is how far the parts of one table, as IPv4 and IPv6 in files of their own, may be apart.
+	// oneTable bounds the interval between the parts of one table, such as IPv4 and IPv6 in
+	// separate files.
 	oneTable = 300 * 1_000_000
-	// maxDump is how far the times of a table's file may jump.
+	// maxDump bounds a jump of the times in a table's file.
 	maxDump = 24 * 60 * minuteMicroseconds
 )
 
-// dump is a table dump that is open: the first of a collector and one that answers a gap set its state, another is a check.
+// dump is an open table dump. The first one of a collector, and one that answers a gap, set its
+// state. Any other is a check.
 type dump struct {
 	chunk    *tablechunk.Builder
 	peers    map[bgp.Peer]netip.Addr
 	families [len(bgp.Families) + 1]bool
 	check    bool
 	begin    int64  // time of the table
-	last     int64  // that of its last part
-	files    int    // that are within it
+	last     int64  // time of its last part
+	files    int    // number of open files with a part of it
 	some     bool   // a part of it has come
 	title    string // of its last file
 	tally    tablechunk.Tally
-	dropped  bool // a part of it is still to come, and does not belong to it any more
+	dropped  bool // a later part will come, but no longer belongs to it
 }
 
-// tableID names the next table.
+// tableID returns the id of the next table.
 func (s *stream) tableID() string { return fmt.Sprintf("table/%d", s.ntables+1) }
 
-// openTable begins a table whose time is at; t is when that is said.
+// openTable begins a table of time at. t is the time of the record that begins it.
 func (s *stream) openTable(at, t int64) {
 	id := s.tableID()
 	s.ntables++
-	s.table = &dump{chunk: tablechunk.New(id), peers: map[bgp.Peer]netip.Addr{}, begin: at, last: at, check: s.comparable()}
+	s.table = &dump{
+		chunk: tablechunk.New(id), peers: map[bgp.Peer]netip.Addr{}, begin: at, last: at,
+		check: s.comparable(),
+	}
 	switch {
 	case s.table.check:
 		s.push(t, &pb.UpdateRecord{Body: &pb.UpdateRecord_CheckBegin{CheckBegin: &pb.CheckBegin{Id: id}}})
@@ -56,15 +62,18 @@ func (s *stream) openTable(at, t int64) {
 	}
 }
 
-// comparable reports whether the next table is a check: the state is known, and was followed since.
+// comparable reports whether the next table is a check: the state is known, and updates followed
+// it.
 func (s *stream) comparable() bool { return s.known && s.gap == "" && s.followed }
 
-// due does what is to be done for tables before a record of time t is played, and reports whether it was something.
+// due handles the tables that are due before a record of time t is played, and reports whether it
+// did anything.
 func (s *stream) due(t int64) bool {
 	switch {
 	case s.table != nil && s.table.some && s.table.files == 0 && t >= s.tableEnds():
 		s.endTable()
-	case s.table == nil && s.comparable() && len(s.tables) > 0 && t >= s.tables[0].first-checkLead && t <= s.tables[0].first:
+	case s.table == nil && s.comparable() && len(s.tables) > 0 && t >= s.tables[0].first-checkLead &&
+		t <= s.tables[0].first:
 		s.openTable(s.tables[0].first, max(s.now, s.tables[0].first-checkLead))
 	default:
 		return false
@@ -72,7 +81,7 @@ func (s *stream) due(t int64) bool {
 	return true
 }
 
-// tableEnds is when the open table, of which no file is being read, ends.
+// tableEnds returns the time at which the open table ends. No file of it is being read.
 func (s *stream) tableEnds() int64 {
 	switch {
 	case s.table.check:
@@ -85,7 +94,7 @@ func (s *stream) tableEnds() int64 {
 	return 0
 }
 
-// leave notes that a file is within the open table no more.
+// leave records that a file is no longer within the open table.
 func (s *stream) leave(f *file) {
 	if d := f.in; d != nil {
 		f.in = nil
@@ -95,7 +104,7 @@ func (s *stream) leave(f *file) {
 	}
 }
 
-// leaveBehind notes that a file is within the open table no more, where its head is of a later one.
+// leaveBehind calls leave if the next item of a file belongs to a later table.
 func (s *stream) leaveBehind(f *file) {
 	if f.in != nil && f.item != nil && f.at > f.in.last+oneTable {
 		s.leave(f)
@@ -127,7 +136,7 @@ func (s *stream) rib(f *file, it *capture.Item, t int64) error {
 		e := &it.Entries[i]
 		s.table.peers[e.Peer] = e.BGPID
 		origin, upstream, err := tablechunk.Route(s.decoder, e)
-		if err != nil { // it holds the prefix all the same, if it is a route
+		if err != nil { // the peer still holds the prefix, unless the path is no route
 			bad = &capture.Damage{
 				File: f.plan.title, Offset: it.Offset, Number: it.Number, Reason: capture.BadRecord, Raw: it.Message,
 				Err: fmt.Errorf("route of peer %v to %v: %w", e.Peer.Address, it.Prefix, err),
@@ -140,7 +149,7 @@ func (s *stream) rib(f *file, it *capture.Item, t int64) error {
 	return bad
 }
 
-// flushChunk queues what the chunk has collected.
+// flushChunk queues the collected chunk.
 func (s *stream) flushChunk() {
 	if c := s.table.chunk.Take(); c != nil {
 		s.push(s.now, &pb.UpdateRecord{Body: &pb.UpdateRecord_TableChunk{TableChunk: c}})
@@ -159,17 +168,21 @@ func (s *stream) endTable() {
 	if d.dropped {
 		why = errors.New("updates are missing while it is read")
 	}
-	cut := !d.check && errors.Is(why, tablechunk.ErrCut) // no other file will hold this table: what was read of it counts
+	// no other file will contain this table, so the part that was read counts
+	cut := !d.check && errors.Is(why, tablechunk.ErrCut)
 	complete := why == nil || cut
 	s.table = nil
 	switch {
 	case cut:
-		s.said = d.damage("the table of %s at %s counts as far as it goes, and what it lacks is unknown: %w", s.name, clock(d.begin), why)
+		s.said = d.damage("the table of %s at %s counts as far as it goes, and what it lacks is unknown: %w",
+			s.name, clock(d.begin), why)
 	case !complete:
 		s.said = d.damage("the table of %s at %s does not count as whole: %w", s.name, clock(d.begin), why)
 	}
 	if d.check {
-		s.push(s.now, &pb.UpdateRecord{Body: &pb.UpdateRecord_CheckEnd{CheckEnd: &pb.CheckEnd{Id: d.chunk.ID(), Complete: complete && d.some, Unreadable: d.tally.Unreadable()}}})
+		s.push(s.now, &pb.UpdateRecord{Body: &pb.UpdateRecord_CheckEnd{CheckEnd: &pb.CheckEnd{
+			Id: d.chunk.ID(), Complete: complete && d.some, Unreadable: d.tally.Unreadable(),
+		}}})
 		return
 	}
 	end := &pb.GapEnd{Id: d.chunk.ID(), Complete: complete, Unreadable: d.tally.Unreadable()}
@@ -185,12 +198,13 @@ func (s *stream) endTable() {
 	s.gap, s.known, s.followed = "", complete, false
 }
 
-// damage says what is wrong with the table.
+// damage returns a damage of the table.
 func (d *dump) damage(format string, args ...any) *capture.Damage {
 	return &capture.Damage{File: d.title, Reason: capture.BadTable, Err: fmt.Errorf(format, args...)}
 }
 
-// dropTable ends the table that is open, before updates are missing: incomplete where a part of it is still to come.
+// dropTable ends the open table before a hole. The table is incomplete if a part of it is still to
+// come.
 func (s *stream) dropTable() {
 	if s.table == nil {
 		return

@@ -6,36 +6,40 @@ import (
 )
 
 const (
-	// clockSlack is how far a record's time may be from the latest one before it in the same stretch, microseconds: what ingest believes
-	// of live sources, too.
+	// clockSlack bounds the difference between a record's time and the latest one before it in the
+	// same stretch, microseconds. ingest accepts the same difference of live sources.
 	clockSlack = 60 * 1_000_000
-	// tolerated is how far the time of a record that is played where it stands may be off before that is damage.
+	// tolerated bounds the error of a record's time before it counts as damage. The record is then
+	// played at its place in the file.
 	tolerated = 600 * 1_000_000
-	// strayMicroseconds is how far from all others a few times of a file lie that are not believed, though none contradicts them.
+	// strayMicroseconds is the distance from all other times of a file beyond which a few times are
+	// not credible, even if no record contradicts them.
 	strayMicroseconds = 6 * 3600 * 1_000_000
-	// strayShare: at most one of so many times of a file strays.
+	// strayShare bounds the share of a file's records that may be strays: one in strayShare.
 	strayShare = 10
-	// earliestTime is 1990-01-01: there was no BGP before. A time since 1970 that is earlier counts from a router's start.
+	// earliestTime is 1990-01-01. There was no BGP before. An earlier time counts from a router's
+	// start instead of from 1970.
 	earliestTime = 631_152_000 * 1_000_000
-	// routerStart is 2000-01-01: where no file says when a router started, times that count from then are played as if it was then.
+	// routerStart is 2000-01-01. Times that count from a router's start are played as if the router
+	// started then, if no file gives its start.
 	routerStart = 946_684_800 * 1_000_000
-	// latestTime is 2100-01-01: detection takes no time from then on.
+	// latestTime is 2100-01-01. Detection accepts no time from then on.
 	latestTime = 4_102_444_800 * 1_000_000
-	// maxStretches bounds the stretches of a file: a file with more has times without any order.
+	// maxStretches bounds the stretches of a file. A file with more has times without any order.
 	maxStretches = 1 << 20
 )
 
-// stretch is a row of records of a file, each at most clockSlack from the latest time before it.
+// stretch is a run of records of a file, each at most clockSlack from the latest time before it.
 type stretch struct {
 	from, to uint64 // numbers of its first and last record
 	records  int64
 	low      int64 // earliest and latest time, microseconds
 	high     int64
-	step     int64 // longest silence within
-	odd      bool  // its times are not believed
+	step     int64 // longest silence within it
+	odd      bool  // its times are not credible
 }
 
-// add extends the rows by a record with a time.
+// add adds a record with a time to the rows.
 func add(rows []stretch, number uint64, t int64) []stretch {
 	if n := len(rows); n > 0 {
 		if s := &rows[n-1]; t >= s.high-clockSlack && t <= s.high+clockSlack {
@@ -47,10 +51,12 @@ func add(rows []stretch, number uint64, t int64) []stretch {
 	return append(rows, stretch{from: number, to: number, records: 1, low: t, high: t})
 }
 
-// unusable marks the stretches of a file whose times cannot be any: 0, beyond 2100, and before 1990 where others are later. It
-// reports whether some are left.
+// unusable marks the stretches of a file with impossible times: 0, from 2100 on, and before 1990 if
+// other times are later. It reports whether any stretch is left.
 func unusable(rows []stretch) bool {
-	later := slices.ContainsFunc(rows, func(s stretch) bool { return s.high >= earliestTime && s.low < latestTime })
+	later := slices.ContainsFunc(rows, func(s stretch) bool {
+		return s.high >= earliestTime && s.low < latestTime
+	})
 	some := false
 	for i := range rows {
 		s := &rows[i]
@@ -60,8 +66,9 @@ func unusable(rows []stretch) bool {
 	return some
 }
 
-// strays marks the few stretches of a file that lie apart from the others by more than strayMicroseconds and more than the others
-// take: nothing follows the last record of a file that could contradict it, and nothing goes before the first.
+// strays marks the few stretches of a file whose distance from the others exceeds both
+// strayMicroseconds and the time that the others cover. No record follows the last one of a file
+// that could contradict it, and none precedes the first.
 func strays(rows []stretch) {
 	var sorted []*stretch
 	total := int64(0)
@@ -75,7 +82,7 @@ func strays(rows []stretch) {
 		return
 	}
 	slices.SortStableFunc(sorted, func(a, b *stretch) int { return cmp.Compare(a.low, b.low) })
-	first, seen := 0, int64(0) // that with the median
+	first, seen := 0, int64(0) // the stretch with the median
 	for ; 2*(seen+sorted[first].records) < total; first++ {
 		seen += sorted[first].records
 	}
@@ -104,12 +111,13 @@ func strays(rows []stretch) {
 	}
 }
 
-// weight is what a stretch counts: the seconds that it covers, however many records they have. A table that is sent again says the
-// same second many times.
+// weight returns the weight of a stretch: the seconds that it covers, however many records they
+// have. A table that is sent again contains the same second many times.
 func (s *stretch) weight() int64 { return 1 + (s.high-s.low)/1_000_000 }
 
-// straighten marks the stretches that are not in the longest row in which no time goes back by more than clockSlack. Of
-// equal rows it takes the one with the later records: a time that the next ones take back is not believed.
+// straighten marks the stretches outside the heaviest row in which no time goes back by more than
+// clockSlack. Of equal rows it takes the one with the later records: a time that the next ones
+// contradict is not credible.
 func straighten(rows []*stretch) {
 	highs := make([]int64, 0, len(rows))
 	for _, s := range rows {
@@ -117,7 +125,8 @@ func straighten(rows []*stretch) {
 	}
 	slices.Sort(highs)
 	highs = slices.Compact(highs)
-	// best holds, as a Fenwick tree over highs, the stretch at which the longest row up to there ends.
+	// best is a Fenwick tree over highs. It holds the stretch at which the heaviest row up to each
+	// high ends.
 	best := make([]int, len(highs)+1)
 	length, before := make([]int64, len(rows)), make([]int, len(rows))
 	for i := range best {
@@ -159,21 +168,22 @@ func straighten(rows []*stretch) {
 	}
 }
 
-// oddTimes are records in a row whose times are not believed. They are played where they stand.
+// oddTimes is a run of records whose times are not credible. They are played at their place in the
+// file.
 type oddTimes struct {
 	from, to   uint64 // numbers of the records
-	low, high  int64  // the times that they say
-	shift      int64  // what is added to them
-	least, max int64  // between what they are played
+	low, high  int64  // the times in the records
+	shift      int64  // added to those times
+	least, max int64  // bounds of the time at which they are played
 }
 
-// at is when a record is played that says t.
+// at returns the time at which a record with time t is played.
 func (o *oddTimes) at(t int64) int64 { return min(max(t+o.shift, o.least), o.max) }
 
-// repair returns the odd times of rows, in order. before and after are the times that are believed next to rows; 0 is none. Stretches
-// that one clock may have told are one.
+// repair returns the odd times of rows, in order. before and after are the credible times next to
+// rows. 0 means none. Consecutive odd stretches that may come from the same clock are joined.
 func repair(rows []stretch, before, after int64) []oddTimes {
-	believed := make([]int64, len(rows)+1) // the next time that is, from each stretch on
+	believed := make([]int64, len(rows)+1) // the next credible time from each stretch on
 	believed[len(rows)] = after
 	for i := len(rows) - 1; i >= 0; i-- {
 		if believed[i] = believed[i+1]; !rows[i].odd {
@@ -188,7 +198,8 @@ func repair(rows []stretch, before, after int64) []oddTimes {
 			continue
 		}
 		o := oddTimes{from: s.from, low: s.low, high: s.high}
-		for ; i+1 < len(rows) && rows[i+1].odd && rows[i+1].low >= o.high-clockSlack && rows[i+1].low-o.high <= strayMicroseconds; i++ {
+		for ; i+1 < len(rows) && rows[i+1].odd && rows[i+1].low >= o.high-clockSlack &&
+			rows[i+1].low-o.high <= strayMicroseconds; i++ {
 			o.high = max(o.high, rows[i+1].high)
 		}
 		o.to = rows[i].to
@@ -201,7 +212,7 @@ func repair(rows []stretch, before, after int64) []oddTimes {
 		default:
 			o.shift, o.least, o.max = before-o.low, before, max(before, next)
 			if spare := next - before - long; long > 0 && spare > 0 && spare <= 2*clockSlack {
-				o.shift += spare / 2 // as much silence before it as behind
+				o.shift += spare / 2 // as much silence before it as after it
 			}
 		}
 		out = append(out, o)

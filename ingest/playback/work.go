@@ -2,7 +2,8 @@ package playback
 
 import "github.com/darkmap/darkmap/internal/progress"
 
-// work is what a file holds. Of a table only the beginning was read: it counts by its size on disk.
+// work returns the amount of work in a file. Of a table only the beginning was read, so it counts
+// by its size on disk.
 func (f *filePlan) work() (w progress.Work) {
 	if f.table {
 		w[progress.TableOctets], w[progress.SettledOctets] = float64(f.bytes), float64(f.bytes)
@@ -12,7 +13,8 @@ func (f *filePlan) work() (w progress.Work) {
 	return w
 }
 
-// worked is the work of what was read of a file that is open. Octets are read ahead, which does not matter for a table.
+// worked returns the work done for an open file. Octets are read ahead, which does not matter for a
+// table.
 func (f *file) worked() (w progress.Work) {
 	if f.plan.table {
 		w[progress.TableOctets] = float64(min(f.reader.Stats().FileBytes, f.plan.bytes))
@@ -22,7 +24,7 @@ func (f *file) worked() (w progress.Work) {
 	return w
 }
 
-// work is that of what was read of the stream's files.
+// work returns the work done for the stream's files.
 func (s *stream) work() progress.Work {
 	w := s.worked
 	for _, f := range s.dumps {
@@ -34,7 +36,8 @@ func (s *stream) work() progress.Work {
 	return w
 }
 
-// passed is the work of the minutes up to a time, microseconds; none before the first.
+// passed returns the work of the minutes up to a time, microseconds. It is zero up to the first
+// time of the files.
 func (p *Plan) passed(t int64) (w progress.Work) {
 	if p.from != 0 && t > p.from {
 		w[progress.Minutes] = float64(min(t, p.to)-p.from) / minuteMicroseconds

@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	// noteEvery is after how many written bytes the progress is published, lookEvery the slower stages are looked at.
+	// noteEvery is the number of written octets between two publications of the progress. lookEvery
+	// is that between two checks of the slower stages.
 	noteEvery = 32 << 10
 	lookEvery = 1 << 20
 )
@@ -26,8 +27,8 @@ type writer struct {
 	producer *kafka.Producer
 	dead     *kgo.Client
 	backlog  backlog.Limit
-	noted    int64 // bytes written when the progress was last published
-	looked   int64 // the same of the slower stages
+	noted    int64 // octets written when the progress was last published
+	looked   int64 // octets written when the slower stages were last checked
 }
 
 func newWriter(ctx context.Context, s *Stage) (*writer, error) {
@@ -43,7 +44,8 @@ func newWriter(ctx context.Context, s *Stage) (*writer, error) {
 	return &writer{
 		s: s, producer: producer, dead: dead,
 		backlog: backlog.Limit{
-			Log: s.d.Log, Kafka: s.d.Kafka, Admin: kadm.NewClient(dead), Producer: producer, Consumers: s.d.Consumers, Bytes: s.d.AheadBytes,
+			Log: s.d.Log, Kafka: s.d.Kafka, Admin: kadm.NewClient(dead), Producer: producer,
+			Consumers: s.d.Consumers, Bytes: s.d.AheadBytes,
 			Waits: s.metrics.waits,
 		},
 	}, nil
@@ -54,7 +56,7 @@ func (w *writer) close() {
 	w.dead.Close()
 }
 
-// write encodes and sends a record; clock records go to every partition.
+// write encodes and sends a record. A clock record goes to every partition.
 func (w *writer) write(ctx context.Context, rec Record) error {
 	rec.Update.ReceivedAtUs = w.s.d.Now().UnixMicro()
 	value, err := rec.Update.MarshalVT()
@@ -70,7 +72,7 @@ func (w *writer) write(ctx context.Context, rec Record) error {
 
 func (w *writer) flush(ctx context.Context) error { return w.producer.Flush(ctx) }
 
-// due reports whether enough was written to publish the progress, and to look at the slower stages.
+// due reports whether enough was written to publish the progress, and to check the slower stages.
 func (w *writer) due() (note, look bool) {
 	_, bytes := w.producer.Produced()
 	if note = bytes-w.noted >= noteEvery; note {
@@ -82,20 +84,25 @@ func (w *writer) due() (note, look bool) {
 	return note, look
 }
 
-// deadLetter counts a damage, logs it within limits, and keeps its octets where it has any.
+// deadLetter counts a damage, reports it, and writes its octets, if it has any, to the dead
+// letters.
 func (w *writer) deadLetter(ctx context.Context, collector string, d *capture.Damage) error {
 	w.s.metrics.damage(d)
 	if w.s.d.Damaged != nil {
 		w.s.d.Damaged(d)
 	} else {
-		w.s.damaged.Warn("passed over damaged input", "file", d.File, "offset", d.Offset, "record", d.Number, "reason", string(d.Reason), "err", d.Err)
+		w.s.damaged.Warn("passed over damaged input", "file", d.File, "offset", d.Offset, "record", d.Number,
+			"reason", string(d.Reason), "err", d.Err)
 	}
 	if len(d.Raw) == 0 {
 		return nil
 	}
 	at := &kgo.Record{Topic: filepath.Base(d.File), Offset: d.Offset, Key: []byte(collector), Value: d.Raw}
-	// One partition, in order with nothing else: the wait is short and rare.
-	if err := w.dead.ProduceSync(ctx, kafka.DeadLetter(w.s.d.Kafka, w.s.d.Stage, at, fmt.Sprintf("%s: %v", d.Reason, d.Err))).FirstErr(); err != nil {
+	// The dead letters go to one partition, and need no order with other records. The wait is short
+	// and rare.
+	if err := w.dead.ProduceSync(
+		ctx, kafka.DeadLetter(w.s.d.Kafka, w.s.d.Stage, at, fmt.Sprintf("%s: %v", d.Reason, d.Err)),
+	).FirstErr(); err != nil {
 		return fmt.Errorf("writing to %s: %w", schemas.TopicDeadLetter, err)
 	}
 	return nil

@@ -17,26 +17,27 @@ import (
 )
 
 const (
-	// commitLimit bounds a commit, which holds up polling.
+	// commitLimit bounds the time of a commit, which blocks polling.
 	commitLimit = 5 * time.Second
-	// maxAddPath peers fit into a commit's metadata, of which brokers take 4096 octets.
+	// maxAddPath is the number of peers that fit into a commit's metadata. Brokers accept 4096
+	// octets.
 	maxAddPath = 32
 )
 
-// memory is what a commit's metadata carry from owner to owner.
+// memory is the state in a commit's metadata, for the next owner.
 type memory struct {
-	// At is when it was committed, Clock that of the topic's last message, Since where the collector's open gap begins:
-	// microseconds since 1970.
+	// At is the time of the commit. Clock is that of the topic's last message. Since is the begin
+	// of the collector's open gap. All are microseconds since 1970.
 	At    int64 `json:"at"`
 	Clock int64 `json:"clock"`
 	Since int64 `json:"since,omitempty"`
-	// Open tells that a gap of the collector is open.
+	// Open is true if a gap of the collector is open.
 	Open    bool              `json:"open,omitempty"`
 	Epoch   uint64            `json:"epoch,omitempty"`
 	AddPath []wire.BMPAddPath `json:"add_path,omitempty"`
 }
 
-// pending is what is committed once mark is acknowledged.
+// pending holds the offsets to be committed once mark is acknowledged.
 type pending struct {
 	mark   kafka.Mark
 	points map[*partition]point
@@ -47,7 +48,8 @@ type point struct {
 	metadata string
 }
 
-// commit commits what is acknowledged, and from time to time takes up what is new. The error is the producer's.
+// commit commits acknowledged offsets, and once per CommitInterval collects new ones. It returns
+// the producer's error.
 func (s *Source) commit(ctx context.Context) error {
 	if s.pending != nil {
 		ok, err := s.d.Updates.Acked(s.pending.mark)
@@ -66,8 +68,9 @@ func (s *Source) commit(ctx context.Context) error {
 	return nil
 }
 
-// introduce commits where partitions begin that were assigned since the last poll, before anything of them is passed on: whoever
-// has them next then knows the epoch of their positions. A cluster that refuses is told again with the next commit.
+// introduce commits the start offsets of the partitions that were assigned since the last poll,
+// before it passes on any of their records. The next owner then knows the epoch of their positions.
+// If the cluster refuses, the next commit repeats them.
 func (s *Source) introduce(ctx context.Context) {
 	s.mu.Lock()
 	fresh := s.fresh
@@ -88,7 +91,7 @@ func (s *Source) introduce(ctx context.Context) {
 	}
 }
 
-// collect makes all that is new pending, beside what is already.
+// collect adds all new offsets to the pending ones.
 func (s *Source) collect() {
 	if len(s.dirty) == 0 {
 		return
@@ -103,7 +106,7 @@ func (s *Source) collect() {
 	s.pending.mark = s.d.Updates.Mark()
 }
 
-// remember writes what the next owner needs to know.
+// remember returns the metadata for the next owner.
 func (p *partition) remember() string {
 	m := memory{At: time.Now().UnixMicro(), Clock: p.clock, Epoch: p.epoch}
 	if p.c != nil {
@@ -112,13 +115,14 @@ func (p *partition) remember() string {
 	m.AddPath = p.bmp.AddPathPeers()
 	m.AddPath = m.AddPath[:min(len(m.AddPath), maxAddPath)]
 	b, err := json.Marshal(m)
-	if err != nil { // it has nothing that cannot be written
+	if err != nil { // every field can be encoded
 		return ""
 	}
 	return string(b)
 }
 
-// recall reads it again; what somebody else wrote there tells nothing, nor do times that are yet to come.
+// recall parses the metadata of a commit. It returns a zero memory if another program wrote them.
+// It caps times in the future at the present.
 func recall(metadata string) memory {
 	var m memory
 	if err := json.Unmarshal([]byte(metadata), &m); err != nil {
@@ -129,11 +133,11 @@ func recall(metadata string) memory {
 	return m
 }
 
-// settleLimit is how long settle waits, at most: the group's other members wait for it.
+// settleLimit bounds the wait in settle, because the group's other members wait for it.
 const settleLimit = 5 * time.Second
 
-// settle waits until everything that was read is acknowledged, and commits it. What does not come in time is read again by
-// whoever has the topic next.
+// settle waits until everything that was read is acknowledged, and commits it. The next owner of a
+// topic reads again whatever is not acknowledged in time.
 func (s *Source) settle(ctx context.Context) {
 	if s.collect(); s.pending == nil {
 		return
@@ -161,7 +165,8 @@ func (s *Source) settle(ctx context.Context) {
 	}
 }
 
-// send commits offsets, with their metadata, and reports whether it could. What fails is tried again with the next.
+// send commits offsets with their metadata, and reports whether it succeeded. Failed ones are
+// committed again with the next.
 func (s *Source) send(ctx context.Context, points map[*partition]point) bool {
 	offsets, metadata := map[string]map[int32]kgo.EpochOffset{}, map[string]map[int32]string{}
 	for p, at := range points {
@@ -184,7 +189,8 @@ func (s *Source) send(ctx context.Context, points map[*partition]point) bool {
 		}
 		return nil
 	})
-	s.cl.CommitOffsetsSync(with, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
+	s.cl.CommitOffsetsSync(with, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest,
+		resp *kmsg.OffsetCommitResponse, err error) {
 		failed = errors.Join(err, commitErr(resp))
 	})
 	if failed != nil {
@@ -203,7 +209,7 @@ func (s *Source) send(ctx context.Context, points map[*partition]point) bool {
 	return true
 }
 
-// commitErr is the first partition's error.
+// commitErr returns the first partition's error.
 func commitErr(resp *kmsg.OffsetCommitResponse) error {
 	if resp == nil {
 		return nil

@@ -14,30 +14,33 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// heardAfter is more than a member takes to hear that a collector's tables are wanted: what it commits later knows of that.
+// heardAfter exceeds the time that a member takes to learn of a request for a collector's tables.
+// Later commits include the request.
 const heardAfter = time.Minute
 
-// join notes that the group has given this member its place, if only to stand by.
+// join records that the group has accepted this member, perhaps without partitions.
 func (s *Source) join() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.joined = true
 }
 
-// startOffset is where a partition that is new here begins.
+// startOffset is the start of a partition that is new here.
 type startOffset struct {
 	p          *partition
 	at, end    int64
-	known      bool   // it was followed before
-	unknown    bool   // to the cluster, for the moment or for ever
-	lost       string // why something is missing; empty: nothing is
+	known      bool   // the partition was followed before
+	unknown    bool   // the cluster does not know the topic, for now or for good
+	lost       string // the reason why records are missing; empty: none are
 	lostNumber int64
 	memory     memory
 }
 
-// assigned decides where new partitions begin, and opens the streams of collectors that are new here. session ends when the
-// group takes them away again meanwhile.
-func (s *Source) assigned(session, last context.Context, at map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+// assigned determines the start of new partitions, and opens the streams of collectors that are new
+// here. session ends if the group takes the partitions away again meanwhile.
+func (s *Source) assigned(
+	session, last context.Context, at map[string]map[int32]kgo.Offset,
+) (map[string]map[int32]kgo.Offset, error) {
 	starts, err := s.startOffsets(session, s.adm, at)
 	if err != nil {
 		return nil, err
@@ -77,24 +80,26 @@ func (s *Source) assigned(session, last context.Context, at map[string]map[int32
 	return out, nil
 }
 
-// count publishes how much this member has. mu is held.
+// count publishes the numbers of topics and collectors of this member. The caller holds mu.
 func (s *Source) count() {
 	s.metrics.topics.Set(float64(len(s.parts)))
 	s.metrics.collectors.Set(float64(len(s.collectors)))
 }
 
-// startOffset compares what was committed with what there is.
+// startOffset compares the committed offset with the partition's range of offsets.
 func (s *Source) startOffset(p *partition, begin, end int64, old kadm.Offset) *startOffset {
 	start := &startOffset{p: p, at: begin, end: end}
-	if old.At < 0 { // what was committed of a topic goes with it: this may be another of the same name
+	if old.At < 0 { // a deleted topic loses its commits: this may be another topic of the same name
 		s.anew(p)
 		return start
 	}
 	m := recall(old.Metadata)
-	// Another program committed this, or an older darkmap: our last offset and the epoch of our positions are not known.
+	// Another program, or an older darkmap, committed this. The last offset of this group and the
+	// epoch of the positions are unknown.
 	if m.At == 0 || m.Epoch == 0 {
 		start.at = min(max(old.At, begin), end)
-		start.lost = fmt.Sprintf("the offset of %s partition %d was committed by another program, or by an older darkmap", p.topic, p.number)
+		start.lost = fmt.Sprintf("the offset of %s partition %d was committed by another program, or by an older darkmap",
+			p.topic, p.number)
 		s.anew(p)
 		return start
 	}
@@ -103,9 +108,11 @@ func (s *Source) startOffset(p *partition, begin, end int64, old kadm.Offset) *s
 	p.bmp.RestoreAddPath(start.memory.AddPath)
 	switch {
 	case old.At < begin:
-		start.lost, start.lostNumber = fmt.Sprintf("%s partition %d begins at offset %d, %d was to come", p.topic, p.number, begin, old.At), begin-old.At
+		start.lost, start.lostNumber = fmt.Sprintf("%s partition %d begins at offset %d, %d was to come",
+			p.topic, p.number, begin, old.At), begin-old.At
 	case old.At > end:
-		start.lost = fmt.Sprintf("%s partition %d began anew: it ends at offset %d, %d was to come", p.topic, p.number, end, old.At)
+		start.lost = fmt.Sprintf("%s partition %d began anew: it ends at offset %d, %d was to come", p.topic,
+			p.number, end, old.At)
 		s.anew(p)
 	default:
 		start.at = old.At
@@ -113,7 +120,8 @@ func (s *Source) startOffset(p *partition, begin, end int64, old kadm.Offset) *s
 	return start
 }
 
-// open gives partitions their collector, whose stream it opens if it is new here. The error is the producer's.
+// open assigns partitions to their collector. If the collector is new here, it opens its stream.
+// The error is the producer's.
 func (s *Source) open(ctx context.Context, name string, starts []*startOffset) error {
 	s.mu.Lock()
 	c := s.collectors[name]
@@ -132,7 +140,9 @@ func (s *Source) open(ctx context.Context, name string, starts []*startOffset) e
 			past.Known = newest.Clock
 		}
 		s.d.Streams.Remember(name, past)
-		st, err := s.d.Streams.Open(ctx, name, stream.Options{Source: "routeviews", Clock: stream.Delayed, Archived: true})
+		st, err := s.d.Streams.Open(ctx, name, stream.Options{
+			Source: "routeviews", Clock: stream.Delayed, Archived: true,
+		})
 		if err != nil {
 			return err
 		}
@@ -156,7 +166,8 @@ func (s *Source) open(ctx context.Context, name string, starts []*startOffset) e
 	return nil
 }
 
-// adopt notes the partitions as the collector's; all are committed soon, also those of quiet topics, so that they are known.
+// adopt adds the partitions to the collector. It marks all for a commit soon, also those of quiet
+// topics, so that they are known.
 func (s *Source) adopt(c *collector, starts []*startOffset) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -165,14 +176,16 @@ func (s *Source) adopt(c *collector, starts []*startOffset) {
 		start.p.c, start.p.end, start.p.unheard = c, start.end, start.at > 0
 		start.p.lane = c.stream.Source(bgp.RouteViewsLane(start.p.topic, start.p.number))
 		c.parts++
-		if !start.unknown { // a commit would be refused, and hold up the others
+		if !start.unknown { // the cluster would refuse the commit, and delay the others
 			s.fresh = append(s.fresh, start.p)
 		}
 	}
 }
 
-// missing tells whether a gap begins where partitions are taken over, since when and why.
-func (s *Source) missing(starts []*startOffset, fresh, known, doubted bool, newest memory) (since int64, why string, ok bool) {
+// missing decides whether a gap begins when partitions are taken over, with its begin and reason.
+func (s *Source) missing(
+	starts []*startOffset, fresh, known, doubted bool, newest memory,
+) (since int64, why string, ok bool) {
 	switch {
 	case fresh && !known:
 		return 0, "never followed before", true
@@ -194,7 +207,7 @@ func (s *Source) missing(starts []*startOffset, fresh, known, doubted bool, newe
 	return since, why, ok
 }
 
-// newestMemory is what was committed last.
+// newestMemory returns the memory of the latest commit.
 func newestMemory(starts []*startOffset) memory {
 	var m memory
 	for _, start := range starts {
@@ -205,7 +218,7 @@ func newestMemory(starts []*startOffset) memory {
 	return m
 }
 
-// revoked hands partitions over: what was read of them is committed first.
+// revoked hands partitions over, after it has committed the records read.
 func (s *Source) revoked(last context.Context, m map[string][]int32) {
 	s.work.Lock()
 	defer s.work.Unlock()
@@ -217,14 +230,14 @@ func (s *Source) revoked(last context.Context, m map[string][]int32) {
 	s.forget(m)
 }
 
-// lost is told where the group took partitions away without asking.
+// lost is called if the group has taken partitions away without a handover.
 func (s *Source) lost(m map[string][]int32) {
 	s.work.Lock()
 	defer s.work.Unlock()
 	s.forget(m)
 }
 
-// forget lets go of partitions; collectors without any are closed.
+// forget removes partitions. It closes collectors without any.
 func (s *Source) forget(m map[string][]int32) {
 	var gone []*collector
 	s.mu.Lock()

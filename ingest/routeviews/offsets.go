@@ -17,20 +17,24 @@ import (
 	"github.com/darkmap/darkmap/internal/retry"
 )
 
-// unknownFor is how long the cluster may say that it does not know a topic before that is believed: its brokers hear of a new one after
-// each other. One that was deleted holds up the others for as long.
+// unknownFor is how long the cluster may report a topic as unknown before that is accepted. Its
+// brokers learn of a new topic one after the other. A deleted topic delays the others for as long.
 const unknownFor = 5 * time.Second
 
-// cluster tells where partitions stand; kadm.Client does.
+// cluster returns the offsets of partitions. kadm.Client implements it.
 type cluster interface {
 	FetchOffsets(ctx context.Context, group string) (kadm.OffsetResponses, error)
 	ListStartOffsets(ctx context.Context, topics ...string) (kadm.ListedOffsets, error)
 	ListEndOffsets(ctx context.Context, topics ...string) (kadm.ListedOffsets, error)
 }
 
-// startOffsets asks the cluster what it has of the partitions, and what was committed. What it goes on not to know begins where it was left, or
-// at its beginning: the group does not come back to what is left out here, and takes away by itself what was deleted.
-func (s *Source) startOffsets(ctx context.Context, from cluster, at map[string]map[int32]kgo.Offset) ([]*startOffset, error) {
+// startOffsets asks the cluster for the offset ranges of the partitions, and for the committed
+// offsets. A topic that stays unknown starts at its committed offset, or at its beginning. The
+// group would not return to a partition that is left out here, and it takes away deleted ones by
+// itself.
+func (s *Source) startOffsets(
+	ctx context.Context, from cluster, at map[string]map[int32]kgo.Offset,
+) ([]*startOffset, error) {
 	topics := slices.Sorted(maps.Keys(at))
 	if len(topics) == 0 {
 		return nil, nil
@@ -51,8 +55,11 @@ func (s *Source) startOffsets(ctx context.Context, from cluster, at map[string]m
 	}
 }
 
-// ask is one attempt at startOffsets; unknown is a topic that the cluster does not know, empty where there is none.
-func (s *Source) ask(ctx context.Context, from cluster, topics []string, at map[string]map[int32]kgo.Offset) (out []*startOffset, unknown string, err error) {
+// ask makes one attempt at startOffsets. unknown is a topic that the cluster does not know, or
+// empty.
+func (s *Source) ask(
+	ctx context.Context, from cluster, topics []string, at map[string]map[int32]kgo.Offset,
+) (out []*startOffset, unknown string, err error) {
 	committed, err := from.FetchOffsets(ctx, s.group)
 	if err != nil {
 		return nil, "", fmt.Errorf("asking for committed offsets: %w", err)
@@ -88,7 +95,7 @@ func (s *Source) ask(ctx context.Context, from cluster, topics []string, at map[
 
 func isUnknown(err error) bool { return errors.Is(err, kerr.UnknownTopicOrPartition) }
 
-// listed is the answer for a partition; where its whole topic has an error it stands at partition -1.
+// listed returns the answer for a partition. An error of the whole topic is listed as partition -1.
 func listed(from kadm.ListedOffsets, topic string, number int32) kadm.ListedOffset {
 	if o, ok := from.Lookup(topic, number); ok {
 		return o
@@ -99,7 +106,7 @@ func listed(from kadm.ListedOffsets, topic string, number int32) kadm.ListedOffs
 	return kadm.ListedOffset{Err: errors.New("no answer")}
 }
 
-// left is what was committed of a partition; less than 0 where nothing was.
+// left returns the committed offset of a partition. It is less than 0 if there is none.
 func left(committed kadm.OffsetResponses, topic string, number int32) kadm.OffsetResponse {
 	o, ok := committed.Lookup(topic, number)
 	if !ok || o.Err != nil {

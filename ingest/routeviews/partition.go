@@ -15,20 +15,21 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
 
-// perRecord is how many records of bgp.updates one of the topic may make: positions are offset x perRecord + number.
+// perRecord bounds the records of bgp.updates that one record of the topic may produce. Positions
+// are offset x perRecord + number.
 const perRecord = 1 << 16
 
-// collector is one that this member has.
+// collector is a collector that this member has.
 type collector struct {
 	name   string
 	stream *stream.Stream
-	parts  int // Source.mu
-	// waiting is set until the first message of a collector that has something to catch up with, or until it has, where there is
-	// none; the poll loop's.
+	parts  int // guarded by Source.mu
+	// waiting is true until the first message of a collector that has records to catch up with, or
+	// until it has caught up if there is no message. It belongs to the poll loop.
 	waiting bool
 }
 
-// up says that the collector is up, where that waits.
+// up writes that the collector is up, if it is waiting.
 func (c *collector) up(ctx context.Context) error {
 	if !c.waiting {
 		return nil
@@ -37,33 +38,37 @@ func (c *collector) up(ctx context.Context) error {
 	return c.stream.Up(ctx)
 }
 
-// partition is one of a topic. Source.work guards it once it is assigned.
+// partition is a partition of a topic. Source.work guards it once it is assigned.
 type partition struct {
 	topic  string
 	number int32
 	c      *collector // nil: the topic names none
 	lane   *stream.Lane
-	// epoch is that of the positions: 0, and later than any before where the topic began anew.
+	// epoch is the epoch of the positions. If the topic was created again, it is later than any
+	// before.
 	epoch uint64
-	next  int64 // the offset that is expected
-	end   int64 // that of the topic's end when it was taken over
-	clock int64 // of the last message, microseconds
+	next  int64 // the expected offset
+	end   int64 // end of the topic when it was taken over
+	clock int64 // time of the last message, microseconds
 	bmp   wire.BMPSession
-	peers map[bgp.Peer]*stream.Peer // those that were heard of and did not go down
-	// doubted are peers of which it is open, since an Initiation, whether they are there; nil where nothing is.
+	peers map[bgp.Peer]*stream.Peer // the known peers that are not down
+	// doubted are the peers that may have been down since an Initiation. It is nil if there is no
+	// doubt.
 	doubted map[bgp.Peer]*stream.Peer
-	// unheard tells that more peers may be there, of which an owner before heard, or nobody.
+	// unheard is true if there may be unknown peers, which an earlier owner knew, or which were
+	// never seen.
 	unheard bool
-	made    uint64 // records made of the current one
+	made    uint64 // records produced from the current one
 }
 
-// seek places the lane's next record.
+// seek sets the position of the lane's next record.
 func (p *partition) seek(offset int64) {
 	p.made++
 	p.lane.Seek(p.epoch, uint64(offset)*perRecord+p.made)
 }
 
-// record reads one of the topic. What cannot be decoded goes to the dead letters; the error is the producer's.
+// record processes a record of the topic. Data that cannot be decoded go to the dead letters. The
+// error is the producer's.
 func (s *Source) record(ctx context.Context, p *partition, rec *kgo.Record) error {
 	s.metrics.records.Inc()
 	s.metrics.bytes.Add(float64(len(rec.Value)))
@@ -77,7 +82,8 @@ func (s *Source) record(ctx context.Context, p *partition, rec *kgo.Record) erro
 	for b := s.header.BMP; len(b) > 0; {
 		n, _, err := wire.ParseBMPHeader(b)
 		if err == nil && n > len(b) && len(b) >= wire.BMPHeaderLength+42 {
-			b, n = cutShort(b), len(b) // of a Route Monitoring the peer is told, and the withdrawals in front of the cut
+			// a cut Route Monitoring still yields its peer, and the withdrawals before the cut
+			b, n = cutShort(b), len(b)
 		}
 		if err == nil && n > len(b) {
 			err = fmt.Errorf("a BMP message of %d octets, %d there: %w", n, len(b), wire.ErrTruncated)
@@ -96,14 +102,14 @@ func (s *Source) record(ctx context.Context, p *partition, rec *kgo.Record) erro
 	return nil
 }
 
-// cutShort makes a BMP message that is cut one of the octets that are there.
+// cutShort converts a truncated BMP message into one of the octets that are left.
 func cutShort(b []byte) []byte {
 	out := slices.Clone(b)
 	binary.BigEndian.PutUint32(out[1:], uint32(len(b)))
 	return out
 }
 
-// message passes on what a BMP message says.
+// message passes on a BMP message.
 func (s *Source) message(ctx context.Context, p *partition, rec *kgo.Record, raw []byte) error {
 	m := &s.bmp
 	if err := p.bmp.Decode(raw, m); err != nil {
@@ -118,12 +124,12 @@ func (s *Source) message(ctx context.Context, p *partition, rec *kgo.Record, raw
 		p.doubted = maps.Clone(p.peers)
 	case wire.BMPTermination:
 		return s.ended(ctx, p, rec.Offset, p.peers)
-	default: // statistics and mirrored messages are no news
+	default: // statistics and mirrored messages are not passed on
 	}
 	return nil
 }
 
-// ofPeer passes on what a message says of a peer.
+// ofPeer passes on a message about a peer.
 func (s *Source) ofPeer(ctx context.Context, p *partition, rec *kgo.Record, raw []byte) error {
 	m := &s.bmp
 	peer, err := p.c.stream.Peer(m.Peer.Peer, m.Peer.BGPID)
@@ -131,7 +137,7 @@ func (s *Source) ofPeer(ctx context.Context, p *partition, rec *kgo.Record, raw 
 		return s.dead(ctx, p, rec, raw, "peers", err)
 	}
 	t := s.timestamp(m.Peer.Timestamp)
-	if !p.c.stream.Ahead(t) { // where a gap begins: a time that cannot be would hide it
+	if !p.c.stream.Ahead(t) { // clock is where a gap begins: an impossible time would hide the gap
 		p.clock = max(p.clock, t)
 	}
 	if err := p.c.up(ctx); err != nil {
@@ -154,8 +160,9 @@ func (s *Source) ofPeer(ctx context.Context, p *partition, rec *kgo.Record, raw 
 	}
 }
 
-// update passes on an UPDATE, without the collector's own AS. The Peer Up of a session that began before this owner did is not
-// heard again: then path identifiers are taken as off, but for peers that the last commit's metadata names.
+// update passes on an UPDATE without the collector's own AS. The Peer Up of a session that began
+// before this owner did is not repeated. Path identifiers then count as off, except for the peers
+// in the last commit's metadata.
 func (s *Source) update(ctx context.Context, p *partition, peer *stream.Peer, t int64) error {
 	m := &s.bmp
 	raw, width, what := wire.StripFirstAS(s.buf, m.Update, m.Options.ASOctets, s.own, m.Peer.Peer.ASN)
@@ -165,14 +172,16 @@ func (s *Source) update(ctx context.Context, p *partition, peer *stream.Peer, t 
 	}
 	octets := m.Options.ASOctets
 	if width != 0 {
-		octets = width // what is left may fit another width, too
+		octets = width // the remaining path may fit another width, too
 	}
 	return p.lane.Message(ctx, &stream.Message{
-		Peer: peer, Timestamp: t, Raw: raw, ASOctets: octets, AddPathIPv4: m.Options.AddPathIPv4, AddPathIPv6: m.Options.AddPathIPv6,
+		Peer: peer, Timestamp: t, Raw: raw, ASOctets: octets, AddPathIPv4: m.Options.AddPathIPv4,
+		AddPathIPv6: m.Options.AddPathIPv6,
 	})
 }
 
-// timestamp is the router's own, or the collector's where that is absent or too far off.
+// timestamp returns the router's own time, or the collector's if the former is absent or too far
+// off.
 func (s *Source) timestamp(own int64) int64 {
 	heard, slack := s.header.Timestamp, s.cfg.TimestampSlack.Microseconds()
 	if own == 0 || heard != 0 && (own-heard > slack || heard-own > slack) {
@@ -181,14 +190,18 @@ func (s *Source) timestamp(own int64) int64 {
 	return own
 }
 
-// dead keeps what cannot be decoded.
-func (s *Source) dead(ctx context.Context, p *partition, rec *kgo.Record, raw []byte, reason string, err error) error {
+// dead keeps data that cannot be decoded as a dead letter.
+func (s *Source) dead(
+	ctx context.Context, p *partition, rec *kgo.Record, raw []byte, reason string, err error,
+) error {
 	name := ""
 	if p.c != nil {
 		name = p.c.name
 	}
-	s.undecodable.Warn("cannot decode a record of routeviews", "topic", rec.Topic, "partition", rec.Partition, "offset", rec.Offset, "err", err)
+	s.undecodable.Warn("cannot decode a record of routeviews", "topic", rec.Topic, "partition", rec.Partition,
+		"offset", rec.Offset, "err", err)
 	return s.d.Streams.DeadLetter(ctx, stream.DeadLetter{
-		Collector: name, Origin: fmt.Sprintf("%s/%d", rec.Topic, rec.Partition), Offset: rec.Offset, Raw: raw, Reason: reason, Err: err,
+		Collector: name, Origin: fmt.Sprintf("%s/%d", rec.Topic, rec.Partition), Offset: rec.Offset, Raw: raw,
+		Reason: reason, Err: err,
 	})
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// advance reads a record, after looking whether it is the one that was expected.
+// advance processes a record, after checking whether its offset is the expected one.
 func (s *Source) advance(ctx context.Context, p *partition, rec *kgo.Record) error {
-	if rec.Offset < p.next { // the topic began anew: its offsets count from 0 again
+	if rec.Offset < p.next { // the topic was created again: its offsets count from 0
 		s.anew(p)
 	}
 	p.next = rec.Offset + 1
@@ -25,7 +25,8 @@ func (s *Source) advance(ctx context.Context, p *partition, rec *kgo.Record) err
 	return nil
 }
 
-// caughtUp reports whether all was read that the collector's topics had when they were taken over.
+// caughtUp reports whether all records were read that the collector's topics had when they were
+// taken over.
 func (s *Source) caughtUp(c *collector) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -39,15 +40,15 @@ func (s *Source) caughtUp(c *collector) bool {
 	return true
 }
 
-// anew begins an epoch of positions, later than any before: Unix milliseconds. Offsets of a topic count from 0 again where it was
-// deleted and made again.
+// anew starts an epoch of positions, later than any before: Unix milliseconds. Offsets of a topic
+// count from 0 again if the topic was deleted and created again.
 func (s *Source) anew(p *partition) {
 	p.epoch = max(p.epoch+1, uint64(max(time.Now().UnixMilli(), 0)))
 	p.bmp.Reset()
 }
 
-// holes looks whether the cluster has dropped what was not read yet, which it shows by going on elsewhere. A collector's gap begins
-// before the first of its records that come after it.
+// holes detects records that the cluster deleted before they were read: the next offset is then not
+// the expected one. It begins the collector's gap before the first record after such a hole.
 func (s *Source) holes(ctx context.Context, fetches kgo.Fetches) error {
 	since, why := map[*collector]int64{}, map[*collector]string{}
 	fetches.EachPartition(func(ft kgo.FetchTopicPartition) {
@@ -63,7 +64,8 @@ func (s *Source) holes(ctx context.Context, fetches kgo.Fetches) error {
 					since[p.c] = p.clock
 				}
 				p.unheard = true
-				why[p.c] = fmt.Sprintf("%s partition %d goes on at offset %d instead of %d", p.topic, p.number, rec.Offset, expected)
+				why[p.c] = fmt.Sprintf("%s partition %d goes on at offset %d instead of %d", p.topic,
+					p.number, rec.Offset, expected)
 			}
 			expected = rec.Offset + 1
 		}
@@ -78,7 +80,8 @@ func (s *Source) holes(ctx context.Context, fetches kgo.Fetches) error {
 	return nil
 }
 
-// touch has all of a collector's partitions committed: whether a gap is open stands there.
+// touch marks all of a collector's partitions for the next commit, because the metadata contain the
+// open gap.
 func (s *Source) touch(c *collector) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

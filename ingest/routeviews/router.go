@@ -10,8 +10,9 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp/wire"
 )
 
-// judge tells from what follows an Initiation whether the router's session is a new one, in which its peers come up again, or goes on
-// (RFC 7854 §4.3). In a new one those are down that it has not spoken of.
+// judge decides from the messages after an Initiation whether the router's session is new (RFC 7854
+// §4.3). In a new session its peers come up again. The peers that have sent nothing in it are then
+// down.
 func (s *Source) judge(ctx context.Context, p *partition, offset int64) error {
 	if p.doubted == nil {
 		return nil
@@ -27,15 +28,18 @@ func (s *Source) judge(ctx context.Context, p *partition, offset int64) error {
 			return s.ended(ctx, p, offset, p.doubted)
 		}
 	default:
-		if known || !m.Known { // no Peer Up went before it
+		if known || !m.Known { // no Peer Up came before it
 			p.doubted = nil
 		}
 	}
 	return nil
 }
 
-// ended takes down peers of a router's session that has ended. Where it may have had others, only the collector's tables tell who is left.
-func (s *Source) ended(ctx context.Context, p *partition, offset int64, gone map[bgp.Peer]*stream.Peer) error {
+// ended takes down peers after the end of a router's session. If the router may have had other
+// peers, only the collector's tables show which ones are left.
+func (s *Source) ended(
+	ctx context.Context, p *partition, offset int64, gone map[bgp.Peer]*stream.Peer,
+) error {
 	p.doubted = nil
 	for _, k := range slices.SortedFunc(maps.Keys(gone), bgp.Peer.Compare) {
 		peer := gone[k]
@@ -50,7 +54,9 @@ func (s *Source) ended(ctx context.Context, p *partition, offset int64, gone map
 		return nil
 	}
 	p.unheard = false
-	if _, err := p.c.stream.BeginGap(ctx, 0, "the BMP session of a router ended, and not all of its peers are known"); err != nil {
+	if _, err := p.c.stream.BeginGap(
+		ctx, 0, "the BMP session of a router ended, and not all of its peers are known",
+	); err != nil {
 		return err
 	}
 	s.touch(p.c)

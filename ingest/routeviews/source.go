@@ -28,39 +28,44 @@ import (
 )
 
 const (
-	// maxPoll bounds the records between two looks at commits and at rebalances that wait.
+	// maxPoll bounds the records between two checks of commits and of waiting rebalances.
 	maxPoll = 20_000
-	// turn is the longest that a poll waits.
+	// turn bounds the time that a poll waits.
 	turn = 250 * time.Millisecond
-	// fetchWait is short, since a topic that is new here is not asked for before the fetch that waits has come back.
+	// fetchWait is short, because a topic that is new here is not fetched before the waiting fetch
+	// has returned.
 	fetchWait = 500 * time.Millisecond
-	// faultFor is how long a fault is shown that nothing contradicts: quiet topics bring nothing.
+	// faultFor is the time for which a fault is shown if nothing contradicts it: quiet topics have
+	// no records.
 	faultFor = time.Minute
-	// maxDecompressed bounds a batch of the cluster's, which is not ours.
+	// maxDecompressed bounds a batch of RouteViews' cluster, which darkmap does not control.
 	maxDecompressed = 64 << 20
 )
 
-// Acknowledger tells when what was given to bgp.updates is safe; kafka.Producer does.
+// Acknowledger reports when the records given to bgp.updates are acknowledged. kafka.Producer
+// implements it.
 type Acknowledger interface {
 	Mark() kafka.Mark
 	Acked(m kafka.Mark) (bool, error)
 }
 
-// Deps is what a Source is given.
+// Deps holds the dependencies of a Source.
 type Deps struct {
 	Log        *slog.Logger
 	Registerer prometheus.Registerer // nil: no metrics
 	Streams    *stream.Set
 	// Updates is the producer behind Streams.
 	Updates Acknowledger
-	// Instance is this member among those of the installation, stable over restarts. Installation is an id that no other
-	// installation in the world has; it is needed where the configuration names no group.
+	// Instance identifies this member within the installation. It is stable over restarts.
+	// Installation is an id that no other installation in the world has. It is required if the
+	// configuration names no group.
 	Instance, Installation string
-	// Drain is the time for the last acknowledgements when collectors are handed over, or the source ends.
+	// Drain is the time for the last acknowledgements when collectors are handed over, or the
+	// source ends.
 	Drain time.Duration
 }
 
-// Source follows RouteViews' stream. New makes one.
+// Source follows RouteViews' stream. New creates it.
 type Source struct {
 	cfg         Config
 	d           Deps
@@ -71,25 +76,25 @@ type Source struct {
 	undecodable *telemetry.Limited
 	broken      *telemetry.Limited
 
-	heard  atomic.Int64        // when the cluster last answered, Unix nanoseconds
-	dialed telemetry.Readiness // why the last connection to the cluster could not be opened
+	heard  atomic.Int64        // time of the cluster's last answer, Unix nanoseconds
+	dialed telemetry.Readiness // the reason why the last connection to the cluster failed
 
 	mu         sync.Mutex
 	started    time.Time // zero: Run has not begun
 	joined     bool
-	fault      error // the last one; nil since something went well
+	fault      error // the last fault; nil after a success
 	faultAt    time.Time
 	parts      map[string]map[int32]*partition
 	collectors map[string]*collector
 	fresh      []*partition // assigned since the last commit
-	fatal      error        // a callback's: Run returns it
+	fatal      error        // error of a callback; Run returns it
 
-	// work is held by Run while it is not polling, and by callbacks that take partitions away: it comes before mu and guards
-	// partitions and all below.
+	// work is held by Run while it is not polling, and by the callbacks that take partitions away.
+	// It is taken before mu. It guards partitions and all fields below.
 	work    sync.Mutex
 	cl      *kgo.Client
 	adm     *kadm.Client
-	dirty   map[*partition]struct{} // what is not committed yet
+	dirty   map[*partition]struct{} // partitions with offsets that are not committed yet
 	pending *pending
 	last    time.Time // of the last commit
 	silent  bool
@@ -99,20 +104,24 @@ type Source struct {
 	buf     []byte
 }
 
-// New checks and allocates; nothing runs yet.
+// New checks cfg and allocates the Source. It starts nothing.
 func New(cfg Config, d Deps) (*Source, error) {
 	if err := config.Validate(&cfg); err != nil {
 		return nil, err
 	}
 	s := &Source{
-		cfg: cfg, d: d, group: cfg.Group, metrics: newMetrics(d.Registerer), undecodable: telemetry.NewLimited(d.Log, time.Minute, 5), broken: telemetry.NewLimited(d.Log, time.Minute, 3),
-		parts: map[string]map[int32]*partition{}, collectors: map[string]*collector{}, dirty: map[*partition]struct{}{},
+		cfg: cfg, d: d, group: cfg.Group, metrics: newMetrics(d.Registerer),
+		undecodable: telemetry.NewLimited(d.Log, time.Minute, 5),
+		broken:      telemetry.NewLimited(d.Log, time.Minute, 3),
+		parts:       map[string]map[int32]*partition{}, collectors: map[string]*collector{},
+		dirty: map[*partition]struct{}{},
 	}
 	if s.group == "" {
 		s.group = "darkmap-" + d.Installation
 	}
 	if cfg.Enabled && cfg.Group == "" && d.Installation == "" {
-		return nil, errors.New("ingest.routeviews.group: is empty, and the installation has no id: no other may have the same")
+		return nil,
+			errors.New("ingest.routeviews.group: is empty, and the installation has no id: no other may have the same")
 	}
 	for _, a := range cfg.CollectorASNs {
 		s.own = append(s.own, bgp.ASN(a))
@@ -123,7 +132,8 @@ func New(cfg Config, d Deps) (*Source, error) {
 	return s, nil
 }
 
-// Ready is nil while the cluster answers and this member has its place in the group; the error says in words what is missing.
+// Ready returns nil while the cluster answers and this member has its place in the group. The error
+// names the missing condition.
 func (s *Source) Ready() error {
 	if !s.cfg.Enabled {
 		return nil
@@ -136,16 +146,18 @@ func (s *Source) Ready() error {
 	case heard == 0:
 		return fmt.Errorf("routeviews: %s", s.unheard())
 	case time.Since(time.Unix(0, heard)) > s.cfg.SuspendTimeout:
-		return fmt.Errorf("routeviews: %s (last answer: %s UTC)", s.unheard(), time.Unix(0, heard).UTC().Format(time.DateTime))
+		return fmt.Errorf("routeviews: %s (last answer: %s UTC)", s.unheard(),
+			time.Unix(0, heard).UTC().Format(time.DateTime))
 	case s.fault != nil && time.Since(s.faultAt) < faultFor:
 		return fmt.Errorf("routeviews: %w", neterror.Explain(s.fault))
 	case !s.joined:
-		return fmt.Errorf("routeviews: waiting for topics that fit %s and a place in the group %s", s.cfg.Topics, s.group)
+		return fmt.Errorf("routeviews: waiting for topics that fit %s and a place in the group %s",
+			s.cfg.Topics, s.group)
 	}
 	return nil
 }
 
-// unheard says why nothing is heard of the cluster.
+// unheard describes why the cluster does not answer.
 func (s *Source) unheard() string {
 	if err := s.dialed.Ready(); err != nil {
 		return neterror.Why(err)
@@ -153,33 +165,37 @@ func (s *Source) unheard() string {
 	return strings.Join(s.cfg.Brokers, ", ") + " does not answer"
 }
 
-// broker is the address of one as it was configured, or as the cluster calls it.
+// broker is the address of a broker, as configured or as the cluster gives it.
 type broker string
 
 func (broker) Network() string { return "tcp" }
 
 func (b broker) String() string { return string(b) }
 
-// OnBrokerConnect is kgo's hook: a connection was tried.
+// OnBrokerConnect implements kgo's hook. It is called after an attempt to connect.
 func (s *Source) OnBrokerConnect(meta kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
 	if errors.Is(err, context.Canceled) {
 		return
 	}
 	if err != nil {
-		err = &net.OpError{Op: "dial", Net: "tcp", Addr: broker(net.JoinHostPort(meta.Host, strconv.Itoa(int(meta.Port)))), Err: err}
+		err = &net.OpError{
+			Op: "dial", Net: "tcp", Addr: broker(net.JoinHostPort(meta.Host, strconv.Itoa(int(meta.Port)))),
+			Err: err,
+		}
 	}
 	s.dialed.Set(err)
 }
 
-// OnBrokerRead is kgo's hook: the cluster answers.
+// OnBrokerRead implements kgo's hook. It is called after a read from the cluster.
 func (s *Source) OnBrokerRead(_ kgo.BrokerMetadata, _ int16, _ int, _, _ time.Duration, err error) {
 	if err == nil {
 		s.heard.Store(time.Now().UnixNano())
 	}
 }
 
-// Run follows the stream until ctx ends and what was read is acknowledged and committed. It fails where another process took the
-// instance's place in the group, and where bgp.updates cannot be written; it waits for RouteViews' cluster for ever.
+// Run follows the stream until ctx ends and the records read are acknowledged and committed. It
+// fails if another process took the instance's place in the group, or if bgp.updates cannot be
+// written. It waits without limit for RouteViews' cluster.
 func (s *Source) Run(ctx context.Context) error {
 	if !s.cfg.Enabled {
 		<-ctx.Done()
@@ -205,10 +221,10 @@ func (s *Source) Run(ctx context.Context) error {
 	return err
 }
 
-// connect builds the clients: the callbacks use both, and run only once the first poll has begun.
+// connect creates the clients. The callbacks use both, and run only once the first poll has begun.
 func (s *Source) connect(last context.Context) error {
 	cfg := kafka.Config{Brokers: s.cfg.Brokers}
-	quiet := kgo.DisableClientMetrics() // it is not our cluster
+	quiet := kgo.DisableClientMetrics() // the cluster is RouteViews'
 	admin, err := kafka.NewClient(cfg, s.d.Log, quiet)
 	if err != nil {
 		return err
@@ -217,14 +233,20 @@ func (s *Source) connect(last context.Context) error {
 	opts := slices.Concat(kafka.Member(s.group, s.d.Instance), kafka.FetchBounds(), []kgo.Opt{
 		kgo.FetchMaxWait(fetchWait),
 		kafka.Metrics(s.d.Registerer, "routeviews"), kgo.WithHooks(s), quiet,
-		kgo.ConsumeTopics(s.cfg.Topics), kgo.ConsumeRegex(), kgo.MetadataMaxAge(s.cfg.RefreshInterval), kgo.MetadataMinAge(min(time.Second, s.cfg.RefreshInterval)),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.KeepControlRecords(), kgo.MaxDecompressBatchBytes(maxDecompressed),
+		kgo.ConsumeTopics(s.cfg.Topics), kgo.ConsumeRegex(), kgo.MetadataMaxAge(s.cfg.RefreshInterval),
+		kgo.MetadataMinAge(min(time.Second, s.cfg.RefreshInterval)),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.KeepControlRecords(),
+		kgo.MaxDecompressBatchBytes(maxDecompressed),
 		kgo.Balancers(kafka.Collectors(groupKey)), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
 		kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) { s.join() }),
-		kgo.AdjustFetchOffsetsFn(func(session context.Context, at map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+		kgo.AdjustFetchOffsetsFn(func(session context.Context,
+			at map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 			return s.assigned(session, last, at)
 		}),
-		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { s.revoked(last, m) }),
+		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client,
+			m map[string][]int32) {
+			s.revoked(last, m)
+		}),
 		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { s.lost(m) }),
 	})
 	cl, err := kafka.NewClient(cfg, s.d.Log, opts...)
@@ -250,7 +272,7 @@ func (s *Source) follow(ctx, last context.Context) error {
 	}
 }
 
-// digest takes in what a poll brought, and does what is due.
+// digest processes the result of a poll, commits, and checks the cluster's health.
 func (s *Source) digest(ctx context.Context, fetches kgo.Fetches) error {
 	s.work.Lock()
 	defer s.work.Unlock()
@@ -263,7 +285,7 @@ func (s *Source) digest(ctx context.Context, fetches kgo.Fetches) error {
 	return s.health(ctx)
 }
 
-// take reads what a poll brought.
+// take processes the records of a poll.
 func (s *Source) take(ctx context.Context, fetches kgo.Fetches) error {
 	s.mu.Lock()
 	fatal := s.fatal
@@ -297,7 +319,7 @@ func (s *Source) take(ctx context.Context, fetches kgo.Fetches) error {
 	return failed
 }
 
-// failed notes what went wrong with the cluster.
+// failed records a fault of the cluster.
 func (s *Source) failed(kind string, err error) {
 	s.metrics.faults.WithLabelValues(kind).Inc()
 	s.broken.Warn("routeviews' cluster fails", "kind", kind, "err", err)

@@ -12,7 +12,7 @@ const (
 	topicSuffix = ".bmp_raw"
 )
 
-// collectorOf is the collector's name of routeviews.<collector>.<peer ASN>.bmp_raw.
+// collectorOf returns the name of the collector in routeviews.<collector>.<peer ASN>.bmp_raw.
 func collectorOf(topic string) (string, error) {
 	rest, ok := strings.CutPrefix(topic, topicPrefix)
 	if ok {
@@ -29,7 +29,8 @@ func collectorOf(topic string) (string, error) {
 	return name, nil
 }
 
-// groupKey is what topics are handed out by: the collector, or the topic itself where it names none.
+// groupKey returns the key by which topics are assigned: the collector, or the topic itself if it
+// names none.
 func groupKey(topic string) string {
 	name, err := collectorOf(topic)
 	if err != nil {

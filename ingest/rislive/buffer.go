@@ -8,23 +8,23 @@ const (
 	// maxSpare and spareBytes bound the buffers that are kept for the next frames.
 	maxSpare   = 4096
 	spareBytes = 4 << 10
-	// entryBytes is what an entry costs besides its frame.
+	// entryBytes is the cost of an entry besides its frame, in octets.
 	entryBytes = 96
 )
 
 // bufferedFrame is a frame that a follower brought and the leader has not.
 type bufferedFrame struct {
-	data  []byte // nil: forgotten, what is known is that the message is there
+	data  []byte // nil: forgotten; only the existence of the message is known
 	frame uint64 // the frame's number (merger.frames)
 	stamp int64  // the message's timestamp, microseconds
-	// hasID says that the message has an id. A message without one is never known to be missing.
+	// hasID is true if the message has an id. A message without one is never known to be missing.
 	hasID bool
 }
 
 // buffer keeps a collector's frames of one connection, in order.
 type buffer struct {
 	sequence[bufferedFrame]
-	bytes   int64  // of them all
+	bytes   int64  // octets of all frames
 	evicted uint64 // the number before which no frame has its data
 }
 
@@ -51,14 +51,14 @@ func (p *pool) free(b []byte) {
 	}
 }
 
-// count notes that n octets more are held.
+// count records that n more octets are held.
 func (h *buffer) count(n int, p *pool) {
 	h.bytes += int64(n)
 	p.bytes += int64(n)
 }
 
-// push keeps a frame and copies its data, if there are any. It takes the place of a like frame whose
-// data were forgotten.
+// push keeps a frame and copies its data, if there are any. It replaces a like frame whose data
+// were forgotten.
 func (h *buffer) push(key uint64, at time.Duration, f bufferedFrame, p *pool) {
 	if e := h.find(key); e != nil && e.v.data == nil {
 		h.match(key, p)
@@ -70,8 +70,8 @@ func (h *buffer) push(key uint64, at time.Duration, f bufferedFrame, p *pool) {
 	h.sequence.push(key, at, f)
 }
 
-// match drops a frame like key and returns its entry, whose data are void. It reports false if there
-// is none.
+// match drops a frame like key and returns its entry, whose data are void. It reports false if
+// there is none.
 func (h *buffer) match(key uint64, p *pool) (e entry[bufferedFrame], ok bool) {
 	if e, ok = h.take(key); ok {
 		h.release(e.v, p)

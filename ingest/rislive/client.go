@@ -20,19 +20,19 @@ import (
 	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
-// Deps is what a Client is given.
+// Deps holds the dependencies of a Client.
 type Deps struct {
 	Log        *slog.Logger
 	Registerer prometheus.Registerer // nil: no metrics
-	// Streams is where what is heard is said.
+	// Streams receives the messages.
 	Streams *stream.Set
-	// Dial makes network connections; nil is net.Dialer's.
+	// Dial opens network connections. nil means that of net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Version and Instance name the client to the service: client=darkmap-<version>-<instance>.
+	// Version and Instance identify the client to the service: client=darkmap-<version>-<instance>.
 	Version, Instance string
 }
 
-// Client follows RIS Live. New makes one.
+// Client follows RIS Live. New creates it.
 type Client struct {
 	cfg        Config
 	d          Deps
@@ -44,13 +44,13 @@ type Client struct {
 	merger     *merger
 	limited    *telemetry.Limited
 	links      []*link
-	wake       chan struct{} // wanted has changed; of one place
+	wake       chan struct{} // holds one value after wanted has changed
 
 	mu     sync.Mutex
 	wanted map[string]bool
 }
 
-// New checks and allocates; nothing runs yet, and no collector is owned.
+// New checks cfg and allocates the Client. It starts nothing, and owns no collector yet.
 func New(cfg Config, d Deps) (*Client, error) {
 	if err := config.Validate(&cfg); err != nil {
 		return nil, err
@@ -65,7 +65,8 @@ func New(cfg Config, d Deps) (*Client, error) {
 	}
 	c := &Client{
 		cfg: cfg, d: d, url: full, address: u.Host, http: httpClient(d.Dial), metrics: newMetrics(d.Registerer),
-		limited: telemetry.NewLimited(d.Log, 10*time.Second, 3), wake: make(chan struct{}, 1), wanted: map[string]bool{},
+		limited: telemetry.NewLimited(d.Log, 10*time.Second, 3), wake: make(chan struct{}, 1),
+		wanted: map[string]bool{},
 	}
 	for _, name := range cfg.Collectors {
 		one, err := canonical(name)
@@ -78,16 +79,19 @@ func New(cfg Config, d Deps) (*Client, error) {
 	c.collectors = slices.Compact(c.collectors)
 	c.merger = newMerger(&c.cfg, d.Streams, d.Log, c.metrics)
 	for n := range cfg.Connections {
-		c.links = append(c.links, &link{c: c, n: n, wake: make(chan struct{}, 1), reason: errors.New("not tried yet")})
+		c.links = append(c.links, &link{
+			c: c, n: n, wake: make(chan struct{}, 1), reason: errors.New("not tried yet"),
+		})
 	}
 	return c, nil
 }
 
-// Collectors lists those of the configuration by their canonical names, in order.
+// Collectors returns the configured collectors by their canonical names, in order.
 func (c *Client) Collectors() []string { return slices.Clone(c.collectors) }
 
-// Own says which collectors this process follows from now on, all others it leaves. It does not wait for that, and may be
-// called from any goroutine at any time. Names that are no RIS collector's are passed over.
+// Own sets the collectors that this process follows from now on. The Client leaves all others. Own
+// does not wait for that, and may be called from any goroutine at any time. It ignores names that
+// are not RIS collectors.
 func (c *Client) Own(collectors []string) {
 	wanted := map[string]bool{}
 	for _, name := range collectors {
@@ -104,7 +108,8 @@ func (c *Client) Own(collectors []string) {
 	}
 }
 
-// Ready is nil while a connection is there, or nothing is owned; the error says in words what is missing.
+// Ready returns nil while at least one connection is up, or no collector is owned. The error
+// describes why there is none.
 func (c *Client) Ready() error {
 	c.mu.Lock()
 	n := len(c.wanted)
@@ -123,7 +128,7 @@ func (c *Client) Ready() error {
 	return fmt.Errorf("rislive: no connection: %w", reasons[len(reasons)-1])
 }
 
-// Run follows what is owned until ctx ends; nil then. The error is the producer's.
+// Run follows the owned collectors until ctx ends, then returns nil. The error is the producer's.
 func (c *Client) Run(ctx context.Context) error {
 	g, running := errgroup.WithContext(ctx)
 	for _, l := range c.links {
@@ -138,7 +143,8 @@ func (c *Client) Run(ctx context.Context) error {
 	return err
 }
 
-// manage opens and closes streams as they are owned, and checks the connections, until ctx ends.
+// manage opens and closes streams when the owned collectors change, and checks the connections,
+// until ctx ends.
 func (c *Client) manage(ctx context.Context) error {
 	t := time.NewTicker(c.cfg.period())
 	defer t.Stop()
@@ -164,7 +170,7 @@ func (c *Client) manage(ctx context.Context) error {
 	}
 }
 
-// own makes owned what is wanted.
+// own adjusts owned to the wanted collectors.
 func (c *Client) own(ctx context.Context, owned map[string]bool) error {
 	c.mu.Lock()
 	wanted := c.wanted
@@ -179,7 +185,9 @@ func (c *Client) own(ctx context.Context, owned map[string]bool) error {
 		if owned[name] {
 			continue
 		}
-		s, err := c.d.Streams.Open(ctx, name, stream.Options{Source: "rislive", Clock: stream.Delayed, Archived: true})
+		s, err := c.d.Streams.Open(ctx, name, stream.Options{
+			Source: "rislive", Clock: stream.Delayed, Archived: true,
+		})
 		if err != nil {
 			return err
 		}

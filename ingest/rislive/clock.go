@@ -2,11 +2,12 @@ package rislive
 
 import "time"
 
-// skew estimates how far our clock is ahead of the collectors' clocks.
+// skew estimates how far ingest's clock is ahead of the collectors' clocks.
 type skew struct {
-	ahead time.Duration // the least lateness that any message showed lately; 0 until known
+	ahead time.Duration // the least recent lateness of any message; 0 until known
 	known bool          // the lateness of a period was observed
-	set   time.Duration // by how much our clock was set forward since the start; negative is back
+	// by how much ingest's clock was set forward since the start; negative: back
+	set time.Duration
 }
 
 // observe takes the least lateness of a period into account. Between two observations the estimate
@@ -19,22 +20,22 @@ func (s *skew) observe(lateness, drift time.Duration) {
 	s.ahead = min(s.ahead+drift, lateness)
 }
 
-// adjust takes into account by how much our clock was set forward since the start. All messages seem
-// to come that much later from then on. If the machine slept instead, the next message that is not
-// late shows it. A clock that was set back shows in the same way.
+// adjust applies the amount by which ingest's clock was set forward since the start. From then on
+// all messages seem that much later. If the machine slept instead, the next punctual message
+// corrects the estimate. A clock that was set back shows in the same way.
 func (s *skew) adjust(set time.Duration) {
 	s.ahead += max(0, set-s.set)
 	s.set = set
 }
 
-// standstill notices that this process stood still.
+// standstill detects standstills of this process.
 type standstill struct {
 	checked time.Duration // the last check, since the merger's start
-	ended   time.Duration // when the last standstill of at least the limit ended; 0 is none
+	ended   time.Duration // end of the last standstill of at least the limit; 0: none
 }
 
-// check returns how long the process stood still since the last check, 0 if less than a period. Checks
-// are a period apart.
+// check returns how long the process stood still since the last check, 0 if less than a period.
+// Checks are a period apart.
 func (s *standstill) check(now, period, limit time.Duration) time.Duration {
 	stood := now - s.checked - period
 	s.checked = now

@@ -23,13 +23,15 @@ type Config struct {
 	Compression bool `yaml:"compression"`
 	// The largest message, octets, unpacked.
 	ReadLimit int64 `yaml:"read_limit" min:"4096" max:"1048576"`
-	// How long a message is remembered that one connection alone has brought. At least twice lag_limit.
+	// How long a message is remembered that one connection alone has brought. At least twice
+	// lag_limit.
 	Hold time.Duration `yaml:"hold" min:"1ms"`
 	// The octets of such messages that are remembered at most.
 	HoldBytes int64 `yaml:"hold_bytes" min:"1048576"`
 	// How far the leading connection may be behind the other one.
 	SwitchAfter time.Duration `yaml:"switch_after" min:"1ms"`
-	// How long a connection may bring no message, or leave a ping without an answer, before it is made anew.
+	// How long a connection may bring no message, or leave a ping without an answer, before it is
+	// made anew.
 	SilentTimeout time.Duration `yaml:"silent_timeout" min:"1ms"`
 	// How late messages may be before the connection is made anew. At least switch_after.
 	LagLimit time.Duration `yaml:"lag_limit" min:"1ms"`
@@ -45,23 +47,25 @@ type Config struct {
 	Healthy time.Duration `yaml:"healthy" min:"1ms"`
 }
 
-// active are RIS's collectors: rrc02, rrc08, rrc09 and rrc17 are closed.
+// active lists RIS's collectors. rrc02, rrc08, rrc09 and rrc17 are closed.
 var active = []string{
 	"rrc00", "rrc01", "rrc03", "rrc04", "rrc05", "rrc06", "rrc07", "rrc10", "rrc11", "rrc12", "rrc13", "rrc14",
 	"rrc15", "rrc16", "rrc18", "rrc19", "rrc20", "rrc21", "rrc22", "rrc23", "rrc24", "rrc25", "rrc26",
 }
 
-// DefaultConfig is what stands at each field.
+// DefaultConfig returns the default of each field.
 func DefaultConfig() Config {
 	return Config{
-		Enabled: true, URL: "wss://ris-live.ripe.net/v1/ws/", Collectors: append([]string(nil), active...), Connections: 2, Compression: true,
-		ReadLimit: wire.MaxRISLiveMessage, Hold: time.Minute, HoldBytes: 128 << 20, SwitchAfter: 5 * time.Second, SilentTimeout: 20 * time.Second,
+		Enabled: true, URL: "wss://ris-live.ripe.net/v1/ws/", Collectors: append([]string(nil), active...),
+		Connections: 2, Compression: true,
+		ReadLimit: wire.MaxRISLiveMessage, Hold: time.Minute, HoldBytes: 128 << 20,
+		SwitchAfter: 5 * time.Second, SilentTimeout: 20 * time.Second,
 		LagLimit: 30 * time.Second, StaleTimeout: time.Minute, DialTimeout: 10 * time.Second,
 		RetryMin: time.Second, RetryMax: time.Minute, Healthy: time.Minute,
 	}
 }
 
-// Faults are those that tags cannot say.
+// Faults reports the faults that struct tags cannot express.
 func (c Config) Faults() []config.Fault {
 	var faults []config.Fault
 	for i, name := range c.Collectors {
@@ -81,7 +85,7 @@ func (c Config) Faults() []config.Fault {
 	return faults
 }
 
-// canonical is the one name of a collector, in any spelling: ris/rrc00.
+// canonical returns the canonical form, ris/rrc00, of a collector's name in any spelling.
 func canonical(name string) (string, error) {
 	const prefix = bgp.ProjectRIS + "/"
 	if len(name) > len(prefix) && name[:len(prefix)] == prefix {

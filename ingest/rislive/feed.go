@@ -13,7 +13,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// feedState says whether messages of a collector can be written.
+// feedState is the state of a feed: whether messages of its collector can be written.
 type feedState uint8
 
 // The states. A feed begins suspended.
@@ -23,7 +23,7 @@ const (
 	feedSuspended feedState = iota
 	// feedUp: messages are written. suspend leads to feedSuspended.
 	feedUp
-	// feedDown: as suspended, and the stream says that it is down. begin leads to feedUp.
+	// feedDown: as suspended, and the stream is down. begin leads to feedUp.
 	feedDown
 )
 
@@ -48,17 +48,17 @@ type feed struct {
 	state           feedState
 	why             string        // why the feed is suspended or down
 	suspendedAt     time.Duration // when it was suspended, since the merger's start
-	// Timestamps, microseconds, of messages; 0 is none.
+	// The following are timestamps of messages, microseconds. 0 means none.
 	last        int64 // the latest that came
 	missingFrom int64 // the earliest that is known to be missing and lies in no gap
 	missingTo   int64 // the latest such
-	// The last gap, nil if none. A missing message lies in it if its timestamp is not before since, not
-	// after until, and before resumed.
+	// The last gap, nil if none. A missing message lies in it if its timestamp is not before since,
+	// not after until, and before resumed.
 	gap     *stream.Gap
 	since   int64 // the gap's begin
-	until   int64 // when the gap was over by our clock
+	until   int64 // end of the gap by ingest's clock
 	through int64 // the latest message known to be missing in the gap, or since
-	resumed int64 // the earliest message after the gap that is not older than through; 0 is none
+	resumed int64 // the earliest message after the gap that is not older than through; 0: none
 }
 
 // peer is a peer of the collector. Timestamps are microseconds.
@@ -70,8 +70,8 @@ type peer struct {
 	otherLast int64       // the timestamp of the last message written that another connection brought
 }
 
-// lastOfOthers is the timestamp of the peer's last message written that another connection than c
-// brought.
+// lastOfOthers returns the timestamp of the peer's last written message that a connection other
+// than c brought.
 func (p *peer) lastOfOthers(c *connection) int64 {
 	if p.from == c {
 		return p.otherLast
@@ -79,21 +79,22 @@ func (p *peer) lastOfOthers(c *connection) int64 {
 	return p.last
 }
 
-// whyStart is why a feed is suspended to begin with.
+// whyStart is the reason why a new feed is suspended.
 const whyStart = "no message since the start"
 
 func newFeed(s *stream.Stream, now time.Duration) *feed {
 	return &feed{
-		collector: s.Collector(), host: s.Collector()[len(bgp.ProjectRIS)+1:], stream: s, peers: map[bgp.Peer]*peer{},
+		collector: s.Collector(), host: s.Collector()[len(bgp.ProjectRIS)+1:], stream: s,
+		peers: map[bgp.Peer]*peer{},
 		state: feedSuspended, why: whyStart, suspendedAt: now,
 	}
 }
 
-// gapOverlap is how far the answer to a gap reaches beyond the gap's end at least. Clocks differ; backfill
-// asks for a minute.
+// gapOverlap is the least time by which the answer to a gap reaches beyond the gap's end, because
+// clocks differ. Package bootstrap adds a minute by default.
 const gapOverlap = time.Second
 
-// begin writes the gap of a feed that is suspended or down, and takes it up.
+// begin writes the gap of a suspended or down feed, and sets the feed up.
 func (f *feed) begin(ctx context.Context) error {
 	since := f.last
 	if since == 0 {
@@ -105,7 +106,8 @@ func (f *feed) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f.gap, f.since, f.until, f.through, f.resumed = g, since, g.Until+gapOverlap.Microseconds(), max(since, f.missingTo), 0
+	f.gap, f.since, f.until, f.through, f.resumed = g, since, g.Until+gapOverlap.Microseconds(),
+		max(since, f.missingTo), 0
 	g.Lacks(f.through)
 	f.missingFrom, f.missingTo = 0, 0
 	if err := f.stream.Up(ctx); err != nil {
@@ -124,8 +126,8 @@ func (f *feed) suspend(now time.Duration, why string) {
 	f.stream.Suspend()
 }
 
-// addMissing notes that a message with that timestamp is missing, and suspends the feed, unless the last
-// gap holds the message.
+// addMissing records that a message with that timestamp is missing, and suspends the feed, unless
+// the last gap holds the message.
 func (f *feed) addMissing(stamp int64, now time.Duration, why string) {
 	if f.inGap(stamp) {
 		return
@@ -151,7 +153,7 @@ func (f *feed) inGap(stamp int64) bool {
 	return true
 }
 
-// heard notes the timestamp of a message that came, written or not.
+// heard records the timestamp of a message that came, written or not.
 func (f *feed) heard(stamp int64) {
 	f.last = max(f.last, stamp)
 	if stamp >= f.through && (f.resumed == 0 || stamp < f.resumed) {
@@ -159,7 +161,7 @@ func (f *feed) heard(stamp int64) {
 	}
 }
 
-// expire takes a feed down that was suspended before t.
+// expire sets a feed down that was suspended before t.
 func (f *feed) expire(ctx context.Context, t time.Duration) error {
 	if f.state != feedSuspended || f.suspendedAt > t {
 		return nil
@@ -179,7 +181,8 @@ func (f *feed) newPeer(p bgp.Peer) (*peer, error) {
 	return known, nil
 }
 
-// passed is why a message was not written; empty if it was. It is a label of a metric.
+// passed is the reason why a message was not written. It is empty if it was written. It is a label
+// of a metric.
 type passed string
 
 // The reasons.
@@ -195,16 +198,20 @@ const (
 	passedExpired   passed = "expired"
 )
 
-// write writes a message that a connection brought to the stream, unless a later message of its peer
-// was written that another connection brought: the older one would undo it. overtaken says that of two
-// messages with one timestamp this is the older one. The error is the stream's.
-func (f *feed) write(ctx context.Context, m *wire.RISLiveMessage, from *connection, overtaken bool) (passed, error) {
+// write writes a message that a connection brought to the stream. It does not if a later message of
+// its peer, brought by another connection, was written: the older one would undo it. overtaken
+// means that of two messages with one timestamp this is the older one. The error is the stream's.
+func (f *feed) write(
+	ctx context.Context, m *wire.RISLiveMessage, from *connection, overtaken bool,
+) (passed, error) {
 	p := f.peers[m.Peer]
 	if p != nil && len(m.ID) > 0 && m.Timestamp == p.last && bytes.Equal(m.ID, p.id) {
-		return passedTwice, nil // the memory of written messages is too short, or our clock was set
+		// the memory of written messages is too short, or ingest's clock was set
+		return passedTwice, nil
 	}
 	late := p != nil && (m.Timestamp < p.lastOfOthers(from) || overtaken && m.Timestamp == p.lastOfOthers(from))
-	plausible := !f.stream.Ahead(m.Timestamp) // a timestamp in the future is no measure of later messages
+	// a timestamp in the future does not show that later messages came
+	plausible := !f.stream.Ahead(m.Timestamp)
 	if m.Kind != wire.RISUnknown && plausible && !late {
 		f.heard(m.Timestamp)
 	}
@@ -252,7 +259,7 @@ func (f *feed) writeLive(ctx context.Context, m *wire.RISLiveMessage, p *stream.
 	})
 }
 
-// notification says in words what a NOTIFICATION says (RFC 4271 §4.5).
+// notification describes a NOTIFICATION in words (RFC 4271 §4.5).
 func notification(raw []byte) string {
 	const what = "the peer sent a NOTIFICATION"
 	_, body, err := wire.SplitMessage(raw)
@@ -266,5 +273,5 @@ func notification(raw []byte) string {
 	return what + ": " + n.String()
 }
 
-// ended reports whether the error says that another process has taken the stream.
+// ended reports whether the error means that another process has taken the stream.
 func ended(err error) bool { return errors.Is(err, stream.ErrClosed) }

@@ -58,7 +58,9 @@ func (m *merger) leaderFrame(ctx context.Context, c *connection, frame []byte) e
 		return nil
 	}
 	s := &f.sides[c.n]
-	return m.writeMessage(ctx, f, c.n, frame, s.ahead.oldest() != nil || m.beyondMemory(s, m.msg.Timestamp) || m.beforeSubscription(s, m.msg.Timestamp))
+	return m.writeMessage(ctx, f, c.n, frame,
+		s.ahead.oldest() != nil || m.beyondMemory(s, m.msg.Timestamp) ||
+			m.beforeSubscription(s, m.msg.Timestamp))
 }
 
 // matchLeader notes that c, the leader, has brought a message, and reports whether it was written
@@ -85,14 +87,15 @@ func (m *merger) matchLeader(c *connection, f *feed, key uint64, hasID bool) boo
 		return false
 	}
 	o.matched = max(o.matched, e.v.frame)
-	if other != nil && o.state == subscribed && e.at >= o.completeSince { // not from before something was passed over
+	// a message from before a skipped one shows no overlap
+	if other != nil && o.state == subscribed && e.at >= o.completeSince {
 		o.overlaps, other.overlap = true, c.alive
 	}
 	return false
 }
 
-// matchUndecodable calls matchLeader for a message that cannot be decoded, if its head can be read: the
-// follower will bring it as well. mu is held.
+// matchUndecodable calls matchLeader for a message that cannot be decoded, if its head can be read:
+// the follower will bring it as well. mu is held.
 func (m *merger) matchUndecodable(c *connection, frame []byte) {
 	var h wire.RISLiveHead
 	if f := m.scanHead(frame, &h); f != nil && f.sides[c.n].state != unsubscribed {
@@ -100,8 +103,8 @@ func (m *merger) matchUndecodable(c *connection, frame []byte) {
 	}
 }
 
-// followerFrame buffers a frame that c, the follower, brought, if the leader has not brought its message.
-// mu is held.
+// followerFrame buffers a frame that c, the follower, brought, if the leader has not brought its
+// message. mu is held.
 func (m *merger) followerFrame(ctx context.Context, c *connection, frame []byte) error {
 	var h wire.RISLiveHead
 	f := m.scanHead(frame, &h)
@@ -123,13 +126,15 @@ func (m *merger) followerFrame(ctx context.Context, c *connection, frame []byte)
 	if err := m.confirm(ctx, c, f); err != nil {
 		return err
 	}
-	m.bufferFrame(c, f, m.key(f, h.ID, frame), bufferedFrame{data: frame, frame: m.frames, stamp: h.Timestamp, hasID: len(h.ID) > 0})
+	m.bufferFrame(c, f, m.key(f, h.ID, frame), bufferedFrame{
+		data: frame, frame: m.frames, stamp: h.Timestamp, hasID: len(h.ID) > 0,
+	})
 	return nil
 }
 
-// bufferFrame buffers a message that c, the follower, has brought, unless it was written. A message that
-// may have been written and forgotten is buffered without its data: it is never written from here, and
-// it is missing if the leader does not bring it. mu is held.
+// bufferFrame buffers a message that c, the follower, has brought, unless it was written. A message
+// that may have been written and forgotten is buffered without its data: it is never written from
+// here, and it is missing if the leader does not bring it. mu is held.
 func (m *merger) bufferFrame(c *connection, f *feed, key uint64, h bufferedFrame) {
 	s := &f.sides[c.n]
 	s.frameAt = c.alive
@@ -143,7 +148,7 @@ func (m *merger) bufferFrame(c *connection, f *feed, key uint64, h bufferedFrame
 	case h.hasID && (known == nil || known.v.data != nil) && s.recent.repeats(key):
 		m.countPassed(passedTwice)
 		return
-	case !h.hasID && (forgot || old): // without an id it cannot be told apart
+	case !h.hasID && (forgot || old): // a message without an id cannot be identified
 		s.restartOverlap(c.alive)
 		m.countPassed(passedLate)
 		return
@@ -155,8 +160,8 @@ func (m *merger) bufferFrame(c *connection, f *feed, key uint64, h bufferedFrame
 	m.evict(c.n)
 }
 
-// evict forgets data of link n's frames until at most HoldBytes are buffered: the oldest data of the
-// collector that has most. The leader may bring those messages yet. mu is held.
+// evict forgets data of link n's frames until at most HoldBytes are buffered: the oldest data of
+// the collector that has most. The leader may bring those messages yet. mu is held.
 func (m *merger) evict(n int) {
 	for m.pools[n].bytes > m.cfg.HoldBytes {
 		var most *feed
@@ -175,8 +180,8 @@ func (m *merger) evict(n int) {
 	}
 }
 
-// scanHead reads a frame's head and returns its feed, nil if it is not followed. The head has no host if
-// it can only be read by decoding the frame. mu is held.
+// scanHead reads a frame's head and returns its feed, nil if it is not followed. The head has no
+// host if it can only be read by decoding the frame. mu is held.
 func (m *merger) scanHead(frame []byte, h *wire.RISLiveHead) *feed {
 	if !wire.ScanRISLive(frame, h) {
 		h.Host = nil
@@ -187,7 +192,7 @@ func (m *merger) scanHead(frame []byte, h *wire.RISLiveHead) *feed {
 	}
 	name, err := canonical(string(h.Host))
 	if err != nil {
-		h.Host = nil // the decoder says what is wrong
+		h.Host = nil // the decoder reports the fault
 		return nil
 	}
 	if len(m.hosts) >= maxSpellings {
@@ -198,7 +203,8 @@ func (m *merger) scanHead(frame []byte, h *wire.RISLiveHead) *feed {
 	return f
 }
 
-// key is the hash that both connections give a message: of host and id or, without an id, of the frame.
+// key returns the hash of a message, which is the same for both connections: of host and id or,
+// without an id, of the frame.
 func (m *merger) key(f *feed, id, frame []byte) uint64 {
 	if len(id) == 0 {
 		return maphash.Bytes(m.seed, frame)

@@ -9,8 +9,8 @@ import (
 // period is the time between two calls of checkHealth.
 func (c *Config) period() time.Duration { return max(c.SwitchAfter/5, time.Millisecond) }
 
-// checkHealth is called once a period. It replaces a leader that is late or incomplete, ends connections
-// that are of no use, and forgets messages that are older than Config.Hold.
+// checkHealth is called once a period. It replaces a leader that is late or incomplete, ends
+// connections that are of no use, and forgets messages that are older than Config.Hold.
 func (m *merger) checkHealth(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -34,7 +34,8 @@ func (m *merger) checkHealth(ctx context.Context) error {
 			m.dropUseless(c, now)
 		}
 	}
-	// After a standstill forgotten catches up slowly: messages that seem missing may wait in a socket.
+	// After a standstill forgotten catches up slowly: messages that seem missing may wait in a
+	// socket.
 	m.forgotten = min(now-m.cfg.Hold, m.forgotten+4*m.cfg.period())
 	for _, f := range m.feeds {
 		if err := m.expire(ctx, f, now); err != nil {
@@ -49,7 +50,8 @@ func (m *merger) checkHealth(ctx context.Context) error {
 	return nil
 }
 
-// allowStandstill takes a standstill of this process off the silence of the connections. mu is held.
+// allowStandstill takes a standstill of this process off the silence of the connections. mu is
+// held.
 func (m *merger) allowStandstill(now time.Duration) {
 	stood := m.still.check(now, m.cfg.period(), m.cfg.SwitchAfter)
 	if stood == 0 {
@@ -62,9 +64,9 @@ func (m *merger) allowStandstill(now time.Duration) {
 	}
 }
 
-// replaceLate makes the follower the leader if the leader is more than SwitchAfter behind it. While no
-// message shows that the two overlap, a leader that is late but not silent may be LagLimit behind: a
-// message may come that shows it. mu is held.
+// replaceLate makes the follower the leader if the leader is more than SwitchAfter behind it. While
+// no message shows that the two overlap, a leader that is late but not silent may be LagLimit
+// behind: a message may come that shows it. mu is held.
 func (m *merger) replaceLate(ctx context.Context, now time.Duration) error {
 	lead, other := m.leader(), m.follower()
 	if other == nil || !other.delivers {
@@ -76,8 +78,11 @@ func (m *merger) replaceLate(ctx context.Context, now time.Duration) error {
 	if behind <= m.cfg.SwitchAfter || !silent && other.overlap == 0 && behind <= m.cfg.LagLimit {
 		return nil
 	}
-	m.log.Info("the other connection to RIS Live leads from now on", "address", lead.origin, "behind", behind.Round(time.Millisecond).String())
-	err := m.setLeader(ctx, other.n, fmt.Sprintf("the leading connection was %v behind, the other too young", behind.Round(time.Millisecond)))
+	m.log.Info("the other connection to RIS Live leads from now on", "address", lead.origin,
+		"behind", behind.Round(time.Millisecond).String())
+	err := m.setLeader(ctx, other.n,
+		fmt.Sprintf("the leading connection was %v behind, the other too young",
+			behind.Round(time.Millisecond)))
 	m.roles()
 	return err
 }
@@ -85,7 +90,8 @@ func (m *merger) replaceLate(ctx context.Context, now time.Duration) error {
 // dropUseless ends a connection that is silent or late. mu is held.
 func (m *merger) dropUseless(c *connection, now time.Duration) {
 	lag := c.lag(now, m.cfg.period())
-	if m.cfg.Connections > 1 { // the lateness of both may be our clock's; a new connection would be as late
+	// both may be late because of ingest's clock; a new connection would be as late
+	if m.cfg.Connections > 1 {
 		lag -= m.skew.ahead
 	}
 	switch {

@@ -6,8 +6,8 @@ import (
 )
 
 // setLeader makes link n the leader or, if it is not connected, leaves no leader. The frames that n
-// has buffered are written where its stream continues the present leader's. Elsewhere the collector is
-// suspended, with the reason why, and the frames are discarded. mu is held.
+// has buffered are written where its stream continues the present leader's. Elsewhere the collector
+// is suspended, with the reason why, and the frames are discarded. mu is held.
 func (m *merger) setLeader(ctx context.Context, n int, why string) error {
 	c, late := m.links[n], m.leaderLag()
 	m.lead = n
@@ -30,8 +30,8 @@ func (m *merger) setLeader(ctx context.Context, n int, why string) error {
 	return m.resumeAll(ctx)
 }
 
-// discard empties the buffer of link n. Its messages are missing, but for those without an id. mu is
-// held.
+// discard empties the buffer of link n. Its messages are missing, but for those without an id. mu
+// is held.
 func (m *merger) discard(f *feed, n int, why string) {
 	h := &f.sides[n].buffer
 	for e := h.oldest(); e != nil; e = h.oldest() {
@@ -43,9 +43,10 @@ func (m *merger) discard(f *feed, n int, why string) {
 }
 
 // overlapping reports whether the frames of c, the follower, continue the leader's stream of a
-// collector without a hole. late is the leader's lag. They do if a message of the collector came on both
-// connections. A quiet collector is taken to overlap if a message of any collector came on both more
-// than SwitchAfter after the subscription, and the leader has nothing overdue. mu is held.
+// collector without a hole. late is the leader's lag. They do if a message of the collector came on
+// both connections. A quiet collector is taken to overlap if a message of any collector came on
+// both more than SwitchAfter after the subscription, and the leader has nothing overdue. mu is
+// held.
 func (m *merger) overlapping(f *feed, c *connection, late time.Duration) bool {
 	s := &f.sides[c.n]
 	if s.overlaps {
@@ -75,7 +76,7 @@ func (m *merger) writeBuffer(ctx context.Context, f *feed, n int) error {
 	return nil
 }
 
-// leaderLag is the leader's lag, 0 without a leader. mu is held.
+// leaderLag returns the leader's lag, or 0 without a leader. mu is held.
 func (m *merger) leaderLag() time.Duration {
 	lead := m.leader()
 	if lead == nil {

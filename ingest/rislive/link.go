@@ -20,7 +20,8 @@ import (
 )
 
 const (
-	// readBuffer is the buffer between socket and frames; headerLimit caps the answer to the handshake.
+	// readBuffer is the size of the buffer between socket and frames. headerLimit caps the response
+	// to the handshake.
 	readBuffer  = 64 << 10
 	headerLimit = 64 << 10
 )
@@ -29,14 +30,15 @@ const (
 type link struct {
 	c    *Client
 	n    int
-	wake chan struct{} // the feeds have changed; of one place
+	wake chan struct{} // holds one value after the feeds have changed
 
-	mu     sync.Mutex // below
-	reason error      // why there is no connection; nil where there is one
-	again  time.Time  // the next try
+	mu     sync.Mutex // guards the fields below
+	reason error      // the reason why there is no connection; nil: there is one
+	again  time.Time  // time of the next attempt
 }
 
-// state says why there is no connection, and when the next try is.
+// state returns the reason why there is no connection, with the time until the next attempt. It
+// returns nil while there is one.
 func (l *link) state() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -63,12 +65,12 @@ func (l *link) changed() {
 	}
 }
 
-// fatal is an error that is not the service's: nothing goes on.
+// fatal is an error that is not the service's. It ends the client.
 type fatal struct{ error }
 
 func (f fatal) Unwrap() error { return f.error }
 
-// run connects over and over until ctx ends. The error is the producer's.
+// run connects repeatedly until ctx ends. It returns the producer's error.
 func (l *link) run(ctx context.Context) error {
 	cfg := &l.c.cfg
 	backoff := retry.Backoff{Min: cfg.RetryMin, Max: cfg.RetryMax}
@@ -93,7 +95,8 @@ func (l *link) run(ctx context.Context) error {
 	}
 }
 
-// connect connects and serves the connection until it ends. It returns how long it was connected.
+// connect connects, and serves the connection until it ends. It returns the duration of the
+// connection.
 func (l *link) connect(ctx context.Context) (time.Duration, error) {
 	ws, err := l.dial(ctx)
 	if err != nil {
@@ -114,7 +117,7 @@ func (l *link) connect(ctx context.Context) (time.Duration, error) {
 	err = l.command(conn, ws)
 	drop(err)
 	reader.Wait()
-	_ = ws.CloseNow() // it is over
+	_ = ws.CloseNow() // the connection has ended already
 	why := context.Cause(conn)
 	if f, ok := errors.AsType[fatal](readErr); ok {
 		why = f
@@ -130,7 +133,7 @@ func (l *link) connect(ctx context.Context) (time.Duration, error) {
 	return time.Since(connected), why
 }
 
-// dial makes a connection. Redirects are not followed.
+// dial opens a connection. It does not follow redirects.
 func (l *link) dial(ctx context.Context) (*websocket.Conn, error) {
 	cfg := &l.c.cfg
 	ctx, cancel := context.WithTimeout(ctx, cfg.DialTimeout)
@@ -145,23 +148,25 @@ func (l *link) dial(ctx context.Context) (*websocket.Conn, error) {
 		return ws, nil
 	}
 	if resp != nil && resp.StatusCode >= 300 && resp.StatusCode < 400 {
-		return nil, fmt.Errorf("connecting: redirected to %.200q, which is not followed", resp.Header.Get("Location"))
+		return nil, fmt.Errorf("connecting: redirected to %.200q, which is not followed",
+			resp.Header.Get("Location"))
 	}
 	return nil, fmt.Errorf("connecting: %w", neterror.Explain(err))
 }
 
-// httpClient makes the handshake's client; dial may be nil.
+// httpClient returns the client for the handshake. dial may be nil.
 func httpClient(dial func(ctx context.Context, network, address string) (net.Conn, error)) *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
 			DialContext: dial,
-			Proxy:       http.ProxyFromEnvironment, ReadBufferSize: readBuffer, MaxResponseHeaderBytes: headerLimit, ForceAttemptHTTP2: false,
+			Proxy:       http.ProxyFromEnvironment, ReadBufferSize: readBuffer,
+			MaxResponseHeaderBytes: headerLimit, ForceAttemptHTTP2: false,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
-// address is the URL with the client's name in it, as RIPE asks.
+// address returns the URL with the client's name in it, as RIPE requests.
 func address(base, version, instance string) (string, error) {
 	u, err := url.Parse(base)
 	if err != nil {
@@ -173,7 +178,7 @@ func address(base, version, instance string) (string, error) {
 	return u.String(), nil
 }
 
-// read reads until the connection ends; conn bounds reading, ctx what is said.
+// read reads until the connection ends. conn bounds reading, and ctx writing to the stream.
 func (l *link) read(ctx, conn context.Context, ws *websocket.Conn) error {
 	buf := make([]byte, 0, 8<<10)
 	for {
@@ -193,7 +198,7 @@ func (l *link) read(ctx, conn context.Context, ws *websocket.Conn) error {
 	}
 }
 
-// readAll reads a message into buf, whose size the connection's limit bounds.
+// readAll reads a message into buf. The connection's limit bounds its size.
 func readAll(r io.Reader, buf []byte) ([]byte, error) {
 	for {
 		if len(buf) == cap(buf) {
@@ -210,7 +215,7 @@ func readAll(r io.Reader, buf []byte) ([]byte, error) {
 	}
 }
 
-// subscription is what is sent for a collector.
+// subscription is the data of a subscription to a collector.
 type subscription struct {
 	Host    string         `json:"host"`
 	Options *socketOptions `json:"socketOptions,omitempty"`
@@ -221,7 +226,8 @@ type socketOptions struct {
 	Acknowledge bool `json:"acknowledge"`
 }
 
-// command keeps the subscriptions as they are wanted, and pings, until conn ends or the connection does not take them.
+// command sends the needed subscriptions and unsubscriptions, and pings, until conn ends or sending
+// fails.
 func (l *link) command(conn context.Context, ws *websocket.Conn) error {
 	t := time.NewTicker(max(l.c.cfg.SilentTimeout/3, time.Millisecond))
 	defer t.Stop()

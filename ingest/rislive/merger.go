@@ -35,11 +35,11 @@ type merger struct {
 	links  [2]*connection   // nil: not connected
 	lead   int              // the link that leads, which is connected; -1: none, and no link is connected
 	frames uint64           // the number of the latest frame; frames of both connections are counted
-	at     time.Duration    // when the latest frame came
-	clock  time.Time        // the same by wall
+	at     time.Duration    // time of the latest frame
+	clock  time.Time        // the same time by wall
 	still  standstill
 	skew   skew
-	// forgotten: messages that were written before it may be forgotten.
+	// forgotten is the time before which written messages may be forgotten.
 	forgotten time.Duration
 	pools     [2]pool // by link
 	dec       wire.RISLiveDecoder
@@ -48,13 +48,14 @@ type merger struct {
 
 func newMerger(cfg *Config, set *stream.Set, log *slog.Logger, m metrics) *merger {
 	return &merger{
-		cfg: cfg, streams: set, metrics: m, log: log, limited: telemetry.NewLimited(log, 10*time.Second, 3), seed: maphash.MakeSeed(), start: time.Now(),
+		cfg: cfg, streams: set, metrics: m, log: log, limited: telemetry.NewLimited(log, 10*time.Second, 3),
+		seed: maphash.MakeSeed(), start: time.Now(),
 		wall: time.Now, maxAhead: maxAhead,
 		feeds: map[string]*feed{}, hosts: map[string]*feed{}, lead: -1, forgotten: -cfg.Hold,
 	}
 }
 
-// now is the time since the merger's start; it never goes back.
+// now returns the time since the merger's start. It never goes back.
 func (m *merger) now() time.Duration { return time.Since(m.start) }
 
 // add begins to follow the collector of a stream.
@@ -86,20 +87,22 @@ func (m *merger) forget(f *feed) {
 	clear(m.hosts)
 }
 
-// connected notes that link n has connected to the address origin. It leads if no link leads. drop ends
-// the connection.
+// connected records that link n has connected to the address origin. It leads if no link leads.
+// drop ends the connection.
 func (m *merger) connected(n int, origin string, drop func(why string)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
-	m.links[n] = &connection{n: n, origin: origin, since: now, alive: now, heard: now, delay: 0, least: -1, drop: drop}
+	m.links[n] = &connection{
+		n: n, origin: origin, since: now, alive: now, heard: now, delay: 0, least: -1, drop: drop,
+	}
 	if m.lead < 0 {
 		m.lead = n
 	}
 	m.roles()
 }
 
-// leader is the connection that leads; nil if none does. mu is held.
+// leader returns the connection that leads, or nil if none does. mu is held.
 func (m *merger) leader() *connection {
 	if m.lead < 0 {
 		return nil
@@ -107,7 +110,7 @@ func (m *merger) leader() *connection {
 	return m.links[m.lead]
 }
 
-// follower is the connection beside the leader; nil if there is none. mu is held.
+// follower returns the connection beside the leader, or nil if there is none. mu is held.
 func (m *merger) follower() *connection {
 	if m.lead < 0 {
 		return nil
@@ -118,8 +121,8 @@ func (m *merger) follower() *connection {
 // roles sets the metrics of the connections' roles. mu is held.
 func (m *merger) roles() { m.metrics.roles(m.leader() != nil, m.follower() != nil) }
 
-// lost notes that the connection of link n has ended. If it led, the other one leads or, if it is not
-// connected, none.
+// lost records that the connection of link n has ended. If it led, the other one leads or, if it is
+// not connected, none.
 func (m *merger) lost(ctx context.Context, n int, why string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

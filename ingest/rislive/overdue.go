@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// overdueAfter is how long after the one connection the other one may bring a message. A leader that is
-// late as a whole is replaced earlier (replaceLate).
+// overdueAfter returns how long after one connection the other one may bring a message. A leader
+// that is late as a whole is replaced earlier (replaceLate).
 func (c *Config) overdueAfter() time.Duration { return 2 * c.SwitchAfter }
 
-// overdue says which messages of a collector the follower brought more than overdueAfter ago and the
-// leader has not brought. The service has many servers: a sound connection may lack one collector or one
-// message.
+// overdue classifies the messages of a collector that the follower brought more than overdueAfter
+// ago and the leader has not brought. The service has many servers: a sound connection may miss one
+// collector or one message.
 type overdue uint8
 
 // The values, in order of weight.
@@ -34,8 +34,8 @@ func (o overdue) String() string {
 	return "unknown"
 }
 
-// leaderOverdue says what the leader has overdue of a collector. It drops overdue messages that lie in
-// the last gap: the gap's answer brings them. mu is held.
+// leaderOverdue returns the overdue value of the leader for a collector. It drops overdue messages
+// that lie in the last gap: the gap's answer brings them. mu is held.
 func (m *merger) leaderOverdue(f *feed, now time.Duration) overdue {
 	lead, to := m.leader(), &f.sides[m.lead]
 	h := &f.sides[1-m.lead].buffer
@@ -55,8 +55,8 @@ func (m *merger) leaderOverdue(f *feed, now time.Duration) overdue {
 	return overdueNone
 }
 
-// uncertainSince is the timestamp, microseconds, from which on messages of a collector may be missing
-// that lie in no gap yet; 0 if there are none. mu is held.
+// uncertainSince returns the timestamp, microseconds, from which messages of a collector may be
+// missing without being in a gap. It returns 0 if there are none. mu is held.
 func (m *merger) uncertainSince(f *feed, now time.Duration) int64 {
 	since := f.missingFrom
 	uncertain := func(t int64) {
@@ -72,23 +72,25 @@ func (m *merger) uncertainSince(f *feed, now time.Duration) int64 {
 			uncertain(e.v.stamp)
 		}
 	}
-	if lead := m.leader(); lead != nil && now-lead.heard > m.cfg.SwitchAfter { // its messages wait somewhere
+	// its messages are delayed elsewhere
+	if lead := m.leader(); lead != nil && now-lead.heard > m.cfg.SwitchAfter {
 		uncertain(m.start.Add(lead.heard + m.skew.set - m.skew.ahead - m.cfg.SwitchAfter).UnixMicro())
 	}
 	return since
 }
 
-// followerOverdue reports whether the follower has a message of a collector overdue that was written.
-// mu is held.
+// followerOverdue reports whether the follower has a message of a collector overdue that was
+// written. mu is held.
 func (m *merger) followerOverdue(f *feed, now time.Duration) bool {
 	s := &f.sides[1-m.lead]
 	e := s.ahead.oldest()
 	return e != nil && now-e.at > m.cfg.overdueAfter() && s.subscribedSince(e.at-m.cfg.SwitchAfter)
 }
 
-// replaceIncomplete makes the follower the leader if the leader has a message overdue, unless another
-// collector would lose messages by it. Of the buffered messages only those are missing that come too
-// late for their peer. If the leader brings nothing of a collector, its connection is ended. mu is held.
+// replaceIncomplete makes the follower the leader if the leader has a message overdue, unless
+// another collector would lose messages by it. Of the buffered messages only those are missing that
+// come too late for their peer. If the leader brings nothing of a collector, its connection is
+// ended. mu is held.
 func (m *merger) replaceIncomplete(ctx context.Context, now time.Duration) error {
 	lead, other := m.leader(), m.follower()
 	if other == nil || !lead.delivers || !other.delivers || now-m.still.ended < m.cfg.overdueAfter() {
@@ -97,7 +99,8 @@ func (m *merger) replaceIncomplete(ctx context.Context, now time.Duration) error
 	most, host := overdueNone, ""
 	for _, f := range m.feeds {
 		late := m.leaderOverdue(f, now)
-		if late != overdueAll && f.state == feedUp && (!m.overlapping(f, other, m.leaderLag()) || m.followerOverdue(f, now)) {
+		if late != overdueAll && f.state == feedUp &&
+			(!m.overlapping(f, other, m.leaderLag()) || m.followerOverdue(f, now)) {
 			return nil
 		}
 		if late > most || late == most && late > overdueNone && f.host > host {
@@ -120,9 +123,9 @@ func (m *merger) replaceIncomplete(ctx context.Context, now time.Duration) error
 	return err
 }
 
-// expire forgets the messages that one connection alone brought before m.forgotten: the other one will
-// not bring them any more. Those that the leader did not bring are missing. The connection of a follower
-// that brings nothing of a collector is ended. mu is held.
+// expire forgets the messages that one connection alone brought before m.forgotten: the other one
+// will not bring them any more. Those that the leader did not bring are missing. The connection of
+// a follower that brings nothing of a collector is ended. mu is held.
 func (m *merger) expire(ctx context.Context, f *feed, now time.Duration) error {
 	for n := range f.sides {
 		s, c := &f.sides[n], m.links[n]

@@ -1,11 +1,12 @@
 package rislive
 
-// maxRecent bounds the keys that are kept of a collector and link, at 8 octets each: some eight seconds
-// of the busiest collector.
+// maxRecent bounds the keys that are kept of a collector and link, at 8 octets each: some eight
+// seconds of the busiest collector.
 const maxRecent = 1 << 14
 
 // recent keeps the keys of the latest frames that a link has brought, over all its connections. It
-// tells the frames that a new connection repeats from those that the link brings for the first time.
+// distinguishes the frames that a new connection repeats from those that the link brings for the
+// first time.
 type recent struct {
 	keys   []uint64            // a ring once it is full
 	next   int                 // the place of the next key in the ring
@@ -25,7 +26,7 @@ func (r *recent) note(key uint64) {
 // full reports whether older keys may have been forgotten.
 func (r *recent) full() bool { return len(r.keys) == maxRecent }
 
-// end notes that the connection has ended: the next one may repeat frames.
+// end records that the connection has ended: the next one may repeat frames.
 func (r *recent) end() {
 	r.former = make(map[uint64]struct{}, len(r.keys))
 	for _, k := range r.keys {

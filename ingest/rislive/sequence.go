@@ -2,18 +2,19 @@ package rislive
 
 import "time"
 
-// sequence is an ordered multiset: entries in the order in which they came, found by key. Of those that are alike the latest is found.
+// sequence is an ordered multiset: entries in order of arrival, found by key. Of equal keys it
+// finds the latest.
 type sequence[V any] struct {
 	first uint64 // number of list[0]; numbers begin at 1
 	list  []entry[V]
-	index map[uint64]uint64 // key: number of the latest that is alike
+	index map[uint64]uint64 // key: number of the latest entry with it
 }
 
-// entry is one of a sequence.
+// entry is an entry of a sequence.
 type entry[V any] struct {
 	key   uint64
-	prev  uint64        // number of the one before that is alike; 0 or one that is gone: none
-	at    time.Duration // when it came, since the merger's start
+	prev  uint64        // number of the previous entry with the key; 0 or a removed number: none
+	at    time.Duration // time of arrival, since the merger's start
 	taken bool
 	v     V
 }
@@ -27,7 +28,7 @@ func (s *sequence[V]) push(key uint64, at time.Duration, v V) {
 	s.list = append(s.list, entry[V]{key: key, prev: prev, at: at, v: v})
 }
 
-// find returns the latest like key; nil where there is none. It is good until the next change.
+// find returns the latest entry with key, or nil. The pointer is valid until the next change.
 func (s *sequence[V]) find(key uint64) *entry[V] {
 	n, ok := s.index[key]
 	if !ok {
@@ -36,7 +37,7 @@ func (s *sequence[V]) find(key uint64) *entry[V] {
 	return &s.list[n-s.first]
 }
 
-// take takes out the latest like key and returns it; false where there is none.
+// take removes and returns the latest entry with key. It returns false if there is none.
 func (s *sequence[V]) take(key uint64) (entry[V], bool) {
 	e := s.find(key)
 	if e == nil {
@@ -47,7 +48,8 @@ func (s *sequence[V]) take(key uint64) (entry[V], bool) {
 	return was, true
 }
 
-// oldest is the one that came first; nil where none is. It is good until the next change.
+// oldest returns the first entry, or nil if there is none. The pointer is valid until the next
+// change.
 func (s *sequence[V]) oldest() *entry[V] {
 	if len(s.list) == 0 {
 		return nil
@@ -55,17 +57,18 @@ func (s *sequence[V]) oldest() *entry[V] {
 	return &s.list[0]
 }
 
-// dropOldest takes out the one that came first; there must be one.
+// dropOldest removes the first entry. There must be one.
 func (s *sequence[V]) dropOldest() V {
 	v := s.list[0].v
 	s.remove(&s.list[0])
 	return v
 }
 
-// remove takes out e, which is the latest of its kind or the oldest of all.
+// remove removes e, which is the latest with its key or the oldest of all.
 func (s *sequence[V]) remove(e *entry[V]) {
 	switch n := s.index[e.key]; {
-	case &s.list[n-s.first] != e: // later ones are alike; that this one is gone they find out
+	case &s.list[n-s.first] != e:
+		// later entries have the key; their removal detects that this one is gone
 	case e.prev >= s.first:
 		s.index[e.key] = e.prev
 	default:

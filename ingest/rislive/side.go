@@ -2,7 +2,7 @@ package rislive
 
 import "time"
 
-// sideState is how far a connection's subscription to a collector has come.
+// sideState is the state of a connection's subscription to a collector.
 type sideState uint8
 
 // The states. Each is entered from the one before it; disconnect leads back to unsubscribed.
@@ -29,31 +29,32 @@ type side struct {
 	buffer buffer             // frames that the connection brought and that were not written
 	ahead  sequence[struct{}] // messages that were written and that the connection has not brought
 	state  sideState
-	// subscribedAt is when the side was subscribed last; frameAt when the connection brought a
-	// message of the collector last, 0 if it brought none.
+	// subscribedAt is the time of the last subscription. frameAt is the time of the connection's
+	// last message of the collector, or 0 if it brought none.
 	subscribedAt, frameAt time.Duration
-	// forgotten is when the latest message was written that ahead has evicted; 0 is none.
+	// forgotten is the time at which the latest message was written that ahead has evicted. 0 means
+	// none.
 	forgotten time.Duration
 	// matched is the number (merger.frames) of the latest frame of the connection whose message was
 	// written to the stream, by whichever connection.
 	matched uint64
 	recent  recent
-	// overlaps: both connections brought one of the messages that this one brought since
-	// completeSince. No message that it brought since then was passed over.
+	// overlaps is true if both connections brought one of the messages that this one brought since
+	// completeSince. No message that it brought since then was skipped.
 	overlaps      bool
 	completeSince time.Duration
 }
 
-// disconnect ends the subscription. ahead stays, for the next connection may bring those messages. So do
-// the buffered frames, without their data.
+// disconnect ends the subscription. ahead stays, for the next connection may bring those messages.
+// So do the buffered frames, without their data.
 func (s *side) disconnect(p *pool) {
 	s.buffer.evictAll(p)
 	s.recent.end()
 	s.state, s.overlaps, s.frameAt = unsubscribed, false, 0
 }
 
-// takeAhead notes that the connection has brought, as the frame with that number, a message that was
-// written before. It reports false if the message was not written.
+// takeAhead records that the connection has brought, as the frame with that number, a message that
+// was written before. It reports false if the message was not written.
 func (s *side) takeAhead(key, frame uint64) bool {
 	_, ok := s.ahead.take(key)
 	if ok {
@@ -63,8 +64,8 @@ func (s *side) takeAhead(key, frame uint64) bool {
 	return ok
 }
 
-// addAhead notes that a message was written that the connection has not brought. The latest most of them
-// are kept.
+// addAhead records that a message was written that the connection has not brought. It keeps the
+// latest most of them.
 func (s *side) addAhead(key uint64, now time.Duration, most int) {
 	if len(s.ahead.list) >= most {
 		s.forgotten = s.ahead.oldest().at
@@ -78,11 +79,11 @@ func (s *side) subscribedSince(t time.Duration) bool {
 	return s.state == subscribed && s.subscribedAt <= t
 }
 
-// restartOverlap notes that a message that the connection brought was passed over. Only messages after
-// it can show an overlap.
+// restartOverlap records that a message of the connection was skipped. Only later messages can show
+// an overlap.
 func (s *side) restartOverlap(now time.Duration) { s.overlaps, s.completeSince = false, now }
 
-// subscribe notes that the subscription is sent. It reports false if it was sent before.
+// subscribe records that the subscription is sent. It reports false if it was sent before.
 func (s *side) subscribe() bool {
 	if s.state != unsubscribed {
 		return false
@@ -91,7 +92,7 @@ func (s *side) subscribe() bool {
 	return true
 }
 
-// confirm notes that the collector's messages come on the connection from now on.
+// confirm records that the collector's messages come on the connection from now on.
 func (s *side) confirm(now time.Duration) {
 	if s.state != subscribed {
 		s.state, s.subscribedAt, s.completeSince = subscribed, now, now

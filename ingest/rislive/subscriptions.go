@@ -17,15 +17,15 @@ func (m *merger) subscribesAny(n int) bool {
 	return false
 }
 
-// ask returns the hosts that link n has to subscribe to now, and notes that it does. all are the hosts
-// that it may be subscribed to.
+// ask returns the hosts to which link n must subscribe now, and marks them as requested. all are
+// the hosts to which it may be subscribed.
 func (m *merger) ask(n int) (hosts []string, all map[string]bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	all = map[string]bool{}
 	c := m.links[n]
 	if c != nil && !m.subscribesAny(n) {
-		c.heard = m.now() // nothing could come before
+		c.heard = m.now() // no message could come before
 	}
 	for _, f := range m.feeds {
 		all[f.host] = true
@@ -36,13 +36,13 @@ func (m *merger) ask(n int) (hosts []string, all map[string]bool) {
 	return hosts, all
 }
 
-// confirm notes that a collector's messages come on c from now on. mu is held.
+// confirm records that a collector's messages come on c from now on. mu is held.
 func (m *merger) confirm(ctx context.Context, c *connection, f *feed) error {
 	f.sides[c.n].confirm(c.alive)
 	return m.resume(ctx, f)
 }
 
-// controlFrame takes a frame that is no message of a collector. mu is held.
+// controlFrame processes a frame that is not a message of a collector. mu is held.
 func (m *merger) controlFrame(ctx context.Context, c *connection, frame []byte) error {
 	switch m.msg.Kind {
 	case wire.RISError:

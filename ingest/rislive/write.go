@@ -8,8 +8,8 @@ import (
 	"github.com/darkmap/darkmap/ingest/stream"
 )
 
-// writeBuffered writes a frame that link n has buffered. A frame whose data were evicted is missing.
-// mu is held.
+// writeBuffered writes a frame that link n has buffered. A frame whose data were evicted is
+// missing. mu is held.
 func (m *merger) writeBuffered(ctx context.Context, f *feed, n int, h bufferedFrame) error {
 	if h.data == nil {
 		return m.addMissing(ctx, f, h.stamp)
@@ -21,11 +21,12 @@ func (m *merger) writeBuffered(ctx context.Context, f *feed, n int, h bufferedFr
 	return m.writeMessage(ctx, f, n, h.data, h.frame < s.matched || s.ahead.oldest() != nil)
 }
 
-// writeMessage writes m.msg, which link n brought as frame, or counts why it does not. A message that
-// comes too late for its peer is missing. overtaken says that a later message of the link may have been
-// written already. mu is held.
+// writeMessage writes m.msg, which link n brought as frame, or counts the reason why it does not. A
+// message that comes too late for its peer is missing. overtaken means that a later message of the
+// link may have been written already. mu is held.
 func (m *merger) writeMessage(ctx context.Context, f *feed, n int, frame []byte, overtaken bool) error {
-	if m.msg.FromJSON && m.msg.RawError != nil { // else enrich says so, of what stands for it
+	// if there is a replacement for the raw message, enrich reports the fault
+	if m.msg.FromJSON && m.msg.RawError != nil {
 		if err := m.undecodable(ctx, m.links[n], frame, m.msg.RawError); err != nil {
 			return err
 		}
@@ -43,8 +44,8 @@ func (m *merger) writeMessage(ctx context.Context, f *feed, n int, frame []byte,
 	return m.dropEnded(f, err)
 }
 
-// addMissing notes that the leader left out a message with that timestamp, microseconds, and that it
-// is too late to write it. mu is held.
+// addMissing records that the leader left out a message with that timestamp, microseconds, and that
+// it is too late to write it. mu is held.
 func (m *merger) addMissing(ctx context.Context, f *feed, stamp int64) error {
 	f.addMissing(stamp, m.now(), "the connection that led left out a message")
 	return m.resume(ctx, f)
@@ -56,8 +57,8 @@ func (m *merger) beforeSubscription(s *side, stamp int64) bool {
 	return m.age(stamp) > m.at-s.subscribedAt
 }
 
-// beyondMemory reports whether the message that has just come, with that timestamp in microseconds, is
-// so old that it may have been written and forgotten. mu is held.
+// beyondMemory reports whether the message that has just come, with that timestamp in microseconds,
+// is so old that it may have been written and forgotten. mu is held.
 func (m *merger) beyondMemory(s *side, stamp int64) bool {
 	forgotten := m.forgotten
 	if s.forgotten != 0 {
@@ -66,8 +67,8 @@ func (m *merger) beyondMemory(s *side, stamp int64) bool {
 	return m.age(stamp) > m.at-forgotten-m.cfg.overdueAfter()
 }
 
-// age is how old a message with that timestamp, microseconds, was when the latest frame came, by the
-// collectors' clocks. mu is held.
+// age returns the age of a message with that timestamp, microseconds, at the arrival of the latest
+// frame, by the collectors' clocks. mu is held.
 func (m *merger) age(stamp int64) time.Duration {
 	return time.Duration(m.clock.UnixMicro()-stamp)*time.Microsecond - m.skew.ahead
 }
@@ -75,11 +76,14 @@ func (m *merger) age(stamp int64) time.Duration {
 // countPassed counts a message that was not written.
 func (m *merger) countPassed(p passed) { m.metrics.passed.WithLabelValues(string(p)).Inc() }
 
-// undecodable logs a frame that cannot be decoded and writes it to the dead letters, without its data
-// if raw is nil. mu is held.
+// undecodable logs a frame that cannot be decoded and writes it to the dead letters, without its
+// data if raw is nil. mu is held.
 func (m *merger) undecodable(ctx context.Context, c *connection, raw []byte, err error) error {
-	m.limited.Warn("passed over a message of RIS Live", "address", c.origin, "message", c.frames, "err", short(err.Error()))
-	return m.streams.DeadLetter(ctx, stream.DeadLetter{Origin: c.origin, Offset: c.frames, Raw: raw, Reason: "rislive", Err: err})
+	m.limited.Warn("passed over a message of RIS Live", "address", c.origin, "message", c.frames,
+		"err", short(err.Error()))
+	return m.streams.DeadLetter(ctx, stream.DeadLetter{
+		Origin: c.origin, Offset: c.frames, Raw: raw, Reason: "rislive", Err: err,
+	})
 }
 
 // short cuts a text of the server for the log, octets.
@@ -88,7 +92,7 @@ func short(text string) string {
 	return text[:min(len(text), most)]
 }
 
-// dropEnded drops the feed if err says that another process has taken its stream, and returns any
+// dropEnded drops the feed if err reports that another process has taken its stream. It returns any
 // other error. mu is held.
 func (m *merger) dropEnded(f *feed, err error) error {
 	if !ended(err) {

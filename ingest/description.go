@@ -16,16 +16,13 @@ type Description struct{ Name, Text string }
 func (c *Config) Describe(follow bool) []Description {
 	archives := Description{"archives", "off: what was missed stays unknown (ingest.archives)"}
 	if c.Archives || follow {
-		archives.Text = "tables, gaps and the daily check, by " + cmp.Or(c.Archive.Directory, c.Archive.Index,
-			c.Archive.Broker)
+		archives.Text = "tables, gaps and the daily check, by " +
+			cmp.Or(c.Archive.Directory, c.Archive.Index, c.Archive.Broker)
 	}
 	if follow {
 		return []Description{
-			{
-				"follows",
-				fmt.Sprintf("%s, %v behind the clock", bgp.Count(len(c.Follow.Collectors), "collector"),
-					c.Follow.Delay),
-			},
+			{"follows", fmt.Sprintf("%s, %v behind the clock",
+				bgp.Count(len(c.Follow.Collectors), "collector"), c.Follow.Delay)},
 			archives,
 		}
 	}
@@ -37,8 +34,7 @@ func (c *Config) Describe(follow bool) []Description {
 	rv := Description{"RouteViews", "off (ingest.routeviews.enabled)"}
 	if c.RouteViews.Enabled {
 		rv.Text = "the collectors of the University of Oregon's RouteViews, " +
-			strings.Join(c.RouteViews.Brokers,
-				", ")
+			strings.Join(c.RouteViews.Brokers, ", ")
 	}
 	routers := Description{"BMP", "closed: no routers are named (ingest.bmp.routers)"}
 	if len(c.BMP.Routers) > 0 {

@@ -15,8 +15,8 @@ import (
 var ours = regexp.MustCompile(`^[0-9a-f]{16}-[0-9A-Za-z._-]*$`)
 
 // belongs matches the suffixes of a file's companions.
-var belongs = regexp.MustCompile(`(` + regexp.QuoteMeta(partSuffix) + `|` + regexp.QuoteMeta(metaSuffix) +
-	`|` + regexp.QuoteMeta(copySuffix) + `\d+)$`)
+var belongs = regexp.MustCompile(`(` + regexp.QuoteMeta(partSuffix) + `|` +
+	regexp.QuoteMeta(metaSuffix) + `|` + regexp.QuoteMeta(copySuffix) + `\d+)$`)
 
 // cached is a file of the cache with its companions.
 type cached struct {

@@ -270,8 +270,8 @@ func cacheName(url string) string {
 	sum := sha256.Sum256([]byte(url))
 	base, _, _ := strings.Cut(path.Base(url), "?")
 	clean := strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '.' || r == '-' ||
-			r == '_' {
+		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' ||
+			r == '.' || r == '-' || r == '_' {
 			return r
 		}
 		return '_'

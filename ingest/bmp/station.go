@@ -259,8 +259,7 @@ func (s *Station) admit(ctx context.Context, conn net.Conn) *session {
 		reason, why = refusedAddress, "no router of this address is in ingest.bmp.routers"
 	case len(s.sessions) >= s.cfg.MaxSessions:
 		reason, why = refusedSessions,
-			fmt.Sprintf("there are %d connections already (ingest.bmp.max_sessions)",
-				len(s.sessions))
+			fmt.Sprintf("there are %d connections already (ingest.bmp.max_sessions)", len(s.sessions))
 	case s.ofRouter[from] >= perRouter:
 		reason, why = refusedRouter, fmt.Sprintf("there are %d connections from it already", perRouter)
 	}

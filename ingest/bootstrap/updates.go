@@ -73,8 +73,8 @@ func (t *task) covering(ctx context.Context, cursor, until time.Time) ([]archive
 		if t.w.d.Now().After(deadline) {
 			m := &missing{
 				until: until,
-				err: fmt.Errorf("no file of updates from %s on was published within %v", clock(cursor),
-					t.w.cfg.UpdatesTimeout),
+				err: fmt.Errorf("no file of updates from %s on was published within %v",
+					clock(cursor), t.w.cfg.UpdatesTimeout),
 			}
 			if len(files) > 0 && files[0].Begin.After(cursor) {
 				m.until = files[0].Begin
@@ -178,8 +178,8 @@ func (t *task) readOne(ctx context.Context, f *archive.File, got fetched, each t
 		if t.w.d.Now().After(deadline) {
 			return &missing{
 				until: f.End,
-				err: fmt.Errorf("the updates from %s to %s cannot be read: %w", clock(f.Begin), clock(f.End),
-					cut),
+				err: fmt.Errorf("the updates from %s to %s cannot be read: %w",
+					clock(f.Begin), clock(f.End), cut),
 			}
 		}
 		if err := t.say(ctx, "waiting for a whole file: "+cut.Error(), 0); err != nil {

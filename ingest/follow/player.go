@@ -223,8 +223,8 @@ func (p *player) time(
 	}
 	err := p.damaged(ctx, f, &capture.Damage{
 		File: f.URL, Offset: it.Offset, Number: it.Number, Reason: capture.BadTime, Raw: it.Message,
-		Err: fmt.Errorf("its time, %s, is not in the file, which is from %s to %s", clock(at), clock(f.Begin),
-			clock(f.End)),
+		Err: fmt.Errorf("its time, %s, is not in the file, which is from %s to %s",
+			clock(at), clock(f.Begin), clock(f.End)),
 	})
 	it.Timestamp = last.UnixMicro()
 	return last, err

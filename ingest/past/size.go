@@ -69,10 +69,8 @@ func (s *Selection) Lines(f *archive.Fetcher) []string {
 			begin = b
 		}
 	}
-	lines := []string{
-		fmt.Sprintf("from %s to %s UTC, %s: %v", minute(begin), minute(s.Until),
-			bgp.Count(len(s.Sources), "collector"), s.Size(f)),
-	}
+	lines := []string{fmt.Sprintf("from %s to %s UTC, %s: %v", minute(begin), minute(s.Until),
+		bgp.Count(len(s.Sources), "collector"), s.Size(f))}
 	for i := range s.Sources {
 		lines = append(lines, s.Sources[i].line(f))
 	}

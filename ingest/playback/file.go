@@ -92,8 +92,8 @@ func (f *file) place(it *capture.Item, now int64) *capture.Damage {
 		return nil
 	case f.plan.table && t > now+maxDump: // of a table the plan has read only the beginning
 		return f.damage(it,
-			fmt.Errorf("its time, %s, lies more than a day after that of the record before, %s", clock(t),
-				clock(now)))
+			fmt.Errorf("its time, %s, lies more than a day after that of the record before, %s",
+				clock(t), clock(now)))
 	case f.plan.table:
 		f.at = t
 	default:

@@ -243,8 +243,8 @@ func (c *collectorPlan) chooseTables(r rhythm, last int64) {
 			return t.first > h.begin && t.first < h.end && (h.named || r.long(h.end-t.first))
 		}); i >= 0 {
 			c.notes = append(c.notes,
-				fmt.Sprintf("%s: the table of %s, %s, is not played: updates are missing behind it", c.name,
-					clock(t.first), t.title))
+				fmt.Sprintf("%s: the table of %s, %s, is not played: updates are missing behind it",
+					c.name, clock(t.first), t.title))
 			continue
 		}
 		played = append(played, t)

@@ -35,8 +35,7 @@ func ParseInput(arg string) (Input, error) {
 		return Input{}, fmt.Errorf("%q: no file is named", arg)
 	case !validName.MatchString(name):
 		return Input{},
-			fmt.Errorf("%q: a collector's name has letters, digits, dot, underscore and hyphen only",
-				arg)
+			fmt.Errorf("%q: a collector's name has letters, digits, dot, underscore and hyphen only", arg)
 	}
 	return Input{Collector: "file/" + name, Named: named, Path: path}, nil
 }

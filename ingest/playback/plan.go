@@ -282,8 +282,8 @@ func (p *Plan) choose(files []*filePlan) ([]*filePlan, error) {
 				why = fmt.Sprintf("the times of its %d records cannot be right", f.records)
 			}
 			p.Notes = append(p.Notes,
-				fmt.Sprintf("%s is left out: %s, and nothing else says when they were received", f.title,
-					why))
+				fmt.Sprintf("%s is left out: %s, and nothing else says when they were received",
+					f.title, why))
 		}
 	}
 	if len(drop) == len(files) &&

@@ -4,7 +4,7 @@ import "time"
 
 // skew estimates how far ingest's clock is ahead of the collectors' clocks.
 type skew struct {
-	ahead time.Duration // the least recent lateness of any message; 0 until known
+	ahead time.Duration // the lowest lateness of any recent message; 0 until known
 	known bool          // the lateness of a period was observed
 	// by how much ingest's clock was set forward since the start; negative: back
 	set time.Duration

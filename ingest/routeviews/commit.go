@@ -189,8 +189,9 @@ func (s *Source) send(ctx context.Context, points map[*partition]point) bool {
 		}
 		return nil
 	})
-	s.cl.CommitOffsetsSync(with, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest,
-		resp *kmsg.OffsetCommitResponse, err error) {
+	s.cl.CommitOffsetsSync(with, offsets, func(
+		_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error,
+	) {
 		failed = errors.Join(err, commitErr(resp))
 	})
 	if failed != nil {

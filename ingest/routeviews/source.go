@@ -239,12 +239,12 @@ func (s *Source) connect(last context.Context) error {
 		kgo.MaxDecompressBatchBytes(maxDecompressed),
 		kgo.Balancers(kafka.Collectors(groupKey)), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
 		kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) { s.join() }),
-		kgo.AdjustFetchOffsetsFn(func(session context.Context,
-			at map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+		kgo.AdjustFetchOffsetsFn(func(
+			session context.Context, at map[string]map[int32]kgo.Offset,
+		) (map[string]map[int32]kgo.Offset, error) {
 			return s.assigned(session, last, at)
 		}),
-		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client,
-			m map[string][]int32) {
+		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, m map[string][]int32) {
 			s.revoked(last, m)
 		}),
 		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { s.lost(m) }),

@@ -17,7 +17,7 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// abandoned is what runs beside a broker that has just gone, in virtual time.
+// abandoned returns a running Live whose broker has just gone, in virtual time.
 func abandoned(t *testing.T) *running {
 	t.Helper()
 	b, cfg := kafkatest.Virtual(t, 4)
@@ -35,7 +35,7 @@ func abandoned(t *testing.T) *running {
 	return r
 }
 
-// fill writes until it cannot, and returns why.
+// fill writes until an error, and returns it.
 func fill(ctx context.Context, r *running) error {
 	for {
 		if err := r.updates.Produce(ctx, "ris/rrc00", make([]byte, 512<<10)); err != nil {
@@ -44,7 +44,8 @@ func fill(ctx context.Context, r *running) error {
 	}
 }
 
-// TestBlocked, in virtual time: a broker that is away is no reason to be killed, and /readyz says it.
+// TestBlocked checks, in virtual time, that a broker that is away does not end the process, and
+// that /readyz reports it.
 func TestBlocked(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -72,7 +73,8 @@ func TestBlocked(t *testing.T) {
 	})
 }
 
-// TestFailsWhileBlocked, in virtual time: where one part fails while the broker is away, those that wait for room end too.
+// TestFailsWhileBlocked checks, in virtual time, that a failing part ends the parts that wait for a
+// broker that is away.
 func TestFailsWhileBlocked(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -90,7 +92,7 @@ func TestFailsWhileBlocked(t *testing.T) {
 	})
 }
 
-// TestDeadLetterAtTheEnd: what could not be decoded just before the end is kept.
+// TestDeadLetterAtTheEnd checks that a dead letter from just before the end is kept.
 func TestDeadLetterAtTheEnd(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.New(t, 2)
@@ -119,7 +121,7 @@ func TestDeadLetterAtTheEnd(t *testing.T) {
 	}
 }
 
-// TestLinesAreLimited: lost dead letters do not fill the log.
+// TestLinesAreLimited checks that lost dead letters do not fill the log.
 func TestLinesAreLimited(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

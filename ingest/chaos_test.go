@@ -28,7 +28,7 @@ var (
 	chaosLength = flag.Duration("chaos.length", 5*time.Second, "how long replicas are killed")
 	chaosEvery  = flag.Duration("chaos.every", 20*time.Second, "time between two kills")
 	chaosStop   = flag.Duration("chaos.stop", 9*time.Second, "how long another replica stands still")
-	// The broker gives a dead member six seconds; a busy machine takes its time.
+	// The broker detects a dead member after six seconds. A busy machine takes longer.
 	chaosWithin = flag.Duration("chaos.within", 20*time.Second, "how long a collector may be without an owner")
 	chaosApache = flag.Bool("chaos.apache", false, "use a real Kafka")
 )
@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// chaosHosts are what is followed.
+// chaosHosts are the followed collectors.
 var chaosHosts = []string{"rrc00", "rrc01", "rrc03", "rrc04", "rrc05", "rrc06", "rrc07", "rrc10"}
 
 // replica is an ingest process that follows a RIS Live.
@@ -58,8 +58,8 @@ func replica(ctx context.Context, k kafka.Config, instance string) error {
 	return l.Run(ctx)
 }
 
-// TestChaos kills replicas and lets one stand still: of each collector there is one effective owner again in time, positions never
-// repeat or go back, and what a stale owner says is told from the rest by them.
+// TestChaos kills replicas and stops one for a while. Each collector has one effective owner again
+// in time, positions never repeat or go back, and they identify the records of a stale owner.
 func TestChaos(t *testing.T) {
 	if testing.Short() {
 		t.Skip("kills take their time")
@@ -113,13 +113,14 @@ func chaosKafka(t *testing.T) kafka.Config {
 	return kafkatest.New(t, 6)
 }
 
-// havoc kills one replica after the other, which come back after twelve seconds or at once in turn, and stops another meanwhile.
+// havoc kills one replica after the other, and stops another meanwhile. The killed ones start again
+// after twelve seconds or at once, in turn.
 func havoc(t *testing.T, k kafka.Config, names []string, replicas map[string]*kafkatest.Process) (kills int) {
 	t.Helper()
 	began := time.Now()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	back := map[string]time.Time{} // killed, and when they come back
+	back := map[string]time.Time{} // killed replicas, with the time of their restart
 	var paused string
 	var resume time.Time
 	stopped := false
@@ -162,7 +163,7 @@ func havoc(t *testing.T, k kafka.Config, names []string, replicas map[string]*ka
 	return kills
 }
 
-// ticking are the collectors whose newest epoch has ticked.
+// ticking returns the collectors whose newest epoch has ticked.
 func ticking(t *testing.T, k kafka.Config) map[string]bool {
 	t.Helper()
 	newest, ticked := map[string]uint64{}, map[string]uint64{}
@@ -185,10 +186,10 @@ func ticking(t *testing.T, k kafka.Config) map[string]bool {
 	return out
 }
 
-// course is what a reader sees of a collector.
+// course is a reader's view of a collector.
 type course struct {
 	last     bgp.Position
-	at       int64 // when its last effective record was written
+	at       int64 // time at which its last effective record was written
 	longest  time.Duration
 	epochs   int
 	stale    int
@@ -233,7 +234,8 @@ func report(t *testing.T, k kafka.Config, kills int, settled time.Time) {
 	}
 }
 
-// take follows one record. An older epoch's is dropped; what counts has to come without a hole.
+// take processes one record. It drops a record of an older epoch. The others must come without a
+// hole.
 func (c *course) take(t *testing.T, u *pb.UpdateRecord, settled int64) {
 	t.Helper()
 	p := codec.ParsePosition(u.GetPosition())

@@ -10,7 +10,8 @@ import (
 	"github.com/darkmap/darkmap/ingest/bmp"
 )
 
-// TestNothingToWatch: one source is enough, and none where archives are followed; none at all is a fault that names the keys.
+// TestNothingToWatch checks that one source is enough, and none is needed when archives are
+// followed. Otherwise no source is a fault that names the keys.
 func TestNothingToWatch(t *testing.T) {
 	t.Parallel()
 	none := func() ingest.Config {
@@ -44,7 +45,7 @@ func TestNothingToWatch(t *testing.T) {
 	}
 }
 
-// TestCheckFiles: what is named has to be there, where it is used.
+// TestCheckFiles checks that configured files have to exist, if they are used.
 func TestCheckFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

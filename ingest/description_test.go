@@ -7,7 +7,7 @@ import (
 	"github.com/darkmap/darkmap/ingest/bmp"
 )
 
-// TestDescribe: what is counted has the right number.
+// TestDescribe checks singular and plural of the counts.
 func TestDescribe(t *testing.T) {
 	t.Parallel()
 	cfg := ingest.DefaultConfig()

@@ -9,7 +9,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// TestHistory: the newest epoch's last status says how far a collector is known; a wish for tables says that it is not.
+// TestHistory checks that the newest epoch's last status determines the time up to which a
+// collector is known. After a request for tables nothing is known.
 func TestHistory(t *testing.T) {
 	t.Parallel()
 	status := func(epoch uint64, known int64) *pb.FeedRecord {

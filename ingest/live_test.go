@@ -22,7 +22,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// routersOnly is a configuration without anything that the Internet is needed for.
+// routersOnly returns a configuration that does not need the Internet.
 func routersOnly(addr string) ingest.Config {
 	cfg := ingest.DefaultConfig()
 	cfg.RISLive.Enabled, cfg.RouteViews.Enabled, cfg.Archives = false, false, false
@@ -32,7 +32,7 @@ func routersOnly(addr string) ingest.Config {
 	return cfg
 }
 
-// freePort is a port of loopback that nobody has.
+// freePort returns an unused port of loopback.
 func freePort(t *testing.T) string {
 	t.Helper()
 	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -75,8 +75,9 @@ func updates(t *testing.T, k kafka.Config) []*pb.UpdateRecord {
 	return out
 }
 
-// TestLiveRouter: what a router says stands in bgp.updates in order; that it went is no withdrawal; clocks come in every
-// partition; a second life of the process begins a higher epoch.
+// TestLiveRouter checks that a router's messages are in bgp.updates in order, that the end of its
+// session is no withdrawal, that clock records are in every partition, and that a restart of the
+// process begins a higher epoch.
 func TestLiveRouter(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.New(t, 3)
@@ -127,8 +128,8 @@ func TestLiveRouter(t *testing.T) {
 	}
 }
 
-// TestLiveClockBack: a process that starts on a clock that was stepped back begins a higher epoch all the same, also of a router,
-// whose past nobody reads.
+// TestLiveClockBack checks that a process whose clock was set back begins a higher epoch, also for
+// a router, whose history is not read.
 func TestLiveClockBack(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.New(t, 2)
@@ -168,7 +169,8 @@ func TestLiveClockBack(t *testing.T) {
 	}
 }
 
-// TestLiveWatchLists: of two replicas each writes the watch lists whose streams go to its partitions, and no list is written by both.
+// TestLiveWatchLists checks that each of two replicas writes the watch lists whose streams go to
+// its partitions, and that no list is written by both.
 func TestLiveWatchLists(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.New(t, 4)
@@ -211,13 +213,14 @@ func TestLiveWatchLists(t *testing.T) {
 		stop()
 	}
 	for name, epochs := range lists() {
-		if !slices.IsSorted(epochs) || len(slices.Compact(epochs)) > 2 { // the first replica may have had all before the second came
+		// the first replica may have had all before the second came
+		if !slices.IsSorted(epochs) || len(slices.Compact(epochs)) > 2 {
 			t.Errorf("%s is written in the epochs %v", name, epochs)
 		}
 	}
 }
 
-// TestLiveWaitsForKafka: without a broker it says so, and ends when told.
+// TestLiveWaitsForKafka checks that without a broker Live reports it, and ends with ctx.
 func TestLiveWaitsForKafka(t *testing.T) {
 	t.Parallel()
 	k := kafka.DefaultConfig()

@@ -13,8 +13,9 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// TestRequests: the detector's wish for tables makes a gap since ever, at once where the collector is open (also where there is no station
-// for routers, as archives alone have none), else as soon as it is.
+// TestRequests checks that detect's request for tables begins a gap since ever: at once if the
+// collector is open (also without a station for routers, as with archives alone), else when it
+// opens.
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	set := streamtest.New(t, stream.DefaultConfig(), nil)
@@ -50,7 +51,7 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// TestRequestedBefore: tables that were wanted while no process was there are wanted still.
+// TestRequestedBefore checks that a request for tables from a time without a process still counts.
 func TestRequestedBefore(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.New(t, 2)

@@ -29,7 +29,7 @@ var edits = flag.Int("edits", 5, "how often TestListEditedKilled edits the watch
 
 const listsEnv = "DARKMAP_TEST_LISTS"
 
-// lister is an ingest process that has watch lists and no source.
+// lister is an ingest process with watch lists and without a source.
 func lister(ctx context.Context, k kafka.Config, instance string) error {
 	cfg := ingest.DefaultConfig()
 	cfg.RouteViews.Enabled, cfg.Archives, cfg.RISLive.Enabled = false, false, false
@@ -52,8 +52,8 @@ func lister(ctx context.Context, k kafka.Config, instance string) error {
 	return l.Run(ctx)
 }
 
-// gathered are the watch lists that a reader of bgp.updates has in the end, by name, and every state that it has seen: name and members, which are AS
-// numbers.
+// gathered returns the watch lists that a reader of bgp.updates has in the end, by name, and every
+// state that it has seen: name and members, which are AS numbers.
 func gathered(t *testing.T, k kafka.Config) (lists map[string][]uint32, seen map[string]bool) {
 	t.Helper()
 	lists, seen = map[string][]uint32{}, map[string]bool{}
@@ -86,9 +86,9 @@ func gathered(t *testing.T, k kafka.Config) (lists map[string][]uint32, seen map
 	return lists, seen
 }
 
-// TestListEditedKilled edits watch lists while an ingest process runs that is killed with SIGKILL in between, each time at another moment: whoever reads
-// bgp.updates has the newest lists at the end, positions rise, and no list is ever taken out. What detect makes of such a log is its own test
-// (detect, TestListEditedKilled).
+// TestListEditedKilled edits watch lists while an ingest process runs, and kills it with SIGKILL at
+// varying moments. A reader of bgp.updates has the newest lists at the end, positions rise, and no
+// list is ever removed. detect has a test of its own for such a log (TestListEditedKilled).
 func TestListEditedKilled(t *testing.T) { //nolint:paralleltest // it sets the environment of children
 	file := filepath.Join(t.TempDir(), "darkmap.yaml")
 	want := map[string][]uint32{}

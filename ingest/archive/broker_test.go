@@ -16,7 +16,7 @@ import (
 
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
-// quick is a configuration whose waits are short.
+// quick returns a configuration with short waits.
 func quick(t *testing.T) Config {
 	t.Helper()
 	cfg := DefaultConfig()
@@ -24,7 +24,8 @@ func quick(t *testing.T) Config {
 	return cfg
 }
 
-// fakeBroker answers as bgpkit-broker 0.14 does: pages of at most 1000, ts_end excluded, updates from one file before ts_start.
+// fakeBroker answers as bgpkit-broker 0.14 does: pages of at most 1000 items, ts_end excluded,
+// updates from one file before ts_start.
 type fakeBroker struct {
 	items    []brokerItem
 	requests atomic.Int32
@@ -68,7 +69,8 @@ func risItem(at time.Time) brokerItem {
 	}
 }
 
-// TestBrokerPages: all pages of a search are read, whatever comes in between, and what lies outside is left out.
+// TestBrokerPages checks that all pages of a search are read, whatever fails in between, and that
+// files outside the span are left out.
 func TestBrokerPages(t *testing.T) {
 	t.Parallel()
 	b := &fakeBroker{trouble: func(n int32, w http.ResponseWriter) bool {
@@ -107,7 +109,8 @@ func TestBrokerPages(t *testing.T) {
 	}
 }
 
-// TestBrokerFaults: what is no answer is an error that names the URL, after as many attempts as are of use.
+// TestBrokerFaults checks that a bad response is an error with the URL, after as many attempts as
+// are useful.
 func TestBrokerFaults(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -140,7 +143,8 @@ func TestBrokerFaults(t *testing.T) {
 	}
 }
 
-// TestBrokerUnreachable: a Broker that is not there is named once, and so is why.
+// TestBrokerUnreachable checks that the error of an unreachable Broker contains its address once,
+// and the reason.
 func TestBrokerUnreachable(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.NotFoundHandler())
@@ -154,7 +158,8 @@ func TestBrokerUnreachable(t *testing.T) {
 	}
 }
 
-// TestBrokerNames: collectors are named as everywhere, and asked for as the Broker names them.
+// TestBrokerNames checks that collectors have their usual names, and the Broker's names in
+// requests.
 func TestBrokerNames(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
@@ -218,7 +223,7 @@ func FuzzIndex(f *testing.F) {
 func FuzzPath(f *testing.F) {
 	f.Add("rrc00/2026.11/bview.20261124.0800.gz")
 	f.Add("bgpdata/2026.11/RIBS/rib.20261124.0800.bz2")
-	f.Add("route-views3/rib.00010101.0000") // the year 1, which Go takes for no time
+	f.Add("route-views3/rib.00010101.0000") // the year 1, which is Go's zero time
 	f.Fuzz(func(t *testing.T, rel string) {
 		if x, ok := ParsePath(rel); ok && (x.Collector == "" || x.Kind == "" || x.Begin.IsZero() || x.End.Before(x.Begin)) {
 			t.Errorf("%q: got %+v", rel, x)

@@ -15,13 +15,14 @@ import (
 	"github.com/darkmap/darkmap/internal/waittest"
 )
 
-// twice are two Fetchers with one cache, as two processes have them.
+// twice returns two Fetchers with one cache, in place of two processes.
 func twice(t *testing.T, cfg Config) (one, two *Fetcher) {
 	t.Helper()
 	return fetcher(t, cfg), fetcher(t, cfg)
 }
 
-// TestTwoProcesses: what one process downloads another waits for, and does not fetch.
+// TestTwoProcesses checks that a process waits for another one's download, and does not fetch the
+// file itself.
 func TestTwoProcesses(t *testing.T) {
 	t.Parallel()
 	asked, answer := make(chan bool, 10), make(chan bool)
@@ -56,7 +57,8 @@ func TestTwoProcesses(t *testing.T) {
 	}
 }
 
-// TestUsedElsewhere: what another process uses is not removed, neither for room nor as damaged; then it is.
+// TestUsedElsewhere checks that a file in use by another process is not removed, neither for room
+// nor as damaged, and that it is removed afterwards.
 func TestUsedElsewhere(t *testing.T) {
 	t.Parallel()
 	h := &hostile{}
@@ -96,7 +98,8 @@ func TestUsedElsewhere(t *testing.T) {
 	}
 }
 
-// TestPartElsewhere: what came of a file is played though another process goes on with it.
+// TestPartElsewhere checks that a partial file can be played while another process continues its
+// download.
 func TestPartElsewhere(t *testing.T) {
 	t.Parallel()
 	h := &hostile{}
@@ -129,7 +132,8 @@ func TestPartElsewhere(t *testing.T) {
 	}
 }
 
-// TestAgainst: a file that differs from the index is fetched anew once, not in each run; what was damaged in the cache is mended by that.
+// TestAgainst checks that a file that differs from the index is fetched again once, not in each
+// run, and that this repairs a file that was damaged in the cache.
 func TestAgainst(t *testing.T) {
 	t.Parallel()
 	h := &hostile{}

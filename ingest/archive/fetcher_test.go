@@ -19,7 +19,7 @@ import (
 	"github.com/darkmap/darkmap/internal/datatest"
 )
 
-// hostile serves one file and misbehaves as told by the number of the request.
+// hostile serves one file, and misbehaves depending on the number of the request.
 type hostile struct {
 	body     []byte
 	etag     string
@@ -72,7 +72,8 @@ func checkBody(t *testing.T, l *Local, want []byte) {
 	}
 }
 
-// TestResume: a download that breaks off goes on where it ended, in the same process and in the next; not with another version.
+// TestResume checks that an interrupted download continues where it ended, in the same process and
+// in the next, but not with another version.
 func TestResume(t *testing.T) {
 	t.Parallel()
 	h := &hostile{}
@@ -99,7 +100,7 @@ func TestResume(t *testing.T) {
 		switch n {
 		case 1:
 			h.half(w)
-		case 2: // it went on, so it is tried again; now it does not
+		case 2: // there was progress, so it is tried again; now there is none
 			w.WriteHeader(http.StatusServiceUnavailable)
 		default:
 			return false
@@ -123,7 +124,8 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// TestResumeAnother: what a server that heeds no If-Range sends of another version is not put behind the half of the first.
+// TestResumeAnother checks that the rest of another version, from a server that ignores If-Range,
+// is not appended to the half of the first.
 func TestResumeAnother(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -153,7 +155,8 @@ func TestResumeAnother(t *testing.T) {
 	}
 }
 
-// TestForgetFirst: what is left of another version is gone before anything is noted of the new one.
+// TestForgetFirst checks that the rest of another version is removed before the meta of the new one
+// is written.
 func TestForgetFirst(t *testing.T) {
 	t.Parallel()
 	h := &hostile{}
@@ -175,7 +178,8 @@ func TestForgetFirst(t *testing.T) {
 	}
 }
 
-// TestFetchFaults: what is missing, too short, too long, another, or stands still is an error that names the URL.
+// TestFetchFaults checks that a file that is missing, too short, too long, different or stalled is
+// an error with the URL.
 func TestFetchFaults(t *testing.T) {
 	t.Parallel()
 	sum := func(b []byte) string { s := sha256.Sum256(b); return "sha256:" + hex.EncodeToString(s[:]) }
@@ -236,7 +240,8 @@ func TestFetchFaults(t *testing.T) {
 	}
 }
 
-// TestCache: a file is fetched once; what was not used for the longest time makes room; what is in use, and what is not ours, stays.
+// TestCache checks that a file is fetched once, and that the least recently used files make room.
+// Files in use, and files that do not belong to the cache, stay.
 func TestCache(t *testing.T) {
 	t.Parallel()
 	h := &hostile{}
@@ -285,7 +290,7 @@ func TestCache(t *testing.T) {
 	}
 }
 
-// TestUnknownLength: what a server does not tell the length of makes room when it is here.
+// TestUnknownLength checks that a file of unknown length makes room after it was fetched.
 func TestUnknownLength(t *testing.T) {
 	t.Parallel()
 	h := &hostile{}
@@ -310,7 +315,7 @@ func TestUnknownLength(t *testing.T) {
 	}
 }
 
-// TestSqueeze: where the disk is full, the cache gives up what is not in use.
+// TestSqueeze checks that the cache removes unused files when the disk is full.
 func TestSqueeze(t *testing.T) {
 	t.Parallel()
 	h := &hostile{}
@@ -350,7 +355,8 @@ func TestSqueeze(t *testing.T) {
 	}
 }
 
-// TestNewChecksum: what is in the cache and is not what is announced by now is fetched again.
+// TestNewChecksum checks that a cached file that no longer matches the announcement is fetched
+// again.
 func TestNewChecksum(t *testing.T) {
 	t.Parallel()
 	sum := func(b []byte) string { s := sha256.Sum256(b); return "sha256:" + hex.EncodeToString(s[:]) }
@@ -371,7 +377,7 @@ func TestNewChecksum(t *testing.T) {
 	}
 }
 
-// TestTogether: many ask for a file at once, and one fetches it.
+// TestTogether checks that a file with many simultaneous requests is fetched once.
 func TestTogether(t *testing.T) {
 	t.Parallel()
 	h := &hostile{}
@@ -398,7 +404,7 @@ func TestTogether(t *testing.T) {
 	}
 }
 
-// TestOnDisk: a file of this machine is used where it is.
+// TestOnDisk checks that a file of this machine is used in its place.
 func TestOnDisk(t *testing.T) {
 	t.Parallel()
 	p := filepath.Join(t.TempDir(), "x.gz")

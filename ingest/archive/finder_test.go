@@ -15,7 +15,7 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 )
 
-// TestDirectory: the archives' own layouts are recognised, by project and collector.
+// TestDirectory checks that the archives' layouts are recognised, by project and collector.
 func TestDirectory(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -73,7 +73,8 @@ func TestDirectory(t *testing.T) {
 	}
 }
 
-// TestIndex: a list, on disk or fetched, leads to files; what is half written is left for the next time.
+// TestIndex checks that a list, on disk or fetched, leads to files, and that an unfinished line is
+// left for the next time.
 func TestIndex(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -108,8 +109,8 @@ func TestIndex(t *testing.T) {
 	}
 }
 
-// TestIndexWithBadLines: lines that cannot be read are said once, with file and line, and the others are used; a list without one
-// good line is refused.
+// TestIndexWithBadLines checks that lines that cannot be read are logged once, with file and line,
+// and the others are used. A list without a good line is refused.
 func TestIndexWithBadLines(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "index.tsv")
@@ -147,7 +148,7 @@ func TestIndexWithBadLines(t *testing.T) {
 	}
 }
 
-// TestConfig: all faults are reported at once.
+// TestConfig checks that all faults are reported at once.
 func TestConfig(t *testing.T) {
 	t.Parallel()
 	cfg := DefaultConfig()

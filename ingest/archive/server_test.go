@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// TestShown: what may be secret in a URL is not named.
+// TestShown checks that the parts of a URL that may be secret are hidden.
 func TestShown(t *testing.T) {
 	t.Parallel()
 	for location, want := range map[string]string{
@@ -35,7 +35,8 @@ func TestShown(t *testing.T) {
 	}
 }
 
-// TestEvery: a search without a collector finds those of all, each once, also where they are of one time.
+// TestEvery checks that a search without a collector finds the files of all, each once, also files
+// of the same time.
 func TestEvery(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -67,7 +68,7 @@ func TestEvery(t *testing.T) {
 	}
 }
 
-// TestServers: a server that sends nothing does not keep the downloads from another waiting.
+// TestServers checks that a server that sends nothing does not delay downloads from another.
 func TestServers(t *testing.T) {
 	t.Parallel()
 	begun, gate := make(chan struct{}, 1), make(chan struct{})
@@ -100,7 +101,8 @@ func TestServers(t *testing.T) {
 	}
 }
 
-// TestWholePart: what was downloaded whole before the process was killed is not asked for again, unless it is not what was announced.
+// TestWholePart checks that a file that was downloaded whole before a crash is not requested again,
+// unless it differs from the announcement.
 func TestWholePart(t *testing.T) {
 	t.Parallel()
 	var requests atomic.Int32

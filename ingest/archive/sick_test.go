@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// TestBusy: servers that ask to be left alone hold no place of another server's file.
+// TestBusy checks that servers that ask for a pause take no slot from another server's file.
 func TestBusy(t *testing.T) {
 	t.Parallel()
 	asked := make(chan bool, 100)
@@ -41,7 +41,7 @@ func TestBusy(t *testing.T) {
 	all.Wait()
 }
 
-// TestTrickle: a transfer of an octet now and then stands still.
+// TestTrickle checks that a transfer of single octets counts as stalled.
 func TestTrickle(t *testing.T) {
 	t.Parallel()
 	h := &hostile{trouble: func(_ int32, w http.ResponseWriter, r *http.Request) bool {
@@ -65,7 +65,7 @@ func TestTrickle(t *testing.T) {
 	}
 }
 
-// TestOneMore: attempts that bring an octet each are not without end.
+// TestOneMore checks that attempts that bring one octet each come to an end.
 func TestOneMore(t *testing.T) {
 	t.Parallel()
 	h := &hostile{trouble: func(_ int32, w http.ResponseWriter, r *http.Request) bool {

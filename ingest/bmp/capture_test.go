@@ -18,8 +18,8 @@ import (
 	"github.com/darkmap/darkmap/internal/datatest"
 )
 
-// TestCaptures sends down the sessions of real routers of several vendors: each route that decodes is in the log, says nothing, or is
-// a dead letter, and each message that does not decode is one.
+// TestCaptures plays sessions of real routers of several vendors. Each route that decodes is in the
+// log, has no effect, or is a dead letter. Each message that does not decode is a dead letter.
 func TestCaptures(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(filepath.Join(datatest.Path(t, "bmp", "stream"), "*.bmp"))
@@ -65,7 +65,8 @@ func TestCaptures(t *testing.T) {
 	t.Logf("%d sessions, %d routes", len(files), total)
 }
 
-// decoded counts the routes of a session and the messages that cannot be read, up to its Termination or the end of its framing.
+// decoded counts the routes of a session and the messages that cannot be read, up to its
+// Termination or the end of its framing.
 func decoded(said []byte) (routes, faults int) {
 	r := wire.NewBMPReader(bytes.NewReader(said))
 	r.Strict = true

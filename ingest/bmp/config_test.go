@@ -9,7 +9,8 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 )
 
-// TestConfig: the defaults are sound, ten lines are enough, and all faults are told at once.
+// TestConfig checks that the defaults are valid, ten lines are enough, and all faults are reported
+// at once.
 func TestConfig(t *testing.T) {
 	t.Parallel()
 	cfg := bmp.DefaultConfig()
@@ -65,7 +66,7 @@ routers:
 	}
 }
 
-// TestListen: a port that cannot be is found before anything listens.
+// TestListen checks that an impossible port is found before the station listens.
 func TestListen(t *testing.T) {
 	t.Parallel()
 	for listen, sound := range map[string]bool{

@@ -10,7 +10,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// said is a connection on which a router says something and closes.
+// said is a connection that delivers octets of a router and then ends.
 type said struct {
 	net.Conn // nil: nothing else is called
 	r        bytes.Reader
@@ -23,14 +23,14 @@ func (s *said) RemoteAddr() net.Addr {
 	return net.TCPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:1"))
 }
 
-// Hear runs a session of the router 127.0.0.1 that says b.
+// Hear runs a session of the router 127.0.0.1 that sends b.
 func (s *Station) Hear(ctx context.Context, b []byte) error {
 	c := &said{}
 	c.r.Reset(b)
 	return s.admit(ctx, c).run(ctx)
 }
 
-// Hollow is how many messages said nothing.
+// Hollow returns the number of messages without effect.
 func (s *Station) Hollow() int {
 	var m dto.Metric
 	if err := s.metrics.hollow.Write(&m); err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/darkmap/darkmap/ingest/stream/streamtest"
 )
 
-// FuzzStation: whatever a router says, its session ends, its collector is down at the end where it was up, and every record has its
-// place.
+// FuzzStation checks that, whatever a router sends, its session ends, its collector is down at the
+// end if it was up, and every record has its position.
 func FuzzStation(f *testing.F) {
 	p := bmptest.Neighbour(1)
 	hello := append(bmptest.Initiation("x"), bmptest.PeerUp(p)...)

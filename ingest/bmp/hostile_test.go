@@ -29,13 +29,14 @@ var (
 	hostileConnections = flag.Int("hostile.connections", 1000, "connections that TestHostile opens at once")
 )
 
-// attack is what one connection of a hostile router does. It ends when the station has closed the connection, or of itself.
+// attack describes one connection of a hostile router. It ends when the station has closed the
+// connection, or by itself.
 type attack struct {
 	name string
 	do   func(c net.Conn)
-	// refused is the reason in the log; empty: the station has nothing against it.
+	// refused is the reason in the log. Empty means that the station accepts the connection.
 	refused string
-	// from is how many routers do it at once; 0 is 30.
+	// from is the number of simultaneous routers. 0 means 30.
 	from int
 }
 
@@ -55,7 +56,7 @@ func sized(n uint32) []byte {
 	return append(binary.BigEndian.AppendUint32([]byte{3}, n), byte(wire.BMPInitiation))
 }
 
-// fat is an UPDATE of 65535 octets, all of them one attribute that nobody knows.
+// fat returns an UPDATE of 65535 octets with a single unknown attribute.
 func fat() []byte {
 	n := 65535 - wire.HeaderLength - 4 - 4
 	body := append([]byte{0, 0, byte((n + 4) >> 8), byte(n + 4), 0xd0, 99, byte(n >> 8), byte(n)}, make([]byte, n)...)
@@ -116,7 +117,7 @@ var attacks = []attack{
 	}},
 }
 
-// noise says random bytes, alone, after a good beginning, or in the place of a good message's.
+// noise sends random octets, alone, after a good beginning, or in place of a good message's octets.
 func noise(c net.Conn, r *rand.Rand) {
 	p := bmptest.Neighbour(1)
 	if r.IntN(2) == 0 {
@@ -152,7 +153,7 @@ func dial(station net.Addr, from string) (net.Conn, error) {
 	return d.Dial("tcp", station.String())
 }
 
-// memory is the resident memory of a process in MB.
+// memory returns the resident memory of a process in MB.
 func memory(t *testing.T, pid int) int {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
@@ -166,8 +167,8 @@ func memory(t *testing.T, pid int) int {
 	return pages * os.Getpagesize() >> 20
 }
 
-// TestHostile: whatever peers do, the station stays up and small, others are not affected, and each refusal is in the log, with address
-// and reason, some of them summed up.
+// TestHostile checks that the station survives hostile peers and stays small, others are not
+// affected, and each refusal is in the log, with address and reason. Some of them are summed up.
 func TestHostile(t *testing.T) {
 	dir := t.TempDir()
 	j := job{Config: bmp.DefaultConfig(), Log: filepath.Join(dir, "log"), PID: filepath.Join(dir, "pid")}
@@ -232,7 +233,9 @@ func (a attack) run(t *testing.T, addr net.Addr, log string) {
 	for i := range at {
 		all.Go(func() { // ends with the attack
 			c, err := dial(addr, fmt.Sprintf("127.0.3.%d", i+1))
-			for range 100 { // while connections of the attack before are being closed, who is one too many may find out here
+			// while connections of the attack before are being closed, a surplus one may be closed
+			// here
+			for range 100 {
 				if !errors.Is(err, syscall.ECONNRESET) {
 					break
 				}
@@ -272,7 +275,7 @@ func logged(t *testing.T, log string, texts ...string) bool {
 	return false
 }
 
-// crowd opens many connections and keeps them: from strangers, and from configured addresses.
+// crowd opens many connections and keeps them, from unknown and from configured addresses.
 func crowd(t *testing.T, addr net.Addr) {
 	t.Helper()
 	var open []net.Conn

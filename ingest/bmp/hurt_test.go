@@ -21,7 +21,7 @@ import (
 
 var route24 = netip.MustParsePrefix("198.51.100.0/24")
 
-// hear runs a session that says messages after its Initiation, to its end.
+// hear runs a session with messages after its Initiation, to its end.
 func hear(t *testing.T, cfg bmp.Config, messages ...[]byte) *streamtest.Set {
 	t.Helper()
 	set := streamtest.New(t, stream.DefaultConfig(), nil)
@@ -35,14 +35,16 @@ func hear(t *testing.T, cfg bmp.Config, messages ...[]byte) *streamtest.Set {
 	return set
 }
 
-// session is what became of a session's messages, between its opening and its end, and how many were dead letters.
+// session returns the records of a session between its begin and its end, and the number of dead
+// letters.
 func session(t *testing.T, set *streamtest.Set) (bodies []string, dead int) {
 	t.Helper()
 	all := streamtest.Bodies(set.Updates.Updates(t), "bmp/edge1", "live")
 	return all[len(opening) : len(all)-1], len(set.Dead())
 }
 
-// TestMalformedPeerDown: a Peer Down whose reason cannot be read takes the peer down all the same, and is a dead letter.
+// TestMalformedPeerDown checks that a Peer Down with an unreadable reason takes the peer down, and
+// is a dead letter.
 func TestMalformedPeerDown(t *testing.T) {
 	t.Parallel()
 	p := bmptest.Neighbour(1)
@@ -71,12 +73,14 @@ func TestMalformedPeerDown(t *testing.T) {
 	}
 }
 
-// TestMalformedPeerUp: a Peer Up that cannot be read is one all the same, and a dead letter: what the peer says after it is passed on.
+// TestMalformedPeerUp checks that an unreadable Peer Up still counts, and is a dead letter. The
+// peer's later messages are passed on.
 func TestMalformedPeerUp(t *testing.T) {
 	t.Parallel()
 	p := bmptest.Neighbour(1)
 	up := bmptest.PeerUp(p)
-	stray := bmptest.Message(wire.BMPPeerUp, append(up[wire.BMPHeaderLength:len(up):len(up)], 0, 0, 0)) // behind sound OPENs
+	// after sound OPENs
+	stray := bmptest.Message(wire.BMPPeerUp, append(up[wire.BMPHeaderLength:len(up):len(up)], 0, 0, 0))
 	cut := bmptest.Message(wire.BMPPeerUp, up[wire.BMPHeaderLength:len(up)-1])
 	route := bmptest.Monitoring(p, bmptest.Announce(route24, p.ASN))
 	for name, bad := range map[string][]byte{"stray octets": stray, "cut": cut} {
@@ -89,8 +93,8 @@ func TestMalformedPeerUp(t *testing.T) {
 	}
 }
 
-// TestLostUpdate: an UPDATE whose header cannot be read is passed on as one that cannot be read, and one with other octets behind it as what
-// it says, which is a dead letter, too.
+// TestLostUpdate checks that an UPDATE with an unreadable header is passed on unreadable. One with
+// further octets after it is passed on, and is a dead letter, too.
 func TestLostUpdate(t *testing.T) {
 	t.Parallel()
 	p := bmptest.Neighbour(1)
@@ -109,7 +113,8 @@ func TestLostUpdate(t *testing.T) {
 	}
 }
 
-// TestLinkLocal: two neighbours with the same link-local address are told apart by their AS.
+// TestLinkLocal checks that two neighbours with the same link-local address are distinguished by
+// their AS.
 func TestLinkLocal(t *testing.T) {
 	t.Parallel()
 	a := bmptest.Peer{Address: netip.MustParseAddr("fe80::1"), ASN: 64500, BGPID: [4]byte{1, 1, 1, 1}}
@@ -122,8 +127,8 @@ func TestLinkLocal(t *testing.T) {
 	}
 }
 
-// TestOwnAS: the router's AS is taken off the paths of a neighbour, too, whose OPENs the router has forgotten (FRR 8.4), once another
-// neighbour's says it.
+// TestOwnAS checks that the router's AS is also removed from the paths of a neighbour whose OPENs
+// the router has lost (FRR 8.4), once another neighbour's OPEN contains it.
 func TestOwnAS(t *testing.T) {
 	t.Parallel()
 	const own = 64510
@@ -149,7 +154,8 @@ func TestOwnAS(t *testing.T) {
 	}
 }
 
-// TestShort: a message that is too short for its type is a dead letter, and the session goes on.
+// TestShort checks that a message too short for its type is a dead letter, and the session
+// continues.
 func TestShort(t *testing.T) {
 	t.Parallel()
 	p := bmptest.Neighbour(1)
@@ -162,7 +168,8 @@ func TestShort(t *testing.T) {
 	}
 }
 
-// TestDynamicPeers: neighbours that come and go, each with another address, take the places of those that are down.
+// TestDynamicPeers checks that neighbours that come and go with new addresses replace those that
+// are down.
 func TestDynamicPeers(t *testing.T) {
 	t.Parallel()
 	cfg := settings()
@@ -192,7 +199,8 @@ func TestDynamicPeers(t *testing.T) {
 	}
 }
 
-// TestUpAgain: a Peer Up of a neighbour that is up voids all of its tables: it is said of each that is up.
+// TestUpAgain checks that a Peer Up of a neighbour that is up voids all of its tables, and is
+// written for each that is up.
 func TestUpAgain(t *testing.T) {
 	t.Parallel()
 	pre := bmptest.Neighbour(1)

@@ -41,32 +41,32 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// job is what a station's process is told.
+// job is the task of a station's process.
 type job struct {
 	Config  bmp.Config
 	Procs   int    // GOMAXPROCS; 0 is the default
-	Expect  int64  // records after which it tells how fast it was
-	Report  string // file to tell that in
+	Expect  int64  // records after which it reports its speed
+	Report  string // file for that report
 	Profile string
 	Log     string // file; empty is standard error
-	PID     string // file to tell the process id in; empty: not told
+	PID     string // file for the process id; empty: not written
 }
 
-// figures are those of a process.
+// figures are the measurements of a process.
 type figures struct {
 	Records    int64
 	Seconds    float64 // from the first record to the last acknowledgement
 	CPUSeconds float64 // of the process, in that time
 	MaxRSS     int64   // octets
-	// Quiet are the delays of the messages of the collector quiet, in the order of their length: from the router's clock to the
-	// broker's answer.
+	// Quiet are the delays of the messages of the collector quiet, sorted: from the router's clock
+	// to the broker's answer.
 	Quiet []time.Duration
 }
 
-// quiet is a router that is watched; see figures.
+// quiet is the router whose delays are measured. See figures.
 const quiet = "127.0.2.1"
 
-// watched is a producer that knows how long the records of the quiet router take.
+// watched is a producer that measures the delays of the quiet router's records.
 type watched struct {
 	*kafka.Producer
 	marks  chan watchedMark
@@ -132,7 +132,7 @@ func (f figures) String() string {
 		f.Records, f.Seconds, n/f.Seconds, f.CPUSeconds, f.CPUSeconds/n*1e9, n/f.CPUSeconds, f.MaxRSS>>20)
 }
 
-// stationProcess runs a station in a process of its own; instance is its job in JSON.
+// stationProcess runs a station in a process of its own. instance is its job in JSON.
 func stationProcess(ctx context.Context, cfg kafka.Config, instance string) error {
 	var j job
 	if err := json.Unmarshal([]byte(instance), &j); err != nil {
@@ -183,7 +183,7 @@ func stationProcess(ctx context.Context, cfg kafka.Config, instance string) erro
 	return errors.Join(err, updates.Flush(last), feeds.Flush(last))
 }
 
-// measure waits for the expected records and tells how long they took.
+// measure waits for the expected records and reports how long they took.
 func measure(ctx context.Context, updates *watched, j *job) error {
 	if j.Expect == 0 {
 		return nil
@@ -221,7 +221,7 @@ func measure(ctx context.Context, updates *watched, j *job) error {
 	}
 }
 
-// report writes a file at once.
+// report writes a file atomically.
 func report(path string, what any) error {
 	text, err := json.Marshal(what)
 	if err != nil {
@@ -233,7 +233,7 @@ func report(path string, what any) error {
 	return os.Rename(path+".new", path)
 }
 
-// await reads what report wrote.
+// await reads a file that report wrote.
 func await(t testing.TB, path string, within time.Duration, into any) {
 	t.Helper()
 	routertest.Eventually(t, within, func() error {
@@ -261,7 +261,7 @@ func maxRSS() int64 {
 	return u.Maxrss << 10
 }
 
-// brokerProcess runs the embedded broker; instance is the file that it tells its address in, next to its data.
+// brokerProcess runs the embedded broker. instance is the file for its address, next to its data.
 func brokerProcess(ctx context.Context, _ kafka.Config, instance string) error {
 	b, err := kafka.StartBroker(ctx, kafka.BrokerConfig{Dir: instance + ".data", Open: true})
 	if err != nil {
@@ -274,7 +274,7 @@ func brokerProcess(ctx context.Context, _ kafka.Config, instance string) error {
 	return b.Close()
 }
 
-// broker starts one in a process of its own, with all topics.
+// broker starts a broker in a process of its own, with all topics.
 func broker(t testing.TB, partitions int32) kafka.Config {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "broker")
@@ -284,10 +284,10 @@ func broker(t testing.TB, partitions int32) kafka.Config {
 	return kafkatest.Dataset(t, cfg, partitions)
 }
 
-// station starts one in a process of its own, for routers of 127.0.0.0/8.
+// station starts a station in a process of its own, for routers of 127.0.0.0/8.
 func station(t testing.TB, cfg kafka.Config, j job) (addr net.Addr, told string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") // a port that is free for a moment
+	l, err := net.Listen("tcp", "127.0.0.1:0") // a port that is free for the moment
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,10 +18,11 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// TestRouters: three real routers with six sessions, of both families. Whatever happens to sessions, routers and the station, the log
-// says every change in order, no withdrawal but what was taken back, and in the end what the routers' own tables say.
+// TestRouters runs three real routers with six sessions, of both families. Whatever happens to
+// sessions, routers and the station, the log contains every change in order, no withdrawal that a
+// router did not send, and in the end the routers' own tables.
 func TestRouters(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") // a port that is free for a moment
+	l, err := net.Listen("tcp", "127.0.0.1:0") // a port that is free for the moment
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +52,7 @@ func TestRouters(t *testing.T) {
 	script.Run()
 }
 
-// readUpdates is the state that bgp.updates says, computed as any reader would.
+// readUpdates computes the state from bgp.updates, as any reader does.
 func readUpdates(t *testing.T, cfg kafka.Config) *routertest.View {
 	t.Helper()
 	v := routertest.NewView()

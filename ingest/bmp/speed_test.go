@@ -14,7 +14,7 @@ import (
 
 var speedMessages = flag.Int("speed.messages", 200_000, "Route Monitoring messages of TestSpeed")
 
-// burst is n announcements of a peer, one after the other.
+// burst returns n announcements of a peer, one after the other.
 func burst(p bmptest.Peer, first, n int) []byte {
 	var b []byte
 	for i := range n {
@@ -23,8 +23,8 @@ func burst(p bmptest.Peer, first, n int) []byte {
 	return b
 }
 
-// TestSpeed: from the socket to the acknowledged record, one processor for the station, the broker in another process. It tells
-// how fast that was and asserts that nothing was lost.
+// TestSpeed measures the way from the socket to the acknowledged record, with one processor for the
+// station and the broker in another process. It checks that nothing was lost.
 func TestSpeed(t *testing.T) {
 	const sessions = 4
 	cfg := broker(t, 4)
@@ -45,14 +45,14 @@ func TestSpeed(t *testing.T) {
 	t.Logf("GOMAXPROCS=1: %v", f)
 }
 
-// send is a router that announces chunk routes, chunks times over.
+// send plays a router that announces chunk routes, chunks times.
 func send(station net.Addr, from string, chunks, chunk int) error {
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
 	conn, err := d.Dial("tcp", station.String())
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close() }() // all was said
+	defer func() { _ = conn.Close() }() // everything was sent
 	p := bmptest.Neighbour(1)
 	hello := append(bmptest.Initiation(from), bmptest.PeerUp(p)...)
 	if _, err := conn.Write(hello); err != nil {

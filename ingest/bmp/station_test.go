@@ -26,7 +26,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// fixture is a station on loopback whose set keeps what it writes.
+// fixture is a station on loopback whose set keeps the written records.
 type fixture struct {
 	*streamtest.Set
 	tb      testing.TB
@@ -35,7 +35,7 @@ type fixture struct {
 	stop    func()
 }
 
-// lines is a log that tests read.
+// lines is a log that tests can read.
 type lines struct {
 	mu  sync.Mutex
 	out bytes.Buffer
@@ -94,7 +94,7 @@ func run(tb testing.TB, cfg bmp.Config, set *stream.Set, log *slog.Logger) (st *
 	return st, stop
 }
 
-// wait waits for n records of a collector and returns what they are.
+// wait waits for n records of a collector and returns their kinds.
 func (f *fixture) wait(collector string, n int) []string {
 	f.tb.Helper()
 	var got []string
@@ -112,7 +112,8 @@ func (f *fixture) dial(from string) *bmptest.Router {
 
 var opening = []string{"EpochBegin", "CollectorDown", "CollectorUp"}
 
-// TestSession: what a router says stands in its collector's stream, in order, from the epoch's begin to the loss of the session.
+// TestSession checks that a router's messages are in its collector's stream, in order, from the
+// begin of the epoch to the loss of the session.
 func TestSession(t *testing.T) {
 	t.Parallel()
 	f := start(t, settings())
@@ -151,7 +152,7 @@ func TestSession(t *testing.T) {
 	}
 }
 
-// TestNames: a router of a prefix goes by its address.
+// TestNames checks that a router of a prefix is named by its address.
 func TestNames(t *testing.T) {
 	t.Parallel()
 	f := start(t, settings())
@@ -159,7 +160,8 @@ func TestNames(t *testing.T) {
 	f.wait("bmp/127.0.1.7", 3)
 }
 
-// TestReplaced: the newer session of a router takes the place of the older, in a higher epoch and without a Down in between.
+// TestReplaced checks that the newer session of a router replaces the older, in a higher epoch and
+// without a Down in between.
 func TestReplaced(t *testing.T) {
 	t.Parallel()
 	f := start(t, settings())
@@ -168,7 +170,7 @@ func TestReplaced(t *testing.T) {
 	a.Say(bmptest.Initiation("x"), bmptest.PeerUp(p))
 	f.wait("bmp/edge1", 4)
 	b := f.dial("127.0.0.1")
-	a.Say(bmptest.Statistics(p)) // a connection that says nothing takes no place
+	a.Say(bmptest.Statistics(p)) // a connection without an effective message replaces none
 	b.Say(bmptest.Initiation("x"), bmptest.PeerUp(p))
 	f.wait("bmp/edge1", 8)
 	a.Closed()
@@ -185,7 +187,8 @@ func TestReplaced(t *testing.T) {
 	}
 }
 
-// TestTables: each table is a peer of its own; Peer Down is said of all; what is configured out is not passed on.
+// TestTables checks that each table is a peer of its own, that Peer Down is written for all, and
+// that tables that are configured out are not passed on.
 func TestTables(t *testing.T) {
 	t.Parallel()
 	cfg := settings()
@@ -197,7 +200,8 @@ func TestTables(t *testing.T) {
 	route := bmptest.Announce(netip.MustParsePrefix("198.51.100.0/24"), 64497)
 	r := f.dial("127.0.0.1")
 	r.Say(
-		bmptest.Initiation("x"), bmptest.PeerUp(pre), bmptest.Monitoring(post, bmptest.EndOfRIB()), // FRR's: makes no table
+		// FRR's: creates no table
+		bmptest.Initiation("x"), bmptest.PeerUp(pre), bmptest.Monitoring(post, bmptest.EndOfRIB()),
 		bmptest.Monitoring(pre, route), bmptest.Monitoring(post, route), bmptest.Monitoring(out, route),
 		bmptest.PeerUp(loc), bmptest.Monitoring(loc, route), bmptest.PeerDown(pre, 4),
 		bmptest.Monitoring(post, route), // of a peer that is down
@@ -227,7 +231,8 @@ func TestTables(t *testing.T) {
 	}
 }
 
-// TestHollow: FRR withdraws after a Peer Up what was lost with the session before it; of an empty table that says nothing.
+// TestHollow checks FRR's withdrawals after a Peer Up, of routes that it lost with the session
+// before. For an empty table they have no effect.
 func TestHollow(t *testing.T) {
 	t.Parallel()
 	f := start(t, settings())
@@ -254,7 +259,8 @@ func TestHollow(t *testing.T) {
 	}
 }
 
-// TestUndecodable: a message that cannot be decoded is a dead letter with its place, and the session goes on.
+// TestUndecodable checks that a message that cannot be decoded is a dead letter with its position,
+// and the session continues.
 func TestUndecodable(t *testing.T) {
 	t.Parallel()
 	f := start(t, settings())
@@ -273,7 +279,8 @@ func TestUndecodable(t *testing.T) {
 	}
 }
 
-// TestRefusals: what speaks that is no BMP, or too much of it, is refused with one line that says what to do.
+// TestRefusals checks that a connection without BMP, or with too much of it, is refused with one
+// line that names the remedy.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -291,7 +298,7 @@ func TestRefusals(t *testing.T) {
 			t.Parallel()
 			f := start(t, settings())
 			c, err := dial(f.station.Addr(), tt.from)
-			switch { // who is refused at once may find out here, or when it says something
+			switch { // a refused router may notice it here, or when it writes
 			case err == nil:
 				_, _ = c.Write([]byte(tt.says))
 				_ = c.Close()
@@ -306,7 +313,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestStop: a station that ends says Down of every router.
+// TestStop checks that a station that ends writes Down for every router.
 func TestStop(t *testing.T) {
 	t.Parallel()
 	f := start(t, settings())
@@ -327,7 +334,8 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// TestDrop: a session that is dropped is down, and the router is heard again when it comes back.
+// TestDrop checks that a dropped session is down, and that the router is accepted again when it
+// comes back.
 func TestDrop(t *testing.T) {
 	t.Parallel()
 	f := start(t, settings())
@@ -346,7 +354,8 @@ func TestDrop(t *testing.T) {
 	}
 }
 
-// TestReady: the station is ready while a router has a session; else it says who is waited for, and since when.
+// TestReady checks that the station is ready while a router has a session. Otherwise the error
+// names the missing routers, and since when they are missing.
 func TestReady(t *testing.T) {
 	t.Parallel()
 	cfg := settings()
@@ -355,7 +364,7 @@ func TestReady(t *testing.T) {
 	}
 	f := start(t, cfg)
 	want := "bmp: no router has connected yet: waiting for edge1 (127.0.0.1), 127.0.1.0/24, 192.0.2.1, 192.0.2.2, 192.0.2.3, and 2 more"
-	r := f.dial("127.0.1.3") // a connection alone is none that brings messages
+	r := f.dial("127.0.1.3") // a connection without messages does not count
 	if err := f.station.Ready(); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
@@ -380,7 +389,7 @@ func TestReady(t *testing.T) {
 	}
 }
 
-// TestNoRouters: without routers there is no port.
+// TestNoRouters checks that without routers no port is open.
 func TestNoRouters(t *testing.T) {
 	t.Parallel()
 	cfg := settings()

@@ -26,13 +26,13 @@ var (
 	stormRoutes   = flag.Int("storm.routes", 5000, "routes of each")
 )
 
-// gale is what a process of routers is told.
+// gale is the task of a process of routers.
 type gale struct {
 	Station          string
 	Sessions, Routes int
 }
 
-// stormProcess is routers that send their tables all at once.
+// stormProcess plays routers that send their tables all at once.
 func stormProcess(_ context.Context, _ kafka.Config, instance string) error {
 	var g gale
 	if err := json.Unmarshal([]byte(instance), &g); err != nil {
@@ -53,8 +53,9 @@ func stormProcess(_ context.Context, _ kafka.Config, instance string) error {
 
 func stormAddress(i int) string { return fmt.Sprintf("127.1.%d.%d", i/250, 1+i%250) }
 
-// TestStorm: after a restart all routers send their tables at once. All of it is accepted, nothing is lost or reordered, memory stays
-// small, and a router that is not part of it is heard within a second.
+// TestStorm checks that all routers can send their tables at once after a restart. All of it is
+// accepted, nothing is lost or reordered, memory stays small, and the messages of another router
+// arrive within a second.
 func TestStorm(t *testing.T) {
 	cfg := broker(t, 4)
 	total := *stormSessions * *stormRoutes
@@ -94,7 +95,7 @@ func TestStorm(t *testing.T) {
 		t.Errorf("%d MB of memory, want less than 1 GB", f.MaxRSS>>20)
 	}
 	heard := count(t, cfg)
-	if got := heard["bmp/"+quiet]; got < said-1 { // the last may be on its way
+	if got := heard["bmp/"+quiet]; got < said-1 { // the last may still be on its way
 		t.Errorf("the quiet router: %d messages of %d", got, said)
 	}
 	for i := range *stormSessions {
@@ -104,7 +105,7 @@ func TestStorm(t *testing.T) {
 	}
 }
 
-// count counts the messages of all collectors, which have to stand in order without a hole.
+// count counts the messages of all collectors, and checks that they are in order without a hole.
 func count(t *testing.T, cfg kafka.Config) map[string]int {
 	t.Helper()
 	heard, last, epochs := map[string]int{}, map[string]uint64{}, map[string]uint64{}

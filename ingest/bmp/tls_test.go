@@ -88,8 +88,8 @@ func (a *authority) sign(name string) (cert, key string) {
 	return a.write(name+".pem", "CERTIFICATE", der), a.write(name+".key", "PRIVATE KEY", secret)
 }
 
-// TestTLS: a router with a certificate of the right authority is heard; one without, with another's, or without TLS is refused, and
-// the log says why.
+// TestTLS checks that a router with a certificate of the right authority is accepted. One without a
+// certificate, with another authority's, or without TLS is refused, and the log has the reason.
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	good, other := newAuthority(t, "good"), newAuthority(t, "other")
@@ -104,7 +104,7 @@ func TestTLS(t *testing.T) {
 		t.Helper()
 		raw := f.dial("127.0.0.1").Conn
 		cfg := &tls.Config{RootCAs: roots, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS12}
-		if len(certificates) > 0 { // shown whatever authorities the station names
+		if len(certificates) > 0 { // sent whichever authorities the station names
 			cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &certificates[0], nil }
 		}
 		return tls.Client(raw, cfg)
@@ -130,7 +130,7 @@ func TestTLS(t *testing.T) {
 		{"no TLS", "looks like cleartext: turn TLS on at the router, or leave ingest.bmp.tls out: tls: first record does not look like a TLS handshake", func() net.Conn { return f.dial("127.0.0.1").Conn }},
 	} {
 		conn := tt.conn()
-		_, _ = conn.Write(bmptest.Initiation("y")) // some find out only when they read
+		_, _ = conn.Write(bmptest.Initiation("y")) // some routers notice it only when they read
 		_, _ = conn.Read(make([]byte, 1))
 		waittest.Until(t, 20*time.Second, "the reason in the log", func() bool { return strings.Contains(f.log.String(), tt.why) })
 		_ = conn.Close()
@@ -143,7 +143,7 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// TestTLSFiles: a file that is not there is found when the station is made.
+// TestTLSFiles checks that a missing file is found when the station is created.
 func TestTLSFiles(t *testing.T) {
 	t.Parallel()
 	a := newAuthority(t, "good")

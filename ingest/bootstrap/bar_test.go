@@ -31,7 +31,7 @@ var (
 	barMake     = flag.Bool("bar.make", false, "only make the archive in -bar.dir")
 )
 
-// dumped is when the dumps were taken; the gap begins 7 minutes later.
+// dumped is the time of the dumps. The gap begins 7 minutes later.
 var dumped = time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)
 
 const sinceDump = 7 * time.Minute
@@ -40,12 +40,13 @@ func barWorld() *archivetest.World {
 	return &archivetest.World{Collectors: []string{"ris/rrc00", "ris/rrc01", "routeviews/route-views3", "routeviews/route-views4"}, Peers: *barPeers, Prefixes: *barPrefixes}
 }
 
-// since are the changes in the files of updates after the dump of a collector, and some before it, which the dump holds already.
+// since returns the changes in the update files after the dump of a collector, and some from before
+// it, which the dump already contains.
 func since(w *archivetest.World, c int) []archivetest.Change {
 	return w.Changes(c, w.Prefixes*w.Peers/200, 1, dumped, dumped.Add(sinceDump))
 }
 
-// makeArchive writes dumps, of which half are packed with bzip2, and updates.
+// makeArchive writes dumps, of which half are compressed with bzip2, and updates.
 func makeArchive(t testing.TB, w *archivetest.World, dir string) {
 	t.Helper()
 	a := archivetest.Archive{Dir: dir}
@@ -57,7 +58,8 @@ func makeArchive(t testing.TB, w *archivetest.World, dir string) {
 		write := func() error {
 			return a.Add(name, "rib", dumped, dumped, name+"/"+dump+ending, func(out io.Writer) error { return w.WriteDump(out, c, dumped) })
 		}
-		if _, err := os.Stat(filepath.Join(dir, name, dump+ending)); err == nil { // of another run: it takes a while to make
+		// from another run, because writing takes a while
+		if _, err := os.Stat(filepath.Join(dir, name, dump+ending)); err == nil {
 			write = func() error { return a.List(name, "rib", dumped, dumped, name+"/"+dump+ending) }
 		}
 		if err := write(); err != nil {
@@ -89,7 +91,7 @@ func serve(t testing.TB, dir string) (archive.Finder, *archive.Fetcher) {
 	return rig{}.serve(t, dir, t.TempDir())
 }
 
-// serve is the function serve with a cache that may hold something.
+// serve is like the function serve, with a cache that may contain files.
 func (r rig) serve(t testing.TB, dir, cache string) (archive.Finder, *archive.Fetcher) {
 	t.Helper()
 	handler := http.FileServer(http.Dir(dir))
@@ -114,14 +116,15 @@ func (r rig) serve(t testing.TB, dir, cache string) (archive.Finder, *archive.Fe
 	return finder, fetcher
 }
 
-// fast is a configuration for tests: all times divided by 30 or more.
+// fast returns a configuration for tests, with all times divided by 30 or more.
 func fast() bootstrap.Config {
 	cfg := bootstrap.DefaultConfig()
 	cfg.PollInterval, cfg.RetryInterval, cfg.ProgressInterval, cfg.CheckInterval = 20*time.Millisecond, 40*time.Millisecond, 20*time.Millisecond, 0
 	return cfg
 }
 
-// TestBar3: the state after a bootstrap while live messages change 1 % of it equals one computed apart.
+// TestBar3 compares the state after a bootstrap, during which live messages change 1 % of it, with
+// a separately computed one.
 func TestBar3(t *testing.T) {
 	w := barWorld()
 	dir := *barDir
@@ -158,7 +161,7 @@ func TestBar3(t *testing.T) {
 		changes[c] = since(w, c)
 		more := w.Changes(c, w.Prefixes*w.Peers/100, 2, dumped.Add(sinceDump), dumped.Add(sinceDump+time.Minute))
 		changes[c] = append(changes[c], more...)
-		go func() { live <- sayLive(t.Context(), w, s, c, more) }() // ends when all is said
+		go func() { live <- sayLive(t.Context(), w, s, c, more) }() // ends when all is written
 	}
 	for range w.Collectors {
 		if err := <-live; err != nil {
@@ -196,7 +199,7 @@ func beginLive(t testing.TB, set *stream.Set, name string) *stream.Stream {
 	return s
 }
 
-// sayLive says changes, a part at a time, as long as the bootstrap may take.
+// sayLive writes changes, a part at a time, for as long as the bootstrap may take.
 func sayLive(ctx context.Context, w *archivetest.World, s *stream.Stream, c int, changes []archivetest.Change) error {
 	for k, ch := range changes {
 		raw, err := w.Message(c, ch)
@@ -230,7 +233,7 @@ func waitFor(t testing.TB, done func() bool, w *bootstrap.Worker) {
 	}
 }
 
-// peak is the most memory that this process had, as the system counts it.
+// peak returns the peak memory of this process, as the system counts it.
 func peak(t testing.TB) string {
 	t.Helper()
 	status, err := os.ReadFile("/proc/self/status")

@@ -15,8 +15,9 @@ import (
 	"github.com/darkmap/darkmap/ingest/stream"
 )
 
-// BenchmarkBootstrap answers the gaps since ever of four collectors; nobody reads what is written, so time and memory are the
-// worker's own (and the server's of the files). -bar.prefixes, -bar.peers and -bar.dir say how large.
+// BenchmarkBootstrap answers the gaps since ever of four collectors. The written records are
+// discarded, so time and memory are those of the worker (and of the file server). -bar.prefixes,
+// -bar.peers and -bar.dir set the size.
 func BenchmarkBootstrap(b *testing.B) {
 	w := barWorld()
 	dir := *barDir
@@ -63,7 +64,7 @@ func BenchmarkBootstrap(b *testing.B) {
 	b.Logf("peak RSS %s", peak(b))
 }
 
-// cpu is the time that this process has had of all cores.
+// cpu returns the processor time of this process on all cores.
 func cpu(b *testing.B) time.Duration {
 	b.Helper()
 	var u syscall.Rusage

@@ -6,7 +6,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// Planned is the nominal time of the dump of a collector's next check, zero where none is planned.
+// Planned returns the nominal time of the dump of a collector's next check. It is zero if none is
+// planned.
 func (w *Worker) Planned(name string) time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -16,7 +17,7 @@ func (w *Worker) Planned(name string) time.Time {
 	return time.Time{}
 }
 
-// Late is how many checks were too late to begin.
+// Late returns the number of checks that were too late to begin.
 func (w *Worker) Late() int {
 	var m dto.Metric
 	if err := w.metrics.late.Write(&m); err != nil {

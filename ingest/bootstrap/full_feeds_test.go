@@ -12,7 +12,7 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// TestChoose: tables that may be full feeds are sent, two of an AS at most, by family.
+// TestChoose checks that tables that may be full feeds are sent, at most two of an AS, by family.
 func TestChoose(t *testing.T) {
 	t.Parallel()
 	peer := func(n byte, asn bgp.ASN) bgp.Peer {
@@ -32,7 +32,7 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// TestTooManyPeers: no file makes counts grow without a bound.
+// TestTooManyPeers checks that no file makes counts grow without a bound.
 func TestTooManyPeers(t *testing.T) {
 	t.Parallel()
 	c := counts{}
@@ -49,7 +49,7 @@ func TestTooManyPeers(t *testing.T) {
 	}
 }
 
-// TestSelective: few peers of as many ASes are sent without counting.
+// TestSelective checks that a dump of few peers of as many ASes is sent without counting.
 func TestSelective(t *testing.T) {
 	t.Parallel()
 	index := func(n, perAS int) (out []bgp.Peer) {

@@ -16,8 +16,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// TestKilled: a worker that dies in the middle leaves nothing behind but the cache: the next session begins anew, and the state is
-// right in the end.
+// TestKilled checks that a worker that dies in the middle leaves only the cache. The next session
+// starts from the beginning, and the final state is right.
 func TestKilled(t *testing.T) {
 	w := &archivetest.World{Collectors: []string{rrc00}, Peers: 4, Prefixes: 60_000}
 	dir, cache := t.TempDir(), t.TempDir()
@@ -71,7 +71,7 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// discard is a producer of what nobody reads.
+// discard is a producer that drops everything.
 type discard struct{}
 
 func (discard) Produce(context.Context, string, []byte) error { return nil }

@@ -8,13 +8,13 @@ import (
 	"github.com/darkmap/darkmap/ingest/bootstrap"
 )
 
-// doing keeps the last progress of each collector whose answer is not over.
+// doing keeps the last progress of each collector whose answer has not ended.
 type doing struct {
 	mu   sync.Mutex
 	last map[string]string // by collector: Progress.Doing
 }
 
-// note is a Deps.Progress.
+// note implements Deps.Progress.
 func (d *doing) note(p bootstrap.Progress) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -15,7 +15,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// refuse answers requests for what has path in its name as answer says: with a status, or with the file where that is 0.
+// refuse answers requests for names that contain path with the status that answer returns, or with
+// the file if it is 0.
 func refuse(path string, answer func() int) func(http.Handler) http.Handler {
 	return func(h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -32,10 +33,10 @@ func refuse(path string, answer func() int) func(http.Handler) http.Handler {
 
 func always(code int) func() int { return func() int { return code } }
 
-// once asks each server once before it is given up.
+// once limits requests to one attempt for each server.
 func once(c *archive.Config) { c.Attempts = 1 }
 
-// other begins a collector that has a dump, with a gap.
+// other starts another collector with a dump and a gap.
 func (sc *scene) other(name string) {
 	sc.t.Helper()
 	err := sc.a.Add(name, "rib", dumped, dumped, name+"/bview.20261124.0800.gz", func(w io.Writer) error { return sc.w.WriteDump(w, 0, dumped) })
@@ -54,7 +55,7 @@ func (sc *scene) other(name string) {
 	}
 }
 
-// TestSickHost: collectors whose archive does not answer hold nobody up whose archive does.
+// TestSickHost checks that collectors whose archive does not answer do not delay the others.
 func TestSickHost(t *testing.T) {
 	sc := rig{server: refuse("routeviews", always(http.StatusServiceUnavailable)), config: once}.play(t, dumped.Add(2*time.Minute), nil)
 	sc.dump(dumped)
@@ -67,7 +68,8 @@ func TestSickHost(t *testing.T) {
 	sc.want(sc.ends(1), "fill complete=true filled=false peers=2 after 0 messages, 0 states")
 }
 
-// TestLateDump: a dump that is listed before its server has it is asked for again, without a gap each time.
+// TestLateDump checks that a dump that is listed before its server has it is requested again,
+// without a gap each time.
 func TestLateDump(t *testing.T) {
 	var asked, there atomic.Int32
 	answer := func() int {
@@ -90,7 +92,7 @@ func TestLateDump(t *testing.T) {
 	}
 }
 
-// TestManyBad: dumps of no use are fetched once each, however many there are.
+// TestManyBad checks that each useless dump is fetched once, however many there are.
 func TestManyBad(t *testing.T) {
 	var asked atomic.Int32
 	count := func() int { asked.Add(1); return 0 }
@@ -112,7 +114,8 @@ func TestManyBad(t *testing.T) {
 	}
 }
 
-// TestRefusedDump: a dump that is answered with an error for as long as files are waited for is left for the one before.
+// TestRefusedDump checks that a dump is skipped for the one before, if its server answers with
+// errors for all of UpdatesTimeout.
 func TestRefusedDump(t *testing.T) {
 	sick := rig{server: refuse("bview.20261124.0800", always(http.StatusInternalServerError)), config: once}
 	sc := sick.play(t, dumped.Add(2*time.Minute), func(c *bootstrap.Config) { c.UpdatesTimeout = time.Millisecond })
@@ -124,7 +127,7 @@ func TestRefusedDump(t *testing.T) {
 	sc.want(sc.ends(1), "fill complete=true filled=false peers=2 after 0 messages, 0 states")
 }
 
-// TestRefusedUpdates: a file of updates that is answered so is missing.
+// TestRefusedUpdates checks that an update file with such answers counts as missing.
 func TestRefusedUpdates(t *testing.T) {
 	sick := rig{server: refuse("updates.20261124.0800", always(http.StatusInternalServerError)), config: once}
 	sc := sick.play(t, dumped.Add(7*time.Minute), func(c *bootstrap.Config) { c.UpdatesTimeout = time.Millisecond })

@@ -16,15 +16,15 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// state applies bgp.updates to the detector's own tables, as detect does; it stands where the broker would.
+// state applies bgp.updates to detect's own tables, as detect does. It replaces the broker.
 type state struct {
 	mu       sync.Mutex
 	decoder  wire.Decoder
 	tables   [2]*rib.Table
 	slots    map[bgp.PeerKey]*[2]int
 	gaps     map[string]string     // by collector: the open gap
-	complete map[bgp.PeerKey]bool  // peers whose table is whole
-	ends     map[string]*pb.GapEnd // by collector: the last
+	complete map[bgp.PeerKey]bool  // peers with a complete table
+	ends     map[string]*pb.GapEnd // by collector: the last one
 	kinds    map[string]int        // records by collector and kind of lane
 	bytes    int
 	err      error
@@ -195,7 +195,7 @@ func key(p netip.Prefix) (int, rib.Key) {
 	return int(f) - int(bgp.IPv4), k
 }
 
-// compare checks that every peer's table is what w says after changes, by collector, in order.
+// compare checks that every peer's table has the state of w after changes, by collector, in order.
 func (s *state) compare(t *testing.T, w *archivetest.World, changes [][]archivetest.Change) {
 	t.Helper()
 	s.mu.Lock()
@@ -205,7 +205,8 @@ func (s *state) compare(t *testing.T, w *archivetest.World, changes [][]archivet
 	}
 	wrong := 0
 	for c, name := range w.Collectors {
-		version := make([][]int8, w.Peers) // computed apart: the last thing that each peer said of each prefix
+		// computed separately: each peer's last change of each prefix
+		version := make([][]int8, w.Peers)
 		for p := range version {
 			version[p] = make([]int8, w.Prefixes)
 			for i := range version[p] {

@@ -17,7 +17,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// badRecord is a RIB_IPV6_UNICAST record with the AFI and SAFI that only RIB_GENERIC has, as GoBGP 4 writes it.
+// badRecord returns a RIB_IPV6_UNICAST record with the AFI and SAFI that only RIB_GENERIC has, as
+// GoBGP 4 writes it.
 func badRecord(at time.Time) []byte {
 	body := []byte{0, 0, 0, 42, 0, 2, 1, 32, 0x20, 1, 0x0d, 0xb8, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0}
 	b := binary.BigEndian.AppendUint32(nil, uint32(at.Unix()))
@@ -25,7 +26,8 @@ func badRecord(at time.Time) []byte {
 	return append(binary.BigEndian.AppendUint32(b, uint32(len(body))), body...)
 }
 
-// TestUnreadableRecords: a dump of which some records cannot be read counts as whole, and says how many; one with too many does not.
+// TestUnreadableRecords checks that a dump with a few unreadable records counts as whole, and
+// reports their number. One with too many does not.
 func TestUnreadableRecords(t *testing.T) {
 	for bad, want := range map[int]string{
 		3:    "fill complete=true filled=false peers=2 after 0 messages, 0 states",

@@ -16,7 +16,8 @@ import (
 	"github.com/darkmap/darkmap/ingest/stream"
 )
 
-// TestCutUpdates: a file of updates that is published in parts is waited for, and nothing is said twice.
+// TestCutUpdates checks that the worker waits for an update file that is published in parts, and
+// writes no message twice.
 func TestCutUpdates(t *testing.T) {
 	sc := play(t, dumped.Add(3*time.Minute), nil)
 	var all []archivetest.Change
@@ -42,7 +43,8 @@ func TestCutUpdates(t *testing.T) {
 	sc.want(sc.ends(1), "fill complete=true filled=true peers=0 after 50 messages, 0 states")
 }
 
-// TestBadRecords: a file of records that cannot be decoded is not read on where that is of no use any more.
+// TestBadRecords checks that the reading of a file of undecodable records ends when it is of no use
+// any more.
 func TestBadRecords(t *testing.T) {
 	var sc *scene
 	var letters atomic.Int32
@@ -72,7 +74,8 @@ func TestBadRecords(t *testing.T) {
 	}
 }
 
-// TestOpenFile: a file that is not packed is read when its time is over, for it may be written still.
+// TestOpenFile checks that an uncompressed file is read only when its time is over, because it may
+// still be written.
 func TestOpenFile(t *testing.T) {
 	sc := play(t, dumped.Add(2*time.Minute), nil)
 	all := []archivetest.Change{change(dumped.Add(90*time.Second), 0, 1), change(dumped.Add(100*time.Second), 1, 2)}
@@ -91,7 +94,8 @@ func TestOpenFile(t *testing.T) {
 	sc.want(sc.ends(1), "fill complete=true filled=true peers=0 after 2 messages, 0 states")
 }
 
-// TestGrowing: what is in the future where a file is read for the first time is said where it is read again later.
+// TestGrowing checks that a message that is in the future at the first reading of a file is written
+// at a later reading.
 func TestGrowing(t *testing.T) {
 	sc := play(t, dumped.Add(4*time.Minute), nil)
 	sc.dump(dumped)
@@ -119,7 +123,8 @@ func TestGrowing(t *testing.T) {
 	sc.want(sc.ends(1), "fill complete=true filled=false peers=2 after 51 messages, 0 states")
 }
 
-// TestRepublished: a file that was cut short and is published again with more in front is said from its begin.
+// TestRepublished checks that a truncated file that is published again with more records in front
+// is written from its beginning.
 func TestRepublished(t *testing.T) {
 	sc := play(t, dumped.Add(3*time.Minute), nil)
 	sc.dump(dumped)

@@ -34,7 +34,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const rrc00 = "ris/rrc00"
 
-// scene is a worker between an archive that the test writes and streams that keep what is said.
+// scene is a worker between an archive that the test writes and streams that keep the written
+// records.
 type scene struct {
 	t      *testing.T
 	w      *archivetest.World
@@ -45,17 +46,17 @@ type scene struct {
 	s      *stream.Stream
 	begin  time.Time    // of the wall clock
 	start  time.Time    // of the streams' clock
-	ahead  atomic.Int64 // by which the test moved it
+	ahead  atomic.Int64 // by which the test moved that clock
 }
 
-// rig is what a scene has beside the usual; each may be nil.
+// rig holds additions to a scene. Each may be nil.
 type rig struct {
-	server func(http.Handler) http.Handler // stands before the archive
+	server func(http.Handler) http.Handler // wraps the archive's handler
 	config func(*archive.Config)
 	deps   func(*bootstrap.Deps)
 }
 
-// play makes a scene whose clock begins at start, with the stream of rrc00 up.
+// play creates a scene whose clock begins at start, with the stream of rrc00 up.
 func play(t *testing.T, start time.Time, change func(*bootstrap.Config)) *scene {
 	t.Helper()
 	return rig{}.play(t, start, change)
@@ -131,7 +132,7 @@ func (sc *scene) gap(since time.Time) *stream.Gap {
 	return g
 }
 
-// live says what a peer sends.
+// live writes a live message of a peer.
 func (sc *scene) live(ch archivetest.Change) {
 	sc.t.Helper()
 	if err := sayLive(sc.t.Context(), sc.w, sc.s, 0, []archivetest.Change{ch}); err != nil {
@@ -155,7 +156,8 @@ func (sc *scene) updates(at time.Time, changes ...archivetest.Change) {
 	}
 }
 
-// ends waits for n ends of gaps or checks and returns them, with what stood in their lane before.
+// ends waits for n ends of gaps or checks. It returns them with the preceding records of their
+// lane.
 func (sc *scene) ends(n int) []string {
 	sc.t.Helper()
 	var out []string
@@ -192,7 +194,7 @@ func (sc *scene) want(got []string, want ...string) {
 	}
 }
 
-// reasons are the reasons of the feed's records of some kind.
+// reasons returns the reasons of the feed's records with an event.
 func (sc *scene) reasons(e pb.FeedEvent) []string {
 	var out []string
 	for _, f := range sc.set.Feeds.Feeds(sc.t) {
@@ -207,7 +209,7 @@ func change(at time.Time, peer, prefix int) archivetest.Change {
 	return archivetest.Change{At: at, Peer: peer, Prefix: prefix, Version: 2}
 }
 
-// unsaid fails where a message stands in a fill.
+// unsaid fails if a fill contains a message.
 func (sc *scene) unsaid() {
 	sc.t.Helper()
 	for _, r := range sc.set.Updates.Updates(sc.t) {
@@ -217,8 +219,9 @@ func (sc *scene) unsaid() {
 	}
 }
 
-// TestFill: a gap is filled with what lies, for each peer, between the last message before and the first after it, as soon as the
-// file that covers its end is there, and not in part before.
+// TestFill checks that a gap is filled with the messages that lie, for each peer, between the last
+// message before and the first after it. The fill comes as soon as the file that covers its end is
+// available, and not in part before.
 func TestFill(t *testing.T) {
 	sc := play(t, dumped.Add(8*time.Minute), nil)
 	before, missed1, missed2, after := change(dumped.Add(time.Minute), 0, 1), change(dumped.Add(2*time.Minute), 0, 2), change(dumped.Add(6*time.Minute), 1, 3), change(dumped.Add(9*time.Minute), 0, 4)
@@ -229,7 +232,8 @@ func TestFill(t *testing.T) {
 	sc.waitDoing("waiting for the updates from 2026-11-24T08:05:00Z", 1)
 	sc.unsaid()
 	sc.updates(dumped.Add(5*time.Minute), missed2, after)
-	sc.want(sc.ends(1), "fill complete=true filled=true peers=0 after 3 messages, 0 states") // one of them at the edge: heard, and no harm
+	// one of them at the edge: it was received live, which does no harm
+	sc.want(sc.ends(1), "fill complete=true filled=true peers=0 after 3 messages, 0 states")
 	if !g.Superseded() {
 		t.Error("the gap is still open")
 	}
@@ -238,7 +242,8 @@ func TestFill(t *testing.T) {
 	}
 }
 
-// TestBoundary: what a gap lacked may stand in the file before its begin, for the archive's times are off.
+// TestBoundary checks that a missing message may be in the file before the begin of the gap,
+// because archives' times differ.
 func TestBoundary(t *testing.T) {
 	sc := play(t, dumped.Add(7*time.Minute), nil)
 	next := dumped.Add(5 * time.Minute)
@@ -248,7 +253,8 @@ func TestBoundary(t *testing.T) {
 	sc.want(sc.ends(1), "fill complete=true filled=true peers=0 after 2 messages, 0 states")
 }
 
-// TestClockBehind: a gap that ends before it begins, for our clock is behind the collector's, is filled.
+// TestClockBehind checks that a gap that ends before it begins, because ingest's clock is behind
+// the collector's, is filled.
 func TestClockBehind(t *testing.T) {
 	sc := play(t, dumped.Add(8*time.Minute), nil)
 	sc.live(change(dumped.Add(8*time.Minute+25*time.Second), 0, 1))
@@ -259,7 +265,8 @@ func TestClockBehind(t *testing.T) {
 	sc.want(sc.ends(1), "fill complete=true filled=true peers=0 after 2 messages, 0 states")
 }
 
-// TestOverlap: a gap that ends within Overlap of a file's end needs the next file as well, for as long as that may take.
+// TestOverlap checks that a gap that ends within Overlap of a file's end needs the next file as
+// well, however long that takes.
 func TestOverlap(t *testing.T) {
 	for _, test := range []struct {
 		name  string
@@ -290,7 +297,8 @@ func TestOverlap(t *testing.T) {
 	}
 }
 
-// TestMissingFile: a file that does not appear is an incomplete answer, never withdrawals; a newer dump makes it good.
+// TestMissingFile checks that a file that does not appear makes the answer incomplete, and
+// withdraws nothing. A newer dump then answers the gap.
 func TestMissingFile(t *testing.T) {
 	sc := play(t, dumped.Add(8*time.Minute), func(c *bootstrap.Config) { c.UpdatesTimeout = time.Millisecond })
 	sc.updates(dumped.Add(5*time.Minute), change(dumped.Add(6*time.Minute), 0, 1))
@@ -307,7 +315,8 @@ func TestMissingFile(t *testing.T) {
 	}
 }
 
-// TestCutShort: a dump that ends before its time, or is far smaller than the one before, is no table; the one before serves.
+// TestCutShort checks that a dump that ends too early, or is far smaller than the one before, is
+// not used. The one before is.
 func TestCutShort(t *testing.T) {
 	sc := play(t, dumped.Add(2*time.Minute), nil)
 	sc.w.Prefixes = 6_000 // more than one chunk of each family
@@ -338,7 +347,8 @@ func TestCutShort(t *testing.T) {
 	}
 }
 
-// TestShrunk: two dumps that are as small as each other are believed, for the collector has shrunk; one that is listed twice is not.
+// TestShrunk checks that two equally small dumps are accepted, because the collector has shrunk.
+// One that is listed twice is not.
 func TestShrunk(t *testing.T) {
 	const cut, whole = "table complete=false filled=false peers=0 after 0 messages, 0 states", "fill complete=true filled=false peers=2 after 0 messages, 0 states"
 	sc := play(t, dumped.Add(2*time.Minute), func(c *bootstrap.Config) { c.DumpAgeLimit = time.Hour })
@@ -351,7 +361,7 @@ func TestShrunk(t *testing.T) {
 	sc.dump(at(0))
 	sc.gap(time.Time{})
 	sc.want(sc.ends(1), whole)
-	sc.w.Prefixes = 20 // two of three have left for good
+	sc.w.Prefixes = 20 // two of three have gone for good
 	sc.dump(at(2))
 	move(2)
 	sc.gap(time.Time{})
@@ -364,7 +374,7 @@ func TestShrunk(t *testing.T) {
 	sc.w.Prefixes = 21 // and some came
 	sc.dump(at(4))
 	move(4)
-	sc.s.Close() // what is known of the collector stays where another stream takes over
+	sc.s.Close() // the state of the collector stays when another stream takes over
 	var err error
 	if sc.s, err = sc.set.Open(t.Context(), rrc00, stream.Options{Source: "rislive", Archived: true}); err == nil {
 		err = sc.s.Up(t.Context())
@@ -374,7 +384,7 @@ func TestShrunk(t *testing.T) {
 	}
 	sc.gap(time.Time{})
 	sc.want(sc.ends(4)[3:], whole)
-	sc.w.Prefixes = 10 // half of what is left is small again
+	sc.w.Prefixes = 10 // half of the rest is small again
 	sc.dump(at(6))
 	move(6)
 	sc.gap(time.Time{})
@@ -384,7 +394,7 @@ func TestShrunk(t *testing.T) {
 	}
 }
 
-// TestCutFamily: a dump that is whole but for one family is cut short.
+// TestCutFamily checks that a dump that is whole except for one family counts as cut short.
 func TestCutFamily(t *testing.T) {
 	sc := play(t, dumped.Add(2*time.Minute), nil)
 	sc.w.Prefixes = 600
@@ -419,7 +429,8 @@ func TestCutFamily(t *testing.T) {
 	}
 }
 
-// TestFirstShort: where nothing is known of the dump before, what the index says of it tells that the first one is cut short.
+// TestFirstShort checks that, when the dump before was not read, its size in the index shows that
+// the first one is cut short.
 func TestFirstShort(t *testing.T) {
 	sc := play(t, dumped.Add(2*time.Minute), nil)
 	sc.a.Sizes = true
@@ -436,7 +447,7 @@ func TestFirstShort(t *testing.T) {
 	}
 }
 
-// TestNewest: the newest gap wins, and what answered an older one says no more.
+// TestNewest checks that the newest gap wins, and the answer to an older one ends.
 func TestNewest(t *testing.T) {
 	sc := play(t, dumped.Add(8*time.Minute), nil)
 	sc.updates(dumped)
@@ -453,7 +464,7 @@ func TestNewest(t *testing.T) {
 	}
 }
 
-// TestNoDump: without a dump the answer is incomplete; one that appears later is used.
+// TestNoDump checks that without a dump the answer is incomplete, and that a later dump is used.
 func TestNoDump(t *testing.T) {
 	sc := play(t, dumped.Add(2*time.Minute), nil)
 	sc.gap(time.Time{})
@@ -463,7 +474,7 @@ func TestNoDump(t *testing.T) {
 	sc.want(sc.ends(2)[1:], "fill complete=true filled=false peers=2 after 1 messages, 0 states")
 }
 
-// TestStates: sessions that ended since the dump are said in the fill.
+// TestStates checks that sessions that ended since the dump are in the fill.
 func TestStates(t *testing.T) {
 	sc := play(t, dumped.Add(2*time.Minute), nil)
 	sc.dump(dumped)
@@ -480,11 +491,12 @@ func TestStates(t *testing.T) {
 		t.Fatal(err)
 	}
 	sc.gap(time.Time{})
-	sc.ahead.Store(int64(5 * time.Minute)) // the file is not packed: its time has to be over
+	sc.ahead.Store(int64(5 * time.Minute)) // the file is uncompressed: its time has to be over
 	sc.want(sc.ends(1), "fill complete=true filled=false peers=2 after 0 messages, 1 states")
 }
 
-// planned makes a scene an hour before dumped, with a check of that dump planned and a lead of ten minutes.
+// planned creates a scene an hour before dumped, with a check of that dump planned and a lead of
+// ten minutes.
 func planned(t *testing.T) *scene {
 	t.Helper()
 	sc := play(t, dumped.Add(-time.Hour), func(c *bootstrap.Config) {
@@ -501,7 +513,8 @@ func planned(t *testing.T) *scene {
 	return sc
 }
 
-// TestCheck: a check begins before the nominal time of the next dump and sends its table when it is there.
+// TestCheck checks that a check begins before the nominal time of the next dump and sends its table
+// when it is available.
 func TestCheck(t *testing.T) {
 	sc := planned(t)
 	sc.ahead.Store(int64(51 * time.Minute)) // within the lead
@@ -523,8 +536,8 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestLateCheck: a check begins no later than a minute before the nominal time of its dump; one that cannot is counted, and waits
-// for the next dump.
+// TestLateCheck checks that a check begins no later than a minute before the nominal time of its
+// dump. A later one is counted, and waits for the next dump.
 func TestLateCheck(t *testing.T) {
 	sc := planned(t)
 	sc.ahead.Store(int64(time.Hour - 30*time.Second))
@@ -539,7 +552,8 @@ func TestLateCheck(t *testing.T) {
 	}
 }
 
-// TestConfig: all faults are reported at once; what concerns checks only where there are any.
+// TestConfig checks that all faults are reported at once, and those about checks only if there are
+// any.
 func TestConfig(t *testing.T) {
 	cfg := bootstrap.DefaultConfig()
 	if err := config.Validate(&cfg); err != nil {
@@ -560,7 +574,8 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// TestTwoTables: of more than two tables of an AS the largest are sent; of equals the lower peers.
+// TestTwoTables checks that of more than two tables of an AS the largest are sent, and of equal
+// ones those of the lower peers.
 func TestTwoTables(t *testing.T) {
 	sc := play(t, dumped.Add(2*time.Minute), nil)
 	sc.updates(dumped)

@@ -16,7 +16,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// everyHalfMinute are the ten changes of a file of updates that begins at begin.
+// everyHalfMinute returns the ten changes of an update file that begins at begin.
 func everyHalfMinute(begin time.Time) []archivetest.Change {
 	var out []archivetest.Change
 	for i := range 10 {
@@ -25,8 +25,9 @@ func everyHalfMinute(begin time.Time) []archivetest.Change {
 	return out
 }
 
-// TestFollow: archives are played when the late clock has reached each message, from the present of that clock on; before that
-// stands a bootstrap. A file that is not there becomes a gap before what follows, and is filled when it appears.
+// TestFollow checks that archives are played when the late clock has reached each message, from the
+// present of that clock on. A bootstrap precedes that. A missing file becomes a gap before the next
+// one, and is filled when it appears.
 func TestFollow(t *testing.T) {
 	t.Parallel()
 	virtual(t, dumped.Add(2*time.Minute+time.Millisecond), func(sc *scene) {
@@ -62,7 +63,8 @@ func TestFollow(t *testing.T) {
 		if e := sc.ends(); len(e) != 2 || !e[1].GetComplete() || !e[1].GetFilled() {
 			t.Errorf("got ends %v; want the missing file in a fill", e)
 		}
-		var missing []time.Duration // what the file that came late holds, and of the next the minute beyond the end of the gap
+		// the contents of the late file, and of the next one the minute beyond the end of the gap
+		var missing []time.Duration
 		for i := range 13 {
 			missing = append(missing, 5*time.Minute+time.Duration(i)*30*time.Second)
 		}
@@ -80,8 +82,8 @@ func TestFollow(t *testing.T) {
 	})
 }
 
-// TestBoundary: a record stamped just before the file that it stands in is played; in the file that playing begins in the middle of,
-// what lies before is not.
+// TestBoundary checks that a record stamped just before its file is played. If playing begins in
+// the middle of a file, its earlier part is not played.
 func TestBoundary(t *testing.T) {
 	t.Parallel()
 	virtual(t, dumped.Add(2*time.Minute), func(sc *scene) {
@@ -100,7 +102,8 @@ func TestBoundary(t *testing.T) {
 	})
 }
 
-// TestOddTimes: a record that says a time far outside of its file is played with the one before it, and nobody waits for its time.
+// TestOddTimes checks that a record with a time far outside its file is played with the one before
+// it, and the player does not wait for its time.
 func TestOddTimes(t *testing.T) {
 	t.Parallel()
 	virtual(t, dumped.Add(2*time.Minute), func(sc *scene) {
@@ -123,7 +126,8 @@ func TestOddTimes(t *testing.T) {
 	})
 }
 
-// TestOddTimesPlayedBefore: of a file that playing begins in the middle of, what lies before is not played, whatever time it says.
+// TestOddTimesPlayedBefore checks that, if playing begins in the middle of a file, its earlier part
+// is not played, whatever times it has.
 func TestOddTimesPlayedBefore(t *testing.T) {
 	t.Parallel()
 	virtual(t, dumped.Add(2*time.Minute), func(sc *scene) {
@@ -149,7 +153,8 @@ func (s *slow) Produce(ctx context.Context, name string, value []byte) error {
 	return s.Recorder.Produce(ctx, name, value)
 }
 
-// TestSlowStart: playing begins where the first gap ends, however long it takes to write that it is there.
+// TestSlowStart checks that playing begins where the first gap ends, however long writing the gap
+// takes.
 func TestSlowStart(t *testing.T) {
 	t.Parallel()
 	virtual(t, dumped.Add(2*time.Minute), func(sc *scene) {

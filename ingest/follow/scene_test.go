@@ -26,11 +26,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const rrc00 = "ris/rrc00"
 
-// dumped is the time of the table dump, and the beginning of the first file of updates.
+// dumped is the time of the table dump, and the beginning of the first update file.
 var dumped = time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)
 
-// scene has an archive that the test writes, streams that keep what is written to them, and a worker that answers their gaps.
-// It lives in virtual time.
+// scene has an archive that the test writes, streams that keep the written records, and a worker
+// that answers their gaps. It runs in virtual time.
 type scene struct {
 	t       *testing.T
 	w       *archivetest.World
@@ -72,7 +72,7 @@ func (sc *scene) check(err error) {
 
 func (sc *scene) now() time.Time { return sc.start.Add(time.Since(sc.begin)) }
 
-// until waits for a time of the late clock, and until nothing is left to do then.
+// until waits for a time of the late clock, and until all goroutines are idle.
 func (sc *scene) until(t time.Time) {
 	time.Sleep(t.Sub(sc.now()))
 	synctest.Wait()
@@ -91,7 +91,7 @@ func (sc *scene) run(fn func(context.Context) error) {
 	})
 }
 
-// answerGaps has a worker answer the set's gaps.
+// answerGaps runs a worker that answers the set's gaps.
 func (sc *scene) answerGaps() {
 	sc.t.Helper()
 	w, err := bootstrap.New(bootstrap.DefaultConfig(), bootstrap.Deps{Log: slog.New(slog.DiscardHandler), Finder: sc.finder, Fetcher: sc.fetcher, Now: sc.now})
@@ -136,7 +136,8 @@ func change(at time.Time, peer, prefix int) archivetest.Change {
 	return archivetest.Change{At: at, Peer: peer, Prefix: prefix, Version: 2}
 }
 
-// followed are the positions in lane follow, in order, as seconds of the file after dumped and number of the record.
+// followed returns the positions in lane follow, in order, as seconds of the file after dumped and
+// number of the record.
 func (sc *scene) followed() []string {
 	var out []string
 	for _, r := range sc.set.Updates.Updates(sc.t) {
@@ -147,7 +148,7 @@ func (sc *scene) followed() []string {
 	return out
 }
 
-// ends are the ends of gaps.
+// ends returns the ends of gaps.
 func (sc *scene) ends() []*pb.GapEnd {
 	var out []*pb.GapEnd
 	for _, r := range sc.set.Updates.Updates(sc.t) {
@@ -158,7 +159,7 @@ func (sc *scene) ends() []*pb.GapEnd {
 	return out
 }
 
-// filled are the times of the messages of fills, after dumped.
+// filled returns the times of the messages of fills, after dumped.
 func (sc *scene) filled() []time.Duration {
 	var out []time.Duration
 	for _, r := range sc.set.Updates.Updates(sc.t) {
@@ -169,7 +170,7 @@ func (sc *scene) filled() []time.Duration {
 	return out
 }
 
-// gaps are the reasons of the gaps that bgp.feeds tells of.
+// gaps returns the reasons of the gaps in bgp.feeds.
 func (sc *scene) gaps() []string {
 	var out []string
 	for _, f := range sc.set.Feeds.Feeds(sc.t) {

@@ -39,7 +39,8 @@ func (l listed) Find(_ context.Context, collector string, kind archive.Kind, fro
 	return out, nil
 }
 
-// collector lists the tables every so many hours and the updates of a collector from 12 hours before noon to 12 hours after.
+// collector lists tables at an interval in hours, and the updates of a collector, from 12 hours
+// before noon to 12 hours after.
 func collector(base, name string, tableHours, updateMinutes int) (out listed) {
 	for at := noon.Add(-12 * time.Hour); at.Before(noon.Add(12 * time.Hour)); at = at.Add(time.Duration(updateMinutes) * time.Minute) {
 		file := func(kind archive.Kind, stem string, end time.Time) {
@@ -59,7 +60,7 @@ func without(l listed, names ...string) listed {
 	})
 }
 
-// TestFind: which tables and updates are taken of a time, and what is said of what is not there.
+// TestFind checks the selection of tables and updates for a span, and the notes about missing ones.
 func TestFind(t *testing.T) {
 	t.Parallel()
 	ris := collector("", "ris/rrc00", 8, 5)
@@ -116,7 +117,8 @@ func summary(s *Selection) string {
 	return strings.Join(all, "; ")
 }
 
-// TestChoose: enough voters on enough collectors, with the fewest octets; all where there are not enough.
+// TestChoose checks that the choice has enough voters on enough collectors with the fewest octets,
+// and is all collectors if there are not enough.
 func TestChoose(t *testing.T) {
 	t.Parallel()
 	all := []candidate{{"a", 30, 1000}, {"b", 12, 200}, {"c", 12, 210}, {"d", 12, 220}, {"e", 1, 5}, {"f", 40, 2000}}
@@ -137,7 +139,7 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// TestDaily: a long time has a table each day.
+// TestDaily checks that a long span has a table each day.
 func TestDaily(t *testing.T) {
 	t.Parallel()
 	src := Source{}
@@ -149,7 +151,7 @@ func TestDaily(t *testing.T) {
 	}
 }
 
-// sick is an archive of which some files are missing, cut or never come.
+// sick is an archive with files that are missing, cut or never arrive.
 type sick struct {
 	mu       sync.Mutex
 	requests map[string]int
@@ -166,7 +168,7 @@ func (s *sick) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// files is how many files were asked for.
+// files returns the number of requested files.
 func (s *sick) files() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -198,8 +200,9 @@ func bring(t *testing.T, dir string, files listed, hours time.Duration, bytes in
 	return s, f, said, err
 }
 
-// TestFetch: a table that is missing has another take its place, missing updates are named and answered by a later table, a file that always
-// breaks off counts as far as it came; and nothing is fetched twice.
+// TestFetch checks that another table replaces a missing one, that missing updates are named and
+// answered by a later table, that a file whose transfer always breaks off counts as far as it came,
+// and that nothing is fetched twice.
 func TestFetch(t *testing.T) {
 	t.Parallel()
 	archiveServer, url := serve(t, func(name string, w http.ResponseWriter, _ *http.Request) bool {
@@ -267,7 +270,8 @@ func TestFetch(t *testing.T) {
 	}
 }
 
-// TestGivenUp: a server that does not answer is given up with a sentence, the others go on, and what came is there the next time.
+// TestGivenUp checks that a server that does not answer is given up with a sentence, while the
+// others continue, and that the fetched files are there the next time.
 func TestGivenUp(t *testing.T) {
 	t.Parallel()
 	var answers atomic.Bool
@@ -294,7 +298,7 @@ func TestGivenUp(t *testing.T) {
 	}
 }
 
-// TestParseCollector: a collector is named as people do.
+// TestParseCollector checks the usual spellings of collectors.
 func TestParseCollector(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{"ris/rrc00": "ris/rrc00", "rrc01": "ris/rrc01", "route-views2": "routeviews/route-views2", "routeviews/amsix": "routeviews/route-views.amsix"} {

@@ -15,7 +15,7 @@ import (
 	"github.com/darkmap/darkmap/internal/mrttest"
 )
 
-// write makes files below dir, with their folders; the content of one is its name where it is nil.
+// write creates files below dir, with their folders. If the content is nil, it is the file's name.
 func write(t *testing.T, dir string, files map[string][]byte) {
 	t.Helper()
 	for name, content := range files {
@@ -29,7 +29,8 @@ func write(t *testing.T, dir string, files map[string][]byte) {
 	}
 }
 
-// collectors of the world, with the folder of their archive, the name of a table's file and the time between tables.
+// layouts lists the collectors of the world, with the folder of their archive, the name of a
+// table's file and the time between tables.
 var layouts = []struct {
 	name, folder, updates, table, kind string
 	every                              time.Duration
@@ -39,7 +40,8 @@ var layouts = []struct {
 	{"route-views2", "route-views2/bgpdata/2014.12/", "UPDATES/", "RIBS/", "rib.", 2 * time.Hour},
 }
 
-// archiveOf lays out ten hours of three collectors as RIS and RouteViews do, and returns the files as they are named by hand.
+// archiveOf writes ten hours of three collectors in the layouts of RIS and RouteViews. It returns
+// the files as they would be named by hand.
 func archiveOf(t *testing.T, dir string) (byHand []string) {
 	t.Helper()
 	start := time.Date(2014, 12, 22, 0, 0, 0, 0, time.UTC)
@@ -65,7 +67,8 @@ func archiveOf(t *testing.T, dir string) (byHand []string) {
 	return byHand
 }
 
-// TestFolderEqualsFilesByHand plays a copy of the archives by its folder, by patterns and by each file: the records are the same.
+// TestFolderEqualsFilesByHand plays a copy of the archives by its folder, by patterns and by each
+// file. The records are the same.
 func TestFolderEqualsFilesByHand(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "files")
@@ -178,7 +181,8 @@ func TestExpandRefuses(t *testing.T) {
 	}
 }
 
-// TestUnreadable leaves out what may not be read within a folder, by name, and refuses it where it was named itself.
+// TestUnreadable checks that a file without read permission in a folder is left out by name, and
+// refused if it was named itself.
 func TestUnreadable(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() == 0 {
@@ -202,7 +206,7 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
-// TestOtherFormats leaves out what is no capture, with a word on what it is.
+// TestOtherFormats checks that files other than captures are left out, with a note on their kind.
 func TestOtherFormats(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -230,7 +234,7 @@ func TestOtherFormats(t *testing.T) {
 	}
 }
 
-// TestOtherTimes names collectors that cover another time than the rest.
+// TestOtherTimes checks that collectors that cover another time than the rest are named.
 func TestOtherTimes(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

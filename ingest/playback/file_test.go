@@ -55,7 +55,7 @@ func TestParseInput(t *testing.T) {
 	}
 }
 
-// play returns everything that the inputs yield, and the damages.
+// play returns the records of the inputs, and the damages.
 func play(t *testing.T, inputs ...Input) (*Plan, []*pb.UpdateRecord, []error) {
 	t.Helper()
 	plan, err := NewPlan(t.Context(), inputs)
@@ -85,8 +85,8 @@ func play(t *testing.T, inputs ...Input) (*Plan, []*pb.UpdateRecord, []error) {
 	}
 }
 
-// check asserts what every stream has to keep: positions without holes, a merged clock that never goes back, ticks of
-// every collector that is up at each minute, one end.
+// check asserts the invariants of every stream: positions without holes, a merged clock that never
+// goes back, ticks of every collector that is up at each minute, one end.
 func check(t *testing.T, plan *Plan, records []*pb.UpdateRecord) (messages int) {
 	t.Helper()
 	next := map[bgp.LaneKey]uint64{}
@@ -307,7 +307,8 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
-// TestAbsurdTime sets one record's time to 2099: it is named and played where it stands, and the clock does not follow it.
+// TestAbsurdTime sets one record's time to 2099. The record is named and played at its place, and
+// the clock does not follow it.
 func TestAbsurdTime(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile(archived(t, 3))

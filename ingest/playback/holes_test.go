@@ -15,7 +15,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// TestKnownHoles: what a file lacks that is cut, and what an archive lacks, is a gap from the last record on, is named, and stands in bgp.feeds.
+// TestKnownHoles checks that the missing part of a cut file, and a file that the archive does not
+// have, is a gap from the last record on, is named, and is in bgp.feeds.
 func TestKnownHoles(t *testing.T) {
 	t.Parallel()
 	w := mrttest.NewWorld(time.UnixMicro(someDay), 1, 3, mrttest.Background(20))
@@ -25,7 +26,7 @@ func TestKnownHoles(t *testing.T) {
 		cuts   []int // files of 5 minutes by their beginning; below 0: cut
 		lacks  []int // minutes at which 5 are missing
 		tables []int
-		want   []string // notes, each followed by what the stream says
+		want   []string // notes, each followed by the records in the stream
 		stream string
 	}{
 		{"cut", []int{0, -5, 10}, nil, []int{0}, []string{"to 2026-03-02T00:10:00Z, between", "00.05.mrt.gz ends too early", "do not vote from then on"}, "table/1 hole/1"},
@@ -88,7 +89,7 @@ func TestKnownHoles(t *testing.T) {
 	}
 }
 
-// gapsOf are the gaps that the plan's stream begins.
+// gapsOf returns the gaps that the plan's stream begins.
 func gapsOf(t *testing.T, p *Plan) string {
 	t.Helper()
 	src := p.Open()

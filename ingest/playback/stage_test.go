@@ -8,7 +8,7 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// TestLinesAreLimited: damaged files do not fill the log.
+// TestLinesAreLimited checks that damaged files do not fill the log.
 func TestLinesAreLimited(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

@@ -13,7 +13,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// TestTablesInTheStream says where tables stand among the updates of a collector, and what they are.
+// TestTablesInTheStream checks the places of tables among the updates of a collector, and their
+// kinds.
 func TestTablesInTheStream(t *testing.T) {
 	t.Parallel()
 	w := mrttest.NewWorld(time.UnixMicro(someDay), 1, 3, mrttest.Background(20))
@@ -96,7 +97,7 @@ func TestTablesInTheStream(t *testing.T) {
 	}
 }
 
-// describe writes what is said of gaps, checks and tables, and in which minute.
+// describe returns the records of gaps, checks and tables in words, with their minutes.
 func describe(records []*pb.UpdateRecord) string {
 	var out []string
 	whole := map[bool]string{true: " whole"}
@@ -121,7 +122,7 @@ func describe(records []*pb.UpdateRecord) string {
 	return strings.Join(out, ", ")
 }
 
-// matches compares; ? is any character.
+// matches compares two texts. ? matches any character.
 func matches(got, want string) bool {
 	if len(got) != len(want) {
 		return false

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// minutes makes a row of times, in minutes; two numbers a-b are one a minute from a to b.
+// minutes returns a row of times, in minutes. Two numbers a-b mean one per minute from a to b.
 func minutes(spec string) []int64 {
 	var out []int64
 	for part := range strings.FieldsSeq(spec) {
@@ -24,8 +24,8 @@ func minutes(spec string) []int64 {
 // someDay is 2026-03-02T00:00:00Z.
 const someDay = 1772409600 * 1_000_000
 
-// TestTimesAfterLargeTable: the times of a table without any order, as of 1.1 million routes in a recording of BMP, are cut off. Those of
-// the records after it are not.
+// TestTimesAfterLargeTable checks that the times of a table without any order, such as of 1.1
+// million routes in a BMP recording, are cut off, and those of the records after it are not.
 func TestTimesAfterLargeTable(t *testing.T) {
 	t.Parallel()
 	s := stretches{limit: 3}
@@ -40,13 +40,15 @@ func TestTimesAfterLargeTable(t *testing.T) {
 	}
 }
 
-// TestTimesOfOneCollector says which times of files of one collector are believed and when the others are played, in minutes.
+// TestTimesOfOneCollector checks which times in the files of one collector are credible, and when
+// the other records are played, in minutes.
 func TestTimesOfOneCollector(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name  string
 		files []string
-		want  []string // when each record is played; a row that is played as it stands is "as it is"
+		// time at which each record is played; a row that is played unchanged is "as it is"
+		want []string
 	}{
 		{"in order", []string{"0-90"}, []string{"as it is"}},
 		{"one 12 h ahead", []string{"0-9 730 10-90"}, []string{"0-9 9 10-90"}},
@@ -109,7 +111,7 @@ func TestTimesOfOneCollector(t *testing.T) {
 	}
 }
 
-// TestTimesWithoutSense: what is no time, and what counts from a router's start.
+// TestTimesWithoutSense checks impossible times, and times that count from a router's start.
 func TestTimesWithoutSense(t *testing.T) {
 	t.Parallel()
 	const year2106, year1970 = 4_294_967_295 * 1_000_000, 100 * 1_000_000
@@ -134,7 +136,7 @@ func TestTimesWithoutSense(t *testing.T) {
 	}
 }
 
-// TestHoles says where updates are missing between files.
+// TestHoles checks the holes found between files.
 func TestHoles(t *testing.T) {
 	t.Parallel()
 	const dense = "0-14"
@@ -162,7 +164,7 @@ func TestHoles(t *testing.T) {
 			name, times, _ := strings.Cut(spec, " ")
 			f := &filePlan{glance: &glance{}, title: name, sum: [32]byte{byte(i)}}
 			for n, at := range minutes(times) {
-				for k := range int64(3) { // some more of it
+				for k := range int64(3) { // some further times
 					f.rows = add(f.rows, uint64(3*n)+uint64(k)+1, at+k)
 				}
 			}

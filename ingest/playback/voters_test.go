@@ -10,7 +10,8 @@ import (
 	"github.com/darkmap/darkmap/internal/mrttest"
 )
 
-// TestVotersOfFiles: peers whose AS number names no network are a voter each, those of one AS are one on all collectors.
+// TestVotersOfFiles checks that each peer whose AS number names no network is a voter, and that all
+// peers of one AS are one voter on all collectors.
 func TestVotersOfFiles(t *testing.T) {
 	t.Parallel()
 	for asn, want := range map[bgp.ASN]int{0: 24, 23456: 24, 64999: 1} {

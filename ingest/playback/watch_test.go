@@ -12,8 +12,8 @@ import (
 	"github.com/darkmap/darkmap/internal/mrttest"
 )
 
-// TestWatchLists: the lists of a plan stand behind the first clock record, before anything that a collector says; the inputs are others with
-// them, and with others.
+// TestWatchLists checks that the lists of a plan follow the first clock record, before any record
+// of a collector. The hash of the inputs depends on the lists.
 func TestWatchLists(t *testing.T) {
 	t.Parallel()
 	w := mrttest.NewWorld(time.UnixMicro(someDay).Add(90*time.Second), 1, 1, mrttest.Background(3))

@@ -17,7 +17,8 @@ import (
 	"github.com/darkmap/darkmap/internal/waittest"
 )
 
-// small is a schedule of a few messages of two collectors within a second, a state change among them.
+// small is a schedule of a few messages of two collectors within a second, a state change among
+// them.
 func small() *rislivetest.Schedule {
 	s := &rislivetest.Schedule{Length: time.Second}
 	a, b := rislivetest.Burst("rrc00", 100), rislivetest.Burst("rrc01", 100)
@@ -31,7 +32,7 @@ func small() *rislivetest.Schedule {
 	return s
 }
 
-// play plays a schedule to its end and waits until the client has said n records.
+// play plays a schedule to its end and waits until the client has written n records.
 func (r *rig) play(t *testing.T, s *rislivetest.Schedule, factor float64, n int) {
 	t.Helper()
 	if err := r.srv.Play(t.Context(), s, time.Now(), factor); err != nil {
@@ -40,7 +41,8 @@ func (r *rig) play(t *testing.T, s *rislivetest.Schedule, factor float64, n int)
 	waittest.Until(t, time.Minute, "messages", func() bool { return r.messages(t) >= n })
 }
 
-// TestFollows: what the service says is said, in order; an epoch begins with its gap.
+// TestFollows checks that the service's messages are written in order, and that an epoch begins
+// with its gap.
 func TestFollows(t *testing.T) {
 	t.Parallel()
 	for _, compression := range []bool{false, true} {
@@ -66,8 +68,8 @@ func TestFollows(t *testing.T) {
 	}
 }
 
-// TestWithoutIDs: messages are recognised by what they say; those that are alike are counted. The leader is lost half-way, the
-// other again and again.
+// TestWithoutIDs checks that messages without an id are recognised by their contents, and equal
+// ones are counted. The leader is lost half-way, the other connection repeatedly.
 func TestWithoutIDs(t *testing.T) {
 	t.Parallel()
 	s := small()
@@ -107,7 +109,8 @@ func TestWithoutIDs(t *testing.T) {
 	})
 }
 
-// TestRecordings: real frames of several years go through, states and notifications among them.
+// TestRecordings checks that real frames of several years pass, among them states and
+// notifications.
 func TestRecordings(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"morrowc-1k-msgs", "bgpkit-ris-live-frames-20260910.jsonl", "a16-go-rislive-testvectors.jsonl"} {
@@ -124,7 +127,8 @@ func TestRecordings(t *testing.T) {
 	}
 }
 
-// TestOwn: subscriptions follow what is owned; what is left says nothing more, and comes back as an epoch of its own.
+// TestOwn checks that subscriptions follow the owned collectors. A collector that is left writes no
+// more, and comes back in a new epoch.
 func TestOwn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rislivetest.Options{}, []string{"rrc00", "rrc01"}, nil)
@@ -173,7 +177,7 @@ func TestOwn(t *testing.T) {
 	}
 }
 
-// TestNobodyThere: the reason is told in words, and the client tries on.
+// TestNobodyThere checks that the error has the reason in words, and that the client tries again.
 func TestNobodyThere(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rislivetest.Options{}, []string{"rrc00"}, func(c *rislive.Config) {

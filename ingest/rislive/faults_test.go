@@ -21,7 +21,7 @@ var (
 
 var four = []string{"rrc00", "rrc01", "rrc03", "rrc04"}
 
-// sound reports whether both connections listen.
+// sound reports whether both connections are subscribed.
 func (r *rig) sound() bool {
 	conns := r.srv.Conns()
 	for _, c := range conns {
@@ -32,12 +32,12 @@ func (r *rig) sound() bool {
 	return len(conns) == 2
 }
 
-// pause waits, and reports whether ctx goes on.
+// pause waits, and reports whether ctx is still active.
 func pause(ctx context.Context, d time.Duration) bool {
 	return retry.Sleep(ctx, d) == nil
 }
 
-// playOn plays a schedule, says that it has, and keeps the feed alive until ctx ends.
+// playOn plays a schedule, signals its end, and keeps the feed alive until ctx ends.
 func (r *rig) playOn(ctx context.Context, s *rislivetest.Schedule, start time.Time) <-chan error {
 	played := make(chan error, 1)
 	go func() {
@@ -47,7 +47,8 @@ func (r *rig) playOn(ctx context.Context, s *rislivetest.Schedule, start time.Ti
 	return played
 }
 
-// breakOne breaks one of the connections at random, and waits until both are sound and overlap again.
+// breakOne breaks one of the connections at random, and waits until both are sound and overlap
+// again.
 func (r *rig) breakOne(ctx context.Context, t *testing.T, rnd *rand.Rand) {
 	t.Helper()
 	conns := r.srv.Conns()
@@ -82,8 +83,8 @@ func (r *rig) breakOne(ctx context.Context, t *testing.T, rnd *rand.Rand) {
 	pause(ctx, 15*time.Second)
 }
 
-// TestOneConnectionBroken is bar 2 (i): with at most one connection broken at a time nothing is missing, said twice or out of
-// order, and no gap is reported.
+// TestOneConnectionBroken is bar 2 (i): with at most one connection broken at a time no message is
+// missing, written twice or out of order, and no gap is reported.
 func TestOneConnectionBroken(t *testing.T) {
 	t.Parallel()
 	virtual(t, oneBroken)
@@ -100,7 +101,7 @@ func oneBroken(t *testing.T, o rislivetest.Options) {
 	ctx, cancel := context.WithCancel(t.Context())
 	played := r.playOn(ctx, s, begun.Add(300*time.Millisecond))
 	defer cancel()
-	pause(ctx, 24*time.Second) // both have brought something
+	pause(ctx, 24*time.Second) // both have brought messages
 	rnd := rand.New(rand.NewPCG(*faultsSeed, 2))
 	for i := range *faultsNumber {
 		at := begun.Add(24*time.Second + *faultsLength*time.Duration(i)/time.Duration(*faultsNumber))

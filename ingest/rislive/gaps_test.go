@@ -49,12 +49,12 @@ func readIndex(t testing.TB, path string) (out []archiveFile) {
 	return out
 }
 
-// repair answers gaps as the archives are published, with what the gap's filter says is missing. It is the reference for
-// ingest/bootstrap: the same calls, no download, no table.
+// repair answers gaps when the archives are published, with the messages that the gap's filter
+// accepts. It is the reference for ingest/bootstrap: the same calls, no download, no table.
 type repair struct {
 	files []archiveFile
 	gaps  <-chan *stream.Gap
-	late  time.Duration // from a file's end to its being there
+	late  time.Duration // delay between a file's end and its publication
 }
 
 // run answers every gap in a goroutine of its own, until ctx ends.
@@ -92,7 +92,7 @@ func (r *repair) answer(ctx context.Context, g *stream.Gap) error {
 		until := time.UnixMicro(g.Until)
 		for _, f := range r.files {
 			if f.collector == g.Stream().Collector() && f.kind == "updates" && f.begin.Before(until) && !f.end.Before(until) {
-				until = f.end // the file that holds the end
+				until = f.end // the file that contains the end
 				break
 			}
 		}
@@ -154,10 +154,10 @@ func sayItem(ctx context.Context, g *stream.Gap, lane *stream.Lane, it *capture.
 	return nil
 }
 
-// outage is when nobody got in.
+// outage is a time in which no connection succeeded.
 type outage struct{ begin, end time.Time }
 
-// breakBoth cuts both connections and lets nobody in for a while.
+// breakBoth cuts both connections and refuses new ones for a while.
 func (r *rig) breakBoth(ctx context.Context, rnd *rand.Rand) outage {
 	o := outage{begin: time.Now()}
 	r.srv.Refuse(rislivetest.NotThere)
@@ -178,8 +178,9 @@ func (r *rig) breakBoth(ctx context.Context, rnd *rand.Rand) outage {
 	return o
 }
 
-// TestBothConnectionsBroken is bar 2 (ii): each gap is on bgp.feeds with begin, end and peers, and once repaired from the
-// archives the state is that of the undisturbed run. Every third fault leaves one connection.
+// TestBothConnectionsBroken is bar 2 (ii): each gap is on bgp.feeds with begin, end and peers, and
+// once repaired from the archives the state is that of the undisturbed run. Every third fault
+// leaves one connection.
 func TestBothConnectionsBroken(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(t *testing.T, o rislivetest.Options) {
@@ -191,7 +192,7 @@ func TestBothConnectionsBroken(t *testing.T) {
 	})
 }
 
-// published is from a file's end to its being in the archive: fifteen seconds.
+// published returns the delay between a file's end and its publication: fifteen seconds.
 func published() time.Duration { return 15 * time.Second }
 
 // bothBroken plays, breaks and compares; fix answers the gaps until ctx ends.
@@ -199,7 +200,8 @@ func bothBroken(t *testing.T, o rislivetest.Options, fix func(ctx context.Contex
 	t.Helper()
 	s := routeViews(t, four, *faultsLength)
 	if *faultsLength < 10*time.Minute {
-		s.FileLength = 20 * time.Second // otherwise nearly all of the time is waited for files
+		// otherwise nearly all of the time is spent waiting for files
+		s.FileLength = 20 * time.Second
 	}
 	want, _ := scheduled(t, s)
 	o.Skew = 900 * time.Millisecond
@@ -207,7 +209,8 @@ func bothBroken(t *testing.T, o rislivetest.Options, fix func(ctx context.Contex
 	r.listening(t)
 	begun := time.Now()
 	play := begun.Add(300 * time.Millisecond)
-	index, err := s.Then(rislivetest.Quiet(four, 20*time.Minute)).WriteArchives(t.TempDir(), play, 1) // archives go on
+	// archives continue
+	index, err := s.Then(rislivetest.Quiet(four, 20*time.Minute)).WriteArchives(t.TempDir(), play, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,7 +256,8 @@ func (r *rig) disturb(ctx context.Context, t *testing.T, from time.Time) (outage
 	return outages
 }
 
-// TestBothGone: the ticks stop at once, the collector is down when it has been gone too long, and comes back behind a gap.
+// TestBothGone checks that the ticks stop at once, that the collector is down after StaleTimeout,
+// and that it comes back after a gap.
 func TestBothGone(t *testing.T) {
 	t.Parallel()
 	virtual(t, bothGone)
@@ -307,8 +311,8 @@ func bothGone(t *testing.T, o rislivetest.Options) {
 	}
 }
 
-// checkGaps: of every collector each outage lies in a gap, each gap but the start's is about an outage and names the peers that were
-// up, and every gap is recovered.
+// checkGaps checks that each outage lies in a gap of every collector, that each gap except the
+// start's is about an outage and names the peers that were up, and that every gap is recovered.
 func checkGaps(t *testing.T, feeds []*pb.FeedRecord, outages []outage) {
 	t.Helper()
 	gaps, recovered := map[string][]*pb.FeedRecord{}, map[string]bool{}
@@ -346,8 +350,9 @@ func checkGaps(t *testing.T, feeds []*pb.FeedRecord, outages []outage) {
 	}
 }
 
-// about finds the outage of a gap, and notes where the gap covers it: it begins before the connections were cut, but for the ten
-// seconds of the feed that may pass until they are, and ends soon after they are let in. A gap within one is about it too.
+// about finds the outage of a gap, and records whether the gap covers it. Such a gap begins before
+// the connections were cut, except for the ten seconds of the feed that may pass until then, and
+// ends soon after they are accepted again. A gap within an outage is also about it.
 func about(begin, end time.Time, outages []outage, covered []bool) bool {
 	slack := 9 * time.Second
 	for i, o := range outages {

@@ -15,10 +15,10 @@ import (
 	"github.com/darkmap/darkmap/internal/waittest"
 )
 
-// hostileFor is how long each kind of hostile server is borne; bar 8 asks for ten minutes.
+// hostileFor is the duration of each kind of hostile server. Bar 8 requires ten minutes.
 var hostileFor = flag.Duration("hostile.for", time.Second, "how long each kind of hostile server is borne")
 
-// heap samples the most that is on the heap while ctx lives.
+// heap samples the peak size of the heap until ctx ends.
 func heap(ctx context.Context, most *atomic.Uint64) {
 	for {
 		var m runtime.MemStats
@@ -30,8 +30,9 @@ func heap(ctx context.Context, most *atomic.Uint64) {
 	}
 }
 
-// TestHostile is bar 8's part of RIS Live: one connection meets a hostile server over and over while the other goes on. Nothing is
-// missing, memory is bounded, and the log says who and why, at a limited rate.
+// TestHostile is bar 8's part of RIS Live: one connection meets a hostile server repeatedly while
+// the other continues. No message is missing, memory is bounded, and the log has address and
+// reason, at a limited rate.
 func TestHostile(t *testing.T) { //nolint:paralleltest // measures the heap
 	reasons := map[string]string{
 		"a frame of 1 GB": "read limited at", "endless JSON": "read limited at", "random bytes": "reading", "a deflate bomb": "read limited at",
@@ -71,7 +72,7 @@ func hostile(t *testing.T, h rislivetest.Hostility, reason string) {
 	r.srv.Turn(h)
 	r.srv.Conns()[1].Break(rislivetest.Cut)
 	err := <-played
-	stop() // what is decoded to be compared does not count
+	stop() // the data decoded for the comparison do not count
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +94,7 @@ func hostile(t *testing.T, h rislivetest.Hostility, reason string) {
 	t.Logf("%d connections, heap grew by %d KiB, %d lines", r.srv.Accepted(), (int64(most.Load())-int64(before.HeapAlloc))>>10, len(r.logs.lines()))
 }
 
-// checkLog: the reason stands there with the address, and there are few lines for so long a time.
+// checkLog checks that the log has the reason with the address, and few lines for so long a time.
 func checkLog(t *testing.T, r *rig, reason string, took time.Duration) {
 	t.Helper()
 	if lines := r.logs.lines(); !gave(r, reason) || len(lines) > 12+4*int(took/(10*time.Second)) {
@@ -106,7 +107,7 @@ func gave(r *rig, reason string) bool {
 	return slices.ContainsFunc(r.logs.lines(), func(l string) bool { return strings.Contains(l, reason) && strings.Contains(l, address(r)) })
 }
 
-// address is the server's.
+// address returns the server's address.
 func address(r *rig) string {
 	return strings.TrimSuffix(strings.TrimPrefix(r.srv.URL, "ws://"), "/v1/ws/")
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/darkmap/darkmap/ingest/stream"
 )
 
-// TestMerge plays two connections second by second. What one of them brought is said once and in order; what was not said lies in a gap,
-// and where nothing is missing there is none.
+// TestMerge plays two connections second by second. Each message that one of them brought is
+// written once and in order, or lies in a gap. If no message is missing, there is no gap.
 func TestMerge(t *testing.T) {
 	t.Parallel()
 	both := func(w *world, seconds int, hosts ...string) {
@@ -23,7 +23,8 @@ func TestMerge(t *testing.T) {
 			w.second()
 		}
 	}
-	// stops lets the leader bring nothing of rrc01 while the follower is away, which comes back after 15 seconds; the leader is cut after cut.
+	// stops makes the leader bring nothing of rrc01 while the follower is away. The follower comes
+	// back after 15 seconds. The leader is cut after cut seconds.
 	stops := func(w *world, cut int) {
 		w.lose(1)
 		both(w, 5, "rrc00", "rrc01")
@@ -94,7 +95,8 @@ func TestMerge(t *testing.T) {
 				both(w, 20, "rrc00")
 			}
 			both(w, 70, "rrc00")
-		}, map[string]int{"rrc00": 3}}, // for a minute after the first time the follower is not trusted
+		}, map[string]int{"rrc00": 3}},
+		// for a minute after the first time the follower does not replace the leader
 		{"both leave something out", func(w *world) {
 			both(w, 20, "rrc00")
 			w.bring(w.says("rrc00", peer1), 1)
@@ -164,7 +166,7 @@ func TestMerge(t *testing.T) {
 				a, b := w.says("rrc00", peer1), w.says("rrc01", peer1)
 				w.bring(a, 0)
 				w.bring(b, 1)
-				for n := range 2 { // what is made anew brings all
+				for n := range 2 { // a new connection brings all
 					if w.dropped[n] != "" {
 						w.lose(n)
 						w.connect(n)
@@ -251,7 +253,7 @@ func TestMerge(t *testing.T) {
 				}
 				w.second()
 			}
-		}, map[string]int{"rrc00": 0, "rrc01": 12}}, // one for each time that the room is full
+		}, map[string]int{"rrc00": 0, "rrc01": 12}}, // one for each time that the memory is full
 		{"a new connection brings what was said before", func(w *world) {
 			both(w, 20, "rrc00")
 			var said []string
@@ -378,7 +380,8 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-// TestPoolOfLostStream: what is held of a stream that somebody else has taken is given back.
+// TestPoolOfLostStream checks that the buffers of a stream that another owner has taken are
+// released.
 func TestPoolOfLostStream(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -399,8 +402,9 @@ func TestPoolOfLostStream(t *testing.T) {
 	})
 }
 
-// TestInGap: what lies after the first message of its own peer after a gap is not in that gap's answer (stream.Gap.Missing), but a
-// message that was taken to be in it is, however old the messages are that come later.
+// TestInGap checks that a message after the first one of its own peer after a gap is not in that
+// gap's answer (stream.Gap.Missing). A message that was assigned to the gap is in the answer,
+// however old the later messages are.
 func TestInGap(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -420,7 +424,7 @@ func TestInGap(t *testing.T) {
 			}
 		}
 		in("no message came after the gap", map[int64]bool{-1001: false, -1000: true, -500: true, 2_000_000: false})
-		f.heard(now - 700) // older than a message that the gap holds
+		f.heard(now - 700) // older than a message in the gap
 		in("only an older message came", map[int64]bool{-600: true, -400: true})
 		f.heard(now - 200) // of one peer
 		f.heard(now - 300) // of another: its part of the answer ends there

@@ -15,7 +15,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// change is what one message does to one pair of peer and prefix; without a prefix the peer's session comes or goes.
+// change is the effect of one message on one pair of peer and prefix. Without a prefix the peer's
+// session comes or goes.
 type change struct {
 	peer   bgp.Peer
 	prefix netip.Prefix
@@ -58,7 +59,8 @@ func decode(t testing.TB, d *wire.Decoder, p bgp.Peer, raw []byte, octets uint8)
 	return out
 }
 
-// scheduled are the changes of a schedule by collector, in order, and how many records make them.
+// scheduled returns the changes of a schedule by collector, in order, and the number of their
+// records.
 func scheduled(t testing.TB, s *rislivetest.Schedule) (map[string][]change, int) {
 	t.Helper()
 	var d wire.Decoder
@@ -83,7 +85,7 @@ func scheduled(t testing.TB, s *rislivetest.Schedule) (map[string][]change, int)
 	return out, n
 }
 
-// changesOf are those of a record.
+// changesOf returns the changes of a record.
 func changesOf(t testing.TB, d *wire.Decoder, rec *pb.UpdateRecord) []change {
 	t.Helper()
 	switch b := rec.GetBody().(type) {
@@ -106,7 +108,7 @@ func peerOf(t testing.TB, p *pb.Peer) bgp.Peer {
 	return key
 }
 
-// said are the changes of the live lanes by collector, in order.
+// said returns the changes of the live lanes by collector, in order.
 func said(t testing.TB, recs []*pb.UpdateRecord) map[string][]change {
 	t.Helper()
 	var d wire.Decoder
@@ -137,7 +139,7 @@ func compare(t testing.TB, want, got map[string][]change) {
 	}
 }
 
-// table is what the model holds of one collector.
+// table is the model's state of one collector.
 type table struct {
 	routes  map[bgp.Peer]map[netip.Prefix]string
 	open    string // id of the open gap
@@ -147,7 +149,8 @@ type table struct {
 
 func newTable() *table { return &table{routes: map[bgp.Peer]map[netip.Prefix]string{}} }
 
-// apply is the rule of the architecture: a fill changes only what nothing live has touched since the gap began.
+// apply is the rule of the architecture: a fill changes only pairs that no live message has touched
+// since the gap began.
 func (tb *table) apply(c change, live bool) {
 	if !c.prefix.IsValid() {
 		if c.up {
@@ -218,7 +221,8 @@ func stateOf(t testing.TB, recs []*pb.UpdateRecord) map[string]*table {
 		}
 		switch b := rec.GetBody().(type) {
 		case *pb.UpdateRecord_GapBegin:
-			// One that takes the place of another begins anew: its fill says again what was heard between the two.
+			// A gap that replaces another starts with no touched pairs: its fill repeats the
+			// messages received between the two.
 			tb.touched, tb.whole = map[bgp.Peer]map[netip.Prefix]bool{}, map[bgp.Peer]bool{}
 			tb.open = b.GapBegin.GetId()
 		case *pb.UpdateRecord_GapEnd:
@@ -235,7 +239,7 @@ func stateOf(t testing.TB, recs []*pb.UpdateRecord) map[string]*table {
 	return out
 }
 
-// compareStates reports what differs, a few lines of it.
+// compareStates reports some of the differences.
 func compareStates(t testing.TB, want map[string][]change, got map[string]*table) {
 	t.Helper()
 	for _, c := range slices.Sorted(maps.Keys(want)) {

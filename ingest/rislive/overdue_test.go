@@ -13,7 +13,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// steady is a second of ten messages of each host, over and over.
+// steady returns a schedule with ten messages of each host in every second.
 func steady(seconds int, hosts ...string) *rislivetest.Schedule {
 	s := &rislivetest.Schedule{}
 	for _, h := range hosts {
@@ -27,8 +27,9 @@ func steady(seconds int, hosts ...string) *rislivetest.Schedule {
 	return s
 }
 
-// TestCollectorSilent: a connection goes on and brings nothing of one collector any more, whether it leads or follows. Nothing is
-// missing, and a connection that brings all takes its place.
+// TestCollectorSilent checks a connection that continues and brings nothing of one collector any
+// more, whether it leads or follows. No message is missing, and a connection that brings all
+// replaces it.
 func TestCollectorSilent(t *testing.T) {
 	t.Parallel()
 	for conn := range 2 {
@@ -64,14 +65,16 @@ func collectorSilent(t *testing.T, o rislivetest.Options, conn int) {
 	}
 }
 
-// omission is how many messages a connection leaves out after so many seconds, and by how much it lags then.
+// omission is the number of messages that a connection leaves out after some seconds, and its lag
+// then.
 type omission struct {
 	after, conn, messages int
 	lag                   time.Duration
 }
 
-// TestMessageLeftOut: a message that the leader leaves out, and that the follower brings, is missing, and a gap says so. Connections
-// leave messages out in turn, or several in one standstill, or both at once; which of them leads is not known.
+// TestMessageLeftOut checks that a message that the leader leaves out, and that the follower
+// brings, is missing, and lies in a gap. Connections leave messages out in turn, or several in one
+// standstill, or both at once. Which of them leads is not known.
 func TestMessageLeftOut(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -99,7 +102,8 @@ func TestMessageLeftOut(t *testing.T) {
 	}
 }
 
-// messageLeftOut plays two minutes and returns how many messages were not written. Each of them has to lie in a gap.
+// messageLeftOut plays two minutes and returns how many messages were not written. Each of them has
+// to lie in a gap.
 func messageLeftOut(t *testing.T, o rislivetest.Options, omissions []omission) (missing int) {
 	t.Helper()
 	const seconds = 120
@@ -115,7 +119,7 @@ func messageLeftOut(t *testing.T, o rislivetest.Options, omissions []omission) (
 				conns[m.conn].Lag(m.lag)
 			}
 		}
-		if i == 1 { // the start's gap is answered
+		if i == 1 { // the gap of the start is answered
 			g := <-r.set.Gaps
 			if err := g.End(t.Context(), g.FillLane(), stream.Outcome{Complete: true}); err != nil {
 				t.Fatal(err)
@@ -125,7 +129,7 @@ func messageLeftOut(t *testing.T, o rislivetest.Options, omissions []omission) (
 			t.Fatal(err)
 		}
 	}
-	pause(t.Context(), time.Minute) // by then nothing is expected any more
+	pause(t.Context(), time.Minute) // by then no message is expected any more
 	r.stop()
 	written := map[int64]int{}
 	last := int64(0)
@@ -166,7 +170,7 @@ func holds(g *stream.Gap, p bgp.Peer, at int64) bool {
 	return at >= g.Since && at <= g.Until && g.Missing(p, at+time.Second.Microseconds())
 }
 
-// gaps lists a collector's.
+// gaps lists the gaps of a collector.
 func (r *rig) gaps(t testing.TB, collector string) (all []*pb.GapBegin) {
 	t.Helper()
 	for _, rec := range r.set.Updates.Updates(t) {

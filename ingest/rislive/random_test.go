@@ -17,9 +17,10 @@ var (
 	mergeSeeds = flag.Uint64("merge.seeds", 200, "how many seeds of the merger at random are played")
 )
 
-// TestMergeAtRandom plays connections that lag, stall, are cut, repeat messages, and leave out messages
-// and collectors, in a process that judges them late or stands still, whose clock is set and whose
-// memory is small. Each message that any of them brought is written, once and in order, or lies in a gap.
+// TestMergeAtRandom plays connections that lag, stall, are cut, repeat messages, and leave out
+// messages and collectors. The process checks them late or stands still, its clock is set, and its
+// memory is small. Each message that any of them brought is written, once and in order, or lies in
+// a gap.
 func TestMergeAtRandom(t *testing.T) {
 	t.Parallel()
 	sent, unsaid, gaps := 0, 0, 0
@@ -50,11 +51,11 @@ func logGaps(t *testing.T, gaps []*stream.Gap) {
 	}
 }
 
-// playedLink is a connection with a mind of its own.
+// playedLink is a connection with random faults.
 type playedLink struct {
 	up      bool
 	back    int              // seconds until it connects again
-	leaving int              // seconds until it notices that it was dropped
+	leaving int              // seconds until it detects that it was dropped
 	lag     int              // seconds
 	stalled int              // seconds for which its reader stands still
 	mute    map[string]int   // seconds for which it brings nothing of a host
@@ -69,12 +70,12 @@ type play struct {
 	rnd     *rand.Rand
 	links   [2]*playedLink
 	now     int  // seconds
-	calm    bool // nothing goes wrong any more
-	late    int  // seconds for which nobody is judged
+	calm    bool // no more faults
+	late    int  // seconds without a check of the connections
 	brought map[string]bool
 }
 
-// often reports true once in n times on average, while things go wrong.
+// often reports true once in n times on average, while there are faults.
 func (p *play) often(n int) bool { return !p.calm && p.rnd.IntN(n) == 0 }
 
 func (p *play) run() {
@@ -122,8 +123,8 @@ func (p *play) run() {
 	}
 }
 
-// say lets the collectors send the messages of a second: rrc03 is quiet, and now and then the peers of
-// rrc00 send much at once.
+// say makes the collectors send the messages of a second: rrc03 is quiet, and now and then the
+// peers of rrc00 send many at once.
 func (p *play) say() {
 	hosts := []string{"rrc00", "rrc00", "rrc00", "rrc01", "rrc03"}
 	if p.rnd.IntN(10) == 0 {
@@ -147,7 +148,7 @@ func (p *play) say() {
 	}
 }
 
-// deliver lets a link bring the frames whose time has come.
+// deliver makes a link bring the frames that are due.
 func (p *play) deliver(n int) {
 	l := p.links[n]
 	if l.stalled > 0 && !p.calm {
@@ -163,7 +164,7 @@ func (p *play) deliver(n int) {
 	}
 }
 
-// repeat lets a new connection begin, now and then, with the last messages of a host.
+// repeat sometimes makes a new connection begin with the last messages of a host.
 func (p *play) repeat(l *playedLink) {
 	if !p.often(3) {
 		return
@@ -180,7 +181,7 @@ func (p *play) repeat(l *playedLink) {
 	l.waiting[p.now] = again
 }
 
-// mind changes how a connection does.
+// mind changes the faults of a connection.
 func (p *play) mind(n int, l *playedLink) {
 	switch {
 	case l.up && p.dropped[n] != "" && l.leaving > 0:
@@ -197,7 +198,7 @@ func (p *play) mind(n int, l *playedLink) {
 		p.connect(n)
 		p.repeat(l)
 	case p.often(20):
-		l.lag = max(l.lag, p.rnd.IntN(4)) // what waits stays in order
+		l.lag = max(l.lag, p.rnd.IntN(4)) // waiting frames stay in order
 	case p.often(60):
 		l.stalled = p.rnd.IntN(40)
 		l.omit["rrc00"] = p.rnd.IntN(5)

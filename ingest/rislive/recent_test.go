@@ -2,8 +2,8 @@ package rislive
 
 import "testing"
 
-// TestRecent: a new connection's repetitions are recognised as far as the keys reach, over all former connections, until the new
-// connection has settled; its own frames are not repetitions.
+// TestRecent: a new connection's repetitions are recognised as far as the keys reach, over all
+// former connections, until the new connection has settled; its own frames are not repetitions.
 func TestRecent(t *testing.T) {
 	t.Parallel()
 	var r recent

@@ -19,7 +19,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// rig is a service, a client and what the client wrote. The archives and the repair of gaps are added where they are wanted.
+// rig is a service, a client and the records that the client wrote. Tests that need them add the
+// archives and the repair of gaps.
 type rig struct {
 	srv    *rislivetest.Server
 	set    *streamtest.Set
@@ -50,7 +51,8 @@ func (l *logs) lines() []string {
 	return out
 }
 
-// newRig starts one whose client owns the collectors of hosts. It ends with the test, or with stop.
+// newRig starts a rig whose client owns the collectors of hosts. It ends with the test, or with
+// stop.
 func newRig(t testing.TB, o rislivetest.Options, hosts []string, change func(*rislive.Config)) *rig {
 	t.Helper()
 	r := &rig{srv: rislivetest.Start(t, o), set: streamtest.New(t, stream.DefaultConfig(), nil), logs: &logs{}}
@@ -86,7 +88,8 @@ func newRig(t testing.TB, o rislivetest.Options, hosts []string, change func(*ri
 	return r
 }
 
-// virtual runs a test in virtual time: with the real times and a network in memory, at whatever speed the machine has.
+// virtual runs a test in virtual time: with the real times and a network in memory, at whatever
+// speed the machine has.
 func virtual(t *testing.T, test func(t *testing.T, o rislivetest.Options)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -94,7 +97,7 @@ func virtual(t *testing.T, test func(t *testing.T, o rislivetest.Options)) {
 	})
 }
 
-// listening waits until both connections have subscribed to everything.
+// listening waits until both connections have subscribed to all collectors.
 func (r *rig) listening(t testing.TB) {
 	t.Helper()
 	defer func() {

@@ -25,10 +25,10 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// childEnv tells a process of the speed tests what it is: broker, player or client.
+// childEnv gives a process of the speed tests its role: broker, player or client.
 const childEnv = "DARKMAP_RISLIVE_CHILD"
 
-// task is what a child is told.
+// task is the task of a child.
 type task struct {
 	Role        string
 	Brokers     []string
@@ -40,7 +40,7 @@ type task struct {
 	Profile     string
 }
 
-// answer is a line that a child writes.
+// answer is a line of a child's output.
 type answer struct {
 	Brokers  []string
 	URL      string
@@ -207,7 +207,7 @@ func cpuTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// process is a child that was started.
+// process is a started child.
 type process struct {
 	cmd   *exec.Cmd
 	stdin io.Closer
@@ -233,7 +233,7 @@ func start(tb testing.TB, k task, procs string) *process {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
-		_ = in.Close() // tells it to end
+		_ = in.Close() // ends the child
 		_ = p.cmd.Wait()
 	})
 	return p
@@ -264,13 +264,14 @@ func through(tb testing.TB, k task) answer {
 	k.URL = player.answer(tb).URL
 	k.Role = "client"
 	a := start(tb, k, "1").answer(tb)
-	_ = player.stdin.Close() // tells it to end
+	_ = player.stdin.Close() // ends the child
 	a.Accepted = player.answer(tb).Accepted
 	return a
 }
 
-// BenchmarkSocketToRecord is bar 6: frames with raw from the socket to the acknowledged record, GOMAXPROCS=1, broker and player
-// in other processes. Run it with -benchtime=300000x. Its figure is the processor's time; the wall's depends on who else is there.
+// BenchmarkSocketToRecord is bar 6: frames with raw from the socket to the acknowledged record,
+// GOMAXPROCS=1, broker and player in other processes. Run it with -benchtime=300000x. Its figure is
+// the processor's time. The wall time depends on the other processes.
 func BenchmarkSocketToRecord(b *testing.B) {
 	file := datatest.Path(b, "rislive", "morrowc-1k-msgs")
 	for _, tt := range []struct {
@@ -297,7 +298,8 @@ func BenchmarkSocketToRecord(b *testing.B) {
 	}
 }
 
-// BenchmarkBurst is the burst of bar 6: 15,000 messages with 150,000 announcements in a second, without a disconnect.
+// BenchmarkBurst is the burst of bar 6: 15,000 messages with 150,000 announcements in a second,
+// without a disconnect.
 func BenchmarkBurst(b *testing.B) {
 	for range 1 {
 		a := through(b, task{Connections: 2, Frames: 15_000, Compression: true})
@@ -309,10 +311,11 @@ func BenchmarkBurst(b *testing.B) {
 	}
 }
 
-// burstMessages is the size of TestBurst; bar 6 asks for 15,000, which BenchmarkBurst sends through a broker.
+// burstMessages is the size of TestBurst. Bar 6 requires 15,000, which BenchmarkBurst sends through
+// a broker.
 var burstMessages = flag.Int("burst.messages", 3000, "how many messages of ten prefixes come in a second")
 
-// TestBurst: nothing of it is lost, and nobody is thrown out.
+// TestBurst checks that no message is lost and no connection is dropped.
 func TestBurst(t *testing.T) {
 	t.Parallel()
 	s := rislivetest.Burst("rrc00", *burstMessages)

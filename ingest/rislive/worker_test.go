@@ -16,8 +16,8 @@ import (
 	"github.com/darkmap/darkmap/internal/rislivetest"
 )
 
-// TestRepairedFromArchives is bar 2 (ii) with the worker that answers gaps in production: it finds the files in an index that
-// grows as they are published.
+// TestRepairedFromArchives is bar 2 (ii) with the worker that answers gaps in production: it finds
+// the files in an index that grows as they are published.
 func TestRepairedFromArchives(t *testing.T) {
 	t.Parallel()
 	virtual(t, func(t *testing.T, o rislivetest.Options) {
@@ -26,7 +26,8 @@ func TestRepairedFromArchives(t *testing.T) {
 	})
 }
 
-// workerFix hands gaps to a bootstrap.Worker. A gap since ever is answered here: nothing was there before the play.
+// workerFix passes gaps to a bootstrap.Worker. It answers a gap since ever itself: there were no
+// messages before the play.
 func workerFix(ctx context.Context, t *testing.T, index string, gaps <-chan *stream.Gap) {
 	t.Helper()
 	cfg := archive.DefaultConfig()
@@ -80,7 +81,7 @@ func workerFix(ctx context.Context, t *testing.T, index string, gaps <-chan *str
 	}
 }
 
-// publish writes the lines of the index whose files are there by now, over and over until ctx ends.
+// publish repeatedly writes the lines of the index whose files are published, until ctx ends.
 func publish(ctx context.Context, t *testing.T, path string, files []archiveFile, lines []string) {
 	t.Helper()
 	for pause(ctx, time.Second) {

@@ -16,8 +16,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// world is a merger in virtual time, two connections that the test plays, and the messages that were
-// sent in it. Gaps are answered after a while.
+// world is a merger in virtual time, two connections that the test plays, and the messages that
+// were sent in it. Gaps are answered after a while.
 type world struct {
 	t        *testing.T
 	m        *merger
@@ -25,8 +25,8 @@ type world struct {
 	sent     []sentMessage
 	dropped  [2]string
 	gaps     []*stream.Gap
-	ahead    time.Duration // how far our clock is ahead of the collectors'
-	set      time.Duration // how far our clock was set forward since the world began
+	ahead    time.Duration // how far ingest's clock is ahead of the collectors'
+	set      time.Duration // how far ingest's clock was set forward since the world began
 	answerIn time.Duration // how long after its end a gap is answered
 	// resolution is the unit of the collectors' timestamps: messages of one unit have the same one.
 	resolution time.Duration
@@ -56,10 +56,10 @@ func newWorld(t *testing.T, hosts ...string) *world {
 	return w
 }
 
-// wall is our clock.
+// wall returns ingest's clock.
 func (w *world) wall() time.Time { return time.Now().Add(w.set) }
 
-// connect makes a connection that subscribes to everything.
+// connect opens a connection that subscribes to all collectors.
 func (w *world) connect(n int) {
 	w.t.Helper()
 	w.dropped[n] = ""
@@ -78,7 +78,7 @@ func (w *world) lose(n int) {
 	}
 }
 
-// bring lets connections bring a frame, those that are there.
+// bring makes the given connections bring a frame, if they are connected.
 func (w *world) bring(frame string, links ...int) {
 	w.t.Helper()
 	for _, n := range links {
@@ -97,7 +97,7 @@ func (w *world) says(host, peer string) string {
 	number := len(w.sent)
 	at := time.Now().Add(-w.ahead).UnixMicro()
 	if w.resolution == time.Microsecond {
-		at += int64(number) // no two are alike
+		at += int64(number) // no two are equal
 	}
 	at -= at % w.resolution.Microseconds()
 	f := fmt.Sprintf(`{"type":"ris_message","data":{"timestamp":%d.%06d,"peer":%q,"peer_asn":"64500","id":"%d","host":%q,"type":"UPDATE","raw":%q}}`,
@@ -106,7 +106,7 @@ func (w *world) says(host, peer string) string {
 	return f
 }
 
-// second judges the connections and lets a second pass.
+// second checks the connections and lets a second pass.
 func (w *world) second() {
 	w.t.Helper()
 	if err := w.m.checkHealth(w.t.Context()); err != nil {
@@ -115,7 +115,7 @@ func (w *world) second() {
 	w.pass()
 }
 
-// pass lets a second pass in which the connections are not judged.
+// pass lets a second pass without a check of the connections.
 func (w *world) pass() {
 	w.t.Helper()
 	time.Sleep(time.Second)
@@ -133,16 +133,16 @@ func (w *world) pass() {
 
 // answered reports whether a gap's answer holds a message: not before the gap begins, not after the
 // first message of its peer after the gap, and not more than a minute after the gap's end
-// (bootstrap.Config.Overlap). For archives whose times are whole seconds the answer reaches a second
-// further on both sides; that does not count here.
+// (bootstrap.Config.Overlap). For archives whose times are whole seconds the answer reaches a
+// second further on both sides; that does not count here.
 func answered(g *stream.Gap, s *sentMessage) bool {
 	const second = 1e6
 	return g.Stream().Collector() == "ris/"+s.host && s.at >= g.Since && s.at <= g.Until+60*second && g.Missing(s.peer, s.at+second)
 }
 
-// check wants each message of w.sent to be written once and, peer by peer, in order, or to lie in a gap,
-// and so many gaps of each host after the first. only selects the messages that have to be there; nil
-// selects all. It counts the messages that were not written.
+// check checks that each message of w.sent is written once and, peer by peer, in order, or lies in
+// a gap, and the number of gaps of each host after the first. only selects the messages that must
+// be there. nil selects all. It counts the messages that were not written.
 func (w *world) check(gaps map[string]int, only func(number int) bool) (unsaid int) {
 	w.t.Helper()
 	said := map[int]int{}

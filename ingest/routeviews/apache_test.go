@@ -39,7 +39,8 @@ func TestEmbedded(t *testing.T) {
 	})
 }
 
-// load makes the topics of the messages' peers, over four collectors, and returns how to stream them.
+// load creates the topics of the messages' peers, over four collectors. It returns the topic of a
+// message.
 func (w *world) load(msgs []captured) (topicOf func(captured) string) {
 	w.t.Helper()
 	place := map[uint32]string{}
@@ -53,7 +54,8 @@ func (w *world) load(msgs []captured) (topicOf func(captured) string) {
 	return func(m captured) string { return place[m.peer.ASN] }
 }
 
-// stream puts messages into their topics: before a peer's first its Peer Up, and the collector's AS before each path.
+// stream writes messages to their topics: the Peer Up before a peer's first one, and the
+// collector's AS before each path.
 func (w *world) stream(msgs []captured, topicOf func(captured) string, up map[routeviewstest.Peer]bool) {
 	w.t.Helper()
 	now := time.Now().UnixMicro()
@@ -67,7 +69,7 @@ func (w *world) stream(msgs []captured, topicOf func(captured) string, up map[ro
 	w.flush()
 }
 
-// testKilled kills the member again and again while messages come.
+// testKilled kills the member repeatedly while messages come.
 func testKilled(t *testing.T, cfg kafka.Config, limit, kills int) {
 	t.Helper()
 	msgs := realMessages(t, limit)
@@ -102,7 +104,7 @@ func testKilled(t *testing.T, cfg kafka.Config, limit, kills int) {
 	t.Logf("%d gaps, all since ever: nobody here answers the first", gaps)
 }
 
-// testTwoMembers lets a second member join, and kills the first.
+// testTwoMembers starts a second member, and kills the first.
 func testTwoMembers(t *testing.T, cfg kafka.Config, limit int) {
 	t.Helper()
 	msgs := realMessages(t, limit)
@@ -152,7 +154,7 @@ func collectorOfTopic(topic string) string {
 	return topic
 }
 
-// testLateTopic measures how long a topic that appears later goes unnoticed.
+// testLateTopic measures the time until a topic that appears later is followed.
 func testLateTopic(t *testing.T, cfg kafka.Config, limit time.Duration) {
 	t.Helper()
 	w := newWorld(t, cfg)

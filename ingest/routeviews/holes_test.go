@@ -18,7 +18,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// TestHoles lets the cluster drop what was not read yet while it is followed, and begin a topic anew.
+// TestHoles makes the cluster delete unread records while it is followed, and create a topic again.
 func TestHoles(t *testing.T) {
 	t.Parallel()
 	set, s := followed(t)
@@ -35,8 +35,8 @@ func TestHoles(t *testing.T) {
 	first := at
 	poll(10, 11)
 	poll(12)
-	poll(20, 21) // 13 to 19 were dropped
-	poll(0)      // the topic began anew
+	poll(20, 21) // 13 to 19 were deleted
+	poll(0)      // the topic was created again
 	type seen struct {
 		Body     string
 		Sequence uint64
@@ -71,7 +71,8 @@ func TestHoles(t *testing.T) {
 	}
 }
 
-// TestFarAhead: the gap that a hole leaves begins where the collector was last heard, also where a timestamp says years to come.
+// TestFarAhead checks that the gap for a hole begins at the collector's last message, also if a
+// timestamp is years in the future.
 func TestFarAhead(t *testing.T) {
 	t.Parallel()
 	set, s := followed(t)
@@ -100,7 +101,7 @@ func TestFarAhead(t *testing.T) {
 // rig is a Source that follows one topic without a cluster.
 type rig struct{ *Source }
 
-// followed makes one of topicX; offset 10 is to come.
+// followed returns a rig for topicX. The next offset is 10.
 func followed(t *testing.T) (*streamtest.Set, rig) {
 	t.Helper()
 	set := streamtest.New(t, stream.DefaultConfig(), nil)
@@ -118,7 +119,7 @@ func followed(t *testing.T) (*streamtest.Set, rig) {
 	return set, rig{s}
 }
 
-// poll takes a message at each of the offsets.
+// poll processes a message at each of the offsets.
 func (s rig) poll(t *testing.T, offsets, times []int64) {
 	t.Helper()
 	peer := routeviewstest.Peer{Address: netip.MustParseAddr("203.0.113.1"), ASN: 64496}
@@ -133,8 +134,8 @@ func (s rig) poll(t *testing.T, offsets, times []int64) {
 	}
 }
 
-// TestDoubted: a collector whose tables were wanted while nobody had it, or whose owner went before it heard that, begins with a gap since
-// ever.
+// TestDoubted checks that a collector begins with a gap since ever if its tables were requested
+// while it had no owner, or its owner went before it learned of the request.
 func TestDoubted(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

@@ -20,7 +20,8 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// Sizes of the tests against a real Kafka; the bar's are -routeviews.messages=0 -routeviews.kills=20 -routeviews.refresh=20s.
+// Sizes of the tests against a real Kafka; the bar's are -routeviews.messages=0
+// -routeviews.kills=20 -routeviews.refresh=20s.
 var (
 	maxMessages = flag.Int("routeviews.messages", 4000, "real messages that are streamed; 0 is all")
 	kills       = flag.Int("routeviews.kills", 3, "how often the member is killed meanwhile")
@@ -35,7 +36,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// dataset names what belongs to one test: the cluster may be shared.
+// dataset returns a name for the test's own topics, because the cluster may be shared.
 func dataset(cfg kafka.Config) string { return strings.ToLower(strings.TrimSuffix(cfg.Topic(""), ".")) }
 
 // follow is the configuration for the topics of the test's dataset.
@@ -60,7 +61,7 @@ func child(ctx context.Context, cfg kafka.Config, instance string) error {
 	return m.run(ctx)
 }
 
-// member is an ingest process as far as RouteViews is concerned.
+// member is the part of an ingest process that follows RouteViews.
 type member struct {
 	source         *routeviews.Source
 	set            *stream.Set

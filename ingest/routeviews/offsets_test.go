@@ -17,11 +17,12 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// forgetful stands in for a cluster that has offsets 10 to 20 of each topic, and does not know one of them for a while.
+// forgetful replaces a cluster that has offsets 10 to 20 of each topic, and does not know one of
+// them for a while.
 type forgetful struct {
 	topic string
 	until time.Time
-	whole bool // the answer is for the whole topic, as where its list does not name it
+	whole bool // the answer is for the whole topic, as if its list does not name it
 	left  kadm.OffsetResponses
 	asked int
 }
@@ -54,8 +55,8 @@ func (f *forgetful) list(offset int64, topics []string) kadm.ListedOffsets {
 	return out
 }
 
-// TestUnknownTopic: a topic that the cluster does not know is asked for again for some seconds, and is then followed from where it was left;
-// the others are followed in any case.
+// TestUnknownTopic checks that a topic that the cluster does not know is requested again for some
+// seconds, and is then followed from its committed offset. The others are followed in any case.
 func TestUnknownTopic(t *testing.T) {
 	t.Parallel()
 	const fresh, other = "routeviews.x.64496.bmp_raw", "routeviews.y.64496.bmp_raw"
@@ -104,8 +105,8 @@ func TestUnknownTopic(t *testing.T) {
 	}
 }
 
-// TestForeignCommit: offsets that a tool committed (kafka-consumer-groups --reset-offsets) carry nothing of ours: positions begin anew,
-// later than those before, and a gap begins, since ever.
+// TestForeignCommit checks that offsets committed by a tool (kafka-consumer-groups --reset-offsets)
+// have no metadata of darkmap: positions start a later epoch, and a gap since ever begins.
 func TestForeignCommit(t *testing.T) {
 	t.Parallel()
 	_, s := followed(t)
@@ -114,7 +115,8 @@ func TestForeignCommit(t *testing.T) {
 		return bgp.Position{Collector: "routeviews/x", Lane: bgp.RouteViewsLane(topicX, 0), Epoch: p.epoch, Sequence: uint64(offset)<<16 + 1}
 	}
 	last := position(p, p.next-1)
-	other := &startOffset{p: &partition{topic: "routeviews.x.64497.bmp_raw"}, known: true, memory: recall(p.remember())} // beside it, ours
+	// beside it, one that darkmap committed
+	other := &startOffset{p: &partition{topic: "routeviews.x.64497.bmp_raw"}, known: true, memory: recall(p.remember())}
 	for _, tt := range []struct {
 		name   string
 		commit kadm.Offset

@@ -21,7 +21,8 @@ import (
 
 const topicX = "routeviews.x.64496.bmp_raw"
 
-// hear takes BMP messages, one a record, from the offset on that is to come; a nil one is a record without a value.
+// hear processes BMP messages, one per record, from the next offset on. A nil message is a record
+// without a value.
 func (s rig) hear(t *testing.T, topic string, messages ...[]byte) {
 	t.Helper()
 	fp := kgo.FetchPartition{}
@@ -37,13 +38,14 @@ func (s rig) hear(t *testing.T, topic string, messages ...[]byte) {
 	}
 }
 
-// heard is what became of all that was heard, but for the stream's begin.
+// heard returns the resulting records, without the begin of the stream.
 func heard(t *testing.T, set *streamtest.Set) []string {
 	t.Helper()
 	return streamtest.Bodies(set.Updates.Updates(t), "routeviews/x", "")[1:]
 }
 
-// TestMalformed: a Peer Down whose reason cannot be read, and a Peer Up whose OPENs cannot, count all the same, and are dead letters.
+// TestMalformed checks that a Peer Down with an unreadable reason, and a Peer Up with unreadable
+// OPENs, count, and are dead letters.
 func TestMalformed(t *testing.T) {
 	t.Parallel()
 	set, s := followed(t)
@@ -57,7 +59,8 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-// TestCaughtUp: a collector is up once all that waited was read, also where none of it is a route: statistics, records without a value.
+// TestCaughtUp checks that a collector is up once all waiting records were read, also if none of
+// them is a route: statistics, records without a value.
 func TestCaughtUp(t *testing.T) {
 	t.Parallel()
 	set := streamtest.New(t, stream.DefaultConfig(), nil)
@@ -89,8 +92,8 @@ func TestCaughtUp(t *testing.T) {
 	}
 }
 
-// TestRouterEnds: peers are down when their router's session has ended, by a Termination or because another one began; where an owner
-// before may have heard of more of them a gap begins, once.
+// TestRouterEnds checks that peers are down when their router's session has ended, by a Termination
+// or because another one began. If an earlier owner may have known more peers, one gap begins.
 func TestRouterEnds(t *testing.T) {
 	t.Parallel()
 	p, q, r := bmptest.Neighbour(1), bmptest.Neighbour(2), bmptest.Neighbour(3)
@@ -124,7 +127,7 @@ func TestRouterEnds(t *testing.T) {
 	}
 }
 
-// said is what was said of whom, by the last octet of its address.
+// said returns the records with the last octet of the peer's address.
 func said(t *testing.T, set *streamtest.Set) []string {
 	t.Helper()
 	var out []string
@@ -146,7 +149,7 @@ func said(t *testing.T, set *streamtest.Set) []string {
 	return out
 }
 
-// TestHandedOver: what an owner before heard of the router's peers is not known to the next.
+// TestHandedOver checks that the next owner does not know the router's peers of the owner before.
 func TestHandedOver(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

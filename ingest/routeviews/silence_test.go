@@ -15,7 +15,8 @@ import (
 	"github.com/darkmap/darkmap/internal/routeviewstest"
 )
 
-// TestSilence takes RouteViews' cluster away for a while: the collector's clock stops, and it goes on without a gap.
+// TestSilence stops RouteViews' cluster for a while: the collector's clock stops, and it continues
+// without a gap.
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	bc := kafka.BrokerConfig{Dir: t.TempDir(), Open: true}
@@ -63,8 +64,9 @@ func TestSilence(t *testing.T) {
 	if broker, err = kafka.StartBroker(t.Context(), bc); err != nil {
 		t.Fatal(err)
 	}
-	defer broker.Close()                                                                   //nolint:errcheck // the test is over
-	w.until("up again", 30*time.Second, func() bool { return state() == "bootstrapping" }) // nobody answers the first gap
+	defer broker.Close() //nolint:errcheck // the test is over
+	// the first gap is not answered
+	w.until("up again", 30*time.Second, func() bool { return state() == "bootstrapping" })
 	say()
 	w.until("committed to the end", time.Minute, func() bool { return w.committed(true) })
 	if err := stop(); err != nil {

@@ -28,7 +28,7 @@ var (
 	testPeer2 = netip.MustParseAddr("203.0.113.2")
 )
 
-// path is an UPDATE of 198.51.100.0/24 by way of ASes.
+// path returns an UPDATE of 198.51.100.0/24 with a path of ASes.
 func path(t *testing.T, asns ...uint32) []byte {
 	t.Helper()
 	v := []byte{2, byte(len(asns))}
@@ -59,11 +59,11 @@ func start(t *testing.T, cfg kafka.Config, c routeviews.Config, instance string)
 		done <- err
 		return err
 	}
-	t.Cleanup(func() { _ = stop() }) // a test that cares looks
+	t.Cleanup(func() { _ = stop() }) // tests that need the error call stop themselves
 	return m, stop
 }
 
-// TestSession goes through what a topic can hold.
+// TestSession plays the possible contents of a topic.
 func TestSession(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, kafkatest.Open(t, 2))
@@ -120,7 +120,8 @@ func TestSession(t *testing.T) {
 	}
 }
 
-// TestResume restarts a member in the middle of a session: what the Peer Up said stays known, and no gap begins.
+// TestResume restarts a member in the middle of a session. The facts of the Peer Up stay known, and
+// no gap begins.
 func TestResume(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, kafkatest.Open(t, 2))
@@ -136,7 +137,8 @@ func TestResume(t *testing.T) {
 	w.flush()
 	w.until("committed to the end", time.Minute, func() bool { return w.committed(true) })
 	answer(t, m)
-	w.put(topic, now, p.Monitor(now, path(t, collectorASN, 64496)), path(t, 64496)) // so that the next commit says that the gap is answered
+	// so that the next commit records that the gap is answered
+	w.put(topic, now, p.Monitor(now, path(t, collectorASN, 64496)), path(t, 64496))
 	w.flush()
 	w.until("committed to the end", time.Minute, func() bool { return w.committed(true) })
 	if err := stop(); err != nil {
@@ -162,7 +164,8 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// answer ends the gap of a member's only collector, as an archive's table does; one that takes its place, for want of a handle.
+// answer ends the gap of a member's only collector, as an archive's table does. The test has no
+// handle of that gap, so answer begins another that replaces it, and ends that one.
 func answer(t *testing.T, m *member) {
 	t.Helper()
 	for _, s := range m.set.Streams() {
@@ -176,7 +179,7 @@ func answer(t *testing.T, m *member) {
 	}
 }
 
-// TestDropped lets the cluster drop what was not read, and begin a topic anew.
+// TestDropped makes the cluster delete unread records, and create a topic again.
 func TestDropped(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, kafkatest.Open(t, 2))
@@ -241,14 +244,14 @@ func TestDropped(t *testing.T) {
 	want := []string{
 		"never followed before",
 		topic + " partition 0 begins at offset 5, 3 was to come",
-		"never followed before", // what was committed of a topic goes with it
+		"never followed before", // the topic's commits are deleted with it
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }
 
-// TestReady says in words what is missing.
+// TestReady checks that the error describes the missing condition.
 func TestReady(t *testing.T) {
 	t.Parallel()
 	cfg := kafkatest.Open(t, 2)

@@ -39,13 +39,13 @@ func TestCollectorOf(t *testing.T) {
 	}
 }
 
-// nowhere is a producer that keeps nothing.
+// nowhere is a producer that drops everything.
 type nowhere struct{}
 
 func (nowhere) Produce(context.Context, string, []byte) error { return nil }
 func (nowhere) ProduceAll(context.Context, []byte) error      { return nil }
 
-// BenchmarkRecord is one record of a topic, from its octets to the producer.
+// BenchmarkRecord measures one record of a topic, from its octets to the producer.
 func BenchmarkRecord(b *testing.B) {
 	set, err := stream.NewSet(stream.DefaultConfig(), stream.Deps{Log: kafkatest.Log(), Now: time.Now, Instance: "a", Updates: nowhere{}, Feeds: nowhere{}})
 	if err != nil {

@@ -29,14 +29,14 @@ import (
 
 const collectorASN = 6447
 
-// world is RouteViews' cluster and ours, which may be one.
+// world is RouteViews' cluster and darkmap's, which may be the same.
 type world struct {
 	t    *testing.T
 	cfg  kafka.Config
 	rv   []string // RouteViews' brokers
 	cl   *kgo.Client
 	adm  *kadm.Client
-	want map[string][][]byte // by topic and offset: the UPDATE as the peer sent it, nil where it is none
+	want map[string][][]byte // by topic and offset: the UPDATE as the peer sent it; nil: none
 }
 
 func newWorld(t *testing.T, cfg kafka.Config) *world {
@@ -51,7 +51,7 @@ func newWorlds(t *testing.T, cfg kafka.Config, rv []string) *world {
 	return w
 }
 
-// connect makes a client; one that knew a topic that was deleted goes on asking for that one.
+// connect creates a client. A client that knew a deleted topic would continue to request it.
 func (w *world) connect() {
 	w.t.Helper()
 	var err error
@@ -62,12 +62,12 @@ func (w *world) connect() {
 	w.adm = kadm.NewClient(w.cl)
 }
 
-// topic names one of the test's.
+// topic returns the name of a topic of the test.
 func (w *world) topic(collector string, asn bgp.ASN) string {
 	return fmt.Sprintf("routeviews.%s-%s.%d.bmp_raw", dataset(w.cfg), collector, asn)
 }
 
-// create makes topics of one partition.
+// create creates topics of one partition.
 func (w *world) create(topics ...string) {
 	w.t.Helper()
 	resp, err := w.adm.CreateTopics(w.t.Context(), 1, 1, nil, topics...)
@@ -79,7 +79,7 @@ func (w *world) create(topics ...string) {
 	}
 }
 
-// put appends to a topic: BMP messages, each with the UPDATE that it is to yield.
+// put appends to a topic: BMP messages, each with its expected UPDATE.
 func (w *world) put(topic string, timestamp int64, bmp, update []byte) {
 	w.t.Helper()
 	h := routeviewstest.Header{Collector: "test", Group: "test", Router: netip.MustParseAddr("192.0.2.9"), Timestamp: timestamp}
@@ -98,7 +98,7 @@ func (w *world) flush() {
 	}
 }
 
-// until waits for something to become true, at most for limit, and returns how long it took.
+// until waits until f is true, at most for limit, and returns how long that took.
 func (w *world) until(what string, limit time.Duration, f func() bool) time.Duration {
 	w.t.Helper()
 	began := time.Now()
@@ -132,7 +132,7 @@ func (w *world) committed(all bool) bool {
 	return true
 }
 
-// updates are what bgp.updates holds, what was written twice dropped, as readers do.
+// updates returns the records of bgp.updates without repeated ones, as readers do.
 func (w *world) updates() (recs []*pb.UpdateRecord, twice int) {
 	w.t.Helper()
 	last := map[bgp.LaneKey]bgp.Position{}
@@ -152,7 +152,8 @@ func (w *world) updates() (recs []*pb.UpdateRecord, twice int) {
 	return recs, twice
 }
 
-// check compares bgp.updates with what was put into the topics: each message once, in order, at its position.
+// check compares bgp.updates with the messages in the topics: each message once, in order, at its
+// position.
 func (w *world) check() (messages, twice int) {
 	w.t.Helper()
 	recs, twice := w.updates()
@@ -188,7 +189,7 @@ func (w *world) check() (messages, twice int) {
 	return messages, twice
 }
 
-// feeds are the records of bgp.feeds.
+// feeds returns the records of bgp.feeds.
 func (w *world) feeds() []*pb.FeedRecord {
 	w.t.Helper()
 	var out []*pb.FeedRecord
@@ -202,7 +203,7 @@ func (w *world) feeds() []*pb.FeedRecord {
 	return out
 }
 
-// owners says which instance last brought each collector up.
+// owners returns the instance that last brought each collector up.
 func (w *world) owners() map[string]string {
 	w.t.Helper()
 	out, epoch := map[string]string{}, map[string]uint64{}
@@ -261,7 +262,7 @@ func realMessages(t *testing.T, limit int) []captured {
 	return out
 }
 
-// width is that of the peer's AS numbers.
+// width returns the width of the peer's AS numbers.
 func width(p routeviewstest.Peer) int {
 	if p.TwoOctet {
 		return 2

@@ -2,7 +2,7 @@ package stream
 
 import "context"
 
-// MaxListed is the most peers that a record lists.
+// MaxListed bounds the peers that a record lists.
 const MaxListed = maxListed
 
 // Tick is one turn of Run's loop.

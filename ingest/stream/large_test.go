@@ -12,7 +12,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// many are n peers of a hostile server.
+// many returns n peers of a hostile server.
 func many(n int) []bgp.Peer {
 	out := make([]bgp.Peer, n)
 	for i := range out {
@@ -23,13 +23,14 @@ func many(n int) []bgp.Peer {
 	return out
 }
 
-// TestManyPeers: no record grows with the peers that a server names; where they are too many for a list it is empty, which is all of the
-// collector's. A fill that would then promise too much is incomplete.
+// TestManyPeers checks that no record grows with the number of peers that a server names. If they
+// are too many, the list is empty, which means all of the collector's. A fill that would then
+// promise too much is incomplete.
 func TestManyPeers(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		up, listed int
-		table      bool // an end that names them, of a table; else of a fill
+		table      bool // an end that names them, for a table; else for a fill
 		complete   bool
 	}{
 		{up: stream.MaxListed, listed: stream.MaxListed, table: true, complete: true},
@@ -77,8 +78,8 @@ func TestManyPeers(t *testing.T) {
 	}
 }
 
-// TestTooLarge: a record that the broker would refuse is a dead letter, its place is taken by the next, and what it was part of is not
-// complete.
+// TestTooLarge checks that a record that the broker would refuse is a dead letter, that the next
+// record gets its position, and that the answer that contained it is not complete.
 func TestTooLarge(t *testing.T) {
 	t.Parallel()
 	set, s, w := open(t, stream.Options{Archived: true})

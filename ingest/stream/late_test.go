@@ -8,8 +8,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// TestLateAfterGap: a message that comes late is not the first after a gap. Of what a peer said since the gap began, but before it was
-// noticed, all is said again.
+// TestLateAfterGap checks that a late message does not count as the first after a gap. All messages
+// of a peer between the begin of the gap and its detection are sent again.
 func TestLateAfterGap(t *testing.T) {
 	t.Parallel()
 	_, s, w := open(t, stream.Options{Source: "rislive", Archived: true})
@@ -25,7 +25,7 @@ func TestLateAfterGap(t *testing.T) {
 	}
 	t0 := w.t
 	w.t = t0.Add(30 * time.Second)
-	say(t0.Add(30 * time.Second)) // e.g. announces again what it withdrew at 10 s
+	say(t0.Add(30 * time.Second)) // such as an announcement of a route that it withdrew at 10 s
 	w.t = t0.Add(60 * time.Second)
 	g, err := s.BeginGap(t.Context(), t0.UnixMicro(), "a message of another peer was left out")
 	if err != nil {
@@ -39,8 +39,9 @@ func TestLateAfterGap(t *testing.T) {
 	}
 }
 
-// TestGapLacks: a gap's answer holds a message that is known to be missing, though its peer goes on at an earlier time. The gap that takes
-// the place of the first one holds it as well. A peer that goes on later ends its part.
+// TestGapLacks checks that a gap's answer contains a message that is known to be missing, although
+// its peer continues at an earlier time. The gap that replaces the first one contains it as well. A
+// peer that continues at a later time ends its part.
 func TestGapLacks(t *testing.T) {
 	t.Parallel()
 	_, s, w := open(t, stream.Options{Source: "rislive", Archived: true})
@@ -80,7 +81,8 @@ func TestGapLacks(t *testing.T) {
 	}
 }
 
-// TestOneLatePeer: late messages of one peer do not take the collector down, nor do they stop its clock.
+// TestOneLatePeer checks that late messages of one peer neither take the collector down nor stop
+// its clock.
 func TestOneLatePeer(t *testing.T) {
 	t.Parallel()
 	set, s, w := open(t, stream.Options{Source: "rislive", Archived: true})

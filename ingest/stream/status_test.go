@@ -10,7 +10,7 @@ import (
 	"github.com/darkmap/darkmap/internal/kafka"
 )
 
-// broker acknowledges what was marked up to acked.
+// broker acknowledges the marks up to acked.
 type broker struct{ marks, acked int64 }
 
 func (b *broker) Mark() kafka.Mark {
@@ -20,8 +20,8 @@ func (b *broker) Mark() kafka.Mark {
 
 func (b *broker) Acked(m kafka.Mark) (bool, error) { return m[0] <= b.acked, nil }
 
-// TestKnownIsAcknowledged: known_us does not run ahead of what the broker has of bgp.updates, and what was known before a gap that
-// reaches back counts no more.
+// TestKnownIsAcknowledged checks that known_us does not exceed the acknowledged records of
+// bgp.updates, and that a gap that begins earlier voids a later known time.
 func TestKnownIsAcknowledged(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
@@ -64,7 +64,7 @@ func TestKnownIsAcknowledged(t *testing.T) {
 	if err := g.End(t.Context(), g.FillLane(), stream.Outcome{Complete: true, Filled: true}); err != nil {
 		t.Fatal(err)
 	}
-	b.acked = b.marks // of a round that was begun before the gap
+	b.acked = b.marks // of a round that began before the gap
 	tick(2, "the fill is not acknowledged")
 	b.acked = b.marks
 	tick(6, "the fill is acknowledged")
@@ -81,7 +81,8 @@ func TestKnownIsAcknowledged(t *testing.T) {
 	}
 }
 
-// TestLive: a loop that does not turn is dead, but not while it waits for the broker, nor just after.
+// TestLive checks that a loop that does not turn is dead, but not while it waits for the broker,
+// nor just after.
 func TestLive(t *testing.T) {
 	t.Parallel()
 	w, waiting := &wall{time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}, true

@@ -49,7 +49,8 @@ func handle(t *testing.T, s *stream.Stream, n byte) *stream.Peer {
 	return p
 }
 
-// TestEpoch: an epoch begins with its record; one that takes its place has a higher number, and the old one says no more.
+// TestEpoch checks that an epoch begins with its record. An epoch that replaces it has a higher
+// number, and the old one writes no more.
 func TestEpoch(t *testing.T) {
 	t.Parallel()
 	set, s, w := open(t, stream.Options{Source: "bmp", Clock: stream.Own, Reset: true})
@@ -60,7 +61,7 @@ func TestEpoch(t *testing.T) {
 	if err := s.Live().Message(t.Context(), &stream.Message{Peer: p, Timestamp: w.us(), Raw: []byte{1, 2, 3}, ASOctets: 4}); err != nil {
 		t.Fatal(err)
 	}
-	w.t = w.t.Add(-time.Hour) // a clock that goes back does not take the numbers along
+	w.t = w.t.Add(-time.Hour) // a clock that goes back does not lower the numbers
 	next, err := set.Open(t.Context(), "ris/rrc00", stream.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +83,7 @@ func TestEpoch(t *testing.T) {
 	}
 }
 
-// TestTimestamps: what cannot be becomes the time of reception.
+// TestTimestamps checks that the time of reception replaces impossible times.
 func TestTimestamps(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -107,7 +108,8 @@ func TestTimestamps(t *testing.T) {
 	}
 }
 
-// TestGap: a gap holds what its peers lacked, another takes its place, and the end is said of both.
+// TestGap checks that a gap covers the missing messages of its peers, that another gap can replace
+// it, and that the end is written for both.
 func TestGap(t *testing.T) {
 	t.Parallel()
 	set, s, w := open(t, stream.Options{Archived: true})
@@ -149,7 +151,7 @@ func TestGap(t *testing.T) {
 		{1, 20, "in the gap", true},
 		{2, 30, "in the gap", true},
 		{3, 40, "a new peer", true},
-		{1, 80, "after", true}, // heard between the two: said again, in order
+		{1, 80, "after", true}, // received between the two: sent again, in order
 		{1, 90, "after both: heard, and no harm", true},
 		{1, 92, "later", false},
 		{2, 92, "of a peer that has said nothing since", true},
@@ -180,7 +182,8 @@ func TestGap(t *testing.T) {
 	}
 }
 
-// TestGapAhead: a gap that is said to begin in the future, or where what was known before ends there, begins now.
+// TestGapAhead checks that a gap whose begin would be in the future begins now, also when the begin
+// comes from the earlier state.
 func TestGapAhead(t *testing.T) {
 	t.Parallel()
 	w := &wall{time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}
@@ -204,8 +207,9 @@ func TestGapAhead(t *testing.T) {
 	}
 }
 
-// TestDoubt: tables that are wanted while a collector is not open are not known when it is, however late what is known of it comes, but
-// for what was found out after that. It holds once.
+// TestDoubt checks that, after a request for tables for a collector that is not open, nothing is
+// known of the collector when it opens, unless its earlier state was determined after the request.
+// The request applies once.
 func TestDoubt(t *testing.T) {
 	t.Parallel()
 	set, s, w := open(t, stream.Options{})
@@ -240,7 +244,8 @@ func TestDoubt(t *testing.T) {
 	}
 }
 
-// TestRun: ticks follow the delay of the last message; a stream that is late is stale until it is fresh.
+// TestRun checks that ticks follow the delay of the last message, and that a late stream is stale
+// until it is fresh.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	set, s, w := open(t, stream.Options{Clock: stream.Delayed})
@@ -285,7 +290,8 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestSameMessage: how far apart the times of one message may be is configuration; what comes later than that after the gap was heard.
+// TestSameMessage checks that the allowed difference between the times of one message is
+// configurable. A message that is later than that after the gap was received live.
 func TestSameMessage(t *testing.T) {
 	t.Parallel()
 	w := &wall{time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}
@@ -315,8 +321,8 @@ func TestSameMessage(t *testing.T) {
 	}
 }
 
-// TestClosedUnderLock: whoever is told of a gap, while the stream is locked, may wait for a lock under which somebody asks whether the
-// stream is closed.
+// TestClosedUnderLock checks that OnGap, which is called while the stream is locked, may wait for a
+// lock under which another goroutine calls Closed.
 func TestClosedUnderLock(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -325,7 +331,7 @@ func TestClosedUnderLock(t *testing.T) {
 		Log: slog.New(slog.DiscardHandler), Now: time.Now, Updates: &streamtest.Recorder{}, Feeds: &streamtest.Recorder{},
 		OnGap: func(*stream.Gap) {
 			close(told)
-			mu.Lock() // the asker has it
+			mu.Lock() // the other goroutine has it
 			defer mu.Unlock()
 		},
 	})

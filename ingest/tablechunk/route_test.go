@@ -10,8 +10,8 @@ import (
 	"github.com/darkmap/darkmap/internal/mrttest"
 )
 
-// TestRoute: a route with AS 0 in its path is none, in a table as in an UPDATE (RFC 7607); of one with a malformed path nobody knows where it
-// leads.
+// TestRoute checks that a route with AS 0 in its path is no route, in a table as in an UPDATE (RFC
+// 7607), and that the origin of a malformed path is unknown.
 func TestRoute(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -22,7 +22,8 @@ func TestRoute(t *testing.T) {
 		"a path":      {[]byte{2, 2, 0xfb, 0xf4, 0xfb, 0xf0}, 64496, 64500, false, false},
 		"an empty":    {nil, 64500, 0, false, false},
 		"AS 0 within": {[]byte{2, 3, 0xfb, 0xf4, 0, 0, 0xfb, 0xf0}, 0, 0, true, true},
-		"malformed":   {[]byte{2, 9, 0xfb, 0xf4}, 0, 0, false, true}, // held all the same
+		// the peer still holds the prefix
+		"malformed": {[]byte{2, 9, 0xfb, 0xf4}, 0, 0, false, true},
 	}
 	var d wire.Decoder
 	for name, tt := range tests {

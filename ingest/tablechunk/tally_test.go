@@ -6,7 +6,8 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// TestTally: a table counts up to a tenth of unreadable records, and not where its file is cut.
+// TestTally checks that a table counts with up to a tenth of unreadable records, and does not if
+// its file is cut.
 func TestTally(t *testing.T) {
 	t.Parallel()
 	bad := &capture.Damage{Reason: capture.BadRecord}
@@ -18,7 +19,7 @@ func TestTally(t *testing.T) {
 	tests := map[string]struct {
 		records    int
 		damages    []*capture.Damage
-		after      int // records behind the damages
+		after      int // records after the damages
 		unreadable uint32
 		why        string
 	}{

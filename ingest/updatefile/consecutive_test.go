@@ -10,7 +10,8 @@ import (
 	"github.com/darkmap/darkmap/ingest/updatefile"
 )
 
-// TestConsecutive: files from a time on up to the first hole; of two that cover the same time the one that ends later.
+// TestConsecutive checks that the result contains the files from a time on up to the first hole,
+// and of two that cover the same time the one that ends later.
 func TestConsecutive(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -7,7 +7,8 @@ import (
 	"github.com/darkmap/darkmap/internal/capture"
 )
 
-// TestTruncates: a bad record is lost alone, everything else hides an unknown part; an empty file only where it should be compressed.
+// TestTruncates checks that a bad record is lost alone, and any other damage hides an unknown part.
+// An empty file does so only if its name is that of a compressed file.
 func TestTruncates(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

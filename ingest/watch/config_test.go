@@ -18,7 +18,7 @@ type sectioned struct {
 	Watch watch.Section `yaml:"watch"`
 }
 
-// write writes a file into a folder of the test's own.
+// write writes a file into a folder of the test.
 func write(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -28,7 +28,7 @@ func write(t *testing.T, name, text string) string {
 	return path
 }
 
-// TestFaults: every fault of a section is said, with its line, and all at once.
+// TestFaults checks that every fault of a section is reported, with its line, and all at once.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	lines := []struct{ yaml, want string }{
@@ -98,7 +98,8 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestFileFaults: each line of a file that is no member is said, with file and line, all at once and within bounds.
+// TestFileFaults checks that each line of a file that is not a member is reported, with file and
+// line, all at once and within bounds.
 func TestFileFaults(t *testing.T) {
 	t.Parallel()
 	path := write(t, "customers.txt", "\xef\xbb\xbf# customers\r\n192.0.2.0/24 # Alice\r\n\r\nAS64496\n64497\nwww.example.net\n"+
@@ -129,7 +130,8 @@ func TestFileFaults(t *testing.T) {
 	}
 }
 
-// TestRead: members come in the order of the configuration, each once; what may be a mistake is noted once.
+// TestRead checks that members are in the order of the configuration, each once, and that a likely
+// mistake is noted once.
 func TestRead(t *testing.T) {
 	t.Parallel()
 	path := write(t, "more.txt", "AS64496\n198.51.100.0/24\nWWW.Example.NET.\nmünchen.example\n")
@@ -165,7 +167,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// TestTooMany: lists and members are bounded, those of files too.
+// TestTooMany checks that lists and members are bounded, also those of files.
 func TestTooMany(t *testing.T) {
 	t.Parallel()
 	var asns strings.Builder

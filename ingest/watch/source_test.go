@@ -52,7 +52,7 @@ func newWorld(t *testing.T) *world {
 	return &world{t: t, k: k, file: filepath.Join(t.TempDir(), "darkmap.yaml"), dns: map[string]hosts.Answer{}}
 }
 
-// Write is of the log.
+// Write appends to the log.
 func (w *world) Write(b []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -93,7 +93,7 @@ func (w *world) load() (watch.Loaded, error) {
 	return l, errors.Join(err, e)
 }
 
-// replica is a source that runs.
+// replica is a running source.
 type replica struct {
 	*watch.Source
 	hangup chan os.Signal
@@ -130,7 +130,7 @@ func (w *world) start(owned ...int32) *replica {
 	return r
 }
 
-// all are the partitions.
+// all returns all partitions.
 func all() (p []int32) {
 	for i := range int32(partitions) {
 		p = append(p, i)
@@ -138,7 +138,8 @@ func all() (p []int32) {
 	return p
 }
 
-// records are those of bgp.updates after the first n, in words; of a list its members in order, a + where more parts follow.
+// records describes the records of bgp.updates after the first n. For a list it gives the members
+// in order, and a + if more parts follow.
 func (w *world) records(n int) (words []string, raw []*pb.UpdateRecord) {
 	w.t.Helper()
 	type placed struct {
@@ -192,7 +193,8 @@ func (w *world) records(n int) (words []string, raw []*pb.UpdateRecord) {
 	return words, raw
 }
 
-// since checks which records came after the first n, in any order of the lists, and returns how many there are now.
+// since checks the records after the first n, in any order of the lists, and returns their present
+// number.
 func (w *world) since(n int, what string, want ...string) int {
 	w.t.Helper()
 	got, _ := w.records(n)
@@ -204,8 +206,9 @@ func (w *world) since(n int, what string, want ...string) int {
 	return n + len(got)
 }
 
-// TestSource, in virtual time: lists are written whole at the start, once an hour, and when they have changed; nothing else is. A change with a
-// fault changes nothing and is said with its line.
+// TestSource checks, in virtual time, that lists are written whole at the start, once an hour, and
+// when they have changed, and nothing else is. A change with a fault changes nothing and is
+// reported with its line.
 func TestSource(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -283,8 +286,9 @@ func TestSource(t *testing.T) {
 	})
 }
 
-// TestRestart, in virtual time: a list that was taken out while no process ran is written as removed, once; epochs rise; the last addresses of
-// a host that does not resolve after the restart are those from before.
+// TestRestart checks, in virtual time, that a list that was removed while no process ran is written
+// as removed, once. Epochs rise. The last addresses of a host that does not resolve after the
+// restart are those from before.
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -340,8 +344,9 @@ func TestRestart(t *testing.T) {
 	})
 }
 
-// TestReplicas, in virtual time: of two processes each writes the lists of its partitions; who takes partitions over writes their lists in
-// a higher epoch, and notices which are gone.
+// TestReplicas checks, in virtual time, that each of two processes writes the lists of its
+// partitions. A process that takes partitions over writes their lists in a higher epoch, and
+// detects removed ones.
 func TestReplicas(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -393,7 +398,8 @@ func TestReplicas(t *testing.T) {
 	})
 }
 
-// TestParts: a list of any size is written in parts that brokers take, which hold its members in order.
+// TestParts checks that a list of any size is written in parts that brokers accept, with its
+// members in order.
 func TestParts(t *testing.T) {
 	t.Parallel()
 	origins := make([]string, watch.MaxOrigins)

@@ -15,7 +15,7 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 )
 
-// prefixesYAML looks as `bgpalerter generate` writes it, edited by an operator.
+// prefixesYAML has the form of `bgpalerter generate`, with an operator's edits.
 const prefixesYAML = `192.0.2.0/24:
   description: "Rome peering\u001b[31m # not ours\nsecond line"
   asn:
@@ -80,7 +80,8 @@ func read(t *testing.T, lists []draft.List) (string, []watch.List) {
 	return b.String(), out
 }
 
-// TestBGPalerter: a file becomes lists that can be pasted; what has no equal is said, with names.
+// TestBGPalerter checks that a file becomes lists that can be pasted. Options without an equivalent
+// are named.
 func TestBGPalerter(t *testing.T) {
 	t.Parallel()
 	drafts, lacks, err := draft.BGPalerter([]byte(prefixesYAML), "my-networks")
@@ -132,7 +133,7 @@ func TestBGPalerter(t *testing.T) {
 	}
 }
 
-// TestBGPalerterFaults: what is no file of BGPalerter's is refused, with lines.
+// TestBGPalerterFaults checks that a file that is not BGPalerter's is refused, with lines.
 func TestBGPalerterFaults(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
@@ -159,7 +160,7 @@ func TestBGPalerterFaults(t *testing.T) {
 	}
 }
 
-// TestSeen: prefixes that were seen are written with all that originate them.
+// TestSeen checks that collected prefixes are written with all their origins.
 func TestSeen(t *testing.T) {
 	t.Parallel()
 	s := draft.Seen{}
@@ -184,7 +185,7 @@ func TestSeen(t *testing.T) {
 	}
 }
 
-// FuzzBGPalerter: whatever stands in a file, what is made of it can be read.
+// FuzzBGPalerter checks that the lists drafted from any file can be read.
 func FuzzBGPalerter(f *testing.F) {
 	f.Add([]byte(prefixesYAML))
 	f.Add([]byte("192.0.2.0/24: {description: \"\\u2028# \\x85\", group: '- name'}"))

@@ -6,7 +6,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Read reads an answer as follow does, without asking further.
+// Read parses an answer as follow does, without further questions.
 func Read(b []byte, name string, kind uint16) ([]netip.Addr, error) {
 	msg := new(dns.Msg)
 	if msg.Unpack(b) != nil {

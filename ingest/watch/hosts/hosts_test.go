@@ -35,14 +35,15 @@ func addresses(all []netip.Addr) string {
 	return strings.Join(out, " ")
 }
 
-// zone is example.net with its name servers.
+// zone sets up example.net with its name servers.
 func zone(t *testing.T, s *dnstest.Server) {
 	t.Helper()
 	s.Set(t, "example.net. 3600 IN SOA ns1.example.net. h.example.net. 1 2 3 4 5", "example.net. 3600 IN NS ns1.example.net.", "example.net. 3600 IN NS ns2.example.org.",
 		"ns1.example.net. 60 IN A 192.0.2.53", "ns2.example.org. 60 IN A 198.51.100.53", "ns2.example.org. 60 IN AAAA 2001:db8:53::1")
 }
 
-// TestResolve: what servers say of a host, sound or not, becomes addresses or a reason.
+// TestResolve checks that the servers' answers about a host, valid or not, become addresses or a
+// reason.
 func TestResolve(t *testing.T) {
 	t.Parallel()
 	s := dnstest.Start(t)
@@ -69,13 +70,15 @@ func TestResolve(t *testing.T) {
 		b, _ := m.Pack()
 		return b
 	})
-	s.Raw("stray.example.net", func(q *dns.Msg) []byte { // records of names that nobody asked for
+	// records of names that the question did not contain
+	s.Raw("stray.example.net", func(q *dns.Msg) []byte {
 		m := new(dns.Msg).SetReply(q)
 		m.Answer = []dns.RR{&dns.A{Hdr: dns.RR_Header{Name: "bank.example.", Rrtype: dns.TypeA, Class: 1, Ttl: 60}, A: []byte{192, 0, 2, 66}}}
 		b, _ := m.Pack()
 		return b
 	})
-	s.Raw("lengths.example.net", func(q *dns.Msg) []byte { // more records, longer ones, and a name that points at itself
+	// more records, longer ones, and a name that points to itself
+	s.Raw("lengths.example.net", func(q *dns.Msg) []byte {
 		b, _ := new(dns.Msg).SetReply(q).Pack()
 		binary.BigEndian.PutUint16(b[6:], 65535)
 		return append(b, 0xc0, byte(len(b)), 0, 1, 0, 1, 0, 0, 0, 60, 0xff, 0xff, 192, 0, 2, 66)
@@ -120,7 +123,7 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-// TestServers: addresses with a port or without, and nothing else.
+// TestServers checks that addresses with or without a port are accepted, and nothing else.
 func TestServers(t *testing.T) {
 	t.Parallel()
 	ok := hosts.Config{Servers: []string{"192.0.2.53", "192.0.2.53:5353", "2001:db8::53", "[2001:db8::53]:5353"}}
@@ -133,7 +136,7 @@ func TestServers(t *testing.T) {
 	}
 }
 
-// answers is what DNS says in a test; it counts.
+// answers plays DNS in a test, and counts the questions.
 type answers struct {
 	mu    sync.Mutex
 	of    map[string]hosts.Answer
@@ -174,7 +177,8 @@ func at(addrs ...string) (all []netip.Addr) {
 	return all
 }
 
-// TestTable, in virtual time: hosts are asked for as their records say, within bounds; last addresses stay for 7 days.
+// TestTable checks, in virtual time, that hosts are asked for as often as their records allow,
+// within bounds, and that last addresses stay for 7 days.
 func TestTable(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -235,7 +239,7 @@ func TestTable(t *testing.T) {
 	})
 }
 
-// FuzzAnswer: whatever comes back is read without a crash, and within bounds.
+// FuzzAnswer checks that any answer is read without a crash, and within bounds.
 func FuzzAnswer(f *testing.F) {
 	m := new(dns.Msg).SetQuestion("www.example.net.", dns.TypeA)
 	m.Response = true

@@ -124,12 +124,15 @@ func (e *Enricher) read(value []byte) error {
 	m.Reset()
 	m.Peer, e.in.Position, e.in.Body = &e.inPeer, &e.inPos, &e.inBody
 	if err := e.in.UnmarshalVTUnsafe(value); err != nil {
-		return fmt.Errorf("decoding a record of bgp.updates of %d octets: %w", len(value), errors.Join(err, codec.ErrInvalid))
+		return fmt.Errorf("decoding a record of bgp.updates of %d octets: %w", len(value),
+			errors.Join(err, codec.ErrInvalid))
 	}
 	p := &e.inPos
 	_, clock := e.in.Body.(*pb.UpdateRecord_Clock)
-	if (p.Collector == "" && !clock) || p.Lane == "" || !utf8.ValidString(p.Collector) || !utf8.ValidString(p.Lane) {
-		return fmt.Errorf("decoding a record of bgp.updates: collector %q, lane %q: %w", p.Collector, p.Lane, codec.ErrInvalid)
+	if (p.Collector == "" && !clock) || p.Lane == "" || !utf8.ValidString(p.Collector) ||
+		!utf8.ValidString(p.Lane) {
+		return fmt.Errorf("decoding a record of bgp.updates: collector %q, lane %q: %w", p.Collector, p.Lane,
+			codec.ErrInvalid)
 	}
 	return nil
 }

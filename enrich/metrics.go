@@ -22,17 +22,22 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		Name: "darkmap_enrich_route_changes_total", Help: "Route changes decoded, by type.",
 	}, []string{"type"})
 	reloads := f.NewCounterVec(prometheus.CounterOpts{
-		Name: "darkmap_enrich_source_reloads_total", Help: "Changed files of geography or owners, by result: loaded, or kept_old where the new file is unusable.",
+		Name: "darkmap_enrich_source_reloads_total",
+		Help: "Changed files of geography or owners, by result: loaded, or kept_old where the new file is unusable.",
 	}, []string{"result"})
 	m := &metrics{
-		announced:         changes.WithLabelValues("announce"),
-		withdrawn:         changes.WithLabelValues("withdraw"),
-		unlocated:         f.NewCounter(prometheus.CounterOpts{Name: "darkmap_enrich_unlocated_routes_total", Help: "Route changes of prefixes without a location."}),
-		empty:             f.NewCounter(prometheus.CounterOpts{Name: "darkmap_enrich_empty_messages_total", Help: "BGP messages without a route of IPv4 or IPv6 unicast."}),
-		treatedAsWithdraw: f.NewCounter(prometheus.CounterOpts{Name: "darkmap_enrich_treated_as_withdraw_total", Help: "Malformed UPDATEs treated as withdrawals (RFC 7606)."}),
-		split:             f.NewCounter(prometheus.CounterOpts{Name: "darkmap_enrich_split_records_total", Help: "Records split into several, because one would be too large."}),
-		reloaded:          reloads.WithLabelValues("loaded"),
-		kept:              reloads.WithLabelValues("kept_old"),
+		announced: changes.WithLabelValues("announce"),
+		withdrawn: changes.WithLabelValues("withdraw"),
+		unlocated: f.NewCounter(prometheus.CounterOpts{Name: "darkmap_enrich_unlocated_routes_total",
+			Help: "Route changes of prefixes without a location."}),
+		empty: f.NewCounter(prometheus.CounterOpts{Name: "darkmap_enrich_empty_messages_total",
+			Help: "BGP messages without a route of IPv4 or IPv6 unicast."}),
+		treatedAsWithdraw: f.NewCounter(prometheus.CounterOpts{Name: "darkmap_enrich_treated_as_withdraw_total",
+			Help: "Malformed UPDATEs treated as withdrawals (RFC 7606)."}),
+		split: f.NewCounter(prometheus.CounterOpts{Name: "darkmap_enrich_split_records_total",
+			Help: "Records split into several, because one would be too large."}),
+		reloaded: reloads.WithLabelValues("loaded"),
+		kept:     reloads.WithLabelValues("kept_old"),
 	}
 	return m
 }

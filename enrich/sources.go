@@ -117,5 +117,6 @@ func (s *Sources) Watch(ctx context.Context, interval time.Duration, report func
 // String is for logs.
 func (s *Sources) String() string {
 	ases, origins := s.asn.Snapshot().Size()
-	return fmt.Sprintf("%d prefixes in %d places, %d ASes, %d origins", s.geo.Snapshot().Prefixes(), s.geo.Snapshot().Places(), ases, origins)
+	return fmt.Sprintf("%d prefixes in %d places, %d ASes, %d origins", s.geo.Snapshot().Prefixes(),
+		s.geo.Snapshot().Places(), ases, origins)
 }

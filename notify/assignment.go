@@ -79,7 +79,8 @@ func (x *session) revoked(_ context.Context, _ *kgo.Client, m map[string][]int32
 }
 
 // from learns where reading begins. Where nothing was committed that is the end of the log.
-func (x *session) from(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+func (x *session) from(ctx context.Context,
+	offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 	if len(offsets[x.topic]) == 0 {
 		return offsets, nil
 	}

@@ -39,7 +39,8 @@ func (x *session) begin(ctx, following context.Context) (bool, error) {
 		return false, err
 	}
 	for _, key := range book.Unreadable {
-		x.d.Log.Warn("a record of bgp.notify.v1 cannot be read: what was told under its key is not known", "key", key)
+		x.d.Log.Warn("a record of bgp.notify.v1 cannot be read: what was told under its key is not known",
+			"key", key)
 	}
 	_, generation := x.s.Client().GroupMetadata()
 	x.writer = ledger.Writer{Kafka: x.d.Kafka, Generation: max(generation, 1), Now: x.d.Now}
@@ -85,7 +86,8 @@ func (x *session) recall(book *ledger.Book) error {
 //   - where the ledger was lost it is built again from the outages up to where the group has read, as if all of them had been told. What may be untold all
 //     the same is sent again (incident.Rebuild), and open incidents are closed when they are over;
 //   - where the group's offsets were lost, the records shortly before the newest record of the ledger are read again. A record that was read before changes nothing.
-func (x *session) restore(ctx context.Context, book *ledger.Book, committed bool, from map[int32]int64) (err error) {
+func (x *session) restore(ctx context.Context, book *ledger.Book, committed bool,
+	from map[int32]int64) (err error) {
 	switch {
 	case !book.Begun && !committed:
 		return x.firstRun(ctx, book, from)
@@ -95,14 +97,16 @@ func (x *session) restore(ctx context.Context, book *ledger.Book, committed bool
 	if x.engine, err = x.newEngine(book.Saved()); err != nil || committed {
 		return err
 	}
-	x.d.Log.Warn("the offsets of the group are lost: outages that came since the last message are read again", "since", book.Newest)
+	x.d.Log.Warn("the offsets of the group are lost: outages that came since the last message are read again",
+		"since", book.Newest)
 	now := x.d.Now()
-	return kafka.ReadSince(ctx, x.d.Kafka, x.d.Log, schemas.TopicOutages, book.Newest.Add(-overlap), func(rec *kgo.Record) error {
-		if rec.Offset < from[rec.Partition] {
-			x.apply(rec, now)
-		}
-		return nil
-	})
+	return kafka.ReadSince(ctx, x.d.Kafka, x.d.Log, schemas.TopicOutages, book.Newest.Add(-overlap),
+		func(rec *kgo.Record) error {
+			if rec.Offset < from[rec.Partition] {
+				x.apply(rec, now)
+			}
+			return nil
+		})
 }
 
 // firstRun makes the notice that lists the open outages.
@@ -138,7 +142,8 @@ func (x *session) firstRun(ctx context.Context, book *ledger.Book, from map[int3
 
 // rebuild makes a ledger of the outages that were applied before.
 func (x *session) rebuild(ctx context.Context, book *ledger.Book, from map[int32]int64) error {
-	x.d.Log.Warn("what was told is lost (bgp.notify.v1 is empty): it is concluded from the outages of the last 90 days. Sent again are the messages of the last minute and, to targets that take a message once, those about open incidents. Chats get a list of what is open")
+	x.d.Log.Warn(
+		"what was told is lost (bgp.notify.v1 is empty): it is concluded from the outages of the last 90 days. Sent again are the messages of the last minute and, to targets that take a message once, those about open incidents. Chats get a list of what is open")
 	saved, err := x.past(ctx, from)
 	if err != nil {
 		return err
@@ -198,5 +203,6 @@ func (x *session) apply(rec *kgo.Record, now time.Time) {
 		x.d.Log.Warn("an outage cannot be read: nobody is told of it", "err", err)
 		return
 	}
-	x.engine.Record(&e.Outage, e.JSON, incident.RecordRef{Partition: rec.Partition, Offset: rec.Offset, Sequence: e.Outage.Sequence, State: e.Outage.State, At: now}, now)
+	x.engine.Record(&e.Outage, e.JSON, incident.RecordRef{Partition: rec.Partition, Offset: rec.Offset,
+		Sequence: e.Outage.Sequence, State: e.Outage.State, At: now}, now)
 }

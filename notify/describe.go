@@ -41,7 +41,9 @@ func (c Config) Describe() []string {
 		}
 	}
 	if c.Heartbeat != nil || c.beats() {
-		lines = append(lines, fmt.Sprintf("%-11s a heartbeat goes out every %s while windows are decided", Name, config.Duration(c.beatInterval())))
+		lines = append(lines,
+			fmt.Sprintf("%-11s a heartbeat goes out every %s while windows are decided", Name,
+				config.Duration(c.beatInterval())))
 	}
 	return lines
 }
@@ -60,7 +62,8 @@ func Test(ctx context.Context, c Config, p *Place, now time.Time) error {
 	const text = "This is a test of darkmap's alerts. Somebody ran darkmap notify test; nothing is dark."
 	now = now.UTC().Truncate(time.Second)
 	_, err := p.Send(ctx, &target.Message{
-		ID: hex.EncodeToString(id), Number: 1, Kind: target.Test, Subject: target.SubjectNone, Time: now, Start: now, Link: strings.TrimRight(c.PublicURL, "/"),
+		ID: hex.EncodeToString(id), Number: 1, Kind: target.Test, Subject: target.SubjectNone, Time: now,
+		Start: now, Link: strings.TrimRight(c.PublicURL, "/"),
 		Title: "Test", Headline: "Test of darkmap's alerts: nothing is dark", Post: text, Summary: text,
 	}, nil)
 	return err

@@ -83,7 +83,8 @@ func (k *Desk) Explain(ctx context.Context, id string) ([]incident.Verdict, erro
 func (k *Desk) Silence(ctx context.Context, s incident.Silence) (incident.Silence, error) {
 	d := k.engine.Silence(s, k.now())
 	if d == nil || d.Silence == nil {
-		return s, errors.New("there are too many silences: end one first (`darkmap notify silence list` names them)")
+		return s, errors.New(
+			"there are too many silences: end one first (`darkmap notify silence list` names them)")
 	}
 	return *d.Silence, k.writeDelivery(ctx, d)
 }
@@ -147,12 +148,18 @@ func Check(ctx context.Context, cfg Config, d Deps, since time.Time) ([]incident
 func (c Config) Unknown(s incident.Silence, lists []string) (out []string) {
 	for _, name := range s.Watch {
 		if !slices.Contains(lists, name) {
-			out = append(out, fmt.Sprintf("the configuration has no watch list %s: unless that of the running ingest has one, this silence holds nothing back of it", name))
+			out = append(out,
+				fmt.Sprintf(
+					"the configuration has no watch list %s: unless that of the running ingest has one, this silence holds nothing back of it",
+					name))
 		}
 	}
 	for _, name := range s.Routes {
 		if !slices.ContainsFunc(c.Routes, func(r incident.Route) bool { return r.Name == name }) {
-			out = append(out, fmt.Sprintf("the configuration has no route %s: unless that of the running notify has one, this silence holds nothing back of it", name))
+			out = append(out,
+				fmt.Sprintf(
+					"the configuration has no route %s: unless that of the running notify has one, this silence holds nothing back of it",
+					name))
 		}
 	}
 	return out

@@ -78,17 +78,18 @@ func (x *session) pass(ctx context.Context, in input) error {
 // followPanel passes on whether verdicts are possible.
 func (x *session) followPanel(ctx context.Context, began time.Time) error {
 	said := map[bgp.Family]verdict{}
-	return kafka.TailSince(ctx, x.d.Kafka, x.d.Log, []string{schemas.TopicPanel}, began.Add(-panelBack), func(rec *kgo.Record) error {
-		v, ok := parseVerdict(rec)
-		if !ok {
-			return nil
-		}
-		if was, known := said[v.family]; known && was.possible == v.possible {
-			v.since = was.since
-		}
-		said[v.family] = v
-		return x.pass(ctx, input{verdict: &v})
-	})
+	return kafka.TailSince(ctx, x.d.Kafka, x.d.Log, []string{schemas.TopicPanel}, began.Add(-panelBack),
+		func(rec *kgo.Record) error {
+			v, ok := parseVerdict(rec)
+			if !ok {
+				return nil
+			}
+			if was, known := said[v.family]; known && was.possible == v.possible {
+				v.since = was.since
+			}
+			said[v.family] = v
+			return x.pass(ctx, input{verdict: &v})
+		})
 }
 
 // parseVerdict reads a record of bgp.panel.v1; false where it cannot be read, or is about a family of a later version.
@@ -131,22 +132,23 @@ func (x *session) followDetect(ctx context.Context, _ time.Time) error {
 
 // followLedger passes on what commands write.
 func (x *session) followLedger(ctx context.Context, began time.Time) error {
-	return kafka.TailSince(ctx, x.d.Kafka, x.d.Log, []string{schemas.TopicNotify}, began.Add(-ledgerBack), func(rec *kgo.Record) error {
-		e, err := ledger.Parse(rec)
-		switch {
-		case err != nil:
-			return nil //nolint:nilerr // the next start names it
-		case e.Silence != "" && e.Gone: // also by ourselves, which changes nothing
-			return x.pass(ctx, input{ended: e.Silence})
-		case e.Gone || !e.Foreign:
+	return kafka.TailSince(ctx, x.d.Kafka, x.d.Log, []string{schemas.TopicNotify}, began.Add(-ledgerBack),
+		func(rec *kgo.Record) error {
+			e, err := ledger.Parse(rec)
+			switch {
+			case err != nil:
+				return nil //nolint:nilerr // the next start names it
+			case e.Silence != "" && e.Gone: // also by ourselves, which changes nothing
+				return x.pass(ctx, input{ended: e.Silence})
+			case e.Gone || !e.Foreign:
+				return nil
+			case e.Retry != "":
+				return x.pass(ctx, input{retry: e.Retry})
+			case e.Delivery != nil && e.Delivery.Silence != nil:
+				return x.pass(ctx, input{silence: e.Delivery.Silence})
+			}
 			return nil
-		case e.Retry != "":
-			return x.pass(ctx, input{retry: e.Retry})
-		case e.Delivery != nil && e.Delivery.Silence != nil:
-			return x.pass(ctx, input{silence: e.Delivery.Silence})
-		}
-		return nil
-	})
+		})
 }
 
 // learn takes the inputs of the followers.

@@ -78,7 +78,8 @@ func (c Config) OpenHeart(d OpenDeps, places map[string]*Place) (*Heart, error) 
 	if err != nil {
 		return nil, fmt.Errorf("notify.heartbeat: %w", err)
 	}
-	h.client, err = httpclient.New(c.Heartbeat.HTTP, target.Deps{Name: "heartbeat", Version: d.Version, Now: d.Now, Logger: d.Log})
+	h.client, err = httpclient.New(c.Heartbeat.HTTP,
+		target.Deps{Name: "heartbeat", Version: d.Version, Now: d.Now, Logger: d.Log})
 	if err != nil {
 		return nil, fmt.Errorf("notify.heartbeat: %w", err)
 	}

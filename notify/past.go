@@ -40,7 +40,8 @@ func (p *past) records(ctx context.Context) iter.Seq[incident.PastRecord] {
 				return nil
 			}
 			e, at, err := outagelog.Decode(rec)
-			if err == nil && !yield(incident.PastRecord{Outage: &e.Outage, At: at, Partition: rec.Partition, Offset: rec.Offset}) {
+			if err == nil &&
+				!yield(incident.PastRecord{Outage: &e.Outage, At: at, Partition: rec.Partition, Offset: rec.Offset}) {
 				return enough
 			}
 			return nil
@@ -110,7 +111,8 @@ func Exercise(ctx context.Context, cfg Config, d Deps) (*Told, error) {
 }
 
 // practise sends one message, in a few tries.
-func practise(ctx context.Context, p *Place, m *target.Message, h target.Handle) (_ target.Handle, err error) {
+func practise(ctx context.Context, p *Place, m *target.Message,
+	h target.Handle) (_ target.Handle, err error) {
 	var wait retry.Backoff
 	for range exerciseTries {
 		limited, cancel := context.WithTimeout(ctx, sendTimeout)

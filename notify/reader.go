@@ -78,7 +78,9 @@ func (r *reader) get(ctx context.Context, partition int32, offset int64) (outage
 func (r *reader) open(partition int32, offset int64) error {
 	r.close()
 	cl, err := kafka.NewClient(r.cfg, r.log, append(kafka.FetchBounds(),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.cfg.Topic(schemas.TopicOutages): {partition: kgo.NewOffset().At(offset)}}),
+		kgo.ConsumePartitions(
+			map[string]map[int32]kgo.Offset{
+				r.cfg.Topic(schemas.TopicOutages): {partition: kgo.NewOffset().At(offset)}}),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())...)
 	if err != nil {
 		return err

@@ -68,13 +68,18 @@ type session struct {
 // session runs one place in the group.
 func (s *Stage) session(ctx context.Context, wait *retry.Backoff) (err error) {
 	x := &session{
-		Stage: s, a: &assignment{}, topic: s.d.Kafka.Topic(schemas.TopicOutages), ctx: ctx, senders: map[string]*sender{},
-		outcomes: make(chan outcome, len(s.d.Targets)), inbox: make(chan input, maxInbox), faults: make(chan error, 1), wake: make(chan struct{}, 1),
+		Stage: s, a: &assignment{}, topic: s.d.Kafka.Topic(schemas.TopicOutages), ctx: ctx,
+		senders:  map[string]*sender{},
+		outcomes: make(chan outcome, len(s.d.Targets)), inbox: make(chan input, maxInbox),
+		faults: make(chan error, 1), wake: make(chan struct{}, 1),
 	}
 	x.sending, x.stopSending = drain.Context(ctx, s.d.Drain)
 	following, stopFollowing := context.WithCancel(ctx)
-	gs, err := kafka.NewSession(ctx, s.d.Kafka, kafka.SessionConfig{Stage: Name, Instance: s.d.Instance, Topics: []string{schemas.TopicOutages}}, s.d.Log, s.d.Registerer,
-		kgo.Balancers(kafka.SingleOwner()), kgo.OnPartitionsAssigned(x.assigned), kgo.OnPartitionsRevoked(x.revoked), kgo.OnPartitionsLost(x.revoked), kgo.AdjustFetchOffsetsFn(x.from))
+	gs, err := kafka.NewSession(ctx, s.d.Kafka,
+		kafka.SessionConfig{Stage: Name, Instance: s.d.Instance, Topics: []string{schemas.TopicOutages}},
+		s.d.Log, s.d.Registerer,
+		kgo.Balancers(kafka.SingleOwner()), kgo.OnPartitionsAssigned(x.assigned), kgo.OnPartitionsRevoked(
+			x.revoked), kgo.OnPartitionsLost(x.revoked), kgo.AdjustFetchOffsetsFn(x.from))
 	if err != nil {
 		x.stopSending()
 		stopFollowing()

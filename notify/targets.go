@@ -77,19 +77,25 @@ func orNil[T target.Target](t T, err error) (target.Target, error) {
 }
 
 // section makes a kind of a package's parts.
-func section[C any, T target.Target](name string, at func(*Target) **C, usual func() C, open func(C, target.Deps) (T, error)) kind {
+func section[C any, T target.Target](name string, at func(*Target) **C, usual func() C,
+	open func(C, target.Deps) (T, error)) kind {
 	return kind{
 		name:    name,
 		present: func(t *Target) bool { return *at(t) != nil },
 		fill:    func(t *Target) { c := usual(); *at(t) = &c },
-		open:    func(t *Target, _ OpenDeps, td target.Deps) (target.Target, error) { return orNil(open(**at(t), td)) },
+		open: func(t *Target, _ OpenDeps, td target.Deps) (target.Target,
+			error) {
+			return orNil(open(**at(t), td))
+		},
 	}
 }
 
 // kinds are all kinds of targets, in the order of the documentation.
 var kinds = []kind{
-	section("webhook", func(t *Target) **webhook.Config { return &t.Webhook }, webhook.DefaultConfig, webhook.New),
-	section("cloudevents", func(t *Target) **cloudevents.Config { return &t.CloudEvents }, cloudevents.DefaultConfig, cloudevents.New),
+	section("webhook", func(t *Target) **webhook.Config { return &t.Webhook }, webhook.DefaultConfig,
+		webhook.New),
+	section("cloudevents", func(t *Target) **cloudevents.Config { return &t.CloudEvents },
+		cloudevents.DefaultConfig, cloudevents.New),
 	{
 		name:    "cloudevents_topic",
 		present: func(t *Target) bool { return t.CloudEventsTopic != nil },
@@ -98,12 +104,16 @@ var kinds = []kind{
 			return orNil(cloudevents.NewTopic(*t.CloudEventsTopic, d.Kafka, td))
 		},
 	},
-	section("alertmanager", func(t *Target) **alertmanager.Config { return &t.Alertmanager }, alertmanager.DefaultConfig, alertmanager.New),
-	section("pagerduty", func(t *Target) **pagerduty.Config { return &t.PagerDuty }, none[pagerduty.Config], pagerduty.New),
+	section("alertmanager", func(t *Target) **alertmanager.Config { return &t.Alertmanager },
+		alertmanager.DefaultConfig, alertmanager.New),
+	section("pagerduty", func(t *Target) **pagerduty.Config { return &t.PagerDuty },
+		none[pagerduty.Config], pagerduty.New),
 	section("slack", func(t *Target) **slack.Config { return &t.Slack }, slack.DefaultConfig, slack.New),
 	section("matrix", func(t *Target) **matrix.Config { return &t.Matrix }, none[matrix.Config], matrix.New),
-	section("mastodon", func(t *Target) **mastodon.Config { return &t.Mastodon }, mastodon.DefaultConfig, mastodon.New),
-	section("shoutrrr", func(t *Target) **shoutrrr.Config { return &t.Shoutrrr }, shoutrrr.DefaultConfig, shoutrrr.New),
+	section("mastodon", func(t *Target) **mastodon.Config { return &t.Mastodon }, mastodon.DefaultConfig,
+		mastodon.New),
+	section("shoutrrr", func(t *Target) **shoutrrr.Config { return &t.Shoutrrr }, shoutrrr.DefaultConfig,
+		shoutrrr.New),
 	section("mail", func(t *Target) **mail.Config { return &t.Mail }, mail.DefaultConfig, mail.New),
 	section("cap", func(t *Target) **capfeed.Config { return &t.CAP }, capfeed.DefaultConfig, capfeed.New),
 	section("atom", func(t *Target) **atom.Config { return &t.Atom }, atom.DefaultConfig, atom.New),
@@ -213,7 +223,8 @@ func (c Config) open(name string, d OpenDeps) (*Place, error) {
 		if len(c.Targets) == 0 {
 			return nil, errors.New("there is no such target: the configuration has none (notify.targets)")
 		}
-		return nil, fmt.Errorf("there is no such target: the configuration has %s", strings.Join(slices.Sorted(maps.Keys(c.Targets)), ", "))
+		return nil, fmt.Errorf("there is no such target: the configuration has %s",
+			strings.Join(slices.Sorted(maps.Keys(c.Targets)), ", "))
 	}
 	k, ok := kindOf(t)
 	if !ok {
@@ -223,7 +234,8 @@ func (c Config) open(name string, d OpenDeps) (*Place, error) {
 	if err != nil {
 		return nil, err
 	}
-	opened, err := k.open(t, d, target.Deps{Name: name, Version: d.Version, PublicURL: strings.TrimRight(c.PublicURL, "/"), Now: d.Now, Logger: d.Log.With("target", name)})
+	opened, err := k.open(t, d, target.Deps{Name: name, Version: d.Version,
+		PublicURL: strings.TrimRight(c.PublicURL, "/"), Now: d.Now, Logger: d.Log.With("target", name)})
 	if err != nil {
 		return nil, err
 	}

@@ -66,19 +66,20 @@ func (s *Stage) revoked(_ context.Context, _ *kgo.Client, lost map[string][]int3
 
 func commitOffsets(ctx context.Context, cl *kgo.Client, offsets map[string]map[int32]kgo.EpochOffset) error {
 	var failed error
-	cl.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
-		failed = err
-		if err != nil {
-			return
-		}
-		for _, t := range resp.Topics {
-			for _, p := range t.Partitions {
-				if err := kerr.ErrorForCode(p.ErrorCode); err != nil && failed == nil {
-					failed = fmt.Errorf("%s/%d: %w", t.Topic, p.Partition, err)
+	cl.CommitOffsetsSync(ctx, offsets,
+		func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
+			failed = err
+			if err != nil {
+				return
+			}
+			for _, t := range resp.Topics {
+				for _, p := range t.Partitions {
+					if err := kerr.ErrorForCode(p.ErrorCode); err != nil && failed == nil {
+						failed = fmt.Errorf("%s/%d: %w", t.Topic, p.Partition, err)
+					}
 				}
 			}
-		}
-	})
+		})
 	return failed
 }
 
@@ -132,11 +133,14 @@ func (s *Stage) record(ctx context.Context, p *part, rec *kgo.Record, now time.T
 	}
 	w := s.writers[p.kafkaTopic]
 	if p.open == nil {
-		p.open = &batch{part: p, rows: w.block(), period: period, since: now, first: rec.Offset, appended: rec.Timestamp, next: kgo.EpochOffset{Epoch: rec.LeaderEpoch, Offset: rec.Offset}, finished: make(chan struct{})}
+		p.open = &batch{part: p, rows: w.block(), period: period, since: now, first: rec.Offset,
+			appended: rec.Timestamp, next: kgo.EpochOffset{Epoch: rec.LeaderEpoch, Offset: rec.Offset},
+			finished: make(chan struct{})}
 	}
 	b := p.open
 	if l, ok := kafka.ParseLost(rec); ok {
-		s.deps.Log.Warn("records were lost before they were stored: their rows are missing", "table", p.table.name, "partition", p.String(), "lost", l)
+		s.deps.Log.Warn("records were lost before they were stored: their rows are missing", "table",
+			p.table.name, "partition", p.String(), "lost", l)
 		s.metrics.lost.Add(float64(l.To - l.From))
 	}
 	if !rec.Attrs.IsControl() {
@@ -177,7 +181,8 @@ func (s *Stage) add(ctx context.Context, b *batch, rec *kgo.Record) error {
 			return err
 		}
 	}
-	o := origin{topic: p.table.topic, partition: rec.Partition, offset: rec.Offset, appendedAt: uint32(rec.Timestamp.Unix())}
+	o := origin{topic: p.table.topic, partition: rec.Partition, offset: rec.Offset,
+		appendedAt: uint32(rec.Timestamp.Unix())}
 	after := b.rows.add(&o, *at)
 	if after == *at {
 		s.metrics.duplicate.Inc()
@@ -224,7 +229,8 @@ func (s *Stage) highest(ctx context.Context, p *part, rec *kgo.Record, lane bgp.
 func (s *Stage) deadLetter(ctx context.Context, rec *kgo.Record, reason error) error {
 	limited, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
-	if err := s.client.ProduceSync(limited, kafka.DeadLetter(s.deps.Kafka, Name, rec, reason.Error())).FirstErr(); err != nil {
+	if err := s.client.ProduceSync(limited,
+		kafka.DeadLetter(s.deps.Kafka, Name, rec, reason.Error())).FirstErr(); err != nil {
 		err = fmt.Errorf("writing a dead letter: %w", err)
 		if ctx.Err() == nil {
 			s.kafkaReady.Set(err)

@@ -15,7 +15,8 @@ func (s *store) refill(ctx context.Context, p *part, from int64, since time.Time
 	if err != nil {
 		return err
 	}
-	rows := fmt.Sprintf("dataset = %s AND topic = %s AND partition = %d AND offset >= %d AND appended_at >= toDateTime(%d, 'UTC')",
+	rows := fmt.Sprintf(
+		"dataset = %s AND topic = %s AND partition = %d AND offset >= %d AND appended_at >= toDateTime(%d, 'UTC')",
 		clickhouse.QuoteText(s.dataset), clickhouse.QuoteText(p.table.topic), p.partition, from, since.Unix())
 	for _, c := range copyings {
 		if c.From != p.table.name {

@@ -134,7 +134,8 @@ type past struct {
 }
 
 func newPast() *past {
-	return &past{collectors: map[string]*history{}, lanes: map[bgp.Lane]bgp.Lane{}, key: changeKey{seed: maphash.MakeSeed()}}
+	return &past{collectors: map[string]*history{}, lanes: map[bgp.Lane]bgp.Lane{},
+		key: changeKey{seed: maphash.MakeSeed()}}
 }
 
 // of returns the history of a collector. It does not keep the name.
@@ -170,7 +171,8 @@ func (s *Stage) prepare(ctx context.Context, p *part, r *routeRows) error {
 	r.history = h
 	if h.from == unknown && !r.source.archived() {
 		from := max(at-coarseTolerance-reach, 0)
-		if err := s.look(ctx, func(ctx context.Context) error { return s.store.newest(ctx, r.pos.Collector, from, h) }); err != nil {
+		if err := s.look(ctx,
+			func(ctx context.Context) error { return s.store.newest(ctx, r.pos.Collector, from, h) }); err != nil {
 			return err
 		}
 		h.from = from
@@ -186,7 +188,8 @@ func (s *Stage) prepare(ctx context.Context, p *part, r *routeRows) error {
 
 // window returns the window of a source that covers at, and reads it from the table where there is
 // none. All rows of the part have to be in the table then.
-func (s *Stage) window(ctx context.Context, p *part, h *history, collector string, src source, at int64) (*window, error) {
+func (s *Stage) window(ctx context.Context, p *part, h *history, collector string, src source,
+	at int64) (*window, error) {
 	p.past.uses++
 	for _, w := range p.past.windows {
 		if w.source == src && w.collector == collector && w.covers(at) {
@@ -218,7 +221,8 @@ func (s *Stage) window(ctx context.Context, p *part, h *history, collector strin
 			continue
 		}
 		if n > limit {
-			s.deps.Log.Warn("too many rows at one time to compare them all: messages may be shown twice", "collector", w.collector, "lane", src.lane, "rows", n)
+			s.deps.Log.Warn("too many rows at one time to compare them all: messages may be shown twice",
+				"collector", w.collector, "lane", src.lane, "rows", n)
 		}
 		if n < windowRows/4 {
 			h.width = min(2*h.width, maxWidth)
@@ -263,7 +267,8 @@ func (p *past) keep(w *window) {
 // reached reports whether a row of a source at at may be repeated by rows of another source that
 // has a window.
 func (p *past) reached(collector string, src source, at int64) bool {
-	return slices.ContainsFunc(p.windows, func(w *window) bool { return w.collector == collector && w.source != src && w.reaches(at) })
+	return slices.ContainsFunc(p.windows,
+		func(w *window) bool { return w.collector == collector && w.source != src && w.reaches(at) })
 }
 
 // offer adds a row that repeats nothing to the windows of the other sources that reach it. A window

@@ -54,7 +54,8 @@ func (l *Loader) Add(ctx context.Context, rec *kgo.Record) error {
 		}
 	}
 	l.period = period
-	l.rows.add(&origin{topic: l.table.topic, partition: rec.Partition, offset: rec.Offset, appendedAt: uint32(rec.Timestamp.Unix())}, mark{})
+	l.rows.add(&origin{topic: l.table.topic, partition: rec.Partition, offset: rec.Offset,
+		appendedAt: uint32(rec.Timestamp.Unix())}, mark{})
 	return nil
 }
 
@@ -66,7 +67,8 @@ func (l *Loader) Flush(ctx context.Context) error {
 	}
 	l.blocks++
 	err := l.inserter.Insert(ctx, clickhouse.Insert{
-		Table: l.table.name, ID: l.run + "." + strconv.Itoa(l.blocks), Settings: l.settings, Columns: l.rows.input(),
+		Table: l.table.name, ID: l.run + "." + strconv.Itoa(l.blocks), Settings: l.settings,
+		Columns: l.rows.input(),
 	})
 	if err != nil {
 		return fmt.Errorf("inserting %d rows into %s: %w", n, l.table.name, explain(err))

@@ -36,7 +36,8 @@ func (s *store) newest(ctx context.Context, collector string, from int64, h *his
 		if err != nil {
 			continue // no row of ours
 		}
-		h.note(h.peer(bgp.Peer{Address: a, ASN: bgp.ASN(asn), Table: bgp.Table(table - 1)}), source{bgp.Lane(lane), epoch}, at.UnixMicro())
+		h.note(h.peer(bgp.Peer{Address: a, ASN: bgp.ASN(asn), Table: bgp.Table(table - 1)}),
+			source{bgp.Lane(lane), epoch}, at.UnixMicro())
 	}
 	if err := rows.Err(); err != nil {
 		return fail(err)
@@ -54,7 +55,8 @@ func (s *store) window(ctx context.Context, w *window, key *changeKey, limit int
 		prefix, as_path, repeats FROM {db}.route_change_log
 		WHERE dataset = ? AND collector = ? AND timestamp >= fromUnixTimestamp64Micro(toInt64(?), 'UTC') AND timestamp < fromUnixTimestamp64Micro(toInt64(?), 'UTC')
 		AND if(`+isSource+`, repeats != 0, repeats = 0 AND timestamp >= fromUnixTimestamp64Micro(toInt64(?), 'UTC') AND timestamp < fromUnixTimestamp64Micro(toInt64(?), 'UTC')) ORDER BY timestamp, offset, idx LIMIT ?`),
-		s.dataset, w.collector, max(w.lo-2*coarseTolerance, 0), w.hi+2*coarseTolerance, string(w.source.lane), w.source.epoch,
+		s.dataset, w.collector, max(w.lo-2*coarseTolerance, 0), w.hi+2*coarseTolerance, string(w.source.lane),
+		w.source.epoch,
 		max(w.lo-coarseTolerance, 0), w.hi+coarseTolerance, limit+1)
 	if err != nil {
 		return fail(err)
@@ -68,7 +70,8 @@ func (s *store) window(ctx context.Context, w *window, key *changeKey, limit int
 		var lane string
 		var epoch, sequence, repeats uint64
 		var idx uint32
-		if err := rows.Scan(&at, &lane, &epoch, &sequence, &idx, &c.peer, &c.peerASN, &c.table, &c.pathID, &c.safi, &c.kind, &c.prefix, &c.path, &repeats); err != nil {
+		if err := rows.Scan(&at, &lane, &epoch, &sequence, &idx, &c.peer, &c.peerASN, &c.table, &c.pathID,
+			&c.safi, &c.kind, &c.prefix, &c.path, &repeats); err != nil {
 			return fail(err)
 		}
 		if repeats != 0 {
@@ -76,7 +79,8 @@ func (s *store) window(ctx context.Context, w *window, key *changeKey, limit int
 			continue
 		}
 		w.offer(key.of(&c), candidate{
-			at: at.UnixMicro(), name: rowName(w.collector, bgp.Lane(lane), epoch, sequence, idx), source: sourceOf(bgp.Lane(lane), epoch),
+			at: at.UnixMicro(), name: rowName(w.collector, bgp.Lane(lane), epoch, sequence, idx),
+			source: sourceOf(bgp.Lane(lane), epoch),
 		})
 	}
 	if err := rows.Err(); err != nil {

@@ -48,7 +48,8 @@ type outageRows struct {
 func newOutageRows(dataset string) rows {
 	return &outageRows{
 		originColumns: originColumns{name: dataset}, decided: micros(), end: new(proto.ColDateTime).Nullable(),
-		lost: new(proto.ColStr).Array(), origins: new(proto.ColUInt32).Array(), upstreams: new(proto.ColUInt32).Array(),
+		lost: new(proto.ColStr).Array(), origins: new(proto.ColUInt32).Array(),
+		upstreams: new(proto.ColUInt32).Array(),
 		countries: new(proto.ColStr).Array(), unexpected: newUnexpectedColumn(),
 	}
 }

@@ -38,7 +38,8 @@ type prefixRows struct {
 func newPrefixRows(dataset string) rows {
 	array := func() *proto.ColArr[uint32] { return new(proto.ColUInt32).Array() }
 	return &prefixRows{
-		originColumns: originColumns{name: dataset}, origins: array(), originVoters: array(), upstreams: array(), upstreamVoters: array(),
+		originColumns: originColumns{name: dataset}, origins: array(), originVoters: array(),
+		upstreams: array(), upstreamVoters: array(),
 	}
 }
 
@@ -82,7 +83,8 @@ func (r *prefixRows) decode(rec *kgo.Record) (bgp.Position, int, error) {
 		return r.pos, 0, err
 	}
 	if f, err := codec.ParseFamily(r.rec.GetFamily()); err != nil || f != bgp.FamilyOf(r.of) {
-		return r.pos, 0, fmt.Errorf("a prefix record of family %d about %v: %w", r.rec.GetFamily(), r.of, codec.ErrInvalid)
+		return r.pos, 0,
+			fmt.Errorf("a prefix record of family %d about %v: %w", r.rec.GetFamily(), r.of, codec.ErrInvalid)
 	}
 	if s := r.rec.GetState(); s < pb.PrefixState_PREFIX_STATE_NEW || s > pb.PrefixState_PREFIX_STATE_GONE {
 		return r.pos, 0, fmt.Errorf("state %d of a prefix: %w", s, codec.ErrInvalid)
@@ -155,7 +157,9 @@ type placesColumn struct {
 }
 
 func (c *placesColumn) column() tuples {
-	return tuples{&c.offsets, proto.ColTuple{proto.Named(&c.country, "country"), proto.Named(&c.region, "region"), proto.Named(&c.space, "space")}}
+	return tuples{&c.offsets,
+		proto.ColTuple{proto.Named(&c.country, "country"), proto.Named(&c.region, "region"),
+			proto.Named(&c.space, "space")}}
 }
 
 // add appends a row; unit is the space of a /24 or /48.

@@ -62,7 +62,8 @@ type routeRows struct {
 }
 
 func newRouteRows(dataset string) rows {
-	return &routeRows{originColumns: originColumns{name: dataset}, timestamp: micros(), received: micros(), shares: map[string]uint64{}}
+	return &routeRows{originColumns: originColumns{name: dataset}, timestamp: micros(), received: micros(),
+		shares: map[string]uint64{}}
 }
 
 func (r *routeRows) count() int { return len(r.idx) }
@@ -145,7 +146,8 @@ func (r *routeRows) decodePath(segments []*pb.PathSegment) error {
 		for _, a := range s.GetAsns() {
 			r.asns = append(r.asns, bgp.ASN(a))
 		}
-		r.path = append(r.path, bgp.PathSegment{Type: bgp.SegmentType(s.GetType()), ASNs: r.asns[from:len(r.asns):len(r.asns)]})
+		r.path = append(r.path,
+			bgp.PathSegment{Type: bgp.SegmentType(s.GetType()), ASNs: r.asns[from:len(r.asns):len(r.asns)]})
 	}
 	return nil
 }

@@ -66,11 +66,15 @@ func New(cfg Config, d Deps) (*Stage, error) {
 	}
 	d.Drain = cmp.Or(d.Drain, kafka.DefaultDrain)
 	s := &Stage{
-		cfg: cfg, deps: d, metrics: newMetrics(d.Registerer), settings: insertSettings(d.ClickHouse), run: rand.Text()[:8],
-		complain: telemetry.NewLimited(d.Log, complainEvery, 1), incurable: telemetry.NewLimited(d.Log, complainEvery, 1), store: &store{server: d.ClickHouse, dataset: d.Dataset}, parts: map[string]map[int32]*part{}, writers: map[string]*writer{},
+		cfg: cfg, deps: d, metrics: newMetrics(d.Registerer), settings: insertSettings(d.ClickHouse),
+		run:      rand.Text()[:8],
+		complain: telemetry.NewLimited(d.Log, complainEvery, 1), incurable: telemetry.NewLimited(d.Log,
+			complainEvery, 1), store: &store{server: d.ClickHouse, dataset: d.Dataset},
+		parts: map[string]map[int32]*part{}, writers: map[string]*writer{},
 	}
 	for _, t := range tables {
-		s.writers[d.Kafka.Topic(t.topic)] = &writer{stage: s, table: t, jobs: make(chan *batch, 1), inserter: clickhouse.NewInserter(d.ClickHouse)}
+		s.writers[d.Kafka.Topic(t.topic)] = &writer{stage: s, table: t, jobs: make(chan *batch, 1),
+			inserter: clickhouse.NewInserter(d.ClickHouse)}
 	}
 	s.kafkaReady.Set(errors.New("not started"))
 	return s, nil
@@ -130,22 +134,23 @@ func (s *Stage) connect() error {
 		topics[i] = s.deps.Kafka.Topic(t.topic)
 	}
 	var err error
-	s.client, err = kafka.NewClient(s.deps.Kafka, s.deps.Log, append(kafka.Member(s.deps.Kafka.Group(Name), s.deps.Instance),
-		kafka.Metrics(s.deps.Registerer, Name),
-		kgo.ConsumeTopics(topics...),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		// Markers of transactions are passed on, so that offsets get past them and the group's lag becomes 0.
-		kgo.KeepControlRecords(),
-		kgo.BlockRebalanceOnPoll(),
-		kgo.DisableAutoCommit(),
-		kafka.FromCommitted(s.deps.Kafka, s.deps.Log),
-		kgo.FetchMaxBytes(8<<20),
-		kgo.FetchMaxPartitionBytes(2<<20),
-		kgo.FetchMaxWait(500*time.Millisecond),
-		kgo.OnPartitionsAssigned(s.assigned),
-		kgo.OnPartitionsRevoked(s.revoked),
-		kgo.OnPartitionsLost(s.revoked))...)
+	s.client, err = kafka.NewClient(s.deps.Kafka, s.deps.Log,
+		append(kafka.Member(s.deps.Kafka.Group(Name), s.deps.Instance),
+			kafka.Metrics(s.deps.Registerer, Name),
+			kgo.ConsumeTopics(topics...),
+			kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+			kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+			// Markers of transactions are passed on, so that offsets get past them and the group's lag becomes 0.
+			kgo.KeepControlRecords(),
+			kgo.BlockRebalanceOnPoll(),
+			kgo.DisableAutoCommit(),
+			kafka.FromCommitted(s.deps.Kafka, s.deps.Log),
+			kgo.FetchMaxBytes(8<<20),
+			kgo.FetchMaxPartitionBytes(2<<20),
+			kgo.FetchMaxWait(500*time.Millisecond),
+			kgo.OnPartitionsAssigned(s.assigned),
+			kgo.OnPartitionsRevoked(s.revoked),
+			kgo.OnPartitionsLost(s.revoked))...)
 	return err
 }
 
@@ -279,7 +284,8 @@ func (s *Stage) dispatch(now time.Time, drain bool) {
 	for topic, w := range s.writers {
 		var next *part
 		for _, p := range s.parts[topic] {
-			if p.open != nil && len(p.sealed) == 0 && (drain || idle || now.Sub(p.open.since) >= s.cfg.FlushInterval) && !w.busy {
+			if p.open != nil && len(p.sealed) == 0 &&
+				(drain || idle || now.Sub(p.open.since) >= s.cfg.FlushInterval) && !w.busy {
 				p.seal()
 			}
 			s.skipEmpty(w, p)
@@ -375,7 +381,8 @@ func (s *Stage) drain(ctx context.Context) error {
 		if done || ctx.Err() != nil {
 			s.commit(ctx)
 			if !done {
-				err = fmt.Errorf("ending the sink: not all that was read was inserted within %v; it will be read again", s.deps.Drain)
+				err = fmt.Errorf("ending the sink: not all that was read was inserted within %v; it will be read again",
+					s.deps.Drain)
 			}
 			return err
 		}

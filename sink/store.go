@@ -46,7 +46,8 @@ func (s *store) consistent(ctx context.Context) context.Context {
 	if s.server.Cluster == "" {
 		return ctx
 	}
-	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"select_sequential_consistency": 1}))
+	return clickhouse.Context(ctx,
+		clickhouse.WithSettings(clickhouse.Settings{"select_sequential_consistency": 1}))
 }
 
 func (s *store) sql(text string) string { return strings.ReplaceAll(text, "{db}", s.server.Database) }
@@ -70,12 +71,15 @@ func (s *store) highest(ctx context.Context, p *part, lane bgp.LaneKey) (mark, e
 		args = append(args, p.table.topic, p.partition)
 	}
 	m := mark{set: true}
-	err := s.conn.QueryRow(s.consistent(ctx), s.sql(p.table.highest), args...).Scan(&m.epoch, &m.sequence, &m.idx)
+	err := s.conn.QueryRow(s.consistent(ctx), s.sql(p.table.highest), args...).Scan(&m.epoch, &m.sequence,
+		&m.idx)
 	if errors.Is(err, sql.ErrNoRows) {
 		return mark{}, nil
 	}
 	if err != nil {
-		return mark{}, fmt.Errorf("reading the highest position of %s %s in %s: %w", lane.Collector, string(lane.Lane), p.table.name, err)
+		return mark{},
+			fmt.Errorf("reading the highest position of %s %s in %s: %w", lane.Collector, string(lane.Lane),
+				p.table.name, err)
 	}
 	return m, nil
 }

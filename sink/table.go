@@ -84,8 +84,9 @@ var tables = []*table{
 			ORDER BY dataset DESC, collector DESC, lane DESC, epoch DESC, sequence DESC, idx DESC LIMIT 1`,
 	},
 	{
-		name: "visibility", topic: schemas.TopicVisibility, period: month, rows: newVisibilityRows, perPartition: true,
-		highest: greatest + `{db}.visibility` + byPartition,
+		name: "visibility", topic: schemas.TopicVisibility, period: month, rows: newVisibilityRows,
+		perPartition: true,
+		highest:      greatest + `{db}.visibility` + byPartition,
 	},
 	{
 		name: "prefix_states", topic: schemas.TopicPrefixes, period: day, rows: newPrefixRows, perPartition: true,

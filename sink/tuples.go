@@ -52,7 +52,8 @@ type parentColumn struct {
 
 func (c *parentColumn) column() tuples {
 	return tuples{&c.offsets, proto.ColTuple{
-		proto.Named(&c.kind, "type"), proto.Named(&c.code, "code"), proto.Named(&c.id, "id"), proto.Named(&c.sharePercent, "share_percent"),
+		proto.Named(&c.kind, "type"), proto.Named(&c.code, "code"), proto.Named(&c.id, "id"),
+		proto.Named(&c.sharePercent, "share_percent"),
 	}}
 }
 
@@ -110,8 +111,10 @@ func newUnexpectedColumn() unexpectedColumn {
 
 func (c *unexpectedColumn) column() tuples {
 	return tuples{&c.offsets, proto.ColTuple{
-		proto.Named(&c.prefix, "prefix"), proto.Named(&c.origin, "origin"), proto.Named(c.expected, "expected"), proto.Named(&c.voters, "voters"),
-		proto.Named(&c.collectors, "collectors"), proto.Named(&c.sharePercent, "share_percent"), proto.Named(&c.rpki, "rpki"),
+		proto.Named(&c.prefix, "prefix"), proto.Named(&c.origin, "origin"),
+		proto.Named(c.expected, "expected"), proto.Named(&c.voters, "voters"),
+		proto.Named(&c.collectors, "collectors"), proto.Named(&c.sharePercent, "share_percent"),
+		proto.Named(&c.rpki, "rpki"),
 	}}
 }
 

@@ -72,7 +72,8 @@ func (w *writer) insert(ctx context.Context, b *batch) error {
 		}
 		w.stage.metrics.retries.Inc()
 		w.stage.storeReady.Set(err)
-		w.stage.complaints(err).Warn("inserting failed, trying again", "table", w.table.name, "rows", b.rows.count(), "err", err)
+		w.stage.complaints(err).Warn("inserting failed, trying again", "table", w.table.name, "rows",
+			b.rows.count(), "err", err)
 		if err := wait.Wait(ctx); err != nil {
 			return err
 		}
@@ -96,8 +97,9 @@ func (w *writer) try(ctx context.Context, b *batch, again bool) error {
 	}
 	w.queries++
 	err := w.inserter.Insert(ctx, clickhouse.Insert{
-		Table:    w.table.name,
-		ID:       b.part.queryPrefix() + strconv.FormatInt(b.first, 10) + "/" + w.stage.run + "." + strconv.Itoa(w.queries),
+		Table: w.table.name,
+		ID: b.part.queryPrefix() + strconv.FormatInt(b.first, 10) + "/" + w.stage.run + "." +
+			strconv.Itoa(w.queries),
 		Settings: w.stage.settings,
 		Columns:  b.rows.input(),
 	})
@@ -110,7 +112,8 @@ func (w *writer) try(ctx context.Context, b *batch, again bool) error {
 // insertSettings make one part of one block in its own table; the copies that views fill are in partitions of event time, of which a
 // replay's block may hold many. Rows never double within a block, so it need not be looked through for that.
 func insertSettings(s clickhouse.Server) map[string]string {
-	settings := map[string]string{"async_insert": "0", "optimize_on_insert": "0", "max_partitions_per_insert_block": "0"}
+	settings := map[string]string{"async_insert": "0", "optimize_on_insert": "0",
+		"max_partitions_per_insert_block": "0"}
 	if s.Cluster != "" { // positions are read from any replica
 		settings["insert_quorum"], settings["insert_quorum_parallel"] = "auto", "0"
 	}

@@ -159,7 +159,8 @@ func (db *DB) load(stamps []source.Stamp) (*Snapshot, error) {
 			return nil, fmt.Errorf("reading AS data from %s: %w", path, err)
 		}
 		content = fmt.Appendf(content, "%d %t %s\n", i, extra, info.Hash)
-		db.log.Info("AS data read", "file", path, "format", info.Format.String(), "rows", info.Rows, "skipped", info.Skipped)
+		db.log.Info("AS data read", "file", path, "format", info.Format.String(), "rows", info.Rows,
+			"skipped", info.Skipped)
 	}
 	s := b.snapshot()
 	sum := sha256.Sum256(content)

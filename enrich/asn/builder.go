@@ -104,7 +104,8 @@ func (b *builder) text(s string) string {
 
 func (b *builder) snapshot() *Snapshot {
 	for _, r := range b.registrations {
-		for n := uint64(r.first); n <= min(uint64(r.last), uint64(r.first)+maxBlock-1) && len(b.owners) < maxASes; n++ {
+		for n := uint64(r.first); n <= min(uint64(r.last), uint64(r.first)+maxBlock-1) &&
+			len(b.owners) < maxASes; n++ {
 			e := b.owners[bgp.ASN(n)]
 			if e == nil {
 				e = &entry{}

@@ -26,7 +26,8 @@ type Get func(ctx context.Context, url string) (path string, discard func(), err
 // Bring makes the snapshot of a day in dir from the sources, one file of each: that of the day, or the newest of the seven days before,
 // which say is told. It returns the snapshot's folder. All of it is there, or none: one source that cannot be had fails all, and what came
 // of the others is found again by get. What the folder has of the day is left as it is.
-func Bring(ctx context.Context, dir string, day time.Time, sources []Source, get Get, say func(string)) (string, error) {
+func Bring(ctx context.Context, dir string, day time.Time, sources []Source, get Get,
+	say func(string)) (string, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return "", fmt.Errorf("making the folder of snapshots: %w", err)
 	}
@@ -75,7 +76,8 @@ func Bring(ctx context.Context, dir string, day time.Time, sources []Source, get
 }
 
 // bring copies the source's file to a path that begins with prefix. Files are read in the order of the sources.
-func (s Source) bring(ctx context.Context, prefix string, day time.Time, get Get, say func(string)) (discard func(), err error) {
+func (s Source) bring(ctx context.Context, prefix string, day time.Time, get Get,
+	say func(string)) (discard func(), err error) {
 	for back := range maxBack + 1 {
 		at := day.AddDate(0, 0, -back)
 		for _, pattern := range s.URLs {
@@ -100,7 +102,8 @@ func (s Source) bring(ctx context.Context, prefix string, day time.Time, get Get
 			return discard, nil
 		}
 	}
-	return nil, fmt.Errorf("no file of %s or of the %d days before, asked for %s: %w", dayText(day), maxBack, shown(fill(s.URLs[0], day)), ErrNotFound)
+	return nil, fmt.Errorf("no file of %s or of the %d days before, asked for %s: %w", dayText(day),
+		maxBack, shown(fill(s.URLs[0], day)), ErrNotFound)
 }
 
 // shown is a URL without what may be secret in it.

@@ -91,14 +91,17 @@ func Choose(in Inputs, at time.Time) (Choice, error) {
 		set      *Set
 		defaults func() Data
 	}{{places, &c.Places, in.DefaultPlaces}, {owners, &c.Owners, in.DefaultOwners}} {
-		defaults := candidate{day: in.DefaultDay, from: "the default data", read: func() (Data, error) { return k.defaults(), nil }}
+		defaults := candidate{day: in.DefaultDay, from: "the default data",
+			read: func() (Data, error) { return k.defaults(), nil }}
 		var all []candidate
 		listed := k.has(in.Listed)
 		if in.Configured || !listed {
 			all = append(all, snapshots...)
 		}
 		if listed {
-			all = append(all, candidate{day: in.listedDay(k.kind, at, len(all) > 0), from: k.key, read: func() (Data, error) { return in.Listed, nil }})
+			all = append(all,
+				candidate{day: in.listedDay(k.kind, at, len(all) > 0), from: k.key,
+					read: func() (Data, error) { return in.Listed, nil }})
 		}
 		last := []candidate(nil)
 		switch {
@@ -129,11 +132,14 @@ func (in Inputs) snapshots(c *Choice) ([]candidate, error) {
 		return nil, err
 	}
 	if len(left) > 0 && in.Configured {
-		c.Notes = append(c.Notes, fmt.Sprintf("in %s these are left out, whose names do not have one day, as 2022-02-24: %s", in.Dir, firstOf(left, 5)))
+		c.Notes = append(c.Notes,
+			fmt.Sprintf("in %s these are left out, whose names do not have one day, as 2022-02-24: %s", in.Dir,
+				firstOf(left, 5)))
 	}
 	all, future := in.reached(all, c.at)
 	if len(future) > 0 {
-		c.Notes = append(c.Notes, "left out, for the day lies in the future: the snapshot of "+future[0].String()+others(len(future)-1))
+		c.Notes = append(c.Notes,
+			"left out, for the day lies in the future: the snapshot of "+future[0].String()+others(len(future)-1))
 	}
 	if in.Configured && len(all) == 0 {
 		return nil, noSnapshot(in.Dir, left, future)
@@ -163,11 +169,16 @@ func (in Inputs) reached(all []Snapshot, at time.Time) (now, future []Snapshot) 
 func noSnapshot(dir string, left []string, future []Snapshot) error {
 	switch {
 	case len(future) > 0:
-		return fmt.Errorf("%w in %s: the day of the snapshot of %s%s lies in the future", ErrEmpty, dir, future[0], others(len(future)-1))
+		return fmt.Errorf("%w in %s: the day of the snapshot of %s%s lies in the future", ErrEmpty, dir,
+			future[0], others(len(future)-1))
 	case len(left) > 0:
-		return fmt.Errorf("%w in %s: a snapshot is a file or a folder with one day in its name, as 2022-02-24, and no name there has one: %s", ErrEmpty, dir, firstOf(left, 5))
+		return fmt.Errorf(
+			"%w in %s: a snapshot is a file or a folder with one day in its name, as 2022-02-24, and no name there has one: %s",
+			ErrEmpty, dir, firstOf(left, 5))
 	}
-	return fmt.Errorf("%w in %s: the folder is empty; a snapshot is a file or a folder with one day in its name, as 2022-02-24", ErrEmpty, dir)
+	return fmt.Errorf(
+		"%w in %s: the folder is empty; a snapshot is a file or a folder with one day in its name, as 2022-02-24",
+		ErrEmpty, dir)
 }
 
 // others says that there are n more; empty where there are none.
@@ -226,7 +237,8 @@ func (c *Choice) first(k kind, all []candidate) (Set, error) {
 				c.Notes = append(c.Notes, note)
 			}
 		case k.has(d):
-			return Set{Day: x.day, From: x.from, Snapshot: x.snapshot, Data: Data{Places: slices.Clone(d.Places), Owners: slices.Clone(d.Owners)}}, nil
+			return Set{Day: x.day, From: x.from, Snapshot: x.snapshot,
+				Data: Data{Places: slices.Clone(d.Places), Owners: slices.Clone(d.Owners)}}, nil
 		}
 	}
 	return Set{}, nil
@@ -237,7 +249,8 @@ func (c *Choice) noteList(k kind, s Set, both bool) {
 	switch {
 	case !both:
 	case s.Snapshot:
-		c.Notes = append(c.Notes, fmt.Sprintf("%s is not read: the %s is that of the snapshot of %s", k.key, k.name, dayText(s.Day)))
+		c.Notes = append(c.Notes,
+			fmt.Sprintf("%s is not read: the %s is that of the snapshot of %s", k.key, k.name, dayText(s.Day)))
 	default:
 		c.Notes = append(c.Notes, fmt.Sprintf("the %s of %s goes before the snapshots", k.name, k.key))
 	}

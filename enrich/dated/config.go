@@ -29,7 +29,8 @@ type Source struct {
 
 // fill puts a day into a URL.
 func fill(url string, day time.Time) string {
-	return strings.NewReplacer("{yyyymmdd}", day.Format("20060102"), "{yyyy}", day.Format("2006"), "{mm}", day.Format("01"), "{dd}", day.Format("02")).Replace(url)
+	return strings.NewReplacer("{yyyymmdd}", day.Format("20060102"), "{yyyy}", day.Format("2006"), "{mm}",
+		day.Format("01"), "{dd}", day.Format("02")).Replace(url)
 }
 
 // Faults are those that tags cannot say: URLs of which no day can be told.
@@ -37,7 +38,8 @@ func (s Source) Faults() []config.Fault {
 	for i, text := range s.URLs {
 		a, b := time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2001, 1, 2, 0, 0, 0, 0, time.UTC)
 		u, err := url.Parse(fill(text, a))
-		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || fill(text, a) == fill(text, b) {
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" ||
+			fill(text, a) == fill(text, b) {
 			return []config.Fault{{Key: fmt.Sprintf("urls[%d]", i), Value: text}}
 		}
 	}

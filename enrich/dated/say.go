@@ -29,9 +29,11 @@ func (c Choice) Says(begin, end time.Time) (lines []string) {
 	sayPlaces, sayOwners := p.Snapshot && !p.far(begin), o.Snapshot && !o.far(begin)
 	switch {
 	case sayPlaces && sayOwners && p.From == o.From:
-		lines = append(lines, fmt.Sprintf("the geography and the AS data are those of %s (%s)", dayText(p.Day), p.From))
+		lines = append(lines,
+			fmt.Sprintf("the geography and the AS data are those of %s (%s)", dayText(p.Day), p.From))
 	case sayPlaces && sayOwners:
-		lines = append(lines, fmt.Sprintf("the geography is that of %s (%s), the AS data are those of %s (%s)", dayText(p.Day), p.From, dayText(o.Day), o.From))
+		lines = append(lines, fmt.Sprintf("the geography is that of %s (%s), the AS data are those of %s (%s)",
+			dayText(p.Day), p.From, dayText(o.Day), o.From))
 	case sayPlaces:
 		lines = append(lines, fmt.Sprintf("the geography is that of %s (%s)", dayText(p.Day), p.From))
 	case sayOwners:
@@ -45,7 +47,10 @@ func (c Choice) Says(begin, end time.Time) (lines []string) {
 	}
 	later := slices.IndexFunc(c.days, func(d time.Time) bool { return d.After(begin) && !d.After(end) })
 	if later >= 0 {
-		lines = append(lines, fmt.Sprintf("the snapshot of %s comes into force within these files and is not used: a replay has one geography, so that no outage is one of the files' change", dayText(c.days[later])))
+		lines = append(lines,
+			fmt.Sprintf(
+				"the snapshot of %s comes into force within these files and is not used: a replay has one geography, so that no outage is one of the files' change",
+				dayText(c.days[later])))
 	}
 	return lines
 }
@@ -56,18 +61,22 @@ func (c Choice) warning(begin time.Time) string {
 	var what string
 	switch {
 	case p.far(begin) && o.far(begin) && p.Day.Equal(o.Day):
-		what = fmt.Sprintf("the geography and the AS data are of %s (%s), %s", dayText(p.Day), from(p, o), apart(begin, p.Day))
+		what = fmt.Sprintf("the geography and the AS data are of %s (%s), %s", dayText(p.Day), from(p, o),
+			apart(begin, p.Day))
 	case p.far(begin) && o.far(begin):
 		what = fmt.Sprintf("the geography is of %s (%s), %s, the AS data are of %s (%s), %s",
 			dayText(p.Day), p.From, apart(begin, p.Day), dayText(o.Day), o.From, apart(begin, o.Day))
 	case p.far(begin):
 		what = fmt.Sprintf("the geography is of %s (%s), %s", dayText(p.Day), p.From, apart(begin, p.Day))
 	case o.far(begin):
-		return fmt.Sprintf("warning: the files begin on %s, the AS data are of %s (%s), %s: names and owners are those of that day", dayText(begin), dayText(o.Day), o.From, apart(begin, o.Day))
+		return fmt.Sprintf(
+			"warning: the files begin on %s, the AS data are of %s (%s), %s: names and owners are those of that day",
+			dayText(begin), dayText(o.Day), o.From, apart(begin, o.Day))
 	default:
 		return ""
 	}
-	return fmt.Sprintf("warning: the files begin on %s, %s. Space counts for the country that it was in then: of Ukraine's, 14 %% changed its country between 2022 and 2026. %s",
+	return fmt.Sprintf(
+		"warning: the files begin on %s, %s. Space counts for the country that it was in then: of Ukraine's, 14 %% changed its country between 2022 and 2026. %s",
 		dayText(begin), what, c.advice(begin))
 }
 
@@ -75,7 +84,8 @@ func (c Choice) warning(begin time.Time) string {
 func (c Choice) advice(begin time.Time) string {
 	brings := fmt.Sprintf("`darkmap fetch --geo-date %s` brings the delegations of the day", dayText(begin))
 	if c.listOnly {
-		return brings + ", which are read if enrich.snapshots.directory names their folder: enrich.geo.files goes before the default folder"
+		return brings +
+			", which are read if enrich.snapshots.directory names their folder: enrich.geo.files goes before the default folder"
 	}
 	return brings
 }

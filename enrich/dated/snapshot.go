@@ -90,7 +90,9 @@ func (s Snapshot) Read() (Data, error) {
 		case err != nil:
 			return Data{}, fmt.Errorf("reading the snapshot of %s: %s: %w", dayText(s.Day), p, err)
 		case gives == source.Gives{}:
-			return Data{}, fmt.Errorf("reading the snapshot of %s: %w in %s: it has no countries and no ASes", dayText(s.Day), ErrEmpty, p)
+			return Data{},
+				fmt.Errorf("reading the snapshot of %s: %w in %s: it has no countries and no ASes", dayText(s.Day),
+					ErrEmpty, p)
 		}
 		if gives.Places {
 			d.Places = append(d.Places, geo.File{Path: p, Kind: kindOf(p)})
@@ -135,10 +137,12 @@ func filesIn(path string) (files []string, err error) {
 // aside reports whether a file by its name is about the data and not data.
 func aside(name string) bool {
 	name = strings.ToLower(name)
-	if slices.Contains([]string{".md5", ".sha1", ".sha256", ".sha512", ".asc", ".sig", ".md"}, filepath.Ext(name)) {
+	if slices.Contains([]string{".md5", ".sha1", ".sha256", ".sha512", ".asc", ".sig", ".md"},
+		filepath.Ext(name)) {
 		return true
 	}
-	return slices.ContainsFunc([]string{"readme", "license", "licence", "copyright", "copying", "notice"}, func(p string) bool { return strings.HasPrefix(name, p) })
+	return slices.ContainsFunc([]string{"readme", "license", "licence", "copyright", "copying", "notice"},
+		func(p string) bool { return strings.HasPrefix(name, p) })
 }
 
 // kindOf is the kind that a folder above the file names; empty is what the content says.

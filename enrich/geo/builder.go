@@ -129,7 +129,8 @@ func (b *builder) merge(family bgp.Family, table *bart.Table[PlaceID], count fun
 	put := func() {
 		if run.value != 0 {
 			count(PlaceID(run.value-1), run.last-run.first+1)
-			source.EachPrefix(family, run.first, run.last, func(p netip.Prefix) { table.Insert(p, PlaceID(run.value-1)) })
+			source.EachPrefix(family, run.first, run.last,
+				func(p netip.Prefix) { table.Insert(p, PlaceID(run.value-1)) })
 		}
 	}
 	merge(layers, func(first, last uint64, values []uint32) {

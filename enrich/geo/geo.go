@@ -150,7 +150,8 @@ func (db *DB) load(stamps []source.Stamp, origin *asn.Snapshot) (*Snapshot, erro
 			return nil, fmt.Errorf("reading locations from %s: %w", f.Path, err)
 		}
 		content = fmt.Appendf(content, "%d %s %s\n", i, kind, info.Hash)
-		db.log.Info("locations read", "file", f.Path, "format", info.Format.String(), "kind", string(kind), "rows", info.Rows, "skipped", info.Skipped)
+		db.log.Info("locations read", "file", f.Path, "format", info.Format.String(), "kind", string(kind),
+			"rows", info.Rows, "skipped", info.Skipped)
 	}
 	if origin != nil && origin.Registered() {
 		b.origins(origin)

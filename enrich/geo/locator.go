@@ -77,7 +77,8 @@ func (l *Locator) find(p netip.Prefix) []Share {
 	}
 	slices.SortFunc(shares, func(a, b Share) int {
 		x, y := l.snapshot.places[a.Place], l.snapshot.places[b.Place]
-		return cmp.Or(cmp.Compare(b.Space, a.Space), cmp.Compare(x.Country, y.Country), cmp.Compare(x.Region, y.Region))
+		return cmp.Or(cmp.Compare(b.Space, a.Space), cmp.Compare(x.Country, y.Country),
+			cmp.Compare(x.Region, y.Region))
 	})
 	return slices.Clip(shares[:min(len(shares), MaxShares)])
 }

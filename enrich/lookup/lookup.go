@@ -19,21 +19,25 @@ const edition = 1
 
 // Countries returns the rows that need no data.
 func Countries() clickhouse.Lookups {
-	return clickhouse.Lookups{Countries: clickhouse.Lookup[clickhouse.LookupCountry]{Snapshot: snapshot("countries", fmt.Sprint(countries())), Rows: slices.Values(countries())}}
+	return clickhouse.Lookups{Countries: clickhouse.Lookup[clickhouse.LookupCountry]{
+		Snapshot: snapshot("countries", fmt.Sprint(countries())), Rows: slices.Values(countries())}}
 }
 
 // Of returns the rows of the geography and the owners. What neither knows anything of stays as it is in the store: no AS, no prefix.
 // simulated says that the data are made up.
 func Of(places *geo.Snapshot, owners *asn.Snapshot, simulated bool) clickhouse.Lookups {
 	l := Countries()
-	l.Regions = clickhouse.Lookup[clickhouse.LookupRegion]{Snapshot: snapshot("regions", regionsTSV, places.Fingerprint()), Simulated: simulated, Rows: slices.Values(regions(places))}
+	l.Regions = clickhouse.Lookup[clickhouse.LookupRegion]{Snapshot: snapshot("regions", regionsTSV,
+		places.Fingerprint()), Simulated: simulated, Rows: slices.Values(regions(places))}
 	ases, origins := owners.Size()
 	if ases > 0 {
-		l.ASes = clickhouse.Lookup[clickhouse.LookupAS]{Snapshot: snapshot("ases", owners.Fingerprint()), Simulated: simulated, Rows: asRows(owners)}
+		l.ASes = clickhouse.Lookup[clickhouse.LookupAS]{Snapshot: snapshot("ases", owners.Fingerprint()),
+			Simulated: simulated, Rows: asRows(owners)}
 	}
 	if origins > 0 || places.Prefixes() > 0 {
 		l.Prefixes = clickhouse.Lookup[clickhouse.LookupPrefix]{
-			Snapshot: snapshot("prefixes", places.Fingerprint(), owners.Fingerprint()), Simulated: simulated, Rows: prefixRows(places, owners),
+			Snapshot: snapshot("prefixes", places.Fingerprint(), owners.Fingerprint()), Simulated: simulated,
+			Rows: prefixRows(places, owners),
 		}
 	}
 	return l
@@ -49,7 +53,8 @@ func snapshot(lookup string, parts ...string) string {
 func asRows(owners *asn.Snapshot) func(yield func(clickhouse.LookupAS) bool) {
 	return func(yield func(clickhouse.LookupAS) bool) {
 		for a, o := range owners.Owners() {
-			if !yield(clickhouse.LookupAS{ASN: uint32(a), Name: o.Name, Organisation: o.Organisation, Country: o.Country}) {
+			if !yield(clickhouse.LookupAS{ASN: uint32(a), Name: o.Name, Organisation: o.Organisation,
+				Country: o.Country}) {
 				return
 			}
 		}
@@ -60,7 +65,8 @@ func asRows(owners *asn.Snapshot) func(yield func(clickhouse.LookupAS) bool) {
 func countries() []clickhouse.LookupCountry {
 	var all []clickhouse.LookupCountry
 	for _, code := range bgp.CountryCodes() {
-		all = append(all, clickhouse.LookupCountry{Code: code, Name: bgp.CountryName(code), Continent: continentOf()[code], Neighbours: neighboursOf()[code]})
+		all = append(all, clickhouse.LookupCountry{Code: code, Name: bgp.CountryName(code),
+			Continent: continentOf()[code], Neighbours: neighboursOf()[code]})
 	}
 	return all
 }

@@ -51,7 +51,8 @@ type mark struct {
 
 func (d *Delivery) mark() mark {
 	m := mark{
-		due: d.Due, heldUntil: d.HeldUntil, opened: d.Opened, ended: d.Ended, hold: d.Hold, held: d.Held, dropped: d.Dropped, parked: d.Parked, storm: d.Storm,
+		due: d.Due, heldUntil: d.HeldUntil, opened: d.Opened, ended: d.Ended, hold: d.Hold, held: d.Held,
+		dropped: d.Dropped, parked: d.Parked, storm: d.Storm,
 		number: d.Told.Number, state: d.Told.State, events: len(d.Events), records: len(d.Records),
 	}
 	if d.Waiting != nil {
@@ -110,7 +111,8 @@ func (d *Delivery) opens(at time.Time) {
 	d.Opened, d.Ended, d.Dropped = at, time.Time{}, ""
 	p := d.place
 	if p.opened = append(p.opened, d); len(p.opened)%1024 == 0 {
-		p.opened = slices.DeleteFunc(p.opened, func(o *Delivery) bool { return o.Tombstone || !o.active && o.Opened.Before(at.Add(-time.Hour)) })
+		p.opened = slices.DeleteFunc(p.opened,
+			func(o *Delivery) bool { return o.Tombstone || !o.active && o.Opened.Before(at.Add(-time.Hour)) })
 	}
 }
 
@@ -144,7 +146,8 @@ func (e *Engine) gate(d *Delivery, r *route, s *standing, want target.Kind, now 
 		}
 	case target.Close, target.TakeBack, target.Notice, target.Test: // wait for nothing
 	}
-	if d.Waiting != nil && d.Waiting.Kind == want { // the oldest news counts, and a change does not extend the wait
+	// the oldest news counts, and a change does not extend the wait
+	if d.Waiting != nil && d.Waiting.Kind == want {
 		since = d.Waiting.Since
 		if d.Hold == NotHeld && d.Due.Before(due) && d.Attempts == 0 {
 			due = d.Due
@@ -232,7 +235,8 @@ func (d *Delivery) dropsNoMore(r *route, s *standing) bool {
 // told nowhere. Otherwise chats are told in one line why they hear of it late, and pagers and feeds nothing.
 func (e *Engine) missed(d *Delivery, r *route, s *standing, now time.Time) {
 	p := d.place
-	if d.Told.State != untold || s.state != bgp.StateClosed || s.goesOn || d.Dropped != "" || d.FoldedInto != "" || d.Storm != "" || d.Ended.IsZero() || r.digest != nil {
+	if d.Told.State != untold || s.state != bgp.StateClosed || s.goesOn || d.Dropped != "" ||
+		d.FoldedInto != "" || d.Storm != "" || d.Ended.IsZero() || r.digest != nil {
 		if r.digest != nil && s.state == bgp.StateClosed && d.Told.State != bgp.StateClosed {
 			d.Hold, d.Held, d.HeldUntil = HoldDigest, "it goes into the digest", r.digest.next(p.lastDigest(r))
 		}
@@ -247,7 +251,8 @@ func (e *Engine) missed(d *Delivery, r *route, s *standing, now time.Time) {
 		d.Dropped = "it was over before this target could be told"
 	case now.Sub(d.Ended) > p.maxAge():
 		d.Dropped = "it was over before this target could be told, and is older than max_age"
-		e.say("%s is not told of %s, which began and ended while nothing was sent: it is older than max_age", p.info.Name, d.Incident)
+		e.say("%s is not told of %s, which began and ended while nothing was sent: it is older than max_age",
+			p.info.Name, d.Incident)
 	default:
 		d.Dropped = "it was over before this target could be told: told late in one line"
 		e.tellMissed(d, r, s, now)
@@ -275,7 +280,8 @@ func (e *Engine) expire(d *Delivery, now time.Time) {
 		return
 	}
 	end := latest(d.News, d.Told.At, d.Began).Add(keep)
-	if d.Subject == target.SubjectBlind && d == d.place.blind || d.Subject == target.SubjectStorm && d == d.place.storm {
+	if d.Subject == target.SubjectBlind && d == d.place.blind || d.Subject == target.SubjectStorm &&
+		d == d.place.storm {
 		return
 	}
 	if !now.Before(end) {

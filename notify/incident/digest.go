@@ -33,7 +33,8 @@ func (e *Engine) digests(p *place, now time.Time) {
 		if due.After(now) {
 			continue
 		}
-		for next := r.digest.next(due); !next.After(now); next = r.digest.next(next) { // digests that were missed are one
+		// digests that were missed are one
+		for next := r.digest.next(due); !next.After(now); next = r.digest.next(next) {
 			due = next
 		}
 		if p.state.Switch.Digests == nil {
@@ -78,8 +79,10 @@ func (e *Engine) digest(p *place, r *route, since, due, now time.Time) {
 		e.touch(d)
 	}
 	n.Exercise = n.Exercise && len(began)+len(ended)+len(lasting) > 0
-	n.Headline = fmt.Sprintf("Since %s: %s began, %s ended, %s from before last", stamp(since), bgp.Count(len(began), "outage"), bgp.Count(len(ended), "outage"), bgp.Count(len(lasting), "outage"))
-	n.Summary = n.Headline + "." + list("Began and last", began) + list("Ended", ended) + list("Last from before", lasting)
+	n.Headline = fmt.Sprintf("Since %s: %s began, %s ended, %s from before last", stamp(since),
+		bgp.Count(len(began), "outage"), bgp.Count(len(ended), "outage"), bgp.Count(len(lasting), "outage"))
+	n.Summary = n.Headline + "." + list("Began and last", began) + list("Ended", ended) +
+		list("Last from before", lasting)
 	e.notice(p, r, "digest-"+r.Name+"-"+due.UTC().Format("20060102T1504Z"), n, due, now)
 }
 
@@ -109,8 +112,10 @@ func (e *Engine) ofRoute(p *place, name string) []*Delivery {
 
 // notice has a target told something that is about no incident, after the quiet hours of its route.
 func (e *Engine) notice(p *place, r *route, id string, n Notice, news, now time.Time) {
-	n.Title, n.Headline, n.Summary = headlineSize.Cut(n.Title), headlineSize.Cut(n.Headline), summarySize.Cut(n.Summary)
-	d := &Delivery{Target: p.info.Name, Incident: id, Route: r.Name, Subject: target.SubjectNone, Began: now, News: news, Notice: &n}
+	n.Title, n.Headline, n.Summary = headlineSize.Cut(n.Title), headlineSize.Cut(n.Headline),
+		summarySize.Cut(n.Summary)
+	d := &Delivery{Target: p.info.Name, Incident: id, Route: r.Name, Subject: target.SubjectNone,
+		Began: now, News: news, Notice: &n}
 	d.place = p
 	if e.all[d.Key()] != nil {
 		return
@@ -145,9 +150,11 @@ func (e *Engine) tellMissed(d *Delivery, r *route, s *standing, now time.Time) {
 	if begin.UTC().Format(time.DateOnly) != end.UTC().Format(time.DateOnly) {
 		layout = "2006-01-02 15:04"
 	}
-	text := fmt.Sprintf("%s was dark %s-%s UTC on %s", named(&o), begin.UTC().Format(layout), end.UTC().Format(layout), end.UTC().Format("2 Jan 2006"))
+	text := fmt.Sprintf("%s was dark %s-%s UTC on %s", named(&o), begin.UTC().Format(layout),
+		end.UTC().Format(layout), end.UTC().Format("2 Jan 2006"))
 	if reason := d.reason(s.top); reason != bgp.EndRecovered {
-		text = fmt.Sprintf("%s was dark from %s on and %s at %s", named(&o), stamp(begin), ending(o.Kind, reason), stamp(end))
+		text = fmt.Sprintf("%s was dark from %s on and %s at %s", named(&o), stamp(begin),
+			ending(o.Kind, reason), stamp(end))
 	}
 	d.place.late = append(d.place.late, lateLine{d, exercise(d.Dataset) + text, why})
 }
@@ -169,15 +176,18 @@ func (e *Engine) lateNotices(now time.Time) {
 				n.Private, n.Exercise = n.Private || l.private(), n.Exercise && l.d.Dataset != live
 			}
 			n.Summary = n.Headline + "." + list("They were", lines)
-			e.notice(p, p.route(all[0].d.Route), "late-"+all[0].d.Incident+"-"+now.UTC().Format("20060102T150405Z"), n, now, now)
+			e.notice(p, p.route(all[0].d.Route),
+				"late-"+all[0].d.Incident+"-"+now.UTC().Format("20060102T150405Z"), n, now, now)
 			continue
 		}
 		for _, l := range all {
 			n := Notice{
-				Title: "Over before it was told", Late: true, Headline: l.text + ", told late", Summary: l.text + ", told late because " + l.why + ".",
+				Title: "Over before it was told", Late: true, Headline: l.text + ", told late",
+				Summary: l.text + ", told late because " + l.why + ".",
 				Private: l.private(), Exercise: l.d.Dataset != live,
 			}
-			e.notice(p, p.route(l.d.Route), fmt.Sprintf("late-%s-%d", l.d.Incident, l.d.Ended.Unix()), n, l.d.Ended, now)
+			e.notice(p, p.route(l.d.Route), fmt.Sprintf("late-%s-%d", l.d.Incident, l.d.Ended.Unix()), n,
+				l.d.Ended, now)
 		}
 	}
 }
@@ -231,7 +241,8 @@ func (e *Engine) adoptAt(p *place, now time.Time) {
 	if p.info.Traits.Style != target.Chat || len(p.routes) == 0 {
 		return
 	}
-	n := p.listOpen("Alerts begin", " What began before is not told again; when it ends, that is told.", open, now)
+	n := p.listOpen("Alerts begin", " What began before is not told again; when it ends, that is told.",
+		open, now)
 	e.notice(p, p.routes[0], "begin-"+now.UTC().Format("20060102T150405Z"), n, now, now)
 }
 

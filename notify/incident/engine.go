@@ -47,7 +47,8 @@ type Engine struct {
 // New builds the engine from saved deliveries. An error names the keys of the configuration that cannot be used.
 func New(cfg Config, targets []TargetInfo, saved []Delivery, now time.Time) (*Engine, error) {
 	e := &Engine{
-		cfg: cfg, places: map[string]*place{}, all: map[string]*Delivery{}, dirty: map[*Delivery]bool{}, changed: map[string]*Delivery{},
+		cfg: cfg, places: map[string]*place{}, all: map[string]*Delivery{}, dirty: map[*Delivery]bool{},
+		changed:  map[string]*Delivery{},
 		silences: map[string]*Delivery{}, first: len(saved) == 0, looked: now, raws: newRaws(),
 	}
 	for _, t := range targets {
@@ -122,7 +123,8 @@ func (e *Engine) load(d *Delivery, now time.Time) {
 	if d.Told.At.After(p.lastSent) {
 		p.lastSent = d.Told.At
 	}
-	if d.Subject == target.SubjectOutage && !d.Opened.IsZero() && (d.Ended.IsZero() || now.Sub(d.Opened) < time.Hour) {
+	if d.Subject == target.SubjectOutage && !d.Opened.IsZero() &&
+		(d.Ended.IsZero() || now.Sub(d.Opened) < time.Hour) {
 		p.opened = append(p.opened, d)
 	}
 	if d.Hold == HoldGroup { // more of its burst may come
@@ -294,12 +296,14 @@ func (e *Engine) sweep(now time.Time) {
 	for _, d := range gone {
 		e.drop(d)
 	}
-	e.say("%s that are over were forgotten early: notify holds at most %d", bgp.Count(len(gone), "incident"), maxDeliveries)
+	e.say("%s that are over were forgotten early: notify holds at most %d",
+		bgp.Count(len(gone), "incident"), maxDeliveries)
 }
 
 // done reports whether nothing is to be said of it any more.
 func (d *Delivery) done() bool {
-	return d.place != nil && d.Switch == nil && !d.active && !d.knows() && (d.Waiting == nil || d.Parked != "") && len(d.Records) == 0
+	return d.place != nil && d.Switch == nil && !d.active && !d.knows() &&
+		(d.Waiting == nil || d.Parked != "") && len(d.Records) == 0
 }
 
 // Next is when Advance has to be called, and Ready asked, although nothing comes; zero is never.

@@ -25,15 +25,18 @@ const (
 var codeSize = plaintext.Size{Graphemes: 100, Octets: 200}
 
 // ranks orders entity types by size. A watch list is no wider than an AS.
-var ranks = map[bgp.EntityType]int{bgp.EntityPrefix: 1, bgp.EntityWatch: 2, bgp.EntityAS: 3, bgp.EntityRegion: 4, bgp.EntityCountry: 5, bgp.EntityWorld: 6}
+var ranks = map[bgp.EntityType]int{bgp.EntityPrefix: 1, bgp.EntityWatch: 2, bgp.EntityAS: 3,
+	bgp.EntityRegion: 4, bgp.EntityCountry: 5, bgp.EntityWorld: 6}
 
 // severities orders severities.
-var severities = map[bgp.Severity]int{bgp.SeverityMinor: 1, bgp.SeverityModerate: 2, bgp.SeverityMajor: 3, bgp.SeverityTotal: 4}
+var severities = map[bgp.Severity]int{bgp.SeverityMinor: 1, bgp.SeverityModerate: 2,
+	bgp.SeverityMajor: 3, bgp.SeverityTotal: 4}
 
 // eventOf is a record as an incident keeps it. body is shared by all incidents.
 func eventOf(o *bgp.Outage, body json.RawMessage, at time.Time) Event {
 	ev := Event{
-		ID: o.ID, Type: o.Entity.Type, Code: codeSize.Cut(o.Entity.Code), Family: o.Family, Kind: o.Kind, State: o.State, Severity: o.Severity, Sequence: o.Sequence,
+		ID: o.ID, Type: o.Entity.Type, Code: codeSize.Cut(o.Entity.Code), Family: o.Family, Kind: o.Kind,
+		State: o.State, Severity: o.Severity, Sequence: o.Sequence,
 		Start: o.Start, Reason: o.EndReason, Successor: o.Successor, Lost: o.Now.LostPrefixes, Seen: at, Body: body,
 	}
 	if o.End != nil {
@@ -61,8 +64,9 @@ func (ev *Event) entity() string { return ev.Type.String() + "/" + ev.Code }
 // outage returns the kept record, or one made of the event's fields.
 func (ev *Event) outage() bgp.Outage {
 	o := bgp.Outage{
-		ID: ev.ID, Sequence: ev.Sequence, Kind: ev.Kind, State: ev.State, Family: ev.Family, Entity: bgp.Entity{Type: ev.Type, Code: ev.Code},
-		Start: ev.Start, Severity: ev.Severity, EndReason: ev.Reason,
+		ID: ev.ID, Sequence: ev.Sequence, Kind: ev.Kind, State: ev.State, Family: ev.Family,
+		Entity: bgp.Entity{Type: ev.Type, Code: ev.Code},
+		Start:  ev.Start, Severity: ev.Severity, EndReason: ev.Reason,
 	}
 	if ev.Body != nil {
 		_ = json.Unmarshal(ev.Body, &o) // it was written by shorten

@@ -57,7 +57,9 @@ func (e *Engine) Explain(id string, o *bgp.Outage, now time.Time) []Verdict {
 		if d != nil && !told {
 			out = append(out, Verdict{
 				Route: d.Route, Target: name, Matched: true, Incident: d.Incident,
-				Lines: append([]string{"the configuration does not have this route for the target any more; what it knows is closed nevertheless"}, e.story(d, id, now)...),
+				Lines: append(
+					[]string{"the configuration does not have this route for the target any more; what it knows is closed nevertheless"},
+					e.story(d, id, now)...),
 			})
 		}
 	}
@@ -122,9 +124,11 @@ func (e *Engine) story(d *Delivery, id string, now time.Time) []string {
 	case d.Intent != nil:
 		say("message %d (%s) is being sent since %s", d.Intent.Number, d.Intent.Kind, stamp(d.Intent.At))
 	case d.Waiting != nil:
-		say("waiting (%s): next attempt at %s, after %s%s", d.Waiting.Kind, stamp(latest(d.Due, now)), bgp.Count(d.Attempts, "attempt"), because(d.LastError))
+		say("waiting (%s): next attempt at %s, after %s%s", d.Waiting.Kind, stamp(latest(d.Due, now)),
+			bgp.Count(d.Attempts, "attempt"), because(d.LastError))
 	case len(d.Records) > 0:
-		say("%s waiting: next attempt at %s%s", verb(len(d.Records), "1 record is", bgp.Count(len(d.Records), "record")+" are"), stamp(latest(d.Due, now)), because(d.LastError))
+		say("%s waiting: next attempt at %s%s", verb(len(d.Records), "1 record is",
+			bgp.Count(len(d.Records), "record")+" are"), stamp(latest(d.Due, now)), because(d.LastError))
 	}
 	if d.RecordsParked > 0 {
 		say("%s were parked", bgp.Count(d.RecordsParked, "record"))
@@ -227,7 +231,8 @@ func (e *Engine) Parked() []Parked {
 		if d.Parked == "" && d.RecordsParked == 0 {
 			continue
 		}
-		x := Parked{Target: d.Target, Incident: d.Incident, Subject: d.Subject, Why: d.Parked, Records: d.RecordsParked, Since: d.News}
+		x := Parked{Target: d.Target, Incident: d.Incident, Subject: d.Subject, Why: d.Parked,
+			Records: d.RecordsParked, Since: d.News}
 		if n := len(d.Log); x.Why == "" && n > 0 {
 			x.Why = d.Log[n-1].Answer
 		}

@@ -94,13 +94,15 @@ func (p *place) before(o *bgp.Outage) *Delivery {
 	entity := "e:" + o.Entity.Type.String() + "/" + codeSize.Cut(o.Entity.Code)
 	var found []*Delivery
 	for d := range p.links["i:"+o.ID] {
-		if d.Dataset == o.Dataset && slices.ContainsFunc(d.Events, func(ev Event) bool { return ev.Successor == o.ID }) {
+		if d.Dataset == o.Dataset &&
+			slices.ContainsFunc(d.Events, func(ev Event) bool { return ev.Successor == o.ID }) {
 			found = append(found, d)
 		}
 	}
 	for d := range p.links[entity] { // a superseded event whose successor had no id yet
 		if d.Dataset == o.Dataset && slices.ContainsFunc(d.Events, func(ev Event) bool {
-			return "e:"+ev.entity() == entity && ev.Family == o.Family && ev.Reason == bgp.EndSuperseded && ev.Successor == "" && ev.over()
+			return "e:"+ev.entity() == entity && ev.Family == o.Family && ev.Reason == bgp.EndSuperseded &&
+				ev.Successor == "" && ev.over()
 		}) {
 			found = append(found, d)
 		}
@@ -113,9 +115,11 @@ func (p *place) before(o *bgp.Outage) *Delivery {
 
 // begin makes a delivery of a first event.
 func (e *Engine) begin(p *place, r *route, ev *Event, in *incoming) {
-	d := &Delivery{Target: p.info.Name, Incident: ev.ID, Route: r.Name, Dataset: in.Dataset, Subject: target.SubjectOutage, Began: in.now, First: in.Sequence}
+	d := &Delivery{Target: p.info.Name, Incident: ev.ID, Route: r.Name, Dataset: in.Dataset,
+		Subject: target.SubjectOutage, Began: in.now, First: in.Sequence}
 	d.place = p
-	if old := e.all[d.Key()]; old != nil { // the incident began with this event, which was forgotten or went elsewhere
+	// the incident began with this event, which was forgotten or went elsewhere
+	if old := e.all[d.Key()]; old != nil {
 		d = old
 		d.FoldedInto, d.Dropped = "", ""
 	} else if len(p.byEvent) >= maxOpen*10 {
@@ -147,7 +151,8 @@ func (e *Engine) update(d *Delivery, in *incoming) {
 	if r := d.place.route(d.Route); old.over() && !ev.over() && r.Match.MinMinutes > 0 && !d.knows() {
 		ev.From = r.countsFrom(ev.Start)
 	}
-	if active := old.State == bgp.StateOpen; active && ev.over() && !ev.End.Before(ev.From) { // it counted while notify was away
+	// it counted while notify was away
+	if active := old.State == bgp.StateOpen; active && ev.over() && !ev.End.Before(ev.From) {
 		ev.Counted = true
 	}
 	d.Events[i] = ev
@@ -202,7 +207,8 @@ func (e *Engine) fold(all []*Delivery, now time.Time) {
 			continue
 		}
 		slices.SortFunc(d.Events, func(a, b Event) int { return wider(&a, &b) })
-		d.FoldedInto, d.Events = into.Incident, slices.Clone(first(d.Events, 1)) // for the words of its last message
+		// for the words of its last message
+		d.FoldedInto, d.Events = into.Incident, slices.Clone(first(d.Events, 1))
 		e.change(d)
 		e.touch(d)
 	}
@@ -214,13 +220,15 @@ func (e *Engine) fold(all []*Delivery, now time.Time) {
 
 // closeUnknown tells a pager with keys that an outage is over which began before the target's deliveries were known: it may know of it from before.
 func (e *Engine) closeUnknown(p *place, r *route, in *incoming) {
-	if !p.info.Traits.Keyed || p.info.Traits.Style != target.Pager || in.State != bgp.StateClosed || in.Blip || !in.Start.Before(p.state.Switch.Began) {
+	if !p.info.Traits.Keyed || p.info.Traits.Style != target.Pager || in.State != bgp.StateClosed ||
+		in.Blip || !in.Start.Before(p.state.Switch.Began) {
 		return
 	}
 	ev := in.event()
 	ev.Counted, ev.Private = true, r.isPrivate(in.Outage)
 	d := &Delivery{
-		Target: p.info.Name, Incident: ev.ID, Route: r.Name, Dataset: in.Dataset, Subject: target.SubjectOutage, Began: in.now, First: in.Sequence, Opened: in.Start,
+		Target: p.info.Name, Incident: ev.ID, Route: r.Name, Dataset: in.Dataset,
+		Subject: target.SubjectOutage, Began: in.now, First: in.Sequence, Opened: in.Start,
 		Adopted: true, Told: Told{State: bgp.StateOpen}, Events: []Event{ev}, EventsTotal: 1, News: in.ref.At,
 	}
 	d.place = p

@@ -78,7 +78,8 @@ func (r *route) takesDataset(dataset string) bool {
 
 // families are those that the route asks for.
 func (r *route) families() []bgp.Family {
-	return slices.DeleteFunc(slices.Clone(bgp.Families[:]), func(f bgp.Family) bool { return !anyOf(r.Match.Families, f.String()) })
+	return slices.DeleteFunc(slices.Clone(bgp.Families[:]),
+		func(f bgp.Family) bool { return !anyOf(r.Match.Families, f.String()) })
 }
 
 // mismatch names the first condition that an outage does not fulfil; empty where it fulfils all. States and min_minutes are left to the incident.
@@ -99,9 +100,11 @@ func (r *route) mismatch(o *bgp.Outage) string {
 		return "min_prefixes: it lost " + bgp.Count(o.Peak.LostPrefixes, "prefix")
 	}
 	switch {
-	case len(m.Codes) > 0 && !slices.ContainsFunc(m.Codes, func(c string) bool { return strings.EqualFold(c, o.Entity.Code) }):
+	case len(m.Codes) > 0 &&
+		!slices.ContainsFunc(m.Codes, func(c string) bool { return strings.EqualFold(c, o.Entity.Code) }):
 		return "codes: it is about " + o.Entity.Code
-	case len(m.Countries) > 0 && !slices.ContainsFunc(m.Countries, func(c string) bool { return isIn(o, strings.ToUpper(c)) }):
+	case len(m.Countries) > 0 &&
+		!slices.ContainsFunc(m.Countries, func(c string) bool { return isIn(o, strings.ToUpper(c)) }):
 		return "countries: it lies in none of them"
 	case len(m.ASNs) > 0 && !slices.ContainsFunc(m.ASNs, func(n uint32) bool { return isOf(o, bgp.ASN(n)) }):
 		return "asns: it is of none of them"
@@ -147,7 +150,8 @@ func isOf(o *bgp.Outage, asn bgp.ASN) bool {
 
 // isWatched reports whether an outage is about a watch list or a member of it.
 func isWatched(o *bgp.Outage, list string) bool {
-	return o.Entity.Type == bgp.EntityWatch && o.Entity.Code == list || slices.ContainsFunc(o.Watch, func(m bgp.WatchMember) bool { return m.List == list })
+	return o.Entity.Type == bgp.EntityWatch && o.Entity.Code == list ||
+		slices.ContainsFunc(o.Watch, func(m bgp.WatchMember) bool { return m.List == list })
 }
 
 // isPrivate reports whether the route takes the outage for watch lists that are not public, or the outage is there only because of such
@@ -159,7 +163,8 @@ func (r *route) isPrivate(o *bgp.Outage) bool {
 	switch {
 	case o.Entity.Type == bgp.EntityWatch:
 		return !public(o.Entity.Code)
-	case o.Kind == bgp.KindOrigin && !slices.ContainsFunc(o.Watch, func(m bgp.WatchMember) bool { return m.Public }):
+	case o.Kind == bgp.KindOrigin &&
+		!slices.ContainsFunc(o.Watch, func(m bgp.WatchMember) bool { return m.Public }):
 		return true
 	}
 	return len(r.Match.Watch) > 0 && !slices.ContainsFunc(r.Match.Watch, public)

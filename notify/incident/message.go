@@ -30,7 +30,8 @@ func (e *Engine) link(id string) string {
 // message makes the message of a delivery, and the told state after it.
 func (e *Engine) message(d *Delivery, kind target.Kind, now time.Time) (*target.Message, Told) {
 	m := &target.Message{
-		ID: messageID(d.Key(), " ", d.seed(), " ", d.Told.Number+1), Incident: d.Incident, Number: d.Told.Number + 1, Kind: kind, Subject: d.Subject,
+		ID: messageID(d.Key(), " ", d.seed(), " ", d.Told.Number+1), Incident: d.Incident,
+		Number: d.Told.Number + 1, Kind: kind, Subject: d.Subject,
 		Route: d.Route, Time: d.News, Start: d.Opened, End: d.Ended, Exercise: d.Dataset != live && d.Dataset != "",
 	}
 	var told Told
@@ -75,9 +76,12 @@ func (e *Engine) blindMessage(d *Delivery, m *target.Message) Told {
 		t.State, m.NotMeasuredSince, m.Reason = bgp.StateClosed, time.Time{}, bgp.EndRecovered
 		m.Title = "darkmap sees again"
 		m.Headline = "darkmap sees again: verdicts are possible since " + stamp(d.Ended)
-		m.Summary = fmt.Sprintf("Verdicts are possible again since %s. From %s on there were none: %s. What began or ended in between is told with the next minutes.", stamp(d.Ended), stamp(d.Blind.Since), d.Blind.Reason)
+		m.Summary = fmt.Sprintf(
+			"Verdicts are possible again since %s. From %s on there were none: %s. What began or ended in between is told with the next minutes.",
+			stamp(d.Ended), stamp(d.Blind.Since), d.Blind.Reason)
 	}
-	m.Headline, m.Post, m.Summary = headlineSize.Cut(m.Headline), postSize.Cut(m.Summary), summarySize.Cut(m.Summary)
+	m.Headline, m.Post, m.Summary = headlineSize.Cut(m.Headline), postSize.Cut(m.Summary),
+		summarySize.Cut(m.Summary)
 	return t
 }
 
@@ -170,7 +174,8 @@ func (e *Engine) timely(d *Delivery, m *target.Message, s *standing, now time.Ti
 	var since time.Time
 	for _, ev := range s.active {
 		for _, f := range bgp.Families {
-			if at, _, no := e.sight.unmeasured(f, now); no && f.String() == ev.Family && d.Dataset == live && (since.IsZero() || at.Before(since)) {
+			if at, _, no := e.sight.unmeasured(f, now); no && f.String() == ev.Family && d.Dataset == live &&
+				(since.IsZero() || at.Before(since)) {
 				since = at
 			}
 		}
@@ -188,8 +193,10 @@ func (e *Engine) render(d *Delivery, m *target.Message, r *route) {
 	out, err := render(r.text, m)
 	switch {
 	case err != nil:
-		e.say("the template of route %s failed for %s, so that its message has darkmap's own words: %v", r.Name, d.Incident, err)
-		m.Summary = summarySize.Cut(m.Summary + " (The route's template failed: " + lineSize.Cut(line(err.Error())) + ")")
+		e.say("the template of route %s failed for %s, so that its message has darkmap's own words: %v",
+			r.Name, d.Incident, err)
+		m.Summary = summarySize.Cut(
+			m.Summary + " (The route's template failed: " + lineSize.Cut(line(err.Error())) + ")")
 	case out != "":
 		m.Summary, m.Post = summarySize.Cut(out), postSize.Cut(line(out))
 	}
@@ -219,7 +226,8 @@ func (d *Delivery) end() time.Time {
 
 // recordMessage is a message of one record.
 func (e *Engine) recordMessage(d *Delivery, ref *RecordRef) (m *target.Message, fetch *RecordRef) {
-	kind := map[bgp.State]target.Kind{bgp.StateClosed: target.Close, bgp.StateRetracted: target.TakeBack}[ref.State]
+	kind := map[bgp.State]target.Kind{bgp.StateClosed: target.Close,
+		bgp.StateRetracted: target.TakeBack}[ref.State]
 	if kind == "" {
 		if kind = target.Update; d.Told.State != bgp.StateOpen && d.Told.State != bgp.StateSuspected {
 			kind = target.Open
@@ -227,8 +235,10 @@ func (e *Engine) recordMessage(d *Delivery, ref *RecordRef) (m *target.Message, 
 	}
 	ev := &d.Events[0]
 	m = &target.Message{
-		ID: messageID("record ", d.Target, " ", d.Incident, " ", ref.Sequence), Incident: d.Incident, Number: d.Told.Number + 1, Kind: kind,
-		Subject: target.SubjectOutage, Route: d.Route, Time: ref.At, Start: ev.Start, Severity: ev.Severity, Exercise: d.Dataset != live, Private: ev.Private,
+		ID: messageID("record ", d.Target, " ", d.Incident, " ", ref.Sequence), Incident: d.Incident,
+		Number: d.Told.Number + 1, Kind: kind,
+		Subject: target.SubjectOutage, Route: d.Route, Time: ref.At, Start: ev.Start, Severity: ev.Severity,
+		Exercise: d.Dataset != live, Private: ev.Private,
 		Link: e.link(d.Incident), EventsTotal: 1,
 	}
 	x, ok := e.raws.all[position{ref.Partition, ref.Offset}]

@@ -21,7 +21,8 @@ type PastRecord struct {
 
 // Past returns the messages that would have been sent of past records, in their order, if every target had answered at once, and the deliveries after
 // them. It ends with the state at until. Of more than maxPast messages it returns the first, and ErrTooMany.
-func Past(cfg Config, targets []TargetInfo, records iter.Seq[PastRecord], until time.Time) (sent []Attempt, after []Delivery, err error) {
+func Past(cfg Config, targets []TargetInfo, records iter.Seq[PastRecord],
+	until time.Time) (sent []Attempt, after []Delivery, err error) {
 	cut := false
 	r := rehearsal{cfg: cfg, targets: targets, answered: func(a *Attempt, _ *Delivery, _ time.Time) {
 		if cut = cut || len(sent) >= maxPast; !cut {
@@ -38,21 +39,25 @@ func Past(cfg Config, targets []TargetInfo, records iter.Seq[PastRecord], until 
 // and no answer, so that it goes out again, under the same id: messages since a minute before the last record, because the ledger may have been lost
 // before they were sent, and for pagers, feeds and targets of records with a key the last message of each incident that is open, because the target may have
 // been down for longer. Chats get one notice that lists the other open incidents.
-func Rebuild(cfg Config, targets []TargetInfo, records iter.Seq[PastRecord], until time.Time) ([]Delivery, error) {
+func Rebuild(cfg Config, targets []TargetInfo, records iter.Seq[PastRecord],
+	until time.Time) ([]Delivery, error) {
 	u := unsure{all: map[string]*doubt{}}
-	r := rehearsal{cfg: cfg, targets: targets, answered: u.note, took: func(at time.Time) { u.since = at.Add(-unsureFor) }}
+	r := rehearsal{cfg: cfg, targets: targets, answered: u.note,
+		took: func(at time.Time) { u.since = at.Add(-unsureFor) }}
 	if err := r.run(records, until); err != nil || r.e == nil {
 		return nil, err
 	}
 	open := map[*place][]*Delivery{} // what is not sent again
 	for d := range r.e.Deliveries() {
-		if !u.apply(d) && d.Subject == target.SubjectOutage && d.FoldedInto == "" && d.active && (d.Told.State == bgp.StateOpen || d.Storm != "") {
+		if !u.apply(d) && d.Subject == target.SubjectOutage && d.FoldedInto == "" && d.active &&
+			(d.Told.State == bgp.StateOpen || d.Storm != "") {
 			open[d.place] = append(open[d.place], d)
 		}
 	}
 	for p, all := range open {
 		if p.info.Traits.Style == target.Chat && len(p.routes) > 0 {
-			n := p.listOpen("darkmap has lost its record of messages", " Some of these may not have been told before. When they end, that is told.", all, until)
+			n := p.listOpen("darkmap has lost its record of messages",
+				" Some of these may not have been told before. When they end, that is told.", all, until)
 			r.e.notice(p, p.routes[0], "lost-"+until.UTC().Format("20060102T150405Z"), n, until, until)
 		}
 	}
@@ -91,7 +96,8 @@ func (r *rehearsal) run(records iter.Seq[PastRecord], until time.Time) (err erro
 			r.took(rec.At)
 		}
 		raw, _ := json.Marshal(rec.Outage)
-		r.e.Record(rec.Outage, raw, RecordRef{Partition: rec.Partition, Offset: rec.Offset, Sequence: rec.Outage.Sequence, State: rec.Outage.State, At: rec.At}, r.now)
+		r.e.Record(rec.Outage, raw, RecordRef{Partition: rec.Partition, Offset: rec.Offset,
+			Sequence: rec.Outage.Sequence, State: rec.Outage.State, At: rec.At}, r.now)
 	}
 	if r.e != nil {
 		r.step(until)
@@ -187,7 +193,8 @@ func (u *unsure) apply(d *Delivery) bool {
 // forgotten.
 func (d *Delivery) repeatable() bool {
 	t := d.place.info.Traits
-	return t.Keyed && t.Style != target.Chat && (d.Told.State == bgp.StateOpen || d.Told.State == bgp.StateSuspected)
+	return t.Keyed && t.Style != target.Chat &&
+		(d.Told.State == bgp.StateOpen || d.Told.State == bgp.StateSuspected)
 }
 
 // maxPast bounds the messages that Past returns.

@@ -79,7 +79,8 @@ func (e *Engine) recordOf(p *place, in *incoming) {
 			return // nothing was told of it
 		}
 		d = &Delivery{
-			Target: p.info.Name, Incident: in.ID, Route: r.Name, Dataset: in.Dataset, Subject: target.SubjectOutage, Began: in.now, Opened: in.ref.At,
+			Target: p.info.Name, Incident: in.ID, Route: r.Name, Dataset: in.Dataset,
+			Subject: target.SubjectOutage, Began: in.now, Opened: in.ref.At,
 			Events: []Event{{}}, EventsTotal: 1,
 		}
 		d.place = p
@@ -109,7 +110,8 @@ func (e *Engine) queue(d *Delivery, in *incoming) {
 		e.giveUp(d, fmt.Sprintf("more than %d records wait", maxRecords))
 	} else if p.waiting >= maxRecords {
 		d.RecordsParked++
-		e.say("%s is not told of record %d of %s: more than %d records wait", p.info.Name, in.Sequence, in.ID, maxRecords)
+		e.say("%s is not told of record %d of %s: more than %d records wait", p.info.Name, in.Sequence, in.ID,
+			maxRecords)
 		return
 	}
 	d.Records = append(d.Records, in.ref)
@@ -141,7 +143,8 @@ func (e *Engine) decideRecords(d *Delivery, now time.Time) {
 	r := p.route(d.Route)
 	d.active = !ev.over()
 	d.Hold, d.Held, d.HeldUntil = NotHeld, "", time.Time{}
-	for len(d.Records) > 0 && d.Attempts == 0 && now.Sub(d.Records[0].At) > p.maxAge() && p.sending != d.Key() { // of others the retries come to an end
+	// of others the retries come to an end
+	for len(d.Records) > 0 && d.Attempts == 0 && now.Sub(d.Records[0].At) > p.maxAge() && p.sending != d.Key() {
 		e.giveUp(d, "it is older than max_age, "+bgp.DurationText(p.maxAge()))
 	}
 	if !ev.Counted && len(d.Records) > 0 {
@@ -156,7 +159,8 @@ func (e *Engine) decideRecords(d *Delivery, now time.Time) {
 		if d.Due.IsZero() {
 			d.Due = d.Records[0].At
 		}
-		if old := d.Records[0].At.Add(p.maxAge() + time.Second); old.After(now) { // later its retries come to an end
+		// later its retries come to an end
+		if old := d.Records[0].At.Add(p.maxAge() + time.Second); old.After(now) {
 			e.wakeAt(d, old)
 		}
 	}

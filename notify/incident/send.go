@@ -11,7 +11,8 @@ import (
 
 // retries are the waits before the attempts after the first, those of Standard Webhooks.
 var retries = []time.Duration{
-	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
+	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour,
+	14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
 }
 
 // minThrottle is how long a target that throttles is left alone where it does not say for how long; maxThrottle is the longest time that it may ask for.
@@ -109,7 +110,8 @@ func (e *Engine) Begin(a Attempt, now time.Time) *Delivery {
 		return nil
 	}
 	d.Attempts++
-	d.Intent = &Intent{MessageID: a.Message.ID, Number: a.Message.Number, Attempt: d.Attempts, Kind: a.Message.Kind, At: now, Said: a.told}
+	d.Intent = &Intent{MessageID: a.Message.ID, Number: a.Message.Number, Attempt: d.Attempts,
+		Kind: a.Message.Kind, At: now, Said: a.told}
 	if len(d.Records) > 0 && d.Waiting == nil {
 		d.Intent.Record = &d.Records[0]
 	}

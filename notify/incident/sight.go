@@ -47,7 +47,8 @@ func newSight(places map[string]*place, now time.Time) sight {
 
 // asks reports whether a route of live data to the target is about a family.
 func (p *place) asks(f bgp.Family) bool {
-	return slices.ContainsFunc(p.routes, func(r *route) bool { return r.takesDataset(live) && slices.Contains(r.families(), f) })
+	return slices.ContainsFunc(p.routes,
+		func(r *route) bool { return r.takesDataset(live) && slices.Contains(r.families(), f) })
 }
 
 // IgnoreBlindness tells the engine that nothing is measured now: a replay, a demo or a look at the past.
@@ -143,7 +144,8 @@ func (e *Engine) blindness(now time.Time) {
 			e.seesAgain(p, now)
 		case d == nil && (p.info.Traits.Style == target.Pager || b.Total > 0):
 			d = &Delivery{
-				Target: name, Incident: "blind-" + b.Since.UTC().Format("20060102T150405Z"), Subject: target.SubjectBlind, Dataset: live,
+				Target: name, Incident: "blind-" + b.Since.UTC().Format("20060102T150405Z"),
+				Subject: target.SubjectBlind, Dataset: live,
 				Began: now, Opened: b.Since, News: now, Blind: b,
 			}
 			d.place, d.active, p.blind = p, true, d
@@ -237,9 +239,11 @@ func (b *Blindness) words() (headline, summary string) {
 		families[i] = strings.Replace(f, "ipv", "IPv", 1)
 	}
 	headline = "darkmap is blind for " + strings.Join(families, " and ") + " since " + stamp(b.Since)
-	summary = fmt.Sprintf("No verdict is possible since %s. %s. Nothing opens and nothing closes meanwhile.", stamp(b.Since), b.Reason)
+	summary = fmt.Sprintf("No verdict is possible since %s. %s. Nothing opens and nothing closes meanwhile.",
+		stamp(b.Since), b.Reason)
 	if b.Total > 0 {
-		summary += " " + bgp.Count(b.Total, "open event") + " " + verb(b.Total, "is", "are") + " not measured: " + strings.Join(b.Unmeasured, ", ")
+		summary += " " + bgp.Count(b.Total, "open event") + " " + verb(b.Total, "is", "are") +
+			" not measured: " + strings.Join(b.Unmeasured, ", ")
 		if more := b.Total - len(b.Unmeasured); more > 0 {
 			summary += fmt.Sprintf(" and %d more", more)
 		}

@@ -23,7 +23,8 @@ func (e *Engine) Silence(s Silence, now time.Time) *Delivery {
 	if s.ID == "" {
 		s.ID = fmt.Sprintf("silence-%s-%d", now.UTC().Format("20060102T150405Z"), len(e.silences)+1)
 	}
-	if !s.Until.After(now) || !s.Until.After(s.From) || len(e.silences) >= maxSilences && e.silences[s.ID] == nil {
+	if !s.Until.After(now) || !s.Until.After(s.From) || len(e.silences) >= maxSilences &&
+		e.silences[s.ID] == nil {
 		return nil
 	}
 	s.Reason, s.Who = lineSize.Cut(plaintext.Clean(s.Reason)), lineSize.Cut(plaintext.Clean(s.Who))
@@ -113,7 +114,8 @@ func (s *Silence) fits(route string, ev *Event) bool {
 	if !anyOf(s.Routes, route) || !anyOf(s.Types, ev.Type.String()) {
 		return false
 	}
-	if len(s.Codes) > 0 && !slices.ContainsFunc(s.Codes, func(c string) bool { return strings.EqualFold(c, ev.Code) }) {
+	if len(s.Codes) > 0 &&
+		!slices.ContainsFunc(s.Codes, func(c string) bool { return strings.EqualFold(c, ev.Code) }) {
 		return false
 	}
 	return len(s.Watch) == 0 || slices.ContainsFunc(s.Watch, func(list string) bool {

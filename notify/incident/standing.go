@@ -129,7 +129,8 @@ func (ev *Event) carries(counted []*Event) bool {
 // carriedOn reports whether the event that goes on from it has come.
 func (ev *Event) carriedOn(counted []*Event) bool {
 	return slices.ContainsFunc(counted, func(o *Event) bool {
-		return o.ID == ev.Successor || o.ID != ev.ID && o.entity() == ev.entity() && o.Family == ev.Family && !o.Seen.Before(ev.Seen) && o.Start.After(ev.Start)
+		return o.ID == ev.Successor || o.ID != ev.ID && o.entity() == ev.entity() && o.Family == ev.Family &&
+			!o.Seen.Before(ev.Seen) && o.Start.After(ev.Start)
 	})
 }
 
@@ -138,7 +139,8 @@ func (s *standing) said(d *Delivery) Told {
 	t := d.Told
 	t.State, t.Maybe = s.state, false
 	if s.top != nil {
-		t.Entity, t.Families, t.Kind, t.Severity, t.Rest = s.top.entity(), s.families, s.top.Kind, s.severity, s.rest
+		t.Entity, t.Families, t.Kind, t.Severity, t.Rest = s.top.entity(), s.families, s.top.Kind, s.severity,
+			s.rest
 	}
 	t.Hash = d.hash()
 	return t
@@ -172,7 +174,8 @@ func (s *standing) differs(d *Delivery) change {
 	switch {
 	case kind && s.top.Kind == bgp.KindOutage:
 		return worse
-	case severities[s.severity] > severities[t.Severity], t.State == bgp.StateSuspected && s.state == bgp.StateOpen:
+	case severities[s.severity] > severities[t.Severity], t.State == bgp.StateSuspected &&
+		s.state == bgp.StateOpen:
 		return worse
 	case kind, s.top.entity() != t.Entity, s.rest != t.Rest, !s.rest && s.families != t.Families:
 		return course
@@ -187,7 +190,8 @@ func (d *Delivery) reason(top *Event) bgp.EndReason {
 	last := map[string]*Event{}
 	for i := range d.Events {
 		ev := &d.Events[i]
-		if x := last[ev.Family]; ev.entity() == top.entity() && ev.over() && ev.Counted && (x == nil || ev.End.After(x.End)) {
+		if x := last[ev.Family]; ev.entity() == top.entity() && ev.over() && ev.Counted &&
+			(x == nil || ev.End.After(x.End)) {
 			last[ev.Family] = ev
 		}
 	}

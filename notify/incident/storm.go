@@ -49,7 +49,8 @@ func (e *Engine) gather(d *Delivery, now time.Time) {
 	}
 	if p.storm == nil || p.storm.Told.State == bgp.StateClosed {
 		p.storm = &Delivery{
-			Target: p.info.Name, Incident: "storm-" + d.Incident + "-" + now.UTC().Format("20060102T150405Z"), Route: d.Route, Dataset: d.Dataset, Subject: target.SubjectStorm, Began: now,
+			Target: p.info.Name, Incident: "storm-" + d.Incident + "-" + now.UTC().Format("20060102T150405Z"),
+			Route: d.Route, Dataset: d.Dataset, Subject: target.SubjectStorm, Began: now,
 			Opened: d.Opened, News: d.News,
 		}
 		p.storm.place = p
@@ -157,7 +158,8 @@ func (e *Engine) decideStorm(d *Delivery, now time.Time) {
 		d.await(target.Open, d.News, now)
 	case d.active && d.Told.Hash != g.hash():
 		due := d.Told.At.Add(e.cfg.Storm.Within)
-		if len(g.active) > 0 && g.active[0].widest().entity() != d.Told.Entity && ranks[g.active[0].widest().Type] > ranks[bgp.EntityAS] {
+		if len(g.active) > 0 && g.active[0].widest().entity() != d.Told.Entity &&
+			ranks[g.active[0].widest().Type] > ranks[bgp.EntityAS] {
 			due = d.Told.At.Add(time.Minute)
 		}
 		d.await(target.Update, d.News, latest(due, now))
@@ -167,7 +169,8 @@ func (e *Engine) decideStorm(d *Delivery, now time.Time) {
 		d.await(target.Close, d.News, now)
 	default:
 		if d.Waiting != nil && p.info.Traits.Style == target.Chat && len(g.members) > 0 {
-			p.late = append(p.late, lateLine{d, exercise(d.Dataset) + bgp.Count(len(g.members), "outage") + " that began close together are over", "the target took no message"})
+			p.late = append(p.late, lateLine{d, exercise(d.Dataset) + bgp.Count(len(g.members), "outage") +
+				" that began close together are over", "the target took no message"})
 		}
 		d.unwait()
 		if d == p.storm {

@@ -63,7 +63,8 @@ func parseTemplate(s string) (*template.Template, error) {
 	}
 	at := time.Date(2014, 12, 22, 16, 15, 0, 0, time.UTC)
 	_, err = render(t, &target.Message{
-		Kind: target.Open, Severity: bgp.SeverityTotal, Title: "Example", Headline: "Example: all 4 IPv4 prefixes lost", Time: at, Start: at,
+		Kind: target.Open, Severity: bgp.SeverityTotal, Title: "Example",
+		Headline: "Example: all 4 IPv4 prefixes lost", Time: at, Start: at,
 		Events: []bgp.Outage{{ID: "country-KP-ipv4-20141222T1615Z", Family: bgp.IPv4.String(), Start: at}},
 	})
 	return t, err
@@ -95,8 +96,10 @@ func counts(n parse.Node) bool {
 func render(t *template.Template, m *target.Message) (string, error) {
 	out := bounded{left: maxOutput}
 	err := t.Execute(&out, TemplateData{
-		Kind: string(m.Kind), Severity: string(m.Severity), Reason: string(m.Reason), Title: m.Title, Headline: m.Headline, Post: m.Post, Summary: m.Summary,
-		Remainder: m.Remainder, Link: m.Link, Route: m.Route, Incident: m.Incident, Time: m.Time, Start: m.Start, End: m.End, Late: m.Late,
+		Kind: string(m.Kind), Severity: string(m.Severity), Reason: string(m.Reason), Title: m.Title,
+		Headline: m.Headline, Post: m.Post, Summary: m.Summary,
+		Remainder: m.Remainder, Link: m.Link, Route: m.Route, Incident: m.Incident, Time: m.Time,
+		Start: m.Start, End: m.End, Late: m.Late,
 		Exercise: m.Exercise, Events: m.Events,
 	})
 	return plaintext.CleanLines(out.String()), err

@@ -130,7 +130,8 @@ func (d *Delivery) halfBack(s *standing, top *bgp.Outage) string {
 	}
 	var over *Event
 	for i := range d.Events {
-		if ev := &d.Events[i]; ev.Counted && ev.over() && ev.entity() == s.top.entity() && strings.Contains(d.Told.Families, familyTitle(ev.Family)) &&
+		if ev := &d.Events[i]; ev.Counted && ev.over() && ev.entity() == s.top.entity() &&
+			strings.Contains(d.Told.Families, familyTitle(ev.Family)) &&
 			!strings.Contains(s.families, familyTitle(ev.Family)) && (over == nil || ev.End.After(over.End)) {
 			over = ev
 		}
@@ -142,7 +143,8 @@ func (d *Delivery) halfBack(s *standing, top *bgp.Outage) string {
 	if over.Reason == bgp.EndRecovered && over.Kind == bgp.KindOutage {
 		rest = "is not"
 	}
-	return fmt.Sprintf("%s: %s %s; %s %s", named(top), familyTitle(over.Family), ending(over.Kind, over.Reason), s.families, rest)
+	return fmt.Sprintf("%s: %s %s; %s %s", named(top), familyTitle(over.Family),
+		ending(over.Kind, over.Reason), s.families, rest)
 }
 
 // familyTitle is how texts write a family: IPv4.
@@ -183,7 +185,8 @@ func (d *Delivery) words(m *target.Message, s *standing, top *bgp.Outage) {
 		}
 		if top.Now != top.Peak && top.Peak.LossPercent > 0 {
 			m.Summary += fmt.Sprintf(" Now %s %% of it is lost (%s), at worst %s %% (%s).",
-				top.Now.LossPercent, bgp.Count(top.Now.LostPrefixes, "prefix"), top.Peak.LossPercent, bgp.Count(top.Peak.LostPrefixes, "prefix"))
+				top.Now.LossPercent, bgp.Count(top.Now.LostPrefixes,
+					"prefix"), top.Peak.LossPercent, bgp.Count(top.Peak.LostPrefixes, "prefix"))
 		}
 	case m.End.Sub(s.top.End) >= time.Minute && !s.top.End.IsZero():
 		m.Summary += " The last event in it ended at " + stamp(m.End) + "."
@@ -215,16 +218,20 @@ func fit(s string) string {
 	if postSize.Holds(s + " " + caveat) {
 		return s + " " + caveat
 	}
-	short := plaintext.Size{Graphemes: postSize.Graphemes - len(caveat) - 1, Octets: postSize.Octets - len(caveat) - 1}
+	short := plaintext.Size{Graphemes: postSize.Graphemes - len(caveat) - 1,
+		Octets: postSize.Octets - len(caveat) - 1}
 	return short.Cut(s) + " " + caveat
 }
 
 // pointer fills in the texts of the last message of an incident that went into an older one.
 func (d *Delivery) pointer(m *target.Message, into string) {
 	m.Reason = bgp.EndSuperseded
-	m.Headline = headlineSize.Cut(exercise(d.Dataset) + m.Title + ": told together with " + into + " from now on")
-	m.Post = fit(exercise(d.Dataset) + m.Title + " is not back. It is told together with " + into + " from now on.")
-	m.Summary = m.Title + " is not back. It turned out to be a part of the incident of " + into + " (" + d.FoldedInto + "), which was told before, and is told there from now on."
+	m.Headline = headlineSize.Cut(
+		exercise(d.Dataset) + m.Title + ": told together with " + into + " from now on")
+	m.Post = fit(
+		exercise(d.Dataset) + m.Title + " is not back. It is told together with " + into + " from now on.")
+	m.Summary = m.Title + " is not back. It turned out to be a part of the incident of " + into + " (" +
+		d.FoldedInto + "), which was told before, and is told there from now on."
 }
 
 // late says in all texts of a message that it is late, and why.
@@ -276,12 +283,15 @@ func (g *gale) words(m *target.Message, within time.Duration) {
 	case m.Kind == target.Close && g.recovered == n:
 		m.Headline = bgp.Count(n, "outage") + " that began close together: all are back."
 	case m.Kind == target.Close:
-		m.Headline = fmt.Sprintf("%s that began close together: all have ended, %d of them are back.", bgp.Count(n, "outage"), g.recovered)
+		m.Headline = fmt.Sprintf("%s that began close together: all have ended, %d of them are back.",
+			bgp.Count(n, "outage"), g.recovered)
 	default:
-		m.Headline = fmt.Sprintf("%s began close together; %d %s.", bgp.Count(n, "outage"), len(g.active), verb(len(g.active), "lasts", "last"))
+		m.Headline = fmt.Sprintf("%s began close together; %d %s.", bgp.Count(n, "outage"), len(g.active),
+			verb(len(g.active), "lasts", "last"))
 	}
 	m.Post = fit(m.Headline + widest)
-	m.Summary = summarySize.Cut(m.Headline + " Among them, the widest first: " + strings.Join(names, ", ") + ". They are told together, as one storm, and not one by one.")
+	m.Summary = summarySize.Cut(m.Headline + " Among them, the widest first: " +
+		strings.Join(names, ", ") + ". They are told together, as one storm, and not one by one.")
 	m.Headline = headlineSize.Cut(m.Headline)
 }
 

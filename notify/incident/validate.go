@@ -32,7 +32,8 @@ func (c Config) Faults() []config.Fault {
 		faults = append(faults, r.faults(key)...)
 	}
 	if len(c.Routes) > maxRoutes {
-		faults = append(faults, config.Fault{Key: "routes", Value: c.Routes, Want: fmt.Sprintf("at most %d", maxRoutes)})
+		faults = append(faults,
+			config.Fault{Key: "routes", Value: c.Routes, Want: fmt.Sprintf("at most %d", maxRoutes)})
 	}
 	return faults
 }
@@ -62,7 +63,8 @@ func (r Route) faults(key string) []config.Fault {
 		add("digest", r.Digest, "daily HH:MM ZONE or weekly mon HH:MM ZONE: "+err.Error())
 	}
 	if _, err := parseTemplate(r.Template); err != nil {
-		add("template", r.Template, "a template of text/template that runs: "+strings.TrimPrefix(err.Error(), "template: "))
+		add("template", r.Template,
+			"a template of text/template that runs: "+strings.TrimPrefix(err.Error(), "template: "))
 	}
 	if r.GroupWait != "" {
 		if d, err := parseWait(r.GroupWait); err != nil || d < 0 || d > time.Hour {
@@ -85,10 +87,13 @@ func (m Match) faults(key string) []config.Fault {
 			}
 		}
 	}
-	each("types", m.Types, []string{"prefix", "as", "country", "region", "world", "watch"}, "prefix, as, country, region, world or watch")
+	each("types", m.Types, []string{"prefix", "as", "country", "region", "world", "watch"},
+		"prefix, as, country, region, world or watch")
 	each("families", m.Families, []string{"ipv4", "ipv6"}, "ipv4 or ipv6")
-	each("kinds", m.Kinds, []string{"outage", "partial", "intermittent", "moved", "origin"}, "outage, partial, intermittent, moved or origin")
-	each("severity", m.Severity, []string{"minor", "moderate", "major", "total"}, "minor, moderate, major or total")
+	each("kinds", m.Kinds, []string{"outage", "partial", "intermittent", "moved", "origin"},
+		"outage, partial, intermittent, moved or origin")
+	each("severity", m.Severity, []string{"minor", "moderate", "major", "total"},
+		"minor, moderate, major or total")
 	each("states", m.States, []string{"suspected", "open", "closed"}, "suspected, open or closed")
 	for i, c := range m.Countries {
 		if bgp.CountryName(strings.ToUpper(c)) == "" {
@@ -113,12 +118,14 @@ func (m Match) never(key string) []config.Fault {
 		faults = append(faults, config.Fault{Key: key + name, Value: value, Want: want})
 	}
 	for i, c := range m.Codes {
-		if t := codeType(c); t != 0 && t != bgp.EntityWatch && len(m.Types) > 0 && !slices.Contains(m.Types, t.String()) && !slices.Contains(m.Types, bgp.EntityWatch.String()) {
+		if t := codeType(c); t != 0 && t != bgp.EntityWatch && len(m.Types) > 0 &&
+			!slices.Contains(m.Types, t.String()) && !slices.Contains(m.Types, bgp.EntityWatch.String()) {
 			add("codes["+strconv.Itoa(i)+"]", c, "a code of one of match.types: this one never matches")
 		}
 	}
 	only := func(types ...string) bool {
-		return len(m.Types) > 0 && !slices.ContainsFunc(m.Types, func(t string) bool { return !slices.Contains(types, t) })
+		return len(m.Types) > 0 &&
+			!slices.ContainsFunc(m.Types, func(t string) bool { return !slices.Contains(types, t) })
 	}
 	if len(m.ASNs) > 0 && only("country", "region", "world", "watch") {
 		add("asns", m.ASNs, "as or prefix among match.types: other entities have no AS")
@@ -182,9 +189,11 @@ func (c Config) FaultsWith(known Known) []config.Fault {
 			case !ok:
 				faults = append(faults, config.Fault{Key: at, Value: name, Want: "a target of notify.targets"})
 			case r.Digest != "" && (t.Traits.Style == target.Pager || t.Traits.Style == target.Records):
-				faults = append(faults, config.Fault{Key: at, Value: name, Want: "a chat, mail or feed: a target of this type takes no digests"})
+				faults = append(faults,
+					config.Fault{Key: at, Value: name, Want: "a chat, mail or feed: a target of this type takes no digests"})
 			case r.Template != "" && t.Traits.Style == target.Records:
-				faults = append(faults, config.Fault{Key: at, Value: name, Want: "a target that is sent texts: this one is sent records, which the template does not change"})
+				faults = append(faults, config.Fault{Key: at, Value: name,
+					Want: "a target that is sent texts: this one is sent records, which the template does not change"})
 			case slices.Index(r.To, name) != j:
 				faults = append(faults, config.Fault{Key: at, Value: name, Want: "each target once"})
 			}
@@ -194,7 +203,8 @@ func (c Config) FaultsWith(known Known) []config.Fault {
 		}
 		for j, list := range r.Match.Watch {
 			if !slices.Contains(known.WatchLists, list) {
-				faults = append(faults, config.Fault{Key: key + "match.watch[" + strconv.Itoa(j) + "]", Value: list, Want: "the name of a watch list of the section watch"})
+				faults = append(faults, config.Fault{Key: key + "match.watch[" + strconv.Itoa(j) + "]", Value: list,
+					Want: "the name of a watch list of the section watch"})
 			}
 		}
 	}

@@ -159,7 +159,8 @@ func (w Writer) Delivery(d *incident.Delivery) (*kgo.Record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encoding the delivery %s: %w", d.Key(), err)
 	}
-	return w.record(d.Key(), &pb.NotifyRecord{Kind: kind, Target: d.Target, Incident: d.Incident, Route: d.Route, Json: b})
+	return w.record(d.Key(),
+		&pb.NotifyRecord{Kind: kind, Target: d.Target, Incident: d.Incident, Route: d.Route, Json: b})
 }
 
 // SilenceEnded is the tombstone of a silence.

@@ -100,17 +100,20 @@ func Status(w io.Writer, all []incident.Status, f Form) error {
 	if f.JSON {
 		out := make([]statusObject, len(all))
 		for i, s := range all {
-			out[i] = statusObject{s.Target, stateOf(s), s.Off, s.Open, s.Waiting, s.Parked, s.Oldest, s.LastSent, s.LastError}
+			out[i] = statusObject{s.Target, stateOf(s), s.Off, s.Open, s.Waiting, s.Parked, s.Oldest, s.LastSent,
+				s.LastError}
 		}
 		return objects(w, out)
 	}
-	t := terminal.Table{Columns: columns("TARGET", "STATE", "OPEN", "WAITING", "OLDEST WAITS", "PARKED", "LAST SENT (UTC)")}
+	t := terminal.Table{
+		Columns: columns("TARGET", "STATE", "OPEN", "WAITING", "OLDEST WAITS", "PARKED", "LAST SENT (UTC)")}
 	for _, s := range all {
 		oldest := "-"
 		if !s.Oldest.IsZero() {
 			oldest = bgp.DurationText(max(0, f.Now.Sub(s.Oldest)))
 		}
-		t.Rows = append(t.Rows, row(s.Target, stateOf(s), strconv.Itoa(s.Open), strconv.Itoa(s.Waiting), oldest, strconv.Itoa(s.Parked), moment(s.LastSent)))
+		t.Rows = append(t.Rows, row(s.Target, stateOf(s), strconv.Itoa(s.Open), strconv.Itoa(s.Waiting),
+			oldest, strconv.Itoa(s.Parked), moment(s.LastSent)))
 		var notes []string
 		switch {
 		case s.Off != "":
@@ -188,16 +191,19 @@ func Messages(w io.Writer, all []incident.Attempt, f Form) error {
 		out := make([]messageObject, len(all))
 		for i, a := range all {
 			m := a.Message
-			out[i] = messageObject{m.Time, a.Target, string(m.Kind), m.Route, m.Incident, m.Severity, m.Late, m.Headline}
+			out[i] = messageObject{m.Time, a.Target, string(m.Kind), m.Route, m.Incident, m.Severity, m.Late,
+				m.Headline}
 		}
 		return objects(w, out)
 	}
 	t := terminal.Table{Columns: columns("TIME (UTC)", "TARGET", "ROUTE", "WHAT", "MESSAGE")}
 	for _, a := range all {
 		m := a.Message
-		t.Rows = append(t.Rows, row(moment(m.Time), a.Target, m.Route, strings.ReplaceAll(string(m.Kind), "_", " "), m.Headline))
+		t.Rows = append(t.Rows,
+			row(moment(m.Time), a.Target, m.Route, strings.ReplaceAll(string(m.Kind), "_", " "), m.Headline))
 	}
-	return draw(w, f, t, "nothing would have been sent: no outage of that time fits a route, or each was over before it could be told")
+	return draw(w, f, t,
+		"nothing would have been sent: no outage of that time fits a route, or each was over before it could be told")
 }
 
 // Parked prints the parked messages. --retry takes their id.

@@ -152,9 +152,11 @@ func lost(o *bgp.Outage, l bgp.Loss, tell bool) string {
 		return ""
 	}
 	if o.Kind == bgp.KindMoved {
-		return fmt.Sprintf("%d of %s moved to other origins (%s %% of the space)", l.LostPrefixes, bgp.Count(o.Baseline.Prefixes, "prefix"), l.LossPercent)
+		return fmt.Sprintf("%d of %s moved to other origins (%s %% of the space)", l.LostPrefixes,
+			bgp.Count(o.Baseline.Prefixes, "prefix"), l.LossPercent)
 	}
-	return fmt.Sprintf("%d of %s (%s %% of the space)", l.LostPrefixes, bgp.Count(o.Baseline.Prefixes, "prefix"), l.LossPercent)
+	return fmt.Sprintf("%d of %s (%s %% of the space)", l.LostPrefixes,
+		bgp.Count(o.Baseline.Prefixes, "prefix"), l.LossPercent)
 }
 
 // unexpected names the first unexpected routes of an event of the kind origin.
@@ -166,7 +168,8 @@ func unexpected(o *bgp.Outage) string {
 			all = append(all, fmt.Sprintf("and %d more", len(o.Unexpected)-shown))
 			break
 		}
-		s := fmt.Sprintf("%s from %s, held by %s (%s %%) on %s", u.Prefix, u.Origin.ASN, bgp.Count(u.Voters, "voter"), u.SharePercent, bgp.Count(u.Collectors, "collector"))
+		s := fmt.Sprintf("%s from %s, held by %s (%s %%) on %s", u.Prefix, u.Origin.ASN,
+			bgp.Count(u.Voters, "voter"), u.SharePercent, bgp.Count(u.Collectors, "collector"))
 		if u.RPKI != "" {
 			s += ", RPKI " + strings.ReplaceAll(u.RPKI, "_", " ")
 		}
@@ -179,14 +182,16 @@ func seen(o *bgp.Outage) string {
 	if o.Panel.Voters == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s on %s", bgp.Count(o.Panel.Voters, "voter"), bgp.Count(o.Panel.Collectors, "collector"))
+	return fmt.Sprintf("%s on %s", bgp.Count(o.Panel.Voters, "voter"),
+		bgp.Count(o.Panel.Collectors, "collector"))
 }
 
 func (m *Message) notMeasured() string {
 	if m.NotMeasuredSince.IsZero() {
 		return ""
 	}
-	return "Not measured since " + Clock(m.NotMeasuredSince) + ": no verdict is possible, so nothing is known of now"
+	return "Not measured since " + Clock(m.NotMeasuredSince) +
+		": no verdict is possible, so nothing is known of now"
 }
 
 func (m *Message) late() string {

@@ -53,8 +53,10 @@ func (m *Message) Data(maxOctets int) (data []byte, truncated []string, err erro
 	from := m.Record
 	if from == nil {
 		from, err = json.Marshal(brief{
-			Incident: m.Incident, Kind: m.Kind, Subject: m.Subject, Start: known(m.Start), End: known(m.End), Severity: m.Severity, EndReason: m.Reason,
-			NotMeasuredSince: known(m.NotMeasuredSince), Title: m.Title, Headline: m.Headline, Post: m.Post, Summary: m.Summary,
+			Incident: m.Incident, Kind: m.Kind, Subject: m.Subject, Start: known(m.Start), End: known(m.End),
+			Severity: m.Severity, EndReason: m.Reason,
+			NotMeasuredSince: known(m.NotMeasuredSince), Title: m.Title, Headline: m.Headline, Post: m.Post,
+			Summary: m.Summary,
 		})
 		if err != nil {
 			return nil, nil, fmt.Errorf("writing message %s: %w", m.ID, err)

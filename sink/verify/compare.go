@@ -33,7 +33,8 @@ func newComparison(ctx context.Context, d *Deps, topic, table string) (*comparis
 		return nil, err
 	}
 	c := &comparison{d: d, topic: topic, table: d.ClickHouse.Database + "." + table, schema: t}
-	c.key = strings.Join(slices.DeleteFunc(slices.Clone(t.Key), func(k string) bool { return k == "dataset" }), ", ")
+	c.key = strings.Join(slices.DeleteFunc(slices.Clone(t.Key), func(k string) bool { return k == "dataset" }),
+		", ")
 	c.hash = t.RowHash(fromLog...)
 	if t.Has("received_at") { // where the record does not say it, it is when Kafka took the record
 		c.hash = "cityHash64(" + c.hash + ", if(received_at = appended_at, 0, toUnixTimestamp64Micro(received_at)))"
@@ -71,7 +72,8 @@ const expected = "expected"
 
 // stored is SQL for the rows of the table that have a place in the piece.
 func (c *comparison) stored() string {
-	return fmt.Sprintf("FROM %s WHERE dataset = %s AND (%s) IN (SELECT %s FROM %s)", c.table, clickhouse.QuoteText(c.d.Dataset), c.key, c.key, expected)
+	return fmt.Sprintf("FROM %s WHERE dataset = %s AND (%s) IN (SELECT %s FROM %s)", c.table,
+		clickhouse.QuoteText(c.d.Dataset), c.key, c.key, expected)
 }
 
 func (c *comparison) query(sql string, rows proto.Input) clickhouse.Query {
@@ -85,16 +87,19 @@ func (c *comparison) query(sql string, rows proto.Input) clickhouse.Query {
 // settings are those of all queries: they may take their time, and spill to disk before they take much memory.
 func settings() map[string]string {
 	return map[string]string{
-		"max_execution_time": "0", "max_threads": "2", "use_query_condition_cache": "0", "max_query_size": "16777216",
+		"max_execution_time": "0", "max_threads": "2", "use_query_condition_cache": "0",
+		"max_query_size":                     "16777216",
 		"max_bytes_before_external_group_by": "268435456", "max_bytes_before_external_sort": "268435456",
 	}
 }
 
 // compare compares a piece, adds what is wrong to out, and returns how many rows of the table come from these records.
-func (c *comparison) compare(ctx context.Context, rows proto.Input, partition int32, out *TableReport) (own uint64, err error) {
+func (c *comparison) compare(ctx context.Context, rows proto.Input, partition int32,
+	out *TableReport) (own uint64, err error) {
 	var n struct{ Want, WantHash, WantAll, Have, HaveHash, HaveAll uint64 }
 	const side = "SELECT count() AS n, sum(h) AS s, sum(cityHash64(h, topic, partition, offset, appended_at)) AS a FROM (SELECT %s AS h, topic, partition, offset, appended_at %s)"
-	sql := fmt.Sprintf("SELECT w.n AS Want, w.s AS WantHash, w.a AS WantAll, t.n AS Have, t.s AS HaveHash, t.a AS HaveAll FROM ("+side+") AS w CROSS JOIN ("+side+") AS t",
+	sql := fmt.Sprintf(
+		"SELECT w.n AS Want, w.s AS WantHash, w.a AS WantAll, t.n AS Have, t.s AS HaveHash, t.a AS HaveAll FROM ("+side+") AS w CROSS JOIN ("+side+") AS t",
 		c.hash, "FROM "+expected, c.hash, c.stored())
 	if err := c.d.ClickHouse.AskRow(ctx, c.query(sql, rows), &n); err != nil {
 		return 0, err
@@ -108,8 +113,10 @@ func (c *comparison) compare(ctx context.Context, rows proto.Input, partition in
 		}
 	}
 	var o struct{ Own uint64 }
-	err = c.d.ClickHouse.AskRow(ctx, c.query(fmt.Sprintf("SELECT count() AS Own %s AND (topic, partition, offset, appended_at, %s) IN (SELECT topic, partition, offset, appended_at, %s FROM %s)",
-		c.stored(), c.key, c.key, expected), rows), &o)
+	err = c.d.ClickHouse.AskRow(ctx,
+		c.query(fmt.Sprintf(
+			"SELECT count() AS Own %s AND (topic, partition, offset, appended_at, %s) IN (SELECT topic, partition, offset, appended_at, %s FROM %s)",
+			c.stored(), c.key, c.key, expected), rows), &o)
 	out.Elsewhere += n.Have - min(o.Own, n.Have)
 	return o.Own, err
 }
@@ -122,7 +129,8 @@ type found struct {
 }
 
 // nameFaults names the rows of a piece that are missing, doubled or different.
-func (c *comparison) nameFaults(ctx context.Context, rows proto.Input, partition int32, out *TableReport) error {
+func (c *comparison) nameFaults(ctx context.Context, rows proto.Input, partition int32,
+	out *TableReport) error {
 	var values, differing []string
 	for _, col := range c.schema.Columns {
 		if slices.Contains(fromLog, col.Name) || slices.Contains(c.schema.Key, col.Name) {
@@ -147,7 +155,8 @@ func (c *comparison) nameFaults(ctx context.Context, rows proto.Input, partition
 			LEFT JOIN (SELECT %s FROM (SELECT *, %s AS h %s) GROUP BY %s) AS t USING (%s)
 			ORDER BY offset
 		) WHERE state != 'right' GROUP BY state`, maxPlaces, expired, c.position, strings.Join(differing, ", "), c.hash, expected,
-			strings.Join(append([]string{c.key, "count() AS n, min(h) AS low, max(h) AS high"}, values...), ", "), c.hash, c.stored(), c.key, c.key), rows)
+			strings.Join(append([]string{c.key, "count() AS n, min(h) AS low, max(h) AS high"}, values...),
+				", "), c.hash, c.stored(), c.key, c.key), rows)
 		if final {
 			q.Settings["final"] = "1"
 		}
@@ -168,18 +177,22 @@ func (c *comparison) nameFaults(ctx context.Context, rows proto.Input, partition
 
 // inPiece is SQL for rows that say that they come from some records.
 func (c *comparison) inPiece(partition int32, from, to int64, first, last time.Time) string {
-	return fmt.Sprintf("FROM %s WHERE dataset = %s AND topic = %s AND partition = %d AND offset >= %d AND offset < %d AND appended_at >= toDateTime(%d, 'UTC') AND appended_at <= toDateTime(%d, 'UTC')",
-		c.table, clickhouse.QuoteText(c.d.Dataset), clickhouse.QuoteText(c.topic), partition, from, to, first.Unix(), last.Unix())
+	return fmt.Sprintf(
+		"FROM %s WHERE dataset = %s AND topic = %s AND partition = %d AND offset >= %d AND offset < %d AND appended_at >= toDateTime(%d, 'UTC') AND appended_at <= toDateTime(%d, 'UTC')",
+		c.table, clickhouse.QuoteText(c.d.Dataset), clickhouse.QuoteText(
+			c.topic), partition, from, to, first.Unix(), last.Unix())
 }
 
 // countByPiece counts the rows that say that they come from the records of each piece, by its first offset.
-func (c *comparison) countByPiece(ctx context.Context, partition int32, pieces []piece, end int64, first, last time.Time) (map[int64]uint64, error) {
+func (c *comparison) countByPiece(ctx context.Context, partition int32, pieces []piece, end int64,
+	first, last time.Time) (map[int64]uint64, error) {
 	froms := make([]string, len(pieces))
 	for i, p := range pieces {
 		froms[i] = fmt.Sprintf("toInt64(%d)", p.from)
 	}
 	have := map[int64]uint64{}
-	sql := fmt.Sprintf("SELECT roundDown(offset, [%s]) AS First, count() AS Rows %s GROUP BY First", strings.Join(froms, ", "), c.inPiece(partition, pieces[0].from, end, first, last))
+	sql := fmt.Sprintf("SELECT roundDown(offset, [%s]) AS First, count() AS Rows %s GROUP BY First",
+		strings.Join(froms, ", "), c.inPiece(partition, pieces[0].from, end, first, last))
 	err := c.d.ClickHouse.AskRows(ctx, c.query(sql, nil), func(d *json.Decoder) error {
 		var n struct {
 			First int64
@@ -193,7 +206,8 @@ func (c *comparison) countByPiece(ctx context.Context, partition int32, pieces [
 }
 
 // nameStrangers names the rows that say that they come from the records, and are not among rows.
-func (c *comparison) nameStrangers(ctx context.Context, rows proto.Input, partition int32, from, to int64, first, last time.Time, out *TableReport) error {
+func (c *comparison) nameStrangers(ctx context.Context, rows proto.Input, partition int32, from,
+	to int64, first, last time.Time, out *TableReport) error {
 	sql := fmt.Sprintf(`SELECT 'strange' AS State, count() AS Rows, 0 AS More, groupArray(%d)(CAST((offset, %s, ''), 'Tuple(Offset Int64, Position String, Note String)')) AS Places FROM (
 		SELECT * %s AND (%s) NOT IN (SELECT %s FROM %s) ORDER BY offset)`, maxPlaces, c.position, c.inPiece(partition, from, to, first, last), c.key, c.key, expected)
 	return c.d.ClickHouse.AskRows(ctx, c.query(sql, rows), func(d *json.Decoder) error {
@@ -207,7 +221,8 @@ func (c *comparison) nameStrangers(ctx context.Context, rows proto.Input, partit
 // countBefore counts the rows of a partition that were stored from records that Kafka took before a time.
 func (c *comparison) countBefore(ctx context.Context, partition int32, first time.Time) (uint64, error) {
 	var n struct{ Rows uint64 }
-	sql := fmt.Sprintf("SELECT count() AS Rows FROM %s WHERE dataset = %s AND topic = %s AND partition = %d AND appended_at < toDateTime(%d, 'UTC')",
+	sql := fmt.Sprintf(
+		"SELECT count() AS Rows FROM %s WHERE dataset = %s AND topic = %s AND partition = %d AND appended_at < toDateTime(%d, 'UTC')",
 		c.table, clickhouse.QuoteText(c.d.Dataset), clickhouse.QuoteText(c.topic), partition, first.Unix())
 	err := c.d.ClickHouse.AskRow(ctx, c.query(sql, nil), &n)
 	return n.Rows, err

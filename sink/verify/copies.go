@@ -141,22 +141,27 @@ func (v *view) prepare(ctx context.Context, d *Deps, until map[string]time.Time,
 func (v *view) sides(d *Deps, of span) string {
 	where := "WHERE dataset = " + clickhouse.QuoteText(d.Dataset)
 	if of.lasts > 0 {
-		where += fmt.Sprintf(" AND %s >= %s AND %s < %s", v.time, clickhouse.QuoteTime(of.from), v.time, clickhouse.QuoteTime(of.from.Add(of.lasts)))
+		where += fmt.Sprintf(" AND %s >= %s AND %s < %s", v.time, clickhouse.QuoteTime(of.from), v.time,
+			clickhouse.QuoteTime(of.from.Add(of.lasts)))
 	}
 	key := named(slices.DeleteFunc(slices.Clone(v.target.Key), func(k string) bool { return k == "dataset" }))
 	one := func(side int, from string) string {
-		return fmt.Sprintf("SELECT %d AS side, %s AS h, appended_at AS appended, %s AS place, toDateTime(%s, 'UTC') AS at FROM %s %s", side, v.hash, key, v.time, from, where)
+		return fmt.Sprintf(
+			"SELECT %d AS side, %s AS h, appended_at AS appended, %s AS place, toDateTime(%s, 'UTC') AS at FROM %s %s",
+			side, v.hash, key, v.time, from, where)
 	}
 	source := "(" + v.Query + ")"
 	if v.target.Version != "" {
-		source = fmt.Sprintf("(SELECT * FROM %s WHERE dataset = %s ORDER BY %s DESC LIMIT 1 BY %s)", source, clickhouse.QuoteText(d.Dataset), v.target.Version, strings.Join(v.target.Key, ", "))
+		source = fmt.Sprintf("(SELECT * FROM %s WHERE dataset = %s ORDER BY %s DESC LIMIT 1 BY %s)", source,
+			clickhouse.QuoteText(d.Dataset), v.target.Version, strings.Join(v.target.Key, ", "))
 	}
 	return one(1, source) + " UNION ALL " + one(2, d.ClickHouse.Database+"."+v.To)
 }
 
 // bounds is SQL for the rows that are compared.
 func (v *view) bounds(least, most string) string {
-	return fmt.Sprintf("%s >= toDateTime(%d, 'UTC') AND %s < toDateTime(%d, 'UTC')", least, max(v.begin.Unix(), 0), most, max(v.end.Unix(), 0))
+	return fmt.Sprintf("%s >= toDateTime(%d, 'UTC') AND %s < toDateTime(%d, 'UTC')", least,
+		max(v.begin.Unix(), 0), most, max(v.end.Unix(), 0))
 }
 
 // query is one that sees each row once.

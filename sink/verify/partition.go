@@ -58,9 +58,10 @@ func (p *partition) check(ctx context.Context, until int64) error {
 		return err
 	}
 	p.pieces = []piece{{from: from}}
-	err = kafka.ReadRange(ctx, p.d.Kafka, p.d.Log, p.topic, p.span.Partition, from, until, func(rec *kgo.Record) error {
-		return p.record(ctx, rec, until)
-	})
+	err = kafka.ReadRange(ctx, p.d.Kafka, p.d.Log, p.topic, p.span.Partition, from, until,
+		func(rec *kgo.Record) error {
+			return p.record(ctx, rec, until)
+		})
 	if err == nil {
 		err = p.compare(ctx)
 	}
@@ -95,7 +96,8 @@ func (p *partition) record(ctx context.Context, rec *kgo.Record, until int64) er
 	if p.rows.Count() < maxRows && p.octets < maxOctets {
 		return nil
 	}
-	p.d.Progress(fmt.Sprintf("%s: partition %d, offset %d of %d, %d rows compared", p.out.Topic, rec.Partition, rec.Offset, until, p.out.Rows))
+	p.d.Progress(fmt.Sprintf("%s: partition %d, offset %d of %d, %d rows compared", p.out.Topic,
+		rec.Partition, rec.Offset, until, p.out.Rows))
 	if err := p.compare(ctx); err != nil {
 		return err
 	}
@@ -152,14 +154,15 @@ func (p *partition) nameStrangers(ctx context.Context, from, to int64) error {
 		return err
 	}
 	start := to
-	err = kafka.ReadRange(ctx, p.d.Kafka, p.d.Log, p.topic, p.span.Partition, from, to, func(rec *kgo.Record) error {
-		if _, lost := kafka.ParseLost(rec); lost {
+	err = kafka.ReadRange(ctx, p.d.Kafka, p.d.Log, p.topic, p.span.Partition, from, to,
+		func(rec *kgo.Record) error {
+			if _, lost := kafka.ParseLost(rec); lost {
+				return nil
+			}
+			start = min(start, rec.Offset) // retention may have dropped what was before
+			_, _ = rows.Add(rec)           // a record that cannot be understood was counted before
 			return nil
-		}
-		start = min(start, rec.Offset) // retention may have dropped what was before
-		_, _ = rows.Add(rec)           // a record that cannot be understood was counted before
-		return nil
-	})
+		})
 	if err != nil {
 		return err
 	}
@@ -186,10 +189,11 @@ var errFound = errors.New("found")
 // timeOf is when Kafka took the first record from an offset on; now where there is none.
 func (p *partition) timeOf(ctx context.Context, offset int64) (at time.Time, err error) {
 	at = time.Now()
-	err = kafka.ReadRange(ctx, p.d.Kafka, p.d.Log, p.topic, p.span.Partition, offset, p.span.End, func(rec *kgo.Record) error {
-		at = rec.Timestamp
-		return errFound
-	})
+	err = kafka.ReadRange(ctx, p.d.Kafka, p.d.Log, p.topic, p.span.Partition, offset, p.span.End,
+		func(rec *kgo.Record) error {
+			at = rec.Timestamp
+			return errFound
+		})
 	if errors.Is(err, errFound) {
 		err = nil
 	}

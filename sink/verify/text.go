@@ -30,7 +30,8 @@ func (t *TableReport) lines() []string {
 	if !t.right() {
 		verdict = "DOES NOT EQUAL the log"
 	}
-	all := []string{fmt.Sprintf("%s: %s: %s of %s of %s (%s)", t.Table, verdict, bgp.Count(t.Rows, "row"), bgp.Count(t.Records, "record"), t.Topic, bgp.Count(t.Partitions, "partition"))}
+	all := []string{fmt.Sprintf("%s: %s: %s of %s of %s (%s)", t.Table, verdict, bgp.Count(t.Rows, "row"),
+		bgp.Count(t.Records, "record"), t.Topic, bgp.Count(t.Partitions, "partition"))}
 	fault := func(f Fault, text string) {
 		if f.Rows == 0 {
 			return
@@ -39,7 +40,10 @@ func (t *TableReport) lines() []string {
 		all = append(all, t.places(f)...)
 	}
 	fault(t.Missing, "missing in the table:")
-	fault(t.Doubled, fmt.Sprintf("more than once in the table (%d too many) until ClickHouse merges its parts; FINAL shows each once:", t.Extra))
+	fault(t.Doubled,
+		fmt.Sprintf(
+			"more than once in the table (%d too many) until ClickHouse merges its parts; FINAL shows each once:",
+			t.Extra))
 	fault(t.DoubledFinal, "more than once in the table, with FINAL too:")
 	fault(t.Different, "different in the table:")
 	fault(t.Strange, "in the table that no record makes:")
@@ -49,7 +53,8 @@ func (t *TableReport) lines() []string {
 		}
 	}
 	if t.Undecodable.Rows > 0 {
-		all = append(all, "  "+bgp.Count(t.Undecodable.Rows, "record")+" could not be understood and made no rows; the sink writes such records to the dead letters:")
+		all = append(all, "  "+bgp.Count(t.Undecodable.Rows,
+			"record")+" could not be understood and made no rows; the sink writes such records to the dead letters:")
 		all = append(all, t.places(t.Undecodable)...)
 	}
 	note(t.Again, "record", "came again and made no rows")
@@ -61,10 +66,13 @@ func (t *TableReport) lines() []string {
 		note(uint64(t.Waiting), "record", "not stored yet (markers of transactions count)")
 	}
 	if t.Uncommitted > 0 {
-		all = append(all, "  the sink has committed nothing in "+bgp.Count(t.Uncommitted, "partition")+": all that is there was compared")
+		all = append(all,
+			"  the sink has committed nothing in "+bgp.Count(t.Uncommitted,
+				"partition")+": all that is there was compared")
 	}
 	if t.Ahead > 0 {
-		all = append(all, "  the log of "+bgp.Count(t.Ahead, "partition")+" ends before the offset that the sink has committed: Kafka has lost records")
+		all = append(all, "  the log of "+bgp.Count(t.Ahead,
+			"partition")+" ends before the offset that the sink has committed: Kafka has lost records")
 	}
 	return all
 }
@@ -101,11 +109,13 @@ func (c *CopyReport) lines() []string {
 	if !c.right() {
 		verdict = "DOES NOT EQUAL its source"
 	}
-	all := []string{fmt.Sprintf("%s: %s: %s as the view %s makes them", c.Table, verdict, bgp.Count(c.Rows, "row"), c.View)}
+	all := []string{
+		fmt.Sprintf("%s: %s: %s as the view %s makes them", c.Table, verdict, bgp.Count(c.Rows, "row"), c.View)}
 	for _, f := range []struct {
 		fault Fault
 		text  string
-	}{{c.Missing, "missing or different in the table:"}, {c.Strange, "in the table that the source does not make:"}} {
+	}{{c.Missing, "missing or different in the table:"},
+		{c.Strange, "in the table that the source does not make:"}} {
 		if f.fault.Rows == 0 {
 			continue
 		}
@@ -120,7 +130,8 @@ func (c *CopyReport) lines() []string {
 		all = more(all, f.fault)
 	}
 	if c.NotLooked > 0 {
-		all = append(all, fmt.Sprintf("  %d more days, hours or minutes differ: their rows are not counted here", c.NotLooked))
+		all = append(all,
+			fmt.Sprintf("  %d more days, hours or minutes differ: their rows are not counted here", c.NotLooked))
 	}
 	return all
 }

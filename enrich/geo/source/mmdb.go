@@ -69,21 +69,24 @@ func readAll(in *input) ([]byte, error) {
 func recordOf(m map[string]any) Range {
 	var r Range
 	// IPinfo Lite has the country's name under country; MaxMind and DB-IP have a map there.
-	r.Country = countryCode([]byte(firstText(text(m, "country", "iso_code"), text(m, "country_code"), text(m, "country"),
-		text(m, "registered_country", "iso_code"))))
+	r.Country = countryCode(
+		[]byte(firstText(text(m, "country", "iso_code"), text(m, "country_code"), text(m, "country"),
+			text(m, "registered_country", "iso_code"))))
 	if list, ok := m["subdivisions"].([]any); ok && len(list) > 0 {
 		if sub, ok := list[0].(map[string]any); ok {
 			r.Region = regionCode(r.Country, []byte(text(sub, "iso_code")))
 		}
 	}
 	if r.Region == "" {
-		r.Region = regionCode(r.Country, []byte(firstText(text(m, "region_code"), text(m, "state1"), text(m, "region"))))
+		r.Region = regionCode(r.Country,
+			[]byte(firstText(text(m, "region_code"), text(m, "state1"), text(m, "region"))))
 	}
 	r.ASN = number(m["autonomous_system_number"])
 	if r.ASN == 0 {
 		r.ASN = number(m["asn"])
 	}
-	r.Organisation = cleanName([]byte(firstText(text(m, "autonomous_system_organization"), text(m, "as_name"), text(m, "name"))))
+	r.Organisation = cleanName(
+		[]byte(firstText(text(m, "autonomous_system_organization"), text(m, "as_name"), text(m, "name"))))
 	return r
 }
 

@@ -39,7 +39,8 @@ func (t mmdbTree) check() error {
 	if uint64(t.nodes)*uint64(t.recordBits)/4 > uint64(len(t.content)) {
 		return fmt.Errorf("%d nodes in %d octets: %w", t.nodes, len(t.content), ErrDamaged)
 	}
-	paths := make([]uint32, t.nodes) // to leaves below the node; 0 is not counted yet, open that it is being counted
+	// to leaves below the node; 0 is not counted yet, open that it is being counted
+	paths := make([]uint32, t.nodes)
 	const open = math.MaxUint32
 	var count func(node uint32, depth int) (uint32, error)
 	count = func(node uint32, depth int) (uint32, error) {

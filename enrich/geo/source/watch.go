@@ -34,7 +34,8 @@ func (s Stamp) same(o Stamp) bool {
 	if s.Missing() || o.Missing() {
 		return s.Missing() == o.Missing()
 	}
-	return s.info.Size() == o.info.Size() && s.info.ModTime().Equal(o.info.ModTime()) && os.SameFile(s.info, o.info)
+	return s.info.Size() == o.info.Size() && s.info.ModTime().Equal(o.info.ModTime()) &&
+		os.SameFile(s.info, o.info)
 }
 
 // Missing reports whether there was no file.

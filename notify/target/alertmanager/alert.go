@@ -80,7 +80,8 @@ func (f memory) next(m *target.Message, now time.Time) memory {
 }
 
 // alerts returns the alerts to post: the one that fires or ends, and those of severities that it replaces.
-func (f memory) alerts(m *target.Message, resolveAfter time.Duration, now time.Time, publicURL string) []alert {
+func (f memory) alerts(m *target.Message, resolveAfter time.Duration, now time.Time,
+	publicURL string) []alert {
 	start := m.Start
 	if start.IsZero() || start.After(now) {
 		start = now
@@ -96,7 +97,8 @@ func (f memory) alerts(m *target.Message, resolveAfter time.Duration, now time.T
 	var all []alert
 	add := func(s bgp.Severity, end time.Time) {
 		all = append(all, alert{
-			Labels: labels(m, s), Annotations: annotations(m), StartsAt: start.UTC(), EndsAt: end.UTC(), GeneratorURL: generator(m.Link, publicURL),
+			Labels: labels(m, s), Annotations: annotations(m), StartsAt: start.UTC(), EndsAt: end.UTC(),
+			GeneratorURL: generator(m.Link, publicURL),
 		})
 	}
 	for _, s := range bgp.Severities {
@@ -124,12 +126,14 @@ func between(least, t, most time.Time) time.Time {
 
 // names are the alerts' names, by subject.
 var names = map[target.Subject]string{
-	target.SubjectOutage: "DarkmapOutage", target.SubjectBlind: "DarkmapBlind", target.SubjectStorm: "DarkmapStorm", target.SubjectNone: "DarkmapTest",
+	target.SubjectOutage: "DarkmapOutage", target.SubjectBlind: "DarkmapBlind",
+	target.SubjectStorm: "DarkmapStorm", target.SubjectNone: "DarkmapTest",
 }
 
 // labels are made of nothing that changes while the incident lasts, but for the severity.
 func labels(m *target.Message, s bgp.Severity) map[string]string {
-	l := map[string]string{"alertname": names[m.Subject], "severity": string(s), "outage_id": m.Incident, "route": text.Line(m.Route)}
+	l := map[string]string{"alertname": names[m.Subject], "severity": string(s), "outage_id": m.Incident,
+		"route": text.Line(m.Route)}
 	if m.Incident == "" {
 		l["outage_id"] = m.ID
 	}

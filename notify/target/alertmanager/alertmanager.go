@@ -43,7 +43,8 @@ type Alertmanager struct {
 
 // New makes a target. It does not connect.
 func New(cfg Config, d target.Deps) (*Alertmanager, error) {
-	a := &Alertmanager{resolveAfter: cmp.Or(cfg.ResolveAfter, usualResolveAfter), publicURL: d.PublicURL, name: d.Name, now: d.Now, log: d.Logger}
+	a := &Alertmanager{resolveAfter: cmp.Or(cfg.ResolveAfter, usualResolveAfter), publicURL: d.PublicURL,
+		name: d.Name, now: d.Now, log: d.Logger}
 	a.heart.name = cfg.Heartbeat
 	if len(cfg.Instances) == 0 {
 		return nil, errors.New("instances: want at least one Alertmanager")
@@ -65,7 +66,8 @@ func New(cfg Config, d target.Deps) (*Alertmanager, error) {
 
 // Traits are those of a pager that is told again each minute what lasts. News of an open incident is never too late for it: its alerts are a state.
 func (a *Alertmanager) Traits() target.Traits {
-	return target.Traits{Style: target.Pager, Keyed: true, LiveOnly: true, MaxAge: 24 * time.Hour, Resend: time.Minute, GroupWait: time.Minute, Retries: target.StateRetries()}
+	return target.Traits{Style: target.Pager, Keyed: true, LiveOnly: true, MaxAge: 24 * time.Hour,
+		Resend: time.Minute, GroupWait: time.Minute, Retries: target.StateRetries()}
 }
 
 // Close ends idle connections.
@@ -77,7 +79,8 @@ func (a *Alertmanager) Close() error {
 // Check asks every instance for its status. It fails where none answers.
 func (a *Alertmanager) Check(ctx context.Context) error {
 	errs := a.each(func(i *instance) error {
-		_, err := a.client.Do(ctx, httpclient.Request{Method: http.MethodGet, URL: i.url.JoinPath("api", "v2", "status")})
+		_, err := a.client.Do(ctx,
+			httpclient.Request{Method: http.MethodGet, URL: i.url.JoinPath("api", "v2", "status")})
 		return err
 	})
 	if slices.Contains(errs, nil) {
@@ -97,7 +100,9 @@ func (a *Alertmanager) Send(ctx context.Context, m *target.Message, h target.Han
 	case m.Kind == target.Notice: // it is about no incident, and an alert is one
 		return nil, nil
 	case m.Exercise:
-		return nil, &target.Fault{Err: errors.New("the data are not live: an Alertmanager is not told of exercises"), Refused: true}
+		return nil, &target.Fault{
+			Err:     errors.New("the data are not live: an Alertmanager is not told of exercises"),
+			Refused: true}
 	default:
 		was, err := remember(h, m, now)
 		if err != nil {
@@ -110,7 +115,8 @@ func (a *Alertmanager) Send(ctx context.Context, m *target.Message, h target.Han
 	if err != nil {
 		return nil, &target.Fault{Err: fmt.Errorf("writing the alerts of %s: %w", m.Incident, err), Refused: true}
 	}
-	err = a.outcome(a.each(func(i *instance) error { return a.post(ctx, i, body) }), "alerts", func(i *instance) *bool { return &i.failed })
+	err = a.outcome(a.each(func(i *instance) error { return a.post(ctx, i, body) }), "alerts",
+		func(i *instance) *bool { return &i.failed })
 	if err != nil || m.Kind == target.Test {
 		return nil, err
 	}
@@ -120,7 +126,8 @@ func (a *Alertmanager) Send(ctx context.Context, m *target.Message, h target.Han
 
 // post posts a list of alerts to an instance.
 func (a *Alertmanager) post(ctx context.Context, i *instance, body []byte) error {
-	_, err := a.client.Do(ctx, httpclient.Request{URL: i.url.JoinPath("api", "v2", "alerts"), Header: http.Header{"Content-Type": {"application/json"}}, Body: body})
+	_, err := a.client.Do(ctx, httpclient.Request{URL: i.url.JoinPath("api", "v2", "alerts"),
+		Header: http.Header{"Content-Type": {"application/json"}}, Body: body})
 	return err
 }
 
@@ -149,9 +156,11 @@ func (a *Alertmanager) outcome(errs []error, what string, failed func(*instance)
 		was := failed(i)
 		switch err := errs[n]; {
 		case err != nil && taken && !*was:
-			a.log.Warn("an Alertmanager does not take what is sent: others do", "target", a.name, "instance", i.url.Host, "what", what, "err", err)
+			a.log.Warn("an Alertmanager does not take what is sent: others do", "target", a.name, "instance",
+				i.url.Host, "what", what, "err", err)
 		case err == nil && *was:
-			a.log.Info("an Alertmanager takes what is sent again", "target", a.name, "instance", i.url.Host, "what", what)
+			a.log.Info("an Alertmanager takes what is sent again", "target", a.name, "instance", i.url.Host,
+				"what", what)
 		}
 		*was = errs[n] != nil && taken
 	}

@@ -48,7 +48,8 @@ func (a *Alertmanager) Beat(ctx context.Context, interval time.Duration) error {
 	err := a.outcome(a.each(func(i *instance) error {
 		earlier, err := a.earlier(ctx, i, silent, now)
 		if err != nil { // the heartbeat goes out all the same; the next one asks again
-			a.log.Warn("an Alertmanager does not say which alerts of earlier pauses fire: they are not ended yet", "target", a.name, "instance", i.url.Host, "err", err)
+			a.log.Warn("an Alertmanager does not say which alerts of earlier pauses fire: they are not ended yet",
+				"target", a.name, "instance", i.url.Host, "err", err)
 		}
 		body, err := json.Marshal(slices.Concat(earlier, []alert{alive, silent}))
 		if err != nil {
@@ -75,14 +76,16 @@ func (h *heartbeat) alerts(now time.Time, interval time.Duration, publicURL stri
 	alive = one(nameHeartbeat, "none", "darkmap "+h.name+" decides windows and can tell of outages",
 		"It fires while heartbeats come. It keeps DarkmapSilent quiet.", now.Add(lasts(interval)))
 	silent = one(nameSilent, "total", "darkmap "+h.name+" is silent: nobody is told of outages",
-		"darkmap sends no heartbeat any more: it does not run, its Kafka is away, or it decides no windows. No outage is told meanwhile, and no end of one.", now.Add(silentLasts))
+		"darkmap sends no heartbeat any more: it does not run, its Kafka is away, or it decides no windows. No outage is told meanwhile, and no end of one.", now.Add(
+			silentLasts))
 	return alive, silent
 }
 
 // earlier are the ends of alerts DarkmapSilent of this darkmap that an instance has from before the last pause.
 func (a *Alertmanager) earlier(ctx context.Context, i *instance, own alert, now time.Time) ([]alert, error) {
 	u := i.url.JoinPath("api", "v2", "alerts")
-	u.RawQuery = url.Values{"filter": {`alertname="` + nameSilent + `"`, `darkmap="` + a.heart.name + `"`}}.Encode()
+	u.RawQuery = url.Values{
+		"filter": {`alertname="` + nameSilent + `"`, `darkmap="` + a.heart.name + `"`}}.Encode()
 	answer, err := a.client.Do(ctx, httpclient.Request{Method: http.MethodGet, URL: u})
 	if err != nil {
 		return nil, err

@@ -47,10 +47,12 @@ func New(cfg Config, _ target.Deps) (target.Target, error) {
 	defer func() { _ = f.Close() }() // only read
 	feed, err := atomfeed.Read(f)
 	if err != nil {
-		return nil, fmt.Errorf("%w: it is not overwritten: move %s away, or name another file", err, filepath.Base(cfg.File))
+		return nil, fmt.Errorf("%w: it is not overwritten: move %s away, or name another file", err,
+			filepath.Base(cfg.File))
 	}
 	if feed.ID != cfg.ID {
-		return nil, fmt.Errorf("the Atom file %s is the feed %s and not %s: move it away, or name another file", filepath.Base(cfg.File), feed.ID, cfg.ID)
+		return nil, fmt.Errorf("the Atom file %s is the feed %s and not %s: move it away, or name another file",
+			filepath.Base(cfg.File), feed.ID, cfg.ID)
 	}
 	t.entries = feed.Entries
 	return t, nil
@@ -113,8 +115,9 @@ func trim(entries []atomfeed.Entry, limit int, kept string) []atomfeed.Entry {
 // write replaces the file. The feed was changed when its newest entry was; one that lost its only entry, at the time given.
 func (t *atomTarget) write(entries []atomfeed.Entry, now time.Time) error {
 	feed := &atomfeed.Feed{
-		Language: "en", ID: t.cfg.ID, Title: clean(cmp.Or(t.cfg.Title, "Internet outages")), Updated: atomfeed.At(now),
-		Author: atomfeed.Person{Name: clean(cmp.Or(t.cfg.Author, "darkmap"))}, Entries: entries,
+		Language: "en", ID: t.cfg.ID, Title: clean(cmp.Or(t.cfg.Title, "Internet outages")),
+		Updated: atomfeed.At(now),
+		Author:  atomfeed.Person{Name: clean(cmp.Or(t.cfg.Author, "darkmap"))}, Entries: entries,
 	}
 	if len(entries) > 0 {
 		feed.Updated = entries[0].Updated

@@ -49,7 +49,8 @@ func isOver(e atomfeed.Entry) bool {
 // entry makes the entry of a message.
 func (t *atomTarget) entry(m *target.Message, id string, published atomfeed.Time) atomfeed.Entry {
 	e := atomfeed.Entry{
-		ID: id, Title: text.Cut(clean(m.Heading()), maxTitle, 4*maxTitle), Published: &published, Updated: atomfeed.At(m.Time),
+		ID: id, Title: text.Cut(clean(m.Heading()), maxTitle, 4*maxTitle), Published: &published,
+		Updated:    atomfeed.At(m.Time),
 		Categories: []atomfeed.Category{{Term: term(m)}}, Content: &atomfeed.Text{Type: "html", Body: body(m)},
 	}
 	if e.Title == "" {

@@ -43,7 +43,8 @@ func New(cfg Config, d target.Deps) (target.Target, error) {
 
 // Traits of a feed. The file of a message that is sent twice is the same.
 func (t *capTarget) Traits() target.Traits {
-	return target.Traits{Style: target.Feed, Keyed: true, Public: t.cfg.Restriction == "", MaxAge: maxAge, GroupWait: groupWait}
+	return target.Traits{Style: target.Feed, Keyed: true, Public: t.cfg.Restriction == "", MaxAge: maxAge,
+		GroupWait: groupWait}
 }
 
 // Send writes the alert of the message, if it makes one, and the feed. The handle repeats the chain's references for the case that the
@@ -114,7 +115,8 @@ func (t *capTarget) withdraw(m *target.Message, before *chain, newest *alert) (t
 	}
 	a.References = strings.Join(before.References, " ")
 	a.Info.ResponseType, a.Info.Urgency, a.Info.Certainty = "", "Unknown", "Unknown"
-	a.Info.Parameters = []named{{parameterMessage, string(target.TakeBack)}, {parameterNumber, fmt.Sprint(m.Number)}}
+	a.Info.Parameters = []named{{parameterMessage, string(target.TakeBack)},
+		{parameterNumber, fmt.Sprint(m.Number)}}
 	return t.put(&a)
 }
 

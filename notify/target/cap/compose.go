@@ -25,7 +25,8 @@ const (
 
 // ends reports whether a kind of message ends a chain.
 func ends(message string) bool {
-	return message == string(target.Close) || message == string(target.TakeBack) || message == string(target.Test)
+	return message == string(target.Close) || message == string(target.TakeBack) ||
+		message == string(target.Test)
 }
 
 // clean makes a text one line that is fit for XML.
@@ -47,8 +48,9 @@ func token(s string) string {
 // compose makes the alert of a message that goes on from before; nil begins a chain.
 func (c *Config) compose(m *target.Message, before *chain, sent time.Time) *alert {
 	a := &alert{
-		Identifier: identifier(m), Sender: c.Sender, Sent: at(sent), Status: c.status(m), MsgType: typeAlert, Scope: "Public",
-		Note: note(m), Incidents: token(m.Incident), Info: c.info(m, sent),
+		Identifier: identifier(m), Sender: c.Sender, Sent: at(sent), Status: c.status(m), MsgType: typeAlert,
+		Scope: "Public",
+		Note:  note(m), Incidents: token(m.Incident), Info: c.info(m, sent),
 	}
 	if c.Restriction != "" {
 		a.Scope, a.Restriction = "Restricted", clean(c.Restriction)
@@ -87,9 +89,12 @@ func note(m *target.Message) string {
 func (c *Config) info(m *target.Message, sent time.Time) info {
 	now := at(sent)
 	i := info{
-		Language: "en", Category: "Infra", Event: event(m), Urgency: urgency(m), Severity: severity(m), Certainty: certainty(m),
-		Effective: &now, SenderName: clean(c.SenderName), Headline: text.Cut(clean(m.Heading()), maxHeadline, 4*maxHeadline),
-		Description: text.Cut(text.XML(description(m)), maxDescription, 4*maxDescription), Web: m.Link, Contact: clean(c.Contact),
+		Language: "en", Category: "Infra", Event: event(m), Urgency: urgency(m), Severity: severity(m),
+		Certainty: certainty(m),
+		Effective: &now, SenderName: clean(c.SenderName),
+		Headline:    text.Cut(clean(m.Heading()), maxHeadline, 4*maxHeadline),
+		Description: text.Cut(text.XML(description(m)), maxDescription, 4*maxDescription), Web: m.Link,
+		Contact:    clean(c.Contact),
 		Parameters: parameters(m), Area: where(m),
 	}
 	if i.SenderName == "" {
@@ -138,7 +143,8 @@ func event(m *target.Message) string {
 // urgency: of an end that is no recovery it is unknown whether something is to be done.
 func urgency(m *target.Message) string {
 	switch {
-	case m.Back(), m.Kind == target.TakeBack, m.Kind == target.Test, m.Kind == target.Close && m.Subject != target.SubjectOutage:
+	case m.Back(), m.Kind == target.TakeBack, m.Kind == target.Test, m.Kind == target.Close &&
+		m.Subject != target.SubjectOutage:
 		return "Past"
 	case m.Kind == target.Close, m.Subject == target.SubjectBlind, !m.NotMeasuredSince.IsZero():
 		return "Unknown"

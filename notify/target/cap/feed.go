@@ -39,9 +39,10 @@ func (f *folder) writeFeed(c *Config) error {
 		return nil
 	}
 	feed := &atomfeed.Feed{
-		Language: "en", ID: c.feedID(), Title: "CAP alerts of " + all[0].Info.SenderName, Updated: atomfeed.At(all[0].Sent.Time),
-		Author: atomfeed.Person{Name: all[0].Info.SenderName},
-		Links:  []atomfeed.Link{{Rel: "self", Type: "application/atom+xml", Href: c.link(feedName)}},
+		Language: "en", ID: c.feedID(), Title: "CAP alerts of " + all[0].Info.SenderName,
+		Updated: atomfeed.At(all[0].Sent.Time),
+		Author:  atomfeed.Person{Name: all[0].Info.SenderName},
+		Links:   []atomfeed.Link{{Rel: "self", Type: "application/atom+xml", Href: c.link(feedName)}},
 	}
 	for _, a := range all {
 		feed.Entries = append(feed.Entries, atomfeed.Entry{

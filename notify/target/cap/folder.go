@@ -51,7 +51,8 @@ func (a *alert) number() uint64 {
 
 // after reports whether a came after b.
 func (a *alert) after(b *alert) bool {
-	return cmp.Or(a.Sent.Compare(b.Sent.Time), cmp.Compare(a.number(), b.number()), cmp.Compare(a.Identifier, b.Identifier)) > 0
+	return cmp.Or(a.Sent.Compare(b.Sent.Time), cmp.Compare(a.number(), b.number()),
+		cmp.Compare(a.Identifier, b.Identifier)) > 0
 }
 
 // open reads the folder and makes it if it is missing. A file that cannot be read is logged, and stays.

@@ -69,7 +69,8 @@ func (c TopicConfig) Faults() []config.Fault {
 		faults = append(faults, config.Fault{Key: "topic", Value: c.Topic})
 	}
 	if len(c.Brokers) == 0 && (c.TLS.Enabled || c.SASL.Mechanism != "") {
-		faults = append(faults, config.Fault{Key: "brokers", Value: "", Want: "the brokers that tls and sasl are of"})
+		faults = append(faults,
+			config.Fault{Key: "brokers", Value: "", Want: "the brokers that tls and sasl are of"})
 	}
 	return faults
 }

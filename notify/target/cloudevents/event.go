@@ -38,7 +38,8 @@ type event struct {
 func makeEvent(m *target.Message, source string) (*event, error) {
 	e := &event{key: m.Incident}
 	add := func(name, value string) {
-		if value = text.Line(value); value != "" { // the type String has no control characters (CloudEvents 1.0.2, Type System)
+		// the type String has no control characters (CloudEvents 1.0.2, Type System)
+		if value = text.Line(value); value != "" {
 			e.attributes = append(e.attributes, attribute{name, value})
 		}
 	}

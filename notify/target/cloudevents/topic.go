@@ -42,7 +42,8 @@ func NewTopic(cfg TopicConfig, own kafka.Config, d target.Deps) (*Topic, error) 
 	}
 	var err error
 	t.client, err = kafka.NewClient(at, d.Logger,
-		kgo.DefaultProduceTopic(t.topic), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), kgo.MaxBufferedRecords(100), kgo.MaxBufferedBytes(8<<20),
+		kgo.DefaultProduceTopic(t.topic), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
+		kgo.MaxBufferedRecords(100), kgo.MaxBufferedBytes(8<<20),
 		kgo.RecordDeliveryTimeout(delivery), kgo.ProducerLinger(0), kgo.UnknownTopicRetries(1))
 	return t, err
 }
@@ -98,7 +99,8 @@ func (t *Topic) fault(err error) error {
 	case errors.Is(err, kerr.UnknownTopicOrPartition):
 		return &target.Fault{Err: fmt.Errorf("topic %s does not exist on these brokers: create it", t.topic)}
 	case errors.Is(err, kerr.MessageTooLarge):
-		return &target.Fault{Err: fmt.Errorf("topic %s takes no records as large as this one", t.topic), Refused: true}
+		return &target.Fault{Err: fmt.Errorf("topic %s takes no records as large as this one", t.topic),
+			Refused: true}
 	}
 	return &target.Fault{Err: fmt.Errorf("writing to topic %s: %w", t.topic, neterror.Explain(err))}
 }

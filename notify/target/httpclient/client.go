@@ -57,7 +57,8 @@ func newClient(cfg Config, d target.Deps, proxy func(*http.Request) (*url.URL, e
 	if !httpguts.ValidHeaderFieldValue(auth) {
 		return nil, errors.New("authorization: the secret has characters that a header cannot hold")
 	}
-	c := &Client{timeout: cmp.Or(cfg.Timeout, usualTimeout), agent: "darkmap/" + d.Version, auth: auth, now: d.Now}
+	c := &Client{timeout: cmp.Or(cfg.Timeout, usualTimeout), agent: "darkmap/" + d.Version, auth: auth,
+		now: d.Now}
 	c.proxy = func(r *http.Request) (*url.URL, error) {
 		p, err := proxy(r)
 		if err != nil { // it would show the proxy's password
@@ -82,7 +83,8 @@ func (c *Client) Close() { c.transport.CloseIdleConnections() }
 // LogProxy logs that a proxy carries the requests to u, where one does: the proxy decides then which addresses are reached.
 func (c *Client) LogProxy(d target.Deps, u *url.URL) {
 	if p, err := c.proxy(&http.Request{URL: u}); err == nil && p != nil && d.Logger != nil {
-		d.Logger.Info("requests go through a proxy: the proxy decides which addresses they reach", "target", d.Name, "host", u.Host, "proxy", p.Host)
+		d.Logger.Info("requests go through a proxy: the proxy decides which addresses they reach", "target",
+			d.Name, "host", u.Host, "proxy", p.Host)
 	}
 }
 
@@ -172,13 +174,16 @@ func (c *Client) fault(r Request, a *Answer) *target.Fault {
 	case a.Status == http.StatusGone, slices.Contains(r.Gone, a.Status):
 		f.Gone = true
 		f.Err = fmt.Errorf("%s says that this address or its key is no longer valid (%s)", host, phrase(a.Status))
-	case a.Status == http.StatusTooManyRequests, a.Status == http.StatusBadGateway, a.Status == http.StatusServiceUnavailable, a.Status == http.StatusGatewayTimeout:
+	case a.Status == http.StatusTooManyRequests, a.Status == http.StatusBadGateway,
+		a.Status == http.StatusServiceUnavailable, a.Status == http.StatusGatewayTimeout:
 		f.Throttle = true
 		f.RetryAfter = RetryAfter(a.Header.Get("Retry-After"), c.now())
 		f.Err = fmt.Errorf("%s asks to be left alone for now (%s)", host, phrase(a.Status))
 	case a.Status >= 300 && a.Status < 400:
 		f.Refused = true
-		f.Err = fmt.Errorf("%s redirects%s; redirects are not followed: put the final address into the configuration", host, destination(r.URL, a.Header))
+		f.Err = fmt.Errorf(
+			"%s redirects%s; redirects are not followed: put the final address into the configuration",
+			host, destination(r.URL, a.Header))
 	case a.Status == http.StatusRequestTimeout, a.Status == http.StatusTooEarly, a.Status >= 500, a.Status < 200:
 		f.RetryAfter = RetryAfter(a.Header.Get("Retry-After"), c.now())
 		f.Err = fmt.Errorf("%s failed (%s)", host, phrase(a.Status))

@@ -8,7 +8,8 @@ import (
 )
 
 // errMetadata says why an address is not connected to.
-var errMetadata = errors.New("belongs to the metadata service of a cloud or to the local link, where secrets of this machine are told: no alert is sent there")
+var errMetadata = errors.New(
+	"belongs to the metadata service of a cloud or to the local link, where secrets of this machine are told: no alert is sent there")
 
 // metadata are addresses at which clouds tell a machine its secrets.
 var metadata = []netip.Prefix{

@@ -72,7 +72,8 @@ func (t *mailTarget) compose(m *target.Message, to *netmail.Address, before thre
 	msg.SetGenHeader("Auto-Submitted", "auto-generated")
 	msg.SetGenHeader("X-Auto-Response-Suppress", "All")
 	msg.SetListUnsubscribe(t.unsubscribe)
-	for _, h := range [][2]string{{"Incident", m.Incident}, {"Message", string(m.Kind)}, {"Severity", string(m.Severity)}, {"Route", m.Route}} {
+	for _, h := range [][2]string{{"Incident", m.Incident}, {"Message", string(m.Kind)},
+		{"Severity", string(m.Severity)}, {"Route", m.Route}} {
 		if h[1] != "" {
 			msg.SetGenHeader(mail.Header("X-Darkmap-"+h[0]), text.Cut(text.MailHeader(h[1]), 255, 255))
 		}
@@ -93,7 +94,10 @@ func body(m *target.Message) string {
 
 // why says at the end of a mail why one gets it.
 func (t *mailTarget) why(m *target.Message) string {
-	return text.Line(fmt.Sprintf("The route %s of darkmap tells the target %s, which is this address. To get no more of these mails: %s", m.Route, t.name, t.unsubscribe))
+	return text.Line(
+		fmt.Sprintf(
+			"The route %s of darkmap tells the target %s, which is this address. To get no more of these mails: %s",
+			m.Route, t.name, t.unsubscribe))
 }
 
 // plain is the part of plain text.
@@ -113,7 +117,8 @@ func (t *mailTarget) plain(m *target.Message) string {
 // html is the part of HTML. It asks for nothing from outside.
 func (t *mailTarget) html(m *target.Message) string {
 	var b strings.Builder
-	b.WriteString(`<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>` + text.HTML(text.Line(m.Heading())) + `</title></head><body>`)
+	b.WriteString(`<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>` +
+		text.HTML(text.Line(m.Heading())) + `</title></head><body>`)
 	b.WriteString("<h2>" + text.HTML(text.Cut(text.Line(m.Heading()), maxSubject, 4*maxSubject)) + "</h2>")
 	for line := range strings.SplitSeq(body(m), "\n") {
 		if line != "" {
@@ -123,7 +128,8 @@ func (t *mailTarget) html(m *target.Message) string {
 	if facts := m.Facts(); len(facts) > 0 {
 		b.WriteString("<table>")
 		for _, f := range facts {
-			b.WriteString(`<tr><th align="left" valign="top">` + text.HTML(f.Name) + "</th><td>" + text.HTML(text.Line(f.Text)) + "</td></tr>")
+			b.WriteString(`<tr><th align="left" valign="top">` + text.HTML(f.Name) + "</th><td>" +
+				text.HTML(text.Line(f.Text)) + "</td></tr>")
 		}
 		b.WriteString("</table>")
 	}

@@ -68,7 +68,8 @@ func (c Config) Faults() []config.Fault {
 	if (c.User == "") != (c.Password == config.Secret{}) {
 		add("user", c.User, "it together with password")
 	}
-	if u, err := url.Parse(c.Unsubscribe); c.Unsubscribe != "" && (err != nil || u.Scheme != "https" && u.Scheme != "mailto") {
+	if u, err := url.Parse(c.Unsubscribe); c.Unsubscribe != "" &&
+		(err != nil || u.Scheme != "https" && u.Scheme != "mailto") {
 		add("unsubscribe", c.Unsubscribe, "")
 	}
 	return faults

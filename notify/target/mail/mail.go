@@ -53,7 +53,8 @@ func New(cfg Config, d target.Deps) (target.Target, error) {
 	if err := config.Validate(&cfg); err != nil {
 		return nil, err
 	}
-	t := &mailTarget{cfg: cfg, name: d.Name, now: d.Now, logger: d.Logger, unsubscribe: cfg.Unsubscribe, tls: &tls.Config{MinVersion: tls.VersionTLS12, ServerName: cfg.Host}}
+	t := &mailTarget{cfg: cfg, name: d.Name, now: d.Now, logger: d.Logger, unsubscribe: cfg.Unsubscribe,
+		tls: &tls.Config{MinVersion: tls.VersionTLS12, ServerName: cfg.Host}}
 	var err error
 	if t.password, err = cfg.Password.Read(); err != nil {
 		return nil, err
@@ -96,7 +97,8 @@ func (t *mailTarget) Traits() target.Traits {
 
 // client is a connection to be made, with a dialer where it is not encrypted from its beginning: there go-mail asks for one of its own.
 func (t *mailTarget) client(dial mail.DialContextFunc) (*mail.Client, error) {
-	options := []mail.Option{mail.WithPort(t.cfg.port()), mail.WithTimeout(t.cfg.Timeout), mail.WithTLSConfig(t.tls)}
+	options := []mail.Option{mail.WithPort(t.cfg.port()), mail.WithTimeout(t.cfg.Timeout),
+		mail.WithTLSConfig(t.tls)}
 	switch t.cfg.encryption() {
 	case tlsWhole:
 		options = append(options, mail.WithSSL())
@@ -106,7 +108,8 @@ func (t *mailTarget) client(dial mail.DialContextFunc) (*mail.Client, error) {
 		options = append(options, mail.WithTLSPolicy(mail.NoTLS), mail.WithDialContextFunc(dial))
 	}
 	if t.cfg.User != "" {
-		options = append(options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(t.cfg.User), mail.WithPassword(t.password))
+		options = append(options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(t.cfg.User),
+			mail.WithPassword(t.password))
 	}
 	return mail.NewClient(t.cfg.Host, options...)
 }
@@ -119,7 +122,8 @@ func (t *mailTarget) dial(ctx context.Context) (*mail.Client, error) {
 		return opened, err
 	})
 	if err != nil {
-		return nil, &target.Fault{Err: fmt.Errorf("%s: the settings of the mail server cannot be used: %w", t.cfg.Host, err), Refused: true}
+		return nil, &target.Fault{
+			Err: fmt.Errorf("%s: the settings of the mail server cannot be used: %w", t.cfg.Host, err), Refused: true}
 	}
 	if err := c.DialWithContext(ctx); err != nil {
 		if opened != nil { // go-mail leaves it open where the server takes no password
@@ -209,7 +213,8 @@ func (t *mailTarget) undialled(err error) error {
 
 // answered is an answer of the server.
 func (t *mailTarget) answered(code int, err error) *target.Fault {
-	f := &target.Fault{Err: fmt.Errorf("%s answers: %s", t.cfg.Host, t.reason(err)), Status: code, Refused: code >= 500}
+	f := &target.Fault{Err: fmt.Errorf("%s answers: %s", t.cfg.Host, t.reason(err)), Status: code,
+		Refused: code >= 500}
 	f.Throttle = code == 421
 	return f
 }
@@ -217,7 +222,8 @@ func (t *mailTarget) answered(code int, err error) *target.Fault {
 // reason is an error in one line of bounded length.
 func (t *mailTarget) reason(err error) string {
 	coded := base64.StdEncoding.EncodeToString // AUTH sends them so (RFC 4616 and LOGIN)
-	return target.Quote(neterror.Why(err), t.password, coded([]byte(t.password)), coded([]byte("\x00"+t.cfg.User+"\x00"+t.password)))
+	return target.Quote(neterror.Why(err), t.password, coded([]byte(t.password)),
+		coded([]byte("\x00"+t.cfg.User+"\x00"+t.password)))
 }
 
 // Check connects, names the user, and sends nothing.

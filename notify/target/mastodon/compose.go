@@ -45,7 +45,8 @@ func compose(m *target.Message) string {
 	facts := m.Facts()
 	for _, name := range shown {
 		for _, f := range facts {
-			if f.Name != name || strings.Contains(s, "Not measured") && name == "Not measured" || strings.Contains(s, f.Text) {
+			if f.Name != name || strings.Contains(s, "Not measured") && name == "Not measured" ||
+				strings.Contains(s, f.Text) {
 				continue
 			}
 			line := "\n" + f.Name + ": " + text.Cut(harmless(f.Text), maxFact, 4*maxFact)

@@ -57,14 +57,16 @@ func whole(m *target.Message) content {
 		rich += "<ul>"
 		for _, f := range facts {
 			s := text.Cut(text.Line(f.Text), maxFact, maxFact)
-			plain, rich = append(plain, f.Name+": "+text.MatrixBody(s)), rich+"<li>"+text.HTML(f.Name)+": "+text.HTML(s)+"</li>"
+			plain, rich = append(plain, f.Name+": "+text.MatrixBody(s)),
+				rich+"<li>"+text.HTML(f.Name)+": "+text.HTML(s)+"</li>"
 		}
 		rich += "</ul>"
 	}
 	if m.Link != "" && len(m.Link) <= maxLink {
 		plain, rich = append(plain, m.Link), rich+`<p><a href="`+text.HTML(m.Link)+`">`+text.HTML(m.Link)+"</a></p>"
 	}
-	return content{MsgType: "m.text", Body: strings.Join(plain, "\n"), Format: "org.matrix.custom.html", FormattedBody: rich}
+	return content{MsgType: "m.text", Body: strings.Join(plain, "\n"), Format: "org.matrix.custom.html",
+		FormattedBody: rich}
 }
 
 // edit makes an event the newest state. Programs that know no edits show the body, which begins with a star.
@@ -79,6 +81,7 @@ func edit(c content, root string) content {
 func reply(m *target.Message, root, last string) content {
 	return content{
 		MsgType: "m.text", Body: text.MatrixBody(heading(m)),
-		RelatesTo: &relation{RelType: "m.thread", EventID: root, IsFallingBack: true, InReplyTo: &answer{EventID: last}},
+		RelatesTo: &relation{RelType: "m.thread", EventID: root, IsFallingBack: true,
+			InReplyTo: &answer{EventID: last}},
 	}
 }

@@ -58,7 +58,8 @@ func New(cfg Config, d target.Deps) (target.Target, error) {
 
 // Traits of a chat with transaction ids.
 func (t *matrixTarget) Traits() target.Traits {
-	return target.Traits{Style: target.Chat, Keyed: true, MaxAge: maxAge, GroupWait: groupWait, Interval: interval}
+	return target.Traits{Style: target.Chat, Keyed: true, MaxAge: maxAge, GroupWait: groupWait,
+		Interval: interval}
 }
 
 // Send creates the incident's event, or edits it and adds the news to its thread.
@@ -87,7 +88,8 @@ func (t *matrixTarget) put(ctx context.Context, transaction string, c content) (
 	if err != nil {
 		return "", fmt.Errorf("writing an event of Matrix: %w", err)
 	}
-	u := t.server.JoinPath("_matrix/client/v3/rooms", url.PathEscape(t.room), "send/m.room.message", url.PathEscape(transaction))
+	u := t.server.JoinPath("_matrix/client/v3/rooms", url.PathEscape(t.room), "send/m.room.message",
+		url.PathEscape(transaction))
 	got, err := t.do(ctx, http.MethodPut, u, b)
 	if err != nil {
 		return "", err
@@ -100,9 +102,12 @@ func (t *matrixTarget) put(ctx context.Context, transaction string, c content) (
 }
 
 // do sends a request and decodes the error of an answer.
-func (t *matrixTarget) do(ctx context.Context, method string, u *url.URL, body []byte) (*httpclient.Answer, error) {
+func (t *matrixTarget) do(ctx context.Context, method string, u *url.URL,
+	body []byte) (*httpclient.Answer, error) {
 	header := http.Header{"Authorization": {"Bearer " + t.token}, "Content-Type": {"application/json"}}
-	got, err := t.client.Do(ctx, httpclient.Request{Method: method, URL: u, Header: header, Body: body, Gone: []int{http.StatusUnauthorized}})
+	got, err := t.client.Do(ctx,
+		httpclient.Request{Method: method, URL: u, Header: header, Body: body,
+			Gone: []int{http.StatusUnauthorized}})
 	f := target.FaultOf(err)
 	if f == nil || got == nil {
 		return got, err

@@ -27,7 +27,8 @@ func DefaultConfig() Config { return Config{URL: usualURL, HTTP: httpclient.Defa
 func (c Config) Faults() []config.Fault {
 	var faults []config.Fault
 	if c.RoutingKey == (config.Secret{}) {
-		faults = append(faults, config.Fault{Key: "routing_key", Value: "", Want: "the file or the variable that holds it"})
+		faults = append(faults,
+			config.Fault{Key: "routing_key", Value: "", Want: "the file or the variable that holds it"})
 	}
 	if u, err := url.Parse(c.URL); err == nil && u.User != nil {
 		faults = append(faults, config.Fault{Key: "url", Value: c.URL, Want: "a URL without a password"})

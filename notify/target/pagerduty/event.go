@@ -51,7 +51,8 @@ type payload struct {
 
 // severities are PagerDuty's words for darkmap's.
 var severities = map[bgp.Severity]string{
-	bgp.SeverityTotal: "critical", bgp.SeverityMajor: "error", bgp.SeverityModerate: "warning", bgp.SeverityMinor: "info",
+	bgp.SeverityTotal: "critical", bgp.SeverityMajor: "error", bgp.SeverityModerate: "warning",
+	bgp.SeverityMinor: "info",
 }
 
 // makeEvent makes the event of a message.
@@ -64,7 +65,8 @@ func makeEvent(m *target.Message, publicURL string) event {
 		e.Links = []link{{m.Link, "Evidence and course"}}
 	}
 	e.Payload = payload{
-		Summary: text.Cut(text.Relay(text.Line(m.Heading())), maxSummary, maxSummary), Source: source(publicURL), Severity: "info", Class: string(m.Subject), Group: name(m.Route),
+		Summary: text.Cut(text.Relay(text.Line(m.Heading())), maxSummary, maxSummary),
+		Source:  source(publicURL), Severity: "info", Class: string(m.Subject), Group: name(m.Route),
 		CustomDetails: details(m),
 	}
 	if e.Payload.Summary == "" {

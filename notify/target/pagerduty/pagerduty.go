@@ -38,7 +38,8 @@ func New(cfg Config, d target.Deps) (*PagerDuty, error) {
 		return nil, fmt.Errorf("routing_key: %w", err)
 	}
 	if p.key = strings.TrimSpace(p.key); !routingKey.MatchString(p.key) {
-		return nil, errors.New("routing_key: want the 32 letters and digits of an integration of the type Events API V2")
+		return nil, errors.New(
+			"routing_key: want the 32 letters and digits of an integration of the type Events API V2")
 	}
 	if p.client, err = httpclient.New(cfg.HTTP, d); err != nil {
 		return nil, err
@@ -49,7 +50,8 @@ func New(cfg Config, d target.Deps) (*PagerDuty, error) {
 
 // Traits are those of a pager whose key is the incident's id.
 func (p *PagerDuty) Traits() target.Traits {
-	return target.Traits{Style: target.Pager, Keyed: true, LiveOnly: true, MaxAge: 15 * time.Minute, GroupWait: time.Minute, Retries: target.StateRetries()}
+	return target.Traits{Style: target.Pager, Keyed: true, LiveOnly: true, MaxAge: 15 * time.Minute,
+		GroupWait: time.Minute, Retries: target.StateRetries()}
 }
 
 // Close ends idle connections.
@@ -71,7 +73,8 @@ func (p *PagerDuty) Send(ctx context.Context, m *target.Message, _ target.Handle
 		}
 		e.Action = resolve
 	case m.Exercise:
-		return nil, &target.Fault{Err: errors.New("the data are not live: nobody is paged for an exercise"), Refused: true}
+		return nil, &target.Fault{Err: errors.New("the data are not live: nobody is paged for an exercise"),
+			Refused: true}
 	}
 	return nil, p.enqueue(ctx, e)
 }
@@ -83,7 +86,8 @@ func (p *PagerDuty) enqueue(ctx context.Context, e event) error {
 	if err != nil {
 		return &target.Fault{Err: fmt.Errorf("writing the event of %s: %w", e.DedupKey, err), Refused: true}
 	}
-	a, err := p.client.Do(ctx, httpclient.Request{URL: p.url, Header: http.Header{"Content-Type": {"application/json"}}, Body: body})
+	a, err := p.client.Do(ctx,
+		httpclient.Request{URL: p.url, Header: http.Header{"Content-Type": {"application/json"}}, Body: body})
 	if f := target.FaultOf(err); f != nil && a != nil {
 		p.explain(f, a)
 	}
@@ -93,7 +97,9 @@ func (p *PagerDuty) enqueue(ctx context.Context, e event) error {
 // explain adds what PagerDuty says to a fault. Only what is wrong with the event refuses it for good: other answers of 4xx, such as those of a proxy
 // on the way, are tried again, because a page must not be lost to them.
 func (p *PagerDuty) explain(f *target.Fault, a *httpclient.Answer) {
-	f.Refused = f.Refused && (a.Status == http.StatusBadRequest || a.Status == http.StatusRequestEntityTooLarge || a.Status == http.StatusUnprocessableEntity || a.Status < 400)
+	f.Refused = f.Refused && (a.Status == http.StatusBadRequest ||
+		a.Status == http.StatusRequestEntityTooLarge || a.Status == http.StatusUnprocessableEntity ||
+		a.Status < 400)
 	var said struct {
 		Message string   `json:"message"`
 		Errors  []string `json:"errors"`
@@ -101,5 +107,6 @@ func (p *PagerDuty) explain(f *target.Fault, a *httpclient.Answer) {
 	if json.Unmarshal(a.Body, &said) != nil || said.Message == "" {
 		return
 	}
-	f.Err = fmt.Errorf("%w: %s", f.Err, target.Quote(strings.Join(append([]string{said.Message}, said.Errors...), ": "), p.key))
+	f.Err = fmt.Errorf("%w: %s", f.Err,
+		target.Quote(strings.Join(append([]string{said.Message}, said.Errors...), ": "), p.key))
 }

@@ -57,7 +57,8 @@ func (d *door) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
-	a, err := d.client.Do(r.Context(), httpclient.Request{Method: r.Method, URL: r.URL, Header: r.Header, Body: body, Gone: d.gone})
+	a, err := d.client.Do(r.Context(),
+		httpclient.Request{Method: r.Method, URL: r.URL, Header: r.Header, Body: body, Gone: d.gone})
 	if err != nil {
 		d.fault = err
 		if f := target.FaultOf(err); f != nil && a != nil && f.Throttle && f.RetryAfter == 0 {
@@ -67,7 +68,8 @@ func (d *door) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	d.passed++
 	return &http.Response{
-		Status: http.StatusText(a.Status), StatusCode: a.Status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: a.Header,
+		Status: http.StatusText(a.Status), StatusCode: a.Status, Proto: "HTTP/1.1", ProtoMajor: 1,
+		ProtoMinor: 1, Header: a.Header,
 		Body: io.NopCloser(bytes.NewReader(a.Body)), ContentLength: int64(len(a.Body)), Request: r,
 	}, nil
 }
@@ -97,7 +99,8 @@ func (d *door) result(err error) error {
 	case d.fault != nil:
 		return d.fault
 	case d.passed == 0:
-		return &target.Fault{Err: errors.New("the library sent no request: its URL has a parameter that cannot be used"), Refused: true}
+		return &target.Fault{
+			Err: errors.New("the library sent no request: its URL has a parameter that cannot be used"), Refused: true}
 	case err != nil: // the service answered 2xx and said no
 		return &target.Fault{Err: errors.New("the service did not take the message"), Refused: true}
 	}

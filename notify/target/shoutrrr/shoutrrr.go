@@ -63,7 +63,8 @@ func New(cfg Config, d target.Deps) (target.Target, error) {
 	}
 	t.scheme, _, _ = strings.Cut(u.Scheme, "+")
 	if kind := own[t.scheme]; kind != "" {
-		return nil, fmt.Errorf("the secret url is of %s, for which there is a target of its own: the section %s", t.scheme, kind)
+		return nil, fmt.Errorf("the secret url is of %s, for which there is a target of its own: the section %s",
+			t.scheme, kind)
 	}
 	var found bool
 	if t.service, found = services[t.scheme]; !found {
@@ -77,7 +78,8 @@ func New(cfg Config, d target.Deps) (target.Target, error) {
 	}
 	if !t.service.guarded {
 		t.host = hostOf(t.scheme, u)
-		d.Logger.Warn("this service follows redirects and has no limit of time: the library connects by itself", "target", d.Name, "service", t.scheme)
+		d.Logger.Warn("this service follows redirects and has no limit of time: the library connects by itself",
+			"target", d.Name, "service", t.scheme)
 	}
 	return t, nil
 }
@@ -108,7 +110,8 @@ func (t *shoutrrrTarget) Traits() target.Traits {
 }
 
 // Send sends the message. The library knows no context: where an attempt hangs, Send returns and the attempt goes on.
-func (t *shoutrrrTarget) Send(ctx context.Context, m *target.Message, _ target.Handle) (target.Handle, error) {
+func (t *shoutrrrTarget) Send(ctx context.Context, m *target.Message,
+	_ target.Handle) (target.Handle, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	s, err := t.locate()
@@ -154,7 +157,8 @@ func (t *shoutrrrTarget) attempt(s types.Service, m *target.Message) error {
 	if !t.service.guarded {
 		return t.understood(s.Send(message, &params))
 	}
-	d := &door{client: t.client, gone: t.service.gone, proxied: func(u *url.URL) { t.proxied.Do(func() { t.client.LogProxy(t.deps, u) }) }}
+	d := &door{client: t.client, gone: t.service.gone,
+		proxied: func(u *url.URL) { t.proxied.Do(func() { t.client.LogProxy(t.deps, u) }) }}
 	return d.result(d.through(s)(message, &params))
 }
 
@@ -173,7 +177,8 @@ func (t *shoutrrrTarget) understood(err error) error {
 	if _, ok := errors.AsType[net.Error](err); ok {
 		return &target.Fault{Err: fmt.Errorf("%s: %s", t.scheme, neterror.Why(err))}
 	}
-	status, _ := strconv.Atoi(statuses.FindString(urls.ReplaceAllString(err.Error(), " "))) // 0 where it says none
+	// 0 where it says none
+	status, _ := strconv.Atoi(statuses.FindString(urls.ReplaceAllString(err.Error(), " ")))
 	f := &target.Fault{Status: status, Err: fmt.Errorf("%s did not take the message", t.scheme)}
 	switch status {
 	case 401, 403, 410:

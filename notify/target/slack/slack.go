@@ -109,7 +109,9 @@ func (t *slackTarget) Send(ctx context.Context, m *target.Message, h target.Hand
 		return nil, err
 	}
 	over := m.Kind == target.Close || m.Kind == target.TakeBack
-	_, err = t.call(ctx, "chat.postMessage", post{Channel: first.Channel, ThreadTS: first.TS, Broadcast: over, Text: p.Text, UnfurlLinks: &no, UnfurlMedia: &no})
+	_, err = t.call(ctx, "chat.postMessage",
+		post{Channel: first.Channel, ThreadTS: first.TS, Broadcast: over, Text: p.Text, UnfurlLinks: &no,
+			UnfurlMedia: &no})
 	return nil, err
 }
 
@@ -142,13 +144,15 @@ func (t *slackTarget) call(ctx context.Context, method string, body any) (*answe
 		return nil, &target.Fault{Err: fmt.Errorf("%s answers %s with no JSON", t.api.Host, method)}
 	}
 	if !a.OK {
-		return nil, fault(method, target.Quote(a.Error, t.token), httpclient.RetryAfter(got.Header.Get("Retry-After"), time.Time{}))
+		return nil, fault(method, target.Quote(a.Error, t.token),
+			httpclient.RetryAfter(got.Header.Get("Retry-After"), time.Time{}))
 	}
 	return &a, nil
 }
 
 // send sends a request. gone are statuses that say that the place is no more.
-func (t *slackTarget) send(ctx context.Context, u *url.URL, body any, gone ...int) (*httpclient.Answer, error) {
+func (t *slackTarget) send(ctx context.Context, u *url.URL, body any,
+	gone ...int) (*httpclient.Answer, error) {
 	b, err := json.Marshal(body)
 	if err != nil {
 		return nil, fmt.Errorf("writing a message of Slack: %w", err)

@@ -17,8 +17,9 @@ import (
 func Deps(t testing.TB) target.Deps {
 	t.Helper()
 	return target.Deps{
-		Name: "test", Version: "test", PublicURL: "https://darkmap.example.net", Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
-		Now: func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) },
+		Name: "test", Version: "test", PublicURL: "https://darkmap.example.net",
+		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Now:    func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) },
 	}
 }
 
@@ -31,11 +32,15 @@ var (
 // Korea is an outage of North Korea as a record says it: open, or closed with a reason.
 func Korea(reason bgp.EndReason) bgp.Outage {
 	o := bgp.Outage{
-		ID: "country-KP-ipv4-20141222T1615Z", Sequence: 3, Kind: bgp.KindOutage, State: bgp.StateOpen, Event: bgp.EventOpened, Family: "ipv4",
-		Entity: bgp.Entity{Type: bgp.EntityCountry, Code: "KP", Name: "North Korea"}, Start: Start, Severity: bgp.SeverityTotal,
-		Baseline: bgp.Size{Prefixes: 4, Space: 400}, Peak: bgp.Loss{LostPrefixes: 4, LostSpace: 400, LossPercent: 10000},
-		Now: bgp.Loss{LostPrefixes: 4, LostSpace: 400, LossPercent: 10000}, LostPrefixesTotal: 4,
-		Origins: []bgp.AS{{ASN: 131279, Name: "Ryugyong-dong (Star JV)"}}, Panel: bgp.Panel{Voters: 45, Collectors: 12, Table: bgp.TablesComplete},
+		ID: "country-KP-ipv4-20141222T1615Z", Sequence: 3, Kind: bgp.KindOutage, State: bgp.StateOpen,
+		Event: bgp.EventOpened, Family: "ipv4",
+		Entity: bgp.Entity{Type: bgp.EntityCountry, Code: "KP", Name: "North Korea"}, Start: Start,
+		Severity: bgp.SeverityTotal,
+		Baseline: bgp.Size{Prefixes: 4, Space: 400},
+		Peak:     bgp.Loss{LostPrefixes: 4, LostSpace: 400, LossPercent: 10000},
+		Now:      bgp.Loss{LostPrefixes: 4, LostSpace: 400, LossPercent: 10000}, LostPrefixesTotal: 4,
+		Origins: []bgp.AS{{ASN: 131279, Name: "Ryugyong-dong (Star JV)"}},
+		Panel:   bgp.Panel{Voters: 45, Collectors: 12, Table: bgp.TablesComplete},
 		Dataset: "live",
 	}
 	if reason != bgp.NotEnded {
@@ -48,7 +53,8 @@ func Korea(reason bgp.EndReason) bgp.Outage {
 // Message is the message of a number about North Korea's outage.
 func Message(number uint64, kind target.Kind, at time.Time) *target.Message {
 	m := &target.Message{
-		ID: ID(fmt.Sprint("Korea", number)), Incident: "country-KP-ipv4-20141222T1615Z", Number: number, Kind: kind, Subject: target.SubjectOutage,
+		ID: ID(fmt.Sprint("Korea", number)), Incident: "country-KP-ipv4-20141222T1615Z", Number: number,
+		Kind: kind, Subject: target.SubjectOutage,
 		Route: "countries", Time: at, Start: Start, Severity: bgp.SeverityTotal, Title: "North Korea",
 		Headline: "North Korea: all 4 IPv4 prefixes lost since 16:15 UTC, 22 Dec 2014",
 		Post:     "All 4 IPv4 prefixes of North Korea have lost their routes since 16:15 UTC on 22 December 2014. 45 voters on 12 collectors saw it. Seen in routes alone; service can differ.",
@@ -83,13 +89,15 @@ func ID(s string) string {
 
 // Evil is a name that a stranger wrote: calls, markup, a formula, line ends, another header, bidirectional marks, terminal escapes, 300 characters.
 var Evil = "<!channel> @everyone @room #tag =cmd|'/C calc'!A0 \r\nBcc: evil@example.org\r\n\u202etxt.exe\u202c \x1b[31mred\x07 <script>alert(1)</script> " +
-	"[text](https://evil.example) <https://evil.example|text> &lt; ]]> \u200b\ufeff\x00" + strings.Repeat("Ä", 300)
+	"[text](https://evil.example) <https://evil.example|text> &lt; ]]> \u200b\ufeff\x00" +
+	strings.Repeat("Ä", 300)
 
 // Hostile is a message in which each text holds the name, as no text should that the engine makes.
 func Hostile(kind target.Kind) *target.Message {
 	m := Message(1, kind, Start.Add(time.Minute))
 	m.ID = ID("hostile" + string(kind))
-	m.Title, m.Headline, m.Post, m.Summary, m.Remainder = Evil, Evil+": lost", Evil+" lost its routes.", Evil+" lost its routes. "+Evil, Evil
+	m.Title, m.Headline, m.Post, m.Summary, m.Remainder = Evil, Evil+": lost", Evil+" lost its routes.",
+		Evil+" lost its routes. "+Evil, Evil
 	m.Events[0].Entity = bgp.Entity{Type: bgp.EntityAS, Code: "AS64496", Name: Evil}
 	m.Events[0].Origins[0].Name = Evil
 	m.Events[0].Countries = []string{"KP"}

@@ -18,7 +18,8 @@ const MaxBody = 20_000 - 1
 
 // retries are the waits that Standard Webhooks gives as an example, up to 24 hours; the last attempt is 75 h 35 min after the first.
 var retries = []time.Duration{
-	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
+	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour,
+	14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
 }
 
 // Webhook is one receiver.
@@ -103,7 +104,8 @@ type envelope struct {
 func payload(m *target.Message) ([]byte, error) {
 	const truncated = 2000 // room for the names of cut fields
 	e := envelope{
-		Type: m.Event(), Timestamp: m.Time.UTC(), Incident: m.Incident, Route: m.Route, Link: m.Link, Exercise: m.Exercise, Data: json.RawMessage("{}"),
+		Type: m.Event(), Timestamp: m.Time.UTC(), Incident: m.Incident, Route: m.Route, Link: m.Link,
+		Exercise: m.Exercise, Data: json.RawMessage("{}"),
 	}
 	bare, err := json.Marshal(e)
 	if err != nil {

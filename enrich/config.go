@@ -17,11 +17,13 @@ type Config struct {
 	ASN asn.Config `yaml:"asn"`
 	// The geography and the owners of days of the past.
 	Snapshots dated.Config `yaml:"snapshots"`
-	// OriginsApart says that owners and origins are of a later time than the places: then they decide no place.
+	// OriginsApart means that the owners and origins are newer than the geography. The geography
+	// then ignores them.
 	OriginsApart bool `yaml:"-"`
 	// The time between two looks at the files for a change.
 	ReloadInterval config.DurationOrOff `yaml:"reload_interval" min:"1s" max:"24h"`
 }
 
-// DefaultConfig looks for changes twice a minute and names no files: cmd/darkmap fills in what was fetched.
+// DefaultConfig checks for changed files twice a minute and names no files. cmd/darkmap adds the
+// fetched files.
 func DefaultConfig() Config { return Config{ReloadInterval: config.DurationOrOff(30 * time.Second)} }

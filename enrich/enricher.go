@@ -18,29 +18,31 @@ import (
 // MaxRecord is the size in octets above which a record is split.
 const MaxRecord = 512 << 10
 
-// Counts is what an Enricher has done.
+// Counts holds the counters of an Enricher.
 type Counts struct {
 	Announced, Withdrawn uint64
-	// Unlocated routes have no place.
+	// Unlocated counts routes without a place.
 	Unlocated uint64
-	// Empty messages hold no route of a family that darkmap reads, and no End-of-RIB.
+	// Empty counts messages without a route of a family that darkmap reads and without an
+	// End-of-RIB.
 	Empty uint64
-	// TreatedAsWithdraw counts messages (RFC 7606 §2).
+	// TreatedAsWithdraw counts messages that were treated as withdrawals (RFC 7606 §2).
 	TreatedAsWithdraw uint64
-	// Split counts records of which there were several parts.
+	// Split counts records that were split into several parts.
 	Split uint64
 }
 
-// Enricher is the stage's core. It reuses its memory from record to record and is not safe for concurrent use.
+// Enricher is the core of the stage. It reuses its memory for each record and is not safe for
+// concurrent use.
 type Enricher struct {
-	// Counts may be read and set to zero between calls.
+	// Counts may be read and reset between calls.
 	Counts Counts
 
 	asns    *asn.DB
 	owners  *asn.Snapshot
 	places  *geo.Snapshot
 	locator *geo.Locator
-	// geography is the encoded field of a RouteRecord that says how much space the places have.
+	// geography is the encoded field of a RouteRecord with the address space of each place.
 	geography []byte
 	decoder   wire.Decoder
 	limit     int
@@ -57,7 +59,7 @@ type Enricher struct {
 	shares  []geo.Share
 }
 
-// NewEnricher returns an Enricher that looks things up in s.
+// NewEnricher returns an Enricher that looks up geography and owners in s.
 func NewEnricher(s *Sources) *Enricher {
 	e := &Enricher{asns: s.asn, locator: geo.NewLocator(s.geo), limit: MaxRecord}
 	e.inBody.BgpMessage = &pb.BGPMessage{}
@@ -65,11 +67,13 @@ func NewEnricher(s *Sources) *Enricher {
 	return e
 }
 
-// Transform appends to dst the records of bgp.routes.v1 that come of value, a record of bgp.updates.v1: mostly one. They
-// may share memory with value, which must not change any more. The error is non-nil where value cannot be decoded; it
-// names collector, peer and position, and wraps codec.ErrInvalid or the fault of internal/bgp/wire. Then dst is returned as it
-// was, but for a BGP message that can be read in part: the records say what could be read, and what could not; and for one whose
-// announcements count as withdrawals (RFC 7606).
+// Transform decodes value, a record of bgp.updates.v1, and appends the resulting records of
+// bgp.routes.v1 to dst, usually one. The records may share memory with value, which must not change
+// afterwards. The error is non-nil if value cannot be decoded. It names the collector, the peer and
+// the position, and wraps codec.ErrInvalid or an error of internal/bgp/wire. With an error,
+// Transform usually returns dst unchanged. Two kinds of BGP message give records and an error: a
+// message that can be read in part, whose records mark the unread part, and one whose announcements
+// count as withdrawals (RFC 7606).
 func (e *Enricher) Transform(dst [][]byte, value []byte) ([][]byte, error) {
 	if err := e.read(value); err != nil {
 		return dst, err
@@ -95,12 +99,14 @@ func (e *Enricher) body(dst [][]byte, value []byte) ([][]byte, error) {
 	case *pb.UpdateRecord_TableChunk:
 		return e.table(dst, body.TableChunk)
 	case *pb.UpdateRecord_CollectorUp, *pb.UpdateRecord_GapBegin, *pb.UpdateRecord_CheckBegin:
-		return append(dst, slices.Concat(value, e.geography)), nil // fields of a message may come in any order
+		// A plain append is correct because the fields of a protobuf message may come in any order.
+		return append(dst, slices.Concat(value, e.geography)), nil
 	case *pb.UpdateRecord_PeerUp:
 		_, err = codec.ParsePeer(body.PeerUp.GetPeer())
 	case *pb.UpdateRecord_PeerDown:
 		_, err = codec.ParsePeer(body.PeerDown.GetPeer())
-	case *pb.UpdateRecord_WatchList: // its field has another number in the other topic
+	// The field has another number in the other topic.
+	case *pb.UpdateRecord_WatchList:
 		e.begin(nil)
 		e.out.Body = &pb.RouteRecord_WatchList{WatchList: body.WatchList}
 		return append(dst, e.encode(false)), nil
@@ -115,7 +121,7 @@ func (e *Enricher) body(dst [][]byte, value []byte) ([][]byte, error) {
 	return append(dst, value), nil
 }
 
-// read decodes value into e.in, whose strings and octets are value's own.
+// read decodes value into e.in. The strings and octets of e.in share memory with value.
 func (e *Enricher) read(value []byte) error {
 	m := e.inBody.BgpMessage
 	e.in.Reset()
@@ -178,7 +184,8 @@ func (e *Enricher) message(dst [][]byte, m *pb.BGPMessage) ([][]byte, error) {
 	case u.TreatAsWithdraw && said:
 		dst = e.update(dst, m.Peer, peer.ASN, u)
 		return fail(fault)
-	case u.TreatAsWithdraw && len(u.Other) == 0: // the fault hides its prefixes
+	// The fault hides the prefixes.
+	case u.TreatAsWithdraw && len(u.Other) == 0:
 		dst = e.salvage(dst, m, peer.ASN, o)
 		return fail(fault)
 	case !said:
@@ -188,7 +195,7 @@ func (e *Enricher) message(dst [][]byte, m *pb.BGPMessage) ([][]byte, error) {
 	return e.update(dst, m.Peer, peer.ASN, u), nil
 }
 
-// update writes the changes of a decoded UPDATE.
+// update appends the changes of a decoded UPDATE to dst.
 func (e *Enricher) update(dst [][]byte, peer *pb.Peer, peerASN bgp.ASN, u *wire.Update) [][]byte {
 	e.Counts.Announced += uint64(len(u.Announced))
 	e.Counts.Withdrawn += uint64(len(u.Withdrawn))
@@ -203,8 +210,9 @@ func (e *Enricher) update(dst [][]byte, peer *pb.Peer, peerASN bgp.ASN, u *wire.
 	if len(u.Announced) > 0 {
 		path := u.Attributes.Path
 		origin, upstream := path.Origin(), path.Upstream()
+		// An empty path is a route of the peer's own AS.
 		if len(path) == 0 {
-			origin = peerASN // the peer's own route, heard within its AS
+			origin = peerASN
 		}
 		c.AsPath = e.build.path(path)
 		c.OriginAs, c.UpstreamAs = uint32(origin), uint32(upstream)
@@ -232,7 +240,8 @@ func (e *Enricher) update(dst [][]byte, peer *pb.Peer, peerASN bgp.ASN, u *wire.
 	return dst
 }
 
-// room ends the part at hand if one more route could make it too large; index is that route's.
+// room ends the current part if one more route could make it too large. index is the index of that
+// route.
 func (e *Enricher) room(dst [][]byte, index uint32) [][]byte {
 	if e.build.size+worstRoute <= e.limit {
 		return dst
@@ -245,7 +254,7 @@ func (e *Enricher) room(dst [][]byte, index uint32) [][]byte {
 	return dst
 }
 
-// route fills in a route of the part at hand.
+// route adds a route to the current part.
 func (e *Enricher) route(n wire.NLRI) *pb.Route {
 	r := e.build.route()
 	r.Prefix = codec.AppendPrefix(r.Prefix[:0], n.Prefix)
@@ -260,7 +269,7 @@ func (e *Enricher) route(n wire.NLRI) *pb.Route {
 	return r
 }
 
-// cover adds to a withdrawn route the less-specific prefix that the prefix-to-origin files have.
+// cover adds to a withdrawn route the less-specific prefix of the prefix-to-origin files.
 func (e *Enricher) cover(r *pb.Route, p netip.Prefix) *pb.Route {
 	if less, origin, ok := e.owners.Cover(p); ok {
 		r.CoveredLength, r.CoveredOriginAs = uint32(less.Bits()), uint32(origin)

@@ -5,11 +5,12 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// maxGeography is the size in octets above which the regions are left out of a Geography, and their space counts as the country's.
-// All of ISO 3166-2 takes a third of it.
+// maxGeography is the maximum size of a Geography in octets. Above it the regions are left out, and
+// their space counts for the country. All of ISO 3166-2 takes a third of it.
 const maxGeography = MaxRecord / 2
 
-// geographyOf encodes the field of a RouteRecord that says how much space the places of a snapshot have; nothing where there is none.
+// geographyOf encodes the RouteRecord field with the address space of each place of a snapshot. It
+// is nil if no place has space.
 func geographyOf(s *geo.Snapshot) []byte {
 	if b := encodeGeography(s, true); len(b) <= maxGeography {
 		return b
@@ -41,7 +42,7 @@ func encodeGeography(s *geo.Snapshot, regions bool) []byte {
 	}
 	b, err := (&pb.RouteRecord{Geography: out}).MarshalVT()
 	if err != nil {
-		panic(err) // it fails only where SizeVT lies
+		panic(err) // it fails only if SizeVT is wrong
 	}
 	return b
 }

@@ -5,7 +5,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// metrics are the stage's own; records in, out and dropped are counted by the loop in internal/kafka.
+// metrics holds the metrics of this stage. The loop in internal/kafka counts records in, out and
+// dropped.
 type metrics struct {
 	announced, withdrawn prometheus.Counter
 	unlocated            prometheus.Counter
@@ -15,7 +16,7 @@ type metrics struct {
 	reloaded, kept       prometheus.Counter
 }
 
-// newMetrics registers with reg, which may be nil.
+// newMetrics registers the metrics with reg, which may be nil.
 func newMetrics(reg prometheus.Registerer) *metrics {
 	f := promauto.With(reg)
 	changes := f.NewCounterVec(prometheus.CounterOpts{
@@ -42,7 +43,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	return m
 }
 
-// add counts what an Enricher did and sets its counts to zero.
+// add adds the counts of an Enricher and resets them to zero.
 func (m *metrics) add(c *Counts) {
 	for _, one := range [...]struct {
 		n  uint64

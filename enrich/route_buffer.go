@@ -10,17 +10,19 @@ import (
 )
 
 const (
-	// worstShares bounds what the places of one prefix take: a pair of varints and an entry in places each.
+	// worstShares bounds the size of the places of one prefix: a pair of varints and an entry in
+	// places for each.
 	worstShares = geo.MaxShares * (3 + 10 + 16)
-	// coverSize bounds what a less-specific prefix takes.
+	// coverSize bounds the size of a less-specific prefix.
 	coverSize = 2 + 6
-	// worstRoute bounds a Route's encoding: prefix, path id, shares, cover and the lengths around them.
+	// worstRoute bounds a Route's encoding: prefix, path id, shares, cover and the lengths around
+	// them.
 	worstRoute = 20 + 6 + worstShares + coverSize + 12
-	// arenaBytes is how much memory for encoded records is taken at once.
+	// arenaBytes is the size of one allocation for encoded records.
 	arenaBytes = 64 << 10
 )
 
-// parts holds the memory of which the records under construction are made, and counts their size.
+// parts owns the reusable memory of the records under construction and counts their size.
 type parts struct {
 	size int // an upper bound of the part's encoded size so far
 
@@ -30,9 +32,11 @@ type parts struct {
 
 	places []*pb.Place
 	placed int
-	index  []int32 // by geo.PlaceID: the place's index in the part, if mark says so
-	mark   []uint32
-	part   uint32
+	// index holds the index of a place in the part, by geo.PlaceID. It is valid if mark has the
+	// part's number.
+	index []int32
+	mark  []uint32
+	part  uint32
 
 	owners []*pb.Owner
 	owned  int
@@ -46,7 +50,8 @@ func (b *parts) forget(places int) {
 // begin starts a part.
 func (b *parts) begin() {
 	b.size, b.used, b.placed, b.owned = 0, 0, 0, 0
-	if b.part++; b.part == 0 { // wrapped: the old marks would read as this part's
+	// After a wrap, old marks would look like marks of this part.
+	if b.part++; b.part == 0 {
 		clear(b.mark)
 		b.part = 1
 	}
@@ -99,7 +104,7 @@ func (b *parts) place(p geo.Place) {
 	b.size += 6 + len(p.Country) + len(p.Region)
 }
 
-// owner adds who a is, where that is known.
+// owner adds the owner of a, if known.
 func (b *parts) owner(a bgp.ASN, s *asn.Snapshot) {
 	o, ok := s.Lookup(a)
 	if !ok {
@@ -114,7 +119,7 @@ func (b *parts) owner(a bgp.ASN, s *asn.Snapshot) {
 	b.size += 20 + len(o.Name) + len(o.Organisation) + len(o.Country)
 }
 
-// routeSize bounds a route's encoding from above.
+// routeSize returns an upper bound of a route's encoding.
 func routeSize(r *pb.Route) int {
 	n := len(r.Prefix) + coverSize + 16
 	for _, v := range r.PlaceShares {
@@ -123,7 +128,7 @@ func routeSize(r *pb.Route) int {
 	return n
 }
 
-// begin starts a record: part 0, under the position of the one that was read.
+// begin starts a record: part 0, under the position of the input record.
 func (e *Enricher) begin(body *pb.RouteRecord_Changes) {
 	r := &e.out
 	r.Reset()
@@ -133,7 +138,7 @@ func (e *Enricher) begin(body *pb.RouteRecord_Changes) {
 	}
 }
 
-// beginChanges starts a part of a message's changes: all parts say who sent it and who originates.
+// beginChanges starts a part of a message's changes. Every part holds the peer and the origin.
 func (e *Enricher) beginChanges() {
 	e.build.begin()
 	c := &e.changes
@@ -147,7 +152,7 @@ func (e *Enricher) beginChanges() {
 	}
 }
 
-// marshal encodes the part at hand; more says that another one follows.
+// marshal encodes the current part. more reports whether another part follows.
 func (e *Enricher) marshal(c *pb.RouteChanges, more bool) []byte {
 	c.Places, c.Owners = e.build.places[:e.build.placed], e.build.owners[:e.build.owned]
 	return e.encode(more)
@@ -157,13 +162,13 @@ func (e *Enricher) encode(more bool) []byte {
 	e.out.MoreParts = more
 	b := e.take(e.out.SizeVT())
 	if _, err := e.out.MarshalToSizedBufferVT(b); err != nil {
-		panic(err) // it fails only where SizeVT lies
+		panic(err) // it fails only if SizeVT is wrong
 	}
 	e.out.Part++
 	return b
 }
 
-// take returns n octets that nobody else has.
+// take returns n octets that no other record uses.
 func (e *Enricher) take(n int) []byte {
 	if n > arenaBytes/4 {
 		return make([]byte, n)

@@ -7,7 +7,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// salvage writes what can be told of a message that cannot be decoded: nothing where it is no UPDATE.
+// salvage appends the readable part of a message that cannot be decoded. It appends nothing if the
+// message is no UPDATE.
 func (e *Enricher) salvage(dst [][]byte, m *pb.BGPMessage, peerASN bgp.ASN, o wire.Options) [][]byte {
 	u, ok := e.decoder.Salvage(m.Raw, o)
 	if !ok {
@@ -16,7 +17,7 @@ func (e *Enricher) salvage(dst [][]byte, m *pb.BGPMessage, peerASN bgp.ASN, o wi
 	return e.update(dst, m.Peer, peerASN, u)
 }
 
-// unread says what of an UPDATE could not be read; nil where all was.
+// unread returns the part of an UPDATE that could not be read; nil if all was read.
 func unread(u *wire.Update) *pb.Unread {
 	if len(u.Unknown)+len(u.Lost) == 0 {
 		return nil
@@ -33,7 +34,8 @@ func unread(u *wire.Update) *pb.Unread {
 	return out
 }
 
-// refresh writes that a peer begins or ends to send its routes again (RFC 7313). A request for ours says nothing about the peer's.
+// refresh appends the record that a peer begins or ends to send its routes again (RFC 7313). A
+// request for our routes concerns no route of the peer and gives no record.
 func (e *Enricher) refresh(dst [][]byte, peer *pb.Peer, body []byte) [][]byte {
 	kind, family, err := wire.DecodeRefresh(body)
 	f, ok := family.Unicast()

@@ -14,17 +14,20 @@ import (
 	"github.com/darkmap/darkmap/enrich/geo"
 )
 
-// Sources are the files that enrich looks things up in. They are safe for concurrent use.
+// Sources holds the files in which enrich looks up geography and owners. It is safe for concurrent
+// use.
 type Sources struct {
 	geo *geo.DB
 	asn *asn.DB
 	log *slog.Logger
-	// choose says, at each Reload, which files are read from now on; nil: those of the beginning. Reload's caller owns cfg.
+	// choose returns at each Reload the files to read from then on; nil keeps the initial files.
+	// The caller of Reload owns cfg.
 	choose func() (Config, error)
 	cfg    Config
 }
 
-// OpenSources reads the files. A missing one is a warning, one that cannot be understood an error.
+// OpenSources reads the files. It warns about a missing file. A file that it cannot parse is an
+// error.
 func OpenSources(cfg Config, log *slog.Logger) (*Sources, error) {
 	s := &Sources{log: log, cfg: cfg}
 	var err error
@@ -41,7 +44,8 @@ func OpenSources(cfg Config, log *slog.Logger) (*Sources, error) {
 	return s, nil
 }
 
-// registrations are the AS data with the countries of AS numbers that the location files have.
+// registrations returns the AS data, with the location files added as registrations: they have
+// countries of AS numbers.
 func registrations(cfg Config) asn.Config {
 	a := cfg.ASN
 	for _, f := range cfg.Geo.Files {
@@ -50,10 +54,11 @@ func registrations(cfg Config) asn.Config {
 	return a
 }
 
-// Follow has each Reload ask choose which files are read from then on, as where newer snapshots come. It is called before Watch.
+// Follow makes each Reload call choose for the files to read from then on, for example when newer
+// snapshots arrive. It must be called before Watch.
 func (s *Sources) Follow(choose func() (Config, error)) { s.choose = choose }
 
-// follow takes up other files. An error leaves the files as they are.
+// follow switches to other files. After an error the files stay.
 func (s *Sources) follow() error {
 	if s.choose == nil {
 		return nil
@@ -71,18 +76,20 @@ func (s *Sources) follow() error {
 	return nil
 }
 
-// Fingerprint names the content of all files: the same content in the same order has the same one.
+// Fingerprint identifies the content of all files: the same content in the same order gives the
+// same fingerprint.
 func (s *Sources) Fingerprint() string {
 	sum := sha256.Sum256([]byte(s.geo.Fingerprint() + "\n" + s.asn.Fingerprint()))
 	return hex.EncodeToString(sum[:16])
 }
 
-// Snapshots returns the present state of both.
+// Snapshots returns the current states of geography and owners.
 func (s *Sources) Snapshots() (*geo.Snapshot, *asn.Snapshot) {
 	return s.geo.Snapshot(), s.asn.Snapshot()
 }
 
-// Reload reads what changed since the last call and reports whether anything did. What cannot be read keeps its old state.
+// Reload reads the files that changed since the last call and reports whether the state changed. A
+// file that cannot be read keeps its old state.
 func (s *Sources) Reload() (changed bool, err error) {
 	chosen := s.follow()
 	asnChanged, asnErr := s.asn.Reload()
@@ -90,7 +97,8 @@ func (s *Sources) Reload() (changed bool, err error) {
 	return asnChanged || geoChanged, errors.Join(chosen, asnErr, geoErr)
 }
 
-// Watch calls Reload at every interval until ctx ends and gives each outcome that is one to report; report must not be nil.
+// Watch calls Reload at every interval until ctx ends. It calls report after each change and each
+// error; report must not be nil.
 func (s *Sources) Watch(ctx context.Context, interval time.Duration, report func(changed bool, err error)) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
@@ -114,7 +122,7 @@ func (s *Sources) Watch(ctx context.Context, interval time.Duration, report func
 	}
 }
 
-// String is for logs.
+// String formats the sizes for logs.
 func (s *Sources) String() string {
 	ases, origins := s.asn.Snapshot().Size()
 	return fmt.Sprintf("%d prefixes in %d places, %d ASes, %d origins", s.geo.Snapshot().Prefixes(),

@@ -17,20 +17,21 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// Name is the stage's name, also that of its consumer group.
+// Name is the name of the stage and of its consumer group.
 const Name = "enrich"
 
-// Deps are what a Stage is given.
+// Deps are the dependencies of a Stage.
 type Deps struct {
 	Log *slog.Logger
-	// Registerer may be nil: nothing is published then.
+	// Registerer may be nil: the metrics are not published then.
 	Registerer prometheus.Registerer
-	// Kafka says where the topics are; Instance is this process's name in the group, which must be stable.
+	// Kafka is the configuration of the brokers. Instance is the name of this process in the group
+	// and must be stable.
 	Kafka    kafka.Config
 	Instance string
-	// Drain bounds the last transaction when the stage is told to end. 0 is kafka.DefaultDrain.
+	// Drain bounds the last transaction after the stage is stopped. 0 is kafka.DefaultDrain.
 	Drain time.Duration
-	// Sources are open; the stage looks for changes of their files while it runs.
+	// Sources are open. The stage looks for changes of their files while it runs.
 	Sources *Sources
 }
 
@@ -42,7 +43,7 @@ type Stage struct {
 	loop    *kafka.Transform
 }
 
-// New is inert.
+// New checks the configuration and allocates. It starts no goroutine and uses no network.
 func New(cfg Config, d Deps) (*Stage, error) {
 	if err := config.Validate(&cfg); err != nil {
 		return nil, err
@@ -58,19 +59,20 @@ func New(cfg Config, d Deps) (*Stage, error) {
 	return s, nil
 }
 
-// Run blocks until ctx ends and the last transaction is finished. It fails only where the instance runs elsewhere.
+// Run blocks until ctx ends and the last transaction is finished. It fails only if the instance
+// runs elsewhere.
 func (s *Stage) Run(ctx context.Context) error {
 	var watch sync.WaitGroup
 	watching, stop := context.WithCancel(ctx)
 	defer watch.Wait()
 	defer stop()
 	if interval := time.Duration(s.cfg.ReloadInterval); interval > 0 {
-		watch.Go(func() { s.sources.Watch(watching, interval, s.reloaded) }) // ends when Run does
+		watch.Go(func() { s.sources.Watch(watching, interval, s.reloaded) }) // ends with Run
 	}
 	return s.loop.Run(ctx)
 }
 
-// Ready is nil while the stage has its place in the group.
+// Ready returns nil while the stage is a member of the group.
 func (s *Stage) Ready() error { return s.loop.Ready() }
 
 func (s *Stage) reloaded(changed bool, err error) {
@@ -82,7 +84,8 @@ func (s *Stage) reloaded(changed bool, err error) {
 	}
 }
 
-// transformer gives each partition an Enricher of its own. The loop calls it from one goroutine per partition.
+// transformer gives each partition its own Enricher. The loop calls it from one goroutine per
+// partition.
 type transformer struct {
 	sources    *Sources
 	metrics    *metrics
@@ -92,13 +95,15 @@ type transformer struct {
 type partition struct {
 	enricher *Enricher
 	out      [][]byte
-	// busy is still set where the last record made the decoder panic: what it left behind is thrown away.
+	// busy is still set after a panic of the decoder on the last record. The enricher is discarded
+	// then.
 	busy bool
 }
 
 func newTransformer(s *Sources, m *metrics) *transformer { return &transformer{sources: s, metrics: m} }
 
-// Lost is kafka.LostTransformer's: it tells the readers of bgp.routes where records of bgp.updates are missing.
+// Lost implements kafka.LostTransformer. It writes a record to bgp.routes that marks the lost
+// records of bgp.updates.
 func (t *transformer) Lost(rec *kgo.Record, l kafka.Lost, emit func(*kgo.Record)) error {
 	value, err := codec.RecordsLost(rec.Topic, rec.Partition, l.From, l.To, l.Since, l.Until).MarshalVT()
 	if err != nil {
@@ -108,7 +113,7 @@ func (t *transformer) Lost(rec *kgo.Record, l kafka.Lost, emit func(*kgo.Record)
 	return nil
 }
 
-// Transform is kafka.Transformer.
+// Transform implements kafka.Transformer.
 func (t *transformer) Transform(rec *kgo.Record, emit func(*kgo.Record)) error {
 	v, ok := t.partitions.Load(rec.Partition)
 	if !ok {

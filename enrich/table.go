@@ -8,7 +8,8 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// table enriches a table chunk: places of every prefix, owners of all origins and upstreams.
+// table enriches a table chunk with the places of every prefix and the owners of all origins and
+// upstreams.
 func (e *Enricher) table(dst [][]byte, in *pb.TableChunk) ([][]byte, error) {
 	family, err := codec.ParseFamily(in.Family)
 	if err != nil {
@@ -64,7 +65,7 @@ func (e *Enricher) table(dst [][]byte, in *pb.TableChunk) ([][]byte, error) {
 	return dst, nil
 }
 
-// own adds the owners that a prefix is the first of its part to name.
+// own adds the owners of a prefix that no earlier prefix of the part names.
 func (e *Enricher) own(p *pb.TablePrefix, owned map[uint32]struct{}) {
 	for _, path := range p.Paths {
 		for _, a := range [...]uint32{path.GetOriginAs(), path.GetUpstreamAs()} {
@@ -77,7 +78,7 @@ func (e *Enricher) own(p *pb.TablePrefix, owned map[uint32]struct{}) {
 	}
 }
 
-// ownersSize bounds what own would add.
+// ownersSize bounds the size that own would add.
 func (e *Enricher) ownersSize(p *pb.TablePrefix, owned map[uint32]struct{}) int {
 	n := 0
 	for _, path := range p.Paths {

@@ -8,7 +8,7 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// lowCard is a LowCardinality(String) column that is filled a run of equal values at a time.
+// lowCard is a LowCardinality(String) column that is filled with runs of equal values.
 type lowCard struct {
 	index map[string]uint32
 	dict  proto.ColStr
@@ -18,7 +18,7 @@ type lowCard struct {
 	raw   proto.ColLowCardinalityRaw
 }
 
-// add appends v n times; v is copied.
+// add appends v n times. It copies v.
 func (c *lowCard) add(v string, n int) {
 	if len(c.dict.Pos) == 0 || v != c.last {
 		c.key = c.keyOf(v)
@@ -43,7 +43,7 @@ func (c *lowCard) keyOf(v string) uint32 {
 	return k
 }
 
-// Prepare chooses the narrowest keys; ch-go calls it before it writes.
+// Prepare chooses the narrowest keys. ch-go calls it before it writes the column.
 func (c *lowCard) Prepare() error {
 	c.raw.Index = &c.dict
 	c.raw.Keys8.Reset()
@@ -74,12 +74,12 @@ func (c *lowCard) Reset() {
 	c.keys = c.keys[:0]
 }
 
-// Type is LowCardinality(String).
+// Type returns LowCardinality(String).
 func (c *lowCard) Type() proto.ColumnType {
 	return proto.ColumnTypeLowCardinality.Sub(proto.ColumnTypeString)
 }
 
-// Rows counts values.
+// Rows returns the number of values.
 func (c *lowCard) Rows() int { return len(c.keys) }
 
 // EncodeState writes the version of the keys' encoding.
@@ -91,7 +91,7 @@ func (c *lowCard) EncodeColumn(b *proto.Buffer) { c.raw.EncodeColumn(b) }
 // WriteColumn writes the column.
 func (c *lowCard) WriteColumn(w *proto.Writer) { c.raw.WriteColumn(w) }
 
-// micros is a DateTime64(6) column.
+// micros returns a DateTime64(6) column.
 func micros() *proto.ColDateTime64 {
 	return new(proto.ColDateTime64).WithPrecision(proto.PrecisionMicro)
 }
@@ -103,9 +103,9 @@ func fill[S ~[]E, E any](s *S, v E, n int) {
 	}
 }
 
-// origin is where a record was read; every table has these columns.
+// origin is the place in Kafka from which a record was read. Every table has its columns.
 type origin struct {
-	topic      string // of the registry
+	topic      string // the name in the registry
 	partition  int32
 	offset     int64
 	appendedAt uint32 // Unix seconds
@@ -138,7 +138,8 @@ func (c *originColumns) input() proto.Input {
 	}
 }
 
-// positionColumns are the position of the record, in tables where collector means something else.
+// positionColumns holds the position of the record, for tables in which the column collector has
+// another meaning.
 type positionColumns struct {
 	collector, lane lowCard
 	epoch, sequence proto.ColUInt64

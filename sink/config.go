@@ -11,7 +11,7 @@ import (
 	"github.com/darkmap/darkmap/internal/kafka"
 )
 
-// Name is the stage's name, also that of its consumer group.
+// Name is the name of the stage and of its consumer group.
 const Name = "sink"
 
 // Config is the section sink.
@@ -25,23 +25,25 @@ type Config struct {
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config { return Config{BatchMaxRows: 65_536, FlushInterval: time.Second} }
 
-// Deps is what the stage works with.
+// Deps are the dependencies of the stage.
 type Deps struct {
 	Log *slog.Logger
-	// Registerer takes the metrics; nil is none.
+	// Registerer takes the metrics. If it is nil, they are not published.
 	Registerer prometheus.Registerer
 	// Kafka is the configuration of the dataset's topics (kafka.Config.WithDataset).
 	Kafka kafka.Config
 	// ClickHouse is the migrated store.
 	ClickHouse clickhouse.Server
-	// Persist makes the stage go on where ClickHouse refuses what waiting does not cure, as a table that is missing: it says so once a
-	// minute, is not ready, and goes on when someone has cured it. Without it the stage ends with the error.
+	// Persist keeps the stage running if ClickHouse reports an error that retries do not fix, such
+	// as a missing table. The stage then logs the error once a minute, is not ready, and continues
+	// once an operator has fixed it. Without Persist the stage ends with the error.
 	Persist bool
 	// Dataset is written into every row.
 	Dataset string
-	// Instance is this member of the group; it stays over restarts, and two processes must not share one.
+	// Instance names this member of the group. It is the same after a restart. Two processes must
+	// not share it.
 	Instance string
-	// Drain bounds how long the last batches may take when the stage ends. 0 is kafka.DefaultDrain.
+	// Drain bounds the time for the last batches when the stage ends. 0 is kafka.DefaultDrain.
 	Drain time.Duration
 }
 

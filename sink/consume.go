@@ -14,7 +14,7 @@ import (
 	"github.com/darkmap/darkmap/internal/kafka"
 )
 
-// assigned takes partitions. kgo calls it while no poll's records are being worked on.
+// assigned takes partitions. kgo calls it while no records of a poll are in use.
 func (s *Stage) assigned(ctx context.Context, cl *kgo.Client, added map[string][]int32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -34,7 +34,8 @@ func (s *Stage) assigned(ctx context.Context, cl *kgo.Client, added map[string][
 	s.kafkaReady.Set(nil)
 }
 
-// revoked gives partitions up: what is not acknowledged is dropped, for the next owner to read again.
+// revoked gives partitions up. It drops records that are not acknowledged; the next owner reads
+// them again.
 func (s *Stage) revoked(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
 	var wait []*batch
 	s.mu.Lock()
@@ -57,10 +58,11 @@ func (s *Stage) revoked(_ context.Context, _ *kgo.Client, lost map[string][]int3
 	}
 	s.mu.Unlock()
 	for _, b := range wait {
-		<-b.finished // soon: its context has ended
+		<-b.finished // returns soon: its context has ended
 	}
 	if left == 0 {
-		s.storeReady.Set(nil) // nothing waits for ClickHouse
+		// No insert waits for ClickHouse.
+		s.storeReady.Set(nil)
 	}
 }
 
@@ -83,8 +85,8 @@ func commitOffsets(ctx context.Context, cl *kgo.Client, offsets map[string]map[i
 	return failed
 }
 
-// consume turns the part's backlog into rows, until a batch is full. A failure ends the round for all parts, lest mu is held for
-// the sum of their time-outs. mu is held.
+// consume turns the backlog of the part into rows, until a batch is full. A failure ends the round
+// for all parts. Otherwise mu would be held for the sum of their time-outs. The caller holds mu.
 func (s *Stage) consume(ctx context.Context, p *part, now time.Time) {
 	if len(p.backlog) == 0 || now.Before(s.retryAt) || p.blocked() {
 		return
@@ -108,7 +110,7 @@ func (s *Stage) consume(ctx context.Context, p *part, now time.Time) {
 			if s.hopeless(err) {
 				s.fatal = err
 			}
-			s.retryAt = time.Now().Add(retryAfter) // now may be long ago
+			s.retryAt = time.Now().Add(retryAfter) // now may be long past
 			break
 		}
 		p.backlogBytes -= len(rec.Key) + len(rec.Value)
@@ -121,7 +123,8 @@ func (s *Stage) consume(ctx context.Context, p *part, now time.Time) {
 	s.metrics.in.Add(float64(n))
 }
 
-// record adds one record to the open batch. An error means that it could not be found out what to do with it.
+// record adds one record to the open batch. An error means that the record's earlier rows could not
+// be looked up, or that its dead letter could not be written.
 func (s *Stage) record(ctx context.Context, p *part, rec *kgo.Record, now time.Time) error {
 	period := p.table.period(rec.Timestamp.UTC())
 	if p.open != nil && p.open.period != period {
@@ -155,7 +158,7 @@ func (s *Stage) record(ctx context.Context, p *part, rec *kgo.Record, now time.T
 	return nil
 }
 
-// add appends the rows of a record that are not in the table.
+// add appends those rows of a record that are not in the table yet.
 func (s *Stage) add(ctx context.Context, b *batch, rec *kgo.Record) error {
 	p := b.part
 	pos, n, err := b.rows.decode(rec)
@@ -195,7 +198,7 @@ func (s *Stage) add(ctx context.Context, b *batch, rec *kgo.Record) error {
 	return nil
 }
 
-// lookUp reads the highest position of a lane; whether that works is whether ClickHouse is ready.
+// lookUp reads the highest position of a lane and sets the readiness of ClickHouse by the outcome.
 func (s *Stage) lookUp(ctx context.Context, p *part, rec *kgo.Record, lane bgp.LaneKey) (mark, error) {
 	m, err := s.highest(ctx, p, rec, lane)
 	err = explain(err)
@@ -205,8 +208,9 @@ func (s *Stage) lookUp(ctx context.Context, p *part, rec *kgo.Record, lane bgp.L
 	return m, err
 }
 
-// highest reads the highest position of a lane. Before the first one, that of rec, it ends what a predecessor may have left running, and
-// copies what that may have left half: rows from rec on that are in the table already.
+// highest reads the highest position of a lane. Before the first read of the part, for rec, it
+// kills inserts that a predecessor may have left running. It then repeats the copies of rows from
+// rec on that are in the table already, as the predecessor's copies may be incomplete.
 func (s *Stage) highest(ctx context.Context, p *part, rec *kgo.Record, lane bgp.LaneKey) (mark, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
@@ -225,7 +229,7 @@ func (s *Stage) highest(ctx context.Context, p *part, rec *kgo.Record, lane bgp.
 	return s.store.highest(ctx, p, lane)
 }
 
-// deadLetter passes a record over that cannot be understood. One that comes from the dead-letter topic is left there.
+// deadLetter writes a record that cannot be decoded to the dead-letter topic.
 func (s *Stage) deadLetter(ctx context.Context, rec *kgo.Record, reason error) error {
 	limited, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()

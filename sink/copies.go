@@ -8,8 +8,9 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
-// refill copies the part's rows from an offset on, appended at since or later, once more into the tables that views fill. An insert that
-// was cut short may be in the table and not in its copies. A row that is copied twice is one row there.
+// refill copies rows of the part once more into the tables that views fill: rows from offset from
+// on, appended at since or later. An insert that was cut short may be in the table but not in its
+// copies. A row that is copied twice is one row in the copy.
 func (s *store) refill(ctx context.Context, p *part, from int64, since time.Time) error {
 	copyings, err := s.server.Copyings(ctx, s.conn)
 	if err != nil {

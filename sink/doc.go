@@ -1,4 +1,4 @@
-// Package sink writes the topics into ClickHouse, each row once.
+// Package sink writes the topics into ClickHouse, with each row stored once.
 //
 //	bgp.routes      route_change_log  route changes only: ticks, states, gaps and tables make no rows
 //	                                  (route_changes is a view of it)
@@ -9,39 +9,44 @@
 //	bgp.feeds       feeds
 //	bgp.deadletter  deadletter
 //
-// How a row comes to be there once. A batch is a contiguous run of records of one Kafka partition; it never splits a record,
-// ends where the table's own partition (day or month of append time) changes, is one block of one insert and so is there
-// wholly or not at all, and is acknowledged before that table's next is sent. Offsets are committed after that. After an
-// assignment, and after an insert whose outcome is unknown, the inserts that may still run for the Kafka partition are
-// killed by their query id, sink/<table>/<topic>/<partition>/<n>, and the highest position in the table is read for each
-// lane that occurs; what is not above it is dropped. Views fill other tables with each insert; one that was cut short may be in
-// the table and not there, so its rows are copied there again (refill). Positions decide, not offsets: a dataset that is replayed from new
-// topics adds nothing. What cannot be decoded goes to the dead-letter topic.
+// How a row is stored once. A batch is a contiguous run of records of one Kafka partition. It never
+// splits a record. It ends where the table's own partition (day or month of append time) changes.
+// It is one block of one insert and therefore stored completely or not at all. It is acknowledged
+// before the next batch of that table is sent. Offsets are committed after that. After an
+// assignment, and after an insert of unknown outcome, the stage kills inserts that may still run
+// for the Kafka partition, by their query id sink/<table>/<topic>/<partition>/<n>. It then reads
+// the highest position in the table for each lane that occurs, and drops rows that are not above
+// it. Views fill other tables with each insert. An insert that was cut short may be in the table
+// but not in those, so its rows are copied there again (refill). Positions decide, not offsets: a
+// dataset that is replayed from new topics adds nothing. Records that cannot be decoded go to the
+// dead-letter topic.
 //
-// How a message comes to be shown once. The log holds messages again: a fill says what the live
-// stream said near its gap, a new owner what its predecessor still wrote, an empty log everything
-// since the newest table. All of a collector is in one Kafka partition, in order, so the first
-// saying is in the table before the second one comes. A source (a lane, or an epoch of lane live)
-// says each message once. A row that another source's row may show already is compared with those
-// rows of the same peer, type, prefix, path id, SAFI and path, and nearly the same time, that
-// repeat nothing themselves. It is paired with one of them at most, and that with one row of the
-// source at most, for a peer may send the same twice. The row then keeps the name of its partner in
-// the column repeats, and the view route_changes leaves it out. As the partners are in the table, a
-// sink that starts again in the middle of a fill decides as one that ran on.
+// How a message is shown once. The log can hold a message several times: a fill repeats messages of
+// the live stream near its gap, a new owner repeats messages that its predecessor still wrote, and
+// a consumer of an empty log reads everything since the newest table. All records of a collector
+// are in one Kafka partition, in order, so the first copy is in the table before the second one
+// arrives. A source (a lane, or an epoch of lane live) holds each message once. If another source
+// may already have stored a row, the new row is compared with that source's rows of the same peer,
+// type, prefix, path id, SAFI and path, and of nearly the same time, that repeat no other row. A
+// row is paired with at most one such row, and that row with at most one row of the source, because
+// a peer may send the same message twice. The row then stores the name of its partner in the column
+// repeats, and the view route_changes leaves it out. As the partners are in the table, a sink that
+// restarts in the middle of a fill decides as if it had not stopped.
 //
-// Rows are compared in windows: some event time of one collector, read from the table in one query
-// of bounded length, after all earlier rows of the part were inserted. A stream that runs on is
-// never compared: per peer the two sources that reach farthest are known, and only a record that is
-// not newer than the other source's newest row needs a window.
+// Rows are compared in windows. A window is a span of event time of one collector. It is read from
+// the table in one query of bounded length, after all earlier rows of the part were inserted. An
+// uninterrupted stream is never compared: the stage knows for each peer the two sources that reach
+// farthest, and a record needs a window only if it is not newer than the newest row of the other
+// source.
 //
 // Goroutines: Run polls, decodes and commits; one writer per table inserts. A mutex (Stage.mu)
-// guards all partitions and writers' states between them and the client's rebalance callbacks. It
-// is never held while ClickHouse or Kafka is waited for, except for reading positions and windows
-// and for producing a dead letter, all of which have short limits; what could not be done in time
-// is done again. All end with Run.
+// guards all partitions and the states of the writers between these goroutines and the client's
+// rebalance callbacks. It is not held while waiting for ClickHouse or Kafka, with two exceptions of
+// short limits: reading positions and windows, and producing a dead letter. An operation that
+// exceeds its limit is retried. All goroutines end with Run.
 //
-// Memory is bounded per Kafka partition: while a full batch waits for the table's writer the
-// partition is paused, so that at most one inserting, one waiting and one open batch and one poll
-// exist. Of route changes a partition also knows a place for each peer (at most 17,408 for a
-// collector) and four windows of, as a rule, 50,000 rows.
+// Memory is bounded per Kafka partition: while a full batch waits for the table's writer, the
+// partition is paused. So there are at most one inserting, one waiting and one open batch, and one
+// poll. A partition of route changes also keeps an entry for each peer (at most 17,408 for a
+// collector) and four windows of usually 50,000 rows.
 package sink

@@ -120,7 +120,7 @@ func (r *feedRows) add(o *origin, m mark) mark {
 	return markOf(r.pos, 0)
 }
 
-// addStatus appends how the stream stands; st is nil with most events.
+// addStatus appends the status of the stream. st is nil with most events.
 func (r *feedRows) addStatus(st *pb.FeedStatus) {
 	r.state.add(st.GetState(), 1)
 	r.peersUp.Append(st.GetPeersUp())
@@ -132,7 +132,7 @@ func (r *feedRows) addStatus(st *pb.FeedStatus) {
 	r.total.Append(st.GetTotalBytes())
 }
 
-// addressText is empty where there is no peer.
+// addressText returns the address of a peer, or "" if there is no peer.
 func addressText(p bgp.Peer) string {
 	if !p.Address.IsValid() {
 		return ""

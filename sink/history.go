@@ -12,47 +12,48 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Bounds of what a part remembers of its route changes, and of one look-up in the table.
+// Bounds of the memory of a part for its route changes, and of one look-up in the table.
 const (
-	// windowRows is how many rows a window should hold at most; where a time has more, the window
-	// is made shorter.
+	// windowRows is the target maximum of rows in a window. If a window would have more, it is made
+	// shorter.
 	windowRows = 50_000
-	// windowMost is how many rows a window of the shortest length may hold. What is beyond is not
+	// windowMost is the maximum of rows in a window of the shortest length. Further rows are not
 	// compared.
 	windowMost = 20 * windowRows
-	// maxWindows are kept for a part; the one that was not used for longest goes first.
+	// maxWindows is the number of windows kept for a part. The least recently used window is
+	// evicted first.
 	maxWindows = 4
-	// maxPeers is how many peers of a collector have a place of their own; what is more shares
-	// sharedPeers.
+	// maxPeers is the number of peers of a collector with an entry of their own. Further peers
+	// share sharedPeers entries.
 	maxPeers    = 16_384
 	sharedPeers = 1024
-	// minWidth and maxWidth bound how long a window is, in microseconds of event time; startWidth
-	// is the first one's.
+	// minWidth and maxWidth bound the length of a window, in microseconds of event time. startWidth
+	// is the length of the first window.
 	minWidth   = int64(100 * time.Millisecond / time.Microsecond)
 	startWidth = int64(time.Minute / time.Microsecond)
 	maxWidth   = int64(time.Hour / time.Microsecond)
-	// windowSlack is how far before a record its window begins: a source's times are not quite in
-	// order.
+	// windowSlack is the time from the start of a window to its record: the times of a source are
+	// not strictly in order.
 	windowSlack = int64(5 * time.Second / time.Microsecond)
-	// reach is how far before its first record a collector's history begins; what comes later than
-	// that is compared anyway.
+	// reach is the time from the start of a collector's history to its first record. A row that is
+	// later by more than reach is compared anyway.
 	reach = int64(time.Minute / time.Microsecond)
 )
 
-// errUninserted says that rows of the part have to be in the table before it can be asked.
+// errUninserted means that rows of the part must be inserted before the table can be read.
 var errUninserted = errors.New("rows before this one are not in the table yet")
 
-// newest holds the times of a peer's newest rows in the two sources that reach farthest. That is
-// enough to know the newest row that is not of a given source.
+// newest holds the times of a peer's newest rows in the two sources that reach farthest. These
+// suffice to find the newest row of all other sources than a given one.
 type newest struct {
 	first, second source
-	at, secondAt  int64 // microseconds; none: far below 0
+	at, secondAt  int64 // microseconds; far below 0 if there is no row
 }
 
-// none is the time of no row: before all that a row may repeat.
+// none is the time of a missing row. It is before all rows that a row may repeat.
 const none = math.MinInt64 / 2
 
-// note notes a row of s at at.
+// note records a row of s at time at.
 func (n *newest) note(s source, at int64) {
 	switch {
 	case n.first == s:
@@ -67,7 +68,7 @@ func (n *newest) note(s source, at int64) {
 	}
 }
 
-// others returns the time of the newest row of a source other than s. It is negative where there is
+// others returns the time of the newest row of a source other than s. It is negative if there is
 // none.
 func (n *newest) others(s source) int64 {
 	if n.first == s {
@@ -76,24 +77,24 @@ func (n *newest) others(s source) int64 {
 	return n.at
 }
 
-// history is what a part knows of the rows of one collector.
+// history holds what a part knows of the rows of one collector.
 type history struct {
-	// from is the time, microseconds, from which on peers is complete; unknown before the table was
-	// asked.
+	// from is the time (microseconds) from which on peers is complete. It is unknown before the
+	// table was read.
 	from  int64
-	peers map[bgp.Peer]*newest // without distinguisher, as rows are
+	peers map[bgp.Peer]*newest // without distinguisher, as in rows
 	last  int64                // the time of the newest row
-	width int64                // of the next window
+	width int64                // of the next window, microseconds
 }
 
-// note notes a row of a peer's source that repeats nothing.
+// note records a row of a peer's source that repeats no other row.
 func (h *history) note(n *newest, s source, at int64) {
 	n.note(s, at)
 	h.last = max(h.last, at)
 }
 
-// windowEnd is where a window from at on ends. One that reached far beyond the newest row would
-// collect the rows of a stream that runs on.
+// windowEnd returns the end of a window that starts at at. A window far beyond the newest row would
+// collect the rows of an uninterrupted stream.
 func (h *history) windowEnd(at int64) int64 {
 	end := at + h.width
 	if h.from != unknown {
@@ -102,11 +103,11 @@ func (h *history) windowEnd(at int64) int64 {
 	return end
 }
 
-// unknown is the beginning of a history of which nothing was read.
+// unknown is the from of a history that was not read yet.
 const unknown = math.MaxInt64
 
-// peer returns what is known of a peer. Where a collector names too many, some share a place: their
-// rows are compared more often than they need be.
+// peer returns the entry of a peer. If a collector has too many peers, some share an entry. Their
+// rows are compared more often than necessary.
 func (h *history) peer(p bgp.Peer) *newest {
 	p.Distinguisher = 0
 	n := h.peers[p]
@@ -124,10 +125,10 @@ func (h *history) peer(p bgp.Peer) *newest {
 	return n
 }
 
-// past is what a part of route changes knows of the rows before. Stage.mu guards it.
+// past holds what a part of route changes knows of earlier rows. Stage.mu guards it.
 type past struct {
 	collectors map[string]*history
-	lanes      map[bgp.Lane]bgp.Lane // by themselves: each name is kept once
+	lanes      map[bgp.Lane]bgp.Lane // interned names
 	windows    []*window
 	uses       uint64
 	key        changeKey
@@ -138,7 +139,7 @@ func newPast() *past {
 		key: changeKey{seed: maphash.MakeSeed()}}
 }
 
-// of returns the history of a collector. It does not keep the name.
+// of returns the history of a collector. It does not keep the name's memory.
 func (p *past) of(collector string) *history {
 	h := p.collectors[collector]
 	if h == nil {
@@ -148,7 +149,7 @@ func (p *past) of(collector string) *history {
 	return h
 }
 
-// source is sourceOf for names that are not to be kept.
+// source calls sourceOf with an interned lane name, so that the record's memory is not kept.
 func (p *past) source(pos bgp.Position) source {
 	lane, ok := p.lanes[pos.Lane]
 	if !ok {
@@ -158,8 +159,8 @@ func (p *past) source(pos bgp.Position) source {
 	return sourceOf(lane, pos.Epoch)
 }
 
-// prepare finds out what the rows of the decoded record may repeat. It reads the table where
-// another source has rows of the same peer and time, which a stream that runs on never has.
+// prepare finds the rows that the decoded record may repeat. It reads the table if another source
+// has rows of the same peer and time. An uninterrupted stream never has such rows.
 func (s *Stage) prepare(ctx context.Context, p *part, r *routeRows) error {
 	r.window = nil
 	r.past, r.source = p.past, p.past.source(r.pos)
@@ -186,8 +187,8 @@ func (s *Stage) prepare(ctx context.Context, p *part, r *routeRows) error {
 	return err
 }
 
-// window returns the window of a source that covers at, and reads it from the table where there is
-// none. All rows of the part have to be in the table then.
+// window returns the window of a source that covers at. If there is none, it reads one from the
+// table; all rows of the part must be inserted by then.
 func (s *Stage) window(ctx context.Context, p *part, h *history, collector string, src source,
 	at int64) (*window, error) {
 	p.past.uses++
@@ -212,7 +213,7 @@ func (s *Stage) window(ctx context.Context, p *part, h *history, collector strin
 			return err
 		})
 		if err != nil {
-			h.width = max(h.width/2, minWidth) // it may have been too much to read
+			h.width = max(h.width/2, minWidth) // the window may have been too large to read
 			return nil, err
 		}
 		s.metrics.windows.Inc()
@@ -233,7 +234,7 @@ func (s *Stage) window(ctx context.Context, p *part, h *history, collector strin
 	}
 }
 
-// look asks the table; whether that works is whether ClickHouse is ready.
+// look reads the table and sets the readiness of ClickHouse by the outcome.
 func (s *Stage) look(ctx context.Context, ask func(context.Context) error) error {
 	limited, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
@@ -244,8 +245,8 @@ func (s *Stage) look(ctx context.Context, ask func(context.Context) error) error
 	return err
 }
 
-// keep adds a window in the place of its source's last one, or of the one that was not used for
-// longest.
+// keep adds a window in place of the last window of its source, or of the least recently used
+// window.
 func (p *past) keep(w *window) {
 	oldest := 0
 	for i, o := range p.windows {
@@ -264,15 +265,15 @@ func (p *past) keep(w *window) {
 	p.windows[oldest] = w
 }
 
-// reached reports whether a row of a source at at may be repeated by rows of another source that
-// has a window.
+// reached reports whether a row of a source at time at may be repeated by rows of another source
+// that has a window.
 func (p *past) reached(collector string, src source, at int64) bool {
 	return slices.ContainsFunc(p.windows,
 		func(w *window) bool { return w.collector == collector && w.source != src && w.reaches(at) })
 }
 
-// offer adds a row that repeats nothing to the windows of the other sources that reach it. A window
-// that has got too many is forgotten.
+// offer adds a row that repeats no other row to the windows of the other sources that reach it. It
+// drops a window that got too many rows.
 func (p *past) offer(collector string, src source, key uint64, c candidate) {
 	for _, w := range p.windows {
 		if w.collector == collector && w.source != src && w.reaches(c.at) {
@@ -283,8 +284,8 @@ func (p *past) offer(collector string, src source, key uint64, c candidate) {
 	p.windows = slices.DeleteFunc(p.windows, func(w *window) bool { return w.offered > windowRows })
 }
 
-// trim forgets histories where they have become many. No row of the part may be on its way to the
-// table.
+// trim drops all histories if there are too many. All rows of the part must be inserted when it is
+// called.
 func (p *past) trim() {
 	if len(p.collectors) > maxLanes || len(p.lanes) > maxLanes {
 		clear(p.collectors)

@@ -8,10 +8,10 @@ import (
 	"github.com/darkmap/darkmap/internal/telemetry"
 )
 
-// complainEvery is how often the stage repeats that ClickHouse does not take what it sends.
+// complainEvery is the interval at which the stage repeats that ClickHouse rejects its inserts.
 const complainEvery = time.Minute
 
-// explain says what to do about an error that waiting does not cure; others stay as they are.
+// explain adds advice to an error that retries do not fix. It returns other errors unchanged.
 func explain(err error) error {
 	if _, explained := errors.AsType[incurableError](err); explained || !clickhouse.Hopeless(err) {
 		return err
@@ -19,7 +19,7 @@ func explain(err error) error {
 	return incurableError{err}
 }
 
-// incurableError is an error that waiting does not cure, with what to do about it.
+// incurableError is an error that retries do not fix, with advice for the operator.
 type incurableError struct{ err error }
 
 func (e incurableError) Error() string {
@@ -29,7 +29,8 @@ func (e incurableError) Error() string {
 
 func (e incurableError) Unwrap() error { return e.err }
 
-// complaints is the log for err. What has to be mended does not wait behind failures that pass.
+// complaints returns the rate-limited log for err. Errors that an operator must fix have a log of
+// their own, so that temporary failures do not suppress them.
 func (s *Stage) complaints(err error) *telemetry.Limited {
 	if _, ok := errors.AsType[incurableError](err); ok {
 		return s.incurable
@@ -37,7 +38,8 @@ func (s *Stage) complaints(err error) *telemetry.Limited {
 	return s.complain
 }
 
-// hopeless reports whether the stage ends with err: waiting does not cure it, and nobody is expected to while the stage runs.
+// hopeless reports whether the stage ends with err: retries do not fix it, and Persist is off, so
+// the stage expects no fix while it runs.
 func (s *Stage) hopeless(err error) bool {
 	return !s.deps.Persist && clickhouse.Hopeless(err)
 }

@@ -11,9 +11,10 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
-// Loader writes records of one topic into its table without Kafka, by the same rows and the same inserts as the stage. It keeps no
-// positions and repeats no insert: what is loaded twice is there twice until ClickHouse merges it, and once under FINAL. It is for data
-// that can be made again. It is not safe for concurrent use.
+// Loader writes records of one topic into its table without Kafka. It uses the same rows and
+// inserts as the stage. It keeps no positions and retries no insert: data that are loaded twice are
+// stored twice until ClickHouse merges them, and are read once under FINAL. It is for data that can
+// be generated again. It is not safe for concurrent use.
 type Loader struct {
 	table    *table
 	rows     rows
@@ -21,12 +22,13 @@ type Loader struct {
 	settings map[string]string
 	run      string
 	blocks   int
-	max      int // rows of a block
+	max      int // maximum rows of a block
 	period   int // of the block's rows
 	written  int
 }
 
-// NewLoader does not connect yet. topic is one of the registry that has a table.
+// NewLoader checks the topic, which must be one of the registry with a table. It does not connect
+// yet.
 func NewLoader(s clickhouse.Server, dataset, topic string) (*Loader, error) {
 	t, err := tableOf(topic)
 	if err != nil {
@@ -38,10 +40,12 @@ func NewLoader(s clickhouse.Server, dataset, topic string) (*Loader, error) {
 	}, nil
 }
 
-// maxLoaded is how many rows a block of a Loader has: more than one of the stage, which must not wait for so many.
+// maxLoaded is the size of a Loader's blocks in rows. It is larger than the stage's, which must not
+// wait for so many rows.
 const maxLoaded = 250_000
 
-// Add takes the rows of a record over, and inserts a block where it is full. The record may be used again afterwards.
+// Add decodes a record, adds its rows to the block, and inserts the block if it is full. It does
+// not keep the record.
 func (l *Loader) Add(ctx context.Context, rec *kgo.Record) error {
 	_, n, err := l.rows.decode(rec)
 	if err != nil || n == 0 {
@@ -59,7 +63,7 @@ func (l *Loader) Add(ctx context.Context, rec *kgo.Record) error {
 	return nil
 }
 
-// Flush inserts what was taken over.
+// Flush inserts the rows of the current block.
 func (l *Loader) Flush(ctx context.Context) error {
 	n := l.rows.count()
 	if n == 0 {
@@ -78,8 +82,8 @@ func (l *Loader) Flush(ctx context.Context) error {
 	return nil
 }
 
-// Written is how many rows were inserted.
+// Written returns the number of inserted rows.
 func (l *Loader) Written() int { return l.written }
 
-// Close ends the connection.
+// Close closes the connection.
 func (l *Loader) Close() error { return l.inserter.Close() }

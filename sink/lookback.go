@@ -9,10 +9,10 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// isSource is SQL for whether a row is of a source: parameters lane, epoch.
+// isSource is an SQL condition for the rows of a source. Parameters: lane, epoch.
 const isSource = `(lane = ? AND (lane != '` + string(bgp.LaneLive) + `' OR epoch = ?))`
 
-// newest notes in h the newest row of each peer and source of a collector, of the rows from a time
+// newest records in h the newest row of each peer and source of a collector, among rows from a time
 // on (microseconds).
 func (s *store) newest(ctx context.Context, collector string, from int64, h *history) error {
 	fail := func(err error) error { return fmt.Errorf("reading the newest rows of %s: %w", collector, err) }
@@ -34,7 +34,7 @@ func (s *store) newest(ctx context.Context, collector string, from int64, h *his
 		}
 		a, err := netip.ParseAddr(address)
 		if err != nil {
-			continue // no row of ours
+			continue // not a row of the sink
 		}
 		h.note(h.peer(bgp.Peer{Address: a, ASN: bgp.ASN(asn), Table: bgp.Table(table - 1)}),
 			source{bgp.Lane(lane), epoch}, at.UnixMicro())
@@ -45,8 +45,9 @@ func (s *store) newest(ctx context.Context, collector string, from int64, h *his
 	return nil
 }
 
-// window fills w from the table and returns how many rows it read: at most limit, and one more
-// where there are more. Rows of the window's source that repeat others say which are taken.
+// window fills w from the table and returns the number of rows it read: at most limit + 1, which
+// means that there are more. Rows of the window's source that repeat others mark the rows that are
+// taken.
 func (s *store) window(ctx context.Context, w *window, key *changeKey, limit int) (int, error) {
 	fail := func(err error) (int, error) {
 		return 0, fmt.Errorf("reading what rows of %s %s may repeat: %w", w.collector, w.source.lane, err)

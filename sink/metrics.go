@@ -5,7 +5,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// metrics of the stage; children are resolved once.
+// metrics holds the metrics of the stage, with children resolved once.
 type metrics struct {
 	in, duplicate, dead prometheus.Counter
 	lost                prometheus.Counter
@@ -16,7 +16,7 @@ type metrics struct {
 	success             prometheus.Gauge
 }
 
-// newMetrics registers with reg; nil is nowhere.
+// newMetrics registers the metrics with reg, which may be nil.
 func newMetrics(reg prometheus.Registerer) *metrics {
 	f := promauto.With(reg)
 	dropped := f.NewCounterVec(prometheus.CounterOpts{Name: "darkmap_sink_records_dropped_total",

@@ -153,7 +153,7 @@ func (r *outageRows) add(o *origin, m mark) mark {
 	return markOf(r.pos, 0)
 }
 
-// addOutage appends the columns that come from the JSON alone.
+// addOutage appends the columns that come only from the JSON.
 func (r *outageRows) addOutage(out *bgp.Outage) {
 	r.duration.Append(out.DurationSeconds)
 	r.score.Append(out.Score)

@@ -12,7 +12,7 @@ import (
 	pb "github.com/darkmap/darkmap/schemas/darkmapv1"
 )
 
-// panelRows is a block of panel: a row per peer, or one without where no peer is known.
+// panelRows is a block of panel: one row per peer, or one row without a peer if no peer is known.
 type panelRows struct {
 	originColumns
 	position                 positionColumns

@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// maxBacklog is how many bytes of records may wait in a part before its partition is paused.
+	// maxBacklog is the backlog of a part, in bytes, above which its partition is paused.
 	maxBacklog = 8 << 20
-	// maxLanes bounds the marks that a part remembers; lanes of fills and files come and go.
+	// maxLanes bounds the marks that a part keeps; lanes of fills and files are short-lived.
 	maxLanes = 4096
 )
 
@@ -23,45 +23,48 @@ type part struct {
 	table      *table
 	kafkaTopic string
 	partition  int32
-	// ctx ends when the partition is taken away.
+	// ctx ends when the partition is revoked.
 	ctx    context.Context //nolint:containedctx // the assignment's life, which begins and ends in callbacks
 	cancel context.CancelFunc
 
-	// backlog are records that were polled and not yet looked at.
+	// backlog holds records that were polled and not processed yet.
 	backlog      []*kgo.Record
 	backlogBytes int
 	paused       bool
-	// cleared: inserts that a predecessor may have left behind were killed, and what they left half was made whole.
+	// cleared means that inserts left behind by a predecessor were killed and incomplete copies
+	// were completed.
 	cleared bool
-	// marks has the highest row of each lane that has occurred.
+	// marks holds the highest row of each lane that occurred.
 	marks map[bgp.LaneKey]*mark
-	// past is what is known of the rows before, where they are compared.
+	// past holds the earlier rows, for tables whose rows are compared.
 	past *past
-	// held: the next record waits until all rows before it are in the table.
+	// held means that the next record waits until all earlier rows are inserted.
 	held bool
-	// open is being filled, sealed wait for the writer, inserting is with it; all in order.
+	// open is being filled, sealed batches wait for the writer, and the writer has inserting. All
+	// are in order.
 	open      *batch
 	sealed    []*batch
 	inserting *batch
-	// done is the offset up to which everything is in the table; committed is what Kafka knows of it.
+	// done is the offset below which all records are inserted. committed is the offset committed to
+	// Kafka.
 	done, committed kgo.EpochOffset
 }
 
-// batch is a contiguous run of records of one part and their rows.
+// batch is a contiguous run of records of one part, with their rows.
 type batch struct {
 	part   *part
 	rows   rows
 	period int
-	// since is when its first record came.
+	// since is the time at which the first record was processed.
 	since time.Time
-	// first is the offset of its first record, appended when Kafka took that one.
+	// first is the offset of the first record. appended is the time at which Kafka appended it.
 	first    int64
 	appended time.Time
 	next     kgo.EpochOffset
-	// lane and last are those of the last row.
+	// lane and last are the lane and the mark of the last row.
 	lane bgp.LaneKey
 	last mark
-	// finished is closed when the writer has let go of it.
+	// finished is closed when the writer has released the batch.
 	finished chan struct{}
 }
 
@@ -74,7 +77,7 @@ func newPart(ctx context.Context, t *table, topic string, partition int32) *part
 
 func (p *part) String() string { return fmt.Sprintf("%s/%d", p.kafkaTopic, p.partition) }
 
-// queryPrefix begins the query ids of all inserts of the part.
+// queryPrefix returns the common prefix of the query ids of all inserts of the part.
 func (p *part) queryPrefix() string {
 	return fmt.Sprintf("%s/%s/%s/%d/", Name, p.table.name, p.kafkaTopic, p.partition)
 }
@@ -86,7 +89,7 @@ func (p *part) seal() {
 	}
 }
 
-// acknowledge notes that everything before next is in the table.
+// acknowledge records that all records before next are inserted.
 func (p *part) acknowledge(next kgo.EpochOffset) {
 	p.done = next
 	if p.open != nil || len(p.sealed) > 0 || p.inserting != nil {
@@ -98,15 +101,15 @@ func (p *part) acknowledge(next kgo.EpochOffset) {
 	p.past.trim()
 }
 
-// uninserted reports whether rows of the part are not in the table yet.
+// uninserted reports whether rows of the part are not inserted yet.
 func (p *part) uninserted() bool {
 	return p.open != nil && p.open.rows.count() > 0 || len(p.sealed) > 0 || p.inserting != nil
 }
 
-// blocked reports whether the next record still has to wait for rows before it.
+// blocked reports whether the next record still waits for earlier rows.
 func (p *part) blocked() bool { return p.held && p.uninserted() }
 
-// laneOf copies what names the lane.
+// laneOf returns the lane with its own copy of the names.
 func laneOf(p bgp.Position) bgp.LaneKey {
 	return bgp.LaneKey{Collector: strings.Clone(p.Collector), Lane: bgp.Lane(strings.Clone(string(p.Lane)))}
 }

@@ -29,7 +29,7 @@ type prefixRows struct {
 	usual, space              proto.ColFloat64
 	country, region           lowCard
 	places                    placesColumn
-	asns, counts              []uint32 // of one array
+	asns, counts              []uint32 // buffers for one array
 	rec                       pb.PrefixRecord
 	pos                       bgp.Position
 	of                        netip.Prefix
@@ -121,7 +121,7 @@ func (r *prefixRows) add(o *origin, m mark) mark {
 	return markOf(r.pos, 0)
 }
 
-// addASes appends a row to a column of AS numbers and to that of their voters.
+// addASes appends a row to a column of AS numbers and to the column of their voters.
 func (r *prefixRows) addASes(asns, voters *proto.ColArr[uint32], all []*pb.PrefixAS) {
 	r.asns, r.counts = r.asns[:0], r.counts[:0]
 	for _, a := range all {
@@ -131,8 +131,8 @@ func (r *prefixRows) addASes(asns, voters *proto.ColArr[uint32], all []*pb.Prefi
 	voters.Append(r.counts)
 }
 
-// mostOf returns the country that most of a prefix lies in, and the region of it. places begin with the largest one; those of a
-// country are added up.
+// mostOf returns the country with most of a prefix, and the largest region in it. places starts
+// with the largest place. The places of a country are added up.
 func mostOf(places []*pb.PrefixPlace) (country, region string) {
 	most := uint64(0)
 	for i, p := range places {
@@ -142,7 +142,7 @@ func mostOf(places []*pb.PrefixPlace) (country, region string) {
 				sum += q.GetSpace()
 			}
 		}
-		if sum > most { // what follows of a country that came before sums up to less
+		if sum > most { // a later place of a country that occurred before gives a smaller sum
 			most, country, region = sum, c, p.GetPlace().GetRegion()
 		}
 	}
@@ -162,7 +162,7 @@ func (c *placesColumn) column() tuples {
 			proto.Named(&c.space, "space")}}
 }
 
-// add appends a row; unit is the space of a /24 or /48.
+// add appends a row. unit is the space of a /24 or /48.
 func (c *placesColumn) add(all []*pb.PrefixPlace, unit float64) {
 	for _, p := range all {
 		c.country.Append(p.GetPlace().GetCountry())

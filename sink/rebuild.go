@@ -7,15 +7,16 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Rebuilder makes the rows that the stage makes of the records of one Kafka partition, by the same code, without storing them. What a row
-// repeats is left 0: the stage reads that from the table. It is not safe for concurrent use.
+// Rebuilder makes the rows that the stage makes of the records of one Kafka partition, with the
+// same code, without storing them. It leaves the column repeats at 0, as the stage reads that from
+// the table. It is not safe for concurrent use.
 type Rebuilder struct {
 	table *table
 	rows  rows
 	marks map[bgp.LaneKey]*mark
 }
 
-// NewRebuilder is for one partition of a topic of Topics.
+// NewRebuilder returns a Rebuilder for one partition of a topic of Topics.
 func NewRebuilder(dataset, topic string) (*Rebuilder, error) {
 	t, err := tableOf(topic)
 	if err != nil {
@@ -24,11 +25,12 @@ func NewRebuilder(dataset, topic string) (*Rebuilder, error) {
 	return &Rebuilder{table: t, rows: t.rows(dataset), marks: map[bgp.LaneKey]*mark{}}, nil
 }
 
-// Table is the name of the table that the rows are for.
+// Table returns the name of the rows' table.
 func (b *Rebuilder) Table() string { return b.table.name }
 
-// Add takes over the rows of a record that no record before it had, in the order of the partition. again says that the record has rows,
-// and that all of them were there before. An error means that the record cannot be understood: the stage passes it over.
+// Add adds those rows of a record that no earlier record had. Records must come in the order of the
+// partition. again means that the record has rows and earlier records had all of them. An error
+// means that the record cannot be decoded; the stage skips such a record.
 func (b *Rebuilder) Add(rec *kgo.Record) (again bool, err error) {
 	pos, n, err := b.rows.decode(rec)
 	if err != nil || n == 0 {
@@ -46,13 +48,14 @@ func (b *Rebuilder) Add(rec *kgo.Record) (again bool, err error) {
 	return again, nil
 }
 
-// Count is how many rows there are.
+// Count returns the number of rows.
 func (b *Rebuilder) Count() int { return b.rows.count() }
 
-// Columns are the rows, until the next call of Add or Reset.
+// Columns returns the rows. They are valid until the next call of Add or Reset.
 func (b *Rebuilder) Columns() proto.Input { return b.rows.input() }
 
-// Reset forgets the rows, and, where there are many, the positions of the lanes: a record that comes again makes rows again then.
+// Reset drops the rows. If there are many lanes, it also drops their positions; a repeated record
+// makes rows again then.
 func (b *Rebuilder) Reset() {
 	b.rows.reset()
 	if len(b.marks) > 16*maxLanes {

@@ -44,20 +44,20 @@ type routeRows struct {
 	peerKey  bgp.Peer
 	prefixes []netip.Prefix // withdrawn, then announced
 	path     bgp.ASPath
-	// Reused for what a record has one of.
+	// Buffers that are reused for each record.
 	peerText, pathText []byte
 	asns               []bgp.ASN
 	shares             map[string]uint64
 
-	// What is known of the rows before the decoded record, and what it may repeat: Stage.prepare
-	// sets them. past is nil where no row is compared, window where none can repeat another.
+	// The state for comparing the decoded record with earlier rows. Stage.prepare sets it. past is
+	// nil if no row is compared. window is nil if no row of the record can repeat another.
 	past    *past
 	history *history
 	newest  *newest // of the record's peer
 	window  *window
 	source  source
 	change  change
-	// repeated is how many rows of the block repeat others.
+	// repeated is the number of rows of the block that repeat other rows.
 	repeated int
 }
 
@@ -193,8 +193,8 @@ func (r *routeRows) add(o *origin, m mark) mark {
 	return markOf(r.pos, last)
 }
 
-// compare appends, for the routes of the record from skip on, which rows they repeat, and notes the
-// others.
+// compare appends, for the routes of the record from skip on, the names of the rows that they
+// repeat. It records the routes that repeat no row.
 func (r *routeRows) compare(skip int) {
 	n := len(r.prefixes) - skip
 	if r.past == nil {
@@ -232,7 +232,7 @@ func (r *routeRows) compare(skip int) {
 	}
 }
 
-// changeAt returns what the row of the i-th route shows; it is overwritten by the next call.
+// changeAt returns the change that the row of the i-th route shows. The next call overwrites it.
 func (r *routeRows) changeAt(i int) *change {
 	changes := r.rec.GetChanges()
 	c := &r.change
@@ -253,7 +253,7 @@ func safiOf(route *pb.Route) int8 {
 	return safiUnicast
 }
 
-// addMessage appends what all n routes of the record share.
+// addMessage appends the columns that all n routes of the record share.
 func (r *routeRows) addMessage(o *origin, n int) {
 	r.originColumns.add(o, n)
 	r.position.add(r.pos, n)
@@ -283,7 +283,8 @@ func (r *routeRows) addRoute(changes *pb.RouteChanges, route *pb.Route) {
 	r.region.add(region, 1)
 }
 
-// dominant returns the country that most of the prefix lies in and, of it, the region; the first named wins a draw.
+// dominant returns the country with most of the prefix and its largest region. Of equal ones the
+// first named is taken.
 func (r *routeRows) dominant(places []*pb.Place, shares []uint64) (country, region string) {
 	switch len(shares) {
 	case 0:
@@ -310,7 +311,7 @@ func (r *routeRows) dominant(places []*pb.Place, shares []uint64) (country, regi
 	return country, region
 }
 
-// ownerOf returns the AS's name, or its organisation where it has none.
+// ownerOf returns the name of the AS, or its organisation if it has no name.
 func ownerOf(changes *pb.RouteChanges, asn uint32) string {
 	if asn == 0 {
 		return ""

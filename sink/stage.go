@@ -19,27 +19,28 @@ import (
 )
 
 const (
-	// idleAfter without records, batches end although they could grow.
+	// idleAfter is the time without records after which a batch ends even if it is not full.
 	idleAfter = 100 * time.Millisecond
 	// lookLimit bounds reading positions and writing dead letters.
 	lookLimit = 5 * time.Second
-	// retryAfter is how long to wait after such a thing failed.
+	// retryAfter is the wait after reading positions or writing a dead letter failed.
 	retryAfter = 500 * time.Millisecond
 	// maxPoll bounds the records of one poll.
 	maxPoll = 10_000
 )
 
-// Stage is the sink.
+// Stage reads the topics and inserts their rows into ClickHouse.
 type Stage struct {
 	cfg      Config
 	deps     Deps
 	metrics  *metrics
 	settings map[string]string
-	// run tells this process's query ids from those of others.
+	// run makes the query ids of this process differ from those of others.
 	run string
-	// complain and incurable are the logs for what ClickHouse refuses again and again: failures that may pass, and those that do not.
+	// complain and incurable are rate-limited logs for repeated errors of ClickHouse: complain for
+	// temporary failures, incurable for errors that an operator must fix.
 	complain, incurable *telemetry.Limited
-	// Why the stage is not ready, by what it depends on.
+	// The readiness of each dependency: the reason why the stage is not ready.
 	kafkaReady, storeReady telemetry.Readiness
 
 	client *kgo.Client
@@ -47,15 +48,16 @@ type Stage struct {
 
 	mu      sync.Mutex
 	parts   map[string]map[int32]*part // by Kafka topic and partition; guarded by mu
-	writers map[string]*writer         // by Kafka topic; fixed, their states guarded by mu
-	// lastRecord is when a record last came; wake interrupts the wait under way, woken tells of a wake that nobody waited
-	// for; fatal is why the stage must end. All guarded by mu.
+	writers map[string]*writer         // by Kafka topic; the map is fixed, mu guards the writers' states
+	// lastRecord is the time at which a record last arrived. wake interrupts the current wait.
+	// woken records a wake-up during which no wait was in progress. fatal is the error with which
+	// the stage must end. mu guards all of them.
 	lastRecord time.Time
 	wake       context.CancelFunc
 	woken      bool
 	fatal      error
-	// retryAt is when records may be looked at again, of any part, after reading positions or writing a dead letter failed;
-	// guarded by mu.
+	// retryAt is the time from which records of any part may be processed again, after reading
+	// positions or writing a dead letter failed. mu guards it.
 	retryAt time.Time
 }
 
@@ -67,10 +69,11 @@ func New(cfg Config, d Deps) (*Stage, error) {
 	d.Drain = cmp.Or(d.Drain, kafka.DefaultDrain)
 	s := &Stage{
 		cfg: cfg, deps: d, metrics: newMetrics(d.Registerer), settings: insertSettings(d.ClickHouse),
-		run:      rand.Text()[:8],
-		complain: telemetry.NewLimited(d.Log, complainEvery, 1), incurable: telemetry.NewLimited(d.Log,
-			complainEvery, 1), store: &store{server: d.ClickHouse, dataset: d.Dataset},
-		parts: map[string]map[int32]*part{}, writers: map[string]*writer{},
+		run:       rand.Text()[:8],
+		complain:  telemetry.NewLimited(d.Log, complainEvery, 1),
+		incurable: telemetry.NewLimited(d.Log, complainEvery, 1),
+		store:     &store{server: d.ClickHouse, dataset: d.Dataset},
+		parts:     map[string]map[int32]*part{}, writers: map[string]*writer{},
 	}
 	for _, t := range tables {
 		s.writers[d.Kafka.Topic(t.topic)] = &writer{stage: s, table: t, jobs: make(chan *batch, 1),
@@ -80,7 +83,7 @@ func New(cfg Config, d Deps) (*Stage, error) {
 	return s, nil
 }
 
-// Topics are the topics of the registry that the stage reads, for kafka.Reading.
+// Topics returns the topics of the registry that the stage reads, for kafka.Reading.
 func Topics() []string {
 	var all []string
 	for _, t := range tables {
@@ -89,7 +92,7 @@ func Topics() []string {
 	return all
 }
 
-// Ready is nil while the stage is a member of its group and ClickHouse takes what it sends.
+// Ready returns nil while the stage is a member of its group and ClickHouse accepts its inserts.
 func (s *Stage) Ready() error {
 	if err := errors.Join(s.kafkaReady.Ready(), s.storeReady.Ready()); err != nil {
 		return fmt.Errorf("sink: %w", err)
@@ -97,8 +100,9 @@ func (s *Stage) Ready() error {
 	return nil
 }
 
-// Run reads and inserts until ctx ends; then it inserts and commits what it has read, within Deps.Drain, and returns nil.
-// It fails where another process has taken its place in the group, or where trying again has no point.
+// Run reads and inserts until ctx ends. It then inserts and commits the records that it has
+// processed, within Deps.Drain, and returns nil. It fails if another process has taken its place in
+// the group, or with an error that retries do not fix.
 func (s *Stage) Run(ctx context.Context) error {
 	if err := s.connect(); err != nil {
 		return err
@@ -140,7 +144,8 @@ func (s *Stage) connect() error {
 			kgo.ConsumeTopics(topics...),
 			kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 			kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-			// Markers of transactions are passed on, so that offsets get past them and the group's lag becomes 0.
+			// The client returns transaction markers, so that offsets move past them and the
+			// group's lag becomes 0.
 			kgo.KeepControlRecords(),
 			kgo.BlockRebalanceOnPoll(),
 			kgo.DisableAutoCommit(),
@@ -154,7 +159,7 @@ func (s *Stage) connect() error {
 	return err
 }
 
-// loop polls until ctx ends or the stage must.
+// loop polls until ctx ends or a fatal error occurs.
 func (s *Stage) loop(ctx context.Context) error {
 	var wait retry.Backoff
 	for ctx.Err() == nil {
@@ -179,7 +184,7 @@ func (s *Stage) loop(ctx context.Context) error {
 	return nil
 }
 
-// poll waits for records, at most until something is due or a writer has finished.
+// poll waits for records. It returns early when a batch is due or a writer has finished.
 func (s *Stage) poll(ctx context.Context) kgo.Fetches {
 	s.mu.Lock()
 	var cancel context.CancelFunc
@@ -203,7 +208,8 @@ func (s *Stage) poll(ctx context.Context) kgo.Fetches {
 	return s.client.PollRecords(ctx, maxPoll)
 }
 
-// dueIn is when the next batch has to be looked at, if any. mu is held.
+// dueIn returns the time until the next batch must be processed, if there is one. The caller holds
+// mu.
 func (s *Stage) dueIn(now time.Time) (time.Duration, bool) {
 	waiting := false
 	due := now.Add(time.Hour)
@@ -230,7 +236,7 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// wakeUp interrupts a poll. mu is held.
+// wakeUp interrupts a poll. The caller holds mu.
 func (s *Stage) wakeUp() {
 	if s.wake != nil {
 		s.wake()
@@ -239,7 +245,7 @@ func (s *Stage) wakeUp() {
 	s.woken = true
 }
 
-// step takes what was polled, fills batches and gives them to the writers.
+// step adds the polled records to the backlogs, fills batches and passes them to the writers.
 func (s *Stage) step(ctx context.Context, fetches kgo.Fetches) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -265,7 +271,7 @@ func (s *Stage) step(ctx context.Context, fetches kgo.Fetches) error {
 	return s.fatal
 }
 
-// pauseOrResume keeps the part's backlog bounded. mu is held.
+// pauseOrResume bounds the backlog of the part. The caller holds mu.
 func (s *Stage) pauseOrResume(p *part) {
 	switch {
 	case !p.paused && p.backlogBytes > maxBacklog:
@@ -277,8 +283,8 @@ func (s *Stage) pauseOrResume(p *part) {
 	}
 }
 
-// dispatch gives each idle writer the oldest batch that is full, due, or alone; all that are there where drain is set. mu is
-// held.
+// dispatch passes to each idle writer the oldest batch that is full or due, or any batch if no
+// records arrive. If drain is set, all batches are due. The caller holds mu.
 func (s *Stage) dispatch(now time.Time, drain bool) {
 	idle := now.Sub(s.lastRecord) >= idleAfter
 	for topic, w := range s.writers {
@@ -298,11 +304,11 @@ func (s *Stage) dispatch(now time.Time, drain bool) {
 		}
 		b := next.sealed[0]
 		next.sealed, next.inserting, w.busy = next.sealed[1:], b, true
-		w.jobs <- b // there is room: the writer is idle
+		w.jobs <- b // does not block: the writer is idle
 	}
 }
 
-// skipEmpty acknowledges batches without rows, as ticks make them. mu is held.
+// skipEmpty acknowledges batches without rows, such as batches of ticks. The caller holds mu.
 func (s *Stage) skipEmpty(w *writer, p *part) {
 	for p.inserting == nil && len(p.sealed) > 0 && p.sealed[0].rows.count() == 0 {
 		p.acknowledge(p.sealed[0].next)
@@ -332,7 +338,7 @@ func (s *Stage) finish(w *writer, b *batch, err error) {
 	s.wakeUp()
 }
 
-// commit tells Kafka what is in the tables. What fails is tried again in the next round.
+// commit commits the offsets of inserted records. A failed commit is retried in the next round.
 func (s *Stage) commit(ctx context.Context) {
 	s.mu.Lock()
 	offsets := map[string]map[int32]kgo.EpochOffset{}
@@ -367,7 +373,7 @@ func (s *Stage) commit(ctx context.Context) {
 	}
 }
 
-// drain inserts and commits what has been read and looked at.
+// drain inserts and commits the records that were read and processed.
 func (s *Stage) drain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.deps.Drain)
 	defer cancel()
@@ -389,7 +395,8 @@ func (s *Stage) drain(ctx context.Context) error {
 	}
 }
 
-// drainStep keeps the writers busy; done means that there is nothing left, or no point.
+// drainStep keeps the writers busy. done means that no batch is left, or that a fatal error
+// occurred.
 func (s *Stage) drainStep(wake context.CancelFunc) (done bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -15,7 +15,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// store asks ClickHouse what is there. It connects when it is first used. It is safe for concurrent use once open.
+// store reads the state of ClickHouse. It connects at the first use. It is safe for concurrent use
+// once open.
 type store struct {
 	server  dmclickhouse.Server
 	dataset string
@@ -41,7 +42,7 @@ func (s *store) close() error {
 	return s.conn.Close()
 }
 
-// consistent makes a read see what any replica has acknowledged.
+// consistent makes a read include all data that any replica has acknowledged.
 func (s *store) consistent(ctx context.Context) context.Context {
 	if s.server.Cluster == "" {
 		return ctx
@@ -52,7 +53,7 @@ func (s *store) consistent(ctx context.Context) context.Context {
 
 func (s *store) sql(text string) string { return strings.ReplaceAll(text, "{db}", s.server.Database) }
 
-// kill ends the inserts that run under query ids with the prefix, and waits for their end.
+// kill kills the inserts whose query ids have the prefix, and waits for their end.
 func (s *store) kill(ctx context.Context, prefix string) error {
 	on := ""
 	if s.server.Cluster != "" {

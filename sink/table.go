@@ -13,35 +13,40 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// table is where a topic's records go.
+// table describes the table for the records of a topic.
 type table struct {
 	name, topic string
-	// period is the table's own partition that a row appended at t falls into.
+	// period returns the table's own partition for a row that was appended at t.
 	period func(t time.Time) int
-	// rows makes an empty block.
+	// rows returns an empty block.
 	rows func(dataset string) rows
-	// highest is SQL for the highest position of a lane: parameters dataset, collector, lane; results epoch, sequence, idx.
+	// highest is the SQL query for the highest position of a lane. Parameters: dataset, collector,
+	// lane. Results: epoch, sequence, idx.
 	highest string
-	// perPartition: a lane is spread over the topic's partitions, so that highest also has parameters topic and partition.
+	// perPartition means that a lane is spread over the topic's partitions. highest then also has
+	// the parameters topic and partition.
 	perPartition bool
 }
 
-// rows decodes records and collects their rows: one block.
+// rows decodes records and collects their rows in one block.
 type rows interface {
-	// decode reads a record, keeps it for add, and says where it stands and how many rows it has. An error means that the
-	// record cannot be understood. The position may refer to the record's memory; what add leaves behind does not.
+	// decode reads a record and keeps it for add. It returns the record's position and number of
+	// rows. An error means that the record cannot be decoded. The position may refer to the
+	// record's memory; the rows that add appends do not.
 	decode(rec *kgo.Record) (pos bgp.Position, n int, err error)
-	// add appends the rows of the decoded record that are above m and returns the mark of its last row, or m.
+	// add appends the rows of the decoded record that are above m. It returns the mark of the last
+	// row, or m.
 	add(o *origin, m mark) mark
-	// count is how many rows there are.
+	// count returns the number of rows.
 	count() int
-	// input are the columns; reset empties them.
+	// input returns the columns; reset empties them.
 	input() proto.Input
 	reset()
 }
 
-// mark is the highest row of a lane that is in the table, or on its way: a record may have been split (RouteRecord.part), so
-// that several share a position and the index within the message counts too. The zero mark is below every row.
+// mark is the highest row of a lane that is inserted or being inserted. As a record may be split
+// (RouteRecord.part), several records share a position, so the index within the message counts too.
+// The zero mark is below every row.
 type mark struct {
 	set             bool
 	epoch, sequence uint64
@@ -69,14 +74,15 @@ func month(t time.Time) int { return t.Year()*12 + int(t.Month()) }
 
 const byPosition = ` WHERE dataset = ? AND position_collector = ? AND position_lane = ? ORDER BY position_epoch DESC, position_sequence DESC LIMIT 1`
 
-// greatest and byPartition, around the table's name, ask for the highest position of a lane that is spread over partitions.
+// greatest and byPartition enclose the table's name. They query the highest position of a lane that
+// is spread over partitions.
 const (
 	greatest    = `SELECT tupleElement(m, 1), tupleElement(m, 2), toUInt32(0) FROM (SELECT max((position_epoch, position_sequence)) AS m FROM `
 	byPartition = ` WHERE dataset = ? AND position_collector = ? AND position_lane = ? AND topic = ? AND partition = ?
 			GROUP BY dataset, topic, partition, position_collector, position_lane)`
 )
 
-// tables lists them all; a topic goes to one table.
+// tables lists all tables. Each topic has one table.
 var tables = []*table{
 	{
 		name: "route_change_log", topic: schemas.TopicRoutes, period: day, rows: newRouteRows,
@@ -106,14 +112,15 @@ var tables = []*table{
 		highest: `SELECT position_epoch, position_sequence, toUInt32(0) FROM {db}.feeds` + byPosition,
 	},
 	{
-		// A dead letter has no position of its own: topic, partition and offset are it (deadLetterPosition).
+		// A dead letter has no position of its own: topic, partition and offset serve as one
+		// (deadLetterPosition).
 		name: "deadletter", topic: schemas.TopicDeadLetter, period: month, rows: newDeadLetterRows,
 		highest: `SELECT toUInt64(0), toUInt64(offset), toUInt32(0) FROM {db}.deadletter
 			WHERE dataset = ? AND topic = ? AND partition = toInt32(?) ORDER BY offset DESC LIMIT 1`,
 	},
 }
 
-// tableOf is the table of a topic of the registry.
+// tableOf returns the table of a topic of the registry.
 func tableOf(topic string) (*table, error) {
 	i := slices.IndexFunc(tables, func(t *table) bool { return t.topic == topic })
 	if i < 0 {
@@ -122,7 +129,8 @@ func tableOf(topic string) (*table, error) {
 	return tables[i], nil
 }
 
-// deadLetterPosition is the place of a dead letter as a position: lane and sequence are its partition and offset.
+// deadLetterPosition returns the place of a dead letter as a position: the lane is its partition,
+// the sequence its offset.
 func deadLetterPosition(topic string, partition int32, offset int64) bgp.Position {
 	return bgp.Position{Collector: topic, Lane: bgp.Lane(strconv.Itoa(int(partition))), Sequence: uint64(offset)}
 }

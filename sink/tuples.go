@@ -6,28 +6,29 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// tuples is a column Array(Tuple(...)): fields are the tuples' columns, offsets says where each row's end.
+// tuples is a column Array(Tuple(...)). fields holds the tuples' columns, offsets the end of each
+// row in them.
 type tuples struct {
 	offsets *proto.ColUInt64
 	fields  proto.ColTuple
 }
 
-// Type is Array(Tuple(...)), with the names of the fields.
+// Type returns Array(Tuple(...)) with the names of the fields.
 func (c tuples) Type() proto.ColumnType { return proto.ColumnTypeArray.Sub(c.fields.Type()) }
 
-// Rows counts the arrays.
+// Rows returns the number of arrays.
 func (c tuples) Rows() int { return c.offsets.Rows() }
 
-// Prepare is proto.Preparable's.
+// Prepare implements proto.Preparable.
 func (c tuples) Prepare() error { return c.fields.Prepare() }
 
-// EncodeColumn is proto.ColInput's.
+// EncodeColumn implements proto.ColInput.
 func (c tuples) EncodeColumn(b *proto.Buffer) {
 	c.offsets.EncodeColumn(b)
 	c.fields.EncodeColumn(b)
 }
 
-// WriteColumn is proto.ColInput's.
+// WriteColumn implements proto.ColInput.
 func (c tuples) WriteColumn(w *proto.Writer) {
 	c.offsets.WriteColumn(w)
 	c.fields.WriteColumn(w)
@@ -39,7 +40,7 @@ func (c tuples) Reset() {
 	c.fields.Reset()
 }
 
-// ends appends a row that ends with the tuples appended so far, n of them.
+// ends appends a row that ends after the n tuples appended so far.
 func ends(offsets *proto.ColUInt64, n int) { offsets.Append(uint64(n)) }
 
 // parentColumn is the column parents.

@@ -11,20 +11,20 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// How far apart the times of one message may be, in microseconds. RIS Live rounds times to 10 ms.
-// The time of a BMP message may have lost its fraction of a second, and so may that of an archive.
-// A fill reaches beyond its gap by as much as coarseTolerance (ingest.stream.same_message), so that
-// a row near the gap cannot be taken for one that is missing.
+// Tolerances between the times of one message, in microseconds. RIS Live rounds times to 10 ms. The
+// time of a BMP message or of an archive may have lost its fraction of a second. A fill extends
+// beyond its gap by coarseTolerance (ingest.stream.same_message), so that a row near the gap is not
+// mistaken for a missing one.
 const (
 	fineTolerance   = int64(20 * time.Millisecond / time.Microsecond)
 	coarseTolerance = int64(time.Second / time.Microsecond)
 )
 
-// source is what writes each message of a collector at most once: a lane, or an epoch of lane
-// live. It is comparable.
+// source is a writer of each message of a collector at most once: a lane, or an epoch of lane live.
+// It is comparable.
 type source struct {
 	lane  bgp.Lane
-	epoch uint64 // of lane live; 0 elsewhere
+	epoch uint64 // only of lane live; otherwise 0
 }
 
 // sourceOf returns the source of a position's lane and epoch.
@@ -35,18 +35,18 @@ func sourceOf(lane bgp.Lane, epoch uint64) source {
 	return source{lane, epoch}
 }
 
-// archived reports whether the source reads archives: their times are those of the files.
+// archived reports whether the source reads archives, whose times are those of the files.
 func (s source) archived() bool { return s.lane.Kind() == bgp.LaneKindFill || s.lane == bgp.LaneFollow }
 
-// offByFraction reports whether the source's times may have lost their fraction of a second, or a
-// part of it.
+// offByFraction reports whether the source's times may have lost all or part of their fraction of a
+// second.
 func (s source) offByFraction() bool { return s.lane.Kind() == bgp.LaneKindRouteViews }
 
-// isFile reports whether the source plays files: a dataset of files has one source for each
+// isFile reports whether the source plays files. A dataset of files has one source for each
 // collector.
 func (s source) isFile() bool { return s.lane.Kind() == bgp.LaneKindFile }
 
-// change is what a row shows, without its time and position.
+// change is the content of a row without its time and position.
 type change struct {
 	peer    string // the address as text
 	peerASN uint32
@@ -58,7 +58,7 @@ type change struct {
 	path    string // as text
 }
 
-// changeKey hashes changes. Equal changes have equal keys for the life of a process.
+// changeKey hashes changes. Equal changes have equal keys during the life of a process.
 type changeKey struct {
 	seed maphash.Seed
 	buf  []byte
@@ -75,10 +75,11 @@ func (k *changeKey) of(c *change) uint64 {
 	return maphash.Bytes(k.seed, k.buf)
 }
 
-// rowName is the first 8 octets of the SHA-256 of a row's position, big endian, and never 0. In
-// SQL:
+// rowName returns the first 8 octets of the SHA-256 of a row's position, big endian; it is never 0.
+// In SQL:
 //
-//	reinterpretAsUInt64(reverse(substring(SHA256(concat(collector, '\n', lane, '\n', toString(epoch), '\n', toString(sequence), '\n', toString(idx))), 1, 8)))
+//	reinterpretAsUInt64(reverse(substring(SHA256(concat(collector, '\n', lane, '\n',
+//	  toString(epoch), '\n', toString(sequence), '\n', toString(idx))), 1, 8)))
 func rowName(collector string, lane bgp.Lane, epoch, sequence uint64, idx uint32) uint64 {
 	b := make([]byte, 0, 128)
 	b = append(append(b, collector...), '\n')
@@ -98,9 +99,10 @@ type candidate struct {
 	used   bool // a row of the window's source repeats it
 }
 
-// near reports whether rows of two sources may show the same message by their times, and whether
-// they are the same but for rounding. Between two streams, and between two archives, they have to
-// be. An archive's whole second is the beginning of the second in which the message came.
+// near reports whether, by their times, rows of two sources may show the same message, and whether
+// the times are equal except for rounding. Between two streams, and between two archives, they must
+// be equal except for rounding. A whole second in an archive is the start of the second in which
+// the message arrived.
 func near(s source, at int64, c *candidate) (is, same bool) {
 	apart := max(c.at-at, at-c.at)
 	if s.archived() == c.source.archived() {
@@ -120,24 +122,25 @@ func near(s source, at int64, c *candidate) (is, same bool) {
 }
 
 // window holds the rows of a collector that rows of one source from lo until before hi
-// (microseconds) may repeat: those of the other sources that repeat nothing themselves.
+// (microseconds) may repeat: rows of the other sources that repeat no row themselves.
 type window struct {
 	collector string
 	source    source
 	lo, hi    int64
 	rows      map[uint64][]candidate // by changeKey, in order of time
-	offered   int                    // rows that came after the window was read
-	touched   uint64                 // when it was used last, in uses of the part's windows
+	offered   int                    // rows added after the window was read
+	touched   uint64                 // the last use, in uses of the part's windows
 }
 
 func newWindow(collector string, s source, lo, hi int64) *window {
 	return &window{collector: collector, source: s, lo: lo, hi: hi, rows: map[uint64][]candidate{}}
 }
 
-// covers reports whether the window has all that a row at at may repeat.
+// covers reports whether the window has all rows that a row at time at may repeat.
 func (w *window) covers(at int64) bool { return w.lo <= at && at < w.hi }
 
-// reaches reports whether a row of another source at at may be repeated by a row of the window.
+// reaches reports whether a row of the window's source may repeat a row of another source at time
+// at.
 func (w *window) reaches(at int64) bool {
 	return w.lo-coarseTolerance <= at && at < w.hi+coarseTolerance
 }
@@ -147,17 +150,17 @@ func (w *window) offer(key uint64, c candidate) {
 	list := w.rows[key]
 	i, _ := slices.BinarySearchFunc(list, c, func(a, b candidate) int {
 		if a.at <= b.at {
-			return -1 // behind those of the same time: in the order of the log
+			return -1 // after rows of the same time, in the order of the log
 		}
 		return 1
 	})
 	w.rows[key] = slices.Insert(list, i, c)
 }
 
-// take pairs a row of the window's source at at with one row that it repeats, and returns the name
-// of that row, or 0. A row is taken once: a peer may send the same twice. Rows of a source come in
-// order of time, so the earliest free row pairs the most. One at the same time goes before one that
-// is only near.
+// take pairs a row of the window's source at time at with one row that it repeats, and returns the
+// name of that row, or 0. A row is taken once, as a peer may send the same message twice. Rows of a
+// source come in order of time, so taking the earliest free row gives the most pairs. A row of the
+// same time takes precedence over a row that is only near.
 func (w *window) take(key uint64, at int64) uint64 {
 	list := w.rows[key]
 	best := -1
@@ -180,7 +183,7 @@ func (w *window) take(key uint64, at int64) uint64 {
 	return list[best].name
 }
 
-// use marks the rows that the window's source has taken already.
+// use marks the rows that the window's source has already taken.
 func (w *window) use(taken map[uint64]bool) {
 	if len(taken) == 0 {
 		return

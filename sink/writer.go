@@ -10,16 +10,16 @@ import (
 	"github.com/darkmap/darkmap/internal/retry"
 )
 
-// writer inserts the batches of one table, one after the other.
+// writer inserts the batches of one table, one at a time.
 type writer struct {
 	stage *Stage
 	table *table
-	// jobs has room for one: only an idle writer is given a batch.
+	// jobs has capacity 1: only an idle writer gets a batch.
 	jobs chan *batch
-	// busy and free are guarded by Stage.mu; free are empty blocks.
+	// Stage.mu guards busy and free. free holds empty blocks.
 	busy bool
 	free []rows
-	// inserter and queries are the writer's goroutine's own.
+	// Only the writer's goroutine uses inserter and queries.
 	inserter *clickhouse.Inserter
 	queries  int
 }
@@ -34,10 +34,10 @@ func (w *writer) block() rows {
 	return w.table.rows(w.stage.deps.Dataset)
 }
 
-// maxFree blocks are kept for use.
+// maxFree is the number of empty blocks that are kept.
 const maxFree = 2
 
-// release takes a block back.
+// release returns a block.
 func (w *writer) release(r rows) {
 	if len(w.free) < maxFree {
 		r.reset()
@@ -45,7 +45,7 @@ func (w *writer) release(r rows) {
 	}
 }
 
-// run inserts until jobs is closed.
+// run inserts batches until jobs is closed.
 func (w *writer) run() {
 	for b := range w.jobs {
 		w.stage.finish(w, b, w.insert(b.part.ctx, b))
@@ -53,7 +53,8 @@ func (w *writer) run() {
 	_ = w.inserter.Close()
 }
 
-// insert tries until the batch is in the table, the partition is taken away, or there is no point in trying.
+// insert retries until the batch is inserted, the partition is revoked, or an error occurs that
+// retries do not fix.
 func (w *writer) insert(ctx context.Context, b *batch) error {
 	var wait retry.Backoff
 	for attempt := 0; ; attempt++ {
@@ -80,8 +81,8 @@ func (w *writer) insert(ctx context.Context, b *batch) error {
 	}
 }
 
-// try sends the batch. After a failure it first looks whether the batch has arrived all the same: it is there wholly or not at
-// all, so its last row tells.
+// try sends the batch. After a failure it first checks whether the batch was inserted despite the
+// error. A batch is inserted completely or not at all, so its last row decides.
 func (w *writer) try(ctx context.Context, b *batch, again bool) error {
 	if again {
 		if err := w.stage.store.kill(ctx, b.part.queryPrefix()); err != nil {
@@ -109,12 +110,14 @@ func (w *writer) try(ctx context.Context, b *batch, again bool) error {
 	return nil
 }
 
-// insertSettings make one part of one block in its own table; the copies that views fill are in partitions of event time, of which a
-// replay's block may hold many. Rows never double within a block, so it need not be looked through for that.
+// insertSettings makes each block one part of its own table. The copies that views fill have
+// partitions of event time, and a block of a replay may fall into many of those. A block has no
+// double rows, so ClickHouse need not look for them.
 func insertSettings(s clickhouse.Server) map[string]string {
 	settings := map[string]string{"async_insert": "0", "optimize_on_insert": "0",
 		"max_partitions_per_insert_block": "0"}
-	if s.Cluster != "" { // positions are read from any replica
+	// Positions are read from any replica.
+	if s.Cluster != "" {
 		settings["insert_quorum"], settings["insert_quorum_parallel"] = "auto", "0"
 	}
 	return settings

@@ -27,30 +27,33 @@ type Config struct {
 	// Names of ASes, prefixes and their origins, or RIR delegations: the first file that knows something counts. Empty: the data that
 	// `darkmap fetch` brings.
 	Files []string `yaml:"files" max:"64"`
-	// Registrations are more files, of which only RIR delegations are read, for the countries of AS numbers.
+	// Registrations lists further files. Only the RIR delegations among them are read, for the
+	// countries of AS numbers.
 	Registrations []string `yaml:"-"`
 }
 
-// Owner is who an AS belongs to. Empty is unknown.
+// Owner holds the holder of an AS number. An empty field is unknown.
 type Owner struct {
-	// Name is the short one, else the organisation's.
+	// Name is the short name if the files have one, else the organisation's name.
 	Name         string
 	Organisation string
-	// Country is where the number is registered, ISO 3166-1 alpha-2.
+	// Country is the country in which the number is registered, ISO 3166-1 alpha-2.
 	Country string
 }
 
-// DB answers from the files' last good state. It is safe for concurrent use.
+// DB looks up owners and origins in the last good state of the files. It is safe for concurrent
+// use.
 type DB struct {
 	cfg     Config
 	log     *slog.Logger
 	current atomic.Pointer[Snapshot]
 
-	mu     sync.Mutex // one reload at a time; owns cfg and stamps
+	// mu allows one reload at a time and guards cfg and stamps.
+	mu     sync.Mutex
 	stamps []source.Stamp
 }
 
-// Snapshot is one state of the files. It never changes.
+// Snapshot is one state of the files. It is immutable.
 type Snapshot struct {
 	owners      map[bgp.ASN]Owner
 	origins     *bart.Table[bgp.ASN]
@@ -58,7 +61,7 @@ type Snapshot struct {
 	fingerprint string
 }
 
-// Open reads the files. A missing file is a warning, one that cannot be understood an error.
+// Open reads the files. It warns about a missing file. A file that it cannot parse is an error.
 func Open(cfg Config, log *slog.Logger) (*DB, error) {
 	db := &DB{cfg: cfg, log: log}
 	if _, err := db.Reload(); err != nil {
@@ -67,29 +70,33 @@ func Open(cfg Config, log *slog.Logger) (*DB, error) {
 	return db, nil
 }
 
-// Fingerprint names the files' content: the same files, in the same order, have the same one.
+// Fingerprint identifies the content of the files: the same files in the same order give the same
+// fingerprint.
 func (db *DB) Fingerprint() string { return db.Snapshot().fingerprint }
 
-// Snapshot returns the present state.
+// Snapshot returns the current state.
 func (db *DB) Snapshot() *Snapshot { return db.current.Load() }
 
-// Lookup returns the owner of a; ok is false where the files have nothing.
+// Lookup returns the owner of a. ok is false if no file knows a.
 func (s *Snapshot) Lookup(a bgp.ASN) (Owner, bool) {
 	o, ok := s.owners[a]
 	return o, ok
 }
 
-// Owners returns every AS that the files know, in no order.
+// Owners returns all ASes of the files, in no order.
 func (s *Snapshot) Owners() iter.Seq2[bgp.ASN, Owner] { return maps.All(s.owners) }
 
-// Registered reports whether any AS has a country.
+// Registered reports whether at least one AS has a country.
 func (s *Snapshot) Registered() bool { return s.registered }
 
-// Origins returns the table of prefixes and the ASes that originate them. It must not be written to.
+// Origins returns the table of prefixes and the ASes that originate them. The caller must not
+// modify it.
 func (s *Snapshot) Origins() *bart.Table[bgp.ASN] { return s.origins }
 
-// Cover returns the nearest less-specific prefix of p that has the same origin as p, or where p has none, any; and that origin. ok is false
-// where the files have none. Of files of address ranges it is a part of a range and not of need a route.
+// Cover returns the longest less-specific prefix of p with the same origin as p, and that origin.
+// If the files have no origin for p, Cover takes the longest less-specific prefix with any origin.
+// ok is false if there is no such prefix. If a file lists address ranges, the returned prefix is a
+// part of a range and need not be a route.
 func (s *Snapshot) Cover(p netip.Prefix) (cover netip.Prefix, origin bgp.ASN, ok bool) {
 	for q, a := range s.origins.Supernets(p) {
 		switch {
@@ -102,14 +109,14 @@ func (s *Snapshot) Cover(p netip.Prefix) (cover netip.Prefix, origin bgp.ASN, ok
 	return netip.Prefix{}, 0, false
 }
 
-// Fingerprint is DB.Fingerprint of one state of the files.
+// Fingerprint returns the fingerprint of this state, as DB.Fingerprint does.
 func (s *Snapshot) Fingerprint() string { return s.fingerprint }
 
-// Size returns how many ASes and prefixes are known.
+// Size returns the numbers of known ASes and prefixes.
 func (s *Snapshot) Size() (ases, prefixes int) { return len(s.owners), s.origins.Size() }
 
-// Reload reads the files again if one of them changed since the last call, and reports whether the state is a new one. On
-// an error the old state stays, until the files change once more.
+// Reload reads the files again if one of them changed since the last call. It reports whether the
+// state is new. After an error the old state stays until the files change again.
 func (db *DB) Reload() (changed bool, err error) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -126,7 +133,7 @@ func (db *DB) Reload() (changed bool, err error) {
 	return old == nil || old.fingerprint != next.fingerprint, nil
 }
 
-// Use reads other files from the next Reload on.
+// Use makes the next Reload read the files of cfg.
 func (db *DB) Use(cfg Config) {
 	db.mu.Lock()
 	defer db.mu.Unlock()

@@ -10,13 +10,13 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// entry gathers what the files say of one AS.
+// entry collects the data of the files on one AS.
 type entry struct {
 	Owner
 	registry string // country of the RIR's own record
 }
 
-// registration is a run of AS numbers that an RIR delegated.
+// registration is a range of AS numbers that an RIR delegated.
 type registration struct {
 	first, last bgp.ASN
 	country     string
@@ -25,7 +25,7 @@ type registration struct {
 type builder struct {
 	owners        map[bgp.ASN]*entry
 	registrations []registration
-	texts         map[string]string // one copy of each text
+	texts         map[string]string // interned strings
 	origins       *bart.Table[bgp.ASN]
 }
 
@@ -58,7 +58,8 @@ func (b *builder) read(path string) (source.Info, error) {
 	})
 }
 
-// register notes a delegation. Its AS numbers need no entry of their own unless somebody asks; an RIR's blocks are large.
+// register records a delegation. It creates no entries: the blocks of RIRs are large, and snapshot
+// expands them.
 func (b *builder) register(a source.AS) error {
 	if len(b.registrations) >= maxASes {
 		return fmt.Errorf("more than %d delegations: %w", maxASes, errTooMany)
@@ -67,7 +68,8 @@ func (b *builder) register(a source.AS) error {
 	return nil
 }
 
-// maxBlock bounds how many AS numbers one delegation names: the largest real blocks have 1,024 and are handed on within.
+// maxBlock bounds the AS numbers of one delegation. The largest real blocks have 1,024 numbers, and
+// RIRs split them further.
 const maxBlock = 1 << 16
 
 func (b *builder) name(a bgp.ASN, name, organisation, country string) error {

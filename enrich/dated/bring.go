@@ -14,18 +14,21 @@ import (
 	"github.com/darkmap/darkmap/enrich/geo/source"
 )
 
-// ErrNotFound is a file that a server does not have. Who gives a Get returns it.
+// ErrNotFound means that a server does not have the file. A Get function returns it.
 var ErrNotFound = errors.New("the server does not have it")
 
-// maxBack is how many days before the day are looked at: now and then a registry skips some.
+// maxBack is the number of earlier days that are tried: a registry sometimes skips a day.
 const maxBack = 7
 
-// Get brings the file at url to this machine. discard removes it again; without that it may be found by the next Get.
+// Get downloads the file at url and returns its local path. discard removes the local file. Without
+// discard, the next Get may find it again.
 type Get func(ctx context.Context, url string) (path string, discard func(), err error)
 
-// Bring makes the snapshot of a day in dir from the sources, one file of each: that of the day, or the newest of the seven days before,
-// which say is told. It returns the snapshot's folder. All of it is there, or none: one source that cannot be had fails all, and what came
-// of the others is found again by get. What the folder has of the day is left as it is.
+// Bring creates the snapshot of a day in dir with one file of each source, and returns the
+// snapshot's folder. It takes the file of the day, or the newest of the seven days before, and
+// reports an older one through say. The snapshot is complete or is not created: if one source
+// fails, Bring fails, and get can find the files of the other sources again. If dir already has a
+// snapshot of the day, Bring leaves it as it is.
 func Bring(ctx context.Context, dir string, day time.Time, sources []Source, get Get,
 	say func(string)) (string, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
@@ -75,7 +78,8 @@ func Bring(ctx context.Context, dir string, day time.Time, sources []Source, get
 	return target, nil
 }
 
-// bring copies the source's file to a path that begins with prefix. Files are read in the order of the sources.
+// bring copies the source's file to a path that begins with prefix. The prefixes keep the order of
+// the sources, in which files are read.
 func (s Source) bring(ctx context.Context, prefix string, day time.Time, get Get,
 	say func(string)) (discard func(), err error) {
 	for back := range maxBack + 1 {
@@ -106,7 +110,7 @@ func (s Source) bring(ctx context.Context, prefix string, day time.Time, get Get
 		maxBack, shown(fill(s.URLs[0], day)), ErrNotFound)
 }
 
-// shown is a URL without what may be secret in it.
+// shown returns a URL without the parts that may be secret: user, query and fragment.
 func shown(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {
@@ -116,7 +120,7 @@ func shown(text string) string {
 	return u.String()
 }
 
-// check reads all of a file: a page of an error, or a part, is not kept.
+// check reads the whole file, so that an error page or a truncated file is not kept.
 func check(path string) error {
 	info, err := source.Read(path, source.Visitor{})
 	if err == nil && info.Rows == 0 {

@@ -12,47 +12,52 @@ import (
 	"github.com/darkmap/darkmap/enrich/geo/source"
 )
 
-// Inputs are what is chosen from.
+// Inputs holds the data that Choose selects from.
 type Inputs struct {
-	// Dir has the snapshots. Configured says that the user named it: then it has to be there and to hold some, it goes before the default
-	// data whatever their days, and it is looked at beside a list, too.
+	// Dir is the folder of snapshots. Configured means that the user named it. A configured folder
+	// must exist and hold a snapshot. It takes precedence over the default data of any day, and
+	// Choose also uses it if files are listed.
 	Dir        string
 	Configured bool
-	// Listed are the files that enrich.geo.files and enrich.asn.files name.
+	// Listed holds the files of enrich.geo.files and enrich.asn.files.
 	Listed Data
-	// Now is the clock; nil is none. For the present, snapshots of days that it has not reached are left out.
+	// Now is the clock; nil is no clock. A choice for the present ignores snapshots of days after
+	// Now.
 	Now func() time.Time
-	// DefaultPlaces and DefaultOwners return the default data of a kind, which may have to be fetched. DefaultDay is their day.
+	// DefaultPlaces and DefaultOwners return the default data of a kind and may fetch them.
+	// DefaultDay is the day of the default data.
 	DefaultPlaces, DefaultOwners func() Data
 	DefaultDay                   time.Time
 }
 
-// Set is where the files of one kind, places or owners, are from.
+// Set holds the files of one kind, places or owners, and their source.
 type Set struct {
-	// Day is that of the data; zero is not known.
+	// Day is the day of the data; zero if unknown.
 	Day time.Time
-	// From says in messages where it is from.
+	// From names the source in messages.
 	From string
-	// Snapshot says that it is from a snapshot.
+	// Snapshot reports whether the files are from a snapshot.
 	Snapshot bool
 	Data
 }
 
-// Choice are the places and the owners of a time.
+// Choice holds the places and the owners for a time.
 type Choice struct {
 	Places, Owners Set
-	// Notes are sentences about what was left out.
+	// Notes are sentences about data that were left out.
 	Notes []string
-	// days are those of all snapshots.
+	// days are the days of all snapshots.
 	days []time.Time
 	at   time.Time
-	// listOnly says that places are listed and no folder is configured: then snapshots that are fetched would not be read.
+	// listOnly means that places are listed and no folder is configured. Fetched snapshots would
+	// not be read then.
 	listOnly bool
 }
 
-// kind is places or owners.
+// kind is the kind of data: places or owners.
 type kind struct {
-	name, key string // in messages, and the list's key
+	// name is the word for the kind in messages; key is the configuration key of the list.
+	name, key string
 	paths     func(Data) []string
 }
 
@@ -66,20 +71,21 @@ var (
 	owners = kind{"AS data", "enrich.asn.files", func(d Data) []string { return d.Owners }}
 )
 
-// has reports whether data are of the kind.
+// has reports whether d holds files of the kind.
 func (k kind) has(d Data) bool { return len(k.paths(d)) > 0 }
 
-// candidate is data that may be chosen.
+// candidate is one set of data that Choose may select.
 type candidate struct {
-	day  time.Time // zero is not known
+	day  time.Time // zero if unknown
 	from string
-	// snapshot says that it is one.
+	// snapshot reports whether the candidate is a snapshot.
 	snapshot bool
 	read     func() (Data, error)
 }
 
-// Choose takes for places and for owners each the newest data whose day is not after at, else the oldest after it, else files whose day is
-// not known. The zero time is the present: files of a list whose day is not known count as the newest.
+// Choose selects places and owners separately. It takes the newest data of a day not after at, else
+// the oldest data of a later day, else files of an unknown day. The zero time is the present: then
+// listed files of an unknown day count as the newest.
 func Choose(in Inputs, at time.Time) (Choice, error) {
 	c := Choice{at: at, listOnly: places.has(in.Listed) && !in.Configured}
 	snapshots, err := in.snapshots(&c)
@@ -119,7 +125,7 @@ func Choose(in Inputs, at time.Time) (Choice, error) {
 	return c, nil
 }
 
-// snapshots are those of the folder as candidates, oldest first.
+// snapshots returns the snapshots of the folder as candidates, oldest first.
 func (in Inputs) snapshots(c *Choice) ([]candidate, error) {
 	if in.Dir == "" {
 		return nil, nil
@@ -152,7 +158,8 @@ func (in Inputs) snapshots(c *Choice) ([]candidate, error) {
 	return out, nil
 }
 
-// reached splits snapshots, oldest first, into those that may be chosen from, and for the present those of days to come.
+// reached splits snapshots, oldest first, into those that can be chosen and, for the present, those
+// of future days.
 func (in Inputs) reached(all []Snapshot, at time.Time) (now, future []Snapshot) {
 	if in.Now == nil || !at.IsZero() {
 		return all, nil
@@ -165,7 +172,8 @@ func (in Inputs) reached(all []Snapshot, at time.Time) (now, future []Snapshot) 
 	return all[:n], all[n:]
 }
 
-// noSnapshot is the error of a folder that holds none that can be chosen; left are the names in it without a day.
+// noSnapshot returns the error for a folder without a snapshot that can be chosen. left are the
+// names in the folder that contain no day.
 func noSnapshot(dir string, left []string, future []Snapshot) error {
 	switch {
 	case len(future) > 0:
@@ -181,7 +189,7 @@ func noSnapshot(dir string, left []string, future []Snapshot) error {
 		ErrEmpty, dir)
 }
 
-// others says that there are n more; empty where there are none.
+// others formats the text for n more items; it is empty if n is 0.
 func others(n int) string {
 	if n == 0 {
 		return ""
@@ -189,7 +197,8 @@ func others(n int) string {
 	return fmt.Sprintf(", and %d more", n)
 }
 
-// listedDay is the newest day that listed files tell of themselves. For the present it is of use beside snapshots alone.
+// listedDay returns the newest day that the listed files contain. For the present the day matters
+// only if there are snapshots as well.
 func (in Inputs) listedDay(k kind, at time.Time, beside bool) (day time.Time) {
 	if at.IsZero() && !beside {
 		return day
@@ -202,7 +211,7 @@ func (in Inputs) listedDay(k kind, at time.Time, beside bool) (day time.Time) {
 	return day
 }
 
-// order sorts candidates as Choose says.
+// order sorts candidates by the rule of Choose.
 func order(all []candidate, at time.Time) []candidate {
 	rank := func(c candidate) int {
 		switch {
@@ -225,7 +234,8 @@ func order(all []candidate, at time.Time) []candidate {
 	return all
 }
 
-// first returns the first candidate that has the kind. One that cannot be read is an error where it is the first of all, else a note.
+// first returns the first candidate that has the kind. If the very first candidate cannot be read,
+// first returns an error; a later one adds a note.
 func (c *Choice) first(k kind, all []candidate) (Set, error) {
 	for i, x := range all {
 		d, err := x.read()
@@ -244,7 +254,8 @@ func (c *Choice) first(k kind, all []candidate) (Set, error) {
 	return Set{}, nil
 }
 
-// noteList says which of a list and the snapshots is not used, where both are configured.
+// noteList adds a note that names the unused one of the list and the snapshots, if both are
+// configured.
 func (c *Choice) noteList(k kind, s Set, both bool) {
 	switch {
 	case !both:
@@ -256,13 +267,13 @@ func (c *Choice) noteList(k kind, s Set, both bool) {
 	}
 }
 
-// Apart reports whether the owners are newer than the time that was asked for while the places are not: then origins of prefixes must
-// not decide where the prefixes lie.
+// Apart reports whether the owners are newer than the requested time while the places are not. The
+// origins of prefixes must not decide the place of a prefix then.
 func (c Choice) Apart() bool { return c.newer(c.Owners) && !c.newer(c.Places) }
 
 func (c Choice) newer(s Set) bool { return !c.at.IsZero() && s.Day.After(c.at) }
 
-// Files are the names of all files that are read, each with the day of its data where that is known.
+// Files returns the names of all files that are read, each with the day of its data if known.
 func (c Choice) Files() (files []string) {
 	add := func(s Set, paths []string) {
 		for _, text := range paths {

@@ -27,13 +27,14 @@ type Source struct {
 	URLs []string `yaml:"urls" min:"1" max:"8" want:"URLs of http or https with {yyyymmdd}, or {yyyy}, {mm} and {dd}"`
 }
 
-// fill puts a day into a URL.
+// fill replaces the placeholders of a URL by the day.
 func fill(url string, day time.Time) string {
 	return strings.NewReplacer("{yyyymmdd}", day.Format("20060102"), "{yyyy}", day.Format("2006"), "{mm}",
 		day.Format("01"), "{dd}", day.Format("02")).Replace(url)
 }
 
-// Faults are those that tags cannot say: URLs of which no day can be told.
+// Faults returns the faults that struct tags cannot express: URLs that are not HTTP or do not
+// depend on the day.
 func (s Source) Faults() []config.Fault {
 	for i, text := range s.URLs {
 		a, b := time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2001, 1, 2, 0, 0, 0, 0, time.UTC)

@@ -1,11 +1,15 @@
-// Package dated finds the geography and the owners of a day: in a folder of dated snapshots, among listed files, in the default data.
+// Package dated finds the geography and the owners of a day: in a folder of dated snapshots, among
+// listed files, or in the default data.
 //
-// In: the folder, what is listed, and a time. Out: a Choice, the newest places and owners that are not newer than the time, and what to
-// say of them. Bring fills the folder with the RIRs' files of a day.
+// Inputs: the folder, the listed files, and a time. Output: a Choice, which holds the newest places
+// and owners that are not newer than the time, and the messages about them. Bring fills the folder
+// with the RIRs' files of a day.
 //
-// A snapshot is every entry of the folder whose name has one day (2022-02-24 or 20220224): a folder with files at any depth, or a file.
-// Entries of the same day are one snapshot. What a file gives is told from its content; files below a folder named geolocation,
-// delegation or whois are of that kind. A snapshot is in force from 00:00 UTC of its day on, until the next one.
+// A snapshot is any entry of the folder with exactly one day in its name (2022-02-24 or 20220224):
+// a file, or a folder with files at any depth. Entries of the same day form one snapshot. The
+// content of a file decides whether it has places or owners. A file in a folder named geolocation,
+// delegation or whois is of that kind. A snapshot is valid from 00:00 UTC of its day until the next
+// snapshot.
 //
-// It starts no goroutine and looks at no clock but the one that it is given.
+// The package starts no goroutine and reads no clock except Inputs.Now.
 package dated

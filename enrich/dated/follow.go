@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// Follow returns a function that chooses for the present, again where the folder's snapshots have other files than at the choice before, and
-// were the same at two calls in a row: a folder that is being filled is not taken up in parts. first is the choice so far. What cannot be used
-// is told once, and the choice stays. The function is for one goroutine.
+// Follow returns a function that returns the current choice for the present; first is the choice so
+// far. The function chooses again once the folder's files differ from those of the last choice and
+// are the same at two calls in a row, so that it does not use a folder while it is being filled. An
+// error is returned once per change, and the choice stays. The function is for one goroutine.
 func Follow(in Inputs, first Choice) func() (Choice, error) {
 	taken := in.stamp()
 	last, choice := taken, first
@@ -30,7 +31,8 @@ func Follow(in Inputs, first Choice) func() (Choice, error) {
 	}
 }
 
-// stamp names the snapshots of the present and the names, sizes and times of their files; what cannot be listed has one of its own.
+// stamp hashes the snapshots of the present with the names, sizes and times of their files. A
+// folder that cannot be listed has a stamp of its error.
 func (in Inputs) stamp() [sha256.Size]byte {
 	h := sha256.New()
 	all, _, err := List(in.Dir)

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Fetched are the sources in use: those that are configured, else RIRs.
+// Fetched returns the sources in use: the configured sources, else RIRs.
 func (c Config) Fetched() []Source {
 	if len(c.Sources) > 0 {
 		return c.Sources
@@ -13,9 +13,10 @@ func (c Config) Fetched() []Source {
 	return RIRs()
 }
 
-// RIRs are the five RIRs' own archives of their delegated-extended statistics; where there is none, as in the first years, those
-// without the column of holders do. ARIN moves the files of past years, packed, into a folder for each year; LACNIC and AFRINIC keep some
-// in a folder for each year and some beside it.
+// RIRs returns the archives of delegated-extended statistics of the five RIRs. The first years have
+// none; for them the URLs also name the statistics without the column of holders. ARIN moves the
+// files of past years, compressed, into one folder a year. LACNIC and AFRINIC keep some files in a
+// folder of the year and some outside.
 func RIRs() []Source {
 	return []Source{
 		{Name: "afrinic",
@@ -35,7 +36,7 @@ func RIRs() []Source {
 	}
 }
 
-// both are the URLs of extended statistics, and behind them those of the others.
+// both returns the URLs of the extended statistics, followed by those of the plain statistics.
 func both(extended ...string) []string {
 	all := slices.Clone(extended)
 	for _, url := range extended {

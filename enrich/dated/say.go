@@ -11,19 +11,20 @@ import (
 const (
 	day  = 24 * time.Hour
 	year = 365.25 * 24 * time.Hour
-	// soon is up to when data that are newer than the records are not worth a warning: registries change little in a month. old is the same for
-	// older data, which were in force until others came.
+	// soon is the least age difference that gives a warning if the data are newer than the records:
+	// registries change little within a month. old is the same for older data, which were valid
+	// until newer data replaced them.
 	soon = 30 * day
 	old  = year
 )
 
-// far reports whether the data are of so much another time than begin that it is worth a warning.
+// far reports whether the day of the data is far enough from begin for a warning.
 func (s Set) far(begin time.Time) bool {
 	return !s.Day.IsZero() && !begin.IsZero() && (s.Day.Sub(begin) >= soon || begin.Sub(s.Day) >= old)
 }
 
-// Says are sentences for whoever replays records from begin to end: which snapshots are in force, how far their days are from the records
-// where that is much, and that a later snapshot is not used.
+// Says returns messages for a replay of records from begin to end: the snapshots in use, a warning
+// if their days are far from the records, and a note if a later snapshot is not used.
 func (c Choice) Says(begin, end time.Time) (lines []string) {
 	p, o := c.Places, c.Owners
 	sayPlaces, sayOwners := p.Snapshot && !p.far(begin), o.Snapshot && !o.far(begin)
@@ -55,7 +56,8 @@ func (c Choice) Says(begin, end time.Time) (lines []string) {
 	return lines
 }
 
-// warning says how far the days of the data are from the first record; empty where that is not worth one.
+// warning returns a text on how far the days of the data are from the first record. It is empty if
+// they are close.
 func (c Choice) warning(begin time.Time) string {
 	p, o := c.Places, c.Owners
 	var what string
@@ -80,7 +82,7 @@ func (c Choice) warning(begin time.Time) string {
 		dayText(begin), what, c.advice(begin))
 }
 
-// advice says how to get the geography of the day.
+// advice returns a text on how to get the geography of the day.
 func (c Choice) advice(begin time.Time) string {
 	brings := fmt.Sprintf("`darkmap fetch --geo-date %s` brings the delegations of the day", dayText(begin))
 	if c.listOnly {
@@ -90,7 +92,7 @@ func (c Choice) advice(begin time.Time) string {
 	return brings
 }
 
-// from names where both kinds are from.
+// from joins the source names of both kinds.
 func from(p, o Set) string {
 	if p.From == o.From {
 		return p.From
@@ -98,7 +100,8 @@ func from(p, o Set) string {
 	return p.From + ", " + o.From
 }
 
-// apart says how much later or earlier than begin a day is, in years, or below one in days.
+// apart formats how much later or earlier than begin a day is: in years, or in days if less than a
+// year.
 func apart(begin, at time.Time) string {
 	d, way := at.Sub(begin), "later"
 	if d < 0 {

@@ -17,34 +17,36 @@ import (
 // maxFiles bounds the files of one snapshot.
 const maxFiles = 64
 
-// Errors that a caller may tell apart.
+// Errors that a caller may distinguish.
 var (
-	// ErrEmpty: a snapshot has no file of places or owners, or a folder has no snapshot.
+	// ErrEmpty means that a snapshot has no file of places or owners, or that a folder has no
+	// snapshot.
 	ErrEmpty = errors.New("no usable data")
 	errMany  = fmt.Errorf("more than %d files", maxFiles)
 )
 
-// Snapshot is what a folder has of one day.
+// Snapshot lists the entries of one day in a folder.
 type Snapshot struct {
-	// Day is its first moment, UTC.
+	// Day is the start of the day, UTC.
 	Day time.Time
-	// Paths are the entries of the folder, sorted: files, and folders of files.
+	// Paths are the entries of the folder, sorted. Each is a file or a folder of files.
 	Paths []string
 }
 
-// String names the snapshot: its day and where it is.
+// String names the day and the paths of the snapshot.
 func (s Snapshot) String() string { return dayText(s.Day) + " (" + s.where() + ")" }
 
-// where lists the entries: several are read as one.
+// where lists the entries; several entries are read as one.
 func (s Snapshot) where() string { return strings.Join(s.Paths, " together with ") }
 
-// Data are files, of which those of a list that come first count first.
+// Data lists files. Files that come first take precedence.
 type Data struct {
 	Places []geo.File
 	Owners []string
 }
 
-// List returns the snapshots of a folder, oldest first, and the names of the entries that name no day. Hidden entries are passed over.
+// List returns the snapshots of a folder, oldest first, and the names of the entries without a day.
+// It skips hidden entries.
 func List(dir string) (all []Snapshot, left []string, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -68,8 +70,8 @@ func List(dir string) (all []Snapshot, left []string, err error) {
 	return all, left, nil
 }
 
-// Read tells what the snapshot's files give. A file that is of no known form, or empty, is an error that names it; so is a snapshot
-// without a file that gives anything.
+// Read finds the data of each file of the snapshot. An empty file, or one of an unknown format,
+// gives an error that names the file. A snapshot without any usable file is an error too.
 func (s Snapshot) Read() (Data, error) {
 	var paths []string
 	for _, p := range s.Paths {
@@ -107,11 +109,12 @@ func (s Snapshot) Read() (Data, error) {
 	return d, nil
 }
 
-// filesIn lists the files at path or below it. Hidden ones, checksums, signatures and texts about the data are passed over.
+// filesIn lists the files at path or below it. It skips hidden files, checksums, signatures and
+// documentation.
 func filesIn(path string) (files []string, err error) {
 	root, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return nil, err // it names the path
+		return nil, err // the error names the path
 	}
 	err = filepath.WalkDir(root, func(p string, e fs.DirEntry, err error) error {
 		switch name := filepath.Base(p); {
@@ -134,7 +137,7 @@ func filesIn(path string) (files []string, err error) {
 	return files, err
 }
 
-// aside reports whether a file by its name is about the data and not data.
+// aside reports whether a file, by its name, describes the data and holds none.
 func aside(name string) bool {
 	name = strings.ToLower(name)
 	if slices.Contains([]string{".md5", ".sha1", ".sha256", ".sha512", ".asc", ".sig", ".md"},
@@ -145,7 +148,8 @@ func aside(name string) bool {
 		func(p string) bool { return strings.HasPrefix(name, p) })
 }
 
-// kindOf is the kind that a folder above the file names; empty is what the content says.
+// kindOf returns the kind that the file's parent folder names. If it names none, the result is
+// empty and the content decides.
 func kindOf(path string) geo.Kind {
 	switch k := geo.Kind(filepath.Base(filepath.Dir(path))); k {
 	case geo.KindGeolocation, geo.KindDelegation, geo.KindWhois:
@@ -154,5 +158,5 @@ func kindOf(path string) geo.Kind {
 	return ""
 }
 
-// dayText is a day as messages have it.
+// dayText formats a day for messages.
 func dayText(day time.Time) string { return day.Format(time.DateOnly) }

@@ -12,12 +12,12 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// maxPlaces bounds the regions; ISO 3166-2 has some 5,000.
+// maxPlaces bounds the regions; ISO 3166-2 has about 5,000.
 const maxPlaces = 1 << 16
 
 var errTooManyPlaces = errors.New("too many regions")
 
-// builder gathers layers. Values in them are ids+1.
+// builder collects layers. The values of a layer are place ids + 1.
 type builder struct {
 	ids    map[Place]PlaceID
 	places []Place
@@ -41,7 +41,8 @@ func (b *builder) id(p Place) (PlaceID, error) {
 	return id, nil
 }
 
-// read makes a layer of a file. A file that has no locations, such as one of origins alone, is refused.
+// read makes a layer of a file. It rejects a file without locations, such as a file of origins
+// alone.
 func (b *builder) read(f File) (source.Info, Kind, error) {
 	l, located := &layer{}, false
 	info, err := source.Read(f.Path, source.Visitor{Range: func(r source.Range) error {
@@ -76,7 +77,7 @@ func (b *builder) read(f File) (source.Info, Kind, error) {
 	return info, kind, nil
 }
 
-// origins makes the layer of countries in which the originating ASes are registered.
+// origins makes the layer of the countries in which the originating ASes are registered.
 func (b *builder) origins(s *asn.Snapshot) {
 	l := &layer{}
 	for p, a := range s.Origins().AllSorted() {
@@ -86,7 +87,8 @@ func (b *builder) origins(s *asn.Snapshot) {
 		}
 		id, err := b.id(Place{Country: owner.Country})
 		if err != nil {
-			continue // the countries alone are too few for that
+			// The limit cannot be reached here: there are fewer countries than maxPlaces.
+			continue
 		}
 		family, first, last := source.Span(p)
 		*l.of(family) = append(*l.of(family), span{first, min(last, maxUnit-1), uint32(id) + 1})
@@ -109,7 +111,7 @@ func (b *builder) snapshot() *Snapshot {
 	return s
 }
 
-// merge puts the places of a family into table, and counts their space.
+// merge inserts the places of a family into table and counts their space.
 func (b *builder) merge(family bgp.Family, table *bart.Table[PlaceID], count func(id PlaceID, units uint64)) {
 	var layers [][]span
 	add := func(all []*layer) (from, to int) {
@@ -125,7 +127,7 @@ func (b *builder) merge(family bgp.Family, table *bart.Table[PlaceID], count fun
 	if b.origin != nil {
 		add([]*layer{b.origin})
 	}
-	var run span // the places so far that are the same
+	var run span // the current run of units with the same place
 	put := func() {
 		if run.value != 0 {
 			count(PlaceID(run.value-1), run.last-run.first+1)
@@ -161,7 +163,7 @@ func firstKnown(values []uint32) uint32 {
 	return 0
 }
 
-// register decides between delegation, the origin's registration and whois as doc.go says.
+// register chooses between delegation, the origin's registration and whois by the rules in doc.go.
 func (b *builder) register(delegation, origin, whois uint32) uint32 {
 	country := func(value uint32) string {
 		if value == 0 {

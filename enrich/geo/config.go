@@ -1,10 +1,10 @@
 package geo
 
-// Kind is how good a location file's countries are.
+// Kind is the quality class of a location file's countries.
 type Kind string
 
-// The kinds. The zero value goes by the content: RIR statistics are delegation; MMDBs whose own type is one of MaxMind's,
-// DB-IP's or IPinfo's are geolocation; everything else is whois.
+// The kinds. The zero value means that the content decides: RIR statistics are delegation; MMDBs of
+// a type of MaxMind, DB-IP or IPinfo are geolocation; all other files are whois.
 const (
 	KindGeolocation Kind = "geolocation"
 	KindDelegation  Kind = "delegation"
@@ -19,7 +19,7 @@ type File struct {
 	Kind Kind `yaml:"kind,omitempty" oneof:"geolocation delegation whois"`
 }
 
-// UnmarshalYAML reads either form, as strictly as the decoder that calls it.
+// UnmarshalYAML reads both forms, as strictly as the decoder that calls it.
 func (f *File) UnmarshalYAML(unmarshal func(any) error) error {
 	if unmarshal(&f.Path) == nil {
 		return nil
@@ -28,7 +28,7 @@ func (f *File) UnmarshalYAML(unmarshal func(any) error) error {
 	return unmarshal((*plain)(f))
 }
 
-// MarshalYAML writes the shorter form that says it all.
+// MarshalYAML writes the path alone if the kind is empty.
 func (f File) MarshalYAML() (any, error) {
 	if f.Kind == "" {
 		return f.Path, nil

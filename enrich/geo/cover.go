@@ -19,8 +19,8 @@ func (s *Snapshot) All() iter.Seq2[netip.Prefix, Place] {
 	}
 }
 
-// Country returns the country that most of p lies in, of equal ones the first by code; empty where none is known. It looks at every
-// prefix of the table within p.
+// Country returns the country that holds most of p, the first by code if several hold the same
+// amount. It is empty if no country is known. Country visits every prefix of the table within p.
 func (s *Snapshot) Country(p netip.Prefix) string {
 	if id, ok := s.table.LookupPrefix(p); ok {
 		return s.places[id].Country

@@ -1,19 +1,22 @@
-// Package geo says in which countries and regions a prefix lies, from files of any form that package source reads.
+// Package geo finds the countries and regions of a prefix. It reads the file formats of package
+// source.
 //
-// Which country wins. Every address is decided on its own, from what the files say of it:
+// Which country wins: each address is decided separately, from the data of all files on it.
 //
-//  1. geolocation, that is, files that measured where addresses are (GeoLite2, DB-IP, IPinfo, or marked so in the
-//     configuration): the first file that knows the address.
-//  2. registration: the RIR's delegation of the address, and the country in which the AS is registered that originates it
-//     according to the prefix-to-origin tables. Where the two differ, whois decides between them; where it names a third
-//     country or none, the delegation holds. Both outrank whois.
-//  3. whois, that is, every other location file: the first file that knows the address. It also names the region, if its
-//     country is the one that won.
+//  1. geolocation: files that measured locations (GeoLite2, DB-IP, IPinfo, or files marked so in the
+//     configuration). The first file that knows the address decides.
+//  2. registration: the RIR's delegation of the address, and the country in which the address's origin AS
+//     is registered. The prefix-to-origin tables give the origin AS. If the two countries differ, whois
+//     decides between them; if whois names a third country or none, the delegation holds. Both take
+//     precedence over whois.
+//  3. whois: all other location files. The first file that knows the address decides. It also names the
+//     region, if its country is the winner.
 //
-// The origin is that of the tables, not that of the message at hand: a prefix must not move to another country when it is
-// hijacked or withdrawn. So a place is a function of prefix and files alone.
+// The origin AS comes from the tables, not from the current message: a prefix must not move to
+// another country if it is hijacked or withdrawn. So a place depends on the prefix and the files
+// alone.
 //
-// All files become one table of disjoint prefixes in memory, in units of one IPv4 address or one IPv6 /64. A DB holds it
-// behind an atomic pointer: readers never wait, and see either the old files or the new ones. It starts no goroutine;
-// whoever owns it calls Reload.
+// All files become one table of disjoint prefixes in memory, in units of one IPv4 address or one
+// IPv6 /64. A DB holds it behind an atomic pointer: readers never wait, and see either the old
+// files or the new ones. It starts no goroutine; its owner calls Reload.
 package geo

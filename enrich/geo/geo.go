@@ -17,7 +17,7 @@ import (
 	"github.com/darkmap/darkmap/internal/config"
 )
 
-// rules is part of the fingerprint: raise it when the same files begin to give other places.
+// rules is part of the fingerprint. Raise it if the same files start to give other places.
 const rules = 1
 
 // Place is a country, or a region within one.
@@ -28,28 +28,30 @@ type Place struct {
 	Region string
 }
 
-// PlaceID is a Place within one Snapshot.
+// PlaceID identifies a Place within one Snapshot.
 type PlaceID uint32
 
-// Share is how much of a prefix lies in a place, in 1/256 of a /24 (one address) or 1/65536 of a /48 (one /64).
+// Share is the part of a prefix that lies in a place, in 1/256 of a /24 (one address) or 1/65536 of
+// a /48 (one /64).
 type Share struct {
 	Place PlaceID
 	Space uint64
 }
 
-// DB answers from the files' last good state. It is safe for concurrent use.
+// DB looks up places in the last good state of the files. It is safe for concurrent use.
 type DB struct {
 	cfg     Config
 	asns    *asn.DB
 	log     *slog.Logger
 	current atomic.Pointer[Snapshot]
 
-	mu     sync.Mutex // one reload at a time; owns cfg, stamps and origins
+	// mu allows one reload at a time and guards cfg, stamps and origin.
+	mu     sync.Mutex
 	stamps []source.Stamp
 	origin *asn.Snapshot
 }
 
-// Snapshot is one state of the files. It never changes.
+// Snapshot is one state of the files. It is immutable.
 type Snapshot struct {
 	places      []Place
 	table       *bart.Table[PlaceID] // disjoint prefixes
@@ -57,8 +59,8 @@ type Snapshot struct {
 	fingerprint string
 }
 
-// Open reads the files. A missing file is a warning, one that cannot be understood an error. asns gives the origins of
-// prefixes and the countries of ASes; nil is none.
+// Open reads the files. It warns about a missing file. A file that it cannot parse is an error.
+// asns gives the origins of prefixes and the countries of ASes; it may be nil.
 func Open(cfg Config, asns *asn.DB, log *slog.Logger) (*DB, error) {
 	if err := config.Validate(&cfg); err != nil {
 		return nil, err
@@ -70,16 +72,16 @@ func Open(cfg Config, asns *asn.DB, log *slog.Logger) (*DB, error) {
 	return db, nil
 }
 
-// Snapshot returns the present state.
+// Snapshot returns the current state.
 func (db *DB) Snapshot() *Snapshot { return db.current.Load() }
 
-// Fingerprint names the files' content and the rules that made places of them.
+// Fingerprint identifies the content of the files and the version of the rules.
 func (db *DB) Fingerprint() string { return db.Snapshot().fingerprint }
 
-// Fingerprint is DB.Fingerprint of one state of the files.
+// Fingerprint returns the fingerprint of this state, as DB.Fingerprint does.
 func (s *Snapshot) Fingerprint() string { return s.fingerprint }
 
-// Lookup returns the place of one address; ok is false where it is unknown.
+// Lookup returns the place of one address. ok is false if it is unknown.
 func (s *Snapshot) Lookup(a netip.Addr) (Place, bool) {
 	id, ok := s.table.Lookup(a.Unmap())
 	if !ok {
@@ -88,23 +90,24 @@ func (s *Snapshot) Lookup(a netip.Addr) (Place, bool) {
 	return s.places[id], true
 }
 
-// Place returns the place of an id of this snapshot.
+// Place returns the place with the given id in this snapshot.
 func (s *Snapshot) Place(id PlaceID) Place { return s.places[id] }
 
-// Space is how much there is of a place: IPv4 addresses and IPv6 /64s.
+// Space is the size of a place: IPv4 addresses and IPv6 /64s.
 type Space struct{ IPv4, IPv6 uint64 }
 
-// Space returns how much the files give a place of this snapshot.
+// Space returns the size of a place of this snapshot, by the files.
 func (s *Snapshot) Space(id PlaceID) Space { return s.space[id] }
 
-// Places returns how many places there are: ids are below it.
+// Places returns the number of places. All ids are below it.
 func (s *Snapshot) Places() int { return len(s.places) }
 
-// Prefixes returns the size of the table.
+// Prefixes returns the number of prefixes in the table.
 func (s *Snapshot) Prefixes() int { return s.table.Size() }
 
-// Reload reads the files again if one of them, or the ASes' own, changed since the last call, and reports whether the state
-// is a new one. On an error the old state stays, until the files change once more.
+// Reload reads the files again if one of them, or the AS data, changed since the last call. It
+// reports whether the state is new. After an error the old state stays until the files change
+// again.
 func (db *DB) Reload() (changed bool, err error) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -129,7 +132,7 @@ func (db *DB) Reload() (changed bool, err error) {
 	return old == nil || old.fingerprint != next.fingerprint, nil
 }
 
-// Use reads other files from the next Reload on.
+// Use makes the next Reload read the files of cfg.
 func (db *DB) Use(cfg Config) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -163,7 +166,7 @@ func (db *DB) load(stamps []source.Stamp, origin *asn.Snapshot) (*Snapshot, erro
 	return s, nil
 }
 
-// kindOf tells a file's kind where the configuration does not.
+// kindOf returns the kind of a file: the configured one, else the one of its content.
 func kindOf(f File, info source.Info) Kind {
 	if f.Kind != "" {
 		return f.Kind

@@ -7,13 +7,14 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// span is a run of units and a value, which is never 0.
+// span is a range of units with one value, which is never 0.
 type span struct {
 	first, last uint64
 	value       uint32
 }
 
-// layer is what one file, or one table, says of all addresses: per family, sorted and disjoint once flattened.
+// layer holds the data of one file or table on all addresses, per family. It is sorted and disjoint
+// after flatten.
 type layer struct{ v4, v6 []span }
 
 func (l *layer) of(f bgp.Family) *[]span {
@@ -23,7 +24,8 @@ func (l *layer) of(f bgp.Family) *[]span {
 	return &l.v6
 }
 
-// flatten makes spans disjoint: the narrower of two that overlap counts, the earlier of two equal ones. It reuses spans.
+// flatten makes spans disjoint. Of two overlapping spans the narrower takes precedence, of two
+// equal spans the earlier. It reuses spans.
 func flatten(spans []span) []span {
 	if disjoint(spans) {
 		return spans
@@ -40,9 +42,10 @@ func flatten(spans []span) []span {
 		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(b.last, a.last), cmp.Compare(b.at, a.at))
 	})
 	out := make([]span, 0, len(spans))
-	var open []span // widest first; what is on top covers from at on
+	var open []span // widest first; the top one covers units from at on
 	var at uint64
-	closeUntil := func(limit uint64) { // ends the open spans whose last unit is before limit
+	// closeUntil ends the open spans whose last unit is before limit.
+	closeUntil := func(limit uint64) {
 		for len(open) > 0 && open[len(open)-1].last < limit {
 			top := open[len(open)-1]
 			open = open[:len(open)-1]
@@ -64,7 +67,7 @@ func flatten(spans []span) []span {
 	return out
 }
 
-// maxUnit is above every unit: ffff:ffff:ffff:ffff::/64 is multicast and is left out.
+// maxUnit is above every valid unit: ffff:ffff:ffff:ffff::/64 is multicast and is left out.
 const maxUnit = 1<<64 - 1
 
 func disjoint(spans []span) bool {
@@ -76,8 +79,8 @@ func disjoint(spans []span) bool {
 	return true
 }
 
-// merge walks several layers at once and calls visit with every run of units in which no layer changes, in order; values
-// holds one value per layer, 0 where it says nothing.
+// merge walks several layers at once. It calls visit for each range of units in which no layer
+// changes, in order. values holds one value per layer, 0 if the layer has none.
 func merge(layers [][]span, visit func(first, last uint64, values []uint32)) {
 	next := make([]int, len(layers))
 	values := make([]uint32, len(layers))

@@ -8,15 +8,17 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// MaxShares is how many places of one prefix are told; the smallest of more are left out, and their space with them.
+// MaxShares is the maximum number of places of one prefix. If there are more, the smallest are left
+// out with their space.
 const MaxShares = 16
 
-// cacheSize is how many prefixes that are not wholly in one place a Locator remembers, twice; of the routed prefixes some
-// 10,000 span several. With MaxShares it bounds a Locator's memory to about 12 MB; 2 MB are usual.
+// cacheSize is the capacity of each of a Locator's two caches. They hold the prefixes that are not
+// wholly in one place; about 10,000 routed prefixes span several places. With MaxShares it bounds a
+// Locator's memory to about 12 MB; 2 MB are usual.
 const cacheSize = 1 << 14
 
-// Locator finds the places of prefixes. It remembers those that span several, which are dear to find, and forgets them when
-// the files change. It is not safe for concurrent use.
+// Locator finds the places of prefixes. It caches prefixes that span several places, which are
+// expensive to find, and clears the cache if the files change. It is not safe for concurrent use.
 type Locator struct {
 	db         *DB
 	snapshot   *Snapshot
@@ -24,14 +26,15 @@ type Locator struct {
 	sum        map[PlaceID]uint64
 }
 
-// NewLocator returns a Locator of db.
+// NewLocator returns a Locator that uses db.
 func NewLocator(db *DB) *Locator {
 	l := &Locator{db: db, sum: map[PlaceID]uint64{}}
 	l.Refresh()
 	return l
 }
 
-// Refresh goes over to the newest state of the files and returns it. Until the next call every answer is from this one.
+// Refresh switches to the newest state of the files and returns it. Lookups use this state until
+// the next call.
 func (l *Locator) Refresh() *Snapshot {
 	if s := l.db.Snapshot(); s != l.snapshot {
 		l.snapshot, l.young, l.old = s, map[netip.Prefix][]Share{}, nil
@@ -39,8 +42,9 @@ func (l *Locator) Refresh() *Snapshot {
 	return l.snapshot
 }
 
-// AppendPlaces appends the places of p to dst: most space first, then by country and region; together at most p's
-// bgp.Space. Prefixes shorter than bgp.Family.MinLength, which nothing counts, have none.
+// AppendPlaces appends the places of p to dst: most space first, then by country and region. Their
+// sum is at most bgp.Space of p. A prefix shorter than bgp.Family.MinLength has no places, as
+// nothing counts it.
 func (l *Locator) AppendPlaces(dst []Share, p netip.Prefix) []Share {
 	if p.Bits() < bgp.FamilyOf(p).MinLength() {
 		return dst
@@ -65,7 +69,7 @@ func (l *Locator) AppendPlaces(dst []Share, p netip.Prefix) []Share {
 	return append(dst, shares...)
 }
 
-// find sums up the table's prefixes within p.
+// find sums the prefixes of the table within p.
 func (l *Locator) find(p netip.Prefix) []Share {
 	clear(l.sum)
 	for part, id := range l.snapshot.table.Subnets(p) {

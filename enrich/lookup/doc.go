@@ -1,11 +1,14 @@
-// Package lookup makes the rows behind the store's dictionaries: whose ASes and prefixes are, what countries and regions are called, and
-// which countries lie side by side.
+// Package lookup makes the rows of the store's dictionaries: the owners of ASes and prefixes, the
+// names of countries and regions, and the neighbours of countries.
 //
-// In: the snapshots of enrich/asn and enrich/geo, and three tables of its own. Out: clickhouse.Lookups, whose rows are made while they are
-// read, so that no copy of the geography stands in memory. It starts no goroutine.
+// Inputs: the snapshots of enrich/asn and enrich/geo, and three tables of the package. Output:
+// clickhouse.Lookups. Its rows are made while they are read, so memory holds no copy of the
+// geography. The package starts no goroutine.
 //
-// The tables. continents: those of UN M.49, with North and South America apart (the Caribbean and Central America are North
-// America); BV, GS, HM and TF are Antarctica, as ISO 3166 users have it, and Cyprus, Turkey, the Caucasus and Kazakhstan are Asia. borders:
-// countries with a common border on land, and none across water or a bridge; a territory with a code of its own is a country. regions.tsv:
-// the English names of CLDR (Unicode licence v3, see NOTICE), without the numbers that tell equal names apart.
+// Tables. continents holds the continents of UN M.49, with North and South America separate; the
+// Caribbean and Central America belong to North America. BV, GS, HM and TF belong to Antarctica, as
+// is usual with ISO 3166. Cyprus, Turkey, the Caucasus and Kazakhstan belong to Asia. borders holds
+// pairs of countries with a common land border; water and bridges do not count. A territory with
+// its own code is a country. regions.tsv holds the English names of CLDR (Unicode licence v3, see
+// NOTICE), without the numbers that distinguish equal names.
 package lookup

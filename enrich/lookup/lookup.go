@@ -14,21 +14,24 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
-// edition is part of every snapshot's name: raise it when the same data begin to give other rows.
+// edition is part of the name of every snapshot. Raise it if the same data start to give other
+// rows.
 const edition = 1
 
-// Countries returns the rows that need no data.
+// Countries returns the rows that need no data files.
 func Countries() clickhouse.Lookups {
 	return clickhouse.Lookups{Countries: clickhouse.Lookup[clickhouse.LookupCountry]{
 		Snapshot: snapshot("countries", fmt.Sprint(countries())), Rows: slices.Values(countries())}}
 }
 
-// Of returns the rows of the geography and the owners. What neither knows anything of stays as it is in the store: no AS, no prefix.
-// simulated says that the data are made up.
+// Of returns the rows of the geography and the owners. If the data have no AS or no prefix, the
+// store keeps its rows of ASes or prefixes. simulated marks synthetic data.
 func Of(places *geo.Snapshot, owners *asn.Snapshot, simulated bool) clickhouse.Lookups {
 	l := Countries()
-	l.Regions = clickhouse.Lookup[clickhouse.LookupRegion]{Snapshot: snapshot("regions", regionsTSV,
-		places.Fingerprint()), Simulated: simulated, Rows: slices.Values(regions(places))}
+	l.Regions = clickhouse.Lookup[clickhouse.LookupRegion]{
+		Snapshot: snapshot("regions", regionsTSV, places.Fingerprint()), Simulated: simulated,
+		Rows: slices.Values(regions(places)),
+	}
 	ases, origins := owners.Size()
 	if ases > 0 {
 		l.ASes = clickhouse.Lookup[clickhouse.LookupAS]{Snapshot: snapshot("ases", owners.Fingerprint()),
@@ -43,13 +46,13 @@ func Of(places *geo.Snapshot, owners *asn.Snapshot, simulated bool) clickhouse.L
 	return l
 }
 
-// snapshot names the content that parts lead to.
+// snapshot names the content that is derived from parts.
 func snapshot(lookup string, parts ...string) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %q", lookup, edition, parts))
 	return hex.EncodeToString(sum[:16])
 }
 
-// asRows are the owners of AS numbers.
+// asRows returns the owners of AS numbers.
 func asRows(owners *asn.Snapshot) func(yield func(clickhouse.LookupAS) bool) {
 	return func(yield func(clickhouse.LookupAS) bool) {
 		for a, o := range owners.Owners() {
@@ -61,7 +64,7 @@ func asRows(owners *asn.Snapshot) func(yield func(clickhouse.LookupAS) bool) {
 	}
 }
 
-// countries are all that have a code, by code.
+// countries returns all countries with a code, by code.
 func countries() []clickhouse.LookupCountry {
 	var all []clickhouse.LookupCountry
 	for _, code := range bgp.CountryCodes() {
@@ -71,7 +74,7 @@ func countries() []clickhouse.LookupCountry {
 	return all
 }
 
-// regions are those that have a name, and those of the geography, by code.
+// regions returns the regions that have a name and the regions of the geography, by code.
 func regions(places *geo.Snapshot) []clickhouse.LookupRegion {
 	names := maps.Clone(regionNames())
 	for id := range geo.PlaceID(places.Places()) {

@@ -10,8 +10,9 @@ import (
 	"github.com/darkmap/darkmap/internal/clickhouse"
 )
 
-// prefixRows are the prefixes of both tables, with origin and country. A prefix is left out whose origin and country are those of the
-// nearest shorter one: the longest prefix that holds an address then says the same of it.
+// prefixRows returns the prefixes of both tables, with origin and country. It leaves out a prefix
+// with the same origin and country as the nearest shorter one, because a longest-prefix lookup
+// gives the same answer without it.
 func prefixRows(places *geo.Snapshot, owners *asn.Snapshot) iter.Seq[clickhouse.LookupPrefix] {
 	return func(yield func(clickhouse.LookupPrefix) bool) {
 		var above []located // the prefixes that hold the last one, the shortest first
@@ -32,7 +33,7 @@ func prefixRows(places *geo.Snapshot, owners *asn.Snapshot) iter.Seq[clickhouse.
 	}
 }
 
-// located is a prefix with what a row says of it.
+// located is a prefix with the fields of its row.
 type located struct {
 	prefix  netip.Prefix
 	origin  bgp.ASN
@@ -42,7 +43,7 @@ type located struct {
 // holds reports whether p lies in q.
 func holds(q, p netip.Prefix) bool { return q.Bits() <= p.Bits() && q.Contains(p.Addr()) }
 
-// union returns the prefixes of both tables by address and length, each once.
+// union returns the prefixes of both tables by address and length, without duplicates.
 func union(places *geo.Snapshot, owners *asn.Snapshot) iter.Seq[netip.Prefix] {
 	return func(yield func(netip.Prefix) bool) {
 		next, stop := iter.Pull2(places.All())

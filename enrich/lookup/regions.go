@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// regionsTSV has a line for each region of ISO 3166-2: its code, a tab, its name in English.
+// regionsTSV has one line for each region of ISO 3166-2: the code, a tab, and the English name.
 //
 //go:embed regions.tsv
 var regionsTSV string

@@ -11,17 +11,18 @@ import (
 	"github.com/oschwald/maxminddb-golang/v2"
 )
 
-// Gives is what a file can be used for.
+// Gives describes the data in a file.
 type Gives struct {
-	// Places: it says in which country addresses are. Owners: it names ASes, or says which of them originate addresses.
+	// Places: the file has the countries of addresses. Owners: the file names ASes, or has the
+	// origin AS of addresses.
 	Places, Owners bool
 }
 
-// errEnough ends the reading of a file of which enough is known.
+// errEnough stops the reading of a file once both kinds of data were found.
 var errEnough = errors.New("enough was read")
 
-// Look reads as much of the file at path as tells what it gives. RIR statistics give places: the countries of AS numbers in them are
-// found by whoever reads places.
+// Look reads as much of the file at path as it needs to find the data in it. RIR statistics give
+// places only: the reader of places also finds their countries of AS numbers.
 func Look(path string) (Gives, error) {
 	format, err := Sniff(path)
 	if err != nil {
@@ -49,10 +50,12 @@ func Look(path string) (Gives, error) {
 	return g, err
 }
 
-// dateInName is a day in the name of a file or folder, 2022-02-24 or 20220224, apart from other digits.
+// dateInName matches a day in the name of a file or folder, 2022-02-24 or 20220224, without
+// adjacent digits.
 var dateInName = regexp.MustCompile(`(?:^|\D)((?:19|20)\d\d)(-?)([01]\d)(-?)([0-3]\d)(?:\D|$)`)
 
-// DateInName returns the first moment of the one day that the last element of path names, UTC; ok is false where it names none, or several.
+// DateInName returns the start (UTC) of the day in the last element of path. ok is false if the
+// name contains no day or several days.
 func DateInName(path string) (day time.Time, ok bool) {
 	for name := filepath.Base(path); name != ""; {
 		at := dateInName.FindStringSubmatchIndex(name)
@@ -71,8 +74,9 @@ func DateInName(path string) (day time.Time, ok bool) {
 	return day, ok
 }
 
-// DateOf returns the day of the data in the file at path: that of its name, else what the content says of itself (the build time of an
-// MMDB, the end date of RIR statistics). It is zero where neither says it, and where the file cannot be read.
+// DateOf returns the day of the data in the file at path. It takes the day in the name, else the
+// day in the content: the build time of an MMDB or the end date of RIR statistics. It is zero if
+// neither exists, or if the file cannot be read.
 func DateOf(path string) time.Time {
 	if day, ok := DateInName(path); ok {
 		return day
@@ -97,7 +101,7 @@ func DateOf(path string) time.Time {
 	return time.Time{}
 }
 
-// buildDate is the day on which an MMDB was built.
+// buildDate returns the day on which an MMDB was built.
 func (in *input) buildDate() time.Time {
 	content, err := readAll(in)
 	if err != nil {
@@ -114,7 +118,8 @@ func (in *input) buildDate() time.Time {
 	return time.Unix(int64(db.Metadata.BuildEpoch), 0).UTC().Truncate(24 * time.Hour)
 }
 
-// endDate reads the version line of RIR statistics: version|registry|serial|records|startdate|enddate|UTCoffset.
+// endDate returns the end date in the version line of RIR statistics:
+// version|registry|serial|records|startdate|enddate|UTCoffset.
 func endDate(head []byte) time.Time {
 	for line := range bytes.SplitSeq(head, []byte("\n")) {
 		fields := bytes.Split(trimLine(line), []byte("|"))

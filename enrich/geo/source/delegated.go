@@ -15,8 +15,8 @@ func isDelegated(lines [][]byte) bool {
 	return most(lines, func(line []byte) bool { return bytes.Count(line, []byte("|")) >= 5 })
 }
 
-// delegatedRow reads delegations of addresses and of AS numbers. Free and reserved resources belong to no country: they are
-// read and say nothing.
+// delegatedRow reads delegations of addresses and of AS numbers. It accepts free and reserved
+// resources without a visit: they belong to no country.
 func delegatedRow(v Visitor) func([]byte) (bool, error) {
 	var fields [][]byte
 	return func(line []byte) (bool, error) {
@@ -64,7 +64,7 @@ func delegation(fields [][]byte, country string, v Visitor) (bool, error) {
 		count := value
 		if r.family == bgp.IPv6 {
 			if value > 64 {
-				return value <= 128, nil // smaller than what is counted
+				return value <= 128, nil // smaller than the unit of counting
 			}
 			count = 1 << (64 - value)
 		}

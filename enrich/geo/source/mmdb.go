@@ -9,8 +9,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// readMMDB reads the whole file into memory, so that nobody can change it underneath, and every network of it. Networks
-// share their data records: each of those is decoded once.
+// readMMDB reads the whole file into memory, so that later changes of the file do no harm, and
+// visits every network of it. Networks share data records: each data record is decoded once.
 func readMMDB(in *input, info *Info, v Visitor) error {
 	content, err := readAll(in)
 	if err != nil {
@@ -68,7 +68,7 @@ func readAll(in *input) ([]byte, error) {
 // recordOf reads an MMDB record in any of the known layouts.
 func recordOf(m map[string]any) Range {
 	var r Range
-	// IPinfo Lite has the country's name under country; MaxMind and DB-IP have a map there.
+	// The key country holds the country's name in IPinfo Lite, and a map in MaxMind and DB-IP.
 	r.Country = countryCode(
 		[]byte(firstText(text(m, "country", "iso_code"), text(m, "country_code"), text(m, "country"),
 			text(m, "registered_country", "iso_code"))))
@@ -90,7 +90,7 @@ func recordOf(m map[string]any) Range {
 	return r
 }
 
-// text follows keys through nested maps to a string; anything else is empty.
+// text follows keys through nested maps to a string. It returns "" for any other type.
 func text(m map[string]any, keys ...string) string {
 	for i, key := range keys {
 		if i == len(keys)-1 {
@@ -115,7 +115,7 @@ func firstText(all ...string) string {
 	return ""
 }
 
-// number reads an AS number that is one, or a text AS64496.
+// number reads an AS number from an integer or from a text such as AS64496.
 func number(v any) bgp.ASN {
 	switch n := v.(type) {
 	case uint64:

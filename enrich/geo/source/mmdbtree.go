@@ -6,8 +6,8 @@ import (
 	"math"
 )
 
-// mmdbTree is an MMDB's search tree as it lies in the file: nodes of two records (MaxMind DB File Format 2.0, "Node
-// Layout"). A record below nodes is a node.
+// mmdbTree is the search tree of an MMDB in its file format: nodes of two records each (MaxMind DB
+// File Format 2.0, "Node Layout"). A record with a value below nodes refers to a node.
 type mmdbTree struct {
 	content    []byte
 	nodes      uint32
@@ -29,9 +29,9 @@ func (t mmdbTree) record(node uint32, side int) uint32 {
 	return binary.BigEndian.Uint32(b[4*side:])
 }
 
-// check refuses a tree that is none. Walking it visits a node once for every path to it, and a file that says "both sides
-// of this node are the next one" 128 times over would be walked for ever. Sound files share a few nodes: those of IPv4 stand
-// in several places of IPv6.
+// check rejects a broken tree. A walk visits a node once for every path to it, so a file in which
+// both records of 128 nodes in a row refer to the next node would take forever. Sound files share a
+// few nodes: the nodes of IPv4 occur at several places of IPv6.
 func (t mmdbTree) check() error {
 	if t.recordBits != 24 && t.recordBits != 28 && t.recordBits != 32 {
 		return fmt.Errorf("records of %d bits: %w", t.recordBits, ErrUnrecognised)
@@ -39,7 +39,8 @@ func (t mmdbTree) check() error {
 	if uint64(t.nodes)*uint64(t.recordBits)/4 > uint64(len(t.content)) {
 		return fmt.Errorf("%d nodes in %d octets: %w", t.nodes, len(t.content), ErrDamaged)
 	}
-	// to leaves below the node; 0 is not counted yet, open that it is being counted
+	// paths holds the number of paths from each node to leaves. 0: not counted yet. open: being
+	// counted.
 	paths := make([]uint32, t.nodes)
 	const open = math.MaxUint32
 	var count func(node uint32, depth int) (uint32, error)

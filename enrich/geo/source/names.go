@@ -78,8 +78,8 @@ func readJSONNames(in *input, info *Info, v Visitor) error {
 	return nil
 }
 
-// parseName takes the registries' common notation apart: NAME, NAME Organisation or NAME - Organisation, each with or
-// without a country at the end: "STAR-KP Ryugyong-dong, KP".
+// parseName parses the registries' usual notation: NAME, NAME Organisation or NAME - Organisation,
+// each with or without a country at the end: "STAR-KP Ryugyong-dong, KP".
 func parseName(asn bgp.ASN, s string) AS {
 	a := AS{First: asn, Last: asn}
 	if i := strings.LastIndex(s, ", "); i >= 0 && len(s) == i+4 && isLetters([]byte(s[i+2:])) {

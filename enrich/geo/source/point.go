@@ -25,8 +25,8 @@ func pointOf(a netip.Addr) point {
 	return point{bgp.IPv6, binary.BigEndian.Uint64(b[:8])}
 }
 
-// parsePoint reads an address in its own notation or as a decimal integer: up to 32 bits is IPv4, above it IPv6. An
-// IPv4-mapped IPv6 address is the IPv4 one.
+// parsePoint reads an address in its own notation or as a decimal integer. An integer of up to 32
+// bits is IPv4, a larger one IPv6. An IPv4-mapped IPv6 address becomes the IPv4 address.
 func parsePoint(b []byte) (point, bool) {
 	if len(b) == 0 || len(b) > 45 {
 		return point{}, false
@@ -52,7 +52,7 @@ func parsePoint(b []byte) (point, bool) {
 	return point{bgp.IPv6, n.Rsh(n, 64).Uint64()}, true
 }
 
-// parsePrefix reads 192.0.2.0/24 as first and last.
+// parsePrefix reads a prefix such as 192.0.2.0/24 and returns its first and last unit.
 func parsePrefix(b []byte) (family bgp.Family, first, last uint64, ok bool) {
 	if len(b) > 64 {
 		return 0, 0, 0, false
@@ -65,7 +65,7 @@ func parsePrefix(b []byte) (family bgp.Family, first, last uint64, ok bool) {
 	return family, first, last, true
 }
 
-// countryCode returns a country that bgp.CountryName knows, else nothing. UK is GB.
+// countryCode returns a code that bgp.CountryName knows, else "". It turns UK into GB.
 func countryCode(b []byte) string {
 	if len(b) != 2 {
 		return ""
@@ -80,7 +80,8 @@ func countryCode(b []byte) string {
 	return code
 }
 
-// regionCode returns the ISO 3166-2 code of a subdivision given as 01 or KP-01; a name gives nothing.
+// regionCode returns the ISO 3166-2 code of a subdivision written as 01 or KP-01. For a name it
+// returns "".
 func regionCode(country string, b []byte) string {
 	s := strings.ToUpper(string(b))
 	if country != "" {

@@ -7,17 +7,18 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// layout says which column of a row is what; 0 is none, for column 0 is always an address or a prefix.
+// layout assigns the columns of a row. 0 is no column, as column 0 is always an address or a
+// prefix.
 type layout struct {
 	separator byte
-	prefix    bool // column 0 is a prefix; else columns 0 and 1 are first and last
+	prefix    bool // column 0 is a prefix; otherwise columns 0 and 1 are first and last
 	asn       int
 	country   int
 	region    int
 	org       int
 }
 
-// rangesLayout finds the columns from the first rows, a header left out.
+// rangesLayout finds the columns from the first rows, without a header.
 func rangesLayout(lines [][]byte) (layout, bool) {
 	for _, separator := range []byte{',', '\t', '|', ' '} {
 		l := layout{separator: separator}
@@ -42,7 +43,7 @@ func rangesLayout(lines [][]byte) (layout, bool) {
 	return layout{}, false
 }
 
-// first returns the first column behind the addresses.
+// first returns the first column after the addresses.
 func (l layout) first() int {
 	if l.prefix {
 		return 1
@@ -71,8 +72,9 @@ func (l layout) span(row [][]byte) (Range, bool) {
 	return Range{Family: first.family, First: first.value, Last: last.value}, true
 }
 
-// columns tells what the columns behind the addresses are: an AS number with or without country and then a name; a country
-// and then a region; or a continent, a country and then a region (DB-IP's files).
+// columns identifies the columns after the addresses: (1) an AS number, with or without country,
+// and a name; (2) a country and a region; (3) a continent, a country and a region (the files of
+// DB-IP).
 func (l *layout) columns(rows [][][]byte) bool {
 	n := l.first()
 	switch {
@@ -118,7 +120,8 @@ func isASN(b []byte) bool {
 	return ok
 }
 
-// asNumber reads 64496 or AS64496; a set {64496,64497} or 64496_64497 tells no single origin and is 0.
+// asNumber reads 64496 or AS64496. A set {64496,64497} or 64496_64497 has no single origin; the
+// result is 0.
 func asNumber(b []byte) (bgp.ASN, bool) {
 	if len(b) == 0 || len(b) > 12 {
 		return 0, len(b) > 1 && b[0] == '{'
@@ -129,7 +132,7 @@ func asNumber(b []byte) (bgp.ASN, bool) {
 
 func isCountry(b []byte) bool { return countryCode(b) != "" }
 
-// isCountryCell allows what stands for unknown.
+// isCountryCell reports whether b is a country or a placeholder for an unknown country.
 func isCountryCell(b []byte) bool {
 	if len(b) == 2 {
 		return isLetters(b) || string(b) == "--"
@@ -154,7 +157,8 @@ func isContinent(b []byte) bool {
 	return false
 }
 
-// row reads one row. A first row whose addresses are words is a header and counts as not understood, like any other.
+// row returns a function that reads one row. A header row has words as addresses and counts as
+// unreadable.
 func (l layout) row(v Visitor) func([]byte) (bool, error) {
 	var fields [][]byte
 	return func(line []byte) (bool, error) {
@@ -184,8 +188,8 @@ func (l layout) row(v Visitor) func([]byte) (bool, error) {
 	}
 }
 
-// splitRow appends the fields of a line to dst. A field may be quoted, its quotes doubled; a quote that is not closed ends
-// with the line.
+// splitRow appends the fields of a line to dst. A field may be quoted, with doubled quotes inside.
+// An unclosed quote ends with the line.
 func splitRow(line []byte, separator byte, dst [][]byte) [][]byte {
 	for {
 		if separator == ' ' {
@@ -209,7 +213,8 @@ func splitRow(line []byte, separator byte, dst [][]byte) [][]byte {
 	}
 }
 
-// quoted returns a quoted field, of which the opening quote is gone, and what follows the closing one.
+// quoted returns a quoted field and the rest of the line after its closing quote. line starts after
+// the opening quote.
 func quoted(line []byte) (field, rest []byte) {
 	i := bytes.IndexByte(line, '"')
 	switch {
@@ -230,10 +235,11 @@ func quoted(line []byte) (field, rest []byte) {
 	return field, nil
 }
 
-// maxName bounds a name in bytes; the longest real ones have about 120.
+// maxName bounds a name in bytes. The longest real names have about 120.
 const maxName = 200
 
-// cleanName makes a name that is valid UTF-8, without control characters and not too long; - and None are no names.
+// cleanName returns a name that is valid UTF-8, has no control characters and at most maxName
+// bytes. For the placeholders -, None and Not routed it returns "".
 func cleanName(b []byte) string {
 	if s := string(b); s == "-" || s == "None" || s == "Not routed" {
 		return ""

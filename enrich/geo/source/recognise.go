@@ -7,8 +7,9 @@ import (
 
 var mmdbMarker = []byte("\xab\xcd\xefMaxMind.com")
 
-// recognise tells a file's form from its first bytes; whole says that head is all of it. An MMDB has its marker at the end
-// only: binary content is taken for one, and its reader looks.
+// recognise finds the format of a file from its first bytes. whole means that head is the whole
+// file. An MMDB has its marker at the end, so recognise takes any binary content for an MMDB, and
+// the MMDB reader checks it.
 func recognise(head []byte, whole bool) (Format, layout, error) {
 	switch {
 	case len(head) == 0:
@@ -36,7 +37,8 @@ func recognise(head []byte, whole bool) (Format, layout, error) {
 
 const samples = 64
 
-// sampleLines returns the first data lines of head; the last one of a longer file may be cut and does not count.
+// sampleLines returns the first data lines of head. Unless head is the whole file, its last line
+// may be cut and is left out.
 func sampleLines(head []byte, whole bool) [][]byte {
 	all := bytes.Split(head, []byte("\n"))
 	if !whole {
@@ -62,7 +64,7 @@ func trimLine(line []byte) []byte {
 
 func isComment(line []byte) bool { return line[0] == '#' || line[0] == ';' }
 
-// most reports whether ok holds for nearly all lines: a header and the odd broken row do not matter.
+// most reports whether ok holds for nearly all lines. It tolerates a header and a few broken rows.
 func most(lines [][]byte, ok func([]byte) bool) bool {
 	bad := 0
 	for _, line := range lines {

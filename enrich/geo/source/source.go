@@ -17,27 +17,29 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Bounds of one file. The largest public ones (city-level MMDBs) have some 130 MB and 10 million networks.
+// Bounds of one file. The largest public files (city-level MMDBs) have about 130 MB and 10 million
+// networks.
 const (
 	MaxBytes = 1 << 30
 	MaxRows  = 16 << 20
 	maxLine  = 64 << 10
 )
 
-// Errors that a caller may tell apart.
+// Errors that a caller may distinguish.
 var (
-	// ErrUnrecognised: the content has none of the known forms.
+	// ErrUnrecognised means that the content has none of the known formats.
 	ErrUnrecognised = errors.New("not a known form of location, origin or name data")
-	// ErrTooLarge: the file exceeds MaxBytes or MaxRows.
+	// ErrTooLarge means that the file exceeds MaxBytes or MaxRows.
 	ErrTooLarge = errors.New("file too large")
-	// ErrDamaged: more than 1 % of the rows cannot be read, or the file ends too soon.
+	// ErrDamaged means that more than 1 % of the rows cannot be read, or that the file is
+	// truncated.
 	ErrDamaged = errors.New("damaged file")
 )
 
-// Format is a form of file.
+// Format is a file format.
 type Format uint8
 
-// The forms.
+// The formats.
 const (
 	FormatMMDB Format = iota + 1
 	FormatRanges
@@ -55,28 +57,31 @@ func (f Format) String() string {
 	return fmt.Sprintf("format(%d)", uint8(f))
 }
 
-// Range is a run of addresses and what a file says of them. Empty and 0 are unknown.
+// Range is a range of addresses with the data of a file. Empty and 0 are unknown.
 type Range struct {
 	Family bgp.Family
-	// First and Last are IPv4 addresses, or the upper 64 bits of IPv6 addresses; a part of a /64 counts as the whole.
+	// First and Last are IPv4 addresses, or the upper 64 bits of IPv6 addresses. A part of a /64
+	// counts as the whole /64.
 	First, Last uint64
-	// Country is ISO 3166-1 alpha-2, one that bgp.CountryName knows. Region is ISO 3166-2 of that country.
+	// Country is ISO 3166-1 alpha-2 and known to bgp.CountryName. Region is an ISO 3166-2 code of
+	// that country.
 	Country, Region string
-	// ASN originates the addresses; Organisation is its name as the file has it.
+	// ASN originates the addresses. Organisation is the name of the ASN in the file.
 	ASN          bgp.ASN
 	Organisation string
 }
 
-// AS is a run of AS numbers and what a file says of them.
+// AS is a range of AS numbers with the data of a file.
 type AS struct {
 	First, Last bgp.ASN
-	// Name is short, Organisation is long.
+	// Name is the short name, Organisation the long one.
 	Name, Organisation string
-	// Country is where the number is registered.
+	// Country is the country in which the number is registered.
 	Country string
 }
 
-// Visitor is given the rows of a file. A nil function passes its rows over; an error ends the reading and is returned.
+// Visitor receives the rows of a file. A nil function ignores its rows. An error ends the reading
+// and is returned.
 type Visitor struct {
 	Range func(Range) error
 	AS    func(AS) error
@@ -96,18 +101,18 @@ func (v Visitor) visitAS(a AS) error {
 	return v.AS(a)
 }
 
-// Info says what was read.
+// Info describes the file that was read.
 type Info struct {
 	Format Format
-	// Kind is an MMDB's own database_type.
+	// Kind is the database_type of an MMDB.
 	Kind string
-	// Rows were understood, Skipped were not.
+	// Rows counts the rows that were read, Skipped those that could not be read.
 	Rows, Skipped int
-	// Hash is the SHA-256 of the file as it stands on disk, in hex.
+	// Hash is the SHA-256 of the file on disk, in hex, before decompression.
 	Hash string
 }
 
-// Sniff opens the file at path and recognises its form.
+// Sniff opens the file at path and recognises its format.
 func Sniff(path string) (Format, error) {
 	f, err := os.Open(path) //nolint:gosec // the operator names the file
 	if err != nil {
@@ -121,7 +126,7 @@ func Sniff(path string) (Format, error) {
 	return in.format, in.err
 }
 
-// Read reads the file at path. Errors name what was wrong, not the file.
+// Read reads the file at path. Its errors name the fault, not the file.
 func Read(path string, v Visitor) (Info, error) {
 	f, err := os.Open(path) //nolint:gosec // the operator names the file
 	if err != nil {
@@ -131,7 +136,7 @@ func Read(path string, v Visitor) (Info, error) {
 	return ReadFrom(f, v)
 }
 
-// ReadFrom is Read of a stream.
+// ReadFrom reads a stream as Read reads a file.
 func ReadFrom(r io.Reader, v Visitor) (Info, error) {
 	in, err := open(r)
 	if err != nil {
@@ -161,15 +166,15 @@ func ReadFrom(r io.Reader, v Visitor) (Info, error) {
 	return info, err
 }
 
-// input is a file's decompressed content and what its beginning tells.
+// input is the decompressed content of a file with the format found from its beginning.
 type input struct {
-	raw    io.Reader // what is left of the file; reading it feeds hash
+	raw    io.Reader // the rest of the file; reading it feeds hash
 	hash   hash.Hash
 	text   *bufio.Reader
 	budget *io.LimitedReader
 	format Format
 	layout layout
-	err    error // not recognised
+	err    error // set if the format was not recognised
 }
 
 const sniffBytes = 64 << 10
@@ -188,7 +193,9 @@ func open(r io.Reader) (*input, error) {
 		}
 		content = z
 	case bytes.HasPrefix(magic, []byte("BZh")):
-		content = bzip2.NewReader(file) // a few MB: one core does it, and leaves no goroutine that reads beside sum
+		// The files have a few MB, so one core is enough. No goroutine is left that could read at
+		// the same time as sum.
+		content = bzip2.NewReader(file)
 	}
 	in.budget = &io.LimitedReader{R: content, N: MaxBytes + 1}
 	in.text = bufio.NewReaderSize(in.budget, sniffBytes)
@@ -200,7 +207,7 @@ func open(r io.Reader) (*input, error) {
 	return in, nil
 }
 
-// sum reads the rest of the file and returns the hash of all of it.
+// sum reads the rest of the file and returns the hash of the whole file.
 func (in *input) sum() (string, error) {
 	if in.budget.N <= 0 {
 		return "", fmt.Errorf("more than %d bytes: %w", MaxBytes, ErrTooLarge)
@@ -211,7 +218,8 @@ func (in *input) sum() (string, error) {
 	return hex.EncodeToString(in.hash.Sum(nil)), nil
 }
 
-// readLines gives every line that is not empty or a comment to row, which reports whether it understood it.
+// readLines passes every line to row, except empty lines and comments. row reports whether it could
+// read the line.
 func readLines(in *input, info *Info, row func(line []byte) (bool, error)) error {
 	lines := bufio.NewScanner(in.text)
 	lines.Buffer(make([]byte, 0, maxLine), maxLine)

@@ -8,7 +8,8 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// Span returns the first and last unit of p, host bits ignored. An IPv6 prefix longer than /64 is the /64 around it.
+// Span returns the first and last unit of p and ignores host bits. An IPv6 prefix longer than /64
+// counts as the /64 around it.
 func Span(p netip.Prefix) (family bgp.Family, first, last uint64) {
 	p = p.Masked()
 	at := pointOf(p.Addr())
@@ -18,8 +19,8 @@ func Span(p netip.Prefix) (family bgp.Family, first, last uint64) {
 	return at.family, at.value, at.value | (1<<max(64-p.Bits(), 0) - 1)
 }
 
-// EachPrefix calls visit with the fewest prefixes that cover the units from first to last, in order. Units are IPv4
-// addresses or IPv6 /64s.
+// EachPrefix calls visit with the fewest prefixes that cover the units from first to last, in
+// order. Units are IPv4 addresses or IPv6 /64s.
 func EachPrefix(family bgp.Family, first, last uint64, visit func(netip.Prefix)) {
 	width := 64
 	if family == bgp.IPv4 {

@@ -6,10 +6,12 @@ import (
 	"slices"
 )
 
-// Stamp tells one state of a file from another without reading it: by its size, its time and which file it is.
+// Stamp identifies a state of a file, without its content: by its size, its time and the file's
+// identity.
 type Stamp struct{ info fs.FileInfo }
 
-// StampOf returns the present state of the file at path. What is no file, or cannot be looked at, counts as missing.
+// StampOf returns the current state of the file at path. A directory, or a path that cannot be
+// examined, counts as missing.
 func StampOf(path string) Stamp {
 	i, err := os.Stat(path)
 	if err != nil || i.IsDir() {
@@ -18,7 +20,7 @@ func StampOf(path string) Stamp {
 	return Stamp{i}
 }
 
-// StampsOf is StampOf of each.
+// StampsOf returns the stamp of each path.
 func StampsOf(paths []string) []Stamp {
 	stamps := make([]Stamp, 0, len(paths))
 	for _, path := range paths {

@@ -18,13 +18,15 @@ type comparison struct {
 	d            *Deps
 	topic, table string
 	schema       clickhouse.Table
-	// key are the columns of the sorting key but dataset; hash is of what a row says, whatever log it was stored from.
+	// key holds the columns of the sorting key without dataset. hash is SQL for the hash of a row's
+	// content, independent of the log from which the row was stored.
 	key, hash string
 	// position is SQL for the position of a row as text.
 	position string
 }
 
-// fromLog are the columns that say where a row was read; repeats is made from the table.
+// fromLog holds the columns for the place in the log from which a row was read, and repeats, which
+// is derived from the table.
 var fromLog = []string{"dataset", "topic", "partition", "offset", "appended_at", "received_at", "repeats"}
 
 func newComparison(ctx context.Context, d *Deps, topic, table string) (*comparison, error) {
@@ -36,7 +38,8 @@ func newComparison(ctx context.Context, d *Deps, topic, table string) (*comparis
 	c.key = strings.Join(slices.DeleteFunc(slices.Clone(t.Key), func(k string) bool { return k == "dataset" }),
 		", ")
 	c.hash = t.RowHash(fromLog...)
-	if t.Has("received_at") { // where the record does not say it, it is when Kafka took the record
+	// A record without received_at gets the time at which Kafka appended it.
+	if t.Has("received_at") {
 		c.hash = "cityHash64(" + c.hash + ", if(received_at = appended_at, 0, toUnixTimestamp64Micro(received_at)))"
 	}
 	var parts []string
@@ -55,7 +58,7 @@ func newComparison(ctx context.Context, d *Deps, topic, table string) (*comparis
 	return c, nil
 }
 
-// named is SQL for the values of columns as text, each with the name of its column.
+// named returns SQL for the values of columns as text, each with the name of its column.
 func named(columns []string) string {
 	if len(columns) == 0 {
 		return "''"
@@ -67,10 +70,10 @@ func named(columns []string) string {
 	return "arrayStringConcat([" + strings.Join(parts, ", ") + "], ', ')"
 }
 
-// expected is the table of the rows that the log makes.
+// expected is the name of the table of the rows made from the log.
 const expected = "expected"
 
-// stored is SQL for the rows of the table that have a place in the piece.
+// stored returns SQL for the rows of the table that have a place in the piece.
 func (c *comparison) stored() string {
 	return fmt.Sprintf("FROM %s WHERE dataset = %s AND (%s) IN (SELECT %s FROM %s)", c.table,
 		clickhouse.QuoteText(c.d.Dataset), c.key, c.key, expected)
@@ -84,7 +87,8 @@ func (c *comparison) query(sql string, rows proto.Input) clickhouse.Query {
 	return q
 }
 
-// settings are those of all queries: they may take their time, and spill to disk before they take much memory.
+// settings returns the settings of all queries: no time limit, and spilling to disk before a query
+// takes much memory.
 func settings() map[string]string {
 	return map[string]string{
 		"max_execution_time": "0", "max_threads": "2", "use_query_condition_cache": "0",
@@ -93,7 +97,8 @@ func settings() map[string]string {
 	}
 }
 
-// compare compares a piece, adds what is wrong to out, and returns how many rows of the table come from these records.
+// compare compares a piece and adds the faults to out. It returns the number of the table's rows
+// that come from these records.
 func (c *comparison) compare(ctx context.Context, rows proto.Input, partition int32,
 	out *TableReport) (own uint64, err error) {
 	var n struct{ Want, WantHash, WantAll, Have, HaveHash, HaveAll uint64 }
@@ -121,7 +126,7 @@ func (c *comparison) compare(ctx context.Context, rows proto.Input, partition in
 	return o.Own, err
 }
 
-// found is an answer of nameFaults.
+// found is one result row of nameFaults.
 type found struct {
 	State      string
 	Rows, More uint64
@@ -175,15 +180,16 @@ func (c *comparison) nameFaults(ctx context.Context, rows proto.Input, partition
 	return nil
 }
 
-// inPiece is SQL for rows that say that they come from some records.
+// inPiece returns SQL for rows whose columns name a range of records as their origin.
 func (c *comparison) inPiece(partition int32, from, to int64, first, last time.Time) string {
 	return fmt.Sprintf(
 		"FROM %s WHERE dataset = %s AND topic = %s AND partition = %d AND offset >= %d AND offset < %d AND appended_at >= toDateTime(%d, 'UTC') AND appended_at <= toDateTime(%d, 'UTC')",
-		c.table, clickhouse.QuoteText(c.d.Dataset), clickhouse.QuoteText(
-			c.topic), partition, from, to, first.Unix(), last.Unix())
+		c.table, clickhouse.QuoteText(c.d.Dataset), clickhouse.QuoteText(c.topic),
+		partition, from, to, first.Unix(), last.Unix())
 }
 
-// countByPiece counts the rows that say that they come from the records of each piece, by its first offset.
+// countByPiece counts, by a piece's first offset, the rows whose columns name the records of the
+// piece as their origin.
 func (c *comparison) countByPiece(ctx context.Context, partition int32, pieces []piece, end int64,
 	first, last time.Time) (map[int64]uint64, error) {
 	froms := make([]string, len(pieces))
@@ -205,9 +211,10 @@ func (c *comparison) countByPiece(ctx context.Context, partition int32, pieces [
 	return have, err
 }
 
-// nameStrangers names the rows that say that they come from the records, and are not among rows.
-func (c *comparison) nameStrangers(ctx context.Context, rows proto.Input, partition int32, from,
-	to int64, first, last time.Time, out *TableReport) error {
+// nameStrangers names the rows whose columns name the records as their origin but that are not
+// among rows.
+func (c *comparison) nameStrangers(ctx context.Context, rows proto.Input, partition int32,
+	from, to int64, first, last time.Time, out *TableReport) error {
 	sql := fmt.Sprintf(`SELECT 'strange' AS State, count() AS Rows, 0 AS More, groupArray(%d)(CAST((offset, %s, ''), 'Tuple(Offset Int64, Position String, Note String)')) AS Places FROM (
 		SELECT * %s AND (%s) NOT IN (SELECT %s FROM %s) ORDER BY offset)`, maxPlaces, c.position, c.inPiece(partition, from, to, first, last), c.key, c.key, expected)
 	return c.d.ClickHouse.AskRows(ctx, c.query(sql, rows), func(d *json.Decoder) error {
@@ -218,7 +225,8 @@ func (c *comparison) nameStrangers(ctx context.Context, rows proto.Input, partit
 	})
 }
 
-// countBefore counts the rows of a partition that were stored from records that Kafka took before a time.
+// countBefore counts the rows of a partition that were stored from records that Kafka appended
+// before first.
 func (c *comparison) countBefore(ctx context.Context, partition int32, first time.Time) (uint64, error) {
 	var n struct{ Rows uint64 }
 	sql := fmt.Sprintf(

@@ -16,13 +16,14 @@ type view struct {
 	clickhouse.Copying
 
 	target clickhouse.Table
-	// time is the column of event time, hash of what is compared.
+	// time is the column of event time. hash is SQL for the hash of the compared columns.
 	time, hash string
-	// between bounds when Kafka took the rows that are compared.
+	// begin and end bound the time at which Kafka appended the compared rows.
 	begin, end time.Time
 }
 
-// checkCopies compares every table that a view fills. until says, by source, before which time of arrival all rows are stored.
+// checkCopies compares every table that a view fills. until holds for each source the time of
+// arrival before which all rows are stored.
 func checkCopies(ctx context.Context, d *Deps, until map[string]time.Time) ([]CopyReport, error) {
 	conn, err := clickhouse.Open(ctx, d.ClickHouse)
 	if err != nil {
@@ -44,7 +45,7 @@ func checkCopies(ctx context.Context, d *Deps, until map[string]time.Time) ([]Co
 	return all, nil
 }
 
-// check compares a table with what its view makes of the source.
+// check compares a table with the result of its view over the source.
 func (v *view) check(ctx context.Context, d *Deps, until map[string]time.Time) (CopyReport, error) {
 	r := CopyReport{Table: v.To, View: v.View}
 	if err := v.prepare(ctx, d, until, &r); err != nil || r.Why != "" {
@@ -58,7 +59,7 @@ func (v *view) check(ctx context.Context, d *Deps, until map[string]time.Time) (
 	if v.time == "hour" {
 		steps = steps[:2]
 	}
-	var rows uint64 // of finer steps: they were counted before
+	var rows uint64 // the rows of finer steps; they were counted before
 	for i, step := range steps[1:] {
 		var finer []time.Time
 		for _, at := range r.looked(times) {
@@ -79,20 +80,21 @@ func (v *view) check(ctx context.Context, d *Deps, until map[string]time.Time) (
 	return r, nil
 }
 
-// span is some event time: all of it where lasts is 0. step is how finely it is divided.
+// span is a span of event time. If lasts is 0, it covers all event time. step is the length of its
+// subdivisions.
 type span struct {
 	from        time.Time
 	lasts, step time.Duration
 }
 
-// looked are the first of the times that differ: only these are looked into, and the others are counted.
+// looked returns the first differing times, which are examined further. It counts the others.
 func (r *CopyReport) looked(times []time.Time) []time.Time {
 	n := min(len(times), maxPlaces)
 	r.NotLooked += len(times) - n
 	return times[:n]
 }
 
-// prepare finds out what is compared.
+// prepare sets the columns and the bounds of the comparison.
 func (v *view) prepare(ctx context.Context, d *Deps, until map[string]time.Time, r *CopyReport) error {
 	var err error
 	if v.target, err = clickhouse.ReadTable(ctx, d.ClickHouse, r.Table); err != nil {
@@ -109,8 +111,9 @@ func (v *view) prepare(ctx context.Context, d *Deps, until map[string]time.Time,
 		return nil
 	}
 	without := []string{"dataset"}
+	// Any of the names is valid here.
 	for _, c := range v.target.Columns {
-		if strings.Contains(c.Type, "anyLast") { // any of the names will do
+		if strings.Contains(c.Type, "anyLast") {
 			without = append(without, c.Name)
 		}
 	}
@@ -137,7 +140,8 @@ func (v *view) prepare(ctx context.Context, d *Deps, until map[string]time.Time,
 	return nil
 }
 
-// sides is SQL for the rows of both sides in some event time: side, h, at (event time), appended, and place, the key as text.
+// sides returns SQL for the rows of both sides within a span of event time: side, h, at (event
+// time), appended, and place, the key as text.
 func (v *view) sides(d *Deps, of span) string {
 	where := "WHERE dataset = " + clickhouse.QuoteText(d.Dataset)
 	if of.lasts > 0 {
@@ -158,20 +162,21 @@ func (v *view) sides(d *Deps, of span) string {
 	return one(1, source) + " UNION ALL " + one(2, d.ClickHouse.Database+"."+v.To)
 }
 
-// bounds is SQL for the rows that are compared.
+// bounds returns an SQL condition for the rows that are compared.
 func (v *view) bounds(least, most string) string {
 	return fmt.Sprintf("%s >= toDateTime(%d, 'UTC') AND %s < toDateTime(%d, 'UTC')", least,
 		max(v.begin.Unix(), 0), most, max(v.end.Unix(), 0))
 }
 
-// query is one that sees each row once.
+// query returns a query that reads with FINAL, so that each row is read once.
 func query(sql string) clickhouse.Query {
 	q := clickhouse.Query{SQL: sql, Settings: settings()}
 	q.Settings["final"] = "1"
 	return q
 }
 
-// differing lists the steps of some event time in which the sides differ, and adds the rows of the source to rows.
+// differing returns the steps of a span in which the sides differ, and adds the number of the
+// source's rows to rows.
 func (v *view) differing(ctx context.Context, d *Deps, of span, rows *uint64) ([]time.Time, error) {
 	var all []time.Time
 	sql := fmt.Sprintf(`SELECT toUnixTimestamp(toStartOfInterval(at, toIntervalSecond(%d))) AS At, countIf(side = 1) AS Rows,
@@ -193,7 +198,8 @@ func (v *view) differing(ctx context.Context, d *Deps, of span, rows *uint64) ([
 	return all, err
 }
 
-// nameRows names the rows of some event time that are on one side alone, or differ. Rows that came since the check began are left out.
+// nameRows names the rows of a span that exist on one side only or differ. It leaves out rows that
+// arrived after the check began.
 func (v *view) nameRows(ctx context.Context, d *Deps, of span, r *CopyReport) error {
 	sql := fmt.Sprintf(`SELECT if(s, 'missing', 'strange') AS State, count() AS Rows, 0 AS More, groupArray(%d)(CAST((0, place, note), 'Tuple(Offset Int64, Position String, Note String)')) AS Places FROM (
 		SELECT place, countIf(side = 1) > 0 AS s, if(countIf(side = 1) > 0 AND countIf(side = 2) > 0, 'it is there and says something else', '') AS note

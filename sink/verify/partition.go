@@ -12,7 +12,7 @@ import (
 	"github.com/darkmap/darkmap/sink"
 )
 
-// A piece ends with the record that brings it to one of these.
+// A piece ends with the record that brings it to one of these bounds.
 const (
 	maxRows   = 65_536
 	maxOctets = 32 << 20
@@ -27,19 +27,20 @@ type partition struct {
 	out   *TableReport
 
 	rows *sink.Rebuilder
-	// first and last are when Kafka took the first and the last record; octets are those of the piece's records.
+	// first and last are the times at which Kafka appended the first and the last record. octets is
+	// the size of the piece's records.
 	first, last time.Time
 	octets      int
 	pieces      []piece
 }
 
-// piece is a run of records from an offset on.
+// piece is a run of records that starts at an offset.
 type piece struct {
 	from int64
-	own  uint64 // rows of the table that say that they come from these records
+	own  uint64 // rows of the table whose columns name these records as their origin
 }
 
-// check reads the partition until before an offset and compares piece by piece.
+// check reads the partition up to an offset (exclusive) and compares it piece by piece.
 func (p *partition) check(ctx context.Context, until int64) error {
 	out := p.out
 	out.Partitions++
@@ -74,7 +75,7 @@ func (p *partition) check(ctx context.Context, until int64) error {
 	return err
 }
 
-// record takes a record over.
+// record adds a record to the piece.
 func (p *partition) record(ctx context.Context, rec *kgo.Record, until int64) error {
 	if l, lost := kafka.ParseLost(rec); lost {
 		p.out.Lost += uint64(l.To - l.From)
@@ -118,9 +119,10 @@ func (p *partition) compare(ctx context.Context) error {
 	return err
 }
 
-// strangers names rows that say that they come from records that were read, and that these records do not make.
+// strangers names rows whose columns name records that were read as their origin, but that these
+// records do not make.
 func (p *partition) strangers(ctx context.Context, until int64) error {
-	const most = 1000 // pieces of one query
+	const most = 1000 // pieces per query
 	for begin := 0; begin < len(p.pieces); begin += most {
 		pieces := p.pieces[begin:min(begin+most, len(p.pieces))]
 		end := until
@@ -147,7 +149,7 @@ func (p *partition) strangers(ctx context.Context, until int64) error {
 	return nil
 }
 
-// nameStrangers reads a piece again and asks which rows are not of it.
+// nameStrangers reads a piece again and finds the rows that do not belong to it.
 func (p *partition) nameStrangers(ctx context.Context, from, to int64) error {
 	rows, err := sink.NewRebuilder(p.d.Dataset, p.topic)
 	if err != nil {
@@ -159,8 +161,8 @@ func (p *partition) nameStrangers(ctx context.Context, from, to int64) error {
 			if _, lost := kafka.ParseLost(rec); lost {
 				return nil
 			}
-			start = min(start, rec.Offset) // retention may have dropped what was before
-			_, _ = rows.Add(rec)           // a record that cannot be understood was counted before
+			start = min(start, rec.Offset) // retention may have deleted earlier records
+			_, _ = rows.Add(rec)           // an undecodable record was counted before
 			return nil
 		})
 	if err != nil {
@@ -169,10 +171,11 @@ func (p *partition) nameStrangers(ctx context.Context, from, to int64) error {
 	return p.c.nameStrangers(ctx, rows.Columns(), p.span.Partition, start, to, p.first, p.last, p.out)
 }
 
-// before counts the rows that were stored from records that the log does not hold any more.
+// before counts the rows that were stored from records that the log no longer holds.
 func (p *partition) before(ctx context.Context) error {
 	first := p.first
-	if first.IsZero() { // the first record may be one that is not compared
+	// The first record may not be among those that are compared.
+	if first.IsZero() {
 		var err error
 		if first, err = p.timeOf(ctx, p.span.Start); err != nil {
 			return err
@@ -183,10 +186,11 @@ func (p *partition) before(ctx context.Context) error {
 	return err
 }
 
-// errFound ends a reading.
+// errFound ends a read.
 var errFound = errors.New("found")
 
-// timeOf is when Kafka took the first record from an offset on; now where there is none.
+// timeOf returns the time at which Kafka appended the first record at or after an offset. If there
+// is no record, it returns the current time.
 func (p *partition) timeOf(ctx context.Context, offset int64) (at time.Time, err error) {
 	at = time.Now()
 	err = kafka.ReadRange(ctx, p.d.Kafka, p.d.Log, p.topic, p.span.Partition, offset, p.span.End,

@@ -7,7 +7,8 @@ import (
 	"github.com/darkmap/darkmap/internal/plaintext"
 )
 
-// Lines say the report in sentences: a line for each table, and below it what there is to say of it.
+// Lines formats the report as sentences: a line for each table, and below it the faults and notes
+// of the table.
 func (r *Report) Lines() []string {
 	var all []string
 	for i := range r.Tables {
@@ -53,8 +54,8 @@ func (t *TableReport) lines() []string {
 		}
 	}
 	if t.Undecodable.Rows > 0 {
-		all = append(all, "  "+bgp.Count(t.Undecodable.Rows,
-			"record")+" could not be understood and made no rows; the sink writes such records to the dead letters:")
+		all = append(all, "  "+bgp.Count(t.Undecodable.Rows, "record")+
+			" could not be understood and made no rows; the sink writes such records to the dead letters:")
 		all = append(all, t.places(t.Undecodable)...)
 	}
 	note(t.Again, "record", "came again and made no rows")
@@ -67,17 +68,17 @@ func (t *TableReport) lines() []string {
 	}
 	if t.Uncommitted > 0 {
 		all = append(all,
-			"  the sink has committed nothing in "+bgp.Count(t.Uncommitted,
-				"partition")+": all that is there was compared")
+			"  the sink has committed nothing in "+bgp.Count(t.Uncommitted, "partition")+
+				": all that is there was compared")
 	}
 	if t.Ahead > 0 {
-		all = append(all, "  the log of "+bgp.Count(t.Ahead,
-			"partition")+" ends before the offset that the sink has committed: Kafka has lost records")
+		all = append(all, "  the log of "+bgp.Count(t.Ahead, "partition")+
+			" ends before the offset that the sink has committed: Kafka has lost records")
 	}
 	return all
 }
 
-// places names the first places of a fault.
+// places formats the first places of a fault.
 func (t *TableReport) places(f Fault) []string {
 	var all []string
 	for _, p := range f.Places {
@@ -93,7 +94,7 @@ func (t *TableReport) places(f Fault) []string {
 	return more(all, f)
 }
 
-// more says how many places are not named.
+// more adds a line with the number of places that are not named.
 func more(lines []string, f Fault) []string {
 	if n := f.Rows - uint64(len(f.Places)); n > 0 {
 		lines = append(lines, fmt.Sprintf("    and %d more", n))

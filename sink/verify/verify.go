@@ -1,18 +1,21 @@
-// Package verify proves that the tables of the store equal the log.
+// Package verify checks that the tables of the store equal the log.
 //
-// It reads the topics that the sink reads, one partition after the other, up to where the sink has committed, makes the rows again by
-// the sink's own code (sink.Rebuilder), and sends them in pieces to ClickHouse, as a table that one query alone sees. ClickHouse hashes
-// both sides with the same function: a piece is right where the number of rows and the sum of their hashes are equal. Only where they are
-// not, the rows of the piece are joined, and what is missing, doubled or different is named. What a table holds beyond the log is
-// found by counting its rows by piece.
+// It reads the topics of the sink, one partition after the other, up to the sink's committed
+// offsets. It makes the rows again with the sink's own code (sink.Rebuilder), and sends them to
+// ClickHouse in pieces, each as a temporary table of one query. ClickHouse hashes both sides with
+// the same function. A piece is right if the number of rows and the sum of their hashes are equal.
+// Otherwise the rows of the piece are joined, and missing, doubled and different rows are named.
+// Rows in a table that the log does not make are found by counting the table's rows by piece.
 //
-// Rows are found by the sorting key, which ends with the position, so a row that was stored from an earlier log (other offsets, the same
-// positions) is right. Which row repeats another is not in the log: it is left out of the hash.
+// Rows are found by the sorting key, which ends with the position. So a row that was stored from an
+// earlier log (other offsets, the same positions) is right. The log does not hold which row repeats
+// another, so the hash leaves that column out.
 //
-// The tables that views fill are compared with what their view makes of the source now, by the day of event time, and where a day differs
-// by the hour, the minute and the row.
+// The tables that views fill are compared with the current result of their view over the source: by
+// the day of event time, and within a differing day by the hour, the minute and the row.
 //
-// Memory: one piece, at most maxRows rows or maxOctets of records; 16 octets for each piece; a day's number in ClickHouse. It only reads.
+// Memory: one piece of at most maxRows rows or maxOctets of records; 16 octets for each piece; the
+// hashes of a day in ClickHouse. The package only reads.
 package verify
 
 import (
@@ -27,22 +30,23 @@ import (
 	"github.com/darkmap/darkmap/sink"
 )
 
-// Deps is what a check works with.
+// Deps are the dependencies of a check.
 type Deps struct {
 	Log *slog.Logger
 	// Kafka is the configuration of the dataset's topics.
 	Kafka kafka.Config
 	// ClickHouse is the store. The user must be able to read system.tables and system.columns.
 	ClickHouse clickhouse.Server
-	// Dataset is the one whose rows are compared.
+	// Dataset is the dataset whose rows are compared.
 	Dataset string
-	// From and To bound the time at which Kafka took the records; zero is no bound.
+	// From and To bound the time at which Kafka appended the records. A zero time is no bound.
 	From, To time.Time
-	// Progress is told what is being done; nil is nobody.
+	// Progress receives progress messages; it may be nil.
 	Progress func(string)
 }
 
-// Run compares, and says what it found. Differences are no error: Report.Right tells.
+// Run compares the tables with the log and returns a report. Differences are no error: Report.Right
+// reports them.
 func Run(ctx context.Context, d Deps) (*Report, error) {
 	if d.Dataset == "" || d.Log == nil {
 		return nil, errors.New("checking the tables: no dataset, or no logger")
@@ -53,7 +57,7 @@ func Run(ctx context.Context, d Deps) (*Report, error) {
 	d.ClickHouse.ReadOnly = true
 	r := &Report{Dataset: d.Dataset}
 	began := time.Now()
-	until := map[string]time.Time{} // by table: rows that were appended before are all stored
+	until := map[string]time.Time{} // by table: all rows that were appended before this time are stored
 	for _, topic := range sink.Topics() {
 		t, hi, err := checkTopic(ctx, &d, topic, began)
 		if err != nil {
@@ -67,7 +71,8 @@ func Run(ctx context.Context, d Deps) (*Report, error) {
 	return r, err
 }
 
-// checkTopic compares one topic with its table. hi is a time: all rows of records that Kafka took before it are stored.
+// checkTopic compares one topic with its table. It also returns a time: the rows of all records
+// that Kafka appended before it are stored.
 func checkTopic(ctx context.Context, d *Deps, topic string, began time.Time) (TableReport, time.Time, error) {
 	b, err := sink.NewRebuilder(d.Dataset, topic)
 	if err != nil {
@@ -105,8 +110,8 @@ func checkTopic(ctx context.Context, d *Deps, topic string, began time.Time) (Ta
 	return out, hi, nil
 }
 
-// ends are the offsets before which the records of each partition are compared: where the sink has committed, at most. Where it has
-// committed nothing all that is there is compared.
+// ends returns the offset before which each partition is compared: at most the sink's committed
+// offset. Without a committed offset the partition is compared to its end.
 func (d *Deps) ends(ctx context.Context, topic string, spans []kafka.Span) ([]int64, error) {
 	to := spans
 	if !d.To.IsZero() {

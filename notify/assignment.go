@@ -13,19 +13,22 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// leaseLimit is how long after a transaction of our generation a message may be sent. A member that was away for longer may have lost its
-// place: the group gives it to another one 6 s after the last heartbeat.
+// leaseLimit is the time after a transaction of our generation during which a message may be sent.
+// A member that was away for longer may have lost its partition: the group gives the partition to
+// another member 6 s after the last heartbeat.
 const leaseLimit = 4 * time.Second
 
-// assignment holds this process's place in the group. The group's callbacks write it, in the client's goroutine; the loop and the senders read it.
+// assignment is the membership of this process in the group. The group's callbacks write it in the
+// client's goroutine; the loop and the senders read it. mu guards all fields.
 type assignment struct {
 	mu    sync.Mutex
 	given bool
 	lost  bool
-	// begin is where reading begins; committed is false where the group had committed nothing.
+	// begin holds the offset at which reading begins, by partition. committed is false if the group
+	// had no committed offset.
 	begin     map[int32]int64
 	committed bool
-	// leased is when the last transaction began that the group took as ours.
+	// leased is the begin of the last transaction that the group accepted from this process.
 	leased time.Time
 }
 
@@ -42,22 +45,22 @@ func (a *assignment) isLost() bool {
 	return a.lost
 }
 
-// lease notes that the group took a transaction, which began at t, as ours.
+// lease records that the group accepted a transaction of this process, which began at t.
 func (a *assignment) lease(t time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.leased = t
 }
 
-// ours reports whether a message may be sent now: the place in the group was ours a moment ago. The wall clock counts too: the other one stands
-// still while a machine sleeps.
+// ours reports whether a message may be sent now: the group accepted a transaction of this process
+// recently. It checks the wall clock too, because the monotonic clock stops while a machine sleeps.
 func (a *assignment) ours(now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return !a.lost && now.Sub(a.leased) < leaseLimit && now.Round(0).Sub(a.leased.Round(0)) < leaseLimit
 }
 
-// assigned is called after each rebalance, also where nothing is new.
+// assigned is called after each rebalance, even if the assignment did not change.
 func (x *session) assigned(_ context.Context, _ *kgo.Client, m map[string][]int32) {
 	x.a.mu.Lock()
 	defer x.a.mu.Unlock()
@@ -65,7 +68,7 @@ func (x *session) assigned(_ context.Context, _ *kgo.Client, m map[string][]int3
 	case len(m[x.topic]) > 0 && x.a.given:
 		x.a.lost = true
 	case !x.a.given && len(m[x.topic]) == 0:
-		x.ready.Set(nil) // standing by is ready
+		x.ready.Set(nil) // a standby is ready
 	}
 }
 
@@ -78,7 +81,8 @@ func (x *session) revoked(_ context.Context, _ *kgo.Client, m map[string][]int32
 	}
 }
 
-// from learns where reading begins. Where nothing was committed that is the end of the log.
+// from returns the offsets at which reading begins. Without a committed offset reading begins at
+// the end of the log.
 func (x *session) from(ctx context.Context,
 	offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 	if len(offsets[x.topic]) == 0 {
@@ -110,8 +114,8 @@ func (x *session) from(ctx context.Context,
 	return offsets, nil
 }
 
-// offsets makes a commit say where each partition was read to, also where that is nothing new: the group takes it only from the member that has
-// the place.
+// offsets fills a commit with the offset of each partition, even if it is unchanged. The group
+// accepts such a commit only from the member that owns the partition.
 func (x *session) offsets(req *kmsg.TxnOffsetCommitRequest) {
 	for i := range req.Topics {
 		x.topicID = req.Topics[i].TopicID

@@ -18,10 +18,12 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// overlap is how much older than the newest record of the ledger the records are that are read again where the group's offsets are lost.
+// overlap is the time before the newest record of the ledger from which records are read again if
+// the group's offsets are lost.
 const overlap = 10 * time.Minute
 
-// begin builds the engine once the partition is given; false while standing by.
+// begin builds the engine once the partition is assigned. It returns false while the process is a
+// standby.
 func (x *session) begin(ctx, following context.Context) (bool, error) {
 	given, lost, committed, from := x.a.state()
 	switch {
@@ -64,7 +66,8 @@ func (x *session) begin(ctx, following context.Context) (bool, error) {
 	return true, nil
 }
 
-// recall notes answers of an earlier session that were not written, where the ledger still waits for them.
+// recall applies answers of an earlier session that were not written, if the ledger still waits for
+// them.
 func (x *session) recall(book *ledger.Book) error {
 	unsaved := x.unsaved
 	x.unsaved = nil
@@ -82,10 +85,12 @@ func (x *session) recall(book *ledger.Book) error {
 
 // restore builds the engine from the ledger, or without one:
 //
-//   - at a first run one notice lists the open outages, and reading goes on from there;
-//   - where the ledger was lost it is built again from the outages up to where the group has read, as if all of them had been told. What may be untold all
-//     the same is sent again (incident.Rebuild), and open incidents are closed when they are over;
-//   - where the group's offsets were lost, the records shortly before the newest record of the ledger are read again. A record that was read before changes nothing.
+//   - At a first run one notice lists the open outages. Reading continues after them.
+//   - If the ledger was lost, restore builds it from the outages up to the group's committed offset,
+//     as if all of them had been told. Messages that may not have been sent are sent again
+//     (incident.Rebuild), and open incidents are closed when they are over.
+//   - If the group's offsets were lost, restore reads again from shortly before the newest record of the
+//     ledger. A record that was read before changes nothing.
 func (x *session) restore(ctx context.Context, book *ledger.Book, committed bool,
 	from map[int32]int64) (err error) {
 	switch {
@@ -140,7 +145,7 @@ func (x *session) firstRun(ctx context.Context, book *ledger.Book, from map[int3
 	return x.putBegun()
 }
 
-// rebuild makes a ledger of the outages that were applied before.
+// rebuild makes a ledger from the outages that were applied before.
 func (x *session) rebuild(ctx context.Context, book *ledger.Book, from map[int32]int64) error {
 	x.d.Log.Warn(
 		"what was told is lost (bgp.notify.v1 is empty): it is concluded from the outages of the last 90 days. Sent again are the messages of the last minute and, to targets that take a message once, those about open incidents. Chats get a list of what is open")
@@ -148,7 +153,8 @@ func (x *session) rebuild(ctx context.Context, book *ledger.Book, from map[int32
 	if err != nil {
 		return err
 	}
-	saved = slices.DeleteFunc(saved, func(d incident.Delivery) bool { // what was written after the loss is newer
+	// Deliveries that were written after the loss are newer.
+	saved = slices.DeleteFunc(saved, func(d incident.Delivery) bool {
 		_, ok := book.Deliveries[d.Key()]
 		return ok
 	})
@@ -163,7 +169,7 @@ func (x *session) rebuild(ctx context.Context, book *ledger.Book, from map[int32
 	return x.putBegun()
 }
 
-// past are the deliveries that the outages up to from lead to.
+// past returns the deliveries that result from the outages before the offsets in from.
 func (x *session) past(ctx context.Context, from map[int32]int64) ([]incident.Delivery, error) {
 	p := past{kafka: x.d.Kafka, log: x.d.Log, before: from}
 	saved, err := incident.Rebuild(x.cfg.Config, x.infos(), p.records(ctx), x.d.Now())
@@ -173,7 +179,7 @@ func (x *session) past(ctx context.Context, from map[int32]int64) ([]incident.De
 	return saved, nil
 }
 
-// putBegun notes that the ledger was begun.
+// putBegun records that the ledger was started.
 func (x *session) putBegun() error {
 	rec, err := x.writer.Begun()
 	if err == nil {
@@ -182,7 +188,8 @@ func (x *session) putBegun() error {
 	return err
 }
 
-// record takes a record of bgp.outages.v1; one that was read before an aborted transaction is passed over.
+// record processes a record of bgp.outages.v1. It skips a record that was read before an aborted
+// transaction.
 func (x *session) record(rec *kgo.Record, now time.Time) {
 	if rec.Offset < x.next[rec.Partition] {
 		return
@@ -195,7 +202,7 @@ func (x *session) record(rec *kgo.Record, now time.Time) {
 	x.apply(rec, now)
 }
 
-// apply gives the engine a record.
+// apply passes a record to the engine.
 func (x *session) apply(rec *kgo.Record, now time.Time) {
 	e, _, err := outagelog.Decode(rec)
 	if err != nil {

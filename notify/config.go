@@ -32,7 +32,7 @@ type HeartbeatConfig struct {
 	HTTP httpclient.Config `yaml:"http"`
 }
 
-// DefaultConfig has no routes and no targets.
+// DefaultConfig returns a configuration without routes and targets.
 func DefaultConfig() Config {
 	return Config{Config: incident.DefaultConfig()}
 }
@@ -40,7 +40,7 @@ func DefaultConfig() Config {
 // targetName matches the name of a target.
 var targetName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`)
 
-// Faults are those that tags cannot say.
+// Faults returns the faults that struct tags cannot express.
 func (c Config) Faults() []config.Fault {
 	var faults []config.Fault
 	for _, name := range slices.Sorted(maps.Keys(c.Targets)) {
@@ -51,13 +51,14 @@ func (c Config) Faults() []config.Fault {
 	return append(faults, c.FaultsWith(incident.Known{Targets: c.known()})...)
 }
 
-// FaultsOfLists are the faults of routes that name watch lists which are not there, with keys relative to the section.
+// FaultsOfLists returns the faults of routes that name missing watch lists, with keys relative to
+// the section.
 func (c Config) FaultsOfLists(lists []string) []config.Fault {
 	all := c.FaultsWith(incident.Known{Targets: c.known(), WatchLists: lists})
 	return slices.DeleteFunc(all, func(f config.Fault) bool { return !strings.Contains(f.Key, ".match.watch[") })
 }
 
-// known are the names of the targets.
+// known returns the names of the targets.
 func (c Config) known() map[string]incident.TargetInfo {
 	out := map[string]incident.TargetInfo{}
 	for name := range c.Targets {
@@ -76,7 +77,7 @@ func (c Config) beats() bool {
 	return false
 }
 
-// Enabled reports whether there is anything to do: a target that a route names, or a heartbeat.
+// Enabled reports whether the stage has work: a target that a route names, or a heartbeat.
 func (c Config) Enabled() bool {
 	return c.Heartbeat != nil || len(c.Targets) > 0 && (len(c.Routes) > 0 || c.beats())
 }

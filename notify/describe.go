@@ -14,7 +14,8 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// Describe says in lines who is told of what.
+// Describe lists the routes with their targets, targets without a route, and the heartbeat, a line
+// each.
 func (c Config) Describe() []string {
 	var lines []string
 	for _, r := range c.Routes {
@@ -48,7 +49,8 @@ func (c Config) Describe() []string {
 	return lines
 }
 
-// Test sends a test message to a target. Where the target can look at its settings, that is done first.
+// Test sends a test message to a target. If the target can check its settings, Test calls that
+// check first.
 func Test(ctx context.Context, c Config, p *Place, now time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()

@@ -19,7 +19,8 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// Desk answers commands about notify's state, and writes their requests to the ledger. It sends nothing.
+// Desk answers commands about notify's state and writes their requests to the ledger. It sends no
+// messages.
 type Desk struct {
 	cfg    kafka.Config
 	log    *slog.Logger
@@ -27,7 +28,7 @@ type Desk struct {
 	engine *incident.Engine
 }
 
-// OpenDesk reads the ledger. Targets that are not among places count as not configured.
+// OpenDesk reads the ledger. A target that is not in d.Targets counts as not configured.
 func OpenDesk(ctx context.Context, cfg Config, d Deps) (*Desk, error) {
 	book, err := ledger.Load(ctx, d.Kafka, d.Log)
 	if err != nil {
@@ -43,16 +44,17 @@ func OpenDesk(ctx context.Context, cfg Config, d Deps) (*Desk, error) {
 // Status returns the status of each target.
 func (k *Desk) Status() []incident.Status { return k.engine.Status(k.now()) }
 
-// Silences are those that hold.
+// Silences returns the silences that are in force or will be.
 func (k *Desk) Silences() []incident.Silence { return k.engine.Silences(k.now()) }
 
-// Parked are the messages that were given up.
+// Parked returns the messages that were given up.
 func (k *Desk) Parked() []incident.Parked { return k.engine.Parked() }
 
-// errNotFound: bgp.outages.v1 does not hold the outage.
+// errNotFound means that bgp.outages.v1 does not hold the outage.
 var errNotFound = errors.New("no outage with this id is on bgp.outages.v1, which holds the last 90 days")
 
-// Explain says what became of an outage. Where nothing is known of it, the error says so.
+// Explain returns for each route and target how an outage was handled. The error is errNotFound if
+// the outage is unknown.
 func (k *Desk) Explain(ctx context.Context, id string) ([]incident.Verdict, error) {
 	var newest *bgp.Outage
 	err := kafka.ReadToEnd(ctx, k.cfg, k.log, schemas.TopicOutages, func(rec *kgo.Record) error {
@@ -79,7 +81,8 @@ func (k *Desk) Explain(ctx context.Context, id string) ([]incident.Verdict, erro
 	return verdicts, nil
 }
 
-// Silence begins a silence, and returns it with its id. The stage takes it within seconds, or when it starts.
+// Silence starts a silence and returns it with its id. The stage applies it within seconds, or when
+// it starts.
 func (k *Desk) Silence(ctx context.Context, s incident.Silence) (incident.Silence, error) {
 	d := k.engine.Silence(s, k.now())
 	if d == nil || d.Silence == nil {
@@ -101,10 +104,11 @@ func (k *Desk) EndSilence(ctx context.Context, id string) error {
 	return k.write(ctx, rec)
 }
 
-// Retry asks for a parked message, TARGET/INCIDENT, to be sent again.
+// Retry requests another attempt for a parked message with the key TARGET/INCIDENT.
 func (k *Desk) Retry(ctx context.Context, key string) error {
 	name, id, _ := strings.Cut(key, "/")
-	if k.engine.Retry(name, id, k.now()) == nil { // a rehearsal: this engine sends nothing
+	// This engine sends nothing: the call only checks the key.
+	if k.engine.Retry(name, id, k.now()) == nil {
 		return fmt.Errorf("nothing is parked as %s: `darkmap notify parked` names what is", key)
 	}
 	rec, err := k.writer().Retry(key)
@@ -133,7 +137,8 @@ func (k *Desk) write(ctx context.Context, rec *kgo.Record) error {
 	return errors.Join(p.Produce(ctx, string(rec.Key), rec.Value), p.Flush(ctx))
 }
 
-// Check returns the messages that would have been sent of the outages since a time, if every target had answered at once.
+// Check returns the messages that would have been sent about the outages since a time, if every
+// target had answered at once.
 func Check(ctx context.Context, cfg Config, d Deps, since time.Time) ([]incident.Attempt, error) {
 	p := past{kafka: d.Kafka, log: d.Log, since: since}
 	attempts, _, err := incident.Past(cfg.Config, infos(d.Targets), p.records(ctx), d.Now())
@@ -143,8 +148,8 @@ func Check(ctx context.Context, cfg Config, d Deps, since time.Time) ([]incident
 	return attempts, nil
 }
 
-// Unknown says which names of a silence stand nowhere in the configuration, a sentence each. The notify and the ingest that run
-// may have another one.
+// Unknown returns one sentence for each name of a silence that the configuration does not contain.
+// The running notify and ingest may have another configuration.
 func (c Config) Unknown(s incident.Silence, lists []string) (out []string) {
 	for _, name := range s.Watch {
 		if !slices.Contains(lists, name) {
@@ -165,7 +170,7 @@ func (c Config) Unknown(s incident.Silence, lists []string) (out []string) {
 	return out
 }
 
-// Names reports the datasets that routes name.
+// Names reports whether a route names the dataset.
 func (c Config) Names(dataset string) bool {
 	for _, r := range c.Routes {
 		for _, name := range r.Match.Datasets {

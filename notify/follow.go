@@ -19,17 +19,20 @@ import (
 )
 
 const (
-	// maxInbox bounds the inputs that the loop has not taken yet. At the bound the followers wait.
+	// maxInbox bounds the inputs that the loop has not processed yet. The followers wait while the
+	// inbox is full.
 	maxInbox = 256
-	// panelBack is how far back bgp.panel.v1 is read at a start: panels come every quarter hour.
+	// panelBack is the span of bgp.panel.v1 that is read at a start. Panels come every quarter of
+	// an hour.
 	panelBack = 2 * time.Hour
-	// decidedInterval is how often the newest decided minute is asked for.
+	// decidedInterval is the interval between reads of the newest decided minute.
 	decidedInterval = 5 * time.Second
-	// ledgerBack is how much older than the start records of commands are that are read again. To take one twice changes nothing.
+	// ledgerBack is the time before the start from which records of commands are read. Processing
+	// such a record twice changes nothing.
 	ledgerBack = time.Minute
 )
 
-// input is one item from a follower: exactly one field is set.
+// input is one item of a follower. Exactly one field is set.
 type input struct {
 	verdict *verdict
 	decided time.Time
@@ -38,7 +41,7 @@ type input struct {
 	retry   string // key of a delivery
 }
 
-// verdict is whether verdicts are possible in a family.
+// verdict reports whether verdicts are possible in a family.
 type verdict struct {
 	family   bgp.Family
 	possible bool
@@ -46,7 +49,7 @@ type verdict struct {
 	since    time.Time
 }
 
-// follow starts the followers: they end with ctx.
+// follow starts the followers. They end with ctx.
 func (x *session) follow(ctx context.Context, began time.Time) {
 	for _, f := range []func(context.Context, time.Time) error{x.followPanel, x.followDetect, x.followLedger} {
 		x.followers.Go(func() { // ends with ctx
@@ -64,7 +67,7 @@ func (x *session) follow(ctx context.Context, began time.Time) {
 	}
 }
 
-// pass gives the loop an input.
+// pass sends an input to the loop.
 func (x *session) pass(ctx context.Context, in input) error {
 	select {
 	case x.inbox <- in:
@@ -92,7 +95,8 @@ func (x *session) followPanel(ctx context.Context, began time.Time) error {
 		})
 }
 
-// parseVerdict reads a record of bgp.panel.v1; false where it cannot be read, or is about a family of a later version.
+// parseVerdict reads a record of bgp.panel.v1. It returns false if the record cannot be read or has
+// a family of a later version.
 func parseVerdict(rec *kgo.Record) (verdict, bool) {
 	var p pb.PanelRecord
 	if err := p.UnmarshalVT(rec.Value); err != nil {
@@ -110,7 +114,8 @@ func parseVerdict(rec *kgo.Record) (verdict, bool) {
 	return v, true
 }
 
-// followDetect passes on the newest minute that detect has decided. Where Kafka does not answer it asks again: the loop says so.
+// followDetect passes on the newest minute that detect has decided. If Kafka does not answer, it
+// tries again without a message: the loop reports the failure.
 func (x *session) followDetect(ctx context.Context, _ time.Time) error {
 	adm, err := kafka.NewAdmin(x.d.Kafka, x.d.Log)
 	if err != nil {
@@ -130,7 +135,7 @@ func (x *session) followDetect(ctx context.Context, _ time.Time) error {
 	}
 }
 
-// followLedger passes on what commands write.
+// followLedger passes on the records that commands write.
 func (x *session) followLedger(ctx context.Context, began time.Time) error {
 	return kafka.TailSince(ctx, x.d.Kafka, x.d.Log, []string{schemas.TopicNotify}, began.Add(-ledgerBack),
 		func(rec *kgo.Record) error {
@@ -138,7 +143,8 @@ func (x *session) followLedger(ctx context.Context, began time.Time) error {
 			switch {
 			case err != nil:
 				return nil //nolint:nilerr // the next start names it
-			case e.Silence != "" && e.Gone: // also by ourselves, which changes nothing
+			// The stage may have written this itself; then it changes nothing.
+			case e.Silence != "" && e.Gone:
 				return x.pass(ctx, input{ended: e.Silence})
 			case e.Gone || !e.Foreign:
 				return nil
@@ -151,7 +157,7 @@ func (x *session) followLedger(ctx context.Context, began time.Time) error {
 		})
 }
 
-// learn takes the inputs of the followers.
+// learn processes the inputs of the followers.
 func (x *session) learn(now time.Time) error {
 	for {
 		select {
@@ -181,7 +187,7 @@ func (x *session) take(in input, now time.Time) error {
 	return nil
 }
 
-// retry lets a parked message be sent again, and removes the request.
+// retry allows another attempt for a parked message and removes the request.
 func (x *session) retry(key string, now time.Time) error {
 	name, id, _ := strings.Cut(key, "/")
 	d := x.engine.Retry(name, id, now)

@@ -17,19 +17,19 @@ import (
 	"github.com/darkmap/darkmap/notify/target/httpclient"
 )
 
-// maxLook is how old the loop's last look may be: a loop that waits for Kafka decides nothing.
+// maxLook is the maximum age of the loop's last check: a loop that waits for Kafka decides nothing.
 const maxLook = 30 * time.Second
 
-// usualInterval is the time between two heartbeats unless the configuration says another.
+// usualInterval is the default interval between two heartbeats.
 const usualInterval = time.Minute
 
 // health is the state of the routes' families at the loop's last check.
 type health struct {
 	at  time.Time
-	why string // empty: the windows of all families are decided
+	why string // empty if the windows of all families are decided
 }
 
-// beatInterval is the time between two heartbeats.
+// beatInterval returns the interval between two heartbeats.
 func (c Config) beatInterval() time.Duration {
 	if c.Heartbeat == nil {
 		return usualInterval
@@ -39,16 +39,17 @@ func (c Config) beatInterval() time.Duration {
 
 // beater is a target that takes heartbeats.
 type beater interface {
-	// Beats reports whether it is configured to.
+	// Beats reports whether the target is configured to take heartbeats.
 	Beats() bool
-	// Beat says that darkmap lives; interval is the time until the next one.
+	// Beat sends a heartbeat. interval is the time until the next one.
 	Beat(ctx context.Context, interval time.Duration) error
 }
 
-// Heart is a dead man's switch: it asks for a URL, and tells targets that take heartbeats, again and again while windows are decided. Who hears none
-// for long enough raises the alarm.
+// Heart is a dead man's switch. While windows are decided, it requests a URL at an interval and
+// sends heartbeats to targets that take them. A receiver that gets no heartbeat for long enough
+// raises an alarm.
 type Heart struct {
-	client   *httpclient.Client // nil: there is no URL
+	client   *httpclient.Client // nil without a URL
 	request  httpclient.Request
 	targets  []namedBeater
 	interval time.Duration
@@ -60,7 +61,8 @@ type namedBeater struct {
 	beater
 }
 
-// OpenHeart makes the heart of the configuration and of the targets that take heartbeats; nil where none is wanted. The error does not show the URL.
+// OpenHeart makes the heart of the configuration and of the targets that take heartbeats. It
+// returns nil if there are none. The error does not contain the URL.
 func (c Config) OpenHeart(d OpenDeps, places map[string]*Place) (*Heart, error) {
 	h := &Heart{interval: c.beatInterval(), log: d.Log}
 	for _, name := range slices.Sorted(maps.Keys(places)) {
@@ -87,7 +89,7 @@ func (c Config) OpenHeart(d OpenDeps, places map[string]*Place) (*Heart, error) 
 	return h, nil
 }
 
-// run beats until ctx ends.
+// run sends heartbeats until ctx ends.
 func (h *Heart) run(ctx context.Context, s *Stage) {
 	t := time.NewTicker(h.interval)
 	defer t.Stop()
@@ -108,8 +110,9 @@ func (h *Heart) run(ctx context.Context, s *Stage) {
 	}
 }
 
-// Beat sends one heartbeat to all at once, so that one that hangs delays no other. It returns how many took it and how many did not, and why. The error does
-// not show the URL.
+// Beat sends one heartbeat to all receivers at once, so that a slow receiver delays no other. It
+// returns how many receivers accepted it, how many did not, and their errors. The errors do not
+// contain the URL.
 func (h *Heart) Beat(ctx context.Context) (taken, missed int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, min(h.interval, sendTimeout))
 	defer cancel()
@@ -142,7 +145,7 @@ func (h *Heart) Beat(ctx context.Context) (taken, missed int, err error) {
 	return len(beats) - missed, missed, err
 }
 
-// beat sends one heartbeat, counts it and logs what failed.
+// beat sends one heartbeat, counts it and logs failures.
 func (h *Heart) beat(ctx context.Context, m *metrics) {
 	taken, missed, err := h.Beat(ctx)
 	m.beats.Add(float64(taken))
@@ -152,10 +155,11 @@ func (h *Heart) beat(ctx context.Context, m *metrics) {
 	}
 }
 
-// staleAfter is how old the loop's last look may be: half of a short interval, so that no beat goes out long after Kafka has gone.
+// staleAfter returns the maximum age of the loop's last check: half of a short interval, so that
+// heartbeats stop soon after Kafka becomes unavailable.
 func (h *Heart) staleAfter() time.Duration { return min(maxLook, max(h.interval/2, 2*lookInterval)) }
 
-// unwell is why no heartbeat goes out; empty where one does.
+// unwell returns the reason why no heartbeat is sent; empty if one is sent.
 func (s *Stage) unwell(now time.Time, staleAfter time.Duration) string {
 	h := s.health.Load()
 	switch {
@@ -167,11 +171,12 @@ func (s *Stage) unwell(now time.Time, staleAfter time.Duration) string {
 	return h.why
 }
 
-// look saves the state of the families, and updates the metrics of waiting messages.
+// look saves the state of the families and updates the metrics of waiting messages.
 func (x *session) look(now time.Time) {
 	var why []string
 	families := x.engine.Families()
-	if len(families) == 0 { // no route asks for live data, and the heartbeat is asked for all the same
+	// No route names live data, but a heartbeat is configured.
+	if len(families) == 0 {
 		families = bgp.Families[:]
 	}
 	for _, f := range families {

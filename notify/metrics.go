@@ -9,7 +9,7 @@ import (
 	"github.com/darkmap/darkmap/notify/incident"
 )
 
-// metrics of the stage; children are resolved once.
+// metrics holds the metrics of the stage, with children resolved once.
 type metrics struct {
 	in, undecodable, aborts prometheus.Counter
 	beats, missed           prometheus.Counter
@@ -17,13 +17,13 @@ type metrics struct {
 	targets                 map[string]*targetMetrics // by name
 }
 
-// targetMetrics are those of one target.
+// targetMetrics holds the metrics of one target.
 type targetMetrics struct {
 	sent, failed, doubled             prometheus.Counter
 	open, waiting, parked, oldest, on prometheus.Gauge
 }
 
-// newMetrics registers with reg; nil is nowhere.
+// newMetrics registers the metrics with reg, which may be nil.
 func newMetrics(reg prometheus.Registerer, targets map[string]*Place) *metrics {
 	f := promauto.With(reg)
 	m := &metrics{
@@ -74,7 +74,7 @@ func newMetrics(reg prometheus.Registerer, targets map[string]*Place) *metrics {
 	return m
 }
 
-// status takes in how a target stands.
+// status sets the gauges to the status of a target.
 func (m *targetMetrics) status(st incident.Status, now time.Time) {
 	m.open.Set(float64(st.Open))
 	m.waiting.Set(float64(st.Waiting))

@@ -19,19 +19,20 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// past reads what bgp.outages.v1 holds already.
+// past reads the present content of bgp.outages.v1.
 type past struct {
 	kafka kafka.Config
 	log   *slog.Logger
-	// since is when the first record was taken by the topic; zero is the beginning.
+	// since is the append time of the first record to read; zero is the beginning.
 	since time.Time
-	// before are the offsets at which each partition ends; nil is where it ends now.
+	// before holds the offset at which reading ends, by partition; nil is the current end.
 	before map[int32]int64
-	// err is what went wrong; set when the records have ended.
+	// err is the error of the read. It is set when the records have ended.
 	err error
 }
 
-// records are the records, in order. Those that cannot be decoded are left out: they were told when they were read first.
+// records returns the records in order. It leaves out records that cannot be decoded: they were
+// logged at the first read.
 func (p *past) records(ctx context.Context) iter.Seq[incident.PastRecord] {
 	return func(yield func(incident.PastRecord) bool) {
 		enough := errors.New("enough")
@@ -59,23 +60,25 @@ func (p *past) records(ctx context.Context) iter.Seq[incident.PastRecord] {
 }
 
 const (
-	// exerciseTries is how often a message of an exercise is tried.
+	// exerciseTries is the number of attempts for a message of an exercise.
 	exerciseTries = 3
-	// exerciseWait is how long a target that asks to be left alone is waited for at most.
+	// exerciseWait is the maximum wait for a target that throttles.
 	exerciseWait = 30 * time.Second
 )
 
-// Told says what became of an exercise.
+// Told is the result of an exercise.
 type Told struct {
-	// Sent counts the messages by target; Failed has those that no try delivered, with the last error of each target.
+	// Sent counts the delivered messages by target, Failed those that no attempt delivered. Errors
+	// holds the last error of each target.
 	Sent, Failed map[string]int
 	Errors       map[string]error
-	// LiveOnly are the targets that hear of live data alone, sorted: pagers and Alertmanagers.
+	// LiveOnly lists the targets that take live data only, sorted: pagers and Alertmanagers.
 	LiveOnly []string
 }
 
-// Exercise tells the targets what they would have been told of all that bgp.outages.v1 holds, in order, one after the other: of a demo, or of a
-// replay. Routes have to name the dataset. Nothing is remembered, so that a second run tells all of it again.
+// Exercise sends the messages for all records of bgp.outages.v1, in order, one after the other. It
+// is for a demo or a replay. Routes must name the dataset. It stores nothing, so a second run sends
+// all messages again.
 func Exercise(ctx context.Context, cfg Config, d Deps) (*Told, error) {
 	attempts, err := Check(ctx, cfg, d, time.Time{})
 	if err != nil {
@@ -110,7 +113,7 @@ func Exercise(ctx context.Context, cfg Config, d Deps) (*Told, error) {
 	return told, nil
 }
 
-// practise sends one message, in a few tries.
+// practise sends one message, with a few attempts.
 func practise(ctx context.Context, p *Place, m *target.Message,
 	h target.Handle) (_ target.Handle, err error) {
 	var wait retry.Backoff

@@ -13,18 +13,20 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// errGone: the record is older than bgp.outages.v1 goes back, or cannot be read.
+// errGone means that the record is older than the beginning of bgp.outages.v1 or cannot be read.
 var errGone = errors.New("the record is not on bgp.outages.v1 any more")
 
-// reader reads single records of bgp.outages.v1, cheaply where they are asked for in order. It belongs to one goroutine.
+// reader reads single records of bgp.outages.v1. It is fast if they are read in order. It belongs
+// to one goroutine.
 type reader struct {
 	cfg kafka.Config
 	log *slog.Logger
-	// cl stands behind the records of buf, which are of one partition, in order. nil before the first question.
+	// cl continues after the records of buf, which are of one partition, in order. It is nil before
+	// the first read.
 	cl        *kgo.Client
 	partition int32
 	buf       []*kgo.Record
-	// begin is the offset from which buf has all records that are there.
+	// begin is the offset from which buf holds all existing records.
 	begin int64
 }
 
@@ -37,7 +39,7 @@ func (r *reader) close() {
 	r.cl, r.buf = nil, nil
 }
 
-// get returns the record at an offset; errGone where it is not there.
+// get returns the record at an offset, or errGone.
 func (r *reader) get(ctx context.Context, partition int32, offset int64) (outagelog.Entry, error) {
 	if r.cl == nil || r.partition != partition || offset < r.begin {
 		if err := r.open(partition, offset); err != nil {
@@ -74,7 +76,7 @@ func (r *reader) get(ctx context.Context, partition int32, offset int64) (outage
 	}
 }
 
-// open begins to read at an offset.
+// open starts reading at an offset.
 func (r *reader) open(partition int32, offset int64) error {
 	r.close()
 	cl, err := kafka.NewClient(r.cfg, r.log, append(kafka.FetchBounds(),

@@ -9,27 +9,29 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// sendTimeout bounds one send; targets that reach over the network have timeouts of their own, which are at most as long.
+// sendTimeout bounds one send. Targets on the network have their own timeouts, which are at most as
+// long.
 const sendTimeout = 2 * time.Minute
 
-// errNotOurs: the place in the group may have another member by now.
+// errNotOurs means that another member of the group may own the partition by now.
 var errNotOurs = errors.New("not sent: the place in the group may be another's")
 
-// outcome is what became of an attempt.
+// outcome is the result of an attempt.
 type outcome struct {
 	attempt incident.Attempt
 	handle  target.Handle
 	err     error
-	// unsent: no word was sent.
+	// unsent means that nothing was sent.
 	unsent bool
-	// unknown: the session ended before there was an answer. The intent is in the ledger.
+	// unknown means that the session ended before an answer. The intent is in the ledger.
 	unknown bool
 }
 
-// sender sends the messages of one target, one at a time. Its goroutine ends when attempts is closed.
+// sender sends the messages of one target, one at a time. Its goroutine ends when attempts is
+// closed.
 type sender struct {
 	place    *Place
-	attempts chan incident.Attempt // takes one: the engine has one attempt a target
+	attempts chan incident.Attempt // capacity 1: the engine has one attempt per target
 	reader   *reader
 }
 
@@ -41,17 +43,17 @@ func (x *session) startSender(name string, p *Place) {
 		defer s.reader.close()
 		for a := range s.attempts {
 			o := x.deliver(s, a)
-			x.outcomes <- o // has room for one of each target
+			x.outcomes <- o // does not block: there is room for one outcome per target
 			x.stir()
 		}
 	})
 }
 
-// send gives attempts to their senders; their intents are written.
+// send passes attempts to their senders. Their intents are already written.
 func (x *session) send(attempts []incident.Attempt) {
 	for _, a := range attempts {
 		s := x.senders[a.Target]
-		if s == nil { // of a target that is not in the configuration
+		if s == nil { // the configuration does not have the target
 			continue
 		}
 		if a.Doubtful && !s.place.Info.Traits.Keyed {
@@ -62,7 +64,8 @@ func (x *session) send(attempts []incident.Attempt) {
 	}
 }
 
-// deliver sends one message. It refuses to where the place in the group may not be ours any more, and gives up when the session ends.
+// deliver sends one message. It does not send if another member may own the partition, and gives up
+// when the session ends.
 func (x *session) deliver(s *sender, a incident.Attempt) outcome {
 	ctx, cancel := context.WithTimeout(x.sending, sendTimeout)
 	defer cancel()
@@ -86,7 +89,7 @@ func (x *session) deliver(s *sender, a incident.Attempt) outcome {
 	return outcome{attempt: a, handle: h, err: err}
 }
 
-// answered takes the outcomes that are there.
+// answered processes the available outcomes.
 func (x *session) answered(now time.Time) error {
 	for {
 		select {
@@ -100,7 +103,7 @@ func (x *session) answered(now time.Time) error {
 	}
 }
 
-// outcome takes one outcome: it is counted, and the engine is told.
+// outcome counts an outcome and passes it to the engine.
 func (x *session) outcome(o outcome, now time.Time) error {
 	x.inflight--
 	m := x.m.targets[o.attempt.Target]

@@ -17,23 +17,25 @@ import (
 	"github.com/darkmap/darkmap/schemas"
 )
 
-// errLost: the place in the group was taken away, or a transaction was aborted.
+// errLost means that the partition was revoked or a transaction was aborted.
 var errLost = errors.New("partition lost or transaction aborted")
 
 const (
 	// maxPoll bounds the records that are applied before their results are written.
 	maxPoll = 1000
-	// commitInterval is how long the offsets of records that lead to nothing may wait.
+	// commitInterval is the maximum delay for committing offsets of records that change no
+	// delivery.
 	commitInterval = time.Second
-	// lookInterval is how long the loop waits at most before it looks at the time.
+	// lookInterval is the maximum time between two checks of the clock in the loop.
 	lookInterval = time.Second
-	// statusInterval is the time between two updates of the metrics of targets.
+	// statusInterval is the interval between two updates of the targets' metrics.
 	statusInterval = 5 * time.Second
-	// maxAttempts is how often a transaction is tried before the session is given up.
+	// maxAttempts is the number of attempts for a transaction before the session is given up.
 	maxAttempts = 5
 )
 
-// session is one place in the group: from an empty engine until the partition or a transaction is lost.
+// session is one membership in the group: from an empty engine until the partition or a transaction
+// is lost.
 type session struct {
 	*Stage
 	s     *kgo.GroupTransactSession
@@ -41,31 +43,31 @@ type session struct {
 	topic string
 	ctx   context.Context //nolint:containedctx // the stage's: transactions outlive it by the drain
 
-	// sending ends when nothing may be sent any more.
+	// sending ends when no message may be sent any more.
 	sending     context.Context //nolint:containedctx // of the senders
 	stopSending context.CancelFunc
 	senders     map[string]*sender
 	working     sync.WaitGroup
-	outcomes    chan outcome  // takes one of each target
+	outcomes    chan outcome  // room for one of each target
 	inbox       chan input    // items of the followers
 	faults      chan error    // of the followers
-	wake        chan struct{} // ends the poll that is under way
-	stopping    bool          // nothing new is begun
+	wake        chan struct{} // ends the current poll
+	stopping    bool          // no new send is started
 	inflight    int           // messages given to senders, without an outcome
 	unwritten   []outcome     // answers whose deliveries are not written yet
 	followers   sync.WaitGroup
 
-	// From here on owned by the loop; the engine is nil until the partition is given.
+	// The loop owns the following fields. engine is nil until the partition is assigned.
 	engine  *incident.Engine
 	writer  ledger.Writer
 	next    map[int32]int64 // offset of the next record of each partition
 	topicID [16]byte
 	pending pending
-	due     time.Time // deadline for committing the records read; zero when none wait
-	counted time.Time // when the metrics of targets were counted
+	due     time.Time // deadline for committing the offsets of records read; zero when there are none
+	counted time.Time // the last update of the targets' metrics
 }
 
-// session runs one place in the group.
+// session runs one membership in the group.
 func (s *Stage) session(ctx context.Context, wait *retry.Backoff) (err error) {
 	x := &session{
 		Stage: s, a: &assignment{}, topic: s.d.Kafka.Topic(schemas.TopicOutages), ctx: ctx,
@@ -78,8 +80,9 @@ func (s *Stage) session(ctx context.Context, wait *retry.Backoff) (err error) {
 	gs, err := kafka.NewSession(ctx, s.d.Kafka,
 		kafka.SessionConfig{Stage: Name, Instance: s.d.Instance, Topics: []string{schemas.TopicOutages}},
 		s.d.Log, s.d.Registerer,
-		kgo.Balancers(kafka.SingleOwner()), kgo.OnPartitionsAssigned(x.assigned), kgo.OnPartitionsRevoked(
-			x.revoked), kgo.OnPartitionsLost(x.revoked), kgo.AdjustFetchOffsetsFn(x.from))
+		kgo.Balancers(kafka.SingleOwner()), kgo.OnPartitionsAssigned(x.assigned),
+		kgo.OnPartitionsRevoked(x.revoked), kgo.OnPartitionsLost(x.revoked),
+		kgo.AdjustFetchOffsetsFn(x.from))
 	if err != nil {
 		x.stopSending()
 		stopFollowing()
@@ -114,7 +117,7 @@ func (s *Stage) session(ctx context.Context, wait *retry.Backoff) (err error) {
 	}
 }
 
-// read polls until something wakes it, or it is time to look.
+// read polls until it is woken or the next check is due.
 func (x *session) read(ctx context.Context) kgo.Fetches {
 	ctx, cancel := context.WithTimeout(ctx, x.pause())
 	defer cancel()
@@ -133,7 +136,7 @@ func (x *session) read(ctx context.Context) kgo.Fetches {
 	return fetches
 }
 
-// pause is how long the loop may wait for records.
+// pause returns the maximum wait for records.
 func (x *session) pause() time.Duration {
 	wait := lookInterval
 	now := x.d.Now()
@@ -148,7 +151,7 @@ func (x *session) pause() time.Duration {
 	return max(wait, time.Millisecond)
 }
 
-// stir ends the poll that is under way, or the next one.
+// stir ends the current poll, or the next one.
 func (x *session) stir() {
 	select {
 	case x.wake <- struct{}{}:
@@ -156,7 +159,8 @@ func (x *session) stir() {
 	}
 }
 
-// turn applies records, inputs and answers, writes the resulting deliveries in one transaction, and starts the sends that are due.
+// turn applies records, inputs and answers, writes the resulting deliveries in one transaction, and
+// starts the sends that are due.
 func (x *session) turn(fetches kgo.Fetches) error {
 	select {
 	case err := <-x.faults:
@@ -194,7 +198,8 @@ func (x *session) turn(fetches kgo.Fetches) error {
 	return nil
 }
 
-// attempts starts the sends that are due. Their intents must be written before.
+// attempts begins the sends that are due. Their intents must be written before the messages are
+// sent.
 func (x *session) attempts(now time.Time) ([]incident.Attempt, error) {
 	if x.stopping {
 		return nil, nil
@@ -226,13 +231,14 @@ func (x *session) finish() error {
 				return err
 			}
 		case <-x.sending.Done():
-			return x.flush() // the others have no answer: their intents say so
+			return x.flush() // the other sends have no answer; their intents record that
 		}
 	}
 	return x.flush()
 }
 
-// end ends the senders, and keeps answers that were not written: the next session writes them if the delivery is still as it was.
+// end stops the senders and keeps unwritten answers. The next session writes them if the delivery
+// has not changed.
 func (x *session) end() {
 	x.stopSending()
 	for _, s := range x.senders {
@@ -248,8 +254,9 @@ func (x *session) end() {
 	}
 }
 
-// flush writes pending deliveries and the read offsets in one transaction. One that the broker aborts although the place is still ours
-// is repeated: the client goes back to the committed offsets, and record passes over records that it reads again.
+// flush writes pending deliveries and the read offsets in one transaction. If the broker aborts it
+// while this process still owns the partition, flush repeats it: the client goes back to the
+// committed offsets, and record skips records that it reads again.
 func (x *session) flush() error {
 	recs := x.pending.records()
 	var wait retry.Backoff

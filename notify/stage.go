@@ -19,13 +19,13 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// Name names the stage's group and its members.
+// Name is the name of the stage, its group and its members.
 const Name = "notify"
 
-// detectName names the group whose commits say which minutes are decided.
+// detectName is the name of the group whose commits contain the newest decided minute.
 const detectName = "detect"
 
-// Place is a target of the configuration, opened.
+// Place is an opened target of the configuration.
 type Place struct {
 	target.Target
 	Info incident.TargetInfo
@@ -35,22 +35,25 @@ type Place struct {
 type Deps struct {
 	Kafka kafka.Config
 	Log   *slog.Logger
-	// Instance is this process among those of the stage; it stays over restarts, and no two share one.
+	// Instance names this process among those of the stage. It is the same after a restart. Two
+	// processes must not share it.
 	Instance string
-	// Drain bounds the last sends and the last transaction when the stage is told to end. 0 is kafka.DefaultDrain.
+	// Drain bounds the last sends and the last transaction after the stage is stopped. 0 is
+	// kafka.DefaultDrain.
 	Drain time.Duration
-	// Registerer of metrics; nil is none.
+	// Registerer takes the metrics; it may be nil.
 	Registerer prometheus.Registerer
-	// Targets by name. Run closes them.
+	// Targets holds the targets by name. Run closes them.
 	Targets map[string]*Place
-	// Heart beats; nil is none.
+	// Heart sends heartbeats; it may be nil.
 	Heart *Heart
-	// Now is the clock by which messages are due, late and so on.
+	// Now is the clock that decides when messages are due or late.
 	Now func() time.Time
 }
 
-// Stage reads bgp.outages.v1, in one active process, and tells the targets. Decisions and answers are written to bgp.notify.v1, in
-// one transaction with the offsets. A message is sent only after its intent was written while this process had its place in the group.
+// Stage reads bgp.outages.v1 in one active process and sends messages to the targets. It writes
+// decisions and answers to bgp.notify.v1, in one transaction with the offsets. It sends a message
+// only after its intent was written while this process owned the partition.
 type Stage struct {
 	cfg   Config
 	d     Deps
@@ -58,11 +61,11 @@ type Stage struct {
 	ready telemetry.Readiness
 	// health is the state of the routes' families at the loop's last check.
 	health atomic.Pointer[health]
-	// unsaved are answers that were not written before a session ended. They belong to Run's goroutine.
+	// unsaved holds answers that were not written before a session ended. Run's goroutine owns it.
 	unsaved []outcome
 }
 
-// New is inert.
+// New checks the configuration and allocates. It starts no goroutine and uses no network.
 func New(cfg Config, d Deps) (*Stage, error) {
 	if err := config.Validate(&cfg); err != nil {
 		return nil, err
@@ -88,13 +91,15 @@ func (s *Stage) newEngine(saved []incident.Delivery) (*incident.Engine, error) {
 	return e, nil
 }
 
-// infos describes the targets to the engine.
+// infos returns the engine's description of the targets.
 func (s *Stage) infos() []incident.TargetInfo { return infos(s.d.Targets) }
 
-// Ready is nil while the stage reads or is standing by. Metrics and `darkmap notify status` report targets that are down.
+// Ready returns nil while the stage reads or is a standby. Metrics and `darkmap notify status`
+// report targets that are down.
 func (s *Stage) Ready() error { return s.ready.Ready() }
 
-// Run blocks until ctx ends, and closes the targets. It fails only where another process took the instance's place.
+// Run blocks until ctx ends, and closes the targets. It fails only if another process runs under
+// the same instance name.
 func (s *Stage) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, Close(s.d.Targets)) }()
 	var wait retry.Backoff

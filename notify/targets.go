@@ -60,15 +60,15 @@ type Target struct {
 type kind struct {
 	name    string
 	present func(t *Target) bool
-	// fill makes the section the defaults.
+	// fill sets the section to its defaults.
 	fill func(t *Target)
 	open func(t *Target, d OpenDeps, td target.Deps) (target.Target, error)
 }
 
-// none are the defaults of a section that has no others than zero values.
+// none returns the defaults of a section that has only zero values as defaults.
 func none[C any]() (zero C) { return zero }
 
-// orNil makes a target of a package's type one that is nil beside an error.
+// orNil converts a package's target to target.Target; the result is nil if err is set.
 func orNil[T target.Target](t T, err error) (target.Target, error) {
 	if err != nil {
 		return nil, err
@@ -76,21 +76,20 @@ func orNil[T target.Target](t T, err error) (target.Target, error) {
 	return t, nil
 }
 
-// section makes a kind of a package's parts.
+// section builds a kind from the functions of a package.
 func section[C any, T target.Target](name string, at func(*Target) **C, usual func() C,
 	open func(C, target.Deps) (T, error)) kind {
 	return kind{
 		name:    name,
 		present: func(t *Target) bool { return *at(t) != nil },
 		fill:    func(t *Target) { c := usual(); *at(t) = &c },
-		open: func(t *Target, _ OpenDeps, td target.Deps) (target.Target,
-			error) {
+		open: func(t *Target, _ OpenDeps, td target.Deps) (target.Target, error) {
 			return orNil(open(**at(t), td))
 		},
 	}
 }
 
-// kinds are all kinds of targets, in the order of the documentation.
+// kinds lists all kinds of targets, in the order of the documentation.
 var kinds = []kind{
 	section("webhook", func(t *Target) **webhook.Config { return &t.Webhook }, webhook.DefaultConfig,
 		webhook.New),
@@ -119,7 +118,7 @@ var kinds = []kind{
 	section("atom", func(t *Target) **atom.Config { return &t.Atom }, atom.DefaultConfig, atom.New),
 }
 
-// Kinds names them.
+// Kinds returns the names of all kinds.
 func Kinds() []string {
 	names := make([]string, len(kinds))
 	for i, k := range kinds {
@@ -128,7 +127,7 @@ func Kinds() []string {
 	return names
 }
 
-// kindOf returns the kind of a target; false where it has none or several.
+// kindOf returns the kind of a target, and false if the entry has no kind or several.
 func kindOf(t *Target) (kind, bool) {
 	var found []kind
 	for _, k := range kinds {
@@ -142,15 +141,15 @@ func kindOf(t *Target) (kind, bool) {
 	return found[0], true
 }
 
-// SetDefaults fills all sections, so that the reference shows their defaults.
+// SetDefaults fills all sections, so that the reference page shows their defaults.
 func (t *Target) SetDefaults() {
 	for _, k := range kinds {
 		k.fill(t)
 	}
 }
 
-// UnmarshalYAML reads an entry over the defaults of the sections that it has. The older of yaml's two interfaces it is, because only that one
-// refuses unknown keys within.
+// UnmarshalYAML reads an entry over the defaults of the sections that it has. It implements the
+// older of yaml's two interfaces, because only that one rejects unknown keys inside.
 func (t *Target) UnmarshalYAML(unmarshal func(any) error) error {
 	type plain Target
 	var found plain
@@ -165,7 +164,7 @@ func (t *Target) UnmarshalYAML(unmarshal func(any) error) error {
 	return unmarshal((*plain)(t))
 }
 
-// Faults says that an entry has to name one kind.
+// Faults returns a fault if an entry does not name exactly one kind.
 func (t *Target) Faults() []config.Fault {
 	if _, ok := kindOf(t); ok {
 		return nil
@@ -173,7 +172,7 @@ func (t *Target) Faults() []config.Fault {
 	return []config.Fault{{Key: "", Value: nil, Want: "one of the sections " + strings.Join(Kinds(), ", ")}}
 }
 
-// Paths are the files and folders that targets write.
+// Paths returns the files and folders that targets write.
 func (c Config) Paths() []*string {
 	var out []*string
 	for _, t := range c.Targets {
@@ -187,16 +186,17 @@ func (c Config) Paths() []*string {
 	return out
 }
 
-// OpenDeps is what targets are given.
+// OpenDeps are the dependencies of targets.
 type OpenDeps struct {
-	// Kafka are the pipeline's own brokers, for targets that are a topic there.
+	// Kafka is the configuration of the pipeline's own brokers, for targets that are a topic there.
 	Kafka   kafka.Config
 	Log     *slog.Logger
 	Version string
 	Now     func() time.Time
 }
 
-// Open opens the targets of the configuration, or those that are named. The error joins all faults, each with the target's name and without secrets.
+// Open opens the targets of the configuration, or only the named ones. The error joins all faults,
+// each with the target's name and without secrets.
 func (c Config) Open(d OpenDeps, names ...string) (map[string]*Place, error) {
 	if len(names) == 0 {
 		names = slices.Sorted(maps.Keys(c.Targets))
@@ -246,7 +246,7 @@ func (c Config) open(name string, d OpenDeps) (*Place, error) {
 	return &Place{Target: opened, Info: info}, nil
 }
 
-// infos describes the targets to the engine, by name.
+// infos returns the engine's description of the targets, by name.
 func infos(places map[string]*Place) []incident.TargetInfo {
 	out := make([]incident.TargetInfo, 0, len(places))
 	for _, name := range slices.Sorted(maps.Keys(places)) {

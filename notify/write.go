@@ -8,7 +8,8 @@ import (
 	"github.com/darkmap/darkmap/notify/incident"
 )
 
-// pending are the records of the next transaction, the newest of each key, in the order in which the keys came.
+// pending holds the records of the next transaction: the newest record of each key, in the order in
+// which the keys first came.
 type pending struct {
 	all []*kgo.Record
 	at  map[string]int
@@ -30,7 +31,7 @@ func (p *pending) put(rec *kgo.Record) {
 	p.all = append(p.all, rec)
 }
 
-// put makes records of deliveries that have changed.
+// put adds the records of changed deliveries to the next transaction.
 func (x *session) put(changed ...*incident.Delivery) error {
 	for _, d := range changed {
 		if d == nil {
@@ -45,7 +46,8 @@ func (x *session) put(changed ...*incident.Delivery) error {
 	return nil
 }
 
-// transact publishes records with the offsets. They are copied: a client writes into those that it is given.
+// transact publishes records with the offsets. It copies the records, because a client writes into
+// the records that it gets.
 func (x *session) transact(recs []*kgo.Record) (bool, error) {
 	ctx, cancel := kafka.TransactionContext(x.ctx, x.d.Drain)
 	defer cancel()

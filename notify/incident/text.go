@@ -185,8 +185,8 @@ func (d *Delivery) words(m *target.Message, s *standing, top *bgp.Outage) {
 		}
 		if top.Now != top.Peak && top.Peak.LossPercent > 0 {
 			m.Summary += fmt.Sprintf(" Now %s %% of it is lost (%s), at worst %s %% (%s).",
-				top.Now.LossPercent, bgp.Count(top.Now.LostPrefixes,
-					"prefix"), top.Peak.LossPercent, bgp.Count(top.Peak.LostPrefixes, "prefix"))
+				top.Now.LossPercent, bgp.Count(top.Now.LostPrefixes, "prefix"),
+				top.Peak.LossPercent, bgp.Count(top.Peak.LostPrefixes, "prefix"))
 		}
 	case m.End.Sub(s.top.End) >= time.Minute && !s.top.End.IsZero():
 		m.Summary += " The last event in it ended at " + stamp(m.End) + "."

@@ -19,33 +19,35 @@ import (
 )
 
 const (
-	// MaxDeliveries bounds what is held of the topic: incidents of the last 7 days for each target. Load fails above it.
+	// MaxDeliveries bounds the deliveries held in memory: incidents of the last 7 days for each
+	// target. Load fails above it.
 	MaxDeliveries = 1_000_000
-	// retryKey begins the key of a request to send a parked message again; the delivery's key follows.
+	// retryKey starts the key of a request to send a parked message again. The delivery's key
+	// follows.
 	retryKey = "retry/"
-	// silenceKey begins the key of a silence, which is of no target; its id follows.
+	// silenceKey starts the key of a silence, which has no target. The silence's id follows.
 	silenceKey = "/"
-	// begunKey is the key of the record that says that the topic was begun.
+	// begunKey is the key of the record that marks the topic as started.
 	begunKey = "begun"
 )
 
-// Book is what the topic holds.
+// Book is the content of the topic.
 type Book struct {
-	// Deliveries by key; silences and the state of targets are among them.
+	// Deliveries holds the deliveries by key, including silences and the states of targets.
 	Deliveries map[string]incident.Delivery
-	// Retries are the keys of parked deliveries that somebody wants to be sent again.
+	// Retries holds the keys of parked deliveries for which a retry is requested.
 	Retries map[string]bool
-	// Begun says that the topic was begun once: without it, it is new or was lost.
+	// Begun reports whether the topic was started. If not, the topic is new or was lost.
 	Begun bool
-	// Newest is when the newest record was written; zero where there is none.
+	// Newest is the time of the newest record; zero if there is none.
 	Newest time.Time
-	// Unreadable are the keys of records that could not be decoded, at most maxUnreadable.
+	// Unreadable holds the keys of records that could not be decoded, at most maxUnreadable.
 	Unreadable []string
 }
 
 const maxUnreadable = 20
 
-// Saved lists the deliveries in the order of their keys.
+// Saved returns the deliveries in the order of their keys.
 func (b *Book) Saved() []incident.Delivery {
 	out := make([]incident.Delivery, 0, len(b.Deliveries))
 	for _, k := range slices.Sorted(maps.Keys(b.Deliveries)) {
@@ -54,7 +56,7 @@ func (b *Book) Saved() []incident.Delivery {
 	return out
 }
 
-// Load reads the topic to the end that it has now, committed records only.
+// Load reads the topic to its current end, committed records only.
 func Load(ctx context.Context, cfg kafka.Config, log *slog.Logger) (*Book, error) {
 	b := &Book{Deliveries: map[string]incident.Delivery{}, Retries: map[string]bool{}}
 	err := kafka.ReadToEnd(ctx, cfg, log, schemas.TopicNotify, b.add)
@@ -64,7 +66,7 @@ func Load(ctx context.Context, cfg kafka.Config, log *slog.Logger) (*Book, error
 	return b, nil
 }
 
-// add takes a record.
+// add applies a record.
 func (b *Book) add(rec *kgo.Record) error {
 	if rec.Timestamp.After(b.Newest) {
 		b.Newest = rec.Timestamp
@@ -95,21 +97,21 @@ func (b *Book) add(rec *kgo.Record) error {
 	return nil
 }
 
-// Entry is what one record says.
+// Entry is the content of one record.
 type Entry struct {
-	// Gone: the key is removed.
+	// Gone means that the key is removed.
 	Gone bool
-	// Delivery is that of the key; nil where the record holds another thing.
+	// Delivery is the delivery of the key; nil for other records.
 	Delivery *incident.Delivery
-	// Silence is the id of a silence; empty where the record holds another thing.
+	// Silence is the id of a silence; empty for other records.
 	Silence string
-	// Retry is the key of a delivery that is to be sent again; empty where the record holds another thing.
+	// Retry is the key of a delivery that is to be sent again; empty for other records.
 	Retry string
-	// Foreign: a command wrote it, and not the stage.
+	// Foreign means that a command wrote the record, not the stage.
 	Foreign bool
 }
 
-// Parse reads a record of the topic.
+// Parse decodes a record of the topic.
 func Parse(rec *kgo.Record) (Entry, error) {
 	key := string(rec.Key)
 	retry, isRetry := strings.CutPrefix(key, retryKey)
@@ -141,12 +143,12 @@ func Parse(rec *kgo.Record) (Entry, error) {
 // Writer makes the records of the topic.
 type Writer struct {
 	Kafka kafka.Config
-	// Generation of the group; 0 for commands.
+	// Generation is the generation of the group; 0 for commands.
 	Generation int32
 	Now        func() time.Time
 }
 
-// Delivery is the record of a delivery, or its tombstone.
+// Delivery returns the record of a delivery, or its tombstone.
 func (w Writer) Delivery(d *incident.Delivery) (*kgo.Record, error) {
 	if d.Tombstone {
 		return w.record(d.Key(), nil)
@@ -163,23 +165,23 @@ func (w Writer) Delivery(d *incident.Delivery) (*kgo.Record, error) {
 		&pb.NotifyRecord{Kind: kind, Target: d.Target, Incident: d.Incident, Route: d.Route, Json: b})
 }
 
-// SilenceEnded is the tombstone of a silence.
+// SilenceEnded returns the tombstone of a silence.
 func (w Writer) SilenceEnded(id string) (*kgo.Record, error) { return w.record(silenceKey+id, nil) }
 
-// Begun is the record that says that the topic was begun.
+// Begun returns the record that marks the topic as started.
 func (w Writer) Begun() (*kgo.Record, error) {
 	return w.record(begunKey, &pb.NotifyRecord{Kind: pb.NotifyKind_NOTIFY_KIND_BEGUN})
 }
 
-// Retry asks for a parked delivery to be sent again; RetryDone takes that back.
+// Retry returns a request to send a parked delivery again. RetryDone removes the request.
 func (w Writer) Retry(key string) (*kgo.Record, error) {
 	return w.record(retryKey+key, &pb.NotifyRecord{Kind: pb.NotifyKind_NOTIFY_KIND_RETRY})
 }
 
-// RetryDone says that a retry was seen.
+// RetryDone returns the tombstone of a request for a retry.
 func (w Writer) RetryDone(key string) (*kgo.Record, error) { return w.record(retryKey+key, nil) }
 
-// record is a record of the topic's one partition; nil makes a tombstone.
+// record returns a record of the topic's one partition. If msg is nil, it is a tombstone.
 func (w Writer) record(key string, msg *pb.NotifyRecord) (*kgo.Record, error) {
 	rec := &kgo.Record{Topic: w.Kafka.Topic(schemas.TopicNotify), Key: []byte(key)}
 	if msg == nil {

@@ -1,3 +1,4 @@
-// Package report draws what the commands below `darkmap notify` print: how targets stand, what became of an outage, what would have been sent,
-// what was given up, and silences. Tables and sentences for people; objects, one a line, for programs.
+// Package report formats the output of the commands below `darkmap notify`: the status of targets,
+// the handling of an outage, messages that would have been sent, parked messages, and silences. It
+// writes tables and sentences for people, and JSON objects, one a line, for programs.
 package report

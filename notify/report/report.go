@@ -14,16 +14,16 @@ import (
 	"github.com/darkmap/darkmap/notify/incident"
 )
 
-// Form is how something is printed.
+// Form is an output format.
 type Form struct {
-	// JSON: one object a line.
+	// JSON selects one JSON object a line.
 	JSON bool
-	// Width of the terminal; 0 is none.
+	// Width is the width of the terminal; 0 is unlimited.
 	Width int
 	Now   time.Time
 }
 
-// draw writes a table, or nothing in words.
+// draw writes a table, or the text nothing if the table has no rows.
 func draw(w io.Writer, f Form, t terminal.Table, nothing string) error {
 	lines := []string{nothing}
 	if len(t.Rows) > 0 {
@@ -33,7 +33,7 @@ func draw(w io.Writer, f Form, t terminal.Table, nothing string) error {
 	return err
 }
 
-// objects writes one object a line.
+// objects writes one JSON object a line.
 func objects[T any](w io.Writer, all []T) error {
 	out := json.NewEncoder(w)
 	out.SetEscapeHTML(false)
@@ -45,7 +45,7 @@ func objects[T any](w io.Writer, all []T) error {
 	return nil
 }
 
-// moment writes a time; a hyphen where there is none.
+// moment formats a time; a zero time is a hyphen.
 func moment(t time.Time) string {
 	if t.IsZero() {
 		return "-"
@@ -69,7 +69,7 @@ func columns(titles ...string) []terminal.Column {
 	return out
 }
 
-// statusObject is a target as JSON.
+// statusObject is the JSON form of a target's status.
 type statusObject struct {
 	Target    string    `json:"target"`
 	State     string    `json:"state"`
@@ -82,7 +82,7 @@ type statusObject struct {
 	LastError string    `json:"last_error,omitempty"`
 }
 
-// stateOf says in a word how a target stands.
+// stateOf returns the state of a target as a word.
 func stateOf(s incident.Status) string {
 	switch {
 	case !s.Known:
@@ -95,7 +95,7 @@ func stateOf(s incident.Status) string {
 	return "on"
 }
 
-// Status prints how targets stand.
+// Status prints the status of the targets.
 func Status(w io.Writer, all []incident.Status, f Form) error {
 	if f.JSON {
 		out := make([]statusObject, len(all))
@@ -126,7 +126,7 @@ func Status(w io.Writer, all []incident.Status, f Form) error {
 	return draw(w, f, t, "no targets: notify.targets is empty, and nobody was ever told anything")
 }
 
-// verdictObject is a verdict as JSON.
+// verdictObject is the JSON form of a verdict.
 type verdictObject struct {
 	Route    string   `json:"route"`
 	Target   string   `json:"target,omitempty"`
@@ -136,7 +136,7 @@ type verdictObject struct {
 	Lines    []string `json:"lines,omitempty"`
 }
 
-// Explain prints what became of an outage.
+// Explain prints how an outage was handled.
 func Explain(w io.Writer, id string, all []incident.Verdict, f Form) error {
 	if f.JSON {
 		out := make([]verdictObject, len(all))
@@ -173,7 +173,7 @@ func Explain(w io.Writer, id string, all []incident.Verdict, f Form) error {
 	return err
 }
 
-// messageObject is a message as JSON.
+// messageObject is the JSON form of a message.
 type messageObject struct {
 	Time     time.Time    `json:"time"`
 	Target   string       `json:"target"`
@@ -206,7 +206,7 @@ func Messages(w io.Writer, all []incident.Attempt, f Form) error {
 		"nothing would have been sent: no outage of that time fits a route, or each was over before it could be told")
 }
 
-// Parked prints the parked messages. --retry takes their id.
+// Parked prints the parked messages with their ids, which --retry takes.
 func Parked(w io.Writer, all []incident.Parked, f Form) error {
 	if f.JSON {
 		return objects(w, all)
@@ -222,7 +222,7 @@ func Parked(w io.Writer, all []incident.Parked, f Form) error {
 	return draw(w, f, t, "nothing is parked: every message was sent, or waits")
 }
 
-// Silences prints the silences that hold.
+// Silences prints silences.
 func Silences(w io.Writer, all []incident.Silence, f Form) error {
 	if f.JSON {
 		return objects(w, all)

@@ -44,7 +44,7 @@ func OpenDesk(ctx context.Context, cfg Config, d Deps) (*Desk, error) {
 // Status returns the status of each target.
 func (k *Desk) Status() []incident.Status { return k.engine.Status(k.now()) }
 
-// Silences returns the silences that are in force or will be.
+// Silences returns the current and future silences.
 func (k *Desk) Silences() []incident.Silence { return k.engine.Silences(k.now()) }
 
 // Parked returns the messages that were given up.

@@ -3,17 +3,20 @@ package incident
 import "time"
 
 const (
-	// burstQuiet is how long no record comes before a burst is over.
+	// burstQuiet is the time without a record after which a burst is over.
 	burstQuiet = 500 * time.Millisecond
-	// burstBound is how long a burst lasts at most.
+	// burstBound is the maximum length of a burst.
 	burstBound = 2 * time.Second
 )
 
-// burst is records that are read close together: detect publishes those of a minute at once, and a reader takes them in several polls, out of several
-// partitions. What a burst opens is told when it is over, so that a storm, or a wider event, is seen before the first page goes out.
+// burst is a group of records that are read close together: detect publishes the records of a
+// minute at once, and a reader gets them in several polls, from several partitions. Messages about
+// incidents of a burst wait for its end, so that a storm or a wider event is seen before the first
+// page is sent.
 type burst struct{ first, last time.Time }
 
-// over is when the burst is over, unless another record comes before; of no burst, it was always.
+// over returns the time at which the burst ends if no other record comes. For nil it returns the
+// zero time.
 func (b *burst) over() time.Time {
 	if b == nil {
 		return time.Time{}
@@ -25,7 +28,7 @@ func (b *burst) over() time.Time {
 	return bound
 }
 
-// arrives puts a record that is read now into the burst that lasts, or into a new one.
+// arrives adds a record that is read now to the current burst, or to a new one.
 func (e *Engine) arrives(now time.Time) {
 	if e.burst == nil || !now.Before(e.burst.over()) {
 		e.burst = &burst{first: now}

@@ -82,7 +82,7 @@ type QuietHours struct {
 	Except []string `yaml:"except" oneof:"minor moderate major total"`
 }
 
-// DefaultConfig tells nobody anything: there are no routes.
+// DefaultConfig returns a configuration without routes.
 func DefaultConfig() Config {
 	return Config{Storm: Storm{MoreThan: 20, Within: 5 * time.Minute}}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// decide works out the next message of a delivery, its time, and the reason if it is held back.
+// decide determines the next message of a delivery, its time, and the reason if it is held back.
 func (e *Engine) decide(d *Delivery, now time.Time) {
 	p := d.place
 	if p == nil || d.Tombstone || d.Switch != nil || p.sending == d.Key() {
@@ -61,7 +61,7 @@ func (d *Delivery) mark() mark {
 	return m
 }
 
-// decideIncident decides of an incident.
+// decideIncident decides on an incident of outages.
 func (e *Engine) decideIncident(d *Delivery, now time.Time) {
 	p := d.place
 	r := p.route(d.Route)
@@ -95,7 +95,7 @@ func (e *Engine) decideIncident(d *Delivery, now time.Time) {
 	}
 }
 
-// timeline notes when the incident opened and ended.
+// timeline records when the incident opened and ended.
 func (d *Delivery) timeline(s *standing) {
 	lasts := s.state == bgp.StateOpen || s.state == bgp.StateSuspected
 	switch {
@@ -106,7 +106,7 @@ func (d *Delivery) timeline(s *standing) {
 	}
 }
 
-// opens notes that the incident begins to count, for the first time or again.
+// opens records that the incident starts to count, for the first time or again.
 func (d *Delivery) opens(at time.Time) {
 	d.Opened, d.Ended, d.Dropped = at, time.Time{}, ""
 	p := d.place
@@ -116,7 +116,8 @@ func (d *Delivery) opens(at time.Time) {
 	}
 }
 
-// passesUntil is when the last event that was superseded is waited for no more.
+// passesUntil returns the time until which the incident waits for successors of its superseded
+// events.
 func (d *Delivery) passesUntil(now time.Time) time.Time {
 	var out time.Time
 	for i := range d.Events {
@@ -127,7 +128,7 @@ func (d *Delivery) passesUntil(now time.Time) time.Time {
 	return out
 }
 
-// gate holds a message back, or has it sent.
+// gate holds a message back or schedules it.
 func (e *Engine) gate(d *Delivery, r *route, s *standing, want target.Kind, now time.Time) {
 	p := d.place
 	since := d.News
@@ -144,9 +145,9 @@ func (e *Engine) gate(d *Delivery, r *route, s *standing, want target.Kind, now 
 		if s.differs(d) < worse {
 			due = d.News.Add(p.groupWait(r))
 		}
-	case target.Close, target.TakeBack, target.Notice, target.Test: // wait for nothing
+	case target.Close, target.TakeBack, target.Notice, target.Test: // these do not wait
 	}
-	// the oldest news counts, and a change does not extend the wait
+	// The wait runs from the oldest news. A later change does not extend it.
 	if d.Waiting != nil && d.Waiting.Kind == want {
 		since = d.Waiting.Since
 		if d.Hold == NotHeld && d.Due.Before(due) && d.Attempts == 0 {
@@ -173,7 +174,8 @@ func (e *Engine) gate(d *Delivery, r *route, s *standing, want target.Kind, now 
 	d.await(want, since, due)
 }
 
-// await has a message sent. One of another kind than the one that was tried takes a number of its own.
+// await schedules a message. If an attempt was made for a message of another kind, the new one gets
+// its own number.
 func (d *Delivery) await(want target.Kind, since, due time.Time) {
 	if d.Waiting == nil || d.Waiting.Kind != want || d.Parked != "" && d.News.After(d.ParkedNews) {
 		d.unwait()
@@ -190,12 +192,12 @@ func (d *Delivery) unwait() {
 		return
 	}
 	if d.Attempts > 0 {
-		d.Told.Number++ // its number may have been seen
+		d.Told.Number++ // the target may have seen the number
 	}
 	d.Waiting, d.Attempts, d.Due, d.Parked, d.Intent = nil, 0, time.Time{}, "", nil
 }
 
-// holds reports whether silences, quiet hours or a digest keep a message back.
+// holds reports whether a silence, quiet hours or a digest hold a message back.
 func (e *Engine) holds(d *Delivery, r *route, s *standing, want target.Kind, now time.Time) bool {
 	p := d.place
 	ends := want == target.Close || want == target.TakeBack
@@ -221,7 +223,8 @@ func (e *Engine) holds(d *Delivery, r *route, s *standing, want target.Kind, now
 	return true
 }
 
-// dropsNoMore reports whether an incident that was dropped is told after all: its severity is excepted now, or it was over in between.
+// dropsNoMore reports whether a dropped incident is told after all, because its severity is now
+// excepted from the quiet hours.
 func (d *Delivery) dropsNoMore(r *route, s *standing) bool {
 	if r.quiet == nil || slices.Contains(r.quiet.except, string(s.severity)) {
 		d.Dropped = ""
@@ -231,8 +234,9 @@ func (d *Delivery) dropsNoMore(r *route, s *standing) bool {
 	return false
 }
 
-// missed decides of an incident that ended before its target was told that it began. One that ended while it waited for wider events, or was silenced, is
-// told nowhere. Otherwise chats are told in one line why they hear of it late, and pagers and feeds nothing.
+// missed decides on an incident that ended before its target got its first message. If the incident
+// ended during the wait for wider events, or was silenced, no target is told. Otherwise a chat gets
+// one line with the reason for the delay, and pagers and feeds get nothing.
 func (e *Engine) missed(d *Delivery, r *route, s *standing, now time.Time) {
 	p := d.place
 	if d.Told.State != untold || s.state != bgp.StateClosed || s.goesOn || d.Dropped != "" ||
@@ -259,7 +263,7 @@ func (e *Engine) missed(d *Delivery, r *route, s *standing, now time.Time) {
 	}
 }
 
-// maxAge is after what time news is late.
+// maxAge returns the age from which news counts as late.
 func (p *place) maxAge() time.Duration {
 	if a := p.info.Traits.MaxAge; a > 0 {
 		return a
@@ -274,7 +278,7 @@ func (p *place) maxAge() time.Duration {
 	return 6 * time.Hour
 }
 
-// expire drops a delivery when it was over for long enough.
+// expire drops a delivery once it has been over for long enough.
 func (e *Engine) expire(d *Delivery, now time.Time) {
 	if d.active || d.Waiting != nil && d.Parked == "" || d.Subject == target.SubjectOutage && d.knows() {
 		return
@@ -289,7 +293,9 @@ func (e *Engine) expire(d *Delivery, now time.Time) {
 		return
 	}
 	e.wakeAt(d, end)
-	for i := range d.Events { // words for a close that may be told again; the records stay on bgp.outages.v1
+	// The bodies provide texts for a close that may be sent again. The records stay on
+	// bgp.outages.v1.
+	for i := range d.Events {
 		if i > 0 && d.Waiting == nil {
 			d.Events[i].Body = nil
 		}
@@ -311,7 +317,7 @@ func (e *Engine) park(d *Delivery) {
 	}
 }
 
-// repeats schedules the repetitions of an open incident, and a close for a quarter of an hour.
+// repeats schedules the repetitions of an open incident, and of a close for a quarter of an hour.
 func (d *Delivery) repeats(now time.Time) {
 	every := d.place.info.Traits.Resend
 	open := d.Told.State == bgp.StateOpen || d.Told.State == bgp.StateSuspected
@@ -325,5 +331,5 @@ func (d *Delivery) repeats(now time.Time) {
 	}
 }
 
-// resendClose is how long the end of an incident is told again to a target that is told again what lasts.
+// resendClose is the time during which a close is repeated to a target that takes repetitions.
 const resendClose = 15 * time.Minute

@@ -11,10 +11,11 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// maxLines are the lines of a digest.
+// maxLines is the maximum number of lines of a digest.
 const maxLines = 50
 
-// lastDigest is when the last digest of a route was made; before the first, when the target began.
+// lastDigest returns the time of the last digest of a route. Before the first digest it returns the
+// time at which the target began.
 func (p *place) lastDigest(r *route) time.Time {
 	if at, ok := p.state.Switch.Digests[r.Name]; ok {
 		return at
@@ -33,7 +34,7 @@ func (e *Engine) digests(p *place, now time.Time) {
 		if due.After(now) {
 			continue
 		}
-		// digests that were missed are one
+		// Missed digests are merged into one.
 		for next := r.digest.next(due); !next.After(now); next = r.digest.next(next) {
 			due = next
 		}
@@ -46,7 +47,8 @@ func (e *Engine) digests(p *place, now time.Time) {
 	}
 }
 
-// digest tells in one notice what began and ended on a route since the last one.
+// digest makes one notice about the incidents of a route that began, ended or lasted since the last
+// digest.
 func (e *Engine) digest(p *place, r *route, since, due, now time.Time) {
 	var began, ended, lasting []string
 	n := Notice{Title: "Digest of " + r.Name, Exercise: true}
@@ -86,7 +88,7 @@ func (e *Engine) digest(p *place, r *route, since, due, now time.Time) {
 	e.notice(p, r, "digest-"+r.Name+"-"+due.UTC().Format("20060102T1504Z"), n, due, now)
 }
 
-// list writes lines below a title.
+// list formats lines below a title.
 func list(title string, lines []string) string {
 	if len(lines) == 0 {
 		return ""
@@ -98,7 +100,7 @@ func list(title string, lines []string) string {
 	return out
 }
 
-// ofRoute are the incidents of a route at a target, the first first.
+// ofRoute returns the incidents of a route at a target, the oldest first.
 func (e *Engine) ofRoute(p *place, name string) []*Delivery {
 	var out []*Delivery
 	for _, d := range e.all {
@@ -110,7 +112,7 @@ func (e *Engine) ofRoute(p *place, name string) []*Delivery {
 	return out
 }
 
-// notice has a target told something that is about no incident, after the quiet hours of its route.
+// notice schedules a message without an incident, after the quiet hours of its route.
 func (e *Engine) notice(p *place, r *route, id string, n Notice, news, now time.Time) {
 	n.Title, n.Headline, n.Summary = headlineSize.Cut(n.Title), headlineSize.Cut(n.Headline),
 		summarySize.Cut(n.Summary)
@@ -126,14 +128,14 @@ func (e *Engine) notice(p *place, r *route, id string, n Notice, news, now time.
 	e.touch(d)
 }
 
-// lateLine is an incident that was over before its target was told of it.
+// lateLine is a line about an incident that was over before its target was told.
 type lateLine struct {
 	d    *Delivery
 	text string
 	why  string
 }
 
-// tellMissed notes an incident for lateNotices.
+// tellMissed stores the line of an incident for lateNotices.
 func (e *Engine) tellMissed(d *Delivery, r *route, s *standing, now time.Time) {
 	o := s.top.outage()
 	why := "the target took no message"
@@ -159,7 +161,8 @@ func (e *Engine) tellMissed(d *Delivery, r *route, s *standing, now time.Time) {
 	d.place.late = append(d.place.late, lateLine{d, exercise(d.Dataset) + text, why})
 }
 
-// lateNotices makes messages about missed incidents: one line each or, if there are too many, one message.
+// lateNotices makes messages about missed incidents: one for each line, or a single one if there
+// are too many.
 func (e *Engine) lateNotices(now time.Time) {
 	for _, name := range e.names {
 		p := e.places[name]
@@ -196,8 +199,9 @@ func (l *lateLine) private() bool {
 	return slices.ContainsFunc(l.d.Events, func(ev Event) bool { return ev.Private })
 }
 
-// Adopt makes one notice to each target about the outages open at a first run. Older outages are not told. Adopted incidents are closed for the targets that were told so, and for
-// keyed ones, which may know it from before.
+// Adopt makes one notice to each chat about the outages that are open at a first run. Targets are
+// not told of older outages. When an adopted incident ends, the close is sent to targets that got
+// the notice and to keyed targets, which may know the incident from before.
 func (e *Engine) Adopt(open []*bgp.Outage, now time.Time) []*Delivery {
 	open = slices.DeleteFunc(slices.Clone(open), func(o *bgp.Outage) bool { return o.State != bgp.StateOpen })
 	slices.SortFunc(open, func(a, b *bgp.Outage) int {
@@ -246,7 +250,8 @@ func (e *Engine) adoptAt(p *place, now time.Time) {
 	e.notice(p, p.routes[0], "begin-"+now.UTC().Format("20060102T150405Z"), n, now, now)
 }
 
-// listOpen is a notice of open incidents. Its headline begins with the title; sentences stand behind it, each after a space.
+// listOpen returns a notice of open incidents. Its headline begins with the title. sentences follow
+// the headline, each after a space.
 func (p *place) listOpen(title, sentences string, open []*Delivery, now time.Time) Notice {
 	all := Notice{Title: title, Headline: title + ": nothing is open", Exercise: len(open) > 0}
 	var lines []string

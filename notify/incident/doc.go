@@ -1,24 +1,32 @@
-// Package incident decides what each target is told. It makes incidents of the records of bgp.outages.v1, for each route and target, across address
-// families; it holds messages back (group_wait, quiet hours, digests, silences, storms), folds waiting messages to the newest state, and says
-// when nothing can be decided. It knows no Kafka, starts no goroutines and reads no clock: the caller gives it the time. The caller writes each Delivery that
-// a call returns under Delivery.Key to the topic bgp.notify.v1, and gives all of them to New after a start.
+// Package incident decides the messages of each target. It groups the records of bgp.outages.v1
+// into incidents, for each route and target, across address families. It holds messages back
+// (group_wait, quiet hours, digests, silences, storms), merges waiting messages into the newest
+// state, and reports when no verdicts are possible. It uses no Kafka, starts no goroutines and
+// reads no clock: the caller passes the time. The caller writes each Delivery that a call returns
+// to the topic bgp.notify.v1 under Delivery.Key, and passes all of them to New after a restart.
 //
-// A message follows from two things: the state that the target was told, and the state of the incident now. The field event of a record is never used.
+// A message depends on two things: the state that the target was told, and the current state of the
+// incident. The field event of a record is never used.
 //
-// Decisions between several possible behaviours:
+// Design decisions:
 //
-//   - A target hears of an event through the first route that matches it, and once. An incident is of one route and one data set.
-//   - Events belong together that are of one entity, in whichever family, or name each other or the same wider event among their parents; watch lists are no
-//     such parent. So the ASes of a country are one incident before the country itself has opened.
-//   - Two incidents that a target was told of and that turn out to be one: the older goes on. The later one is closed with the reason superseded and words that
-//     point to the older; it is not called back.
-//   - An incident that is still dark is no old news: a pager is paged late, and the page says so. An incident that began and ended before a target could be told is told to chats alone, in a
-//     notice of one line, within max_age.
-//   - An attempt without an answer may have told the target: the end is told to it in any case.
-//   - After an event was superseded, its successor is waited for, for 3 minutes. The successor stays in the incident, even if the route does not match it.
-//   - Storms take incidents that were not told of yet. Feeds have no storms. Records that are read close together are decided
-//     together, also without group_wait: so 1,000 outages of a minute are one page.
-//   - A delivery is kept for 7 days after its end. A target that the configuration does not have any more keeps its deliveries, which wait for it.
+//   - A target hears of an event once, through the first route that matches it. An incident belongs to one
+//     route and one dataset.
+//   - Events belong to one incident if they are of one entity, in any family, or if they name each other or
+//     the same wider event among their parents. Watch lists do not count as such parents. So the ASes of a
+//     country are one incident even before the country itself opens.
+//   - If two incidents that a target knows turn out to be one, the older continues. The later one is closed
+//     with the reason superseded and a text that refers to the older. It is not taken back.
+//   - An incident that is still dark is not old news: a pager gets a late page, which says that it is late.
+//     If an incident began and ended before a target could be told, only chats are told, in a notice of one
+//     line, within max_age.
+//   - An attempt without an answer may have reached the target, so the close is sent in any case.
+//   - After an event was superseded, the incident waits 3 minutes for its successor. The successor stays in
+//     the incident even if the route does not match it.
+//   - Storms take incidents that the target does not know yet. Feeds have no storms. Records that are read
+//     close together are decided together, even without group_wait: 1,000 outages of a minute are one page.
+//   - A delivery is kept for 7 days after its end. If a target is removed from the configuration, its
+//     deliveries are kept until it is back.
 //
-// No method may be called while another runs.
+// The methods must not run concurrently.
 package incident

@@ -13,38 +13,42 @@ import (
 )
 
 const (
-	// keep is how long a delivery stays after its incident was closed.
+	// keep is how long a delivery is kept after its incident was closed.
 	keep = 7 * 24 * time.Hour
-	// passing is how long an event that was superseded waits for the one that goes on from it.
+	// passing is how long a superseded event waits for its successor.
 	passing = 3 * time.Minute
-	// maxDeliveries bounds the deliveries in the engine. Beyond it deliveries that are over go first.
+	// maxDeliveries bounds the deliveries in the engine. Above it deliveries that are over are
+	// dropped first.
 	maxDeliveries = 200_000
-	// maxOpen are the incidents that one target may be told of at a time.
+	// maxOpen bounds the open incidents of one target. begin refuses new ones at ten times as many
+	// events.
 	maxOpen = 20_000
 	// maxSaid bounds the sentences that wait for the log.
 	maxSaid = 100
 )
 
-// Engine decides. Its methods return deliveries that are to be written; they stay the engine's, and are valid until its next call.
+// Engine decides on messages. Its methods return deliveries to be written. The engine keeps
+// ownership of them; they are valid until its next call.
 type Engine struct {
 	cfg      Config
 	places   map[string]*place
-	names    []string // of places, sorted
+	names    []string // sorted keys of places
 	all      map[string]*Delivery
 	dirty    map[*Delivery]bool   // to be decided
 	changed  map[string]*Delivery // to be written
-	timers   timers               // when deliveries have to be decided again
+	timers   timers               // when deliveries must be decided again
 	silences map[string]*Delivery
 	sight    sight
 	raws     raws
-	burst    *burst // of the newest record; nil before the first one
+	burst    *burst // the burst of the newest record; nil before the first one
 	first    bool
 	said     []string
 	unsaid   int
-	looked   time.Time // last check of deliveries that are over
+	looked   time.Time // the last check of deliveries that are over
 }
 
-// New builds the engine from saved deliveries. An error names the keys of the configuration that cannot be used.
+// New builds the engine from saved deliveries. An error names the keys of the configuration that
+// cannot be used.
 func New(cfg Config, targets []TargetInfo, saved []Delivery, now time.Time) (*Engine, error) {
 	e := &Engine{
 		cfg: cfg, places: map[string]*place{}, all: map[string]*Delivery{}, dirty: map[*Delivery]bool{},
@@ -79,7 +83,8 @@ func New(cfg Config, targets []TargetInfo, saved []Delivery, now time.Time) (*En
 	return e, nil
 }
 
-// place finds or makes the place of a target; info is nil where the configuration does not have it.
+// place finds or makes the place of a target. info is nil if the configuration does not have the
+// target.
 func (e *Engine) place(name string, info *TargetInfo) *place {
 	if p := e.places[name]; p != nil {
 		return p
@@ -94,7 +99,7 @@ func (e *Engine) place(name string, info *TargetInfo) *place {
 	return p
 }
 
-// load takes a saved delivery.
+// load adds a saved delivery.
 func (e *Engine) load(d *Delivery, now time.Time) {
 	d.fleeting = fleeting{}
 	e.all[d.Key()] = d
@@ -127,14 +132,16 @@ func (e *Engine) load(d *Delivery, now time.Time) {
 		(d.Ended.IsZero() || now.Sub(d.Opened) < time.Hour) {
 		p.opened = append(p.opened, d)
 	}
-	if d.Hold == HoldGroup { // more of its burst may come
+	// More records of its burst may come.
+	if d.Hold == HoldGroup {
 		e.arrives(now)
 		d.burst = e.burst
 	}
 	p.link(d, now)
 }
 
-// switchOn makes the state of a target where it has none, and tries one again that was switched off with another configuration.
+// switchOn makes the state of a target if there is none. It switches a target on again that was
+// switched off under another configuration.
 func (e *Engine) switchOn(p *place, now time.Time) {
 	if p.state == nil {
 		p.state = &Delivery{Target: p.info.Name, Began: now, Switch: &Switch{Revision: p.info.Revision, Began: now}}
@@ -147,7 +154,7 @@ func (e *Engine) switchOn(p *place, now time.Time) {
 	}
 }
 
-// change notes that a delivery has to be written, touch that it has to be decided.
+// change marks a delivery to be written; touch marks one to be decided.
 func (e *Engine) change(d *Delivery) { e.changed[d.Key()] = d }
 
 func (e *Engine) touch(d *Delivery) {
@@ -165,7 +172,8 @@ func (e *Engine) say(format string, args ...any) {
 	e.unsaid++
 }
 
-// Said are sentences for the log since the last call: parked messages, targets that were switched off, cut or unreadable records.
+// Said returns the sentences for the log since the last call: parked messages, switched-off
+// targets, cut or unreadable records.
 func (e *Engine) Said() []string {
 	out := e.said
 	if e.unsaid > 0 {
@@ -175,12 +183,13 @@ func (e *Engine) Said() []string {
 	return out
 }
 
-// First reports whether this is a first run: nothing was saved. Then the caller reads bgp.outages.v1 to its end, gives Adopt what is open, and goes on
-// from there.
+// First reports whether this is a first run, without saved deliveries. The caller then reads
+// bgp.outages.v1 to its end, passes the open outages to Adopt, and continues from there.
 func (e *Engine) First() bool { return e.first }
 
-// Record takes a record of bgp.outages.v1, in order; raw is its JSON, ref where it stands (Partition and Offset) and when it was published (At; now where
-// that is zero). Records that were taken before change nothing.
+// Record processes a record of bgp.outages.v1, in order. raw is its JSON. ref holds its place
+// (Partition and Offset) and the time of its publication (At; a zero time means now). Records that
+// were processed before change nothing.
 func (e *Engine) Record(o *bgp.Outage, raw []byte, ref RecordRef, now time.Time) {
 	if ref.At.IsZero() {
 		ref.At = now
@@ -198,7 +207,8 @@ func (e *Engine) Record(o *bgp.Outage, raw []byte, ref RecordRef, now time.Time)
 	}
 }
 
-// Advance decides, and returns the deliveries that have changed since it was last called, by records and by time.
+// Advance decides, and returns the deliveries that were changed by records or by time since the
+// last call.
 func (e *Engine) Advance(now time.Time) []*Delivery {
 	for {
 		x, ok := e.timers.first(func(d *Delivery) time.Time { return d.wake })
@@ -221,7 +231,7 @@ func (e *Engine) Advance(now time.Time) []*Delivery {
 	return e.take()
 }
 
-// settle makes pending decisions, storms after their members.
+// settle makes the pending decisions, storms after their members.
 func (e *Engine) settle(now time.Time) {
 	for len(e.dirty) > 0 {
 		all := slices.SortedFunc(maps.Keys(e.dirty), func(a, b *Delivery) int {
@@ -242,7 +252,7 @@ func (e *Engine) settle(now time.Time) {
 	}
 }
 
-// take are the deliveries that changed, by key.
+// take returns the changed deliveries, by key.
 func (e *Engine) take() []*Delivery {
 	out := make([]*Delivery, 0, len(e.changed))
 	for _, key := range slices.Sorted(maps.Keys(e.changed)) {
@@ -252,7 +262,7 @@ func (e *Engine) take() []*Delivery {
 	return out
 }
 
-// wakeAt has a delivery decided again at a time.
+// wakeAt schedules another decision on a delivery.
 func (e *Engine) wakeAt(d *Delivery, at time.Time) {
 	if !at.IsZero() && (d.wake.IsZero() || at.Before(d.wake)) {
 		d.wake = at
@@ -260,7 +270,7 @@ func (e *Engine) wakeAt(d *Delivery, at time.Time) {
 	}
 }
 
-// drop forgets a delivery: its key is written without a value.
+// drop removes a delivery. Its key is written without a value.
 func (e *Engine) drop(d *Delivery) {
 	d.Tombstone, d.wake, d.repeat = true, time.Time{}, time.Time{}
 	delete(e.all, d.Key())
@@ -284,7 +294,8 @@ func (e *Engine) drop(d *Delivery) {
 	e.change(d)
 }
 
-// sweep drops, of too many deliveries, those that are over, the oldest first. It looks at most once an hour.
+// sweep drops deliveries that are over, the oldest first, if there are too many deliveries. It runs
+// at most once an hour.
 func (e *Engine) sweep(now time.Time) {
 	if len(e.all) <= maxDeliveries || now.Sub(e.looked) < time.Hour {
 		return
@@ -300,13 +311,14 @@ func (e *Engine) sweep(now time.Time) {
 		bgp.Count(len(gone), "incident"), maxDeliveries)
 }
 
-// done reports whether nothing is to be said of it any more.
+// done reports whether no message about the delivery is left to send.
 func (d *Delivery) done() bool {
 	return d.place != nil && d.Switch == nil && !d.active && !d.knows() &&
 		(d.Waiting == nil || d.Parked != "") && len(d.Records) == 0
 }
 
-// Next is when Advance has to be called, and Ready asked, although nothing comes; zero is never.
+// Next returns the time at which Advance and Ready must be called even without new records; zero is
+// never.
 func (e *Engine) Next(now time.Time) time.Time {
 	if len(e.dirty) > 0 || len(e.changed) > 0 {
 		return now
@@ -339,10 +351,10 @@ func (e *Engine) Next(now time.Time) time.Time {
 	return next
 }
 
-// latest is the last of some times.
+// latest returns the latest of several times.
 func latest(all ...time.Time) time.Time {
 	return slices.MaxFunc(all, time.Time.Compare)
 }
 
-// Deliveries are all that the engine holds, in no order.
+// Deliveries returns all deliveries of the engine, in no order.
 func (e *Engine) Deliveries() iter.Seq[*Delivery] { return maps.Values(e.all) }

@@ -11,17 +11,17 @@ import (
 
 // The bounds of a delivery. They keep its JSON below 512 KiB.
 const (
-	// maxEvents are the events of an incident that are followed, maxBodies those with their record.
+	// maxEvents bounds the events of an incident, maxBodies those that keep their record.
 	maxEvents, maxBodies = 500, 100
-	// maxBody is the size of a record, in octets, as an incident keeps it.
+	// maxBody bounds a record in an incident, in octets.
 	maxBody = 5 << 9
-	// maxParents are the wider events of an event.
+	// maxParents bounds the parents of an event.
 	maxParents = 4
-	// maxLog are the answers that are kept.
+	// maxLog bounds the answers that are kept.
 	maxLog = 10
 )
 
-// names and ids in records have these bounds; detect keeps to them.
+// codeSize bounds names and ids in records. detect keeps to this bound.
 var codeSize = plaintext.Size{Graphemes: 100, Octets: 200}
 
 // ranks orders entity types by size. A watch list is no wider than an AS.
@@ -32,7 +32,7 @@ var ranks = map[bgp.EntityType]int{bgp.EntityPrefix: 1, bgp.EntityWatch: 2, bgp.
 var severities = map[bgp.Severity]int{bgp.SeverityMinor: 1, bgp.SeverityModerate: 2,
 	bgp.SeverityMajor: 3, bgp.SeverityTotal: 4}
 
-// eventOf is a record as an incident keeps it. body is shared by all incidents.
+// eventOf returns the event of a record for an incident. All incidents share body.
 func eventOf(o *bgp.Outage, body json.RawMessage, at time.Time) Event {
 	ev := Event{
 		ID: o.ID, Type: o.Entity.Type, Code: codeSize.Cut(o.Entity.Code), Family: o.Family, Kind: o.Kind,
@@ -58,10 +58,10 @@ func eventOf(o *bgp.Outage, body json.RawMessage, at time.Time) Event {
 // over reports whether the event has ended.
 func (ev *Event) over() bool { return ev.State == bgp.StateClosed || ev.State == bgp.StateRetracted }
 
-// entity is the key of the entity.
+// entity returns the key of the entity.
 func (ev *Event) entity() string { return ev.Type.String() + "/" + ev.Code }
 
-// outage returns the kept record, or one made of the event's fields.
+// outage returns the kept record, or an outage made from the event's fields.
 func (ev *Event) outage() bgp.Outage {
 	o := bgp.Outage{
 		ID: ev.ID, Sequence: ev.Sequence, Kind: ev.Kind, State: ev.State, Family: ev.Family,
@@ -69,12 +69,13 @@ func (ev *Event) outage() bgp.Outage {
 		Start:  ev.Start, Severity: ev.Severity, EndReason: ev.Reason,
 	}
 	if ev.Body != nil {
-		_ = json.Unmarshal(ev.Body, &o) // it was written by shorten
+		_ = json.Unmarshal(ev.Body, &o) // written by shorten
 	}
 	return o
 }
 
-// shorten is a record's JSON with at most maxBody octets: lists first, then evidence, then words are cut.
+// shorten returns a record's JSON with at most maxBody octets. It cuts lists first, then evidence,
+// then texts.
 func shorten(o *bgp.Outage) json.RawMessage {
 	c := *o
 	c.Previous = nil
@@ -110,7 +111,7 @@ func shorten(o *bgp.Outage) json.RawMessage {
 	return nil
 }
 
-// shortHosts are the members with the first n addresses of hosts.
+// shortHosts returns the members with at most n addresses of each host.
 func shortHosts(all []bgp.WatchMember, n int) []bgp.WatchMember {
 	out := slices.Clone(all)
 	for i := range out {
@@ -123,10 +124,10 @@ func shortHosts(all []bgp.WatchMember, n int) []bgp.WatchMember {
 	return out
 }
 
-// first are the first n of a list.
+// first returns the first n elements of a list.
 func first[T any](all []T, n int) []T { return all[:min(n, len(all))] }
 
-// wider orders events for a message: active ones and all others by how wide they are, then by severity, and by start and id.
+// wider orders events for a message: by width of the entity, then by severity, start and id.
 func wider(a, b *Event) int {
 	if c := ranks[b.Type] - ranks[a.Type]; c != 0 {
 		return c
@@ -143,7 +144,8 @@ func wider(a, b *Event) int {
 	return 1
 }
 
-// bound keeps the events of a delivery within its bounds: of too many the narrowest that have ended go first, and only the widest keep their records.
+// bound keeps the events of a delivery within its bounds. If there are too many, the narrowest
+// ended events are removed first, and only the widest keep their records.
 func (d *Delivery) bound() {
 	if len(d.Events) <= maxBodies {
 		return

@@ -9,20 +9,23 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// Verdict is why an outage was told or not, by a route, to a target.
+// Verdict explains why a target was told of an outage, or not, through a route.
 type Verdict struct {
 	Route  string `json:"route"`
 	Target string `json:"target"`
-	// Matched: the route takes the outage. Else Why names the condition that does not hold.
+	// Matched means that the route matches the outage. Otherwise Why names the condition that does
+	// not hold.
 	Matched bool   `json:"matched"`
 	Why     string `json:"why,omitempty"`
-	// Incident is the incident that the outage is in, where it is in one.
+	// Incident is the incident that contains the outage, if there is one.
 	Incident string `json:"incident,omitempty"`
-	// Lines say in order what became of it: held, silenced, folded, waiting, sent with which answer.
+	// Lines describe the handling in order: held, silenced, folded, waiting, sent with which
+	// answer.
 	Lines []string `json:"lines,omitempty"`
 }
 
-// Explain says for each route and target what became of an outage. o is its newest record; nil where that is not known.
+// Explain describes for each route and target how an outage was handled. o is its newest record;
+// nil if unknown.
 func (e *Engine) Explain(id string, o *bgp.Outage, now time.Time) []Verdict {
 	var out []Verdict
 	for _, name := range e.names {
@@ -66,7 +69,7 @@ func (e *Engine) Explain(id string, o *bgp.Outage, now time.Time) []Verdict {
 	return out
 }
 
-// unfit is mismatch, with the state.
+// unfit returns the result of mismatch, and also checks the state.
 func (r *route) unfit(o *bgp.Outage) string {
 	if why := r.mismatch(o); why != "" {
 		return why
@@ -77,7 +80,7 @@ func (r *route) unfit(o *bgp.Outage) string {
 	return ""
 }
 
-// untold is why nothing is known of an outage that a route takes.
+// untold returns the reason why the target was not told of an outage that a route matches.
 func (p *place) untold(o *bgp.Outage) string {
 	switch {
 	case o.Start.Before(p.state.Switch.Began):
@@ -88,14 +91,15 @@ func (p *place) untold(o *bgp.Outage) string {
 	return "its record was not read yet"
 }
 
-// story is what became of an event of a delivery.
+// story describes how an event of a delivery was handled.
 func (e *Engine) story(d *Delivery, id string, now time.Time) []string {
 	var out []string
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	if id != d.Incident {
 		say("it is told in the incident of %s", d.Incident)
 	}
-	for _, x := range e.all { // an incident of its own that went into this one
+	// The event may have had an incident of its own that was folded into this one.
+	for _, x := range e.all {
 		if x.Target == d.Target && x.Incident == id && x.FoldedInto != "" {
 			say("its own incident went into the one of %s", x.FoldedInto)
 			for _, s := range x.Log {
@@ -149,25 +153,27 @@ func because(err string) string {
 // Status is the status of a target.
 type Status struct {
 	Target string `json:"target"`
-	// Known: the configuration has the target. Deliveries of others stay and wait for it.
+	// Known means that the configuration has the target. Deliveries of other targets are kept.
 	Known bool `json:"known"`
-	// Off says why it is switched off.
+	// Off is the reason why the target is switched off.
 	Off string `json:"off,omitempty"`
-	// Open counts the incidents that it was told of and that last, Waiting the messages that wait, Held those that are held back, Parked those that were given up.
+	// Open counts the open incidents that the target knows, Waiting the waiting messages, Held
+	// those that are held back, Parked those that were given up.
 	Open    int `json:"open"`
 	Waiting int `json:"waiting"`
 	Held    int `json:"held"`
 	Parked  int `json:"parked"`
-	// Oldest is since when the oldest message waits.
+	// Oldest is the time since which the oldest message waits.
 	Oldest time.Time `json:"oldest,omitzero"`
-	// LastSent is when a send to it began last, LastError the last error; empty after a success.
+	// LastSent is the start of the last send to the target. LastError is the last error; empty
+	// after a success.
 	LastSent  time.Time `json:"last_sent,omitzero"`
 	LastError string    `json:"last_error,omitempty"`
-	// Throttled is until when it asked to be left alone; zero where it does not.
+	// Throttled is the time until which the target asked for a pause; zero if it did not.
 	Throttled time.Time `json:"throttled,omitzero"`
 }
 
-// Status returns the status of all targets, by name, including targets that only the ledger knows.
+// Status returns the status of all targets, by name. It includes targets that only the ledger has.
 func (e *Engine) Status(now time.Time) []Status {
 	byName := map[string]*Status{}
 	out := make([]Status, len(e.names))
@@ -218,13 +224,13 @@ type Parked struct {
 	Target   string         `json:"target"`
 	Incident string         `json:"incident"`
 	Subject  target.Subject `json:"subject,omitempty"`
-	// Why it was given up; Records counts the records of an outage that were.
+	// Why is the reason for giving up. Records counts the records of an outage that were given up.
 	Why     string    `json:"why"`
 	Records int       `json:"records,omitempty"`
 	Since   time.Time `json:"since"`
 }
 
-// Parked are the messages that were given up, the newest first.
+// Parked returns the messages that were given up, the newest first.
 func (e *Engine) Parked() []Parked {
 	var out []Parked
 	for _, d := range e.all {
@@ -250,7 +256,8 @@ func (e *Engine) Parked() []Parked {
 	return out
 }
 
-// Retry has a parked message tried again; nil where there is none. Records that were parked are not kept.
+// Retry schedules another attempt for a parked message; it returns nil if there is none. Parked
+// records are not kept.
 func (e *Engine) Retry(targetName, incident string, now time.Time) *Delivery {
 	d := e.all[targetName+"/"+incident]
 	if d == nil || d.Parked == "" {

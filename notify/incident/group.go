@@ -9,16 +9,16 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// incoming is a record on its way to the places.
+// incoming is a record before it is assigned to incidents.
 type incoming struct {
 	*bgp.Outage
 	ref  RecordRef
 	raw  []byte
 	now  time.Time
-	body json.RawMessage // shortened, made when it is first asked for
+	body json.RawMessage // shortened; made at the first use
 }
 
-// event is the record as an incident keeps it.
+// event returns the event of the record for an incident.
 func (in *incoming) event() Event {
 	if in.body == nil {
 		in.body = shorten(in.Outage)
@@ -29,7 +29,7 @@ func (in *incoming) event() Event {
 // over reports whether the outage has ended.
 func (in *incoming) over() bool { return in.State == bgp.StateClosed || in.State == bgp.StateRetracted }
 
-// eventOf takes a record for a target that is told of incidents.
+// eventOf processes a record for a target that takes incidents.
 func (e *Engine) eventOf(p *place, in *incoming) {
 	if d := p.byEvent[in.ID]; d != nil {
 		e.update(d, in)
@@ -37,7 +37,7 @@ func (e *Engine) eventOf(p *place, in *incoming) {
 	}
 	if d := p.before(in.Outage); d != nil {
 		ev := in.event()
-		ev.Counted = true // it goes on from one that counted, of any kind
+		ev.Counted = true // it continues an event that counted, of any kind
 		ev.Private = p.route(d.Route).isPrivate(in.Outage)
 		e.add(d, &ev, in)
 		return
@@ -62,7 +62,8 @@ func (e *Engine) eventOf(p *place, in *incoming) {
 	e.begin(p, r, &ev, in)
 }
 
-// takes is the first route that matches; nil where none does. A target that anybody can read takes nothing private.
+// takes returns the first route that matches; nil if none does. A public target takes nothing
+// private.
 func (p *place) takes(o *bgp.Outage) *route {
 	if p.refuses(o) != "" {
 		return nil
@@ -75,7 +76,8 @@ func (p *place) takes(o *bgp.Outage) *route {
 	return nil
 }
 
-// refuses says why the target is told of no outage of a dataset, whatever routes say; empty where it is.
+// refuses returns the reason why the target takes no outages of a dataset, whatever the routes;
+// empty if it does.
 func (p *place) refuses(o *bgp.Outage) string {
 	if p.info.Traits.LiveOnly && o.Dataset != live && o.Dataset != "" {
 		return "the data are not live (dataset " + line(o.Dataset) + "), and this target is told of live data alone"
@@ -83,10 +85,10 @@ func (p *place) refuses(o *bgp.Outage) string {
 	return ""
 }
 
-// hides reports whether the target may not be told of an outage because of a private watch list.
+// hides reports whether an outage must not reach the target because of a private watch list.
 func (p *place) hides(r *route, o *bgp.Outage) bool { return p.info.Traits.Public && r.isPrivate(o) }
 
-// before is the delivery with the event that an outage goes on from; nil where there is none.
+// before returns the delivery with the event that an outage continues; nil if there is none.
 func (p *place) before(o *bgp.Outage) *Delivery {
 	if d := p.byEvent[o.Predecessor]; o.Predecessor != "" && d != nil {
 		return d
@@ -99,7 +101,8 @@ func (p *place) before(o *bgp.Outage) *Delivery {
 			found = append(found, d)
 		}
 	}
-	for d := range p.links[entity] { // a superseded event whose successor had no id yet
+	// A superseded event may have no id of its successor yet.
+	for d := range p.links[entity] {
 		if d.Dataset == o.Dataset && slices.ContainsFunc(d.Events, func(ev Event) bool {
 			return "e:"+ev.entity() == entity && ev.Family == o.Family && ev.Reason == bgp.EndSuperseded &&
 				ev.Successor == "" && ev.over()
@@ -113,12 +116,12 @@ func (p *place) before(o *bgp.Outage) *Delivery {
 	return slices.MinFunc(found, older)
 }
 
-// begin makes a delivery of a first event.
+// begin makes a delivery with its first event.
 func (e *Engine) begin(p *place, r *route, ev *Event, in *incoming) {
 	d := &Delivery{Target: p.info.Name, Incident: ev.ID, Route: r.Name, Dataset: in.Dataset,
 		Subject: target.SubjectOutage, Began: in.now, First: in.Sequence}
 	d.place = p
-	// the incident began with this event, which was forgotten or went elsewhere
+	// The incident began with this event, which was dropped or moved to another incident.
 	if old := e.all[d.Key()]; old != nil {
 		d = old
 		d.FoldedInto, d.Dropped = "", ""
@@ -130,14 +133,14 @@ func (e *Engine) begin(p *place, r *route, ev *Event, in *incoming) {
 	e.add(d, ev, in)
 }
 
-// add puts an event into a delivery.
+// add adds an event to a delivery.
 func (e *Engine) add(d *Delivery, ev *Event, in *incoming) {
 	d.Events = append(d.Events, *ev)
 	d.EventsTotal++
 	e.arrived(d, in)
 }
 
-// update gives an event its newest record.
+// update replaces the record of an event by its newest one.
 func (e *Engine) update(d *Delivery, in *incoming) {
 	i := slices.IndexFunc(d.Events, func(ev Event) bool { return ev.ID == in.ID })
 	if i < 0 || in.Sequence <= d.Events[i].Sequence {
@@ -145,13 +148,14 @@ func (e *Engine) update(d *Delivery, in *incoming) {
 	}
 	old, ev := d.Events[i], in.event()
 	ev.Private, ev.From, ev.Counted = old.Private, old.From, old.Counted
-	if len(in.Watch) > 0 { // a public list can become private; a private event stays private
+	// A public list can become private. A private event stays private.
+	if len(in.Watch) > 0 {
 		ev.Private = ev.Private || d.place.route(d.Route).isPrivate(in.Outage)
 	}
 	if r := d.place.route(d.Route); old.over() && !ev.over() && r.Match.MinMinutes > 0 && !d.knows() {
 		ev.From = r.countsFrom(ev.Start)
 	}
-	// it counted while notify was away
+	// The event counted while notify was not running.
 	if active := old.State == bgp.StateOpen; active && ev.over() && !ev.End.Before(ev.From) {
 		ev.Counted = true
 	}
@@ -159,7 +163,8 @@ func (e *Engine) update(d *Delivery, in *incoming) {
 	e.arrived(d, in)
 }
 
-// arrived follows a record into a delivery: others that turn out to be the same incident are folded.
+// arrived updates a delivery after a record. It folds deliveries that turn out to be the same
+// incident.
 func (e *Engine) arrived(d *Delivery, in *incoming) {
 	d.News = in.ref.At
 	if d.Told.State == untold {
@@ -186,7 +191,8 @@ func (e *Engine) arrived(d *Delivery, in *incoming) {
 	}
 }
 
-// fold moves the events of deliveries into the first. One that the target knows is closed with a pointer to it; others are forgotten.
+// fold moves the events of deliveries into the first one. A delivery that the target knows is
+// closed with a pointer to the first; the others are dropped.
 func (e *Engine) fold(all []*Delivery, now time.Time) {
 	into := all[0]
 	p := into.place
@@ -207,7 +213,7 @@ func (e *Engine) fold(all []*Delivery, now time.Time) {
 			continue
 		}
 		slices.SortFunc(d.Events, func(a, b Event) int { return wider(&a, &b) })
-		// for the words of its last message
+		// The last message needs one event for its text.
 		d.FoldedInto, d.Events = into.Incident, slices.Clone(first(d.Events, 1))
 		e.change(d)
 		e.touch(d)
@@ -218,7 +224,8 @@ func (e *Engine) fold(all []*Delivery, now time.Time) {
 	e.touch(into)
 }
 
-// closeUnknown tells a pager with keys that an outage is over which began before the target's deliveries were known: it may know of it from before.
+// closeUnknown sends a close to a keyed pager for an outage that began before the target's
+// deliveries. The pager may know the outage from before.
 func (e *Engine) closeUnknown(p *place, r *route, in *incoming) {
 	if !p.info.Traits.Keyed || p.info.Traits.Style != target.Pager || in.State != bgp.StateClosed ||
 		in.Blip || !in.Start.Before(p.state.Switch.Began) {
@@ -241,7 +248,7 @@ func (e *Engine) closeUnknown(p *place, r *route, in *incoming) {
 	e.touch(d)
 }
 
-// passing reports whether the event ended a moment ago for another one that has not come yet.
+// passing reports whether the event was superseded recently and its successor may still come.
 func (ev *Event) passing(now time.Time) bool {
 	return ev.Reason == bgp.EndSuperseded && ev.over() && now.Before(ev.Seen.Add(passing))
 }

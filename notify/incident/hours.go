@@ -6,15 +6,15 @@ import (
 	"slices"
 	"strings"
 	"time"
-	_ "time/tzdata" // zones are the same on machines without a database of them
+	_ "time/tzdata" // so that zones are the same on machines without a zone database
 
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// clockTime is a time of the day, in minutes.
+// clockTime is a time of day, in minutes.
 type clockTime int
 
-// parseClock reads HH:MM.
+// parseClock parses HH:MM.
 func parseClock(s string) (clockTime, error) {
 	t, err := time.Parse("15:04", s)
 	if err != nil || len(s) != len("15:04") {
@@ -23,12 +23,14 @@ func parseClock(s string) (clockTime, error) {
 	return clockTime(t.Hour()*60 + t.Minute()), nil
 }
 
-// on is the time of the day on the day of t, days later. A time that summer time leaves out is moved by as much.
+// on returns the time of day on the day of t, days later. A time that is skipped by daylight saving
+// time moves by the same amount.
 func (c clockTime) on(t time.Time, days int) time.Time {
 	return time.Date(t.Year(), t.Month(), t.Day()+days, int(c)/60, int(c)%60, 0, 0, t.Location())
 }
 
-// parseZone reads a zone of the IANA database; empty is UTC. The zone of the machine is refused: it is another on another machine.
+// parseZone parses a zone of the IANA database; empty is UTC. It rejects the machine's own zone,
+// which differs between machines.
 func parseZone(s string) (*time.Location, error) {
 	if s == "" {
 		return time.UTC, nil
@@ -39,7 +41,7 @@ func parseZone(s string) (*time.Location, error) {
 	return time.LoadLocation(s)
 }
 
-// quietHours is QuietHours, read.
+// quietHours is a parsed QuietHours.
 type quietHours struct {
 	from, to clockTime
 	zone     *time.Location
@@ -47,7 +49,7 @@ type quietHours struct {
 	except   []string
 }
 
-// parseQuietHours reads the section; nil where there are none.
+// parseQuietHours parses the section. It returns nil if there are no quiet hours.
 func parseQuietHours(q QuietHours) (*quietHours, error) {
 	if q.From == "" {
 		return nil, nil //nolint:nilnil // no quiet hours are none
@@ -60,13 +62,13 @@ func parseQuietHours(q QuietHours) (*quietHours, error) {
 	return out, errors.Join(errs[:]...)
 }
 
-// until is when the quiet hours end that hold at t for a severity; zero where none do.
+// until returns the end of the quiet hours that apply at t to a severity; zero if none apply.
 func (q *quietHours) until(t time.Time, s bgp.Severity) time.Time {
 	if q == nil || slices.Contains(q.except, string(s)) {
 		return time.Time{}
 	}
 	local := t.In(q.zone)
-	for days := -1; days <= 0; days++ { // those that began yesterday, and today's
+	for days := -1; days <= 0; days++ { // yesterday's and today's
 		begin, end := q.from.on(local, days), q.to.on(local, days)
 		if q.to <= q.from {
 			end = q.to.on(local, days+1)
@@ -78,7 +80,7 @@ func (q *quietHours) until(t time.Time, s bgp.Severity) time.Time {
 	return time.Time{}
 }
 
-// schedule is when digests are due.
+// schedule holds the times of digests.
 type schedule struct {
 	weekly  bool
 	weekday time.Weekday
@@ -88,7 +90,8 @@ type schedule struct {
 
 var weekdays = map[string]time.Weekday{"sun": 0, "mon": 1, "tue": 2, "wed": 3, "thu": 4, "fri": 5, "sat": 6}
 
-// parseSchedule reads "daily 08:00 Europe/Berlin" or "weekly mon 08:00 Europe/Berlin"; the zone may be left out. nil where s is empty.
+// parseSchedule parses "daily 08:00 Europe/Berlin" or "weekly mon 08:00 Europe/Berlin". The zone is
+// optional. It returns nil if s is empty.
 func parseSchedule(s string) (*schedule, error) {
 	if s == "" {
 		return nil, nil //nolint:nilnil // no digest is none
@@ -119,10 +122,10 @@ func parseSchedule(s string) (*schedule, error) {
 	return &out, errors.Join(errs[:]...)
 }
 
-// next is the first time after t.
+// next returns the first scheduled time after t.
 func (s *schedule) next(t time.Time) time.Time {
 	local := t.In(s.zone)
-	for days := 0; ; days++ { // at most eight turns: each day, or each day of a week, has one
+	for days := 0; ; days++ { // at most eight iterations: every day, or every weekday, has one
 		at := s.at.on(local, days)
 		if at.After(t) && (!s.weekly || at.Weekday() == s.weekday) {
 			return at.UTC()

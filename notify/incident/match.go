@@ -10,22 +10,22 @@ import (
 	"github.com/darkmap/darkmap/internal/bgp"
 )
 
-// live is the dataset that routes take unless they name others.
+// live is the default dataset of routes.
 const live = "live"
 
-// route is a Route that was read.
+// route is a parsed Route.
 type route struct {
 	Route
 	quiet  *quietHours
 	digest *schedule
 	text   *template.Template
-	// wait is group_wait; negative where the target's holds.
+	// wait is group_wait; a negative value selects the target's.
 	wait time.Duration
-	// suspected and closes: these states are told.
+	// suspected and closes report whether these states are told.
 	suspected, closes bool
 }
 
-// compile reads a route whose Faults are none.
+// compile parses a route that has no Faults.
 func compile(r Route) (*route, error) {
 	out := &route{Route: r, wait: -1, closes: true}
 	var err error
@@ -50,7 +50,7 @@ func compile(r Route) (*route, error) {
 	return out, nil
 }
 
-// parseWait reads a duration, or 0.
+// parseWait parses a duration, or 0.
 func parseWait(s string) (time.Duration, error) {
 	if s == "0" {
 		return 0, nil
@@ -58,8 +58,8 @@ func parseWait(s string) (time.Duration, error) {
 	return time.ParseDuration(s)
 }
 
-// countsFrom is the end of the first minute in which an outage has lasted min_minutes: outages are decided by the minute, so what begins in the same
-// minute counts from the same time on.
+// countsFrom returns the end of the first minute in which an outage has lasted min_minutes. Outages
+// are decided by the minute, so outages that begin in the same minute count from the same time.
 func (r *route) countsFrom(start time.Time) time.Time {
 	at := start.Add(time.Duration(r.Match.MinMinutes) * time.Minute)
 	if whole := at.Truncate(time.Minute); whole.Before(at) {
@@ -68,7 +68,7 @@ func (r *route) countsFrom(start time.Time) time.Time {
 	return at
 }
 
-// takesDataset reports whether the route is about a dataset.
+// takesDataset reports whether the route takes a dataset.
 func (r *route) takesDataset(dataset string) bool {
 	if len(r.Match.Datasets) == 0 {
 		return dataset == live
@@ -76,13 +76,14 @@ func (r *route) takesDataset(dataset string) bool {
 	return slices.Contains(r.Match.Datasets, dataset)
 }
 
-// families are those that the route asks for.
+// families returns the families that the route takes.
 func (r *route) families() []bgp.Family {
 	return slices.DeleteFunc(slices.Clone(bgp.Families[:]),
 		func(f bgp.Family) bool { return !anyOf(r.Match.Families, f.String()) })
 }
 
-// mismatch names the first condition that an outage does not fulfil; empty where it fulfils all. States and min_minutes are left to the incident.
+// mismatch names the first condition that an outage does not meet; empty if it meets all. The
+// incident checks states and min_minutes.
 func (r *route) mismatch(o *bgp.Outage) string {
 	m := &r.Match
 	switch {
@@ -114,7 +115,7 @@ func (r *route) mismatch(o *bgp.Outage) string {
 	return ""
 }
 
-// anyOf reports whether a list names s, or nothing.
+// anyOf reports whether a list is empty or contains s.
 func anyOf(list []string, s string) bool { return len(list) == 0 || slices.Contains(list, s) }
 
 func withArticle(noun string) string {
@@ -136,7 +137,7 @@ func isIn(o *bgp.Outage, country string) bool {
 	return slices.Contains(o.Countries, country)
 }
 
-// isOf reports whether the entity is an AS or a prefix that it originates, or usually does.
+// isOf reports whether the entity is an AS, or a prefix with the AS among its origins.
 func isOf(o *bgp.Outage, asn bgp.ASN) bool {
 	switch o.Entity.Type {
 	case bgp.EntityAS:
@@ -154,8 +155,10 @@ func isWatched(o *bgp.Outage, list string) bool {
 		slices.ContainsFunc(o.Watch, func(m bgp.WatchMember) bool { return m.List == list })
 }
 
-// isPrivate reports whether the route takes the outage for watch lists that are not public, or the outage is there only because of such
-// lists: that of a list itself, and unexpected origins. What everybody can see is not private because a private list has it as a member.
+// isPrivate reports whether the route takes the outage only through watch lists that are not
+// public, or whether the outage exists only because of such lists: an outage of a list itself, or
+// unexpected origins. An outage that everybody can see is not private because a private list has it
+// as a member.
 func (r *route) isPrivate(o *bgp.Outage) bool {
 	public := func(list string) bool {
 		return slices.ContainsFunc(o.Watch, func(m bgp.WatchMember) bool { return m.List == list && m.Public })

@@ -13,13 +13,13 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// messageID names a message of a delivery: 32 hex digits.
+// messageID returns the id of a message of a delivery: 32 hex digits.
 func messageID(parts ...any) string {
 	h := sha256.Sum256(fmt.Append(nil, parts...))
 	return hex.EncodeToString(h[:16])
 }
 
-// link leads to an outage.
+// link returns the URL of an outage.
 func (e *Engine) link(id string) string {
 	if e.cfg.PublicURL == "" {
 		return ""
@@ -106,12 +106,13 @@ func (e *Engine) stormMessage(d *Delivery, m *target.Message) Told {
 	return g.said(d)
 }
 
-// incidentMessage is a message of an incident of outages.
+// incidentMessage fills in a message about an incident of outages.
 func (e *Engine) incidentMessage(d *Delivery, m *target.Message, now time.Time) Told {
 	r := d.place.route(d.Route)
 	s := d.standing(r, now)
 	told := s.said(d)
-	if s.top == nil { // none of its events counts any more: only the told state is left
+	// No event counts any more, so only the told state is left.
+	if s.top == nil {
 		s.top = d.widest()
 	}
 	top := s.top.outage()
@@ -142,7 +143,8 @@ func (e *Engine) incidentMessage(d *Delivery, m *target.Message, now time.Time) 
 	return told
 }
 
-// events puts the incident's records into a message. Targets that anybody can read get no names of lists that are not public.
+// events adds the incident's records to a message. It removes the names of private lists for public
+// targets.
 func (d *Delivery) events(m *target.Message) {
 	var counted []*Event
 	for i := range d.Events {
@@ -162,7 +164,7 @@ func (d *Delivery) events(m *target.Message) {
 	}
 }
 
-// timely adds to the texts that news is late, or that events are not measured.
+// timely adds to the texts that the news is late or that events are not measured.
 func (e *Engine) timely(d *Delivery, m *target.Message, s *standing, now time.Time) {
 	if d.Waiting != nil && now.Sub(d.Waiting.Since) > d.place.maxAge() {
 		why := d.LateBecause
@@ -185,7 +187,7 @@ func (e *Engine) timely(d *Delivery, m *target.Message, s *standing, now time.Ti
 	}
 }
 
-// render writes the texts by the route's template.
+// render writes the texts with the route's template.
 func (e *Engine) render(d *Delivery, m *target.Message, r *route) {
 	if r.text == nil {
 		return
@@ -202,7 +204,7 @@ func (e *Engine) render(d *Delivery, m *target.Message, r *route) {
 	}
 }
 
-// start is when the first of the events that count began, end when the last one ended.
+// start returns the start of the first event that counted; end returns the end of the last one.
 func (d *Delivery) start() time.Time {
 	var out time.Time
 	for i := range d.Events {
@@ -224,7 +226,8 @@ func (d *Delivery) end() time.Time {
 	return out
 }
 
-// recordMessage is a message of one record.
+// recordMessage makes the message for one record. fetch is the record to be read if the engine no
+// longer holds it.
 func (e *Engine) recordMessage(d *Delivery, ref *RecordRef) (m *target.Message, fetch *RecordRef) {
 	kind := map[bgp.State]target.Kind{bgp.StateClosed: target.Close,
 		bgp.StateRetracted: target.TakeBack}[ref.State]
@@ -250,7 +253,7 @@ func (e *Engine) recordMessage(d *Delivery, ref *RecordRef) (m *target.Message, 
 	return m, nil
 }
 
-// fill puts a record and its words into a message.
+// fill adds a record and its texts to a message.
 func fill(m *target.Message, o *bgp.Outage, raw []byte) {
 	m.Record, m.Events, m.Title = raw, []bgp.Outage{*o}, named(o)
 	m.Start, m.Severity, m.Reason = o.Start, o.Severity, o.EndReason
@@ -260,7 +263,7 @@ func fill(m *target.Message, o *bgp.Outage, raw []byte) {
 	}
 }
 
-// Complete puts a record that was read again into an attempt that asked for it with Fetch.
+// Complete adds the record that Fetch asked for to an attempt.
 func (a *Attempt) Complete(o *bgp.Outage, raw []byte) {
 	fill(a.Message, o, raw)
 	a.Fetch = nil

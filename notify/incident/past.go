@@ -11,7 +11,8 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// PastRecord is a record with when it was published, and where it stands. Without a place it cannot be sent again.
+// PastRecord is a record with its time of publication and its place. A record without a place
+// cannot be sent again.
 type PastRecord struct {
 	Outage    *bgp.Outage
 	At        time.Time
@@ -19,8 +20,9 @@ type PastRecord struct {
 	Offset    int64
 }
 
-// Past returns the messages that would have been sent of past records, in their order, if every target had answered at once, and the deliveries after
-// them. It ends with the state at until. Of more than maxPast messages it returns the first, and ErrTooMany.
+// Past returns the messages that would have been sent for past records, in order, if every target
+// had answered at once, and the deliveries after them. It ends with the state at until. If there
+// are more than maxPast messages, it returns the first of them and ErrTooMany.
 func Past(cfg Config, targets []TargetInfo, records iter.Seq[PastRecord],
 	until time.Time) (sent []Attempt, after []Delivery, err error) {
 	cut := false
@@ -35,9 +37,11 @@ func Past(cfg Config, targets []TargetInfo, records iter.Seq[PastRecord],
 	return sent, r.deliveries(), err
 }
 
-// Rebuild returns the deliveries of a lost ledger: those after past records, if every target had answered at once. What may not have been sent has an intent
-// and no answer, so that it goes out again, under the same id: messages since a minute before the last record, because the ledger may have been lost
-// before they were sent, and for pagers, feeds and targets of records with a key the last message of each incident that is open, because the target may have
+// Rebuild returns the deliveries of a lost ledger: those after past records, if every target had
+// answered at once. Messages that may not have been sent get an intent without an answer, so that
+// they are sent again under the same id. These are (1) messages since a minute before the last
+// record, because the ledger may have been lost before they were sent, and (2) for keyed pagers,
+// feeds and targets of records the last message of each open incident, because the target may have
 // been down for longer. Chats get one notice that lists the other open incidents.
 func Rebuild(cfg Config, targets []TargetInfo, records iter.Seq[PastRecord],
 	until time.Time) ([]Delivery, error) {
@@ -47,7 +51,7 @@ func Rebuild(cfg Config, targets []TargetInfo, records iter.Seq[PastRecord],
 	if err := r.run(records, until); err != nil || r.e == nil {
 		return nil, err
 	}
-	open := map[*place][]*Delivery{} // what is not sent again
+	open := map[*place][]*Delivery{} // incidents that are not sent again
 	for d := range r.e.Deliveries() {
 		if !u.apply(d) && d.Subject == target.SubjectOutage && d.FoldedInto == "" && d.active &&
 			(d.Told.State == bgp.StateOpen || d.Storm != "") {
@@ -64,11 +68,12 @@ func Rebuild(cfg Config, targets []TargetInfo, records iter.Seq[PastRecord],
 	return r.deliveries(), nil
 }
 
-// rehearsal is an engine that is given past records.
+// rehearsal is an engine that processes past records.
 type rehearsal struct {
 	cfg     Config
 	targets []TargetInfo
-	// answered is called with each message, before its answer is noted; took, if set, with the time of each record.
+	// answered is called with each message before its answer is recorded. took, if set, is called
+	// with the time of each record.
 	answered func(a *Attempt, d *Delivery, now time.Time)
 	took     func(at time.Time)
 
@@ -76,7 +81,7 @@ type rehearsal struct {
 	now time.Time
 }
 
-// run takes the records and lets time pass up to until. Without records there is no engine after it.
+// run processes the records and advances the time to until. Without records it makes no engine.
 func (r *rehearsal) run(records iter.Seq[PastRecord], until time.Time) (err error) {
 	for rec := range records {
 		if r.e == nil {
@@ -105,7 +110,7 @@ func (r *rehearsal) run(records iter.Seq[PastRecord], until time.Time) (err erro
 	return nil
 }
 
-// deliveries are copies of all that the engine holds.
+// deliveries returns copies of all deliveries of the engine.
 func (r *rehearsal) deliveries() (out []Delivery) {
 	if r.e == nil {
 		return nil
@@ -116,7 +121,7 @@ func (r *rehearsal) deliveries() (out []Delivery) {
 	return out
 }
 
-// step lets time pass, with everything sent when it is due.
+// step advances the time to to. It answers every message when it is due.
 func (r *rehearsal) step(to time.Time) {
 	for !r.now.After(to) {
 		r.e.Advance(r.now)
@@ -136,16 +141,18 @@ func (r *rehearsal) step(to time.Time) {
 	}
 }
 
-// unsureFor is how much older than the last record a message is that may not have been sent when a ledger was lost.
+// unsureFor is the time before the last record within which a message may not have been sent when a
+// ledger was lost.
 const unsureFor = time.Minute
 
-// unsure knows what was sent since a time, by the delivery's key.
+// unsure holds the messages sent since a time, by the delivery's key.
 type unsure struct {
 	since time.Time
 	all   map[string]*doubt
 }
 
-// doubt is how a delivery stood when its last message was begun, and the records that were sent of it since unsure.since.
+// doubt is the state of a delivery at the start of its last message, and its records sent since
+// unsure.since.
 type doubt struct {
 	at       time.Time
 	told     Told
@@ -156,14 +163,15 @@ type doubt struct {
 	records  []RecordRef
 }
 
-// note keeps how a delivery stands whose message was begun.
+// note keeps the state of a delivery whose message was started.
 func (u *unsure) note(_ *Attempt, d *Delivery, now time.Time) {
 	was := u.all[d.Key()]
 	x := &doubt{at: now, told: d.Told, waiting: d.Waiting, intent: d.Intent, attempts: d.Attempts, due: d.Due}
 	if d.Intent.Record != nil {
 		if was != nil {
 			x.records = slices.DeleteFunc(was.records, func(r RecordRef) bool { return r.At.Before(u.since) })
-			if len(x.records) > 0 { // it goes on from the first that may not have been sent
+			// The delivery continues from the first record that may not have been sent.
+			if len(x.records) > 0 {
 				x.told, x.intent = was.told, was.intent
 			}
 		}
@@ -173,7 +181,8 @@ func (u *unsure) note(_ *Attempt, d *Delivery, now time.Time) {
 	u.all[d.Key()] = x
 }
 
-// apply takes the answer of what may not have been sent back from a delivery, and reports whether it did.
+// apply removes the answers of messages that may not have been sent from a delivery. It reports
+// whether there were any.
 func (u *unsure) apply(d *Delivery) bool {
 	x := u.all[d.Key()]
 	if x == nil || x.at.Before(u.since) && !d.repeatable() {
@@ -181,7 +190,7 @@ func (u *unsure) apply(d *Delivery) bool {
 	}
 	d.Told, d.Intent, d.Attempts = x.told, x.intent, x.attempts
 	if x.waiting != nil {
-		d.Waiting, d.Due = x.waiting, x.due // without a time it would never be sent
+		d.Waiting, d.Due = x.waiting, x.due // without a due time it would never be sent
 		d.LateBecause = "darkmap has lost its record of messages"
 		return true
 	}
@@ -189,8 +198,8 @@ func (u *unsure) apply(d *Delivery) bool {
 	return true
 }
 
-// repeatable reports whether the last message of an open incident can be sent once more and nobody sees it twice: chats show it again once their keys are
-// forgotten.
+// repeatable reports whether the last message of an open incident can be sent again without a
+// visible double. Chats show it twice once their keys have expired.
 func (d *Delivery) repeatable() bool {
 	t := d.place.info.Traits
 	return t.Keyed && t.Style != target.Chat &&
@@ -200,10 +209,11 @@ func (d *Delivery) repeatable() bool {
 // maxPast bounds the messages that Past returns.
 const maxPast = 100_000
 
-// ErrTooMany says that Past returns the first of more than 100,000 messages.
+// ErrTooMany means that Past returns the first of more than 100,000 messages.
 var ErrTooMany = errors.New("there are more than 100,000 messages: these are the first")
 
-// pastEngine is an engine for Past: nothing is said again, and nothing is measured.
+// pastEngine returns an engine for Past: without repetitions, intervals between sends and checks
+// for blindness.
 func pastEngine(cfg Config, targets []TargetInfo, begin time.Time) (*Engine, error) {
 	quiet := make([]TargetInfo, len(targets))
 	for i, t := range targets {

@@ -15,39 +15,41 @@ type place struct {
 	info   TargetInfo
 	known  bool // the configuration has it
 	routes []*route
-	// byEvent finds the delivery that an event is in, links those that name an entity or event (linksOf).
+	// byEvent finds the delivery of an event. links finds the deliveries that name an entity or
+	// event (linksOf).
 	byEvent map[string]*Delivery
 	links   map[string]map[*Delivery]bool
-	ready   timers // deliveries with something to send, by when
+	ready   timers // deliveries with a message to send, by due time
 	state   *Delivery
-	// sending is the key of the delivery that is being sent; "" is none.
+	// sending is the key of the delivery that is being sent; "" if none is.
 	sending   string
 	throttled time.Time
 	lastSent  time.Time
 	lastError string
 	storm     *Delivery
 	members   map[string]map[*Delivery]bool // by storm
-	opened    []*Delivery                   // incidents that have begun of late, for storms
+	opened    []*Delivery                   // incidents that opened recently, for storms
 	blind     *Delivery
-	waiting   int        // records that wait
-	late      []lateLine // incidents that were over before they were told
+	waiting   int        // waiting records
+	late      []lateLine // incidents that were over before the target was told
 }
 
 // fleeting is state of a delivery that is not saved, because it can be computed again.
 type fleeting struct {
 	place *place
 	links []string
-	// wake is when it has to be decided again; zero is never.
+	// wake is the time of the next decision; zero is never.
 	wake time.Time
-	// scheduled is the time of its newest entry in place.ready.
+	// scheduled is the time of the delivery's newest entry in place.ready.
 	scheduled time.Time
 	// repeat is the time of the next repetition.
 	repeat time.Time
-	// doubtful: Intent was there when the engine was built.
+	// doubtful means that Intent existed when the engine was built.
 	doubtful bool
-	// active: an event of it counts and has not ended.
+	// active means that an event counts and has not ended.
 	active bool
-	// burst has the record that came last while the target knew nothing of it.
+	// burst is the burst of the last record that came while the target knew nothing of the
+	// incident.
 	burst *burst
 }
 
@@ -59,10 +61,11 @@ func newPlace(info TargetInfo, known bool) *place {
 // records reports whether the target takes each record.
 func (p *place) records() bool { return p.info.Traits.Style == target.Records }
 
-// off says why nothing is sent to the target.
+// off returns the reason why no message is sent to the target.
 func (p *place) off() string { return p.state.Switch.Off }
 
-// route is the route of a delivery; one that the configuration does not have any more tells changes of severity and closes.
+// route returns the route of a delivery. If the configuration no longer has the route, the
+// substitute tells changes of severity and closes.
 func (p *place) route(name string) *route {
 	for _, r := range p.routes {
 		if r.Name == name {
@@ -72,7 +75,7 @@ func (p *place) route(name string) *route {
 	return &route{Route: Route{Name: name}, wait: -1, closes: true, suspected: true}
 }
 
-// groupWait is how long incidents of a route wait for wider events.
+// groupWait returns how long incidents of a route wait for wider events.
 func (p *place) groupWait(r *route) time.Duration {
 	if r.wait >= 0 {
 		return r.wait
@@ -80,7 +83,8 @@ func (p *place) groupWait(r *route) time.Duration {
 	return p.info.Traits.GroupWait
 }
 
-// linksOf are the names by which events find each other: ids and entities, their own and their parents'.
+// linksOf returns the names by which events find each other: ids and entities, their own and their
+// parents'.
 func linksOf(ev *Event) []string {
 	out := []string{"i:" + ev.ID, "e:" + ev.entity()}
 	if ev.Successor != "" {
@@ -95,7 +99,8 @@ func linksOf(ev *Event) []string {
 	return out
 }
 
-// link makes a delivery findable by its events, and by the links of those that have not ended, or ended a moment ago for another event.
+// link makes a delivery findable by its events, and by the links of events that have not ended or
+// were superseded recently.
 func (p *place) link(d *Delivery, now time.Time) {
 	p.unlink(d)
 	if d.FoldedInto != "" || d.Subject != target.SubjectOutage {
@@ -129,7 +134,8 @@ func (p *place) unlink(d *Delivery) {
 	d.links = nil
 }
 
-// linked are the deliveries of a route and dataset that an event belongs to, the one that keeps its id first.
+// linked returns the deliveries of a route and dataset that an event belongs to. The first one
+// keeps its id.
 func (p *place) linked(ev *Event, routeName, dataset string) []*Delivery {
 	found := map[*Delivery]bool{}
 	for _, l := range linksOf(ev) {
@@ -142,7 +148,8 @@ func (p *place) linked(ev *Event, routeName, dataset string) []*Delivery {
 	return slices.SortedFunc(maps.Keys(found), older)
 }
 
-// older orders deliveries of which one takes the events of the others: what a target knows stays, of these the older.
+// older orders deliveries for folding: the first takes the events of the others. Deliveries that
+// the target knows come first, then older ones.
 func older(a, b *Delivery) int {
 	if a.knows() != b.knows() {
 		if a.knows() {
@@ -161,12 +168,12 @@ func older(a, b *Delivery) int {
 	return 0
 }
 
-// knows reports whether the target has, or may have, an open incident of it.
+// knows reports whether the target has, or may have, an open incident of the delivery.
 func (d *Delivery) knows() bool {
 	return d.Told.State == bgp.StateOpen || d.Told.State == bgp.StateSuspected || d.Told.Maybe || d.Intent != nil
 }
 
-// schedule puts a delivery where Ready finds it.
+// schedule adds a delivery to the queue of Ready.
 func (p *place) schedule(d *Delivery) {
 	if at := d.nextSend(); !at.IsZero() && !at.Equal(d.scheduled) {
 		d.scheduled = at
@@ -174,7 +181,7 @@ func (p *place) schedule(d *Delivery) {
 	}
 }
 
-// nextSend is when the delivery has something to send; zero is never.
+// nextSend returns the time at which the delivery has a message to send; zero is never.
 func (d *Delivery) nextSend() time.Time {
 	switch {
 	case d.Tombstone || d.Parked != "":
@@ -186,13 +193,14 @@ func (d *Delivery) nextSend() time.Time {
 	return time.Time{}
 }
 
-// timer is a delivery and a time.
+// timer is a time for a delivery.
 type timer struct {
 	at, news time.Time
 	d        *Delivery
 }
 
-// timers is a heap: the earliest first, of these the oldest news. An entry whose delivery has another time by now is passed over.
+// timers is a heap: the earliest time first, then the oldest news. An entry is skipped if its
+// delivery has another time by now.
 type timers []timer
 
 func (t timers) Len() int { return len(t) }
@@ -208,7 +216,7 @@ func (t timers) Less(i, j int) bool {
 func (t timers) Swap(i, j int) { t[i], t[j] = t[j], t[i] }
 func (t *timers) Push(x any)   { *t = append(*t, x.(timer)) } //nolint:forcetypeassert // only timers are pushed
 
-// Pop takes the last one away.
+// Pop removes the last element.
 func (t *timers) Pop() any {
 	last := (*t)[len(*t)-1]
 	(*t)[len(*t)-1] = timer{}
@@ -216,7 +224,7 @@ func (t *timers) Pop() any {
 	return last
 }
 
-// first is the earliest entry that still holds, by when; others are dropped.
+// first returns the earliest valid entry, by when, and drops invalid ones before it.
 func (t *timers) first(when func(*Delivery) time.Time) (timer, bool) {
 	for len(*t) > 0 {
 		x := (*t)[0]

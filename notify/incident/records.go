@@ -10,9 +10,10 @@ import (
 )
 
 const (
-	// maxRecords are the records that may wait for one target, maxOfOutage those of one outage.
+	// maxRecords bounds the waiting records of one target, maxOfOutage those of one outage.
 	maxRecords, maxOfOutage = 100_000, 2000
-	// maxRaws bounds the records that the engine holds, in octets; others are read again when they are sent.
+	// maxRaws bounds the records in the engine, in octets. Other records are read again when they
+	// are sent.
 	maxRaws = 16 << 20
 )
 
@@ -36,7 +37,7 @@ type rawRecord struct {
 
 func newRaws() raws { return raws{all: map[position]rawRecord{}} }
 
-// put keeps a record, and forgets the oldest ones of too many.
+// put keeps a record. If there are too many, it drops the oldest.
 func (r *raws) put(ref *RecordRef, raw []byte, o *bgp.Outage) {
 	at := position{ref.Partition, ref.Offset}
 	if _, ok := r.all[at]; ok || len(raw) == 0 {
@@ -61,10 +62,10 @@ func (r *raws) remove(at position) {
 	}
 }
 
-// cost estimates the memory of a record, with its decoded form.
+// cost estimates the memory of a record, including its decoded form.
 func cost(raw []byte) int { return 2 * len(raw) }
 
-// recordOf takes a record for a target that takes each record.
+// recordOf processes a record for a target that takes each record.
 func (e *Engine) recordOf(p *place, in *incoming) {
 	d := p.byEvent[in.ID]
 	if d != nil && in.Sequence <= d.Events[0].Sequence {
@@ -76,7 +77,7 @@ func (e *Engine) recordOf(p *place, in *incoming) {
 			return
 		}
 		if in.over() && !in.Start.Before(p.state.Switch.Began) {
-			return // nothing was told of it
+			return // the target was not told of it
 		}
 		d = &Delivery{
 			Target: p.info.Name, Incident: in.ID, Route: r.Name, Dataset: in.Dataset,
@@ -103,7 +104,8 @@ func (e *Engine) recordOf(p *place, in *incoming) {
 	e.touch(d)
 }
 
-// queue has a record wait. Of too many the oldest of the outage is given up.
+// queue adds a record to the waiting ones. If there are too many, the oldest record of the outage
+// is given up.
 func (e *Engine) queue(d *Delivery, in *incoming) {
 	p := d.place
 	if len(d.Records) > 0 && (len(d.Records) >= maxOfOutage || p.waiting >= maxRecords) {
@@ -119,7 +121,7 @@ func (e *Engine) queue(d *Delivery, in *incoming) {
 	e.raws.put(&in.ref, in.raw, in.Outage)
 }
 
-// giveUp parks the oldest record that waits of an outage.
+// giveUp parks the oldest waiting record of an outage.
 func (e *Engine) giveUp(d *Delivery, why string) {
 	if d.place.sending == d.Key() {
 		return
@@ -130,20 +132,20 @@ func (e *Engine) giveUp(d *Delivery, why string) {
 	d.next()
 }
 
-// next goes on to the next record that waits.
+// next moves on to the next waiting record.
 func (d *Delivery) next() {
 	d.Records = append([]RecordRef(nil), d.Records[1:]...)
 	d.place.waiting--
 	d.Attempts, d.Due, d.Intent, d.doubtful = 0, time.Time{}, nil, false
 }
 
-// decideRecords decides of an outage whose records are sent.
+// decideRecords decides on an outage whose records are sent.
 func (e *Engine) decideRecords(d *Delivery, now time.Time) {
 	p, ev := d.place, &d.Events[0]
 	r := p.route(d.Route)
 	d.active = !ev.over()
 	d.Hold, d.Held, d.HeldUntil = NotHeld, "", time.Time{}
-	// of others the retries come to an end
+	// A record that was tried before ends with its last retry instead.
 	for len(d.Records) > 0 && d.Attempts == 0 && now.Sub(d.Records[0].At) > p.maxAge() && p.sending != d.Key() {
 		e.giveUp(d, "it is older than max_age, "+bgp.DurationText(p.maxAge()))
 	}
@@ -159,15 +161,16 @@ func (e *Engine) decideRecords(d *Delivery, now time.Time) {
 		if d.Due.IsZero() {
 			d.Due = d.Records[0].At
 		}
-		// later its retries come to an end
+		// Decide again when the record exceeds max_age. A record that exceeds it already ends with
+		// its retries.
 		if old := d.Records[0].At.Add(p.maxAge() + time.Second); old.After(now) {
 			e.wakeAt(d, old)
 		}
 	}
 }
 
-// holdRecords holds all records of an outage of which none was sent: until min_minutes are over, or a silence or quiet hours. Of one that
-// ends before, nothing is sent.
+// holdRecords holds all records of an outage before the first is sent: until min_minutes have
+// passed, or during a silence or quiet hours. If the outage ends before, no record is sent.
 func (e *Engine) holdRecords(d *Delivery, r *route, now time.Time) {
 	ev := &d.Events[0]
 	s := standing{active: []*Event{ev}}

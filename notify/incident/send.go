@@ -9,41 +9,44 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// retries are the waits before the attempts after the first, those of Standard Webhooks.
+// retries are the waits before the attempts after the first one, as in Standard Webhooks.
 var retries = []time.Duration{
 	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour,
 	14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
 }
 
-// minThrottle is how long a target that throttles is left alone where it does not say for how long; maxThrottle is the longest time that it may ask for.
+// minThrottle is the pause for a target that throttles without naming a time. maxThrottle is the
+// longest pause that a target may ask for.
 const (
 	minThrottle = 30 * time.Second
 	maxThrottle = 24 * time.Hour
 )
 
-// Attempt is a message that is to be sent.
+// Attempt is a message to be sent.
 type Attempt struct {
 	Target  string
 	Message *target.Message
 	Handle  target.Handle
-	// Number of the attempt, from 1.
+	// Number is the number of the attempt, from 1.
 	Number int
-	// Doubtful: an earlier attempt was begun and had no result. A target that is not keyed may be told twice: the caller counts that.
+	// Doubtful means that an earlier attempt was started and had no result. A target that is not
+	// keyed may be told twice; the caller counts that.
 	Doubtful bool
-	// Repeat: the message repeats the told state (Traits.Resend). Nothing is written before and after it.
+	// Repeat means that the message repeats the told state (Traits.Resend). No delivery is written
+	// before or after it.
 	Repeat bool
-	// Fetch is the record to be read from bgp.outages.v1 and given to Complete; nil where it is in the message. One that is not there any more is
-	// reported to Done as a Fault with Refused.
+	// Fetch is the record to be read from bgp.outages.v1 and passed to Complete; nil if the message
+	// contains the record. A missing record is reported to Done as a Fault with Refused.
 	Fetch *RecordRef
 
 	key  string
 	told Told
 }
 
-// Key is the key of the attempt's delivery.
+// Key returns the key of the attempt's delivery.
 func (a *Attempt) Key() string { return a.key }
 
-// free is when the target may be sent to again.
+// free returns the time from which messages may be sent to the target again.
 func (p *place) free() time.Time {
 	at := p.throttled
 	if i := p.info.Traits.Interval; i > 0 && !p.lastSent.IsZero() {
@@ -52,7 +55,8 @@ func (p *place) free() time.Time {
 	return at
 }
 
-// Ready are the messages that may be sent now, at most one for each target that none is being sent to.
+// Ready returns the messages that may be sent now: at most one for each target without a send in
+// progress.
 func (e *Engine) Ready(now time.Time) []Attempt {
 	e.settle(now)
 	var out []Attempt
@@ -84,7 +88,8 @@ func (e *Engine) attempt(d *Delivery, now time.Time) Attempt {
 	return a
 }
 
-// repeat makes a message of the told state, with the told severity and the number of the last message.
+// repeat makes a message of the told state, with the told severity and the number of the last
+// message.
 func (e *Engine) repeat(d *Delivery, a *Attempt, now time.Time) {
 	kind := target.Update
 	if d.Told.State == bgp.StateClosed {
@@ -99,7 +104,8 @@ func (e *Engine) repeat(d *Delivery, a *Attempt, now time.Time) {
 	}
 }
 
-// Begin notes that an attempt begins. The delivery is to be written before the message is sent; nil for a Repeat.
+// Begin records the start of an attempt. The returned delivery must be written before the message
+// is sent; it is nil for a Repeat.
 func (e *Engine) Begin(a Attempt, now time.Time) *Delivery {
 	d := e.all[a.key]
 	if d == nil || d.place == nil {
@@ -118,7 +124,7 @@ func (e *Engine) Begin(a Attempt, now time.Time) *Delivery {
 	return d
 }
 
-// end finds the delivery of an attempt that was begun, and lets the next one begin.
+// end finds the delivery of a started attempt and allows the next attempt to start.
 func (e *Engine) end(a *Attempt) *Delivery {
 	d := e.all[a.key]
 	if d == nil || d.place == nil {
@@ -131,7 +137,7 @@ func (e *Engine) end(a *Attempt) *Delivery {
 	return d
 }
 
-// Cancel notes that an attempt ended without a word sent: the stage stops, or its epoch is over.
+// Cancel records that an attempt ended without a send: the stage stops, or its epoch is over.
 func (e *Engine) Cancel(a Attempt, now time.Time) []*Delivery {
 	d := e.end(&a)
 	if d == nil || a.Repeat {
@@ -142,7 +148,7 @@ func (e *Engine) Cancel(a Attempt, now time.Time) []*Delivery {
 	return e.written(d)
 }
 
-// Done notes an attempt's answer. The deliveries are to be written.
+// Done records the answer to an attempt. It returns the deliveries to be written.
 func (e *Engine) Done(a Attempt, h target.Handle, err error, now time.Time) []*Delivery {
 	d := e.end(&a)
 	if d == nil {
@@ -178,7 +184,7 @@ func (e *Engine) Done(a Attempt, h target.Handle, err error, now time.Time) []*D
 	return e.written(d)
 }
 
-// written takes deliveries out of those that Advance returns: they are written now.
+// written removes deliveries from those that Advance returns, because they are written now.
 func (e *Engine) written(all ...*Delivery) []*Delivery {
 	for _, d := range all {
 		delete(e.changed, d.Key())
@@ -186,7 +192,7 @@ func (e *Engine) written(all ...*Delivery) []*Delivery {
 	return all
 }
 
-// repeated takes the answer to a repeated message.
+// repeated processes the answer to a repeated message.
 func (e *Engine) repeated(d *Delivery, err error, now time.Time) []*Delivery {
 	every := d.place.info.Traits.Resend
 	if err != nil {
@@ -202,7 +208,7 @@ func (e *Engine) repeated(d *Delivery, err error, now time.Time) []*Delivery {
 	return nil
 }
 
-// succeeded notes that the target knows.
+// succeeded records that the target accepted the message.
 func (e *Engine) succeeded(d *Delivery, a *Attempt, h target.Handle, now time.Time) {
 	if h != nil {
 		d.Handle = h
@@ -223,7 +229,7 @@ func (e *Engine) succeeded(d *Delivery, a *Attempt, h target.Handle, now time.Ti
 	}
 }
 
-// failed saves the error and the time of the next attempt.
+// failed stores the error and the time of the next attempt.
 func (e *Engine) failed(d *Delivery, a *Attempt, err error, now time.Time) {
 	why := lineSize.Cut(line(err.Error()))
 	d.LastError, d.Intent = why, nil
@@ -241,13 +247,14 @@ func (e *Engine) failed(d *Delivery, a *Attempt, err error, now time.Time) {
 		d.Parked, d.ParkedNews = "refused: "+why, d.News
 		e.say("%s refused a message of %s, which is parked: %s", d.Target, d.Incident, why)
 	case f != nil && f.Throttle:
-		d.Attempts, d.Due = max(d.Attempts-1, 0), d.place.throttled // being asked to wait is no failed attempt
+		// A request to wait does not count as a failed attempt.
+		d.Attempts, d.Due = max(d.Attempts-1, 0), d.place.throttled
 	default:
 		e.again(d, a, f, now)
 	}
 }
 
-// again plans the next attempt, or gives up after the last one.
+// again schedules the next attempt, or gives up after the last one.
 func (e *Engine) again(d *Delivery, a *Attempt, f *target.Fault, now time.Time) {
 	waits := d.place.info.Traits.Retries
 	if waits == nil {
@@ -270,7 +277,8 @@ func (e *Engine) again(d *Delivery, a *Attempt, f *target.Fault, now time.Time) 
 	d.Due = now.Add(wait)
 }
 
-// jitter changes a wait by up to a tenth, by the message's id: the same for each run.
+// jitter changes a wait by up to a tenth. It derives from the message's id and the attempt, so it
+// is the same in every run.
 func jitter(wait time.Duration, id string, attempt int) time.Duration {
 	h := fnv.New32a()
 	_, _ = h.Write(append([]byte(id), byte(attempt)))

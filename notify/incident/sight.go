@@ -11,24 +11,25 @@ import (
 )
 
 const (
-	// blindAfter is how long no verdict is possible before targets are told.
+	// blindAfter is the time without possible verdicts after which targets are told.
 	blindAfter = 5 * time.Minute
-	// healthyAge is the age of the newest decided minute from which on nothing is healthy.
+	// healthyAge is the age of the newest decided minute from which no family is healthy.
 	healthyAge = 3 * time.Minute
-	// maxUnmeasured are the names that a blind incident lists.
+	// maxUnmeasured bounds the events that a blind incident lists.
 	maxUnmeasured = 20
 )
 
-// sight holds, for each family, whether verdicts are possible, and the newest decided minute.
+// sight holds whether verdicts are possible in each family, and the newest decided minute.
 type sight struct {
 	ignored bool
 	began   time.Time
-	// minute is the newest one that was decided.
+	// minute is the newest decided minute.
 	minute time.Time
-	// since is when verdicts became impossible, zero while they are possible; why says the reason.
+	// since is the time from which no verdicts are possible, by family; why is the reason. A family
+	// with verdicts has no entry.
 	since map[bgp.Family]time.Time
 	why   map[bgp.Family]string
-	// asked are the families that routes of live data ask for.
+	// asked holds the families that routes of live data take.
 	asked []bgp.Family
 }
 
@@ -45,19 +46,21 @@ func newSight(places map[string]*place, now time.Time) sight {
 	return s
 }
 
-// asks reports whether a route of live data to the target is about a family.
+// asks reports whether a route of live data to the target takes a family.
 func (p *place) asks(f bgp.Family) bool {
 	return slices.ContainsFunc(p.routes,
 		func(r *route) bool { return r.takesDataset(live) && slices.Contains(r.families(), f) })
 }
 
-// IgnoreBlindness tells the engine that nothing is measured now: a replay, a demo or a look at the past.
+// IgnoreBlindness switches off the checks for blindness: for a replay, a demo or a look at the
+// past.
 func (e *Engine) IgnoreBlindness() { e.sight.ignored = true }
 
-// Families are those that routes of live data ask for.
+// Families returns the families that routes of live data take.
 func (e *Engine) Families() []bgp.Family { return slices.Clone(e.sight.asked) }
 
-// Verdicts says whether a verdict is possible in a family, as of bgp.panel.v1, and why not since when.
+// Verdicts sets whether verdicts are possible in a family, by bgp.panel.v1; if not, since when and
+// for which reason.
 func (e *Engine) Verdicts(family bgp.Family, possible bool, reason string, since, now time.Time) {
 	if possible {
 		delete(e.sight.since, family)
@@ -73,12 +76,13 @@ func (e *Engine) Verdicts(family bgp.Family, possible bool, reason string, since
 	e.sight.since[family], e.sight.why[family] = since, lineSize.Cut(reason)
 }
 
-// Decided says which is the newest minute that detect has decided.
+// Decided sets the newest minute that detect has decided.
 func (e *Engine) Decided(minute, _ time.Time) {
 	e.sight.minute = latest(e.sight.minute, minute)
 }
 
-// end is the end of the newest decided minute; of none, when the engine began.
+// end returns the end of the newest decided minute. If there is none, it returns the start of the
+// engine.
 func (s *sight) end() time.Time {
 	if s.minute.IsZero() {
 		return s.began
@@ -86,7 +90,7 @@ func (s *sight) end() time.Time {
 	return s.minute.Add(time.Minute)
 }
 
-// unmeasured is since when nothing is measured in a family, and why; ok is false while it is.
+// unmeasured returns since when and why a family is not measured. ok is false if it is measured.
 func (s *sight) unmeasured(f bgp.Family, now time.Time) (since time.Time, why string, ok bool) {
 	if s.ignored {
 		return time.Time{}, "", false
@@ -99,7 +103,8 @@ func (s *sight) unmeasured(f bgp.Family, now time.Time) (since time.Time, why st
 	return since, why, ok
 }
 
-// Healthy reports whether the windows of a family are decided; why not is a sentence without its period.
+// Healthy reports whether the windows of a family are decided. why is the reason if not, as a
+// sentence without its period.
 func (e *Engine) Healthy(family bgp.Family, now time.Time) (why string, ok bool) {
 	s := &e.sight
 	if since, no := s.since[family]; no {
@@ -114,7 +119,7 @@ func (e *Engine) Healthy(family bgp.Family, now time.Time) (why string, ok bool)
 	return "", true
 }
 
-// next is when blindness has to be looked at again.
+// next returns the time of the next check for blindness.
 func (s *sight) next(now time.Time) time.Time {
 	if s.ignored || len(s.asked) == 0 {
 		return time.Time{}
@@ -132,7 +137,8 @@ func (s *sight) next(now time.Time) time.Time {
 	return out
 }
 
-// blindness opens, changes and closes the blind incident of each target that has an open incident, or is a pager.
+// blindness opens, changes and closes the blind incident of each target that has an open incident
+// or is a pager.
 func (e *Engine) blindness(now time.Time) {
 	for _, name := range e.names {
 		p := e.places[name]
@@ -166,7 +172,8 @@ func (e *Engine) blindness(now time.Time) {
 	}
 }
 
-// blindOf returns the families of a target without a verdict for longer than blindAfter; nil if there are none.
+// blindOf returns the families of a target without a verdict for longer than blindAfter; nil if
+// there are none.
 func (e *Engine) blindOf(p *place, now time.Time) *Blindness {
 	var b Blindness
 	var why []string
@@ -202,7 +209,7 @@ func (e *Engine) blindOf(p *place, now time.Time) *Blindness {
 	return &b
 }
 
-// told are the incidents that a target was told of and that last, by key.
+// told returns the open incidents that a target knows, in the order of older.
 func (e *Engine) told(p *place) []*Delivery {
 	found := map[*Delivery]bool{}
 	for _, d := range p.byEvent {
@@ -232,7 +239,7 @@ func (e *Engine) seesAgain(p *place, now time.Time) {
 	e.touch(d)
 }
 
-// words names the families that are not measured, since when, and the events open meanwhile.
+// words formats the families that are not measured, since when, and the events open meanwhile.
 func (b *Blindness) words() (headline, summary string) {
 	families := make([]string, len(b.Families))
 	for i, f := range b.Families {

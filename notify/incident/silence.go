@@ -11,11 +11,12 @@ import (
 	"github.com/darkmap/darkmap/internal/plaintext"
 )
 
-// maxSilences bounds the silences that hold at a time.
+// maxSilences bounds the silences at one time.
 const maxSilences = 1000
 
-// Silence begins a silence, or changes the one with its id. An empty id gets one; From is now where it is zero. nil where there are too many, or it
-// would end before it begins.
+// Silence starts a silence, or changes the one with its id. An empty id is replaced by a new one; a
+// zero From by now. It returns nil if there are too many silences, or if the silence would end
+// before it begins.
 func (e *Engine) Silence(s Silence, now time.Time) *Delivery {
 	if s.From.IsZero() {
 		s.From = now
@@ -35,7 +36,7 @@ func (e *Engine) Silence(s Silence, now time.Time) *Delivery {
 	return d
 }
 
-// EndSilence ends a silence; nil where there is none with that id.
+// EndSilence ends a silence. It returns nil if there is none with that id.
 func (e *Engine) EndSilence(id string, _ time.Time) *Delivery {
 	d := e.silences[id]
 	if d == nil {
@@ -47,7 +48,7 @@ func (e *Engine) EndSilence(id string, _ time.Time) *Delivery {
 	return d
 }
 
-// Silences are those that hold or will, the one that ends first before others.
+// Silences returns the current and future silences, ordered by their end.
 func (e *Engine) Silences(now time.Time) []Silence {
 	var out []Silence
 	for _, d := range e.silences {
@@ -64,7 +65,7 @@ func (e *Engine) Silences(now time.Time) []Silence {
 	return out
 }
 
-// endSilences ends those whose time is over.
+// endSilences ends the silences whose time is over.
 func (e *Engine) endSilences(now time.Time) {
 	for _, id := range slices.Sorted(maps.Keys(e.silences)) {
 		if s := e.silences[id].Silence; !s.Until.After(now) {
@@ -73,7 +74,7 @@ func (e *Engine) endSilences(now time.Time) {
 	}
 }
 
-// touchAll has everything decided again that is not over.
+// touchAll marks every delivery that is not over for another decision.
 func (e *Engine) touchAll() {
 	for _, d := range e.all {
 		if d.Switch == nil && d.Silence == nil && !d.done() {
@@ -82,7 +83,7 @@ func (e *Engine) touchAll() {
 	}
 }
 
-// silenced is a silence that fits every event of an incident that lasts; nil where none does.
+// silenced returns a silence that matches every active event of an incident; nil if there is none.
 func (e *Engine) silenced(d *Delivery, s *standing, now time.Time) *Silence {
 	return e.silence(d, s.active, func(x *Silence) bool { return !x.From.After(now) })
 }
@@ -109,7 +110,7 @@ func (e *Engine) silence(d *Delivery, events []*Event, holds func(*Silence) bool
 	return nil
 }
 
-// fits reports whether an event of a route is silenced.
+// fits reports whether the silence matches an event of a route.
 func (s *Silence) fits(route string, ev *Event) bool {
 	if !anyOf(s.Routes, route) || !anyOf(s.Types, ev.Type.String()) {
 		return false
@@ -123,7 +124,7 @@ func (s *Silence) fits(route string, ev *Event) bool {
 	})
 }
 
-// words say who silenced, why and until when.
+// words formats the id, the end, the author and the reason of a silence.
 func (s *Silence) words() string {
 	out := s.ID + ", until " + stamp(s.Until)
 	if s.Who != "" {

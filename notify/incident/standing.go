@@ -19,27 +19,29 @@ var (
 	unnamed  bgp.Kind
 )
 
-// standing is the state of an incident now.
+// standing is the current state of an incident.
 type standing struct {
-	// state is nothing while no event has counted, suspected, open or closed.
+	// state is suspected, open, closed, or "" while no event has counted.
 	state bgp.State
-	// goesOn: all have ended, and one of them for an event that has not come yet.
+	// goesOn means that all events have ended and one of them waits for its successor.
 	goesOn bool
-	// top is the widest event, of those that ended, too; rest: its entity is not dark any more, and others are.
+	// top is the widest event, including ended ones. rest means that its entity is not dark any
+	// more and others are.
 	top  *Event
 	rest bool
-	// severity is the highest of the active events, or of all where none is; families are those of the top entity's active events.
+	// severity is the highest of the active events, or of all events if none is active. families
+	// are the families of the top entity's active events.
 	severity bgp.Severity
 	families string
-	// active are the events that count and last, the widest first.
+	// active holds the events that count and have not ended, the widest first.
 	active []*Event
-	// retracted: every event was taken back.
+	// retracted means that every event was retracted.
 	retracted bool
-	// waits is when the next event begins to count; zero where none will.
+	// waits is the time at which the next event starts to count; zero if none will.
 	waits time.Time
 }
 
-// standing works out the state of an incident. Events that end before they count are taken out.
+// standing computes the state of an incident. It removes events that ended before they counted.
 func (d *Delivery) standing(r *route, now time.Time) standing {
 	d.Events = slices.DeleteFunc(d.Events, func(ev Event) bool { return ev.over() && !ev.Counted })
 	s := standing{retracted: true}
@@ -79,7 +81,7 @@ func (d *Delivery) standing(r *route, now time.Time) standing {
 	return s
 }
 
-// grade fills in severity, families and rest.
+// grade sets severity, families and rest.
 func (s *standing) grade(counted []*Event) {
 	all, families := s.active, map[string]bool{}
 	if len(all) == 0 {
@@ -102,7 +104,8 @@ func (s *standing) grade(counted []*Event) {
 	s.families = strings.TrimSpace(s.families)
 }
 
-// top is the widest of the events that count. Of equally wide entities the one that the target knows stays.
+// top returns the widest of the events that count. Among equally wide entities it keeps the one
+// that the target knows.
 func (d *Delivery) top(counted []*Event) *Event {
 	best := counted[0]
 	if d.Told.Entity != "" && best.entity() != d.Told.Entity {
@@ -113,7 +116,8 @@ func (d *Delivery) top(counted []*Event) *Event {
 			}
 		}
 	}
-	for _, ev := range counted { // of its entity one that lasts, or else the one that ended last
+	// Of the entity's events take one that is active, or else the one that ended last.
+	for _, ev := range counted {
 		if ev.entity() == best.entity() && (best.over() && !ev.over() || best.over() && ev.End.After(best.End)) {
 			best = ev
 		}
@@ -121,12 +125,13 @@ func (d *Delivery) top(counted []*Event) *Event {
 	return best
 }
 
-// carries reports whether the event goes on from another one of the incident: the target does not hear that it is only suspected.
+// carries reports whether the event continues another one of the incident. The target does not hear
+// that such an event is only suspected.
 func (ev *Event) carries(counted []*Event) bool {
 	return slices.ContainsFunc(counted, func(o *Event) bool { return o.Successor == ev.ID })
 }
 
-// carriedOn reports whether the event that goes on from it has come.
+// carriedOn reports whether the successor of the event has come.
 func (ev *Event) carriedOn(counted []*Event) bool {
 	return slices.ContainsFunc(counted, func(o *Event) bool {
 		return o.ID == ev.Successor || o.ID != ev.ID && o.entity() == ev.entity() && o.Family == ev.Family &&
@@ -134,7 +139,7 @@ func (ev *Event) carriedOn(counted []*Event) bool {
 	})
 }
 
-// said is the told state after this message.
+// said returns the told state after a message of this state.
 func (s *standing) said(d *Delivery) Told {
 	t := d.Told
 	t.State, t.Maybe = s.state, false
@@ -146,7 +151,7 @@ func (s *standing) said(d *Delivery) Told {
 	return t
 }
 
-// hash is of the newest records of the incident.
+// hash returns the hash of the newest records of the incident.
 func (d *Delivery) hash() string {
 	h := sha256.New()
 	for i := range d.Events {
@@ -155,16 +160,18 @@ func (d *Delivery) hash() string {
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// change is how much an open incident differs from the told state.
+// change is the degree to which an open incident differs from the told state.
 type change int
 
 const (
 	same change = iota
-	// detail: another figure.
+	// detail: another figure changed.
 	detail
-	// course: the widest entity is another one, or is back in one family or wholly, or in fewer or more families, or its event is of another kind.
+	// course: the widest entity changed, is back in one family or completely, is dark in fewer or
+	// more families, or its event is of another kind.
 	course
-	// worse: the severity is higher, a suspected event is open, or an intermittent or partial loss or a move has become an outage.
+	// worse: the severity rose, a suspected event is open, or an intermittent or partial loss or a
+	// move became an outage.
 	worse
 )
 
@@ -185,7 +192,8 @@ func (s *standing) differs(d *Delivery) change {
 	return same
 }
 
-// reason is why the widest entity's events ended: in each family the last one. It is recovered only where that holds for all of them.
+// reason returns the end reason of the widest entity's events: that of the last one in each family.
+// It is recovered only if all of these recovered.
 func (d *Delivery) reason(top *Event) bgp.EndReason {
 	last := map[string]*Event{}
 	for i := range d.Events {
@@ -204,7 +212,7 @@ func (d *Delivery) reason(top *Event) bgp.EndReason {
 	return out
 }
 
-// wanted is the kind of message that a target has to be told; "" is none.
+// wanted returns the kind of the message that the target needs; "" is none.
 func (d *Delivery) wanted(s *standing, r *route, style target.Style) target.Kind {
 	lasts := s.state == bgp.StateOpen || s.state == bgp.StateSuspected
 	switch d.Told.State {
@@ -230,7 +238,8 @@ func (d *Delivery) wanted(s *standing, r *route, style target.Style) target.Kind
 	return ""
 }
 
-// updates reports whether the route tells this change. The opening of a suspicion is always told.
+// updates reports whether the route tells this change. A suspected incident that opens is always
+// told.
 func (d *Delivery) updates(s *standing, r *route) bool {
 	c := s.differs(d)
 	switch {

@@ -10,8 +10,9 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// storms reports whether a storm speaks for an incident that would be told now. It begins when more incidents than storm.more_than have opened within
-// storm.within, and takes all of them that the target was not told of yet.
+// storms reports whether a storm covers an incident that would be told now. A storm begins when
+// more than storm.more_than incidents have opened within storm.within. It takes all of them that
+// the target does not know yet.
 func (e *Engine) storms(d *Delivery, r *route, now time.Time) bool {
 	p := d.place
 	if p.info.Traits.Style == target.Feed || r.digest != nil {
@@ -30,7 +31,7 @@ func (e *Engine) storms(d *Delivery, r *route, now time.Time) bool {
 	return true
 }
 
-// gather joins the incidents that opened of late into a storm, if they are too many.
+// gather joins the recently opened incidents into a storm if there are too many.
 func (e *Engine) gather(d *Delivery, now time.Time) {
 	p := d.place
 	oldest := d.Opened.Add(-e.cfg.Storm.Within)
@@ -39,7 +40,8 @@ func (e *Engine) gather(d *Delivery, now time.Time) {
 	})
 	var recent []*Delivery
 	seen := make(map[*Delivery]bool, len(p.opened))
-	for _, o := range p.opened { // one that opened again is there twice
+	// An incident that opened again occurs twice in p.opened.
+	for _, o := range p.opened {
 		if !seen[o] && o.Opened.After(oldest) && !e.quiet(o, now) {
 			seen[o], recent = true, append(recent, o)
 		}
@@ -67,7 +69,7 @@ func (e *Engine) gather(d *Delivery, now time.Time) {
 	e.touch(p.storm)
 }
 
-// quiet reports whether an incident is told later or not at all, whatever a storm does.
+// quiet reports whether an incident is told later or not at all, independent of a storm.
 func (e *Engine) quiet(d *Delivery, now time.Time) bool {
 	r := d.place.route(d.Route)
 	if r.digest != nil || d.Dropped != "" {
@@ -86,7 +88,7 @@ func (p *place) join(d *Delivery, storm string) {
 	p.members[storm][d] = true
 }
 
-// leave takes an incident out of its storm.
+// leave removes an incident from its storm.
 func (e *Engine) leave(d *Delivery) {
 	if d.Storm == "" {
 		return
@@ -106,7 +108,7 @@ type gale struct {
 	private         bool
 }
 
-// widest is the widest event of an incident; nil where it has none.
+// widest returns the widest event of an incident; nil if there is none.
 func (d *Delivery) widest() *Event {
 	var out *Event
 	for i := range d.Events {
@@ -144,7 +146,8 @@ func (p *place) gale(storm *Delivery) gale {
 	return g
 }
 
-// decideStorm decides of a storm: it opens, says now and then how many there are, and closes with its last member.
+// decideStorm decides on a storm. It opens the storm, updates the number of incidents at intervals,
+// and closes it with its last member.
 func (e *Engine) decideStorm(d *Delivery, now time.Time) {
 	p := d.place
 	g := p.gale(d)
@@ -182,7 +185,7 @@ func (e *Engine) decideStorm(d *Delivery, now time.Time) {
 
 func (g *gale) hash() string { return fmt.Sprintf("%d of %d", len(g.active), len(g.members)) }
 
-// said is the told state after a message about the storm.
+// said returns the told state after a message about the storm.
 func (g *gale) said(d *Delivery) Told {
 	t := d.Told
 	t.State, t.Maybe, t.Hash, t.Severity = bgp.StateOpen, false, g.hash(), g.severity

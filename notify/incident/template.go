@@ -22,19 +22,23 @@ const (
 
 // TemplateData are the fields that a route's template may use.
 type TemplateData struct {
-	// Kind is open, update, close, take_back or notice; Severity and Reason as in outages.
+	// Kind is open, update, close, take_back or notice. Severity and Reason have the values of
+	// outages.
 	Kind, Severity, Reason string
-	// Title, Headline, Post, Summary, Remainder, Link and Route are darkmap's own texts.
+	// Title, Headline, Post, Summary, Remainder, Link and Route are darkmap's own texts. Incident
+	// is the incident's id.
 	Title, Headline, Post, Summary, Remainder, Link, Route, Incident string
-	// Time is when it was decided, Start and End when the incident began and ended; End is zero while it lasts.
+	// Time is the time of the decision. Start and End are the begin and the end of the incident;
+	// End is zero while it lasts.
 	Time, Start, End time.Time
-	// Late and Exercise as in darkmap's texts.
+	// Late and Exercise have the values that darkmap's own texts use.
 	Late, Exercise bool
 	// Events are the incident's outages, the widest first.
 	Events []bgp.Outage
 }
 
-// functions are the functions that a template may call: local "Asia/Seoul" .Start writes a time in a zone.
+// functions holds the functions that a template may call: local "Asia/Seoul" .Start formats a time
+// in a zone.
 var functions = template.FuncMap{"local": func(zone string, t time.Time) (string, error) {
 	at, err := parseZone(zone)
 	if err != nil {
@@ -46,7 +50,7 @@ var functions = template.FuncMap{"local": func(zone string, t time.Time) (string
 	return t.In(at).Format("2006-01-02 15:04 MST"), nil
 }}
 
-// parseTemplate reads a template and runs it with an example; nil where s is empty.
+// parseTemplate parses a template and runs it with an example. It returns nil if s is empty.
 func parseTemplate(s string) (*template.Template, error) {
 	if s == "" {
 		return nil, nil //nolint:nilnil // no template is none
@@ -70,7 +74,8 @@ func parseTemplate(s string) (*template.Template, error) {
 	return t, err
 }
 
-// counts reports whether a template ranges over a number, or over a value that is no field: that could run without end.
+// counts reports whether a template ranges over a number or over a value that is not a field, as
+// that could run without end.
 func counts(n parse.Node) bool {
 	switch n := n.(type) {
 	case *parse.ListNode:
@@ -92,7 +97,7 @@ func counts(n parse.Node) bool {
 	return false
 }
 
-// render writes a message by a template, cleaned and at most maxOutput octets long.
+// render runs a template on a message. The result is cleaned and has at most maxOutput octets.
 func render(t *template.Template, m *target.Message) (string, error) {
 	out := bounded{left: maxOutput}
 	err := t.Execute(&out, TemplateData{
@@ -105,7 +110,7 @@ func render(t *template.Template, m *target.Message) (string, error) {
 	return plaintext.CleanLines(out.String()), err
 }
 
-// bounded takes so many octets and then fails.
+// bounded accepts a limited number of octets and then fails.
 type bounded struct {
 	strings.Builder
 	left int

@@ -23,10 +23,10 @@ var (
 // caveat ends every post that detect did not write.
 const caveat = "Seen in routes alone; service can differ."
 
-// stamp writes a time in a sentence.
+// stamp formats a time for a sentence.
 func stamp(t time.Time) string { return t.UTC().Format("15:04 UTC, 2 Jan 2006") }
 
-// verb chooses the form of a verb.
+// verb returns the singular or plural form of a verb.
 func verb(n int, one, many string) string {
 	if n == 1 {
 		return one
@@ -34,7 +34,7 @@ func verb(n int, one, many string) string {
 	return many
 }
 
-// named is what people call an entity.
+// named returns the usual name of an entity.
 func named(o *bgp.Outage) string {
 	name := nameSize.Cut(plaintext.Clean(o.Entity.Name))
 	code := codeSize.Cut(plaintext.Clean(o.Entity.Code))
@@ -64,7 +64,8 @@ var nouns = []struct {
 	{bgp.EntityWatch, "watch list"},
 }
 
-// count writes how many entities of each type there are: 3 networks, 41 prefixes. n is all of them.
+// count formats the number of entities of each type, such as "3 networks, 41 prefixes". n is the
+// total.
 func count(events []*Event, except string) (text string, n int) {
 	entities := map[bgp.EntityType]map[string]bool{}
 	for _, ev := range events {
@@ -85,7 +86,7 @@ func count(events []*Event, except string) (text string, n int) {
 	return strings.Join(parts, ", "), n
 }
 
-// ending says how an entity's event ended. Only recovered is back.
+// ending describes how an entity's event ended. Only the reason recovered counts as back.
 func ending(k bgp.Kind, r bgp.EndReason) string {
 	switch r {
 	case bgp.EndRecovered:
@@ -110,7 +111,8 @@ func ending(k bgp.Kind, r bgp.EndReason) string {
 	return "has ended"
 }
 
-// remainder lists the parts that are still dark although the widest entity is back: Syria is back; 3 networks, 41 prefixes are not.
+// remainder lists the parts that are still dark although the widest entity is back: "Syria is back;
+// 3 networks, 41 prefixes are not".
 func (d *Delivery) remainder(s *standing, top *bgp.Outage) string {
 	if !s.rest {
 		return d.halfBack(s, top)
@@ -123,7 +125,8 @@ func (d *Delivery) remainder(s *standing, top *bgp.Outage) string {
 	return named(top) + " " + ending(top.Kind, reason) + "; " + text + " " + verb(n, "goes on", "go on")
 }
 
-// halfBack says that the widest entity is dark in one family and not in the other any more; empty where that is not so, or where the target knows it.
+// halfBack describes that the widest entity is still dark in one family and is back in the other.
+// It is empty if that is not so, or if the target knows it.
 func (d *Delivery) halfBack(s *standing, top *bgp.Outage) string {
 	if len(s.active) == 0 {
 		return ""
@@ -147,7 +150,7 @@ func (d *Delivery) halfBack(s *standing, top *bgp.Outage) string {
 		ending(over.Kind, over.Reason), s.families, rest)
 }
 
-// familyTitle is how texts write a family: IPv4.
+// familyTitle returns the name of a family for texts: IPv4.
 func familyTitle(name string) string {
 	for _, f := range bgp.Families {
 		if f.String() == name {
@@ -157,7 +160,8 @@ func familyTitle(name string) string {
 	return name
 }
 
-// words fills in the texts of a message about an incident: those of the widest event, which detect wrote, and additions.
+// words sets the texts of a message about an incident: detect's texts on the widest event, with
+// additions.
 func (d *Delivery) words(m *target.Message, s *standing, top *bgp.Outage) {
 	m.Title = named(top)
 	m.Headline, m.Post, m.Summary = line(top.Headline), line(top.Post), plaintext.CleanLines(top.Summary)
@@ -194,7 +198,7 @@ func (d *Delivery) words(m *target.Message, s *standing, top *bgp.Outage) {
 	m.Summary = summarySize.Cut(m.Summary)
 }
 
-// plainState is a headline's fact where detect wrote none.
+// plainState returns the fact of a headline that detect did not write.
 func plainState(s *standing, top *bgp.Outage) string {
 	if len(s.active) > 0 {
 		return "routes lost since " + stamp(top.Start)
@@ -202,10 +206,11 @@ func plainState(s *standing, top *bgp.Outage) string {
 	return ending(top.Kind, top.EndReason)
 }
 
-// line is a text of detect on one line.
+// line returns a text of detect as one line.
 func line(s string) string { return plaintext.Clean(s) }
 
-// exercise is the prefix of texts about data that are not live and that detect did not write.
+// exercise returns the prefix of texts that detect did not write and that are about data that are
+// not live.
 func exercise(dataset string) string {
 	if dataset == live || dataset == "" {
 		return ""
@@ -213,7 +218,7 @@ func exercise(dataset string) string {
 	return "Exercise (" + nameSize.Cut(plaintext.Clean(dataset)) + "): "
 }
 
-// fit joins sentences to a post, which always ends with the caveat.
+// fit makes a post from sentences. The post always ends with the caveat.
 func fit(s string) string {
 	if postSize.Holds(s + " " + caveat) {
 		return s + " " + caveat
@@ -223,7 +228,7 @@ func fit(s string) string {
 	return short.Cut(s) + " " + caveat
 }
 
-// pointer fills in the texts of the last message of an incident that went into an older one.
+// pointer sets the texts of the last message of an incident that was folded into an older one.
 func (d *Delivery) pointer(m *target.Message, into string) {
 	m.Reason = bgp.EndSuperseded
 	m.Headline = headlineSize.Cut(
@@ -234,7 +239,7 @@ func (d *Delivery) pointer(m *target.Message, into string) {
 		d.FoldedInto + "), which was told before, and is told there from now on."
 }
 
-// late says in all texts of a message that it is late, and why.
+// late adds to all texts of a message that it is late, and why.
 func late(m *target.Message, since time.Time, why string) {
 	m.Late = true
 	m.Headline = headlineSize.Cut("Told late: " + m.Headline)
@@ -247,7 +252,7 @@ func late(m *target.Message, since time.Time, why string) {
 	m.Post = prefixed("Told late. ", m.Post)
 }
 
-// prefixed puts words before a post and keeps its end, the caveat, where it has one.
+// prefixed adds words before a post. It keeps the caveat at the end of the post.
 func prefixed(before, post string) string {
 	if postSize.Holds(before + post) {
 		return before + post
@@ -258,7 +263,7 @@ func prefixed(before, post string) string {
 	return postSize.Cut(before + post)
 }
 
-// unmeasured says since when nothing is measured.
+// unmeasured adds to the texts since when the events are not measured.
 func unmeasured(m *target.Message, since time.Time) {
 	m.NotMeasuredSince = since
 	said := "Not measured since " + stamp(since) + "."
@@ -266,7 +271,7 @@ func unmeasured(m *target.Message, since time.Time) {
 	m.Summary = summarySize.Cut(said + " " + m.Summary)
 }
 
-// words fills in the texts of a storm.
+// words sets the texts of a storm.
 func (g *gale) words(m *target.Message, within time.Duration) {
 	n := len(g.members)
 	m.Title = bgp.Count(n, "outage") + " within " + bgp.DurationText(within)
@@ -295,7 +300,7 @@ func (g *gale) words(m *target.Message, within time.Duration) {
 	m.Headline = headlineSize.Cut(m.Headline)
 }
 
-// widestBodies are the newest records of the incident's events, the widest first.
+// widestBodies returns the newest records of the incident's events, the widest first.
 func widestBodies(events []*Event, n int) []bgp.Outage {
 	slices.SortFunc(events, wider)
 	out := make([]bgp.Outage, 0, min(n, len(events)))

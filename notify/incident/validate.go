@@ -16,10 +16,10 @@ import (
 // maxRoutes bounds the routes.
 const maxRoutes = 1000
 
-// names are what routes, targets and watch lists may be called.
+// nameForm matches the allowed names of routes, targets and watch lists.
 var nameForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$`)
 
-// Faults are those that tags cannot say.
+// Faults returns the faults that struct tags cannot express.
 func (c Config) Faults() []config.Fault {
 	var faults []config.Fault
 	seen := map[string]bool{}
@@ -74,7 +74,7 @@ func (r Route) faults(key string) []config.Fault {
 	return append(faults, r.Match.faults(key+"match.")...)
 }
 
-// faults are the entries that no outage can fulfil, and the conditions that exclude each other.
+// faults returns the entries that no outage can match, and the conditions that exclude each other.
 func (m Match) faults(key string) []config.Fault {
 	var faults []config.Fault
 	add := func(name string, value any, want string) {
@@ -111,7 +111,7 @@ func (m Match) faults(key string) []config.Fault {
 	return append(faults, m.never(key)...)
 }
 
-// never are conditions that no outage can fulfil together.
+// never returns the conditions that no outage can meet together.
 func (m Match) never(key string) []config.Fault {
 	var faults []config.Fault
 	add := func(name string, value any, want string) {
@@ -144,7 +144,7 @@ func (m Match) never(key string) []config.Fault {
 	return faults
 }
 
-// codeType is the type of entity that a code is of; 0 where it is of none.
+// codeType returns the entity type of a code; 0 if it is no code.
 func codeType(code string) bgp.EntityType {
 	upper := strings.ToUpper(code)
 	country, region, isRegion := strings.Cut(upper, "-")
@@ -169,15 +169,17 @@ func codeType(code string) bgp.EntityType {
 	return 0
 }
 
-// Known is what routes may name and the section's own keys do not say.
+// Known holds the names outside the section that routes may refer to.
 type Known struct {
-	// Targets by name.
+	// Targets holds the targets by name.
 	Targets map[string]TargetInfo
-	// WatchLists are the names of the watch lists; nil where they are not known, and any name is taken.
+	// WatchLists holds the names of the watch lists. If it is nil, the lists are unknown and any
+	// name is accepted.
 	WatchLists []string
 }
 
-// FaultsWith returns the faults of references to other parts of the configuration: targets and watch lists.
+// FaultsWith returns the faults of references to other parts of the configuration: targets and
+// watch lists.
 func (c Config) FaultsWith(known Known) []config.Fault {
 	var faults []config.Fault
 	for i, r := range c.Routes {

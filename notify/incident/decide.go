@@ -223,7 +223,7 @@ func (e *Engine) holds(d *Delivery, r *route, s *standing, want target.Kind, now
 	return true
 }
 
-// dropsNoMore reports whether a dropped incident is told after all, because its severity is now
+// dropsNoMore reports whether a dropped incident is sent after all, because its severity is now
 // excepted from the quiet hours.
 func (d *Delivery) dropsNoMore(r *route, s *standing) bool {
 	if r.quiet == nil || slices.Contains(r.quiet.except, string(s.severity)) {
@@ -235,8 +235,8 @@ func (d *Delivery) dropsNoMore(r *route, s *standing) bool {
 }
 
 // missed decides on an incident that ended before its target got its first message. If the incident
-// ended during the wait for wider events, or was silenced, no target is told. Otherwise a chat gets
-// one line with the reason for the delay, and pagers and feeds get nothing.
+// ended during the wait for wider events, or was silenced, no message is sent. Otherwise a chat
+// gets one line with the reason for the delay, and pagers and feeds get nothing.
 func (e *Engine) missed(d *Delivery, r *route, s *standing, now time.Time) {
 	p := d.place
 	if d.Told.State != untold || s.state != bgp.StateClosed || s.goesOn || d.Dropped != "" ||

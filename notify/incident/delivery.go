@@ -65,14 +65,14 @@ type Delivery struct {
 	HeldUntil time.Time `json:"held_until,omitzero"`
 	// LateBecause is the reason why the waiting message is late, for its text.
 	LateBecause string `json:"late_because,omitempty"`
-	// Dropped is the reason why the target is never told of the incident; empty if there is none.
+	// Dropped is the reason why the incident is never sent to the target; empty if there is none.
 	Dropped string `json:"dropped,omitempty"`
 	// FoldedInto is the older incident that got the events of this one.
 	FoldedInto string `json:"folded_into,omitempty"`
 	// Storm is the incident id of the storm that includes this incident.
 	Storm string `json:"storm,omitempty"`
-	// Adopted means that the incident was open when the engine started, and that the target was
-	// told so in a notice or may know it from before.
+	// Adopted means that the incident was open when the engine started, and that a notice to the
+	// target named it or the target may know it from before.
 	Adopted bool `json:"adopted,omitempty"`
 	// Records are the waiting records, oldest first, of a target that takes records. RecordsParked
 	// counts those that were given up.
@@ -162,7 +162,7 @@ type Parent struct {
 
 // Told is the state in a message to a target.
 type Told struct {
-	// State is suspected, open, closed, or "" if the target was not told.
+	// State is suspected, open, closed, or "" if no message was sent.
 	State bgp.State `json:"state,omitempty"`
 	// Number is the number of the last message, 0 if there was none. Hash is the hash of its
 	// content.
@@ -195,7 +195,7 @@ type Intent struct {
 	Attempt   int         `json:"attempt"`
 	Kind      target.Kind `json:"kind"`
 	At        time.Time   `json:"at"`
-	// Said is the told state if the send succeeds.
+	// Said becomes Told if the send succeeds.
 	Said Told `json:"said"`
 	// Record is the record being sent, for a target that takes records.
 	Record *RecordRef `json:"record,omitempty"`

@@ -128,7 +128,7 @@ func (e *Engine) notice(p *place, r *route, id string, n Notice, news, now time.
 	e.touch(d)
 }
 
-// lateLine is a line about an incident that was over before its target was told.
+// lateLine is a line about an incident that was over before its first message.
 type lateLine struct {
 	d    *Delivery
 	text string
@@ -199,9 +199,9 @@ func (l *lateLine) private() bool {
 	return slices.ContainsFunc(l.d.Events, func(ev Event) bool { return ev.Private })
 }
 
-// Adopt makes one notice to each chat about the outages that are open at a first run. Targets are
-// not told of older outages. When an adopted incident ends, the close is sent to targets that got
-// the notice and to keyed targets, which may know the incident from before.
+// Adopt makes one notice to each chat about the outages that are open at a first run. Older outages
+// are not sent. When an adopted incident ends, the close is sent to targets that got the notice and
+// to keyed targets, which may know the incident from before.
 func (e *Engine) Adopt(open []*bgp.Outage, now time.Time) []*Delivery {
 	open = slices.DeleteFunc(slices.Clone(open), func(o *bgp.Outage) bool { return o.State != bgp.StateOpen })
 	slices.SortFunc(open, func(a, b *bgp.Outage) int {
@@ -220,7 +220,7 @@ func (e *Engine) Adopt(open []*bgp.Outage, now time.Time) []*Delivery {
 	return e.Advance(now)
 }
 
-// adoptAt marks the open outages as told to a target.
+// adoptAt marks the open outages as known to a target.
 func (e *Engine) adoptAt(p *place, now time.Time) {
 	var open []*Delivery
 	for _, d := range e.all {

@@ -5,8 +5,8 @@
 // reads no clock: the caller passes the time. The caller writes each Delivery that a call returns
 // to the topic bgp.notify.v1 under Delivery.Key, and passes all of them to New after a restart.
 //
-// A message depends on two things: the state that the target was told, and the current state of the
-// incident. The field event of a record is never used.
+// A message depends on two things: the last state sent to the target (Told), and the current state
+// of the incident. The field event of a record is never used.
 //
 // Design decisions:
 //
@@ -17,7 +17,7 @@
 //     country are one incident even before the country itself opens.
 //   - If two incidents that a target knows turn out to be one, the older continues. The later one is closed
 //     with the reason superseded and a text that refers to the older. It is not taken back.
-//   - An incident that is still dark is not old news: a pager gets a late page, which says that it is late.
+//   - An incident that is still dark is not old news: a pager gets a late page, which is marked as late.
 //     If an incident began and ended before a target could be told, only chats are told, in a notice of one
 //     line, within max_age.
 //   - An attempt without an answer may have reached the target, so the close is sent in any case.

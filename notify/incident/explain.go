@@ -9,7 +9,7 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// Verdict explains why a target was told of an outage, or not, through a route.
+// Verdict explains why a route sends an outage to a target, or does not.
 type Verdict struct {
 	Route  string `json:"route"`
 	Target string `json:"target"`
@@ -80,7 +80,7 @@ func (r *route) unfit(o *bgp.Outage) string {
 	return ""
 }
 
-// untold returns the reason why the target was not told of an outage that a route matches.
+// untold returns the reason why an outage that a route matches was not sent to the target.
 func (p *place) untold(o *bgp.Outage) string {
 	switch {
 	case o.Start.Before(p.state.Switch.Began):

@@ -21,7 +21,7 @@ type route struct {
 	text   *template.Template
 	// wait is group_wait; a negative value selects the target's.
 	wait time.Duration
-	// suspected and closes report whether these states are told.
+	// suspected and closes report whether the route sends these states.
 	suspected, closes bool
 }
 

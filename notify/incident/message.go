@@ -27,7 +27,7 @@ func (e *Engine) link(id string) string {
 	return strings.TrimSuffix(e.cfg.PublicURL, "/") + "/outages/" + url.PathEscape(id)
 }
 
-// message makes the message of a delivery, and the told state after it.
+// message makes the message of a delivery, and the Told after it.
 func (e *Engine) message(d *Delivery, kind target.Kind, now time.Time) (*target.Message, Told) {
 	m := &target.Message{
 		ID: messageID(d.Key(), " ", d.seed(), " ", d.Told.Number+1), Incident: d.Incident,
@@ -48,7 +48,7 @@ func (e *Engine) message(d *Delivery, kind target.Kind, now time.Time) (*target.
 	switch kind {
 	case target.Close, target.TakeBack, target.Notice:
 		told.State = bgp.StateClosed
-	case target.Open, target.Update, target.Test: // later changes are told next
+	case target.Open, target.Update, target.Test: // later changes are sent next
 		if m.End = (time.Time{}); told.State != bgp.StateSuspected {
 			told.State = bgp.StateOpen
 		}
@@ -111,7 +111,7 @@ func (e *Engine) incidentMessage(d *Delivery, m *target.Message, now time.Time) 
 	r := d.place.route(d.Route)
 	s := d.standing(r, now)
 	told := s.said(d)
-	// No event counts any more, so only the told state is left.
+	// No event counts any more, so only Told is left.
 	if s.top == nil {
 		s.top = d.widest()
 	}

@@ -31,7 +31,7 @@ type place struct {
 	opened    []*Delivery                   // incidents that opened recently, for storms
 	blind     *Delivery
 	waiting   int        // waiting records
-	late      []lateLine // incidents that were over before the target was told
+	late      []lateLine // incidents that were over before their first message
 }
 
 // fleeting is state of a delivery that is not saved, because it can be computed again.
@@ -65,7 +65,7 @@ func (p *place) records() bool { return p.info.Traits.Style == target.Records }
 func (p *place) off() string { return p.state.Switch.Off }
 
 // route returns the route of a delivery. If the configuration no longer has the route, the
-// substitute tells changes of severity and closes.
+// substitute sends changes of severity and closes.
 func (p *place) route(name string) *route {
 	for _, r := range p.routes {
 		if r.Name == name {

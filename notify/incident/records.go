@@ -77,7 +77,7 @@ func (e *Engine) recordOf(p *place, in *incoming) {
 			return
 		}
 		if in.over() && !in.Start.Before(p.state.Switch.Began) {
-			return // the target was not told of it
+			return // no record of it was sent
 		}
 		d = &Delivery{
 			Target: p.info.Name, Incident: in.ID, Route: r.Name, Dataset: in.Dataset,

@@ -30,10 +30,10 @@ type Attempt struct {
 	// Number is the number of the attempt, from 1.
 	Number int
 	// Doubtful means that an earlier attempt was started and had no result. A target that is not
-	// keyed may be told twice; the caller counts that.
+	// keyed may get the message twice; the caller counts that.
 	Doubtful bool
-	// Repeat means that the message repeats the told state (Traits.Resend). No delivery is written
-	// before or after it.
+	// Repeat means that the message repeats the last sent state (Traits.Resend). No delivery is
+	// written before or after it.
 	Repeat bool
 	// Fetch is the record to be read from bgp.outages.v1 and passed to Complete; nil if the message
 	// contains the record. A missing record is reported to Done as a Fault with Refused.
@@ -88,7 +88,7 @@ func (e *Engine) attempt(d *Delivery, now time.Time) Attempt {
 	return a
 }
 
-// repeat makes a message of the told state, with the told severity and the number of the last
+// repeat makes a message of the last sent state, with the severity and the number of the last
 // message.
 func (e *Engine) repeat(d *Delivery, a *Attempt, now time.Time) {
 	kind := target.Update

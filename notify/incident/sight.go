@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// blindAfter is the time without possible verdicts after which targets are told.
+	// blindAfter is the time without possible verdicts after which a blind incident opens.
 	blindAfter = 5 * time.Minute
 	// healthyAge is the age of the newest decided minute from which no family is healthy.
 	healthyAge = 3 * time.Minute

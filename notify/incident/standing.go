@@ -12,7 +12,7 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// Zero values of told states and of absent fields of records.
+// Zero values of states, severities and kinds.
 var (
 	untold   bgp.State
 	ungraded bgp.Severity
@@ -139,7 +139,7 @@ func (ev *Event) carriedOn(counted []*Event) bool {
 	})
 }
 
-// said returns the told state after a message of this state.
+// said returns the Told after a message of this state.
 func (s *standing) said(d *Delivery) Told {
 	t := d.Told
 	t.State, t.Maybe = s.state, false
@@ -160,7 +160,7 @@ func (d *Delivery) hash() string {
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// change is the degree to which an open incident differs from the told state.
+// change is the degree to which an open incident differs from the last sent state.
 type change int
 
 const (
@@ -238,8 +238,8 @@ func (d *Delivery) wanted(s *standing, r *route, style target.Style) target.Kind
 	return ""
 }
 
-// updates reports whether the route tells this change. A suspected incident that opens is always
-// told.
+// updates reports whether the route sends this change. A suspected incident that opens is always
+// sent.
 func (d *Delivery) updates(s *standing, r *route) bool {
 	c := s.differs(d)
 	switch {

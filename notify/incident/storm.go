@@ -10,7 +10,7 @@ import (
 	"github.com/darkmap/darkmap/notify/target"
 )
 
-// storms reports whether a storm covers an incident that would be told now. A storm begins when
+// storms reports whether a storm covers an incident that would be sent now. A storm begins when
 // more than storm.more_than incidents have opened within storm.within. It takes all of them that
 // the target does not know yet.
 func (e *Engine) storms(d *Delivery, r *route, now time.Time) bool {
@@ -69,7 +69,7 @@ func (e *Engine) gather(d *Delivery, now time.Time) {
 	e.touch(p.storm)
 }
 
-// quiet reports whether an incident is told later or not at all, independent of a storm.
+// quiet reports whether an incident is sent later or not at all, independent of a storm.
 func (e *Engine) quiet(d *Delivery, now time.Time) bool {
 	r := d.place.route(d.Route)
 	if r.digest != nil || d.Dropped != "" {
@@ -185,7 +185,7 @@ func (e *Engine) decideStorm(d *Delivery, now time.Time) {
 
 func (g *gale) hash() string { return fmt.Sprintf("%d of %d", len(g.active), len(g.members)) }
 
-// said returns the told state after a message about the storm.
+// said returns the Told after a message about the storm.
 func (g *gale) said(d *Delivery) Told {
 	t := d.Told
 	t.State, t.Maybe, t.Hash, t.Severity = bgp.StateOpen, false, g.hash(), g.severity
